@@ -1,0 +1,74 @@
+package house
+
+import (
+	"fmt"
+	"go/ast"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestMission: docs/mission.md has every statement of the checklist once, and
+// every test it names exists.
+//
+// A row is "| number | statement | proof |"; the proof is "text", "not yet", or
+// names of tests as `dir.TestName`, dir being the package's folder.
+func TestMission(t *testing.T) {
+	data, err := os.ReadFile(root + "/docs/mission.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]bool{}
+	for _, s := range sources(t) {
+		if !s.test {
+			continue
+		}
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+				tests[s.dir+"."+f.Name.Name] = true
+			}
+		}
+	}
+
+	want := map[string]bool{}
+	for n := range 72 {
+		want[fmt.Sprint(n+1)] = true
+	}
+	for n := range 24 {
+		want[fmt.Sprintf("AMB-%d", n+1)] = true
+	}
+	name := regexp.MustCompile("`([a-z/0-9]+\\.(?:Test|Example|Fuzz)[A-Za-z0-9_]*)`")
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(data)) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if len(cells) != 3 {
+			continue
+		}
+		n, proof := strings.TrimSpace(cells[0]), strings.TrimSpace(cells[2])
+		if !want[n] {
+			continue
+		}
+		if seen[n] {
+			t.Errorf("statement %s stands twice", n)
+		}
+		seen[n] = true
+		if proof == "text" || proof == "not yet" {
+			continue
+		}
+		named := name.FindAllStringSubmatch(proof, -1)
+		if len(named) == 0 {
+			t.Errorf("statement %s: proof %q names no test and is neither \"text\" nor \"not yet\"", n, proof)
+		}
+		for _, m := range named {
+			if !tests[m[1]] {
+				t.Errorf("statement %s: there is no test %s", n, m[1])
+			}
+		}
+	}
+	for n := range want {
+		if !seen[n] {
+			t.Errorf("statement %s is missing", n)
+		}
+	}
+}
