@@ -1,0 +1,34 @@
+package saltoks
+
+import "time"
+
+var connectionDocs = docKind[connectionDoc]{name: "connection", version: 1}
+
+// connectionDoc is one consent with its tokens. They are one document so that
+// a consent, its tokens and the note of a failed refresh change together.
+type connectionDoc struct {
+	Environment string    `json:"environment"`
+	Subject     string    `json:"subject"`
+	Hint        string    `json:"hint,omitempty"` // the user's e-mail, masked
+	Site        SiteID    `json:"site,omitempty"`
+	ConnectedAt time.Time `json:"connected_at"`
+	ConsentedAt time.Time `json:"consented_at"` // the newest consent: ConnectedAt or a Reconnect
+
+	Tokens tokenSet `json:"tokens"`
+
+	// What the processes sharing this document know about failed refreshes.
+	Attempts int       `json:"attempts,omitempty"`
+	RetryAt  time.Time `json:"retry_at,omitzero"`
+	Fault    string    `json:"fault,omitempty"`
+	// ReauthorizeAt is when the identity server refused the refresh token.
+	ReauthorizeAt time.Time `json:"reauthorize_at,omitzero"`
+}
+
+// tokenSet is what the token endpoint handed out at once.
+type tokenSet struct {
+	Access     docSecret `json:"access"`
+	Refresh    docSecret `json:"refresh"`
+	Scope      string    `json:"scope,omitempty"`
+	ObtainedAt time.Time `json:"obtained_at"`
+	Expiry     time.Time `json:"expiry,omitzero"`
+}
