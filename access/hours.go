@@ -1,0 +1,120 @@
+package access
+
+import (
+	"fmt"
+	"time"
+)
+
+// Hours are the times at which a membership type or a grant opens a door:
+// always, or weekly ranges in the site's time zone. The zero value is absent
+// and refused; make one with [Always] or [Weekly].
+type Hours struct {
+	Always bool    // every instant, exceptions included
+	Ranges []Range // otherwise at least one range
+}
+
+// Always returns the hours that are open at every instant.
+func Always() Hours { return Hours{Always: true} }
+
+// Weekly returns the hours that are open in each of the ranges.
+func Weekly(ranges ...Range) Hours { return Hours{Ranges: ranges} }
+
+// Range is a span of wall-clock time on certain weekdays. From is included, To
+// is not. A To before From means that the range ends on the next day; the part
+// after midnight belongs to the day on which it started.
+type Range struct {
+	Days     []Day // each at most once; in an exception none
+	From, To Clock
+}
+
+// Day is a day of the week.
+type Day = time.Weekday
+
+// The days of the week.
+const (
+	Mon = time.Monday
+	Tue = time.Tuesday
+	Wed = time.Wednesday
+	Thu = time.Thursday
+	Fri = time.Friday
+	Sat = time.Saturday
+	Sun = time.Sunday
+)
+
+// dayNames are the names of the days in a document, by time.Weekday.
+var dayNames = [7]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
+// Clock is a time of day on the wall clock, in minutes after 00:00. 24:00 is
+// allowed as the end of a range only.
+type Clock int16
+
+// At returns the clock that shows hour and minute, as in At(8, 30).
+func At(hour, minute int) Clock { return Clock(hour*60 + minute) }
+
+// ParseClock reads "HH:MM", from "00:00" to "24:00".
+func ParseClock(s string) (Clock, error) {
+	if len(s) == 5 && s[2] == ':' {
+		h, okh := twoDigits(s[0:2])
+		m, okm := twoDigits(s[3:5])
+		if okh && okm && m < 60 && (h < 24 || h == 24 && m == 0) {
+			return At(h, m), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a time of day: write HH:MM, 00:00 to 24:00", s)
+}
+
+// String returns "HH:MM".
+func (c Clock) String() string { return fmt.Sprintf("%02d:%02d", int(c)/60, int(c)%60) }
+
+// valid reports whether c lies between 00:00 and 24:00.
+func (c Clock) valid() bool { return c >= 0 && c <= 24*60 }
+
+// Date is a local date of the site, without a time.
+type Date struct {
+	Year  int
+	Month time.Month
+	Day   int
+}
+
+// ParseDate reads "YYYY-MM-DD" and refuses dates that do not exist.
+func ParseDate(s string) (Date, error) {
+	if len(s) == 10 && s[4] == '-' && s[7] == '-' {
+		c, okc := twoDigits(s[0:2])
+		y, oky := twoDigits(s[2:4])
+		m, okm := twoDigits(s[5:7])
+		d, okd := twoDigits(s[8:10])
+		date := Date{Year: c*100 + y, Month: time.Month(m), Day: d}
+		if okc && oky && okm && okd && date.valid() {
+			return date, nil
+		}
+	}
+	return Date{}, fmt.Errorf("%q is not a date: write YYYY-MM-DD", s)
+}
+
+// String returns "YYYY-MM-DD".
+func (d Date) String() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, int(d.Month), d.Day) }
+
+// valid reports whether d exists in the calendar, in the years 0 to 9999.
+func (d Date) valid() bool {
+	if d.Year < 0 || d.Year > 9999 || d.Month < 1 || d.Month > 12 || d.Day < 1 {
+		return false
+	}
+	return fromDayNumber(d.dayNumber()) == d
+}
+
+// dayNumber is the number of days from 1970-01-01 to d.
+func (d Date) dayNumber() int64 {
+	// In UTC every day has 86400 seconds: this is calendar arithmetic only.
+	return floorDiv(time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC).Unix(), daySeconds)
+}
+
+func fromDayNumber(n int64) Date {
+	y, m, d := time.Unix(n*daySeconds, 0).UTC().Date()
+	return Date{y, m, d}
+}
+
+// twoDigits reads two ASCII digits.
+func twoDigits(s string) (int, bool) {
+	a, b := s[0]-'0', s[1]-'0'
+	return int(a)*10 + int(b), a <= 9 && b <= 9
+}
