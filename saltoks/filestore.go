@@ -1,0 +1,169 @@
+package saltoks
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// FileStore is a Store in one folder of a local file system, for any number of
+// processes of one machine. Each key has a document file and a lock file, named
+// by the SHA-256 of the key; a document is replaced by rename, so a reader sees
+// the old or the new one and never waits. It is safe for concurrent use.
+//
+// The kernel frees the lock of a process that dies. Lock files stay behind,
+// empty. Do not put the folder on NFS: its locks and renames promise less.
+type FileStore struct {
+	dir   string
+	locks keyLocks // one goroutine per key asks for the file lock
+}
+
+// NewFileStore uses dir, which it makes (mode 0700) where it is missing. It
+// fails where the system has no flock.
+func NewFileStore(dir string) (*FileStore, error) {
+	if dir == "" {
+		return nil, errors.New("saltoks: NewFileStore wants a folder")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("saltoks: the folder of the file store: %w", err)
+	}
+	if !canFlock {
+		return nil, fmt.Errorf("saltoks: the file store needs flock, which this system lacks: %w", errors.ErrUnsupported)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("saltoks: making the folder of the file store: %w", err)
+	}
+	return &FileStore{dir: dir}, nil
+}
+
+// path returns the document's file, without a suffix. Keys may hold anything
+// that is hostile to a file system; their hash does not.
+func (s *FileStore) path(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return filepath.Join(s.dir, hex.EncodeToString(sum[:]))
+}
+
+// Get reads the document under key; nil when absent.
+func (s *FileStore) Get(ctx context.Context, key string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(s.path(key) + ".doc")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("saltoks: file store: %w", err)
+	}
+	return b, nil
+}
+
+// Update changes the document under key as Store says. It waits for other
+// processes by asking again every few milliseconds, until ctx ends.
+func (s *FileStore) Update(ctx context.Context, key string, fn func(ctx context.Context, current []byte) ([]byte, error)) error {
+	unlock, err := s.locks.lock(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	base := s.path(key)
+	lock, err := lockFile(ctx, base+".lock")
+	if err != nil {
+		return err
+	}
+	defer lock.Close() // closing frees the lock
+
+	current, err := s.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	next, err := fn(ctx, bytes.Clone(current))
+	if err != nil {
+		return err
+	}
+	switch {
+	case next == nil && current == nil, next != nil && current != nil && bytes.Equal(next, current):
+		return nil
+	case next == nil:
+		err = os.Remove(base + ".doc")
+	default:
+		err = replaceFile(base+".doc", base+".tmp", next)
+	}
+	if err == nil {
+		err = syncDir(s.dir)
+	}
+	if err != nil {
+		return fmt.Errorf("saltoks: file store: %w", err)
+	}
+	return nil
+}
+
+// replaceFile writes through a temporary file: there is one writer per key, so
+// its name is fixed and what a killed process left is overwritten.
+func replaceFile(path, temp string, b []byte) error {
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err2 := f.Close(); err == nil {
+		err = err2
+	}
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		_ = os.Remove(temp)
+	}
+	return err
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if err2 := d.Close(); err == nil {
+		err = err2
+	}
+	return err
+}
+
+// lockFile takes the exclusive lock of a file, waiting without a goroutine.
+func lockFile(ctx context.Context, path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("saltoks: file store: %w", err)
+	}
+	const first, last = time.Millisecond, 20 * time.Millisecond
+	for pause := first; ; pause = min(2*pause, last) {
+		taken, err := flock(f)
+		if taken {
+			return f, nil
+		}
+		if err != nil {
+			f.Close()
+			return nil, fmt.Errorf("saltoks: file store: locking: %w", err)
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			f.Close()
+			return nil, ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package statetest_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/statetest"
+)
+
+func TestMemoryStore(t *testing.T) {
+	statetest.Run(t, func(*testing.T) saltoks.Store { return saltoks.NewMemoryStore() })
+}
+
+func TestFileStore(t *testing.T) {
+	statetest.Run(t, func(t *testing.T) saltoks.Store {
+		s, err := saltoks.NewFileStore(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
+}
+
+func TestFileStoreProcesses(t *testing.T) {
+	statetest.RunProcesses(t, func(t *testing.T) string { return t.TempDir() },
+		func(dir string) (saltoks.Store, error) { return saltoks.NewFileStore(dir) }, 0)
+}
+
+func TestConflict(t *testing.T) {
+	s := &leased{MemoryStore: saltoks.NewMemoryStore(), stolen: map[string]bool{}}
+	statetest.RunConflict(t, s, func(key string, doc []byte) error {
+		s.stolen[key] = true
+		s.thief = doc
+		return nil
+	})
+}
+
+// leased loses its hold when a test says so.
+type leased struct {
+	*saltoks.MemoryStore
+	stolen map[string]bool
+	thief  []byte
+}
+
+func (l *leased) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	lost := false
+	err := l.MemoryStore.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, error) {
+		next, err := fn(ctx, current)
+		if lost = l.stolen[key]; lost {
+			return l.thief, nil
+		}
+		return next, err
+	})
+	if lost {
+		return errLost{}
+	}
+	return err
+}
+
+type errLost struct{}
+
+func (errLost) Error() string  { return "the lease was lost" }
+func (errLost) Conflict() bool { return true }
