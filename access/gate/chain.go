@@ -1,0 +1,185 @@
+package gate
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"time"
+)
+
+// Append gives e its place after h in the chain of a site: the next number, and
+// the hash over
+//
+//	"doorkit door log 1\n", h's hash, and then, each behind its length:
+//	site, seq, time (seconds and microseconds since 1970), ref,
+//	door, action, outcome, reason, commitment.
+//
+// A storage calls it inside the transaction that holds the site's head. It is
+// pure and rounds nothing: e.At must be whole microseconds, as the gate makes it.
+func (h Head) Append(site string, e LogEntry) LogRow {
+	row := LogRow{Seq: h.Seq + 1, LogEntry: e}
+	row.Hash = h.link(site, &row)
+	return row
+}
+
+// Head returns the point of the chain that row is.
+func (r LogRow) Head() Head { return Head{r.Seq, r.Hash} }
+
+func (h Head) link(site string, r *LogRow) Digest {
+	var space [512]byte
+	b := append(space[:0], "doorkit door log 1\n"...)
+	b = append(b, h.Hash[:]...)
+	b = field(b, site)
+	b = binary.BigEndian.AppendUint64(b, r.Seq)
+	b = binary.BigEndian.AppendUint64(b, uint64(r.At.Unix()))
+	b = binary.BigEndian.AppendUint32(b, uint32(r.At.Nanosecond()/1000))
+	b = binary.BigEndian.AppendUint64(b, r.Ref)
+	b = field(b, r.Door)
+	b = field(b, r.Action)
+	b = field(b, string(r.Outcome))
+	b = field(b, r.Reason)
+	b = append(b, r.Commitment[:]...)
+	return sha256.Sum256(b)
+}
+
+func field(b []byte, s string) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
+	return append(b, s...)
+}
+
+// Commit is the commitment to a detail: SHA-256(salt || detail).
+func Commit(salt, detail []byte) Digest {
+	var space [1024]byte
+	return sha256.Sum256(append(append(space[:0], salt...), detail...))
+}
+
+// Verification is what Verify found in order.
+type Verification struct {
+	Rows   int  // rows whose hash holds
+	Erased int  // of these, rows whose detail was erased
+	Head   Head // the last row seen: export it to where the store cannot reach
+}
+
+// ChainError says where the door log's chain does not hold.
+type ChainError struct {
+	Seq  uint64
+	What string
+}
+
+func (e *ChainError) Error() string {
+	return fmt.Sprintf("gate: the door log does not hold at row %d: %s", e.Seq, e.What)
+}
+
+// Verify reads the site's door log once, with flat memory, and checks every
+// hash and every commitment whose detail is still there.
+//
+// It starts after from: the zero Head means the base that retention left. It
+// demands that the chain passes through want unless want is zero. A flip, a
+// removal inside and a swap are always found; a removal at the end, and a chain
+// rebuilt as a whole, only against a from or want that was exported earlier to a
+// place the store's owner cannot write. The error is a *ChainError when the log
+// is wrong, anything else when it could not be read.
+func Verify(ctx context.Context, log DoorLog, site string, from, want Head) (Verification, error) {
+	base, _, err := log.Ends(ctx, site)
+	if err != nil {
+		return Verification{}, err
+	}
+	if from == (Head{}) {
+		from = base
+	}
+	if from.Seq < base.Seq {
+		return Verification{}, &ChainError{from.Seq, fmt.Sprintf("retention removed it; the log starts after row %d: verify from there", base.Seq)}
+	}
+	if from.Seq == base.Seq && from.Hash != base.Hash {
+		return Verification{}, &ChainError{from.Seq, "the start of the log is another one than the head given"}
+	}
+	v := Verification{Head: from}
+	met := want == Head{} || want == from
+	if want.Seq < from.Seq && want != (Head{}) {
+		return v, &ChainError{want.Seq, "the head wanted lies before the start"}
+	}
+	// The row of from itself is looked at as well, where it is kept.
+	q := LogQuery{Site: site, After: from.Seq}
+	if from.Seq > base.Seq {
+		q.After--
+	}
+	first := true
+	for row, err := range log.Rows(ctx, q) {
+		if err != nil {
+			return v, err
+		}
+		if first && q.After < from.Seq {
+			first = false
+			if row.Head() != from {
+				return v, &ChainError{from.Seq, "the row is missing or another one than the head given"}
+			}
+			continue
+		}
+		first = false
+		switch {
+		case row.Seq != v.Head.Seq+1:
+			return v, &ChainError{v.Head.Seq + 1, "the row is missing"}
+		case v.Head.link(site, &row) != row.Hash:
+			return v, &ChainError{row.Seq, "its hash does not fit its content or the row before"}
+		case len(row.Salt) == 0 && len(row.Detail) == 0:
+			v.Erased++
+		case Commit(row.Salt, row.Detail) != row.Commitment:
+			return v, &ChainError{row.Seq, "its detail is not the one committed to"}
+		}
+		v.Rows++
+		v.Head = row.Head()
+		if v.Head.Seq == want.Seq {
+			if v.Head != want {
+				return v, &ChainError{row.Seq, "another row than the head wanted"}
+			}
+			met = true
+		}
+	}
+	if first && q.After < from.Seq {
+		return v, &ChainError{from.Seq, "the row is missing"}
+	}
+	if !met {
+		return v, &ChainError{want.Seq, "the log ends before the head wanted"}
+	}
+	return v, nil
+}
+
+// micro cuts t to what every storage keeps.
+func micro(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
+
+// LogPages makes the Rows of a DoorLog out of a function that returns one page:
+// the rows that q selects, at most q.Limit. Each page starts where the one
+// before ended, so nothing is held between two pages.
+func LogPages(q LogQuery, size int, page func(LogQuery) ([]LogRow, error)) iter.Seq2[LogRow, error] {
+	return func(yield func(LogRow, error) bool) {
+		left := q.Limit
+		for next := q; ; {
+			next.Limit = size
+			if q.Limit > 0 {
+				next.Limit = min(size, left)
+			}
+			rows, err := page(next)
+			if err != nil {
+				yield(LogRow{}, err)
+				return
+			}
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			left -= len(rows)
+			if len(rows) < next.Limit || q.Limit > 0 && left == 0 {
+				return
+			}
+			next.After = rows[len(rows)-1].Seq
+		}
+	}
+}

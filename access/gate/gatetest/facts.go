@@ -1,0 +1,462 @@
+package gatetest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/reservation"
+)
+
+func lock(id string) gate.Link {
+	return gate.Link{Site: "salto-site", Gateway: "iq-1", Lock: id, Name: "Lock " + id, LinkedAt: at(0), LinkedBy: "eve"}
+}
+
+func door(id string, link gate.Link) gate.Door {
+	return gate.Door{Door: access.Door{ID: id, Name: "Door " + id, AccessType: access.AccessOnly}, Link: link}
+}
+
+func (b *bench) doors() gate.DoorStore {
+	b.Helper()
+	if b.s.Doors == nil {
+		b.Skip("no DoorStore to test")
+	}
+	return b.s.Doors
+}
+
+func (b *bench) rules() gate.RuleStore {
+	b.Helper()
+	if b.s.Rules == nil {
+		b.Skip("no RuleStore to test")
+	}
+	return b.s.Rules
+}
+
+func (b *bench) members() gate.MemberStore {
+	b.Helper()
+	if b.s.Members == nil {
+		b.Skip("no MemberStore to test")
+	}
+	return b.s.Members
+}
+
+func (b *bench) bookings() gate.ReservationStore {
+	b.Helper()
+	if b.s.Reservations == nil {
+		b.Skip("no ReservationStore to test")
+	}
+	return b.s.Reservations
+}
+
+// facts skips unless there are Facts and all four stores to fill them.
+func (b *bench) facts() gate.Facts {
+	b.Helper()
+	if b.s.Facts == nil {
+		b.Skip("no Facts to test")
+	}
+	b.doors()
+	b.rules()
+	b.members()
+	b.bookings()
+	return b.s.Facts
+}
+
+func (b *bench) someRules() gate.Rules {
+	off := false
+	return gate.Rules{
+		Revision: "r1",
+		Site:     access.Site{ID: b.site, Name: "The Loft", TimeZone: "Europe/Berlin"},
+		Settings: access.Settings{Before: new(10 * time.Minute), After: new(time.Duration(0)), OpenTime: new(9 * time.Second), Buffers: access.BuffersClip, ReservationsRequireStanding: &off},
+		MembershipTypes: []access.MembershipType{
+			{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}, {Door: "office", Hours: access.Always()}}},
+			{ID: "day", Doors: []access.DoorHours{{Door: "front", Hours: access.Weekly(
+				access.Range{Days: []access.Day{access.Mon, access.Tue}, From: access.At(8, 0), To: access.At(18, 0)},
+				access.Range{Days: []access.Day{access.Sun}, From: access.At(22, 0), To: access.At(2, 30)})}}},
+			{ID: "none"},
+		},
+		Resources: []access.Resource{{ID: "meeting", Doors: []string{"front", "lab"}}, {ID: "office-4", Doors: []string{"office"}}, {ID: "phone"}},
+		Exceptions: []access.Exception{
+			{From: access.Date{Year: 2026, Month: 12, Day: 24}, To: access.Date{Year: 2026, Month: 12, Day: 26}, Closed: true},
+			{From: access.Date{Year: 2026, Month: 12, Day: 31}, To: access.Date{Year: 2026, Month: 12, Day: 31}, Hours: []access.Range{{From: access.At(8, 0), To: access.At(12, 0)}}},
+		},
+	}
+}
+
+func someMember(id string) access.Member {
+	return access.Member{
+		ID:       id,
+		Standing: access.Standing{State: access.StandingGrace, Until: at(time.Hour), Reason: "unpaid"},
+		Memberships: []access.Membership{
+			{ID: "m2", Type: "day", From: at(-time.Hour), Until: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)},
+			{ID: "m1", Type: "resident", Paused: true},
+		},
+	}
+}
+
+func booking(id, resource, member string, from, to time.Duration) reservation.Reservation {
+	return reservation.Reservation{ID: id, Resource: resource, Member: member, Start: at(from), End: at(to), Status: reservation.Confirmed}
+}
+
+func (b *bench) reservations(q gate.ReservationQuery) string {
+	b.Helper()
+	q.Site = b.site
+	var ids []string
+	for r, err := range b.bookings().Reservations(b.ctx, q) {
+		b.ok(err)
+		ids = append(ids, r.ID)
+	}
+	return strings.Join(ids, " ")
+}
+
+var factTests = map[string]func(*bench){
+	"Doors/add, change, delete": func(b *bench) {
+		s := b.doors()
+		list, err := s.Doors(b.ctx, b.site)
+		b.ok(err)
+		b.same("no doors", len(list), 0)
+		_, err = s.Door(b.ctx, b.site, "front")
+		b.is(err, gate.ErrNotFound)
+		front := door("front", lock("l1"))
+		front.OpenTime = new(12 * time.Second)
+		b.ok(s.AddDoor(b.ctx, b.site, front))
+		b.ok(s.AddDoor(b.ctx, b.site, door("back", gate.Link{})))
+		b.ok(s.AddDoor(b.ctx, b.site, door("attic", gate.Link{})))
+		b.is(s.AddDoor(b.ctx, b.site, door("front", lock("l2"))), gate.ErrConflict)
+		front.Version = 1
+		got, err := s.Door(b.ctx, b.site, "front")
+		b.ok(err)
+		b.same("door", got, front)
+		got.Name, got.Disabled, got.OpenTime, got.AccessType = "Main", true, nil, access.AccessAndOfficeMode
+		b.ok(s.UpdateDoor(b.ctx, b.site, got))
+		b.is(s.UpdateDoor(b.ctx, b.site, got), gate.ErrConflict)
+		got.Version++
+		list, err = s.Doors(b.ctx, b.site)
+		b.ok(err)
+		b.same("first door", list[0], got)
+		b.same("order", []string{list[0].ID, list[1].ID, list[2].ID}, []string{"front", "back", "attic"})
+		b.is(s.UpdateDoor(b.ctx, b.site, door("cellar", gate.Link{})), gate.ErrNotFound)
+		b.ok(s.DeleteDoor(b.ctx, b.site, "back"))
+		b.is(s.DeleteDoor(b.ctx, b.site, "back"), gate.ErrNotFound)
+		list, err = s.Doors(b.ctx, b.site+"-other")
+		b.ok(err)
+		b.same("doors of another site", len(list), 0)
+	},
+	"Doors/a lock once per site": func(b *bench) {
+		s := b.doors()
+		b.ok(s.AddDoor(b.ctx, b.site, door("front", lock("l1"))))
+		b.ok(s.AddDoor(b.ctx, b.site, door("back", gate.Link{})))
+		b.is(s.AddDoor(b.ctx, b.site, door("side", lock("l1"))), gate.ErrConflict)
+		b.ok(s.AddDoor(b.ctx, b.site+"-other", door("front", lock("l1"))))
+		elsewhere := lock("l1")
+		elsewhere.Site = "another-salto-site"
+		b.ok(s.AddDoor(b.ctx, b.site, door("annex", elsewhere)))
+		back, err := s.Door(b.ctx, b.site, "back")
+		b.ok(err)
+		back.Link = lock("l1")
+		b.is(s.UpdateDoor(b.ctx, b.site, back), gate.ErrConflict)
+		front, err := s.Door(b.ctx, b.site, "front")
+		b.ok(err)
+		front.Link = gate.Link{}
+		b.ok(s.UpdateDoor(b.ctx, b.site, front))
+		b.ok(s.UpdateDoor(b.ctx, b.site, back))
+	},
+	"Doors/many link one lock, one wins": func(b *bench) {
+		s := b.doors()
+		var wg sync.WaitGroup
+		won := make(chan string, 16)
+		for i := range 16 {
+			wg.Go(func() {
+				id := fmt.Sprint("door-", i)
+				if err := s.AddDoor(b.ctx, b.site, door(id, lock("l1"))); err == nil {
+					won <- id
+				}
+			})
+		}
+		wg.Wait()
+		b.same("winners", len(won), 1)
+		list, err := s.Doors(b.ctx, b.site)
+		b.ok(err)
+		b.same("doors", len(list), 1)
+	},
+	"Rules/whole, by version": func(b *bench) {
+		s := b.rules()
+		_, err := s.Rules(b.ctx, b.site)
+		b.is(err, gate.ErrNotFound)
+		r := b.someRules()
+		r.Version = 1
+		b.is(s.PutRules(b.ctx, r), gate.ErrConflict)
+		r.Version = 0
+		b.ok(s.PutRules(b.ctx, r))
+		b.is(s.PutRules(b.ctx, r), gate.ErrConflict)
+		r.Version = 1
+		got, err := s.Rules(b.ctx, b.site)
+		b.ok(err)
+		b.same("rules", got, r)
+		got.Settings, got.Exceptions, got.Revision = access.Settings{}, nil, ""
+		b.ok(s.PutRules(b.ctx, got))
+		got.Version = 2
+		again, err := s.Rules(b.ctx, b.site)
+		b.ok(err)
+		b.same("rules", again, got)
+	},
+	"Grants/put, list, delete": func(b *bench) {
+		s := b.rules()
+		list, err := s.Grants(b.ctx, b.site, "ada")
+		b.ok(err)
+		b.same("no grants", len(list), 0)
+		g1 := access.Grant{ID: "g1", Member: "ada", Door: "office", Hours: access.Always(), From: at(0), RequiresMembership: new(false), RequiresStanding: new(true)}
+		g2 := access.Grant{ID: "G2", Member: "ada", Door: "front", Hours: access.Weekly(access.Range{Days: []access.Day{access.Fri}, From: access.At(9, 0), To: access.At(24, 0)}), Until: at(time.Hour)}
+		g3 := access.Grant{ID: "g3", Member: "bob", Door: "front", Hours: access.Always()}
+		for _, g := range []access.Grant{g1, g3, g2} {
+			b.ok(s.PutGrant(b.ctx, b.site, g))
+		}
+		list, err = s.Grants(b.ctx, b.site, "ada")
+		b.ok(err)
+		b.same("her grants", list, []access.Grant{g2, g1})
+		list, err = s.Grants(b.ctx, b.site, "")
+		b.ok(err)
+		b.same("all grants", list, []access.Grant{g2, g1, g3})
+		g1.Member = "bob"
+		b.ok(s.PutGrant(b.ctx, b.site, g1))
+		list, err = s.Grants(b.ctx, b.site, "bob")
+		b.ok(err)
+		b.same("his grants", list, []access.Grant{g1, g3})
+		b.ok(s.DeleteGrant(b.ctx, b.site, "g1"))
+		b.is(s.DeleteGrant(b.ctx, b.site, "g1"), gate.ErrNotFound)
+		list, err = s.Grants(b.ctx, b.site+"-other", "")
+		b.ok(err)
+		b.same("grants of another site", len(list), 0)
+	},
+	"Members/put, list, delete": func(b *bench) {
+		s := b.members()
+		_, err := s.Member(b.ctx, b.site, "ada")
+		b.is(err, gate.ErrNotFound)
+		b.ok(s.PutMember(b.ctx, b.site, someMember("ada")))
+		b.ok(s.PutMember(b.ctx, b.site, access.Member{ID: "Zoe"}))
+		got, err := s.Member(b.ctx, b.site, "ada")
+		b.ok(err)
+		b.same("member", got, someMember("ada"))
+		b.ok(s.PutMember(b.ctx, b.site, access.Member{ID: "ada", Standing: access.Standing{State: access.StandingBlocked}}))
+		var all []access.Member
+		for m, err := range s.Members(b.ctx, b.site) {
+			b.ok(err)
+			all = append(all, m)
+		}
+		b.same("members", all, []access.Member{{ID: "Zoe"}, {ID: "ada", Standing: access.Standing{State: access.StandingBlocked}}})
+		b.ok(s.DeleteMember(b.ctx, b.site, "ada"))
+		b.is(s.DeleteMember(b.ctx, b.site, "ada"), gate.ErrNotFound)
+	},
+	"Members/hostile ids": func(b *bench) {
+		s := b.members()
+		for _, id := range hostile {
+			b.ok(s.PutMember(b.ctx, b.site, access.Member{ID: id, Standing: access.Standing{Reason: id}, Memberships: []access.Membership{{ID: id, Type: id}}}))
+		}
+		for _, id := range hostile {
+			m, err := s.Member(b.ctx, b.site, id)
+			b.ok(err)
+			b.same("member", m, access.Member{ID: id, Standing: access.Standing{Reason: id}, Memberships: []access.Membership{{ID: id, Type: id}}})
+		}
+		n, last := 0, ""
+		for m, err := range s.Members(b.ctx, b.site) {
+			b.ok(err)
+			if n++; n > 1 && m.ID <= last {
+				b.Fatalf("members are not in byte order: %q after %q", m.ID, last)
+			}
+			last = m.ID
+		}
+		b.same("members", n, len(hostile))
+	},
+	"Reservations/put, select, delete": func(b *bench) {
+		s := b.bookings()
+		list := []reservation.Reservation{
+			booking("r3", "meeting", "ada", 2*time.Hour, 3*time.Hour),
+			booking("r1", "meeting", "bob", time.Hour, 2*time.Hour),
+			booking("r2", "office-4", "ada", time.Hour, 4*time.Hour),
+			booking("r4", "phone", "ada", time.Hour, 2*time.Hour),
+		}
+		list[1].Status = reservation.Pending
+		list[2].EndedAt = at(90 * time.Minute)
+		for _, r := range list {
+			b.ok(s.PutReservation(b.ctx, b.site, r))
+		}
+		n := 0
+		for r, err := range s.Reservations(b.ctx, gate.ReservationQuery{Site: b.site, Resources: []string{"office-4"}}) {
+			b.ok(err)
+			b.same("reservation", r, list[2])
+			n++
+		}
+		b.same("reservations of the office", n, 1)
+		for _, c := range []struct {
+			q    gate.ReservationQuery
+			want string
+		}{
+			{gate.ReservationQuery{}, "r1 r2 r4 r3"},
+			{gate.ReservationQuery{Member: "ada"}, "r2 r4 r3"},
+			{gate.ReservationQuery{Resources: []string{"meeting", "phone", "meeting"}}, "r1 r4 r3"},
+			{gate.ReservationQuery{Resources: []string{}}, ""},
+			{gate.ReservationQuery{Member: "ada", Resources: []string{"meeting"}}, "r3"},
+			{gate.ReservationQuery{EndAfter: at(90 * time.Minute)}, "r1 r4 r3"}, // r2 ended early, at this instant
+			{gate.ReservationQuery{EndAfter: at(90*time.Minute - time.Microsecond)}, "r1 r2 r4 r3"},
+			{gate.ReservationQuery{EndAfter: at(2 * time.Hour)}, "r3"},
+			{gate.ReservationQuery{StartBefore: at(2 * time.Hour)}, "r1 r2 r4"},
+			{gate.ReservationQuery{StartBefore: at(2*time.Hour + time.Microsecond)}, "r1 r2 r4 r3"},
+		} {
+			b.same(fmt.Sprintf("reservations %+v", c.q), b.reservations(c.q), c.want)
+		}
+		moved := list[0]
+		moved.Resource, moved.Member, moved.End = "phone", "bob", at(5*time.Hour)
+		b.ok(s.PutReservation(b.ctx, b.site, moved))
+		b.same("after the move", b.reservations(gate.ReservationQuery{Resources: []string{"meeting"}}), "r1")
+		b.same("after the move", b.reservations(gate.ReservationQuery{Member: "bob", EndAfter: at(3 * time.Hour)}), "r3")
+		b.ok(s.DeleteReservation(b.ctx, b.site, "r3"))
+		b.is(s.DeleteReservation(b.ctx, b.site, "r3"), gate.ErrNotFound)
+		b.same("after the deletion", b.reservations(gate.ReservationQuery{}), "r1 r2 r4")
+	},
+	"Facts/one question": func(b *bench) {
+		f := b.facts()
+		b.fill()
+		for _, ask := range b.asks() {
+			got, err := f.Load(b.ctx, ask)
+			b.ok(err)
+			want, err := gate.JoinFacts(b.s.Doors, b.s.Rules, b.s.Members, b.s.Reservations).Load(b.ctx, ask)
+			b.ok(err)
+			b.same(fmt.Sprintf("question of %s at %s", ask.Member, ask.Door), got, want)
+		}
+		got, err := f.Load(b.ctx, gate.Ask{Site: b.site, Member: "ada", Door: "front", At: at(0)})
+		b.ok(err)
+		q := got.Question
+		b.same("revision and zone", []string{q.Revision, q.TimeZone}, []string{"r1", "Europe/Berlin"})
+		b.same("link", got.Link, lock("l1"))
+		b.same("door", *q.Door, door("front", gate.Link{}).Door)
+		b.same("member", *q.Member, someMember("ada"))
+		b.same("types", q.MembershipTypes, b.someRules().MembershipTypes[:2])
+		b.same("grants", len(q.Grants), 1)
+		var own []string
+		for _, r := range q.Reservations {
+			own = append(own, r.ID)
+		}
+		b.same("her reservations", own, []string{"r1", "r2"})
+		b.same("neighbours", q.Neighbours, []access.Neighbour{
+			{Resource: "meeting", Start: at(3 * time.Hour), End: at(4 * time.Hour), Booker: 1},
+			{Resource: "meeting", Start: at(4 * time.Hour), End: at(5 * time.Hour), Booker: 2},
+			{Resource: "meeting", Start: at(6 * time.Hour), End: at(7 * time.Hour), Booker: 1},
+		})
+	},
+	"Facts/unknown ones": func(b *bench) {
+		f := b.facts()
+		_, err := f.Load(b.ctx, gate.Ask{Site: b.site, Member: "ada", Door: "front", At: at(0)})
+		b.is(err, gate.ErrNotFound)
+		_, err = f.LoadAll(b.ctx, gate.Ask{Site: b.site, Member: "ada", At: at(0)})
+		b.is(err, gate.ErrNotFound)
+		b.fill()
+		s, err := f.Load(b.ctx, gate.Ask{Site: b.site, Member: "nobody", Door: "nowhere", At: at(0)})
+		b.ok(err)
+		if s.Question.Door != nil || s.Question.Member != nil || !s.Link.IsZero() || s.Question.TimeZone != "Europe/Berlin" {
+			b.Fatalf("got %+v", s)
+		}
+		ctx, cancel := context.WithCancel(b.ctx)
+		cancel()
+		_, err = f.Load(ctx, gate.Ask{Site: b.site, Member: "ada", Door: "front", At: at(0)})
+		b.is(err, context.Canceled)
+		_, err = f.LoadAll(ctx, gate.Ask{Site: b.site, Member: "ada", At: at(0)})
+		b.is(err, context.Canceled)
+	},
+	"Facts/all doors": func(b *bench) {
+		f := b.facts()
+		b.fill()
+		for _, member := range []string{"ada", "bob", "nobody"} {
+			all, err := f.LoadAll(b.ctx, gate.Ask{Site: b.site, Member: member, At: at(0)})
+			b.ok(err)
+			b.same("doors", len(all), 3)
+			for i, id := range []string{"front", "office", "lab"} {
+				one, err := f.Load(b.ctx, gate.Ask{Site: b.site, Member: member, Door: id, At: at(0)})
+				b.ok(err)
+				b.same("snapshot of "+id, all[i], one)
+			}
+		}
+	},
+	"Facts/one snapshot while others write": func(b *bench) {
+		f := b.facts()
+		b.fill()
+		ctx, cancel := context.WithCancel(b.ctx)
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		defer cancel()
+		wg.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				r, err := b.s.Rules.Rules(ctx, b.site)
+				if err != nil {
+					continue
+				}
+				// Revision and the first type's id change together.
+				r.Revision = fmt.Sprint("rev-", i)
+				r.Site.Name = r.Revision
+				r.MembershipTypes = append([]access.MembershipType{{ID: r.Revision}}, b.someRules().MembershipTypes...)
+				_ = b.s.Rules.PutRules(ctx, r)
+				m := someMember("ada")
+				m.Standing.Reason = fmt.Sprint("m-", i)
+				m.Memberships = append(m.Memberships, access.Membership{ID: m.Standing.Reason, Type: "resident"})
+				_ = b.s.Members.PutMember(ctx, b.site, m)
+			}
+		})
+		for range 200 {
+			s, err := f.Load(b.ctx, gate.Ask{Site: b.site, Member: "ada", Door: "front", At: at(0)})
+			b.ok(err)
+			m := s.Question.Member
+			if last := m.Memberships[len(m.Memberships)-1]; len(m.Memberships) == 3 && last.ID != m.Standing.Reason {
+				b.Fatalf("a torn member: standing %q, membership %q", m.Standing.Reason, last.ID)
+			}
+		}
+	},
+}
+
+// fill stores a small site.
+func (b *bench) fill() {
+	b.Helper()
+	b.ok(b.s.Rules.PutRules(b.ctx, b.someRules()))
+	for id, link := range map[string]gate.Link{"front": lock("l1")} {
+		b.ok(b.s.Doors.AddDoor(b.ctx, b.site, door(id, link)))
+	}
+	b.ok(b.s.Doors.AddDoor(b.ctx, b.site, door("office", lock("l2"))))
+	b.ok(b.s.Doors.AddDoor(b.ctx, b.site, door("lab", gate.Link{})))
+	for _, id := range []string{"ada", "bob", "cem"} {
+		b.ok(b.s.Members.PutMember(b.ctx, b.site, someMember(id)))
+	}
+	for _, g := range []access.Grant{
+		{ID: "g1", Member: "ada", Door: "front", Hours: access.Always()},
+		{ID: "g2", Member: "ada", Door: "office", Hours: access.Always()},
+		{ID: "g3", Member: "bob", Door: "front", Hours: access.Always()},
+	} {
+		b.ok(b.s.Rules.PutGrant(b.ctx, b.site, g))
+	}
+	ended := booking("r2", "meeting", "ada", time.Hour, 2*time.Hour)
+	ended.EndedAt, ended.Status = at(90*time.Minute), reservation.Cancelled
+	pending := booking("r5", "meeting", "bob", 5*time.Hour, 6*time.Hour)
+	pending.Status = reservation.Pending
+	early := booking("r7", "meeting", "bob", 6*time.Hour, 8*time.Hour)
+	early.EndedAt = at(7 * time.Hour)
+	implied := booking("r4", "meeting", "cem", 4*time.Hour, 5*time.Hour)
+	implied.Status = ""
+	for _, r := range []reservation.Reservation{
+		booking("r1", "meeting", "ada", 0, time.Hour), ended,
+		booking("r3", "meeting", "bob", 3*time.Hour, 4*time.Hour), implied, pending, early,
+		booking("r6", "office-4", "ada", 0, time.Hour),
+		booking("old", "meeting", "ada", -96*time.Hour, -95*time.Hour),
+		booking("far", "meeting", "ada", 400*24*time.Hour, 400*24*time.Hour+time.Hour),
+	} {
+		b.ok(b.s.Reservations.PutReservation(b.ctx, b.site, r))
+	}
+}
+
+func (b *bench) asks() (list []gate.Ask) {
+	for _, m := range []string{"ada", "bob", "cem", "nobody"} {
+		for _, d := range []string{"front", "office", "lab", "nowhere"} {
+			list = append(list, gate.Ask{Site: b.site, Member: m, Door: d, At: at(0)})
+		}
+	}
+	return list
+}

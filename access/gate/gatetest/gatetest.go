@@ -1,0 +1,226 @@
+// Package gatetest is the conformance suite for the storage of a gate. Whoever
+// implements one of the interfaces of package gate runs it from a test:
+//
+//	func TestStorage(t *testing.T) {
+//		gatetest.Run(t, func(t *testing.T) gatetest.Storage {
+//			return gatetest.All(mystore.Open(t))
+//		})
+//	}
+//
+// It proves semantics, isolation, conflicts, idempotency, ordering, cancelled
+// contexts, large values, hostile strings, zones and concurrent writers. What it
+// cannot prove from inside one process is durability: crash tests do.
+package gatetest
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// Storage is what is to be proven: one handle each on the same data. Parts that
+// are nil are skipped.
+type Storage struct {
+	Facts        gate.Facts
+	Doors        gate.DoorStore
+	Rules        gate.RuleStore
+	Members      gate.MemberStore
+	Reservations gate.ReservationStore
+	Records      gate.Records
+	// Other, when set, is a second handle on the same data, as another process
+	// would have it: concurrent tests use both.
+	Other *Storage
+}
+
+// Everything is a storage that implements all parts.
+type Everything interface {
+	gate.Facts
+	gate.DoorStore
+	gate.RuleStore
+	gate.MemberStore
+	gate.ReservationStore
+	gate.Records
+}
+
+// All makes a Storage of one value that implements every part.
+func All(s Everything) Storage {
+	return Storage{Facts: s, Doors: s, Rules: s, Members: s, Reservations: s, Records: s}
+}
+
+// Run runs the suite. Each test gets its Storage from factory and works at sites
+// of its own, so that factory may return the same storage every time, with
+// whatever rows it already has; it must return at least one part.
+func Run(t *testing.T, factory func(t *testing.T) Storage) {
+	t.Helper()
+	run := func(name string, fn func(*bench)) {
+		t.Run(name, func(t *testing.T) {
+			b := &bench{T: t, s: factory(t), ctx: t.Context(), site: siteOf(t)}
+			fn(b)
+		})
+	}
+	for _, group := range []map[string]func(*bench){beginTests, settleTests, logTests, vendorTests, factTests} {
+		for _, name := range sortedKeys(group) {
+			run(name, group[name])
+		}
+	}
+}
+
+func siteOf(t *testing.T) string {
+	sum := sha256.Sum256([]byte(t.Name() + time.Now().String()))
+	return fmt.Sprintf("site-%x", sum[:8])
+}
+
+// bench is one test at one site.
+type bench struct {
+	*testing.T
+	s    Storage
+	ctx  context.Context
+	site string
+	n    int
+}
+
+// records skips the test when there are none.
+func (b *bench) records() gate.Records {
+	b.Helper()
+	if b.s.Records == nil {
+		b.Skip("no Records to test")
+	}
+	return b.s.Records
+}
+
+// handles returns every handle on the records.
+func (b *bench) handles() []gate.Records {
+	b.Helper()
+	list := []gate.Records{b.records()}
+	if b.s.Other != nil && b.s.Other.Records != nil {
+		list = append(list, b.s.Other.Records)
+	}
+	return list
+}
+
+func (b *bench) ok(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatalf("unexpected error: %v", err)
+	}
+}
+
+func (b *bench) is(err, want error) {
+	b.Helper()
+	if !errors.Is(err, want) {
+		b.Fatalf("got error %v, want one that is %v", err, want)
+	}
+}
+
+func (b *bench) same(what string, got, want any) {
+	b.Helper()
+	all := cmp.Exporter(func(reflect.Type) bool { return true })
+	// Empty and nil slices are the same to the gate.
+	empty := cmp.FilterValues(func(x, y []byte) bool { return len(x) == 0 && len(y) == 0 }, cmp.Comparer(func(_, _ []byte) bool { return true }))
+	zone := cmp.Comparer(func(x, y time.Time) bool { return x.Equal(y) && x.IsZero() == y.IsZero() })
+	if diff := cmp.Diff(want, got, all, empty, zone); diff != "" {
+		b.Fatalf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// at is a fixed instant, with microseconds, plus d.
+func at(d time.Duration) time.Time {
+	return time.Date(2026, 5, 4, 12, 0, 0, 123456000, time.UTC).Add(d)
+}
+
+// attempt is a command of member at door, begun d after the fixed instant.
+func (b *bench) attempt(member, door string, action access.Action, d time.Duration) gate.Attempt {
+	b.n++
+	key := gate.Key{Site: b.site, Member: member, RequestID: fmt.Sprintf("request-%08d", b.n)}
+	return gate.Attempt{
+		Entry: gate.Entry{
+			Key: key, Fingerprint: "f-" + door + string(action), Door: door, Action: action, Outcome: gate.Sending,
+			Begun: at(d), SendBy: at(d + 10*time.Second), Doc: fmt.Appendf(nil, `{"n":%d}`, b.n),
+		},
+		Log:         logEntry(member, door, string(action), gate.Sending, d),
+		ShareWithin: gate.ShareWithin,
+	}
+}
+
+// denial is a request that ended before it was sent.
+func (b *bench) denial(member, door string, d time.Duration) gate.Attempt {
+	a := b.attempt(member, door, access.Unlock, d)
+	a.Entry.Outcome, a.Entry.SendBy, a.Entry.Settled = gate.Denied, time.Time{}, at(d)
+	a.Log.Outcome, a.Log.Reason, a.ShareWithin = gate.Denied, "no_entitlement", 0
+	return a
+}
+
+func logEntry(member, door, action string, outcome gate.Outcome, d time.Duration) gate.LogEntry {
+	e := gate.LogEntry{
+		At: at(d), Door: door, Action: action, Outcome: outcome, Reason: "membership",
+		Salt: []byte("0123456789abcdef"), Detail: fmt.Appendf(nil, `{"member":%q}`, member), Member: member,
+	}
+	e.Commitment = gate.Commit(e.Salt, e.Detail)
+	return e
+}
+
+// settlement is an outcome for the attempt, d after the fixed instant.
+func settlement(e gate.Entry, outcome gate.Outcome, d time.Duration) gate.Settlement {
+	l := logEntry(e.Member, e.Door, string(e.Action), outcome, d)
+	l.Ref = e.Seq
+	return gate.Settlement{Key: e.Key, Outcome: outcome, At: at(d), Doc: []byte(`{"settled":true}`), Log: l}
+}
+
+// claim begins the attempt and wants it claimed.
+func (b *bench) claim(a gate.Attempt) gate.Entry {
+	b.Helper()
+	c, err := b.records().Begin(b.ctx, a)
+	b.ok(err)
+	if c.State != gate.Claimed {
+		b.Fatalf("Begin: got state %d, want Claimed", c.State)
+	}
+	return c.Entry
+}
+
+// look reads the entry under key; nil when there is none.
+func (b *bench) look(key gate.Key) *gate.Entry {
+	b.Helper()
+	m, err := b.records().Look(b.ctx, key, "")
+	b.ok(err)
+	return m.Entry
+}
+
+// rows reads the whole log of the site.
+func (b *bench) rows() []gate.LogRow {
+	b.Helper()
+	return b.log(gate.LogQuery{Site: b.site})
+}
+
+func (b *bench) log(q gate.LogQuery) (list []gate.LogRow) {
+	b.Helper()
+	for row, err := range b.records().Rows(b.ctx, q) {
+		b.ok(err)
+		list = append(list, row)
+	}
+	return list
+}
+
+// verified checks the chain and returns what Verify found.
+func (b *bench) verified() gate.Verification {
+	b.Helper()
+	_, head, err := b.records().Ends(b.ctx, b.site)
+	b.ok(err)
+	v, err := gate.Verify(b.ctx, b.records(), b.site, gate.Head{}, head)
+	b.ok(err)
+	return v
+}
+
+// hostile are strings that a storage must keep apart and give back unchanged.
+var hostile = []string{
+	"plain", "Plain", "PLAIN", " plain", "plain ", "plain\n", "pl%in", "pl_in", "100%", `a\b`, `a"b`, "a'b", "a''b", "a;--b", "a`b", "$1", "?1", ":name",
+	"\u00e9", "e\u0301", "ß", "ss", "İ", "i", "\u200b", "\U0001f6aa", "日本", "\t", "\x01", "null", "NULL", "true", "0", "00", "1e3", "{}", "[]", "2026-05-04",
+}

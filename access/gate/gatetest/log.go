@@ -1,0 +1,141 @@
+package gatetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+var logTests = map[string]func(*bench){
+	"Log/an empty one": func(b *bench) {
+		base, head, err := b.records().Ends(b.ctx, b.site)
+		b.ok(err)
+		b.same("ends", []gate.Head{base, head}, []gate.Head{{}, {}})
+		b.same("rows", len(b.rows()), 0)
+		b.same("verification", b.verified(), gate.Verification{})
+	},
+	"Log/one chain of many writers": func(b *bench) {
+		handles := b.handles()
+		const writers, each = 8, 40
+		var wg sync.WaitGroup
+		for w := range writers {
+			wg.Go(func() {
+				for i := range each {
+					e := logEntry(fmt.Sprintf("member-%d", w), "front", "unlock", gate.Denied, time.Duration(i)*time.Second)
+					if _, err := handles[w%len(handles)].Note(b.ctx, b.site, e); err != nil {
+						b.Errorf("Note: %v", err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		v := b.verified()
+		b.same("rows", v.Rows, writers*each)
+		rows := b.rows()
+		for i, row := range rows {
+			if row.Seq != uint64(i+1) {
+				b.Fatalf("row %d has Seq %d", i+1, row.Seq)
+			}
+		}
+		b.same("head", v.Head, rows[len(rows)-1].Head())
+	},
+	"Log/selects": func(b *bench) {
+		for i := range 20 {
+			outcome := gate.Denied
+			if i%4 == 0 {
+				outcome = gate.Accepted
+			}
+			e := logEntry(fmt.Sprint("member-", i%2), fmt.Sprint("door-", i%3), "unlock", outcome, time.Duration(i)*time.Second)
+			_, err := b.records().Note(b.ctx, b.site, e)
+			b.ok(err)
+		}
+		for _, c := range []struct {
+			name string
+			q    gate.LogQuery
+			want []uint64
+		}{
+			{"after", gate.LogQuery{After: 17}, []uint64{18, 19, 20}},
+			{"after the end", gate.LogQuery{After: 20}, nil},
+			{"limit", gate.LogQuery{Limit: 3}, []uint64{1, 2, 3}},
+			{"newest", gate.LogQuery{Newest: true, Limit: 3}, []uint64{20, 19, 18}},
+			{"newest before", gate.LogQuery{Newest: true, After: 4}, []uint64{3, 2, 1}},
+			{"newest before the first", gate.LogQuery{Newest: true, After: 1}, nil},
+			{"door", gate.LogQuery{Door: "door-0", After: 10}, []uint64{13, 16, 19}},
+			{"member", gate.LogQuery{Member: "member-1", Limit: 2}, []uint64{2, 4}},
+			{"outcome", gate.LogQuery{Outcome: gate.Accepted}, []uint64{1, 5, 9, 13, 17}},
+			{"outcome, newest, limit", gate.LogQuery{Outcome: gate.Accepted, Newest: true, Limit: 2}, []uint64{17, 13}},
+			{"from", gate.LogQuery{From: at(18 * time.Second)}, []uint64{19, 20}},
+			{"until", gate.LogQuery{Until: at(2 * time.Second)}, []uint64{1, 2}},
+			{"all of it", gate.LogQuery{Door: "door-0", Member: "member-0", Outcome: gate.Accepted, From: at(0), Until: at(time.Minute)}, []uint64{1, 13}},
+		} {
+			c.q.Site = b.site
+			var got []uint64
+			for _, row := range b.log(c.q) {
+				got = append(got, row.Seq)
+			}
+			if !slices.Equal(got, c.want) {
+				b.Errorf("%s: got rows %v, want %v", c.name, got, c.want)
+			}
+		}
+	},
+	"Log/reads more than a page, and writes while it reads": func(b *bench) {
+		const many = 1100
+		r := b.records()
+		for i := range many {
+			_, err := r.Note(b.ctx, b.site, logEntry("ada", "front", "unlock", gate.Denied, time.Duration(i)))
+			b.ok(err)
+		}
+		n := 0
+		for row, err := range r.Rows(b.ctx, gate.LogQuery{Site: b.site}) {
+			b.ok(err)
+			if n++; row.Seq != uint64(n) {
+				b.Fatalf("row %d has Seq %d", n, row.Seq)
+			}
+			if n == 1 { // nothing is held while the caller works on a row
+				ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+				_, err := r.Note(ctx, b.site, logEntry("bob", "front", "unlock", gate.Denied, 0))
+				cancel()
+				b.ok(err)
+			}
+			if n == many {
+				break
+			}
+		}
+		b.same("verified", b.verified().Rows, many+1)
+	},
+	"Log/retention keeps the chain": func(b *bench) {
+		r := b.records()
+		for _, s := range []int{1, 2, 9, 3, 4} { // the third came from a clock that jumped
+			_, err := r.Note(b.ctx, b.site, logEntry("ada", "front", "unlock", gate.Denied, time.Duration(s)*time.Second))
+			b.ok(err)
+		}
+		rows := b.rows()
+		base, n, err := r.Retain(b.ctx, b.site, at(4*time.Second))
+		b.ok(err)
+		b.same("removed", n, 2)
+		b.same("base", base, rows[1].Head())
+		b.same("rows kept", b.rows(), rows[2:])
+		v := b.verified()
+		b.same("verified", v, gate.Verification{Rows: 3, Head: rows[4].Head()})
+		base, n, err = r.Retain(b.ctx, b.site, at(4*time.Second))
+		b.ok(err)
+		b.same("removed again", n, 0)
+		b.same("base again", base, rows[1].Head())
+		_, n, err = r.Retain(b.ctx, b.site, at(time.Hour))
+		b.ok(err)
+		b.same("removed the rest", n, 3)
+		seq, err := r.Note(b.ctx, b.site, logEntry("ada", "front", "unlock", gate.Denied, time.Hour))
+		b.ok(err)
+		b.same("the next row", seq, uint64(6))
+		got, head, err := r.Ends(b.ctx, b.site)
+		b.ok(err)
+		b.same("base at last", got, rows[4].Head())
+		b.same("head", head, b.rows()[0].Head())
+		b.same("verified", b.verified().Rows, 1)
+		b.same("newest of what is kept", len(b.log(gate.LogQuery{Site: b.site, Newest: true, After: 6})), 0)
+	},
+}

@@ -1,0 +1,314 @@
+package gatetest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+var settleTests = map[string]func(*bench){
+	"Settle/every transition": func(b *bench) {
+		all := []gate.Outcome{gate.Denied, gate.NotSent, gate.Accepted, gate.Refused, gate.Unconfirmed}
+		for _, first := range all {
+			for _, second := range all {
+				e := b.claim(b.attempt("ada", "door-"+string(first)+string(second), access.Unlock, 0))
+				_, err := b.records().Settle(b.ctx, settlement(e, first, time.Second))
+				b.ok(err)
+				before := len(b.rows())
+				s := settlement(e, second, 2*time.Second)
+				s.Doc = []byte("second")
+				_, err = b.records().Settle(b.ctx, s)
+				got := b.look(e.Key)
+				switch {
+				case second == first:
+					b.ok(err)
+					b.same("rows after the same again", len(b.rows()), before)
+					b.same("doc after the same again", string(got.Doc), `{"settled":true}`)
+				case first == gate.Unconfirmed && second != gate.Denied:
+					b.ok(err)
+					b.same("rows after a later truth", len(b.rows()), before+1)
+					b.same("outcome", got.Outcome, second)
+					b.same("settled", got.Settled, at(2*time.Second))
+					b.same("doc", string(got.Doc), "second")
+				default:
+					b.is(err, gate.ErrConflict)
+					b.same("rows after a conflict", len(b.rows()), before)
+					b.same("outcome after a conflict", got.Outcome, first)
+				}
+			}
+		}
+		b.verified()
+	},
+	"Settle/writes everything at once": func(b *bench) {
+		e := b.claim(b.attempt("ada", "office", access.OfficeMode, 0))
+		s := settlement(e, gate.Accepted, time.Second)
+		s.CheckIn = &gate.CheckIn{Member: "ada", Key: "day/2026-05-04", Door: "office", Action: access.OfficeMode, RequestID: e.RequestID, At: at(time.Second), Day: "2026-05-04"}
+		s.Hold = &gate.Hold{Door: "office", Member: "ada", RequestID: e.RequestID, Since: e.Begun}
+		done, err := b.records().Settle(b.ctx, s)
+		b.ok(err)
+		want := e
+		want.Outcome, want.Settled, want.Doc = gate.Accepted, s.At, s.Doc
+		b.same("settled", done, gate.Settled{Entry: want, CheckIn: s.CheckIn})
+		b.same("entry", *b.look(e.Key), want)
+		rows := b.rows()
+		b.same("rows", len(rows), 2)
+		b.same("outcome row", rows[1].LogEntry, s.Log)
+		list, err := b.records().CheckIns(b.ctx, gate.CheckInQuery{Site: b.site})
+		b.ok(err)
+		b.same("check-ins", list, []gate.CheckIn{*s.CheckIn})
+		holds, err := b.records().Holds(b.ctx, b.site)
+		b.ok(err)
+		b.same("holds", holds, []gate.Hold{*s.Hold})
+		m, err := b.records().Look(b.ctx, e.Key, "office")
+		b.ok(err)
+		b.same("holding", m.Holding, true)
+		for _, other := range []struct{ member, door string }{{"bob", "office"}, {"ada", "lab"}} {
+			m, err = b.records().Look(b.ctx, gate.Key{Site: b.site, Member: other.member, RequestID: e.RequestID}, other.door)
+			b.ok(err)
+			b.same("holding of another", m.Holding, false)
+		}
+		// Again, as after a lost answer.
+		done, err = b.records().Settle(b.ctx, s)
+		b.ok(err)
+		b.same("settled again", done, gate.Settled{Entry: want, CheckIn: s.CheckIn})
+		b.same("rows", len(b.rows()), 2)
+	},
+	"Settle/a conflict writes nothing": func(b *bench) {
+		e := b.claim(b.attempt("ada", "office", access.OfficeMode, 0))
+		_, err := b.records().Settle(b.ctx, settlement(e, gate.Refused, time.Second))
+		b.ok(err)
+		s := settlement(e, gate.Accepted, 2*time.Second)
+		s.CheckIn = &gate.CheckIn{Member: "ada", Key: "k", Door: "office", RequestID: e.RequestID, At: s.At, Day: "2026-05-04"}
+		s.Hold = &gate.Hold{Door: "office", Member: "ada", RequestID: e.RequestID, Since: e.Begun}
+		_, err = b.records().Settle(b.ctx, s)
+		b.is(err, gate.ErrConflict)
+		list, err := b.records().CheckIns(b.ctx, gate.CheckInQuery{Site: b.site})
+		b.ok(err)
+		holds, err := b.records().Holds(b.ctx, b.site)
+		b.ok(err)
+		b.same("check-ins, holds, rows", []int{len(list), len(holds), len(b.rows())}, []int{0, 0, 2})
+	},
+	"Settle/unknown request": func(b *bench) {
+		a := b.attempt("ada", "front", access.Unlock, 0)
+		_, err := b.records().Settle(b.ctx, settlement(a.Entry, gate.Accepted, 0))
+		b.is(err, gate.ErrNotFound)
+		b.same("rows", len(b.rows()), 0)
+	},
+	"Settle/two check-ins with one key": func(b *bench) {
+		var first *gate.CheckIn
+		for i, member := range []string{"ada", "ada", "bob"} {
+			a := b.attempt(member, "front", access.Unlock, time.Duration(i)*time.Minute)
+			e := b.claim(a)
+			s := settlement(e, gate.Accepted, time.Duration(i)*time.Minute)
+			s.CheckIn = &gate.CheckIn{Member: member, Key: "day/2026-05-04", Door: "front", Action: access.Unlock, RequestID: e.RequestID, At: s.At, Day: "2026-05-04"}
+			done, err := b.records().Settle(b.ctx, s)
+			b.ok(err)
+			switch i {
+			case 0:
+				first = s.CheckIn
+				fallthrough
+			case 1:
+				b.same("check-in", done.CheckIn, first)
+			case 2:
+				b.same("check-in", done.CheckIn, s.CheckIn)
+			}
+		}
+		for _, q := range []struct {
+			gate.CheckInQuery
+			want int
+		}{
+			{gate.CheckInQuery{}, 2}, {gate.CheckInQuery{Member: "ada"}, 1}, {gate.CheckInQuery{Limit: 1}, 1},
+			{gate.CheckInQuery{From: at(0)}, 2}, {gate.CheckInQuery{From: at(time.Microsecond)}, 1},
+			{gate.CheckInQuery{Until: at(0)}, 0}, {gate.CheckInQuery{Until: at(time.Microsecond)}, 1},
+		} {
+			q.Site = b.site
+			list, err := b.records().CheckIns(b.ctx, q.CheckInQuery)
+			b.ok(err)
+			b.same("check-ins selected", len(list), q.want)
+		}
+	},
+	"Settle/holds begin and end": func(b *bench) {
+		r := b.records()
+		start := func(member string, d time.Duration, outcome gate.Outcome) gate.Hold {
+			a := b.attempt(member, "office", access.OfficeMode, d)
+			a.ShareWithin = 0
+			e := b.claim(a)
+			s := settlement(e, outcome, d)
+			s.Hold = &gate.Hold{Door: "office", Member: member, RequestID: e.RequestID, Since: e.Begun, Uncertain: outcome == gate.Unconfirmed}
+			_, err := r.Settle(b.ctx, s)
+			b.ok(err)
+			return *s.Hold
+		}
+		holds := func() []gate.Hold {
+			list, err := r.Holds(b.ctx, b.site)
+			b.ok(err)
+			return list
+		}
+		bob := start("bob", 2*time.Minute, gate.Unconfirmed)
+		ada := start("ada", time.Minute, gate.Accepted)
+		start("ada", 3*time.Minute, gate.Accepted) // the first one stays
+		b.same("holds", holds(), []gate.Hold{ada, bob})
+		lock := b.claim(b.attempt("ada", "office", access.Lock, 90*time.Second))
+		s := settlement(lock, gate.Accepted, 4*time.Minute)
+		s.EndHolds = lock.Begun
+		_, err := r.Settle(b.ctx, s)
+		b.ok(err)
+		b.same("holds after a lock that began before the second", holds(), []gate.Hold{bob})
+		n := len(b.rows())
+		ended, err := r.EndHolds(b.ctx, b.site, "lab", at(time.Hour), logEntry("", "lab", "hold_end", "", 0))
+		b.ok(err)
+		b.same("nothing to end", len(ended), 0)
+		b.same("rows", len(b.rows()), n)
+		ended, err = r.EndHolds(b.ctx, b.site, "office", bob.Since, logEntry("", "office", "hold_end", "", 0))
+		b.ok(err)
+		b.same("ended", ended, []gate.Hold{bob})
+		b.same("holds", len(holds()), 0)
+		b.same("rows", len(b.rows()), n+1)
+	},
+	"Settle/many at once, one outcome": func(b *bench) {
+		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
+		handles := b.handles()
+		outcomes := []gate.Outcome{gate.Accepted, gate.Refused, gate.NotSent}
+		var wg sync.WaitGroup
+		results := make([]error, 30)
+		for i := range results {
+			wg.Go(func() {
+				_, results[i] = handles[i%len(handles)].Settle(b.ctx, settlement(e, outcomes[i%3], 0))
+			})
+		}
+		wg.Wait()
+		won := b.look(e.Key).Outcome
+		for i, err := range results {
+			if (err == nil) != (outcomes[i%3] == won) || err != nil && !errors.Is(err, gate.ErrConflict) {
+				b.Fatalf("settling to %s while %s stands: got %v", outcomes[i%3], won, err)
+			}
+		}
+		b.same("rows", len(b.rows()), 2)
+	},
+	"Wait/for another handle's outcome": func(b *bench) {
+		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
+		handles := b.handles()
+		var wg sync.WaitGroup
+		got := make([]gate.Entry, 20)
+		for i := range got {
+			wg.Go(func() {
+				var err error
+				if got[i], err = handles[i%len(handles)].Wait(b.ctx, e.Key, gate.Sending); err != nil {
+					b.Errorf("Wait: %v", err)
+				}
+			})
+		}
+		_, err := handles[len(handles)-1].Settle(b.ctx, settlement(e, gate.Accepted, 0))
+		b.ok(err)
+		wg.Wait()
+		for _, e := range got {
+			b.same("outcome", e.Outcome, gate.Accepted)
+		}
+	},
+	"Wait/returns at once, or under its context": func(b *bench) {
+		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
+		got, err := b.records().Wait(b.ctx, e.Key, gate.Unconfirmed)
+		b.ok(err)
+		b.same("entry", got, e)
+		ctx, cancel := context.WithTimeout(b.ctx, 20*time.Millisecond)
+		defer cancel()
+		_, err = b.records().Wait(ctx, e.Key, gate.Sending)
+		b.is(err, context.DeadlineExceeded)
+		_, err = b.records().Wait(b.ctx, gate.Key{Site: b.site, Member: "ada", RequestID: "unknown"}, gate.Sending)
+		b.is(err, gate.ErrNotFound)
+	},
+	"Entries/select and prune": func(b *bench) {
+		r := b.records()
+		var open []gate.Entry
+		for i := range 5 {
+			open = append(open, b.claim(b.attempt("ada", "front", access.Unlock, time.Duration(i)*time.Minute)))
+		}
+		_, err := r.Settle(b.ctx, settlement(open[1], gate.Unconfirmed, time.Hour))
+		b.ok(err)
+		_, err = r.Settle(b.ctx, settlement(open[2], gate.Accepted, time.Hour))
+		b.ok(err)
+		ids := func(q gate.EntryQuery) (list []string) {
+			q.Site = b.site
+			entries, err := r.Entries(b.ctx, q)
+			b.ok(err)
+			for _, e := range entries {
+				list = append(list, e.RequestID)
+			}
+			return list
+		}
+		id := func(n ...int) (list []string) {
+			for _, i := range n {
+				list = append(list, open[i].RequestID)
+			}
+			return list
+		}
+		b.same("sending", ids(gate.EntryQuery{Outcome: gate.Sending}), id(0, 3, 4))
+		b.same("sending, two", ids(gate.EntryQuery{Outcome: gate.Sending, Limit: 2}), id(0, 3))
+		b.same("send_by before", ids(gate.EntryQuery{Outcome: gate.Sending, SendByBefore: open[3].SendBy}), id(0))
+		b.same("begun since", ids(gate.EntryQuery{Outcome: gate.Sending, BegunSince: open[3].Begun}), id(3, 4))
+		b.same("unconfirmed", ids(gate.EntryQuery{Outcome: gate.Unconfirmed}), id(1))
+		b.same("accepted", ids(gate.EntryQuery{Outcome: gate.Accepted}), id(2))
+		n, err := r.Prune(b.ctx, b.site, open[2].Begun)
+		b.ok(err)
+		b.same("pruned", n, 1)
+		b.same("unconfirmed, pruned", len(ids(gate.EntryQuery{Outcome: gate.Unconfirmed})), 0)
+		n, err = r.Prune(b.ctx, b.site, at(time.Hour))
+		b.ok(err)
+		b.same("pruned", n, 1)
+		b.same("sending stay", ids(gate.EntryQuery{Outcome: gate.Sending}), id(0, 3, 4))
+		b.same("rows stay", len(b.rows()), 7)
+	},
+	"Erase/a person": func(b *bench) {
+		r := b.records()
+		var settled []gate.Entry
+		for i, member := range []string{"ada", "bob", "ada"} {
+			e := b.claim(b.attempt(member, "office", access.OfficeMode, time.Duration(i)*time.Minute))
+			s := settlement(e, gate.Accepted, time.Duration(i)*time.Minute)
+			s.CheckIn = &gate.CheckIn{Member: member, Key: "day", Door: "office", Action: access.OfficeMode, RequestID: e.RequestID, At: s.At, Day: "2026-05-04"}
+			s.Hold = &gate.Hold{Door: "office", Member: member, RequestID: e.RequestID, Since: e.Begun}
+			_, err := r.Settle(b.ctx, s)
+			b.ok(err)
+			settled = append(settled, e)
+		}
+		open := b.claim(b.attempt("ada", "front", access.Unlock, 0))
+		helped := logEntry("bob", "front", "unlock", gate.Denied, 0)
+		helped.Actor = "ada"
+		_, err := r.Note(b.ctx, b.site, helped)
+		b.ok(err)
+
+		n, err := r.Erase(b.ctx, b.site, "ada", settled[2].SendBy)
+		b.ok(err)
+		b.same("rows without detail", n, 6) // 4 of hers, the open attempt, one as actor
+		b.same("verified", b.verified().Erased, 6)
+		if b.look(settled[0].Key) != nil || b.look(settled[1].Key) == nil || b.look(settled[2].Key) == nil || b.look(open.Key) == nil {
+			b.Fatal("erased entries: her old one goes; her late one, her open one and bob's stay")
+		}
+		list, err := r.CheckIns(b.ctx, gate.CheckInQuery{Site: b.site})
+		b.ok(err)
+		b.same("check-ins", len(list), 1)
+		holds, err := r.Holds(b.ctx, b.site)
+		b.ok(err)
+		b.same("holders", []string{holds[0].Member, holds[1].Member}, []string{"", "bob"})
+		b.same("rows by her", len(b.log(gate.LogQuery{Site: b.site, Member: "ada"})), 0)
+		b.same("rows by bob", len(b.log(gate.LogQuery{Site: b.site, Member: "bob"})), 2)
+		for _, row := range b.rows() {
+			erased := row.Member == ""
+			if erased != (len(row.Salt) == 0 && len(row.Detail) == 0 && row.Actor == "") {
+				b.Fatalf("row %d is half erased: %+v", row.Seq, row)
+			}
+		}
+		n, err = r.Erase(b.ctx, b.site, "", at(time.Hour))
+		b.ok(err)
+		b.same("rows of nobody", n, 0)
+		n, err = r.Erase(b.ctx, b.site, "ada", at(time.Hour))
+		b.ok(err)
+		b.same("rows the second time", n, 0)
+		if b.look(settled[2].Key) != nil || b.look(open.Key) == nil {
+			b.Fatal("the second time her late entry goes and her open one stays")
+		}
+	},
+}

@@ -1,0 +1,166 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/reservation"
+)
+
+// JoinFacts makes Facts out of four stores, any of which may be the host's own
+// tables. Each part is a snapshot of its own: a change that lands between two of
+// them may be seen in one and not in the other. A storage that holds all four
+// offers Facts itself, in one snapshot.
+func JoinFacts(doors DoorStore, rules RuleStore, members MemberStore, reservations ReservationStore) Facts {
+	return joined{doors, rules, members, reservations}
+}
+
+type joined struct {
+	doors        DoorStore
+	rules        RuleStore
+	members      MemberStore
+	reservations ReservationStore
+}
+
+func (j joined) Load(ctx context.Context, ask Ask) (Snapshot, error) {
+	door, err := j.doors.Door(ctx, ask.Site, ask.Door)
+	var doors []Door
+	switch {
+	case err == nil:
+		doors = []Door{door}
+	case !errors.Is(err, ErrNotFound):
+		return Snapshot{}, err
+	}
+	list, err := j.load(ctx, ask, doors)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return list[0], nil
+}
+
+func (j joined) LoadAll(ctx context.Context, ask Ask) ([]Snapshot, error) {
+	doors, err := j.doors.Doors(ctx, ask.Site)
+	if err != nil || len(doors) == 0 {
+		return nil, err
+	}
+	return j.load(ctx, ask, doors)
+}
+
+func (j joined) load(ctx context.Context, ask Ask, doors []Door) ([]Snapshot, error) {
+	rules, err := j.rules.Rules(ctx, ask.Site)
+	if err != nil {
+		return nil, err
+	}
+	p := Parts{Ask: ask, Rules: rules, Doors: doors}
+	member, err := j.members.Member(ctx, ask.Site, ask.Member)
+	switch {
+	case err == nil:
+		p.Member = &member
+		if p.Grants, err = j.rules.Grants(ctx, ask.Site, ask.Member); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, ErrNotFound):
+		return nil, err
+	}
+	from, until := ask.Span()
+	q := ReservationQuery{Site: ask.Site, Resources: p.Resources(), EndAfter: from, StartBefore: until}
+	for r, err := range j.reservations.Reservations(ctx, q) {
+		if err != nil {
+			return nil, err
+		}
+		p.Reservations = append(p.Reservations, r)
+	}
+	return p.Snapshots(), nil
+}
+
+// Parts is what a storage reads for one member; Snapshots puts the questions
+// together, so that every storage does it alike.
+type Parts struct {
+	Ask    Ask
+	Rules  Rules
+	Doors  []Door         // the doors asked about; none when the door is unknown
+	Member *access.Member // nil when unknown
+	Grants []access.Grant // of this member
+	// Reservations on the resources that list one of the doors, by anybody: the
+	// member's of every status, the confirmed ones of others. Snapshots sorts
+	// them by start, then id.
+	Reservations []reservation.Reservation
+}
+
+// Resources returns the ids of the resources that list one of the doors, never
+// nil: what the reservations are to be read for.
+func (p Parts) Resources() []string {
+	ids := []string{}
+	for _, r := range p.Rules.Resources {
+		if slices.ContainsFunc(p.Doors, func(d Door) bool { return slices.Contains(r.Doors, d.ID) }) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
+}
+
+// Snapshots returns one Snapshot per door; a single one without a door when
+// there is none.
+func (p Parts) Snapshots() []Snapshot {
+	slices.SortFunc(p.Reservations, func(a, b reservation.Reservation) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
+	})
+	if len(p.Doors) == 0 {
+		return []Snapshot{{Question: p.question(nil)}}
+	}
+	list := make([]Snapshot, len(p.Doors))
+	for i := range p.Doors {
+		list[i] = Snapshot{Question: p.question(&p.Doors[i].Door), Link: p.Doors[i].Link}
+	}
+	return list
+}
+
+func (p Parts) question(door *access.Door) access.Question {
+	q := access.Question{
+		Revision:   p.Rules.Revision,
+		TimeZone:   p.Rules.Site.TimeZone,
+		Settings:   p.Rules.Settings,
+		Exceptions: p.Rules.Exceptions,
+		Door:       door,
+		Member:     p.Member,
+	}
+	if door == nil || p.Member == nil {
+		return q
+	}
+	for _, t := range p.Rules.MembershipTypes {
+		// A grant that wants a membership is met by one of any type.
+		if slices.ContainsFunc(p.Member.Memberships, func(m access.Membership) bool { return m.Type == t.ID }) {
+			q.MembershipTypes = append(q.MembershipTypes, t)
+		}
+	}
+	for _, g := range p.Grants {
+		if g.Door == door.ID {
+			q.Grants = append(q.Grants, g)
+		}
+	}
+	bookers := map[string]int{}
+	for _, r := range p.Reservations {
+		if !slices.ContainsFunc(p.Rules.Resources, func(res access.Resource) bool {
+			return res.ID == r.Resource && slices.Contains(res.Doors, door.ID)
+		}) {
+			continue
+		}
+		if r.Member == p.Member.ID {
+			q.Reservations = append(q.Reservations, r)
+			continue
+		}
+		if r.Status.OrDefault() != reservation.Confirmed {
+			continue
+		}
+		n, ok := bookers[r.Member]
+		if !ok {
+			n = len(bookers) + 1
+			bookers[r.Member] = n
+		}
+		q.Neighbours = append(q.Neighbours, access.Neighbour{Resource: r.Resource, Start: r.Start, End: r.EffectiveEnd(), Booker: n})
+	}
+	return q
+}

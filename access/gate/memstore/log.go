@@ -1,0 +1,221 @@
+package memstore
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+func (st *site) append(siteID string, e gate.LogEntry) uint64 {
+	row := st.head.Append(siteID, e)
+	st.rows = append(st.rows, row)
+	st.head = row.Head()
+	return row.Seq
+}
+
+// Note implements gate.Journal.
+func (s *Store) Note(ctx context.Context, siteID string, e gate.LogEntry) (seq uint64, err error) {
+	err = s.write(ctx, siteID, func(st *site) error { seq = st.append(siteID, e); return nil })
+	return seq, err
+}
+
+// Rows implements gate.DoorLog.
+func (s *Store) Rows(ctx context.Context, q gate.LogQuery) iter.Seq2[gate.LogRow, error] {
+	const page = 500
+	return gate.LogPages(q, page, func(q gate.LogQuery) (list []gate.LogRow, err error) {
+		err = s.read(ctx, q.Site, func(st *site) error { list = st.page(q); return nil })
+		return list, err
+	})
+}
+
+func (st *site) page(q gate.LogQuery) []gate.LogRow {
+	list := make([]gate.LogRow, 0, min(q.Limit, len(st.rows)))
+	step, i := 1, 0
+	switch {
+	case q.Newest && q.After == 0:
+		step, i = -1, len(st.rows)-1
+	case q.Newest:
+		step, i = -1, min(int(int64(q.After)-int64(st.base.Seq))-2, len(st.rows)-1)
+	case q.After > st.base.Seq:
+		i = int(min(q.After-st.base.Seq, uint64(len(st.rows))))
+	}
+	for ; i >= 0 && i < len(st.rows) && len(list) < q.Limit; i += step {
+		r := &st.rows[i]
+		if (q.Door == "" || r.Door == q.Door) && (q.Member == "" || r.Member == q.Member) &&
+			(q.Outcome == "" || r.Outcome == q.Outcome) &&
+			(q.From.IsZero() || !r.At.Before(q.From)) && (q.Until.IsZero() || r.At.Before(q.Until)) {
+			list = append(list, *r)
+		}
+	}
+	return list
+}
+
+// Ends implements gate.DoorLog.
+func (s *Store) Ends(ctx context.Context, siteID string) (base, head gate.Head, err error) {
+	err = s.read(ctx, siteID, func(st *site) error { base, head = st.base, st.head; return nil })
+	return base, head, err
+}
+
+// Retain implements gate.DoorLog.
+func (s *Store) Retain(ctx context.Context, siteID string, before time.Time) (base gate.Head, n int, err error) {
+	err = s.write(ctx, siteID, func(st *site) error {
+		for n < len(st.rows) && st.rows[n].At.Before(before) {
+			n++
+		}
+		if n > 0 {
+			st.base = st.rows[n-1].Head()
+			st.rows = slices.Clone(st.rows[n:])
+		}
+		base = st.base
+		return nil
+	})
+	return base, n, err
+}
+
+// Erase implements gate.Eraser.
+func (s *Store) Erase(ctx context.Context, siteID, person string, before time.Time) (n int, err error) {
+	if person == "" {
+		return 0, ctx.Err()
+	}
+	err = s.write(ctx, siteID, func(st *site) error {
+		for i := range st.rows {
+			if r := &st.rows[i]; r.Member == person || r.Actor == person {
+				r.Salt, r.Detail, r.Member, r.Actor = nil, nil, "", ""
+				n++
+			}
+		}
+		for k := range st.checkIns {
+			if k.member == person {
+				delete(st.checkIns, k)
+			}
+		}
+		for i := range st.holds {
+			if st.holds[i].Member == person {
+				st.holds[i].Member = ""
+			}
+		}
+		st.forget(func(e *gate.Entry) bool {
+			return e.Member == person && e.SendBy.Before(before) && e.Begun.Before(before)
+		})
+		return nil
+	})
+	return n, err
+}
+
+// Holds implements gate.Holds.
+func (s *Store) Holds(ctx context.Context, siteID string) (list []gate.Hold, err error) {
+	err = s.read(ctx, siteID, func(st *site) error { list = slices.Clone(st.holds); return nil })
+	slices.SortStableFunc(list, func(a, b gate.Hold) int {
+		return cmp.Or(cmp.Compare(a.Door, b.Door), a.Since.Compare(b.Since), cmp.Compare(a.Member, b.Member))
+	})
+	return list, err
+}
+
+// EndHolds implements gate.Holds.
+func (s *Store) EndHolds(ctx context.Context, siteID, door string, until time.Time, e gate.LogEntry) (ended []gate.Hold, err error) {
+	err = s.write(ctx, siteID, func(st *site) error {
+		if ended = st.endHolds(door, until); len(ended) > 0 {
+			st.append(siteID, e)
+		}
+		return nil
+	})
+	return ended, err
+}
+
+// Switch implements gate.Switches.
+func (s *Store) Switch(ctx context.Context, siteID string) (w gate.Switch, err error) {
+	err = s.read(ctx, siteID, func(st *site) error { w = st.toggle; return nil })
+	return w, err
+}
+
+// SetSwitch implements gate.Switches.
+func (s *Store) SetSwitch(ctx context.Context, siteID string, w gate.Switch, e gate.LogEntry) error {
+	return s.write(ctx, siteID, func(st *site) error {
+		st.toggle = w
+		st.append(siteID, e)
+		return nil
+	})
+}
+
+// CheckIns implements gate.CheckIns.
+func (s *Store) CheckIns(ctx context.Context, q gate.CheckInQuery) (list []gate.CheckIn, err error) {
+	err = s.read(ctx, q.Site, func(st *site) error {
+		for _, c := range st.checkIns {
+			if (q.Member == "" || c.Member == q.Member) && within(c.At, q.From, q.Until) {
+				list = append(list, c)
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b gate.CheckIn) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Member, b.Member), cmp.Compare(a.Key, b.Key))
+	})
+	return limit(list, q.Limit), err
+}
+
+// Cursor implements gate.VendorLog.
+func (s *Store) Cursor(ctx context.Context, siteID string) (c string, err error) {
+	err = s.read(ctx, siteID, func(st *site) error { c = st.cursor; return nil })
+	return c, err
+}
+
+// Ingest implements gate.VendorLog.
+func (s *Store) Ingest(ctx context.Context, siteID, was, next string, entries []gate.VendorEntry) (n int, err error) {
+	err = s.write(ctx, siteID, func(st *site) error {
+		if st.cursor != was {
+			return conflict("cursor", was, "has moved on")
+		}
+		st.cursor = next
+		for _, e := range entries {
+			if _, ok := st.vendor[e.ID]; !ok {
+				st.vendor[e.ID] = e
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+// VendorEntries implements gate.VendorLog.
+func (s *Store) VendorEntries(ctx context.Context, q gate.VendorQuery) (list []gate.VendorEntry, err error) {
+	err = s.read(ctx, q.Site, func(st *site) error {
+		for _, e := range st.vendor {
+			if (q.Lock == "" || e.Lock == q.Lock) && (q.User == "" || e.User == q.User) && within(e.At, q.From, q.Until) {
+				list = append(list, e)
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b gate.VendorEntry) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
+	return limit(list, q.Limit), err
+}
+
+// PruneVendor implements gate.VendorLog.
+func (s *Store) PruneVendor(ctx context.Context, siteID string, before time.Time) (n int, err error) {
+	err = s.write(ctx, siteID, func(st *site) error {
+		for id, e := range st.vendor {
+			if e.At.Before(before) {
+				delete(st.vendor, id)
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+func within(t, from, until time.Time) bool {
+	return (from.IsZero() || !t.Before(from)) && (until.IsZero() || t.Before(until))
+}
+
+func limit[T any](list []T, n int) []T {
+	if n > 0 {
+		return list[:min(len(list), n)]
+	}
+	return list
+}

@@ -1,0 +1,125 @@
+// Package memstore keeps everything a gate needs in memory: the reference for
+// every other storage, and enough for tests, demonstrations and a simulator.
+//
+// It is complete and safe for concurrent use, and gone when the process ends. A
+// host whose taps must survive a restart takes sqlstore.
+package memstore
+
+import (
+	"context"
+	"sync"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// Store is a storage in memory. Make one with New.
+type Store struct {
+	mu    sync.RWMutex
+	sites map[string]*site
+}
+
+var (
+	_ gate.Facts            = (*Store)(nil)
+	_ gate.DoorStore        = (*Store)(nil)
+	_ gate.RuleStore        = (*Store)(nil)
+	_ gate.MemberStore      = (*Store)(nil)
+	_ gate.ReservationStore = (*Store)(nil)
+	_ gate.Records          = (*Store)(nil)
+)
+
+// New returns an empty Store.
+func New() *Store { return &Store{sites: map[string]*site{}} }
+
+// Durable reports false: a restart forgets everything.
+func (s *Store) Durable() bool { return false }
+
+type site struct {
+	doors   []gate.Door // in the order they were added
+	rules   gate.Rules  // Version 0: not there
+	grants  map[string]access.Grant
+	members map[string]access.Member
+	// granted holds the ids of a member's grants in byte order.
+	granted  map[string][]string
+	bookings bookings
+	records
+}
+
+// read and write run fn on a site, one at a time or side by side. A site that is
+// not there reads as an empty one.
+func (s *Store) read(ctx context.Context, id string, fn func(*site) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	st := s.sites[id]
+	if st == nil {
+		st = newSite()
+	}
+	return fn(st)
+}
+
+func (s *Store) write(ctx context.Context, id string, fn func(*site) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.sites[id]
+	if st == nil {
+		st = newSite()
+		s.sites[id] = st
+	}
+	return fn(st)
+}
+
+func newSite() *site {
+	return &site{
+		grants: map[string]access.Grant{}, members: map[string]access.Member{}, granted: map[string][]string{},
+		bookings: newBookings(), records: newRecords(),
+	}
+}
+
+// Load implements gate.Facts.
+func (s *Store) Load(ctx context.Context, ask gate.Ask) (snap gate.Snapshot, err error) {
+	err = s.read(ctx, ask.Site, func(st *site) error {
+		var doors []gate.Door
+		if i := st.door(ask.Door); i >= 0 {
+			doors = st.doors[i : i+1 : i+1]
+		}
+		list, err := st.snapshots(ask, doors)
+		if err == nil {
+			snap = list[0]
+		}
+		return err
+	})
+	return snap, err
+}
+
+// LoadAll implements gate.Facts.
+func (s *Store) LoadAll(ctx context.Context, ask gate.Ask) (list []gate.Snapshot, err error) {
+	err = s.read(ctx, ask.Site, func(st *site) (err error) {
+		if len(st.doors) > 0 || st.rules.Version == 0 {
+			list, err = st.snapshots(ask, st.doors)
+		}
+		return err
+	})
+	return list, err
+}
+
+func (st *site) snapshots(ask gate.Ask, doors []gate.Door) ([]gate.Snapshot, error) {
+	if st.rules.Version == 0 {
+		return nil, missing("site", ask.Site)
+	}
+	p := gate.Parts{Ask: ask, Rules: st.rules, Doors: doors}
+	if m, ok := st.members[ask.Member]; ok {
+		p.Member = &m
+		for _, id := range st.granted[ask.Member] {
+			p.Grants = append(p.Grants, st.grants[id])
+		}
+		from, until := ask.Span()
+		p.Reservations = st.bookings.find(gate.ReservationQuery{Resources: p.Resources(), EndAfter: from, StartBefore: until})
+	}
+	return p.Snapshots(), nil
+}
