@@ -1,0 +1,137 @@
+package saltoks
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Client calls the Connect API as one SALTO user. It is immutable and safe for
+// concurrent use; make one per credential and share it.
+//
+// Every call takes a context first and honours it while it waits for the
+// limiter, for a token, between retries and on the network. Every error is an
+// *APIError.
+type Client struct {
+	// Me is the SALTO user whose token the client carries.
+	Me *MeService
+	// Sites are the sites this user sees.
+	Sites *SitesService
+	// IQs are a site's gateways.
+	IQs *IQsService
+	// Locks are a site's locks.
+	Locks *LocksService
+	// Users are a site's members in SALTO.
+	Users *UsersService
+	// AccessGroups tie users to locks in SALTO.
+	AccessGroups *AccessGroupsService
+	// Entries are SALTO's own audit log.
+	Entries *EntriesService
+
+	base      string
+	baseURL   *url.URL
+	tokens    TokenSource
+	limiter   *Limiter
+	reads     *http.Client
+	commands  http.RoundTripper
+	knownBase bool // net/http is below, without anything between
+
+	attemptTimeout             time.Duration
+	maxResponse                int64
+	accept, agent, contentType []string
+	logger                     *slog.Logger
+	unmeasured                 bool
+
+	budget  retryBudget
+	buffers sync.Pool
+	closed  atomic.Bool
+	idle    []interface{ CloseIdleConnections() }
+}
+
+// service is what every service is: the client, under a name.
+type service struct{ c *Client }
+
+// Waiter is what a TokenSource may also implement: Client.Close calls Wait,
+// which returns when no token refresh is in flight, or with ctx's error.
+type Waiter interface {
+	Wait(ctx context.Context) error
+}
+
+// NewClient makes a client of env whose tokens come from ts. It makes no call.
+// The error names every fault of the environment and the options.
+func NewClient(env Environment, ts TokenSource, opts ...Option) (*Client, error) {
+	var faults []error
+	if err := env.Validate(); err != nil {
+		faults = append(faults, err)
+	}
+	if ts == nil {
+		faults = append(faults, errors.New("saltoks: nil token source"))
+	}
+	cfg, err := newConfig(opts)
+	if err != nil {
+		faults = append(faults, err)
+	}
+	if len(faults) > 0 {
+		return nil, joinFaults(faults)
+	}
+	base, err := parseBaseURL(env.API)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		base:           base.String(),
+		baseURL:        base,
+		tokens:         ts,
+		limiter:        cfg.limiter,
+		attemptTimeout: cfg.attemptTimeout,
+		maxResponse:    cfg.maxResponse,
+		accept:         []string{"application/json"},
+		contentType:    []string{"application/json"},
+		agent:          []string{cfg.agent},
+		logger:         cfg.logger,
+		unmeasured:     cfg.unmeasured,
+		buffers:        sync.Pool{New: func() any { return new(bytes.Buffer) }},
+	}
+	fresh := cfg.base
+	if t, ok := cfg.base.(*http.Transport); ok {
+		f := freshTransport(t)
+		fresh, c.knownBase = f, true
+		c.idle = append(c.idle, f)
+	}
+	if closer, ok := cfg.base.(interface{ CloseIdleConnections() }); ok {
+		c.idle = append(c.idle, closer)
+	}
+	if c.commands, err = c.chain(fresh, cfg.middleware); err != nil {
+		return nil, err
+	}
+	reads, err := c.chain(cfg.base, cfg.middleware)
+	if err != nil {
+		return nil, err
+	}
+	c.reads = &http.Client{Transport: reads, CheckRedirect: sameOrigin}
+
+	s := &service{c}
+	c.Me, c.Sites, c.IQs, c.Locks = (*MeService)(s), (*SitesService)(s), (*IQsService)(s), (*LocksService)(s)
+	c.Users, c.AccessGroups, c.Entries = (*UsersService)(s), (*AccessGroupsService)(s), (*EntriesService)(s)
+	return c, nil
+}
+
+// Close refuses further calls, closes idle connections and waits for a token
+// refresh in flight, if the token source is a Waiter. Calls under way end by
+// themselves. Close may be called again.
+func (c *Client) Close(ctx context.Context) error {
+	c.closed.Store(true)
+	for _, t := range c.idle {
+		t.CloseIdleConnections()
+	}
+	if w, ok := c.tokens.(Waiter); ok {
+		return w.Wait(ctx)
+	}
+	return nil
+}

@@ -1,0 +1,4 @@
+package saltoks
+
+// AccessGroupsService ties users to locks in SALTO.
+type AccessGroupsService service

@@ -1,0 +1,124 @@
+package saltoks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Limiter keeps one credential's calls under a rate, in two lanes so that a
+// command never waits behind reads. The quota belongs to the credential: give
+// one Limiter to all clients that share it. Safe for concurrent use. SALTO
+// publishes no limit (WIRE.md 4.3); the defaults are ours.
+type Limiter struct {
+	lanes [2]limiterLane
+}
+
+// LimiterOptions are the rates of a Limiter, per second; zero means the
+// default.
+type LimiterOptions struct {
+	Commands     float64 // default 20
+	CommandBurst int     // default 40
+	Reads        float64 // default 5
+	ReadBurst    int     // default 10
+}
+
+// NewLimiter makes a Limiter. Negative values are an error.
+func NewLimiter(o LimiterOptions) (*Limiter, error) {
+	if o.Commands < 0 || o.CommandBurst < 0 || o.Reads < 0 || o.ReadBurst < 0 {
+		return nil, errors.New("saltoks: limiter: rates and bursts must not be negative")
+	}
+	or := func(v, def float64) rate.Limit {
+		if v == 0 {
+			v = def
+		}
+		return rate.Limit(v)
+	}
+	l := &Limiter{}
+	l.lanes[commandLane].rate = rate.NewLimiter(or(o.Commands, 20), int(or(float64(o.CommandBurst), 40)))
+	l.lanes[readLane].rate = rate.NewLimiter(or(o.Reads, 5), int(or(float64(o.ReadBurst), 10)))
+	return l, nil
+}
+
+// Unlimited is a Limiter that only waits where SALTO asked for it.
+func Unlimited() *Limiter {
+	l := &Limiter{}
+	for i := range l.lanes {
+		l.lanes[i].rate = rate.NewLimiter(rate.Inf, 0)
+	}
+	return l
+}
+
+type lane uint8
+
+const (
+	readLane lane = iota
+	commandLane
+)
+
+type limiterLane struct {
+	rate *rate.Limiter
+
+	mu    sync.Mutex
+	until time.Time // SALTO said 429: nothing starts before
+}
+
+// wait blocks until a call may start. It returns ctx's error, or at once one
+// that wraps ErrRateLimited and context.DeadlineExceeded when the call could
+// not start in time.
+func (l *Limiter) wait(ctx context.Context, which lane) error {
+	ln := &l.lanes[which]
+	if err := ln.waitPause(ctx); err != nil {
+		return err
+	}
+	err := ln.rate.Wait(ctx)
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return errTooLate
+}
+
+func (l *limiterLane) waitPause(ctx context.Context) error {
+	for {
+		l.mu.Lock()
+		until := l.until
+		l.mu.Unlock()
+		d := time.Until(until)
+		if until.IsZero() || d <= 0 {
+			return ctx.Err()
+		}
+		if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
+			return errTooLate
+		}
+		if err := sleep(ctx, d); err != nil {
+			return err
+		}
+	}
+}
+
+// pause holds the lane for d after a 429; a shorter pause never cuts a longer.
+func (l *Limiter) pause(which lane, d time.Duration) {
+	ln := &l.lanes[which]
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if until := time.Now().Add(d); until.After(ln.until) {
+		ln.until = until
+	}
+}
+
+var errTooLate = fmt.Errorf("%w (%w: the limiter would start this call too late)", ErrRateLimited, context.DeadlineExceeded)
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,85 @@
+package saltoks
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// MeService speaks of the SALTO user whose token the client carries.
+type MeService service
+
+// Me is the platform user behind the token (WIRE.md 2.1, measured).
+type Me struct {
+	ID        UserID `json:"id"`
+	FirstName string `json:"first_name"`
+	LastName  string `json:"last_name"`
+	Email     string `json:"email"`
+	Phone     string `json:"phone"`
+	Language  string `json:"language"` // "de-DE"
+	TagNumber string `json:"tag_number"`
+	TagUID    string `json:"tag_rf_id_uid"`
+	ImageURL  string `json:"image_url"`
+}
+
+// Get reads the platform user behind the token.
+func (s *MeService) Get(ctx context.Context) (Me, error) {
+	return one(ctx, s.c, newRequest("GET", "/v1.2/me", Safe), same[Me])
+}
+
+// OwnSiteUser is the token's user as a member of one site.
+type OwnSiteUser struct {
+	SiteUser
+	// OwnershipState: "site_user" was seen; the owner's value is unknown.
+	OwnershipState string
+}
+
+// OnSite reads the token's user as a member of one site (WIRE.md 2.1, measured).
+func (s *MeService) OnSite(ctx context.Context, site SiteID) (OwnSiteUser, error) {
+	return one(ctx, s.c, newRequest("GET", "/v1.2/sites/{site}/me", Safe, string(site)),
+		func(w *ownSiteUserWire) OwnSiteUser {
+			return OwnSiteUser{w.siteUserWire.value(), w.OwnershipState}
+		})
+}
+
+type ownSiteUserWire struct {
+	siteUserWire
+	OwnershipState string `json:"ownership_state"`
+}
+
+// ActivatedIQ is one IQ at which an activation of this user was begun or
+// finished (WIRE.md 2.1, measured).
+type ActivatedIQ struct {
+	IQ IQID `json:"iq_id"`
+	// Activated is false from the first secret or PIN until the PIN is confirmed.
+	Activated bool `json:"activated"`
+	// ActivatedAt is zero until then.
+	ActivatedAt time.Time `json:"activation_date"`
+}
+
+type activatedIQWire struct {
+	ActivatedIQ
+	ActivatedAt instant `json:"activation_date"`
+}
+
+func (w *activatedIQWire) value() ActivatedIQ {
+	w.ActivatedIQ.ActivatedAt = w.ActivatedAt.Time
+	return w.ActivatedIQ
+}
+
+// ActivatedIQs lists this user's activations at the IQs of a site. An IQ that
+// is absent was never begun.
+func (s *MeService) ActivatedIQs(ctx context.Context, site SiteID) iter.Seq2[ActivatedIQ, error] {
+	return list(ctx, s.c, (*activatedIQWire).value, func(a *ActivatedIQ) string { return string(a.IQ) },
+		nil, "/v1.2/me/{site}/activated_iqs", string(site)) // "me/{site}", without "sites"
+}
+
+// one makes a call whose answer is one object.
+func one[W, T any](ctx context.Context, c *Client, r *Request, value func(*W) T) (T, error) {
+	var v T
+	err := c.run(ctx, r, func(a *answer) (err error) {
+		v, err = decodeOne(a.body, value)
+		return err
+	})
+	return v, err
+}

@@ -1,0 +1,192 @@
+package saltoks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// ReplayClass says what may happen to a request whose answer was lost.
+type ReplayClass uint8
+
+const (
+	// Never is exactly one request on the wire: no retry, no redirect, a fresh
+	// connection, so that net/http cannot repeat it either. Commands, codes,
+	// PINs and everything that creates.
+	Never ReplayClass = iota
+	// Idempotent may be sent again: once or twice makes no difference.
+	Idempotent
+	// Safe changes nothing and may be sent again.
+	Safe
+)
+
+// String returns "never", "idempotent" or "safe".
+func (c ReplayClass) String() string {
+	switch c {
+	case Safe:
+		return "safe"
+	case Idempotent:
+		return "idempotent"
+	}
+	return "never"
+}
+
+// Request is one call, for endpoints that have no method here. Build it with
+// Client.NewRequest, set the exported fields, hand it to Client.Do. A Request
+// is used for one call at a time.
+type Request struct {
+	// Query is added to the path. It never appears in an error or a log.
+	Query url.Values
+	// Body is sent as JSON; nil sends none. Secrets print as [redacted] in it,
+	// so put Reveal's text where the wire needs one, and list it with Hide.
+	Body any
+	// Class is how the request may be repeated: Safe for GET and HEAD, Never
+	// for all others unless set.
+	Class ReplayClass
+
+	method, route, path string
+	lane                lane
+	secrets             []string
+	continuation        string // of the page before
+	err                 error  // a fault in building it, told by the call
+}
+
+// NewRequest builds a request for a path template such as
+// "/v1.1/sites/{site}/incidents". The values replace the braces in order and
+// are escaped; an empty one, or one with a slash or dots only, is an error.
+func (c *Client) NewRequest(method, route string, values ...string) (*Request, error) {
+	r := newRequest(method, route, classOf(method), values...)
+	if r.err != nil {
+		return nil, c.refuse(r, r.err)
+	}
+	return r, nil
+}
+
+// Hide names texts that must not appear in an error, whatever SALTO answers.
+func (r *Request) Hide(secrets ...string) {
+	for _, s := range secrets {
+		if s != "" {
+			r.secrets = append(r.secrets, s)
+		}
+	}
+}
+
+// Response is what Client.Do tells about an answer.
+type Response struct {
+	Status    int
+	Header    http.Header
+	Body      []byte
+	RequestID string
+	Attempts  int
+}
+
+// Do makes the call with the client's token, limits, retries and errors, and
+// decodes a JSON answer into out unless out is nil. Every error is an *APIError.
+func (c *Client) Do(ctx context.Context, r *Request, out any) (*Response, error) {
+	var resp *Response
+	err := c.run(ctx, r, func(a *answer) error {
+		resp = &Response{
+			Status: a.status, Header: a.header, RequestID: requestID(a.header),
+			Body: append([]byte(nil), a.body...), Attempts: a.attempts,
+		}
+		if out == nil {
+			return nil
+		}
+		return decodeInto(resp.Body, out)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+func classOf(method string) ReplayClass {
+	if method == http.MethodGet || method == http.MethodHead {
+		return Safe
+	}
+	return Never
+}
+
+func newRequest(method, route string, class ReplayClass, values ...string) *Request {
+	r := &Request{method: method, route: route, Class: class}
+	if method == "" || strings.ToUpper(method) != method {
+		r.err = fmt.Errorf("method %q is not an HTTP method", method)
+		return r
+	}
+	r.path, r.err = fillRoute(route, values)
+	return r
+}
+
+// fillRoute puts values into the braces of route.
+func fillRoute(route string, values []string) (string, error) {
+	if !strings.HasPrefix(route, "/") || strings.ContainsAny(route, "?#%\\ ") {
+		return "", errors.New("a route starts with a slash and holds no query, fragment or escapes")
+	}
+	var b strings.Builder
+	b.Grow(len(route) + 40*len(values))
+	var faults []error
+	rest := route
+	for {
+		before, after, found := strings.Cut(rest, "{")
+		b.WriteString(before)
+		if !found {
+			break
+		}
+		name, tail, closed := strings.Cut(after, "}")
+		switch {
+		case !closed:
+			return "", errors.New("a route's brace is not closed")
+		case len(values) == 0:
+			faults = append(faults, fmt.Errorf("no value for {%s}", name))
+		default:
+			if !pathValue(values[0]) {
+				faults = append(faults, fmt.Errorf("{%s} is empty or holds characters no id has", name))
+			}
+			b.WriteString(url.PathEscape(values[0]))
+			values = values[1:]
+		}
+		rest = tail
+	}
+	if len(values) > 0 {
+		faults = append(faults, errors.New("more values than braces"))
+	}
+	path := b.String()
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			faults = append(faults, errors.New("a path must not hold dot segments"))
+			break
+		}
+	}
+	if len(faults) > 0 {
+		return "", joinFaults(faults)
+	}
+	return path, nil
+}
+
+// pathValue keeps out whatever a server could read as more than one segment,
+// also after decoding it once more.
+func pathValue(s string) bool {
+	if s == "" || strings.Trim(s, ".") == "" {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c == '/' || c == '\\' || c == '%' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// encodeQuery is url.Values.Encode with the dollar of OData names and %20 for
+// spaces, as SALTO's own callers write them.
+func encodeQuery(q url.Values) string {
+	if len(q) == 0 {
+		return ""
+	}
+	return queryText.Replace(q.Encode())
+}
+
+var queryText = strings.NewReplacer("+", "%20", "%24", "$")

@@ -1,0 +1,173 @@
+package saltoks
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+)
+
+// SitesService reads the sites that the token's user sees.
+type SitesService service
+
+// Site is one site (WIRE.md 2.2, measured).
+type Site struct {
+	ID SiteID `json:"id"`
+	// UID is the printed site UID, such as "NL" or "DE" and ten digits. No path
+	// takes it.
+	UID               string `json:"site_uid"`
+	Name              string `json:"customer_reference"`
+	CountryCode       string `json:"country_code"`
+	TimeZone          string `json:"time_zone"` // IANA
+	Owner             Person `json:"owner"`
+	InstallationState string `json:"installation_state"` // "released" or not yet operable
+	SubscriptionValid bool   `json:"subscription_valid"`
+	SubscribedUsers   int    `json:"subscribed_user_amount"`
+	ActiveUsers       int    `json:"active_user_amount"`
+	ActiveIQs         int    `json:"active_iq_amount"`
+	// PINEnabled tells whether keypads take PINs on this site.
+	PINEnabled       bool `json:"pin_enabled"`
+	MobileKeyCapable bool `json:"mkey_compatible"`
+	// EntriesKept is how long SALTO keeps its audit log; zero when it did not say.
+	EntriesKept time.Duration `json:"-"`
+}
+
+// Person is a platform user as sites show it (WIRE.md 2.3, measured).
+type Person struct {
+	ID                UserID `json:"id"`
+	FirstName         string `json:"first_name"`
+	LastName          string `json:"last_name"`
+	Email             string `json:"email"`
+	ImageURL          string `json:"image_url"`
+	TagNumber         string `json:"tag_number"`
+	ManagedByThisSite bool   `json:"is_managed_by_current_site"`
+	HasProfile        bool   `json:"has_profile"`
+}
+
+type siteWire struct {
+	Site
+	EntriesKept span `json:"store_events_ttl"`
+}
+
+func (w *siteWire) value() Site {
+	w.Site.EntriesKept = time.Duration(w.EntriesKept)
+	return w.Site
+}
+
+// All lists the sites that the token's user sees.
+func (s *SitesService) All(ctx context.Context, opts ...ListOption) iter.Seq2[Site, error] {
+	return list(ctx, s.c, (*siteWire).value, func(s *Site) string { return string(s.ID) }, opts, routeSites)
+}
+
+const routeSites = "/v1.2/sites"
+
+// Get reads one site.
+func (s *SitesService) Get(ctx context.Context, site SiteID) (Site, error) {
+	return one(ctx, s.c, newRequest("GET", "/v1.2/sites/{site}", Safe, string(site)), (*siteWire).value)
+}
+
+// Resolve finds the site whose id, site UID or name is text, since a UID in a
+// path is refused (WIRE.md 2.0, measured). Ids and UIDs go before names and
+// match without regard to case. None is ErrNotFound; two sites of that name are
+// an error.
+func (s *SitesService) Resolve(ctx context.Context, text string) (Site, error) {
+	var named []Site
+	seen := 0
+	for site, err := range s.All(ctx) {
+		if err != nil {
+			return Site{}, err
+		}
+		seen++
+		if text != "" && (strings.EqualFold(site.UID, text) || strings.EqualFold(string(site.ID), text)) {
+			return site, nil
+		}
+		if text != "" && site.Name == text {
+			named = append(named, site)
+		}
+	}
+	if len(named) == 1 {
+		return named[0], nil
+	}
+	e := &APIError{Method: "GET", Route: routeSites, outcome: notSent, cause: ErrNotFound,
+		Message: fmt.Sprintf("none of the %d sites this user sees has the id, UID or name %q", seen, clip(text, 60))}
+	if len(named) > 1 {
+		e.cause = ErrInvalidRequest
+		e.Message = fmt.Sprintf("%d sites have the name %q: use the site UID", len(named), clip(text, 60))
+	}
+	return Site{}, e
+}
+
+// Subscription is what a site has paid for (WIRE.md 2.2, measured).
+type Subscription struct {
+	// Users is the number of seats. When all are taken, new users and guests
+	// come out Suspended, without an error (WIRE.md 4.6, measured).
+	Users int    `json:"user_amount"`
+	Type  string `json:"type"`
+	// Features are codes such as "custom_pin" or "events_storage".
+	Features []string `json:"-"`
+}
+
+// Has reports whether the subscription includes a feature.
+func (s Subscription) Has(feature string) bool {
+	for _, f := range s.Features {
+		if f == feature {
+			return true
+		}
+	}
+	return false
+}
+
+type subscriptionWire struct {
+	Subscription
+	Features []feature `json:"features"`
+}
+
+// feature is a code, or an object that holds one: the shape was not recorded.
+type feature string
+
+func (f *feature) UnmarshalJSON(b []byte) error {
+	var s string
+	var o struct{ Code, Name, Reference, ID text }
+	switch {
+	case json.Unmarshal(b, &s) == nil:
+	case json.Unmarshal(b, &o) == nil:
+		for _, t := range []text{o.Code, o.Reference, o.Name, o.ID} {
+			if s == "" {
+				s = string(t)
+			}
+		}
+	}
+	*f = feature(s)
+	return nil
+}
+
+func (w *subscriptionWire) value() Subscription {
+	for _, f := range w.Features {
+		if f != "" {
+			w.Subscription.Features = append(w.Subscription.Features, string(f))
+		}
+	}
+	return w.Subscription
+}
+
+// Subscription reads what a site has paid for.
+func (s *SitesService) Subscription(ctx context.Context, site SiteID) (Subscription, error) {
+	return one(ctx, s.c, newRequest("GET", "/v1.2/sites/{site}/subscription", Safe, string(site)), (*subscriptionWire).value)
+}
+
+// Role is a role of a site. Look ids up; they are not constants (WIRE.md 2.2).
+type Role struct {
+	ID           RoleID   `json:"id"`
+	Name         string   `json:"customer_reference"`
+	Code         RoleCode `json:"code"`
+	Parent       RoleID   `json:"parent_id"`
+	Hierarchical bool     `json:"is_hierarchical"`
+}
+
+// Roles lists the roles that the token's user may assign on a site.
+func (s *SitesService) Roles(ctx context.Context, site SiteID, opts ...ListOption) iter.Seq2[Role, error] {
+	return list(ctx, s.c, same[Role], func(r *Role) string { return string(r.ID) }, opts,
+		"/v1.2/sites/{site}/roles", string(site))
+}
