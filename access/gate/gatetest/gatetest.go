@@ -17,11 +17,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"reflect"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
@@ -118,17 +115,6 @@ func (b *bench) is(err, want error) {
 	b.Helper()
 	if !errors.Is(err, want) {
 		b.Fatalf("got error %v, want one that is %v", err, want)
-	}
-}
-
-func (b *bench) same(what string, got, want any) {
-	b.Helper()
-	all := cmp.Exporter(func(reflect.Type) bool { return true })
-	// Empty and nil slices are the same to the gate.
-	empty := cmp.FilterValues(func(x, y []byte) bool { return len(x) == 0 && len(y) == 0 }, cmp.Comparer(func(_, _ []byte) bool { return true }))
-	zone := cmp.Comparer(func(x, y time.Time) bool { return x.Equal(y) && x.IsZero() == y.IsZero() })
-	if diff := cmp.Diff(want, got, all, empty, zone); diff != "" {
-		b.Fatalf("%s (-want +got):\n%s", what, diff)
 	}
 }
 
