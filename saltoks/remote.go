@@ -1,0 +1,267 @@
+package saltoks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Remote opens and locks doors as one SALTO user: it joins the client, the
+// codes and the breaker. Every command is exactly one code and one request on
+// the wire; nothing is ever sent again. Make one with NewRemote; it is safe for
+// concurrent use.
+//
+// Every error is or wraps an *APIError, whose NotSent, Refused and Unconfirmed
+// say what became of the door, and errors.Is finds the cause.
+type Remote struct {
+	core
+	locks      lockCalls
+	activation *Activation
+}
+
+// lockCalls is what Remote uses of the client.
+type lockCalls interface {
+	SetState(ctx context.Context, site SiteID, lock LockID, state LockState, code OTP) error
+	Get(ctx context.Context, site SiteID, lock LockID) (Lock, error)
+}
+
+// core is what Remote and Activation share.
+type core struct {
+	iqStore
+	local *LocalOTP
+	otp   OTPProvider // nil: local, by the stored secret and PIN
+	now   func() time.Time
+}
+
+// RemoteOption changes how a Remote works.
+type RemoteOption func(*core) error
+
+// WithOTPProvider takes the codes of commands from p; no activation and no
+// stored secret is needed then. The breaker works all the same.
+func WithOTPProvider(p OTPProvider) RemoteOption {
+	return func(c *core) error {
+		if p == nil {
+			return errors.New("WithOTPProvider: nil provider")
+		}
+		c.otp = p
+		return nil
+	}
+}
+
+// WithNow sets the clock, which is time.Now otherwise. Codes are made from it.
+func WithNow(now func() time.Time) RemoteOption {
+	return func(c *core) error {
+		if now == nil {
+			return errors.New("WithNow: nil clock")
+		}
+		c.now = now
+		return nil
+	}
+}
+
+// NewRemote makes a Remote of the client's SALTO user. environment and subject
+// are the connection's (Connection.Environment, Connection.Subject): what state
+// keeps of the user's IQs is found by them. It makes no call. The error names
+// every fault.
+func NewRemote(client *Client, state *State, environment, subject string, opts ...RemoteOption) (*Remote, error) {
+	c := core{now: time.Now}
+	var faults []error
+	if client == nil {
+		faults = append(faults, errors.New("no client"))
+	}
+	if state == nil {
+		faults = append(faults, errors.New("no state"))
+	}
+	if environment == "" || subject == "" {
+		faults = append(faults, errors.New("no environment or no subject: both are in the Connection"))
+	}
+	for _, o := range opts {
+		if o == nil {
+			faults = append(faults, errors.New("a nil option"))
+		} else if err := o(&c); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, fmt.Errorf("saltoks: NewRemote: %w", err)
+	}
+	c.iqStore = iqStore{state, ownerID(environment, subject)}
+	c.local = newLocalOTP(c.storedKey, c.now)
+	r := &Remote{core: c, locks: client.Locks}
+	r.activation = &Activation{core: c, iqs: client.IQs, me: client.Me, tokens: client.tokens, subject: subject}
+	return r, nil
+}
+
+// Activation activates IQs for the same user.
+func (r *Remote) Activation() *Activation { return r.activation }
+
+// Target is a lock and what has to be known to reach it. All of it is known
+// when a door is linked, so that no read stands between a tap and its command.
+type Target struct {
+	Site SiteID
+	// IQ is the lock's gateway.
+	IQ   IQID
+	Lock LockID
+	// OTPRequired is the IQ's otp_enabled: without it no code is made or sent.
+	// SALTO never switches it off again once it is on.
+	OTPRequired bool
+}
+
+// Target reads the lock to find its IQ. A lock without one cannot be reached
+// remotely, which is an error.
+func (r *Remote) Target(ctx context.Context, site SiteID, lock LockID) (Target, error) {
+	l, err := r.locks.Get(ctx, site, lock)
+	if err != nil {
+		return Target{}, err
+	}
+	if l.IQ == nil {
+		return Target{}, notSentError(fmt.Errorf("saltoks: lock %s hangs on no IQ: it cannot be reached remotely", lock))
+	}
+	return Target{Site: site, IQ: l.IQ.ID, Lock: lock, OTPRequired: l.IQ.OTPEnabled}, nil
+}
+
+// CommandOption changes one command.
+type CommandOption func(*commandConfig)
+
+type commandConfig struct{ sendBy time.Time }
+
+// SendBy lets the command start only before t: later nothing is sent, and the
+// error is ErrSendBy with NotSent. It does not limit how long the answer is
+// waited for; ctx does.
+func SendBy(t time.Time) CommandOption { return func(c *commandConfig) { c.sendBy = t } }
+
+// Unlock opens the lock once; it relocks by itself after its open time.
+func (r *Remote) Unlock(ctx context.Context, t Target, opts ...CommandOption) error {
+	return r.command(ctx, t, Unlocked, opts)
+}
+
+// StartOfficeMode keeps the lock unlocked until somebody locks it.
+func (r *Remote) StartOfficeMode(ctx context.Context, t Target, opts ...CommandOption) error {
+	return r.command(ctx, t, OfficeMode, opts)
+}
+
+// Lock locks the lock, which ends office mode.
+func (r *Remote) Lock(ctx context.Context, t Target, opts ...CommandOption) error {
+	return r.command(ctx, t, Locked, opts)
+}
+
+func (r *Remote) command(ctx context.Context, t Target, state LockState, opts []CommandOption) error {
+	var cfg commandConfig
+	for _, o := range opts {
+		o(&cfg)
+	}
+	if err := t.check(); err != nil {
+		return notSentError(err)
+	}
+	send, guard, stop := withSendBy(ctx, cfg.sendBy, r.now)
+	defer stop()
+
+	at := siteIQ{t.Site, t.IQ}
+	var doc iqDoc
+	var code OTP
+	if t.OTPRequired {
+		var err error
+		if doc, code, err = r.prepare(send, at); err != nil {
+			return guard.explain(notSentError(err))
+		}
+	}
+	err := guard.explain(r.locks.SetState(send, t.Site, t.Lock, state, code))
+	if !t.OTPRequired {
+		return err
+	}
+	if recErr := r.record(ctx, at, doc, r.now(), err); recErr != nil && err != nil {
+		return also(err, recErr) // after a success there is nothing the caller could do
+	}
+	return err
+}
+
+// prepare is one read of the store and one code.
+func (r *Remote) prepare(ctx context.Context, at siteIQ) (iqDoc, OTP, error) {
+	doc, err := r.load(ctx, at)
+	if err != nil {
+		return doc, OTP{}, err
+	}
+	if until := doc.Breaker.openUntil(r.now()); !until.IsZero() {
+		return doc, OTP{}, &OTPBlockedError{at.site, at.iq, until}
+	}
+	code, err := r.code(ctx, at, doc)
+	return doc, code, err
+}
+
+// code is the next code for the IQ whose document is doc.
+func (c *core) code(ctx context.Context, at siteIQ, doc iqDoc) (OTP, error) {
+	if c.otp != nil {
+		return c.otp.OTP(ctx, at.site, at.iq)
+	}
+	key, err := doc.activatedKey(at)
+	if err != nil {
+		return OTP{}, err
+	}
+	return c.local.code(ctx, at, key)
+}
+
+// storedKey finds the secret and PIN of an activated IQ.
+func (c *core) storedKey(ctx context.Context, site SiteID, iq IQID) (IQKey, error) {
+	at := siteIQ{site, iq}
+	doc, err := c.load(ctx, at)
+	if err != nil {
+		return IQKey{}, err
+	}
+	return doc.activatedKey(at)
+}
+
+func (d *iqDoc) activatedKey(at siteIQ) (IQKey, error) {
+	if d.Step != StepActivated {
+		return IQKey{}, fmt.Errorf("saltoks: IQ %s: %w: activate it first (Remote.Activation)", at.iq, ErrIQNotActivated)
+	}
+	return d.key()
+}
+
+func (t Target) check() error {
+	var faults []error
+	if t.Site == "" {
+		faults = append(faults, errors.New("no site"))
+	}
+	if t.Lock == "" {
+		faults = append(faults, errors.New("no lock"))
+	}
+	if t.IQ == "" && t.OTPRequired {
+		faults = append(faults, errors.New("no IQ, which the one-time code is for"))
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("saltoks: target: %w", errors.Join(faults...))
+	}
+	return nil
+}
+
+func siteAndIQ(site SiteID, iq IQID) (siteIQ, error) {
+	if site == "" || iq == "" {
+		return siteIQ{}, errors.New("saltoks: no site or no IQ given")
+	}
+	return siteIQ{site, iq}, nil
+}
+
+// notSentError makes err an *APIError that says NotSent, unless it has one.
+func notSentError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*APIError](err); ok {
+		return err
+	}
+	return &APIError{outcome: notSent, cause: err}
+}
+
+func isUnconfirmed(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return ok && e.Unconfirmed()
+}
+
+// also is err with a second fault behind it, on one line.
+func also(err, second error) error {
+	if second == nil {
+		return err
+	}
+	return fmt.Errorf("%w; and %w", err, second)
+}

@@ -1,0 +1,93 @@
+package saltoks
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// ErrSendBy: the command's last instant for sending has passed; nothing was sent.
+var ErrSendBy = errors.New("the instant until which this command may be sent has passed: nothing was sent")
+
+// sendGuard lets one request start only before an instant. Its context ends at
+// that instant, unless the request has got its connection by then: from there
+// on only the caller's context counts. The client's transport calls start with
+// the connection, right before the first byte.
+type sendGuard struct {
+	at     time.Time
+	now    func() time.Time
+	cancel context.CancelFunc
+	timer  *time.Timer
+	phase  atomic.Int32
+}
+
+const (
+	guardWaiting = iota
+	guardStarted
+	guardLate
+)
+
+type sendGuardKey struct{}
+
+// withSendBy returns ctx under a guard; without an instant, ctx and nil.
+func withSendBy(ctx context.Context, at time.Time, now func() time.Time) (context.Context, *sendGuard, func()) {
+	if at.IsZero() {
+		return ctx, nil, func() {}
+	}
+	g := &sendGuard{at: at, now: now}
+	ctx, g.cancel = context.WithCancel(context.WithValue(ctx, sendGuardKey{}, g))
+	left := at.Sub(now())
+	if left <= 0 {
+		g.end()
+	}
+	g.timer = time.AfterFunc(left, g.end)
+	return ctx, g, func() {
+		g.timer.Stop()
+		g.cancel()
+	}
+}
+
+func (g *sendGuard) end() {
+	if g.phase.CompareAndSwap(guardWaiting, guardLate) {
+		g.cancel()
+	}
+}
+
+// sendGuardOf returns the guard of a command, nil for every other call.
+func sendGuardOf(ctx context.Context) *sendGuard {
+	g, _ := ctx.Value(sendGuardKey{}).(*sendGuard)
+	return g
+}
+
+// start is called when the request has its connection, or just before where
+// that cannot be seen (conn is nil). Too late, it closes the connection:
+// net/http looks at the context no more from here to the first byte.
+func (g *sendGuard) start(conn net.Conn) error {
+	if g == nil {
+		return nil
+	}
+	if !g.now().Before(g.at) {
+		g.end()
+	}
+	if g.phase.CompareAndSwap(guardWaiting, guardStarted); g.phase.Load() == guardStarted {
+		return nil
+	}
+	if conn != nil {
+		_ = conn.Close()
+	}
+	return ErrSendBy
+}
+
+// explain names the guard as the cause of what it kept from being sent.
+func (g *sendGuard) explain(err error) error {
+	if g == nil || err == nil || g.phase.Load() != guardLate {
+		return err
+	}
+	e, ok := errors.AsType[*APIError](err)
+	if !ok || !e.NotSent() {
+		return err
+	}
+	return &APIError{Method: e.Method, Route: e.Route, Attempts: e.Attempts, outcome: notSent, cause: ErrSendBy}
+}
