@@ -1,6 +1,9 @@
 package saltoks
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 var connectionDocs = docKind[connectionDoc]{name: "connection", version: 1}
 
@@ -31,4 +34,17 @@ type tokenSet struct {
 	Scope      string    `json:"scope,omitempty"`
 	ObtainedAt time.Time `json:"obtained_at"`
 	Expiry     time.Time `json:"expiry,omitzero"`
+}
+
+// usableDoc says why a connection cannot be used at all, nil when it can.
+func usableDoc(doc *connectionDoc, environment, id string) error {
+	switch {
+	case doc == nil:
+		return ErrNotConnected
+	case doc.Environment != environment:
+		return fmt.Errorf("%w: connection %s belongs to environment %q, this authorizer to %q", ErrNotConnected, id, doc.Environment, environment)
+	case !doc.ReauthorizeAt.IsZero():
+		return ErrReauthorize
+	}
+	return nil
 }
