@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -139,6 +140,9 @@ func encodeBody(r *Request) ([]byte, error) {
 		return nil, nil
 	}
 	body, err := json.Marshal(r.Body)
+	if m, ok := errors.AsType[*json.MarshalerError](err); ok {
+		return nil, fmt.Errorf("the request's body: %w", m.Err)
+	}
 	if err != nil {
 		return nil, errors.New("the request's body does not encode as JSON")
 	}
