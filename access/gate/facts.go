@@ -72,6 +72,9 @@ type Link struct {
 	Site    string `json:"site"`    // its site: for SALTO KS the site's UUID
 	Gateway string `json:"gateway"` // what the lock is reached through: for SALTO KS the IQ's UUID
 	Lock    string `json:"lock"`
+	// NeedsCode: every command carries a one-time code (for SALTO KS the IQ's
+	// otp_enabled).
+	NeedsCode bool `json:"needs_code,omitempty"`
 	// Name is the lock's name over there when it was linked.
 	Name     string    `json:"name"`
 	LinkedAt time.Time `json:"linked_at"`

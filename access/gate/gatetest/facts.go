@@ -13,7 +13,7 @@ import (
 )
 
 func lock(id string) gate.Link {
-	return gate.Link{Site: "salto-site", Gateway: "iq-1", Lock: id, Name: "Lock " + id, LinkedAt: at(0), LinkedBy: "eve"}
+	return gate.Link{Site: "salto-site", Gateway: "iq-1", Lock: id, NeedsCode: true, Name: "Lock " + id, LinkedAt: at(0), LinkedBy: "eve"}
 }
 
 func door(id string, link gate.Link) gate.Door {
