@@ -1,0 +1,338 @@
+package saltokstest
+
+import (
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// obj is one JSON object on the wire.
+type obj = map[string]any
+
+const jsonType = "application/json; charset=utf-8"
+
+// call is one authenticated request to the Connect API. Handlers run with
+// Sim.mu held.
+type call struct {
+	sim     *Sim
+	w       *answer
+	r       *http.Request
+	version string // "v1.1", "v1.2"
+	path    string
+	args    []string // path parameters in order
+	body    []byte
+	now     time.Time
+
+	user   *user
+	site   *site   // when the path names one
+	member *member // the caller there
+}
+
+// route is one call of the API. Segments in braces are parameters; {S} is a
+// site and is looked up before the handler runs.
+type route struct {
+	method   string
+	pattern  string
+	versions string // "v1.1 v1.2"
+	admin    bool   // needs a role that manages the site
+	run      func(*call)
+}
+
+// routes is the Connect API as far as WIRE.md 2 knows it. A path that exists
+// under another version or method is answered 405 (WIRE.md 1.1, measured).
+var routes = slices.Concat(siteRoutes, iqRoutes, lockRoutes, entryRoutes)
+
+func (s *Sim) serveAPI(w *answer, r *http.Request, path string, body []byte) {
+	now := s.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &call{sim: s, w: w, r: r, path: path, body: body, now: now}
+	segs := strings.Split(strings.Trim(path, "/"), "/")
+	c.version = segs[0]
+	rt, known := match(r.Method, segs, c)
+	if !known {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	if c.user = s.authenticate(w, r, now); c.user == nil {
+		return
+	}
+	if c.version == "v2" {
+		c.problem()
+		return
+	}
+	if rt == nil {
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	if len(body) > 0 || r.Method == http.MethodPut || r.Method == http.MethodPatch {
+		if t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); t != "application/json" {
+			w.WriteHeader(http.StatusUnsupportedMediaType)
+			return
+		}
+	}
+	if strings.Contains(rt.pattern, "{S}") && !c.findSite(rt) {
+		return
+	}
+	rt.run(c)
+}
+
+// match finds the route. known says that the path exists under some version
+// and method.
+func match(method string, segs []string, c *call) (rt *route, known bool) {
+	if segs[0] == "v2" {
+		return nil, true
+	}
+	for i := range routes {
+		r := &routes[i]
+		args, ok := matchPath(r.pattern, segs[1:])
+		if !ok {
+			continue
+		}
+		known = true
+		if r.method == method && slices.Contains(strings.Fields(r.versions), segs[0]) {
+			c.args = args
+			return r, true
+		}
+	}
+	return nil, known
+}
+
+func matchPath(pattern string, segs []string) (args []string, ok bool) {
+	for i := 0; ; i++ {
+		var want string
+		var more bool
+		want, pattern, more = strings.Cut(pattern, "/")
+		if i >= len(segs) {
+			return nil, false
+		}
+		switch {
+		case strings.HasPrefix(want, "{"):
+			args = append(args, segs[i])
+		case want != segs[i]:
+			return nil, false
+		}
+		if !more {
+			return args, i == len(segs)-1
+		}
+	}
+}
+
+// findSite looks the site up and checks that the caller belongs there.
+func (c *call) findSite(rt *route) bool {
+	sid := c.args[0]
+	c.args = c.args[1:]
+	if !looksLikeUUID(sid) {
+		c.fail(400, "1100", "The value '"+sid+"' is not valid.") // a site UID, mostly (WIRE.md 2.0)
+		return false
+	}
+	if c.site = c.sim.cloud.siteByID(sid); c.site == nil {
+		c.fail(404, "2202", "Site not found")
+		return false
+	}
+	c.member = c.site.memberOf(c.user)
+	if c.member == nil || c.member.blocked {
+		c.fail(403, "2203", "User does not have permission to access this site.")
+		return false
+	}
+	if rt.admin && !c.member.role.manages {
+		c.fail(403, "2203", "User does not have permission to execute this operation.")
+		return false
+	}
+	return true
+}
+
+// fail answers one of SALTO's error bodies (WIRE.md 4.1).
+func (c *call) fail(status int, code, message string) {
+	var ec any = code
+	if c.sim.cfg.sw.NumericErrorCodes {
+		ec, _ = strconv.Atoi(code)
+	}
+	c.json(status, obj{"ErrorCode": ec, "Message": message})
+}
+
+// failCommand answers a command that the IQ or the cloud refused: 3102 with an
+// inner code.
+func (c *call) failCommand(status int, inner string) {
+	c.fail(status, "3102", "Request execution failed with code: "+inner)
+}
+
+func (c *call) json(status int, v any) {
+	c.w.header.Set("Content-Type", jsonType)
+	c.w.WriteHeader(status)
+	enc := json.NewEncoder(&c.w.body)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic(err)
+	}
+}
+
+func (c *call) noContent() {
+	if c.sim.cfg.sw.AnyTwoHundred {
+		c.w.WriteHeader(http.StatusOK)
+		return
+	}
+	c.w.WriteHeader(http.StatusNoContent)
+}
+
+// ok answers an unmeasured success: 200, or 201 behind the switch.
+func (c *call) ok(v any) {
+	if c.sim.cfg.sw.AnyTwoHundred {
+		c.json(http.StatusCreated, v)
+		return
+	}
+	c.json(http.StatusOK, v)
+}
+
+// problem is what v2 answers to every client we know: 403 problem+json
+// (WIRE.md 2.1, measured).
+func (c *call) problem() {
+	c.json(http.StatusForbidden, obj{
+		"type": "https://httpstatuses.io/403", "title": "Forbidden", "status": 403,
+		"traceId": "00-" + randomHex(16) + "-" + randomHex(8) + "-00",
+	})
+	c.w.header.Set("Content-Type", "application/problem+json; charset=utf-8")
+}
+
+// decode reads the body as one JSON object; false means that the error is
+// already answered.
+func (c *call) decode() (obj, bool) {
+	var v obj
+	if err := json.Unmarshal(c.body, &v); err != nil || v == nil {
+		c.fail(400, "1100", "A non-empty request body is required.")
+		return nil, false
+	}
+	return v, true
+}
+
+// field reads an optional field of a given JSON type.
+func field[T any](v obj, name string) (T, bool) {
+	x, ok := v[name].(T)
+	return x, ok
+}
+
+// list answers a list in the usual envelope, page by page. item is asked only
+// for what is needed: the whole list when there is a filter or an order.
+func (c *call) list(n int, item func(int) obj) {
+	page, ok := c.page(n, item)
+	if !ok {
+		return
+	}
+	var count, next any
+	if c.query("$inlinecount") == "allpages" {
+		count = page.total
+	}
+	if page.more {
+		next = c.nextLink(page.skip + len(page.items))
+	}
+	c.json(http.StatusOK, obj{"items": page.items, "next_page_link": next, "count": count})
+}
+
+type page struct {
+	items []obj
+	skip  int
+	total int
+	more  bool
+}
+
+func (c *call) page(n int, item func(int) obj) (page, bool) {
+	q, err := parseQuery(c.r.URL.Query(), c.sim.cfg.sw.PageSize)
+	if err != nil {
+		c.fail(400, "1102", "The query specified in the URI is not valid. "+err.Error())
+		return page{}, false
+	}
+	at, total := item, n
+	if q.filter != nil || q.order != nil {
+		var all []obj
+		for i := range n {
+			o := item(i)
+			keep := q.filter == nil
+			if !keep {
+				if keep, err = q.filter(o); err != nil {
+					c.fail(400, "1102", "The query specified in the URI is not valid. "+err.Error())
+					return page{}, false
+				}
+			}
+			if keep {
+				all = append(all, o)
+			}
+		}
+		if q.order != nil {
+			if err := q.order(all); err != nil {
+				c.fail(400, "1102", "The query specified in the URI is not valid. "+err.Error())
+				return page{}, false
+			}
+		}
+		at, total = func(i int) obj { return all[i] }, len(all)
+	}
+	p := page{items: []obj{}, skip: min(q.skip, total), total: total}
+	end := min(p.skip+q.top, total)
+	for i := p.skip; i < end; i++ {
+		p.items = append(p.items, at(i))
+	}
+	p.more = end < total
+	return p, true
+}
+
+// nextLink is the absolute URL of the next page.
+func (c *call) nextLink(skip int) string {
+	q := c.r.URL.Query()
+	q.Del("skip")
+	q.Set("$skip", itoa(skip))
+	base := c.sim.api
+	if c.sim.oneOrigin {
+		base = "http://" + c.r.Host
+	}
+	return base + c.path + "?" + q.Encode()
+}
+
+func (c *call) query(name string) string { return c.r.URL.Query().Get(name) }
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// looksLikeUUID accepts UUIDs of every version (WIRE.md 5).
+func looksLikeUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i, r := range s {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if r != '-' {
+				return false
+			}
+		} else if !strings.ContainsRune("0123456789abcdefABCDEF", r) {
+			return false
+		}
+	}
+	return true
+}
+
+// instant writes a UTC time as SALTO does: Z, up to seven digits of fraction.
+func instant(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.9999999Z")
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// parseTime reads a date, a wall-clock time in loc or an instant.
+func parseTime(s string, loc *time.Location) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04:05.999", "2006-01-02"} {
+		if t, err := time.ParseInLocation(layout, s, loc); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is not a time", s)
+}

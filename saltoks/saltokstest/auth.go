@@ -1,0 +1,149 @@
+package saltokstest
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// signingKey is the identity server's key: one per process, since making one
+// takes a tenth of a second and every test has a simulator of its own. It never
+// changes and signs nothing that matters.
+var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+var b64 = base64.RawURLEncoding
+
+func keyID(k *rsa.PrivateKey) string {
+	sum := sha256.Sum256(k.N.Bytes())
+	return strings.ToUpper(fmt.Sprintf("%x", sum[:16])) + "RS256"
+}
+
+// sign makes a JWT.
+func sign(typ string, claims obj) string {
+	key := signingKey()
+	head, _ := json.Marshal(obj{"alg": "RS256", "kid": keyID(key), "typ": typ})
+	body, _ := json.Marshal(claims)
+	text := b64.EncodeToString(head) + "." + b64.EncodeToString(body)
+	sum := sha256.Sum256([]byte(text))
+	sig, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
+	if err != nil {
+		panic(err)
+	}
+	return text + "." + b64.EncodeToString(sig)
+}
+
+// verify checks a JWT's signature and returns its claims.
+func verify(token string) (obj, error) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil, errors.New("IDX12741: JWT must have three segments")
+	}
+	sig, err := b64.DecodeString(parts[2])
+	if err != nil {
+		return nil, errors.New("the signature is not base64url")
+	}
+	key := signingKey()
+	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
+	if rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, sum[:], sig) != nil {
+		return nil, errors.New("the signature is invalid")
+	}
+	raw, err := b64.DecodeString(parts[1])
+	if err != nil {
+		return nil, err
+	}
+	var claims obj
+	return claims, json.Unmarshal(raw, &claims)
+}
+
+func jwks() obj {
+	key := signingKey()
+	return obj{"keys": []obj{{
+		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": keyID(key),
+		"n": b64.EncodeToString(key.N.Bytes()),
+		"e": b64.EncodeToString(big.NewInt(int64(key.E)).Bytes()),
+	}}}
+}
+
+// accessToken makes the token of WIRE.md 1.2.
+func (s *Sim) accessToken(u *user, scope []string, amr string, authTime, now time.Time) string {
+	claims := obj{
+		"iss": s.issuer, "client_id": s.ClientID(), "sub": u.Subject, "scope": scope, "amr": []string{amr},
+		"idp": "local", "auth_time": authTime.Unix(), "iat": now.Unix(), "nbf": now.Unix(),
+		"exp": now.Add(s.cfg.sw.AccessLifetime).Unix(), "jti": strings.ToUpper(randomHex(16)),
+		"product_id": id("product"), "tenant_id": id("tenant"), "identity_id": id("identity", u.Subject), "skip_email": "False",
+	}
+	if slices.Contains(scope, fullAccess) {
+		claims["aud"] = "user_api"
+	} else {
+		claims["aud"] = s.issuer + "/resources"
+	}
+	return sign("at+jwt", claims)
+}
+
+func (s *Sim) idToken(u *user, nonce, access string, authTime, now time.Time) string {
+	half := sha256.Sum256([]byte(access))
+	claims := obj{
+		"iss": s.issuer, "aud": s.ClientID(), "sub": u.Subject, "iat": now.Unix(), "nbf": now.Unix(),
+		"exp": now.Add(5 * time.Minute).Unix(), "auth_time": authTime.Unix(), "amr": []string{"pwd"}, "idp": "local",
+		"at_hash": b64.EncodeToString(half[:16]), "sid": strings.ToUpper(randomHex(16)),
+	}
+	if nonce != "" {
+		claims["nonce"] = nonce
+	}
+	return sign("JWT", claims)
+}
+
+// authenticate answers 401 with an empty body, or returns the caller. s.mu is
+// held.
+func (s *Sim) authenticate(w *answer, r *http.Request, now time.Time) *user {
+	token, ok := cutFold(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		w.WriteHeader(http.StatusUnauthorized)
+		return nil
+	}
+	u, why := s.bearer(token, now)
+	if u == nil {
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token", error_description="`+why+`"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	}
+	return u
+}
+
+func (s *Sim) bearer(token string, now time.Time) (u *user, why string) {
+	claims, err := verify(token)
+	if err != nil {
+		return nil, "The signature key was not found"
+	}
+	if exp, _ := claims["exp"].(float64); now.Unix() >= int64(exp) {
+		return nil, "The token expired at '" + time.Unix(int64(exp), 0).UTC().Format("01/02/2006 15:04:05") + "'"
+	}
+	if claims["iss"] != s.issuer {
+		return nil, "The issuer is invalid"
+	}
+	if claims["aud"] != "user_api" {
+		return nil, fmt.Sprintf("The audience '%v' is invalid", claims["aud"])
+	}
+	sub, _ := claims["sub"].(string)
+	if u = s.cloud.userBySubject(sub); u == nil {
+		return nil, "The user is not known"
+	}
+	return u, ""
+}

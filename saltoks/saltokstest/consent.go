@@ -1,0 +1,148 @@
+package saltokstest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// ConsentChoice is what the admin does on SALTO's pages. The zero value logs in
+// as the world's first user and leaves both boxes unticked.
+type ConsentChoice struct {
+	// Email and Password to log in with; the world's first user when empty.
+	Email, Password string
+	// FullAccess and OfflineAccess tick the two boxes of the consent page.
+	FullAccess, OfflineAccess bool
+	// Deny presses "No".
+	Deny bool
+}
+
+// Allow logs in as the world's first user and leaves both boxes ticked.
+func Allow() ConsentChoice { return ConsentChoice{FullAccess: true, OfflineAccess: true} }
+
+// ErrLogin says that the identity server did not take the e-mail and password.
+var ErrLogin = errors.New("saltokstest: the login page refused the e-mail and password")
+
+// Consent plays the admin's browser over HTTP: it opens authorizeURL, logs in,
+// answers the consent page, and returns the URL that the browser would have
+// been sent back to, without opening it. A page that refuses the request (an
+// unknown client or redirect URI) is an error with the page's text.
+func (s *Sim) Consent(ctx context.Context, authorizeURL string, choice ConsentChoice) (*url.URL, error) {
+	if choice.Email == "" {
+		u := s.World().Users[0]
+		choice.Email, choice.Password = u.Email, u.Password
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	b := &browser{ctx: ctx, home: s.issuer, client: s.HTTPClient()}
+	b.client.Jar = jar
+	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+	if err := b.get(authorizeURL); err != nil {
+		return nil, err
+	}
+	for b.back == nil {
+		form := hidden(b.page)
+		switch {
+		case strings.Contains(b.page, `class="error"`):
+			return nil, ErrLogin
+		case strings.Contains(b.page, `name="password"`):
+			form.Set("email", choice.Email)
+			form.Set("password", choice.Password)
+			err = b.post("/Account/Login", form)
+		case strings.Contains(b.page, `action="/consent"`):
+			form.Set("button", "yes")
+			if choice.Deny {
+				form.Set("button", "no")
+			}
+			if choice.FullAccess && strings.Contains(b.page, fullAccess) {
+				form.Add("ScopesConsented", fullAccess)
+			}
+			if choice.OfflineAccess && strings.Contains(b.page, offlineAccess) {
+				form.Add("ScopesConsented", offlineAccess)
+			}
+			err = b.post("/consent", form)
+		default:
+			return nil, fmt.Errorf("saltokstest: the identity server answered %d: %s", b.status, text(b.page))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return b.back, nil
+}
+
+// browser follows redirects while they stay with the identity server.
+type browser struct {
+	ctx    context.Context
+	client *http.Client
+	home   string
+	page   string
+	status int
+	back   *url.URL // where the last redirect left the identity server
+}
+
+func (b *browser) get(to string) error {
+	req, err := http.NewRequestWithContext(b.ctx, http.MethodGet, to, nil)
+	if err != nil {
+		return err
+	}
+	return b.do(req)
+}
+
+func (b *browser) post(path string, form url.Values) error {
+	req, err := http.NewRequestWithContext(b.ctx, http.MethodPost, b.home+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return b.do(req)
+}
+
+func (b *browser) do(req *http.Request) error {
+	resp, err := b.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	b.page, b.status = string(body), resp.StatusCode
+	loc, err := resp.Location()
+	if err != nil {
+		return nil // a page, not a redirect
+	}
+	if strings.HasPrefix(loc.String(), b.home+"/connect/") || strings.HasPrefix(strings.ToLower(loc.String()), b.home+"/account/") || strings.HasPrefix(loc.String(), b.home+"/consent") {
+		return b.get(loc.String())
+	}
+	b.back = loc
+	return nil
+}
+
+var (
+	hiddenInput = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
+	anyTag      = regexp.MustCompile(`<[^>]*>`)
+)
+
+func hidden(page string) url.Values {
+	v := url.Values{}
+	for _, m := range hiddenInput.FindAllStringSubmatch(page, -1) {
+		v.Set(m[1], html.UnescapeString(m[2]))
+	}
+	return v
+}
+
+func text(page string) string {
+	return strings.Join(strings.Fields(html.UnescapeString(anyTag.ReplaceAllString(page, " "))), " ")
+}

@@ -1,0 +1,146 @@
+package saltokstest
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// entryRoutes are WIRE.md 2.7: v1.1 only.
+var entryRoutes = []route{
+	{method: "GET", pattern: "sites/{S}/entries", versions: "v1.1", run: (*call).entries},
+}
+
+const entryTTL = 90 * 24 * time.Hour
+
+// entry is one row of SALTO's audit log.
+type entry struct {
+	seq      int64
+	category string
+	detail   string
+	at       time.Time
+	lock     *lock
+	lockName string
+	user     *user
+	userID   string // when there is no user: the sentinel of an unknown PIN
+	by       string
+	byDetail *string
+	exit     bool
+}
+
+// log appends to the site's audit log.
+func (cl *cloud) log(l *lock, e entry) {
+	cl.entrySeq++
+	e.seq, e.lock, e.lockName = cl.entrySeq, l, l.Name
+	l.site.entries = append(l.site.entries, e)
+}
+
+// entries answers the audit log, newest first unless asked otherwise, with an
+// opaque continuation token that comes back in CLP-Continuation-Token.
+func (c *call) entries() {
+	if !slices.Contains(c.site.Features, "events_storage") {
+		c.fail(403, "2212", "The subscription does not have the feature events_storage.")
+		return
+	}
+	q := c.r.URL.Query()
+	by := q.Get("$orderby")
+	if !slices.Contains([]string{"", "utc_date_time", "utc_date_time asc", "utc_date_time desc"}, by) {
+		c.fail(400, "1102", "The query specified in the URI is not valid. Could not find a property named '"+by+"'.")
+		return
+	}
+	after, ok := c.continuation()
+	if !ok {
+		return
+	}
+	all := c.site.log(c.sim.cloud, c.now, by == "" || by == "utc_date_time desc")
+	all = all[slices.IndexFunc(all, func(e *entry) bool { return e.seq == after })+1:]
+	q.Del("$orderby") // done
+	c.r.URL.RawQuery = q.Encode()
+	p, ok := c.page(len(all), func(i int) obj { return c.entryObj(all[i]) })
+	if !ok {
+		return
+	}
+	var next any
+	if p.more && len(p.items) > 0 {
+		last := p.items[len(p.items)-1]["id"]
+		e := find(all, func(e *entry) bool { return entryID(e) == last })
+		b, _ := json.Marshal([]obj{{"token": tokenPrefix + strconv.FormatInt(e.seq, 36), "range": obj{"min": "", "max": "FF"}}})
+		next = string(b)
+	}
+	c.json(http.StatusOK, obj{"items": p.items, "continuation_token": next})
+}
+
+// log is what the site still remembers, in order of time (whole seconds, as on
+// the wire) and then of happening.
+func (st *site) log(cl *cloud, now time.Time, newestFirst bool) []*entry {
+	for _, l := range st.locks {
+		l.settle(cl, now)
+	}
+	var all []*entry
+	for i := range st.entries {
+		if e := &st.entries[i]; now.Sub(e.at) < entryTTL {
+			all = append(all, e)
+		}
+	}
+	slices.SortFunc(all, func(a, b *entry) int {
+		n := cmp.Or(cmp.Compare(a.at.Unix(), b.at.Unix()), cmp.Compare(a.seq, b.seq))
+		if newestFirst {
+			return -n
+		}
+		return n
+	})
+	return all
+}
+
+func entryID(e *entry) string { return id("entry", strconv.FormatInt(e.seq, 10)) }
+
+const tokenPrefix = "+RID:~"
+
+// continuation reads the token, opaque JSON text in the style of the store
+// behind it; 0 is the beginning.
+func (c *call) continuation() (after int64, ok bool) {
+	h := c.r.Header.Get("CLP-Continuation-Token")
+	if h == "" {
+		return 0, true
+	}
+	var t []struct {
+		Token string `json:"token"`
+	}
+	if json.Unmarshal([]byte(h), &t) == nil && len(t) == 1 {
+		n, err := strconv.ParseInt(strings.TrimPrefix(t[0].Token, tokenPrefix), 36, 64)
+		if err == nil {
+			return n, true
+		}
+	}
+	c.fail(400, "1101", "The continuation token is not valid.")
+	return 0, false
+}
+
+func (c *call) entryObj(e *entry) obj {
+	o := obj{
+		"id": entryID(e), "event_category": e.category, "event_detail": orNull(e.detail),
+		"utc_date_time": e.at.UTC().Format("2006-01-02T15:04:05Z"), "local_date_time": e.at.In(e.lock.site.loc).Format("2006-01-02T15:04:05"),
+		"lock_id": e.lock.ID, "lock_mac_address": e.lock.MAC, "lock_customer_reference": e.lockName,
+		"user_id": orNull(e.userID), "user_first_name": nil, "user_last_name": nil, "user_image_url": nil, "user_alias": nil,
+		"iq_id": nil, "iq_customer_reference": nil, "iq_mac_address": nil, "iq_revision": nil,
+		"exit_requested": e.exit, "access_by": orNull(e.by), "access_detail": nil,
+		"ttl_in_seconds": int(entryTTL / time.Second), "expiration_date_time": e.at.Add(entryTTL).UTC().Format("2006-01-02T15:04:05.0999999Z"),
+	}
+	if e.user != nil {
+		o["user_id"], o["user_first_name"], o["user_last_name"] = e.user.ID, e.user.FirstName, e.user.LastName
+	}
+	if q := e.lock.iq; q != nil {
+		o["iq_id"], o["iq_customer_reference"], o["iq_mac_address"], o["iq_revision"] = q.ID, q.Name, q.MAC, "2.0"
+	}
+	if e.byDetail != nil {
+		o["access_detail"] = *e.byDetail
+	}
+	if c.sim.use(UnknownEnumValues, e.lock.ID) != nil {
+		o["event_category"], o["event_detail"], o["access_by"] = "lock_pondered", "undecided", "telepathy"
+	}
+	return o
+}

@@ -1,0 +1,153 @@
+package saltokstest
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// part is which of SALTO's servers a request is for.
+type part string
+
+const (
+	partIdentity part = "identity"
+	partAPI      part = "api"
+	partEvents   part = "events"
+	partControl  part = "control"
+	partNone     part = ""
+)
+
+const maxBody = 1 << 20
+
+// ServeHTTP implements http.Handler: it finds the part that is asked, records
+// the request, lets the faults have their way and answers.
+func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		panic(http.ErrAbortHandler) // the client went away while it was sending
+	}
+	if len(body) > maxBody {
+		http.Error(w, "", http.StatusRequestEntityTooLarge)
+		return
+	}
+	p, path := s.locate(r)
+	if p == partControl {
+		s.serveControl(w, r, path, body)
+		return
+	}
+	n := s.rec.add(Request{Part: string(p), Method: r.Method, Path: path, Query: r.URL.RawQuery, Header: r.Header.Clone(), Body: body, At: s.Now()})
+	plan := s.strike(p, r.Method, path)
+	s.before(r, plan)
+	answer := newAnswer()
+	if !plan.instead(r, answer, false) {
+		switch p {
+		case partIdentity:
+			s.serveIdentity(answer, r, path, body)
+		case partAPI:
+			s.serveAPI(answer, r, path, body)
+		case partEvents:
+			answer.WriteHeader(http.StatusNotFound)
+		default:
+			http.Error(answer, "saltokstest: nothing is served at "+r.Host, http.StatusMisdirectedRequest)
+		}
+		if answer.hang {
+			s.hang(r)
+		}
+		plan.instead(r, answer, true)
+	}
+	s.after(r, plan)
+	s.rec.status(n, answer.code)
+	answer.writeTo(w, plan.has(TruncatedBody))
+}
+
+// locate tells the part by host in memory, by path on one origin.
+func (s *Sim) locate(r *http.Request) (part, string) {
+	path := r.URL.Path
+	if s.oneOrigin {
+		switch first, _, _ := strings.Cut(strings.TrimLeft(path, "/"), "/"); {
+		case first == "control":
+			return partControl, path
+		case strings.HasPrefix(path, "/v1/hub/"):
+			return partEvents, path
+		case strings.HasPrefix(first, "v1") || first == "v2":
+			return partAPI, path
+		}
+		return partIdentity, path
+	}
+	switch "http://" + r.Host {
+	case memIdentity:
+		return partIdentity, path
+	case strings.TrimSuffix(memAPI, "/connect"):
+		// A request outside the base path keeps its path and finds nothing.
+		rest, ok := strings.CutPrefix(path, "/connect")
+		if !ok {
+			rest = "/outside-the-base-path" + path
+		}
+		return partAPI, rest
+	case memEvents:
+		return partEvents, path
+	case strings.TrimSuffix(memControl, "/control"):
+		return partControl, path
+	}
+	return partNone, path
+}
+
+// answer is a response that is not on the wire yet, so that a fault can still
+// lose it, cut it or put another in its place.
+type answer struct {
+	header http.Header
+	code   int
+	body   bytes.Buffer
+	hang   bool
+}
+
+func newAnswer() *answer { return &answer{header: http.Header{}, code: http.StatusOK} }
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) WriteHeader(code int)        { a.code = code }
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+
+// replace forgets what was answered and answers with one text instead.
+func (a *answer) replace(code int, contentType, body string) {
+	a.header = http.Header{"Content-Type": {contentType}}
+	a.code = code
+	a.body.Reset()
+	a.body.WriteString(body)
+}
+
+func (a *answer) writeTo(w http.ResponseWriter, cut bool) {
+	for k, v := range a.header {
+		w.Header()[k] = v
+	}
+	if cut && a.body.Len() > 1 {
+		w.Header().Set("Content-Length", itoa(a.body.Len()))
+		w.WriteHeader(a.code)
+		_, _ = w.Write(a.body.Bytes()[:a.body.Len()/2])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	w.WriteHeader(a.code)
+	_, _ = w.Write(a.body.Bytes())
+}
+
+// hang waits until the client or the test gives up, then cuts the connection.
+func (s *Sim) hang(r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-s.closed:
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// wait waits d, whether or not the client is still there.
+func (s *Sim) wait(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.closed:
+		panic(http.ErrAbortHandler)
+	}
+}

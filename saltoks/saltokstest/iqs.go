@@ -1,0 +1,318 @@
+package saltokstest
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// iqRoutes are WIRE.md 2.4.
+var iqRoutes = []route{
+	{method: "GET", pattern: "sites/{S}/iqs", versions: bothVersions, run: func(c *call) {
+		c.list(len(c.site.iqs), func(i int) obj { return c.iqObj(c.site.iqs[i]) })
+	}},
+	{method: "GET", pattern: "sites/{S}/iqs/{IQ}", versions: bothVersions, run: withIQ(func(c *call, q *iq) { c.json(200, c.iqObj(q)) })},
+	{method: "GET", pattern: "sites/{S}/iqs/{IQ}/secret", versions: bothVersions, run: withIQ((*call).iqSecret)},
+	{method: "GET", pattern: "sites/{S}/iqs/{IQ}/pin", versions: bothVersions, run: withIQ((*call).requestPIN)},
+	{method: "PUT", pattern: "sites/{S}/iqs/{IQ}/pin", versions: bothVersions, run: withIQ((*call).confirmPIN)},
+	{method: "DELETE", pattern: "sites/{S}/iqs/{IQ}/pin/{U}", versions: bothVersions, admin: true, run: withIQ((*call).deactivate)},
+	{method: "POST", pattern: "sites/{S}/iqs/{IQ}/restore", versions: bothVersions, admin: true, run: withIQ((*call).restore)},
+	{method: "GET", pattern: "sites/{S}/iqs/{IQ}/tree", versions: bothVersions, admin: true, run: withIQ((*call).tree)},
+	{method: "PUT", pattern: "sites/{S}/iqs/{IQ}/tree", versions: bothVersions, admin: true, run: withIQ((*call).setTree)},
+}
+
+func withIQ(run func(*call, *iq)) func(*call) {
+	return func(c *call) {
+		q := c.site.iqByID(strings.ToLower(c.args[0]))
+		if q == nil {
+			c.fail(404, "2202", "Iq not found")
+			return
+		}
+		run(c, q)
+	}
+}
+
+func (c *call) iqObj(q *iq) obj {
+	o := obj{
+		"id": q.ID, "customer_reference": q.Name, "time_zone": q.TimeZone, "mac": q.MAC, "operator": "Simulated Mobile", "state": "active",
+		"restore_required": q.restoreRequired, "reset_date": instant(q.resetAt), "online": !q.Offline, "led_enabled": true,
+		"data_sync_state": "not_synced", "signal_strength": 4, "revision": "2.0", "otp_enabled": !q.WithoutOTP,
+	}
+	if c.sim.use(UnknownEnumValues, q.ID) != nil {
+		o["state"], o["data_sync_state"] = "dormant", "half_synced"
+	}
+	return o
+}
+
+// iqSecret hands out the first secret until the caller is activated, and the
+// present one to whoever brings a right code (WIRE.md 2.4).
+func (c *call) iqSecret(q *iq) {
+	if c.r.URL.Query().Has("otp") {
+		c.secretByOTP(q)
+		return
+	}
+	a := q.record(c.user)
+	if a.activated || a.handedOut && c.sim.cfg.sw.FirstSecretOnce {
+		c.fail(403, "2203", "Cannot get first secret for an already activated Iq.")
+		return
+	}
+	if a.secret == "" {
+		a.secret = newSecret()
+	}
+	a.handedOut = true
+	c.json(http.StatusOK, obj{"secret": a.secret})
+}
+
+func (c *call) secretByOTP(q *iq) {
+	a := q.activations[c.user.ID]
+	if !c.checkOTP(q, a, "secret", c.query("otp"), false) {
+		return
+	}
+	if c.sim.cfg.sw.RotateSecretOnOTP {
+		a.secret = newSecret()
+	}
+	c.json(http.StatusOK, obj{"secret": a.secret})
+}
+
+// requestPIN sends a fresh IQ PIN by SMS, or by mail.
+func (c *call) requestPIN(q *iq) {
+	a := q.record(c.user)
+	if a.activated {
+		c.failCommand(403, "command_forbidden")
+		return
+	}
+	if c.offline(q) {
+		return
+	}
+	m := Message{Channel: "sms", To: c.user.Phone, At: c.now}
+	if c.query("send_email") == "true" {
+		m.Channel, m.To = "email", c.user.Email
+	}
+	if m.To == "" {
+		c.fail(400, "1101", "The user has no phone number.")
+		return
+	}
+	a.pin = randomDigits(4)
+	a.iqPIN = a.pin
+	m.Body = "The PIN of " + q.Name + " is " + a.pin + ". Keep it to yourself."
+	c.sim.cloud.inbox = append(c.sim.cloud.inbox, m)
+	c.noContent()
+}
+
+// confirmPIN activates, or changes the PIN by delta. The cloud checks the code,
+// not the IQ (WIRE.md 3.5).
+func (c *call) confirmPIN(q *iq) {
+	body, ok := c.decode()
+	if !ok {
+		return
+	}
+	otp, _ := field[string](body, "otp")
+	delta, hasDelta := field[string](body, "delta")
+	if otp == "" {
+		c.fail(400, "1100", "The otp field is required.")
+		return
+	}
+	if !hasDelta || len(delta) != 4 || strings.Trim(delta, "0123456789") != "" {
+		c.fail(400, "1101", "The delta field has to be 4 digits.")
+		return
+	}
+	a := q.activations[c.user.ID]
+	if !c.checkOTP(q, a, "pin", otp, false) {
+		return
+	}
+	if !a.activated {
+		a.activated, a.at = true, c.now
+	}
+	if delta != "0000" {
+		a.changePIN(delta, c.sim.cfg.sw.Delta)
+	}
+	c.noContent()
+}
+
+func (a *activation) changePIN(delta string, how Delta) {
+	pin := make([]byte, 4)
+	carry := byte(0)
+	for i := 3; i >= 0; i-- {
+		old, d := a.pin[i]-'0', delta[i]-'0'
+		if how == DeltaNumber {
+			sum := old + d + carry
+			pin[i], carry = '0'+sum%10, sum/10
+		} else {
+			pin[i] = '0' + (old+10-d)%10
+		}
+	}
+	a.pin, a.iqPIN = string(pin), string(pin)
+	if how == DeltaAmbiguous {
+		a.iqPIN = ""
+	}
+}
+
+// deactivate resets one user's activation; it wants a code of the acting admin,
+// in the body or the query (WIRE.md 2.4: which is unknown, so are the ids).
+func (c *call) deactivate(q *iq) {
+	otp := c.query("otp")
+	if len(c.body) > 0 {
+		body, ok := c.decode()
+		if !ok {
+			return
+		}
+		if s, ok := field[string](body, "otp"); ok {
+			otp = s
+		}
+	}
+	if otp == "" {
+		c.fail(400, "1100", "The otp field is required.")
+		return
+	}
+	var target *user
+	for _, m := range c.site.members {
+		if m.id == c.args[1] || m.user.ID == c.args[1] {
+			target = m.user
+		}
+	}
+	if target == nil {
+		c.fail(404, "2202", "User not found")
+		return
+	}
+	if !c.checkOTP(q, q.activations[c.user.ID], "pin", otp, false) {
+		return
+	}
+	delete(q.activations, target.ID)
+	c.noContent()
+}
+
+func (c *call) restore(q *iq) {
+	if q.restoreRequired {
+		q.restoreRequired = false
+		clear(q.activations)
+	}
+	c.noContent()
+}
+
+func (c *call) tree(q *iq) {
+	items := []obj{}
+	for _, l := range c.site.locks {
+		if l.iq == q {
+			items = append(items, obj{"id": l.ID, "parent_id": orNull(q.parents[l.ID]), "hardware_type": "lock"})
+		}
+	}
+	c.json(http.StatusOK, obj{"iq_tree_items": items})
+}
+
+// setTree moves locks under the IQ.
+func (c *call) setTree(q *iq) {
+	body, ok := c.decode()
+	if !ok {
+		return
+	}
+	items, isList := field[[]any](body, "iq_tree_items")
+	otp, _ := field[string](body, "otp")
+	if !isList {
+		c.fail(400, "2204", "The iq tree is not valid.")
+		return
+	}
+	if !c.checkOTP(q, q.activations[c.user.ID], "tree", otp, false) {
+		return
+	}
+	for _, it := range items {
+		o, _ := it.(obj)
+		lid, _ := field[string](o, "id")
+		parent, _ := field[string](o, "parent_id")
+		l := c.site.lockByID(lid)
+		if l == nil {
+			c.fail(400, "2204", "The iq tree is not valid.")
+			return
+		}
+		l.iq, l.IQ = q, q.ID
+		q.parents[lid] = parent
+	}
+	c.noContent()
+}
+
+// offline answers for an IQ that cannot be reached, or hangs.
+func (c *call) offline(q *iq) bool {
+	if !q.Offline && c.sim.use(IQOffline, q.ID) == nil {
+		return false
+	}
+	if c.sim.cfg.sw.OfflineHangs {
+		c.w.hang = true
+	}
+	c.failCommand(400, "iq_offline")
+	return true
+}
+
+const blockFor = 20 * time.Minute
+
+// checkOTP is the whole of WIRE.md 3.2 and 3.4: false means that the refusal is
+// answered. atIQ says that the IQ decides (locking), not the cloud.
+func (c *call) checkOTP(q *iq, a *activation, command, otp string, atIQ bool) bool {
+	never := a == nil || !a.activated
+	if never && (otp == "" || a == nil || a.secret == "" || a.pin == "") {
+		if c.sim.cfg.sw.MissingOTPInvalid {
+			c.failCommand(400, "otp_invalid")
+		} else {
+			c.fail(404, "2202", "Otp is invalid")
+		}
+		return false
+	}
+	f := a.failsOf(command, c.sim.cfg.sw.BlockPerIQ)
+	if !f.until.IsZero() && !c.now.Before(f.until) {
+		*f = fails{} // the block is over
+	}
+	if c.sim.use(OTPBlocked, q.ID) != nil {
+		f.until = c.now.Add(blockFor)
+	}
+	if !f.until.IsZero() {
+		c.failCommand(403, "otp_blocked")
+		return false
+	}
+	now, pin := c.now, a.pin
+	if skew := c.sim.use(ClockSkew, q.ID); skew != nil {
+		now = now.Add(skew.delay)
+	}
+	if atIQ {
+		pin = a.iqPIN
+	}
+	if !otpMatches(otp, now, a.secret, pin) || c.usedUp(a, otp) {
+		if f.n++; f.n >= c.sim.cfg.sw.BlockAfter {
+			f.until = c.now.Add(blockFor)
+		}
+		c.failCommand(400, "otp_invalid")
+		return false
+	}
+	*f = fails{}
+	if never && command != "pin" {
+		c.failCommand(400, "pin_not_changed")
+		return false
+	}
+	return true
+}
+
+// usedUp keeps the codes that were taken, for the single-use switch.
+func (c *call) usedUp(a *activation, otp string) bool {
+	if !c.sim.cfg.sw.SingleUseOTP {
+		return false
+	}
+	for used, at := range a.used {
+		if c.now.Sub(at) > 2*otpTolerance {
+			delete(a.used, used)
+		}
+	}
+	if _, again := a.used[otp]; again {
+		return true
+	}
+	a.used[otp] = c.now
+	return false
+}
+
+func (a *activation) failsOf(command string, perIQ bool) *fails {
+	if perIQ {
+		command = ""
+	}
+	f := a.fails[command]
+	if f == nil {
+		f = &fails{}
+		a.fails[command] = f
+	}
+	return f
+}

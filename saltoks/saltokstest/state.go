@@ -1,0 +1,234 @@
+package saltokstest
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// cloud is everything that lives and changes; Sim.mu guards all of it.
+type cloud struct {
+	users []*user
+	sites []*site
+	inbox []Message
+
+	redirects []string
+	sessions  map[string]*user // login cookie
+	codes     map[string]*authCode
+	refresh   map[string]*refreshToken
+
+	entrySeq int64
+	idSeq    int
+}
+
+type user struct{ User }
+
+type site struct {
+	Site
+	loc     *time.Location
+	members []*member
+	iqs     []*iq
+	locks   []*lock
+	lockIdx map[string]*lock
+	entries []entry
+}
+
+type member struct {
+	id         string
+	user       *user
+	role       *role
+	alias      string
+	email      bool // has an account, not only a name
+	remote     bool
+	manual     bool
+	easy       bool
+	privacy    bool
+	blocked    bool
+	usePIN     bool
+	suspended  bool
+	expires    time.Time
+	settled    time.Time // roles show, PIN and groups work, from here on
+	pin        string    // the keypad's
+	pinExpires *time.Time
+}
+
+type iq struct {
+	IQ
+	loc             *time.Location
+	restoreRequired bool
+	resetAt         time.Time
+	parents         map[string]string // lock -> parent, from PUT tree
+	activations     map[string]*activation
+}
+
+// activation is what one user is at one IQ (WIRE.md 3.3).
+type activation struct {
+	secret    string
+	handedOut bool
+	pin       string // in force at the cloud
+	iqPIN     string // in force at the IQ; "" after an ambiguous change
+	activated bool
+	at        time.Time
+	used      map[string]time.Time
+	fails     map[string]*fails // by command
+}
+
+type fails struct {
+	n     int
+	until time.Time
+}
+
+// record is the activation record of u, made on first use.
+func (q *iq) record(u *user) *activation {
+	a := q.activations[u.ID]
+	if a == nil {
+		a = &activation{used: map[string]time.Time{}, fails: map[string]*fails{}}
+		q.activations[u.ID] = a
+	}
+	return a
+}
+
+func newCloud(w World, now time.Time) *cloud {
+	c := &cloud{
+		redirects: []string{w.RedirectURI},
+		sessions:  map[string]*user{}, codes: map[string]*authCode{}, refresh: map[string]*refreshToken{},
+	}
+	for _, u := range w.Users {
+		c.users = append(c.users, &user{u})
+	}
+	for _, s := range w.Sites {
+		c.addSite(s, now)
+	}
+	return c
+}
+
+func (c *cloud) addSite(s Site, now time.Time) *site {
+	loc, _ := zone(s.TimeZone)
+	st := &site{Site: s, loc: loc, lockIdx: map[string]*lock{}}
+	c.sites = append(c.sites, st)
+	for _, m := range s.Members {
+		c.addMember(st, m)
+	}
+	for _, q := range s.IQs {
+		st.addIQ(q)
+	}
+	for _, l := range s.Locks {
+		st.addLock(l, now)
+	}
+	return st
+}
+
+func (c *cloud) addMember(st *site, m Member) *member {
+	mm := &member{
+		id: m.ID, user: c.userByEmail(m.User), role: roleByCode(m.Role), email: true,
+		remote: *m.RemoteAccess, manual: *m.ManualOfficeMode, easy: *m.EasyOfficeMode, privacy: m.OverridePrivacy,
+		suspended: st.subscribed() >= st.Seats,
+	}
+	st.members = append(st.members, mm)
+	return mm
+}
+
+func (st *site) addIQ(q IQ) *iq {
+	loc, _ := zone(q.TimeZone)
+	qq := &iq{IQ: q, loc: loc, activations: map[string]*activation{}, parents: map[string]string{}}
+	st.iqs = append(st.iqs, qq)
+	return qq
+}
+
+func (st *site) addLock(l Lock, now time.Time) *lock {
+	ll := &lock{Lock: l, site: st, iq: st.iqByID(l.IQ), settledAt: now}
+	st.locks = append(st.locks, ll)
+	st.lockIdx[l.ID] = ll
+	return ll
+}
+
+func find[T any](list []T, is func(T) bool) T {
+	var zero T
+	if i := slices.IndexFunc(list, is); i >= 0 {
+		return list[i]
+	}
+	return zero
+}
+
+func (c *cloud) userByEmail(email string) *user {
+	return find(c.users, func(u *user) bool { return email != "" && strings.EqualFold(u.Email, email) })
+}
+
+func (c *cloud) userBySubject(sub string) *user {
+	return find(c.users, func(u *user) bool { return u.Subject == sub })
+}
+
+func (c *cloud) siteByID(id string) *site {
+	return find(c.sites, func(s *site) bool { return s.ID == id })
+}
+
+func (c *cloud) lockByID(id string) *lock {
+	for _, s := range c.sites {
+		if l := s.lockByID(id); l != nil {
+			return l
+		}
+	}
+	return nil
+}
+
+func (st *site) iqByID(id string) *iq { return find(st.iqs, func(q *iq) bool { return q.ID == id }) }
+
+func (st *site) lockByID(id string) *lock { return st.lockIdx[id] }
+
+func (st *site) memberOf(u *user) *member {
+	return find(st.members, func(m *member) bool { return m.user == u })
+}
+
+func (st *site) memberByID(id string) *member {
+	return find(st.members, func(m *member) bool { return m.id == id })
+}
+
+// subscribed counts the seats taken.
+func (st *site) subscribed() int {
+	n := 0
+	for _, m := range st.members {
+		if !m.suspended {
+			n++
+		}
+	}
+	return n
+}
+
+func (c *cloud) newID(kind string) string {
+	c.idSeq++
+	return id("new", kind, fmt.Sprint(c.idSeq))
+}
+
+// randomHex returns n random bytes as hex.
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+// randomDigits returns n random digits.
+func randomDigits(n int) string { return digitsOf(randomHex(16), n) }
+
+func newSecret() string { return strings.ToUpper(randomHex(8)) }
+
+// clone copies the world deeply enough that nobody can change ours.
+func (w World) clone() World {
+	w.Users = slices.Clone(w.Users)
+	w.Sites = slices.Clone(w.Sites)
+	for i := range w.Sites {
+		s := &w.Sites[i]
+		s.Features = slices.Clone(s.Features)
+		s.Members = slices.Clone(s.Members)
+		s.IQs = slices.Clone(s.IQs)
+		s.Locks = slices.Clone(s.Locks)
+		for j := range s.Locks {
+			if p := s.Locks[j].Schedule; p != nil {
+				s.Locks[j].Schedule = new(*p)
+			}
+		}
+	}
+	return w
+}
