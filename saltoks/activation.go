@@ -27,7 +27,7 @@ type Activation struct {
 	core
 	iqs     iqCalls
 	me      meCalls
-	tokens  TokenSource
+	client  *Client
 	subject string
 }
 

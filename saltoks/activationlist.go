@@ -162,7 +162,7 @@ var ErrOtherUser = errors.New("the client's token belongs to another SALTO user 
 
 // sameUser checks whose token the client carries, where the token source knows.
 func (a *Activation) sameUser(ctx context.Context) error {
-	token, err := a.tokens.Token(ctx)
+	token, err := a.client.tokens.Token(ctx)
 	if err == nil && token.Subject != "" && token.Subject != a.subject {
 		err = ErrOtherUser
 	}

@@ -89,7 +89,7 @@ func NewRemote(client *Client, state *State, environment, subject string, opts .
 	c.iqStore = iqStore{state, ownerID(environment, subject)}
 	c.local = newLocalOTP(c.storedKey, c.now)
 	r := &Remote{core: c, locks: client.Locks}
-	r.activation = &Activation{core: c, iqs: client.IQs, me: client.Me, tokens: client.tokens, subject: subject}
+	r.activation = &Activation{core: c, iqs: client.IQs, me: client.Me, client: client, subject: subject}
 	return r, nil
 }
 

@@ -1,0 +1,558 @@
+package saltoks
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestActivationWalk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ctx := t.Context()
+		if s := r.must(r.act.State(ctx, r.site, r.iq)); s.Step != StepNotStarted {
+			t.Fatalf("at first: %+v", s)
+		}
+		if s := r.must(r.act.Begin(ctx, r.site, r.iq)); s.Step != StepSecretStored {
+			t.Fatalf("after Begin: %+v", s)
+		}
+		if s := r.must(r.act.Begin(ctx, r.site, r.iq)); s.Step != StepSecretStored {
+			t.Fatalf("Begin again: %+v", s)
+		}
+		if s := r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail)); s.Step != StepPINRequested || s.Channel != PINByMail || !s.PINRequestedAt.Equal(r.sim.Now()) {
+			t.Fatalf("after RequestPIN: %+v", s)
+		}
+		r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINBySMS)) // resent, another way
+		if inbox := r.sim.Inbox(); len(inbox) != 2 || inbox[0].Channel == inbox[1].Channel {
+			t.Fatalf("messages: %+v", inbox)
+		}
+		if s := r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin())); s.Step != StepActivated || !s.ActivatedAt.Equal(r.sim.Now()) {
+			t.Fatalf("after Confirm: %+v", s)
+		}
+		r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin())) // a double click
+		want := []string{
+			"GET /v1.2/sites/S/iqs/Q/secret", "GET /v1.2/sites/S/iqs/Q/pin", "GET /v1.2/sites/S/iqs/Q/pin", "PUT /v1.2/sites/S/iqs/Q/pin",
+		}
+		if diff := cmp.Diff(want, r.sent()); diff != "" {
+			t.Errorf("requests (-want +got):\n%s", diff)
+		}
+		if err := r.remote.Unlock(ctx, r.target); err != nil {
+			t.Fatal(err)
+		}
+		if n := r.sim.Movements(string(r.target.Lock)); n != 1 {
+			t.Errorf("the lock moved %d times", n)
+		}
+		// What is kept is found by whoever has to delete it.
+		owner, err := loadDoc(ctx, r.state, ownerDocs, ownerID("simulator", r.tokens.user.Subject))
+		if err != nil || owner == nil || len(owner.IQs) != 1 || owner.IQs[0].IQ != r.iq {
+			t.Errorf("the owner's documents: %+v, %v", owner, err)
+		}
+	})
+}
+
+func TestActivationOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ctx := t.Context()
+		pin, _ := ParseIQPIN("1234")
+		refused := func(name string, want error) func(ActivationState, error) {
+			return func(_ ActivationState, err error) {
+				t.Helper()
+				e, ok := errors.AsType[*APIError](err)
+				if !errors.Is(err, want) || !ok || !e.NotSent() {
+					t.Errorf("%s: %v, want %v and NotSent", name, err, want)
+				}
+				if n := len(r.sent()); n != 0 {
+					t.Errorf("%s: %d requests", name, n)
+				}
+			}
+		}
+		refused("PIN request at first", ErrActivationNotBegun)(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+		refused("PIN at first", ErrActivationNotBegun)(r.act.Confirm(ctx, r.site, r.iq, pin))
+		refused("no PIN", ErrBadIQPIN)(r.act.Confirm(ctx, r.site, r.iq, IQPIN{}))
+		refused("deactivation at first", ErrNotActivator)(r.act.Deactivate(ctx, r.site, r.iq))
+		r.must(r.act.Begin(ctx, r.site, r.iq))
+		r.sim.ForgetRequests()
+		refused("PIN before its request", ErrPINNotRequested)(r.act.Confirm(ctx, r.site, r.iq, pin))
+		for _, err := range []error{
+			second(r.act.Begin(ctx, "", r.iq)), second(r.act.State(ctx, r.site, "")), second(r.act.Adopt(ctx, r.site, r.iq, OTP{})),
+		} {
+			if e, ok := errors.AsType[*APIError](err); !ok || !e.NotSent() {
+				t.Errorf("got %v", err)
+			}
+		}
+		r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+		r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin()))
+		r.sim.ForgetRequests()
+		refused("PIN request at the end", ErrIQAlreadyActivated)(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+	})
+}
+
+func second[A, B any](_ A, b B) B { return b }
+
+func TestWrongPINKeepsTheStepAndCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ctx := t.Context()
+		r.must(r.act.Begin(ctx, r.site, r.iq))
+		r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+		for i := range 2 {
+			s, err := r.act.Confirm(ctx, r.site, r.iq, r.wrongPIN())
+			if !errors.Is(err, ErrOTPInvalid) || s.Step != StepPINRequested {
+				t.Fatalf("wrong PIN: %+v, %v", s, err)
+			}
+			if blocked := !s.BlockedUntil.IsZero(); blocked != (i == 1) {
+				t.Fatalf("after %d wrong PINs: blocked until %v", i+1, s.BlockedUntil)
+			}
+		}
+		r.sim.ForgetRequests()
+		s, err := r.act.Confirm(ctx, r.site, r.iq, r.pin())
+		held, ok := errors.AsType[*OTPBlockedError](err)
+		if !ok || !errors.Is(err, ErrOTPBlocked) || !held.Until.Equal(r.sim.Now().Add(21*time.Minute)) || s.Step != StepPINRequested {
+			t.Fatalf("while held back: %+v, %v", s, err)
+		}
+		if n := len(r.sent()); n != 0 {
+			t.Fatalf("%d requests while held back", n)
+		}
+		time.Sleep(21 * time.Minute)
+		if s := r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin())); s.Step != StepActivated || !s.BlockedUntil.IsZero() {
+			t.Fatalf("at last: %+v", s)
+		}
+	})
+}
+
+func TestLostAnswers(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault string
+		on    string
+		also  bool // SALTO cannot be asked either
+		// what the verb says, and where it leaves the activation
+		lost bool
+		step ActivationStep
+	}{
+		{"confirmed, answer lost", saltokstest.AnswerLostAfterMove, "PUT ", false, false, StepActivated},
+		{"confirmed, no answer to anything", saltokstest.AnswerLostAfterMove, "PUT ", true, true, StepConfirming},
+		{"not confirmed, answer lost", saltokstest.AnswerLostBeforeMove, "PUT ", false, true, StepConfirming},
+		{"confirmed, 500", saltokstest.HTTP500, "PUT ", false, true, StepConfirming},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				ctx := t.Context()
+				r.must(r.act.Begin(ctx, r.site, r.iq))
+				r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+				r.sim.Fault(c.fault, saltokstest.On(c.on))
+				if c.also {
+					r.sim.Fault(saltokstest.HTTP500, saltokstest.On("activated_iqs"), saltokstest.Count(-1))
+				}
+				s, err := r.act.Confirm(ctx, r.site, r.iq, r.pin())
+				if isUnconfirmed(err) != c.lost || (err != nil) != c.lost || s.Step != c.step {
+					t.Fatalf("got %+v, %v", s, err)
+				}
+				r.sim.ClearFaults()
+				// Another process goes on.
+				act := r.newRemote(r.newClient(), r.newState(r.store.Store)).Activation()
+				if s := r.must(act.Resume(ctx, r.site, r.iq)); c.also && s.Step != StepActivated {
+					t.Fatalf("Resume: %+v", s)
+				}
+				if s := r.must(act.Confirm(ctx, r.site, r.iq, r.pin())); s.Step != StepActivated {
+					t.Fatalf("Confirm: %+v", s)
+				}
+				if err := r.remote.Unlock(ctx, r.target); err != nil {
+					t.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
+func TestLostConfirmationIsGivenUpAfterAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ctx := t.Context()
+		r.must(r.act.Begin(ctx, r.site, r.iq))
+		r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+		r.sim.Fault(saltokstest.AnswerLostBeforeMove, saltokstest.On("PUT "))
+		if _, err := r.act.Confirm(ctx, r.site, r.iq, r.wrongPIN()); !isUnconfirmed(err) {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Second)
+		if s := r.must(r.act.Resume(ctx, r.site, r.iq)); s.Step != StepConfirming {
+			t.Errorf("after 30 s: %+v", s)
+		}
+		time.Sleep(31 * time.Second)
+		if s := r.must(r.act.Resume(ctx, r.site, r.iq)); s.Step != StepPINRequested {
+			t.Errorf("after 61 s: %+v", s)
+		}
+		r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin()))
+	})
+}
+
+func TestPINRequestWithLostAnswerCanBeConfirmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ctx := t.Context()
+		r.must(r.act.Begin(ctx, r.site, r.iq))
+		r.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("/pin"))
+		s, err := r.act.RequestPIN(ctx, r.site, r.iq, PINByMail)
+		if !isUnconfirmed(err) || s.Step != StepPINRequested {
+			t.Fatalf("got %+v, %v", s, err)
+		}
+		r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin()))
+
+		q := newRig(t)
+		q.must(q.act.Begin(ctx, q.site, q.iq))
+		q.sim.Fault(saltokstest.IQOffline)
+		s, err = q.act.RequestPIN(ctx, q.site, q.iq, PINByMail)
+		if err == nil || s.Step == StepActivated {
+			t.Fatalf("an offline IQ sends a PIN: %+v, %v", s, err)
+		}
+		q.must(q.act.RequestPIN(ctx, q.site, q.iq, PINByMail))
+	})
+}
+
+// The process dies at its n-th write, before or after the write took effect;
+// another one goes on from what is stored.
+func TestActivationSurvivesACrashAtEveryWrite(t *testing.T) {
+	walk := func(r *rig, act *Activation) error {
+		ctx := r.t.Context()
+		s, err := act.Resume(ctx, r.site, r.iq)
+		for err == nil && s.Step != StepActivated {
+			switch s.Step {
+			case StepNotStarted:
+				s, err = act.Begin(ctx, r.site, r.iq)
+			case StepSecretStored:
+				s, err = act.RequestPIN(ctx, r.site, r.iq, PINByMail)
+			default:
+				s, err = act.Confirm(ctx, r.site, r.iq, r.pin())
+			}
+		}
+		return err
+	}
+	for _, lost := range []bool{false, true} {
+		crashes := 0
+		for n := range 100 {
+			done := false
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.store.broken, r.store.left, r.store.lost = true, n, lost
+				err := walk(r, r.act)
+				if done = err == nil; done {
+					return
+				}
+				if !errors.Is(err, errStore) {
+					t.Fatalf("crash at call %d: %v", n, err)
+				}
+				crashes++
+				second := r.newRemote(r.newClient(), r.newState(r.store.Store))
+				if err := walk(r, second.Activation()); err != nil {
+					t.Fatalf("crash at call %d (write carried out: %v): going on: %v", n, lost, err)
+				}
+				if err := second.Unlock(t.Context(), r.target); err != nil {
+					t.Fatalf("crash at call %d: %v", n, err)
+				}
+			})
+			if t.Failed() || done {
+				break
+			}
+		}
+		if crashes < 8 {
+			t.Errorf("only %d crashes were tried", crashes)
+		}
+	}
+}
+
+func TestSecretIsKeptAlthoughTheCallerIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, saltokstest.WithSwitches(saltokstest.Switches{FirstSecretOnce: true}))
+		// The first try to store it fails once the secret is there.
+		r.store.broken, r.store.left = true, 2 // one read, the owner's document
+		_, err := r.act.Begin(t.Context(), r.site, r.iq)
+		if !errors.Is(err, errStore) || !isUnconfirmed(err) || !strings.Contains(err.Error(), "could not be stored") {
+			t.Fatalf("got %v", err)
+		}
+		r.store.broken = false
+		// SALTO gives it only once here: now there is a typed error that says so.
+		_, err = r.act.Begin(t.Context(), r.site, r.iq)
+		if elsewhere, ok := errors.AsType[*ActivatedElsewhereError](err); !ok || elsewhere.IQ != r.iq || !errors.Is(err, ErrIQAlreadyActivated) {
+			t.Fatalf("got %v", err)
+		}
+	})
+}
+
+func TestActivatedElsewhereAndAdopt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ctx := t.Context()
+		r.activate()
+		other := r.newRemote(r.newClient(), r.newState(NewMemoryStore()))
+		act := other.Activation()
+		_, err := act.Begin(ctx, r.site, r.iq)
+		elsewhere, ok := errors.AsType[*ActivatedElsewhereError](err)
+		e, api := errors.AsType[*APIError](err)
+		if !ok || !api || !e.Refused() || elsewhere.Site != r.site || !strings.Contains(err.Error(), "Activation.Adopt") {
+			t.Fatalf("got %v", err)
+		}
+		if s := r.must(act.State(ctx, r.site, r.iq)); s.Step != StepNotStarted {
+			t.Fatalf("after the refusal: %+v", s)
+		}
+		if _, err := act.Adopt(ctx, r.site, r.iq, NewOTP("zzzzz")); !errors.Is(err, ErrOTPInvalid) {
+			t.Fatalf("a wrong code: %v", err)
+		}
+		code, err := r.remote.local.OTP(ctx, r.site, r.iq)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := r.must(act.Adopt(ctx, r.site, r.iq, code)); s.Step != StepSecretStored || !s.Adopted {
+			t.Fatalf("after Adopt: %+v", s)
+		}
+		if _, err := act.RequestPIN(ctx, r.site, r.iq, PINByMail); !errors.Is(err, ErrPINNotNeeded) {
+			t.Fatalf("a PIN after Adopt: %v", err)
+		}
+		if s, err := act.Confirm(ctx, r.site, r.iq, r.wrongPIN()); !errors.Is(err, ErrOTPInvalid) || s.Step != StepSecretStored {
+			t.Fatalf("wrong PIN: %+v, %v", s, err)
+		}
+		// A lost answer proves nothing here: SALTO had the user activated before.
+		r.sim.Fault(saltokstest.AnswerLostBeforeMove, saltokstest.On("PUT "))
+		if s, err := act.Confirm(ctx, r.site, r.iq, r.wrongPIN()); !isUnconfirmed(err) || s.Step != StepConfirming {
+			t.Fatalf("lost: %+v, %v", s, err)
+		}
+		if s := r.must(act.Confirm(ctx, r.site, r.iq, r.pin())); s.Step != StepActivated {
+			t.Fatalf("after Confirm: %+v", s)
+		}
+		for _, remote := range []*Remote{other, r.remote} { // one secret, two installations
+			if err := remote.Unlock(ctx, r.target); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func TestAdoptIsHeldBackByTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ctx := t.Context()
+		r.activate()
+		act := r.newRemote(r.newClient(), r.newState(NewMemoryStore())).Activation()
+		for range 2 {
+			if _, err := act.Adopt(ctx, r.site, r.iq, NewOTP("zzzzz")); !errors.Is(err, ErrOTPInvalid) {
+				t.Fatal(err)
+			}
+		}
+		r.sim.ForgetRequests()
+		if _, err := act.Adopt(ctx, r.site, r.iq, NewOTP("zzzzz")); !errors.Is(err, ErrOTPBlocked) || len(r.sent()) != 0 {
+			t.Fatalf("%v, %d requests", err, len(r.sent()))
+		}
+	})
+}
+
+func TestDeactivate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := saltokstest.DefaultWorld()
+		world.Users = append(world.Users, saltokstest.User{Email: "other@harbour.example", Password: "Quay-Rope-19", Phone: "+31200000043", FirstName: "Other", LastName: "Hand"})
+		r := newRig(t, saltokstest.WithWorld(world))
+		ctx := t.Context()
+		r.activate()
+
+		// Another user, on the same store.
+		tokens := *r
+		tokens.tokens = &simTokens{sim: r.sim, user: r.sim.World().Users[1]}
+		measured := tokens.newClient(WithUnmeasuredCalls())
+		other := tokens.newRemote(measured, r.state).Activation()
+		if _, err := other.Deactivate(ctx, r.site, r.iq); !errors.Is(err, ErrNotActivator) {
+			t.Errorf("another user: %v", err)
+		}
+		// The right subject, but a client with another user's token.
+		mixed := r.newRemote(measured, r.state).Activation()
+		if _, err := mixed.Deactivate(ctx, r.site, r.iq); !errors.Is(err, ErrOtherUser) {
+			t.Errorf("another user's token: %v", err)
+		}
+		if n := len(r.sent()); n != 0 {
+			t.Errorf("%d requests for another user", n)
+		}
+		// The right one, without the permission to make unmeasured calls.
+		if s, err := r.act.Deactivate(ctx, r.site, r.iq); !errors.Is(err, ErrUnmeasured) || s.Step != StepActivated {
+			t.Errorf("without the option: %+v, %v", s, err)
+		}
+		act := r.newRemote(r.newClient(WithUnmeasuredCalls()), r.state).Activation()
+		if s := r.must(act.Deactivate(ctx, r.site, r.iq)); s.Step != StepNotStarted {
+			t.Errorf("after: %+v", s)
+		}
+		if err := r.remote.Unlock(ctx, r.target); !errors.Is(err, ErrIQNotActivated) {
+			t.Errorf("unlocking afterwards: %v", err)
+		}
+		r.activate() // and once more from the start
+		if err := r.remote.Unlock(ctx, r.target); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestListShowsAllIQs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := saltokstest.DefaultWorld()
+		world.Sites[0].IQs = append(world.Sites[0].IQs, saltokstest.IQ{Name: "IQ Shed", WithoutOTP: true}, saltokstest.IQ{Name: "IQ Attic"}, saltokstest.IQ{Name: "IQ Roof"})
+		r := newRig(t, saltokstest.WithWorld(world))
+		ctx := t.Context()
+		byName := make(map[string]IQID)
+		list := func(act *Activation) map[string]Readiness {
+			got := make(map[string]Readiness)
+			for s, err := range act.List(ctx, r.site) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got[s.IQ.Name], byName[s.IQ.Name] = s.Readiness, s.IQ.ID
+				if s.Usable() != (s.Readiness == IQReady || s.Readiness == IQNeedsNoCode) {
+					t.Errorf("%s: usable %v", s.Readiness, s.Usable())
+				}
+			}
+			return got
+		}
+		first := "IQ Ground Floor"
+		want := map[string]Readiness{first: IQNotActivated, "IQ First Floor": IQNotActivated, "IQ Shed": IQNeedsNoCode, "IQ Attic": IQNotActivated, "IQ Roof": IQNotActivated}
+		if diff := cmp.Diff(want, list(r.act)); diff != "" {
+			t.Fatalf("at first (-want +got):\n%s", diff)
+		}
+		r.iq = byName[first]
+		r.activate()
+		r.must(r.act.Begin(ctx, r.site, byName["IQ Attic"]))
+		r.iq = byName["IQ Roof"]
+		r.activate()
+		r.sim.Fault(saltokstest.RestoreRequired, saltokstest.Target(string(byName["IQ Roof"])))
+		want[first], want["IQ Attic"], want["IQ Roof"] = IQReady, IQInProgress, IQRestoreRequired
+		if diff := cmp.Diff(want, list(r.act)); diff != "" {
+			t.Errorf("later (-want +got):\n%s", diff)
+		}
+		elsewhere := list(r.newRemote(r.newClient(), r.newState(NewMemoryStore())).Activation())
+		if elsewhere[first] != IQActivatedElsewhere {
+			t.Errorf("on another store: %v", elsewhere)
+		}
+		for range r.act.List(ctx, r.site) {
+			break // stops
+		}
+	})
+}
+
+func TestRestartAfterAReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ctx := t.Context()
+		r.activate()
+		if s, err := r.act.Restart(ctx, r.site, r.iq); !errors.Is(err, ErrIQAlreadyActivated) || s.Step != StepActivated {
+			t.Fatalf("restarting what works: %+v, %v", s, err)
+		}
+		if err := r.remote.Unlock(ctx, r.target); err != nil {
+			t.Fatal(err)
+		}
+		r.sim.Fault(saltokstest.RestoreRequired)
+		if err := r.remote.Unlock(ctx, r.target); !errors.Is(err, ErrRestoreRequired) && !errors.Is(err, ErrForbidden) {
+			t.Fatalf("an IQ that was reset: %v", err)
+		}
+		if err := r.client.IQs.Restore(ctx, r.site, r.iq); err != nil {
+			t.Fatal(err)
+		}
+		for s, err := range r.act.List(ctx, r.site) {
+			if err != nil || s.IQ.ID == r.iq && s.Readiness != IQActivationLost {
+				t.Fatalf("%+v, %v", s, err)
+			}
+		}
+		if s := r.must(r.act.Restart(ctx, r.site, r.iq)); s.Step != StepSecretStored {
+			t.Fatalf("after Restart: %+v", s)
+		}
+		r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+		r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin()))
+		if err := r.remote.Unlock(ctx, r.target); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// Two wizards at once are one activation: one secret, one set of credentials.
+func TestTwoProcessesActivateAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ctx := t.Context()
+		second := r.newRemote(r.newClient(), r.newState(r.store.Store)).Activation()
+		errs := make(chan error)
+		for _, act := range []*Activation{r.act, second} {
+			go func() { _, err := act.Begin(ctx, r.site, r.iq); errs <- err }()
+		}
+		for range 2 {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+		secrets := slices.DeleteFunc(r.sent(), func(s string) bool { return !strings.HasSuffix(s, "/secret") })
+		if len(secrets) != 1 {
+			t.Errorf("the secret was fetched %d times", len(secrets))
+		}
+		r.must(second.RequestPIN(ctx, r.site, r.iq, PINByMail))
+		for i, act := range []*Activation{r.act, second} {
+			go func() {
+				pin := r.pin()
+				if i == 1 {
+					pin = r.wrongPIN()
+				}
+				_, err := act.Confirm(ctx, r.site, r.iq, pin)
+				errs <- err
+			}()
+		}
+		for range 2 {
+			if err := <-errs; err != nil && !errors.Is(err, ErrOTPInvalid) {
+				t.Error(err)
+			}
+		}
+		if s := r.must(second.State(ctx, r.site, r.iq)); s.Step != StepActivated {
+			t.Errorf("at last: %+v", s)
+		}
+		if err := r.remote.Unlock(ctx, r.target); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestActivationKeepsItsSecrets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ctx := t.Context()
+		var seen []string
+		look := func(s ActivationState, err error) { seen = append(seen, fmt.Sprintf("%+v %#v %v %+v", s, s, err, err)) }
+		look(r.act.Begin(ctx, r.site, r.iq))
+		look(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+		wrong := r.wrongPIN()
+		look(r.act.Confirm(ctx, r.site, r.iq, wrong))
+		r.sim.Fault(saltokstest.AnswerLostBeforeMove, saltokstest.On("PUT "))
+		look(r.act.Confirm(ctx, r.site, r.iq, r.pin()))
+		look(r.act.Confirm(ctx, r.site, r.iq, r.pin()))
+		doc, err := r.act.load(ctx, siteIQ{r.site, r.iq})
+		if err != nil || doc.Secret.IsZero() || doc.PIN.IsZero() {
+			t.Fatalf("nothing is stored: %+v, %v", doc, err)
+		}
+		seen = append(seen, fmt.Sprintf("%+v %#v %+v %#v", doc, doc, r.remote, r.act))
+		planted := []string{doc.Secret.Reveal(), doc.PIN.Reveal(), wrong.Reveal()}
+		for _, q := range r.sim.Requests() {
+			if i := strings.Index(string(q.Body), `"otp":"`); i >= 0 {
+				planted = append(planted, string(q.Body)[i+7:i+12])
+			}
+		}
+		if len(planted) < 6 {
+			t.Fatalf("only %d secrets are looked for", len(planted))
+		}
+		for _, text := range seen {
+			for _, p := range planted {
+				// A PIN's or code's few characters may be a part of an id or a time.
+				if strings.Contains(text, `"`+p) || strings.Contains(text, p+`"`) || len(p) > 8 && strings.Contains(text, p) {
+					t.Errorf("a secret prints: %s", text)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,248 @@
+package saltoks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// rig is a simulator with one SALTO user's Remote on it. More Remotes on the
+// same rig are more processes of one installation, or another one.
+type rig struct {
+	t      *testing.T
+	sim    *saltokstest.Sim
+	tokens *simTokens
+	client *Client
+	store  *countingStore
+	state  *State
+	remote *Remote
+	act    *Activation
+
+	site   SiteID
+	iq     IQID
+	target Target
+}
+
+func newRig(t *testing.T, opts ...saltokstest.Option) *rig {
+	t.Helper()
+	sim := saltokstest.New(t, opts...)
+	world := sim.World()
+	site := world.Sites[0]
+	r := &rig{t: t, sim: sim, tokens: &simTokens{sim: sim, user: world.Users[0]}, site: SiteID(site.ID)}
+	r.client = r.newClient()
+	r.store = &countingStore{Store: NewMemoryStore()}
+	r.state = r.newState(r.store)
+	r.remote = r.newRemote(r.client, r.state)
+	r.act = r.remote.Activation()
+	lock := site.Locks[0]
+	target, err := r.remote.Target(t.Context(), r.site, LockID(lock.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.iq, r.target = target.IQ, target
+	sim.ForgetRequests()
+	return r
+}
+
+func (r *rig) newClient(opts ...Option) *Client {
+	r.t.Helper()
+	env := Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API(), Events: r.sim.Events()}
+	c, err := NewClient(env, r.tokens, append([]Option{WithHTTPClient(r.sim.HTTPClient()), WithLimiter(Unlimited())}, opts...)...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return c
+}
+
+// testSealer is the same key for every State of a test.
+var testSealer = sync.OnceValue(EphemeralSealer)
+
+func (r *rig) newState(store Store) *State {
+	r.t.Helper()
+	s, err := NewState(store, testSealer())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return s
+}
+
+func (r *rig) newRemote(c *Client, s *State, opts ...RemoteOption) *Remote {
+	r.t.Helper()
+	remote, err := NewRemote(c, s, "simulator", r.tokens.user.Subject, append([]RemoteOption{WithNow(r.sim.Now)}, opts...)...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return remote
+}
+
+// activate walks the whole way and forgets the requests it took.
+func (r *rig) activate() {
+	r.t.Helper()
+	r.must(r.act.Begin(r.t.Context(), r.site, r.iq))
+	r.must(r.act.RequestPIN(r.t.Context(), r.site, r.iq, PINByMail))
+	r.must(r.act.Confirm(r.t.Context(), r.site, r.iq, r.pin()))
+	r.sim.ForgetRequests()
+}
+
+func (r *rig) must(s ActivationState, err error) ActivationState {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return s
+}
+
+var fourDigits = regexp.MustCompile(`\b\d{4}\b`)
+
+// pin is the newest IQ PIN that SALTO has sent.
+func (r *rig) pin() IQPIN {
+	r.t.Helper()
+	inbox := r.sim.Inbox()
+	if len(inbox) == 0 {
+		r.t.Fatal("no message has arrived")
+	}
+	p, err := ParseIQPIN(fourDigits.FindString(inbox[len(inbox)-1].Body))
+	if err != nil {
+		r.t.Fatalf("the message holds no PIN: %q", inbox[len(inbox)-1].Body)
+	}
+	return p
+}
+
+func (r *rig) wrongPIN() IQPIN {
+	digits := []byte(r.pin().Reveal())
+	digits[0] = '0' + (digits[0]-'0'+1)%10
+	p, err := ParseIQPIN(string(digits))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return p
+}
+
+// sent returns "METHOD /path" of the recorded requests to the API.
+func (r *rig) sent() []string {
+	var out []string
+	for _, q := range r.sim.Requests() {
+		if q.Part == "api" {
+			out = append(out, q.Method+" "+strings.NewReplacer(string(r.site), "S", string(r.iq), "Q", string(r.target.Lock), "L").Replace(q.Path))
+		}
+	}
+	return out
+}
+
+// simTokens gets one access token by the password grant. It decodes by itself:
+// the client's own sources are tested elsewhere.
+type simTokens struct {
+	sim   *saltokstest.Sim
+	user  saltokstest.User
+	delay time.Duration // before every answer
+
+	mu     sync.Mutex
+	token  string
+	expiry time.Time
+}
+
+func (s *simTokens) Token(ctx context.Context) (Token, error) {
+	if s.delay > 0 {
+		select {
+		case <-time.After(s.delay):
+		case <-ctx.Done():
+			return Token{}, ctx.Err()
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.token == "" || s.sim.Now().After(s.expiry) {
+		form := url.Values{
+			"grant_type": {"password"}, "username": {s.user.Email}, "password": {s.user.Password},
+			"client_id": {s.sim.ClientID()}, "client_secret": {s.sim.ClientSecret()},
+			"scope": {"user_api.full_access"},
+		}
+		resp, err := s.sim.HTTPClient().PostForm(s.sim.Issuer()+"/connect/token", form)
+		if err != nil {
+			return Token{}, err
+		}
+		defer resp.Body.Close()
+		var body struct {
+			Access string `json:"access_token"`
+		}
+		if err := json.NewDecoder(resp.Body).Decode(&body); err != nil || resp.StatusCode != http.StatusOK {
+			return Token{}, errors.New("the simulator gives no token")
+		}
+		s.token, s.expiry = body.Access, s.sim.Now().Add(50*time.Minute)
+	}
+	return Token{Access: NewSecret(s.token), Subject: s.user.Subject}, nil
+}
+
+// countingStore counts, and can be made to fail from its n-th call on.
+type countingStore struct {
+	Store
+	mu            sync.Mutex
+	gets, updates int
+	// left is how many calls still work when broken is set; lost says whether
+	// the first one that fails was carried out all the same.
+	broken bool
+	left   int
+	lost   bool
+}
+
+var errStore = errors.New("the store is down")
+
+func (s *countingStore) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gets, s.updates = 0, 0
+}
+
+// fails reports that the call fails, and whether it is carried out even so.
+func (s *countingStore) fails() (fails, carriedOut bool) {
+	if !s.broken {
+		return false, true
+	}
+	s.left--
+	return s.left < 0, s.left >= 0 || s.left == -1 && s.lost
+}
+
+func (s *countingStore) Get(ctx context.Context, key string) ([]byte, error) {
+	s.mu.Lock()
+	s.gets++
+	fails, _ := s.fails()
+	s.mu.Unlock()
+	if fails {
+		return nil, errStore
+	}
+	return s.Store.Get(ctx, key)
+}
+
+func (s *countingStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	s.mu.Lock()
+	s.updates++
+	s.mu.Unlock()
+	var failed bool
+	err := s.Store.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, error) {
+		next, err := fn(ctx, current)
+		if err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		fails, carriedOut := s.fails()
+		s.mu.Unlock()
+		failed = fails
+		if !carriedOut {
+			return nil, errStore // after fn: what it did outside is done
+		}
+		return next, nil
+	})
+	if err == nil && failed {
+		return errStore
+	}
+	return err
+}
