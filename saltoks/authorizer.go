@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -43,6 +44,11 @@ func NewAuthorizer(env Environment, c Credentials, state *State, opts ...AuthOpt
 		return nil, err
 	}
 	return &Authorizer{id: id, state: state, used: make(map[string]time.Time)}, nil
+}
+
+// Format keeps credentials and pending logins out of every print.
+func (a *Authorizer) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "authorizer of "+a.id.env.Name)
 }
 
 // checkRedirect allows a query: the callback is registered literally.

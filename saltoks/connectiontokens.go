@@ -35,10 +35,6 @@ const (
 	refreshLimit = identityTimeout
 )
 
-// rejectPause is how soon a token that was only just granted is given up after
-// a 401; otherwise an API that refuses everything would rotate at every call.
-const rejectPause = 5 * time.Second
-
 func newConnectionTokens(id *identity, st *State, conn string) *connectionTokens {
 	c := &connectionTokens{id: id, st: st, conn: conn}
 	c.refresher.now = id.now
@@ -83,8 +79,8 @@ func (c *connectionTokens) look(doc *connectionDoc, rejected Secret) (h held, do
 		}
 		return held{}, true, &IdentityError{Op: "refresh", What: "waiting after " + doc.Fault, RetryAt: doc.RetryAt}
 	}
-	if since := now.Sub(doc.Tokens.ObtainedAt); refused && since >= 0 && since < rejectPause {
-		return held{}, true, &IdentityError{Op: "refresh", What: "SALTO's API refuses a token that was only just granted", RetryAt: doc.Tokens.ObtainedAt.Add(rejectPause)}
+	if until, young := justGranted(doc.Tokens.ObtainedAt, doc.Tokens.Expiry, now); refused && young {
+		return held{}, true, &IdentityError{Op: "refresh", What: "SALTO's API refuses a token that was only just granted", RetryAt: until}
 	}
 	return held{}, false, nil
 }

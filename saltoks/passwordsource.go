@@ -57,6 +57,7 @@ type passwordTokens struct {
 	retryAt  time.Time
 	last     error
 	granted  time.Time
+	expiry   time.Time
 }
 
 func (p *passwordTokens) fetch(ctx context.Context, rejected Secret) (held, error) {
@@ -70,7 +71,7 @@ func (p *passwordTokens) fetch(ctx context.Context, rejected Secret) (held, erro
 	defer p.mu.Unlock()
 	now := p.id.now()
 	if err == nil {
-		p.attempts, p.retryAt, p.last, p.granted = 0, time.Time{}, nil, now
+		p.attempts, p.retryAt, p.last, p.granted, p.expiry = 0, time.Time{}, nil, now, h.token.Expiry
 		return h, nil
 	}
 	p.attempts++
@@ -96,8 +97,8 @@ func (p *passwordTokens) pause(rejected Secret) error {
 	if now.Before(p.retryAt) && p.retryAt.Sub(now) <= backoffLast {
 		return p.last
 	}
-	if since := now.Sub(p.granted); !rejected.IsZero() && since >= 0 && since < rejectPause {
-		return &IdentityError{Op: "password grant", What: "SALTO's API refuses a token that was only just granted", RetryAt: p.granted.Add(rejectPause)}
+	if until, young := justGranted(p.granted, p.expiry, now); !rejected.IsZero() && young {
+		return &IdentityError{Op: "password grant", What: "SALTO's API refuses a token that was only just granted", RetryAt: until}
 	}
 	return nil
 }

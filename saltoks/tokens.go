@@ -3,6 +3,8 @@ package saltoks
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"sync"
@@ -47,16 +49,17 @@ type flight struct {
 // old token is still valid: a person stands before a door.
 const patience = 2 * time.Second
 
-// newHeld derives the instants: a tenth of the lifetime left to refresh, ten
-// seconds (at most a twentieth) kept for a request on its way.
+// newHeld derives the instants: a tenth of the lifetime is left to refresh, ten
+// seconds are kept for a request on its way. Both are at least what whole
+// seconds in a token's "exp" can take away from a short life.
 func newHeld(t Token, obtained time.Time) held {
 	h := held{token: t}
 	if t.Expiry.IsZero() {
 		return h
 	}
 	life := t.Expiry.Sub(obtained)
-	h.refreshAt = t.Expiry.Add(-life / 10)
-	h.usableTo = t.Expiry.Add(-min(10*time.Second, life/20))
+	h.refreshAt = t.Expiry.Add(-min(max(life/10, 2*time.Second), life/2))
+	h.usableTo = t.Expiry.Add(-min(max(life/20, 1500*time.Millisecond), life/2, 10*time.Second))
 	return h
 }
 
@@ -168,6 +171,22 @@ func (r *refresher) Wait(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
+
+// rejectPause is how soon a token that was only just granted is given up after
+// a 401; otherwise an API that refuses everything would rotate at every call.
+const rejectPause = 5 * time.Second
+
+// justGranted says until when a token is too young to be given up.
+func justGranted(obtained, expiry, now time.Time) (until time.Time, young bool) {
+	until = obtained.Add(rejectPause)
+	if !expiry.IsZero() {
+		until = obtained.Add(min(rejectPause, expiry.Sub(obtained)/10))
+	}
+	return until, !now.Before(obtained) && now.Before(until)
+}
+
+// Format keeps tokens, and fields that change meanwhile, out of every print.
+func (r *refresher) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "token source") }
 
 // The pause after a failed exchange doubles from the first to the last value.
 const (

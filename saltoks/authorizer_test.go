@@ -1,0 +1,566 @@
+package saltoks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/google/go-cmp/cmp"
+)
+
+// recordingStore counts documents and failed writes.
+type recordingStore struct {
+	*saltoks.MemoryStore
+	mu   sync.Mutex
+	keys map[string]bool
+	fail string // an Update of a key with this part fails
+}
+
+func newRecordingStore() *recordingStore {
+	return &recordingStore{MemoryStore: saltoks.NewMemoryStore(), keys: map[string]bool{}}
+}
+
+func (s *recordingStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	return s.MemoryStore.Update(ctx, key, func(ctx context.Context, cur []byte) ([]byte, error) {
+		next, err := fn(ctx, cur)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if err == nil && s.fail != "" && strings.Contains(key, s.fail) {
+			return nil, errors.New("disk full")
+		}
+		if err == nil {
+			if s.keys[key] = true; next == nil {
+				delete(s.keys, key)
+			}
+		}
+		return next, err
+	})
+}
+
+func (s *recordingStore) documents() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.keys)
+}
+
+// desk is an application before a simulated SALTO.
+type desk struct {
+	t     *testing.T
+	sim   *saltokstest.Sim
+	env   saltoks.Environment
+	store *recordingStore
+	state *saltoks.State
+	auth  *saltoks.Authorizer
+	log   strings.Builder
+}
+
+// twoUsers is the default world with a second admin, and a third user on a
+// site of their own.
+func twoUsers() saltokstest.World {
+	w := saltokstest.DefaultWorld()
+	w.Users = append(w.Users,
+		saltokstest.User{Email: "other@quay.example", Password: "planted-password-2", FirstName: "Other"},
+		saltokstest.User{Email: "third@mole.example", Password: "planted-password-3", FirstName: "Third"})
+	w.Sites[0].Members = []saltokstest.Member{{User: w.Users[0].Email}, {User: w.Users[1].Email}}
+	w.Sites = append(w.Sites, saltokstest.Site{Name: "Mole House", UID: "NL0000000077", Members: []saltokstest.Member{{User: "third@mole.example"}},
+		IQs: []saltokstest.IQ{{Name: "IQ Mole"}}, Locks: []saltokstest.Lock{{Name: "Mole Door"}}})
+	return w
+}
+
+func newDesk(t *testing.T, opts ...saltokstest.Option) *desk {
+	t.Helper()
+	d := &desk{t: t, sim: saltokstest.New(t, append([]saltokstest.Option{saltokstest.WithWorld(twoUsers())}, opts...)...), store: newRecordingStore()}
+	d.env = saltoks.Environment{Name: "simulator", Issuer: d.sim.Issuer(), API: d.sim.API()}
+	var err error
+	if d.state, err = saltoks.NewState(d.store, saltoks.EphemeralSealer()); err != nil {
+		t.Fatal(err)
+	}
+	d.auth, err = saltoks.NewAuthorizer(d.env, saltoks.Credentials{
+		ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret()), RedirectURL: d.sim.RedirectURI(),
+	}, d.state, d.options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (d *desk) options() []saltoks.AuthOption {
+	return []saltoks.AuthOption{saltoks.AuthHTTPClient(d.sim.HTTPClient()), saltoks.AuthClock(d.sim.Now), saltoks.AuthLogger(slog.New(slog.NewTextHandler(&d.log, nil)))}
+}
+
+// callback lets a user consent and returns what SALTO sends back.
+func (d *desk) callback(l saltoks.Login, c saltokstest.ConsentChoice) url.Values {
+	d.t.Helper()
+	u, err := d.sim.Consent(d.t.Context(), l.URL, c)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return u.Query()
+}
+
+func (d *desk) begin() saltoks.Login {
+	d.t.Helper()
+	l, err := d.auth.Begin(d.t.Context())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return l
+}
+
+func (d *desk) connect() saltoks.Connection {
+	d.t.Helper()
+	l := d.begin()
+	c, err := d.auth.Complete(d.t.Context(), l, d.callback(l, saltokstest.Allow()))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return c
+}
+
+func (d *desk) as(email string) saltokstest.ConsentChoice {
+	for _, u := range d.sim.World().Users {
+		if u.Email == email {
+			c := saltokstest.Allow()
+			c.Email, c.Password = u.Email, u.Password
+			return c
+		}
+	}
+	d.t.Fatalf("no user %s", email)
+	return saltokstest.ConsentChoice{}
+}
+
+// sites calls the API with the connection's token.
+func (d *desk) sites(c saltoks.Connection) (names []string, err error) {
+	d.t.Helper()
+	client, err := saltoks.NewClient(d.env, d.auth.Tokens(c), saltoks.WithHTTPClient(d.sim.HTTPClient()))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer client.Close(context.Background())
+	for s, err := range client.Sites.All(d.t.Context()) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, s.Name)
+	}
+	return names, nil
+}
+
+// tokenRequests counts requests to the token endpoint.
+func (d *desk) tokenRequests() int {
+	n := 0
+	for _, r := range d.sim.Requests() {
+		if r.Method == "POST" && strings.HasSuffix(r.Path, "/connect/token") {
+			n++
+		}
+	}
+	return n
+}
+
+func TestConsent(t *testing.T) {
+	d := newDesk(t)
+	c := d.connect()
+	u := d.sim.World().Users[0]
+	now := d.sim.Now()
+	if c.Subject != u.Subject || c.Environment != "simulator" || c.State != saltoks.ConnectionActive || c.UserHint != "d***@h***.example" || c.Site != "" {
+		t.Errorf("%+v", c)
+	}
+	if age := now.Sub(c.ConsentedAt); age < 0 || age > time.Minute || c.ConnectedAt != c.ConsentedAt || c.DueAt != c.ConsentedAt.Add(75*24*time.Hour) {
+		t.Errorf("times: %+v", c)
+	}
+	if c.Due(now) || !c.Due(now.Add(75*24*time.Hour)) {
+		t.Error("Due")
+	}
+	again, err := d.auth.Connection(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(c, again); diff != "" {
+		t.Error(diff)
+	}
+	names, err := d.sites(c)
+	if diff := cmp.Diff([]string{"Harbour House"}, names); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	tok, err := d.auth.Tokens(c).Token(t.Context())
+	if err != nil || tok.Subject != u.Subject || tok.Expiry.IsZero() {
+		t.Errorf("%v, %v", tok, err)
+	}
+}
+
+// TestConsentGoneWrong: each way has its own error, and leaves nothing.
+func TestConsentGoneWrong(t *testing.T) {
+	allow := saltokstest.Allow()
+	for name, c := range map[string]struct {
+		want   error
+		choice saltokstest.ConsentChoice
+		bend   func(d *desk, l *saltoks.Login, v url.Values)
+	}{
+		"denied":            {saltoks.ErrConsentDenied, saltokstest.ConsentChoice{Deny: true}, nil},
+		"no offline access": {saltoks.ErrNoOfflineAccess, saltokstest.ConsentChoice{FullAccess: true}, nil},
+		"no full access":    {saltoks.ErrNoFullAccess, saltokstest.ConsentChoice{OfflineAccess: true}, nil},
+		"no box":            {saltoks.ErrNoFullAccess, saltokstest.ConsentChoice{}, nil},
+		"other state":       {saltoks.ErrStateMismatch, allow, func(_ *desk, _ *saltoks.Login, v url.Values) { v.Set("state", "planted") }},
+		"no state":          {saltoks.ErrStateMismatch, allow, func(_ *desk, _ *saltoks.Login, v url.Values) { v.Del("state") }},
+		"no query":          {saltoks.ErrStateMismatch, allow, func(_ *desk, _ *saltoks.Login, v url.Values) { clear(v) }},
+		"no code":           {saltoks.ErrStateMismatch, allow, func(_ *desk, _ *saltoks.Login, v url.Values) { v.Del("code") }},
+		"other issuer":      {saltoks.ErrStateMismatch, allow, func(_ *desk, _ *saltoks.Login, v url.Values) { v.Set("iss", "https://evil.example") }},
+		"zero login":        {saltoks.ErrStateMismatch, allow, func(_ *desk, l *saltoks.Login, v url.Values) { *l = saltoks.Login{}; v.Del("state") }},
+		"another login":     {saltoks.ErrStateMismatch, allow, func(d *desk, l *saltoks.Login, _ url.Values) { *l = d.begin() }},
+		"too late":          {saltoks.ErrLoginExpired, allow, func(d *desk, _ *saltoks.Login, _ url.Values) { d.sim.Clock().Advance(10 * time.Minute) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			l := d.begin()
+			v := d.callback(l, c.choice)
+			if c.bend != nil {
+				c.bend(d, &l, v)
+			}
+			conn, err := d.auth.Complete(t.Context(), l, v)
+			if !errors.Is(err, c.want) || conn != (saltoks.Connection{}) {
+				t.Errorf("%+v, %v; want %v", conn, err, c.want)
+			}
+			if n := d.store.documents(); n != 0 {
+				t.Errorf("%d documents are stored", n)
+			}
+			if strings.Contains(fmt.Sprint(err)+d.log.String(), "planted") {
+				t.Errorf("a secret is shown: %v\n%s", err, d.log.String())
+			}
+		})
+	}
+}
+
+func TestCodeOfAnotherLoginIsRefused(t *testing.T) {
+	d := newDesk(t)
+	mine, theirs := d.begin(), d.begin()
+	v := d.callback(mine, saltokstest.Allow())
+	v.Set("code", d.callback(theirs, saltokstest.Allow()).Get("code")) // injected: PKCE stops it
+	_, err := d.auth.Complete(t.Context(), mine, v)
+	if e, ok := errors.AsType[*saltoks.IdentityError](err); !ok || e.Code != "invalid_grant" || d.store.documents() != 0 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestLoginIsTakenOnce(t *testing.T) {
+	d := newDesk(t)
+	l := d.begin()
+	v := d.callback(l, saltokstest.Allow())
+	c, err := d.auth.Complete(t.Context(), l, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := d.tokenRequests()
+	if _, err := d.auth.Complete(t.Context(), l, v); !errors.Is(err, saltoks.ErrLoginExpired) {
+		t.Errorf("%v", err)
+	}
+	if d.tokenRequests() != before {
+		t.Error("the code was sent twice; SALTO would end the connection")
+	}
+	if _, err := d.sites(c); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStoreFailureLeavesNothing(t *testing.T) {
+	for _, part := range []string{"/connection/", "/owner/"} {
+		d := newDesk(t)
+		l := d.begin()
+		v := d.callback(l, saltokstest.Allow())
+		d.store.fail = part
+		if _, err := d.auth.Complete(t.Context(), l, v); err == nil || !strings.Contains(err.Error(), "disk full") {
+			t.Errorf("%v", err)
+		}
+		if d.store.documents() != 0 {
+			t.Errorf("%d documents are stored", d.store.documents())
+		}
+	}
+}
+
+func TestLinkSite(t *testing.T) {
+	d := newDesk(t)
+	c := d.connect()
+	w := d.sim.World()
+	home, mole := w.Sites[0], w.Sites[1]
+	if _, err := d.auth.LinkSite(t.Context(), c.ID, saltoks.SiteID(mole.ID)); !errors.Is(err, saltoks.ErrSiteNotVisible) {
+		t.Errorf("another one's site: %v", err)
+	}
+	if _, err := d.auth.LinkSite(t.Context(), c.ID, ""); !errors.Is(err, saltoks.ErrSiteNotVisible) {
+		t.Errorf("no site: %v", err)
+	}
+	if _, err := d.auth.LinkSite(t.Context(), "con-unknown", saltoks.SiteID(home.ID)); !errors.Is(err, saltoks.ErrNotConnected) {
+		t.Errorf("no connection: %v", err)
+	}
+	for _, id := range []string{home.ID, home.UID, strings.ToLower(home.UID)} {
+		got, err := d.auth.LinkSite(t.Context(), c.ID, saltoks.SiteID(id))
+		if err != nil || got.Site != saltoks.SiteID(home.ID) {
+			t.Errorf("%s: %+v, %v", id, got, err)
+		}
+	}
+	s, err := d.auth.Status(t.Context(), c.ID)
+	if err != nil || s.Summary(d.sim.Now()) != "Connected. Site linked." {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// TestStatusTellsWhatIsWrong walks through the life of a consent.
+func TestStatusTellsWhatIsWrong(t *testing.T) {
+	d := newDesk(t)
+	c := d.connect()
+	summary := func(want string) {
+		t.Helper()
+		s, err := d.auth.Status(t.Context(), c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Summary(d.sim.Now()); !strings.Contains(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	summary("Choose the site")
+	d.sim.Clock().Advance(76 * 24 * time.Hour)
+	summary("reconnect soon")
+	d.sim.Fault(saltokstest.IdentityOutage)
+	if _, err := d.sites(c); err == nil {
+		t.Error("works without an identity server")
+	} else if e, ok := errors.AsType[*saltoks.IdentityError](err); !ok || !e.Temporary() {
+		t.Errorf("%v", err)
+	}
+	summary("does not answer")
+	d.sim.ClearFaults()
+	d.sim.Clock().Advance(time.Minute)
+	if _, err := d.sites(c); err != nil {
+		t.Error(err)
+	}
+	summary("reconnect soon")
+	d.sim.Clock().Advance(15 * 24 * time.Hour) // day 91
+	if _, err := d.sites(c); !errors.Is(err, saltoks.ErrReauthorize) {
+		t.Errorf("day 91: %v", err)
+	}
+	summary("no longer accepts")
+}
+
+func TestReconnect(t *testing.T) {
+	d := newDesk(t)
+	c := d.connect()
+	c, err := d.auth.LinkSite(t.Context(), c.ID, saltoks.SiteID(d.sim.World().Sites[0].ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.sim.Clock().Advance(91 * 24 * time.Hour)
+	if _, err := d.sites(c); !errors.Is(err, saltoks.ErrReauthorize) {
+		t.Fatalf("%v", err)
+	}
+	l, err := d.auth.BeginReconnect(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.auth.Reconnect(t.Context(), l, d.callback(l, saltokstest.Allow()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := c
+	want.ConsentedAt, want.DueAt = got.ConsentedAt, got.ConsentedAt.Add(75*24*time.Hour)
+	if diff := cmp.Diff(want, got); diff != "" || !got.ConsentedAt.After(c.ConsentedAt) {
+		t.Error(diff)
+	}
+	if _, err := d.sites(got); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReconnectGoneWrong: the connection works on as if nothing had happened.
+func TestReconnectGoneWrong(t *testing.T) {
+	d := newDesk(t)
+	c := d.connect()
+	c, err := d.auth.LinkSite(t.Context(), c.ID, saltoks.SiteID(d.sim.World().Sites[0].ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	try := func(choice saltokstest.ConsentChoice) error {
+		t.Helper()
+		l, err := d.auth.BeginReconnect(t.Context(), c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := d.callback(l, choice)
+		_, err = d.auth.Reconnect(t.Context(), l, v)
+		return err
+	}
+	err = try(d.as("other@quay.example"))
+	wrong, ok := errors.AsType[*saltoks.WrongUserError](err)
+	if !ok || !errors.Is(err, saltoks.ErrWrongUser) || wrong.Want != "d***@h***.example" || wrong.Got != "o***@q***.example" {
+		t.Errorf("%v", err)
+	}
+	if strings.Contains(fmt.Sprint(err), "other@") || strings.Contains(fmt.Sprint(err), "doors@") {
+		t.Errorf("not masked: %v", err)
+	}
+	if err := try(saltokstest.ConsentChoice{Deny: true}); !errors.Is(err, saltoks.ErrConsentDenied) {
+		t.Errorf("%v", err)
+	}
+	if err := try(saltokstest.ConsentChoice{FullAccess: true}); !errors.Is(err, saltoks.ErrNoOfflineAccess) {
+		t.Errorf("%v", err)
+	}
+	// A login of the one verb does not do for the other.
+	l := d.begin()
+	if _, err := d.auth.Reconnect(t.Context(), l, d.callback(l, saltokstest.Allow())); err == nil {
+		t.Error("Reconnect took a login of Begin")
+	}
+	l, _ = d.auth.BeginReconnect(t.Context(), c.ID)
+	if _, err := d.auth.Complete(t.Context(), l, d.callback(l, saltokstest.Allow())); err == nil {
+		t.Error("Complete took a login of BeginReconnect")
+	}
+	after, err := d.auth.Connection(t.Context(), c.ID)
+	if diff := cmp.Diff(c, after); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	d.sim.Clock().Advance(2 * time.Hour) // needs the old refresh token
+	if _, err := d.sites(c); err != nil {
+		t.Errorf("the old tokens are gone: %v", err)
+	}
+}
+
+func TestDisconnect(t *testing.T) {
+	d := newDesk(t)
+	c := d.connect()
+	if _, err := d.auth.Disconnect(t.Context(), c.ID, ""); !errors.Is(err, saltoks.ErrNotAcknowledged) {
+		t.Errorf("%v", err)
+	}
+	if _, err := d.sites(c); err != nil {
+		t.Errorf("gone without acknowledgement: %v", err)
+	}
+	done, err := d.auth.Disconnect(t.Context(), c.ID, saltoks.AcknowledgeDisconnect)
+	if err != nil || !done.Revoked || done.RevokeErr != nil {
+		t.Errorf("%+v, %v", done, err)
+	}
+	if d.store.documents() != 0 {
+		t.Errorf("%d documents are left", d.store.documents())
+	}
+	if _, err := d.sites(c); !errors.Is(err, saltoks.ErrNotConnected) {
+		t.Errorf("%v", err)
+	}
+	if _, err := d.auth.Disconnect(t.Context(), c.ID, saltoks.AcknowledgeDisconnect); !errors.Is(err, saltoks.ErrNotConnected) {
+		t.Errorf("%v", err)
+	}
+
+	// Without an identity server the connection still goes, and it is told.
+	c = d.connect()
+	d.sim.Fault(saltokstest.IdentityOutage)
+	done, err = d.auth.Disconnect(t.Context(), c.ID, saltoks.AcknowledgeDisconnect)
+	if err != nil || done.Revoked || done.RevokeErr == nil || d.store.documents() != 0 {
+		t.Errorf("%+v, %v, %d documents", done, err, d.store.documents())
+	}
+}
+
+func TestSealLogin(t *testing.T) {
+	d := newDesk(t)
+	l := d.begin()
+	text, err := d.auth.SealLogin(t.Context(), l, "tenant-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(text) > 1000 || strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
+		t.Errorf("%d bytes: %s", len(text), text)
+	}
+	opened, err := d.auth.OpenLogin(t.Context(), text, "tenant-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.auth.Complete(t.Context(), opened, d.callback(l, saltokstest.Allow())); err != nil {
+		t.Error(err)
+	}
+	for name, bad := range map[string][2]string{
+		"another tenant": {text, "tenant-2"}, "cut": {text[:len(text)-2], "tenant-1"}, "empty": {"", "tenant-1"}, "junk": {"a.b", "tenant-1"},
+		"long": {strings.Repeat("a", 10_000), "tenant-1"},
+	} {
+		if _, err := d.auth.OpenLogin(t.Context(), bad[0], bad[1]); !errors.Is(err, saltoks.ErrStateMismatch) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	d.sim.Clock().Advance(10 * time.Minute)
+	if _, err := d.auth.OpenLogin(t.Context(), text, "tenant-1"); !errors.Is(err, saltoks.ErrLoginExpired) {
+		t.Errorf("%v", err)
+	}
+	for _, got := range []string{fmt.Sprint(l), fmt.Sprintf("%+v %#v", l, &l)} {
+		if u, _ := url.Parse(l.URL); strings.Contains(got, u.Query().Get("state")) {
+			t.Errorf("a print shows the state: %s", got)
+		}
+	}
+}
+
+func TestBadAuthorizer(t *testing.T) {
+	_, err := saltoks.NewAuthorizer(saltoks.Environment{Name: "x", Issuer: "http://identity.example", API: "https://user:planted@api.example"},
+		saltoks.Credentials{RedirectURL: "http://app.example/cb"}, nil)
+	if err == nil {
+		t.Fatal("taken")
+	}
+	for _, want := range []string{"Issuer", "API", "ClientID", "RedirectURL", "State"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is not named: %v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "planted") {
+		t.Errorf("a password is shown: %v", err)
+	}
+}
+
+func TestPasswordSource(t *testing.T) {
+	d := newDesk(t)
+	u := d.sim.World().Users[0]
+	asked := 0
+	password := u.Password
+	ts, err := saltoks.PasswordSource(d.env, saltoks.Credentials{ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret())},
+		u.Email, func(context.Context) (saltoks.Secret, error) { asked++; return saltoks.NewSecret(password), nil }, d.options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := ts.Token(t.Context())
+	if err != nil || first.Subject != u.Subject {
+		t.Fatalf("%v, %v", first, err)
+	}
+	for range 5 {
+		if again, err := ts.Token(t.Context()); err != nil || !again.Access.Equal(first.Access) {
+			t.Errorf("%v, %v", again, err)
+		}
+	}
+	d.sim.Clock().Advance(2 * time.Hour)
+	if second, err := ts.Token(t.Context()); err != nil || second.Access.Equal(first.Access) {
+		t.Errorf("%v, %v", second, err)
+	}
+	if asked != 2 || d.tokenRequests() != 2 {
+		t.Errorf("asked %d times, %d requests", asked, d.tokenRequests())
+	}
+	// A wrong password is asked once per pause, so that no account is locked.
+	password = "planted-wrong-password"
+	d.sim.Clock().Advance(2 * time.Hour)
+	for range 10 {
+		_, err := ts.Token(t.Context())
+		if !errors.Is(err, saltoks.ErrReauthorize) || strings.Contains(err.Error(), "planted") {
+			t.Errorf("%v", err)
+		}
+	}
+	if d.tokenRequests() != 3 {
+		t.Errorf("%d requests", d.tokenRequests())
+	}
+	password = u.Password
+	d.sim.Clock().Advance(5 * time.Second)
+	if _, err := ts.Token(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if d.store.documents() != 0 || strings.Contains(d.log.String(), "planted") {
+		t.Errorf("%d documents; log:\n%s", d.store.documents(), d.log.String())
+	}
+	_, err = saltoks.PasswordSource(saltoks.Environment{}, saltoks.Credentials{}, "", nil)
+	for _, want := range []string{"environment", "ClientID", "user name", "PasswordFunc"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is not named: %v", want, err)
+		}
+	}
+}
