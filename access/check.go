@@ -1,0 +1,405 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/doorkit/doorkit/reservation"
+)
+
+const daysInException = "the ranges of an exception have no days: they hold for every date it covers"
+
+// checked is what check found out on its way and Compile needs again.
+type checked struct {
+	location  *time.Location
+	doors     idTable
+	types     idTable
+	resources idTable
+	members   idTable
+	booked    []int32 // the resource of each reservation
+	bookers   []int32 // the member of each reservation
+}
+
+// check looks at the values of f and reports every fault.
+func check(f *Facts, faults *faults) *checked {
+	c := &checker{faults: faults}
+	c.known("site.id", f.Site.ID)
+	c.checked.location = c.zone("site.time_zone", f.Site.TimeZone, f.Location)
+	c.settings(f.Settings)
+	c.exceptions(f.Exceptions)
+
+	c.checked.doors = ids(c, "doors", f.Doors, func(d *Door) string { return d.ID })
+	c.checked.types = ids(c, "membership_types", f.MembershipTypes, func(t *MembershipType) string { return t.ID })
+	c.checked.members = ids(c, "members", f.Members, func(m *Member) string { return m.ID })
+	c.checked.resources = ids(c, "resources", f.Resources, func(r *Resource) string { return r.ID })
+	ids(c, "grants", f.Grants, func(g *Grant) string { return g.ID })
+	ids(c, "reservations", f.Reservations, func(r *reservation.Reservation) string { return r.ID })
+
+	doors := reference{"door", faults.readable("doors"), func(id string) int32 { return f.door(&c.checked.doors, id) }}
+	types := reference{"membership type", faults.readable("membership_types"), func(id string) int32 { return f.membershipType(&c.checked.types, id) }}
+	members := reference{"member", faults.readable("members"), func(id string) int32 { return f.member(&c.checked.members, id) }}
+	resources := reference{"resource", faults.readable("resources"), func(id string) int32 { return f.resource(&c.checked.resources, id) }}
+
+	for i := range f.Doors {
+		c.door(f.Doors[i], "doors", i)
+	}
+	for i := range f.MembershipTypes {
+		c.membershipType(f.MembershipTypes[i], &doors, "membership_types", i)
+	}
+	for i := range f.Members {
+		c.member(&f.Members[i], &types, "members", i)
+	}
+	for i := range f.Grants {
+		g := &f.Grants[i]
+		if _, what := members.find(g.Member); what != "" {
+			c.fault(what, nil, "grants", i, "member")
+		}
+		if _, what := doors.find(g.Door); what != "" {
+			c.fault(what, nil, "grants", i, "door")
+		}
+		c.grant(g, "grants", i)
+	}
+	for i := range f.Resources {
+		c.resource(f.Resources[i], &doors, "resources", i)
+	}
+	c.checked.booked = make([]int32, len(f.Reservations))
+	c.checked.bookers = make([]int32, len(f.Reservations))
+	for i := range f.Reservations {
+		r := &f.Reservations[i]
+		booked, what := resources.find(r.Resource)
+		if what != "" {
+			c.fault(what, nil, "reservations", i, "resource")
+		}
+		booker, what := members.find(r.Member)
+		if what != "" {
+			c.fault(what, nil, "reservations", i, "member")
+		}
+		c.checked.booked[i], c.checked.bookers[i] = booked, booker
+		c.reservation(r, "reservations", i)
+	}
+	return &c.checked
+}
+
+func (f *Facts) door(t *idTable, id string) int32 {
+	return t.find(id, func(i int32) string { return f.Doors[i].ID })
+}
+
+func (f *Facts) membershipType(t *idTable, id string) int32 {
+	return t.find(id, func(i int32) string { return f.MembershipTypes[i].ID })
+}
+
+func (f *Facts) member(t *idTable, id string) int32 {
+	return t.find(id, func(i int32) string { return f.Members[i].ID })
+}
+
+func (f *Facts) resource(t *idTable, id string) int32 {
+	return t.find(id, func(i int32) string { return f.Resources[i].ID })
+}
+
+// checker reports faults; its paths are given in parts, joined only for a fault.
+type checker struct {
+	faults  *faults
+	checked checked
+}
+
+// fault reports what at the path that base and more make.
+func (c *checker) fault(what string, base []any, more ...any) {
+	c.faults.follow(pathOf(append(base[:len(base):len(base)], more...)...), what)
+}
+
+func (c *checker) known(path, id string) {
+	if id == "" {
+		c.faults.follow(path, "an id is required and not empty")
+	}
+}
+
+// ids checks that the ids of a list are there and differ, and returns their table.
+func ids[T any](c *checker, name string, list []T, id func(*T) string) idTable {
+	t := newIDTable(len(list))
+	for i := range list {
+		s := id(&list[i])
+		if s == "" {
+			c.faults.follow(pathOf(name, i, "id"), "an id is required and not empty")
+		} else if first := t.add(s, int32(i), func(j int32) string { return id(&list[j]) }); first >= 0 {
+			c.faults.follow(pathOf(name, i, "id"), fmt.Sprintf("%q is the id of %s already", s, pathOf(name, int(first))))
+		}
+	}
+	return t
+}
+
+// reference checks that an id names an element of a list. Where the list itself
+// could not be read, every reference to it would be a fault that says nothing new.
+type reference struct {
+	what     string
+	readable bool
+	place    func(id string) int32
+}
+
+// find returns the place of id, or what is wrong with it.
+func (r *reference) find(id string) (place int32, what string) {
+	if id == "" {
+		return -1, "the id of a " + r.what + " is required"
+	}
+	if place = r.place(id); place < 0 && r.readable {
+		what = fmt.Sprintf("no %s %q", r.what, id)
+	}
+	return place, what
+}
+
+func (c *checker) zone(path, name string, given *time.Location) *time.Location {
+	switch {
+	case given != nil && (given == time.Local || given.String() == "Local"), given == nil && name == "Local":
+		c.faults.follow(path, "the zone of this machine is not the zone of a site: name one, such as Europe/Berlin")
+	case given != nil:
+		return given
+	case name == "":
+		c.faults.follow(path, "a time zone is required, such as Europe/Berlin")
+	default:
+		l, err := time.LoadLocation(name)
+		if err == nil {
+			return l
+		}
+		c.faults.follow(path, fmt.Sprintf("no time zone %q; a program without zone data imports time/tzdata", name))
+	}
+	return time.UTC
+}
+
+func (c *checker) settings(s Settings) {
+	c.duration("settings.before", s.Before, 0, 24*time.Hour)
+	c.duration("settings.after", s.After, 0, 24*time.Hour)
+	c.openTime("settings.open_time", s.OpenTime)
+	switch s.Buffers {
+	case "", BuffersOverlap, BuffersClip:
+	default:
+		c.faults.follow("settings.buffers", fmt.Sprintf("%q is neither overlap nor clip", s.Buffers))
+	}
+}
+
+func (c *checker) openTime(path string, d *time.Duration) {
+	c.duration(path, d, time.Second, 240*time.Second)
+}
+
+func (c *checker) duration(path string, d *time.Duration, low, high time.Duration) {
+	switch {
+	case d == nil:
+	case *d < low || *d > high:
+		c.faults.follow(path, fmt.Sprintf("%v is not between %v and %v", *d, low, high))
+	case *d%time.Second != 0:
+		c.faults.follow(path, fmt.Sprintf("%v is not in whole seconds", *d))
+	}
+}
+
+func (c *checker) door(d Door, path ...any) {
+	switch d.AccessType {
+	case AccessOnly, AccessAndOfficeMode:
+	case "":
+		c.fault("required: access_only or access_and_office_mode", path, "access_type")
+	default:
+		c.fault(fmt.Sprintf("%q is neither access_only nor access_and_office_mode", d.AccessType), path, "access_type")
+	}
+	if d.OpenTime != nil {
+		c.openTime(pathOf(append(path, "open_time")...), d.OpenTime)
+	}
+}
+
+func (c *checker) membershipType(t MembershipType, doors *reference, path ...any) {
+	seen := make(map[string]int, len(t.Doors))
+	for i, d := range t.Doors {
+		if first, twice := seen[d.Door]; twice && d.Door != "" {
+			c.fault(fmt.Sprintf("the type lists this door already, in doors[%d]", first), path, "doors", i, "door")
+		} else if _, what := doors.find(d.Door); what != "" {
+			c.fault(what, path, "doors", i, "door")
+		}
+		if _, twice := seen[d.Door]; !twice {
+			seen[d.Door] = i
+		}
+		c.hours(d.Hours, append(path, "doors", i, "hours"))
+	}
+}
+
+func (c *checker) resource(r Resource, doors *reference, path ...any) {
+	for i, d := range r.Doors {
+		if first := slices.Index(r.Doors, d); first < i && d != "" {
+			c.fault(fmt.Sprintf("the resource lists this door already, in doors[%d]", first), path, "doors", i)
+		} else if _, what := doors.find(d); what != "" {
+			c.fault(what, path, "doors", i)
+		}
+	}
+}
+
+// Of members, grants and reservations there are many: their paths are put
+// together only for a fault.
+
+func (c *checker) member(m *Member, types *reference, path ...any) {
+	state, until := badStanding(m.Standing)
+	if state != "" {
+		c.fault(state, path, "standing", "state")
+	}
+	if until != "" {
+		c.fault(until, path, "standing", "until")
+	}
+	for j := range m.Memberships {
+		ms := &m.Memberships[j]
+		if ms.ID == "" {
+			c.fault("an id is required and not empty", path, "memberships", j, "id")
+		} else if first := firstMembership(m, ms.ID); first < j {
+			c.fault(fmt.Sprintf("%q is the id of memberships[%d] already", ms.ID, first), path, "memberships", j, "id")
+		}
+		if _, what := types.find(ms.Type); what != "" {
+			c.fault(what, path, "memberships", j, "type")
+		}
+		from, until := badSpan(ms.From, ms.Until)
+		if from != "" {
+			c.fault(from, path, "memberships", j, "from")
+		}
+		if until != "" {
+			c.fault(until, path, "memberships", j, "until")
+		}
+	}
+}
+
+func firstMembership(m *Member, id string) int {
+	return slices.IndexFunc(m.Memberships, func(ms Membership) bool { return ms.ID == id })
+}
+
+func (c *checker) grant(g *Grant, list string, i int) {
+	from, until := badSpan(g.From, g.Until)
+	if from != "" {
+		c.fault(from, nil, list, i, "from")
+	}
+	if until != "" {
+		c.fault(until, nil, list, i, "until")
+	}
+	c.hours(g.Hours, []any{list, i, "hours"})
+}
+
+func (c *checker) reservation(r *reservation.Reservation, list string, i int) {
+	start, end := badSpan(r.Start, r.End)
+	if r.Start.IsZero() {
+		start = "required"
+	}
+	if r.End.IsZero() {
+		end = "required"
+	}
+	if start != "" {
+		c.fault(start, nil, list, i, "start")
+	}
+	if end != "" {
+		c.fault(end, nil, list, i, "end")
+	}
+	if what := badInstant(r.EndedAt); what != "" {
+		c.fault(what, nil, list, i, "ended_at")
+	}
+	if !r.Status.Valid() {
+		c.fault(fmt.Sprintf("%q is none of confirmed, pending and cancelled", r.Status), nil, list, i, "status")
+	}
+}
+
+func badStanding(s Standing) (state, until string) {
+	until = badInstant(s.Until)
+	switch s.State {
+	case StandingGrace:
+		if s.Until.IsZero() {
+			until = "grace needs the instant it runs out"
+		}
+	case "", StandingGood, StandingBlocked:
+		if !s.Until.IsZero() {
+			until = "only grace has an until"
+		}
+	default:
+		state = fmt.Sprintf("%q is none of good, grace and blocked", s.State)
+	}
+	return state, until
+}
+
+// badSpan checks two bounds, either of them absent if zero.
+func badSpan(from, until time.Time) (badFrom, badUntil string) {
+	badFrom, badUntil = badInstant(from), badInstant(until)
+	if !from.IsZero() && !until.IsZero() && !until.After(from) && badUntil == "" {
+		badUntil = "not later than the start"
+	}
+	return badFrom, badUntil
+}
+
+// badInstant says what is wrong with t; the zero time is absent and fine.
+func badInstant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	if err := checkInstant(t); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func (c *checker) hours(h Hours, path []any) {
+	switch {
+	case h.Always && len(h.Ranges) > 0:
+		c.fault("both always and ranges", path)
+	case !h.Always && len(h.Ranges) == 0:
+		c.fault("required: \"always\" or at least one range", path)
+	}
+	for i, r := range h.Ranges {
+		at := append(path[:len(path):len(path)], i)
+		if len(r.Days) == 0 {
+			c.fault("at least one day is required", at, "days")
+		}
+		seen := [7]bool{}
+		for j, d := range r.Days {
+			switch {
+			case d < Sun || d > Sat:
+				c.fault(fmt.Sprintf("%d is not a day", int(d)), at, "days", j)
+			case seen[d]:
+				c.fault(fmt.Sprintf("%s stands here twice", dayNames[d]), at, "days", j)
+			default:
+				seen[d] = true
+			}
+		}
+		c.clocks(r, at)
+	}
+}
+
+func (c *checker) clocks(r Range, path []any) {
+	const midnight = 24 * 60
+	switch {
+	case !r.From.valid():
+		c.fault("required: a time of day, HH:MM", path, "from")
+	case r.From == midnight:
+		c.fault("a range cannot start at 24:00; write 00:00 and the next day", path, "from")
+	case r.From == r.To:
+		c.fault("the same as from: a whole day is 00:00 to 24:00", path, "to")
+	}
+	if !r.To.valid() {
+		c.fault("required: a time of day, HH:MM", path, "to")
+	}
+}
+
+func (c *checker) exceptions(list []Exception) {
+	for i, e := range list {
+		path := []any{"exceptions", i}
+		from, to := e.From.valid(), e.To.valid()
+		if !from {
+			c.fault("required: a date, YYYY-MM-DD", path, "from")
+		}
+		if !to {
+			c.fault("required: a date, YYYY-MM-DD", path, "to")
+		}
+		if from && to && e.To.dayNumber() < e.From.dayNumber() {
+			c.fault("before from", path, "to")
+		}
+		switch {
+		case e.Closed && len(e.Hours) > 0:
+			c.fault("both closed and ranges", path, "hours")
+		case !e.Closed && len(e.Hours) == 0:
+			c.fault("required: \"closed\" or at least one range", path, "hours")
+		}
+		for j, r := range e.Hours {
+			at := append(path[:len(path):len(path)], "hours", j)
+			if r.Days != nil {
+				c.fault(daysInException, at, "days")
+			}
+			c.clocks(r, at)
+		}
+	}
+}

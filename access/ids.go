@@ -1,0 +1,126 @@
+package access
+
+import (
+	"hash/maphash"
+	"slices"
+)
+
+// idTable finds the place of an id in a list that holds the ids itself: eight
+// bytes per slot, one look in the common case. It does not change once built.
+type idTable struct {
+	seed  maphash.Seed
+	slots []uint64 // upper half of the hash, place+1; 0 is free
+	mask  uint64
+}
+
+func newIDTable(n int) idTable {
+	size := 8
+	for size < n*8/5 {
+		size *= 2
+	}
+	return idTable{maphash.MakeSeed(), make([]uint64, size), uint64(size - 1)}
+}
+
+// find returns the place of id, or -1. at returns the id at a place.
+func (t *idTable) find(id string, at func(int32) string) int32 {
+	if len(t.slots) == 0 {
+		return -1
+	}
+	h := maphash.String(t.seed, id)
+	for i := h & t.mask; ; i = (i + 1) & t.mask {
+		s := t.slots[i]
+		if s == 0 {
+			return -1
+		}
+		if s>>32 == h>>32 && at(int32(uint32(s))-1) == id {
+			return int32(uint32(s)) - 1
+		}
+	}
+}
+
+// add puts id at place, unless it is there: then it returns its place, else -1.
+func (t *idTable) add(id string, place int32, at func(int32) string) int32 {
+	h := maphash.String(t.seed, id)
+	for i := h & t.mask; ; i = (i + 1) & t.mask {
+		s := t.slots[i]
+		if s == 0 {
+			t.slots[i] = h>>32<<32 | uint64(uint32(place+1))
+			return -1
+		}
+		if s>>32 == h>>32 && at(int32(uint32(s))-1) == id {
+			return int32(uint32(s)) - 1
+		}
+	}
+}
+
+// refTable finds the member who holds a reservation or a grant by its id. It is
+// kept in small buckets, so that a changed table costs one bucket and the list of
+// buckets, and shares the rest.
+type refTable struct {
+	seed    maphash.Seed
+	buckets [][]uint64 // upper half of the hash, member
+}
+
+const refsPerBucket = 64
+
+// newRefTable builds a table of n ids; id returns each and its member.
+func newRefTable(n int, id func(i int) (string, int32)) refTable {
+	size := 1
+	for size*refsPerBucket < n {
+		size *= 2
+	}
+	t := refTable{maphash.MakeSeed(), make([][]uint64, size)}
+	refs := make([]uint64, n)
+	ends := make([]int32, size)
+	for i := range refs {
+		s, member := id(i)
+		bucket, ref := t.place(s, member)
+		refs[i] = ref
+		ends[bucket]++
+	}
+	all, start := make([]uint64, n), int32(0)
+	for b, count := range ends {
+		t.buckets[b] = all[start : start : start+count]
+		start += count
+	}
+	for _, ref := range refs {
+		b := &t.buckets[t.bucket(ref)]
+		*b = append(*b, ref)
+	}
+	return t
+}
+
+func (t *refTable) place(id string, member int32) (bucket int, ref uint64) {
+	ref = maphash.String(t.seed, id)>>32<<32 | uint64(uint32(member))
+	return t.bucket(ref), ref
+}
+
+func (t *refTable) bucket(ref uint64) int { return int(ref>>32) & (len(t.buckets) - 1) }
+
+// find returns the member who has the id, or -1.
+func (t *refTable) find(id string, has func(member int32) bool) int32 {
+	bucket, hash := t.place(id, 0)
+	for _, ref := range t.buckets[bucket] {
+		if ref>>32 == hash>>32 && has(int32(uint32(ref))) {
+			return int32(uint32(ref))
+		}
+	}
+	return -1
+}
+
+// with returns a table with one id more, or one less if member is negative. own
+// says that the list of buckets belongs to the caller already.
+func (t refTable) with(id string, member int32, remove bool, own bool) refTable {
+	if !own {
+		t.buckets = slices.Clone(t.buckets)
+	}
+	bucket, ref := t.place(id, member)
+	old := t.buckets[bucket]
+	if remove {
+		i := slices.Index(old, ref)
+		t.buckets[bucket] = slices.Concat(old[:i], old[i+1:])
+	} else {
+		t.buckets[bucket] = append(old[:len(old):len(old)], ref)
+	}
+	return t
+}

@@ -1,0 +1,280 @@
+package access
+
+import (
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/doorkit/doorkit/reservation"
+)
+
+// Policy is a site's facts, checked and made ready to answer. It is immutable
+// and safe for any number of goroutines; make one with [Compile], and a changed
+// one with [Policy.With]. It refers to the strings of the facts and to nothing
+// else of them, so they may be changed or dropped.
+type Policy struct {
+	revision string
+	site     Site
+
+	zone      *zone
+	calendar  calendar
+	schedules []*schedule
+
+	settings   Settings // as given
+	exceptions []Exception
+
+	before, after int64 // microseconds
+	openTime      time.Duration
+	clip          bool
+	bookingsFree  bool // reservations do not require standing
+
+	doors     []door
+	types     []membershipType
+	resources []*resource // each is replaced when it changes, never changed
+
+	doorIDs, typeIDs, resourceIDs, memberIDs idTable
+	reservationIDs, grantIDs                 refTable
+
+	chunks  []*chunk // members in the order of the document, chunkSize to a chunk
+	members int
+}
+
+// door is a Door made ready.
+type door struct {
+	Door
+	openTime  time.Duration
+	resources []int32 // that list it
+}
+
+// membershipType is a MembershipType made ready: its schedule by door. A row has a place for
+// each door between the first and the last it lists, or is a sorted list where
+// that would waste too much.
+type membershipType struct {
+	id    string
+	base  int32
+	row   []int32 // schedule+1, 0 for none
+	doors []int32
+	hours []int32
+}
+
+// schedule returns the schedule of a door, or -1.
+func (t *membershipType) schedule(door int32) int32 {
+	if t.row != nil {
+		if i := uint32(door - t.base); i < uint32(len(t.row)) {
+			return t.row[i] - 1
+		}
+		return -1
+	}
+	if i, ok := slices.BinarySearch(t.doors, door); ok {
+		return t.hours[i]
+	}
+	return -1
+}
+
+// membership is a Membership made ready.
+type membership struct {
+	id          string
+	from, until int64
+	typ         int32
+	paused      bool
+}
+
+// grant is a Grant made ready.
+type grant struct {
+	id              string
+	from, until     int64
+	door, schedule  int32
+	wantsMembership bool
+	wantsStanding   bool
+}
+
+// booking is a reservation made ready: its end is the effective one.
+type booking struct {
+	id         string
+	start, end int64
+	resource   int32
+	status     status
+}
+
+type status uint8
+
+const (
+	confirmed status = iota
+	pending
+	cancelled
+)
+
+func statusOf(s reservation.Status) status {
+	switch s {
+	case reservation.Pending:
+		return pending
+	case reservation.Cancelled:
+		return cancelled
+	}
+	return confirmed
+}
+
+// window is a span in which a member's confirmed reservations open a door.
+// Those of one member and door neither touch nor overlap.
+type window struct {
+	from, until int64
+	door        int32
+}
+
+// oddWindow is a window that opens nothing: of a pending or cancelled
+// reservation, or an empty one of a confirmed reservation.
+type oddWindow struct {
+	window
+	status status
+}
+
+// resource is a Resource and what is booked of it.
+type resource struct {
+	id    string
+	doors []int32
+	slots []slot // every booking, by start
+
+	// The latest effective end among the confirmed ones of slots[:i+1].
+	reach []int64
+
+	// With clipped buffers only: the starts and the effective ends of the
+	// confirmed ones, and their windows by from with the latest until so far.
+	starts, ends []edge
+	clipped      []window
+}
+
+// slot is a booking as its resource sees it.
+type slot struct {
+	start, end int64
+	member     int32
+	status     status
+}
+
+// edge is a start or an effective end.
+type edge struct {
+	at     int64
+	member int32
+	other  int32 // the nearest edge of another member: later for starts, earlier for ends
+}
+
+// newResource sorts the slots and makes the resource ready.
+func (p *Policy) newResource(id string, doors []int32, slots []slot) *resource {
+	r := &resource{id: id, doors: doors, slots: slots}
+	slices.SortFunc(slots, func(a, b slot) int { return compare(a.start, b.start) })
+	if p.clip {
+		p.clipSlots(r)
+		return r
+	}
+	r.reach = make([]int64, len(slots))
+	latest := int64(never)
+	for i, s := range slots {
+		if s.status == confirmed {
+			latest = max(latest, s.end)
+		}
+		r.reach[i] = latest
+	}
+	return r
+}
+
+func (p *Policy) clipSlots(r *resource) {
+	for _, s := range r.slots {
+		if s.status == confirmed {
+			r.starts = append(r.starts, edge{s.start, s.member, -1})
+			r.ends = append(r.ends, edge{s.end, s.member, -1})
+		}
+	}
+	slices.SortFunc(r.ends, func(a, b edge) int { return compare(a.at, b.at) })
+	for i := 1; i < len(r.ends); i++ {
+		if e := &r.ends[i]; r.ends[i-1].member != e.member {
+			e.other = int32(i - 1)
+		} else {
+			e.other = r.ends[i-1].other
+		}
+	}
+	for i := len(r.starts) - 2; i >= 0; i-- {
+		if e := &r.starts[i]; r.starts[i+1].member != e.member {
+			e.other = int32(i + 1)
+		} else {
+			e.other = r.starts[i+1].other
+		}
+	}
+	for _, s := range r.slots {
+		if s.status == confirmed {
+			from, until := p.window(r, s.member, s.start, s.end)
+			r.clipped = append(r.clipped, window{from: from, until: until})
+		}
+	}
+	slices.SortFunc(r.clipped, func(a, b window) int { return compare(a.from, b.from) })
+	r.reach = make([]int64, len(r.clipped))
+	latest := int64(never)
+	for i, w := range r.clipped {
+		latest = max(latest, w.until)
+		r.reach[i] = latest
+	}
+}
+
+// window returns the window of a booking: RULES.md, section 3. It is
+// reservation.Buffers.Window in numbers, with the neighbours looked up.
+func (p *Policy) window(r *resource, member int32, start, end int64) (from, until int64) {
+	from, until = start-p.before, end+p.after
+	if !p.clip {
+		return from, until
+	}
+	i := sort.Search(len(r.ends), func(i int) bool { return r.ends[i].at > start }) - 1
+	if i >= 0 && r.ends[i].member == member {
+		i = int(r.ends[i].other)
+	}
+	if i >= 0 {
+		from = max(from, r.ends[i].at)
+	}
+	j := sort.Search(len(r.starts), func(j int) bool { return r.starts[j].at >= end })
+	if j < len(r.starts) && r.starts[j].member == member {
+		if j = int(r.starts[j].other); j < 0 {
+			j = len(r.starts)
+		}
+	}
+	if j < len(r.starts) {
+		until = min(until, r.starts[j].at)
+	}
+	return from, until
+}
+
+// bookedAt reports whether t lies in the window of a confirmed booking.
+func (p *Policy) bookedAt(r *resource, t int64) bool {
+	if p.clip {
+		i := sort.Search(len(r.clipped), func(i int) bool { return r.clipped[i].from > t })
+		return i > 0 && r.reach[i-1] > t
+	}
+	i := sort.Search(len(r.slots), func(i int) bool { return r.slots[i].start-p.before > t })
+	return i > 0 && r.reach[i-1] > t-p.after
+}
+
+// door returns the place of a door, or -1; so do the next three.
+func (p *Policy) door(id string) int32 {
+	return p.doorIDs.find(id, func(i int32) string { return p.doors[i].ID })
+}
+
+func (p *Policy) membershipType(id string) int32 {
+	return p.typeIDs.find(id, func(i int32) string { return p.types[i].id })
+}
+
+func (p *Policy) resource(id string) int32 {
+	return p.resourceIDs.find(id, func(i int32) string { return p.resources[i].id })
+}
+
+func (p *Policy) member(id string) int32 {
+	return p.memberIDs.find(id, func(i int32) string { return p.chunks[i/chunkSize].members[i%chunkSize].id })
+}
+
+// Revision returns the mark of the snapshot the policy was made from.
+func (p *Policy) Revision() string { return p.revision }
+
+func compare(a, b int64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
