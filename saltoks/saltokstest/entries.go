@@ -128,7 +128,7 @@ func (c *call) entryObj(e *entry) obj {
 		"user_id": orNull(e.userID), "user_first_name": nil, "user_last_name": nil, "user_image_url": nil, "user_alias": nil,
 		"iq_id": nil, "iq_customer_reference": nil, "iq_mac_address": nil, "iq_revision": nil,
 		"exit_requested": e.exit, "access_by": orNull(e.by), "access_detail": nil,
-		"ttl_in_seconds": int(entryTTL / time.Second), "expiration_date_time": e.at.Add(entryTTL).UTC().Format("2006-01-02T15:04:05.0999999Z"),
+		"ttl_in_seconds": int(entryTTL / time.Second), "expiration_date_time": instant(e.at.Add(entryTTL + 417*time.Millisecond)),
 	}
 	if e.user != nil {
 		o["user_id"], o["user_first_name"], o["user_last_name"] = e.user.ID, e.user.FirstName, e.user.LastName

@@ -1,0 +1,304 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// program is the simulator as a program of its own, and a client that knows
+// only HTTP and what the first line says.
+type program struct {
+	t       *testing.T
+	cmd     *exec.Cmd
+	world   world
+	headers map[string]string
+}
+
+type world struct {
+	Identity, API, Events, Control string
+	ClientID                       string `json:"client_id"`
+	ClientSecret                   string `json:"client_secret"`
+	RedirectURI                    string `json:"redirect_uri"`
+	Users                          []struct{ Email, Password, Phone string }
+	Sites                          []struct {
+		ID      string
+		SiteUID string `json:"site_uid"`
+		Name    string
+		IQs     []struct{ ID, Name string }
+		Locks   []struct{ ID, Name, IQ string }
+	}
+}
+
+func build(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "simulator")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return bin
+}
+
+func start(t *testing.T, bin string, args ...string) *program {
+	t.Helper()
+	cmd := exec.Command(bin, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("no first line: %v", err)
+	}
+	p := &program{t: t, cmd: cmd, headers: map[string]string{}}
+	if err := json.Unmarshal(line, &p.world); err != nil {
+		t.Fatalf("the first line is not JSON: %v", err)
+	}
+	return p
+}
+
+// stop interrupts the program and wants status 0.
+func (p *program) stop(sig os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		p.t.Errorf("after %v: %v", sig, err)
+	}
+}
+
+func (p *program) do(method, to, contentType, body string) (int, []byte) {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.t.Context(), method, to, strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for k, v := range p.headers {
+		req.Header.Set(k, v)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return resp.StatusCode, raw
+}
+
+// want sends JSON, checks the status and returns the answer.
+func want[T any](p *program, status int, method, to, body string) T {
+	p.t.Helper()
+	contentType := ""
+	if body != "" {
+		contentType = "application/json"
+	}
+	got, raw := p.do(method, to, contentType, body)
+	if got != status {
+		p.t.Fatalf("%s %s: %d, want %d: %s", method, to, got, status, raw)
+	}
+	var v T
+	if len(bytes.TrimSpace(raw)) > 0 {
+		if err := json.Unmarshal(raw, &v); err != nil {
+			p.t.Fatalf("%s %s: %v in %s", method, to, err, raw)
+		}
+	}
+	return v
+}
+
+type refusal struct{ ErrorCode, Message string }
+
+// login is the password grant with HTTP Basic, at the endpoint that discovery
+// names.
+func (p *program) login() {
+	p.t.Helper()
+	d := want[struct {
+		TokenEndpoint string `json:"token_endpoint"`
+	}](p, 200, "GET", p.world.Identity+"/.well-known/openid-configuration", "")
+	form := url.Values{
+		"grant_type": {"password"}, "scope": {"user_api.full_access"},
+		"username": {p.world.Users[0].Email}, "password": {p.world.Users[0].Password},
+	}
+	req, _ := http.NewRequest("POST", d.TokenEndpoint, nil)
+	req.SetBasicAuth(p.world.ClientID, p.world.ClientSecret)
+	p.headers["Authorization"] = req.Header.Get("Authorization")
+	status, raw := p.do("POST", d.TokenEndpoint, "application/x-www-form-urlencoded", form.Encode())
+	var token struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.Unmarshal(raw, &token); err != nil || status != 200 {
+		p.t.Fatalf("password grant: %d %s", status, raw)
+	}
+	p.headers["Authorization"] = "Bearer " + token.AccessToken
+}
+
+func (p *program) now() time.Time {
+	p.t.Helper()
+	return want[struct{ Now time.Time }](p, 200, "GET", p.world.Control+"/clock", "").Now
+}
+
+func code(at time.Time, secret, pin string) string {
+	sum := md5.Sum([]byte(at.UTC().Format("20060102150405") + secret + pin))
+	return hex.EncodeToString(sum[:])[:5]
+}
+
+func TestProgram(t *testing.T) {
+	bin := build(t)
+	t.Run("foreign client", func(t *testing.T) { foreignClient(t, bin) })
+	t.Run("world file", func(t *testing.T) { worldFile(t, bin) })
+	t.Run("bad arguments", func(t *testing.T) { badArguments(t, bin) })
+}
+
+func foreignClient(t *testing.T, bin string) {
+	p := start(t, bin)
+	p.login()
+	api := p.world.API + "/v1.2"
+	sites := want[[]struct{ ID string }](p, 200, "GET", api+"/sites", "")
+	site := api + "/sites/" + sites[0].ID
+	type lock struct {
+		ID string
+		IQ struct{ ID string }
+	}
+	locks := want[struct{ Items []lock }](p, 200, "GET", site+"/locks", "").Items
+	if len(locks) != 4 {
+		t.Fatalf("%d locks, want 4", len(locks))
+	}
+	iq, locking := site+"/iqs/"+locks[0].IQ.ID, site+"/locks/"+locks[0].ID+"/locking"
+
+	secret := want[struct{ Secret string }](p, 200, "GET", iq+"/secret", "").Secret
+	want[any](p, 204, "GET", iq+"/pin?send_email=true", "")
+	inbox := want[[]struct {
+		Channel, To, Body string
+		At                time.Time
+	}](p, 200, "GET", p.world.Control+"//inbox/", "")
+	mail := inbox[len(inbox)-1]
+	pins := regexp.MustCompile(`\d{4}`).FindAllString(mail.Body, -1)
+	if len(pins) != 1 || mail.Channel != "email" || mail.To != p.world.Users[0].Email {
+		t.Fatalf("the mail is %+v", mail)
+	}
+	unlock := func(status int, otp string) refusal {
+		t.Helper()
+		return want[refusal](p, status, "PATCH", locking, `{"locked_state":"unlocked","otp":"`+otp+`"}`)
+	}
+	want[any](p, 204, "PUT", iq+"/pin", `{"otp":"`+code(p.now(), secret, pins[0])+`","delta":"0000"}`)
+	unlock(200, code(p.now(), secret, pins[0]))
+
+	door := func(state string, movements int) {
+		t.Helper()
+		got := want[struct {
+			LockedState string `json:"locked_state"`
+			Movements   int
+		}](p, 200, "GET", p.world.Control+"/locks/"+locks[0].ID, "")
+		if got.LockedState != state || got.Movements != movements {
+			t.Errorf("the door is %+v, want %s after %d movements", got, state, movements)
+		}
+	}
+	door("unlocked", 1)
+	want[any](p, 200, "POST", p.world.Control+"/clock", `{"advance":"7s"}`)
+	door("locked", 1)
+
+	right := map[string]bool{}
+	for d := -10 * time.Minute; d <= 10*time.Minute; d += time.Second {
+		right[code(p.now().Add(d), secret, pins[0])] = true
+	}
+	wrong := "00000"
+	for n := 0; right[wrong]; n++ {
+		wrong = hex.EncodeToString([]byte{0, byte(n >> 8), byte(n)})[:5]
+	}
+	for range 3 {
+		if r := unlock(400, wrong); r.ErrorCode != "3102" || !strings.HasSuffix(r.Message, "otp_invalid") {
+			t.Fatalf("a wrong code: %+v", r)
+		}
+	}
+	if r := unlock(403, code(p.now(), secret, pins[0])); r.ErrorCode != "3102" || !strings.HasSuffix(r.Message, "otp_blocked") {
+		t.Fatalf("after three wrong ones: %+v", r)
+	}
+	want[any](p, 200, "POST", p.world.Control+"/clock", `{"advance":"20m"}`)
+	unlock(200, code(p.now(), secret, pins[0]))
+	door("unlocked", 2)
+
+	want[any](p, 200, "POST", p.world.Control+"/faults", `{"name":"http_500","count":1,"on":"/locking"}`)
+	unlock(500, code(p.now(), secret, pins[0]))
+	want[any](p, 400, "POST", p.world.Control+"/faults", `{"name":"earthquake"}`)
+
+	want[any](p, 200, "POST", p.world.Control+"/reset", "")
+	door("locked", 0)
+	if got := time.Since(p.now()); got > time.Minute || got < -time.Minute {
+		t.Errorf("after the reset the clock is off by %v", got)
+	}
+	p.stop(os.Interrupt)
+}
+
+func worldFile(t *testing.T, bin string) {
+	file := filepath.Join(t.TempDir(), "world.json")
+	if err := os.WriteFile(file, []byte(`{"client_id":"mill","redirect_uri":"http://127.0.0.1:9/cb",
+		"users":[{"email":"admin@mill.example","password":"Grindstone-7","phone":"+3120"}],
+		"sites":[{"name":"The Mill","time_zone":"Europe/Lisbon","iqs":[{"name":"Q"}],"locks":[{"name":"Gate","open_seconds":3}]}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, bin, "-world", file)
+	if w := p.world; w.ClientID != "mill" || len(w.Sites) != 1 || w.Sites[0].Locks[0].Name != "Gate" || w.Users[0].Password != "Grindstone-7" {
+		t.Errorf("the world is %+v", w)
+	}
+	p.login()
+	// A client that holds its connection open does not keep it alive.
+	host, _ := strings.CutPrefix(p.world.API, "http://")
+	conn, err := net.Dial("tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	p.stop(syscall.SIGTERM)
+}
+
+func badArguments(t *testing.T, bin string) {
+	bad := filepath.Join(t.TempDir(), "bad.json")
+	if err := os.WriteFile(bad, []byte(`{"sites":[{"name":"A","time_zone":"Mars/Base","locks":[{"iq":"nowhere"}]}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"-world", bad}, []string{"Mars/Base", "nowhere"}},
+		{[]string{"-addr", "0.0.0.0:0"}, []string{"loopback"}},
+	} {
+		out, err := exec.CommandContext(ctx, bin, c.args...).CombinedOutput()
+		if err == nil {
+			t.Errorf("%v: no error", c.args)
+		}
+		for _, w := range c.want {
+			if !strings.Contains(string(out), w) {
+				t.Errorf("%v: %q does not say %q", c.args, out, w)
+			}
+		}
+	}
+}
