@@ -62,6 +62,7 @@ const (
 	CauseOTPInvalid       Cause = "otp_invalid"       // the one-time code was wrong
 	CauseOTPBlocked       Cause = "otp_blocked"       // one-time codes are blocked for a while
 	CauseReauthorise      Cause = "reauthorise"       // a person has to consent again
+	CauseTokenRefused     Cause = "token_refused"     // our token was refused; the next try gets another
 	CauseForbidden        Cause = "forbidden"         // the connection's user may not move this lock
 	CauseNoSubscription   Cause = "no_subscription"   // the site's subscription does not cover it
 	CauseRateLimited      Cause = "rate_limited"      // too many commands
@@ -88,14 +89,15 @@ var causes = []struct {
 	{CauseBadFacts, "Your access is not set up correctly. Please ask the staff."},
 	{CauseInternal, "Something went wrong on our side. Please try again, or ask the staff."},
 	{CauseIQNotActivated, "This door is not ready for digital keys yet. Please ask the staff."},
-	{CauseIQOffline, "The door system is offline. Please use another way in, or ask the staff."},
-	{CauseLockOffline, "This lock is offline. Please use another way in, or ask the staff."},
+	{CauseIQOffline, "The door system seems to be offline. If the door stays shut, use another way in or ask the staff."},
+	{CauseLockOffline, "This lock seems to be offline. If the door stays shut, use another way in or ask the staff."},
 	{CauseLockGone, "This door is not set up for digital keys any more. Please ask the staff."},
 	{CauseRestoreRequired, "The door system has to be set up again. Please ask the staff."},
 	{CausePINNotChanged, "This door is not ready for digital keys yet. Please ask the staff."},
 	{CauseOTPInvalid, "The door system did not accept our code. Please ask the staff."},
 	{CauseOTPBlocked, "The door system has paused remote opening for some minutes. Please ask the staff."},
 	{CauseReauthorise, "The connection to the door system has to be renewed. Please ask the staff."},
+	{CauseTokenRefused, "The connection to the door system was just renewed. Please tap again."},
 	{CauseForbidden, "We may not move this lock. Please ask the staff."},
 	{CauseNoSubscription, "Remote opening is not included here at the moment. Please ask the staff."},
 	{CauseRateLimited, "Too many doors at once. Please try again in a moment."},

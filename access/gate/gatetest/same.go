@@ -39,7 +39,6 @@ func dump(v any) []string {
 	return lines
 }
 
-var timeType = reflect.TypeFor[time.Time]()
 
 func walk(lines *[]string, path string, v reflect.Value) {
 	leaf := func(format string, args ...any) {
@@ -52,7 +51,7 @@ func walk(lines *[]string, path string, v reflect.Value) {
 	switch {
 	case !v.IsValid():
 		leaf("nothing")
-	case v.Type() == timeType:
+	case v.Type() == reflect.TypeFor[time.Time]():
 		t := v.Interface().(time.Time)
 		leaf("%s (zero: %t)", t.UTC().Format(time.RFC3339Nano), t.IsZero())
 	case v.Kind() == reflect.Pointer && v.IsNil():

@@ -1,0 +1,176 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/memstore"
+)
+
+// rows is a door log that somebody can write to.
+type rows struct {
+	base gate.Head
+	list []gate.LogRow
+}
+
+func (r *rows) Rows(_ context.Context, q gate.LogQuery) iter.Seq2[gate.LogRow, error] {
+	return func(yield func(gate.LogRow, error) bool) {
+		for _, row := range r.list {
+			if row.Seq > q.After && !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (r *rows) Ends(context.Context, string) (base, head gate.Head, err error) {
+	head = r.base
+	if len(r.list) > 0 {
+		head = r.list[len(r.list)-1].Head()
+	}
+	return r.base, head, nil
+}
+
+func (r *rows) Retain(context.Context, string, time.Time) (gate.Head, int, error) {
+	return gate.Head{}, 0, errors.ErrUnsupported
+}
+
+// chained returns a log of n good rows.
+func chained(n int) *rows {
+	r := &rows{}
+	var head gate.Head
+	for i := range n {
+		e := gate.LogEntry{
+			At: time.Date(2026, 5, 4, 12, 0, i, 123456000, time.UTC), Ref: uint64(i), Door: "front", Action: "unlock",
+			Outcome: gate.Accepted, Reason: "grant", Salt: fmt.Appendf(nil, "salt-%011d", i), Detail: fmt.Appendf(nil, `{"member":"m%d"}`, i),
+		}
+		e.Commitment = gate.Commit(e.Salt, e.Detail)
+		row := head.Append(site, e)
+		head = row.Head()
+		r.list = append(r.list, row)
+	}
+	return r
+}
+
+func TestVerifyFindsWhatItPromises(t *testing.T) {
+	good := chained(10)
+	end := good.list[9].Head()
+	rebuilt := func(r *rows, from int) { // with hashes that fit
+		head := r.base
+		if from > 0 {
+			head = r.list[from-1].Head()
+		}
+		for i := from; i < len(r.list); i++ {
+			r.list[i] = head.Append(site, r.list[i].LogEntry)
+			head = r.list[i].Head()
+		}
+	}
+	row := func(i int, change func(*gate.LogRow)) func(*rows) {
+		return func(r *rows) { change(&r.list[i]) }
+	}
+	for name, c := range map[string]struct {
+		change     func(*rows)
+		from, want gate.Head
+		at         uint64 // the row named; 0 means it must hold
+		erased     int
+	}{
+		"nothing":                       {change: func(*rows) {}, want: end},
+		"from a head":                   {change: func(*rows) {}, from: good.list[4].Head(), want: end},
+		"from the end":                  {change: func(*rows) {}, from: end, want: end},
+		"a head in the middle":          {change: func(*rows) {}, want: good.list[4].Head()},
+		"time":                          {change: row(3, func(r *gate.LogRow) { r.At = r.At.Add(time.Microsecond) }), at: 4},
+		"door":                          {change: row(3, func(r *gate.LogRow) { r.Door = "back" }), at: 4},
+		"action":                        {change: row(3, func(r *gate.LogRow) { r.Action = "lock" }), at: 4},
+		"outcome":                       {change: row(3, func(r *gate.LogRow) { r.Outcome = gate.Denied }), at: 4},
+		"reason":                        {change: row(3, func(r *gate.LogRow) { r.Reason = "holder" }), at: 4},
+		"ref":                           {change: row(3, func(r *gate.LogRow) { r.Ref++ }), at: 4},
+		"detail":                        {change: row(3, func(r *gate.LogRow) { r.Detail = []byte(`{"member":"eve"}`) }), at: 4},
+		"salt":                          {change: row(3, func(r *gate.LogRow) { r.Salt = []byte("0123456789abcdef") }), at: 4},
+		"detail and commitment":         {change: row(3, func(r *gate.LogRow) { r.Detail = nil; r.Salt = []byte("x"); r.Commitment = gate.Commit(r.Salt, nil) }), at: 4},
+		"hash":                          {change: row(3, func(r *gate.LogRow) { r.Hash[0] ^= 1 }), at: 4},
+		"a row and its hash":            {change: row(3, func(r *gate.LogRow) { *r = good.list[2].Head().Append(site, gate.LogEntry{Door: "back"}) }), at: 5},
+		"bytes moved between two texts": {change: row(3, func(r *gate.LogRow) { r.Door, r.Action = "fron", "tunlock" }), at: 4},
+		"removed inside":                {change: func(r *rows) { r.list = slices.Delete(r.list, 3, 4) }, at: 4},
+		"removed at the start":          {change: func(r *rows) { r.list = r.list[1:] }, at: 1},
+		"swapped":                       {change: func(r *rows) { r.list[3], r.list[4] = r.list[4], r.list[3] }, at: 4},
+		"swapped with their numbers":    {change: func(r *rows) { r.list[3].LogEntry, r.list[4].LogEntry = r.list[4].LogEntry, r.list[3].LogEntry }, at: 4},
+		"added twice":                   {change: func(r *rows) { r.list = slices.Insert(r.list, 4, r.list[3]) }, at: 5},
+		"erased":                        {change: row(3, func(r *gate.LogRow) { r.Detail, r.Salt = nil, nil }), want: end, erased: 1},
+		"removed at the end":            {change: func(r *rows) { r.list = r.list[:9] }},
+		"removed at the end, head":      {change: func(r *rows) { r.list = r.list[:9] }, want: end, at: 10},
+		"rebuilt":                       {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }},
+		"rebuilt, head":                 {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }, want: end, at: 10},
+		"rebuilt, from a head behind":   {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }, from: good.list[4].Head(), at: 5},
+		"rebuilt behind a head":         {change: func(r *rows) { r.list[6].Door = "back"; rebuilt(r, 6) }, from: good.list[4].Head()},
+		"cut by retention":              {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, want: end},
+		"cut by retention, from it":     {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, from: good.list[2].Head(), want: end},
+		"cut too far":                   {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, from: good.list[1].Head(), at: 2},
+		"cut with another hash":         {change: func(r *rows) { r.base = r.list[2].Head(); r.base.Hash[0] ^= 1; r.list = r.list[3:] }, at: 4},
+		"cut with another hash, head":   {change: func(r *rows) { r.base = r.list[2].Head(); r.base.Hash[0] ^= 1; r.list = r.list[3:] }, from: good.list[2].Head(), at: 3},
+		"all gone":                      {change: func(r *rows) { r.list = nil }, from: good.list[4].Head(), at: 5},
+		"the head before the start":     {change: func(*rows) {}, from: good.list[4].Head(), want: good.list[3].Head(), at: 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &rows{list: slices.Clone(good.list)}
+			c.change(r)
+			v, err := gate.Verify(t.Context(), r, site, c.from, c.want)
+			if c.at == 0 {
+				if err != nil || v.Erased != c.erased {
+					t.Fatalf("got %+v, %v", v, err)
+				}
+				return
+			}
+			bad, ok := errors.AsType[*gate.ChainError](err)
+			if !ok || bad.Seq != c.at || !strings.Contains(bad.Error(), "row") {
+				t.Fatalf("got %v, want a fault at row %d", err, c.at)
+			}
+		})
+	}
+	if _, err := gate.Verify(t.Context(), good, "another-site", gate.Head{}, gate.Head{}); err == nil {
+		t.Error("the log of one site holds for another")
+	}
+}
+
+func TestHeadsAreText(t *testing.T) {
+	head := chained(1).list[0].Head()
+	text, err := head.Hash.MarshalText()
+	if err != nil || string(text) != head.Hash.String() || len(text) != 64 {
+		t.Fatalf("got %q, %v", text, err)
+	}
+	var back gate.Digest
+	if err := back.UnmarshalText(text); err != nil || back != head.Hash {
+		t.Fatalf("got %v, %v", back, err)
+	}
+	for _, bad := range []string{"", "abc", strings.Repeat("g", 64)} {
+		if back.UnmarshalText([]byte(bad)) == nil {
+			t.Errorf("%q was read", bad)
+		}
+	}
+}
+
+// A million rows would be as good: memory stays flat, since a row is forgotten
+// when the next one comes.
+func BenchmarkVerify(b *testing.B) {
+	s := memstore.New()
+	e := chained(1).list[0].LogEntry
+	const n = 100_000
+	for range n {
+		if _, err := s.Note(b.Context(), site, e); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := gate.Verify(b.Context(), s, site, gate.Head{}, gate.Head{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
+}

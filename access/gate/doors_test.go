@@ -1,0 +1,142 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"testing"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/memstore"
+)
+
+// catalogue is what a lock system shows.
+type catalogue []gate.CatalogueLock
+
+func (c catalogue) Locks(context.Context) iter.Seq2[gate.CatalogueLock, error] {
+	return func(yield func(gate.CatalogueLock, error) bool) {
+		for _, l := range c {
+			if !yield(l, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (c catalogue) Lock(_ context.Context, id string) (gate.CatalogueLock, error) {
+	for _, l := range c {
+		if l.Link.Lock == id {
+			return l, nil
+		}
+	}
+	return gate.CatalogueLock{}, fmt.Errorf("no lock %q: %w", id, gate.ErrNotFound)
+}
+
+func TestDoors(t *testing.T) {
+	ctx := t.Context()
+	shown := catalogue{
+		{Link: link("l1"), State: "locked", Online: true, GatewayOnline: true},
+		{Link: link("l2"), State: "locked", Trouble: gate.CauseIQOffline},
+		{Link: gate.Link{Site: "salto-site", Lock: "loose", Name: "Loose"}, Trouble: gate.CauseNotLinked},
+	}
+	store := memstore.New()
+	doors, err := gate.NewDoors(gate.DoorsConfig{Site: site, Store: store, Catalogue: shown})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(door, lock string) gate.LinkRequest {
+		return gate.LinkRequest{Door: door, Lock: lock, AccessType: access.AccessOnly, By: "eve"}
+	}
+	is := func(err, want error) {
+		t.Helper()
+		if !errors.Is(err, want) {
+			t.Fatalf("got error %v, want %v", err, want)
+		}
+	}
+	front, err := doors.Link(ctx, ask("front", "l1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if front.Name != "Lock l1" || front.Link.Gateway != "iq" || front.Link.LinkedBy != "eve" || front.Link.LinkedAt.IsZero() || front.Version != 1 {
+		t.Fatalf("got %+v", front)
+	}
+	for name, c := range map[string]struct {
+		gate.LinkRequest
+		want error
+	}{
+		"a lock that is taken": {ask("back", "l1"), gate.ErrConflict},
+		"a door that has one":  {ask("front", "l2"), gate.ErrConflict},
+		"an unknown lock":      {ask("back", "l9"), gate.ErrNotFound},
+		"a lock without an IQ": {ask("back", "loose"), gate.ErrNoGateway},
+	} {
+		if _, err := doors.Link(ctx, c.LinkRequest); !errors.Is(err, c.want) {
+			t.Errorf("%s: got error %v", name, err)
+		}
+	}
+	_, err = doors.Link(ctx, gate.LinkRequest{Name: " ", AccessType: "x"})
+	if bad, ok := errors.AsType[*gate.RequestError](err); !ok || len(bad.Faults) != 4 {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := doors.Link(ctx, gate.LinkRequest{Door: "back", Lock: "l2"}); err == nil || !strings.Contains(err.Error(), "AccessType") {
+		t.Fatalf("got %v", err)
+	}
+	if known, _ := store.Doors(ctx, site); len(known) != 1 {
+		t.Fatalf("something was stored half: %+v", known)
+	}
+
+	if front, err = doors.Rename(ctx, "front", "Front Door"); err != nil || front.Name != "Front Door" || front.Version != 2 {
+		t.Fatalf("got %+v, %v", front, err)
+	}
+	if front, err = doors.Rename(ctx, "front", "Front Door"); err != nil || front.Version != 2 {
+		t.Fatalf("the same name again: got %+v, %v", front, err)
+	}
+	if front, err = doors.SetAccessType(ctx, "front", access.AccessAndOfficeMode); err != nil || front.AccessType != access.AccessAndOfficeMode {
+		t.Fatalf("got %+v, %v", front, err)
+	}
+	if front, err = doors.SetDisabled(ctx, "front", true); err != nil || !front.Disabled {
+		t.Fatalf("got %+v, %v", front, err)
+	}
+	_, err = doors.Rename(ctx, "cellar", "Cellar")
+	is(err, gate.ErrNotFound)
+	if _, err = doors.Rename(ctx, "front", " "); err == nil {
+		t.Fatal("a blank name was taken")
+	}
+	if _, err = doors.SetAccessType(ctx, "front", "open"); err == nil {
+		t.Fatal("an unknown access type was taken")
+	}
+
+	// SALTO renames its lock: ours stays, theirs stands beside it.
+	shown[0].Link.Name = "Renamed over there"
+	list, free, err := doors.List(ctx)
+	if err != nil || len(list) != 1 || list[0].Door.Name != "Front Door" || list[0].Lock.Link.Name != "Renamed over there" || list[0].Trouble != "" {
+		t.Fatalf("got %+v, %v", list, err)
+	}
+	if len(free) != 2 || free[0].Link.Lock != "l2" || free[0].Trouble != gate.CauseIQOffline {
+		t.Fatalf("got %+v", free)
+	}
+
+	// Unlinked, the door stays with its name, and may get another lock.
+	if front, err = doors.Unlink(ctx, "front"); err != nil || !front.Link.IsZero() {
+		t.Fatalf("got %+v, %v", front, err)
+	}
+	if _, err = doors.Unlink(ctx, "front"); err != nil {
+		t.Fatal(err)
+	}
+	if list, _, _ = doors.List(ctx); list[0].Trouble != gate.CauseNotLinked {
+		t.Fatalf("got %+v", list)
+	}
+	front, err = doors.Link(ctx, gate.LinkRequest{Door: "front", Lock: "l2", By: "eve"})
+	if err != nil || front.Name != "Front Door" || front.AccessType != access.AccessAndOfficeMode || front.Link.Lock != "l2" {
+		t.Fatalf("got %+v, %v", front, err)
+	}
+	doors, err = gate.NewDoors(gate.DoorsConfig{Site: site, Store: store, Catalogue: shown[:1]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, _, _ = doors.List(ctx); list[0].Trouble != gate.CauseLockGone {
+		t.Fatalf("got %+v", list)
+	}
+}

@@ -1,0 +1,73 @@
+package gate
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// SwitchOff stops every unlock and office mode of the site at once, over all
+// processes: no command is claimed after it returned. Locking stays possible.
+func (g *Gate) SwitchOff(ctx context.Context, by, why string) error {
+	return g.flip(ctx, Switch{Off: true, By: by, Why: why})
+}
+
+// SwitchOn ends SwitchOff.
+func (g *Gate) SwitchOn(ctx context.Context, by, why string) error {
+	return g.flip(ctx, Switch{By: by, Why: why})
+}
+
+func (g *Gate) flip(ctx context.Context, s Switch) error {
+	s.At = g.clock()
+	action := "switch_on"
+	if s.Off {
+		action = "switch_off"
+	}
+	d := LogDetail{Actor: s.By, Note: short(s.Why)}
+	return g.records.SetSwitch(ctx, g.site, s, d.seal(LogEntry{At: s.At, Action: action}))
+}
+
+// Switched returns the site's kill switch.
+func (g *Gate) Switched(ctx context.Context) (Switch, error) { return g.records.Switch(ctx, g.site) }
+
+// Log yields rows of the door log; q.Site is this gate's.
+func (g *Gate) Log(ctx context.Context, q LogQuery) iter.Seq2[LogRow, error] {
+	q.Site = g.site
+	return g.records.Rows(ctx, q)
+}
+
+// Head returns the end of the door log. Export it regularly to a place that who
+// can write the storage cannot: only against such a head is a removal at the end
+// or a rebuilt chain found.
+func (g *Gate) Head(ctx context.Context) (Head, error) {
+	_, head, err := g.records.Ends(ctx, g.site)
+	return head, err
+}
+
+// Verify checks the door log of the site; see the function Verify.
+func (g *Gate) Verify(ctx context.Context, from, want Head) (Verification, error) {
+	return Verify(ctx, g.records, g.site, from, want)
+}
+
+// Retain removes the rows of the door log that are older than before, up to the
+// first that is not. What Verify says about the rest stays the same.
+func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed int, err error) {
+	return g.records.Retain(ctx, g.site, before)
+}
+
+// Erase removes a person from the door log's details, the check-ins and the
+// receipts. The rows of the log stay, without a name; Verify counts them as
+// erased. Requests of the last half minute stay until it is called again.
+func (g *Gate) Erase(ctx context.Context, person string) (rows int, err error) {
+	return g.records.Erase(ctx, g.site, person, g.clock().Add(-staleAfter))
+}
+
+// CheckIns returns check-ins; q.Site is this gate's.
+func (g *Gate) CheckIns(ctx context.Context, q CheckInQuery) ([]CheckIn, error) {
+	q.Site = g.site
+	return g.records.CheckIns(ctx, q)
+}
+
+// Holds returns who holds which door open in office mode and since when, as far
+// as the gate knows.
+func (g *Gate) Holds(ctx context.Context) ([]Hold, error) { return g.records.Holds(ctx, g.site) }

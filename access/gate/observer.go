@@ -1,0 +1,120 @@
+package gate
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Observer hears what happens at the doors: for metrics, alerts and screens. It
+// is called on the way of the request, so it returns quickly; a panic in it is
+// contained.
+type Observer interface {
+	Observe(ctx context.Context, e Event)
+}
+
+// EventKind says what an Event tells.
+type EventKind string
+
+const (
+	// Passed: one request was answered; Event.Receipt is its receipt.
+	Passed EventKind = "passed"
+	// TroubleBegan: something a person should look at began: once per trouble,
+	// however many requests meet it.
+	TroubleBegan EventKind = "trouble_began"
+	// TroubleEnded: it is over.
+	TroubleEnded EventKind = "trouble_ended"
+)
+
+// Event is one thing that happened.
+type Event struct {
+	Kind EventKind
+	Site string
+	At   time.Time
+	// Receipt is set for Passed.
+	Receipt *Receipt
+	// Cause, with Gateway or Door where it is about one, names a trouble; Since
+	// is when it began.
+	Cause         Cause
+	Gateway, Door string
+	Since         time.Time
+	Err           error
+}
+
+type scope int
+
+const (
+	siteWide scope = iota + 1
+	perGateway
+	perDoor
+)
+
+// troubles are the causes a person should hear of, with what they are about.
+var troubles = map[Cause]scope{
+	CauseStoreUnavailable: siteWide, CauseCloudUnavailable: siteWide, CauseReauthorise: siteWide,
+	CauseNoSubscription: siteWide, CauseRateLimited: siteWide, CauseClock: siteWide,
+	CauseIQNotActivated: perGateway, CauseIQOffline: perGateway, CauseRestoreRequired: perGateway,
+	CausePINNotChanged: perGateway, CauseOTPInvalid: perGateway, CauseOTPBlocked: perGateway,
+	CauseLockOffline: perDoor, CauseLockGone: perDoor, CauseForbidden: perDoor, CauseNotLinked: perDoor, CauseBadFacts: perDoor,
+}
+
+type trouble struct {
+	cause         Cause
+	gateway, door string
+}
+
+// watch turns receipts into events, each trouble once from its beginning to its
+// end. It knows what this Gate saw, no more.
+type watch struct {
+	site     string
+	observer Observer
+	mu       sync.Mutex
+	open     map[trouble]time.Time
+}
+
+func newWatch(site string, o Observer) *watch {
+	return &watch{site: site, observer: o, open: map[trouble]time.Time{}}
+}
+
+func (w *watch) passed(ctx context.Context, link Link, r Receipt) {
+	if w.observer == nil {
+		return
+	}
+	events := []Event{{Kind: Passed, Receipt: &r, Cause: r.Cause, Door: r.Door, Gateway: link.Gateway, Err: r.Err}}
+	w.mu.Lock()
+	if r.Outcome == Accepted && !r.Shared {
+		for t, since := range w.open {
+			over := troubles[t.cause] == siteWide || t.door == r.Door || t.gateway != "" && t.gateway == link.Gateway
+			if t.cause == CauseStoreUnavailable && !r.Recorded {
+				over = false
+			}
+			if over {
+				delete(w.open, t)
+				events = append(events, Event{Kind: TroubleEnded, Cause: t.cause, Gateway: t.gateway, Door: t.door, Since: since})
+			}
+		}
+	}
+	cause := r.Cause
+	if r.Outcome == Accepted && !r.Recorded {
+		cause = CauseStoreUnavailable
+	}
+	t := trouble{cause: cause}
+	switch troubles[cause] {
+	case perGateway:
+		t.gateway = link.Gateway
+	case perDoor:
+		t.door = r.Door
+	case siteWide:
+	default:
+		t.cause = ""
+	}
+	if _, known := w.open[t]; t.cause != "" && !known {
+		w.open[t] = r.At
+		events = append(events, Event{Kind: TroubleBegan, Cause: t.cause, Gateway: t.gateway, Door: t.door, Since: r.At, Err: r.Err})
+	}
+	w.mu.Unlock()
+	for _, e := range events {
+		e.Site, e.At = w.site, r.At
+		_ = guard("Observer", func() error { w.observer.Observe(ctx, e); return nil })
+	}
+}

@@ -1,0 +1,346 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+)
+
+// Unlock opens the door for one open time of its lock, if the rules allow it.
+//
+// The receipt is always valid and safe to show. The error is nil whenever the
+// gate did its work, whatever the outcome; it is a *RequestError,
+// ErrRequestReused, or the context's error when the caller went away before the
+// claim or while another call was sending the same command.
+func (g *Gate) Unlock(ctx context.Context, tap Tap) (Receipt, error) {
+	return g.pass(ctx, access.Unlock, tap)
+}
+
+// StartOfficeMode opens the door until somebody or SALTO's schedule locks it.
+// Receipt and error are as for Unlock.
+func (g *Gate) StartOfficeMode(ctx context.Context, tap Tap) (Receipt, error) {
+	return g.pass(ctx, access.OfficeMode, tap)
+}
+
+// Lock locks the door and ends its office mode. It wants weaker rights: a member
+// who holds the door in office mode may lock it after the right to open it ended,
+// on a disabled door, and while the site is switched off. Receipt and error are
+// as for Unlock.
+func (g *Gate) Lock(ctx context.Context, tap Tap) (Receipt, error) {
+	return g.pass(ctx, access.Lock, tap)
+}
+
+// passage is one request on its way.
+type passage struct {
+	tap      Tap
+	action   access.Action
+	key      Key
+	began    time.Time // by the host's clock
+	steady   time.Time // the same instant on the clock that never jumps
+	holding  bool
+	decision access.Decision
+	link     Link
+	loc      *time.Location
+	zone     string
+	deadline deadline
+	entry    Entry
+}
+
+func (g *Gate) pass(ctx context.Context, action access.Action, tap Tap) (Receipt, error) {
+	p := &passage{tap: tap, action: action}
+	receipt, err := g.way(ctx, p)
+	receipt.RequestID, receipt.Member, receipt.Door, receipt.Action = tap.RequestID, tap.Member, tap.Door, action
+	g.watch.passed(ctx, p.link, receipt)
+	return receipt, err
+}
+
+// way is the way of one unlock. Up to the claim every step may end it with
+// nothing sent; from the claim on it does not heed the caller's cancellation.
+func (g *Gate) way(ctx context.Context, p *passage) (Receipt, error) {
+	if err := p.tap.check(); err != nil {
+		return Receipt{Outcome: Denied, Cause: CauseBadRequest, At: g.clock(), Err: err}, err
+	}
+	p.key = Key{g.site, p.tap.Member, p.tap.RequestID}
+	p.began, p.steady = g.clock(), time.Now()
+
+	// 0 read
+	var known Memory
+	err := guard("Records", func() (err error) { known, err = g.records.Look(ctx, p.key, p.tap.Door); return })
+	if err != nil {
+		return g.lost(ctx, p, err, false)
+	}
+	if known.Entry != nil {
+		return g.answer(ctx, p, *known.Entry)
+	}
+	p.holding = known.Holding
+	switch {
+	case p.began.IsZero(), p.tap.TappedAt.Sub(p.began) > SendWithin:
+		return g.deny(ctx, p, CauseClock, nil)
+	case p.began.Sub(p.tap.TappedAt) >= SendWithin:
+		return g.deny(ctx, p, CauseDeadline, nil)
+	case known.Switch.Off && p.action != access.Lock:
+		return g.deny(ctx, p, CauseSwitchedOff, nil)
+	}
+
+	// 1 facts
+	var snap Snapshot
+	ask := Ask{g.site, p.tap.Member, p.tap.Door, p.began}
+	err = guard("Facts", func() (err error) { snap, err = g.facts.Load(ctx, ask); return })
+	if err != nil {
+		return g.lost(ctx, p, err, true)
+	}
+	q := &snap.Question
+	if q.Location == nil {
+		q.Location = g.zone(q.TimeZone) // nil for an unknown one, which Evaluate refuses
+	}
+	p.link, p.loc, p.zone = snap.Link, q.Location, q.TimeZone
+
+	// 2 decide
+	err = guard("access.Evaluate", func() (err error) {
+		p.decision, err = access.Evaluate(*q, access.Request{
+			Member: p.tap.Member, Door: p.tap.Door, Action: p.action, At: p.began, Holding: p.holding && p.action == access.Lock,
+		})
+		return
+	})
+	switch {
+	case err != nil:
+		p.decision = access.Decision{}
+		return g.deny(ctx, p, CauseBadFacts, err)
+	case !p.decision.Allowed:
+		return g.deny(ctx, p, "", nil)
+	case p.link.IsZero():
+		return g.deny(ctx, p, CauseNotLinked, nil)
+	}
+	if g.presence != nil && p.action != access.Lock {
+		err := guard("Presence", func() error { return g.presence.Present(ctx, g.site, p.tap) })
+		if err != nil && ctx.Err() != nil {
+			return g.lost(ctx, p, err, true)
+		}
+		if err != nil {
+			return g.deny(ctx, p, CausePresenceMissing, err)
+		}
+	}
+	if ctx.Err() != nil {
+		return g.lost(ctx, p, ctx.Err(), true)
+	}
+
+	// 3 claim
+	p.setDeadline(g.clock)
+	if p.deadline.left() <= 0 {
+		return g.deny(ctx, p, CauseDeadline, nil)
+	}
+	claim, err := g.begin(ctx, p, Sending, "", nil)
+	if err != nil {
+		g.release(ctx, p)
+		return Receipt{Outcome: NotSent, Decision: p.decision, Cause: CauseStoreUnavailable, At: g.clock(), Err: err}, nil
+	}
+	switch claim.State {
+	case Known, Shared:
+		receipt, err := g.answer(ctx, p, claim.Entry)
+		receipt.Shared = receipt.Shared || claim.State == Shared
+		return receipt, err
+	case SwitchedOff:
+		return g.deny(ctx, p, CauseSwitchedOff, nil)
+	case Claimed:
+		p.entry = claim.Entry
+	default:
+		err := fmt.Errorf("gate: Records.Begin returned the unknown state %d", claim.State)
+		return Receipt{Outcome: NotSent, Decision: p.decision, Cause: CauseInternal, At: g.clock(), Err: err}, nil
+	}
+
+	// 4 send, 5 settle
+	return g.settle(ctx, p, g.send(ctx, p)), nil
+}
+
+// setDeadline fixes until when the command may be sent: 10 seconds after the tap
+// (or after now, should the tap lie ahead), and never beyond the right itself.
+func (p *passage) setDeadline(now func() time.Time) {
+	by := p.tap.TappedAt
+	if by.After(p.began) {
+		by = p.began
+	}
+	by = by.Add(SendWithin)
+	if v := p.decision.ValidUntil; !v.IsZero() && v.Before(by) {
+		by = v
+	}
+	p.deadline = deadline{wall: by, steady: p.steady.Add(by.Sub(p.began)), now: now}
+}
+
+// send moves the lock, once.
+func (g *Gate) send(ctx context.Context, p *passage) (result Result) {
+	left := func() time.Duration {
+		if g.clock().IsZero() {
+			return 0
+		}
+		return p.deadline.left()
+	}
+	if left() <= 0 {
+		return Result{Outcome: NotSent, Cause: CauseDeadline}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), AnswerWithin)
+	defer cancel()
+	command := Command{Link: p.link, Action: p.action, SendBy: p.deadline.wall, left: left}
+	err := guard("Locks", func() error { result = g.locks.Move(ctx, command); return nil })
+	switch {
+	case err != nil: // it may have sent before it panicked
+		result = Result{Unconfirmed, CauseInternal, err}
+	case !result.Outcome.Settled():
+		result = Result{Unconfirmed, CauseInternal, fmt.Errorf("gate: Locks.Move returned the outcome %q: %w", result.Outcome, result.Err)}
+	case result.Outcome == Accepted:
+		result.Cause = ""
+	case !result.Cause.Valid():
+		result.Cause = map[Outcome]Cause{Unconfirmed: CauseNoAnswer, Refused: CauseRefused}[result.Outcome]
+		if result.Cause == "" {
+			result.Cause = CauseInternal
+		}
+	}
+	return result
+}
+
+// settle writes the outcome and makes the receipt.
+func (g *Gate) settle(ctx context.Context, p *passage, result Result) Receipt {
+	at := g.clock()
+	if at.IsZero() {
+		at = p.began
+	}
+	r := Receipt{
+		RequestID: p.tap.RequestID, Member: p.tap.Member, Door: p.tap.Door, Action: p.action,
+		Outcome: result.Outcome, Decision: p.decision, Cause: result.Cause, At: at, LogRow: p.entry.Seq, Err: result.Err,
+	}
+	if r.Outcome == Accepted && p.action == access.Unlock {
+		r.RelockAt = at.Add(p.decision.RelockAfter)
+	}
+	s := Settlement{Key: p.key, Outcome: r.Outcome, At: at}
+	if r.Outcome == Accepted && p.tap.ownKey() {
+		s.CheckIn = g.checkIn(p, at)
+	}
+	switch {
+	case p.action == access.OfficeMode && (r.Outcome == Accepted || r.Outcome == Unconfirmed):
+		s.Hold = &Hold{Door: p.tap.Door, Member: p.tap.Member, RequestID: p.tap.RequestID, Since: p.entry.Begun, Uncertain: r.Outcome == Unconfirmed}
+	case p.action == access.Lock && r.Outcome == Accepted:
+		s.EndHolds = p.entry.Begun
+	}
+	d := p.doc(&r)
+	d.CheckIn = s.CheckIn
+	s.Doc = d.append(make([]byte, 0, 768))
+	s.Log = p.logEntry(&r, at, p.entry.Seq)
+	var done Settled
+	err := writeAgain(ctx, func(ctx context.Context) error {
+		return guard("Records", func() (err error) { done, err = g.records.Settle(ctx, s); return })
+	})
+	if err != nil {
+		r.Err = errors.Join(r.Err, unavailable(err))
+		return r
+	}
+	r.Recorded, r.CheckIn = true, done.CheckIn
+	return r
+}
+
+// deny ends a request with nothing sent: ONE commit.
+func (g *Gate) deny(ctx context.Context, p *passage, cause Cause, why error) (Receipt, error) {
+	r := Receipt{Outcome: Denied, Decision: p.decision, Cause: cause, At: g.clock(), Err: why}
+	claim, err := g.begin(ctx, p, r.Outcome, cause, why)
+	switch {
+	case err != nil:
+		r.Err = errors.Join(why, unavailable(err))
+	case claim.State == Known:
+		return g.answer(ctx, p, claim.Entry)
+	case claim.State == Claimed:
+		r.Recorded, r.LogRow = true, claim.Entry.Seq
+	}
+	return r, nil
+}
+
+// begin writes the first commit: a claim, or a request that ends here.
+func (g *Gate) begin(ctx context.Context, p *passage, outcome Outcome, cause Cause, why error) (claim Claim, err error) {
+	at := g.clock()
+	if at.IsZero() {
+		at = p.tap.TappedAt
+	}
+	r := Receipt{Outcome: outcome, Decision: p.decision, Cause: cause, Err: why}
+	a := Attempt{
+		Entry: Entry{Key: p.key, Fingerprint: p.tap.fingerprint(p.action), Door: p.tap.Door, Action: p.action, Outcome: outcome, Begun: at},
+		Log:   p.logEntry(&r, at, 0),
+	}
+	if outcome == Sending {
+		a.Entry.SendBy, a.ShareWithin = p.deadline.wall, ShareWithin
+	} else {
+		r.At, a.Entry.Settled = at, at
+	}
+	d := p.doc(&r)
+	a.Entry.Doc = d.append(make([]byte, 0, 768))
+	err = write(ctx, func(ctx context.Context) error {
+		return guard("Records", func() (err error) { claim, err = g.records.Begin(ctx, a); return })
+	})
+	return claim, err
+}
+
+// release settles a claim whose commit was uncertain: nothing was sent for it.
+// If it cannot, Recover will call it Unconfirmed.
+func (g *Gate) release(ctx context.Context, p *passage) {
+	at := g.clock()
+	r := Receipt{Outcome: NotSent, Decision: p.decision, Cause: CauseStoreUnavailable, At: at}
+	_ = write(ctx, func(ctx context.Context) error {
+		return guard("Records", func() error {
+			known, err := g.records.Look(ctx, p.key, p.tap.Door)
+			if err != nil || known.Entry == nil || known.Entry.Outcome != Sending {
+				return err
+			}
+			d := p.doc(&r)
+			_, err = g.records.Settle(ctx, Settlement{Key: p.key, Outcome: NotSent, At: at, Doc: d.append(nil), Log: p.logEntry(&r, at, known.Entry.Seq)})
+			return err
+		})
+	})
+}
+
+// lost is a request that ended before it was decided, with no entry in the
+// journal: the same RequestID may come again. The log tells it, if it can be
+// reached and the caller is still there.
+func (g *Gate) lost(ctx context.Context, p *passage, why error, logged bool) (Receipt, error) {
+	r := Receipt{Outcome: NotSent, Cause: CauseStoreUnavailable, At: g.clock(), Err: unavailable(why)}
+	if _, ok := errors.AsType[*PanicError](why); ok {
+		r.Cause, r.Err = CauseInternal, why
+	}
+	if ctx.Err() != nil {
+		r.Cause, r.Err = CauseCancelled, context.Cause(ctx)
+		return r, r.Err
+	}
+	if logged {
+		g.note(ctx, p, &r)
+	}
+	return r, nil
+}
+
+func (g *Gate) note(ctx context.Context, p *passage, r *Receipt) {
+	at := r.At
+	if at.IsZero() {
+		at = p.tap.TappedAt
+	}
+	_ = write(ctx, func(ctx context.Context) error {
+		return guard("Records", func() error {
+			_, err := g.records.Note(ctx, g.site, p.logEntry(r, at, 0))
+			return err
+		})
+	})
+}
+
+func (p *passage) doc(r *Receipt) doc {
+	d := doc{Source: p.tap.Source, Actor: p.tap.Actor, TappedAt: p.tap.TappedAt, Cause: r.Cause, At: r.At, RelockAt: r.RelockAt, Link: p.link, Zone: p.zone}
+	d.decide(p.decision)
+	return d
+}
+
+func (p *passage) logEntry(r *Receipt, at time.Time, ref uint64) LogEntry {
+	ev := p.decision.Evidence()
+	d := LogDetail{
+		Member: p.tap.Member, Actor: p.tap.Actor, Source: p.tap.Source, RequestID: p.tap.RequestID, TappedAt: p.tap.TappedAt,
+		Memberships: ev.Memberships, Grants: ev.Grants, Reservations: ev.Reservations, Revision: p.decision.Revision, Link: p.link,
+	}
+	if r.Err != nil {
+		d.Note = short(r.Err.Error())
+	}
+	return d.seal(LogEntry{At: at, Ref: ref, Door: p.tap.Door, Action: string(p.action), Outcome: r.Outcome, Reason: r.reason()})
+}

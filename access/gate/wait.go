@@ -1,0 +1,213 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/doorkit/doorkit/access"
+)
+
+// Receipt returns the receipt of a request of this member, or ErrNotFound.
+// Receipts are kept for KeepReceipts. While the command is being sent, it is
+// Unconfirmed with CauseStillSending.
+func (g *Gate) Receipt(ctx context.Context, member, requestID string) (Receipt, error) {
+	e, err := g.entry(ctx, Key{g.site, member, requestID})
+	if err != nil {
+		return Receipt{}, err
+	}
+	return finish(e)
+}
+
+// Wait returns the receipt once its outcome is better known than now: it waits
+// while the command is being sent, and while it is Unconfirmed. No later proof
+// may ever come, so give ctx a limit; when it ends, Wait returns the receipt as
+// it stands and the context's error.
+func (g *Gate) Wait(ctx context.Context, member, requestID string) (Receipt, error) {
+	e, err := g.entry(ctx, Key{g.site, member, requestID})
+	for err == nil && (e.Outcome == Sending || e.Outcome == Unconfirmed) {
+		if e.Outcome == Sending {
+			var next Entry
+			if next, err = g.await(ctx, e); err == nil {
+				next.RequestID, next.SharedWith = e.RequestID, e.SharedWith
+				e = next
+			}
+			continue
+		}
+		var next Entry
+		next, err = g.records.Wait(ctx, e.commandKey(), Unconfirmed)
+		if err == nil {
+			next.RequestID, next.SharedWith = e.RequestID, e.SharedWith
+			e = next
+		}
+	}
+	if e.RequestID == "" {
+		return Receipt{}, err
+	}
+	r, ferr := finish(e)
+	return r, errors.Join(err, ferr)
+}
+
+// entry reads an entry; one that shares a command comes with that command's
+// outcome, its own RequestID, and SharedWith set.
+func (g *Gate) entry(ctx context.Context, key Key) (Entry, error) {
+	m, err := g.look(ctx, key)
+	if err != nil {
+		return Entry{}, err
+	}
+	if m.SharedWith == "" {
+		return m, nil
+	}
+	lead, err := g.look(ctx, Key{key.Site, key.Member, m.SharedWith})
+	if err != nil {
+		return Entry{}, err
+	}
+	lead.RequestID, lead.SharedWith, lead.Fingerprint = m.RequestID, m.SharedWith, m.Fingerprint
+	return lead, nil
+}
+
+func (g *Gate) look(ctx context.Context, key Key) (Entry, error) {
+	var m Memory
+	err := guard("Records", func() (err error) { m, err = g.records.Look(ctx, key, ""); return })
+	if err != nil {
+		return Entry{}, err
+	}
+	if m.Entry == nil {
+		return Entry{}, ErrNotFound
+	}
+	return *m.Entry, nil
+}
+
+// commandKey is the key of the command that answers for e.
+func (e *Entry) commandKey() Key {
+	if e.SharedWith == "" {
+		return e.Key
+	}
+	return Key{e.Site, e.Member, e.SharedWith}
+}
+
+// answer is the receipt of an entry that was there before this call. It waits
+// for an outcome under the caller's own context.
+func (g *Gate) answer(ctx context.Context, p *passage, e Entry) (Receipt, error) {
+	shared := e.RequestID != p.tap.RequestID // the claim was answered with the command shared
+	if !shared && e.Fingerprint != p.tap.fingerprint(p.action) {
+		r := Receipt{Outcome: Denied, Cause: CauseRequestReused, At: g.clock(), Err: ErrRequestReused}
+		g.note(ctx, p, &r)
+		return r, ErrRequestReused
+	}
+	if e.SharedWith != "" {
+		lead, err := g.entry(ctx, e.Key)
+		if err != nil {
+			return Receipt{Outcome: NotSent, Cause: CauseStoreUnavailable, At: g.clock(), Err: unavailable(err)}, nil
+		}
+		e, shared = lead, true
+	}
+	if e.Outcome == Sending {
+		next, err := g.await(ctx, e)
+		if err != nil {
+			r, _ := finish(e)
+			r.Shared, r.Err = shared, err
+			if ctx.Err() != nil {
+				return r, context.Cause(ctx)
+			}
+			return r, nil
+		}
+		e = next
+	}
+	r, err := finish(e)
+	r.Shared, r.Err = shared, err
+	return r, nil
+}
+
+// await waits until the command of e is not Sending any more. One whose process
+// is lost it settles itself, as Recover would.
+func (g *Gate) await(ctx context.Context, e Entry) (next Entry, err error) {
+	lost := max(e.SendBy.Add(staleAfter).Sub(g.clock()), 0)
+	patient, cancel := context.WithTimeout(ctx, lost)
+	defer cancel()
+	err = guard("Records", func() (err error) { next, err = g.records.Wait(patient, e.commandKey(), Sending); return })
+	if err == nil || ctx.Err() != nil || patient.Err() == nil {
+		return next, err
+	}
+	e.Key = e.commandKey()
+	if err := g.abandon(ctx, e); err != nil && !errors.Is(err, ErrConflict) {
+		return Entry{}, err
+	}
+	return g.look(ctx, e.Key)
+}
+
+// finish makes a receipt of an entry, whatever its state.
+func finish(e Entry) (Receipt, error) {
+	r, err := e.receipt()
+	r.Shared = e.SharedWith != ""
+	if e.Outcome == Sending {
+		r.Outcome, r.Cause, r.Recorded, r.At = Unconfirmed, CauseStillSending, false, e.Begun
+	}
+	return r, err
+}
+
+// Recover settles every command of the site that has lost its process as
+// Unconfirmed, and returns how many. Call it when the host starts and once a
+// minute; any number of processes may. Nothing is ever sent again.
+func (g *Gate) Recover(ctx context.Context) (int, error) {
+	const batch = 100
+	for done := 0; ; {
+		list, err := g.records.Entries(ctx, EntryQuery{Site: g.site, Outcome: Sending, SendByBefore: g.clock().Add(-staleAfter), Limit: batch})
+		if err != nil {
+			return done, err
+		}
+		for _, e := range list {
+			switch err := g.abandon(ctx, e); {
+			case err == nil:
+				done++
+			case !errors.Is(err, ErrConflict): // it was settled meanwhile
+				return done, err
+			}
+		}
+		if len(list) < batch {
+			return done, nil
+		}
+	}
+}
+
+// abandon settles a command whose process is lost.
+func (g *Gate) abandon(ctx context.Context, e Entry) error {
+	d, p, err := g.reopen(e)
+	if err != nil {
+		return err
+	}
+	at := g.clock()
+	r := Receipt{Outcome: Unconfirmed, Cause: CauseInterrupted, Decision: p.decision, At: at}
+	d.Cause, d.At = r.Cause, at
+	s := Settlement{Key: e.Key, Outcome: Unconfirmed, At: at, Doc: d.append(nil), Log: p.logEntry(&r, at, e.Seq)}
+	if e.Action == access.OfficeMode {
+		s.Hold = &Hold{Door: e.Door, Member: e.Member, RequestID: e.RequestID, Since: e.Begun, Uncertain: true}
+	}
+	return guard("Records", func() error { _, err := g.records.Settle(ctx, s); return err })
+}
+
+// reopen makes a passage of a journal entry.
+func (g *Gate) reopen(e Entry) (doc, *passage, error) {
+	d, err := e.doc()
+	if err != nil {
+		return d, nil, err
+	}
+	p := &passage{
+		tap:    Tap{RequestID: e.RequestID, Member: e.Member, Door: e.Door, TappedAt: d.TappedAt, Source: d.Source, Actor: d.Actor},
+		action: e.Action, key: e.Key, link: d.Link, zone: d.Zone, loc: g.zone(d.Zone), decision: d.decision(), entry: e,
+	}
+	return d, p, nil
+}
+
+// Prune forgets receipts older than KeepReceipts. Call it once a day.
+func (g *Gate) Prune(ctx context.Context) (int, error) {
+	return g.records.Prune(ctx, g.site, g.clock().Add(-KeepReceipts))
+}
+
+func short(s string) string {
+	const most = 500
+	if len(s) > most {
+		s = s[:most]
+	}
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "?")
+}
