@@ -39,7 +39,6 @@ func dump(v any) []string {
 	return lines
 }
 
-
 func walk(lines *[]string, path string, v reflect.Value) {
 	leaf := func(format string, args ...any) {
 		text := fmt.Sprintf(format, args...)

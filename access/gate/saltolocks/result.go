@@ -1,0 +1,92 @@
+package saltolocks
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/saltoks"
+)
+
+// causes gives each cause the client names its place in the gate's list; the
+// first that fits counts.
+var causes = []struct {
+	err   error
+	cause gate.Cause
+}{
+	{saltoks.ErrSendBy, gate.CauseDeadline},
+	{saltoks.ErrIQNotActivated, gate.CauseIQNotActivated},
+	{saltoks.ErrIQPINNotChanged, gate.CausePINNotChanged},
+	{saltoks.ErrOTPBlocked, gate.CauseOTPBlocked},
+	{saltoks.ErrOTPInvalid, gate.CauseOTPInvalid},
+	{saltoks.ErrReauthorize, gate.CauseReauthorise},
+	{saltoks.ErrNotConnected, gate.CauseReauthorise},
+	{saltoks.ErrUnauthorized, gate.CauseTokenRefused},
+	{saltoks.ErrRestoreRequired, gate.CauseRestoreRequired},
+	{saltoks.ErrIQOffline, gate.CauseIQOffline},
+	{saltoks.ErrLockOffline, gate.CauseLockOffline},
+	{saltoks.ErrNoSubscription, gate.CauseNoSubscription},
+	{saltoks.ErrSiteNotReleased, gate.CauseRefused},
+	{saltoks.ErrRateLimited, gate.CauseRateLimited},
+	{saltoks.ErrNotFound, gate.CauseLockGone},
+	{saltoks.ErrForbidden, gate.CauseForbidden},
+	{saltoks.ErrClientClosed, gate.CauseInternal},
+	{saltoks.ErrSealed, gate.CauseInternal},
+}
+
+// result is what one command's error says about the door.
+func result(err error) gate.Result {
+	if err == nil {
+		return gate.Result{Outcome: gate.Accepted}
+	}
+	r := gate.Result{Outcome: gate.Unconfirmed, Err: err}
+	api, known := errors.AsType[*saltoks.APIError](err)
+	for _, c := range causes {
+		if errors.Is(err, c.err) {
+			r.Cause = c.cause
+			break
+		}
+	}
+	switch {
+	case !known: // not from the client: nobody knows
+	case api.NotSent() && r.Cause == gate.CauseIQNotActivated:
+		r.Outcome = gate.Denied
+	case api.NotSent():
+		r.Outcome = gate.NotSent
+		switch {
+		case r.Cause != "":
+		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+			r.Cause = gate.CauseDeadline
+		case storeFailed(err):
+			r.Cause = gate.CauseStoreUnavailable
+		default:
+			r.Cause = gate.CauseCloudUnavailable
+		}
+	case api.Refused():
+		r.Outcome = gate.Refused
+		if r.Cause == "" {
+			r.Cause = gate.CauseRefused
+		}
+	default:
+		// The door may move all the same: only what explains the silence counts.
+		if r.Cause != gate.CauseIQOffline && r.Cause != gate.CauseLockOffline {
+			r.Cause = gate.CauseNoAnswer
+		}
+	}
+	if r.Outcome == gate.Unconfirmed && r.Cause == "" {
+		r.Cause = gate.CauseNoAnswer
+	}
+	return r
+}
+
+// storeFailed tells a failing store from a failing network.
+func storeFailed(err error) bool {
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return false
+	}
+	if api, ok := errors.AsType[*saltoks.APIError](err); ok && (api.Route != "" || api.Status != 0) {
+		return false
+	}
+	return true
+}

@@ -1,0 +1,168 @@
+// Package saltolocks makes a SALTO KS site the locks of a gate. It is the one
+// place that knows both sides; another lock system is another package beside it.
+package saltolocks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/saltoks"
+)
+
+// Config says what Locks stands on. Client, Remote and Site are required.
+type Config struct {
+	// Client reads the catalogue; Remote, of the same connection, moves locks.
+	Client *saltoks.Client
+	Remote *saltoks.Remote
+	// Site is the SALTO KS site the connection is used for.
+	Site saltoks.SiteID
+	// Now is the clock, the same as Remote's; nil is time.Now.
+	Now func() time.Time
+}
+
+// Locks moves the locks of one SALTO KS site and lists them: a gate.Locks and a
+// gate.Catalogue. It is safe for concurrent use.
+type Locks struct{ c Config }
+
+var (
+	_ gate.Locks     = (*Locks)(nil)
+	_ gate.Catalogue = (*Locks)(nil)
+)
+
+// New returns Locks, or a *gate.ConfigError that names every fault. It makes no
+// call.
+func New(c Config) (*Locks, error) {
+	var faults []gate.Fault
+	if c.Client == nil {
+		faults = append(faults, gate.Fault{Field: "Client", What: "required: saltoks.NewClient makes it"})
+	}
+	if c.Remote == nil {
+		faults = append(faults, gate.Fault{Field: "Remote", What: "required: saltoks.NewRemote makes it of the client"})
+	}
+	if c.Site == "" {
+		faults = append(faults, gate.Fault{Field: "Site", What: "required: the id of the SALTO KS site (Sites.Resolve finds it)"})
+	}
+	if faults != nil {
+		return nil, &gate.ConfigError{Faults: faults}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Locks{c}, nil
+}
+
+// Move implements gate.Locks: one code, one request.
+func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
+	if saltoks.SiteID(c.Link.Site) != l.c.Site {
+		return gate.Result{Outcome: gate.Denied, Cause: gate.CauseNotLinked, Err: fmt.Errorf("saltolocks: the door is linked to a lock of SALTO site %q, this connection is for %q: link it again", c.Link.Site, l.c.Site)}
+	}
+	left := c.Left()
+	if left <= 0 {
+		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseDeadline}
+	}
+	// Remote watches both its clock and the time that passes. A clock that
+	// jumped back since the claim must not make the time longer.
+	by := c.SendBy
+	if soon := l.c.Now().Add(left); soon.Before(by) {
+		by = soon
+	}
+	target := saltoks.Target{
+		Site: l.c.Site, IQ: saltoks.IQID(c.Link.Gateway), Lock: saltoks.LockID(c.Link.Lock), OTPRequired: c.Link.NeedsCode,
+	}
+	var err error
+	switch c.Action {
+	case access.Unlock:
+		err = l.c.Remote.Unlock(ctx, target, saltoks.SendBy(by))
+	case access.Lock:
+		err = l.c.Remote.Lock(ctx, target, saltoks.SendBy(by))
+	case access.OfficeMode:
+		err = l.c.Remote.StartOfficeMode(ctx, target, saltoks.SendBy(by))
+	default:
+		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseInternal, Err: fmt.Errorf("saltolocks: no command for action %q", c.Action)}
+	}
+	return result(err)
+}
+
+// Locks implements gate.Catalogue. It reads the site's locks and IQs and this
+// user's activations: three lists.
+func (l *Locks) Locks(ctx context.Context) iter.Seq2[gate.CatalogueLock, error] {
+	return func(yield func(gate.CatalogueLock, error) bool) {
+		iqs := map[saltoks.IQID]saltoks.IQStatus{}
+		for iq, err := range l.c.Remote.Activation().List(ctx, l.c.Site) {
+			if err != nil {
+				yield(gate.CatalogueLock{}, storage(err))
+				return
+			}
+			iqs[iq.IQ.ID] = iq
+		}
+		for lock, err := range l.c.Client.Locks.All(ctx, l.c.Site) {
+			if err != nil {
+				yield(gate.CatalogueLock{}, storage(err))
+				return
+			}
+			c := l.catalogued(lock)
+			if lock.IQ != nil {
+				iq, seen := iqs[lock.IQ.ID]
+				c.Trouble = trouble(&c, seen, iq)
+			}
+			if !yield(c, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Lock implements gate.Catalogue with one call. It does not ask about the
+// activation of the IQ.
+func (l *Locks) Lock(ctx context.Context, id string) (gate.CatalogueLock, error) {
+	lock, err := l.c.Client.Locks.Get(ctx, l.c.Site, saltoks.LockID(id))
+	if err != nil {
+		return gate.CatalogueLock{}, storage(err)
+	}
+	c := l.catalogued(lock)
+	if lock.IQ != nil {
+		c.Trouble = trouble(&c, false, saltoks.IQStatus{})
+	}
+	return c, nil
+}
+
+func (l *Locks) catalogued(lock saltoks.Lock) gate.CatalogueLock {
+	c := gate.CatalogueLock{
+		Link:   gate.Link{Site: string(l.c.Site), Lock: string(lock.ID), Name: lock.Name},
+		State:  string(lock.State),
+		Online: lock.Online, SeenAt: l.c.Now(),
+		Trouble: gate.CauseNotLinked,
+	}
+	if lock.IQ != nil {
+		c.Link.Gateway, c.Link.NeedsCode, c.GatewayOnline = string(lock.IQ.ID), lock.IQ.OTPEnabled, lock.IQ.Online
+	}
+	return c
+}
+
+// trouble is why a lock that hangs on an IQ cannot be moved now.
+func trouble(c *gate.CatalogueLock, seen bool, iq saltoks.IQStatus) gate.Cause {
+	switch {
+	case seen && iq.Readiness == saltoks.IQRestoreRequired:
+		return gate.CauseRestoreRequired
+	case seen && !iq.Usable():
+		return gate.CauseIQNotActivated
+	case !c.GatewayOnline:
+		return gate.CauseIQOffline
+	case !c.Online:
+		return gate.CauseLockOffline
+	}
+	return ""
+}
+
+// storage gives an error of the client the gate's words beside its own.
+func storage(err error) error {
+	if errors.Is(err, saltoks.ErrNotFound) {
+		return fmt.Errorf("%w: %w", gate.ErrNotFound, err)
+	}
+	return fmt.Errorf("%w: %w", gate.ErrUnavailable, err)
+}

@@ -1,0 +1,172 @@
+package saltolocks_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+func TestTheMainJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, true)
+		lock := r.site.Locks[0].ID
+		receipt := r.do(access.Unlock, r.tap("front"))
+		r.want(receipt, gate.Accepted, "")
+		if r.sim.LockState(lock) != "unlocked" || r.moved(0) != 1 || r.commands() != 1 {
+			t.Fatalf("got %s, %d movements, %d commands", r.sim.LockState(lock), r.moved(0), r.commands())
+		}
+		if d := receipt.RelockAt.Sub(receipt.At); d != 7*time.Second {
+			t.Errorf("relock after %v", d)
+		}
+		time.Sleep(7 * time.Second)
+		if got := r.sim.LockState(lock); got != "locked" {
+			t.Errorf("seven seconds later it is %s", got)
+		}
+		office := r.site.Locks[1].ID
+		r.want(r.do(access.OfficeMode, r.tap("office")), gate.Accepted, "")
+		time.Sleep(time.Hour)
+		if got := r.sim.LockState(office); got != "office_mode" {
+			t.Errorf("an hour later the office is %s", got)
+		}
+		r.want(r.do(access.Lock, r.tap("office")), gate.Accepted, "")
+		if got := r.sim.LockState(office); got != "locked" {
+			t.Errorf("locked, it is %s", got)
+		}
+		if r.commands() != 3 {
+			t.Errorf("got %d commands", r.commands())
+		}
+	})
+}
+
+func TestOneCommandOnTheWire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, true)
+		tap := r.tap("front")
+		first := r.do(access.Unlock, tap)
+		second := r.do(access.Unlock, tap)
+		if first.Outcome != gate.Accepted || second.LogRow != first.LogRow {
+			t.Fatalf("got %+v and %+v", first, second)
+		}
+		if r.commands() != 1 || r.moved(0) != 1 || len(r.sim.Requests()) != 1 {
+			t.Fatalf("got %d commands, %d movements, %d requests", r.commands(), r.moved(0), len(r.sim.Requests()))
+		}
+	})
+}
+
+func TestIQNotActivated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, false)
+		r.want(r.do(access.Unlock, r.tap("front")), gate.Denied, gate.CauseIQNotActivated)
+		if n := len(r.sim.Requests()); n != 0 {
+			t.Errorf("%d calls were made", n)
+		}
+	})
+}
+
+func TestAnIQWithoutCodesNeedsNoActivation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := saltokstest.DefaultWorld()
+		w.Sites[0].IQs[0].WithoutOTP = true
+		r := newRig(t, false, saltokstest.WithWorld(w))
+		r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
+	})
+}
+
+func TestAnotherSite(t *testing.T) {
+	r := newRig(t, true)
+	other, err := saltolocks.New(saltolocks.Config{Client: r.client, Remote: r.remote, Site: "another"})
+	r.ok(err)
+	d, err := r.store.Door(t.Context(), "loft", "front")
+	r.ok(err)
+	result := other.Move(t.Context(), gate.NewCommand(d.Link, access.Unlock, time.Now().Add(time.Second), nil))
+	if result.Outcome != gate.Denied || result.Cause != gate.CauseNotLinked || result.Err == nil {
+		t.Fatalf("got %+v", result)
+	}
+	for action, want := range map[access.Action]gate.Cause{"dance": gate.CauseInternal, access.Unlock: gate.CauseDeadline} {
+		late := time.Now()
+		if want != gate.CauseDeadline {
+			late = late.Add(time.Minute)
+		}
+		result = r.locks.Move(t.Context(), gate.NewCommand(d.Link, action, late, nil))
+		if result.Outcome != gate.NotSent || result.Cause != want {
+			t.Errorf("%s: got %+v", action, result)
+		}
+	}
+	if r.commands() != 0 {
+		t.Error("something was sent")
+	}
+}
+
+func TestCatalogue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := saltokstest.DefaultWorld()
+		w.Sites[0].Locks = append(w.Sites[0].Locks, saltokstest.Lock{Name: "Loose", IQ: "none"}, saltokstest.Lock{Name: "Asleep", IQ: "IQ Ground Floor", Offline: true},
+			saltokstest.Lock{Name: "Cellar", IQ: "IQ Cellar"})
+		w.Sites[0].IQs = append(w.Sites[0].IQs, saltokstest.IQ{Name: "IQ Cellar", Offline: true, WithoutOTP: true})
+		r := newRig(t, false, saltokstest.WithWorld(w))
+		r.activate(saltoks.IQID(r.site.IQs[0].ID), r.sim.World().Users[0].Email)
+		r.sim.ForgetRequests()
+		got := map[string]gate.Cause{}
+		for lock, err := range r.locks.Locks(t.Context()) {
+			r.ok(err)
+			got[lock.Link.Name] = lock.Trouble
+			one, err := r.locks.Lock(t.Context(), lock.Link.Lock)
+			r.ok(err)
+			if one.Link != lock.Link || one.State != "locked" {
+				t.Errorf("asked for alone: got %+v, want %+v", one.Link, lock.Link)
+			}
+		}
+		want := map[string]gate.Cause{
+			"Main Entrance": "", "Bicycle Store": "", "Office Four": gate.CauseIQNotActivated, "Meeting Room": gate.CauseIQNotActivated,
+			"Loose": gate.CauseNotLinked, "Asleep": gate.CauseLockOffline, "Cellar": gate.CauseIQOffline,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("troubles (-want +got):\n%s", diff)
+		}
+		loose := ""
+		for _, l := range r.site.Locks {
+			if l.Name == "Loose" {
+				loose = l.ID
+			}
+		}
+		if _, err := r.doors.Link(t.Context(), gate.LinkRequest{Door: "x", Lock: loose, AccessType: access.AccessOnly}); !errors.Is(err, gate.ErrNoGateway) {
+			t.Errorf("got error %v", err)
+		}
+		if _, err := r.doors.Link(t.Context(), gate.LinkRequest{Door: "x", Lock: "0c5f1a40-0000-4000-8000-00000000dead", AccessType: access.AccessOnly}); !errors.Is(err, gate.ErrNotFound) {
+			t.Errorf("got error %v", err)
+		}
+		// Names are ours alone: nothing but reads ever went to SALTO.
+		if _, err := r.doors.Rename(t.Context(), "front", "Front Door"); err != nil {
+			t.Error(err)
+		}
+		if _, err := r.doors.Unlink(t.Context(), "front"); err != nil {
+			t.Error(err)
+		}
+		for _, q := range r.sim.Requests() {
+			if q.Part == "api" && q.Method != "GET" {
+				t.Errorf("a write: %s %s", q.Method, q.Path)
+			}
+		}
+		if list, free, err := r.doors.List(t.Context()); err != nil || len(list) != 2 || len(free) != 6 {
+			t.Errorf("got %d doors, %d free, %v", len(list), len(free), err)
+		}
+	})
+}
+
+func TestConfig(t *testing.T) {
+	_, err := saltolocks.New(saltolocks.Config{})
+	bad, ok := errors.AsType[*gate.ConfigError](err)
+	if !ok || len(bad.Faults) != 3 || !strings.Contains(err.Error(), "Remote") {
+		t.Fatalf("got %v", err)
+	}
+}
