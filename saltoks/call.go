@@ -45,6 +45,7 @@ type call struct {
 	reached   atomic.Bool // the network was reached
 	traced    atomic.Bool // net/http is below and reports
 	wrote     atomic.Bool // the first byte may be on its way
+	barred    atomic.Bool // the connection was closed before the first byte
 	knownBase bool        // net/http is below for sure
 }
 
@@ -67,6 +68,15 @@ func (cl *call) begin() {
 	cl.reached.Store(false)
 	cl.traced.Store(false)
 	cl.wrote.Store(false)
+	cl.barred.Store(false)
+}
+
+// gotConn is called before the first byte; with an error, the connection was
+// closed and takes none.
+func (cl *call) gotConn(err error) {
+	if err != nil {
+		cl.barred.Store(true)
+	}
 }
 
 // stop ends an attempt before the network.
@@ -81,7 +91,7 @@ func (cl *call) stop(r *http.Request, err error) error {
 // unsure reports that the attempt's bytes may have been sent. It needs proof
 // of the contrary: net/http's own report, where it is the one below.
 func (cl *call) unsure() bool {
-	if cl.req.Class == Safe || !cl.reached.Load() {
+	if cl.req.Class == Safe || !cl.reached.Load() || cl.barred.Load() {
 		return false
 	}
 	return cl.wrote.Load() || !(cl.knownBase || cl.traced.Load())

@@ -75,7 +75,7 @@ func (t authTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if cl.req.Class != Safe {
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 			GetConn:          func(string) { cl.traced.Store(true) },
-			GotConn:          func(info httptrace.GotConnInfo) { _ = sendGuardOf(ctx).start(info.Conn) },
+			GotConn:          func(info httptrace.GotConnInfo) { cl.gotConn(sendGuardOf(ctx).start(info.Conn)) },
 			WroteHeaderField: func(string, []string) { cl.wrote.Store(true) },
 		})
 	}

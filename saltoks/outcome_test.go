@@ -1,0 +1,415 @@
+package saltoks
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The outcome table, row by row, over net/http and real connections.
+
+func verdict(err error) string {
+	e, ok := errors.AsType[*APIError](err)
+	switch {
+	case err == nil:
+		return "accepted"
+	case !ok:
+		return fmt.Sprintf("no APIError: %v", err)
+	}
+	var said []string
+	if e.NotSent() {
+		said = append(said, "not sent")
+	}
+	if e.Refused() {
+		said = append(said, "refused")
+	}
+	if e.Unconfirmed() {
+		said = append(said, "unconfirmed")
+	}
+	return strings.Join(said, "+")
+}
+
+func tcpClient(t testing.TB, url string, opts ...Option) *Client {
+	t.Helper()
+	c, err := NewClient(testEnv(url), staticTokens{testToken}, append([]Option{WithLimiter(Unlimited())}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close(context.Background()) })
+	return c
+}
+
+func TestOutcomeOfAnswers(t *testing.T) {
+	t.Parallel()
+	inner := func(s string) string {
+		return `{"ErrorCode":"3102","Message":"Request execution failed with code: ` + s + `"}`
+	}
+	coded := func(s string) string { return `{"ErrorCode":"` + s + `","Message":"m"}` }
+	for _, tt := range []struct {
+		status     int
+		body, want string
+	}{
+		// 2xx and no non-zero ErrorCode
+		{200, `{"id":"l"}`, "accepted"}, {200, ``, "accepted"}, {204, ``, "accepted"}, {202, `{"ErrorCode":"0"}`, "accepted"},
+		{200, `{"ErrorCode":0,"Message":"ok"}`, "accepted"}, {200, `{"lock":{"ErrorCode":"2203"}}`, "accepted"},
+		// 2xx with an ErrorCode
+		{200, coded("2211"), "refused"}, {200, `{"ErrorCode":2203}`, "refused"},
+		// 3xx
+		{301, ``, "refused"}, {302, ``, "refused"}, {303, ``, "refused"}, {304, ``, "refused"}, {307, ``, "refused"}, {308, ``, "refused"},
+		// 400 with the codes of the table
+		{400, coded("1100"), "refused"}, {400, coded("1101"), "refused"}, {400, coded("1102"), "refused"}, {400, coded("2202"), "refused"}, {400, coded("2203"), "refused"},
+		{400, inner("otp_invalid"), "refused"}, {400, inner("otp_blocked"), "refused"}, {400, inner("pin_not_changed"), "refused"}, {400, inner("command_forbidden"), "refused"},
+		// statuses that refuse whatever the body
+		{401, ``, "refused"}, {403, `<html>`, "refused"}, {403, inner("otp_blocked"), "refused"}, {404, coded("2202"), "refused"}, {405, ``, "refused"}, {415, ``, "refused"}, {429, ``, "refused"},
+		// anything else
+		{400, ``, "unconfirmed"}, {400, `<html>`, "unconfirmed"}, {400, coded("2210"), "unconfirmed"}, {400, coded("9999"), "unconfirmed"},
+		{400, inner("iq_offline"), "unconfirmed"}, {400, inner("something_new"), "unconfirmed"}, {400, coded("3102"), "unconfirmed"},
+		{402, ``, "unconfirmed"}, {408, ``, "unconfirmed"}, {409, ``, "unconfirmed"}, {410, ``, "unconfirmed"}, {422, coded("1100"), "unconfirmed"},
+		{500, coded("2201"), "unconfirmed"}, {500, coded("3101"), "unconfirmed"}, {502, `<html>`, "unconfirmed"}, {503, ``, "unconfirmed"}, {504, ``, "unconfirmed"},
+		// an unreadable body
+		{200, `<html>log in to the wifi</html>`, "unconfirmed"}, {200, `{"id":"l`, "unconfirmed"}, {200, `ok`, "unconfirmed"},
+	} {
+		t.Run(fmt.Sprintf("%d %.40s", tt.status, tt.body), func(t *testing.T) {
+			t.Parallel()
+			var requests atomic.Int32
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				requests.Add(1)
+				w.Header().Set("Location", r.URL.Path)
+				w.Header().Set("Retry-After", "0")
+				w.WriteHeader(tt.status)
+				_, _ = io.WriteString(w, tt.body)
+			}))
+			defer srv.Close()
+			err := tcpClient(t, srv.URL).Locks.SetState(t.Context(), "s", "l", Unlocked, NewOTP("a1b2c"))
+			if got := verdict(err); got != tt.want {
+				t.Errorf("got %s, want %s: %v", got, tt.want, err)
+			}
+			if n := requests.Load(); n != 1 {
+				t.Errorf("%d requests on the wire, want exactly one", n)
+			}
+			if e, ok := errors.AsType[*APIError](err); ok && (e.Attempts != 1 || e.Status != tt.status) {
+				t.Errorf("attempts %d, status %d", e.Attempts, e.Status)
+			}
+		})
+	}
+}
+
+// rawServer accepts connections, reads one request from each and hands it over.
+func rawServer(t *testing.T, handle func(conn net.Conn, n int)) (url string, requests func() int) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	var seen atomic.Int32
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				br := bufio.NewReader(conn)
+				for {
+					r, err := http.ReadRequest(br)
+					if err != nil {
+						return
+					}
+					_, _ = io.Copy(io.Discard, r.Body)
+					handle(conn, int(seen.Add(1)))
+				}
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String(), func() int { return int(seen.Load()) }
+}
+
+// neverCalls are a command with a body and one without.
+var neverCalls = map[string]func(context.Context, *Client) error{
+	"with a body": func(ctx context.Context, c *Client) error {
+		return c.Locks.SetState(ctx, "s", "l", Unlocked, NewOTP("a1b2c"))
+	},
+	"without a body": func(ctx context.Context, c *Client) error {
+		_, err := c.IQs.FirstSecret(ctx, "s", "q")
+		return err
+	},
+}
+
+func TestOutcomeOfBrokenExchanges(t *testing.T) {
+	t.Parallel()
+	for how, breakIt := range map[string]func(net.Conn){
+		"closes after reading":   func(c net.Conn) { c.Close() },
+		"resets after reading":   func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0); c.Close() },
+		"cuts the header":        func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-"); c.Close() },
+		"cuts the body":          func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{"); c.Close() },
+		"cuts a chunked body":    func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"); c.Close() },
+		"answers something else": func(c net.Conn) { fmt.Fprint(c, "SSH-2.0-OpenSSH\r\n\r\n"); c.Close() },
+		"answers too much": func(c net.Conn) {
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n%s", strings.Repeat(" ", 2000))
+		},
+	} {
+		for kind, call := range neverCalls {
+			t.Run(how+" "+kind, func(t *testing.T) {
+				t.Parallel()
+				url, requests := rawServer(t, func(c net.Conn, _ int) { breakIt(c) })
+				err := call(t.Context(), tcpClient(t, url, WithMaxResponse(1000)))
+				if got := verdict(err); got != "unconfirmed" {
+					t.Errorf("%s: %v", got, err)
+				}
+				if n := requests(); n != 1 {
+					t.Errorf("%d requests on the wire, want exactly one", n)
+				}
+			})
+		}
+	}
+	t.Run("never answers", func(t *testing.T) {
+		t.Parallel()
+		arrived := make(chan struct{}, 1)
+		url, requests := rawServer(t, func(c net.Conn, _ int) { arrived <- struct{}{}; _, _ = c.Read(make([]byte, 1)) })
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-arrived; cancel() }()
+		err := tcpClient(t, url).Locks.SetState(ctx, "s", "l", Unlocked, NewOTP("a1b2c"))
+		if got := verdict(err); got != "unconfirmed" || !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", got, err)
+		}
+		if n := requests(); n != 1 {
+			t.Errorf("%d requests", n)
+		}
+	})
+	t.Run("an attempt's time limit", func(t *testing.T) {
+		t.Parallel()
+		url, requests := rawServer(t, func(c net.Conn, _ int) { _, _ = c.Read(make([]byte, 1)) })
+		err := tcpClient(t, url, WithAttemptTimeout(30*time.Millisecond)).Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{})
+		if got := verdict(err); got != "unconfirmed" || !errors.Is(err, context.DeadlineExceeded) || requests() != 1 {
+			t.Errorf("%s: %v (%d requests)", got, err, requests())
+		}
+	})
+}
+
+// TestDeadIdleConnection: the server closes a kept connection just when the
+// next request goes out on it. net/http repeats a GET then, and does so here for
+// a read; a command never meets such a connection and goes out once.
+func TestDeadIdleConnection(t *testing.T) {
+	t.Parallel()
+	handle := func(c net.Conn, n int) {
+		if n == 2 {
+			c.Close() // read the second request, say nothing
+			return
+		}
+		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"secret\":\"s1\"}")
+	}
+	for kind, call := range neverCalls {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			url, requests := rawServer(t, handle)
+			c := tcpClient(t, url)
+			if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
+				t.Fatal(err)
+			}
+			err := call(t.Context(), c)
+			if got := verdict(err); got != "unconfirmed" {
+				t.Errorf("%s: %v", got, err)
+			}
+			if n := requests(); n != 2 {
+				t.Errorf("%d requests on the wire, want the read and one command", n)
+			}
+		})
+	}
+	t.Run("a transport of another kind", func(t *testing.T) {
+		// net/http below an opaque RoundTripper: the connection cannot be chosen,
+		// so the request itself must not be repeatable.
+		t.Parallel()
+		for kind, call := range neverCalls {
+			url, requests := rawServer(t, handle)
+			tr := &http.Transport{}
+			t.Cleanup(tr.CloseIdleConnections)
+			c := tcpClient(t, url, WithHTTPClient(&http.Client{Transport: otherTransport{tr}}))
+			if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
+				t.Fatal(err)
+			}
+			if err := call(t.Context(), c); verdict(err) != "unconfirmed" {
+				t.Errorf("%s: %s: %v", kind, verdict(err), err)
+			}
+			if n := requests(); n != 2 {
+				t.Errorf("%s: %d requests on the wire, want the read and one command", kind, n)
+			}
+		}
+	})
+	t.Run("a read", func(t *testing.T) {
+		t.Parallel()
+		url, requests := rawServer(t, handle)
+		c := tcpClient(t, url)
+		for range 2 {
+			if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := requests(); n != 3 {
+			t.Errorf("%d requests, want 3: the lost one was repeated", n)
+		}
+	})
+}
+
+type otherTransport struct{ next http.RoundTripper }
+
+func (o otherTransport) RoundTrip(r *http.Request) (*http.Response, error) { return o.next.RoundTrip(r) }
+
+// TestOutcomeBeforeTheFirstByte: nothing was sent, and that is proven.
+func TestOutcomeBeforeTheFirstByte(t *testing.T) {
+	t.Parallel()
+	unlock := neverCalls["with a body"]
+	closed := func(t *testing.T) string {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		return "http://" + l.Addr().String()
+	}
+	t.Run("dial", func(t *testing.T) {
+		t.Parallel()
+		if err := unlock(t.Context(), tcpClient(t, closed(t))); verdict(err) != "not sent" {
+			t.Errorf("%s: %v", verdict(err), err)
+		}
+	})
+	t.Run("dial, below another kind of transport", func(t *testing.T) {
+		t.Parallel()
+		c := tcpClient(t, closed(t), WithHTTPClient(&http.Client{Transport: otherTransport{&http.Transport{}}}))
+		if err := unlock(t.Context(), c); verdict(err) != "not sent" {
+			t.Errorf("%s: %v", verdict(err), err)
+		}
+	})
+	t.Run("TLS", func(t *testing.T) {
+		t.Parallel()
+		srv := httptest.NewTLSServer(http.NotFoundHandler()) // a certificate nobody trusts
+		srv.Config.ErrorLog = nil
+		defer srv.Close()
+		if err := unlock(t.Context(), tcpClient(t, srv.URL)); verdict(err) != "not sent" {
+			t.Errorf("%s: %v", verdict(err), err)
+		}
+	})
+	t.Run("TLS 1.1 only", func(t *testing.T) {
+		t.Parallel()
+		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+		srv.TLS = &tls.Config{MaxVersion: tls.VersionTLS11}
+		srv.StartTLS()
+		defer srv.Close()
+		if err := unlock(t.Context(), tcpClient(t, srv.URL)); verdict(err) != "not sent" || !strings.Contains(err.Error(), "protocol version") {
+			t.Errorf("%s: %v", verdict(err), err)
+		}
+	})
+	t.Run("context ends while dialing", func(t *testing.T) {
+		t.Parallel()
+		dialing := make(chan struct{})
+		tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			close(dialing)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-dialing; cancel() }()
+		err := unlock(ctx, tcpClient(t, "http://127.0.0.1:1", WithHTTPClient(&http.Client{Transport: tr})))
+		if verdict(err) != "not sent" || !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", verdict(err), err)
+		}
+	})
+	t.Run("token", func(t *testing.T) {
+		t.Parallel()
+		url, requests := rawServer(t, func(net.Conn, int) {})
+		c, err := NewClient(testEnv(url), failingTokens{fmt.Errorf("consent is over: %w", ErrReauthorize)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = unlock(t.Context(), c)
+		if verdict(err) != "not sent" || !errors.Is(err, ErrReauthorize) || requests() != 0 {
+			t.Errorf("%s: %v", verdict(err), err)
+		}
+	})
+	t.Run("limiter", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			limiter, err := NewLimiter(LimiterOptions{Commands: 0.1, CommandBurst: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := &wire{answer: always(200, "")}
+			c := newTestClient(t, w, WithLimiter(limiter))
+			if err := unlock(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			begin := time.Now()
+			err = unlock(ctx, c)
+			if verdict(err) != "not sent" || !errors.Is(err, ErrRateLimited) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v", verdict(err), err)
+			}
+			if took := time.Since(begin); took != 0 {
+				t.Errorf("waited %v for what could not be in time", took)
+			}
+			if w.count() != 1 {
+				t.Errorf("%d requests", w.count())
+			}
+		})
+	})
+	t.Run("bad arguments", func(t *testing.T) {
+		t.Parallel()
+		w := &wire{answer: always(200, "")}
+		c := newTestClient(t, w)
+		for _, err := range []error{
+			c.Locks.SetState(t.Context(), "", "l", Unlocked, OTP{}), c.Locks.SetState(t.Context(), "s", "..", Unlocked, OTP{}),
+			c.Locks.SetState(t.Context(), "s", "a/b", Unlocked, OTP{}), c.Locks.SetState(t.Context(), "s", "%2e", Unlocked, OTP{}),
+			c.Locks.SetState(t.Context(), "s", "l", "open", OTP{}), c.IQs.ConfirmPIN(t.Context(), "s", "q", OTP{}),
+			c.IQs.RequestPIN(t.Context(), "s", "q", 0), c.AccessGroups.AddUser(t.Context(), "s", "g", ""),
+			c.Locks.SetSchedule(t.Context(), "s", "l", LockSchedule{Weekdays: EveryDay()}),
+		} {
+			if verdict(err) != "not sent" {
+				t.Errorf("%s: %v", verdict(err), err)
+			}
+		}
+		if w.count() != 0 {
+			t.Errorf("%d requests", w.count())
+		}
+	})
+}
+
+// TestNoProofIsUnconfirmed: a transport that says nothing of what it did.
+func TestNoProofIsUnconfirmed(t *testing.T) {
+	t.Parallel()
+	c := newTestClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }))
+	if err := neverCalls["with a body"](t.Context(), c); verdict(err) != "unconfirmed" {
+		t.Errorf("%s: %v", verdict(err), err)
+	}
+	// A failed read changes nothing, whatever became of it.
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := c.Locks.Get(ctx, "s", "l"); verdict(err) != "not sent" {
+		t.Errorf("%s: %v", verdict(err), err)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		r.Body.Close()
+	}
+	return f(r)
+}
+
+type failingTokens struct{ err error }
+
+func (f failingTokens) Token(context.Context) (Token, error) { return Token{}, f.err }
