@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"maps"
 	"net"
 	"net/http"
@@ -209,11 +210,14 @@ var neverCalls = map[string]func(context.Context, *Client) error{
 func TestOutcomeOfBrokenExchanges(t *testing.T) {
 	t.Parallel()
 	for how, breakIt := range map[string]func(net.Conn){
-		"closes after reading":   func(c net.Conn) { c.Close() },
-		"resets after reading":   func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0); c.Close() },
-		"cuts the header":        func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-"); c.Close() },
-		"cuts the body":          func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{"); c.Close() },
-		"cuts a chunked body":    func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"); c.Close() },
+		"closes after reading": func(c net.Conn) { c.Close() },
+		"resets after reading": func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0); c.Close() },
+		"cuts the header":      func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-"); c.Close() },
+		"cuts the body":        func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{"); c.Close() },
+		"cuts a chunked body": func(c net.Conn) {
+			fmt.Fprint(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{")
+			c.Close()
+		},
 		"answers something else": func(c net.Conn) { fmt.Fprint(c, "SSH-2.0-OpenSSH\r\n\r\n"); c.Close() },
 		"answers too much": func(c net.Conn) {
 			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n%s", strings.Repeat(" ", 2000))
@@ -330,7 +334,9 @@ func TestDeadIdleConnection(t *testing.T) {
 
 type otherTransport struct{ next http.RoundTripper }
 
-func (o otherTransport) RoundTrip(r *http.Request) (*http.Response, error) { return o.next.RoundTrip(r) }
+func (o otherTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	return o.next.RoundTrip(r)
+}
 
 // TestOutcomeBeforeTheFirstByte: nothing was sent, and that is proven.
 func TestOutcomeBeforeTheFirstByte(t *testing.T) {
@@ -359,8 +365,9 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 	})
 	t.Run("TLS", func(t *testing.T) {
 		t.Parallel()
-		srv := httptest.NewTLSServer(http.NotFoundHandler()) // a certificate nobody trusts
-		srv.Config.ErrorLog = nil
+		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+		srv.StartTLS() // with a certificate nobody trusts
 		defer srv.Close()
 		if err := unlock(t.Context(), tcpClient(t, srv.URL)); verdict(err) != "not sent" {
 			t.Errorf("%s: %v", verdict(err), err)
@@ -369,6 +376,7 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 	t.Run("TLS 1.1 only", func(t *testing.T) {
 		t.Parallel()
 		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 		srv.TLS = &tls.Config{MaxVersion: tls.VersionTLS11}
 		srv.StartTLS()
 		defer srv.Close()

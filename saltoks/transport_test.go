@@ -1,0 +1,541 @@
+package saltoks
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// journal records what happened in which order.
+type journal struct {
+	mu     sync.Mutex
+	events []string
+}
+
+func (j *journal) add(format string, args ...any) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.events = append(j.events, fmt.Sprintf(format, args...))
+}
+
+func (j *journal) middleware(name string) Middleware {
+	return func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			j.add("%s %s", name, r.Header.Get("Authorization"))
+			return next.RoundTrip(r)
+		})
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// countingTokens gives another token each time and may be told to reject.
+type countingTokens struct {
+	j        *journal
+	n        atomic.Int32
+	rejected atomic.Int32
+}
+
+func (c *countingTokens) Token(context.Context) (Token, error) {
+	c.j.add("token")
+	return Token{Access: NewSecret(fmt.Sprint("t", c.n.Add(1)))}, nil
+}
+
+func (c *countingTokens) Reject(_ context.Context, t Token) error {
+	c.j.add("reject %s", t.Access.Reveal())
+	c.rejected.Add(1)
+	return nil
+}
+
+// TestChainOrder: every attempt waits for the limiter, then takes a token, then
+// runs through the middleware to the network.
+func TestChainOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		statuses := []int{503, 429, 200}
+		start := time.Now()
+		base := roundTripper(func(r *http.Request) (*http.Response, error) {
+			j.add("network after %v", time.Since(start).Round(time.Second))
+			status := statuses[0]
+			statuses = statuses[1:]
+			return reply(status, goldenLock, "Retry-After", "2"), nil
+		})
+		limiter, err := NewLimiter(LimiterOptions{Reads: 0.1, ReadBurst: 1}) // one in ten seconds
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := NewClient(testEnv("https://api.example.test"), &countingTokens{j: &j}, WithLimiter(limiter),
+			WithHTTPClient(&http.Client{Transport: base}), WithMiddleware(j.middleware("outer"), j.middleware("inner")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{
+			"token", "outer Bearer t1", "inner Bearer t1", "network after 0s",
+			"token", "outer Bearer t2", "inner Bearer t2", "network after 10s", // limited inside the retry
+			"token", "outer Bearer t3", "inner Bearer t3", "network after 20s",
+		}
+		if diff := cmp.Diff(want, j.events); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestUnauthorized: a 401 marks the token stale; a read tries once more with
+// the next one, a command does not.
+func TestUnauthorized(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		call     func(context.Context, *Client) error
+		requests int
+	}{
+		"a read": {func(ctx context.Context, c *Client) error { _, err := c.Locks.Get(ctx, "s", "l"); return err }, 2},
+		"an idempotent call": {func(ctx context.Context, c *Client) error {
+			return c.Users.SetSubscription(ctx, "s", "u", Subscribed)
+		}, 2},
+		"a command": {func(ctx context.Context, c *Client) error { return c.Locks.SetState(ctx, "s", "l", Locked, OTP{}) }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &wire{answer: always(401, "", "WWW-Authenticate", "Bearer")}
+			tokens := &countingTokens{j: new(journal)}
+			c, err := NewClient(testEnv("https://api.example.test"), tokens, WithHTTPClient(&http.Client{Transport: w}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = tt.call(t.Context(), c)
+			if !errors.Is(err, ErrUnauthorized) || verdict(err) != "refused" {
+				t.Errorf("%s: %v", verdict(err), err)
+			}
+			if w.count() != tt.requests || int(tokens.rejected.Load()) != tt.requests {
+				t.Errorf("%d requests, %d rejected", w.count(), tokens.rejected.Load())
+			}
+		})
+	}
+}
+
+// TestRetries: how often, how long, and what the caller learns.
+func TestRetries(t *testing.T) {
+	t.Parallel()
+	get := func(ctx context.Context, c *Client) error { _, err := c.Locks.Get(ctx, "s", "l"); return err }
+	patch := func(ctx context.Context, c *Client) error { return c.Users.SetSubscription(ctx, "s", "u", Subscribed) }
+	remove := func(ctx context.Context, c *Client) error { return c.Users.Delete(ctx, "s", "u") }
+	answers := func(a ...*http.Response) func(int) (*http.Response, error) {
+		return func(n int) (*http.Response, error) { return a[min(n, len(a)-1)], nil }
+	}
+	for _, tt := range []struct {
+		name        string
+		call        func(context.Context, *Client) error
+		answer      func(n int) (*http.Response, error)
+		attempts    int
+		least, most time.Duration
+		verdict     string
+		cause       error
+	}{
+		{"503, then good", get, answers(reply(503, ""), reply(200, goldenLock)), 2, 0, 500 * time.Millisecond, "accepted", nil},
+		{"for ever 502", get, answers(reply(502, "<html>")), 4, 0, 4 * time.Second, "not sent", nil},
+		{"a write, for ever 502", patch, answers(reply(502, "<html>")), 4, 0, 4 * time.Second, "unconfirmed", nil},
+		{"a write, 502 then refused", patch, answers(reply(502, ""), reply(403, "")), 2, 0, time.Second, "unconfirmed", ErrForbidden},
+		{"a write, 429 then refused", patch, answers(reply(429, ""), reply(403, "")), 2, 0, time.Second, "refused", ErrForbidden},
+		{"a delete, 502 then gone", remove, answers(reply(502, ""), reply(404, "")), 2, 0, time.Second, "accepted", nil},
+		{"a delete, not there", remove, answers(reply(404, "")), 1, 0, 0, "refused", ErrNotFound},
+		{"400", get, answers(reply(400, "")), 1, 0, 0, "not sent", nil},
+		{"501", get, answers(reply(501, "")), 1, 0, 0, "not sent", nil},
+		{"Retry-After in seconds", get, answers(reply(429, "", "Retry-After", "7"), reply(200, goldenLock)), 2, 7 * time.Second, 8 * time.Second, "accepted", nil},
+		{"Retry-After as a date", get, func(n int) (*http.Response, error) {
+			if n == 0 {
+				return reply(503, "", "Retry-After", time.Now().Add(9*time.Second).UTC().Format(http.TimeFormat)), nil
+			}
+			return reply(200, goldenLock), nil
+		}, 2, 8 * time.Second, 10 * time.Second, "accepted", nil},
+		{"Retry-After of a day", get, answers(reply(429, "", "Retry-After", "86400")), 1, 0, 0, "refused", ErrRateLimited},
+		{"Retry-After beyond all", get, answers(reply(503, "", "Retry-After", "9223372036854775807")), 1, 0, 0, "not sent", nil},
+		{"the network fails, then good", get, func(n int) (*http.Response, error) {
+			if n < 2 {
+				return nil, io.ErrUnexpectedEOF
+			}
+			return reply(200, goldenLock), nil
+		}, 3, 0, 2 * time.Second, "accepted", nil},
+		{"a cut body, then good", get, func(n int) (*http.Response, error) {
+			resp := reply(200, goldenLock)
+			if n == 0 {
+				resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), errReader{io.ErrUnexpectedEOF}))
+			}
+			return resp, nil
+		}, 2, 0, time.Second, "accepted", nil},
+		{"a cut body for ever, in a write", patch, func(int) (*http.Response, error) {
+			resp := reply(200, goldenLock)
+			resp.Body = io.NopCloser(errReader{io.ErrUnexpectedEOF})
+			return resp, nil
+		}, 4, 0, 4 * time.Second, "unconfirmed", io.ErrUnexpectedEOF},
+		{"a bad certificate", get, func(int) (*http.Response, error) {
+			return nil, &tls.CertificateVerificationError{Err: errors.New("untrusted")}
+		}, 1, 0, 0, "not sent", nil},
+		{"not JSON", get, answers(reply(200, "<html>")), 1, 0, 0, "not sent", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var n int
+				c := newTestClient(t, roundTrip(func(*http.Request) (*http.Response, error) {
+					n++
+					return tt.answer(n - 1)
+				}))
+				begin := time.Now()
+				err := tt.call(t.Context(), c)
+				took := time.Since(begin)
+				if got := verdict(err); got != tt.verdict || tt.cause != nil && !errors.Is(err, tt.cause) {
+					t.Errorf("%s: %v", got, err)
+				}
+				if n != tt.attempts || took < tt.least || took > tt.most {
+					t.Errorf("%d attempts in %v, want %d in %v to %v", n, took, tt.attempts, tt.least, tt.most)
+				}
+				if e, ok := errors.AsType[*APIError](err); ok && e.Attempts != n {
+					t.Errorf("the error speaks of %d attempts", e.Attempts)
+				}
+			})
+		})
+	}
+}
+
+type errReader struct{ err error }
+
+func (e errReader) Read([]byte) (int, error) { return 0, e.err }
+
+// TestRetryEndsWithContext: a sleep ends with the context, and the answer that
+// led to it is not lost; a sleep that could not end in time is not begun.
+func TestRetryEndsWithContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{answer: always(503, "", "Retry-After", "20")}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(3*time.Second, cancel)
+		begin := time.Now()
+		_, err := newTestClient(t, w).Locks.Get(ctx, "s", "l")
+		e, _ := errors.AsType[*APIError](err)
+		if took := time.Since(begin); took != 3*time.Second || !errors.Is(err, context.Canceled) || e.Status != 503 || w.count() != 1 {
+			t.Errorf("%v: %v", took, err)
+		}
+
+		ctx, cancel = context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		begin = time.Now()
+		_, err = newTestClient(t, w).Locks.Get(ctx, "s", "l")
+		if took := time.Since(begin); took != 0 || err.(*APIError).RetryAfter != 20*time.Second {
+			t.Errorf("%v: %v", took, err)
+		}
+	})
+}
+
+// TestRetryBudget: in an outage a client's retries dry up, and come back with
+// success.
+func TestRetryBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{answer: always(503, "")}
+		c := newTestClient(t, w)
+		const calls = 100
+		for range calls {
+			_, _ = c.Locks.Get(t.Context(), "s", "l")
+		}
+		if extra := w.count() - calls; extra != budgetSize/budgetRetry {
+			t.Errorf("%d retries, want %d", extra, budgetSize/budgetRetry)
+		}
+		w.answer = always(200, goldenLock)
+		for range budgetRetry {
+			if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.answer = always(503, "")
+		before := w.count()
+		_, _ = c.Locks.Get(t.Context(), "s", "l")
+		if n := w.count() - before; n != 2 {
+			t.Errorf("%d attempts, want one retry earned back", n)
+		}
+	})
+}
+
+func TestBackoffIsJitteredAndBounded(t *testing.T) {
+	t.Parallel()
+	seen := map[time.Duration]bool{}
+	for attempt := range 40 {
+		d := backoff(attempt)
+		if d < 0 || d >= longestWait {
+			t.Errorf("attempt %d waits %v", attempt, d)
+		}
+		seen[d] = true
+	}
+	if len(seen) < 20 {
+		t.Errorf("only %d different waits", len(seen))
+	}
+}
+
+// TestLimiterLanes: commands do not wait behind reads, clients share a limiter,
+// a 429 holds its lane only.
+func TestLimiterLanes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		limiter, err := NewLimiter(LimiterOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := &wire{answer: always(200, "{}")}
+		one, two := newTestClient(t, w, WithLimiter(limiter)), newTestClient(t, w, WithLimiter(limiter))
+		begin := time.Now()
+		var reads sync.WaitGroup
+		for i := range 30 {
+			reads.Go(func() {
+				c := []*Client{one, two}[i%2]
+				if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		if n := w.count(); n != 10 {
+			t.Errorf("%d reads went at once, want the burst of 10", n)
+		}
+		for range 40 {
+			if err := one.Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("40 commands behind 20 waiting reads took %v", took)
+		}
+		reads.Wait()
+		if took := time.Since(begin); took != 4*time.Second {
+			t.Errorf("30 reads took %v, want 20/5 = 4s", took)
+		}
+
+		w.answer = func(r *http.Request, _ string) *http.Response {
+			if r.Method == "PATCH" {
+				return reply(200, "")
+			}
+			return reply(429, "", "Retry-After", "25")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := one.Locks.Get(ctx, "s", "l"); !errors.Is(err, ErrRateLimited) {
+			t.Error(err)
+		}
+		if err := two.Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{}); err != nil {
+			t.Error(err)
+		}
+		before := w.count()
+		_, err = two.Locks.Get(ctx, "s", "l") // the other client knows as well
+		if !errors.Is(err, ErrRateLimited) || !errors.Is(err, context.DeadlineExceeded) || w.count() != before {
+			t.Errorf("%v after %d requests", err, w.count()-before)
+		}
+	})
+}
+
+// TestPlantedSecrets: a busy run's logs and errors hold nothing that was planted.
+func TestPlantedSecrets(t *testing.T) {
+	t.Parallel()
+	planted := []string{testToken, "0tp42", "planted-iq-secret", "9753", "246810"}
+	var logs bytes.Buffer
+	logger := slog.New(slog.NewJSONHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug, AddSource: true}))
+	echo := strings.Join(planted, " ")
+	for _, answer := range []func(*http.Request, string) *http.Response{
+		always(200, `{"secret":"planted-iq-secret"}`), always(200, `"246810"`), always(204, ""),
+		func(r *http.Request, body string) *http.Response {
+			m := fmt.Sprintf("%q %q", r.URL.String()+r.Header.Get("Authorization"), body)
+			return reply(400, fmt.Sprintf(`{"ErrorCode":"3102","Message":%q}`, m))
+		},
+		func(r *http.Request, body string) *http.Response {
+			return reply(200, fmt.Sprintf(`{"ErrorCode":"2203","Message":%q}`, r.Header.Get("Authorization")+body))
+		},
+		always(200, `{"secret":17,"x":"`+echo+`"}`),
+		always(200, `"`+echo+`"`), always(200, `{"secret":"`+echo), always(200, `<html>`+echo), always(401, ``), always(302, ``, "Location", "/?otp=0tp42"),
+	} {
+		c := newTestClient(t, &wire{answer: answer}, WithLogger(logger), WithUnmeasuredCalls())
+		ctx := t.Context()
+		var errs []error
+		_, err := c.IQs.FirstSecret(ctx, "s", "q")
+		errs = append(errs, err)
+		_, err = c.IQs.SecretByOTP(ctx, "s", "q", NewOTP("0tp42"))
+		errs = append(errs, err, c.IQs.ConfirmPIN(ctx, "s", "q", NewOTP("0tp42")), c.Locks.SetState(ctx, "s", "l", Unlocked, NewOTP("0tp42")),
+			c.IQs.Deactivate(ctx, "s", "q", "u", NewOTP("0tp42")), c.Users.SetCustomPIN(ctx, "s", "u", NewKeypadPIN("246810")))
+		_, err = c.Users.IssuePIN(ctx, "s", "u", time.Time{})
+		errs = append(errs, err)
+		_, err = c.Locks.Get(ctx, "s", "l")
+		errs = append(errs, err)
+		for _, err := range errs {
+			if err != nil {
+				logger.Error("host", "err", err, "deep", fmt.Sprintf("%v %+v %#v", err, err, err))
+			}
+		}
+	}
+	if !strings.Contains(logs.String(), `"route":"/v1.2/sites/{site}/locks/{lock}/locking"`) {
+		t.Error("the log does not name the route")
+	}
+	for _, s := range planted {
+		if i := strings.Index(logs.String(), s); i >= 0 {
+			t.Errorf("%q is in the logs: …%s…", s, logs.String()[max(0, i-200):min(logs.Len(), i+60)])
+		}
+	}
+}
+
+func TestNewClientNamesEveryFault(t *testing.T) {
+	t.Parallel()
+	old := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS10}}}
+	_, err := NewClient(Environment{Issuer: "http://id.example.test", API: "https://user:hunter2@api.example.test?x=1"}, nil,
+		nil, WithHTTPClient(nil), WithHTTPClient(old), WithAttemptTimeout(0), WithMaxResponse(-1), WithUserAgent("a\nb"), WithLimiter(nil), WithMiddleware(nil))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"Name is empty", "Issuer must be https", "API must not hold a user", "nil token source", "nil option", "WithHTTPClient: nil", "TLS below 1.2",
+		"WithAttemptTimeout", "WithMaxResponse", "WithUserAgent", "WithLimiter", "WithMiddleware"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("leaks or breaks: %q", err)
+	}
+	for _, env := range []Environment{Production(), Acceptance(), {Name: "x", Issuer: "http://127.0.0.1:1", API: "http://[::1]:2/base/", Events: "http://localhost:3"}} {
+		if err := env.Validate(); err != nil {
+			t.Errorf("%s: %v", env.Name, err)
+		}
+	}
+	if _, err := NewLimiter(LimiterOptions{Reads: -1}); err == nil {
+		t.Error("a negative rate is taken")
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	w := &wire{answer: always(200, goldenLock)}
+	c := newTestClient(t, w, WithUserAgent("space/1.2"))
+	if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.requests[0].header.Get("User-Agent"); got != "space/1.2 "+libraryAgent {
+		t.Error(got)
+	}
+	c = newTestClient(t, w, WithMaxResponse(int64(len(goldenLock))))
+	if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
+		t.Errorf("an answer of exactly the limit: %v", err)
+	}
+	c = newTestClient(t, w, WithMaxResponse(int64(len(goldenLock)-1)))
+	if _, err := c.Locks.Get(t.Context(), "s", "l"); !errors.Is(err, errTooLarge) || w.count() != 3 {
+		t.Errorf("%d requests: %v", w.count(), err)
+	}
+	for name, call := range map[string]func() error{
+		"Deactivate":  func() error { return c.IQs.Deactivate(t.Context(), "s", "q", "u", NewOTP("a")) },
+		"SetTree":     func() error { return c.IQs.SetTree(t.Context(), "s", "q", []IQTreeItem{{}}, NewOTP("a")) },
+		"SetSchedule": func() error { return c.Locks.SetSchedule(t.Context(), "s", "l", LockSchedule{Weekdays: EveryDay()}) },
+	} {
+		if err := call(); !errors.Is(err, ErrUnmeasured) || verdict(err) != "not sent" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	c = newTestClient(t, w, WithUnmeasuredCalls())
+	auto := LockSchedule{AutoStart: true, Weekdays: EveryDay()}
+	if err := c.Locks.SetSchedule(t.Context(), "s", "l", auto); verdict(err) != "not sent" || !strings.Contains(err.Error(), "AllowAutomaticStart") {
+		t.Errorf("automatic start: %v", err)
+	}
+	if err := c.Locks.SetSchedule(t.Context(), "s", "l", auto, AllowAutomaticStart()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNewRequestAndDo(t *testing.T) {
+	t.Parallel()
+	w := &wire{answer: always(200, `{"items":[{"kind":"tamper","new":true}]}`, "Request-Id", "r9")}
+	c := newTestClient(t, w)
+	r, err := c.NewRequest("GET", "/v1.1/sites/{site}/incidents", "s 1?")
+	if err == nil {
+		t.Error("a blank in an id is taken")
+	}
+	r, err = c.NewRequest("GET", "/v1.1/sites/{site}/incidents", "s?1")
+	if err != nil || r.Class != Safe {
+		t.Fatal(err, r.Class)
+	}
+	r.Query = map[string][]string{"$top": {"5"}}
+	var out struct{ Items []struct{ Kind string } }
+	resp, err := c.Do(t.Context(), r, &out)
+	if err != nil || resp.Status != 200 || resp.RequestID != "r9" || resp.Attempts != 1 || out.Items[0].Kind != "tamper" || !slices.Equal(resp.Body, []byte(`{"items":[{"kind":"tamper","new":true}]}`)) {
+		t.Errorf("%+v %+v %v", resp, out, err)
+	}
+	if got := w.requests[0].target; got != "/connect/v1.1/sites/s%3F1/incidents?$top=5" {
+		t.Error(got)
+	}
+	for _, bad := range []struct {
+		method, route string
+		values        []string
+	}{
+		{"get", "/x", nil}, {"", "/x", nil}, {"GET", "x", nil}, {"GET", "/x?y=1", nil}, {"GET", "/x/../y", nil}, {"GET", "/{a", []string{"1"}},
+		{"GET", "/{a}", nil}, {"GET", "/x", []string{"1"}}, {"GET", "/{a}", []string{""}}, {"GET", "/{a}", []string{"."}}, {"GET", "/{a}", []string{"..."}},
+		{"GET", "/{a}", []string{"a%2fb"}}, {"GET", "/{a}", []string{`a\b`}}, {"GET", "/x%2e", nil},
+	} {
+		if _, err := c.NewRequest(bad.method, bad.route, bad.values...); verdict(err) != "not sent" {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+	post, err := c.NewRequest("POST", "/v1.1/x")
+	if err != nil || post.Class != Never {
+		t.Fatal(err)
+	}
+	post.Body = func() {}
+	if _, err := c.Do(t.Context(), post, nil); verdict(err) != "not sent" {
+		t.Error(err)
+	}
+}
+
+func TestClose(t *testing.T) {
+	t.Parallel()
+	tokens := &waitingTokens{release: make(chan struct{})}
+	w := &wire{answer: always(200, goldenLock)}
+	c, err := NewClient(testEnv("https://api.example.test"), tokens, WithHTTPClient(&http.Client{Transport: w}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Close(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("a refresh is in flight: %v", err)
+	}
+	close(tokens.release)
+	if err := c.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Me.Get(t.Context()); !errors.Is(err, ErrClientClosed) || verdict(err) != "not sent" || w.count() != 0 {
+		t.Error(err)
+	}
+}
+
+type waitingTokens struct {
+	staticTokens
+	release chan struct{}
+}
+
+func (w *waitingTokens) Wait(ctx context.Context) error {
+	select {
+	case <-w.release:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
