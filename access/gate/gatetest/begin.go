@@ -101,11 +101,11 @@ var beginTests = map[string]func(*bench){
 		}
 		b.claim(b.attempt("ada", "front", access.Lock, 0))
 		b.claim(b.denial("ada", "front", 0))
-		b.ok(r.SetSwitch(b.ctx, b.site, gate.Switch{By: "eve", At: at(1)}, logEntry("", "", "switch_on", "", 0)))
+		b.ok(r.SetSwitch(b.ctx, b.site, gate.Switch{By: "eve", At: at(time.Microsecond)}, logEntry("", "", "switch_on", "", 0)))
 		b.claim(b.attempt("ada", "front", access.Unlock, 0))
 		m, err := r.Look(b.ctx, gate.Key{Site: b.site, Member: "ada", RequestID: "nobody-knows-it"}, "front")
 		b.ok(err)
-		b.same("memory", m, gate.Memory{Switch: gate.Switch{By: "eve", At: at(1)}})
+		b.same("memory", m, gate.Memory{Switch: gate.Switch{By: "eve", At: at(time.Microsecond)}})
 		b.same("log rows", len(b.rows()), 5)
 	},
 	"Begin/shares identical taps": func(b *bench) {

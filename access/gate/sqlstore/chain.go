@@ -1,0 +1,270 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// chain is a site's chain, locked by the transaction that runs.
+type chain struct {
+	site string
+	head gate.Head
+	off  bool // the kill switch
+}
+
+// lock takes the site's row, so that whatever this site commits is one after
+// the other, over all processes, and reads what is on it. It refuses to go on
+// where the commit could be forgotten: synchronous and synchronous_commit are
+// the connection's, so every commit looks.
+func (s *Store) lock(ctx context.Context, run runner, site string) (*chain, error) {
+	// On SQLite a transaction that begins with a write never has to turn from
+	// reading to writing, which SQLite may refuse.
+	q := "SELECT head_seq, head_hash, switch_off, {sync} FROM doorkit_chains WHERE site = $1 FOR UPDATE"
+	if s.dialect == SQLite {
+		q = "UPDATE doorkit_chains SET site = site WHERE site = $1 RETURNING head_seq, head_hash, switch_off, {sync}"
+	}
+	c := &chain{site: site}
+	for try := 0; ; try++ {
+		var hash []byte
+		var off int64
+		var sync string
+		err := run.row(ctx, q, site).Scan(&c.head.Seq, &hash, &off, &sync)
+		switch {
+		case err == nil:
+			c.off = off != 0
+			if err := s.durable(ctx, run, sync); err != nil {
+				return nil, err
+			}
+			return c, digest(&c.head.Hash, hash)
+		case !missing(err) || try > 0:
+			return nil, err
+		}
+		zero := gate.Digest{}
+		if _, err := run.exec(ctx, `INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why)
+			VALUES ($1, 0, $2, 0, $2, 0, '', '') ON CONFLICT (site) DO NOTHING`, site, zero[:]); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// durable refuses a connection whose commits may be forgotten; sync is what the
+// statement's {sync} said.
+func (s *Store) durable(ctx context.Context, run runner, sync string) error {
+	if s.volatile {
+		return nil
+	}
+	if s.dialect == SQLite {
+		if err := run.row(ctx, "PRAGMA synchronous").Scan(&sync); err != nil {
+			return err
+		}
+	}
+	if sync == "off" || sync == "0" || sync == "1" {
+		return &Error{"commit", Forgetful, fmt.Errorf("its synchronous setting is %s", sync)}
+	}
+	return nil
+}
+
+func digest(d *gate.Digest, b []byte) error {
+	if copy(d[:], b) != len(d) || len(b) != len(d) {
+		return &Error{"Rows", Unsaid, fmt.Errorf("a hash of %d bytes", len(b))}
+	}
+	return nil
+}
+
+// append writes the next row of the log.
+func (c *chain) append(ctx context.Context, run runner, e gate.LogEntry) (uint64, error) {
+	e.At = whole(e.At)
+	row := c.head.Append(c.site, e)
+	if _, err := run.exec(ctx, "INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+		c.site, int64(row.Seq), micros(row.At), int64(row.Ref), row.Door, row.Action, string(row.Outcome), row.Reason, row.Commitment[:], row.Hash[:]); err != nil {
+		return 0, err
+	}
+	if len(e.Salt) > 0 || len(e.Detail) > 0 {
+		if _, err := run.exec(ctx, "INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ($1, $2, $3, $4, $5, $6)",
+			c.site, int64(row.Seq), e.Member, e.Actor, blob(e.Salt), blob(e.Detail)); err != nil {
+			return 0, err
+		}
+	}
+	if _, err := run.exec(ctx, "UPDATE doorkit_chains SET head_seq = $2, head_hash = $3 WHERE site = $1", c.site, int64(row.Seq), row.Hash[:]); err != nil {
+		return 0, err
+	}
+	c.head = row.Head()
+	return row.Seq, nil
+}
+
+// Note is gate.Journal's.
+func (s *Store) Note(ctx context.Context, site string, e gate.LogEntry) (seq uint64, err error) {
+	err = s.write(ctx, "Note", func(run runner) error {
+		chain, err := s.lock(ctx, run, site)
+		if err == nil {
+			seq, err = chain.append(ctx, run, e)
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return seq, nil
+}
+
+// Ends is gate.DoorLog's.
+func (s *Store) Ends(ctx context.Context, site string) (base, head gate.Head, err error) {
+	var b, h []byte
+	err = s.prepared.row(ctx, "SELECT base_seq, base_hash, head_seq, head_hash FROM doorkit_chains WHERE site = $1", site).Scan(&base.Seq, &b, &head.Seq, &h)
+	if missing(err) {
+		return gate.Head{}, gate.Head{}, nil
+	}
+	if err == nil {
+		err = digest(&base.Hash, b)
+	}
+	if err == nil {
+		err = digest(&head.Hash, h)
+	}
+	return base, head, fail(ctx, "Ends", err)
+}
+
+// Rows is gate.DoorLog's.
+func (s *Store) Rows(ctx context.Context, q gate.LogQuery) iter.Seq2[gate.LogRow, error] {
+	return gate.LogPages(q, pageSize, func(q gate.LogQuery) ([]gate.LogRow, error) {
+		f := filter{dialect: s.dialect}
+		f.and("l.site = ", q.Site)
+		order := " ORDER BY l.seq LIMIT $"
+		switch {
+		case !q.Newest:
+			f.and("l.seq > ", int64(q.After))
+		case q.After > 0:
+			f.and("l.seq < ", int64(q.After))
+		}
+		if q.Newest {
+			order = " ORDER BY l.seq DESC LIMIT $"
+		}
+		if q.Door != "" {
+			f.and("l.door = ", q.Door)
+		}
+		if q.Member != "" {
+			f.and("d.member = ", q.Member)
+		}
+		if q.Outcome != "" {
+			f.and("l.outcome = ", string(q.Outcome))
+		}
+		f.span("l.at", q.From, q.Until)
+		f.args = append(f.args, q.Limit)
+		rows, err := s.prepared.query(ctx, `SELECT l.seq, l.at, l.ref, l.door, l.action, l.outcome, l.reason, l.commitment, l.hash, COALESCE(d.member, ''), COALESCE(d.actor, ''), d.salt, d.detail
+			FROM doorkit_log l LEFT JOIN doorkit_log_details d ON d.site = l.site AND d.seq = l.seq WHERE `+strings.Join(f.where, " AND ")+order+strconv.Itoa(len(f.args)), f.args...)
+		list, err := collect(rows, err, scanLogRow)
+		return list, fail(ctx, "Rows", err)
+	})
+}
+
+func scanLogRow(row scanner) (r gate.LogRow, err error) {
+	var at sql.NullInt64
+	var commitment, hash []byte
+	err = row.Scan(&r.Seq, &at, &r.Ref, &r.Door, &r.Action, &r.Outcome, &r.Reason, &commitment, &hash, &r.Member, &r.Actor, &r.Salt, &r.Detail)
+	r.At = instant(at)
+	if err == nil {
+		err = digest(&r.Commitment, commitment)
+	}
+	if err == nil {
+		err = digest(&r.Hash, hash)
+	}
+	return r, err
+}
+
+// Retain is gate.DoorLog's.
+func (s *Store) Retain(ctx context.Context, site string, before time.Time) (base gate.Head, removed int, err error) {
+	err = s.write(ctx, "Retain", func(run runner) error {
+		chain, err := s.lock(ctx, run, site)
+		if err != nil {
+			return err
+		}
+		var last int64
+		err = run.row(ctx, "SELECT seq - 1 FROM doorkit_log WHERE site = $1 AND (at >= $2 OR at IS NULL) ORDER BY seq LIMIT 1", site, before.UnixMicro()).Scan(&last)
+		if missing(err) {
+			last, err = int64(chain.head.Seq), nil
+		}
+		if err != nil {
+			return err
+		}
+		var hash []byte
+		err = run.row(ctx, "SELECT hash FROM doorkit_log WHERE site = $1 AND seq = $2", site, last).Scan(&hash)
+		if missing(err) { // nothing is that old
+			err = run.row(ctx, "SELECT base_seq, base_hash FROM doorkit_chains WHERE site = $1", site).Scan(&base.Seq, &hash)
+			if err == nil {
+				err = digest(&base.Hash, hash)
+			}
+			if err == nil {
+				err = errKeep
+			}
+			return err
+		}
+		if err == nil {
+			base.Seq = uint64(last)
+			err = digest(&base.Hash, hash)
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := run.exec(ctx, "DELETE FROM doorkit_log_details WHERE site = $1 AND seq <= $2", site, last); err != nil {
+			return err
+		}
+		n, err := run.exec(ctx, "DELETE FROM doorkit_log WHERE site = $1 AND seq <= $2", site, last)
+		if err != nil {
+			return err
+		}
+		removed = int(n)
+		_, err = run.exec(ctx, "UPDATE doorkit_chains SET base_seq = $2, base_hash = $3 WHERE site = $1", site, last, hash)
+		return err
+	})
+	if err != nil {
+		return gate.Head{}, 0, err
+	}
+	return base, removed, nil
+}
+
+// Erase is gate.Eraser's.
+func (s *Store) Erase(ctx context.Context, site, person string, before time.Time) (n int, err error) {
+	if person == "" {
+		return 0, nil // nobody: rows without an actor are not somebody's
+	}
+	err = s.write(ctx, "Erase", func(run runner) error {
+		if _, err := s.lock(ctx, run, site); err != nil {
+			return err
+		}
+		gone, err := run.exec(ctx, "DELETE FROM doorkit_log_details WHERE site = $1 AND (member = $2 OR actor = $2)", site, person)
+		n = int(gone)
+		for _, q := range []string{
+			"DELETE FROM doorkit_check_ins WHERE site = $1 AND member = $2",
+			"UPDATE doorkit_holds SET member = '' WHERE site = $1 AND member = $2",
+		} {
+			if err == nil {
+				_, err = run.exec(ctx, q, site, person)
+			}
+		}
+		if err == nil {
+			_, err = run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND member = $2 AND outcome <> 'sending'
+				AND begun < $3 AND (send_by IS NULL OR send_by < $3)`, site, person, before.UnixMicro())
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// span adds the conditions of a half-open span of time.
+func (f *filter) span(column string, from, until time.Time) {
+	if !from.IsZero() {
+		f.and(column+" >= ", micros(from))
+	}
+	if !until.IsZero() {
+		f.and(column+" < ", micros(until))
+	}
+}

@@ -1,0 +1,80 @@
+package sqlstore
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Dialect is the SQL a database speaks. The zero Dialect is none.
+type Dialect int
+
+const (
+	// SQLite is version 3.42 or later, by any driver.
+	SQLite Dialect = iota + 1
+	// PostgreSQL is version 13 or later, by any driver.
+	PostgreSQL
+)
+
+// String returns the name.
+func (d Dialect) String() string {
+	switch d {
+	case SQLite:
+		return "SQLite"
+	case PostgreSQL:
+		return "PostgreSQL"
+	}
+	return "no dialect"
+}
+
+// SQLiteDSN is the data source name that sets the database file at path up as
+// Open wants it, on every connection, for the driver modernc.org/sqlite: WAL,
+// synchronous=FULL, a busy timeout of 5 s, foreign keys on, and transactions
+// that take the write lock when they begin, so that none is refused halfway.
+//
+// For another driver, set the same by its own means: journal_mode=WAL,
+// synchronous=FULL, busy_timeout=5000, foreign_keys=on.
+func SQLiteDSN(path string) string {
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
+	return u.String() + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
+}
+
+// sql puts the dialect's words into a statement that is written with $1, $2, ...
+// for its arguments and {name} for the rest.
+func (d Dialect) sql(text string) string {
+	if strings.Contains(text, "{") {
+		text = d.words().Replace(text)
+	}
+	if d == SQLite {
+		text = strings.ReplaceAll(text, "$", "?")
+	}
+	return text
+}
+
+func (d Dialect) words() *strings.Replacer {
+	if d == SQLite {
+		return strings.NewReplacer(
+			"{text}", "TEXT", "{int}", "INTEGER", "{blob}", "BLOB", "{strict}", " STRICT",
+			"{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT",
+			// Microseconds by the database's clock.
+			"{clock}", "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000",
+			"{null int}", "NULL",
+			// A pragma cannot be read in passing: see Store.durable.
+			"{sync}", "''",
+		)
+	}
+	return strings.NewReplacer(
+		"{text}", `TEXT COLLATE "C"`, "{int}", "BIGINT", "{blob}", "BYTEA", "{strict}", "",
+		"{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+		"{clock}", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+		"{null int}", "CAST(NULL AS BIGINT)",
+		"{sync}", "current_setting('synchronous_commit')",
+	)
+}
+
+// list is a set of strings handed over as one JSON argument.
+func (d Dialect) list(arg string) string {
+	if d == SQLite {
+		return "(SELECT value FROM json_each(" + arg + "))"
+	}
+	return "(SELECT jsonb_array_elements_text(CAST(" + arg + " AS jsonb)))"
+}

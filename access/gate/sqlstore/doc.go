@@ -1,0 +1,20 @@
+// Package sqlstore keeps everything a gate and a SALTO KS client need in a SQL
+// database, through database/sql: SQLite for a host with one file, PostgreSQL for
+// a host with many processes. It imports no driver; the host brings its own.
+//
+//	db, err := sql.Open("sqlite", sqlstore.SQLiteDSN("doors.db"))   // modernc.org/sqlite
+//	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL"))           // github.com/jackc/pgx/v5/stdlib
+//
+//	err = sqlstore.Migrate(ctx, db, sqlstore.SQLite)
+//	store, err := sqlstore.Open(ctx, db, sqlstore.SQLite)
+//	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks})
+//
+// A Store is gate.Facts, gate.Records and the four stores of facts at once;
+// Store.Documents is a saltoks.Store. Store.In writes facts inside a transaction
+// of the host's own.
+//
+// All tables begin with doorkit_. Any number of processes may share them. What
+// was acknowledged survives a crash: Open refuses a database that is set to
+// forget commits, and so does every commit of the gate, on whatever connection
+// it runs.
+package sqlstore

@@ -1,0 +1,151 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// Documents keeps the state of a SALTO KS client: it is a saltoks.Store. Each
+// document is changed under a lease of its own, taken and given back in two
+// short transactions, so that nothing is locked while fn runs.
+//
+// A lease holds for 8 seconds by the database's clock and is renewed while fn
+// runs. When its process dies, the next one waits for what is left of it.
+type Documents struct{ s *Store }
+
+// Documents returns the documents in this database.
+func (s *Store) Documents() Documents { return Documents{s} }
+
+const (
+	leaseTime  = 8 * time.Second // how long a lease holds
+	renewEvery = 2 * time.Second
+	giveWithin = 5 * time.Second // how long writing the change may take
+)
+
+// LeaseError says that the lease on a document was lost before the change was
+// written: this process or the way to the database stood still for too long, or
+// the database's clock jumped. Nothing was written
+// by this call.
+type LeaseError struct{ Key string }
+
+func (e *LeaseError) Error() string {
+	return fmt.Sprintf("sqlstore: the lease on document %q was lost before it was written: read it again", e.Key)
+}
+
+// Conflict says true: somebody else may have changed the document.
+func (e *LeaseError) Conflict() bool { return true }
+
+// Unwrap returns gate.ErrConflict.
+func (e *LeaseError) Unwrap() error { return gate.ErrConflict }
+
+// Get is saltoks.Store's.
+func (d Documents) Get(ctx context.Context, key string) (doc []byte, err error) {
+	err = d.s.prepared.row(ctx, "SELECT doc FROM doorkit_documents WHERE name = $1", key).Scan(&doc)
+	if missing(err) {
+		return nil, nil
+	}
+	return doc, fail(ctx, "Get", err)
+}
+
+// Update is saltoks.Store's.
+func (d Documents) Update(ctx context.Context, key string, fn func(ctx context.Context, current []byte) (next []byte, err error)) error {
+	holder := rand.Text()
+	current, err := d.take(ctx, key, holder)
+	if err != nil {
+		return err
+	}
+	// What becomes of the row; a row without a document was made for the lease.
+	end, args := "UPDATE doorkit_documents SET holder = '', held_until = 0", []any(nil)
+	if current == nil {
+		end = "DELETE FROM doorkit_documents"
+	}
+	told := false
+	defer func() {
+		if !told { // fn failed or panicked; if this fails too, the lease runs out
+			_ = d.give(ctx, key, holder, end)
+		}
+	}()
+	next, err := d.run(ctx, key, holder, current, fn)
+	if err != nil {
+		return err
+	}
+	switch told = true; {
+	case next == nil:
+		end = "DELETE FROM doorkit_documents"
+	case current == nil || !bytes.Equal(current, next):
+		end, args = "UPDATE doorkit_documents SET holder = '', held_until = 0, doc = $3", []any{next}
+	}
+	return d.give(ctx, key, holder, end, args...)
+}
+
+// run calls fn and keeps the lease alive meanwhile.
+func (d Documents) run(ctx context.Context, key, holder string, current []byte, fn func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
+	over := make(chan struct{})
+	var renewal sync.WaitGroup
+	renewal.Go(func() {
+		tick := time.NewTicker(renewEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-over:
+				return
+			case <-tick.C:
+				// If it fails, the next one may not; if none does, give tells.
+				_ = d.give(ctx, key, holder, "UPDATE doorkit_documents SET held_until = {clock} + $3", leaseTime.Microseconds())
+			}
+		}
+	})
+	defer func() { close(over); renewal.Wait() }()
+	return fn(ctx, bytes.Clone(current))
+}
+
+// take waits for the lease and takes it.
+func (d Documents) take(ctx context.Context, key, holder string) (doc []byte, err error) {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
+		took := false
+		err := d.s.write(ctx, "Update", func(run runner) error {
+			err := run.row(ctx, `INSERT INTO doorkit_documents (name, holder, held_until) VALUES ($1, $2, {clock} + $3)
+				ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
+				WHERE doorkit_documents.held_until < excluded.held_until - $3 RETURNING doc`, key, holder, leaseTime.Microseconds()).Scan(&doc)
+			if missing(err) {
+				return errKeep
+			}
+			took = err == nil
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if took {
+			return doc, nil
+		}
+		if err := rest(ctx, pause); err != nil {
+			return nil, fail(ctx, "Update", err)
+		}
+	}
+}
+
+// give writes what fn made and gives the lease back. It does not heed the
+// caller's cancellation: what fn did elsewhere, such as rotating a token, cannot
+// be undone.
+func (d Documents) give(ctx context.Context, key, holder, end string, args ...any) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveWithin)
+	defer cancel()
+	return d.s.write(ctx, "Update", func(run runner) error {
+		var sync string
+		err := run.row(ctx, end+" WHERE name = $1 AND holder = $2 RETURNING {sync}", append([]any{key, holder}, args...)...).Scan(&sync)
+		if missing(err) {
+			return &LeaseError{key}
+		}
+		if err != nil {
+			return err
+		}
+		return d.s.durable(ctx, run, sync)
+	})
+}

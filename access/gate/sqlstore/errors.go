@@ -1,0 +1,169 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// Kind says in what way a database failed, as far as the driver tells.
+type Kind string
+
+const (
+	// Unreachable: no connection, or it broke; also whatever has no other kind.
+	// A write may have happened.
+	Unreachable Kind = "unreachable"
+	// Locked: somebody else held a lock for too long.
+	Locked Kind = "locked"
+	// ReadOnly: the database takes no writes.
+	ReadOnly Kind = "read_only"
+	// Full: the disk or a quota is full.
+	Full Kind = "full"
+	// Damaged: the file is not a database, or broken.
+	Damaged Kind = "damaged"
+	// Missing: a table is not there; Migrate was not called, or on another one.
+	Missing Kind = "missing"
+	// Forgetful: the connection is set to forget acknowledged commits.
+	Forgetful Kind = "forgetful"
+	// Unsaid: a row says something this program cannot read.
+	Unsaid Kind = "unreadable"
+)
+
+// Error is a database that did not do what it was asked. It wraps
+// gate.ErrUnavailable and the driver's error. It holds no data of the row.
+type Error struct {
+	Op   string // what was asked: "Begin", "PutMember", ...
+	Kind Kind
+	Err  error
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("sqlstore: %s: %s: %v", e.Op, kindText[e.Kind], e.Err)
+}
+
+// Unwrap returns gate.ErrUnavailable and the driver's error.
+func (e *Error) Unwrap() []error { return []error{gate.ErrUnavailable, e.Err} }
+
+var kindText = map[Kind]string{
+	Unreachable: "the database did not answer as it should",
+	Locked:      "the database stayed locked by somebody else",
+	ReadOnly:    "the database is read-only",
+	Full:        "the database has no space left",
+	Damaged:     "the file is not a sound database",
+	Missing:     "a table is missing: call sqlstore.Migrate on this database",
+	Forgetful:   "the connection may lose acknowledged commits",
+	Unsaid:      "a row does not read",
+}
+
+// VersionError says that the tables are not the ones this program was written
+// for. Nothing was read or written.
+type VersionError struct{ Have, Want int }
+
+func (e *VersionError) Error() string {
+	if e.Have > e.Want {
+		return fmt.Sprintf("sqlstore: the database is at version %d, newer than this program, which knows %d: update the program", e.Have, e.Want)
+	}
+	return fmt.Sprintf("sqlstore: the database is at version %d of %d: call sqlstore.Migrate first", e.Have, e.Want)
+}
+
+// Unwrap returns gate.ErrUnavailable.
+func (e *VersionError) Unwrap() error { return gate.ErrUnavailable }
+
+// SettingError names every setting of the database that makes it unfit.
+type SettingError struct{ Faults []string }
+
+func (e *SettingError) Error() string {
+	return "sqlstore: the database is not set up for this: " + strings.Join(e.Faults, "; ")
+}
+
+// Unwrap returns gate.ErrUnavailable.
+func (e *SettingError) Unwrap() error { return gate.ErrUnavailable }
+
+// fail makes an *Error of what a driver returned; typed errors pass.
+func fail(ctx context.Context, op string, err error) error {
+	if err == nil || errors.Is(err, gate.ErrNotFound) || errors.Is(err, gate.ErrConflict) || errors.Is(err, gate.ErrUnavailable) {
+		return err
+	}
+	kind := kindOf(err)
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		err = errors.Join(cause, err)
+	}
+	if ctxErr := ctx.Err(); ctxErr != nil && !errors.Is(err, ctxErr) {
+		err = errors.Join(ctxErr, err)
+	}
+	return &Error{op, kind, err}
+}
+
+func notFound(what, id string) error {
+	return fmt.Errorf("sqlstore: no %s %q: %w", what, id, gate.ErrNotFound)
+}
+
+func conflict(format string, args ...any) error {
+	return fmt.Errorf("sqlstore: %s: %w", fmt.Sprintf(format, args...), gate.ErrConflict)
+}
+
+// kindOf reads what drivers tell: an SQLSTATE (pgx, lib/pq), a result code
+// (modernc.org/sqlite) or, last, SQLite's own words.
+func kindOf(err error) Kind {
+	if e, ok := errors.AsType[interface {
+		error
+		SQLState() string
+	}](err); ok {
+		state := e.SQLState()
+		for _, s := range sqlStates {
+			if strings.HasPrefix(state, s.prefix) {
+				return s.kind
+			}
+		}
+		return Unreachable
+	}
+	if e, ok := errors.AsType[interface {
+		error
+		Code() int
+	}](err); ok {
+		if k, ok := sqliteCodes[e.Code()&0xff]; ok {
+			return k
+		}
+	}
+	for _, w := range sqliteWords {
+		if strings.Contains(err.Error(), w.text) {
+			return w.kind
+		}
+	}
+	return Unreachable
+}
+
+var sqlStates = []struct {
+	prefix string
+	kind   Kind
+}{
+	{"25006", ReadOnly}, {"53100", Full}, {"53200", Full}, {"55P03", Locked}, {"40P01", Locked}, {"40001", Locked},
+	{"42P01", Missing}, {"42703", Missing}, {"XX001", Damaged}, {"XX002", Damaged},
+}
+
+var sqliteCodes = map[int]Kind{5: Locked, 6: Locked, 8: ReadOnly, 11: Damaged, 13: Full, 26: Damaged}
+
+var sqliteWords = []struct {
+	text string
+	kind Kind
+}{
+	{"no such table", Missing}, {"database is locked", Locked}, {"table is locked", Locked}, {"readonly database", ReadOnly},
+	{"disk is full", Full}, {"not a database", Damaged}, {"malformed", Damaged},
+}
+
+// duplicate reports whether err is a violated unique index.
+func duplicate(err error) bool {
+	if e, ok := errors.AsType[interface {
+		error
+		SQLState() string
+	}](err); ok {
+		return e.SQLState() == "23505"
+	}
+	return strings.Contains(err.Error(), "UNIQUE constraint failed")
+}
+
+func missing(err error) bool { return errors.Is(err, sql.ErrNoRows) }

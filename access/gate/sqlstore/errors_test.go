@@ -1,0 +1,102 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+type stateError string
+
+func (e stateError) Error() string    { return "server says " + string(e) }
+func (e stateError) SQLState() string { return string(e) }
+
+type codeError int
+
+func (e codeError) Error() string { return fmt.Sprintf("sqlite %d", int(e)) }
+func (e codeError) Code() int     { return int(e) }
+
+func TestKinds(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want Kind
+	}{
+		{stateError("25006"), ReadOnly}, {stateError("53100"), Full}, {stateError("40P01"), Locked},
+		{stateError("42P01"), Missing}, {stateError("57P01"), Unreachable},
+		{codeError(5), Locked}, {codeError(261), Locked}, {codeError(8), ReadOnly}, {codeError(13), Full}, {codeError(26), Damaged},
+		{errors.New("SQL logic error: no such table: doorkit_doors (1)"), Missing},
+		{errors.New("attempt to write a readonly database"), ReadOnly},
+		{errors.New("EOF"), Unreachable},
+	} {
+		err := fail(t.Context(), "Begin", fmt.Errorf("wrapped: %w", c.err))
+		e, ok := errors.AsType[*Error](err)
+		if !ok || e.Kind != c.want || !errors.Is(err, gate.ErrUnavailable) || !errors.Is(err, c.err) {
+			t.Errorf("%v becomes %#v, want kind %s", c.err, err, c.want)
+		}
+		if kindText[c.want] == "" || !strings.Contains(err.Error(), kindText[c.want]) {
+			t.Errorf("the text does not say what it is: %v", err)
+		}
+	}
+}
+
+func TestFailKeepsWhatCallersAskFor(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("the server is shutting down")
+	cancel(cause)
+	err := fail(ctx, "Load", errors.New("interrupted"))
+	for _, want := range []error{context.Canceled, cause, gate.ErrUnavailable} {
+		if !errors.Is(err, want) {
+			t.Errorf("%v is not %v", err, want)
+		}
+	}
+	for _, err := range []error{notFound("door", "front"), conflict("taken"), &LeaseError{"k"}} {
+		if got := fail(t.Context(), "Door", err); got != err {
+			t.Errorf("%v became %v", err, got)
+		}
+	}
+	if fail(t.Context(), "Door", nil) != nil {
+		t.Error("no error became one")
+	}
+}
+
+func TestVersionErrorSaysWhatToDo(t *testing.T) {
+	if text := (&VersionError{Have: 9, Want: 3}).Error(); !strings.Contains(text, "update the program") {
+		t.Error(text)
+	}
+	if text := (&VersionError{Have: 1, Want: 3}).Error(); !strings.Contains(text, "sqlstore.Migrate") {
+		t.Error(text)
+	}
+}
+
+func TestOpenWantsADialect(t *testing.T) {
+	var s *SettingError
+	if _, err := Open(t.Context(), nil, SQLite); !errors.As(err, &s) {
+		t.Errorf("Open without a database: %v", err)
+	}
+}
+
+func TestStatementsOfEitherDialect(t *testing.T) {
+	const text = "SELECT {clock}, {null int} FROM t WHERE a = $1 AND b = $12"
+	if got := SQLite.sql(text); strings.ContainsAny(got, "{$") || !strings.HasSuffix(got, "a = ?1 AND b = ?12") {
+		t.Errorf("SQLite: %s", got)
+	}
+	if got := PostgreSQL.sql(text); strings.Contains(got, "{") || !strings.HasSuffix(got, "a = $1 AND b = $12") {
+		t.Errorf("PostgreSQL: %s", got)
+	}
+	for _, name := range steps() {
+		data, err := migrations.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, body, _ := strings.Cut(string(data), "\n\n") // the comment names the words
+		for _, d := range []Dialect{SQLite, PostgreSQL} {
+			if got := d.sql(body); strings.Contains(got, "{") {
+				t.Errorf("%s for %s has a word nobody knows:\n%s", name, d, got)
+			}
+		}
+	}
+}

@@ -1,0 +1,295 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+const entryColumns = "member, request_id, fingerprint, door, action, outcome, begun, send_by, settled, seq, shared_with, doc"
+
+// entryRow is a row of the journal on its way out.
+type entryRow struct {
+	gate.Entry
+	begun, sendBy, settled sql.NullInt64
+}
+
+func (r *entryRow) into() []any {
+	return []any{&r.Member, &r.RequestID, &r.Fingerprint, &r.Door, &r.Action, &r.Outcome, &r.begun, &r.sendBy, &r.settled, &r.Seq, &r.SharedWith, &r.Doc}
+}
+
+func (r *entryRow) entry(site string) gate.Entry {
+	r.Site = site
+	r.Begun, r.SendBy, r.Settled = instant(r.begun), instant(r.sendBy), instant(r.settled)
+	return r.Entry
+}
+
+func scanEntry(site string) func(scanner) (gate.Entry, error) {
+	return func(row scanner) (gate.Entry, error) {
+		var r entryRow
+		err := row.Scan(r.into()...)
+		return r.entry(site), err
+	}
+}
+
+const entryByKey = "SELECT " + entryColumns + " FROM doorkit_journal WHERE site = $1 AND member = $2 AND request_id = $3"
+
+// Look is gate.Journal's.
+func (s *Store) Look(ctx context.Context, key gate.Key, door string) (gate.Memory, error) {
+	var (
+		m                       gate.Memory
+		held, off               int64
+		at                      sql.NullInt64
+		request, member         sql.NullString
+		fingerprint, entryDoor  sql.NullString
+		action, outcome, shared sql.NullString
+		begun, sendBy, settled  sql.NullInt64
+		seq                     sql.NullInt64
+		doc                     []byte
+	)
+	err := s.prepared.row(ctx, `SELECT COALESCE(c.switch_off, 0), COALESCE(c.switch_by, ''), COALESCE(c.switch_why, ''), c.switch_at,
+			(SELECT COUNT(*) FROM doorkit_holds h WHERE h.site = $1 AND h.door = $4 AND h.member = $2),
+			j.member, j.request_id, j.fingerprint, j.door, j.action, j.outcome, j.begun, j.send_by, j.settled, j.seq, j.shared_with, j.doc
+		FROM (SELECT 1 AS one) o LEFT JOIN doorkit_chains c ON c.site = $1
+			LEFT JOIN doorkit_journal j ON j.site = $1 AND j.member = $2 AND j.request_id = $3`,
+		key.Site, key.Member, key.RequestID, door).Scan(&off, &m.Switch.By, &m.Switch.Why, &at, &held,
+		&member, &request, &fingerprint, &entryDoor, &action, &outcome, &begun, &sendBy, &settled, &seq, &shared, &doc)
+	if err != nil {
+		return gate.Memory{}, fail(ctx, "Look", err)
+	}
+	m.Switch.Off, m.Switch.At, m.Holding = off != 0, instant(at), held > 0
+	if request.Valid {
+		m.Entry = &gate.Entry{
+			Key: key, Fingerprint: fingerprint.String, Door: entryDoor.String, Action: access.Action(action.String), Outcome: gate.Outcome(outcome.String),
+			Begun: instant(begun), SendBy: instant(sendBy), Settled: instant(settled), Seq: uint64(seq.Int64), SharedWith: shared.String, Doc: doc,
+		}
+	}
+	return m, nil
+}
+
+// shareable finds the entry under the key, and the command that this tap may
+// share; a shared row has no outcome, so it is never one.
+const shareable = entryByKey + ` UNION ALL SELECT * FROM (SELECT ` + entryColumns + ` FROM doorkit_journal j
+	WHERE j.site = $1 AND j.door = $4 AND j.begun > $6 AND j.begun < $7 AND j.member = $2 AND j.action = $5 AND j.outcome IN ('sending', 'accepted', 'unconfirmed')
+	AND NOT EXISTS (SELECT 1 FROM doorkit_journal o WHERE o.site = $1 AND o.door = $4 AND o.begun > j.begun AND o.action <> $5 AND o.outcome IN ('sending', 'accepted', 'unconfirmed'))
+	ORDER BY j.begun DESC LIMIT 1) AS lead`
+
+// Begin is gate.Journal's.
+func (s *Store) Begin(ctx context.Context, a gate.Attempt) (claim gate.Claim, err error) {
+	e := a.Entry
+	e.Begun, e.SendBy, e.Settled = whole(e.Begun), whole(e.SendBy), whole(e.Settled)
+	sending := e.Outcome == gate.Sending
+	err = s.write(ctx, "Begin", func(run runner) error {
+		claim = gate.Claim{}
+		chain, err := s.lock(ctx, run, e.Site)
+		if err != nil {
+			return err
+		}
+		q, args := entryByKey, []any{e.Site, e.Member, e.RequestID}
+		if sending && a.ShareWithin > 0 {
+			q = shareable
+			args = append(args, e.Door, string(e.Action), e.Begun.Add(-a.ShareWithin).UnixMicro(), e.Begun.Add(a.ShareWithin).UnixMicro())
+		}
+		rows, err := run.query(ctx, q, args...)
+		found, err := collect(rows, err, scanEntry(e.Site))
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			if f.RequestID == e.RequestID {
+				claim = gate.Claim{State: gate.Known, Entry: f}
+				return errKeep
+			}
+		}
+		if sending && e.Action != access.Lock && chain.off {
+			claim.State = gate.SwitchedOff
+			return errKeep
+		}
+		if len(found) > 0 {
+			lead := found[0]
+			claim = gate.Claim{State: gate.Shared, Entry: lead}
+			e.Outcome, e.Seq, e.SharedWith = "", 0, lead.RequestID
+			return insertEntry(ctx, run, e)
+		}
+		e.SharedWith = ""
+		if e.Seq, err = chain.append(ctx, run, a.Log); err != nil {
+			return err
+		}
+		claim = gate.Claim{State: gate.Claimed, Entry: e}
+		return insertEntry(ctx, run, e)
+	})
+	if err != nil {
+		return gate.Claim{}, err
+	}
+	return claim, nil
+}
+
+func insertEntry(ctx context.Context, run runner, e gate.Entry) error {
+	_, err := run.exec(ctx, "INSERT INTO doorkit_journal (site, "+entryColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+		e.Site, e.Member, e.RequestID, e.Fingerprint, e.Door, string(e.Action), string(e.Outcome), micros(e.Begun), micros(e.SendBy), micros(e.Settled), int64(e.Seq), e.SharedWith, blob(e.Doc))
+	return err
+}
+
+// Settle is gate.Journal's.
+func (s *Store) Settle(ctx context.Context, st gate.Settlement) (done gate.Settled, err error) {
+	key := st.Key
+	err = s.write(ctx, "Settle", func(run runner) error {
+		done = gate.Settled{}
+		chain, err := s.lock(ctx, run, key.Site)
+		if err != nil {
+			return err
+		}
+		e, err := scanEntry(key.Site)(run.row(ctx, entryByKey, key.Site, key.Member, key.RequestID))
+		switch {
+		case missing(err) || err == nil && e.SharedWith != "":
+			return notFound("command", key.RequestID)
+		case err != nil:
+			return err
+		case e.Outcome == st.Outcome:
+			done.Entry = e
+			if st.CheckIn != nil {
+				done.CheckIn, err = checkIn(ctx, run, key.Site, st.CheckIn)
+			}
+			if err != nil {
+				return err
+			}
+			return errKeep
+		case !settles(e.Outcome, st.Outcome):
+			return conflict("the command %q is %s, not to become %s", key.RequestID, e.Outcome, st.Outcome)
+		}
+		e.Outcome, e.Settled, e.Doc = st.Outcome, whole(st.At), st.Doc
+		done.Entry = e
+		_, err = run.exec(ctx, "UPDATE doorkit_journal SET outcome = $4, settled = $5, doc = $6 WHERE site = $1 AND member = $2 AND request_id = $3",
+			key.Site, key.Member, key.RequestID, string(e.Outcome), micros(e.Settled), blob(e.Doc))
+		if err != nil {
+			return err
+		}
+		if _, err := chain.append(ctx, run, st.Log); err != nil {
+			return err
+		}
+		if c := st.CheckIn; c != nil {
+			n, err := run.exec(ctx, `INSERT INTO doorkit_check_ins (site, member, visit, door, action, request_id, at, day) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+				ON CONFLICT (site, member, visit) DO NOTHING`, key.Site, c.Member, c.Key, c.Door, string(c.Action), c.RequestID, micros(c.At), c.Day)
+			if err != nil {
+				return err
+			}
+			if n == 1 {
+				c = new(*c)
+				c.At = whole(c.At)
+				done.CheckIn = c
+			} else if done.CheckIn, err = checkIn(ctx, run, key.Site, c); err != nil {
+				return err
+			}
+		}
+		if h := st.Hold; h != nil {
+			if _, err := run.exec(ctx, `INSERT INTO doorkit_holds (site, door, member, request_id, since, uncertain) VALUES ($1, $2, $3, $4, $5, $6)
+				ON CONFLICT (site, door, member) WHERE member <> '' DO NOTHING`, key.Site, h.Door, h.Member, h.RequestID, micros(h.Since), truth(h.Uncertain)); err != nil {
+				return err
+			}
+		}
+		if !st.EndHolds.IsZero() {
+			_, err = run.exec(ctx, "DELETE FROM doorkit_holds WHERE site = $1 AND door = $2 AND since <= $3", key.Site, e.Door, micros(st.EndHolds))
+		}
+		return err
+	})
+	if err != nil {
+		return gate.Settled{}, err
+	}
+	return done, nil
+}
+
+// settles says which outcomes may follow which.
+func settles(from, to gate.Outcome) bool {
+	switch from {
+	case gate.Sending:
+		return to.Settled()
+	case gate.Unconfirmed:
+		return to == gate.Accepted || to == gate.Refused || to == gate.NotSent
+	}
+	return false
+}
+
+// Wait is gate.Journal's. It polls: at first often, because most commands are
+// answered soon, then four to eight times a second.
+func (s *Store) Wait(ctx context.Context, key gate.Key, known gate.Outcome) (gate.Entry, error) {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		e, err := scanEntry(key.Site)(s.prepared.row(ctx, entryByKey, key.Site, key.Member, key.RequestID))
+		switch {
+		case missing(err):
+			return gate.Entry{}, notFound("request", key.RequestID)
+		case err != nil:
+			return gate.Entry{}, fail(ctx, "Wait", err)
+		case e.Outcome != known:
+			return e, nil
+		}
+		if err := rest(ctx, pause); err != nil {
+			return gate.Entry{}, fail(ctx, "Wait", err)
+		}
+	}
+}
+
+// rest waits for about d, or until ctx ends.
+func rest(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d/2 + rand.N(d/2+1))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// Entries is gate.Journal's.
+func (s *Store) Entries(ctx context.Context, q gate.EntryQuery) ([]gate.Entry, error) {
+	f := filter{dialect: s.dialect}
+	f.and("site = ", q.Site)
+	f.and("outcome = ", string(q.Outcome))
+	if !q.SendByBefore.IsZero() {
+		f.and("send_by < ", micros(q.SendByBefore))
+	}
+	if !q.BegunSince.IsZero() {
+		f.and("begun >= ", micros(q.BegunSince))
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = 1000
+	}
+	f.args = append(f.args, limit)
+	rows, err := s.prepared.query(ctx, "SELECT "+entryColumns+" FROM doorkit_journal WHERE "+strings.Join(f.where, " AND ")+
+		" ORDER BY begun, member, request_id LIMIT $"+strconv.Itoa(len(f.args)), f.args...)
+	list, err := collect(rows, err, scanEntry(q.Site))
+	return list, fail(ctx, "Entries", err)
+}
+
+// Prune is gate.Journal's.
+func (s *Store) Prune(ctx context.Context, site string, before time.Time) (n int, err error) {
+	err = s.write(ctx, "Prune", func(run runner) error {
+		gone, err := run.exec(ctx, "DELETE FROM doorkit_journal WHERE site = $1 AND outcome <> 'sending' AND begun < $2", site, before.UnixMicro())
+		n = int(gone)
+		return err
+	})
+	return n, err
+}
+
+// whole cuts an instant to what is stored.
+func whole(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return time.UnixMicro(t.UnixMicro()).UTC()
+}
+
+// blob keeps an empty document apart from none, which NOT NULL refuses.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}

@@ -1,0 +1,117 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// steps returns the names of the migrations, in order: the first brings an empty
+// database to version 1, and so on.
+func steps() []string {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	return names
+}
+
+func latest() int { return len(steps()) }
+
+// Version returns the version of the tables in db: 0 when there are none.
+func Version(ctx context.Context, db *sql.DB, d Dialect) (int, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return 0, fail(ctx, "Version", err)
+	}
+	defer conn.Close()
+	v, err := version(ctx, conn, d)
+	return v, fail(ctx, "Version", err)
+}
+
+func version(ctx context.Context, conn *sql.Conn, d Dialect) (int, error) {
+	there := "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'doorkit_migrations'"
+	if d == PostgreSQL {
+		there = "SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('doorkit_migrations')"
+	}
+	var n int
+	if err := conn.QueryRowContext(ctx, there).Scan(&n); err != nil || n == 0 {
+		return 0, err
+	}
+	err := conn.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), 0) FROM doorkit_migrations").Scan(&n)
+	return n, err
+}
+
+// Migrate brings the tables to this program's version, forward only, in one
+// transaction: after an error nothing has changed. Any number of processes may
+// call it at once; one does the work and the others wait. On a newer database
+// it is a *VersionError.
+func Migrate(ctx context.Context, db *sql.DB, d Dialect) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return fail(ctx, "Migrate", err)
+	}
+	defer conn.Close()
+	return fail(ctx, "Migrate", migrate(ctx, conn, d))
+}
+
+func migrate(ctx context.Context, conn *sql.Conn, d Dialect) (err error) {
+	have, err := version(ctx, conn, d)
+	if err != nil || have == latest() {
+		return err // the usual case, without a lock
+	}
+	begin := []string{"BEGIN IMMEDIATE"}
+	if d == PostgreSQL {
+		// The number is "doorkit" in ASCII; it only has to be nobody else's.
+		begin = []string{"BEGIN ISOLATION LEVEL READ COMMITTED", "SELECT pg_advisory_xact_lock(28260998092089716)"}
+	}
+	end := "ROLLBACK"
+	defer func() {
+		if _, endErr := conn.ExecContext(context.WithoutCancel(ctx), end); end == "COMMIT" || err != nil {
+			err = errors.Join(err, endErr)
+		}
+	}()
+	for _, q := range begin {
+		if _, err := conn.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	have, err = version(ctx, conn, d)
+	switch {
+	case err != nil || have == latest():
+		return err
+	case have > latest():
+		return &VersionError{have, latest()}
+	case have == 0:
+		if _, err := conn.ExecContext(ctx, d.sql("CREATE TABLE doorkit_migrations (version {int} NOT NULL PRIMARY KEY, name {text} NOT NULL, done {int} NOT NULL){strict}")); err != nil {
+			return err
+		}
+	}
+	for i, name := range steps()[have:] {
+		text, err := migrations.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		for _, q := range strings.SplitAfter(string(text), ";\n") {
+			if strings.TrimSpace(q) == "" {
+				continue
+			}
+			if _, err := conn.ExecContext(ctx, d.sql(q)); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		q := d.sql("INSERT INTO doorkit_migrations (version, name, done) VALUES ($1, $2, {clock})")
+		if _, err := conn.ExecContext(ctx, q, have+i+1, strings.TrimPrefix(name, "migrations/")); err != nil {
+			return err
+		}
+	}
+	end = "COMMIT"
+	return nil
+}

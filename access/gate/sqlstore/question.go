@@ -1,0 +1,198 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/reservation"
+)
+
+// The kinds of rows a question's statement returns.
+const (
+	kindSite = iota + 1
+	kindDoor
+	kindMember
+	kindMembership
+	kindType
+	kindGrant
+	kindResource
+	kindReservation
+)
+
+// questionOne reads all that a question needs, in ONE statement: one round trip,
+// and one snapshot on either database, without a transaction. Every branch goes
+// by an index. Its rows have a kind, eight texts and five numbers.
+//
+// The arguments are site, member, the span of reservations, and the door unless
+// all doors are asked for.
+const questionOne = `
+SELECT 1 AS kind, revision AS a, name AS b, time_zone AS c, settings AS d, exceptions AS e, '' AS f, '' AS g, '' AS h, version AS i, {null int} AS j, {null int} AS k, {null int} AS l, {null int} AS m
+	FROM doorkit_sites WHERE site = $1
+UNION ALL SELECT 2, id, name, access_type, link_site, link_gateway, link_lock, link_name, linked_by, added, disabled, open_time, linked_at, version
+	FROM doorkit_doors WHERE site = $1 AND id = $5
+UNION ALL SELECT 3, standing, standing_reason, '', '', '', '', '', '', standing_until, {null int}, {null int}, {null int}, {null int}
+	FROM doorkit_members WHERE site = $1 AND id = $2
+UNION ALL SELECT 4, id, type, '', '', '', '', '', '', pos, starts, ends, paused, {null int}
+	FROM doorkit_memberships WHERE site = $1 AND member = $2
+UNION ALL SELECT 5, id, doors, '', '', '', '', '', '', pos, {null int}, {null int}, {null int}, {null int}
+	FROM doorkit_membership_types WHERE site = $1 AND id IN (SELECT type FROM doorkit_memberships WHERE site = $1 AND member = $2)
+UNION ALL SELECT 6, id, door, hours, '', '', '', '', '', starts, ends, requires_membership, requires_standing, {null int}
+	FROM doorkit_grants WHERE site = $1 AND member = $2 AND door = $5
+UNION ALL SELECT 7, resource, door, '', '', '', '', '', '', pos, door_pos, {null int}, {null int}, {null int}
+	FROM doorkit_resource_doors WHERE site = $1 AND door = $5
+UNION ALL SELECT 8, id, resource, member, status, '', '', '', '', starts, ends, ended_at, {null int}, {null int}
+	FROM doorkit_reservations WHERE site = $1 AND member = $2 AND effective > $3 AND starts < $4
+	AND resource IN (SELECT resource FROM doorkit_resource_doors WHERE site = $1 AND door = $5)
+UNION ALL SELECT 8, '', r.resource, r.member, r.status, '', '', '', '', r.starts, r.ends, r.ended_at, {null int}, {null int}
+	FROM doorkit_reservations r WHERE r.site = $1 AND r.member <> $2 AND r.effective > $3 AND r.starts < $4 AND r.status IN ('', 'confirmed')
+	AND r.resource IN (SELECT resource FROM doorkit_resource_doors WHERE site = $1 AND door = $5)`
+
+// ofOneDoor are the conditions that the statement for all doors leaves out.
+var ofOneDoor = []string{" AND id = $5", " AND door = $5"}
+
+// Load is gate.Facts'.
+func (s *Store) Load(ctx context.Context, ask gate.Ask) (gate.Snapshot, error) {
+	list, err := s.load(ctx, ask, false)
+	if err != nil {
+		return gate.Snapshot{}, err
+	}
+	return list[0], nil
+}
+
+// LoadAll is gate.Facts'.
+func (s *Store) LoadAll(ctx context.Context, ask gate.Ask) ([]gate.Snapshot, error) {
+	list, err := s.load(ctx, ask, true)
+	if err != nil || list[0].Question.Door == nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+func (s *Store) load(ctx context.Context, ask gate.Ask, all bool) ([]gate.Snapshot, error) {
+	from, until := ask.Span()
+	args := []any{ask.Site, ask.Member, from.UnixMicro(), until.UnixMicro()}
+	q := questionOne
+	if all {
+		for _, c := range ofOneDoor {
+			q = strings.ReplaceAll(q, c, "")
+		}
+	} else {
+		args = append(args, ask.Door)
+	}
+	rows, err := s.prepared.query(ctx, q, args...)
+	if err != nil {
+		return nil, fail(ctx, "Load", err)
+	}
+	parts := gate.Parts{Ask: ask}
+	if err := readParts(rows, &parts); err != nil {
+		return nil, fail(ctx, "Load", err)
+	}
+	if parts.Rules.Version == 0 {
+		return nil, notFound("site", ask.Site)
+	}
+	return parts.Snapshots(), nil
+}
+
+// readParts takes the rows apart; they may come in any order.
+func readParts(rows *sql.Rows, p *gate.Parts) error {
+	defer rows.Close()
+	type placed[T any] struct {
+		pos, sub int64
+		v        T
+	}
+	byPos := func(a, b int64) int { return cmp.Compare(a, b) }
+	var (
+		kind                   int
+		a, b, c, d, e, f, g, h string
+		i, j, k, l, m          sql.NullInt64
+		member                 *access.Member
+		doors                  []placed[gate.Door]
+		memberships            []placed[access.Membership]
+		types                  []placed[access.MembershipType]
+		resources              []placed[[2]string]
+	)
+	into := []any{&kind, &a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m}
+	for rows.Next() {
+		err := rows.Scan(into...)
+		if err != nil {
+			return err
+		}
+		switch kind {
+		case kindSite:
+			r := &p.Rules
+			r.Version, r.Revision, r.Site = uint64(i.Int64), a, access.Site{ID: p.Ask.Site, Name: b, TimeZone: c}
+			if r.Settings, err = readSettings(d); err == nil {
+				r.Exceptions, err = readExceptions(e)
+			}
+		case kindDoor:
+			doors = append(doors, placed[gate.Door]{i.Int64, 0, gate.Door{
+				Door:    access.Door{ID: a, Name: b, AccessType: access.AccessType(c), Disabled: j.Int64 != 0, OpenTime: maybeDuration(k)},
+				Link:    gate.Link{Site: d, Gateway: e, Lock: f, Name: g, LinkedAt: instant(l), LinkedBy: h},
+				Version: uint64(m.Int64),
+			}})
+		case kindMember:
+			member = &access.Member{ID: p.Ask.Member, Standing: access.Standing{State: access.StandingState(a), Reason: b, Until: instant(i)}}
+		case kindMembership:
+			memberships = append(memberships, placed[access.Membership]{i.Int64, 0, access.Membership{ID: a, Type: b, From: instant(j), Until: instant(k), Paused: l.Int64 != 0}})
+		case kindType:
+			t := access.MembershipType{ID: a}
+			t.Doors, err = readTypeDoors(b)
+			types = append(types, placed[access.MembershipType]{i.Int64, 0, t})
+		case kindGrant:
+			grant := access.Grant{ID: a, Member: p.Ask.Member, Door: b, From: instant(i), Until: instant(j), RequiresMembership: maybeBool(k), RequiresStanding: maybeBool(l)}
+			grant.Hours, err = readHours(c)
+			p.Grants = append(p.Grants, grant)
+		case kindResource:
+			resources = append(resources, placed[[2]string]{i.Int64, j.Int64, [2]string{a, b}})
+		case kindReservation:
+			p.Reservations = append(p.Reservations, reservation.Reservation{
+				ID: a, Resource: b, Member: c, Status: reservation.Status(d), Start: instant(i), End: instant(j), EndedAt: instant(k),
+			})
+		default:
+			err = fmt.Errorf("kind %d", kind)
+		}
+		if err != nil {
+			return &Error{"Load", Unsaid, err}
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	slices.SortFunc(doors, func(x, y placed[gate.Door]) int { return byPos(x.pos, y.pos) })
+	for _, x := range doors {
+		p.Doors = append(p.Doors, x.v)
+	}
+	if member != nil {
+		slices.SortFunc(memberships, func(x, y placed[access.Membership]) int { return byPos(x.pos, y.pos) })
+		for _, x := range memberships {
+			member.Memberships = append(member.Memberships, x.v)
+		}
+		p.Member = member
+	}
+	slices.SortFunc(types, func(x, y placed[access.MembershipType]) int { return byPos(x.pos, y.pos) })
+	for _, x := range types {
+		p.Rules.MembershipTypes = append(p.Rules.MembershipTypes, x.v)
+	}
+	slices.SortFunc(resources, func(x, y placed[[2]string]) int { return cmp.Or(byPos(x.pos, y.pos), byPos(x.sub, y.sub)) })
+	last := int64(-1)
+	for _, x := range resources {
+		if x.pos != last {
+			p.Rules.Resources, last = append(p.Rules.Resources, access.Resource{ID: x.v[0]}), x.pos
+		}
+		if x.v[1] != "" {
+			res := &p.Rules.Resources[len(p.Rules.Resources)-1]
+			res.Doors = append(res.Doors, x.v[1])
+		}
+	}
+	slices.SortFunc(p.Grants, func(x, y access.Grant) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortFunc(p.Reservations, func(x, y reservation.Reservation) int {
+		return cmp.Or(x.Start.Compare(y.Start), cmp.Compare(x.ID, y.ID))
+	})
+	return nil
+}

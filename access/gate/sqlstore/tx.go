@@ -1,0 +1,220 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"time"
+)
+
+// runner runs statements, written as Dialect.sql reads them: on the pool, or in
+// a transaction.
+type runner interface {
+	exec(ctx context.Context, q string, args ...any) (changed int64, err error)
+	query(ctx context.Context, q string, args ...any) (*sql.Rows, error)
+	row(ctx context.Context, q string, args ...any) scanner
+}
+
+type scanner interface{ Scan(...any) error }
+
+// prepared is the statements prepared so far, by their text; there are as many
+// as this package has.
+type prepared struct {
+	db      *sql.DB
+	dialect Dialect
+	mu      sync.RWMutex
+	stmts   map[string]*sql.Stmt
+}
+
+func (p *prepared) known(q string) *sql.Stmt {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.stmts[q]
+}
+
+func (p *prepared) stmt(ctx context.Context, q string) (*sql.Stmt, error) {
+	if st := p.known(q); st != nil {
+		return st, nil
+	}
+	st, err := p.db.PrepareContext(ctx, p.dialect.sql(q))
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if other := p.stmts[q]; other != nil { // somebody was faster
+		st.Close()
+		return other, nil
+	}
+	p.stmts[q] = st
+	return st, nil
+}
+
+func (p *prepared) close() (err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for q, st := range p.stmts {
+		if e := st.Close(); e != nil {
+			err = e
+		}
+		delete(p.stmts, q)
+	}
+	return err
+}
+
+func (p *prepared) exec(ctx context.Context, q string, args ...any) (int64, error) {
+	st, err := p.stmt(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	return changed(st.ExecContext(ctx, args...))
+}
+
+func (p *prepared) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	st, err := p.stmt(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(ctx, args...)
+}
+
+func (p *prepared) row(ctx context.Context, q string, args ...any) scanner {
+	st, err := p.stmt(ctx, q)
+	if err != nil {
+		return failed{err}
+	}
+	return st.QueryRowContext(ctx, args...)
+}
+
+type failed struct{ err error }
+
+func (f failed) Scan(...any) error { return f.err }
+
+func changed(r sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// txRunner runs statements in a transaction. Preparing needs a connection of the
+// pool, and the transaction may hold the only one; so it uses what is prepared
+// and remembers what is not.
+type txRunner struct {
+	tx      *sql.Tx
+	dialect Dialect
+	p       *prepared // nil in a transaction of the host's own
+	missing []string
+}
+
+func (t *txRunner) stmt(ctx context.Context, q string) *sql.Stmt {
+	if t.p == nil {
+		return nil
+	}
+	st := t.p.known(q)
+	if st == nil {
+		t.missing = append(t.missing, q)
+		return nil
+	}
+	return t.tx.StmtContext(ctx, st)
+}
+
+func (t *txRunner) exec(ctx context.Context, q string, args ...any) (int64, error) {
+	if st := t.stmt(ctx, q); st != nil {
+		return changed(st.ExecContext(ctx, args...))
+	}
+	return changed(t.tx.ExecContext(ctx, t.dialect.sql(q), args...))
+}
+
+func (t *txRunner) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	if st := t.stmt(ctx, q); st != nil {
+		return st.QueryContext(ctx, args...)
+	}
+	return t.tx.QueryContext(ctx, t.dialect.sql(q), args...)
+}
+
+func (t *txRunner) row(ctx context.Context, q string, args ...any) scanner {
+	if st := t.stmt(ctx, q); st != nil {
+		return st.QueryRowContext(ctx, args...)
+	}
+	return t.tx.QueryRowContext(ctx, t.dialect.sql(q), args...)
+}
+
+// write runs fn in one transaction and commits it, unless fn returns an error.
+// errKeep commits nothing either and is no error: there was nothing to write.
+func (s *Store) write(ctx context.Context, op string, fn func(runner) error) error {
+	if s.turn != nil {
+		select {
+		case s.turn <- struct{}{}:
+			defer func() { <-s.turn }()
+		case <-ctx.Done():
+			return fail(ctx, op, ctx.Err())
+		}
+	}
+	var opts sql.TxOptions
+	if s.dialect == PostgreSQL {
+		opts.Isolation = sql.LevelReadCommitted
+	}
+	tx, err := s.db.BeginTx(ctx, &opts)
+	if err != nil {
+		return fail(ctx, op, err)
+	}
+	t := &txRunner{tx: tx, dialect: s.dialect, p: s.prepared}
+	err = fn(t)
+	if err == nil {
+		err = tx.Commit()
+	} else {
+		tx.Rollback() // the first error is the one that tells
+	}
+	for _, q := range t.missing {
+		if _, e := s.prepared.stmt(ctx, q); e != nil {
+			break // the next one tries again
+		}
+	}
+	if err == errKeep {
+		return nil
+	}
+	return fail(ctx, op, err)
+}
+
+var errKeep = errors.New("sqlstore: nothing to write")
+
+// micros is an instant as it is stored.
+func micros(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+func instant(n sql.NullInt64) time.Time {
+	if !n.Valid {
+		return time.Time{}
+	}
+	return time.UnixMicro(n.Int64).UTC()
+}
+
+func truth(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// collect reads all rows.
+func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}

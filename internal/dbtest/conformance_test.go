@@ -1,0 +1,63 @@
+//go:build unix
+
+package dbtest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate/gatetest"
+	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/statetest"
+)
+
+var _ saltoks.Store = sqlstore.Documents{}
+
+func TestGateConformance(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		one, _ := d.Store(t)
+		two, _ := d.Store(t)
+		gatetest.Run(t, func(t *testing.T) gatetest.Storage {
+			s, other := gatetest.All(one), gatetest.All(two)
+			s.Other = &other
+			return s
+		})
+	})
+}
+
+func TestStateConformance(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s, db := d.Store(t)
+		statetest.Run(t, func(t *testing.T) saltoks.Store {
+			if _, err := db.ExecContext(t.Context(), "DELETE FROM doorkit_documents"); err != nil {
+				t.Fatal(err)
+			}
+			return s.Documents()
+		})
+		statetest.RunConflict(t, s.Documents(), func(key string, doc []byte) error {
+			q := "UPDATE doorkit_documents SET holder = '', held_until = 0, doc = $2 WHERE name = $1"
+			_, err := db.ExecContext(t.Context(), q, key, doc)
+			return err
+		})
+	})
+}
+
+func TestStateProcessesSQLite(t *testing.T) {
+	stateProcesses(t, func(t *testing.T) Database { return SQLite(t) })
+}
+
+func TestStateProcessesPostgreSQL(t *testing.T) {
+	stateProcesses(t, func(t *testing.T) Database { return PostgreSQL(t) })
+}
+
+func stateProcesses(t *testing.T, where func(t *testing.T) Database) {
+	statetest.RunProcesses(t, func(t *testing.T) string { return where(t).String() }, func(where string) (saltoks.Store, error) {
+		s, _, err := Parse(where).OpenStore(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		return s.Documents(), nil
+	}, 20*time.Second)
+}

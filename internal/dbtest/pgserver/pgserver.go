@@ -1,0 +1,194 @@
+//go:build unix
+
+// Package pgserver starts a PostgreSQL server for tests: in a folder of its own,
+// reachable over a Unix socket in it, gone when it is stopped.
+package pgserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// ErrMissing says that this machine has no PostgreSQL server to start.
+var ErrMissing = errors.New("no PostgreSQL server found: install the package \"postgresql\" (Debian, Ubuntu: apt-get install postgresql), put initdb into PATH, or set DOORKIT_TEST_POSTGRES to the DSN of a server where databases may be created")
+
+// Server is a running server. Its methods are not safe for concurrent use.
+type Server struct {
+	dir  string
+	bin  string
+	cred *syscall.Credential
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+// Start makes a database cluster in a new temporary folder and starts a server
+// on it, with syncing on. When run by root it runs as the user postgres or
+// nobody, because PostgreSQL refuses root.
+func Start(ctx context.Context) (*Server, error) {
+	bin, err := find()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "dkpg") // short: socket paths are at most 107 bytes
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{dir: dir, bin: bin}
+	if err := s.init(ctx); err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	if err := s.Up(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// find returns the folder of the server's programs.
+func find() (string, error) {
+	if path, err := exec.LookPath("initdb"); err == nil {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return filepath.Dir(real), nil
+		}
+	}
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/initdb", "/usr/local/pgsql/bin/initdb", "/opt/homebrew/opt/postgresql*/bin/initdb", "/usr/pgsql-*/bin/initdb"} {
+		list, _ := filepath.Glob(pattern) // the patterns are sound
+		if len(list) > 0 {
+			slices.Sort(list)
+			return filepath.Dir(list[len(list)-1]), nil
+		}
+	}
+	return "", ErrMissing
+}
+
+func (s *Server) init(ctx context.Context) error {
+	if os.Getuid() == 0 {
+		for _, name := range []string{"postgres", "nobody"} {
+			u, err := user.Lookup(name)
+			if err != nil {
+				continue
+			}
+			uid, _ := strconv.ParseUint(u.Uid, 10, 32)
+			gid, _ := strconv.ParseUint(u.Gid, 10, 32)
+			s.cred = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+			if err := os.Chown(s.dir, int(uid), int(gid)); err != nil {
+				return err
+			}
+			break
+		}
+		if s.cred == nil {
+			return errors.New("run by root, and there is neither a user postgres nor a user nobody to run the server as")
+		}
+	}
+	// What initdb writes need not be synced; what tests write is.
+	cmd := s.command(ctx, "initdb", "-D", s.data(), "-U", "doorkit", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	return nil
+}
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+func (s *Server) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
+	cmd.Dir = s.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.cred, Setpgid: true}
+	return cmd
+}
+
+// DSN names the database in the words of libpq and pgx.
+func (s *Server) DSN(database string) string {
+	return fmt.Sprintf("host=%s port=5432 user=doorkit dbname=%s sslmode=disable", s.dir, database)
+}
+
+// Up starts the server if it is down, and returns when it takes connections.
+func (s *Server) Up(ctx context.Context) error {
+	if s.cmd != nil {
+		return nil
+	}
+	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	// The server must outlive ctx, which limits the start alone.
+	cmd := s.command(context.WithoutCancel(ctx), "postgres", "-D", s.data(), "-c", "listen_addresses=", "-c", "unix_socket_directories="+s.dir,
+		"-c", "max_connections=300", "-c", "shared_buffers=64MB")
+	cmd.Stderr, cmd.Stdout = log, log
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // a killed server's status says nothing
+		close(done)
+	}()
+	s.cmd, s.done = cmd, done
+	for tick := time.NewTicker(20 * time.Millisecond); ; {
+		if s.answers() {
+			tick.Stop()
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-done:
+			s.cmd = nil
+			text, _ := os.ReadFile(log.Name())
+			return fmt.Errorf("postgres ended: %s", text)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// answers sends a start-up packet: "the database system is starting up" comes
+// as an error message, a greeting does not.
+func (s *Server) answers() bool {
+	conn, err := net.DialTimeout("unix", filepath.Join(s.dir, ".s.PGSQL.5432"), time.Second)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	body := "\x00\x03\x00\x00user\x00doorkit\x00database\x00postgres\x00\x00"
+	packet := append([]byte{0, 0, 0, byte(len(body) + 4)}, body...)
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	if _, err := conn.Write(packet); err != nil {
+		return false
+	}
+	var kind [1]byte
+	_, err = conn.Read(kind[:])
+	return err == nil && kind[0] == 'R'
+}
+
+// Down stops the server at once: connections break, and what was acknowledged
+// is on disk. With kill nothing is shut down at all, as by a power cut.
+func (s *Server) Down(kill bool) {
+	if s.cmd == nil {
+		return
+	}
+	if kill {
+		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
+	} else {
+		_ = s.cmd.Process.Signal(syscall.SIGINT)
+	}
+	<-s.done
+	s.cmd = nil
+}
+
+// Close stops the server and removes its folder.
+func (s *Server) Close() {
+	s.Down(false)
+	os.RemoveAll(s.dir)
+}
