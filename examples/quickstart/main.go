@@ -1,0 +1,143 @@
+// Command quickstart plays the main job from nothing to an open door, against a
+// simulated SALTO KS inside this process: consent, IQ activation, linking doors,
+// and then a night and a day of people tapping.
+//
+//	go run ./examples/quickstart
+//
+// A wizard or a server would handle each error where must ends the program.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+	_ "time/tzdata" // the site's zone, wherever this runs
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/memstore"
+	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/reservation"
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+func main() {
+	ctx := context.Background()
+	night := time.Date(2026, 5, 4, 1, 0, 0, 0, time.UTC) // 03:00 at the site
+	sim := must(saltokstest.Start(saltokstest.WithNow(func() time.Time { return night })))
+	defer sim.Close()
+
+	// Connect: an administrator consents at SALTO, once.
+	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()}
+	state := must(saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer()))
+	auth := must(saltoks.NewAuthorizer(env, saltoks.Credentials{
+		ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(),
+	}, state, saltoks.AuthHTTPClient(sim.HTTPClient()), saltoks.AuthClock(sim.Now)))
+	login := must(auth.Begin(ctx))
+	callback := must(sim.Consent(ctx, login.URL, saltokstest.Allow())) // the browser's part
+	conn := must(auth.Complete(ctx, login, callback.Query()))
+	client := must(saltoks.NewClient(env, auth.Tokens(conn), saltoks.WithHTTPClient(sim.HTTPClient())))
+	var site saltoks.Site
+	for site = range must2(client.Sites.All(ctx)) {
+		conn = must(auth.LinkSite(ctx, conn.ID, site.ID))
+	}
+	fmt.Printf("%s as %s, site %q linked\n", conn.State, conn.UserHint, site.Name)
+
+	// Activate: the IQs mail a PIN, and somebody types it.
+	remote := must(saltoks.NewRemote(client, state, conn.Environment, conn.Subject, saltoks.WithNow(sim.Now)))
+	wizard := remote.Activation()
+	for iq := range must2(wizard.List(ctx, site.ID)) {
+		must(wizard.Begin(ctx, site.ID, iq.IQ.ID))
+		must(wizard.RequestPIN(ctx, site.ID, iq.IQ.ID, saltoks.PINByMail))
+		pin := must(saltoks.ParseIQPIN(sim.IQPIN(sim.World().Users[0].Email)))
+		fmt.Printf("IQ %q %s\n", iq.IQ.Name, must(wizard.Confirm(ctx, site.ID, iq.IQ.ID, pin)).Step)
+	}
+
+	// Link: two locks become doors of the platform, with names of its own.
+	locks := must(saltolocks.New(saltolocks.Config{Client: client, Remote: remote, Site: site.ID, Now: sim.Now}))
+	store := memstore.New()
+	doors := must(gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: store, Catalogue: locks, Now: sim.Now}))
+	simLocks := sim.World().Sites[0].Locks
+	for _, r := range []gate.LinkRequest{
+		{Door: "front", Lock: simLocks[0].ID, Name: "Front Door", AccessType: access.AccessOnly},
+		{Door: "office-4", Lock: simLocks[1].ID, Name: "Office 4", AccessType: access.AccessAndOfficeMode},
+	} {
+		door := must(doors.Link(ctx, r))
+		fmt.Printf("lock %q is now %s (%s)\n", door.Link.Name, door.Name, door.AccessType)
+	}
+
+	// Rules: a plan around the clock, a room to book, three people.
+	booking := reservation.Reservation{ID: "r1", Resource: "office-4", Member: "bob", Start: night.Add(11 * time.Hour), End: night.Add(12 * time.Hour)}
+	check(store.PutRules(ctx, gate.Rules{
+		Site:            access.Site{ID: "loft", Name: "The Loft", TimeZone: site.TimeZone},
+		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}}}},
+		Resources:       []access.Resource{{ID: "office-4", Doors: []string{"front", "office-4"}}},
+	}))
+	check(store.PutMember(ctx, "loft", access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}))
+	check(store.PutMember(ctx, "loft", access.Member{ID: "bob"}))
+	check(store.PutMember(ctx, "loft", access.Member{ID: "cyd"}))
+	check(store.PutReservation(ctx, "loft", booking))
+
+	// The day: each tap is one call of the gate.
+	g := must(gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks, Now: sim.Now}))
+	zone := must(time.LoadLocation(site.TimeZone))
+	clock := func(t time.Time) string { return t.In(zone).Format("15:04:05") }
+	at := func(h, m, s int) {
+		today := time.Duration(h-3)*time.Hour + time.Duration(m)*time.Minute + time.Duration(s)*time.Second
+		sim.Clock().Advance(night.Add(today).Sub(sim.Now()))
+	}
+	tap := func(call func(context.Context, gate.Tap) (gate.Receipt, error), member, door string) {
+		r := must(call(ctx, gate.Tap{RequestID: rand.Text(), Member: member, Door: door, TappedAt: sim.Now()}))
+		fmt.Printf("%s  %s %-11s %-8s  %-8s  %s: %s", clock(r.At), member, r.Action, door, r.Outcome, r.Decision.Reason, r.Message())
+		for name, t := range map[string]time.Time{"relocks": r.RelockAt, "from": r.Decision.NextChange} {
+			if !t.IsZero() {
+				fmt.Printf(" (%s %s)", name, clock(t))
+			}
+		}
+		fmt.Println()
+	}
+	say := func(format string, args ...any) {
+		fmt.Printf("%s  %s\n", clock(sim.Now()), fmt.Sprintf(format, args...))
+	}
+
+	fmt.Println("\nThe day")
+	tap(g.Unlock, "ada", "front")
+	at(3, 0, 7)
+	say("Front Door is %s again, by itself", sim.LockState(simLocks[0].ID))
+	at(13, 44, 0)
+	tap(g.Unlock, "bob", "office-4") // booked from 14:00: a minute too early
+	at(13, 45, 0)
+	tap(g.Unlock, "bob", "office-4")
+	tap(g.Unlock, "cyd", "office-4")
+	at(14, 0, 0)
+	tap(g.StartOfficeMode, "bob", "front")
+	tap(g.StartOfficeMode, "bob", "office-4")
+	at(14, 20, 0)
+	say("Office 4 is in %s", sim.LockState(simLocks[1].ID))
+	tap(g.Lock, "bob", "office-4")
+	booking.EndedAt = sim.Now()
+	check(store.PutReservation(ctx, "loft", booking))
+	say("bob ends the booking")
+	at(14, 34, 59)
+	tap(g.Unlock, "bob", "office-4")
+	at(14, 35, 0)
+	tap(g.Unlock, "bob", "office-4")
+
+	fmt.Println("\nThe door log")
+	for row := range must2(g.Log(ctx, gate.LogQuery{})) {
+		detail, _, err := gate.ReadDetail(row)
+		check(err)
+		fmt.Printf("%2d  %s  %s %-11s %-8s  %-8s  %s\n", row.Seq, clock(row.At), detail.Member, row.Action, row.Door, row.Outcome, row.Reason)
+	}
+	fmt.Printf("its chain holds: %d rows\n", must(g.Verify(ctx, gate.Head{}, gate.Head{})).Rows)
+	for _, c := range must(g.CheckIns(ctx, gate.CheckInQuery{})) {
+		fmt.Printf("check-in: %s on %s at %s\n", c.Member, c.Day, clock(c.At))
+	}
+	fmt.Println("\nSALTO's own log knows only the platform's user")
+	for e := range must2(client.Entries.All(ctx, site.ID)) {
+		fmt.Printf("%s  %-13s %-13s by %s: %s %s\n", clock(e.At), e.LockName, e.Category, e.AccessBy, e.FirstName, e.LastName)
+	}
+	check(client.Close(ctx))
+}
