@@ -228,17 +228,8 @@ func (c *checker) resource(r Resource, doors *reference, path ...any) {
 	}
 }
 
-// Of members, grants and reservations there are many: their paths are put
-// together only for a fault.
-
 func (c *checker) member(m *Member, types *reference, path ...any) {
-	state, until := badStanding(m.Standing)
-	if state != "" {
-		c.fault(state, path, "standing", "state")
-	}
-	if until != "" {
-		c.fault(until, path, "standing", "until")
-	}
+	c.standing(m.Standing, path)
 	for j := range m.Memberships {
 		ms := &m.Memberships[j]
 		if ms.ID == "" {
@@ -259,22 +250,32 @@ func (c *checker) member(m *Member, types *reference, path ...any) {
 	}
 }
 
+func (c *checker) standing(s Standing, path []any) {
+	state, until := badStanding(s)
+	if state != "" {
+		c.fault(state, path, "standing", "state")
+	}
+	if until != "" {
+		c.fault(until, path, "standing", "until")
+	}
+}
+
 func firstMembership(m *Member, id string) int {
 	return slices.IndexFunc(m.Memberships, func(ms Membership) bool { return ms.ID == id })
 }
 
-func (c *checker) grant(g *Grant, list string, i int) {
+func (c *checker) grant(g *Grant, path ...any) {
 	from, until := badSpan(g.From, g.Until)
 	if from != "" {
-		c.fault(from, nil, list, i, "from")
+		c.fault(from, path, "from")
 	}
 	if until != "" {
-		c.fault(until, nil, list, i, "until")
+		c.fault(until, path, "until")
 	}
-	c.hours(g.Hours, []any{list, i, "hours"})
+	c.hours(g.Hours, append(path, "hours"))
 }
 
-func (c *checker) reservation(r *reservation.Reservation, list string, i int) {
+func (c *checker) reservation(r *reservation.Reservation, path ...any) {
 	start, end := badSpan(r.Start, r.End)
 	if r.Start.IsZero() {
 		start = "required"
@@ -283,16 +284,16 @@ func (c *checker) reservation(r *reservation.Reservation, list string, i int) {
 		end = "required"
 	}
 	if start != "" {
-		c.fault(start, nil, list, i, "start")
+		c.fault(start, path, "start")
 	}
 	if end != "" {
-		c.fault(end, nil, list, i, "end")
+		c.fault(end, path, "end")
 	}
 	if what := badInstant(r.EndedAt); what != "" {
-		c.fault(what, nil, list, i, "ended_at")
+		c.fault(what, path, "ended_at")
 	}
 	if !r.Status.Valid() {
-		c.fault(fmt.Sprintf("%q is none of confirmed, pending and cancelled", r.Status), nil, list, i, "status")
+		c.fault(fmt.Sprintf("%q is none of confirmed, pending and cancelled", r.Status), path, "status")
 	}
 }
 

@@ -76,7 +76,7 @@ type asked struct {
 	standing    int64 // the first instant at which standing does not hold
 	memberships []membership
 	grants      []grant  // for this door
-	windows     []window // of this door
+	windows     []window // of every door
 	odd         []oddWindow
 }
 
@@ -200,7 +200,20 @@ func (a *asked) lookAtWindows(v *view, t, standing int64) {
 	if a.p.bookingsFree {
 		standing = forever
 	}
-	// The first window of this door that ends after t.
+	w := a.windowAfter(t)
+	if w == nil || t >= standing {
+		return
+	}
+	v.bases++
+	if w.from <= t {
+		v.open(byReservation, min(w.until, standing))
+	} else if w.from < standing && w.from <= a.limit {
+		v.opensAt(w.from, tooEarly)
+	}
+}
+
+// windowAfter returns the first window of this door that ends after t, or nil.
+func (a *asked) windowAfter(t int64) *window {
 	lo, hi := 0, len(a.windows)
 	for lo < hi {
 		mid := int(uint(lo+hi) / 2)
@@ -210,15 +223,10 @@ func (a *asked) lookAtWindows(v *view, t, standing int64) {
 			hi = mid
 		}
 	}
-	if lo == len(a.windows) || a.windows[lo].door != a.door || t >= standing {
-		return
+	if lo == len(a.windows) || a.windows[lo].door != a.door {
+		return nil
 	}
-	v.bases++
-	if w := &a.windows[lo]; w.from <= t {
-		v.open(byReservation, min(w.until, standing))
-	} else if w.from < standing && w.from <= a.limit {
-		v.opensAt(w.from, tooEarly)
-	}
+	return &a.windows[lo]
 }
 
 // first returns the first instant in [start, stop) at which a schedule is open,

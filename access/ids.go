@@ -108,19 +108,26 @@ func (t *refTable) find(id string, has func(member int32) bool) int32 {
 	return -1
 }
 
-// with returns a table with one id more, or one less if member is negative. own
-// says that the list of buckets belongs to the caller already.
-func (t refTable) with(id string, member int32, remove bool, own bool) refTable {
-	if !own {
-		t.buckets = slices.Clone(t.buckets)
-	}
+// set adds an id, and remove takes it out. Both copy the list of buckets, unless
+// it is the caller's own already.
+func (t *refTable) set(owned *bool, id string, member int32) {
+	own(owned, &t.buckets)
 	bucket, ref := t.place(id, member)
 	old := t.buckets[bucket]
-	if remove {
-		i := slices.Index(old, ref)
-		t.buckets[bucket] = slices.Concat(old[:i], old[i+1:])
-	} else {
-		t.buckets[bucket] = append(old[:len(old):len(old)], ref)
+	t.buckets[bucket] = append(old[:len(old):len(old)], ref)
+}
+
+func (t *refTable) remove(owned *bool, id string, member int32) {
+	own(owned, &t.buckets)
+	bucket, ref := t.place(id, member)
+	old := t.buckets[bucket]
+	i := slices.Index(old, ref)
+	t.buckets[bucket] = slices.Concat(old[:i], old[i+1:])
+}
+
+// own copies a list before its first change.
+func own[T any](owned *bool, list *[]T) {
+	if !*owned {
+		*list, *owned = slices.Clone(*list), true
 	}
-	return t
 }

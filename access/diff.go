@@ -1,0 +1,115 @@
+package access
+
+import (
+	"iter"
+	"time"
+)
+
+// Span is a half-open span of time.
+type Span struct{ From, Until time.Time }
+
+// Difference is a span of time in which two policies answer differently whether
+// a member may unlock a door.
+type Difference struct {
+	Member string
+	Door   string
+	From   time.Time
+	Until  time.Time // the end of the difference or of the span looked at
+	Gained bool      // denied before and allowed after; otherwise the reverse
+	Before Decision  // at From
+	After  Decision  // at From
+}
+
+// Diff is the what-if: it yields who gains and who loses which door, and when,
+// if after replaces before. Members and doors are looked at in the order given,
+// and each pair's differences come in the order of time; nil stands for all
+// that either policy knows. The span must not be empty.
+func Diff(before, after *Policy, members, doors []string, span Span) iter.Seq[Difference] {
+	if members == nil {
+		members = union(before.memberNames(), after.memberNames())
+	}
+	if doors == nil {
+		doors = union(before.doorNames(), after.doorNames())
+	}
+	return func(yield func(Difference) bool) {
+		for _, m := range members {
+			for _, d := range doors {
+				if !diffPair(before, after, m, d, span, yield) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// diffPair walks one member and door from change to change. It returns false
+// when yield does.
+func diffPair(before, after *Policy, member, door string, span Span, yield func(Difference) bool) bool {
+	var found Difference // Until is zero while it lasts; From is zero if there is none
+	end := micros(span.Until)
+	for t := micros(span.From); t < end; {
+		r := Request{Member: member, Door: door, Action: Unlock, At: instant(t)}
+		b, a := before.Decide(r), after.Decide(r)
+		differs := b.Allowed != a.Allowed
+		if !found.From.IsZero() && (!differs || found.Gained != a.Allowed) {
+			found.Until = r.At
+			if !yield(found) {
+				return false
+			}
+			found = Difference{}
+		}
+		if differs && found.From.IsZero() {
+			found = Difference{Member: member, Door: door, From: r.At, Gained: a.Allowed, Before: b, After: a}
+		}
+		t = min(b.changes(t), a.changes(t))
+	}
+	if !found.From.IsZero() {
+		found.Until = instant(end)
+		return yield(found)
+	}
+	return true
+}
+
+// changes returns the next instant at which the decision made at t changes, or
+// the end of what it has looked at.
+func (d *Decision) changes(t int64) int64 {
+	switch {
+	case !d.ValidUntil.IsZero():
+		return micros(d.ValidUntil)
+	case !d.NextChange.IsZero():
+		return micros(d.NextChange)
+	}
+	return t + horizon
+}
+
+func (p *Policy) memberNames() []string {
+	names := make([]string, 0, p.members)
+	for _, c := range p.chunks {
+		for _, m := range c.members[:len(c.members)-1] {
+			names = append(names, m.id)
+		}
+	}
+	return names
+}
+
+func (p *Policy) doorNames() []string {
+	names := make([]string, 0, len(p.doors))
+	for i := range p.doors {
+		names = append(names, p.doors[i].ID)
+	}
+	return names
+}
+
+// union returns a, and then what is in b only.
+func union(a, b []string) []string {
+	seen := make(map[string]bool, len(a))
+	for _, s := range a {
+		seen[s] = true
+	}
+	for _, s := range b {
+		if !seen[s] {
+			a = append(a, s)
+		}
+	}
+	return a
+}

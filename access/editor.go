@@ -1,0 +1,143 @@
+package access
+
+import "slices"
+
+// editor makes a changed policy out of an old one: it copies a list when it
+// first changes it, and shares the others.
+type editor struct {
+	p Policy // the new one
+
+	ownDoors, ownResources, ownChunks, ownReservationIDs, ownGrantIDs bool
+
+	scratch scratch
+	build   *builder
+}
+
+func newEditor(old *Policy) *editor {
+	e := &editor{p: *old}
+	e.p.schedules = slices.Clip(e.p.schedules) // so that adding one copies them
+	return e
+}
+
+func (e *editor) builder() *builder {
+	if e.build == nil {
+		e.build = newBuilder(&e.p)
+	}
+	return e.build
+}
+
+// edit changes one member and puts his chunk together anew.
+func (e *editor) edit(member int32, change func(*draft)) {
+	own(&e.ownChunks, &e.p.chunks)
+	at := member / chunkSize
+	old := e.p.chunks[at]
+	drafts := make([]draft, len(old.members)-1)
+	for i := range drafts {
+		drafts[i] = old.draft(i)
+	}
+	change(&drafts[member%chunkSize])
+	e.p.chunks[at] = e.p.newChunk(at*chunkSize, drafts, &e.scratch)
+}
+
+// setReservation puts a booking in the place of the reservation with its id,
+// or nothing if b is nil.
+func (e *editor) setReservation(id string, member int32, b *booking) {
+	holder, i := e.p.reservation(id)
+	var gone *booking
+	var touched [2]*resource // as they were
+	if holder >= 0 {
+		gone = new(e.p.bookingsOf(holder)[i])
+		touched[0] = e.slots(gone.resource, func(slots []slot) []slot {
+			return slices.Delete(slots, indexOfSlot(slots, gone, holder), indexOfSlot(slots, gone, holder)+1)
+		})
+	}
+	if b != nil {
+		touched[1] = e.slots(b.resource, func(slots []slot) []slot {
+			i, _ := slices.BinarySearchFunc(slots, b.start, func(s slot, at int64) int { return compare(s.start, at) })
+			return slices.Insert(slots, i, slot{b.start, b.end, member, b.status})
+		})
+	}
+	if holder >= 0 {
+		e.edit(holder, func(d *draft) {
+			d.bookings, d.ready = slices.Delete(slices.Clone(d.bookings), i, i+1), false
+		})
+	}
+	if b != nil {
+		e.edit(member, func(d *draft) {
+			d.bookings, d.ready = append(slices.Clip(d.bookings), *b), false
+		})
+	}
+	if holder != member {
+		if holder >= 0 {
+			e.p.reservationIDs.remove(&e.ownReservationIDs, id, holder)
+		}
+		if member >= 0 {
+			e.p.reservationIDs.set(&e.ownReservationIDs, id, member)
+		}
+	}
+	for _, old := range touched {
+		if old != nil && e.p.clip {
+			e.clipNeighbours(old)
+		}
+	}
+}
+
+// slots replaces a resource by one with changed bookings and returns the old one.
+func (e *editor) slots(resource int32, change func([]slot) []slot) *resource {
+	own(&e.ownResources, &e.p.resources)
+	old := e.p.resources[resource]
+	slots := make([]slot, len(old.slots), len(old.slots)+1)
+	copy(slots, old.slots)
+	e.p.resources[resource] = e.p.newResource(old.id, old.doors, change(slots))
+	return old
+}
+
+func indexOfSlot(slots []slot, b *booking, member int32) int {
+	return slices.Index(slots, slot{b.start, b.end, member, b.status})
+}
+
+// clipNeighbours works out the windows of those whose buffers are cut otherwise
+// than before.
+func (e *editor) clipNeighbours(old *resource) {
+	now := e.p.resources[e.p.resource(old.id)]
+	again := map[int32]bool{}
+	for _, s := range old.slots {
+		from, until := e.p.window(old, s.member, s.start, s.end)
+		if f, u := e.p.window(now, s.member, s.start, s.end); f != from || u != until {
+			again[s.member] = true
+		}
+	}
+	for member := range again {
+		e.edit(member, func(d *draft) { d.ready = false })
+	}
+}
+
+func (e *editor) removeGrant(id string) {
+	holder, i := e.p.grant(id)
+	if holder < 0 {
+		return
+	}
+	e.edit(holder, func(d *draft) { d.grants = slices.Delete(slices.Clone(d.grants), i, i+1) })
+	e.p.grantIDs.remove(&e.ownGrantIDs, id, holder)
+}
+
+// reservation returns who made a reservation and its place among his bookings,
+// or -1.
+func (p *Policy) reservation(id string) (member int32, i int) {
+	member = p.reservationIDs.find(id, func(m int32) bool {
+		i = slices.IndexFunc(p.bookingsOf(m), func(b booking) bool { return b.id == id })
+		return i >= 0
+	})
+	return member, i
+}
+
+// grant returns who holds a grant and its place among his grants, or -1.
+func (p *Policy) grant(id string) (member int32, i int) {
+	member = p.grantIDs.find(id, func(m int32) bool {
+		c := p.chunks[m/chunkSize]
+		own := c.grants[c.members[m%chunkSize].grants:c.members[m%chunkSize+1].grants]
+		i = slices.IndexFunc(own, func(g grant) bool { return g.id == id })
+		return i >= 0
+	})
+	return member, i
+}

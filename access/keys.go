@@ -1,0 +1,110 @@
+package access
+
+import (
+	"slices"
+	"time"
+)
+
+// DigitalKey is a door that a member may unlock now: what an app shows.
+type DigitalKey struct {
+	Door       string     `json:"door"`
+	Name       string     `json:"name"`
+	AccessType AccessType `json:"access_type"`
+	Reason     Reason     `json:"reason"`
+	ValidUntil time.Time  `json:"valid_until,omitzero"` // as in the decision: zero is not within 370 days
+	OfficeMode bool       `json:"office_mode"`          // the member may also keep it open
+}
+
+// Keys returns the doors that the member may unlock at an instant, in the order
+// of the document. A member who is not known has none.
+func (p *Policy) Keys(member string, at time.Time) []DigitalKey {
+	var keys []DigitalKey
+	m, t := p.member(member), micros(at)
+	if m < 0 {
+		return nil
+	}
+	for i := range p.doors {
+		if !p.mayOpen(m, int32(i), t) {
+			continue
+		}
+		if d := p.decide(m, int32(i), Unlock, false, t); d.Allowed {
+			door := &p.doors[i]
+			keys = append(keys, DigitalKey{door.ID, door.Name, door.AccessType, d.Reason, d.ValidUntil, door.AccessType == AccessAndOfficeMode})
+		}
+	}
+	return keys
+}
+
+// mayOpen reports whether the member holds anything at all for a door: a quick
+// look that spares the decision where he does not.
+func (p *Policy) mayOpen(member, door int32, t int64) bool {
+	a := p.ask(member, door, t)
+	for i := range a.memberships {
+		if p.types[a.memberships[i].typ].schedule(door) >= 0 {
+			return true
+		}
+	}
+	return len(a.grants) > 0 || a.windowAfter(t) != nil
+}
+
+// ComingKey is a door that is closed for a member now and will open.
+type ComingKey struct {
+	Door       string     `json:"door"`
+	Name       string     `json:"name"`
+	AccessType AccessType `json:"access_type"`
+	Reason     Reason     `json:"reason"` // why it is not open yet
+	From       time.Time  `json:"from"`
+}
+
+// Upcoming returns the doors that the member may not unlock at an instant and
+// will be allowed to within a span of time, soonest first, then in the order of
+// the document. It looks ahead at most 370 days.
+func (p *Policy) Upcoming(member string, at time.Time, within time.Duration) []ComingKey {
+	var coming []ComingKey
+	m, t := p.member(member), micros(at)
+	if m < 0 {
+		return nil
+	}
+	for i := range p.doors {
+		if !p.mayOpen(m, int32(i), t) {
+			continue
+		}
+		d := p.decide(m, int32(i), Unlock, false, t)
+		if d.NextChange.IsZero() || micros(d.NextChange) > t+within.Microseconds() {
+			continue
+		}
+		door := &p.doors[i]
+		coming = append(coming, ComingKey{door.ID, door.Name, door.AccessType, d.Reason, d.NextChange})
+	}
+	slices.SortStableFunc(coming, func(a, b ComingKey) int { return a.From.Compare(b.From) })
+	return coming
+}
+
+// Holder is a member who may unlock a door.
+type Holder struct {
+	Member     string    `json:"member"`
+	Reason     Reason    `json:"reason"`
+	ValidUntil time.Time `json:"valid_until,omitzero"` // as in the decision
+}
+
+// Holders answers the reverse question, "who can open the lab at 03:00?": every
+// member who may unlock the door at an instant, in the order of the document.
+// It asks them one by one. For administrators.
+func (p *Policy) Holders(door string, at time.Time) []Holder {
+	var holders []Holder
+	d, t := p.door(door), micros(at)
+	if d < 0 {
+		return nil
+	}
+	for m := range int32(p.members) {
+		if !p.mayOpen(m, d, t) {
+			continue
+		}
+		if dec := p.decide(m, d, Unlock, false, t); dec.Allowed {
+			holders = append(holders, Holder{p.memberID(m), dec.Reason, dec.ValidUntil})
+		}
+	}
+	return holders
+}
+
+func (p *Policy) memberID(m int32) string { return p.chunks[m/chunkSize].members[m%chunkSize].id }
