@@ -117,7 +117,7 @@ func main() {
 	at(14, 20, 0)
 	say("Office 4 is in %s", sim.LockState(simLocks[1].ID))
 	tap(g.Lock, "bob", "office-4")
-	booking.EndedAt = sim.Now()
+	booking = must(booking.EndEarly(sim.Now()))
 	check(store.PutReservation(ctx, "loft", booking))
 	say("bob ends the booking")
 	at(14, 34, 59)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	_ "time/tzdata" // schedules and local times need the zones, whatever the machine has
 )
 
 // World is what the simulated cloud holds at the start, and what POST reset
