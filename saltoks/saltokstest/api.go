@@ -45,7 +45,7 @@ type route struct {
 
 // routes is the Connect API as far as WIRE.md 2 knows it. A path that exists
 // under another version or method is answered 405 (WIRE.md 1.1, measured).
-var routes = slices.Concat(siteRoutes, iqRoutes, lockRoutes, entryRoutes)
+var routes = slices.Concat(siteRoutes, userRoutes, iqRoutes, lockRoutes, groupRoutes, entryRoutes)
 
 func (s *Sim) serveAPI(w *answer, r *http.Request, path string, body []byte) {
 	now := s.Now()

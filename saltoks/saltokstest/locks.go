@@ -101,7 +101,7 @@ func (c *call) locking(l *lock) {
 		c.fail(400, "2210", "The site is not released.")
 	case c.site.Unpaid:
 		c.fail(403, "2212", "The site has no valid subscription.")
-	case !c.member.remote, want == "office_mode" && !c.member.manual, !c.member.role.allLocks:
+	case !c.member.remote, want == "office_mode" && !c.member.manual, !c.member.role.allLocks && !c.site.reaches(c.member, l, c.now):
 		c.fail(403, "2203", "User does not have permission to execute this operation.")
 	case l.iq == nil:
 		c.fail(403, "2203", "The lock is not attached to an iq.")

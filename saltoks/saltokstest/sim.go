@@ -84,10 +84,11 @@ func build(opts []Option) (*Sim, error) {
 		o(&cfg)
 	}
 	cfg.sw.fill()
+	cfg.world = cfg.world.clone() // the caller keeps its own
 	if err := cfg.world.fill(); err != nil {
 		return nil, err
 	}
-	s := &Sim{cfg: cfg, clock: &Clock{base: cfg.now}, world: cfg.world, closed: make(chan struct{})}
+	s := &Sim{cfg: cfg, clock: &Clock{base: cfg.now}, world: cfg.world.clone(), closed: make(chan struct{})}
 	s.rec.max = cfg.recordMax
 	s.cloud = newCloud(s.world, s.clock.Now())
 	return s, nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/google/go-cmp/cmp"
 )
 
 // foreign is a client that knows only HTTP and the wire facts.
@@ -146,4 +147,11 @@ func TestFirstUnlock(t *testing.T) {
 			t.Errorf("after 7 s: %s", got)
 		}
 	})
+}
+
+func diff(t *testing.T, want, got any) {
+	t.Helper()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
 }

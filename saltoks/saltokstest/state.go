@@ -33,6 +33,7 @@ type site struct {
 	iqs     []*iq
 	locks   []*lock
 	lockIdx map[string]*lock
+	groups  []*group
 	entries []entry
 }
 

@@ -1,5 +1,38 @@
 package saltokstest
 
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// userRoutes are WIRE.md 2.3.
+var userRoutes = []route{
+	{method: "GET", pattern: "sites/{S}/users", versions: bothVersions, admin: true, run: (*call).users},
+	{method: "POST", pattern: "sites/{S}/users", versions: bothVersions, admin: true, run: (*call).addUser},
+	{method: "POST", pattern: "sites/{S}/guests", versions: "v1.2", admin: true, run: (*call).addGuest},
+	{method: "GET", pattern: "sites/{S}/users/{U}", versions: bothVersions, admin: true, run: withMember(func(c *call, m *member) { c.json(200, c.memberObj(m)) })},
+	{method: "PATCH", pattern: "sites/{S}/users/{U}", versions: bothVersions, admin: true, run: withMember((*call).changeUser)},
+	{method: "DELETE", pattern: "sites/{S}/users/{U}", versions: bothVersions, admin: true, run: withMember((*call).removeUser)},
+	{method: "PATCH", pattern: "sites/{S}/users/{U}/subscription", versions: "v1.2", admin: true, run: withMember((*call).subscribe)},
+	{method: "PUT", pattern: "sites/{S}/users/{U}/pin", versions: bothVersions, admin: true, run: withMember((*call).newPIN)},
+	{method: "PUT", pattern: "sites/{S}/users/{U}/pin/custom", versions: "v1.2", admin: true, run: withMember((*call).customPIN)},
+	{method: "GET", pattern: "sites/{S}/users/{U}/keys", versions: "v1.2", admin: true, run: withMember((*call).keys)},
+	{method: "GET", pattern: "sites/{S}/users/{U}/activated_iqs", versions: "v1.2", admin: true, run: withMember((*call).userActivatedIQs)},
+}
+
+func withMember(run func(*call, *member)) func(*call) {
+	return func(c *call) {
+		m := c.site.memberByID(strings.ToLower(c.args[0]))
+		if m == nil {
+			c.fail(404, "2202", "User not found")
+			return
+		}
+		run(c, m)
+	}
+}
+
 // userObj is the "user" part of a site user, and the owner of a site.
 func (c *call) userObj(m *member) obj {
 	u := m.user
@@ -27,4 +60,263 @@ func (c *call) memberObj(m *member) obj {
 		"subscription_state": state, "override_privacy_mode": m.privacy, "use_pin": m.usePIN,
 		"data_removal_expires_at": nil, "expires_at": instant(m.expires),
 	}
+}
+
+func (c *call) users() {
+	list := c.site.members
+	item := func(i int) obj { return c.memberObj(list[i]) }
+	if c.sim.cfg.sw.UsersAsArray {
+		c.bareList(len(list), item)
+		return
+	}
+	c.list(len(list), item)
+}
+
+// join puts a new user on the site. A full plan is silent: the user is
+// suspended (WIRE.md 4.6, measured).
+func (c *call) join(u *user, r *role) *member {
+	m := &member{
+		id: c.sim.cloud.newID("member"), user: u, role: r, email: u.Email != "", suspended: c.site.subscribed() >= c.site.Seats,
+		settled: c.now.Add(c.sim.cfg.sw.UserDelay),
+	}
+	c.site.members = append(c.site.members, m)
+	return m
+}
+
+func (c *call) addUser() {
+	body, ok := c.decode()
+	if !ok {
+		return
+	}
+	first, _ := field[string](body, "first_name")
+	last, _ := field[string](body, "last_name")
+	if first == "" || last == "" {
+		c.fail(400, "1100", "The first_name and last_name fields are required.")
+		return
+	}
+	email, given := body["email"].(string)
+	if given && !strings.Contains(email, "@") {
+		c.fail(400, "1101", "The email field is not a valid e-mail address.")
+		return
+	}
+	u := c.sim.cloud.userByEmail(email)
+	if u != nil && c.site.memberOf(u) != nil {
+		c.fail(400, "1101", "The user is a member of the site already.")
+		return
+	}
+	r, ok := c.roleIn(body, roleByCode("site_user"))
+	if !ok {
+		return
+	}
+	cl := c.sim.cloud
+	if u == nil {
+		pid := cl.newID("user")
+		u = &user{User{ID: pid, Subject: id("subject", pid), Email: email, Password: randomHex(8), FirstName: first, LastName: last, Language: "en-GB"}}
+		cl.users = append(cl.users, u)
+	}
+	m := c.join(u, r)
+	if !c.apply(m, body) {
+		c.site.members = slices.DeleteFunc(c.site.members, func(x *member) bool { return x == m })
+		return
+	}
+	if email != "" {
+		cl.inbox = append(cl.inbox, Message{Channel: "email", To: email, Body: "You are invited to " + c.site.Name + ".", At: c.now})
+	}
+	c.ok(c.memberObj(m))
+}
+
+func (c *call) addGuest() {
+	body, ok := c.decode()
+	if !ok {
+		return
+	}
+	alias, _ := field[string](body, "alias")
+	if alias == "" {
+		c.fail(400, "1100", "The alias field is required.")
+		return
+	}
+	pid := c.sim.cloud.newID("user")
+	u := &user{User{ID: pid, Subject: id("subject", pid), FirstName: alias, LastName: "Guest"}}
+	c.sim.cloud.users = append(c.sim.cloud.users, u)
+	m := c.join(u, roleByCode("site_guest"))
+	if !c.apply(m, body) {
+		c.site.members = slices.DeleteFunc(c.site.members, func(x *member) bool { return x == m })
+		return
+	}
+	c.json(http.StatusCreated, c.memberObj(m))
+}
+
+// roleIn reads role_ids; an id nobody knows is 400/1101.
+func (c *call) roleIn(body obj, def *role) (*role, bool) {
+	ids, given := field[[]any](body, "role_ids")
+	if !given || len(ids) == 0 {
+		return def, true
+	}
+	rid, _ := ids[0].(string)
+	r := roleByID(rid)
+	if r == nil {
+		c.fail(400, "1101", "The role_ids field has an unknown role.")
+	}
+	return r, r != nil
+}
+
+// apply takes the fields of a create or a PATCH over; false means that the
+// error is answered.
+func (c *call) apply(m *member, body obj) bool {
+	for name, to := range map[string]*bool{
+		"blocked": &m.blocked, "override_privacy_mode": &m.privacy, "toggle_easy_office_mode": &m.easy,
+		"toggle_manual_office_mode": &m.manual, "use_pin": &m.usePIN, "remote_access": &m.remote,
+	} {
+		if v, given := body[name]; given {
+			b, isBool := v.(bool)
+			if !isBool {
+				c.fail(400, "1101", "The "+name+" field has to be true or false.")
+				return false
+			}
+			*to = b
+		}
+	}
+	if alias, ok := field[string](body, "alias"); ok {
+		m.alias = alias
+	}
+	if v, given := body["expires_at"]; given {
+		s, _ := v.(string)
+		at, err := parseTime(s, c.site.loc)
+		if v != nil && err != nil {
+			c.fail(400, "1101", "The expires_at field is not a time.")
+			return false
+		}
+		m.expires = at
+	}
+	r, ok := c.roleIn(body, m.role)
+	if ok {
+		m.role = r
+	}
+	return ok
+}
+
+// changeUser answers without roles, as the real one was seen to do for a while
+// after a change (WIRE.md 2.3, measured).
+func (c *call) changeUser(m *member) {
+	body, ok := c.decode()
+	if !ok || !c.apply(m, body) {
+		return
+	}
+	o := c.memberObj(m)
+	if c.sim.cfg.sw.UserDelay > 0 {
+		o["roles"] = []obj{}
+	}
+	c.json(http.StatusOK, o)
+}
+
+// removeUser is 202; the seat is free at once.
+func (c *call) removeUser(m *member) {
+	c.site.remove(m)
+	c.w.WriteHeader(http.StatusAccepted)
+}
+
+func (st *site) remove(m *member) {
+	is := func(x *member) bool { return x == m }
+	st.members = slices.DeleteFunc(st.members, is)
+	for _, g := range st.groups {
+		g.members = slices.DeleteFunc(g.members, is)
+	}
+	for _, q := range st.iqs {
+		delete(q.activations, m.user.ID)
+	}
+}
+
+// subscribe takes {"state"}; a full plan is silent here, too.
+func (c *call) subscribe(m *member) {
+	body, ok := c.decode()
+	if !ok {
+		return
+	}
+	state, _ := field[string](body, "state")
+	switch {
+	case state == "suspended":
+		m.suspended = true
+	case state == "subscribed" && (!m.suspended || c.site.subscribed() < c.site.Seats):
+		m.suspended = false
+	case state != "subscribed":
+		c.fail(400, "1101", "The state field is not valid.")
+		return
+	}
+	c.ok(c.memberObj(m))
+}
+
+// newPIN makes a new keypad PIN: a bare JSON string, shown once.
+func (c *call) newPIN(m *member) {
+	body, ok := c.decode()
+	if !ok || !c.settledMember(m) {
+		return
+	}
+	m.pinExpires = nil
+	if s, given := body["expiry_date"].(string); given {
+		at, err := parseTime(s, c.site.loc)
+		if err != nil {
+			c.fail(400, "1101", "The expiry_date field is not a time.")
+			return
+		}
+		m.pinExpires = &at
+	}
+	m.pin = randomDigits(6)
+	c.json(http.StatusOK, m.pin)
+}
+
+func (c *call) settledMember(m *member) bool {
+	if c.now.Before(m.settled) {
+		c.fail(403, "2203", "User does not have permission to use a pin.")
+		return false
+	}
+	return true
+}
+
+func (c *call) customPIN(m *member) {
+	if !slices.Contains(c.site.Features, "custom_pin") {
+		c.fail(403, "2212", "The subscription does not have the feature custom_pin.")
+		return
+	}
+	body, ok := c.decode()
+	if !ok || !c.settledMember(m) {
+		return
+	}
+	pin, _ := field[string](body, "pin")
+	if len(pin) < 6 || len(pin) > 7 || strings.Trim(pin, "0123456789") != "" {
+		c.fail(400, "1101", "The pin field has to be 6 or 7 digits.")
+		return
+	}
+	m.pin, m.pinExpires = pin, nil
+	c.noContent()
+}
+
+func (c *call) keys(m *member) {
+	var items []obj
+	if m.pin != "" {
+		var expiry any
+		if m.pinExpires != nil {
+			expiry = instant(*m.pinExpires)
+		}
+		items = append(items, obj{"type": "pin", "key_identifier": "pin", "expiry_date": expiry, "offline_access": false})
+	}
+	c.list(len(items), func(i int) obj { return items[i] })
+}
+
+// userActivatedIQs has another item than the caller's own list, and only the
+// activated ones (WIRE.md 2.3, measured).
+func (c *call) userActivatedIQs(m *member) {
+	var items []obj
+	for _, q := range c.site.iqs {
+		if a := q.activations[m.user.ID]; a != nil && a.activated {
+			items = append(items, obj{"id": q.ID, "customer_reference": q.Name, "otp_enabled": !q.WithoutOTP})
+		}
+	}
+	c.list(len(items), func(i int) obj { return items[i] })
+}
+
+// pinHolder is whose keypad PIN this is at this time.
+func (st *site) pinHolder(pin string, now time.Time) *member {
+	return find(st.members, func(m *member) bool {
+		return m.pin != "" && m.pin == pin && (m.pinExpires == nil || now.Before(*m.pinExpires)) && (m.expires.IsZero() || now.Before(m.expires))
+	})
 }
