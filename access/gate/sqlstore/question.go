@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
@@ -29,13 +30,16 @@ const (
 // and one snapshot on either database, without a transaction. Every branch goes
 // by an index. Its rows have a kind, eight texts and five numbers.
 //
-// The arguments are site, member, the span of reservations, and the door unless
-// all doors are asked for.
+// Of other members' reservations it reads those that access.Evaluate asks for:
+// around the instant, and around the member's own.
+//
+// The arguments are site, member, the span of the member's reservations, the span
+// of a day either side of the instant, and the door unless all are asked for.
 const questionOne = `
 SELECT 1 AS kind, revision AS a, name AS b, time_zone AS c, settings AS d, exceptions AS e, '' AS f, '' AS g, '' AS h, version AS i, {null int} AS j, {null int} AS k, {null int} AS l, {null int} AS m
 	FROM doorkit_sites WHERE site = $1
-UNION ALL SELECT 2, id, name, access_type, link_site, link_gateway, link_lock, link_name, linked_by, added, disabled, open_time, linked_at, version
-	FROM doorkit_doors WHERE site = $1 AND id = $5
+UNION ALL SELECT 2, id, name, access_type, link_site, link_gateway, link_lock, link_name, linked_by, added, disabled + 2 * link_needs_code, open_time, linked_at, version
+	FROM doorkit_doors WHERE site = $1 AND id = $7
 UNION ALL SELECT 3, standing, standing_reason, '', '', '', '', '', '', standing_until, {null int}, {null int}, {null int}, {null int}
 	FROM doorkit_members WHERE site = $1 AND id = $2
 UNION ALL SELECT 4, id, type, '', '', '', '', '', '', pos, starts, ends, paused, {null int}
@@ -43,18 +47,29 @@ UNION ALL SELECT 4, id, type, '', '', '', '', '', '', pos, starts, ends, paused,
 UNION ALL SELECT 5, id, doors, '', '', '', '', '', '', pos, {null int}, {null int}, {null int}, {null int}
 	FROM doorkit_membership_types WHERE site = $1 AND id IN (SELECT type FROM doorkit_memberships WHERE site = $1 AND member = $2)
 UNION ALL SELECT 6, id, door, hours, '', '', '', '', '', starts, ends, requires_membership, requires_standing, {null int}
-	FROM doorkit_grants WHERE site = $1 AND member = $2 AND door = $5
+	FROM doorkit_grants WHERE site = $1 AND member = $2 AND door = $7
 UNION ALL SELECT 7, resource, door, '', '', '', '', '', '', pos, door_pos, {null int}, {null int}, {null int}
-	FROM doorkit_resource_doors WHERE site = $1 AND door = $5
+	FROM doorkit_resource_doors WHERE site = $1 AND door = $7
 UNION ALL SELECT 8, id, resource, member, status, '', '', '', '', starts, ends, ended_at, {null int}, {null int}
-	FROM doorkit_reservations WHERE site = $1 AND member = $2 AND effective > $3 AND starts < $4
-	AND resource IN (SELECT resource FROM doorkit_resource_doors WHERE site = $1 AND door = $5)
-UNION ALL SELECT 8, '', r.resource, r.member, r.status, '', '', '', '', r.starts, r.ends, r.ended_at, {null int}, {null int}
-	FROM doorkit_reservations r WHERE r.site = $1 AND r.member <> $2 AND r.effective > $3 AND r.starts < $4 AND r.status IN ('', 'confirmed')
-	AND r.resource IN (SELECT resource FROM doorkit_resource_doors WHERE site = $1 AND door = $5)`
+	FROM doorkit_reservations WHERE site = $1 AND member = $2 AND effective >= $3 AND starts <= $4 AND ` + onTheDoor + `
+UNION ALL SELECT 8, id, resource, member, status, '', '', '', '', starts, ends, ended_at, {null int}, {null int}
+	FROM doorkit_reservations WHERE site = $1 AND ` + onTheDoor + ` AND effective >= $5 AND starts <= $6 AND member <> $2 AND status IN ('', 'confirmed')
+UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
+	FROM ` + besideOwn + ` AND n.starts >= o.effective AND n.starts <= o.effective + 86400000000
+UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
+	FROM ` + besideOwn + ` AND n.effective >= o.starts - 86400000000 AND n.effective <= o.starts`
+
+const (
+	onTheDoor = "resource IN (SELECT resource FROM doorkit_resource_doors WHERE site = $1 AND door = $7)"
+	// besideOwn joins the member's reservations (o) with those of others on the
+	// same resource (n), a day before and after: where buffers are clipped.
+	besideOwn = `doorkit_reservations o JOIN doorkit_reservations n ON n.site = o.site AND n.resource = o.resource
+	WHERE o.site = $1 AND o.member = $2 AND o.effective >= $3 AND o.starts <= $4 AND o.` + onTheDoor + `
+	AND n.member <> $2 AND n.status IN ('', 'confirmed')`
+)
 
 // ofOneDoor are the conditions that the statement for all doors leaves out.
-var ofOneDoor = []string{" AND id = $5", " AND door = $5"}
+var ofOneDoor = []string{" AND id = $7", " AND door = $7"}
 
 // Load is gate.Facts'.
 func (s *Store) Load(ctx context.Context, ask gate.Ask) (gate.Snapshot, error) {
@@ -76,7 +91,8 @@ func (s *Store) LoadAll(ctx context.Context, ask gate.Ask) ([]gate.Snapshot, err
 
 func (s *Store) load(ctx context.Context, ask gate.Ask, all bool) ([]gate.Snapshot, error) {
 	from, until := ask.Span()
-	args := []any{ask.Site, ask.Member, from.UnixMicro(), until.UnixMicro()}
+	const day = 24 * time.Hour
+	args := []any{ask.Site, ask.Member, from.UnixMicro(), until.UnixMicro(), ask.At.Add(-day).UnixMicro(), ask.At.Add(day).UnixMicro()}
 	q := questionOne
 	if all {
 		for _, c := range ofOneDoor {
@@ -132,8 +148,8 @@ func readParts(rows *sql.Rows, p *gate.Parts) error {
 			}
 		case kindDoor:
 			doors = append(doors, placed[gate.Door]{i.Int64, 0, gate.Door{
-				Door:    access.Door{ID: a, Name: b, AccessType: access.AccessType(c), Disabled: j.Int64 != 0, OpenTime: maybeDuration(k)},
-				Link:    gate.Link{Site: d, Gateway: e, Lock: f, Name: g, LinkedAt: instant(l), LinkedBy: h},
+				Door:    access.Door{ID: a, Name: b, AccessType: access.AccessType(c), Disabled: j.Int64&1 != 0, OpenTime: maybeDuration(k)},
+				Link:    gate.Link{Site: d, Gateway: e, Lock: f, Name: g, NeedsCode: j.Int64&2 != 0, LinkedAt: instant(l), LinkedBy: h},
 				Version: uint64(m.Int64),
 			}})
 		case kindMember:
@@ -194,5 +210,7 @@ func readParts(rows *sql.Rows, p *gate.Parts) error {
 	slices.SortFunc(p.Reservations, func(x, y reservation.Reservation) int {
 		return cmp.Or(x.Start.Compare(y.Start), cmp.Compare(x.ID, y.ID))
 	})
+	// One that is near in two ways was read twice.
+	p.Reservations = slices.CompactFunc(p.Reservations, func(x, y reservation.Reservation) bool { return x.ID == y.ID })
 	return nil
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-const doorColumns = "id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, linked_at, linked_by"
+const doorColumns = "id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by"
 
 func scanDoor(row scanner) (d gate.Door, err error) {
-	var disabled int64
+	var disabled, code int64
 	var open, linked sql.NullInt64
 	l := &d.Link
-	err = row.Scan(&d.ID, &d.Version, &d.Name, &d.AccessType, &disabled, &open, &l.Site, &l.Gateway, &l.Lock, &l.Name, &linked, &l.LinkedBy)
-	d.Disabled, d.OpenTime, l.LinkedAt = disabled != 0, maybeDuration(open), instant(linked)
+	err = row.Scan(&d.ID, &d.Version, &d.Name, &d.AccessType, &disabled, &open, &l.Site, &l.Gateway, &l.Lock, &l.Name, &code, &linked, &l.LinkedBy)
+	d.Disabled, d.OpenTime, l.NeedsCode, l.LinkedAt = disabled != 0, maybeDuration(open), code != 0, instant(linked)
 	return d, err
 }
 

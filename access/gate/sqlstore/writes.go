@@ -171,8 +171,8 @@ func (w writes) DeleteReservation(ctx context.Context, site, id string) error {
 // AddDoor is gate.DoorStore's.
 func (w writes) AddDoor(ctx context.Context, site string, d gate.Door) error {
 	return w.in(ctx, "AddDoor", func(run runner) error {
-		n, err := run.exec(ctx, `INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, linked_at, linked_by)
-			VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING`, doorArgs(site, d)...)
+		n, err := run.exec(ctx, `INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by)
+			VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING`, doorArgs(site, d)...)
 		if err == nil && n == 0 {
 			err = conflict("the door %q is there already, or another one links its lock", d.ID)
 		}
@@ -184,8 +184,8 @@ func (w writes) AddDoor(ctx context.Context, site string, d gate.Door) error {
 func (w writes) UpdateDoor(ctx context.Context, site string, d gate.Door) error {
 	return w.in(ctx, "UpdateDoor", func(run runner) error {
 		n, err := run.exec(ctx, `UPDATE doorkit_doors SET version = version + 1, name = $3, access_type = $4, disabled = $5, open_time = $6,
-				link_site = $7, link_gateway = $8, link_lock = $9, link_name = $10, linked_at = $11, linked_by = $12
-			WHERE site = $1 AND id = $2 AND version = $13`, append(doorArgs(site, d), int64(d.Version))...)
+				link_site = $7, link_gateway = $8, link_lock = $9, link_name = $10, link_needs_code = $11, linked_at = $12, linked_by = $13
+			WHERE site = $1 AND id = $2 AND version = $14`, append(doorArgs(site, d), int64(d.Version))...)
 		if err != nil && duplicate(err) {
 			return conflict("another door links the lock of door %q", d.ID)
 		}
@@ -209,7 +209,7 @@ func doorArgs(site string, d gate.Door) []any {
 		open = int64(*d.OpenTime)
 	}
 	l := d.Link
-	return []any{site, d.ID, d.Name, string(d.AccessType), truth(d.Disabled), open, l.Site, l.Gateway, l.Lock, l.Name, micros(l.LinkedAt), l.LinkedBy}
+	return []any{site, d.ID, d.Name, string(d.AccessType), truth(d.Disabled), open, l.Site, l.Gateway, l.Lock, l.Name, truth(l.NeedsCode), micros(l.LinkedAt), l.LinkedBy}
 }
 
 // DeleteDoor is gate.DoorStore's.

@@ -44,6 +44,7 @@ CREATE TABLE doorkit_doors (
 	link_gateway {text} NOT NULL,
 	link_lock {text} NOT NULL,
 	link_name {text} NOT NULL,
+	link_needs_code {int} NOT NULL,
 	linked_at {int},
 	linked_by {text} NOT NULL,
 	UNIQUE (site, id)
@@ -103,4 +104,6 @@ CREATE TABLE doorkit_reservations (
 
 CREATE INDEX doorkit_reservations_by_member ON doorkit_reservations (site, member, effective);
 
-CREATE INDEX doorkit_reservations_by_resource ON doorkit_reservations (site, resource, effective);
+CREATE INDEX doorkit_reservations_by_resource ON doorkit_reservations (site, resource, effective, starts);
+
+CREATE INDEX doorkit_reservations_by_start ON doorkit_reservations (site, resource, starts);
