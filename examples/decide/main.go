@@ -42,10 +42,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	policy, err := compile(facts)
-	if bad, ok := errors.AsType[*access.FactsError](err); ok {
-		for _, fault := range bad.Faults {
-			fmt.Fprintln(stderr, fault)
-		}
+	if err != nil {
+		report(err, stderr)
 		return 2
 	}
 	return answer(policy, requests, stdout)
@@ -57,6 +55,18 @@ func compile(document []byte) (*access.Policy, error) {
 		return nil, err
 	}
 	return access.Compile(facts)
+}
+
+// report prints every fault on a line of its own.
+func report(err error, stderr io.Writer) {
+	bad, ok := errors.AsType[*access.FactsError](err)
+	if !ok {
+		fmt.Fprintln(stderr, err)
+		return
+	}
+	for _, fault := range bad.Faults {
+		fmt.Fprintln(stderr, fault)
+	}
 }
 
 // answer prints one line per request; empty lines are none.

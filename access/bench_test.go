@@ -1,0 +1,325 @@
+package access
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sort"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/reservation"
+)
+
+// workload is the size of a made-up site.
+type workload struct {
+	name                                                               string
+	doors, members, types, grants, resources, reservations, exceptions int
+}
+
+var (
+	workloadA = workload{"A", 20, 200, 6, 40, 15, 500, 12}
+	workloadB = workload{"B", 500, 100_000, 50, 2_000, 300, 200_000, 12}
+)
+
+// epoch is the Monday around which the workloads happen.
+var epoch = time.Date(2026, 5, 4, 0, 0, 0, 0, time.UTC)
+
+// facts makes the site, always the same: Europe/Berlin, 70 % of types and grants
+// with weekly hours, one type open every day 00:00-24:00, some members without
+// standing.
+func (w workload) facts() Facts {
+	rng := rand.New(rand.NewPCG(1, 2))
+	id := func(kind string, i int) string { return fmt.Sprintf("%s-%08x-%04x", kind, i*2654435761, i) }
+	hours := func() Hours {
+		if rng.IntN(100) < 30 {
+			return Always()
+		}
+		days := []Day{Mon, Tue, Wed, Thu, Fri}
+		from, to := At(6+rng.IntN(4), 0), At(17+rng.IntN(5), 30)
+		if rng.IntN(4) == 0 {
+			return Weekly(Range{days, from, to}, Range{[]Day{Sat}, At(9, 0), At(14, 0)})
+		}
+		return Weekly(Range{days, from, to})
+	}
+	f := Facts{Revision: "r", Site: Site{ID: "s", TimeZone: "Europe/Berlin"}}
+	for i := range w.doors {
+		d := Door{ID: id("door", i), Name: "Door", AccessType: AccessOnly}
+		if i%2 == 1 {
+			d.AccessType = AccessAndOfficeMode
+		}
+		f.Doors = append(f.Doors, d)
+	}
+	for i := range w.types {
+		t := MembershipType{ID: id("type", i)}
+		h := hours()
+		if i == 0 {
+			h = Weekly(Range{[]Day{Mon, Tue, Wed, Thu, Fri, Sat, Sun}, At(0, 0), At(24, 0)})
+		}
+		for j, d := range f.Doors {
+			if j == 0 || rng.IntN(100) < 40 {
+				t.Doors = append(t.Doors, DoorHours{d.ID, h})
+			}
+		}
+		f.MembershipTypes = append(f.MembershipTypes, t)
+	}
+	for i := range w.members {
+		m := Member{ID: id("member", i)}
+		switch rng.IntN(20) {
+		case 0:
+			m.Standing = Standing{State: StandingBlocked}
+		case 1:
+			m.Standing = Standing{State: StandingGrace, Until: epoch.Add(time.Duration(rng.IntN(240)) * time.Hour)}
+		}
+		if rng.IntN(10) > 0 {
+			ms := Membership{ID: "m", Type: f.MembershipTypes[rng.IntN(w.types)].ID, From: epoch.AddDate(0, 0, -rng.IntN(400))}
+			if rng.IntN(4) == 0 {
+				ms.Until = epoch.AddDate(0, 0, rng.IntN(60)-20).Add(time.Hour)
+			}
+			ms.Paused = rng.IntN(20) == 0
+			if ms.Until.IsZero() || ms.Until.After(ms.From) {
+				m.Memberships = append(m.Memberships, ms)
+			}
+		}
+		f.Members = append(f.Members, m)
+	}
+	for i := range w.grants {
+		f.Grants = append(f.Grants, Grant{ID: id("grant", i), Member: f.Members[rng.IntN(w.members)].ID, Door: f.Doors[rng.IntN(w.doors)].ID, Hours: hours()})
+	}
+	for i := range w.resources {
+		r := Resource{ID: id("resource", i), Doors: []string{f.Doors[i%w.doors].ID}}
+		if rng.IntN(2) == 0 {
+			r.Doors = append(r.Doors, f.Doors[(i+1+rng.IntN(w.doors-1))%w.doors].ID)
+		}
+		f.Resources = append(f.Resources, r)
+	}
+	for i := range w.reservations {
+		start := epoch.Add(time.Duration(rng.IntN(60*48)-30*48) * 30 * time.Minute)
+		r := reservation.Reservation{ID: id("res", i), Resource: f.Resources[rng.IntN(w.resources)].ID, Member: f.Members[rng.IntN(w.members)].ID,
+			Start: start, End: start.Add(time.Duration(1+rng.IntN(4)) * 30 * time.Minute)}
+		if rng.IntN(20) == 0 {
+			r.Status = reservation.Cancelled
+		}
+		f.Reservations = append(f.Reservations, r)
+	}
+	for i := range w.exceptions {
+		from := Date{2026, time.Month(i + 1), 1 + rng.IntN(27)}
+		e := Exception{From: from, To: from, Closed: true}
+		if i%3 == 0 {
+			e.Closed, e.Hours = false, []Range{{From: At(10, 0), To: At(14, 0)}}
+		}
+		f.Exceptions = append(f.Exceptions, e)
+	}
+	return f
+}
+
+// requests makes n of them, mixed so that about 40 % are denied and 25 % ask for
+// office mode.
+func (w workload) requests(p *Policy, f *Facts, n int) []Request {
+	rng := rand.New(rand.NewPCG(3, 4))
+	draw := func() Request {
+		r := Request{
+			Member: f.Members[rng.IntN(w.members)].ID, Door: f.Doors[rng.IntN(w.doors)].ID, Action: Unlock,
+			At: epoch.Add(time.Duration(rng.IntN(7*24*3600)) * time.Second),
+		}
+		switch rng.IntN(3) {
+		case 0: // somebody with a booking, about its time
+			b := f.Reservations[rng.IntN(w.reservations)]
+			at := slices.IndexFunc(f.Resources, func(r Resource) bool { return r.ID == b.Resource })
+			r.Member, r.Door = b.Member, f.Resources[at].Doors[0]
+			r.At = b.Start.Add(time.Duration(rng.IntN(7200)-1800) * time.Second)
+		case 1: // somebody with a grant
+			if g := f.Grants[rng.IntN(w.grants)]; rng.IntN(2) == 0 {
+				r.Member, r.Door = g.Member, g.Door
+			}
+		}
+		if rng.IntN(4) == 0 {
+			r.Action = OfficeMode
+		}
+		return r
+	}
+	var all []Request
+	for denied := 0; len(all) < n; {
+		r := draw()
+		if allowed := p.Decide(r).Allowed; !allowed && denied*10 >= 4*(len(all)+1) {
+			continue
+		} else if !allowed {
+			denied++
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// floorIndex is the least a decision by ids must do: two looks into maps, one
+// entitlement cell, one binary search.
+type floorIndex struct {
+	members, doors map[string]int32
+	cells          [][]int32 // by type and door
+	types          []int32   // by member
+	windows        [][]int64 // the starts of a member's windows
+}
+
+func (w workload) floor(f *Facts) *floorIndex {
+	x := &floorIndex{members: map[string]int32{}, doors: map[string]int32{}}
+	types := map[string]int32{}
+	for i, d := range f.Doors {
+		x.doors[d.ID] = int32(i)
+	}
+	for i, t := range f.MembershipTypes {
+		types[t.ID] = int32(i)
+		row := make([]int32, w.doors)
+		for _, d := range t.Doors {
+			row[x.doors[d.Door]] = 1
+		}
+		x.cells = append(x.cells, row)
+	}
+	for i, m := range f.Members {
+		x.members[m.ID] = int32(i)
+		typ := int32(0)
+		if len(m.Memberships) > 0 {
+			typ = types[m.Memberships[0].Type]
+		}
+		x.types = append(x.types, typ)
+	}
+	x.windows = make([][]int64, w.members)
+	for _, r := range f.Reservations {
+		m := x.members[r.Member]
+		x.windows[m] = append(x.windows[m], r.Start.UnixMicro())
+	}
+	for _, ws := range x.windows {
+		slices.Sort(ws)
+	}
+	return x
+}
+
+func (x *floorIndex) ask(r *Request) int {
+	m, d := x.members[r.Member], x.doors[r.Door]
+	cell := x.cells[x.types[m]][d]
+	ws, t := x.windows[m], r.At.UnixMicro()
+	return int(cell) + sort.Search(len(ws), func(i int) bool { return ws[i] > t })
+}
+
+// prepared keeps a workload over the benchmarks of a run.
+type prepared struct {
+	facts    Facts
+	policy   *Policy
+	requests []Request
+	floor    *floorIndex
+}
+
+func prepare(b testing.TB, w workload) prepared {
+	f := w.facts()
+	p, err := Compile(f)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return prepared{f, p, w.requests(p, &f, 1<<14), w.floor(&f)}
+}
+
+var sink int
+
+// BenchmarkDecide measures decisions and the floor in turns, so that their ratio
+// holds on a machine with other things to do.
+func BenchmarkDecide(b *testing.B) {
+	for _, w := range []workload{workloadA, workloadB} {
+		x := prepare(b, w)
+		denied := 0
+		for _, r := range x.requests {
+			if !x.policy.Decide(r).Allowed {
+				denied++
+			}
+		}
+		b.Run(w.name, func(b *testing.B) {
+			b.ReportAllocs()
+			var ratios, decides, floors []float64
+			n := 0
+			for b.Loop() {
+				const batch = 4096
+				from := n % (len(x.requests) / batch) * batch
+				n++
+				requests := x.requests[from : from+batch]
+				start := time.Now()
+				for i := range requests {
+					sink += x.floor.ask(&requests[i])
+				}
+				floor := time.Since(start)
+				start = time.Now()
+				for i := range requests {
+					if x.policy.Decide(requests[i]).Allowed {
+						sink++
+					}
+				}
+				decide := time.Since(start)
+				decides, floors = append(decides, float64(decide)/batch), append(floors, float64(floor)/batch)
+				ratios = append(ratios, float64(decide)/float64(floor))
+			}
+			b.ReportMetric(median(decides), "ns/decision")
+			b.ReportMetric(median(floors), "ns/floor")
+			b.ReportMetric(median(ratios), "x-floor")
+			b.ReportMetric(100*float64(denied)/float64(len(x.requests)), "%denied")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// BenchmarkCompile measures the time and the live memory of a policy.
+func BenchmarkCompile(b *testing.B) {
+	for _, w := range []workload{workloadA, workloadB} {
+		f := w.facts()
+		b.Run(w.name, func(b *testing.B) {
+			b.ReportAllocs()
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			var p *Policy
+			for b.Loop() {
+				p, _ = Compile(f)
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			b.ReportMetric(float64(int64(after.HeapAlloc)-int64(before.HeapAlloc))/(1<<20), "MiB-live")
+			runtime.KeepAlive(p)
+			runtime.KeepAlive(f)
+		})
+	}
+}
+
+func BenchmarkWith(b *testing.B) {
+	for _, w := range []workload{workloadA, workloadB} {
+		x := prepare(b, w)
+		b.Run(w.name, func(b *testing.B) {
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				r := x.facts.Reservations[n%len(x.facts.Reservations)]
+				n += 7919
+				r.End = r.End.Add(30 * time.Minute)
+				if _, err := x.policy.With(SetReservation(r)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkKeys(b *testing.B) {
+	for _, w := range []workload{workloadA, workloadB} {
+		x := prepare(b, w)
+		b.Run(w.name, func(b *testing.B) {
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				r := x.requests[n%len(x.requests)]
+				n++
+				sink += len(x.policy.Keys(r.Member, r.At))
+			}
+		})
+	}
+}
