@@ -47,6 +47,7 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+	_ "time/tzdata" // the zones of the world, wherever this runs
 
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
