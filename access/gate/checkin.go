@@ -75,7 +75,7 @@ func (g *Gate) checkIn(p *passage, at time.Time) *CheckIn {
 	}
 	m := Movement{
 		Member: p.tap.Member, Door: p.tap.Door, RequestID: p.tap.RequestID, Action: p.action,
-		At: at, Location: p.loc, Reason: p.decision.Reason, Reservations: p.decision.Evidence().Reservations,
+		At: at, Location: p.loc, Reason: p.decision.Reason, Reservations: p.evidence.Reservations,
 	}
 	var key, day string
 	if err := guard("CheckIns", func() error { key, day = g.policy(m); return nil }); err != nil || key == "" {

@@ -2,7 +2,6 @@ package gate
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -165,12 +164,6 @@ func guard(in string, fn func() error) (err error) {
 		}
 	}()
 	return fn()
-}
-
-func salt() []byte {
-	b := make([]byte, 16)
-	rand.Read(b) // never fails (crypto/rand)
-	return b
 }
 
 func unavailable(err error) error {

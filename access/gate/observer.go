@@ -1,7 +1,9 @@
 package gate
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -77,9 +79,12 @@ func newWatch(site string, o Observer) *watch {
 }
 
 func (w *watch) passed(ctx context.Context, link Link, r Receipt) {
-	if w.observer == nil {
-		return
+	if w.observer != nil {
+		w.tell(ctx, link, r)
 	}
+}
+
+func (w *watch) tell(ctx context.Context, link Link, r Receipt) {
 	events := []Event{{Kind: Passed, Receipt: &r, Cause: r.Cause, Door: r.Door, Gateway: link.Gateway, Err: r.Err}}
 	w.mu.Lock()
 	if r.Outcome == Accepted && !r.Shared {
@@ -94,6 +99,9 @@ func (w *watch) passed(ctx context.Context, link Link, r Receipt) {
 			}
 		}
 	}
+	slices.SortFunc(events[1:], func(a, b Event) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Door, b.Door))
+	})
 	cause := r.Cause
 	if r.Outcome == Accepted && !r.Recorded {
 		cause = CauseStoreUnavailable

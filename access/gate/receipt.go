@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -134,8 +136,7 @@ func (d *doc) append(b []byte) []byte {
 	return append(o.b, '}')
 }
 
-func (d *doc) decide(dec access.Decision) {
-	ev := dec.Evidence()
+func (d *doc) decide(dec access.Decision, ev access.Evidence) {
 	d.Allowed, d.Reason, d.ValidUntil, d.NextChange = dec.Allowed, dec.Reason, dec.ValidUntil, dec.NextChange
 	d.RelockAfter, d.Revision = dec.RelockAfter, dec.Revision
 	d.Evidence = evidence{ev.Memberships, ev.Grants, ev.Reservations}
@@ -196,9 +197,13 @@ func ReadDetail(row LogRow) (d LogDetail, ok bool, err error) {
 	return d, true, nil
 }
 
+const saltSize = 16
+
 // seal fills the secret part of e from d: canonical JSON, salt, commitment.
 func (d *LogDetail) seal(e LogEntry) LogEntry {
-	o := object{b: append(make([]byte, 0, 512), '{')}
+	secret := make([]byte, saltSize, 512) // one piece of memory for both
+	rand.Read(secret)                     // never fails (crypto/rand)
+	o := object{b: append(secret, '{')}
 	o.str("member", d.Member)
 	o.str("actor", d.Actor)
 	o.str("source", string(d.Source))
@@ -210,9 +215,9 @@ func (d *LogDetail) seal(e LogEntry) LogEntry {
 	o.str("revision", d.Revision)
 	o.link("link", d.Link)
 	o.str("note", d.Note)
-	e.Detail = append(o.b, '}')
-	e.Salt = salt()
-	e.Commitment = Commit(e.Salt, e.Detail)
+	secret = append(o.b, '}')
+	e.Salt, e.Detail = secret[:saltSize:saltSize], secret[saltSize:]
+	e.Commitment = sha256.Sum256(secret)
 	e.Member, e.Actor = d.Member, d.Actor
 	return e
 }

@@ -78,7 +78,9 @@ func (t *Tap) fingerprint(action access.Action) string {
 	b = field(b, t.Actor)
 	b = binary.BigEndian.AppendUint16(b, 1) // version
 	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:16])
+	var text [32]byte
+	hex.Encode(text[:], sum[:16])
+	return string(text[:])
 }
 
 func goodRequestID(s string) bool {

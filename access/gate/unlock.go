@@ -42,6 +42,7 @@ type passage struct {
 	steady   time.Time // the same instant on the clock that never jumps
 	holding  bool
 	decision access.Decision
+	evidence access.Evidence
 	link     Link
 	loc      *time.Location
 	zone     string
@@ -105,9 +106,10 @@ func (g *Gate) way(ctx context.Context, p *passage) (Receipt, error) {
 		})
 		return
 	})
+	p.evidence = p.decision.Evidence()
 	switch {
 	case err != nil:
-		p.decision = access.Decision{}
+		p.decision, p.evidence = access.Decision{}, access.Evidence{}
 		return g.deny(ctx, p, CauseBadFacts, err)
 	case !p.decision.Allowed:
 		return g.deny(ctx, p, "", nil)
@@ -329,12 +331,12 @@ func (g *Gate) note(ctx context.Context, p *passage, r *Receipt) {
 
 func (p *passage) doc(r *Receipt) doc {
 	d := doc{Source: p.tap.Source, Actor: p.tap.Actor, TappedAt: p.tap.TappedAt, Cause: r.Cause, At: r.At, RelockAt: r.RelockAt, Link: p.link, Zone: p.zone}
-	d.decide(p.decision)
+	d.decide(p.decision, p.evidence)
 	return d
 }
 
 func (p *passage) logEntry(r *Receipt, at time.Time, ref uint64) LogEntry {
-	ev := p.decision.Evidence()
+	ev := p.evidence
 	d := LogDetail{
 		Member: p.tap.Member, Actor: p.tap.Actor, Source: p.tap.Source, RequestID: p.tap.RequestID, TappedAt: p.tap.TappedAt,
 		Memberships: ev.Memberships, Grants: ev.Grants, Reservations: ev.Reservations, Revision: p.decision.Revision, Link: p.link,

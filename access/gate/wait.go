@@ -194,7 +194,7 @@ func (g *Gate) reopen(e Entry) (doc, *passage, error) {
 	}
 	p := &passage{
 		tap:    Tap{RequestID: e.RequestID, Member: e.Member, Door: e.Door, TappedAt: d.TappedAt, Source: d.Source, Actor: d.Actor},
-		action: e.Action, key: e.Key, link: d.Link, zone: d.Zone, loc: g.zone(d.Zone), decision: d.decision(), entry: e,
+		action: e.Action, key: e.Key, link: d.Link, zone: d.Zone, loc: g.zone(d.Zone), decision: d.decision(), evidence: access.Evidence(d.Evidence), entry: e,
 	}
 	return d, p, nil
 }
