@@ -53,7 +53,7 @@ type Presence interface {
 }
 
 // Gate is the enforcement point of one site. It is safe for concurrent use and
-// holds nothing that must survive: any number of them, in any number of
+// keeps nothing that must survive: any number of them, in any number of
 // processes, may stand on the same storage.
 type Gate struct {
 	site     string
@@ -65,6 +65,7 @@ type Gate struct {
 	watch    *watch
 	now      func() time.Time
 	zones    sync.Map // name -> *time.Location
+	seen     sightings
 }
 
 // New returns a Gate, or a *ConfigError that names every fault.

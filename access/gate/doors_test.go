@@ -140,3 +140,14 @@ func TestDoors(t *testing.T) {
 		t.Fatalf("got %+v", list)
 	}
 }
+
+// failing is a catalogue that cannot be read.
+type failing struct{ err error }
+
+func (f failing) Locks(context.Context) iter.Seq2[gate.CatalogueLock, error] {
+	return func(yield func(gate.CatalogueLock, error) bool) { yield(gate.CatalogueLock{}, f.err) }
+}
+
+func (f failing) Lock(context.Context, string) (gate.CatalogueLock, error) {
+	return gate.CatalogueLock{}, f.err
+}

@@ -1,0 +1,156 @@
+package gate
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+)
+
+// DigitalKey is one door in a member's app.
+type DigitalKey struct {
+	Door       string            `json:"door"`
+	Name       string            `json:"name"`
+	AccessType access.AccessType `json:"access_type"`
+	// Open: a tap now would be allowed by the rules. Then Reason says by what,
+	// and ValidUntil until when (zero: as far as is known).
+	Open       bool          `json:"open"`
+	Reason     access.Reason `json:"reason"`
+	ValidUntil time.Time     `json:"valid_until,omitzero"`
+	// OpensAt is when a door that is not open now will be.
+	OpensAt time.Time `json:"opens_at,omitzero"`
+	// OfficeMode: a start of office mode now would be allowed.
+	OfficeMode bool `json:"office_mode"`
+	// OfficeModeOn: somebody holds the door open, as far as the gate knows;
+	// HeldSince is set if it is this member, who then may lock it.
+	OfficeModeOn bool      `json:"office_mode_on"`
+	HeldSince    time.Time `json:"held_since,omitzero"`
+	// CanLock: a tap to lock now would be allowed.
+	CanLock bool `json:"can_lock"`
+	// Cause is what stands in the way outside the rules, as far as is known
+	// without asking the lock system: not linked, switched off.
+	Cause Cause `json:"cause,omitempty"`
+	// State is the lock's state when it was last seen, SeenAt; empty if it never
+	// was. See Gate.SeeLocks.
+	State  string    `json:"state,omitempty"`
+	SeenAt time.Time `json:"seen_at,omitzero"`
+}
+
+// Keys returns the member's digital keys, in the order of the doors: those that
+// are open now, those that will open within ahead, and those the member holds
+// open. It makes no call to the lock system.
+func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) ([]DigitalKey, error) {
+	if !goodID(member) {
+		return nil, &RequestError{[]Fault{{"Member", badID}}}
+	}
+	now := g.clock()
+	var all []Snapshot
+	if err := guard("Facts", func() (err error) {
+		all, err = g.facts.LoadAll(ctx, Ask{Site: g.site, Member: member, At: now})
+		return
+	}); err != nil {
+		return nil, err
+	}
+	holds, err := g.records.Holds(ctx, g.site)
+	if err != nil {
+		return nil, err
+	}
+	sw, err := g.records.Switch(ctx, g.site)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]DigitalKey, 0, len(all))
+	for i := range all {
+		key, err := g.key(&all[i], member, now, holds)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case all[i].Link.IsZero():
+			key.Cause = CauseNotLinked
+		case sw.Off:
+			key.Cause = CauseSwitchedOff
+		}
+		if key.Open || !key.HeldSince.IsZero() || !key.OpensAt.IsZero() && key.OpensAt.Sub(now) <= ahead {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}
+
+// key is the key of one door, shown or not.
+func (g *Gate) key(s *Snapshot, member string, now time.Time, holds []Hold) (DigitalKey, error) {
+	q := &s.Question
+	if q.Location == nil {
+		q.Location = g.zone(q.TimeZone)
+	}
+	d, err := access.Evaluate(*q, access.Request{Member: member, Door: q.Door.ID, Action: access.Unlock, At: now})
+	if err != nil {
+		return DigitalKey{}, err
+	}
+	k := DigitalKey{
+		Door: q.Door.ID, Name: q.Door.Name, AccessType: q.Door.AccessType,
+		Open: d.Allowed, Reason: d.Reason, ValidUntil: d.ValidUntil, OpensAt: d.NextChange,
+		// Office mode is allowed where unlocking is, if the door offers it, and so
+		// is locking, always (RULES.md 4).
+		OfficeMode: d.Allowed && q.Door.AccessType == access.AccessAndOfficeMode,
+		CanLock:    d.Allowed,
+	}
+	for _, h := range holds {
+		if h.Door != k.Door {
+			continue
+		}
+		k.OfficeModeOn = true
+		if h.Member == member && q.Member != nil {
+			k.HeldSince, k.CanLock = h.Since, true
+		}
+	}
+	k.State, k.SeenAt = g.seen.state(s.Link)
+	return k, nil
+}
+
+// SeeLocks asks the lock system for the state of every lock, for Keys to show
+// with its age, and returns what it saw. Call it as often as the screens shall
+// be fresh: it is one list of the lock system, for all members together.
+func (g *Gate) SeeLocks(ctx context.Context, c Catalogue) ([]CatalogueLock, error) {
+	var list []CatalogueLock
+	for lock, err := range c.Locks(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, lock)
+	}
+	g.seen.all(list)
+	return slices.Clip(list), nil
+}
+
+// sightings are the states of locks as last seen by this Gate.
+type sightings struct {
+	mu   sync.RWMutex
+	last map[lockID]sighting
+}
+
+type lockID struct{ site, lock string }
+
+type sighting struct {
+	state string
+	at    time.Time
+}
+
+func (s *sightings) all(list []CatalogueLock) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = make(map[lockID]sighting, len(list))
+	for _, l := range list {
+		s.last[lockID{l.Link.Site, l.Link.Lock}] = sighting{l.State, l.SeenAt}
+	}
+}
+
+func (s *sightings) state(l Link) (string, time.Time) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	last := s.last[lockID{l.Site, l.Lock}]
+	return last.state, last.at
+}
