@@ -1,0 +1,267 @@
+package saltoks
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// publicCalls are all methods of all services, and Do, found by reflection: a
+// new one is tested the day it is written.
+func publicCalls(t *testing.T, c *Client) map[string]func(context.Context) error {
+	t.Helper()
+	calls := map[string]func(context.Context) error{}
+	client := reflect.ValueOf(c).Elem()
+	for i := range client.NumField() {
+		field := client.Type().Field(i)
+		if !field.IsExported() {
+			continue
+		}
+		service := client.Field(i)
+		for m := range service.NumMethod() {
+			method := service.Type().Method(m)
+			calls[field.Name+"."+method.Name] = callOnce(t, service.Method(m), method.Name)
+		}
+	}
+	calls["Do"] = func(ctx context.Context) error {
+		r, err := c.NewRequest("GET", "/v1.2/x")
+		if err != nil {
+			return err
+		}
+		_, err = c.Do(ctx, r, nil)
+		return err
+	}
+	return calls
+}
+
+// callOnce fills a method's parameters with something that goes through, ranges
+// over what it lists, and returns its error.
+func callOnce(t *testing.T, method reflect.Value, name string) func(context.Context) error {
+	typ := method.Type()
+	if typ.NumIn() == 0 || typ.In(0) != reflect.TypeFor[context.Context]() {
+		t.Fatalf("%s does not take a context first", name)
+	}
+	return func(ctx context.Context) error {
+		in := []reflect.Value{reflect.ValueOf(ctx)}
+		for i := 1; i < typ.NumIn(); i++ {
+			if typ.IsVariadic() && i == typ.NumIn()-1 {
+				break
+			}
+			in = append(in, sample(typ.In(i)))
+		}
+		out := method.Call(in)
+		last := out[len(out)-1]
+		if seq := out[0]; seq.Kind() == reflect.Func {
+			var err error
+			seq.Call([]reflect.Value{reflect.MakeFunc(seq.Type().In(0), func(args []reflect.Value) []reflect.Value {
+				err, _ = args[1].Interface().(error)
+				return []reflect.Value{reflect.ValueOf(err == nil)}
+			})})
+			return err
+		}
+		err, _ := last.Interface().(error)
+		return err
+	}
+}
+
+func sample(t reflect.Type) reflect.Value {
+	for _, v := range []any{
+		NewOTP("a1b2c"), NewKeypadPIN("246810"), PINByMail, Unlocked, Subscribed, time.Unix(2e9, 0), NewUser{FirstName: "a", LastName: "b"},
+		UserChange{UsePIN: new(true)}, LockSchedule{Weekdays: EveryDay()}, TimeSchedule{ID: "t", Weekdays: EveryDay()}, []IQTreeItem{{}}, EntryCursor{},
+	} {
+		if reflect.TypeOf(v) == t {
+			return reflect.ValueOf(v)
+		}
+	}
+	if t.Kind() == reflect.String {
+		return reflect.ValueOf("id-1").Convert(t)
+	}
+	panic(fmt.Sprintf("no sample of %v", t))
+}
+
+// TestEveryMethodHonoursItsContext: cancelled before, nothing is sent; with
+// 50 ms, each returns in about that time, whatever it is that takes long.
+func TestEveryMethodHonoursItsContext(t *testing.T) {
+	t.Parallel()
+	hang, _ := rawServer(t, func(c net.Conn, _ int) { _, _ = c.Read(make([]byte, 1)) })
+	trickle, _ := rawServer(t, func(c net.Conn, _ int) {
+		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+		_, _ = c.Read(make([]byte, 1))
+	})
+	busy, _ := rawServer(t, func(c net.Conn, _ int) {
+		fmt.Fprint(c, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+	})
+	slow, err := NewLimiter(LimiterOptions{Commands: 1e-6, CommandBurst: 1, Reads: 1e-6, ReadBurst: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range slow.lanes {
+		slow.lanes[i].rate.Allow()
+	}
+	paused := Unlimited()
+	paused.pause(readLane, time.Hour)
+	paused.pause(commandLane, time.Hour)
+	refuse := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		t.Errorf("%s %s was sent", r.Method, r.URL.Path)
+		return nil, io.EOF
+	})}
+
+	for name, setup := range map[string]struct {
+		url  string
+		ts   TokenSource
+		opts []Option
+		done bool // the context is over from the start
+	}{
+		"cancelled":           {hang, staticTokens{testToken}, []Option{WithHTTPClient(refuse)}, true},
+		"server hangs":        {hang, staticTokens{testToken}, nil, false},
+		"body hangs":          {trickle, staticTokens{testToken}, nil, false},
+		"sleep between tries": {busy, staticTokens{testToken}, nil, false},
+		"limiter":             {hang, staticTokens{testToken}, []Option{WithLimiter(slow), WithHTTPClient(refuse)}, false},
+		"pause after a 429":   {hang, staticTokens{testToken}, []Option{WithLimiter(paused), WithHTTPClient(refuse)}, false},
+		"token":               {hang, slowTokens{}, []Option{WithHTTPClient(refuse)}, false},
+		"dial": {hang, staticTokens{testToken}, []Option{WithHTTPClient(&http.Client{Transport: &http.Transport{
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }}})}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, err := NewClient(testEnv(setup.url), setup.ts, append([]Option{WithLimiter(Unlimited()), WithUnmeasuredCalls()}, setup.opts...)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			calls := publicCalls(t, c)
+			if len(calls) < 45 {
+				t.Fatalf("found only %d calls", len(calls))
+			}
+			var all sync.WaitGroup
+			for method, call := range calls {
+				all.Go(func() {
+					ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+					defer cancel()
+					if setup.done {
+						cancel()
+					}
+					begin := time.Now()
+					err := call(ctx)
+					took := time.Since(begin)
+					e, ok := errors.AsType[*APIError](err)
+					if !ok {
+						t.Errorf("%s: %v, want an *APIError", method, err)
+						return
+					}
+					if name != "sleep between tries" && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+						t.Errorf("%s does not name the context: %v", method, err)
+					}
+					if setup.done && !e.NotSent() {
+						t.Errorf("%s was sent although cancelled: %v", method, err)
+					}
+					if took > time.Second {
+						t.Errorf("%s returned after %v", method, took)
+					}
+				})
+			}
+			all.Wait()
+		})
+	}
+}
+
+type slowTokens struct{}
+
+func (slowTokens) Token(ctx context.Context) (Token, error) {
+	<-ctx.Done()
+	return Token{}, ctx.Err()
+}
+
+// TestEveryMethodSurvivesAnyAnswer: strange answers give an *APIError or a
+// value, never a panic and nothing endless.
+func TestEveryMethodSurvivesAnyAnswer(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{``, `null`, `[]`, `{}`, `""`, `0`, `[null]`, `{"items":null}`, `{"items":{}}`, `{"items":[1]}`, `{"items":[{}],"next_page_link":7}`,
+		`{"items":[],"continuation_token":{"a":1}}`, `{"id":7,"roles":"x"}`, `<html>`, `{"items":[{"id":"a"}],"next_page_link":"?a"}`, "\xff\xfe", `[[[[`} {
+		w := &wire{answer: always(200, body)}
+		c := newTestClient(t, w, WithUnmeasuredCalls())
+		for method, call := range publicCalls(t, c) {
+			if err := call(t.Context()); err != nil {
+				if _, ok := errors.AsType[*APIError](err); !ok {
+					t.Errorf("%s on %q: %T %v", method, body, err, err)
+				}
+			}
+			if n := w.count(); n > 200 {
+				t.Fatalf("%s on %q: %d requests", method, body, n)
+			}
+			w.requests = nil
+		}
+	}
+}
+
+// TestUnlocksLeaveNothingBehind: a thousand unlocks at once, over real
+// connections, and afterwards no goroutine of ours or net/http's more than before.
+func TestUnlocksLeaveNothingBehind(t *testing.T) {
+	srv, requests := countingServer(t)
+	before := runtime.NumGoroutine()
+	c := tcpClient(t, srv)
+	failed := make(chan error, 1000)
+	for i := range 1000 {
+		go func() {
+			failed <- c.Locks.SetState(t.Context(), "s", LockID(fmt.Sprint("l", i)), Unlocked, NewOTP("a1b2c"))
+		}()
+	}
+	for range 1000 {
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := requests(); n != 1000 {
+		t.Errorf("%d requests for 1000 unlocks", n)
+	}
+	// Connections end on their own goroutines, some microseconds later.
+	deadline := time.Now().Add(5 * time.Second)
+	for runtime.NumGoroutine() > before && time.Now().Before(deadline) {
+		runtime.Gosched()
+	}
+	if n := runtime.NumGoroutine(); n > before {
+		buf := make([]byte, 1<<16)
+		t.Errorf("%d goroutines, %d before:\n%s", n, before, buf[:runtime.Stack(buf, true)])
+	}
+}
+
+// countingServer answers every request with an empty 200.
+func countingServer(t *testing.T) (url string, requests func() int) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n atomic.Int64
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				r, err := http.ReadRequest(bufio.NewReader(conn))
+				if err != nil || !strings.HasSuffix(r.URL.Path, "/locking") {
+					return
+				}
+				_, _ = io.Copy(io.Discard, r.Body)
+				n.Add(1)
+				fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+			}()
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-done })
+	return "http://" + l.Addr().String(), func() int { return int(n.Load()) }
+}
