@@ -37,14 +37,16 @@ type OwnSiteUser struct {
 // OnSite reads the token's user as a member of one site (WIRE.md 2.1, measured).
 func (s *MeService) OnSite(ctx context.Context, site SiteID) (OwnSiteUser, error) {
 	return one(ctx, s.c, newRequest("GET", "/v1.2/sites/{site}/me", Safe, string(site)),
-		func(w *ownSiteUserWire) OwnSiteUser {
-			return OwnSiteUser{w.siteUserWire.value(), w.OwnershipState}
-		})
+		(*ownSiteUserWire).ownValue)
 }
 
 type ownSiteUserWire struct {
 	siteUserWire
 	OwnershipState string `json:"ownership_state"`
+}
+
+func (w *ownSiteUserWire) ownValue() OwnSiteUser {
+	return OwnSiteUser{w.siteUserWire.value(), w.OwnershipState}
 }
 
 // ActivatedIQ is one IQ at which an activation of this user was begun or

@@ -86,6 +86,11 @@ func (c *Client) ownLink(link string) (path string, query url.Values, err error)
 	if !ok || !strings.HasPrefix(path, "/") {
 		return "", nil, fmt.Errorf("%w: the next page's link leads out of the API", ErrCursor)
 	}
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		if segment == "." || segment == ".." { // escaped ones; plain ones are resolved
+			return "", nil, fmt.Errorf("%w: the next page's link holds dot segments", ErrCursor)
+		}
+	}
 	query, err = url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return "", nil, fmt.Errorf("%w: the next page's link has a broken query", ErrCursor)

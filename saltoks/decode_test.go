@@ -1,0 +1,210 @@
+package saltoks
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestTolerance: new fields, new words and odd types cost one field at most.
+func TestTolerance(t *testing.T) {
+	t.Parallel()
+	p, err := decodePage([]byte(`{"items":[{"id":"l1","customer_reference":"A","locked_state":"half_open","online":"yes","battery_level":42,"new":{"x":[1]},"iq":{"id":"q","otp_enabled":true,"z":1},"offline_access_keys_limit":1.5},{"id":"l2"}],"count":"2","more":1}`), same[Lock])
+	want := []Lock{{ID: "l1", Name: "A", State: "half_open", IQ: &LockIQ{ID: "q", OTPEnabled: true}}, {ID: "l2"}}
+	if diff := cmp.Diff(want, p.items); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	for _, body := range []string{`{"items":7}`, `{"items":["a"]}`, `["a"]`, `7`, `"x"`, `null`, `{}`, `{"item":[]}`, `{"items":[`, `<html>`, ``} {
+		if p, err := decodePage([]byte(body), same[Lock]); err == nil {
+			t.Errorf("%s is a list of %v", body, p.items)
+		} else if strings.Contains(err.Error(), "html") {
+			t.Errorf("the body is in the error: %v", err)
+		}
+	}
+	for _, body := range []string{`[]`, `7`, `null`, `"PLANTED"`, ``, `{`} {
+		if l, err := decodeOne([]byte(body), same[Lock]); err == nil {
+			t.Errorf("%s is a lock %v", body, l)
+		} else if strings.Contains(err.Error(), "PLANTED") {
+			t.Error(err)
+		}
+	}
+}
+
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Time{
+		`"2026-08-19T09:12:41Z"`:         time.Date(2026, 8, 19, 9, 12, 41, 0, time.UTC),
+		`"2026-08-19T09:12:41.1Z"`:       time.Date(2026, 8, 19, 9, 12, 41, 100000000, time.UTC),
+		`"2026-08-19T09:12:41.1234567Z"`: time.Date(2026, 8, 19, 9, 12, 41, 123456700, time.UTC),
+		`"2026-08-19T11:12:41+02:00"`:    time.Date(2026, 8, 19, 9, 12, 41, 0, time.UTC),
+		`"2026-08-19T09:12:41"`:          time.Date(2026, 8, 19, 9, 12, 41, 0, time.UTC),
+		`"2026-08-19"`:                   time.Date(2026, 8, 19, 0, 0, 0, 0, time.UTC),
+		`null`:                           {}, `""`: {}, `7`: {}, `"soon"`: {},
+	} {
+		var got instant
+		if err := json.Unmarshal([]byte(text), &got); err != nil || !got.Equal(want) {
+			t.Errorf("%s: %v %v", text, got, err)
+		}
+	}
+	for text, want := range map[string]time.Duration{
+		"90.00:00:00": 90 * 24 * time.Hour, "00:00:15": 15 * time.Second, "1.02:03:04.5000000": 26*time.Hour + 3*time.Minute + 4500*time.Millisecond, "-00:01:00": -time.Minute,
+	} {
+		if got, ok := parseSpan(text); !ok || got != want {
+			t.Errorf("%s: %v %v", text, got, ok)
+		}
+	}
+	for _, text := range []string{"", "90", "1:2", "25:00:00", "00:60:00", "00:00:60", "x.00:00:00", "00:00:00.x", "-1.-2:00:00", "99999.00:00:00"} {
+		if got, ok := parseSpan(text); ok {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
+
+	amsterdam, err := time.LoadLocation("Europe/Amsterdam")
+	if err != nil {
+		t.Skip("no zone data on this machine")
+	}
+	var l LocalTime
+	if err := json.Unmarshal([]byte(`"2026-07-01T18:00:00"`), &l); err != nil || !l.In(amsterdam).Equal(time.Date(2026, 7, 1, 16, 0, 0, 0, time.UTC)) || l.String() != "2026-07-01T18:00:00" {
+		t.Error(l, err)
+	}
+	if got := LocalTimeOf(time.Date(2026, 7, 1, 16, 0, 0, 0, time.UTC).In(amsterdam)); got != l {
+		t.Error(got)
+	}
+}
+
+func TestTimeOfDay(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]TimeOfDay{"08:30:00": {8, 30, 0}, "18:00": {18, 0, 0}, "23:59:59": {23, 59, 59}, "25:00:00": {}, "": {}, "noon": {}} {
+		var got TimeOfDay
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%q: %v %v", text, got, err)
+		}
+	}
+	w := &wire{answer: always(200, "")}
+	_, err := newTestClient(t, w).AccessGroups.AddTimeSchedule(t.Context(), "s", "g", TimeSchedule{Weekdays: EveryDay(), End: TimeOfDay{24, 0, 0}})
+	if verdict(err) != "not sent" || !strings.Contains(err.Error(), "23:59:59") {
+		t.Error(err)
+	}
+	for d := range time.Saturday + 1 {
+		if on := (Weekdays{Wednesday: true}).On(d); on != (d == time.Wednesday) {
+			t.Error(d, on)
+		}
+	}
+}
+
+// FuzzDecoders: no answer, however strange, panics, and what is not an error can
+// be shown.
+func FuzzDecoders(f *testing.F) {
+	for _, s := range []string{goldenSite, goldenUser, goldenLock, goldenIQ, goldenEntry, goldenSchedule, "[" + goldenLock + "]", items(goldenIQ), `"004711"`, `004711`,
+		`{"user_amount":1,"features":["a",{"code":"b"}]}`, `{"iq_id":"a","activation_date":null}`, `{"type":"pin","expiry_date":"2026-01-01"}`, `{"id":"g","user":{"id":"p"}}`, ``, `null`, `{"items":[{}],"continuation_token":{}}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		show := func(v any, err error) {
+			if err == nil {
+				if _, jerr := json.Marshal(v); jerr != nil && !strings.Contains(jerr.Error(), "year outside of range") {
+					t.Errorf("%v: %+v", jerr, v)
+				}
+			} else if len(body) > 12 && strings.Contains(err.Error(), string(body)) {
+				t.Errorf("the body is in the error: %v", err)
+			}
+		}
+		one := func(v any, err error) { show(v, err) }
+		one(decodeOne(body, (*siteWire).value))
+		one(decodeOne(body, (*siteUserWire).value))
+		one(decodeOne(body, (*ownSiteUserWire).ownValue))
+		one(decodeOne(body, (*iqWire).value))
+		one(decodeOne(body, (*entryWire).value))
+		one(decodeOne(body, (*subscriptionWire).value))
+		one(decodeOne(body, (*activatedIQWire).value))
+		one(decodeOne(body, (*keyWire).value))
+		one(decodeOne(body, (*groupUserWire).value))
+		one(decodeOne(body, same[Me]))
+		one(decodeOne(body, same[Lock]))
+		one(decodeOne(body, same[TimeSchedule]))
+		one(decodePIN(body))
+		p, err := decodePage(body, (*entryWire).value)
+		one(p.items, err)
+		q, err := decodePage(body, same[Lock])
+		one(q.items, err)
+	})
+}
+
+// FuzzErrorBody: an error answer always gives an *APIError with one clean line.
+func FuzzErrorBody(f *testing.F) {
+	for _, s := range []string{``, `{"ErrorCode":"3102","Message":"Request execution failed with code: otp_invalid"}`, `{"ErrorCode":2202}`, `<html>`, `{"title":"x","traceId":"00"}`, "\x00\xff", `{"Message":"a\nb\u2028c"}`, `"otp_blocked"`} {
+		f.Add(400, []byte(s))
+	}
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		if status < 300 || status > 999 {
+			return
+		}
+		cl := &call{client: &Client{}, req: newRequest("PATCH", routeLocking, Never, "s", "l")}
+		e := cl.answerError(status, nil, body)
+		text := e.Error()
+		if strings.ContainsAny(text, "\n\r\x00") || len(text) > 2000 || text != e.Error() {
+			t.Errorf("%q", text)
+		}
+		if said := verdict(e); said != "refused" && said != "unconfirmed" {
+			t.Errorf("%d %q: %s", status, body, said)
+		}
+		for _, s := range everySentinel {
+			_ = e.Is(s)
+		}
+	})
+}
+
+// FuzzOwnLink: whatever link comes, the request stays on our host and path.
+func FuzzOwnLink(f *testing.F) {
+	for _, s := range []string{"https://api.example.test/connect/x?y=1", "//evil/connect/", "/connect/../x", "/connect/%2e%2e/x", "http://api.example.test/connect/\\evil", "https://api.example.test/connect/x#frag"} {
+		f.Add(s)
+	}
+	base, err := parseBaseURL("https://api.example.test/connect")
+	if err != nil {
+		f.Fatal(err)
+	}
+	c := &Client{base: base.String(), baseURL: base}
+	f.Fuzz(func(t *testing.T, link string) {
+		path, query, err := c.ownLink(link)
+		if err != nil {
+			return
+		}
+		target := c.base + path + "?" + encodeQuery(query)
+		if !strings.HasPrefix(target, "https://api.example.test/connect/") || strings.Contains(path, "/../") || strings.HasSuffix(path, "/..") || strings.ContainsAny(target, " \r\n#") {
+			t.Errorf("%q leads to %q", link, target)
+		}
+	})
+}
+
+// FuzzRoute: values never change which route is called.
+func FuzzRoute(f *testing.F) {
+	for _, s := range []string{"a", "..", "a/b", "%2e%2e", "a?b", "a#b", "ü", "\\", " "} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		path, err := fillRoute("/v1.2/sites/{site}/locks", []string{value})
+		if err == nil && (strings.Count(path, "/") != 4 || strings.ContainsAny(path, "?# \\")) {
+			t.Errorf("%q makes %q", value, path)
+		}
+	})
+}
+
+// FuzzFilter: a value stays one quoted string.
+func FuzzFilter(f *testing.F) {
+	for _, s := range []string{"a", "'", "''", "' or ''='", "\\'", "a)b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		text, ok := strings.CutPrefix(Equal("name", value).String(), "name eq '")
+		if !ok {
+			t.Fatal(text)
+		}
+		text, ok = strings.CutSuffix(text, "'")
+		if rest := strings.ReplaceAll(text, "''", ""); !ok || strings.Contains(rest, "'") || strings.ReplaceAll(text, "''", "'") != value {
+			t.Errorf("%q becomes %q", value, text)
+		}
+	})
+}

@@ -1,0 +1,282 @@
+package saltoks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func lockIDs(c *Client, ctx context.Context, opts ...ListOption) ([]LockID, error) {
+	var ids []LockID
+	for l, err := range c.Locks.All(ctx, "s", opts...) {
+		if err != nil {
+			return ids, err
+		}
+		ids = append(ids, l.ID)
+	}
+	return ids, nil
+}
+
+// pages answers ?page=N with two locks each and a link to the next.
+func pages(last int, link func(next string) string) func(*http.Request, string) *http.Response {
+	return func(r *http.Request, _ string) *http.Response {
+		n := 0
+		_, _ = fmt.Sscan(r.URL.Query().Get("page"), &n)
+		next := "null"
+		if n < last {
+			next = fmt.Sprintf("%q", link(fmt.Sprintf("%s?page=%d", r.URL.Path, n+1)))
+		}
+		return reply(200, fmt.Sprintf(`{"items":[{"id":"l%d"},{"id":"m%d"}],"next_page_link":%s,"count":null}`, n, n, next))
+	}
+}
+
+func TestListsAreLazyAndRestartable(t *testing.T) {
+	t.Parallel()
+	w := &wire{answer: pages(2, func(p string) string { return "http://api.example.test" + p })} // http, as SALTO's own library met it
+	c := newTestClient(t, w)
+	opts := []ListOption{PageSize(2)}
+	seq := c.Locks.All(t.Context(), "s", opts...)
+	opts[0] = PageSize(99) // the list keeps its own copy
+	if w.count() != 0 {
+		t.Error("a request before the range")
+	}
+	for range seq {
+		break
+	}
+	if w.count() != 1 {
+		t.Errorf("%d requests for one item", w.count())
+	}
+	w.requests = nil
+	for range 2 {
+		var got []LockID
+		for l, err := range seq {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, l.ID)
+		}
+		if diff := cmp.Diff([]LockID{"l0", "m0", "l1", "m1", "l2", "m2"}, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	want := []string{"/connect/v1.2/sites/s/locks?$top=2", "/connect/v1.2/sites/s/locks?page=1", "/connect/v1.2/sites/s/locks?page=2"}
+	var targets []string
+	for _, r := range w.requests {
+		targets = append(targets, r.target)
+	}
+	if diff := cmp.Diff(slices.Concat(want, want), targets); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestForeignLinks: the token goes nowhere but to our own host and base path.
+func TestForeignLinks(t *testing.T) {
+	t.Parallel()
+	for link, ok := range map[string]bool{
+		"https://api.example.test/connect/v1.2/sites/s/locks?page=1":     true,
+		"https://API.example.test:443/connect/v1.2/sites/s/locks?page=1": false, // another spelling is another host
+		"https://api.example.test:443/connect/v1.2/sites/s/locks?page=1": true,
+		"http://api.example.test/connect/v1.2/sites/s/locks?page=1":      true, // asked over https
+		"/connect/v1.2/sites/s/locks?page=1":                             true,
+		"?page=1":                                                        false,
+		"https://evil.example/connect/v1.2/sites/s/locks?page=1":         false,
+		"https://api.example.test.evil.example/connect/v1.2/x":           false,
+		"https://api.example.test@evil.example/connect/v1.2/x":           false,
+		"https://u:p@api.example.test/connect/v1.2/sites/s/locks?page=1": false,
+		"https://api.example.test:8443/connect/v1.2/sites/s/locks":       false,
+		"http://api.example.test:8080/connect/v1.2/sites/s/locks":        false,
+		"https://api.example.test/other/v1.2/sites":                      false,
+		"https://api.example.test/connectx/v1.2/sites":                   false,
+		"https://api.example.test/connect/../admin":                      false,
+		"https://api.example.test/connect/%2e%2e/admin":                  false,
+		"//evil.example/connect/x":                                       false,
+		"ftp://api.example.test/connect/x":                               false,
+		"https://api.example.test/connect/x?a=%zz":                       false,
+		"https://[": false,
+	} {
+		w := &wire{}
+		w.answer = func(r *http.Request, _ string) *http.Response {
+			if r.URL.Scheme != "https" || r.URL.Host != "api.example.test" || !strings.HasPrefix(r.URL.Path, "/connect/") {
+				t.Errorf("%s led to %s", link, r.URL)
+			}
+			if w.count() > 1 {
+				return reply(200, `{"items":[{"id":"b"}]}`)
+			}
+			return reply(200, fmt.Sprintf(`{"items":[{"id":"a"}],"next_page_link":%q}`, link))
+		}
+		ids, err := lockIDs(newTestClient(t, w), t.Context())
+		if ok && (err != nil || len(ids) != 2) || !ok && (!errors.Is(err, ErrCursor) || len(ids) != 1) {
+			t.Errorf("%s: %v %v", link, ids, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "evil") {
+			t.Errorf("the link is in the error: %v", err)
+		}
+	}
+}
+
+// TestCursorThatDoesNotMove: no server keeps a range going for ever.
+func TestCursorThatDoesNotMove(t *testing.T) {
+	t.Parallel()
+	path := func(q string) string { return `"https://api.example.test/connect/v1.2/sites/s/locks?` + q + `"` }
+	for name, answer := range map[string]func(n int) string{
+		"the same link":    func(int) string { return `{"items":[],"next_page_link":` + path("a=1") + `}` },
+		"a link to itself": func(int) string { return `{"items":[{"id":"x"}],"next_page_link":` + path("") + `}` },
+		"a circle of three": func(n int) string {
+			return fmt.Sprintf(`{"items":[{"id":"x%d"}],"next_page_link":%s}`, n%3, path(fmt.Sprint("a=", n%3)))
+		},
+		"a page that comes again": func(n int) string {
+			return fmt.Sprintf(`{"items":[{"id":"x"}],"next_page_link":%s}`, path(fmt.Sprint("skip=", n*20)))
+		},
+		"empty pages": func(n int) string {
+			return fmt.Sprintf(`{"items":[],"next_page_link":%s}`, path(fmt.Sprint("skip=", n)))
+		},
+		"the same token":            func(int) string { return `{"items":[],"continuation_token":"t"}` },
+		"a token that is an object": func(n int) string { return fmt.Sprintf(`{"items":[{"id":"x%d"}],"continuation_token":{"t":1}}`, n) },
+	} {
+		w := &wire{}
+		w.answer = func(*http.Request, string) *http.Response { return reply(200, answer(w.count())) }
+		_, err := lockIDs(newTestClient(t, w), t.Context())
+		if !errors.Is(err, ErrCursor) || w.count() > maxEmptyPages+2 {
+			t.Errorf("%s: after %d requests: %v", name, w.count(), err)
+		}
+	}
+	// A few empty pages while the cursor moves are fine.
+	w := &wire{}
+	w.answer = func(*http.Request, string) *http.Response {
+		if n := w.count(); n < 20 {
+			return reply(200, fmt.Sprintf(`{"items":[],"continuation_token":"%d"}`, n))
+		}
+		return reply(200, `{"items":[{"id":"x"}],"continuation_token":null}`)
+	}
+	if ids, err := lockIDs(newTestClient(t, w), t.Context()); err != nil || len(ids) != 1 {
+		t.Errorf("%v %v", ids, err)
+	}
+}
+
+func TestContinuationToken(t *testing.T) {
+	t.Parallel()
+	const token = `[{"token":"+RID:~x#RT:1","range":{"min":"","max":"FF"}}]` // Cosmos-style: JSON text
+	w := &wire{}
+	w.answer = func(r *http.Request, _ string) *http.Response {
+		if w.count() == 1 {
+			return reply(200, fmt.Sprintf(`{"items":[{"id":"e1"}],"continuation_token":%q}`, token))
+		}
+		return reply(200, `{"items":[{"id":"e2"}],"continuation_token":""}`)
+	}
+	got, err := all(newTestClient(t, w).Entries.All(t.Context(), "s", PageSize(1)))
+	if err != nil || len(got) != 2 {
+		t.Fatal(got, err)
+	}
+	if w.requests[0].target != w.requests[1].target || w.requests[1].header.Get("CLP-Continuation-Token") != token || w.requests[0].header.Get("CLP-Continuation-Token") != "" {
+		t.Errorf("%+v", w.requests)
+	}
+}
+
+func TestListOptions(t *testing.T) {
+	t.Parallel()
+	w := &wire{answer: always(200, `[]`)}
+	c := newTestClient(t, w)
+	for _, opt := range []ListOption{PageSize(0), PageSize(-1), Where(Filter{}), Where(Equal("", "x")), Where(Equal("a b", "x")), Where(Equal("a' or 'b", "x")), Where(Contains("1a", "x")), Where(Equal("/a", "x"))} {
+		if _, err := lockIDs(c, t.Context(), opt); verdict(err) != "not sent" {
+			t.Error(err)
+		}
+	}
+	if w.count() != 0 {
+		t.Error("a request was made")
+	}
+	for f, want := range map[Filter]string{
+		Equal("user/email", "o'hara@space.test"):      `user/email eq 'o''hara@space.test'`,
+		Equal("customer_reference", "' or 1 eq 1 --"): `customer_reference eq ''' or 1 eq 1 --'`,
+		Contains("customer_reference", "')"):          `contains(customer_reference,''')')`,
+		Equal("tag_number", ""):                       `tag_number eq ''`,
+	} {
+		if f.String() != want {
+			t.Errorf("got %s, want %s", f, want)
+		}
+		if _, err := lockIDs(c, t.Context(), Where(f), nil); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestResolve(t *testing.T) {
+	t.Parallel()
+	w := &wire{answer: always(200, `[{"id":"a","site_uid":"NL1","customer_reference":"Twin"},{"id":"b","site_uid":"NL2","customer_reference":"Twin"},{"id":"c","site_uid":"NL3","customer_reference":"NL1"}]`)}
+	c := newTestClient(t, w)
+	for text, want := range map[string]SiteID{"NL1": "a", "nl2": "b", "B": "b", "NL3": "c"} {
+		if s, err := c.Sites.Resolve(t.Context(), text); err != nil || s.ID != want {
+			t.Errorf("%s: %v %v", text, s.ID, err)
+		}
+	}
+	if _, err := c.Sites.Resolve(t.Context(), "Twin"); !errors.Is(err, ErrInvalidRequest) || !strings.Contains(err.Error(), "2 sites") {
+		t.Error(err)
+	}
+	for _, text := range []string{"", "NL9"} {
+		if _, err := c.Sites.Resolve(t.Context(), text); !errors.Is(err, ErrNotFound) || verdict(err) != "not sent" {
+			t.Error(err)
+		}
+	}
+}
+
+// TestPoll: each entry once, oldest first, late ones too, none from before the
+// start.
+func TestPoll(t *testing.T) {
+	t.Parallel()
+	day := time.Date(2026, 8, 19, 12, 0, 0, 0, time.UTC)
+	var log []string // minutes after twelve and id, newest first
+	w := &wire{answer: func(r *http.Request, _ string) *http.Response {
+		var rows []string
+		for _, e := range log {
+			var minute int
+			_, _ = fmt.Sscanf(e, "%d", &minute)
+			rows = append(rows, fmt.Sprintf(`{"id":%q,"utc_date_time":%q}`, e, day.Add(time.Duration(minute)*time.Minute).Format(time.RFC3339)))
+		}
+		return reply(200, `{"items":[`+strings.Join(rows, ",")+`]}`)
+	}}
+	c := newTestClient(t, w)
+	cursor := EntryCursor{From: day}
+	for _, step := range []struct {
+		add  []string
+		want []EntryID
+	}{
+		{[]string{"-1 early"}, nil},
+		{[]string{"5 b", "3 a"}, []EntryID{"3 a", "5 b"}},
+		{nil, nil},
+		{[]string{"-2 later than early", "5 same minute"}, []EntryID{"5 same minute"}},
+		{[]string{"40 d", "1 reported late"}, []EntryID{"1 reported late", "40 d"}},
+		{[]string{"30 c", "24 too late to be seen"}, []EntryID{"30 c"}},
+	} {
+		log = append(log, step.add...)
+		slices.SortStableFunc(log, func(a, b string) int {
+			var x, y int
+			_, _ = fmt.Sscanf(a, "%d", &x)
+			_, _ = fmt.Sscanf(b, "%d", &y)
+			return y - x
+		})
+		entries, next, err := c.Entries.Poll(t.Context(), "s", cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []EntryID
+		for _, e := range entries {
+			got = append(got, e.ID)
+		}
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Errorf("after %v (-want +got):\n%s", step.add, diff)
+		}
+		cursor = next
+	}
+	w.answer = always(500, "")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if _, same, err := c.Entries.Poll(ctx, "s", cursor); err == nil || !cmp.Equal(same, cursor) {
+		t.Error("a failed poll moves the cursor")
+	}
+}
