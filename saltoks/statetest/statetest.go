@@ -44,6 +44,7 @@ func Run(t *testing.T, newStore func(t *testing.T) saltoks.Store) {
 		{"SerialisedPerKey", serialised},
 		{"OtherKeysAreFree", otherKeys},
 		{"ReadersDoNotWait", readers},
+		{"ReadsAreWhole", whole},
 		{"CancelledContext", cancelled},
 		{"WaiterLeavesWithItsContext", waiter},
 		{"PanicFreesTheKey", panics},
@@ -255,6 +256,37 @@ func readers(t *testing.T, s saltoks.Store) {
 		return []byte("new"), nil
 	}))
 	want(t, s, "saltoks/a", []byte("new"))
+}
+
+// whole: a reader sees one document or the other, never a mixture.
+func whole(t *testing.T, s saltoks.Store) {
+	ctx := within(t)
+	a, b := bytes.Repeat([]byte{'a'}, 60<<10), bytes.Repeat([]byte{'b'}, 50<<10)
+	must(t, set(ctx, s, "saltoks/a", a))
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			for {
+				got, err := s.Get(ctx, "saltoks/a")
+				if err != nil || !bytes.Equal(got, a) && !bytes.Equal(got, b) {
+					t.Errorf("a reader during writes sees %s, %v", brief(got), err)
+					return
+				}
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for range 20 {
+		must(t, set(ctx, s, "saltoks/a", b))
+		must(t, set(ctx, s, "saltoks/a", a))
+	}
+	close(stop)
+	all.Wait()
 }
 
 func cancelled(t *testing.T, s saltoks.Store) {

@@ -1,0 +1,430 @@
+package saltoks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"golang.org/x/oauth2"
+)
+
+// simulated is what the examples of the consent start from: a simulator, and an
+// authorizer for it. In production the environment is saltoks.Production() and
+// no AuthHTTPClient is given.
+type simulated struct {
+	*saltokstest.Sim
+	env   saltoks.Environment
+	creds saltoks.Credentials
+	auth  *saltoks.Authorizer
+}
+
+func simulate() simulated {
+	sim, err := saltokstest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	s := simulated{Sim: sim, env: saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}}
+	s.creds = saltoks.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI()}
+	state, err := saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
+	if err != nil {
+		log.Fatal(err)
+	}
+	s.auth, err = saltoks.NewAuthorizer(s.env, s.creds, state, saltoks.AuthHTTPClient(sim.HTTPClient()), saltoks.AuthClock(sim.Now))
+	if err != nil {
+		log.Fatal(err)
+	}
+	return s
+}
+
+// connect lets the simulator's admin consent.
+func (s simulated) connect(ctx context.Context) saltoks.Connection {
+	login, err := s.auth.Begin(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	callback, err := s.Consent(ctx, login.URL, saltokstest.Allow())
+	if err != nil {
+		log.Fatal(err)
+	}
+	conn, err := s.auth.Complete(ctx, login, callback.Query())
+	if err != nil {
+		log.Fatal(err)
+	}
+	return conn
+}
+
+func ExampleNewSealer() {
+	// From the environment in production: SEALING_KEYS="2026b:… 2026a:…".
+	text := "2026b:QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI= 2026a:QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="
+	var keys []saltoks.SealingKey
+	for field := range strings.FieldsSeq(text) {
+		key, err := saltoks.ParseSealingKey(field)
+		if err != nil {
+			log.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	sealer, err := saltoks.NewSealer(keys...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	sealed, err := sealer.Seal(ctx, []byte("the IQ's secret"), []byte("this place"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	plain, err := sealer.Open(ctx, sealed, []byte("this place"))
+	fmt.Println(sealed.KeyID, string(plain), err)
+	_, err = sealer.Open(ctx, sealed, []byte("another place"))
+	fmt.Println(errors.Is(err, saltoks.ErrSealed))
+	// Output:
+	// 2026b the IQ's secret <nil>
+	// true
+}
+
+func ExampleParseSealingKey() {
+	key, err := saltoks.ParseSealingKey("2026a:QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=")
+	fmt.Println(key.ID, key.Key, err)
+	_, err = saltoks.ParseSealingKey("2026a:c2hvcnQ=")
+	fmt.Println(err)
+	// Output:
+	// 2026a [redacted] <nil>
+	// saltoks: sealing key "2026a" has 5 bytes, want 32
+}
+
+func ExampleEphemeralSealer() {
+	fmt.Println(saltoks.EphemeralSealer().KeyID())
+	// Output: ephemeral
+}
+
+func ExampleNewState() {
+	_, err := saltoks.NewState(saltoks.NewMemoryStore(), nil)
+	fmt.Println(err)
+	_, err = saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
+	fmt.Println(err)
+	// Output:
+	// saltoks: NewState wants a Sealer: there is no unsealed mode
+	// <nil>
+}
+
+func ExampleNewMemoryStore() {
+	ctx := context.Background()
+	var store saltoks.Store = saltoks.NewMemoryStore()
+	err := store.Update(ctx, "key", func(_ context.Context, current []byte) ([]byte, error) {
+		fmt.Println(current == nil)
+		return []byte("a document"), nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	doc, err := store.Get(ctx, "key")
+	fmt.Println(string(doc), err)
+	// Output:
+	// true
+	// a document <nil>
+}
+
+func ExampleNewFileStore() {
+	dir, err := os.MkdirTemp("", "doorkit")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	store, err := saltoks.NewFileStore(dir) // in production a folder that is backed up, such as /var/lib/APP/salto
+	if err != nil {
+		log.Fatal(err)
+	}
+	state, err := saltoks.NewState(store, saltoks.EphemeralSealer())
+	fmt.Println(state != nil, err)
+	// Output: true <nil>
+}
+
+func ExampleNewAuthorizer() {
+	state, err := saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
+	if err != nil {
+		log.Fatal(err)
+	}
+	auth, err := saltoks.NewAuthorizer(saltoks.Acceptance(), saltoks.Credentials{
+		ClientID:     "the id that SALTO issued",
+		ClientSecret: saltoks.NewSecret("the secret that SALTO issued"),
+		RedirectURL:  "https://app.example/salto/callback",
+	}, state)
+	fmt.Println(auth, err)
+	// Output: authorizer of acceptance <nil>
+}
+
+func ExampleAuthorizer_Begin() {
+	s := simulate()
+	defer s.Close()
+	ctx := context.Background()
+
+	login, err := s.auth.Begin(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Redirect the person to login.URL. Here the simulator plays the browser.
+	callback, err := s.Consent(ctx, login.URL, saltokstest.Allow())
+	if err != nil {
+		log.Fatal(err)
+	}
+	conn, err := s.auth.Complete(ctx, login, callback.Query())
+	fmt.Println(conn.State, conn.UserHint, err)
+	// Output: connected d***@h***.example <nil>
+}
+
+func ExampleAuthorizer_Complete() {
+	s := simulate()
+	defer s.Close()
+	ctx := context.Background()
+	login, err := s.auth.Begin(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	callback, err := s.Consent(ctx, login.URL, saltokstest.ConsentChoice{FullAccess: true}) // offline access left unticked
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = s.auth.Complete(ctx, login, callback.Query())
+	fmt.Println(errors.Is(err, saltoks.ErrNoOfflineAccess))
+	fmt.Println(err)
+	// Output:
+	// true
+	// saltoks: SALTO granted no offline access: connect again and leave the box "offline access" ticked
+}
+
+func ExampleAuthorizer_Tokens() {
+	s := simulate()
+	defer s.Close()
+	ctx := context.Background()
+	conn := s.connect(ctx)
+
+	client, err := saltoks.NewClient(s.env, s.auth.Tokens(conn), saltoks.WithHTTPClient(s.HTTPClient()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close(ctx) // waits for a token refresh in flight
+	for site, err := range client.Sites.All(ctx) {
+		fmt.Println(site.Name, err)
+	}
+	// Output: Harbour House <nil>
+}
+
+func ExampleAuthorizer_SealLogin() {
+	s := simulate()
+	defer s.Close()
+	ctx := context.Background()
+	login, err := s.auth.Begin(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	text, err := s.auth.SealLogin(ctx, login, "tenant-1") // into the session
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = s.auth.OpenLogin(ctx, text, "tenant-1") // at the callback
+	fmt.Println(err)
+	_, err = s.auth.OpenLogin(ctx, text, "tenant-2")
+	fmt.Println(errors.Is(err, saltoks.ErrStateMismatch))
+	// Output:
+	// <nil>
+	// true
+}
+
+func ExampleAuthorizer_LinkSite() {
+	s := simulate()
+	defer s.Close()
+	ctx := context.Background()
+	conn := s.connect(ctx)
+
+	conn, err := s.auth.LinkSite(ctx, conn.ID, "NL0417263859") // the printed site UID does as well
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(conn.Site == saltoks.SiteID(s.World().Sites[0].ID))
+	_, err = s.auth.LinkSite(ctx, conn.ID, "NL9999999999")
+	fmt.Println(errors.Is(err, saltoks.ErrSiteNotVisible))
+	// Output:
+	// true
+	// true
+}
+
+func ExampleAuthorizer_Status() {
+	s := simulate()
+	defer s.Close()
+	ctx := context.Background()
+	conn := s.connect(ctx)
+
+	status, err := s.auth.Status(ctx, conn.ID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	now := s.Now()
+	fmt.Println(status.Summary(now))
+	fmt.Println(status.Due(now), status.Due(now.Add(75*24*time.Hour)))
+	// Output:
+	// Connected. Choose the site.
+	// false true
+}
+
+func ExampleAuthorizer_Connection() {
+	s := simulate()
+	defer s.Close()
+	ctx := context.Background()
+	id := s.connect(ctx).ID // kept beside the tenant
+
+	conn, err := s.auth.Connection(ctx, id)
+	fmt.Println(conn.State, err)
+	_, err = s.auth.Connection(ctx, "con-unknown")
+	fmt.Println(errors.Is(err, saltoks.ErrNotConnected))
+	// Output:
+	// connected <nil>
+	// true
+}
+
+func ExampleAuthorizer_Reconnect() {
+	s := simulate()
+	defer s.Close()
+	ctx := context.Background()
+	conn := s.connect(ctx)
+	s.Clock().Advance(91 * 24 * time.Hour)
+	_, err := s.auth.Tokens(conn).Token(ctx)
+	fmt.Println(errors.Is(err, saltoks.ErrReauthorize))
+
+	login, err := s.auth.BeginReconnect(ctx, conn.ID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	callback, err := s.Consent(ctx, login.URL, saltokstest.Allow())
+	if err != nil {
+		log.Fatal(err)
+	}
+	again, err := s.auth.Reconnect(ctx, login, callback.Query())
+	fmt.Println(again.ID == conn.ID, again.State, err)
+	// Output:
+	// true
+	// true connected <nil>
+}
+
+func ExampleAuthorizer_Disconnect() {
+	s := simulate()
+	defer s.Close()
+	ctx := context.Background()
+	conn := s.connect(ctx)
+
+	_, err := s.auth.Disconnect(ctx, conn.ID, "")
+	fmt.Println(errors.Is(err, saltoks.ErrNotAcknowledged))
+	// The person has read saltoks.AcknowledgeDisconnect and agreed.
+	done, err := s.auth.Disconnect(ctx, conn.ID, saltoks.AcknowledgeDisconnect)
+	fmt.Println(done.Revoked, err)
+	// Output:
+	// true
+	// true <nil>
+}
+
+func ExampleAuthorizer_Forget() {
+	s := simulate()
+	defer s.Close()
+	ctx := context.Background()
+	conn := s.connect(ctx)
+	if _, err := s.auth.Disconnect(ctx, conn.ID, saltoks.AcknowledgeDisconnect); err != nil {
+		log.Fatal(err)
+	}
+	iqs, err := s.auth.NeedSupport(ctx, conn.Subject)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, iq := range iqs {
+		fmt.Println("will need SALTO's support:", iq.Name)
+	}
+	fmt.Println(s.auth.Forget(ctx, conn.Subject, iqs))
+	// Output: <nil>
+}
+
+func ExampleAuthorizer_Reseal() {
+	s := simulate()
+	defer s.Close()
+	ctx := context.Background()
+	conn := s.connect(ctx)
+	// After NewSealer got a new key in front:
+	fmt.Println(s.auth.Reseal(ctx, conn.Subject))
+	// Output: <nil>
+}
+
+func ExamplePasswordSource() {
+	s := simulate()
+	defer s.Close()
+	ctx := context.Background()
+	user := s.World().Users[0]
+
+	tokens, err := saltoks.PasswordSource(s.env, s.creds, user.Email, saltoks.FixedPassword(saltoks.NewSecret(user.Password)),
+		saltoks.AuthHTTPClient(s.HTTPClient()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := tokens.Token(ctx)
+	fmt.Println(token.Access, token.Subject == user.Subject, err)
+	// Output: [redacted] true <nil>
+}
+
+func ExampleFixedPassword() {
+	password, err := saltoks.FixedPassword(saltoks.NewSecret("hunter2"))(context.Background())
+	fmt.Println(password, err)
+	// Output: [redacted] <nil>
+}
+
+func ExampleFromOAuth2() {
+	theirs := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "an access token", Expiry: time.Now().Add(time.Hour)})
+	token, err := saltoks.FromOAuth2(theirs).Token(context.Background())
+	fmt.Println(token.Access, err)
+	// Output: [redacted] <nil>
+}
+
+func ExampleNewConsentHandlers() {
+	s := simulate()
+	defer s.Close()
+	connections := map[string]string{} // a database table in production
+	handlers, err := saltoks.NewConsentHandlers(saltoks.ConsentConfig{
+		Authorizer: s.auth,
+		Authorize: func(r *http.Request) (string, error) {
+			user, _, ok := r.BasicAuth() // the application's own session in production
+			if !ok || user != "admin" {
+				return "", errors.New("not an admin")
+			}
+			return "harbour-house", nil
+		},
+		Connected: func(_ context.Context, tenant string, c saltoks.Connection) error {
+			connections[tenant] = c.ID
+			return nil
+		},
+		ConnectionID: func(_ context.Context, tenant string) (string, error) { return connections[tenant], nil },
+		Done:         "/settings/salto",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/salto/connect", handlers.Connect())
+	mux.Handle("/salto/reconnect", handlers.Reconnect())
+	mux.Handle("/salto/callback", handlers.Callback())
+
+	press := httptest.NewRequest("POST", "https://app.example/salto/connect", nil)
+	press.SetBasicAuth("admin", "")
+	answer := httptest.NewRecorder()
+	mux.ServeHTTP(answer, press)
+	fmt.Println(answer.Code, strings.HasPrefix(answer.Header().Get("Location"), s.Issuer()))
+
+	stranger := httptest.NewRecorder()
+	mux.ServeHTTP(stranger, httptest.NewRequest("POST", "https://app.example/salto/connect", nil))
+	fmt.Println(stranger.Code)
+	// Output:
+	// 303 true
+	// 403
+}
