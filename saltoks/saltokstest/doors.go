@@ -52,7 +52,7 @@ func (s *Sim) Tap(lockID, whose string) (opened bool) {
 
 // unknownPIN is the user id of every rejected PIN that the lock does not know;
 // it belongs to nobody (WIRE.md 2.7, measured).
-var unknownPIN = id("nobody", "unknown pin")
+func unknownPIN() string { return id("nobody", "unknown pin") }
 
 // EnterPIN types a keypad PIN and "#". A PIN opens only where an access group
 // with a time schedule leads (WIRE.md 2.6, measured); any other is rejected
@@ -62,7 +62,7 @@ func (s *Sim) EnterPIN(lockID, pin string) (opened bool) {
 		empty := ""
 		m := l.site.pinHolder(pin, now)
 		if m == nil || !l.site.reaches(m, l, now) || !strings.HasSuffix(l.Type, "_pin") {
-			s.cloud.log(l, entry{category: "lock_rejected", detail: "no_access", by: "pin_code", byDetail: &empty, userID: unknownPIN, at: now})
+			s.cloud.log(l, entry{category: "lock_rejected", detail: "no_access", by: "pin_code", byDetail: &empty, userID: unknownPIN(), at: now})
 			return
 		}
 		opened = s.cloud.tryKey(l, m, entry{by: "pin_code", byDetail: &empty, user: m.user, at: now})

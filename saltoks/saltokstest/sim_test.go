@@ -155,3 +155,10 @@ func diff(t *testing.T, want, got any) {
 		t.Errorf("(-want +got)\n%s", d)
 	}
 }
+
+func decode(t *testing.T, raw []byte, v any) {
+	t.Helper()
+	if err := json.Unmarshal(raw, v); err != nil {
+		t.Fatalf("%v in %s", err, raw)
+	}
+}

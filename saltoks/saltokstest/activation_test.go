@@ -1,0 +1,145 @@
+package saltokstest_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+func TestActivationStepByStep(t *testing.T) {
+	f := newForeign(t)
+	w := f.sim.World()
+	s := w.Sites[0]
+	iq := "/v1.2/sites/" + s.ID + "/iqs/" + s.Locks[0].IQ
+	locking := "/v1.2/sites/" + s.ID + "/locks/" + s.Locks[0].ID + "/locking"
+	activated := func() []any {
+		return f.want(200, "", "GET", "/v1.2/me/"+s.ID+"/activated_iqs", "").(map[string]any)["items"].([]any)
+	}
+	unlock := func(otp string) string { return `{"locked_state":"unlocked","otp":"` + otp + `"}` }
+
+	f.want(404, "2202", "PATCH", locking, `{"locked_state":"unlocked"}`)
+	f.want(404, "2202", "PATCH", locking, unlock("abcde"))
+	if len(activated()) != 0 {
+		t.Error("a record before the first secret")
+	}
+	secret := f.want(200, "", "GET", iq+"/secret", "").(map[string]any)["secret"].(string)
+	if len(secret) != 16 || strings.Trim(secret, "0123456789ABCDEF") != "" {
+		t.Error("the secret is not 16 upper-case hex digits")
+	}
+	again := f.want(200, "", "GET", iq+"/secret", "").(map[string]any)["secret"]
+	if again != secret {
+		t.Error("the first secret changed before activation")
+	}
+	diff(t, []any{map[string]any{"iq_id": s.Locks[0].IQ, "activated": false, "activation_date": nil}}, activated())
+	f.want(404, "2202", "PUT", iq+"/pin", `{"otp":"abcde","delta":"0000"}`)
+
+	f.want(204, "", "GET", iq+"/pin", "")
+	sms := f.sim.Inbox()[0]
+	if sms.Channel != "sms" || sms.To != w.Users[0].Phone {
+		t.Errorf("the SMS is %+v", sms)
+	}
+	f.want(204, "", "GET", iq+"/pin?send_email=true", "")
+	pin := f.sim.IQPIN(w.Users[0].Email)
+	if old := f.sim.IQPIN(w.Users[0].Phone); old != pin {
+		f.want(400, "3102 otp_invalid", "PUT", iq+"/pin", `{"otp":"`+otp(f.sim.Now(), secret, old)+`","delta":"0000"}`)
+	}
+	now := f.sim.Now
+	f.want(400, "3102 pin_not_changed", "PATCH", locking, unlock(otp(now(), secret, pin)))
+	f.want(400, "1101", "PUT", iq+"/pin", `{"otp":"`+otp(now(), secret, pin)+`","delta":"0"}`)
+	f.want(204, "", "PUT", iq+"/pin", `{"otp":"`+otp(now(), secret, pin)+`","delta":"0000"}`)
+	date := activated()[0].(map[string]any)["activation_date"]
+	if date == nil {
+		t.Error("no activation date")
+	}
+	f.want(200, "", "PATCH", locking, unlock(otp(now(), secret, pin)))
+
+	// Afterwards a PIN change with delta 0000 is a check and changes nothing.
+	f.sim.Clock().Advance(time.Hour - time.Minute)
+	f.want(204, "", "PUT", iq+"/pin", `{"otp":"`+otp(now(), secret, pin)+`","delta":"0000"}`)
+	if got := activated()[0].(map[string]any)["activation_date"]; got != date {
+		t.Error("the activation date moved")
+	}
+	f.want(200, "", "PATCH", locking, unlock(strings.ToUpper(otp(now(), secret, pin))))
+	v := f.want(200, "", "GET", iq+"/secret?otp="+otp(now(), secret, pin), "").(map[string]any)
+	if v["secret"] != secret {
+		t.Error("another secret for a further device")
+	}
+	f.want(400, "3102 otp_invalid", "GET", iq+"/secret?otp="+f.sim.WrongOTP(w.Users[0].Email, s.Locks[0].IQ), "")
+}
+
+func TestCodeWindow(t *testing.T) {
+	d := newDoor(t)
+	secret, pin := d.sim.Activate(d.email, d.iq)
+	now := d.sim.Now().Truncate(time.Second)
+	for off, status := range map[time.Duration]int{
+		0: 200, -180 * time.Second: 200, 180 * time.Second: 200, -17 * time.Second: 200,
+		-184 * time.Second: 400, 184 * time.Second: 400, 4 * time.Minute: 400,
+	} {
+		got, v := d.call("PATCH", d.locking(), `{"locked_state":"unlocked","otp":"`+otp(now.Add(off), secret, pin)+`"}`)
+		if got != status && !(off == -180*time.Second && got == 400) { // a second may have passed meanwhile
+			t.Errorf("%v: %d %v, want %d", off, got, v, status)
+		}
+	}
+}
+
+func TestBlocking(t *testing.T) {
+	d := newDoor(t)
+	pinCheck := "/v1.2/sites/" + d.site + "/iqs/" + d.iq + "/pin"
+	wrong := func() string {
+		return `{"locked_state":"unlocked","delta":"0000","otp":"` + d.sim.WrongOTP(d.email, d.iq) + `"}`
+	}
+	d.want(400, "3102 otp_invalid", "PATCH", d.locking(), wrong())
+	d.want(400, "3102 otp_invalid", "PATCH", d.locking(), wrong())
+	d.want(200, "", "PATCH", d.locking(), d.body("unlocked")) // a success resets
+	for range 3 {
+		d.want(400, "3102 otp_invalid", "PATCH", d.locking(), wrong())
+	}
+	d.want(403, "3102 otp_blocked", "PATCH", d.locking(), d.body("unlocked"))
+	// Per command and per IQ.
+	d.want(204, "", "PUT", pinCheck, `{"delta":"0000","otp":"`+d.sim.OTP(d.email, d.iq)+`"}`)
+	other := d.sim.World().Sites[0].Locks[1]
+	d.sim.Activate(d.email, other.IQ)
+	d.want(200, "", "PATCH", "/v1.2/sites/"+d.site+"/locks/"+other.ID+"/locking", `{"locked_state":"unlocked","otp":"`+d.sim.OTP(d.email, other.IQ)+`"}`)
+
+	d.sim.Clock().Advance(20*time.Minute - time.Second)
+	d.want(403, "3102 otp_blocked", "PATCH", d.locking(), wrong())
+	d.sim.Clock().Advance(time.Second)
+	d.want(400, "3102 otp_invalid", "PATCH", d.locking(), wrong()) // counted from one again
+	d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
+	if n := d.sim.Movements(d.lock); n != 2 {
+		t.Errorf("%d movements, want 2", n)
+	}
+	for _, e := range d.sim.Entries(d.site) { // failed codes leave no trace
+		if e.Category != "lock_opened" || e.By != "remote" {
+			t.Errorf("an entry %+v", e)
+		}
+	}
+}
+
+func TestDeactivate(t *testing.T) {
+	d := newDoor(t)
+	d.sim.AddUser(saltokstest.User{Email: "other@harbour.example"})
+	m := d.sim.AddMember(d.site, saltokstest.Member{User: "other@harbour.example"})
+	d.sim.Activate("other@harbour.example", d.iq)
+	pin := "/v1.2/sites/" + d.site + "/iqs/" + d.iq + "/pin/" + m.ID
+	list := "/v1.2/sites/" + d.site + "/users/" + m.ID + "/activated_iqs"
+	diff(t, []any{map[string]any{"id": d.iq, "customer_reference": "IQ Ground Floor", "otp_enabled": true}},
+		d.want(200, "", "GET", list, "").(map[string]any)["items"])
+	d.want(400, "3102 otp_invalid", "DELETE", pin, `{"otp":"`+d.sim.WrongOTP(d.email, d.iq)+`"}`)
+	d.want(204, "", "DELETE", pin, `{"otp":"`+d.sim.OTP(d.email, d.iq)+`"}`)
+	diff(t, []any{}, d.want(200, "", "GET", list, "").(map[string]any)["items"])
+}
+
+func TestTree(t *testing.T) {
+	d := newDoor(t)
+	tree := "/v1.2/sites/" + d.site + "/iqs/" + d.iq + "/tree"
+	moved := d.sim.World().Sites[0].Locks[1]
+	body := `{"iq_tree_items":[{"id":"` + moved.ID + `","parent_id":null,"hardware_type":"lock"}],"otp":"` + d.sim.OTP(d.email, d.iq) + `"}`
+	d.want(204, "", "PUT", tree, body)
+	if v := d.want(200, "", "GET", tree, "").(map[string]any); len(v["iq_tree_items"].([]any)) != 3 {
+		t.Errorf("the tree is %v", v)
+	}
+	d.want(400, "2204", "PUT", tree, `{"otp":"abcde"}`)
+}
