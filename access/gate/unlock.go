@@ -113,7 +113,8 @@ func (g *Gate) way(ctx context.Context, p *passage) (Receipt, error) {
 		return g.deny(ctx, p, CauseBadFacts, err)
 	case !p.decision.Allowed:
 		return g.deny(ctx, p, "", nil)
-	case p.link.IsZero():
+	}
+	if p.link.IsZero() {
 		return g.deny(ctx, p, CauseNotLinked, nil)
 	}
 	if g.presence != nil && p.action != access.Lock {
@@ -125,6 +126,11 @@ func (g *Gate) way(ctx context.Context, p *passage) (Receipt, error) {
 			return g.deny(ctx, p, CausePresenceMissing, err)
 		}
 	}
+	return g.claimAndSend(ctx, p)
+}
+
+// claimAndSend is the second half of the way: steps 3 to 5.
+func (g *Gate) claimAndSend(ctx context.Context, p *passage) (Receipt, error) {
 	if ctx.Err() != nil {
 		return g.lost(ctx, p, ctx.Err(), true)
 	}

@@ -1,0 +1,190 @@
+package gate
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+)
+
+// Sweep says which doors in office mode the guardian locks.
+type Sweep struct {
+	// Closing is a time of day at the site, after 00:00: doors that were put into
+	// office mode before it last came are locked. Nil for none.
+	Closing *time.Duration
+	// RightEnded locks doors whose holder may not open them any more.
+	RightEnded bool
+	// Reconcile, when set, first ends the holds whose lock it shows as "locked"
+	// and seen so later than a minute after the hold began: SALTO's schedule or
+	// somebody at SALTO has ended them. Nothing is sent for these.
+	Reconcile Catalogue
+	// By is who sweeps, for the log; empty is "guardian".
+	By string
+}
+
+// Swept is one door the guardian dealt with.
+type Swept struct {
+	Hold Hold
+	// Why is "closing", "right_ended" or "seen_locked".
+	Why string
+	// Receipt is what became of the command to lock; its zero value for
+	// "seen_locked".
+	Receipt Receipt
+}
+
+// SweepReport is what the guardian did.
+type SweepReport struct {
+	// Ended are the holds that are over.
+	Ended []Swept
+	// Open are the holds that should be over and are not: look after these.
+	Open []Swept
+}
+
+// Sweep is the office-mode guardian: it locks what should not be open any more,
+// and reports what it could not. Call it at closing time, or every minute with
+// RightEnded. It sends at most one command per door and minute over all
+// processes, and never unlocks anything.
+func (g *Gate) Sweep(ctx context.Context, s Sweep) (SweepReport, error) {
+	var report SweepReport
+	if s.Closing != nil && (*s.Closing < 0 || *s.Closing >= 24*time.Hour) {
+		return report, &RequestError{[]Fault{{"Closing", "a time of day from 0 to under 24 hours is wanted"}}}
+	}
+	holds, err := g.records.Holds(ctx, g.site)
+	if err != nil || len(holds) == 0 {
+		return report, err
+	}
+	if s.By == "" {
+		s.By = "guardian"
+	}
+	if s.Reconcile != nil {
+		if holds, err = g.reconcile(ctx, s, holds, &report); err != nil {
+			return report, err
+		}
+	}
+	locked := map[string]Receipt{} // by door: one command ends all its holds
+	for _, h := range holds {
+		why, snap, err := g.due(ctx, s, h)
+		if err != nil {
+			return report, err
+		}
+		if why == "" {
+			continue
+		}
+		receipt, sent := locked[h.Door]
+		if !sent {
+			receipt = g.lockDoor(ctx, s, h.Door, why, snap)
+			locked[h.Door] = receipt
+		}
+		swept := Swept{h, why, receipt}
+		if receipt.Outcome == Accepted {
+			report.Ended = append(report.Ended, swept)
+		} else {
+			report.Open = append(report.Open, swept)
+		}
+	}
+	return report, nil
+}
+
+// reconcile ends the holds whose lock is seen locked, and returns the others.
+func (g *Gate) reconcile(ctx context.Context, s Sweep, holds []Hold, report *SweepReport) ([]Hold, error) {
+	seen, err := g.SeeLocks(ctx, s.Reconcile)
+	if err != nil {
+		return nil, err
+	}
+	now := g.clock()
+	states := map[lockID]CatalogueLock{}
+	for _, l := range seen {
+		states[lockID{l.Link.Site, l.Link.Lock}] = l
+	}
+	var rest []Hold
+	for _, h := range holds {
+		snap, err := g.facts.Load(ctx, Ask{g.site, h.Member, h.Door, now})
+		if err != nil {
+			return nil, err
+		}
+		lock, ok := states[lockID{snap.Link.Site, snap.Link.Lock}]
+		settled := h.Since.Add(time.Minute)
+		if !ok || lock.State != "locked" || !lock.SeenAt.After(settled) {
+			rest = append(rest, h)
+			continue
+		}
+		d := LogDetail{Member: h.Member, Actor: s.By, RequestID: h.RequestID, Link: snap.Link}
+		ended, err := g.records.EndHolds(ctx, g.site, h.Door, h.Since, d.seal(LogEntry{At: now, Door: h.Door, Action: "hold_end", Reason: "seen_locked"}))
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range ended {
+			report.Ended = append(report.Ended, Swept{Hold: e, Why: "seen_locked"})
+		}
+	}
+	return rest, nil
+}
+
+// due says why a hold is over, "" if it is not.
+func (g *Gate) due(ctx context.Context, s Sweep, h Hold) (why string, snap Snapshot, err error) {
+	now := g.clock()
+	snap, err = g.facts.Load(ctx, Ask{g.site, h.Member, h.Door, now})
+	if err != nil {
+		return "", snap, err
+	}
+	q := &snap.Question
+	if q.Location == nil {
+		q.Location = g.zone(q.TimeZone)
+	}
+	if q.Location == nil {
+		return "", snap, fmt.Errorf("gate: the time zone %q of site %q is unknown: set it right", q.TimeZone, g.site)
+	}
+	if s.Closing != nil && closedSince(h.Since, now, *s.Closing, q.Location) {
+		return "closing", snap, nil
+	}
+	if s.RightEnded {
+		d, err := access.Evaluate(*q, access.Request{Member: h.Member, Door: h.Door, Action: access.Unlock, At: now})
+		if err != nil || !d.Allowed { // what cannot be decided is denied
+			return "right_ended", snap, nil
+		}
+	}
+	return "", snap, nil
+}
+
+// closedSince reports whether the wall clock passed closing between since and
+// now.
+func closedSince(since, now time.Time, closing time.Duration, loc *time.Location) bool {
+	wall := func(t time.Time) time.Time {
+		t = t.In(loc)
+		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+	}
+	from, until := wall(since), wall(now)
+	last := until.Truncate(24 * time.Hour).Add(closing)
+	if last.After(until) {
+		last = last.Add(-24 * time.Hour)
+	}
+	return from.Before(last)
+}
+
+// lockDoor sends one command to lock, by the site itself.
+func (g *Gate) lockDoor(ctx context.Context, s Sweep, door, why string, snap Snapshot) Receipt {
+	now := g.clock()
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d", door, why, now.Unix()/60))
+	p := &passage{
+		tap:    Tap{RequestID: "sweep-" + hex.EncodeToString(sum[:16]), Door: door, TappedAt: now, Source: "guardian", Actor: s.By},
+		action: access.Lock, began: now, steady: time.Now(), link: snap.Link, loc: snap.Question.Location, zone: snap.Question.TimeZone,
+	}
+	p.key = Key{g.site, "", p.tap.RequestID}
+	p.decision = access.Decision{Allowed: true, Reason: access.Reason(why)}
+	var r Receipt
+	var err error
+	if p.link.IsZero() {
+		r, err = g.deny(ctx, p, CauseNotLinked, nil)
+	} else {
+		r, err = g.claimAndSend(ctx, p)
+	}
+	r.RequestID, r.Door, r.Action = p.tap.RequestID, door, access.Lock
+	if err != nil && r.Err == nil {
+		r.Err = err
+	}
+	g.watch.passed(ctx, p.link, r)
+	return r
+}

@@ -1,0 +1,175 @@
+package gate_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+func (b *bench) sweep(s gate.Sweep) string {
+	b.Helper()
+	report, err := b.gate.Sweep(b.Context(), s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var text []string
+	for _, e := range report.Ended {
+		text = append(text, "ended "+e.Hold.Member+" "+e.Why)
+	}
+	for _, e := range report.Open {
+		text = append(text, fmt.Sprintf("open %s %s %s %s", e.Hold.Member, e.Why, e.Receipt.Outcome, e.Receipt.Cause))
+	}
+	return strings.Join(text, ", ")
+}
+
+func (b *bench) startOffice(member string) {
+	b.Helper()
+	r, err := b.gate.StartOfficeMode(b.Context(), b.tap(member, "office"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.want(r, gate.Accepted, "")
+}
+
+func TestGuardianAtClosingTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		closing := gate.Sweep{Closing: new(22 * time.Hour)}
+		b.startOffice("ada") // 2000-01-01 00:00 UTC, 01:00 in Berlin
+		at := func(clock string) {
+			t.Helper()
+			to, err := time.Parse(time.DateTime, clock) // in Berlin, an hour ahead
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Until(to.Add(-time.Hour)))
+		}
+		at("2000-01-01 21:59:59")
+		if got := b.sweep(closing); got != "" {
+			t.Fatalf("before closing: %s", got)
+		}
+		at("2000-01-01 22:00:00")
+		if got := b.sweep(closing); got != "ended ada closing" {
+			t.Fatalf("at closing: got %q", got)
+		}
+		b.wantLog("office_mode/sending/grant", "office_mode/accepted/grant", "lock/sending/closing", "lock/accepted/closing")
+		if got := b.sweep(closing); got != "" {
+			t.Fatalf("again: %s", got)
+		}
+		// Put on after closing, it may stay until the next one.
+		at("2000-01-01 22:00:01")
+		b.startOffice("ada")
+		at("2000-01-02 21:59:59")
+		if got := b.sweep(closing); got != "" {
+			t.Fatalf("the next evening: %s", got)
+		}
+		// What cannot be locked is reported, and tried again.
+		at("2000-01-02 22:10:00")
+		b.driver.move = answers(gate.Unconfirmed, gate.CauseLockOffline)
+		if got := b.sweep(closing); got != "open ada closing unconfirmed lock_offline" {
+			t.Fatalf("got %q", got)
+		}
+		moves := b.driver.count()
+		b.sweep(closing) // once per door and minute, whoever sweeps
+		b.wantMoves(moves)
+		time.Sleep(time.Minute)
+		b.driver.move = nil
+		if got := b.sweep(closing); got != "ended ada closing" {
+			t.Fatalf("got %q", got)
+		}
+		if len(b.checkIns()) != 1 {
+			t.Errorf("the guardian's locks made check-ins: %v", b.checkIns())
+		}
+		if _, err := b.gate.Sweep(t.Context(), gate.Sweep{Closing: new(24 * time.Hour)}); err == nil {
+			t.Error("24:00 was taken")
+		}
+	})
+}
+
+func TestGuardianWhenTheRightEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.startOffice("ada")
+		if got := b.sweep(gate.Sweep{RightEnded: true}); got != "" {
+			t.Fatalf("got %q", got)
+		}
+		if err := b.store.DeleteGrant(t.Context(), site, "ada-office"); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.sweep(gate.Sweep{}); got != "" {
+			t.Fatalf("nothing was asked for: got %q", got)
+		}
+		switchOff(b) // locking works all the same
+		if got := b.sweep(gate.Sweep{RightEnded: true}); got != "ended ada right_ended" {
+			t.Fatalf("got %q", got)
+		}
+		var actor string
+		for row, err := range b.gate.Log(t.Context(), gate.LogQuery{Newest: true, Limit: 1}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, _, _ := gate.ReadDetail(row)
+			actor = d.Actor
+		}
+		if actor != "guardian" {
+			t.Errorf("got actor %q", actor)
+		}
+	})
+}
+
+func TestGuardianOfADoorWithoutLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.startOffice("ada")
+		d, _ := b.store.Door(t.Context(), site, "office")
+		d.Link = gate.Link{}
+		if err := b.store.UpdateDoor(t.Context(), site, d); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(24 * time.Hour)
+		if got := b.sweep(gate.Sweep{Closing: new(22 * time.Hour)}); got != "open ada closing denied not_linked" {
+			t.Fatalf("got %q", got)
+		}
+	})
+}
+
+func TestReconcileWithWhatIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.startOffice("ada")
+		shown := catalogue{{Link: link("l2"), State: "locked", SeenAt: time.Now().Add(time.Minute)}}
+		if got := b.sweep(gate.Sweep{Reconcile: shown}); got != "" {
+			t.Fatalf("seen too early: got %q", got)
+		}
+		shown[0].SeenAt = shown[0].SeenAt.Add(time.Microsecond)
+		shown[0].State = "office_mode"
+		if got := b.sweep(gate.Sweep{Reconcile: shown}); got != "" {
+			t.Fatalf("seen open: got %q", got)
+		}
+		shown[0].State = "locked"
+		if got := b.sweep(gate.Sweep{Reconcile: shown}); got != "ended ada seen_locked" {
+			t.Fatalf("got %q", got)
+		}
+		b.wantMoves(1) // the start alone
+		if diff := cmp.Diff([]string{"office_mode/sending/grant", "office_mode/accepted/grant", "hold_end//seen_locked"}, b.log()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func ExampleGate_Sweep() {
+	g, store := newSite()
+	ctx := context.Background()
+	_, _ = g.StartOfficeMode(ctx, tap("5a0e77c1-one-tap", "ada", "office-4"))
+	_ = store.DeleteMember(ctx, "loft", "ada")
+	report, err := g.Sweep(ctx, gate.Sweep{RightEnded: true})
+	fmt.Println(report.Ended[0].Hold.Door, report.Ended[0].Why, len(report.Open), err)
+	// Output: office-4 right_ended 0 <nil>
+}
