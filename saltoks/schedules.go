@@ -57,9 +57,9 @@ func (w Weekdays) On(d time.Weekday) bool {
 // Any reports whether there is a day at all.
 func (w Weekdays) Any() bool { return w != Weekdays{} }
 
-// TimeOfDay is a wall-clock time, "HH:MM:SS" on the wire. An end that was sent
-// with whole minutes comes back with 59 seconds (WIRE.md 2.6, measured). The
-// zero value is midnight.
+// TimeOfDay is a wall-clock time, always "HH:MM:SS" on the wire: SALTO adds 59
+// seconds to an end that comes without (WIRE.md 2.6, measured). The zero value is
+// midnight.
 type TimeOfDay struct{ Hour, Minute, Second int }
 
 // String returns "HH:MM:SS".
