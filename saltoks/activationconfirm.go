@@ -36,7 +36,7 @@ func (a *Activation) Confirm(ctx context.Context, site SiteID, iq IQID, pin IQPI
 	// The PIN is stored before it is sent: should the answer be lost and this
 	// process die, the activation is still of use.
 	sent, err := a.update(ctx, at, func(doc *iqDoc) error {
-		if err := mayConfirm(doc); err != nil {
+		if err := mayConfirm(doc); err != nil || doc.Step == StepActivated {
 			return err
 		}
 		if until := doc.Breaker.openUntil(a.now()); !until.IsZero() {
@@ -47,6 +47,9 @@ func (a *Activation) Confirm(ctx context.Context, site SiteID, iq IQID, pin IQPI
 	})
 	if err != nil {
 		return a.done(at, doc, notSentError(err))
+	}
+	if sent.Step == StepActivated { // by another process, just now
+		return a.done(at, sent, nil)
 	}
 	answer := a.sendConfirm(ctx, at, sent.Secret.Secret, pin)
 	if isUnconfirmed(answer) {
@@ -83,8 +86,6 @@ func mayConfirm(doc *iqDoc) error {
 		return ErrActivationNotBegun
 	case doc.Step == StepSecretStored && !doc.Adopted:
 		return ErrPINNotRequested
-	case doc.Step == StepActivated:
-		return ErrIQAlreadyActivated
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ func newLocalOTP(keys func(context.Context, SiteID, IQID) (IQKey, error), now fu
 }
 
 // OTP returns the next code. When every second is used it waits for the next
-// one, at most 10 s and only if that comes before ctx ends; otherwise it fails
+// one, for less than 10 s and only if that comes before ctx ends; otherwise it fails
 // at once with an *OTPExhaustedError.
 func (p *LocalOTP) OTP(ctx context.Context, site SiteID, iq IQID) (OTP, error) {
 	key, err := p.keys(ctx, site, iq)
@@ -151,7 +151,7 @@ func (p *LocalOTP) second(ctx context.Context, at siteIQ) (int64, error) {
 	newest := now.Unix() - p.start
 	second := used.find(newest, now.Unix()-otpMaxAge)
 	wait := time.Unix(second+p.start, 0).Sub(now) // at most 0 for a second that has come
-	if wait > limit {
+	if wait > 0 && wait >= limit {                // a second that comes with the deadline is of no use
 		p.mu.Unlock()
 		return 0, &OTPExhaustedError{IQ: at.iq, RetryAfter: wait}
 	}

@@ -80,14 +80,16 @@ func (g *sendGuard) start(conn net.Conn) error {
 	return ErrSendBy
 }
 
-// explain names the guard as the cause of what it kept from being sent.
+// explain names the guard as the cause of what it kept from being sent. A guard
+// that is late has never let a request start, whatever the transport made of
+// the connection that was closed under it.
 func (g *sendGuard) explain(err error) error {
 	if g == nil || err == nil || g.phase.Load() != guardLate {
 		return err
 	}
-	e, ok := errors.AsType[*APIError](err)
-	if !ok || !e.NotSent() {
-		return err
+	late := &APIError{outcome: notSent, cause: ErrSendBy}
+	if e, ok := errors.AsType[*APIError](err); ok {
+		late.Method, late.Route, late.Attempts = e.Method, e.Route, e.Attempts
 	}
-	return &APIError{Method: e.Method, Route: e.Route, Attempts: e.Attempts, outcome: notSent, cause: ErrSendBy}
+	return late
 }

@@ -32,6 +32,7 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "", http.StatusRequestEntityTooLarge)
 		return
 	}
+	w.Header().Set("Date", s.Now().UTC().Format(http.TimeFormat)) // of the virtual clock
 	p, path := s.locate(r)
 	if p == partControl {
 		s.serveControl(w, r, path, body)
