@@ -78,35 +78,31 @@ func digest(d *gate.Digest, b []byte) error {
 	return nil
 }
 
-// append writes the next row of the log.
-func (c *chain) append(ctx context.Context, run runner, e gate.LogEntry) (uint64, error) {
+// append adds the next row of the log to a batch and returns its number.
+func (c *chain) append(b *batch, e gate.LogEntry) uint64 {
 	e.At = whole(e.At)
 	row := c.head.Append(c.site, e)
-	if _, err := run.exec(ctx, "INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-		c.site, int64(row.Seq), micros(row.At), int64(row.Ref), row.Door, row.Action, string(row.Outcome), row.Reason, row.Commitment[:], row.Hash[:]); err != nil {
-		return 0, err
-	}
-	if len(e.Salt) > 0 || len(e.Detail) > 0 {
-		if _, err := run.exec(ctx, "INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ($1, $2, $3, $4, $5, $6)",
-			c.site, int64(row.Seq), e.Member, e.Actor, blob(e.Salt), blob(e.Detail)); err != nil {
-			return 0, err
-		}
-	}
-	if _, err := run.exec(ctx, "UPDATE doorkit_chains SET head_seq = $2, head_hash = $3 WHERE site = $1", c.site, int64(row.Seq), row.Hash[:]); err != nil {
-		return 0, err
-	}
 	c.head = row.Head()
-	return row.Seq, nil
+	b.add("INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+		c.site, int64(row.Seq), micros(row.At), int64(row.Ref), row.Door, row.Action, string(row.Outcome), row.Reason, row.Commitment[:], row.Hash[:])
+	if len(e.Salt) > 0 || len(e.Detail) > 0 {
+		b.add("INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ($1, $2, $3, $4, $5, $6)",
+			c.site, int64(row.Seq), e.Member, e.Actor, blob(e.Salt), blob(e.Detail))
+	}
+	b.add("UPDATE doorkit_chains SET head_seq = $2, head_hash = $3 WHERE site = $1", c.site, int64(row.Seq), row.Hash[:])
+	return row.Seq
 }
 
 // Note is gate.Journal's.
 func (s *Store) Note(ctx context.Context, site string, e gate.LogEntry) (seq uint64, err error) {
 	err = s.write(ctx, "Note", func(run runner) error {
 		chain, err := s.lock(ctx, run, site)
-		if err == nil {
-			seq, err = chain.append(ctx, run, e)
+		if err != nil {
+			return err
 		}
-		return err
+		b := batch{dialect: s.dialect}
+		seq = chain.append(&b, e)
+		return b.run(ctx, run)
 	})
 	if err != nil {
 		return 0, err

@@ -111,18 +111,18 @@ func (s *Store) Begin(ctx context.Context, a gate.Attempt) (claim gate.Claim, er
 			claim.State = gate.SwitchedOff
 			return errKeep
 		}
+		b := batch{dialect: s.dialect}
 		if len(found) > 0 {
 			lead := found[0]
 			claim = gate.Claim{State: gate.Shared, Entry: lead}
 			e.Outcome, e.Seq, e.SharedWith = "", 0, lead.RequestID
-			return insertEntry(ctx, run, e)
+			insertEntry(&b, e)
+			return b.run(ctx, run)
 		}
-		e.SharedWith = ""
-		if e.Seq, err = chain.append(ctx, run, a.Log); err != nil {
-			return err
-		}
+		e.SharedWith, e.Seq = "", chain.append(&b, a.Log)
+		insertEntry(&b, e)
 		claim = gate.Claim{State: gate.Claimed, Entry: e}
-		return insertEntry(ctx, run, e)
+		return b.run(ctx, run)
 	})
 	if err != nil {
 		return gate.Claim{}, err
@@ -130,10 +130,9 @@ func (s *Store) Begin(ctx context.Context, a gate.Attempt) (claim gate.Claim, er
 	return claim, nil
 }
 
-func insertEntry(ctx context.Context, run runner, e gate.Entry) error {
-	_, err := run.exec(ctx, "INSERT INTO doorkit_journal (site, "+entryColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+func insertEntry(b *batch, e gate.Entry) {
+	b.add("INSERT INTO doorkit_journal (site, "+entryColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
 		e.Site, e.Member, e.RequestID, e.Fingerprint, e.Door, string(e.Action), string(e.Outcome), micros(e.Begun), micros(e.SendBy), micros(e.Settled), int64(e.Seq), e.SharedWith, blob(e.Doc))
-	return err
 }
 
 // Settle is gate.Journal's.
@@ -165,12 +164,11 @@ func (s *Store) Settle(ctx context.Context, st gate.Settlement) (done gate.Settl
 		}
 		e.Outcome, e.Settled, e.Doc = st.Outcome, whole(st.At), st.Doc
 		done.Entry = e
-		_, err = run.exec(ctx, "UPDATE doorkit_journal SET outcome = $4, settled = $5, doc = $6 WHERE site = $1 AND member = $2 AND request_id = $3",
+		b := batch{dialect: s.dialect}
+		chain.append(&b, st.Log)
+		b.add("UPDATE doorkit_journal SET outcome = $4, settled = $5, doc = $6 WHERE site = $1 AND member = $2 AND request_id = $3",
 			key.Site, key.Member, key.RequestID, string(e.Outcome), micros(e.Settled), blob(e.Doc))
-		if err != nil {
-			return err
-		}
-		if _, err := chain.append(ctx, run, st.Log); err != nil {
+		if err := b.run(ctx, run); err != nil {
 			return err
 		}
 		if c := st.CheckIn; c != nil {

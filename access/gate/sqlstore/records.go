@@ -43,11 +43,10 @@ func (s *Store) EndHolds(ctx context.Context, site, door string, until time.Time
 		if len(ended) == 0 {
 			return errKeep
 		}
-		if _, err := run.exec(ctx, "DELETE FROM doorkit_holds WHERE site = $1 AND door = $2 AND since <= $3", args...); err != nil {
-			return err
-		}
-		_, err = chain.append(ctx, run, e)
-		return err
+		b := batch{dialect: s.dialect}
+		b.add("DELETE FROM doorkit_holds WHERE site = $1 AND door = $2 AND since <= $3", args...)
+		chain.append(&b, e)
+		return b.run(ctx, run)
 	})
 	if err != nil {
 		return nil, err
@@ -75,7 +74,9 @@ func (s *Store) SetSwitch(ctx context.Context, site string, sw gate.Switch, e ga
 		if err != nil {
 			return err
 		}
-		if _, err := chain.append(ctx, run, e); err != nil {
+		b := batch{dialect: s.dialect}
+		chain.append(&b, e)
+		if err := b.run(ctx, run); err != nil {
 			return err
 		}
 		_, err = run.exec(ctx, "UPDATE doorkit_chains SET switch_off = $2, switch_by = $3, switch_why = $4, switch_at = $5 WHERE site = $1",

@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -179,6 +182,67 @@ func (s *Store) write(ctx context.Context, op string, fn func(runner) error) err
 }
 
 var errKeep = errors.New("sqlstore: nothing to write")
+
+// batch is statements that change different rows and do not see each other's
+// work. PostgreSQL gets them as one, so that they cost one round trip.
+type batch struct {
+	dialect Dialect
+	texts   []string
+	args    [][]any
+}
+
+func (b *batch) add(q string, args ...any) {
+	b.texts = append(b.texts, q)
+	b.args = append(b.args, args)
+}
+
+func (b *batch) run(ctx context.Context, run runner) error {
+	if b.dialect == SQLite {
+		for i, q := range b.texts {
+			if _, err := run.exec(ctx, q, b.args[i]...); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var text []byte
+	var args []any
+	last := len(b.texts) - 1
+	for i, q := range b.texts {
+		switch {
+		case i == last && i > 0:
+			text = append(text, ") "...)
+		case i > 0:
+			text = append(text, "), "...)
+		case i < last:
+			text = append(text, "WITH "...)
+		}
+		if i < last {
+			text = fmt.Appendf(text, "s%d AS (", i)
+		}
+		text = renumber(text, q, len(args))
+		args = append(args, b.args[i]...)
+	}
+	_, err := run.exec(ctx, string(text), args...)
+	return err
+}
+
+// renumber appends q with its $1 as $(1+by), and so on.
+func renumber(text []byte, q string, by int) []byte {
+	for {
+		before, rest, ok := strings.Cut(q, "$")
+		text = append(text, before...)
+		if !ok {
+			return text
+		}
+		n, end := 0, 0
+		for end < len(rest) && rest[end] >= '0' && rest[end] <= '9' {
+			n, end = n*10+int(rest[end]-'0'), end+1
+		}
+		text = strconv.AppendInt(append(text, '$'), int64(n+by), 10)
+		q = rest[end:]
+	}
+}
 
 // micros is an instant as it is stored.
 func micros(t time.Time) any {

@@ -1,0 +1,376 @@
+//go:build unix
+
+package dbtest
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/reservation"
+)
+
+// recorder is a hook that notes what the driver is asked.
+type recorder struct {
+	mu    sync.Mutex
+	steps []Step
+}
+
+func (r *recorder) hook(s Step) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !s.Done {
+		r.steps = append(r.steps, s)
+	}
+	return nil
+}
+
+// take returns the steps since the last call.
+func (r *recorder) take() []Step {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	steps := r.steps
+	r.steps = nil
+	return steps
+}
+
+// watched is a store whose every statement is recorded.
+func watched(t testing.TB, d Database) (*sqlstore.Store, *recorder) {
+	t.Helper()
+	d.Store(t) // migrates
+	r := &recorder{}
+	db, err := d.OpenHooked(r.hook)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	s, err := sqlstore.Open(t.Context(), db, d.Dialect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	r.take()
+	return s, r
+}
+
+// TestRoundTrips counts what goes over the wire once statements are prepared.
+func TestRoundTrips(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s, r := watched(t, d)
+		fillSite(t, s, "loft")
+		ask := gate.Ask{Site: "loft", Member: "ada", Door: "front", At: noon}
+		n := 0
+		key := func() gate.Key {
+			n++
+			return gate.Key{Site: "loft", Member: "ada", RequestID: fmt.Sprintf("request-%08d", n)}
+		}
+		var begun []gate.Key
+		begin := func() {
+			k := key()
+			if c, err := s.Begin(t.Context(), attempt(k, time.Duration(n)*time.Minute)); err != nil || c.State != gate.Claimed {
+				t.Fatal(c.State, err)
+			}
+			begun = append(begun, k)
+		}
+		for _, c := range []struct {
+			name string
+			most int // on PostgreSQL; SQLite has no wire
+			do   func() error
+		}{
+			{"Load", 1, func() error { _, err := s.Load(t.Context(), ask); return err }},
+			{"LoadAll", 1, func() error { _, err := s.LoadAll(t.Context(), ask); return err }},
+			{"Look", 1, func() error { _, err := s.Look(t.Context(), key(), "front"); return err }},
+			{"Begin", 5, func() error { begin(); return nil }},
+			{"Settle", 6, func() error {
+				_, err := s.Settle(t.Context(), gate.Settlement{
+					Key: begun[len(begun)-1], Outcome: gate.Accepted, At: noon, Doc: []byte("{}"), Log: logEntry("ada", gate.Accepted, 0),
+					CheckIn: &gate.CheckIn{Member: "ada", Key: key().RequestID, Door: "front", At: noon},
+				})
+				begun = begun[:len(begun)-1]
+				return err
+			}},
+			{"Get", 1, func() error { _, err := s.Documents().Get(t.Context(), "k"); return err }},
+		} {
+			for range 20 { // every connection has its statements
+				if err := c.do(); err != nil {
+					t.Fatalf("%s: %v", c.name, err)
+				}
+			}
+			r.take()
+			if err := c.do(); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			steps := r.take()
+			if len(steps) > c.most && d.Dialect == sqlstore.PostgreSQL {
+				t.Errorf("%s asks the driver %d times, at most %d are wanted: %v", c.name, len(steps), c.most, steps)
+			}
+			t.Logf("%s: %d", c.name, len(steps))
+		}
+	})
+}
+
+// TestPlans runs everything the storage can do, and asks the database for the
+// plan of every statement that was sent: none may read a table from end to end.
+func TestPlans(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s, r := watched(t, d)
+		use(t, s)
+		db := d.Raw(t)
+		seen := map[string]bool{}
+		for _, step := range r.take() {
+			if step.What != "exec" && step.What != "query" || seen[step.Text] || !strings.Contains(step.Text, "doorkit_") || strings.Contains(step.Text, "doorkit_migrations") {
+				continue
+			}
+			seen[step.Text] = true
+			for _, line := range plan(t, d, db, step) {
+				if m := scans.FindString(line); m != "" && !readWhole(step.Text, line) {
+					t.Errorf("%s\nreads a whole table: %s", step.Text, line)
+				}
+			}
+		}
+		if len(seen) < 50 {
+			t.Errorf("only %d statements were seen", len(seen))
+		}
+	})
+}
+
+// scans finds a table that is read from end to end.
+var scans = regexp.MustCompile(`SCAN (doorkit_|[a-z]\b)|Seq Scan on doorkit_`)
+
+// readWhole accepts the one-row table in Look.
+func readWhole(text, line string) bool {
+	return line == "SCAN o" && strings.Contains(text, "(SELECT 1 AS one) o")
+}
+
+// plan asks for the plan of a statement, in lines.
+func plan(t *testing.T, d Database, db *sql.DB, s Step) []string {
+	t.Helper()
+	args := plain(s.Args)
+	if d.Dialect == sqlstore.SQLite {
+		rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+s.Text, args...)
+		if err != nil {
+			t.Fatalf("%s: %v", s.Text, err)
+		}
+		defer rows.Close()
+		var lines []string
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, detail)
+		}
+		return lines
+	}
+	// With few rows it is cheaper to read a table whole; so that is made to
+	// look expensive, and what remains is what no index can do.
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(t.Context(), "SET enable_seqscan = off"); err != nil {
+		t.Fatal(err)
+	}
+	return explain(t, conn, "EXPLAIN ", s.Text, args)
+}
+
+func explain(t *testing.T, conn *sql.Conn, how, text string, args []any) []string {
+	t.Helper()
+	rows, err := conn.QueryContext(t.Context(), how+text, append([]any{pgx.QueryExecModeSimpleProtocol}, args...)...)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	defer rows.Close()
+	var lines []string
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func plain(list []driver.NamedValue) []any {
+	args := make([]any, len(list))
+	for i, v := range list {
+		args[i] = v.Value
+	}
+	return args
+}
+
+var noon = time.Date(2026, 5, 4, 12, 0, 0, 123456000, time.UTC)
+
+func attempt(key gate.Key, d time.Duration) gate.Attempt {
+	return gate.Attempt{
+		Entry: gate.Entry{
+			Key: key, Fingerprint: "f", Door: "front", Action: access.Unlock, Outcome: gate.Sending,
+			Begun: noon.Add(d), SendBy: noon.Add(d + gate.SendWithin), Doc: []byte("{}"),
+		},
+		Log:         logEntry(key.Member, gate.Sending, d),
+		ShareWithin: gate.ShareWithin,
+	}
+}
+
+func logEntry(member string, outcome gate.Outcome, d time.Duration) gate.LogEntry {
+	e := gate.LogEntry{At: noon.Add(d), Door: "front", Action: "unlock", Outcome: outcome, Salt: make([]byte, 16), Detail: []byte("{}"), Member: member}
+	e.Commitment = gate.Commit(e.Salt, e.Detail)
+	return e
+}
+
+// fillSite stores a small site: ada is a resident, front and lab have locks.
+func fillSite(t testing.TB, s *sqlstore.Store, site string) {
+	t.Helper()
+	must(t, s.PutRules(t.Context(), gate.Rules{
+		Revision: "r1", Site: access.Site{ID: site, Name: "The Loft", TimeZone: "Europe/Berlin"},
+		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}}}},
+		Resources:       []access.Resource{{ID: "meeting", Doors: []string{"front"}}},
+	}))
+	for _, id := range []string{"front", "lab"} {
+		must(t, s.AddDoor(t.Context(), site, gate.Door{
+			Door: access.Door{ID: id, Name: id, AccessType: access.AccessAndOfficeMode},
+			Link: gate.Link{Site: "salto", Gateway: "iq", Lock: "lock-" + id, Name: id, LinkedAt: noon},
+		}))
+	}
+	must(t, s.PutMember(t.Context(), site, access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}))
+	must(t, s.PutReservation(t.Context(), site, reservation.Reservation{ID: "r1", Resource: "meeting", Member: "ada", Start: noon, End: noon.Add(time.Hour)}))
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// use does everything a store can do, once.
+func use(t *testing.T, s *sqlstore.Store) {
+	t.Helper()
+	ctx, site := t.Context(), "loft"
+	fillSite(t, s, site)
+	g := access.Grant{ID: "g1", Member: "ada", Door: "lab", Hours: access.Always()}
+	must(t, s.PutGrant(ctx, site, g))
+	rules, err := s.Rules(ctx, site)
+	must(t, err)
+	must(t, s.PutRules(ctx, rules))
+	door, err := s.Door(ctx, site, "lab")
+	must(t, err)
+	must(t, s.UpdateDoor(ctx, site, door))
+	read := func(_ any, err error) { t.Helper(); must(t, err) }
+	for _, member := range []string{"ada", ""} {
+		list, err := s.Grants(ctx, site, member)
+		read(list, err)
+	}
+	doors, err := s.Doors(ctx, site)
+	read(doors, err)
+	m, err := s.Member(ctx, site, "ada")
+	read(m, err)
+	for _, err := range s.Members(ctx, site) {
+		must(t, err)
+	}
+	for _, q := range []gate.ReservationQuery{
+		{Site: site}, {Site: site, Member: "ada"}, {Site: site, Resources: []string{"meeting"}, EndAfter: noon, StartBefore: noon.Add(time.Hour)},
+	} {
+		for _, err := range s.Reservations(ctx, q) {
+			must(t, err)
+		}
+	}
+	one, err := s.Load(ctx, gate.Ask{Site: site, Member: "ada", Door: "front", At: noon})
+	read(one, err)
+	all, err := s.LoadAll(ctx, gate.Ask{Site: site, Member: "ada", At: noon})
+	read(all, err)
+
+	key := gate.Key{Site: site, Member: "ada", RequestID: "request-00000001"}
+	claim, err := s.Begin(ctx, attempt(key, 0))
+	read(claim, err)
+	shared := attempt(gate.Key{Site: site, Member: "ada", RequestID: "request-00000002"}, time.Second)
+	claim, err = s.Begin(ctx, shared)
+	if read(claim, err); claim.State != gate.Shared {
+		t.Fatalf("state %d", claim.State)
+	}
+	denial := attempt(gate.Key{Site: site, Member: "ada", RequestID: "request-00000003"}, time.Minute)
+	denial.Entry.Outcome, denial.ShareWithin = gate.Denied, 0
+	claim, err = s.Begin(ctx, denial)
+	read(claim, err)
+	memory, err := s.Look(ctx, key, "front")
+	read(memory, err)
+	st := gate.Settlement{Key: key, Outcome: gate.Accepted, At: noon, Doc: []byte("{}"), Log: logEntry("ada", gate.Accepted, 0), EndHolds: noon}
+	st.CheckIn = &gate.CheckIn{Member: "ada", Key: "day/1", Door: "front", At: noon}
+	st.Hold = &gate.Hold{Door: "lab", Member: "ada", Since: noon}
+	for range 2 {
+		settled, err := s.Settle(ctx, st)
+		read(settled, err)
+	}
+	entry, err := s.Wait(ctx, key, gate.Sending)
+	read(entry, err)
+	seq, err := s.Note(ctx, site, logEntry("eve", "", time.Hour))
+	read(seq, err)
+	for _, q := range []gate.EntryQuery{{Site: site, Outcome: gate.Accepted}, {Site: site, Outcome: gate.Sending, SendByBefore: noon}, {Site: site, Outcome: gate.Unconfirmed, BegunSince: noon}} {
+		list, err := s.Entries(ctx, q)
+		read(list, err)
+	}
+	for _, q := range []gate.LogQuery{
+		{Site: site}, {Site: site, Newest: true, Limit: 1}, {Site: site, Door: "front", Newest: true}, {Site: site, Member: "ada"},
+		{Site: site, Outcome: gate.Denied, After: 1}, {Site: site, From: noon, Until: noon.Add(time.Hour)}, {Site: site, Newest: true, After: 3},
+	} {
+		for _, err := range s.Rows(ctx, q) {
+			must(t, err)
+		}
+	}
+	base, _, err := s.Ends(ctx, site)
+	read(base, err)
+	holds, err := s.Holds(ctx, site)
+	read(holds, err)
+	must(t, s.SetSwitch(ctx, site, gate.Switch{Off: true, By: "eve", At: noon}, logEntry("", "", 0)))
+	sw, err := s.Switch(ctx, site)
+	read(sw, err)
+	holds, err = s.EndHolds(ctx, site, "lab", noon, logEntry("eve", "", 0))
+	read(holds, err)
+	for _, q := range []gate.CheckInQuery{{Site: site}, {Site: site, Member: "ada", Limit: 3}, {Site: site, From: noon, Until: noon.Add(time.Hour)}} {
+		list, err := s.CheckIns(ctx, q)
+		read(list, err)
+	}
+	n, err := s.Ingest(ctx, site, "", "c1", []gate.VendorEntry{{ID: "e1", Lock: "l1", At: noon, User: "u1"}})
+	read(n, err)
+	cursor, err := s.Cursor(ctx, site)
+	read(cursor, err)
+	for _, q := range []gate.VendorQuery{{Site: site}, {Site: site, Lock: "l1"}, {Site: site, User: "u1", From: noon}, {Site: site, Lock: "l1", Until: noon}} {
+		list, err := s.VendorEntries(ctx, q)
+		read(list, err)
+	}
+	n, err = s.PruneVendor(ctx, site, noon)
+	read(n, err)
+	n, err = s.Prune(ctx, site, noon)
+	read(n, err)
+	for _, before := range []time.Time{noon.Add(-time.Hour), noon.Add(time.Hour)} {
+		base, n, err = s.Retain(ctx, site, before)
+		read(base, err)
+	}
+	n, err = s.Erase(ctx, site, "ada", noon)
+	read(n, err)
+
+	docs := s.Documents()
+	for _, next := range [][]byte{[]byte("one"), []byte("one"), nil, nil} {
+		must(t, docs.Update(ctx, "k", func(context.Context, []byte) ([]byte, error) { return next, nil }))
+	}
+	doc, err := docs.Get(ctx, "k")
+	read(doc, err)
+	must(t, s.DeleteGrant(ctx, site, "g1"))
+	must(t, s.DeleteReservation(ctx, site, "r1"))
+	must(t, s.DeleteMember(ctx, site, "ada"))
+	must(t, s.DeleteDoor(ctx, site, "lab"))
+}
