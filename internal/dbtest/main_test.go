@@ -8,6 +8,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	runChild()
 	code := m.Run()
 	StopServer()
 	os.Exit(code)

@@ -232,12 +232,12 @@ func logEntry(member string, outcome gate.Outcome, d time.Duration) gate.LogEntr
 	return e
 }
 
-// fillSite stores a small site: ada is a resident, front and lab have locks.
+// fillSite stores a small site: ada and bob are residents, front and lab have locks.
 func fillSite(t testing.TB, s *sqlstore.Store, site string) {
 	t.Helper()
 	must(t, s.PutRules(t.Context(), gate.Rules{
 		Revision: "r1", Site: access.Site{ID: site, Name: "The Loft", TimeZone: "Europe/Berlin"},
-		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}}}},
+		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}, {Door: "lab", Hours: access.Always()}}}},
 		Resources:       []access.Resource{{ID: "meeting", Doors: []string{"front"}}},
 	}))
 	for _, id := range []string{"front", "lab"} {
@@ -246,7 +246,9 @@ func fillSite(t testing.TB, s *sqlstore.Store, site string) {
 			Link: gate.Link{Site: "salto", Gateway: "iq", Lock: "lock-" + id, Name: id, LinkedAt: noon},
 		}))
 	}
-	must(t, s.PutMember(t.Context(), site, access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}))
+	for _, id := range []string{"ada", "bob"} {
+		must(t, s.PutMember(t.Context(), site, access.Member{ID: id, Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}))
+	}
 	must(t, s.PutReservation(t.Context(), site, reservation.Reservation{ID: "r1", Resource: "meeting", Member: "ada", Start: noon, End: noon.Add(time.Hour)}))
 }
 

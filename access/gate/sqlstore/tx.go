@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +30,7 @@ type prepared struct {
 	dialect Dialect
 	mu      sync.RWMutex
 	stmts   map[string]*sql.Stmt
+	spare   []*sql.Stmt
 }
 
 func (p *prepared) known(q string) *sql.Stmt {
@@ -46,8 +49,10 @@ func (p *prepared) stmt(ctx context.Context, q string) (*sql.Stmt, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if other := p.stmts[q]; other != nil { // somebody was faster
-		st.Close()
+	if other := p.stmts[q]; other != nil {
+		// Somebody was faster. Closing waits for the statement's connection,
+		// which may be waiting for a lock in the database: not here.
+		p.spare = append(p.spare, st)
 		return other, nil
 	}
 	p.stmts[q] = st
@@ -57,12 +62,13 @@ func (p *prepared) stmt(ctx context.Context, q string) (*sql.Stmt, error) {
 func (p *prepared) close() (err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for q, st := range p.stmts {
+	for _, st := range slices.AppendSeq(p.spare, maps.Values(p.stmts)) {
 		if e := st.Close(); e != nil {
 			err = e
 		}
-		delete(p.stmts, q)
 	}
+	clear(p.stmts)
+	p.spare = nil
 	return err
 }
 

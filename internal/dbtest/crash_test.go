@@ -1,0 +1,233 @@
+//go:build unix
+
+package dbtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/sqlstore"
+)
+
+// scene is a site on one database, a file that counts movements, and what is
+// needed to judge both.
+type scene struct {
+	*testing.T
+	d     Database
+	store *sqlstore.Store
+	doors string
+}
+
+func newScene(t *testing.T, d Database) *scene {
+	t.Helper()
+	store, _ := d.Store(t)
+	fillSite(t, store, "loft")
+	for i := range 300 {
+		must(t, store.PutMember(t.Context(), "loft", access.Member{ID: member(i), Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}))
+	}
+	return &scene{t, d, store, filepath.Join(t.TempDir(), "doors")}
+}
+
+// member is one of many: two taps of one member within two seconds are one
+// command.
+func member(i int) string { return fmt.Sprintf("member-%03d", i%300) }
+
+func (s *scene) task(kind string) task {
+	return task{Kind: kind, Database: s.d.String(), Doors: s.doors}
+}
+
+// gate is a gate of this process whose clock is ahead.
+func (s *scene) gate(ahead time.Duration) *gate.Gate {
+	s.Helper()
+	g, err := gate.New(gate.Config{
+		Site: "loft", Facts: s.store, Records: s.store, Locks: doors{path: s.doors}, CheckIns: gate.EveryUnlock(0),
+		Now: func() time.Time { return time.Now().Add(ahead) },
+	})
+	must(s.T, err)
+	return g
+}
+
+// movements counts the movements by the instant that tells taps apart.
+func (s *scene) movements() map[string]int {
+	s.Helper()
+	text, err := os.ReadFile(s.doors)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		s.Fatal(err)
+	}
+	n := map[string]int{}
+	for line := range strings.Lines(string(text)) {
+		n[strings.TrimSuffix(line, "\n")]++
+	}
+	return n
+}
+
+// judge recovers what was left behind and checks everything that must hold.
+func (s *scene) judge() {
+	s.Helper()
+	ctx := s.Context()
+	g := s.gate(time.Minute)
+	if _, err := g.Recover(ctx); err != nil {
+		s.Fatalf("Recover: %v", err)
+	}
+	rows := map[uint64]gate.LogRow{}
+	for row, err := range s.store.Rows(ctx, gate.LogQuery{Site: "loft"}) {
+		must(s.T, err)
+		rows[row.Seq] = row
+	}
+	entries := map[string]gate.Entry{}
+	count := map[gate.Outcome]int{}
+	for _, o := range []gate.Outcome{gate.Sending, gate.Accepted, gate.Unconfirmed, gate.Refused, gate.NotSent, gate.Denied} {
+		list, err := s.store.Entries(ctx, gate.EntryQuery{Site: "loft", Outcome: o, Limit: 1 << 30})
+		must(s.T, err)
+		count[o] = len(list)
+		for _, e := range list {
+			if !e.SendBy.IsZero() {
+				entries[e.SendBy.Format(time.RFC3339Nano)] = e
+			}
+		}
+	}
+	if count[gate.Sending] > 0 {
+		s.Errorf("Recover left %d commands behind", count[gate.Sending])
+	}
+	moved := s.movements()
+	for at, n := range moved {
+		e, ok := entries[at]
+		switch {
+		case n > 1:
+			s.Errorf("request %s moved a door %d times", e.RequestID, n)
+		case !ok:
+			s.Errorf("a door moved and no request in the journal asked for it: %s", at)
+		case rows[e.Seq].Outcome != gate.Sending || rows[e.Seq].Door != e.Door:
+			s.Errorf("request %s moved a door and row %d of the log does not tell the attempt: %+v", e.RequestID, e.Seq, rows[e.Seq])
+		case e.Outcome != gate.Accepted && e.Outcome != gate.Unconfirmed:
+			s.Errorf("request %s moved a door and is said to be %s", e.RequestID, e.Outcome)
+		}
+	}
+	for at, e := range entries {
+		if e.Outcome == gate.Accepted && moved[at] != 1 {
+			s.Errorf("request %s is accepted and moved a door %d times", e.RequestID, moved[at])
+		}
+	}
+	checkIns, err := s.store.CheckIns(ctx, gate.CheckInQuery{Site: "loft"})
+	must(s.T, err)
+	if len(checkIns) != count[gate.Accepted] {
+		s.Errorf("%d check-ins of %d accepted unlocks", len(checkIns), count[gate.Accepted])
+	}
+	v, err := g.Verify(ctx, gate.Head{}, gate.Head{})
+	if err != nil || v.Rows != len(rows) {
+		s.Errorf("the chain does not verify: %v, %d of %d rows", err, v.Rows, len(rows))
+	}
+	s.Logf("%d movements, outcomes %v, %d log rows", len(moved), count, len(rows))
+}
+
+// TestKilledAtEveryStep kills a process at every step of one unlock: before and
+// after every call of the driver, and around the movement.
+func TestKilledAtEveryStep(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s := newScene(t, d)
+		step := 1
+		for ; ; step++ {
+			job := s.task("unlock")
+			job.KillAt = step
+			job.Tap = gate.Tap{RequestID: fmt.Sprintf("killed-at-step-%04d", step), Member: member(step), Door: "front", TappedAt: time.Now()}
+			killed := start(t, job).wait(t)
+			// The host tries again: at once, and when it is too late to send.
+			before := len(s.movements())
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			r, _ := s.gate(0).Unlock(ctx, job.Tap)
+			cancel()
+			if now := len(s.movements()); now != before && r.Outcome != gate.Accepted {
+				t.Errorf("step %d: the second try moved the door and says %s", step, r.Outcome)
+			}
+			late, err := s.gate(time.Minute).Unlock(t.Context(), job.Tap)
+			if err != nil || !late.Outcome.Settled() {
+				t.Errorf("step %d: the late try says %s, %v", step, late.Outcome, err)
+			}
+			if r.Outcome == gate.Accepted && late.Outcome != gate.Accepted {
+				t.Errorf("step %d: first %s, later %s", step, r.Outcome, late.Outcome)
+			}
+			if !killed {
+				break
+			}
+		}
+		if step < 20 {
+			t.Errorf("only %d steps", step)
+		}
+		t.Logf("%d steps", step-1)
+		s.judge()
+	})
+}
+
+// TestKilledAtRandom kills a busy process again and again, at any instant.
+func TestKilledAtRandom(t *testing.T) {
+	kills := 150
+	if testing.Short() {
+		kills = 20
+	}
+	Both(t, func(t *testing.T, d Database) {
+		s := newScene(t, d)
+		for i := range kills {
+			job := s.task("busy")
+			job.Prefix, job.First = fmt.Sprintf("random-kill-%04d", i), 31*i
+			p := start(t, job)
+			p.line(t)
+			select {
+			case <-time.After(rand.N(60 * time.Millisecond)):
+			case <-t.Context().Done():
+			}
+			p.kill()
+			if i%25 == 24 {
+				s.judge()
+			}
+		}
+		s.judge()
+	})
+}
+
+// TestCrowd sends one RequestID from 64 goroutines in 4 processes: one movement
+// and one receipt.
+func TestCrowd(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s := newScene(t, d)
+		for round := range 3 {
+			job := s.task("crowd")
+			job.Tap = gate.Tap{RequestID: fmt.Sprintf("same-for-all-%04d", round), Member: member(round), Door: "front", TappedAt: time.Now()}
+			var crowd [4]*process
+			for i := range crowd {
+				crowd[i] = start(t, job)
+				crowd[i].line(t)
+			}
+			for _, p := range crowd {
+				must(t, p.in.Close())
+			}
+			receipts := map[string]int{}
+			for _, p := range crowd {
+				for range 16 {
+					receipts[p.line(t)]++
+				}
+				p.wait(t)
+			}
+			if len(receipts) != 1 {
+				t.Errorf("64 taps got %d receipts: %v", len(receipts), receipts)
+			}
+			for r := range receipts {
+				if !strings.HasPrefix(r, "accepted recorded=true") {
+					t.Errorf("the receipt is %s", r)
+				}
+			}
+			if n := len(s.movements()); n != round+1 {
+				t.Errorf("%d movements after round %d", n, round)
+			}
+		}
+		s.judge()
+	})
+}
