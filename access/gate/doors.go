@@ -32,8 +32,18 @@ type CatalogueLock struct {
 	// CauseIQOffline, CauseLockOffline, CauseIQNotActivated, ...; CauseNotLinked
 	// for a lock that no gateway reaches.
 	Trouble Cause
+	// Schedule is the lock's own, which locks at its end; nil for none.
+	Schedule *LockSchedule
 	// SeenAt is when it was asked.
 	SeenAt time.Time
+}
+
+// LockSchedule is when a lock's own schedule lets office mode be on. It belongs
+// to the lock system and only ever locks here.
+type LockSchedule struct {
+	Days       []access.Day
+	Start, End access.Clock // of the wall clock at the site
+	AutoStart  bool         // the lock opens at Start by itself
 }
 
 // ErrNoGateway says that a lock has no gateway (for SALTO KS: no IQ), so nothing

@@ -138,6 +138,16 @@ func (l *Locks) catalogued(lock saltoks.Lock) gate.CatalogueLock {
 		Online: lock.Online, SeenAt: l.c.Now(),
 		Trouble: gate.CauseNotLinked,
 	}
+	if s := lock.Schedule; s != nil {
+		c.Schedule = &gate.LockSchedule{
+			Start: access.At(s.Start.Hour, s.Start.Minute), End: access.At(s.End.Hour, s.End.Minute), AutoStart: s.AutoStart,
+		}
+		for day := access.Sun; day <= access.Sat; day++ {
+			if s.On(day) {
+				c.Schedule.Days = append(c.Schedule.Days, day)
+			}
+		}
+	}
 	if lock.IQ != nil {
 		c.Link.Gateway, c.Link.NeedsCode, c.GatewayOnline = string(lock.IQ.ID), lock.IQ.OTPEnabled, lock.IQ.Online
 	}

@@ -1,0 +1,239 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+)
+
+// Severity ranks findings; the zero Severity is none.
+type Severity int
+
+const (
+	// Critical: doors do not open for anybody, or for one door or IQ.
+	Critical Severity = iota + 1
+	// Warning: it will become critical, or harms some members.
+	Warning
+	// Note: worth knowing; it may be meant so.
+	Note
+)
+
+// String returns "critical", "warning" or "note".
+func (s Severity) String() string {
+	return [...]string{"", "critical", "warning", "note"}[max(0, min(int(s), 3))]
+}
+
+// Finding is one thing a person should know about a site.
+type Finding struct {
+	// Code is stable: hosts translate by it.
+	Code     string
+	Severity Severity
+	// About names the door, IQ, grant, ... in question; empty for the site.
+	About string
+	// What is wrong, what it Breaks, and what to Do, in a sentence each.
+	What, Breaks, Do string
+	// Until is when it ends by itself; zero when it does not, or nobody knows.
+	Until time.Time
+}
+
+// Checker looks at what the gate cannot see: the connection, gateways and locks
+// of the lock system.
+type Checker interface {
+	// Check returns what is wrong, in any order. It moves no lock, and checks a
+	// one-time code only when c.Codes is set. An error means that it could not
+	// look.
+	Check(ctx context.Context, c Checkup) ([]Finding, error)
+}
+
+// Checkup is what a Checker is asked.
+type Checkup struct {
+	Doors []Door
+	Now   time.Time
+	Codes bool
+}
+
+// Patient is what Doctor looks at beside the gate's own records.
+type Patient struct {
+	Doors   DoorStore
+	Rules   RuleStore
+	Members MemberStore
+	// Catalogue, when set, is read for the state and schedule of the locks.
+	Catalogue Catalogue
+	// Checkers look at the lock system.
+	Checkers []Checker
+	// CheckOTP lets the checkers try a one-time code: at most once per IQ and
+	// hour, and only where activated.
+	CheckOTP bool
+	// LongOpen is how long a door may be in office mode before it counts as left
+	// open; 0 is 16 hours.
+	LongOpen time.Duration
+}
+
+// Doctor examines the site once: findings ranked by severity, one per code and
+// thing. It changes nothing and moves no door. What could not be looked at is a
+// finding of its own ("not_checked"), so the error is only about a Patient
+// without stores.
+func (g *Gate) Doctor(ctx context.Context, p Patient) ([]Finding, error) {
+	if p.Doors == nil || p.Rules == nil || p.Members == nil {
+		return nil, &RequestError{[]Fault{{"Patient", "Doors, Rules and Members are required"}}}
+	}
+	e := &examination{g: g, p: p, now: g.clock()}
+	var err error
+	if e.doors, err = p.Doors.Doors(ctx, g.site); err != nil {
+		e.unchecked("doors", err)
+	}
+	if e.rules, err = p.Rules.Rules(ctx, g.site); err != nil {
+		e.unchecked("rules", err)
+	}
+	if e.grants, err = p.Rules.Grants(ctx, g.site, ""); err != nil {
+		e.unchecked("grants", err)
+	}
+	e.storage(ctx)
+	e.rulesAndDoors()
+	e.grantsAndMembers(ctx)
+	e.openDoors(ctx)
+	e.catalogue(ctx)
+	for i, c := range p.Checkers {
+		var list []Finding
+		err := guard("Checker", func() (err error) {
+			list, err = c.Check(ctx, Checkup{Doors: e.doors, Now: e.now, Codes: p.CheckOTP})
+			return
+		})
+		if err != nil {
+			e.unchecked(fmt.Sprintf("lock system (checker %d)", i+1), err)
+		}
+		e.list = append(e.list, list...)
+	}
+	return rank(e.list), nil
+}
+
+// rank sorts by severity, and keeps one finding per code and thing.
+func rank(list []Finding) []Finding {
+	slices.SortStableFunc(list, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Code, b.Code), cmp.Compare(a.About, b.About))
+	})
+	return slices.CompactFunc(list, func(a, b Finding) bool { return a.Code == b.Code && a.About == b.About })
+}
+
+// examination is one call of Doctor.
+type examination struct {
+	g      *Gate
+	p      Patient
+	now    time.Time
+	doors  []Door
+	rules  Rules
+	grants []access.Grant
+	list   []Finding
+}
+
+func (e *examination) find(f Finding) { e.list = append(e.list, f) }
+
+func (e *examination) unchecked(what string, err error) {
+	e.find(Finding{
+		Code: "not_checked", Severity: Warning, About: what,
+		What: fmt.Sprintf("It could not be looked at: %v.", err), Breaks: "What is wrong there stays unknown.", Do: "Put that right, then ask the doctor again.",
+	})
+}
+
+// storage looks at the gate's own records.
+func (e *examination) storage(ctx context.Context) {
+	if d, ok := e.g.records.(interface{ Durable() bool }); ok && !d.Durable() {
+		e.find(Finding{
+			Code: "store_not_durable", Severity: Warning,
+			What: "The storage forgets everything when the process ends.", Breaks: "Receipts, door log and who holds which door open are lost at a restart.",
+			Do: "Use sqlstore, with a file or PostgreSQL, for anything but a test.",
+		})
+	}
+	if s, err := e.g.records.Switch(ctx, e.g.site); err != nil {
+		e.unchecked("kill switch", err)
+	} else if s.Off {
+		e.find(Finding{
+			Code: "switched_off", Severity: Critical, What: fmt.Sprintf("The site is switched off since %s (%s).", s.At.Format(time.RFC3339), s.Why),
+			Breaks: "No digital key opens any door; locking works.", Do: "Switch it on again when the reason is gone.",
+		})
+	}
+	stale, err := e.g.records.Entries(ctx, EntryQuery{Site: e.g.site, Outcome: Sending, SendByBefore: e.now.Add(-staleAfter - time.Hour), Limit: 1})
+	if err != nil {
+		e.unchecked("journal", err)
+	} else if len(stale) > 0 {
+		e.find(Finding{
+			Code: "not_recovered", Severity: Warning, What: "A command has been in sending for more than an hour.",
+			Breaks: "Its member is never told that the outcome is unknown.", Do: "Call Recover when the host starts and once a minute.",
+		})
+	}
+}
+
+// openDoors looks at office mode.
+func (e *examination) openDoors(ctx context.Context) {
+	holds, err := e.g.records.Holds(ctx, e.g.site)
+	if err != nil {
+		e.unchecked("office mode", err)
+	}
+	long := cmp.Or(e.p.LongOpen, 16*time.Hour)
+	for _, h := range holds {
+		why, _, err := e.g.due(ctx, Sweep{RightEnded: true}, h)
+		switch {
+		case err != nil:
+			e.unchecked("office mode of "+h.Door, err)
+		case why != "":
+			e.find(Finding{
+				Code: "door_left_open", Severity: Warning, About: h.Door, What: "It is in office mode, and its holder may not open it any more.",
+				Breaks: "The door may stand open for everybody.", Do: "Lock it, or call Sweep with RightEnded.",
+			})
+		case e.now.Sub(h.Since) > long:
+			e.find(Finding{
+				Code: "door_left_open", Severity: Warning, About: h.Door, What: fmt.Sprintf("It is in office mode since %s.", h.Since.Format(time.RFC3339)),
+				Breaks: "The door may stand open for everybody.", Do: "Lock it, or call Sweep at closing time.",
+			})
+		}
+	}
+}
+
+// catalogue compares the doors with what the lock system shows.
+func (e *examination) catalogue(ctx context.Context) {
+	if e.p.Catalogue == nil {
+		return
+	}
+	seen := map[lockID]CatalogueLock{}
+	for l, err := range e.p.Catalogue.Locks(ctx) {
+		if err != nil {
+			e.unchecked("catalogue", err)
+			return
+		}
+		seen[lockID{l.Link.Site, l.Link.Lock}] = l
+	}
+	for _, d := range e.doors {
+		if d.Link.IsZero() {
+			continue
+		}
+		l, ok := seen[lockID{d.Link.Site, d.Link.Lock}]
+		switch {
+		case !ok:
+			e.find(Finding{
+				Code: "lock_gone", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q is not on the SALTO site any more.", d.Link.Name),
+				Breaks: "The door opens for nobody.", Do: "Link another lock, or look at the connection: it may be for another site.",
+			})
+			continue
+		case l.Link.Gateway == "":
+			e.find(Finding{
+				Code: "lock_without_iq", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q hangs on no IQ.", l.Link.Name),
+				Breaks: "Nothing reaches it remotely.", Do: "Attach the lock to an IQ in SALTO KS, then link the door again.",
+			})
+		case l.Link.Gateway != d.Link.Gateway || l.Link.NeedsCode != d.Link.NeedsCode:
+			e.find(Finding{
+				Code: "link_outdated", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q moved to another IQ, or its IQ wants one-time codes now.", l.Link.Name),
+				Breaks: "Commands are refused.", Do: "Unlink the door and link it again; name and rules stay.",
+			})
+		case l.Trouble == CauseLockOffline:
+			e.find(Finding{
+				Code: "lock_offline", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q does not reach its IQ.", l.Link.Name),
+				Breaks: "The door opens for no digital key.", Do: "Look at the lock's batteries, and at the distance to the IQ (up to about 10 m).",
+			})
+		}
+		e.schedule(d, l)
+	}
+}

@@ -1,0 +1,234 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// durable hides that the storage is in memory.
+type durable struct{ gate.Records }
+
+type checker func(gate.Checkup) ([]gate.Finding, error)
+
+func (c checker) Check(_ context.Context, u gate.Checkup) ([]gate.Finding, error) { return c(u) }
+
+// found is what Doctor says, as "code about".
+func (b *bench) found(p gate.Patient) (list []string) {
+	b.Helper()
+	findings, err := b.gate.Doctor(b.Context(), p)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i, f := range findings {
+		if f.What == "" || f.Breaks == "" || f.Do == "" || f.Severity < gate.Critical || f.Severity > gate.Note {
+			b.Errorf("half a finding: %+v", f)
+		}
+		if i > 0 && f.Severity < findings[i-1].Severity {
+			b.Errorf("%s stands behind %s", f.Code, findings[i-1].Code)
+		}
+		text := f.Code
+		if f.About != "" {
+			text += " " + f.About
+		}
+		list = append(list, text)
+	}
+	return list
+}
+
+// TestDoctor: each finding has what causes it and what clears it.
+func TestDoctor(t *testing.T) {
+	day := func(from, to access.Clock) access.Hours {
+		return access.Weekly(access.Range{Days: []access.Day{access.Mon}, From: from, To: to})
+	}
+	typed := func(hours access.Hours, doors ...string) func(*gate.Rules) {
+		return func(r *gate.Rules) {
+			t := access.MembershipType{ID: "type"}
+			for _, d := range doors {
+				t.Doors = append(t.Doors, access.DoorHours{Door: d, Hours: hours})
+			}
+			r.MembershipTypes = append(r.MembershipTypes, t)
+		}
+	}
+	rules := func(fn func(*gate.Rules)) func(*bench) {
+		return func(b *bench) {
+			b.Helper()
+			r, err := b.store.Rules(b.Context(), site)
+			if err == nil {
+				fn(&r)
+				err = b.store.PutRules(b.Context(), r)
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	door := func(id string, fn func(*gate.Door)) func(*bench) {
+		return func(b *bench) {
+			b.Helper()
+			d, err := b.store.Door(b.Context(), site, id)
+			if err == nil {
+				fn(&d)
+				err = b.store.UpdateDoor(b.Context(), site, d)
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	try := func(b *bench, err error) {
+		b.Helper()
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	dropGrant := func(id string) func(*bench) {
+		return func(b *bench) { b.Helper(); try(b, b.store.DeleteGrant(b.Context(), site, id)) }
+	}
+	evening := &gate.LockSchedule{Days: []access.Day{access.Mon}, Start: access.At(8, 0), End: access.At(18, 0)}
+	shown := func(change func(catalogue) catalogue) func(*gate.Patient) {
+		return func(p *gate.Patient) {
+			p.Catalogue = change(catalogue{{Link: link("l1"), State: "locked"}, {Link: link("l2"), State: "locked"}})
+		}
+	}
+	for want, c := range map[string]struct {
+		cause   func(*bench)
+		patient func(*gate.Patient)
+		clear   func(*bench)
+		well    func(*gate.Patient)
+	}{
+		"not_linked lab":           {cause: door("lab", func(d *gate.Door) { d.Link = gate.Link{} }), clear: door("lab", func(d *gate.Door) { d.Link = link("l3") })},
+		"door_without_rules front": {cause: dropGrant("ada-front"), clear: rules(typed(day(access.At(8, 0), access.At(18, 0)), "front"))},
+		"rules_without_door membership type type": {
+			cause: rules(typed(access.Always(), "cellar")), clear: rules(func(r *gate.Rules) { r.MembershipTypes = nil }),
+		},
+		"rules_without_door resource room": {
+			cause: rules(func(r *gate.Rules) { r.Resources = []access.Resource{{ID: "room", Doors: []string{"cellar"}}} }),
+			clear: rules(func(r *gate.Rules) { r.Resources = nil }),
+		},
+		"bad_rules site.time_zone": {
+			cause: rules(func(r *gate.Rules) { r.Site.TimeZone = "" }), clear: rules(func(r *gate.Rules) { r.Site.TimeZone = "UTC" }),
+		},
+		"grant_without_membership grant g": {
+			cause: func(b *bench) {
+				try(b, b.store.PutGrant(b.Context(), site, access.Grant{ID: "g", Member: "bob", Door: "front", Hours: access.Always()}))
+			},
+			clear: func(b *bench) {
+				try(b, b.store.PutMember(b.Context(), site, access.Member{ID: "bob", Memberships: []access.Membership{{ID: "m", Type: "t"}}}))
+			},
+		},
+		"grant_without_member grant g": {
+			cause: func(b *bench) {
+				try(b, b.store.PutGrant(b.Context(), site, access.Grant{ID: "g", Member: "eve", Door: "front", Hours: access.Always(), RequiresMembership: new(false)}))
+			},
+			clear: dropGrant("g"),
+		},
+		"office_mode_on_entrance front": {
+			cause: door("front", func(d *gate.Door) { d.AccessType = access.AccessAndOfficeMode }),
+			clear: door("front", func(d *gate.Door) { d.AccessType = access.AccessOnly }),
+		},
+		"door_left_open office": {
+			cause: func(b *bench) {
+				b.startOffice("ada")
+				time.Sleep(16*time.Hour + time.Second)
+			},
+			clear: func(b *bench) {
+				if _, err := b.gate.Lock(b.Context(), b.tap("ada", "office")); err != nil {
+					b.Fatal(err)
+				}
+			},
+		},
+		"switched_off": {cause: switchOff, clear: func(b *bench) { try(b, b.gate.SwitchOn(b.Context(), "eve", "")) }},
+		"not_recovered": {
+			cause: func(b *bench) {
+				b.faults.set("Settle", down, nil)
+				b.unlock(b.tap("ada", "front"))
+				b.faults.set("Settle", nil, nil)
+				time.Sleep(2 * time.Hour)
+			},
+			clear: func(b *bench) { _, err := b.gate.Recover(b.Context()); try(b, err) },
+		},
+		"lock_gone front":       {patient: shown(func(c catalogue) catalogue { return c[1:] }), well: shown(slices.Clone[catalogue])},
+		"lock_without_iq front": {patient: shown(func(c catalogue) catalogue { c[0].Link.Gateway = ""; return c }), well: shown(slices.Clone[catalogue])},
+		"link_outdated front":   {patient: shown(func(c catalogue) catalogue { c[0].Link.Gateway = "iq-2"; return c }), well: shown(slices.Clone[catalogue])},
+		"lock_offline front":    {patient: shown(func(c catalogue) catalogue { c[0].Trouble = gate.CauseLockOffline; return c }), well: shown(slices.Clone[catalogue])},
+		"schedule_conflict front, membership type type": {
+			cause:   rules(typed(day(access.At(9, 0), access.At(22, 0)), "front")),
+			patient: shown(func(c catalogue) catalogue { c[0].Schedule = evening; return c }),
+			clear: rules(func(r *gate.Rules) {
+				r.MembershipTypes = nil
+				typed(day(access.At(9, 0), access.At(18, 0)), "front")(r)
+			}),
+			well: shown(func(c catalogue) catalogue { c[0].Schedule = evening; return c }),
+		},
+		"not_checked catalogue": {patient: func(p *gate.Patient) { p.Catalogue = failing{errors.New("no answer")} }, well: shown(slices.Clone[catalogue])},
+		"not_checked lock system (checker 1)": {
+			patient: func(p *gate.Patient) {
+				p.Checkers = []gate.Checker{checker(func(gate.Checkup) ([]gate.Finding, error) { panic("boom") })}
+			},
+			well: func(p *gate.Patient) {
+				p.Checkers = []gate.Checker{checker(func(gate.Checkup) ([]gate.Finding, error) { return nil, nil })}
+			},
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t, func(c *gate.Config) { c.Records = durable{c.Records} })
+				door("lab", func(d *gate.Door) { d.Link = link("l3") })(b)
+				if c.patient != nil || c.well != nil { // the catalogue shows two locks
+					door("lab", func(d *gate.Door) { d.Link = gate.Link{} })(b)
+					try(b, b.store.DeleteGrant(t.Context(), site, "ada-lab"))
+					try(b, b.store.DeleteDoor(t.Context(), site, "lab"))
+				}
+				patient := func(change func(*gate.Patient)) gate.Patient {
+					p := gate.Patient{Doors: b.store, Rules: b.store, Members: b.store}
+					if change != nil {
+						change(&p)
+					}
+					return p
+				}
+				if got := b.found(patient(nil)); len(got) != 0 && want != "office_mode_on_entrance front" {
+					t.Fatalf("a healthy site: got %q", got)
+				}
+				if c.cause != nil {
+					c.cause(b)
+				}
+				if got := b.found(patient(c.patient)); len(got) != 1 || got[0] != want {
+					t.Fatalf("got %q, want %q alone", got, want)
+				}
+				if c.clear != nil {
+					c.clear(b)
+				}
+				if got := b.found(patient(c.well)); len(got) != 0 {
+					t.Fatalf("cleared: got %q", got)
+				}
+			})
+		})
+	}
+	b := setup(t)
+	if got := fmt.Sprint(b.found(gate.Patient{Doors: b.store, Rules: b.store, Members: b.store})); got != "[not_linked lab store_not_durable]" {
+		t.Errorf("got %s", got)
+	}
+	if _, err := b.gate.Doctor(t.Context(), gate.Patient{}); err == nil {
+		t.Error("a patient without stores was taken")
+	}
+}
+
+func ExampleGate_Doctor() {
+	g, store := newSite()
+	findings, err := g.Doctor(context.Background(), gate.Patient{Doors: store, Rules: store, Members: store})
+	for _, f := range findings {
+		fmt.Printf("%s %s: %s %s\n", f.Severity, f.Code, f.What, f.Do)
+	}
+	fmt.Println(err)
+	// Output:
+	// warning store_not_durable: The storage forgets everything when the process ends. Use sqlstore, with a file or PostgreSQL, for anything but a test.
+	// <nil>
+}

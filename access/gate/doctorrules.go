@@ -1,0 +1,158 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/doorkit/doorkit/access"
+)
+
+// rulesAndDoors compares the rules with the doors.
+func (e *examination) rulesAndDoors() {
+	if e.rules.Version == 0 {
+		return
+	}
+	facts := access.Facts{
+		Site: e.rules.Site, Settings: e.rules.Settings, MembershipTypes: e.rules.MembershipTypes, Resources: e.rules.Resources, Exceptions: e.rules.Exceptions,
+	}
+	names := map[string]bool{}
+	for _, d := range e.doors {
+		facts.Doors = append(facts.Doors, d.Door)
+		names[d.ID] = true
+	}
+	used, types := map[string]int{}, map[string]int{}
+	refer := func(about, door string) {
+		used[door]++
+		if !names[door] {
+			e.find(Finding{
+				Code: "rules_without_door", Severity: Warning, About: about, What: fmt.Sprintf("It names the door %q, which does not exist.", door),
+				Breaks: "Who relies on it stands before a locked door.", Do: "Link a lock as that door, or take it out of the rule.",
+			})
+		}
+	}
+	for _, t := range e.rules.MembershipTypes {
+		for _, d := range t.Doors {
+			refer("membership type "+t.ID, d.Door)
+			types[d.Door]++
+		}
+	}
+	for _, r := range e.rules.Resources {
+		for _, d := range r.Doors {
+			refer("resource "+r.ID, d)
+		}
+	}
+	for _, g := range e.grants {
+		refer("grant "+g.ID, g.Door)
+	}
+	if _, err := access.Compile(facts); err != nil {
+		bad, ok := errors.AsType[*access.FactsError](err)
+		if !ok {
+			e.unchecked("rules", err)
+			return
+		}
+		for _, f := range bad.Faults {
+			if strings.Contains(f.What, "no door") {
+				continue // told above, by name
+			}
+			e.find(Finding{
+				Code: "bad_rules", Severity: Critical, About: f.Path, What: f.What + ".",
+				Breaks: "Whoever's access rests on it is denied.", Do: "Correct the rules.",
+			})
+		}
+	}
+	for _, d := range e.doors {
+		switch {
+		case d.Link.IsZero():
+			e.find(Finding{
+				Code: "not_linked", Severity: Warning, About: d.ID, What: "No lock is linked to it.",
+				Breaks: "It opens for nobody.", Do: "Link a lock, or delete the door.",
+			})
+		case used[d.ID] == 0:
+			e.find(Finding{
+				Code: "door_without_rules", Severity: Note, About: d.ID, What: "No membership type, grant or resource names it.",
+				Breaks: "It opens for nobody.", Do: "Add it to a membership type, a resource, or grant it to somebody.",
+			})
+		}
+		if d.AccessType == access.AccessAndOfficeMode && (types[d.ID] > 1 || looksLikeEntrance(d.Name)) {
+			e.find(Finding{
+				Code: "office_mode_on_entrance", Severity: Warning, About: d.ID, What: "Members may put it into office mode, and it looks like an entrance for many.",
+				Breaks: "One member can leave the door open for everybody.", Do: "Make it access only: office mode is for private offices and for rooms that are booked.",
+			})
+		}
+	}
+}
+
+func looksLikeEntrance(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc([]string{"entrance", "front door", "main door", "lobby", "eingang", "haustür", "ingang", "entrée"}, func(s string) bool { return strings.Contains(name, s) })
+}
+
+// grantsAndMembers finds grants that open nothing.
+func (e *examination) grantsAndMembers(ctx context.Context) {
+	for _, g := range e.grants {
+		if !g.Until.IsZero() && !e.now.Before(g.Until) {
+			continue
+		}
+		m, err := e.p.Members.Member(ctx, e.g.site, g.Member)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			e.find(Finding{
+				Code: "grant_without_member", Severity: Note, About: "grant " + g.ID, What: "Its member does not exist.",
+				Breaks: "It opens nothing.", Do: "Delete the grant, or add the member.",
+			})
+		case err != nil:
+			e.unchecked("members", err)
+			return
+		case (g.RequiresMembership == nil || *g.RequiresMembership) && !slices.ContainsFunc(m.Memberships, func(s access.Membership) bool {
+			return !s.Paused && (s.Until.IsZero() || e.now.Before(s.Until))
+		}):
+			e.find(Finding{
+				Code: "grant_without_membership", Severity: Warning, About: "grant " + g.ID, What: "It wants an active membership, and its member has none.",
+				Breaks: "The member stands before a locked door.", Do: "Give the member a membership, or let the grant go without one.",
+			})
+		}
+	}
+}
+
+// schedule compares the hours of the lock's own schedule with those of the
+// types: SALTO's schedule locks, whatever members may do here.
+func (e *examination) schedule(d Door, l CatalogueLock) {
+	s := l.Schedule
+	if s == nil {
+		return
+	}
+	for _, t := range e.rules.MembershipTypes {
+		for _, h := range t.Doors {
+			if h.Door != d.ID {
+				continue
+			}
+			until, late := opensAfter(h.Hours, *s)
+			if !late {
+				continue
+			}
+			e.find(Finding{
+				Code: "schedule_conflict", Severity: Note, About: d.ID + ", membership type " + t.ID,
+				What:   fmt.Sprintf("SALTO's schedule locks this door at %s while the type opens it until %s.", s.End, until),
+				Breaks: "Office mode ends at that time; unlocking with a digital key works on.", Do: "Change the schedule in SALTO KS, or the hours here, if that is not meant.",
+			})
+		}
+	}
+}
+
+// opensAfter tells until when hours are open on a day of the schedule whose end
+// they outlast.
+func opensAfter(h access.Hours, s LockSchedule) (until string, late bool) {
+	if h.Always {
+		return "any hour", true
+	}
+	for _, r := range h.Ranges {
+		if slices.ContainsFunc(r.Days, func(d access.Day) bool { return slices.Contains(s.Days, d) }) &&
+			r.From < s.End && (r.To > s.End || r.To < r.From) {
+			return r.To.String(), true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,273 @@
+package saltolocks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/saltoks"
+)
+
+// Doctor looks at the SALTO KS side of a site for gate.Doctor: connection, SALTO
+// user, subscription, IQs and locks. Make one with Locks.Doctor.
+type Doctor struct {
+	l          *Locks
+	connection func(context.Context) (saltoks.ConnectionStatus, error)
+	mu         sync.Mutex
+	checked    map[saltoks.IQID]time.Time // when a code was last checked
+}
+
+var _ gate.Checker = (*Doctor)(nil)
+
+// Doctor returns the Checker of the site. connection tells the state of the
+// consent (Authorizer.Status); nil where there is none, as with PasswordSource.
+// Keep the Doctor: it remembers when it last checked a code.
+func (l *Locks) Doctor(connection func(context.Context) (saltoks.ConnectionStatus, error)) *Doctor {
+	return &Doctor{l: l, connection: connection, checked: map[saltoks.IQID]time.Time{}}
+}
+
+// Check implements gate.Checker. It makes reads only, and, when c.Codes is set,
+// one check of a code per activated IQ and hour.
+func (d *Doctor) Check(ctx context.Context, c gate.Checkup) ([]gate.Finding, error) {
+	e := &examination{Doctor: d, c: c}
+	if over := e.consent(ctx); over {
+		return e.list, nil // every call would fail for this one cause
+	}
+	if over := e.site(ctx); over {
+		return e.list, nil
+	}
+	e.user(ctx)
+	e.iqs(ctx)
+	e.locks(ctx)
+	return e.list, errors.Join(e.errs...)
+}
+
+type examination struct {
+	*Doctor
+	c    gate.Checkup
+	list []gate.Finding
+	errs []error
+}
+
+func (e *examination) find(f gate.Finding) { e.list = append(e.list, f) }
+
+// consent looks at the connection, and reports whether it is over.
+func (e *examination) consent(ctx context.Context) bool {
+	if e.connection == nil {
+		return false
+	}
+	s, err := e.connection(ctx)
+	if err != nil {
+		if errors.Is(err, saltoks.ErrNotConnected) {
+			e.find(reauthorise("There is no connection to SALTO KS.", "Connect."))
+			return true
+		}
+		e.errs = append(e.errs, err)
+		return false
+	}
+	switch {
+	case !s.ReauthorizeSince.IsZero():
+		e.find(reauthorise(fmt.Sprintf("SALTO ended the consent on %s.", s.ReauthorizeSince.Format(time.DateOnly)), "Reconnect as the same SALTO user: doors, names and activations stay."))
+		return true
+	case !s.DueAt.IsZero() && !e.c.Now.Before(s.DueAt):
+		e.find(gate.Finding{
+			Code: "reauthorise_due", Severity: gate.Warning, What: fmt.Sprintf("The consent is of %s, and SALTO ends consents after about 90 days.", s.ConsentedAt.Format(time.DateOnly)),
+			Breaks: "One day soon no digital key opens any door.", Do: "Reconnect now as the same SALTO user: doors, names and activations stay.",
+		})
+	case s.FailedRefreshes > 2:
+		e.find(gate.Finding{
+			Code: "tokens_failing", Severity: gate.Warning, What: fmt.Sprintf("Renewing the access token failed %d times: %s.", s.FailedRefreshes, s.Fault),
+			Breaks: "When the token in use runs out, no digital key opens any door.", Do: "Look at the network and at status.saltoks.com; it is tried again by itself.",
+		})
+	}
+	return false
+}
+
+func reauthorise(what, do string) gate.Finding {
+	return gate.Finding{Code: "reauthorise_required", Severity: gate.Critical, What: what, Breaks: "No digital key opens any door.", Do: do}
+}
+
+// site looks at the site, and reports whether it cannot be seen at all.
+func (e *examination) site(ctx context.Context) bool {
+	s, err := e.l.c.Client.Sites.Get(ctx, e.l.c.Site)
+	switch {
+	case errors.Is(err, saltoks.ErrReauthorize):
+		e.find(reauthorise("SALTO gives no access token any more.", "Reconnect as the same SALTO user: doors, names and activations stay."))
+		return true
+	case errors.Is(err, saltoks.ErrNotFound), errors.Is(err, saltoks.ErrForbidden):
+		e.find(gate.Finding{
+			Code: "site_not_visible", Severity: gate.Critical, What: "The connection's SALTO user does not see the site.",
+			Breaks: "No digital key opens any door.", Do: "Make the user a site admin again. If it is one, the connection is for another environment (production or acceptance) than the site's.",
+		})
+		return true
+	case err != nil:
+		e.errs = append(e.errs, err)
+		return false
+	}
+	if !s.SubscriptionValid {
+		e.find(gate.Finding{
+			Code: "no_subscription", Severity: gate.Critical, What: "The site has no valid SALTO KS subscription.",
+			Breaks: "SALTO refuses remote opening.", Do: "Renew it with SALTO.",
+		})
+	}
+	if s.InstallationState != "released" {
+		e.find(gate.Finding{
+			Code: "site_not_released", Severity: gate.Critical, What: fmt.Sprintf("The installer has not released the site (%q).", s.InstallationState),
+			Breaks: "SALTO operates none of its locks.", Do: "Ask the installer to release it.",
+		})
+	}
+	if free := s.SubscribedUsers - s.ActiveUsers; s.SubscribedUsers > 0 && free <= 1 {
+		e.find(gate.Finding{
+			Code: "seats_nearly_full", Severity: gate.Warning, What: fmt.Sprintf("%d of %d seats of the subscription are taken.", s.ActiveUsers, s.SubscribedUsers),
+			Breaks: "SALTO takes further users without a word, and their fobs and PINs open nothing. Digital keys need no seat.", Do: "Remove users in SALTO KS, or order seats.",
+		})
+	}
+	return false
+}
+
+// user looks at the SALTO user everything is done as.
+func (e *examination) user(ctx context.Context) {
+	me, err := e.l.c.Client.Me.OnSite(ctx, e.l.c.Site)
+	if err != nil {
+		e.errs = append(e.errs, err)
+		return
+	}
+	admin := len(me.Roles) == 0 // roles show up late (WIRE.md 4.4)
+	for _, r := range me.Roles {
+		admin = admin || r.Code == saltoks.RoleSiteAdmin || r.Code == "site_owner"
+	}
+	if !admin {
+		e.find(gate.Finding{
+			Code: "not_site_admin", Severity: gate.Critical, What: fmt.Sprintf("The connection's SALTO user is %q, not site admin.", me.Roles[0].Code),
+			Breaks: "SALTO may refuse commands and hide locks.", Do: "Give the user the role Site admin in SALTO KS.",
+		})
+	}
+	if !me.RemoteAccess {
+		e.find(gate.Finding{
+			Code: "no_remote_access", Severity: gate.Critical, What: "The connection's SALTO user may not open remotely.",
+			Breaks: "SALTO refuses every command.", Do: "Switch on remote access for the user in SALTO KS.",
+		})
+	}
+	if me.Blocked {
+		e.find(gate.Finding{
+			Code: "user_blocked", Severity: gate.Critical, What: "The connection's SALTO user is blocked on the site.",
+			Breaks: "SALTO refuses every command.", Do: "Unblock the user in SALTO KS.",
+		})
+	}
+}
+
+// iqs looks at every IQ; one that no door needs is only worth a note.
+func (e *examination) iqs(ctx context.Context) {
+	needed := map[saltoks.IQID]bool{}
+	for _, d := range e.c.Doors {
+		if !d.Link.IsZero() {
+			needed[saltoks.IQID(d.Link.Gateway)] = true
+		}
+	}
+	activation := e.l.c.Remote.Activation()
+	for iq, err := range activation.List(ctx, e.l.c.Site) {
+		if err != nil {
+			e.errs = append(e.errs, err)
+			return
+		}
+		var opts []saltoks.DiagnoseOption
+		if e.c.Codes && e.due(iq.IQ.ID) {
+			opts = append(opts, saltoks.CheckCode())
+		}
+		d, err := activation.Diagnose(ctx, e.l.c.Site, iq.IQ.ID, opts...)
+		if err != nil {
+			e.errs = append(e.errs, fmt.Errorf("IQ %q: %w", iq.IQ.Name, err))
+			continue
+		}
+		if d.Finding == saltoks.FindingHealthy || d.Finding == saltoks.FindingNoFault {
+			continue
+		}
+		f := gate.Finding{
+			Code: string(d.Finding), Severity: gate.Critical, About: "IQ " + iq.IQ.Name, What: said[d.Finding],
+			Breaks: "No digital key opens the doors behind it.", Do: d.Advice, Until: d.Until,
+		}
+		if d.Finding == saltoks.FindingClockSkew {
+			f.About = "" // this machine's clock, whatever the IQ
+			f.What = fmt.Sprintf("This machine's clock is %s off SALTO's.", d.ClockOffset.Round(time.Second))
+		}
+		if d.Finding == saltoks.FindingUnclear && d.Check != nil {
+			f.What = fmt.Sprintf("Checking a code failed: %v.", d.Check)
+		}
+		if !needed[iq.IQ.ID] {
+			f.Severity, f.Breaks = gate.Note, "Nothing now: no door is behind it."
+		}
+		e.find(f)
+	}
+}
+
+// due reports whether a code may be checked at the IQ, and notes that it is.
+func (e *examination) due(iq saltoks.IQID) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if last, ok := e.checked[iq]; ok && e.c.Now.Sub(last).Abs() < time.Hour {
+		return false
+	}
+	e.checked[iq] = e.c.Now
+	return true
+}
+
+// said says what each finding about an IQ means.
+var said = map[saltoks.Finding]string{
+	saltoks.FindingNotActivated:       "It was never activated for the connection's SALTO user.",
+	saltoks.FindingUnfinished:         "Its activation was begun and not finished.",
+	saltoks.FindingActivatedElsewhere: "It was activated outside of this installation, so its secret is not here.",
+	saltoks.FindingActivationLost:     "Its activation was reset at SALTO.",
+	saltoks.FindingRestoreRequired:    "It was reset and waits for its restore.",
+	saltoks.FindingPINNotChanged:      "SALTO still waits for the PIN to be confirmed.",
+	saltoks.FindingIQClock:            "SALTO's cloud takes our codes and the IQ does not.",
+	saltoks.FindingAppLogin:           "Its secret was replaced: somebody logged the SALTO user into the phone app.",
+	saltoks.FindingWrongCode:          "Our one-time codes are refused.",
+	saltoks.FindingBlocked:            "One-time codes are held back, because some were wrong.",
+	saltoks.FindingIQOffline:          "It is offline.",
+	saltoks.FindingUnclear:            "Checking a code failed.",
+}
+
+// locks looks at the locks that doors are linked to.
+func (e *examination) locks(ctx context.Context) {
+	doors := map[saltoks.LockID]gate.Door{}
+	for _, d := range e.c.Doors {
+		if d.Link.Site == string(e.l.c.Site) {
+			doors[saltoks.LockID(d.Link.Lock)] = d
+		}
+	}
+	for lock, err := range e.l.c.Client.Locks.All(ctx, e.l.c.Site) {
+		if err != nil {
+			e.errs = append(e.errs, err)
+			return
+		}
+		d, ok := doors[lock.ID]
+		if !ok {
+			continue
+		}
+		if lock.Battery != "" && lock.Battery != saltoks.BatteryFresh {
+			f := gate.Finding{
+				Code: "battery_low", Severity: gate.Warning, About: d.ID, What: fmt.Sprintf("The battery of its lock %q is %q.", lock.Name, lock.Battery),
+				Breaks: "One day the door opens for nobody.", Do: "Change the batteries.",
+			}
+			if lock.Battery != saltoks.BatteryCritical { // a word we do not know
+				f.Severity = gate.Note
+			}
+			e.find(f)
+		}
+		if lock.PrivacyMode {
+			e.find(gate.Finding{
+				Code: "privacy_mode", Severity: gate.Note, About: d.ID, What: fmt.Sprintf("Somebody inside has put its lock %q into privacy mode.", lock.Name),
+				Breaks: "The lock may refuse digital keys until it ends.", Do: "Nothing, if somebody is inside; otherwise end it at the lock.",
+			})
+		}
+		if lock.LeftOpenAlarm {
+			e.find(gate.Finding{
+				Code: "left_open_alarm", Severity: gate.Warning, About: d.ID, What: fmt.Sprintf("Its lock %q says that the door stands open.", lock.Name),
+				Breaks: "Anybody can walk in.", Do: "Close the door.",
+			})
+		}
+	}
+}
