@@ -119,9 +119,12 @@ func (e *examination) site(ctx context.Context) bool {
 			Breaks: "SALTO operates none of its locks.", Do: "Ask the installer to release it.",
 		})
 	}
-	if free := s.SubscribedUsers - s.ActiveUsers; s.SubscribedUsers > 0 && free <= 1 {
+	plan, err := e.l.c.Client.Sites.Subscription(ctx, e.l.c.Site)
+	if err != nil {
+		e.errs = append(e.errs, err)
+	} else if plan.Users > 0 && plan.Users-s.SubscribedUsers <= 1 {
 		e.find(gate.Finding{
-			Code: "seats_nearly_full", Severity: gate.Warning, What: fmt.Sprintf("%d of %d seats of the subscription are taken.", s.ActiveUsers, s.SubscribedUsers),
+			Code: "seats_nearly_full", Severity: gate.Warning, What: fmt.Sprintf("%d of %d seats of the subscription are taken.", s.SubscribedUsers, plan.Users),
 			Breaks: "SALTO takes further users without a word, and their fobs and PINs open nothing. Digital keys need no seat.", Do: "Remove users in SALTO KS, or order seats.",
 		})
 	}

@@ -51,7 +51,9 @@ func newRig(t *testing.T, activate bool, opts ...saltokstest.Option) *rig {
 	r.ok(err)
 	if activate {
 		for _, iq := range r.site.IQs {
-			r.activate(saltoks.IQID(iq.ID), user.Email)
+			if !iq.WithoutOTP {
+				r.activate(saltoks.IQID(iq.ID), user.Email)
+			}
 		}
 	}
 	r.locks, err = saltolocks.New(saltolocks.Config{Client: r.client, Remote: r.remote, Site: saltoks.SiteID(r.site.ID), Now: r.sim.Now})

@@ -1,0 +1,172 @@
+package saltolocks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// findings are what the doctor says, as "severity code about".
+func (r *rig) findings(d *saltolocks.Doctor, codes bool) (list []string) {
+	r.Helper()
+	doors, err := r.store.Doors(r.Context(), "loft")
+	r.ok(err)
+	found, err := d.Check(r.Context(), gate.Checkup{Doors: doors, Now: r.sim.Now(), Codes: codes})
+	r.ok(err)
+	for _, f := range found {
+		if f.What == "" || f.Breaks == "" || f.Do == "" {
+			r.Errorf("half a finding: %+v", f)
+		}
+		text := f.Severity.String() + " " + f.Code
+		if f.About != "" {
+			text += " " + f.About
+		}
+		list = append(list, text)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func TestDoctorOnTheWorld(t *testing.T) {
+	site := func(fn func(*saltokstest.Site)) saltokstest.World {
+		w := saltokstest.DefaultWorld()
+		fn(&w.Sites[0])
+		return w
+	}
+	member := func(fn func(*saltokstest.Member)) saltokstest.World {
+		return site(func(s *saltokstest.Site) {
+			s.Members = []saltokstest.Member{{User: saltokstest.DefaultWorld().Users[0].Email}}
+			fn(&s.Members[0])
+		})
+	}
+	for name, c := range map[string]struct {
+		world    saltokstest.World
+		unlinked bool // nothing but the IQs
+		want     []string
+	}{
+		"healthy":          {world: saltokstest.DefaultWorld()},
+		"not activated":    {world: saltokstest.DefaultWorld(), unlinked: true, want: []string{"critical not_activated IQ IQ First Floor", "critical not_activated IQ IQ Ground Floor"}},
+		"no subscription":  {world: site(func(s *saltokstest.Site) { s.Unpaid = true }), want: []string{"critical no_subscription"}},
+		"not released":     {world: site(func(s *saltokstest.Site) { s.Unreleased = true }), want: []string{"critical site_not_released"}},
+		"seats":            {world: site(func(s *saltokstest.Site) { s.Seats = 2 }), want: []string{"warning seats_nearly_full"}},
+		"not site admin":   {world: member(func(m *saltokstest.Member) { m.Role = "site_user" }), want: []string{"critical not_site_admin"}},
+		"no remote access": {world: member(func(m *saltokstest.Member) { m.RemoteAccess = new(false) }), want: []string{"critical no_remote_access"}},
+		"IQ offline, no door behind it": {world: site(func(s *saltokstest.Site) {
+			s.IQs = append(s.IQs, saltokstest.IQ{Name: "IQ Cellar", Offline: true, WithoutOTP: true})
+		}), want: []string{"note iq_offline IQ IQ Cellar"}},
+		"battery, privacy": {world: site(func(s *saltokstest.Site) {
+			s.Locks[0].Battery, s.Locks[0].Privacy = "critical", true
+			s.Locks[1].Battery = "half_full"
+			s.Locks[2].Battery = "critical" // no door
+		}), want: []string{"note battery_low office", "note privacy_mode front", "warning battery_low front"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, !c.unlinked, saltokstest.WithWorld(c.world))
+				if got := r.findings(r.locks.Doctor(nil), false); !slices.Equal(got, c.want) {
+					t.Fatalf("got %q, want %q", got, c.want)
+				}
+				for _, q := range r.sim.Requests() {
+					if q.Part == "api" && q.Method != "GET" {
+						t.Errorf("it wrote: %s %s", q.Method, q.Path)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestDoctorOnFaults(t *testing.T) {
+	const ground, first = " IQ IQ Ground Floor", " IQ IQ First Floor"
+	for name, c := range map[string]struct {
+		fault  func(*rig)
+		want   []string
+		checks int // codes sent
+	}{
+		"healthy": {func(*rig) {}, nil, 2},
+		"restore required": {func(r *rig) { r.sim.Fault(saltokstest.RestoreRequired, saltokstest.Target(r.site.IQs[0].ID)) },
+			[]string{"critical restore_required" + ground}, 1},
+		"secret rotated by the phone app": {func(r *rig) { r.sim.Fault(saltokstest.AppRotatedSecret) },
+			[]string{"critical app_login" + first, "critical app_login" + ground}, 2},
+		"one-time codes blocked": {func(r *rig) {
+			r.sim.Fault(saltokstest.OTPBlocked, saltokstest.On("/locking"))
+			r.do("unlock", r.tap("front"))
+		}, []string{"critical blocked" + ground}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, true)
+				c.fault(r)
+				r.sim.ForgetRequests()
+				d := r.locks.Doctor(nil)
+				if got := r.findings(d, true); !slices.Equal(got, c.want) {
+					t.Fatalf("got %q, want %q", got, c.want)
+				}
+				if got := r.checks(); got != c.checks {
+					t.Errorf("got %d codes checked, want %d", got, c.checks)
+				}
+				// Within the hour no other code is sent, whoever asks.
+				r.findings(d, true)
+				if got := r.checks(); got != c.checks {
+					t.Errorf("asked again: %d codes checked", got)
+				}
+				if got := r.moved(0) + r.moved(1) + r.commands(); got != 0 {
+					t.Errorf("%d commands or movements", got)
+				}
+			})
+		})
+	}
+}
+
+// checks counts the codes that were sent to be checked.
+func (r *rig) checks() (n int) {
+	for _, q := range r.sim.Requests() {
+		if q.Method == "PUT" {
+			n++
+		}
+	}
+	return n
+}
+
+func TestDoctorOnTheConsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, true)
+		now := r.sim.Now()
+		for want, c := range map[string]struct {
+			status saltoks.ConnectionStatus
+			err    error
+		}{
+			"[]":                               {saltoks.ConnectionStatus{Connection: saltoks.Connection{DueAt: now.Add(time.Second)}}, nil},
+			"[warning reauthorise_due]":        {saltoks.ConnectionStatus{Connection: saltoks.Connection{DueAt: now}}, nil},
+			"[critical reauthorise_required]":  {saltoks.ConnectionStatus{ReauthorizeSince: now}, nil},
+			"[critical reauthorise_required] ": {saltoks.ConnectionStatus{}, saltoks.ErrNotConnected},
+			"[warning tokens_failing]":         {saltoks.ConnectionStatus{FailedRefreshes: 3, Fault: "no route"}, nil},
+		} {
+			d := r.locks.Doctor(func(context.Context) (saltoks.ConnectionStatus, error) { return c.status, c.err })
+			if got := fmt.Sprint(r.findings(d, false)); got != want && got+" " != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+		// What could not be looked at is an error, and the rest is looked at.
+		d := r.locks.Doctor(func(context.Context) (saltoks.ConnectionStatus, error) {
+			return saltoks.ConnectionStatus{}, errors.New("store down")
+		})
+		if _, err := d.Check(t.Context(), gate.Checkup{Now: now}); err == nil {
+			t.Error("no error")
+		}
+		other, err := saltolocks.New(saltolocks.Config{Client: r.client, Remote: r.remote, Site: "0c5f1a40-0000-4000-8000-00000000dead"})
+		r.ok(err)
+		if got := fmt.Sprint(r.findings(other.Doctor(nil), false)); got != "[critical site_not_visible]" {
+			t.Errorf("got %s", got)
+		}
+	})
+}
