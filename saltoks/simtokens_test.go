@@ -36,12 +36,12 @@ func inBubble(t *testing.T, fn func(t *testing.T, d *desk, conn saltoks.Connecti
 	})
 }
 
-// TestThreeMonthsOfCalls: a call every two hours for 89 days, a refresh for
+// TestThreeMonthsOfCalls: a call every six hours for 89 days, a refresh for
 // each, no failure; on day 91 one clear error.
 func TestThreeMonthsOfCalls(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *desk, conn saltoks.Connection, client *saltoks.Client) {
 		calls := 0
-		for start := time.Now(); time.Since(start) < 89*24*time.Hour; time.Sleep(2 * time.Hour) {
+		for start := time.Now(); time.Since(start) < 89*24*time.Hour; time.Sleep(6 * time.Hour) {
 			if _, err := client.Me.Get(t.Context()); err != nil {
 				t.Fatalf("after %v: %v", time.Since(start), err)
 			}

@@ -1,0 +1,58 @@
+package saltoks
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// FuzzTokenAnswer: whatever the token endpoint answers, a refresh gives a token
+// or an IdentityError, and the error repeats nothing of the answer.
+func FuzzTokenAnswer(f *testing.F) {
+	const mark = "plantedplanted"
+	fg := newForger(&testing.T{})
+	var answer http.Response
+	var body []byte
+	fg.id.http.Transport = answers(func(r *http.Request) (*http.Response, error) {
+		if r.Method != "POST" {
+			return fg.transport.RoundTrip(r)
+		}
+		resp := answer
+		resp.Body, resp.Request = io.NopCloser(bytes.NewReader(body)), r
+		return &resp, nil
+	})
+	f.Add(200, "application/json", []byte(`{"access_token":"a","refresh_token":"r","expires_in":3600,"token_type":"Bearer"}`))
+	f.Add(200, "application/json", []byte(`{"access_token":"a","expires_in":"3600"}`))
+	f.Add(200, "application/json", []byte(`{"access_token":"a","expires_in":-1,"scope":7}`))
+	f.Add(200, "text/plain", []byte(`access_token=a&expires_in=x`))
+	f.Add(400, "application/json", []byte(`{"error":"invalid_grant","error_description":"plantedplanted"}`))
+	f.Add(400, "application/json", []byte(`{"error":"plantedplanted PLANTED"}`))
+	f.Add(502, "text/html", []byte(`<html>plantedplanted</html>`))
+	f.Fuzz(func(t *testing.T, status int, contentType string, b []byte) {
+		if status < 100 || status > 999 {
+			return
+		}
+		body = b
+		answer = http.Response{StatusCode: status, Status: "status", Proto: "HTTP/1.1", Header: http.Header{"Content-Type": {contentType}}}
+		set, err := fg.id.refresh(t.Context(), NewSecret("r0"))
+		if err == nil {
+			if set.Access.IsZero() || set.Refresh.IsZero() || !set.Expiry.IsZero() && !set.Expiry.After(set.ObtainedAt) {
+				t.Errorf("a token set without a token: %+v", set)
+			}
+			return
+		}
+		if _, ok := errors.AsType[*IdentityError](err); !ok {
+			t.Errorf("%T: %v", err, err)
+		}
+		if strings.Contains(strings.ReplaceAll(err.Error(), "_", ""), mark) && !strings.Contains(string(b), `"error":"`+mark+`"`) {
+			t.Errorf("the error repeats the answer: %v", err)
+		}
+	})
+}
+
+type answers func(*http.Request) (*http.Response, error)
+
+func (f answers) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
