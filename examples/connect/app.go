@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+)
+
+// tenant is the only one here; a platform takes it from its own session.
+const tenant = "harbour-house"
+
+type app struct {
+	env      saltoks.Environment
+	auth     *saltoks.Authorizer
+	state    *saltoks.State
+	tenants  *tenants
+	password string
+	clock    *simulatorClock
+	log      *slog.Logger
+	consent  *saltoks.ConsentHandlers
+
+	mu     sync.Mutex
+	open   string // the connection that client and remote belong to
+	client *saltoks.Client
+	remote *saltoks.Remote
+}
+
+func newApp(env saltoks.Environment, auth *saltoks.Authorizer, state *saltoks.State, t *tenants, password string, clock *simulatorClock, log *slog.Logger) (*app, error) {
+	a := &app{env: env, auth: auth, state: state, tenants: t, password: password, clock: clock, log: log}
+	var err error
+	a.consent, err = saltoks.NewConsentHandlers(saltoks.ConsentConfig{
+		Authorizer:   auth,
+		Authorize:    a.authorize,
+		Connected:    func(_ context.Context, tenant string, c saltoks.Connection) error { return a.tenants.set(tenant, c.ID) },
+		ConnectionID: func(_ context.Context, tenant string) (string, error) { return a.tenants.get(tenant) },
+		Done:         "/",
+		Failed:       func(w http.ResponseWriter, r *http.Request, err error) { a.show(w, r, err) },
+	})
+	return a, err
+}
+
+// authorize lets the one admin in. A platform asks its session instead.
+func (a *app) authorize(r *http.Request) (string, error) {
+	user, password, _ := r.BasicAuth()
+	if user != "admin" || subtle.ConstantTimeCompare([]byte(password), []byte(a.password)) != 1 {
+		return "", errors.New("not the admin")
+	}
+	return tenant, nil
+}
+
+func (a *app) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { a.show(w, r, nil) })
+	mux.Handle("POST /salto/connect", a.consent.Connect())
+	mux.Handle("POST /salto/reconnect", a.consent.Reconnect())
+	mux.Handle("GET /salto/callback", a.consent.Callback())
+	mux.Handle("POST /site", a.deed(a.linkSite))
+	mux.Handle("POST /iq/request", a.deed(a.requestPIN))
+	mux.Handle("POST /iq/confirm", a.deed(a.confirmPIN))
+	mux.Handle("POST /disconnect", a.deed(a.disconnect))
+	// A form on a strange page must not press our buttons.
+	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if _, err := a.authorize(r); err != nil {
+			w.Header().Set("WWW-Authenticate", `Basic realm="settings"`)
+			http.Error(w, "log in as admin", http.StatusUnauthorized)
+			return
+		}
+		a.clock.follow(r.Context(), a.log)
+		mux.ServeHTTP(w, r)
+	}))
+}
+
+// deed does one thing for the connection and goes back to the page.
+func (a *app) deed(do func(context.Context, saltoks.Connection, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, err := a.connection(r.Context())
+		if err == nil {
+			err = do(r.Context(), conn, r)
+		}
+		if err != nil {
+			a.show(w, r, err)
+			return
+		}
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+	})
+}
+
+func (a *app) connection(ctx context.Context) (saltoks.Connection, error) {
+	id, err := a.tenants.get(tenant)
+	if err != nil {
+		return saltoks.Connection{}, err
+	}
+	return a.auth.Connection(ctx, id)
+}
+
+func (a *app) linkSite(ctx context.Context, conn saltoks.Connection, r *http.Request) error {
+	_, err := a.auth.LinkSite(ctx, conn.ID, saltoks.SiteID(r.PostFormValue("site")))
+	return err
+}
+
+// requestPIN begins the activation where that was not done, and has the PIN
+// sent; pressed again, it sends another one.
+func (a *app) requestPIN(ctx context.Context, conn saltoks.Connection, r *http.Request) error {
+	activation, err := a.activation(conn)
+	if err != nil {
+		return err
+	}
+	iq := saltoks.IQID(r.PostFormValue("iq"))
+	if _, err := activation.Begin(ctx, conn.Site, iq); err != nil {
+		return err
+	}
+	channel := saltoks.PINByMail
+	if r.PostFormValue("channel") == "sms" {
+		channel = saltoks.PINBySMS
+	}
+	_, err = activation.RequestPIN(ctx, conn.Site, iq, channel)
+	return err
+}
+
+func (a *app) confirmPIN(ctx context.Context, conn saltoks.Connection, r *http.Request) error {
+	activation, err := a.activation(conn)
+	if err != nil {
+		return err
+	}
+	pin, err := saltoks.ParseIQPIN(r.PostFormValue("pin"))
+	if err != nil {
+		return err
+	}
+	_, err = activation.Confirm(ctx, conn.Site, saltoks.IQID(r.PostFormValue("iq")), pin)
+	return err
+}
+
+func (a *app) disconnect(ctx context.Context, conn saltoks.Connection, r *http.Request) error {
+	var ack saltoks.Acknowledgement
+	if r.PostFormValue("understood") == "yes" { // the box beside the sentence itself
+		ack = saltoks.AcknowledgeDisconnect
+	}
+	done, err := a.auth.Disconnect(ctx, conn.ID, ack)
+	if err != nil {
+		return err
+	}
+	if done.RevokeErr != nil {
+		a.log.Warn("the refresh token was not revoked at SALTO", "error", done.RevokeErr)
+	}
+	return a.tenants.set(tenant, "")
+}
+
+func (a *app) activation(conn saltoks.Connection) (*saltoks.Activation, error) {
+	_, remote, err := a.use(conn)
+	if err != nil {
+		return nil, err
+	}
+	return remote.Activation(), nil
+}
+
+// use returns the client and remote of the connection, the same ones as long as
+// the connection is the same.
+func (a *app) use(conn saltoks.Connection) (*saltoks.Client, *saltoks.Remote, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.open == conn.ID {
+		return a.client, a.remote, nil
+	}
+	client, err := saltoks.NewClient(a.env, a.auth.Tokens(conn))
+	if err != nil {
+		return nil, nil, err
+	}
+	remote, err := saltoks.NewRemote(client, a.state, conn.Environment, conn.Subject, saltoks.WithNow(a.clock.Now))
+	if err != nil {
+		return nil, nil, err
+	}
+	if a.client != nil {
+		if err := a.client.Close(context.Background()); err != nil {
+			return nil, nil, err
+		}
+	}
+	a.open, a.client, a.remote = conn.ID, client, remote
+	return client, remote, nil
+}
+
+// close waits for a token refresh in flight.
+func (a *app) close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.client == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	return a.client.Close(ctx)
+}

@@ -1,0 +1,119 @@
+// Command connect is a settings page that connects a site to SALTO KS: the
+// Connect button, the consent at SALTO, the choice of the site, the activation
+// of its IQs with the PIN from the mail, and later Reconnect.
+//
+//	go run ./examples/simulator -addr 127.0.0.1:8077   # in one terminal
+//	go run ./examples/connect                          # in another
+//
+// Open the address it prints and log in as "admin" with the password it prints.
+// The PIN is in the simulator's inbox: curl http://127.0.0.1:8077/control/inbox
+//
+// Its defaults are those of the simulator. With -dir, connection and IQ
+// credentials survive a restart, sealed with the key in SEALING_KEY (ID:KEY, see
+// saltoks.ParseSealingKey). The client secret is read from SALTO_CLIENT_SECRET.
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "connect:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	world := saltokstest.DefaultWorld()
+	flags := flag.NewFlagSet("connect", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	addr := flags.String("addr", "127.0.0.1:8078", "host:port to listen on")
+	identity := flags.String("identity", "http://127.0.0.1:8077", "SALTO's identity server")
+	api := flags.String("api", "http://127.0.0.1:8077", "SALTO's Connect API")
+	clientID := flags.String("client-id", world.ClientID, "client id that SALTO issued")
+	redirect := flags.String("redirect", world.RedirectURI, "registered callback; its path must be /salto/callback")
+	dir := flags.String("dir", "", "folder for the state (default: in memory)")
+	clock := flags.String("clock", "", "the simulator's clock, to follow when it is advanced: http://127.0.0.1:8077/control/clock")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	state, err := openState(*dir)
+	if err != nil {
+		return err
+	}
+	env := saltoks.Environment{Name: "example", Issuer: *identity, API: *api}
+	now := &simulatorClock{url: *clock}
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	auth, err := saltoks.NewAuthorizer(env, saltoks.Credentials{
+		ClientID:     *clientID,
+		ClientSecret: saltoks.NewSecret(cmp.Or(os.Getenv("SALTO_CLIENT_SECRET"), world.ClientSecret)),
+		RedirectURL:  *redirect,
+	}, state, saltoks.AuthLogger(logger), saltoks.AuthClock(now.Now))
+	if err != nil {
+		return err
+	}
+	password := strings.ToLower(rand.Text())
+	app, err := newApp(env, auth, state, &tenants{dir: *dir}, password, now, logger)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "http://%s/ user admin password %s\n", l.Addr(), password)
+	return errors.Join(serve(ctx, l, app.handler()), app.close())
+}
+
+// openState keeps documents in dir, or in memory until the process ends.
+func openState(dir string) (*saltoks.State, error) {
+	if dir == "" {
+		return saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
+	}
+	key, err := saltoks.ParseSealingKey(os.Getenv("SEALING_KEY"))
+	if err != nil {
+		return nil, fmt.Errorf("SEALING_KEY, which -dir needs: %w", err)
+	}
+	sealer, err := saltoks.NewSealer(key)
+	if err != nil {
+		return nil, err
+	}
+	store, err := saltoks.NewFileStore(dir)
+	if err != nil {
+		return nil, err
+	}
+	return saltoks.NewState(store, sealer)
+}
+
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	context.AfterFunc(ctx, func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		_ = srv.Shutdown(closing) // what is left is cut when the process ends
+	})
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

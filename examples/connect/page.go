@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"html/template"
+	"net/http"
+
+	"github.com/doorkit/doorkit/saltoks"
+)
+
+// page is what the settings page shows.
+type page struct {
+	Error      string
+	Connected  bool
+	Status     saltoks.ConnectionStatus
+	Summary    string
+	Due        bool
+	Broken     bool // a person must reconnect before anything else
+	Sites      []saltoks.Site
+	Site       saltoks.Site
+	IQs        []saltoks.IQStatus
+	Disconnect saltoks.Acknowledgement
+}
+
+// show answers with the page, below the error that led here, if there is one.
+func (a *app) show(w http.ResponseWriter, r *http.Request, problem error) {
+	p, err := a.gather(r.Context())
+	if problem = errors.Join(problem, err); problem != nil {
+		a.log.Error("settings page", "error", problem)
+		p.Error = problem.Error()
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if problem != nil {
+		w.WriteHeader(http.StatusBadRequest)
+	}
+	if err := pageTemplate.Execute(w, p); err != nil {
+		a.log.Error("writing the page", "error", err)
+	}
+}
+
+func (a *app) gather(ctx context.Context) (page, error) {
+	p := page{Disconnect: saltoks.AcknowledgeDisconnect}
+	id, err := a.tenants.get(tenant)
+	if err != nil || id == "" {
+		return p, err
+	}
+	if err := a.status(ctx, id, &p); err != nil || p.Broken {
+		return p, err
+	}
+	err = a.fromSALTO(ctx, &p)
+	if errors.Is(err, saltoks.ErrReauthorize) { // found out just now: say that, not the call that found it
+		err = a.status(ctx, id, &p)
+	}
+	return p, err
+}
+
+func (a *app) status(ctx context.Context, id string, p *page) (err error) {
+	if p.Status, err = a.auth.Status(ctx, id); err != nil {
+		return err
+	}
+	now := a.clock.Now()
+	p.Connected, p.Summary, p.Due = true, p.Status.Summary(now), p.Status.Due(now)
+	p.Broken = p.Status.State == saltoks.ConnectionReauthorize
+	return nil
+}
+
+// fromSALTO asks for the sites, or for the linked site and its IQs.
+func (a *app) fromSALTO(ctx context.Context, p *page) error {
+	client, remote, err := a.use(p.Status.Connection)
+	if err != nil {
+		return err
+	}
+	if p.Status.Site == "" {
+		for site, err := range client.Sites.All(ctx) {
+			if err != nil {
+				return err
+			}
+			p.Sites = append(p.Sites, site)
+		}
+		return nil
+	}
+	if p.Site, err = client.Sites.Get(ctx, p.Status.Site); err != nil {
+		return err
+	}
+	for iq, err := range remote.Activation().List(ctx, p.Status.Site) {
+		if err != nil {
+			return err
+		}
+		p.IQs = append(p.IQs, iq)
+	}
+	return nil
+}
+
+var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>SALTO KS</title>
+<style>body{font:16px/1.5 sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem} .error{color:#a00} table{border-collapse:collapse} td,th{padding:.3rem 1rem .3rem 0;text-align:left;vertical-align:top} form{display:inline}</style></head>
+<body><h1>SALTO KS</h1>
+{{with .Error}}<p class="error" role="alert">{{.}}</p>{{end}}
+{{if not .Connected}}
+<p>Connect with the SALTO user that was made for this platform, and leave both boxes ticked.</p>
+<form method="post" action="/salto/connect"><button>Connect</button></form>
+{{else}}
+<p id="summary">{{.Summary}}</p>
+<p>Connected as {{or .Status.UserHint "a SALTO user"}}, last consent {{.Status.ConsentedAt.Format "2006-01-02"}}.
+<form method="post" action="/salto/reconnect"><button>{{if or .Due .Broken}}Reconnect now{{else}}Reconnect{{end}}</button></form></p>
+{{if .Sites}}<h2>Which site?</h2>
+<form method="post" action="/site"><select name="site">{{range .Sites}}<option value="{{.ID}}">{{.Name}} ({{.UID}})</option>{{end}}</select> <button>Link site</button></form>{{end}}
+{{if .Site.ID}}<h2>{{.Site.Name}}</h2>
+<table><tr><th>IQ</th><th>State</th><th></th></tr>
+{{range .IQs}}<tr><td>{{.IQ.Name}}</td><td>{{.Readiness}}</td><td>
+{{if .Usable}}ready{{else}}
+<form method="post" action="/iq/request"><input type="hidden" name="iq" value="{{.IQ.ID}}">
+<select name="channel"><option value="mail">by mail</option><option value="sms">by SMS</option></select> <button>Send PIN</button></form>
+{{if eq .Local.Step "pin_requested"}}<form method="post" action="/iq/confirm"><input type="hidden" name="iq" value="{{.IQ.ID}}">
+<input name="pin" inputmode="numeric" maxlength="4" size="4" autocomplete="off" aria-label="PIN"> <button>Confirm</button></form>{{end}}
+{{end}}</td></tr>{{end}}</table>{{end}}
+<h2>Disconnect</h2>
+<form method="post" action="/disconnect"><label><input type="checkbox" name="understood" value="yes"> {{.Disconnect}}</label> <button>Disconnect</button></form>
+{{end}}</body></html>
+`))
