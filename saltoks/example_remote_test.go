@@ -1,0 +1,421 @@
+package saltoks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// remoteSim is what the examples of Remote and Activation start from: a
+// simulated site and a Remote of its platform user. Call activate for an IQ
+// that is activated already.
+type remoteSim struct {
+	simulated
+	client *saltoks.Client
+	remote *saltoks.Remote
+	site   saltoks.SiteID
+	iq     saltoks.IQID
+	lock   saltoks.LockID
+}
+
+func simulateRemote(opts ...saltoks.RemoteOption) remoteSim {
+	s := remoteSim{simulated: simulate()}
+	user, site := s.World().Users[0], s.World().Sites[0]
+	tokens, err := saltoks.PasswordSource(s.env, s.creds, user.Email, saltoks.FixedPassword(saltoks.NewSecret(user.Password)),
+		saltoks.AuthHTTPClient(s.HTTPClient()), saltoks.AuthClock(s.Now))
+	if err != nil {
+		log.Fatal(err)
+	}
+	s.client, err = saltoks.NewClient(s.env, tokens, saltoks.WithHTTPClient(s.HTTPClient()), saltoks.WithUnmeasuredCalls())
+	if err != nil {
+		log.Fatal(err)
+	}
+	state, err := saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
+	if err != nil {
+		log.Fatal(err)
+	}
+	opts = append([]saltoks.RemoteOption{saltoks.WithNow(s.Now)}, opts...)
+	s.remote, err = saltoks.NewRemote(s.client, state, s.env.Name, user.Subject, opts...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	s.site, s.iq, s.lock = saltoks.SiteID(site.ID), saltoks.IQID(site.IQs[0].ID), saltoks.LockID(site.Locks[0].ID)
+	return s
+}
+
+// mailedPIN is the IQ PIN as the person reads it in the mailbox.
+func (s remoteSim) mailedPIN() saltoks.IQPIN {
+	pin, err := saltoks.ParseIQPIN(s.IQPIN(s.World().Users[0].Email))
+	if err != nil {
+		log.Fatal(err)
+	}
+	return pin
+}
+
+func (s remoteSim) activate() remoteSim {
+	ctx, act := context.Background(), s.remote.Activation()
+	_, err := act.Begin(ctx, s.site, s.iq)
+	if err == nil {
+		_, err = act.RequestPIN(ctx, s.site, s.iq, saltoks.PINByMail)
+	}
+	if err == nil {
+		_, err = act.Confirm(ctx, s.site, s.iq, s.mailedPIN())
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	return s
+}
+
+func (s remoteSim) target() saltoks.Target {
+	return saltoks.Target{Site: s.site, IQ: s.iq, Lock: s.lock, OTPRequired: true}
+}
+
+func ExampleNewRemote() {
+	s := simulate()
+	defer s.Close()
+	ctx := context.Background()
+	conn := s.connect(ctx) // an admin's consent
+
+	client, err := saltoks.NewClient(s.env, s.auth.Tokens(conn), saltoks.WithHTTPClient(s.HTTPClient()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	state, err := saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
+	if err != nil {
+		log.Fatal(err)
+	}
+	remote, err := saltoks.NewRemote(client, state, conn.Environment, conn.Subject)
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = remote.Unlock(ctx, saltoks.Target{Site: "the site", IQ: "its IQ", Lock: "the lock", OTPRequired: true})
+	fmt.Println(errors.Is(err, saltoks.ErrIQNotActivated))
+	// Output: true
+}
+
+func ExampleRemote_Unlock() {
+	s := simulateRemote().activate()
+	defer s.Close()
+	tapped := s.Now()
+
+	err := s.remote.Unlock(context.Background(), s.target(), saltoks.SendBy(tapped.Add(10*time.Second)))
+	fmt.Println(err, s.LockState(string(s.lock)))
+	s.Clock().Advance(8 * time.Second)
+	fmt.Println("8 seconds later:", s.LockState(string(s.lock)))
+	// Output:
+	// <nil> unlocked
+	// 8 seconds later: locked
+}
+
+func ExampleRemote_Unlock_errors() {
+	s := simulateRemote().activate()
+	defer s.Close()
+	s.Fault(saltokstest.AnswerLostAfterMove)
+
+	err := s.remote.Unlock(context.Background(), s.target())
+	if e, ok := errors.AsType[*saltoks.APIError](err); ok {
+		switch {
+		case e.NotSent():
+			fmt.Println("nothing was sent: the person may tap again")
+		case e.Refused():
+			fmt.Println("SALTO refused: nothing moved")
+		case e.Unconfirmed():
+			fmt.Println("the door may be open: look at it")
+		}
+	}
+	fmt.Println(s.Movements(string(s.lock)), "movement")
+	// Output:
+	// the door may be open: look at it
+	// 1 movement
+}
+
+func ExampleRemote_StartOfficeMode() {
+	s := simulateRemote().activate()
+	defer s.Close()
+	err := s.remote.StartOfficeMode(context.Background(), s.target())
+	fmt.Println(err, s.LockState(string(s.lock)))
+	// Output: <nil> office_mode
+}
+
+func ExampleRemote_Lock() {
+	s := simulateRemote().activate()
+	defer s.Close()
+	ctx := context.Background()
+	if err := s.remote.StartOfficeMode(ctx, s.target()); err != nil {
+		log.Fatal(err)
+	}
+	err := s.remote.Lock(ctx, s.target())
+	fmt.Println(err, s.LockState(string(s.lock)))
+	// Output: <nil> locked
+}
+
+func ExampleRemote_Target() {
+	s := simulateRemote()
+	defer s.Close()
+	// Once, when a door is linked; keep what it says.
+	target, err := s.remote.Target(context.Background(), s.site, s.lock)
+	fmt.Println(target.IQ == s.iq, target.OTPRequired, err)
+	// Output: true true <nil>
+}
+
+func ExampleSendBy() {
+	s := simulateRemote().activate()
+	defer s.Close()
+	tapped := s.Now().Add(-time.Minute) // the tap hung in a queue
+
+	err := s.remote.Unlock(context.Background(), s.target(), saltoks.SendBy(tapped.Add(10*time.Second)))
+	fmt.Println(errors.Is(err, saltoks.ErrSendBy), s.LockState(string(s.lock)))
+	// Output: true locked
+}
+
+func ExampleRemote_Activation() {
+	s := simulateRemote()
+	defer s.Close()
+	ctx, act := context.Background(), s.remote.Activation()
+
+	state, err := act.Begin(ctx, s.site, s.iq)
+	fmt.Println(state.Step, err)
+	state, err = act.RequestPIN(ctx, s.site, s.iq, saltoks.PINByMail)
+	fmt.Println(state.Step, err)
+	state, err = act.Confirm(ctx, s.site, s.iq, s.mailedPIN())
+	fmt.Println(state.Step, err)
+	// Output:
+	// secret_stored <nil>
+	// pin_requested <nil>
+	// activated <nil>
+}
+
+func ExampleActivation_Begin() {
+	s := simulateRemote().activate()
+	defer s.Close()
+	// Another installation, with a store of its own.
+	other, err := saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
+	if err != nil {
+		log.Fatal(err)
+	}
+	remote, err := saltoks.NewRemote(s.client, other, s.env.Name, s.World().Users[0].Subject)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = remote.Activation().Begin(context.Background(), s.site, s.iq)
+	elsewhere, ok := errors.AsType[*saltoks.ActivatedElsewhereError](err)
+	fmt.Println(ok, elsewhere.IQ == s.iq, errors.Is(err, saltoks.ErrIQAlreadyActivated))
+	// Output: true true true
+}
+
+func ExampleActivation_RequestPIN() {
+	s := simulateRemote()
+	defer s.Close()
+	ctx, act := context.Background(), s.remote.Activation()
+	_, err := act.RequestPIN(ctx, s.site, s.iq, saltoks.PINBySMS)
+	fmt.Println(errors.Is(err, saltoks.ErrActivationNotBegun))
+	if _, err = act.Begin(ctx, s.site, s.iq); err != nil {
+		log.Fatal(err)
+	}
+	for range 2 { // the second is a resend
+		_, err = act.RequestPIN(ctx, s.site, s.iq, saltoks.PINBySMS)
+		fmt.Println(len(s.Inbox()), err)
+	}
+	// Output:
+	// true
+	// 1 <nil>
+	// 2 <nil>
+}
+
+func ExampleActivation_Confirm() {
+	s := simulateRemote()
+	defer s.Close()
+	ctx, act := context.Background(), s.remote.Activation()
+	pin, err := saltoks.ParseIQPIN("1234")
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = act.Confirm(ctx, s.site, s.iq, pin)
+	fmt.Println(errors.Is(err, saltoks.ErrActivationNotBegun))
+	// Output: true
+}
+
+func ExampleActivation_Resume() {
+	s := simulateRemote()
+	defer s.Close()
+	ctx, act := context.Background(), s.remote.Activation()
+	if _, err := act.Begin(ctx, s.site, s.iq); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := act.RequestPIN(ctx, s.site, s.iq, saltoks.PINByMail); err != nil {
+		log.Fatal(err)
+	}
+	s.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("PUT "))
+	s.Fault(saltokstest.HTML502, saltokstest.On("activated_iqs"), saltokstest.Count(-1))
+	state, err := act.Confirm(ctx, s.site, s.iq, s.mailedPIN())
+	fmt.Println(state.Step, err != nil)
+
+	s.ClearFaults()
+	state, err = act.Resume(ctx, s.site, s.iq)
+	fmt.Println(state.Step, err)
+	// Output:
+	// confirming true
+	// activated <nil>
+}
+
+func ExampleActivation_Adopt() {
+	s := simulateRemote()
+	defer s.Close()
+	ctx := context.Background()
+	code := saltoks.NewOTP("zzzzz") // from the user's other integration: this one is wrong
+	state, err := s.remote.Activation().Adopt(ctx, s.site, s.iq, code)
+	fmt.Printf("%q %v\n", state.Step, errors.Is(err, saltoks.ErrOTPInvalid))
+	// Output: "" true
+}
+
+func ExampleActivation_Restart() {
+	s := simulateRemote().activate()
+	defer s.Close()
+	ctx, act := context.Background(), s.remote.Activation()
+	_, err := act.Restart(ctx, s.site, s.iq)
+	fmt.Println(errors.Is(err, saltoks.ErrIQAlreadyActivated)) // it works: nothing is touched
+
+	s.Fault(saltokstest.RestoreRequired) // somebody pressed the reset button
+	if err := s.client.IQs.Restore(ctx, s.site, s.iq); err != nil {
+		log.Fatal(err)
+	}
+	state, err := act.Restart(ctx, s.site, s.iq)
+	fmt.Println(state.Step, err)
+	// Output:
+	// true
+	// secret_stored <nil>
+}
+
+func ExampleActivation_State() {
+	s := simulateRemote().activate()
+	defer s.Close()
+	state, err := s.remote.Activation().State(context.Background(), s.site, s.iq)
+	fmt.Println(state.Step, state.BlockedUntil.IsZero(), err)
+	// Output: activated true <nil>
+}
+
+func ExampleActivation_List() {
+	s := simulateRemote().activate()
+	defer s.Close()
+	for status, err := range s.remote.Activation().List(context.Background(), s.site) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(status.IQ.Name, status.Readiness, status.Usable())
+	}
+	// Output:
+	// IQ Ground Floor ready true
+	// IQ First Floor not_activated false
+}
+
+func ExampleActivation_Deactivate() {
+	s := simulateRemote().activate()
+	defer s.Close()
+	ctx, act := context.Background(), s.remote.Activation()
+	state, err := act.Deactivate(ctx, s.site, s.iq)
+	fmt.Printf("%q %v\n", state.Step, err)
+	_, err = act.Deactivate(ctx, s.site, s.iq)
+	fmt.Println(errors.Is(err, saltoks.ErrNotActivator))
+	// Output:
+	// "" <nil>
+	// true
+}
+
+func ExampleActivation_Diagnose() {
+	s := simulateRemote().activate()
+	defer s.Close()
+	ctx := context.Background()
+	s.Fault(saltokstest.AppRotatedSecret) // somebody logs the platform user into the phone app
+	err := s.remote.Unlock(ctx, s.target())
+	fmt.Println(errors.Is(err, saltoks.ErrOTPInvalid))
+
+	d, err := s.remote.Activation().Diagnose(ctx, s.site, s.iq, saltoks.AfterError(err))
+	fmt.Println(d.Finding, err)
+	// Output:
+	// true
+	// app_login <nil>
+}
+
+func ExampleCheckCode() {
+	s := simulateRemote().activate()
+	defer s.Close()
+	d, err := s.remote.Activation().Diagnose(context.Background(), s.site, s.iq, saltoks.CheckCode())
+	fmt.Println(d.Finding, err)
+	// Output: healthy <nil>
+}
+
+func ExampleSymptoms_Diagnose() {
+	d := saltoks.Symptoms{
+		Status:  saltoks.IQStatus{IQ: saltoks.IQ{Online: true}, Readiness: saltoks.IQReady},
+		Command: saltoks.ErrIQPINNotChanged,
+	}.Diagnose()
+	fmt.Println(d.Advice)
+	// Output: SALTO waits for the PIN to be confirmed. Check a code: that confirms it.
+}
+
+func ExampleNewLocalOTP() {
+	pin, err := saltoks.ParseIQPIN("0042")
+	if err != nil {
+		log.Fatal(err)
+	}
+	vault := func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.IQKey, error) {
+		return saltoks.IQKey{Secret: saltoks.NewSecret("A1B2C3D4E5F60718"), PIN: pin}, nil
+	}
+	codes, err := saltoks.NewLocalOTP(vault, time.Now)
+	if err != nil {
+		log.Fatal(err)
+	}
+	code, err := codes.OTP(context.Background(), "the site", "the IQ")
+	fmt.Println(code, len(code.Reveal()), err)
+	// Output: [redacted] 5 <nil>
+}
+
+func ExampleIQKey_OTP() {
+	pin, err := saltoks.ParseIQPIN("0042")
+	if err != nil {
+		log.Fatal(err)
+	}
+	key := saltoks.IQKey{Secret: saltoks.NewSecret("A1B2C3D4E5F60718"), PIN: pin}
+	fmt.Println(key.OTP(time.Date(2026, 11, 23, 8, 9, 10, 0, time.UTC)).Reveal())
+	// Output: b6946
+}
+
+func ExampleStaticOTP() {
+	code, err := saltoks.StaticOTP(saltoks.NewOTP("b6946")).OTP(context.Background(), "the site", "the IQ")
+	fmt.Println(code, err)
+	// Output: [redacted] <nil>
+}
+
+func ExampleWithOTPProvider() {
+	service := saltoks.OTPFunc(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) {
+		return saltoks.OTP{}, errors.New("the code service is down")
+	})
+	s := simulateRemote(saltoks.WithOTPProvider(service))
+	defer s.Close()
+	err := s.remote.Unlock(context.Background(), s.target())
+	e, _ := errors.AsType[*saltoks.APIError](err)
+	fmt.Println(e.NotSent(), err)
+	// Output: true saltoks: the code service is down
+}
+
+func ExampleWithNow() {
+	late := saltoks.WithNow(func() time.Time { return time.Now().Add(-5 * time.Minute) })
+	s := simulateRemote(late) // a machine whose clock is five minutes behind
+	defer s.Close()
+	ctx, act := context.Background(), s.remote.Activation()
+	if _, err := act.Begin(ctx, s.site, s.iq); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := act.RequestPIN(ctx, s.site, s.iq, saltoks.PINByMail); err != nil {
+		log.Fatal(err)
+	}
+	_, err := act.Confirm(ctx, s.site, s.iq, s.mailedPIN())
+	fmt.Println(errors.Is(err, saltoks.ErrOTPInvalid))
+	// Output: true
+}
