@@ -1,0 +1,335 @@
+package saltoks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+)
+
+func ExampleMeService_Get() {
+	_, client, _, end := harbour()
+	defer end()
+	me, err := client.Me.Get(context.Background())
+	fmt.Println(me.FirstName, me.LastName, me.Email, err)
+	// Output: Harbour Doors doors@harbour.example <nil>
+}
+
+func ExampleMeService_OnSite() {
+	_, client, at, end := harbour()
+	defer end()
+	me, err := client.Me.OnSite(context.Background(), at.site)
+	fmt.Println(me.RemoteAccess, me.Roles[0].Code, err)
+	// Output: true site_admin <nil>
+}
+
+func ExampleMeService_ActivatedIQs() {
+	_, client, at, end := harbour()
+	defer end()
+	n := 0
+	for a, err := range client.Me.ActivatedIQs(context.Background(), at.site) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if a.Activated {
+			n++
+		}
+	}
+	fmt.Println(n, "IQs")
+	// Output: 2 IQs
+}
+
+func ExampleSitesService_All() {
+	_, client, _, end := harbour()
+	defer end()
+	for site, err := range client.Sites.All(context.Background()) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(site.UID, site.Name)
+	}
+	// Output: NL0417263859 Harbour House
+}
+
+func ExampleSitesService_Get() {
+	_, client, at, end := harbour()
+	defer end()
+	site, err := client.Sites.Get(context.Background(), at.site)
+	fmt.Println(site.Name, site.TimeZone, site.EntriesKept, err)
+	// Output: Harbour House Europe/Amsterdam 2160h0m0s <nil>
+}
+
+// People know the printed site UID; the API wants the UUID.
+func ExampleSitesService_Resolve() {
+	_, client, at, end := harbour()
+	defer end()
+	site, err := client.Sites.Resolve(context.Background(), "nl0417263859")
+	fmt.Println(site.ID == at.site, err)
+	// Output: true <nil>
+}
+
+func ExampleSitesService_Subscription() {
+	_, client, at, end := harbour()
+	defer end()
+	sub, err := client.Sites.Subscription(context.Background(), at.site)
+	fmt.Println(sub.Users, sub.Has("events_storage"), sub.Has("custom_pin"), err)
+	// Output: 10 true false <nil>
+}
+
+func ExampleSubscription_Has() {
+	s := saltoks.Subscription{Users: 10, Features: []string{"nfc", "custom_pin"}}
+	fmt.Println(s.Has("custom_pin"), s.Has("pods"))
+	// Output: true false
+}
+
+func ExampleSitesService_Roles() {
+	_, client, at, end := harbour()
+	defer end()
+	for role, err := range client.Sites.Roles(context.Background(), at.site) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if role.Code == saltoks.RoleSiteUser {
+			fmt.Println(role.Name)
+		}
+	}
+	// Output: Site User
+}
+
+func ExampleIQsService_All() {
+	_, client, at, end := harbour()
+	defer end()
+	for iq, err := range client.IQs.All(context.Background(), at.site) {
+		fmt.Println(iq.Name, iq.OTPEnabled, err)
+	}
+	// Output:
+	// IQ Ground Floor true <nil>
+	// IQ First Floor true <nil>
+}
+
+func ExampleIQsService_Get() {
+	_, client, at, end := harbour()
+	defer end()
+	iq, err := client.IQs.Get(context.Background(), at.site, at.iq)
+	fmt.Println(iq.Name, iq.Online, iq.RestoreRequired, err)
+	// Output: IQ Ground Floor true false <nil>
+}
+
+// The secret prints as [redacted]; only Reveal shows it.
+func ExampleIQsService_FirstSecret() {
+	sim, client, at, end := harbour()
+	defer end()
+	iq := sim.AddIQ(string(at.site), newIQ)
+	secret, err := client.IQs.FirstSecret(context.Background(), at.site, saltoks.IQID(iq.ID))
+	fmt.Println(secret, len(secret.Reveal()), err)
+	_, err = client.IQs.FirstSecret(context.Background(), at.site, at.iq)
+	fmt.Println(errors.Is(err, saltoks.ErrIQAlreadyActivated))
+	// Output:
+	// [redacted] 16 <nil>
+	// true
+}
+
+func ExampleIQsService_SecretByOTP() {
+	_, client, at, end := harbour()
+	defer end()
+	secret, err := client.IQs.SecretByOTP(context.Background(), at.site, at.iq, at.code())
+	fmt.Println(secret, err)
+	// Output: [redacted] <nil>
+}
+
+func ExampleIQsService_RequestPIN() {
+	sim, client, at, end := harbour()
+	defer end()
+	iq := saltoks.IQID(sim.AddIQ(string(at.site), newIQ).ID)
+	if _, err := client.IQs.FirstSecret(context.Background(), at.site, iq); err != nil {
+		fmt.Println(err)
+	}
+	err := client.IQs.RequestPIN(context.Background(), at.site, iq, saltoks.PINByMail)
+	fmt.Println(len(sim.Inbox()), "mail", err)
+	// Output: 1 mail <nil>
+}
+
+// For an activated user, it checks a code without moving anything.
+func ExampleIQsService_ConfirmPIN() {
+	_, client, at, end := harbour()
+	defer end()
+	fmt.Println(client.IQs.ConfirmPIN(context.Background(), at.site, at.iq, at.code()))
+	// Output: <nil>
+}
+
+func ExampleIQsService_Restore() {
+	sim, client, at, end := harbour()
+	defer end()
+	sim.Fault("restore_required")
+	before, _ := client.IQs.Get(context.Background(), at.site, at.iq)
+	err := client.IQs.Restore(context.Background(), at.site, at.iq)
+	after, _ := client.IQs.Get(context.Background(), at.site, at.iq)
+	fmt.Println(before.RestoreRequired, after.RestoreRequired, err)
+	// Output: true false <nil>
+}
+
+func ExampleIQsService_Deactivate() {
+	_, client, at, end := harbour()
+	defer end()
+	err := client.IQs.Deactivate(context.Background(), at.site, at.iq, "9e8d7c6b-5a49-4838-b726-150403f2e1d0", at.code())
+	fmt.Println(errors.Is(err, saltoks.ErrUnmeasured)) // needs WithUnmeasuredCalls
+	// Output: true
+}
+
+func ExampleIQsService_SetTree() {
+	_, client, at, end := harbour()
+	defer end()
+	err := client.IQs.SetTree(context.Background(), at.site, at.iq, []saltoks.IQTreeItem{{ID: string(at.lock), ParentID: string(at.iq), Hardware: "lock"}}, at.code())
+	fmt.Println(errors.Is(err, saltoks.ErrUnmeasured)) // needs WithUnmeasuredCalls
+	// Output: true
+}
+
+func ExampleLocksService_All() {
+	_, client, at, end := harbour()
+	defer end()
+	for lock, err := range client.Locks.All(context.Background(), at.site, saltoks.PageSize(50)) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%s by %s\n", lock.Name, lock.IQ.Name)
+	}
+	// Output:
+	// Main Entrance by IQ Ground Floor
+	// Office Four by IQ First Floor
+	// Meeting Room by IQ First Floor
+	// Bicycle Store by IQ Ground Floor
+}
+
+func ExampleLocksService_Get() {
+	_, client, at, end := harbour()
+	defer end()
+	lock, err := client.Locks.Get(context.Background(), at.site, at.lock)
+	fmt.Println(lock.Name, lock.State, lock.Battery, lock.Schedule == nil, err)
+	// Output: Main Entrance locked fresh true <nil>
+}
+
+func ExampleLocksService_SetState() {
+	sim, client, at, end := harbour()
+	defer end()
+	err := client.Locks.SetState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
+	fmt.Println(sim.LockState(string(at.lock)), sim.Movements(string(at.lock)), err)
+	sim.Clock().Advance(8 * time.Second)
+	fmt.Println(sim.LockState(string(at.lock)))
+	// Output:
+	// unlocked 1 <nil>
+	// locked
+}
+
+func ExampleLocksService_SetSchedule() {
+	_, client, at, end := harbour(saltoks.WithUnmeasuredCalls())
+	defer end()
+	err := client.Locks.SetSchedule(context.Background(), at.site, at.lock, saltoks.LockSchedule{AutoStart: true, Weekdays: saltoks.EveryDay()})
+	fmt.Println(err)
+	// Output: saltoks: PUT /v1.2/sites/{site}/locks/{lock}/easy_office_mode_schedule: the schedule would unlock the door by itself: pass AllowAutomaticStart if that is meant
+}
+
+func ExampleAllowAutomaticStart() {
+	_, client, at, end := harbour() // and needs WithUnmeasuredCalls as well
+	defer end()
+	err := client.Locks.SetSchedule(context.Background(), at.site, at.lock,
+		saltoks.LockSchedule{AutoStart: true, Weekdays: saltoks.EveryDay(), End: saltoks.TimeOfDay{Hour: 18}}, saltoks.AllowAutomaticStart())
+	fmt.Println(errors.Is(err, saltoks.ErrUnmeasured))
+	// Output: true
+}
+
+func ExampleEntriesService_All() {
+	_, client, at, end := harbour()
+	defer end()
+	_ = client.Locks.SetState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
+	for e, err := range client.Entries.All(context.Background(), at.site) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(e.Category, e.LockName, e.AccessBy, e.FirstName)
+		break // newest first: enough
+	}
+	// Output: lock_opened Main Entrance remote Harbour
+}
+
+func ExampleEntriesService_Poll() {
+	sim, client, at, end := harbour()
+	defer end()
+	cursor := saltoks.EntryCursor{From: sim.Now().Add(-time.Second)} // afterwards: what the last Poll returned
+	sim.OpenFromInside(string(at.lock))
+	for range 2 {
+		entries, next, err := client.Entries.Poll(context.Background(), at.site, cursor)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(len(entries), "new")
+		cursor = next
+	}
+	// Output:
+	// 1 new
+	// 0 new
+}
+
+func ExamplePageSize() {
+	sim, client, at, end := harbour()
+	defer end()
+	_, _ = client.Me.Get(context.Background()) // fetches the token
+	sim.ForgetRequests()
+	for _, err := range client.Locks.All(context.Background(), at.site, saltoks.PageSize(2)) {
+		if err != nil {
+			fmt.Println(err)
+		}
+	}
+	fmt.Println(len(sim.Requests()), "requests for 4 locks")
+	// Output: 2 requests for 4 locks
+}
+
+func ExampleWhere() {
+	_, client, at, end := harbour()
+	defer end()
+	for lock, err := range client.Locks.All(context.Background(), at.site, saltoks.Where(saltoks.Equal("customer_reference", "Office Four"))) {
+		fmt.Println(lock.Name, err)
+	}
+	// Output: Office Four <nil>
+}
+
+func ExampleEqual() {
+	fmt.Println(saltoks.Equal("user/email", "o'hara@harbour.example")) // a value stays a value
+	// Output: user/email eq 'o''hara@harbour.example'
+}
+
+func ExampleContains() {
+	fmt.Println(saltoks.Contains("customer_reference", "Office"))
+	// Output: contains(customer_reference,'Office')
+}
+
+func ExampleEveryDay() {
+	fmt.Println(saltoks.EveryDay().On(time.Sunday), saltoks.Weekdays{Monday: true}.On(time.Sunday))
+	// Output: true false
+}
+
+func ExampleLocalTimeOf() {
+	t := time.Date(2026, 7, 1, 18, 0, 0, 0, time.FixedZone("CEST", 7200))
+	wall := saltoks.LocalTimeOf(t)
+	fmt.Println(wall, wall.In(time.UTC).Equal(t), wall.In(t.Location()).Equal(t))
+	// Output: 2026-07-01T18:00:00 false true
+}
+
+func ExampleNewOTP() {
+	otp := saltoks.NewOTP("a1b2c")
+	fmt.Println(otp, otp.Reveal())
+	// Output: [redacted] a1b2c
+}
+
+func ExampleNewKeypadPIN() {
+	pin := saltoks.NewKeypadPIN("004711")
+	fmt.Println(pin, pin.Reveal())
+	// Output: [redacted] 004711
+}
