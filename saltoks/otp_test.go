@@ -248,6 +248,49 @@ func TestOTPProvidersRefuseTheEmpty(t *testing.T) {
 	}
 }
 
+// Each byte moves the clock by -128 to +127 s; no second comes twice.
+func FuzzOTPSeconds(f *testing.F) {
+	f.Add(int64(0), []byte{0, 0, 0, 1, 255, 60, 200})
+	f.Add(int64(30), make([]byte, 100))
+	f.Fuzz(func(t *testing.T, start int64, moves []byte) {
+		base := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+		now := base
+		p := newLocalOTP(nil, func() time.Time { return now })
+		p.start = (start%31 + 31) % 31
+		seen := make(map[int64]bool)
+		ctx, cancel := context.WithTimeout(t.Context(), 0) // nothing is waited for
+		defer cancel()
+		ctx = deadlineOnly{t.Context(), ctx}
+		for _, m := range moves[:min(len(moves), 400)] {
+			if next := now.Add(time.Duration(int8(m)) * time.Second); next.Sub(base).Abs() < 8*time.Minute {
+				now = next // the memory is 17 minutes long
+			}
+			s, err := p.second(ctx, siteIQ{"s", "q"})
+			if err != nil {
+				if _, ok := errors.AsType[*OTPExhaustedError](err); !ok {
+					t.Fatal(err)
+				}
+				continue
+			}
+			if age := now.Unix() - s; age < 0 || age > otpMaxAge {
+				t.Fatalf("a second of %d s ago", age)
+			}
+			if seen[s] {
+				t.Fatalf("second %d twice", s)
+			}
+			seen[s] = true
+		}
+	})
+}
+
+// deadlineOnly has a deadline that passed, but has not ended.
+type deadlineOnly struct {
+	context.Context
+	deadline context.Context
+}
+
+func (d deadlineOnly) Deadline() (time.Time, bool) { return d.deadline.Deadline() }
+
 func BenchmarkLocalOTP(b *testing.B) {
 	key := testIQKey(b, "A1B2C3D4E5F60718", "0042")
 	var second int64
