@@ -1,0 +1,168 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+)
+
+// VendorReader reads the lock system's own log.
+type VendorReader interface {
+	// Poll returns the entries that came since cursor, and the next cursor. The
+	// empty cursor is the first one. An entry may come again.
+	Poll(ctx context.Context, cursor string) (entries []VendorEntry, next string, err error)
+	// Meaning says what an entry tells about its lock.
+	Meaning(ctx context.Context, e VendorEntry) (Meaning, error)
+}
+
+// Meaning is what an entry of the lock system's log tells.
+type Meaning struct {
+	// Action is access.Unlock if the lock opened, access.OfficeMode if office
+	// mode began, access.Lock if it ended; empty for anything else, such as a
+	// rejected fob.
+	Action access.Action
+	// Ours: it was done from afar, by the user the gate's commands are sent as.
+	Ours bool
+}
+
+// IngestReport is what an Ingest did.
+type IngestReport struct {
+	New int // entries stored
+	// Settled are the Unconfirmed commands that the entries prove to have moved
+	// the lock.
+	Settled []Receipt
+	// Ended are the holds that the entries show to be over.
+	Ended []Hold
+}
+
+// The span around an unconfirmed command in which its movement may be told: the
+// clocks of locks are a little off, and a slow cloud moves the lock late.
+const (
+	proofBefore = 5 * time.Second
+	proofAfter  = 2 * time.Minute
+	// proofFor is how long entries are waited for.
+	proofFor = 48 * time.Hour
+)
+
+// Ingest reads the lock system's own log into its journal, exactly once over all
+// processes, and draws two conclusions: an Unconfirmed command is settled as
+// Accepted if exactly one entry is left for exactly one such command, and office
+// mode that ended by a schedule or another hand is over. That there is no entry
+// proves nothing. The entries never become rows of the door log, nor check-ins.
+// Call it every minute or so; after an error, again.
+func (g *Gate) Ingest(ctx context.Context, reader VendorReader) (IngestReport, error) {
+	var report IngestReport
+	cursor, err := g.records.Cursor(ctx, g.site)
+	if err != nil {
+		return report, err
+	}
+	var entries []VendorEntry
+	var next string
+	if err := guard("VendorReader", func() (err error) { entries, next, err = reader.Poll(ctx, cursor); return }); err != nil {
+		return report, err
+	}
+	for i := range entries {
+		entries[i].At = micro(entries[i].At)
+	}
+	if next != cursor || len(entries) > 0 {
+		report.New, err = g.records.Ingest(ctx, g.site, cursor, next, entries)
+		if err != nil && !errors.Is(err, ErrConflict) { // on a conflict another process stored them
+			return report, err
+		}
+	}
+	if report.Settled, err = g.prove(ctx, reader); err != nil {
+		return report, err
+	}
+	report.Ended, err = g.endedElsewhere(ctx, reader)
+	return report, err
+}
+
+// VendorEntries returns the lock system's own log as far as it was read;
+// q.Site is this gate's. It is for hosts that want to show fobs and key codes
+// beside digital keys.
+func (g *Gate) VendorEntries(ctx context.Context, q VendorQuery) ([]VendorEntry, error) {
+	q.Site = g.site
+	return g.records.VendorEntries(ctx, q)
+}
+
+// endedElsewhere ends the holds whose lock tells of an end of office mode.
+func (g *Gate) endedElsewhere(ctx context.Context, reader VendorReader) (ended []Hold, err error) {
+	holds, err := g.records.Holds(ctx, g.site)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range holds {
+		snap, err := g.facts.Load(ctx, Ask{g.site, h.Member, h.Door, g.clock()})
+		if err != nil {
+			return ended, err
+		}
+		if snap.Link.IsZero() {
+			continue
+		}
+		told, err := g.records.VendorEntries(ctx, VendorQuery{Site: g.site, Lock: snap.Link.Lock, From: h.Since})
+		if err != nil {
+			return ended, err
+		}
+		for _, v := range told {
+			m, err := reader.Meaning(ctx, v)
+			if err != nil {
+				return ended, err
+			}
+			if m.Action != access.Lock {
+				continue
+			}
+			d := LogDetail{Member: h.Member, RequestID: h.RequestID, Link: snap.Link, Note: "entry " + short(v.ID)}
+			over, err := g.records.EndHolds(ctx, g.site, h.Door, v.At, d.seal(LogEntry{At: g.clock(), Door: h.Door, Action: "hold_end", Reason: "ended_at_lock"}))
+			if err != nil {
+				return ended, err
+			}
+			ended = append(ended, over...)
+			break
+		}
+	}
+	return ended, nil
+}
+
+// settleAsMoved writes that a command moved its lock after all.
+func (g *Gate) settleAsMoved(ctx context.Context, e Entry, proof VendorEntry) (Receipt, error) {
+	d, p, err := g.reopen(e)
+	if err != nil {
+		return Receipt{}, err
+	}
+	moved := proof.At
+	if moved.Before(e.Begun) { // the lock's clock, or its whole seconds
+		moved = e.Begun
+	}
+	now := g.clock()
+	r := Receipt{
+		RequestID: e.RequestID, Member: e.Member, Door: e.Door, Action: e.Action,
+		Outcome: Accepted, Decision: p.decision, At: moved, LogRow: e.Seq,
+		Err: fmt.Errorf("proven by entry %s of %s", proof.ID, proof.At.Format(time.RFC3339)),
+	}
+	if e.Action == access.Unlock {
+		r.RelockAt = moved.Add(p.decision.RelockAfter)
+	}
+	s := Settlement{Key: e.Key, Outcome: Accepted, At: now}
+	if p.tap.ownKey() {
+		s.CheckIn = g.checkIn(p, moved)
+	}
+	switch e.Action {
+	case access.OfficeMode:
+		s.Hold = &Hold{Door: e.Door, Member: e.Member, RequestID: e.RequestID, Since: e.Begun}
+	case access.Lock:
+		s.EndHolds = e.Begun
+	}
+	d.Cause, d.At, d.RelockAt, d.CheckIn = "", moved, r.RelockAt, s.CheckIn
+	s.Doc = d.append(nil)
+	s.Log = p.logEntry(&r, now, e.Seq)
+	done, err := g.records.Settle(ctx, s)
+	if err != nil {
+		return Receipt{}, err
+	}
+	r.Recorded, r.CheckIn, r.Err = true, done.CheckIn, nil
+	g.watch.passed(ctx, p.link, r)
+	return r, nil
+}

@@ -1,0 +1,229 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// told is a lock system's log; the cursor is how much of it was read.
+type told struct {
+	list []gate.VendorEntry
+	err  error
+}
+
+func (r *told) Poll(_ context.Context, cursor string) ([]gate.VendorEntry, string, error) {
+	n, _ := strconv.Atoi(cursor)
+	return r.list[n:], strconv.Itoa(len(r.list)), r.err
+}
+
+// What is the action, By says whether it was us.
+func (r *told) Meaning(_ context.Context, e gate.VendorEntry) (gate.Meaning, error) {
+	return gate.Meaning{Action: access.Action(e.What), Ours: e.By == "us"}, nil
+}
+
+func (r *told) add(lock string, action access.Action, by string, at time.Time) {
+	r.list = append(r.list, gate.VendorEntry{ID: fmt.Sprint("entry-", len(r.list)), Lock: lock, At: at.Truncate(time.Second), What: string(action), By: by})
+}
+
+func (b *bench) ingest(r gate.VendorReader) gate.IngestReport {
+	b.Helper()
+	report, err := b.gate.Ingest(b.Context(), r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return report
+}
+
+func TestProofs(t *testing.T) {
+	// A script of steps: "U" an unconfirmed unlock, "A" an accepted one, "R" a
+	// refused one, "e" an entry of ours, "x" a stranger's, "f" one of another
+	// lock, a number that many seconds. At the end Ingest; want is how the open
+	// commands stand.
+	for script, want := range map[string]string{
+		"U":               "unconfirmed",
+		"U e":             "accepted",
+		"U 1 e":           "accepted",
+		"U x":             "unconfirmed",
+		"U f":             "unconfirmed",
+		"e 6 U":           "unconfirmed", // before it
+		"e 4 U":           "accepted",    // the lock's clock is a little off
+		"U 129 e":         "accepted",    // a slow cloud
+		"U 131 e":         "unconfirmed",
+		"U e e":           "unconfirmed", // one of them is somebody else's
+		"U 3 U e":         "unconfirmed unconfirmed",
+		"U 3 U e e":       "unconfirmed unconfirmed", // exactly one open command is wanted
+		"U e 300 U e":     "accepted accepted",
+		"U e 3 A e":       "accepted", // the accepted one accounts for its own
+		"U 3 A e":         "unconfirmed",
+		"A e 3 U":         "unconfirmed",
+		"A e 3 U e":       "accepted",
+		"A 3 U e":         "unconfirmed", // the accepted one's entry may still come
+		"R 3 U e":         "accepted",    // the refused one moved nothing
+		"A e 60 U e 60 e": "unconfirmed",
+	} {
+		t.Run(script, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, r := setup(t), &told{}
+				var open []gate.Tap
+				for _, step := range strings.Fields(script) {
+					tap := b.tap("ada", "front")
+					switch step {
+					case "U":
+						b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+						b.unlock(tap)
+						open = append(open, tap)
+					case "A":
+						b.driver.move = nil
+						b.unlock(tap)
+					case "R":
+						b.driver.move = answers(gate.Refused, gate.CauseRefused)
+						b.unlock(tap)
+					case "e":
+						r.add("l1", access.Unlock, "us", time.Now())
+					case "x":
+						r.add("l1", access.Unlock, "a fob", time.Now())
+					case "f":
+						r.add("l2", access.Unlock, "us", time.Now())
+					default:
+						n, err := strconv.Atoi(step)
+						if err != nil {
+							t.Fatal(err)
+						}
+						time.Sleep(time.Duration(n) * time.Second)
+					}
+				}
+				time.Sleep(time.Minute)
+				report := b.ingest(r)
+				if report.New != len(r.list) {
+					t.Errorf("got %d new entries, want %d", report.New, len(r.list))
+				}
+				var got []string
+				for _, tap := range open {
+					receipt, err := b.gate.Receipt(t.Context(), "ada", tap.RequestID)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, string(receipt.Outcome))
+				}
+				if s := strings.Join(got, " "); s != want {
+					t.Fatalf("got %q, want %q", s, want)
+				}
+				if again := b.ingest(r); again.New != 0 || len(again.Settled) != 0 {
+					t.Errorf("a second time: %+v", again)
+				}
+				b.log() // the chain holds
+			})
+		})
+	}
+}
+
+func TestSettledLaterIsDatedAtTheMovement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t), &told{}
+		// 23:59:30 in Berlin, by UTC+1.
+		time.Sleep(22*time.Hour + 59*time.Minute + 30*time.Second)
+		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+		tap := b.tap("ada", "front")
+		first := b.unlock(tap)
+		if first.CheckIn != nil || first.Opened() {
+			t.Fatalf("got %+v", first)
+		}
+		moved := time.Now().Add(2 * time.Second)
+		r.add("l1", access.Unlock, "us", moved)
+		time.Sleep(time.Hour)
+		report := b.ingest(r)
+		if len(report.Settled) != 1 {
+			t.Fatalf("got %+v", report)
+		}
+		got := report.Settled[0]
+		read, err := b.gate.Receipt(t.Context(), "ada", tap.RequestID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range []gate.Receipt{got, read} {
+			if g.Outcome != gate.Accepted || !g.At.Equal(moved) || !g.RelockAt.Equal(moved.Add(7*time.Second)) || g.CheckIn == nil || g.CheckIn.Day != "2000-01-01" || !g.CheckIn.At.Equal(moved) || g.Cause != "" {
+				t.Fatalf("got %+v", g)
+			}
+		}
+		b.wantLog("unlock/sending/grant", "unlock/unconfirmed/no_answer", "unlock/accepted/grant")
+	})
+}
+
+func TestWaitHearsOfTheProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t), &told{}
+		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+		tap := b.tap("ada", "front")
+		b.unlock(tap)
+		r.add("l1", access.Unlock, "us", time.Now())
+		done := make(chan gate.Receipt)
+		go func() {
+			receipt, err := b.gate.Wait(t.Context(), "ada", tap.RequestID)
+			if err != nil {
+				t.Error(err)
+			}
+			done <- receipt
+		}()
+		synctest.Wait()
+		b.ingest(r)
+		b.want(<-done, gate.Accepted, "")
+	})
+}
+
+func TestOfficeModeThatEndedElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t), &told{}
+		r.add("l2", access.Lock, "a schedule", time.Now()) // before it began
+		time.Sleep(2 * time.Second)
+		b.startOffice("ada")
+		time.Sleep(time.Hour)
+		if report := b.ingest(r); len(report.Ended) != 0 {
+			t.Fatalf("got %+v", report)
+		}
+		r.add("l1", access.Lock, "a schedule", time.Now()) // another door
+		if report := b.ingest(r); len(report.Ended) != 0 {
+			t.Fatalf("got %+v", report)
+		}
+		r.add("l2", access.Lock, "a schedule", time.Now())
+		if report := b.ingest(r); len(report.Ended) != 1 || report.Ended[0].Member != "ada" {
+			t.Fatalf("got %+v", report)
+		}
+		b.wantLog("office_mode/sending/grant", "office_mode/accepted/grant", "hold_end//ended_at_lock")
+		list, err := b.gate.VendorEntries(t.Context(), gate.VendorQuery{Lock: "l2"})
+		if err != nil || len(list) != 2 {
+			t.Fatalf("got %v, %v", list, err)
+		}
+	})
+}
+
+func TestIngestFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t), &told{err: errors.New("no answer")}
+		r.add("l1", access.Unlock, "us", time.Now())
+		if _, err := b.gate.Ingest(t.Context(), r); !errors.Is(err, r.err) {
+			t.Fatalf("got %v", err)
+		}
+		r.err = nil
+		if report := b.ingest(r); report.New != 1 {
+			t.Fatalf("got %+v", report)
+		}
+	})
+}
+
+func ExampleGate_Ingest() {
+	g, _ := newSite()
+	log := &told{}
+	log.add("l1", access.Unlock, "a fob", noon)
+	report, err := g.Ingest(context.Background(), log)
+	fmt.Println(report.New, len(report.Settled), err)
+	// Output: 1 0 <nil>
+}

@@ -1,0 +1,147 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+)
+
+// command is a command that was or may have been carried out.
+type command struct {
+	Entry
+	// from and until bound when its movement may be told.
+	from, until time.Time
+}
+
+// lane is what one lock was told to do.
+type lane struct {
+	lock   string
+	action access.Action
+}
+
+// prove settles the Unconfirmed commands whose movement the stored entries
+// tell. Commands to one lock whose spans touch are looked at together: each of
+// them moved the lock at most once, and each entry tells of one movement, so if
+// n accepted commands and one open one have n+1 entries, the open one moved it.
+func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receipt, err error) {
+	open, err := g.records.Entries(ctx, EntryQuery{Site: g.site, Outcome: Unconfirmed, BegunSince: g.clock().Add(-proofFor)})
+	if err != nil || len(open) == 0 {
+		return nil, err
+	}
+	lanes, err := g.lanes(ctx, open)
+	if err != nil {
+		return nil, err
+	}
+	for at, list := range lanes {
+		if !slices.ContainsFunc(list, func(c command) bool { return c.Outcome == Unconfirmed }) {
+			continue
+		}
+		for _, group := range together(list) {
+			receipt, ok, err := g.proveGroup(ctx, reader, at, group)
+			if err != nil {
+				return settled, err
+			}
+			if ok {
+				settled = append(settled, receipt)
+			}
+		}
+	}
+	slices.SortFunc(settled, func(a, b Receipt) int { return a.At.Compare(b.At) })
+	return settled, nil
+}
+
+// lanes sorts the open commands, and those beside them, by lock and action.
+func (g *Gate) lanes(ctx context.Context, open []Entry) (map[lane][]command, error) {
+	since := open[0].Begun.Add(-proofAfter - AnswerWithin - SendWithin)
+	all := slices.Clone(open)
+	for _, o := range []Outcome{Accepted, Sending} {
+		beside, err := g.records.Entries(ctx, EntryQuery{Site: g.site, Outcome: o, BegunSince: since, Limit: 1 << 20})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, beside...)
+	}
+	lanes := map[lane][]command{}
+	for _, e := range all {
+		d, err := e.doc()
+		if err != nil {
+			return nil, err
+		}
+		c := command{Entry: e, from: e.Begun.Add(-proofBefore), until: e.SendBy.Add(proofAfter)}
+		if e.Outcome == Accepted {
+			c.until = d.At.Add(proofBefore) // it had moved when the answer came
+		}
+		at := lane{d.Link.Lock, e.Action}
+		lanes[at] = append(lanes[at], c)
+	}
+	return lanes, nil
+}
+
+// together splits commands into groups whose spans touch.
+func together(list []command) (groups [][]command) {
+	slices.SortFunc(list, func(a, b command) int { return cmp.Or(a.from.Compare(b.from), cmp.Compare(a.RequestID, b.RequestID)) })
+	var until time.Time
+	for _, c := range list {
+		if len(groups) == 0 || c.from.After(until) {
+			groups = append(groups, nil)
+			until = c.until
+		}
+		last := len(groups) - 1
+		groups[last] = append(groups[last], c)
+		if c.until.After(until) {
+			until = c.until
+		}
+	}
+	return groups
+}
+
+// proveGroup settles the one open command of a group, if every command of it
+// has its entry.
+func (g *Gate) proveGroup(ctx context.Context, reader VendorReader, at lane, group []command) (Receipt, bool, error) {
+	index, n := 0, 0
+	from, until := group[0].from, group[0].until
+	for i, c := range group {
+		switch c.Outcome {
+		case Sending: // its turn comes later
+			return Receipt{}, false, nil
+		case Unconfirmed:
+			index, n = i, n+1
+		}
+		if c.until.After(until) {
+			until = c.until
+		}
+	}
+	if n != 1 {
+		return Receipt{}, false, nil
+	}
+	told, err := g.records.VendorEntries(ctx, VendorQuery{Site: g.site, Lock: at.lock, From: from, Until: until.Add(time.Microsecond)})
+	if err != nil {
+		return Receipt{}, false, err
+	}
+	var proofs []VendorEntry
+	for _, v := range told {
+		m, err := reader.Meaning(ctx, v)
+		if err != nil {
+			return Receipt{}, false, err
+		}
+		if m.Ours && m.Action == at.action {
+			proofs = append(proofs, v)
+		}
+	}
+	if len(proofs) != len(group) {
+		return Receipt{}, false, nil
+	}
+	proof := proofs[index] // both are in order of time
+	if c := group[index]; proof.At.Before(c.from) || proof.At.After(c.until) {
+		return Receipt{}, false, nil
+	}
+	r, err := g.settleAsMoved(ctx, group[index].Entry, proof)
+	if errors.Is(err, ErrConflict) {
+		return Receipt{}, false, nil // somebody knew better meanwhile
+	}
+	return r, err == nil, err
+}
