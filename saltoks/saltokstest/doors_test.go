@@ -2,6 +2,7 @@ package saltokstest_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -172,6 +173,9 @@ func TestWhoMayOpenFromAfar(t *testing.T) {
 	d.sim.SetRemoteAccess(d.site, d.email, false)
 	refused(403, "2203")
 	d.sim.SetRemoteAccess(d.site, d.email, true)
+	self := "/v1.2/sites/" + d.site + "/users/" + d.member()
+	d.want(200, "", "PATCH", self, `{"toggle_manual_office_mode":false}`)
+	d.want(403, "2203", "PATCH", d.locking(), d.body("office_mode"))
 	d.sim.SetReleased(d.site, false)
 	refused(400, "2210")
 	d.sim.SetReleased(d.site, true)
@@ -184,6 +188,8 @@ func TestWhoMayOpenFromAfar(t *testing.T) {
 	if v := d.want(200, "", "GET", "/v1.2/sites/"+d.site+"/locks/"+d.lock, "").(map[string]any); v["iq"] != nil || v["iq_link_state"] != "detached" {
 		t.Errorf("a detached lock: %v", v["iq"])
 	}
+	d.want(200, "", "PATCH", self, `{"blocked":true}`)
+	d.want(403, "2203", "GET", "/v1.2/sites/"+d.site, "")
 	d.sim.RemoveMember(d.site, d.email)
 	refused(403, "2203")
 	if v := d.want(200, "", "GET", "/v1.2/sites", "").([]any); len(v) != 0 {
@@ -225,6 +231,8 @@ func TestSiteUser(t *testing.T) {
 		"saturday":true,"sunday":true,"start_time":"00:00","end_time":"23:59","start_date":"2020-01-01T10:00:00","end_date":null}`)
 	d.token = own
 	open(200, "") // and the IQ without OTP wants no code
+	other := d.sim.World().Sites[0].Locks[3].ID
+	d.want(403, "2203", "PATCH", "/v1.2/sites/"+d.site+"/locks/"+other+"/locking", `{"locked_state":"unlocked"}`)
 }
 
 func TestSceneGrowsAndResets(t *testing.T) {
@@ -247,6 +255,9 @@ func TestSceneGrowsAndResets(t *testing.T) {
 	d.sim.Clock().Advance(time.Hour)
 	d.sim.Fault(saltokstest.HTTP500)
 	d.sim.Reset()
+	if off := time.Until(d.sim.Now()); off > time.Minute {
+		t.Errorf("after the reset the clock is %v ahead", off)
+	}
 	if n, in := len(d.sim.World().Sites), len(d.sim.Inbox()); n != 1 || in != 0 {
 		t.Errorf("after the reset: %d sites, %d messages", n, in)
 	}
@@ -255,4 +266,68 @@ func TestSceneGrowsAndResets(t *testing.T) {
 		t.Errorf("after the reset: %v", v)
 	}
 	d.want(404, "2202", "PATCH", d.locking(), `{"locked_state":"unlocked"}`) // nobody is activated
+}
+
+// TestBadScenes: what cannot be is refused when it is made, by name.
+func TestBadScenes(t *testing.T) {
+	w := saltokstest.DefaultWorld()
+	w.Users = append(w.Users, saltokstest.User{}, w.Users[0])
+	w.Sites[0].TimeZone = "Mars/Base"
+	w.Sites[0].Members = []saltokstest.Member{{User: "nobody@harbour.example", Role: "site_king"}}
+	w.Sites[0].Locks = append(w.Sites[0].Locks, saltokstest.Lock{Name: "Gate", IQ: "nowhere"}, saltokstest.Lock{Name: "Vault", OpenSeconds: 300})
+	_, err := saltokstest.Start(saltokstest.WithWorld(w))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"Mars/Base", "nobody@harbour.example", "site_king", "nowhere", "300", "twice", "no email"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not name %q:\n%v", want, err)
+		}
+	}
+	for _, addr := range []string{"0.0.0.0:0", "192.0.2.1:80", "nonsense"} {
+		if srv, err := saltokstest.Serve(addr); err == nil {
+			_ = srv.Close(t.Context())
+			t.Errorf("served on %s", addr)
+		}
+	}
+}
+
+func TestNothingRecorded(t *testing.T) {
+	f := newForeign(t, saltokstest.WithRecorded(0))
+	if n := len(f.sim.Requests()); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+	g := newForeign(t, saltokstest.WithRecorded(3))
+	for range 20 {
+		g.want(200, "", "GET", "/v1.2/me", "")
+	}
+	if n := len(g.sim.Requests()); n != 3 {
+		t.Errorf("%d requests, want the last 3", n)
+	}
+}
+
+// Keypad PINs end with their own expiry and with their holder's.
+func TestExpiredPINs(t *testing.T) {
+	d := newDoor(t, with(saltokstest.Switches{UserDelay: -1}))
+	site := "/v1.2/sites/" + d.site
+	g := site + "/access_groups/" + d.want(200, "", "POST", site+"/access_groups", `{"customer_reference":"G"}`).(map[string]any)["id"].(string)
+	d.want(200, "", "POST", g+"/locks", `{"lock_id":"`+d.lock+`"}`)
+	d.want(200, "", "POST", "/v1.1"+g[len("/v1.2"):]+"/time_schedules", `{"monday":true,"tuesday":true,"wednesday":true,"thursday":true,
+		"friday":true,"saturday":true,"sunday":true,"start_time":"00:00","end_time":"23:59"}`)
+	pinOf := func(guestUntil, pinUntil string) string {
+		v := d.want(201, "", "POST", site+"/guests", `{"alias":"G","expires_at":"`+guestUntil+`"}`).(map[string]any)
+		d.want(200, "", "POST", g+"/users", `{"user_id":"`+v["user"].(map[string]any)["id"].(string)+`"}`)
+		return d.want(200, "", "PUT", site+"/users/"+v["id"].(string)+"/pin", `{"expiry_date":"`+pinUntil+`"}`).(string)
+	}
+	soon, late := d.sim.Now().UTC().Add(time.Hour).Format(time.RFC3339), "2099-01-01T00:00:00Z"
+	guest, pin, holds := pinOf(soon, late), pinOf(late, soon), pinOf(late, late)
+	for _, p := range []string{guest, pin, holds} {
+		if !d.sim.EnterPIN(d.lock, p) {
+			t.Error("a fresh PIN does not open")
+		}
+	}
+	d.sim.Clock().Advance(time.Hour)
+	if d.sim.EnterPIN(d.lock, guest) || d.sim.EnterPIN(d.lock, pin) || !d.sim.EnterPIN(d.lock, holds) {
+		t.Error("after an hour the wrong ones open")
+	}
 }

@@ -130,9 +130,11 @@ func TestConsentChoices(t *testing.T) {
 	if status, v := f.codeGrant(back.Get("code")); status != 400 || v["error"] != "invalid_grant" {
 		t.Errorf("a code used twice: %d %v", status, v)
 	}
-	_, err := f.sim.Consent(t.Context(), authorizeURL(f.sim, nil), saltokstest.ConsentChoice{Email: "nobody@harbour.example", Password: "x"})
-	if err != saltokstest.ErrLogin {
-		t.Errorf("wrong password: %v", err)
+	for _, email := range []string{"nobody@harbour.example", f.sim.World().Users[0].Email} {
+		_, err := f.sim.Consent(t.Context(), authorizeURL(f.sim, nil), saltokstest.ConsentChoice{Email: email, Password: "x"})
+		if err != saltokstest.ErrLogin {
+			t.Errorf("wrong password: %v", err)
+		}
 	}
 	for name, change := range map[string]url.Values{
 		"redirect": {"redirect_uri": {"http://127.0.0.1:1/elsewhere"}}, "client": {"client_id": {"somebody"}},
@@ -170,5 +172,80 @@ func TestPasswordGrantRefusals(t *testing.T) {
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if resp, raw := f.send(req); resp.StatusCode != 400 || !strings.Contains(string(raw), "invalid_client") {
 		t.Errorf("wrong client secret: %d %s", resp.StatusCode, raw)
+	}
+}
+
+// A code that comes twice takes its tokens down, and it holds only for the
+// redirect URI and the verifier it was made for, for five minutes.
+func TestCodeOnce(t *testing.T) {
+	f := newForeign(t)
+	code := f.consent(saltokstest.Allow()).Get("code")
+	_, tokens := f.codeGrant(code)
+	f.codeGrant(code)
+	if status, _ := f.refresh(tokens); status != 400 {
+		t.Errorf("a refresh after the code came twice: %d", status)
+	}
+	f.sim.AddRedirectURI("http://127.0.0.1:1/other")
+	for _, change := range []url.Values{
+		{"redirect_uri": {"http://127.0.0.1:1/other"}}, {"code_verifier": {verifier + "x"}}, {"code": {"UNKNOWN"}},
+	} {
+		v := url.Values{
+			"grant_type": {"authorization_code"}, "code": {f.consent(saltokstest.Allow()).Get("code")},
+			"redirect_uri": {f.sim.RedirectURI()}, "code_verifier": {verifier},
+		}
+		for k, x := range change {
+			v[k] = x
+		}
+		if status, body := f.form(v); status != 400 || body["error"] != "invalid_grant" {
+			t.Errorf("%v: %d %v", change, status, body)
+		}
+	}
+	code = f.consent(saltokstest.Allow()).Get("code")
+	f.sim.Clock().Advance(5*time.Minute + time.Second)
+	if status, _ := f.codeGrant(code); status != 400 {
+		t.Errorf("a code of six minutes ago: %d", status)
+	}
+}
+
+func TestRevocation(t *testing.T) {
+	f := newForeign(t)
+	_, tokens := f.codeGrant(f.consent(saltokstest.Allow()).Get("code"))
+	var d struct {
+		Revocation string `json:"revocation_endpoint"`
+	}
+	req, _ := http.NewRequest("GET", f.sim.Issuer()+"/.well-known/openid-configuration", nil)
+	_, raw := f.send(req)
+	decode(t, raw, &d)
+	revoke := func(token string) int {
+		req, _ := http.NewRequest("POST", d.Revocation, strings.NewReader(url.Values{"token": {token}}.Encode()))
+		req.SetBasicAuth(f.sim.ClientID(), f.sim.ClientSecret())
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		resp, _ := f.send(req)
+		return resp.StatusCode
+	}
+	if a, b := revoke("unknown"), revoke(tokens["refresh_token"].(string)); a != 200 || b != 200 {
+		t.Errorf("revocation answers %d and %d", a, b)
+	}
+	if status, _ := f.refresh(tokens); status != 400 {
+		t.Errorf("a refresh after the revocation: %d", status)
+	}
+}
+
+// A token of another issuer is refused although its signature is right.
+func TestForeignIssuer(t *testing.T) {
+	f := newForeign(t)
+	srv, err := saltokstest.Serve("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = srv.Close(t.Context()) }()
+	other := &foreign{t: t, sim: srv.Sim, http: srv.HTTPClient()}
+	other.login()
+	if status, _ := other.call("GET", "/v1.2/me", ""); status != 200 {
+		t.Errorf("at home: %d", status)
+	}
+	f.token = other.token
+	if status, _ := f.call("GET", "/v1.2/me", ""); status != 401 {
+		t.Errorf("abroad: %d", status)
 	}
 }

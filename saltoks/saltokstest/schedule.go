@@ -81,12 +81,13 @@ func (s *Schedule) on(d time.Time, loc *time.Location) (start, end time.Time, ok
 	return start, end, true
 }
 
-// running reports whether at lies in a window.
+// running reports whether at lies in a window. The second of the end belongs to
+// it, so that 23:59:59 leaves no gap before midnight.
 func (s *Schedule) running(at time.Time, loc *time.Location) bool {
 	local := at.In(loc)
 	for back := range 2 {
 		d := time.Date(local.Year(), local.Month(), local.Day()-back, 12, 0, 0, 0, loc)
-		if start, end, ok := s.on(d, loc); ok && !at.Before(start) && at.Before(end) {
+		if start, end, ok := s.on(d, loc); ok && !at.Before(start) && at.Before(end.Add(time.Second)) {
 			return true
 		}
 	}
