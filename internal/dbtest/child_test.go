@@ -32,6 +32,7 @@ type task struct {
 	KillAt   int // the step at which it kills itself; 0 is never
 	Prefix   string
 	First    int // the first member who taps
+	OAuth    oauth
 }
 
 // children are the tasks by kind. A task that prints lines is read by process.line.
@@ -39,6 +40,7 @@ var children = map[string]func(context.Context, task) error{
 	"unlock": childUnlock,
 	"crowd":  childCrowd,
 	"busy":   childBusy,
+	"tokens": childTokens,
 }
 
 // runChild does the task in the environment and ends the process; it returns if
