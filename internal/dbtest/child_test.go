@@ -37,10 +37,11 @@ type task struct {
 
 // children are the tasks by kind. A task that prints lines is read by process.line.
 var children = map[string]func(context.Context, task) error{
-	"unlock": childUnlock,
-	"crowd":  childCrowd,
-	"busy":   childBusy,
-	"tokens": childTokens,
+	"unlock":  childUnlock,
+	"crowd":   childCrowd,
+	"busy":    childBusy,
+	"tokens":  childTokens,
+	"migrate": childMigrate,
 }
 
 // runChild does the task in the environment and ends the process; it returns if

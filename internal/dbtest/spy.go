@@ -24,8 +24,8 @@ type Step struct {
 }
 
 // Hook is called before and after every step. An error before it takes the
-// step's place; an error after it takes the place of its answer, as when a
-// connection breaks in between.
+// step's place; an error after it takes the place of its answer. Either way the
+// connection is broken from then on.
 type Hook func(Step) error
 
 // OpenHooked opens d with a hook between database/sql and the driver.
@@ -59,59 +59,75 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{inner, c.hook}, nil
+	return &conn{Conn: inner, hook: c.hook}, nil
+}
+
+type conn struct {
+	driver.Conn
+	hook   Hook
+	broken bool
 }
 
 // step runs do between two calls of the hook.
-func step[T any](hook Hook, s Step, do func() (T, error)) (T, error) {
+func step[T any](c *conn, s Step, do func() (T, error)) (v T, err error) {
 	var zero T
-	if err := hook(s); err != nil {
+	if c.broken {
+		return zero, ErrBroken
+	}
+	if err := c.hook(s); err != nil {
+		c.broken = true
 		return zero, err
 	}
-	v, err := do()
-	if err != nil {
+	if v, err = do(); err != nil {
 		return zero, err
 	}
 	s.Done = true
-	if err := hook(s); err != nil {
+	if err := c.hook(s); err != nil {
+		c.broken = true
+		switch v := any(v).(type) { // nobody else will
+		case driver.Rows:
+			v.Close()
+		case driver.Stmt:
+			v.Close()
+		case driver.Tx:
+			v.Rollback()
+		}
 		return zero, err
 	}
 	return v, nil
 }
 
-type conn struct {
-	driver.Conn
-	hook Hook
-}
+// ErrBroken is what a broken connection says.
+var ErrBroken = errors.New("dbtest: the connection broke")
 
 func (c *conn) PrepareContext(ctx context.Context, q string) (driver.Stmt, error) {
-	return step(c.hook, Step{What: "prepare", Text: q}, func() (driver.Stmt, error) {
+	return step(c, Step{What: "prepare", Text: q}, func() (driver.Stmt, error) {
 		inner, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, q)
 		if err != nil {
 			return nil, err
 		}
-		return &stmt{inner, q, c.hook}, nil
+		return &stmt{inner, q, c}, nil
 	})
 }
 
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	return step(c.hook, Step{What: "begin"}, func() (driver.Tx, error) {
+	return step(c, Step{What: "begin"}, func() (driver.Tx, error) {
 		inner, err := c.Conn.(driver.ConnBeginTx).BeginTx(ctx, opts)
 		if err != nil {
 			return nil, err
 		}
-		return &tx{inner, c.hook}, nil
+		return &tx{inner, c}, nil
 	})
 }
 
 func (c *conn) ExecContext(ctx context.Context, q string, args []driver.NamedValue) (driver.Result, error) {
-	return step(c.hook, Step{What: "exec", Text: q, Args: args}, func() (driver.Result, error) {
+	return step(c, Step{What: "exec", Text: q, Args: args}, func() (driver.Result, error) {
 		return c.Conn.(driver.ExecerContext).ExecContext(ctx, q, args)
 	})
 }
 
 func (c *conn) QueryContext(ctx context.Context, q string, args []driver.NamedValue) (driver.Rows, error) {
-	return step(c.hook, Step{What: "query", Text: q, Args: args}, func() (driver.Rows, error) {
+	return step(c, Step{What: "query", Text: q, Args: args}, func() (driver.Rows, error) {
 		return c.Conn.(driver.QueryerContext).QueryContext(ctx, q, args)
 	})
 }
@@ -132,41 +148,38 @@ func (c *conn) ResetSession(ctx context.Context) error {
 
 func (c *conn) IsValid() bool {
 	inner, ok := c.Conn.(driver.Validator)
-	return !ok || inner.IsValid()
+	return !c.broken && (!ok || inner.IsValid())
 }
 
 type stmt struct {
 	driver.Stmt
 	text string
-	hook Hook
+	conn *conn
 }
 
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	return step(s.hook, Step{What: "exec", Text: s.text, Args: args}, func() (driver.Result, error) {
+	return step(s.conn, Step{What: "exec", Text: s.text, Args: args}, func() (driver.Result, error) {
 		return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
 	})
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	return step(s.hook, Step{What: "query", Text: s.text, Args: args}, func() (driver.Rows, error) {
+	return step(s.conn, Step{What: "query", Text: s.text, Args: args}, func() (driver.Rows, error) {
 		return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 	})
 }
 
 type tx struct {
 	driver.Tx
-	hook Hook
+	conn *conn
 }
 
 func (t *tx) Commit() error {
-	_, err := step(t.hook, Step{What: "commit"}, func() (struct{}, error) { return struct{}{}, t.Tx.Commit() })
+	_, err := step(t.conn, Step{What: "commit"}, func() (struct{}, error) { return struct{}{}, t.Tx.Commit() })
 	return err
 }
 
 func (t *tx) Rollback() error {
-	_, err := step(t.hook, Step{What: "rollback"}, func() (struct{}, error) { return struct{}{}, t.Tx.Rollback() })
+	_, err := step(t.conn, Step{What: "rollback"}, func() (struct{}, error) { return struct{}{}, t.Tx.Rollback() })
 	return err
 }
-
-// errBroken is what a hook says when it breaks a connection.
-var errBroken = errors.New("dbtest: the connection broke")

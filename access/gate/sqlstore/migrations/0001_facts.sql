@@ -1,6 +1,6 @@
 -- What the rules decide over. {text}, {int}, {blob}, {serial} and {strict} are
--- the dialect's. Instants are microseconds since 1970, NULL is the zero time;
--- durations are nanoseconds; truth is 0 or 1; lists are JSON.
+-- the dialect's. Instants are microseconds since 1970, NULL is the zero time.
+-- Durations are nanoseconds, truth is 0 or 1, lists are JSON.
 
 CREATE TABLE doorkit_sites (
 	site {text} NOT NULL PRIMARY KEY,

@@ -1,0 +1,295 @@
+//go:build unix
+
+package dbtest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/internal/dbtest/pgserver"
+)
+
+// tap is a new tap of a member of the scene.
+func tap(n int) gate.Tap {
+	return gate.Tap{RequestID: fmt.Sprintf("request-%012d", n), Member: member(n), Door: "front", TappedAt: time.Now()}
+}
+
+// broken opens the scene's database in another way, with a gate on it.
+func (s *scene) broken(dsn string) *gate.Gate {
+	s.Helper()
+	d := Database{s.d.Dialect, dsn}
+	db := d.Raw(s.T)
+	store, err := sqlstore.Open(s.Context(), db, d.Dialect)
+	must(s.T, err)
+	s.Cleanup(func() { store.Close() })
+	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{path: s.doors}})
+	must(s.T, err)
+	return g
+}
+
+// refused taps and wants nothing to move and the error to be of a kind; then
+// the same database, as it should be, must open the door for the next tap.
+func (s *scene) refused(g *gate.Gate, n int, kind sqlstore.Kind) {
+	s.Helper()
+	before := len(s.movements())
+	r, err := g.Unlock(s.Context(), tap(n))
+	e, ok := errors.AsType[*sqlstore.Error](r.Err)
+	if err != nil || r.Outcome != gate.NotSent || r.Cause != gate.CauseStoreUnavailable || r.Recorded || !ok || e.Kind != kind || !errors.Is(r.Err, gate.ErrUnavailable) {
+		s.Errorf("got %s %s, recorded %t, %v; want not_sent, %s", r.Outcome, r.Cause, r.Recorded, r.Err, kind)
+	}
+	if now := len(s.movements()); now != before {
+		s.Errorf("a door moved")
+	}
+}
+
+func (s *scene) works(n int) {
+	s.Helper()
+	r, err := s.gate(0).Unlock(s.Context(), tap(n))
+	if err != nil || r.Outcome != gate.Accepted || !r.Recorded {
+		s.Errorf("the database is back, and the door says %s %s, %v, %v", r.Outcome, r.Cause, r.Err, err)
+	}
+}
+
+func TestReadOnly(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s := newScene(t, d)
+		dsn := d.DSN + "&_pragma=query_only(1)"
+		if d.Dialect == sqlstore.PostgreSQL {
+			dsn = d.DSN + " default_transaction_read_only=on"
+		}
+		s.refused(s.broken(dsn), 1, sqlstore.ReadOnly)
+		s.works(2)
+		s.judge()
+	})
+}
+
+func TestLocked(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s := newScene(t, d)
+		s.works(1)
+		q, dsn := "UPDATE doorkit_chains SET site = site", strings.Replace(d.DSN, "busy_timeout(5000)", "busy_timeout(100)", 1)
+		if d.Dialect == sqlstore.PostgreSQL {
+			dsn = d.DSN + " lock_timeout=100"
+		}
+		g := s.broken(dsn)
+		tx, err := d.Raw(t).BeginTx(t.Context(), nil)
+		must(t, err)
+		_, err = tx.ExecContext(t.Context(), q)
+		must(t, err)
+		s.refused(g, 2, sqlstore.Locked)
+		must(t, tx.Rollback())
+		s.works(3)
+		s.judge()
+	})
+}
+
+// TestFull fills an SQLite file to its limit; a server whose disk is full is
+// what PostgreSQL's error code says it is.
+func TestFull(t *testing.T) {
+	s := newScene(t, SQLite(t))
+	var pages int
+	must(t, s.d.Raw(t).QueryRowContext(t.Context(), "PRAGMA page_count").Scan(&pages))
+	g := s.broken(s.d.DSN + fmt.Sprintf("&_pragma=max_page_count(%d)", pages))
+	full := false
+	for n := 1; n < 200 && !full; n++ {
+		before := len(s.movements())
+		r, err := g.Unlock(t.Context(), tap(n))
+		must(t, err)
+		moved := len(s.movements()) > before
+		if e, ok := errors.AsType[*sqlstore.Error](r.Err); ok {
+			full = true
+			if e.Kind != sqlstore.Full || r.Recorded {
+				t.Errorf("got %s, recorded %t, %v", r.Outcome, r.Recorded, r.Err)
+			}
+		}
+		if moved != (r.Outcome == gate.Accepted) {
+			t.Errorf("moved %t, the receipt says %s", moved, r.Outcome)
+		}
+	}
+	if !full {
+		t.Error("the file never filled up")
+	}
+	s.works(201)
+	s.judge()
+}
+
+// TestForgetful refuses connections that would lose what they acknowledged.
+func TestForgetful(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s := newScene(t, d)
+		dsn, setting := strings.Replace(d.DSN, "synchronous(FULL)", "synchronous(NORMAL)", 1), "PRAGMA synchronous = NORMAL"
+		if d.Dialect == sqlstore.PostgreSQL {
+			dsn, setting = d.DSN+" synchronous_commit=off", "SET synchronous_commit = off"
+		}
+		bad := Database{d.Dialect, dsn}
+		_, err := sqlstore.Open(t.Context(), bad.Raw(t), d.Dialect)
+		if e, ok := errors.AsType[*sqlstore.SettingError](err); !ok || len(e.Faults) != 1 {
+			t.Errorf("Open: %v", err)
+		}
+		store, err := sqlstore.Open(t.Context(), bad.Raw(t), d.Dialect, sqlstore.Volatile())
+		must(t, err)
+		must(t, store.Close())
+
+		// A connection that was good when it was looked at.
+		db := d.Raw(t)
+		db.SetMaxOpenConns(1)
+		store, err = sqlstore.Open(t.Context(), db, d.Dialect)
+		must(t, err)
+		_, err = db.ExecContext(t.Context(), setting)
+		must(t, err)
+		g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{path: s.doors}})
+		must(t, err)
+		s.refused(g, 1, sqlstore.Forgetful)
+		err = store.Documents().Update(t.Context(), "k", func(context.Context, []byte) ([]byte, error) { return []byte("new"), nil })
+		if e, ok := errors.AsType[*sqlstore.Error](err); !ok || e.Kind != sqlstore.Forgetful {
+			t.Errorf("Update: %v", err)
+		}
+		must(t, store.Close())
+	})
+}
+
+// TestPragmasAreNamed names every setting of an SQLite database that is wrong.
+func TestPragmasAreNamed(t *testing.T) {
+	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "plain.db"))
+	must(t, err)
+	defer db.Close()
+	_, err = sqlstore.Open(t.Context(), db, sqlstore.SQLite, sqlstore.Migrated())
+	e, ok := errors.AsType[*sqlstore.SettingError](err)
+	if !ok || len(e.Faults) != 3 {
+		t.Fatalf("a database without settings: %v", err)
+	}
+	for i, name := range []string{"journal_mode", "busy_timeout", "foreign_keys"} {
+		if !strings.Contains(e.Faults[i], name) {
+			t.Errorf("fault %d does not name %s: %s", i, name, e.Faults[i])
+		}
+	}
+	// Settings made by hand on one connection do not pass for all.
+	for _, q := range []string{"PRAGMA journal_mode = WAL", "PRAGMA busy_timeout = 5000", "PRAGMA foreign_keys = ON"} {
+		_, err = db.ExecContext(t.Context(), q)
+		must(t, err)
+	}
+	if _, err = sqlstore.Open(t.Context(), db, sqlstore.SQLite, sqlstore.Migrated()); !errors.As(err, &e) {
+		t.Errorf("settings on one connection only: %v", err)
+	}
+}
+
+func TestNotADatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "doors.db")
+	must(t, os.WriteFile(path, []byte(strings.Repeat("this is a letter, not a database. ", 200)), 0o600))
+	db := Database{sqlstore.SQLite, sqlstore.SQLiteDSN(path)}.Raw(t)
+	_, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, sqlstore.Migrated())
+	if e, ok := errors.AsType[*sqlstore.Error](err); !ok || e.Kind != sqlstore.Damaged {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestBrokenAtEveryStep breaks the connection at every step of one unlock: the
+// receipt must tell the truth, and the database must work right after.
+func TestBrokenAtEveryStep(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s := newScene(t, d)
+		var mu sync.Mutex
+		n, breakAt := 0, 0
+		db, err := d.OpenHooked(func(Step) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if n++; n == breakAt {
+				return ErrBroken
+			}
+			return nil
+		})
+		must(t, err)
+		defer db.Close()
+		store, err := sqlstore.Open(t.Context(), db, d.Dialect)
+		must(t, err)
+		defer store.Close()
+		g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{path: s.doors}, CheckIns: gate.EveryUnlock(0)})
+		must(t, err)
+		for i := range 3 { // statements are prepared
+			_, err := g.Unlock(t.Context(), tap(i))
+			must(t, err)
+		}
+		outcomes := map[gate.Outcome]int{}
+		for at := 1; ; at++ {
+			mu.Lock()
+			n, breakAt = 0, at
+			mu.Unlock()
+			before := len(s.movements())
+			r, err := g.Unlock(t.Context(), tap(10+at))
+			must(t, err)
+			mu.Lock()
+			over := n < at
+			breakAt = 0
+			mu.Unlock()
+			if moved := len(s.movements()) > before; moved != (r.Outcome == gate.Accepted) {
+				t.Errorf("step %d: moved %t, the receipt says %s: %v", at, moved, r.Outcome, r.Err)
+			}
+			if r.Outcome == gate.Accepted && !r.Recorded {
+				t.Errorf("step %d: the outcome could have been written at the second try: %v", at, r.Err)
+			}
+			if r.Outcome != gate.Accepted && r.Outcome != gate.NotSent {
+				t.Errorf("step %d: %s, %v", at, r.Outcome, r.Err)
+			}
+			outcomes[r.Outcome]++
+			if over {
+				break
+			}
+		}
+		if outcomes[gate.NotSent] < 5 || outcomes[gate.Accepted] < 5 {
+			t.Errorf("too few steps broke: %v", outcomes)
+		}
+		t.Log(outcomes)
+		s.judge()
+	})
+}
+
+// TestServerGoesAway kills a PostgreSQL server while a door is moving: the
+// receipt says that it opened, and that nobody could write it down.
+func TestServerGoesAway(t *testing.T) {
+	server, err := pgserver.Start(t.Context())
+	if errors.Is(err, pgserver.ErrMissing) {
+		t.Skip(err)
+	}
+	must(t, err)
+	defer server.Close()
+	s := newScene(t, Database{sqlstore.PostgreSQL, server.DSN("postgres")})
+	s.works(1)
+	move := doors{path: s.doors}
+	g, err := gate.New(gate.Config{
+		Site: "loft", Facts: s.store, Records: s.store,
+		Locks: locks(func(ctx context.Context, c gate.Command) gate.Result {
+			server.Down(true)
+			return move.Move(ctx, c)
+		}),
+	})
+	must(t, err)
+	moving := tap(2)
+	r, err := g.Unlock(t.Context(), moving)
+	if err != nil || r.Outcome != gate.Accepted || r.Recorded || !errors.Is(r.Err, gate.ErrUnavailable) {
+		t.Errorf("the server went away in the middle: %s, recorded %t, %v, %v", r.Outcome, r.Recorded, r.Err, err)
+	}
+	s.refused(s.gate(0), 3, sqlstore.Unreachable)
+	must(t, server.Up(t.Context()))
+	s.works(4)
+	again, err := s.gate(time.Minute).Unlock(t.Context(), moving)
+	if err != nil || again.Outcome != gate.Unconfirmed {
+		t.Errorf("the same request later: %s, %v", again.Outcome, err)
+	}
+	if n := len(s.movements()); n != 3 {
+		t.Errorf("%d movements, want 3", n)
+	}
+}
+
+type locks func(context.Context, gate.Command) gate.Result
+
+func (l locks) Move(ctx context.Context, c gate.Command) gate.Result { return l(ctx, c) }

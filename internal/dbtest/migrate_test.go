@@ -1,0 +1,141 @@
+//go:build unix
+
+package dbtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/sqlstore"
+)
+
+// TestMigrateTogether lets six processes bring one empty database up at once.
+func TestMigrateTogether(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		var crowd [6]*process
+		for i := range crowd {
+			crowd[i] = start(t, task{Kind: "migrate", Database: d.String()})
+			crowd[i].line(t)
+		}
+		for _, p := range crowd {
+			must(t, p.in.Close())
+		}
+		for _, p := range crowd {
+			p.wait(t)
+		}
+		db := d.Raw(t)
+		v, err := sqlstore.Version(t.Context(), db, d.Dialect)
+		must(t, err)
+		var n int
+		must(t, db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM doorkit_migrations").Scan(&n))
+		if v != n || n == 0 {
+			t.Errorf("version %d, %d migrations noted", v, n)
+		}
+	})
+}
+
+func childMigrate(ctx context.Context, job task) error {
+	d := Parse(job.Database)
+	db, err := d.Open()
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	_, _ = os.Stdin.Read(make([]byte, 1))
+	return sqlstore.Migrate(ctx, db, d.Dialect)
+}
+
+// TestOtherVersions refuses databases of other versions.
+func TestOtherVersions(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		db := d.Raw(t)
+		_, err := sqlstore.Open(t.Context(), db, d.Dialect)
+		older, ok := errors.AsType[*sqlstore.VersionError](err)
+		if !ok || older.Have != 0 || older.Want == 0 || !errors.Is(err, gate.ErrUnavailable) {
+			t.Fatalf("an empty database: %v", err)
+		}
+		must(t, sqlstore.Migrate(t.Context(), db, d.Dialect))
+		s, err := sqlstore.Open(t.Context(), db, d.Dialect)
+		must(t, err)
+		must(t, s.Close())
+		_, err = db.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO doorkit_migrations (version, name, done) VALUES (%d, 'later', 0)", older.Want+1))
+		must(t, err)
+		for name, open := range map[string]func() error{
+			"Open":          func() error { _, err := sqlstore.Open(t.Context(), db, d.Dialect); return err },
+			"Open Migrated": func() error { _, err := sqlstore.Open(t.Context(), db, d.Dialect, sqlstore.Migrated()); return err },
+			"Migrate":       func() error { return sqlstore.Migrate(t.Context(), db, d.Dialect) },
+		} {
+			newer, ok := errors.AsType[*sqlstore.VersionError](open())
+			if !ok || newer.Have != older.Want+1 || !strings.Contains(newer.Error(), "newer") {
+				t.Errorf("%s on a newer database: %v", name, open())
+			}
+		}
+	})
+}
+
+// TestMigrateIsWhole leaves nothing behind when a migration fails.
+func TestMigrateIsWhole(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		db := d.Raw(t)
+		_, err := db.ExecContext(t.Context(), "CREATE TABLE doorkit_documents (in_the_way INTEGER)")
+		must(t, err)
+		if err := sqlstore.Migrate(t.Context(), db, d.Dialect); !errors.Is(err, gate.ErrUnavailable) {
+			t.Fatalf("Migrate over a table that is in the way: %v", err)
+		}
+		v, err := sqlstore.Version(t.Context(), db, d.Dialect)
+		must(t, err)
+		var n int
+		if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM doorkit_sites").Scan(&n); v != 0 || err == nil {
+			t.Errorf("a failed Migrate left version %d and a table", v)
+		}
+		_, err = db.ExecContext(t.Context(), "DROP TABLE doorkit_documents")
+		must(t, err)
+		must(t, sqlstore.Migrate(t.Context(), db, d.Dialect))
+	})
+}
+
+// TestMigrateFromEveryVersion loads each earlier version as it was, with rows in
+// its tables, brings it up to date and reads the rows.
+func TestMigrateFromEveryVersion(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		dumps, err := filepath.Glob(filepath.Join("testdata", "v*."+strings.ToLower(d.Dialect.String())+".sql"))
+		must(t, err)
+		if len(dumps) < 2 {
+			t.Fatalf("only %d dumps", len(dumps))
+		}
+		for _, path := range dumps {
+			t.Run(filepath.Base(path), func(t *testing.T) {
+				d := d
+				if d.Dialect == sqlstore.SQLite {
+					d = SQLite(t)
+				} else {
+					d = PostgreSQL(t)
+				}
+				text, err := os.ReadFile(path)
+				must(t, err)
+				db := d.Raw(t)
+				for _, q := range strings.SplitAfter(string(text), ";\n") {
+					if strings.TrimSpace(q) == "" {
+						continue
+					}
+					if _, err := db.ExecContext(t.Context(), q); err != nil {
+						t.Fatalf("%s: %v", q, err)
+					}
+				}
+				s, err := sqlstore.Open(t.Context(), db, d.Dialect, sqlstore.Migrated())
+				must(t, err)
+				t.Cleanup(func() { s.Close() })
+				var version int
+				_, err = fmt.Sscanf(filepath.Base(path), "v%d.", &version)
+				must(t, err)
+				readDump(t, s, version)
+			})
+		}
+	})
+}
