@@ -255,3 +255,24 @@ func TestLongListIsFlat(t *testing.T) {
 	}
 	t.Logf("%d KiB at lock 1 000, %d KiB at lock 10 000", early>>10, late>>10)
 }
+
+// TestAllocationsPerCall: at most one and a half times those of the
+// hand-written client.
+func TestAllocationsPerCall(t *testing.T) {
+	url := benchServer(t, 1, 1)
+	c, h := benchClient(t, url), handClient(t, url, false)
+	ours := testing.AllocsPerRun(200, func() {
+		if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	theirs := testing.AllocsPerRun(200, func() {
+		var l saltoks.Lock
+		if err := h.do(t.Context(), "GET", "/v1.2/sites/s/locks/l", nil, &l); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if ours > 1.5*theirs {
+		t.Errorf("%.0f allocations, by hand %.0f", ours, theirs)
+	}
+}

@@ -126,10 +126,15 @@ type baseTransport struct{ next http.RoundTripper }
 
 func (t baseTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	cl := callOf(r.Context())
+	if cl.req.Class == Never && cl.attempts > 0 {
+		return nil, cl.stop(r, errSecondSend)
+	}
 	cl.attempts++
 	cl.reached.Store(true)
 	return t.next.RoundTrip(r)
 }
+
+var errSecondSend = errors.New("a middleware tried to send a command twice")
 
 // defaultTransport pools connections for reads.
 func defaultTransport() *http.Transport {

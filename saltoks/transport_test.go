@@ -350,15 +350,33 @@ func TestLimiterLanes(t *testing.T) {
 	})
 }
 
+// TestMiddlewareCannotRepeatACommand: not even a middleware that retries.
+func TestMiddlewareCannotRepeatACommand(t *testing.T) {
+	t.Parallel()
+	w := &wire{answer: always(500, "")}
+	c := newTestClient(t, w, WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			if _, err := next.RoundTrip(r); err != nil {
+				return nil, err
+			}
+			return next.RoundTrip(r)
+		})
+	}))
+	err := c.Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{})
+	if verdict(err) != "unconfirmed" || w.count() != 1 {
+		t.Errorf("%s after %d requests: %v", verdict(err), w.count(), err)
+	}
+}
+
 // TestPlantedSecrets: a busy run's logs and errors hold nothing that was planted.
 func TestPlantedSecrets(t *testing.T) {
 	t.Parallel()
-	planted := []string{testToken, "0tp42", "planted-iq-secret", "9753", "246810"}
+	planted := []string{testToken, "0tp42", "planted-iq-secret", "246810135790"}
 	var logs bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug, AddSource: true}))
 	echo := strings.Join(planted, " ")
 	for _, answer := range []func(*http.Request, string) *http.Response{
-		always(200, `{"secret":"planted-iq-secret"}`), always(200, `"246810"`), always(204, ""),
+		always(200, `{"secret":"planted-iq-secret"}`), always(200, `"246810135790"`), always(204, ""),
 		func(r *http.Request, body string) *http.Response {
 			m := fmt.Sprintf("%q %q", r.URL.String()+r.Header.Get("Authorization"), body)
 			return reply(400, fmt.Sprintf(`{"ErrorCode":"3102","Message":%q}`, m))
@@ -376,7 +394,7 @@ func TestPlantedSecrets(t *testing.T) {
 		errs = append(errs, err)
 		_, err = c.IQs.SecretByOTP(ctx, "s", "q", NewOTP("0tp42"))
 		errs = append(errs, err, c.IQs.ConfirmPIN(ctx, "s", "q", NewOTP("0tp42")), c.Locks.SetState(ctx, "s", "l", Unlocked, NewOTP("0tp42")),
-			c.IQs.Deactivate(ctx, "s", "q", "u", NewOTP("0tp42")), c.Users.SetCustomPIN(ctx, "s", "u", NewKeypadPIN("246810")))
+			c.IQs.Deactivate(ctx, "s", "q", "u", NewOTP("0tp42")), c.Users.SetCustomPIN(ctx, "s", "u", NewKeypadPIN("246810135790")))
 		_, err = c.Users.IssuePIN(ctx, "s", "u", time.Time{})
 		errs = append(errs, err)
 		_, err = c.Locks.Get(ctx, "s", "l")
