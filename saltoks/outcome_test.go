@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -102,63 +101,6 @@ func TestOutcomeOfAnswers(t *testing.T) {
 			}
 			if e, ok := errors.AsType[*APIError](err); ok && (e.Attempts != 1 || e.Status != tt.status) {
 				t.Errorf("attempts %d, status %d", e.Attempts, e.Status)
-			}
-		})
-	}
-}
-
-// TestRedirects: a command follows none; a read follows one that keeps the
-// origin and the method, and no other.
-func TestRedirects(t *testing.T) {
-	t.Parallel()
-	for _, status := range []int{301, 302, 303, 307, 308} {
-		for kind, call := range neverCalls {
-			t.Run(fmt.Sprint(status, " ", kind), func(t *testing.T) {
-				t.Parallel()
-				var requests atomic.Int32
-				srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					requests.Add(1)
-					http.Redirect(w, r, "/elsewhere", status)
-				}))
-				defer srv.Close()
-				err := call(t.Context(), tcpClient(t, srv.URL))
-				if verdict(err) != "refused" || requests.Load() != 1 {
-					t.Errorf("%s after %d requests: %v", verdict(err), requests.Load(), err)
-				}
-			})
-		}
-	}
-	stranger := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		t.Errorf("another origin was asked, with %q", r.Header.Get("Authorization"))
-	}))
-	t.Cleanup(stranger.Close)
-	for _, tt := range []struct {
-		name, location string
-		requests       int32
-		ok             bool
-	}{
-		{"same origin", "/moved", 2, true},
-		{"another port", stranger.URL + "/moved", 1, false},
-		{"for ever", "/v1.2/sites/s/locks/l", 4, false},
-	} {
-		t.Run("read, "+tt.name, func(t *testing.T) {
-			var requests atomic.Int32
-			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				requests.Add(1)
-				if r.Header.Get("Authorization") != "Bearer "+testToken {
-					t.Errorf("authorization %q", r.Header.Get("Authorization"))
-				}
-				if r.URL.Path == "/moved" {
-					_, _ = io.WriteString(w, goldenLock)
-					return
-				}
-				http.Redirect(w, r, tt.location, http.StatusTemporaryRedirect)
-			}))
-			defer srv.Close()
-			_, err := tcpClient(t, srv.URL).Locks.Get(t.Context(), "s", "l")
-			e, _ := errors.AsType[*APIError](err)
-			if (err == nil) != tt.ok || requests.Load() != tt.requests || !tt.ok && e.Status != 307 {
-				t.Errorf("%d requests: %v", requests.Load(), err)
 			}
 		})
 	}
@@ -259,83 +201,6 @@ func TestOutcomeOfBrokenExchanges(t *testing.T) {
 			t.Errorf("%s: %v (%d requests)", got, err, requests())
 		}
 	})
-}
-
-// TestDeadIdleConnection: the server closes a kept connection just when the
-// next request goes out on it. net/http repeats a GET then, and does so here for
-// a read; a command never meets such a connection and goes out once.
-func TestDeadIdleConnection(t *testing.T) {
-	t.Parallel()
-	handle := func(c net.Conn, n int) {
-		if n == 2 {
-			c.Close() // read the second request, say nothing
-			return
-		}
-		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"secret\":\"s1\"}")
-	}
-	first := map[string]func(context.Context, *Client) error{"a read": func(ctx context.Context, c *Client) error {
-		_, err := c.Locks.Get(ctx, "s", "l")
-		return err
-	}}
-	maps.Copy(first, neverCalls)
-	for kind, call := range neverCalls {
-		for before, warm := range first {
-			t.Run(kind+" after "+before, func(t *testing.T) {
-				t.Parallel()
-				url, requests := rawServer(t, handle)
-				c := tcpClient(t, url)
-				if err := warm(t.Context(), c); err != nil {
-					t.Fatal(err)
-				}
-				err := call(t.Context(), c)
-				if got := verdict(err); got != "unconfirmed" {
-					t.Errorf("%s: %v", got, err)
-				}
-				if n := requests(); n != 2 {
-					t.Errorf("%d requests on the wire, want one and one command", n)
-				}
-			})
-		}
-	}
-	t.Run("a transport of another kind", func(t *testing.T) {
-		// net/http below an opaque RoundTripper: the connection cannot be chosen,
-		// so the request itself must not be repeatable.
-		t.Parallel()
-		for kind, call := range neverCalls {
-			url, requests := rawServer(t, handle)
-			tr := &http.Transport{}
-			t.Cleanup(tr.CloseIdleConnections)
-			c := tcpClient(t, url, WithHTTPClient(&http.Client{Transport: otherTransport{tr}}))
-			if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
-				t.Fatal(err)
-			}
-			if err := call(t.Context(), c); verdict(err) != "unconfirmed" {
-				t.Errorf("%s: %s: %v", kind, verdict(err), err)
-			}
-			if n := requests(); n != 2 {
-				t.Errorf("%s: %d requests on the wire, want the read and one command", kind, n)
-			}
-		}
-	})
-	t.Run("a read", func(t *testing.T) {
-		t.Parallel()
-		url, requests := rawServer(t, handle)
-		c := tcpClient(t, url)
-		for range 2 {
-			if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if n := requests(); n != 3 {
-			t.Errorf("%d requests, want 3: the lost one was repeated", n)
-		}
-	})
-}
-
-type otherTransport struct{ next http.RoundTripper }
-
-func (o otherTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	return o.next.RoundTrip(r)
 }
 
 // TestOutcomeBeforeTheFirstByte: nothing was sent, and that is proven.
