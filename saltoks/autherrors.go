@@ -2,6 +2,7 @@ package saltoks
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -148,6 +149,9 @@ func networkCause(err error) (cause error, what string) {
 		if errors.Is(err, known) {
 			return known, "no answer (" + known.Error() + ")"
 		}
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return nil, "its certificate does not verify"
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op, "no answer (" + op.Op + " failed)"

@@ -24,7 +24,7 @@ type connectionTokens struct {
 }
 
 type unsavedSet struct {
-	sent Secret // the refresh token it came from
+	base Secret // the refresh token in the stored document
 	set  tokenSet
 }
 
@@ -101,6 +101,10 @@ func (c *connectionTokens) update(ctx context.Context, rejected Secret) (held, e
 		if !limit.Stop() {
 			return nil, tooLong
 		}
+		var base Secret
+		if doc != nil {
+			base = doc.Tokens.Refresh.Secret
+		}
 		c.takeUnsaved(doc)
 		h, done, err := c.look(doc, rejected)
 		if done {
@@ -118,7 +122,7 @@ func (c *connectionTokens) update(ctx context.Context, rejected Secret) (held, e
 			}
 			return doc, nil
 		}
-		fresh = &unsavedSet{sent: sent, set: set}
+		fresh = &unsavedSet{base: base, set: set}
 		doc.Tokens, doc.Attempts, doc.RetryAt, doc.Fault = set, 0, time.Time{}, ""
 		out = c.held(doc)
 		return doc, nil
@@ -136,7 +140,9 @@ func (c *connectionTokens) update(ctx context.Context, rejected Secret) (held, e
 			err = tooLong
 		}
 		return held{}, errors.Join(outErr, err)
-	case outErr != nil:
+	}
+	c.keepUnsaved(nil)
+	if outErr != nil {
 		return held{}, outErr
 	}
 	if fresh != nil {
@@ -184,6 +190,22 @@ func reauthorize(cause error) error {
 	return fmt.Errorf("%w (%w)", ErrReauthorize, cause)
 }
 
+// Wait is refresher.Wait, and the last chance to save tokens that could not be
+// saved: without them a person would have to consent again.
+func (c *connectionTokens) Wait(ctx context.Context) error {
+	if err := c.refresher.Wait(ctx); err != nil || !c.hasUnsaved() {
+		return err
+	}
+	_, err := c.update(ctx, Secret{})
+	return err
+}
+
+func (c *connectionTokens) hasUnsaved() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.unsaved != nil
+}
+
 func (c *connectionTokens) keepUnsaved(u *unsavedSet) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -195,9 +217,10 @@ func (c *connectionTokens) keepUnsaved(u *unsavedSet) {
 func (c *connectionTokens) takeUnsaved(doc *connectionDoc) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if u := c.unsaved; u == nil || doc == nil || !doc.Tokens.Refresh.Equal(u.sent) {
-		c.unsaved = nil
+	u := c.unsaved
+	if u == nil || doc == nil || !doc.Tokens.Refresh.Equal(u.base) {
+		c.unsaved = nil // saved, or overtaken
 		return
 	}
-	doc.Tokens, doc.Attempts, doc.RetryAt, doc.Fault = c.unsaved.set, 0, time.Time{}, ""
+	doc.Tokens, doc.Attempts, doc.RetryAt, doc.Fault = u.set, 0, time.Time{}, ""
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Acknowledgement is what a person must have read and agreed to.
@@ -106,7 +107,7 @@ func (a *Authorizer) Forget(ctx context.Context, subject string, acknowledged []
 		var faults []error
 		for _, iq := range doc.IQs {
 			if !slices.ContainsFunc(acknowledged, func(f ForgottenIQ) bool { return f.Site == iq.Site && f.IQ == iq.IQ }) {
-				faults = append(faults, fmt.Errorf("%w: IQ %s (%s) will need SALTO's support and was not named", ErrNotAcknowledged, iq.IQ, iq.Name))
+				faults = append(faults, fmt.Errorf("%w: IQ %s will need SALTO's support and was not named", ErrNotAcknowledged, strings.TrimSpace(string(iq.IQ)+" "+iq.Name)))
 			}
 		}
 		if err := errors.Join(faults...); err != nil {

@@ -1,10 +1,13 @@
 package saltoks_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -21,7 +24,8 @@ type (
 	childTask struct {
 		Dir, Conn, Key          string
 		Issuer, API, ID, Secret string
-		For                     time.Duration
+		For                     time.Duration // call so long; 0: refresh once and wait to be killed
+		Shift                   time.Duration // of the simulator's clock
 	}
 	childResult struct {
 		Calls, Failed int
@@ -127,7 +131,7 @@ func TestEightProcesses(t *testing.T) {
 	}
 }
 
-func (c childTask) authorizer(redirect string) (*saltoks.Authorizer, saltoks.Environment, error) {
+func (c childTask) authorizer(redirect string, opts ...saltoks.AuthOption) (*saltoks.Authorizer, saltoks.Environment, error) {
 	env := saltoks.Environment{Name: "simulator", Issuer: c.Issuer, API: c.API}
 	key, err := saltoks.ParseSealingKey(c.Key)
 	if err != nil {
@@ -145,7 +149,8 @@ func (c childTask) authorizer(redirect string) (*saltoks.Authorizer, saltoks.Env
 	if err != nil {
 		return nil, env, err
 	}
-	auth, err := saltoks.NewAuthorizer(env, saltoks.Credentials{ClientID: c.ID, ClientSecret: saltoks.NewSecret(c.Secret), RedirectURL: redirect}, state)
+	auth, err := saltoks.NewAuthorizer(env, saltoks.Credentials{ClientID: c.ID, ClientSecret: saltoks.NewSecret(c.Secret), RedirectURL: redirect}, state,
+		append(opts, saltoks.AuthClock(func() time.Time { return time.Now().Add(c.Shift) }))...)
 	return auth, env, err
 }
 
@@ -154,7 +159,10 @@ func tokenChild(text string) {
 	var task childTask
 	err := json.Unmarshal([]byte(text), &task)
 	var r childResult
-	if err == nil {
+	switch {
+	case err == nil && task.For == 0:
+		err = task.refreshAndHang()
+	case err == nil:
 		r, err = task.run()
 	}
 	if err != nil {
@@ -189,4 +197,109 @@ func (c childTask) run() (childResult, error) {
 		}
 	}
 	return r, client.Close(ctx)
+}
+
+// refreshAndHang stops between the server's rotation and the write.
+func (c childTask) refreshAndHang() error {
+	stop := tapped(func(r *http.Request) (*http.Response, error) {
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if strings.HasSuffix(r.URL.Path, "/connect/token") {
+			fmt.Println("rotated")
+			_, _ = os.Stdin.Read(make([]byte, 1)) // until killed
+		}
+		return resp, err
+	})
+	auth, _, err := c.authorizer("http://127.0.0.1/unused", saltoks.AuthHTTPClient(&http.Client{Transport: stop}))
+	if err != nil {
+		return err
+	}
+	_, err = auth.Tokens(saltoks.Connection{ID: c.Conn}).Token(context.Background())
+	return fmt.Errorf("it went on: %w", err)
+}
+
+// TestKilledBetweenRotationAndWrite is the one window that no client can close:
+// the new refresh token dies with the process. The others are not held up, they
+// get ErrReauthorize at once, and a Reconnect makes all well.
+func TestKilledBetweenRotationAndWrite(t *testing.T) {
+	if task := os.Getenv(childEnv); task != "" {
+		tokenChild(task)
+	}
+	srv, err := saltokstest.Serve("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close(context.Background())
+	const shift = 2 * time.Hour
+	task := childTask{Dir: t.TempDir(), Key: "k1:" + strings.Repeat("A", 43) + "=", Issuer: srv.Issuer(), API: srv.API(), ID: srv.ClientID(), Secret: srv.ClientSecret()}
+	auth, _, err := task.authorizer(srv.RedirectURI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	login, err := auth.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	consent := func() url.Values {
+		t.Helper()
+		back, err := srv.Consent(t.Context(), login.URL, saltokstest.Allow())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return back.Query()
+	}
+	conn, err := auth.Complete(t.Context(), login, consent())
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Clock().Advance(shift)
+	task.Shift, task.Conn = shift, conn.ID
+	text, err := json.Marshal(task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKilledBetweenRotationAndWrite$")
+	cmd.Env = append(os.Environ(), childEnv+"="+string(text))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe() // held open
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "rotated\n" {
+		t.Errorf("the child says %q, %v", line, err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // says that it was killed
+
+	if auth, _, err = task.authorizer(srv.RedirectURI()); err != nil {
+		t.Fatal(err)
+	}
+	tokens := auth.Tokens(conn)
+	start := time.Now()
+	for range 2 {
+		if _, err := tokens.Token(t.Context()); !errors.Is(err, saltoks.ErrReauthorize) {
+			t.Errorf("%v", err)
+		}
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("the dead process held the others up for %v", took)
+	}
+	if login, err = auth.BeginReconnect(t.Context(), conn.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := auth.Reconnect(t.Context(), login, consent()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tokens.Token(t.Context()); err != nil { // the source from before
+		t.Error(err)
+	}
 }

@@ -529,17 +529,35 @@ func TestUnsavedTokensAreSavedLater(t *testing.T) {
 		}
 		b.wantPosts(1)
 
-		// After so long that the saved token is over, it is saved and refreshed at once.
+		// It fails for so long that what is to be saved must itself be refreshed,
+		// twice; none of the rotations is lost.
 		store.fail.Store(true)
+		for posts := 2; posts <= 3; posts++ {
+			time.Sleep(2 * time.Hour)
+			if _, err := ts.Token(t.Context()); !errors.Is(err, errDisk) {
+				t.Error(err)
+			}
+			b.wantPosts(posts)
+		}
 		time.Sleep(2 * time.Hour)
+		store.fail.Store(false)
+		b.want(ts, "a4-planted")
+		b.wantPosts(4)
+
+		// The end of the process is the last chance.
+		time.Sleep(2 * time.Hour)
+		store.fail.Store(true)
 		if _, err := ts.Token(t.Context()); !errors.Is(err, errDisk) {
 			t.Error(err)
 		}
-		b.wantPosts(2)
-		time.Sleep(2 * time.Hour)
+		if err := ts.Wait(t.Context()); !errors.Is(err, errDisk) {
+			t.Errorf("Wait does not tell that tokens are lost: %v", err)
+		}
 		store.fail.Store(false)
-		b.want(ts, "a3-planted")
-		b.wantPosts(3)
+		if err := ts.Wait(t.Context()); err != nil || b.doc().Tokens.Refresh.Reveal() != "r5-planted" {
+			t.Errorf("%v, stored %q", err, b.doc().Tokens.Refresh.Reveal())
+		}
+		b.wantPosts(5)
 	})
 }
 

@@ -1,0 +1,131 @@
+package saltoks_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// TestAuthorizerHonoursContexts goes through every method with a cancelled
+// context, and with one of 50 ms before a SALTO that never answers.
+func TestAuthorizerHonoursContexts(t *testing.T) {
+	type try struct {
+		name  string
+		calls bool // it talks to SALTO
+		do    func(ctx context.Context, d *desk, c saltoks.Connection, l, r saltoks.Login) error
+	}
+	tries := []try{
+		{"Begin", true, func(ctx context.Context, d *desk, _ saltoks.Connection, _, _ saltoks.Login) error {
+			_, err := d.auth.Begin(ctx)
+			return err
+		}},
+		{"Complete", true, func(ctx context.Context, d *desk, _ saltoks.Connection, l, _ saltoks.Login) error {
+			v := d.callback(l, saltokstest.Allow())
+			d.hang()
+			_, err := d.auth.Complete(ctx, l, v)
+			return err
+		}},
+		{"BeginReconnect", true, func(ctx context.Context, d *desk, c saltoks.Connection, _, _ saltoks.Login) error {
+			_, err := d.auth.BeginReconnect(ctx, c.ID)
+			return err
+		}},
+		{"Reconnect", true, func(ctx context.Context, d *desk, _ saltoks.Connection, _, r saltoks.Login) error {
+			v := d.callback(r, saltokstest.Allow())
+			d.hang()
+			_, err := d.auth.Reconnect(ctx, r, v)
+			return err
+		}},
+		{"LinkSite", true, func(ctx context.Context, d *desk, c saltoks.Connection, _, _ saltoks.Login) error {
+			_, err := d.auth.LinkSite(ctx, c.ID, "NL0417263859")
+			return err
+		}},
+		{"Token", true, func(ctx context.Context, d *desk, c saltoks.Connection, _, _ saltoks.Login) error {
+			_, err := d.auth.Tokens(c).Token(ctx)
+			return err
+		}},
+		{"Connection", false, func(ctx context.Context, d *desk, c saltoks.Connection, _, _ saltoks.Login) error {
+			_, err := d.auth.Connection(ctx, c.ID)
+			return err
+		}},
+		{"Status", false, func(ctx context.Context, d *desk, c saltoks.Connection, _, _ saltoks.Login) error {
+			_, err := d.auth.Status(ctx, c.ID)
+			return err
+		}},
+		{"NeedSupport", false, func(ctx context.Context, d *desk, c saltoks.Connection, _, _ saltoks.Login) error {
+			_, err := d.auth.NeedSupport(ctx, c.Subject)
+			return err
+		}},
+		{"Forget", false, func(ctx context.Context, d *desk, c saltoks.Connection, _, _ saltoks.Login) error {
+			return d.auth.Forget(ctx, c.Subject, nil)
+		}},
+		{"Reseal", false, func(ctx context.Context, d *desk, c saltoks.Connection, _, _ saltoks.Login) error {
+			return d.auth.Reseal(ctx, c.Subject)
+		}},
+		{"Disconnect", false, func(ctx context.Context, d *desk, c saltoks.Connection, _, _ saltoks.Login) error {
+			_, err := d.auth.Disconnect(ctx, c.ID, saltoks.AcknowledgeDisconnect)
+			return err
+		}},
+	}
+	for _, c := range tries {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t)
+				conn := d.connect()
+				l := d.begin()
+				r, err := d.auth.BeginReconnect(t.Context(), conn.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				documents := d.store.documents()
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				if err := c.do(ctx, d, conn, l, r); !errors.Is(err, context.Canceled) {
+					t.Errorf("cancelled: %v", err)
+				}
+				if d.store.documents() != documents {
+					t.Error("cancelled, and something was stored or deleted")
+				}
+				if !c.calls {
+					return
+				}
+				d.sim.ClearFaults()
+				time.Sleep(25 * time.Hour) // tokens and discovery are old
+				if l, err = d.auth.Begin(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if r, err = d.auth.BeginReconnect(t.Context(), conn.ID); err != nil {
+					t.Fatal(err)
+				}
+				if c.name == "Begin" || c.name == "BeginReconnect" {
+					time.Sleep(25 * time.Hour)
+				}
+				if c.name != "Complete" && c.name != "Reconnect" {
+					d.hang()
+				}
+				ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+				defer cancel()
+				start := time.Now()
+				err = c.do(ctx, d, conn, l, r)
+				// An old discovery document serves on when the server does not answer.
+				if took := time.Since(start); took > 60*time.Millisecond || err != nil && !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("50 ms: %v after %v", err, took)
+				}
+				if err == nil && c.name != "Begin" && c.name != "BeginReconnect" {
+					t.Error("50 ms: no error")
+				}
+				d.sim.ClearFaults()
+				time.Sleep(time.Minute)
+			})
+		})
+	}
+}
+
+// hang makes SALTO take every request and answer none.
+func (d *desk) hang() {
+	d.sim.Fault(saltokstest.Hang, saltokstest.Count(-1), saltokstest.On("/"))
+}

@@ -1,0 +1,301 @@
+package saltoks_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// tap collects every secret that crosses the wire, in either direction.
+type tap struct {
+	base    http.RoundTripper
+	mu      sync.Mutex
+	secrets map[string]string // the secret and what it is
+}
+
+var secretFields = map[string]bool{
+	"access_token": true, "refresh_token": true, "id_token": true, "code": true, "code_verifier": true, "client_secret": true,
+	"password": true, "secret": true, "otp": true, "token": true, "state": true, "nonce": true,
+}
+
+func (p *tap) note(what, value string) {
+	if len(value) < 4 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.secrets[value] = what
+}
+
+func (p *tap) roundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(b))
+		p.fields(b)
+		if form, err := url.ParseQuery(string(b)); err == nil {
+			p.form(form)
+		}
+	}
+	p.form(r.URL.Query())
+	if h := r.Header.Get("Authorization"); h != "" {
+		_, value, _ := strings.Cut(h, " ")
+		p.note("authorization", value)
+	}
+	resp, err := p.base.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	p.fields(b)
+	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(b), broken{err}))
+	return resp, nil
+}
+
+// broken ends a body the way it ended.
+type broken struct{ err error }
+
+func (b broken) Read([]byte) (int, error) {
+	if b.err == nil {
+		return 0, io.EOF
+	}
+	return 0, b.err
+}
+
+// tapped is a transport that shows nothing of the tap when it is printed.
+type tapped func(*http.Request) (*http.Response, error)
+
+func (f tapped) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func (p *tap) form(v url.Values) {
+	for name := range v {
+		if secretFields[name] {
+			p.note(name, v.Get(name))
+		}
+	}
+}
+
+func (p *tap) fields(body []byte) {
+	var m map[string]any
+	if json.Unmarshal(body, &m) != nil {
+		return
+	}
+	for name, value := range m {
+		if s, ok := value.(string); ok && secretFields[name] {
+			p.note(name, s)
+		}
+	}
+}
+
+// TestNoSecretEscapes walks from the consent to the door and through every kind
+// of failure, logging everything, and looks for each secret that crossed the
+// wire in all that was logged, returned or printed.
+func TestNoSecretEscapes(t *testing.T) {
+	sim := saltokstest.New(t, saltokstest.WithWorld(twoUsers()))
+	wire := &tap{base: sim.HTTPClient().Transport, secrets: map[string]string{}}
+	hc := &http.Client{Transport: tapped(wire.roundTrip)}
+	var seen strings.Builder
+	logger := slog.New(slog.NewTextHandler(&seen, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	show := func(values ...any) {
+		for _, v := range values {
+			fmt.Fprintf(&seen, "%v\n%+v\n%#v\n%s\n%q\n", v, v, v, v, v)
+			logger.Info("value", "v", v)
+			if b, err := json.Marshal(v); err == nil {
+				seen.Write(b)
+			}
+		}
+	}
+
+	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}
+	creds := saltoks.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI()}
+	wire.note("client secret", sim.ClientSecret())
+	key, err := saltoks.ParseSealingKey("k1:UExBTlRFRHBsYW50ZWRQTEFOVEVEcGxhbnRlZHBsYW4=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire.note("sealing key", key.Key.Reveal())
+	sealer, err := saltoks.NewSealer(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := saltoks.NewState(saltoks.NewMemoryStore(), sealer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth, err := saltoks.NewAuthorizer(env, creds, state, saltoks.AuthHTTPClient(hc), saltoks.AuthClock(sim.Now), saltoks.AuthLogger(logger))
+	if err != nil {
+		t.Fatal(err)
+	}
+	show(env, creds, key, sealer, state, auth)
+	ctx := t.Context()
+
+	consent := func(l saltoks.Login, c saltokstest.ConsentChoice) url.Values {
+		t.Helper()
+		show(l, &l)
+		u, err := sim.Consent(ctx, l.URL, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wire.form(u.Query())
+		if q, err := url.Parse(l.URL); err == nil {
+			wire.form(q.Query())
+		}
+		return u.Query()
+	}
+	begin := func() saltoks.Login {
+		t.Helper()
+		l, err := auth.Begin(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	// Consents that fail, in each way there is.
+	for _, c := range []saltokstest.ConsentChoice{{Deny: true}, {FullAccess: true}, {OfflineAccess: true}} {
+		l := begin()
+		_, err := auth.Complete(ctx, l, consent(l, c))
+		show(err)
+	}
+	l := begin()
+	v := consent(l, saltokstest.Allow())
+	_, err = auth.Complete(ctx, begin(), v)
+	show(err)
+	for _, fault := range []string{saltokstest.HTTP500, saltokstest.TruncatedBody, saltokstest.HTML502, saltokstest.Redirect307} {
+		l := begin()
+		v := consent(l, saltokstest.Allow())
+		sim.Fault(fault, saltokstest.On("/connect/token"))
+		_, err := auth.Complete(ctx, l, v)
+		if err == nil {
+			t.Errorf("%s: no error", fault)
+		}
+		show(err)
+		sim.ClearFaults()
+	}
+	l = begin()
+	conn, err := auth.Complete(ctx, l, consent(l, saltokstest.Allow()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := sim.World().Sites[0]
+	if conn, err = auth.LinkSite(ctx, conn.ID, saltoks.SiteID(home.ID)); err != nil {
+		t.Fatal(err)
+	}
+	status, err := auth.Status(ctx, conn.ID)
+	show(conn, status, err)
+
+	tokens := auth.Tokens(conn)
+	client, err := saltoks.NewClient(env, tokens, saltoks.WithHTTPClient(hc), saltoks.WithLogger(logger))
+	if err != nil {
+		t.Fatal(err)
+	}
+	remote, err := saltoks.NewRemote(client, state, conn.Environment, conn.Subject, saltoks.WithNow(sim.Now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := tokens.Token(ctx)
+	show(tokens, token, &token, err, client, remote)
+
+	// Activation with wrong PINs, and doors with faults.
+	site, iq, lock := conn.Site, saltoks.IQID(home.IQs[0].ID), saltoks.LockID(home.Locks[0].ID)
+	act := remote.Activation()
+	st, err := act.Begin(ctx, site, iq)
+	show(st, err)
+	st, err = act.RequestPIN(ctx, site, iq, saltoks.PINByMail)
+	show(st, err)
+	mail := sim.Inbox()
+	pin := regexp.MustCompile(`\b\d{4}\b`).FindString(mail[len(mail)-1].Body)
+	for _, text := range []string{"0000", "12345", pin} {
+		p, err := saltoks.ParseIQPIN(text)
+		show(p, err)
+		if err == nil {
+			st, err = act.Confirm(ctx, site, iq, p)
+			show(st, err)
+		}
+	}
+	target, err := remote.Target(ctx, site, lock)
+	show(target, err)
+	if err := remote.Unlock(ctx, target); err != nil {
+		t.Errorf("the door does not open: %v", err)
+	}
+	for _, fault := range []string{saltokstest.HTTP500, saltokstest.AnswerLostAfterMove, saltokstest.OTPBlocked, saltokstest.Redirect307, saltokstest.TruncatedBody} {
+		sim.Fault(fault, saltokstest.On("/locking"))
+		show(remote.Unlock(ctx, target))
+		sim.ClearFaults()
+	}
+
+	// Refreshes that fail, and the end of the consent.
+	for _, fault := range []string{saltokstest.HTTP500, saltokstest.IdentityOutage, saltokstest.TokenEndpoint502AfterRotation} {
+		sim.Clock().Advance(2 * time.Hour)
+		sim.Fault(fault, saltokstest.On("/connect/token"))
+		_, err := client.Me.Get(ctx)
+		show(err)
+		sim.ClearFaults()
+		sim.Clock().Advance(10 * time.Minute)
+		_, err = client.Me.Get(ctx)
+		show(err)
+	}
+	if _, err := client.Me.Get(ctx); !errors.Is(err, saltoks.ErrReauthorize) {
+		t.Errorf("the walk did not come to its end: %v", err)
+	}
+	l, err = auth.BeginReconnect(ctx, conn.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := saltokstest.Allow()
+	other.Email, other.Password = "other@quay.example", "planted-password-2"
+	_, err = auth.Reconnect(ctx, l, consent(l, other))
+	show(err)
+	done, err := auth.Disconnect(ctx, conn.ID, saltoks.AcknowledgeDisconnect)
+	show(done, err)
+	iqs, err := auth.NeedSupport(ctx, conn.Subject)
+	show(iqs, err, auth.Forget(ctx, conn.Subject, nil), auth.Forget(ctx, conn.Subject, iqs))
+
+	user := sim.World().Users[0]
+	wire.note("password", user.Password)
+	for _, password := range []string{"planted-wrong-password", user.Password} {
+		ts, err := saltoks.PasswordSource(env, creds, user.Email, saltoks.FixedPassword(saltoks.NewSecret(password)), saltoks.AuthHTTPClient(hc), saltoks.AuthClock(sim.Now), saltoks.AuthLogger(logger))
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := ts.Token(ctx)
+		show(ts, token, err)
+	}
+
+	all := seen.String()
+	kinds := map[string]bool{}
+	for secret, what := range wire.secrets {
+		kinds[what] = true
+		if what == "otp" && len(secret) < 6 {
+			// Five hex digits are bound to occur in ids: look for them as a value.
+			if strings.Contains(all, `otp":"`+secret) || strings.Contains(all, "otp="+secret) {
+				t.Errorf("%s %q escapes", what, secret)
+			}
+			continue
+		}
+		if i := strings.Index(all, secret); i >= 0 {
+			t.Errorf("%s escapes: …%s…", what, all[max(0, i-120):min(len(all), i+len(secret)+40)])
+		}
+	}
+	for _, what := range []string{"access_token", "refresh_token", "id_token", "code", "code_verifier", "password", "secret", "otp", "authorization", "state", "nonce"} {
+		if !kinds[what] {
+			t.Errorf("no %s crossed the wire: the walk is not what it was", what)
+		}
+	}
+	t.Logf("%d secrets, %d bytes searched", len(wire.secrets), len(all))
+}
