@@ -144,13 +144,13 @@ func (s SetReservation) apply(e *editor) {
 func (s RemoveReservation) apply(e *editor) { e.setReservation(string(s), -1, nil) }
 
 func (s SetMembership) apply(e *editor) {
-	m := newMembership(&s.Membership, e.p.membershipType)
+	m := newSpan(&s.Membership, e.p.membershipType(s.Membership.Type))
 	e.edit(e.p.member(s.Member), func(d *draft) {
-		d.memberships = slices.Clone(d.memberships)
-		if i := slices.IndexFunc(d.memberships, func(o membership) bool { return o.id == m.id }); i >= 0 {
+		if i := slices.Index(d.ids, s.Membership.ID); i >= 0 {
+			d.memberships = slices.Clone(d.memberships)
 			d.memberships[i] = m
 		} else {
-			d.memberships = append(d.memberships, m)
+			d.memberships, d.ids = append(d.memberships, m), append(d.ids, s.Membership.ID)
 		}
 	})
 }
@@ -163,7 +163,7 @@ func (s SetGrant) apply(e *editor) {
 	e.removeGrant(s.ID)
 	member, g := e.p.member(s.Member), e.builder().grant((*Grant)(&s), e.p.door(s.Door))
 	e.edit(member, func(d *draft) {
-		d.grants = append(slices.Clone(d.grants), g)
+		d.grants = append(d.grants, g)
 		sortGrants(d.grants)
 	})
 	e.p.grantIDs.set(&e.ownGrantIDs, s.ID, member)
@@ -173,5 +173,5 @@ func (s RemoveGrant) apply(e *editor) { e.removeGrant(string(s)) }
 
 func (s SetDoorDisabled) apply(e *editor) {
 	own(&e.ownDoors, &e.p.doors)
-	e.p.doors[e.p.door(s.Door)].Disabled = s.Disabled
+	e.p.doors[e.p.door(s.Door)].disabled = s.Disabled
 }

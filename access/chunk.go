@@ -4,18 +4,20 @@ import "slices"
 
 // chunkSize is how many members lie together. A change copies one chunk and the
 // list of chunks.
-const chunkSize = 32
+const chunkSize = 64
 
 // chunk holds what its members have in common lists: a member's part of each is
-// from his offset to that of the next. The last entry of members is nobody: the
-// ends of the lists.
+// from his offset to that of the next. A decision reads one member and his part
+// of spans, which lie side by side; the rest is for evidence and changes.
 type chunk struct {
-	members     []member
-	memberships []membership
-	grants      []grant // by door
-	bookings    []booking
-	windows     []window // by door and from
-	odd         []oddWindow
+	members [chunkSize + 1]member // the entry after the last member ends the lists
+	spans   []span                // a member's memberships, then his windows by door and from
+	grants  []grant               // by door
+
+	ids      []string // of the memberships
+	bookings []booking
+	odd      []oddWindow
+	size     int // how many members
 }
 
 // member is a Member made ready.
@@ -23,96 +25,114 @@ type member struct {
 	id       string
 	standing int64 // the first instant at which it does not hold any more
 
-	memberships, grants, bookings, windows, odd uint32 // offsets in the chunk
+	spans, windows, grants, ids, bookings, odd uint32 // offsets in the chunk
 }
 
-// draft is a member while a chunk is put together. Windows left nil are worked
-// out from the bookings.
+// span is a membership without its id, or a window: a span in which confirmed
+// reservations open a door. A member's windows of one door neither touch nor
+// overlap.
+type span struct {
+	from, until int64
+	ref         int32 // the type, or the door
+	paused      bool
+}
+
+// draft is a member while a chunk is put together.
 type draft struct {
 	id          string
 	standing    int64
-	memberships []membership
+	memberships []span
+	ids         []string
 	grants      []grant
 	bookings    []booking
-	windows     []window
-	odd         []oddWindow
-	ready       bool // windows and odd are right
+
+	ready   bool // windows and odd are right; otherwise they are worked out
+	windows []span
+	odd     []oddWindow
 }
 
-// draft returns member i of the chunk.
+// draft returns member i of the chunk, to be changed by replacing its lists.
 func (c *chunk) draft(i int) draft {
 	m, n := &c.members[i], &c.members[i+1]
 	return draft{
 		id: m.id, standing: m.standing,
-		memberships: c.memberships[m.memberships:n.memberships],
-		grants:      c.grants[m.grants:n.grants],
-		bookings:    c.bookings[m.bookings:n.bookings],
-		windows:     c.windows[m.windows:n.windows],
+		memberships: slices.Clip(c.spans[m.spans:m.windows]),
+		ids:         slices.Clip(c.ids[m.ids:n.ids]),
+		grants:      slices.Clip(c.grants[m.grants:n.grants]),
+		bookings:    slices.Clip(c.bookings[m.bookings:n.bookings]),
+		windows:     c.spans[m.windows:n.spans],
 		odd:         c.odd[m.odd:n.odd],
 		ready:       true,
 	}
 }
 
-// newChunk puts members together; the first of them has the place base.
-func (p *Policy) newChunk(base int32, drafts []draft, scratch *scratch) *chunk {
-	windows, odd := scratch.windows[:0], scratch.odd[:0]
-	var memberships, grants, bookings int
+// fill puts members together; the first of them has the place base. The lists of
+// c are used as far as they reach.
+func (p *Policy) fill(c *chunk, base int32, drafts []draft) {
+	c.spans, c.grants, c.ids, c.bookings, c.odd = c.spans[:0], c.grants[:0], c.ids[:0], c.bookings[:0], c.odd[:0]
+	c.members, c.size = [chunkSize + 1]member{}, len(drafts)
 	for i := range drafts {
-		d := &drafts[i]
-		if !d.ready {
-			w, o := len(windows), len(odd)
-			windows, odd = p.windows(base+int32(i), d.bookings, windows, odd)
-			d.windows, d.odd = windows[w:], odd[o:]
-		} else {
-			windows, odd = append(windows, d.windows...), append(odd, d.odd...)
-		}
-		memberships += len(d.memberships)
-		grants += len(d.grants)
-		bookings += len(d.bookings)
-	}
-	scratch.windows, scratch.odd = windows, odd
-	c := &chunk{
-		members:     make([]member, 0, len(drafts)+1),
-		memberships: make([]membership, 0, memberships),
-		grants:      make([]grant, 0, grants),
-		bookings:    make([]booking, 0, bookings),
-		windows:     slices.Clone(windows),
-		odd:         slices.Clone(odd),
-	}
-	var w, o int
-	for i := 0; ; i++ {
-		m := member{
-			memberships: uint32(len(c.memberships)), grants: uint32(len(c.grants)),
-			bookings: uint32(len(c.bookings)), windows: uint32(w), odd: uint32(o),
-		}
-		if i == len(drafts) {
-			c.members = append(c.members, m)
-			return c
-		}
-		d := &drafts[i]
+		d, m := &drafts[i], &c.members[i]
 		m.id, m.standing = d.id, d.standing
-		c.members = append(c.members, m)
-		c.memberships = append(c.memberships, d.memberships...)
+		c.offsets(m)
+		c.spans = append(c.spans, d.memberships...)
+		m.windows = uint32(len(c.spans))
+		if d.ready {
+			c.spans, c.odd = append(c.spans, d.windows...), append(c.odd, d.odd...)
+		} else {
+			c.spans, c.odd = p.windows(base+int32(i), d.bookings, c.spans, c.odd)
+		}
+		c.ids = append(c.ids, d.ids...)
 		c.grants = append(c.grants, d.grants...)
 		c.bookings = append(c.bookings, d.bookings...)
-		w, o = w+len(d.windows), o+len(d.odd)
+	}
+	c.offsets(&c.members[len(drafts)])
+}
+
+// exact returns a copy of c that wastes nothing.
+func (c *chunk) exact() *chunk {
+	return &chunk{
+		members: c.members, size: c.size,
+		spans: exact(c.spans), grants: exact(c.grants), ids: exact(c.ids), bookings: exact(c.bookings), odd: exact(c.odd),
 	}
 }
 
-// scratch is memory to be used again from one chunk to the next.
-type scratch struct {
-	windows []window
-	odd     []oddWindow
+// roomy returns an empty chunk with room for what is in c and a little more.
+func (c *chunk) roomy() *chunk {
+	return &chunk{
+		spans:    make([]span, 0, len(c.spans)+4),
+		grants:   make([]grant, 0, len(c.grants)+1),
+		ids:      make([]string, 0, len(c.ids)+1),
+		bookings: make([]booking, 0, len(c.bookings)+1),
+		odd:      make([]oddWindow, 0, len(c.odd)+2),
+	}
+}
+
+// offsets notes how long the lists are so far.
+func (c *chunk) offsets(m *member) {
+	m.spans, m.windows = uint32(len(c.spans)), uint32(len(c.spans))
+	m.grants, m.ids = uint32(len(c.grants)), uint32(len(c.ids))
+	m.bookings, m.odd = uint32(len(c.bookings)), uint32(len(c.odd))
+}
+
+// exact returns a copy that wastes nothing.
+func exact[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	c := make([]T, len(list))
+	copy(c, list)
+	return c
 }
 
 // windows works out the windows of a member's bookings and appends them.
-func (p *Policy) windows(member int32, bookings []booking, windows []window, odd []oddWindow) ([]window, []oddWindow) {
+func (p *Policy) windows(member int32, bookings []booking, windows []span, odd []oddWindow) ([]span, []oddWindow) {
 	first := len(windows)
 	for _, b := range bookings {
 		r := p.resources[b.resource]
 		from, until := p.window(r, member, b.start, b.end)
 		for _, d := range r.doors {
-			w := window{from, until, d}
+			w := span{from: from, until: until, ref: d}
 			if b.status == confirmed && from < until {
 				windows = append(windows, w)
 			} else {
@@ -124,15 +144,15 @@ func (p *Policy) windows(member int32, bookings []booking, windows []window, odd
 	if len(own) < 2 {
 		return windows, odd
 	}
-	slices.SortFunc(own, func(a, b window) int {
-		if a.door != b.door {
-			return int(a.door) - int(b.door)
+	slices.SortFunc(own, func(a, b span) int {
+		if a.ref != b.ref {
+			return int(a.ref) - int(b.ref)
 		}
 		return compare(a.from, b.from)
 	})
 	last := 0
 	for _, w := range own[1:] {
-		if l := &own[last]; l.door == w.door && w.from <= l.until {
+		if l := &own[last]; l.ref == w.ref && w.from <= l.until {
 			l.until = max(l.until, w.until)
 		} else {
 			last++
@@ -141,3 +161,18 @@ func (p *Policy) windows(member int32, bookings []booking, windows []window, odd
 	}
 	return windows[:first+last+1], odd
 }
+
+// memberID, membershipID and bookingsOf read parts of a member given by his place.
+func (p *Policy) memberID(m int32) string { return p.chunks[m/chunkSize].members[m%chunkSize].id }
+
+func (p *Policy) membershipID(m int32, i int) string {
+	c := p.chunks[m/chunkSize]
+	return c.ids[int(c.members[m%chunkSize].ids)+i]
+}
+
+func (p *Policy) bookingsOf(m int32) []booking {
+	c := p.chunks[m/chunkSize]
+	return c.bookings[c.members[m%chunkSize].bookings:c.members[m%chunkSize+1].bookings]
+}
+
+func (c *chunk) oddOf(i int32) []oddWindow { return c.odd[c.members[i].odd:c.members[i+1].odd] }

@@ -23,14 +23,13 @@ func Compile(f Facts) (*Policy, error) {
 		return nil, err
 	}
 	p := newPolicy(f.Revision, f.Site, f.Settings)
-	p.zone = newZone(c.location, true)
-	p.calendar = newCalendar(f.Exceptions)
+	p.time = newTimeline(c.location, newCalendar(f.Exceptions), true)
 	p.exceptions = cloneExceptions(f.Exceptions)
 	p.doorIDs, p.typeIDs, p.resourceIDs, p.memberIDs = c.doors, c.types, c.resources, c.members
 
 	b := newBuilder(p)
 	for _, d := range f.Doors {
-		p.doors = append(p.doors, newDoor(d, p.openTime))
+		p.addDoor(d)
 	}
 	for _, t := range f.MembershipTypes {
 		p.types = append(p.types, b.membershipType(t, p.door))
@@ -83,12 +82,15 @@ func cloneExceptions(list []Exception) []Exception {
 	return list
 }
 
-func newDoor(d Door, openTime time.Duration) door {
+func (p *Policy) addDoor(d Door) {
+	openTime := p.openTime
 	if d.OpenTime != nil {
 		openTime = *d.OpenTime
+		d.OpenTime = new(openTime)
 	}
-	d.OpenTime = new(openTime)
-	return door{Door: d, openTime: openTime}
+	p.doors = append(p.doors, door{openTime: openTime, disabled: d.Disabled, officeMode: d.AccessType == AccessAndOfficeMode})
+	p.about = append(p.about, d)
+	p.doorNames = append(p.doorNames, d.ID)
 }
 
 // builder makes the parts of a policy, each set of hours once.
@@ -131,7 +133,7 @@ func (b *builder) schedule(h Hours) int32 {
 	s := newSchedule(Hours{h.Always, ranges})
 	during, ok := b.during[s.days]
 	if !ok {
-		during = b.p.calendar.during(s.days)
+		during = b.p.time.calendar.during(s.days)
 		b.during[s.days] = during
 	}
 	s.during = during
@@ -203,36 +205,38 @@ func (b *builder) members(f *Facts, c *checked) {
 	grantStarts, grantOrder := countingSort(holders, len(f.Members))
 
 	var (
-		drafts      []draft
-		memberships []membership
-		grants      []grant
-		bookings    []booking
-		scratch     scratch
+		drafts []draft
+		lists  draft // the lists of all members of a chunk
+		buffer chunk
 	)
 	for base := 0; base < len(f.Members); base += chunkSize {
-		drafts, memberships, grants, bookings = drafts[:0], memberships[:0], grants[:0], bookings[:0]
+		drafts = drafts[:0]
+		lists.memberships, lists.ids, lists.grants, lists.bookings = lists.memberships[:0], lists.ids[:0], lists.grants[:0], lists.bookings[:0]
 		for i := base; i < min(base+chunkSize, len(f.Members)); i++ {
+			first := lists
 			m := &f.Members[i]
-			first := [3]int{len(memberships), len(grants), len(bookings)}
 			for j := range m.Memberships {
-				memberships = append(memberships, newMembership(&m.Memberships[j], p.membershipType))
+				ms := &m.Memberships[j]
+				lists.memberships, lists.ids = append(lists.memberships, newSpan(ms, p.membershipType(ms.Type))), append(lists.ids, ms.ID)
 			}
 			for _, j := range grantOrder[grantStarts[i]:grantStarts[i+1]] {
 				g := &f.Grants[j]
-				grants = append(grants, b.grant(g, p.door(g.Door)))
+				lists.grants = append(lists.grants, b.grant(g, p.door(g.Door)))
 			}
 			for _, j := range bookingOrder[bookingStarts[i]:bookingStarts[i+1]] {
 				r := &f.Reservations[j]
-				bookings = append(bookings, booking{r.ID, micros(r.Start), micros(r.EffectiveEnd()), c.booked[j], statusOf(r.Status)})
+				lists.bookings = append(lists.bookings, booking{r.ID, micros(r.Start), micros(r.EffectiveEnd()), c.booked[j], statusOf(r.Status)})
 			}
 			d := draft{
 				id: m.ID, standing: standingEnd(m.Standing),
-				memberships: memberships[first[0]:], grants: grants[first[1]:], bookings: bookings[first[2]:],
+				memberships: lists.memberships[len(first.memberships):], ids: lists.ids[len(first.ids):],
+				grants: lists.grants[len(first.grants):], bookings: lists.bookings[len(first.bookings):],
 			}
 			sortGrants(d.grants)
 			drafts = append(drafts, d)
 		}
-		p.chunks = append(p.chunks, p.newChunk(int32(base), drafts, &scratch))
+		p.fill(&buffer, int32(base), drafts)
+		p.chunks = append(p.chunks, buffer.exact())
 	}
 }
 
@@ -243,8 +247,8 @@ func sortGrants(list []grant) {
 	slices.SortStableFunc(list, func(a, b grant) int { return cmp.Compare(a.door, b.door) })
 }
 
-func newMembership(m *Membership, typeOf func(string) int32) membership {
-	return membership{m.ID, bound(m.From, never), bound(m.Until, forever), typeOf(m.Type), m.Paused}
+func newSpan(m *Membership, membershipType int32) span {
+	return span{bound(m.From, never), bound(m.Until, forever), membershipType, m.Paused}
 }
 
 func (b *builder) grant(g *Grant, door int32) grant {
@@ -265,20 +269,6 @@ func standingEnd(s Standing) int64 {
 		return never
 	}
 	return forever
-}
-
-// during returns, for each exception, the week of a date inside it for hours
-// that start on the given weekdays.
-func (c *calendar) during(days uint8) []pattern {
-	var all []pattern
-	for _, ranges := range c.exceptions {
-		own := slices.Clone(ranges)
-		for i := range own {
-			own[i].days = days
-		}
-		all = append(all, newPattern(own))
-	}
-	return all
 }
 
 // countingStarts returns where each of n groups starts when a list is grouped.

@@ -6,66 +6,71 @@ import "slices"
 // whatever the site holds, and never panics: what the policy does not know is
 // denied. An action that is none of the three is denied with
 // [ReasonNoEntitlement].
-func (p *Policy) Decide(r Request) Decision {
-	return p.decide(p.member(r.Member), p.door(r.Door), r.Action, r.Holding, micros(r.At))
-}
-
-// decide is RULES.md, sections 4 and 5; the members and doors are given by their
-// places, -1 if unknown.
-func (p *Policy) decide(member, door int32, action Action, holding bool, t int64) (d Decision) {
-	d.Revision = p.revision
-	d.policy, d.member, d.door, d.at = p, member, door, t
-	holding = holding && action == Lock
-	switch {
-	case door < 0:
-		return d.deny(ReasonUnknownDoor)
-	case member < 0:
-		return d.deny(ReasonUnknownMember)
-	case holding && p.doors[door].Disabled:
-		return d.allow(ReasonHolder)
-	case p.doors[door].Disabled:
-		return d.deny(ReasonDoorDisabled)
-	}
-	switch action {
-	case Unlock, Lock:
-	case OfficeMode:
-		if p.doors[door].AccessType != AccessAndOfficeMode {
-			return d.deny(ReasonOfficeModeNotOffered)
-		}
-	default:
-		return d.deny(ReasonNoEntitlement)
-	}
-
-	a := p.ask(member, door, t)
-	now := a.look(t, a.standing)
-	switch {
-	case now.opens != 0:
-		d.allow(now.reason())
-		if action == Unlock {
-			d.RelockAfter = p.doors[door].openTime
-		}
-		if until := a.last(now); until <= a.limit && !holding {
-			d.ValidUntil = instant(until)
-		}
-		return d
-	case holding:
-		return d.allow(ReasonHolder)
-	}
-	d.deny(a.denial(now))
-	if now.next <= a.limit {
-		d.NextChange = instant(now.next)
-	}
+func (p *Policy) Decide(r Request) (d Decision) {
+	p.decide(&d, p.member(r.Member), p.door(r.Door), r.Action, r.Holding, micros(r.At))
 	return d
 }
 
-func (d *Decision) allow(r Reason) Decision {
-	d.Allowed, d.Reason = true, r
-	return *d
+// decide is RULES.md, sections 4 and 5, into a zero Decision; the member and the
+// door are given by their places, -1 if unknown.
+func (p *Policy) decide(d *Decision, member, door int32, action Action, holding bool, t int64) {
+	d.Revision = p.revision
+	d.policy, d.member, d.door, d.at = p, member, door, t
+	if d.Reason = p.refuses(member, door, action, holding); d.Reason != "" {
+		d.Allowed = d.Reason == ReasonHolder
+		return
+	}
+	var (
+		a   asked
+		now view
+	)
+	p.ask(&a, member, door, t)
+	a.look(&now, t, a.standing)
+	switch {
+	case now.opens != 0:
+		d.Allowed, d.Reason = true, now.reason()
+		if action == Unlock {
+			d.RelockAfter = p.doors[door].openTime
+		}
+		if action == Lock && holding {
+			return // never denied
+		}
+		if until := a.last(&now); until <= a.limit {
+			d.ValidUntil = instant(until)
+		}
+	case action == Lock && holding:
+		d.Allowed, d.Reason = true, ReasonHolder
+	default:
+		d.Reason = a.denial(&now)
+		if now.next <= a.limit {
+			d.NextChange = instant(now.next)
+		}
+	}
 }
 
-func (d *Decision) deny(r Reason) Decision {
-	d.Reason = r
-	return *d
+// refuses returns the reason that comes before any look at what the member
+// holds, or none. ReasonHolder is not a refusal.
+func (p *Policy) refuses(member, door int32, action Action, holding bool) Reason {
+	switch {
+	case door < 0:
+		return ReasonUnknownDoor
+	case member < 0:
+		return ReasonUnknownMember
+	case p.doors[door].disabled && action == Lock && holding:
+		return ReasonHolder
+	case p.doors[door].disabled:
+		return ReasonDoorDisabled
+	}
+	switch action {
+	case Unlock, Lock:
+		return ""
+	case OfficeMode:
+		if p.doors[door].officeMode {
+			return ""
+		}
+		return ReasonOfficeModeNotOffered
+	}
+	return ReasonNoEntitlement
 }
 
 // asked is everything that counts for one member at one door.
@@ -74,32 +79,36 @@ type asked struct {
 	door        int32
 	t, limit    int64 // the asked instant, and the last one within the horizon
 	standing    int64 // the first instant at which standing does not hold
-	memberships []membership
-	grants      []grant  // for this door
-	windows     []window // of every door
-	odd         []oddWindow
+	memberships []span
+	windows     []span  // of every door
+	grants      []grant // for this door
+
+	chunk  *chunk // of the member
+	member int32  // his place in it
 }
 
-func (p *Policy) ask(member, door int32, t int64) asked {
+func (p *Policy) ask(a *asked, member, door int32, t int64) {
 	c := p.chunks[member/chunkSize]
 	m, n := &c.members[member%chunkSize], &c.members[member%chunkSize+1]
-	a := asked{
-		p: p, door: door, t: t, limit: t + horizon, standing: m.standing,
-		memberships: c.memberships[m.memberships:n.memberships],
-		grants:      c.grants[m.grants:n.grants],
-		windows:     c.windows[m.windows:n.windows],
-		odd:         c.odd[m.odd:n.odd],
+	a.p, a.door, a.t, a.limit, a.standing = p, door, t, t+horizon, m.standing
+	a.memberships = c.spans[m.spans:m.windows]
+	a.windows = c.spans[m.windows:n.spans]
+	a.chunk, a.member = c, member%chunkSize
+	if m.grants != n.grants {
+		a.grants = grantsFor(c.grants[m.grants:n.grants], door)
 	}
-	for len(a.grants) > 0 && a.grants[0].door != door {
-		a.grants = a.grants[1:]
+}
+
+// grantsFor returns the grants for a door from a list by door.
+func grantsFor(grants []grant, door int32) []grant {
+	for len(grants) > 0 && grants[0].door != door {
+		grants = grants[1:]
 	}
-	for i := range a.grants {
-		if a.grants[i].door != door {
-			a.grants = a.grants[:i]
-			break
-		}
+	n := 0
+	for n < len(grants) && grants[n].door == door {
+		n++
 	}
-	return a
+	return grants[:n]
 }
 
 // A basis that opens, by bit.
@@ -121,11 +130,13 @@ var laterReasons = [...]Reason{ReasonTooEarly, ReasonOutsideHours, ReasonNotStar
 // view is what a look at one instant shows.
 type view struct {
 	opens int   // the kinds of bases that open the door
-	bases int   // how many could still open it, then or later
+	count int   // how many of them open it
 	until int64 // opens: the latest end among them; it may be later than the limit
 
 	next  int64 // does not: the first opening, forever if there is none up to the limit
 	later int   // and why it is not yet
+
+	paused, ended bool // a membership whose type lists the door is
 }
 
 func (v *view) reason() Reason {
@@ -141,6 +152,7 @@ func (v *view) reason() Reason {
 // open notes a basis of some kind that opens until an instant.
 func (v *view) open(kind int, until int64) {
 	v.opens |= kind
+	v.count++
 	v.until = max(v.until, until)
 }
 
@@ -152,16 +164,21 @@ func (v *view) opensAt(next int64, later int) {
 }
 
 // look looks at an instant, with standing that ends where it is told.
-func (a *asked) look(t, standing int64) view {
-	v := view{until: never, next: forever, later: notStarted}
+func (a *asked) look(v *view, t, standing int64) {
+	*v = view{until: never, next: forever, later: notStarted}
 	for i := range a.memberships {
 		m := &a.memberships[i]
-		if m.paused {
+		s := a.p.types[m.ref].schedule(a.door)
+		if s < 0 {
 			continue
 		}
-		s := a.p.types[m.typ].schedule(a.door)
-		if until := min(m.until, standing); s >= 0 && t < until {
-			v.bases++
+		if m.paused {
+			v.paused = true
+			continue
+		}
+		if until := min(m.until, standing); t >= until {
+			v.ended = v.ended || t >= m.until
+		} else {
 			if next, end := a.first(s, max(t, m.from), until); next == t {
 				v.open(byMembership, end)
 			} else if t >= m.from {
@@ -180,7 +197,6 @@ func (a *asked) look(t, standing int64) view {
 		if t >= until {
 			continue
 		}
-		v.bases++
 		next, end := a.firstOfGrant(g, t, until)
 		if next == t {
 			v.open(byGrant, end)
@@ -191,9 +207,8 @@ func (a *asked) look(t, standing int64) view {
 		}
 	}
 	if len(a.windows) > 0 {
-		a.lookAtWindows(&v, t, standing)
+		a.lookAtWindows(v, t, standing)
 	}
-	return v
 }
 
 func (a *asked) lookAtWindows(v *view, t, standing int64) {
@@ -204,7 +219,6 @@ func (a *asked) lookAtWindows(v *view, t, standing int64) {
 	if w == nil || t >= standing {
 		return
 	}
-	v.bases++
 	if w.from <= t {
 		v.open(byReservation, min(w.until, standing))
 	} else if w.from < standing && w.from <= a.limit {
@@ -213,20 +227,22 @@ func (a *asked) lookAtWindows(v *view, t, standing int64) {
 }
 
 // windowAfter returns the first window of this door that ends after t, or nil.
-func (a *asked) windowAfter(t int64) *window {
+func (a *asked) windowAfter(t int64) *span {
 	lo, hi := 0, len(a.windows)
-	for lo < hi {
+	for hi-lo > 8 {
 		mid := int(uint(lo+hi) / 2)
-		if w := &a.windows[mid]; w.door < a.door || w.door == a.door && w.until <= t {
+		if w := &a.windows[mid]; w.ref < a.door || w.ref == a.door && w.until <= t {
 			lo = mid + 1
 		} else {
 			hi = mid
 		}
 	}
-	if lo == len(a.windows) || a.windows[lo].door != a.door {
-		return nil
+	for ; lo <= hi && lo < len(a.windows); lo++ {
+		if w := &a.windows[lo]; w.ref == a.door && w.until > t {
+			return w
+		}
 	}
-	return &a.windows[lo]
+	return nil
 }
 
 // first returns the first instant in [start, stop) at which a schedule is open,
@@ -240,7 +256,7 @@ func (a *asked) first(s int32, start, stop int64) (next, end int64) {
 	if schedule.always {
 		return start, stop
 	}
-	open, changes := schedule.at(a.p.zone, &a.p.calendar, floorDiv(start, second), floorDiv(a.limit, second))
+	open, changes := schedule.at(a.p.time, floorDiv(start, second), a.limit)
 	switch {
 	case open:
 		return start, min(changes, stop)
@@ -293,26 +309,27 @@ func (a *asked) inForce(t int64) (from, until int64) {
 
 // isMember reports whether a membership of the member, of any type, is in force.
 func (a *asked) isMember(t int64) bool {
-	return slices.ContainsFunc(a.memberships, func(m membership) bool { return !m.paused && m.from <= t && t < m.until })
+	return slices.ContainsFunc(a.memberships, func(m span) bool { return !m.paused && m.from <= t && t < m.until })
 }
 
 // last follows the union of all bases from a view on and returns the first
 // instant at which none opens. It may be later than the limit.
-func (a *asked) last(v view) int64 {
-	until := v.until
-	for v.bases > 1 && until <= a.limit {
-		if v = a.look(until, a.standing); v.opens == 0 {
-			break
-		}
-		until = v.until
+func (a *asked) last(now *view) int64 {
+	until := now.until
+	// Where one basis opens alone and no other does before it ends, or just
+	// then, its end is the end.
+	for now.opens != 0 && until <= a.limit && (now.count > 1 || now.next <= until) {
+		a.look(now, until, a.standing)
+		until = max(until, now.until)
 	}
 	return until
 }
 
 // denial returns why nothing opens now: rules 5 to 8 of RULES.md, section 5.
-func (a *asked) denial(now view) Reason {
+func (a *asked) denial(now *view) Reason {
 	if a.standing != forever && (a.t >= a.standing || now.next == forever) {
-		ignored := a.look(a.t, forever)
+		var ignored view
+		a.look(&ignored, a.t, forever)
 		if ignored.opens != 0 && a.t >= a.standing || now.next == forever && ignored.next != forever {
 			return ReasonStandingBlocked
 		}
@@ -320,12 +337,12 @@ func (a *asked) denial(now view) Reason {
 	if now.next != forever {
 		return laterReasons[now.later]
 	}
-	return a.neverAgain()
+	return a.neverAgain(now)
 }
 
 // neverAgain returns the reason when nothing opens within the horizon.
-func (a *asked) neverAgain() Reason {
-	if r, ok := a.oddBooking(); ok {
+func (a *asked) neverAgain(now *view) Reason {
+	if r, ok := a.pastBooking(a.chunk.oddOf(a.member)); ok {
 		return r
 	}
 	wanting, grantEnded := false, false // a grant in force but for the membership it wants
@@ -334,11 +351,10 @@ func (a *asked) neverAgain() Reason {
 		wanting = wanting || g.wantsMembership && g.from <= a.t && a.t < g.until
 		grantEnded = grantEnded || g.until <= a.t
 	}
-	wanting = wanting && !a.isMember(a.t)
-	paused, ended := false, false
-	for i := range a.memberships {
-		m := &a.memberships[i]
-		if wanting || a.p.types[m.typ].schedule(a.door) >= 0 {
+	paused, ended := now.paused, now.ended
+	if wanting && !a.isMember(a.t) {
+		for i := range a.memberships {
+			m := &a.memberships[i]
 			paused = paused || m.paused
 			ended = ended || !m.paused && m.until <= a.t
 		}
@@ -361,20 +377,23 @@ func (a *asked) neverAgain() Reason {
 	return ReasonNoEntitlement
 }
 
-// oddBooking looks for a pending, a cancelled or a past reservation of the
+// pastBooking looks for a pending, a cancelled or a past reservation of the
 // member, in this order.
-func (a *asked) oddBooking() (Reason, bool) {
+func (a *asked) pastBooking(odd []oddWindow) (Reason, bool) {
 	cancelledNow, over := false, false
-	for i := range a.odd {
-		w := &a.odd[i]
-		contains := w.door == a.door && w.from <= a.t && a.t < w.until
+	for i := range odd {
+		w := &odd[i]
+		if w.ref != a.door {
+			continue
+		}
+		contains := w.from <= a.t && a.t < w.until
 		switch {
 		case w.status == pending && contains:
 			return ReasonReservationPending, true
 		case w.status == cancelled && contains:
 			cancelledNow = true
-		case w.status == confirmed && w.door == a.door:
-			over = over || w.until <= a.t && a.t <= w.until+day
+		case w.status == confirmed:
+			over = over || w.endedAt(a.t)
 		}
 	}
 	if cancelledNow {
@@ -382,7 +401,10 @@ func (a *asked) oddBooking() (Reason, bool) {
 	}
 	for i := range a.windows {
 		w := &a.windows[i]
-		over = over || w.door == a.door && w.until <= a.t && a.t <= w.until+day
+		over = over || w.ref == a.door && w.endedAt(a.t)
 	}
 	return ReasonReservationOver, over
 }
+
+// endedAt reports whether a window has ended, at most a day ago.
+func (s *span) endedAt(t int64) bool { return s.until <= t && t <= s.until+day }

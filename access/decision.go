@@ -100,15 +100,16 @@ type Decision struct {
 // Evidence works out which bases open the door at the asked instant.
 func (d Decision) Evidence() Evidence {
 	e := Evidence{Memberships: []string{}, Grants: []string{}, Reservations: []string{}}
-	if !d.Allowed || d.policy == nil || d.policy.doors[d.door].Disabled {
+	if !d.Allowed || d.policy == nil || d.policy.doors[d.door].disabled {
 		return e
 	}
 	p := d.policy
-	a := p.ask(d.member, d.door, d.at)
+	var a asked
+	p.ask(&a, d.member, d.door, d.at)
 	for i := range a.memberships {
 		m := a.memberships[i]
-		if s := p.types[m.typ].schedule(d.door); s >= 0 && !m.paused && a.opens(s, m.from, min(m.until, a.standing)) {
-			e.Memberships = append(e.Memberships, m.id)
+		if s := p.types[m.ref].schedule(d.door); s >= 0 && !m.paused && a.opens(s, m.from, min(m.until, a.standing)) {
+			e.Memberships = append(e.Memberships, p.membershipID(d.member, i))
 		}
 	}
 	for i := range a.grants {
@@ -146,11 +147,6 @@ func (a *asked) opens(s int32, from, until int64) bool {
 	}
 	next, _ := a.first(s, a.t, until)
 	return next == a.t
-}
-
-func (p *Policy) bookingsOf(member int32) []booking {
-	c := p.chunks[member/chunkSize]
-	return c.bookings[c.members[member%chunkSize].bookings:c.members[member%chunkSize+1].bookings]
 }
 
 // MarshalJSON writes the fields in the order of RULES.md, section 5: instants in

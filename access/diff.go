@@ -2,6 +2,7 @@ package access
 
 import (
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -29,7 +30,7 @@ func Diff(before, after *Policy, members, doors []string, span Span) iter.Seq[Di
 		members = union(before.memberNames(), after.memberNames())
 	}
 	if doors == nil {
-		doors = union(before.doorNames(), after.doorNames())
+		doors = union(before.doorNames, after.doorNames)
 	}
 	return func(yield func(Difference) bool) {
 		for _, m := range members {
@@ -85,17 +86,9 @@ func (d *Decision) changes(t int64) int64 {
 func (p *Policy) memberNames() []string {
 	names := make([]string, 0, p.members)
 	for _, c := range p.chunks {
-		for _, m := range c.members[:len(c.members)-1] {
+		for _, m := range c.members[:c.size] {
 			names = append(names, m.id)
 		}
-	}
-	return names
-}
-
-func (p *Policy) doorNames() []string {
-	names := make([]string, 0, len(p.doors))
-	for i := range p.doors {
-		names = append(names, p.doors[i].ID)
 	}
 	return names
 }
@@ -106,6 +99,7 @@ func union(a, b []string) []string {
 	for _, s := range a {
 		seen[s] = true
 	}
+	a = slices.Clip(a) // it may belong to a policy
 	for _, s := range b {
 		if !seen[s] {
 			a = append(a, s)

@@ -9,8 +9,7 @@ type editor struct {
 
 	ownDoors, ownResources, ownChunks, ownReservationIDs, ownGrantIDs bool
 
-	scratch scratch
-	build   *builder
+	build *builder
 }
 
 func newEditor(old *Policy) *editor {
@@ -31,40 +30,40 @@ func (e *editor) edit(member int32, change func(*draft)) {
 	own(&e.ownChunks, &e.p.chunks)
 	at := member / chunkSize
 	old := e.p.chunks[at]
-	drafts := make([]draft, len(old.members)-1)
-	for i := range drafts {
+	var drafts [chunkSize]draft
+	for i := range old.size {
 		drafts[i] = old.draft(i)
 	}
 	change(&drafts[member%chunkSize])
-	e.p.chunks[at] = e.p.newChunk(at*chunkSize, drafts, &e.scratch)
+	e.p.chunks[at] = old.roomy()
+	e.p.fill(e.p.chunks[at], at*chunkSize, drafts[:old.size])
 }
 
 // setReservation puts a booking in the place of the reservation with its id,
 // or nothing if b is nil.
 func (e *editor) setReservation(id string, member int32, b *booking) {
 	holder, i := e.p.reservation(id)
-	var gone *booking
-	var touched [2]*resource // as they were
+	var touched []*resource // as they were
 	if holder >= 0 {
-		gone = new(e.p.bookingsOf(holder)[i])
-		touched[0] = e.slots(gone.resource, func(slots []slot) []slot {
-			return slices.Delete(slots, indexOfSlot(slots, gone, holder), indexOfSlot(slots, gone, holder)+1)
-		})
+		gone := e.p.bookingsOf(holder)[i]
+		touched = append(touched, e.book(gone.resource, &slot{gone.start, gone.end, holder, gone.status}, b, member))
 	}
-	if b != nil {
-		touched[1] = e.slots(b.resource, func(slots []slot) []slot {
-			i, _ := slices.BinarySearchFunc(slots, b.start, func(s slot, at int64) int { return compare(s.start, at) })
-			return slices.Insert(slots, i, slot{b.start, b.end, member, b.status})
-		})
+	if b != nil && (len(touched) == 0 || touched[0].id != e.p.resources[b.resource].id) {
+		touched = append(touched, e.book(b.resource, nil, b, member))
 	}
-	if holder >= 0 {
+	if holder >= 0 && holder != member {
 		e.edit(holder, func(d *draft) {
 			d.bookings, d.ready = slices.Delete(slices.Clone(d.bookings), i, i+1), false
 		})
 	}
 	if b != nil {
 		e.edit(member, func(d *draft) {
-			d.bookings, d.ready = append(slices.Clip(d.bookings), *b), false
+			if d.ready = false; holder == member {
+				d.bookings = slices.Clone(d.bookings)
+				d.bookings[i] = *b
+			} else {
+				d.bookings = append(d.bookings, *b)
+			}
 		})
 	}
 	if holder != member {
@@ -76,25 +75,35 @@ func (e *editor) setReservation(id string, member int32, b *booking) {
 		}
 	}
 	for _, old := range touched {
-		if old != nil && e.p.clip {
+		if e.p.clip {
 			e.clipNeighbours(old)
 		}
 	}
 }
 
-// slots replaces a resource by one with changed bookings and returns the old one.
-func (e *editor) slots(resource int32, change func([]slot) []slot) *resource {
+// book replaces a resource by one without the slot gone, if any, and with the
+// booking b of a member, if it is of this resource. It returns the old one.
+func (e *editor) book(at int32, gone *slot, b *booking, member int32) *resource {
 	own(&e.ownResources, &e.p.resources)
-	old := e.p.resources[resource]
+	old := e.p.resources[at]
 	slots := make([]slot, len(old.slots), len(old.slots)+1)
 	copy(slots, old.slots)
-	e.p.resources[resource] = e.p.newResource(old.id, old.doors, change(slots))
+	if gone != nil {
+		i, _ := slices.BinarySearchFunc(slots, gone.start, startOf)
+		for slots[i] != *gone {
+			i++
+		}
+		slots = slices.Delete(slots, i, i+1)
+	}
+	if b != nil && b.resource == at {
+		i, _ := slices.BinarySearchFunc(slots, b.start, startOf)
+		slots = slices.Insert(slots, i, slot{b.start, b.end, member, b.status})
+	}
+	e.p.resources[at] = e.p.newResource(old.id, old.doors, slots)
 	return old
 }
 
-func indexOfSlot(slots []slot, b *booking, member int32) int {
-	return slices.Index(slots, slot{b.start, b.end, member, b.status})
-}
+func startOf(s slot, at int64) int { return compare(s.start, at) }
 
 // clipNeighbours works out the windows of those whose buffers are cut otherwise
 // than before.

@@ -53,7 +53,7 @@ func (d Decision) Explain() Explanation {
 	}
 	p := d.policy
 	if d.door >= 0 {
-		e.Door = p.doors[d.door].ID
+		e.Door = p.doorNames[d.door]
 	}
 	if d.member >= 0 {
 		e.Member = p.memberID(d.member)
@@ -61,11 +61,12 @@ func (d Decision) Explain() Explanation {
 	if d.door < 0 || d.member < 0 {
 		return e
 	}
-	a := p.ask(d.member, d.door, d.at)
+	var a asked
+	p.ask(&a, d.member, d.door, d.at)
 	e.Standing, e.Holds = standingUntil(a.standing), a.t < a.standing
 	for i := range a.memberships {
-		if m := &a.memberships[i]; p.types[m.typ].schedule(d.door) >= 0 {
-			e.Bases = append(e.Bases, a.explainMembership(m))
+		if m := &a.memberships[i]; p.types[m.ref].schedule(d.door) >= 0 {
+			e.Bases = append(e.Bases, a.explainMembership(m, p.membershipID(d.member, i)))
 		}
 	}
 	for i := range a.grants {
@@ -81,13 +82,13 @@ func (d Decision) Explain() Explanation {
 	return e
 }
 
-func (a *asked) explainMembership(m *membership) Basis {
-	b := Basis{Kind: ReasonMembership, ID: m.id, From: unbounded(m.from), Until: unbounded(m.until)}
+func (a *asked) explainMembership(m *span, id string) Basis {
+	b := Basis{Kind: ReasonMembership, ID: id, From: unbounded(m.from), Until: unbounded(m.until)}
 	if m.paused {
 		b.Why = "it is paused"
 		return b
 	}
-	s := a.p.types[m.typ].schedule(a.door)
+	s := a.p.types[m.ref].schedule(a.door)
 	next, _ := a.first(s, max(a.t, m.from), min(m.until, a.standing))
 	a.fill(&b, next, m.from, m.until, true, true)
 	return b

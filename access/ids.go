@@ -15,42 +15,58 @@ type idTable struct {
 
 func newIDTable(n int) idTable {
 	size := 8
-	for size < n*8/5 {
+	for size < 2*n || size < 4*n && n < 1<<12 {
 		size *= 2
 	}
 	return idTable{maphash.MakeSeed(), make([]uint64, size), uint64(size - 1)}
 }
 
+// lookup is the search for one id.
+type lookup struct{ hash, at uint64 }
+
+func (t *idTable) lookup(id string) lookup {
+	h := maphash.String(t.seed, id)
+	return lookup{h >> 32, h}
+}
+
+// next returns the next place at which the id may be, or -1 if there is none.
+func (l *lookup) next(t *idTable) int32 {
+	for len(t.slots) > 0 {
+		s := t.slots[l.at&t.mask]
+		l.at++
+		if s>>32 == l.hash && s != 0 {
+			return int32(uint32(s)) - 1
+		}
+		if s == 0 {
+			break
+		}
+	}
+	return -1
+}
+
 // find returns the place of id, or -1. at returns the id at a place.
 func (t *idTable) find(id string, at func(int32) string) int32 {
-	if len(t.slots) == 0 {
-		return -1
-	}
-	h := maphash.String(t.seed, id)
-	for i := h & t.mask; ; i = (i + 1) & t.mask {
-		s := t.slots[i]
-		if s == 0 {
-			return -1
-		}
-		if s>>32 == h>>32 && at(int32(uint32(s))-1) == id {
-			return int32(uint32(s)) - 1
+	for l := t.lookup(id); ; {
+		if i := l.next(t); i < 0 || at(i) == id {
+			return i
 		}
 	}
 }
 
 // add puts id at place, unless it is there: then it returns its place, else -1.
 func (t *idTable) add(id string, place int32, at func(int32) string) int32 {
-	h := maphash.String(t.seed, id)
-	for i := h & t.mask; ; i = (i + 1) & t.mask {
-		s := t.slots[i]
-		if s == 0 {
-			t.slots[i] = h>>32<<32 | uint64(uint32(place+1))
-			return -1
+	l := t.lookup(id)
+	for {
+		i := l.next(t)
+		if i < 0 {
+			break
 		}
-		if s>>32 == h>>32 && at(int32(uint32(s))-1) == id {
-			return int32(uint32(s)) - 1
+		if at(i) == id {
+			return i
 		}
 	}
+	t.slots[(l.at-1)&t.mask] = l.hash<<32 | uint64(uint32(place+1))
+	return -1
 }
 
 // refTable finds the member who holds a reservation or a grant by its id. It is

@@ -27,8 +27,9 @@ func (p *Policy) Keys(member string, at time.Time) []DigitalKey {
 		if !p.mayOpen(m, int32(i), t) {
 			continue
 		}
-		if d := p.decide(m, int32(i), Unlock, false, t); d.Allowed {
-			door := &p.doors[i]
+		var d Decision
+		if p.decide(&d, m, int32(i), Unlock, false, t); d.Allowed {
+			door := &p.about[i]
 			keys = append(keys, DigitalKey{door.ID, door.Name, door.AccessType, d.Reason, d.ValidUntil, door.AccessType == AccessAndOfficeMode})
 		}
 	}
@@ -38,9 +39,10 @@ func (p *Policy) Keys(member string, at time.Time) []DigitalKey {
 // mayOpen reports whether the member holds anything at all for a door: a quick
 // look that spares the decision where he does not.
 func (p *Policy) mayOpen(member, door int32, t int64) bool {
-	a := p.ask(member, door, t)
+	var a asked
+	p.ask(&a, member, door, t)
 	for i := range a.memberships {
-		if p.types[a.memberships[i].typ].schedule(door) >= 0 {
+		if p.types[a.memberships[i].ref].schedule(door) >= 0 {
 			return true
 		}
 	}
@@ -69,11 +71,12 @@ func (p *Policy) Upcoming(member string, at time.Time, within time.Duration) []C
 		if !p.mayOpen(m, int32(i), t) {
 			continue
 		}
-		d := p.decide(m, int32(i), Unlock, false, t)
+		var d Decision
+		p.decide(&d, m, int32(i), Unlock, false, t)
 		if d.NextChange.IsZero() || micros(d.NextChange) > t+within.Microseconds() {
 			continue
 		}
-		door := &p.doors[i]
+		door := &p.about[i]
 		coming = append(coming, ComingKey{door.ID, door.Name, door.AccessType, d.Reason, d.NextChange})
 	}
 	slices.SortStableFunc(coming, func(a, b ComingKey) int { return a.From.Compare(b.From) })
@@ -100,11 +103,10 @@ func (p *Policy) Holders(door string, at time.Time) []Holder {
 		if !p.mayOpen(m, d, t) {
 			continue
 		}
-		if dec := p.decide(m, d, Unlock, false, t); dec.Allowed {
+		var dec Decision
+		if p.decide(&dec, m, d, Unlock, false, t); dec.Allowed {
 			holders = append(holders, Holder{p.memberID(m), dec.Reason, dec.ValidUntil})
 		}
 	}
 	return holders
 }
-
-func (p *Policy) memberID(m int32) string { return p.chunks[m/chunkSize].members[m%chunkSize].id }

@@ -16,8 +16,7 @@ type Policy struct {
 	revision string
 	site     Site
 
-	zone      *zone
-	calendar  calendar
+	time      *timeline
 	schedules []*schedule
 
 	settings   Settings // as given
@@ -29,6 +28,8 @@ type Policy struct {
 	bookingsFree  bool // reservations do not require standing
 
 	doors     []door
+	about     []Door // as given
+	doorNames []string
 	types     []membershipType
 	resources []*resource // each is replaced when it changes, never changed
 
@@ -41,9 +42,10 @@ type Policy struct {
 
 // door is a Door made ready.
 type door struct {
-	Door
-	openTime  time.Duration
-	resources []int32 // that list it
+	openTime   time.Duration
+	disabled   bool
+	officeMode bool    // its access type offers it
+	resources  []int32 // that list it
 }
 
 // membershipType is a MembershipType made ready: its schedule by door. A row has a place for
@@ -69,14 +71,6 @@ func (t *membershipType) schedule(door int32) int32 {
 		return t.hours[i]
 	}
 	return -1
-}
-
-// membership is a Membership made ready.
-type membership struct {
-	id          string
-	from, until int64
-	typ         int32
-	paused      bool
 }
 
 // grant is a Grant made ready.
@@ -114,17 +108,10 @@ func statusOf(s reservation.Status) status {
 	return confirmed
 }
 
-// window is a span in which a member's confirmed reservations open a door.
-// Those of one member and door neither touch nor overlap.
-type window struct {
-	from, until int64
-	door        int32
-}
-
 // oddWindow is a window that opens nothing: of a pending or cancelled
 // reservation, or an empty one of a confirmed reservation.
 type oddWindow struct {
-	window
+	span
 	status status
 }
 
@@ -134,13 +121,15 @@ type resource struct {
 	doors []int32
 	slots []slot // every booking, by start
 
-	// The latest effective end among the confirmed ones of slots[:i+1].
-	reach []int64
+	// The latest effective end among the confirmed ones of slots[:i+1]; with
+	// clipped buffers the latest until of clipped[:i+1].
+	reach  []int64
+	starts buckets // of the slots, or the froms of clipped
 
 	// With clipped buffers only: the starts and the effective ends of the
-	// confirmed ones, and their windows by from with the latest until so far.
-	starts, ends []edge
-	clipped      []window
+	// confirmed ones, and their windows by from.
+	from, to []edge
+	clipped  []span
 }
 
 // slot is a booking as its resource sees it.
@@ -173,44 +162,46 @@ func (p *Policy) newResource(id string, doors []int32, slots []slot) *resource {
 		}
 		r.reach[i] = latest
 	}
+	r.starts = newBuckets(len(slots), 1, func(i int) int64 { return slots[i].start })
 	return r
 }
 
 func (p *Policy) clipSlots(r *resource) {
 	for _, s := range r.slots {
 		if s.status == confirmed {
-			r.starts = append(r.starts, edge{s.start, s.member, -1})
-			r.ends = append(r.ends, edge{s.end, s.member, -1})
+			r.from = append(r.from, edge{s.start, s.member, -1})
+			r.to = append(r.to, edge{s.end, s.member, -1})
 		}
 	}
-	slices.SortFunc(r.ends, func(a, b edge) int { return compare(a.at, b.at) })
-	for i := 1; i < len(r.ends); i++ {
-		if e := &r.ends[i]; r.ends[i-1].member != e.member {
+	slices.SortFunc(r.to, func(a, b edge) int { return compare(a.at, b.at) })
+	for i := 1; i < len(r.to); i++ {
+		if e := &r.to[i]; r.to[i-1].member != e.member {
 			e.other = int32(i - 1)
 		} else {
-			e.other = r.ends[i-1].other
+			e.other = r.to[i-1].other
 		}
 	}
-	for i := len(r.starts) - 2; i >= 0; i-- {
-		if e := &r.starts[i]; r.starts[i+1].member != e.member {
+	for i := len(r.from) - 2; i >= 0; i-- {
+		if e := &r.from[i]; r.from[i+1].member != e.member {
 			e.other = int32(i + 1)
 		} else {
-			e.other = r.starts[i+1].other
+			e.other = r.from[i+1].other
 		}
 	}
 	for _, s := range r.slots {
 		if s.status == confirmed {
 			from, until := p.window(r, s.member, s.start, s.end)
-			r.clipped = append(r.clipped, window{from: from, until: until})
+			r.clipped = append(r.clipped, span{from: from, until: until})
 		}
 	}
-	slices.SortFunc(r.clipped, func(a, b window) int { return compare(a.from, b.from) })
+	slices.SortFunc(r.clipped, func(a, b span) int { return compare(a.from, b.from) })
 	r.reach = make([]int64, len(r.clipped))
 	latest := int64(never)
 	for i, w := range r.clipped {
 		latest = max(latest, w.until)
 		r.reach[i] = latest
 	}
+	r.starts = newBuckets(len(r.clipped), 1, func(i int) int64 { return r.clipped[i].from })
 }
 
 // window returns the window of a booking: RULES.md, section 3. It is
@@ -220,21 +211,21 @@ func (p *Policy) window(r *resource, member int32, start, end int64) (from, unti
 	if !p.clip {
 		return from, until
 	}
-	i := sort.Search(len(r.ends), func(i int) bool { return r.ends[i].at > start }) - 1
-	if i >= 0 && r.ends[i].member == member {
-		i = int(r.ends[i].other)
+	i := sort.Search(len(r.to), func(i int) bool { return r.to[i].at > start }) - 1
+	if i >= 0 && r.to[i].member == member {
+		i = int(r.to[i].other)
 	}
 	if i >= 0 {
-		from = max(from, r.ends[i].at)
+		from = max(from, r.to[i].at)
 	}
-	j := sort.Search(len(r.starts), func(j int) bool { return r.starts[j].at >= end })
-	if j < len(r.starts) && r.starts[j].member == member {
-		if j = int(r.starts[j].other); j < 0 {
-			j = len(r.starts)
+	j := sort.Search(len(r.from), func(j int) bool { return r.from[j].at >= end })
+	if j < len(r.from) && r.from[j].member == member {
+		if j = int(r.from[j].other); j < 0 {
+			j = len(r.from)
 		}
 	}
-	if j < len(r.starts) {
-		until = min(until, r.starts[j].at)
+	if j < len(r.from) {
+		until = min(until, r.from[j].at)
 	}
 	return from, until
 }
@@ -242,16 +233,43 @@ func (p *Policy) window(r *resource, member int32, start, end int64) (from, unti
 // bookedAt reports whether t lies in the window of a confirmed booking.
 func (p *Policy) bookedAt(r *resource, t int64) bool {
 	if p.clip {
-		i := sort.Search(len(r.clipped), func(i int) bool { return r.clipped[i].from > t })
+		i, hi := r.starts.around(t)
+		for i < hi {
+			if mid := int(uint(i+hi) / 2); r.clipped[mid].from <= t {
+				i = mid + 1
+			} else {
+				hi = mid
+			}
+		}
 		return i > 0 && r.reach[i-1] > t
 	}
-	i := sort.Search(len(r.slots), func(i int) bool { return r.slots[i].start-p.before > t })
+	i, hi := r.starts.around(t + p.before)
+	for i < hi {
+		if mid := int(uint(i+hi) / 2); r.slots[mid].start <= t+p.before {
+			i = mid + 1
+		} else {
+			hi = mid
+		}
+	}
 	return i > 0 && r.reach[i-1] > t-p.after
 }
 
-// door returns the place of a door, or -1; so do the next three.
+// member, door, membershipType and resource return the place of what has an id,
+// or -1.
+func (p *Policy) member(id string) int32 {
+	for l := p.memberIDs.lookup(id); ; {
+		if m := l.next(&p.memberIDs); m < 0 || p.memberID(m) == id {
+			return m
+		}
+	}
+}
+
 func (p *Policy) door(id string) int32 {
-	return p.doorIDs.find(id, func(i int32) string { return p.doors[i].ID })
+	for l := p.doorIDs.lookup(id); ; {
+		if d := l.next(&p.doorIDs); d < 0 || p.doorNames[d] == id {
+			return d
+		}
+	}
 }
 
 func (p *Policy) membershipType(id string) int32 {
@@ -260,10 +278,6 @@ func (p *Policy) membershipType(id string) int32 {
 
 func (p *Policy) resource(id string) int32 {
 	return p.resourceIDs.find(id, func(i int32) string { return p.resources[i].id })
-}
-
-func (p *Policy) member(id string) int32 {
-	return p.memberIDs.find(id, func(i int32) string { return p.chunks[i/chunkSize].members[i%chunkSize].id })
 }
 
 // Revision returns the mark of the snapshot the policy was made from.

@@ -70,7 +70,9 @@ func Evaluate(q Question, r Request) (Decision, error) {
 	if q.Door != nil {
 		door = 0
 	}
-	return p.decide(member, door, r.Action, r.Holding, micros(r.At)), nil
+	var d Decision
+	p.decide(&d, member, door, r.Action, r.Holding, micros(r.At))
+	return d, nil
 }
 
 // compile checks the Question and makes the policy of it: door 0 and member 0,
@@ -82,13 +84,12 @@ func (q *Question) compile(r Request) (*Policy, error) {
 		return nil, err
 	}
 	p := newPolicy(q.Revision, Site{}, q.Settings)
-	p.zone = newZone(location, false)
-	p.calendar = newCalendar(q.Exceptions)
+	p.time = newTimeline(location, newCalendar(q.Exceptions), false)
 	b := newBuilder(p)
 	if q.Door == nil || q.Member == nil {
 		return p, nil
 	}
-	p.doors = []door{newDoor(*q.Door, p.openTime)}
+	p.addDoor(*q.Door)
 	for _, t := range q.MembershipTypes {
 		p.types = append(p.types, b.membershipType(t, func(id string) int32 {
 			if id == q.Door.ID {
@@ -99,9 +100,10 @@ func (q *Question) compile(r Request) (*Policy, error) {
 	}
 	d := draft{id: q.Member.ID, standing: standingEnd(q.Member.Standing)}
 	for i := range q.Member.Memberships {
-		d.memberships = append(d.memberships, newMembership(&q.Member.Memberships[i], func(id string) int32 {
-			return int32(slices.IndexFunc(q.MembershipTypes, func(t MembershipType) bool { return t.ID == id }))
-		}))
+		m := &q.Member.Memberships[i]
+		typ := slices.IndexFunc(q.MembershipTypes, func(t MembershipType) bool { return t.ID == m.Type })
+		d.memberships = append(d.memberships, newSpan(m, int32(typ)))
+		d.ids = append(d.ids, m.ID)
 	}
 	for i := range q.Grants {
 		if g := &q.Grants[i]; g.Member == q.Member.ID && g.Door == q.Door.ID {
@@ -109,7 +111,8 @@ func (q *Question) compile(r Request) (*Policy, error) {
 		}
 	}
 	d.bookings = q.book(p)
-	p.chunks = []*chunk{p.newChunk(0, []draft{d}, &scratch{})}
+	p.chunks = []*chunk{{}}
+	p.fill(p.chunks[0], 0, []draft{d})
 	p.members = 1
 	return p, nil
 }
@@ -214,22 +217,23 @@ func (p *Policy) Question(member, door string, at time.Time) Question {
 	q := Question{
 		Revision:   p.revision,
 		TimeZone:   p.site.TimeZone,
-		Location:   p.zone.location,
+		Location:   p.time.location,
 		Settings:   p.settings,
 		Exceptions: slices.Clone(p.exceptions),
 	}
 	m, d, t := p.member(member), p.door(door), micros(at)
 	if d >= 0 {
-		q.Door = new(p.doors[d].Door)
+		q.Door = new(p.about[d])
+		q.Door.Disabled = p.doors[d].disabled
 	}
 	if m < 0 {
 		return q
 	}
 	c := p.chunks[m/chunkSize].draft(int(m % chunkSize))
 	q.Member = &Member{ID: c.id, Standing: standingUntil(c.standing)}
-	for _, ms := range c.memberships {
-		typ := &p.types[ms.typ]
-		q.Member.Memberships = append(q.Member.Memberships, Membership{ms.id, typ.id, unbounded(ms.from), unbounded(ms.until), ms.paused})
+	for i, ms := range c.memberships {
+		typ := &p.types[ms.ref]
+		q.Member.Memberships = append(q.Member.Memberships, Membership{c.ids[i], typ.id, unbounded(ms.from), unbounded(ms.until), ms.paused})
 		if d < 0 || slices.ContainsFunc(q.MembershipTypes, func(t MembershipType) bool { return t.ID == typ.id }) {
 			continue
 		}

@@ -1,10 +1,6 @@
 package access
 
-import (
-	"math/bits"
-	"slices"
-	"sort"
-)
+import "slices"
 
 const weekSeconds = 7 * daySeconds
 
@@ -51,7 +47,8 @@ func newSchedule(h Hours) *schedule {
 // it opens or closes.
 type pattern struct {
 	toggles []int32
-	open    bool // the state at the very end of the week, before the first toggle
+	days    [8]int32 // how many toggles lie before each day, and in all
+	open    bool     // the state at the very end of the week, before the first toggle
 }
 
 // newPattern makes the week in which the ranges start on their days.
@@ -81,22 +78,23 @@ func newPattern(ranges []daily) pattern {
 			p.toggles = append(p.toggles, at)
 		}
 	}
+	for w := range p.days {
+		i, _ := slices.BinarySearch(p.toggles, int32(w)*daySeconds)
+		p.days[w] = int32(i)
+	}
 	return p
 }
 
-// at returns the state at a second of the week and how long it lasts.
-func (p *pattern) at(second int32) (open bool, lasts int64) {
+// at returns the state at a second of a weekday and how long it lasts.
+func (p *pattern) at(weekday, second int32) (open bool, lasts int64) {
 	n := len(p.toggles)
 	if n == 0 {
 		return p.open, maxSecond
 	}
-	i := 0
-	if n > 16 {
-		i = sort.Search(n, func(i int) bool { return p.toggles[i] > second })
-	} else {
-		for i < n && p.toggles[i] <= second {
-			i++
-		}
+	i := int(p.days[weekday])
+	second += weekday * daySeconds
+	for _, t := range p.toggles[i:p.days[weekday+1]] {
+		i += int(uint32(t-second-1) >> 31) // t <= second, without a branch nobody can foresee
 	}
 	if i < n {
 		return p.open != (i&1 == 1), int64(p.toggles[i] - second)
@@ -104,83 +102,7 @@ func (p *pattern) at(second int32) (open bool, lasts int64) {
 	return p.open, int64(p.toggles[0] + weekSeconds - second)
 }
 
-// calendar says which exception covers a date. A date is counted in days from
-// 1970-01-01; exceptions are counted from 0, none is -1.
-type calendar struct {
-	spans      []dateSpan // by start; before the first there is no exception
-	exceptions [][]daily  // the ranges of each, none if closed
-}
-
-type dateSpan struct {
-	start     int64
-	exception int32
-}
-
-const noException = -1
-
-// newCalendar lays the exceptions over each other, the last on top.
-func newCalendar(list []Exception) calendar {
-	c := calendar{}
-	type edge struct {
-		at        int64
-		exception int32
-		begins    bool
-	}
-	var edges []edge
-	for i, e := range list {
-		ranges := make([]daily, 0, len(e.Hours))
-		for _, r := range e.Hours {
-			ranges = append(ranges, dailyOf(r))
-		}
-		c.exceptions = append(c.exceptions, ranges)
-		edges = append(edges, edge{e.From.dayNumber(), int32(i), true}, edge{e.To.dayNumber() + 1, int32(i), false})
-	}
-	slices.SortFunc(edges, func(a, b edge) int { return int(a.at - b.at) })
-	covering := make([]uint64, len(list)/64+1) // a bit per exception
-	for i := 0; i < len(edges); {
-		at := edges[i].at
-		for ; i < len(edges) && edges[i].at == at; i++ {
-			covering[edges[i].exception/64] ^= 1 << (edges[i].exception % 64)
-		}
-		top := int32(noException)
-		for w := len(covering) - 1; w >= 0; w-- {
-			if covering[w] != 0 {
-				top = int32(w*64 + bits.Len64(covering[w]) - 1)
-				break
-			}
-		}
-		if n := len(c.spans); n == 0 && top != noException || n > 0 && c.spans[n-1].exception != top {
-			c.spans = append(c.spans, dateSpan{at, top})
-		}
-	}
-	return c
-}
-
-// at returns the exceptions of the date before and of the date itself, and the
-// first date with another pair.
-func (c *calendar) at(date int64) (before, on int32, until int64) {
-	n := len(c.spans)
-	i := sort.Search(n, func(i int) bool { return c.spans[i].start > date })
-	before, on, until = noException, noException, maxSecond/daySeconds
-	if i > 0 {
-		on = c.spans[i-1].exception
-		before = on
-		if c.spans[i-1].start == date {
-			if before = noException; i > 1 {
-				before = c.spans[i-2].exception
-			}
-		}
-	}
-	if i < n {
-		until = c.spans[i].start
-	}
-	if before != on {
-		until = date + 1
-	}
-	return before, on, until
-}
-
-// weekday of a date; 1970-01-01 was a Thursday.
+// weekday of a date in days from 1970-01-01, a Thursday.
 func weekday(date int64) int32 {
 	w := (date + 4) % 7
 	if w < 0 {
@@ -190,50 +112,40 @@ func weekday(date int64) int32 {
 }
 
 // at returns whether s is open at an instant (UTC, seconds) and the first instant
-// after it at which that changes: forever in microseconds if there is none up to
-// limit. RULES.md, section 2.
-func (s *schedule) at(z *zone, c *calendar, sec, limit int64) (open bool, changes int64) {
-	if s.always {
-		return true, forever
-	}
-	first := true
-	for {
-		seg := z.at(sec)
-		local, end := sec+seg.offset, seg.end+seg.offset
-		for local < end {
-			date := floorDiv(local, daySeconds)
-			before, on, until := c.at(date)
-			stop := min(until*daySeconds, end)
-			state, lasts := s.on(c, before, on, date, int32(local-date*daySeconds))
-			if first {
-				open, first = state, false
-			} else if state != open {
-				return open, (local - seg.offset) * second
-			}
-			if local+lasts < stop {
-				return open, (local + lasts - seg.offset) * second
-			}
-			if local = stop; local-seg.offset > limit {
-				return open, forever
-			}
+// after it, in microseconds, at which that changes: forever if there is none up
+// to limit, in microseconds too. RULES.md, section 2.
+func (s *schedule) at(z *timeline, sec, limit int64) (open bool, changes int64) {
+	now := z.at(sec)
+	open, lasts := s.on(&z.calendar, &now, sec)
+	for sec+lasts >= now.end {
+		if sec = now.end; sec > limit/second {
+			return open, forever
 		}
-		sec = seg.end
+		now = z.at(sec)
+		var state bool
+		if state, lasts = s.on(&z.calendar, &now, sec); state != open {
+			return open, sec * second
+		}
 	}
+	return open, (sec + lasts) * second
 }
 
-// on returns the state at a second of a date and how long it lasts as long as
-// the pair of exceptions stays the same.
-func (s *schedule) on(c *calendar, before, on int32, date int64, second int32) (open bool, lasts int64) {
-	if before == on {
+// on returns the state at an instant in a stretch, and how long it lasts if the
+// stretch does.
+func (s *schedule) on(c *calendar, now *stretch, sec int64) (open bool, lasts int64) {
+	local := sec + now.offset
+	date := floorDiv(local, daySeconds)
+	second := int32(local - date*daySeconds)
+	if now.before == now.on {
 		p := &s.weekly
-		if on != noException {
-			p = &s.during[on]
+		if now.on != noException {
+			p = &s.during[now.on]
 		}
-		return p.at(weekday(date)*daySeconds + second)
+		return p.at(weekday(date), second)
 	}
 	// One date only: the ranges that start on it, and what is left of those
 	// that started the day before under other rules.
-	today, yesterday := s.starting(c, on, weekday(date)), s.starting(c, before, weekday(date-1))
+	today, yesterday := s.starting(c, now.on, weekday(date)), s.starting(c, now.before, weekday(date-1))
 	open = today.contains(second) || yesterday.contains(second+daySeconds)
 	for at := second; ; {
 		at = min(today.edge(at), yesterday.edge(at+daySeconds)-daySeconds, daySeconds)

@@ -1,75 +1,61 @@
 package access
 
-import (
-	"sort"
-	"time"
-)
+import "time"
 
-// zone answers which offset holds when. An offset holds over a segment of time;
-// inside one, wall clock = UTC + offset, and nothing is ever built from a civil
-// time.
-type zone struct {
+// timeline says, for an instant, how far the wall clock of the site is from UTC
+// and which exceptions hold. Both stay the same over a stretch; inside one, wall
+// clock = UTC + offset, and nothing is ever built from a civil time.
+type timeline struct {
 	location *time.Location
-	segments []segment // the years 1970 to 2100, ready; other times are asked from location
-	first    []int32   // per bucket of 2^bucketBits seconds: the segment at its start
+	calendar calendar
+
+	stretches []stretch // the years 1970 to 2100, ready; other times are worked out
+	starts    buckets   // of the stretches
 }
 
-// segment is a span of time with one offset, in seconds.
-type segment struct {
-	start, end int64 // UTC; the end is not in it
-	offset     int64
+// stretch is a span of time in which the offset and the exceptions of the date
+// and of the date before are the same.
+type stretch struct {
+	start, end int64 // UTC, in seconds; the end is not in it
+	offset     int64 // in seconds
+	before, on int32 // exceptions, see calendar
 }
 
 const (
 	tableStart = -2 * daySeconds  // 1969-12-30
 	tableEnd   = 4_133_980_800    // 2101-01-01
-	bucketBits = 22               // 48 days
 	maxSecond  = forever / second // far enough, and safe to turn into microseconds
-	yearEnd    = 365 * daySeconds // never longer than this from one look to the next
 )
 
-// newZone prepares a zone. Without a table every question goes to location:
-// right for one decision, slow for many.
-func newZone(l *time.Location, table bool) *zone {
-	z := &zone{location: l}
-	if !table {
-		return z
-	}
-	for at := int64(tableStart); at < tableEnd; {
-		s := z.ask(at)
-		if n := len(z.segments); n > 0 && z.segments[n-1].offset == s.offset {
-			z.segments[n-1].end = s.end
-		} else {
-			z.segments = append(z.segments, s)
-		}
+// newTimeline prepares a timeline. Without a table each stretch is worked out
+// when it is asked for: right for one decision, slow for many.
+func newTimeline(l *time.Location, c calendar, table bool) *timeline {
+	z := &timeline{location: l, calendar: c}
+	for at := int64(tableStart); table && at < tableEnd; {
+		s := z.workOut(at)
+		z.stretches = append(z.stretches, s)
 		at = s.end
 	}
-	for at := int64(tableStart); at < tableEnd; at += 1 << bucketBits {
-		i := sort.Search(len(z.segments), func(i int) bool { return z.segments[i].end > at })
-		z.first = append(z.first, int32(i))
-	}
+	z.starts = newBuckets(len(z.stretches), 32, func(i int) int64 { return z.stretches[i].start })
 	return z
 }
 
-// at returns the segment that holds at an instant. It may be a part of a longer
-// one.
-func (z *zone) at(sec int64) segment {
-	if i := (sec - tableStart) >> bucketBits; i >= 0 && i < int64(len(z.first)) {
-		j := z.first[i]
-		for z.segments[j].end <= sec {
-			if j++; int(j) == len(z.segments) {
-				return z.ask(sec)
-			}
-		}
-		return z.segments[j]
+// at returns the stretch around an instant, or a part of it.
+func (z *timeline) at(sec int64) stretch {
+	if sec < tableStart || sec >= tableEnd || len(z.stretches) == 0 {
+		return z.workOut(sec)
 	}
-	return z.ask(sec)
+	i, hi := z.starts.around(sec)
+	for i < hi && z.stretches[i].start <= sec {
+		i++
+	}
+	return z.stretches[i-1]
 }
 
-func (z *zone) ask(sec int64) segment {
+func (z *timeline) workOut(sec int64) stretch {
 	t := time.Unix(sec, 0).In(z.location)
 	_, offset := t.Zone()
-	s := segment{start: sec, end: maxSecond, offset: int64(offset)}
+	s := stretch{start: sec, end: maxSecond, offset: int64(offset)}
 	if _, end := t.ZoneBounds(); !end.IsZero() {
 		s.end = end.Unix()
 	}
@@ -79,5 +65,8 @@ func (z *zone) ask(sec int64) segment {
 		// a year has 365 days there. The offset holds until the year ends.
 		s.end = (floorDiv(sec, daySeconds) + 1) * daySeconds
 	}
+	var until int64
+	s.before, s.on, until = z.calendar.at(floorDiv(sec+s.offset, daySeconds))
+	s.end = min(s.end, until*daySeconds-s.offset)
 	return s
 }
