@@ -114,7 +114,11 @@ func TestNoSecretEscapes(t *testing.T) {
 	logger := slog.New(slog.NewTextHandler(&seen, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	show := func(values ...any) {
 		for _, v := range values {
-			fmt.Fprintf(&seen, "%v\n%+v\n%#v\n%s\n%q\n", v, v, v, v, v)
+			fmt.Fprintf(&seen, "%v\n%+v\n%#v\n", v, v, v)
+			switch v.(type) {
+			case error, fmt.Stringer, fmt.Formatter: // of others, %s walks through pointers that are in use
+				fmt.Fprintf(&seen, "%s\n%q\n", v, v)
+			}
 			logger.Info("value", "v", v)
 			if b, err := json.Marshal(v); err == nil {
 				seen.Write(b)
