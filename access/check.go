@@ -373,6 +373,8 @@ func (c *checker) clocks(r Range, path []any) {
 	}
 	if !r.To.valid() {
 		c.fault("required: a time of day, HH:MM", path, "to")
+	} else if r.From == midnight && r.To == midnight {
+		c.fault("the same as from: a whole day is 00:00 to 24:00", path, "to")
 	}
 }
 

@@ -25,6 +25,9 @@ func newIDTable(n int) idTable {
 type lookup struct{ hash, at uint64 }
 
 func (t *idTable) lookup(id string) lookup {
+	if len(t.slots) == 0 { // of a zero Policy
+		return lookup{}
+	}
 	h := maphash.String(t.seed, id)
 	return lookup{h >> 32, h}
 }
