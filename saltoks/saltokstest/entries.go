@@ -37,6 +37,7 @@ func (cl *cloud) log(l *lock, e entry) {
 	cl.entrySeq++
 	e.seq, e.lock, e.lockName = cl.entrySeq, l, l.Name
 	l.site.entries = append(l.site.entries, e)
+	cl.publish(l.site, &e)
 }
 
 // entries answers the audit log, newest first unless asked otherwise, with an

@@ -49,7 +49,8 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case partAPI:
 			s.serveAPI(answer, r, path, body)
 		case partEvents:
-			answer.WriteHeader(http.StatusNotFound)
+			s.serveEvents(w, r, path, body, n)
+			return
 		default:
 			http.Error(answer, "saltokstest: nothing is served at "+r.Host, http.StatusMisdirectedRequest)
 		}

@@ -57,8 +57,10 @@ func reachable(a net.Addr) string {
 // URL returns the one origin, without a slash at the end.
 func (s *Server) URL() string { return s.url }
 
-// Close lets requests in flight finish until ctx ends, then cuts them.
+// Close cuts the requests that hang or wait, and lets the others finish until
+// ctx ends.
 func (s *Server) Close(ctx context.Context) error {
+	s.release()
 	err := s.server.Shutdown(ctx)
 	s.Sim.Close()
 	return err

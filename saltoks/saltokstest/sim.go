@@ -42,6 +42,8 @@ type Sim struct {
 	closed   chan struct{}
 	closing  sync.Once
 
+	releasing sync.Once
+
 	rec recorder
 
 	mu    sync.Mutex // everything below
@@ -90,15 +92,15 @@ func build(opts []Option) (*Sim, error) {
 	}
 	s := &Sim{cfg: cfg, clock: &Clock{base: cfg.now}, world: cfg.world.clone(), closed: make(chan struct{})}
 	s.rec.max = cfg.recordMax
-	s.cloud = newCloud(s.world, s.clock.Now())
+	s.cloud = newCloud(s.world, s.clock.Now(), s.publish)
 	return s, nil
 }
 
 // Close ends the in-memory simulator: every connection is cut and every
 // request that hangs is let go. It may be called twice.
 func (s *Sim) Close() {
+	s.release()
 	s.closing.Do(func() {
-		close(s.closed)
 		_ = s.server.Close()
 		s.serving.Wait()
 		if s.client != nil {
@@ -106,6 +108,9 @@ func (s *Sim) Close() {
 		}
 	})
 }
+
+// release lets go of every request that hangs or waits.
+func (s *Sim) release() { s.releasing.Do(func() { close(s.closed) }) }
 
 // HTTPClient returns a client that reaches only the simulator, whatever host a
 // URL names. It does follow redirects and keep connections, as http.Client
@@ -158,6 +163,10 @@ func (s *Sim) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.world = s.cfg.world.clone()
-	s.cloud = newCloud(s.world, s.clock.Now())
+	for _, h := range s.cloud.hubs {
+		h.closed = true
+		h.poke()
+	}
+	s.cloud = newCloud(s.world, s.clock.Now(), s.publish)
 	s.armed = nil
 }

@@ -20,6 +20,9 @@ type cloud struct {
 	codes     map[string]*authCode
 	refresh   map[string]*refreshToken
 
+	hubs    map[string]*hubConn
+	publish func(*site, *entry)
+
 	entrySeq int64
 	idSeq    int
 }
@@ -92,8 +95,9 @@ func (q *iq) record(u *user) *activation {
 	return a
 }
 
-func newCloud(w World, now time.Time) *cloud {
+func newCloud(w World, now time.Time, publish func(*site, *entry)) *cloud {
 	c := &cloud{
+		hubs: map[string]*hubConn{}, publish: publish,
 		redirects: []string{w.RedirectURI},
 		sessions:  map[string]*user{}, codes: map[string]*authCode{}, refresh: map[string]*refreshToken{},
 	}

@@ -1,0 +1,186 @@
+package saltokstest_test
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+func (d *door) hub(method, path, body string, more url.Values) (int, string) {
+	d.t.Helper()
+	q := url.Values{"site_id": {d.site}}
+	for k, v := range more {
+		q[k] = v
+	}
+	req, _ := http.NewRequest(method, d.sim.Events()+path+"?"+q.Encode(), strings.NewReader(body))
+	req.Header.Set("Authorization", "Bearer "+d.token)
+	resp, raw := d.send(req)
+	return resp.StatusCode, string(raw)
+}
+
+type invocation struct {
+	Type      int
+	Target    string
+	Arguments []string
+}
+
+// entryIn reads the entry inside a ReceiveMessage.
+func entryIn(t *testing.T, record string) map[string]any {
+	t.Helper()
+	var m invocation
+	decode(t, []byte(strings.TrimSuffix(record, "\x1e")), &m)
+	if m.Type != 1 || m.Target != "ReceiveMessage" || len(m.Arguments) != 1 {
+		t.Fatalf("the message is %+v", m)
+	}
+	var e map[string]any
+	decode(t, []byte(m.Arguments[0]), &e)
+	return e
+}
+
+func TestStreamByLongPolling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor(t)
+		status, raw := d.hub("POST", "/v1/hub/entries/negotiate", "", url.Values{"negotiateVersion": {"1"}})
+		var n struct {
+			ConnectionToken     string
+			AvailableTransports []struct{ Transport string }
+		}
+		decode(t, []byte(raw), &n)
+		if status != 200 || n.ConnectionToken == "" || len(n.AvailableTransports) != 2 {
+			t.Fatalf("negotiate: %d %s", status, raw)
+		}
+		at := url.Values{"id": {n.ConnectionToken}}
+		if status, raw := d.hub("GET", "/v1/hub/entries", "", at); status != 200 || raw != "" {
+			t.Errorf("the first poll: %d %q", status, raw)
+		}
+		d.hub("POST", "/v1/hub/entries", `{"protocol":"json","version":1}`+"\x1e", at)
+		if _, raw := d.hub("GET", "/v1/hub/entries", "", at); raw != "{}\x1e" {
+			t.Errorf("the handshake is answered %q", raw)
+		}
+		go func() {
+			time.Sleep(time.Minute)
+			d.sim.Tap(d.lock, d.email)
+		}()
+		began := time.Now()
+		_, raw = d.hub("GET", "/v1/hub/entries", "", at)
+		if e := entryIn(t, raw); e["lock_id"] != d.lock || e["access_by"] != "tag" || time.Since(began) != time.Minute {
+			t.Errorf("after %v: %v", time.Since(began), e)
+		}
+		if status, raw := d.hub("GET", "/v1/hub/entries", "", at); status != 200 || raw != "" {
+			t.Errorf("a quiet poll: %d %q", status, raw)
+		}
+		d.hub("DELETE", "/v1/hub/entries", "", at)
+		if status, _ := d.hub("GET", "/v1/hub/entries", "", at); status != 204 {
+			t.Errorf("after the end: %d", status)
+		}
+		if status, _ := d.hub("GET", "/v1/hub/entries", "", at); status != 404 {
+			t.Errorf("long after the end: %d", status)
+		}
+	})
+}
+
+// webSocket dials without negotiation, the token in the query as browsers do.
+func (d *door) webSocket() (send func(string), receive func() string) {
+	d.t.Helper()
+	q := url.Values{"site_id": {d.site}, "access_token": {d.token}}
+	req, _ := http.NewRequest("GET", d.sim.Events()+"/v1/hub/entries?"+q.Encode(), nil)
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "websocket")
+	req.Header.Set("Sec-WebSocket-Version", "13")
+	req.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+	resp, err := d.http.Do(req)
+	if err != nil || resp.StatusCode != 101 || resp.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
+		d.t.Fatalf("upgrade: %v %v", resp, err)
+	}
+	conn := resp.Body.(io.ReadWriteCloser)
+	d.t.Cleanup(func() { _ = conn.Close() })
+	r := bufio.NewReader(conn)
+	send = func(text string) {
+		frame := []byte{0x81, 0x80 | byte(len(text)), 1, 2, 3, 4}
+		for i := range len(text) {
+			frame = append(frame, text[i]^byte(i%4+1))
+		}
+		if _, err := conn.Write(frame); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	receive = func() string {
+		head := make([]byte, 2)
+		if _, err := io.ReadFull(r, head); err != nil {
+			d.t.Fatal(err)
+		}
+		n := int(head[1])
+		if n == 126 {
+			if _, err := io.ReadFull(r, head); err != nil {
+				d.t.Fatal(err)
+			}
+			n = int(head[0])<<8 | int(head[1])
+		}
+		data := make([]byte, n)
+		if _, err := io.ReadFull(r, data); err != nil {
+			d.t.Fatal(err)
+		}
+		return string(data)
+	}
+	return send, receive
+}
+
+func TestStreamByWebSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor(t)
+		send, receive := d.webSocket()
+		send(`{"protocol":"json","version":1}` + "\x1e")
+		if got := receive(); got != "{}\x1e" {
+			t.Fatalf("the handshake is answered %q", got)
+		}
+		d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
+		e := entryIn(t, receive())
+		want := d.want(200, "", "GET", "/v1.1/sites/"+d.site+"/entries", "").(map[string]any)["items"].([]any)[0]
+		diff(t, want, any(e))
+		if got := receive(); got != `{"type":6}`+"\x1e" { // 15 s of silence on the bubble's clock
+			t.Errorf("the keep-alive is %q", got)
+		}
+		send(`{"type":1,"target":"Nothing","invocationId":"7","arguments":[]}` + "\x1e")
+		if got := receive(); !strings.Contains(got, `"invocationId":"7"`) {
+			t.Errorf("an unknown method is answered %q", got)
+		}
+		send(`{"type":7}` + "\x1e")
+		if got := receive(); got != "" { // the close frame
+			t.Errorf("the end is %q", got)
+		}
+	})
+}
+
+func TestStreamRefusals(t *testing.T) {
+	w := saltokstest.DefaultWorld()
+	w.Users = append(w.Users, saltokstest.User{Email: "boss@harbour.example"})
+	w.Sites[0].Members = []saltokstest.Member{{User: "doors@harbour.example", Role: "site_user"}, {User: "boss@harbour.example"}}
+	d := newDoor(t, saltokstest.WithWorld(w))
+	const negotiate = "/v1/hub/entries/negotiate"
+	me := d.want(200, "", "GET", "/v1.2/me", "").(map[string]any)["id"].(string)
+	for _, c := range []struct {
+		path   string
+		more   url.Values
+		status int
+	}{
+		{negotiate, nil, 403}, // the site's stream is for admins
+		{negotiate, url.Values{"user_id": {me}}, 200},
+		{negotiate, url.Values{"site_id": {"nowhere"}}, 400},
+		{"/v1/hub/incidents/negotiate", nil, 404},
+	} {
+		if status, raw := d.hub("POST", c.path, "", c.more); status != c.status {
+			t.Errorf("%s %v: %d %s, want %d", c.path, c.more, status, raw, c.status)
+		}
+	}
+	d.token = "stale"
+	if status, _ := d.hub("POST", negotiate, "", nil); status != 401 {
+		t.Errorf("a bad token: %d", status)
+	}
+}
