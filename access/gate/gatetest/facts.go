@@ -3,7 +3,6 @@ package gatetest
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -11,106 +10,6 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/reservation"
 )
-
-func lock(id string) gate.Link {
-	return gate.Link{Site: "salto-site", Gateway: "iq-1", Lock: id, NeedsCode: true, Name: "Lock " + id, LinkedAt: at(0), LinkedBy: "eve"}
-}
-
-func door(id string, link gate.Link) gate.Door {
-	return gate.Door{Door: access.Door{ID: id, Name: "Door " + id, AccessType: access.AccessOnly}, Link: link}
-}
-
-func (b *bench) doors() gate.DoorStore {
-	b.Helper()
-	if b.s.Doors == nil {
-		b.Skip("no DoorStore to test")
-	}
-	return b.s.Doors
-}
-
-func (b *bench) rules() gate.RuleStore {
-	b.Helper()
-	if b.s.Rules == nil {
-		b.Skip("no RuleStore to test")
-	}
-	return b.s.Rules
-}
-
-func (b *bench) members() gate.MemberStore {
-	b.Helper()
-	if b.s.Members == nil {
-		b.Skip("no MemberStore to test")
-	}
-	return b.s.Members
-}
-
-func (b *bench) bookings() gate.ReservationStore {
-	b.Helper()
-	if b.s.Reservations == nil {
-		b.Skip("no ReservationStore to test")
-	}
-	return b.s.Reservations
-}
-
-// facts skips unless there are Facts and all four stores to fill them.
-func (b *bench) facts() gate.Facts {
-	b.Helper()
-	if b.s.Facts == nil {
-		b.Skip("no Facts to test")
-	}
-	b.doors()
-	b.rules()
-	b.members()
-	b.bookings()
-	return b.s.Facts
-}
-
-func (b *bench) someRules() gate.Rules {
-	off := false
-	return gate.Rules{
-		Revision: "r1",
-		Site:     access.Site{ID: b.site, Name: "The Loft", TimeZone: "Europe/Berlin"},
-		Settings: access.Settings{Before: new(10 * time.Minute), After: new(time.Duration(0)), OpenTime: new(9 * time.Second), Buffers: access.BuffersClip, ReservationsRequireStanding: &off},
-		MembershipTypes: []access.MembershipType{
-			{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}, {Door: "office", Hours: access.Always()}}},
-			{ID: "day", Doors: []access.DoorHours{{Door: "front", Hours: access.Weekly(
-				access.Range{Days: []access.Day{access.Mon, access.Tue}, From: access.At(8, 0), To: access.At(18, 0)},
-				access.Range{Days: []access.Day{access.Sun}, From: access.At(22, 0), To: access.At(2, 30)})}}},
-			{ID: "none"},
-		},
-		Resources: []access.Resource{{ID: "meeting", Doors: []string{"front", "lab"}}, {ID: "office-4", Doors: []string{"office"}}, {ID: "phone"}},
-		Exceptions: []access.Exception{
-			{From: access.Date{Year: 2026, Month: 12, Day: 24}, To: access.Date{Year: 2026, Month: 12, Day: 26}, Closed: true},
-			{From: access.Date{Year: 2026, Month: 12, Day: 31}, To: access.Date{Year: 2026, Month: 12, Day: 31}, Hours: []access.Range{{From: access.At(8, 0), To: access.At(12, 0)}}},
-		},
-	}
-}
-
-func someMember(id string) access.Member {
-	return access.Member{
-		ID:       id,
-		Standing: access.Standing{State: access.StandingGrace, Until: at(time.Hour), Reason: "unpaid"},
-		Memberships: []access.Membership{
-			{ID: "m2", Type: "day", From: at(-time.Hour), Until: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)},
-			{ID: "m1", Type: "resident", Paused: true},
-		},
-	}
-}
-
-func booking(id, resource, member string, from, to time.Duration) reservation.Reservation {
-	return reservation.Reservation{ID: id, Resource: resource, Member: member, Start: at(from), End: at(to), Status: reservation.Confirmed}
-}
-
-func (b *bench) reservations(q gate.ReservationQuery) string {
-	b.Helper()
-	q.Site = b.site
-	var ids []string
-	for r, err := range b.bookings().Reservations(b.ctx, q) {
-		b.ok(err)
-		ids = append(ids, r.ID)
-	}
-	return strings.Join(ids, " ")
-}
 
 var factTests = map[string]func(*bench){
 	"Doors/add, change, delete": func(b *bench) {
@@ -379,6 +278,18 @@ var factTests = map[string]func(*bench){
 			}
 		}
 	},
+	"Facts/out of one site and into another": func(b *bench) {
+		b.facts()
+		b.fill()
+		s := gate.Stores{Doors: b.s.Doors, Rules: b.s.Rules, Members: b.s.Members, Reservations: b.s.Reservations}
+		doc, err := gate.Export(b.ctx, s, b.site)
+		b.ok(err)
+		doc.Facts.Site.ID += "-copy"
+		b.ok(gate.Import(b.ctx, s, doc))
+		again, err := gate.Export(b.ctx, s, doc.Facts.Site.ID)
+		b.ok(err)
+		b.same("document", again, doc)
+	},
 	"Facts/one snapshot while others write": func(b *bench) {
 		f := b.facts()
 		b.fill()
@@ -412,51 +323,4 @@ var factTests = map[string]func(*bench){
 			}
 		}
 	},
-}
-
-// fill stores a small site.
-func (b *bench) fill() {
-	b.Helper()
-	b.ok(b.s.Rules.PutRules(b.ctx, b.someRules()))
-	for id, link := range map[string]gate.Link{"front": lock("l1")} {
-		b.ok(b.s.Doors.AddDoor(b.ctx, b.site, door(id, link)))
-	}
-	b.ok(b.s.Doors.AddDoor(b.ctx, b.site, door("office", lock("l2"))))
-	b.ok(b.s.Doors.AddDoor(b.ctx, b.site, door("lab", gate.Link{})))
-	for _, id := range []string{"ada", "bob", "cem"} {
-		b.ok(b.s.Members.PutMember(b.ctx, b.site, someMember(id)))
-	}
-	for _, g := range []access.Grant{
-		{ID: "g1", Member: "ada", Door: "front", Hours: access.Always()},
-		{ID: "g2", Member: "ada", Door: "office", Hours: access.Always()},
-		{ID: "g3", Member: "bob", Door: "front", Hours: access.Always()},
-	} {
-		b.ok(b.s.Rules.PutGrant(b.ctx, b.site, g))
-	}
-	ended := booking("r2", "meeting", "ada", time.Hour, 2*time.Hour)
-	ended.EndedAt, ended.Status = at(90*time.Minute), reservation.Cancelled
-	pending := booking("r5", "meeting", "bob", 5*time.Hour, 6*time.Hour)
-	pending.Status = reservation.Pending
-	early := booking("r7", "meeting", "bob", 6*time.Hour, 8*time.Hour)
-	early.EndedAt = at(7 * time.Hour)
-	implied := booking("r4", "meeting", "cem", 4*time.Hour, 5*time.Hour)
-	implied.Status = ""
-	for _, r := range []reservation.Reservation{
-		booking("r1", "meeting", "ada", 0, time.Hour), ended,
-		booking("r3", "meeting", "bob", 3*time.Hour, 4*time.Hour), implied, pending, early,
-		booking("r6", "office-4", "ada", 0, time.Hour),
-		booking("old", "meeting", "ada", -96*time.Hour, -95*time.Hour),
-		booking("far", "meeting", "ada", 400*24*time.Hour, 400*24*time.Hour+time.Hour),
-	} {
-		b.ok(b.s.Reservations.PutReservation(b.ctx, b.site, r))
-	}
-}
-
-func (b *bench) asks() (list []gate.Ask) {
-	for _, m := range []string{"ada", "bob", "cem", "nobody"} {
-		for _, d := range []string{"front", "office", "lab", "nowhere"} {
-			list = append(list, gate.Ask{Site: b.site, Member: m, Door: d, At: at(0)})
-		}
-	}
-	return list
 }

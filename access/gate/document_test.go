@@ -1,0 +1,166 @@
+package gate_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/memstore"
+)
+
+func stores(s *memstore.Store) gate.Stores {
+	return gate.Stores{Doors: s, Rules: s, Members: s, Reservations: s}
+}
+
+// Every case of the access rules goes in and out of a storage unchanged.
+func TestDocumentsGoInAndOut(t *testing.T) {
+	ctx := t.Context()
+	files, err := filepath.Glob(filepath.Join("..", "testdata", "cases", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c struct{ Facts json.RawMessage }
+		if err := json.Unmarshal(data, &c); err != nil {
+			t.Fatal(err)
+		}
+		facts, err := access.ParseFacts(c.Facts)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		doc := gate.Document{Facts: facts, Links: map[string]gate.Link{}}
+		for i, d := range facts.Doors {
+			doc.Links[d.ID] = link(fmt.Sprint("lock-", i))
+		}
+		text, err := json.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if doc, err = gate.ReadDocument(text); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		first := memstore.New()
+		if err := gate.Import(ctx, stores(first), doc); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		out, err := gate.Export(ctx, stores(first), facts.Site.ID)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		second := memstore.New()
+		if err := gate.Import(ctx, stores(second), out); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		again, err := gate.Export(ctx, stores(second), facts.Site.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, _ := json.Marshal(out)
+		two, _ := json.Marshal(again)
+		if string(one) != string(two) {
+			t.Errorf("%s: the second export differs:\n%s\n%s", file, one, two)
+		}
+		before, err := access.Compile(facts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := access.Compile(again.Facts)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for _, m := range facts.Members {
+			for _, d := range facts.Doors {
+				r := access.Request{Member: m.ID, Door: d.ID, Action: access.Unlock, At: noon}
+				x, _ := json.Marshal(before.Decide(r))
+				y, _ := json.Marshal(after.Decide(r))
+				if string(x) != string(y) {
+					t.Errorf("%s: %s at %s: %s before, %s after", file, m.ID, d.ID, x, y)
+				}
+			}
+		}
+	}
+}
+
+func TestBadDocuments(t *testing.T) {
+	good, err := gate.Export(t.Context(), stores(filled(t)), site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, bad := range map[string]string{
+		"not a doorkit document":    "[]",
+		"something follows":         string(text) + "{}",
+		"version 2":                 strings.Replace(string(text), `"doorkit":1`, `"doorkit":2`, 1),
+		"unknown field \"secrets\"": strings.Replace(string(text), `"doorkit":1`, `"doorkit":1,"secrets":{}`, 1),
+		"no time zone":              strings.Replace(string(text), "Europe/Berlin", "Mars/Olympus", 1),
+	} {
+		if _, err := gate.ReadDocument([]byte(bad)); err == nil || !strings.Contains(err.Error(), what) && what != "no time zone" {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
+	for what, change := range map[string]func(*gate.Document){
+		"links.cellar: there is no such door":                        func(d *gate.Document) { d.Links["cellar"] = link("l9") },
+		"links.office: its lock is linked to door \"front\" already": func(d *gate.Document) { d.Links["office"] = link("l1") },
+		"doors[0].access_type":                                       func(d *gate.Document) { d.Facts.Doors[0].AccessType = "open" },
+	} {
+		doc, err := gate.ReadDocument(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(&doc)
+		s := memstore.New()
+		if err := gate.Import(t.Context(), stores(s), doc); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: got %v", what, err)
+		}
+		if doors, _ := s.Doors(t.Context(), site); len(doors) != 0 {
+			t.Errorf("%s: something was written", what)
+		}
+	}
+	if err := gate.Import(t.Context(), stores(filled(t)), good); !errors.Is(err, gate.ErrConflict) {
+		t.Errorf("into a site that is there: got %v", err)
+	}
+	// Half an import may be tried again.
+	s := memstore.New()
+	if err := s.AddDoor(t.Context(), site, gate.Door{Door: access.Door{ID: "front"}, Link: link("l1")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := gate.Import(t.Context(), stores(s), good); err != nil {
+		t.Error(err)
+	}
+	if d, err := s.Door(t.Context(), site, "front"); err != nil || d.Name != "Front Door" {
+		t.Errorf("got %+v, %v", d, err)
+	}
+}
+
+func filled(t *testing.T) *memstore.Store {
+	t.Helper()
+	s := memstore.New()
+	fillSite(t, s)
+	return s
+}
+
+func ExampleExport() {
+	ctx := context.Background()
+	_, ours := newSite()
+	doc, err := gate.Export(ctx, stores(ours), "loft")
+	fmt.Println(len(doc.Facts.Doors), "doors,", len(doc.Links), "links", err)
+	other := memstore.New()
+	fmt.Println(gate.Import(ctx, stores(other), doc))
+	// Output:
+	// 2 doors, 2 links <nil>
+	// <nil>
+}
