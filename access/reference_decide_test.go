@@ -174,7 +174,11 @@ func (r *reference) never(m refMember, bases []refBasis, q refRequest) string {
 // could change: the ends of all intervals, the zone's shifts, and inside each
 // stretch of one offset every midnight and every from and to on every date.
 func (r *reference) edges(t time.Time, m refMember, bases []refBasis) []time.Time {
-	last := t.Add(refHorizon)
+	return r.edgesWithin(t, refHorizon, m, bases)
+}
+
+func (r *reference) edgesWithin(t time.Time, span time.Duration, m refMember, bases []refBasis) []time.Time {
+	last := t.Add(span)
 	var all []time.Time
 	add := func(e *time.Time) {
 		if e != nil && e.After(t) && !e.After(last) {
@@ -213,12 +217,10 @@ func (r *reference) edges(t time.Time, m refMember, bases []refBasis) []time.Tim
 				clocks[int64(refClock(g.From).Seconds())], clocks[int64(refClock(g.To).Seconds())] = true, true
 			}
 		}
-		for s := t; !s.After(last); {
-			_, stop := s.In(r.zone).ZoneBounds()
+		shifts := append(refShifts(r.zone, t, last), last.Add(time.Second))
+		for s := t; len(shifts) > 0; shifts = shifts[1:] {
 			_, offset := s.In(r.zone).Zone()
-			if stop.IsZero() || stop.After(last) {
-				stop = last.Add(time.Second)
-			}
+			stop := shifts[0]
 			for day := (s.Unix()+int64(offset))/86400 - 2; day*86400-int64(offset) <= stop.Unix(); day++ {
 				for c := range clocks {
 					if e := time.Unix(day*86400+c-int64(offset), 0); e.After(s) && e.Before(stop) {
@@ -232,4 +234,31 @@ func (r *reference) edges(t time.Time, m refMember, bases []refBasis) []time.Tim
 	}
 	slices.SortFunc(all, time.Time.Compare)
 	return slices.CompactFunc(all, time.Time.Equal)
+}
+
+// refShifts finds the instants in (from, to] at which the zone's offset
+// changes, by looking at every hour: time.ZoneBounds is not to be trusted on
+// 31 December of leap years after 2037, where its end lies before the instant.
+func refShifts(zone *time.Location, from, to time.Time) []time.Time {
+	offset := func(unix int64) int {
+		_, o := time.Unix(unix, 0).In(zone).Zone()
+		return o
+	}
+	var all []time.Time
+	for s := from.Unix(); s < to.Unix(); s += 3600 {
+		e := min(s+3600, to.Unix())
+		if offset(s) == offset(e) {
+			continue
+		}
+		same, other := s, e
+		for other-same > 1 {
+			if mid := (same + other) / 2; offset(mid) == offset(s) {
+				same = mid
+			} else {
+				other = mid
+			}
+		}
+		all = append(all, time.Unix(other, 0))
+	}
+	return all
 }

@@ -2,7 +2,6 @@ package access_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -232,11 +231,8 @@ func (r *reference) rangesOn(h refHours, date time.Time) []refRange {
 }
 
 func refClock(hhmm string) time.Duration {
-	var h, m int
-	if _, err := fmt.Sscanf(hhmm, "%d:%d", &h, &m); err != nil {
-		panic(err)
-	}
-	return time.Duration(h)*time.Hour + time.Duration(m)*time.Minute
+	digit := func(i int) time.Duration { return time.Duration(hhmm[i] - '0') }
+	return (digit(0)*10+digit(1))*time.Hour + (digit(3)*10+digit(4))*time.Minute
 }
 
 // --- section 3: bases ---
