@@ -1,0 +1,244 @@
+package access_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/reservation"
+	"github.com/google/go-cmp/cmp"
+)
+
+// rounds is how many random documents a differential test looks at:
+// DOORKIT_ROUNDS, or what takes a few seconds.
+func rounds(t *testing.T, otherwise int) uint64 {
+	t.Helper()
+	if text := os.Getenv("DOORKIT_ROUNDS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return uint64(n)
+	}
+	if testing.Short() {
+		return uint64(otherwise / 4)
+	}
+	return uint64(otherwise)
+}
+
+func firstSeed() uint64 {
+	n, _ := strconv.ParseUint(os.Getenv("DOORKIT_SEED"), 10, 64)
+	return n
+}
+
+// The engine must give what the reference gives, field by field and in its
+// JSON, from a Policy and from a Question.
+func TestDecideLikeReference(t *testing.T) {
+	reasons := map[access.Reason]int{}
+	for seed := range rounds(t, 800) {
+		t.Run(strconv.FormatUint(firstSeed()+seed, 10), func(t *testing.T) {
+			differ(t, newDice(firstSeed()+seed, nil), 4, reasons)
+		})
+	}
+	for _, reason := range everyReason {
+		if reasons[reason] == 0 && !testing.Short() {
+			t.Errorf("no request was answered with %s: the documents are not varied enough", reason)
+		}
+	}
+}
+
+var everyReason = []access.Reason{
+	access.ReasonGrant, access.ReasonMembership, access.ReasonReservation, access.ReasonHolder,
+	access.ReasonUnknownDoor, access.ReasonUnknownMember, access.ReasonDoorDisabled, access.ReasonOfficeModeNotOffered,
+	access.ReasonStandingBlocked, access.ReasonTooEarly, access.ReasonOutsideHours, access.ReasonNotStarted,
+	access.ReasonReservationPending, access.ReasonReservationCancelled, access.ReasonReservationOver, access.ReasonMembershipPaused,
+	access.ReasonMembershipEnded, access.ReasonGrantEnded, access.ReasonNotBooker, access.ReasonNoEntitlement,
+}
+
+func differ(t *testing.T, d *dice, requests int, reasons map[access.Reason]int) {
+	t.Helper()
+	s := newScene(d)
+	document, err := json.MarshalIndent(s.doc, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := newReference(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts, err := access.ParseFacts(document)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, document)
+	}
+	policy, err := access.Compile(facts)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, document)
+	}
+	for range requests {
+		q := s.request(r)
+		want := r.decide(q)
+		request := access.Request{Member: q.Member, Door: q.Door, Action: access.Action(q.Action), At: q.At, Holding: q.Holding}
+		got := policy.Decide(request)
+		reasons[got.Reason]++
+		if diff := sameDecision(got, want); diff != "" {
+			t.Fatalf("Decide %+v (-want +got):\n%s\n%s", q, diff, document)
+		}
+		for name, question := range map[string]access.Question{
+			"everything":     deriveQuestion(facts, q, nil),
+			"what counts":    deriveQuestion(facts, q, &q.At),
+			"the policy's":   policy.Question(q.Member, q.Door, q.At),
+			"with Location":  withLocation(deriveQuestion(facts, q, &q.At), s.zone),
+			"in other order": reversed(deriveQuestion(facts, q, nil)),
+		} {
+			got, err := access.Evaluate(question, request)
+			if err != nil {
+				t.Fatalf("Evaluate, %s, %+v: %v\n%s", name, q, err, document)
+			}
+			if diff := sameDecision(got, want); diff != "" {
+				t.Fatalf("Evaluate, %s, %+v (-want +got):\n%s\n%s", name, q, diff, document)
+			}
+		}
+		stepOver(t, policy, request, got, d, document)
+	}
+}
+
+// sameDecision compares the fields, the evidence and the JSON text.
+func sameDecision(got access.Decision, want refDecision) string {
+	pointer := func(t time.Time) *time.Time {
+		if t.IsZero() {
+			return nil
+		}
+		return new(t.UTC())
+	}
+	fields := refDecision{got.Allowed, string(got.Reason), refEvidence(got.Evidence()), pointer(got.ValidUntil), pointer(got.NextChange), nil, got.Revision}
+	if got.RelockAfter != 0 {
+		fields.RelockAfter = new(got.RelockAfter.String())
+	}
+	if diff := cmp.Diff(want, fields); diff != "" {
+		return diff
+	}
+	text, err := json.Marshal(got)
+	if err != nil {
+		return err.Error()
+	}
+	return cmp.Diff(want.String(), string(text))
+}
+
+// stepOver checks the promised instant by stepping over it by a microsecond,
+// and some instants on the way to it.
+func stepOver(t *testing.T, policy *access.Policy, request access.Request, got access.Decision, d *dice, document []byte) {
+	t.Helper()
+	allowed := func(at time.Time) bool {
+		next := request
+		next.At = at
+		return policy.Decide(next).Allowed
+	}
+	change := got.ValidUntil
+	if !got.Allowed {
+		change = got.NextChange
+	}
+	last := change.Add(-time.Microsecond)
+	if change.IsZero() {
+		last = request.At.Add(refHorizon)
+	} else if !change.After(request.At) || allowed(change) == got.Allowed {
+		t.Fatalf("%+v: nothing changes at %s\n%s", request, change, document)
+	}
+	for _, at := range []time.Time{request.At, last, request.At.Add(time.Duration(d.rng.Int64N(int64(last.Sub(request.At) + 1))))} {
+		if allowed(at) != got.Allowed {
+			t.Fatalf("%+v: changes at or before %s, promised for %s\n%s", request, at, change, document)
+		}
+	}
+}
+
+// deriveQuestion takes from the facts, by straight loops, what a host would
+// load for one request. Without an instant it takes everything that the
+// comment of Evaluate names, else no more than what can count at that instant.
+func deriveQuestion(f access.Facts, q refRequest, at *time.Time) access.Question {
+	out := access.Question{Revision: f.Revision, TimeZone: f.Site.TimeZone, Settings: f.Settings, Exceptions: f.Exceptions}
+	for _, d := range f.Doors {
+		if d.ID == q.Door {
+			out.Door = &d
+		}
+	}
+	for _, m := range f.Members {
+		if m.ID == q.Member {
+			out.Member = &m
+		}
+	}
+	for _, ty := range f.MembershipTypes {
+		if out.Member != nil && slices.ContainsFunc(out.Member.Memberships, func(m access.Membership) bool { return m.Type == ty.ID }) {
+			if at != nil {
+				ty.Doors = slices.DeleteFunc(slices.Clone(ty.Doors), func(d access.DoorHours) bool { return d.Door != q.Door })
+			}
+			out.MembershipTypes = append(out.MembershipTypes, ty)
+		}
+	}
+	for _, g := range f.Grants {
+		if g.Member == q.Member && g.Door == q.Door {
+			out.Grants = append(out.Grants, g)
+		}
+	}
+	const day = 24 * time.Hour
+	within := func(r reservation.Reservation, ahead, behind time.Duration) bool {
+		return at == nil || !r.Start.After(at.Add(ahead)) && !r.End.Before(at.Add(-behind))
+	}
+	var others []reservation.Reservation
+	for _, r := range f.Reservations {
+		lists := slices.ContainsFunc(f.Resources, func(res access.Resource) bool {
+			return res.ID == r.Resource && slices.Contains(res.Doors, q.Door)
+		})
+		switch {
+		case !lists:
+		case r.Member == q.Member && within(r, 371*day, 2*day):
+			out.Reservations = append(out.Reservations, r)
+		case r.Member != q.Member && r.Status.OrDefault() == reservation.Confirmed:
+			others = append(others, r)
+		}
+	}
+	for _, r := range others {
+		counts := within(r, day, day) || slices.ContainsFunc(out.Reservations, func(own reservation.Reservation) bool {
+			end, ownEnd := r.EffectiveEnd(), own.EffectiveEnd()
+			return !r.Start.Before(ownEnd) && !r.Start.After(ownEnd.Add(day)) || !end.After(own.Start) && !end.Before(own.Start.Add(-day))
+		})
+		if counts {
+			booker := slices.IndexFunc(f.Members, func(m access.Member) bool { return m.ID == r.Member })
+			out.Neighbours = append(out.Neighbours, access.Neighbour{Resource: r.Resource, Start: r.Start, End: r.EffectiveEnd(), Booker: booker})
+		}
+	}
+	return out
+}
+
+func withLocation(q access.Question, zone *time.Location) access.Question {
+	q.TimeZone, q.Location = "", zone
+	return q
+}
+
+func reversed(q access.Question) access.Question {
+	slices.Reverse(q.MembershipTypes)
+	slices.Reverse(q.Grants)
+	slices.Reverse(q.Reservations)
+	slices.Reverse(q.Neighbours)
+	return q
+}
+
+// faultPaths gives the paths an error of ParseFacts or Compile names, in order.
+func faultPaths(err error) []string {
+	if err == nil {
+		return nil
+	}
+	bad, ok := errors.AsType[*access.FactsError](err)
+	if !ok {
+		return []string{"not a *FactsError: " + err.Error()}
+	}
+	paths := []string{}
+	for _, f := range bad.Faults {
+		paths = append(paths, f.Path)
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
