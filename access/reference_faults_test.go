@@ -187,6 +187,9 @@ func (c checker) id(n *node, path string, seen map[string]bool) {
 // reference checks that an id leads to an item of a list of the document.
 func (c checker) reference(n *node, path string, to *node) {
 	id := c.text(n, path, true)
+	if to != nil && to.kind != '[' {
+		return // the list itself is at fault: nobody knows what it holds
+	}
 	found := to != nil && to.kind == '[' && slices.ContainsFunc(to.items, func(item *node) bool {
 		own := item.get("id")
 		return own != nil && own.kind == '"' && own.text == id
@@ -203,7 +206,7 @@ func (c checker) duration(n *node, path string, least, most time.Duration) {
 }
 
 var (
-	instantForm = regexp.MustCompile(`^(19[7-9]\d|[2-9]\d{3})-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$`)
+	instantForm = regexp.MustCompile(`^(19[7-9]\d|[2-9]\d{3})-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 	clockForm   = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d$`)
 	dateForm    = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
 	weekDays    = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
@@ -317,7 +320,7 @@ func (c checker) document(n *node) {
 			state := c.enum(s.get("state"), path+".standing.state", false, "good", "grace", "blocked")
 			until := s.get("until")
 			c.instant(until, path+".standing.until", state == "grace")
-			c.fault(path+".standing.until", until != nil && slices.Contains([]string{"", "good", "blocked"}, state))
+			c.fault(path+".standing.until", until != nil && until.kind != '0' && slices.Contains([]string{"", "good", "blocked"}, state))
 			c.text(s.get("reason"), path+".standing.reason", false)
 		}
 		seen := map[string]bool{}
