@@ -52,6 +52,37 @@ func TestDecideLikeReference(t *testing.T) {
 	}
 }
 
+// Every case, whatever its wants name, is answered in full as the reference
+// answers it; and refused at the same paths.
+func TestCasesLikeReference(t *testing.T) {
+	for _, c := range readCases(t, "cases/*.json") {
+		r, err := newReference(c.Facts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		facts, err := access.ParseFacts(c.Facts)
+		if err != nil {
+			t.Fatalf("%s: %v", c.Name, err)
+		}
+		policy := compile(t, facts)
+		roundTrip(t, facts)
+		for _, q := range c.Requests {
+			request := access.Request{Member: q.Member, Door: q.Door, Action: access.Action(q.Action), At: q.At, Holding: q.Holding}
+			got := policy.Decide(request)
+			if diff := sameDecision(got, r.decide(q.refRequest)); diff != "" {
+				t.Errorf("%s, %+v (-want +got):\n%s", c.Name, q.refRequest, diff)
+			}
+			stepOver(t, policy, request, got, newDice(1, nil), c.Facts)
+		}
+	}
+	for _, c := range readCases(t, "cases/invalid/*.json") {
+		_, err := access.ParseFacts(c.Facts)
+		if diff := cmp.Diff(slices.Sorted(slices.Values(c.WantErrorPaths)), faultPaths(err)); diff != "" {
+			t.Errorf("%s: paths (-want +got):\n%s%v", c.Name, diff, err)
+		}
+	}
+}
+
 var everyReason = []access.Reason{
 	access.ReasonGrant, access.ReasonMembership, access.ReasonReservation, access.ReasonHolder,
 	access.ReasonUnknownDoor, access.ReasonUnknownMember, access.ReasonDoorDisabled, access.ReasonOfficeModeNotOffered,

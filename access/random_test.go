@@ -100,10 +100,44 @@ func newScene(d *dice) *scene {
 	for range max(0, d.n(5)-1) {
 		s.exception()
 	}
+	s.crowd()
 	if d.chance(50) {
 		s.doc.Revision = "7"
 	}
 	return s
+}
+
+// crowd makes a few documents large where size could matter: exceptions that lie
+// over each other, bookings of one member that touch, members by the hundred.
+func (s *scene) crowd() {
+	switch s.n(40) {
+	case 0:
+		for range 20 + s.n(150) {
+			s.exception()
+		}
+	case 1:
+		for i := range 20 + s.n(60) {
+			s.doc.Reservations = append(s.doc.Reservations, s.reservation(fmt.Sprint("c", i)))
+		}
+	case 2:
+		for i := range 300 {
+			m := refMember{ID: fmt.Sprint("q", i)}
+			if i%50 == 0 {
+				m = s.member(m.ID)
+				s.doc.Reservations = append(s.doc.Reservations, s.reservation(fmt.Sprint("q", i)))
+			}
+			s.doc.Members = append(s.doc.Members, m)
+		}
+	case 3:
+		for i := range 20 {
+			s.doc.Members[0].Memberships = append(s.doc.Members[0].Memberships, s.member("").Memberships...)
+			for j := range s.doc.Members[0].Memberships {
+				s.doc.Members[0].Memberships[j].ID = fmt.Sprint("m", j)
+			}
+			from, until := s.interval()
+			s.doc.Grants = append(s.doc.Grants, refGrant{ID: fmt.Sprint("h", i), Member: s.someMember(), Door: s.someDoor(), Hours: s.hours(), From: from, Until: until})
+		}
+	}
 }
 
 // someBase is an instant at a shift of the zone, or any other.
@@ -280,7 +314,7 @@ func (s *scene) reservation(id string) refReservation {
 
 func (s *scene) exception() {
 	day := s.base.In(s.zone).AddDate(0, 0, s.n(9)-4)
-	e := refException{From: day.Format(time.DateOnly), To: day.AddDate(0, 0, pick(s.dice, 0, 0, 0, 1, 3, 14, 400)).Format(time.DateOnly), Hours: refHours{Word: "closed"}}
+	e := refException{From: day.Format(time.DateOnly), To: day.AddDate(0, 0, pick(s.dice, 0, 0, 0, 1, 3, 14, 14, 400)).Format(time.DateOnly), Hours: refHours{Word: "closed"}}
 	if s.chance(60) {
 		e.Hours = refHours{Ranges: s.ranges(false)}
 	}
