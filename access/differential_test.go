@@ -40,7 +40,7 @@ func firstSeed() uint64 {
 // JSON, from a Policy and from a Question.
 func TestDecideLikeReference(t *testing.T) {
 	reasons := map[access.Reason]int{}
-	for seed := range rounds(t, 800) {
+	for seed := range rounds(t, 300) {
 		t.Run(strconv.FormatUint(firstSeed()+seed, 10), func(t *testing.T) {
 			differ(t, newDice(firstSeed()+seed, nil), 4, reasons)
 		})

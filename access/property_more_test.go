@@ -223,7 +223,7 @@ func replaced[T any](list []T, item T, same func(T) bool) []T {
 func TestNeverPanics(t *testing.T) {
 	instants := []time.Time{{}, time.Unix(0, 0), time.Unix(-1<<62, 0), time.Unix(1<<62, 999999999), time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC),
 		time.Date(-5000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9998, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC), time.Date(300000, 1, 1, 0, 0, 0, 0, time.UTC)}
-	for year := 2036; year < 2061; year++ { // time.ZoneBounds errs on 31 December of leap years
+	for year := 2036; year < 2046; year++ { // time.ZoneBounds errs on 31 December of leap years
 		instants = append(instants, time.Date(year, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(year, 12, 31, 23, 59, 59, 0, time.UTC))
 	}
 	weekly := access.Weekly(access.Range{Days: []access.Day{access.Sun}, From: access.At(1, 0), To: access.At(2, 30)}, access.Range{Days: []access.Day{access.Tue, access.Thu}, From: access.At(23, 59), To: access.At(0, 1)})

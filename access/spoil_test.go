@@ -118,7 +118,7 @@ func spoil(d *dice, root *node) {
 // ParseFacts must name exactly the paths that the reference finds, and accept
 // what it accepts.
 func TestFaultsLikeReference(t *testing.T) {
-	for seed := range rounds(t, 4000) {
+	for seed := range rounds(t, 1500) {
 		t.Run(strconv.FormatUint(firstSeed()+seed, 10), func(t *testing.T) {
 			differFaults(t, newDice(firstSeed()+seed, nil))
 		})
