@@ -35,9 +35,9 @@ func keyID(k *rsa.PrivateKey) string {
 	return strings.ToUpper(fmt.Sprintf("%x", sum[:16])) + "RS256"
 }
 
-// sign makes a JWT.
-func sign(typ string, claims obj) string {
-	key := signingKey()
+// sign makes a JWT with the newest key. s.mu is held.
+func (s *Sim) sign(typ string, claims obj) string {
+	key := s.keys[len(s.keys)-1]
 	head, _ := json.Marshal(obj{"alg": "RS256", "kid": keyID(key), "typ": typ})
 	body, _ := json.Marshal(claims)
 	text := b64.EncodeToString(head) + "." + b64.EncodeToString(body)
@@ -50,7 +50,7 @@ func sign(typ string, claims obj) string {
 }
 
 // verify checks a JWT's signature and returns its claims.
-func verify(token string) (obj, error) {
+func (s *Sim) verify(token string) (obj, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return nil, errors.New("IDX12741: JWT must have three segments")
@@ -59,9 +59,10 @@ func verify(token string) (obj, error) {
 	if err != nil {
 		return nil, errors.New("the signature is not base64url")
 	}
-	key := signingKey()
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
-	if rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, sum[:], sig) != nil {
+	if !slices.ContainsFunc(s.keys, func(k *rsa.PrivateKey) bool {
+		return rsa.VerifyPKCS1v15(&k.PublicKey, crypto.SHA256, sum[:], sig) == nil
+	}) {
 		return nil, errors.New("the signature is invalid")
 	}
 	raw, err := b64.DecodeString(parts[1])
@@ -72,13 +73,31 @@ func verify(token string) (obj, error) {
 	return claims, json.Unmarshal(raw, &claims)
 }
 
-func jwks() obj {
-	key := signingKey()
-	return obj{"keys": []obj{{
-		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": keyID(key),
-		"n": b64.EncodeToString(key.N.Bytes()),
-		"e": b64.EncodeToString(big.NewInt(int64(key.E)).Bytes()),
-	}}}
+func (s *Sim) jwks() obj {
+	var list []obj
+	for _, k := range s.keys {
+		list = append(list, obj{
+			"kty": "RSA", "use": "sig", "alg": "RS256", "kid": keyID(k),
+			"n": b64.EncodeToString(k.N.Bytes()),
+			"e": b64.EncodeToString(big.NewInt(int64(k.E)).Bytes()),
+		})
+	}
+	return obj{"keys": list}
+}
+
+// RotateKey makes the identity server sign with a new key from now on. The old
+// one stays among the JWKS, unless forget is true.
+func (s *Sim) RotateKey(forget bool) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if forget {
+		s.keys = nil
+	}
+	s.keys = append(s.keys, key)
 }
 
 // accessToken makes the token of WIRE.md 1.2.
@@ -88,13 +107,14 @@ func (s *Sim) accessToken(u *user, scope []string, amr string, authTime, now tim
 		"idp": "local", "auth_time": authTime.Unix(), "iat": now.Unix(), "nbf": now.Unix(),
 		"exp": now.Add(s.cfg.sw.AccessLifetime).Unix(), "jti": strings.ToUpper(randomHex(16)),
 		"product_id": id("product"), "tenant_id": id("tenant"), "identity_id": id("identity", u.Subject), "skip_email": "False",
+		"profile_id_" + id("profile"): id("profile", u.Subject),
 	}
 	if slices.Contains(scope, fullAccess) {
 		claims["aud"] = "user_api"
 	} else {
 		claims["aud"] = s.issuer + "/resources"
 	}
-	return sign("at+jwt", claims)
+	return s.sign("at+jwt", claims)
 }
 
 func (s *Sim) idToken(u *user, nonce, access string, authTime, now time.Time) string {
@@ -107,7 +127,7 @@ func (s *Sim) idToken(u *user, nonce, access string, authTime, now time.Time) st
 	if nonce != "" {
 		claims["nonce"] = nonce
 	}
-	return sign("JWT", claims)
+	return s.sign("JWT", claims)
 }
 
 // authenticate answers 401 with an empty body, or returns the caller. s.mu is
@@ -128,7 +148,7 @@ func (s *Sim) authenticate(w *answer, r *http.Request, now time.Time) *user {
 }
 
 func (s *Sim) bearer(token string, now time.Time) (u *user, why string) {
-	claims, err := verify(token)
+	claims, err := s.verify(token)
 	if err != nil {
 		return nil, "The signature key was not found"
 	}

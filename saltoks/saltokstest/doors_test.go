@@ -77,6 +77,12 @@ func TestScheduleOnlyLocks(t *testing.T) {
 	if got := d.sim.LockState(d.lock); got != "locked" {
 		t.Errorf("at its end: %s", got)
 	}
+	d.login()
+	d.want(200, "", "PATCH", d.locking(), d.body("office_mode")) // at that very instant: it is not undone again
+	d.sim.Clock().Advance(time.Second)
+	if got := d.sim.LockState(d.lock); got != "office_mode" {
+		t.Errorf("office mode from the end on: %s", got)
+	}
 	d.sim.Clock().Advance(3 * time.Hour)
 	d.login()
 	e := d.sim.Entries(d.site)[1]

@@ -42,7 +42,7 @@ func (s *Sim) serveIdentity(w *answer, r *http.Request, path string, body []byte
 	case "GET /.well-known/openid-configuration":
 		writeJSON(w, http.StatusOK, s.discovery())
 	case "GET /.well-known/openid-configuration/jwks":
-		writeJSON(w, http.StatusOK, jwks())
+		writeJSON(w, http.StatusOK, s.jwks())
 	case "GET /connect/authorize", "GET /connect/authorize/callback":
 		s.authorize(w, r, r.URL.Query())
 	case "GET /account/login":

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"net/http"
 	"time"
@@ -40,7 +38,7 @@ func Serve(addr string, opts ...Option) (*Server, error) {
 	s.oneOrigin = true
 	s.issuer, s.api, s.events, s.control = srv.url, srv.url, srv.url, srv.url+"/control"
 	s.client = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
-	s.server = &http.Server{Handler: s, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: 10 * time.Second}
+	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	s.serving.Go(func() { _ = s.server.Serve(l) })
 	return srv, nil
 }

@@ -1,8 +1,7 @@
 package saltokstest
 
 import (
-	"io"
-	"log"
+	"crypto/rsa"
 	"net/http"
 	"sync"
 	"time"
@@ -50,6 +49,7 @@ type Sim struct {
 	world World
 	cloud *cloud
 	armed []*armedFault
+	keys  []*rsa.PrivateKey // the newest last
 }
 
 // New starts a simulator in memory and closes it when the test ends. Called
@@ -75,7 +75,7 @@ func Start(opts ...Option) (*Sim, error) {
 	s.issuer, s.api, s.events, s.control = memIdentity, memAPI, memEvents, memControl
 	s.listener = newPipeListener()
 	s.client = &http.Client{Transport: &http.Transport{DialContext: s.listener.DialContext, MaxIdleConnsPerHost: 64}}
-	s.server = &http.Server{Handler: s, ErrorLog: log.New(io.Discard, "", 0)}
+	s.server = &http.Server{Handler: s}
 	s.serving.Go(func() { _ = s.server.Serve(s.listener) })
 	return s, nil
 }
@@ -91,6 +91,7 @@ func build(opts []Option) (*Sim, error) {
 		return nil, err
 	}
 	s := &Sim{cfg: cfg, clock: &Clock{base: cfg.now}, world: cfg.world.clone(), closed: make(chan struct{})}
+	s.keys = []*rsa.PrivateKey{signingKey()}
 	s.rec.max = cfg.recordMax
 	s.cloud = newCloud(s.world, s.clock.Now(), s.publish)
 	return s, nil
