@@ -118,7 +118,11 @@ func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (g
 	at := a.id.now()
 	t, err := a.id.config(m).Exchange(a.id.withHTTP(ctx), code, oauth2.VerifierOption(l.verifier.Reveal()))
 	if err != nil {
-		return granted{}, identityError("code exchange", err)
+		e := identityError("code exchange", err)
+		if e.Code == "invalid_grant" {
+			e.What = "SALTO does not take the code (used, too old, or of another login): press Connect again"
+		}
+		return granted{}, e
 	}
 	set := newTokenSet(t, at)
 	raw, _ := t.Extra("id_token").(string)

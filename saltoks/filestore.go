@@ -19,7 +19,9 @@ import (
 // the old or the new one and never waits. It is safe for concurrent use.
 //
 // The kernel frees the lock of a process that dies. Lock files stay behind,
-// empty. Do not put the folder on NFS: its locks and renames promise less.
+// empty. Do not put the folder on NFS: its locks and renames promise less. A
+// backup that is put back holds refresh tokens which were rotated since: the
+// next refresh ends in ErrReauthorize, and a Reconnect makes it well.
 type FileStore struct {
 	dir   string
 	locks keyLocks // one goroutine per key asks for the file lock
@@ -141,29 +143,47 @@ func syncDir(dir string) error {
 	return err
 }
 
-// lockFile takes the exclusive lock of a file, waiting without a goroutine.
+// lockFile takes the exclusive lock of a file. Where somebody deleted the file
+// meanwhile, a lock on it would bind nobody: then it starts over.
 func lockFile(ctx context.Context, path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("saltoks: file store: %w", err)
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("saltoks: file store: %w", err)
+		}
+		if err := waitForLock(ctx, f); err != nil {
+			f.Close()
+			return nil, err
+		}
+		ours, err := f.Stat()
+		if err != nil {
+			f.Close()
+			return nil, fmt.Errorf("saltoks: file store: %w", err)
+		}
+		if now, err := os.Stat(path); err == nil && os.SameFile(ours, now) {
+			return f, nil
+		}
+		f.Close()
 	}
+}
+
+// waitForLock asks again and again, without a goroutine that would outlive ctx.
+func waitForLock(ctx context.Context, f *os.File) error {
 	const first, last = time.Millisecond, 20 * time.Millisecond
 	for pause := first; ; pause = min(2*pause, last) {
 		taken, err := flock(f)
 		if taken {
-			return f, nil
+			return nil
 		}
 		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("saltoks: file store: locking: %w", err)
+			return fmt.Errorf("saltoks: file store: locking: %w", err)
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			f.Close()
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }

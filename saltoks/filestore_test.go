@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 )
 
 func TestFileStoreWritesOnlyChanges(t *testing.T) {
@@ -57,6 +58,45 @@ func TestFileStoreWritesOnlyChanges(t *testing.T) {
 	if err != nil || len(left) != 1 || !strings.HasSuffix(left[0].Name(), ".lock") {
 		t.Errorf("left: %v, %v", left, err)
 	}
+}
+
+// TestDeletedLockFile: somebody tidies the folder while a lock is waited for.
+// The waiter's file is not the key's any more; it must lock the new one.
+func TestDeletedLockFile(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := NewFileStore(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := s.path("k") + ".lock"
+		held, err := lockFile(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error)
+		go func() {
+			done <- s.Update(t.Context(), "k", func(context.Context, []byte) ([]byte, error) {
+				f, err := os.OpenFile(path, os.O_RDWR, 0o600)
+				if err != nil {
+					return nil, err
+				}
+				defer f.Close()
+				if taken, err := flock(f); taken || err != nil {
+					t.Errorf("the key's lock file is free while fn runs: %v", err)
+				}
+				return []byte("x"), nil
+			})
+		}()
+		synctest.Wait() // it has opened the file and waits
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		held.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestFileStoreFaults(t *testing.T) {

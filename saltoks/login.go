@@ -109,7 +109,7 @@ func (a *Authorizer) OpenLogin(ctx context.Context, text, bind string) (Login, e
 	}
 	plain, err := a.state.sealer.Open(ctx, Sealed{KeyID: string(keyID), Data: data}, a.loginAdditional(bind))
 	if err != nil {
-		return Login{}, fmt.Errorf("%w (%w)", ErrStateMismatch, err)
+		return Login{}, ErrStateMismatch // err may repeat what a stranger put into the cookie
 	}
 	var d loginDoc
 	if json.Unmarshal(plain, &d) != nil {

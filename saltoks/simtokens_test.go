@@ -165,6 +165,49 @@ func TestUnauthorizedMakesTheNextCallWork(t *testing.T) {
 	})
 }
 
+// TestPasswordSourceThroughAnOutage: a valid token serves on, few requests are
+// made, nothing is remembered afterwards.
+func TestPasswordSourceThroughAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		u := d.sim.World().Users[0]
+		ts, err := saltoks.PasswordSource(d.env, saltoks.Credentials{ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret())},
+			u.Email, saltoks.FixedPassword(saltoks.NewSecret(u.Password)), d.options()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old, err := ts.Token(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(55 * time.Minute)
+		d.sim.ForgetRequests()
+		d.sim.Fault(saltokstest.IdentityOutage)
+		for range 24 { // four minutes: still valid
+			if got, err := ts.Token(t.Context()); err != nil || !got.Access.Equal(old.Access) {
+				t.Errorf("%v, %v", got, err)
+			}
+			time.Sleep(10 * time.Second)
+		}
+		time.Sleep(time.Minute)
+		for range 24 {
+			_, err := ts.Token(t.Context())
+			if e, ok := errors.AsType[*saltoks.IdentityError](err); !ok || !e.Temporary() || e.RetryAt.IsZero() {
+				t.Errorf("%v", err)
+			}
+			time.Sleep(10 * time.Second)
+		}
+		if n := d.tokenRequests(); n < 3 || n > 8 {
+			t.Errorf("%d requests in nine minutes", n)
+		}
+		d.sim.ClearFaults()
+		time.Sleep(5 * time.Minute)
+		if got, err := ts.Token(t.Context()); err != nil || got.Access.Equal(old.Access) {
+			t.Errorf("%v, %v", got, err)
+		}
+	})
+}
+
 func TestFromOAuth2(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &countingSource{life: time.Hour}

@@ -32,6 +32,11 @@ type refresher struct {
 	flight   *flight
 }
 
+var (
+	_ Rejecter = (*refresher)(nil)
+	_ Waiter   = (*refresher)(nil)
+)
+
 // held is a token and when it counts as fresh and as usable.
 type held struct {
 	token     Token
