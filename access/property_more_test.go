@@ -148,7 +148,7 @@ func TestWithIsLikeCompile(t *testing.T) {
 			policy = next
 			anew := compile(t, f)
 			for _, d := range f.Doors {
-				for _, m := range f.Members {
+				for _, m := range f.Members[:min(len(f.Members), 10)] {
 					q := access.Request{Member: m.ID, Door: d.ID, Action: q.Action, At: q.At, Holding: q.Holding}
 					same(t, "after a change", anew.Decide(q), policy.Decide(q))
 				}
