@@ -57,7 +57,7 @@ func (d Dialect) words() *strings.Replacer {
 			"{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT",
 			// Microseconds by the database's clock.
 			"{clock}", "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000",
-			"{null int}", "NULL",
+			"{null int}", "NULL", "{unindexed}", "+",
 			// A pragma cannot be read in passing: see Store.durable.
 			"{sync}", "''",
 		)
@@ -66,7 +66,7 @@ func (d Dialect) words() *strings.Replacer {
 		"{text}", `TEXT COLLATE "C"`, "{int}", "BIGINT", "{blob}", "BYTEA", "{strict}", "",
 		"{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
 		"{clock}", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
-		"{null int}", "CAST(NULL AS BIGINT)",
+		"{null int}", "CAST(NULL AS BIGINT)", "{unindexed}", "",
 		"{sync}", "current_setting('synchronous_commit')",
 	)
 }

@@ -36,6 +36,9 @@ const (
 // The arguments are site, member, the span of the member's reservations, the span
 // of a day either side of the instant, and the door unless all are asked for.
 const questionOne = `
+WITH rooms AS MATERIALIZED (SELECT DISTINCT resource FROM doorkit_resource_doors WHERE site = $1 AND door = $7),
+own AS MATERIALIZED (SELECT id, resource, status, starts, ends, ended_at, effective FROM doorkit_reservations
+	WHERE site = $1 AND member = $2 AND effective >= $3 AND starts <= $4 AND resource IN (SELECT resource FROM rooms))
 SELECT 1 AS kind, revision AS a, name AS b, time_zone AS c, settings AS d, exceptions AS e, '' AS f, '' AS g, '' AS h, version AS i, {null int} AS j, {null int} AS k, {null int} AS l, {null int} AS m
 	FROM doorkit_sites WHERE site = $1
 UNION ALL SELECT 2, id, name, access_type, link_site, link_gateway, link_lock, link_name, linked_by, added, disabled + 2 * link_needs_code, open_time, linked_at, version
@@ -50,23 +53,19 @@ UNION ALL SELECT 6, id, door, hours, '', '', '', '', '', starts, ends, requires_
 	FROM doorkit_grants WHERE site = $1 AND member = $2 AND door = $7
 UNION ALL SELECT 7, resource, door, '', '', '', '', '', '', pos, door_pos, {null int}, {null int}, {null int}
 	FROM doorkit_resource_doors WHERE site = $1 AND door = $7
-UNION ALL SELECT 8, id, resource, member, status, '', '', '', '', starts, ends, ended_at, {null int}, {null int}
-	FROM doorkit_reservations WHERE site = $1 AND member = $2 AND effective >= $3 AND starts <= $4 AND ` + onTheDoor + `
-UNION ALL SELECT 8, id, resource, member, status, '', '', '', '', starts, ends, ended_at, {null int}, {null int}
-	FROM doorkit_reservations WHERE site = $1 AND ` + onTheDoor + ` AND effective >= $5 AND starts <= $6 AND member <> $2 AND status IN ('', 'confirmed')
+UNION ALL SELECT 8, id, resource, $2, status, '', '', '', '', starts, ends, ended_at, {null int}, {null int}
+	FROM own
 UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
-	FROM ` + besideOwn + ` AND n.starts >= o.effective AND n.starts <= o.effective + 86400000000
+	FROM rooms o CROSS JOIN doorkit_reservations n WHERE ` + others + ` AND n.effective >= $5 AND {unindexed}n.starts <= $6
 UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
-	FROM ` + besideOwn + ` AND n.effective >= o.starts - 86400000000 AND n.effective <= o.starts`
+	FROM own o CROSS JOIN doorkit_reservations n WHERE ` + others + ` AND n.starts >= o.effective AND n.starts <= o.effective + 86400000000
+UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
+	FROM own o CROSS JOIN doorkit_reservations n WHERE ` + others + ` AND n.effective >= o.starts - 86400000000 AND n.effective <= o.starts`
 
-const (
-	onTheDoor = "resource IN (SELECT resource FROM doorkit_resource_doors WHERE site = $1 AND door = $7)"
-	// besideOwn joins the member's reservations (o) with those of others on the
-	// same resource (n), a day before and after: where buffers are clipped.
-	besideOwn = `doorkit_reservations o JOIN doorkit_reservations n ON n.site = o.site AND n.resource = o.resource
-	WHERE o.site = $1 AND o.member = $2 AND o.effective >= $3 AND o.starts <= $4 AND o.` + onTheDoor + `
-	AND n.member <> $2 AND n.status IN ('', 'confirmed')`
-)
+// others are other members' bookings of a resource. (SQLite reads a CROSS JOIN
+// from left to right, whatever it thinks of the tables' sizes; and it must not go
+// by the start of what surrounds the instant: the past only grows.)
+const others = "n.site = $1 AND n.resource = o.resource AND n.member <> $2 AND n.status IN ('', 'confirmed')"
 
 // ofOneDoor are the conditions that the statement for all doors leaves out.
 var ofOneDoor = []string{" AND id = $7", " AND door = $7"}

@@ -1,0 +1,284 @@
+//go:build unix
+
+package dbtest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/sqlstore"
+)
+
+// instantly opens at once.
+var instantly = locks(func(context.Context, gate.Command) gate.Result { return gate.Result{Outcome: gate.Accepted} })
+
+func benchBoth(b *testing.B, fn func(b *testing.B, d Database)) {
+	b.Run("SQLite", func(b *testing.B) { fn(b, SQLite(b)) })
+	b.Run("PostgreSQL", func(b *testing.B) { fn(b, PostgreSQL(b)) })
+}
+
+// BenchmarkUnlock measures an unlock through gate and store, with a lock that
+// opens at once, against the same reads, inserts and commits by hand: the
+// statements that such an unlock was seen to send, prepared, with other ids.
+// The two take turns; "ratio" is the one by the other.
+func BenchmarkUnlock(b *testing.B) {
+	benchBoth(b, func(b *testing.B, d Database) {
+		store, _ := d.Store(b)
+		fillSite(b, store, "loft")
+		for i := range 300 {
+			must(b, store.PutMember(b.Context(), "loft", access.Member{ID: member(i), Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}))
+		}
+		clock := noon
+		n := 0
+		unlock := func(g *gate.Gate) gate.Tap {
+			n++
+			clock = clock.Add(10 * time.Second) // no two taps are one
+			t := tap(n)
+			t.TappedAt = clock
+			r, err := g.Unlock(b.Context(), t)
+			if err != nil || r.Outcome != gate.Accepted || !r.Recorded {
+				b.Fatal(r.Outcome, r.Err, err)
+			}
+			return t
+		}
+		newGate := func(s *sqlstore.Store) *gate.Gate {
+			g, err := gate.New(gate.Config{Site: "loft", Facts: s, Records: s, Locks: instantly, CheckIns: gate.EveryUnlock(0), Now: func() time.Time { return clock }})
+			must(b, err)
+			return g
+		}
+		g := newGate(store)
+		for range 20 {
+			unlock(g)
+		}
+		hand := record(b, d, newGate, unlock)
+		_, head, err := store.Ends(b.Context(), "loft")
+		must(b, err)
+		hand.seq = int64(head.Seq)
+
+		var ours, theirs time.Duration
+		seq := hand.seq
+		for b.Loop() {
+			start := time.Now()
+			unlock(g)
+			middle := time.Now()
+			hand.seq = seq + 2
+			hand.do(b)
+			seq = hand.seq
+			ours += middle.Sub(start)
+			theirs += time.Since(middle)
+		}
+		b.ReportMetric(float64(ours)/float64(b.N), "ns/unlock")
+		b.ReportMetric(float64(theirs)/float64(b.N), "ns/by-hand")
+		b.ReportMetric(float64(ours)/float64(theirs), "ratio")
+	})
+}
+
+// byHand replays the statements of one unlock.
+type byHand struct {
+	db    *sql.DB
+	steps []Step
+	stmts []*sql.Stmt
+	tap   gate.Tap
+	first int64 // the number of the log row it was seen to write
+	seq   int64 // the last number taken
+	n     int
+}
+
+// record watches one unlock.
+func record(b *testing.B, d Database, newGate func(*sqlstore.Store) *gate.Gate, unlock func(*gate.Gate) gate.Tap) *byHand {
+	b.Helper()
+	store, r := watchedBench(b, d)
+	g := newGate(store)
+	for range 20 {
+		unlock(g)
+	}
+	_, head, err := store.Ends(b.Context(), "loft")
+	must(b, err)
+	r.take()
+	h := &byHand{db: d.Raw(b), tap: unlock(g), first: int64(head.Seq) + 1}
+	h.steps = r.take()
+	for _, s := range h.steps {
+		var st *sql.Stmt
+		if s.Text != "" {
+			st, err = h.db.Prepare(s.Text)
+			must(b, err)
+		}
+		h.stmts = append(h.stmts, st)
+	}
+	return h
+}
+
+func watchedBench(b *testing.B, d Database) (*sqlstore.Store, *recorder) {
+	b.Helper()
+	r := &recorder{}
+	db, err := d.OpenHooked(r.hook)
+	must(b, err)
+	s, err := sqlstore.Open(b.Context(), db, d.Dialect)
+	must(b, err)
+	b.Cleanup(func() { s.Close(); db.Close() })
+	return s, r
+}
+
+// do replays them for another request.
+func (h *byHand) do(b *testing.B) {
+	ctx := b.Context()
+	h.n++
+	id := fmt.Sprintf("by-hand-%015d", h.n)
+	var tx *sql.Tx
+	var err error
+	for i, s := range h.steps {
+		switch s.What {
+		case "begin":
+			tx, err = h.db.BeginTx(ctx, nil)
+		case "commit":
+			err = tx.Commit()
+			tx = nil
+		case "exec":
+			_, err = tx.StmtContext(ctx, h.stmts[i]).ExecContext(ctx, h.args(s, id)...)
+		case "query":
+			st := h.stmts[i]
+			if tx != nil {
+				st = tx.StmtContext(ctx, st)
+			}
+			err = drain(st.QueryContext(ctx, h.args(s, id)...))
+		default:
+			b.Fatalf("an unlock does a %s", s.What)
+		}
+		if err != nil {
+			b.Fatalf("%s: %v", s.Text, err)
+		}
+	}
+	h.seq += 2
+}
+
+// args are those that were seen, with this request's id, numbers and instants.
+func (h *byHand) args(s Step, id string) []any {
+	args := plain(s.Args)
+	for i, a := range args {
+		switch a := a.(type) {
+		case string:
+			args[i] = strings.ReplaceAll(a, h.tap.RequestID, id)
+		case int64:
+			switch {
+			case a == h.first || a == h.first+1:
+				args[i] = h.seq + 1 + a - h.first
+			case a > 1e15: // an instant: later than the last one
+				args[i] = a + int64(h.n)*10_000_000
+			}
+		}
+	}
+	return args
+}
+
+func drain(rows *sql.Rows, err error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	into := make([]any, len(columns))
+	for i := range into {
+		into[i] = new(sql.RawBytes)
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// BenchmarkQuestion loads the facts for one member and door with 100 000
+// members, 1 000 000 reservations and 1 000 000 log rows, and with a hundredth
+// of each. "ratio" is the large one by the small one.
+func BenchmarkQuestion(b *testing.B) {
+	benchBoth(b, func(b *testing.B, _ Database) {
+		var loads [2]func(i int)
+		for i, members := range []int{1000, 100_000} {
+			d := SQLite(b)
+			if strings.Contains(b.Name(), "PostgreSQL") {
+				d = PostgreSQL(b)
+			}
+			store, db := d.Store(b)
+			crowd(b, d, db, store, members)
+			loads[i] = func(n int) {
+				m := n * 7919 % members
+				s, err := store.Load(b.Context(), gate.Ask{Site: "loft", Member: fmt.Sprint("m", m), Door: fmt.Sprint("door", m*10/1000), At: noon})
+				if err != nil || s.Question.Member == nil || s.Question.Door == nil || len(s.Question.Neighbours) == 0 {
+					b.Fatal(s, err)
+				}
+			}
+			for n := range 200 {
+				loads[i](n)
+			}
+		}
+		var took [2][]time.Duration
+		n := 0
+		for b.Loop() {
+			n++
+			for i, load := range loads {
+				start := time.Now()
+				load(n)
+				took[i] = append(took[i], time.Since(start))
+			}
+		}
+		var middle [2]float64
+		for i := range took {
+			slices.Sort(took[i])
+			middle[i] = float64(took[i][len(took[i])/2])
+		}
+		b.ReportMetric(middle[0], "ns/small")
+		b.ReportMetric(middle[1], "ns/large")
+		b.ReportMetric(middle[1]/middle[0], "ratio")
+	})
+}
+
+// crowd stores members, ten reservations and ten log rows for each, and a door
+// and a resource for every hundred of them.
+func crowd(b *testing.B, d Database, db *sql.DB, store *sqlstore.Store, members int) {
+	b.Helper()
+	doors := members / 100
+	rules := gate.Rules{Site: access.Site{ID: "loft", TimeZone: "Europe/Berlin"}, MembershipTypes: []access.MembershipType{{ID: "resident"}}}
+	for i := range doors {
+		id := fmt.Sprint("door", i)
+		if i < 50 {
+			rules.MembershipTypes[0].Doors = append(rules.MembershipTypes[0].Doors, access.DoorHours{Door: id, Hours: access.Always()})
+		}
+		rules.Resources = append(rules.Resources, access.Resource{ID: fmt.Sprint("room", i), Doors: []string{id}})
+		must(b, store.AddDoor(b.Context(), "loft", gate.Door{Door: access.Door{ID: id, AccessType: access.AccessOnly}, Link: gate.Link{Site: "s", Lock: id}}))
+	}
+	must(b, store.PutRules(b.Context(), rules))
+	series := "(WITH RECURSIVE s(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM s WHERE i < %d) SELECT i FROM s) AS s"
+	if d.Dialect == sqlstore.PostgreSQL {
+		series = "generate_series(0, %d) AS s(i)"
+	}
+	of := func(n int) string { return fmt.Sprintf(series, n-1) }
+	// Each room is booked a thousand times, every eight hours around noon.
+	for _, q := range []string{
+		"INSERT INTO doorkit_members (site, id, standing, standing_reason) SELECT 'loft', 'm' || i, '', '' FROM " + of(members),
+		"INSERT INTO doorkit_memberships (site, member, pos, id, type, paused) SELECT 'loft', 'm' || i, 0, 'm1', 'resident', 0 FROM " + of(members),
+		fmt.Sprintf(`INSERT INTO doorkit_reservations (site, id, resource, member, starts, ends, effective, status)
+			SELECT 'loft', 'r' || i, 'room' || (i / 1000), 'm' || (i / 10), %[1]d + (i * 37 %% 1000 - 500) * 28800000000, %[1]d + (i * 37 %% 1000 - 500) * 28800000000 + 7200000000,
+			%[1]d + (i * 37 %% 1000 - 500) * 28800000000 + 7200000000, 'confirmed' FROM `, noon.UnixMicro()) + of(10*members),
+		`INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash)
+			SELECT 'loft', i, i, 0, 'door' || (i % 50), 'unlock', 'accepted', 'membership', '` + "xx" + `', 'xx' FROM ` + of(10*members),
+	} {
+		if d.Dialect == sqlstore.SQLite {
+			q = strings.ReplaceAll(q, "'xx'", "X'00'")
+		}
+		_, err := db.ExecContext(b.Context(), q)
+		must(b, err)
+	}
+	_, err := db.ExecContext(b.Context(), "ANALYZE")
+	must(b, err)
+}
