@@ -1,0 +1,211 @@
+package saltoks
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+func TestAdoptLeavesAnActivationAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.activate()
+		s, err := r.act.Adopt(t.Context(), r.site, r.iq, NewOTP("zzzzz"))
+		if err != nil || s.Step != StepActivated || len(r.sent()) != 0 {
+			t.Errorf("%+v, %v, %d requests", s, err, len(r.sent()))
+		}
+	})
+}
+
+// A confirmation without an answer is settled before another PIN is asked for:
+// the one that was sent may work.
+func TestRequestPINSettlesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ctx := t.Context()
+		r.must(r.act.Begin(ctx, r.site, r.iq))
+		r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+		r.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("PUT "))
+		r.sim.Fault(saltokstest.HTTP500, saltokstest.On("activated_iqs"), saltokstest.Count(-1))
+		if _, err := r.act.Confirm(ctx, r.site, r.iq, r.pin()); !isUnconfirmed(err) {
+			t.Fatal(err)
+		}
+		r.sim.ClearFaults()
+		r.sim.ForgetRequests()
+		s, err := r.act.RequestPIN(ctx, r.site, r.iq, PINByMail)
+		if e, ok := errors.AsType[*APIError](err); !errors.Is(err, ErrIQAlreadyActivated) || !ok || !e.NotSent() || s.Step != StepActivated {
+			t.Errorf("%+v, %v", s, err)
+		}
+		for _, line := range r.sent() {
+			if strings.HasSuffix(line, "/pin") {
+				t.Errorf("sent %s", line)
+			}
+		}
+	})
+}
+
+// conflictStore loses its lease once, after fn has run for an IQ's document.
+type conflictStore struct {
+	Store
+	left int
+}
+
+type conflict struct{}
+
+func (conflict) Error() string  { return "the lease was lost" }
+func (conflict) Conflict() bool { return true }
+
+func (s *conflictStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	return s.Store.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, error) {
+		next, err := fn(ctx, current)
+		if err == nil && strings.HasPrefix(key, "saltoks/iq/") && s.left > 0 {
+			s.left--
+			return nil, conflict{}
+		}
+		return next, err
+	})
+}
+
+func TestTheSecretSurvivesALostLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, saltokstest.WithSwitches(saltokstest.Switches{FirstSecretOnce: true}))
+		act := r.newRemote(r.client, r.newState(&conflictStore{r.store, 2})).Activation()
+		if s := r.must(act.Begin(t.Context(), r.site, r.iq)); s.Step != StepSecretStored {
+			t.Fatalf("%+v", s)
+		}
+		r.must(act.RequestPIN(t.Context(), r.site, r.iq, PINByMail))
+		r.must(act.Confirm(t.Context(), r.site, r.iq, r.pin()))
+		if n := len(r.sent()); n != 3 {
+			t.Errorf("%d requests: %v", n, r.sent())
+		}
+	})
+}
+
+// SALTO's block is of the user at the IQ, whatever secret comes next.
+func TestANewSecretDoesNotCloseTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.activate()
+		ctx := t.Context()
+		r.sim.Fault(saltokstest.OTPBlocked)
+		if err := r.remote.Unlock(ctx, r.target); !errors.Is(err, ErrOTPBlocked) {
+			t.Fatal(err)
+		}
+		r.sim.Fault(saltokstest.RestoreRequired)
+		if err := r.client.IQs.Restore(ctx, r.site, r.iq); err != nil {
+			t.Fatal(err)
+		}
+		until := r.sim.Now().Add(21 * time.Minute)
+		if s := r.must(r.act.Restart(ctx, r.site, r.iq)); !s.BlockedUntil.Equal(until) {
+			t.Errorf("after Restart: %+v", s)
+		}
+		r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+		if _, err := r.act.Confirm(ctx, r.site, r.iq, r.pin()); !errors.Is(err, ErrOTPBlocked) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// A wrong code is remembered although its caller has gone.
+func TestAWrongCodeOutlivesItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.activate()
+		r.sim.Fault(saltokstest.ClockSkew)
+		for range 2 {
+			ctx, cancel := context.WithCancel(t.Context())
+			slow := &slowStore{Store: r.store, before: cancel, d: time.Second}
+			if err := r.newRemote(r.client, r.newState(slow)).Unlock(ctx, r.target); !errors.Is(err, ErrOTPInvalid) {
+				t.Fatal(err)
+			}
+		}
+		if s := r.must(r.act.State(t.Context(), r.site, r.iq)); s.BlockedUntil.IsZero() {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestDeactivateThroughTheBreakerAndALostAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.activate()
+		ctx := t.Context()
+		act := r.newRemote(r.newClient(WithUnmeasuredCalls()), r.state).Activation()
+		r.sim.Fault(saltokstest.ClockSkew)
+		for range 2 {
+			if s, err := act.Deactivate(ctx, r.site, r.iq); !errors.Is(err, ErrOTPInvalid) || s.Step != StepActivated {
+				t.Fatalf("%+v, %v", s, err)
+			}
+		}
+		r.sim.ClearFaults()
+		r.sim.ForgetRequests()
+		if _, err := act.Deactivate(ctx, r.site, r.iq); !errors.Is(err, ErrOTPBlocked) || len(r.sent()) != 0 {
+			t.Fatalf("%v, %d requests", err, len(r.sent()))
+		}
+		time.Sleep(21 * time.Minute)
+		r.sim.Fault(saltokstest.AnswerLostBeforeMove, saltokstest.On("DELETE "))
+		if s, err := act.Deactivate(ctx, r.site, r.iq); !isUnconfirmed(err) || s.Step != StepActivated {
+			t.Fatalf("lost before: %+v, %v", s, err)
+		}
+		r.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("DELETE "))
+		if s, err := act.Deactivate(ctx, r.site, r.iq); err != nil || s.Step != StepNotStarted {
+			t.Fatalf("lost after: %+v, %v", s, err)
+		}
+	})
+}
+
+// A 2203 that means a missing right is not mistaken for an activation.
+func TestMissingRightIsNotAnActivation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		forbid := func(_ *http.Request) *http.Response {
+			return reply(403, `{"ErrorCode":"2203","Message":"User does not have permission."}`)
+		}
+		client := r.newClient(WithMiddleware(answerOn("/secret", forbid)))
+		_, err := r.newRemote(client, r.state).Activation().Begin(t.Context(), r.site, r.iq)
+		if _, elsewhere := errors.AsType[*ActivatedElsewhereError](err); elsewhere || !errors.Is(err, ErrForbidden) {
+			t.Errorf("got %v", err)
+		}
+		// The same refusal with a record of this user at SALTO is one.
+		r.must(r.newRemote(r.client, r.newState(NewMemoryStore())).Activation().Begin(t.Context(), r.site, r.iq))
+		_, err = r.newRemote(client, r.state).Activation().Begin(t.Context(), r.site, r.iq)
+		if _, elsewhere := errors.AsType[*ActivatedElsewhereError](err); !elsewhere {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// A bare 403 to Adopt was seen for a wrong code, so it counts as one.
+func TestBare403ToAdoptCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		bare := func(_ *http.Request) *http.Response { return reply(403, "") }
+		act := r.newRemote(r.newClient(WithMiddleware(answerOn("/secret", bare))), r.state).Activation()
+		for i := range 3 {
+			_, err := act.Adopt(t.Context(), r.site, r.iq, NewOTP("zzzzz"))
+			if want := []error{ErrOTPInvalid, ErrOTPInvalid, ErrOTPBlocked}[i]; !errors.Is(err, want) {
+				t.Errorf("try %d: %v, want %v", i+1, err, want)
+			}
+		}
+	})
+}
+
+// answerOn answers requests to paths that end in suffix, without the network.
+func answerOn(suffix string, answer func(*http.Request) *http.Response) Middleware {
+	return func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(q *http.Request) (*http.Response, error) {
+			if !strings.HasSuffix(q.URL.Path, suffix) {
+				return next.RoundTrip(q)
+			}
+			resp := answer(q)
+			resp.Request = q
+			return resp, nil
+		})
+	}
+}
