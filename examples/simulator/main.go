@@ -13,7 +13,12 @@
 // The world file has the form of saltokstest.World; what is left out gets a
 // value, and an empty object is the built-in world: one site, two IQs, four
 // locks, one site admin. Members, seats, schedules and the like may be given
-// too.
+// too, and "switches", which decide what the public facts leave open:
+//
+//	{"client_id":"mill","redirect_uri":"http://127.0.0.1:9000/callback",
+//	 "users":[{"email":"admin@mill.example","password":"Grindstone-7","phone":"+31200000000"}],
+//	 "sites":[{"name":"The Mill","iqs":[{"name":"Attic"}],"locks":[{"name":"Gate","open_seconds":3}]}],
+//	 "switches":{"block_after":5,"refresh_lifetime":"720h"}}
 //
 // The clock is the real one plus what was advanced, so the one-time codes of a
 // client that knows nothing of the simulator hold.
@@ -75,11 +80,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		opts = append(opts, saltokstest.WithAnyHost())
 	}
 	if *world != "" {
-		w, err := readWorld(*world)
+		f, err := readWorld(*world)
 		if err != nil {
 			return err
 		}
-		opts = append(opts, saltokstest.WithWorld(w))
+		opts = append(opts, saltokstest.WithWorld(f.World), saltokstest.WithSwitches(f.Switches))
 	}
 	srv, err := saltokstest.Serve(*addr, opts...)
 	if err != nil {
@@ -96,8 +101,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-func readWorld(name string) (saltokstest.World, error) {
-	var w saltokstest.World
+// worldFile is what -world reads.
+type worldFile struct {
+	saltokstest.World
+	Switches saltokstest.Switches `json:"switches"`
+}
+
+func readWorld(name string) (worldFile, error) {
+	var w worldFile
 	raw, err := os.ReadFile(name)
 	if err != nil {
 		return w, err

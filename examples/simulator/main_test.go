@@ -171,7 +171,7 @@ func code(at time.Time, secret, pin string) string {
 func TestProgram(t *testing.T) {
 	bin := build(t)
 	t.Run("foreign client", func(t *testing.T) { foreignClient(t, bin) })
-	t.Run("world file", func(t *testing.T) { worldFile(t, bin) })
+	t.Run("world file", func(t *testing.T) { serveWorldFile(t, bin) })
 	t.Run("bad arguments", func(t *testing.T) { badArguments(t, bin) })
 }
 
@@ -255,11 +255,12 @@ func foreignClient(t *testing.T, bin string) {
 	p.stop(os.Interrupt)
 }
 
-func worldFile(t *testing.T, bin string) {
+func serveWorldFile(t *testing.T, bin string) {
 	file := filepath.Join(t.TempDir(), "world.json")
 	if err := os.WriteFile(file, []byte(`{"client_id":"mill","redirect_uri":"http://127.0.0.1:9/cb",
 		"users":[{"email":"admin@mill.example","password":"Grindstone-7","phone":"+3120"}],
-		"sites":[{"name":"The Mill","time_zone":"Europe/Lisbon","iqs":[{"name":"Q"}],"locks":[{"name":"Gate","open_seconds":3}]}]}`), 0o600); err != nil {
+		"sites":[{"name":"The Mill","time_zone":"Europe/Lisbon","iqs":[{"name":"Q"}],"locks":[{"name":"Gate","open_seconds":3}]}],
+		"switches":{"access_lifetime":"10m","numeric_error_codes":true}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := start(t, bin, "-world", file)
@@ -267,6 +268,11 @@ func worldFile(t *testing.T, bin string) {
 		t.Errorf("the world is %+v", w)
 	}
 	p.login()
+	if v := want[map[string]any](p, 400, "GET", p.world.API+"/v1.2/sites/NL0000000000", ""); v["ErrorCode"] != 1100.0 {
+		t.Errorf("with numeric codes: %v", v)
+	}
+	want[any](p, 200, "POST", p.world.Control+"/clock/", `{"advance":"10m"}`)
+	want[any](p, 401, "GET", p.world.API+"/v1.2/me", "")
 	// A client that holds its connection open does not keep it alive.
 	host, _ := strings.CutPrefix(p.world.API, "http://")
 	conn, err := net.Dial("tcp", host)
@@ -282,6 +288,10 @@ func badArguments(t *testing.T, bin string) {
 	if err := os.WriteFile(bad, []byte(`{"sites":[{"name":"A","time_zone":"Mars/Base","locks":[{"iq":"nowhere"}]}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	typo := filepath.Join(t.TempDir(), "typo.json")
+	if err := os.WriteFile(typo, []byte(`{"switches":{"block_aftr":5}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for _, c := range []struct {
@@ -289,7 +299,9 @@ func badArguments(t *testing.T, bin string) {
 		want []string
 	}{
 		{[]string{"-world", bad}, []string{"Mars/Base", "nowhere"}},
-		{[]string{"-addr", "0.0.0.0:0"}, []string{"loopback"}},
+		{[]string{"-world", typo}, []string{"block_aftr"}},
+		{[]string{"-world", "nowhere.json"}, []string{"nowhere.json"}},
+		{[]string{"-addr", "0.0.0.0:0"}, []string{"loopback", "-any-address"}},
 	} {
 		out, err := exec.CommandContext(ctx, bin, c.args...).CombinedOutput()
 		if err == nil {

@@ -1,6 +1,11 @@
 package saltokstest
 
-import "time"
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // Option changes how a simulator is built.
 type Option func(*config)
@@ -104,4 +109,32 @@ func (sw *Switches) fill() {
 	orDefault(&sw.BlockAfter, 3)
 	orDefault(&sw.UserDelay, 30*time.Second)
 	orDefault(&sw.PageSize, 20)
+}
+
+// UnmarshalJSON reads durations as texts such as "720h" (or nanoseconds) and
+// refuses a switch that does not exist.
+func (sw *Switches) UnmarshalJSON(data []byte) error {
+	var raw map[string]any
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return err
+	}
+	for name, v := range raw {
+		text, isText := v.(string)
+		if !isText || name == "delta" {
+			continue
+		}
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf("switch %s: %w", name, err)
+		}
+		raw[name] = int64(d)
+	}
+	data, err := json.Marshal(raw)
+	if err != nil {
+		return err
+	}
+	type plain Switches // without this method
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	return dec.Decode((*plain)(sw))
 }

@@ -28,7 +28,7 @@ func Serve(addr string, opts ...Option) (*Server, error) {
 		return nil, fmt.Errorf("saltokstest: %q is not host:port", addr)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && !s.cfg.anyHost {
-		return nil, fmt.Errorf("saltokstest: %q is not a loopback address; WithAnyHost lets everybody in who can reach it", addr)
+		return nil, fmt.Errorf("saltokstest: %q is not a loopback address; WithAnyHost (-any-address) lets everybody in who can reach it", addr)
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
