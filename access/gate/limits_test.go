@@ -240,7 +240,7 @@ func TestStorageFails(t *testing.T) {
 		"settle fails once":             {"Settle", once(down), nil, result{gate.Accepted, "", true, 1}, []string{"unlock/sending/grant", "unlock/accepted/grant"}},
 		"settle, answer lost once":      {"Settle", nil, once(down), result{gate.Accepted, "", true, 1}, []string{"unlock/sending/grant", "unlock/accepted/grant"}},
 		"settle hangs a little":         {"Settle", func() error { time.Sleep(time.Second); return nil }, nil, result{gate.Accepted, "", true, 1}, []string{"unlock/sending/grant", "unlock/accepted/grant"}},
-		"look hangs past the limit":     {"Look", nil, func() error { time.Sleep(10 * time.Second); return nil }, result{gate.Denied, gate.CauseDeadline, true, 0}, []string{"unlock/denied/deadline"}},
+		"look hangs past the limit":     {"Look", nil, func() error { time.Sleep(10 * time.Second); return nil }, lost, []string{"unlock/not_sent/store_unavailable"}},
 		"facts hang past the limit":     {"Load", nil, func() error { time.Sleep(10 * time.Second); return nil }, result{gate.Denied, gate.CauseDeadline, true, 0}, []string{"unlock/denied/deadline"}},
 		"settle conflicts with Recover": {"Settle", func() error { return gate.ErrConflict }, nil, result{gate.Accepted, "", false, 1}, []string{"unlock/sending/grant"}},
 	} {
@@ -285,6 +285,73 @@ func TestStorageFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A storage that never answers holds nobody for longer than a tap lives.
+func TestStorageHangs(t *testing.T) {
+	for _, call := range []string{"Look", "Load"} {
+		synctest.Test(t, func(t *testing.T) {
+			b := setup(t)
+			b.config.Facts, b.config.Records = hanging{b.faults, call}, hanging{b.faults, call}
+			g, err := gate.New(b.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			r, err := g.Unlock(t.Context(), b.tap("ada", "front"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.want(r, gate.NotSent, gate.CauseStoreUnavailable)
+			if d := time.Since(start); d != gate.SendWithin {
+				t.Errorf("%s: it took %v", call, d)
+			}
+		})
+	}
+}
+
+type hanging struct {
+	*faults
+	call string
+}
+
+func (h hanging) Look(ctx context.Context, k gate.Key, door string) (gate.Memory, error) {
+	if h.call == "Look" {
+		<-ctx.Done()
+		return gate.Memory{}, ctx.Err()
+	}
+	return h.faults.Look(ctx, k, door)
+}
+
+func (h hanging) Load(ctx context.Context, a gate.Ask) (gate.Snapshot, error) {
+	if h.call == "Load" {
+		<-ctx.Done()
+		return gate.Snapshot{}, ctx.Err()
+	}
+	return h.faults.Load(ctx, a)
+}
+
+// A document that does not read any more does not keep Recover from its work.
+func TestRecoverABrokenDocument(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		a := gate.Attempt{Entry: gate.Entry{
+			Key: gate.Key{Site: site, Member: "ada", RequestID: "a-broken-document"}, Door: "front", Action: access.Unlock,
+			Outcome: gate.Sending, Begun: time.Now(), SendBy: time.Now(), Doc: []byte("not JSON"),
+		}}
+		if _, err := b.store.Begin(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if n, err := b.gate.Recover(t.Context()); n != 1 || err != nil {
+			t.Fatalf("got %d, %v", n, err)
+		}
+		r, err := b.gate.Receipt(t.Context(), "ada", "a-broken-document")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.want(r, gate.Unconfirmed, gate.CauseInterrupted)
+	})
 }
 
 // A denial that cannot be written stays a denial.

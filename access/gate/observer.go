@@ -19,7 +19,8 @@ type Observer interface {
 type EventKind string
 
 const (
-	// Passed: one request was answered; Event.Receipt is its receipt.
+	// Passed: one request was answered; Event.Receipt is its receipt. Count only
+	// those that are not Repeated.
 	Passed EventKind = "passed"
 	// TroubleBegan: something a person should look at began: once per trouble,
 	// however many requests meet it.
@@ -87,7 +88,7 @@ func (w *watch) passed(ctx context.Context, link Link, r Receipt) {
 func (w *watch) tell(ctx context.Context, link Link, r Receipt) {
 	events := []Event{{Kind: Passed, Receipt: &r, Cause: r.Cause, Door: r.Door, Gateway: link.Gateway, Err: r.Err}}
 	w.mu.Lock()
-	if r.Outcome == Accepted && !r.Shared {
+	if r.Outcome == Accepted && !r.Shared && !r.Repeated {
 		for t, since := range w.open {
 			over := troubles[t.cause] == siteWide || t.door == r.Door || t.gateway != "" && t.gateway == link.Gateway
 			if t.cause == CauseStoreUnavailable && !r.Recorded {

@@ -36,6 +36,9 @@ type Receipt struct {
 	Recorded bool `json:"recorded"`
 	// Shared says that an identical tap within two seconds sent the command.
 	Shared bool `json:"shared,omitempty"`
+	// Repeated says that the request had come before: this is its receipt, read
+	// from the journal.
+	Repeated bool `json:"repeated,omitempty"`
 	// LogRow is the number of the attempt or denial in the door log; 0 for none.
 	LogRow uint64 `json:"log_row,omitempty"`
 	// Err is what went wrong, for staff; nil for a receipt read from the journal.
@@ -148,7 +151,7 @@ func (d *doc) decision() access.Decision {
 
 func (e *Entry) doc() (d doc, err error) {
 	if err := json.Unmarshal(e.Doc, &d); err != nil {
-		return d, fmt.Errorf("gate: the journal's document for request %q does not read: %w", e.RequestID, err)
+		return doc{}, fmt.Errorf("gate: the journal's document for request %q does not read: %w", e.RequestID, err)
 	}
 	return d, nil
 }

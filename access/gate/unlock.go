@@ -67,9 +67,13 @@ func (g *Gate) way(ctx context.Context, p *passage) (Receipt, error) {
 	p.key = Key{g.site, p.tap.Member, p.tap.RequestID}
 	p.began, p.steady = g.clock(), time.Now()
 
+	// What is not known when the tap is too old is not needed any more.
+	reading, cancel := context.WithTimeout(ctx, SendWithin)
+	defer cancel()
+
 	// 0 read
 	var known Memory
-	err := guard("Records", func() (err error) { known, err = g.records.Look(ctx, p.key, p.tap.Door); return })
+	err := guard("Records", func() (err error) { known, err = g.records.Look(reading, p.key, p.tap.Door); return })
 	if err != nil {
 		return g.lost(ctx, p, err, false)
 	}
@@ -89,7 +93,7 @@ func (g *Gate) way(ctx context.Context, p *passage) (Receipt, error) {
 	// 1 facts
 	var snap Snapshot
 	ask := Ask{g.site, p.tap.Member, p.tap.Door, p.began}
-	err = guard("Facts", func() (err error) { snap, err = g.facts.Load(ctx, ask); return })
+	err = guard("Facts", func() (err error) { snap, err = g.facts.Load(reading, ask); return })
 	if err != nil {
 		return g.lost(ctx, p, err, true)
 	}
@@ -118,7 +122,7 @@ func (g *Gate) way(ctx context.Context, p *passage) (Receipt, error) {
 		return g.deny(ctx, p, CauseNotLinked, nil)
 	}
 	if g.presence != nil && p.action != access.Lock {
-		err := guard("Presence", func() error { return g.presence.Present(ctx, g.site, p.tap) })
+		err := guard("Presence", func() error { return g.presence.Present(reading, g.site, p.tap) })
 		if err != nil && ctx.Err() != nil {
 			return g.lost(ctx, p, err, true)
 		}

@@ -35,7 +35,7 @@ func (g *Gate) Wait(ctx context.Context, member, requestID string) (Receipt, err
 			continue
 		}
 		var next Entry
-		next, err = g.records.Wait(ctx, e.commandKey(), Unconfirmed)
+		err = guard("Records", func() (err error) { next, err = g.records.Wait(ctx, e.commandKey(), Unconfirmed); return })
 		if err == nil {
 			next.RequestID, next.SharedWith = e.RequestID, e.SharedWith
 			e = next
@@ -106,7 +106,7 @@ func (g *Gate) answer(ctx context.Context, p *passage, e Entry) (Receipt, error)
 		next, err := g.await(ctx, e)
 		if err != nil {
 			r, _ := finish(e)
-			r.Shared, r.Err = shared, err
+			r.Shared, r.Repeated, r.Err = shared, !shared, err
 			if ctx.Err() != nil {
 				return r, context.Cause(ctx)
 			}
@@ -115,7 +115,7 @@ func (g *Gate) answer(ctx context.Context, p *passage, e Entry) (Receipt, error)
 		e = next
 	}
 	r, err := finish(e)
-	r.Shared, r.Err = shared, err
+	r.Shared, r.Repeated, r.Err = shared, !shared, err
 	return r, nil
 }
 
@@ -172,12 +172,9 @@ func (g *Gate) Recover(ctx context.Context) (int, error) {
 
 // abandon settles a command whose process is lost.
 func (g *Gate) abandon(ctx context.Context, e Entry) error {
-	d, p, err := g.reopen(e)
-	if err != nil {
-		return err
-	}
+	d, p, err := g.reopen(e) // a document that does not read is no reason to leave it in Sending
 	at := g.clock()
-	r := Receipt{Outcome: Unconfirmed, Cause: CauseInterrupted, Decision: p.decision, At: at}
+	r := Receipt{Outcome: Unconfirmed, Cause: CauseInterrupted, Decision: p.decision, At: at, Err: err}
 	d.Cause, d.At = r.Cause, at
 	s := Settlement{Key: e.Key, Outcome: Unconfirmed, At: at, Doc: d.append(nil), Log: p.logEntry(&r, at, e.Seq)}
 	if e.Action == access.OfficeMode {
@@ -186,17 +183,15 @@ func (g *Gate) abandon(ctx context.Context, e Entry) error {
 	return guard("Records", func() error { _, err := g.records.Settle(ctx, s); return err })
 }
 
-// reopen makes a passage of a journal entry.
+// reopen makes a passage of a journal entry. If the entry's document does not
+// read, it is one without details, and an error.
 func (g *Gate) reopen(e Entry) (doc, *passage, error) {
 	d, err := e.doc()
-	if err != nil {
-		return d, nil, err
-	}
 	p := &passage{
 		tap:    Tap{RequestID: e.RequestID, Member: e.Member, Door: e.Door, TappedAt: d.TappedAt, Source: d.Source, Actor: d.Actor},
 		action: e.Action, key: e.Key, link: d.Link, zone: d.Zone, loc: g.zone(d.Zone), decision: d.decision(), evidence: access.Evidence(d.Evidence), entry: e,
 	}
-	return d, p, nil
+	return d, p, err
 }
 
 // Prune forgets receipts older than KeepReceipts. Call it once a day.
