@@ -147,7 +147,7 @@ func (a *asked) fill(b *Basis, next, from, until int64, wantsStanding, isMember 
 	}
 	if next != forever {
 		b.Next = instant(next)
-	} else if wantsStanding && a.standing != forever && a.t < min(until, a.standing) {
+	} else if isMember && wantsStanding && a.standing != forever && a.t < min(until, a.standing) {
 		b.Why += ", and standing ends before it would open"
 	}
 }
