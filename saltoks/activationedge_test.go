@@ -50,6 +50,72 @@ func TestRequestPINSettlesFirst(t *testing.T) {
 	})
 }
 
+// The PIN that was sent counts, not what is typed while its answer is missing.
+func TestConfirmSettlesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ctx := t.Context()
+		r.must(r.act.Begin(ctx, r.site, r.iq))
+		r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+		r.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("PUT "))
+		r.sim.Fault(saltokstest.HTTP500, saltokstest.On("activated_iqs"), saltokstest.Count(-1))
+		if _, err := r.act.Confirm(ctx, r.site, r.iq, r.pin()); !isUnconfirmed(err) {
+			t.Fatal(err)
+		}
+		r.sim.ClearFaults()
+		if s := r.must(r.act.Confirm(ctx, r.site, r.iq, r.wrongPIN())); s.Step != StepActivated {
+			t.Errorf("%+v", s)
+		}
+		if err := r.remote.Unlock(ctx, r.target); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Two people type at once, one of them wrongly, and the wrong one is answered
+// while the right one is under way.
+func TestAWrongPINDoesNotSpoilTheRightOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ctx := t.Context()
+		r.must(r.act.Begin(ctx, r.site, r.iq))
+		r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+		r.sim.Fault(saltokstest.Slow, saltokstest.On("PUT "), saltokstest.Delay(5*time.Second))
+		done := make(chan error)
+		go func() { _, err := r.act.Confirm(ctx, r.site, r.iq, r.pin()); done <- err }()
+		time.Sleep(time.Second)
+		if _, err := r.act.Confirm(ctx, r.site, r.iq, r.wrongPIN()); !errors.Is(err, ErrOTPInvalid) {
+			t.Error(err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := r.remote.Unlock(ctx, r.target); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What SALTO says of one IQ settles nothing at another.
+func TestSettlingLooksAtItsOwnIQ(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ctx := t.Context()
+		r.activate()
+		for _, iq := range r.sim.World().Sites[0].IQs {
+			if IQID(iq.ID) == r.iq {
+				continue
+			}
+			r.must(r.act.Begin(ctx, r.site, IQID(iq.ID)))
+			r.must(r.act.RequestPIN(ctx, r.site, IQID(iq.ID), PINByMail))
+			r.sim.Fault(saltokstest.AnswerLostBeforeMove, saltokstest.On("PUT "))
+			if s, err := r.act.Confirm(ctx, r.site, IQID(iq.ID), r.pin()); !isUnconfirmed(err) || s.Step != StepConfirming {
+				t.Errorf("%+v, %v", s, err)
+			}
+		}
+	})
+}
+
 // conflictStore loses its lease once, after fn has run for an IQ's document.
 type conflictStore struct {
 	Store
