@@ -195,6 +195,9 @@ func mixedHours(c trial, h access.Hours) access.Hours {
 // something from him never allows what was denied.
 func TestMoreFactsNeverDeny(t *testing.T) {
 	trials(t, 200, func(t *testing.T, c trial, q access.Request) {
+		if q.At.Year() < 1971 {
+			return // no booking may lie there
+		}
 		before := c.policy.Decide(q)
 		gives := []access.Change{access.SetGrant{ID: "new", Member: c.someMember(), Door: c.someDoor(), Hours: access.Always()},
 			access.SetMembership{Member: c.someMember(), Membership: access.Membership{ID: "new", Type: c.facts.MembershipTypes[0].ID}}}
