@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -147,4 +148,45 @@ type otherTransport struct{ next http.RoundTripper }
 
 func (o otherTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return o.next.RoundTrip(r)
+}
+
+// TestCommandsOverTLS: reads share an HTTP/2 connection; each command has one of
+// its own, by HTTP/1.1, whose rules of repeating are known.
+func TestCommandsOverTLS(t *testing.T) {
+	t.Parallel()
+	type arrival struct{ method, proto, from string }
+	var mu sync.Mutex
+	var seen []arrival
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, arrival{r.Method, r.Proto, r.RemoteAddr})
+		_, _ = io.WriteString(w, goldenLock)
+	}))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	c := tcpClient(t, srv.URL, WithHTTPClient(srv.Client()))
+	for range 2 {
+		if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reads, commands := map[string]bool{}, map[string]bool{}
+	for _, a := range seen {
+		switch a.method + " " + a.proto {
+		case "GET HTTP/2.0":
+			reads[a.from] = true
+		case "PATCH HTTP/1.1":
+			commands[a.from] = true
+		default:
+			t.Errorf("%+v", a)
+		}
+	}
+	if len(reads) != 1 || len(commands) != 2 {
+		t.Errorf("%d connections for two reads, %d for two commands", len(reads), len(commands))
+	}
 }

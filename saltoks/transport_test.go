@@ -147,47 +147,55 @@ func TestRetries(t *testing.T) {
 		least, most time.Duration
 		verdict     string
 		cause       error
+		noAnswer    bool // to the last attempt
 	}{
-		{"503, then good", get, answers(reply(503, ""), reply(200, goldenLock)), 2, 0, 500 * time.Millisecond, "accepted", nil},
-		{"for ever 502", get, answers(reply(502, "<html>")), 4, 0, 4 * time.Second, "not sent", nil},
-		{"a write, for ever 502", patch, answers(reply(502, "<html>")), 4, 0, 4 * time.Second, "unconfirmed", nil},
-		{"a write, 502 then refused", patch, answers(reply(502, ""), reply(403, "")), 2, 0, time.Second, "unconfirmed", ErrForbidden},
-		{"a write, 429 then refused", patch, answers(reply(429, ""), reply(403, "")), 2, 0, time.Second, "refused", ErrForbidden},
-		{"a delete, 502 then gone", remove, answers(reply(502, ""), reply(404, "")), 2, 0, time.Second, "accepted", nil},
-		{"a delete, not there", remove, answers(reply(404, "")), 1, 0, 0, "refused", ErrNotFound},
-		{"400", get, answers(reply(400, "")), 1, 0, 0, "not sent", nil},
-		{"501", get, answers(reply(501, "")), 1, 0, 0, "not sent", nil},
-		{"Retry-After in seconds", get, answers(reply(429, "", "Retry-After", "7"), reply(200, goldenLock)), 2, 7 * time.Second, 8 * time.Second, "accepted", nil},
+		{"503, then good", get, answers(reply(503, ""), reply(200, goldenLock)), 2, 0, 500 * time.Millisecond, "accepted", nil, false},
+		{"for ever 502", get, answers(reply(502, "<html>")), 4, 0, 4 * time.Second, "not sent", nil, false},
+		{"a write, for ever 502", patch, answers(reply(502, "<html>")), 4, 0, 4 * time.Second, "unconfirmed", nil, false},
+		{"a write, 502 then refused", patch, answers(reply(502, ""), reply(403, "")), 2, 0, time.Second, "unconfirmed", ErrForbidden, false},
+		{"a read, 502 then refused", get, answers(reply(502, ""), reply(403, "")), 2, 0, time.Second, "refused", ErrForbidden, false},
+		{"a write, 429 then refused", patch, answers(reply(429, ""), reply(403, "")), 2, 0, time.Second, "refused", ErrForbidden, false},
+		{"a delete, 502 then gone", remove, answers(reply(502, ""), reply(404, "")), 2, 0, time.Second, "accepted", nil, false},
+		{"a delete, not there", remove, answers(reply(404, "")), 1, 0, 0, "refused", ErrNotFound, false},
+		{"400", get, answers(reply(400, "")), 1, 0, 0, "not sent", nil, false},
+		{"501", get, answers(reply(501, "")), 1, 0, 0, "not sent", nil, false},
+		{"Retry-After in seconds", get, answers(reply(429, "", "Retry-After", "7"), reply(200, goldenLock)), 2, 7 * time.Second, 8 * time.Second, "accepted", nil, false},
 		{"Retry-After as a date", get, func(n int) (*http.Response, error) {
 			if n == 0 {
 				return reply(503, "", "Retry-After", time.Now().Add(9*time.Second).UTC().Format(http.TimeFormat)), nil
 			}
 			return reply(200, goldenLock), nil
-		}, 2, 8 * time.Second, 10 * time.Second, "accepted", nil},
-		{"Retry-After of a day", get, answers(reply(429, "", "Retry-After", "86400")), 1, 0, 0, "refused", ErrRateLimited},
-		{"Retry-After beyond all", get, answers(reply(503, "", "Retry-After", "9223372036854775807")), 1, 0, 0, "not sent", nil},
+		}, 2, 8 * time.Second, 10 * time.Second, "accepted", nil, false},
+		{"Retry-After of a day", get, answers(reply(429, "", "Retry-After", "86400")), 1, 0, 0, "refused", ErrRateLimited, false},
+		{"Retry-After beyond all", get, answers(reply(503, "", "Retry-After", "9223372036854775807")), 1, 0, 0, "not sent", nil, false},
 		{"the network fails, then good", get, func(n int) (*http.Response, error) {
 			if n < 2 {
 				return nil, io.ErrUnexpectedEOF
 			}
 			return reply(200, goldenLock), nil
-		}, 3, 0, 2 * time.Second, "accepted", nil},
+		}, 3, 0, 2 * time.Second, "accepted", nil, false},
 		{"a cut body, then good", get, func(n int) (*http.Response, error) {
 			resp := reply(200, goldenLock)
 			if n == 0 {
 				resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), errReader{io.ErrUnexpectedEOF}))
 			}
 			return resp, nil
-		}, 2, 0, time.Second, "accepted", nil},
+		}, 2, 0, time.Second, "accepted", nil, false},
 		{"a cut body for ever, in a write", patch, func(int) (*http.Response, error) {
 			resp := reply(200, goldenLock)
 			resp.Body = io.NopCloser(errReader{io.ErrUnexpectedEOF})
 			return resp, nil
-		}, 4, 0, 4 * time.Second, "unconfirmed", io.ErrUnexpectedEOF},
+		}, 4, 0, 4 * time.Second, "unconfirmed", io.ErrUnexpectedEOF, false},
+		{"a write, 502 then no answer", patch, func(n int) (*http.Response, error) {
+			if n == 0 {
+				return reply(502, ""), nil
+			}
+			return nil, io.ErrUnexpectedEOF
+		}, 4, 0, 4 * time.Second, "unconfirmed", io.ErrUnexpectedEOF, true},
 		{"a bad certificate", get, func(int) (*http.Response, error) {
 			return nil, &tls.CertificateVerificationError{Err: errors.New("untrusted")}
-		}, 1, 0, 0, "not sent", nil},
-		{"not JSON", get, answers(reply(200, "<html>")), 1, 0, 0, "not sent", nil},
+		}, 1, 0, 0, "not sent", nil, true},
+		{"not JSON", get, answers(reply(200, "<html>")), 1, 0, 0, "not sent", nil, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -206,8 +214,8 @@ func TestRetries(t *testing.T) {
 				if n != tt.attempts || took < tt.least || took > tt.most {
 					t.Errorf("%d attempts in %v, want %d in %v to %v", n, took, tt.attempts, tt.least, tt.most)
 				}
-				if e, ok := errors.AsType[*APIError](err); ok && e.Attempts != n {
-					t.Errorf("the error speaks of %d attempts", e.Attempts)
+				if e, ok := errors.AsType[*APIError](err); ok && (e.Attempts != n || tt.noAnswer != (e.Status == 0)) {
+					t.Errorf("the error speaks of %d attempts and status %d", e.Attempts, e.Status)
 				}
 			})
 		})
