@@ -307,12 +307,21 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 		t.Parallel()
 		w := &wire{answer: always(200, "")}
 		c := newTestClient(t, w)
+		_, err0 := c.Users.Create(t.Context(), "s", NewUser{FirstName: "only"})
+		_, err1 := c.Users.CreateGuest(t.Context(), "s", "alias", time.Time{})
+		_, err2 := c.Users.Update(t.Context(), "s", "u", UserChange{})
+		_, err3 := c.AccessGroups.Create(t.Context(), "s", "")
+		_, err4 := c.AccessGroups.AddTimeSchedule(t.Context(), "s", "g", TimeSchedule{})
+		_, err5 := c.IQs.SecretByOTP(t.Context(), "s", "q", OTP{})
 		for _, err := range []error{
+			err0, err1, err2, err3, err4, err5,
 			c.Locks.SetState(t.Context(), "", "l", Unlocked, OTP{}), c.Locks.SetState(t.Context(), "s", "..", Unlocked, OTP{}),
 			c.Locks.SetState(t.Context(), "s", "a/b", Unlocked, OTP{}), c.Locks.SetState(t.Context(), "s", "%2e", Unlocked, OTP{}),
 			c.Locks.SetState(t.Context(), "s", "l", "open", OTP{}), c.IQs.ConfirmPIN(t.Context(), "s", "q", OTP{}),
 			c.IQs.RequestPIN(t.Context(), "s", "q", 0), c.AccessGroups.AddUser(t.Context(), "s", "g", ""),
 			c.Locks.SetSchedule(t.Context(), "s", "l", LockSchedule{Weekdays: EveryDay()}),
+			c.Users.SetSubscription(t.Context(), "s", "u", "paused"), c.Users.SetCustomPIN(t.Context(), "s", "u", NewKeypadPIN("12a")),
+			c.AccessGroups.AddLock(t.Context(), "s", "g", ""),
 		} {
 			if verdict(err) != "not sent" {
 				t.Errorf("%s: %v", verdict(err), err)

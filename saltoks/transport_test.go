@@ -192,6 +192,14 @@ func TestRetries(t *testing.T) {
 			}
 			return nil, io.ErrUnexpectedEOF
 		}, 4, 0, 4 * time.Second, "unconfirmed", io.ErrUnexpectedEOF, true},
+		{"a write, a cut body, then no answer", patch, func(n int) (*http.Response, error) {
+			if n == 0 {
+				resp := reply(200, "")
+				resp.Body = io.NopCloser(errReader{io.ErrUnexpectedEOF})
+				return resp, nil
+			}
+			return nil, io.ErrUnexpectedEOF
+		}, 4, 0, 4 * time.Second, "unconfirmed", io.ErrUnexpectedEOF, true},
 		{"a bad certificate", get, func(int) (*http.Response, error) {
 			return nil, &tls.CertificateVerificationError{Err: errors.New("untrusted")}
 		}, 1, 0, 0, "not sent", nil, true},
@@ -351,6 +359,10 @@ func TestLimiterLanes(t *testing.T) {
 		_, err = two.Locks.Get(ctx, "s", "l") // the other client knows as well
 		if !errors.Is(err, ErrRateLimited) || !errors.Is(err, context.DeadlineExceeded) || w.count() != before {
 			t.Errorf("%v after %d requests", err, w.count()-before)
+		}
+		limiter.pause(readLane, time.Second)
+		if err := limiter.wait(ctx, readLane); !errors.Is(err, ErrRateLimited) {
+			t.Errorf("a shorter pause ended a longer one: %v", err)
 		}
 	})
 }
