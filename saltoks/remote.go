@@ -156,6 +156,9 @@ func (r *Remote) command(ctx context.Context, t Target, state LockState, opts []
 	}
 	send, guard, stop := withSendBy(ctx, cfg.sendBy, r.now)
 	defer stop()
+	if err := guard.passed(); err != nil {
+		return notSentError(err)
+	}
 
 	at := siteIQ{t.Site, t.IQ}
 	var doc iqDoc

@@ -130,7 +130,11 @@ func TestNothingIsSentWithoutWhatACommandNeeds(t *testing.T) {
 		r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin()))
 		r.sim.ForgetRequests()
 		check("an empty target", r.remote.Unlock(ctx, Target{OTPRequired: true}), nil)
+		r.store.reset()
 		check("too late", r.remote.Unlock(ctx, r.target, SendBy(past)), ErrSendBy)
+		if r.store.gets != 0 {
+			t.Error("too late, and the store was read")
+		}
 		check("no context", r.remote.Unlock(gone, r.target), context.Canceled)
 		mute := r.newRemote(r.client, r.state, WithOTPProvider(OTPFunc(func(context.Context, SiteID, IQID) (OTP, error) { return OTP{}, errStore })))
 		check("no code", mute.Unlock(ctx, r.target), errStore)
@@ -314,6 +318,73 @@ func TestNothingIsSentLate(t *testing.T) {
 				if err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second))); err != nil {
 					t.Error(err)
 				}
+			}
+		})
+	})
+}
+
+// A connection that comes too late carries nothing.
+func TestLateConnectionIsClosed(t *testing.T) {
+	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	ctx, guard, stop := withSendBy(t.Context(), now.Add(time.Minute), func() time.Time { return now })
+	defer stop()
+	now = now.Add(time.Minute) // to the nanosecond: "before" is before
+	near, far := net.Pipe()
+	defer far.Close()
+	if err := sendGuardOf(ctx).start(near); !errors.Is(err, ErrSendBy) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := near.Write([]byte("PATCH")); err == nil || ctx.Err() == nil {
+		t.Errorf("a write: %v; the context: %v", err, ctx.Err())
+	}
+	if err := guard.explain(context.Canceled); !errors.Is(err, ErrSendBy) {
+		t.Errorf("explained as %v", err)
+	}
+}
+
+// A transport that tells nothing of its connections: the instant ends no answer
+// that is under way, and a request that was handed over is never "not sent".
+func TestSendByOverAnOpaqueTransport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.activate()
+		answers := 0
+		opaque := roundTripper(func(q *http.Request) (*http.Response, error) {
+			select {
+			case <-time.After(15 * time.Second):
+				answers++
+				return reply(200, "{}"), nil
+			case <-q.Context().Done():
+				return nil, q.Context().Err()
+			}
+		})
+		remote := r.newRemote(r.newClient(WithHTTPClient(&http.Client{Transport: opaque})), r.state)
+		by := SendBy(r.sim.Now().Add(2 * time.Second))
+		if err := remote.Unlock(t.Context(), r.target, by); err != nil || answers != 1 {
+			t.Errorf("%v, %d answers", err, answers)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		by = SendBy(r.sim.Now().Add(2 * time.Second))
+		if err := remote.Unlock(ctx, r.target, by); !isUnconfirmed(err) {
+			t.Errorf("got %v, want unconfirmed", err)
+		}
+		by = SendBy(r.sim.Now().Add(2 * time.Second))
+		r.tokens.delay = 3 * time.Second
+		if err := remote.Unlock(t.Context(), r.target, by); !errors.Is(err, ErrSendBy) || answers != 1 {
+			t.Errorf("too late: %v, %d answers", err, answers)
+		}
+	})
+	t.Run("that has net/http below", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.activate()
+			slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
+			wrapped := &http.Client{Transport: roundTripper(slow.Transport.RoundTrip)}
+			remote := r.newRemote(r.newClient(WithHTTPClient(wrapped)), r.state)
+			err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
+			if e, ok := errors.AsType[*APIError](err); !ok || !e.NotSent() || !errors.Is(err, ErrSendBy) || len(r.sim.Commands()) != 0 {
+				t.Errorf("got %v, %d commands", err, len(r.sim.Commands()))
 			}
 		})
 	})

@@ -24,9 +24,10 @@ type sendGuard struct {
 }
 
 const (
-	guardWaiting = iota
-	guardStarted
-	guardLate
+	guardWaiting = iota // the instant ends the context
+	guardHanded         // given to a transport that may tell when it has a connection, or not
+	guardStarted        // the first byte follows
+	guardLate           // it never will
 )
 
 type sendGuardKey struct{}
@@ -55,25 +56,41 @@ func (g *sendGuard) end() {
 	}
 }
 
+// passed is ErrSendBy once it is too late to start.
+func (g *sendGuard) passed() error {
+	if g != nil && g.phase.Load() == guardLate {
+		return ErrSendBy
+	}
+	return nil
+}
+
 // sendGuardOf returns the guard of a command, nil for every other call.
 func sendGuardOf(ctx context.Context) *sendGuard {
 	g, _ := ctx.Value(sendGuardKey{}).(*sendGuard)
 	return g
 }
 
-// start is called when the request has its connection, or just before where
-// that cannot be seen (conn is nil). Too late, it closes the connection:
+// start is called when the request has its connection, and before that where
+// it may never be told (conn is nil). Too late, it closes the connection:
 // net/http looks at the context no more from here to the first byte.
 func (g *sendGuard) start(conn net.Conn) error {
 	if g == nil {
 		return nil
 	}
-	if !g.now().Before(g.at) {
-		g.end()
+	next := int32(guardStarted)
+	if conn == nil {
+		next = guardHanded
 	}
-	if g.phase.CompareAndSwap(guardWaiting, guardStarted); g.phase.Load() == guardStarted {
+	if !g.now().Before(g.at) {
+		next = guardLate
+	}
+	if !g.phase.CompareAndSwap(guardWaiting, next) {
+		g.phase.CompareAndSwap(guardHanded, next)
+	}
+	if g.passed() == nil {
 		return nil
 	}
+	g.cancel()
 	if conn != nil {
 		_ = conn.Close()
 	}
@@ -84,7 +101,7 @@ func (g *sendGuard) start(conn net.Conn) error {
 // that is late has never let a request start, whatever the transport made of
 // the connection that was closed under it.
 func (g *sendGuard) explain(err error) error {
-	if g == nil || err == nil || g.phase.Load() != guardLate {
+	if err == nil || g.passed() == nil {
 		return err
 	}
 	late := &APIError{outcome: notSent, cause: ErrSendBy}

@@ -129,6 +129,11 @@ func (t baseTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if cl.req.Class == Never && cl.attempts > 0 {
 		return nil, cl.stop(r, errSecondSend)
 	}
+	if !cl.knownBase { // what is below may never tell when it has a connection
+		if err := sendGuardOf(r.Context()).start(nil); err != nil {
+			return nil, cl.stop(r, err)
+		}
+	}
 	cl.attempts++
 	cl.reached.Store(true)
 	return t.next.RoundTrip(r)
