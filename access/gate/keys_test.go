@@ -59,6 +59,16 @@ func TestKeys(t *testing.T) {
 		office.OfficeModeOn, office.HeldSince, office.State, office.SeenAt = true, since, "office_mode", seen
 		check("ada's, office on", keys("ada", 0), front, office, lab)
 
+		// Another member sees that it is on, and may not lock it by that.
+		if err := b.store.PutGrant(ctx, site, access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always(), From: now.Add(time.Hour), RequiresMembership: new(false)}); err != nil {
+			t.Fatal(err)
+		}
+		his := gate.DigitalKey{
+			Door: "office", Name: "Office 4", AccessType: access.AccessAndOfficeMode, Reason: access.ReasonNotStarted, OpensAt: now.Add(time.Hour),
+			OfficeModeOn: true, State: "office_mode", SeenAt: seen,
+		}
+		check("bob's, office on", keys("bob", time.Hour), later, his)
+
 		// The right ends: the holder still sees the door, and may lock it.
 		if err := b.store.DeleteGrant(ctx, site, "ada-office"); err != nil {
 			t.Fatal(err)

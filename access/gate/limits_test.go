@@ -240,7 +240,7 @@ func TestStorageFails(t *testing.T) {
 		"settle fails once":             {"Settle", once(down), nil, result{gate.Accepted, "", true, 1}, []string{"unlock/sending/grant", "unlock/accepted/grant"}},
 		"settle, answer lost once":      {"Settle", nil, once(down), result{gate.Accepted, "", true, 1}, []string{"unlock/sending/grant", "unlock/accepted/grant"}},
 		"settle hangs a little":         {"Settle", func() error { time.Sleep(time.Second); return nil }, nil, result{gate.Accepted, "", true, 1}, []string{"unlock/sending/grant", "unlock/accepted/grant"}},
-		"look hangs past the limit":     {"Look", nil, func() error { time.Sleep(10 * time.Second); return nil }, lost, []string{"unlock/not_sent/store_unavailable"}},
+		"look hangs past the limit":     {"Look", nil, func() error { time.Sleep(11 * time.Second); return nil }, lost, []string{"unlock/not_sent/store_unavailable"}},
 		"facts hang past the limit":     {"Load", nil, func() error { time.Sleep(10 * time.Second); return nil }, result{gate.Denied, gate.CauseDeadline, true, 0}, []string{"unlock/denied/deadline"}},
 		"settle conflicts with Recover": {"Settle", func() error { return gate.ErrConflict }, nil, result{gate.Accepted, "", false, 1}, []string{"unlock/sending/grant"}},
 	} {

@@ -115,6 +115,9 @@ func TestTheWay(t *testing.T) {
 				if relock := s.outcome == gate.Accepted && (s.action == "" || s.action == access.Unlock); relock != r.RelockAt.Equal(r.At.Add(7*time.Second)) {
 					t.Errorf("got RelockAt %v at %v", r.RelockAt, r.At)
 				}
+				if s.action != "" && s.action != access.Unlock && !r.RelockAt.IsZero() {
+					t.Errorf("a relock at %v for %s", r.RelockAt, s.action)
+				}
 				// The same request again, and read: the same receipt, nothing sent.
 				again, err := do(t.Context(), tap)
 				if err != nil {

@@ -107,6 +107,28 @@ func TestAnotherSite(t *testing.T) {
 	}
 }
 
+// A clock that jumped back between the claim and the command does not make the
+// time for sending longer: what counts is what the gate says is left.
+func TestTheTimeLeftCountsNotTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, true)
+		r.sim.Clock().Advance(2 * time.Hour) // the token has run out, and
+		r.sim.Fault(saltokstest.Slow, saltokstest.On("/connect/token"), saltokstest.Delay(3*time.Second))
+		d, err := r.store.Door(t.Context(), "loft", "front")
+		r.ok(err)
+		end := time.Now().Add(2 * time.Second)
+		c := gate.NewCommand(d.Link, access.Unlock, r.sim.Now().Add(time.Hour), func() time.Duration { return time.Until(end) })
+		result := r.locks.Move(t.Context(), c)
+		if result.Outcome != gate.NotSent || result.Cause != gate.CauseDeadline {
+			t.Fatalf("got %+v", result)
+		}
+		time.Sleep(time.Minute)
+		if r.commands() != 0 || r.moved(0) != 0 {
+			t.Fatalf("%d commands, %d movements", r.commands(), r.moved(0))
+		}
+	})
+}
+
 func TestCatalogue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := saltokstest.DefaultWorld()
