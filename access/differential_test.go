@@ -46,7 +46,7 @@ func TestDecideLikeReference(t *testing.T) {
 		})
 	}
 	for _, reason := range everyReason {
-		if reasons[reason] == 0 && !testing.Short() {
+		if reasons[reason] == 0 && !testing.Short() && os.Getenv("DOORKIT_ROUNDS") == "" {
 			t.Errorf("no request was answered with %s: the documents are not varied enough", reason)
 		}
 	}
