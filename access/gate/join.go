@@ -43,7 +43,11 @@ func (j joined) Load(ctx context.Context, ask Ask) (Snapshot, error) {
 
 func (j joined) LoadAll(ctx context.Context, ask Ask) ([]Snapshot, error) {
 	doors, err := j.doors.Doors(ctx, ask.Site)
-	if err != nil || len(doors) == 0 {
+	if err != nil {
+		return nil, err
+	}
+	if len(doors) == 0 {
+		_, err := j.rules.Rules(ctx, ask.Site) // an unknown site is an error
 		return nil, err
 	}
 	return j.load(ctx, ask, doors)
