@@ -1,0 +1,64 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/gatetest"
+	"github.com/doorkit/doorkit/access/gate/memstore"
+)
+
+// TestMain runs the program itself when a test starts this binary again.
+func TestMain(m *testing.M) {
+	if os.Getenv("RUN_CUSTOM_STORE") == "1" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// TestStores is all that a host's own stores need: the suite runs what they
+// implement, and the facts that are joined from them.
+func TestStores(t *testing.T) {
+	gatetest.Run(t, func(*testing.T) gatetest.Storage {
+		own, rest := &tables{}, memstore.New()
+		return gatetest.Storage{
+			Members: members{own}, Reservations: bookings{own}, Doors: rest, Rules: rest,
+			Facts: gate.JoinFacts(rest, rest, members{own}, bookings{own}),
+		}
+	})
+}
+
+func TestProgram(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), "RUN_CUSTOM_STORE=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	want := []string{
+		"ada at street  accepted  membership: ",
+		"ada at hall    denied    not_booker: ",
+		"bob at street  accepted  membership: ",
+		"eve at street  denied    standing_blocked: ",
+		"cyd at hall    accepted  reservation: ",
+		"zoe at street  denied    unknown_member: ",
+		"the club writes into its own tables: ",
+		"bob at street  denied    standing_blocked: ",
+		"eve at street  accepted  membership: ",
+		"cyd at hall    denied    reservation_over: ",
+		"the door log holds: 13 rows",
+	}
+	got := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(got) != len(want) {
+		t.Fatalf("%d lines, want %d:\n%s", len(got), len(want), out)
+	}
+	for i := range want {
+		if !strings.HasPrefix(got[i], want[i]) {
+			t.Errorf("line %d: %q, want %q...", i+1, got[i], want[i])
+		}
+	}
+}
