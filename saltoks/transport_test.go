@@ -360,7 +360,7 @@ func TestLimiterLanes(t *testing.T) {
 		if !errors.Is(err, ErrRateLimited) || !errors.Is(err, context.DeadlineExceeded) || w.count() != before {
 			t.Errorf("%v after %d requests", err, w.count()-before)
 		}
-		limiter.pause(readLane, time.Second)
+		limiter.pause(readLane, 100*time.Millisecond)
 		if err := limiter.wait(ctx, readLane); !errors.Is(err, ErrRateLimited) {
 			t.Errorf("a shorter pause ended a longer one: %v", err)
 		}
