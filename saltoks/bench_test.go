@@ -127,8 +127,24 @@ func (h byHand) do(ctx context.Context, method, target string, in, out any) erro
 	return json.Unmarshal(b, out)
 }
 
+func (h byHand) locks(ctx context.Context, use func([]saltoks.Lock)) error {
+	for target := "/v1.2/sites/s/locks"; target != ""; {
+		var page struct {
+			Items []saltoks.Lock `json:"items"`
+			Next  string         `json:"next_page_link"`
+		}
+		if err := h.do(ctx, "GET", target, nil, &page); err != nil {
+			return err
+		}
+		use(page.Items)
+		target = page.Next
+	}
+	return nil
+}
+
 func handClient(tb testing.TB, url string, fresh bool) byHand {
-	tr := &http.Transport{DisableKeepAlives: fresh, MaxIdleConnsPerHost: 16}
+	tr := http.DefaultTransport.(*http.Transport).Clone()
+	tr.DisableKeepAlives = fresh
 	tb.Cleanup(tr.CloseIdleConnections)
 	return byHand{&http.Client{Transport: tr}, url}
 }
@@ -206,19 +222,8 @@ func BenchmarkListLocks(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			n := 0
-			for target := "/v1.2/sites/s/locks"; target != ""; {
-				var page struct {
-					Items []saltoks.Lock `json:"items"`
-					Next  string         `json:"next_page_link"`
-				}
-				if err := h.do(b.Context(), "GET", target, nil, &page); err != nil {
-					b.Fatal(err)
-				}
-				n += len(page.Items)
-				target = page.Next
-			}
-			if n != locks {
-				b.Fatal(n)
+			if err := h.locks(b.Context(), func(l []saltoks.Lock) { n += len(l) }); err != nil || n != locks {
+				b.Fatal(n, err)
 			}
 		}
 	})
