@@ -137,11 +137,14 @@ func ExampleGate_SwitchOff() {
 	_ = g.SwitchOff(ctx, "eve", "a lost phone")
 	r, _ := g.Unlock(ctx, tap("3f1c9a52-one-tap", "ada", "front"))
 	fmt.Println(r.Outcome, r.Cause)
+	now, _ := g.Switched(ctx)
+	fmt.Println(now.Off, now.By, now.Why)
 	_ = g.SwitchOn(ctx, "eve", "found")
 	r, _ = g.Unlock(ctx, tap("77b0de14-one-tap", "ada", "front"))
 	fmt.Println(r.Outcome)
 	// Output:
 	// denied switched_off
+	// true eve a lost phone
 	// accepted
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,10 +17,9 @@ import (
 
 // driver is a lock system that does as told and counts.
 type driver struct {
-	mu    sync.Mutex
-	sent  []gate.Command
-	move  func(context.Context, gate.Command) gate.Result
-	after func()
+	mu   sync.Mutex
+	sent []gate.Command
+	move func(context.Context, gate.Command) gate.Result
 }
 
 func (d *driver) Move(ctx context.Context, c gate.Command) gate.Result {
@@ -244,8 +241,4 @@ func once(fn func() error) func() error {
 		o.Do(func() { err = fn() })
 		return err
 	}
-}
-
-func contains(list []string, part string) bool {
-	return slices.ContainsFunc(list, func(s string) bool { return strings.Contains(s, part) })
 }
