@@ -1,0 +1,142 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// stats is what the members saw.
+type stats struct {
+	mu          sync.Mutex
+	taps, again int
+	outcomes    map[gate.Outcome]int
+	lost        int // taps that got no receipt at all
+}
+
+// load lets members tap for the span, and calls half-way at its half.
+func load(ctx context.Context, fleet []*process, c config, span time.Duration, halfway func()) *stats {
+	s := &stats{outcomes: map[gate.Outcome]int{}}
+	ctx, cancel := context.WithTimeout(ctx, span)
+	defer cancel()
+	const apps = 12
+	var all sync.WaitGroup
+	for i := range apps {
+		all.Go(func() {
+			for n := i; ctx.Err() == nil; n += apps {
+				// Another site each time, and another member each round: two taps of
+				// one member within two seconds would be one command.
+				s.tap(fleet, n, request{c.Sites[n%len(c.Sites)].ID, gate.Tap{
+					RequestID: rand.Text(), Member: fmt.Sprintf("member-%02d", n/len(c.Sites)%members), Door: "entrance", TappedAt: time.Now(),
+				}})
+			}
+		})
+	}
+	select {
+	case <-time.After(span / 2):
+		halfway()
+	case <-ctx.Done():
+	}
+	all.Wait()
+	return s
+}
+
+// tap is a member's app: a process that does not answer is left, and the same
+// tap, with its RequestID, goes to the next one.
+func (s *stats) tap(fleet []*process, n int, q request) {
+	body, _ := json.Marshal(q) // strings and a time always marshal
+	client := http.Client{Timeout: 30 * time.Second}
+	var receipt gate.Receipt
+	for try := range len(fleet) {
+		if try > 0 {
+			s.count(func() { s.again++ })
+		}
+		resp, err := client.Post(fleet[(n+try)%len(fleet)].url, "application/json", bytes.NewReader(body))
+		if err != nil {
+			continue
+		}
+		err = json.NewDecoder(resp.Body).Decode(&receipt)
+		resp.Body.Close()
+		if err == nil {
+			break
+		}
+	}
+	s.count(func() {
+		s.taps++
+		s.outcomes[receipt.Outcome]++
+		if receipt.Outcome == "" {
+			s.lost++
+		}
+	})
+}
+
+func (s *stats) count(fn func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fn()
+}
+
+// audit checks the books a minute later, when what the killed process left
+// behind counts as lost.
+func (n *node) audit(ctx context.Context, sim *saltokstest.Server, s *stats) error {
+	later := func() time.Time { return time.Now().Add(time.Minute) }
+	var recovered, accepted, unconfirmed, moved, rows int
+	for _, one := range n.config.Sites {
+		g, err := n.gate(one, later)
+		if err != nil {
+			return err
+		}
+		left, err := g.Recover(ctx)
+		if err != nil {
+			return err
+		}
+		recovered += left
+		v, err := g.Verify(ctx, gate.Head{}, gate.Head{})
+		if err != nil {
+			return err
+		}
+		rows += v.Rows
+		commands := map[gate.Outcome]int{}
+		for _, o := range []gate.Outcome{gate.Sending, gate.Accepted, gate.Unconfirmed} {
+			list, err := n.store.Entries(ctx, gate.EntryQuery{Site: one.ID, Outcome: o, Limit: 1 << 30})
+			if err != nil {
+				return err
+			}
+			commands[o] = len(list)
+		}
+		door, err := n.store.Door(ctx, one.ID, "entrance")
+		if err != nil {
+			return err
+		}
+		m := sim.Movements(door.Link.Lock)
+		if commands[gate.Sending] > 0 || m < commands[gate.Accepted] || m > commands[gate.Accepted]+commands[gate.Unconfirmed] {
+			return fmt.Errorf("%s: %d movements of %v", one.ID, m, commands)
+		}
+		accepted, unconfirmed, moved = accepted+commands[gate.Accepted], unconfirmed+commands[gate.Unconfirmed], moved+m
+	}
+	refreshes := 0
+	for _, r := range sim.Requests() {
+		if r.Path == "/connect/token" {
+			refreshes++
+		}
+	}
+	fmt.Printf("the killed process left %d commands behind, now unconfirmed\n", recovered)
+	fmt.Printf("%d movements of %d accepted and %d unconfirmed unlocks: no tap moved a door twice\n", moved, accepted, unconfirmed)
+	fmt.Printf("%d rows in %d door logs, and their chains hold\n", rows, len(n.config.Sites))
+	fmt.Printf("the tokens were refreshed %d times by whoever came first, and never reused\n", refreshes)
+	if s.lost > 0 {
+		return fmt.Errorf("%d taps got no receipt", s.lost)
+	}
+	_, err := n.client.Me.Get(ctx) // a reuse would have ended the consent
+	return err
+}

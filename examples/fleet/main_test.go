@@ -1,0 +1,60 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"regexp"
+	"testing"
+
+	"github.com/doorkit/doorkit/internal/dbtest/pgserver"
+)
+
+// TestMain runs the program itself when a test, or the program, starts this
+// binary again.
+func TestMain(m *testing.M) {
+	if os.Getenv("RUN_FLEET") == "1" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func TestFleet(t *testing.T) {
+	dsn := os.Getenv("DOORKIT_TEST_POSTGRES")
+	args := []string{"-for", "4s"}
+	server, err := pgserver.Start(t.Context())
+	switch {
+	case err == nil:
+		defer server.Close()
+		dsn = server.DSN("postgres")
+	case errors.Is(err, pgserver.ErrMissing) && dsn == "":
+		t.Skip(err)
+	case dsn == "":
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append(args, "-postgres", dsn)...)
+	cmd.Env = append(os.Environ(), "RUN_FLEET=1")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v:\n%s%s", err, out, errs.String())
+	}
+	t.Logf("%s", out)
+	for _, want := range []string{
+		`^50 sites set up, one consent, 10 IQs activated\n4 processes serve\n`,
+		`process 2 killed while members are unlocking\n`,
+		`\d\d+ taps in 4s, [1-9]\d* tried again at another process: map\[accepted:\d\d+`,
+		`no tap moved a door twice\n`,
+		`\d\d+ rows in 50 door logs, and their chains hold\n`,
+		`refreshed [1-9]\d* times by whoever came first, and never reused\n$`,
+	} {
+		if !regexp.MustCompile(want).Match(out) {
+			t.Errorf("the output lacks %s", want)
+		}
+	}
+}

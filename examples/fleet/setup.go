@@ -1,0 +1,210 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/base64"
+	"fmt"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// config is what every process of the fleet is told. It goes over a pipe: it
+// holds secrets.
+type config struct {
+	Postgres                                      string
+	Issuer, API, ClientID, ClientSecret, Redirect string
+	SealingKey                                    string
+	Connection                                    string
+	Sites                                         []site
+}
+
+// site is one site of the host and what it is at SALTO.
+type site struct{ ID, Salto string }
+
+const members = 40 // per site
+
+// node is what a process stands on: the database, and SALTO KS through it.
+type node struct {
+	config    config
+	db        *sql.DB
+	store     *sqlstore.Store
+	auth      *saltoks.Authorizer
+	env       saltoks.Environment
+	state     *saltoks.State
+	conn      saltoks.Connection
+	client    *saltoks.Client
+	remote    *saltoks.Remote
+	activated int
+}
+
+func open(ctx context.Context, c config) (*node, error) {
+	n := &node{config: c, env: saltoks.Environment{Name: "simulator", Issuer: c.Issuer, API: c.API}}
+	var err error
+	if n.db, err = sql.Open("pgx", c.Postgres); err != nil {
+		return nil, err
+	}
+	n.db.SetMaxOpenConns(10)
+	n.db.SetMaxIdleConns(10)
+	if n.store, err = sqlstore.Open(ctx, n.db, sqlstore.PostgreSQL, sqlstore.Migrated()); err != nil {
+		return nil, err
+	}
+	key, err := saltoks.ParseSealingKey(c.SealingKey)
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := saltoks.NewSealer(key)
+	if err != nil {
+		return nil, err
+	}
+	if n.state, err = saltoks.NewState(n.store.Documents(), sealer); err != nil {
+		return nil, err
+	}
+	n.auth, err = saltoks.NewAuthorizer(n.env, saltoks.Credentials{ClientID: c.ClientID, ClientSecret: saltoks.NewSecret(c.ClientSecret), RedirectURL: c.Redirect}, n.state)
+	return n, err
+}
+
+// connect uses the one consent: its tokens are in the database, and whichever
+// process finds them old refreshes them for all.
+func (n *node) connect(ctx context.Context) (err error) {
+	if n.conn, err = n.auth.Connection(ctx, n.config.Connection); err != nil {
+		return err
+	}
+	// Acceptance and production want the client's own limits; the simulator does not.
+	if n.client, err = saltoks.NewClient(n.env, n.auth.Tokens(n.conn), saltoks.WithLimiter(saltoks.Unlimited())); err != nil {
+		return err
+	}
+	n.remote, err = saltoks.NewRemote(n.client, n.state, n.conn.Environment, n.conn.Subject)
+	return err
+}
+
+// gate makes the gate of one site.
+func (n *node) gate(s site, now func() time.Time) (*gate.Gate, error) {
+	locks, err := saltolocks.New(saltolocks.Config{Client: n.client, Remote: n.remote, Site: saltoks.SiteID(s.Salto)})
+	if err != nil {
+		return nil, err
+	}
+	return gate.New(gate.Config{Site: s.ID, Facts: n.store, Records: n.store, Locks: locks, Now: now})
+}
+
+func (n *node) close(ctx context.Context) {
+	if n.client != nil {
+		_ = n.client.Close(ctx)
+	}
+	_ = n.store.Close()
+	_ = n.db.Close()
+}
+
+// setUp is what a host does once: consent, activation, doors, rules, members.
+func setUp(ctx context.Context, dsn string, sim *saltokstest.Server) (*node, error) {
+	key := make([]byte, 32)
+	rand.Read(key) // never fails
+	n, err := open(ctx, config{
+		Postgres: dsn, Issuer: sim.Issuer(), API: sim.API(), ClientID: sim.ClientID(), ClientSecret: sim.ClientSecret(), Redirect: sim.RedirectURI(),
+		SealingKey: "k1:" + base64.StdEncoding.EncodeToString(key),
+	})
+	if err != nil {
+		return nil, err
+	}
+	login, err := n.auth.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	callback, err := sim.Consent(ctx, login.URL, saltokstest.Allow()) // the administrator's browser
+	if err != nil {
+		return nil, err
+	}
+	conn, err := n.auth.Complete(ctx, login, callback.Query())
+	if err != nil {
+		return nil, err
+	}
+	n.config.Connection = conn.ID
+	if err := n.connect(ctx); err != nil {
+		return nil, err
+	}
+	for s, err := range n.client.Sites.All(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		one := site{ID: fmt.Sprintf("house-%02d", len(n.config.Sites)+1), Salto: string(s.ID)}
+		if err := n.setUpSite(ctx, one, s, sim); err != nil {
+			return nil, fmt.Errorf("%s: %w", one.ID, err)
+		}
+		n.config.Sites = append(n.config.Sites, one)
+	}
+	return n, nil
+}
+
+func (n *node) setUpSite(ctx context.Context, s site, salto saltoks.Site, sim *saltokstest.Server) error {
+	wizard := n.remote.Activation()
+	for iq, err := range wizard.List(ctx, salto.ID) {
+		if err != nil {
+			return err
+		}
+		if !iq.IQ.OTPEnabled {
+			continue
+		}
+		if _, err := wizard.Begin(ctx, salto.ID, iq.IQ.ID); err != nil {
+			return err
+		}
+		if _, err := wizard.RequestPIN(ctx, salto.ID, iq.IQ.ID, saltoks.PINByMail); err != nil {
+			return err
+		}
+		pin, err := saltoks.ParseIQPIN(sim.IQPIN(sim.World().Users[0].Email)) // somebody reads the mail
+		if err != nil {
+			return err
+		}
+		if _, err := wizard.Confirm(ctx, salto.ID, iq.IQ.ID, pin); err != nil {
+			return err
+		}
+		n.activated++
+	}
+	locks, err := saltolocks.New(saltolocks.Config{Client: n.client, Remote: n.remote, Site: salto.ID})
+	if err != nil {
+		return err
+	}
+	doors, err := gate.NewDoors(gate.DoorsConfig{Site: s.ID, Store: n.store, Catalogue: locks})
+	if err != nil {
+		return err
+	}
+	for lock, err := range locks.Locks(ctx) {
+		if err != nil {
+			return err
+		}
+		if _, err := doors.Link(ctx, gate.LinkRequest{Door: "entrance", Lock: lock.Link.Lock, Name: "Entrance", AccessType: access.AccessOnly}); err != nil {
+			return err
+		}
+	}
+	// Rules and members in one transaction, which could be the host's own.
+	tx, err := n.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // after a commit it does nothing
+	facts := n.store.In(tx)
+	err = facts.PutRules(ctx, gate.Rules{
+		Site:            access.Site{ID: s.ID, Name: salto.Name, TimeZone: salto.TimeZone},
+		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "entrance", Hours: access.Always()}}}},
+	})
+	if err != nil {
+		return err
+	}
+	for i := range members {
+		err := facts.PutMember(ctx, s.ID, access.Member{ID: fmt.Sprintf("member-%02d", i), Memberships: []access.Membership{{ID: "m", Type: "resident"}}})
+		if err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}

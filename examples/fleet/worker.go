@@ -1,0 +1,77 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// request is what a member's app sends.
+type request struct {
+	Site string
+	Tap  gate.Tap
+}
+
+// work is one process: it serves taps for every site until its input is closed.
+func work(ctx context.Context) error {
+	input := json.NewDecoder(os.Stdin)
+	var c config
+	if err := input.Decode(&c); err != nil {
+		return err
+	}
+	n, err := open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer n.close(ctx)
+	if err := n.connect(ctx); err != nil {
+		return err
+	}
+	gates := map[string]*gate.Gate{}
+	for _, s := range c.Sites {
+		if gates[s.ID], err = n.gate(s, time.Now); err != nil {
+			return err
+		}
+		if _, err := gates[s.ID].Recover(ctx); err != nil { // what a process before this one left behind
+			return err
+		}
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var q request
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096)).Decode(&q); err != nil || gates[q.Site] == nil {
+			http.Error(w, "bad request", http.StatusBadRequest)
+			return
+		}
+		// A real host knows the member from the session, never from the body.
+		// Nobody waits long at a door: whoever asks about a tap that another
+		// process is sending, or was when it died, hears that after five seconds.
+		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+		defer cancel()
+		receipt, _ := gates[q.Site].Unlock(ctx, q.Tap) // the receipt says it all
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(receipt) // the app may be gone
+	})}
+	go func() {
+		_, _ = io.Copy(io.Discard, input.Buffered())
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		_ = server.Shutdown(ctx)
+	}()
+	fmt.Printf("http://%s\n", listener.Addr())
+	if err := server.Serve(listener); err != http.ErrServerClosed {
+		return err
+	}
+	return server.Shutdown(ctx) // waits for what is still being served
+}
