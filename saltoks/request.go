@@ -44,7 +44,7 @@ type Request struct {
 	// so put Reveal's text where the wire needs one, and list it with Hide.
 	Body any
 	// Class is how the request may be repeated: Safe for GET and HEAD, Never
-	// for all others unless set.
+	// for all others unless set. A Never request goes in the lane of commands.
 	Class ReplayClass
 
 	method, route, path string
@@ -86,6 +86,9 @@ type Response struct {
 // Do makes the call with the client's token, limits, retries and errors, and
 // decodes a JSON answer into out unless out is nil. Every error is an *APIError.
 func (c *Client) Do(ctx context.Context, r *Request, out any) (*Response, error) {
+	if r.Class == Never {
+		r.lane = commandLane
+	}
 	var resp *Response
 	err := c.run(ctx, r, func(a *answer) error {
 		resp = &Response{
