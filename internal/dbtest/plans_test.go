@@ -360,7 +360,7 @@ func use(t *testing.T, s *sqlstore.Store) {
 	n, err = s.Prune(ctx, site, noon)
 	read(n, err)
 	for _, before := range []time.Time{noon.Add(-time.Hour), noon.Add(time.Hour)} {
-		base, n, err = s.Retain(ctx, site, before)
+		base, _, err = s.Retain(ctx, site, before)
 		read(base, err)
 	}
 	n, err = s.Erase(ctx, site, "ada", noon)

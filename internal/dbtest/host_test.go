@@ -1,0 +1,181 @@
+//go:build unix
+
+package dbtest
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/reservation"
+)
+
+// TestSlowUpdateBlocksNobody holds one document for five seconds, as a slow
+// token refresh does, while a thousand updates of another one and unlocks go
+// through the same database.
+func TestSlowUpdateBlocksNobody(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s := newScene(t, d)
+		docs := s.store.Documents()
+		hold, updates := 5*time.Second, 1000
+		if testing.Short() {
+			hold, updates = time.Second, 100
+		}
+		inside, over := make(chan struct{}), make(chan error, 1)
+		release := make(chan struct{})
+		go func() {
+			over <- docs.Update(t.Context(), "slow", func(context.Context, []byte) ([]byte, error) {
+				close(inside)
+				least := time.NewTimer(hold)
+				defer least.Stop()
+				<-least.C
+				<-release
+				return []byte("done"), nil
+			})
+		}()
+		<-inside
+		var all sync.WaitGroup
+		all.Go(func() {
+			for range updates {
+				err := docs.Update(t.Context(), "quick", func(_ context.Context, current []byte) ([]byte, error) {
+					return fmt.Append(nil, len(current)%7, string(current[:min(len(current), 6)])), nil
+				})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+		all.Go(func() {
+			for n := range 50 {
+				if r, err := s.gate(0).Unlock(t.Context(), tap(n)); err != nil || r.Outcome != gate.Accepted || !r.Recorded {
+					t.Errorf("%s %s, %v, %v", r.Outcome, r.Cause, r.Err, err)
+					return
+				}
+			}
+		})
+		all.Wait()
+		select {
+		case err := <-over:
+			t.Errorf("the slow update ended before it was let go: %v", err)
+		default:
+		}
+		close(release)
+		must(t, <-over)
+		doc, err := docs.Get(t.Context(), "slow")
+		if err != nil || string(doc) != "done" {
+			t.Errorf("the slow document is %q, %v", doc, err)
+		}
+		s.judge()
+	})
+}
+
+// TestHostTransaction writes the host's rows and ours together, or not at all.
+func TestHostTransaction(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		store, db := d.Store(t)
+		_, err := db.ExecContext(t.Context(), "CREATE TABLE host_orders (id INTEGER PRIMARY KEY)")
+		must(t, err)
+		write := func(order int, end func(*sql.Tx) error) {
+			t.Helper()
+			tx, err := db.BeginTx(t.Context(), nil)
+			must(t, err)
+			defer tx.Rollback()
+			_, err = tx.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO host_orders (id) VALUES (%d)", order))
+			must(t, err)
+			in := store.In(tx)
+			must(t, in.PutRules(t.Context(), gate.Rules{Site: access.Site{ID: "loft", TimeZone: "UTC"}}))
+			must(t, in.AddDoor(t.Context(), "loft", gate.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}}))
+			must(t, in.PutMember(t.Context(), "loft", access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m", Type: "resident"}}}))
+			must(t, in.PutReservation(t.Context(), "loft", reservation.Reservation{ID: "r", Resource: "room", Member: "ada", Start: noon, End: noon.Add(time.Hour)}))
+			must(t, in.PutGrant(t.Context(), "loft", access.Grant{ID: "g", Member: "ada", Door: "front", Hours: access.Always()}))
+			// A conflict or a missing row does not spoil the transaction.
+			if err := in.AddDoor(t.Context(), "loft", gate.Door{Door: access.Door{ID: "front"}}); !errors.Is(err, gate.ErrConflict) {
+				t.Errorf("the same door again: %v", err)
+			}
+			if err := in.DeleteMember(t.Context(), "loft", "nobody"); !errors.Is(err, gate.ErrNotFound) {
+				t.Errorf("a member who is not there: %v", err)
+			}
+			must(t, end(tx))
+		}
+		count := func() (orders int) {
+			t.Helper()
+			must(t, db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM host_orders").Scan(&orders))
+			return orders
+		}
+		write(1, (*sql.Tx).Rollback)
+		if _, err := store.Rules(t.Context(), "loft"); !errors.Is(err, gate.ErrNotFound) || count() != 0 {
+			t.Errorf("a transaction that was rolled back left %d orders, and rules: %v", count(), err)
+		}
+		write(2, (*sql.Tx).Commit)
+		snap, err := store.Load(t.Context(), gate.Ask{Site: "loft", Member: "ada", Door: "front", At: noon})
+		if err != nil || snap.Question.Member == nil || len(snap.Question.Grants) != 1 || count() != 1 {
+			t.Errorf("a transaction that was committed: %d orders, %+v, %v", count(), snap, err)
+		}
+	})
+}
+
+// TestMoveSite carries a site from one database to the other kind and back.
+func TestMoveSite(t *testing.T) {
+	lite, _ := SQLite(t).Store(t)
+	post, _ := PostgreSQL(t).Store(t)
+	back, _ := SQLite(t).Store(t)
+	fillSite(t, lite, "loft")
+	must(t, lite.PutGrant(t.Context(), "loft", access.Grant{ID: "g", Member: "bob", Door: "lab", Hours: access.Weekly(access.Range{Days: []access.Day{access.Sun}, From: access.At(22, 0), To: access.At(24, 0)}), Until: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}))
+	want := export(t, lite)
+	for _, to := range []*sqlstore.Store{post, back} {
+		doc, err := gate.ReadDocument(want)
+		must(t, err)
+		must(t, gate.Import(t.Context(), stores(to), doc))
+		if got := export(t, to); !bytes.Equal(got, want) {
+			t.Errorf("it left as %s and is now %s", want, got)
+		}
+	}
+	if !strings.Contains(string(want), `"lock-front"`) {
+		t.Errorf("the links are not in it: %s", want)
+	}
+}
+
+func stores(s *sqlstore.Store) gate.Stores {
+	return gate.Stores{Doors: s, Rules: s, Members: s, Reservations: s}
+}
+
+func export(t *testing.T, s *sqlstore.Store) []byte {
+	t.Helper()
+	doc, err := gate.Export(t.Context(), stores(s), "loft")
+	must(t, err)
+	text, err := json.Marshal(doc)
+	must(t, err)
+	return text
+}
+
+// TestInstants gives instants back to the microsecond, from the first to the
+// last year, whatever zone they came in.
+func TestInstants(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s, _ := d.Store(t)
+		for i, at := range []time.Time{
+			time.Unix(0, 0), time.Unix(0, 1000), time.Date(2262, 4, 12, 0, 0, 0, 999999000, time.UTC),
+			time.Date(2026, 10, 25, 2, 30, 0, 123456000, time.FixedZone("", 3600)), time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC),
+		} {
+			r := reservation.Reservation{ID: fmt.Sprint(i), Resource: "room", Member: "ada", Start: at, End: at.Add(time.Microsecond), EndedAt: at}
+			must(t, s.PutReservation(t.Context(), "loft", r))
+			for got, err := range s.Reservations(t.Context(), gate.ReservationQuery{Site: "loft", StartBefore: at.Add(time.Microsecond), EndAfter: at.Add(-time.Microsecond)}) {
+				must(t, err)
+				if got.ID == r.ID && (!got.Start.Equal(at) || !got.End.Equal(r.End) || !got.EndedAt.Equal(at)) {
+					t.Errorf("%v came back as %+v", at, got)
+				}
+			}
+		}
+	})
+}
