@@ -151,7 +151,7 @@ var scans = regexp.MustCompile(`SCAN (doorkit_|[a-z]\b)|Seq Scan on doorkit_`)
 // readWhole accepts what is no table: the one row in Look, and in Load the
 // member's own bookings and the rooms behind the door, which were found by index.
 func readWhole(text, line string) bool {
-	return line == "SCAN o" && (strings.Contains(text, "(SELECT 1 AS one) o") || strings.Contains(text, "FROM own o "))
+	return line == "SCAN o" && (strings.Contains(text, "(SELECT 1 AS one) o") || strings.Contains(text, "FROM spots o "))
 }
 
 // plan asks for the plan of a statement, in lines.

@@ -31,14 +31,18 @@ const (
 // by an index. Its rows have a kind, eight texts and five numbers.
 //
 // Of other members' reservations it reads those that access.Evaluate asks for:
-// around the instant, and around the member's own.
+// around the instant, and around the member's own. A booking that was ended
+// before it began is looked for by its start and by its end.
 //
 // The arguments are site, member, the span of the member's reservations, the span
 // of a day either side of the instant, and the door unless all are asked for.
 const questionOne = `
 WITH rooms AS MATERIALIZED (SELECT DISTINCT resource FROM doorkit_resource_doors WHERE site = $1 AND door = $7),
 own AS MATERIALIZED (SELECT id, resource, status, starts, ends, ended_at, effective FROM doorkit_reservations
-	WHERE site = $1 AND member = $2 AND effective >= $3 AND starts <= $4 AND resource IN (SELECT resource FROM rooms))
+	WHERE site = $1 AND member = $2 AND effective >= $3 AND starts <= $4 AND resource IN (SELECT resource FROM rooms)),
+spots AS MATERIALIZED (
+	SELECT resource, effective AS start_from, effective + 86400000000 AS start_to, starts - 86400000000 AS end_from, starts AS end_to FROM own
+	UNION ALL SELECT resource, $5, $6, $5, $6 FROM rooms)
 SELECT 1 AS kind, revision AS a, name AS b, time_zone AS c, settings AS d, exceptions AS e, '' AS f, '' AS g, '' AS h, version AS i, {null int} AS j, {null int} AS k, {null int} AS l, {null int} AS m
 	FROM doorkit_sites WHERE site = $1
 UNION ALL SELECT 2, id, name, access_type, link_site, link_gateway, link_lock, link_name, linked_by, added, disabled + 2 * link_needs_code, open_time, linked_at, version
@@ -58,9 +62,9 @@ UNION ALL SELECT 8, id, resource, $2, status, '', '', '', '', starts, ends, ende
 UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
 	FROM rooms o CROSS JOIN doorkit_reservations n WHERE ` + others + ` AND n.effective >= $5 AND {unindexed}n.starts <= $6
 UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
-	FROM own o CROSS JOIN doorkit_reservations n WHERE ` + others + ` AND n.starts >= o.effective AND n.starts <= o.effective + 86400000000
+	FROM spots o CROSS JOIN doorkit_reservations n WHERE ` + others + ` AND n.starts >= o.start_from AND n.starts <= o.start_to
 UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
-	FROM own o CROSS JOIN doorkit_reservations n WHERE ` + others + ` AND n.effective >= o.starts - 86400000000 AND n.effective <= o.starts`
+	FROM spots o CROSS JOIN doorkit_reservations n WHERE ` + others + ` AND n.effective >= o.end_from AND n.effective <= o.end_to`
 
 // others are other members' bookings of a resource. (SQLite reads a CROSS JOIN
 // from left to right, whatever it thinks of the tables' sizes; and it must not go
