@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/saltoks"
@@ -168,5 +169,36 @@ func TestDoctorOnTheConsent(t *testing.T) {
 		if got := fmt.Sprint(r.findings(other.Doctor(nil), false)); got != "[critical site_not_visible]" {
 			t.Errorf("got %s", got)
 		}
+	})
+}
+
+// The consent grows old, runs out, and is renewed: the doctor says so each time.
+func TestDoctorThroughTheLifeOfAConsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, true)
+		d := r.locks.Doctor(func(ctx context.Context) (saltoks.ConnectionStatus, error) { return r.auth.Status(ctx, r.conn.ID) })
+		says := func(want string) {
+			t.Helper()
+			if got := fmt.Sprint(r.findings(d, false)); got != want {
+				t.Fatalf("got %s, want %s", got, want)
+			}
+		}
+		says("[]")
+		r.sim.Clock().Advance(75*24*time.Hour + time.Minute)
+		says("[warning reauthorise_due]")
+		r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
+		r.sim.Clock().Advance(15 * 24 * time.Hour)
+		r.want(r.do(access.Unlock, r.tap("front")), gate.NotSent, gate.CauseReauthorise)
+		says("[critical reauthorise_required]")
+
+		// Reconnected as the same user, everything is as it was.
+		login, err := r.auth.BeginReconnect(t.Context(), r.conn.ID)
+		r.ok(err)
+		callback, err := r.sim.Consent(t.Context(), login.URL, saltokstest.Allow())
+		r.ok(err)
+		_, err = r.auth.Reconnect(t.Context(), login, callback.Query())
+		r.ok(err)
+		says("[]")
+		r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
 	})
 }

@@ -3,6 +3,7 @@ package saltolocks_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
@@ -19,6 +20,8 @@ type rig struct {
 	sim    *saltokstest.Sim
 	client *saltoks.Client
 	state  *saltoks.State
+	auth   *saltoks.Authorizer
+	conn   saltoks.Connection
 	remote *saltoks.Remote
 	locks  *saltolocks.Locks
 	store  *memstore.Store
@@ -26,6 +29,9 @@ type rig struct {
 	gate   *gate.Gate
 	site   saltokstest.Site
 	n      int
+	// heal mends a storage that was made to fail; ago is how long ago a tap was.
+	heal func()
+	ago  time.Duration
 }
 
 // newRig makes it; without activation the IQs of the site are as SALTO delivers
@@ -38,16 +44,22 @@ func newRig(t *testing.T, activate bool, opts ...saltokstest.Option) *rig {
 	r.site = world.Sites[0]
 	user := world.Users[0]
 	env := saltoks.Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API(), Events: r.sim.Events()}
-	tokens, err := saltoks.PasswordSource(env,
-		saltoks.Credentials{ClientID: r.sim.ClientID(), ClientSecret: saltoks.NewSecret(r.sim.ClientSecret())},
-		user.Email, saltoks.FixedPassword(saltoks.NewSecret(user.Password)),
-		saltoks.AuthHTTPClient(r.sim.HTTPClient()), saltoks.AuthClock(r.sim.Now))
-	r.ok(err)
-	r.client, err = saltoks.NewClient(env, tokens, saltoks.WithHTTPClient(r.sim.HTTPClient()), saltoks.WithLimiter(saltoks.Unlimited()))
-	r.ok(err)
+	var err error
 	r.state, err = saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
 	r.ok(err)
-	r.remote, err = saltoks.NewRemote(r.client, r.state, env.Name, user.Subject, saltoks.WithNow(r.sim.Now))
+	r.auth, err = saltoks.NewAuthorizer(env,
+		saltoks.Credentials{ClientID: r.sim.ClientID(), ClientSecret: saltoks.NewSecret(r.sim.ClientSecret()), RedirectURL: r.sim.RedirectURI()},
+		r.state, saltoks.AuthHTTPClient(r.sim.HTTPClient()), saltoks.AuthClock(r.sim.Now))
+	r.ok(err)
+	login, err := r.auth.Begin(ctx)
+	r.ok(err)
+	callback, err := r.sim.Consent(ctx, login.URL, saltokstest.Allow())
+	r.ok(err)
+	r.conn, err = r.auth.Complete(ctx, login, callback.Query())
+	r.ok(err)
+	r.client, err = saltoks.NewClient(env, r.auth.Tokens(r.conn), saltoks.WithHTTPClient(r.sim.HTTPClient()), saltoks.WithLimiter(saltoks.Unlimited()))
+	r.ok(err)
+	r.remote, err = saltoks.NewRemote(r.client, r.state, r.conn.Environment, r.conn.Subject, saltoks.WithNow(r.sim.Now))
 	r.ok(err)
 	if activate {
 		for _, iq := range r.site.IQs {
