@@ -449,6 +449,9 @@ func TestRestartAfterAReset(t *testing.T) {
 		if s, err := r.act.Restart(ctx, r.site, r.iq); !errors.Is(err, ErrIQAlreadyActivated) || s.Step != StepActivated {
 			t.Fatalf("restarting what works: %+v, %v", s, err)
 		}
+		if got := r.sent(); len(got) != 1 || !strings.HasSuffix(got[0], "activated_iqs") {
+			t.Errorf("restarting what works sent %v", got)
+		}
 		if err := r.remote.Unlock(ctx, r.target); err != nil {
 			t.Fatal(err)
 		}
