@@ -127,7 +127,7 @@ func exact[T any](list []T) []T {
 
 // windows works out the windows of a member's bookings and appends them.
 func (p *Policy) windows(member int32, bookings []booking, windows []span, odd []oddWindow) ([]span, []oddWindow) {
-	first := len(windows)
+	firstWindow, firstOdd := len(windows), len(odd)
 	for _, b := range bookings {
 		r := p.resources[b.resource]
 		from, until := p.window(r, member, b.start, b.end)
@@ -140,26 +140,54 @@ func (p *Policy) windows(member int32, bookings []booking, windows []span, odd [
 			}
 		}
 	}
-	own := windows[first:]
-	if len(own) < 2 {
-		return windows, odd
+	return windows[:firstWindow+mergeWindows(windows[firstWindow:])], odd[:firstOdd+mergeOdd(odd[firstOdd:])]
+}
+
+// mergeWindows sorts windows by door and from, makes one of those that touch or
+// overlap, and returns how many are left.
+func mergeWindows(list []span) int {
+	if len(list) < 2 {
+		return len(list)
 	}
-	slices.SortFunc(own, func(a, b span) int {
+	slices.SortFunc(list, func(a, b span) int {
 		if a.ref != b.ref {
-			return int(a.ref) - int(b.ref)
+			return int(a.ref - b.ref)
 		}
 		return compare(a.from, b.from)
 	})
 	last := 0
-	for _, w := range own[1:] {
-		if l := &own[last]; l.ref == w.ref && w.from <= l.until {
+	for _, w := range list[1:] {
+		if l := &list[last]; l.ref == w.ref && w.from <= l.until {
 			l.until = max(l.until, w.until)
 		} else {
 			last++
-			own[last] = w
+			list[last] = w
 		}
 	}
-	return windows[:first+last+1], odd
+	return last + 1
+}
+
+// mergeOdd sorts windows as compareOdd does. Of pending and of cancelled ones
+// only the union counts: it makes one of those that overlap and drops the empty
+// ones. It returns how many are left.
+func mergeOdd(list []oddWindow) int {
+	slices.SortFunc(list, func(a, b oddWindow) int { return compareOdd(&a, &b) })
+	n := 0
+	for _, w := range list {
+		if w.status != confirmed {
+			if w.from >= w.until {
+				continue
+			}
+			// What ends later may have begun before several that end earlier.
+			for n > 0 && list[n-1].ref == w.ref && list[n-1].status == w.status && list[n-1].until >= w.from {
+				n--
+				w.from = min(w.from, list[n].from)
+			}
+		}
+		list[n] = w
+		n++
+	}
+	return n
 }
 
 // memberID, membershipID and bookingsOf read parts of a member given by his place.

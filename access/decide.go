@@ -1,6 +1,9 @@
 package access
 
-import "slices"
+import (
+	"slices"
+	"sort"
+)
 
 // Decide answers a request. It allocates nothing, costs the same order of time
 // whatever the site holds, and never panics: what the policy does not know is
@@ -215,10 +218,11 @@ func (a *asked) lookAtWindows(v *view, t, standing int64) {
 	if a.p.bookingsFree {
 		standing = forever
 	}
-	w := a.windowAfter(t)
-	if w == nil || t >= standing {
+	i := a.windowAfter(t)
+	if i == len(a.windows) || a.windows[i].ref != a.door || t >= standing {
 		return
 	}
+	w := &a.windows[i]
 	if w.from <= t {
 		v.open(byReservation, min(w.until, standing))
 	} else if w.from < standing && w.from <= a.limit {
@@ -226,23 +230,22 @@ func (a *asked) lookAtWindows(v *view, t, standing int64) {
 	}
 }
 
-// windowAfter returns the first window of this door that ends after t, or nil.
-func (a *asked) windowAfter(t int64) *span {
+// windowAfter returns the place of the first window of this door that ends after
+// t, if it is of this door.
+func (a *asked) windowAfter(t int64) int {
 	lo, hi := 0, len(a.windows)
-	for hi-lo > 8 {
+	for lo < hi {
 		mid := int(uint(lo+hi) / 2)
+		if hi-lo < 8 {
+			mid = lo // step by step: a short search is quicker without jumps
+		}
 		if w := &a.windows[mid]; w.ref < a.door || w.ref == a.door && w.until <= t {
 			lo = mid + 1
 		} else {
 			hi = mid
 		}
 	}
-	for ; lo <= hi && lo < len(a.windows); lo++ {
-		if w := &a.windows[lo]; w.ref == a.door && w.until > t {
-			return w
-		}
-	}
-	return nil
+	return lo
 }
 
 // first returns the first instant in [start, stop) at which a schedule is open,
@@ -380,30 +383,45 @@ func (a *asked) neverAgain(now *view) Reason {
 // pastBooking looks for a pending, a cancelled or a past reservation of the
 // member, in this order.
 func (a *asked) pastBooking(odd []oddWindow) (Reason, bool) {
-	cancelledNow, over := false, false
-	for i := range odd {
-		w := &odd[i]
-		if w.ref != a.door {
+	for _, status := range [...]status{pending, cancelled} {
+		w := firstOdd(odd, a.door, status, a.t+1)
+		if w == nil {
 			continue
 		}
-		contains := w.from <= a.t && a.t < w.until
-		switch {
-		case w.status == pending && contains:
-			return ReasonReservationPending, true
-		case w.status == cancelled && contains:
-			cancelledNow = true
-		case w.status == confirmed:
-			over = over || w.endedAt(a.t)
+		if contains := w.from <= a.t && a.t < w.until; contains {
+			return bookedReasons[status], true
 		}
 	}
-	if cancelledNow {
-		return ReasonReservationCancelled, true
+	if w := firstOdd(odd, a.door, confirmed, a.t-day); w != nil && w.endedAt(a.t) {
+		return ReasonReservationOver, true
 	}
-	for i := range a.windows {
-		w := &a.windows[i]
-		over = over || w.ref == a.door && w.endedAt(a.t)
+	i := a.windowAfter(a.t) - 1 // the last one before t
+	return ReasonReservationOver, i >= 0 && a.windows[i].ref == a.door && a.windows[i].endedAt(a.t)
+}
+
+var bookedReasons = [...]Reason{pending: ReasonReservationPending, cancelled: ReasonReservationCancelled}
+
+// firstOdd returns the first window of a door and status that ends at an instant
+// or later, or nil.
+func firstOdd(odd []oddWindow, door int32, status status, end int64) *oddWindow {
+	i := sort.Search(len(odd), func(i int) bool {
+		return compareOdd(&odd[i], &oddWindow{span{until: end, ref: door}, status}) >= 0
+	})
+	if i < len(odd) && odd[i].ref == door && odd[i].status == status {
+		return &odd[i]
 	}
-	return ReasonReservationOver, over
+	return nil
+}
+
+// compareOdd orders windows by door, status and end.
+func compareOdd(a, b *oddWindow) int {
+	if a.ref != b.ref {
+		return int(a.ref - b.ref)
+	}
+	if a.status != b.status {
+		return int(a.status) - int(b.status)
+	}
+	return compare(a.until, b.until)
 }
 
 // endedAt reports whether a window has ended, at most a day ago.

@@ -184,16 +184,6 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// TestWeekdays: dates before 1970 have one too.
-func TestWeekdays(t *testing.T) {
-	for _, date := range []Date{{1970, 1, 1}, {1969, 12, 31}, {1900, 1, 1}, {2026, 5, 4}, {0, 3, 1}} {
-		want := time.Date(date.Year, date.Month, date.Day, 0, 0, 0, 0, time.UTC).Weekday()
-		if got := time.Weekday(weekday(date.dayNumber())); got != want {
-			t.Errorf("%s: %s, want %s", date, got, want)
-		}
-	}
-}
-
 // TestSameStart: of bookings with one start the right one is taken away.
 func TestSameStart(t *testing.T) {
 	f := loft()

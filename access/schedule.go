@@ -85,14 +85,14 @@ func newPattern(ranges []daily) pattern {
 	return p
 }
 
-// at returns the state at a second of a weekday and how long it lasts.
+// at returns the state at a second of the week, which lies on a weekday, and how
+// long it lasts.
 func (p *pattern) at(weekday, second int32) (open bool, lasts int64) {
 	n := len(p.toggles)
 	if n == 0 {
 		return p.open, maxSecond
 	}
 	i := int(p.days[weekday])
-	second += weekday * daySeconds
 	for _, t := range p.toggles[i:p.days[weekday+1]] {
 		i += int(uint32(t-second-1) >> 31) // t <= second, without a branch nobody can foresee
 	}
@@ -102,28 +102,20 @@ func (p *pattern) at(weekday, second int32) (open bool, lasts int64) {
 	return p.open, int64(p.toggles[0] + weekSeconds - second)
 }
 
-// weekday of a date in days from 1970-01-01, a Thursday.
-func weekday(date int64) int32 {
-	w := (date + 4) % 7
-	if w < 0 {
-		w += 7
-	}
-	return int32(w)
-}
-
 // at returns whether s is open at an instant (UTC, seconds) and the first instant
 // after it, in microseconds, at which that changes: forever if there is none up
 // to limit, in microseconds too. RULES.md, section 2.
 func (s *schedule) at(z *timeline, sec, limit int64) (open bool, changes int64) {
-	now := z.at(sec)
-	open, lasts := s.on(&z.calendar, &now, sec)
+	var room stretch
+	now := z.at(sec, &room)
+	open, lasts := s.on(&z.calendar, now, sec)
 	for sec+lasts >= now.end {
 		if sec = now.end; sec > limit/second {
 			return open, forever
 		}
-		now = z.at(sec)
+		now = z.at(sec, &room)
 		var state bool
-		if state, lasts = s.on(&z.calendar, &now, sec); state != open {
+		if state, lasts = s.on(&z.calendar, now, sec); state != open {
 			return open, sec * second
 		}
 	}
@@ -133,19 +125,23 @@ func (s *schedule) at(z *timeline, sec, limit int64) (open bool, changes int64) 
 // on returns the state at an instant in a stretch, and how long it lasts if the
 // stretch does.
 func (s *schedule) on(c *calendar, now *stretch, sec int64) (open bool, lasts int64) {
-	local := sec + now.offset
-	date := floorDiv(local, daySeconds)
-	second := int32(local - date*daySeconds)
+	// 1970-01-01 was a Thursday: four days into the week.
+	at := (sec + now.offset + 4*daySeconds) % weekSeconds
+	if at < 0 {
+		at += weekSeconds
+	}
+	weekday := int32(at) / daySeconds
 	if now.before == now.on {
 		p := &s.weekly
 		if now.on != noException {
 			p = &s.during[now.on]
 		}
-		return p.at(weekday(date), second)
+		return p.at(weekday, int32(at))
 	}
 	// One date only: the ranges that start on it, and what is left of those
 	// that started the day before under other rules.
-	today, yesterday := s.starting(c, now.on, weekday(date)), s.starting(c, now.before, weekday(date-1))
+	second := int32(at) - weekday*daySeconds
+	today, yesterday := s.starting(c, now.on, weekday), s.starting(c, now.before, (weekday+6)%7)
 	open = today.contains(second) || yesterday.contains(second+daySeconds)
 	for at := second; ; {
 		at = min(today.edge(at), yesterday.edge(at+daySeconds)-daySeconds, daySeconds)

@@ -40,16 +40,18 @@ func newTimeline(l *time.Location, c calendar, table bool) *timeline {
 	return z
 }
 
-// at returns the stretch around an instant, or a part of it.
-func (z *timeline) at(sec int64) stretch {
+// at returns the stretch around an instant, or a part of it. It is in the table
+// or in room.
+func (z *timeline) at(sec int64, room *stretch) *stretch {
 	if sec < tableStart || sec >= tableEnd || len(z.stretches) == 0 {
-		return z.workOut(sec)
+		*room = z.workOut(sec)
+		return room
 	}
 	i, hi := z.starts.around(sec)
 	for i < hi && z.stretches[i].start <= sec {
 		i++
 	}
-	return z.stretches[i-1]
+	return &z.stretches[i-1]
 }
 
 func (z *timeline) workOut(sec int64) stretch {
