@@ -121,7 +121,8 @@ type Attempt struct {
 	// that ends here. Seq and SharedWith are the storage's to set.
 	Entry Entry
 	Log   LogEntry
-	// ShareWithin is the span within which identical taps share one command; 0
+	// ShareWithin is the span within which identical taps share one command (the gate
+	// shares only taps of members with their own digital key); 0
 	// shares nothing.
 	ShareWithin time.Duration
 }

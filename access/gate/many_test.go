@@ -94,6 +94,20 @@ func TestIdenticalTapsShare(t *testing.T) {
 	})
 }
 
+func TestStaffDoesNotShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.unlock(b.tap("ada", "front"))
+		staff := b.tap("ada", "front")
+		staff.Source, staff.Actor = gate.SourceStaff, "eve"
+		if r := b.unlock(staff); r.Shared {
+			t.Error("shared")
+		}
+		b.wantMoves(2)
+		b.wantLog("unlock/sending/grant", "unlock/accepted/grant", "unlock/sending/grant", "unlock/accepted/grant")
+	})
+}
+
 func TestWaitingUnderOwnContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)

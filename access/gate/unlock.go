@@ -278,7 +278,10 @@ func (g *Gate) begin(ctx context.Context, p *passage, outcome Outcome, cause Cau
 		Log:   p.logEntry(&r, at, 0),
 	}
 	if outcome == Sending {
-		a.Entry.SendBy, a.ShareWithin = p.deadline.wall, ShareWithin
+		a.Entry.SendBy = p.deadline.wall
+		if p.tap.ownKey() { // what staff does stands in the log by itself
+			a.ShareWithin = ShareWithin
+		}
 	} else {
 		r.At, a.Entry.Settled = at, at
 	}
