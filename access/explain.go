@@ -166,8 +166,10 @@ func (a *asked) others(member int32) []Booking {
 			if int(s.member) < a.p.members {
 				b.Member = a.p.memberID(s.member)
 				for _, own := range a.p.bookingsOf(s.member) {
-					if own.resource == i && own.start == s.start && own.end == s.end && own.status == confirmed {
+					same := own.resource == i && own.start == s.start && own.end == s.end && own.status == confirmed
+					if same && !slices.ContainsFunc(all, func(o Booking) bool { return o.ID == own.id }) {
 						b.ID = own.id
+						break
 					}
 				}
 			}

@@ -47,9 +47,9 @@ type Neighbour struct {
 //   - every grant of the member for the door, and every type his memberships
 //     name, with its hours for this door;
 //   - every reservation of the member on a resource that lists the door, of any
-//     status, with start <= t + 371 days and end >= t - 48 h;
+//     status, with start or effective end <= t + 371 days and end >= t - 48 h;
 //   - every confirmed reservation of another member on such a resource with
-//     start <= t + 24 h and end >= t - 24 h;
+//     start or effective end <= t + 24 h and end >= t - 24 h;
 //   - with clipped buffers also those that start in [E, E + 24 h], or effectively
 //     end in [start - 24 h, start], of one of the member's reservations above.
 //
@@ -268,7 +268,7 @@ func (p *Policy) askAbout(q *Question, member int32, t int64, bookings []booking
 		var own []booking
 		for _, b := range bookings {
 			// A booking ends at its effective end or later: that one is looked at.
-			if b.resource == ri && b.start <= t+horizon+day && max(b.start, b.end) >= t-2*day {
+			if b.resource == ri && min(b.start, b.end) <= t+horizon+day && max(b.start, b.end) >= t-2*day {
 				own = append(own, b)
 				q.Reservations = append(q.Reservations, b.reservation(r.id, q.Member.ID))
 			}
@@ -277,7 +277,7 @@ func (p *Policy) askAbout(q *Question, member int32, t int64, bookings []booking
 			if s.member == member || s.status != confirmed {
 				continue
 			}
-			near := s.start <= t+day && max(s.start, s.end) >= t-day
+			near := min(s.start, s.end) <= t+day && max(s.start, s.end) >= t-day
 			for _, b := range own {
 				near = near || p.clip && (s.start >= b.end && s.start <= b.end+day || s.end <= b.start && s.end >= b.start-day)
 			}
