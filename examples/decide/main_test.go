@@ -111,3 +111,21 @@ func TestBadUse(t *testing.T) {
 		}
 	}
 }
+
+// TestShownDocuments runs the documents that the README names.
+func TestShownDocuments(t *testing.T) {
+	stdout, stderr, status := program(t, "-facts", "testdata/facts.json", "-requests", "testdata/requests.jsonl")
+	if status != 0 || stderr != "" {
+		t.Fatalf("exit status %d, %s", status, stderr)
+	}
+	var reasons []string
+	for line := range strings.Lines(stdout) {
+		_, rest, _ := strings.Cut(line, `"reason":"`)
+		reason, _, _ := strings.Cut(rest, `"`)
+		reasons = append(reasons, reason)
+	}
+	want := "membership outside_hours membership grant standing_blocked holder unknown_member"
+	if got := strings.Join(reasons, " "); got != want {
+		t.Errorf("reasons are %s, want %s", got, want)
+	}
+}
