@@ -154,3 +154,15 @@ func TestTree(t *testing.T) {
 	}
 	d.want(400, "2204", "PUT", tree, `{"otp":"abcde"}`)
 }
+
+// Who leaves a site and comes back starts over; a restore that nobody asked for
+// changes nothing.
+func TestActivationEndsWithMembership(t *testing.T) {
+	d := newDoor(t)
+	d.want(204, "", "POST", "/v1.2/sites/"+d.site+"/iqs/"+d.iq+"/restore", "")
+	d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
+	old := d.body("unlocked")
+	d.sim.RemoveMember(d.site, d.email)
+	d.sim.AddMember(d.site, saltokstest.Member{User: d.email})
+	d.want(404, "2202", "PATCH", d.locking(), old)
+}

@@ -146,15 +146,17 @@ func TestFilters(t *testing.T) {
 	site := f.sim.World().Sites[0].ID
 	f.sim.AddLock(site, saltokstest.Lock{Name: "O'Brien's Loft"})
 	for filter, want := range map[string]int{
-		"customer_reference eq 'Office Four'":                             1,
-		"customer_reference eq 'O''Brien''s Loft'":                        1,
-		"contains(customer_reference,'o')":                                4,
-		"startswith(customer_reference,'Main')":                           1,
-		"not contains(customer_reference,'o')":                            1,
-		"customer_reference ne 'Office Four' and online eq true":          4,
-		"(customer_reference eq 'x' or floor eq null) and online eq true": 5,
-		"offline_access_keys_limit gt 0":                                  0,
-		"iq/customer_reference eq 'IQ First Floor'":                       2,
+		"customer_reference eq 'Office Four'":                               1,
+		"customer_reference eq 'O''Brien''s Loft'":                          1,
+		"contains(customer_reference,'o')":                                  4,
+		"startswith(customer_reference,'Main')":                             1,
+		"not contains(customer_reference,'o')":                              1,
+		"customer_reference ne 'Office Four' and online eq true":            4,
+		"(customer_reference eq 'x' or floor eq null) and online eq true":   5,
+		"offline_access_keys_limit gt 0":                                    0,
+		"offline_access_keys_limit ge 0":                                    5,
+		"offline_access_keys_limit lt 1 and offline_access_keys_limit le 0": 5,
+		"iq/customer_reference eq 'IQ First Floor'":                         2,
 	} {
 		v := f.want(200, "", "GET", "/v1.2/sites/"+site+"/locks?"+url.Values{"$filter": {filter}}.Encode(), "").(map[string]any)
 		if got := len(v["items"].([]any)); got != want {

@@ -337,3 +337,16 @@ func TestExpiredPINs(t *testing.T) {
 		t.Error("after an hour the wrong ones open")
 	}
 }
+
+// Privacy mode keeps out everybody who may not override it; locking is always
+// possible.
+func TestPrivacyMode(t *testing.T) {
+	w := saltokstest.DefaultWorld()
+	w.Sites[0].Members = []saltokstest.Member{{User: w.Users[0].Email, OverridePrivacy: true}}
+	d := newDoor(t, saltokstest.WithWorld(w))
+	d.sim.SetPrivacyMode(d.lock, true)
+	d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
+	d.want(200, "", "PATCH", "/v1.2/sites/"+d.site+"/users/"+d.member(), `{"override_privacy_mode":false}`)
+	d.want(403, "3102 command_forbidden", "PATCH", d.locking(), d.body("unlocked"))
+	d.want(200, "", "PATCH", d.locking(), d.body("locked"))
+}

@@ -144,6 +144,9 @@ func TestFaultCountAndOn(t *testing.T) {
 	d.sim.Fault(saltokstest.HTTP500, saltokstest.Count(0))
 	d.want(200, "", "GET", locks, "")
 	d.sim.Fault(saltokstest.HTTP500)
+	d.login() // the identity server is struck only when On says so
+	d.want(500, "2201", "GET", locks, "")
+	d.sim.Fault(saltokstest.HTTP500)
 	d.sim.ClearFaults()
 	d.want(200, "", "GET", locks, "")
 }

@@ -172,6 +172,7 @@ func TestStreamRefusals(t *testing.T) {
 	}{
 		{negotiate, nil, 403}, // the site's stream is for admins
 		{negotiate, url.Values{"user_id": {me}}, 200},
+		{negotiate, url.Values{"user_id": {"somebody"}}, 403},
 		{negotiate, url.Values{"site_id": {"nowhere"}}, 400},
 		{"/v1/hub/incidents/negotiate", nil, 404},
 	} {
@@ -182,5 +183,36 @@ func TestStreamRefusals(t *testing.T) {
 	d.token = "stale"
 	if status, _ := d.hub("POST", negotiate, "", nil); status != 401 {
 		t.Errorf("a bad token: %d", status)
+	}
+}
+
+// A stream carries what happens on its site, to its user when it names one,
+// from the handshake on.
+func TestStreamCarriesOnlyItsOwn(t *testing.T) {
+	d := newDoor(t)
+	d.sim.AddUser(saltokstest.User{Email: "ada@harbour.example", Tag: "1111"})
+	d.sim.AddMember(d.site, saltokstest.Member{User: "ada@harbour.example"})
+	annex := d.sim.AddSite(saltokstest.Site{
+		Name: "The Annex", Members: []saltokstest.Member{{User: d.email}},
+		IQs: []saltokstest.IQ{{Name: "Q"}}, Locks: []saltokstest.Lock{{Name: "Shed"}},
+	})
+	me := d.want(200, "", "GET", "/v1.2/me", "").(map[string]any)["id"].(string)
+	_, raw := d.hub("POST", "/v1/hub/entries/negotiate", "", url.Values{"user_id": {me}})
+	var n struct{ ConnectionID string }
+	decode(t, []byte(raw), &n)
+	at := url.Values{"id": {n.ConnectionID}, "user_id": {me}}
+	d.hub("GET", "/v1/hub/entries", "", at)
+	d.sim.Tap(d.lock, d.email) // before the handshake
+	d.hub("POST", "/v1/hub/entries", `{"protocol":"json","version":1}`+"\x1e", at)
+	if _, raw := d.hub("GET", "/v1/hub/entries", "", at); raw != "{}\x1e" {
+		t.Errorf("the handshake is answered %q", raw)
+	}
+	d.sim.Tap(d.lock, "1111")
+	d.sim.OpenFromInside(d.lock)
+	d.sim.Tap(annex.Locks[0].ID, d.email)
+	d.sim.Tap(d.lock, d.email)
+	_, raw = d.hub("GET", "/v1/hub/entries", "", at)
+	if e := entryIn(t, raw); e["user_id"] != me || e["lock_id"] != d.lock {
+		t.Errorf("it carries %v", e)
 	}
 }
