@@ -4,6 +4,7 @@ package dbtest
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +25,21 @@ func TestGateConformance(t *testing.T) {
 			s.Other = &other
 			return s
 		})
+	})
+}
+
+// TestDeferredTransactions runs the suite on an SQLite database whose
+// transactions do not take the write lock when they begin, as another driver's
+// may not.
+func TestDeferredTransactions(t *testing.T) {
+	d := SQLite(t)
+	d.DSN = strings.Replace(d.DSN, "_txlock=immediate", "_txlock=deferred", 1)
+	one, _ := d.Store(t)
+	two, _ := d.Store(t)
+	gatetest.Run(t, func(t *testing.T) gatetest.Storage {
+		s, other := gatetest.All(one), gatetest.All(two)
+		s.Other = &other
+		return s
 	})
 }
 

@@ -20,14 +20,14 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// TestSlowUpdateBlocksNobody holds one document for five seconds, as a slow
-// token refresh does, while a thousand updates of another one and unlocks go
-// through the same database.
+// TestSlowUpdateBlocksNobody holds one document for longer than a lease, slower
+// than any token refresh, while a thousand updates of another one and unlocks go
+// through the same database. Who waits for the document sees what was written.
 func TestSlowUpdateBlocksNobody(t *testing.T) {
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
 		docs := s.store.Documents()
-		hold, updates := 5*time.Second, 1000
+		hold, updates := 10*time.Second, 1000
 		if testing.Short() {
 			hold, updates = time.Second, 100
 		}
@@ -44,6 +44,16 @@ func TestSlowUpdateBlocksNobody(t *testing.T) {
 			})
 		}()
 		<-inside
+		waiter := make(chan error, 1)
+		go func() {
+			other, _ := d.Store(t)
+			waiter <- other.Documents().Update(t.Context(), "slow", func(_ context.Context, current []byte) ([]byte, error) {
+				if string(current) != "done" {
+					t.Errorf("two are inside for one document: the second one sees %q", current)
+				}
+				return current, nil
+			})
+		}()
 		var all sync.WaitGroup
 		all.Go(func() {
 			for range updates {
@@ -72,6 +82,7 @@ func TestSlowUpdateBlocksNobody(t *testing.T) {
 		}
 		close(release)
 		must(t, <-over)
+		must(t, <-waiter)
 		doc, err := docs.Get(t.Context(), "slow")
 		if err != nil || string(doc) != "done" {
 			t.Errorf("the slow document is %q, %v", doc, err)

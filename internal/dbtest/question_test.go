@@ -77,7 +77,7 @@ func crowded(random *rand.Rand, site string, buffers access.Buffers) access.Fact
 		f.Doors = append(f.Doors, access.Door{ID: id, AccessType: access.AccessOnly})
 	}
 	f.Resources = []access.Resource{{ID: "room", Doors: []string{"front", "lab"}}, {ID: "desk", Doors: []string{"front"}}}
-	for i := range 6 {
+	for i := range 8 { // the last two book nothing
 		f.Members = append(f.Members, access.Member{ID: fmt.Sprint("member-", i)})
 	}
 	for i := range 150 {
@@ -87,6 +87,9 @@ func crowded(random *rand.Rand, site string, buffers access.Buffers) access.Fact
 			ID: fmt.Sprint("r", i), Resource: []string{"room", "desk"}[random.IntN(2)], Member: f.Members[random.IntN(6)].ID,
 			Start: start, End: start.Add(time.Duration(1+random.IntN(40)) * 30 * time.Minute),
 			Status: []reservation.Status{"", reservation.Confirmed, reservation.Confirmed, reservation.Pending, reservation.Cancelled}[random.IntN(5)],
+		}
+		if random.IntN(8) == 0 { // for days
+			r.End = start.Add(time.Duration(50+random.IntN(100)) * time.Hour)
 		}
 		if random.IntN(4) == 0 { // ended early, some before they began
 			r.EndedAt = start.Add(time.Duration(random.IntN(120)-60) * time.Hour)
