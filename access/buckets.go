@@ -8,18 +8,19 @@ type buckets struct {
 	first []int32 // per bucket of 2^shift: how many numbers lie before it; one more for the end
 }
 
-// newBuckets makes buckets for n sorted numbers, at most so many for each.
-func newBuckets(n, each int, at func(int) int64) buckets {
+// newBuckets makes buckets for n sorted numbers, about as many as wanted or half.
+func newBuckets(n, wanted int, at func(int) int64) buckets {
 	if n == 0 {
 		return buckets{}
 	}
 	b := buckets{base: at(0)}
 	last := at(n - 1)
-	for uint64(last-b.base)>>b.shift > uint64(n*each) {
+	for uint64(last-b.base)>>b.shift > uint64(wanted) {
 		b.shift++
 	}
-	i := 0
-	for k := range (last-b.base)>>b.shift + 1 {
+	i, count := 0, (last-b.base)>>b.shift+1
+	b.first = make([]int32, 0, count+1)
+	for k := range count {
 		for at(i) < b.base+k<<b.shift {
 			i++
 		}

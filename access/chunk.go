@@ -190,7 +190,7 @@ func mergeOdd(list []oddWindow) int {
 	return n
 }
 
-// memberID, membershipID and bookingsOf read parts of a member given by his place.
+// memberID, membershipID, bookingsOf and grantsOf read parts of a member given by his place.
 func (p *Policy) memberID(m int32) string { return p.chunks[m/chunkSize].members[m%chunkSize].id }
 
 func (p *Policy) membershipID(m int32, i int) string {
@@ -201,6 +201,11 @@ func (p *Policy) membershipID(m int32, i int) string {
 func (p *Policy) bookingsOf(m int32) []booking {
 	c := p.chunks[m/chunkSize]
 	return c.bookings[c.members[m%chunkSize].bookings:c.members[m%chunkSize+1].bookings]
+}
+
+func (p *Policy) grantsOf(m int32) []grant {
+	c := p.chunks[m/chunkSize]
+	return c.grants[c.members[m%chunkSize].grants:c.members[m%chunkSize+1].grants]
 }
 
 func (c *chunk) oddOf(i int32) []oddWindow { return c.odd[c.members[i].odd:c.members[i+1].odd] }

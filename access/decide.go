@@ -88,6 +88,12 @@ type asked struct {
 
 	chunk  *chunk // of the member
 	member int32  // his place in it
+
+	// The last look at a schedule: types list many doors with the same hours.
+	seen   *schedule
+	seenAt int64
+	isOpen bool
+	change int64
 }
 
 func (p *Policy) ask(a *asked, member, door int32, t int64) {
@@ -259,9 +265,12 @@ func (a *asked) first(s int32, start, stop int64) (next, end int64) {
 	if schedule.always {
 		return start, stop
 	}
-	open, changes := schedule.at(a.p.time, floorDiv(start, second), a.limit)
-	switch {
-	case open:
+	if a.seen != schedule || a.seenAt != start {
+		a.seen, a.seenAt = schedule, start
+		a.isOpen, a.change = schedule.at(a.p.time, floorDiv(start, second), a.limit)
+	}
+	switch changes := a.change; {
+	case a.isOpen:
 		return start, min(changes, stop)
 	case changes < stop && changes <= a.limit:
 		return changes, 0

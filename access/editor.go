@@ -143,9 +143,7 @@ func (p *Policy) reservation(id string) (member int32, i int) {
 // grant returns who holds a grant and its place among his grants, or -1.
 func (p *Policy) grant(id string) (member int32, i int) {
 	member = p.grantIDs.find(id, func(m int32) bool {
-		c := p.chunks[m/chunkSize]
-		own := c.grants[c.members[m%chunkSize].grants:c.members[m%chunkSize+1].grants]
-		i = slices.IndexFunc(own, func(g grant) bool { return g.id == id })
+		i = slices.IndexFunc(p.grantsOf(m), func(g grant) bool { return g.id == id })
 		return i >= 0
 	})
 	return member, i

@@ -15,7 +15,7 @@ type idTable struct {
 
 func newIDTable(n int) idTable {
 	size := 8
-	for size < 2*n || size < 4*n && n < 1<<12 {
+	for size < n+n/4 || size < 4*n && n < 1<<12 { // large ones trade a little time for memory
 		size *= 2
 	}
 	return idTable{maphash.MakeSeed(), make([]uint64, size), uint64(size - 1)}

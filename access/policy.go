@@ -121,8 +121,8 @@ type resource struct {
 	doors []int32
 	slots []slot // every booking, by start
 
-	// The latest effective end among the confirmed ones of slots[:i+1]; with
-	// clipped buffers the latest until of clipped[:i+1].
+	// The latest effective end among the confirmed ones of slots[:block*(i+1)];
+	// with clipped buffers the latest until of clipped[:block*(i+1)].
 	reach  []int64
 	starts buckets // of the slots, or the froms of clipped
 
@@ -131,6 +131,9 @@ type resource struct {
 	from, to []edge
 	clipped  []span
 }
+
+// block is how many bookings share an entry of reach.
+const block = 8
 
 // slot is a booking as its resource sees it.
 type slot struct {
@@ -154,15 +157,8 @@ func (p *Policy) newResource(id string, doors []int32, slots []slot) *resource {
 		p.clipSlots(r)
 		return r
 	}
-	r.reach = make([]int64, len(slots))
-	latest := int64(never)
-	for i, s := range slots {
-		if s.status == confirmed {
-			latest = max(latest, s.end)
-		}
-		r.reach[i] = latest
-	}
-	r.starts = newBuckets(len(slots), 1, func(i int) int64 { return slots[i].start })
+	r.reach = reach(len(slots), r.slotEnd)
+	r.starts = newBuckets(len(slots), len(slots)/4, func(i int) int64 { return slots[i].start })
 	return r
 }
 
@@ -195,13 +191,8 @@ func (p *Policy) clipSlots(r *resource) {
 		}
 	}
 	slices.SortFunc(r.clipped, func(a, b span) int { return compare(a.from, b.from) })
-	r.reach = make([]int64, len(r.clipped))
-	latest := int64(never)
-	for i, w := range r.clipped {
-		latest = max(latest, w.until)
-		r.reach[i] = latest
-	}
-	r.starts = newBuckets(len(r.clipped), 1, func(i int) int64 { return r.clipped[i].from })
+	r.reach = reach(len(r.clipped), r.clippedEnd)
+	r.starts = newBuckets(len(r.clipped), len(r.clipped)/4, func(i int) int64 { return r.clipped[i].from })
 }
 
 // window returns the window of a booking: RULES.md, section 3. It is
@@ -241,7 +232,7 @@ func (p *Policy) bookedAt(r *resource, t int64) bool {
 				hi = mid
 			}
 		}
-		return i > 0 && r.reach[i-1] > t
+		return r.reaches(i, t, r.clippedEnd)
 	}
 	i, hi := r.starts.around(t + p.before)
 	for i < hi {
@@ -251,7 +242,42 @@ func (p *Policy) bookedAt(r *resource, t int64) bool {
 			hi = mid
 		}
 	}
-	return i > 0 && r.reach[i-1] > t-p.after
+	return r.reaches(i, t-p.after, r.slotEnd)
+}
+
+// slotEnd and clippedEnd are what reach is about.
+func (r *resource) slotEnd(i int) int64 {
+	if r.slots[i].status != confirmed {
+		return never
+	}
+	return r.slots[i].end
+}
+
+func (r *resource) clippedEnd(i int) int64 { return r.clipped[i].until }
+
+// reach returns the latest of n ends so far, at the end of each full block.
+func reach(n int, end func(int) int64) []int64 {
+	all, latest := make([]int64, 0, n/block), int64(never)
+	for i := range n / block * block {
+		if latest = max(latest, end(i)); i%block == block-1 {
+			all = append(all, latest)
+		}
+	}
+	return all
+}
+
+// reaches reports whether one of the first n ends is later than t.
+func (r *resource) reaches(n int, t int64, end func(int) int64) bool {
+	full := n / block
+	if full > 0 && r.reach[full-1] > t {
+		return true
+	}
+	for i := full * block; i < n; i++ {
+		if end(i) > t {
+			return true
+		}
+	}
+	return false
 }
 
 // member, door, membershipType and resource return the place of what has an id,

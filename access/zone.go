@@ -36,7 +36,7 @@ func newTimeline(l *time.Location, c calendar, table bool) *timeline {
 		z.stretches = append(z.stretches, s)
 		at = s.end
 	}
-	z.starts = newBuckets(len(z.stretches), 32, func(i int) int64 { return z.stretches[i].start })
+	z.starts = newBuckets(len(z.stretches), 32*len(z.stretches), func(i int) int64 { return z.stretches[i].start })
 	return z
 }
 
