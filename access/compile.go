@@ -189,7 +189,7 @@ func (b *builder) resources(f *Facts, c *checked) {
 			doors = append(doors, door)
 			p.doors[door].resources = append(p.doors[door].resources, int32(i))
 		}
-		p.resources = append(p.resources, p.newResource(r.ID, doors, slots[starts[i]:starts[i+1]:starts[i+1]]))
+		p.resources = append(p.resources, p.newResource(r.ID, doors, sortSlots(slots[starts[i]:starts[i+1]:starts[i+1]])))
 	}
 }
 

@@ -86,15 +86,15 @@ func (e *editor) setReservation(id string, member int32, b *booking) {
 func (e *editor) book(at int32, gone *slot, b *booking, member int32) *resource {
 	own(&e.ownResources, &e.p.resources)
 	old := e.p.resources[at]
-	slots := make([]slot, len(old.slots), len(old.slots)+1)
-	copy(slots, old.slots)
+	from, to := len(old.slots), len(old.slots) // what is left out
 	if gone != nil {
-		i, _ := slices.BinarySearchFunc(slots, gone.start, startOf)
-		for slots[i] != *gone {
-			i++
+		from, _ = slices.BinarySearchFunc(old.slots, gone.start, startOf)
+		for old.slots[from] != *gone {
+			from++
 		}
-		slots = slices.Delete(slots, i, i+1)
+		to = from + 1
 	}
+	slots := append(append(make([]slot, 0, len(old.slots)+1), old.slots[:from]...), old.slots[to:]...)
 	if b != nil && b.resource == at {
 		i, _ := slices.BinarySearchFunc(slots, b.start, startOf)
 		slots = slices.Insert(slots, i, slot{b.start, b.end, member, b.status})

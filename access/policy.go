@@ -149,10 +149,9 @@ type edge struct {
 	other  int32 // the nearest edge of another member: later for starts, earlier for ends
 }
 
-// newResource sorts the slots and makes the resource ready.
+// newResource makes a resource ready; the slots are sorted by start.
 func (p *Policy) newResource(id string, doors []int32, slots []slot) *resource {
 	r := &resource{id: id, doors: doors, slots: slots}
-	slices.SortFunc(slots, func(a, b slot) int { return compare(a.start, b.start) })
 	if p.clip {
 		p.clipSlots(r)
 		return r
@@ -160,6 +159,11 @@ func (p *Policy) newResource(id string, doors []int32, slots []slot) *resource {
 	r.reach = reach(len(slots), r.slotEnd)
 	r.starts = newBuckets(len(slots), len(slots)/4, func(i int) int64 { return slots[i].start })
 	return r
+}
+
+func sortSlots(slots []slot) []slot {
+	slices.SortFunc(slots, func(a, b slot) int { return compare(a.start, b.start) })
+	return slots
 }
 
 func (p *Policy) clipSlots(r *resource) {

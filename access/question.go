@@ -151,7 +151,7 @@ func (q *Question) book(p *Policy) []booking {
 		add(n.Resource, slot{micros(n.Start), micros(n.End), booker, confirmed})
 	}
 	for i, name := range names {
-		p.resources = append(p.resources, p.newResource(name, []int32{0}, slots[i]))
+		p.resources = append(p.resources, p.newResource(name, []int32{0}, sortSlots(slots[i])))
 		p.doors[0].resources = append(p.doors[0].resources, int32(i))
 	}
 	return bookings
