@@ -183,6 +183,18 @@ func TestPragmasAreNamed(t *testing.T) {
 	}
 }
 
+// TestPaths opens files whose names mean something in a URL.
+func TestPaths(t *testing.T) {
+	for _, name := range []string{"plain.db", "with space.db", "what?mode=memory.db", "a#b.db", "100%41.db", "Tür & Tor.db"} {
+		path := filepath.Join(t.TempDir(), name)
+		s, _ := Database{sqlstore.SQLite, sqlstore.SQLiteDSN(path)}.Store(t)
+		fillSite(t, s, "loft")
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 func TestNotADatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "doors.db")
 	must(t, os.WriteFile(path, []byte(strings.Repeat("this is a letter, not a database. ", 200)), 0o600))

@@ -245,7 +245,7 @@ func BenchmarkQuestion(b *testing.B) {
 
 // crowd stores members, ten reservations and ten log rows for each, and a door
 // and a resource for every hundred of them.
-func crowd(b *testing.B, d Database, db *sql.DB, store *sqlstore.Store, members int) {
+func crowd(b testing.TB, d Database, db *sql.DB, store *sqlstore.Store, members int) {
 	b.Helper()
 	doors := members / 100
 	rules := gate.Rules{Site: access.Site{ID: "loft", TimeZone: "Europe/Berlin"}, MembershipTypes: []access.MembershipType{{ID: "resident"}}}

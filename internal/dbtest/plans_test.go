@@ -145,6 +145,47 @@ func TestPlans(t *testing.T) {
 	})
 }
 
+// TestQuestionPlanAtSize asks for the plan of the question as the database makes
+// it when it knows how many rows there are: with 20 000 bookings it must go by
+// index, also where one door's room has a twentieth of them.
+func TestQuestionPlanAtSize(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s, r := watched(t, d)
+		db := d.Raw(t)
+		crowd(t, d, db, s, 2000)
+		r.take()
+		_, err := s.Load(t.Context(), gate.Ask{Site: "loft", Member: "m77", Door: "door0", At: noon})
+		must(t, err)
+		conn, err := db.Conn(t.Context())
+		must(t, err)
+		defer conn.Close()
+		n := 0
+		for _, step := range r.take() {
+			if step.What != "query" {
+				continue
+			}
+			n++
+			var lines []string
+			if d.Dialect == sqlstore.SQLite {
+				lines = plan(t, d, db, step)
+			} else {
+				lines = explain(t, conn, "EXPLAIN ", step.Text, plain(step.Args))
+			}
+			for _, line := range lines {
+				if large.MatchString(line) {
+					t.Errorf("%s\nreads a large table whole: %s", step.Text, line)
+				}
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d queries, want 1", n)
+		}
+	})
+}
+
+// large finds a table of many rows that is read from end to end.
+var large = regexp.MustCompile(`(SCAN|Seq Scan on) (doorkit_(reservations|members|memberships)|n)\b`)
+
 // scans finds a table that is read from end to end.
 var scans = regexp.MustCompile(`SCAN (doorkit_|[a-z]\b)|Seq Scan on doorkit_`)
 

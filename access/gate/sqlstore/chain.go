@@ -73,7 +73,7 @@ func (s *Store) durable(ctx context.Context, run runner, sync string) error {
 
 func digest(d *gate.Digest, b []byte) error {
 	if copy(d[:], b) != len(d) || len(b) != len(d) {
-		return &Error{"Rows", Unsaid, fmt.Errorf("a hash of %d bytes", len(b))}
+		return &Error{"Rows", Unreadable, fmt.Errorf("a hash of %d bytes", len(b))}
 	}
 	return nil
 }

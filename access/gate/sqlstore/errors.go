@@ -29,8 +29,8 @@ const (
 	Missing Kind = "missing"
 	// Forgetful: the connection is set to forget acknowledged commits.
 	Forgetful Kind = "forgetful"
-	// Unsaid: a row says something this program cannot read.
-	Unsaid Kind = "unreadable"
+	// Unreadable: a row says something this program cannot read.
+	Unreadable Kind = "unreadable"
 )
 
 // Error is a database that did not do what it was asked. It wraps
@@ -56,7 +56,7 @@ var kindText = map[Kind]string{
 	Damaged:     "the file is not a sound database",
 	Missing:     "a table is missing: call sqlstore.Migrate on this database",
 	Forgetful:   "the connection may lose acknowledged commits",
-	Unsaid:      "a row does not read",
+	Unreadable:  "a row does not read",
 }
 
 // VersionError says that the tables are not the ones this program was written

@@ -177,7 +177,7 @@ func readParts(rows *sql.Rows, p *gate.Parts) error {
 			err = fmt.Errorf("kind %d", kind)
 		}
 		if err != nil {
-			return &Error{"Load", Unsaid, err}
+			return &Error{"Load", Unreadable, err}
 		}
 	}
 	if err := rows.Err(); err != nil {

@@ -82,7 +82,7 @@ func (s *Store) Rules(ctx context.Context, site string) (gate.Rules, error) {
 			}
 		}
 		if err != nil {
-			return gate.Rules{}, &Error{"Rules", Unsaid, err}
+			return gate.Rules{}, &Error{"Rules", Unreadable, err}
 		}
 	}
 	if err := rows.Err(); err != nil {
