@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/memstore"
+	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// demo is what a platform has already: a connected site, linked doors, people.
+type demo struct {
+	sim    *saltokstest.Sim
+	client *saltoks.Client
+	gate   *gate.Gate
+	tokens map[string]string
+}
+
+func newDemo(ctx context.Context) (*demo, error) {
+	sim, err := saltokstest.Start()
+	if err != nil {
+		return nil, err
+	}
+	d := &demo{sim: sim, tokens: map[string]string{rand.Text(): "ada", rand.Text(): "bob"}}
+	if err := d.furnish(ctx); err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *demo) furnish(ctx context.Context) error {
+	world := d.sim.World()
+	user, site := world.Users[0], world.Sites[0]
+	env := saltoks.Environment{Name: "simulator", Issuer: d.sim.Issuer(), API: d.sim.API(), Events: d.sim.Events()}
+	// A backend client's password grant, which needs no browser.
+	tokens, err := saltoks.PasswordSource(env,
+		saltoks.Credentials{ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret())},
+		user.Email, saltoks.FixedPassword(saltoks.NewSecret(user.Password)),
+		saltoks.AuthHTTPClient(d.sim.HTTPClient()), saltoks.AuthClock(d.sim.Now))
+	if err != nil {
+		return err
+	}
+	if d.client, err = saltoks.NewClient(env, tokens, saltoks.WithHTTPClient(d.sim.HTTPClient())); err != nil {
+		return err
+	}
+	state, err := saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
+	if err != nil {
+		return err
+	}
+	remote, err := saltoks.NewRemote(d.client, state, env.Name, user.Subject, saltoks.WithNow(d.sim.Now))
+	if err != nil {
+		return err
+	}
+	salto := saltoks.SiteID(site.ID)
+	for _, iq := range site.IQs {
+		if err := activate(ctx, remote.Activation(), salto, saltoks.IQID(iq.ID), func() string { return d.sim.IQPIN(user.Email) }); err != nil {
+			return err
+		}
+	}
+	locks, err := saltolocks.New(saltolocks.Config{Client: d.client, Remote: remote, Site: salto, Now: d.sim.Now})
+	if err != nil {
+		return err
+	}
+	store := memstore.New()
+	doors, err := gate.NewDoors(gate.DoorsConfig{Site: "club", Store: store, Catalogue: locks, Now: d.sim.Now})
+	if err != nil {
+		return err
+	}
+	always := []access.DoorHours{{Door: "front", Hours: access.Always()}, {Door: "studio", Hours: access.Always()}}
+	_, frontErr := doors.Link(ctx, gate.LinkRequest{Door: "front", Lock: site.Locks[0].ID, Name: "Front Door", AccessType: access.AccessOnly})
+	_, studioErr := doors.Link(ctx, gate.LinkRequest{Door: "studio", Lock: site.Locks[1].ID, Name: "Studio", AccessType: access.AccessAndOfficeMode})
+	// Ada is a member; Bob's membership starts tomorrow.
+	err = errors.Join(frontErr, studioErr,
+		store.PutRules(ctx, gate.Rules{Site: access.Site{ID: "club", TimeZone: site.TimeZone},
+			MembershipTypes: []access.MembershipType{{ID: "member", Doors: always}}}),
+		store.PutMember(ctx, "club", access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "member"}}}),
+		store.PutMember(ctx, "club", access.Member{ID: "bob", Memberships: []access.Membership{{ID: "m2", Type: "member",
+			From: d.sim.Now().Add(23 * time.Hour).Truncate(time.Hour)}}}))
+	if err != nil {
+		return err
+	}
+	d.gate, err = gate.New(gate.Config{Site: "club", Facts: store, Records: store, Locks: locks, Now: d.sim.Now})
+	return err
+}
+
+// activate does what an administrator does once: PIN by mail, typed in.
+func activate(ctx context.Context, wizard *saltoks.Activation, site saltoks.SiteID, iq saltoks.IQID, mailbox func() string) error {
+	if _, err := wizard.Begin(ctx, site, iq); err != nil {
+		return err
+	}
+	if _, err := wizard.RequestPIN(ctx, site, iq, saltoks.PINByMail); err != nil {
+		return err
+	}
+	pin, err := saltoks.ParseIQPIN(mailbox())
+	if err != nil {
+		return err
+	}
+	_, err = wizard.Confirm(ctx, site, iq, pin)
+	return err
+}
+
+func (d *demo) close() {
+	if d.client != nil {
+		_ = d.client.Close(context.Background()) // no refresh is under way here
+	}
+	d.sim.Close()
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// app is a mobile app: an address and a token.
+type app struct {
+	*testing.T
+	base, token string
+}
+
+func (a app) call(method, path, body string) (int, map[string]any) {
+	a.Helper()
+	req, err := http.NewRequestWithContext(a.Context(), method, a.base+path, strings.NewReader(body))
+	if err != nil {
+		a.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+a.token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		a.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var v any
+	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
+		a.Fatal(err)
+	}
+	if list, ok := v.([]any); ok {
+		return resp.StatusCode, map[string]any{"list": list}
+	}
+	return resp.StatusCode, v.(map[string]any)
+}
+
+func (a app) want(got map[string]any, key string, want any) {
+	a.Helper()
+	if got[key] != want {
+		a.Errorf("%s is %v, want %v, in %v", key, got[key], want, got)
+	}
+}
+
+// TestDigitalKeys runs the program and plays an app against it.
+func TestDigitalKeys(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "digital-keys")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd := exec.Command(bin, "-addr", "127.0.0.1:0")
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	lines.Scan()
+	base := lines.Text()
+	tokens := map[string]string{}
+	for range 2 {
+		lines.Scan()
+		m := regexp.MustCompile(`Bearer (\S+)'.*# (\S+)`).FindStringSubmatch(lines.Text())
+		tokens[m[2]] = m[1]
+	}
+	ada, bob := app{t, base, tokens["ada"]}, app{t, base, tokens["bob"]}
+
+	_, keys := ada.call("GET", "/keys", "")
+	list := keys["list"].([]any)
+	if len(list) != 2 {
+		t.Fatalf("ada has %d keys, want 2", len(list))
+	}
+	ada.want(list[0].(map[string]any), "name", "Front Door")
+	ada.want(list[0].(map[string]any), "open", true)
+
+	// One tap, tried again: one movement, the same answer.
+	const id = `{"request_id": "tap-0123456789abcdef"}`
+	for range 2 {
+		status, r := ada.call("POST", "/doors/front/unlock", id)
+		ada.want(r, "outcome", "accepted")
+		ada.want(r, "message", "The door is open.")
+		if status != http.StatusOK {
+			t.Errorf("status %d", status)
+		}
+	}
+	_, r := ada.call("GET", "/receipts/tap-0123456789abcdef", "")
+	ada.want(r, "outcome", "accepted")
+
+	// Another member cannot read it, nor open the door before tomorrow.
+	if status, _ := bob.call("GET", "/receipts/tap-0123456789abcdef", ""); status != http.StatusNotFound {
+		t.Errorf("bob reads ada's receipt: status %d", status)
+	}
+	_, keys = bob.call("GET", "/keys", "")
+	bob.want(keys["list"].([]any)[0].(map[string]any), "open", false)
+	bob.want(keys["list"].([]any)[0].(map[string]any), "reason", "not_started")
+	_, r = bob.call("POST", "/doors/front/unlock", `{"request_id": "tap-fedcba9876543210"}`)
+	bob.want(r, "outcome", "denied")
+
+	// The same id for another door is a mistake of the app.
+	status, r := ada.call("POST", "/doors/studio/unlock", id)
+	ada.want(r, "cause", "request_reused")
+	if status != http.StatusBadRequest {
+		t.Errorf("status %d, want 400", status)
+	}
+	_, r = ada.call("POST", "/doors/studio/keep-open", `{"request_id": "keep-0123456789abcdef"}`)
+	ada.want(r, "outcome", "accepted")
+	_, r = ada.call("POST", "/doors/studio/lock", `{"request_id": "lock-0123456789abcdef"}`)
+	ada.want(r, "outcome", "accepted")
+	if status, _ := (app{t, base, "nobody"}).call("GET", "/keys", ""); status != http.StatusUnauthorized {
+		t.Errorf("status %d for a stranger, want 401", status)
+	}
+
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the program ended with %v", err)
+	}
+}
