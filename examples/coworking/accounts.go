@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/doorkit/doorkit/access/gate/sqlstore"
+)
+
+// accounts are the platform's own tables, beside doorkit's in one database: who
+// may log in, and a few settings.
+type accounts struct {
+	db      *sql.DB
+	dialect sqlstore.Dialect
+}
+
+// account is one person who may log in.
+type account struct {
+	email, name string
+	member      string // the member the account belongs to
+	manager     bool
+}
+
+func (a accounts) create(ctx context.Context) error {
+	for _, q := range []string{
+		`CREATE TABLE IF NOT EXISTS app_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)`,
+		`CREATE TABLE IF NOT EXISTS app_accounts (email TEXT PRIMARY KEY, name TEXT NOT NULL, member TEXT NOT NULL UNIQUE,
+			manager INTEGER NOT NULL, salt TEXT NOT NULL, hash TEXT NOT NULL)`,
+	} {
+		if _, err := a.db.ExecContext(ctx, q); err != nil {
+			return fmt.Errorf("creating the platform's tables: %w", err)
+		}
+	}
+	return nil
+}
+
+// setting returns "" for one that was never set.
+func (a accounts) setting(ctx context.Context, name string) (string, error) {
+	var value string
+	err := a.db.QueryRowContext(ctx, `SELECT value FROM app_settings WHERE name = $1`, name).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return value, err
+}
+
+func (a accounts) set(ctx context.Context, name, value string) error {
+	_, err := a.db.ExecContext(ctx, `INSERT INTO app_settings (name, value) VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
+	return err
+}
+
+// add makes or replaces an account.
+func (a accounts) add(ctx context.Context, acc account, password string) error {
+	salt := make([]byte, 16)
+	rand.Read(salt)
+	hash, err := hashed(password, salt)
+	if err != nil {
+		return err
+	}
+	manager := 0
+	if acc.manager {
+		manager = 1
+	}
+	_, err = a.db.ExecContext(ctx, `INSERT INTO app_accounts (email, name, member, manager, salt, hash) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (email) DO UPDATE SET name = excluded.name, member = excluded.member, manager = excluded.manager,
+			salt = excluded.salt, hash = excluded.hash`,
+		acc.email, acc.name, acc.member, manager, hex.EncodeToString(salt), hex.EncodeToString(hash))
+	return err
+}
+
+// login returns the account if the password is its own. An unknown address takes
+// as long as a wrong password.
+func (a accounts) login(ctx context.Context, email, password string) (account, bool, error) {
+	var acc account
+	var manager int
+	var salt, hash string
+	err := a.db.QueryRowContext(ctx, `SELECT email, name, member, manager, salt, hash FROM app_accounts WHERE email = $1`, email).
+		Scan(&acc.email, &acc.name, &acc.member, &manager, &salt, &hash)
+	unknown := errors.Is(err, sql.ErrNoRows)
+	if err != nil && !unknown {
+		return account{}, false, err
+	}
+	rawSalt, _ := hex.DecodeString(salt) // empty for an unknown address
+	want, _ := hex.DecodeString(hash)
+	got, err := hashed(password, rawSalt)
+	if err != nil {
+		return account{}, false, err
+	}
+	if unknown || subtle.ConstantTimeCompare(got, want) != 1 {
+		return account{}, false, nil
+	}
+	acc.manager = manager == 1
+	return acc, true, nil
+}
+
+func hashed(password string, salt []byte) ([]byte, error) {
+	return pbkdf2.Key(sha256.New, password, salt, 200_000, 32)
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// alerts hears the gate: it keeps what is wrong now for the manager's pages.
+type alerts struct {
+	log *slog.Logger
+
+	mu   sync.Mutex
+	open []gate.Event
+}
+
+func newAlerts(log *slog.Logger) *alerts { return &alerts{log: log} }
+
+// Observe implements gate.Observer.
+func (a *alerts) Observe(_ context.Context, e gate.Event) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	same := func(o gate.Event) bool { return o.Cause == e.Cause && o.Gateway == e.Gateway && o.Door == e.Door }
+	switch e.Kind {
+	case gate.TroubleBegan:
+		a.log.Warn("trouble", "cause", e.Cause, "door", e.Door, "iq", e.Gateway)
+		a.open = append(slices.DeleteFunc(a.open, same), e)
+	case gate.TroubleEnded:
+		a.log.Info("trouble over", "cause", e.Cause, "door", e.Door, "iq", e.Gateway)
+		a.open = slices.DeleteFunc(a.open, same)
+	}
+}
+
+// now returns the troubles that are not over.
+func (a *alerts) now() []gate.Event {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.open)
+}

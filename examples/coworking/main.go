@@ -1,0 +1,118 @@
+// Command coworking is a small coworking platform on doorkit: digital keys and
+// bookings for members, SALTO KS settings, rules and logs for the manager.
+//
+//	go run ./examples/coworking
+//
+// It needs nothing installed: a SQLite file in a temporary folder, a simulated
+// SALTO KS in the same process, a space with people and rooms. It prints its
+// address and who may log in.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+	_ "time/tzdata" // the site's zone, wherever this runs
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "coworking:", err)
+		os.Exit(1)
+	}
+}
+
+// options are what the command line says.
+type options struct {
+	addr, db, postgres, demo string
+	identity, api, clientID  string // of another SALTO KS than the simulated one
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o := options{}
+	flags := flag.NewFlagSet("coworking", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "host:port to listen on")
+	flags.StringVar(&o.db, "db", "", "SQLite `file` (default: one in a temporary folder)")
+	flags.StringVar(&o.postgres, "postgres", "", "PostgreSQL `DSN` instead of a SQLite file")
+	flags.StringVar(&o.demo, "demo", "ready", "ready: SALTO KS is connected and doors are linked; fresh: do it in the browser")
+	flags.StringVar(&o.api, "salto", "", "`URL` of a SALTO KS Connect API instead of the simulated one")
+	flags.StringVar(&o.identity, "salto-identity", "", "its identity server's `URL` (default: the same)")
+	flags.StringVar(&o.clientID, "salto-client-id", "", "the client id SALTO issued; the secret is read from SALTO_CLIENT_SECRET")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if o.demo != "ready" && o.demo != "fresh" {
+		return fmt.Errorf("-demo is ready or fresh, not %q", o.demo)
+	}
+	if o.db == "" && o.postgres == "" {
+		dir, err := os.MkdirTemp("", "coworking-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		o.db = filepath.Join(dir, "coworking.db")
+	}
+
+	listener, err := net.Listen("tcp", o.addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	origin := "http://" + listener.Addr().String()
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	h, err := openHouse(ctx, o, origin, logger)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	password := strings.ToLower(rand.Text()[:8])
+	if err := h.seed(ctx, password); err != nil {
+		return err
+	}
+	if o.demo == "ready" && h.sim != nil {
+		if err := h.setUp(ctx); err != nil {
+			return err
+		}
+	}
+	w, err := newWeb(h, logger)
+	if err != nil {
+		return err
+	}
+
+	fmt.Fprintf(stdout, "%s\n", origin)
+	for _, p := range people {
+		fmt.Fprintf(stdout, "  %-20s %s   %s\n", p.email, password, p.about)
+	}
+	srv := &http.Server{Handler: w.handler(), ReadHeaderTimeout: 10 * time.Second}
+	stopped := make(chan struct{})
+	go func() { // a program may; the library does not
+		defer close(stopped)
+		h.rounds(ctx)
+	}()
+	context.AfterFunc(ctx, func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = srv.Shutdown(closing) // what is left is cut when the process ends
+	})
+	err = srv.Serve(listener)
+	<-stopped
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
