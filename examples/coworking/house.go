@@ -39,6 +39,8 @@ type house struct {
 	log   *slog.Logger
 	alert *alerts
 
+	booking sync.Mutex // held while a booking is checked and stored
+
 	mu   sync.Mutex
 	live *live // nil until somebody connects
 }
@@ -93,7 +95,16 @@ func (h *house) salto(ctx context.Context, o options, origin string) error {
 	if o.api == "" {
 		world := demoWorld()
 		world.RedirectURI = origin + "/salto/callback"
-		if h.sim, err = saltokstest.Serve("127.0.0.1:0", saltokstest.WithWorld(world)); err != nil {
+		now := time.Now
+		if o.at != "" {
+			begin, err := time.Parse(time.RFC3339, o.at)
+			if err != nil {
+				return fmt.Errorf("-at: %w", err)
+			}
+			started := time.Now()
+			now = func() time.Time { return begin.Add(time.Since(started)) }
+		}
+		if h.sim, err = saltokstest.Serve("127.0.0.1:0", saltokstest.WithWorld(world), saltokstest.WithNow(now)); err != nil {
 			return err
 		}
 		h.env = saltoks.Environment{Name: "simulator", Issuer: h.sim.Issuer(), API: h.sim.API(), Events: h.sim.Events()}

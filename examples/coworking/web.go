@@ -60,9 +60,11 @@ func newWeb(h *house, log *slog.Logger) (*web, error) {
 		}
 	}
 	w.consent, err = saltoks.NewConsentHandlers(saltoks.ConsentConfig{
-		Authorizer:   h.auth,
-		Authorize:    w.mayConnect,
-		Connected:    func(ctx context.Context, _ string, c saltoks.Connection) error { return h.table.set(ctx, "connection", c.ID) },
+		Authorizer: h.auth,
+		Authorize:  w.mayConnect,
+		Connected: func(ctx context.Context, _ string, c saltoks.Connection) error {
+			return h.table.set(ctx, "connection", c.ID)
+		},
 		ConnectionID: func(ctx context.Context, _ string) (string, error) { return h.table.setting(ctx, "connection") },
 		Done:         "/manage/salto?note=connected",
 		Failed:       func(rw http.ResponseWriter, r *http.Request, err error) { w.consentFailed(rw, r, err) },
@@ -218,6 +220,7 @@ func (w *web) funcs() template.FuncMap {
 		"when":  func(t time.Time) string { return when(t.In(w.zone), w.now().In(w.zone)) },
 		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"input": func(t time.Time) string { return t.In(w.zone).Format("2006-01-02T15:04") },
+		"room":  resourceName,
 		"words": func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 		"under": func(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") },
 	}
