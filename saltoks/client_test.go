@@ -129,11 +129,10 @@ func TestNewRequestAndDo(t *testing.T) {
 	t.Parallel()
 	w := &wire{answer: always(200, `{"items":[{"kind":"tamper","new":true}]}`, "Request-Id", "r9")}
 	c := newTestClient(t, w)
-	r, err := c.NewRequest("GET", "/v1.1/sites/{site}/incidents", "s 1?")
-	if err == nil {
+	if _, err := c.NewRequest("GET", "/v1.1/sites/{site}/incidents", "s 1?"); err == nil {
 		t.Error("a blank in an id is taken")
 	}
-	r, err = c.NewRequest("GET", "/v1.1/sites/{site}/incidents", "s?1")
+	r, err := c.NewRequest("GET", "/v1.1/sites/{site}/incidents", "s?1")
 	if err != nil || r.Class != Safe {
 		t.Fatal(err, r.Class)
 	}

@@ -325,7 +325,7 @@ func TestOutage(t *testing.T) {
 						if !ok || errors.Is(err, ErrReauthorize) || strings.Contains(err.Error(), "planted") {
 							t.Fatalf("%v", err)
 						}
-						if got := e.RetryAt.Sub(time.Now()); got != pause {
+						if got := time.Until(e.RetryAt); got != pause {
 							t.Errorf("pause %v, want %v", got, pause)
 						}
 					}
@@ -373,7 +373,7 @@ func TestRetryAfterIsHeeded(t *testing.T) {
 			b.before = func() *http.Response { r := jsonAnswer(429, ""); r.Header.Set("Retry-After", "60"); return r }
 		})
 		_, err := b.source().Token(t.Context())
-		if e, ok := errors.AsType[*IdentityError](err); !ok || e.RetryAt.Sub(time.Now()) != time.Minute {
+		if e, ok := errors.AsType[*IdentityError](err); !ok || time.Until(e.RetryAt) != time.Minute {
 			t.Errorf("%v", err)
 		}
 		time.Sleep(time.Minute)
@@ -381,7 +381,7 @@ func TestRetryAfterIsHeeded(t *testing.T) {
 			b.before = func() *http.Response { r := jsonAnswer(429, ""); r.Header.Set("Retry-After", "86400"); return r }
 		})
 		_, err = b.source().Token(t.Context())
-		if e, ok := errors.AsType[*IdentityError](err); !ok || e.RetryAt.Sub(time.Now()) != backoffLast {
+		if e, ok := errors.AsType[*IdentityError](err); !ok || time.Until(e.RetryAt) != backoffLast {
 			t.Errorf("%v", err)
 		}
 	})
