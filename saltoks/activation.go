@@ -166,6 +166,14 @@ type secretFetch struct {
 	call    func(context.Context, siteIQ) (Secret, error)
 }
 
+// held says that the breaker holds a code back.
+func (f secretFetch) held(doc *iqDoc, at siteIQ, now time.Time) error {
+	if until := doc.Breaker.openUntil(now); f.adopted && !until.IsZero() {
+		return &OTPBlockedError{at.site, at.iq, until}
+	}
+	return nil
+}
+
 func (a *Activation) firstSecret(ctx context.Context, at siteIQ) (Secret, error) {
 	return a.iqs.FirstSecret(ctx, at.site, at.iq)
 }
@@ -179,8 +187,11 @@ func (a *Activation) fetchSecret(ctx context.Context, site SiteID, iq IQID, f se
 	}
 	before, err := a.load(ctx, at)
 	if err == nil && f.wanted(&before) {
-		if err = a.sameUser(ctx); err == nil {
-			err = a.track(ctx, at)
+		if err = f.held(&before, at, a.now()); err == nil {
+			err = a.sameUser(ctx)
+		}
+		if err == nil {
+			err = a.track(ctx, at, a.nameOf(ctx, at))
 		}
 	}
 	if err != nil || !f.wanted(&before) {
@@ -201,8 +212,8 @@ func (a *Activation) fetchSecret(ctx context.Context, site SiteID, iq IQID, f se
 		if !f.wanted(doc) {
 			return nil
 		}
-		if until := doc.Breaker.openUntil(a.now()); f.adopted && !until.IsZero() {
-			return &OTPBlockedError{site, iq, until}
+		if err := f.held(doc, at, a.now()); err != nil {
+			return err
 		}
 		call, cancel := context.WithTimeout(ctx, stepLimit)
 		defer cancel()
@@ -230,6 +241,18 @@ func (a *Activation) fetchSecret(ctx context.Context, site SiteID, iq IQID, f se
 		return a.done(at, before, &APIError{outcome: unconfirmed, cause: err})
 	}
 	return a.done(at, doc, nil)
+}
+
+// nameOf is the IQ's name, by which Forget will ask a person about it. Nothing
+// fails for want of it.
+func (a *Activation) nameOf(ctx context.Context, at siteIQ) string {
+	ctx, cancel := context.WithTimeout(ctx, hintLimit)
+	defer cancel()
+	iq, err := a.iqs.Get(ctx, at.site, at.iq)
+	if err != nil {
+		return ""
+	}
+	return iq.Name
 }
 
 // RequestPIN has SALTO send a new IQ PIN to the user by mail or SMS; call it

@@ -38,7 +38,7 @@ func TestActivationWalk(t *testing.T) {
 		}
 		r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin())) // a double click
 		want := []string{
-			"GET /v1.2/sites/S/iqs/Q/secret", "GET /v1.2/sites/S/iqs/Q/pin", "GET /v1.2/sites/S/iqs/Q/pin", "PUT /v1.2/sites/S/iqs/Q/pin",
+			"GET /v1.2/sites/S/iqs/Q", "GET /v1.2/sites/S/iqs/Q/secret", "GET /v1.2/sites/S/iqs/Q/pin", "GET /v1.2/sites/S/iqs/Q/pin", "PUT /v1.2/sites/S/iqs/Q/pin",
 		}
 		if diff := cmp.Diff(want, r.sent()); diff != "" {
 			t.Errorf("requests (-want +got):\n%s", diff)

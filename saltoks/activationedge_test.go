@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestAdoptLeavesAnActivationAlone(t *testing.T) {
@@ -147,8 +148,9 @@ func TestTheSecretSurvivesALostLease(t *testing.T) {
 		}
 		r.must(act.RequestPIN(t.Context(), r.site, r.iq, PINByMail))
 		r.must(act.Confirm(t.Context(), r.site, r.iq, r.pin()))
-		if n := len(r.sent()); n != 3 {
-			t.Errorf("%d requests: %v", n, r.sent())
+		want := []string{"GET /v1.2/sites/S/iqs/Q", "GET /v1.2/sites/S/iqs/Q/secret", "GET /v1.2/sites/S/iqs/Q/pin", "PUT /v1.2/sites/S/iqs/Q/pin"}
+		if diff := cmp.Diff(want, r.sent()); diff != "" {
+			t.Errorf("requests (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -79,9 +79,24 @@ func (a *Authorizer) NeedSupport(ctx context.Context, subject string) ([]Forgott
 	if err != nil || doc == nil {
 		return nil, err
 	}
+	return a.needSupport(ctx, doc)
+}
+
+// needSupport leaves out the IQs of which nothing is stored: never begun in
+// earnest, or deactivated.
+func (a *Authorizer) needSupport(ctx context.Context, doc *ownerDoc) ([]ForgottenIQ, error) {
 	var out []ForgottenIQ
 	for _, iq := range doc.IQs {
-		out = append(out, ForgottenIQ{Site: iq.Site, IQ: iq.IQ, Name: iq.Name})
+		for _, ref := range iq.Docs {
+			stored, err := a.state.store.Get(ctx, stateKey(ref.Kind, ref.ID))
+			if err != nil {
+				return nil, fmt.Errorf("saltoks: looking for what is stored of IQ %s: %w", iq.IQ, err)
+			}
+			if stored != nil {
+				out = append(out, ForgottenIQ{Site: iq.Site, IQ: iq.IQ, Name: iq.Name})
+				break
+			}
+		}
 	}
 	return out, nil
 }
@@ -104,8 +119,12 @@ func (a *Authorizer) Forget(ctx context.Context, subject string, acknowledged []
 		if n := len(doc.Connections); n > 0 {
 			return nil, fmt.Errorf("%w: %d connection(s) of this user are still in place: Disconnect first", ErrNotAcknowledged, n)
 		}
+		lost, err := a.needSupport(ctx, doc)
+		if err != nil {
+			return nil, err
+		}
 		var faults []error
-		for _, iq := range doc.IQs {
+		for _, iq := range lost {
 			if !slices.ContainsFunc(acknowledged, func(f ForgottenIQ) bool { return f.Site == iq.Site && f.IQ == iq.IQ }) {
 				faults = append(faults, fmt.Errorf("%w: IQ %s will need SALTO's support and was not named", ErrNotAcknowledged, strings.TrimSpace(string(iq.IQ)+" "+iq.Name)))
 			}

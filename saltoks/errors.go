@@ -100,7 +100,7 @@ func (e *APIError) Error() string {
 		if said {
 			b.WriteString(": ")
 		}
-		b.WriteString(e.cause.Error())
+		b.WriteString(strings.TrimPrefix(e.cause.Error(), "saltoks: "))
 		said = true
 	}
 	if e.Message != "" {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jarcoal/httpmock"
@@ -124,6 +125,12 @@ func TestErrorText(t *testing.T) {
 		if text := fmt.Sprintf(format, err); strings.Contains(text, otp) || strings.Contains(text, testToken) {
 			t.Errorf("%s leaks: %s", format, text)
 		}
+	}
+
+	// What lies below says whose it is too; once is enough.
+	blocked := notSentError(&OTPBlockedError{IQ: "q", Until: time.Unix(0, 0)})
+	if got := blocked.Error(); !strings.HasPrefix(got, "saltoks: no command to IQ q before 1970-01-01T00:00:00Z") {
+		t.Errorf("got %s", got)
 	}
 
 	// A transport's error comes with the URL around it.

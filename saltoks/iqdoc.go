@@ -99,9 +99,10 @@ func isConflict(err error) bool {
 	return ok && c.Conflict()
 }
 
-// track notes that a document will exist, so that Authorizer.Forget finds it.
-func (s iqStore) track(ctx context.Context, at siteIQ) error {
-	return trackIQ(ctx, s.state, s.owner, iqRef{Site: at.site, IQ: at.iq}, iqDocs.name, s.id(at))
+// track notes that a document will exist, so that Authorizer.Forget finds it;
+// name is the IQ's, "" where it is not known.
+func (s iqStore) track(ctx context.Context, at siteIQ, name string) error {
+	return trackIQ(ctx, s.state, s.owner, iqRef{Site: at.site, IQ: at.iq, Name: name}, iqDocs.name, s.id(at))
 }
 
 // record notes what a command's answer says about the breaker, if it says
@@ -113,7 +114,7 @@ func (s iqStore) record(ctx context.Context, at siteIQ, before iqDoc, now time.T
 	if before == (iqDoc{}) {
 		tctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
 		defer cancel()
-		if err := s.track(tctx, at); err != nil {
+		if err := s.track(tctx, at, ""); err != nil {
 			return fmt.Errorf("saltoks: recording a wrong one-time code: %w", err)
 		}
 	}
