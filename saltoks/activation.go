@@ -25,10 +25,9 @@ import (
 // new secret without a word, and only SALTO's support can help then.
 type Activation struct {
 	core
-	iqs     iqCalls
-	me      meCalls
-	client  *Client
-	subject string
+	iqs    iqCalls
+	me     meCalls
+	client *Client
 }
 
 // iqCalls and meCalls are what Activation uses of the client.

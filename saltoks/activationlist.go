@@ -156,19 +156,6 @@ func (a *Activation) Deactivate(ctx context.Context, site SiteID, iq IQID) (Acti
 	return a.done(at, next, nil)
 }
 
-// ErrOtherUser: the client's token belongs to another SALTO user than the one
-// whose activations these are. Nothing was sent.
-var ErrOtherUser = errors.New("the client's token belongs to another SALTO user than these activations")
-
-// sameUser checks whose token the client carries, where the token source knows.
-func (a *Activation) sameUser(ctx context.Context) error {
-	token, err := a.client.tokens.Token(ctx)
-	if err == nil && token.Subject != "" && token.Subject != a.subject {
-		err = ErrOtherUser
-	}
-	return err
-}
-
 // ActivatedElsewhereError says that SALTO has this user as activated at the IQ,
 // or has given the secret out before, and will not give it again. errors.Is
 // finds ErrIQAlreadyActivated.

@@ -29,9 +29,11 @@ type lockCalls interface {
 // core is what Remote and Activation share.
 type core struct {
 	iqStore
-	local *LocalOTP
-	otp   OTPProvider // nil: local, by the stored secret and PIN
-	now   func() time.Time
+	tokens  TokenSource
+	subject string
+	local   *LocalOTP
+	otp     OTPProvider // nil: local, by the stored secret and PIN
+	now     func() time.Time
 }
 
 // RemoteOption changes how a Remote works.
@@ -62,8 +64,9 @@ func WithNow(now func() time.Time) RemoteOption {
 
 // NewRemote makes a Remote of the client's SALTO user. environment and subject
 // are the connection's (Connection.Environment, Connection.Subject): what state
-// keeps of the user's IQs is found by them. It makes no call. The error names
-// every fault.
+// keeps of the user's IQs is found by them. Make one per connection and keep it:
+// the codes of one Remote never repeat. It makes no call. The error names every
+// fault.
 func NewRemote(client *Client, state *State, environment, subject string, opts ...RemoteOption) (*Remote, error) {
 	c := core{now: time.Now}
 	var faults []error
@@ -87,9 +90,10 @@ func NewRemote(client *Client, state *State, environment, subject string, opts .
 		return nil, fmt.Errorf("saltoks: NewRemote: %w", err)
 	}
 	c.iqStore = iqStore{state, ownerID(environment, subject)}
+	c.tokens, c.subject = client.tokens, subject
 	c.local = newLocalOTP(c.storedKey, c.now)
 	r := &Remote{core: c, locks: client.Locks}
-	r.activation = &Activation{core: c, iqs: client.IQs, me: client.Me, client: client, subject: subject}
+	r.activation = &Activation{core: c, iqs: client.IQs, me: client.Me, client: client}
 	return r, nil
 }
 
@@ -188,6 +192,9 @@ func (r *Remote) prepare(ctx context.Context, at siteIQ) (iqDoc, OTP, error) {
 	if until := doc.Breaker.openUntil(r.now()); !until.IsZero() {
 		return doc, OTP{}, &OTPBlockedError{at.site, at.iq, until}
 	}
+	if err := r.sameUser(ctx); err != nil {
+		return doc, OTP{}, &APIError{Method: "PATCH", Route: routeLocking, outcome: notSent, cause: err}
+	}
 	code, err := r.code(ctx, at, doc)
 	return doc, code, err
 }
@@ -202,6 +209,19 @@ func (c *core) code(ctx context.Context, at siteIQ, doc iqDoc) (OTP, error) {
 		return OTP{}, err
 	}
 	return c.local.code(ctx, at, key)
+}
+
+// ErrOtherUser: the client's token belongs to another SALTO user than the one
+// whose activations these are, so every code would be wrong. Nothing was sent.
+var ErrOtherUser = errors.New("the client's token belongs to another SALTO user than these activations: make the Remote with the Subject of the client's own Connection")
+
+// sameUser checks whose token the client carries, where the token source knows.
+func (c *core) sameUser(ctx context.Context) error {
+	token, err := c.tokens.Token(ctx)
+	if err == nil && token.Subject != "" && token.Subject != c.subject {
+		err = ErrOtherUser
+	}
+	return err
 }
 
 // storedKey finds the secret and PIN of an activated IQ.

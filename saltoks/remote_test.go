@@ -147,6 +147,24 @@ func TestNothingIsSentWithoutWhatACommandNeeds(t *testing.T) {
 	})
 }
 
+// A code made of one user's secret is wrong with another user's token, and
+// wrong codes block: so none is sent.
+func TestRemoteOfAnotherUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := saltokstest.DefaultWorld()
+		world.Users = append(world.Users, saltokstest.User{Email: "other@harbour.example", Password: "Quay-Rope-19", Phone: "+31200000043", FirstName: "Other", LastName: "Hand"})
+		r := newRig(t, saltokstest.WithWorld(world))
+		r.activate()
+		other := *r
+		other.tokens = &simTokens{sim: r.sim, user: r.sim.World().Users[1]}
+		mixed := r.newRemote(other.newClient(), r.state)
+		err := mixed.Unlock(t.Context(), r.target)
+		if e, ok := errors.AsType[*APIError](err); !errors.Is(err, ErrOtherUser) || !ok || !e.NotSent() || len(r.sent()) != 0 {
+			t.Errorf("%v, %v", err, r.sent())
+		}
+	})
+}
+
 func TestNewRemoteNamesEveryFault(t *testing.T) {
 	_, err := NewRemote(nil, nil, "", "", WithNow(nil), WithOTPProvider(nil), nil)
 	for _, want := range []string{"no client", "no state", "no subject", "nil clock", "nil provider", "nil option"} {

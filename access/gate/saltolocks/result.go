@@ -31,6 +31,7 @@ var causes = []struct {
 	{saltoks.ErrRateLimited, gate.CauseRateLimited},
 	{saltoks.ErrNotFound, gate.CauseLockGone},
 	{saltoks.ErrForbidden, gate.CauseForbidden},
+	{saltoks.ErrOtherUser, gate.CauseInternal},
 	{saltoks.ErrClientClosed, gate.CauseInternal},
 	{saltoks.ErrSealed, gate.CauseInternal},
 }
