@@ -167,10 +167,10 @@ type secretFetch struct {
 
 // held says that the breaker holds a code back.
 func (f secretFetch) held(doc *iqDoc, at siteIQ, now time.Time) error {
-	if until := doc.Breaker.openUntil(now); f.adopted && !until.IsZero() {
-		return &OTPBlockedError{at.site, at.iq, until}
+	if !f.adopted {
+		return nil
 	}
-	return nil
+	return doc.Breaker.holds(at, now)
 }
 
 func (a *Activation) firstSecret(ctx context.Context, at siteIQ) (Secret, error) {

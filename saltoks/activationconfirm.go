@@ -39,8 +39,8 @@ func (a *Activation) Confirm(ctx context.Context, site SiteID, iq IQID, pin IQPI
 		if err := mayConfirm(doc); err != nil || doc.Step == StepActivated {
 			return err
 		}
-		if until := doc.Breaker.openUntil(a.now()); !until.IsZero() {
-			return &OTPBlockedError{site, iq, until}
+		if err := doc.Breaker.holds(at, a.now()); err != nil {
+			return err
 		}
 		doc.Step, doc.PIN, doc.ConfirmingAt = StepConfirming, docSecret{NewSecret(pin.Reveal())}, a.now().UTC()
 		return nil

@@ -120,8 +120,8 @@ func (a *Activation) Deactivate(ctx context.Context, site SiteID, iq IQID) (Acti
 	if err == nil {
 		err = a.sameUser(ctx)
 	}
-	if until := doc.Breaker.openUntil(a.now()); err == nil && !until.IsZero() {
-		err = &OTPBlockedError{site, iq, until}
+	if err == nil {
+		err = doc.Breaker.holds(at, a.now())
 	}
 	if err != nil {
 		return a.done(at, doc, notSentError(err))

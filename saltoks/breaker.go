@@ -32,6 +32,14 @@ func (b breaker) openUntil(now time.Time) time.Time {
 	return b.Until
 }
 
+// holds is an *OTPBlockedError while the breaker is open.
+func (b breaker) holds(at siteIQ, now time.Time) error {
+	if until := b.openUntil(now); !until.IsZero() {
+		return &OTPBlockedError{at.site, at.iq, until}
+	}
+	return nil
+}
+
 // after is the breaker after a command that was answered with err.
 func (b breaker) after(now time.Time, err error) breaker {
 	switch {

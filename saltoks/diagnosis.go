@@ -199,8 +199,8 @@ func (a *Activation) checkCode(ctx context.Context, at siteIQ) error {
 	if err != nil {
 		return notSentError(err)
 	}
-	if until := doc.Breaker.openUntil(a.now()); !until.IsZero() {
-		return notSentError(&OTPBlockedError{at.site, at.iq, until})
+	if err := doc.Breaker.holds(at, a.now()); err != nil {
+		return notSentError(err)
 	}
 	if err := a.sameUser(ctx); err != nil {
 		return notSentError(err)

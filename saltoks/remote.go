@@ -131,7 +131,8 @@ type CommandOption func(*commandConfig)
 type commandConfig struct{ sendBy time.Time }
 
 // SendBy lets the command start only before t: later nothing is sent, and the
-// error is ErrSendBy with NotSent. It does not limit how long the answer is
+// error is ErrSendBy with NotSent; ErrRateLimited, at once, where the limiter or
+// the codes could only serve it later. It does not limit how long the answer is
 // waited for; ctx does.
 func SendBy(t time.Time) CommandOption { return func(c *commandConfig) { c.sendBy = t } }
 
@@ -189,8 +190,8 @@ func (r *Remote) prepare(ctx context.Context, at siteIQ) (iqDoc, OTP, error) {
 	if err != nil {
 		return doc, OTP{}, err
 	}
-	if until := doc.Breaker.openUntil(r.now()); !until.IsZero() {
-		return doc, OTP{}, &OTPBlockedError{at.site, at.iq, until}
+	if err := doc.Breaker.holds(at, r.now()); err != nil {
+		return doc, OTP{}, err
 	}
 	if err := r.sameUser(ctx); err != nil {
 		return doc, OTP{}, &APIError{Method: "PATCH", Route: routeLocking, outcome: notSent, cause: err}

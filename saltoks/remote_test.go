@@ -147,6 +147,32 @@ func TestNothingIsSentWithoutWhatACommandNeeds(t *testing.T) {
 	})
 }
 
+// While SALTO has us pause, a command that could only go out too late says so
+// at once; one that can go out in time waits.
+func TestSendByWithinAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.activate()
+		limiter, err := NewLimiter(LimiterOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		remote := r.newRemote(r.newClient(WithLimiter(limiter)), r.state)
+		limiter.pause(commandLane, 12*time.Second)
+		start := time.Now()
+		err = remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(10*time.Second)))
+		if e, ok := errors.AsType[*APIError](err); !errors.Is(err, ErrRateLimited) || !ok || !e.NotSent() || time.Since(start) != 0 {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		if err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(15*time.Second))); err != nil || time.Since(start) < 12*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		if n := r.sim.Movements(string(r.target.Lock)); n != 1 {
+			t.Errorf("%d movements", n)
+		}
+	})
+}
+
 // A code made of one user's secret is wrong with another user's token, and
 // wrong codes block: so none is sent.
 func TestRemoteOfAnotherUser(t *testing.T) {
@@ -294,7 +320,7 @@ func TestNothingIsSentLate(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.sim.ForgetRequests()
-			late(t, r, remote, 2*time.Second, ErrSendBy)
+			late(t, r, remote, 2*time.Second, ErrRateLimited)
 		})
 	})
 	t.Run("a transport of the host's", func(t *testing.T) {

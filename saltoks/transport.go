@@ -37,7 +37,7 @@ type limiterTransport struct {
 func (t limiterTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	cl := callOf(r.Context())
 	cl.begin()
-	if err := t.limiter.wait(r.Context(), cl.req.lane); err != nil {
+	if err := t.wait(r.Context(), cl.req.lane); err != nil {
 		return nil, cl.stop(r, err)
 	}
 	resp, err := t.next.RoundTrip(r)
@@ -47,6 +47,17 @@ func (t limiterTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	return resp, err
+}
+
+// wait tells a command at once when its turn would come too late to be sent: a
+// person stands before the door.
+func (t limiterTransport) wait(ctx context.Context, which lane) error {
+	if guard := sendGuardOf(ctx); guard != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, guard.at.Sub(guard.now()))
+		defer cancel()
+	}
+	return t.limiter.wait(ctx, which)
 }
 
 // authTransport fetches the token for every attempt anew, so that a retry
