@@ -20,7 +20,7 @@ func (f Facts) MarshalJSON() ([]byte, error) {
 		MembershipTypes: each(f.MembershipTypes, typeToJSON),
 		Members:         each(f.Members, memberToJSON),
 		Grants:          each(f.Grants, grantToJSON),
-		Resources:       each(f.Resources, func(r Resource) resourceJSON { return resourceJSON{r.ID, r.Doors} }),
+		Resources:       each(f.Resources, func(r Resource) resourceJSON { return resourceJSON(r) }),
 		Reservations:    each(f.Reservations, reservationToJSON),
 		Exceptions:      each(f.Exceptions, exceptionToJSON),
 	})

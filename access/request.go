@@ -52,7 +52,7 @@ func ParseRequest(data []byte) (Request, error) {
 		case "at":
 			at, err := parseInstant(text)
 			if year := at.Year(); !isText || err != nil || year < 1970 || year > 9998 {
-				fault("at is not an instant with an offset, in the years 1970 to 9998: %v", value)
+				fault("at is not an instant with an offset, in the years 1970 to 9998: %s", inJSON(value))
 			}
 			r.At = at
 		case "member":
@@ -64,7 +64,7 @@ func ParseRequest(data []byte) (Request, error) {
 			switch r.Action {
 			case Unlock, OfficeMode, Lock:
 			default:
-				fault("action is not unlock, office_mode or lock: %v", value)
+				fault("action is not unlock, office_mode or lock: %s", inJSON(value))
 			}
 		case "holding":
 			r.Holding, isText = value.(bool)
@@ -73,7 +73,7 @@ func ParseRequest(data []byte) (Request, error) {
 			continue
 		}
 		if !isText && key != "at" && key != "action" {
-			fault("%s has a value of the wrong kind: %v", key, value)
+			fault("%s has a value of the wrong kind: %s", key, inJSON(value))
 		}
 	}
 	if _, err := dec.Token(); err != nil {
@@ -94,4 +94,10 @@ func ParseRequest(data []byte) (Request, error) {
 		return Request{}, errors.New("access: bad request: " + strings.Join(bad, "; "))
 	}
 	return r, nil
+}
+
+// inJSON returns a value as the request line has it.
+func inJSON(value any) string {
+	text, _ := json.Marshal(value) // it was decoded from JSON
+	return string(text)
 }

@@ -31,6 +31,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if flags.Parse(args) != nil {
 		return 2
 	}
+	if *factsFile == "" || *requestsFile == "" || flags.NArg() > 0 {
+		fmt.Fprintln(stderr, "want -facts FILE and -requests FILE, and nothing else")
+		return 2
+	}
 	facts, err := os.ReadFile(*factsFile)
 	if err != nil {
 		fmt.Fprintln(stderr, "-facts:", err)

@@ -105,7 +105,7 @@ func TestBadUse(t *testing.T) {
 	if err := os.WriteFile(file, []byte(facts), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"-colour"}, {}, {"-facts", file}, {"-facts", file + ".not", "-requests", file}} {
+	for _, args := range [][]string{{"-colour"}, {}, {"-facts", file}, {"-facts", file, "-requests", file, "more"}, {"-facts", file + ".not", "-requests", file}} {
 		if stdout, stderr, status := program(t, args...); status != 2 || stdout != "" || stderr == "" {
 			t.Errorf("%q: status %d, stdout %q, stderr %q", args, status, stdout, stderr)
 		}

@@ -2,6 +2,7 @@ package saltokstest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -109,7 +110,8 @@ func (s *Schedule) days() [7]bool {
 // of minute precision get :00, and :59 at the end (WIRE.md 2.6, measured).
 func (s *Schedule) check() error {
 	if s.days() == [7]bool{} {
-		return fmt.Errorf("At least one day should be selected") //nolint:staticcheck // the wire's text
+		//lint:ignore ST1005 the wire's text
+		return errors.New("At least one day should be selected")
 	}
 	for _, p := range []struct {
 		t       *string
