@@ -70,10 +70,28 @@ func (s *scene) movements() map[string]int {
 	return n
 }
 
+// settled waits until the server has nothing more to do for processes that were
+// killed: it finishes what it had been sent, which may be a commit.
+func (s *scene) settled() {
+	s.Helper()
+	if s.d.Dialect == sqlstore.SQLite {
+		return // its work dies with the process
+	}
+	db := s.d.Raw(s.T)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for busy := 1; busy > 0; {
+		must(s.T, db.QueryRowContext(s.Context(), `SELECT COUNT(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'`).Scan(&busy))
+		<-tick.C
+	}
+}
+
 // judge recovers what was left behind and checks everything that must hold.
 func (s *scene) judge() {
 	s.Helper()
 	ctx := s.Context()
+	s.settled()
 	g := s.gate(time.Minute)
 	if _, err := g.Recover(ctx); err != nil {
 		s.Fatalf("Recover: %v", err)
