@@ -47,9 +47,10 @@ func (m *MemoryStore) Update(ctx context.Context, key string, fn func(ctx contex
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if next == nil {
+	switch {
+	case next == nil:
 		delete(m.docs, key)
-	} else {
+	case current == nil || !bytes.Equal(next, m.docs[key]):
 		m.docs[key] = bytes.Clone(next)
 	}
 	return nil

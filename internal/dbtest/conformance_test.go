@@ -60,6 +60,23 @@ func TestStateConformance(t *testing.T) {
 	})
 }
 
+// TestStateWritesOnlyChanges counts the writes of documents, not of leases.
+func TestStateWritesOnlyChanges(t *testing.T) {
+	s, db := SQLite(t).Store(t)
+	for _, q := range []string{
+		"CREATE TABLE document_writes (name TEXT)",
+		"CREATE TRIGGER document_updated AFTER UPDATE OF doc ON doorkit_documents BEGIN INSERT INTO document_writes VALUES (new.name); END",
+	} {
+		if _, err := db.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	statetest.RunUnchanged(t, s.Documents(), func() (mark string, err error) {
+		err = db.QueryRowContext(t.Context(), "SELECT count(*) FROM document_writes").Scan(&mark)
+		return mark, err
+	})
+}
+
 func TestStateProcessesSQLite(t *testing.T) {
 	stateProcesses(t, func(t *testing.T) Database { return SQLite(t) })
 }

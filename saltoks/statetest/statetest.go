@@ -5,6 +5,10 @@
 //		statetest.Run(t, func(t *testing.T) saltoks.Store { return newEmptyStore(t) })
 //	}
 //
+//	func TestStoreWritesOnlyChanges(t *testing.T) {
+//		statetest.RunUnchanged(t, store, mark) // mark tells one write from the next
+//	}
+//
 //	func TestStoreProcesses(t *testing.T) {
 //		statetest.RunProcesses(t, folder, open) // a store that processes share
 //	}
@@ -119,8 +123,8 @@ func createReplaceDelete(t *testing.T, s saltoks.Store) {
 	}
 }
 
-// unchanged can only see that the document stays; that nothing is written is
-// for the store's own test.
+// unchanged can only see that the document stays; RunUnchanged sees whether it
+// is written.
 func unchanged(t *testing.T, s saltoks.Store) {
 	ctx := within(t)
 	must(t, set(ctx, s, "saltoks/a", []byte("same")))

@@ -2,6 +2,10 @@ package statetest_test
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/doorkit/doorkit/saltoks"
@@ -25,6 +29,28 @@ func TestFileStore(t *testing.T) {
 func TestFileStoreProcesses(t *testing.T) {
 	statetest.RunProcesses(t, func(t *testing.T) string { return t.TempDir() },
 		func(dir string) (saltoks.Store, error) { return saltoks.NewFileStore(dir) }, 0)
+}
+
+func TestFileStoreWritesOnlyChanges(t *testing.T) {
+	dir := t.TempDir()
+	s, err := saltoks.NewFileStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last os.FileInfo
+	writes := 0
+	statetest.RunUnchanged(t, s, func() (string, error) {
+		files, err := filepath.Glob(filepath.Join(dir, "*.doc"))
+		if err != nil || len(files) != 1 {
+			return "", fmt.Errorf("documents %v, %w", files, err)
+		}
+		info, err := os.Stat(files[0])
+		if err == nil && !os.SameFile(info, last) { // each write makes a new file
+			last = info
+			writes++
+		}
+		return strconv.Itoa(writes), err
+	})
 }
 
 func TestConflict(t *testing.T) {
