@@ -130,7 +130,7 @@ func identityError(op string, err error) *IdentityError {
 		}
 		return e
 	}
-	e.cause, e.What = networkCause(err)
+	e.What, e.cause = networkCause(err)
 	return e
 }
 
@@ -144,22 +144,22 @@ func grantError(op string, err error, at time.Time) *IdentityError {
 }
 
 // networkCause keeps what errors.Is may want and drops every text.
-func networkCause(err error) (cause error, what string) {
+func networkCause(err error) (what string, cause error) {
 	for _, known := range []error{context.DeadlineExceeded, context.Canceled, io.ErrUnexpectedEOF, io.EOF} {
 		if errors.Is(err, known) {
-			return known, "no answer (" + known.Error() + ")"
+			return "no answer (" + known.Error() + ")", known
 		}
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return nil, "its certificate does not verify"
+		return "its certificate does not verify", nil
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return op, "no answer (" + op.Op + " failed)"
+		return "no answer (" + op.Op + " failed)", op
 	}
 	if ue, ok := errors.AsType[*url.Error](err); ok && ue.Timeout() {
-		return context.DeadlineExceeded, "no answer (timeout)"
+		return "no answer (timeout)", context.DeadlineExceeded
 	}
-	return nil, "no usable answer"
+	return "no usable answer", nil
 }
 
 // oauthCode lets through what looks like an OAuth error code and nothing else.

@@ -40,7 +40,7 @@ func NewAuthorizer(env Environment, c Credentials, state *State, opts ...AuthOpt
 	if state == nil || state.store == nil {
 		faults = append(faults, errors.New("saltoks: NewAuthorizer wants a State: NewState"))
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err := joinFaults(faults); err != nil {
 		return nil, err
 	}
 	return &Authorizer{id: id, state: state, used: make(map[string]time.Time)}, nil

@@ -69,7 +69,7 @@ func TestNewClientNamesEveryFault(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"Name is empty", "Issuer must be https", "API must not hold a user", "nil token source", "nil option", "WithHTTPClient: nil", "TLS below 1.2",
+	for _, want := range []string{"no Name", "Issuer must be https", "API must not hold a user", "nil token source", "nil option", "WithHTTPClient: nil", "TLS below 1.2",
 		"WithAttemptTimeout", "WithMaxResponse", "WithUserAgent", "WithLimiter", "WithMiddleware"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)

@@ -54,7 +54,7 @@ func NewConsentHandlers(cfg ConsentConfig) (*ConsentHandlers, error) {
 	if !localPath(cfg.Done) {
 		faults = append(faults, errors.New("saltoks: Done of ConsentConfig must be a path on this host, such as /settings/salto"))
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err := joinFaults(faults); err != nil {
 		return nil, err
 	}
 	return &ConsentHandlers{cfg: cfg}, nil

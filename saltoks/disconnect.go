@@ -2,7 +2,6 @@ package saltoks
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -129,7 +128,7 @@ func (a *Authorizer) Forget(ctx context.Context, subject string, acknowledged []
 				faults = append(faults, fmt.Errorf("%w: IQ %s will need SALTO's support and was not named", ErrNotAcknowledged, strings.TrimSpace(string(iq.IQ)+" "+iq.Name)))
 			}
 		}
-		if err := errors.Join(faults...); err != nil {
+		if err := joinFaults(faults); err != nil {
 			return nil, err
 		}
 		for _, iq := range doc.IQs {

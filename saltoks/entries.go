@@ -100,7 +100,7 @@ func (s *EntriesService) Poll(ctx context.Context, site SiteID, since EntryCurso
 		if err != nil {
 			return nil, since, err
 		}
-		if e.At.Before(from) {
+		if e.At.Before(from) && !e.At.IsZero() { // a time that does not parse ends nothing
 			break
 		}
 		if e.At.After(next.At) {
@@ -113,7 +113,7 @@ func (s *EntriesService) Poll(ctx context.Context, site SiteID, since EntryCurso
 		}
 	}
 	for _, e := range window {
-		if !e.At.Before(next.At.Add(-Overlap)) {
+		if e.At.IsZero() || !e.At.Before(next.At.Add(-Overlap)) {
 			next.Seen = append(next.Seen, e.ID)
 		}
 	}

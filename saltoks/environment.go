@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -49,7 +50,7 @@ func Acceptance() Environment {
 func (e Environment) Validate() error {
 	var faults []error
 	if e.Name == "" {
-		faults = append(faults, errors.New("Name is empty"))
+		faults = append(faults, errors.New("no Name"))
 	}
 	for _, u := range []struct {
 		field, raw string
@@ -101,11 +102,27 @@ func isLoopback(host string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// joinFaults puts faults on one line, since they are shown to a person.
-func joinFaults(faults []error) error {
-	texts := make([]string, len(faults))
-	for i, f := range faults {
-		texts[i] = f.Error()
+// joinFaults is all faults as one error on one line, since they are shown to a
+// person; nil where there is none.
+func joinFaults(all []error) error {
+	all = slices.DeleteFunc(all, func(err error) bool { return err == nil })
+	if len(all) == 0 {
+		return nil
 	}
-	return errors.New(strings.Join(texts, "; "))
+	return faultList(all)
 }
+
+type faultList []error
+
+func (f faultList) Error() string {
+	texts := make([]string, len(f))
+	for i, err := range f {
+		texts[i] = err.Error()
+		if i > 0 {
+			texts[i] = strings.TrimPrefix(texts[i], "saltoks: ")
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (f faultList) Unwrap() []error { return f }

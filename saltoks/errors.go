@@ -13,7 +13,7 @@ var (
 	// ErrNotFound: no such thing, or the wrong one of a member's two ids.
 	ErrNotFound = errors.New("not found")
 	// ErrForbidden: this user may not do this on this site.
-	ErrForbidden = errors.New("forbidden: this SALTO user lacks the right")
+	ErrForbidden = errors.New("forbidden: this SALTO user lacks the right: give the user a role on the site that has it")
 	// ErrUnauthorized: SALTO did not accept the access token.
 	ErrUnauthorized = errors.New("unauthorized: SALTO did not accept the access token")
 	// ErrReauthorize: no token can be had any more; a person has to consent again.
@@ -32,26 +32,26 @@ var (
 	ErrIQPINNotChanged = errors.New("IQ PIN not changed: finish the activation of the IQ")
 	// ErrIQNotActivated: this user was never activated at the lock's IQ. It is
 	// found before a call is made.
-	ErrIQNotActivated = errors.New("IQ not activated for this SALTO user")
+	ErrIQNotActivated = errors.New("IQ not activated for this SALTO user: activate it first (Remote.Activation)")
 	// ErrIQAlreadyActivated: the first secret and the IQ PIN are only given out
 	// before the activation.
 	ErrIQAlreadyActivated = errors.New("IQ already activated for this SALTO user")
 	// ErrIQOffline: the IQ does not answer.
-	ErrIQOffline = errors.New("IQ offline")
+	ErrIQOffline = errors.New("IQ offline: look at its power and network")
 	// ErrLockOffline: the lock does not answer its IQ.
-	ErrLockOffline = errors.New("lock offline")
+	ErrLockOffline = errors.New("lock offline: look at its battery and at its IQ")
 	// ErrRestoreRequired: the IQ was reset; restore it, then activate it anew.
 	ErrRestoreRequired = errors.New("IQ was reset: restore and activate it anew")
 	// ErrNoSubscription: the site's subscription lacks the feature.
-	ErrNoSubscription = errors.New("no valid subscription for this feature")
+	ErrNoSubscription = errors.New("no valid subscription for this feature: the site's owner has to extend it")
 	// ErrSiteNotReleased: the installer has not released the site yet.
-	ErrSiteNotReleased = errors.New("site not released by its installer")
+	ErrSiteNotReleased = errors.New("site not released yet: its installer has to release it")
 )
 
 // Faults of the caller or of what lies between; nothing was sent.
 var (
 	// ErrClientClosed: the client was closed.
-	ErrClientClosed = errors.New("client closed")
+	ErrClientClosed = errors.New("client closed: make a new one")
 	// ErrUnmeasured: a call nobody has measured; see WithUnmeasuredCalls.
 	ErrUnmeasured = errors.New("this call was never measured against SALTO: enable it with WithUnmeasuredCalls")
 	// ErrCursor: a list's cursor did not move or left our host.

@@ -72,7 +72,7 @@ func ExampleNewClient() {
 func ExampleNewClient_faults() {
 	_, err := saltoks.NewClient(saltoks.Environment{Name: "mine", Issuer: "https://id.example.test", API: "http://api.example.test"}, nil)
 	fmt.Println(err)
-	// Output: saltoks: environment: API must be https: http is for loopback addresses only; saltoks: nil token source
+	// Output: saltoks: environment: API must be https: http is for loopback addresses only; nil token source
 }
 
 func ExampleClient_Close() {
@@ -83,7 +83,7 @@ func ExampleClient_Close() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// saltoks: GET /v1.2/me: client closed
+	// saltoks: GET /v1.2/me: client closed: make a new one
 }
 
 func ExampleClient_Do() {
@@ -207,7 +207,7 @@ func ExampleAcceptance() {
 
 func ExampleEnvironment_Validate() {
 	fmt.Println(saltoks.Environment{Issuer: "https://id.example.test", API: "ftp://api.example.test"}.Validate())
-	// Output: saltoks: environment: Name is empty; API must be https
+	// Output: saltoks: environment: no Name; API must be https
 }
 
 // Two clients of one credential share its quota.

@@ -3,6 +3,7 @@ package saltoks
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -50,6 +51,9 @@ func TestForgetNamesTheIQsFirst(t *testing.T) {
 		if err := auth.Forget(ctx, "subject-1", some); !errors.Is(err, ErrNotAcknowledged) {
 			t.Errorf("with %v named: %v", some, err)
 		}
+	}
+	if err := auth.Forget(ctx, "subject-1", nil); strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "iq-1 Front") || !strings.Contains(err.Error(), "iq-2") {
+		t.Errorf("both are to be named, on one line: %v", err)
 	}
 	kept(4)
 	if err := auth.Forget(ctx, "subject-2", named); err != nil {

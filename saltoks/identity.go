@@ -93,7 +93,7 @@ func newAuthConfig(opts []AuthOption) authConfig {
 		}
 	}
 	if c.transport == nil {
-		c.transport = http.DefaultTransport
+		c.transport = defaultTransport() // no other part of the program shares its connections
 	}
 	return c
 }
@@ -123,7 +123,7 @@ func newIdentity(env Environment, c Credentials, opts []AuthOption) (*identity, 
 	if c.ClientID == "" {
 		faults = append(faults, errors.New("saltoks: Credentials want the ClientID that SALTO issued"))
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err := joinFaults(faults); err != nil {
 		return nil, err
 	}
 	cfg := newAuthConfig(opts)

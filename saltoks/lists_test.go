@@ -227,6 +227,24 @@ func TestResolve(t *testing.T) {
 
 // TestPoll: each entry once, oldest first, late ones too, none from before the
 // start.
+// TestPollWithoutATime: a row whose time cannot be read hides no other one, and
+// is told once as long as it is in reach.
+func TestPollWithoutATime(t *testing.T) {
+	t.Parallel()
+	row := `{"id":%q,"utc_date_time":%q},`
+	newest, odd, older := fmt.Sprintf(row, "c", "2026-08-19T12:05:00Z"), fmt.Sprintf(row, "b", "soon"), fmt.Sprintf(row, "a", "2026-08-19T12:01:00Z")
+	w := &wire{answer: always(200, items(strings.TrimSuffix(newest+odd+older, ",")))}
+	c := newTestClient(t, w)
+	cursor := EntryCursor{From: time.Date(2026, 8, 19, 12, 0, 0, 0, time.UTC)}
+	for _, want := range []int{3, 0, 0} {
+		entries, next, err := c.Entries.Poll(t.Context(), "s", cursor)
+		if err != nil || len(entries) != want {
+			t.Errorf("%d entries, %v; want %d", len(entries), err, want)
+		}
+		cursor = next
+	}
+}
+
 func TestPoll(t *testing.T) {
 	t.Parallel()
 	day := time.Date(2026, 8, 19, 12, 0, 0, 0, time.UTC)

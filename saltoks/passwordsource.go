@@ -37,7 +37,7 @@ func PasswordSource(env Environment, c Credentials, user string, password Passwo
 	if password == nil {
 		faults = append(faults, errors.New("saltoks: PasswordSource wants a PasswordFunc, such as FixedPassword"))
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err := joinFaults(faults); err != nil {
 		return nil, err
 	}
 	p := &passwordTokens{id: id, user: user, password: password}
@@ -111,7 +111,7 @@ func (p *passwordTokens) grant(ctx context.Context) (held, error) {
 	password, err := p.password(ctx)
 	if err != nil {
 		// The host's own error may quote anything: keep what errors.Is wants.
-		cause, _ := networkCause(err)
+		_, cause := networkCause(err)
 		return held{}, &IdentityError{Op: "password grant", What: "the PasswordFunc gave no password", cause: cause}
 	}
 	at := p.id.now()

@@ -86,7 +86,7 @@ func NewRemote(client *Client, state *State, environment, subject string, opts .
 			faults = append(faults, err)
 		}
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err := joinFaults(faults); err != nil {
 		return nil, fmt.Errorf("saltoks: NewRemote: %w", err)
 	}
 	c.iqStore = iqStore{state, ownerID(environment, subject)}
@@ -237,7 +237,7 @@ func (c *core) storedKey(ctx context.Context, site SiteID, iq IQID) (IQKey, erro
 
 func (d *iqDoc) activatedKey(at siteIQ) (IQKey, error) {
 	if d.Step != StepActivated {
-		return IQKey{}, fmt.Errorf("saltoks: IQ %s: %w: activate it first (Remote.Activation)", at.iq, ErrIQNotActivated)
+		return IQKey{}, fmt.Errorf("saltoks: IQ %s: %w", at.iq, ErrIQNotActivated)
 	}
 	return d.key()
 }
@@ -254,7 +254,7 @@ func (t Target) check() error {
 		faults = append(faults, errors.New("no IQ, which the one-time code is for"))
 	}
 	if len(faults) > 0 {
-		return fmt.Errorf("saltoks: target: %w", errors.Join(faults...))
+		return fmt.Errorf("saltoks: target: %w", joinFaults(faults))
 	}
 	return nil
 }

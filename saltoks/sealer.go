@@ -36,7 +36,7 @@ type Sealed struct {
 
 // ErrSealed says that a stored document does not open: the key that sealed it
 // is not among the sealer's keys, or the document was changed or moved.
-var ErrSealed = errors.New("saltoks: a stored document does not open: give the sealer the key that sealed it, or remove the document")
+var ErrSealed = errors.New("saltoks: a stored document does not open: give the sealer the key that sealed it; without it people must consent anew and SALTO's support must reset the IQ activations")
 
 // SealingKey is one 256-bit key and the name under which documents remember it.
 type SealingKey struct {
@@ -98,7 +98,7 @@ func NewSealer(keys ...SealingKey) (Sealer, error) {
 			return nil, err
 		}
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err := joinFaults(faults); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -51,7 +51,7 @@ func NewState(store Store, sealer Sealer) (*State, error) {
 	if sealer == nil {
 		faults = append(faults, errors.New("saltoks: NewState wants a Sealer: there is no unsealed mode"))
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err := joinFaults(faults); err != nil {
 		return nil, err
 	}
 	return &State{store: store, sealer: sealer}, nil
