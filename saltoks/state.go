@@ -9,7 +9,6 @@ package saltoks
 //
 //	doc, err := loadDoc(ctx, state, connectionDocs, id)        // nil when absent
 //	err := updateDoc(ctx, state, connectionDocs, id, fn)       // Store.Update with types
-//	err := deleteDoc(ctx, state, connectionDocs, id)
 //
 // fn gets the newest document (nil when absent, its own to change) and returns
 // the next one (nil deletes). Fields that hold a secret have type docSecret:
@@ -112,10 +111,6 @@ func updateDoc[T any](ctx context.Context, s *State, kind docKind[T], id string,
 		}
 		return sealDoc(ctx, s, kind.name, kind.version, key, plain)
 	})
-}
-
-func deleteDoc[T any](ctx context.Context, s *State, kind docKind[T], id string) error {
-	return deleteKey(ctx, s, stateKey(kind.name, id))
 }
 
 func deleteKey(ctx context.Context, s *State, key string) error {
