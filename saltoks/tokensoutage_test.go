@@ -1,0 +1,170 @@
+package saltoks
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+)
+
+// TestHangingServer: 15 seconds for the exchange, then a temporary error.
+func TestHangingServer(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		ts := b.source()
+		time.Sleep(2 * time.Hour)
+		b.delay = time.Hour
+		start := time.Now()
+		_, err := ts.Token(t.Context())
+		e, ok := errors.AsType[*IdentityError](err)
+		if !ok || !e.Temporary() || !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 15*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		b.wantPosts(1)
+	})
+}
+
+// TestOutage: the token is kept, one request per pause over all sources, the
+// pause doubles to five minutes, and the first success clears it.
+func TestOutage(t *testing.T) {
+	for name, answer := range map[string]func() *http.Response{
+		"404": func() *http.Response { return httpmock.NewStringResponse(404, "planted") },
+		"429": func() *http.Response { return jsonAnswer(429, `{}`) },
+		"500": func() *http.Response { return httpmock.NewStringResponse(500, "<html>planted</html>") },
+		"502": func() *http.Response { return httpmock.NewStringResponse(502, "") },
+		"307": func() *http.Response {
+			r := httpmock.NewStringResponse(307, "")
+			r.Header.Set("Location", "/connect/token")
+			return r
+		},
+		"junk": func() *http.Response { return jsonAnswer(200, `{"access_token":planted`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, b *bench) {
+				one, two := b.source(), b.source()
+				time.Sleep(2 * time.Hour)
+				b.bend(func() { b.before = answer })
+				posts := 0
+				for _, pause := range []time.Duration{5, 10, 20, 40, 80, 160, 300, 300} {
+					pause *= time.Second
+					for _, ts := range []TokenSource{one, two, one} {
+						_, err := ts.Token(t.Context())
+						e, ok := errors.AsType[*IdentityError](err)
+						if !ok || errors.Is(err, ErrReauthorize) || strings.Contains(err.Error(), "planted") {
+							t.Fatalf("%v", err)
+						}
+						if got := time.Until(e.RetryAt); got != pause {
+							t.Errorf("pause %v, want %v", got, pause)
+						}
+					}
+					posts++
+					b.wantPosts(posts)
+					time.Sleep(pause)
+				}
+				if doc := b.doc(); doc.Attempts != 8 || doc.Fault == "" || doc.Tokens.Refresh.Reveal() != "r0-planted" {
+					t.Errorf("%+v", doc)
+				}
+				b.bend(func() { b.before = nil })
+				b.want(one, "a1-planted")
+				b.want(two, "a1-planted")
+				b.wantPosts(posts + 1)
+				if doc := b.doc(); doc.Attempts != 0 || doc.Fault != "" || !doc.RetryAt.IsZero() {
+					t.Errorf("%+v", doc)
+				}
+			})
+		})
+	}
+}
+
+// TestOutageWithAValidToken: nobody notices but the log.
+func TestOutageWithAValidToken(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		one, two := b.source(), b.source()
+		b.want(one, "a0-planted")
+		time.Sleep(55 * time.Minute)
+		b.bend(func() { b.before = func() *http.Response { return httpmock.NewStringResponse(503, "") } })
+		for range 50 {
+			b.want(one, "a0-planted")
+			b.want(two, "a0-planted")
+		}
+		b.wantPosts(1)
+		time.Sleep(6 * time.Second)
+		b.want(two, "a0-planted")
+		b.wantPosts(2)
+	})
+}
+
+func TestRetryAfterIsHeeded(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		time.Sleep(2 * time.Hour)
+		b.bend(func() {
+			b.before = func() *http.Response { r := jsonAnswer(429, ""); r.Header.Set("Retry-After", "60"); return r }
+		})
+		_, err := b.source().Token(t.Context())
+		if e, ok := errors.AsType[*IdentityError](err); !ok || time.Until(e.RetryAt) != time.Minute {
+			t.Errorf("%v", err)
+		}
+		time.Sleep(time.Minute)
+		b.bend(func() {
+			b.before = func() *http.Response { r := jsonAnswer(429, ""); r.Header.Set("Retry-After", "86400"); return r }
+		})
+		_, err = b.source().Token(t.Context())
+		if e, ok := errors.AsType[*IdentityError](err); !ok || time.Until(e.RetryAt) != backoffLast {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// TestRotationWithoutAnAnswer: the server rotated, then failed. One request was
+// made, and the next one ends in ErrReauthorize, for every source, for good.
+func TestRotationWithoutAnAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		one, two := b.source(), b.source()
+		time.Sleep(2 * time.Hour)
+		b.bend(func() { b.after = func() *http.Response { return httpmock.NewStringResponse(502, "") } })
+		_, err := one.Token(t.Context())
+		if e, ok := errors.AsType[*IdentityError](err); !ok || !e.Temporary() {
+			t.Errorf("%v", err)
+		}
+		b.wantPosts(1)
+		time.Sleep(5 * time.Second)
+		for _, ts := range []TokenSource{one, two, one, two} {
+			if _, err := ts.Token(t.Context()); !errors.Is(err, ErrReauthorize) {
+				t.Errorf("%v", err)
+			}
+		}
+		if n := b.posts(); n != 2 {
+			t.Errorf("%d requests", n)
+		}
+		if b.doc().ReauthorizeAt.IsZero() {
+			t.Error("not noted")
+		}
+		time.Sleep(24 * time.Hour)
+		if _, err := two.Token(t.Context()); !errors.Is(err, ErrReauthorize) || b.posts() != 2 {
+			t.Errorf("%v, %d requests", err, b.posts())
+		}
+	})
+}
+
+// TestClientRefused: a wrong client secret is no reason to consent again.
+func TestClientRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		time.Sleep(2 * time.Hour)
+		b.bend(func() {
+			b.before = func() *http.Response {
+				return jsonAnswer(401, `{"error":"invalid_client","error_description":"planted"}`)
+			}
+		})
+		_, err := b.source().Token(t.Context())
+		e, ok := errors.AsType[*IdentityError](err)
+		if !ok || errors.Is(err, ErrReauthorize) || e.Temporary() || e.Code != "invalid_client" || strings.Contains(err.Error(), "planted") {
+			t.Errorf("%v", err)
+		}
+		b.bend(func() { b.before = nil })
+		time.Sleep(5 * time.Second)
+		b.want(b.source(), "a1-planted")
+	})
+}
