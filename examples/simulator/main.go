@@ -118,5 +118,8 @@ func readWorld(name string) (worldFile, error) {
 	if err := dec.Decode(&w); err != nil {
 		return w, fmt.Errorf("%s: %w", name, err)
 	}
+	if _, err := dec.Token(); err != io.EOF {
+		return w, fmt.Errorf("%s: there is more after the world", name)
+	}
 	return w, nil
 }

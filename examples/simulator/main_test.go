@@ -292,6 +292,14 @@ func badArguments(t *testing.T, bin string) {
 	if err := os.WriteFile(typo, []byte(`{"switches":{"block_aftr":5}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	ids := filepath.Join(t.TempDir(), "ids.json")
+	if err := os.WriteFile(ids, []byte(`{"sites":[{"id":"S","iqs":[{"id":"Q"}],"locks":[{"id":"4D58AF96-B368-470B-A7BF-3F9035C68896"}]}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	more := filepath.Join(t.TempDir(), "more.json")
+	if err := os.WriteFile(more, []byte(`{} {}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for _, c := range []struct {
@@ -300,6 +308,8 @@ func badArguments(t *testing.T, bin string) {
 	}{
 		{[]string{"-world", bad}, []string{"Mars/Base", "nowhere"}},
 		{[]string{"-world", typo}, []string{"block_aftr"}},
+		{[]string{"-world", ids}, []string{`id "S" is not a UUID`, `id "Q" is not a UUID`, `id "4D58AF96-`}},
+		{[]string{"-world", more}, []string{"more after the world"}},
 		{[]string{"-world", "nowhere.json"}, []string{"nowhere.json"}},
 		{[]string{"-addr", "0.0.0.0:0"}, []string{"loopback", "-any-address"}},
 	} {

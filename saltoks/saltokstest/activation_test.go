@@ -1,6 +1,7 @@
 package saltokstest_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -165,4 +166,20 @@ func TestActivationEndsWithMembership(t *testing.T) {
 	d.sim.RemoveMember(d.site, d.email)
 	d.sim.AddMember(d.site, saltokstest.Member{User: d.email})
 	d.want(404, "2202", "PATCH", d.locking(), old)
+}
+
+// A program finds the PIN as the only four digits in a row, whatever the IQ is
+// called.
+func TestPINIsTheOnlyNumber(t *testing.T) {
+	w := saltokstest.DefaultWorld()
+	w.Sites[0].IQs = []saltokstest.IQ{{Name: "IQ 2024-0042"}}
+	w.Sites[0].Locks = []saltokstest.Lock{{Name: "Gate"}}
+	f := newForeign(t, saltokstest.WithWorld(w))
+	iq := "/v1.2/sites/" + f.sim.World().Sites[0].ID + "/iqs/" + f.sim.World().Sites[0].IQs[0].ID
+	f.want(200, "", "GET", iq+"/secret", "")
+	f.want(204, "", "GET", iq+"/pin?send_email=true", "")
+	body := f.sim.Inbox()[0].Body
+	if numbers := regexp.MustCompile(`\d{4}`).FindAllString(body, -1); len(numbers) != 1 || numbers[0] != f.sim.IQPIN(w.Users[0].Email) {
+		t.Errorf("%q has the numbers %v", body, numbers)
+	}
 }

@@ -4,12 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 )
-
-var onlyFourDigits = regexp.MustCompile(`\b\d{4}\b`)
 
 // serveControl answers the control endpoints. Doubled slashes and slashes at
 // the end do not matter.

@@ -1,6 +1,7 @@
 package saltokstest
 
 import (
+	"regexp"
 	"slices"
 	"time"
 )
@@ -32,4 +33,18 @@ func (s *Sim) IQPIN(to string) string {
 		}
 	}
 	return ""
+}
+
+var (
+	onlyFourDigits = regexp.MustCompile(`\b\d{4}\b`)
+	fourDigits     = regexp.MustCompile(`\d{4}`)
+)
+
+// inMessage returns a name for the body of a message, or what to say instead of
+// one with digits that could be taken for a PIN.
+func inMessage(name, instead string) string {
+	if fourDigits.MatchString(name) {
+		return instead
+	}
+	return name
 }

@@ -94,7 +94,7 @@ func (c *call) requestPIN(q *iq) {
 	}
 	a.pin = randomDigits(4)
 	a.iqPIN = a.pin
-	m.Body = "The PIN of " + q.Name + " is " + a.pin + ". Keep it to yourself."
+	m.Body = "The PIN of " + inMessage(q.Name, "the IQ") + " is " + a.pin + ". Keep it to yourself."
 	c.sim.cloud.inbox = append(c.sim.cloud.inbox, m)
 	c.noContent()
 }

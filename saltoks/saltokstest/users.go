@@ -120,7 +120,7 @@ func (c *call) addUser() {
 		return
 	}
 	if email != "" {
-		cl.inbox = append(cl.inbox, Message{Channel: "email", To: email, Body: "You are invited to " + c.site.Name + ".", At: c.now})
+		cl.inbox = append(cl.inbox, Message{Channel: "email", To: email, Body: "You are invited to " + inMessage(c.site.Name, "a site") + ".", At: c.now})
 	}
 	c.ok(c.memberObj(m))
 }

@@ -186,6 +186,11 @@ func (w *World) fill() error {
 	w.Sites = append([]Site(nil), w.Sites...)
 	var faults []error
 	seen := map[string]bool{}
+	named := func(kind, name, id string) {
+		if !isUUID(id) {
+			faults = append(faults, fmt.Errorf("%s %q: id %q is not a UUID in lower case", kind, name, id))
+		}
+	}
 	unique := func(kind, key string) {
 		if seen[kind+key] {
 			faults = append(faults, fmt.Errorf("%s %q is there twice", kind, key))
@@ -194,6 +199,7 @@ func (w *World) fill() error {
 	}
 	for i := range w.Users {
 		w.Users[i].fill()
+		named("user", w.Users[i].Email, w.Users[i].ID)
 		unique("user", w.Users[i].Email)
 		if w.Users[i].Email == "" {
 			faults = append(faults, fmt.Errorf("user %d has no email", i))
@@ -207,11 +213,17 @@ func (w *World) fill() error {
 			}
 		}
 		faults = append(faults, s.fill(w.Users))
+		named("site", s.Name, s.ID)
 		unique("site", s.ID)
+		for _, m := range s.Members {
+			named("member", m.User, m.ID)
+		}
 		for _, q := range s.IQs {
+			named("iq", q.Name, q.ID)
 			unique("iq", q.ID)
 		}
 		for _, l := range s.Locks {
+			named("lock", l.Name, l.ID)
 			unique("lock", l.ID)
 		}
 	}
@@ -280,7 +292,7 @@ func (m *Member) fill(site string) error {
 func (q *IQ) fill(s *Site) error {
 	orDefault(&q.Name, "IQ")
 	orDefault(&q.ID, id("iq", s.ID, q.Name))
-	hexa := strings.ToUpper(strings.ReplaceAll(q.ID, "-", ""))
+	hexa := hexOf(q.ID)
 	orDefault(&q.MAC, hexa[0:2]+"."+hexa[2:4]+"."+hexa[4:6])
 	orDefault(&q.TimeZone, s.TimeZone)
 	if _, err := zone(q.TimeZone); err != nil {
@@ -292,7 +304,7 @@ func (q *IQ) fill(s *Site) error {
 func (l *Lock) fill(s *Site) error {
 	orDefault(&l.Name, "Lock")
 	orDefault(&l.ID, id("lock", s.ID, l.Name))
-	orDefault(&l.MAC, "0163"+strings.ToUpper(strings.ReplaceAll(l.ID, "-", ""))[:10])
+	orDefault(&l.MAC, "0163"+hexOf(l.ID)[:10])
 	orDefault(&l.OpenSeconds, 7)
 	orDefault(&l.Type, "wall_reader_pin")
 	orDefault(&l.Battery, "fresh")
@@ -318,6 +330,18 @@ func (l *Lock) fill(s *Site) error {
 	}
 	return fmt.Errorf("lock %q: no IQ %q on site %q", l.Name, l.IQ, s.Name)
 }
+
+// hexOf returns the digits of a UUID; of any other id, which is a fault of the
+// world, something as long.
+func hexOf(s string) string {
+	if !isUUID(s) {
+		s = id(s)
+	}
+	return strings.ToUpper(strings.ReplaceAll(s, "-", ""))
+}
+
+// isUUID reports whether s is an id as the API writes them (WIRE.md 5).
+func isUUID(s string) bool { return looksLikeUUID(s) && s == strings.ToLower(s) }
 
 func hasUser(users []User, email string) bool {
 	for _, u := range users {
