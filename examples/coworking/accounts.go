@@ -101,6 +101,24 @@ func (a accounts) login(ctx context.Context, email, password string) (account, b
 	return acc, true, nil
 }
 
+// names are the people's, by member.
+func (a accounts) names(ctx context.Context) (map[string]string, error) {
+	rows, err := a.db.QueryContext(ctx, `SELECT member, name FROM app_accounts`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	names := map[string]string{}
+	for rows.Next() {
+		var member, name string
+		if err := rows.Scan(&member, &name); err != nil {
+			return nil, err
+		}
+		names[member] = name
+	}
+	return names, rows.Err()
+}
+
 func hashed(password string, salt []byte) ([]byte, error) {
 	return pbkdf2.Key(sha256.New, password, salt, 200_000, 32)
 }

@@ -77,24 +77,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer listener.Close()
 	origin := "http://" + listener.Addr().String()
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-	h, err := openHouse(ctx, o, origin, logger)
-	if err != nil {
-		return err
-	}
-	defer h.close()
 	password := strings.ToLower(rand.Text()[:8])
-	if err := h.seed(ctx, password); err != nil {
-		return err
-	}
-	if o.demo == "ready" && h.sim != nil {
-		if err := h.setUp(ctx); err != nil {
-			return err
-		}
-	}
-	w, err := newWeb(h, logger)
+	w, err := open(ctx, o, origin, password, logger)
 	if err != nil {
 		return err
 	}
+	defer w.close()
 
 	fmt.Fprintf(stdout, "%s\n", origin)
 	for _, p := range people {
@@ -104,7 +92,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	stopped := make(chan struct{})
 	go func() { // a program may; the library does not
 		defer close(stopped)
-		h.rounds(ctx)
+		w.rounds(ctx)
 	}()
 	context.AfterFunc(ctx, func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -117,4 +105,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return nil
 	}
 	return err
+}
+
+// open sets everything up; close it.
+func open(ctx context.Context, o options, origin, password string, logger *slog.Logger) (*web, error) {
+	h, err := openHouse(ctx, o, origin, logger)
+	if err != nil {
+		return nil, err
+	}
+	w, err := func() (*web, error) {
+		if err := h.seed(ctx, password); err != nil {
+			return nil, err
+		}
+		if o.demo == "ready" && h.sim != nil {
+			if err := h.setUp(ctx); err != nil {
+				return nil, err
+			}
+		}
+		return newWeb(h, logger)
+	}()
+	if err != nil {
+		h.close()
+	}
+	return w, err
 }

@@ -1,8 +1,181 @@
 package main
 
-import "net/http"
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/saltoks"
+)
 
 func (w *web) managerRoutes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /manage", w.manager(func(rw http.ResponseWriter, r *http.Request) error { http.Redirect(rw, r, "/", 303); return nil }))
+	mux.HandleFunc("GET /manage", w.manager(w.overviewPage))
+	mux.HandleFunc("POST /manage/switch", w.manager(w.throwSwitch))
+
+	mux.Handle("POST /salto/connect", w.consent.Connect())
+	mux.Handle("POST /salto/reconnect", w.consent.Reconnect())
+	mux.Handle("GET /salto/callback", w.consent.Callback())
+	mux.HandleFunc("GET /manage/salto", w.manager(w.saltoPage))
+	mux.HandleFunc("POST /manage/salto/site", w.manager(w.linkSite))
+	mux.HandleFunc("GET /manage/salto/disconnect", w.manager(w.disconnectPage))
+	mux.HandleFunc("POST /manage/salto/disconnect", w.manager(w.disconnect))
+	mux.HandleFunc("GET /manage/salto/iq/{iq}", w.manager(w.iqPage))
+	mux.HandleFunc("POST /manage/salto/iq/{iq}/{step}", w.manager(w.iqStep))
+
+	mux.HandleFunc("GET /manage/doors", w.manager(w.doorsPage))
+	mux.HandleFunc("POST /manage/doors", w.manager(w.newDoor))
+	mux.HandleFunc("GET /manage/doors/{door}", w.manager(w.doorPage))
+	mux.HandleFunc("POST /manage/doors/{door}/{verb}", w.manager(w.changeDoor))
+
+	mux.HandleFunc("GET /manage/plans", w.manager(w.plansPage))
+	mux.HandleFunc("GET /manage/plans/{plan}", w.manager(w.planPage))
+	mux.HandleFunc("POST /manage/plans/{plan}", w.manager(w.changePlan))
+	mux.HandleFunc("GET /manage/rooms", w.manager(w.roomsPage))
+	mux.HandleFunc("POST /manage/rooms", w.manager(w.changeRooms))
+
+	mux.HandleFunc("GET /manage/people", w.manager(w.peoplePage))
+	mux.HandleFunc("GET /manage/people/{member}", w.manager(w.personPage))
+	mux.HandleFunc("POST /manage/people/{member}/{verb}", w.manager(w.changePerson))
+
+	mux.HandleFunc("GET /manage/log", w.manager(w.logPage))
+	mux.HandleFunc("GET /manage/log/{file}", w.manager(w.exportLog))
+	mux.HandleFunc("GET /manage/checkins", w.manager(w.allCheckInsPage))
+	mux.HandleFunc("GET /manage/checkins/{file}", w.manager(w.exportCheckIns))
+	mux.HandleFunc("GET /manage/doctor", w.manager(w.doctorPage))
 }
-func (w *web) consentFailed(rw http.ResponseWriter, r *http.Request, err error) { w.failed(rw, r, err) }
+
+// stores are the facts, all of them in one database here.
+func (w *web) stores() gate.Stores {
+	return gate.Stores{Doors: w.store, Rules: w.store, Members: w.store, Reservations: w.store}
+}
+
+func (w *web) overviewPage(rw http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	var data struct {
+		Status    string
+		Connected bool
+		Linked    bool
+		Doors     []gate.Door
+		Unlinked  int
+		Holds     []gate.Hold
+		Today     int
+		Troubles  []gate.Event
+		Switch    gate.Switch
+	}
+	l, err := w.connected(ctx)
+	if err != nil {
+		return err
+	}
+	if l != nil {
+		status, err := w.auth.Status(ctx, l.conn.ID)
+		if err != nil {
+			return err
+		}
+		data.Status, data.Connected, data.Linked = status.Summary(w.now()), true, l.conn.Site != ""
+	}
+	if data.Doors, err = w.store.Doors(ctx, space); err != nil {
+		return err
+	}
+	for _, d := range data.Doors {
+		if d.Link.IsZero() {
+			data.Unlinked++
+		}
+	}
+	g, err := w.gate(ctx)
+	if err != nil {
+		return err
+	}
+	if data.Holds, err = g.Holds(ctx); err != nil {
+		return err
+	}
+	y, m, d := w.now().In(w.zone).Date()
+	today, err := g.CheckIns(ctx, gate.CheckInQuery{From: time.Date(y, m, d, 0, 0, 0, 0, w.zone)})
+	if err != nil {
+		return err
+	}
+	data.Today, data.Troubles = len(today), w.alert.now()
+	if data.Switch, err = g.Switched(ctx); err != nil {
+		return err
+	}
+	w.show(rw, r, http.StatusOK, "overview", view{Title: "Overview", Data: data})
+	return nil
+}
+
+// throwSwitch stops or frees every unlock of the site at once.
+func (w *web) throwSwitch(rw http.ResponseWriter, r *http.Request) error {
+	g, err := w.gate(r.Context())
+	if err != nil {
+		return err
+	}
+	who, _ := w.sessions.who(r)
+	if r.PostFormValue("to") == "off" {
+		why := r.PostFormValue("why")
+		if why == "" {
+			return bad("Please say why: it is written into the door log.")
+		}
+		err = g.SwitchOff(r.Context(), who.member, why)
+	} else {
+		err = g.SwitchOn(r.Context(), who.member, r.PostFormValue("why"))
+	}
+	if err != nil {
+		return err
+	}
+	return back(rw, r, "/manage", "saved")
+}
+
+// doctorPage examines the site.
+func (w *web) doctorPage(rw http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	g, err := w.gate(ctx)
+	if err != nil {
+		return err
+	}
+	l, err := w.connected(ctx)
+	if err != nil {
+		return err
+	}
+	patient := gate.Patient{Doors: w.store, Rules: w.store, Members: w.store}
+	if l != nil && l.locks != nil {
+		patient.Catalogue = l.locks
+		patient.Checkers = []gate.Checker{l.locks.Doctor(func(ctx context.Context) (saltoks.ConnectionStatus, error) {
+			return w.auth.Status(ctx, l.conn.ID)
+		})}
+	}
+	findings, err := g.Doctor(ctx, patient)
+	if err != nil {
+		return err
+	}
+	head, err := g.Head(ctx)
+	if err != nil {
+		return err
+	}
+	verified, err := g.Verify(ctx, gate.Head{}, gate.Head{})
+	broken := ""
+	if chain, ok := errors.AsType[*gate.ChainError](err); ok {
+		broken = chain.Error()
+	} else if err != nil {
+		return err
+	}
+	w.show(rw, r, http.StatusOK, "doctor", view{Title: "Doctor", Data: struct {
+		Connected bool
+		Findings  []gate.Finding
+		Head      gate.Head
+		Verified  gate.Verification
+		Broken    string
+	}{l != nil && l.locks != nil, findings, head, verified, broken}})
+	return nil
+}
+
+// sorted returns the keys of a map in the order of their values.
+func sorted[K comparable, V cmp.Ordered](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b K) int { return cmp.Compare(m[a], m[b]) })
+	return keys
+}

@@ -46,13 +46,13 @@ func newWeb(h *house, log *slog.Logger) (*web, error) {
 	if err != nil {
 		return nil, err
 	}
-	layout, err := template.New("layout.html").Funcs(w.funcs()).ParseFS(templateFiles, "templates/layout.html")
+	layout, err := template.New("layout.html").Funcs(w.funcs()).ParseFS(templateFiles, "templates/layout.html", "templates/partials.html")
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
 		page := strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")
-		if page == "layout" {
+		if page == "layout" || page == "partials" {
 			continue
 		}
 		if w.pages[page], err = template.Must(layout.Clone()).ParseFS(templateFiles, name); err != nil {
@@ -214,15 +214,17 @@ func back(rw http.ResponseWriter, r *http.Request, path, note string) error {
 
 func (w *web) funcs() template.FuncMap {
 	return template.FuncMap{
-		"clock": func(t time.Time) string { return t.In(w.zone).Format("15:04") },
-		"exact": func(t time.Time) string { return t.In(w.zone).Format("15:04:05") },
-		"date":  func(t time.Time) string { return t.In(w.zone).Format("Mon 2 Jan 2006") },
-		"when":  func(t time.Time) string { return when(t.In(w.zone), w.now().In(w.zone)) },
-		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"input": func(t time.Time) string { return t.In(w.zone).Format("2006-01-02T15:04") },
-		"room":  resourceName,
-		"words": func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
-		"under": func(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") },
+		"clock":    func(t time.Time) string { return t.In(w.zone).Format("15:04") },
+		"exact":    func(t time.Time) string { return t.In(w.zone).Format("15:04:05") },
+		"date":     func(t time.Time) string { return t.In(w.zone).Format("Mon 2 Jan 2006") },
+		"when":     func(t time.Time) string { return when(t.In(w.zone), w.now().In(w.zone)) },
+		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"input":    func(t time.Time) string { return t.In(w.zone).Format("2006-01-02T15:04") },
+		"room":     resourceName,
+		"hours":    hoursText,
+		"schedule": scheduleText,
+		"words":    func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
+		"under":    func(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") },
 	}
 }
 

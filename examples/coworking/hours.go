@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// week is the order in which people here read it.
+var week = []access.Day{access.Mon, access.Tue, access.Wed, access.Thu, access.Fri, access.Sat, access.Sun}
+
+// hoursForm is what the fields for hours show: of one door, or of one grant.
+type hoursForm struct {
+	Key  string // tells the fields of several apart
+	Name string // of what they are the hours
+	Kind string // "none", "always", "weekly"
+	Rows []rangeForm
+}
+
+type rangeForm struct {
+	Index    int
+	From, To string
+	Days     []dayForm
+}
+
+type dayForm struct {
+	Name, Value string
+	On          bool
+}
+
+func rangeRow(i int, r access.Range) rangeForm {
+	row := rangeForm{Index: i, From: r.From.String(), To: strings.Replace(r.To.String(), "24:00", "00:00", 1)}
+	if len(r.Days) == 0 {
+		row.From, row.To = "", ""
+	}
+	for _, d := range week {
+		on := false
+		for _, have := range r.Days {
+			on = on || have == d
+		}
+		row.Days = append(row.Days, dayForm{d.String()[:3], fmt.Sprint(int(d)), on})
+	}
+	return row
+}
+
+// newHoursForm shows given hours, and one more empty row.
+func newHoursForm(key, name string, h access.Hours, given bool) hoursForm {
+	f := hoursForm{Key: key, Name: name, Kind: "none"}
+	switch {
+	case given && h.Always:
+		f.Kind = "always"
+	case given:
+		f.Kind = "weekly"
+	}
+	for i, r := range h.Ranges {
+		f.Rows = append(f.Rows, rangeRow(i, r))
+	}
+	f.Rows = append(f.Rows, rangeRow(len(f.Rows), access.Range{}))
+	return f
+}
+
+// hoursIn reads what the fields say; given is false for "none".
+func hoursIn(form url.Values, key, name string) (h access.Hours, given bool, err error) {
+	switch form.Get("hours." + key) {
+	case "always":
+		return access.Always(), true, nil
+	case "weekly":
+	case "none", "":
+		return h, false, nil
+	default:
+		return h, false, bad("%s: choose no access, 24/7 or weekly hours.", name)
+	}
+	for i := range 20 {
+		suffix := fmt.Sprintf(".%s.%d", key, i)
+		from, to, days := form.Get("from"+suffix), form.Get("to"+suffix), form["day"+suffix]
+		if from == "" && to == "" && len(days) == 0 {
+			continue
+		}
+		var r access.Range
+		for _, d := range days {
+			if len(d) == 1 && d >= "0" && d <= "6" {
+				r.Days = append(r.Days, access.Day(d[0]-'0'))
+			}
+		}
+		if len(r.Days) == 0 {
+			return h, true, bad("%s: tick the days for %s to %s.", name, from, to)
+		}
+		if r.From, err = access.ParseClock(from); err == nil {
+			r.To, err = access.ParseClock(to)
+		}
+		if err != nil {
+			return h, true, bad("%s: give both times, from and to.", name)
+		}
+		if r.From == r.To && r.From == 0 {
+			r.To = access.At(24, 0) // the whole day
+		}
+		h.Ranges = append(h.Ranges, r)
+	}
+	if len(h.Ranges) == 0 {
+		return h, true, bad("%s: weekly hours want at least one day with its times.", name)
+	}
+	return h, true, nil
+}
+
+// hoursText is hours in a word or a line.
+func hoursText(h access.Hours) string {
+	if h.Always {
+		return "24/7"
+	}
+	var parts []string
+	for _, r := range h.Ranges {
+		parts = append(parts, daysText(r.Days)+" "+r.From.String()+"–"+r.To.String())
+	}
+	return strings.Join(parts, ", ")
+}
+
+// scheduleText is a lock's own schedule, which is SALTO's to change.
+func scheduleText(s *gate.LockSchedule) string {
+	if s == nil {
+		return "none"
+	}
+	return "locks at " + s.End.String() + ", " + daysText(s.Days)
+}
+
+// daysText names days the short way: "Mon–Fri", "Sat, Sun".
+func daysText(days []access.Day) string {
+	on := map[access.Day]bool{}
+	for _, d := range days {
+		on[d] = true
+	}
+	var parts []string
+	for i := 0; i < len(week); {
+		if !on[week[i]] {
+			i++
+			continue
+		}
+		j := i
+		for j+1 < len(week) && on[week[j+1]] {
+			j++
+		}
+		first, last := week[i].String()[:3], week[j].String()[:3]
+		switch {
+		case j == i:
+			parts = append(parts, first)
+		case j == i+1:
+			parts = append(parts, first, last)
+		default:
+			parts = append(parts, first+"–"+last)
+		}
+		i = j + 1
+	}
+	if len(parts) == 1 && parts[0] == "Mon–Sun" {
+		return "every day"
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// filters are what a log page was asked for, as the form shows them again.
+type filters struct {
+	Door, Member, Outcome, From, Until string
+	Query                              string // all of them, for the links to exports
+
+	from, until time.Time
+}
+
+func (w *web) filters(r *http.Request) (filters, error) {
+	q := r.URL.Query()
+	f := filters{Door: q.Get("door"), Member: q.Get("member"), Outcome: q.Get("outcome"), From: q.Get("from"), Until: q.Get("until")}
+	kept := url.Values{}
+	for name, value := range map[string]string{"door": f.Door, "member": f.Member, "outcome": f.Outcome, "from": f.From, "until": f.Until} {
+		if value != "" {
+			kept.Set(name, value)
+		}
+	}
+	f.Query = kept.Encode()
+	var err error
+	if f.From != "" {
+		if f.from, err = time.ParseInLocation(time.DateOnly, f.From, w.zone); err != nil {
+			return f, bad("Please give the first day as a date.")
+		}
+	}
+	if f.Until != "" {
+		if f.until, err = time.ParseInLocation(time.DateOnly, f.Until, w.zone); err != nil {
+			return f, bad("Please give the last day as a date.")
+		}
+		f.until = f.until.AddDate(0, 0, 1) // that day included
+	}
+	if f.Outcome != "" && !gate.Outcome(f.Outcome).Valid() {
+		return f, bad("There is no such outcome.")
+	}
+	return f, nil
+}
+
+func (f filters) log() gate.LogQuery {
+	return gate.LogQuery{Door: f.Door, Member: f.Member, Outcome: gate.Outcome(f.Outcome), From: f.from, Until: f.until}
+}
+
+func (f filters) checkIns() gate.CheckInQuery {
+	return gate.CheckInQuery{Member: f.Member, From: f.from, Until: f.until}
+}
+
+type logLine struct {
+	gate.LogRow
+	Detail gate.LogDetail
+	Erased bool
+	Why    string
+}
+
+// shownRows is how many rows a page shows; an export has all.
+const shownRows = 100
+
+// choices are what the filter forms offer.
+type choices struct {
+	filters
+	Doors, Names map[string]string
+	DoorIDs, IDs []string
+	More         bool
+}
+
+func (w *web) choices(r *http.Request) (c choices, err error) {
+	if c.filters, err = w.filters(r); err != nil {
+		return c, err
+	}
+	if c.Doors, err = w.doorNames(r.Context()); err != nil {
+		return c, err
+	}
+	if c.Names, err = w.table.names(r.Context()); err != nil {
+		return c, err
+	}
+	c.DoorIDs, c.IDs = sorted(c.Doors), sorted(c.Names)
+	return c, nil
+}
+
+func (w *web) logPage(rw http.ResponseWriter, r *http.Request) error {
+	c, err := w.choices(r)
+	if err != nil {
+		return err
+	}
+	g, err := w.gate(r.Context())
+	if err != nil {
+		return err
+	}
+	q := c.log()
+	q.Newest, q.Limit = true, shownRows+1
+	var lines []logLine
+	for row, err := range g.Log(r.Context(), q) {
+		if err != nil {
+			return err
+		}
+		d, ok, err := gate.ReadDetail(row)
+		if err != nil {
+			return err
+		}
+		lines = append(lines, logLine{row, d, !ok, strings.ReplaceAll(row.Reason, "_", " ")})
+	}
+	if c.More = len(lines) > shownRows; c.More {
+		lines = lines[:shownRows]
+	}
+	w.show(rw, r, http.StatusOK, "log", view{Title: "Door log", Data: struct {
+		choices
+		Lines    []logLine
+		Outcomes []gate.Outcome
+	}{c, lines, []gate.Outcome{gate.Accepted, gate.Denied, gate.Refused, gate.NotSent, gate.Unconfirmed, gate.Sending}}})
+	return nil
+}
+
+func (w *web) exportLog(rw http.ResponseWriter, r *http.Request) error {
+	f, err := w.filters(r)
+	if err != nil {
+		return err
+	}
+	g, err := w.gate(r.Context())
+	if err != nil {
+		return err
+	}
+	switch file := r.PathValue("file"); file {
+	case "door-log.csv":
+		attach(rw, file, "text/csv; charset=utf-8")
+		_, err = g.ExportCSV(r.Context(), rw, f.log())
+	case "door-log.jsonl":
+		attach(rw, file, "application/jsonl")
+		_, err = g.ExportJSON(r.Context(), rw, f.log())
+	default:
+		return notHere
+	}
+	w.cut(err)
+	return nil
+}
+
+func attach(rw http.ResponseWriter, file, kind string) {
+	rw.Header().Set("Content-Type", kind)
+	rw.Header().Set("Content-Disposition", `attachment; filename="`+file+`"`)
+}
+
+// cut breaks the connection of a download that failed half-way, so that nobody
+// takes what came for all there is.
+func (w *web) cut(err error) {
+	if err != nil {
+		w.log.Error("a download failed half-way", "error", err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (w *web) allCheckInsPage(rw http.ResponseWriter, r *http.Request) error {
+	c, err := w.choices(r)
+	if err != nil {
+		return err
+	}
+	g, err := w.gate(r.Context())
+	if err != nil {
+		return err
+	}
+	list, err := g.CheckIns(r.Context(), c.checkIns())
+	if err != nil {
+		return err
+	}
+	slices.Reverse(list)
+	if c.More = len(list) > shownRows; c.More {
+		list = list[:shownRows]
+	}
+	w.show(rw, r, http.StatusOK, "allcheckins", view{Title: "Check-ins", Data: struct {
+		choices
+		List []gate.CheckIn
+	}{c, list}})
+	return nil
+}
+
+func (w *web) exportCheckIns(rw http.ResponseWriter, r *http.Request) error {
+	f, err := w.filters(r)
+	if err != nil {
+		return err
+	}
+	g, err := w.gate(r.Context())
+	if err != nil {
+		return err
+	}
+	list, err := g.CheckIns(r.Context(), f.checkIns())
+	if err != nil {
+		return err
+	}
+	switch file := r.PathValue("file"); file {
+	case "check-ins.csv":
+		attach(rw, file, "text/csv; charset=utf-8")
+		out := csv.NewWriter(rw)
+		err = out.Write([]string{"day", "at", "member", "door", "action", "request_id"})
+		for _, c := range list {
+			if err == nil {
+				err = out.Write([]string{c.Day, c.At.UTC().Format(time.RFC3339), c.Member, c.Door, string(c.Action), c.RequestID})
+			}
+		}
+		if out.Flush(); err == nil {
+			err = out.Error()
+		}
+	case "check-ins.jsonl":
+		attach(rw, file, "application/jsonl")
+		out := json.NewEncoder(rw)
+		for _, c := range list {
+			if err == nil {
+				err = out.Encode(map[string]string{"day": c.Day, "at": c.At.UTC().Format(time.RFC3339), "member": c.Member,
+					"door": c.Door, "action": string(c.Action), "request_id": c.RequestID})
+			}
+		}
+	default:
+		return notHere
+	}
+	w.cut(err)
+	return nil
+}
