@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -315,4 +316,12 @@ func FuzzDocument(f *testing.F) {
 			t.Errorf("opened bytes nobody sealed: %x, %v", stored, doc)
 		}
 	})
+}
+
+// Nobody else's connections are used, and none of theirs is closed with ours.
+func TestIdentityHasATransportOfItsOwn(t *testing.T) {
+	tr, ok := newAuthConfig(nil).transport.(*http.Transport)
+	if !ok || tr == http.DefaultTransport || tr.TLSClientConfig == nil || tr.TLSClientConfig.MinVersion < tls.VersionTLS12 {
+		t.Errorf("%v", tr)
+	}
 }

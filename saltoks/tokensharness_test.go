@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/jarcoal/httpmock"
@@ -155,17 +154,4 @@ func (b *bench) wantPosts(n int) {
 	if b.reused {
 		b.t.Error("a refresh token was sent twice")
 	}
-}
-
-// bubble runs fn with a bench in a synctest bubble, and looks for leaked
-// secrets afterwards.
-func bubble(t *testing.T, fn func(t *testing.T, b *bench)) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, NewMemoryStore(), nil)
-		fn(t, b)
-		synctest.Wait()
-		if strings.Contains(b.log.String(), "planted") {
-			t.Errorf("the log shows a secret:\n%s", b.log.String())
-		}
-	})
 }

@@ -6,10 +6,24 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jarcoal/httpmock"
 )
+
+// bubble runs fn with a bench in a synctest bubble, and looks for leaked
+// secrets afterwards.
+func bubble(t *testing.T, fn func(t *testing.T, b *bench)) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, NewMemoryStore(), nil)
+		fn(t, b)
+		synctest.Wait()
+		if strings.Contains(b.log.String(), "planted") {
+			t.Errorf("the log shows a secret:\n%s", b.log.String())
+		}
+	})
+}
 
 // TestHangingServer: 15 seconds for the exchange, then a temporary error.
 func TestHangingServer(t *testing.T) {
