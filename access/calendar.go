@@ -23,12 +23,16 @@ const noException = -1
 // newCalendar lays the exceptions over each other, the last on top.
 func newCalendar(list []Exception) calendar {
 	c := calendar{}
+	if len(list) == 0 {
+		return c
+	}
+	c.exceptions = make([][]daily, 0, len(list))
 	type edge struct {
 		at        int64
 		exception int32
 		begins    bool
 	}
-	var edges []edge
+	edges := make([]edge, 0, 2*len(list))
 	for i, e := range list {
 		ranges := make([]daily, 0, len(e.Hours))
 		for _, r := range e.Hours {
@@ -84,7 +88,7 @@ func (c *calendar) at(date int64) (before, on int32, until int64) {
 // during returns, for each exception, the week of a date inside it for hours
 // that start on the given weekdays.
 func (c *calendar) during(days uint8) []pattern {
-	var all []pattern
+	all := make([]pattern, 0, len(c.exceptions))
 	for _, ranges := range c.exceptions {
 		own := slices.Clone(ranges)
 		for i := range own {

@@ -161,7 +161,7 @@ func (s SetStanding) apply(e *editor) {
 
 func (s SetGrant) apply(e *editor) {
 	e.removeGrant(s.ID)
-	member, g := e.p.member(s.Member), e.builder().grant((*Grant)(&s), e.p.door(s.Door))
+	member, g := e.p.member(s.Member), newGrant((*Grant)(&s), e.p.door(s.Door), e.builder().schedule(s.Hours))
 	e.edit(member, func(d *draft) {
 		d.grants = append(d.grants, g)
 		sortGrants(d.grants)

@@ -8,8 +8,6 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-const daysInException = "the ranges of an exception have no days: they hold for every date it covers"
-
 // checked is what check found out on its way and Compile needs again.
 type checked struct {
 	location  *time.Location
@@ -118,14 +116,24 @@ func (c *checker) known(path, id string) {
 func ids[T any](c *checker, name string, list []T, id func(*T) string) idTable {
 	t := newIDTable(len(list))
 	for i := range list {
-		s := id(&list[i])
-		if s == "" {
-			c.faults.follow(pathOf(name, i, "id"), "an id is required and not empty")
-		} else if first := t.add(s, int32(i), func(j int32) string { return id(&list[j]) }); first >= 0 {
-			c.faults.follow(pathOf(name, i, "id"), fmt.Sprintf("%q is the id of %s already", s, pathOf(name, int(first))))
+		s, first := id(&list[i]), i
+		if s != "" {
+			if at := t.add(s, int32(i), func(j int32) string { return id(&list[j]) }); at >= 0 {
+				first = int(at)
+			}
 		}
+		c.unique(name, s, i, first)
 	}
 	return t
+}
+
+// unique checks the id of element i of a list; first is the first one with it.
+func (c *checker) unique(name, id string, i, first int) {
+	if id == "" {
+		c.faults.follow(pathOf(name, i, "id"), "an id is required and not empty")
+	} else if first < i {
+		c.faults.follow(pathOf(name, i, "id"), fmt.Sprintf("%q is the id of %s already", id, pathOf(name, first)))
+	}
 }
 
 // reference checks that an id names an element of a list. Where the list itself
@@ -204,18 +212,36 @@ func (c *checker) door(d Door, path ...any) {
 }
 
 func (c *checker) membershipType(t MembershipType, doors *reference, path ...any) {
-	seen := make(map[string]int, len(t.Doors))
+	var seen map[string]int
+	if len(t.Doors) > 32 { // a few are looked through
+		seen = make(map[string]int, len(t.Doors))
+	}
 	for i, d := range t.Doors {
-		if first, twice := seen[d.Door]; twice && d.Door != "" {
+		if first := firstDoor(t.Doors[:i], d.Door, seen); first < i && d.Door != "" {
 			c.fault(fmt.Sprintf("the type lists this door already, in doors[%d]", first), path, "doors", i, "door")
 		} else if _, what := doors.find(d.Door); what != "" {
 			c.fault(what, path, "doors", i, "door")
 		}
-		if _, twice := seen[d.Door]; !twice {
-			seen[d.Door] = i
-		}
-		c.hours(d.Hours, append(path, "doors", i, "hours"))
+		c.hours(d.Hours, path, "doors", i, "hours")
 	}
+}
+
+// firstDoor returns the place of a door in a list, or that behind its end, where
+// it comes next; seen, unless it is nil, knows the list.
+func firstDoor(list []DoorHours, door string, seen map[string]int) int {
+	if seen == nil {
+		i := 0
+		for i < len(list) && list[i].Door != door {
+			i++
+		}
+		return i
+	}
+	first, ok := seen[door]
+	if !ok {
+		first = len(list)
+		seen[door] = first
+	}
+	return first
 }
 
 func (c *checker) resource(r Resource, doors *reference, path ...any) {
@@ -272,7 +298,7 @@ func (c *checker) grant(g *Grant, path ...any) {
 	if until != "" {
 		c.fault(until, path, "until")
 	}
-	c.hours(g.Hours, append(path, "hours"))
+	c.hours(g.Hours, path, "hours")
 }
 
 func (c *checker) reservation(r *reservation.Reservation, path ...any) {
@@ -332,77 +358,4 @@ func badInstant(t time.Time) string {
 		return err.Error()
 	}
 	return ""
-}
-
-func (c *checker) hours(h Hours, path []any) {
-	switch {
-	case h.Always && len(h.Ranges) > 0:
-		c.fault("both always and ranges", path)
-	case !h.Always && len(h.Ranges) == 0:
-		c.fault("required: \"always\" or at least one range", path)
-	}
-	for i, r := range h.Ranges {
-		at := append(path[:len(path):len(path)], i)
-		if len(r.Days) == 0 {
-			c.fault("at least one day is required", at, "days")
-		}
-		seen := [7]bool{}
-		for j, d := range r.Days {
-			switch {
-			case d < Sun || d > Sat:
-				c.fault(fmt.Sprintf("%d is not a day", int(d)), at, "days", j)
-			case seen[d]:
-				c.fault(fmt.Sprintf("%s stands here twice", dayNames[d]), at, "days", j)
-			default:
-				seen[d] = true
-			}
-		}
-		c.clocks(r, at)
-	}
-}
-
-func (c *checker) clocks(r Range, path []any) {
-	const midnight = 24 * 60
-	switch {
-	case !r.From.valid():
-		c.fault("required: a time of day, HH:MM", path, "from")
-	case r.From == midnight:
-		c.fault("a range cannot start at 24:00; write 00:00 and the next day", path, "from")
-	case r.From == r.To:
-		c.fault("the same as from: a whole day is 00:00 to 24:00", path, "to")
-	}
-	if !r.To.valid() {
-		c.fault("required: a time of day, HH:MM", path, "to")
-	} else if r.From == midnight && r.To == midnight {
-		c.fault("the same as from: a whole day is 00:00 to 24:00", path, "to")
-	}
-}
-
-func (c *checker) exceptions(list []Exception) {
-	for i, e := range list {
-		path := []any{"exceptions", i}
-		from, to := e.From.valid(), e.To.valid()
-		if !from {
-			c.fault("required: a date, YYYY-MM-DD", path, "from")
-		}
-		if !to {
-			c.fault("required: a date, YYYY-MM-DD", path, "to")
-		}
-		if from && to && e.To.dayNumber() < e.From.dayNumber() {
-			c.fault("before from", path, "to")
-		}
-		switch {
-		case e.Closed && len(e.Hours) > 0:
-			c.fault("both closed and ranges", path, "hours")
-		case !e.Closed && len(e.Hours) == 0:
-			c.fault("required: \"closed\" or at least one range", path, "hours")
-		}
-		for j, r := range e.Hours {
-			at := append(path[:len(path):len(path)], "hours", j)
-			if r.Days != nil {
-				c.fault(daysInException, at, "days")
-			}
-			c.clocks(r, at)
-		}
-	}
 }

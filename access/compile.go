@@ -22,8 +22,9 @@ func Compile(f Facts) (*Policy, error) {
 	if err := faults.err(); err != nil {
 		return nil, err
 	}
-	p := newPolicy(f.Revision, f.Site, f.Settings)
-	p.time = newTimeline(c.location, newCalendar(f.Exceptions), true)
+	p := &Policy{site: f.Site}
+	p.set(f.Revision, cloneSettings(f.Settings))
+	p.time = newTimeline(c.location, newCalendar(f.Exceptions))
 	p.exceptions = cloneExceptions(f.Exceptions)
 	p.doorIDs, p.typeIDs, p.resourceIDs, p.memberIDs = c.doors, c.types, c.resources, c.members
 
@@ -41,24 +42,19 @@ func Compile(f Facts) (*Policy, error) {
 	return p, nil
 }
 
-func newPolicy(revision string, site Site, s Settings) *Policy {
+// set takes the settings, which are the policy's own from then on.
+func (p *Policy) set(revision string, s Settings) {
 	value := func(d *time.Duration, byDefault time.Duration) time.Duration {
 		if d != nil {
 			return *d
 		}
 		return byDefault
 	}
-	p := &Policy{
-		revision: revision,
-		site:     site,
-		settings: cloneSettings(s),
-		openTime: value(s.OpenTime, defaultOpenTime),
-		before:   value(s.Before, defaultBuffer).Microseconds(),
-		after:    value(s.After, defaultBuffer).Microseconds(),
-		clip:     s.Buffers == BuffersClip,
-	}
+	p.revision, p.settings = revision, s
+	p.openTime = value(s.OpenTime, defaultOpenTime)
+	p.before, p.after = value(s.Before, defaultBuffer).Microseconds(), value(s.After, defaultBuffer).Microseconds()
+	p.clip = s.Buffers == BuffersClip
 	p.bookingsFree = s.ReservationsRequireStanding != nil && !*s.ReservationsRequireStanding
-	return p
 }
 
 // cloneSettings and cloneExceptions keep the policy apart from the facts.
@@ -83,14 +79,20 @@ func cloneExceptions(list []Exception) []Exception {
 }
 
 func (p *Policy) addDoor(d Door) {
+	p.doors = append(p.doors, p.newDoor(&d))
+	if d.OpenTime != nil {
+		d.OpenTime = new(*d.OpenTime)
+	}
+	p.about = append(p.about, d)
+	p.doorNames = append(p.doorNames, d.ID)
+}
+
+func (p *Policy) newDoor(d *Door) door {
 	openTime := p.openTime
 	if d.OpenTime != nil {
 		openTime = *d.OpenTime
-		d.OpenTime = new(openTime)
 	}
-	p.doors = append(p.doors, door{openTime: openTime, disabled: d.Disabled, officeMode: d.AccessType == AccessAndOfficeMode})
-	p.about = append(p.about, d)
-	p.doorNames = append(p.doorNames, d.ID)
+	return door{openTime: openTime, disabled: d.Disabled, officeMode: d.AccessType == AccessAndOfficeMode}
 }
 
 // builder makes the parts of a policy, each set of hours once.
@@ -147,9 +149,7 @@ func (b *builder) membershipType(t MembershipType, door func(string) int32) memb
 	type entry struct{ door, schedule int32 }
 	var list []entry
 	for _, d := range t.Doors {
-		if i := door(d.Door); i >= 0 { // a Question leaves the other doors out
-			list = append(list, entry{i, b.schedule(d.Hours)})
-		}
+		list = append(list, entry{door(d.Door), b.schedule(d.Hours)})
 	}
 	out := membershipType{id: t.ID}
 	if len(list) == 0 {
@@ -221,7 +221,7 @@ func (b *builder) members(f *Facts, c *checked) {
 			}
 			for _, j := range grantOrder[grantStarts[i]:grantStarts[i+1]] {
 				g := &f.Grants[j]
-				lists.grants = append(lists.grants, b.grant(g, p.door(g.Door)))
+				lists.grants = append(lists.grants, newGrant(g, p.door(g.Door), b.schedule(g.Hours)))
 			}
 			for _, j := range bookingOrder[bookingStarts[i]:bookingStarts[i+1]] {
 				r := &f.Reservations[j]
@@ -251,10 +251,10 @@ func newSpan(m *Membership, membershipType int32) span {
 	return span{bound(m.From, never), bound(m.Until, forever), membershipType, m.Paused}
 }
 
-func (b *builder) grant(g *Grant, door int32) grant {
+func newGrant(g *Grant, door, schedule int32) grant {
 	return grant{
 		id: g.ID, from: bound(g.From, never), until: bound(g.Until, forever),
-		door: door, schedule: b.schedule(g.Hours),
+		door: door, schedule: schedule,
 		wantsMembership: g.RequiresMembership == nil || *g.RequiresMembership,
 		wantsStanding:   g.RequiresStanding == nil || *g.RequiresStanding,
 	}

@@ -33,7 +33,7 @@ func dailyOf(r Range) daily {
 }
 
 func newSchedule(h Hours) *schedule {
-	s := &schedule{hours: h, always: h.Always}
+	s := &schedule{hours: h, always: h.Always, ranges: make([]daily, 0, len(h.Ranges))}
 	for _, r := range h.Ranges {
 		d := dailyOf(r)
 		s.ranges = append(s.ranges, d)
@@ -53,7 +53,8 @@ type pattern struct {
 
 // newPattern makes the week in which the ranges start on their days.
 func newPattern(ranges []daily) pattern {
-	var edges []int32 // twice the second, closing ones plus 1
+	var room [32]int32
+	edges := room[:0] // twice the second, closing ones plus 1
 	open := 0         // how many ranges run over the end of the week
 	for _, r := range ranges {
 		for w := range int32(7) {
@@ -68,7 +69,7 @@ func newPattern(ranges []daily) pattern {
 		}
 	}
 	slices.Sort(edges) // where one range ends and another starts, opening comes first: they are one
-	p := pattern{open: open > 0}
+	p := pattern{toggles: make([]int32, 0, len(edges)), open: open > 0}
 	for i := 0; i < len(edges); {
 		at, was := edges[i]>>1, open > 0
 		for ; i < len(edges) && edges[i]>>1 == at; i++ {

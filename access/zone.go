@@ -27,11 +27,11 @@ const (
 	maxSecond  = forever / second // far enough, and safe to turn into microseconds
 )
 
-// newTimeline prepares a timeline. Without a table each stretch is worked out
-// when it is asked for: right for one decision, slow for many.
-func newTimeline(l *time.Location, c calendar, table bool) *timeline {
+// newTimeline prepares a timeline with a table. Without one each stretch is
+// worked out when it is asked for: right for one decision, slow for many.
+func newTimeline(l *time.Location, c calendar) *timeline {
 	z := &timeline{location: l, calendar: c}
-	for at := int64(tableStart); table && at < tableEnd; {
+	for at := int64(tableStart); at < tableEnd; {
 		s := z.workOut(at)
 		z.stretches = append(z.stretches, s)
 		at = s.end
