@@ -112,48 +112,61 @@ func (p Parts) Snapshots() []Snapshot {
 	slices.SortFunc(p.Reservations, func(a, b reservation.Reservation) int {
 		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
 	})
-	if len(p.Doors) == 0 {
-		return []Snapshot{{Question: p.question(nil)}}
-	}
-	list := make([]Snapshot, len(p.Doors))
-	for i := range p.Doors {
-		list[i] = Snapshot{Question: p.question(&p.Doors[i].Door), Link: p.Doors[i].Link}
-	}
-	return list
-}
-
-func (p Parts) question(door *access.Door) access.Question {
-	q := access.Question{
+	shared := access.Question{
 		Revision:   p.Rules.Revision,
 		TimeZone:   p.Rules.Site.TimeZone,
 		Settings:   p.Rules.Settings,
 		Exceptions: p.Rules.Exceptions,
-		Door:       door,
 		Member:     p.Member,
 	}
-	if door == nil || p.Member == nil {
-		return q
+	if len(p.Doors) == 0 {
+		return []Snapshot{{Question: shared}}
 	}
-	for _, t := range p.Rules.MembershipTypes {
-		// A grant that wants a membership is met by one of any type.
-		if slices.ContainsFunc(p.Member.Memberships, func(m access.Membership) bool { return m.Type == t.ID }) {
-			q.MembershipTypes = append(q.MembershipTypes, t)
+	if p.Member != nil {
+		shared.MembershipTypes = p.types()
+	}
+	list := make([]Snapshot, len(p.Doors))
+	for i := range p.Doors {
+		s := &list[i]
+		s.Question, s.Link = shared, p.Doors[i].Link
+		s.Question.Door = &p.Doors[i].Door
+		if p.Member != nil {
+			p.ask(&s.Question)
 		}
 	}
-	for _, g := range p.Grants {
-		if g.Door == door.ID {
-			q.Grants = append(q.Grants, g)
+	return list
+}
+
+// types returns the types of the member's memberships. A grant that wants a
+// membership is met by one of any type.
+func (p Parts) types() []access.MembershipType {
+	list := make([]access.MembershipType, 0, len(p.Member.Memberships))
+	for i := range p.Rules.MembershipTypes {
+		t := &p.Rules.MembershipTypes[i]
+		if slices.ContainsFunc(p.Member.Memberships, func(m access.Membership) bool { return m.Type == t.ID }) {
+			list = append(list, *t)
+		}
+	}
+	return list
+}
+
+// ask adds what is about the door.
+func (p *Parts) ask(q *access.Question) {
+	for i := range p.Grants {
+		if g := &p.Grants[i]; g.Door == q.Door.ID {
+			q.Grants = append(q.Grants, *g)
 		}
 	}
 	bookers := map[string]int{}
-	for _, r := range p.Reservations {
+	for i := range p.Reservations {
+		r := &p.Reservations[i]
 		if !slices.ContainsFunc(p.Rules.Resources, func(res access.Resource) bool {
-			return res.ID == r.Resource && slices.Contains(res.Doors, door.ID)
+			return res.ID == r.Resource && slices.Contains(res.Doors, q.Door.ID)
 		}) {
 			continue
 		}
 		if r.Member == p.Member.ID {
-			q.Reservations = append(q.Reservations, r)
+			q.Reservations = append(q.Reservations, *r)
 			continue
 		}
 		if r.Status.OrDefault() != reservation.Confirmed {
@@ -166,5 +179,4 @@ func (p Parts) question(door *access.Door) access.Question {
 		}
 		q.Neighbours = append(q.Neighbours, access.Neighbour{Resource: r.Resource, Start: r.Start, End: r.EffectiveEnd(), Booker: n})
 	}
-	return q
 }

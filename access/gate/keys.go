@@ -30,7 +30,7 @@ type DigitalKey struct {
 	// CanLock: a tap to lock now would be allowed.
 	CanLock bool `json:"can_lock"`
 	// Cause is what stands in the way outside the rules, as far as is known
-	// without asking the lock system: not linked, switched off.
+	// without asking the lock system: not linked, switched off, bad facts.
 	Cause Cause `json:"cause,omitempty"`
 	// State is the lock's state when it was last seen, SeenAt; empty if it never
 	// was. See Gate.SeeLocks.
@@ -61,35 +61,47 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) ([]
 	if err != nil {
 		return nil, err
 	}
-	keys := make([]DigitalKey, 0, len(all))
+	return g.keys(all, member, now, ahead, holds, sw)
+}
+
+// keys decides about all doors together, which shares what is the same for all.
+func (g *Gate) keys(all []Snapshot, member string, now time.Time, ahead time.Duration, holds []Hold, sw Switch) ([]DigitalKey, error) {
+	questions := make([]access.Question, len(all))
 	for i := range all {
-		key, err := g.key(&all[i], member, now, holds)
-		if err != nil {
-			return nil, err
+		questions[i] = all[i].Question
+		if q := &questions[i]; q.Location == nil {
+			q.Location = g.zone(q.TimeZone)
 		}
+	}
+	keys := make([]DigitalKey, 0, len(all))
+	var refused error
+	i, bad := 0, 0
+	for d, err := range access.EvaluateEach(questions, access.Request{Member: member, Action: access.Unlock, At: now}) {
+		s := &all[i]
+		i++
+		key := g.key(s, d, member, holds)
 		switch {
-		case all[i].Link.IsZero():
+		case err != nil:
+			key.Cause = CauseBadFacts
+			refused, bad = err, bad+1
+		case s.Link.IsZero():
 			key.Cause = CauseNotLinked
 		case sw.Off:
 			key.Cause = CauseSwitchedOff
 		}
-		if key.Open || !key.HeldSince.IsZero() || !key.OpensAt.IsZero() && key.OpensAt.Sub(now) <= ahead {
+		if key.Open || err != nil || !key.HeldSince.IsZero() || !key.OpensAt.IsZero() && key.OpensAt.Sub(now) <= ahead {
 			keys = append(keys, key)
 		}
+	}
+	if bad > 0 && bad == len(all) {
+		return nil, refused
 	}
 	return keys, nil
 }
 
 // key is the key of one door, shown or not.
-func (g *Gate) key(s *Snapshot, member string, now time.Time, holds []Hold) (DigitalKey, error) {
+func (g *Gate) key(s *Snapshot, d access.Decision, member string, holds []Hold) DigitalKey {
 	q := &s.Question
-	if q.Location == nil {
-		q.Location = g.zone(q.TimeZone)
-	}
-	d, err := access.Evaluate(*q, access.Request{Member: member, Door: q.Door.ID, Action: access.Unlock, At: now})
-	if err != nil {
-		return DigitalKey{}, err
-	}
 	k := DigitalKey{
 		Door: q.Door.ID, Name: q.Door.Name, AccessType: q.Door.AccessType,
 		Open: d.Allowed, Reason: d.Reason, ValidUntil: d.ValidUntil, OpensAt: d.NextChange,
@@ -108,7 +120,7 @@ func (g *Gate) key(s *Snapshot, member string, now time.Time, holds []Hold) (Dig
 		}
 	}
 	k.State, k.SeenAt = g.seen.state(s.Link)
-	return k, nil
+	return k
 }
 
 // SeeLocks asks the lock system for the state of every lock, for Keys to show
