@@ -127,9 +127,10 @@ func (g *Gate) zone(name string) *time.Location {
 	return loc
 }
 
-// write runs one commit with its own limit, whatever became of the caller.
+// write runs one commit with its own limit. The context is one that does not
+// end with the caller's.
 func write(ctx context.Context, fn func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), WriteWithin)
+	ctx, cancel := context.WithTimeout(ctx, WriteWithin)
 	defer cancel()
 	return fn(ctx)
 }

@@ -144,9 +144,10 @@ func (g *Gate) claimAndSend(ctx context.Context, p *passage) (Receipt, error) {
 	if p.deadline.left() <= 0 {
 		return g.deny(ctx, p, CauseDeadline, nil)
 	}
-	claim, err := g.begin(ctx, p, Sending, "", nil)
+	own := context.WithoutCancel(ctx)
+	claim, err := g.begin(own, p, Sending, "", nil)
 	if err != nil {
-		g.release(ctx, p)
+		g.release(own, p)
 		return Receipt{Outcome: NotSent, Decision: p.decision, Cause: CauseStoreUnavailable, At: g.clock(), Err: err}, nil
 	}
 	switch claim.State {
@@ -164,7 +165,7 @@ func (g *Gate) claimAndSend(ctx context.Context, p *passage) (Receipt, error) {
 	}
 
 	// 4 send, 5 settle
-	return g.settle(ctx, p, g.send(ctx, p)), nil
+	return g.settle(own, p, g.send(own, p)), nil
 }
 
 // setDeadline fixes until when the command may be sent: 10 seconds after the tap
@@ -181,7 +182,8 @@ func (p *passage) setDeadline(now func() time.Time) {
 	p.deadline = deadline{wall: by, steady: p.steady.Add(by.Sub(p.began)), now: now}
 }
 
-// send moves the lock, once.
+// send moves the lock, once. This and settle are given a context that does not
+// end with the caller's.
 func (g *Gate) send(ctx context.Context, p *passage) (result Result) {
 	left := func() time.Duration {
 		if g.clock().IsZero() {
@@ -192,7 +194,7 @@ func (g *Gate) send(ctx context.Context, p *passage) (result Result) {
 	if left() <= 0 {
 		return Result{Outcome: NotSent, Cause: CauseDeadline}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), AnswerWithin)
+	ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
 	defer cancel()
 	command := Command{Link: p.link, Action: p.action, SendBy: p.deadline.wall, left: left}
 	err := guard("Locks", func() error { result = g.locks.Move(ctx, command); return nil })
@@ -254,7 +256,7 @@ func (g *Gate) settle(ctx context.Context, p *passage, result Result) Receipt {
 // deny ends a request with nothing sent: ONE commit.
 func (g *Gate) deny(ctx context.Context, p *passage, cause Cause, why error) (Receipt, error) {
 	r := Receipt{Outcome: Denied, Decision: p.decision, Cause: cause, At: g.clock(), Err: why}
-	claim, err := g.begin(ctx, p, r.Outcome, cause, why)
+	claim, err := g.begin(context.WithoutCancel(ctx), p, r.Outcome, cause, why)
 	switch {
 	case err != nil:
 		r.Err = errors.Join(why, unavailable(err))
@@ -334,7 +336,7 @@ func (g *Gate) note(ctx context.Context, p *passage, r *Receipt) {
 	if at.IsZero() {
 		at = p.tap.TappedAt
 	}
-	_ = write(ctx, func(ctx context.Context) error {
+	_ = write(context.WithoutCancel(ctx), func(ctx context.Context) error {
 		return guard("Records", func() error {
 			_, err := g.records.Note(ctx, g.site, p.logEntry(r, at, 0))
 			return err

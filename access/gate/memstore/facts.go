@@ -178,10 +178,11 @@ func (st *site) dropGrant(id string) bool {
 // Member implements gate.MemberStore.
 func (s *Store) Member(ctx context.Context, siteID, id string) (m access.Member, err error) {
 	err = s.read(ctx, siteID, func(st *site) error {
-		var ok bool
-		if m, ok = st.members[id]; !ok {
+		have := st.members[id]
+		if have == nil {
 			return missing("member", id)
 		}
+		m = *have
 		return nil
 	})
 	return m, err
@@ -193,7 +194,9 @@ func (s *Store) Members(ctx context.Context, siteID string) iter.Seq2[access.Mem
 	return func(yield func(access.Member, error) bool) {
 		var list []access.Member
 		err := s.read(ctx, siteID, func(st *site) error {
-			list = slices.SortedFunc(maps.Values(st.members), func(a, b access.Member) int { return cmp.Compare(a.ID, b.ID) })
+			for _, id := range slices.Sorted(maps.Keys(st.members)) {
+				list = append(list, *st.members[id])
+			}
 			return nil
 		})
 		each(ctx, list, err, yield)
@@ -202,7 +205,7 @@ func (s *Store) Members(ctx context.Context, siteID string) iter.Seq2[access.Mem
 
 // PutMember implements gate.MemberStore.
 func (s *Store) PutMember(ctx context.Context, siteID string, m access.Member) error {
-	return s.write(ctx, siteID, func(st *site) error { st.members[m.ID] = m; return nil })
+	return s.write(ctx, siteID, func(st *site) error { st.members[m.ID] = &m; return nil })
 }
 
 // DeleteMember implements gate.MemberStore.
@@ -335,7 +338,9 @@ func (b *bookings) find(q gate.ReservationQuery) (list []reservation.Reservation
 	}
 	switch {
 	case q.Resources != nil:
-		for _, id := range slices.Compact(slices.Sorted(slices.Values(q.Resources))) {
+		ids := slices.Clone(q.Resources)
+		slices.Sort(ids)
+		for _, id := range slices.Compact(ids) {
 			add(b.byResource[id])
 		}
 	case q.Member != "":

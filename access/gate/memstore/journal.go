@@ -147,10 +147,12 @@ func (s *Store) Settle(ctx context.Context, set gate.Settlement) (done gate.Sett
 		st.append(set.Site, set.Log)
 		if c := set.CheckIn; c != nil {
 			k := checkInKey{c.Member, c.Key}
-			if _, ok := st.checkIns[k]; !ok {
+			if have, ok := st.checkIns[k]; ok {
+				done.CheckIn = &have
+			} else {
 				st.checkIns[k] = *c
+				done.CheckIn = c
 			}
-			done.CheckIn = new(st.checkIns[k])
 		}
 		if h := set.Hold; h != nil && !slices.ContainsFunc(st.holds, func(o gate.Hold) bool { return o.Door == h.Door && o.Member == h.Member }) {
 			st.holds = append(st.holds, *h)

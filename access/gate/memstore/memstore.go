@@ -38,7 +38,7 @@ type site struct {
 	doors   []gate.Door // in the order they were added
 	rules   gate.Rules  // Version 0: not there
 	grants  map[string]access.Grant
-	members map[string]access.Member
+	members map[string]*access.Member
 	// granted holds the ids of a member's grants in byte order.
 	granted  map[string][]string
 	bookings bookings
@@ -76,7 +76,7 @@ func (s *Store) write(ctx context.Context, id string, fn func(*site) error) erro
 
 func newSite() *site {
 	return &site{
-		grants: map[string]access.Grant{}, members: map[string]access.Member{}, granted: map[string][]string{},
+		grants: map[string]access.Grant{}, members: map[string]*access.Member{}, granted: map[string][]string{},
 		bookings: newBookings(), records: newRecords(),
 	}
 }
@@ -113,10 +113,11 @@ func (st *site) snapshots(ask gate.Ask, doors []gate.Door) ([]gate.Snapshot, err
 		return nil, missing("site", ask.Site)
 	}
 	p := gate.Parts{Ask: ask, Rules: st.rules, Doors: doors}
-	if m, ok := st.members[ask.Member]; ok {
-		p.Member = &m
-		for _, id := range st.granted[ask.Member] {
-			p.Grants = append(p.Grants, st.grants[id])
+	if p.Member = st.members[ask.Member]; p.Member != nil {
+		granted := st.granted[ask.Member]
+		p.Grants = make([]access.Grant, len(granted))
+		for i, id := range granted {
+			p.Grants[i] = st.grants[id]
 		}
 		from, until := ask.Span()
 		p.Reservations = st.bookings.find(gate.ReservationQuery{Resources: p.Resources(), EndAfter: from, StartBefore: until})
