@@ -19,7 +19,7 @@ type records struct {
 	commands map[string][]*gate.Entry
 	waiting  map[gate.Key]*waiters
 	base     gate.Head
-	rows     []gate.LogRow // rows[i].Seq == base.Seq+1+i
+	rows     rows // row i has Seq base.Seq+1+i
 	head     gate.Head
 	holds    []gate.Hold
 	toggle   gate.Switch

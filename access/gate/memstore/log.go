@@ -10,9 +10,48 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 )
 
+// rows are rows of the door log in pieces, so that a log that grows is not copied.
+type rows struct {
+	pieces [][]gate.LogRow // each full but for the last
+	first  int             // how many of the first piece are gone
+}
+
+const pieceSize = 256
+
+func (r *rows) len() int {
+	n := len(r.pieces)
+	if n == 0 {
+		return 0
+	}
+	return (n-1)*pieceSize + len(r.pieces[n-1]) - r.first
+}
+
+func (r *rows) at(i int) *gate.LogRow {
+	i += r.first
+	return &r.pieces[i/pieceSize][i%pieceSize]
+}
+
+func (r *rows) add(row *gate.LogRow) {
+	n := len(r.pieces)
+	if n == 0 || len(r.pieces[n-1]) == pieceSize {
+		r.pieces = append(r.pieces, make([]gate.LogRow, 0, pieceSize))
+		n++
+	}
+	r.pieces[n-1] = append(r.pieces[n-1], *row)
+}
+
+// drop removes the first n rows.
+func (r *rows) drop(n int) {
+	for i := range n {
+		*r.at(i) = gate.LogRow{}
+	}
+	n += r.first
+	r.pieces, r.first = slices.Delete(r.pieces, 0, n/pieceSize), n%pieceSize
+}
+
 func (st *site) append(siteID string, e gate.LogEntry) uint64 {
 	row := st.head.Append(siteID, e)
-	st.rows = append(st.rows, row)
+	st.rows.add(&row)
 	st.head = row.Head()
 	return row.Seq
 }
@@ -33,18 +72,18 @@ func (s *Store) Rows(ctx context.Context, q gate.LogQuery) iter.Seq2[gate.LogRow
 }
 
 func (st *site) page(q gate.LogQuery) []gate.LogRow {
-	list := make([]gate.LogRow, 0, min(q.Limit, len(st.rows)))
+	list := make([]gate.LogRow, 0, min(q.Limit, st.rows.len()))
 	step, i := 1, 0
 	switch {
 	case q.Newest && q.After == 0:
-		step, i = -1, len(st.rows)-1
+		step, i = -1, st.rows.len()-1
 	case q.Newest:
-		step, i = -1, min(int(int64(q.After)-int64(st.base.Seq))-2, len(st.rows)-1)
+		step, i = -1, min(int(int64(q.After)-int64(st.base.Seq))-2, st.rows.len()-1)
 	case q.After > st.base.Seq:
-		i = int(min(q.After-st.base.Seq, uint64(len(st.rows))))
+		i = int(min(q.After-st.base.Seq, uint64(st.rows.len())))
 	}
-	for ; i >= 0 && i < len(st.rows) && len(list) < q.Limit; i += step {
-		r := &st.rows[i]
+	for ; i >= 0 && i < st.rows.len() && len(list) < q.Limit; i += step {
+		r := st.rows.at(i)
 		if (q.Door == "" || r.Door == q.Door) && (q.Member == "" || r.Member == q.Member) &&
 			(q.Outcome == "" || r.Outcome == q.Outcome) &&
 			(q.From.IsZero() || !r.At.Before(q.From)) && (q.Until.IsZero() || r.At.Before(q.Until)) {
@@ -63,12 +102,12 @@ func (s *Store) Ends(ctx context.Context, siteID string) (base, head gate.Head, 
 // Retain implements gate.DoorLog.
 func (s *Store) Retain(ctx context.Context, siteID string, before time.Time) (base gate.Head, n int, err error) {
 	err = s.write(ctx, siteID, func(st *site) error {
-		for n < len(st.rows) && st.rows[n].At.Before(before) {
+		for n < st.rows.len() && st.rows.at(n).At.Before(before) {
 			n++
 		}
 		if n > 0 {
-			st.base = st.rows[n-1].Head()
-			st.rows = slices.Clone(st.rows[n:])
+			st.base = st.rows.at(n - 1).Head()
+			st.rows.drop(n)
 		}
 		base = st.base
 		return nil
@@ -82,8 +121,8 @@ func (s *Store) Erase(ctx context.Context, siteID, person string, before time.Ti
 		return 0, ctx.Err()
 	}
 	err = s.write(ctx, siteID, func(st *site) error {
-		for i := range st.rows {
-			if r := &st.rows[i]; r.Member == person || r.Actor == person {
+		for i := range st.rows.len() {
+			if r := st.rows.at(i); r.Member == person || r.Actor == person {
 				r.Salt, r.Detail, r.Member, r.Actor = nil, nil, "", ""
 				n++
 			}
