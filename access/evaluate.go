@@ -52,6 +52,7 @@ func EvaluateEach(questions []Question, r Request) iter.Seq2[Decision, error] {
 				n++
 			}
 			w := new(workspace)
+			r.Door = rest[0].doorID()
 			err := w.compile(rest[:n], r)
 			for i := range rest[:n] {
 				var d Decision
@@ -59,9 +60,7 @@ func EvaluateEach(questions []Question, r Request) iter.Seq2[Decision, error] {
 				if err == nil {
 					d = w.decide(&rest[i], int32(i), r)
 				} else { // of one of them: each by itself tells of which
-					if r.Door = ""; rest[i].Door != nil {
-						r.Door = rest[i].Door.ID
-					}
+					r.Door = rest[i].doorID()
 					d, refused = Evaluate(rest[i], r)
 				}
 				if !yield(d, refused) {
@@ -71,6 +70,13 @@ func EvaluateEach(questions []Question, r Request) iter.Seq2[Decision, error] {
 			rest = rest[n:]
 		}
 	}
+}
+
+func (q *Question) doorID() string {
+	if q.Door == nil {
+		return ""
+	}
+	return q.Door.ID
 }
 
 // shares reports whether all but the door and what is about it is the same in o.

@@ -88,6 +88,37 @@ func TestKeys(t *testing.T) {
 	})
 }
 
+// A door whose facts contradict themselves is shut, and hides no other; if all
+// do, as in an unknown zone, it is an error.
+func TestKeysOfBadFacts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		ctx := t.Context()
+		if err := b.store.PutGrant(ctx, site, access.Grant{ID: "bad", Member: "ada", Door: "office"}); err != nil {
+			t.Fatal(err)
+		}
+		keys, err := b.gate.Keys(ctx, "ada", 0)
+		var got []string
+		for _, k := range keys {
+			got = append(got, fmt.Sprint(k.Door, " ", k.Open, " ", k.Cause))
+		}
+		if diff := cmp.Diff([]string{"front true ", "office false bad_facts", "lab true not_linked"}, got); err != nil || diff != "" {
+			t.Fatalf("%v (-want +got):\n%s", err, diff)
+		}
+		rules, err := b.store.Rules(ctx, site)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules.Site.TimeZone = "Nowhere/Land"
+		if err := b.store.PutRules(ctx, rules); err != nil {
+			t.Fatal(err)
+		}
+		if keys, err := b.gate.Keys(ctx, "ada", 0); keys != nil || err == nil {
+			t.Errorf("in an unknown zone: %v, %v", keys, err)
+		}
+	})
+}
+
 func ExampleGate_Keys() {
 	g, _ := newSite()
 	keys, err := g.Keys(context.Background(), "ada", 24*time.Hour)
