@@ -158,8 +158,10 @@ type Settlement struct {
 	// CheckIn, when not nil, is stored unless one with its Member and Key is
 	// there.
 	CheckIn *CheckIn
-	// Hold, when not nil, is stored; one by the same member on the same door
-	// stays as it is.
+	// Hold, when not nil, is stored if the entry was Sending and the member has
+	// none on this door. One that is Uncertain gives way to a Hold that is not;
+	// any other stays as it is. An entry that was Unconfirmed begins none: its
+	// hold began with that outcome, and where it is gone it has ended since.
 	Hold *Hold
 	// EndHolds, when not zero, ends every hold of the entry's door with Since at
 	// or before it.
@@ -191,7 +193,7 @@ type Hold struct {
 	// RequestID is the command that started it.
 	RequestID string
 	Since     time.Time
-	// Uncertain: the command was Unconfirmed, so the door may never have opened.
+	// Uncertain: the command is Unconfirmed, so the door may never have opened.
 	Uncertain bool
 }
 

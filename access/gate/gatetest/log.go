@@ -18,6 +18,26 @@ var logTests = map[string]func(*bench){
 		b.same("rows", len(b.rows()), 0)
 		b.same("verification", b.verified(), gate.Verification{})
 	},
+	"Log/a long one, cut again and again": func(b *bench) {
+		r := b.records()
+		const long = 700
+		for i := range long {
+			_, err := r.Note(b.ctx, b.site, logEntry("ada", "front", "unlock", gate.Denied, time.Duration(i)*time.Second))
+			b.ok(err)
+		}
+		for _, cut := range []int{0, 10, 255, 256, 600, long} {
+			base, _, err := r.Retain(b.ctx, b.site, at(time.Duration(cut)*time.Second))
+			b.ok(err)
+			b.same("base", base.Seq, uint64(cut))
+			b.same("rows that verify", b.verified().Rows, long-cut)
+			newest := b.log(gate.LogQuery{Site: b.site, Newest: true, After: long, Limit: 2})
+			b.same("rows from the end", len(newest), min(2, max(long-1-cut, 0)))
+		}
+		seq, err := r.Note(b.ctx, b.site, logEntry("ada", "front", "unlock", gate.Denied, long*time.Second))
+		b.ok(err)
+		b.same("the next number", seq, uint64(long+1))
+		b.same("rows that verify", b.verified().Rows, 1)
+	},
 	"Log/one chain of many writers": func(b *bench) {
 		handles := b.handles()
 		const writers, each = 8, 40

@@ -169,6 +169,47 @@ var settleTests = map[string]func(*bench){
 		b.same("holds", len(holds()), 0)
 		b.same("rows", len(b.rows()), n+1)
 	},
+	"Settle/an uncertain hold becomes certain": func(b *bench) {
+		r := b.records()
+		settle := func(e gate.Entry, outcome gate.Outcome, d time.Duration) gate.Hold {
+			s := settlement(e, outcome, d)
+			s.Hold = &gate.Hold{Door: e.Door, Member: e.Member, RequestID: e.RequestID, Since: e.Begun, Uncertain: outcome == gate.Unconfirmed}
+			_, err := r.Settle(b.ctx, s)
+			b.ok(err)
+			return *s.Hold
+		}
+		claim := func(d time.Duration) gate.Entry {
+			a := b.attempt("ada", "office", access.OfficeMode, d)
+			a.ShareWithin = 0
+			return b.claim(a)
+		}
+		want := func(what string, want ...gate.Hold) {
+			list, err := r.Holds(b.ctx, b.site)
+			b.ok(err)
+			b.same(what, list, want)
+		}
+		first := claim(0)
+		unsure := settle(first, gate.Unconfirmed, time.Second)
+		second := claim(time.Minute)
+		settle(second, gate.Unconfirmed, time.Minute)
+		want("two that nobody is sure of: the first", unsure)
+		sure := settle(first, gate.Accepted, 2*time.Minute)
+		want("the first is proven", sure)
+		settle(second, gate.Accepted, 3*time.Minute)
+		want("so is the second: the first stays", sure)
+
+		_, err := r.EndHolds(b.ctx, b.site, "office", second.Begun, logEntry("", "office", "hold_end", "", 0))
+		b.ok(err)
+		third := claim(4 * time.Minute)
+		settle(third, gate.Unconfirmed, 4*time.Minute)
+		fourth := claim(5 * time.Minute)
+		sure = settle(fourth, gate.Accepted, 5*time.Minute)
+		want("a later one is certain at once: it takes the place", sure)
+		_, err = r.EndHolds(b.ctx, b.site, "office", fourth.Begun, logEntry("", "office", "hold_end", "", 0))
+		b.ok(err)
+		settle(third, gate.Accepted, 6*time.Minute)
+		want("proven when it has ended: none begins")
+	},
 	"Settle/many at once, one outcome": func(b *bench) {
 		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
 		handles := b.handles()

@@ -140,6 +140,7 @@ func (s *Store) Settle(ctx context.Context, set gate.Settlement) (done gate.Sett
 		default:
 			return conflict("command", set.RequestID, "is "+string(e.Outcome)+" already")
 		}
+		was := e.Outcome
 		e.Outcome, e.Settled, e.Doc = set.Outcome, set.At, set.Doc
 		if e.Outcome != gate.Unconfirmed {
 			delete(st.open, e.Key)
@@ -154,8 +155,8 @@ func (s *Store) Settle(ctx context.Context, set gate.Settlement) (done gate.Sett
 				done.CheckIn = c
 			}
 		}
-		if h := set.Hold; h != nil && !slices.ContainsFunc(st.holds, func(o gate.Hold) bool { return o.Door == h.Door && o.Member == h.Member }) {
-			st.holds = append(st.holds, *h)
+		if set.Hold != nil {
+			st.hold(*set.Hold, was == gate.Sending)
 		}
 		if !set.EndHolds.IsZero() {
 			st.endHolds(e.Door, set.EndHolds)
@@ -165,6 +166,17 @@ func (s *Store) Settle(ctx context.Context, set gate.Settlement) (done gate.Sett
 		return nil
 	})
 	return done, err
+}
+
+// hold stores a hold: a new one only if it begins now.
+func (st *site) hold(h gate.Hold, begins bool) {
+	i := slices.IndexFunc(st.holds, func(o gate.Hold) bool { return o.Door == h.Door && o.Member == h.Member })
+	switch {
+	case i < 0 && begins:
+		st.holds = append(st.holds, h)
+	case i >= 0 && st.holds[i].Uncertain && !h.Uncertain:
+		st.holds[i] = h
+	}
 }
 
 func (st *site) endHolds(door string, until time.Time) (ended []gate.Hold) {

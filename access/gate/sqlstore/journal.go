@@ -135,6 +135,16 @@ func insertEntry(b *batch, e gate.Entry) {
 		e.Site, e.Member, e.RequestID, e.Fingerprint, e.Door, string(e.Action), string(e.Outcome), micros(e.Begun), micros(e.SendBy), micros(e.Settled), int64(e.Seq), e.SharedWith, blob(e.Doc))
 }
 
+// An uncertain hold gives way to a certain one. Only the outcome of a command
+// that was being sent begins one.
+const (
+	insertHold = `INSERT INTO doorkit_holds AS h (site, door, member, request_id, since, uncertain) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (site, door, member) WHERE member <> '' DO UPDATE SET request_id = excluded.request_id, since = excluded.since, uncertain = 0
+		WHERE h.uncertain <> 0 AND excluded.uncertain = 0`
+	confirmHold = `UPDATE doorkit_holds SET request_id = $4, since = $5, uncertain = 0
+		WHERE site = $1 AND door = $2 AND member = $3 AND uncertain <> 0 AND $6 = 0`
+)
+
 // Settle is gate.Journal's.
 func (s *Store) Settle(ctx context.Context, st gate.Settlement) (done gate.Settled, err error) {
 	key := st.Key
@@ -162,6 +172,7 @@ func (s *Store) Settle(ctx context.Context, st gate.Settlement) (done gate.Settl
 		case !settles(e.Outcome, st.Outcome):
 			return conflict("the command %q is %s, not to become %s", key.RequestID, e.Outcome, st.Outcome)
 		}
+		was := e.Outcome
 		e.Outcome, e.Settled, e.Doc = st.Outcome, whole(st.At), st.Doc
 		done.Entry = e
 		b := batch{dialect: s.dialect}
@@ -186,8 +197,11 @@ func (s *Store) Settle(ctx context.Context, st gate.Settlement) (done gate.Settl
 			}
 		}
 		if h := st.Hold; h != nil {
-			if _, err := run.exec(ctx, `INSERT INTO doorkit_holds (site, door, member, request_id, since, uncertain) VALUES ($1, $2, $3, $4, $5, $6)
-				ON CONFLICT (site, door, member) WHERE member <> '' DO NOTHING`, key.Site, h.Door, h.Member, h.RequestID, micros(h.Since), truth(h.Uncertain)); err != nil {
+			q := insertHold
+			if was != gate.Sending {
+				q = confirmHold
+			}
+			if _, err := run.exec(ctx, q, key.Site, h.Door, h.Member, h.RequestID, micros(h.Since), truth(h.Uncertain)); err != nil {
 				return err
 			}
 		}
