@@ -105,15 +105,19 @@ func (a *app) linkSite(ctx context.Context, conn saltoks.Connection, r *http.Req
 	return err
 }
 
-// requestPIN begins the activation where that was not done, and has the PIN
-// sent; pressed again, it sends another one.
+// requestPIN begins the activation where that was not done, or anew where SALTO
+// has lost it, and has the PIN sent; pressed again, it sends another one.
 func (a *app) requestPIN(ctx context.Context, conn saltoks.Connection, r *http.Request) error {
 	activation, err := a.activation(conn)
 	if err != nil {
 		return err
 	}
 	iq := saltoks.IQID(r.PostFormValue("iq"))
-	if _, err := activation.Begin(ctx, conn.Site, iq); err != nil {
+	begin := activation.Begin
+	if r.PostFormValue("restart") == "yes" {
+		begin = activation.Restart
+	}
+	if _, err := begin(ctx, conn.Site, iq); err != nil {
 		return err
 	}
 	channel := saltoks.PINByMail

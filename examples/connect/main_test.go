@@ -103,6 +103,16 @@ func TestConnect(t *testing.T) {
 	b.press("/site", url.Values{"site": {b.value(`<option value="([^"]+)">Harbour House`)}})
 	b.wants("<td>ready</td>")
 
+	// SALTO forgets the activation: it is made anew.
+	post(t, salto.Control+"/reset", "")
+	b.get("/")
+	b.wants("activation_lost")
+	b.press("/iq/request", url.Values{"iq": {iq}, "channel": {"mail"}, "restart": {b.value(`name="restart" value="([^"]+)"`)}})
+	b.wants("in_progress")
+	pin = inbox(t, salto.Control)
+	b.press("/iq/confirm", url.Values{"iq": {iq}, "pin": {pin}})
+	b.wants("<td>ready</td>")
+
 	b.password = "wrong"
 	if b.status = b.request("GET", b.app+"/", nil).StatusCode; b.status != http.StatusUnauthorized {
 		t.Errorf("with a wrong password: %d", b.status)

@@ -83,7 +83,11 @@ func (a *app) fromSALTO(ctx context.Context, p *page) error {
 	if p.Site, err = client.Sites.Get(ctx, p.Status.Site); err != nil {
 		return err
 	}
-	for iq, err := range remote.Activation().List(ctx, p.Status.Site) {
+	activation := remote.Activation()
+	for iq, err := range activation.List(ctx, p.Status.Site) {
+		if err == nil && iq.Local.Step == saltoks.StepConfirming { // the answer was lost: what became of it?
+			iq.Local, err = activation.Resume(ctx, p.Status.Site, iq.IQ.ID)
+		}
 		if err != nil {
 			return err
 		}
@@ -109,10 +113,12 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 {{if .Site.ID}}<h2>{{.Site.Name}}</h2>
 <table><tr><th>IQ</th><th>State</th><th></th></tr>
 {{range .IQs}}<tr><td>{{.IQ.Name}}</td><td>{{.Readiness}}</td><td>
-{{if .Usable}}ready{{else}}
-<form method="post" action="/iq/request"><input type="hidden" name="iq" value="{{.IQ.ID}}">
+{{if .Usable}}ready{{else if eq .Readiness "activated_elsewhere"}}Activated outside of this page: ask SALTO's support to reset it.
+{{else if eq .Readiness "restore_required"}}The IQ was reset: restore it at SALTO, then activate it anew.
+{{else}}<form method="post" action="/iq/request"><input type="hidden" name="iq" value="{{.IQ.ID}}">
+{{if eq .Readiness "activation_lost"}}<input type="hidden" name="restart" value="yes">{{end}}
 <select name="channel"><option value="mail">by mail</option><option value="sms">by SMS</option></select> <button>Send PIN</button></form>
-{{if eq .Local.Step "pin_requested"}}<form method="post" action="/iq/confirm"><input type="hidden" name="iq" value="{{.IQ.ID}}">
+{{if or (eq .Local.Step "pin_requested") (eq .Local.Step "confirming")}}<form method="post" action="/iq/confirm"><input type="hidden" name="iq" value="{{.IQ.ID}}">
 <input name="pin" inputmode="numeric" maxlength="4" size="4" autocomplete="off" aria-label="PIN"> <button>Confirm</button></form>{{end}}
 {{end}}</td></tr>{{end}}</table>{{end}}
 <h2>Disconnect</h2>
