@@ -39,8 +39,12 @@ func Overlaps(all []Reservation) iter.Seq[Overlap] {
 }
 
 // Conflicts returns those of others that overlap r as in [Overlaps]; r itself, by
-// its id, is none. Ask before confirming, moving or extending.
+// its id, is none, whatever its status: ask before confirming, moving or
+// extending. One that ended before it began overlaps nothing.
 func (r Reservation) Conflicts(others []Reservation) []Reservation {
+	if !r.Start.Before(r.EffectiveEnd()) {
+		return nil
+	}
 	var conflicts []Reservation
 	for _, o := range others {
 		if o.ID != r.ID && o.Resource == r.Resource && o.occupies() &&

@@ -180,6 +180,10 @@ func TestOverlaps(t *testing.T) {
 	if diff := cmp.Diff([]string{"c", "a", "touches"}, ids); diff != "" {
 		t.Errorf("conflicts (-want +got):\n%s", diff)
 	}
+	moved.EndedAt = moved.Start.Add(-time.Minute)
+	if c := moved.Conflicts(all); c != nil {
+		t.Errorf("a booking without any time conflicts with %v", c)
+	}
 }
 
 func ExampleBuffers_Window() {
