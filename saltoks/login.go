@@ -101,10 +101,10 @@ func (a *Authorizer) SealLogin(ctx context.Context, l Login, bind string) (strin
 // another bind or is over gives an error; the login's URL is not kept.
 func (a *Authorizer) OpenLogin(ctx context.Context, text, bind string) (Login, error) {
 	head, tail, ok := strings.Cut(text, ".")
-	enc := base64.RawURLEncoding
+	enc := base64.RawURLEncoding.Strict()
 	keyID, err1 := enc.DecodeString(head)
 	data, err2 := enc.DecodeString(tail)
-	if !ok || err1 != nil || err2 != nil || len(text) > 8<<10 {
+	if !ok || err1 != nil || err2 != nil || len(text) > 8<<10 || strings.ContainsAny(text, "\r\n") {
 		return Login{}, ErrStateMismatch
 	}
 	plain, err := a.state.sealer.Open(ctx, Sealed{KeyID: string(keyID), Data: data}, a.loginAdditional(bind))

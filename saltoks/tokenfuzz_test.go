@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // FuzzTokenAnswer: whatever the token endpoint answers, a refresh gives a token
@@ -49,6 +50,47 @@ func FuzzTokenAnswer(f *testing.F) {
 		}
 		if strings.Contains(strings.ReplaceAll(err.Error(), "_", ""), mark) && !strings.Contains(string(b), `"error":"`+mark+`"`) {
 			t.Errorf("the error repeats the answer: %v", err)
+		}
+	})
+}
+
+// FuzzOpenLogin: of all that a browser may send back, only what was sealed
+// opens, and an error repeats nothing of it.
+func FuzzOpenLogin(f *testing.F) {
+	state, err := NewState(NewMemoryStore(), EphemeralSealer())
+	if err != nil {
+		f.Fatal(err)
+	}
+	auth, err := NewAuthorizer(Environment{Name: "mock", Issuer: mockIssuer, API: "https://api.example"}, Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"}, state)
+	if err != nil {
+		f.Fatal(err)
+	}
+	login := Login{Expires: time.Now().Add(time.Hour), state: NewSecret("state"), nonce: NewSecret("nonce"), verifier: NewSecret("verifier")}
+	sealed, err := auth.SealLogin(f.Context(), login, "tenant")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sealed, "tenant")
+	f.Add(sealed, "another")
+	f.Add(sealed[:len(sealed)-4], "tenant")
+	f.Add("cGxhbnRlZA.cGxhbnRlZA", "tenant")
+	f.Add(".", "")
+	f.Add(sealed[:20]+"\n"+sealed[20:], "tenant") // base64 skips it
+	for _, c := range "ABCDEFGH" {                // base64 skips the last letter's spare bits
+		f.Add(sealed[:len(sealed)-1]+string(c), "tenant")
+		f.Add(strings.Replace(sealed, ".", string(c)+".", 1), "tenant")
+	}
+	f.Fuzz(func(t *testing.T, text, bind string) {
+		opened, err := auth.OpenLogin(t.Context(), text, bind)
+		switch {
+		case text == sealed && bind == "tenant":
+			if err != nil || !opened.state.Equal(login.state) {
+				t.Errorf("%v", err)
+			}
+		case err == nil:
+			t.Errorf("%q opens for %q", text, bind)
+		case err != ErrStateMismatch && err != ErrLoginExpired:
+			t.Errorf("got %v", err)
 		}
 	})
 }
