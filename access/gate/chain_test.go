@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -155,8 +156,64 @@ func TestHeadsAreText(t *testing.T) {
 	}
 }
 
-// A million rows would be as good: memory stays flat, since a row is forgotten
-// when the next one comes.
+// A million rows are verified in one pass, and take no more memory than one page.
+func TestVerifyWithFlatMemory(t *testing.T) {
+	n := 1_000_000
+	if testing.Short() {
+		n = 100_000
+	}
+	log := &endless{entry: chained(1).list[0].LogEntry, n: n}
+	start := time.Now()
+	v, err := gate.Verify(t.Context(), log, site, gate.Head{}, gate.Head{})
+	if err != nil || v.Rows != n || log.passes != 1 {
+		t.Fatalf("%d rows in %d passes, %v", v.Rows, log.passes, err)
+	}
+	low, high := slices.Min(log.heap), slices.Max(log.heap)
+	t.Logf("%d rows in %v; heap from %d to %d kB", n, time.Since(start), low>>10, high>>10)
+	if high-low > 1<<20 {
+		t.Errorf("the heap grew from %d to %d bytes", low, high)
+	}
+}
+
+// endless is a door log that makes its rows as they are read, page by page, and
+// looks at the memory meanwhile.
+type endless struct {
+	entry     gate.LogEntry
+	n, passes int
+	heap      []uint64
+}
+
+func (l *endless) Rows(_ context.Context, q gate.LogQuery) iter.Seq2[gate.LogRow, error] {
+	var head gate.Head
+	return gate.LogPages(q, 500, func(q gate.LogQuery) ([]gate.LogRow, error) {
+		if q.After == 0 {
+			l.passes++
+		}
+		if q.After%50_000 == 0 {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			l.heap = append(l.heap, m.HeapAlloc)
+		}
+		var page []gate.LogRow
+		for len(page) < q.Limit && head.Seq < uint64(l.n) {
+			row := head.Append(site, l.entry)
+			row.Salt, row.Detail = slices.Clone(row.Salt), slices.Clone(row.Detail)
+			page, head = append(page, row), row.Head()
+		}
+		return page, nil
+	})
+}
+
+func (l *endless) Ends(context.Context, string) (base, head gate.Head, err error) {
+	return gate.Head{}, gate.Head{}, nil
+}
+
+func (l *endless) Retain(context.Context, string, time.Time) (gate.Head, int, error) {
+	return gate.Head{}, 0, errors.ErrUnsupported
+}
+
+// BenchmarkVerify reads from memory, where the rows cost next to nothing.
 func BenchmarkVerify(b *testing.B) {
 	s := memstore.New()
 	e := chained(1).list[0].LogEntry

@@ -75,7 +75,7 @@ func (s *Store) Begin(ctx context.Context, a gate.Attempt) (claim gate.Claim, er
 				return nil
 			}
 		}
-		e.Seq = st.append(e.Site, a.Log)
+		e.Seq = st.append(e.Site, &a.Log)
 		st.entries[e.Key] = e
 		if e.Outcome == gate.Sending {
 			st.open[e.Key] = e
@@ -145,7 +145,7 @@ func (s *Store) Settle(ctx context.Context, set gate.Settlement) (done gate.Sett
 		if e.Outcome != gate.Unconfirmed {
 			delete(st.open, e.Key)
 		}
-		st.append(set.Site, set.Log)
+		st.append(set.Site, &set.Log)
 		if c := set.CheckIn; c != nil {
 			k := checkInKey{c.Member, c.Key}
 			if have, ok := st.checkIns[k]; ok {

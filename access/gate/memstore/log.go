@@ -31,13 +31,16 @@ func (r *rows) at(i int) *gate.LogRow {
 	return &r.pieces[i/pieceSize][i%pieceSize]
 }
 
-func (r *rows) add(row *gate.LogRow) {
-	n := len(r.pieces)
-	if n == 0 || len(r.pieces[n-1]) == pieceSize {
+// next returns the place of the next row.
+func (r *rows) next() *gate.LogRow {
+	n := len(r.pieces) - 1
+	if n < 0 || len(r.pieces[n]) == pieceSize {
 		r.pieces = append(r.pieces, make([]gate.LogRow, 0, pieceSize))
 		n++
 	}
-	r.pieces[n-1] = append(r.pieces[n-1], *row)
+	piece := &r.pieces[n]
+	*piece = (*piece)[:len(*piece)+1]
+	return &(*piece)[len(*piece)-1]
 }
 
 // drop removes the first n rows.
@@ -49,16 +52,16 @@ func (r *rows) drop(n int) {
 	r.pieces, r.first = slices.Delete(r.pieces, 0, n/pieceSize), n%pieceSize
 }
 
-func (st *site) append(siteID string, e gate.LogEntry) uint64 {
-	row := st.head.Append(siteID, e)
-	st.rows.add(&row)
+func (st *site) append(siteID string, e *gate.LogEntry) uint64 {
+	row := st.rows.next()
+	*row = st.head.Append(siteID, *e)
 	st.head = row.Head()
 	return row.Seq
 }
 
 // Note implements gate.Journal.
 func (s *Store) Note(ctx context.Context, siteID string, e gate.LogEntry) (seq uint64, err error) {
-	err = s.write(ctx, siteID, func(st *site) error { seq = st.append(siteID, e); return nil })
+	err = s.write(ctx, siteID, func(st *site) error { seq = st.append(siteID, &e); return nil })
 	return seq, err
 }
 
@@ -158,7 +161,7 @@ func (s *Store) Holds(ctx context.Context, siteID string) (list []gate.Hold, err
 func (s *Store) EndHolds(ctx context.Context, siteID, door string, until time.Time, e gate.LogEntry) (ended []gate.Hold, err error) {
 	err = s.write(ctx, siteID, func(st *site) error {
 		if ended = st.endHolds(door, until); len(ended) > 0 {
-			st.append(siteID, e)
+			st.append(siteID, &e)
 		}
 		return nil
 	})
@@ -175,7 +178,7 @@ func (s *Store) Switch(ctx context.Context, siteID string) (w gate.Switch, err e
 func (s *Store) SetSwitch(ctx context.Context, siteID string, w gate.Switch, e gate.LogEntry) error {
 	return s.write(ctx, siteID, func(st *site) error {
 		st.toggle = w
-		st.append(siteID, e)
+		st.append(siteID, &e)
 		return nil
 	})
 }
