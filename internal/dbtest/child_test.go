@@ -40,6 +40,7 @@ var children = map[string]func(context.Context, task) error{
 	"unlock":  childUnlock,
 	"crowd":   childCrowd,
 	"busy":    childBusy,
+	"ingest":  childIngest,
 	"tokens":  childTokens,
 	"migrate": childMigrate,
 }

@@ -1,0 +1,224 @@
+//go:build unix
+
+package dbtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// silent moves doors like doors and writes what the lock system's own log will
+// tell, but its answer gets lost.
+type silent struct{ doors }
+
+func (d silent) Move(ctx context.Context, c gate.Command) gate.Result {
+	if r := d.doors.Move(ctx, c); r.Outcome != gate.Accepted {
+		return r
+	}
+	told, err := os.OpenFile(toldIn(d.path), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		defer told.Close()
+		now := time.Now().UTC().Format(time.RFC3339Nano)
+		_, err = told.WriteString(now + " " + c.Link.Lock + " " + string(c.Action) + "\n")
+	}
+	return gate.Result{Outcome: gate.Unconfirmed, Err: errors.Join(errors.New("no answer came"), err)}
+}
+
+// toldIn is the file that is the lock system's log beside a file of doors.
+func toldIn(doors string) string { return doors + ".told" }
+
+// teller reads the lock system's log: the cursor is how far. The entry before
+// it comes once more each time.
+type teller struct{ path string }
+
+func (r teller) Poll(_ context.Context, cursor string) (list []gate.VendorEntry, next string, err error) {
+	text, err := os.ReadFile(r.path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, "", err
+	}
+	from, _ := strconv.Atoi(cursor) // the empty one is 0
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		if n++; n < from {
+			continue
+		}
+		f := strings.Fields(line)
+		at, err := time.Parse(time.RFC3339Nano, f[0])
+		if err != nil {
+			return nil, "", err
+		}
+		list = append(list, gate.VendorEntry{ID: f[0], Lock: f[1], At: at, What: f[2], By: "remote", Raw: []byte(line)})
+	}
+	return list, strconv.Itoa(n), nil
+}
+
+func (r teller) Meaning(_ context.Context, e gate.VendorEntry) (gate.Meaning, error) {
+	return gate.Meaning{Action: access.Action(e.What), Ours: e.By == "remote"}, nil
+}
+
+// childIngest ingests, and is killed at a step of it; without a step it goes on
+// until it is killed from outside.
+func childIngest(ctx context.Context, job task) error {
+	s := &stepper{killAt: job.KillAt}
+	g, _, err := openGate(ctx, job, s)
+	if err != nil {
+		return err
+	}
+	s.on = true
+	fmt.Println("ready")
+	for {
+		_, err := g.Ingest(ctx, teller{toldIn(job.Doors)})
+		if err != nil || job.KillAt > 0 {
+			s.on = false
+			return err
+		}
+	}
+}
+
+// lostAnswer is a command whose door moved and whose answer got lost: every
+// other one opens the front door, the others begin office mode at the lab.
+func (s *scene) lostAnswer(i int, id string) gate.Receipt {
+	s.Helper()
+	g, err := gate.New(gate.Config{Site: "loft", Facts: s.store, Records: s.store, Locks: silent{doors{path: s.doors}}, CheckIns: gate.EveryUnlock(0)})
+	must(s.T, err)
+	tap := gate.Tap{RequestID: id, Member: member(i), Door: "front", TappedAt: time.Now()}
+	move := g.Unlock
+	if i%2 == 1 {
+		tap.Door, move = "lab", g.StartOfficeMode
+	}
+	r, err := move(s.Context(), tap)
+	if err != nil || r.Outcome != gate.Unconfirmed || !r.Recorded {
+		s.Fatalf("%+v, %v", r, err)
+	}
+	return r
+}
+
+// consistent checks what must hold between any two commits: the cursor stands
+// where the entries end, each entry is there once, and what is said to have
+// moved has its proof, its row in the log, its check-in and its certain hold.
+func (s *scene) consistent(when string) (proven int) {
+	s.Helper()
+	ctx := s.Context()
+	cursor, err := s.store.Cursor(ctx, "loft")
+	must(s.T, err)
+	stored, err := s.store.VendorEntries(ctx, gate.VendorQuery{Site: "loft"})
+	must(s.T, err)
+	if strconv.Itoa(len(stored)) != cursor && (cursor != "" || len(stored) > 0) {
+		s.Errorf("%s: the cursor is %q and %d entries are stored", when, cursor, len(stored))
+	}
+	outcomes := map[uint64]string{} // by attempt
+	for row, err := range s.store.Rows(ctx, gate.LogQuery{Site: "loft"}) {
+		must(s.T, err)
+		if row.Ref != 0 {
+			outcomes[row.Ref] += string(row.Outcome) + " "
+		}
+	}
+	unsure, err := s.store.Entries(ctx, gate.EntryQuery{Site: "loft", Outcome: gate.Unconfirmed, Limit: 1 << 20})
+	must(s.T, err)
+	moved, err := s.store.Entries(ctx, gate.EntryQuery{Site: "loft", Outcome: gate.Accepted, Limit: 1 << 20})
+	must(s.T, err)
+	for _, e := range unsure {
+		if outcomes[e.Seq] != "unconfirmed " {
+			s.Errorf("%s: request %s is unconfirmed, the log tells %q", when, e.RequestID, outcomes[e.Seq])
+		}
+	}
+	for _, e := range moved {
+		if outcomes[e.Seq] != "unconfirmed accepted " {
+			s.Errorf("%s: request %s is proven, the log tells %q", when, e.RequestID, outcomes[e.Seq])
+		}
+	}
+	checkIns, err := s.store.CheckIns(ctx, gate.CheckInQuery{Site: "loft"})
+	must(s.T, err)
+	if len(checkIns) != len(moved) || len(moved) > len(stored) {
+		s.Errorf("%s: %d entries prove %d commands with %d check-ins", when, len(stored), len(moved), len(checkIns))
+	}
+	holds, err := s.store.Holds(ctx, "loft")
+	must(s.T, err)
+	for _, h := range holds {
+		e, err := s.store.Look(ctx, gate.Key{Site: "loft", Member: h.Member, RequestID: h.RequestID}, h.Door)
+		must(s.T, err)
+		if h.Uncertain != (e.Entry.Outcome == gate.Unconfirmed) {
+			s.Errorf("%s: request %s is %s and its hold uncertain: %t", when, h.RequestID, e.Entry.Outcome, h.Uncertain)
+		}
+	}
+	return len(moved)
+}
+
+// ingest ingests in this process, and ends the holds, so that the next command
+// is the only one in question.
+func (s *scene) ingest() gate.IngestReport {
+	s.Helper()
+	ctx := s.Context()
+	report, err := s.gate(0).Ingest(ctx, teller{toldIn(s.doors)})
+	must(s.T, err)
+	s.consistent("after Ingest")
+	_, err = s.store.EndHolds(ctx, "loft", "lab", time.Now(), gate.LogEntry{At: time.Now().Truncate(time.Microsecond), Door: "lab", Action: "hold_end"})
+	must(s.T, err)
+	return report
+}
+
+// TestKilledWhileIngesting kills a process at every step of an Ingest that
+// stores an entry and settles a command by it.
+func TestKilledWhileIngesting(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s := newScene(t, d)
+		step, byChild := 1, 0
+		for killed := true; killed; step++ {
+			s.lostAnswer(2*step+1, fmt.Sprintf("lost-answer-%04d", step)) // office mode: it has every step
+			job := s.task("ingest")
+			job.KillAt = step
+			killed = start(t, job).wait(t)
+			known := s.consistent(fmt.Sprintf("killed at step %d", step))
+			report := s.ingest()
+			byChild += 1 - len(report.Settled)
+			if proven := s.consistent("after another process went on"); proven != step || known+len(report.Settled) != proven {
+				t.Fatalf("step %d: %d proven by the killed one, %d by the next, %d in all", step, known, len(report.Settled), proven)
+			}
+		}
+		if step < 10 || byChild < 2 {
+			t.Errorf("only %d steps, and %d commands settled by a process that was killed", step, byChild)
+		}
+		t.Logf("%d steps, %d commands settled by the killed", step-1, byChild)
+		s.judge()
+	})
+}
+
+// TestIngestersKilledAtRandom kills two processes that ingest one log, at any
+// instant, while commands lose their answers.
+func TestIngestersKilledAtRandom(t *testing.T) {
+	rounds := 40
+	if testing.Short() {
+		rounds = 8
+	}
+	Both(t, func(t *testing.T, d Database) {
+		s := newScene(t, d)
+		for i := range rounds {
+			a, b := start(t, s.task("ingest")), start(t, s.task("ingest"))
+			a.line(t)
+			b.line(t)
+			s.lostAnswer(i, fmt.Sprintf("lost-answer-%04d", i))
+			select {
+			case <-time.After(rand.N(30 * time.Millisecond)):
+			case <-t.Context().Done():
+			}
+			a.kill()
+			b.kill()
+			s.consistent(fmt.Sprintf("round %d", i))
+			s.ingest()
+			if proven := s.consistent("after another process went on"); proven != i+1 {
+				t.Fatalf("%d of %d commands are proven", proven, i+1)
+			}
+		}
+		s.judge()
+	})
+}
