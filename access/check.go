@@ -281,7 +281,8 @@ func (c *checker) standing(s Standing, path []any) {
 	if state != "" {
 		c.fault(state, path, "standing", "state")
 	}
-	if until != "" {
+	// Of a state that could not be read nobody knows whether it wants an until.
+	if until != "" && !c.faults.at[pathOf(append(path[:len(path):len(path)], "standing", "state")...)] {
 		c.fault(until, path, "standing", "until")
 	}
 }

@@ -2,6 +2,7 @@ package access
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -245,6 +246,16 @@ func TestComparePaths(t *testing.T) {
 			if got := comparePaths(a, b); (got < 0) != (i < j) || (got == 0) != (i == j) {
 				t.Errorf("%s and %s: %d", a, b, got)
 			}
+		}
+	}
+}
+
+// A state that could not be read says nothing about the until beside it.
+func TestUnreadableStandingIsOneFault(t *testing.T) {
+	for _, state := range []string{`null`, `5`, `""`} {
+		_, err := ParseFacts([]byte(`{"site":{"id":"s","time_zone":"UTC"},"members":[{"id":"m","standing":{"state":` + state + `,"until":"2026-05-08T00:00:00Z"}}]}`))
+		if bad, ok := errors.AsType[*FactsError](err); !ok || len(bad.Faults) != 1 || bad.Faults[0].Path != "members[0].standing.state" {
+			t.Errorf("state %s: %v", state, err)
 		}
 	}
 }
