@@ -65,6 +65,8 @@ func (w *web) overviewPage(rw http.ResponseWriter, r *http.Request) error {
 		Today     int
 		Troubles  []gate.Event
 		Switch    gate.Switch
+		Names     map[string]string // of people
+		DoorNames map[string]string
 	}
 	l, err := w.connected(ctx)
 	if err != nil {
@@ -90,6 +92,12 @@ func (w *web) overviewPage(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if data.Holds, err = g.Holds(ctx); err != nil {
+		return err
+	}
+	if data.Names, err = w.table.names(ctx); err != nil {
+		return err
+	}
+	if data.DoorNames, err = w.doorNames(ctx); err != nil {
 		return err
 	}
 	y, m, d := w.now().In(w.zone).Date()

@@ -111,8 +111,8 @@ func TestWhoCanOpen(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, "ready")
 	mia := p.as(t, "mia")
-	mia.get("/manage/doors/front?at=2026-05-06T12:00").wants(200, "3 of 4")
-	mia.get("/manage/doors/front?at=2026-05-06T03:00").wants(200, "2 of 4", "no: outside hours")
+	mia.get("/manage/doors/front?at=2026-05-06T12:00").wants(200, "5 of 6")
+	mia.get("/manage/doors/front?at=2026-05-06T03:00").wants(200, "4 of 6", "no: outside hours")
 	mia.get("/manage/doors/front?at=noon").wants(422)
 }
 
@@ -123,7 +123,7 @@ func TestPlanWhatIf(t *testing.T) {
 	weekdays := []string{"version", "1", "hours.front", "weekly", "from.front.0", "08:00", "to.front.0", "18:00",
 		"day.front.0", "1", "day.front.0", "2", "day.front.0", "3", "day.front.0", "4", "day.front.0", "5", "hours.bikes", "always"}
 	got := mia.post("/manage/plans/resident", weekdays...)
-	got.wants(200, "What this change does", "Ada Brandt loses Front Door", "Save")
+	got.wants(200, "What this change does", "3 people lose Front Door", "Save")
 	rules, err := p.store.Rules(t.Context(), space)
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func TestPlanWhatIf(t *testing.T) {
 	mia.post("/manage/plans/day", "version", "1", "hours.front", "always").wants(200, "Bob Lind gains Front Door")
 	mia.post("/manage/plans/resident", "version", "1", "hours.front", "weekly", "from.front.0", "00:00", "to.front.0", "00:00",
 		"day.front.0", "1", "day.front.0", "2", "day.front.0", "3", "day.front.0", "4", "day.front.0", "5", "hours.bikes", "always").
-		wants(200, "Ada Brandt loses Front Door at weekends")
+		wants(200, "3 people lose Front Door at weekends", "Ada Brandt, Dee Costa, Eli Sato")
 	mia.post("/manage/plans/resident", "version", "1", "hours.front", "weekly").wants(422, "at least one day")
 	mia.post("/manage/plans/resident", "version", "1", "hours.front", "weekly", "from.front.0", "08:00", "to.front.0", "09:00").wants(422, "tick the days")
 	mia.post("/manage/plans/resident", "version", "1", "hours.front", "weekly", "from.front.0", "8", "day.front.0", "1").wants(422, "both times")

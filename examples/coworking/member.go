@@ -60,7 +60,7 @@ func say(r gate.Receipt, now time.Time) *said {
 	case r.Outcome == gate.Accepted && !r.RelockAt.IsZero() && !now.Before(r.RelockAt):
 		s.Tone, s.Title, s.Text = "done", "It was open", "The door has locked itself again."
 	case r.Outcome == gate.Accepted:
-		s.Tone, s.Title = "open", "Open"
+		s.Tone, s.Title, s.Text = "open", "Open", r.Message()+" It locks itself."
 		s.Seconds = int(r.RelockAt.Sub(now).Seconds() + 0.5)
 	case r.Action == access.Lock:
 		s.Title = "Not locked"

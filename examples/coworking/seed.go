@@ -30,6 +30,10 @@ var people = []person{
 	{account{"cyd@harbour.example", "Cyd Okoye", "cyd", false}, "behind with a payment", access.Member{ID: "cyd",
 		Standing:    access.Standing{State: access.StandingBlocked, Reason: "unpaid"},
 		Memberships: []access.Membership{{ID: "day-13", Type: "day"}}}},
+	{account{"dee@harbour.example", "Dee Costa", "dee", false}, "resident", access.Member{ID: "dee",
+		Memberships: []access.Membership{{ID: "resident-8", Type: "resident"}}}},
+	{account{"eli@harbour.example", "Eli Sato", "eli", false}, "resident", access.Member{ID: "eli",
+		Memberships: []access.Membership{{ID: "resident-9", Type: "resident"}}}},
 }
 
 // The doors that rules may speak of. They open once a lock is linked to them.
