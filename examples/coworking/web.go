@@ -136,7 +136,7 @@ func (w *web) show(rw http.ResponseWriter, r *http.Request, status int, page str
 	if v.Note == "" {
 		v.Note = notes[r.URL.Query().Get("note")]
 	}
-	if v.Who.manager {
+	if v.Who.manager && page != "wronguser" { // that page has the button itself
 		if l, err := w.connected(r.Context()); err == nil && l != nil && (l.conn.Due(v.Now) || l.conn.State == saltoks.ConnectionReauthorize) {
 			v.Due = &l.conn
 		}
