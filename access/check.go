@@ -282,7 +282,7 @@ func (c *checker) standing(s Standing, path []any) {
 		c.fault(state, path, "standing", "state")
 	}
 	// Of a state that could not be read nobody knows whether it wants an until.
-	if until != "" && !c.faults.at[pathOf(append(path[:len(path):len(path)], "standing", "state")...)] {
+	if until != "" && !(s.State == "" && c.faults.at[pathOf(append(path[:len(path):len(path)], "standing", "state")...)]) {
 		c.fault(until, path, "standing", "until")
 	}
 }

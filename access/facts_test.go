@@ -258,4 +258,10 @@ func TestUnreadableStandingIsOneFault(t *testing.T) {
 			t.Errorf("state %s: %v", state, err)
 		}
 	}
+	f := loft()
+	f.Members[0].Standing = Standing{State: "gold", Until: time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC)}
+	_, err := Compile(f)
+	if bad, ok := errors.AsType[*FactsError](err); !ok || len(bad.Faults) != 2 {
+		t.Errorf("an unknown state and a bad until: %v", err)
+	}
 }
