@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -117,14 +119,37 @@ func (r *rig) pin() IQPIN {
 	return p
 }
 
+// wrongPIN is a PIN whose codes are proven wrong: of 361 seconds that SALTO
+// accepts, one has the same five characters now and then.
 func (r *rig) wrongPIN() IQPIN {
-	digits := []byte(r.pin().Reveal())
-	digits[0] = '0' + (digits[0]-'0'+1)%10
-	p, err := ParseIQPIN(string(digits))
+	r.t.Helper()
+	doc, err := r.act.load(r.t.Context(), siteIQ{r.site, r.iq})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return p
+	right := IQKey{Secret: doc.Secret.Secret, PIN: r.pin()}
+	taken := map[string]bool{}
+	for d := -5 * time.Minute; d <= 5*time.Minute; d += time.Second {
+		taken[right.OTP(r.sim.Now().Add(d)).Reveal()] = true
+	}
+	n, err := strconv.Atoi(right.PIN.Reveal())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for {
+		n = (n + 1) % 10_000
+		pin, err := ParseIQPIN(fmt.Sprintf("%04d", n))
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		wrong, clash := IQKey{Secret: right.Secret, PIN: pin}, false
+		for d := -2 * time.Minute; d <= 2*time.Minute; d += time.Second {
+			clash = clash || taken[wrong.OTP(r.sim.Now().Add(d)).Reveal()]
+		}
+		if !clash {
+			return pin
+		}
+	}
 }
 
 // sent returns "METHOD /path" of the recorded requests to the API.
