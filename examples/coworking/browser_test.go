@@ -379,7 +379,7 @@ func TestBrowserRefuse(t *testing.T) {
 	eachScreen(t, "ready", func(t *testing.T, b *tab) {
 		b.login("cyd")
 		b.open("/")
-		b.press("Open Front Door")
+		b.press("Try to open Front Door")
 		b.sees("Not opened")
 		b.shot("refused")
 		if n := b.moved(t, "front"); n != 0 {
