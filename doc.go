@@ -15,7 +15,10 @@
 //   - [github.com/doorkit/doorkit/access/gate/saltolocks]: joins a saltoks
 //     client to the gate.
 //   - [github.com/doorkit/doorkit/access/gate/memstore]: the gate's storage in
-//     memory.
+//     memory; [github.com/doorkit/doorkit/access/gate/sqlstore] in SQLite or
+//     PostgreSQL. Storage of your own is proven by
+//     [github.com/doorkit/doorkit/access/gate/gatetest] and
+//     [github.com/doorkit/doorkit/saltoks/statetest].
 //
 // # The way of one unlock
 //

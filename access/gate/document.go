@@ -117,6 +117,9 @@ func Import(ctx context.Context, s Stores, doc Document) error {
 	if err := doc.checkLinks(); err != nil {
 		return err
 	}
+	if err := doc.checkTexts(); err != nil {
+		return err
+	}
 	switch _, err := s.Rules.Rules(ctx, site); {
 	case err == nil:
 		return fmt.Errorf("gate: site %q has rules already; import into a site that has none: %w", site, ErrConflict)
@@ -124,7 +127,7 @@ func Import(ctx context.Context, s Stores, doc Document) error {
 		return err
 	}
 	for _, d := range doc.Facts.Doors {
-		door := Door{Door: d, Link: doc.Links[d.ID]}
+		door := doc.door(d)
 		err := s.Doors.AddDoor(ctx, site, door)
 		if errors.Is(err, ErrConflict) { // from a try before
 			var old Door
@@ -152,11 +155,47 @@ func Import(ctx context.Context, s Stores, doc Document) error {
 			return err
 		}
 	}
-	f := doc.Facts
-	return s.Rules.PutRules(ctx, Rules{
+	return s.Rules.PutRules(ctx, doc.rules())
+}
+
+func (d Document) door(x access.Door) Door { return Door{Door: x, Link: d.Links[x.ID]} }
+
+func (d Document) rules() Rules {
+	f := d.Facts
+	return Rules{
 		Revision: f.Revision, Site: f.Site, Settings: f.Settings,
 		MembershipTypes: f.MembershipTypes, Resources: f.Resources, Exceptions: f.Exceptions,
-	})
+	}
+}
+
+// checkTexts finds what the rules allow and no storage keeps: a NUL, a long id.
+func (d Document) checkTexts() error {
+	var list []Fault
+	add := func(path string, err error) {
+		if e, ok := errors.AsType[*RequestError](err); ok {
+			for _, f := range e.Faults {
+				list = append(list, Fault{path + f.Field, f.What})
+			}
+		}
+	}
+	site := d.Facts.Site.ID
+	add("", CheckFact(site, d.rules()))
+	for i, x := range d.Facts.Doors {
+		add(fmt.Sprintf("Doors[%d].", i), CheckFact(site, d.door(x)))
+	}
+	for i, x := range d.Facts.Members {
+		add(fmt.Sprintf("Members[%d].", i), CheckFact(site, x))
+	}
+	for i, x := range d.Facts.Grants {
+		add(fmt.Sprintf("Grants[%d].", i), CheckFact(site, x))
+	}
+	for i, x := range d.Facts.Reservations {
+		add(fmt.Sprintf("Reservations[%d].", i), CheckFact(site, x))
+	}
+	if list != nil {
+		return &RequestError{list}
+	}
+	return nil
 }
 
 func (d Document) checkLinks() error {

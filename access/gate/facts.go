@@ -13,10 +13,12 @@ import (
 //
 //   - Safe for concurrent use. A cancelled context ends the call with an error
 //     that wraps the context's; a write then either happened whole or not at all.
-//   - Errors wrap ErrNotFound, ErrConflict or ErrUnavailable; anything else
+//   - Errors wrap ErrNotFound, ErrConflict or ErrUnavailable, or are a *RequestError; anything else
 //     counts as unavailable, and every error denies.
 //   - Strings are valid UTF-8 without NUL, compared byte by byte: no case
-//     folding, no trimming, no normalising. Ids are up to 200 bytes.
+//     folding, no trimming, no normalising. Ids are up to 200 bytes. A write of
+//     facts that are not so is refused with the *RequestError of CheckFact, and
+//     changes nothing; a read by such a string finds nothing or says the same.
 //   - Instants are exact to the microsecond and come back in any zone; the zero
 //     time comes back as the zero time. Years reach from 1970 to 9999, so they
 //     do not fit int64 nanoseconds.

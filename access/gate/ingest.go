@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -64,8 +65,14 @@ func (g *Gate) Ingest(ctx context.Context, reader VendorReader) (IngestReport, e
 	if err := guard("VendorReader", func() (err error) { entries, next, err = reader.Poll(ctx, cursor); return }); err != nil {
 		return report, err
 	}
+	entries = slices.Clone(entries) // they may be the reader's own
 	for i := range entries {
-		entries[i].At = micro(entries[i].At)
+		// One text that a storage cannot keep would stop the reading for good.
+		e := &entries[i]
+		e.At = micro(e.At)
+		for _, text := range []*string{&e.ID, &e.Lock, &e.What, &e.Detail, &e.By, &e.User} {
+			*text = clean(*text)
+		}
 	}
 	if next != cursor || len(entries) > 0 {
 		report.New, err = g.records.Ingest(ctx, g.site, cursor, next, entries)

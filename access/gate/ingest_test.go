@@ -227,3 +227,27 @@ func ExampleGate_Ingest() {
 	fmt.Println(report.New, len(report.Settled), err)
 	// Output: 1 0 <nil>
 }
+
+// A text that not every database keeps stops neither the reading nor the switch.
+func TestUnfitTextsAreCleaned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t), &told{}
+		r.add("l1", "lock_opened", "tag", time.Now())
+		theirs := &r.list[0]
+		theirs.Detail, theirs.User = "Ev\x00e", "u\xff"
+		b.ingest(r)
+		got, err := b.gate.VendorEntries(b.Context(), gate.VendorQuery{})
+		if err != nil || len(got) != 1 || got[0].Detail != "Eve" || got[0].User != "u?" {
+			t.Errorf("stored is %+v, %v", got, err)
+		}
+		if theirs.Detail != "Ev\x00e" {
+			t.Error("the reader's own entries were changed")
+		}
+		if err := b.gate.SwitchOff(b.Context(), "ev\xffe", "fire\x00"); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := b.gate.Switched(b.Context()); err != nil || !s.Off || s.By != "ev?e" || s.Why != "fire" {
+			t.Errorf("the switch is %+v, %v", s, err)
+		}
+	})
+}

@@ -18,12 +18,12 @@ func (g *Gate) SwitchOn(ctx context.Context, by, why string) error {
 }
 
 func (g *Gate) flip(ctx context.Context, s Switch) error {
-	s.At = g.clock()
+	s.At, s.By, s.Why = g.clock(), short(s.By), short(s.Why) // no text may keep it from being switched
 	action := "switch_on"
 	if s.Off {
 		action = "switch_off"
 	}
-	d := LogDetail{Actor: s.By, Note: short(s.Why)}
+	d := LogDetail{Actor: s.By, Note: s.Why}
 	return g.records.SetSwitch(ctx, g.site, s, d.seal(LogEntry{At: s.At, Action: action}))
 }
 

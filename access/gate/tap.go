@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"time"
-	"unicode/utf8"
 
 	"github.com/doorkit/doorkit/access"
 )
@@ -89,18 +88,6 @@ func goodRequestID(s string) bool {
 	}
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
-
-func goodID(s string) bool {
-	if s == "" || len(s) > 200 || !utf8.ValidString(s) {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] == 0 {
 			return false
 		}
 	}

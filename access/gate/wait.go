@@ -204,5 +204,13 @@ func short(s string) string {
 	if len(s) > most {
 		s = s[:most]
 	}
+	return clean(s)
+}
+
+// clean makes of s what every storage keeps.
+func clean(s string) string {
+	if goodText(s) {
+		return s
+	}
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "?")
 }

@@ -82,6 +82,9 @@ func (t *tables) numbers(club string) (list []string) {
 }
 
 func (s members) PutMember(ctx context.Context, club string, m access.Member) error {
+	if err := gate.CheckFact(club, m); err != nil {
+		return err
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -154,6 +157,9 @@ func (t *tables) booked(q gate.ReservationQuery) (list []reservation.Reservation
 }
 
 func (s bookings) PutReservation(ctx context.Context, club string, r reservation.Reservation) error {
+	if err := gate.CheckFact(club, r); err != nil {
+		return err
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -210,3 +211,6 @@ var hostile = []string{
 	"plain", "Plain", "PLAIN", " plain", "plain ", "plain\n", "pl%in", "pl_in", "100%", `a\b`, `a"b`, "a'b", "a''b", "a;--b", "a`b", "$1", "?1", ":name",
 	"\u00e9", "e\u0301", "ß", "ss", "İ", "i", "\u200b", "\U0001f6aa", "日本", "\t", "\x01", "null", "NULL", "true", "0", "00", "1e3", "{}", "[]", "2026-05-04",
 }
+
+// unfit are ids that no storage keeps, because one of them could not.
+var unfit = []string{"", "\x00", "a\x00b", "ada\x00", "\xff", "a\xc3", "\xed\xa0\x80", strings.Repeat("x", 201), strings.Repeat("ä", 101)}

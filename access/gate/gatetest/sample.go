@@ -1,6 +1,7 @@
 package gatetest
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -154,4 +155,25 @@ func (b *bench) asks() (list []gate.Ask) {
 		}
 	}
 	return list
+}
+
+func refused(err error) bool {
+	_, ok := errors.AsType[*gate.RequestError](err)
+	return ok
+}
+
+// refused wants a write to have been refused for what it writes.
+func (b *bench) refused(err error) {
+	b.Helper()
+	if !refused(err) {
+		b.Fatalf("got error %v, want a *gate.RequestError (see gate.CheckFact)", err)
+	}
+}
+
+// absent wants a read by a string that is never stored to find nothing.
+func (b *bench) absent(found any, err error) {
+	b.Helper()
+	if !refused(err) && !errors.Is(err, gate.ErrNotFound) {
+		b.Fatalf("got %+v, error %v; want one that is %v, or a *gate.RequestError", found, err, gate.ErrNotFound)
+	}
 }

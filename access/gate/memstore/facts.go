@@ -59,6 +59,9 @@ func (st *site) lockTaken(d gate.Door) error {
 
 // AddDoor implements gate.DoorStore.
 func (s *Store) AddDoor(ctx context.Context, siteID string, d gate.Door) error {
+	if err := gate.CheckFact(siteID, d); err != nil {
+		return err
+	}
 	return s.write(ctx, siteID, func(st *site) error {
 		if st.door(d.ID) >= 0 {
 			return conflict("door", d.ID, "is there already")
@@ -75,6 +78,9 @@ func (s *Store) AddDoor(ctx context.Context, siteID string, d gate.Door) error {
 
 // UpdateDoor implements gate.DoorStore.
 func (s *Store) UpdateDoor(ctx context.Context, siteID string, d gate.Door) error {
+	if err := gate.CheckFact(siteID, d); err != nil {
+		return err
+	}
 	return s.write(ctx, siteID, func(st *site) error {
 		i := st.door(d.ID)
 		if i < 0 {
@@ -119,6 +125,9 @@ func (s *Store) Rules(ctx context.Context, siteID string) (r gate.Rules, err err
 
 // PutRules implements gate.RuleStore.
 func (s *Store) PutRules(ctx context.Context, r gate.Rules) error {
+	if err := gate.CheckFact(r.Site.ID, r); err != nil {
+		return err
+	}
 	return s.write(ctx, r.Site.ID, func(st *site) error {
 		if st.rules.Version != r.Version {
 			return conflict("site", r.Site.ID, "has other rules by now")
@@ -146,6 +155,9 @@ func (s *Store) Grants(ctx context.Context, siteID, member string) (list []acces
 
 // PutGrant implements gate.RuleStore.
 func (s *Store) PutGrant(ctx context.Context, siteID string, g access.Grant) error {
+	if err := gate.CheckFact(siteID, g); err != nil {
+		return err
+	}
 	return s.write(ctx, siteID, func(st *site) error {
 		st.dropGrant(g.ID)
 		st.grants[g.ID] = g
@@ -205,6 +217,9 @@ func (s *Store) Members(ctx context.Context, siteID string) iter.Seq2[access.Mem
 
 // PutMember implements gate.MemberStore.
 func (s *Store) PutMember(ctx context.Context, siteID string, m access.Member) error {
+	if err := gate.CheckFact(siteID, m); err != nil {
+		return err
+	}
 	return s.write(ctx, siteID, func(st *site) error { st.members[m.ID] = &m; return nil })
 }
 
@@ -233,6 +248,9 @@ func (s *Store) Reservations(ctx context.Context, q gate.ReservationQuery) iter.
 
 // PutReservation implements gate.ReservationStore.
 func (s *Store) PutReservation(ctx context.Context, siteID string, r reservation.Reservation) error {
+	if err := gate.CheckFact(siteID, r); err != nil {
+		return err
+	}
 	return s.write(ctx, siteID, func(st *site) error {
 		st.bookings.drop(r.ID)
 		st.bookings.put(r)

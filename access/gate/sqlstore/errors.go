@@ -88,6 +88,9 @@ func fail(ctx context.Context, op string, err error) error {
 	if err == nil || errors.Is(err, gate.ErrNotFound) || errors.Is(err, gate.ErrConflict) || errors.Is(err, gate.ErrUnavailable) {
 		return err
 	}
+	if _, ok := errors.AsType[*gate.RequestError](err); ok {
+		return err
+	}
 	kind := kindOf(err)
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
 		err = errors.Join(cause, err)

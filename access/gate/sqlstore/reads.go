@@ -220,6 +220,12 @@ func (s *Store) Reservations(ctx context.Context, q gate.ReservationQuery) iter.
 		if q.Resources != nil && len(q.Resources) == 0 {
 			return
 		}
+		for _, id := range q.Resources { // JSON would make another text of a bad one
+			if err := unfit([]any{id}); err != nil {
+				yield(reservation.Reservation{}, err)
+				return
+			}
+		}
 		for page := f; ; {
 			text := "SELECT " + reservationColumns + " FROM doorkit_reservations WHERE " + strings.Join(page.where, " AND ") +
 				" ORDER BY starts, id LIMIT " + strconv.Itoa(pageSize)

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
+
+	"github.com/doorkit/doorkit/access/gate"
 )
 
 // runner runs statements, written as Dialect.sql reads them: on the pool, or in
@@ -73,6 +76,9 @@ func (p *prepared) close() (err error) {
 }
 
 func (p *prepared) exec(ctx context.Context, q string, args ...any) (int64, error) {
+	if err := unfit(args); err != nil {
+		return 0, err
+	}
 	st, err := p.stmt(ctx, q)
 	if err != nil {
 		return 0, err
@@ -81,6 +87,9 @@ func (p *prepared) exec(ctx context.Context, q string, args ...any) (int64, erro
 }
 
 func (p *prepared) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	if err := unfit(args); err != nil {
+		return nil, err
+	}
 	st, err := p.stmt(ctx, q)
 	if err != nil {
 		return nil, err
@@ -89,11 +98,25 @@ func (p *prepared) query(ctx context.Context, q string, args ...any) (*sql.Rows,
 }
 
 func (p *prepared) row(ctx context.Context, q string, args ...any) scanner {
+	if err := unfit(args); err != nil {
+		return failed{err}
+	}
 	st, err := p.stmt(ctx, q)
 	if err != nil {
 		return failed{err}
 	}
 	return st.QueryRowContext(ctx, args...)
+}
+
+// unfit refuses a text that PostgreSQL cannot take, on SQLite as well: before it
+// is sent, so that a transaction is not aborted by it.
+func unfit(args []any) error {
+	for _, a := range args {
+		if s, ok := a.(string); ok && (!utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0) {
+			return &gate.RequestError{Faults: []gate.Fault{{Field: "text", What: fmt.Sprintf("valid UTF-8 without NUL is wanted, not %q", s)}}}
+		}
+	}
+	return nil
 }
 
 type failed struct{ err error }
@@ -130,6 +153,9 @@ func (t *txRunner) stmt(ctx context.Context, q string) *sql.Stmt {
 }
 
 func (t *txRunner) exec(ctx context.Context, q string, args ...any) (int64, error) {
+	if err := unfit(args); err != nil {
+		return 0, err
+	}
 	if st := t.stmt(ctx, q); st != nil {
 		return changed(st.ExecContext(ctx, args...))
 	}
@@ -137,6 +163,9 @@ func (t *txRunner) exec(ctx context.Context, q string, args ...any) (int64, erro
 }
 
 func (t *txRunner) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	if err := unfit(args); err != nil {
+		return nil, err
+	}
 	if st := t.stmt(ctx, q); st != nil {
 		return st.QueryContext(ctx, args...)
 	}
@@ -144,6 +173,9 @@ func (t *txRunner) query(ctx context.Context, q string, args ...any) (*sql.Rows,
 }
 
 func (t *txRunner) row(ctx context.Context, q string, args ...any) scanner {
+	if err := unfit(args); err != nil {
+		return failed{err}
+	}
 	if st := t.stmt(ctx, q); st != nil {
 		return st.QueryRowContext(ctx, args...)
 	}

@@ -40,6 +40,9 @@ type writes struct {
 
 // PutRules is gate.RuleStore's.
 func (w writes) PutRules(ctx context.Context, r gate.Rules) error {
+	if err := gate.CheckFact(r.Site.ID, r); err != nil {
+		return err
+	}
 	settings, err := settingsText(r.Settings)
 	if err != nil {
 		return err
@@ -75,13 +78,9 @@ func (w writes) PutRules(ctx context.Context, r gate.Rules) error {
 			}
 		}
 		for i, t := range r.MembershipTypes {
-			n, err := run.exec(ctx, `INSERT INTO doorkit_membership_types (site, id, pos, doors) VALUES ($1, $2, $3, $4) ON CONFLICT (site, id) DO NOTHING`,
-				site, t.ID, i, types[i])
-			if err != nil {
+			if _, err := run.exec(ctx, `INSERT INTO doorkit_membership_types (site, id, pos, doors) VALUES ($1, $2, $3, $4)`,
+				site, t.ID, i, types[i]); err != nil {
 				return err
-			}
-			if n == 0 {
-				return conflict("the membership type %q is there twice", t.ID)
 			}
 		}
 		for i, res := range r.Resources {
@@ -103,6 +102,9 @@ func (w writes) PutRules(ctx context.Context, r gate.Rules) error {
 
 // PutGrant is gate.RuleStore's.
 func (w writes) PutGrant(ctx context.Context, site string, g access.Grant) error {
+	if err := gate.CheckFact(site, g); err != nil {
+		return err
+	}
 	hours, err := hoursText(g.Hours)
 	if err != nil {
 		return err
@@ -124,6 +126,9 @@ func (w writes) DeleteGrant(ctx context.Context, site, grant string) error {
 
 // PutMember is gate.MemberStore's.
 func (w writes) PutMember(ctx context.Context, site string, m access.Member) error {
+	if err := gate.CheckFact(site, m); err != nil {
+		return err
+	}
 	return w.in(ctx, "PutMember", func(run runner) error {
 		// The member's row comes first: it is the lock of the memberships.
 		_, err := run.exec(ctx, `INSERT INTO doorkit_members (site, id, standing, standing_until, standing_reason) VALUES ($1, $2, $3, $4, $5)
@@ -153,6 +158,9 @@ func (w writes) DeleteMember(ctx context.Context, site, member string) error {
 
 // PutReservation is gate.ReservationStore's.
 func (w writes) PutReservation(ctx context.Context, site string, r reservation.Reservation) error {
+	if err := gate.CheckFact(site, r); err != nil {
+		return err
+	}
 	return w.in(ctx, "PutReservation", func(run runner) error {
 		_, err := run.exec(ctx, `INSERT INTO doorkit_reservations (site, id, resource, member, starts, ends, ended_at, effective, status)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -170,6 +178,9 @@ func (w writes) DeleteReservation(ctx context.Context, site, id string) error {
 
 // AddDoor is gate.DoorStore's.
 func (w writes) AddDoor(ctx context.Context, site string, d gate.Door) error {
+	if err := gate.CheckFact(site, d); err != nil {
+		return err
+	}
 	return w.in(ctx, "AddDoor", func(run runner) error {
 		n, err := run.exec(ctx, `INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by)
 			VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING`, doorArgs(site, d)...)
@@ -182,6 +193,9 @@ func (w writes) AddDoor(ctx context.Context, site string, d gate.Door) error {
 
 // UpdateDoor is gate.DoorStore's.
 func (w writes) UpdateDoor(ctx context.Context, site string, d gate.Door) error {
+	if err := gate.CheckFact(site, d); err != nil {
+		return err
+	}
 	return w.in(ctx, "UpdateDoor", func(run runner) error {
 		n, err := run.exec(ctx, `UPDATE doorkit_doors SET version = version + 1, name = $3, access_type = $4, disabled = $5, open_time = $6,
 				link_site = $7, link_gateway = $8, link_lock = $9, link_name = $10, link_needs_code = $11, linked_at = $12, linked_by = $13
