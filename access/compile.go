@@ -24,6 +24,7 @@ func Compile(f Facts) (*Policy, error) {
 	}
 	p := &Policy{site: f.Site}
 	p.set(f.Revision, cloneSettings(f.Settings))
+	p.schedules = []*schedule{neverOpen}
 	p.time = newTimeline(c.location, newCalendar(f.Exceptions))
 	p.exceptions = cloneExceptions(f.Exceptions)
 	p.doorIDs, p.typeIDs, p.resourceIDs, p.memberIDs = c.doors, c.types, c.resources, c.members
@@ -105,8 +106,8 @@ type builder struct {
 
 func newBuilder(p *Policy) *builder {
 	b := &builder{p: p, schedules: map[string]int32{}, during: map[uint8][]pattern{}}
-	for i, s := range p.schedules {
-		b.schedules[string(b.keyOf(s.hours))] = int32(i)
+	for i, s := range p.schedules[1:] {
+		b.schedules[string(b.keyOf(s.hours))] = int32(i) + 1
 		b.during[s.days] = s.during
 	}
 	return b
@@ -139,6 +140,7 @@ func (b *builder) schedule(h Hours) int32 {
 		b.during[s.days] = during
 	}
 	s.during = during
+	s.prepare(b.p.time)
 	i := int32(len(b.p.schedules))
 	b.p.schedules = append(b.p.schedules, s)
 	b.schedules[string(key)] = i
@@ -160,7 +162,7 @@ func (b *builder) membershipType(t MembershipType, door func(string) int32) memb
 	if span := int(last-first) + 1; span <= 8*len(list)+64 {
 		out.base, out.row = first, make([]int32, span)
 		for _, e := range list {
-			out.row[e.door-first] = e.schedule + 1
+			out.row[e.door-first] = e.schedule
 		}
 		return out
 	}

@@ -1,31 +1,33 @@
 package access
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Decide answers a request. It allocates nothing, costs the same order of time
 // whatever the site holds, and never panics: what the policy does not know is
 // denied. An action that is none of the three is denied with
 // [ReasonNoEntitlement].
 func (p *Policy) Decide(r Request) (d Decision) {
-	p.decide(&d, p.member(r.Member), p.door(r.Door), r.Action, r.Holding, micros(r.At))
+	var a asked
+	p.at(&a, micros(r.At))
+	p.decide(&d, &a, p.member(r.Member), p.door(r.Door), r.Action, r.Holding)
 	return d
 }
 
-// decide is RULES.md, sections 4 and 5, into a zero Decision; the member and the
-// door are given by their places, -1 if unknown.
-func (p *Policy) decide(d *Decision, member, door int32, action Action, holding bool, t int64) {
+// decide is RULES.md, sections 4 and 5, into a zero Decision; the instant is set,
+// the member and the door are given by their places, -1 if unknown.
+func (p *Policy) decide(d *Decision, a *asked, member, door int32, action Action, holding bool) {
 	d.Revision = p.revision
-	d.policy, d.member, d.door, d.at = p, member, door, t
+	d.policy, d.member, d.door, d.at = p, member, door, a.t
 	if d.Reason = p.refuses(member, door, action, holding); d.Reason != "" {
 		d.Allowed = d.Reason == ReasonHolder
 		return
 	}
-	var (
-		a   asked
-		now view
-	)
-	p.ask(&a, member, door, t)
-	a.look(&now, t, a.standing)
+	p.ask(a, member, door)
+	var now view
+	a.look(&now, a.t, a.standing)
 	switch {
 	case now.opens != 0:
 		d.Allowed, d.Reason = true, now.reason()
@@ -42,8 +44,8 @@ func (p *Policy) decide(d *Decision, member, door int32, action Action, holding 
 		d.Allowed, d.Reason = true, ReasonHolder
 	default:
 		d.Reason = a.denial(&now)
-		if now.next <= a.limit {
-			d.NextChange = instant(now.next)
+		if next := now.next.at(); next <= a.limit {
+			d.NextChange = instant(next)
 		}
 	}
 }
@@ -86,20 +88,24 @@ type asked struct {
 	chunk  *chunk // of the member
 	member int32  // his place in it
 
-	// The last look at a schedule: types list many doors with the same hours.
-	seen   *schedule
-	seenAt int64
-	isOpen bool
-	change int64
+	at  int64 // the instant looked at last, and
+	now moment
 }
 
-func (p *Policy) ask(a *asked, member, door int32, t int64) {
+// at sets the instant that is asked about.
+func (p *Policy) at(a *asked, t int64) {
+	a.t, a.limit, a.at = t, t+horizon, never
+}
+
+// ask sets the member and the door, after the instant.
+func (p *Policy) ask(a *asked, member, door int32) {
 	c := p.chunks[member/chunkSize]
 	m, n := &c.members[member%chunkSize], &c.members[member%chunkSize+1]
-	a.p, a.door, a.t, a.limit, a.standing = p, door, t, t+horizon, m.standing
+	a.p, a.door, a.standing = p, door, m.standing
 	a.memberships = c.spans[m.spans:m.windows]
 	a.windows = c.spans[m.windows:n.spans]
 	a.chunk, a.member = c, member%chunkSize
+	a.grants = nil
 	if m.grants != n.grants {
 		a.grants = grantsFor(c.grants[m.grants:n.grants], door)
 	}
@@ -135,64 +141,87 @@ var laterReasons = [...]Reason{ReasonTooEarly, ReasonOutsideHours, ReasonNotStar
 
 // view is what a look at one instant shows.
 type view struct {
-	opens int   // the kinds of bases that open the door
-	count int   // how many of them open it
-	until int64 // opens: the latest end among them; it may be later than the limit
-
-	next  int64 // does not: the first opening, forever if there is none up to the limit
-	later int   // and why it is not yet
-
-	paused, ended bool // a membership whose type lists the door is
+	opens int     // the kinds of bases that open the door
+	count int     // how many of them open it
+	until int64   // opens: the latest end among them; it may be later than the limit
+	next  opening // does not: the first, none if there is none up to the limit
 }
 
-func (v *view) reason() Reason {
-	switch {
-	case v.opens&byGrant != 0:
-		return ReasonGrant
-	case v.opens&byMembership != 0:
-		return ReasonMembership
+// opening is an instant and, in the lowest bits, why it is not yet: the first of
+// several is the least.
+type opening int64
+
+const laterBits = 2
+
+// noOpening is later than every instant.
+const noOpening opening = math.MaxInt64
+
+func newOpening(at int64, later int) opening { return opening(at<<laterBits | int64(later)) }
+
+func (o opening) at() int64 { return int64(o >> laterBits) }
+
+func (o opening) reason() Reason { return laterReasons[o&(1<<laterBits-1)] }
+
+// openReasons are the reasons by the kinds of bases that open.
+var openReasons = [...]Reason{
+	byGrant:                                ReasonGrant,
+	byMembership:                           ReasonMembership,
+	byReservation:                          ReasonReservation,
+	byGrant | byMembership:                 ReasonGrant,
+	byGrant | byReservation:                ReasonGrant,
+	byMembership | byReservation:           ReasonMembership,
+	byGrant | byMembership | byReservation: ReasonGrant,
+}
+
+func (v *view) reason() Reason { return openReasons[v.opens] }
+
+// note adds a basis that is in force until an instant and whose state, 1 for
+// open, changes at another. Nobody can foresee a state: it is reckoned with, not
+// branched on.
+func (v *view) note(kind, open int, changes, until, limit int64) {
+	end, next := min(changes, until), newOpening(changes, outsideHours)
+	if changes > min(limit, until-1) {
+		next = noOpening
 	}
-	return ReasonReservation
+	if open != 0 {
+		next = noOpening
+	}
+	if open == 0 {
+		end = never
+	}
+	v.opens |= kind & -open
+	v.count += open
+	v.until = max(v.until, end)
+	v.next = min(v.next, next)
 }
 
-// open notes a basis of some kind that opens until an instant.
-func (v *view) open(kind int, until int64) {
-	v.opens |= kind
-	v.count++
-	v.until = max(v.until, until)
-}
-
-// later notes a basis that opens later.
-func (v *view) opensAt(next int64, later int) {
-	if next < v.next || next == v.next && later < v.later {
-		v.next, v.later = next, later
+// later notes a basis that opens later, or never.
+func (v *view) later(next int64, later int) {
+	if next != forever {
+		v.next = min(v.next, newOpening(next, later))
 	}
 }
 
 // look looks at an instant, with standing that ends where it is told.
 func (a *asked) look(v *view, t, standing int64) {
-	*v = view{until: never, next: forever, later: notStarted}
+	*v = view{until: never, next: noOpening}
 	for i := range a.memberships {
 		m := &a.memberships[i]
+		until := min(m.until, standing)
+		if m.paused || t >= until {
+			continue
+		}
 		s := a.p.types[m.ref].schedule(a.door)
-		if s < 0 {
+		if s == 0 {
 			continue
 		}
-		if m.paused {
-			v.paused = true
+		if t < m.from {
+			next, _ := a.first(s, m.from, until)
+			v.later(next, notStarted)
 			continue
 		}
-		if until := min(m.until, standing); t >= until {
-			v.ended = v.ended || t >= m.until
-		} else {
-			if next, end := a.first(s, max(t, m.from), until); next == t {
-				v.open(byMembership, end)
-			} else if t >= m.from {
-				v.opensAt(next, outsideHours)
-			} else {
-				v.opensAt(next, notStarted)
-			}
-		}
+		open, changes := a.state(s, t)
+		v.note(byMembership, open, changes, until, a.limit)
 	}
 	for i := range a.grants {
 		g := &a.grants[i]
@@ -205,11 +234,11 @@ func (a *asked) look(v *view, t, standing int64) {
 		}
 		next, end := a.firstOfGrant(g, t, until)
 		if next == t {
-			v.open(byGrant, end)
+			v.note(byGrant, 1, end, end, a.limit)
 		} else if t >= g.from && (!g.wantsMembership || a.isMember(t)) {
-			v.opensAt(next, outsideHours)
+			v.later(next, outsideHours)
 		} else {
-			v.opensAt(next, notStarted)
+			v.later(next, notStarted)
 		}
 	}
 	if len(a.windows) > 0 {
@@ -227,9 +256,9 @@ func (a *asked) lookAtWindows(v *view, t, standing int64) {
 	}
 	w := &a.windows[i]
 	if w.from <= t {
-		v.open(byReservation, min(w.until, standing))
+		v.note(byReservation, 1, w.until, standing, a.limit)
 	} else if w.from < standing && w.from <= a.limit {
-		v.opensAt(w.from, tooEarly)
+		v.later(w.from, tooEarly)
 	}
 }
 
@@ -258,21 +287,29 @@ func (a *asked) first(s int32, start, stop int64) (next, end int64) {
 	if start > a.limit || start >= stop {
 		return forever, 0
 	}
-	schedule := a.p.schedules[s]
-	if schedule.always {
-		return start, stop
-	}
-	if a.seen != schedule || a.seenAt != start {
-		a.seen, a.seenAt = schedule, start
-		a.isOpen, a.change = schedule.at(a.p.time, floorDiv(start, second), a.limit)
-	}
-	switch changes := a.change; {
-	case a.isOpen:
+	open, changes := a.state(s, start)
+	switch {
+	case open != 0:
 		return start, min(changes, stop)
 	case changes < stop && changes <= a.limit:
 		return changes, 0
 	}
 	return forever, 0
+}
+
+// state returns whether a schedule is open at an instant, 1 or 0, and when that
+// changes: after the limit if it does not up to then.
+func (a *asked) state(s int32, t int64) (open int, changes int64) {
+	schedule := a.p.schedules[s]
+	if schedule.days == 0 {
+		return schedule.weekly.start, forever
+	}
+	if a.at != t {
+		a.at = t
+		a.p.time.at(floorDiv(t, second), &a.now)
+	}
+	open, changes = schedule.at(a.p.time, &a.now, a.limit/second)
+	return open, min(changes, maxSecond) * second
 }
 
 // firstOfGrant is first for a grant, from t on, as far as it has the membership
@@ -327,7 +364,7 @@ func (a *asked) last(now *view) int64 {
 	until := now.until
 	// Where one basis opens alone and no other does before it ends, or just
 	// then, its end is the end.
-	for now.opens != 0 && until <= a.limit && (now.count > 1 || now.next <= until) {
+	for now.opens != 0 && until <= a.limit && (now.count > 1 || now.next.at() <= until) {
 		a.look(now, until, a.standing)
 		until = max(until, now.until)
 	}

@@ -105,10 +105,11 @@ func (d Decision) Evidence() Evidence {
 	}
 	p := d.policy
 	var a asked
-	p.ask(&a, d.member, d.door, d.at)
+	p.at(&a, d.at)
+	p.ask(&a, d.member, d.door)
 	for i := range a.memberships {
 		m := a.memberships[i]
-		if s := p.types[m.ref].schedule(d.door); s >= 0 && !m.paused && a.opens(s, m.from, min(m.until, a.standing)) {
+		if s := p.types[m.ref].schedule(d.door); s > 0 && !m.paused && a.opens(s, m.from, min(m.until, a.standing)) {
 			e.Memberships = append(e.Memberships, p.membershipID(d.member, i))
 		}
 	}

@@ -4,21 +4,21 @@ import "sort"
 
 // denial returns why nothing opens now: rules 5 to 8 of RULES.md, section 5.
 func (a *asked) denial(now *view) Reason {
-	if a.standing != forever && (a.t >= a.standing || now.next == forever) {
+	if a.standing != forever && (a.t >= a.standing || now.next == noOpening) {
 		var ignored view
 		a.look(&ignored, a.t, forever)
-		if ignored.opens != 0 && a.t >= a.standing || now.next == forever && ignored.next != forever {
+		if ignored.opens != 0 && a.t >= a.standing || now.next == noOpening && ignored.next != noOpening {
 			return ReasonStandingBlocked
 		}
 	}
-	if now.next != forever {
-		return laterReasons[now.later]
+	if now.next != noOpening {
+		return now.next.reason()
 	}
-	return a.neverAgain(now)
+	return a.neverAgain()
 }
 
 // neverAgain returns the reason when nothing opens within the horizon.
-func (a *asked) neverAgain(now *view) Reason {
+func (a *asked) neverAgain() Reason {
 	if r, ok := a.pastBooking(a.chunk.oddOf(a.member)); ok {
 		return r
 	}
@@ -28,10 +28,11 @@ func (a *asked) neverAgain(now *view) Reason {
 		wanting = wanting || g.wantsMembership && g.from <= a.t && a.t < g.until
 		grantEnded = grantEnded || g.until <= a.t
 	}
-	paused, ended := now.paused, now.ended
-	if wanting && !a.isMember(a.t) {
-		for i := range a.memberships {
-			m := &a.memberships[i]
+	paused, ended := false, false
+	wanting = wanting && !a.isMember(a.t)
+	for i := range a.memberships {
+		m := &a.memberships[i]
+		if wanting || a.p.types[m.ref].schedule(a.door) > 0 {
 			paused = paused || m.paused
 			ended = ended || !m.paused && m.until <= a.t
 		}

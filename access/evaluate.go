@@ -108,7 +108,7 @@ type workspace struct {
 	spans     [4]span
 	ids       [2]string
 	grants    [2]grant
-	schedules [2]*schedule
+	schedules [3]*schedule
 }
 
 // decide answers for door i, which is that of q.
@@ -120,7 +120,9 @@ func (w *workspace) decide(q *Question, i int32, r Request) (d Decision) {
 	if q.Door == nil {
 		i = -1
 	}
-	w.policy.decide(&d, member, i, r.Action, r.Holding, micros(r.At))
+	var a asked
+	w.policy.at(&a, micros(r.At))
+	w.policy.decide(&d, &a, member, i, r.Action, r.Holding)
 	return d
 }
 
@@ -150,7 +152,7 @@ func (w *workspace) compile(questions []Question, r Request) error {
 	p.set(q.Revision, q.Settings)
 	w.time = timeline{location: location, calendar: newCalendar(q.Exceptions)}
 	p.time = &w.time
-	p.doors, p.doorNames, p.schedules = w.doors[:0], w.names[:0], w.schedules[:0]
+	p.doors, p.doorNames, p.schedules = w.doors[:0], w.names[:0], append(w.schedules[:0], neverOpen)
 	for i := range questions {
 		d := questions[i].Door
 		p.doors, p.doorNames = append(p.doors, p.newDoor(d)), append(p.doorNames, d.ID)
@@ -215,7 +217,7 @@ func (w *workspace) membershipTypes(types []MembershipType) {
 		rows = rows[n:]
 		for _, d := range t.Doors {
 			if i := find(d.Door); i >= 0 {
-				out.row[i] = w.schedule(d.Hours) + 1
+				out.row[i] = w.schedule(d.Hours)
 			}
 		}
 		p.types = append(p.types, out)
@@ -227,13 +229,13 @@ func (w *workspace) membershipTypes(types []MembershipType) {
 func (w *workspace) schedule(h Hours) int32 {
 	p := &w.policy
 	i := slices.IndexFunc(p.schedules, func(s *schedule) bool {
-		return s.always == h.Always && slices.EqualFunc(s.ranges, h.Ranges, func(d daily, r Range) bool { return d == dailyOf(r) })
+		return s.hours.Always == h.Always && slices.EqualFunc(s.ranges, h.Ranges, func(d daily, r Range) bool { return d == dailyOf(r) })
 	})
 	if i >= 0 {
 		return int32(i)
 	}
 	s := newSchedule(h)
-	s.hours = Hours{} // they stay the caller's
+	s.hours = Hours{Always: h.Always} // the ranges stay the caller's
 	s.during = p.time.calendar.during(s.days)
 	p.schedules = append(p.schedules, s)
 	return int32(len(p.schedules) - 1)

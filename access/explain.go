@@ -62,10 +62,11 @@ func (d Decision) Explain() Explanation {
 		return e
 	}
 	var a asked
-	p.ask(&a, d.member, d.door, d.at)
+	p.at(&a, d.at)
+	p.ask(&a, d.member, d.door)
 	e.Standing, e.Holds = standingUntil(a.standing), a.t < a.standing
 	for i := range a.memberships {
-		if m := &a.memberships[i]; p.types[m.ref].schedule(d.door) >= 0 {
+		if m := &a.memberships[i]; p.types[m.ref].schedule(d.door) > 0 {
 			e.Bases = append(e.Bases, a.explainMembership(m, p.membershipID(d.member, i)))
 		}
 	}

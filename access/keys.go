@@ -26,7 +26,8 @@ func (p *Policy) Keys(member string, at time.Time) []DigitalKey {
 		a    asked
 		keys []DigitalKey
 	)
-	p.ask(&a, m, 0, t)
+	p.at(&a, t)
+	p.ask(&a, m, 0)
 	all := p.grantsOf(m)
 	for i := range p.doors {
 		// As Decide, but for all doors in one go: the reason of a denial is
@@ -54,15 +55,14 @@ func (p *Policy) Keys(member string, at time.Time) []DigitalKey {
 
 // mayOpen reports whether the member holds anything at all for a door: a quick
 // look that spares the decision where he does not.
-func (p *Policy) mayOpen(member, door int32, t int64) bool {
-	var a asked
-	p.ask(&a, member, door, t)
+func (p *Policy) mayOpen(a *asked, member, door int32) bool {
+	p.ask(a, member, door)
 	return a.holdsAny()
 }
 
 func (a *asked) holdsAny() bool {
 	for i := range a.memberships {
-		if a.p.types[a.memberships[i].ref].schedule(a.door) >= 0 {
+		if a.p.types[a.memberships[i].ref].schedule(a.door) > 0 {
 			return true
 		}
 	}
@@ -88,12 +88,14 @@ func (p *Policy) Upcoming(member string, at time.Time, within time.Duration) []C
 	if m < 0 {
 		return nil
 	}
+	var a asked
+	p.at(&a, t)
 	for i := range p.doors {
-		if !p.mayOpen(m, int32(i), t) {
+		if !p.mayOpen(&a, m, int32(i)) {
 			continue
 		}
 		var d Decision
-		p.decide(&d, m, int32(i), Unlock, false, t)
+		p.decide(&d, &a, m, int32(i), Unlock, false)
 		if d.NextChange.IsZero() || micros(d.NextChange) > t+within.Microseconds() {
 			continue
 		}
@@ -120,12 +122,14 @@ func (p *Policy) Holders(door string, at time.Time) []Holder {
 	if d < 0 {
 		return nil
 	}
+	var a asked
+	p.at(&a, t)
 	for m := range int32(p.members) {
-		if !p.mayOpen(m, d, t) {
+		if !p.mayOpen(&a, m, d) {
 			continue
 		}
 		var dec Decision
-		if p.decide(&dec, m, d, Unlock, false, t); dec.Allowed {
+		if p.decide(&dec, &a, m, d, Unlock, false); dec.Allowed {
 			holders = append(holders, Holder{p.memberID(m), dec.Reason, dec.ValidUntil})
 		}
 	}

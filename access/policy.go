@@ -17,7 +17,7 @@ type Policy struct {
 	site     Site
 
 	time      *timeline
-	schedules []*schedule
+	schedules []*schedule // the first is never open
 
 	settings   Settings // as given
 	exceptions []Exception
@@ -54,23 +54,23 @@ type door struct {
 type membershipType struct {
 	id    string
 	base  int32
-	row   []int32 // schedule+1, 0 for none
+	row   []int32 // 0 for none
 	doors []int32
 	hours []int32
 }
 
-// schedule returns the schedule of a door, or -1.
+// schedule returns the schedule of a door, 0 if the type does not list it.
 func (t *membershipType) schedule(door int32) int32 {
 	if t.row != nil {
 		if i := uint32(door - t.base); i < uint32(len(t.row)) {
-			return t.row[i] - 1
+			return t.row[i]
 		}
-		return -1
+		return 0
 	}
 	if i, ok := slices.BinarySearch(t.doors, door); ok {
 		return t.hours[i]
 	}
-	return -1
+	return 0
 }
 
 // grant is a Grant made ready.

@@ -67,7 +67,7 @@ func (p *Policy) Question(member, door string, at time.Time) Question {
 			continue
 		}
 		mt := MembershipType{ID: typ.id}
-		if s := typ.schedule(d); s >= 0 {
+		if s := typ.schedule(d); s > 0 {
 			mt.Doors = []DoorHours{{door, p.schedules[s].hours}}
 		}
 		q.MembershipTypes = append(q.MembershipTypes, mt)

@@ -4,15 +4,23 @@ import "slices"
 
 const weekSeconds = 7 * daySeconds
 
+// eternal is later than any second a search can ask about.
+const eternal = 1 << 61
+
 // schedule is Hours made ready: seconds of the wall clock, and for each week the
 // places where they open and close.
 type schedule struct {
 	hours  Hours // as given
-	always bool
 	ranges []daily
-	days   uint8     // the weekdays on which a range starts, by bit
+	days   uint8     // the weekdays on which a range starts, by bit; 0: neither weeks nor exceptions matter
 	weekly pattern   // without exceptions
 	during []pattern // per exception: on dates inside it
+
+	// Of weekly hours that never close, or never open, but for exceptions: every
+	// change that the timeline has ready (UTC, in seconds), then eternal.
+	changes []int64
+	starts  buckets // of the changes
+	start   int     // 1 if open before the first
 }
 
 // daily is a range in seconds of the day. An end beyond the day lies in the next.
@@ -33,23 +41,56 @@ func dailyOf(r Range) daily {
 }
 
 func newSchedule(h Hours) *schedule {
-	s := &schedule{hours: h, always: h.Always, ranges: make([]daily, 0, len(h.Ranges))}
+	s := &schedule{hours: h, ranges: make([]daily, 0, len(h.Ranges))}
 	for _, r := range h.Ranges {
 		d := dailyOf(r)
 		s.ranges = append(s.ranges, d)
 		s.days |= d.days
 	}
-	s.weekly = newPattern(s.ranges)
+	if s.weekly = newPattern(s.ranges); s.days == 0 {
+		s.weekly.toggles[0] = 2 * eternal
+		if h.Always {
+			s.weekly.start = 1
+		}
+	}
 	return s
+}
+
+// neverOpen stands first in every policy: the hours of a door that a type does
+// not list.
+var neverOpen = newSchedule(Hours{})
+
+// prepare looks for all changes of hours that change on exceptions only.
+func (s *schedule) prepare(z *timeline) {
+	if len(z.stretches) == 0 || s.days == 0 || len(s.weekly.toggles) > 1 {
+		return
+	}
+	var now moment
+	z.at(tableStart, &now)
+	open, at := s.at(z, &now, tableEnd)
+	s.start = open
+	var changes []int64
+	for at < tableEnd {
+		changes = append(changes, at)
+		z.at(at, &now)
+		_, at = s.at(z, &now, tableEnd)
+	}
+	s.starts = newBuckets(len(changes), 32*len(changes), func(i int) int64 { return changes[i] })
+	s.changes = append(changes, eternal)
 }
 
 // pattern is a week that repeats, as seconds after the start of Sunday at which
 // it opens or closes.
 type pattern struct {
-	toggles []int32
-	days    [8]int32 // how many toggles lie before each day, and in all
-	open    bool     // the state at the very end of the week, before the first toggle
+	toggles []int64 // and the first of the next week
+	start   int     // 1 if open before the first
+
+	// Per slot of the week: how many toggles lie before it. A slot is a little
+	// more than an hour, so that most hold none.
+	before [weekSeconds>>slotShift + 1]uint16
 }
+
+const slotShift = 12
 
 // newPattern makes the week in which the ranges start on their days.
 func newPattern(ranges []daily) pattern {
@@ -69,84 +110,99 @@ func newPattern(ranges []daily) pattern {
 		}
 	}
 	slices.Sort(edges) // where one range ends and another starts, opening comes first: they are one
-	p := pattern{toggles: make([]int32, 0, len(edges)), open: open > 0}
+	p := pattern{toggles: make([]int64, 0, len(edges)+1), start: min(open, 1)}
 	for i := 0; i < len(edges); {
 		at, was := edges[i]>>1, open > 0
 		for ; i < len(edges) && edges[i]>>1 == at; i++ {
 			open += 1 - int(edges[i]&1)*2
 		}
 		if was != (open > 0) {
-			p.toggles = append(p.toggles, at)
+			p.toggles = append(p.toggles, int64(at))
 		}
 	}
-	for w := range p.days {
-		i, _ := slices.BinarySearch(p.toggles, int32(w)*daySeconds)
-		p.days[w] = int32(i)
+	n := 0
+	for slot := range p.before {
+		for n < len(p.toggles) && p.toggles[n] < int64(slot)<<slotShift {
+			n++
+		}
+		p.before[slot] = uint16(n)
+	}
+	if n == 0 {
+		p.toggles = append(p.toggles, maxSecond)
+	} else {
+		p.toggles = append(p.toggles, p.toggles[0]+weekSeconds)
 	}
 	return p
 }
 
-// at returns the state at a second of the week, which lies on a weekday, and how
-// long it lasts.
-func (p *pattern) at(weekday, second int32) (open bool, lasts int64) {
-	n := len(p.toggles)
-	if n == 0 {
-		return p.open, maxSecond
+// at returns the state at a second of the week, 1 for open, and how long it lasts.
+func (p *pattern) at(second int64) (open int, lasts int64) {
+	i := int(p.before[second>>slotShift])
+	for p.toggles[i] <= second {
+		i++
 	}
-	i := int(p.days[weekday])
-	for _, t := range p.toggles[i:p.days[weekday+1]] {
-		i += int(uint32(t-second-1) >> 31) // t <= second, without a branch nobody can foresee
-	}
-	if i < n {
-		return p.open != (i&1 == 1), int64(p.toggles[i] - second)
-	}
-	return p.open, int64(p.toggles[0] + weekSeconds - second)
+	return (i ^ p.start) & 1, p.toggles[i] - second
 }
 
-// at returns whether s is open at an instant (UTC, seconds) and the first instant
-// after it, in microseconds, at which that changes: forever if there is none up
-// to limit, in microseconds too. RULES.md, section 2.
-func (s *schedule) at(z *timeline, sec, limit int64) (open bool, changes int64) {
-	var room stretch
-	now := z.at(sec, &room)
-	open, lasts := s.on(&z.calendar, now, sec)
-	for sec+lasts >= now.end {
-		if sec = now.end; sec > limit/second {
-			return open, forever
+// at returns whether s is open at a moment, 1 or 0, and the first second after it
+// at which that changes: more than limit if there is none up to that.
+// RULES.md, section 2.
+func (s *schedule) at(z *timeline, now *moment, limit int64) (open int, changes int64) {
+	if s.changes != nil && tableStart <= now.sec && now.sec < tableEnd-horizon/second-daySeconds {
+		i, hi := s.starts.around(now.sec)
+		for i < hi && s.changes[i] <= now.sec {
+			i++
 		}
-		now = z.at(sec, &room)
-		var state bool
-		if state, lasts = s.on(&z.calendar, now, sec); state != open {
-			return open, sec * second
-		}
+		return (i ^ s.start) & 1, s.changes[i]
 	}
-	return open, (sec + lasts) * second
+	if now.before&now.on == noException || s.days == 0 {
+		open, changes = s.weekly.at(now.second)
+	} else {
+		open, changes = s.on(&z.calendar, now)
+	}
+	if changes += now.sec; changes >= now.end && changes < eternal {
+		return open, s.walk(z, now, limit, open)
+	}
+	return open, changes
 }
 
-// on returns the state at an instant in a stretch, and how long it lasts if the
-// stretch does.
-func (s *schedule) on(c *calendar, now *stretch, sec int64) (open bool, lasts int64) {
-	// 1970-01-01 was a Thursday: four days into the week.
-	at := (sec + now.offset + 4*daySeconds) % weekSeconds
-	if at < 0 {
-		at += weekSeconds
+// walk follows a state from stretch to stretch.
+func (s *schedule) walk(z *timeline, now *moment, limit int64, open int) (changes int64) {
+	var next moment
+	for end := now.end; end <= limit; {
+		z.at(end, &next)
+		state, lasts := s.on(&z.calendar, &next)
+		if state != open {
+			return end
+		}
+		if end+lasts < next.end {
+			return end + lasts
+		}
+		end = next.end
 	}
-	weekday := int32(at) / daySeconds
+	return eternal
+}
+
+// on returns the state at a moment, and how long it lasts if the stretch does.
+func (s *schedule) on(c *calendar, now *moment) (open int, lasts int64) {
 	if now.before == now.on {
-		p := &s.weekly
-		if now.on != noException {
-			p = &s.during[now.on]
+		if now.on == noException {
+			return s.weekly.at(now.second)
 		}
-		return p.at(weekday, int32(at))
+		return s.during[now.on].at(now.second)
 	}
 	// One date only: the ranges that start on it, and what is left of those
 	// that started the day before under other rules.
-	second := int32(at) - weekday*daySeconds
+	weekday := int32(now.second / daySeconds)
+	second := int32(now.second % daySeconds)
 	today, yesterday := s.starting(c, now.on, weekday), s.starting(c, now.before, (weekday+6)%7)
-	open = today.contains(second) || yesterday.contains(second+daySeconds)
+	isOpen := today.contains(second) || yesterday.contains(second+daySeconds)
+	if isOpen {
+		open = 1
+	}
 	for at := second; ; {
 		at = min(today.edge(at), yesterday.edge(at+daySeconds)-daySeconds, daySeconds)
-		if at == daySeconds || open != (today.contains(at) || yesterday.contains(at+daySeconds)) {
+		if at == daySeconds || isOpen != (today.contains(at) || yesterday.contains(at+daySeconds)) {
 			return open, int64(at - second)
 		}
 	}

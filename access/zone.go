@@ -40,18 +40,36 @@ func newTimeline(l *time.Location, c calendar) *timeline {
 	return z
 }
 
-// at returns the stretch around an instant, or a part of it. It is in the table
-// or in room.
-func (z *timeline) at(sec int64, room *stretch) *stretch {
+// moment is an instant (UTC, in seconds) and what holds then.
+type moment struct {
+	sec        int64
+	second     int64 // of the week on the wall clock, which begins on Sunday
+	end        int64 // of the stretch around it, or of a part of that
+	before, on int32 // exceptions, see calendar
+}
+
+// at fills in the moment of an instant, field by field: a struct that is copied
+// right after its fields were set makes the processor wait.
+func (z *timeline) at(sec int64, m *moment) {
 	if sec < tableStart || sec >= tableEnd || len(z.stretches) == 0 {
-		*room = z.workOut(sec)
-		return room
+		s := z.workOut(sec)
+		m.set(sec, &s)
+		return
 	}
 	i, hi := z.starts.around(sec)
 	for i < hi && z.stretches[i].start <= sec {
 		i++
 	}
-	return &z.stretches[i-1]
+	m.set(sec, &z.stretches[i-1])
+}
+
+func (m *moment) set(sec int64, s *stretch) {
+	// 1970-01-01 was a Thursday: four days into the week.
+	second := (sec + s.offset + 4*daySeconds) % weekSeconds
+	if second < 0 {
+		second += weekSeconds
+	}
+	m.sec, m.second, m.end, m.before, m.on = sec, second, s.end, s.before, s.on
 }
 
 func (z *timeline) workOut(sec int64) stretch {
