@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 )
 
 //go:embed migrations/*.sql
@@ -72,9 +73,18 @@ func migrate(ctx context.Context, conn *sql.Conn, d Dialect) (err error) {
 		// The number is "doorkit" in ASCII; it only has to be nobody else's.
 		begin = []string{"BEGIN ISOLATION LEVEL READ COMMITTED", "SELECT pg_advisory_xact_lock(28260998092089716)"}
 	}
-	end := "ROLLBACK"
+	whole := false
 	defer func() {
-		if _, endErr := conn.ExecContext(context.WithoutCancel(ctx), end); end == "COMMIT" || err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		if whole {
+			if _, err = conn.ExecContext(ctx, "COMMIT"); err == nil {
+				return
+			}
+		}
+		// Also after a COMMIT that failed: the connection goes back to the pool
+		// and must not hold the lock.
+		if _, endErr := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
 			err = errors.Join(err, endErr)
 		}
 	}()
@@ -112,6 +122,6 @@ func migrate(ctx context.Context, conn *sql.Conn, d Dialect) (err error) {
 			return err
 		}
 	}
-	end = "COMMIT"
+	whole = true
 	return nil
 }
