@@ -55,12 +55,30 @@ func version(ctx context.Context, conn *sql.Conn, d Dialect) (int, error) {
 // call it at once; one does the work and the others wait. On a newer database
 // it is a *VersionError.
 func Migrate(ctx context.Context, db *sql.DB, d Dialect) error {
+	for pause := 10 * time.Millisecond; ; pause *= 2 {
+		err := fail(ctx, "Migrate", migrateOnce(ctx, db, d))
+		// SQLite's busy timeout does not cover the change of a new file to WAL,
+		// and nothing is done when it says that the file is locked.
+		if e, ok := errors.AsType[*Error](err); !ok || e.Kind != Locked || pause > 2*time.Second {
+			return err
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return err
+		case <-t.C:
+		}
+	}
+}
+
+func migrateOnce(ctx context.Context, db *sql.DB, d Dialect) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return fail(ctx, "Migrate", err)
+		return err
 	}
 	defer conn.Close()
-	return fail(ctx, "Migrate", migrate(ctx, conn, d))
+	return migrate(ctx, conn, d)
 }
 
 func migrate(ctx context.Context, conn *sql.Conn, d Dialect) (err error) {
