@@ -195,7 +195,7 @@ func ReadDetail(row LogRow) (d LogDetail, ok bool, err error) {
 		return d, false, nil
 	}
 	if err := json.Unmarshal(row.Detail, &d); err != nil {
-		return d, false, fmt.Errorf("gate: the detail of log row %d does not read: %w", row.Seq, err)
+		return LogDetail{}, false, fmt.Errorf("gate: the detail of log row %d does not read: %w", row.Seq, err)
 	}
 	return d, true, nil
 }
