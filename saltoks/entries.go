@@ -72,9 +72,9 @@ func newestFirst(c *listConfig) { c.query.Set("$orderby", "utc_date_time desc") 
 type EntryCursor struct {
 	// From is where the reading began; nothing older is ever told.
 	From time.Time `json:"from,omitzero"`
-	// At is the newest entry's time.
+	// At is the newest entry's time, those apart that lie in the future.
 	At time.Time `json:"at,omitzero"`
-	// Seen are the entries known in the Overlap before At.
+	// Seen are the entries known in the Overlap before At and after it.
 	Seen []EntryID `json:"seen,omitempty"`
 }
 
@@ -95,6 +95,7 @@ func (s *EntriesService) Poll(ctx context.Context, site SiteID, since EntryCurso
 		from = back
 	}
 	next := EntryCursor{From: since.From, At: since.At}
+	ahead := time.Now().Add(Overlap) // a lock whose clock runs years ahead must not hide what comes until then
 	var fresh, window []Entry
 	for e, err := range s.All(ctx, site) {
 		if err != nil {
@@ -103,7 +104,7 @@ func (s *EntriesService) Poll(ctx context.Context, site SiteID, since EntryCurso
 		if e.At.Before(from) && !e.At.IsZero() { // a time that does not parse ends nothing
 			break
 		}
-		if e.At.After(next.At) {
+		if e.At.After(next.At) && !e.At.After(ahead) {
 			next.At = e.At
 		}
 		window = append(window, e)

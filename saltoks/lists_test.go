@@ -225,8 +225,6 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestPoll: each entry once, oldest first, late ones too, none from before the
-// start.
 // TestPollWithoutATime: a row whose time cannot be read hides no other one, and
 // is told once as long as it is in reach.
 func TestPollWithoutATime(t *testing.T) {
@@ -245,6 +243,29 @@ func TestPollWithoutATime(t *testing.T) {
 	}
 }
 
+// TestPollFromTheFuture: a lock whose clock is years ahead hides no later row.
+func TestPollFromTheFuture(t *testing.T) {
+	t.Parallel()
+	rows := []string{`{"id":"z","utc_date_time":"2099-01-01T00:00:00Z"}`, `{"id":"a","utc_date_time":"2026-08-19T12:00:00Z"}`}
+	w := &wire{answer: func(*http.Request, string) *http.Response {
+		return reply(200, `{"items":[`+strings.Join(rows, ",")+`]}`)
+	}}
+	c := newTestClient(t, w)
+	var cursor EntryCursor
+	for i, want := range []int{2, 0, 1, 0} {
+		if i == 2 {
+			rows = slices.Insert(rows, 1, `{"id":"b","utc_date_time":"2026-08-19T12:10:00Z"}`)
+		}
+		entries, next, err := c.Entries.Poll(t.Context(), "s", cursor)
+		if err != nil || len(entries) != want {
+			t.Errorf("poll %d: %d entries, %v; want %d", i, len(entries), err, want)
+		}
+		cursor = next
+	}
+}
+
+// TestPoll: each entry once, oldest first, late ones too, none from before the
+// start.
 func TestPoll(t *testing.T) {
 	t.Parallel()
 	day := time.Date(2026, 8, 19, 12, 0, 0, 0, time.UTC)
@@ -297,4 +318,43 @@ func TestPoll(t *testing.T) {
 	if _, same, err := c.Entries.Poll(ctx, "s", cursor); err == nil || !cmp.Equal(same, cursor) {
 		t.Error("a failed poll moves the cursor")
 	}
+}
+
+// FuzzListsEnd lets the fuzzer be the server: each byte is a page with up to
+// three items and the cursor that follows it. When the script is used up it goes
+// in a circle: whatever it is, the range ends.
+func FuzzListsEnd(f *testing.F) {
+	f.Add([]byte{1, 2, 3})
+	f.Add([]byte{0, 0, 0, 0})
+	f.Add([]byte{9, 130, 7, 0, 66, 200})
+	f.Fuzz(func(t *testing.T, script []byte) {
+		if len(script) > 200 {
+			t.Skip("longer than a list needs to be")
+		}
+		w := &wire{}
+		w.answer = func(r *http.Request, _ string) *http.Response {
+			at := 0
+			_, _ = fmt.Sscan(r.URL.Query().Get("page"), &at)
+			if at >= len(script) {
+				return reply(200, `{"items":[]}`)
+			}
+			var items []string
+			for i := range int(script[at]) % 4 {
+				items = append(items, fmt.Sprintf(`{"id":"l%d-%d"}`, at, i))
+			}
+			next := at + 1
+			if jump := int(script[at]) / 4; jump > 32 {
+				next = jump % len(script)
+			}
+			return reply(200, fmt.Sprintf(`{"items":[%s],"next_page_link":"/connect/v1.2/sites/s/locks?page=%d"}`, strings.Join(items, ","), next))
+		}
+		_, err := lockIDs(newTestClient(t, w), t.Context())
+		if err != nil && !errors.Is(err, ErrCursor) {
+			t.Error(err)
+		}
+		// Brent's search finds a circle within three times the way to it and around it.
+		if most := 3*2*len(script) + maxEmptyPages + 4; w.count() > most {
+			t.Errorf("%d requests for %d pages: %v", w.count(), len(script), err)
+		}
+	})
 }
