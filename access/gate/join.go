@@ -119,11 +119,11 @@ func (p Parts) Snapshots() []Snapshot {
 		Exceptions: p.Rules.Exceptions,
 		Member:     p.Member,
 	}
-	if len(p.Doors) == 0 {
-		return []Snapshot{{Question: shared}}
-	}
 	if p.Member != nil {
 		shared.MembershipTypes = p.types()
+	}
+	if len(p.Doors) == 0 {
+		return []Snapshot{{Question: shared}}
 	}
 	list := make([]Snapshot, len(p.Doors))
 	for i := range p.Doors {

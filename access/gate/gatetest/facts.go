@@ -377,6 +377,11 @@ var factTests = map[string]func(*bench){
 		if s.Question.Door != nil || s.Question.Member != nil || !s.Link.IsZero() || s.Question.TimeZone != "Europe/Berlin" {
 			b.Fatalf("got %+v", s)
 		}
+		s, err = f.Load(b.ctx, gate.Ask{Site: b.site, Member: "ada", Door: "nowhere", At: at(0)})
+		b.ok(err)
+		d, err := access.Evaluate(s.Question, access.Request{Member: "ada", Door: "nowhere", Action: access.Unlock, At: at(0)})
+		b.ok(err)
+		b.same("a member with memberships at an unknown door", d.Reason, access.ReasonUnknownDoor)
 		ctx, cancel := context.WithCancel(b.ctx)
 		cancel()
 		_, err = f.Load(ctx, gate.Ask{Site: b.site, Member: "ada", Door: "front", At: at(0)})
