@@ -95,6 +95,7 @@ func (g *Gate) Doctor(ctx context.Context, p Patient) ([]Finding, error) {
 	e.storage(ctx)
 	e.rulesAndDoors()
 	e.grantsAndMembers(ctx)
+	e.people(ctx)
 	e.openDoors(ctx)
 	e.catalogue(ctx)
 	for i, c := range p.Checkers {

@@ -122,11 +122,36 @@ func TestDoctor(t *testing.T) {
 			},
 			clear: func(b *bench) {
 				try(b, b.store.PutMember(b.Context(), site, access.Member{ID: "bob", Memberships: []access.Membership{{ID: "m", Type: "t"}}}))
+				rules(func(r *gate.Rules) {
+					r.MembershipTypes = []access.MembershipType{{ID: "t", Doors: []access.DoorHours{}}}
+				})(b)
 			},
 		},
 		"grant_without_member grant g": {
 			cause: func(b *bench) {
 				try(b, b.store.PutGrant(b.Context(), site, access.Grant{ID: "g", Member: "eve", Door: "front", Hours: access.Always(), RequiresMembership: new(false)}))
+			},
+			clear: dropGrant("g"),
+		},
+		"bad_member member bob": {
+			cause: func(b *bench) {
+				try(b, b.store.PutMember(b.Context(), site, access.Member{ID: "bob", Memberships: []access.Membership{{ID: "m", Type: "gone"}}}))
+			},
+			clear: func(b *bench) { try(b, b.store.PutMember(b.Context(), site, access.Member{ID: "bob"})) },
+		},
+		"bad_member member a and 1 other": { // a type was deleted that members still have
+			cause: func(b *bench) {
+				for _, id := range []string{"a", "b"} {
+					try(b, b.store.PutMember(b.Context(), site, access.Member{ID: id, Memberships: []access.Membership{{ID: "m", Type: "gone"}}}))
+				}
+			},
+			clear: rules(func(r *gate.Rules) {
+				r.MembershipTypes = []access.MembershipType{{ID: "gone", Doors: []access.DoorHours{}}}
+			}),
+		},
+		"bad_grant grant g": {
+			cause: func(b *bench) {
+				try(b, b.store.PutGrant(b.Context(), site, access.Grant{ID: "g", Member: "ada", Door: "front", RequiresMembership: new(false)}))
 			},
 			clear: dropGrant("g"),
 		},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/doorkit/doorkit/access"
@@ -15,12 +16,10 @@ func (e *examination) rulesAndDoors() {
 	if e.rules.Version == 0 {
 		return
 	}
-	facts := access.Facts{
-		Site: e.rules.Site, Settings: e.rules.Settings, MembershipTypes: e.rules.MembershipTypes, Resources: e.rules.Resources, Exceptions: e.rules.Exceptions,
-	}
+	facts := e.facts()
+	facts.Resources, facts.Exceptions = e.rules.Resources, e.rules.Exceptions
 	names := map[string]bool{}
 	for _, d := range e.doors {
-		facts.Doors = append(facts.Doors, d.Door)
 		names[d.ID] = true
 	}
 	used, types := map[string]int{}, map[string]int{}
@@ -82,6 +81,90 @@ func (e *examination) rulesAndDoors() {
 				Breaks: "One member can leave the door open for everybody.", Do: "Make it access only: office mode is for private offices and for rooms that are booked.",
 			})
 		}
+	}
+}
+
+// facts are the rules and doors, for access.Compile.
+func (e *examination) facts() access.Facts {
+	facts := access.Facts{Site: e.rules.Site, Settings: e.rules.Settings, MembershipTypes: e.rules.MembershipTypes}
+	for _, d := range e.doors {
+		facts.Doors = append(facts.Doors, d.Door)
+	}
+	return facts
+}
+
+// people finds members and grants whose facts contradict themselves or the rules:
+// such a member is denied at every door.
+func (e *examination) people(ctx context.Context) {
+	if e.rules.Version == 0 {
+		return
+	}
+	grants := map[string][]access.Grant{}
+	for _, g := range e.grants {
+		grants[g.Member] = append(grants[g.Member], g)
+	}
+	type fault struct {
+		kind, first, what string
+		others            int
+	}
+	faults := map[string]*fault{}
+	facts := e.facts()
+	examine := func() {
+		_, err := access.Compile(facts)
+		bad, _ := errors.AsType[*access.FactsError](err)
+		told := map[string]bool{}
+		for i := 0; bad != nil && i < len(bad.Faults); i++ {
+			what := bad.Faults[i].What
+			list, rest, _ := strings.Cut(bad.Faults[i].Path, "[")
+			number, _, _ := strings.Cut(rest, "]")
+			n, err := strconv.Atoi(number)
+			f := fault{kind: list, what: what}
+			switch {
+			case err != nil, strings.HasPrefix(what, "no door"): // told of the rules
+				continue
+			case list == "members" && n < len(facts.Members):
+				f.kind, f.first = "member", facts.Members[n].ID
+			case list == "grants" && n < len(facts.Grants):
+				f.kind, f.first = "grant", facts.Grants[n].ID
+			default:
+				continue
+			}
+			key := f.kind + " " + what
+			if known := faults[key]; known == nil {
+				faults[key] = &f
+			} else if !told[key+f.first] && known.first != f.first {
+				known.others++
+			}
+			told[key+f.first] = true
+		}
+		facts.Members, facts.Grants = facts.Members[:0], facts.Grants[:0]
+	}
+	for m, err := range e.p.Members.Members(ctx, e.g.site) {
+		if err != nil {
+			e.unchecked("members", err)
+			return
+		}
+		facts.Members, facts.Grants = append(facts.Members, m), append(facts.Grants, grants[m.ID]...)
+		if len(facts.Members) == 1000 {
+			examine()
+		}
+	}
+	examine()
+	for _, f := range faults {
+		about, breaks := f.kind+" "+f.first, "Denied at every door."
+		if f.kind == "grant" {
+			breaks = "Its member is denied at its door, whatever else would open it."
+		}
+		switch {
+		case f.others == 1:
+			about += " and 1 other"
+		case f.others > 1:
+			about += fmt.Sprintf(" and %d others", f.others)
+		}
+		e.find(Finding{
+			Code: "bad_" + f.kind, Severity: Warning, About: about, What: "In its facts: " + f.what + ".",
+			Breaks: breaks, Do: "Correct the facts, or bring back what they name.",
+		})
 	}
 }
 

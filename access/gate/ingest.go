@@ -162,7 +162,7 @@ func (g *Gate) settleAsMoved(ctx context.Context, e Entry, proof VendorEntry) (R
 	case access.Lock:
 		s.EndHolds = e.Begun
 	}
-	d.Cause, d.At, d.RelockAt, d.CheckIn = "", moved, r.RelockAt, s.CheckIn
+	d.Cause, d.At, d.RelockAt, d.CheckIn = "", moved, r.RelockAt, (*storedVisit)(s.CheckIn)
 	s.Doc = d.append(nil)
 	s.Log = p.logEntry(&r, now, e.Seq)
 	done, err := g.records.Settle(ctx, s)

@@ -226,15 +226,15 @@ type Switches interface {
 
 // CheckIn says that a member came.
 type CheckIn struct {
-	Member string
+	Member string `json:"member"`
 	// Key makes it happen once: of two with the same member and key at one site
 	// the first one stays.
-	Key       string
-	Door      string
-	Action    access.Action
-	RequestID string    // the request that made it
-	At        time.Time // the movement
-	Day       string    // its date at the site, YYYY-MM-DD, after the cut-off hour
+	Key       string        `json:"key"`
+	Door      string        `json:"door"`
+	Action    access.Action `json:"action"`
+	RequestID string        `json:"request_id"` // the request that made it
+	At        time.Time     `json:"at"`         // the movement
+	Day       string        `json:"day"`        // its date at the site, YYYY-MM-DD, after the cut-off hour
 }
 
 // CheckInQuery selects check-ins.

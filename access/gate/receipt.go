@@ -95,7 +95,16 @@ type doc struct {
 	RelockAt    time.Time     `json:"relock_at,omitzero"`
 	Link        Link          `json:"link,omitzero"`
 	Zone        string        `json:"zone,omitempty"`
-	CheckIn     *CheckIn      `json:"check_in,omitempty"`
+	CheckIn     *storedVisit  `json:"check_in,omitempty"`
+}
+
+// storedVisit is a CheckIn under the names that journals hold.
+type storedVisit struct {
+	Member, Key, Door string
+	Action            access.Action
+	RequestID         string
+	At                time.Time
+	Day               string
 }
 
 type evidence struct {
@@ -164,7 +173,7 @@ func (e *Entry) receipt() (Receipt, error) {
 		return r, err
 	}
 	r.Decision = d.decision()
-	r.Cause, r.RelockAt, r.CheckIn = d.Cause, d.RelockAt, d.CheckIn
+	r.Cause, r.RelockAt, r.CheckIn = d.Cause, d.RelockAt, (*CheckIn)(d.CheckIn)
 	if !d.At.IsZero() {
 		r.At = d.At
 	}

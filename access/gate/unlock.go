@@ -238,7 +238,7 @@ func (g *Gate) settle(ctx context.Context, p *passage, result Result) Receipt {
 		s.EndHolds = p.entry.Begun
 	}
 	d := p.doc(&r)
-	d.CheckIn = s.CheckIn
+	d.CheckIn = (*storedVisit)(s.CheckIn)
 	s.Doc = d.append(make([]byte, 0, 768))
 	s.Log = p.logEntry(&r, at, p.entry.Seq)
 	var done Settled
