@@ -287,6 +287,39 @@ func ExamplePasswordSource() {
 	// Output: [redacted] true <nil>
 }
 
+// A service account has no Connection: its token says whose Remote to make.
+func ExamplePasswordSource_remote() {
+	s := simulate()
+	defer s.Close()
+	ctx := context.Background()
+	user, site := s.World().Users[0], s.World().Sites[0]
+
+	tokens, err := saltoks.PasswordSource(s.env, s.creds, user.Email, saltoks.FixedPassword(saltoks.NewSecret(user.Password)),
+		saltoks.AuthHTTPClient(s.HTTPClient()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err := saltoks.NewClient(s.env, tokens, saltoks.WithHTTPClient(s.HTTPClient()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	state, err := saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := tokens.Token(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	remote, err := saltoks.NewRemote(client, state, s.env.Name, token.Subject)
+	if err != nil {
+		log.Fatal(err)
+	}
+	iq, err := remote.Activation().Begin(ctx, saltoks.SiteID(site.ID), saltoks.IQID(site.IQs[0].ID))
+	fmt.Println(iq.Step, err)
+	// Output: secret_stored <nil>
+}
+
 func ExampleFixedPassword() {
 	password, err := saltoks.FixedPassword(saltoks.NewSecret("hunter2"))(context.Background())
 	fmt.Println(password, err)

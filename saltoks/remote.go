@@ -63,10 +63,11 @@ func WithNow(now func() time.Time) RemoteOption {
 }
 
 // NewRemote makes a Remote of the client's SALTO user. environment and subject
-// are the connection's (Connection.Environment, Connection.Subject): what state
-// keeps of the user's IQs is found by them. Make one per connection and keep it:
-// the codes of one Remote never repeat. It makes no call. The error names every
-// fault.
+// are the connection's (Connection.Environment, Connection.Subject), or with
+// PasswordSource the Environment's Name and the Token's Subject: what state keeps
+// of the user's IQs is found by them. Make one per user and keep it, for all its
+// sites: the codes of one Remote never repeat. It makes no call. The error names
+// every fault.
 func NewRemote(client *Client, state *State, environment, subject string, opts ...RemoteOption) (*Remote, error) {
 	c := core{now: time.Now}
 	var faults []error
@@ -214,7 +215,7 @@ func (c *core) code(ctx context.Context, at siteIQ, doc iqDoc) (OTP, error) {
 
 // ErrOtherUser: the client's token belongs to another SALTO user than the one
 // whose activations these are, so every code would be wrong. Nothing was sent.
-var ErrOtherUser = errors.New("the client's token belongs to another SALTO user than these activations: make the Remote with the Subject of the client's own Connection")
+var ErrOtherUser = errors.New("the client's token belongs to another SALTO user than these activations: make the Remote with the Subject of the client's own Connection, or of its Token")
 
 // sameUser checks whose token the client carries, where the token source knows.
 func (c *core) sameUser(ctx context.Context) error {

@@ -40,7 +40,8 @@ type DigitalKey struct {
 
 // Keys returns the member's digital keys, in the order of the doors: those that
 // are open now, those that will open within ahead, and those the member holds
-// open. It makes no call to the lock system.
+// open. It makes no call to the lock system. A door whose facts contradict
+// themselves has a Cause; when all have, the error is a *access.FactsError.
 func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) ([]DigitalKey, error) {
 	if !goodID(member) {
 		return nil, &RequestError{[]Fault{{"Member", badID}}}
