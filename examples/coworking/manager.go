@@ -34,6 +34,10 @@ func (w *web) managerRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /manage/plans", w.manager(w.plansPage))
 	mux.HandleFunc("GET /manage/plans/{plan}", w.manager(w.planPage))
 	mux.HandleFunc("POST /manage/plans/{plan}", w.manager(w.changePlan))
+	mux.HandleFunc("POST /manage/plans", w.manager(w.newPlan))
+	mux.HandleFunc("POST /manage/plans/{plan}/delete", w.manager(w.deletePlan))
+	mux.HandleFunc("GET /manage/holidays", w.manager(w.holidaysPage))
+	mux.HandleFunc("POST /manage/holidays", w.manager(w.changeHolidays))
 	mux.HandleFunc("GET /manage/rooms", w.manager(w.roomsPage))
 	mux.HandleFunc("POST /manage/rooms", w.manager(w.changeRooms))
 

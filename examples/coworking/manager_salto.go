@@ -73,7 +73,7 @@ func saltoSays(err error) string {
 		{saltoks.ErrOTPInvalid, "That PIN is not the one SALTO sent. Look at the newest message and type it again."},
 		{saltoks.ErrOTPBlocked, "Too many wrong PINs. SALTO takes the next one in about 20 minutes."},
 		{saltoks.ErrIQOffline, "The IQ is offline. Check its power and network, then try again."},
-		{saltoks.ErrIQAlreadyActivated, "SALTO has this user as activated at this IQ already, by another integration. Ask SALTO's support to reset it."},
+		{saltoks.ErrIQAlreadyActivated, "SALTO has this user as activated at this IQ already, by another integration. Adopt it with a code from there, or ask SALTO's support to reset it."},
 		{saltoks.ErrRestoreRequired, "The IQ was reset. Restore it in SALTO KS, then activate it anew."},
 		{saltoks.ErrPINNotRequested, "Request a PIN first."},
 		{saltoks.ErrActivationNotBegun, "Begin the activation first."},
@@ -173,6 +173,10 @@ func (w *web) iqStep(rw http.ResponseWriter, r *http.Request) error {
 		_, err = wizard.Begin(ctx, site, iq)
 	case "restart":
 		_, err = wizard.Restart(ctx, site, iq)
+	case "restore":
+		err, note = l.client.IQs.Restore(ctx, site, iq), "restored"
+	case "adopt":
+		err, note = w.adopt(ctx, wizard, site, iq, r.PostFormValue("code")), "adopted"
 	case "request":
 		channel := saltoks.PINByMail
 		if r.PostFormValue("channel") == "sms" {
@@ -188,6 +192,9 @@ func (w *web) iqStep(rw http.ResponseWriter, r *http.Request) error {
 		note = "activated"
 	default:
 		return notHere
+	}
+	if p, ok := errors.AsType[*problem](err); ok {
+		return w.showIQ(rw, r, p.status, p.text)
 	}
 	if err != nil {
 		w.log.Warn("activating an IQ", "step", r.PathValue("step"), "error", err)

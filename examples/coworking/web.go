@@ -127,6 +127,8 @@ var notes = map[string]string{
 	"extended": "The booking is extended.", "cancelled": "The booking is cancelled.", "moved": "The clock was moved.",
 	"sent": "The PIN is on its way.", "activated": "The IQ is activated.", "linked": "The lock is linked.", "unlinked": "The lock is unlinked.",
 	"disconnected": "SALTO KS is disconnected.", "site": "The site is linked.", "erased": "The person was erased from the logs.",
+	"planned": "The plan is there. Choose its doors and hours.", "deleted": "The plan is deleted.",
+	"restored": "The IQ is restored. Activate it anew.", "adopted": "SALTO gave the secret out. Now the PIN.",
 }
 
 // show renders a page whole before it sends a byte.

@@ -35,6 +35,11 @@ func (e effect) String() string {
 // whatIf compares the rules as they are with the rules as they would be, over
 // the week from tomorrow on. Nothing is written.
 func (w *web) whatIf(ctx context.Context, change func(*access.Facts)) ([]effect, error) {
+	y, m, d := w.now().In(w.zone).Date()
+	return w.whatIfDuring(ctx, access.Span{From: time.Date(y, m, d+1, 0, 0, 0, 0, w.zone), Until: time.Date(y, m, d+8, 0, 0, 0, 0, w.zone)}, change)
+}
+
+func (w *web) whatIfDuring(ctx context.Context, span access.Span, change func(*access.Facts)) ([]effect, error) {
 	doc, err := gate.Export(ctx, w.stores(), space)
 	if err != nil {
 		return nil, err
@@ -56,8 +61,6 @@ func (w *web) whatIf(ctx context.Context, change func(*access.Facts)) ([]effect,
 	if err != nil {
 		return nil, err
 	}
-	y, m, d := w.now().In(w.zone).Date()
-	span := access.Span{From: time.Date(y, m, d+1, 0, 0, 0, 0, w.zone), Until: time.Date(y, m, d+8, 0, 0, 0, 0, w.zone)}
 
 	type key struct {
 		door   string

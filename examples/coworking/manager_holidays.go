@@ -1,0 +1,167 @@
+package main
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+)
+
+// holidaysView is the days on which other hours hold, and a form for one more.
+type holidaysView struct {
+	Version  uint64
+	List     []holiday
+	Form     holidayForm
+	Reviewed bool
+	Removes  string // the one that the review is about to take away, by its number
+	Effects  []effect
+}
+
+type holiday struct {
+	When, What string
+	Over       bool
+}
+
+// holidayForm is what the fields say, also while it is not right yet.
+type holidayForm struct {
+	From, To, Kind, Opens, Closes string
+}
+
+func (w *web) holidaysPage(rw http.ResponseWriter, r *http.Request) error {
+	return w.showHolidays(rw, r, http.StatusOK, "", holidaysView{Form: holidayForm{Kind: "closed"}})
+}
+
+func (w *web) showHolidays(rw http.ResponseWriter, r *http.Request, status int, problem string, v holidaysView) error {
+	rules, err := w.store.Rules(r.Context(), space)
+	if err != nil {
+		return err
+	}
+	if v.Version == 0 {
+		v.Version = rules.Version
+	}
+	for _, e := range rules.Exceptions {
+		v.List = append(v.List, holiday{datesText(e), exceptionText(e), !w.midnight(e.To, 1).After(w.now())})
+	}
+	w.show(rw, r, status, "holidays", view{Title: "Holidays", Problem: problem, Data: v})
+	return nil
+}
+
+// changeHolidays shows what one more holiday, or one less, would do, or does it.
+func (w *web) changeHolidays(rw http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	if err := r.ParseForm(); err != nil {
+		return bad("This form could not be read.")
+	}
+	version, err := strconv.ParseUint(r.PostForm.Get("version"), 10, 64)
+	if err != nil {
+		return bad("This form is incomplete. Please load the page again.")
+	}
+	rules, err := w.store.Rules(ctx, space)
+	if err != nil {
+		return err
+	}
+	if rules.Version != version {
+		return &problem{http.StatusConflict, "Somebody else changed the rules meanwhile. Please look at them again."}
+	}
+	v := holidaysView{Version: version, Reviewed: true, Removes: r.PostForm.Get("remove"), Form: holidayFormOf(r.PostForm)}
+	list := slices.Clone(rules.Exceptions)
+	var changed access.Exception
+	if v.Removes != "" {
+		i, err := strconv.Atoi(v.Removes)
+		if err != nil || i < 0 || i >= len(list) {
+			return notHere
+		}
+		changed = list[i]
+		list = slices.Delete(list, i, i+1)
+	} else {
+		var wrong string
+		if changed, wrong = v.Form.exception(); wrong != "" {
+			return w.showHolidays(rw, r, http.StatusUnprocessableEntity, wrong, holidaysView{Version: version, Form: v.Form})
+		}
+		list = append(list, changed)
+	}
+	if r.PostForm.Get("do") != "save" {
+		span := access.Span{From: w.midnight(changed.From, 0), Until: w.midnight(changed.To, 1)}
+		if v.Effects, err = w.whatIfDuring(ctx, span, func(f *access.Facts) { f.Exceptions = list }); err != nil {
+			return err
+		}
+		return w.showHolidays(rw, r, http.StatusOK, "", v)
+	}
+	rules.Exceptions, rules.Revision = list, rand.Text()
+	if err := w.putRules(ctx, rules); err != nil {
+		return err
+	}
+	return back(rw, r, "/manage/holidays", "saved")
+}
+
+func holidayFormOf(form url.Values) holidayForm {
+	f := holidayForm{form.Get("from"), form.Get("to"), form.Get("kind"), form.Get("opens"), form.Get("closes")}
+	if f.To == "" {
+		f.To = f.From
+	}
+	return f
+}
+
+// exception reads the form, or says what is wrong with it.
+func (f holidayForm) exception() (e access.Exception, wrong string) {
+	var err error
+	if e.From, err = access.ParseDate(f.From); err == nil {
+		e.To, err = access.ParseDate(f.To)
+	}
+	days := at(e.To, time.UTC, 1).Sub(at(e.From, time.UTC, 0)) / (24 * time.Hour)
+	switch {
+	case err != nil:
+		return e, "Give the date, or the first and the last one."
+	case days < 1:
+		return e, "The last day lies before the first."
+	case days > 366:
+		return e, "A holiday is at most a year long."
+	case f.Kind == "closed":
+		e.Closed = true
+		return e, ""
+	}
+	var hours access.Range
+	if hours.From, err = access.ParseClock(f.Opens); err == nil {
+		hours.To, err = access.ParseClock(f.Closes)
+	}
+	if err != nil {
+		return e, "Give both times, from and to."
+	}
+	if hours.From == hours.To {
+		return e, "From and to are the same time."
+	}
+	e.Hours = []access.Range{hours}
+	return e, ""
+}
+
+// midnight is the beginning of a date here, some days on.
+func (w *web) midnight(d access.Date, days int) time.Time { return at(d, w.zone, days) }
+
+func at(d access.Date, zone *time.Location, days int) time.Time {
+	return time.Date(d.Year, d.Month, d.Day+days, 0, 0, 0, 0, zone)
+}
+
+func datesText(e access.Exception) string {
+	const form = "Mon 2 Jan 2006"
+	from, to := at(e.From, time.UTC, 0).Format(form), at(e.To, time.UTC, 0).Format(form)
+	if from == to {
+		return from
+	}
+	return from + " to " + to
+}
+
+func exceptionText(e access.Exception) string {
+	if e.Closed {
+		return "closed"
+	}
+	var parts []string
+	for _, r := range e.Hours {
+		parts = append(parts, r.From.String()+"–"+r.To.String())
+	}
+	return strings.Join(parts, ", ")
+}
