@@ -25,7 +25,7 @@ func TestNewPlan(t *testing.T) {
 	mia.post("/manage/plans/evening/delete").wants(422, "incomplete")
 	mia.post("/manage/plans/evening/delete", "version", "2").wants(409, "Somebody else changed")
 	mia.post("/manage/plans/none/delete", "version", "3").wants(404)
-	mia.post("/manage/plans/evening/delete", "version", "3").wants(200, "The plan is deleted").lacks("Evening")
+	mia.post("/manage/plans/evening/delete", "version", "3").wants(200, "The plan is deleted").lacks("Edit Evening")
 	mia.get("/manage/doctor").wants(200).lacks("In its facts")
 }
 
