@@ -117,7 +117,8 @@ type DoorStore interface {
 }
 
 // Rules is what a manager decides for a whole site: small, read whole, written
-// whole.
+// whole. A storage keeps rules that contradict themselves, and whoever's access
+// rests on them is denied: let access.Compile look first.
 type Rules struct {
 	// Revision is the host's own mark; decisions repeat it.
 	Revision string

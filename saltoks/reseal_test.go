@@ -1,0 +1,76 @@
+package saltoks_test
+
+import (
+	"testing"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// TestResealServiceAccount: a user without a Connection has its activations
+// sealed anew all the same.
+func TestResealServiceAccount(t *testing.T) {
+	ctx := t.Context()
+	sim := saltokstest.New(t)
+	world := sim.World()
+	user, site := world.Users[0], world.Sites[0]
+	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()}
+	creds := saltoks.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI()}
+	tokens, err := saltoks.PasswordSource(env, creds, user.Email, saltoks.FixedPassword(saltoks.NewSecret(user.Password)), saltoks.AuthHTTPClient(sim.HTTPClient()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := saltoks.NewClient(env, tokens, saltoks.WithHTTPClient(sim.HTTPClient()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := tokens.Token(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []saltoks.SealingKey
+	for _, text := range []string{"new:MTEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", "old:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="} {
+		key, err := saltoks.ParseSealingKey(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	store := saltoks.NewMemoryStore()
+	with := func(keys ...saltoks.SealingKey) *saltoks.State {
+		sealer, err := saltoks.NewSealer(keys...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		state, err := saltoks.NewState(store, sealer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state
+	}
+	wizard := func(state *saltoks.State) *saltoks.Activation {
+		remote, err := saltoks.NewRemote(client, state, env.Name, token.Subject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return remote.Activation()
+	}
+	at, iq := saltoks.SiteID(site.ID), saltoks.IQID(site.IQs[0].ID)
+	if _, err := wizard(with(keys[1])).Begin(ctx, at, iq); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := wizard(with(keys[0])).State(ctx, at, iq); err == nil {
+		t.Fatal("opened without its key")
+	}
+	auth, err := saltoks.NewAuthorizer(env, creds, with(keys...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := auth.Reseal(ctx, token.Subject); err != nil {
+		t.Fatal(err)
+	}
+	state, err := wizard(with(keys[0])).State(ctx, at, iq)
+	if err != nil || state.Step != saltoks.StepSecretStored {
+		t.Errorf("got %s, %v", state.Step, err)
+	}
+}
