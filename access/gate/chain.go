@@ -1,9 +1,11 @@
 package gate
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -73,7 +75,7 @@ func (e *ChainError) Error() string {
 }
 
 // Verify reads the site's door log once, with flat memory, and checks every
-// hash and every commitment whose detail is still there.
+// hash, every commitment whose detail is still there, and whom it is filed under.
 //
 // It starts after from: the zero Head means the base that retention left. It
 // demands that the chain passes through want unless want is zero. A flip, a
@@ -82,10 +84,23 @@ func (e *ChainError) Error() string {
 // place the store's owner cannot write. The error is a *ChainError when the log
 // is wrong, anything else when it could not be read.
 func Verify(ctx context.Context, log DoorLog, site string, from, want Head) (Verification, error) {
-	base, _, err := log.Ends(ctx, site)
-	if err != nil {
-		return Verification{}, err
+	for {
+		base, _, err := log.Ends(ctx, site)
+		if err != nil {
+			return Verification{}, err
+		}
+		v, err := verify(ctx, log, site, base, from, want)
+		if _, wrong := errors.AsType[*ChainError](err); !wrong {
+			return v, err
+		}
+		if now, _, err := log.Ends(ctx, site); err == nil && now.Seq > base.Seq {
+			continue // retention removed rows meanwhile
+		}
+		return v, err
 	}
+}
+
+func verify(ctx context.Context, log DoorLog, site string, base, from, want Head) (Verification, error) {
 	if from == (Head{}) {
 		from = base
 	}
@@ -100,17 +115,21 @@ func Verify(ctx context.Context, log DoorLog, site string, from, want Head) (Ver
 	if want.Seq < from.Seq && want != (Head{}) {
 		return v, &ChainError{want.Seq, "the head wanted lies before the start"}
 	}
-	// The row of from itself is looked at as well, where it is kept.
-	q := LogQuery{Site: site, After: from.Seq}
+	// The row of from itself is looked at as well, where it is kept; so is what
+	// stands before the base, where nothing may.
+	q := LogQuery{Site: site}
 	if from.Seq > base.Seq {
-		q.After--
+		q.After = from.Seq - 1
 	}
 	first := true
 	for row, err := range log.Rows(ctx, q) {
 		if err != nil {
 			return v, err
 		}
-		if first && q.After < from.Seq {
+		if row.Seq <= base.Seq {
+			return v, &ChainError{row.Seq, "retention removed it, and it stands there again"}
+		}
+		if first && from.Seq > base.Seq {
 			first = false
 			if row.Head() != from {
 				return v, &ChainError{from.Seq, "the row is missing or another one than the head given"}
@@ -127,6 +146,8 @@ func Verify(ctx context.Context, log DoorLog, site string, from, want Head) (Ver
 			v.Erased++
 		case Commit(row.Salt, row.Detail) != row.Commitment:
 			return v, &ChainError{row.Seq, "its detail is not the one committed to"}
+		case !row.filed():
+			return v, &ChainError{row.Seq, "its detail is filed under another member or actor than it names"}
 		}
 		v.Rows++
 		v.Head = row.Head()
@@ -137,7 +158,7 @@ func Verify(ctx context.Context, log DoorLog, site string, from, want Head) (Ver
 			met = true
 		}
 	}
-	if first && q.After < from.Seq {
+	if first && from.Seq > base.Seq {
 		return v, &ChainError{from.Seq, "the row is missing"}
 	}
 	if !met {
@@ -182,4 +203,18 @@ func LogPages(q LogQuery, size int, page func(LogQuery) ([]LogRow, error)) iter.
 			next.After = rows[len(rows)-1].Seq
 		}
 	}
+}
+
+// filed reports whether Member and Actor, which no hash covers, are those that
+// the detail names, as the gate writes it: they come first.
+func (r *LogRow) filed() bool {
+	if !bytes.HasPrefix(r.Detail, []byte(`{"member":`)) {
+		return true
+	}
+	var space [256]byte
+	o := object{b: append(space[:0], '{')}
+	o.str("member", r.Member)
+	o.str("actor", r.Actor)
+	rest, ok := bytes.CutPrefix(r.Detail, o.b)
+	return ok && r.Member != "" && (r.Actor != "" || !bytes.HasPrefix(rest, []byte(`,"actor":`)))
 }

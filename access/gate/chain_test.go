@@ -51,6 +51,7 @@ func chained(n int) *rows {
 		e := gate.LogEntry{
 			At: time.Date(2026, 5, 4, 12, 0, i, 123456000, time.UTC), Ref: uint64(i), Door: "front", Action: "unlock",
 			Outcome: gate.Accepted, Reason: "grant", Salt: fmt.Appendf(nil, "salt-%011d", i), Detail: fmt.Appendf(nil, `{"member":"m%d"}`, i),
+			Member: fmt.Sprint("m", i),
 		}
 		e.Commitment = gate.Commit(e.Salt, e.Detail)
 		row := head.Append(site, e)
@@ -92,7 +93,10 @@ func TestVerifyFindsWhatItPromises(t *testing.T) {
 		"outcome":                       {change: row(3, func(r *gate.LogRow) { r.Outcome = gate.Denied }), at: 4},
 		"reason":                        {change: row(3, func(r *gate.LogRow) { r.Reason = "holder" }), at: 4},
 		"ref":                           {change: row(3, func(r *gate.LogRow) { r.Ref++ }), at: 4},
-		"detail":                        {change: row(3, func(r *gate.LogRow) { r.Detail = []byte(`{"member":"eve"}`) }), at: 4},
+		"detail":                        {change: row(3, func(r *gate.LogRow) { r.Detail = []byte(`{"member":"eve"}`); r.Member = "eve" }), at: 4},
+		"member":                        {change: row(3, func(r *gate.LogRow) { r.Member = "eve" }), at: 4},
+		"member gone":                   {change: row(3, func(r *gate.LogRow) { r.Member = "" }), at: 4},
+		"actor":                         {change: row(3, func(r *gate.LogRow) { r.Actor = "eve" }), at: 4},
 		"salt":                          {change: row(3, func(r *gate.LogRow) { r.Salt = []byte("0123456789abcdef") }), at: 4},
 		"detail and commitment":         {change: row(3, func(r *gate.LogRow) { r.Detail = nil; r.Salt = []byte("x"); r.Commitment = gate.Commit(r.Salt, nil) }), at: 4},
 		"hash":                          {change: row(3, func(r *gate.LogRow) { r.Hash[0] ^= 1 }), at: 4},
@@ -112,6 +116,8 @@ func TestVerifyFindsWhatItPromises(t *testing.T) {
 		"rebuilt behind a head":         {change: func(r *rows) { r.list[6].Door = "back"; rebuilt(r, 6) }, from: good.list[4].Head()},
 		"cut by retention":              {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, want: end},
 		"cut by retention, from it":     {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, from: good.list[2].Head(), want: end},
+		"cut, and a row again":          {change: func(r *rows) { r.base = r.list[2].Head(); r.list = append(r.list[:1:1], r.list[3:]...) }, want: end, at: 1},
+		"cut, and a row again, from it": {change: func(r *rows) { r.base = r.list[2].Head(); r.list = append(r.list[:1:1], r.list[3:]...) }, from: good.list[2].Head(), at: 1},
 		"cut too far":                   {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, from: good.list[1].Head(), at: 2},
 		"cut with another hash":         {change: func(r *rows) { r.base = r.list[2].Head(); r.base.Hash[0] ^= 1; r.list = r.list[3:] }, at: 4},
 		"cut with another hash, head":   {change: func(r *rows) { r.base = r.list[2].Head(); r.base.Hash[0] ^= 1; r.list = r.list[3:] }, from: good.list[2].Head(), at: 3},
@@ -154,6 +160,36 @@ func TestHeadsAreText(t *testing.T) {
 			t.Errorf("%q was read", bad)
 		}
 	}
+}
+
+// Retention that runs meanwhile is no fault of the log.
+func TestVerifyWhileRetentionRuns(t *testing.T) {
+	r := &retained{rows: *chained(10)}
+	if v, err := gate.Verify(t.Context(), r, site, gate.Head{}, gate.Head{}); err != nil || v.Rows != 7 {
+		t.Errorf("got %+v, %v", v, err)
+	}
+	if _, err := gate.Verify(t.Context(), &retained{rows: *chained(10)}, site, r.list[0].Head(), gate.Head{}); err != nil {
+		t.Errorf("from a head that is kept: %v", err)
+	}
+	gone := chained(10).list[0].Head()
+	if _, err := gate.Verify(t.Context(), &retained{rows: *chained(10)}, site, gone, gate.Head{}); err == nil || !strings.Contains(err.Error(), "retention removed it") {
+		t.Errorf("from a head that goes meanwhile: %v", err)
+	}
+}
+
+// retained loses its first three rows once somebody has asked for its ends.
+type retained struct {
+	rows
+	asked bool
+}
+
+func (r *retained) Ends(ctx context.Context, site string) (base, head gate.Head, err error) {
+	base, head, err = r.rows.Ends(ctx, site)
+	if !r.asked {
+		r.asked = true
+		r.base, r.list = r.list[2].Head(), r.list[3:]
+	}
+	return base, head, err
 }
 
 // A million rows are verified in one pass, and take no more memory than one page.

@@ -3,6 +3,7 @@ package gatetest
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -205,6 +206,8 @@ var beginTests = map[string]func(*bench){
 			a := b.attempt(s, s, access.Unlock, 0)
 			a.Entry.Fingerprint = s
 			a.Log.Reason, a.Log.Actor = s, s
+			a.Log.Detail, _ = json.Marshal(gate.LogDetail{Member: s, Actor: s})
+			a.Log.Commitment = gate.Commit(a.Log.Salt, a.Log.Detail)
 			e := b.claim(a)
 			b.same("entry for "+s, *b.look(a.Entry.Key), e)
 		}

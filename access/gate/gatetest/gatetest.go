@@ -15,6 +15,7 @@ package gatetest
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -147,9 +148,10 @@ func (b *bench) denial(member, door string, d time.Duration) gate.Attempt {
 }
 
 func logEntry(member, door, action string, outcome gate.Outcome, d time.Duration) gate.LogEntry {
+	detail, _ := json.Marshal(gate.LogDetail{Member: member}) // texts always encode
 	e := gate.LogEntry{
 		At: at(d), Door: door, Action: action, Outcome: outcome, Reason: "membership",
-		Salt: []byte("0123456789abcdef"), Detail: fmt.Appendf(nil, `{"member":%q}`, member), Member: member,
+		Salt: []byte("0123456789abcdef"), Detail: detail, Member: member,
 	}
 	e.Commitment = gate.Commit(e.Salt, e.Detail)
 	return e

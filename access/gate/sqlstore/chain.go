@@ -132,14 +132,14 @@ func (s *Store) Rows(ctx context.Context, q gate.LogQuery) iter.Seq2[gate.LogRow
 		f := filter{dialect: s.dialect}
 		f.and("l.site = ", q.Site)
 		order := " ORDER BY l.seq LIMIT $"
-		switch {
-		case !q.Newest:
+		if !q.Newest {
 			f.and("l.seq > ", int64(q.After))
-		case q.After > 0:
-			f.and("l.seq < ", int64(q.After))
-		}
-		if q.Newest {
+		} else {
 			order = " ORDER BY l.seq DESC LIMIT $"
+			f.and("l.seq > ", int64(0)) // a row before the first is none that Verify sees
+			if q.After > 0 {
+				f.and("l.seq < ", int64(q.After))
+			}
 		}
 		if q.Door != "" {
 			f.and("l.door = ", q.Door)
