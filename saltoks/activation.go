@@ -97,7 +97,7 @@ var (
 
 // State returns what is stored; it makes no call.
 func (a *Activation) State(ctx context.Context, site SiteID, iq IQID) (ActivationState, error) {
-	at, err := siteAndIQ(site, iq)
+	at, err := a.place(site, iq)
 	if err != nil {
 		return ActivationState{}, notSentError(err)
 	}
@@ -119,7 +119,7 @@ func (a *Activation) Begin(ctx context.Context, site SiteID, iq IQID) (Activatio
 // of before are dead. It is refused while SALTO still has this user as
 // activated, so it cannot destroy an activation that works.
 func (a *Activation) Restart(ctx context.Context, site SiteID, iq IQID) (ActivationState, error) {
-	at, err := siteAndIQ(site, iq)
+	at, err := a.place(site, iq)
 	if err != nil {
 		return ActivationState{}, notSentError(err)
 	}
@@ -180,7 +180,7 @@ func (a *Activation) firstSecret(ctx context.Context, at siteIQ) (Secret, error)
 // fetchSecret fetches a secret where it is wanted and stores it. The document
 // stays locked meanwhile: two callers must not each get a secret.
 func (a *Activation) fetchSecret(ctx context.Context, site SiteID, iq IQID, f secretFetch) (ActivationState, error) {
-	at, err := siteAndIQ(site, iq)
+	at, err := a.place(site, iq)
 	if err != nil {
 		return ActivationState{}, notSentError(err)
 	}
@@ -258,7 +258,7 @@ func (a *Activation) nameOf(ctx context.Context, at siteIQ) string {
 // again to resend. It needs the IQ online. When the answer is lost (the error
 // is Unconfirmed) the PIN may be on its way, and Confirm is possible.
 func (a *Activation) RequestPIN(ctx context.Context, site SiteID, iq IQID, channel PINChannel) (ActivationState, error) {
-	at, err := siteAndIQ(site, iq)
+	at, err := a.place(site, iq)
 	if err != nil {
 		return ActivationState{}, notSentError(err)
 	}

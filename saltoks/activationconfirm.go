@@ -13,7 +13,7 @@ import (
 // activation happened; while that is not known either, the step is
 // StepConfirming, and Resume or Confirm again settles it.
 func (a *Activation) Confirm(ctx context.Context, site SiteID, iq IQID, pin IQPIN) (ActivationState, error) {
-	at, err := siteAndIQ(site, iq)
+	at, err := a.place(site, iq)
 	if err == nil && pin.IsZero() {
 		err = ErrBadIQPIN
 	}
@@ -111,7 +111,7 @@ func (a *Activation) sendConfirm(ctx context.Context, at siteIQ, secret Secret, 
 // Resume asks SALTO what became of a confirmation whose answer was lost; at any
 // other step it makes no call. A host calls it when it shows the activation.
 func (a *Activation) Resume(ctx context.Context, site SiteID, iq IQID) (ActivationState, error) {
-	at, err := siteAndIQ(site, iq)
+	at, err := a.place(site, iq)
 	if err != nil {
 		return ActivationState{}, notSentError(err)
 	}

@@ -55,6 +55,10 @@ const (
 // SALTO and one document per IQ, and changes nothing.
 func (a *Activation) List(ctx context.Context, site SiteID) iter.Seq2[IQStatus, error] {
 	return func(yield func(IQStatus, error) bool) {
+		if _, err := a.place(site, "any"); err != nil {
+			yield(IQStatus{}, notSentError(err))
+			return
+		}
 		known := make(map[IQID]ActivatedIQ)
 		for k, err := range a.me.ActivatedIQs(ctx, site) {
 			if err != nil {
@@ -109,7 +113,7 @@ func iqStatus(iq IQ, known ActivatedIQ, local ActivationState) IQStatus {
 // needs WithUnmeasuredCalls. When the answer is lost, SALTO is asked what
 // became of it.
 func (a *Activation) Deactivate(ctx context.Context, site SiteID, iq IQID) (ActivationState, error) {
-	at, err := siteAndIQ(site, iq)
+	at, err := a.place(site, iq)
 	if err != nil {
 		return ActivationState{}, notSentError(err)
 	}
@@ -199,4 +203,15 @@ func (a *Activation) done(at siteIQ, doc iqDoc, err error) (ActivationState, err
 		Channel: doc.Channel, PINRequestedAt: doc.PINRequestedAt, ActivatedAt: doc.ActivatedAt,
 		BlockedUntil: doc.Breaker.openUntil(a.now()),
 	}, err
+}
+
+// place checks what every step needs.
+func (a *Activation) place(site SiteID, iq IQID) (siteIQ, error) {
+	switch {
+	case a.state == nil:
+		return siteIQ{}, errors.New("saltoks: a zero Activation does nothing: Remote.Activation gives one")
+	case site == "" || iq == "":
+		return siteIQ{}, errors.New("saltoks: no site or no IQ given")
+	}
+	return siteIQ{site, iq}, nil
 }

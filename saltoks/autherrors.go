@@ -150,6 +150,9 @@ func networkCause(err error) (what string, cause error) {
 			return "no answer (" + known.Error() + ")", known
 		}
 	}
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		return "panic in " + p.In, p
+	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return "its certificate does not verify", nil
 	}

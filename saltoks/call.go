@@ -115,7 +115,8 @@ func (c *Client) run(ctx context.Context, r *Request, decode func(*answer) error
 		}
 	}()
 	ctx = context.WithValue(ctx, callKey{}, cl)
-	if err = cl.exchange(ctx, body); err == nil {
+	err = contain("a transport or a middleware", func() error { return cl.exchange(ctx, body) })
+	if err == nil {
 		err = cl.judge(decode)
 	} else {
 		err = cl.failure(ctx, err)

@@ -162,7 +162,7 @@ func (a *Activation) Diagnose(ctx context.Context, site SiteID, iq IQID, opts ..
 	for _, o := range opts {
 		o(&cfg)
 	}
-	at, err := siteAndIQ(site, iq)
+	at, err := a.place(site, iq)
 	if err != nil {
 		return Diagnosis{}, notSentError(err)
 	}

@@ -87,7 +87,7 @@ func (a *Authorizer) needSupport(ctx context.Context, doc *ownerDoc) ([]Forgotte
 	var out []ForgottenIQ
 	for _, iq := range doc.IQs {
 		for _, ref := range iq.Docs {
-			stored, err := a.state.store.Get(ctx, stateKey(ref.Kind, ref.ID))
+			stored, err := a.state.get(ctx, stateKey(ref.Kind, ref.ID))
 			if err != nil {
 				return nil, fmt.Errorf("saltoks: looking for what is stored of IQ %s: %w", iq.IQ, err)
 			}

@@ -58,6 +58,9 @@ func (s *FileStore) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if s.dir == "" {
+		return nil, errors.New("saltoks: a zero FileStore keeps nothing: NewFileStore makes one")
+	}
 	b, err := os.ReadFile(s.path(key) + ".doc")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -76,6 +79,9 @@ func (s *FileStore) Update(ctx context.Context, key string, fn func(ctx context.
 		return err
 	}
 	defer unlock()
+	if s.dir == "" {
+		return errors.New("saltoks: a zero FileStore keeps nothing: NewFileStore makes one")
+	}
 	base := s.path(key)
 	lock, err := lockFile(ctx, base+".lock")
 	if err != nil {

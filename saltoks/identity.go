@@ -58,7 +58,7 @@ func AuthClock(now func() time.Time) AuthOption {
 func AuthLogger(l *slog.Logger) AuthOption {
 	return func(c *authConfig) {
 		if l != nil {
-			c.log = l
+			c.log = calmLogger(l)
 		}
 	}
 }
@@ -141,7 +141,9 @@ type oneShot struct{ base http.RoundTripper }
 func (o oneShot) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Close = true
-	return o.base.RoundTrip(r)
+	var resp *http.Response
+	err := contain("the HTTP transport", func() (err error) { resp, err = o.base.RoundTrip(r); return err })
+	return resp, err
 }
 
 // metadata is the part of the discovery document that is used.

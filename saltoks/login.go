@@ -89,7 +89,7 @@ func (a *Authorizer) SealLogin(ctx context.Context, l Login, bind string) (strin
 	if err != nil {
 		return "", fmt.Errorf("saltoks: encoding a login: %w", err)
 	}
-	sealed, err := a.state.sealer.Seal(ctx, plain, a.loginAdditional(bind))
+	sealed, err := a.state.seal(ctx, plain, a.loginAdditional(bind))
 	if err != nil {
 		return "", fmt.Errorf("saltoks: sealing a login: %w", err)
 	}
@@ -107,7 +107,7 @@ func (a *Authorizer) OpenLogin(ctx context.Context, text, bind string) (Login, e
 	if !ok || err1 != nil || err2 != nil || len(text) > 8<<10 || strings.ContainsAny(text, "\r\n") {
 		return Login{}, ErrStateMismatch
 	}
-	plain, err := a.state.sealer.Open(ctx, Sealed{KeyID: string(keyID), Data: data}, a.loginAdditional(bind))
+	plain, err := a.state.open(ctx, Sealed{KeyID: string(keyID), Data: data}, a.loginAdditional(bind))
 	if err != nil {
 		return Login{}, ErrStateMismatch // err may repeat what a stranger put into the cookie
 	}

@@ -7,8 +7,8 @@ import (
 )
 
 // MemoryStore is a Store that forgets everything when the process ends: for
-// tests, examples and tools that consent anew each time. Make one with
-// NewMemoryStore. It is safe for concurrent use.
+// tests, examples and tools that consent anew each time. The zero value is
+// ready. It is safe for concurrent use.
 type MemoryStore struct {
 	locks keyLocks
 	mu    sync.Mutex
@@ -17,7 +17,7 @@ type MemoryStore struct {
 
 // NewMemoryStore returns an empty store.
 func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{docs: make(map[string][]byte)}
+	return new(MemoryStore)
 }
 
 // Get returns a copy of the document under key, nil when absent.
@@ -51,6 +51,9 @@ func (m *MemoryStore) Update(ctx context.Context, key string, fn func(ctx contex
 	case next == nil:
 		delete(m.docs, key)
 	case current == nil || !bytes.Equal(next, m.docs[key]):
+		if m.docs == nil {
+			m.docs = make(map[string][]byte)
+		}
 		m.docs[key] = bytes.Clone(next)
 	}
 	return nil

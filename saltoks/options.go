@@ -88,7 +88,7 @@ func WithUserAgent(product string) Option {
 // not. No URL, query, body or secret is in it. Without it nothing is logged.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
-		c.logger = l
+		c.logger = calmLogger(l)
 		return nil
 	}
 }
@@ -97,8 +97,8 @@ func WithLogger(l *slog.Logger) Option {
 // it a client has one of its own, with the defaults.
 func WithLimiter(l *Limiter) Option {
 	return func(c *config) error {
-		if l == nil {
-			return errors.New("WithLimiter: nil limiter")
+		if l == nil || l.lanes[commandLane].rate == nil {
+			return errors.New("WithLimiter: nil or zero limiter: NewLimiter makes one")
 		}
 		c.limiter = l
 		return nil

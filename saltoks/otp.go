@@ -25,7 +25,39 @@ type OTPProvider interface {
 type OTPFunc func(ctx context.Context, site SiteID, iq IQID) (OTP, error)
 
 // OTP calls f.
-func (f OTPFunc) OTP(ctx context.Context, site SiteID, iq IQID) (OTP, error) { return f(ctx, site, iq) }
+func (f OTPFunc) OTP(ctx context.Context, site SiteID, iq IQID) (OTP, error) {
+	if f == nil {
+		return OTP{}, errors.New("saltoks: a nil OTPFunc gives no code")
+	}
+	return f(ctx, site, iq)
+}
+
+// provided is a provider's code. One that is no code at all is not sent: it
+// would count as a wrong one at SALTO.
+func provided(ctx context.Context, p OTPProvider, at siteIQ) (code OTP, err error) {
+	err = contain("the OTPProvider", func() error { code, err = p.OTP(ctx, at.site, at.iq); return err })
+	if err == nil {
+		err = ctx.Err() // too late for this command
+	}
+	if err == nil && !codeLike(code.Reveal()) {
+		err = fmt.Errorf("saltoks: the OTPProvider gave what is no code for IQ %s: letters and digits are wanted, 5 of them as far as known", at.iq)
+	}
+	if err != nil {
+		return OTP{}, err
+	}
+	return code, nil
+}
+
+// codeLike takes any short text of letters and digits, since SALTO publishes
+// nothing about codes.
+func codeLike(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return 0 < len(s) && len(s) <= 16
+}
 
 // StaticOTP always gives the one code, such as one that a person reads to you.
 // SALTO takes a code for three minutes (WIRE.md 3.2).
@@ -103,14 +135,18 @@ func newLocalOTP(keys func(context.Context, SiteID, IQID) (IQKey, error), now fu
 	if now == nil {
 		now = time.Now
 	}
-	return &LocalOTP{keys: keys, now: now, start: rand.Int64N(otpMaxStart + 1), used: make(map[siteIQ]*usedSeconds)}
+	return &LocalOTP{keys: keys, now: trusted(now), start: rand.Int64N(otpMaxStart + 1), used: make(map[siteIQ]*usedSeconds)}
 }
 
 // OTP returns the next code. When every second is used it waits for the next
 // one, for less than 10 s and only if that comes before ctx ends; otherwise it fails
 // at once with an *OTPExhaustedError.
 func (p *LocalOTP) OTP(ctx context.Context, site SiteID, iq IQID) (OTP, error) {
-	key, err := p.keys(ctx, site, iq)
+	if p.keys == nil {
+		return OTP{}, errors.New("saltoks: a zero LocalOTP gives no code: NewLocalOTP makes one")
+	}
+	var key IQKey
+	err := contain("the keys of NewLocalOTP", func() (err error) { key, err = p.keys(ctx, site, iq); return err })
 	if err != nil {
 		return OTP{}, err
 	}
@@ -134,6 +170,9 @@ func (p *LocalOTP) second(ctx context.Context, at siteIQ) (int64, error) {
 		return 0, err
 	}
 	now := p.now()
+	if !clockIsSet(now) {
+		return 0, ErrClock
+	}
 	limit := otpMaxWait
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(deadline))

@@ -57,7 +57,7 @@ func WithNow(now func() time.Time) RemoteOption {
 		if now == nil {
 			return errors.New("WithNow: nil clock")
 		}
-		c.now = now
+		c.now = trusted(now)
 		return nil
 	}
 }
@@ -71,11 +71,11 @@ func WithNow(now func() time.Time) RemoteOption {
 func NewRemote(client *Client, state *State, environment, subject string, opts ...RemoteOption) (*Remote, error) {
 	c := core{now: time.Now}
 	var faults []error
-	if client == nil {
-		faults = append(faults, errors.New("no client"))
+	if client == nil || client.tokens == nil {
+		faults = append(faults, errors.New("no client: NewClient makes one"))
 	}
-	if state == nil {
-		faults = append(faults, errors.New("no state"))
+	if state == nil || state.store == nil {
+		faults = append(faults, errors.New("no state: NewState makes one"))
 	}
 	if environment == "" || subject == "" {
 		faults = append(faults, errors.New("no environment or no subject: both are in the Connection"))
@@ -116,6 +116,9 @@ type Target struct {
 // Target reads the lock to find its IQ. A lock without one cannot be reached
 // remotely, which is an error.
 func (r *Remote) Target(ctx context.Context, site SiteID, lock LockID) (Target, error) {
+	if r.locks == nil {
+		return Target{}, notSentError(errors.New("saltoks: a zero Remote knows nothing: NewRemote makes one"))
+	}
 	l, err := r.locks.Get(ctx, site, lock)
 	if err != nil {
 		return Target{}, err
@@ -156,6 +159,9 @@ func (r *Remote) command(ctx context.Context, t Target, state LockState, opts []
 	var cfg commandConfig
 	for _, o := range opts {
 		o(&cfg)
+	}
+	if r.locks == nil {
+		return notSentError(errors.New("saltoks: a zero Remote moves nothing: NewRemote makes one"))
 	}
 	if err := t.check(); err != nil {
 		return notSentError(err)
@@ -204,7 +210,7 @@ func (r *Remote) prepare(ctx context.Context, at siteIQ) (iqDoc, OTP, error) {
 // code is the next code for the IQ whose document is doc.
 func (c *core) code(ctx context.Context, at siteIQ, doc iqDoc) (OTP, error) {
 	if c.otp != nil {
-		return c.otp.OTP(ctx, at.site, at.iq)
+		return provided(ctx, c.otp, at)
 	}
 	key, err := doc.activatedKey(at)
 	if err != nil {
@@ -219,7 +225,7 @@ var ErrOtherUser = errors.New("the client's token belongs to another SALTO user 
 
 // sameUser checks whose token the client carries, where the token source knows.
 func (c *core) sameUser(ctx context.Context) error {
-	token, err := c.tokens.Token(ctx)
+	token, err := tokenOf(ctx, c.tokens)
 	if err == nil && token.Subject != "" && token.Subject != c.subject {
 		err = ErrOtherUser
 	}
@@ -258,13 +264,6 @@ func (t Target) check() error {
 		return fmt.Errorf("saltoks: target: %w", joinFaults(faults))
 	}
 	return nil
-}
-
-func siteAndIQ(site SiteID, iq IQID) (siteIQ, error) {
-	if site == "" || iq == "" {
-		return siteIQ{}, errors.New("saltoks: no site or no IQ given")
-	}
-	return siteIQ{site, iq}, nil
 }
 
 // notSentError makes err an *APIError that says NotSent, unless it has one.

@@ -40,7 +40,7 @@ func withSendBy(ctx context.Context, at time.Time, now func() time.Time) (contex
 	g := &sendGuard{at: at, now: now}
 	ctx, g.cancel = context.WithCancel(context.WithValue(ctx, sendGuardKey{}, g))
 	left := at.Sub(now())
-	if left <= 0 {
+	if g.over() {
 		g.end()
 	}
 	g.timer = time.AfterFunc(left, g.end)
@@ -54,6 +54,12 @@ func (g *sendGuard) end() {
 	if g.phase.CompareAndSwap(guardWaiting, guardLate) {
 		g.cancel()
 	}
+}
+
+// over asks the clock. One that is plainly wrong leaves no time to send.
+func (g *sendGuard) over() bool {
+	now := g.now()
+	return !clockIsSet(now) || !now.Before(g.at)
 }
 
 // passed is ErrSendBy once it is too late to start.
@@ -81,7 +87,7 @@ func (g *sendGuard) start(conn net.Conn) error {
 	if conn == nil {
 		next = guardHanded
 	}
-	if !g.now().Before(g.at) {
+	if g.over() {
 		next = guardLate
 	}
 	if !g.phase.CompareAndSwap(guardWaiting, next) {

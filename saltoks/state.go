@@ -80,7 +80,7 @@ const maxDocument = 64 << 10
 
 func loadDoc[T any](ctx context.Context, s *State, kind docKind[T], id string) (*T, error) {
 	key := stateKey(kind.name, id)
-	stored, err := s.store.Get(ctx, key)
+	stored, err := s.get(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("saltoks: reading %s: %w", key, err)
 	}
@@ -90,7 +90,7 @@ func loadDoc[T any](ctx context.Context, s *State, kind docKind[T], id string) (
 
 func updateDoc[T any](ctx context.Context, s *State, kind docKind[T], id string, fn func(ctx context.Context, doc *T) (*T, error)) error {
 	key := stateKey(kind.name, id)
-	return s.store.Update(ctx, key, func(ctx context.Context, stored []byte) ([]byte, error) {
+	return s.update(ctx, key, func(ctx context.Context, stored []byte) ([]byte, error) {
 		doc, before, err := openDoc(ctx, s, kind, key, stored)
 		if err != nil {
 			return nil, err
@@ -114,8 +114,35 @@ func updateDoc[T any](ctx context.Context, s *State, kind docKind[T], id string,
 }
 
 func deleteKey(ctx context.Context, s *State, key string) error {
-	return s.store.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return nil, nil })
+	return s.update(ctx, key, func(context.Context, []byte) ([]byte, error) { return nil, nil })
 }
+
+// get is Store.Get.
+func (s *State) get(ctx context.Context, key string) (stored []byte, err error) {
+	err = contain("the Store", func() error { stored, err = s.store.Get(ctx, key); return err })
+	return stored, err
+}
+
+// update is Store.Update held to its contract: a Store that called fn twice
+// would send a refresh token twice, one that did not call it saved nothing.
+func (s *State) update(ctx context.Context, key string, fn func(ctx context.Context, stored []byte) ([]byte, error)) error {
+	calls := 0
+	err := contain("the Store", func() error {
+		return s.store.Update(ctx, key, func(ctx context.Context, stored []byte) (next []byte, err error) {
+			if calls++; calls > 1 {
+				return nil, errStoreContract
+			}
+			err = contain("the Sealer, a clock or a transport", func() error { next, err = fn(ctx, stored); return err })
+			return next, err
+		})
+	})
+	if err == nil && calls == 0 {
+		err = errStoreContract
+	}
+	return err
+}
+
+var errStoreContract = errors.New("saltoks: the Store does not keep its contract, that Update calls its function exactly once: run statetest on it")
 
 // opened is what a stored document was, to see whether it changed.
 type opened struct {
@@ -161,7 +188,7 @@ func openDoc[T any](ctx context.Context, s *State, kind docKind[T], key string, 
 const docFormat = 1
 
 func sealDoc(ctx context.Context, s *State, kind string, version uint16, key string, plain []byte) ([]byte, error) {
-	sealed, err := s.sealer.Seal(ctx, plain, docAdditional(key, kind, version))
+	sealed, err := s.seal(ctx, plain, docAdditional(key, kind, version))
 	if err != nil {
 		return nil, fmt.Errorf("saltoks: sealing %s: %w", key, err)
 	}
@@ -183,12 +210,22 @@ func openSealed(ctx context.Context, s *State, kind, key string, stored []byte) 
 	}
 	o := opened{version: binary.BigEndian.Uint16(stored[1:])}
 	o.keyID = string(stored[4 : 4+int(stored[3])])
-	plain, err := s.sealer.Open(ctx, Sealed{KeyID: o.keyID, Data: stored[4+int(stored[3]):]}, docAdditional(key, kind, o.version))
+	plain, err := s.open(ctx, Sealed{KeyID: o.keyID, Data: stored[4+int(stored[3]):]}, docAdditional(key, kind, o.version))
 	if err != nil {
 		return opened{}, fmt.Errorf("saltoks: reading %s: %w", key, err)
 	}
 	o.plain = plain
 	return o, nil
+}
+
+func (s *State) seal(ctx context.Context, plain, additional []byte) (sealed Sealed, err error) {
+	err = contain("the Sealer", func() error { sealed, err = s.sealer.Seal(ctx, plain, additional); return err })
+	return sealed, err
+}
+
+func (s *State) open(ctx context.Context, sealed Sealed, additional []byte) (plain []byte, err error) {
+	err = contain("the Sealer", func() error { plain, err = s.sealer.Open(ctx, sealed, additional); return err })
+	return plain, err
 }
 
 // docAdditional binds a document to its place: key and kind hold no zero byte.
@@ -199,7 +236,7 @@ func docAdditional(key, kind string, version uint16) []byte {
 // reseal seals the document under key with the sealer's current key.
 func (s *State) reseal(ctx context.Context, kind, id string) error {
 	key := stateKey(kind, id)
-	return s.store.Update(ctx, key, func(ctx context.Context, stored []byte) ([]byte, error) {
+	return s.update(ctx, key, func(ctx context.Context, stored []byte) ([]byte, error) {
 		if stored == nil {
 			return nil, nil
 		}

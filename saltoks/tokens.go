@@ -133,21 +133,33 @@ func (r *refresher) launch(ctx context.Context) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	go func() {
-		got, err := r.fetch(ctx, rejected)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		f.got, f.err = got, err
-		r.flight = nil
-		if err == nil {
-			r.cur, r.rejected, r.quiet = got, false, time.Time{}
-		} else {
-			r.quiet = r.now().Add(backoffFirst)
-			if e, ok := errors.AsType[*IdentityError](err); ok && e.RetryAt.After(r.quiet) {
-				r.quiet = e.RetryAt
+		f.err = errNoFlight // should the host's code end this goroutine
+		var quiet time.Time
+		defer func() { r.land(f, quiet) }()
+		f.err = contain("a Store, a Sealer, a clock or a transport", func() (err error) {
+			if f.got, err = r.fetch(ctx, rejected); err == nil {
+				return nil
 			}
-		}
-		close(f.done)
+			quiet = r.now().Add(backoffFirst)
+			if e, ok := errors.AsType[*IdentityError](err); ok && e.RetryAt.After(quiet) {
+				quiet = e.RetryAt
+			}
+			return err
+		})
 	}()
+}
+
+var errNoFlight = errors.New("saltoks: the token refresh was cut off by code of the host: try again")
+
+// land hands out what a flight brought.
+func (r *refresher) land(f *flight, quiet time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.flight, r.quiet = nil, quiet
+	if f.err == nil {
+		r.cur, r.rejected = f.got, false
+	}
+	close(f.done)
 }
 
 // Reject makes the next Token fetch another one, if t is still the current.

@@ -70,9 +70,9 @@ type authTransport struct {
 func (t authTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
 	cl := callOf(ctx)
-	token, err := t.client.tokens.Token(ctx)
+	token, err := tokenOf(ctx, t.client.tokens)
 	if err == nil && token.Access.IsZero() {
-		err = errors.New("the token source gave an empty access token")
+		err = errors.New("the token source gave an empty access token: it must return an error instead")
 	}
 	if err == nil {
 		err = ctx.Err()
@@ -83,6 +83,11 @@ func (t authTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	cl.token = token.Access
 
 	ctx, cancel := context.WithTimeout(ctx, t.client.attemptTimeout)
+	defer func() {
+		if cancel != nil { // an error, or a panic
+			cancel()
+		}
+	}()
 	if cl.req.Class != Safe {
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 			GetConn:          func(string) { cl.traced.Store(true) },
@@ -95,15 +100,29 @@ func (t authTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.Header.Set("Authorization", "Bearer "+token.Access.Reveal())
 
 	resp, err := t.next.RoundTrip(r)
+	if err == nil && resp == nil {
+		err = errNoAnswer
+	}
 	if err != nil {
-		cancel()
 		return nil, err
 	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
 	resp.Body = &attemptBody{resp.Body, cancel}
+	cancel = nil
 	if resp.StatusCode == http.StatusUnauthorized {
 		t.client.reject(r.Context(), cl, token)
 	}
 	return resp, nil
+}
+
+var errNoAnswer = errors.New("the transport or a middleware gave neither an answer nor an error")
+
+// tokenOf is ts.Token.
+func tokenOf(ctx context.Context, ts TokenSource) (token Token, err error) {
+	err = contain("the TokenSource", func() error { token, err = ts.Token(ctx); return err })
+	return token, err
 }
 
 // reject marks the token as stale, so that the next call works.
@@ -112,7 +131,7 @@ func (c *Client) reject(ctx context.Context, cl *call, token Token) {
 	if !ok {
 		return
 	}
-	if err := rejecter.Reject(ctx, token); err != nil {
+	if err := contain("the TokenSource", func() error { return rejecter.Reject(ctx, token) }); err != nil {
 		c.log(ctx, levelWarn, "saltoks: rejecting the token failed", cl, 0, err)
 		return
 	}
