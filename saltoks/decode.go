@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -223,6 +224,9 @@ func parseErrorBody(body []byte) errorBody {
 		switch {
 		case json.Unmarshal(body, &s) == nil:
 			b.message = s
+		case body[0] == '"':
+			b.message = cutShort
+			return b
 		case body[0] == '<':
 			b.message = "an HTML page instead of JSON"
 		case !json.Valid(body):
@@ -240,10 +244,14 @@ func parseErrorBody(body []byte) errorBody {
 		Error       text            `json:"error"`
 		Description text            `json:"error_description"`
 	}
+	cut := false
 	if err := json.Unmarshal(body, &w); err != nil {
 		if _, ok := errors.AsType[*json.UnmarshalTypeError](err); !ok {
-			b.message = "broken JSON"
-			return b
+			if body, cut = beforeCut(body); !cut {
+				b.message = "broken JSON"
+				return b
+			}
+			_ = json.Unmarshal(body, &w) // valid by now; a field of another type stays zero
 		}
 	}
 	b.code = errorCode(w.ErrorCode)
@@ -255,7 +263,39 @@ func parseErrorBody(body []byte) errorBody {
 		}
 	}
 	b.inner = innerCode(b.message)
+	if cut && b.message == "" {
+		b.message = cutShort
+	}
 	return b
+}
+
+const cutShort = "the answer was cut short"
+
+// beforeCut makes an object of the members that were complete when body was
+// cut off. ok is false when body is broken in another way. A number right at
+// the cut might have gone on, so it does not count.
+func beforeCut(body []byte) (whole []byte, ok bool) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	_, err := d.Token() // the brace
+	members := map[string]json.RawMessage{}
+	for err == nil && d.More() {
+		var name json.Token
+		var value json.RawMessage
+		if name, err = d.Token(); err == nil {
+			err = d.Decode(&value)
+		}
+		if err == nil && (value[0] == '"' || d.InputOffset() < int64(len(body))) {
+			members[name.(string)] = value
+		}
+	}
+	if err == nil {
+		_, err = d.Token() // what More took for the end
+	}
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, false
+	}
+	whole, err = json.Marshal(members)
+	return whole, err == nil
 }
 
 // errorCode reads a code that is a string or a number; zero is no code.

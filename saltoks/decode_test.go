@@ -208,3 +208,31 @@ func FuzzFilter(f *testing.F) {
 		}
 	})
 }
+
+// TestCutErrorBodies: of a refusal that was cut off, what was complete before
+// the cut counts, and nothing else.
+func TestCutErrorBodies(t *testing.T) {
+	const blocked = `"Message":"Request execution failed with code: otp_blocked"`
+	for body, want := range map[string]errorBody{
+		`{"ErrorCode":"3102",` + blocked:                        {code: "3102", inner: "otp_blocked", message: "Request execution failed with code: otp_blocked"},
+		`{` + blocked + `,"ErrorCode":"3102"`:                   {code: "3102", inner: "otp_blocked", message: "Request execution failed with code: otp_blocked"},
+		`{"ErrorCode":3102,` + blocked + `,"a":{"b":[1,`:        {code: "3102", inner: "otp_blocked", message: "Request execution failed with code: otp_blocked"},
+		`{"ErrorCode":"3102","Message":"code: otp_blocked`:      {code: "3102", message: cutShort},
+		`{"ErrorCode":"3102"`:                                   {code: "3102", message: cutShort},
+		`{"ErrorCode":"310`:                                     {message: cutShort},
+		`{"ErrorCode":310`:                                      {message: cutShort}, // more digits may have followed
+		`{"ErrorCode":3102 `:                                    {code: "3102", message: cutShort},
+		`{"ErrorCode`:                                           {message: cutShort},
+		`{`:                                                     {message: cutShort},
+		`{"x":{"ErrorCode":"2203"`:                              {message: cutShort},
+		`{"ErrorCode":"2203",<html>`:                            {message: "broken JSON"}, // not a cut
+		`{"ErrorCode":"2203"]`:                                  {message: "broken JSON"},
+		`{"ErrorCode":"2203"} {"ErrorCode":`:                    {message: "broken JSON"},
+		`{"ErrorCode":"2203","Message":"\ud8`:                   {code: "2203", message: cutShort},
+		`{"traceId":"t-1","title":"no","ErrorCode":["2203","22`: {trace: "t-1", message: "no"},
+	} {
+		if diff := cmp.Diff(want, parseErrorBody([]byte(body)), cmp.AllowUnexported(errorBody{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", body, diff)
+		}
+	}
+}

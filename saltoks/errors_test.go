@@ -175,7 +175,8 @@ func TestErrorBodies(t *testing.T) {
 		{`{"title":"Forbidden","detail":"why"}`, "", "", "why"},
 		{`<html><body>502</body></html>`, "", "", "an HTML page instead of JSON"},
 		{`upstream connect error`, "", "", "upstream connect error"},
-		{`{"ErrorCode":"22`, "", "", "broken JSON"},
+		{`{"ErrorCode":"22`, "", "", cutShort},
+		{`"code: otp_inva`, "", "", cutShort},
 	} {
 		got := parseErrorBody([]byte(tt.body))
 		if got.code != tt.code || got.inner != tt.inner || got.message != tt.message {

@@ -53,6 +53,9 @@ func (t limiterTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // person stands before the door.
 func (t limiterTransport) wait(ctx context.Context, which lane) error {
 	if guard := sendGuardOf(ctx); guard != nil {
+		if guard.over() {
+			return ErrSendBy
+		}
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, guard.at.Sub(guard.now()))
 		defer cancel()

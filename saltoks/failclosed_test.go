@@ -1,0 +1,364 @@
+package saltoks
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// parts is what one Remote is made of, and what one command is called with. A
+// row makes one of them fail while on is set.
+type parts struct {
+	*rig
+	on        *atomic.Bool
+	ctx       context.Context
+	stop      context.CancelFunc // ends ctx
+	tokens    TokenSource
+	store     Store
+	sealer    Sealer
+	transport http.RoundTripper
+	now       func() time.Time
+	client    []Option
+	remote    []RemoteOption
+	commands  []CommandOption
+	target    Target
+	before    func() // the command
+}
+
+// closedRow is one thing that is wrong on the way to an unlock. After it was
+// mended, the same Remote opens the door.
+type closedRow struct {
+	name string
+	with func(*parts)
+
+	verdict  string // "not sent" unless told
+	is       error  // what errors.Is finds
+	says     string // a part of the error: what to do, or what it was
+	commands int    // on the wire
+	moves    int
+}
+
+// plantedPanic is what a careless host might panic with.
+const plantedPanic = "planted-in-a-panic-5d1c"
+
+var errHost = errors.New("the host's own error")
+
+// closedRows is the whole of it, in the order of the way of one unlock.
+func closedRows() []closedRow {
+	return []closedRow{
+		{name: "nothing", verdict: "accepted", commands: 1, moves: 1, with: func(*parts) {}},
+
+		{name: "target: zero", says: "no site; no lock", with: func(p *parts) { p.target = Target{} }},
+		{name: "target: no IQ", says: "no IQ", with: func(p *parts) { p.target.IQ = "" }},
+		{name: "target: an id that is a path", says: "characters no id has", with: func(p *parts) { p.target.Lock = "../x" }},
+
+		{name: "context: over before", is: context.Canceled, with: func(p *parts) { p.stop() }},
+		{name: "send-by: over before", is: ErrSendBy, says: "nothing was sent", with: sendBy(0, func(*parts) {})},
+
+		{name: "clock: panics", is: ErrClock, says: "NTP", with: badClock(func(time.Time) time.Time { panic(plantedPanic) })},
+		{name: "clock: zero", is: ErrClock, with: badClock(func(time.Time) time.Time { return time.Time{} })},
+		{name: "clock: 1970", is: ErrClock, with: badClock(func(time.Time) time.Time { return time.Unix(60, 0) })},
+		{name: "clock: panics under a send-by", is: ErrSendBy, with: sendBy(10*time.Second, badClock(func(time.Time) time.Time { panic(plantedPanic) }))},
+		{name: "clock: zero under a send-by", is: ErrSendBy, with: sendBy(10*time.Second, badClock(func(time.Time) time.Time { return time.Time{} }))},
+		{name: "clock: an hour ahead", verdict: "refused", is: ErrOTPInvalid, says: "check the clock", commands: 1, with: badClock(func(t time.Time) time.Time { return t.Add(time.Hour) })},
+		{name: "clock: an hour behind", verdict: "refused", is: ErrOTPInvalid, says: "check the clock", commands: 1, with: badClock(func(t time.Time) time.Time { return t.Add(-time.Hour) })},
+		{name: "clock: jumps an hour ahead meanwhile", is: ErrSendBy, with: func(p *parts) {
+			var off time.Duration
+			badClock(func(t time.Time) time.Time { return t.Add(off) })(p)
+			sendBy(10*time.Second, badTokens(func(p *parts, ctx context.Context) (Token, error) { off = time.Hour; return p.rig.tokens.Token(ctx) }))(p)
+		}},
+		{name: "clock: jumps an hour back, and the time passes", is: ErrSendBy, with: func(p *parts) {
+			var off time.Duration
+			badClock(func(t time.Time) time.Time { return t.Add(off) })(p)
+			sendBy(10*time.Second, badTokens(func(p *parts, ctx context.Context) (Token, error) { off = -time.Hour; return Token{}, until(ctx) }))(p)
+		}},
+
+		{name: "store: fails", is: errHost, says: "reading saltoks/iq", with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return nil, errHost })},
+		{name: "store: panics", says: "panic in the Store", with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { panic(plantedPanic) })},
+		{name: "store: a nil one of its own type", says: "nil pointer", with: func(p *parts) {
+			right := p.store
+			p.store = nilStore{p, right}
+		}},
+		{name: "store: blocks, the caller's deadline", is: context.DeadlineExceeded, with: badGet(func(p *parts, ctx context.Context, _ []byte) ([]byte, error) { return nil, until(ctx) })},
+		{name: "store: blocks, the caller leaves", is: context.Canceled, with: badGet(func(p *parts, ctx context.Context, _ []byte) ([]byte, error) { p.stop(); return nil, until(ctx) })},
+		{name: "store: blocks past the send-by", is: ErrSendBy, with: sendBy(10*time.Second, badGet(func(p *parts, ctx context.Context, _ []byte) ([]byte, error) { return nil, until(ctx) }))},
+		{name: "store: has nothing", is: ErrIQNotActivated, says: "activate it first", with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return nil, nil })},
+		{name: "store: an empty document", is: ErrSealed, with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return []byte{}, nil })},
+		{name: "store: garbage", is: ErrSealed, says: "give the sealer the key", with: badGet(func(*parts, context.Context, []byte) ([]byte, error) {
+			return []byte("\x01\x00\x01\x09garbage of somebody"), nil
+		})},
+		{name: "store: half a document", is: ErrSealed, with: badGet(func(_ *parts, _ context.Context, doc []byte) ([]byte, error) { return doc[:len(doc)/2], nil })},
+		{name: "store: one bit off", is: ErrSealed, with: badGet(func(_ *parts, _ context.Context, doc []byte) ([]byte, error) {
+			doc = bytes.Clone(doc)
+			doc[len(doc)-1] ^= 1
+			return doc, nil
+		})},
+		{name: "store: of a newer release", says: "upgrade this process", with: func(p *parts) { p.swap(iqDocs.name, 9, p.id(), p.sealer) }},
+		{name: "store: another subject's document", is: ErrSealed, with: func(p *parts) {
+			p.swap(iqDocs.name, iqDocs.version, ownerID("simulator", "somebody-else")+"/x/y", p.sealer)
+		}},
+		{name: "store: another kind of document", is: ErrSealed, with: func(p *parts) { p.swap("owner", iqDocs.version, p.id(), p.sealer) }},
+		{name: "store: sealed with a key we lack", is: ErrSealed, says: "does not have", with: func(p *parts) {
+			other, err := NewSealer(SealingKey{ID: "other", Key: NewSecret(strings.Repeat("k", 32))})
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			p.swap(iqDocs.name, iqDocs.version, p.id(), other)
+		}},
+		{name: "sealer: fails", is: errHost, with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { return nil, errHost })},
+		{name: "sealer: panics", says: "panic in the Sealer", with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { panic(plantedPanic) })},
+		{name: "sealer: blocks", is: context.DeadlineExceeded, with: badOpen(func(_ *parts, ctx context.Context, _ []byte) ([]byte, error) { return nil, until(ctx) })},
+		{name: "sealer: opens to nothing", says: "does not decode", with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { return nil, nil })},
+		{name: "sealer: opens to null", is: ErrIQNotActivated, with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { return []byte("null"), nil })},
+		{name: "sealer: opens to half of it", says: "does not decode", with: badOpen(func(_ *parts, _ context.Context, plain []byte) ([]byte, error) { return plain[:len(plain)/2], nil })},
+		{name: "document: activated without a secret", is: ErrIQNotActivated, with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) {
+			return []byte(`{"step":"activated","pin":"1234"}`), nil
+		})},
+		{name: "document: activated without a PIN", is: ErrBadIQPIN, with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) {
+			return []byte(`{"step":"activated","secret":"0123456789abcdef"}`), nil
+		})},
+
+		{name: "tokens: nil pointer", says: "panic in the TokenSource", with: badTokens(func(*parts, context.Context) (Token, error) {
+			var none *simTokens
+			return none.Token(context.Background())
+		})},
+		{name: "tokens: panics", says: "panic in the TokenSource (string)", with: badTokens(func(*parts, context.Context) (Token, error) { panic(plantedPanic) })},
+		{name: "tokens: fails", is: errHost, with: badTokens(func(*parts, context.Context) (Token, error) { return Token{}, errHost })},
+		{name: "tokens: the consent is over", is: ErrReauthorize, says: "reconnect", with: badTokens(func(*parts, context.Context) (Token, error) { return Token{}, ErrReauthorize })},
+		{name: "tokens: an empty one", says: "empty access token", with: badTokens(func(*parts, context.Context) (Token, error) { return Token{}, nil })},
+		{name: "tokens: another user's", is: ErrOtherUser, says: "make the Remote with the Subject", with: badTokens(func(p *parts, ctx context.Context) (Token, error) {
+			token, err := p.rig.tokens.Token(ctx)
+			token.Subject = "somebody-else"
+			return token, err
+		})},
+		{name: "tokens: a deadline shorter than the refresh", is: context.DeadlineExceeded, with: badTokens(func(_ *parts, ctx context.Context) (Token, error) { return Token{}, until(ctx) })},
+		{name: "tokens: the caller leaves meanwhile", is: context.Canceled, with: badTokens(func(p *parts, ctx context.Context) (Token, error) { p.stop(); return Token{}, until(ctx) })},
+		{name: "tokens: too late for its caller", is: context.Canceled, with: badTokens(func(p *parts, ctx context.Context) (Token, error) {
+			p.stop()
+			return p.rig.tokens.Token(context.Background())
+		})},
+		{name: "tokens: past the send-by", is: ErrSendBy, with: sendBy(10*time.Second, badTokens(func(_ *parts, ctx context.Context) (Token, error) { return Token{}, until(ctx) }))},
+		{name: "tokens: refused by SALTO", verdict: "refused", is: ErrUnauthorized, says: "did not accept", commands: 1, with: badTokens(func(p *parts, _ context.Context) (Token, error) {
+			return Token{Access: NewSecret("stale"), Subject: p.rig.tokens.user.Subject}, nil
+		})},
+		{name: "tokens: refused, and Reject panics", verdict: "refused", is: ErrUnauthorized, commands: 1, with: func(p *parts) {
+			badTokens(func(p *parts, _ context.Context) (Token, error) {
+				return Token{Access: NewSecret("stale"), Subject: p.rig.tokens.user.Subject}, nil
+			})(p)
+			p.tokens = rejectTokens{p.tokens}
+		}},
+
+		{name: "code: provider panics", says: "panic in the OTPProvider", with: badCode(func(*parts, context.Context) (OTP, error) { panic(plantedPanic) })},
+		{name: "code: provider is nil", says: "nil OTPFunc", with: badCode(func(p *parts, ctx context.Context) (OTP, error) { return OTPFunc(nil).OTP(ctx, p.site, p.iq) })},
+		{name: "code: provider fails", is: errHost, with: badCode(func(*parts, context.Context) (OTP, error) { return OTP{}, errHost })},
+		{name: "code: empty", says: "no code", with: badCode(func(*parts, context.Context) (OTP, error) { return OTP{}, nil })},
+		{name: "code: with a line feed", says: "letters and digits", with: badCode(func(*parts, context.Context) (OTP, error) { return NewOTP("a1b2c\n"), nil })},
+		{name: "code: a whole page", says: "letters and digits", with: badCode(func(*parts, context.Context) (OTP, error) { return NewOTP(strings.Repeat("a", 4096)), nil })},
+		{name: "code: wrong", verdict: "refused", is: ErrOTPInvalid, commands: 1, with: badCode(func(*parts, context.Context) (OTP, error) { return NewOTP("zzzzz"), nil })},
+		{name: "code: blocks", is: context.DeadlineExceeded, with: badCode(func(_ *parts, ctx context.Context) (OTP, error) { return OTP{}, until(ctx) })},
+		{name: "code: past the send-by", is: ErrSendBy, with: sendBy(10*time.Second, badCode(func(_ *parts, ctx context.Context) (OTP, error) { return OTP{}, until(ctx) }))},
+		{name: "code: too late for its caller", is: context.Canceled, with: badCode(func(p *parts, _ context.Context) (OTP, error) { p.stop(); return NewOTP("a1b2c"), nil })},
+
+		{name: "limiter: paused past the deadline", is: ErrRateLimited, says: "try again later", with: func(p *parts) { p.client = append(p.client, WithLimiter(pausedFor(time.Minute))) }},
+		{name: "limiter: paused past the send-by", is: ErrRateLimited, with: sendBy(10*time.Second, func(p *parts) { p.client = append(p.client, WithLimiter(pausedFor(11*time.Second))) })},
+		{name: "limiter: paused, the caller leaves", is: context.Canceled, with: func(p *parts) {
+			p.client = append(p.client, WithLimiter(pausedFor(time.Second)))
+			badTokens(func(p *parts, ctx context.Context) (Token, error) {
+				time.AfterFunc(time.Millisecond, p.stop)
+				return p.rig.tokens.Token(ctx)
+			})(p)
+		}},
+
+		{name: "wire: panics before it sends", verdict: "unconfirmed", says: "panic in a transport", with: badWire(func(*parts, *http.Request, http.RoundTripper) (*http.Response, error) { panic(plantedPanic) })},
+		{name: "wire: panics after it sent", verdict: "unconfirmed", says: "it may have happened", commands: 1, moves: 1, with: badAnswer(func(*parts, *http.Response) *http.Response { panic(plantedPanic) })},
+		{name: "wire: returns nothing", verdict: "unconfirmed", says: "neither an answer nor an error", with: badWire(func(*parts, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil })},
+		{name: "wire: returns nothing after it sent", verdict: "unconfirmed", says: "neither", commands: 1, moves: 1, with: badAnswer(func(*parts, *http.Response) *http.Response { return nil })},
+		{name: "wire: fails", verdict: "unconfirmed", is: errHost, with: badWire(func(*parts, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, errHost })},
+		{name: "wire: the caller leaves after it sent", verdict: "unconfirmed", is: context.Canceled, commands: 1, moves: 1, with: badWire(func(p *parts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			resp, err := next.RoundTrip(r)
+			if err == nil {
+				resp.Body.Close()
+			}
+			p.stop()
+			return nil, until(r.Context())
+		})},
+		{name: "wire: past the send-by, once it is sent", verdict: "accepted", commands: 1, moves: 1, with: sendBy(10*time.Second, badAnswer(func(_ *parts, resp *http.Response) *http.Response {
+			<-time.After(11 * time.Second)
+			return reply(200, "{}")
+		}))},
+
+		{name: "answer: no body at all", verdict: "accepted", commands: 1, moves: 1, with: badAnswer(func(*parts, *http.Response) *http.Response {
+			resp := reply(200, "")
+			resp.Body = nil
+			return resp
+		})},
+		{name: "answer: reading it panics", verdict: "unconfirmed", says: "panic in a transport", commands: 1, moves: 1, with: badBody(func([]byte) (int, error) { panic(plantedPanic) })},
+		{name: "answer: reading it fails", verdict: "unconfirmed", is: errHost, commands: 1, moves: 1, with: badBody(func([]byte) (int, error) { return 0, errHost })},
+		{name: "answer: too much of it", verdict: "unconfirmed", says: "larger than", commands: 1, moves: 1, with: otherAnswer(200, strings.Repeat(" ", 2<<20))},
+		{name: "answer: never ends", verdict: "unconfirmed", says: "larger than", commands: 1, moves: 1, with: badBody(func(b []byte) (int, error) { return len(b), nil })},
+		{name: "answer: stalls", verdict: "unconfirmed", is: context.DeadlineExceeded, commands: 1, moves: 1, with: badWire(func(p *parts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			if _, err := next.RoundTrip(r); err != nil {
+				return nil, err
+			}
+			resp := reply(200, "")
+			resp.ContentLength, resp.Body = -1, bodyFunc(func([]byte) (int, error) { return 0, until(r.Context()) })
+			return resp, nil
+		})},
+		{name: "answer: empty", verdict: "accepted", commands: 1, moves: 1, with: otherAnswer(200, "")},
+		{name: "answer: JSON that calls itself a page", verdict: "accepted", commands: 1, moves: 1, with: otherAnswer(200, `{"id":"x"}`, "Content-Type", "text/html")},
+		{name: "answer: a page", verdict: "unconfirmed", says: "not JSON", commands: 1, moves: 1, with: otherAnswer(200, "<html>log in to the wifi</html>")},
+		{name: "answer: half of it", verdict: "unconfirmed", says: "not JSON", commands: 1, moves: 1, with: otherAnswer(200, `{"id":"l`)},
+		{name: "answer: an error with status 200", verdict: "refused", with: instead(200, `{"ErrorCode":"2211","Message":"m"}`)},
+		{name: "answer: a redirect to the same host", verdict: "refused", says: "status 307", commands: 1, with: func(p *parts) { p.before = func() { p.sim.Fault(saltokstest.Redirect307) } }},
+		{name: "answer: a redirect to elsewhere", verdict: "refused", says: "status 302", with: instead(302, "", "Location", "https://evil.example/"+testToken)},
+		{name: "answer: half a refusal", verdict: "unconfirmed", says: "cut short", with: instead(400, `{"ErrorCode":"3102","Message":"Request execution failed with code: otp_inv`)},
+		{name: "answer: a refusal cut after its code", verdict: "refused", is: ErrOTPInvalid, with: instead(400, `{"ErrorCode":"3102","Message":"Request execution failed with code: otp_invalid","x":`)},
+		{name: "answer: repeats our secrets", verdict: "unconfirmed", commands: 1, moves: 1, with: badAnswer(func(_ *parts, resp *http.Response) *http.Response {
+			r := resp.Request
+			body, _ := r.GetBody()
+			sent, _ := io.ReadAll(body)
+			return reply(500, fmt.Sprintf(`{"Message":%q}`, r.Header.Get("Authorization")+" "+string(sent)))
+		})},
+
+		{name: "breaker: cannot be noted", verdict: "refused", is: ErrOTPInvalid, says: "recording", commands: 1, with: func(p *parts) {
+			badCode(func(*parts, context.Context) (OTP, error) { return NewOTP("zzzzz"), nil })(p)
+			p.store = hookStore{Store: p.store, p: p, update: func(context.Context) error { return errHost }}
+		}},
+		{name: "breaker: the store panics", verdict: "refused", is: ErrOTPInvalid, says: "panic in the Store", commands: 1, with: func(p *parts) {
+			badCode(func(*parts, context.Context) (OTP, error) { return NewOTP("zzzzz"), nil })(p)
+			p.store = hookStore{Store: p.store, p: p, update: func(context.Context) error { panic(plantedPanic) }}
+		}},
+		{name: "breaker: the store forgets to write", verdict: "refused", is: ErrOTPInvalid, says: "run statetest", commands: 1, with: func(p *parts) {
+			badCode(func(*parts, context.Context) (OTP, error) { return NewOTP("zzzzz"), nil })(p)
+			p.store = hookStore{Store: p.store, p: p, update: func(context.Context) error { return nil }}
+		}},
+
+		{name: "middleware: panics", verdict: "not sent", says: "panic in a transport or a middleware", with: middle(func(*http.Request, http.RoundTripper) (*http.Response, error) { panic(plantedPanic) })},
+		{name: "middleware: returns nothing", says: "neither", with: middle(func(*http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil })},
+		{name: "middleware: sends twice", verdict: "unconfirmed", says: "send a command twice", commands: 1, moves: 1, with: middle(func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			if resp, err := next.RoundTrip(r); err == nil {
+				resp.Body.Close()
+			}
+			return next.RoundTrip(r)
+		})},
+		{name: "middleware: drops the context", says: "middleware", with: middle(func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			return next.RoundTrip(r.WithContext(context.Background()))
+		})},
+		{name: "logger: panics", verdict: "accepted", commands: 1, moves: 1, with: func(p *parts) {
+			p.client = append(p.client, WithLogger(slog.New(panickyHandler{})))
+		}},
+	}
+}
+
+// TestFailClosed: whatever is wrong, at most one command is on the wire, the
+// error says what became of it and what to do, holds no secret, and nothing is
+// left locked: mended, the same Remote opens the door.
+func TestFailClosed(t *testing.T) {
+	for _, row := range closedRows() {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { row.run(t) })
+		})
+	}
+}
+
+func (row closedRow) run(t *testing.T) {
+	r := newRig(t)
+	r.activate()
+	time.Sleep(time.Minute) // the code of the activation is an old one
+	p := &parts{rig: r, on: new(atomic.Bool), tokens: r.tokens, store: r.store, sealer: testSealer(), transport: r.sim.HTTPClient().Transport, now: r.sim.Now, target: r.target}
+	p.ctx, p.stop = context.WithTimeout(t.Context(), 20*time.Second)
+	defer p.stop()
+	row.with(p)
+	var log strings.Builder
+	var mu sync.Mutex
+	logger := slog.New(slog.NewTextHandler(&lockedWriter{&mu, &log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	state, err := NewState(p.store, p.sealer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API(), Events: r.sim.Events()}
+	client, err := NewClient(env, p.tokens, append([]Option{WithHTTPClient(&http.Client{Transport: p.transport}), WithLimiter(Unlimited()), WithLogger(logger), WithMaxResponse(1 << 20)}, p.client...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remote, err := NewRemote(client, state, "simulator", r.tokens.user.Subject, append([]RemoteOption{WithNow(p.now)}, p.remote...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.on.Store(true)
+	if p.before != nil {
+		p.before()
+	}
+	start := time.Now()
+	err = remote.Unlock(p.ctx, p.target, p.commands...)
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	p.on.Store(false)
+
+	want := row.verdict
+	if want == "" {
+		want = "not sent"
+	}
+	if got := verdict(err); got != want {
+		t.Errorf("got %s, want %s: %v", got, want, err)
+	}
+	if row.is != nil && !errors.Is(err, row.is) {
+		t.Errorf("%v is not %v", err, row.is)
+	}
+	if !strings.Contains(fmt.Sprint(err), row.says) {
+		t.Errorf("%v does not say %q", err, row.says)
+	}
+	lock := string(r.target.Lock)
+	time.Sleep(time.Minute) // nothing comes later either
+	if n := len(r.sim.Commands()); n != row.commands {
+		t.Errorf("%d commands on the wire, want %d", n, row.commands)
+	}
+	if n := r.sim.Movements(lock); n != row.moves {
+		t.Errorf("%d movements, want %d", n, row.moves)
+	}
+	if err := remote.Unlock(t.Context(), r.target); err != nil {
+		t.Errorf("mended, the door does not open: %v", err)
+	}
+	if n := r.sim.Movements(lock); n != row.moves+1 {
+		t.Errorf("mended: %d movements, want %d", n, row.moves+1)
+	}
+
+	mu.Lock()
+	defer mu.Unlock()
+	seen := log.String()
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		seen += fmt.Sprintf("%v %+v %#v\n", e, e, e)
+	}
+	doc, err := r.act.load(t.Context(), siteIQ{r.site, r.iq})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := map[string]string{"panic value": plantedPanic, "access token": r.tokens.token, "IQ secret": doc.Secret.Reveal(), "IQ PIN": `pin":"` + doc.PIN.Reveal()}
+	for _, q := range r.sim.Commands() {
+		if _, code, ok := strings.Cut(string(q.Body), `"otp":`); ok {
+			secrets["code"] = strings.Trim(code, `"}`)
+			if strings.Contains(seen, `otp\":\"`+secrets["code"]) {
+				t.Errorf("the code is in: %s", seen)
+			}
+			delete(secrets, "code") // five hex digits occur in ids
+		}
+	}
+	for what, secret := range secrets {
+		if secret == "" || strings.Contains(seen, secret) {
+			t.Errorf("the %s %q is in: %s", what, secret, seen)
+		}
+	}
+}
