@@ -16,6 +16,7 @@ var causes = []struct {
 	cause gate.Cause
 }{
 	{saltoks.ErrSendBy, gate.CauseDeadline},
+	{saltoks.ErrClock, gate.CauseClock},
 	{saltoks.ErrIQNotActivated, gate.CauseIQNotActivated},
 	{saltoks.ErrIQPINNotChanged, gate.CausePINNotChanged},
 	{saltoks.ErrOTPBlocked, gate.CauseOTPBlocked},
@@ -48,6 +49,9 @@ func result(err error) gate.Result {
 			r.Cause = c.cause
 			break
 		}
+	}
+	if _, ok := errors.AsType[*saltoks.PanicError](err); ok && r.Cause == "" {
+		r.Cause = gate.CauseInternal
 	}
 	switch {
 	case !known: // not from the client: nobody knows
