@@ -1,16 +1,12 @@
 package access
 
-import (
-	"hash/maphash"
-	"slices"
-)
+import "slices"
 
 // idTable finds the place of an id in a list that holds the ids itself: eight
 // bytes per slot, one look in the common case. It does not change once built.
 type idTable struct {
-	seed  maphash.Seed
+	hash  idHash
 	slots []uint64 // upper half of the hash, place+1; 0 is free
-	mask  uint64
 }
 
 func newIDTable(n int) idTable {
@@ -18,30 +14,27 @@ func newIDTable(n int) idTable {
 	for size < n+n/4 || size < 4*n && n < 1<<12 { // large ones trade a little time for memory
 		size *= 2
 	}
-	return idTable{maphash.MakeSeed(), make([]uint64, size), uint64(size - 1)}
+	return idTable{newIDHash(), make([]uint64, size)}
 }
 
 // lookup is the search for one id.
 type lookup struct{ hash, at uint64 }
 
 func (t *idTable) lookup(id string) lookup {
-	if len(t.slots) == 0 { // of a zero Policy
-		return lookup{}
-	}
-	h := maphash.String(t.seed, id)
+	h := t.hash.of(id)
 	return lookup{h >> 32, h}
 }
 
 // next returns the next place at which the id may be, or -1 if there is none.
 func (l *lookup) next(t *idTable) int32 {
-	for len(t.slots) > 0 {
-		s := t.slots[l.at&t.mask]
+	for len(t.slots) > 0 { // a zero Policy has none
+		s := t.slots[l.at&uint64(len(t.slots)-1)]
 		l.at++
-		if s>>32 == l.hash && s != 0 {
-			return int32(uint32(s)) - 1
-		}
 		if s == 0 {
 			break
+		}
+		if s>>32 == l.hash {
+			return int32(uint32(s)) - 1
 		}
 	}
 	return -1
@@ -68,7 +61,7 @@ func (t *idTable) add(id string, place int32, at func(int32) string) int32 {
 			return i
 		}
 	}
-	t.slots[(l.at-1)&t.mask] = l.hash<<32 | uint64(uint32(place+1))
+	t.slots[(l.at-1)&uint64(len(t.slots)-1)] = l.hash<<32 | uint64(uint32(place+1))
 	return -1
 }
 
@@ -76,7 +69,7 @@ func (t *idTable) add(id string, place int32, at func(int32) string) int32 {
 // kept in small buckets, so that a changed table costs one bucket and the list of
 // buckets, and shares the rest.
 type refTable struct {
-	seed    maphash.Seed
+	hash    idHash
 	buckets [][]uint64 // upper half of the hash, member
 }
 
@@ -88,7 +81,7 @@ func newRefTable(n int, id func(i int) (string, int32)) refTable {
 	for size*refsPerBucket < n {
 		size *= 2
 	}
-	t := refTable{maphash.MakeSeed(), make([][]uint64, size)}
+	t := refTable{newIDHash(), make([][]uint64, size)}
 	refs := make([]uint64, n)
 	ends := make([]int32, size)
 	for i := range refs {
@@ -110,7 +103,7 @@ func newRefTable(n int, id func(i int) (string, int32)) refTable {
 }
 
 func (t *refTable) place(id string, member int32) (bucket int, ref uint64) {
-	ref = maphash.String(t.seed, id)>>32<<32 | uint64(uint32(member))
+	ref = t.hash.of(id)>>32<<32 | uint64(uint32(member))
 	return t.bucket(ref), ref
 }
 
