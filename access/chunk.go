@@ -25,7 +25,11 @@ type member struct {
 	id       string
 	standing int64 // the first instant at which it does not hold any more
 
-	spans, windows, grants, ids, bookings, odd uint32 // offsets in the chunk
+	spans, windows, grants, bookings, odd uint32 // offsets in the chunk
+
+	// A bit per door, by its place modulo 32, for which he has neither grants
+	// nor reservations: most decisions need not look for them.
+	free uint32
 }
 
 // span is a membership without its id, or a window: a span in which confirmed
@@ -52,12 +56,15 @@ type draft struct {
 }
 
 // draft returns member i of the chunk, to be changed by replacing its lists.
-func (c *chunk) draft(i int) draft {
+func (c *chunk) draft(i int) draft { return c.draftFrom(i, c.firstID(i)) }
+
+// draftFrom is draft, told where the ids of the memberships start.
+func (c *chunk) draftFrom(i, ids int) draft {
 	m, n := &c.members[i], &c.members[i+1]
 	return draft{
 		id: m.id, standing: m.standing,
 		memberships: slices.Clip(c.spans[m.spans:m.windows]),
-		ids:         slices.Clip(c.ids[m.ids:n.ids]),
+		ids:         slices.Clip(c.ids[ids : ids+int(m.windows-m.spans)]),
 		grants:      slices.Clip(c.grants[m.grants:n.grants]),
 		bookings:    slices.Clip(c.bookings[m.bookings:n.bookings]),
 		windows:     c.spans[m.windows:n.spans],
@@ -85,6 +92,7 @@ func (p *Policy) fill(c *chunk, base int32, drafts []draft) {
 		c.ids = append(c.ids, d.ids...)
 		c.grants = append(c.grants, d.grants...)
 		c.bookings = append(c.bookings, d.bookings...)
+		m.free = freeDoors(c.spans[m.windows:], c.grants[m.grants:], c.odd[m.odd:])
 	}
 	c.offsets(&c.members[len(drafts)])
 }
@@ -108,11 +116,38 @@ func (c *chunk) roomy() *chunk {
 	}
 }
 
+// freeDoors returns the bits of the doors that are in none of the lists.
+func freeDoors(windows []span, grants []grant, odd []oddWindow) uint32 {
+	held := uint32(0)
+	for i := range windows {
+		held |= doorBit(windows[i].ref)
+	}
+	for i := range grants {
+		held |= doorBit(grants[i].door)
+	}
+	for i := range odd {
+		held |= doorBit(odd[i].ref)
+	}
+	return ^held
+}
+
+func doorBit(door int32) uint32 { return 1 << (uint32(door) % 32) }
+
 // offsets notes how long the lists are so far.
 func (c *chunk) offsets(m *member) {
 	m.spans, m.windows = uint32(len(c.spans)), uint32(len(c.spans))
-	m.grants, m.ids = uint32(len(c.grants)), uint32(len(c.ids))
+	m.grants = uint32(len(c.grants))
 	m.bookings, m.odd = uint32(len(c.bookings)), uint32(len(c.odd))
+}
+
+// firstID returns where the ids of a member's memberships start: there are as
+// many as memberships.
+func (c *chunk) firstID(i int) int {
+	n := uint32(0)
+	for j := range i {
+		n += c.members[j].windows - c.members[j].spans
+	}
+	return int(n)
 }
 
 // exact returns a copy that wastes nothing.
@@ -195,7 +230,7 @@ func (p *Policy) memberID(m int32) string { return p.chunks[m/chunkSize].members
 
 func (p *Policy) membershipID(m int32, i int) string {
 	c := p.chunks[m/chunkSize]
-	return c.ids[int(c.members[m%chunkSize].ids)+i]
+	return c.ids[c.firstID(int(m%chunkSize))+i]
 }
 
 func (p *Policy) bookingsOf(m int32) []booking {

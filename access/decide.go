@@ -85,6 +85,7 @@ type asked struct {
 	windows     []span  // of every door
 	grants      []grant // for this door
 
+	free   bool   // there are neither windows nor grants for this door
 	chunk  *chunk // of the member
 	member int32  // his place in it
 
@@ -102,11 +103,10 @@ func (p *Policy) ask(a *asked, member, door int32) {
 	c := p.chunks[member/chunkSize]
 	m, n := &c.members[member%chunkSize], &c.members[member%chunkSize+1]
 	a.p, a.door, a.standing = p, door, m.standing
-	a.memberships = c.spans[m.spans:m.windows]
-	a.windows = c.spans[m.windows:n.spans]
-	a.chunk, a.member = c, member%chunkSize
-	a.grants = nil
-	if m.grants != n.grants {
+	a.memberships, a.windows, a.grants = c.spans[m.spans:m.windows], nil, nil
+	a.chunk, a.member, a.free = c, member%chunkSize, m.free&doorBit(door) != 0
+	if !a.free {
+		a.windows = c.spans[m.windows:n.spans]
 		a.grants = grantsFor(c.grants[m.grants:n.grants], door)
 	}
 }

@@ -19,8 +19,10 @@ func (a *asked) denial(now *view) Reason {
 
 // neverAgain returns the reason when nothing opens within the horizon.
 func (a *asked) neverAgain() Reason {
-	if r, ok := a.pastBooking(a.chunk.oddOf(a.member)); ok {
-		return r
+	if !a.free {
+		if r, ok := a.pastBooking(a.chunk.oddOf(a.member)); ok {
+			return r
+		}
 	}
 	wanting, grantEnded := false, false // a grant in force but for the membership it wants
 	for i := range a.grants {

@@ -31,8 +31,9 @@ func (e *editor) edit(member int32, change func(*draft)) {
 	at := member / chunkSize
 	old := e.p.chunks[at]
 	var drafts [chunkSize]draft
-	for i := range old.size {
-		drafts[i] = old.draft(i)
+	for i, ids := 0, 0; i < old.size; i++ {
+		drafts[i] = old.draftFrom(i, ids)
+		ids += len(drafts[i].memberships)
 	}
 	change(&drafts[member%chunkSize])
 	e.p.chunks[at] = old.roomy()
