@@ -226,7 +226,9 @@ func mergeOdd(list []oddWindow) int {
 }
 
 // memberID, membershipID, bookingsOf and grantsOf read parts of a member given by his place.
-func (p *Policy) memberID(m int32) string { return p.chunks[m/chunkSize].members[m%chunkSize].id }
+func (p *Policy) memberID(m int32) string {
+	return p.chunks[uint32(m)/chunkSize].members[uint32(m)%chunkSize].id
+}
 
 func (p *Policy) membershipID(m int32, i int) string {
 	c := p.chunks[m/chunkSize]

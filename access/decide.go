@@ -26,27 +26,34 @@ func (p *Policy) decide(d *Decision, a *asked, member, door int32, action Action
 		return
 	}
 	p.ask(a, member, door)
-	var now view
-	a.look(&now, a.t, a.standing)
-	switch {
-	case now.opens != 0:
-		d.Allowed, d.Reason = true, now.reason()
-		if action == Unlock {
-			d.RelockAfter = p.doors[door].openTime
-		}
-		if action == Lock && holding {
-			return // never denied
-		}
-		if until := a.last(&now); until <= a.limit {
-			d.ValidUntil = instant(until)
-		}
-	case action == Lock && holding:
+	now, ok := p.quick(a.chunk, uint32(a.member), door, a.t)
+	if !ok {
+		now = a.look(a.t, a.standing)
+	}
+	if now.opens == 0 && action == Lock && holding {
 		d.Allowed, d.Reason = true, ReasonHolder
-	default:
-		d.Reason = a.denial(&now)
+		return
+	}
+	if now.opens == 0 {
+		d.Reason = a.denial(now.next)
 		if next := now.next.at(); next <= a.limit {
 			d.NextChange = instant(next)
 		}
+		return
+	}
+	d.Allowed, d.Reason = true, now.reason()
+	if action == Unlock {
+		d.RelockAfter = p.doors[door].openTime
+	}
+	if action == Lock && holding {
+		return // never denied
+	}
+	until := now.until
+	if a.goesOn(now) {
+		until = a.last(now)
+	}
+	if until <= a.limit {
+		d.ValidUntil = instant(until)
 	}
 }
 
@@ -75,19 +82,72 @@ func (p *Policy) refuses(member, door int32, action Action, holding bool) Reason
 	return ReasonNoEntitlement
 }
 
+// quick is look for most requests.
+func (p *Policy) quick(c *chunk, i uint32, door int32, t int64) (v view, ok bool) {
+	v = view{until: never, next: noOpening}
+	m, n := &c.members[i%chunkSize], &c.members[i%chunkSize+1]
+	memberships := c.spans[m.spans:m.windows]
+	free := m.free&doorBit(door) != 0
+	if m.standing != forever || len(memberships) > 1 || !free && m.grants != n.grants {
+		return v, false
+	}
+	if len(memberships) == 1 {
+		m := &memberships[0]
+		if !m.paused && t < m.until {
+			if t < m.from {
+				return v, false
+			}
+			h := p.schedules[p.types[m.ref].schedule(door)]
+			open, changes := h.weekly.start, int64(forever)
+			if h.days != 0 {
+				open, changes, ok = p.time.quick(&h.weekly, t)
+				if !ok {
+					return v, false
+				}
+			}
+			v = v.with(byMembership, open, changes, m.until, t+horizon)
+		}
+	}
+	if free {
+		return v, true
+	}
+	windows := c.spans[m.windows:n.spans]
+	if i := windowAfter(windows, door, t); i < len(windows) && windows[i].ref == door {
+		w := &windows[i]
+		if w.from <= t {
+			v = v.with(byReservation, 1, w.until, forever, t+horizon)
+		} else if w.from <= t+horizon {
+			v = v.later(w.from, tooEarly)
+		}
+	}
+	return v, true
+}
+
+func (z *timeline) quick(w *pattern, t int64) (open int, changes int64, ok bool) {
+	sec := floorDiv(t, second)
+	k := uint64(sec-tableStart) >> stretchShift
+	if k >= uint64(len(z.first)) {
+		return 0, 0, false
+	}
+	s := &z.stretches[z.first[k]]
+	if sec >= s.end || s.before&s.on != noException {
+		return 0, 0, false
+	}
+	second := int64(uint64(sec+s.offset+4*daySeconds) % weekSeconds)
+	open, changes = w.at(second)
+	changes += sec
+	return open, changes * 1e6, changes < s.end
+}
+
 // asked is everything that counts for one member at one door.
 type asked struct {
-	p           *Policy
-	door        int32
-	t, limit    int64 // the asked instant, and the last one within the horizon
-	standing    int64 // the first instant at which standing does not hold
-	memberships []span
-	windows     []span  // of every door
-	grants      []grant // for this door
-
-	free   bool   // there are neither windows nor grants for this door
-	chunk  *chunk // of the member
-	member int32  // his place in it
+	p        *Policy
+	chunk    *chunk // of the member
+	member   int32  // his place in it
+	door     int32
+	free     bool  // he has neither grants nor reservations for the door
+	t, limit int64 // the asked instant, and the last one within the horizon
+	standing int64 // the first instant at which standing does not hold
 
 	at  int64 // the instant looked at last, and
 	now moment
@@ -100,15 +160,31 @@ func (p *Policy) at(a *asked, t int64) {
 
 // ask sets the member and the door, after the instant.
 func (p *Policy) ask(a *asked, member, door int32) {
-	c := p.chunks[member/chunkSize]
-	m, n := &c.members[member%chunkSize], &c.members[member%chunkSize+1]
-	a.p, a.door, a.standing = p, door, m.standing
-	a.memberships, a.windows, a.grants = c.spans[m.spans:m.windows], nil, nil
-	a.chunk, a.member, a.free = c, member%chunkSize, m.free&doorBit(door) != 0
-	if !a.free {
-		a.windows = c.spans[m.windows:n.spans]
-		a.grants = grantsFor(c.grants[m.grants:n.grants], door)
+	a.p, a.chunk, a.member, a.door = p, p.chunks[uint32(member)/chunkSize], member%chunkSize, door
+	m := &a.chunk.members[a.member]
+	a.standing, a.free = m.standing, m.free&doorBit(door) != 0
+}
+
+// memberships are those of the member.
+func (a *asked) memberships() []span {
+	m := &a.chunk.members[a.member]
+	return a.chunk.spans[m.spans:m.windows]
+}
+
+// windows are those of the member, for every door.
+func (a *asked) windows() []span {
+	if a.free {
+		return nil
 	}
+	return a.chunk.spans[a.chunk.members[a.member].windows:a.chunk.members[a.member+1].spans]
+}
+
+// grants are those of the member for the door.
+func (a *asked) grants() []grant {
+	if a.free {
+		return nil
+	}
+	return grantsFor(a.chunk.grants[a.chunk.members[a.member].grants:a.chunk.members[a.member+1].grants], a.door)
 }
 
 // grantsFor returns the grants for a door from a list by door.
@@ -139,7 +215,8 @@ const (
 
 var laterReasons = [...]Reason{ReasonTooEarly, ReasonOutsideHours, ReasonNotStarted}
 
-// view is what a look at one instant shows.
+// view is what a look at one instant shows. It has no more than four fields and
+// nobody takes its address, so that it stays in registers.
 type view struct {
 	opens int     // the kinds of bases that open the door
 	count int     // how many of them open it
@@ -173,12 +250,12 @@ var openReasons = [...]Reason{
 	byGrant | byMembership | byReservation: ReasonGrant,
 }
 
-func (v *view) reason() Reason { return openReasons[v.opens] }
+func (v view) reason() Reason { return openReasons[v.opens] }
 
-// note adds a basis that is in force until an instant and whose state, 1 for
+// with is v and a basis that is in force until an instant and whose state, 1 for
 // open, changes at another. Nobody can foresee a state: it is reckoned with, not
 // branched on.
-func (v *view) note(kind, open int, changes, until, limit int64) {
+func (v view) with(kind, open int, changes, until, limit int64) view {
 	end, next := min(changes, until), newOpening(changes, outsideHours)
 	if changes > min(limit, until-1) {
 		next = noOpening
@@ -189,42 +266,61 @@ func (v *view) note(kind, open int, changes, until, limit int64) {
 	if open == 0 {
 		end = never
 	}
-	v.opens |= kind & -open
-	v.count += open
-	v.until = max(v.until, end)
-	v.next = min(v.next, next)
+	return view{v.opens | kind&-open, v.count + open, max(v.until, end), min(v.next, next)}
 }
 
-// later notes a basis that opens later, or never.
-func (v *view) later(next int64, later int) {
+// later is v and a basis that opens later, or never.
+func (v view) later(next int64, later int) view {
 	if next != forever {
 		v.next = min(v.next, newOpening(next, later))
 	}
+	return v
 }
 
 // look looks at an instant, with standing that ends where it is told.
-func (a *asked) look(v *view, t, standing int64) {
-	*v = view{until: never, next: noOpening}
-	for i := range a.memberships {
-		m := &a.memberships[i]
+func (a *asked) look(t, standing int64) view {
+	v := view{until: never, next: noOpening}
+	m := &a.chunk.members[a.member]
+	memberships := a.chunk.spans[m.spans:m.windows]
+	for i := range memberships {
+		m := &memberships[i]
 		until := min(m.until, standing)
 		if m.paused || t >= until {
 			continue
 		}
-		s := a.p.types[m.ref].schedule(a.door)
-		if s == 0 {
-			continue
-		}
+		s := a.p.types[m.ref].schedule(a.door) // 0 is never open
 		if t < m.from {
 			next, _ := a.first(s, m.from, until)
-			v.later(next, notStarted)
+			v = v.later(next, notStarted)
 			continue
 		}
 		open, changes := a.state(s, t)
-		v.note(byMembership, open, changes, until, a.limit)
+		v = v.with(byMembership, open, changes, until, a.limit)
 	}
-	for i := range a.grants {
-		g := &a.grants[i]
+	if a.free {
+		return v
+	}
+	if grants := a.grants(); len(grants) > 0 {
+		v = a.lookAtGrants(grants, v, t, standing)
+	}
+	if a.p.bookingsFree {
+		standing = forever
+	}
+	windows := a.windows()
+	if i := windowAfter(windows, a.door, t); i < len(windows) && windows[i].ref == a.door && t < standing {
+		w := &windows[i]
+		if w.from <= t {
+			v = v.with(byReservation, 1, w.until, standing, a.limit)
+		} else if w.from < standing && w.from <= a.limit {
+			v = v.later(w.from, tooEarly)
+		}
+	}
+	return v
+}
+
+func (a *asked) lookAtGrants(grants []grant, v view, t, standing int64) view {
+	for i := range grants {
+		g := &grants[i]
 		until := g.until
 		if g.wantsStanding {
 			until = min(until, standing)
@@ -234,44 +330,26 @@ func (a *asked) look(v *view, t, standing int64) {
 		}
 		next, end := a.firstOfGrant(g, t, until)
 		if next == t {
-			v.note(byGrant, 1, end, end, a.limit)
+			v = v.with(byGrant, 1, end, end, a.limit)
 		} else if t >= g.from && (!g.wantsMembership || a.isMember(t)) {
-			v.later(next, outsideHours)
+			v = v.later(next, outsideHours)
 		} else {
-			v.later(next, notStarted)
+			v = v.later(next, notStarted)
 		}
 	}
-	if len(a.windows) > 0 {
-		a.lookAtWindows(v, t, standing)
-	}
+	return v
 }
 
-func (a *asked) lookAtWindows(v *view, t, standing int64) {
-	if a.p.bookingsFree {
-		standing = forever
-	}
-	i := a.windowAfter(t)
-	if i == len(a.windows) || a.windows[i].ref != a.door || t >= standing {
-		return
-	}
-	w := &a.windows[i]
-	if w.from <= t {
-		v.note(byReservation, 1, w.until, standing, a.limit)
-	} else if w.from < standing && w.from <= a.limit {
-		v.later(w.from, tooEarly)
-	}
-}
-
-// windowAfter returns the place of the first window of this door that ends after
-// t, if it is of this door.
-func (a *asked) windowAfter(t int64) int {
-	lo, hi := 0, len(a.windows)
+// windowAfter returns the place of the first window of a door that ends after t,
+// if it is of this door.
+func windowAfter(windows []span, door int32, t int64) int {
+	lo, hi := 0, len(windows)
 	for lo < hi {
 		mid := int(uint(lo+hi) / 2)
 		if hi-lo < 8 {
 			mid = lo // step by step: a short search is quicker without jumps
 		}
-		if w := &a.windows[mid]; w.ref < a.door || w.ref == a.door && w.until <= t {
+		if w := &windows[mid]; w.ref < door || w.ref == door && w.until <= t {
 			lo = mid + 1
 		} else {
 			hi = mid
@@ -300,15 +378,15 @@ func (a *asked) first(s int32, start, stop int64) (next, end int64) {
 // state returns whether a schedule is open at an instant, 1 or 0, and when that
 // changes: after the limit if it does not up to then.
 func (a *asked) state(s int32, t int64) (open int, changes int64) {
-	schedule := a.p.schedules[s]
-	if schedule.days == 0 {
-		return schedule.weekly.start, forever
-	}
+	h := a.p.schedules[s]
 	if a.at != t {
+		if h.days == 0 {
+			return h.weekly.start, forever
+		}
 		a.at = t
 		a.p.time.at(floorDiv(t, second), &a.now)
 	}
-	open, changes = schedule.at(a.p.time, &a.now, a.limit/second)
+	open, changes = h.at(a.p.time, &a.now, a.limit/second)
 	return open, min(changes, maxSecond) * second
 }
 
@@ -336,15 +414,16 @@ func (a *asked) firstOfGrant(g *grant, t, until int64) (next, end int64) {
 // of the member are in force without a gap.
 func (a *asked) inForce(t int64) (from, until int64) {
 	from, until = forever, never
-	for i := range a.memberships {
-		if m := &a.memberships[i]; !m.paused && m.until > t {
+	memberships := a.memberships()
+	for i := range memberships {
+		if m := &memberships[i]; !m.paused && m.until > t {
 			from = min(from, max(m.from, t))
 		}
 	}
 	for grown := from != forever; grown; {
 		grown = false
-		for i := range a.memberships {
-			m := &a.memberships[i]
+		for i := range memberships {
+			m := &memberships[i]
 			if !m.paused && m.from <= max(from, until) && m.until > max(from, until) {
 				until, grown = m.until, true
 			}
@@ -355,17 +434,22 @@ func (a *asked) inForce(t int64) (from, until int64) {
 
 // isMember reports whether a membership of the member, of any type, is in force.
 func (a *asked) isMember(t int64) bool {
-	return slices.ContainsFunc(a.memberships, func(m span) bool { return !m.paused && m.from <= t && t < m.until })
+	return slices.ContainsFunc(a.memberships(), func(m span) bool { return !m.paused && m.from <= t && t < m.until })
+}
+
+// goesOn reports whether the union of all bases may go on when what opens now
+// ends: where one basis opens alone and no other does before it ends, or just
+// then, its end is the end.
+func (a *asked) goesOn(now view) bool {
+	return now.opens != 0 && now.until <= a.limit && (now.count > 1 || now.next.at() <= now.until)
 }
 
 // last follows the union of all bases from a view on and returns the first
 // instant at which none opens. It may be later than the limit.
-func (a *asked) last(now *view) int64 {
+func (a *asked) last(now view) int64 {
 	until := now.until
-	// Where one basis opens alone and no other does before it ends, or just
-	// then, its end is the end.
-	for now.opens != 0 && until <= a.limit && (now.count > 1 || now.next.at() <= until) {
-		a.look(now, until, a.standing)
+	for a.goesOn(now) {
+		now = a.look(until, a.standing)
 		until = max(until, now.until)
 	}
 	return until

@@ -107,14 +107,12 @@ func (d Decision) Evidence() Evidence {
 	var a asked
 	p.at(&a, d.at)
 	p.ask(&a, d.member, d.door)
-	for i := range a.memberships {
-		m := a.memberships[i]
+	for i, m := range a.memberships() {
 		if s := p.types[m.ref].schedule(d.door); s > 0 && !m.paused && a.opens(s, m.from, min(m.until, a.standing)) {
 			e.Memberships = append(e.Memberships, p.membershipID(d.member, i))
 		}
 	}
-	for i := range a.grants {
-		g := a.grants[i]
+	for _, g := range a.grants() {
 		until := g.until
 		if g.wantsStanding {
 			until = min(until, a.standing)

@@ -3,16 +3,15 @@ package access
 import "sort"
 
 // denial returns why nothing opens now: rules 5 to 8 of RULES.md, section 5.
-func (a *asked) denial(now *view) Reason {
-	if a.standing != forever && (a.t >= a.standing || now.next == noOpening) {
-		var ignored view
-		a.look(&ignored, a.t, forever)
-		if ignored.opens != 0 && a.t >= a.standing || now.next == noOpening && ignored.next != noOpening {
+func (a *asked) denial(next opening) Reason {
+	if a.standing != forever && (a.t >= a.standing || next == noOpening) {
+		ignored := a.look(a.t, forever)
+		if ignored.opens != 0 && a.t >= a.standing || next == noOpening && ignored.next != noOpening {
 			return ReasonStandingBlocked
 		}
 	}
-	if now.next != noOpening {
-		return now.next.reason()
+	if next != noOpening {
+		return next.reason()
 	}
 	return a.neverAgain()
 }
@@ -25,15 +24,17 @@ func (a *asked) neverAgain() Reason {
 		}
 	}
 	wanting, grantEnded := false, false // a grant in force but for the membership it wants
-	for i := range a.grants {
-		g := &a.grants[i]
+	grants := a.grants()
+	for i := range grants {
+		g := &grants[i]
 		wanting = wanting || g.wantsMembership && g.from <= a.t && a.t < g.until
 		grantEnded = grantEnded || g.until <= a.t
 	}
 	paused, ended := false, false
 	wanting = wanting && !a.isMember(a.t)
-	for i := range a.memberships {
-		m := &a.memberships[i]
+	memberships := a.memberships()
+	for i := range memberships {
+		m := &memberships[i]
 		if wanting || a.p.types[m.ref].schedule(a.door) > 0 {
 			paused = paused || m.paused
 			ended = ended || !m.paused && m.until <= a.t
@@ -72,8 +73,9 @@ func (a *asked) pastBooking(odd []oddWindow) (Reason, bool) {
 	if w := firstOdd(odd, a.door, confirmed, a.t-day); w != nil && w.endedAt(a.t) {
 		return ReasonReservationOver, true
 	}
-	i := a.windowAfter(a.t) - 1 // the last one before t
-	return ReasonReservationOver, i >= 0 && a.windows[i].ref == a.door && a.windows[i].endedAt(a.t)
+	windows := a.windows()
+	i := windowAfter(windows, a.door, a.t) - 1 // the last one before t
+	return ReasonReservationOver, i >= 0 && windows[i].ref == a.door && windows[i].endedAt(a.t)
 }
 
 var bookedReasons = [...]Reason{pending: ReasonReservationPending, cancelled: ReasonReservationCancelled}

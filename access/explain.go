@@ -65,13 +65,13 @@ func (d Decision) Explain() Explanation {
 	p.at(&a, d.at)
 	p.ask(&a, d.member, d.door)
 	e.Standing, e.Holds = standingUntil(a.standing), a.t < a.standing
-	for i := range a.memberships {
-		if m := &a.memberships[i]; p.types[m.ref].schedule(d.door) > 0 {
-			e.Bases = append(e.Bases, a.explainMembership(m, p.membershipID(d.member, i)))
+	for i, m := range a.memberships() {
+		if p.types[m.ref].schedule(d.door) > 0 {
+			e.Bases = append(e.Bases, a.explainMembership(&m, p.membershipID(d.member, i)))
 		}
 	}
-	for i := range a.grants {
-		e.Bases = append(e.Bases, a.explainGrant(&a.grants[i]))
+	for _, g := range a.grants() {
+		e.Bases = append(e.Bases, a.explainGrant(&g))
 	}
 	for _, b := range p.bookingsOf(d.member) {
 		if r := p.resources[b.resource]; slices.Contains(r.doors, d.door) {

@@ -6,7 +6,7 @@ import "slices"
 // bytes per slot, one look in the common case. It does not change once built.
 type idTable struct {
 	hash  idHash
-	slots []uint64 // upper half of the hash, place+1; 0 is free
+	slots []uint64 // upper half of the hash, place; 0 is free
 }
 
 func newIDTable(n int) idTable {
@@ -17,51 +17,45 @@ func newIDTable(n int) idTable {
 	return idTable{newIDHash(), make([]uint64, size)}
 }
 
-// lookup is the search for one id.
-type lookup struct{ hash, at uint64 }
-
-func (t *idTable) lookup(id string) lookup {
-	h := t.hash.of(id)
-	return lookup{h >> 32, h}
+// lookup returns what tells the slots of an id, and the first of them to look at.
+// It is not that of a free slot.
+func (t *idTable) lookup(id string) (upper, at uint64) {
+	h := t.hash.of(id) | 1<<63
+	return h >> 32, h
 }
 
-// next returns the next place at which the id may be, or -1 if there is none.
-func (l *lookup) next(t *idTable) int32 {
-	for len(t.slots) > 0 { // a zero Policy has none
-		s := t.slots[l.at&uint64(len(t.slots)-1)]
-		l.at++
-		if s == 0 {
-			break
-		}
-		if s>>32 == l.hash {
-			return int32(uint32(s)) - 1
-		}
+// slot returns a slot; a zero Policy has none.
+func (t *idTable) slot(at uint64) uint64 {
+	if len(t.slots) == 0 {
+		return 0
 	}
-	return -1
+	return t.slots[at&uint64(len(t.slots)-1)]
 }
+
+func placeIn(slot uint64) int32 { return int32(uint32(slot)) }
 
 // find returns the place of id, or -1. at returns the id at a place.
 func (t *idTable) find(id string, at func(int32) string) int32 {
-	for l := t.lookup(id); ; {
-		if i := l.next(t); i < 0 || at(i) == id {
-			return i
+	for h, i := t.lookup(id); ; i++ {
+		s := t.slot(i)
+		if s>>32 == h && at(placeIn(s)) == id {
+			return placeIn(s)
+		}
+		if s == 0 {
+			return -1
 		}
 	}
 }
 
 // add puts id at place, unless it is there: then it returns its place, else -1.
 func (t *idTable) add(id string, place int32, at func(int32) string) int32 {
-	l := t.lookup(id)
-	for {
-		i := l.next(t)
-		if i < 0 {
-			break
-		}
-		if at(i) == id {
-			return i
+	h, i := t.lookup(id)
+	for ; t.slot(i) != 0; i++ {
+		if s := t.slot(i); s>>32 == h && at(placeIn(s)) == id {
+			return placeIn(s)
 		}
 	}
-	t.slots[(l.at-1)&uint64(len(t.slots)-1)] = l.hash<<32 | uint64(uint32(place+1))
+	t.slots[i&uint64(len(t.slots)-1)] = h<<32 | uint64(uint32(place))
 	return -1
 }
 

@@ -32,8 +32,8 @@ func (p *Policy) Keys(member string, at time.Time) []DigitalKey {
 		if p.doors[i].disabled || !p.mayOpen(&a, m, int32(i)) {
 			continue
 		}
-		var now view
-		if a.look(&now, t, a.standing); now.opens == 0 {
+		now := a.look(t, a.standing)
+		if now.opens == 0 {
 			continue
 		}
 		if keys == nil {
@@ -41,7 +41,7 @@ func (p *Policy) Keys(member string, at time.Time) []DigitalKey {
 		}
 		door := &p.about[i]
 		key := DigitalKey{Door: door.ID, Name: door.Name, AccessType: door.AccessType, Reason: now.reason(), OfficeMode: p.doors[i].officeMode}
-		if until := a.last(&now); until <= a.limit {
+		if until := a.last(now); until <= a.limit {
 			key.ValidUntil = instant(until)
 		}
 		keys = append(keys, key)
@@ -57,13 +57,18 @@ func (p *Policy) mayOpen(a *asked, member, door int32) bool {
 }
 
 func (a *asked) holdsAny() bool {
-	for i := range a.memberships {
-		if a.p.types[a.memberships[i].ref].schedule(a.door) > 0 {
+	memberships := a.memberships()
+	for i := range memberships {
+		if a.p.types[memberships[i].ref].schedule(a.door) > 0 {
 			return true
 		}
 	}
-	i := a.windowAfter(a.t)
-	return len(a.grants) > 0 || i < len(a.windows) && a.windows[i].ref == a.door
+	if a.free {
+		return false
+	}
+	windows := a.windows()
+	i := windowAfter(windows, a.door, a.t)
+	return i < len(windows) && windows[i].ref == a.door || len(a.grants()) > 0
 }
 
 // ComingKey is a door that is closed for a member now and will open.

@@ -61,12 +61,13 @@ type membershipType struct {
 
 // schedule returns the schedule of a door, 0 if the type does not list it.
 func (t *membershipType) schedule(door int32) int32 {
-	if t.row != nil {
-		if i := uint32(door - t.base); i < uint32(len(t.row)) {
-			return t.row[i]
-		}
-		return 0
+	if i := uint32(door - t.base); i < uint32(len(t.row)) {
+		return t.row[i]
 	}
+	return t.listed(door)
+}
+
+func (t *membershipType) listed(door int32) int32 {
 	if i, ok := slices.BinarySearch(t.doors, door); ok {
 		return t.hours[i]
 	}
@@ -287,17 +288,27 @@ func (r *resource) reaches(n int, t int64, end func(int) int64) bool {
 // member, door, membershipType and resource return the place of what has an id,
 // or -1.
 func (p *Policy) member(id string) int32 {
-	for l := p.memberIDs.lookup(id); ; {
-		if m := l.next(&p.memberIDs); m < 0 || p.memberID(m) == id {
-			return m
+	t := &p.memberIDs
+	for h, at := t.lookup(id); ; at++ {
+		s := t.slot(at)
+		if s>>32 == h && p.memberID(placeIn(s)) == id {
+			return placeIn(s)
+		}
+		if s == 0 {
+			return -1
 		}
 	}
 }
 
 func (p *Policy) door(id string) int32 {
-	for l := p.doorIDs.lookup(id); ; {
-		if d := l.next(&p.doorIDs); d < 0 || p.doorNames[d] == id {
-			return d
+	t := &p.doorIDs
+	for h, at := t.lookup(id); ; at++ {
+		s := t.slot(at)
+		if s>>32 == h && p.doorNames[placeIn(s)] == id {
+			return placeIn(s)
+		}
+		if s == 0 {
+			return -1
 		}
 	}
 }

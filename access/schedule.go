@@ -62,7 +62,7 @@ var neverOpen = newSchedule(Hours{})
 
 // prepare looks for all changes of hours that change on exceptions only.
 func (s *schedule) prepare(z *timeline) {
-	if len(z.stretches) == 0 || s.days == 0 || len(s.weekly.toggles) > 1 {
+	if !z.ready() || s.days == 0 || len(s.weekly.toggles) > 1 {
 		return
 	}
 	var now moment

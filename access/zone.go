@@ -10,7 +10,7 @@ type timeline struct {
 	calendar calendar
 
 	stretches []stretch // the years 1970 to 2100, ready; other times are worked out
-	starts    buckets   // of the stretches
+	first     []int32   // the place of the one at the start of each slot of time
 }
 
 // stretch is a span of time in which the offset and the exceptions of the date
@@ -27,6 +27,9 @@ const (
 	maxSecond  = forever / second // far enough, and safe to turn into microseconds
 )
 
+// stretchShift makes a slot of time a day and a half: few hold an end of a stretch.
+const stretchShift = 17
+
 // newTimeline prepares a timeline with a table. Without one each stretch is
 // worked out when it is asked for: right for one decision, slow for many.
 func newTimeline(l *time.Location, c calendar) *timeline {
@@ -36,7 +39,13 @@ func newTimeline(l *time.Location, c calendar) *timeline {
 		z.stretches = append(z.stretches, s)
 		at = s.end
 	}
-	z.starts = newBuckets(len(z.stretches), 32*len(z.stretches), func(i int) int64 { return z.stretches[i].start })
+	i := int32(0)
+	for at := int64(tableStart); at < tableEnd; at += 1 << stretchShift {
+		for z.stretches[i].end <= at {
+			i++
+		}
+		z.first = append(z.first, i)
+	}
 	return z
 }
 
@@ -51,17 +60,20 @@ type moment struct {
 // at fills in the moment of an instant, field by field: a struct that is copied
 // right after its fields were set makes the processor wait.
 func (z *timeline) at(sec int64, m *moment) {
-	if sec < tableStart || sec >= tableEnd || len(z.stretches) == 0 {
+	if sec < tableStart || sec >= tableEnd || !z.ready() {
 		s := z.workOut(sec)
 		m.set(sec, &s)
 		return
 	}
-	i, hi := z.starts.around(sec)
-	for i < hi && z.stretches[i].start <= sec {
+	i := int(z.first[uint64(sec-tableStart)>>stretchShift])
+	for z.stretches[i].end <= sec {
 		i++
 	}
-	m.set(sec, &z.stretches[i-1])
+	m.set(sec, &z.stretches[i])
 }
+
+// ready reports whether there is a table.
+func (z *timeline) ready() bool { return len(z.first) > 0 }
 
 func (m *moment) set(sec int64, s *stretch) {
 	// 1970-01-01 was a Thursday: four days into the week.
