@@ -26,10 +26,7 @@ func (p *Policy) decide(d *Decision, a *asked, member, door int32, action Action
 		return
 	}
 	p.ask(a, member, door)
-	now, ok := p.quick(a.chunk, uint32(a.member), door, a.t)
-	if !ok {
-		now = a.look(a.t, a.standing)
-	}
+	now := a.look(a.t, a.standing)
 	if now.opens == 0 && action == Lock && holding {
 		d.Allowed, d.Reason = true, ReasonHolder
 		return
@@ -80,63 +77,6 @@ func (p *Policy) refuses(member, door int32, action Action, holding bool) Reason
 		return ReasonOfficeModeNotOffered
 	}
 	return ReasonNoEntitlement
-}
-
-// quick is look for most requests.
-func (p *Policy) quick(c *chunk, i uint32, door int32, t int64) (v view, ok bool) {
-	v = view{until: never, next: noOpening}
-	m, n := &c.members[i%chunkSize], &c.members[i%chunkSize+1]
-	memberships := c.spans[m.spans:m.windows]
-	free := m.free&doorBit(door) != 0
-	if m.standing != forever || len(memberships) > 1 || !free && m.grants != n.grants {
-		return v, false
-	}
-	if len(memberships) == 1 {
-		m := &memberships[0]
-		if !m.paused && t < m.until {
-			if t < m.from {
-				return v, false
-			}
-			h := p.schedules[p.types[m.ref].schedule(door)]
-			open, changes := h.weekly.start, int64(forever)
-			if h.days != 0 {
-				open, changes, ok = p.time.quick(&h.weekly, t)
-				if !ok {
-					return v, false
-				}
-			}
-			v = v.with(byMembership, open, changes, m.until, t+horizon)
-		}
-	}
-	if free {
-		return v, true
-	}
-	windows := c.spans[m.windows:n.spans]
-	if i := windowAfter(windows, door, t); i < len(windows) && windows[i].ref == door {
-		w := &windows[i]
-		if w.from <= t {
-			v = v.with(byReservation, 1, w.until, forever, t+horizon)
-		} else if w.from <= t+horizon {
-			v = v.later(w.from, tooEarly)
-		}
-	}
-	return v, true
-}
-
-func (z *timeline) quick(w *pattern, t int64) (open int, changes int64, ok bool) {
-	sec := floorDiv(t, second)
-	k := uint64(sec-tableStart) >> stretchShift
-	if k >= uint64(len(z.first)) {
-		return 0, 0, false
-	}
-	s := &z.stretches[z.first[k]]
-	if sec >= s.end || s.before&s.on != noException {
-		return 0, 0, false
-	}
-	second := int64(uint64(sec+s.offset+4*daySeconds) % weekSeconds)
-	open, changes = w.at(second)
-	changes += sec
-	return open, changes * 1e6, changes < s.end
 }
 
 // asked is everything that counts for one member at one door.
@@ -280,45 +220,46 @@ func (v view) later(next int64, later int) view {
 // look looks at an instant, with standing that ends where it is told.
 func (a *asked) look(t, standing int64) view {
 	v := view{until: never, next: noOpening}
-	m := &a.chunk.members[a.member]
-	memberships := a.chunk.spans[m.spans:m.windows]
-	for i := range memberships {
-		m := &memberships[i]
-		until := min(m.until, standing)
-		if m.paused || t >= until {
+	p, c, door, limit := a.p, a.chunk, a.door, a.limit
+	m, n := &c.members[a.member], &c.members[a.member+1]
+	for i := m.spans; i < m.windows; i++ {
+		ms := &c.spans[i]
+		until := min(ms.until, standing)
+		if ms.paused || t >= until {
 			continue
 		}
-		s := a.p.types[m.ref].schedule(a.door) // 0 is never open
-		if t < m.from {
-			next, _ := a.first(s, m.from, until)
+		s := p.types[ms.ref].schedule(door) // 0 is never open
+		if t < ms.from {
+			next, _ := a.first(s, ms.from, until)
 			v = v.later(next, notStarted)
 			continue
 		}
 		open, changes := a.state(s, t)
-		v = v.with(byMembership, open, changes, until, a.limit)
+		v = v.with(byMembership, open, changes, until, limit)
 	}
 	if a.free {
 		return v
 	}
-	if grants := a.grants(); len(grants) > 0 {
-		v = a.lookAtGrants(grants, v, t, standing)
+	if m.grants != n.grants {
+		v = a.lookAtGrants(v, t, standing)
 	}
-	if a.p.bookingsFree {
+	if p.bookingsFree {
 		standing = forever
 	}
-	windows := a.windows()
-	if i := windowAfter(windows, a.door, t); i < len(windows) && windows[i].ref == a.door && t < standing {
+	windows := c.spans[m.windows:n.spans]
+	if i := windowAfter(windows, door, t); i < len(windows) && windows[i].ref == door && t < standing {
 		w := &windows[i]
 		if w.from <= t {
-			v = v.with(byReservation, 1, w.until, standing, a.limit)
-		} else if w.from < standing && w.from <= a.limit {
+			v = v.with(byReservation, 1, w.until, standing, limit)
+		} else if w.from < standing && w.from <= limit {
 			v = v.later(w.from, tooEarly)
 		}
 	}
 	return v
 }
 
-func (a *asked) lookAtGrants(grants []grant, v view, t, standing int64) view {
+func (a *asked) lookAtGrants(v view, t, standing int64) view {
+	grants := a.grants()
 	for i := range grants {
 		g := &grants[i]
 		until := g.until
@@ -379,12 +320,18 @@ func (a *asked) first(s int32, start, stop int64) (next, end int64) {
 // changes: after the limit if it does not up to then.
 func (a *asked) state(s int32, t int64) (open int, changes int64) {
 	h := a.p.schedules[s]
+	if h.days == 0 {
+		return h.weekly.start, forever
+	}
 	if a.at != t {
-		if h.days == 0 {
-			return h.weekly.start, forever
-		}
 		a.at = t
 		a.p.time.at(floorDiv(t, second), &a.now)
+	}
+	if a.now.before&a.now.on == noException {
+		open, changes = h.weekly.at(a.now.second)
+		if changes += a.now.sec; changes < a.now.end {
+			return open, changes * second
+		}
 	}
 	open, changes = h.at(a.p.time, &a.now, a.limit/second)
 	return open, min(changes, maxSecond) * second
@@ -415,6 +362,13 @@ func (a *asked) firstOfGrant(g *grant, t, until int64) (next, end int64) {
 func (a *asked) inForce(t int64) (from, until int64) {
 	from, until = forever, never
 	memberships := a.memberships()
+	if len(memberships) == 1 {
+		if m := &memberships[0]; m.paused || m.until <= t {
+			return from, until
+		} else {
+			return max(m.from, t), m.until
+		}
+	}
 	for i := range memberships {
 		if m := &memberships[i]; !m.paused && m.until > t {
 			from = min(from, max(m.from, t))
