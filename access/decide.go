@@ -10,10 +10,14 @@ import (
 // denied. An action that is none of the three is denied with
 // [ReasonNoEntitlement].
 func (p *Policy) Decide(r Request) (d Decision) {
+	p.answer(&d, &r) // so short that it is inlined: neither r nor d is copied
+	return d
+}
+
+func (p *Policy) answer(d *Decision, r *Request) {
 	var a asked
 	p.at(&a, micros(r.At))
-	p.decide(&d, &a, p.member(r.Member), p.door(r.Door), r.Action, r.Holding)
-	return d
+	p.decide(d, &a, p.member(r.Member), p.door(r.Door), r.Action, r.Holding)
 }
 
 // decide is RULES.md, sections 4 and 5, into a zero Decision; the instant is set,
@@ -27,31 +31,27 @@ func (p *Policy) decide(d *Decision, a *asked, member, door int32, action Action
 	}
 	p.ask(a, member, door)
 	now := a.look(a.t, a.standing)
-	if now.opens == 0 && action == Lock && holding {
-		d.Allowed, d.Reason = true, ReasonHolder
-		return
-	}
-	if now.opens == 0 {
-		d.Reason = a.denial(now.next)
-		if next := now.next.at(); next <= a.limit {
-			d.NextChange = instant(next)
+	holds := action == Lock && holding
+	change, until := &d.ValidUntil, now.until // never denied, if he holds
+	if now.opens != 0 {
+		d.Reason = now.reason()
+		if a.goesOn(now) {
+			until = a.last(now)
 		}
-		return
+	} else if holds {
+		d.Reason = ReasonHolder
+	} else {
+		d.Reason = a.denial(now.next)
+		change, until = &d.NextChange, now.next.at()
 	}
-	d.Allowed, d.Reason = true, now.reason()
-	if action == Unlock {
+	d.Allowed = now.opens != 0 || holds
+	if d.Allowed && action == Unlock {
 		d.RelockAfter = p.doors[door].openTime
 	}
-	if action == Lock && holding {
-		return // never denied
+	if holds || until > a.limit {
+		until = zeroInstant
 	}
-	until := now.until
-	if a.goesOn(now) {
-		until = a.last(now)
-	}
-	if until <= a.limit {
-		d.ValidUntil = instant(until)
-	}
+	*change = instant(until)
 }
 
 // refuses returns the reason that comes before any look at what the member

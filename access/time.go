@@ -32,6 +32,9 @@ func micros(t time.Time) int64 {
 	return min(max(t.Unix(), -62_200_000_000), 570_000_000_000)*second + int64(t.Nanosecond())/1000
 }
 
+// zeroInstant is that of a zero time.Time.
+const zeroInstant = -62_135_596_800 * second
+
 func instant(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
 // bound returns t, or unbounded if t is zero.
