@@ -61,17 +61,19 @@ func (a *asked) neverAgain() Reason {
 // pastBooking looks for a pending, a cancelled or a past reservation of the
 // member, in this order.
 func (a *asked) pastBooking(odd []oddWindow) (Reason, bool) {
-	for _, status := range [...]status{pending, cancelled} {
-		w := firstOdd(odd, a.door, status, a.t+1)
-		if w == nil {
-			continue
+	if len(odd) > 0 {
+		for _, status := range [...]status{pending, cancelled} {
+			w := firstOdd(odd, a.door, status, a.t+1)
+			if w == nil {
+				continue
+			}
+			if contains := w.from <= a.t && a.t < w.until; contains {
+				return bookedReasons[status], true
+			}
 		}
-		if contains := w.from <= a.t && a.t < w.until; contains {
-			return bookedReasons[status], true
+		if w := firstOdd(odd, a.door, confirmed, a.t-day); w != nil && w.endedAt(a.t) {
+			return ReasonReservationOver, true
 		}
-	}
-	if w := firstOdd(odd, a.door, confirmed, a.t-day); w != nil && w.endedAt(a.t) {
-		return ReasonReservationOver, true
 	}
 	windows := a.windows()
 	i := windowAfter(windows, a.door, a.t) - 1 // the last one before t

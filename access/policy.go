@@ -237,7 +237,7 @@ func (p *Policy) bookedAt(r *resource, t int64) bool {
 				hi = mid
 			}
 		}
-		return r.reaches(i, t, r.clippedEnd)
+		return r.reaches(i, t, func(i int) int64 { return r.clippedEnd(i) }) // inlined, unlike r.clippedEnd
 	}
 	i, hi := r.starts.around(t + p.before)
 	for i < hi {
@@ -247,7 +247,7 @@ func (p *Policy) bookedAt(r *resource, t int64) bool {
 			hi = mid
 		}
 	}
-	return r.reaches(i, t-p.after, r.slotEnd)
+	return r.reaches(i, t-p.after, func(i int) int64 { return r.slotEnd(i) })
 }
 
 // slotEnd and clippedEnd are what reach is about.
