@@ -1,6 +1,10 @@
 package access
 
-import "slices"
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
 
 // chunkSize is how many members lie together. A change copies one chunk and the
 // list of chunks.
@@ -11,12 +15,12 @@ const chunkSize = 64
 // of spans, which lie side by side; the rest is for evidence and changes.
 type chunk struct {
 	members [chunkSize + 1]member // the entry after the last member ends the lists
-	spans   []span                // a member's memberships, then his windows by door and from
+	spans   []span                // a member's memberships, then his windows by doorKey and from
 	grants  []grant               // by door
 
 	ids      []string // of the memberships
 	bookings []booking
-	odd      []oddWindow
+	odd      []oddWindow // by member and as compareOdd does
 	size     int // how many members
 }
 
@@ -25,11 +29,12 @@ type member struct {
 	id       string
 	standing int64 // the first instant at which it does not hold any more
 
-	spans, windows, grants, bookings, odd uint32 // offsets in the chunk
+	spans, windows, grants, bookings uint32 // offsets in the chunk
 
-	// A bit per door, by its place modulo 32, for which he has neither grants
-	// nor reservations: most decisions need not look for them.
-	free uint32
+	// A bit per door, see doorBit, for which he has no windows, and for which he
+	// has neither grants nor odd windows: most decisions need not look for them.
+	// Zero is unknown.
+	noWindows, noGrants uint32
 }
 
 // span is a membership without its id, or a window: a span in which confirmed
@@ -68,7 +73,7 @@ func (c *chunk) draftFrom(i, ids int) draft {
 		grants:      slices.Clip(c.grants[m.grants:n.grants]),
 		bookings:    slices.Clip(c.bookings[m.bookings:n.bookings]),
 		windows:     c.spans[m.windows:n.spans],
-		odd:         c.odd[m.odd:n.odd],
+		odd:         c.oddOf(i),
 		ready:       true,
 	}
 }
@@ -84,6 +89,7 @@ func (p *Policy) fill(c *chunk, base int32, drafts []draft) {
 		c.offsets(m)
 		c.spans = append(c.spans, d.memberships...)
 		m.windows = uint32(len(c.spans))
+		firstOdd := len(c.odd)
 		if d.ready {
 			c.spans, c.odd = append(c.spans, d.windows...), append(c.odd, d.odd...)
 		} else {
@@ -92,7 +98,17 @@ func (p *Policy) fill(c *chunk, base int32, drafts []draft) {
 		c.ids = append(c.ids, d.ids...)
 		c.grants = append(c.grants, d.grants...)
 		c.bookings = append(c.bookings, d.bookings...)
-		m.free = freeDoors(c.spans[m.windows:], c.grants[m.grants:], c.odd[m.odd:])
+		for j := firstOdd; j < len(c.odd); j++ {
+			c.odd[j].member = uint8(i)
+			m.noGrants |= doorBit(c.odd[j].ref)
+		}
+		for _, g := range c.grants[m.grants:] {
+			m.noGrants |= doorBit(g.door)
+		}
+		for _, w := range c.spans[m.windows:] {
+			m.noWindows |= doorBit(w.ref)
+		}
+		m.noGrants, m.noWindows = ^m.noGrants, ^m.noWindows
 	}
 	c.offsets(&c.members[len(drafts)])
 }
@@ -116,28 +132,17 @@ func (c *chunk) roomy() *chunk {
 	}
 }
 
-// freeDoors returns the bits of the doors that are in none of the lists.
-func freeDoors(windows []span, grants []grant, odd []oddWindow) uint32 {
-	held := uint32(0)
-	for i := range windows {
-		held |= doorBit(windows[i].ref)
-	}
-	for i := range grants {
-		held |= doorBit(grants[i].door)
-	}
-	for i := range odd {
-		held |= doorBit(odd[i].ref)
-	}
-	return ^held
-}
-
+// doorBit is the bit of a door in 32 of them, by its place modulo 32. doorKey is
+// the order of windows: by that bit first.
 func doorBit(door int32) uint32 { return 1 << (uint32(door) % 32) }
+
+func doorKey(door int32) uint32 { return bits.RotateLeft32(uint32(door), -5) }
 
 // offsets notes how long the lists are so far.
 func (c *chunk) offsets(m *member) {
 	m.spans, m.windows = uint32(len(c.spans)), uint32(len(c.spans))
 	m.grants = uint32(len(c.grants))
-	m.bookings, m.odd = uint32(len(c.bookings)), uint32(len(c.odd))
+	m.bookings = uint32(len(c.bookings))
 }
 
 // firstID returns where the ids of a member's memberships start: there are as
@@ -171,14 +176,14 @@ func (p *Policy) windows(member int32, bookings []booking, windows []span, odd [
 			if b.status == confirmed && from < until {
 				windows = append(windows, w)
 			} else {
-				odd = append(odd, oddWindow{w, b.status})
+				odd = append(odd, oddWindow{span: w, status: b.status})
 			}
 		}
 	}
 	return windows[:firstWindow+mergeWindows(windows[firstWindow:])], odd[:firstOdd+mergeOdd(odd[firstOdd:])]
 }
 
-// mergeWindows sorts windows by door and from, makes one of those that touch or
+// mergeWindows sorts windows by doorKey and from, makes one of those that touch or
 // overlap, and returns how many are left.
 func mergeWindows(list []span) int {
 	if len(list) < 2 {
@@ -186,7 +191,7 @@ func mergeWindows(list []span) int {
 	}
 	slices.SortFunc(list, func(a, b span) int {
 		if a.ref != b.ref {
-			return int(a.ref - b.ref)
+			return cmp.Compare(doorKey(a.ref), doorKey(b.ref))
 		}
 		return compare(a.from, b.from)
 	})
@@ -245,4 +250,16 @@ func (p *Policy) grantsOf(m int32) []grant {
 	return c.grants[c.members[m%chunkSize].grants:c.members[m%chunkSize+1].grants]
 }
 
-func (c *chunk) oddOf(i int32) []oddWindow { return c.odd[c.members[i].odd:c.members[i+1].odd] }
+// oddOf returns the odd windows of a member. They are few: no member has room for
+// an offset.
+func (c *chunk) oddOf(i int) []oddWindow {
+	from := 0
+	for from < len(c.odd) && int(c.odd[from].member) < i {
+		from++
+	}
+	to := from
+	for to < len(c.odd) && int(c.odd[to].member) == i {
+		to++
+	}
+	return c.odd[from:to]
+}

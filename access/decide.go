@@ -2,6 +2,7 @@ package access
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -85,7 +86,8 @@ type asked struct {
 	chunk    *chunk // of the member
 	member   int32  // his place in it
 	door     int32
-	free     bool  // he has neither grants nor reservations for the door
+	windowed bool  // he may have windows for the door
+	granted  bool  // and grants or odd windows
 	t, limit int64 // the asked instant, and the last one within the horizon
 	standing int64 // the first instant at which standing does not hold
 
@@ -102,7 +104,8 @@ func (p *Policy) at(a *asked, t int64) {
 func (p *Policy) ask(a *asked, member, door int32) {
 	a.p, a.chunk, a.member, a.door = p, p.chunks[uint32(member)/chunkSize], member%chunkSize, door
 	m := &a.chunk.members[a.member]
-	a.standing, a.free = m.standing, m.free&doorBit(door) != 0
+	bit := doorBit(door)
+	a.standing, a.windowed, a.granted = m.standing, m.noWindows&bit == 0, m.noGrants&bit == 0
 }
 
 // memberships are those of the member.
@@ -113,15 +116,12 @@ func (a *asked) memberships() []span {
 
 // windows are those of the member, for every door.
 func (a *asked) windows() []span {
-	if a.free {
-		return nil
-	}
 	return a.chunk.spans[a.chunk.members[a.member].windows:a.chunk.members[a.member+1].spans]
 }
 
 // grants are those of the member for the door.
 func (a *asked) grants() []grant {
-	if a.free {
+	if !a.granted {
 		return nil
 	}
 	return grantsFor(a.chunk.grants[a.chunk.members[a.member].grants:a.chunk.members[a.member+1].grants], a.door)
@@ -237,17 +237,17 @@ func (a *asked) look(t, standing int64) view {
 		open, changes := a.state(s, t)
 		v = v.with(byMembership, open, changes, until, limit)
 	}
-	if a.free {
-		return v
-	}
-	if m.grants != n.grants {
+	if a.granted && m.grants != n.grants {
 		v = a.lookAtGrants(v, t, standing)
+	}
+	if !a.windowed {
+		return v
 	}
 	if p.bookingsFree {
 		standing = forever
 	}
 	windows := c.spans[m.windows:n.spans]
-	if i := windowAfter(windows, door, t); i < len(windows) && windows[i].ref == door && t < standing {
+	if i := windowAfter(windows, m.windowsBefore(door), door, t); i < len(windows) && windows[i].ref == door && t < standing {
 		w := &windows[i]
 		if w.from <= t {
 			v = v.with(byReservation, 1, w.until, standing, limit)
@@ -281,16 +281,25 @@ func (a *asked) lookAtGrants(v view, t, standing int64) view {
 	return v
 }
 
+// windowsBefore returns how many windows, at least, stand before those of a door:
+// mostly just as many.
+func (m *member) windowsBefore(door int32) int {
+	if m.noWindows == 0 {
+		return 0
+	}
+	return bits.OnesCount32(^m.noWindows & (doorBit(door) - 1))
+}
+
 // windowAfter returns the place of the first window of a door that ends after t,
-// if it is of this door.
-func windowAfter(windows []span, door int32, t int64) int {
-	lo, hi := 0, len(windows)
+// if it is of this door. It does not look at the first ones.
+func windowAfter(windows []span, first int, door int32, t int64) int {
+	lo, hi, key := first, len(windows), doorKey(door)
 	for lo < hi {
-		mid := int(uint(lo+hi) / 2)
-		if hi-lo < 8 {
-			mid = lo // step by step: a short search is quicker without jumps
+		mid := lo
+		if hi-lo > 8 {
+			mid = int(uint(lo+hi) / 2)
 		}
-		if w := &windows[mid]; w.ref < door || w.ref == door && w.until <= t {
+		if w := &windows[mid]; doorKey(w.ref) < key || w.ref == door && w.until <= t {
 			lo = mid + 1
 		} else {
 			hi = mid

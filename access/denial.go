@@ -18,8 +18,8 @@ func (a *asked) denial(next opening) Reason {
 
 // neverAgain returns the reason when nothing opens within the horizon.
 func (a *asked) neverAgain() Reason {
-	if !a.free {
-		if r, ok := a.pastBooking(a.chunk.oddOf(a.member)); ok {
+	if a.windowed || a.granted {
+		if r, ok := a.pastBooking(); ok {
 			return r
 		}
 	}
@@ -60,8 +60,9 @@ func (a *asked) neverAgain() Reason {
 
 // pastBooking looks for a pending, a cancelled or a past reservation of the
 // member, in this order.
-func (a *asked) pastBooking(odd []oddWindow) (Reason, bool) {
-	if len(odd) > 0 {
+func (a *asked) pastBooking() (Reason, bool) {
+	if a.granted {
+		odd := a.chunk.oddOf(int(a.member))
 		for _, status := range [...]status{pending, cancelled} {
 			w := firstOdd(odd, a.door, status, a.t+1)
 			if w == nil {
@@ -76,7 +77,7 @@ func (a *asked) pastBooking(odd []oddWindow) (Reason, bool) {
 		}
 	}
 	windows := a.windows()
-	i := windowAfter(windows, a.door, a.t) - 1 // the last one before t
+	i := windowAfter(windows, 0, a.door, a.t) - 1 // the last one before t
 	return ReasonReservationOver, i >= 0 && windows[i].ref == a.door && windows[i].endedAt(a.t)
 }
 
@@ -86,7 +87,7 @@ var bookedReasons = [...]Reason{pending: ReasonReservationPending, cancelled: Re
 // or later, or nil.
 func firstOdd(odd []oddWindow, door int32, status status, end int64) *oddWindow {
 	i := sort.Search(len(odd), func(i int) bool {
-		return compareOdd(&odd[i], &oddWindow{span{until: end, ref: door}, status}) >= 0
+		return compareOdd(&odd[i], &oddWindow{span: span{until: end, ref: door}, status: status}) >= 0
 	})
 	if i < len(odd) && odd[i].ref == door && odd[i].status == status {
 		return &odd[i]

@@ -63,12 +63,13 @@ func (a *asked) holdsAny() bool {
 			return true
 		}
 	}
-	if a.free {
-		return false
+	if a.windowed {
+		windows := a.windows()
+		if i := windowAfter(windows, 0, a.door, a.t); i < len(windows) && windows[i].ref == a.door {
+			return true
+		}
 	}
-	windows := a.windows()
-	i := windowAfter(windows, a.door, a.t)
-	return i < len(windows) && windows[i].ref == a.door || len(a.grants()) > 0
+	return len(a.grants()) > 0
 }
 
 // ComingKey is a door that is closed for a member now and will open.

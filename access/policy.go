@@ -114,6 +114,7 @@ func statusOf(s reservation.Status) status {
 type oddWindow struct {
 	span
 	status status
+	member uint8 // his place in the chunk
 }
 
 // resource is a Resource and what is booked of it.

@@ -135,11 +135,3 @@ func floorDiv(a, b int64) int64 {
 	}
 	return q
 }
-
-// bit is 1 for true.
-func bit(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
