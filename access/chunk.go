@@ -21,7 +21,7 @@ type chunk struct {
 	ids      []string // of the memberships
 	bookings []booking
 	odd      []oddWindow // by member and as compareOdd does
-	size     int // how many members
+	size     int         // how many members
 }
 
 // member is a Member made ready.

@@ -1,0 +1,207 @@
+package access
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// look looks at an instant, with standing that ends where it is told.
+func (a *asked) look(t, standing int64) view {
+	v := view{until: never, next: noOpening}
+	p, c, door, limit := a.p, a.chunk, a.door, a.limit
+	m, n := &c.members[a.member], &c.members[a.member+1]
+	for i := m.spans; i < m.windows; i++ {
+		ms := &c.spans[i]
+		until := min(ms.until, standing)
+		if ms.paused || t >= until {
+			continue
+		}
+		s := p.types[ms.ref].schedule(door) // 0 is never open
+		if t < ms.from {
+			next, _ := a.first(s, ms.from, until)
+			v = v.later(next, notStarted)
+			continue
+		}
+		open, changes := a.state(s, t)
+		v = v.with(byMembership, open, changes, until, limit)
+	}
+	if a.granted && m.grants != n.grants {
+		v = a.lookAtGrants(v, t, standing)
+	}
+	if !a.windowed {
+		return v
+	}
+	if p.bookingsFree {
+		standing = forever
+	}
+	windows := c.spans[m.windows:n.spans]
+	if i := windowAfter(windows, m.windowsBefore(door), door, t); i < len(windows) && windows[i].ref == door && t < standing {
+		w := &windows[i]
+		if w.from <= t {
+			v = v.with(byReservation, 1, w.until, standing, limit)
+		} else if w.from < standing && w.from <= limit {
+			v = v.later(w.from, tooEarly)
+		}
+	}
+	return v
+}
+
+func (a *asked) lookAtGrants(v view, t, standing int64) view {
+	grants := a.grants()
+	for i := range grants {
+		g := &grants[i]
+		until := g.until
+		if g.wantsStanding {
+			until = min(until, standing)
+		}
+		if t >= until {
+			continue
+		}
+		next, end := a.firstOfGrant(g, t, until)
+		if next == t {
+			v = v.with(byGrant, 1, end, end, a.limit)
+		} else if t >= g.from && (!g.wantsMembership || a.isMember(t)) {
+			v = v.later(next, outsideHours)
+		} else {
+			v = v.later(next, notStarted)
+		}
+	}
+	return v
+}
+
+// windowsBefore returns how many windows, at least, stand before those of a door:
+// mostly just as many.
+func (m *member) windowsBefore(door int32) int {
+	if m.noWindows == 0 {
+		return 0
+	}
+	return bits.OnesCount32(^m.noWindows & (doorBit(door) - 1))
+}
+
+// windowAfter returns the place of the first window of a door that ends after t,
+// if it is of this door. It does not look at the first ones.
+func windowAfter(windows []span, first int, door int32, t int64) int {
+	lo, hi, key := first, len(windows), doorKey(door)
+	for lo < hi {
+		mid := lo
+		if hi-lo > 8 {
+			mid = int(uint(lo+hi) / 2)
+		}
+		if w := &windows[mid]; doorKey(w.ref) < key || w.ref == door && w.until <= t {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo
+}
+
+// first returns the first instant in [start, stop) at which a schedule is open,
+// forever if there is none up to the limit; if it is start itself, also when it
+// closes.
+func (a *asked) first(s int32, start, stop int64) (next, end int64) {
+	if start > a.limit || start >= stop {
+		return forever, 0
+	}
+	open, changes := a.state(s, start)
+	switch {
+	case open != 0:
+		return start, min(changes, stop)
+	case changes < stop && changes <= a.limit:
+		return changes, 0
+	}
+	return forever, 0
+}
+
+// state returns whether a schedule is open at an instant, 1 or 0, and when that
+// changes: after the limit if it does not up to then.
+func (a *asked) state(s int32, t int64) (open int, changes int64) {
+	h := a.p.schedules[s]
+	if h.days == 0 {
+		return h.weekly.start, forever
+	}
+	if a.at != t {
+		a.at = t
+		a.p.time.at(floorDiv(t, second), &a.now)
+	}
+	if a.now.before&a.now.on == noException {
+		open, changes = h.weekly.at(a.now.second)
+		if changes += a.now.sec; changes < a.now.end {
+			return open, changes * second
+		}
+	}
+	open, changes = h.at(a.p.time, &a.now, a.limit/second)
+	return open, min(changes, maxSecond) * second
+}
+
+// firstOfGrant is first for a grant, from t on, as far as it has the membership
+// it wants.
+func (a *asked) firstOfGrant(g *grant, t, until int64) (next, end int64) {
+	start := max(t, g.from)
+	if !g.wantsMembership {
+		return a.first(g.schedule, start, until)
+	}
+	for start < until && start <= a.limit {
+		from, stop := a.inForce(start)
+		if from >= until {
+			break
+		}
+		if next, end = a.first(g.schedule, from, min(stop, until)); next != forever {
+			return next, end
+		}
+		start = stop
+	}
+	return forever, 0
+}
+
+// inForce returns the first span, cut to what is from t on, in which memberships
+// of the member are in force without a gap.
+func (a *asked) inForce(t int64) (from, until int64) {
+	from, until = forever, never
+	memberships := a.memberships()
+	if len(memberships) == 1 {
+		if m := &memberships[0]; m.paused || m.until <= t {
+			return from, until
+		} else {
+			return max(m.from, t), m.until
+		}
+	}
+	for i := range memberships {
+		if m := &memberships[i]; !m.paused && m.until > t {
+			from = min(from, max(m.from, t))
+		}
+	}
+	for grown := from != forever; grown; {
+		grown = false
+		for i := range memberships {
+			m := &memberships[i]
+			if !m.paused && m.from <= max(from, until) && m.until > max(from, until) {
+				until, grown = m.until, true
+			}
+		}
+	}
+	return from, until
+}
+
+// isMember reports whether a membership of the member, of any type, is in force.
+func (a *asked) isMember(t int64) bool {
+	return slices.ContainsFunc(a.memberships(), func(m span) bool { return !m.paused && m.from <= t && t < m.until })
+}
+
+// goesOn reports whether the union of all bases may go on when what opens now
+// ends: where one basis opens alone and no other does before it ends, or just
+// then, its end is the end.
+func (a *asked) goesOn(now view) bool {
+	return now.opens != 0 && now.until <= a.limit && (now.count > 1 || now.next.at() <= now.until)
+}
+
+// last follows the union of all bases from a view on and returns the first
+// instant at which none opens. It may be later than the limit.
+func (a *asked) last(now view) int64 {
+	until := now.until
+	for a.goesOn(now) {
+		now = a.look(until, a.standing)
+		until = max(until, now.until)
+	}
+	return until
+}
