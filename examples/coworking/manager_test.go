@@ -238,7 +238,8 @@ func TestDay90(t *testing.T) {
 	wrong.Email, wrong.Password = owner.Email, owner.Password
 	mia.consent("/salto/reconnect", wrong).wants(409, "That was another SALTO user", "o***@h***.example", "d***@h***.example").lacks(owner.Email)
 	mia.get("/manage").wants(200, "SALTO KS wants you to log in again")
-	mia.consent("/salto/reconnect", saltokstest.Allow()).wants(200, "SALTO KS is connected").lacks("wants you to log in again")
+	mia.get("/manage/salto").wants(200, "keeps every door, name and activation").lacks("stops", "will be lost", "SALTO's support")
+	mia.consent("/salto/reconnect", saltokstest.Allow()).wants(200, "SALTO KS is connected").lacks("wants you to log in again", "stops", "will be lost", "SALTO's support")
 	ada.post("/keys/front/unlock", "request", tapID()).wants(200, "Open")
 	for _, kept := range []string{"Front Door", "Main Entrance", "Office Four"} {
 		if !strings.Contains(doorsBefore, kept) {
