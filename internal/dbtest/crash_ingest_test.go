@@ -103,18 +103,43 @@ func (s *scene) lostAnswer(i int, id string) gate.Receipt {
 	return r
 }
 
-// consistent checks what must hold between any two commits: the cursor stands
-// where the entries end, each entry is there once, and what is said to have
-// moved has its proof, its row in the log, its check-in and its certain hold.
+// consistent is what look says of a moment in which nothing was written: the
+// last commit of a killed process may still be on its way in the server.
 func (s *scene) consistent(when string) (proven int) {
 	s.Helper()
+	written := func() string {
+		s.Helper()
+		_, head, err := s.store.Ends(s.Context(), "loft")
+		must(s.T, err)
+		cursor, err := s.store.Cursor(s.Context(), "loft")
+		must(s.T, err)
+		return fmt.Sprint(head.Seq, cursor)
+	}
+	for {
+		before := written()
+		proven, faults := s.look(when)
+		if len(faults) == 0 || written() == before {
+			for _, f := range faults {
+				s.Error(f)
+			}
+			return proven
+		}
+	}
+}
+
+// look checks what must hold between any two commits: the cursor stands
+// where the entries end, each entry is there once, and what is said to have
+// moved has its proof, its row in the log, its check-in and its certain hold.
+func (s *scene) look(when string) (proven int, faults []string) {
+	s.Helper()
 	ctx := s.Context()
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	cursor, err := s.store.Cursor(ctx, "loft")
 	must(s.T, err)
 	stored, err := s.store.VendorEntries(ctx, gate.VendorQuery{Site: "loft"})
 	must(s.T, err)
 	if strconv.Itoa(len(stored)) != cursor && (cursor != "" || len(stored) > 0) {
-		s.Errorf("%s: the cursor is %q and %d entries are stored", when, cursor, len(stored))
+		fault("%s: the cursor is %q and %d entries are stored", when, cursor, len(stored))
 	}
 	outcomes := map[uint64]string{} // by attempt
 	for row, err := range s.store.Rows(ctx, gate.LogQuery{Site: "loft"}) {
@@ -129,18 +154,18 @@ func (s *scene) consistent(when string) (proven int) {
 	must(s.T, err)
 	for _, e := range unsure {
 		if outcomes[e.Seq] != "unconfirmed " {
-			s.Errorf("%s: request %s is unconfirmed, the log tells %q", when, e.RequestID, outcomes[e.Seq])
+			fault("%s: request %s is unconfirmed, the log tells %q", when, e.RequestID, outcomes[e.Seq])
 		}
 	}
 	for _, e := range moved {
 		if outcomes[e.Seq] != "unconfirmed accepted " {
-			s.Errorf("%s: request %s is proven, the log tells %q", when, e.RequestID, outcomes[e.Seq])
+			fault("%s: request %s is proven, the log tells %q", when, e.RequestID, outcomes[e.Seq])
 		}
 	}
 	checkIns, err := s.store.CheckIns(ctx, gate.CheckInQuery{Site: "loft"})
 	must(s.T, err)
 	if len(checkIns) != len(moved) || len(moved) > len(stored) {
-		s.Errorf("%s: %d entries prove %d commands with %d check-ins", when, len(stored), len(moved), len(checkIns))
+		fault("%s: %d entries prove %d commands with %d check-ins", when, len(stored), len(moved), len(checkIns))
 	}
 	holds, err := s.store.Holds(ctx, "loft")
 	must(s.T, err)
@@ -148,10 +173,10 @@ func (s *scene) consistent(when string) (proven int) {
 		e, err := s.store.Look(ctx, gate.Key{Site: "loft", Member: h.Member, RequestID: h.RequestID}, h.Door)
 		must(s.T, err)
 		if h.Uncertain != (e.Entry.Outcome == gate.Unconfirmed) {
-			s.Errorf("%s: request %s is %s and its hold uncertain: %t", when, h.RequestID, e.Entry.Outcome, h.Uncertain)
+			fault("%s: request %s is %s and its hold uncertain: %t", when, h.RequestID, e.Entry.Outcome, h.Uncertain)
 		}
 	}
-	return len(moved)
+	return len(moved), faults
 }
 
 // ingest ingests in this process, and ends the holds, so that the next command
