@@ -1,0 +1,495 @@
+package saltoks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// tokenParts are what a consent's tokens are kept and refreshed with.
+type tokenParts struct {
+	t         *testing.T
+	sim       *saltokstest.Sim
+	on        *atomic.Bool
+	ctx       context.Context
+	stop      context.CancelFunc
+	store     *bendStore
+	sealer    *bendSealer
+	transport http.RoundTripper
+	now       func() time.Time
+	log       slog.Handler
+	restart   bool // the process was started anew: nothing is in memory
+	source    func(*tokenParts) TokenSource
+}
+
+// bendStore has hooks around the real store.
+type bendStore struct {
+	Store
+	p      *tokenParts
+	get    func(ctx context.Context, key string) ([]byte, error)
+	update func(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error
+}
+
+func (s *bendStore) Get(ctx context.Context, key string) ([]byte, error) {
+	if s.get != nil && s.p.on.Load() {
+		return s.get(ctx, key)
+	}
+	return s.Store.Get(ctx, key)
+}
+
+func (s *bendStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	if s.update != nil && s.p.on.Load() {
+		return s.update(ctx, key, fn)
+	}
+	return s.Store.Update(ctx, key, fn)
+}
+
+type bendSealer struct {
+	Sealer
+	p          *tokenParts
+	seal, open func()
+}
+
+func (s *bendSealer) Seal(ctx context.Context, plain, additional []byte) (Sealed, error) {
+	if s.seal != nil && s.p.on.Load() {
+		s.seal()
+	}
+	return s.Sealer.Seal(ctx, plain, additional)
+}
+
+func (s *bendSealer) Open(ctx context.Context, sealed Sealed, additional []byte) ([]byte, error) {
+	if s.open != nil && s.p.on.Load() {
+		s.open()
+	}
+	return s.Sealer.Open(ctx, sealed, additional)
+}
+
+// tokenRow is one thing that is wrong when the hour of the access token is over.
+type tokenRow struct {
+	name string
+	with func(*tokenParts)
+
+	verdict   string // "not sent" unless told
+	is        error
+	says      string
+	commands  int
+	after     error // what the mended call a minute later meets; nil: it opens
+	refreshes int   // requests to the token endpoint, over both calls; 1 unless told
+}
+
+// at bends the requests whose path has a part, "/connect/token" mostly.
+func at(part string, do func(p *tokenParts, r *http.Request, next http.RoundTripper) (*http.Response, error)) func(*tokenParts) {
+	return func(p *tokenParts) {
+		next := p.transport
+		p.transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+			if p.on.Load() && strings.Contains(r.URL.Path, part) {
+				return do(p, r, next)
+			}
+			return next.RoundTrip(r)
+		})
+	}
+}
+
+// grants answers the refresh instead of SALTO.
+func grants(status int, body string, header ...string) func(*tokenParts) {
+	return at("/connect/token", func(*tokenParts, *http.Request, http.RoundTripper) (*http.Response, error) {
+		return reply(status, body, header...), nil
+	})
+}
+
+func anew(with func(*tokenParts)) func(*tokenParts) {
+	return func(p *tokenParts) { p.restart = true; with(p) }
+}
+
+func describes(body func(p *tokenParts) string) func(*tokenParts) {
+	return anew(at("openid-configuration", func(p *tokenParts, _ *http.Request, _ http.RoundTripper) (*http.Response, error) {
+		return reply(200, body(p)), nil
+	}))
+}
+
+func clockOf(read func(true time.Time) time.Time) func(*tokenParts) {
+	return func(p *tokenParts) {
+		p.now = func() time.Time {
+			if p.on.Load() {
+				return read(p.sim.Now())
+			}
+			return p.sim.Now()
+		}
+	}
+}
+
+func password(get PasswordFunc) func(*tokenParts) {
+	return func(p *tokenParts) {
+		p.source = func(p *tokenParts) TokenSource {
+			user := p.sim.World().Users[0]
+			ts, err := PasswordSource(p.env(), p.creds(), user.Email, func(ctx context.Context) (Secret, error) {
+				if p.on.Load() {
+					return get(ctx)
+				}
+				return NewSecret(user.Password), nil
+			}, p.options()...)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return ts
+		}
+	}
+}
+
+// foreign is an oauth2.TokenSource of the host's.
+type foreign func() (*oauth2.Token, error)
+
+func (f foreign) Token() (*oauth2.Token, error) { return f() }
+
+func oauth(get func(p *tokenParts) (*oauth2.Token, error)) func(*tokenParts) {
+	return func(p *tokenParts) {
+		right := &simTokens{sim: p.sim, user: p.sim.World().Users[0]}
+		p.source = func(p *tokenParts) TokenSource {
+			return FromOAuth2(foreign(func() (*oauth2.Token, error) {
+				if p.on.Load() {
+					return get(p)
+				}
+				token, err := right.Token(context.Background())
+				return &oauth2.Token{AccessToken: token.Access.Reveal()}, err
+			}))
+		}
+	}
+}
+
+func tokenRows() []tokenRow {
+	const planted = `"access_token":"planted-access-9","token_type":"Bearer"`
+	passwordPanics := password(func(context.Context) (Secret, error) { panic(plantedPanic) })
+	return []tokenRow{
+		{name: "nothing", verdict: "accepted", commands: 1, with: func(*tokenParts) {}},
+		{name: "context: over before", is: context.Canceled, with: func(p *tokenParts) { p.stop() }},
+		{name: "context: a deadline shorter than the refresh", is: context.DeadlineExceeded, with: at("/connect/token", func(p *tokenParts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			<-time.After(14 * time.Second)
+			return next.RoundTrip(r)
+		})},
+		{name: "context: the caller leaves meanwhile", is: context.Canceled, with: at("/connect/token", func(p *tokenParts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			p.stop()
+			return next.RoundTrip(r)
+		})},
+
+		{name: "identity server: the transport panics", says: "panic in the HTTP transport", refreshes: 1, with: at("/connect/token", func(*tokenParts, *http.Request, http.RoundTripper) (*http.Response, error) { panic(plantedPanic) })},
+		{name: "identity server: panics once it has rotated", after: ErrReauthorize, refreshes: 2, with: at("/connect/token", func(_ *tokenParts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			if resp, err := next.RoundTrip(r); err == nil {
+				resp.Body.Close()
+			}
+			panic(plantedPanic)
+		})},
+		{name: "identity server: the transport returns nothing", says: "no usable answer", with: at("/connect/token", func(*tokenParts, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil })},
+		{name: "identity server: reading panics", says: "panic in", with: at("/connect/token", func(*tokenParts, *http.Request, http.RoundTripper) (*http.Response, error) {
+			resp := reply(200, "")
+			resp.Body = bodyFunc(func([]byte) (int, error) { panic(plantedPanic) })
+			return resp, nil
+		})},
+		{name: "identity server: never ends", with: at("/connect/token", func(*tokenParts, *http.Request, http.RoundTripper) (*http.Response, error) {
+			resp := reply(200, "")
+			resp.ContentLength, resp.Body = -1, bodyFunc(func(b []byte) (int, error) { b[0] = ' '; return 1, nil })
+			return resp, nil
+		})},
+		{name: "identity server: stalls", is: context.DeadlineExceeded, with: at("/connect/token", func(p *tokenParts, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+			return nil, until(r.Context())
+		})},
+		{name: "identity server: redirects the refresh token to elsewhere", says: "status 307", with: at("/connect/token", func(p *tokenParts, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+			if !strings.HasPrefix(p.sim.Issuer(), "http://"+r.URL.Host) {
+				p.t.Errorf("a refresh token went to %s", r.URL.Host)
+			}
+			return reply(307, "", "Location", "https://evil.example/connect/token"), nil
+		})},
+
+		{name: "grant: empty", says: "refresh", with: grants(200, "")},
+		{name: "grant: null", with: grants(200, "null")},
+		{name: "grant: a list", with: grants(200, "[]")},
+		{name: "grant: no fields", with: grants(200, "{}")},
+		{name: "grant: an empty token", with: grants(200, `{"access_token":"","refresh_token":"planted-refresh-9"}`)},
+		{name: "grant: half of it", with: grants(200, `{`+planted+`,"refresh_tok`)},
+		{name: "grant: a page", with: grants(200, "<html>log in to the wifi</html>", "Content-Type", "text/html")},
+		{name: "grant: a token in a page", verdict: "refused", is: ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`}`, "Content-Type", "text/html")},
+		{name: "grant: no new refresh token", verdict: "refused", is: ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`,"expires_in":3600}`)},
+		{name: "grant: no lifetime", verdict: "refused", is: ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`}`)},
+		{name: "grant: a lifetime below zero", verdict: "refused", is: ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`,"expires_in":-5}`)},
+		{name: "grant: a lifetime of ages", verdict: "refused", is: ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`,"expires_in":9223372036854775807}`)},
+		{name: "grant: a lifetime that is a word", with: grants(200, `{`+planted+`,"expires_in":"long"}`)},
+		{name: "grant: refused for the client", says: "check Credentials", with: grants(401, `{"error":"invalid_client","error_description":"planted-access-9"}`)},
+		{name: "grant: refused for good", is: ErrReauthorize, says: "reconnect", after: ErrReauthorize, with: grants(400, `{"error":"invalid_grant"}`)},
+		{name: "grant: an error that repeats our form", with: at("/connect/token", func(_ *tokenParts, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+			form, _ := io.ReadAll(r.Body)
+			return reply(500, fmt.Sprintf(`{"error":%q}`, form)), nil
+		})},
+
+		{name: "discovery: fails", says: "discovery", with: anew(at("openid-configuration", func(*tokenParts, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, errHost }))},
+		{name: "discovery: empty", with: describes(func(*tokenParts) string { return "" })},
+		{name: "discovery: no fields", says: "another issuer", with: describes(func(*tokenParts) string { return "{}" })},
+		{name: "discovery: a token endpoint elsewhere", says: "not on the issuer's host", with: describes(func(p *tokenParts) string {
+			return fmt.Sprintf(`{"issuer":%q,"authorization_endpoint":%q,"token_endpoint":"https://evil.example/t","jwks_uri":%q}`, p.sim.Issuer(), p.sim.Issuer()+"/a", p.sim.Issuer()+"/j")
+		})},
+		{name: "discovery: no token endpoint", says: "token_endpoint", with: describes(func(p *tokenParts) string {
+			return fmt.Sprintf(`{"issuer":%q,"authorization_endpoint":%q,"jwks_uri":%q}`, p.sim.Issuer(), p.sim.Issuer()+"/a", p.sim.Issuer()+"/j")
+		})},
+
+		{name: "store: reading fails", is: errHost, with: func(p *tokenParts) {
+			p.store.get = func(context.Context, string) ([]byte, error) { return nil, errHost }
+		}},
+		{name: "store: reading panics", says: "panic in the Store", with: func(p *tokenParts) {
+			p.store.get = func(context.Context, string) ([]byte, error) { panic(plantedPanic) }
+		}},
+		{name: "store: reading ends the goroutine", says: "try again", with: func(p *tokenParts) {
+			p.store.get = func(context.Context, string) ([]byte, error) { runtime.Goexit(); return nil, nil }
+		}},
+		{name: "store: nothing is there", is: ErrNotConnected, says: "connect to SALTO KS first", with: func(p *tokenParts) {
+			p.store.get = func(context.Context, string) ([]byte, error) { return nil, nil }
+		}},
+		{name: "store: garbage", is: ErrSealed, with: func(p *tokenParts) {
+			p.store.get = func(context.Context, string) ([]byte, error) { return []byte("garbage"), nil }
+		}},
+		{name: "store: blocks", is: context.DeadlineExceeded, with: func(p *tokenParts) {
+			p.store.get = func(ctx context.Context, _ string) ([]byte, error) { return nil, until(ctx) }
+		}},
+		{name: "store: writing fails before", is: errHost, with: func(p *tokenParts) {
+			p.store.update = func(context.Context, string, func(context.Context, []byte) ([]byte, error)) error { return errHost }
+		}},
+		{name: "store: writing panics before", says: "panic in the Store", with: func(p *tokenParts) {
+			p.store.update = func(context.Context, string, func(context.Context, []byte) ([]byte, error)) error {
+				panic(plantedPanic)
+			}
+		}},
+		{name: "store: writing fails once it has rotated", is: errHost, says: "saving", with: func(p *tokenParts) {
+			p.store.update = p.around(func([]byte) ([]byte, error) { return nil, errHost })
+		}},
+		{name: "store: writing panics once it has rotated", says: "saving", with: func(p *tokenParts) {
+			p.store.update = p.around(func([]byte) ([]byte, error) { panic(plantedPanic) })
+		}},
+		{name: "store: asks twice", says: "run statetest", with: func(p *tokenParts) {
+			p.store.update = func(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+				return p.store.Store.Update(ctx, key, func(ctx context.Context, doc []byte) ([]byte, error) {
+					if _, err := fn(ctx, doc); err != nil {
+						return nil, err
+					}
+					return fn(ctx, doc)
+				})
+			}
+		}},
+		{name: "store: does not ask", says: "run statetest", with: func(p *tokenParts) {
+			p.store.update = func(context.Context, string, func(context.Context, []byte) ([]byte, error)) error { return nil }
+		}},
+		{name: "sealer: sealing panics once it has rotated", says: "saving", with: func(p *tokenParts) { p.sealer.seal = func() { panic(plantedPanic) } }},
+		{name: "sealer: opening panics", says: "panic in the Sealer", with: func(p *tokenParts) { p.sealer.open = func() { panic(plantedPanic) } }},
+
+		{name: "clock: panics", says: "panic in", with: clockOf(func(time.Time) time.Time { panic(plantedPanic) })},
+		{name: "clock: zero", verdict: "refused", is: ErrUnauthorized, commands: 1, with: clockOf(func(time.Time) time.Time { return time.Time{} })},
+		{name: "clock: two hours behind", verdict: "refused", is: ErrUnauthorized, commands: 1, with: clockOf(func(t time.Time) time.Time { return t.Add(-2 * time.Hour) })},
+		{name: "clock: an hour ahead", verdict: "accepted", commands: 1, with: clockOf(func(t time.Time) time.Time { return t.Add(time.Hour) })},
+		{name: "logger: panics", verdict: "accepted", commands: 1, with: func(p *tokenParts) { p.log = panickyHandler{} }},
+		{name: "logger: panics at a failure", with: func(p *tokenParts) { p.log = panickyHandler{}; grants(500, "")(p) }},
+
+		{name: "password: panics", says: "panic in", refreshes: 1, with: passwordPanics},
+		{name: "password: none", is: ErrReauthorize, refreshes: 2, with: password(func(context.Context) (Secret, error) { return Secret{}, nil })},
+		{name: "password: the host fails", says: "gave no password", refreshes: 1, with: password(func(context.Context) (Secret, error) { return Secret{}, errHost })},
+		{name: "password: blocks", is: context.DeadlineExceeded, refreshes: 1, with: password(func(ctx context.Context) (Secret, error) { return Secret{}, until(ctx) })},
+		{name: "password: an access token of nobody", says: "access token", refreshes: 1, with: func(p *tokenParts) {
+			password(func(context.Context) (Secret, error) { return NewSecret("x"), nil })(p)
+			grants(200, `{`+planted+`,"expires_in":3600}`)(p)
+		}},
+		{name: "oauth2: panics", says: "panic in", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { panic(plantedPanic) })},
+		{name: "oauth2: ends the goroutine", says: "try again", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { runtime.Goexit(); return nil, nil })},
+		{name: "oauth2: nothing", says: "it gave no token", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { return nil, nil })},
+		{name: "oauth2: an empty token", says: "it gave no token", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { return new(oauth2.Token), nil })},
+		{name: "oauth2: fails", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { return nil, errors.New(plantedPanic) })},
+		{name: "oauth2: the consent is over", is: ErrReauthorize, refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) {
+			return nil, &oauth2.RetrieveError{ErrorCode: "invalid_grant", Body: []byte(plantedPanic)}
+		})},
+		{name: "oauth2: blocks", is: context.DeadlineExceeded, refreshes: 1, with: oauth(func(p *tokenParts) (*oauth2.Token, error) { <-time.After(30 * time.Second); return nil, errHost })},
+	}
+}
+
+// around lets the store do its work and bends what it would write.
+func (p *tokenParts) around(bend func(next []byte) ([]byte, error)) func(context.Context, string, func(context.Context, []byte) ([]byte, error)) error {
+	return func(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+		return p.store.Store.Update(ctx, key, func(ctx context.Context, doc []byte) ([]byte, error) {
+			next, err := fn(ctx, doc)
+			if err != nil {
+				return nil, err
+			}
+			return bend(next)
+		})
+	}
+}
+
+func (p *tokenParts) env() Environment {
+	return Environment{Name: "simulator", Issuer: p.sim.Issuer(), API: p.sim.API()}
+}
+
+func (p *tokenParts) creds() Credentials {
+	return Credentials{ClientID: p.sim.ClientID(), ClientSecret: NewSecret(p.sim.ClientSecret()), RedirectURL: p.sim.RedirectURI()}
+}
+
+func (p *tokenParts) options() []AuthOption {
+	return []AuthOption{AuthClock(p.now), AuthLogger(slog.New(p.log)), AuthHTTPClient(&http.Client{Transport: p.transport})}
+}
+
+// TestTokensFailClosed: whatever is wrong with the refresh, no command is sent
+// without a good token, the refresh token is sent once, and the door opens when
+// it is mended, unless SALTO has ended the consent.
+func TestTokensFailClosed(t *testing.T) {
+	for _, row := range tokenRows() {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { row.run(t) })
+		})
+	}
+}
+
+func (row tokenRow) run(t *testing.T) {
+	world := saltokstest.DefaultWorld()
+	world.Sites[0].IQs[0].WithoutOTP = true
+	p := &tokenParts{t: t, sim: saltokstest.New(t, saltokstest.WithWorld(world)), on: new(atomic.Bool)}
+	var log strings.Builder
+	p.store, p.sealer, p.transport, p.now = &bendStore{Store: NewMemoryStore(), p: p}, &bendSealer{Sealer: testSealer(), p: p}, p.sim.HTTPClient().Transport, p.sim.Now
+	p.log = slog.NewTextHandler(&log, nil)
+	p.ctx, p.stop = context.WithTimeout(t.Context(), 10*time.Second)
+	defer p.stop()
+	row.with(p)
+	state, err := NewState(p.store, p.sealer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authorizer := func() *Authorizer {
+		a, err := NewAuthorizer(p.env(), p.creds(), state, p.options()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	auth := authorizer()
+	login, err := auth.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	callback, err := p.sim.Consent(t.Context(), login.URL, saltokstest.Allow())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := auth.Complete(t.Context(), login, callback.Query())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.restart {
+		auth = authorizer()
+	}
+	tokens := auth.Tokens(conn)
+	if p.source != nil {
+		tokens = p.source(p)
+	}
+	client, err := NewClient(p.env(), tokens, WithHTTPClient(&http.Client{Transport: p.transport}), WithLimiter(Unlimited()), WithLogger(slog.New(p.log)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	remote, err := NewRemote(client, state, "simulator", conn.Subject, WithNow(p.sim.Now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := p.sim.World().Sites[0]
+	target := Target{Site: SiteID(site.ID), Lock: LockID(site.Locks[0].ID)}
+	if !p.restart && p.source == nil {
+		if err := remote.Lock(t.Context(), target); err != nil {
+			t.Fatal(err)
+		}
+	}
+	doc, err := loadDoc(t.Context(), state, connectionDocs, conn.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(90 * time.Minute) // the access token has run out
+	p.sim.ForgetRequests()
+	moves := p.sim.Movements(site.Locks[0].ID)
+	p.ctx, p.stop = renewed(t, p)
+	defer p.stop()
+
+	p.on.Store(true)
+	start := time.Now()
+	err = remote.Unlock(p.ctx, target)
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	want := row.verdict
+	if want == "" {
+		want = "not sent"
+	}
+	if got := verdict(err); got != want {
+		t.Errorf("got %s, want %s: %v", got, want, err)
+	}
+	if row.is != nil && !errors.Is(err, row.is) {
+		t.Errorf("%v is not %v", err, row.is)
+	}
+	if !strings.Contains(fmt.Sprint(err), row.says) {
+		t.Errorf("%v does not say %q", err, row.says)
+	}
+	time.Sleep(time.Minute)
+	p.on.Store(false)
+	if n := len(p.sim.Commands()); n != row.commands {
+		t.Errorf("%d commands on the wire, want %d", n, row.commands)
+	}
+	opened := 0
+	if want == "accepted" {
+		opened = 1
+	}
+	if n := p.sim.Movements(site.Locks[0].ID) - moves; n != opened {
+		t.Errorf("%d movements, want %d", n, opened)
+	}
+	switch err := remote.Unlock(t.Context(), target); {
+	case row.after == nil && err != nil:
+		t.Errorf("mended, the door does not open: %v", err)
+	case row.after != nil && !errors.Is(err, row.after):
+		t.Errorf("afterwards: %v, want %v", err, row.after)
+	case row.after == nil && p.sim.Movements(site.Locks[0].ID)-moves != opened+1:
+		t.Error("mended, it did not move")
+	}
+	sent := 0
+	for _, q := range p.sim.Requests() {
+		if strings.HasSuffix(q.Path, "/connect/token") {
+			sent++
+		}
+	}
+	if want := max(row.refreshes, 1); row.after == nil && sent != want || sent > want {
+		t.Errorf("%d token requests reached SALTO, want %d", sent, want)
+	}
+	if err := client.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+
+	seen := log.String()
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		seen += fmt.Sprintf("%v %+v %#v\n", e, e, e)
+	}
+	for what, secret := range map[string]string{
+		"panic value": plantedPanic, "access token": doc.Tokens.Access.Reveal(), "refresh token": doc.Tokens.Refresh.Reveal(),
+		"client secret": p.sim.ClientSecret(), "password": world.Users[0].Password, "granted token": "planted-access-9",
+	} {
+		if secret == "" || strings.Contains(seen, secret) {
+			t.Errorf("the %s %q is in: %s", what, secret, seen)
+		}
+	}
+}
+
+// renewed is the caller's context of the one command, over where it was before.
+func renewed(t *testing.T, p *tokenParts) (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	if errors.Is(p.ctx.Err(), context.Canceled) {
+		stop()
+	}
+	return ctx, stop
+}
