@@ -65,7 +65,8 @@ func checkRedirect(raw string) error {
 // Complete finishes a consent with the query of the callback and stores the
 // Connection with its tokens. Errors are typed: ErrConsentDenied,
 // ErrStateMismatch, ErrLoginExpired, ErrNoOfflineAccess, ErrNoFullAccess,
-// *TokenError, *IdentityError. When it returns an error, nothing is stored.
+// *TokenError, *IdentityError. When it returns an error, nothing is stored, and
+// a refresh token that came is revoked at SALTO as well as that goes.
 func (a *Authorizer) Complete(ctx context.Context, l Login, callback url.Values) (Connection, error) {
 	if l.reconnect != "" {
 		return Connection{}, errors.New("saltoks: this login was begun by BeginReconnect: finish it with Reconnect")
@@ -86,11 +87,13 @@ func (a *Authorizer) Complete(ctx context.Context, l Login, callback url.Values)
 	// The index first: it may name what is not there, never the reverse.
 	owner := ownerID(doc.Environment, doc.Subject)
 	if err := trackConnection(ctx, a.state, owner, conn); err != nil {
+		a.discard(ctx, g)
 		return Connection{}, fmt.Errorf("saltoks: saving the connection: %w", err)
 	}
 	err = updateDoc(ctx, a.state, connectionDocs, conn, func(context.Context, *connectionDoc) (*connectionDoc, error) { return doc, nil })
 	if err != nil {
 		undo := untrackConnection(context.WithoutCancel(ctx), a.state, owner, conn)
+		a.discard(ctx, g)
 		return Connection{}, errors.Join(fmt.Errorf("saltoks: saving the connection: %w", err), undo)
 	}
 	return a.connection(conn, doc), nil
@@ -127,21 +130,37 @@ func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (g
 	set := newTokenSet(t, at)
 	raw, _ := t.Extra("id_token").(string)
 	c, err := a.id.verifyIDToken(ctx, NewSecret(raw), l.nonce, set.Access.Secret)
+	g := granted{subject: c.Subject, hint: maskedMail(c.Email), tokens: set}
 	switch {
-	case err != nil:
+	case err != nil: // nobody knows whose tokens these are
 		return granted{}, err
 	case !strings.EqualFold(t.Type(), "bearer"):
+		a.discard(ctx, g)
 		return granted{}, &TokenError{"access token", "token_type", "only Bearer is known here"}
 	case set.Scope != "" && !hasScope(set.Scope, scopeFull):
+		a.discard(ctx, g)
 		return granted{}, ErrNoFullAccess
 	case set.Refresh.IsZero():
 		return granted{}, ErrNoOfflineAccess
 	}
-	g := granted{subject: c.Subject, hint: maskedMail(c.Email), tokens: set}
 	if g.hint == "" {
 		g.hint = a.askHint(ctx, g)
 	}
 	return g, nil
+}
+
+// discard has SALTO forget a consent that is not kept, as well as that goes
+// within ctx and a few seconds. Not where the same user is connected here: what
+// SALTO takes away along with a refresh token is not known, and a connection
+// that works is worth more.
+func (a *Authorizer) discard(ctx context.Context, g granted) {
+	owner, err := loadDoc(ctx, a.state, ownerDocs, ownerID(a.id.env.Name, g.subject))
+	if err != nil || owner != nil && len(owner.Connections) > 0 || g.tokens.Refresh.IsZero() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, hintLimit)
+	defer cancel()
+	_, _ = a.id.revoke(ctx, g.tokens.Refresh.Secret)
 }
 
 // askHint asks SALTO for the user's e-mail, which an ID token need not hold. A

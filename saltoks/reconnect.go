@@ -21,7 +21,8 @@ func (a *Authorizer) BeginReconnect(ctx context.Context, id string) (Login, erro
 // connection and touches nothing else. The consent must come from the same
 // SALTO user by OIDC subject (*WrongUserError) who must still see the linked
 // site (ErrSiteNotVisible); both are checked BEFORE the old tokens go. On any
-// error the connection is as it was.
+// error the connection is as it was, and another user's refresh token is revoked
+// at SALTO as well as that goes.
 func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values) (Connection, error) {
 	if l.reconnect == "" {
 		return Connection{}, errors.New("saltoks: this login was begun by Begin: finish it with Complete, or begin with BeginReconnect")
@@ -36,6 +37,7 @@ func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values
 		return Connection{}, err
 	}
 	if g.subject != before.Subject {
+		a.discard(ctx, g)
 		return Connection{}, &WrongUserError{Want: before.Hint, Got: g.hint}
 	}
 	if before.Site != "" {
