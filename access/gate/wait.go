@@ -45,6 +45,9 @@ func (g *Gate) Wait(ctx context.Context, member, requestID string) (Receipt, err
 		return Receipt{}, err
 	}
 	r, ferr := finish(e)
+	if ferr == nil && err != nil && ctx.Err() != nil {
+		return r, ctx.Err() // nothing else is wrong
+	}
 	return r, errors.Join(err, ferr)
 }
 
