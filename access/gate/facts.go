@@ -19,8 +19,9 @@ import (
 //     folding, no trimming, no normalising. Ids are up to 200 bytes. A write of
 //     facts that are not so is refused with the *RequestError of CheckFact, and
 //     changes nothing; a read by such a string finds nothing or says the same.
-//   - Instants are exact to the microsecond and come back in any zone; the zero
-//     time comes back as the zero time. Years reach from 1970 to 9999, so they
+//   - Instants are exact to the microsecond and come back in any zone; what is
+//     finer in a fact is cut off when it is written. The zero time comes back as
+//     the zero time. Years reach from 1970 to 9999, so they
 //     do not fit int64 nanoseconds.
 //   - Neither side changes what it handed over or was handed: slices and bytes
 //     are read only from then on, so nothing needs a copy.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
@@ -92,13 +93,16 @@ func (s members) PutMember(ctx context.Context, club string, m access.Member) er
 	defer s.t.mu.Unlock()
 	s.t.remove(club, m.ID)
 	s.t.people = append(s.t.people, person{
-		club: club, number: m.ID, debt: m.Standing.Reason, patience: m.Standing.Until, banned: m.Standing.State == access.StandingBlocked,
+		club: club, number: m.ID, debt: m.Standing.Reason, patience: whole(m.Standing.Until), banned: m.Standing.State == access.StandingBlocked,
 	})
 	for i, c := range m.Memberships {
-		s.t.contracts = append(s.t.contracts, contract{club, m.ID, i, c.ID, c.Type, c.From, c.Until, c.Paused})
+		s.t.contracts = append(s.t.contracts, contract{club, m.ID, i, c.ID, c.Type, whole(c.From), whole(c.Until), c.Paused})
 	}
 	return nil
 }
+
+// whole is an instant as the rules know it: nothing is finer than a microsecond.
+func whole(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
 
 func (s members) DeleteMember(ctx context.Context, club, number string) error {
 	if err := ctx.Err(); err != nil {
@@ -168,7 +172,7 @@ func (s bookings) PutReservation(ctx context.Context, club string, r reservation
 	s.t.cancel(club, r.ID)
 	for state, status := range states {
 		if status == r.Status {
-			s.t.calendar = append(s.t.calendar, event{club, r.ID, r.Resource, r.Member, r.Start, r.End, r.EndedAt, state})
+			s.t.calendar = append(s.t.calendar, event{club, r.ID, r.Resource, r.Member, whole(r.Start), whole(r.End), whole(r.EndedAt), state})
 			return nil
 		}
 	}

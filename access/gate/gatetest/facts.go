@@ -252,6 +252,35 @@ var factTests = map[string]func(*bench){
 		}
 		b.same("members", n, 1)
 	},
+	"Members/finer than a microsecond": func(b *bench) {
+		s, fine := b.members(), 999*time.Nanosecond
+		m := someMember("ada")
+		m.Standing.Until = m.Standing.Until.Add(fine)
+		m.Memberships[0].From = m.Memberships[0].From.Add(fine)
+		b.ok(s.PutMember(b.ctx, b.site, m))
+		got, err := s.Member(b.ctx, b.site, "ada")
+		b.ok(err)
+		b.same("member, cut to the microsecond", got, someMember("ada"))
+	},
+	"Grants/finer than a microsecond": func(b *bench) {
+		s := b.rules()
+		b.ok(s.PutGrant(b.ctx, b.site, access.Grant{ID: "g1", Member: "ada", Door: "front", Hours: access.Always(), From: at(1), Until: at(time.Hour + 999)}))
+		list, err := s.Grants(b.ctx, b.site, "ada")
+		b.ok(err)
+		b.same("grants, cut to the microsecond", list, []access.Grant{{ID: "g1", Member: "ada", Door: "front", Hours: access.Always(), From: at(0), Until: at(time.Hour)}})
+	},
+	"Reservations/finer than a microsecond": func(b *bench) {
+		s := b.bookings()
+		fine := booking("r1", "meeting", "ada", 1, time.Hour+999)
+		fine.EndedAt = at(time.Minute + 500)
+		b.ok(s.PutReservation(b.ctx, b.site, fine))
+		want := booking("r1", "meeting", "ada", 0, time.Hour)
+		want.EndedAt = at(time.Minute)
+		for r, err := range s.Reservations(b.ctx, gate.ReservationQuery{Site: b.site}) {
+			b.ok(err)
+			b.same("reservation, cut to the microsecond", r, want)
+		}
+	},
 	"Reservations/unfit facts": func(b *bench) {
 		s := b.bookings()
 		for _, id := range unfit {

@@ -158,6 +158,7 @@ func (s *Store) PutGrant(ctx context.Context, siteID string, g access.Grant) err
 	if err := gate.CheckFact(siteID, g); err != nil {
 		return err
 	}
+	g = microGrant(g)
 	return s.write(ctx, siteID, func(st *site) error {
 		st.dropGrant(g.ID)
 		st.grants[g.ID] = g
@@ -220,6 +221,7 @@ func (s *Store) PutMember(ctx context.Context, siteID string, m access.Member) e
 	if err := gate.CheckFact(siteID, m); err != nil {
 		return err
 	}
+	m = microMember(m)
 	return s.write(ctx, siteID, func(st *site) error { st.members[m.ID] = &m; return nil })
 }
 
@@ -251,6 +253,7 @@ func (s *Store) PutReservation(ctx context.Context, siteID string, r reservation
 	if err := gate.CheckFact(siteID, r); err != nil {
 		return err
 	}
+	r = microReservation(r)
 	return s.write(ctx, siteID, func(st *site) error {
 		st.bookings.drop(r.ID)
 		st.bookings.put(r)
