@@ -3,6 +3,8 @@ package saltoks_test
 import (
 	"context"
 	"errors"
+	"reflect"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,6 +50,18 @@ func TestAuthorizerHonoursContexts(t *testing.T) {
 			_, err := d.auth.Tokens(c).Token(ctx)
 			return err
 		}},
+		{"SealLogin", false, func(ctx context.Context, d *desk, _ saltoks.Connection, l, _ saltoks.Login) error {
+			_, err := d.auth.SealLogin(ctx, l, "tenant")
+			return err
+		}},
+		{"OpenLogin", false, func(ctx context.Context, d *desk, _ saltoks.Connection, l, _ saltoks.Login) error {
+			text, err := d.auth.SealLogin(d.t.Context(), l, "tenant")
+			if err != nil {
+				return err
+			}
+			_, err = d.auth.OpenLogin(ctx, text, "tenant")
+			return err
+		}},
 		{"Connection", false, func(ctx context.Context, d *desk, c saltoks.Connection, _, _ saltoks.Login) error {
 			_, err := d.auth.Connection(ctx, c.ID)
 			return err
@@ -70,6 +84,12 @@ func TestAuthorizerHonoursContexts(t *testing.T) {
 			_, err := d.auth.Disconnect(ctx, c.ID, saltoks.AcknowledgeDisconnect)
 			return err
 		}},
+	}
+	auth := reflect.TypeFor[*saltoks.Authorizer]()
+	for m := range auth.Methods() {
+		if m.Type.NumIn() > 1 && m.Type.In(1) == reflect.TypeFor[context.Context]() && !slices.ContainsFunc(tries, func(c try) bool { return c.name == m.Name }) {
+			t.Errorf("%s takes a context and is not tested with one that ends", m.Name)
+		}
 	}
 	for _, c := range tries {
 		t.Run(c.name, func(t *testing.T) {

@@ -85,6 +85,9 @@ type loginDoc struct {
 // bind (a tenant, a session id): OpenLogin wants the same. About 500 bytes of
 // letters, digits, '-', '_' and '.'.
 func (a *Authorizer) SealLogin(ctx context.Context, l Login, bind string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
 	plain, err := json.Marshal(loginDoc{l.Expires, docSecret{l.state}, docSecret{l.nonce}, docSecret{l.verifier}, l.reconnect})
 	if err != nil {
 		return "", fmt.Errorf("saltoks: encoding a login: %w", err)
@@ -100,6 +103,9 @@ func (a *Authorizer) SealLogin(ctx context.Context, l Login, bind string) (strin
 // OpenLogin is the reverse of SealLogin. Text that was changed, was sealed for
 // another bind or is over gives an error; the login's URL is not kept.
 func (a *Authorizer) OpenLogin(ctx context.Context, text, bind string) (Login, error) {
+	if err := ctx.Err(); err != nil {
+		return Login{}, err
+	}
 	head, tail, ok := strings.Cut(text, ".")
 	enc := base64.RawURLEncoding.Strict()
 	keyID, err1 := enc.DecodeString(head)

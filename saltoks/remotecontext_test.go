@@ -3,6 +3,14 @@ package saltoks
 import (
 	"context"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,35 +26,45 @@ func TestRemoteAndActivationHonourTheContext(t *testing.T) {
 	verbs := map[string]struct {
 		do        verb
 		activated bool
+		local     bool // it makes no call: the store is what takes long
 	}{
-		"Unlock":          {func(ctx context.Context, r *rig) error { return r.remote.Unlock(ctx, r.target) }, true},
-		"Lock":            {func(ctx context.Context, r *rig) error { return r.remote.Lock(ctx, r.target) }, true},
-		"StartOfficeMode": {func(ctx context.Context, r *rig) error { return r.remote.StartOfficeMode(ctx, r.target) }, true},
-		"Target": {func(ctx context.Context, r *rig) error {
+		"Remote.Unlock":          {func(ctx context.Context, r *rig) error { return r.remote.Unlock(ctx, r.target) }, true, false},
+		"Remote.Lock":            {func(ctx context.Context, r *rig) error { return r.remote.Lock(ctx, r.target) }, true, false},
+		"Remote.StartOfficeMode": {func(ctx context.Context, r *rig) error { return r.remote.StartOfficeMode(ctx, r.target) }, true, false},
+		"Remote.Target": {func(ctx context.Context, r *rig) error {
 			return second(r.remote.Target(ctx, r.site, r.target.Lock))
-		}, true},
-		"Begin":      {func(ctx context.Context, r *rig) error { return state(r.act.Begin(ctx, r.site, r.iq)) }, false},
-		"RequestPIN": {func(ctx context.Context, r *rig) error { return state(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail)) }, false},
-		"Confirm":    {func(ctx context.Context, r *rig) error { return state(r.act.Confirm(ctx, r.site, r.iq, r.pin())) }, false},
-		"Adopt":      {func(ctx context.Context, r *rig) error { return state(r.act.Adopt(ctx, r.site, r.iq, NewOTP("zzzzz"))) }, false},
-		"Restart":    {func(ctx context.Context, r *rig) error { return state(r.act.Restart(ctx, r.site, r.iq)) }, true},
-		"Deactivate": {func(ctx context.Context, r *rig) error { return state(r.act.Deactivate(ctx, r.site, r.iq)) }, true},
-		"Diagnose": {func(ctx context.Context, r *rig) error {
+		}, true, false},
+		"Activation.Begin":      {func(ctx context.Context, r *rig) error { return state(r.act.Begin(ctx, r.site, r.iq)) }, false, false},
+		"Activation.RequestPIN": {func(ctx context.Context, r *rig) error { return state(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail)) }, false, false},
+		"Activation.Confirm":    {func(ctx context.Context, r *rig) error { return state(r.act.Confirm(ctx, r.site, r.iq, r.pin())) }, false, false},
+		"Activation.Adopt":      {func(ctx context.Context, r *rig) error { return state(r.act.Adopt(ctx, r.site, r.iq, NewOTP("zzzzz"))) }, false, false},
+		"Activation.Restart":    {func(ctx context.Context, r *rig) error { return state(r.act.Restart(ctx, r.site, r.iq)) }, true, false},
+		"Activation.Deactivate": {func(ctx context.Context, r *rig) error { return state(r.act.Deactivate(ctx, r.site, r.iq)) }, true, false},
+		"Activation.Diagnose": {func(ctx context.Context, r *rig) error {
 			return second(r.act.Diagnose(ctx, r.site, r.iq, CheckCode()))
-		}, true},
-		"List": {func(ctx context.Context, r *rig) error {
+		}, true, false},
+		"Activation.List": {func(ctx context.Context, r *rig) error {
 			for _, err := range r.act.List(ctx, r.site) {
 				return err
 			}
 			return nil
-		}, true},
-		"OTP": {func(ctx context.Context, r *rig) error {
+		}, true, false},
+		"LocalOTP.OTP": {func(ctx context.Context, r *rig) error {
 			for {
 				if _, err := r.remote.local.OTP(ctx, r.site, r.iq); err != nil {
 					return err
 				}
 			}
-		}, true},
+		}, true, false},
+		"Activation.State":  {do: func(ctx context.Context, r *rig) error { return state(r.act.State(ctx, r.site, r.iq)) }, local: true},
+		"Activation.Resume": {do: func(ctx context.Context, r *rig) error { return state(r.act.Resume(ctx, r.site, r.iq)) }, local: true},
+	}
+	for _, typ := range []reflect.Type{reflect.TypeFor[*Remote](), reflect.TypeFor[*Activation](), reflect.TypeFor[*LocalOTP]()} {
+		for _, name := range takeContext(typ) {
+			if name = typ.Elem().Name() + "." + name; verbs[name].do == nil {
+				t.Errorf("%s takes a context and is not tested with one that ends", name)
+			}
+		}
 	}
 	for name, c := range verbs {
 		for _, wait := range []time.Duration{0, 50 * time.Millisecond} {
@@ -56,9 +74,12 @@ func TestRemoteAndActivationHonourTheContext(t *testing.T) {
 					switch {
 					case c.activated:
 						r.activate()
-					case name == "Confirm" || name == "RequestPIN":
+					case name == "Activation.Confirm" || name == "Activation.RequestPIN":
 						r.must(r.act.Begin(t.Context(), r.site, r.iq))
 						r.must(r.act.RequestPIN(t.Context(), r.site, r.iq, PINByMail))
+					}
+					if c.local {
+						r.act = r.newRemote(r.client, r.newState(stuckStore{r.store})).Activation()
 					}
 					r.sim.Fault(saltokstest.Hang, saltokstest.Count(-1))
 					r.sim.ForgetRequests()
@@ -72,7 +93,7 @@ func TestRemoteAndActivationHonourTheContext(t *testing.T) {
 					if took := time.Since(start); took > wait {
 						t.Errorf("it took %v: %v", took, err)
 					}
-					if name != "OTP" {
+					if name != "LocalOTP.OTP" {
 						if _, ok := errors.AsType[*APIError](err); !ok {
 							t.Errorf("%v is no *APIError", err)
 						}
@@ -84,6 +105,83 @@ func TestRemoteAndActivationHonourTheContext(t *testing.T) {
 			})
 		}
 	}
+}
+
+// stuckStore takes as long as its caller waits.
+type stuckStore struct{ Store }
+
+func (stuckStore) Get(ctx context.Context, _ string) ([]byte, error) { return nil, until(ctx) }
+
+// takeContext lists the exported methods whose first parameter is a context.
+func takeContext(typ reflect.Type) (names []string) {
+	for m := range typ.Methods() {
+		if m.Type.NumIn() > 1 && m.Type.In(1) == reflect.TypeFor[context.Context]() {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// TestEveryTypeHonoursContexts: each exported type with methods that take a
+// context has a test that goes through all of them.
+func TestEveryTypeHonoursContexts(t *testing.T) {
+	tested := map[string]string{
+		"Activation":  "TestRemoteAndActivationHonourTheContext",
+		"Authorizer":  "TestAuthorizerHonoursContexts",
+		"Client":      "TestEveryMethodHonoursItsContext and TestClose",
+		"FileStore":   "statetest, CancelledContext",
+		"LocalOTP":    "TestRemoteAndActivationHonourTheContext",
+		"MemoryStore": "statetest, CancelledContext",
+		"OTPFunc":     "it hands the context on",
+		"Remote":      "TestRemoteAndActivationHonourTheContext",
+	}
+	for field := range reflect.TypeFor[Client]().Fields() {
+		if field.IsExported() {
+			tested[field.Type.Elem().Name()] = "TestEveryMethodHonoursItsContext" // by reflection
+		}
+	}
+	found := map[string]bool{}
+	for _, d := range declarations(t) {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok || !fn.Name.IsExported() || !slices.ContainsFunc(fn.Type.Params.List, func(f *ast.Field) bool { return types.ExprString(f.Type) == "context.Context" }) {
+			continue
+		}
+		receiver := "no type"
+		if fn.Recv != nil {
+			receiver = strings.TrimPrefix(types.ExprString(fn.Recv.List[0].Type), "*")
+		}
+		if found[receiver] = true; fn.Recv != nil && !ast.IsExported(receiver) {
+			continue
+		}
+		if tested[receiver] == "" {
+			t.Errorf("%s of %s takes a context: no test goes through the methods of that", fn.Name.Name, receiver)
+		}
+	}
+	for name := range tested {
+		if !found[name] {
+			t.Errorf("%s has no method with a context any more", name)
+		}
+	}
+}
+
+// declarations are those of the package, tests aside.
+func declarations(t *testing.T) (all []ast.Decl) {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, f.Decls...)
+	}
+	return all
 }
 
 // A step waits for another process that holds the document, and leaves with
