@@ -90,6 +90,14 @@ func (h *ConsentHandlers) Reconnect() http.Handler {
 	})
 }
 
+// authorize is the host's word; without it nobody may.
+func (h *ConsentHandlers) authorize(r *http.Request) (tenant string, err error) {
+	if h.cfg.Authorize == nil {
+		return "", errors.New("saltoks: NewConsentHandlers makes the handlers")
+	}
+	return h.cfg.Authorize(r)
+}
+
 func (h *ConsentHandlers) start(w http.ResponseWriter, r *http.Request, begin func(ctx context.Context, tenant string) (Login, error)) {
 	guard(w)
 	if r.Method != http.MethodPost {
@@ -101,7 +109,7 @@ func (h *ConsentHandlers) start(w http.ResponseWriter, r *http.Request, begin fu
 		http.Error(w, "this request comes from another site", http.StatusForbidden)
 		return
 	}
-	tenant, err := h.cfg.Authorize(r)
+	tenant, err := h.authorize(r)
 	if err != nil {
 		http.Error(w, "you may not connect SALTO KS here", http.StatusForbidden)
 		return
@@ -130,7 +138,7 @@ func (h *ConsentHandlers) Callback() http.Handler {
 			http.Error(w, "SALTO comes back with GET", http.StatusMethodNotAllowed)
 			return
 		}
-		tenant, err := h.cfg.Authorize(r)
+		tenant, err := h.authorize(r)
 		if err != nil {
 			http.Error(w, "you may not connect SALTO KS here", http.StatusForbidden)
 			return

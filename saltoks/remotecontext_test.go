@@ -140,6 +140,9 @@ func TestEveryTypeHonoursContexts(t *testing.T) {
 			tested[field.Type.Elem().Name()] = "TestEveryMethodHonoursItsContext" // by reflection
 		}
 	}
+	if got := takeContext(reflect.TypeFor[*Client]()); !slices.Equal(got, []string{"Close", "Do"}) {
+		t.Errorf("methods of Client with a context: %v; publicCalls must know them", got)
+	}
 	found := map[string]bool{}
 	for _, d := range declarations(t) {
 		fn, ok := d.(*ast.FuncDecl)

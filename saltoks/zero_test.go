@@ -1,0 +1,145 @@
+package saltoks
+
+import (
+	"context"
+	"go/ast"
+	"go/types"
+	"iter"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// zeroTypes are all exported types that have methods.
+var zeroTypes = []reflect.Type{
+	reflect.TypeFor[APIError](), reflect.TypeFor[AccessGroupsService](), reflect.TypeFor[ActivatedElsewhereError](), reflect.TypeFor[Activation](),
+	reflect.TypeFor[Authorizer](), reflect.TypeFor[Client](), reflect.TypeFor[Connection](), reflect.TypeFor[ConnectionStatus](),
+	reflect.TypeFor[ConsentHandlers](), reflect.TypeFor[EntriesService](), reflect.TypeFor[Environment](), reflect.TypeFor[FileStore](),
+	reflect.TypeFor[Filter](), reflect.TypeFor[IQKey](), reflect.TypeFor[IQPIN](), reflect.TypeFor[IQStatus](), reflect.TypeFor[IQsService](),
+	reflect.TypeFor[IdentityError](), reflect.TypeFor[KeypadPIN](), reflect.TypeFor[Limiter](), reflect.TypeFor[LocalOTP](), reflect.TypeFor[LocalTime](),
+	reflect.TypeFor[LocksService](), reflect.TypeFor[Login](), reflect.TypeFor[MeService](), reflect.TypeFor[MemoryStore](), reflect.TypeFor[OTP](),
+	reflect.TypeFor[OTPBlockedError](), reflect.TypeFor[OTPExhaustedError](), reflect.TypeFor[OTPFunc](), reflect.TypeFor[PanicError](), reflect.TypeFor[Remote](),
+	reflect.TypeFor[ReplayClass](), reflect.TypeFor[Request](), reflect.TypeFor[Secret](), reflect.TypeFor[SealingKey](), reflect.TypeFor[SitesService](),
+	reflect.TypeFor[State](), reflect.TypeFor[Subscription](), reflect.TypeFor[Symptoms](), reflect.TypeFor[TimeOfDay](), reflect.TypeFor[TokenError](),
+	reflect.TypeFor[UsersService](), reflect.TypeFor[Weekdays](), reflect.TypeFor[WrongUserError](),
+}
+
+// TestZeroValuesOpenNothing calls every method of the zero value of every
+// exported type: none sends, each refuses with an error, and what it reports
+// opens nothing.
+func TestZeroValuesOpenNothing(t *testing.T) {
+	sent := http.DefaultTransport
+	http.DefaultTransport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		t.Errorf("a zero value sent %s %s", r.Method, r.URL)
+		return nil, http.ErrUseLastResponse
+	})
+	defer func() { http.DefaultTransport = sent }()
+	for _, d := range declarations(t) {
+		if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv != nil && fn.Name.IsExported() {
+			name := strings.TrimPrefix(types.ExprString(fn.Recv.List[0].Type), "*")
+			if ast.IsExported(name) && !slices.ContainsFunc(zeroTypes, func(typ reflect.Type) bool { return typ.Name() == name }) {
+				t.Errorf("%s has methods: add its zero value to this test", name)
+			}
+		}
+	}
+	for _, typ := range zeroTypes {
+		zero := reflect.New(typ)
+		for m := range zero.Type().Methods() {
+			name := typ.Name() + "." + m.Name
+			if m.Name == "Format" {
+				continue // fmt's own affair
+			}
+			switch got := zeroCall(t, zero.Method(m.Index)); got {
+			case "true":
+				// An error whose outcome nobody fixed may have happened.
+				if m.Name != "IsZero" && m.Name != "Equal" && name != "APIError.Unconfirmed" && name != "IdentityError.Temporary" {
+					t.Errorf("%s says true", name)
+				}
+			case "no error":
+				switch name {
+				case "MemoryStore.Get", "MemoryStore.Update": // ready as it is
+				case "Secret.MarshalText", "OTP.MarshalText", "IQPIN.MarshalText", "KeypadPIN.MarshalText": // [redacted]
+				case "LocalTime.MarshalJSON", "TimeOfDay.MarshalText", "LocalTime.UnmarshalJSON", "TimeOfDay.UnmarshalText", "LocalTime.MarshalText", "LocalTime.UnmarshalText":
+				case "ActivatedElsewhereError.Unwrap", "APIError.Unwrap", "IdentityError.Unwrap":
+				case "Client.Close": // there is nothing to close
+				default:
+					t.Errorf("%s gives no error", name)
+				}
+			case "panic":
+				// These are nothing without the constructor that makes them.
+				if typ.Name() != "Authorizer" && typ.Name() != "Client" && !strings.HasSuffix(typ.Name(), "Service") {
+					t.Errorf("%s panics", name)
+				}
+			}
+		}
+	}
+	for _, h := range []http.Handler{new(ConsentHandlers).Connect(), new(ConsentHandlers).Reconnect()} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
+		if w.Code != http.StatusForbidden {
+			t.Errorf("zero consent handlers answer %d", w.Code)
+		}
+	}
+	w := httptest.NewRecorder()
+	new(ConsentHandlers).Callback().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if w.Code != http.StatusForbidden {
+		t.Errorf("the zero callback answers %d", w.Code)
+	}
+}
+
+// zeroCall calls a method with plain arguments and says what came of it.
+func zeroCall(t *testing.T, method reflect.Value) (got string) {
+	t.Helper()
+	defer func() {
+		if recover() != nil {
+			got = "panic"
+		}
+	}()
+	typ := method.Type()
+	var in []reflect.Value
+	for i := range typ.NumIn() {
+		switch p := typ.In(i); {
+		case typ.IsVariadic() && i == typ.NumIn()-1:
+		case p == reflect.TypeFor[context.Context]():
+			in = append(in, reflect.ValueOf(t.Context()))
+		case p == reflect.TypeFor[func(context.Context, []byte) ([]byte, error)]():
+			in = append(in, reflect.ValueOf(func(context.Context, []byte) ([]byte, error) { return []byte("x"), nil }))
+		case p == reflect.TypeFor[*time.Location]():
+			in = append(in, reflect.ValueOf(time.UTC))
+		case p == reflect.TypeFor[time.Time]():
+			in = append(in, reflect.ValueOf(time.Now()))
+		case p.Kind() == reflect.String:
+			in = append(in, reflect.ValueOf("id-1").Convert(p))
+		default:
+			in = append(in, reflect.Zero(p))
+		}
+	}
+	out := method.Call(in)
+	if len(out) == 0 {
+		return "nothing"
+	}
+	last := out[len(out)-1]
+	if list, ok := last.Interface().(iter.Seq2[IQStatus, error]); ok {
+		for _, err := range list {
+			last = reflect.ValueOf(&err).Elem()
+		}
+	}
+	switch v := last.Interface().(type) {
+	case bool:
+		if v {
+			return "true"
+		}
+		return "false"
+	case error:
+		return "error"
+	case nil:
+		if last.Type() == reflect.TypeFor[error]() {
+			return "no error"
+		}
+	}
+	return "value"
+}
