@@ -143,3 +143,33 @@ func zeroCall(t *testing.T, method reflect.Value) (got string) {
 	}
 	return "value"
 }
+
+// TestConstructorsRefuseNothing: what is missing or zero is named where the
+// thing is made, not at the door.
+func TestConstructorsRefuseNothing(t *testing.T) {
+	env := testEnv("https://api.example.test")
+	second := func(_ any, err error) error { return err }
+	for name, c := range map[string]struct {
+		err  error
+		says []string
+	}{
+		"NewClient":          {second(NewClient(Environment{}, nil, nil, WithLimiter(new(Limiter)), WithHTTPClient(nil))), []string{"nil token source", "nil option", "zero limiter", "nil client"}},
+		"NewState":           {second(NewState(nil, nil)), []string{"wants a Store", "wants a Sealer"}},
+		"NewSealer":          {second(NewSealer()), []string{"at least one key"}},
+		"NewSealer, no key":  {second(NewSealer(SealingKey{})), []string{"1 to 32"}},
+		"NewAuthorizer":      {second(NewAuthorizer(Environment{}, Credentials{}, new(State))), []string{"ClientID", "RedirectURL", "NewState"}},
+		"NewRemote":          {second(NewRemote(new(Client), new(State), "", "")), []string{"NewClient makes one", "NewState makes one", "no subject"}},
+		"NewLocalOTP":        {second(NewLocalOTP(nil, nil)), []string{"wants a function"}},
+		"PasswordSource":     {second(PasswordSource(env, Credentials{}, "", nil)), []string{"ClientID", "user name", "PasswordFunc"}},
+		"NewConsentHandlers": {second(NewConsentHandlers(ConsentConfig{})), []string{"Authorizer", "Authorize", "Connected", "Done"}},
+		"NewFileStore":       {second(NewFileStore("")), []string{"wants a folder"}},
+		"FromOAuth2":         {second(FromOAuth2(nil).Token(t.Context())), []string{"no source"}},
+		"StaticOTP":          {second(StaticOTP(OTP{}).OTP(t.Context(), "s", "q")), []string{"is empty"}},
+	} {
+		for _, want := range c.says {
+			if c.err == nil || !strings.Contains(c.err.Error(), want) {
+				t.Errorf("%s: %v does not say %q", name, c.err, want)
+			}
+		}
+	}
+}
