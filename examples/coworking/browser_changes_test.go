@@ -13,7 +13,8 @@ func (b *tab) tick(name, value string) {
 	b.run(chromedp.Click(chromedp.CSS(`[name="` + name + `"][value="` + value + `"]`)))
 }
 
-// The manager makes a plan, gives it hours, and deletes it again.
+// The manager makes a plan, gives it hours, gives it to somebody, takes it away
+// and deletes it again.
 func TestBrowserNewPlan(t *testing.T) {
 	eachScreen(t, "ready", func(t *testing.T, b *tab) {
 		b.login("mia")
@@ -32,6 +33,16 @@ func TestBrowserNewPlan(t *testing.T) {
 		b.sees("Saved.", "Wed 18:00–22:00")
 		b.audit()
 		b.shot("new-plan")
+		b.open("/manage/people/bob")
+		b.press("Give a plan")
+		b.run(chromedp.SetValue(chromedp.CSS(`[name="plan"]`), "evening"))
+		b.press("Give the plan")
+		b.sees("Saved.", "Evening")
+		b.audit()
+		b.shot("give-plan")
+		b.press("Take away Evening")
+		b.until(`document.readyState === "complete" && !!document.querySelector("h1") && ![...document.querySelectorAll("button")].some((e) => e.textContent.includes("Take away Evening"))`)
+		b.open("/manage/plans")
 		b.press("Edit Evening")
 		b.sees("Delete this plan")
 		b.press("Delete this plan")

@@ -110,3 +110,29 @@ func TestAdopt(t *testing.T) {
 		t.Error("the door did not open once")
 	}
 }
+
+func TestMemberships(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "ready")
+	mia := p.as(t, "mia")
+	bob := "/manage/people/bob"
+	p.as(t, "bob").post(bob+"/join", "plan", "team").wants(http.StatusForbidden)
+	mia.post(bob+"/join", "plan", "none").wants(422, "Choose a plan")
+	mia.post(bob+"/join", "plan", "team", "from", "2026-05-08T10:00", "until", "2026-05-08T10:00").wants(422, "ends before it begins")
+	mia.post(bob+"/join", "plan", "team", "from", "noon").wants(422)
+	mia.post(bob+"/join", "plan", "team", "until", "2026-05-06T12:00").wants(200, "Saved", "Team", "until 12:00", "Bicycle Store")
+	p.as(t, "bob").get("/").wants(200, "Bicycle Store").lacks("Your membership has ended")
+	p.to(t, "2026-05-06T12:00:00+02:00")
+	p.as(t, "bob").get("/").wants(200, "Bicycle Store Your membership has ended")
+	m, err := p.store.Member(t.Context(), space, "bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mia.post(bob+"/leave", "membership", "none").wants(404)
+	for _, s := range m.Memberships {
+		mia.post(bob+"/leave", "membership", s.ID).wants(200, "Saved")
+	}
+	mia.get(bob).wants(200, "Memberships None.")
+	p.as(t, "bob").get("/").wants(200, "You have no keys yet")
+	mia.post("/manage/plans/day/delete", "version", "1").wants(422, "One person has this plan")
+}

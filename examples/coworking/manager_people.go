@@ -72,14 +72,19 @@ func (w *web) personPage(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	rules, err := w.store.Rules(ctx, space)
+	if err != nil {
+		return err
+	}
 	w.show(rw, r, http.StatusOK, "person", view{Title: names[m.ID], Data: struct {
 		personRow
+		Plans     []access.MembershipType
 		Grants    []access.Grant
 		Doors     []gate.Door
 		DoorNames map[string]string
 		Hours     hoursForm
 		Keys      []keyView
-	}{personRow{m, names[m.ID]}, grants, doors, doorNames, newHoursForm("grant", "Hours", access.Always(), true), keys}})
+	}{personRow{m, names[m.ID]}, rules.MembershipTypes, grants, doors, doorNames, newHoursForm("grant", "Hours", access.Always(), true), keys}})
 	return nil
 }
 
@@ -109,6 +114,10 @@ func (w *web) changePerson(rw http.ResponseWriter, r *http.Request) error {
 		}
 		m.Memberships[i].Paused = r.PathValue("verb") == "pause"
 		err = w.putMember(ctx, m)
+	case "join":
+		err = w.join(ctx, r, m)
+	case "leave":
+		err = w.leave(ctx, r, m)
 	case "grant":
 		err = w.addGrant(ctx, r, m.ID)
 	case "withdraw":
