@@ -98,12 +98,22 @@ type Parts struct {
 // nil: what the reservations are to be read for.
 func (p Parts) Resources() []string {
 	ids := []string{}
+	known := p.known()
 	for _, r := range p.Rules.Resources {
-		if slices.ContainsFunc(p.Doors, func(d Door) bool { return slices.Contains(r.Doors, d.ID) }) {
+		if slices.ContainsFunc(r.Doors, func(id string) bool { _, ok := known[id]; return ok }) {
 			ids = append(ids, r.ID)
 		}
 	}
 	return ids
+}
+
+// known is where in p.Doors a door stands, by its id.
+func (p Parts) known() map[string]int {
+	m := make(map[string]int, len(p.Doors))
+	for i := range p.Doors {
+		m[p.Doors[i].ID] = i
+	}
+	return m
 }
 
 // Snapshots returns one Snapshot per door; a single one without a door when
@@ -130,9 +140,11 @@ func (p Parts) Snapshots() []Snapshot {
 		s := &list[i]
 		s.Question, s.Link = shared, p.Doors[i].Link
 		s.Question.Door = &p.Doors[i].Door
-		if p.Member != nil {
-			p.ask(&s.Question)
-		}
+	}
+	if p.Member != nil {
+		known := p.known()
+		p.addGrants(list, known)
+		p.addReservations(list, known)
 	}
 	return list
 }
@@ -150,33 +162,44 @@ func (p Parts) types() []access.MembershipType {
 	return list
 }
 
-// ask adds what is about the door.
-func (p *Parts) ask(q *access.Question) {
-	for i := range p.Grants {
-		if g := &p.Grants[i]; g.Door == q.Door.ID {
-			q.Grants = append(q.Grants, *g)
+// addGrants and addReservations give each door what is about it. They go over
+// grants, resources and reservations once, however many doors there are.
+func (p Parts) addGrants(list []Snapshot, known map[string]int) {
+	for _, g := range p.Grants {
+		if i, ok := known[g.Door]; ok {
+			q := &list[i].Question
+			q.Grants = append(q.Grants, g)
 		}
 	}
-	bookers := map[string]int{}
-	for i := range p.Reservations {
-		r := &p.Reservations[i]
-		if !slices.ContainsFunc(p.Rules.Resources, func(res access.Resource) bool {
-			return res.ID == r.Resource && slices.Contains(res.Doors, q.Door.ID)
-		}) {
-			continue
+}
+
+func (p Parts) addReservations(list []Snapshot, known map[string]int) {
+	behind := map[string][]int{} // a resource's doors
+	for _, r := range p.Rules.Resources {
+		for _, id := range r.Doors {
+			if i, ok := known[id]; ok && !slices.Contains(behind[r.ID], i) {
+				behind[r.ID] = append(behind[r.ID], i)
+			}
 		}
-		if r.Member == p.Member.ID {
-			q.Reservations = append(q.Reservations, *r)
-			continue
+	}
+	bookers := make([]map[string]int, len(list))
+	for _, r := range p.Reservations {
+		for _, i := range behind[r.Resource] {
+			q := &list[i].Question
+			switch {
+			case r.Member == p.Member.ID:
+				q.Reservations = append(q.Reservations, r)
+			case r.Status.OrDefault() == reservation.Confirmed:
+				if bookers[i] == nil {
+					bookers[i] = map[string]int{}
+				}
+				n, ok := bookers[i][r.Member]
+				if !ok {
+					n = len(bookers[i]) + 1
+					bookers[i][r.Member] = n
+				}
+				q.Neighbours = append(q.Neighbours, access.Neighbour{Resource: r.Resource, Start: r.Start, End: r.EffectiveEnd(), Booker: n})
+			}
 		}
-		if r.Status.OrDefault() != reservation.Confirmed {
-			continue
-		}
-		n, ok := bookers[r.Member]
-		if !ok {
-			n = len(bookers) + 1
-			bookers[r.Member] = n
-		}
-		q.Neighbours = append(q.Neighbours, access.Neighbour{Resource: r.Resource, Start: r.Start, End: r.EffectiveEnd(), Booker: n})
 	}
 }
