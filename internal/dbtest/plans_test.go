@@ -6,10 +6,8 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"fmt"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,107 +16,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
-	"github.com/doorkit/doorkit/reservation"
 )
-
-// recorder is a hook that notes what the driver is asked.
-type recorder struct {
-	mu    sync.Mutex
-	steps []Step
-}
-
-func (r *recorder) hook(s Step) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !s.Done {
-		r.steps = append(r.steps, s)
-	}
-	return nil
-}
-
-// take returns the steps since the last call.
-func (r *recorder) take() []Step {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	steps := r.steps
-	r.steps = nil
-	return steps
-}
-
-// watched is a store whose every statement is recorded.
-func watched(t testing.TB, d Database) (*sqlstore.Store, *recorder) {
-	t.Helper()
-	d.Store(t) // migrates
-	r := &recorder{}
-	db, err := d.OpenHooked(r.hook)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	s, err := sqlstore.Open(t.Context(), db, d.Dialect)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	r.take()
-	return s, r
-}
-
-// TestRoundTrips counts what goes over the wire once statements are prepared.
-func TestRoundTrips(t *testing.T) {
-	Both(t, func(t *testing.T, d Database) {
-		s, r := watched(t, d)
-		fillSite(t, s, "loft")
-		ask := gate.Ask{Site: "loft", Member: "ada", Door: "front", At: noon}
-		n := 0
-		key := func() gate.Key {
-			n++
-			return gate.Key{Site: "loft", Member: "ada", RequestID: fmt.Sprintf("request-%08d", n)}
-		}
-		var begun []gate.Key
-		begin := func() {
-			k := key()
-			if c, err := s.Begin(t.Context(), attempt(k, time.Duration(n)*time.Minute)); err != nil || c.State != gate.Claimed {
-				t.Fatal(c.State, err)
-			}
-			begun = append(begun, k)
-		}
-		for _, c := range []struct {
-			name string
-			most int // on PostgreSQL; SQLite has no wire
-			do   func() error
-		}{
-			{"Load", 1, func() error { _, err := s.Load(t.Context(), ask); return err }},
-			{"LoadAll", 1, func() error { _, err := s.LoadAll(t.Context(), ask); return err }},
-			{"Look", 1, func() error { _, err := s.Look(t.Context(), key(), "front"); return err }},
-			{"Begin", 5, func() error { begin(); return nil }},
-			{"Settle", 6, func() error {
-				_, err := s.Settle(t.Context(), gate.Settlement{
-					Key: begun[len(begun)-1], Outcome: gate.Accepted, At: noon, Doc: []byte("{}"), Log: logEntry("ada", gate.Accepted, 0),
-					CheckIn: &gate.CheckIn{Member: "ada", Key: key().RequestID, Door: "front", At: noon},
-				})
-				begun = begun[:len(begun)-1]
-				return err
-			}},
-			{"Get", 1, func() error { _, err := s.Documents().Get(t.Context(), "k"); return err }},
-		} {
-			for range 20 { // every connection has its statements
-				if err := c.do(); err != nil {
-					t.Fatalf("%s: %v", c.name, err)
-				}
-			}
-			r.take()
-			if err := c.do(); err != nil {
-				t.Fatalf("%s: %v", c.name, err)
-			}
-			steps := r.take()
-			if len(steps) > c.most && d.Dialect == sqlstore.PostgreSQL {
-				t.Errorf("%s asks the driver %d times, at most %d are wanted: %v", c.name, len(steps), c.most, steps)
-			}
-			t.Logf("%s: %d", c.name, len(steps))
-		}
-	})
-}
 
 // TestPlans runs everything the storage can do, and asks the database for the
 // plan of every statement that was sent: none may read a table from end to end.
@@ -144,47 +42,6 @@ func TestPlans(t *testing.T) {
 		}
 	})
 }
-
-// TestQuestionPlanAtSize asks for the plan of the question as the database makes
-// it when it knows how many rows there are: with 20 000 bookings it must go by
-// index, also where one door's room has a twentieth of them.
-func TestQuestionPlanAtSize(t *testing.T) {
-	Both(t, func(t *testing.T, d Database) {
-		s, r := watched(t, d)
-		db := d.Raw(t)
-		crowd(t, d, db, s, 2000)
-		r.take()
-		_, err := s.Load(t.Context(), gate.Ask{Site: "loft", Member: "m77", Door: "door0", At: noon})
-		must(t, err)
-		conn, err := db.Conn(t.Context())
-		must(t, err)
-		defer conn.Close()
-		n := 0
-		for _, step := range r.take() {
-			if step.What != "query" {
-				continue
-			}
-			n++
-			var lines []string
-			if d.Dialect == sqlstore.SQLite {
-				lines = plan(t, d, db, step)
-			} else {
-				lines = explain(t, conn, "EXPLAIN ", step.Text, plain(step.Args))
-			}
-			for _, line := range lines {
-				if large.MatchString(line) {
-					t.Errorf("%s\nreads a large table whole: %s", step.Text, line)
-				}
-			}
-		}
-		if n != 1 {
-			t.Errorf("%d queries, want 1", n)
-		}
-	})
-}
-
-// large finds a table of many rows that is read from end to end.
-var large = regexp.MustCompile(`(SCAN|Seq Scan on) (doorkit_(reservations|members|memberships)|n)\b`)
 
 // scans finds a table that is read from end to end.
 var scans = regexp.MustCompile(`SCAN (doorkit_|[a-z]\b)|Seq Scan on doorkit_`)
@@ -253,52 +110,6 @@ func plain(list []driver.NamedValue) []any {
 		args[i] = v.Value
 	}
 	return args
-}
-
-var noon = time.Date(2026, 5, 4, 12, 0, 0, 123456000, time.UTC)
-
-func attempt(key gate.Key, d time.Duration) gate.Attempt {
-	return gate.Attempt{
-		Entry: gate.Entry{
-			Key: key, Fingerprint: "f", Door: "front", Action: access.Unlock, Outcome: gate.Sending,
-			Begun: noon.Add(d), SendBy: noon.Add(d + gate.SendWithin), Doc: []byte("{}"),
-		},
-		Log:         logEntry(key.Member, gate.Sending, d),
-		ShareWithin: gate.ShareWithin,
-	}
-}
-
-func logEntry(member string, outcome gate.Outcome, d time.Duration) gate.LogEntry {
-	e := gate.LogEntry{At: noon.Add(d), Door: "front", Action: "unlock", Outcome: outcome, Salt: make([]byte, 16), Detail: []byte("{}"), Member: member}
-	e.Commitment = gate.Commit(e.Salt, e.Detail)
-	return e
-}
-
-// fillSite stores a small site: ada and bob are residents, front and lab have locks.
-func fillSite(t testing.TB, s *sqlstore.Store, site string) {
-	t.Helper()
-	must(t, s.PutRules(t.Context(), gate.Rules{
-		Revision: "r1", Site: access.Site{ID: site, Name: "The Loft", TimeZone: "Europe/Berlin"},
-		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}, {Door: "lab", Hours: access.Always()}}}},
-		Resources:       []access.Resource{{ID: "meeting", Doors: []string{"front"}}},
-	}))
-	for _, id := range []string{"front", "lab"} {
-		must(t, s.AddDoor(t.Context(), site, gate.Door{
-			Door: access.Door{ID: id, Name: id, AccessType: access.AccessAndOfficeMode},
-			Link: gate.Link{Site: "salto", Gateway: "iq", Lock: "lock-" + id, Name: id, LinkedAt: noon},
-		}))
-	}
-	for _, id := range []string{"ada", "bob"} {
-		must(t, s.PutMember(t.Context(), site, access.Member{ID: id, Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}))
-	}
-	must(t, s.PutReservation(t.Context(), site, reservation.Reservation{ID: "r1", Resource: "meeting", Member: "ada", Start: noon, End: noon.Add(time.Hour)}))
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // use does everything a store can do, once.

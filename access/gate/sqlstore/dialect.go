@@ -58,6 +58,7 @@ func (d Dialect) words() *strings.Replacer {
 			// Microseconds by the database's clock.
 			"{clock}", "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000",
 			"{null int}", "NULL", "{unindexed}", "+",
+			"{each (}", "", "{) by starts}", "", "{) by effective}", "",
 			// A pragma cannot be read in passing: see Store.durable.
 			"{sync}", "''",
 		)
@@ -67,6 +68,7 @@ func (d Dialect) words() *strings.Replacer {
 		"{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
 		"{clock}", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 		"{null int}", "CAST(NULL AS BIGINT)", "{unindexed}", "",
+		"{each (}", "LATERAL (SELECT n.* FROM ", "{) by starts}", " ORDER BY n.starts OFFSET 0) n", "{) by effective}", " ORDER BY n.effective OFFSET 0) n",
 		"{sync}", "current_setting('synchronous_commit')",
 	)
 }

@@ -31,8 +31,9 @@ const (
 // by an index. Its rows have a kind, eight texts and five numbers.
 //
 // Of other members' reservations it reads those that access.Evaluate asks for:
-// around the instant, and around the member's own. A booking that was ended
-// before it began is looked for by its start and by its end.
+// around the instant, and around the member's own. Those are the ones that start
+// or end within a day of it, which is how one that was ended before it began is
+// found, and the few long ones that lie around both days.
 //
 // The arguments are site, member, the span of the member's reservations, the span
 // of a day either side of the instant, and the door unless all are asked for.
@@ -60,15 +61,18 @@ UNION ALL SELECT 7, resource, door, '', '', '', '', '', '', pos, door_pos, {null
 UNION ALL SELECT 8, id, resource, $2, status, '', '', '', '', starts, ends, ended_at, {null int}, {null int}
 	FROM own
 UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
-	FROM rooms o CROSS JOIN doorkit_reservations n WHERE ` + others + ` AND n.effective >= $5 AND {unindexed}n.starts <= $6
+	FROM rooms o CROSS JOIN {each (}doorkit_reservations n WHERE ` + others + ` AND n.effective > $6 AND {unindexed}n.starts < $5{) by effective}
 UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
-	FROM spots o CROSS JOIN doorkit_reservations n WHERE ` + others + ` AND n.starts >= o.start_from AND n.starts <= o.start_to
+	FROM spots o CROSS JOIN {each (}doorkit_reservations n WHERE ` + others + ` AND n.starts >= o.start_from AND n.starts <= o.start_to{) by starts}
 UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
-	FROM spots o CROSS JOIN doorkit_reservations n WHERE ` + others + ` AND n.effective >= o.end_from AND n.effective <= o.end_to`
+	FROM spots o CROSS JOIN {each (}doorkit_reservations n WHERE ` + others + ` AND n.effective >= o.end_from AND n.effective <= o.end_to{) by effective}`
 
-// others are other members' bookings of a resource. (SQLite reads a CROSS JOIN
-// from left to right, whatever it thinks of the tables' sizes; and it must not go
-// by the start of what surrounds the instant: the past only grows.)
+// others are other members' bookings of a resource. Each room is searched by
+// itself and by index, and a room's past, which only grows, is left alone. SQLite
+// reads a CROSS JOIN from left to right whatever it thinks of the tables' sizes,
+// and the plus keeps it from going by the start of the long ones. PostgreSQL is
+// given a search for each room, in the order of the index that suits it; otherwise
+// it may read the whole table once, or the past of each room.
 const others = "n.site = $1 AND n.resource = o.resource AND n.member <> $2 AND n.status IN ('', 'confirmed')"
 
 // ofOneDoor are the conditions that the statement for all doors leaves out.

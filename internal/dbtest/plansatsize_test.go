@@ -1,0 +1,71 @@
+//go:build unix
+
+package dbtest
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/sqlstore"
+)
+
+// TestQuestionPlansAtSize asks for the plans of the questions about one door and
+// about all of them, with 20 000 bookings of twenty rooms, both before and after
+// the database has counted its rows: no plan may read a large table whole, nor a
+// room's past.
+func TestQuestionPlansAtSize(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s, r := watched(t, d)
+		db := d.Raw(t)
+		crowd(t, d, db, s, 2000)
+		conn, err := db.Conn(t.Context())
+		must(t, err)
+		defer conn.Close()
+		ask := gate.Ask{Site: "loft", Member: "m77", Door: "door0", At: noon}
+		for _, counted := range []bool{false, true} {
+			if counted {
+				analyze(t, db)
+			}
+			for name, load := range map[string]func(context.Context) ([]gate.Snapshot, error){
+				"Load": func(ctx context.Context) ([]gate.Snapshot, error) {
+					one, err := s.Load(ctx, ask)
+					return []gate.Snapshot{one}, err
+				},
+				"LoadAll": func(ctx context.Context) ([]gate.Snapshot, error) { return s.LoadAll(ctx, ask) },
+			} {
+				r.take()
+				list, err := load(t.Context())
+				if err != nil || len(list[0].Question.Neighbours) == 0 {
+					t.Fatal(name, err, list)
+				}
+				queries := slices.DeleteFunc(r.take(), func(s Step) bool { return s.What != "query" })
+				if len(queries) != 1 {
+					t.Fatalf("%s asks %d queries, want 1", name, len(queries))
+				}
+				var lines []string
+				if d.Dialect == sqlstore.SQLite {
+					lines = plan(t, d, db, queries[0])
+				} else {
+					lines = explain(t, conn, "EXPLAIN ", queries[0].Text, plain(queries[0].Args))
+				}
+				for _, line := range lines {
+					if whole.MatchString(line) || past.MatchString(line) && !bounded.MatchString(line) {
+						t.Errorf("%s (rows counted: %t) reads more than it needs: %s\n%s", name, counted, line, strings.Join(lines, "\n"))
+					}
+				}
+			}
+		}
+	})
+}
+
+var (
+	// whole finds a table of many rows that is read from end to end.
+	whole = regexp.MustCompile(`(SCAN|Seq Scan on) (doorkit_(reservations|members|memberships)|n)\b`)
+	// past finds a search that has an end and, unless it is bounded, no beginning.
+	past    = regexp.MustCompile(`(Index Cond|USING INDEX).*\b(starts|effective) ?<`)
+	bounded = regexp.MustCompile(`(Index Cond|USING INDEX).*\b(starts|effective) ?>`)
+)
