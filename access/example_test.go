@@ -198,6 +198,14 @@ func ExampleDiff() {
 	// ada front gains: false 05 06:00 05 10:00
 }
 
+func ExampleDays() {
+	fmt.Println(access.Days(access.Mon, access.Fri))
+	fmt.Println(access.Days(access.Sat, access.Mon))
+	// Output:
+	// [Monday Tuesday Wednesday Thursday Friday]
+	// [Saturday Sunday Monday]
+}
+
 func ExampleWeekly() {
 	night := access.Weekly(access.Range{Days: []access.Day{access.Fri, access.Sat}, From: access.At(22, 0), To: access.At(4, 0)})
 	fmt.Println(night.Ranges[0].From, night.Ranges[0].To, access.Always().Always)

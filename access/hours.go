@@ -41,6 +41,21 @@ const (
 	Sun = time.Sunday
 )
 
+// Days returns the days from first to last, both included, over the end of the
+// week if need be: Days(Mon, Fri), Days(Mon, Sun), Days(Sat, Mon). What is no day
+// gives none, which a Range refuses.
+func Days(first, last Day) []Day {
+	if first < Sun || first > Sat || last < Sun || last > Sat {
+		return nil
+	}
+	days := []Day{first}
+	for d := first; d != last; {
+		d = (d + 1) % 7
+		days = append(days, d)
+	}
+	return days
+}
+
 // dayNames are the names of the days in a document, by time.Weekday.
 var dayNames = [7]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 

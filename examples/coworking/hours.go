@@ -10,7 +10,7 @@ import (
 )
 
 // week is the order in which people here read it.
-var week = []access.Day{access.Mon, access.Tue, access.Wed, access.Thu, access.Fri, access.Sat, access.Sun}
+var week = access.Days(access.Mon, access.Sun)
 
 // hoursForm is what the fields for hours show: of one door, or of one grant.
 type hoursForm struct {

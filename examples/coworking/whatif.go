@@ -114,7 +114,7 @@ func spansText(spans []access.Span, zone *time.Location) string {
 		text = "every day"
 	case slices.Equal(list, []access.Day{access.Sun, access.Sat}):
 		text = "at weekends"
-	case slices.Equal(list, []access.Day{access.Mon, access.Tue, access.Wed, access.Thu, access.Fri}):
+	case slices.Equal(list, access.Days(access.Mon, access.Fri)):
 		text = "on weekdays"
 	}
 	switch {

@@ -84,8 +84,7 @@ func newHost(ctx context.Context, sim *saltokstest.Sim) (*host, error) {
 		store.PutRules(ctx, gate.Rules{Site: access.Site{ID: "club", TimeZone: site.TimeZone}, MembershipTypes: []access.MembershipType{
 			{ID: "member", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}}},
 			{ID: "evening", Doors: []access.DoorHours{{Door: "front", Hours: access.Weekly(access.Range{
-				Days: []access.Day{access.Mon, access.Tue, access.Wed, access.Thu, access.Fri, access.Sat, access.Sun},
-				From: access.At(18, 0), To: access.At(24, 0)})}}},
+				Days: access.Days(access.Mon, access.Sun), From: access.At(18, 0), To: access.At(24, 0)})}}},
 		}}),
 		store.PutMember(ctx, "club", access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "member"}}}),
 		store.PutMember(ctx, "club", access.Member{ID: "eve", Memberships: []access.Membership{{ID: "m2", Type: "evening"}}}))

@@ -9,7 +9,9 @@
 //
 // It proves semantics, isolation, conflicts, idempotency, ordering, cancelled
 // contexts, large values, hostile strings, zones and concurrent writers. What it
-// cannot prove from inside one process is durability: crash tests do.
+// cannot prove from inside one process is durability: crash tests do. It writes
+// through the interfaces: a storage that refuses writes in production gets them
+// in its test.
 package gatetest
 
 import (
