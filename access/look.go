@@ -10,6 +10,22 @@ func (a *asked) look(t, standing int64) view {
 	v := view{until: never, next: noOpening}
 	p, c, door, limit := a.p, a.chunk, a.door, a.limit
 	m, n := &c.members[a.member], &c.members[a.member+1]
+	// First what is known first: a wrong guess then throws away less.
+	if a.windowed {
+		standing := standing
+		if p.bookingsFree {
+			standing = forever
+		}
+		windows := c.spans[m.windows:n.spans]
+		if i := windowAfter(windows, m.windowsBefore(door), door, t); i < len(windows) && windows[i].ref == door && t < standing {
+			w := &windows[i]
+			if w.from <= t {
+				v = v.with(byReservation, 1, w.until, standing, limit)
+			} else if w.from < standing && w.from <= limit {
+				v = v.later(w.from, tooEarly)
+			}
+		}
+	}
 	for i := m.spans; i < m.windows; i++ {
 		ms := &c.spans[i]
 		until := min(ms.until, standing)
@@ -22,26 +38,15 @@ func (a *asked) look(t, standing int64) view {
 			v = v.later(next, notStarted)
 			continue
 		}
-		open, changes := a.state(s, t)
+		h := p.schedules[s]
+		open, changes := h.weekly.start, int64(forever)
+		if h.days != 0 {
+			open, changes = a.state(s, t)
+		}
 		v = v.with(byMembership, open, changes, until, limit)
 	}
 	if a.granted && m.grants != n.grants {
 		v = a.lookAtGrants(v, t, standing)
-	}
-	if !a.windowed {
-		return v
-	}
-	if p.bookingsFree {
-		standing = forever
-	}
-	windows := c.spans[m.windows:n.spans]
-	if i := windowAfter(windows, m.windowsBefore(door), door, t); i < len(windows) && windows[i].ref == door && t < standing {
-		w := &windows[i]
-		if w.from <= t {
-			v = v.with(byReservation, 1, w.until, standing, limit)
-		} else if w.from < standing && w.from <= limit {
-			v = v.later(w.from, tooEarly)
-		}
 	}
 	return v
 }
