@@ -62,13 +62,21 @@ func (a *asked) lookAtGrants(v view, t, standing int64) view {
 		if t >= until {
 			continue
 		}
-		next, end := a.firstOfGrant(g, t, until)
-		if next == t {
-			v = v.with(byGrant, 1, end, end, a.limit)
-		} else if t >= g.from && (!g.wantsMembership || a.isMember(t)) {
-			v = v.later(next, outsideHours)
-		} else {
+		from, stop := t, until // while it has the membership it wants
+		if g.wantsMembership {
+			from, stop = a.inForce(t)
+			stop = min(stop, until)
+		}
+		if from != t || t < g.from {
+			next, _ := a.firstOfGrant(g, t, until)
 			v = v.later(next, notStarted)
+			continue
+		}
+		open, changes := a.state(g.schedule, t)
+		v = v.with(byGrant, open, changes, stop, a.limit)
+		if open == 0 && changes >= stop && stop < until {
+			next, _ := a.firstOfGrant(g, stop, until)
+			v = v.later(next, outsideHours)
 		}
 	}
 	return v
@@ -197,7 +205,8 @@ func (a *asked) isMember(t int64) bool {
 // ends: where one basis opens alone and no other does before it ends, or just
 // then, its end is the end.
 func (a *asked) goesOn(now view) bool {
-	return now.opens != 0 && now.until <= a.limit && (now.count > 1 || now.next.at() <= now.until)
+	// What is rare comes first.
+	return (now.count > 1 || now.next.at() <= min(now.until, a.limit)) && now.opens != 0 && now.until <= a.limit
 }
 
 // last follows the union of all bases from a view on and returns the first
