@@ -128,8 +128,8 @@ type resource struct {
 
 	// The latest effective end among the confirmed ones of slots[:block*(i+1)];
 	// with clipped buffers the latest until of clipped[:block*(i+1)].
-	reach  []int64
-	starts buckets // of the slots, or the froms of clipped
+	reach    []int64
+	occupied occupancy
 
 	// With clipped buffers only: the starts and the effective ends of the
 	// confirmed ones, and their windows by from.
@@ -162,7 +162,12 @@ func (p *Policy) newResource(id string, doors []int32, slots []slot) *resource {
 		return r
 	}
 	r.reach = reach(len(slots), r.slotEnd)
-	r.starts = newBuckets(len(slots), len(slots)/4, func(i int) int64 { return slots[i].start })
+	r.occupied = newOccupancy(len(slots), func(i int) (from, until int64) {
+		if s := &slots[i]; s.status == confirmed {
+			return s.start - p.before, s.end + p.after
+		}
+		return 0, 0
+	})
 	return r
 }
 
@@ -201,7 +206,7 @@ func (p *Policy) clipSlots(r *resource) {
 	}
 	slices.SortFunc(r.clipped, func(a, b span) int { return compare(a.from, b.from) })
 	r.reach = reach(len(r.clipped), r.clippedEnd)
-	r.starts = newBuckets(len(r.clipped), len(r.clipped)/4, func(i int) int64 { return r.clipped[i].from })
+	r.occupied = newOccupancy(len(r.clipped), func(i int) (from, until int64) { return r.clipped[i].from, r.clipped[i].until })
 }
 
 // window returns the window of a booking: RULES.md, section 3. It is
@@ -232,26 +237,15 @@ func (p *Policy) window(r *resource, member int32, start, end int64) (from, unti
 
 // bookedAt reports whether t lies in the window of a confirmed booking.
 func (p *Policy) bookedAt(r *resource, t int64) bool {
+	if mark := r.occupied.at(t); mark != partly {
+		return mark == booked
+	}
 	if p.clip {
-		i, hi := r.starts.around(t)
-		for i < hi {
-			if mid := int(uint(i+hi) / 2); r.clipped[mid].from <= t {
-				i = mid + 1
-			} else {
-				hi = mid
-			}
-		}
-		return r.reaches(i, t, func(i int) int64 { return r.clippedEnd(i) }) // inlined, unlike r.clippedEnd
+		n := sort.Search(len(r.clipped), func(i int) bool { return r.clipped[i].from > t })
+		return r.reaches(n, t, r.clippedEnd)
 	}
-	i, hi := r.starts.around(t + p.before)
-	for i < hi {
-		if mid := int(uint(i+hi) / 2); r.slots[mid].start <= t+p.before {
-			i = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return r.reaches(i, t-p.after, func(i int) int64 { return r.slotEnd(i) })
+	n := sort.Search(len(r.slots), func(i int) bool { return r.slots[i].start > t+p.before })
+	return r.reaches(n, t-p.after, r.slotEnd)
 }
 
 // slotEnd and clippedEnd are what reach is about.
