@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/doorkit/doorkit/access"
@@ -62,6 +63,29 @@ func newHoursForm(key, name string, h access.Hours, given bool) hoursForm {
 	return f
 }
 
+// hoursTyped shows the fields as somebody filled them in, right or wrong.
+func hoursTyped(form url.Values, key, name string) hoursForm {
+	f := hoursForm{Key: key, Name: name, Kind: form.Get("hours." + key)}
+	for i := range maxRanges {
+		suffix := fmt.Sprintf(".%s.%d", key, i)
+		from, to, days := form.Get("from"+suffix), form.Get("to"+suffix), form["day"+suffix]
+		if from == "" && to == "" && len(days) == 0 {
+			continue
+		}
+		row := rangeRow(len(f.Rows), access.Range{})
+		row.From, row.To = from, to
+		for j := range row.Days {
+			row.Days[j].On = slices.Contains(days, row.Days[j].Value)
+		}
+		f.Rows = append(f.Rows, row)
+	}
+	f.Rows = append(f.Rows, rangeRow(len(f.Rows), access.Range{}))
+	return f
+}
+
+// maxRanges is how many rows of hours a form may have.
+const maxRanges = 20
+
 // hoursIn reads what the fields say; given is false for "none".
 func hoursIn(form url.Values, key, name string) (h access.Hours, given bool, err error) {
 	switch form.Get("hours." + key) {
@@ -73,7 +97,7 @@ func hoursIn(form url.Values, key, name string) (h access.Hours, given bool, err
 	default:
 		return h, false, bad("%s: choose no access, 24/7 or weekly hours.", name)
 	}
-	for i := range 20 {
+	for i := range maxRanges {
 		suffix := fmt.Sprintf(".%s.%d", key, i)
 		from, to, days := form.Get("from"+suffix), form.Get("to"+suffix), form["day"+suffix]
 		if from == "" && to == "" && len(days) == 0 {

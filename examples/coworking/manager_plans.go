@@ -91,15 +91,15 @@ func (w *web) planPage(rw http.ResponseWriter, r *http.Request) error {
 
 func (w *web) showPlan(rw http.ResponseWriter, r *http.Request, status int, t access.MembershipType, version uint64, doors []gate.Door, problem string, v planView) {
 	v.ID, v.Version = t.ID, version
-	for _, d := range doors {
-		var h access.Hours
-		given := false
-		for _, have := range t.Doors {
-			if have.Door == d.ID {
-				h, given = have.Hours, true
+	if v.Doors == nil { // not as somebody typed them
+		for _, d := range doors {
+			i := slices.IndexFunc(t.Doors, func(h access.DoorHours) bool { return h.Door == d.ID })
+			var h access.Hours
+			if i >= 0 {
+				h = t.Doors[i].Hours
 			}
+			v.Doors = append(v.Doors, newHoursForm(d.ID, d.Name, h, i >= 0))
 		}
-		v.Doors = append(v.Doors, newHoursForm(d.ID, d.Name, h, given))
 	}
 	w.show(rw, r, status, "plan", view{Title: "Plan " + resourceName(t.ID), Problem: problem, Data: v})
 }
@@ -122,7 +122,11 @@ func (w *web) changePlan(rw http.ResponseWriter, r *http.Request) error {
 	for _, d := range doors {
 		h, given, err := hoursIn(r.PostForm, d.ID, d.Name)
 		if p, ok := errors.AsType[*problem](err); ok {
-			w.showPlan(rw, r, p.status, rules.MembershipTypes[i], version, doors, p.text, planView{})
+			var typed []hoursForm
+			for _, d := range doors {
+				typed = append(typed, hoursTyped(r.PostForm, d.ID, d.Name))
+			}
+			w.showPlan(rw, r, p.status, wanted, version, doors, p.text, planView{Doors: typed})
 			return nil
 		}
 		if given {

@@ -138,6 +138,13 @@ func TestPlanWhatIf(t *testing.T) {
 	mia.post("/manage/plans/resident", "version", "1", "hours.front", "weekly").wants(422, "at least one day")
 	mia.post("/manage/plans/resident", "version", "1", "hours.front", "weekly", "from.front.0", "08:00", "to.front.0", "09:00").wants(422, "tick the days")
 	mia.post("/manage/plans/resident", "version", "1", "hours.front", "weekly", "from.front.0", "8", "day.front.0", "1").wants(422, "both times")
+	typed := mia.post("/manage/plans/resident", "version", "1", "hours.front", "weekly", "from.front.0", "07:15", "to.front.0", "", "day.front.0", "6", "hours.bikes", "none")
+	typed.wants(422, "both times")
+	for _, kept := range []string{`name="from.front.0" value="07:15"`, `name="day.front.0" value="6" checked`, `name="hours.front" value="weekly" checked`, `name="hours.bikes" value="none" checked`} {
+		if !strings.Contains(typed.body, kept) {
+			t.Errorf("the form forgot %s", kept)
+		}
+	}
 
 	mia.post("/manage/plans/resident", append(weekdays, "do", "save")...).wants(200, "Saved", "Mon–Fri 08:00–18:00")
 	mia.post("/manage/plans/resident", append(weekdays, "do", "save")...).wants(409, "Somebody else changed")
