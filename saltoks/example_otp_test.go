@@ -52,7 +52,7 @@ func ExampleWithOTPProvider() {
 	err := s.remote.Unlock(context.Background(), s.target())
 	e, _ := errors.AsType[*saltoks.APIError](err)
 	fmt.Println(e.NotSent(), err)
-	// Output: true saltoks: the code service is down
+	// Output: true saltoks: the OTPProvider gave no code: the code service is down
 }
 
 func ExampleWithNow() {

@@ -163,7 +163,7 @@ func closedRows() []closedRow {
 		{name: "code: provider panics", says: "panic in the OTPProvider", with: badCode(func(*parts, context.Context) (OTP, error) { panic(plantedPanic) })},
 		{name: "code: provider is nil", says: "nil OTPFunc", with: badCode(func(p *parts, ctx context.Context) (OTP, error) { return OTPFunc(nil).OTP(ctx, p.site, p.iq) })},
 		{name: "code: provider fails", is: errHost, with: badCode(func(*parts, context.Context) (OTP, error) { return OTP{}, errHost })},
-		{name: "code: empty", says: "no code", with: badCode(func(*parts, context.Context) (OTP, error) { return OTP{}, nil })},
+		{name: "code: empty", is: ErrOTPProvider, says: "gave no code", with: badCode(func(*parts, context.Context) (OTP, error) { return OTP{}, nil })},
 		{name: "code: with a line feed", says: "letters and digits", with: badCode(func(*parts, context.Context) (OTP, error) { return NewOTP("a1b2c\n"), nil })},
 		{name: "code: a whole page", says: "letters and digits", with: badCode(func(*parts, context.Context) (OTP, error) { return NewOTP(strings.Repeat("a", 4096)), nil })},
 		{name: "code: wrong", verdict: "refused", is: ErrOTPInvalid, commands: 1, with: badCode(func(*parts, context.Context) (OTP, error) { return NewOTP("zzzzz"), nil })},

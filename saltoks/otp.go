@@ -40,13 +40,17 @@ func provided(ctx context.Context, p OTPProvider, at siteIQ) (code OTP, err erro
 		err = ctx.Err() // too late for this command
 	}
 	if err == nil && !codeLike(code.Reveal()) {
-		err = fmt.Errorf("saltoks: the OTPProvider gave what is no code for IQ %s: letters and digits are wanted, 5 of them as far as known", at.iq)
+		err = errors.New("it must return letters and digits, 5 of them as far as known, or an error")
 	}
 	if err != nil {
-		return OTP{}, err
+		return OTP{}, fmt.Errorf("saltoks: %w: %w", ErrOTPProvider, err)
 	}
 	return code, nil
 }
+
+// ErrOTPProvider: a host's own OTPProvider failed, or gave what is no code.
+// Nothing was sent.
+var ErrOTPProvider = errors.New("the OTPProvider gave no code")
 
 // codeLike takes any short text of letters and digits, since SALTO publishes
 // nothing about codes.

@@ -35,6 +35,7 @@ var causes = []struct {
 	{saltoks.ErrOtherUser, gate.CauseInternal},
 	{saltoks.ErrClientClosed, gate.CauseInternal},
 	{saltoks.ErrSealed, gate.CauseInternal},
+	{saltoks.ErrOTPProvider, gate.CauseInternal},
 }
 
 // result is what one command's error says about the door.

@@ -2,6 +2,7 @@ package saltolocks_test
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -18,6 +19,9 @@ import (
 type rig struct {
 	*testing.T
 	sim    *saltokstest.Sim
+	wire   *tap // between the client and the simulator
+	kept   *saltoks.MemoryStore
+	sealer saltoks.Sealer
 	client *saltoks.Client
 	state  *saltoks.State
 	auth   *saltoks.Authorizer
@@ -40,16 +44,18 @@ func newRig(t *testing.T, activate bool, opts ...saltokstest.Option) *rig {
 	t.Helper()
 	ctx := t.Context()
 	r := &rig{T: t, sim: saltokstest.New(t, opts...), store: memstore.New()}
+	r.wire = &tap{base: r.sim.HTTPClient().Transport, secrets: map[string]string{}}
 	world := r.sim.World()
 	r.site = world.Sites[0]
 	user := world.Users[0]
 	env := saltoks.Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API(), Events: r.sim.Events()}
 	var err error
-	r.state, err = saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
+	r.kept, r.sealer = saltoks.NewMemoryStore(), saltoks.EphemeralSealer()
+	r.state, err = saltoks.NewState(r.kept, r.sealer)
 	r.ok(err)
 	r.auth, err = saltoks.NewAuthorizer(env,
 		saltoks.Credentials{ClientID: r.sim.ClientID(), ClientSecret: saltoks.NewSecret(r.sim.ClientSecret()), RedirectURL: r.sim.RedirectURI()},
-		r.state, saltoks.AuthHTTPClient(r.sim.HTTPClient()), saltoks.AuthClock(r.sim.Now))
+		r.state, saltoks.AuthHTTPClient(&http.Client{Transport: r.wire}), saltoks.AuthClock(r.sim.Now))
 	r.ok(err)
 	login, err := r.auth.Begin(ctx)
 	r.ok(err)
@@ -57,7 +63,7 @@ func newRig(t *testing.T, activate bool, opts ...saltokstest.Option) *rig {
 	r.ok(err)
 	r.conn, err = r.auth.Complete(ctx, login, callback.Query())
 	r.ok(err)
-	r.client, err = saltoks.NewClient(env, r.auth.Tokens(r.conn), saltoks.WithHTTPClient(r.sim.HTTPClient()), saltoks.WithLimiter(saltoks.Unlimited()))
+	r.client, err = saltoks.NewClient(env, r.auth.Tokens(r.conn), saltoks.WithHTTPClient(&http.Client{Transport: r.wire}), saltoks.WithLimiter(saltoks.Unlimited()))
 	r.ok(err)
 	r.remote, err = saltoks.NewRemote(r.client, r.state, r.conn.Environment, r.conn.Subject, saltoks.WithNow(r.sim.Now))
 	r.ok(err)

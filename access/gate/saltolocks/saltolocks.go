@@ -56,8 +56,23 @@ func New(c Config) (*Locks, error) {
 	return &Locks{c}, nil
 }
 
+// now reads the clock; zero when it panics.
+func (l *Locks) now() (t time.Time) {
+	defer func() {
+		if recover() != nil {
+			t = time.Time{}
+		}
+	}()
+	return l.c.Now()
+}
+
+var errZero = errors.New("saltolocks: a zero Locks moves and lists nothing: New makes one")
+
 // Move implements gate.Locks: one code, one request.
 func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
+	if l.c.Remote == nil {
+		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseInternal, Err: errZero}
+	}
 	if saltoks.SiteID(c.Link.Site) != l.c.Site {
 		return gate.Result{Outcome: gate.Denied, Cause: gate.CauseNotLinked, Err: fmt.Errorf("saltolocks: the door is linked to a lock of SALTO site %q, this connection is for %q: link it again", c.Link.Site, l.c.Site)}
 	}
@@ -65,11 +80,19 @@ func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
 	if left <= 0 {
 		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseDeadline}
 	}
+	if c.Link.Lock == "" || c.Link.NeedsCode && c.Link.Gateway == "" {
+		return gate.Result{Outcome: gate.Denied, Cause: gate.CauseNotLinked, Err: errors.New("saltolocks: the door's link names no lock, or no IQ for its code: link it again")}
+	}
+	now := l.now()
+	if now.IsZero() {
+		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseClock, Err: errors.New("saltolocks: Config.Now panics or says the zero time: mend it")}
+	}
 	// Remote watches both its clock and the time that passes. A clock that
-	// jumped back since the claim must not make the time longer.
-	by := c.SendBy
-	if soon := l.c.Now().Add(left); soon.Before(by) {
-		by = soon
+	// jumped back since the claim must not make the time longer, and neither
+	// must an instant that was forgotten.
+	by := now.Add(left)
+	if !c.SendBy.IsZero() && c.SendBy.Before(by) {
+		by = c.SendBy
 	}
 	target := saltoks.Target{
 		Site: l.c.Site, IQ: saltoks.IQID(c.Link.Gateway), Lock: saltoks.LockID(c.Link.Lock), OTPRequired: c.Link.NeedsCode,
@@ -92,6 +115,10 @@ func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
 // user's activations: three lists.
 func (l *Locks) Locks(ctx context.Context) iter.Seq2[gate.CatalogueLock, error] {
 	return func(yield func(gate.CatalogueLock, error) bool) {
+		if l.c.Remote == nil {
+			yield(gate.CatalogueLock{}, storage(errZero))
+			return
+		}
 		iqs := map[saltoks.IQID]saltoks.IQStatus{}
 		for iq, err := range l.c.Remote.Activation().List(ctx, l.c.Site) {
 			if err != nil {
@@ -120,6 +147,9 @@ func (l *Locks) Locks(ctx context.Context) iter.Seq2[gate.CatalogueLock, error] 
 // Lock implements gate.Catalogue with one call. It does not ask about the
 // activation of the IQ.
 func (l *Locks) Lock(ctx context.Context, id string) (gate.CatalogueLock, error) {
+	if l.c.Client == nil {
+		return gate.CatalogueLock{}, storage(errZero)
+	}
 	lock, err := l.c.Client.Locks.Get(ctx, l.c.Site, saltoks.LockID(id))
 	if err != nil {
 		return gate.CatalogueLock{}, storage(err)
@@ -135,7 +165,7 @@ func (l *Locks) catalogued(lock saltoks.Lock) gate.CatalogueLock {
 	c := gate.CatalogueLock{
 		Link:   gate.Link{Site: string(l.c.Site), Lock: string(lock.ID), Name: lock.Name},
 		State:  string(lock.State),
-		Online: lock.Online, SeenAt: l.c.Now(),
+		Online: lock.Online, SeenAt: l.now(),
 		Trouble: gate.CauseNotLinked,
 	}
 	if s := lock.Schedule; s != nil {

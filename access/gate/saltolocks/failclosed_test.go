@@ -1,0 +1,312 @@
+package saltolocks_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// closedRow is one thing that is wrong between the gate and the lock.
+type closedRow struct {
+	name     string
+	with     func(*house)
+	outcome  gate.Outcome
+	cause    gate.Cause
+	is       error
+	commands int // that reached SALTO
+	moves    int
+	stays    bool // nothing here mends it
+}
+
+func closedRows() []closedRow {
+	const never = gate.NotSent
+	past := func(h *house) { h.now = func() time.Time { return h.sim.Now().Add(-time.Hour) } }
+	return []closedRow{
+		{name: "nothing", with: func(*house) {}, outcome: gate.Accepted, commands: 1, moves: 1},
+		{name: "context: over before", with: func(h *house) { h.stop() }, outcome: never, cause: gate.CauseCancelled},
+		{name: "context: over once it is claimed", with: badTokens(func(h *house, ctx context.Context) (saltoks.Token, error) {
+			h.stop()
+			return h.auth.Tokens(h.conn).Token(ctx)
+		}), outcome: gate.Accepted, commands: 1, moves: 1},
+
+		{name: "clock: panics", with: badNow(func(time.Time) time.Time { panic(plantedPanic) }), outcome: never, cause: gate.CauseClock},
+		{name: "clock: zero", with: badNow(func(time.Time) time.Time { return time.Time{} }), outcome: never, cause: gate.CauseClock},
+		{name: "clock: an hour behind the gate's", with: badNow(func(t time.Time) time.Time { return t.Add(-time.Hour) }), outcome: never, cause: gate.CauseDeadline},
+		{name: "clock: an hour ahead of the gate's", with: badNow(func(t time.Time) time.Time { return t.Add(time.Hour) }), outcome: gate.Accepted, commands: 1, moves: 1},
+		{name: "clock: the Remote's panics", with: badRemoteClock(func(time.Time) time.Time { panic(plantedPanic) }), outcome: never, cause: gate.CauseDeadline},
+		{name: "clock: the Remote's is zero", with: badRemoteClock(func(time.Time) time.Time { return time.Time{} }), outcome: never, cause: gate.CauseDeadline},
+		{name: "clock: the Remote's is an hour ahead", with: badRemoteClock(func(t time.Time) time.Time { return t.Add(time.Hour) }), outcome: never, cause: gate.CauseDeadline},
+		{name: "clock: the Remote's is an hour behind", with: badRemoteClock(func(t time.Time) time.Time { return t.Add(-time.Hour) }), outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1},
+		{name: "clock: both are an hour behind", with: func(h *house) {
+			badRemoteClock(func(t time.Time) time.Time { return t.Add(-time.Hour) })(h)
+			past(h)
+		}, outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1, stays: true},
+
+		{name: "tokens: panic", with: badTokens(func(*house, context.Context) (saltoks.Token, error) { panic(plantedPanic) }), outcome: never, cause: gate.CauseInternal},
+		{name: "tokens: an empty one", with: badTokens(func(*house, context.Context) (saltoks.Token, error) { return saltoks.Token{}, nil }), outcome: never, cause: gate.CauseCloudUnavailable},
+		{name: "tokens: the consent is over", with: badTokens(func(*house, context.Context) (saltoks.Token, error) { return saltoks.Token{}, saltoks.ErrReauthorize }), outcome: never, cause: gate.CauseReauthorise, is: saltoks.ErrReauthorize},
+		{name: "tokens: disconnected", with: func(h *house) {
+			h.before = func() {
+				_, err := h.auth.Disconnect(h.Context(), h.conn.ID, saltoks.AcknowledgeDisconnect)
+				h.ok(err)
+			}
+		}, outcome: never, cause: gate.CauseReauthorise, is: saltoks.ErrNotConnected, stays: true},
+		{name: "tokens: another user's", with: badTokens(func(h *house, ctx context.Context) (saltoks.Token, error) {
+			token, err := h.auth.Tokens(h.conn).Token(ctx)
+			token.Subject = "somebody-else"
+			return token, err
+		}), outcome: never, cause: gate.CauseInternal, is: saltoks.ErrOtherUser},
+		{name: "tokens: refused", with: badTokens(func(h *house, _ context.Context) (saltoks.Token, error) {
+			return saltoks.Token{Access: saltoks.NewSecret("stale"), Subject: h.conn.Subject}, nil
+		}), outcome: gate.Refused, cause: gate.CauseTokenRefused, commands: 1},
+		{name: "tokens: too late", with: badTokens(func(_ *house, ctx context.Context) (saltoks.Token, error) {
+			<-ctx.Done()
+			return saltoks.Token{}, ctx.Err()
+		}), outcome: never, cause: gate.CauseDeadline},
+
+		{name: "store: fails", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) { return nil, errHost }), outcome: never, cause: gate.CauseStoreUnavailable, is: errHost},
+		{name: "store: panics", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) { panic(plantedPanic) }), outcome: never, cause: gate.CauseInternal},
+		{name: "store: blocks", with: badDocs(func(_ *house, ctx context.Context, _ []byte) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }), outcome: never, cause: gate.CauseDeadline},
+		{name: "store: garbage", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) { return []byte("garbage"), nil }), outcome: never, cause: gate.CauseInternal, is: saltoks.ErrSealed},
+		{name: "store: half of it", with: badDocs(func(_ *house, _ context.Context, doc []byte) ([]byte, error) { return doc[:len(doc)/2], nil }), outcome: never, cause: gate.CauseInternal, is: saltoks.ErrSealed},
+		{name: "store: nothing", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) { return nil, nil }), outcome: gate.Denied, cause: gate.CauseIQNotActivated},
+
+		{name: "code: panics", with: badCode(func(context.Context) (saltoks.OTP, error) { panic(plantedPanic) }), outcome: never, cause: gate.CauseInternal, stays: true},
+		{name: "code: fails", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, errHost }), outcome: never, cause: gate.CauseInternal, is: errHost, stays: true},
+		{name: "code: empty", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, nil }), outcome: never, cause: gate.CauseInternal, stays: true},
+		{name: "code: no code", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("a b\n"), nil }), outcome: never, cause: gate.CauseInternal, stays: true},
+		{name: "code: wrong", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil }), outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1, stays: true},
+		{name: "code: used up, and the next one comes in time", with: func(h *house) {
+			h.before = func() {
+				for range 200 {
+					if h.remote.Unlock(h.Context(), h.target(), saltoks.SendBy(h.sim.Now().Add(time.Millisecond))) != nil {
+						return
+					}
+				}
+			}
+		}, outcome: gate.Accepted, commands: 1, moves: 1, stays: true},
+
+		{name: "client: closed", with: func(h *house) { h.before = func() { h.ok(h.client.Close(h.Context())) } }, outcome: never, cause: gate.CauseInternal, is: saltoks.ErrClientClosed, stays: true},
+		{name: "limiter: too many at once", with: func(h *house) {
+			limiter, err := saltoks.NewLimiter(saltoks.LimiterOptions{Commands: 0.01, CommandBurst: 1})
+			h.ok(err)
+			h.clients = append(h.clients, saltoks.WithLimiter(limiter))
+			h.before = func() { h.ok(h.remote.Lock(h.Context(), h.target())); h.sim.ForgetRequests() }
+		}, outcome: never, cause: gate.CauseRateLimited, is: saltoks.ErrRateLimited, stays: true},
+		{name: "logger: panics", with: func(h *house) { h.clients = append(h.clients, saltoks.WithLogger(slog.New(panickyHandler{}))) }, outcome: gate.Accepted, commands: 1, moves: 1},
+
+		{name: "wire: panics", with: badWire(func(*house, *http.Request, http.RoundTripper) (*http.Response, error) { panic(plantedPanic) }), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+		{name: "wire: panics once it is sent", with: badWire(func(_ *house, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			_, _ = next.RoundTrip(r)
+			panic(plantedPanic)
+		}), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, moves: 1},
+		{name: "wire: neither an answer nor an error", with: badWire(func(*house, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil }), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+		{name: "wire: no connection", with: func(h *house) {
+			right := h.transport
+			dead := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errHost }}
+			h.transport = tripFunc(func(r *http.Request) (*http.Response, error) {
+				if h.on.Load() {
+					return dead.RoundTrip(r)
+				}
+				return right.RoundTrip(r)
+			})
+		}, outcome: never, cause: gate.CauseCloudUnavailable, is: errHost},
+		{name: "wire: no connection in time", with: func(h *house) {
+			right := h.transport
+			dead := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+				<-time.After(time.Minute)
+				return nil, errHost
+			}}
+			h.transport = tripFunc(func(r *http.Request) (*http.Response, error) {
+				if h.on.Load() {
+					return dead.RoundTrip(r)
+				}
+				return right.RoundTrip(r)
+			})
+		}, outcome: never, cause: gate.CauseDeadline, is: context.DeadlineExceeded},
+
+		{name: "answer: empty", with: says(200, ""), outcome: gate.Accepted},
+		{name: "answer: a page", with: says(200, "<html>log in to the wifi</html>"), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+		{name: "answer: 200 with a code", with: says(200, `{"ErrorCode":"2211"}`), outcome: gate.Refused, cause: gate.CauseRefused},
+		{name: "answer: a redirect", with: says(302, ""), outcome: gate.Refused, cause: gate.CauseRefused},
+		{name: "answer: 400 with no reason", with: says(400, ""), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+		{name: "answer: 400, a code nobody knows", with: says(400, inner("door_on_fire")), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+		{name: "answer: 400, not valid", with: says(400, `{"ErrorCode":"1101"}`), outcome: gate.Refused, cause: gate.CauseRefused},
+		{name: "answer: 400, not found", with: says(400, `{"ErrorCode":"2202"}`), outcome: gate.Refused, cause: gate.CauseLockGone, is: saltoks.ErrNotFound},
+		{name: "answer: 400, half of it", with: says(400, inner("otp_blocked")[:60]), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+		{name: "answer: 400, cut after its code", with: says(400, strings.TrimSuffix(inner("otp_blocked"), "}")), outcome: gate.Refused, cause: gate.CauseOTPBlocked, is: saltoks.ErrOTPBlocked, stays: true},
+		{name: "answer: 403, PIN not changed", with: says(403, inner("pin_not_changed")), outcome: gate.Refused, cause: gate.CausePINNotChanged},
+		{name: "answer: 403", with: says(403, ""), outcome: gate.Refused, cause: gate.CauseForbidden},
+		{name: "answer: 403, no subscription", with: says(403, `{"ErrorCode":"2212"}`), outcome: gate.Refused, cause: gate.CauseNoSubscription},
+		{name: "answer: 403, not released", with: says(403, `{"ErrorCode":"2210"}`), outcome: gate.Refused, cause: gate.CauseRefused, is: saltoks.ErrSiteNotReleased},
+		{name: "answer: 400, not released", with: says(400, `{"ErrorCode":"2210"}`), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, is: saltoks.ErrSiteNotReleased},
+		{name: "answer: 404", with: says(404, ""), outcome: gate.Refused, cause: gate.CauseLockGone},
+		{name: "answer: 405", with: says(405, ""), outcome: gate.Refused, cause: gate.CauseRefused},
+		{name: "answer: 500 that repeats what was sent", with: badWire(func(_ *house, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+			sent, _ := io.ReadAll(r.Body)
+			return answer(r, 500, fmt.Sprintf(`{"Message":%q}`, r.Header.Get("Authorization")+string(sent))), nil
+		}), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+	}
+}
+
+// TestFailClosed: whatever is wrong below the gate, at most one command is on
+// the wire, every one of them has its row in the log before, the receipt says
+// what is known and no more, no secret is in anything, and mended, the door
+// opens.
+func TestFailClosed(t *testing.T) {
+	for _, row := range closedRows() {
+		for _, action := range []access.Action{access.Unlock, access.OfficeMode} {
+			t.Run(row.name+"/"+string(action), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { row.run(t, action) })
+			})
+		}
+	}
+}
+
+func (row closedRow) run(t *testing.T, action access.Action) {
+	h := &house{rig: newRig(t, true)}
+	time.Sleep(time.Minute) // the codes of the activation are old ones
+	h.tokens, h.docs, h.transport, h.now, h.clock = h.auth.Tokens(h.conn), h.kept, h.wire, h.sim.Now, h.sim.Now
+	h.ctx, h.stop = context.WithCancel(t.Context())
+	defer h.stop()
+	row.with(h)
+	var log lockedBuffer
+	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	env := saltoks.Environment{Name: "simulator", Issuer: h.sim.Issuer(), API: h.sim.API(), Events: h.sim.Events()}
+	state, err := saltoks.NewState(h.docs, h.sealer)
+	h.ok(err)
+	h.client, err = saltoks.NewClient(env, h.tokens, append([]saltoks.Option{saltoks.WithHTTPClient(&http.Client{Transport: h.transport}), saltoks.WithLimiter(saltoks.Unlimited()), saltoks.WithLogger(logger)}, h.clients...)...)
+	h.ok(err)
+	h.remote, err = saltoks.NewRemote(h.client, state, h.conn.Environment, h.conn.Subject, append([]saltoks.RemoteOption{saltoks.WithNow(h.clock)}, h.remotes...)...)
+	h.ok(err)
+	h.locks, err = saltolocks.New(saltolocks.Config{Client: h.client, Remote: h.remote, Site: saltoks.SiteID(h.site.ID), Now: h.now})
+	h.ok(err)
+	h.gate, err = gate.New(gate.Config{Site: "loft", Facts: h.store, Records: h.store, Locks: h.locks, Now: h.sim.Now})
+	h.ok(err)
+	if h.before != nil {
+		h.before()
+	}
+	h.sim.ForgetRequests()
+	moved := h.moved(0)
+
+	h.on.Store(true)
+	do := h.gate.Unlock
+	if action == access.OfficeMode {
+		do = h.gate.StartOfficeMode
+	}
+	start := time.Now()
+	receipt, err := do(h.ctx, h.tap("front"))
+	if took := time.Since(start); took > gate.AnswerWithin+gate.WriteWithin {
+		t.Errorf("it took %v", took)
+	}
+	h.on.Store(false)
+	if receipt.Outcome != row.outcome || receipt.Cause != row.cause {
+		t.Errorf("got %s, cause %q (%v); want %s, cause %q", receipt.Outcome, receipt.Cause, receipt.Err, row.outcome, row.cause)
+	}
+	if row.is != nil && !errors.Is(receipt.Err, row.is) {
+		t.Errorf("%v is not %v", receipt.Err, row.is)
+	}
+	time.Sleep(2 * time.Minute)
+	if n := h.commands(); n != row.commands {
+		t.Errorf("%d commands reached SALTO, want %d", n, row.commands)
+	}
+	if n := h.moved(0) - moved; n != row.moves {
+		t.Errorf("%d movements, want %d", n, row.moves)
+	}
+	if !row.stays {
+		again, err := h.gate.Unlock(t.Context(), h.tap("front"))
+		if err != nil || !again.Opened() {
+			t.Errorf("mended, the door does not open: %s %q %v %v", again.Outcome, again.Cause, again.Err, err)
+		}
+	}
+
+	text := log.String() + fmt.Sprintf("%v %+v %#v %v\n", receipt, receipt, receipt, err)
+	for e := receipt.Err; e != nil; e = errors.Unwrap(e) {
+		text += fmt.Sprintf("%v %+v %#v\n", e, e, e)
+	}
+	encoded, err := json.Marshal(receipt)
+	h.ok(err)
+	text += string(encoded)
+	var rows bytes.Buffer
+	_, err = h.gate.ExportJSON(t.Context(), &rows, gate.LogQuery{})
+	h.ok(err)
+	text += rows.String()
+	if row.commands > 0 && !strings.Contains(rows.String(), string(gate.Sending)) {
+		t.Errorf("a command without its attempt in the log:\n%s", rows.String())
+	}
+	if list := h.wire.found(text, plantedPanic, h.sim.ClientSecret()); list != nil {
+		t.Errorf("found %v in:\n%s", list, text)
+	}
+	if kinds := h.wire.kinds(); !kinds["secret"] || !kinds["otp"] || !kinds["Bearer"] {
+		t.Errorf("the tap saw only %v", kinds)
+	}
+}
+
+// TestMoveFailsClosed: what no gate would ask is refused as well.
+func TestMoveFailsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, true)
+		d, err := r.store.Door(t.Context(), "loft", "front")
+		r.ok(err)
+		soon := func() time.Duration { return 5 * time.Second }
+		link := func(change func(*gate.Link)) gate.Link { l := d.Link; change(&l); return l }
+		for _, c := range []struct {
+			name    string
+			locks   *saltolocks.Locks
+			command gate.Command
+			outcome gate.Outcome
+			cause   gate.Cause
+		}{
+			{"a zero Locks", new(saltolocks.Locks), gate.NewCommand(gate.Link{}, access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.NotSent, gate.CauseInternal},
+			{"a zero command", r.locks, gate.Command{}, gate.Denied, gate.CauseNotLinked},
+			{"no link", r.locks, gate.NewCommand(gate.Link{}, access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.Denied, gate.CauseNotLinked},
+			{"no lock", r.locks, gate.NewCommand(link(func(l *gate.Link) { l.Lock = "" }), access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.Denied, gate.CauseNotLinked},
+			{"no IQ", r.locks, gate.NewCommand(link(func(l *gate.Link) { l.Gateway = "" }), access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.Denied, gate.CauseNotLinked},
+			{"a lock that is a path", r.locks, gate.NewCommand(link(func(l *gate.Link) { l.Lock = "../x" }), access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.NotSent, gate.CauseCloudUnavailable},
+			{"no action", r.locks, gate.NewCommand(d.Link, "", r.sim.Now().Add(time.Minute), soon), gate.NotSent, gate.CauseInternal},
+			{"no time", r.locks, gate.NewCommand(d.Link, access.Unlock, time.Time{}, nil), gate.NotSent, gate.CauseDeadline},
+			{"no time left", r.locks, gate.NewCommand(d.Link, access.Unlock, r.sim.Now().Add(time.Minute), func() time.Duration { return 0 }), gate.NotSent, gate.CauseDeadline},
+		} {
+			got := c.locks.Move(t.Context(), c.command)
+			if got.Outcome != c.outcome || got.Cause != c.cause {
+				t.Errorf("%s: got %s, cause %q (%v); want %s, cause %q", c.name, got.Outcome, got.Cause, got.Err, c.outcome, c.cause)
+			}
+		}
+		if n := r.commands(); n != 0 {
+			t.Errorf("%d commands", n)
+		}
+		// A command whose instant was forgotten still ends with the time left.
+		r.sim.Fault(saltokstest.Slow, saltokstest.On("/connect/token"), saltokstest.Delay(8*time.Second))
+		time.Sleep(2 * time.Hour)
+		until := time.Now().Add(5 * time.Second)
+		got := r.locks.Move(t.Context(), gate.NewCommand(d.Link, access.Unlock, time.Time{}, func() time.Duration { return time.Until(until) }))
+		time.Sleep(time.Minute)
+		if got.Outcome != gate.NotSent || got.Cause != gate.CauseDeadline || r.commands() != 0 {
+			t.Errorf("no instant: got %s, cause %q (%v), %d commands", got.Outcome, got.Cause, got.Err, r.commands())
+		}
+		for _, err := range new(saltolocks.Locks).Locks(t.Context()) {
+			if !errors.Is(err, gate.ErrUnavailable) {
+				t.Errorf("a zero catalogue lists: %v", err)
+			}
+		}
+		if _, err := new(saltolocks.Locks).Lock(t.Context(), "x"); !errors.Is(err, gate.ErrUnavailable) {
+			t.Errorf("a zero catalogue shows a lock: %v", err)
+		}
+	})
+}
