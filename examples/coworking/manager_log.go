@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"net/http"
@@ -52,8 +53,12 @@ func (f filters) log() gate.LogQuery {
 	return gate.LogQuery{Door: f.Door, Member: f.Member, Outcome: gate.Outcome(f.Outcome), From: f.from, Until: f.until}
 }
 
-func (f filters) checkIns() gate.CheckInQuery {
-	return gate.CheckInQuery{Member: f.Member, From: f.from, Until: f.until}
+func (w *web) checkIns(ctx context.Context, f filters) ([]gate.CheckIn, error) {
+	g, err := w.gate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return g.CheckIns(ctx, gate.CheckInQuery{Member: f.Member, From: f.from, Until: f.until})
 }
 
 type logLine struct {
@@ -163,11 +168,7 @@ func (w *web) allCheckInsPage(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	g, err := w.gate(r.Context())
-	if err != nil {
-		return err
-	}
-	list, err := g.CheckIns(r.Context(), c.checkIns())
+	list, err := w.checkIns(r.Context(), c.filters)
 	if err != nil {
 		return err
 	}
@@ -187,11 +188,7 @@ func (w *web) exportCheckIns(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	g, err := w.gate(r.Context())
-	if err != nil {
-		return err
-	}
-	list, err := g.CheckIns(r.Context(), f.checkIns())
+	list, err := w.checkIns(r.Context(), f)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,281 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// screen is a size at which people look at the pages.
+type screen struct {
+	name          string
+	width, height int64
+}
+
+var screens = []screen{{"phone", 390, 844}, {"desktop", 1280, 800}}
+
+// chromium starts one browser for a test.
+func chromium(t *testing.T) context.Context {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("no browser in a short run")
+	}
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("these tests want Debian's chromium in PATH: apt-get install -y chromium")
+	}
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(),
+		chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true), chromedp.Flag("lang", "en-GB"),
+		chromedp.UserDataDir(t.TempDir()))
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal("starting chromium: ", err)
+	}
+	return ctx
+}
+
+// tab is one person's window.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+	*place
+	screen
+
+	mu       sync.Mutex
+	problems []string
+	allowed  []string // parts of problems that a test provokes
+}
+
+func (p *place) tab(t *testing.T, browser context.Context, s screen) *tab {
+	t.Helper()
+	b := &tab{t: t, place: p, screen: s}
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.hear))
+	t.Cleanup(cancel)
+	b.ctx = ctx
+	b.run()
+	b.ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
+	t.Cleanup(cancel)
+	command(b, cdplog.Enable, cdp.Empty{})
+	command(b, network.Enable, network.EnableParams{})
+	b.run(chromedp.EmulateViewport(s.width, s.height))
+	t.Cleanup(b.check)
+	return b
+}
+
+// command sends one command of the protocol.
+func command[P, R any](b *tab, c cdp.Command[P, R], params P) {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, c, params); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// asks evaluates a script in the page.
+func asks[T any](b *tab, script string) T {
+	b.t.Helper()
+	got, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](script))
+	if err != nil {
+		b.fail(err)
+	}
+	return got
+}
+
+// hear collects what must not happen: errors in the console, and requests that
+// leave this machine.
+func (b *tab) hear(event any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		b.problems = append(b.problems, "exception: "+e.ExceptionDetails.Text)
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == "error" || e.Type == "warning" || e.Type == "assert" {
+			b.problems = append(b.problems, "console: "+string(e.Type))
+		}
+	case *cdplog.EventEntryAdded:
+		ours := e.Entry.URL == "" || strings.HasPrefix(e.Entry.URL, b.url)
+		if ours && (e.Entry.Level == "error" || e.Entry.Level == "warning") {
+			b.problems = append(b.problems, "console: "+e.Entry.Text+" "+e.Entry.URL)
+		}
+	case *network.EventRequestWillBeSent:
+		u, err := url.Parse(e.Request.URL)
+		if err != nil || u.Scheme != "data" && u.Hostname() != "127.0.0.1" {
+			b.problems = append(b.problems, "a request left the machine: "+e.Request.URL)
+		}
+	}
+}
+
+func (b *tab) check() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+problems:
+	for _, p := range b.problems {
+		for _, a := range b.allowed {
+			if strings.Contains(p, a) {
+				continue problems
+			}
+		}
+		b.t.Error(p)
+	}
+}
+
+func (b *tab) run(actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, actions...); err != nil {
+		b.fail(err)
+	}
+}
+
+// fail says where the window is and what it shows.
+func (b *tab) fail(err error) {
+	b.t.Helper()
+	late, cancel := context.WithTimeout(context.WithoutCancel(b.ctx), 3*time.Second)
+	defer cancel()
+	page, _ := chromedp.Run(late, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`)) // for the message only
+	b.t.Fatalf("%s: %v\n%s", b.name, err, page)
+}
+
+// until waits for a script to say true, over any number of pages.
+func (b *tab) until(script string) {
+	b.t.Helper()
+	limit := time.After(20 * time.Second)
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		if yes, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](script)); err == nil && yes { // an error: between two pages
+			return
+		}
+		select {
+		case <-again.C:
+		case <-limit:
+			b.fail(errors.New("never came true: " + script))
+		case <-b.ctx.Done():
+			b.fail(errors.New("out of time: " + script))
+		}
+	}
+}
+
+// open goes to a page and audits it.
+func (b *tab) open(path string) {
+	b.t.Helper()
+	b.run(chromedp.Navigate(b.url + path))
+	b.audit()
+}
+
+// audit demands of the page what every page owes: a heading, a name for each
+// field, and no scrolling sideways.
+func (b *tab) audit() {
+	b.t.Helper()
+	faults := asks[[]string](b, `(() => {
+		const faults = [];
+		if (document.querySelectorAll("h1").length !== 1) faults.push("not one h1");
+		if (!document.querySelector("main")) faults.push("no main");
+		for (const e of document.querySelectorAll("input:not([type=hidden]), select"))
+			if (!e.labels.length && !e.getAttribute("aria-label")) faults.push("no label: " + e.outerHTML);
+		for (const e of document.querySelectorAll("button, a"))
+			if (!e.textContent.trim() && !e.getAttribute("aria-label")) faults.push("no name: " + e.outerHTML);
+		const root = document.documentElement;
+		if (root.scrollWidth > root.clientWidth) faults.push("wider than the screen: " + root.scrollWidth + " of " + root.clientWidth);
+		const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
+		if (new Set(ids).size !== ids.length) faults.push("an id is there twice");
+		return faults;
+	})()`)
+	for _, f := range faults {
+		b.t.Errorf("%s %s: %s", b.name, b.path(), f)
+	}
+}
+
+func (b *tab) path() string {
+	return strings.TrimPrefix(asks[string](b, "location.href"), b.url)
+}
+
+// sees waits until the page says something.
+func (b *tab) sees(texts ...string) {
+	b.t.Helper()
+	for _, text := range texts {
+		b.until(`document.readyState === "complete" && document.body.innerText.includes(` + quoted(text) + `)`)
+	}
+}
+
+func quoted(s string) string { return "`" + s + "`" }
+
+// press clicks the button or link with these words, as a screen reader hears
+// them, and waits for the next page.
+func (b *tab) press(name string) {
+	b.t.Helper()
+	asks[chromedp.Void](b, `(() => {
+		const named = (e) => (e.getAttribute("aria-label") || e.textContent).trim().replace(/\s+/g, " ");
+		const found = [...document.querySelectorAll("button, a, summary")].filter((e) => e.checkVisibility() && named(e) === `+quoted(name)+`);
+		if (found.length === 0) throw new Error("no button "+`+quoted(name)+`);
+		document.querySelectorAll("[data-pressed]").forEach((e) => e.removeAttribute("data-pressed"));
+		found[0].setAttribute("data-pressed", "");
+	})()`)
+	b.run(chromedp.Click(chromedp.CSS("[data-pressed]")))
+}
+
+func (b *tab) fill(name, value string) {
+	b.t.Helper()
+	at := chromedp.CSS(`[name="` + name + `"]`)
+	b.run(chromedp.WaitVisible(at), chromedp.SetValue(at, value))
+}
+
+func (b *tab) login(who string) {
+	b.t.Helper()
+	b.open("/login")
+	b.fill("email", who+"@harbour.example")
+	b.fill("password", testPassword)
+	b.press("Log in")
+	b.sees("Log out")
+}
+
+// shot writes a screenshot when DOORKIT_SCREENSHOTS names a folder.
+func (b *tab) shot(name string) {
+	b.t.Helper()
+	dir := os.Getenv("DOORKIT_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+"-"+b.name+".png"), png, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// atSALTO logs in at SALTO's pages and allows what they ask.
+func (b *tab) atSALTO(email, password string) {
+	b.t.Helper()
+	b.fill("email", email)
+	b.fill("password", password)
+	b.press("Log in")
+	b.sees("asks for your permission")
+	b.press("Yes, allow")
+}
+
+func eachScreen(t *testing.T, demo string, do func(t *testing.T, b *tab)) {
+	browser := chromium(t)
+	for _, s := range screens {
+		t.Run(s.name, func(t *testing.T) {
+			do(t, newPlace(t, demo).tab(t, browser, s))
+		})
+	}
+}
