@@ -101,8 +101,7 @@ func TestWrongPINKeepsTheStepAndCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		ctx := t.Context()
-		r.must(r.act.Begin(ctx, r.site, r.iq))
-		r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+		r.requestPIN()
 		for i := range 2 {
 			s, err := r.act.Confirm(ctx, r.site, r.iq, r.wrongPIN())
 			if !errors.Is(err, ErrOTPInvalid) || s.Step != StepPINRequested {

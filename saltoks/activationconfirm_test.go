@@ -27,8 +27,7 @@ func TestLostAnswers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
 				ctx := t.Context()
-				r.must(r.act.Begin(ctx, r.site, r.iq))
-				r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+				r.requestPIN()
 				r.sim.Fault(c.fault, saltokstest.On(c.on))
 				if c.also {
 					r.sim.Fault(saltokstest.HTTP500, saltokstest.On("activated_iqs"), saltokstest.Count(-1))
@@ -58,8 +57,7 @@ func TestLostConfirmationIsGivenUpAfterAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		ctx := t.Context()
-		r.must(r.act.Begin(ctx, r.site, r.iq))
-		r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+		r.requestPIN()
 		r.sim.Fault(saltokstest.AnswerLostBeforeMove, saltokstest.On("PUT "))
 		if _, err := r.act.Confirm(ctx, r.site, r.iq, r.wrongPIN()); !isUnconfirmed(err) {
 			t.Fatal(err)

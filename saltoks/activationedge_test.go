@@ -30,14 +30,8 @@ func TestRequestPINSettlesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		ctx := t.Context()
-		r.must(r.act.Begin(ctx, r.site, r.iq))
-		r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
-		r.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("PUT "))
-		r.sim.Fault(saltokstest.HTTP500, saltokstest.On("activated_iqs"), saltokstest.Count(-1))
-		if _, err := r.act.Confirm(ctx, r.site, r.iq, r.pin()); !isUnconfirmed(err) {
-			t.Fatal(err)
-		}
-		r.sim.ClearFaults()
+		r.requestPIN()
+		r.loseConfirmation()
 		r.sim.ForgetRequests()
 		s, err := r.act.RequestPIN(ctx, r.site, r.iq, PINByMail)
 		if e, ok := errors.AsType[*APIError](err); !errors.Is(err, ErrIQAlreadyActivated) || !ok || !e.NotSent() || s.Step != StepActivated {
@@ -56,14 +50,8 @@ func TestConfirmSettlesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		ctx := t.Context()
-		r.must(r.act.Begin(ctx, r.site, r.iq))
-		r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
-		r.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("PUT "))
-		r.sim.Fault(saltokstest.HTTP500, saltokstest.On("activated_iqs"), saltokstest.Count(-1))
-		if _, err := r.act.Confirm(ctx, r.site, r.iq, r.pin()); !isUnconfirmed(err) {
-			t.Fatal(err)
-		}
-		r.sim.ClearFaults()
+		r.requestPIN()
+		r.loseConfirmation()
 		if s := r.must(r.act.Confirm(ctx, r.site, r.iq, r.wrongPIN())); s.Step != StepActivated {
 			t.Errorf("%+v", s)
 		}
@@ -79,8 +67,7 @@ func TestAWrongPINDoesNotSpoilTheRightOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		ctx := t.Context()
-		r.must(r.act.Begin(ctx, r.site, r.iq))
-		r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+		r.requestPIN()
 		r.sim.Fault(saltokstest.Slow, saltokstest.On("PUT "), saltokstest.Delay(5*time.Second))
 		done := make(chan error)
 		go func() { _, err := r.act.Confirm(ctx, r.site, r.iq, r.pin()); done <- err }()

@@ -121,8 +121,7 @@ func TestNothingIsSentWithoutWhatACommandNeeds(t *testing.T) {
 			}
 		}
 		check("not activated", r.remote.Unlock(ctx, r.target), ErrIQNotActivated)
-		r.must(r.act.Begin(ctx, r.site, r.iq))
-		r.must(r.act.RequestPIN(ctx, r.site, r.iq, PINByMail))
+		r.requestPIN()
 		r.sim.ForgetRequests()
 		check("half activated", r.remote.Unlock(ctx, r.target), ErrIQNotActivated)
 		r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin()))

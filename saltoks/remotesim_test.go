@@ -89,10 +89,28 @@ func (r *rig) newRemote(c *Client, s *State, opts ...RemoteOption) *Remote {
 // activate walks the whole way and forgets the requests it took.
 func (r *rig) activate() {
 	r.t.Helper()
-	r.must(r.act.Begin(r.t.Context(), r.site, r.iq))
-	r.must(r.act.RequestPIN(r.t.Context(), r.site, r.iq, PINByMail))
+	r.requestPIN()
 	r.must(r.act.Confirm(r.t.Context(), r.site, r.iq, r.pin()))
 	r.sim.ForgetRequests()
+}
+
+// requestPIN brings the activation to where the PIN is under way, by mail.
+func (r *rig) requestPIN() {
+	r.t.Helper()
+	r.must(r.act.Begin(r.t.Context(), r.site, r.iq))
+	r.must(r.act.RequestPIN(r.t.Context(), r.site, r.iq, PINByMail))
+}
+
+// loseConfirmation confirms the PIN and hears nothing, neither of that nor when
+// it asks what became of it.
+func (r *rig) loseConfirmation() {
+	r.t.Helper()
+	r.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("PUT "))
+	r.sim.Fault(saltokstest.HTTP500, saltokstest.On("activated_iqs"), saltokstest.Count(-1))
+	if _, err := r.act.Confirm(r.t.Context(), r.site, r.iq, r.pin()); !isUnconfirmed(err) {
+		r.t.Fatal(err)
+	}
+	r.sim.ClearFaults()
 }
 
 func (r *rig) must(s ActivationState, err error) ActivationState {

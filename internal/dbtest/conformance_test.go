@@ -17,14 +17,16 @@ import (
 var _ saltoks.Store = sqlstore.Documents{}
 
 func TestGateConformance(t *testing.T) {
-	Both(t, func(t *testing.T, d Database) {
-		one, _ := d.Store(t)
-		two, _ := d.Store(t)
-		gatetest.Run(t, func(t *testing.T) gatetest.Storage {
-			s, other := gatetest.All(one), gatetest.All(two)
-			s.Other = &other
-			return s
-		})
+	Both(t, runGateConformance)
+}
+
+func runGateConformance(t *testing.T, d Database) {
+	one, _ := d.Store(t)
+	two, _ := d.Store(t)
+	gatetest.Run(t, func(t *testing.T) gatetest.Storage {
+		s, other := gatetest.All(one), gatetest.All(two)
+		s.Other = &other
+		return s
 	})
 }
 
@@ -34,13 +36,7 @@ func TestGateConformance(t *testing.T) {
 func TestDeferredTransactions(t *testing.T) {
 	d := SQLite(t)
 	d.DSN = strings.Replace(d.DSN, "_txlock=immediate", "_txlock=deferred", 1)
-	one, _ := d.Store(t)
-	two, _ := d.Store(t)
-	gatetest.Run(t, func(t *testing.T) gatetest.Storage {
-		s, other := gatetest.All(one), gatetest.All(two)
-		s.Other = &other
-		return s
-	})
+	runGateConformance(t, d)
 }
 
 func TestStateConformance(t *testing.T) {

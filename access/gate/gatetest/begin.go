@@ -52,25 +52,7 @@ var beginTests = map[string]func(*bench){
 	},
 	"Begin/many callers, one claim": func(b *bench) {
 		a := b.attempt("ada", "front", access.Unlock, 0)
-		handles := b.handles()
-		var wg sync.WaitGroup
-		states := make(chan gate.ClaimState, 64)
-		for i := range 64 {
-			wg.Go(func() {
-				c, err := handles[i%len(handles)].Begin(b.ctx, a)
-				if err != nil {
-					b.Errorf("Begin: %v", err)
-				}
-				states <- c.State
-			})
-		}
-		wg.Wait()
-		close(states)
-		count := map[gate.ClaimState]int{}
-		for s := range states {
-			count[s]++
-		}
-		b.same("states", count, map[gate.ClaimState]int{gate.Claimed: 1, gate.Known: 63})
+		b.same("states", b.beginAll(slices.Repeat([]gate.Attempt{a}, 64)), map[gate.ClaimState]int{gate.Claimed: 1, gate.Known: 63})
 		b.same("log rows", len(b.rows()), 1)
 	},
 	"Begin/denial is one row, and known afterwards": func(b *bench) {
@@ -181,25 +163,7 @@ var beginTests = map[string]func(*bench){
 		for range 32 {
 			attempts = append(attempts, b.attempt("ada", "front", access.Unlock, 0))
 		}
-		handles := b.handles()
-		var wg sync.WaitGroup
-		states := make(chan gate.ClaimState, len(attempts))
-		for i, a := range attempts {
-			wg.Go(func() {
-				c, err := handles[i%len(handles)].Begin(b.ctx, a)
-				if err != nil {
-					b.Errorf("Begin: %v", err)
-				}
-				states <- c.State
-			})
-		}
-		wg.Wait()
-		close(states)
-		count := map[gate.ClaimState]int{}
-		for s := range states {
-			count[s]++
-		}
-		b.same("states", count, map[gate.ClaimState]int{gate.Claimed: 1, gate.Shared: 31})
+		b.same("states", b.beginAll(attempts), map[gate.ClaimState]int{gate.Claimed: 1, gate.Shared: 31})
 	},
 	"Begin/keeps hostile strings apart": func(b *bench) {
 		for _, s := range hostile {
@@ -271,4 +235,27 @@ var beginTests = map[string]func(*bench){
 func (b *bench) withKey(a gate.Attempt, key gate.Key) gate.Attempt {
 	a.Entry.Key = key
 	return a
+}
+
+// beginAll begins all attempts at once, on every handle, and counts the states.
+func (b *bench) beginAll(attempts []gate.Attempt) map[gate.ClaimState]int {
+	handles := b.handles()
+	states := make(chan gate.ClaimState, len(attempts))
+	var wg sync.WaitGroup
+	for i, a := range attempts {
+		wg.Go(func() {
+			c, err := handles[i%len(handles)].Begin(b.ctx, a)
+			if err != nil {
+				b.Errorf("Begin: %v", err)
+			}
+			states <- c.State
+		})
+	}
+	wg.Wait()
+	close(states)
+	count := map[gate.ClaimState]int{}
+	for s := range states {
+		count[s]++
+	}
+	return count
 }

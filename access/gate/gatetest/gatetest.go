@@ -68,7 +68,7 @@ func Run(t *testing.T, factory func(t *testing.T) Storage) {
 			fn(b)
 		})
 	}
-	for _, group := range []map[string]func(*bench){beginTests, settleTests, logTests, vendorTests, factTests} {
+	for _, group := range []map[string]func(*bench){beginTests, settleTests, logTests, vendorTests, storeTests, unfitTests, factTests} {
 		for _, name := range sortedKeys(group) {
 			run(name, group[name])
 		}
@@ -87,15 +87,6 @@ type bench struct {
 	ctx  context.Context
 	site string
 	n    int
-}
-
-// records skips the test when there are none.
-func (b *bench) records() gate.Records {
-	b.Helper()
-	if b.s.Records == nil {
-		b.Skip("no Records to test")
-	}
-	return b.s.Records
 }
 
 // handles returns every handle on the records.

@@ -18,49 +18,30 @@ func door(id string, link gate.Link) gate.Door {
 	return gate.Door{Door: access.Door{ID: id, Name: "Door " + id, AccessType: access.AccessOnly}, Link: link}
 }
 
-func (b *bench) doors() gate.DoorStore {
+// need is a part of the storage; without it the test is skipped.
+func need[T comparable](b *bench, part T, name string) T {
 	b.Helper()
-	if b.s.Doors == nil {
-		b.Skip("no DoorStore to test")
+	if part == *new(T) {
+		b.Skipf("no %s to test", name)
 	}
-	return b.s.Doors
+	return part
 }
 
-func (b *bench) rules() gate.RuleStore {
-	b.Helper()
-	if b.s.Rules == nil {
-		b.Skip("no RuleStore to test")
-	}
-	return b.s.Rules
-}
-
-func (b *bench) members() gate.MemberStore {
-	b.Helper()
-	if b.s.Members == nil {
-		b.Skip("no MemberStore to test")
-	}
-	return b.s.Members
-}
-
+func (b *bench) doors() gate.DoorStore     { return need(b, b.s.Doors, "DoorStore") }
+func (b *bench) rules() gate.RuleStore     { return need(b, b.s.Rules, "RuleStore") }
+func (b *bench) members() gate.MemberStore { return need(b, b.s.Members, "MemberStore") }
 func (b *bench) bookings() gate.ReservationStore {
-	b.Helper()
-	if b.s.Reservations == nil {
-		b.Skip("no ReservationStore to test")
-	}
-	return b.s.Reservations
+	return need(b, b.s.Reservations, "ReservationStore")
 }
+func (b *bench) records() gate.Records { return need(b, b.s.Records, "Records") }
 
 // facts skips unless there are Facts and all four stores to fill them.
 func (b *bench) facts() gate.Facts {
-	b.Helper()
-	if b.s.Facts == nil {
-		b.Skip("no Facts to test")
-	}
 	b.doors()
 	b.rules()
 	b.members()
 	b.bookings()
-	return b.s.Facts
+	return need(b, b.s.Facts, "Facts")
 }
 
 func (b *bench) someRules() gate.Rules {

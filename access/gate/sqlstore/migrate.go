@@ -62,12 +62,8 @@ func Migrate(ctx context.Context, db *sql.DB, d Dialect) error {
 		if e, ok := errors.AsType[*Error](err); !ok || e.Kind != Locked || pause > 2*time.Second {
 			return err
 		}
-		t := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			t.Stop()
+		if rest(ctx, pause) != nil {
 			return err
-		case <-t.C:
 		}
 	}
 }

@@ -1,0 +1,182 @@
+package gatetest
+
+import (
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/reservation"
+)
+
+// unfitTests are about facts that not every storage could keep as they are.
+var unfitTests = map[string]func(*bench){
+	"Members/hostile ids": func(b *bench) {
+		s := b.members()
+		for _, id := range hostile {
+			b.ok(s.PutMember(b.ctx, b.site, access.Member{ID: id, Standing: access.Standing{Reason: id}, Memberships: []access.Membership{{ID: id, Type: id}}}))
+		}
+		for _, id := range hostile {
+			m, err := s.Member(b.ctx, b.site, id)
+			b.ok(err)
+			b.same("member", m, access.Member{ID: id, Standing: access.Standing{Reason: id}, Memberships: []access.Membership{{ID: id, Type: id}}})
+		}
+		n, last := 0, ""
+		for m, err := range s.Members(b.ctx, b.site) {
+			b.ok(err)
+			if n++; n > 1 && m.ID <= last {
+				b.Fatalf("members are not in byte order: %q after %q", m.ID, last)
+			}
+			last = m.ID
+		}
+		b.same("members", n, len(hostile))
+	},
+	"Doors/unfit facts": func(b *bench) {
+		s := b.doors()
+		b.ok(s.AddDoor(b.ctx, b.site, door("front", gate.Link{})))
+		for _, id := range unfit {
+			b.refused(s.AddDoor(b.ctx, b.site, door(id, gate.Link{})))
+			b.refused(s.AddDoor(b.ctx, id, door("front", gate.Link{})))
+			b.absent(s.Door(b.ctx, b.site, id))
+			if id == "" {
+				continue
+			}
+			d, err := s.Door(b.ctx, b.site, "front")
+			b.ok(err)
+			d.Link = lock(id)
+			b.refused(s.UpdateDoor(b.ctx, b.site, d))
+		}
+		d := door("back", gate.Link{})
+		d.Name = "\x00"
+		b.refused(s.AddDoor(b.ctx, b.site, d))
+		list, err := s.Doors(b.ctx, b.site)
+		b.ok(err)
+		b.same("doors", len(list), 1)
+		b.same("its version", list[0].Version, uint64(1))
+	},
+	"Rules/unfit facts": func(b *bench) {
+		s := b.rules()
+		for name, change := range map[string]func(*gate.Rules){
+			"a text":            func(r *gate.Rules) { r.Site.Name = "\xff" },
+			"a type twice":      func(r *gate.Rules) { r.MembershipTypes = append(r.MembershipTypes, r.MembershipTypes[0]) },
+			"a resource twice":  func(r *gate.Rules) { r.Resources = append(r.Resources, r.Resources[0]) },
+			"a door without id": func(r *gate.Rules) { r.Resources[0].Doors[0] = "" },
+			"an hour":           func(r *gate.Rules) { r.MembershipTypes[1].Doors[0].Hours.Ranges[0].To = access.At(25, 0) },
+			"a date":            func(r *gate.Rules) { r.Exceptions[0].From.Day = 32 },
+		} {
+			r := b.someRules()
+			change(&r)
+			if err := s.PutRules(b.ctx, r); !refused(err) {
+				b.Errorf("%s: got error %v, want a *gate.RequestError", name, err)
+			}
+		}
+		grant := access.Grant{ID: "g1", Member: "ada", Door: "front", Hours: access.Weekly(access.Range{Days: []access.Day{7}, From: access.At(8, 0), To: access.At(9, 0)})}
+		b.refused(s.PutGrant(b.ctx, b.site, grant))
+		for _, id := range unfit {
+			r := b.someRules()
+			r.Site.ID = id
+			b.refused(s.PutRules(b.ctx, r))
+			b.refused(s.PutGrant(b.ctx, b.site, access.Grant{ID: id, Member: "ada", Door: "front", Hours: access.Always()}))
+		}
+		_, err := s.Rules(b.ctx, b.site)
+		b.is(err, gate.ErrNotFound)
+		list, err := s.Grants(b.ctx, b.site, "")
+		b.ok(err)
+		b.same("grants", len(list), 0)
+	},
+	"Members/unfit facts": func(b *bench) {
+		s := b.members()
+		b.ok(s.PutMember(b.ctx, b.site, someMember("ada")))
+		for _, id := range unfit {
+			b.refused(s.PutMember(b.ctx, b.site, someMember(id)))
+			b.refused(s.PutMember(b.ctx, id, someMember("ada")))
+			m := someMember("ada")
+			m.Memberships[1].ID = id
+			b.refused(s.PutMember(b.ctx, b.site, m))
+			b.absent(s.Member(b.ctx, b.site, id))
+			if err := s.DeleteMember(b.ctx, b.site, id); !refused(err) {
+				b.is(err, gate.ErrNotFound)
+			}
+		}
+		m := someMember("ada")
+		m.Standing.Reason = "unpaid\x00"
+		b.refused(s.PutMember(b.ctx, b.site, m))
+		m = someMember("ada")
+		m.Standing.Until = time.Date(300_000, 1, 1, 0, 0, 0, 0, time.UTC)
+		b.refused(s.PutMember(b.ctx, b.site, m))
+		m, err := s.Member(b.ctx, b.site, "ada")
+		b.ok(err)
+		b.same("the member", m, someMember("ada"))
+		n := 0
+		for _, err := range s.Members(b.ctx, b.site) {
+			b.ok(err)
+			n++
+		}
+		b.same("members", n, 1)
+	},
+	"Members/finer than a microsecond": func(b *bench) {
+		s, fine := b.members(), 999*time.Nanosecond
+		m := someMember("ada")
+		m.Standing.Until = m.Standing.Until.Add(fine)
+		m.Memberships[0].From = m.Memberships[0].From.Add(fine)
+		b.ok(s.PutMember(b.ctx, b.site, m))
+		got, err := s.Member(b.ctx, b.site, "ada")
+		b.ok(err)
+		b.same("member, cut to the microsecond", got, someMember("ada"))
+	},
+	"Grants/finer than a microsecond": func(b *bench) {
+		s := b.rules()
+		b.ok(s.PutGrant(b.ctx, b.site, access.Grant{ID: "g1", Member: "ada", Door: "front", Hours: access.Always(), From: at(1), Until: at(time.Hour + 999)}))
+		list, err := s.Grants(b.ctx, b.site, "ada")
+		b.ok(err)
+		b.same("grants, cut to the microsecond", list, []access.Grant{{ID: "g1", Member: "ada", Door: "front", Hours: access.Always(), From: at(0), Until: at(time.Hour)}})
+	},
+	"Reservations/finer than a microsecond": func(b *bench) {
+		s := b.bookings()
+		fine := booking("r1", "meeting", "ada", 1, time.Hour+999)
+		fine.EndedAt = at(time.Minute + 500)
+		b.ok(s.PutReservation(b.ctx, b.site, fine))
+		want := booking("r1", "meeting", "ada", 0, time.Hour)
+		want.EndedAt = at(time.Minute)
+		for r, err := range s.Reservations(b.ctx, gate.ReservationQuery{Site: b.site}) {
+			b.ok(err)
+			b.same("reservation, cut to the microsecond", r, want)
+		}
+	},
+	"Reservations/unfit facts": func(b *bench) {
+		s := b.bookings()
+		for _, id := range unfit {
+			b.refused(s.PutReservation(b.ctx, b.site, booking(id, "meeting", "ada", 0, time.Hour)))
+			if id != "" {
+				b.refused(s.PutReservation(b.ctx, b.site, booking("r1", id, "ada", 0, time.Hour)))
+				b.refused(s.PutReservation(b.ctx, b.site, booking("r1", "meeting", id, 0, time.Hour)))
+			}
+		}
+		b.refused(s.PutReservation(b.ctx, b.site, reservation.Reservation{ID: "r1", Resource: "meeting", Member: "ada"}))
+		b.same("reservations", b.reservations(gate.ReservationQuery{}), "")
+		b.ok(s.PutReservation(b.ctx, b.site, booking("r1", "\ufffd", "\ufffd", 0, time.Hour)))
+		for _, q := range []gate.ReservationQuery{{Member: "a\xff"}, {Member: "\xff"}, {Resources: []string{"\xff"}}, {Resources: []string{"\x00"}}} {
+			q.Site = b.site
+			for r, err := range s.Reservations(b.ctx, q) {
+				if !refused(err) {
+					b.Fatalf("%+v found %+v, %v", q, r, err)
+				}
+			}
+		}
+	},
+	"Facts/a question with unfit ids": func(b *bench) {
+		f := b.facts()
+		b.fill()
+		for _, id := range unfit {
+			snap, err := f.Load(b.ctx, gate.Ask{Site: b.site, Member: id, Door: id, At: at(0)})
+			if !refused(err) {
+				b.ok(err)
+			}
+			b.same("door", snap.Question.Door == nil, true)
+			b.same("member", snap.Question.Member == nil, true)
+			_, err = f.Load(b.ctx, gate.Ask{Site: id, Member: "ada", Door: "front", At: at(0)})
+			if !refused(err) {
+				b.is(err, gate.ErrNotFound)
+			}
+		}
+	},
+}
