@@ -147,6 +147,18 @@ func (c *call) findSite(rt *route) bool {
 	return true
 }
 
+// withThe finds what the first path parameter names, for run.
+func withThe[T any](what string, find func(*site, string) *T, run func(*call, *T)) func(*call) {
+	return func(c *call) {
+		x := find(c.site, strings.ToLower(c.args[0]))
+		if x == nil {
+			c.fail(404, "2202", what+" not found")
+			return
+		}
+		run(c, x)
+	}
+}
+
 // fail answers one of SALTO's error bodies (WIRE.md 4.1).
 func (c *call) fail(status int, code, message string) {
 	var ec any = code

@@ -52,14 +52,7 @@ type groupSchedule struct {
 }
 
 func withGroup(run func(*call, *group)) func(*call) {
-	return func(c *call) {
-		g := find(c.site.groups, func(g *group) bool { return g.id == c.args[0] })
-		if g == nil {
-			c.fail(404, "2202", "Access group not found")
-			return
-		}
-		run(c, g)
-	}
+	return withThe("Access group", (*site).groupByID, run)
 }
 
 func (g *group) obj() obj { return obj{"id": g.id, "customer_reference": g.name} }

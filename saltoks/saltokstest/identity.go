@@ -162,8 +162,9 @@ func (s *Sim) pending(returnURL string) (url.Values, string) {
 	return q, s.badClient(q)
 }
 
-func (s *Sim) consentForm(w *answer, r *http.Request) {
-	back := r.URL.Query().Get("returnUrl")
+// asked is what a logged-in user is asked to consent to; there is no user when
+// it said why not.
+func (s *Sim) asked(w *answer, r *http.Request, back string) (url.Values, *user) {
 	q, why := s.pending(back)
 	u := s.sessionUser(r)
 	if why == "" && u == nil {
@@ -171,6 +172,15 @@ func (s *Sim) consentForm(w *answer, r *http.Request) {
 	}
 	if why != "" {
 		showPage(w, http.StatusBadRequest, textPage, why)
+		return nil, nil
+	}
+	return q, u
+}
+
+func (s *Sim) consentForm(w *answer, r *http.Request) {
+	back := r.URL.Query().Get("returnUrl")
+	q, u := s.asked(w, r, back)
+	if u == nil {
 		return
 	}
 	asked := strings.Fields(q.Get("scope"))
@@ -181,13 +191,8 @@ func (s *Sim) consentForm(w *answer, r *http.Request) {
 }
 
 func (s *Sim) consent(w *answer, r *http.Request, form url.Values, now time.Time) {
-	q, why := s.pending(form.Get("returnUrl"))
-	u := s.sessionUser(r)
-	if why == "" && u == nil {
-		why = "You are not logged in."
-	}
-	if why != "" {
-		showPage(w, http.StatusBadRequest, textPage, why)
+	q, u := s.asked(w, r, form.Get("returnUrl"))
+	if u == nil {
 		return
 	}
 	if form.Get("button") != "yes" {

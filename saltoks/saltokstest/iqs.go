@@ -22,14 +22,7 @@ var iqRoutes = []route{
 }
 
 func withIQ(run func(*call, *iq)) func(*call) {
-	return func(c *call) {
-		q := c.site.iqByID(strings.ToLower(c.args[0]))
-		if q == nil {
-			c.fail(404, "2202", "Iq not found")
-			return
-		}
-		run(c, q)
-	}
+	return withThe("Iq", (*site).iqByID, run)
 }
 
 func (c *call) iqObj(q *iq) obj {

@@ -2,7 +2,6 @@ package saltokstest
 
 import (
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -34,14 +33,7 @@ var lockRoutes = []route{
 }
 
 func withLock(run func(*call, *lock)) func(*call) {
-	return func(c *call) {
-		l := c.site.lockByID(strings.ToLower(c.args[0]))
-		if l == nil {
-			c.fail(404, "2202", "Lock not found")
-			return
-		}
-		run(c, l)
-	}
+	return withThe("Lock", (*site).lockByID, run)
 }
 
 // state is the lock's locked_state at now. settle was called.

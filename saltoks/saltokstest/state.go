@@ -110,7 +110,7 @@ func newCloud(w World, now time.Time, publish func(*site, *entry)) *cloud {
 	return c
 }
 
-func (c *cloud) addSite(s Site, now time.Time) *site {
+func (c *cloud) addSite(s Site, now time.Time) {
 	loc, _ := zone(s.TimeZone)
 	st := &site{Site: s, loc: loc, lockIdx: map[string]*lock{}}
 	c.sites = append(c.sites, st)
@@ -123,31 +123,25 @@ func (c *cloud) addSite(s Site, now time.Time) *site {
 	for _, l := range s.Locks {
 		st.addLock(l, now)
 	}
-	return st
 }
 
-func (c *cloud) addMember(st *site, m Member) *member {
-	mm := &member{
+func (c *cloud) addMember(st *site, m Member) {
+	st.members = append(st.members, &member{
 		id: m.ID, user: c.userByEmail(m.User), role: roleByCode(m.Role), email: true,
 		remote: *m.RemoteAccess, manual: *m.ManualOfficeMode, easy: *m.EasyOfficeMode, privacy: m.OverridePrivacy,
 		suspended: st.subscribed() >= st.Seats,
-	}
-	st.members = append(st.members, mm)
-	return mm
+	})
 }
 
-func (st *site) addIQ(q IQ) *iq {
+func (st *site) addIQ(q IQ) {
 	loc, _ := zone(q.TimeZone)
-	qq := &iq{IQ: q, loc: loc, activations: map[string]*activation{}, parents: map[string]string{}}
-	st.iqs = append(st.iqs, qq)
-	return qq
+	st.iqs = append(st.iqs, &iq{IQ: q, loc: loc, activations: map[string]*activation{}, parents: map[string]string{}})
 }
 
-func (st *site) addLock(l Lock, now time.Time) *lock {
+func (st *site) addLock(l Lock, now time.Time) {
 	ll := &lock{Lock: l, site: st, iq: st.iqByID(l.IQ), settledAt: now}
 	st.locks = append(st.locks, ll)
 	st.lockIdx[l.ID] = ll
-	return ll
 }
 
 func find[T any](list []T, is func(T) bool) T {
@@ -189,6 +183,10 @@ func (st *site) memberOf(u *user) *member {
 
 func (st *site) memberByID(id string) *member {
 	return find(st.members, func(m *member) bool { return m.id == id })
+}
+
+func (st *site) groupByID(id string) *group {
+	return find(st.groups, func(g *group) bool { return g.id == id })
 }
 
 // subscribed counts the seats taken.

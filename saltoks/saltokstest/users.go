@@ -23,14 +23,7 @@ var userRoutes = []route{
 }
 
 func withMember(run func(*call, *member)) func(*call) {
-	return func(c *call) {
-		m := c.site.memberByID(strings.ToLower(c.args[0]))
-		if m == nil {
-			c.fail(404, "2202", "User not found")
-			return
-		}
-		run(c, m)
-	}
+	return withThe("User", (*site).memberByID, run)
 }
 
 // userObj is the "user" part of a site user, and the owner of a site.
