@@ -32,7 +32,7 @@
 //	  3 claim    one commit: journal "sending" with its deadline, the attempt row of the log
 //	             (somebody else has the claim    -> wait for that outcome)
 //	  4 send     while now < min(tap + 10 s, decision.ValidUntil): one OTP, ONE request
-//	  5 settle   one commit: outcome, outcome row of the log, check-in
+//	  5 settle   one commit: outcome, outcome row of the log, check-in, hold
 //	  |
 //	  v
 //	Receipt{Outcome, Decision, Cause, RelockAt, CheckIn, Recorded}

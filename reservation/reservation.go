@@ -1,6 +1,14 @@
-// Package reservation says what a booking is and which window it opens. It is
-// pure: no clock, no storage, no locks. The rules are in access/RULES.md,
-// section 3; package access applies them.
+// Package reservation says what a booking is and which window it opens.
+//
+//	buffers := reservation.Buffers{Before: 15 * time.Minute, After: 15 * time.Minute}
+//	open := buffers.Window(r).Contains(now)
+//	shorter, err := r.EndEarly(now) // or Extend, Move, Cancel: changed copies
+//
+// It is pure: no clock, no storage, no locks, and nothing but values, which
+// goroutines may share as long as nobody writes to them. A change that makes no
+// sense is a [*ChangeError]; nothing else fails.
+//
+// The rules are in access/RULES.md, section 3; package access applies them.
 package reservation
 
 import "time"

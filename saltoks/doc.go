@@ -9,7 +9,7 @@
 //     renew themselves; a backend client has [PasswordSource].
 //   - [NewClient] makes the [Client]; Me, Sites, IQs, Locks, Users, AccessGroups
 //     and Entries are its services, and [Client.Do] reaches what has no method.
-//   - [Remote.Activation] activates an IQ once, with the PIN that SALTO mails.
+//   - [Remote.Activation] activates an IQ once, with the PIN that SALTO sends.
 //   - [Remote] opens and locks: one code, one request.
 //   - A [Store] of two methods keeps all state, sealed; [NewMemoryStore] and
 //     [NewFileStore] are here, statetest proves any other.
@@ -42,9 +42,10 @@
 // and every command is one, goes out exactly once: no retry, no redirect, a
 // connection of its own.
 //
-// # Time and quota
+// # Concurrency, time and quota
 //
-// Contexts are honoured wherever a call waits: for the [Limiter], for a token,
+// All services, sources, stores and Remotes are safe for concurrent use. Contexts are honoured wherever a call waits: for the [Limiter], for a token,
 // between tries, on the network. The limiter has two lanes, so a command never
-// waits behind reads; clients of one credential share one.
+// waits behind reads; clients of one credential share one. [Client.Close] waits for
+// a token that is being refreshed: nothing else outlives the call that began it.
 package saltoks

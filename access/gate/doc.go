@@ -1,26 +1,37 @@
 // Package gate is the enforcement point: it decides, moves the lock once, and
-// writes the log.
+// writes the log. The way of one unlock is drawn in package doorkit.
 //
-//	member taps "Front Door"
-//	  -> Gate.Unlock(ctx, Tap{RequestID, Member, Door, TappedAt, Source})
-//	       0 read    a receipt for this RequestID? answer it, touch nothing
-//	       1 facts   this member at this door, and its lock: one snapshot
-//	       2 decide  access.Evaluate; denied -> ONE commit (journal + log), stop
-//	       3 claim   ONE commit: journal row "sending", log row of the attempt
-//	       4 send    only before min(TappedAt + 10 s, valid_until); ONE command
-//	       5 settle  ONE commit: outcome, its log row, check-in, holds
-//	  <- Receipt{Outcome, Decision, Cause, RelockAt, CheckIn, Recorded}
+//	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks})
+//	receipt, err := g.Unlock(ctx, gate.Tap{RequestID: rand.Text(), Member: "ada", Door: "front", TappedAt: time.Now()})
+//	fmt.Println(receipt.Message())
 //
-// Over any number of processes on one durable store, a RequestID sends at most
-// one command, nothing is sent late, nothing is sent again, and every command
-// that may have been sent has its row in the door log before it is sent. Every
-// error denies. From the claim on, the caller's cancellation does not count: the
-// calls of a Gate may outlast their context by up to 30 seconds.
+// Over any number of processes on one durable store, a RequestID sends at most one
+// command, nothing is sent late, nothing is sent again, and every command that may
+// have been sent has its row in the door log before it is sent. Every error denies.
 //
 // The gate declares what it needs and imports no lock system and no database:
-// Facts and Records are storage (memstore and sqlstore implement both, gatetest
-// proves an implementation), Locks moves a lock (saltolocks implements it for
+// [Facts] and [Records] are storage (memstore and sqlstore implement both, gatetest
+// proves an implementation), [Locks] moves a lock (saltolocks implements it for
 // SALTO KS).
+//
+//   - [Gate.Unlock], [Gate.StartOfficeMode] and [Gate.Lock] are the member's taps,
+//     [Gate.Keys] is what there is to tap.
+//   - [Doors] links locks and names doors; [Gate.SwitchOff] closes a site.
+//   - [Gate.Recover] and [Gate.Sweep] are for the host's timer: commands that a
+//     killed process left unsettled, office mode that its holder may not hold any more.
+//   - [Gate.Log], [Gate.CheckIns] and [Gate.Ingest] tell what happened; [Gate.Head]
+//     and [Gate.Verify] prove that the log was not changed.
+//   - [Gate.Doctor] says what is wrong and what to do.
+//
+// # Concurrency and errors
+//
+// A [Gate] is safe for concurrent use. From the claim on, the caller's cancellation
+// does not count: its calls may outlast their context by up to 30 seconds.
+//
+// What became of a tap is in its [Receipt], whatever it was: an [Outcome], and the
+// [Cause] of all that the rules do not say. An error beside it means that the host
+// asked wrongly (a [*RequestError], [ErrRequestReused]) or went away. Storage that
+// does not answer is [ErrUnavailable].
 //
 // Nothing here is a way out of a building: doors on escape routes open from the
 // inside by hardware, without this program.

@@ -1,5 +1,5 @@
 // Package statetest is the conformance suite for a saltoks.Store: what an
-// implementation must do for tokens never to be lost or sent twice.
+// implementation must do for tokens never to be lost or used twice.
 //
 //	func TestStore(t *testing.T) {
 //		statetest.Run(t, func(t *testing.T) saltoks.Store { return newEmptyStore(t) })
@@ -11,6 +11,10 @@
 //
 //	func TestStoreProcesses(t *testing.T) {
 //		statetest.RunProcesses(t, folder, open) // a store that processes share
+//	}
+//
+//	func TestStoreLease(t *testing.T) {
+//		statetest.RunConflict(t, store, steal) // a store whose hold on a key can be lost
 //	}
 //
 // It imports the standard library and saltoks alone.

@@ -1,5 +1,15 @@
 // Package saltolocks makes a SALTO KS site the locks of a gate. It is the one
 // place that knows both sides; another lock system is another package beside it.
+//
+//	remote, err := saltoks.NewRemote(client, state, env.Name, conn.Subject)
+//	locks, err := saltolocks.New(saltolocks.Config{Client: client, Remote: remote, Site: conn.Site})
+//	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks})
+//
+// [Locks] moves locks for the gate and lists them for [gate.Doors]; [Locks.Entries]
+// reads SALTO's audit log for [gate.Gate.Ingest]; [Locks.Doctor] looks at the SALTO
+// side for [gate.Gate.Doctor]. All are safe for concurrent use. What SALTO answers
+// to a command becomes an outcome and a cause; the client's error stays in
+// [gate.Result], for errors.Is and errors.As.
 package saltolocks
 
 import (

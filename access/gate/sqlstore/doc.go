@@ -13,8 +13,12 @@
 // Store.Documents is a saltoks.Store. Store.In writes facts inside a transaction
 // of the host's own.
 //
-// All tables begin with doorkit_. Any number of processes may share them. What
-// was acknowledged survives a crash: Open refuses a database that is set to
-// forget commits, and so does every commit of the gate, on whatever connection
-// it runs.
+// All tables begin with doorkit_. Any number of goroutines and processes may share
+// them. A database that does not do what it is asked is an [*Error], which wraps
+// gate.ErrUnavailable; what the gate's interfaces promise (gate.ErrNotFound,
+// gate.ErrConflict, *gate.RequestError) is kept as in memory.
+//
+// What was acknowledged survives a crash: Open refuses a database that is set to
+// forget commits, and so does every commit of the gate, on whatever connection it
+// runs.
 package sqlstore
