@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -70,7 +71,15 @@ func (g *Gate) Ingest(ctx context.Context, reader VendorReader) (IngestReport, e
 		// One text that a storage cannot keep would stop the reading for good.
 		e := &entries[i]
 		e.At = micro(e.At)
-		for _, text := range []*string{&e.ID, &e.Lock, &e.What, &e.Detail, &e.By, &e.User} {
+		e.Raw = e.Raw[:min(len(e.Raw), maxRaw)]
+		switch {
+		case e.ID == "":
+			e.ID = hashed(fmt.Sprint(e.Lock, e.At, string(e.Raw)))
+		case !goodID(e.ID):
+			e.ID = hashed(e.ID)
+		}
+		e.Lock, e.User = foreignID(clean(e.Lock)), foreignID(clean(e.User))
+		for _, text := range []*string{&e.What, &e.Detail, &e.By} {
 			*text = clean(*text)
 		}
 	}
@@ -85,6 +94,26 @@ func (g *Gate) Ingest(ctx context.Context, reader VendorReader) (IngestReport, e
 	}
 	report.Ended, err = g.endedElsewhere(ctx, reader)
 	return report, err
+}
+
+// maxRaw is how much of a row as it came is kept.
+const maxRaw = 64 << 10
+
+// foreignID makes of a lock system's id one that every storage keeps and finds:
+// a hash stands for one that is too long.
+func foreignID(s string) string {
+	if len(s) > 200 {
+		return hashed(s)
+	}
+	return s
+}
+
+func hashed(s string) string { return fmt.Sprintf("sha256-%x", sha256.Sum256([]byte(s))) }
+
+// meaning asks the reader what an entry tells.
+func meaning(ctx context.Context, reader VendorReader, e VendorEntry) (m Meaning, err error) {
+	err = guard("VendorReader", func() (err error) { m, err = reader.Meaning(ctx, e); return })
+	return m, err
 }
 
 // VendorEntries returns the lock system's own log as far as it was read;
@@ -109,32 +138,51 @@ func (g *Gate) endedElsewhere(ctx context.Context, reader VendorReader) (ended [
 		if snap.Link.IsZero() {
 			continue
 		}
-		told, err := g.records.VendorEntries(ctx, VendorQuery{Site: g.site, Lock: snap.Link.Lock, From: h.Since})
+		end, err := g.endOf(ctx, reader, h, snap.Link.Lock)
 		if err != nil {
 			return ended, err
 		}
-		for _, v := range told {
-			m, err := reader.Meaning(ctx, v)
-			if err != nil {
-				return ended, err
-			}
-			if m.Action != access.Lock {
-				continue
-			}
-			d := LogDetail{Member: h.Member, RequestID: h.RequestID, Link: snap.Link, Note: "entry " + short(v.ID)}
-			over, err := g.records.EndHolds(ctx, g.site, h.Door, v.At, d.seal(LogEntry{At: g.clock(), Door: h.Door, Action: "hold_end", Reason: "ended_at_lock"}))
-			if err != nil {
-				return ended, err
-			}
-			ended = append(ended, over...)
-			break
+		if end == nil {
+			continue
 		}
+		d := LogDetail{Member: h.Member, RequestID: h.RequestID, Link: snap.Link, Note: "entry " + short(end.ID)}
+		over, err := g.records.EndHolds(ctx, g.site, h.Door, end.At, d.seal(LogEntry{At: g.clock(), Door: h.Door, Action: "hold_end", Reason: "ended_at_lock"}))
+		if err != nil {
+			return ended, err
+		}
+		ended = append(ended, over...)
 	}
 	return ended, nil
 }
 
-// settleAsMoved writes that a command moved its lock after all.
-func (g *Gate) settleAsMoved(ctx context.Context, e Entry, proof VendorEntry) (Receipt, error) {
+// endOf returns the entry that tells the end of a hold, or nil. An end before
+// the hold's own start was another one's: of commands under way at once, only
+// the lock tells which came first. Within one second it does not either.
+func (g *Gate) endOf(ctx context.Context, reader VendorReader, h Hold, lock string) (end *VendorEntry, err error) {
+	// An entry of the future would end whatever begins before it.
+	told, err := g.records.VendorEntries(ctx, VendorQuery{Site: g.site, Lock: lock, From: h.Since, Until: g.clock().Add(proofBefore)})
+	if err != nil {
+		return nil, err
+	}
+	own := h.Since.Add(SendWithin + proofAfter) // until then its start may be told
+	var started time.Time
+	for _, v := range told {
+		m, err := meaning(ctx, reader, v)
+		switch {
+		case err != nil:
+			return nil, err
+		case m.Action == access.OfficeMode && !v.At.After(own):
+			started, end = v.At, nil
+		case m.Action == access.Lock && end == nil && !v.At.Equal(started):
+			end = &v
+		}
+	}
+	return end, nil
+}
+
+// settleAsMoved writes that a command moved its lock after all; last says that
+// nothing locked it since.
+func (g *Gate) settleAsMoved(ctx context.Context, e Entry, proof VendorEntry, last bool) (Receipt, error) {
 	d, p, err := g.reopen(e)
 	if err != nil {
 		return Receipt{}, err
@@ -159,6 +207,7 @@ func (g *Gate) settleAsMoved(ctx context.Context, e Entry, proof VendorEntry) (R
 	switch e.Action {
 	case access.OfficeMode:
 		s.Hold = &Hold{Door: e.Door, Member: e.Member, RequestID: e.RequestID, Since: e.Begun}
+		s.HoldAnew = last
 	case access.Lock:
 		s.EndHolds = e.Begun
 	}

@@ -158,13 +158,17 @@ type Settlement struct {
 	// CheckIn, when not nil, is stored unless one with its Member and Key is
 	// there.
 	CheckIn *CheckIn
-	// Hold, when not nil, is stored if the entry was Sending and the member has
-	// none on this door. One that is Uncertain gives way to a Hold that is not;
-	// any other stays as it is. An entry that was Unconfirmed begins none: its
-	// hold began with that outcome, and where it is gone it has ended since.
+	// Hold, when not nil, begins the member's hold on this door, or renews the
+	// one that is there: the later Since stays, with its RequestID, and Uncertain
+	// only if both are. An entry that was Unconfirmed begins none unless HoldAnew
+	// is set: its hold began with that outcome, and where it is gone it has ended
+	// since.
 	Hold *Hold
+	// HoldAnew: the lock moved after whatever ended the hold.
+	HoldAnew bool
 	// EndHolds, when not zero, ends every hold of the entry's door with Since at
-	// or before it.
+	// or before it, whose command was Settled at or before it too: one that was
+	// under way at the same time may have opened the door later.
 	EndHolds time.Time
 }
 
@@ -190,10 +194,11 @@ type EntryQuery struct {
 // as far as the gate knows.
 type Hold struct {
 	Door, Member string
-	// RequestID is the command that started it.
+	// RequestID is the latest command that started it, Since when that was
+	// claimed: a door put into office mode again is held anew.
 	RequestID string
 	Since     time.Time
-	// Uncertain: the command is Unconfirmed, so the door may never have opened.
+	// Uncertain: no start of it is Accepted, so the door may never have opened.
 	Uncertain bool
 }
 

@@ -28,11 +28,11 @@ type lane struct {
 // them moved the lock at most once, and each entry tells of one movement, so if
 // n accepted commands and one open one have n+1 entries, the open one moved it.
 func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receipt, err error) {
-	open, err := g.records.Entries(ctx, EntryQuery{Site: g.site, Outcome: Unconfirmed, BegunSince: g.clock().Add(-proofFor)})
+	open, err := g.records.Entries(ctx, EntryQuery{Site: g.site, Outcome: Unconfirmed, BegunSince: g.clock().Add(-proofFor), Limit: everything})
 	if err != nil || len(open) == 0 {
 		return nil, err
 	}
-	lanes, err := g.lanes(ctx, open)
+	lanes, dark, err := g.lanes(ctx, open)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,10 @@ func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receip
 			continue
 		}
 		for _, group := range together(list) {
-			receipt, ok, err := g.proveGroup(ctx, reader, at, group)
+			if slices.ContainsFunc(dark, func(d command) bool { return touches(group, d) }) {
+				continue // an entry may be the other one's
+			}
+			receipt, ok, err := g.proveGroup(ctx, reader, at, group, lanes[lane{at.lock, access.Lock}])
 			if err != nil {
 				return settled, err
 			}
@@ -54,31 +57,42 @@ func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receip
 	return settled, nil
 }
 
-// lanes sorts the open commands, and those beside them, by lock and action.
-func (g *Gate) lanes(ctx context.Context, open []Entry) (map[lane][]command, error) {
+// everything is a limit that is none: a command left out would lend its entry to
+// another one.
+const everything = 1 << 20
+
+// touches reports whether the span of d meets that of the group.
+func touches(group []command, d command) bool {
+	return slices.ContainsFunc(group, func(c command) bool { return !d.from.After(c.until) && !d.until.Before(c.from) })
+}
+
+// lanes sorts the open commands, and those beside them, by lock and action; dark
+// are those whose document does not tell the lock.
+func (g *Gate) lanes(ctx context.Context, open []Entry) (lanes map[lane][]command, dark []command, err error) {
 	since := open[0].Begun.Add(-proofAfter - AnswerWithin - SendWithin)
 	all := slices.Clone(open)
 	for _, o := range []Outcome{Accepted, Sending} {
-		beside, err := g.records.Entries(ctx, EntryQuery{Site: g.site, Outcome: o, BegunSince: since, Limit: 1 << 20})
+		beside, err := g.records.Entries(ctx, EntryQuery{Site: g.site, Outcome: o, BegunSince: since, Limit: everything})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		all = append(all, beside...)
 	}
-	lanes := map[lane][]command{}
+	lanes = map[lane][]command{}
 	for _, e := range all {
 		d, err := e.doc()
-		if err != nil {
-			return nil, err
-		}
 		c := command{Entry: e, from: e.Begun.Add(-proofBefore), until: e.SendBy.Add(proofAfter)}
+		if err != nil || d.Link.IsZero() {
+			dark = append(dark, c)
+			continue
+		}
 		if e.Outcome == Accepted {
 			c.until = d.At.Add(proofBefore) // it had moved when the answer came
 		}
 		at := lane{d.Link.Lock, e.Action}
 		lanes[at] = append(lanes[at], c)
 	}
-	return lanes, nil
+	return lanes, dark, nil
 }
 
 // together splits commands into groups whose spans touch.
@@ -100,8 +114,8 @@ func together(list []command) (groups [][]command) {
 }
 
 // proveGroup settles the one open command of a group, if every command of it
-// has its entry.
-func (g *Gate) proveGroup(ctx context.Context, reader VendorReader, at lane, group []command) (Receipt, bool, error) {
+// has its entry. locks are the commands to lock this lock.
+func (g *Gate) proveGroup(ctx context.Context, reader VendorReader, at lane, group, locks []command) (Receipt, bool, error) {
 	index, n := 0, 0
 	from, until := group[0].from, group[0].until
 	for i, c := range group {
@@ -124,7 +138,7 @@ func (g *Gate) proveGroup(ctx context.Context, reader VendorReader, at lane, gro
 	}
 	var proofs []VendorEntry
 	for _, v := range told {
-		m, err := reader.Meaning(ctx, v)
+		m, err := meaning(ctx, reader, v)
 		if err != nil {
 			return Receipt{}, false, err
 		}
@@ -139,9 +153,33 @@ func (g *Gate) proveGroup(ctx context.Context, reader VendorReader, at lane, gro
 	if c := group[index]; proof.At.Before(c.from) || proof.At.After(c.until) {
 		return Receipt{}, false, nil
 	}
-	r, err := g.settleAsMoved(ctx, group[index].Entry, proof)
+	last := false
+	if at.action == access.OfficeMode {
+		if last, err = g.movedLast(ctx, reader, locks, at.lock, proof); err != nil {
+			return Receipt{}, false, err
+		}
+	}
+	r, err := g.settleAsMoved(ctx, group[index].Entry, proof, last)
 	if errors.Is(err, ErrConflict) {
 		return Receipt{}, false, nil // somebody knew better meanwhile
 	}
 	return r, err == nil, err
+}
+
+// movedLast reports whether nothing is known to have locked the lock after the
+// movement that proof tells.
+func (g *Gate) movedLast(ctx context.Context, reader VendorReader, locks []command, lock string, proof VendorEntry) (bool, error) {
+	if slices.ContainsFunc(locks, func(c command) bool { return c.Outcome == Accepted && c.Begun.After(proof.At) }) {
+		return false, nil
+	}
+	told, err := g.records.VendorEntries(ctx, VendorQuery{Site: g.site, Lock: lock, From: proof.At.Add(time.Microsecond)})
+	if err != nil {
+		return false, err
+	}
+	for _, v := range told {
+		if m, err := meaning(ctx, reader, v); err != nil || m.Action == access.Lock {
+			return false, err
+		}
+	}
+	return true, nil
 }

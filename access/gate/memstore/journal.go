@@ -156,10 +156,13 @@ func (s *Store) Settle(ctx context.Context, set gate.Settlement) (done gate.Sett
 			}
 		}
 		if set.Hold != nil {
-			st.hold(*set.Hold, was == gate.Sending)
+			st.hold(*set.Hold, was == gate.Sending || set.HoldAnew)
 		}
-		if !set.EndHolds.IsZero() {
-			st.endHolds(e.Door, set.EndHolds)
+		if until := set.EndHolds; !until.IsZero() {
+			st.endHolds(e.Door, until, func(h gate.Hold) bool {
+				start := st.entries[gate.Key{Site: set.Site, Member: h.Member, RequestID: h.RequestID}]
+				return start == nil || !start.Settled.After(until)
+			})
 		}
 		st.wake(set.Key)
 		done.Entry = *e
@@ -168,24 +171,30 @@ func (s *Store) Settle(ctx context.Context, set gate.Settlement) (done gate.Sett
 	return done, err
 }
 
-// hold stores a hold: a new one only if it begins now.
+// hold renews a hold, or stores a new one if it begins.
 func (st *site) hold(h gate.Hold, begins bool) {
 	i := slices.IndexFunc(st.holds, func(o gate.Hold) bool { return o.Door == h.Door && o.Member == h.Member })
-	switch {
-	case i < 0 && begins:
-		st.holds = append(st.holds, h)
-	case i >= 0 && st.holds[i].Uncertain && !h.Uncertain:
-		st.holds[i] = h
+	if i < 0 {
+		if begins {
+			st.holds = append(st.holds, h)
+		}
+		return
 	}
+	have := &st.holds[i]
+	unsure := have.Uncertain && h.Uncertain
+	if !h.Since.Before(have.Since) {
+		*have = h
+	}
+	have.Uncertain = unsure
 }
 
-func (st *site) endHolds(door string, until time.Time) (ended []gate.Hold) {
+func (st *site) endHolds(door string, until time.Time, over func(gate.Hold) bool) (ended []gate.Hold) {
 	st.holds = slices.DeleteFunc(st.holds, func(h gate.Hold) bool {
-		over := h.Door == door && !h.Since.After(until)
-		if over {
+		ends := h.Door == door && !h.Since.After(until) && (over == nil || over(h))
+		if ends {
 			ended = append(ended, h)
 		}
-		return over
+		return ends
 	})
 	return ended
 }

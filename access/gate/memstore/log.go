@@ -160,7 +160,7 @@ func (s *Store) Holds(ctx context.Context, siteID string) (list []gate.Hold, err
 // EndHolds implements gate.Holds.
 func (s *Store) EndHolds(ctx context.Context, siteID, door string, until time.Time, e gate.LogEntry) (ended []gate.Hold, err error) {
 	err = s.write(ctx, siteID, func(st *site) error {
-		if ended = st.endHolds(door, until); len(ended) > 0 {
+		if ended = st.endHolds(door, until, nil); len(ended) > 0 {
 			st.append(siteID, &e)
 		}
 		return nil

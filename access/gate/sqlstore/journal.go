@@ -135,14 +135,18 @@ func insertEntry(b *batch, e gate.Entry) {
 		e.Site, e.Member, e.RequestID, e.Fingerprint, e.Door, string(e.Action), string(e.Outcome), micros(e.Begun), micros(e.SendBy), micros(e.Settled), int64(e.Seq), e.SharedWith, blob(e.Doc))
 }
 
-// An uncertain hold gives way to a certain one. Only the outcome of a command
-// that was being sent begins one.
+// The later start of two holds, and one that is certain makes both so. Only the
+// outcome of a command that was being sent begins one, or a late proof.
 const (
 	insertHold = `INSERT INTO doorkit_holds AS h (site, door, member, request_id, since, uncertain) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (site, door, member) WHERE member <> '' DO UPDATE SET request_id = excluded.request_id, since = excluded.since, uncertain = 0
-		WHERE h.uncertain <> 0 AND excluded.uncertain = 0`
-	confirmHold = `UPDATE doorkit_holds SET request_id = $4, since = $5, uncertain = 0
-		WHERE site = $1 AND door = $2 AND member = $3 AND uncertain <> 0 AND $6 = 0`
+		ON CONFLICT (site, door, member) WHERE member <> '' DO UPDATE SET uncertain = h.uncertain * excluded.uncertain,
+			request_id = CASE WHEN excluded.since < h.since THEN h.request_id ELSE excluded.request_id END,
+			since = CASE WHEN excluded.since < h.since THEN h.since ELSE excluded.since END`
+	renewHold = `UPDATE doorkit_holds SET uncertain = uncertain * $6,
+			request_id = CASE WHEN $5 < since THEN request_id ELSE $4 END, since = CASE WHEN $5 < since THEN since ELSE $5 END
+		WHERE site = $1 AND door = $2 AND member = $3`
+	endHolds = `DELETE FROM doorkit_holds WHERE site = $1 AND door = $2 AND since <= $3 AND NOT EXISTS (SELECT 1 FROM doorkit_journal j
+		WHERE j.site = doorkit_holds.site AND j.member = doorkit_holds.member AND j.request_id = doorkit_holds.request_id AND j.settled > $3)`
 )
 
 // Settle is gate.Journal's.
@@ -198,15 +202,15 @@ func (s *Store) Settle(ctx context.Context, st gate.Settlement) (done gate.Settl
 		}
 		if h := st.Hold; h != nil {
 			q := insertHold
-			if was != gate.Sending {
-				q = confirmHold
+			if was != gate.Sending && !st.HoldAnew {
+				q = renewHold
 			}
 			if _, err := run.exec(ctx, q, key.Site, h.Door, h.Member, h.RequestID, micros(h.Since), truth(h.Uncertain)); err != nil {
 				return err
 			}
 		}
 		if !st.EndHolds.IsZero() {
-			_, err = run.exec(ctx, "DELETE FROM doorkit_holds WHERE site = $1 AND door = $2 AND since <= $3", key.Site, e.Door, micros(st.EndHolds))
+			_, err = run.exec(ctx, endHolds, key.Site, e.Door, micros(st.EndHolds))
 		}
 		return err
 	})

@@ -1,0 +1,150 @@
+package gate_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// holders is who holds what, "?" where nobody is sure.
+func (b *bench) holders() (list []string) {
+	b.Helper()
+	holds, err := b.gate.Holds(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, h := range holds {
+		text := h.Member + " since " + h.Since.UTC().Format("15:04:05")
+		if h.Uncertain {
+			text += "?"
+		}
+		list = append(list, text)
+	}
+	return list
+}
+
+func (b *bench) wantHolders(what string, want ...string) {
+	b.Helper()
+	if got := fmt.Sprint(b.holders()); got != fmt.Sprint(want) {
+		b.Fatalf("%s: got %s, want %s", what, got, want)
+	}
+}
+
+// command sends one at the office and wants its outcome.
+func (b *bench) command(action access.Action, member string, outcome gate.Outcome) {
+	b.Helper()
+	do := b.gate.StartOfficeMode
+	if action == access.Lock {
+		do = b.gate.Lock
+	}
+	if r, err := do(b.Context(), b.tap(member, "office")); err != nil || r.Outcome != outcome {
+		b.Errorf("%s: got %s %s, %v; want %s", action, r.Outcome, r.Cause, err, outcome)
+	}
+}
+
+// An open door has a holder, in whatever order overlapping commands are answered.
+func TestCommandsUnderWayAtOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		first       bool          // ada has started office mode before
+		start, lock time.Duration // when each begins
+		takes       time.Duration // how long the start takes
+		want        []string
+	}{
+		"a start while a lock is under way":            {true, 12 * time.Second, 10 * time.Second, 0, []string{"ada since 00:00:12"}},
+		"the first start while a lock is under way":    {false, 12 * time.Second, 10 * time.Second, 0, []string{"ada since 00:00:12"}},
+		"a lock while a start is under way":            {false, 10 * time.Second, 12 * time.Second, 5 * time.Second, []string{"ada since 00:00:10"}},
+		"a lock while a start is under way and slower": {false, 10 * time.Second, 12 * time.Second, 15 * time.Second, []string{"ada since 00:00:10"}},
+		"one after the other":                          {true, 10 * time.Second, 20 * time.Second, time.Second, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t)
+				if c.first {
+					b.command(access.OfficeMode, "ada", gate.Accepted)
+				}
+				b.driver.move = func(_ context.Context, cmd gate.Command) gate.Result {
+					time.Sleep(map[access.Action]time.Duration{access.OfficeMode: c.takes, access.Lock: 8 * time.Second}[cmd.Action])
+					return gate.Result{Outcome: gate.Accepted}
+				}
+				other := *b // two members' taps at once
+				other.n = 1000
+				var wg sync.WaitGroup
+				wg.Go(func() { time.Sleep(c.start); b.command(access.OfficeMode, "ada", gate.Accepted) })
+				wg.Go(func() { time.Sleep(c.lock); other.command(access.Lock, "ada", gate.Accepted) })
+				wg.Wait()
+				b.wantHolders("when all is answered", c.want...)
+				// The guardian knows of what may be open.
+				b.driver.move = nil
+				time.Sleep(24 * time.Hour)
+				want := ""
+				if c.want != nil {
+					want = "ended ada closing"
+				}
+				if got := b.sweep(gate.Sweep{Closing: new(22 * time.Hour)}); got != want {
+					t.Errorf("the guardian: got %q, want %q", got, want)
+				}
+			})
+		})
+	}
+}
+
+func TestAnUnconfirmedStart(t *testing.T) {
+	// What follows an unconfirmed start at 00:00:00: "l" an accepted lock, "o"
+	// the lock system tells of the start, "e" of an end, "i" Ingest, "s" a sweep
+	// at closing time, a number that many seconds.
+	for script, want := range map[string]string{
+		"":                    "[ada since 00:00:00?]",
+		"i":                   "[ada since 00:00:00?]",
+		"1 o i":               "[ada since 00:00:00]",
+		"1 o 30 l e i":        "[]",                   // the lock landed before the proof
+		"1 o 30 l i":          "[]",                   // its own entry is not told yet
+		"5 l e 30 o i":        "[ada since 00:00:00]", // the cloud moved it after the lock
+		"5 l 30 o i":          "[ada since 00:00:00]",
+		"5 l 30 o 60 l e i":   "[]",
+		"5 l 30 o i 60 l e i": "[]",
+		"1 o 3600 e i":        "[]", // a schedule's
+		"1 o i 3600 e i":      "[]",
+		"3600 s":              "[ada since 00:00:00?]",
+		"86400 s":             "[]",
+	} {
+		t.Run(script, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, r := setup(t), &told{}
+				b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+				b.command(access.OfficeMode, "ada", gate.Unconfirmed)
+				b.driver.move = nil
+				for _, step := range strings.Fields(script) {
+					switch step {
+					case "l":
+						b.command(access.Lock, "ada", gate.Accepted)
+					case "o":
+						r.add("l2", access.OfficeMode, "us", time.Now())
+					case "e":
+						r.add("l2", access.Lock, "us", time.Now())
+					case "i":
+						b.ingest(r)
+					case "s":
+						b.sweep(gate.Sweep{Closing: new(22 * time.Hour)})
+					default:
+						n, err := strconv.Atoi(step)
+						if err != nil {
+							t.Fatal(err)
+						}
+						time.Sleep(time.Duration(n) * time.Second)
+					}
+				}
+				if got := fmt.Sprint(b.holders()); got != want {
+					t.Errorf("got %s, want %s", got, want)
+				}
+			})
+		})
+	}
+}
