@@ -1,0 +1,88 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// A check-in per member and day is what Config.CheckIns says when it is nil.
+func ExampleGate_CheckIns() {
+	g, _ := newSite()
+	ctx := context.Background()
+	_, _ = g.Unlock(ctx, tap("3f1c9a52-one-tap", "ada", "front"))
+	_, _ = g.Unlock(ctx, tap("77b0de14-one-tap", "ada", "office-4"))
+	list, err := g.CheckIns(ctx, gate.CheckInQuery{Member: "ada"})
+	for _, c := range list {
+		fmt.Println(c.Day, c.Member, c.Door, c.At.Format(time.TimeOnly))
+	}
+	fmt.Println(err)
+	// Output:
+	// 2026-05-04 ada front 12:00:00
+	// <nil>
+}
+
+// A manager's change: read the rules, change them, ask access.Compile, put them
+// back with the Version they came with.
+func ExampleRules() {
+	_, store := newSite()
+	ctx := context.Background()
+	rules, err := store.Rules(ctx, "loft")
+	if err != nil {
+		log.Fatal(err)
+	}
+	doc, err := gate.Export(ctx, gate.Stores{Doors: store, Rules: store, Members: store, Reservations: store}, "loft")
+	if err != nil {
+		log.Fatal(err)
+	}
+	facts := doc.Facts
+	facts.MembershipTypes = append(facts.MembershipTypes, access.MembershipType{ID: "evening", Doors: []access.DoorHours{{Door: "front"}}})
+	_, err = access.Compile(facts)
+	if bad, ok := errors.AsType[*access.FactsError](err); ok {
+		for _, f := range bad.Faults {
+			fmt.Println(f.Path, f.What)
+		}
+	}
+	facts.MembershipTypes[1].Doors[0].Hours = access.Weekly(access.Range{Days: access.Days(access.Mon, access.Fri), From: access.At(18, 0), To: access.At(24, 0)})
+	if _, err := access.Compile(facts); err != nil {
+		log.Fatal(err)
+	}
+	rules.MembershipTypes = facts.MembershipTypes
+	fmt.Println(store.PutRules(ctx, rules))
+	fmt.Println(errors.Is(store.PutRules(ctx, rules), gate.ErrConflict)) // a second manager was slower
+	// Output:
+	// membership_types[1].doors[0].hours required: "always" or at least one range
+	// <nil>
+	// true
+}
+
+// silent is a lock system that took the command and never answered.
+type silent struct{}
+
+func (silent) Move(context.Context, gate.Command) gate.Result {
+	return gate.Result{Outcome: gate.Unconfirmed, Cause: gate.CauseNoAnswer}
+}
+
+// Nobody knows whether the door opened: wait a little for better knowledge, then
+// say so.
+func ExampleGate_Wait_unconfirmed() {
+	_, store := newSite()
+	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: silent{}, Now: func() time.Time { return noon }})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, _ = g.Unlock(context.Background(), tap("3f1c9a52-one-tap", "ada", "front"))
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	r, err := g.Wait(ctx, "ada", "3f1c9a52-one-tap")
+	fmt.Println(r.Outcome, errors.Is(err, context.DeadlineExceeded))
+	fmt.Println(r.Message())
+	// Output:
+	// unconfirmed true
+	// We got no clear answer from the door. Please try it, then tap again if it is shut.
+}
