@@ -92,7 +92,7 @@ func (r *reference) decide(q refRequest) refDecision {
 	if next != nil {
 		return deny(refWaiting(bases, q.At, *next), next)
 	}
-	return deny(r.never(member, bases, q), nil)
+	return deny(r.never(member, q), nil)
 }
 
 // refWaiting names what the member waits for: rule 6.
@@ -118,7 +118,7 @@ func refWaiting(bases []refBasis, t, next time.Time) string {
 }
 
 // never gives rules 7 and 8.
-func (r *reference) never(m refMember, bases []refBasis, q refRequest) string {
+func (r *reference) never(m refMember, q refRequest) string {
 	found := map[string]bool{}
 	for _, b := range r.doc.Reservations {
 		if !r.lists(b.Resource, q.Door) {

@@ -72,9 +72,9 @@ func twoUsers() saltokstest.World {
 	return w
 }
 
-func newDesk(t *testing.T, opts ...saltokstest.Option) *desk {
+func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{t: t, sim: saltokstest.New(t, append([]saltokstest.Option{saltokstest.WithWorld(twoUsers())}, opts...)...), store: newRecordingStore()}
+	d := &desk{t: t, sim: saltokstest.New(t, saltokstest.WithWorld(twoUsers())), store: newRecordingStore()}
 	d.env = saltoks.Environment{Name: "simulator", Issuer: d.sim.Issuer(), API: d.sim.API()}
 	var err error
 	if d.state, err = saltoks.NewState(d.store, saltoks.EphemeralSealer()); err != nil {

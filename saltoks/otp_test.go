@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-func testIQKey(t testing.TB, secret, pin string) IQKey {
+func testIQKey(t testing.TB, pin string) IQKey {
 	t.Helper()
 	p, err := ParseIQPIN(pin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return IQKey{Secret: NewSecret(secret), PIN: p}
+	return IQKey{Secret: NewSecret("A1B2C3D4E5F60718"), PIN: p}
 }
 
 // The wanted codes were made with md5sum(1) on the text of WIRE.md 3.1.
@@ -34,7 +34,7 @@ func TestOTPFormula(t *testing.T) {
 		{time.Date(2026, 11, 23, 8, 9, 11, 0, time.UTC), "0042", "269a5"},
 		{time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), "9999", "9d0dd"},
 	} {
-		if got := testIQKey(t, "A1B2C3D4E5F60718", c.pin).OTP(c.at).Reveal(); got != c.want {
+		if got := testIQKey(t, c.pin).OTP(c.at).Reveal(); got != c.want {
 			t.Errorf("%v: got %s, want %s", c.at, got, c.want)
 		}
 	}
@@ -43,7 +43,7 @@ func TestOTPFormula(t *testing.T) {
 // secondsProvider lets a test see which seconds were used.
 func secondsProvider(t testing.TB, start int64) (*LocalOTP, func(OTP) int64) {
 	t.Helper()
-	key := testIQKey(t, "A1B2C3D4E5F60718", "0042")
+	key := testIQKey(t, "0042")
 	p := newLocalOTP(func(context.Context, SiteID, IQID) (IQKey, error) { return key, nil }, nil)
 	p.start = start
 	return p, func(code OTP) int64 {
@@ -163,7 +163,7 @@ func TestOTPGivesBackASecondNobodyWaitedFor(t *testing.T) {
 // codes come from one second, and none from one that is too old or to come.
 func TestOTPSecondsAreUniqueUnderConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		key := testIQKey(t, "A1B2C3D4E5F60718", "0042")
+		key := testIQKey(t, "0042")
 		var mu sync.Mutex
 		var setBack time.Duration
 		now := func() time.Time {
@@ -240,7 +240,7 @@ func TestOTPProvidersRefuseTheEmpty(t *testing.T) {
 	if _, err := p.OTP(t.Context(), "s", "q"); !errors.Is(err, ErrIQNotActivated) {
 		t.Errorf("a key without secret: %v", err)
 	}
-	key := testIQKey(t, "A1B2C3D4E5F60718", "0042")
+	key := testIQKey(t, "0042")
 	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s %q %x", key, key, key, key, key, key), fmt.Sprint(key.OTP(time.Now()))} {
 		if strings.Contains(text, "A1B2") || strings.Contains(text, "0042") {
 			t.Errorf("a secret prints: %s", text)
@@ -292,7 +292,7 @@ type deadlineOnly struct {
 func (d deadlineOnly) Deadline() (time.Time, bool) { return d.deadline.Deadline() }
 
 func BenchmarkLocalOTP(b *testing.B) {
-	key := testIQKey(b, "A1B2C3D4E5F60718", "0042")
+	key := testIQKey(b, "0042")
 	var second int64
 	p := newLocalOTP(func(context.Context, SiteID, IQID) (IQKey, error) { return key, nil },
 		func() time.Time { second++; return time.Unix(second, 0) })

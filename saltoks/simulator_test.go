@@ -28,10 +28,10 @@ func simClient(sim *saltokstest.Sim, opts ...saltoks.Option) (*saltoks.Client, e
 	return saltoks.NewClient(env, tokens, append([]saltoks.Option{saltoks.WithHTTPClient(sim.HTTPClient())}, opts...)...)
 }
 
-func newSim(t *testing.T, opts ...saltoks.Option) (*saltokstest.Sim, *saltoks.Client) {
+func newSim(t *testing.T) (*saltokstest.Sim, *saltoks.Client) {
 	t.Helper()
 	sim := saltokstest.New(t)
-	c, err := simClient(sim, append([]saltoks.Option{saltoks.WithLimiter(saltoks.Unlimited())}, opts...)...)
+	c, err := simClient(sim, saltoks.WithLimiter(saltoks.Unlimited()))
 	if err != nil {
 		t.Fatal(err)
 	}

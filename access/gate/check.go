@@ -13,8 +13,9 @@ import (
 // CheckFact says with a *RequestError, which names every fault, what of a fact no
 // storage may keep: an id or a site that is not 1 to 200 bytes, a text that is not
 // UTF-8 or holds a NUL, an id twice in one list, a time of day or a date that does
-// not exist, an instant outside the years 1970 to 9999. A storage calls it before each write, so that all refuse the same.
-// References may be empty, and dangle: access.Evaluate judges them.
+// not exist, an instant outside the years 1970 to 9999. A storage calls it before
+// each write, so that all refuse the same. References may be empty, and dangle:
+// access.Evaluate judges them.
 func CheckFact[F Door | Rules | access.Grant | access.Member | reservation.Reservation](site string, fact F) error {
 	var c factCheck
 	switch f := any(fact).(type) {
