@@ -15,11 +15,7 @@ import (
 // plansPage is membership types against doors.
 func (w *web) plansPage(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	rules, err := w.store.Rules(ctx, space)
-	if err != nil {
-		return err
-	}
-	doors, err := w.store.Doors(ctx, space)
+	rules, doors, err := w.rulesAndDoors(ctx)
 	if err != nil {
 		return err
 	}
@@ -67,8 +63,17 @@ type planView struct {
 	Effects  []effect
 }
 
-func (w *web) plan(ctx context.Context, id string) (gate.Rules, int, []gate.Door, error) {
+func (w *web) rulesAndDoors(ctx context.Context) (gate.Rules, []gate.Door, error) {
 	rules, err := w.store.Rules(ctx, space)
+	if err != nil {
+		return rules, nil, err
+	}
+	doors, err := w.store.Doors(ctx, space)
+	return rules, doors, err
+}
+
+func (w *web) plan(ctx context.Context, id string) (gate.Rules, int, []gate.Door, error) {
+	rules, doors, err := w.rulesAndDoors(ctx)
 	if err != nil {
 		return rules, 0, nil, err
 	}
@@ -76,8 +81,7 @@ func (w *web) plan(ctx context.Context, id string) (gate.Rules, int, []gate.Door
 	if i < 0 {
 		return rules, 0, nil, notHere
 	}
-	doors, err := w.store.Doors(ctx, space)
-	return rules, i, doors, err
+	return rules, i, doors, nil
 }
 
 func (w *web) planPage(rw http.ResponseWriter, r *http.Request) error {
@@ -206,11 +210,7 @@ func (w *web) showRooms(rw http.ResponseWriter, r *http.Request, rooms []access.
 
 func (w *web) changeRooms(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	rules, err := w.store.Rules(ctx, space)
-	if err != nil {
-		return err
-	}
-	doors, err := w.store.Doors(ctx, space)
+	rules, doors, err := w.rulesAndDoors(ctx)
 	if err != nil {
 		return err
 	}
