@@ -35,6 +35,9 @@ type parts struct {
 	commands  []CommandOption
 	target    Target
 	before    func() // the command
+
+	mu  sync.Mutex
+	log strings.Builder
 }
 
 // closedRow is one thing that is wrong on the way to an unlock. After it was
@@ -171,10 +174,10 @@ func closedRows() []closedRow {
 		{name: "code: past the send-by", is: ErrSendBy, with: sendBy(10*time.Second, badCode(func(_ *parts, ctx context.Context) (OTP, error) { return OTP{}, until(ctx) }))},
 		{name: "code: too late for its caller", is: context.Canceled, with: badCode(func(p *parts, _ context.Context) (OTP, error) { p.stop(); return NewOTP("a1b2c"), nil })},
 
-		{name: "limiter: paused past the deadline", is: ErrRateLimited, says: "try again later", with: func(p *parts) { p.client = append(p.client, WithLimiter(pausedFor(time.Minute))) }},
-		{name: "limiter: paused past the send-by", is: ErrRateLimited, with: sendBy(10*time.Second, func(p *parts) { p.client = append(p.client, WithLimiter(pausedFor(11*time.Second))) })},
+		{name: "limiter: paused past the deadline", is: ErrRateLimited, says: "try again later", with: paused(time.Minute)},
+		{name: "limiter: paused past the send-by", is: ErrRateLimited, with: sendBy(10*time.Second, paused(11*time.Second))},
 		{name: "limiter: paused, the caller leaves", is: context.Canceled, with: func(p *parts) {
-			p.client = append(p.client, WithLimiter(pausedFor(time.Second)))
+			paused(time.Second)(p)
 			badTokens(func(p *parts, ctx context.Context) (Token, error) {
 				time.AfterFunc(time.Millisecond, p.stop)
 				return p.rig.tokens.Token(ctx)
@@ -277,32 +280,16 @@ func (row closedRow) run(t *testing.T) {
 	r := newRig(t)
 	r.activate()
 	time.Sleep(time.Minute) // the code of the activation is an old one
-	p := &parts{rig: r, on: new(atomic.Bool), tokens: r.tokens, store: r.store, sealer: testSealer(), transport: r.sim.HTTPClient().Transport, now: r.sim.Now, target: r.target}
-	p.ctx, p.stop = context.WithTimeout(t.Context(), 20*time.Second)
-	defer p.stop()
+	p := newParts(t, r)
+	defer func() { p.stop() }()
 	row.with(p)
-	var log strings.Builder
-	var mu sync.Mutex
-	logger := slog.New(slog.NewTextHandler(&lockedWriter{&mu, &log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	state, err := NewState(p.store, p.sealer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API(), Events: r.sim.Events()}
-	client, err := NewClient(env, p.tokens, append([]Option{WithHTTPClient(&http.Client{Transport: p.transport}), WithLimiter(Unlimited()), WithLogger(logger), WithMaxResponse(1 << 20)}, p.client...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	remote, err := NewRemote(client, state, "simulator", r.tokens.user.Subject, append([]RemoteOption{WithNow(p.now)}, p.remote...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	remote := p.build()
 	p.on.Store(true)
 	if p.before != nil {
 		p.before()
 	}
 	start := time.Now()
-	err = remote.Unlock(p.ctx, p.target, p.commands...)
+	err := remote.Unlock(p.ctx, p.target, p.commands...)
 	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("it took %v", took)
 	}
@@ -336,29 +323,9 @@ func (row closedRow) run(t *testing.T) {
 		t.Errorf("mended: %d movements, want %d", n, row.moves+1)
 	}
 
-	mu.Lock()
-	defer mu.Unlock()
-	seen := log.String()
+	seen := p.logged()
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		seen += fmt.Sprintf("%v %+v %#v\n", e, e, e)
 	}
-	doc, err := r.act.load(t.Context(), siteIQ{r.site, r.iq})
-	if err != nil {
-		t.Fatal(err)
-	}
-	secrets := map[string]string{"panic value": plantedPanic, "access token": r.tokens.token, "IQ secret": doc.Secret.Reveal(), "IQ PIN": `pin":"` + doc.PIN.Reveal()}
-	for _, q := range r.sim.Commands() {
-		if _, code, ok := strings.Cut(string(q.Body), `"otp":`); ok {
-			secrets["code"] = strings.Trim(code, `"}`)
-			if strings.Contains(seen, `otp\":\"`+secrets["code"]) {
-				t.Errorf("the code is in: %s", seen)
-			}
-			delete(secrets, "code") // five hex digits occur in ids
-		}
-	}
-	for what, secret := range secrets {
-		if secret == "" || strings.Contains(seen, secret) {
-			t.Errorf("the %s %q is in: %s", what, secret, seen)
-		}
-	}
+	p.searched(seen)
 }

@@ -5,7 +5,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"testing"
 	"time"
 )
 
@@ -186,10 +189,13 @@ func badBody(read func([]byte) (int, error)) func(*parts) {
 	})
 }
 
-func pausedFor(d time.Duration) *Limiter {
-	l := Unlimited()
-	l.pause(commandLane, d)
-	return l
+// paused is a limiter that SALTO made wait right before.
+func paused(d time.Duration) func(*parts) {
+	return func(p *parts) {
+		l := Unlimited()
+		p.client = append(p.client, WithLimiter(l))
+		p.before = func() { l.pause(commandLane, d) }
+	}
 }
 
 type panickyHandler struct{}
@@ -228,6 +234,59 @@ func (p *parts) swap(kind string, version uint16, from string, sealer Sealer) {
 		p.t.Fatal(err)
 	}
 	badGet(func(_ *parts, _ context.Context, _ []byte) ([]byte, error) { return doc, nil })(p)
+}
+
+func newParts(t *testing.T, r *rig) *parts {
+	p := &parts{rig: r, on: new(atomic.Bool), tokens: r.tokens, store: r.store, sealer: testSealer(), transport: r.sim.HTTPClient().Transport, now: r.sim.Now, target: r.target}
+	p.ctx, p.stop = context.WithTimeout(t.Context(), 20*time.Second)
+	return p
+}
+
+// build makes the Remote of what the parts are now.
+func (p *parts) build() *Remote {
+	p.t.Helper()
+	state, err := NewState(p.store, p.sealer)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	env := Environment{Name: "simulator", Issuer: p.sim.Issuer(), API: p.sim.API(), Events: p.sim.Events()}
+	logger := slog.New(slog.NewTextHandler(&lockedWriter{&p.mu, &p.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	client, err := NewClient(env, p.tokens, append([]Option{WithHTTPClient(&http.Client{Transport: p.transport}), WithLimiter(Unlimited()), WithLogger(logger), WithMaxResponse(1 << 20)}, p.client...)...)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	remote, err := NewRemote(client, state, "simulator", p.rig.tokens.user.Subject, append([]RemoteOption{WithNow(p.now)}, p.remote...)...)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return remote
+}
+
+func (p *parts) logged() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
+}
+
+// searched looks for every secret of this user in what was printed.
+func (p *parts) searched(seen string) {
+	p.t.Helper()
+	doc, err := p.act.load(p.t.Context(), siteIQ{p.site, p.iq})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	secrets := map[string]string{"panic value": plantedPanic, "access token": p.rig.tokens.token, "IQ secret": doc.Secret.Reveal(), "IQ PIN": `pin":"` + doc.PIN.Reveal()}
+	for _, q := range p.sim.Commands() {
+		// Five hex digits occur in ids: look for the code as a value.
+		if _, code, ok := strings.Cut(string(q.Body), `"otp":"`); ok && strings.Contains(seen, `otp\":\"`+strings.Trim(code, `"}`)) {
+			p.t.Errorf("the code is in: %s", seen)
+		}
+	}
+	for what, secret := range secrets {
+		if secret == "" || strings.Contains(seen, secret) {
+			p.t.Errorf("the %s %q is in: %s", what, secret, seen)
+		}
+	}
 }
 
 type lockedWriter struct {
