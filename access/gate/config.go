@@ -168,6 +168,14 @@ func guard(in string, fn func() error) (err error) {
 	return fn()
 }
 
+// contained makes an error of a panic in what the host supplied; it is deferred
+// by the methods that are not on the way of an unlock.
+func contained(method string, err *error) {
+	if v := recover(); v != nil {
+		*err = &PanicError{method, v}
+	}
+}
+
 func unavailable(err error) error {
 	if errors.Is(err, ErrUnavailable) {
 		return err

@@ -82,22 +82,17 @@ func (g *Gate) Doctor(ctx context.Context, p Patient) ([]Finding, error) {
 		return nil, &RequestError{[]Fault{{"Patient", "Doors, Rules and Members are required"}}}
 	}
 	e := &examination{g: g, p: p, now: g.clock()}
-	var err error
-	if e.doors, err = p.Doors.Doors(ctx, g.site); err != nil {
-		e.unchecked("doors", err)
+	for _, part := range []struct {
+		what string
+		look func(context.Context)
+	}{
+		{"facts", e.read}, {"records", e.storage}, {"rules and doors", e.rulesAndDoors}, {"grants and members", e.grantsAndMembers},
+		{"members", e.people}, {"office mode", e.openDoors}, {"catalogue", e.catalogue},
+	} {
+		if err := guard("Doctor", func() error { part.look(ctx); return nil }); err != nil {
+			e.unchecked(part.what, err)
+		}
 	}
-	if e.rules, err = p.Rules.Rules(ctx, g.site); err != nil {
-		e.unchecked("rules", err)
-	}
-	if e.grants, err = p.Rules.Grants(ctx, g.site, ""); err != nil {
-		e.unchecked("grants", err)
-	}
-	e.storage(ctx)
-	e.rulesAndDoors()
-	e.grantsAndMembers(ctx)
-	e.people(ctx)
-	e.openDoors(ctx)
-	e.catalogue(ctx)
 	for i, c := range p.Checkers {
 		var list []Finding
 		err := guard("Checker", func() (err error) {
@@ -138,6 +133,20 @@ func (e *examination) unchecked(what string, err error) {
 		Code: "not_checked", Severity: Warning, About: what,
 		What: fmt.Sprintf("It could not be looked at: %v.", err), Breaks: "What is wrong there stays unknown.", Do: "Put that right, then ask the doctor again.",
 	})
+}
+
+// read reads what the other parts compare.
+func (e *examination) read(ctx context.Context) {
+	var err error
+	if e.doors, err = e.p.Doors.Doors(ctx, e.g.site); err != nil {
+		e.unchecked("doors", err)
+	}
+	if e.rules, err = e.p.Rules.Rules(ctx, e.g.site); err != nil {
+		e.unchecked("rules", err)
+	}
+	if e.grants, err = e.p.Rules.Grants(ctx, e.g.site, ""); err != nil {
+		e.unchecked("grants", err)
+	}
 }
 
 // storage looks at the gate's own records.

@@ -12,7 +12,7 @@ import (
 )
 
 // rulesAndDoors compares the rules with the doors.
-func (e *examination) rulesAndDoors() {
+func (e *examination) rulesAndDoors(context.Context) {
 	if e.rules.Version == 0 {
 		return
 	}

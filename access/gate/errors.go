@@ -55,7 +55,7 @@ func faults(head string, list []Fault) string {
 
 // PanicError is a panic in something the host supplied, caught by the gate.
 type PanicError struct {
-	In    string // which callback: "Facts", "Locks", "Presence", ...
+	In    string // which callback: "Facts", "Locks", "Presence", ..., or the method that called it
 	Value any
 }
 

@@ -18,8 +18,9 @@ type Sweep struct {
 	// RightEnded locks doors whose holder may not open them any more.
 	RightEnded bool
 	// Reconcile, when set, first ends the holds whose lock it shows as "locked"
-	// and seen so later than a minute after the hold began: SALTO's schedule or
-	// somebody at SALTO has ended them. Nothing is sent for these.
+	// and seen so later than a minute after the hold began, or later than a slow
+	// cloud may carry an Unconfirmed start out: SALTO's schedule or somebody at
+	// SALTO has ended them. Nothing is sent for these.
 	Reconcile Catalogue
 	// By is who sweeps, for the log; empty is "guardian".
 	By string
@@ -44,11 +45,12 @@ type SweepReport struct {
 }
 
 // Sweep is the office-mode guardian: it locks what should not be open any more,
-// and reports what it could not. Call it at closing time, or every minute with
-// RightEnded. It sends at most one command per door and minute over all
-// processes, and never unlocks anything.
-func (g *Gate) Sweep(ctx context.Context, s Sweep) (SweepReport, error) {
-	var report SweepReport
+// and reports what it could not. A door with several holds is locked once all of
+// them are over. Call it at closing time, or every minute with RightEnded. It
+// sends at most one command per door and minute over all processes, unless the
+// door was put into office mode again, and never unlocks anything.
+func (g *Gate) Sweep(ctx context.Context, s Sweep) (report SweepReport, err error) {
+	defer contained("Sweep", &err)
 	if s.Closing != nil && (*s.Closing < 0 || *s.Closing >= 24*time.Hour) {
 		return report, &RequestError{[]Fault{{"Closing", "a time of day from 0 to under 24 hours is wanted"}}}
 	}
@@ -64,28 +66,40 @@ func (g *Gate) Sweep(ctx context.Context, s Sweep) (SweepReport, error) {
 			return report, err
 		}
 	}
-	locked := map[string]Receipt{} // by door: one command ends all its holds
-	for _, h := range holds {
-		why, snap, err := g.due(ctx, s, h)
-		if err != nil {
+	for len(holds) > 0 { // they come by door
+		n := 1
+		for n < len(holds) && holds[n].Door == holds[0].Door {
+			n++
+		}
+		if err := g.sweepDoor(ctx, s, holds[:n], &report); err != nil {
 			return report, err
 		}
-		if why == "" {
-			continue
-		}
-		receipt, sent := locked[h.Door]
-		if !sent {
-			receipt = g.lockDoor(ctx, s, h.Door, why, snap)
-			locked[h.Door] = receipt
-		}
-		swept := Swept{h, why, receipt}
-		if receipt.Outcome == Accepted {
-			report.Ended = append(report.Ended, swept)
-		} else {
-			report.Open = append(report.Open, swept)
-		}
+		holds = holds[n:]
 	}
 	return report, nil
+}
+
+// sweepDoor locks a door all of whose holds are over: one command ends them.
+func (g *Gate) sweepDoor(ctx context.Context, s Sweep, holds []Hold, report *SweepReport) error {
+	swept := make([]Swept, len(holds))
+	var snap Snapshot
+	for i, h := range holds {
+		why, facts, err := g.due(ctx, s, h)
+		if err != nil || why == "" {
+			return err
+		}
+		swept[i], snap = Swept{Hold: h, Why: why}, facts
+	}
+	receipt := g.lockDoor(ctx, s, swept, snap)
+	for i := range swept {
+		swept[i].Receipt = receipt
+	}
+	if receipt.Outcome == Accepted {
+		report.Ended = append(report.Ended, swept...)
+	} else {
+		report.Open = append(report.Open, swept...)
+	}
+	return nil
 }
 
 // reconcile ends the holds whose lock is seen locked, and returns the others.
@@ -107,6 +121,9 @@ func (g *Gate) reconcile(ctx context.Context, s Sweep, holds []Hold, report *Swe
 		}
 		lock, ok := states[lockID{snap.Link.Site, snap.Link.Lock}]
 		settled := h.Since.Add(time.Minute)
+		if h.Uncertain { // a slow cloud may open it yet
+			settled = h.Since.Add(SendWithin + proofAfter)
+		}
 		if !ok || lock.State != "locked" || !lock.SeenAt.After(settled) {
 			rest = append(rest, h)
 			continue
@@ -165,9 +182,13 @@ func closedSince(since, now time.Time, closing time.Duration, loc *time.Location
 }
 
 // lockDoor sends one command to lock, by the site itself.
-func (g *Gate) lockDoor(ctx context.Context, s Sweep, door, why string, snap Snapshot) Receipt {
-	now := g.clock()
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d", door, why, now.Unix()/60))
+func (g *Gate) lockDoor(ctx context.Context, s Sweep, swept []Swept, snap Snapshot) Receipt {
+	now, door, why := g.clock(), swept[0].Hold.Door, swept[0].Why
+	once := fmt.Appendf(nil, "%d\x00%s", now.Unix()/60, door)
+	for _, w := range swept {
+		once = append(append(once, 0), w.Hold.RequestID...)
+	}
+	sum := sha256.Sum256(once)
 	p := &passage{
 		tap:    Tap{RequestID: "sweep-" + hex.EncodeToString(sum[:16]), Door: door, TappedAt: now, Source: "guardian", Actor: s.By},
 		action: access.Lock, began: now, steady: time.Now(), link: snap.Link, loc: snap.Question.Location, zone: snap.Question.TimeZone,

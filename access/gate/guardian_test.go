@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 )
 
@@ -172,4 +173,75 @@ func ExampleGate_Sweep() {
 	report, err := g.Sweep(ctx, gate.Sweep{RightEnded: true})
 	fmt.Println(report.Ended[0].Hold.Door, report.Ended[0].Why, len(report.Open), err)
 	// Output: office-4 right_ended 0 <nil>
+}
+
+// A door that somebody may hold open stays open, whoever else's hold is over.
+func TestGuardianOfADoorWithTwoHolders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		grant := access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always(), RequiresMembership: new(false)}
+		if err := b.store.PutGrant(t.Context(), site, grant); err != nil {
+			t.Fatal(err)
+		}
+		b.startOffice("ada")
+		time.Sleep(21*time.Hour + time.Minute) // 22:01 in Berlin
+		b.startOffice("bob")
+		if got := b.sweep(gate.Sweep{Closing: new(22 * time.Hour)}); got != "" {
+			t.Errorf("bob started after closing time: got %q", got)
+		}
+		if err := b.store.DeleteGrant(t.Context(), site, "ada-office"); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.sweep(gate.Sweep{RightEnded: true}); got != "" {
+			t.Errorf("bob may still hold it: got %q", got)
+		}
+		if err := b.store.DeleteGrant(t.Context(), site, "bob-office"); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.sweep(gate.Sweep{RightEnded: true}); got != "ended ada right_ended, ended bob right_ended" {
+			t.Errorf("nobody may: got %q", got)
+		}
+		b.wantMoves(3)
+	})
+}
+
+// A door that was put into office mode again within the guardian's minute is
+// locked again.
+func TestGuardianTwiceInAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		grant := access.Grant{ID: "ada-office", Member: "ada", Door: "office", Hours: access.Always(), RequiresMembership: new(false)}
+		for range 2 {
+			b.startOffice("ada")
+			if err := b.store.DeleteGrant(t.Context(), site, grant.ID); err != nil {
+				t.Fatal(err)
+			}
+			if got := b.sweep(gate.Sweep{RightEnded: true}); got != "ended ada right_ended" {
+				t.Errorf("got %q", got)
+			}
+			b.wantHolders("after the sweep")
+			if err := b.store.PutGrant(t.Context(), site, grant); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Second)
+		}
+		b.wantMoves(4)
+	})
+}
+
+// What a slow cloud may still open is not over because it is seen locked.
+func TestReconcileAnUncertainHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+		b.command(access.OfficeMode, "ada", gate.Unconfirmed)
+		shown := catalogue{{Link: link("l2"), State: "locked", SeenAt: time.Now().Add(2 * time.Minute)}}
+		if got := b.sweep(gate.Sweep{Reconcile: shown}); got != "" {
+			t.Errorf("two minutes later: got %q", got)
+		}
+		shown[0].SeenAt = shown[0].SeenAt.Add(11 * time.Second)
+		if got := b.sweep(gate.Sweep{Reconcile: shown}); got != "ended ada seen_locked" {
+			t.Errorf("after that: got %q", got)
+		}
+	})
 }

@@ -55,8 +55,8 @@ const (
 // mode that ended by a schedule or another hand is over. That there is no entry
 // proves nothing. The entries never become rows of the door log, nor check-ins.
 // Call it every minute or so; after an error, again.
-func (g *Gate) Ingest(ctx context.Context, reader VendorReader) (IngestReport, error) {
-	var report IngestReport
+func (g *Gate) Ingest(ctx context.Context, reader VendorReader) (report IngestReport, err error) {
+	defer contained("Ingest", &err)
 	cursor, err := g.records.Cursor(ctx, g.site)
 	if err != nil {
 		return report, err
@@ -119,7 +119,8 @@ func meaning(ctx context.Context, reader VendorReader, e VendorEntry) (m Meaning
 // VendorEntries returns the lock system's own log as far as it was read;
 // q.Site is this gate's. It is for hosts that want to show fobs and key codes
 // beside digital keys.
-func (g *Gate) VendorEntries(ctx context.Context, q VendorQuery) ([]VendorEntry, error) {
+func (g *Gate) VendorEntries(ctx context.Context, q VendorQuery) (list []VendorEntry, err error) {
+	defer contained("VendorEntries", &err)
 	q.Site = g.site
 	return g.records.VendorEntries(ctx, q)
 }

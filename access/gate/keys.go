@@ -42,16 +42,14 @@ type DigitalKey struct {
 // are open now, those that will open within ahead, and those the member holds
 // open. It makes no call to the lock system. A door whose facts contradict
 // themselves has a Cause; when all have, the error is a *access.FactsError.
-func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) ([]DigitalKey, error) {
+func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (list []DigitalKey, err error) {
+	defer contained("Keys", &err)
 	if !goodID(member) {
 		return nil, &RequestError{[]Fault{{"Member", badID}}}
 	}
 	now := g.clock()
-	var all []Snapshot
-	if err := guard("Facts", func() (err error) {
-		all, err = g.facts.LoadAll(ctx, Ask{Site: g.site, Member: member, At: now})
-		return
-	}); err != nil {
+	all, err := g.facts.LoadAll(ctx, Ask{Site: g.site, Member: member, At: now})
+	if err != nil {
 		return nil, err
 	}
 	holds, err := g.records.Holds(ctx, g.site)
@@ -67,6 +65,9 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) ([]
 
 // keys decides about all doors together, which shares what is the same for all.
 func (g *Gate) keys(all []Snapshot, member string, now time.Time, ahead time.Duration, holds []Hold, sw Switch) ([]DigitalKey, error) {
+	if none := func(s Snapshot) bool { return s.Question.Door == nil }; slices.ContainsFunc(all, none) {
+		all = slices.DeleteFunc(slices.Clone(all), none)
+	}
 	questions := make([]access.Question, len(all))
 	for i := range all {
 		questions[i] = all[i].Question
@@ -126,9 +127,10 @@ func (g *Gate) key(s *Snapshot, d access.Decision, member string, holds []Hold) 
 
 // SeeLocks asks the lock system for the state of every lock, for Keys to show
 // with its age, and returns what it saw. Call it as often as the screens shall
-// be fresh: it is one list of the lock system, for all members together.
-func (g *Gate) SeeLocks(ctx context.Context, c Catalogue) ([]CatalogueLock, error) {
-	var list []CatalogueLock
+// be fresh: it is one list of the lock system, for all members together. What
+// was seen is kept by this Gate alone: each process looks for itself.
+func (g *Gate) SeeLocks(ctx context.Context, c Catalogue) (list []CatalogueLock, err error) {
+	defer contained("SeeLocks", &err)
 	for lock, err := range c.Locks(ctx) {
 		if err != nil {
 			return nil, err

@@ -17,7 +17,8 @@ func (g *Gate) SwitchOn(ctx context.Context, by, why string) error {
 	return g.flip(ctx, Switch{By: by, Why: why})
 }
 
-func (g *Gate) flip(ctx context.Context, s Switch) error {
+func (g *Gate) flip(ctx context.Context, s Switch) (err error) {
+	defer contained("SetSwitch", &err)
 	s.At, s.By, s.Why = g.clock(), short(s.By), short(s.Why) // no text may keep it from being switched
 	action := "switch_on"
 	if s.Off {
@@ -28,7 +29,10 @@ func (g *Gate) flip(ctx context.Context, s Switch) error {
 }
 
 // Switched returns the site's kill switch.
-func (g *Gate) Switched(ctx context.Context) (Switch, error) { return g.records.Switch(ctx, g.site) }
+func (g *Gate) Switched(ctx context.Context) (s Switch, err error) {
+	defer contained("Switched", &err)
+	return g.records.Switch(ctx, g.site)
+}
 
 // Log yields rows of the door log; q.Site is this gate's.
 func (g *Gate) Log(ctx context.Context, q LogQuery) iter.Seq2[LogRow, error] {
@@ -39,19 +43,22 @@ func (g *Gate) Log(ctx context.Context, q LogQuery) iter.Seq2[LogRow, error] {
 // Head returns the end of the door log. Export it regularly to a place that who
 // can write the storage cannot: only against such a head is a removal at the end
 // or a rebuilt chain found.
-func (g *Gate) Head(ctx context.Context) (Head, error) {
-	_, head, err := g.records.Ends(ctx, g.site)
+func (g *Gate) Head(ctx context.Context) (head Head, err error) {
+	defer contained("Head", &err)
+	_, head, err = g.records.Ends(ctx, g.site)
 	return head, err
 }
 
 // Verify checks the door log of the site; see the function Verify.
-func (g *Gate) Verify(ctx context.Context, from, want Head) (Verification, error) {
+func (g *Gate) Verify(ctx context.Context, from, want Head) (v Verification, err error) {
+	defer contained("Verify", &err)
 	return Verify(ctx, g.records, g.site, from, want)
 }
 
 // Retain removes the rows of the door log that are older than before, up to the
 // first that is not. What Verify says about the rest stays the same.
 func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed int, err error) {
+	defer contained("Retain", &err)
 	return g.records.Retain(ctx, g.site, before)
 }
 
@@ -59,15 +66,20 @@ func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed
 // receipts. The rows of the log stay, without a name; Verify counts them as
 // erased. Requests of the last half minute stay until it is called again.
 func (g *Gate) Erase(ctx context.Context, person string) (rows int, err error) {
+	defer contained("Erase", &err)
 	return g.records.Erase(ctx, g.site, person, g.clock().Add(-staleAfter))
 }
 
 // CheckIns returns check-ins; q.Site is this gate's.
-func (g *Gate) CheckIns(ctx context.Context, q CheckInQuery) ([]CheckIn, error) {
+func (g *Gate) CheckIns(ctx context.Context, q CheckInQuery) (list []CheckIn, err error) {
+	defer contained("CheckIns", &err)
 	q.Site = g.site
 	return g.records.CheckIns(ctx, q)
 }
 
 // Holds returns who holds which door open in office mode and since when, as far
 // as the gate knows.
-func (g *Gate) Holds(ctx context.Context) ([]Hold, error) { return g.records.Holds(ctx, g.site) }
+func (g *Gate) Holds(ctx context.Context) (list []Hold, err error) {
+	defer contained("Holds", &err)
+	return g.records.Holds(ctx, g.site)
+}

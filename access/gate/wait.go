@@ -152,9 +152,10 @@ func finish(e Entry) (Receipt, error) {
 // Recover settles every command of the site that has lost its process as
 // Unconfirmed, and returns how many. Call it when the host starts and once a
 // minute; any number of processes may. Nothing is ever sent again.
-func (g *Gate) Recover(ctx context.Context) (int, error) {
+func (g *Gate) Recover(ctx context.Context) (done int, err error) {
+	defer contained("Recover", &err)
 	const batch = 100
-	for done := 0; ; {
+	for {
 		list, err := g.records.Entries(ctx, EntryQuery{Site: g.site, Outcome: Sending, SendByBefore: g.clock().Add(-staleAfter), Limit: batch})
 		if err != nil {
 			return done, err
@@ -198,7 +199,8 @@ func (g *Gate) reopen(e Entry) (doc, *passage, error) {
 }
 
 // Prune forgets receipts older than KeepReceipts. Call it once a day.
-func (g *Gate) Prune(ctx context.Context) (int, error) {
+func (g *Gate) Prune(ctx context.Context) (n int, err error) {
+	defer contained("Prune", &err)
 	return g.records.Prune(ctx, g.site, g.clock().Add(-KeepReceipts))
 }
 

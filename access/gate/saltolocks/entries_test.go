@@ -86,3 +86,44 @@ func TestEntriesAreReadOnce(t *testing.T) {
 		}
 	})
 }
+
+// A cloud so slow that it carries a start out after the lock that came later:
+// the door is open, and its log tells who holds it.
+func TestALateStartIsHeldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, true)
+		reader := r.locks.Entries(time.Time{})
+		held := func(when string, want int) {
+			t.Helper()
+			holds, err := r.gate.Holds(t.Context())
+			r.ok(err)
+			if len(holds) != want {
+				t.Errorf("%s: got holds %+v", when, holds)
+			}
+		}
+		r.sim.Fault(saltokstest.Slow, saltokstest.On("/locking"), saltokstest.Delay(40*time.Second))
+		r.want(r.do(access.OfficeMode, r.tap("front")), gate.Unconfirmed, gate.CauseNoAnswer)
+		held("unconfirmed", 1)
+		time.Sleep(5 * time.Second)
+		r.want(r.do(access.Lock, r.tap("front")), gate.Accepted, "")
+		held("locked", 0)
+		time.Sleep(time.Minute)
+		if got := r.sim.LockState(r.site.Locks[0].ID); got != "office_mode" {
+			t.Fatalf("the lock is %q: this test proves nothing", got)
+		}
+		report, err := r.gate.Ingest(t.Context(), reader)
+		r.ok(err)
+		if len(report.Settled) != 1 || len(report.Ended) != 0 {
+			t.Errorf("got %+v", report)
+		}
+		held("proven", 1)
+		// So the guardian locks it when her right ends.
+		r.ok(r.store.DeleteMember(t.Context(), "loft", "ada"))
+		_, err = r.gate.Sweep(t.Context(), gate.Sweep{RightEnded: true})
+		r.ok(err)
+		held("locked by the guardian", 0)
+		if got := r.sim.LockState(r.site.Locks[0].ID); got != "locked" {
+			t.Errorf("the lock is %q", got)
+		}
+	})
+}

@@ -1,0 +1,99 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// bomb is a host's storage and catalogue of which everything panics.
+type bomb struct {
+	gate.Records
+	gate.Facts
+}
+
+func (bomb) Locks(context.Context) iter.Seq2[gate.CatalogueLock, error] { panic("locks") }
+
+func (bomb) Lock(context.Context, string) (gate.CatalogueLock, error) { panic("lock") }
+
+// What the host calls on a timer or for a page does not end its process either.
+func TestPanicsAreContainedEverywhere(t *testing.T) {
+	g, err := gate.New(gate.Config{Site: site, Facts: bomb{}, Records: bomb{}, Locks: &driver{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, call := range map[string]func(context.Context) error{
+		"Keys":          func(ctx context.Context) error { _, err := g.Keys(ctx, "ada", 0); return err },
+		"SeeLocks":      func(ctx context.Context) error { _, err := g.SeeLocks(ctx, bomb{}); return err },
+		"Sweep":         func(ctx context.Context) error { _, err := g.Sweep(ctx, gate.Sweep{}); return err },
+		"Ingest":        func(ctx context.Context) error { _, err := g.Ingest(ctx, &told{}); return err },
+		"Recover":       func(ctx context.Context) error { _, err := g.Recover(ctx); return err },
+		"Prune":         func(ctx context.Context) error { _, err := g.Prune(ctx); return err },
+		"Receipt":       func(ctx context.Context) error { _, err := g.Receipt(ctx, "ada", "r"); return err },
+		"Wait":          func(ctx context.Context) error { _, err := g.Wait(ctx, "ada", "r"); return err },
+		"SwitchOff":     func(ctx context.Context) error { return g.SwitchOff(ctx, "eve", "") },
+		"SwitchOn":      func(ctx context.Context) error { return g.SwitchOn(ctx, "eve", "") },
+		"Switched":      func(ctx context.Context) error { _, err := g.Switched(ctx); return err },
+		"Head":          func(ctx context.Context) error { _, err := g.Head(ctx); return err },
+		"Verify":        func(ctx context.Context) error { _, err := g.Verify(ctx, gate.Head{}, gate.Head{}); return err },
+		"Retain":        func(ctx context.Context) error { _, _, err := g.Retain(ctx, time.Now()); return err },
+		"Erase":         func(ctx context.Context) error { _, err := g.Erase(ctx, "ada"); return err },
+		"CheckIns":      func(ctx context.Context) error { _, err := g.CheckIns(ctx, gate.CheckInQuery{}); return err },
+		"Holds":         func(ctx context.Context) error { _, err := g.Holds(ctx); return err },
+		"VendorEntries": func(ctx context.Context) error { _, err := g.VendorEntries(ctx, gate.VendorQuery{}); return err },
+	} {
+		err := call(t.Context())
+		if _, ok := errors.AsType[*gate.PanicError](err); !ok {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// The doctor looks at the rest.
+func TestDoctorWhereStoresPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.config.Records = bomb{}
+		g, err := gate.New(b.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		findings, err := g.Doctor(t.Context(), gate.Patient{Doors: b.store, Rules: b.store, Members: b.store, Catalogue: bomb{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range findings {
+			got = append(got, strings.Trim(f.Code+" "+f.About, " "))
+		}
+		if want := []string{"not_checked catalogue", "not_checked office mode", "not_checked records", "not_linked lab"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+// scantFacts are a host's Facts that say as little as they can.
+type scantFacts struct{ gate.Facts }
+
+func (scantFacts) LoadAll(context.Context, gate.Ask) ([]gate.Snapshot, error) {
+	return make([]gate.Snapshot, 2), nil
+}
+
+func TestKeysWithoutDoors(t *testing.T) {
+	b := setup(t)
+	b.config.Facts = scantFacts{b.store}
+	g, err := gate.New(b.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if keys, err := g.Keys(t.Context(), "ada", time.Hour); err != nil || len(keys) != 0 {
+		t.Errorf("got %v, %v", keys, err)
+	}
+}
