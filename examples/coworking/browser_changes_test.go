@@ -127,3 +127,21 @@ func TestBrowserAdopt(t *testing.T) {
 		b.sees("The IQ is activated")
 	})
 }
+
+// The minutes around a booking are changed, once the manager has seen for whom.
+func TestBrowserBookingRules(t *testing.T) {
+	eachScreen(t, "ready", func(t *testing.T, b *tab) {
+		b.as(t, "bob").post("/bookings", "resource", "meeting-room", "start", "2026-05-07T20:00", "minutes", "60")
+		b.login("mia")
+		b.open("/manage/settings")
+		b.fill("before", "60")
+		b.tick("neighbours", "clip")
+		b.press("Review the change")
+		b.sees("Bob Lind gains Front Door on Thu from 19:00 to 19:45")
+		b.audit()
+		b.shot("settings")
+		b.press("Save")
+		b.sees("Saved.")
+		b.audit()
+	})
+}

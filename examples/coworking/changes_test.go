@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
@@ -135,4 +136,29 @@ func TestMemberships(t *testing.T) {
 	mia.get(bob).wants(200, "Memberships None.")
 	p.as(t, "bob").get("/").wants(200, "You have no keys yet")
 	mia.post("/manage/plans/day/delete", "version", "1").wants(422, "One person has this plan")
+}
+
+func TestBookingRules(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "ready")
+	mia, bob := p.as(t, "mia"), p.as(t, "bob")
+	bob.get("/manage/settings").wants(http.StatusForbidden)
+	bob.post("/manage/settings", "version", "1", "before", "0", "after", "0", "do", "save").wants(http.StatusForbidden)
+	page := mia.get("/manage/settings").wants(200, "Minutes before its start")
+	for _, now := range []string{`name="before" min="0" max="1440" value="15"`, `value="overlap" checked`, `name="standing" value="yes" checked`} {
+		if !strings.Contains(page.body, now) {
+			t.Errorf("the form does not say %s", now)
+		}
+	}
+	bob.post("/bookings", "resource", "meeting-room", "start", "2026-05-07T20:00", "minutes", "60").wants(200, "Booked")
+	wider := []string{"version", "1", "before", "60", "after", "15", "neighbours", "clip", "standing", "yes"}
+	mia.post("/manage/settings", wider...).wants(200, "What this change does", "Bob Lind gains Front Door on Thu from 19:00 to 19:45")
+	mia.post("/manage/settings", append(wider, "do", "save")...).wants(200, "Saved")
+	mia.post("/manage/settings", append(wider, "do", "save")...).wants(409, "Somebody else changed")
+	for _, wrong := range []string{"", "-1", "1441", "ten"} {
+		mia.post("/manage/settings", "version", "2", "before", wrong, "after", "15").wants(422, "as minutes")
+	}
+	mia.post("/manage/settings", "before", "1", "after", "15").wants(422, "incomplete")
+	p.to(t, "2026-05-07T19:00:00+02:00")
+	bob.post("/keys/front/unlock", "request", tapID()).wants(200, "Open")
 }

@@ -36,6 +36,8 @@ func (w *web) managerRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /manage/plans/{plan}", w.manager(w.changePlan))
 	mux.HandleFunc("POST /manage/plans", w.manager(w.newPlan))
 	mux.HandleFunc("POST /manage/plans/{plan}/delete", w.manager(w.deletePlan))
+	mux.HandleFunc("GET /manage/settings", w.manager(w.settingsPage))
+	mux.HandleFunc("POST /manage/settings", w.manager(w.changeSettings))
 	mux.HandleFunc("GET /manage/holidays", w.manager(w.holidaysPage))
 	mux.HandleFunc("POST /manage/holidays", w.manager(w.changeHolidays))
 	mux.HandleFunc("GET /manage/rooms", w.manager(w.roomsPage))
