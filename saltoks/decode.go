@@ -304,7 +304,7 @@ func errorCode(raw json.RawMessage) string {
 	if json.Unmarshal(raw, &s) != nil {
 		s = string(raw)
 	}
-	s = clip(strings.TrimSpace(s), 32)
+	s = strings.TrimSpace(s)
 	if strings.Trim(s, "0") == "" || s == "null" {
 		return ""
 	}
@@ -351,7 +351,7 @@ func clip(s string, most int) string {
 func requestID(h http.Header) string {
 	for _, name := range []string{"X-Request-Id", "Request-Id", "X-Correlation-Id"} {
 		if v := h.Get(name); v != "" {
-			return clip(v, 100)
+			return v
 		}
 	}
 	return ""

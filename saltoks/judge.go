@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -63,10 +64,10 @@ func (cl *call) failure(ctx context.Context, err error) *APIError {
 func (cl *call) answerError(status int, header http.Header, body []byte) *APIError {
 	e := cl.newError(status, header)
 	b := parseErrorBody(body)
-	e.Code, e.InnerCode = b.code, b.inner
+	e.Code, e.InnerCode = clip(cl.hide(b.code), 32), cl.hide(b.inner)
 	e.Message = clip(cl.hide(b.message), 300)
 	if e.RequestID == "" {
-		e.RequestID = clip(b.trace, 100)
+		e.RequestID = clip(cl.hide(b.trace), 100)
 	}
 	e.outcome = undecided
 	return cl.settle(e)
@@ -75,7 +76,7 @@ func (cl *call) answerError(status int, header http.Header, body []byte) *APIErr
 func (cl *call) newError(status int, header http.Header) *APIError {
 	e := &APIError{
 		Status: status, Method: cl.req.method, Route: cl.req.route,
-		RequestID: requestID(header), Attempts: cl.attempts,
+		RequestID: clip(cl.hide(requestID(header)), 100), Attempts: cl.attempts,
 	}
 	if d, ok := retryAfter(header); ok {
 		e.RetryAfter = d
@@ -125,13 +126,14 @@ func (cl *call) scrub(err error) error {
 	return err
 }
 
+// hide takes the call's secrets out of a text. It comes before anything that
+// cuts the text, as half a secret would stay.
 func (cl *call) hide(text string) string {
-	if t := cl.token.Reveal(); t != "" {
-		text = strings.ReplaceAll(text, t, redacted)
-	}
-	for _, s := range cl.req.secrets {
-		text = strings.ReplaceAll(text, s, redacted)
-		text = strings.ReplaceAll(text, url.QueryEscape(s), redacted)
+	for _, s := range append(slices.Clip(cl.req.secrets), cl.token.Reveal()) {
+		if s != "" {
+			text = strings.ReplaceAll(text, s, redacted)
+			text = strings.ReplaceAll(text, url.QueryEscape(s), redacted)
+		}
 	}
 	return text
 }
@@ -155,7 +157,7 @@ func (c *Client) log(ctx context.Context, level slog.Level, message string, cl *
 		slog.String("class", cl.req.Class.String()), slog.Int("status", cl.status),
 		slog.Int("attempts", cl.attempts), slog.Duration("took", took),
 	}
-	if id := requestID(cl.header); id != "" {
+	if id := clip(cl.hide(requestID(cl.header)), 100); id != "" {
 		attrs = append(attrs, slog.String("request_id", id))
 	}
 	if err != nil {
