@@ -1,0 +1,136 @@
+package gatetest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// journalTests are about what is read from the journal, and what leaves it.
+var journalTests = map[string]func(*bench){
+	"Wait/for another handle's outcome": func(b *bench) {
+		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
+		handles := b.handles()
+		var wg sync.WaitGroup
+		got := make([]gate.Entry, 20)
+		for i := range got {
+			wg.Go(func() {
+				var err error
+				if got[i], err = handles[i%len(handles)].Wait(b.ctx, e.Key, gate.Sending); err != nil {
+					b.Errorf("Wait: %v", err)
+				}
+			})
+		}
+		_, err := handles[len(handles)-1].Settle(b.ctx, settlement(e, gate.Accepted, 0))
+		b.ok(err)
+		wg.Wait()
+		for _, e := range got {
+			b.same("outcome", e.Outcome, gate.Accepted)
+		}
+	},
+	"Wait/returns at once, or under its context": func(b *bench) {
+		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
+		got, err := b.records().Wait(b.ctx, e.Key, gate.Unconfirmed)
+		b.ok(err)
+		b.same("entry", got, e)
+		ctx, cancel := context.WithTimeout(b.ctx, 20*time.Millisecond)
+		defer cancel()
+		_, err = b.records().Wait(ctx, e.Key, gate.Sending)
+		b.is(err, context.DeadlineExceeded)
+		_, err = b.records().Wait(b.ctx, gate.Key{Site: b.site, Member: "ada", RequestID: "unknown"}, gate.Sending)
+		b.is(err, gate.ErrNotFound)
+	},
+	"Entries/select and prune": func(b *bench) {
+		r := b.records()
+		var open []gate.Entry
+		for i := range 5 {
+			open = append(open, b.claim(b.attempt("ada", "front", access.Unlock, time.Duration(i)*time.Minute)))
+		}
+		_, err := r.Settle(b.ctx, settlement(open[1], gate.Unconfirmed, time.Hour))
+		b.ok(err)
+		_, err = r.Settle(b.ctx, settlement(open[2], gate.Accepted, time.Hour))
+		b.ok(err)
+		ids := func(q gate.EntryQuery) (list []string) {
+			q.Site = b.site
+			entries, err := r.Entries(b.ctx, q)
+			b.ok(err)
+			for _, e := range entries {
+				list = append(list, e.RequestID)
+			}
+			return list
+		}
+		id := func(n ...int) (list []string) {
+			for _, i := range n {
+				list = append(list, open[i].RequestID)
+			}
+			return list
+		}
+		b.same("sending", ids(gate.EntryQuery{Outcome: gate.Sending}), id(0, 3, 4))
+		b.same("sending, two", ids(gate.EntryQuery{Outcome: gate.Sending, Limit: 2}), id(0, 3))
+		b.same("send_by before", ids(gate.EntryQuery{Outcome: gate.Sending, SendByBefore: open[3].SendBy}), id(0))
+		b.same("begun since", ids(gate.EntryQuery{Outcome: gate.Sending, BegunSince: open[3].Begun}), id(3, 4))
+		b.same("unconfirmed", ids(gate.EntryQuery{Outcome: gate.Unconfirmed}), id(1))
+		b.same("accepted", ids(gate.EntryQuery{Outcome: gate.Accepted}), id(2))
+		n, err := r.Prune(b.ctx, b.site, open[2].Begun)
+		b.ok(err)
+		b.same("pruned", n, 1)
+		b.same("unconfirmed, pruned", len(ids(gate.EntryQuery{Outcome: gate.Unconfirmed})), 0)
+		n, err = r.Prune(b.ctx, b.site, at(time.Hour))
+		b.ok(err)
+		b.same("pruned", n, 1)
+		b.same("sending stay", ids(gate.EntryQuery{Outcome: gate.Sending}), id(0, 3, 4))
+		b.same("rows stay", len(b.rows()), 7)
+	},
+	"Erase/a person": func(b *bench) {
+		r := b.records()
+		var settled []gate.Entry
+		for i, member := range []string{"ada", "bob", "ada"} {
+			e := b.claim(b.attempt(member, "office", access.OfficeMode, time.Duration(i)*time.Minute))
+			s := settlement(e, gate.Accepted, time.Duration(i)*time.Minute)
+			s.CheckIn = &gate.CheckIn{Member: member, Key: "day", Door: "office", Action: access.OfficeMode, RequestID: e.RequestID, At: s.At, Day: "2026-05-04"}
+			s.Hold = &gate.Hold{Door: "office", Member: member, RequestID: e.RequestID, Since: e.Begun}
+			_, err := r.Settle(b.ctx, s)
+			b.ok(err)
+			settled = append(settled, e)
+		}
+		open := b.claim(b.attempt("ada", "front", access.Unlock, 0))
+		helped := logEntry("bob", "front", "unlock", gate.Denied, 0)
+		helped.Actor = "ada"
+		_, err := r.Note(b.ctx, b.site, helped)
+		b.ok(err)
+
+		n, err := r.Erase(b.ctx, b.site, "ada", settled[2].SendBy)
+		b.ok(err)
+		b.same("rows without detail", n, 6) // 4 of hers, the open attempt, one as actor
+		b.same("verified", b.verified().Erased, 6)
+		if b.look(settled[0].Key) != nil || b.look(settled[1].Key) == nil || b.look(settled[2].Key) == nil || b.look(open.Key) == nil {
+			b.Fatal("erased entries: her old one goes; her late one, her open one and bob's stay")
+		}
+		list, err := r.CheckIns(b.ctx, gate.CheckInQuery{Site: b.site})
+		b.ok(err)
+		b.same("check-ins", len(list), 1)
+		holds, err := r.Holds(b.ctx, b.site)
+		b.ok(err)
+		b.same("holders", []string{holds[0].Member, holds[1].Member}, []string{"bob", ""})
+		b.same("rows by her", len(b.log(gate.LogQuery{Site: b.site, Member: "ada"})), 0)
+		b.same("rows by bob", len(b.log(gate.LogQuery{Site: b.site, Member: "bob"})), 2)
+		for _, row := range b.rows() {
+			erased := row.Member == ""
+			if erased != (len(row.Salt) == 0 && len(row.Detail) == 0 && row.Actor == "") {
+				b.Fatalf("row %d is half erased: %+v", row.Seq, row)
+			}
+		}
+		n, err = r.Erase(b.ctx, b.site, "", at(time.Hour))
+		b.ok(err)
+		b.same("rows of nobody", n, 0)
+		n, err = r.Erase(b.ctx, b.site, "ada", at(time.Hour))
+		b.ok(err)
+		b.same("rows the second time", n, 0)
+		if b.look(settled[2].Key) != nil || b.look(open.Key) == nil {
+			b.Fatal("the second time her late entry goes and her open one stays")
+		}
+	},
+}
