@@ -130,7 +130,7 @@ func (g *Gate) zone(name string) *time.Location {
 // write runs one commit with its own limit. The context is one that does not
 // end with the caller's.
 func write(ctx context.Context, fn func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, WriteWithin)
+	ctx, cancel := withLimit(ctx, WriteWithin)
 	defer cancel()
 	return fn(ctx)
 }

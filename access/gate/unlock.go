@@ -68,7 +68,7 @@ func (g *Gate) way(ctx context.Context, p *passage) (Receipt, error) {
 	p.began, p.steady = g.clock(), time.Now()
 
 	// What is not known when the tap is too old is not needed any more.
-	reading, cancel := context.WithTimeout(ctx, SendWithin)
+	reading, cancel := withLimit(ctx, SendWithin)
 	defer cancel()
 
 	// 0 read
@@ -194,7 +194,7 @@ func (g *Gate) send(ctx context.Context, p *passage) (result Result) {
 	if left() <= 0 {
 		return Result{Outcome: NotSent, Cause: CauseDeadline}
 	}
-	ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
+	ctx, cancel := withLimit(ctx, AnswerWithin)
 	defer cancel()
 	command := Command{Link: p.link, Action: p.action, SendBy: p.deadline.wall, left: left}
 	err := guard("Locks", func() error { result = g.locks.Move(ctx, command); return nil })
