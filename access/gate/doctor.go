@@ -29,7 +29,7 @@ func (s Severity) String() string {
 
 // Finding is one thing a person should know about a site.
 type Finding struct {
-	// Code is stable: hosts translate by it.
+	// Code is stable: hosts translate by it. docs/operating.md lists them all.
 	Code     string
 	Severity Severity
 	// About names the door, IQ, grant, ... in question; empty for the site.

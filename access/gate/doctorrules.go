@@ -151,20 +151,20 @@ func (e *examination) people(ctx context.Context) {
 	}
 	examine()
 	for _, f := range faults {
-		about, breaks := f.kind+" "+f.first, "Denied at every door."
+		found := Finding{
+			Code: "bad_member", Severity: Warning, About: f.kind + " " + f.first, What: "In its facts: " + f.what + ".",
+			Breaks: "Denied at every door.", Do: "Correct the facts, or bring back what they name.",
+		}
 		if f.kind == "grant" {
-			breaks = "Its member is denied at its door, whatever else would open it."
+			found.Code, found.Breaks = "bad_grant", "Its member is denied at its door, whatever else would open it."
 		}
 		switch {
 		case f.others == 1:
-			about += " and 1 other"
+			found.About += " and 1 other"
 		case f.others > 1:
-			about += fmt.Sprintf(" and %d others", f.others)
+			found.About += fmt.Sprintf(" and %d others", f.others)
 		}
-		e.find(Finding{
-			Code: "bad_" + f.kind, Severity: Warning, About: about, What: "In its facts: " + f.what + ".",
-			Breaks: breaks, Do: "Correct the facts, or bring back what they name.",
-		})
+		e.find(found)
 	}
 }
 
