@@ -18,10 +18,9 @@ func (p *Policy) answer(d *Decision, r *Request) {
 // decide is RULES.md, sections 4 and 5, into a zero Decision; the instant is set,
 // the member and the door are given by their places, -1 if unknown.
 func (p *Policy) decide(d *Decision, a *asked, member, door int32, action Action, holding bool) {
-	d.Revision = p.revision
-	d.policy, d.member, d.door, d.at = p, member, door, a.t
-	if d.Reason = p.refuses(member, door, action, holding); d.Reason != "" {
-		d.Allowed = d.Reason == ReasonHolder
+	d.Revision, d.policy, d.member, d.door, d.at = p.revision, p, member, door, a.t
+	if refused := p.refuses(member, door, action, holding); refused != "" {
+		d.Allowed, d.Reason = refused == ReasonHolder, refused
 		return
 	}
 	p.ask(a, member, door)
@@ -78,7 +77,8 @@ func (p *Policy) refuses(member, door int32, action Action, holding bool) Reason
 type asked struct {
 	p        *Policy
 	chunk    *chunk // of the member
-	member   int32  // his place in it
+	m        *member
+	member   int32 // his place in it
 	door     int32
 	windowed bool  // he may have windows for the door
 	granted  bool  // and grants or odd windows
@@ -96,21 +96,21 @@ func (p *Policy) at(a *asked, t int64) {
 
 // ask sets the member and the door, after the instant.
 func (p *Policy) ask(a *asked, member, door int32) {
-	a.p, a.chunk, a.member, a.door = p, p.chunks[uint32(member)/chunkSize], member%chunkSize, door
-	m := &a.chunk.members[a.member]
+	c, i := p.chunks[uint32(member)/chunkSize], uint32(member)%chunkSize
+	m := &c.members[i]
+	a.p, a.chunk, a.m, a.member, a.door = p, c, m, int32(i), door
 	bit := doorBit(door)
 	a.standing, a.windowed, a.granted = m.standing, m.noWindows&bit == 0, m.noGrants&bit == 0
 }
 
 // memberships are those of the member.
 func (a *asked) memberships() []span {
-	m := &a.chunk.members[a.member]
-	return a.chunk.spans[m.spans:m.windows]
+	return a.chunk.spans[a.m.spans:a.m.windows]
 }
 
 // windows are those of the member, for every door.
 func (a *asked) windows() []span {
-	return a.chunk.spans[a.chunk.members[a.member].windows:a.chunk.members[a.member+1].spans]
+	return a.chunk.spans[a.m.windows:a.chunk.members[a.member+1].spans]
 }
 
 // grants are those of the member for the door.
@@ -118,7 +118,7 @@ func (a *asked) grants() []grant {
 	if !a.granted {
 		return nil
 	}
-	return grantsFor(a.chunk.grants[a.chunk.members[a.member].grants:a.chunk.members[a.member+1].grants], a.door)
+	return grantsFor(a.chunk.grants[a.m.grants:a.chunk.members[a.member+1].grants], a.door)
 }
 
 // grantsFor returns the grants for a door from a list by door.

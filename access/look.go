@@ -8,24 +8,11 @@ import (
 // look looks at an instant, with standing that ends where it is told.
 func (a *asked) look(t, standing int64) view {
 	v := view{until: never, next: noOpening}
-	p, c, door, limit := a.p, a.chunk, a.door, a.limit
-	m, n := &c.members[a.member], &c.members[a.member+1]
 	// First what is known first: a wrong guess then throws away less.
 	if a.windowed {
-		standing := standing
-		if p.bookingsFree {
-			standing = forever
-		}
-		windows := c.spans[m.windows:n.spans]
-		if i := windowAfter(windows, m.windowsBefore(door), door, t); i < len(windows) && windows[i].ref == door && t < standing {
-			w := &windows[i]
-			if w.from <= t {
-				v = v.with(byReservation, 1, w.until, standing, limit)
-			} else if w.from < standing && w.from <= limit {
-				v = v.later(w.from, tooEarly)
-			}
-		}
+		v = a.lookAtWindows(t, standing)
 	}
+	p, c, m, door, limit := a.p, a.chunk, a.m, a.door, a.limit
 	for i := m.spans; i < m.windows; i++ {
 		ms := &c.spans[i]
 		until := min(ms.until, standing)
@@ -45,8 +32,29 @@ func (a *asked) look(t, standing int64) view {
 		}
 		v = v.with(byMembership, open, changes, until, limit)
 	}
-	if a.granted && m.grants != n.grants {
+	if a.granted {
 		v = a.lookAtGrants(v, t, standing)
+	}
+	return v
+}
+
+// lookAtWindows is look for the windows alone.
+func (a *asked) lookAtWindows(t, standing int64) view {
+	v := view{until: never, next: noOpening}
+	if a.p.bookingsFree {
+		standing = forever
+	}
+	windows := a.windows()
+	i := windowAfter(windows, a.m.windowsBefore(a.door), a.door, t)
+	if i >= len(windows) || windows[i].ref != a.door || t >= standing {
+		return v
+	}
+	w := &windows[i]
+	if w.from <= t {
+		return v.with(byReservation, 1, w.until, standing, a.limit)
+	}
+	if w.from < standing && w.from <= a.limit {
+		return v.later(w.from, tooEarly)
 	}
 	return v
 }
@@ -94,19 +102,27 @@ func (m *member) windowsBefore(door int32) int {
 // windowAfter returns the place of the first window of a door that ends after t,
 // if it is of this door. It does not look at the first ones.
 func windowAfter(windows []span, first int, door int32, t int64) int {
-	lo, hi, key := first, len(windows), doorKey(door)
+	lo, hi := first, len(windows)
 	for lo < hi {
 		mid := lo
 		if hi-lo > 8 {
 			mid = int(uint(lo+hi) / 2)
 		}
-		if w := &windows[mid]; doorKey(w.ref) < key || w.ref == door && w.until <= t {
+		if windows[mid].before(door, t) {
 			lo = mid + 1
 		} else {
 			hi = mid
 		}
 	}
 	return lo
+}
+
+// before reports whether a window stands before those of a door that end after t.
+func (s *span) before(door int32, t int64) bool {
+	if s.ref == door {
+		return s.until <= t
+	}
+	return doorKey(s.ref) < doorKey(door)
 }
 
 // first returns the first instant in [start, stop) at which a schedule is open,
