@@ -12,17 +12,30 @@ type idHash struct{ a, b uint64 }
 
 func newIDHash() idHash { return idHash{rand.Uint64(), rand.Uint64()} }
 
-// of folds in sixteen bytes with one multiplication; the last sixteen may
-// overlap those before.
-func (h *idHash) of(id string) uint64 {
+// idWords are the first and the last sixteen bytes of an id of 16 to 32 bytes:
+// all of it. With four fields they stay in registers.
+type idWords struct{ a, b, y, z uint64 }
+
+// words returns the hash of an id, whose upper half is never 0, and its words if
+// it has that length.
+func (h *idHash) words(id string) (hash uint64, w idWords) {
 	n := uint(len(id))
-	x := h.a ^ uint64(n)
-	if n < 8 {
-		return fold(x^short(id), h.b)
+	if n < 16 || n > 32 {
+		return h.other(id) | 1<<63, w
 	}
-	for len(id) > 16 {
+	w = idWords{word(id), word(id[8:]), word(id[n-16:]), word(id[n-8:])}
+	return fold(fold(h.a^uint64(n)^w.a, h.b^w.b)^w.y, h.b^w.z) | 1<<63, w
+}
+
+// other is the hash of an id of any length. It folds in sixteen bytes with one
+// multiplication.
+func (h *idHash) other(id string) uint64 {
+	x := h.a ^ uint64(len(id))
+	for ; len(id) > 16; id = id[16:] {
 		x = fold(x^word(id), h.b^word(id[8:]))
-		id = id[16-max(0, 32-len(id)):]
+	}
+	if len(id) < 8 {
+		return fold(x^short(id), h.b)
 	}
 	return fold(x^word(id), h.b^word(id[len(id)-8:]))
 }

@@ -17,16 +17,9 @@ func newIDTable(n int) idTable {
 	return idTable{newIDHash(), make([]uint64, size)}
 }
 
-// lookup returns what tells the slots of an id, and the first of them to look at.
-// It is not that of a free slot.
-func (t *idTable) lookup(id string) (upper, at uint64) {
-	h := t.hash.of(id) | 1<<63
-	return h >> 32, h
-}
-
-// slot returns a slot; a zero Policy has none.
+// slot returns the slot for a number; they go round.
 func (t *idTable) slot(at uint64) uint64 {
-	if len(t.slots) == 0 {
+	if len(t.slots) == 0 { // of a zero Policy
 		return 0
 	}
 	return t.slots[at&uint64(len(t.slots)-1)]
@@ -34,11 +27,31 @@ func (t *idTable) slot(at uint64) uint64 {
 
 func placeIn(slot uint64) int32 { return int32(uint32(slot)) }
 
+// probe returns the first place at which an id with this hash may be, mostly the
+// only one, or -1.
+func (t *idTable) probe(hash uint64) int32 {
+	for at := hash; ; at++ {
+		s := t.slot(at)
+		if s>>32 == hash>>32 {
+			return placeIn(s)
+		}
+		if s == 0 {
+			return -1
+		}
+	}
+}
+
 // find returns the place of id, or -1. at returns the id at a place.
 func (t *idTable) find(id string, at func(int32) string) int32 {
-	for h, i := t.lookup(id); ; i++ {
+	hash, _ := t.hash.words(id)
+	return t.search(hash, id, at)
+}
+
+// search is find, told the hash.
+func (t *idTable) search(hash uint64, id string, at func(int32) string) int32 {
+	for i := hash; ; i++ {
 		s := t.slot(i)
-		if s>>32 == h && at(placeIn(s)) == id {
+		if s>>32 == hash>>32 && at(placeIn(s)) == id {
 			return placeIn(s)
 		}
 		if s == 0 {
@@ -49,13 +62,14 @@ func (t *idTable) find(id string, at func(int32) string) int32 {
 
 // add puts id at place, unless it is there: then it returns its place, else -1.
 func (t *idTable) add(id string, place int32, at func(int32) string) int32 {
-	h, i := t.lookup(id)
+	hash, _ := t.hash.words(id)
+	i := hash
 	for ; t.slot(i) != 0; i++ {
-		if s := t.slot(i); s>>32 == h && at(placeIn(s)) == id {
+		if s := t.slot(i); s>>32 == hash>>32 && at(placeIn(s)) == id {
 			return placeIn(s)
 		}
 	}
-	t.slots[i&uint64(len(t.slots)-1)] = h<<32 | uint64(uint32(place))
+	t.slots[i&uint64(len(t.slots)-1)] = hash>>32<<32 | uint64(uint32(place))
 	return -1
 }
 
@@ -97,7 +111,8 @@ func newRefTable(n int, id func(i int) (string, int32)) refTable {
 }
 
 func (t *refTable) place(id string, member int32) (bucket int, ref uint64) {
-	ref = t.hash.of(id)>>32<<32 | uint64(uint32(member))
+	hash, _ := t.hash.words(id)
+	ref = hash>>32<<32 | uint64(uint32(member))
 	return t.bucket(ref), ref
 }
 

@@ -284,31 +284,38 @@ func (r *resource) reaches(n int, t int64, end func(int) int64) bool {
 }
 
 // member, door, membershipType and resource return the place of what has an id,
-// or -1.
+// or -1. Every decision asks the first two: they compare the words of an id and
+// call nothing, and leave what is not found at once to search.
 func (p *Policy) member(id string) int32 {
-	t := &p.memberIDs
-	for h, at := t.lookup(id); ; at++ {
-		s := t.slot(at)
-		if s>>32 == h && p.memberID(placeIn(s)) == id {
-			return placeIn(s)
-		}
-		if s == 0 {
-			return -1
+	t, n := &p.memberIDs, uint(len(id))
+	h, w := t.hash.words(id)
+	if m := t.probe(h); m >= 0 {
+		is := p.memberID(m)
+		if n >= 16 && n <= 32 && uint(len(is)) == n {
+			if w.a == word(is) && w.b == word(is[8:]) && w.y == word(is[n-16:]) && w.z == word(is[n-8:]) {
+				return m
+			}
+		} else if is == id {
+			return m
 		}
 	}
+	return t.search(h, id, p.memberID)
 }
 
 func (p *Policy) door(id string) int32 {
-	t := &p.doorIDs
-	for h, at := t.lookup(id); ; at++ {
-		s := t.slot(at)
-		if s>>32 == h && p.doorNames[placeIn(s)] == id {
-			return placeIn(s)
-		}
-		if s == 0 {
-			return -1
+	t, n := &p.doorIDs, uint(len(id))
+	h, w := t.hash.words(id)
+	if d := t.probe(h); d >= 0 {
+		is := p.doorNames[d]
+		if n >= 16 && n <= 32 && uint(len(is)) == n {
+			if w.a == word(is) && w.b == word(is[8:]) && w.y == word(is[n-16:]) && w.z == word(is[n-8:]) {
+				return d
+			}
+		} else if is == id {
+			return d
 		}
 	}
+	return t.search(h, id, func(i int32) string { return p.doorNames[i] })
 }
 
 func (p *Policy) membershipType(id string) int32 {
