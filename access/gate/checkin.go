@@ -81,5 +81,9 @@ func (g *Gate) checkIn(p *passage, at time.Time) *CheckIn {
 	if err := guard("CheckIns", func() error { key, day = g.policy(m); return nil }); err != nil || key == "" {
 		return nil
 	}
+	if !goodID(key) {
+		key = hashed(key)
+	}
+	day = shortID(day)
 	return &CheckIn{Member: m.Member, Key: key, Door: m.Door, Action: m.Action, RequestID: m.RequestID, At: at, Day: day}
 }

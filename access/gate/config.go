@@ -147,6 +147,9 @@ func writeAgain(ctx context.Context, fn func(context.Context) error) error {
 			if _, ok := errors.AsType[*PanicError](err); ok {
 				return err
 			}
+			if _, ok := errors.AsType[*RequestError](err); ok {
+				return err
+			}
 			t := time.NewTimer(pause)
 			select {
 			case <-ctx.Done():

@@ -138,11 +138,12 @@ func (d *Doors) Link(ctx context.Context, r LinkRequest) (Door, error) {
 	door := old
 	door.ID = r.Door
 	door.Link = lock.Link
+	door.Link.Name = short(lock.Link.Name)
 	door.Link.LinkedAt, door.Link.LinkedBy = micro(d.c.Now()), r.By
 	if r.Name != "" {
 		door.Name = r.Name
 	} else if door.Name == "" {
-		door.Name = lock.Link.Name
+		door.Name = door.Link.Name
 	}
 	if r.AccessType != "" {
 		door.AccessType = r.AccessType

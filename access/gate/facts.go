@@ -17,8 +17,8 @@ import (
 //     counts as unavailable, and every error denies.
 //   - Strings are valid UTF-8 without NUL, compared byte by byte: no case
 //     folding, no trimming, no normalising. Ids are up to 200 bytes. A write of
-//     facts that are not so is refused with the *RequestError of CheckFact, and
-//     changes nothing; a read by such a string finds nothing or says the same.
+//     facts or records that are not so is refused with the *RequestError of
+//     CheckFact, CheckRecord or CheckEntries, and changes nothing; a read by such a string finds nothing or says the same.
 //   - Instants are exact to the microsecond and come back in any zone; what is
 //     finer in a fact is cut off when it is written. The zero time comes back as
 //     the zero time. Years reach from 1970 to 9999, so they
@@ -81,7 +81,9 @@ type Link struct {
 	// Name is the lock's name over there when it was linked.
 	Name     string    `json:"name"`
 	LinkedAt time.Time `json:"linked_at"`
-	LinkedBy string    `json:"linked_by,omitempty"` // who linked it, in the host's words
+	// LinkedBy is who linked it, in the host's words. It stands here alone, not
+	// in receipts or the log, and is the host's to remove.
+	LinkedBy string `json:"linked_by,omitempty"`
 }
 
 // IsZero reports whether no lock is linked.

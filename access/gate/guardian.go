@@ -58,7 +58,7 @@ func (g *Gate) Sweep(ctx context.Context, s Sweep) (report SweepReport, err erro
 	if err != nil || len(holds) == 0 {
 		return report, err
 	}
-	if s.By == "" {
+	if s.By = shortID(s.By); s.By == "" {
 		s.By = "guardian"
 	}
 	if s.Reconcile != nil {

@@ -263,6 +263,6 @@ type Eraser interface {
 	// Member or Actor is the person (the rows and their hashes stay), the
 	// person's check-ins, and the person's journal entries that are not Sending
 	// and have SendBy and Begun before the instant given. Holds stay, with an
-	// empty member. It returns the number of log rows that lost their detail.
+	// empty member, and the switch without By if that was the person. It returns the number of log rows that lost their detail.
 	Erase(ctx context.Context, site, person string, before time.Time) (int, error)
 }

@@ -19,7 +19,7 @@ func (g *Gate) SwitchOn(ctx context.Context, by, why string) error {
 
 func (g *Gate) flip(ctx context.Context, s Switch) (err error) {
 	defer contained("SetSwitch", &err)
-	s.At, s.By, s.Why = g.clock(), short(s.By), short(s.Why) // no text may keep it from being switched
+	s.At, s.By, s.Why = g.clock(), shortID(s.By), short(s.Why) // no text may keep it from being switched
 	action := "switch_on"
 	if s.Off {
 		action = "switch_off"
@@ -63,8 +63,10 @@ func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed
 }
 
 // Erase removes a person from the door log's details, the check-ins and the
-// receipts. The rows of the log stay, without a name; Verify counts them as
-// erased. Requests of the last half minute stay until it is called again.
+// receipts, and from the kill switch. The rows of the log stay, without a name;
+// Verify counts them as erased. Facts are the host's to remove, Link.LinkedBy
+// included, and for up to KeepReceipts the receipts of members tell the storage,
+// and nobody else, who asked on their behalf. Requests of the last half minute stay until it is called again.
 func (g *Gate) Erase(ctx context.Context, person string) (rows int, err error) {
 	defer contained("Erase", &err)
 	return g.records.Erase(ctx, g.site, person, g.clock().Add(-staleAfter))

@@ -204,13 +204,10 @@ func (g *Gate) Prune(ctx context.Context) (n int, err error) {
 	return g.records.Prune(ctx, g.site, g.clock().Add(-KeepReceipts))
 }
 
-func short(s string) string {
-	const most = 500
-	if len(s) > most {
-		s = s[:most]
-	}
-	return clean(s)
-}
+func short(s string) string { return clean(s[:min(len(s), 500)]) }
+
+// shortID is short for what is found by.
+func shortID(s string) string { return clean(s[:min(len(s), 200)]) }
 
 // clean makes of s what every storage keeps.
 func clean(s string) string {

@@ -101,11 +101,17 @@ var journalTests = map[string]func(*bench){
 		helped.Actor = "ada"
 		_, err := r.Note(b.ctx, b.site, helped)
 		b.ok(err)
+		switched := logEntry("", "", "switch_on", "", 0)
+		switched.Actor = "ada"
+		b.ok(r.SetSwitch(b.ctx, b.site, gate.Switch{By: "ada", Why: "all is well", At: at(0)}, switched))
 
 		n, err := r.Erase(b.ctx, b.site, "ada", settled[2].SendBy)
 		b.ok(err)
-		b.same("rows without detail", n, 6) // 4 of hers, the open attempt, one as actor
-		b.same("verified", b.verified().Erased, 6)
+		b.same("rows without detail", n, 7) // 4 of hers, the open attempt, two as actor
+		b.same("verified", b.verified().Erased, 7)
+		sw, err := r.Switch(b.ctx, b.site)
+		b.ok(err)
+		b.same("the switch", sw, gate.Switch{Why: "all is well", At: at(0)})
 		if b.look(settled[0].Key) != nil || b.look(settled[1].Key) == nil || b.look(settled[2].Key) == nil || b.look(open.Key) == nil {
 			b.Fatal("erased entries: her old one goes; her late one, her open one and bob's stay")
 		}

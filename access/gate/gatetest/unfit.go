@@ -8,8 +8,88 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// unfitTests are about facts that not every storage could keep as they are.
+// unfitTests are about facts and records that not every storage could keep as
+// they are.
 var unfitTests = map[string]func(*bench){
+	"Records/unfit texts": func(b *bench) {
+		r := b.records()
+		e := b.claim(b.attempt("ada", "office", access.OfficeMode, 0))
+		settle := func(change func(*gate.Settlement)) {
+			b.Helper()
+			s := settlement(e, gate.Accepted, time.Second)
+			s.CheckIn = &gate.CheckIn{Member: "ada", Key: "k", Door: "office", Action: access.OfficeMode, RequestID: e.RequestID, At: s.At, Day: "2026-05-04"}
+			s.Hold = &gate.Hold{Door: "office", Member: "ada", RequestID: e.RequestID, Since: e.Begun}
+			change(&s)
+			_, err := r.Settle(b.ctx, s)
+			b.refused(err)
+		}
+		begin := func(change func(*gate.Attempt)) {
+			b.Helper()
+			a := b.attempt("ada", "front", access.Unlock, 0)
+			change(&a)
+			_, err := r.Begin(b.ctx, a)
+			b.refused(err)
+		}
+		ingest := func(site, next string, change func(*gate.VendorEntry)) {
+			b.Helper()
+			good := gate.VendorEntry{ID: "a", Lock: "l1", At: at(0), What: "lock_opened", By: "tag", Raw: []byte("{}")}
+			bad := good
+			bad.ID = "b"
+			change(&bad)
+			_, err := r.Ingest(b.ctx, site, "", next, []gate.VendorEntry{good, bad})
+			b.refused(err)
+		}
+		log := logEntry("ada", "front", "unlock", gate.Denied, 0)
+		for _, bad := range unfit {
+			begin(func(a *gate.Attempt) { a.Entry.Site = bad })
+			_, err := r.Note(b.ctx, bad, log)
+			b.refused(err)
+			_, err = r.EndHolds(b.ctx, bad, "office", at(0), log)
+			b.refused(err)
+			b.refused(r.SetSwitch(b.ctx, bad, gate.Switch{}, log))
+			ingest(bad, "next", func(*gate.VendorEntry) {})
+			ingest(b.site, "next", func(v *gate.VendorEntry) { v.ID = bad })
+			settle(func(s *gate.Settlement) { s.CheckIn.Key = bad })
+			settle(func(s *gate.Settlement) { s.CheckIn.Member = bad })
+			if bad == "" {
+				continue
+			}
+			begin(func(a *gate.Attempt) { a.Entry.Member = bad })
+			begin(func(a *gate.Attempt) { a.Entry.Door = bad })
+			begin(func(a *gate.Attempt) { a.Entry.RequestID = bad })
+			begin(func(a *gate.Attempt) { a.Log.Actor = bad })
+			settle(func(s *gate.Settlement) { s.Hold.Member = bad })
+			settle(func(s *gate.Settlement) { s.Log.Member = bad })
+			note := log
+			note.Actor = bad
+			_, err = r.Note(b.ctx, b.site, note)
+			b.refused(err)
+			_, err = r.EndHolds(b.ctx, b.site, "office", at(0), note)
+			b.refused(err)
+			b.refused(r.SetSwitch(b.ctx, b.site, gate.Switch{Off: true}, note))
+			ingest(b.site, "next", func(v *gate.VendorEntry) { v.Lock = bad })
+			ingest(b.site, "next", func(v *gate.VendorEntry) { v.User = bad })
+		}
+		for _, bad := range []string{"\x00", "\xff"} {
+			begin(func(a *gate.Attempt) { a.Entry.Fingerprint = bad })
+			begin(func(a *gate.Attempt) { a.Log.Reason = bad })
+			settle(func(s *gate.Settlement) { s.CheckIn.Day = bad })
+			b.refused(r.SetSwitch(b.ctx, b.site, gate.Switch{Off: true, Why: bad}, log))
+			ingest(b.site, bad, func(*gate.VendorEntry) {})
+			ingest(b.site, "next", func(v *gate.VendorEntry) { v.Detail = bad })
+		}
+		b.same("log rows", len(b.rows()), 1)
+		b.same("the entry", *b.look(e.Key), e)
+		w, err := r.Switch(b.ctx, b.site)
+		b.ok(err)
+		b.same("the switch", w, gate.Switch{})
+		list, err := r.VendorEntries(b.ctx, gate.VendorQuery{Site: b.site})
+		b.ok(err)
+		b.same("the lock system's entries", len(list), 0)
+		c, err := r.Cursor(b.ctx, b.site)
+		b.ok(err)
+		b.same("the cursor", c, "")
+	},
 	"Members/hostile ids": func(b *bench) {
 		s := b.members()
 		for _, id := range hostile {

@@ -57,6 +57,9 @@ func (s *Store) Look(ctx context.Context, key gate.Key, door string) (m gate.Mem
 
 // Begin implements gate.Journal.
 func (s *Store) Begin(ctx context.Context, a gate.Attempt) (claim gate.Claim, err error) {
+	if err := gate.CheckRecord(a.Entry.Site, &a); err != nil {
+		return claim, err
+	}
 	err = s.write(ctx, a.Entry.Site, func(st *site) error {
 		if e := st.entries[a.Entry.Key]; e != nil {
 			claim = gate.Claim{State: gate.Known, Entry: *e}
@@ -122,6 +125,9 @@ func (st *site) shared(e *gate.Entry, within time.Duration) *gate.Entry {
 
 // Settle implements gate.Journal.
 func (s *Store) Settle(ctx context.Context, set gate.Settlement) (done gate.Settled, err error) {
+	if err := gate.CheckRecord(set.Site, &set); err != nil {
+		return done, err
+	}
 	err = s.write(ctx, set.Site, func(st *site) error {
 		e := st.entries[set.Key]
 		switch {

@@ -61,6 +61,9 @@ func (st *site) append(siteID string, e *gate.LogEntry) uint64 {
 
 // Note implements gate.Journal.
 func (s *Store) Note(ctx context.Context, siteID string, e gate.LogEntry) (seq uint64, err error) {
+	if err := gate.CheckRecord(siteID, &e); err != nil {
+		return 0, err
+	}
 	err = s.write(ctx, siteID, func(st *site) error { seq = st.append(siteID, &e); return nil })
 	return seq, err
 }
@@ -143,6 +146,9 @@ func (s *Store) Erase(ctx context.Context, siteID, person string, before time.Ti
 		st.forget(func(e *gate.Entry) bool {
 			return e.Member == person && e.SendBy.Before(before) && e.Begun.Before(before)
 		})
+		if st.toggle.By == person {
+			st.toggle.By = ""
+		}
 		return nil
 	})
 	return n, err
@@ -159,6 +165,9 @@ func (s *Store) Holds(ctx context.Context, siteID string) (list []gate.Hold, err
 
 // EndHolds implements gate.Holds.
 func (s *Store) EndHolds(ctx context.Context, siteID, door string, until time.Time, e gate.LogEntry) (ended []gate.Hold, err error) {
+	if err := gate.CheckRecord(siteID, &e); err != nil {
+		return nil, err
+	}
 	err = s.write(ctx, siteID, func(st *site) error {
 		if ended = st.endHolds(door, until, nil); len(ended) > 0 {
 			st.append(siteID, &e)
@@ -176,6 +185,9 @@ func (s *Store) Switch(ctx context.Context, siteID string) (w gate.Switch, err e
 
 // SetSwitch implements gate.Switches.
 func (s *Store) SetSwitch(ctx context.Context, siteID string, w gate.Switch, e gate.LogEntry) error {
+	if err := cmp.Or(gate.CheckRecord(siteID, &w), gate.CheckRecord(siteID, &e)); err != nil {
+		return err
+	}
 	return s.write(ctx, siteID, func(st *site) error {
 		st.toggle = w
 		st.append(siteID, &e)
@@ -207,6 +219,9 @@ func (s *Store) Cursor(ctx context.Context, siteID string) (c string, err error)
 
 // Ingest implements gate.VendorLog.
 func (s *Store) Ingest(ctx context.Context, siteID, was, next string, entries []gate.VendorEntry) (n int, err error) {
+	if err := gate.CheckEntries(siteID, next, entries); err != nil {
+		return 0, err
+	}
 	err = s.write(ctx, siteID, func(st *site) error {
 		if st.cursor != was {
 			return conflict("cursor", was, "has moved on")

@@ -95,6 +95,9 @@ func (c *chain) append(b *batch, e gate.LogEntry) uint64 {
 
 // Note is gate.Journal's.
 func (s *Store) Note(ctx context.Context, site string, e gate.LogEntry) (seq uint64, err error) {
+	if err := gate.CheckRecord(site, &e); err != nil {
+		return 0, err
+	}
 	err = s.write(ctx, "Note", func(run runner) error {
 		chain, err := s.lock(ctx, run, site)
 		if err != nil {
@@ -238,6 +241,7 @@ func (s *Store) Erase(ctx context.Context, site, person string, before time.Time
 		for _, q := range []string{
 			"DELETE FROM doorkit_check_ins WHERE site = $1 AND member = $2",
 			"UPDATE doorkit_holds SET member = '' WHERE site = $1 AND member = $2",
+			"UPDATE doorkit_chains SET switch_by = '' WHERE site = $1 AND switch_by = $2",
 		} {
 			if err == nil {
 				_, err = run.exec(ctx, q, site, person)

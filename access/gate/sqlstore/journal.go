@@ -82,6 +82,9 @@ const shareable = entryByKey + ` UNION ALL SELECT * FROM (SELECT ` + entryColumn
 
 // Begin is gate.Journal's.
 func (s *Store) Begin(ctx context.Context, a gate.Attempt) (claim gate.Claim, err error) {
+	if err := gate.CheckRecord(a.Entry.Site, &a); err != nil {
+		return claim, err
+	}
 	e := a.Entry
 	e.Begun, e.SendBy, e.Settled = whole(e.Begun), whole(e.SendBy), whole(e.Settled)
 	sending := e.Outcome == gate.Sending
@@ -151,6 +154,9 @@ const (
 
 // Settle is gate.Journal's.
 func (s *Store) Settle(ctx context.Context, st gate.Settlement) (done gate.Settled, err error) {
+	if err := gate.CheckRecord(st.Site, &st); err != nil {
+		return done, err
+	}
 	key := st.Key
 	err = s.write(ctx, "Settle", func(run runner) error {
 		done = gate.Settled{}

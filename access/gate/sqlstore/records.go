@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"strconv"
@@ -29,6 +30,9 @@ func (s *Store) Holds(ctx context.Context, site string) ([]gate.Hold, error) {
 
 // EndHolds is gate.Holds'.
 func (s *Store) EndHolds(ctx context.Context, site, door string, until time.Time, e gate.LogEntry) (ended []gate.Hold, err error) {
+	if err := gate.CheckRecord(site, &e); err != nil {
+		return nil, err
+	}
 	err = s.write(ctx, "EndHolds", func(run runner) error {
 		chain, err := s.lock(ctx, run, site)
 		if err != nil {
@@ -69,6 +73,9 @@ func (s *Store) Switch(ctx context.Context, site string) (gate.Switch, error) {
 
 // SetSwitch is gate.Switches'.
 func (s *Store) SetSwitch(ctx context.Context, site string, sw gate.Switch, e gate.LogEntry) error {
+	if err := cmp.Or(gate.CheckRecord(site, &sw), gate.CheckRecord(site, &e)); err != nil {
+		return err
+	}
 	return s.write(ctx, "SetSwitch", func(run runner) error {
 		chain, err := s.lock(ctx, run, site)
 		if err != nil {
@@ -139,6 +146,9 @@ const vendorColumns = "id, lock_id, at, what, detail, opened_by, user_id, raw"
 
 // Ingest is gate.VendorLog's.
 func (s *Store) Ingest(ctx context.Context, site, was, next string, entries []gate.VendorEntry) (fresh int, err error) {
+	if err := gate.CheckEntries(site, next, entries); err != nil {
+		return 0, err
+	}
 	err = s.write(ctx, "Ingest", func(run runner) error {
 		fresh = 0
 		if _, err := run.exec(ctx, "INSERT INTO doorkit_cursors (site, place) VALUES ($1, '') ON CONFLICT (site) DO NOTHING", site); err != nil {
