@@ -1,107 +1,21 @@
 package saltoks_test
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
-
-// tap collects every secret that crosses the wire, in either direction.
-type tap struct {
-	base    http.RoundTripper
-	mu      sync.Mutex
-	secrets map[string]string // the secret and what it is
-}
-
-var secretFields = map[string]bool{
-	"access_token": true, "refresh_token": true, "id_token": true, "code": true, "code_verifier": true, "client_secret": true,
-	"password": true, "secret": true, "otp": true, "token": true, "state": true, "nonce": true,
-}
-
-func (p *tap) note(what, value string) {
-	if len(value) < 4 {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.secrets[value] = what
-}
-
-func (p *tap) roundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		b, err := io.ReadAll(r.Body)
-		if err != nil {
-			return nil, err
-		}
-		r.Body = io.NopCloser(bytes.NewReader(b))
-		p.fields(b)
-		if form, err := url.ParseQuery(string(b)); err == nil {
-			p.form(form)
-		}
-	}
-	p.form(r.URL.Query())
-	if h := r.Header.Get("Authorization"); h != "" {
-		_, value, _ := strings.Cut(h, " ")
-		p.note("authorization", value)
-	}
-	resp, err := p.base.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(resp.Body)
-	resp.Body.Close()
-	p.fields(b)
-	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(b), broken{err}))
-	return resp, nil
-}
-
-// broken ends a body the way it ended.
-type broken struct{ err error }
-
-func (b broken) Read([]byte) (int, error) {
-	if b.err == nil {
-		return 0, io.EOF
-	}
-	return 0, b.err
-}
-
-// tapped is a transport that shows nothing of the tap when it is printed.
-type tapped func(*http.Request) (*http.Response, error)
-
-func (f tapped) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func (p *tap) form(v url.Values) {
-	for name := range v {
-		if secretFields[name] {
-			p.note(name, v.Get(name))
-		}
-	}
-}
-
-func (p *tap) fields(body []byte) {
-	var m map[string]any
-	if json.Unmarshal(body, &m) != nil {
-		return
-	}
-	for name, value := range m {
-		if s, ok := value.(string); ok && secretFields[name] {
-			p.note(name, s)
-		}
-	}
-}
 
 // TestNoSecretEscapes walks from the consent to the door and through every kind
 // of failure, logging everything, and looks for each secret that crossed the
@@ -112,8 +26,10 @@ func TestNoSecretEscapes(t *testing.T) {
 	hc := &http.Client{Transport: tapped(wire.roundTrip)}
 	var seen strings.Builder
 	logger := slog.New(slog.NewTextHandler(&seen, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	shown := map[string]bool{}
 	show := func(values ...any) {
 		for _, v := range values {
+			noteTypes(shown, v)
 			fmt.Fprintf(&seen, "%v\n%+v\n%#v\n", v, v, v)
 			switch v.(type) {
 			case error, fmt.Stringer, fmt.Formatter: // of others, %s walks through pointers that are in use
@@ -243,6 +159,40 @@ func TestNoSecretEscapes(t *testing.T) {
 		sim.ClearFaults()
 	}
 
+	// What only happens elsewhere: another installation, a clock that is days
+	// off, too many commands at once, a provider that panics.
+	typed, err := saltoks.ParseIQPIN(pin)
+	show(saltoks.IQKey{Secret: saltoks.NewSecret("planted-iq-secret"), PIN: typed}, err)
+	wire.note("key", "planted-iq-secret")
+	empty, err := saltoks.NewState(saltoks.NewMemoryStore(), sealer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	panicky := saltoks.OTPFunc(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) { panic("planted-in-a-panic") })
+	wire.note("panic", "planted-in-a-panic")
+	elsewhere, err := saltoks.NewRemote(client, empty, conn.Environment, conn.Subject, saltoks.WithNow(sim.Now), saltoks.WithOTPProvider(panicky))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err = elsewhere.Activation().Begin(ctx, site, iq)
+	show(st, err, elsewhere.Unlock(ctx, target))
+	late, err := saltoks.NewAuthorizer(env, creds, state, saltoks.AuthHTTPClient(hc), saltoks.AuthLogger(logger), saltoks.AuthClock(func() time.Time { return sim.Now().Add(48 * time.Hour) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err = late.Begin(ctx); err != nil {
+		t.Fatal(err)
+	}
+	_, err = late.Complete(ctx, l, consent(l, saltokstest.Allow()))
+	show(err)
+	sim.Clock().Advance(time.Hour / 2) // the block is over
+	for range 200 {
+		if err = remote.Unlock(ctx, target, saltoks.SendBy(sim.Now().Add(time.Second/2))); err != nil {
+			break
+		}
+	}
+	show(err)
+
 	// Refreshes that fail, and the end of the consent.
 	for _, fault := range []string{saltokstest.HTTP500, saltokstest.IdentityOutage, saltokstest.TokenEndpoint502AfterRotation} {
 		sim.Clock().Advance(2 * time.Hour)
@@ -281,6 +231,11 @@ func TestNoSecretEscapes(t *testing.T) {
 		show(ts, token, err)
 	}
 
+	for _, name := range secretive(t) {
+		if !shown[name] {
+			t.Errorf("the walk prints no %s, which may hold a secret", name)
+		}
+	}
 	all := seen.String()
 	kinds := map[string]bool{}
 	for secret, what := range wire.secrets {
