@@ -169,7 +169,7 @@ func (cl *call) exchange(ctx context.Context, body []byte) error {
 	if cl.req.Class == Never {
 		r, err := http.NewRequestWithContext(ctx, cl.req.method, target, nil)
 		if err != nil {
-			return cl.broken(err)
+			return cl.broken()
 		}
 		switch {
 		case len(body) > 0:
@@ -191,7 +191,7 @@ func (cl *call) exchange(ctx context.Context, body []byte) error {
 	}
 	r, err := retryablehttp.NewRequestWithContext(ctx, cl.req.method, target, raw)
 	if err != nil {
-		return cl.broken(err)
+		return cl.broken()
 	}
 	c.head(r.Header, len(body) > 0)
 	if cl.req.continuation != "" {
@@ -215,8 +215,9 @@ func (cl *call) exchange(ctx context.Context, body []byte) error {
 	return err
 }
 
-func (cl *call) broken(error) error {
-	cl.local = errors.New("the request's URL does not parse")
+// broken keeps the text of the error out: it quotes the URL.
+func (cl *call) broken() error {
+	cl.local = errors.New("the request's method or URL is not valid")
 	return cl.local
 }
 

@@ -184,9 +184,6 @@ func (c *connectionTokens) failed(ctx context.Context, doc *connectionDoc, sent 
 }
 
 func reauthorize(cause error) error {
-	if cause == nil {
-		return ErrReauthorize
-	}
 	return fmt.Errorf("%w (%w)", ErrReauthorize, cause)
 }
 

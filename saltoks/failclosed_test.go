@@ -88,6 +88,21 @@ func closedRows() []closedRow {
 			sendBy(10*time.Second, badTokens(func(p *parts, ctx context.Context) (Token, error) { off = -time.Hour; return Token{}, until(ctx) }))(p)
 		}},
 
+		{name: "clock: jumps an hour ahead with the token", is: ErrSendBy, with: func(p *parts) {
+			var off time.Duration
+			asked := 0
+			badClock(func(t time.Time) time.Time { return t.Add(off) })(p)
+			badWire(func(_ *parts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+				return next.RoundTrip(r)
+			})(p)
+			sendBy(10*time.Second, badTokens(func(p *parts, ctx context.Context) (Token, error) {
+				if asked++; asked == 2 { // the first is asked whose it is
+					off = time.Hour
+				}
+				return p.rig.tokens.Token(ctx)
+			}))(p)
+		}},
+
 		{name: "store: fails", is: errHost, says: "reading saltoks/iq", with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return nil, errHost })},
 		{name: "store: panics", says: "panic in the Store", with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { panic(plantedPanic) })},
 		{name: "store: a nil one of its own type", says: "nil pointer", with: func(p *parts) {
@@ -109,6 +124,7 @@ func closedRows() []closedRow {
 			return doc, nil
 		})},
 		{name: "store: of a newer release", says: "upgrade this process", with: func(p *parts) { p.swap(iqDocs.name, 9, p.id(), p.sealer) }},
+		{name: "store: of a release long gone", says: "no longer reads", with: func(p *parts) { p.swap(iqDocs.name, 0, p.id(), p.sealer) }},
 		{name: "store: another subject's document", is: ErrSealed, with: func(p *parts) {
 			p.swap(iqDocs.name, iqDocs.version, ownerID("simulator", "somebody-else")+"/x/y", p.sealer)
 		}},
@@ -189,6 +205,9 @@ func closedRows() []closedRow {
 		{name: "wire: returns nothing", verdict: "unconfirmed", says: "neither an answer nor an error", with: badWire(func(*parts, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil })},
 		{name: "wire: returns nothing after it sent", verdict: "unconfirmed", says: "neither", commands: 1, moves: 1, with: badAnswer(func(*parts, *http.Response) *http.Response { return nil })},
 		{name: "wire: fails", verdict: "unconfirmed", is: errHost, with: badWire(func(*parts, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, errHost })},
+		{name: "wire: fails with our token in its text", verdict: "unconfirmed", is: errHost, with: badWire(func(_ *parts, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+			return nil, fmt.Errorf("sending %v: %w", r.Header, errHost)
+		})},
 		{name: "wire: the caller leaves after it sent", verdict: "unconfirmed", is: context.Canceled, commands: 1, moves: 1, with: badWire(func(p *parts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
 			resp, err := next.RoundTrip(r)
 			if err == nil {
@@ -238,6 +257,10 @@ func closedRows() []closedRow {
 		{name: "breaker: cannot be noted", verdict: "refused", is: ErrOTPInvalid, says: "recording", commands: 1, with: func(p *parts) {
 			badCode(func(*parts, context.Context) (OTP, error) { return NewOTP("zzzzz"), nil })(p)
 			p.store = hookStore{Store: p.store, p: p, update: func(context.Context) error { return errHost }}
+		}},
+		{name: "breaker: cannot be announced", verdict: "refused", is: ErrOTPInvalid, says: "recording a wrong", commands: 1, with: func(p *parts) {
+			badCode(func(*parts, context.Context) (OTP, error) { return NewOTP("zzzzz"), nil })(p)
+			p.store = hookStore{Store: p.store, p: p, get: func(context.Context, []byte) ([]byte, error) { return nil, nil }, update: func(context.Context) error { return errHost }}
 		}},
 		{name: "breaker: the store panics", verdict: "refused", is: ErrOTPInvalid, says: "panic in the Store", commands: 1, with: func(p *parts) {
 			badCode(func(*parts, context.Context) (OTP, error) { return NewOTP("zzzzz"), nil })(p)

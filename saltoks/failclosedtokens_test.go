@@ -96,6 +96,11 @@ func tokenRows() []tokenRow {
 		})},
 
 		{name: "discovery: fails", says: "discovery", with: anew(at("openid-configuration", func(*tokenParts, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, errHost }))},
+		{name: "discovery: cut", says: "discovery", with: anew(at("openid-configuration", func(*tokenParts, *http.Request, http.RoundTripper) (*http.Response, error) {
+			resp := reply(200, "")
+			resp.ContentLength, resp.Body = -1, bodyFunc(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF })
+			return resp, nil
+		}))},
 		{name: "discovery: empty", with: describes(func(*tokenParts) string { return "" })},
 		{name: "discovery: no fields", says: "another issuer", with: describes(func(*tokenParts) string { return "{}" })},
 		{name: "discovery: a token endpoint elsewhere", says: "not on the issuer's host", with: describes(func(p *tokenParts) string {
@@ -145,6 +150,12 @@ func tokenRows() []tokenRow {
 					}
 					return fn(ctx, doc)
 				})
+			}
+		}},
+		{name: "store: asks too late", is: context.DeadlineExceeded, with: func(p *tokenParts) {
+			p.store.update = func(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+				<-time.After(lockLimit + time.Second)
+				return p.store.Store.Update(context.WithoutCancel(ctx), key, fn)
 			}
 		}},
 		{name: "store: does not ask", says: "run statetest", with: func(p *tokenParts) {

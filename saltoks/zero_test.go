@@ -2,11 +2,18 @@ package saltoks
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
 	"go/ast"
 	"go/types"
+	"io"
 	"iter"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -148,12 +155,20 @@ func zeroCall(t *testing.T, method reflect.Value) (got string) {
 // thing is made, not at the door.
 func TestConstructorsRefuseNothing(t *testing.T) {
 	env := testEnv("https://api.example.test")
+	made := 0
 	second := func(_ any, err error) error { return err }
 	for name, c := range map[string]struct {
 		err  error
 		says []string
 	}{
-		"NewClient":          {second(NewClient(Environment{}, nil, nil, WithLimiter(new(Limiter)), WithHTTPClient(nil))), []string{"nil token source", "nil option", "zero limiter", "nil client"}},
+		"NewClient":        {second(NewClient(Environment{}, nil, nil, WithLimiter(new(Limiter)), WithHTTPClient(nil))), []string{"nil token source", "nil option", "zero limiter", "nil client"}},
+		"NewClient, chain": {second(NewClient(env, staticTokens{testToken}, WithMiddleware(func(http.RoundTripper) http.RoundTripper { return nil }))), []string{"middleware returned nil"}},
+		"NewClient, reads": {second(NewClient(env, staticTokens{testToken}, WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
+			if made++; made > 1 {
+				return nil
+			}
+			return next
+		}))), []string{"middleware returned nil"}},
 		"NewState":           {second(NewState(nil, nil)), []string{"wants a Store", "wants a Sealer"}},
 		"NewSealer":          {second(NewSealer()), []string{"at least one key"}},
 		"NewSealer, no key":  {second(NewSealer(SealingKey{})), []string{"1 to 32"}},
@@ -170,6 +185,41 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 			if c.err == nil || !strings.Contains(c.err.Error(), want) {
 				t.Errorf("%s: %v does not say %q", name, c.err, want)
 			}
+		}
+	}
+}
+
+// TestAStrangeMethodIsNotSent: what net/http does not take is told before.
+func TestAStrangeMethodIsNotSent(t *testing.T) {
+	w := &wire{answer: always(200, "")}
+	c := newTestClient(t, w)
+	for _, class := range []ReplayClass{Never, Safe} {
+		r, err := c.NewRequest("G ET", "/v1.2/x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Class = class
+		_, err = c.Do(t.Context(), r, nil)
+		if verdict(err) != "not sent" || !strings.Contains(err.Error(), "method or URL") || w.count() != 0 {
+			t.Errorf("%s: %v", verdict(err), err)
+		}
+	}
+}
+
+// TestNetworkCauses: of an error below the identity server only the kind stays.
+func TestNetworkCauses(t *testing.T) {
+	for what, err := range map[string]error{
+		"certificate": &tls.CertificateVerificationError{Err: errors.New("planted")},
+		"dial failed": &net.OpError{Op: "dial", Err: errors.New("planted")},
+		"timeout":     &url.Error{Op: "Post", URL: "https://planted", Err: os.ErrDeadlineExceeded},
+		"panic in":    &PanicError{In: "the HTTP transport", What: "string"},
+		"unexpected":  fmt.Errorf("planted: %w", io.ErrUnexpectedEOF),
+		"no usable":   errors.New("planted"),
+		"canceled":    fmt.Errorf("planted: %w", context.Canceled),
+		"deadline":    fmt.Errorf("planted: %w", context.DeadlineExceeded),
+	} {
+		if e := identityError("refresh", err); !strings.Contains(e.Error(), what) || strings.Contains(e.Error(), "planted") {
+			t.Errorf("%v: got %v, want %q in it", err, e, what)
 		}
 	}
 }

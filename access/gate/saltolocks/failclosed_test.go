@@ -81,6 +81,9 @@ func closedRows() []closedRow {
 		}), outcome: never, cause: gate.CauseDeadline},
 
 		{name: "store: fails", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) { return nil, errHost }), outcome: never, cause: gate.CauseStoreUnavailable, is: errHost},
+		{name: "store: its database is not reached", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) {
+			return nil, &net.OpError{Op: "dial", Err: errHost}
+		}), outcome: never, cause: gate.CauseStoreUnavailable, is: errHost},
 		{name: "store: panics", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) { panic(plantedPanic) }), outcome: never, cause: gate.CauseInternal},
 		{name: "store: blocks", with: badDocs(func(_ *house, ctx context.Context, _ []byte) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }), outcome: never, cause: gate.CauseDeadline},
 		{name: "store: garbage", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) { return []byte("garbage"), nil }), outcome: never, cause: gate.CauseInternal, is: saltoks.ErrSealed},
@@ -117,6 +120,9 @@ func closedRows() []closedRow {
 			panic(plantedPanic)
 		}), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, moves: 1},
 		{name: "wire: neither an answer nor an error", with: badWire(func(*house, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil }), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+		{name: "wire: fails with our token in its text", with: badWire(func(_ *house, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+			return nil, fmt.Errorf("sending %v: %w", r.Header, errHost)
+		}), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, is: errHost},
 		{name: "wire: no connection", with: func(h *house) {
 			right := h.transport
 			dead := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errHost }}
@@ -156,6 +162,8 @@ func closedRows() []closedRow {
 		{name: "answer: 403, no subscription", with: says(403, `{"ErrorCode":"2212"}`), outcome: gate.Refused, cause: gate.CauseNoSubscription},
 		{name: "answer: 403, not released", with: says(403, `{"ErrorCode":"2210"}`), outcome: gate.Refused, cause: gate.CauseRefused, is: saltoks.ErrSiteNotReleased},
 		{name: "answer: 400, not released", with: says(400, `{"ErrorCode":"2210"}`), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, is: saltoks.ErrSiteNotReleased},
+		{name: "answer: 403, restore", with: says(403, inner("restore_required")), outcome: gate.Refused, cause: gate.CauseRestoreRequired},
+		{name: "answer: 401 with a code", with: says(401, `{"ErrorCode":"1500"}`), outcome: gate.Refused, cause: gate.CauseTokenRefused},
 		{name: "answer: 404", with: says(404, ""), outcome: gate.Refused, cause: gate.CauseLockGone},
 		{name: "answer: 405", with: says(405, ""), outcome: gate.Refused, cause: gate.CauseRefused},
 		{name: "answer: 500 that repeats what was sent", with: badWire(func(_ *house, r *http.Request, _ http.RoundTripper) (*http.Response, error) {

@@ -3,7 +3,6 @@ package saltolocks
 import (
 	"context"
 	"errors"
-	"net"
 
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/saltoks"
@@ -86,11 +85,9 @@ func result(err error) gate.Result {
 	return r
 }
 
-// storeFailed tells a failing store from a failing network.
+// storeFailed tells a failing store, its database's network included, from a
+// failing way to SALTO: that one has a route.
 func storeFailed(err error) bool {
-	if _, ok := errors.AsType[net.Error](err); ok {
-		return false
-	}
 	if api, ok := errors.AsType[*saltoks.APIError](err); ok && (api.Route != "" || api.Status != 0) {
 		return false
 	}

@@ -1,0 +1,33 @@
+package saltolocks
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/saltoks"
+)
+
+// TestResultOfWhatNobodyKnows: an error that does not say what became of the
+// command is never "nothing happened".
+func TestResultOfWhatNobodyKnows(t *testing.T) {
+	for _, err := range []error{
+		errors.New("somebody's error"), saltoks.ErrOTPInvalid, fmt.Errorf("lost: %w", saltoks.ErrNotFound), &saltoks.PanicError{In: "x"},
+		&saltoks.APIError{}, &saltoks.APIError{Status: 200}, &saltoks.APIError{Status: 500, Code: "2203"}, &saltoks.APIError{Status: 400, Code: "3102", InnerCode: "new"},
+	} {
+		if r := result(err); r.Outcome != gate.Unconfirmed || !r.Cause.Valid() || r.Err != err {
+			t.Errorf("%v: got %s, cause %q", err, r.Outcome, r.Cause)
+		}
+	}
+	if r := result(nil); r.Outcome != gate.Accepted || r.Cause != "" {
+		t.Errorf("nil: got %+v", r)
+	}
+	seen := map[error]bool{}
+	for _, c := range causes {
+		if seen[c.err] || !c.cause.Valid() {
+			t.Errorf("%v: twice, or its cause %q is none", c.err, c.cause)
+		}
+		seen[c.err] = true
+	}
+}
