@@ -13,7 +13,7 @@ var (
 	ErrNotFound = errors.New("gate: not found")
 	// ErrConflict: somebody else changed it first, or it exists already. Read
 	// again, then decide. Nothing was written.
-	ErrConflict = errors.New("gate: conflict with what is stored")
+	ErrConflict = errors.New("gate: conflict with what is stored: read it again")
 	// ErrUnavailable: the storage could not be asked, or the answer of a commit
 	// was lost, so that the write may have happened. Try later.
 	ErrUnavailable = errors.New("gate: storage unavailable")

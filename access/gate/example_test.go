@@ -112,7 +112,7 @@ func ExampleGate_Receipt() {
 	fmt.Println(err)
 	// Output:
 	// accepted front <nil>
-	// gate: not found
+	// gate: no request "3f1c9a52-one-tap" of this member, or none of the last 30 days: gate: not found
 }
 
 func ExampleGate_Wait() {

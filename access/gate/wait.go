@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/doorkit/doorkit/access"
@@ -76,7 +77,7 @@ func (g *Gate) look(ctx context.Context, key Key) (Entry, error) {
 		return Entry{}, err
 	}
 	if m.Entry == nil {
-		return Entry{}, ErrNotFound
+		return Entry{}, fmt.Errorf("gate: no request %q of this member, or none of the last 30 days: %w", key.RequestID, ErrNotFound)
 	}
 	return *m.Entry, nil
 }
