@@ -15,13 +15,23 @@ const chunkSize = 64
 // of spans, which lie side by side; the rest is for evidence and changes.
 type chunk struct {
 	members [chunkSize + 1]member // the entry after the last member ends the lists
-	spans   []span                // a member's memberships, then his windows by doorKey and from
-	grants  []grant               // by door
+	lists
+	size int // how many members
+}
+
+type lists struct {
+	spans  []span  // a member's memberships, then his windows by doorKey and from
+	grants []grant // by door
 
 	ids      []string // of the memberships
 	bookings []booking
 	odd      []oddWindow // by member and as compareOdd does
-	size     int         // how many members
+}
+
+// alone is the chunk of a policy of one member, see Evaluate.
+type alone struct {
+	members [2]member
+	lists
 }
 
 // member is a Member made ready.
@@ -117,19 +127,19 @@ func (p *Policy) fill(c *chunk, base int32, drafts []draft) {
 func (c *chunk) exact() *chunk {
 	return &chunk{
 		members: c.members, size: c.size,
-		spans: exact(c.spans), grants: exact(c.grants), ids: exact(c.ids), bookings: exact(c.bookings), odd: exact(c.odd),
+		lists: lists{exact(c.spans), exact(c.grants), exact(c.ids), exact(c.bookings), exact(c.odd)},
 	}
 }
 
 // roomy returns an empty chunk with room for what is in c and a little more.
 func (c *chunk) roomy() *chunk {
-	return &chunk{
+	return &chunk{lists: lists{
 		spans:    make([]span, 0, len(c.spans)+4),
 		grants:   make([]grant, 0, len(c.grants)+1),
 		ids:      make([]string, 0, len(c.ids)+1),
 		bookings: make([]booking, 0, len(c.bookings)+1),
 		odd:      make([]oddWindow, 0, len(c.odd)+2),
-	}
+	}}
 }
 
 // doorBit is the bit of a door in 32 of them, by its place modulo 32. doorKey is
@@ -139,7 +149,7 @@ func doorBit(door int32) uint32 { return 1 << (uint32(door) % 32) }
 func doorKey(door int32) uint32 { return bits.RotateLeft32(uint32(door), -5) }
 
 // offsets notes how long the lists are so far.
-func (c *chunk) offsets(m *member) {
+func (c *lists) offsets(m *member) {
 	m.spans, m.windows = uint32(len(c.spans)), uint32(len(c.spans))
 	m.grants = uint32(len(c.grants))
 	m.bookings = uint32(len(c.bookings))
@@ -230,19 +240,32 @@ func mergeOdd(list []oddWindow) int {
 	return n
 }
 
+// place returns a member by his place, the one after him, where his lists end, and
+// these lists.
+func (p *Policy) place(member int32) (m, n *member, l *lists) {
+	if at := uint32(member) / chunkSize; at < uint32(len(p.chunks)) {
+		c, i := p.chunks[at], uint32(member)%chunkSize
+		return &c.members[i], &c.members[i+1], &c.lists
+	}
+	return &p.alone.members[0], &p.alone.members[1], &p.alone.lists
+}
+
 // memberID, membershipID, bookingsOf and grantsOf read parts of a member given by his place.
 func (p *Policy) memberID(m int32) string {
 	return p.chunks[uint32(m)/chunkSize].members[uint32(m)%chunkSize].id
 }
 
 func (p *Policy) membershipID(m int32, i int) string {
+	if p.alone != nil {
+		return p.alone.ids[i]
+	}
 	c := p.chunks[m/chunkSize]
 	return c.ids[c.firstID(int(m%chunkSize))+i]
 }
 
-func (p *Policy) bookingsOf(m int32) []booking {
-	c := p.chunks[m/chunkSize]
-	return c.bookings[c.members[m%chunkSize].bookings:c.members[m%chunkSize+1].bookings]
+func (p *Policy) bookingsOf(place int32) []booking {
+	m, n, c := p.place(place)
+	return c.bookings[m.bookings:n.bookings]
 }
 
 func (p *Policy) grantsOf(m int32) []grant {
@@ -252,7 +275,7 @@ func (p *Policy) grantsOf(m int32) []grant {
 
 // oddOf returns the odd windows of a member. They are few: no member has room for
 // an offset.
-func (c *chunk) oddOf(i int) []oddWindow {
+func (c *lists) oddOf(i int) []oddWindow {
 	from := 0
 	for from < len(c.odd) && int(c.odd[from].member) < i {
 		from++

@@ -76,9 +76,9 @@ func (p *Policy) refuses(member, door int32, action Action, holding bool) Reason
 // asked is everything that counts for one member at one door.
 type asked struct {
 	p        *Policy
-	chunk    *chunk // of the member
-	m        *member
-	member   int32 // his place in it
+	m, n     *member // the member and the one after him, where his lists end
+	lists    *lists
+	member   int32 // his place in the chunk
 	door     int32
 	windowed bool  // he may have windows for the door
 	granted  bool  // and grants or odd windows
@@ -96,21 +96,20 @@ func (p *Policy) at(a *asked, t int64) {
 
 // ask sets the member and the door, after the instant.
 func (p *Policy) ask(a *asked, member, door int32) {
-	c, i := p.chunks[uint32(member)/chunkSize], uint32(member)%chunkSize
-	m := &c.members[i]
-	a.p, a.chunk, a.m, a.member, a.door = p, c, m, int32(i), door
+	m, n, l := p.place(member)
+	a.p, a.lists, a.m, a.n, a.member, a.door = p, l, m, n, int32(uint32(member)%chunkSize), door
 	bit := doorBit(door)
 	a.standing, a.windowed, a.granted = m.standing, m.noWindows&bit == 0, m.noGrants&bit == 0
 }
 
 // memberships are those of the member.
 func (a *asked) memberships() []span {
-	return a.chunk.spans[a.m.spans:a.m.windows]
+	return a.lists.spans[a.m.spans:a.m.windows]
 }
 
 // windows are those of the member, for every door.
 func (a *asked) windows() []span {
-	return a.chunk.spans[a.m.windows:a.chunk.members[a.member+1].spans]
+	return a.lists.spans[a.m.windows:a.n.spans]
 }
 
 // grants are those of the member for the door.
@@ -118,7 +117,7 @@ func (a *asked) grants() []grant {
 	if !a.granted {
 		return nil
 	}
-	return grantsFor(a.chunk.grants[a.m.grants:a.chunk.members[a.member+1].grants], a.door)
+	return grantsFor(a.lists.grants[a.m.grants:a.n.grants], a.door)
 }
 
 // grantsFor returns the grants for a door from a list by door.

@@ -62,7 +62,7 @@ func (a *asked) neverAgain() Reason {
 // member, in this order.
 func (a *asked) pastBooking() (Reason, bool) {
 	if a.granted {
-		odd := a.chunk.oddOf(int(a.member))
+		odd := a.lists.oddOf(int(a.member))
 		for _, status := range [...]status{pending, cancelled} {
 			w := firstOdd(odd, a.door, status, a.t+1)
 			if w == nil {

@@ -97,10 +97,9 @@ func oneList[T any](a, b []T) bool {
 type workspace struct {
 	policy Policy
 	time   timeline
-	chunk  chunk
+	alone  alone
 	faults faults
 
-	chunks    [1]*chunk
 	doors     [1]door
 	names     [1]string
 	types     [2]membershipType
@@ -157,7 +156,7 @@ func (w *workspace) compile(questions []Question, r Request) error {
 		d := questions[i].Door
 		p.doors, p.doorNames = append(p.doors, p.newDoor(d)), append(p.doorNames, d.ID)
 	}
-	w.chunks[0], p.chunks = &w.chunk, w.chunks[:]
+	p.alone = &w.alone
 	if q.Member != nil {
 		w.member(questions, q)
 	}
@@ -166,7 +165,7 @@ func (w *workspace) compile(questions []Question, r Request) error {
 
 // member makes the member with all he holds for the doors.
 func (w *workspace) member(questions []Question, q *Question) {
-	p, c := &w.policy, &w.chunk
+	p, c := &w.policy, &w.alone
 	p.members = 1
 	m := &c.members[0]
 	m.id, m.standing = q.Member.ID, standingEnd(q.Member.Standing)
@@ -186,11 +185,10 @@ func (w *workspace) member(questions []Question, q *Question) {
 				c.grants = append(c.grants, newGrant(g, int32(door), w.schedule(g.Hours)))
 			}
 		}
-		o.book(p, c, int32(door))
+		o.book(p, &c.lists, int32(door))
 	}
 	m.windows = uint32(len(c.spans))
 	c.spans, c.odd = p.windows(0, c.bookings, c.spans, nil)
-	c.size = 1
 	c.offsets(&c.members[1])
 }
 
@@ -234,16 +232,19 @@ func (w *workspace) schedule(h Hours) int32 {
 	if i >= 0 {
 		return int32(i)
 	}
-	s := newSchedule(h)
-	s.hours = Hours{Always: h.Always} // the ranges stay the caller's
-	s.during = p.time.calendar.during(s.days)
+	s := alwaysOpen
+	if !h.Always {
+		s = newSchedule(h)
+		s.hours = Hours{} // the ranges stay the caller's
+		s.during = p.time.calendar.during(s.days)
+	}
 	p.schedules = append(p.schedules, s)
 	return int32(len(p.schedules) - 1)
 }
 
 // book makes the resources of the Question, which list its door, and adds the
 // member's bookings.
-func (q *Question) book(p *Policy, c *chunk, door int32) {
+func (q *Question) book(p *Policy, c *lists, door int32) {
 	if len(q.Reservations)+len(q.Neighbours) == 0 {
 		return
 	}
@@ -292,8 +293,9 @@ func (q *Question) checkShared(c *checker, r Request) *time.Location {
 	c.exceptions(q.Exceptions)
 	anyDoor := reference{"door", true, func(string) int32 { return 0 }}
 	distinct(c, "membership_types", q.MembershipTypes, func(t *MembershipType) string { return t.ID })
+	types := q.MembershipTypes // of q itself nothing is kept
 	known := reference{"membership type", true, func(id string) int32 {
-		return int32(slices.IndexFunc(q.MembershipTypes, func(t MembershipType) bool { return t.ID == id }))
+		return int32(slices.IndexFunc(types, func(t MembershipType) bool { return t.ID == id }))
 	}}
 	for i := range q.MembershipTypes {
 		c.membershipType(q.MembershipTypes[i], &anyDoor, "membership_types", i)

@@ -56,7 +56,8 @@ func (d Decision) Explain() Explanation {
 		e.Door = p.doorNames[d.door]
 	}
 	if d.member >= 0 {
-		e.Member = p.memberID(d.member)
+		m, _, _ := p.place(d.member)
+		e.Member = m.id
 	}
 	if d.door < 0 || d.member < 0 {
 		return e

@@ -12,7 +12,7 @@ func (a *asked) look(t, standing int64) view {
 	if a.windowed {
 		v = a.lookAtWindows(t, standing)
 	}
-	p, c, m, door, limit := a.p, a.chunk, a.m, a.door, a.limit
+	p, c, m, door, limit := a.p, a.lists, a.m, a.door, a.limit
 	for i := m.spans; i < m.windows; i++ {
 		ms := &c.spans[i]
 		until := min(ms.until, standing)

@@ -37,6 +37,7 @@ type Policy struct {
 	reservationIDs, grantIDs                 refTable
 
 	chunks  []*chunk // members in the order of the document, chunkSize to a chunk
+	alone   *alone   // instead of chunks, the one member of Evaluate
 	members int
 }
 

@@ -57,8 +57,11 @@ func newSchedule(h Hours) *schedule {
 }
 
 // neverOpen stands first in every policy: the hours of a door that a type does
-// not list.
-var neverOpen = newSchedule(Hours{})
+// not list. alwaysOpen is every "always".
+var (
+	neverOpen  = newSchedule(Hours{})
+	alwaysOpen = newSchedule(Always())
+)
 
 // prepare looks for all changes of hours that change on exceptions only.
 func (s *schedule) prepare(z *timeline) {
