@@ -254,3 +254,58 @@ func TestDetailHoldsWhatHappened(t *testing.T) {
 		}
 	})
 }
+
+// A member whose phone is ahead alerts nobody, however often; a clock of the
+// host's that fails does.
+func TestAPhoneThatIsAheadIsNoTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, fails := &heard{}, false
+		b := setup(t, func(c *gate.Config) {
+			c.Observer = h
+			c.Now = func() time.Time {
+				if fails {
+					return time.Time{}
+				}
+				return time.Now()
+			}
+		})
+		tap := b.tap("ada", "front")
+		tap.TappedAt = tap.TappedAt.Add(time.Hour)
+		b.want(b.unlock(tap), gate.Denied, gate.CauseClock)
+		fails = true
+		b.want(b.unlock(b.tap("ada", "front")), gate.Denied, gate.CauseClock)
+		fails = false
+		b.unlock(b.tap("ada", "front"))
+		want := []string{"passed denied", "passed denied", "trouble_began clock ", "passed accepted", "trouble_ended clock "}
+		if diff := cmp.Diff(want, h.events); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Each process tells of the troubles it meets, and ends those it told of. The
+// same trouble has the same Cause, Gateway and Door in all of them.
+func TestTroubleIsToldByEachProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := &heard{}, &heard{}
+		b := setup(t, func(c *gate.Config) { c.Observer = first })
+		b.driver.move = answers(gate.Refused, gate.CauseOTPBlocked)
+		b.unlock(b.tap("ada", "front"))
+		b.config.Observer = second
+		g, err := gate.New(b.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.gate = g // another process, or the same after a restart
+		b.unlock(b.tap("ada", "front"))
+		b.driver.move = nil
+		b.unlock(b.tap("ada", "front"))
+		began := "trouble_began otp_blocked iq"
+		if diff := cmp.Diff([]string{"passed refused", began}, first.events); diff != "" {
+			t.Errorf("the first (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{"passed refused", began, "passed accepted", "trouble_ended otp_blocked iq"}, second.events); diff != "" {
+			t.Errorf("the second (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -367,3 +367,46 @@ func TestDenialNotWritten(t *testing.T) {
 		b.wantMoves(0)
 	})
 }
+
+// A clock that fails, zero or panicking, at any of its readings sends nothing
+// from then on.
+func TestClockFailsAtEachReading(t *testing.T) {
+	for name, fail := range map[string]func() time.Time{
+		"zero":   func() time.Time { return time.Time{} },
+		"panics": func() time.Time { panic("clock") },
+	} {
+		sent := 0
+		for n := range 40 {
+			synctest.Test(t, func(t *testing.T) {
+				readings := 0
+				b := setup(t, func(c *gate.Config) {
+					c.Now = func() time.Time {
+						if readings++; readings == n+1 {
+							return fail()
+						}
+						return time.Now()
+					}
+				})
+				b.driver.move = func(_ context.Context, c gate.Command) gate.Result {
+					before := readings
+					left := c.Left()
+					if before <= n && n < readings && left > 0 {
+						t.Errorf("%s at reading %d: it may be sent for %v", name, n+1, left)
+					}
+					if left <= 0 {
+						return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseDeadline}
+					}
+					sent++
+					return gate.Result{Outcome: gate.Accepted}
+				}
+				r := b.unlock(b.tap("ada", "front"))
+				if r.Outcome != gate.Accepted && r.Outcome != gate.NotSent && r.Outcome != gate.Denied {
+					t.Errorf("%s at reading %d: got %s %s", name, n+1, r.Outcome, r.Cause)
+				}
+			})
+		}
+		if sent == 0 || sent == 40 {
+			t.Errorf("%s: %d of 40 were sent: this test proves nothing", name, sent)
+		}
+	}
+}

@@ -59,6 +59,11 @@ type deadline struct {
 	now          func() time.Time
 }
 
+// left is 0 where the host's clock fails.
 func (d deadline) left() time.Duration {
-	return min(d.wall.Sub(d.now()), time.Until(d.steady))
+	now := d.now()
+	if now.IsZero() {
+		return 0
+	}
+	return min(d.wall.Sub(now), time.Until(d.steady))
 }

@@ -11,6 +11,13 @@ import (
 // Observer hears what happens at the doors: for metrics, alerts and screens. It
 // is called on the way of the request, so it returns quickly; a panic in it is
 // contained.
+//
+// A Gate tells a trouble once, from when it meets it until a command works there
+// again, and remembers that in memory: several processes each tell what they
+// meet, a new process tells anew what lasts, and of a trouble that ended while
+// no process ran there is no end. Alerts that must be one over all of them are
+// keyed by Site, Cause, Gateway and Door, which are the same everywhere, and
+// closed by hand or by age; Doctor says what lasts now.
 type Observer interface {
 	Observe(ctx context.Context, e Event)
 }
@@ -114,6 +121,9 @@ func (w *watch) tell(ctx context.Context, link Link, r Receipt) {
 	case perDoor:
 		t.door = r.Door
 	case siteWide:
+		if cause == CauseClock && !r.At.IsZero() {
+			t.cause = "" // the clock that is wrong is the phone's
+		}
 	default:
 		t.cause = ""
 	}

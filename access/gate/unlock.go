@@ -65,7 +65,8 @@ func (g *Gate) way(ctx context.Context, p *passage) (Receipt, error) {
 		return Receipt{Outcome: Denied, Cause: CauseBadRequest, At: g.clock(), Err: err}, err
 	}
 	p.key = Key{g.site, p.tap.Member, p.tap.RequestID}
-	p.began, p.steady = g.clock(), time.Now()
+	p.steady = time.Now() // first: a slow clock gains nothing
+	p.began = g.clock()
 
 	// What is not known when the tap is too old is not needed any more.
 	reading, cancel := withLimit(ctx, SendWithin)
@@ -185,18 +186,12 @@ func (p *passage) setDeadline(now func() time.Time) {
 // send moves the lock, once. This and settle are given a context that does not
 // end with the caller's.
 func (g *Gate) send(ctx context.Context, p *passage) (result Result) {
-	left := func() time.Duration {
-		if g.clock().IsZero() {
-			return 0
-		}
-		return p.deadline.left()
-	}
-	if left() <= 0 {
+	if p.deadline.left() <= 0 {
 		return Result{Outcome: NotSent, Cause: CauseDeadline}
 	}
 	ctx, cancel := withLimit(ctx, AnswerWithin)
 	defer cancel()
-	command := Command{Link: p.link, Action: p.action, SendBy: p.deadline.wall, left: left}
+	command := Command{Link: p.link, Action: p.action, SendBy: p.deadline.wall, left: p.deadline.left}
 	err := guard("Locks", func() error { result = g.locks.Move(ctx, command); return nil })
 	switch {
 	case err != nil: // it may have sent before it panicked
