@@ -2,7 +2,7 @@
 //
 //	policy, err := access.Compile(facts) // once, for all members and doors
 //	d := policy.Decide(access.Request{Member: "ada", Door: "front", Action: access.Unlock, At: now})
-//	if d.Allowed { // until d.ValidUntil, if no fact changes
+//	fmt.Println(d.Allowed, d.Reason, d.ValidUntil) // holds until then, if no fact changes
 //
 // The rules are in RULES.md beside this file. The package is pure: it holds no
 // clock, opens no connection and keeps no state.
