@@ -3,6 +3,7 @@
 package dbtest
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/reservation"
 )
 
 // TestQuestionPlansAtSize asks for the plans of the questions about one door and
@@ -69,3 +71,32 @@ var (
 	past    = regexp.MustCompile(`(Index Cond|USING INDEX).*\b(starts|effective) ?<`)
 	bounded = regexp.MustCompile(`(Index Cond|USING INDEX).*\b(starts|effective) ?>`)
 )
+
+// TestReservationsInPages lists all 20 000 bookings of a site: in order, each
+// once, and in few pages, because each page is a search through all of them.
+func TestReservationsInPages(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s, r := watched(t, d)
+		crowd(t, d, d.Raw(t), s, 2000)
+		r.take()
+		n := 0
+		var last reservation.Reservation
+		for one, err := range s.Reservations(t.Context(), gate.ReservationQuery{Site: "loft"}) {
+			must(t, err)
+			if n > 0 && cmp.Or(last.Start.Compare(one.Start), cmp.Compare(last.ID, one.ID)) >= 0 {
+				t.Fatalf("%v after %v", one, last)
+			}
+			last = one
+			n++
+		}
+		pages := 0
+		for _, step := range r.take() {
+			if step.What == "query" {
+				pages++
+			}
+		}
+		if n != 20_000 || pages > 7 {
+			t.Errorf("%d bookings in %d pages", n, pages)
+		}
+	})
+}

@@ -198,6 +198,11 @@ func scanReservation(row scanner) (r reservation.Reservation, err error) {
 	return r, err
 }
 
+// mostRows is how far the pages of reservations grow. Each page is found and
+// sorted anew, because no index has a site's reservations by start; so a long
+// list, such as an export, is read in few pages.
+const mostRows = 128 * pageSize
+
 // Reservations is gate.ReservationStore's. Each page is a snapshot of its own.
 func (s *Store) Reservations(ctx context.Context, q gate.ReservationQuery) iter.Seq2[reservation.Reservation, error] {
 	f := filter{dialect: s.dialect}
@@ -226,10 +231,11 @@ func (s *Store) Reservations(ctx context.Context, q gate.ReservationQuery) iter.
 				return
 			}
 		}
+		size := pageSize
 		for page := f; ; {
 			text := "SELECT " + reservationColumns + " FROM doorkit_reservations WHERE " + strings.Join(page.where, " AND ") +
-				" ORDER BY starts, id LIMIT " + strconv.Itoa(pageSize)
-			rows, err := s.prepared.query(ctx, text, page.args...)
+				" ORDER BY starts, id LIMIT $" + strconv.Itoa(len(page.args)+1)
+			rows, err := s.prepared.query(ctx, text, append(page.args, size)...)
 			list, err := collect(rows, err, scanReservation)
 			if err != nil {
 				yield(reservation.Reservation{}, fail(ctx, "Reservations", err))
@@ -240,9 +246,10 @@ func (s *Store) Reservations(ctx context.Context, q gate.ReservationQuery) iter.
 					return
 				}
 			}
-			if len(list) < pageSize {
+			if len(list) < size {
 				return
 			}
+			size = min(2*size, mostRows)
 			last := list[len(list)-1]
 			page = f.clone()
 			page.args = append(page.args, micros(last.Start), last.ID)
