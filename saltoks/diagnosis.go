@@ -160,7 +160,9 @@ func CheckCode() DiagnoseOption { return func(c *diagnoseConfig) { c.check = tru
 func (a *Activation) Diagnose(ctx context.Context, site SiteID, iq IQID, opts ...DiagnoseOption) (Diagnosis, error) {
 	var cfg diagnoseConfig
 	for _, o := range opts {
-		o(&cfg)
+		if o != nil {
+			o(&cfg)
+		}
 	}
 	at, err := a.place(site, iq)
 	if err != nil {

@@ -67,6 +67,8 @@ func closedRows() []closedRow {
 		{name: "target: no IQ", says: "no IQ", with: func(p *parts) { p.target.IQ = "" }},
 		{name: "target: an id that is a path", says: "characters no id has", with: func(p *parts) { p.target.Lock = "../x" }},
 
+		{name: "option: nil", says: "nil option", with: func(p *parts) { p.commands = append(p.commands, nil) }},
+
 		{name: "context: over before", is: context.Canceled, with: func(p *parts) { p.stop() }},
 		{name: "send-by: over before", is: ErrSendBy, says: "nothing was sent", with: sendBy(0, func(*parts) {})},
 

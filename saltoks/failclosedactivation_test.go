@@ -27,7 +27,19 @@ var activationSteps = []struct {
 	{"Confirm", func(a *Activation, ctx context.Context, r *rig) (ActivationState, error) {
 		return a.Confirm(ctx, r.site, r.iq, r.pin())
 	}, StepActivated, "PUT /v1.2/sites/S/iqs/Q/pin"},
+
+	// These come later.
+	{"Diagnose", func(a *Activation, ctx context.Context, r *rig) (ActivationState, error) {
+		_, err := a.Diagnose(ctx, r.site, r.iq, CheckCode())
+		return ActivationState{Step: StepActivated}, err
+	}, StepActivated, "PUT /v1.2/sites/S/iqs/Q/pin"},
+	{"Deactivate", func(a *Activation, ctx context.Context, r *rig) (ActivationState, error) {
+		return a.Deactivate(ctx, r.site, r.iq)
+	}, StepNotStarted, "DELETE /v1.2/sites/S/iqs/Q/pin/"},
 }
+
+// stepsToActivate are the first of them.
+const stepsToActivate = 3
 
 // TestActivationFailsClosed: whatever is wrong on the way of an unlock is wrong
 // at each step of the activation. The step says so or is done, SALTO is asked
@@ -48,9 +60,10 @@ func (row closedRow) runActivation(t *testing.T, n int) {
 	p := newParts(t, r)
 	defer func() { p.stop() }()
 	row.with(p)
+	p.client = append(p.client, WithUnmeasuredCalls())
 	remote := p.build()
 	act := remote.Activation()
-	for _, step := range activationSteps[:n] {
+	for _, step := range activationSteps[:min(n, stepsToActivate)] {
 		r.must(step.do(act, t.Context(), r))
 	}
 	cancelled := errors.Is(p.ctx.Err(), context.Canceled)
@@ -59,6 +72,7 @@ func (row closedRow) runActivation(t *testing.T, n int) {
 	if cancelled {
 		p.stop()
 	}
+	time.Sleep(time.Minute) // the code of the activation is an old one
 	r.sim.ForgetRequests()
 	step := activationSteps[n]
 	p.on.Store(true)
@@ -81,7 +95,7 @@ func (row closedRow) runActivation(t *testing.T, n int) {
 	}
 	asked := 0
 	for _, q := range r.sent() {
-		if q == step.once {
+		if strings.HasPrefix(q, step.once) {
 			asked++
 		}
 	}
@@ -95,8 +109,12 @@ func (row closedRow) runActivation(t *testing.T, n int) {
 	time.Sleep(2 * time.Minute)
 	for range 5 {
 		state := r.must(act.Resume(t.Context(), r.site, r.iq))
-		at := map[ActivationStep]int{StepNotStarted: 0, StepSecretStored: 1, StepPINRequested: 2, StepActivated: 3}[state.Step]
-		if at == 3 {
+		at := map[ActivationStep]int{StepNotStarted: 0, StepSecretStored: 1, StepPINRequested: 2, StepActivated: stepsToActivate}[state.Step]
+		if known, err := act.atSALTO(t.Context(), siteIQ{r.site, r.iq}); at == stepsToActivate && err == nil && !known.Activated {
+			r.must(act.Restart(t.Context(), r.site, r.iq)) // a deactivation whose answer was lost
+			continue
+		}
+		if at == stepsToActivate {
 			break
 		}
 		if at == 2 && len(r.sim.Inbox()) == 0 {

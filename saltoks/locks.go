@@ -113,7 +113,9 @@ func (s *LocksService) SetSchedule(ctx context.Context, site SiteID, lock LockID
 	r.unmeasured(s.c)
 	var cfg scheduleConfig
 	for _, o := range opts {
-		o(&cfg)
+		if o != nil {
+			o(&cfg)
+		}
 	}
 	if schedule.AutoStart && !cfg.autoStart {
 		r.fault(errors.New("the schedule would unlock the door by itself: pass AllowAutomaticStart if that is meant"))

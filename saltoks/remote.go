@@ -158,6 +158,9 @@ func (r *Remote) Lock(ctx context.Context, t Target, opts ...CommandOption) erro
 func (r *Remote) command(ctx context.Context, t Target, state LockState, opts []CommandOption) error {
 	var cfg commandConfig
 	for _, o := range opts {
+		if o == nil { // it may have been meant to be a SendBy
+			return notSentError(errors.New("saltoks: a command with a nil option"))
+		}
 		o(&cfg)
 	}
 	if r.locks == nil {

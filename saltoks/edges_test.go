@@ -1,0 +1,210 @@
+package saltoks
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// TestFileStoreOfABrokenFolder: a disk that fails is an error that leaves
+// nothing locked.
+func TestFileStoreOfABrokenFolder(t *testing.T) {
+	dir := t.TempDir()
+	s, err := NewFileStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	called := false
+	put := func(ctx context.Context) error {
+		return s.Update(ctx, "k", func(context.Context, []byte) ([]byte, error) { called = true; return []byte("doc"), nil })
+	}
+	broken := func(how string) {
+		t.Helper()
+		if doc, err := s.Get(t.Context(), "k"); err == nil || doc != nil {
+			t.Errorf("%s: read %q, %v", how, doc, err)
+		}
+		if err := put(t.Context()); err == nil || called {
+			t.Errorf("%s: written, %v", how, err)
+		}
+	}
+	if err := os.Mkdir(s.path("k")+".doc", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	broken("a folder in place of the document")
+	if err := os.Remove(s.path("k") + ".doc"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(s.path("k")+".tmp", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(t.Context()); err == nil {
+		t.Error("written through a folder")
+	}
+	called = false
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(t.Context()); err == nil || called {
+		t.Errorf("no folder: written, %v", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Get(gone, "k"); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if err := put(t.Context()); err != nil {
+		t.Errorf("mended: %v", err)
+	}
+
+	// Another process holds the file; the caller leaves.
+	other, err := NewFileStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = other.Update(t.Context(), "k", func(_ context.Context, doc []byte) ([]byte, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if err := put(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("held by another process: %v", err)
+		}
+		return doc, nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if err := put(t.Context()); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestAFreshPasswordTokenIsNotGrantedAgain: an API that refuses everything does
+// not make us log in at every tap.
+func TestAFreshPasswordTokenIsNotGrantedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := saltokstest.New(t)
+		user := sim.World().Users[0]
+		env := Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}
+		ts, err := PasswordSource(env, Credentials{ClientID: sim.ClientID(), ClientSecret: NewSecret(sim.ClientSecret())}, user.Email,
+			FixedPassword(NewSecret(user.Password)), AuthHTTPClient(sim.HTTPClient()), AuthClock(sim.Now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := ts.Token(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := ts.(Rejecter).Reject(t.Context(), first); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ts.Token(t.Context()); err == nil || !strings.Contains(err.Error(), "only just granted") {
+			t.Errorf("at once: %v", err)
+		}
+		time.Sleep(time.Minute)
+		if next, err := ts.Token(t.Context()); err != nil || next.Access.Equal(first.Access) {
+			t.Errorf("a minute later: %v", err)
+		}
+	})
+}
+
+// TestActivatedBetweenTheSteps: another installation was faster.
+func TestActivatedBetweenTheSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.must(r.act.Begin(t.Context(), r.site, r.iq))
+		faster := *r
+		faster.act = r.newRemote(r.client, r.newState(NewMemoryStore())).Activation()
+		faster.activate()
+		s, err := r.act.RequestPIN(t.Context(), r.site, r.iq, PINByMail)
+		if _, ok := errors.AsType[*ActivatedElsewhereError](err); !ok || s.Step != StepSecretStored {
+			t.Errorf("%+v, %v", s, err)
+		}
+	})
+}
+
+// TestAStoreThatIsStuckAfterTheAnswer: the secret is there and the store takes
+// for ever: the step ends in some seconds and says what to do.
+func TestAStoreThatIsStuckAfterTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		stuck := &slowStore{Store: r.store, before: func() {}, d: time.Hour}
+		act := r.newRemote(r.client, r.newState(stuck)).Activation()
+		start := time.Now()
+		s, err := act.Begin(t.Context(), r.site, r.iq)
+		if took := time.Since(start); !isUnconfirmed(err) || s.Step != StepNotStarted || took > 2*storeLimit {
+			t.Errorf("after %v: %+v, %v", took, s, err)
+		}
+		if s := r.must(r.act.Begin(t.Context(), r.site, r.iq)); s.Step != StepSecretStored {
+			t.Errorf("mended: %+v", s)
+		}
+	})
+}
+
+// TestDisconnectAsTheServerAllows: with the secret in the form, and where
+// discovery names no revocation.
+func TestDisconnectAsTheServerAllows(t *testing.T) {
+	for name, c := range map[string]struct {
+		inBody  bool
+		strip   bool
+		revoked bool
+	}{"secret in the form": {inBody: true, revoked: true}, "no endpoint": {strip: true}} {
+		synctest.Test(t, func(t *testing.T) {
+			sim := saltokstest.New(t)
+			base := sim.HTTPClient().Transport
+			transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+				resp, err := base.RoundTrip(r)
+				if err != nil || !c.strip || !strings.HasSuffix(r.URL.Path, "openid-configuration") {
+					return resp, err
+				}
+				doc, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				return reply(200, strings.Replace(string(doc), "revocation_endpoint", "x", 1)), err
+			})
+			state, err := NewState(NewMemoryStore(), testSealer())
+			if err != nil {
+				t.Fatal(err)
+			}
+			auth, err := NewAuthorizer(Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()},
+				Credentials{ClientID: sim.ClientID(), ClientSecret: NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(), SecretInBody: c.inBody},
+				state, AuthHTTPClient(&http.Client{Transport: transport}), AuthClock(sim.Now))
+			if err != nil {
+				t.Fatal(err)
+			}
+			login, err := auth.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			callback, err := sim.Consent(t.Context(), login.URL, saltokstest.Allow())
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := auth.Complete(t.Context(), login, callback.Query())
+			if err != nil {
+				t.Fatal(err)
+			}
+			done, err := auth.Disconnect(t.Context(), conn.ID, AcknowledgeDisconnect)
+			if err != nil || done.Revoked != c.revoked || done.RevokeErr != nil {
+				t.Errorf("%s: %+v, %v", name, done, err)
+			}
+		})
+	}
+}
+
+// TestCalmLogger: what is made of a logger stays calm.
+func TestCalmLogger(t *testing.T) {
+	if calmLogger(nil) != nil {
+		t.Error("a logger came of none")
+	}
+	calmLogger(slog.New(panickyHandler{})).With("a", 1).WithGroup("g").Info("nothing happens")
+}
