@@ -149,15 +149,18 @@ func (a *asked) state(s int32, t int64) (open int, changes int64) {
 	if h.days == 0 {
 		return h.weekly.start, forever
 	}
+	// Mostly the table knows the week, and nothing is called.
+	if z, sec := a.p.time, floorDiv(t, second); z.knows(sec) {
+		if s := z.stretchAt(sec); s.before&s.on == noException {
+			open, changes = h.weekly.at(s.secondOfWeek(sec))
+			if changes += sec; changes < s.end {
+				return open, changes * second
+			}
+		}
+	}
 	if a.at != t {
 		a.at = t
 		a.p.time.at(floorDiv(t, second), &a.now)
-	}
-	if a.now.before&a.now.on == noException {
-		open, changes = h.weekly.at(a.now.second)
-		if changes += a.now.sec; changes < a.now.end {
-			return open, changes * second
-		}
 	}
 	open, changes = h.at(a.p.time, &a.now, a.limit/second)
 	return open, min(changes, maxSecond) * second

@@ -42,7 +42,7 @@ var mutants = []struct{ bug, old, new string }{
 	{"a member whose grants are overlooked", "m.noGrants |= doorBit(g.door)", "_ = g"},
 	{"a member whose windows are overlooked", "m.noWindows |= doorBit(w.ref)", "_ = w"},
 	{"a window too few before the door's", "^m.noWindows & (doorBit(door) - 1)", "^m.noWindows & (doorBit(door)<<1 - 1)"},
-	{"a stretch of hours with its last second", "changes < a.now.end", "changes <= a.now.end"},
+	{"a stretch of hours with its last second", "changes < s.end", "changes <= s.end"},
 	{"evidence unsorted", "slices.Sort(e.Grants)", ""},
 	{"ended_at after the end counts", "!r.EndedAt.IsZero() && r.EndedAt.Before(r.End)", "!r.EndedAt.IsZero()"},
 	{"a day twice is taken", "case seen[d]:", "case false:"},

@@ -1,5 +1,7 @@
 package access
 
+import "math"
+
 // occupancy says whether a resource is booked at an instant, mostly without a
 // look at the bookings: two bits per slot of time.
 type occupancy struct {
@@ -15,47 +17,51 @@ const (
 	booked   = 3 // windows that touch each other cover it
 )
 
-// newOccupancy marks n windows, sorted by from; some may be empty. Of a few it
-// makes nothing: to look at them is as quick.
-func newOccupancy(n int, window func(i int) (from, until int64)) occupancy {
-	first, last := int64(forever), int64(never)
-	for i := range n {
-		if from, until := window(i); from < until {
-			first, last = min(first, from), max(last, until)
-		}
-	}
+// occupier makes an occupancy.
+type occupier struct {
+	occupancy
+	start, end int64 // of the last windows that touch each other
+}
+
+// newOccupier is for n windows in [first, last). Of a few it makes nothing: to
+// look at them is as quick.
+func newOccupier(n int, first, last int64) occupier {
+	o := occupier{occupancy{base: first}, first, first}
 	if n <= 2*block || first >= last {
-		return occupancy{}
+		return o
 	}
-	o := occupancy{base: first}
 	for (last-first)>>o.shift >= int64(max(1024, 4*n)) {
 		o.shift++
 	}
 	o.marks = make([]uint64, (last-first)>>o.shift/32+1)
-	start, end := first, first // of the windows so far that touch each other
-	for i := range n {
-		from, until := window(i)
-		if from >= until {
-			continue
-		}
-		if from > end {
-			o.mark(start, end)
-			start, end = from, from
-		}
-		end = max(end, until)
-	}
-	o.mark(start, end)
 	return o
 }
 
-// mark marks a span of time that touches no other one.
-func (o *occupancy) mark(from, until int64) {
-	first, last := (from-o.base)>>o.shift, (until-1-o.base)>>o.shift
-	for k := first + 1; k < last; k++ {
-		o.marks[k/32] |= booked << (k % 32 * 2)
+// add adds a window, which may be empty; they come sorted by from.
+func (o *occupier) add(from, until int64) {
+	if from >= until {
+		return
 	}
+	if from > o.end {
+		o.flush()
+		o.start = from
+	}
+	o.end = max(o.end, until)
+}
+
+// flush marks what was added last: a span of time that touches no other one.
+func (o *occupier) flush() {
+	if len(o.marks) == 0 || o.start >= o.end {
+		return
+	}
+	first, last := uint64(o.start-o.base)>>o.shift, uint64(o.end-1-o.base)>>o.shift
 	o.marks[first/32] |= partly << (first % 32 * 2)
 	o.marks[last/32] |= partly << (last % 32 * 2)
+	for k := first + 1; k < last; {
+		n := min(last-k, 32-k%32) // in one word
+		o.marks[k/32] |= math.MaxUint64 >> (64 - 2*n) << (k % 32 * 2)
+		k += n
+	}
 }
 
 // at returns the mark of an instant.

@@ -162,13 +162,19 @@ func (p *Policy) newResource(id string, doors []int32, slots []slot) *resource {
 		p.clipSlots(r)
 		return r
 	}
-	r.reach = reach(len(slots), r.slotEnd)
-	r.occupied = newOccupancy(len(slots), func(i int) (from, until int64) {
+	var last int64
+	r.reach, last = reach(len(slots), func(i int) int64 { return r.slotEnd(i) }) // inlined, unlike r.slotEnd
+	if last == never {
+		return r // none is confirmed
+	}
+	o := newOccupier(len(slots), slots[0].start-p.before, last+p.after)
+	for i := range slots {
 		if s := &slots[i]; s.status == confirmed {
-			return s.start - p.before, s.end + p.after
+			o.add(s.start-p.before, s.end+p.after)
 		}
-		return 0, 0
-	})
+	}
+	o.flush()
+	r.occupied = o.occupancy
 	return r
 }
 
@@ -206,8 +212,16 @@ func (p *Policy) clipSlots(r *resource) {
 		}
 	}
 	slices.SortFunc(r.clipped, func(a, b span) int { return compare(a.from, b.from) })
-	r.reach = reach(len(r.clipped), r.clippedEnd)
-	r.occupied = newOccupancy(len(r.clipped), func(i int) (from, until int64) { return r.clipped[i].from, r.clipped[i].until })
+	var last int64
+	if r.reach, last = reach(len(r.clipped), r.clippedEnd); last == never {
+		return
+	}
+	o := newOccupier(len(r.clipped), r.clipped[0].from, last)
+	for _, w := range r.clipped {
+		o.add(w.from, w.until)
+	}
+	o.flush()
+	r.occupied = o.occupancy
 }
 
 // window returns the window of a booking: RULES.md, section 3. It is
@@ -259,15 +273,16 @@ func (r *resource) slotEnd(i int) int64 {
 
 func (r *resource) clippedEnd(i int) int64 { return r.clipped[i].until }
 
-// reach returns the latest of n ends so far, at the end of each full block.
-func reach(n int, end func(int) int64) []int64 {
-	all, latest := make([]int64, 0, n/block), int64(never)
-	for i := range n / block * block {
+// reach returns the latest of n ends so far, at the end of each full block, and of
+// all.
+func reach(n int, end func(int) int64) (all []int64, latest int64) {
+	all, latest = make([]int64, 0, n/block), never
+	for i := range n {
 		if latest = max(latest, end(i)); i%block == block-1 {
 			all = append(all, latest)
 		}
 	}
-	return all
+	return all, latest
 }
 
 // reaches reports whether one of the first n ends is later than t.

@@ -40,7 +40,7 @@ func newTimeline(l *time.Location, c calendar) *timeline {
 		at = s.end
 	}
 	i := int32(0)
-	for at := int64(tableStart); at < tableEnd; at += 1 << stretchShift {
+	for at := int64(tableStart); at <= tableEnd-1<<stretchShift; at += 1 << stretchShift {
 		for z.stretches[i].end <= at {
 			i++
 		}
@@ -60,28 +60,42 @@ type moment struct {
 // at fills in the moment of an instant, field by field: a struct that is copied
 // right after its fields were set makes the processor wait.
 func (z *timeline) at(sec int64, m *moment) {
-	if sec < tableStart || sec >= tableEnd || !z.ready() {
+	if !z.knows(sec) {
 		s := z.workOut(sec)
 		m.set(sec, &s)
 		return
 	}
-	i := int(z.first[uint64(sec-tableStart)>>stretchShift])
+	m.set(sec, z.stretchAt(sec))
+}
+
+// knows reports whether the table holds a second, stretchAt where.
+func (z *timeline) knows(sec int64) bool {
+	return uint64(sec-tableStart)>>stretchShift < uint64(len(z.first))
+}
+
+func (z *timeline) stretchAt(sec int64) *stretch {
+	i := z.first[uint64(sec-tableStart)>>stretchShift]
 	for z.stretches[i].end <= sec {
 		i++
 	}
-	m.set(sec, &z.stretches[i])
+	return &z.stretches[i]
 }
 
 // ready reports whether there is a table.
 func (z *timeline) ready() bool { return len(z.first) > 0 }
 
 func (m *moment) set(sec int64, s *stretch) {
+	m.sec, m.second, m.end, m.before, m.on = sec, s.secondOfWeek(sec), s.end, s.before, s.on
+}
+
+// secondOfWeek returns the second of the week on the wall clock.
+func (s *stretch) secondOfWeek(sec int64) int64 {
 	// 1970-01-01 was a Thursday: four days into the week.
 	second := (sec + s.offset + 4*daySeconds) % weekSeconds
 	if second < 0 {
 		second += weekSeconds
 	}
-	m.sec, m.second, m.end, m.before, m.on = sec, second, s.end, s.before, s.on
+	return second
 }
 
 func (z *timeline) workOut(sec int64) stretch {
