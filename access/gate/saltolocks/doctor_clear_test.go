@@ -1,0 +1,141 @@
+package saltolocks_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// rewriting is a SALTO that says another thing about one field.
+type rewriting struct {
+	base     http.RoundTripper
+	was, now string
+}
+
+func (w rewriting) RoundTrip(q *http.Request) (*http.Response, error) {
+	resp, err := w.base.RoundTrip(q)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	b = bytes.Replace(b, []byte(w.was), []byte(w.now), 1)
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
+	resp.Header.Del("Content-Length")
+	return resp, err
+}
+
+// claims makes SALTO say something the simulator never does, and back.
+func claims(was, now string) (cause, clear func(*rig)) {
+	var base http.RoundTripper
+	return func(r *rig) { base = r.wire.base; r.wire.base = rewriting{base, was, now} }, func(r *rig) { r.wire.base = base }
+}
+
+// TestDoctorCausesAndClears causes each finding about SALTO, sees it, clears it,
+// and sees it gone: with the whole of gate.Doctor.
+func TestDoctorCausesAndClears(t *testing.T) {
+	iq := func(r *rig) saltoks.IQID { return saltoks.IQID(r.site.IQs[0].ID) }
+	lock := func(r *rig) string { return r.site.Locks[0].ID }
+	user := func(r *rig) string { return r.sim.World().Users[0].Email }
+	later := func(d time.Duration) func(*rig) { return func(r *rig) { r.sim.Clock().Advance(d) } }
+	blocked, unblocked := claims(`"blocked":false`, `"blocked":true`)
+	open, shut := claims(`"left_open_alarm":false`, `"left_open_alarm":true`)
+	for want, c := range map[string]struct {
+		raw          bool // the IQs are as SALTO delivers them
+		cause, clear func(*rig)
+	}{
+		"critical no_subscription":   {cause: func(r *rig) { r.sim.SetPaid(r.site.ID, false) }, clear: func(r *rig) { r.sim.SetPaid(r.site.ID, true) }},
+		"critical site_not_released": {cause: func(r *rig) { r.sim.SetReleased(r.site.ID, false) }, clear: func(r *rig) { r.sim.SetReleased(r.site.ID, true) }},
+		"critical no_remote_access": {
+			cause: func(r *rig) { r.sim.SetRemoteAccess(r.site.ID, user(r), false) }, clear: func(r *rig) { r.sim.SetRemoteAccess(r.site.ID, user(r), true) },
+		},
+		"critical user_blocked":         {cause: blocked, clear: unblocked},
+		"warning left_open_alarm front": {cause: open, clear: shut},
+		"warning battery_low front":     {cause: func(r *rig) { r.sim.SetBattery(lock(r), "critical") }, clear: func(r *rig) { r.sim.SetBattery(lock(r), "fresh") }},
+		"note privacy_mode front":       {cause: func(r *rig) { r.sim.SetPrivacyMode(lock(r), true) }, clear: func(r *rig) { r.sim.SetPrivacyMode(lock(r), false) }},
+		"critical lock_offline front":   {cause: func(r *rig) { r.sim.SetLockOnline(lock(r), false) }, clear: func(r *rig) { r.sim.SetLockOnline(lock(r), true) }},
+		"critical lock_without_iq front": {cause: func(r *rig) { r.sim.DetachLock(lock(r)) }, clear: func(r *rig) {
+			_, err := r.doors.Unlink(r.Context(), "front")
+			r.ok(err)
+			_, err = r.doors.Link(r.Context(), gate.LinkRequest{Door: "front", Lock: r.site.Locks[2].ID})
+			r.ok(err)
+		}},
+		"critical iq_offline IQ IQ Ground Floor": {cause: func(r *rig) { r.sim.SetIQOnline(string(iq(r)), false) }, clear: func(r *rig) { r.sim.SetIQOnline(string(iq(r)), true) }},
+		"critical not_activated IQ IQ Ground Floor": {raw: true, cause: func(r *rig) { r.activate(saltoks.IQID(r.site.IQs[1].ID), user(r)) },
+			clear: func(r *rig) { r.activate(iq(r), user(r)) }},
+		"critical activation_unfinished IQ IQ Ground Floor": {
+			raw: true,
+			cause: func(r *rig) {
+				r.activate(saltoks.IQID(r.site.IQs[1].ID), user(r))
+				_, err := r.remote.Activation().Begin(r.Context(), saltoks.SiteID(r.site.ID), iq(r))
+				r.ok(err)
+			},
+			clear: func(r *rig) {
+				a, site := r.remote.Activation(), saltoks.SiteID(r.site.ID)
+				_, err := a.RequestPIN(r.Context(), site, iq(r), saltoks.PINByMail)
+				r.ok(err)
+				pin, err := saltoks.ParseIQPIN(r.sim.IQPIN(user(r)))
+				r.ok(err)
+				_, err = a.Confirm(r.Context(), site, iq(r), pin)
+				r.ok(err)
+			},
+		},
+		"critical blocked IQ IQ Ground Floor": {
+			cause: func(r *rig) {
+				r.sim.Fault(saltokstest.OTPBlocked, saltokstest.On("/locking"))
+				r.do(access.Unlock, r.tap("front"))
+			},
+			clear: later(22 * time.Minute),
+		},
+		"warning reauthorise_due": {cause: later(75*24*time.Hour + time.Minute), clear: func(r *rig) {
+			login, err := r.auth.BeginReconnect(r.Context(), r.conn.ID)
+			r.ok(err)
+			callback, err := r.sim.Consent(r.Context(), login.URL, saltokstest.Allow())
+			r.ok(err)
+			_, err = r.auth.Reconnect(r.Context(), login, callback.Query())
+			r.ok(err)
+		}},
+	} {
+		t.Run(want, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, !c.raw)
+				doctor := r.locks.Doctor(func(ctx context.Context) (saltoks.ConnectionStatus, error) { return r.auth.Status(ctx, r.conn.ID) })
+				found := func() (list []string) {
+					t.Helper()
+					findings, err := r.gate.Doctor(t.Context(), gate.Patient{
+						Doors: r.store, Rules: r.store, Members: r.store, Catalogue: r.locks, Checkers: []gate.Checker{doctor},
+					})
+					r.ok(err)
+					for _, f := range findings {
+						if f.Code != "store_not_durable" && f.Code != "office_mode_on_entrance" { // this world's own
+							list = append(list, strings.Trim(f.Severity.String()+" "+f.Code+" "+f.About, " "))
+						}
+					}
+					return list
+				}
+				if got := found(); !c.raw && len(got) != 0 {
+					t.Fatalf("a healthy site: %q", got)
+				}
+				c.cause(r)
+				if got := found(); !slices.Equal(got, []string{want}) {
+					t.Errorf("got %q, want %q alone", got, want)
+				}
+				c.clear(r)
+				if got := found(); len(got) != 0 {
+					t.Errorf("cleared: got %q", got)
+				}
+			})
+		})
+	}
+}
