@@ -32,12 +32,13 @@ type cell struct {
 
 	outcome  gate.Outcome
 	cause    gate.Cause
-	commands int  // locking requests that reached SALTO, ever
-	moves    int  // of the door, when the receipt is there
-	later    int  // of the door, two minutes later
-	rows     int  // of the door log; 2 unless told
-	lost     bool // the outcome could not be recorded
-	free     bool // nothing was claimed: the same request may be sent when it comes again
+	commands int           // locking requests that reached SALTO, ever
+	moves    int           // of the door, when the receipt is there
+	later    int           // of the door, two minutes later
+	late     time.Duration // after the command, where SALTO moves the door only then
+	rows     int           // of the door log; 2 unless told
+	lost     bool          // the outcome could not be recorded
+	free     bool          // nothing was claimed: the same request may be sent when it comes again
 }
 
 // broken is a storage whose next call of one method fails, before or after it
@@ -107,7 +108,7 @@ func matrix() []cell {
 		{step: claim, what: "storage fails", prepare: failing("Begin", false), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable, lost: true, free: true},
 		{step: claim, what: "storage commits, its answer is lost", prepare: failing("Begin", true), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable, lost: true},
 
-		{step: send, what: "a seat-less plan", fault: saltokstest.SeatsFull, outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
+		{step: send, what: "every seat of the plan is taken", fault: saltokstest.SeatsFull, outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
 		{step: send, what: "enum values nobody has seen", fault: saltokstest.UnknownEnumValues, options: []saltokstest.FaultOption{saltokstest.Count(-1)}, outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
 		{step: send, what: "the consent is 90 days old", fault: saltokstest.Day90, outcome: gate.NotSent, cause: gate.CauseReauthorise},
 		{step: send, what: "the identity server is away", fault: saltokstest.IdentityOutage, prepare: expired, outcome: gate.NotSent, cause: gate.CauseCloudUnavailable},
@@ -127,7 +128,7 @@ func matrix() []cell {
 		{step: send, what: "cut after it moved", fault: saltokstest.AnswerLostAfterMove, options: on(), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, moves: 1, later: 1},
 		{step: send, what: "half an answer", fault: saltokstest.TruncatedBody, options: on(), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, moves: 1, later: 1},
 		{step: send, what: "three seconds slow", fault: saltokstest.Slow, options: on(), outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
-		{step: send, what: "forty seconds slow to move", fault: saltokstest.Slow, options: on(forty), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, later: 1},
+		{step: send, what: "forty seconds slow to move", fault: saltokstest.Slow, options: on(forty), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, later: 1, late: 40 * time.Second},
 		{step: send, what: "forty seconds slow to answer", fault: saltokstest.Slow, options: on(forty, after), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, moves: 1, later: 1},
 		{step: send, what: "no answer ever", fault: saltokstest.Hang, options: on(), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1},
 		{step: send, what: "no answer ever, and it moved", fault: saltokstest.Hang, options: on(after), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, moves: 1, later: 1},
@@ -191,6 +192,16 @@ func (c cell) run(t *testing.T, action access.Action) {
 			t.Errorf("asked again: got %s", again.Outcome)
 		}
 	}
+	if c.late > 0 {
+		time.Sleep(time.Until(start.Add(c.late - time.Second)))
+		if got := r.moved(0); got != c.moves {
+			t.Errorf("a second before %v: got %d movements", c.late, got)
+		}
+		time.Sleep(2 * time.Second)
+		if got := r.moved(0); got != c.later {
+			t.Errorf("a second after %v: got %d movements", c.late, got)
+		}
+	}
 	time.Sleep(2 * time.Minute)
 	if _, err := r.gate.Recover(t.Context()); err != nil {
 		t.Error(err)
@@ -247,20 +258,37 @@ func TestFaultMatrixPage(t *testing.T) {
 Every named fault of the simulator, and every failure of the storage, at each step of the way of one unlock. Each row holds for
 unlock, office mode and lock alike; TestFaultMatrix in access/gate/saltolocks plays them all and writes this page.
 
-"commands" are the locking requests that ever reached SALTO for the one RequestID, the host's two retries included.
+"commands" are the locking requests that ever reached SALTO for the one RequestID, the host's two retries included: never
+more than one. Where nothing had been claimed, the request stays free: the retry, when the storage is back, is the one that is sent.
 "moved" is how often the door had moved when the member got the receipt, "later" two minutes after.
-Where SALTO itself delays a command, the door moves late: the receipt says unconfirmed, and the member is told to try the door.
-"recorded" says whether the journal held the outcome when the receipt was given.
+Where SALTO itself delays a command, the door moves late, and the row says how late: the receipt says unconfirmed, and the member
+is told to try the door.
+"log" is the number of rows in the door log, "check-in" whether the visit counts (locking never does), "recorded" whether the
+journal held the outcome when the receipt was given; "-" where that depends on what the storage kept.
 
-| step | what fails | outcome | cause | commands | moved | later | recorded |
-|---|---|---|---|---|---|---|---|
+| step | what fails | outcome | cause | commands | moved | later | log | check-in | recorded |
+|---|---|---|---|---|---|---|---|---|---|
 `)
 	for _, c := range matrix() {
 		recorded := "yes"
 		if c.lost {
 			recorded = "no"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %d | %d | %d | %s |\n", c.step, c.what, c.outcome, c.cause, c.commands, c.moves, c.later, recorded)
+		commands, later, log, came := fmt.Sprint(c.commands), fmt.Sprint(c.later), fmt.Sprint(cmp.Or(c.rows, 2)), "no"
+		switch {
+		case c.free:
+			commands, later = "1, by the retry", "1"
+		case c.late > 0:
+			later += fmt.Sprintf(", after %v", c.late)
+		}
+		if c.outcome == gate.Accepted {
+			came = "yes"
+		}
+		if c.lost {
+			log, came = "-", "-"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %d | %s | %s | %s | %s |\n",
+			cmp.Or(c.step, "-"), c.what, c.outcome, cmp.Or(c.cause, "-"), commands, c.moves, later, log, came, recorded)
 	}
 	b.WriteString(`
 A request that ended before it was claimed (0 read, 1 facts, 3 claim without a commit) is not in the journal: the host may
