@@ -72,6 +72,9 @@ func closedRows() []closedRow {
 		{name: "context: over before", is: context.Canceled, with: func(p *parts) { p.stop() }},
 		{name: "send-by: over before", is: ErrSendBy, says: "nothing was sent", with: sendBy(0, func(*parts) {})},
 
+		{name: "send-by: the zero time", is: ErrSendBy, with: func(p *parts) { p.commands = append(p.commands, SendBy(time.Time{})) }},
+		{name: "send-by: an hour ago", is: ErrSendBy, with: sendBy(-time.Hour, func(*parts) {})},
+
 		{name: "clock: panics", is: ErrClock, says: "NTP", with: badClock(func(time.Time) time.Time { panic(plantedPanic) })},
 		{name: "clock: zero", is: ErrClock, with: badClock(func(time.Time) time.Time { return time.Time{} })},
 		{name: "clock: 1970", is: ErrClock, with: badClock(func(time.Time) time.Time { return time.Unix(60, 0) })},

@@ -132,13 +132,13 @@ func (r *Remote) Target(ctx context.Context, site SiteID, lock LockID) (Target, 
 // CommandOption changes one command.
 type CommandOption func(*commandConfig)
 
-type commandConfig struct{ sendBy time.Time }
+type commandConfig struct{ sendBy *time.Time }
 
 // SendBy lets the command start only before t: later nothing is sent, and the
 // error is ErrSendBy with NotSent; ErrRateLimited, at once, where the limiter or
 // the codes could only serve it later. It does not limit how long the answer is
-// waited for; ctx does.
-func SendBy(t time.Time) CommandOption { return func(c *commandConfig) { c.sendBy = t } }
+// waited for; ctx does. The zero time is long past.
+func SendBy(t time.Time) CommandOption { return func(c *commandConfig) { c.sendBy = &t } }
 
 // Unlock opens the lock once; it relocks by itself after its open time.
 func (r *Remote) Unlock(ctx context.Context, t Target, opts ...CommandOption) error {

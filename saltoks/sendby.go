@@ -33,11 +33,11 @@ const (
 type sendGuardKey struct{}
 
 // withSendBy returns ctx under a guard; without an instant, ctx and nil.
-func withSendBy(ctx context.Context, at time.Time, now func() time.Time) (context.Context, *sendGuard, func()) {
-	if at.IsZero() {
+func withSendBy(ctx context.Context, at *time.Time, now func() time.Time) (context.Context, *sendGuard, func()) {
+	if at == nil {
 		return ctx, nil, func() {}
 	}
-	g := &sendGuard{at: at, now: now}
+	g := &sendGuard{at: *at, now: now}
 	ctx, g.cancel = context.WithCancel(context.WithValue(ctx, sendGuardKey{}, g))
 	left := at.Sub(now())
 	if g.over() {

@@ -134,7 +134,7 @@ func TestNothingIsSentLate(t *testing.T) {
 // A connection that comes too late carries nothing.
 func TestLateConnectionIsClosed(t *testing.T) {
 	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
-	ctx, guard, stop := withSendBy(t.Context(), now.Add(time.Minute), func() time.Time { return now })
+	ctx, guard, stop := withSendBy(t.Context(), new(now.Add(time.Minute)), func() time.Time { return now })
 	defer stop()
 	now = now.Add(time.Minute) // to the nanosecond: "before" is before
 	near, far := net.Pipe()
