@@ -18,6 +18,7 @@ var spawners = map[string]string{
 // they are constant.
 var constants = map[string]string{
 	"access.neverOpen":               "the schedule of no hours: made once, never changed",
+	"access.alwaysOpen":              "the schedule of all hours: made once, never changed",
 	"saltoks/saltokstest.signingKey": "a key made once per process, because making one per simulator would cost a tenth of a second per test",
 }
 
