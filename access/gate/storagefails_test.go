@@ -1,0 +1,167 @@
+package gate_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+func TestStorageFails(t *testing.T) {
+	type result struct {
+		outcome  gate.Outcome
+		cause    gate.Cause
+		recorded bool
+		moves    int
+	}
+	lost := result{gate.NotSent, gate.CauseStoreUnavailable, false, 0}
+	internal := result{gate.NotSent, gate.CauseInternal, false, 0}
+	for name, c := range map[string]struct {
+		call          string
+		before, after func() error
+		want          result
+		log           []string
+	}{
+		"look":                          {"Look", down, nil, lost, nil},
+		"look panics":                   {"Look", boom, nil, internal, nil},
+		"facts":                         {"Load", down, nil, lost, []string{"unlock/not_sent/store_unavailable"}},
+		"facts panic":                   {"Load", boom, nil, internal, []string{"unlock/not_sent/internal"}},
+		"claim":                         {"Begin", down, nil, lost, nil},
+		"claim panics":                  {"Begin", boom, nil, lost, nil},
+		"claim, answer lost":            {"Begin", nil, down, lost, []string{"unlock/sending/grant", "unlock/not_sent/store_unavailable"}},
+		"settle":                        {"Settle", down, nil, result{gate.Accepted, "", false, 1}, []string{"unlock/sending/grant"}},
+		"settle panics":                 {"Settle", boom, nil, result{gate.Accepted, "", false, 1}, []string{"unlock/sending/grant"}},
+		"settle, answer lost":           {"Settle", nil, down, result{gate.Accepted, "", false, 1}, []string{"unlock/sending/grant", "unlock/accepted/grant"}},
+		"settle fails once":             {"Settle", once(down), nil, result{gate.Accepted, "", true, 1}, []string{"unlock/sending/grant", "unlock/accepted/grant"}},
+		"settle, answer lost once":      {"Settle", nil, once(down), result{gate.Accepted, "", true, 1}, []string{"unlock/sending/grant", "unlock/accepted/grant"}},
+		"settle hangs a little":         {"Settle", func() error { time.Sleep(time.Second); return nil }, nil, result{gate.Accepted, "", true, 1}, []string{"unlock/sending/grant", "unlock/accepted/grant"}},
+		"look hangs past the limit":     {"Look", nil, func() error { time.Sleep(11 * time.Second); return nil }, lost, []string{"unlock/not_sent/store_unavailable"}},
+		"facts hang past the limit":     {"Load", nil, func() error { time.Sleep(10 * time.Second); return nil }, result{gate.Denied, gate.CauseDeadline, true, 0}, []string{"unlock/denied/deadline"}},
+		"settle conflicts with Recover": {"Settle", func() error { return gate.ErrConflict }, nil, result{gate.Accepted, "", false, 1}, []string{"unlock/sending/grant"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t)
+				b.faults.set(c.call, c.before, c.after)
+				tap := b.tap("ada", "front")
+				start := time.Now()
+				r := b.unlock(tap)
+				b.want(r, c.want.outcome, c.want.cause)
+				if r.Recorded != c.want.recorded {
+					t.Errorf("recorded: got %t, want %t", r.Recorded, c.want.recorded)
+				}
+				if !r.Recorded && r.Err == nil {
+					t.Error("not recorded, and no word why")
+				}
+				if d := time.Since(start); d > gate.SendWithin+gate.AnswerWithin+gate.WriteWithin {
+					t.Errorf("it took %v", d)
+				}
+				b.wantMoves(c.want.moves)
+				b.wantLog(c.log...)
+				// When the storage is back, the same request never sends again what
+				// may have been sent.
+				b.faults.set(c.call, nil, nil)
+				time.Sleep(time.Minute)
+				again, err := b.gate.Unlock(t.Context(), tap)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.wantMoves(c.want.moves)
+				if c.want.moves == 0 && again.Opened() {
+					t.Errorf("a minute later it opened")
+				}
+				if _, err := b.gate.Recover(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				open, err := b.store.Entries(t.Context(), gate.EntryQuery{Site: site, Outcome: gate.Sending})
+				if err != nil || len(open) > 0 {
+					t.Fatalf("left in sending: %v, %v", open, err)
+				}
+			})
+		})
+	}
+}
+
+// A storage that never answers holds nobody for longer than a tap lives.
+func TestStorageHangs(t *testing.T) {
+	for _, call := range []string{"Look", "Load"} {
+		synctest.Test(t, func(t *testing.T) {
+			b := setup(t)
+			b.config.Facts, b.config.Records = hanging{b.faults, call}, hanging{b.faults, call}
+			g, err := gate.New(b.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			r, err := g.Unlock(t.Context(), b.tap("ada", "front"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.want(r, gate.NotSent, gate.CauseStoreUnavailable)
+			if d := time.Since(start); d != gate.SendWithin {
+				t.Errorf("%s: it took %v", call, d)
+			}
+		})
+	}
+}
+
+type hanging struct {
+	*faults
+	call string
+}
+
+func (h hanging) Look(ctx context.Context, k gate.Key, door string) (gate.Memory, error) {
+	if h.call == "Look" {
+		<-ctx.Done()
+		return gate.Memory{}, ctx.Err()
+	}
+	return h.faults.Look(ctx, k, door)
+}
+
+func (h hanging) Load(ctx context.Context, a gate.Ask) (gate.Snapshot, error) {
+	if h.call == "Load" {
+		<-ctx.Done()
+		return gate.Snapshot{}, ctx.Err()
+	}
+	return h.faults.Load(ctx, a)
+}
+
+// A document that does not read any more does not keep Recover from its work.
+func TestRecoverABrokenDocument(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		a := gate.Attempt{Entry: gate.Entry{
+			Key: gate.Key{Site: site, Member: "ada", RequestID: "a-broken-document"}, Door: "front", Action: access.Unlock,
+			Outcome: gate.Sending, Begun: time.Now(), SendBy: time.Now(), Doc: []byte("not JSON"),
+		}}
+		if _, err := b.store.Begin(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if n, err := b.gate.Recover(t.Context()); n != 1 || err != nil {
+			t.Fatalf("got %d, %v", n, err)
+		}
+		r, err := b.gate.Receipt(t.Context(), "ada", "a-broken-document")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.want(r, gate.Unconfirmed, gate.CauseInterrupted)
+	})
+}
+
+// A denial that cannot be written stays a denial.
+func TestDenialNotWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.faults.set("Begin", down, nil)
+		r := b.unlock(b.tap("bob", "front"))
+		b.want(r, gate.Denied, "")
+		if r.Recorded || r.Decision.Reason != access.ReasonNoEntitlement {
+			t.Fatalf("got %+v", r)
+		}
+		b.wantMoves(0)
+	})
+}
