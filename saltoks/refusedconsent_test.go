@@ -142,3 +142,40 @@ func (d *desk) takes(refresh string) bool {
 	resp.Body.Close()
 	return resp.StatusCode == http.StatusOK
 }
+
+// TestConsentUnderAWrongClock: a clock that is an hour off, or says nothing,
+// connects nobody; set right, the same authorizer connects.
+func TestConsentUnderAWrongClock(t *testing.T) {
+	for name, read := range map[string]func(time.Time) time.Time{
+		"an hour ahead":  func(t time.Time) time.Time { return t.Add(time.Hour) },
+		"an hour behind": func(t time.Time) time.Time { return t.Add(-time.Hour) },
+		"zero":           func(time.Time) time.Time { return time.Time{} },
+		"1970":           func(time.Time) time.Time { return time.Unix(60, 0) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDesk(t)
+			wrong := true
+			clock := func() time.Time {
+				if wrong {
+					return read(d.sim.Now())
+				}
+				return d.sim.Now()
+			}
+			var err error
+			d.auth, err = saltoks.NewAuthorizer(d.env, saltoks.Credentials{ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret()), RedirectURL: d.sim.RedirectURI()},
+				d.state, saltoks.AuthHTTPClient(d.sim.HTTPClient()), saltoks.AuthClock(clock))
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := d.begin()
+			v := d.callback(l, saltokstest.Allow())
+			if c, err := d.auth.Complete(t.Context(), l, v); err == nil || c != (saltoks.Connection{}) || !strings.Contains(err.Error(), "clock") || d.store.documents() != 0 {
+				t.Errorf("%s: %+v, %v, %d documents", name, c, err, d.store.documents())
+			}
+			wrong = false
+			if _, err := d.sites(d.connect()); err != nil {
+				t.Errorf("%s: set right: %v", name, err)
+			}
+		})
+	}
+}
