@@ -212,9 +212,9 @@ func (r *LogRow) filed() bool {
 		return true
 	}
 	var space [256]byte
-	o := object{b: append(space[:0], '{')}
-	o.str("member", r.Member)
-	o.str("actor", r.Actor)
-	rest, ok := bytes.CutPrefix(r.Detail, o.b)
+	o := object(append(space[:0], '{'))
+	o = o.str("member", r.Member)
+	o = o.str("actor", r.Actor)
+	rest, ok := bytes.CutPrefix(r.Detail, o)
 	return ok && r.Member != "" && (r.Actor != "" || !bytes.HasPrefix(rest, []byte(`,"actor":`)))
 }

@@ -40,8 +40,8 @@ type CheckInPolicy func(Movement) (key, day string)
 // OncePerDay counts a member once per local day of the site.
 func OncePerDay(cutoff time.Duration) CheckInPolicy {
 	return func(m Movement) (key, day string) {
-		day = m.Day(cutoff)
-		return "day/" + day, day
+		key = "day/" + m.Day(cutoff)
+		return key, key[len("day/"):]
 	}
 }
 

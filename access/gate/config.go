@@ -130,9 +130,9 @@ func (g *Gate) zone(name string) *time.Location {
 // write runs one commit with its own limit. The context is one that does not
 // end with the caller's.
 func write(ctx context.Context, fn func(context.Context) error) error {
-	ctx, cancel := withLimit(ctx, WriteWithin)
-	defer cancel()
-	return fn(ctx)
+	limited := withLimit(ctx, WriteWithin)
+	defer limited.end()
+	return fn(limited)
 }
 
 // writeAgain is write for a commit that may be tried again: it goes on until it

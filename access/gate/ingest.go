@@ -213,7 +213,7 @@ func (g *Gate) settleAsMoved(ctx context.Context, e Entry, proof VendorEntry, la
 		s.EndHolds = e.Begun
 	}
 	d.Cause, d.At, d.RelockAt, d.CheckIn = "", moved, r.RelockAt, (*storedVisit)(s.CheckIn)
-	s.Doc = d.append(nil)
+	s.Doc = d.bytes()
 	s.Log = p.logEntry(&r, now, e.Seq)
 	done, err := g.records.Settle(ctx, s)
 	if err != nil {

@@ -98,6 +98,9 @@ type Parts struct {
 // nil: what the reservations are to be read for.
 func (p Parts) Resources() []string {
 	ids := []string{}
+	if len(p.Rules.Resources) == 0 {
+		return ids
+	}
 	known := p.known()
 	for _, r := range p.Rules.Resources {
 		if slices.ContainsFunc(r.Doors, func(id string) bool { _, ok := known[id]; return ok }) {
@@ -165,15 +168,24 @@ func (p Parts) types() []access.MembershipType {
 // addGrants and addReservations give each door what is about it. They go over
 // grants, resources and reservations once, however many doors there are.
 func (p Parts) addGrants(list []Snapshot, known map[string]int) {
-	for _, g := range p.Grants {
-		if i, ok := known[g.Door]; ok {
-			q := &list[i].Question
-			q.Grants = append(q.Grants, g)
+	for k := range p.Grants {
+		g := &p.Grants[k]
+		i, ok := known[g.Door]
+		if !ok {
+			continue
+		}
+		if q := &list[i].Question; q.Grants == nil {
+			q.Grants = p.Grants[k : k+1 : k+1] // mostly all there is
+		} else {
+			q.Grants = append(q.Grants, *g)
 		}
 	}
 }
 
 func (p Parts) addReservations(list []Snapshot, known map[string]int) {
+	if len(p.Reservations) == 0 {
+		return
+	}
 	behind := map[string][]int{} // a resource's doors
 	for _, r := range p.Rules.Resources {
 		for _, id := range r.Doors {

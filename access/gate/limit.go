@@ -19,9 +19,9 @@ type limit struct {
 	cancel context.CancelFunc
 }
 
-func withLimit(parent context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	l := &limit{parent: parent, until: time.Now().Add(d)}
-	return l, l.end
+// withLimit makes a limit, which is to be ended when nobody needs it any more.
+func withLimit(parent context.Context, d time.Duration) *limit {
+	return &limit{parent: parent, until: time.Now().Add(d)}
 }
 
 func (l *limit) end() {
@@ -69,7 +69,7 @@ func (l *limit) err() error {
 		return l.timed.Err()
 	case l.parent.Err() != nil:
 		return l.parent.Err()
-	case !time.Now().Before(l.until):
+	case time.Until(l.until) <= 0: // one clock to read, time.Now reads two
 		return context.DeadlineExceeded
 	}
 	return nil

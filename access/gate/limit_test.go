@@ -31,9 +31,9 @@ func TestLimitIsATimeout(t *testing.T) {
 						parent, stop = context.WithTimeout(parent, 10*time.Second)
 						defer stop()
 					}
-					l, endLimit := withLimit(parent, 30*time.Second)
+					l := withLimit(parent, 30*time.Second)
 					w, endWanted := context.WithTimeout(parent, 30*time.Second)
-					defer endLimit()
+					defer l.end()
 					defer endWanted()
 					if waited {
 						select {
@@ -42,7 +42,7 @@ func TestLimitIsATimeout(t *testing.T) {
 						default:
 						}
 					}
-					step(end, func() { endLimit(); endWanted() })
+					step(end, func() { l.end(); endWanted() })
 					synctest.Wait()
 					if early := l.Err(); !errors.Is(early, w.Err()) || (early == nil) != (w.Err() == nil) {
 						t.Errorf("%s, waited %v, short %v: at first %v, want %v", name, waited, short, early, w.Err())

@@ -55,13 +55,13 @@ type Result struct {
 
 // deadline is an instant on two clocks: the host's, and the one that never jumps.
 type deadline struct {
+	g            *Gate // whose clock is the host's
 	wall, steady time.Time
-	now          func() time.Time
 }
 
 // left is 0 where the host's clock fails.
 func (d deadline) left() time.Duration {
-	now := d.now()
+	now := d.g.clock()
 	if now.IsZero() {
 		return 0
 	}

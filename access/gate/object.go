@@ -6,100 +6,98 @@ import (
 	"time"
 )
 
-// object writes one JSON object, fields in the order of the calls; empty values
-// are left out. The same values give the same bytes.
-type object struct {
-	b    []byte
-	some bool
-}
+// object is one JSON object on its way, from "{" on: each call adds a field and
+// returns it; empty values are left out. The same values give the same bytes.
+// It is passed and returned, so that its bytes may lie on the stack.
+type object []byte
 
-func (o *object) key(k string) {
-	if o.some {
-		o.b = append(o.b, ',')
+func (o object) key(k string) object {
+	if o[len(o)-1] != '{' {
+		o = append(o, ',')
 	}
-	o.some = true
-	o.b = append(o.b, '"')
-	o.b = append(o.b, k...)
-	o.b = append(o.b, `":`...)
+	o = append(o, '"')
+	o = append(o, k...)
+	return append(o, '"', ':')
 }
 
-func (o *object) raw(k, v string) {
-	o.key(k)
-	o.b = append(o.b, v...)
-}
+func (o object) raw(k, v string) object { return append(o.key(k), v...) }
 
-func (o *object) str(k, v string) {
-	if v != "" {
-		o.key(k)
-		o.b = appendString(o.b, v)
+func (o object) str(k, v string) object {
+	if v == "" {
+		return o
 	}
+	return appendString(o.key(k), v)
 }
 
-func (o *object) int(k string, v int64) {
-	if v != 0 {
-		o.key(k)
-		o.b = strconv.AppendInt(o.b, v, 10)
+func (o object) int(k string, v int64) object {
+	if v == 0 {
+		return o
 	}
+	return strconv.AppendInt(o.key(k), v, 10)
 }
 
-func (o *object) time(k string, v time.Time) {
-	if !v.IsZero() {
-		o.key(k)
-		o.b = append(o.b, '"')
-		o.b = v.UTC().AppendFormat(o.b, time.RFC3339Nano)
-		o.b = append(o.b, '"')
+func (o object) time(k string, v time.Time) object {
+	if v.IsZero() {
+		return o
 	}
+	o = append(o.key(k), '"')
+	o = v.UTC().AppendFormat(o, time.RFC3339Nano)
+	return append(o, '"')
 }
 
-func (o *object) list(k string, v []string) {
+func (o object) list(k string, v []string) object {
 	if len(v) == 0 {
-		return
+		return o
 	}
-	o.key(k)
-	o.b = append(o.b, '[')
+	o = append(o.key(k), '[')
 	for i, s := range v {
 		if i > 0 {
-			o.b = append(o.b, ',')
+			o = append(o, ',')
 		}
-		o.b = appendString(o.b, s)
+		o = appendString(o, s)
 	}
-	o.b = append(o.b, ']')
+	return append(o, ']')
 }
 
-func (o *object) evidence(k string, v evidence) {
+func (o object) evidence(k string, v evidence) object {
 	if len(v.Memberships)+len(v.Grants)+len(v.Reservations) == 0 {
-		return
+		return o
 	}
-	o.key(k)
-	in := object{b: append(o.b, '{')}
-	in.list("memberships", v.Memberships)
-	in.list("grants", v.Grants)
-	in.list("reservations", v.Reservations)
-	o.b = append(in.b, '}')
+	o = append(o.key(k), '{')
+	o = o.list("memberships", v.Memberships)
+	o = o.list("grants", v.Grants)
+	o = o.list("reservations", v.Reservations)
+	return append(o, '}')
 }
 
-// link leaves out who linked it: the receipts and log rows of everybody who
-// opens the door are no place for a name.
-func (o *object) link(k string, v Link) {
+func (o object) link(k string, v Link) object {
 	if v.IsZero() {
-		return
+		return o
 	}
-	o.key(k)
-	in := object{b: append(o.b, '{')}
-	in.str("site", v.Site)
-	in.str("gateway", v.Gateway)
-	in.str("lock", v.Lock)
+	o = append(o.key(k), '{')
+	o = o.str("site", v.Site)
+	o = o.str("gateway", v.Gateway)
+	o = o.str("lock", v.Lock)
 	if v.NeedsCode {
-		in.raw("needs_code", "true")
+		o = o.raw("needs_code", "true")
 	}
-	in.str("name", v.Name)
-	in.time("linked_at", v.LinkedAt)
-	o.b = append(in.b, '}')
+	o = o.str("name", v.Name)
+	o = o.time("linked_at", v.LinkedAt)
+	o = o.str("linked_by", v.LinkedBy)
+	return append(o, '}')
 }
 
+// plain has a bit for each byte that stands for itself in JSON as encoding/json
+// writes it: ' ' to '~' without quote, backslash, '<', '>' and '&'.
+var plain = [2]uint64{
+	^uint64(1<<' '-1) &^ (1<<'"' | 1<<'<' | 1<<'>' | 1<<'&'),
+	^uint64(1<<('\\'-64) | 1<<(127-64)),
+}
+
+// appendString writes s as encoding/json does.
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+		if c := s[i]; c >= 128 || plain[c/64]>>(c%64)&1 == 0 {
 			text, _ := json.Marshal(s) // a string always encodes
 			return append(b, text...)
 		}

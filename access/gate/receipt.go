@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
@@ -113,39 +114,44 @@ type evidence struct {
 	Reservations []string `json:"reservations,omitempty"`
 }
 
+// bytes returns d as JSON, with no room to spare: it may be kept for long.
+func (d *doc) bytes() []byte {
+	var space [1024]byte
+	return bytes.Clone(d.append(space[:0]))
+}
+
 // append writes d as JSON. By hand, because it is on the way of every unlock.
 func (d *doc) append(b []byte) []byte {
-	o := object{b: append(b, '{')}
-	o.str("source", string(d.Source))
-	o.str("actor", d.Actor)
-	o.time("tapped_at", d.TappedAt)
+	o := object(append(b, '{'))
+	o = o.str("source", string(d.Source))
+	o = o.str("actor", d.Actor)
+	o = o.time("tapped_at", d.TappedAt)
 	if d.Allowed {
-		o.raw("allowed", "true")
+		o = o.raw("allowed", "true")
 	}
-	o.str("reason", string(d.Reason))
-	o.time("valid_until", d.ValidUntil)
-	o.time("next_change", d.NextChange)
-	o.int("relock_after", int64(d.RelockAfter))
-	o.str("revision", d.Revision)
-	o.evidence("evidence", d.Evidence)
-	o.str("cause", string(d.Cause))
-	o.time("at", d.At)
-	o.time("relock_at", d.RelockAt)
-	o.link("link", d.Link)
-	o.str("zone", d.Zone)
+	o = o.str("reason", string(d.Reason))
+	o = o.time("valid_until", d.ValidUntil)
+	o = o.time("next_change", d.NextChange)
+	o = o.int("relock_after", int64(d.RelockAfter))
+	o = o.str("revision", d.Revision)
+	o = o.evidence("evidence", d.Evidence)
+	o = o.str("cause", string(d.Cause))
+	o = o.time("at", d.At)
+	o = o.time("relock_at", d.RelockAt)
+	o = o.link("link", d.Link)
+	o = o.str("zone", d.Zone)
 	if c := d.CheckIn; c != nil {
-		o.key("check_in")
-		in := object{b: append(o.b, '{')}
-		in.str("Member", c.Member)
-		in.str("Key", c.Key)
-		in.str("Door", c.Door)
-		in.str("Action", string(c.Action))
-		in.str("RequestID", c.RequestID)
-		in.time("At", c.At)
-		in.str("Day", c.Day)
-		o.b = append(in.b, '}')
+		o = append(o.key("check_in"), '{')
+		o = o.str("Member", c.Member)
+		o = o.str("Key", c.Key)
+		o = o.str("Door", c.Door)
+		o = o.str("Action", string(c.Action))
+		o = o.str("RequestID", c.RequestID)
+		o = o.time("At", c.At)
+		o = o.str("Day", c.Day)
+		o = append(o, '}')
 	}
-	return append(o.b, '}')
+	return append(o, '}')
 }
 
 func (d *doc) decide(dec access.Decision, ev access.Evidence) {
@@ -213,21 +219,22 @@ const saltSize = 16
 
 // seal fills the secret part of e from d: canonical JSON, salt, commitment.
 func (d *LogDetail) seal(e LogEntry) LogEntry {
-	secret := make([]byte, saltSize, 512) // one piece of memory for both
-	rand.Read(secret)                     // never fails (crypto/rand)
-	o := object{b: append(secret, '{')}
-	o.str("member", d.Member)
-	o.str("actor", d.Actor)
-	o.str("source", string(d.Source))
-	o.str("request_id", d.RequestID)
-	o.time("tapped_at", d.TappedAt)
-	o.list("memberships", d.Memberships)
-	o.list("grants", d.Grants)
-	o.list("reservations", d.Reservations)
-	o.str("revision", d.Revision)
-	o.link("link", d.Link)
-	o.str("note", d.Note)
-	secret = append(o.b, '}')
+	var space [1024]byte
+	salt := space[:saltSize]
+	rand.Read(salt) // never fails (crypto/rand)
+	o := object(append(salt, '{'))
+	o = o.str("member", d.Member)
+	o = o.str("actor", d.Actor)
+	o = o.str("source", string(d.Source))
+	o = o.str("request_id", d.RequestID)
+	o = o.time("tapped_at", d.TappedAt)
+	o = o.list("memberships", d.Memberships)
+	o = o.list("grants", d.Grants)
+	o = o.list("reservations", d.Reservations)
+	o = o.str("revision", d.Revision)
+	o = o.link("link", d.Link)
+	o = o.str("note", d.Note)
+	secret := bytes.Clone(append(o, '}')) // one piece of memory for both
 	e.Salt, e.Detail = secret[:saltSize:saltSize], secret[saltSize:]
 	e.Commitment = sha256.Sum256(secret)
 	e.Member, e.Actor = d.Member, d.Actor

@@ -69,8 +69,8 @@ func (g *Gate) way(ctx context.Context, p *passage) (Receipt, error) {
 	p.began = g.clock()
 
 	// What is not known when the tap is too old is not needed any more.
-	reading, cancel := withLimit(ctx, SendWithin)
-	defer cancel()
+	reading := withLimit(ctx, SendWithin)
+	defer reading.end()
 
 	// 0 read
 	var known Memory
@@ -141,7 +141,7 @@ func (g *Gate) claimAndSend(ctx context.Context, p *passage) (Receipt, error) {
 	}
 
 	// 3 claim
-	p.setDeadline(g.clock)
+	p.setDeadline(g)
 	if p.deadline.left() <= 0 {
 		return g.deny(ctx, p, CauseDeadline, nil)
 	}
@@ -171,7 +171,7 @@ func (g *Gate) claimAndSend(ctx context.Context, p *passage) (Receipt, error) {
 
 // setDeadline fixes until when the command may be sent: 10 seconds after the tap
 // (or after now, should the tap lie ahead), and never beyond the right itself.
-func (p *passage) setDeadline(now func() time.Time) {
+func (p *passage) setDeadline(g *Gate) {
 	by := p.tap.TappedAt
 	if by.After(p.began) {
 		by = p.began
@@ -180,7 +180,7 @@ func (p *passage) setDeadline(now func() time.Time) {
 	if v := p.decision.ValidUntil; !v.IsZero() && v.Before(by) {
 		by = v
 	}
-	p.deadline = deadline{wall: by, steady: p.steady.Add(by.Sub(p.began)), now: now}
+	p.deadline = deadline{g: g, wall: by, steady: p.steady.Add(by.Sub(p.began))}
 }
 
 // send moves the lock, once. This and settle are given a context that does not
@@ -189,10 +189,10 @@ func (g *Gate) send(ctx context.Context, p *passage) (result Result) {
 	if p.deadline.left() <= 0 {
 		return Result{Outcome: NotSent, Cause: CauseDeadline}
 	}
-	ctx, cancel := withLimit(ctx, AnswerWithin)
-	defer cancel()
+	limited := withLimit(ctx, AnswerWithin)
+	defer limited.end()
 	command := Command{Link: p.link, Action: p.action, SendBy: p.deadline.wall, left: p.deadline.left}
-	err := guard("Locks", func() error { result = g.locks.Move(ctx, command); return nil })
+	err := guard("Locks", func() error { result = g.locks.Move(limited, command); return nil })
 	switch {
 	case err != nil: // it may have sent before it panicked
 		result = Result{Unconfirmed, CauseInternal, err}
@@ -234,7 +234,7 @@ func (g *Gate) settle(ctx context.Context, p *passage, result Result) Receipt {
 	}
 	d := p.doc(&r)
 	d.CheckIn = (*storedVisit)(s.CheckIn)
-	s.Doc = d.append(make([]byte, 0, 768))
+	s.Doc = d.bytes()
 	s.Log = p.logEntry(&r, at, p.entry.Seq)
 	var done Settled
 	err := writeAgain(ctx, func(ctx context.Context) error {
@@ -283,7 +283,7 @@ func (g *Gate) begin(ctx context.Context, p *passage, outcome Outcome, cause Cau
 		r.At, a.Entry.Settled = at, at
 	}
 	d := p.doc(&r)
-	a.Entry.Doc = d.append(make([]byte, 0, 768))
+	a.Entry.Doc = d.bytes()
 	err = write(ctx, func(ctx context.Context) error {
 		return guard("Records", func() (err error) { claim, err = g.records.Begin(ctx, a); return })
 	})
@@ -302,7 +302,7 @@ func (g *Gate) release(ctx context.Context, p *passage) {
 				return err
 			}
 			d := p.doc(&r)
-			_, err = g.records.Settle(ctx, Settlement{Key: p.key, Outcome: NotSent, At: at, Doc: d.append(nil), Log: p.logEntry(&r, at, known.Entry.Seq)})
+			_, err = g.records.Settle(ctx, Settlement{Key: p.key, Outcome: NotSent, At: at, Doc: d.bytes(), Log: p.logEntry(&r, at, known.Entry.Seq)})
 			return err
 		})
 	})

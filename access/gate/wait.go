@@ -181,7 +181,7 @@ func (g *Gate) abandon(ctx context.Context, e Entry) error {
 	at := g.clock()
 	r := Receipt{Outcome: Unconfirmed, Cause: CauseInterrupted, Decision: p.decision, At: at, Err: err}
 	d.Cause, d.At = r.Cause, at
-	s := Settlement{Key: e.Key, Outcome: Unconfirmed, At: at, Doc: d.append(nil), Log: p.logEntry(&r, at, e.Seq)}
+	s := Settlement{Key: e.Key, Outcome: Unconfirmed, At: at, Doc: d.bytes(), Log: p.logEntry(&r, at, e.Seq)}
 	if e.Action == access.OfficeMode {
 		s.Hold = &Hold{Door: e.Door, Member: e.Member, RequestID: e.RequestID, Since: e.Begun, Uncertain: true}
 	}

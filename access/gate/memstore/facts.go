@@ -141,11 +141,11 @@ func (s *Store) PutRules(ctx context.Context, r gate.Rules) error {
 // Grants implements gate.RuleStore.
 func (s *Store) Grants(ctx context.Context, siteID, member string) (list []access.Grant, err error) {
 	err = s.read(ctx, siteID, func(st *site) error {
-		ids := st.granted[member]
-		if member == "" {
-			ids = slices.Sorted(maps.Keys(st.grants))
+		if member != "" {
+			list = slices.Clone(st.granted[member])
+			return nil
 		}
-		for _, id := range ids {
+		for _, id := range slices.Sorted(maps.Keys(st.grants)) {
 			list = append(list, st.grants[id])
 		}
 		return nil
@@ -162,9 +162,9 @@ func (s *Store) PutGrant(ctx context.Context, siteID string, g access.Grant) err
 	return s.write(ctx, siteID, func(st *site) error {
 		st.dropGrant(g.ID)
 		st.grants[g.ID] = g
-		ids := st.granted[g.Member]
-		i, _ := slices.BinarySearch(ids, g.ID)
-		st.granted[g.Member] = slices.Insert(ids, i, g.ID)
+		list := st.granted[g.Member]
+		i, _ := slices.BinarySearchFunc(list, g.ID, func(g access.Grant, id string) int { return cmp.Compare(g.ID, id) })
+		st.granted[g.Member] = slices.Insert(slices.Clip(list), i, g)
 		return nil
 	})
 }
@@ -183,7 +183,7 @@ func (st *site) dropGrant(id string) bool {
 	old, ok := st.grants[id]
 	if ok {
 		delete(st.grants, id)
-		st.granted[old.Member] = slices.DeleteFunc(st.granted[old.Member], func(s string) bool { return s == id })
+		st.granted[old.Member] = slices.DeleteFunc(slices.Clone(st.granted[old.Member]), func(g access.Grant) bool { return g.ID == id })
 	}
 	return ok
 }

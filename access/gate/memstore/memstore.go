@@ -39,8 +39,9 @@ type site struct {
 	rules   gate.Rules  // Version 0: not there
 	grants  map[string]access.Grant
 	members map[string]*access.Member
-	// granted holds the ids of a member's grants in byte order.
-	granted  map[string][]string
+	// granted holds a member's grants in byte order of their ids. A list that was
+	// handed out is not changed under its reader.
+	granted  map[string][]access.Grant
 	bookings bookings
 	records
 }
@@ -76,7 +77,7 @@ func (s *Store) write(ctx context.Context, id string, fn func(*site) error) erro
 
 func newSite() *site {
 	return &site{
-		grants: map[string]access.Grant{}, members: map[string]*access.Member{}, granted: map[string][]string{},
+		grants: map[string]access.Grant{}, members: map[string]*access.Member{}, granted: map[string][]access.Grant{},
 		bookings: newBookings(), records: newRecords(),
 	}
 }
@@ -114,11 +115,7 @@ func (st *site) snapshots(ask gate.Ask, doors []gate.Door) ([]gate.Snapshot, err
 	}
 	p := gate.Parts{Ask: ask, Rules: st.rules, Doors: doors}
 	if p.Member = st.members[ask.Member]; p.Member != nil {
-		granted := st.granted[ask.Member]
-		p.Grants = make([]access.Grant, len(granted))
-		for i, id := range granted {
-			p.Grants[i] = st.grants[id]
-		}
+		p.Grants = st.granted[ask.Member]
 		from, until := ask.Span()
 		p.Reservations = st.bookings.find(gate.ReservationQuery{Resources: p.Resources(), EndAfter: from, StartBefore: until})
 	}
