@@ -2,6 +2,8 @@ package access
 
 import (
 	"fmt"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -96,22 +98,37 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 }
 
-// BenchmarkParallel is for -cpu 1,2,4: the time of one decision falls as cores
-// are added.
+// BenchmarkParallel compares one goroutine with one per core, in turns: x-one is
+// how many times as many decisions all of them make. Run it with -cpu 1,2,4.
 func BenchmarkParallel(b *testing.B) {
 	x := prepare(b, workloadB)
-	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		allowed := 0
-		for i := 0; pb.Next(); i++ {
-			if x.policy.Decide(x.requests[i%len(x.requests)]).Allowed {
-				allowed++
-			}
+	decide := func(goroutines int) (nanoseconds float64) {
+		var wg sync.WaitGroup
+		start := time.Now()
+		for range goroutines {
+			wg.Go(func() {
+				allowed := 0
+				for i := range x.requests {
+					if x.policy.Decide(x.requests[i]).Allowed {
+						allowed++
+					}
+				}
+				if allowed == 0 {
+					b.Error("all denied")
+				}
+			})
 		}
-		if allowed < 0 {
-			b.Error(allowed)
-		}
-	})
+		wg.Wait()
+		return float64(time.Since(start)) / float64(goroutines*len(x.requests))
+	}
+	var times, ratios []float64
+	for b.Loop() {
+		one, all := decide(1), decide(runtime.GOMAXPROCS(0))
+		times, ratios = append(times, all), append(ratios, one/all)
+	}
+	b.ReportMetric(median(times), "ns/decision")
+	b.ReportMetric(median(ratios), "x-one")
+	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkEvaluate is what a host pays that loads facts per request.
