@@ -148,7 +148,11 @@ func encodeBody(r *Request) ([]byte, error) {
 	if r.Body == nil {
 		return nil, nil
 	}
-	body, err := json.Marshal(r.Body)
+	var body []byte
+	err := contain("the request's Body", func() (err error) { body, err = json.Marshal(r.Body); return err })
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		return nil, p
+	}
 	if m, ok := errors.AsType[*json.MarshalerError](err); ok {
 		return nil, fmt.Errorf("the request's body: %w", m.Err)
 	}

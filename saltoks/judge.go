@@ -36,7 +36,8 @@ func (cl *call) judge(decode func(*answer) error) error {
 	if decode == nil {
 		return nil
 	}
-	if err := decode(&answer{cl.status, cl.header, body, cl.attempts}); err != nil {
+	a := &answer{cl.status, cl.header, body, cl.attempts}
+	if err := contain("what the answer is decoded into", func() error { return decode(a) }); err != nil {
 		return cl.unreadable(err)
 	}
 	return nil

@@ -223,3 +223,29 @@ func TestNetworkCauses(t *testing.T) {
 		}
 	}
 }
+
+type panickyJSON struct{}
+
+func (panickyJSON) MarshalJSON() ([]byte, error)  { panic(plantedPanic) }
+func (*panickyJSON) UnmarshalJSON(b []byte) error { panic(plantedPanic) }
+
+// TestJSONOfTheHostPanics: before it is sent nothing was sent, afterwards
+// nobody knows.
+func TestJSONOfTheHostPanics(t *testing.T) {
+	w := &wire{answer: always(200, "{}")}
+	c := newTestClient(t, w)
+	for body, want := range map[any]string{panickyJSON{}: "not sent", "fine": "unconfirmed"} {
+		r, err := c.NewRequest("POST", "/v1.2/x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body = body
+		_, err = c.Do(t.Context(), r, new(panickyJSON))
+		if _, ok := errors.AsType[*PanicError](err); !ok || verdict(err) != want || strings.Contains(err.Error(), plantedPanic) {
+			t.Errorf("%v: %s: %v", body, verdict(err), err)
+		}
+	}
+	if w.count() != 1 {
+		t.Errorf("%d requests", w.count())
+	}
+}
