@@ -21,15 +21,18 @@ type exportedRow struct {
 	Outcome Outcome   `json:"outcome,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
 	// Detail is null once erased.
-	Detail     *json.RawMessage `json:"detail"`
-	Salt       string           `json:"salt,omitempty"` // hex
-	Commitment Digest           `json:"commitment"`
-	Hash       Digest           `json:"hash"`
+	Detail *json.RawMessage `json:"detail"`
+	// Spoilt is a detail that is no JSON, in hex: nothing the gate has written.
+	Spoilt     string `json:"spoilt,omitempty"`
+	Salt       string `json:"salt,omitempty"` // hex
+	Commitment Digest `json:"commitment"`
+	Hash       Digest `json:"hash"`
 }
 
 // ExportJSON writes what q selects of the door log as JSON Lines, with all that
 // a third party needs to verify it: salt, detail, commitment and hash of each
-// row, in the encoding Head.Append describes. It returns the number of rows and
+// row, in the encoding Head.Append describes. A detail that somebody has spoilt
+// hides no other row. It returns the number of rows and
 // reads page by page.
 func (g *Gate) ExportJSON(ctx context.Context, w io.Writer, q LogQuery) (n int, err error) {
 	out := bufio.NewWriter(w)
@@ -44,7 +47,12 @@ func (g *Gate) ExportJSON(ctx context.Context, w io.Writer, q LogQuery) (n int, 
 			Commitment: row.Commitment, Hash: row.Hash,
 		}
 		if len(row.Detail) > 0 {
-			line.Detail, line.Salt = new(json.RawMessage(row.Detail)), fmt.Sprintf("%x", row.Salt)
+			line.Salt = fmt.Sprintf("%x", row.Salt)
+			if json.Valid(row.Detail) {
+				line.Detail = new(json.RawMessage(row.Detail))
+			} else {
+				line.Spoilt = fmt.Sprintf("%x", row.Detail)
+			}
 		}
 		if err := encoder.Encode(line); err != nil {
 			return n, err
@@ -68,8 +76,8 @@ func (g *Gate) ExportCSV(ctx context.Context, w io.Writer, q LogQuery) (n int, e
 			return n, err
 		}
 		d, _, err := ReadDetail(row)
-		if err != nil {
-			return n, err
+		if err != nil { // Verify tells what happened; it hides no other row
+			d = LogDetail{Note: err.Error()}
 		}
 		tapped, ref := "", ""
 		if !d.TappedAt.IsZero() {

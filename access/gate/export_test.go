@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/doorkit/doorkit/access/gate"
 )
@@ -114,4 +116,68 @@ func ExampleGate_ExportJSON() {
 	// Output:
 	// {"seq":1,"at":"2026-05-04T12:00:00Z","action":"switch_off","detail...
 	// one row
+}
+
+// A row whose detail somebody with the database has spoilt hides no other.
+func TestExportOfASpoiltDetail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.unlock(b.tap("bob", "front"))
+		spoilt := gate.LogEntry{At: time.Now(), Action: "unlock", Detail: []byte(`{"member":`), Salt: []byte("0123456789abcdef")}
+		if _, err := b.store.Note(t.Context(), site, spoilt); err != nil {
+			t.Fatal(err)
+		}
+		b.unlock(b.tap("bob", "office"))
+		var sheet, lines bytes.Buffer
+		if n, err := b.gate.ExportCSV(t.Context(), &sheet, gate.LogQuery{}); n != 3 || err != nil {
+			t.Errorf("CSV: %d rows, %v", n, err)
+		}
+		records, err := csv.NewReader(&sheet).ReadAll()
+		if err != nil || len(records) != 4 || !strings.Contains(records[2][12], "does not read") || records[3][6] != "bob" {
+			t.Errorf("got %q, %v", records, err)
+		}
+		if n, err := b.gate.ExportJSON(t.Context(), &lines, gate.LogQuery{}); n != 3 || err != nil {
+			t.Errorf("JSON: %d rows, %v", n, err)
+		}
+		var got []string
+		for line := range strings.Lines(lines.String()) {
+			var row struct {
+				Detail json.RawMessage
+				Spoilt string
+			}
+			if err := json.Unmarshal([]byte(line), &row); err != nil {
+				t.Fatal(err)
+			}
+			if row.Spoilt != "" {
+				got = append(got, string(row.Detail)+" "+row.Spoilt)
+			}
+		}
+		if want := []string{`null 7b226d656d626572223a`}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+// Who has read enough of the log stops, and nothing is held.
+func TestLogStopsEarly(t *testing.T) {
+	b := setup(t)
+	for range 3 {
+		b.unlock(b.tap("bob", "front"))
+	}
+	for _, q := range []gate.LogQuery{{}, {Newest: true}, {Limit: 2}} {
+		n := 0
+		for _, err := range b.gate.Log(t.Context(), q) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n++; n == 1 {
+				break
+			}
+		}
+		if n != 1 {
+			t.Errorf("%+v: %d rows", q, n)
+		}
+	}
+	b.unlock(b.tap("bob", "office"))
+	b.log()
 }

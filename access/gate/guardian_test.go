@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -242,6 +243,28 @@ func TestReconcileAnUncertainHold(t *testing.T) {
 		shown[0].SeenAt = shown[0].SeenAt.Add(11 * time.Second)
 		if got := b.sweep(gate.Sweep{Reconcile: shown}); got != "ended ada seen_locked" {
 			t.Errorf("after that: got %q", got)
+		}
+	})
+}
+
+// The doctor warns of what the guardian would lock, and of nothing else.
+func TestDoctorOnADoorWithTwoHolders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		grant := access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always(), RequiresMembership: new(false)}
+		if err := b.store.PutGrant(t.Context(), site, grant); err != nil {
+			t.Fatal(err)
+		}
+		b.startOffice("ada")
+		b.startOffice("bob")
+		for i, id := range []string{"ada-office", "bob-office"} {
+			if err := b.store.DeleteGrant(t.Context(), site, id); err != nil {
+				t.Fatal(err)
+			}
+			got := b.found(gate.Patient{Doors: b.store, Rules: b.store, Members: b.store})
+			if open := slices.Contains(got, "door_left_open office"); open != (i == 1) {
+				t.Errorf("without %s: %q", id, got)
+			}
 		}
 	})
 }
