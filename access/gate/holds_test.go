@@ -108,6 +108,9 @@ func TestAnUnconfirmedStart(t *testing.T) {
 		"1 o 30 l i":          "[]",                   // its own entry is not told yet
 		"5 l e 30 o i":        "[ada since 00:00:00]", // the cloud moved it after the lock
 		"5 l 30 o i":          "[ada since 00:00:00]",
+		"5 o 0 l i":           "[ada since 00:00:00]", // nobody can tell
+		"1 o 3 l i":           "[ada since 00:00:00]",
+		"1 o 3 l i e i":       "[]", // the lock's own entry can
 		"5 l 30 o 60 l e i":   "[]",
 		"5 l 30 o i 60 l e i": "[]",
 		"1 o 3600 e i":        "[]", // a schedule's
@@ -147,4 +150,38 @@ func TestAnUnconfirmedStart(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An administrator ends it on the holder's behalf, in whatever state the door is.
+func TestAnAdministratorEndsOfficeMode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.startOffice("ada")
+		switchOff(b)
+		d, err := b.store.Door(t.Context(), site, "office")
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Disabled = true
+		if err := b.store.UpdateDoor(t.Context(), site, d); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		tap := b.tap("ada", "office")
+		tap.Source, tap.Actor = gate.SourceStaff, "eve"
+		r, err := b.gate.Lock(t.Context(), tap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.want(r, gate.Accepted, "")
+		b.wantHolders("after the administrator")
+		for row, err := range b.gate.Log(t.Context(), gate.LogQuery{Newest: true, Limit: 1}) {
+			if d, ok, derr := gate.ReadDetail(row); err != nil || derr != nil || !ok || d.Actor != "eve" || d.Member != "ada" {
+				t.Errorf("the log says %+v, %v, %v", d, err, derr)
+			}
+		}
+		if days := b.checkIns(); len(days) != 1 { // the start's
+			t.Errorf("got check-ins %v", days)
+		}
+	})
 }
