@@ -101,7 +101,8 @@ type LinkRequest struct {
 // Link makes a door of a lock, after asking the lock system that it is still
 // there. ErrNotFound: it is not. ErrConflict: the door has a lock, or the lock a
 // door. ErrNoGateway: nothing reaches it.
-func (d *Doors) Link(ctx context.Context, r LinkRequest) (Door, error) {
+func (d *Doors) Link(ctx context.Context, r LinkRequest) (linked Door, err error) {
+	defer contained("Link", &err)
 	var list []Fault
 	if !goodID(r.Door) {
 		list = append(list, Fault{"Door", badID})
@@ -160,7 +161,8 @@ func (d *Doors) Link(ctx context.Context, r LinkRequest) (Door, error) {
 }
 
 // Unlink takes the lock from a door. The door and the rules about it stay; it
-// opens for nobody until it is linked again. Unlinking twice is no error.
+// opens for nobody until it is linked again. Unlinking twice is no error. Lock a
+// door in office mode first: nothing reaches its lock from here afterwards.
 func (d *Doors) Unlink(ctx context.Context, door string) (Door, error) {
 	return d.change(ctx, door, func(x *Door) bool {
 		was := x.Link
@@ -202,9 +204,12 @@ func (d *Doors) SetDisabled(ctx context.Context, door string, disabled bool) (Do
 	})
 }
 
-// change reads, changes and writes a door until nobody came between.
-func (d *Doors) change(ctx context.Context, id string, fn func(*Door) bool) (Door, error) {
-	for {
+// change reads, changes and writes a door until nobody came between; where
+// somebody always does, ErrConflict.
+func (d *Doors) change(ctx context.Context, id string, fn func(*Door) bool) (changed Door, err error) {
+	defer contained("Doors", &err)
+	const tries = 100
+	for try := 1; ; try++ {
 		door, err := d.c.Store.Door(ctx, d.c.Site, id)
 		if err != nil {
 			return Door{}, err
@@ -217,7 +222,7 @@ func (d *Doors) change(ctx context.Context, id string, fn func(*Door) bool) (Doo
 			door.Version++
 			return door, nil
 		}
-		if !errors.Is(err, ErrConflict) {
+		if !errors.Is(err, ErrConflict) || try == tries {
 			return Door{}, err
 		}
 	}
@@ -236,6 +241,7 @@ type DoorStatus struct {
 // List returns the doors of the site in their order, with the lock system's name
 // and state beside ours, and the locks that no door uses.
 func (d *Doors) List(ctx context.Context) (doors []DoorStatus, free []CatalogueLock, err error) {
+	defer contained("List", &err)
 	known, err := d.c.Store.Doors(ctx, d.c.Site)
 	if err != nil {
 		return nil, nil, err

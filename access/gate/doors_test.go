@@ -151,3 +151,26 @@ func (f failing) Locks(context.Context) iter.Seq2[gate.CatalogueLock, error] {
 func (f failing) Lock(context.Context, string) (gate.CatalogueLock, error) {
 	return gate.CatalogueLock{}, f.err
 }
+
+// stubborn is a store of a host's in which somebody else is always first.
+type stubborn struct {
+	gate.DoorStore
+	tries *int
+}
+
+func (s stubborn) UpdateDoor(context.Context, string, gate.Door) error {
+	*s.tries++
+	return gate.ErrConflict
+}
+
+func TestChangesGiveUp(t *testing.T) {
+	b := setup(t)
+	tries := 0
+	doors, err := gate.NewDoors(gate.DoorsConfig{Site: site, Store: stubborn{b.store, &tries}, Catalogue: catalogue{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := doors.Rename(t.Context(), "front", "Main Door"); !errors.Is(err, gate.ErrConflict) || tries < 2 || tries > 1000 {
+		t.Errorf("after %d tries: %v", tries, err)
+	}
+}

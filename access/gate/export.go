@@ -64,7 +64,9 @@ func (g *Gate) ExportJSON(ctx context.Context, w io.Writer, q LogQuery) (n int, 
 
 // ExportCSV writes what q selects of the door log as CSV for a spreadsheet, with
 // a heading. A text that a spreadsheet would take for a formula is given a
-// leading apostrophe. It returns the number of rows and reads page by page.
+// leading apostrophe; open it with the comma as separator, because another one
+// splits the texts themselves. It returns the number of rows and reads page by
+// page.
 func (g *Gate) ExportCSV(ctx context.Context, w io.Writer, q LogQuery) (n int, err error) {
 	out := csv.NewWriter(w)
 	heading := []string{"seq", "at", "door", "action", "outcome", "reason", "member", "actor", "source", "request_id", "tapped_at", "follows", "note"}

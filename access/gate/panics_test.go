@@ -17,6 +17,7 @@ import (
 type bomb struct {
 	gate.Records
 	gate.Facts
+	gate.DoorStore
 }
 
 func (bomb) Locks(context.Context) iter.Seq2[gate.CatalogueLock, error] { panic("locks") }
@@ -26,6 +27,10 @@ func (bomb) Lock(context.Context, string) (gate.CatalogueLock, error) { panic("l
 // What the host calls on a timer or for a page does not end its process either.
 func TestPanicsAreContainedEverywhere(t *testing.T) {
 	g, err := gate.New(gate.Config{Site: site, Facts: bomb{}, Records: bomb{}, Locks: &driver{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doors, err := gate.NewDoors(gate.DoorsConfig{Site: site, Store: bomb{}, Catalogue: bomb{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +53,12 @@ func TestPanicsAreContainedEverywhere(t *testing.T) {
 		"CheckIns":      func(ctx context.Context) error { _, err := g.CheckIns(ctx, gate.CheckInQuery{}); return err },
 		"Holds":         func(ctx context.Context) error { _, err := g.Holds(ctx); return err },
 		"VendorEntries": func(ctx context.Context) error { _, err := g.VendorEntries(ctx, gate.VendorQuery{}); return err },
+		"Link": func(ctx context.Context) error {
+			_, err := doors.Link(ctx, gate.LinkRequest{Door: "front", Lock: "l1", AccessType: "access_only"})
+			return err
+		},
+		"Rename": func(ctx context.Context) error { _, err := doors.Rename(ctx, "front", "Front"); return err },
+		"List":   func(ctx context.Context) error { _, _, err := doors.List(ctx); return err },
 	} {
 		err := call(t.Context())
 		if _, ok := errors.AsType[*gate.PanicError](err); !ok {
