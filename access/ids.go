@@ -11,7 +11,7 @@ type idTable struct {
 
 func newIDTable(n int) idTable {
 	size := 8
-	for size < n+n/4 || size < 4*n && n < 1<<12 { // large ones trade a little time for memory
+	for size < n+n/4 || size < 4*n && n < 1<<12 || size < 16*n && n < 1<<8 { // large ones trade a little time for memory
 		size *= 2
 	}
 	return idTable{newIDHash(), make([]uint64, size)}
