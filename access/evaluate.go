@@ -98,15 +98,14 @@ type workspace struct {
 	policy Policy
 	time   timeline
 	alone  alone
-	faults faults
 
 	doors     [1]door
 	names     [1]string
-	types     [2]membershipType
+	types     [1]membershipType
 	row       [2]int32
-	spans     [4]span
-	ids       [2]string
-	grants    [2]grant
+	spans     [3]span
+	ids       [1]string
+	grants    [1]grant
 	schedules [3]*schedule
 }
 
@@ -127,7 +126,8 @@ func (w *workspace) decide(q *Question, i int32, r Request) (d Decision) {
 
 // compile checks questions that share all but the door, and makes the policy.
 func (w *workspace) compile(questions []Question, r Request) error {
-	c := &checker{faults: &w.faults}
+	var faults faults
+	c := &checker{faults: &faults}
 	q, p := &questions[0], &w.policy
 	if q.Door == nil {
 		questions = questions[:0]
@@ -145,7 +145,7 @@ func (w *workspace) compile(questions []Question, r Request) error {
 		}
 		o.checkOwn(c)
 	}
-	if err := w.faults.err(); err != nil {
+	if err := faults.err(); err != nil {
 		return err
 	}
 	p.set(q.Revision, q.Settings)

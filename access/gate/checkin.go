@@ -22,6 +22,9 @@ type Movement struct {
 // someone who stays until three at night came once.
 func (m Movement) Day(cutoff time.Duration) string {
 	local := m.At.In(m.Location)
+	if cutoff <= 0 {
+		return local.Format(time.DateOnly)
+	}
 	y, mo, d := local.Date()
 	clock := time.Duration(local.Hour())*time.Hour + time.Duration(local.Minute())*time.Minute +
 		time.Duration(local.Second())*time.Second + time.Duration(local.Nanosecond())

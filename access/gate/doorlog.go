@@ -40,7 +40,7 @@ type LogEntry struct {
 	// Commitment is SHA-256(Salt || Detail). It stays when both are erased.
 	Commitment Digest
 	Salt       []byte // 16 random bytes
-	Detail     []byte // canonical JSON of a LogDetail, up to 64 KiB
+	Detail     []byte // canonical JSON of a LogDetail, up to 64 KiB; entries may share it, so it is never changed
 	// Member and Actor are whom Erase finds the detail by; stored beside the
 	// detail, never in the chain's table.
 	Member, Actor string

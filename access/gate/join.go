@@ -103,20 +103,39 @@ func (p Parts) Resources() []string {
 	}
 	known := p.known()
 	for _, r := range p.Rules.Resources {
-		if slices.ContainsFunc(r.Doors, func(id string) bool { _, ok := known[id]; return ok }) {
+		if slices.ContainsFunc(r.Doors, func(id string) bool { return known.place(id) >= 0 }) {
 			ids = append(ids, r.ID)
 		}
 	}
 	return ids
 }
 
-// known is where in p.Doors a door stands, by its id.
-func (p Parts) known() map[string]int {
-	m := make(map[string]int, len(p.Doors))
-	for i := range p.Doors {
-		m[p.Doors[i].ID] = i
+// places is where in a list a door stands, by its id; few are looked through.
+type places struct {
+	doors []Door
+	byID  map[string]int
+}
+
+func (p *Parts) known() places {
+	k := places{doors: p.Doors}
+	if len(p.Doors) > 8 {
+		k.byID = make(map[string]int, len(p.Doors))
+		for i := range p.Doors {
+			k.byID[p.Doors[i].ID] = i
+		}
 	}
-	return m
+	return k
+}
+
+// place returns -1 for a door that is not there.
+func (k *places) place(id string) int {
+	if k.byID == nil {
+		return slices.IndexFunc(k.doors, func(d Door) bool { return d.ID == id })
+	}
+	if i, ok := k.byID[id]; ok {
+		return i
+	}
+	return -1
 }
 
 // Snapshots returns one Snapshot per door; a single one without a door when
@@ -146,15 +165,15 @@ func (p Parts) Snapshots() []Snapshot {
 	}
 	if p.Member != nil {
 		known := p.known()
-		p.addGrants(list, known)
-		p.addReservations(list, known)
+		p.addGrants(list, &known)
+		p.addReservations(list, &known)
 	}
 	return list
 }
 
 // types returns the types of the member's memberships. A grant that wants a
 // membership is met by one of any type.
-func (p Parts) types() []access.MembershipType {
+func (p *Parts) types() []access.MembershipType {
 	list := make([]access.MembershipType, 0, len(p.Member.Memberships))
 	for i := range p.Rules.MembershipTypes {
 		t := &p.Rules.MembershipTypes[i]
@@ -167,11 +186,11 @@ func (p Parts) types() []access.MembershipType {
 
 // addGrants and addReservations give each door what is about it. They go over
 // grants, resources and reservations once, however many doors there are.
-func (p Parts) addGrants(list []Snapshot, known map[string]int) {
+func (p *Parts) addGrants(list []Snapshot, known *places) {
 	for k := range p.Grants {
 		g := &p.Grants[k]
-		i, ok := known[g.Door]
-		if !ok {
+		i := known.place(g.Door)
+		if i < 0 {
 			continue
 		}
 		if q := &list[i].Question; q.Grants == nil {
@@ -182,14 +201,14 @@ func (p Parts) addGrants(list []Snapshot, known map[string]int) {
 	}
 }
 
-func (p Parts) addReservations(list []Snapshot, known map[string]int) {
+func (p *Parts) addReservations(list []Snapshot, known *places) {
 	if len(p.Reservations) == 0 {
 		return
 	}
 	behind := map[string][]int{} // a resource's doors
 	for _, r := range p.Rules.Resources {
 		for _, id := range r.Doors {
-			if i, ok := known[id]; ok && !slices.Contains(behind[r.ID], i) {
+			if i := known.place(id); i >= 0 && !slices.Contains(behind[r.ID], i) {
 				behind[r.ID] = append(behind[r.ID], i)
 			}
 		}

@@ -3,7 +3,6 @@ package gate
 import (
 	"bytes"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -217,12 +216,24 @@ func ReadDetail(row LogRow) (d LogDetail, ok bool, err error) {
 
 const saltSize = 16
 
-// seal fills the secret part of e from d: canonical JSON, salt, commitment.
+// seal fills the secret part of e from d.
 func (d *LogDetail) seal(e LogEntry) LogEntry {
+	e.Member, e.Actor = d.Member, d.Actor
+	return e.seal(d.bytes())
+}
+
+// seal fills the rest of the secret part: canonical JSON, salt, commitment.
+func (e LogEntry) seal(detail []byte) LogEntry {
+	e.Detail, e.Salt = detail, make([]byte, saltSize)
+	rand.Read(e.Salt) // never fails (crypto/rand)
+	e.Commitment = Commit(e.Salt, detail)
+	return e
+}
+
+// bytes returns d as canonical JSON, with no room to spare.
+func (d *LogDetail) bytes() []byte {
 	var space [1024]byte
-	salt := space[:saltSize]
-	rand.Read(salt) // never fails (crypto/rand)
-	o := object(append(salt, '{'))
+	o := object(append(space[:0], '{'))
 	o = o.str("member", d.Member)
 	o = o.str("actor", d.Actor)
 	o = o.str("source", string(d.Source))
@@ -234,9 +245,5 @@ func (d *LogDetail) seal(e LogEntry) LogEntry {
 	o = o.str("revision", d.Revision)
 	o = o.link("link", d.Link)
 	o = o.str("note", d.Note)
-	secret := bytes.Clone(append(o, '}')) // one piece of memory for both
-	e.Salt, e.Detail = secret[:saltSize:saltSize], secret[saltSize:]
-	e.Commitment = sha256.Sum256(secret)
-	e.Member, e.Actor = d.Member, d.Actor
-	return e
+	return bytes.Clone(append(o, '}'))
 }

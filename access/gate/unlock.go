@@ -48,6 +48,7 @@ type passage struct {
 	zone     string
 	deadline deadline
 	entry    Entry
+	detail   []byte // of log rows without a note: the attempt's and the outcome's are alike
 }
 
 func (g *Gate) pass(ctx context.Context, action access.Action, tap Tap) (Receipt, error) {
@@ -346,6 +347,13 @@ func (p *passage) doc(r *Receipt) doc {
 }
 
 func (p *passage) logEntry(r *Receipt, at time.Time, ref uint64) LogEntry {
+	e := LogEntry{
+		At: at, Ref: ref, Door: p.tap.Door, Action: string(p.action), Outcome: r.Outcome, Reason: r.reason(),
+		Member: p.tap.Member, Actor: p.tap.Actor,
+	}
+	if r.Err == nil && p.detail != nil {
+		return e.seal(p.detail)
+	}
 	ev := p.evidence
 	d := LogDetail{
 		Member: p.tap.Member, Actor: p.tap.Actor, Source: p.tap.Source, RequestID: p.tap.RequestID, TappedAt: p.tap.TappedAt,
@@ -353,6 +361,8 @@ func (p *passage) logEntry(r *Receipt, at time.Time, ref uint64) LogEntry {
 	}
 	if r.Err != nil {
 		d.Note = short(r.Err.Error())
+		return e.seal(d.bytes())
 	}
-	return d.seal(LogEntry{At: at, Ref: ref, Door: p.tap.Door, Action: string(p.action), Outcome: r.Outcome, Reason: r.reason()})
+	p.detail = d.bytes()
+	return e.seal(p.detail)
 }
