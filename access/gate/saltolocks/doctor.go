@@ -24,7 +24,7 @@ var _ gate.Checker = (*Doctor)(nil)
 
 // Doctor returns the Checker of the site. connection tells the state of the
 // consent (Authorizer.Status); nil where there is none, as with PasswordSource.
-// Keep the Doctor: it remembers when it last checked a code.
+// Keep the Doctor: it remembers, for its process, when it last checked a code.
 func (l *Locks) Doctor(connection func(context.Context) (saltoks.ConnectionStatus, error)) *Doctor {
 	return &Doctor{l: l, connection: connection, checked: map[saltoks.IQID]time.Time{}}
 }
