@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -207,4 +208,75 @@ func TestCalmLogger(t *testing.T) {
 		t.Error("a logger came of none")
 	}
 	calmLogger(slog.New(panickyHandler{})).With("a", 1).WithGroup("g").Info("nothing happens")
+}
+
+// longSealer names its key with more than a document can hold.
+type longSealer struct{ Sealer }
+
+func (s longSealer) Seal(ctx context.Context, plain, additional []byte) (Sealed, error) {
+	sealed, err := s.Sealer.Seal(ctx, plain, additional)
+	sealed.KeyID = strings.Repeat("k", 256)
+	return sealed, err
+}
+
+// TestDocumentsThatCannotBeKept: what cannot be sealed, or brought up to date,
+// is an error, and the document stays as it was.
+func TestDocumentsThatCannotBeKept(t *testing.T) {
+	ctx, store := t.Context(), NewMemoryStore()
+	put := func(sealer Sealer, kind docKind[iqDoc]) error {
+		state, err := NewState(store, sealer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return updateDoc(ctx, state, kind, "x", func(context.Context, *iqDoc) (*iqDoc, error) { return &iqDoc{Step: StepActivated}, nil })
+	}
+	if err := put(testSealer(), iqDocs); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := store.Get(ctx, stateKey("iq", "x"))
+	newer := iqDocs
+	newer.version++
+	newer.upgrade = func(uint16, []byte) ([]byte, error) { return nil, errHost }
+	if err := put(testSealer(), newer); !errors.Is(err, errHost) || !strings.Contains(err.Error(), "upgrading") {
+		t.Errorf("an upgrade that fails: %v", err)
+	}
+	if err := put(longSealer{testSealer()}, docKind[iqDoc]{name: "iq", version: 1}); err != nil {
+		t.Errorf("an unchanged document was sealed anew: %v", err)
+	}
+	state, err := NewState(store, longSealer{testSealer()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = updateDoc(ctx, state, iqDocs, "x", func(context.Context, *iqDoc) (*iqDoc, error) { return new(iqDoc), nil })
+	if err == nil || !strings.Contains(err.Error(), "key id") {
+		t.Errorf("a key id that is too long: %v", err)
+	}
+	if after, _ := store.Get(ctx, stateKey("iq", "x")); string(after) != string(before) {
+		t.Error("the document was changed")
+	}
+}
+
+// TestErrorsKeepTheirKindWithoutTheirText: a secret in the text of a network's
+// error goes, what errors.As finds stays.
+func TestErrorsKeepTheirKindWithoutTheirText(t *testing.T) {
+	c := newTestClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+		return nil, &net.OpError{Op: r.Header.Get("Authorization"), Err: errHost}
+	}))
+	err := c.Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{})
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok || !errors.Is(op, errHost) || strings.Contains(err.Error(), testToken) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestARefreshThatFailsOddly: whatever kept the tokens from coming, they are
+// kept, and the document says when to try again.
+func TestARefreshThatFailsOddly(t *testing.T) {
+	b := newBench(t, NewMemoryStore(), nil)
+	doc := b.doc()
+	_, err := b.source().failed(t.Context(), doc, doc.Tokens.Refresh.Secret, context.DeadlineExceeded)
+	e, ok := errors.AsType[*IdentityError](err)
+	if !ok || !e.Temporary() || !errors.Is(err, context.DeadlineExceeded) || doc.Attempts != 1 || doc.RetryAt.IsZero() || !doc.ReauthorizeAt.IsZero() {
+		t.Errorf("%v, %+v", err, doc)
+	}
 }

@@ -100,3 +100,33 @@ func TestTheDoctorTellsNoSecret(t *testing.T) {
 		})
 	}
 }
+
+// TestTheCatalogueFailsClosed: a list that cannot be read to its end is an
+// error, and a lock that cannot be moved says why.
+func TestTheCatalogueFailsClosed(t *testing.T) {
+	for _, part := range []string{"/activated_iqs", "/iqs", "/locks"} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, true)
+			r.sim.Fault(saltokstest.HTML502, saltokstest.On(part), saltokstest.Count(-1))
+			var last error
+			for _, last = range r.locks.Locks(t.Context()) {
+			}
+			if !errors.Is(last, gate.ErrUnavailable) {
+				t.Errorf("%s: %v", part, last)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, true)
+		r.sim.Fault(saltokstest.RestoreRequired, saltokstest.Target(r.site.IQs[0].ID))
+		for lock, err := range r.locks.Locks(t.Context()) {
+			r.ok(err)
+			if lock.Link.Lock == r.site.Locks[0].ID && lock.Trouble != gate.CauseRestoreRequired {
+				t.Errorf("trouble %q", lock.Trouble)
+			}
+		}
+		for range r.locks.Locks(t.Context()) {
+			break
+		}
+	})
+}

@@ -98,10 +98,9 @@ func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
 		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseClock, Err: errors.New("saltolocks: Config.Now panics or says the zero time: mend it")}
 	}
 	// Remote watches both its clock and the time that passes. A clock that
-	// jumped back since the claim must not make the time longer, and neither
-	// must an instant that was forgotten.
+	// jumped back since the claim must not make the time longer.
 	by := now.Add(left)
-	if !c.SendBy.IsZero() && c.SendBy.Before(by) {
+	if c.SendBy.Before(by) {
 		by = c.SendBy
 	}
 	target := saltoks.Target{
