@@ -54,12 +54,9 @@ func (w *web) showHolidays(rw http.ResponseWriter, r *http.Request, status int, 
 // changeHolidays shows what one more holiday, or one less, would do, or does it.
 func (w *web) changeHolidays(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	if err := r.ParseForm(); err != nil {
-		return bad("This form could not be read.")
-	}
-	version, err := strconv.ParseUint(r.PostForm.Get("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		return bad("This form is incomplete. Please load the page again.")
+		return err
 	}
 	rules, err := w.store.Rules(ctx, space)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/doorkit/doorkit/access"
 )
@@ -40,9 +39,9 @@ func (w *web) deletePlan(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	version, err := strconv.ParseUint(r.PostFormValue("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		return bad("This form is incomplete. Please load the page again.")
+		return err
 	}
 	id, has := rules.MembershipTypes[i].ID, 0
 	for m, err := range w.store.Members(ctx, space) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
@@ -115,12 +114,9 @@ func (w *web) changePlan(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.ParseForm(); err != nil {
-		return bad("This form could not be read.")
-	}
-	version, err := strconv.ParseUint(r.PostForm.Get("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		return bad("This form is incomplete. Please load the page again.")
+		return err
 	}
 	wanted := access.MembershipType{ID: rules.MembershipTypes[i].ID}
 	for _, d := range doors {
@@ -214,12 +210,9 @@ func (w *web) changeRooms(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.ParseForm(); err != nil {
-		return bad("This form could not be read.")
-	}
-	version, err := strconv.ParseUint(r.PostForm.Get("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		return bad("This form is incomplete. Please load the page again.")
+		return err
 	}
 	wanted := slices.Clone(rules.Resources)
 	if id := roomID(r.PostForm.Get("new")); id != "" {

@@ -39,12 +39,9 @@ func (w *web) showSettings(rw http.ResponseWriter, r *http.Request, status int, 
 // changeSettings shows what the form would do in the coming week, or does it.
 func (w *web) changeSettings(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	if err := r.ParseForm(); err != nil {
-		return bad("This form could not be read.")
-	}
-	version, err := strconv.ParseUint(r.PostForm.Get("version"), 10, 64)
+	version, err := formVersion(r)
 	if err != nil {
-		return bad("This form is incomplete. Please load the page again.")
+		return err
 	}
 	rules, err := w.store.Rules(ctx, space)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -164,6 +165,18 @@ func (p *problem) Error() string { return p.text }
 
 func bad(format string, args ...any) error {
 	return &problem{http.StatusUnprocessableEntity, fmt.Sprintf(format, args...)}
+}
+
+// formVersion reads a form, and the version of the rules that it was shown for.
+func formVersion(r *http.Request) (uint64, error) {
+	if err := r.ParseForm(); err != nil {
+		return 0, bad("This form could not be read.")
+	}
+	version, err := strconv.ParseUint(r.PostForm.Get("version"), 10, 64)
+	if err != nil {
+		return 0, bad("This form is incomplete. Please load the page again.")
+	}
+	return version, nil
 }
 
 // failed shows an error: a problem as it is, anything else without its details.
