@@ -160,9 +160,11 @@ func goodID(s string) bool { return s != "" && len(s) <= 200 && goodText(s) }
 // goodText reports whether every storage keeps s as it is.
 func goodText(s string) bool {
 	for i := range len(s) { // mostly short and ASCII, where this is all
-		if c := s[i]; c == 0 || c >= utf8.RuneSelf {
-			return utf8.ValidString(s[i:]) && strings.IndexByte(s[i:], 0) < 0
+		if s[i]-1 >= utf8.RuneSelf-1 {
+			return goodOddText(s)
 		}
 	}
 	return true
 }
+
+func goodOddText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
