@@ -1,5 +1,7 @@
 package gate
 
+import "unicode/utf8"
+
 // CheckRecord says with a *RequestError, which names every fault, what of a
 // record no storage may keep: a site that is not 1 to 200 bytes, an id longer
 // than that, a text that is not UTF-8 or holds a NUL. A storage calls it before
@@ -61,7 +63,26 @@ func CheckEntries(site, next string, entries []VendorEntry) error {
 	return c.err()
 }
 
+// plainTexts reports whether each of list is short and ASCII without NUL, so that it
+// fits wherever a reference or a text is wanted: one look for all of a row.
+func plainTexts(list ...string) bool {
+	for _, s := range list {
+		if len(s) > 200 {
+			return false
+		}
+		for i := range len(s) {
+			if s[i]-1 >= utf8.RuneSelf-1 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 func (c *factCheck) log(e *LogEntry) {
+	if plainTexts(e.Door, e.Action, string(e.Outcome), e.Reason, e.Member, e.Actor) {
+		return
+	}
 	c.ref("Log.Door", e.Door)
 	c.ref("Log.Action", e.Action)
 	c.ref("Log.Outcome", string(e.Outcome))
