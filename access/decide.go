@@ -97,9 +97,14 @@ func (p *Policy) at(a *asked, t int64) {
 // ask sets the member and the door, after the instant.
 func (p *Policy) ask(a *asked, member, door int32) {
 	m, n, l := p.place(member)
-	a.p, a.lists, a.m, a.n, a.member, a.door = p, l, m, n, int32(uint32(member)%chunkSize), door
+	a.p, a.lists, a.m, a.n, a.member, a.standing = p, l, m, n, int32(uint32(member)%chunkSize), m.standing
+	a.turnTo(door)
+}
+
+// turnTo sets another door of the same member.
+func (a *asked) turnTo(door int32) {
 	bit := doorBit(door)
-	a.standing, a.windowed, a.granted = m.standing, m.noWindows&bit == 0, m.noGrants&bit == 0
+	a.door, a.windowed, a.granted = door, a.m.noWindows&bit == 0, a.m.noGrants&bit == 0
 }
 
 // memberships are those of the member.

@@ -27,9 +27,10 @@ func (p *Policy) Keys(member string, at time.Time) []DigitalKey {
 		keys []DigitalKey
 	)
 	p.at(&a, t)
+	p.ask(&a, m, 0)
 	for i := range p.doors {
 		// As Decide, but the reason of a denial is not asked for.
-		if p.doors[i].disabled || !p.mayOpen(&a, m, int32(i)) {
+		if a.turnTo(int32(i)); p.doors[i].disabled || !a.holdsAny() {
 			continue
 		}
 		now := a.look(t, a.standing)
@@ -65,7 +66,7 @@ func (a *asked) holdsAny() bool {
 	}
 	if a.windowed {
 		windows := a.windows()
-		if i := windowAfter(windows, 0, a.door, a.t); i < len(windows) && windows[i].ref == a.door {
+		if i := windowAfter(windows, a.m.windowsBefore(a.door), a.door, a.t); i < len(windows) && windows[i].ref == a.door {
 			return true
 		}
 	}
