@@ -165,7 +165,7 @@ func writeAgain(ctx context.Context, fn func(context.Context) error) error {
 func guard(in string, fn func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &PanicError{in, v}
+			err = newPanic(in, v)
 		}
 	}()
 	return fn()
@@ -175,7 +175,7 @@ func guard(in string, fn func() error) (err error) {
 // by the methods that are not on the way of an unlock.
 func contained(method string, err *error) {
 	if v := recover(); v != nil {
-		*err = &PanicError{method, v}
+		*err = newPanic(method, v)
 	}
 }
 

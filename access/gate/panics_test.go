@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -107,4 +108,41 @@ func TestKeysWithoutDoors(t *testing.T) {
 	if keys, err := g.Keys(t.Context(), "ada", time.Hour); err != nil || len(keys) != 0 {
 		t.Errorf("got %v, %v", keys, err)
 	}
+}
+
+// leaky is a host's Facts whose panic holds a secret.
+type leaky struct{ gate.Facts }
+
+func (leaky) Load(context.Context, gate.Ask) (gate.Snapshot, error) {
+	panic("postgres://door:PLANTED@db/site")
+}
+
+// What a callback panics with may be a secret: it is in no error, no receipt and
+// no row.
+func TestPanicsTellNoSecret(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.config.Facts = leaky{b.store}
+		g, err := gate.New(b.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := g.Unlock(t.Context(), b.tap("ada", "front"))
+		p, ok := errors.AsType[*gate.PanicError](r.Err)
+		if err != nil || !ok || p.What != "string" || !strings.Contains(string(p.Stack), "leaky") || strings.Contains(fmt.Sprintf("%+v", r.Err), "PLANTED") {
+			t.Errorf("got %+v, %v", r, err)
+		}
+		told := 0
+		for row, err := range b.store.Rows(t.Context(), gate.LogQuery{Site: site}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if told++; !strings.Contains(string(row.Detail), "panic in Facts") || strings.Contains(string(row.Detail), "PLANTED") {
+				t.Errorf("row %d: %s", row.Seq, row.Detail)
+			}
+		}
+		if told != 1 {
+			t.Errorf("%d rows", told)
+		}
+	})
 }
