@@ -152,6 +152,10 @@ func (w *workspace) compile(questions []Question, r Request) error {
 	w.time = timeline{location: location, calendar: newCalendar(q.Exceptions)}
 	p.time = &w.time
 	p.doors, p.doorNames, p.schedules = w.doors[:0], w.names[:0], append(w.schedules[:0], neverOpen)
+	if n := len(questions); n > 1 {
+		p.doors, p.doorNames = make([]door, 0, n), make([]string, 0, n)
+		w.alone.grants = make([]grant, 0, n) // one each, mostly
+	}
 	for i := range questions {
 		d := questions[i].Door
 		p.doors, p.doorNames = append(p.doors, p.newDoor(d)), append(p.doorNames, d.ID)
@@ -169,7 +173,10 @@ func (w *workspace) member(questions []Question, q *Question) {
 	p.members = 1
 	m := &c.members[0]
 	m.id, m.standing = q.Member.ID, standingEnd(q.Member.Standing)
-	c.spans, c.ids, c.grants = w.spans[:0], w.ids[:0], w.grants[:0]
+	c.spans, c.ids = w.spans[:0], w.ids[:0]
+	if c.grants == nil {
+		c.grants = w.grants[:0]
+	}
 	if len(questions) > 0 {
 		w.membershipTypes(q.MembershipTypes)
 		for i := range q.Member.Memberships {
@@ -194,6 +201,9 @@ func (w *workspace) member(questions []Question, q *Question) {
 
 // membershipTypes makes the types, with the hours for these doors.
 func (w *workspace) membershipTypes(types []MembershipType) {
+	if len(types) == 0 {
+		return
+	}
 	p := &w.policy
 	n := len(p.doors)
 	p.types = w.types[:0]
