@@ -215,9 +215,6 @@ func deriveQuestion(f access.Facts, q refRequest, at *time.Time) access.Question
 		}
 	}
 	const day = 24 * time.Hour
-	within := func(r reservation.Reservation, ahead, behind time.Duration) bool {
-		return at == nil || !r.Start.After(at.Add(ahead)) && !r.End.Before(at.Add(-behind))
-	}
 	var others []reservation.Reservation
 	for _, r := range f.Reservations {
 		lists := slices.ContainsFunc(f.Resources, func(res access.Resource) bool {
@@ -225,14 +222,18 @@ func deriveQuestion(f access.Facts, q refRequest, at *time.Time) access.Question
 		})
 		switch {
 		case !lists:
-		case r.Member == q.Member && (within(r, 371*day, 2*day) || endedNear(r, at)):
+		case r.Member == q.Member && (at == nil || !r.Start.After(at.Add(371*day)) && !r.End.Before(at.Add(-2*day)) || endedNear(r, at)):
 			out.Reservations = append(out.Reservations, r)
 		case r.Member != q.Member && r.Status.OrDefault() == reservation.Confirmed:
 			others = append(others, r)
 		}
 	}
 	for _, r := range others {
-		counts := within(r, day, day) || slices.ContainsFunc(out.Reservations, func(own reservation.Reservation) bool {
+		first := r.Start // of a booking that was ended before it began, its end comes first
+		if e := r.EffectiveEnd(); e.Before(first) {
+			first = e
+		}
+		counts := at == nil || !first.After(at.Add(day)) && !r.End.Before(at.Add(-day)) || slices.ContainsFunc(out.Reservations, func(own reservation.Reservation) bool {
 			end, ownEnd := r.EffectiveEnd(), own.EffectiveEnd()
 			return !r.Start.Before(ownEnd) && !r.Start.After(ownEnd.Add(day)) || !end.After(own.Start) && !end.Before(own.Start.Add(-day))
 		})

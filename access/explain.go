@@ -102,7 +102,7 @@ func (a *asked) explainGrant(g *grant) Basis {
 	if g.wantsStanding {
 		until = min(until, a.standing)
 	}
-	next, _ := a.firstOfGrant(g, a.t, until)
+	next := a.firstOfGrant(g, a.t, until)
 	a.fill(&b, next, g.from, g.until, g.wantsStanding, !g.wantsMembership || a.isMember(a.t))
 	return b
 }

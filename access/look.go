@@ -76,14 +76,14 @@ func (a *asked) lookAtGrants(v view, t, standing int64) view {
 			stop = min(stop, until)
 		}
 		if from != t || t < g.from {
-			next, _ := a.firstOfGrant(g, t, until)
+			next := a.firstOfGrant(g, t, until)
 			v = v.later(next, notStarted)
 			continue
 		}
 		open, changes := a.state(g.schedule, t)
 		v = v.with(byGrant, open, changes, stop, a.limit)
 		if open == 0 && changes >= stop && stop < until {
-			next, _ := a.firstOfGrant(g, stop, until)
+			next := a.firstOfGrant(g, stop, until)
 			v = v.later(next, outsideHours)
 		}
 	}
@@ -168,22 +168,23 @@ func (a *asked) state(s int32, t int64) (open int, changes int64) {
 
 // firstOfGrant is first for a grant, from t on, as far as it has the membership
 // it wants.
-func (a *asked) firstOfGrant(g *grant, t, until int64) (next, end int64) {
+func (a *asked) firstOfGrant(g *grant, t, until int64) int64 {
 	start := max(t, g.from)
 	if !g.wantsMembership {
-		return a.first(g.schedule, start, until)
+		next, _ := a.first(g.schedule, start, until)
+		return next
 	}
 	for start < until && start <= a.limit {
 		from, stop := a.inForce(start)
 		if from >= until {
 			break
 		}
-		if next, end = a.first(g.schedule, from, min(stop, until)); next != forever {
-			return next, end
+		if next, _ := a.first(g.schedule, from, min(stop, until)); next != forever {
+			return next
 		}
 		start = stop
 	}
-	return forever, 0
+	return forever
 }
 
 // inForce returns the first span, cut to what is from t on, in which memberships
