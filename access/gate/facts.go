@@ -55,9 +55,9 @@ type Ask struct {
 	At                 time.Time
 }
 
-// Span gives the instants between which reservations matter to the question: all
-// whose effective end is after from and whose start is before until. It is what
-// access.Question wants, widened by the longest buffers the rules allow.
+// Span gives the instants between which reservations matter to the question, for
+// a ReservationQuery. It is what access.Question wants, widened by the longest
+// buffers the rules allow.
 func (a Ask) Span() (from, until time.Time) {
 	const day = 24 * time.Hour
 	return a.At.Add(-2 * day), a.At.Add(371 * day)
@@ -173,8 +173,9 @@ type ReservationQuery struct {
 	// Resources, when not nil, selects those on one of these; an empty list
 	// selects none.
 	Resources []string
-	// EndAfter and StartBefore, when not zero, select those with a later
-	// Reservation.EffectiveEnd, and with an earlier start.
+	// EndAfter and StartBefore, when not zero, select those whose effective end
+	// is later, and whose start is earlier. Of one that was ended before it began
+	// they look at the other: both its instants may clip somebody's buffers.
 	EndAfter, StartBefore time.Time
 }
 

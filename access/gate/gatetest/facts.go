@@ -80,6 +80,41 @@ var factTests = map[string]func(*bench){
 			}
 		}
 	},
+	"Facts/bookings ended before they began clip all the same": func(b *bench) {
+		f := b.facts()
+		b.fill()
+		rules, err := b.s.Rules.Rules(b.ctx, b.site)
+		b.ok(err)
+		rules.Settings.Before, rules.Settings.After = new(15*time.Minute), new(15*time.Minute)
+		b.ok(b.s.Rules.PutRules(b.ctx, rules))
+		const day = 24 * time.Hour
+		b.ok(b.s.Members.PutMember(b.ctx, b.site, access.Member{ID: "dot"}))
+		b.ok(b.s.Reservations.PutReservation(b.ctx, b.site, booking("o1", "office-4", "dot", 20*time.Hour, 21*time.Hour)))
+		next := booking("o2", "office-4", "cem", 21*time.Hour+5*time.Minute, 22*time.Hour)
+		next.EndedAt = at(-10 * day)
+		b.ok(b.s.Reservations.PutReservation(b.ctx, b.site, next))
+		far := booking("o3", "office-4", "bob", 400*day, 401*day)
+		far.EndedAt = at(20*time.Hour - 5*time.Minute)
+		b.ok(b.s.Reservations.PutReservation(b.ctx, b.site, far))
+		joined := gate.JoinFacts(b.s.Doors, b.s.Rules, b.s.Members, b.s.Reservations)
+		for _, facts := range []gate.Facts{f, joined} {
+			for when, want := range map[time.Duration]bool{
+				20*time.Hour - 6*time.Minute: false, 20*time.Hour - 5*time.Minute: true, 20 * time.Hour: true,
+				21*time.Hour + 4*time.Minute: true, 21*time.Hour + 5*time.Minute: false,
+			} {
+				ask := gate.Ask{Site: b.site, Member: "dot", Door: "office", At: at(when)}
+				one, err := facts.Load(b.ctx, ask)
+				b.ok(err)
+				all, err := facts.LoadAll(b.ctx, ask)
+				b.ok(err)
+				for _, s := range []gate.Snapshot{one, all[1]} {
+					d, err := access.Evaluate(s.Question, access.Request{Member: "dot", Door: "office", Action: access.Unlock, At: ask.At})
+					b.ok(err)
+					b.same(fmt.Sprint("allowed after ", when), d.Allowed, want)
+				}
+			}
+		}
+	},
 	"Facts/out of one site and into another": func(b *bench) {
 		b.facts()
 		b.fill()

@@ -289,7 +289,7 @@ func each[T any](ctx context.Context, list []T, err error, yield func(T, error) 
 }
 
 // bookings are the reservations of a site, found by resource or member in order
-// of their effective end.
+// of their last instant.
 type bookings struct {
 	byID       map[string]reservation.Reservation
 	byResource map[string][]booking
@@ -301,6 +301,14 @@ type booking struct {
 	id  string
 }
 
+// last is the effective end, or the start of what was ended before.
+func last(r reservation.Reservation) time.Time {
+	if end := r.EffectiveEnd(); end.After(r.Start) {
+		return end
+	}
+	return r.Start
+}
+
 func newBookings() bookings {
 	return bookings{map[string]reservation.Reservation{}, map[string][]booking{}, map[string][]booking{}}
 }
@@ -309,7 +317,7 @@ func (a booking) compare(b booking) int { return cmp.Or(a.end.Compare(b.end), cm
 
 func (b *bookings) put(r reservation.Reservation) {
 	b.byID[r.ID] = r
-	at := booking{r.EffectiveEnd(), r.ID}
+	at := booking{last(r), r.ID}
 	for _, index := range []struct {
 		m   map[string][]booking
 		key string
@@ -326,7 +334,7 @@ func (b *bookings) drop(id string) bool {
 		return false
 	}
 	delete(b.byID, id)
-	at := booking{r.EffectiveEnd(), id}
+	at := booking{last(r), id}
 	for _, index := range []struct {
 		m   map[string][]booking
 		key string
@@ -352,7 +360,7 @@ func (b *bookings) find(q gate.ReservationQuery) (list []reservation.Reservation
 		}
 		for _, at := range index[from:] {
 			r := b.byID[at.id]
-			if (q.Member == "" || r.Member == q.Member) && (q.StartBefore.IsZero() || r.Start.Before(q.StartBefore)) {
+			if (q.Member == "" || r.Member == q.Member) && (q.StartBefore.IsZero() || r.Start.Before(q.StartBefore) || r.EffectiveEnd().Before(q.StartBefore)) {
 				list = append(list, r)
 			}
 		}

@@ -216,10 +216,10 @@ func (s *Store) Reservations(ctx context.Context, q gate.ReservationQuery) iter.
 		f.where = append(f.where, "resource IN "+s.dialect.list("$"+strconv.Itoa(len(f.args))))
 	}
 	if !q.EndAfter.IsZero() {
-		f.and("effective > ", micros(q.EndAfter))
+		f.either("effective > ", "starts > ", micros(q.EndAfter))
 	}
 	if !q.StartBefore.IsZero() {
-		f.and("starts < ", micros(q.StartBefore))
+		f.either("starts < ", "effective < ", micros(q.StartBefore))
 	}
 	return func(yield func(reservation.Reservation, error) bool) {
 		if q.Resources != nil && len(q.Resources) == 0 {
@@ -270,6 +270,13 @@ type filter struct {
 func (f *filter) and(condition string, arg any) {
 	f.args = append(f.args, arg)
 	f.where = append(f.where, condition+"$"+strconv.Itoa(len(f.args)))
+}
+
+// either is and with two conditions of which one is enough.
+func (f *filter) either(one, other string, arg any) {
+	f.args = append(f.args, arg)
+	n := "$" + strconv.Itoa(len(f.args))
+	f.where = append(f.where, "("+one+n+" OR "+other+n+")")
 }
 
 func (f *filter) clone() filter {
