@@ -23,6 +23,22 @@ func ExampleHead_Append() {
 	// Output: 1 2 true false
 }
 
+// A storage of a host's own whose bookings are a list.
+func ExampleReservationQuery_Selects() {
+	q := gate.ReservationQuery{Site: "loft", Resources: []string{"meeting"}, EndAfter: noon, StartBefore: noon.AddDate(0, 0, 7)}
+	for _, r := range []reservation.Reservation{
+		{ID: "r1", Resource: "meeting", Start: noon.Add(time.Hour), End: noon.Add(2 * time.Hour)},
+		{ID: "r2", Resource: "phone", Start: noon.Add(time.Hour), End: noon.Add(2 * time.Hour)},
+		{ID: "r3", Resource: "meeting", Start: noon.AddDate(0, 0, -1), End: noon},
+	} {
+		fmt.Println(r.ID, q.Selects(r))
+	}
+	// Output:
+	// r1 true
+	// r2 false
+	// r3 false
+}
+
 // A storage that can read one page has Rows.
 func ExampleLogPages() {
 	table := []gate.LogRow{{Seq: 1}, {Seq: 2}, {Seq: 3}, {Seq: 4}, {Seq: 5}}

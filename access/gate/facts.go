@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -177,6 +178,17 @@ type ReservationQuery struct {
 	// is later, and whose start is earlier. Of one that was ended before it began
 	// they look at the other: both its instants may clip somebody's buffers.
 	EndAfter, StartBefore time.Time
+}
+
+// Selects reports whether q selects a reservation of q.Site: for storages that
+// look at each.
+func (q *ReservationQuery) Selects(r reservation.Reservation) bool {
+	first, last := r.Start, r.EffectiveEnd()
+	if last.Before(first) {
+		first, last = last, first
+	}
+	return (q.Member == "" || r.Member == q.Member) && (q.Resources == nil || slices.Contains(q.Resources, r.Resource)) &&
+		(q.EndAfter.IsZero() || last.After(q.EndAfter)) && (q.StartBefore.IsZero() || first.Before(q.StartBefore))
 }
 
 // ReservationStore keeps reservations of every status.

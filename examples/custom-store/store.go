@@ -149,8 +149,7 @@ func (t *tables) booked(q gate.ReservationQuery) (list []reservation.Reservation
 	defer t.mu.Unlock()
 	for _, e := range t.calendar {
 		r := reservation.Reservation{ID: e.number, Resource: e.room, Member: e.person, Start: e.from, End: e.to, EndedAt: e.left, Status: states[e.state]}
-		if e.club == q.Site && (q.Member == "" || e.person == q.Member) && (q.Resources == nil || slices.Contains(q.Resources, e.room)) &&
-			(q.EndAfter.IsZero() || r.EffectiveEnd().After(q.EndAfter)) && (q.StartBefore.IsZero() || e.from.Before(q.StartBefore)) {
+		if e.club == q.Site && q.Selects(r) {
 			list = append(list, r)
 		}
 	}

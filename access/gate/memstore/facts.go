@@ -348,6 +348,8 @@ func (b *bookings) drop(id string) bool {
 }
 
 func (b *bookings) find(q gate.ReservationQuery) (list []reservation.Reservation) {
+	rest := q
+	rest.Resources = nil // each is gone to by itself
 	add := func(index []booking) {
 		from := 0
 		if !q.EndAfter.IsZero() {
@@ -359,8 +361,7 @@ func (b *bookings) find(q gate.ReservationQuery) (list []reservation.Reservation
 			})
 		}
 		for _, at := range index[from:] {
-			r := b.byID[at.id]
-			if (q.Member == "" || r.Member == q.Member) && (q.StartBefore.IsZero() || r.Start.Before(q.StartBefore) || r.EffectiveEnd().Before(q.StartBefore)) {
+			if r := b.byID[at.id]; rest.Selects(r) {
 				list = append(list, r)
 			}
 		}
