@@ -176,9 +176,9 @@ type faults struct {
 	before, after map[string]func() error
 }
 
-func (f *faults) fail(when map[string]func() error, call string) error {
+func (f *faults) fail(when *map[string]func() error, call string) error {
 	f.mu.Lock()
-	fn := when[call]
+	fn := (*when)[call] // the maps are made by the first set
 	f.mu.Unlock()
 	if fn == nil {
 		return nil
@@ -197,14 +197,14 @@ func (f *faults) set(call string, before, after func() error) {
 
 func fault[T any](f *faults, call string, fn func() (T, error)) (T, error) {
 	var zero T
-	if err := f.fail(f.before, call); err != nil {
+	if err := f.fail(&f.before, call); err != nil {
 		return zero, err
 	}
 	v, err := fn()
 	if err != nil {
 		return v, err
 	}
-	if err := f.fail(f.after, call); err != nil {
+	if err := f.fail(&f.after, call); err != nil {
 		return zero, err
 	}
 	return v, nil
