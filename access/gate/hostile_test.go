@@ -74,6 +74,23 @@ func TestAnotherStartAfterTheEnd(t *testing.T) {
 	})
 }
 
+// A lock that is told while a start without an entry may have been under way
+// ends nothing: the start may have come after it.
+func TestALockWhileTheStartWasUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t), &told{}
+		b.startOffice("ada")
+		time.Sleep(gate.AnswerWithin)
+		r.add("l2", access.Lock, "us", time.Now())
+		b.ingest(r)
+		b.wantHolders("a lock at once", "ada since 00:00:00")
+		time.Sleep(time.Second)
+		r.add("l2", access.Lock, "a schedule", time.Now())
+		b.ingest(r)
+		b.wantHolders("a later one")
+	})
+}
+
 type panickyReader struct{ *told }
 
 func (panickyReader) Meaning(context.Context, gate.VendorEntry) (gate.Meaning, error) { panic("boom") }

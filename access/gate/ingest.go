@@ -158,7 +158,8 @@ func (g *Gate) endedElsewhere(ctx context.Context, reader VendorReader) (ended [
 
 // endOf returns the entry that tells the end of a hold, or nil. An end before
 // the hold's own start was another one's: of commands under way at once, only
-// the lock tells which came first. Within one second it does not either.
+// the lock tells which came first. Within one second it does not either, nor
+// while a start that it never tells of may have been under way.
 func (g *Gate) endOf(ctx context.Context, reader VendorReader, h Hold, lock string) (end *VendorEntry, err error) {
 	// An entry of the future would end whatever begins before it.
 	told, err := g.records.VendorEntries(ctx, VendorQuery{Site: g.site, Lock: lock, From: h.Since, Until: g.clock().Add(proofBefore)})
@@ -174,7 +175,7 @@ func (g *Gate) endOf(ctx context.Context, reader VendorReader, h Hold, lock stri
 			return nil, err
 		case m.Action == access.OfficeMode && !v.At.After(own):
 			started, end = v.At, nil
-		case m.Action == access.Lock && end == nil && !v.At.Equal(started):
+		case m.Action == access.Lock && end == nil && !v.At.Equal(started) && (!started.IsZero() || v.At.After(h.Since.Add(AnswerWithin))):
 			end = &v
 		}
 	}
