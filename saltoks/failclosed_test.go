@@ -323,19 +323,7 @@ func (row closedRow) run(t *testing.T) {
 	}
 	p.on.Store(false)
 
-	want := row.verdict
-	if want == "" {
-		want = "not sent"
-	}
-	if got := verdict(err); got != want {
-		t.Errorf("got %s, want %s: %v", got, want, err)
-	}
-	if row.is != nil && !errors.Is(err, row.is) {
-		t.Errorf("%v is not %v", err, row.is)
-	}
-	if !strings.Contains(fmt.Sprint(err), row.says) {
-		t.Errorf("%v does not say %q", err, row.says)
-	}
+	wantVerdict(t, err, row.verdict, row.is, row.says)
 	lock := string(r.target.Lock)
 	time.Sleep(time.Minute) // nothing comes later either
 	if n := len(r.sim.Commands()); n != row.commands {
@@ -356,4 +344,23 @@ func (row closedRow) run(t *testing.T) {
 		seen += fmt.Sprintf("%v %+v %#v\n", e, e, e)
 	}
 	p.searched(seen)
+}
+
+// wantVerdict checks what an error says of the command, "not sent" unless told,
+// what it is, and its words; it returns the verdict wanted.
+func wantVerdict(t *testing.T, err error, want string, is error, says string) string {
+	t.Helper()
+	if want == "" {
+		want = "not sent"
+	}
+	if got := verdict(err); got != want {
+		t.Errorf("got %s, want %s: %v", got, want, err)
+	}
+	if is != nil && !errors.Is(err, is) {
+		t.Errorf("%v is not %v", err, is)
+	}
+	if !strings.Contains(fmt.Sprint(err), says) {
+		t.Errorf("%v does not say %q", err, says)
+	}
+	return want
 }

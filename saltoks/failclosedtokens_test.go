@@ -274,19 +274,7 @@ func (row tokenRow) run(t *testing.T) {
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	want := row.verdict
-	if want == "" {
-		want = "not sent"
-	}
-	if got := verdict(err); got != want {
-		t.Errorf("got %s, want %s: %v", got, want, err)
-	}
-	if row.is != nil && !errors.Is(err, row.is) {
-		t.Errorf("%v is not %v", err, row.is)
-	}
-	if !strings.Contains(fmt.Sprint(err), row.says) {
-		t.Errorf("%v does not say %q", err, row.says)
-	}
+	want := wantVerdict(t, err, row.verdict, row.is, row.says)
 	time.Sleep(time.Minute)
 	p.on.Store(false)
 	if n := len(p.sim.Commands()); n != row.commands {

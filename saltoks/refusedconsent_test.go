@@ -60,25 +60,19 @@ func TestARefusedConsentIsForgotten(t *testing.T) {
 		"a new user, and saving fails": {revoked: 1,
 			before: func(d *desk) { d.store.fail = "/connection/" },
 			do: func(d *desk, ctx context.Context, _ saltoks.Connection) error {
-				l := d.begin()
-				_, err := d.auth.Complete(ctx, l, d.callback(l, d.as(other)))
-				return err
+				return d.complete(ctx, d.as(other))
 			}},
 		"without full access": {want: saltoks.ErrNoFullAccess, revoked: 1,
 			do: func(d *desk, ctx context.Context, _ saltoks.Connection) error {
 				choice := d.as(other)
 				choice.FullAccess = false
-				l := d.begin()
-				_, err := d.auth.Complete(ctx, l, d.callback(l, choice))
-				return err
+				return d.complete(ctx, choice)
 			}},
 		"without offline access": {want: saltoks.ErrNoOfflineAccess, revoked: 0,
 			do: func(d *desk, ctx context.Context, _ saltoks.Connection) error {
 				choice := d.as(other)
 				choice.OfflineAccess = false
-				l := d.begin()
-				_, err := d.auth.Complete(ctx, l, d.callback(l, choice))
-				return err
+				return d.complete(ctx, choice)
 			}},
 		"revoking fails": {want: saltoks.ErrWrongUser, revoked: 1,
 			before: func(d *desk) { d.sim.Fault(saltokstest.HTTP500, saltokstest.On("/connect/revocation")) },
@@ -178,4 +172,11 @@ func TestConsentUnderAWrongClock(t *testing.T) {
 			}
 		})
 	}
+}
+
+// complete logs in and answers the consent page.
+func (d *desk) complete(ctx context.Context, choice saltokstest.ConsentChoice) error {
+	l := d.begin()
+	_, err := d.auth.Complete(ctx, l, d.callback(l, choice))
+	return err
 }

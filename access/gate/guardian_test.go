@@ -31,6 +31,15 @@ func (b *bench) sweep(s gate.Sweep) string {
 	return strings.Join(text, ", ")
 }
 
+// grantBobTheOffice lets a second member hold it.
+func (b *bench) grantBobTheOffice() {
+	b.Helper()
+	grant := access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always(), RequiresMembership: new(false)}
+	if err := b.store.PutGrant(b.Context(), site, grant); err != nil {
+		b.Fatal(err)
+	}
+}
+
 func (b *bench) startOffice(member string) {
 	b.Helper()
 	r, err := b.gate.StartOfficeMode(b.Context(), b.tap(member, "office"))
@@ -180,10 +189,7 @@ func ExampleGate_Sweep() {
 func TestGuardianOfADoorWithTwoHolders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
-		grant := access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always(), RequiresMembership: new(false)}
-		if err := b.store.PutGrant(t.Context(), site, grant); err != nil {
-			t.Fatal(err)
-		}
+		b.grantBobTheOffice()
 		b.startOffice("ada")
 		time.Sleep(21*time.Hour + time.Minute) // 22:01 in Berlin
 		b.startOffice("bob")
@@ -251,10 +257,7 @@ func TestReconcileAnUncertainHold(t *testing.T) {
 func TestDoctorOnADoorWithTwoHolders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
-		grant := access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always(), RequiresMembership: new(false)}
-		if err := b.store.PutGrant(t.Context(), site, grant); err != nil {
-			t.Fatal(err)
-		}
+		b.grantBobTheOffice()
 		b.startOffice("ada")
 		b.startOffice("bob")
 		for i, id := range []string{"ada-office", "bob-office"} {

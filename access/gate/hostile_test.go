@@ -59,10 +59,7 @@ func TestAnEndInTheFuture(t *testing.T) {
 func TestAnotherStartAfterTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, r := setup(t), &told{}
-		grant := access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always(), RequiresMembership: new(false)}
-		if err := b.store.PutGrant(t.Context(), site, grant); err != nil {
-			t.Fatal(err)
-		}
+		b.grantBobTheOffice()
 		b.startOffice("ada")
 		time.Sleep(time.Hour)
 		r.add("l2", access.Lock, "a schedule", time.Now())

@@ -54,11 +54,7 @@ func (w *web) showHolidays(rw http.ResponseWriter, r *http.Request, status int, 
 // changeHolidays shows what one more holiday, or one less, would do, or does it.
 func (w *web) changeHolidays(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	version, err := formVersion(r)
-	if err != nil {
-		return err
-	}
-	rules, err := w.store.Rules(ctx, space)
+	rules, version, err := w.rulesForForm(r)
 	if err != nil {
 		return err
 	}

@@ -39,11 +39,7 @@ func (w *web) showSettings(rw http.ResponseWriter, r *http.Request, status int, 
 // changeSettings shows what the form would do in the coming week, or does it.
 func (w *web) changeSettings(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	version, err := formVersion(r)
-	if err != nil {
-		return err
-	}
-	rules, err := w.store.Rules(ctx, space)
+	rules, version, err := w.rulesForForm(r)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/saltoks"
 )
 
@@ -177,6 +178,15 @@ func formVersion(r *http.Request) (uint64, error) {
 		return 0, bad("This form is incomplete. Please load the page again.")
 	}
 	return version, nil
+}
+
+// rulesForForm returns the rules as they are now, and the version the form was
+// filled in for.
+func (w *web) rulesForForm(r *http.Request) (rules gate.Rules, version uint64, err error) {
+	if version, err = formVersion(r); err == nil {
+		rules, err = w.store.Rules(r.Context(), space)
+	}
+	return rules, version, err
 }
 
 // failed shows an error: a problem as it is, anything else without its details.
