@@ -53,7 +53,8 @@ const (
 	// created suspended.
 	SeatsFull = "seats_full"
 	// AppRotatedSecret: somebody logs the activated users into the phone app:
-	// their secrets change, everything else looks the same.
+	// their secrets change, everything else looks the same. For half an hour no code
+	// of an old secret is right by chance.
 	AppRotatedSecret = "app_rotated_secret"
 	// RestoreRequired: the IQs (Target: one) were reset: restore_required, all
 	// activations dead.
@@ -208,7 +209,7 @@ func (s *Sim) deed(f *armedFault) {
 			case AppRotatedSecret:
 				for _, a := range q.activations {
 					if a.activated {
-						a.secret = newSecret()
+						a.secret = s.cloud.secretAfter(a, now)
 					}
 				}
 			case RestoreRequired:

@@ -193,6 +193,22 @@ func TestClockSkew(t *testing.T) {
 	d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
 }
 
+// A code of noon that is also one of ten past, as 1 of 2900 is, stays a code of
+// noon.
+func TestClockSkewLeavesNothingToChance(t *testing.T) {
+	noon := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	d := newDoor(t, saltokstest.WithNow(func() time.Time { return noon }))
+	for code, chance := "", false; !chance; {
+		secret, pin := d.sim.Activate(d.email, d.iq)
+		code = otp(noon, secret, pin)
+		for s := -180; s <= 180 && !chance; s++ {
+			chance = otp(noon.Add(10*time.Minute+time.Duration(s)*time.Second), secret, pin) == code
+		}
+	}
+	d.sim.Fault(saltokstest.ClockSkew)
+	d.want(400, "3102 otp_invalid", "PATCH", d.locking(), d.body("unlocked"))
+}
+
 func TestAppRotatedSecret(t *testing.T) {
 	d := newDoor(t)
 	before := d.want(200, "", "GET", "/v1.2/me/"+d.site+"/activated_iqs", "")
@@ -201,6 +217,45 @@ func TestAppRotatedSecret(t *testing.T) {
 	d.want(400, "3102 otp_invalid", "PATCH", d.locking(), old)
 	after := d.want(200, "", "GET", "/v1.2/me/"+d.site+"/activated_iqs", "")
 	diff(t, before, after)
+}
+
+// A host's test that wants the refusal gets it every time.
+func TestNoOldCodeIsRightByChance(t *testing.T) {
+	d := newDoor(t)
+	at := d.sim.Now()
+	secret, pin := d.sim.Activate(d.email, d.iq)
+	for range 5 {
+		d.sim.Fault(saltokstest.AppRotatedSecret)
+		got := d.want(200, "", "GET", "/v1.2/sites/"+d.site+"/iqs/"+d.iq+"/secret?otp="+d.sim.OTP(d.email, d.iq), "").(map[string]any)
+		next := got["secret"].(string)
+		right := map[string][]int{}
+		for s := -180; s <= 1980; s++ {
+			code := otp(at.Add(time.Duration(s)*time.Second), next, pin)
+			right[code] = append(right[code], s)
+		}
+		for s := -180; s <= 1795; s++ {
+			for _, by := range right[otp(at.Add(time.Duration(s)*time.Second), secret, pin)] {
+				if by-s <= 355 && s-by <= 355 {
+					t.Errorf("the old code of second %d is right in second %d", s, by)
+				}
+			}
+		}
+		secret = next
+	}
+}
+
+func TestSecretsAndPINsAreTheSameAgain(t *testing.T) {
+	secrets := map[string]int{}
+	for range 2 {
+		d := newDoor(t)
+		for range 3 {
+			secret, pin := d.sim.Activate(d.email, d.iq)
+			secrets[secret+" "+pin]++
+		}
+	}
+	if len(secrets) != 3 {
+		t.Errorf("two simulators gave %v", secrets)
+	}
 }
 
 func TestRestoreRequired(t *testing.T) {

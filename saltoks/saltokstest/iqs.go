@@ -50,7 +50,7 @@ func (c *call) iqSecret(q *iq) {
 		return
 	}
 	if a.secret == "" {
-		a.secret = newSecret()
+		a.secret = c.sim.cloud.newSecret()
 	}
 	a.handedOut = true
 	c.json(http.StatusOK, obj{"secret": a.secret})
@@ -62,7 +62,7 @@ func (c *call) secretByOTP(q *iq) {
 		return
 	}
 	if c.sim.cfg.sw.RotateSecretOnOTP {
-		a.secret = newSecret()
+		a.secret = c.sim.cloud.newSecret()
 	}
 	c.json(http.StatusOK, obj{"secret": a.secret})
 }
@@ -85,7 +85,7 @@ func (c *call) requestPIN(q *iq) {
 		c.fail(400, "1101", "The user has no phone number.")
 		return
 	}
-	a.pin = randomDigits(4)
+	a.pin = c.sim.cloud.newPIN(4)
 	a.iqPIN = a.pin
 	m.Body = "The PIN of " + inMessage(q.Name, "the IQ") + " is " + a.pin + ". Keep it to yourself."
 	c.sim.cloud.inbox = append(c.sim.cloud.inbox, m)
@@ -259,14 +259,14 @@ func (c *call) checkOTP(q *iq, a *activation, command, otp string, atIQ bool) bo
 		c.failCommand(403, "otp_blocked")
 		return false
 	}
-	now, pin := c.now, a.pin
-	if skew := c.sim.use(ClockSkew, q.ID); skew != nil {
-		now = now.Add(skew.delay)
+	skew, pin := time.Duration(0), a.pin
+	if f := c.sim.use(ClockSkew, q.ID); f != nil {
+		skew = f.delay
 	}
 	if atIQ {
 		pin = a.iqPIN
 	}
-	if !otpMatches(otp, now, a.secret, pin) || c.usedUp(a, otp) {
+	if !otpMatches(otp, c.now, skew, a.secret, pin) || c.usedUp(a, otp) {
 		if f.n++; f.n >= c.sim.cfg.sw.BlockAfter {
 			f.until = c.now.Add(blockFor)
 		}

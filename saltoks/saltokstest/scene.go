@@ -129,7 +129,7 @@ func (s *Sim) Activate(email, iqID string) (secret, pin string) {
 			panic("saltokstest: no user " + email)
 		}
 		a := q.record(u)
-		secret, pin = newSecret(), randomDigits(4)
+		secret, pin = s.cloud.newSecret(), s.cloud.newPIN(4)
 		*a = activation{secret: secret, handedOut: true, pin: pin, iqPIN: pin, activated: true, at: now, used: a.used, fails: map[string]*fails{}}
 	})
 	return secret, pin

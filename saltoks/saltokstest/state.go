@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,6 +26,7 @@ type cloud struct {
 
 	entrySeq int64
 	idSeq    int
+	drawn    int // secrets and PINs so far
 }
 
 type user struct{ User }
@@ -212,10 +214,19 @@ func randomHex(n int) string {
 	return hex.EncodeToString(b)
 }
 
-// randomDigits returns n random digits.
-func randomDigits(n int) string { return digitsOf(randomHex(16), n) }
+// newSecret and newPIN draw what codes are made of. The same calls give the same
+// ones again: whether a wrong code happens to be right, as 1 of 2900 is, does not
+// change from run to run on a virtual clock.
+func (c *cloud) newSecret() string {
+	return strings.ToUpper(strings.ReplaceAll(id("secret", c.draw()), "-", ""))[16:]
+}
 
-func newSecret() string { return strings.ToUpper(randomHex(8)) }
+func (c *cloud) newPIN(digits int) string { return digitsOf("pin "+c.draw(), digits) }
+
+func (c *cloud) draw() string {
+	c.drawn++
+	return strconv.Itoa(c.drawn)
+}
 
 // clone copies the world deeply enough that nobody can change ours.
 func (w World) clone() World {

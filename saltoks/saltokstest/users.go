@@ -253,7 +253,7 @@ func (c *call) newPIN(m *member) {
 		}
 		m.pinExpires = &at
 	}
-	m.pin = randomDigits(6)
+	m.pin = c.sim.cloud.newPIN(6)
 	c.json(http.StatusOK, m.pin)
 }
 
