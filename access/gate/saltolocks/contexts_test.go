@@ -94,7 +94,7 @@ func TestTheDoctorTellsNoSecret(t *testing.T) {
 			found, err := r.locks.Doctor(nil).Check(t.Context(), gate.Checkup{Now: r.sim.Now(), Codes: true})
 			_, locksErr := r.locks.Lock(t.Context(), r.site.Locks[0].ID)
 			text := fmt.Sprintf("%v %+v %#v %v %+v %#v %v", found, found, found, err, err, err, locksErr)
-			if list := r.wire.found(text, r.sim.ClientSecret()); list != nil {
+			if list := r.wire.Found(text, r.sim.ClientSecret()); list != nil {
 				t.Errorf("%s: found %v in %s", fault, list, text)
 			}
 		})

@@ -39,7 +39,7 @@ func (w rewriting) RoundTrip(q *http.Request) (*http.Response, error) {
 // claims makes SALTO say something the simulator never does, and back.
 func claims(was, now string) (cause, clear func(*rig)) {
 	var base http.RoundTripper
-	return func(r *rig) { base = r.wire.base; r.wire.base = rewriting{base, was, now} }, func(r *rig) { r.wire.base = base }
+	return func(r *rig) { base = r.wire.Base; r.wire.Base = rewriting{base, was, now} }, func(r *rig) { r.wire.Base = base }
 }
 
 // TestDoctorCausesAndClears causes each finding about SALTO, sees it, clears it,

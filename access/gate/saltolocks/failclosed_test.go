@@ -257,10 +257,10 @@ func (row closedRow) run(t *testing.T, action access.Action) {
 	if row.commands > 0 && !strings.Contains(rows.String(), string(gate.Sending)) {
 		t.Errorf("a command without its attempt in the log:\n%s", rows.String())
 	}
-	if list := h.wire.found(text, plantedPanic, h.sim.ClientSecret()); list != nil {
+	if list := h.wire.Found(text, plantedPanic, h.sim.ClientSecret()); list != nil {
 		t.Errorf("found %v in:\n%s", list, text)
 	}
-	if kinds := h.wire.kinds(); !kinds["secret"] || !kinds["otp"] || !kinds["Bearer"] {
+	if kinds := h.wire.Kinds(); !kinds["secret"] || !kinds["otp"] || !kinds["authorization"] {
 		t.Errorf("the tap saw only %v", kinds)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/memstore"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/internal/wiretap"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
@@ -19,7 +20,7 @@ import (
 type rig struct {
 	*testing.T
 	sim    *saltokstest.Sim
-	wire   *tap // between the client and the simulator
+	wire   *wiretap.Tap // between the client and the simulator
 	kept   *saltoks.MemoryStore
 	sealer saltoks.Sealer
 	client *saltoks.Client
@@ -44,7 +45,7 @@ func newRig(t *testing.T, activate bool, opts ...saltokstest.Option) *rig {
 	t.Helper()
 	ctx := t.Context()
 	r := &rig{T: t, sim: saltokstest.New(t, opts...), store: memstore.New()}
-	r.wire = &tap{base: r.sim.HTTPClient().Transport, secrets: map[string]string{}}
+	r.wire = wiretap.New(r.sim.HTTPClient().Transport)
 	world := r.sim.World()
 	r.site = world.Sites[0]
 	user := world.Users[0]
