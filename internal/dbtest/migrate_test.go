@@ -4,12 +4,16 @@ package dbtest
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"modernc.org/sqlite"
 
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
@@ -38,6 +42,49 @@ func TestMigrateTogether(t *testing.T) {
 			t.Errorf("version %d, %d migrations noted", v, n)
 		}
 	})
+}
+
+// TestOpenNewFile opens a new SQLite file while another process writes to it that
+// has not come to WAL yet: when two start at once, neither fails.
+func TestOpenNewFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "doors.db")
+	first, err := sql.Open("sqlite", path)
+	must(t, err)
+	defer first.Close()
+	busy, err := first.Conn(t.Context())
+	must(t, err)
+	_, err = busy.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+	must(t, err)
+	second, err := sqlite.NewConnector(sqlstore.SQLiteDSN(path))
+	must(t, err)
+	refused := 0
+	db := sql.OpenDB(watchful{second, func() {
+		if refused++; refused == 3 {
+			_, err := busy.ExecContext(t.Context(), "ROLLBACK")
+			must(t, err)
+		}
+	}})
+	defer db.Close()
+	s, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, sqlstore.Migrated())
+	must(t, err)
+	must(t, s.Close())
+	if refused < 3 {
+		t.Errorf("the file was locked for %d connections", refused)
+	}
+}
+
+// watchful tells of connections that were refused.
+type watchful struct {
+	driver.Connector
+	refused func()
+}
+
+func (w watchful) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := w.Connector.Connect(ctx)
+	if err != nil {
+		w.refused()
+	}
+	return c, err
 }
 
 func childMigrate(ctx context.Context, job task) error {

@@ -55,10 +55,15 @@ func version(ctx context.Context, conn *sql.Conn, d Dialect) (int, error) {
 // call it at once; one does the work and the others wait. On a newer database
 // it is a *VersionError.
 func Migrate(ctx context.Context, db *sql.DB, d Dialect) error {
+	return patient(ctx, "Migrate", func() error { return migrateOnce(ctx, db, d) })
+}
+
+// patient calls fn again while it finds the database locked. SQLite's busy
+// timeout does not cover the change of a new file to WAL, which each connection
+// may ask for first, and nothing is done when it says that the file is locked.
+func patient(ctx context.Context, op string, fn func() error) error {
 	for pause := 10 * time.Millisecond; ; pause *= 2 {
-		err := fail(ctx, "Migrate", migrateOnce(ctx, db, d))
-		// SQLite's busy timeout does not cover the change of a new file to WAL,
-		// and nothing is done when it says that the file is locked.
+		err := fail(ctx, op, fn())
 		if e, ok := errors.AsType[*Error](err); !ok || e.Kind != Locked || pause > 2*time.Second {
 			return err
 		}

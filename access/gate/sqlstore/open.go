@@ -58,8 +58,8 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, e
 	if db == nil || d != SQLite && d != PostgreSQL {
 		return nil, &SettingError{[]string{"a *sql.DB and one of the dialects SQLite and PostgreSQL are wanted"}}
 	}
-	if err := check(ctx, db, d, o.volatile); err != nil {
-		return nil, fail(ctx, "Open", err)
+	if err := patient(ctx, "Open", func() error { return check(ctx, db, d, o.volatile) }); err != nil {
+		return nil, err
 	}
 	if o.migrate {
 		if err := Migrate(ctx, db, d); err != nil {
