@@ -10,7 +10,7 @@ import (
 )
 
 func TestActivationStepByStep(t *testing.T) {
-	f := newForeign(t)
+	f := newForeign(t, noon())
 	w := f.sim.World()
 	s := w.Sites[0]
 	iq := "/v1.2/sites/" + s.ID + "/iqs/" + s.Locks[0].IQ
@@ -97,7 +97,7 @@ func TestCodeWindow(t *testing.T) {
 }
 
 func TestBlocking(t *testing.T) {
-	d := newDoor(t)
+	d := newDoor(t, noon())
 	pinCheck := "/v1.2/sites/" + d.site + "/iqs/" + d.iq + "/pin"
 	wrong := func() string {
 		return `{"locked_state":"unlocked","delta":"0000","otp":"` + d.sim.WrongOTP(d.email, d.iq) + `"}`

@@ -166,7 +166,7 @@ func TestFilters(t *testing.T) {
 }
 
 func TestUsers(t *testing.T) {
-	d := newDoor(t, saltokstest.WithSwitches(saltokstest.Switches{UserDelay: 40e9}))
+	d := newDoor(t, noon(), with(saltokstest.Switches{UserDelay: 40e9}))
 	users := "/v1.2/sites/" + d.site + "/users"
 	v := d.want(200, "", "POST", users, `{"first_name":"Ada","last_name":"Quay","email":"ada@harbour.example","use_pin":true}`).(map[string]any)
 	uid, pid := v["id"].(string), v["user"].(map[string]any)["id"].(string)

@@ -12,7 +12,11 @@ import (
 // the end do not matter.
 func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request, path string, body []byte) {
 	segs := strings.FieldsFunc(path, func(c rune) bool { return c == '/' })
-	segs = segs[1:] // "control"
+	if len(segs) == 0 || segs[0] != "control" {
+		controlError(w, http.StatusNotFound, "nothing is served at "+path)
+		return
+	}
+	segs = segs[1:]
 	line := r.Method + " " + strings.Join(segs, "/")
 	switch {
 	case line == "GET inbox":

@@ -135,7 +135,7 @@ func TestFobTogglesInsideTheSchedule(t *testing.T) {
 }
 
 func TestHandsAtTheDoor(t *testing.T) {
-	d := newDoor(t)
+	d := newDoor(t, noon())
 	u := d.sim.World().Users[0]
 	if !d.sim.Tap(d.lock, u.Tag) || d.sim.LockState(d.lock) != "unlocked" {
 		t.Error("a fob did not open")

@@ -162,7 +162,7 @@ func TestUnknownFaultPanics(t *testing.T) {
 }
 
 func TestStateFaults(t *testing.T) {
-	d := newDoor(t)
+	d := newDoor(t, noon())
 	refused := func(name string, status int, code string, opts ...saltokstest.FaultOption) {
 		t.Helper()
 		d.sim.Fault(name, opts...)
@@ -221,7 +221,7 @@ func TestAppRotatedSecret(t *testing.T) {
 
 // A host's test that wants the refusal gets it every time.
 func TestNoOldCodeIsRightByChance(t *testing.T) {
-	d := newDoor(t)
+	d := newDoor(t, noon())
 	at := d.sim.Now()
 	secret, pin := d.sim.Activate(d.email, d.iq)
 	for range 5 {

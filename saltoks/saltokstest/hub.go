@@ -116,9 +116,14 @@ func (s *Sim) serveEvents(w http.ResponseWriter, r *http.Request, path string, b
 	h, token := s.hubAnswer(a, r, strings.TrimRight(path, "/"), body)
 	if h != nil {
 		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+			defer s.forget(token)
+			if r.Header.Get("Sec-WebSocket-Key") == "" {
+				s.rec.status(record, http.StatusBadRequest)
+				w.WriteHeader(http.StatusBadRequest)
+				return
+			}
 			s.rec.status(record, http.StatusSwitchingProtocols)
 			s.webSocket(w, r, h)
-			s.forget(token)
 			return
 		}
 		s.poll(a, r, h, token)
@@ -151,7 +156,7 @@ func (s *Sim) hubAnswer(a *answer, r *http.Request, path string, body []byte) (*
 		return nil, ""
 	}
 	m, only := st.memberOf(u), q.Get("user_id")
-	if m == nil || !m.role.manages && only != u.ID || !slices.Contains(st.Features, "events_streaming") {
+	if m == nil || m.blocked || !m.role.manages && only != u.ID || !slices.Contains(st.Features, "events_streaming") {
 		a.WriteHeader(http.StatusForbidden)
 		return nil, ""
 	}

@@ -60,7 +60,7 @@ func TestStreamByLongPolling(t *testing.T) {
 		if status, raw := d.hub("GET", "/v1/hub/entries", "", at); status != 200 || raw != "" {
 			t.Errorf("the first poll: %d %q", status, raw)
 		}
-		d.hub("POST", "/v1/hub/entries", `{"protocol":"json","version":1}`+"\x1e", at)
+		d.hub("POST", "/v1/hub/entries", handshake, at)
 		if _, raw := d.hub("GET", "/v1/hub/entries", "", at); raw != "{}\x1e" {
 			t.Errorf("the handshake is answered %q", raw)
 		}
@@ -86,8 +86,8 @@ func TestStreamByLongPolling(t *testing.T) {
 	})
 }
 
-// webSocket dials without negotiation, the token in the query as browsers do.
-func (d *door) webSocket() (send func(string), receive func() string) {
+// upgrade dials without negotiation, the token in the query as browsers do.
+func (d *door) upgrade() io.ReadWriteCloser {
 	d.t.Helper()
 	q := url.Values{"site_id": {d.site}, "access_token": {d.token}}
 	req, _ := http.NewRequest("GET", d.sim.Events()+"/v1/hub/entries?"+q.Encode(), nil)
@@ -101,13 +101,26 @@ func (d *door) webSocket() (send func(string), receive func() string) {
 	}
 	conn := resp.Body.(io.ReadWriteCloser)
 	d.t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+const handshake = `{"protocol":"json","version":1}` + "\x1e"
+
+// frame is one masked frame of a client.
+func frame(op byte, text string) []byte {
+	f := []byte{0x80 | op, 0x80 | byte(len(text)), 1, 2, 3, 4}
+	for i := range len(text) {
+		f = append(f, text[i]^byte(i%4+1))
+	}
+	return f
+}
+
+func (d *door) webSocket() (send func(string), receive func() string) {
+	d.t.Helper()
+	conn := d.upgrade()
 	r := bufio.NewReader(conn)
 	send = func(text string) {
-		frame := []byte{0x81, 0x80 | byte(len(text)), 1, 2, 3, 4}
-		for i := range len(text) {
-			frame = append(frame, text[i]^byte(i%4+1))
-		}
-		if _, err := conn.Write(frame); err != nil {
+		if _, err := conn.Write(frame(1, text)); err != nil {
 			d.t.Fatal(err)
 		}
 	}
@@ -136,7 +149,7 @@ func TestStreamByWebSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoor(t)
 		send, receive := d.webSocket()
-		send(`{"protocol":"json","version":1}` + "\x1e")
+		send(handshake)
 		if got := receive(); got != "{}\x1e" {
 			t.Fatalf("the handshake is answered %q", got)
 		}
@@ -203,7 +216,7 @@ func TestStreamCarriesOnlyItsOwn(t *testing.T) {
 	at := url.Values{"id": {n.ConnectionID}, "user_id": {me}}
 	d.hub("GET", "/v1/hub/entries", "", at)
 	d.sim.Tap(d.lock, d.email) // before the handshake
-	d.hub("POST", "/v1/hub/entries", `{"protocol":"json","version":1}`+"\x1e", at)
+	d.hub("POST", "/v1/hub/entries", handshake, at)
 	if _, raw := d.hub("GET", "/v1/hub/entries", "", at); raw != "{}\x1e" {
 		t.Errorf("the handshake is answered %q", raw)
 	}

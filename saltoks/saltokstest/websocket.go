@@ -17,12 +17,11 @@ import (
 // webSocket speaks as much of RFC 6455 as the event stream needs: text, ping
 // and close. It returns when either side has closed.
 func (s *Sim) webSocket(w http.ResponseWriter, r *http.Request, h *hubConn) {
-	key := r.Header.Get("Sec-WebSocket-Key")
 	conn, buf, err := http.NewResponseController(w).Hijack()
-	if err != nil || key == "" {
+	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // see above
+	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // see above
 	ws := &socket{conn: conn}
 	defer ws.close()
 	head := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
@@ -39,13 +38,22 @@ func (s *Sim) webSocket(w http.ResponseWriter, r *http.Request, h *hubConn) {
 			if err != nil || op == opClose {
 				return
 			}
-			if op == opPing {
+			switch op {
+			case opPing:
 				_ = ws.write(opPong, data)
-			} else {
+			case opPong: // nobody asked
+			default:
 				s.mu.Lock()
 				h.receive(string(data))
 				s.mu.Unlock()
 			}
+		}
+	})
+	reading.Go(func() { // also while a write waits for somebody to read
+		select {
+		case <-s.closed:
+			ws.close()
+		case <-gone:
 		}
 	})
 	s.push(ws, h, gone)
