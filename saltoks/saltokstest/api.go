@@ -283,11 +283,11 @@ func (c *call) page(n int, item func(int) obj) (page, bool) {
 		at, total = func(i int) obj { return all[i] }, len(all)
 	}
 	p := page{items: []obj{}, skip: min(q.skip, total), total: total}
-	end := min(p.skip+q.top, total)
+	end := p.skip + min(q.top, total-p.skip)
 	for i := p.skip; i < end; i++ {
 		p.items = append(p.items, at(i))
 	}
-	p.more = end < total
+	p.more = end < total && q.top > 0
 	return p, true
 }
 

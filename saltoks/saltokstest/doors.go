@@ -138,7 +138,7 @@ func (s *Sim) SetLockOnline(lockID string, online bool) {
 // with nil. It panics when the schedule makes no sense.
 func (s *Sim) SetSchedule(lockID string, sch *Schedule) {
 	if sch != nil {
-		sch = new(*sch)
+		sch = sch.clone()
 		if err := sch.check(); err != nil {
 			panic("saltokstest: the schedule is not valid: " + err.Error())
 		}

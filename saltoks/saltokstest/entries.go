@@ -57,8 +57,14 @@ func (c *call) entries() {
 	if !ok {
 		return
 	}
-	all := c.site.log(c.sim.cloud, c.now, by == "" || by == "utc_date_time desc")
-	all = all[slices.IndexFunc(all, func(e *entry) bool { return e.seq == after })+1:]
+	newestFirst := by == "" || by == "utc_date_time desc"
+	all := c.site.log(c.sim.cloud, c.now, newestFirst)
+	switch at := slices.IndexFunc(all, func(e *entry) bool { return e.seq == after }); {
+	case at >= 0:
+		all = all[at+1:]
+	case after != 0 && newestFirst:
+		all = nil // that entry has aged out, and with it whatever is older
+	}
 	q.Del("$orderby") // done
 	c.r.URL.RawQuery = q.Encode()
 	p, ok := c.page(len(all), func(i int) obj { return c.entryObj(all[i]) })
@@ -66,7 +72,7 @@ func (c *call) entries() {
 		return
 	}
 	var next any
-	if p.more && len(p.items) > 0 {
+	if p.more {
 		last := p.items[len(p.items)-1]["id"]
 		e := find(all, func(e *entry) bool { return entryID(e) == last })
 		b, _ := json.Marshal([]obj{{"token": tokenPrefix + strconv.FormatInt(e.seq, 36), "range": obj{"min": "", "max": "FF"}}})

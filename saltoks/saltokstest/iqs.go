@@ -207,17 +207,21 @@ func (c *call) setTree(q *iq) {
 	if !c.checkOTP(q, q.activations[c.user.ID], "tree", otp, false) {
 		return
 	}
+	parents := map[*lock]string{}
 	for _, it := range items {
 		o, _ := it.(obj)
 		lid, _ := field[string](o, "id")
-		parent, _ := field[string](o, "parent_id")
 		l := c.site.lockByID(lid)
 		if l == nil {
 			c.fail(400, "2204", "The iq tree is not valid.")
 			return
 		}
+		parents[l], _ = field[string](o, "parent_id")
+	}
+	for l, parent := range parents {
+		l.settle(c.sim.cloud, c.now)
 		l.iq, l.IQ = q, q.ID
-		q.parents[lid] = parent
+		q.parents[l.ID] = parent
 	}
 	c.noContent()
 }
@@ -286,6 +290,7 @@ func (c *call) usedUp(a *activation, otp string) bool {
 	if !c.sim.cfg.sw.SingleUseOTP {
 		return false
 	}
+	otp = strings.ToLower(otp) // the same code (WIRE.md 3.1)
 	for used, at := range a.used {
 		if c.now.Sub(at) > 2*otpTolerance {
 			delete(a.used, used)

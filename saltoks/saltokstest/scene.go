@@ -40,6 +40,9 @@ func (s *Sim) AddSite(st Site) Site {
 func (s *Sim) AddIQ(siteID string, q IQ) IQ {
 	s.atSite(siteID, func(st *site, w *Site) {
 		mustFit(q.fill(w))
+		if st.iqByID(q.ID) != nil {
+			panic("saltokstest: there is an IQ " + q.Name + " already")
+		}
 		st.addIQ(q)
 		w.IQs = append(w.IQs, q)
 	})

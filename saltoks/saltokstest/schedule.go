@@ -10,14 +10,14 @@ import (
 
 // settle lets the time since the last look have its way: open times run out
 // and schedules end. A schedule's end locks the door and ends office mode; only
-// eom_auto_start ever unlocks one.
+// eom_auto_start ever unlocks one. A clock that was set back lives the time again.
 func (l *lock) settle(cl *cloud, now time.Time) {
-	if !now.After(l.settledAt) {
-		return
+	if !now.Before(l.openUntil) {
+		l.openUntil = time.Time{} // for good, also when the clock is set back
 	}
 	from := l.settledAt
 	l.settledAt = now
-	if l.Schedule == nil || l.iq == nil {
+	if !now.After(from) || l.Schedule == nil || l.iq == nil {
 		return
 	}
 	for _, ev := range l.Schedule.events(from, now, l.iq.loc) {

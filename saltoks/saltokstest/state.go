@@ -238,11 +238,27 @@ func (w World) clone() World {
 		s.Members = slices.Clone(s.Members)
 		s.IQs = slices.Clone(s.IQs)
 		s.Locks = slices.Clone(s.Locks)
+		for j := range s.Members {
+			m := &s.Members[j]
+			m.RemoteAccess, m.ManualOfficeMode, m.EasyOfficeMode = cloned(m.RemoteAccess), cloned(m.ManualOfficeMode), cloned(m.EasyOfficeMode)
+		}
 		for j := range s.Locks {
-			if p := s.Locks[j].Schedule; p != nil {
-				s.Locks[j].Schedule = new(*p)
-			}
+			s.Locks[j].Schedule = s.Locks[j].Schedule.clone()
 		}
 	}
 	return w
+}
+
+func (s *Schedule) clone() *Schedule {
+	if s = cloned(s); s != nil {
+		s.StartDate, s.EndDate = cloned(s.StartDate), cloned(s.EndDate)
+	}
+	return s
+}
+
+func cloned[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	return new(*p)
 }

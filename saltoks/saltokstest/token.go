@@ -113,7 +113,9 @@ func (s *Sim) grantRefresh(w *answer, form url.Values, now time.Time) {
 		oauthError(w, http.StatusBadRequest, "invalid_scope", "")
 		return
 	}
-	t.rotatedAt = now
+	if t.rotatedAt.IsZero() {
+		t.rotatedAt = now
+	}
 	if s.cfg.sw.RefreshSliding {
 		t.family.expires = now.Add(s.cfg.sw.RefreshLifetime)
 	}

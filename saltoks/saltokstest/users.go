@@ -65,14 +65,20 @@ func (c *call) users() {
 	c.list(len(list), item)
 }
 
-// join puts a new user on the site. A full plan is silent: the user is
-// suspended (WIRE.md 4.6, measured).
-func (c *call) join(u *user, r *role) *member {
+// join puts a user on the site, as the body wants it; nil means that the error is
+// answered. A full plan is silent: the user is suspended (WIRE.md 4.6, measured).
+func (c *call) join(u *user, r *role, body obj) *member {
 	m := &member{
 		id: c.sim.cloud.newID("member"), user: u, role: r, email: u.Email != "", suspended: c.site.subscribed() >= c.site.Seats,
 		settled: c.now.Add(c.sim.cfg.sw.UserDelay),
 	}
+	if !c.apply(m, body) {
+		return nil
+	}
 	c.site.members = append(c.site.members, m)
+	if !slices.Contains(c.sim.cloud.users, u) {
+		c.sim.cloud.users = append(c.sim.cloud.users, u)
+	}
 	return m
 }
 
@@ -105,11 +111,9 @@ func (c *call) addUser() {
 	if u == nil {
 		pid := cl.newID("user")
 		u = &user{User{ID: pid, Subject: id("subject", pid), Email: email, Password: randomHex(8), FirstName: first, LastName: last, Language: "en-GB"}}
-		cl.users = append(cl.users, u)
 	}
-	m := c.join(u, r)
-	if !c.apply(m, body) {
-		c.site.members = slices.DeleteFunc(c.site.members, func(x *member) bool { return x == m })
+	m := c.join(u, r, body)
+	if m == nil {
 		return
 	}
 	if email != "" {
@@ -130,10 +134,8 @@ func (c *call) addGuest() {
 	}
 	pid := c.sim.cloud.newID("user")
 	u := &user{User{ID: pid, Subject: id("subject", pid), FirstName: alias, LastName: "Guest"}}
-	c.sim.cloud.users = append(c.sim.cloud.users, u)
-	m := c.join(u, roleByCode("site_guest"))
-	if !c.apply(m, body) {
-		c.site.members = slices.DeleteFunc(c.site.members, func(x *member) bool { return x == m })
+	m := c.join(u, roleByCode("site_guest"), body)
+	if m == nil {
 		return
 	}
 	c.json(http.StatusCreated, c.memberObj(m))
@@ -192,9 +194,14 @@ func (c *call) apply(m *member, body obj) bool {
 // after a change (WIRE.md 2.3, measured).
 func (c *call) changeUser(m *member) {
 	body, ok := c.decode()
-	if !ok || !c.apply(m, body) {
+	if !ok {
 		return
 	}
+	next := *m
+	if !c.apply(&next, body) {
+		return
+	}
+	*m = next
 	o := c.memberObj(m)
 	if c.sim.cfg.sw.UserDelay > 0 {
 		o["roles"] = []obj{}
@@ -244,16 +251,16 @@ func (c *call) newPIN(m *member) {
 	if !ok || !c.settledMember(m) {
 		return
 	}
-	m.pinExpires = nil
+	var expires *time.Time
 	if s, given := body["expiry_date"].(string); given {
 		at, err := parseTime(s, c.site.loc)
 		if err != nil {
 			c.fail(400, "1101", "The expiry_date field is not a time.")
 			return
 		}
-		m.pinExpires = &at
+		expires = &at
 	}
-	m.pin = c.sim.cloud.newPIN(6)
+	m.pin, m.pinExpires = c.sim.cloud.newPIN(6), expires
 	c.json(http.StatusOK, m.pin)
 }
 

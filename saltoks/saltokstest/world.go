@@ -201,6 +201,8 @@ func (w *World) fill() error {
 		w.Users[i].fill()
 		named("user", w.Users[i].Email, w.Users[i].ID)
 		unique("user", w.Users[i].Email)
+		unique("user id", w.Users[i].ID)
+		unique("subject", w.Users[i].Subject)
 		if w.Users[i].Email == "" {
 			faults = append(faults, fmt.Errorf("user %d has no email", i))
 		}
@@ -217,6 +219,7 @@ func (w *World) fill() error {
 		unique("site", s.ID)
 		for _, m := range s.Members {
 			named("member", m.User, m.ID)
+			unique("member", m.ID)
 		}
 		for _, q := range s.IQs {
 			named("iq", q.Name, q.ID)
