@@ -302,6 +302,64 @@ func TestServerGoesAway(t *testing.T) {
 	}
 }
 
+// TestFrozenProcess stops a process, or cuts its cable, while it holds the rows of
+// the site and of a document: the server cannot know, and all doors of the site
+// would wait for it.
+func TestFrozenProcess(t *testing.T) {
+	s := newScene(t, PostgreSQL(t))
+	s.works(1)
+	var site, document sync.Once
+	frozen, thaw := make(chan struct{}, 2), make(chan struct{})
+	freeze := func() { frozen <- struct{}{}; <-thaw }
+	db, err := s.d.OpenHooked(func(step Step) error {
+		switch {
+		case step.Done && strings.Contains(step.Text, "FOR UPDATE"):
+			site.Do(freeze)
+		case step.Done && strings.Contains(step.Text, "INSERT INTO doorkit_documents"):
+			document.Do(freeze)
+		}
+		return nil
+	})
+	must(t, err)
+	defer db.Close()
+	store, err := sqlstore.Open(t.Context(), db, s.d.Dialect)
+	must(t, err)
+	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{path: s.doors}, CheckIns: gate.EveryUnlock(0)})
+	must(t, err)
+	write := func(_ context.Context, current []byte) ([]byte, error) { return append([]byte("x"), current...), nil }
+	var receipt gate.Receipt
+	var update error
+	var all sync.WaitGroup
+	all.Go(func() { receipt, _ = g.Unlock(t.Context(), tap(2)) })
+	all.Go(func() { update = store.Documents().Update(t.Context(), "k", write) })
+	<-frozen
+	<-frozen
+	opened := false
+	for n := 3; n < 6 && !opened; n++ {
+		r, err := s.gate(0).Unlock(t.Context(), tap(n))
+		must(t, err)
+		opened = r.Opened()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	other := s.store.Documents().Update(ctx, "k", write)
+	close(thaw)
+	all.Wait()
+	if !opened || other != nil {
+		t.Errorf("others waited in vain: a door opened %t, a document %v", opened, other)
+	}
+	if receipt.Outcome != gate.NotSent || update == nil {
+		t.Errorf("whoever was frozen says %s, %v", receipt.Outcome, update)
+	}
+	for _, g := range []*gate.Gate{g, s.gate(0)} {
+		r, err := g.Unlock(t.Context(), tap(6+len(s.movements())))
+		if err != nil || !r.Opened() {
+			t.Errorf("later: %s, %v, %v", r.Outcome, r.Err, err)
+		}
+	}
+	s.judge()
+}
+
 type locks func(context.Context, gate.Command) gate.Result
 
 func (l locks) Move(ctx context.Context, c gate.Command) gate.Result { return l(ctx, c) }

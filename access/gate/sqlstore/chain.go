@@ -26,16 +26,16 @@ type chain struct {
 func (s *Store) lock(ctx context.Context, run runner, site string) (*chain, error) {
 	// On SQLite a transaction that begins with a write never has to turn from
 	// reading to writing, which SQLite may refuse.
-	q := "SELECT head_seq, head_hash, switch_off, {sync} FROM doorkit_chains WHERE site = $1 FOR UPDATE"
+	q := "SELECT head_seq, head_hash, switch_off, {sync}, {idle} FROM doorkit_chains WHERE site = $1 FOR UPDATE"
 	if s.dialect == SQLite {
-		q = "UPDATE doorkit_chains SET site = site WHERE site = $1 RETURNING head_seq, head_hash, switch_off, {sync}"
+		q = "UPDATE doorkit_chains SET site = site WHERE site = $1 RETURNING head_seq, head_hash, switch_off, {sync}, {idle}"
 	}
 	c := &chain{site: site}
 	for try := 0; ; try++ {
 		var hash []byte
 		var off int64
-		var sync string
-		err := run.row(ctx, q, site).Scan(&c.head.Seq, &hash, &off, &sync)
+		var sync, idle string
+		err := run.row(ctx, q, site).Scan(&c.head.Seq, &hash, &off, &sync, &idle)
 		switch {
 		case err == nil:
 			c.off = off != 0

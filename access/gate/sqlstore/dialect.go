@@ -2,7 +2,10 @@ package sqlstore
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
+
+	"github.com/doorkit/doorkit/access/gate"
 )
 
 // Dialect is the SQL a database speaks. The zero Dialect is none.
@@ -60,7 +63,7 @@ func (d Dialect) words() *strings.Replacer {
 			"{null int}", "NULL", "{unindexed}", "+",
 			"{each (}", "", "{) by starts}", "", "{) by effective}", "",
 			// A pragma cannot be read in passing: see Store.durable.
-			"{sync}", "''",
+			"{sync}", "''", "{idle}", "''",
 		)
 	}
 	return strings.NewReplacer(
@@ -70,6 +73,11 @@ func (d Dialect) words() *strings.Replacer {
 		"{null int}", "CAST(NULL AS BIGINT)", "{unindexed}", "",
 		"{each (}", "LATERAL (SELECT n.* FROM ", "{) by starts}", " ORDER BY n.starts OFFSET 0) n", "{) by effective}", " ORDER BY n.effective OFFSET 0) n",
 		"{sync}", "current_setting('synchronous_commit')",
+		// A server cannot know that a process froze or its cable was cut, and would
+		// keep its locks for hours. After WriteWithin a live one has given up too. A
+		// setting of the host's own stays.
+		"{idle}", "CASE current_setting('idle_in_transaction_session_timeout') WHEN '0' THEN set_config('idle_in_transaction_session_timeout', '"+
+			strconv.FormatInt(gate.WriteWithin.Milliseconds(), 10)+"', true) ELSE '' END",
 	)
 }
 

@@ -20,5 +20,7 @@
 //
 // What was acknowledged survives a crash: Open refuses a database that is set to
 // forget commits, and so does every commit of the gate, on whatever connection it
-// runs.
+// runs. Unless the host has set idle_in_transaction_session_timeout, a PostgreSQL
+// server takes the locks from a process that says nothing for gate.WriteWithin in
+// the middle of a commit.
 package sqlstore

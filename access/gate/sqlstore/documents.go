@@ -108,11 +108,11 @@ func (d Documents) run(ctx context.Context, key, holder string, current []byte, 
 // take waits for the lease and takes it.
 func (d Documents) take(ctx context.Context, key, holder string) (doc []byte, err error) {
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
-		took := false
+		took, idle := false, ""
 		err := d.s.write(ctx, "Update", func(run runner) error {
 			err := run.row(ctx, `INSERT INTO doorkit_documents (name, holder, held_until) VALUES ($1, $2, {clock} + $3)
 				ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
-				WHERE doorkit_documents.held_until < excluded.held_until - $3 RETURNING doc`, key, holder, leaseTime.Microseconds()).Scan(&doc)
+				WHERE doorkit_documents.held_until < excluded.held_until - $3 RETURNING doc, {idle}`, key, holder, leaseTime.Microseconds()).Scan(&doc, &idle)
 			if missing(err) {
 				return errKeep
 			}
@@ -138,8 +138,8 @@ func (d Documents) give(ctx context.Context, key, holder, end string, args ...an
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveWithin)
 	defer cancel()
 	return d.s.write(ctx, "Update", func(run runner) error {
-		var sync string
-		err := run.row(ctx, end+" WHERE name = $1 AND holder = $2 RETURNING {sync}", append([]any{key, holder}, args...)...).Scan(&sync)
+		var sync, idle string
+		err := run.row(ctx, end+" WHERE name = $1 AND holder = $2 RETURNING {sync}, {idle}", append([]any{key, holder}, args...)...).Scan(&sync, &idle)
 		if missing(err) {
 			return &LeaseError{key}
 		}
