@@ -68,7 +68,7 @@ func Run(t *testing.T, factory func(t *testing.T) Storage) {
 			fn(b)
 		})
 	}
-	for _, group := range []map[string]func(*bench){beginTests, settleTests, holdTests, journalTests, logTests, vendorTests, storeTests, unfitTests, factTests} {
+	for _, group := range []map[string]func(*bench){beginTests, settleTests, holdTests, journalTests, logTests, vendorTests, storeTests, unfitTests, factTests, apartTests} {
 		for _, name := range sortedKeys(group) {
 			run(name, group[name])
 		}

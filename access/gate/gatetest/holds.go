@@ -71,6 +71,13 @@ var holdTests = map[string]func(*bench){
 		b.settleLock(b.claim(b.attempt("bob", "office", access.Lock, 4*time.Second)), 6*time.Second)
 		b.wantHolds("the next one began when the start was answered")
 	},
+	"Settle/a lock ends the holds of its own door": func(b *bench) {
+		b.settleStart(b.claimStart("ada", 0), gate.Accepted, time.Second)
+		a := b.attempt("ada", "lab", access.OfficeMode, 0)
+		lab := b.settleStart(b.claim(a), gate.Accepted, time.Second)
+		b.settleLock(b.claim(b.attempt("bob", "office", access.Lock, time.Minute)), time.Minute)
+		b.wantHolds("at the office none, at the lab one", lab)
+	},
 	"Settle/an uncertain hold becomes certain": func(b *bench) {
 		first := b.claimStart("ada", 0)
 		unsure := b.settleStart(first, gate.Unconfirmed, time.Second)

@@ -2,6 +2,7 @@ package gatetest
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -36,12 +37,49 @@ var journalTests = map[string]func(*bench){
 		got, err := b.records().Wait(b.ctx, e.Key, gate.Unconfirmed)
 		b.ok(err)
 		b.same("entry", got, e)
-		ctx, cancel := context.WithTimeout(b.ctx, 20*time.Millisecond)
+		ctx, cancel := context.WithTimeoutCause(b.ctx, 20*time.Millisecond, errors.New("the member has left"))
 		defer cancel()
 		_, err = b.records().Wait(ctx, e.Key, gate.Sending)
 		b.is(err, context.DeadlineExceeded)
 		_, err = b.records().Wait(b.ctx, gate.Key{Site: b.site, Member: "ada", RequestID: "unknown"}, gate.Sending)
 		b.is(err, gate.ErrNotFound)
+	},
+	"Wait/for what is pruned": func(b *bench) {
+		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
+		_, err := b.records().Settle(b.ctx, settlement(e, gate.Unconfirmed, 0))
+		b.ok(err)
+		waited := make(chan error)
+		go func() {
+			_, err := b.records().Wait(b.ctx, e.Key, gate.Unconfirmed)
+			waited <- err
+		}()
+		_, err = b.records().Prune(b.ctx, b.site, at(time.Hour))
+		b.ok(err)
+		b.is(<-waited, gate.ErrNotFound)
+	},
+	"Prune, Erase/taps that shared go too": func(b *bench) {
+		share := func(member string) gate.Key {
+			e := b.claim(b.attempt(member, "front", access.Unlock, 0))
+			a := b.attempt(member, "front", access.Unlock, time.Second)
+			c, err := b.records().Begin(b.ctx, a)
+			b.ok(err)
+			b.same("state", c.State, gate.Shared)
+			_, err = b.records().Settle(b.ctx, settlement(e, gate.Accepted, time.Second))
+			b.ok(err)
+			return a.Entry.Key
+		}
+		ada, bob := share("ada"), share("bob")
+		_, err := b.records().Erase(b.ctx, b.site, "ada", at(time.Hour))
+		b.ok(err)
+		if b.look(ada) != nil || b.look(bob) == nil {
+			b.Fatal("erased: her tap that shared goes, his stays")
+		}
+		n, err := b.records().Prune(b.ctx, b.site, at(time.Hour))
+		b.ok(err)
+		b.same("pruned", n, 2)
+		if b.look(bob) != nil {
+			b.Fatal("his tap that shared stays")
+		}
 	},
 	"Entries/select and prune": func(b *bench) {
 		r := b.records()

@@ -3,6 +3,7 @@ package gatetest
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -80,6 +81,8 @@ var logTests = map[string]func(*bench){
 		}{
 			{"after", gate.LogQuery{After: 17}, []uint64{18, 19, 20}},
 			{"after the end", gate.LogQuery{After: 20}, nil},
+			{"after any number", gate.LogQuery{After: math.MaxUint64}, nil},
+			{"newest before any number", gate.LogQuery{Newest: true, After: math.MaxUint64, Limit: 2}, []uint64{20, 19}},
 			{"limit", gate.LogQuery{Limit: 3}, []uint64{1, 2, 3}},
 			{"newest", gate.LogQuery{Newest: true, Limit: 3}, []uint64{20, 19, 18}},
 			{"newest before", gate.LogQuery{Newest: true, After: 4}, []uint64{3, 2, 1}},
@@ -115,7 +118,10 @@ var logTests = map[string]func(*bench){
 			if n++; row.Seq != uint64(n) {
 				b.Fatalf("row %d has Seq %d", n, row.Seq)
 			}
-			if n == 1 { // nothing is held while the caller works on a row
+			if n == 1 { // nothing is held while callers work on a row, however many do
+				for range 100 {
+					defer b.pull()()
+				}
 				ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
 				_, err := r.Note(ctx, b.site, logEntry("bob", "front", "unlock", gate.Denied, 0))
 				cancel()

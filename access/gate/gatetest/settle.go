@@ -2,6 +2,7 @@ package gatetest
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -91,6 +92,15 @@ var settleTests = map[string]func(*bench){
 		b.ok(err)
 		b.same("check-ins, holds, rows", []int{len(list), len(holds), len(b.rows())}, []int{0, 0, 2})
 	},
+	"Settle/Sending is no outcome": func(b *bench) {
+		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
+		for _, o := range []gate.Outcome{gate.Sending, ""} {
+			_, err := b.records().Settle(b.ctx, settlement(e, o, time.Second))
+			b.is(err, gate.ErrConflict)
+		}
+		b.same("entry", *b.look(e.Key), e)
+		b.same("rows", len(b.rows()), 1)
+	},
 	"Settle/unknown request": func(b *bench) {
 		a := b.attempt("ada", "front", access.Unlock, 0)
 		_, err := b.records().Settle(b.ctx, settlement(a.Entry, gate.Accepted, 0))
@@ -128,6 +138,30 @@ var settleTests = map[string]func(*bench){
 			list, err := b.records().CheckIns(b.ctx, q.CheckInQuery)
 			b.ok(err)
 			b.same("check-ins selected", len(list), q.want)
+		}
+	},
+	"Settle/many at once, one check-in": func(b *bench) {
+		handles := b.handles()
+		var wg sync.WaitGroup
+		made := make([]*gate.CheckIn, 16)
+		for i := range made {
+			e := b.claim(b.attempt("ada", fmt.Sprint("door-", i), access.Unlock, 0))
+			wg.Go(func() {
+				s := settlement(e, gate.Accepted, time.Second)
+				s.CheckIn = &gate.CheckIn{Member: "ada", Key: "day/2026-05-04", Door: e.Door, Action: access.Unlock, RequestID: e.RequestID, At: s.At, Day: "2026-05-04"}
+				done, err := handles[i%len(handles)].Settle(b.ctx, s)
+				if err != nil {
+					b.Errorf("Settle: %v", err)
+				}
+				made[i] = done.CheckIn
+			})
+		}
+		wg.Wait()
+		list, err := b.records().CheckIns(b.ctx, gate.CheckInQuery{Site: b.site})
+		b.ok(err)
+		b.same("check-ins", len(list), 1)
+		for _, c := range made {
+			b.same("the check-in of each", c, &list[0])
 		}
 	},
 	"Settle/many at once, one outcome": func(b *bench) {

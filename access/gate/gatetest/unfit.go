@@ -203,6 +203,18 @@ var unfitTests = map[string]func(*bench){
 		b.ok(err)
 		b.same("member, cut to the microsecond", got, someMember("ada"))
 	},
+	"Doors/finer than a microsecond": func(b *bench) {
+		s, fine := b.doors(), lock("l1")
+		fine.LinkedAt = fine.LinkedAt.Add(999)
+		b.ok(s.AddDoor(b.ctx, b.site, door("front", fine)))
+		for range 2 { // as it was added, and as it was changed
+			got, err := s.Door(b.ctx, b.site, "front")
+			b.ok(err)
+			b.same("link, cut to the microsecond", got.Link, lock("l1"))
+			got.Link = fine
+			b.ok(s.UpdateDoor(b.ctx, b.site, got))
+		}
+	},
 	"Grants/finer than a microsecond": func(b *bench) {
 		s := b.rules()
 		b.ok(s.PutGrant(b.ctx, b.site, access.Grant{ID: "g1", Member: "ada", Door: "front", Hours: access.Always(), From: at(1), Until: at(time.Hour + 999)}))

@@ -62,6 +62,7 @@ func (s *Store) AddDoor(ctx context.Context, siteID string, d gate.Door) error {
 	if err := gate.CheckFact(siteID, d); err != nil {
 		return err
 	}
+	d = microDoor(d)
 	return s.write(ctx, siteID, func(st *site) error {
 		if st.door(d.ID) >= 0 {
 			return conflict("door", d.ID, "is there already")
@@ -81,6 +82,7 @@ func (s *Store) UpdateDoor(ctx context.Context, siteID string, d gate.Door) erro
 	if err := gate.CheckFact(siteID, d); err != nil {
 		return err
 	}
+	d = microDoor(d)
 	return s.write(ctx, siteID, func(st *site) error {
 		i := st.door(d.ID)
 		if i < 0 {

@@ -244,7 +244,7 @@ func (s *Store) Wait(ctx context.Context, key gate.Key, known gate.Outcome) (e g
 				}
 			}
 			s.mu.Unlock()
-			return gate.Entry{}, context.Cause(ctx)
+			return gate.Entry{}, ctx.Err()
 		}
 	}
 }

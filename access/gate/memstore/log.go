@@ -79,14 +79,15 @@ func (s *Store) Rows(ctx context.Context, q gate.LogQuery) iter.Seq2[gate.LogRow
 
 func (st *site) page(q gate.LogQuery) []gate.LogRow {
 	list := make([]gate.LogRow, 0, min(q.Limit, st.rows.len()))
-	step, i := 1, 0
+	step, i := 1, 0 // i rows are kept up to q.After; one too many if it lies behind the last
+	if q.After > st.base.Seq {
+		i = int(min(q.After-st.base.Seq, uint64(st.rows.len()+1)))
+	}
 	switch {
 	case q.Newest && q.After == 0:
 		step, i = -1, st.rows.len()-1
 	case q.Newest:
-		step, i = -1, min(int(int64(q.After)-int64(st.base.Seq))-2, st.rows.len()-1)
-	case q.After > st.base.Seq:
-		i = int(min(q.After-st.base.Seq, uint64(st.rows.len())))
+		step, i = -1, i-2
 	}
 	for ; i >= 0 && i < st.rows.len() && len(list) < q.Limit; i += step {
 		r := st.rows.at(i)

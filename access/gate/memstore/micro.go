@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/reservation"
 )
 
@@ -12,6 +13,11 @@ import (
 // storage in memory must not be the one in which a time.Now opens nothing.
 
 func micro(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
+
+func microDoor(d gate.Door) gate.Door {
+	d.Link.LinkedAt = micro(d.Link.LinkedAt)
+	return d
+}
 
 func microMember(m access.Member) access.Member {
 	m.Standing.Until = micro(m.Standing.Until)

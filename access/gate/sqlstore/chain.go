@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"iter"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -134,14 +135,15 @@ func (s *Store) Rows(ctx context.Context, q gate.LogQuery) iter.Seq2[gate.LogRow
 	return gate.LogPages(q, pageSize, func(q gate.LogQuery) ([]gate.LogRow, error) {
 		f := filter{dialect: s.dialect}
 		f.and("l.site = ", q.Site)
+		after := int64(min(q.After, math.MaxInt64))
 		order := " ORDER BY l.seq LIMIT $"
 		if !q.Newest {
-			f.and("l.seq > ", int64(q.After))
+			f.and("l.seq > ", after)
 		} else {
 			order = " ORDER BY l.seq DESC LIMIT $"
 			f.and("l.seq > ", int64(0)) // a row before the first is none that Verify sees
-			if q.After > 0 {
-				f.and("l.seq < ", int64(q.After))
+			if after > 0 {
+				f.and("l.seq < ", after)
 			}
 		}
 		if q.Door != "" {

@@ -170,7 +170,7 @@ func (s *Store) Settle(ctx context.Context, st gate.Settlement) (done gate.Settl
 			return notFound("command", key.RequestID)
 		case err != nil:
 			return err
-		case e.Outcome == st.Outcome:
+		case e.Outcome == st.Outcome && e.Outcome.Settled():
 			done.Entry = e
 			if st.CheckIn != nil {
 				done.CheckIn, err = checkIn(ctx, run, key.Site, st.CheckIn)
