@@ -24,6 +24,14 @@ func ExampleHead_Append() {
 }
 
 // A storage of a host's own whose bookings are a list.
+func ExampleInstants() {
+	start := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+	called := reservation.Reservation{Start: start, End: start.Add(time.Hour), EndedAt: start.Add(-10 * time.Minute)}
+	first, last := gate.Instants(called)
+	fmt.Println(first.Format(time.Kitchen), last.Format(time.Kitchen))
+	// Output: 8:50AM 9:00AM
+}
+
 func ExampleReservationQuery_Selects() {
 	q := gate.ReservationQuery{Site: "loft", Resources: []string{"meeting"}, EndAfter: noon, StartBefore: noon.AddDate(0, 0, 7)}
 	for _, r := range []reservation.Reservation{

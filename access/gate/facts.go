@@ -183,12 +183,20 @@ type ReservationQuery struct {
 // Selects reports whether q selects a reservation of q.Site: for storages that
 // look at each.
 func (q *ReservationQuery) Selects(r reservation.Reservation) bool {
-	first, last := r.Start, r.EffectiveEnd()
-	if last.Before(first) {
-		first, last = last, first
-	}
+	first, last := Instants(r)
 	return (q.Member == "" || r.Member == q.Member) && (q.Resources == nil || slices.Contains(q.Resources, r.Resource)) &&
 		(q.EndAfter.IsZero() || last.After(q.EndAfter)) && (q.StartBefore.IsZero() || first.Before(q.StartBefore))
+}
+
+// Instants returns the start and the effective end of r in their order, which is
+// the other one if it was ended before it began: for storages that keep
+// reservations sorted.
+func Instants(r reservation.Reservation) (first, last time.Time) {
+	first, last = r.Start, r.EffectiveEnd()
+	if last.Before(first) {
+		return last, first
+	}
+	return first, last
 }
 
 // ReservationStore keeps reservations of every status.

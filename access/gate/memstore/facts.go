@@ -299,27 +299,26 @@ type bookings struct {
 }
 
 type booking struct {
-	end time.Time
-	id  string
+	last time.Time
+	id   string
 }
 
-// last is the effective end, or the start of what was ended before.
-func last(r reservation.Reservation) time.Time {
-	if end := r.EffectiveEnd(); end.After(r.Start) {
-		return end
-	}
-	return r.Start
+func bookingOf(r reservation.Reservation) booking {
+	_, last := gate.Instants(r)
+	return booking{last, r.ID}
 }
 
 func newBookings() bookings {
 	return bookings{map[string]reservation.Reservation{}, map[string][]booking{}, map[string][]booking{}}
 }
 
-func (a booking) compare(b booking) int { return cmp.Or(a.end.Compare(b.end), cmp.Compare(a.id, b.id)) }
+func (a booking) compare(b booking) int {
+	return cmp.Or(a.last.Compare(b.last), cmp.Compare(a.id, b.id))
+}
 
 func (b *bookings) put(r reservation.Reservation) {
 	b.byID[r.ID] = r
-	at := booking{last(r), r.ID}
+	at := bookingOf(r)
 	for _, index := range []struct {
 		m   map[string][]booking
 		key string
@@ -336,7 +335,7 @@ func (b *bookings) drop(id string) bool {
 		return false
 	}
 	delete(b.byID, id)
-	at := booking{last(r), id}
+	at := bookingOf(r)
 	for _, index := range []struct {
 		m   map[string][]booking
 		key string
@@ -356,7 +355,7 @@ func (b *bookings) find(q gate.ReservationQuery) (list []reservation.Reservation
 		from := 0
 		if !q.EndAfter.IsZero() {
 			from, _ = slices.BinarySearchFunc(index, q.EndAfter, func(a booking, t time.Time) int {
-				if a.end.After(t) {
+				if a.last.After(t) {
 					return 1
 				}
 				return -1
