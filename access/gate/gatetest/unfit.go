@@ -215,6 +215,32 @@ var unfitTests = map[string]func(*bench){
 			b.ok(s.UpdateDoor(b.ctx, b.site, got))
 		}
 	},
+	"Facts/hours that contradict themselves open nothing": func(b *bench) {
+		f := b.facts()
+		b.fill()
+		both := access.Weekly(access.Range{Days: []access.Day{access.Sun}, From: access.At(9, 0), To: access.At(10, 0)})
+		both.Always = true
+		rules := b.someRules()
+		rules.Version, rules.MembershipTypes[2].Doors = 1, []access.DoorHours{{Door: "lab", Hours: both}}
+		b.ok(b.s.Rules.PutRules(b.ctx, rules))
+		got, err := b.s.Rules.Rules(b.ctx, b.site)
+		b.ok(err)
+		b.same("a type's hours", got.MembershipTypes[2], rules.MembershipTypes[2])
+		grant := access.Grant{ID: "g9", Member: "dot", Door: "lab", Hours: both, RequiresMembership: new(false)}
+		b.ok(b.s.Rules.PutGrant(b.ctx, b.site, grant))
+		list, err := b.s.Rules.Grants(b.ctx, b.site, "dot")
+		b.ok(err)
+		b.same("grants", list, []access.Grant{grant})
+		b.ok(b.s.Members.PutMember(b.ctx, b.site, access.Member{ID: "dot"}))
+		b.ok(b.s.Members.PutMember(b.ctx, b.site, access.Member{ID: "eli", Memberships: []access.Membership{{ID: "m", Type: "none"}}}))
+		for _, member := range []string{"dot", "eli"} {
+			s, err := f.Load(b.ctx, gate.Ask{Site: b.site, Member: member, Door: "lab", At: at(0)})
+			b.ok(err)
+			if d, err := access.Evaluate(s.Question, access.Request{Member: member, Door: "lab", Action: access.Unlock, At: at(0)}); err == nil {
+				b.Fatalf("%s, hours that are always and ranges: got %+v, want an error", member, d)
+			}
+		}
+	},
 	"Grants/finer than a microsecond": func(b *bench) {
 		s := b.rules()
 		b.ok(s.PutGrant(b.ctx, b.site, access.Grant{ID: "g1", Member: "ada", Door: "front", Hours: access.Always(), From: at(1), Until: at(time.Hour + 999)}))

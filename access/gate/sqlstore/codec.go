@@ -12,15 +12,19 @@ import (
 
 // Hours are stored as "always" or as ranges like "mon,tue 08:00-18:00; sat
 // 10:00-14:00", so that a person can read them with any SQL client; the zero
-// Hours as "".
+// Hours as "". Those that are both, which the rules refuse, are stored as both.
 
 var dayNames = [...]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
 func hoursText(h access.Hours) (string, error) {
-	if h.Always {
-		return "always", nil
+	text, err := rangesText(h.Ranges)
+	switch {
+	case h.Always && text == "":
+		return "always", err
+	case h.Always:
+		return "always; " + text, err
 	}
-	return rangesText(h.Ranges)
+	return text, err
 }
 
 func rangesText(ranges []access.Range) (string, error) {
@@ -54,8 +58,9 @@ func readHours(text string) (access.Hours, error) {
 	if text == "always" {
 		return access.Always(), nil
 	}
+	text, always := strings.CutPrefix(text, "always; ")
 	ranges, err := readRanges(text)
-	return access.Hours{Ranges: ranges}, err
+	return access.Hours{Always: always, Ranges: ranges}, err
 }
 
 func readRanges(text string) ([]access.Range, error) {

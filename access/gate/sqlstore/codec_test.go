@@ -20,6 +20,7 @@ func TestHoursText(t *testing.T) {
 	}{
 		{access.Hours{}, ""},
 		{access.Always(), "always"},
+		{access.Hours{Always: true, Ranges: weekly.Ranges[1:]}, "always; 22:00-02:30"},
 		{weekly, "mon,sun 08:05-24:00; 22:00-02:30"},
 	} {
 		text, err := hoursText(c.hours)
@@ -43,7 +44,7 @@ func TestHoursTextRefusesWhatItCouldNotRead(t *testing.T) {
 			t.Errorf("hoursText(%v) = %q, want an error", r, text)
 		}
 	}
-	for _, text := range []string{"mon", "mon 08:00", "funday 08:00-09:00", "always; 08:00-09:00", "mon,,tue 08:00-09:00"} {
+	for _, text := range []string{"mon", "mon 08:00", "funday 08:00-09:00", "always 08:00-09:00", "always08:00-09:00", "always; always", "08:00-09:00; always", "mon,,tue 08:00-09:00"} {
 		if h, err := readHours(text); err == nil {
 			t.Errorf("readHours(%q) = %v, want an error", text, h)
 		}
