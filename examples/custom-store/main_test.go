@@ -5,10 +5,13 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/gatetest"
 	"github.com/doorkit/doorkit/access/gate/memstore"
+	"github.com/doorkit/doorkit/reservation"
 )
 
 // TestMain runs the program itself when a test starts this binary again.
@@ -59,6 +62,32 @@ func TestProgram(t *testing.T) {
 	for i := range want {
 		if !strings.HasPrefix(got[i], want[i]) {
 			t.Errorf("line %d: %q, want %q...", i+1, got[i], want[i])
+		}
+	}
+}
+
+// What the club's words mean at a door: doubt opens none.
+func TestWords(t *testing.T) {
+	own := &tables{
+		people: []person{
+			{club: club, number: "owes", debt: "invoice 9"},
+			{club: club, number: "asked for time", debt: "invoice 9", patience: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)},
+			{club: club, number: "banned", banned: true},
+			{club: club, number: "paid"},
+		},
+		calendar: []event{{club: club, number: "e1", room: "hall", person: "paid", from: time.Unix(0, 0), to: time.Unix(3600, 0), state: "waiting list"}},
+	}
+	for number, want := range map[string]access.StandingState{
+		"owes": access.StandingBlocked, "asked for time": access.StandingGrace, "banned": access.StandingBlocked, "paid": "",
+	} {
+		m, err := members{own}.Member(t.Context(), club, number)
+		if err != nil || m.Standing.State != want {
+			t.Errorf("somebody who %s has standing %q (%v), want %q", number, m.Standing.State, err, want)
+		}
+	}
+	for r, err := range (bookings{own}).Reservations(t.Context(), gate.ReservationQuery{Site: club}) {
+		if err != nil || r.Status.OrDefault() == reservation.Confirmed {
+			t.Errorf("an event on the waiting list is %q to the rules (%v)", r.Status.OrDefault(), err)
 		}
 	}
 }

@@ -40,12 +40,12 @@ func (s members) Member(ctx context.Context, club, number string) (access.Member
 func (t *tables) member(p person) access.Member {
 	m := access.Member{ID: p.number}
 	switch {
-	case p.banned:
+	case p.banned, p.debt != "" && p.patience.IsZero():
 		m.Standing = access.Standing{State: access.StandingBlocked, Reason: p.debt}
 	case !p.patience.IsZero():
 		m.Standing = access.Standing{State: access.StandingGrace, Until: p.patience, Reason: p.debt}
-	case p.debt != "":
-		m.Standing.Reason = p.debt
+	default:
+		m.Standing.Reason = p.remark
 	}
 	for _, c := range t.contracts {
 		if c.club == p.club && c.person == p.number {
@@ -92,9 +92,16 @@ func (s members) PutMember(ctx context.Context, club string, m access.Member) er
 	s.t.mu.Lock()
 	defer s.t.mu.Unlock()
 	s.t.remove(club, m.ID)
-	s.t.people = append(s.t.people, person{
-		club: club, number: m.ID, debt: m.Standing.Reason, patience: whole(m.Standing.Until), banned: m.Standing.State == access.StandingBlocked,
-	})
+	p := person{club: club, number: m.ID}
+	switch m.Standing.State {
+	case access.StandingBlocked:
+		p.banned, p.debt = true, m.Standing.Reason
+	case access.StandingGrace:
+		p.patience, p.debt = whole(m.Standing.Until), m.Standing.Reason
+	default:
+		p.remark = m.Standing.Reason
+	}
+	s.t.people = append(s.t.people, p)
 	for i, c := range m.Memberships {
 		s.t.contracts = append(s.t.contracts, contract{club, m.ID, i, c.ID, c.Type, whole(c.From), whole(c.Until), c.Paused})
 	}
@@ -130,6 +137,15 @@ var _ gate.ReservationStore = bookings{}
 
 var states = map[string]reservation.Status{"": "", "wish": reservation.Pending, "booked": reservation.Confirmed, "off": reservation.Cancelled}
 
+// status is what a word of the calendar means to the rules. One that nobody
+// translated opens nothing: "" would be a booking that holds.
+func (e event) status() reservation.Status {
+	if s, known := states[e.state]; known {
+		return s
+	}
+	return reservation.Pending
+}
+
 func (s bookings) Reservations(ctx context.Context, q gate.ReservationQuery) iter.Seq2[reservation.Reservation, error] {
 	return func(yield func(reservation.Reservation, error) bool) {
 		for _, r := range s.t.booked(q) {
@@ -148,7 +164,7 @@ func (t *tables) booked(q gate.ReservationQuery) (list []reservation.Reservation
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, e := range t.calendar {
-		r := reservation.Reservation{ID: e.number, Resource: e.room, Member: e.person, Start: e.from, End: e.to, EndedAt: e.left, Status: states[e.state]}
+		r := reservation.Reservation{ID: e.number, Resource: e.room, Member: e.person, Start: e.from, End: e.to, EndedAt: e.left, Status: e.status()}
 		if e.club == q.Site && q.Selects(r) {
 			list = append(list, r)
 		}

@@ -14,6 +14,7 @@ type person struct {
 	debt         string    // why they owe; empty if they do not
 	patience     time.Time // until when the club waits for the money; zero is not at all
 	banned       bool
+	remark       string // what the staff wrote down beside; it changes nothing
 }
 
 // contract is a row of what people pay for.
