@@ -105,15 +105,20 @@ func openState(dir string) (*saltoks.State, error) {
 	return saltoks.NewState(store, sealer)
 }
 
+// serve answers until ctx ends, and then what is under way: a consent half made
+// is lost.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	drained := make(chan struct{})
 	context.AfterFunc(ctx, func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer close(drained)
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
 		_ = srv.Shutdown(closing) // what is left is cut when the process ends
 	})
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
+	<-drained // Serve returns when Shutdown begins
 	return nil
 }

@@ -88,23 +88,31 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	for _, p := range people {
 		fmt.Fprintf(stdout, "  %-20s %s   %s\n", p.email, password, p.about)
 	}
-	srv := &http.Server{Handler: w.handler(), ReadHeaderTimeout: 10 * time.Second}
 	stopped := make(chan struct{})
 	go func() { // a program may; the library does not
 		defer close(stopped)
 		w.rounds(ctx)
 	}()
+	err = serve(ctx, listener, w.handler())
+	<-stopped
+	return err
+}
+
+// serve answers until ctx ends, and then whoever is at a door already.
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	drained := make(chan struct{})
 	context.AfterFunc(ctx, func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer close(drained)
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
 		_ = srv.Shutdown(closing) // what is left is cut when the process ends
 	})
-	err = srv.Serve(listener)
-	<-stopped
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
 	}
-	return err
+	<-drained // Serve returns when Shutdown begins
+	return nil
 }
 
 // open sets everything up; close it.
