@@ -151,8 +151,12 @@ func (a *api) receipt(w http.ResponseWriter, r *http.Request, member string) {
 	if err != nil { // not known better yet: what is known now
 		receipt, err = a.gate.Receipt(r.Context(), member, r.PathValue("id"))
 	}
-	if errors.Is(err, gate.ErrNotFound) {
+	switch {
+	case errors.Is(err, gate.ErrNotFound):
 		answer(w, http.StatusNotFound, map[string]string{"error": "no such request"})
+		return
+	case err != nil:
+		answer(w, http.StatusServiceUnavailable, map[string]string{"error": "we cannot read what became of it right now"})
 		return
 	}
 	answer(w, http.StatusOK, shown{receipt, receipt.Message()})

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -124,5 +126,24 @@ func TestDigitalKeys(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("the program ended with %v", err)
+	}
+}
+
+// A journal that cannot be read is no receipt: the app must not show one.
+func TestReceiptThatCannotBeRead(t *testing.T) {
+	demo, err := newDemo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer demo.close()
+	h := (&api{gate: demo.gate, tokens: map[string]string{"token": "ada"}, now: demo.sim.Now}).handler()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel() // a storage in memory fails in no other way
+	r := httptest.NewRequestWithContext(gone, "GET", "/receipts/tap-0123456789abcdef", nil)
+	r.Header.Set("Authorization", "Bearer token")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != http.StatusServiceUnavailable {
+		t.Errorf("status %d: %s", w.Code, w.Body)
 	}
 }
