@@ -74,15 +74,11 @@ func (w *web) overviewPage(rw http.ResponseWriter, r *http.Request) error {
 		Names     map[string]string // of people
 		DoorNames map[string]string
 	}
-	l, err := w.connected(ctx)
+	l, status, err := w.connection(ctx)
 	if err != nil {
 		return err
 	}
 	if l != nil {
-		status, err := w.auth.Status(ctx, l.conn.ID)
-		if err != nil {
-			return err
-		}
 		data.Status, data.Connected, data.Linked = status.Summary(w.now()), true, l.conn.Site != ""
 	}
 	if data.Doors, err = w.store.Doors(ctx, space); err != nil {

@@ -21,16 +21,12 @@ func (w *web) saltoPage(rw http.ResponseWriter, r *http.Request) error {
 		IQs    []saltoks.IQStatus
 		Fault  string // why SALTO could not be asked
 	}
-	l, err := w.connected(ctx)
+	l, status, err := w.connection(ctx)
 	if err != nil {
 		return err
 	}
 	if l != nil {
-		status, err := w.auth.Status(ctx, l.conn.ID)
-		if err != nil {
-			return err
-		}
-		data.Status, data.Sum = &status, status.Summary(w.now())
+		data.Status, data.Sum = status, status.Summary(w.now())
 		if err := func() error {
 			if l.conn.Site == "" {
 				for site, err := range l.client.Sites.All(ctx) {
@@ -60,6 +56,16 @@ func (w *web) saltoPage(rw http.ResponseWriter, r *http.Request) error {
 	}
 	w.show(rw, r, http.StatusOK, "salto", view{Title: "SALTO KS", Data: data})
 	return nil
+}
+
+// connection is the present one and how it is; nil when there is none.
+func (w *web) connection(ctx context.Context) (*live, *saltoks.ConnectionStatus, error) {
+	l, err := w.connected(ctx)
+	if err != nil || l == nil {
+		return nil, nil, err
+	}
+	status, err := w.auth.Status(ctx, l.conn.ID)
+	return l, &status, err
 }
 
 // saltoSays makes a sentence for a manager of an error of the client.
