@@ -46,11 +46,18 @@ func (w *web) moveClock(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.sim.Clock().Advance(by)
-	from := "/"
-	if path := r.PostFormValue("from"); strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") && !strings.ContainsAny(path, "\\?#\r\n") {
-		from = path
+	_ = back(rw, r, ownPath(r.PostFormValue("from")), "moved") // a redirect cannot fail
+}
+
+// ownPath is the path of a page of this program, "/" for anything else. Browsers
+// leave out control characters and take a backslash for a slash: with either, a
+// path can lead to another host.
+func ownPath(path string) string {
+	strange := func(c rune) bool { return c < ' ' || c == 0x7f || strings.ContainsRune(`\?#`, c) }
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsFunc(path, strange) {
+		return "/"
 	}
-	_ = back(rw, r, from, "moved") // a redirect cannot fail
+	return path
 }
 
 // mailboxPage shows what SALTO KS sent to its users: the PIN of an IQ arrives

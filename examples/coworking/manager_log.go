@@ -199,7 +199,7 @@ func (w *web) exportCheckIns(rw http.ResponseWriter, r *http.Request) error {
 		err = out.Write([]string{"day", "at", "member", "door", "action", "request_id"})
 		for _, c := range list {
 			if err == nil {
-				err = out.Write([]string{c.Day, c.At.UTC().Format(time.RFC3339), c.Member, c.Door, string(c.Action), c.RequestID})
+				err = out.Write([]string{c.Day, c.At.UTC().Format(time.RFC3339), harmless(c.Member), c.Door, string(c.Action), harmless(c.RequestID)})
 			}
 		}
 		if out.Flush(); err == nil {
@@ -219,4 +219,12 @@ func (w *web) exportCheckIns(rw http.ResponseWriter, r *http.Request) error {
 	}
 	w.cut(err)
 	return nil
+}
+
+// harmless keeps a spreadsheet from running what a member's app made up.
+func harmless(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
+		return "'" + text
+	}
+	return text
 }

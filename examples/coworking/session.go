@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -68,8 +69,13 @@ func (s *sessions) end(rw http.ResponseWriter, r *http.Request) {
 	http.SetCookie(rw, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-// mayTry counts a login against the caller's address and the account: ten at
-// once, then one every ten seconds.
+const (
+	atOnce   = 10               // tries, and then
+	oneEvery = 10 * time.Second // more
+)
+
+// mayTry counts a login against the caller's address, and if that may try, against
+// the account: an address that may not leaves nothing behind.
 func (s *sessions) mayTry(r *http.Request, email string) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -77,19 +83,23 @@ func (s *sessions) mayTry(r *http.Request, email string) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.tries) > 10_000 {
+	return s.take("from "+host) && s.take("to "+email[:min(len(email), 254)])
+}
+
+func (s *sessions) take(key string) bool {
+	now := s.now()
+	if len(s.tries) >= 10_000 { // those that count nothing yet are no loss
+		maps.DeleteFunc(s.tries, func(_ string, l *rate.Limiter) bool { return l.TokensAt(now) >= atOnce-1 })
+	}
+	if len(s.tries) >= 10_000 {
 		clear(s.tries)
 	}
-	ok := true
-	for _, key := range []string{"from " + host, "to " + email} {
-		l := s.tries[key]
-		if l == nil {
-			l = rate.NewLimiter(rate.Every(10*time.Second), 10)
-			s.tries[key] = l
-		}
-		ok = l.AllowN(s.now(), 1) && ok
+	l := s.tries[key]
+	if l == nil {
+		l = rate.NewLimiter(rate.Every(oneEvery), atOnce)
+		s.tries[key] = l
 	}
-	return ok
+	return l.AllowN(now, 1)
 }
 
 func (w *web) loginPage(rw http.ResponseWriter, r *http.Request) {
