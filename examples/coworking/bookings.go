@@ -112,6 +112,8 @@ func (w *web) book(rw http.ResponseWriter, r *http.Request, who account) error {
 	if !slices.ContainsFunc(rules.Resources, func(x access.Resource) bool { return x.ID == one.Resource }) {
 		return bad("There is no such room.")
 	}
+	w.booking.Lock()
+	defer w.booking.Unlock()
 	if err := w.keep(r.Context(), one); err != nil {
 		return err
 	}
@@ -119,11 +121,10 @@ func (w *web) book(rw http.ResponseWriter, r *http.Request, who account) error {
 }
 
 // keep stores a booking unless somebody else has the room then. One process
-// writes bookings here, so a mutex serialises them; with several it is the
+// writes bookings here, so a mutex serialises them, from the read that a change
+// rests on to its write, and the caller holds it; with several processes it is the
 // database's to do.
 func (w *web) keep(ctx context.Context, one reservation.Reservation) error {
-	w.booking.Lock()
-	defer w.booking.Unlock()
 	var others []reservation.Reservation
 	for other, err := range w.store.Reservations(ctx, reservationsOn(one.Resource, one.Start, one.EffectiveEnd())) {
 		if err != nil {
@@ -138,6 +139,8 @@ func (w *web) keep(ctx context.Context, one reservation.Reservation) error {
 }
 
 func (w *web) changeBooking(rw http.ResponseWriter, r *http.Request, who account) error {
+	w.booking.Lock()
+	defer w.booking.Unlock()
 	ctx, now := r.Context(), w.now()
 	var one reservation.Reservation
 	for mine, err := range w.store.Reservations(ctx, reservationsOf(who.member, time.Time{})) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -88,6 +89,36 @@ func TestBrowserUnlock(t *testing.T) {
 		b.shot("unsure")
 		if n := b.moved(t, "front"); n != 2 {
 			t.Errorf("%d movements for two taps", n)
+		}
+	})
+}
+
+// A phone that finds no network tries the same tap once more while the member
+// stands there, and never after: the door would open for nobody.
+func TestBrowserTriesOnlyAtOnce(t *testing.T) {
+	eachScreen(t, "ready", func(t *testing.T, b *tab) {
+		b.login("ada")
+		for _, c := range []struct{ took, taps, moved int }{{31_000, 1, 0}, {100, 2, 1}} {
+			b.open("/")
+			asks[chromedp.Void](b, `(() => {
+				const fetched = window.fetch, now = performance.now.bind(performance);
+				let passed = 0;
+				window.taps = 0;
+				performance.now = () => now() + passed;
+				window.fetch = (...args) => {
+					if (++window.taps > 1) return fetched(...args);
+					passed += `+strconv.Itoa(c.took)+`;
+					return Promise.reject(new TypeError("no network"));
+				};
+			})()`)
+			b.press("Open Front Door")
+			b.until(`!!document.querySelector("#door-front .said:not(.wait)")`)
+			if c.moved == 0 {
+				b.sees("Could not confirm")
+			}
+			if taps, moved := asks[int](b, "window.taps"), b.moved(t, "front"); taps != c.taps || moved != c.moved {
+				t.Errorf("after %d ms without a network: %d taps, %d movements; want %d and %d", c.took, taps, moved, c.taps, c.moved)
+			}
 		}
 	})
 }

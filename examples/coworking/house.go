@@ -39,7 +39,7 @@ type house struct {
 	log   *slog.Logger
 	alert *alerts
 
-	booking sync.Mutex // held while a booking is checked and stored
+	booking sync.Mutex // held while a booking is read, checked and stored
 
 	mu   sync.Mutex
 	live *live // nil until somebody connects
@@ -249,28 +249,31 @@ func (h *house) rounds(ctx context.Context) {
 }
 
 // round recovers commands that lost their process, reads SALTO's own log, locks
-// what stands open after hours or right, and forgets what is old.
+// what stands open after hours or right, and forgets what is old. None of it waits
+// for the others: a plan without SALTO's log must leave no door open.
 func (h *house) round(ctx context.Context) error {
 	g, err := h.gate(ctx)
 	if err != nil {
 		return err
 	}
-	if _, err := g.Recover(ctx); err != nil {
-		return fmt.Errorf("recover: %w", err)
+	var faults []error
+	did := func(what string, err error) {
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", what, err))
+		}
 	}
-	if _, err := g.Prune(ctx); err != nil {
-		return fmt.Errorf("prune: %w", err)
-	}
+	_, err = g.Recover(ctx)
+	did("recover", err)
 	l, err := h.connected(ctx)
-	if err != nil || l == nil || l.locks == nil {
-		return err
+	did("connection", err)
+	if l != nil && l.locks != nil {
+		_, err = g.Ingest(ctx, l.locks.Entries(h.now().Add(-24*time.Hour)))
+		did("SALTO's log", err)
+		closing := 22 * time.Hour
+		_, err = g.Sweep(ctx, gate.Sweep{Closing: &closing, RightEnded: true, Reconcile: l.locks})
+		did("closing time", err)
 	}
-	if _, err := g.Ingest(ctx, l.locks.Entries(h.now().Add(-24*time.Hour))); err != nil {
-		return fmt.Errorf("SALTO's log: %w", err)
-	}
-	closing := 22 * time.Hour
-	if _, err := g.Sweep(ctx, gate.Sweep{Closing: &closing, RightEnded: true, Reconcile: l.locks}); err != nil {
-		return fmt.Errorf("closing time: %w", err)
-	}
-	return nil
+	_, err = g.Prune(ctx)
+	did("prune", err)
+	return errors.Join(faults...)
 }

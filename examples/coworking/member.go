@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -44,7 +45,6 @@ type said struct {
 	Title   string       `json:"title"`
 	Text    string       `json:"text"`
 	Seconds int          `json:"seconds,omitempty"` // how long the door stays open
-	Again   string       `json:"again,omitempty"`   // where to look for a better answer
 }
 
 func say(r gate.Receipt, now time.Time) *said {
@@ -52,7 +52,6 @@ func say(r gate.Receipt, now time.Time) *said {
 	switch {
 	case r.Outcome == gate.Unconfirmed:
 		s.Tone, s.Title = "unsure", "Could not confirm"
-		s.Again = "/keys/" + r.Door + "?request=" + r.RequestID
 	case r.Outcome == gate.Accepted && r.Action == access.Lock:
 		s.Tone, s.Title = "done", "Locked"
 	case r.Outcome == gate.Accepted && r.Action == access.OfficeMode:
@@ -80,7 +79,9 @@ func (w *web) keysPage(rw http.ResponseWriter, r *http.Request, who account) err
 	}
 	if door, request := r.URL.Query().Get("door"), r.URL.Query().Get("request"); request != "" {
 		receipt, err := g.Receipt(ctx, who.member, request)
-		if i := slices.IndexFunc(keys, func(k keyView) bool { return k.Door == door && receipt.Door == door }); err == nil && i >= 0 {
+		i := slices.IndexFunc(keys, func(k keyView) bool { return k.Door == door && receipt.Door == door })
+		over := i >= 0 && receipt.Action == access.OfficeMode && receipt.Outcome == gate.Accepted && !keys[i].OfficeModeOn
+		if err == nil && i >= 0 && !over {
 			keys[i].Said = say(receipt, w.now())
 		}
 	}
@@ -136,7 +137,12 @@ func (w *web) keysOf(ctx context.Context, g *gate.Gate, member string) ([]keyVie
 // want to read. TappedAt is when it reached us: no phone's clock is trusted.
 func (w *web) tap(rw http.ResponseWriter, r *http.Request, who account) error {
 	tap := gate.Tap{RequestID: r.PostFormValue("request"), Member: who.member, Door: r.PathValue("door"), TappedAt: w.now()}
+	script := strings.Contains(r.Header.Get("Accept"), "application/json")
 	g, err := w.gate(r.Context())
+	if err != nil && script { // it could not read a page
+		w.log.Error("a tap without a gate", "door", tap.Door, "error", err)
+		return w.told(rw, gate.Receipt{Outcome: gate.NotSent, Cause: gate.CauseStoreUnavailable})
+	}
 	if err != nil {
 		return err
 	}
@@ -151,15 +157,20 @@ func (w *web) tap(rw http.ResponseWriter, r *http.Request, who account) error {
 	if err != nil { // the receipt says so too
 		w.log.Info("a tap without an answer of the gate", "door", tap.Door, "error", err)
 	}
-	if !strings.Contains(r.Header.Get("Accept"), "application/json") {
-		if err != nil {
-			return bad("%s", receipt.Message())
-		}
-		http.Redirect(rw, r, "/?door="+tap.Door+"&request="+tap.RequestID+"#door-"+tap.Door, http.StatusSeeOther)
-		return nil
+	if script {
+		return w.told(rw, receipt)
 	}
+	if err != nil {
+		return bad("%s", receipt.Message())
+	}
+	http.Redirect(rw, r, "/?"+url.Values{"door": {tap.Door}, "request": {tap.RequestID}}.Encode()+"#door-"+url.PathEscape(tap.Door), http.StatusSeeOther)
+	return nil
+}
+
+// told answers a script.
+func (w *web) told(rw http.ResponseWriter, r gate.Receipt) error {
 	rw.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(rw).Encode(say(receipt, w.now()))
+	return json.NewEncoder(rw).Encode(say(r, w.now()))
 }
 
 // checkInDays groups check-ins for the eye.

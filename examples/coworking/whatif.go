@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -94,12 +93,15 @@ func spansText(spans []access.Span, zone *time.Location) string {
 		for at := s.From; at.Before(s.Until); {
 			local := at.In(zone)
 			y, m, d := local.Date()
-			end := time.Date(y, m, d+1, 0, 0, 0, 0, zone)
+			from, to, end := local.Format("15:04"), "24:00", dawn(y, m, d+1, zone)
+			if at.Equal(dawn(y, m, d, zone)) {
+				from = "00:00"
+			}
 			if s.Until.Before(end) {
-				end = s.Until
+				end, to = s.Until, s.Until.In(zone).Format("15:04")
 			}
 			days[local.Weekday()] = true
-			pieces[local.Format("15:04")+" to "+strings.Replace(end.In(zone).Format("15:04"), "00:00", "24:00", 1)] = true
+			pieces[from+" to "+to] = true
 			at = end
 		}
 	}
@@ -130,4 +132,14 @@ func spansText(spans []access.Span, zone *time.Location) string {
 		text += " at certain hours"
 	}
 	return text
+}
+
+// dawn is the first instant of a day: midnight, or an hour later on a day that
+// has none. time.Date may then answer with the day before.
+func dawn(y int, m time.Month, d int, zone *time.Location) time.Time {
+	t := time.Date(y, m, d, 0, 0, 0, 0, zone)
+	if t.Day() != time.Date(y, m, d, 12, 0, 0, 0, zone).Day() {
+		t = t.Add(time.Hour)
+	}
+	return t
 }

@@ -72,10 +72,12 @@ async function tap(event) {
 	clearTimeout(counting.get(card));
 	const doing = { unlock: "Opening", keep: "Opening", lock: "Locking" }[form.dataset.tap];
 	tell(card, "wait", doing + " …", "One moment.");
-	// One tap, one id: a second try of the same tap can never open twice.
+	// One tap, one id: a second try of the same tap can never open twice. And only
+	// at once: later, the door would open when nobody stands there any more.
 	const body = new URLSearchParams({ request: requestID() });
+	const began = performance.now();
 	let said;
-	for (let tries = 0; !said && tries < 2; tries++) {
+	for (let tries = 0; !said && tries < 2 && performance.now() - began < 8000; tries++) {
 		try {
 			said = await send(form, body);
 		} catch {

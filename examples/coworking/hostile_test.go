@@ -1,0 +1,180 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/reservation"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// A door that stands open at closing time is locked, whatever else a round could
+// not do.
+func TestClosingTimeWithoutSALTOsLog(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "ready")
+	ada := p.as(t, "ada")
+	id := tapID()
+	ada.post("/keys/office-4/keep-open", "request", id).wants(200, "Kept open by you")
+	p.sim.Fault(saltokstest.HTTP500, countOn(-1, "/entries")...)
+	p.to(t, "2026-05-06T22:05:00+02:00")
+	if err := p.round(t.Context()); err == nil || !strings.Contains(err.Error(), "SALTO's log") {
+		t.Errorf("the round says %v", err)
+	}
+	office, err := p.store.Door(t.Context(), space, "office-4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.sim.LockState(office.Link.Lock); got != "locked" {
+		t.Errorf("after closing time the door is in %s", got)
+	}
+	// Nor does the page go on saying so.
+	ada.get("/?door=office-4&request="+id).wants(200, "Office 4").lacks("Kept open")
+}
+
+// A member chooses the ids of taps. A spreadsheet must not run them.
+func TestCheckInsInASpreadsheet(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "ready")
+	p.as(t, "ada").post("/keys/front/unlock", "request", `=HYPERLINK("http://evil.example")`).wants(200, "Open")
+	mia := p.as(t, "mia")
+	for _, file := range []string{"/manage/log/door-log.csv", "/manage/checkins/check-ins.csv"} {
+		got := mia.get(file).wants(200, "HYPERLINK")
+		if strings.Contains(got.body, `"=HYPERLINK`) || strings.Contains(got.body, ",=HYPERLINK") {
+			t.Errorf("%s holds a formula:\n%s", file, got.body)
+		}
+	}
+}
+
+// Many tries from one place do not wash its own limit away.
+func TestLoginLimitHolds(t *testing.T) {
+	now := time.Date(2026, 5, 6, 10, 0, 0, 0, time.UTC)
+	s := newSessions(func() time.Time { return now })
+	from := func(address string) *http.Request {
+		r := httptest.NewRequest("POST", "/login", nil)
+		r.RemoteAddr = address + ":40000"
+		return r
+	}
+	for range 10 {
+		if !s.mayTry(from("192.0.2.1"), "mia@harbour.example") {
+			t.Fatal("refused too early")
+		}
+	}
+	for i := range 20_001 {
+		s.mayTry(from("192.0.2.1"), string(rune('a'+i%26))+strings.Repeat("x", i/26)) // what an attacker sends is long
+	}
+	if s.mayTry(from("192.0.2.1"), "mia@harbour.example") || s.mayTry(from("192.0.2.1"), "bob@harbour.example") {
+		t.Error("twenty thousand tries later the address may try again")
+	}
+	if n := len(s.tries); n > 100 {
+		t.Errorf("%d limits are kept for one address", n)
+	}
+	for i := range 20_001 {
+		s.mayTry(from("[2001:db8::"+string(rune('a'+i%6))+"]"), "mia@harbour.example")
+	}
+	if s.mayTry(from("192.0.2.9"), "mia@harbour.example") {
+		t.Error("an account that many places try may be tried from one more")
+	}
+	now = now.Add(10 * time.Second)
+	if !s.mayTry(from("192.0.2.9"), "mia@harbour.example") {
+		t.Error("ten seconds later it may not")
+	}
+}
+
+// The way back is a page of this program, also for a browser that leaves out
+// tabs and turns backslashes around.
+func TestWayBack(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "ready")
+	bob := p.as(t, "bob")
+	bob.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for from, want := range map[string]string{
+		"/bookings": "/bookings?note=moved", "/\t/evil.example": "/?note=moved", "//evil.example": "/?note=moved", `/\evil.example`: "/?note=moved",
+		"/\x00/evil.example": "/?note=moved", "http://evil.example/": "/?note=moved", "/a?b=c": "/?note=moved", "": "/?note=moved",
+	} {
+		if got := bob.post("/demo/clock", "to", "quarter", "from", from).head.Get("Location"); got != want {
+			t.Errorf("from %q back to %q, want %q", from, got, want)
+		}
+	}
+}
+
+// An id may hold whatever can be printed.
+func TestTapWithAStrangeID(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "ready")
+	p.as(t, "ada").post("/keys/front/unlock", "request", "tap&door=bikes#%2F?").wants(200, "The door is open")
+}
+
+// A script is answered in its own language when the platform itself is broken,
+// too: nothing was sent, and the member hears that.
+func TestTapOnABrokenPlatform(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "ready")
+	ada := p.as(t, "ada")
+	if _, err := p.db.ExecContext(t.Context(), `ALTER TABLE app_settings RENAME TO gone`); err != nil {
+		t.Fatal(err)
+	}
+	r := ada.request("POST", "/keys/front/unlock", "request", tapID())
+	r.Header.Set("Accept", "application/json")
+	ada.do(r).wants(200, `"tone":"no"`, `"Not opened"`)
+	ada.post("/keys/front/unlock", "request", tapID()).wants(500, "our side")
+	if n := p.moved(t, "front"); n != 0 {
+		t.Errorf("%d movements", n)
+	}
+}
+
+// Two buttons pressed at once: the second sees what the first has done.
+func TestBookingChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "ready")
+	bob := p.as(t, "bob")
+	p.booking.Lock() // another request of his is just cancelling
+	extended := make(chan answer)
+	go func() { extended <- bob.post("/bookings/welcome/extend") }()
+	var welcome reservation.Reservation
+	for range 300 { // the second one gets as far as it can
+		for r, err := range p.store.Reservations(t.Context(), reservationsOf("bob", time.Time{})) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			welcome = r // his only one
+		}
+	}
+	cancelled, err := welcome.Cancel()
+	if err == nil {
+		err = p.store.PutReservation(t.Context(), space, cancelled)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.booking.Unlock()
+	(<-extended).wants(422, "stays as it is")
+	for r, err := range p.store.Reservations(t.Context(), reservationsOf("bob", time.Time{})) {
+		if err != nil || r.Status != reservation.Cancelled {
+			t.Errorf("the cancelled booking is %q (%v)", r.Status, err)
+		}
+	}
+}
+
+// A day without a midnight ends, too.
+func TestSpansOverAMissingMidnight(t *testing.T) {
+	zone, err := time.LoadLocation("Atlantic/Azores") // 29 March 2026 begins at 01:00
+	if err != nil {
+		t.Fatal(err)
+	}
+	span := access.Span{From: time.Date(2026, 3, 27, 0, 0, 0, 0, zone), Until: time.Date(2026, 3, 31, 0, 0, 0, 0, zone)}
+	done := make(chan string, 1)
+	go func() { done <- spansText([]access.Span{span}, zone) }()
+	select {
+	case got := <-done:
+		if want := "on Mon, Fri–Sun"; got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it never ends")
+	}
+}
