@@ -2,6 +2,8 @@ package gate_test
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,5 +165,63 @@ func TestDenialNotWritten(t *testing.T) {
 			t.Fatalf("got %+v", r)
 		}
 		b.wantMoves(0)
+	})
+}
+
+// A call whose claim failed does not take back the command that the same request,
+// tried again, has under way or behind it: it tells what became of that one.
+func TestClaimFailsWhileTheRequestIsSentAnew(t *testing.T) {
+	for name, takes := range map[string]time.Duration{"under way": 10 * time.Second, "done": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t)
+				b.driver.move = slow(takes, gate.Accepted)
+				tap := b.tap("ada", "office")
+				var begun atomic.Int32
+				b.faults.set("Begin", func() error {
+					if begun.Add(1) > 1 {
+						return nil
+					}
+					time.Sleep(5 * time.Second)
+					return errDown
+				}, nil)
+				var receipts [2]gate.Receipt
+				var wg sync.WaitGroup
+				for i := range receipts {
+					wg.Go(func() {
+						time.Sleep(time.Duration(i) * time.Second)
+						r, err := b.gate.StartOfficeMode(t.Context(), tap)
+						if err != nil {
+							t.Error(err)
+						}
+						receipts[i] = r
+					})
+				}
+				wg.Wait()
+				for i, r := range receipts {
+					if r.Outcome != gate.Accepted || !r.Recorded || r.Repeated != (i == 0) {
+						t.Errorf("call %d: %s %s, recorded %t, repeated %t, %v", i, r.Outcome, r.Cause, r.Recorded, r.Repeated, r.Err)
+					}
+				}
+				b.wantMoves(1)
+				b.wantHolders("the door is open", "ada since 00:00:01")
+				b.wantLog("office_mode/sending/grant", "office_mode/accepted/grant")
+			})
+		})
+	}
+}
+
+// Nor does it say that nothing was sent where it shares a command.
+func TestClaimFailsOnceItIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.want(b.unlock(b.tap("ada", "front")), gate.Accepted, "")
+		b.faults.set("Begin", nil, down)
+		r := b.unlock(b.tap("ada", "front"))
+		b.want(r, gate.Accepted, "")
+		if !r.Shared {
+			t.Errorf("got %+v", r)
+		}
+		b.wantMoves(1)
 	})
 }

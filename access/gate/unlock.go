@@ -47,6 +47,7 @@ type passage struct {
 	loc      *time.Location
 	zone     string
 	deadline deadline
+	attempt  Digest // the commitment of the attempt's row, which no other call has
 	entry    Entry
 	detail   []byte // of log rows without a note: the attempt's and the outcome's are alike
 }
@@ -149,7 +150,9 @@ func (g *Gate) claimAndSend(ctx context.Context, p *passage) (Receipt, error) {
 	own := context.WithoutCancel(ctx)
 	claim, err := g.begin(own, p, Sending, "", nil)
 	if err != nil {
-		g.release(own, p)
+		if other := g.release(own, p); other != nil {
+			return g.answer(ctx, p, *other)
+		}
 		return Receipt{Outcome: NotSent, Decision: p.decision, Cause: CauseStoreUnavailable, At: g.clock(), Err: err}, nil
 	}
 	switch claim.State {
@@ -276,7 +279,7 @@ func (g *Gate) begin(ctx context.Context, p *passage, outcome Outcome, cause Cau
 		Log:   p.logEntry(&r, at, 0),
 	}
 	if outcome == Sending {
-		a.Entry.SendBy = p.deadline.wall
+		a.Entry.SendBy, p.attempt = p.deadline.wall, a.Log.Commitment
 		if p.tap.ownKey() { // what staff does stands in the log by itself
 			a.ShareWithin = ShareWithin
 		}
@@ -292,21 +295,38 @@ func (g *Gate) begin(ctx context.Context, p *passage, outcome Outcome, cause Cau
 }
 
 // release settles a claim whose commit was uncertain: nothing was sent for it.
-// If it cannot, Recover will call it Unconfirmed.
-func (g *Gate) release(ctx context.Context, p *passage) {
+// If it cannot, Recover will call it Unconfirmed. An entry that is not this
+// call's it returns: the same request came again, and its command may be under
+// way.
+func (g *Gate) release(ctx context.Context, p *passage) (other *Entry) {
 	at := g.clock()
 	r := Receipt{Outcome: NotSent, Decision: p.decision, Cause: CauseStoreUnavailable, At: at}
 	_ = write(ctx, func(ctx context.Context) error {
 		return guard("Records", func() error {
 			known, err := g.records.Look(ctx, p.key, p.tap.Door)
-			if err != nil || known.Entry == nil || known.Entry.Outcome != Sending {
+			e := known.Entry
+			if err != nil || e == nil {
 				return err
 			}
+			own := false
+			if e.Outcome == Sending {
+				for row, err := range g.records.Rows(ctx, LogQuery{Site: g.site, After: e.Seq - 1, Limit: 1}) {
+					if err != nil {
+						return err
+					}
+					own = row.Seq == e.Seq && row.Commitment == p.attempt
+				}
+			}
+			if !own {
+				other = e
+				return nil
+			}
 			d := p.doc(&r)
-			_, err = g.records.Settle(ctx, Settlement{Key: p.key, Outcome: NotSent, At: at, Doc: d.bytes(), Log: p.logEntry(&r, at, known.Entry.Seq)})
+			_, err = g.records.Settle(ctx, Settlement{Key: p.key, Outcome: NotSent, At: at, Doc: d.bytes(), Log: p.logEntry(&r, at, e.Seq)})
 			return err
 		})
 	})
+	return other
 }
 
 // lost is a request that ended before it was decided, with no entry in the
