@@ -168,7 +168,24 @@ func guard(in string, fn func() error) (err error) {
 			err = newPanic(in, v)
 		}
 	}()
-	return fn()
+	return sound(in, fn())
+}
+
+// sound returns err, or what its own methods panic with: a nil pointer that was
+// returned as an error must not stop the way after the command was sent.
+func sound(in string, err error) (same error) {
+	if err == nil {
+		return nil
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			same = newPanic(in, v)
+		}
+	}()
+	_ = err.Error()
+	errors.Is(err, ErrConflict)
+	errors.AsType[*PanicError](err)
+	return err
 }
 
 // contained makes an error of a panic in what the host supplied; it is deferred

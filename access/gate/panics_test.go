@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -51,6 +52,8 @@ func TestPanicsAreContainedEverywhere(t *testing.T) {
 		"Verify":        func(ctx context.Context) error { _, err := g.Verify(ctx, gate.Head{}, gate.Head{}); return err },
 		"Retain":        func(ctx context.Context) error { _, _, err := g.Retain(ctx, time.Now()); return err },
 		"Erase":         func(ctx context.Context) error { _, err := g.Erase(ctx, "ada"); return err },
+		"ExportJSON":    func(ctx context.Context) error { _, err := g.ExportJSON(ctx, io.Discard, gate.LogQuery{}); return err },
+		"ExportCSV":     func(ctx context.Context) error { _, err := g.ExportCSV(ctx, io.Discard, gate.LogQuery{}); return err },
 		"CheckIns":      func(ctx context.Context) error { _, err := g.CheckIns(ctx, gate.CheckInQuery{}); return err },
 		"Holds":         func(ctx context.Context) error { _, err := g.Holds(ctx); return err },
 		"VendorEntries": func(ctx context.Context) error { _, err := g.VendorEntries(ctx, gate.VendorQuery{}); return err },
@@ -145,4 +148,48 @@ func TestPanicsTellNoSecret(t *testing.T) {
 			t.Errorf("%d rows", told)
 		}
 	})
+}
+
+// slip is what a host returns by mistake: a nil pointer that is no nil error.
+type slip struct{ inner error }
+
+func (s *slip) Error() string { return s.inner.Error() }
+func (s *slip) Unwrap() error { return s.inner }
+
+// An error that cannot be told keeps no outcome from being written.
+func TestErrorsThatPanic(t *testing.T) {
+	slips := func() error { return (*slip)(nil) }
+	for name, c := range map[string]struct {
+		with    func(*bench)
+		outcome gate.Outcome
+		cause   gate.Cause
+		stored  bool
+	}{
+		"the driver's": {func(b *bench) {
+			b.driver.move = func(context.Context, gate.Command) gate.Result {
+				return gate.Result{Outcome: gate.Accepted, Err: slips()}
+			}
+		}, gate.Accepted, "", true},
+		"of presence":       {func(b *bench) { b.config.Presence = hostCode{slips} }, gate.Denied, gate.CausePresenceMissing, true},
+		"of the facts":      {func(b *bench) { b.faults.set("Load", slips, nil) }, gate.NotSent, gate.CauseInternal, false},
+		"of the journal":    {func(b *bench) { b.faults.set("Look", slips, nil) }, gate.NotSent, gate.CauseInternal, false},
+		"of the claim":      {func(b *bench) { b.faults.set("Begin", slips, nil) }, gate.NotSent, gate.CauseStoreUnavailable, false},
+		"of the settlement": {func(b *bench) { b.faults.set("Settle", slips, nil) }, gate.Accepted, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t)
+				c.with(b)
+				var err error
+				if b.gate, err = gate.New(b.config); err != nil {
+					t.Fatal(err)
+				}
+				r := b.unlock(b.tap("ada", "front"))
+				b.want(r, c.outcome, c.cause)
+				if _, ok := errors.AsType[*gate.PanicError](r.Err); !ok || r.Recorded != c.stored {
+					t.Errorf("recorded %t, %v", r.Recorded, r.Err)
+				}
+			})
+		})
+	}
 }

@@ -197,6 +197,7 @@ func (g *Gate) send(ctx context.Context, p *passage) (result Result) {
 	defer limited.end()
 	command := Command{Link: p.link, Action: p.action, SendBy: p.deadline.wall, left: p.deadline.left}
 	err := guard("Locks", func() error { result = g.locks.Move(limited, command); return nil })
+	result.Err = sound("Locks", result.Err)
 	switch {
 	case err != nil: // it may have sent before it panicked
 		result = Result{Unconfirmed, CauseInternal, err}
