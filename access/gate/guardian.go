@@ -66,17 +66,46 @@ func (g *Gate) Sweep(ctx context.Context, s Sweep) (report SweepReport, err erro
 			return report, err
 		}
 	}
-	for len(holds) > 0 { // they come by door
+	for _, list := range byDoor(holds) {
+		if err := g.sweepDoor(ctx, s, list, &report); err != nil {
+			return report, err
+		}
+	}
+	return report, nil
+}
+
+// byDoor splits holds, which come by door.
+func byDoor(holds []Hold) (doors [][]Hold) {
+	for len(holds) > 0 {
 		n := 1
 		for n < len(holds) && holds[n].Door == holds[0].Door {
 			n++
 		}
-		if err := g.sweepDoor(ctx, s, holds[:n], &report); err != nil {
-			return report, err
-		}
-		holds = holds[n:]
+		doors, holds = append(doors, holds[:n]), holds[n:]
 	}
-	return report, nil
+	return doors
+}
+
+// over counts the holds of a door, from the first on, that are over and may be
+// ended. Records.EndHolds ends all up to an instant, so none is ended before those
+// that began earlier, or with it.
+func over(holds []Hold, is func(Hold) (bool, error)) (n int, err error) {
+	for ; n < len(holds); n++ {
+		if ok, err := is(holds[n]); err != nil {
+			return 0, err
+		} else if !ok {
+			break
+		}
+	}
+	for n > 0 && n < len(holds) && !holds[n-1].Since.Before(holds[n].Since) {
+		n--
+	}
+	return n, nil
+}
+
+// endHold ends a hold that was ended at the lock, and writes why.
+func (g *Gate) endHold(ctx context.Context, h Hold, d LogDetail, why string) ([]Hold, error) {
+	return g.records.EndHolds(ctx, g.site, h.Door, h.Since, d.seal(LogEntry{At: g.clock(), Door: h.Door, Action: "hold_end", Reason: why}))
 }
 
 // sweepDoor locks a door all of whose holds are over: one command ends them.
@@ -114,28 +143,30 @@ func (g *Gate) reconcile(ctx context.Context, s Sweep, holds []Hold, report *Swe
 		states[lockID{l.Link.Site, l.Link.Lock}] = l
 	}
 	var rest []Hold
-	for _, h := range holds {
-		snap, err := g.facts.Load(ctx, Ask{g.site, h.Member, h.Door, now})
+	for _, list := range byDoor(holds) {
+		snap, err := g.facts.Load(ctx, Ask{g.site, list[0].Member, list[0].Door, now})
 		if err != nil {
 			return nil, err
 		}
 		lock, ok := states[lockID{snap.Link.Site, snap.Link.Lock}]
-		settled := h.Since.Add(time.Minute)
-		if h.Uncertain { // a slow cloud may open it yet
-			settled = h.Since.Add(SendWithin + proofAfter)
+		n, _ := over(list, func(h Hold) (bool, error) {
+			settled := h.Since.Add(time.Minute)
+			if h.Uncertain { // a slow cloud may open it yet
+				settled = h.Since.Add(SendWithin + proofAfter)
+			}
+			return ok && lock.State == "locked" && lock.SeenAt.After(settled), nil
+		})
+		for _, h := range list[:n] {
+			d := LogDetail{Member: h.Member, Actor: s.By, RequestID: h.RequestID, Link: snap.Link}
+			ended, err := g.endHold(ctx, h, d, "seen_locked")
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range ended {
+				report.Ended = append(report.Ended, Swept{Hold: e, Why: "seen_locked"})
+			}
 		}
-		if !ok || lock.State != "locked" || !lock.SeenAt.After(settled) {
-			rest = append(rest, h)
-			continue
-		}
-		d := LogDetail{Member: h.Member, Actor: s.By, RequestID: h.RequestID, Link: snap.Link}
-		ended, err := g.records.EndHolds(ctx, g.site, h.Door, h.Since, d.seal(LogEntry{At: now, Door: h.Door, Action: "hold_end", Reason: "seen_locked"}))
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range ended {
-			report.Ended = append(report.Ended, Swept{Hold: e, Why: "seen_locked"})
-		}
+		rest = append(rest, list[n:]...)
 	}
 	return rest, nil
 }

@@ -271,3 +271,34 @@ func TestDoctorOnADoorWithTwoHolders(t *testing.T) {
 		}
 	})
 }
+
+// Nor because another's hold is, that began later or at the same instant.
+func TestReconcileBesideAnUncertainHold(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, second gate.Outcome
+		apart         time.Duration
+	}{
+		"an earlier one":          {gate.Unconfirmed, gate.Accepted, 5 * time.Second},
+		"one of the same instant": {gate.Accepted, gate.Unconfirmed, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t)
+				b.grantBobTheOffice()
+				b.driver.move = answers(c.first, "")
+				b.command(access.OfficeMode, "ada", c.first)
+				time.Sleep(c.apart)
+				b.driver.move = answers(c.second, "")
+				b.command(access.OfficeMode, "bob", c.second)
+				shown := catalogue{{Link: link("l2"), State: "locked", SeenAt: time.Now().Add(time.Minute + time.Second)}}
+				if got := b.sweep(gate.Sweep{Reconcile: shown}); got != "" {
+					t.Errorf("a minute later: got %q", got)
+				}
+				shown[0].SeenAt = shown[0].SeenAt.Add(time.Minute + 10*time.Second)
+				if got := b.sweep(gate.Sweep{Reconcile: shown}); got != "ended ada seen_locked, ended bob seen_locked" {
+					t.Errorf("after that: got %q", got)
+				}
+			})
+		})
+	}
+}

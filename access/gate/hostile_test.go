@@ -160,3 +160,26 @@ func TestManyUnconfirmed(t *testing.T) {
 		}
 	})
 }
+
+// Whoever starts just as another's office mode ends holds the door, if a slow
+// cloud moved it after the end.
+func TestAStartAsAnothersEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t), &told{}
+		b.grantBobTheOffice()
+		b.startOffice("ada")
+		r.add("l2", access.OfficeMode, "us", time.Now())
+		time.Sleep(time.Hour)
+		b.startOffice("bob")
+		time.Sleep(2 * time.Second)
+		r.add("l2", access.Lock, "a schedule", time.Now())
+		time.Sleep(2 * time.Second)
+		r.add("l2", access.OfficeMode, "us", time.Now())
+		b.ingest(r)
+		b.wantHolders("after the end", "bob since 01:00:00")
+		time.Sleep(time.Hour)
+		r.add("l2", access.Lock, "a schedule", time.Now())
+		b.ingest(r)
+		b.wantHolders("after the next one")
+	})
+}

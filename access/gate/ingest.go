@@ -131,27 +131,33 @@ func (g *Gate) endedElsewhere(ctx context.Context, reader VendorReader) (ended [
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range holds {
-		snap, err := g.facts.Load(ctx, Ask{g.site, h.Member, h.Door, g.clock()})
+	for _, list := range byDoor(holds) {
+		snap, err := g.facts.Load(ctx, Ask{g.site, list[0].Member, list[0].Door, g.clock()})
 		if err != nil {
 			return ended, err
 		}
 		if snap.Link.IsZero() {
 			continue
 		}
-		end, err := g.endOf(ctx, reader, h, snap.Link.Lock)
+		notes := make([]string, 0, len(list))
+		n, err := over(list, func(h Hold) (bool, error) {
+			end, err := g.endOf(ctx, reader, h, snap.Link.Lock)
+			if end != nil {
+				notes = append(notes, "entry "+short(end.ID))
+			}
+			return end != nil, err
+		})
 		if err != nil {
 			return ended, err
 		}
-		if end == nil {
-			continue
+		for i, h := range list[:n] {
+			d := LogDetail{Member: h.Member, RequestID: h.RequestID, Link: snap.Link, Note: notes[i]}
+			gone, err := g.endHold(ctx, h, d, "ended_at_lock")
+			if err != nil {
+				return ended, err
+			}
+			ended = append(ended, gone...)
 		}
-		d := LogDetail{Member: h.Member, RequestID: h.RequestID, Link: snap.Link, Note: "entry " + short(end.ID)}
-		over, err := g.records.EndHolds(ctx, g.site, h.Door, end.At, d.seal(LogEntry{At: g.clock(), Door: h.Door, Action: "hold_end", Reason: "ended_at_lock"}))
-		if err != nil {
-			return ended, err
-		}
-		ended = append(ended, over...)
 	}
 	return ended, nil
 }
