@@ -251,3 +251,91 @@ func TestUnfitTextsAreCleaned(t *testing.T) {
 		}
 	})
 }
+
+// An open command that is not waited for any more lends its entry to none beside
+// it.
+func TestProofsWhenTheWaitingEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t), &told{}
+		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+		b.unlock(b.tap("ada", "front"))
+		time.Sleep(90 * time.Second)
+		b.unlock(b.tap("ada", "front"))
+		r.add("l1", access.Unlock, "us", time.Now()) // of either
+		time.Sleep(47 * time.Hour)
+		for range 2 * 60 {
+			if report := b.ingest(r); len(report.Settled) != 0 {
+				t.Fatalf("at %v: settled %+v", time.Now().UTC(), report.Settled)
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+// between calls then once the accepted commands were read, or those under way.
+type between struct {
+	gate.Records
+	then map[gate.Outcome]func()
+}
+
+func (r between) Entries(ctx context.Context, q gate.EntryQuery) ([]gate.Entry, error) {
+	list, err := r.Records.Entries(ctx, q)
+	if fn := r.then[q.Outcome]; fn != nil {
+		delete(r.then, q.Outcome)
+		fn()
+	}
+	return list, err
+}
+
+// A command that is accepted while the journal is read accounts for its entry.
+func TestProofsWhileACommandIsAnswered(t *testing.T) {
+	for _, when := range []gate.Outcome{gate.Accepted, gate.Sending} {
+		synctest.Test(t, func(t *testing.T) {
+			answer, done, r := make(chan bool), make(chan bool), &told{}
+			then := map[gate.Outcome]func(){when: func() { answer <- true; <-done }}
+			b := setup(t, func(c *gate.Config) { c.Records = between{c.Records, then} })
+			b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+			open := b.tap("ada", "front")
+			b.unlock(open)
+			time.Sleep(3 * time.Second)
+			b.driver.move = func(context.Context, gate.Command) gate.Result {
+				r.add("l1", access.Unlock, "us", time.Now())
+				<-answer
+				return gate.Result{Outcome: gate.Accepted}
+			}
+			tap := b.tap("ada", "front")
+			go func() { b.want(b.unlock(tap), gate.Accepted, ""); done <- true }()
+			synctest.Wait()
+			if report := b.ingest(r); len(report.Settled) != 0 {
+				t.Errorf("answered once %q was read: settled %+v", when, report.Settled)
+			}
+		})
+	}
+}
+
+// located are a host's Facts that give the zone itself instead of its name.
+type located struct{ gate.Facts }
+
+func (l located) Load(ctx context.Context, a gate.Ask) (gate.Snapshot, error) {
+	s, err := l.Facts.Load(ctx, a)
+	if err != nil {
+		return s, err
+	}
+	s.Question.Location, err = time.LoadLocation(s.Question.TimeZone)
+	s.Question.TimeZone = ""
+	return s, err
+}
+
+func TestSettledLaterInAZoneWithoutName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t, func(c *gate.Config) { c.Facts = located{c.Facts} }), &told{}
+		time.Sleep(23*time.Hour + 30*time.Minute) // 00:30 in Berlin
+		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+		b.unlock(b.tap("ada", "front"))
+		r.add("l1", access.Unlock, "us", time.Now())
+		b.ingest(r)
+		if got := fmt.Sprint(b.checkIns()); got != "[ada 2000-01-02]" {
+			t.Errorf("got %s", got)
+		}
+	})
+}

@@ -32,7 +32,7 @@ func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receip
 	if err != nil || len(open) == 0 {
 		return nil, err
 	}
-	lanes, dark, err := g.lanes(ctx, open)
+	lanes, dark, err := g.lanes(ctx, open[0].Begun.Add(-proofAfter-AnswerWithin-SendWithin))
 	if err != nil {
 		return nil, err
 	}
@@ -66,17 +66,17 @@ func touches(group []command, d command) bool {
 	return slices.ContainsFunc(group, func(c command) bool { return !d.from.After(c.until) && !d.until.Before(c.from) })
 }
 
-// lanes sorts the open commands, and those beside them, by lock and action; dark
-// are those whose document does not tell the lock.
-func (g *Gate) lanes(ctx context.Context, open []Entry) (lanes map[lane][]command, dark []command, err error) {
-	since := open[0].Begun.Add(-proofAfter - AnswerWithin - SendWithin)
-	all := slices.Clone(open)
-	for _, o := range []Outcome{Accepted, Sending} {
-		beside, err := g.records.Entries(ctx, EntryQuery{Site: g.site, Outcome: o, BegunSince: since, Limit: everything})
+// lanes sorts the commands since an instant by lock and action: the open ones and
+// all that may be beside one, those that are not waited for any more as well.
+// dark are those whose document does not tell the lock.
+func (g *Gate) lanes(ctx context.Context, since time.Time) (lanes map[lane][]command, dark []command, err error) {
+	var all []Entry
+	for _, o := range []Outcome{Sending, Unconfirmed, Accepted} { // as commands go: none slips through in between
+		list, err := g.records.Entries(ctx, EntryQuery{Site: g.site, Outcome: o, BegunSince: since, Limit: everything})
 		if err != nil {
 			return nil, nil, err
 		}
-		all = append(all, beside...)
+		all = append(all, list...)
 	}
 	lanes = map[lane][]command{}
 	for _, e := range all {

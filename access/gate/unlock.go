@@ -105,6 +105,9 @@ func (g *Gate) way(ctx context.Context, p *passage) (Receipt, error) {
 		q.Location = g.zone(q.TimeZone) // nil for an unknown one, which Evaluate refuses
 	}
 	p.link, p.loc, p.zone = snap.Link, q.Location, q.TimeZone
+	if p.zone == "" && p.loc != nil {
+		p.zone = p.loc.String() // the day of a check-in that is proven later
+	}
 
 	// 2 decide
 	err = guard("access.Evaluate", func() (err error) {
