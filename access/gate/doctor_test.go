@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 )
@@ -243,6 +245,28 @@ func TestDoctor(t *testing.T) {
 	}
 	if _, err := b.gate.Doctor(t.Context(), gate.Patient{}); err == nil {
 		t.Error("a patient without stores was taken")
+	}
+}
+
+// A member with several faults is told of with the same one each time.
+func TestDoctorRepeatsItself(t *testing.T) {
+	b := setup(t)
+	odd := access.Member{ID: "bob", Standing: access.Standing{State: "odd"}, Memberships: []access.Membership{{ID: "m", Type: "gone"}, {ID: "n", Type: ""}}}
+	if err := b.store.PutMember(t.Context(), site, odd); err != nil {
+		t.Fatal(err)
+	}
+	var first []gate.Finding
+	for range 30 {
+		list, err := b.gate.Doctor(t.Context(), gate.Patient{Doors: b.store, Rules: b.store, Members: b.store})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = list
+		}
+		if diff := cmp.Diff(first, list); diff != "" {
+			t.Fatalf("another time (-first +now):\n%s", diff)
+		}
 	}
 }
 

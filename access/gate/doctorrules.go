@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,7 +151,8 @@ func (e *examination) people(ctx context.Context) {
 		}
 	}
 	examine()
-	for _, f := range faults {
+	for _, key := range slices.Sorted(maps.Keys(faults)) {
+		f := faults[key]
 		found := Finding{
 			Code: "bad_member", Severity: Warning, About: f.kind + " " + f.first, What: "In its facts: " + f.what + ".",
 			Breaks: "Denied at every door.", Do: "Correct the facts, or bring back what they name.",
