@@ -53,6 +53,8 @@ func (t *Tap) check() error {
 	add(t.Actor != "" && !goodID(t.Actor), "Actor", badID)
 	add(len(t.Source) > 50 || t.Source != "" && !goodID(string(t.Source)), "Source", "up to 50 bytes of valid UTF-8 without NUL are wanted")
 	add(t.TappedAt.IsZero(), "TappedAt", "required: when the member tapped")
+	year := t.TappedAt.UTC().Year() // what JSON can tell
+	add(year < 1 || year > 9999, "TappedAt", "a year from 1 to 9999 is wanted")
 	if list != nil {
 		return &RequestError{list}
 	}

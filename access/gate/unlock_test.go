@@ -179,6 +179,8 @@ func TestBadRequest(t *testing.T) {
 		"RequestID: ":                        {RequestID: strings.Repeat("x", 65), Member: "ada", Door: "front", TappedAt: time.Now()},
 		"RequestID:  ":                       {RequestID: "with a space in it", Member: "ada", Door: "front", TappedAt: time.Now()},
 		"Member: Door: Actor: Source:":       {RequestID: strings.Repeat("x", 16), Member: "a\x00", Door: "\xff", Actor: strings.Repeat("y", 201), Source: gate.Source(strings.Repeat("z", 51)), TappedAt: time.Now()},
+		"TappedAt:":                          {RequestID: strings.Repeat("x", 16), Member: "ada", Door: "front", TappedAt: time.UnixMilli(time.Now().UnixMicro())},
+		"TappedAt: ":                         {RequestID: strings.Repeat("x", 16), Member: "ada", Door: "front", TappedAt: time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)},
 	} {
 		r, err := b.gate.Unlock(t.Context(), tap)
 		bad, ok := errors.AsType[*gate.RequestError](err)
