@@ -276,7 +276,12 @@ func TestAPhoneThatIsAheadIsNoTrouble(t *testing.T) {
 		b.want(b.unlock(b.tap("ada", "front")), gate.Denied, gate.CauseClock)
 		fails = false
 		b.unlock(b.tap("ada", "front"))
-		want := []string{"passed denied", "passed denied", "trouble_began clock ", "passed accepted", "trouble_ended clock "}
+		b.driver.move = answers(gate.NotSent, gate.CauseClock) // the driver's own
+		b.unlock(b.tap("ada", "office"))
+		want := []string{
+			"passed denied", "passed denied", "trouble_began clock ", "passed accepted", "trouble_ended clock ",
+			"passed not_sent", "trouble_began clock ",
+		}
 		if diff := cmp.Diff(want, h.events); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
@@ -306,6 +311,59 @@ func TestTroubleIsToldByEachProcess(t *testing.T) {
 		}
 		if diff := cmp.Diff([]string{"passed refused", began, "passed accepted", "trouble_ended otp_blocked iq"}, second.events); diff != "" {
 			t.Errorf("the second (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A receipt that is read again tells of no trouble: it was told, and may be over.
+func TestARepeatedReceiptIsNoNewTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &heard{}
+		b := setup(t, func(c *gate.Config) { c.Observer = h })
+		b.driver.move = func(context.Context, gate.Command) gate.Result {
+			return gate.Result{Outcome: gate.Unconfirmed, Cause: gate.CauseIQOffline}
+		}
+		first, second := b.tap("ada", "front"), b.tap("ada", "front") // the second shares the first
+		again := func() {
+			t.Helper()
+			for _, tap := range []gate.Tap{first, second} {
+				if r := b.unlock(tap); !r.Repeated || r.Shared != (tap == second) {
+					t.Errorf("got %+v", r)
+				}
+			}
+		}
+		b.unlock(first)
+		b.unlock(second)
+		again()
+		b.driver.move = nil
+		time.Sleep(gate.ShareWithin)
+		b.unlock(b.tap("ada", "front"))
+		again()
+		want := []string{
+			"passed unconfirmed", "trouble_began iq_offline iq", "passed unconfirmed", "passed unconfirmed", "passed unconfirmed",
+			"passed accepted", "trouble_ended iq_offline iq", "passed unconfirmed", "passed unconfirmed",
+		}
+		if diff := cmp.Diff(want, h.events); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// That the lock moved before a trouble began does not end it.
+func TestALateProofEndsNoLaterTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, r := &heard{}, &told{}
+		b := setup(t, func(c *gate.Config) { c.Observer = h })
+		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+		b.unlock(b.tap("ada", "front"))
+		r.add("l1", access.Unlock, "us", time.Now())
+		time.Sleep(time.Hour)
+		b.driver.move = answers(gate.Refused, gate.CauseOTPBlocked)
+		b.unlock(b.tap("ada", "front"))
+		b.ingest(r)
+		want := []string{"passed unconfirmed", "passed refused", "trouble_began otp_blocked iq", "passed accepted"}
+		if diff := cmp.Diff(want, h.events); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
 		}
 	})
 }

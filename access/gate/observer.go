@@ -98,7 +98,7 @@ func (w *watch) tell(ctx context.Context, link Link, r Receipt) {
 	if r.Outcome == Accepted && !r.Shared && !r.Repeated {
 		for t, since := range w.open {
 			over := troubles[t.cause] == siteWide || t.door == r.Door || t.gateway != "" && t.gateway == link.Gateway
-			if t.cause == CauseStoreUnavailable && !r.Recorded {
+			if t.cause == CauseStoreUnavailable && !r.Recorded || r.At.Before(since) { // proven later: it moved before
 				over = false
 			}
 			if over {
@@ -114,6 +114,9 @@ func (w *watch) tell(ctx context.Context, link Link, r Receipt) {
 	if r.Outcome == Accepted && !r.Recorded {
 		cause = CauseStoreUnavailable
 	}
+	if r.Repeated || cause == CauseClock && r.Outcome == Denied && !r.At.IsZero() {
+		cause = "" // told when it happened; the clock that is wrong is the phone's
+	}
 	t := trouble{cause: cause}
 	switch troubles[cause] {
 	case perGateway:
@@ -121,9 +124,6 @@ func (w *watch) tell(ctx context.Context, link Link, r Receipt) {
 	case perDoor:
 		t.door = r.Door
 	case siteWide:
-		if cause == CauseClock && !r.At.IsZero() {
-			t.cause = "" // the clock that is wrong is the phone's
-		}
 	default:
 		t.cause = ""
 	}

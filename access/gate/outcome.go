@@ -81,7 +81,7 @@ var causes = []struct {
 	{CauseSwitchedOff, "Digital keys are switched off here at the moment. Please ask the staff."},
 	{CausePresenceMissing, "Please confirm at the door that you are here, then try again."},
 	{CauseDeadline, "That took too long, so the door stayed shut. Please tap again."},
-	{CauseClock, "The time of this tap does not fit. Please check the clock of your phone and tap again."},
+	{CauseClock, "The time of this tap does not fit. If the clock of your phone is right, please ask the staff."},
 	{CauseCancelled, "The request was cancelled. Please tap again."},
 	{CauseBadRequest, "The app sent something we could not read. Please update the app and tap again."},
 	{CauseRequestReused, "The app mixed up two requests. Please tap again."},

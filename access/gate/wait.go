@@ -93,16 +93,17 @@ func (e *Entry) commandKey() Key {
 // answer is the receipt of an entry that was there before this call. It waits
 // for an outcome under the caller's own context.
 func (g *Gate) answer(ctx context.Context, p *passage, e Entry) (Receipt, error) {
-	shared := e.RequestID != p.tap.RequestID // the claim was answered with the command shared
-	if !shared && e.Fingerprint != p.tap.fingerprint(p.action) {
+	repeated := e.RequestID == p.tap.RequestID // else the claim was answered with the command shared
+	shared := !repeated
+	if repeated && e.Fingerprint != p.tap.fingerprint(p.action) {
 		r := Receipt{Outcome: Denied, Cause: CauseRequestReused, At: g.clock(), Err: ErrRequestReused}
 		g.note(ctx, p, &r)
 		return r, ErrRequestReused
 	}
 	if e.SharedWith != "" {
 		lead, err := g.entry(ctx, e.Key)
-		if err != nil {
-			return Receipt{Outcome: NotSent, Cause: CauseStoreUnavailable, At: g.clock(), Err: unavailable(err)}, nil
+		if err != nil { // there was a command
+			return Receipt{Outcome: Unconfirmed, Cause: CauseStoreUnavailable, At: g.clock(), Shared: true, Repeated: repeated, Err: unavailable(err)}, nil
 		}
 		e, shared = lead, true
 	}
@@ -110,7 +111,7 @@ func (g *Gate) answer(ctx context.Context, p *passage, e Entry) (Receipt, error)
 		next, err := g.await(ctx, e)
 		if err != nil {
 			r, _ := finish(e)
-			r.Shared, r.Repeated, r.Err = shared, !shared, err
+			r.Shared, r.Repeated, r.Err = shared, repeated, err
 			if ctx.Err() != nil {
 				return r, context.Cause(ctx)
 			}
@@ -119,14 +120,15 @@ func (g *Gate) answer(ctx context.Context, p *passage, e Entry) (Receipt, error)
 		e = next
 	}
 	r, err := finish(e)
-	r.Shared, r.Repeated, r.Err = shared, !shared, err
+	r.Shared, r.Repeated, r.Err = shared, repeated, err
 	return r, nil
 }
 
 // await waits until the command of e is not Sending any more. One whose process
-// is lost it settles itself, as Recover would.
+// is lost it settles itself, as Recover would. A clock that fails or went back
+// makes nobody wait for longer than a command may be under way.
 func (g *Gate) await(ctx context.Context, e Entry) (next Entry, err error) {
-	lost := max(e.SendBy.Add(staleAfter).Sub(g.clock()), 0)
+	lost := min(max(e.SendBy.Add(staleAfter).Sub(g.clock()), 0), SendWithin+staleAfter)
 	patient, cancel := context.WithTimeout(ctx, lost)
 	defer cancel()
 	err = guard("Records", func() (err error) { next, err = g.records.Wait(patient, e.commandKey(), Sending); return })

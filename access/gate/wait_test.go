@@ -37,3 +37,32 @@ func TestWaitGivenUp(t *testing.T) {
 		}
 	})
 }
+
+// A clock that went back or fails makes nobody wait for longer than the command,
+// whose process was lost, may have been under way.
+func TestWaitByAWrongClock(t *testing.T) {
+	for name, wrong := range map[string]func() time.Time{
+		"an hour back": func() time.Time { return time.Now().Add(-time.Hour) },
+		"zero":         func() time.Time { return time.Time{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				now := time.Now
+				b := setup(t, func(c *gate.Config) { c.Now = func() time.Time { return now() } })
+				b.faults.set("Settle", down, nil)
+				tap := b.tap("ada", "front")
+				b.unlock(tap)
+				b.faults.set("Settle", nil, nil)
+				now = wrong
+				start := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				r, err := b.gate.Unlock(ctx, tap)
+				if err != nil || time.Since(start) > time.Minute {
+					t.Errorf("after %v: %v", time.Since(start), err)
+				}
+				b.want(r, gate.Unconfirmed, gate.CauseInterrupted)
+			})
+		})
+	}
+}

@@ -121,3 +121,25 @@ func TestTapsShareAcrossProcesses(t *testing.T) {
 		}
 	})
 }
+
+// A tap that shared a command is never told that nothing was sent.
+func TestASharedCommandThatCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.unlock(b.tap("ada", "front"))
+		second := b.tap("ada", "front")
+		b.unlock(second)
+		looked := 0
+		b.faults.set("Look", func() error {
+			if looked++; looked > 1 { // its own entry is read
+				return errDown
+			}
+			return nil
+		}, nil)
+		r := b.unlock(second)
+		b.want(r, gate.Unconfirmed, gate.CauseStoreUnavailable)
+		if !r.Shared || !r.Repeated || r.Recorded || r.Err == nil {
+			t.Errorf("got %+v", r)
+		}
+	})
+}
