@@ -248,7 +248,7 @@ func ExampleWithHTTPClient() {
 }
 
 func ExampleWithAttemptTimeout() {
-	sim, client, at, end := harbour(saltoks.WithAttemptTimeout(100 * time.Millisecond))
+	sim, client, at, end := harbour(saltoks.WithAttemptTimeout(time.Second))
 	defer end()
 	if _, err := client.Me.Get(context.Background()); err != nil {
 		fmt.Println(err)

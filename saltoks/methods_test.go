@@ -167,7 +167,7 @@ func TestEveryMethodHonoursItsContext(t *testing.T) {
 					if setup.done && !e.NotSent() {
 						t.Errorf("%s was sent although cancelled: %v", method, err)
 					}
-					if took > time.Second {
+					if took > 5*time.Second { // the machine may be slow; nothing ends these calls but their context
 						t.Errorf("%s returned after %v", method, took)
 					}
 				})

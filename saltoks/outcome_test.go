@@ -193,14 +193,6 @@ func TestOutcomeOfBrokenExchanges(t *testing.T) {
 			t.Errorf("%d requests", n)
 		}
 	})
-	t.Run("an attempt's time limit", func(t *testing.T) {
-		t.Parallel()
-		url, requests := rawServer(t, func(c net.Conn, _ int) { _, _ = c.Read(make([]byte, 1)) })
-		err := tcpClient(t, url, WithAttemptTimeout(30*time.Millisecond)).Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{})
-		if got := verdict(err); got != "unconfirmed" || !errors.Is(err, context.DeadlineExceeded) || requests() != 1 {
-			t.Errorf("%s: %v (%d requests)", got, err, requests())
-		}
-	})
 }
 
 // TestOutcomeBeforeTheFirstByte: nothing was sent, and that is proven.
