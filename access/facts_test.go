@@ -42,6 +42,29 @@ func TestFactsSurviveJSON(t *testing.T) {
 	}
 }
 
+// TestWriteBoth: hours that are always and ranges are refused when they are
+// written and read again, as they are by Compile.
+func TestWriteBoth(t *testing.T) {
+	both := Hours{Always: true, Ranges: []Range{{Days: []Day{Sun}, From: At(9, 0), To: At(10, 0)}}}
+	for name, spoil := range map[string]func(*Facts){
+		"a type":  func(f *Facts) { f.MembershipTypes[0].Doors[0].Hours = both },
+		"a grant": func(f *Facts) { f.Grants[0].Hours = both },
+		"an exception": func(f *Facts) {
+			f.Exceptions[0] = Exception{Closed: true, Hours: []Range{{From: At(9, 0), To: At(10, 0)}}}
+		},
+	} {
+		f := loft()
+		spoil(&f)
+		data, err := json.Marshal(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParseFacts(data); err == nil {
+			t.Errorf("%s: read without a fault: %s", name, data)
+		}
+	}
+}
+
 // TestWriteUnchecked: writing does not check, and loses nothing a reader needs
 // to see what is wrong.
 func TestWriteUnchecked(t *testing.T) {

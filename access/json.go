@@ -161,18 +161,21 @@ func reservationToJSON(r reservation.Reservation) reservationJSON {
 }
 
 func exceptionToJSON(e Exception) exceptionJSON {
-	out := exceptionJSON{e.From.String(), e.To.String(), "closed"}
-	if !e.Closed {
-		out.Hours = each(e.Hours, rangeToJSON)
-	}
-	return out
+	return exceptionJSON{e.From.String(), e.To.String(), wordOrRanges("closed", e.Closed, e.Hours)}
 }
 
-func hoursToJSON(h Hours) any {
-	if h.Always {
-		return "always"
+func hoursToJSON(h Hours) any { return wordOrRanges("always", h.Always, h.Ranges) }
+
+// wordOrRanges returns both if both are there: that is a fault, and stays one.
+func wordOrRanges(word string, is bool, ranges []Range) any {
+	list := each(ranges, rangeToJSON)
+	switch {
+	case !is:
+		return list
+	case list == nil:
+		return word
 	}
-	return each(h.Ranges, rangeToJSON)
+	return []any{word, list}
 }
 
 func rangeToJSON(r Range) rangeJSON {

@@ -1,6 +1,7 @@
 package gatetest
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"time"
@@ -15,10 +16,13 @@ var apartTests = map[string]func(*bench){
 	"Records/sites are apart": func(b *bench) {
 		r := b.records()
 		here, there := b.site, b.site+"-other"
+		var unsureHere *gate.Entry
 		for _, site := range []string{here, there} {
 			b.site, b.n = site, 0 // the same requests at both
 			b.settleStart(b.claimStart("ada", 0), gate.Accepted, time.Second)
-			b.settleStart(b.claimStart("bob", 0), gate.Unconfirmed, time.Second)
+			unsure := b.claimStart("bob", 0)
+			b.settleStart(unsure, gate.Unconfirmed, time.Second)
+			unsureHere = cmp.Or(unsureHere, &unsure)
 			e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
 			s := settlement(e, gate.Accepted, time.Second)
 			s.CheckIn = &gate.CheckIn{Member: "ada", Key: "day", Door: "front", Action: access.Unlock, RequestID: e.RequestID, At: s.At, Day: "2026-05-04"}
@@ -31,8 +35,11 @@ var apartTests = map[string]func(*bench){
 			b.ok(r.SetSwitch(b.ctx, site, gate.Switch{By: "ada", At: at(0)}, logEntry("", "", "switch_on", "", 0)))
 		}
 		b.site = there
+		_, err := r.Note(b.ctx, there, logEntry("ada", "front", "unlock", gate.Denied, 2*time.Hour)) // retention stops here
+		b.ok(err)
 		before := b.everything()
 		b.site = here
+		b.settleStart(*unsureHere, gate.Accepted, 10*time.Second)
 		b.settleLock(b.claim(b.attempt("ada", "office", access.Lock, time.Minute)), time.Minute)
 		b.settleStart(b.claimStart("bob", 2*time.Minute), gate.Accepted, 2*time.Minute)
 		b.endHolds(at(time.Hour))
@@ -43,22 +50,40 @@ var apartTests = map[string]func(*bench){
 		} {
 			b.ok(err)
 		}
-		_, _, err := r.Retain(b.ctx, here, at(time.Hour))
+		_, head, err := r.Ends(b.ctx, here)
 		b.ok(err)
+		base, _, err := r.Retain(b.ctx, here, at(time.Hour+1))
+		b.ok(err)
+		b.same("what retention leaves", base, head)
+		_, err = r.Note(b.ctx, here, logEntry("cem", "front", "unlock", gate.Denied, time.Hour))
+		b.ok(err)
+		b.verified()
 		b.site = there
 		b.same("the other site", b.everything(), before)
 		b.verified()
 		b.claim(b.attempt("cem", "front", access.Unlock, 0)) // its switch is on
 	},
 	"Stores/sites are apart": func(b *bench) {
-		b.facts()
+		f := b.facts()
 		here, there := b.site, b.site+"-other"
 		b.fill()
 		b.site = there
 		b.fill()
-		stores := gate.Stores{Doors: b.s.Doors, Rules: b.s.Rules, Members: b.s.Members, Reservations: b.s.Reservations}
-		before, err := gate.Export(b.ctx, stores, there)
-		b.ok(err)
+		read := func() []any {
+			b.Helper()
+			doc, err := gate.Export(b.ctx, gate.Stores{Doors: b.s.Doors, Rules: b.s.Rules, Members: b.s.Members, Reservations: b.s.Reservations}, there)
+			b.ok(err)
+			door, err := b.s.Doors.Door(b.ctx, there, "front")
+			b.ok(err)
+			member, err := b.s.Members.Member(b.ctx, there, "ada")
+			b.ok(err)
+			grants, err := b.s.Rules.Grants(b.ctx, there, "ada")
+			b.ok(err)
+			snap, err := f.Load(b.ctx, gate.Ask{Site: there, Member: "ada", Door: "front", At: at(0)})
+			b.ok(err)
+			return []any{doc, door, member, grants, snap}
+		}
+		before := read()
 		front, err := b.s.Doors.Door(b.ctx, here, "front")
 		b.ok(err)
 		front.Name = "Main"
@@ -72,9 +97,7 @@ var apartTests = map[string]func(*bench){
 		} {
 			b.ok(err)
 		}
-		after, err := gate.Export(b.ctx, stores, there)
-		b.ok(err)
-		b.same("the other site", after, before)
+		b.same("the other site", read(), before)
 	},
 	"Records/every handle sees what one wrote": func(b *bench) {
 		handles := b.handles()
