@@ -20,8 +20,9 @@ import (
 
 const testPassword = "harbour-test"
 
-// The tests begin on a Wednesday morning.
-const morning = "2026-05-06T10:20:00+02:00"
+// The tests begin on a Wednesday morning, 10:20 at the house. Their clocks stand
+// still unless a test moves them: none depends on how fast it runs.
+func morning() time.Time { return time.Date(2026, 5, 6, 8, 20, 0, 0, time.UTC) }
 
 // place is a running platform.
 type place struct {
@@ -34,11 +35,12 @@ func newPlace(t *testing.T, demo string) *place {
 	srv := httptest.NewUnstartedServer(nil)
 	origin := "http://" + srv.Listener.Addr().String()
 	logger := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	o := options{db: filepath.Join(t.TempDir(), "coworking.db"), demo: demo, at: morning}
+	o := options{db: filepath.Join(t.TempDir(), "coworking.db"), demo: demo, now: morning}
 	w, err := open(t.Context(), o, origin, testPassword, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.sessions.now = morning
 	srv.Config.Handler = w.handler()
 	srv.Start()
 	t.Cleanup(func() { srv.Close(); w.close() })

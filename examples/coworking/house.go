@@ -95,16 +95,11 @@ func (h *house) salto(ctx context.Context, o options, origin string) error {
 	if o.api == "" {
 		world := demoWorld()
 		world.RedirectURI = origin + "/salto/callback"
-		now := time.Now
-		if o.at != "" {
-			begin, err := time.Parse(time.RFC3339, o.at)
-			if err != nil {
-				return fmt.Errorf("-at: %w", err)
-			}
-			started := time.Now()
-			now = func() time.Time { return begin.Add(time.Since(started)) }
+		opts := []saltokstest.Option{saltokstest.WithWorld(world)}
+		if o.now != nil {
+			opts = append(opts, saltokstest.WithNow(o.now))
 		}
-		if h.sim, err = saltokstest.Serve("127.0.0.1:0", saltokstest.WithWorld(world), saltokstest.WithNow(now)); err != nil {
+		if h.sim, err = saltokstest.Serve("127.0.0.1:0", opts...); err != nil {
 			return err
 		}
 		h.env = saltoks.Environment{Name: "simulator", Issuer: h.sim.Issuer(), API: h.sim.API(), Events: h.sim.Events()}

@@ -39,8 +39,8 @@ func main() {
 // options are what the command line says.
 type options struct {
 	addr, db, postgres, demo string
-	identity, api, clientID  string // of another SALTO KS than the simulated one
-	at                       string // when the demo's clock starts
+	identity, api, clientID  string           // of another SALTO KS than the simulated one
+	now                      func() time.Time // the demo's clock before somebody moves it; nil is the real one
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&o.db, "db", "", "SQLite `file` (default: one in a temporary folder)")
 	flags.StringVar(&o.postgres, "postgres", "", "PostgreSQL `DSN` instead of a SQLite file")
 	flags.StringVar(&o.demo, "demo", "ready", "ready: SALTO KS is connected and doors are linked; fresh: do it in the browser")
-	flags.StringVar(&o.at, "at", "", "the `time` at which the demo's clock starts, as 2026-05-06T10:20:00+02:00 (default: now)")
+	at := flags.String("at", "", "the `time` at which the demo's clock starts, as 2026-05-06T10:20:00+02:00 (default: now)")
 	flags.StringVar(&o.api, "salto", "", "`URL` of a SALTO KS Connect API instead of the simulated one")
 	flags.StringVar(&o.identity, "salto-identity", "", "its identity server's `URL` (default: the same)")
 	flags.StringVar(&o.clientID, "salto-client-id", "", "the client id SALTO issued; the secret is read from SALTO_CLIENT_SECRET")
@@ -60,6 +60,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if o.demo != "ready" && o.demo != "fresh" {
 		return fmt.Errorf("-demo is ready or fresh, not %q", o.demo)
+	}
+	if *at != "" {
+		begin, err := time.Parse(time.RFC3339, *at)
+		if err != nil {
+			return fmt.Errorf("-at: %w", err)
+		}
+		started := time.Now()
+		o.now = func() time.Time { return begin.Add(time.Since(started)) }
 	}
 	if o.db == "" && o.postgres == "" {
 		dir, err := os.MkdirTemp("", "coworking-")
