@@ -37,7 +37,7 @@ func newApp(env saltoks.Environment, auth *saltoks.Authorizer, state *saltoks.St
 	a.consent, err = saltoks.NewConsentHandlers(saltoks.ConsentConfig{
 		Authorizer:   auth,
 		Authorize:    a.authorize,
-		Connected:    func(_ context.Context, tenant string, c saltoks.Connection) error { return a.tenants.set(tenant, c.ID) },
+		Connected:    a.keep,
 		ConnectionID: func(_ context.Context, tenant string) (string, error) { return a.tenants.get(tenant) },
 		Done:         "/",
 		Failed:       func(w http.ResponseWriter, r *http.Request, err error) { a.show(w, r, err) },
@@ -57,7 +57,7 @@ func (a *app) authorize(r *http.Request) (string, error) {
 func (a *app) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { a.show(w, r, nil) })
-	mux.Handle("POST /salto/connect", a.consent.Connect())
+	mux.HandleFunc("POST /salto/connect", a.connect)
 	mux.Handle("POST /salto/reconnect", a.consent.Reconnect())
 	mux.Handle("GET /salto/callback", a.consent.Callback())
 	mux.Handle("POST /site", a.deed(a.linkSite))
@@ -98,6 +98,35 @@ func (a *app) connection(ctx context.Context) (saltoks.Connection, error) {
 		return saltoks.Connection{}, err
 	}
 	return a.auth.Connection(ctx, id)
+}
+
+var errConnected = errors.New("connected already: reconnect with the same SALTO user, or disconnect first")
+
+// connect begins a first consent. What is connected is renewed or disconnected: put
+// in its place, another SALTO user would have no activated IQ.
+func (a *app) connect(w http.ResponseWriter, r *http.Request) {
+	_, err := a.connection(r.Context())
+	switch {
+	case err == nil:
+		a.show(w, r, errConnected)
+	case errors.Is(err, saltoks.ErrNotConnected):
+		a.consent.Connect().ServeHTTP(w, r)
+	default:
+		a.show(w, r, err)
+	}
+}
+
+// keep is called when a consent has come back. Meanwhile a second window may have
+// been the first.
+func (a *app) keep(ctx context.Context, tenant string, c saltoks.Connection) error {
+	old, err := a.connection(ctx)
+	if err == nil && old.ID != c.ID {
+		return errConnected
+	}
+	if err != nil && !errors.Is(err, saltoks.ErrNotConnected) {
+		return err
+	}
+	return a.tenants.set(tenant, c.ID)
 }
 
 func (a *app) linkSite(ctx context.Context, conn saltoks.Connection, r *http.Request) error {

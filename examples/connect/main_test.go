@@ -55,6 +55,12 @@ func TestConnect(t *testing.T) {
 	b.wants("Connected. Site linked.")
 	b.wants("not_activated")
 
+	// The button of a page from before does not put another connection in its place.
+	b.press("/salto/connect", nil)
+	b.wants("connected already")
+	b.get("/")
+	b.wants("Connected. Site linked.")
+
 	// The first IQ by mail: a wrong PIN is told, the right one activates.
 	iq := b.value(`name="iq" value="([^"]+)"`)
 	b.press("/iq/request", url.Values{"iq": {iq}, "channel": {"mail"}})
