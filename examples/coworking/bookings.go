@@ -17,10 +17,20 @@ import (
 // booking is a reservation on a member's screen, with what can be done to it.
 type booking struct {
 	reservation.Reservation
-	Name                   string
-	Window                 reservation.Window
-	Now, Coming            bool
-	CanEnd, CanExt, CanCan bool
+	Name        string
+	Window      reservation.Window
+	Now, Coming bool
+	buttons
+}
+
+// buttons are what its booker may do to a booking at a time: what the page shows,
+// and what a request may ask for.
+type buttons struct{ CanEnd, CanExt, CanCan bool }
+
+func buttonsOf(one reservation.Reservation, now time.Time) buttons {
+	_, ending := one.EndEarly(now)
+	live := one.Status.OrDefault() == reservation.Confirmed && one.EndedAt.IsZero()
+	return buttons{CanEnd: ending == nil, CanExt: live && now.Before(one.End), CanCan: live && now.Before(one.Start)}
 }
 
 // Over reports whether nothing is left of it.
@@ -37,14 +47,10 @@ func (w *web) bookingsPage(rw http.ResponseWriter, r *http.Request, who account)
 		if err != nil {
 			return err
 		}
-		b := booking{Reservation: one, Name: resourceName(one.Resource), Window: buffers(rules.Settings).Window(one)}
+		b := booking{Reservation: one, Name: resourceName(one.Resource), Window: buffers(rules.Settings).Window(one), buttons: buttonsOf(one, now)}
 		live := one.Status.OrDefault() == reservation.Confirmed
 		b.Now = live && b.Window.Contains(now)
 		b.Coming = live && now.Before(b.Window.From)
-		_, ending := one.EndEarly(now)
-		b.CanEnd = live && ending == nil
-		b.CanExt = live && one.EndedAt.IsZero() && now.Before(one.End)
-		b.CanCan = live && one.EndedAt.IsZero() && now.Before(one.Start)
 		list = append(list, b)
 	}
 	slices.SortStableFunc(list, func(a, b booking) int {
@@ -154,6 +160,7 @@ func (w *web) changeBooking(rw http.ResponseWriter, r *http.Request, who account
 	if one.ID == "" { // also when it is somebody else's
 		return &problem{http.StatusNotFound, "You have no such booking."}
 	}
+	may := buttonsOf(one, now)
 	var changed reservation.Reservation
 	var err error
 	var note string
@@ -162,10 +169,14 @@ func (w *web) changeBooking(rw http.ResponseWriter, r *http.Request, who account
 		changed, err = one.EndEarly(now.Truncate(time.Second))
 		note = "ended"
 	case "extend":
-		changed, err = one.Extend(one.End.Add(30 * time.Minute))
+		if changed, err = one.Extend(one.End.Add(30 * time.Minute)); err == nil && !may.CanExt {
+			return bad("The booking stays as it is: it is over.")
+		}
 		note = "extended"
 	case "cancel":
-		changed, err = one.Cancel()
+		if changed, err = one.Cancel(); err == nil && !may.CanCan {
+			return bad("The booking stays as it is: it has begun.")
+		}
 		note = "cancelled"
 	default:
 		return &problem{http.StatusNotFound, "There is no such button."}

@@ -160,6 +160,44 @@ func TestBookingChangedMeanwhile(t *testing.T) {
 	}
 }
 
+// A button that a page does not show does nothing: who used a room cannot make as
+// if they had not, nor go on with a booking that is over.
+func TestButtonsThatAreNotThere(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "ready")
+	bob := p.as(t, "bob")
+	p.to(t, "2026-05-06T11:20:00+02:00") // booked from 10:30 to 11:30
+	bob.get("/bookings").wants(200, "End now", "Extend by").lacks("Cancel")
+	bob.post("/bookings/welcome/cancel").wants(422, "stays as it is")
+	p.to(t, "2026-05-06T11:40:00+02:00")
+	bob.get("/bookings").wants(200).lacks("Extend by")
+	bob.post("/bookings/welcome/extend").wants(422, "stays as it is")
+	bob.post("/bookings/welcome/cancel").wants(422, "stays as it is")
+	bob.get("/bookings").wants(200, "10:30 to 11:30").lacks("cancelled")
+}
+
+// The Connect button of a page from before, or of a second window, does not put
+// another SALTO user in the place of the one whose IQs are activated.
+func TestConnectTwice(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "fresh")
+	mia := p.as(t, "mia")
+	other := saltokstest.Allow()
+	other.Email, other.Password = p.sim.World().Users[1].Email, p.sim.World().Users[1].Password
+	second := p.as(t, "mia")
+	waiting := second.redirected("/salto/connect")
+	mia.consent("/salto/connect", saltokstest.Allow()).wants(200, "SALTO KS is connected")
+	mia.post("/manage/salto/site", "site", p.sim.World().Sites[0].ID).wants(200, "Connected, site linked")
+
+	mia.post("/salto/connect").wants(422, "connected already")
+	back, err := p.sim.Consent(t.Context(), waiting, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.get(back.RequestURI()).wants(422, "connected already")
+	mia.get("/manage/salto").wants(200, "Connected, site linked", "d***@h***.example")
+}
+
 // A day without a midnight ends, too.
 func TestSpansOverAMissingMidnight(t *testing.T) {
 	zone, err := time.LoadLocation("Atlantic/Azores") // 29 March 2026 begins at 01:00

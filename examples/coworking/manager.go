@@ -16,7 +16,7 @@ func (w *web) managerRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /manage", w.manager(w.overviewPage))
 	mux.HandleFunc("POST /manage/switch", w.manager(w.throwSwitch))
 
-	mux.Handle("POST /salto/connect", w.consent.Connect())
+	mux.HandleFunc("POST /salto/connect", w.manager(w.connect))
 	mux.Handle("POST /salto/reconnect", w.consent.Reconnect())
 	mux.Handle("GET /salto/callback", w.consent.Callback())
 	mux.HandleFunc("GET /manage/salto", w.manager(w.saltoPage))

@@ -68,6 +68,35 @@ func (w *web) connection(ctx context.Context) (*live, *saltoks.ConnectionStatus,
 	return l, &status, err
 }
 
+var errConnected = errors.New("there is a connection already")
+
+// connect begins a first consent. What is connected is renewed or disconnected: put
+// in its place, another SALTO user would have no activated IQ.
+func (w *web) connect(rw http.ResponseWriter, r *http.Request) error {
+	l, err := w.connected(r.Context())
+	if err == nil && l != nil {
+		err = bad("%s", saltoSays(errConnected))
+	}
+	if err != nil {
+		return err
+	}
+	w.consent.Connect().ServeHTTP(rw, r)
+	return nil
+}
+
+// keepConnection is called when a consent has come back. Meanwhile a second window
+// may have been the first.
+func (w *web) keepConnection(ctx context.Context, _ string, c saltoks.Connection) error {
+	l, err := w.connected(ctx)
+	if err == nil && l != nil && l.conn.ID != c.ID {
+		err = errConnected
+	}
+	if err != nil {
+		return err
+	}
+	return w.table.set(ctx, "connection", c.ID)
+}
+
 // saltoSays makes a sentence for a manager of an error of the client.
 func saltoSays(err error) string {
 	for _, known := range []struct {
@@ -93,6 +122,7 @@ func saltoSays(err error) string {
 		{saltoks.ErrStateMismatch, "That answer of SALTO belongs to another login. Press the button again in this browser."},
 		{saltoks.ErrLoginExpired, "That login took longer than ten minutes, or was used twice. Press the button again."},
 		{saltoks.ErrNotConnected, "SALTO KS is not connected."},
+		{errConnected, "SALTO KS is connected already. Reconnect it with the same SALTO user, or disconnect it first."},
 		{saltoks.ErrIQPINNotChanged, "The activation of this IQ was not finished."},
 		{saltoks.ErrLockOffline, "The lock is offline."},
 	} {
@@ -275,9 +305,5 @@ func (w *web) consentFailed(rw http.ResponseWriter, r *http.Request, err error) 
 		return
 	}
 	w.log.Warn("a consent failed", "error", err)
-	if _, who := w.mayConnect(r); who != nil {
-		w.failed(rw, r, &problem{http.StatusForbidden, "This page is for managers."})
-		return
-	}
 	w.show(rw, r, http.StatusUnprocessableEntity, "consentfailed", view{Title: "SALTO KS is not connected", Problem: saltoSays(err)})
 }

@@ -62,11 +62,9 @@ func newWeb(h *house, log *slog.Logger) (*web, error) {
 		}
 	}
 	w.consent, err = saltoks.NewConsentHandlers(saltoks.ConsentConfig{
-		Authorizer: h.auth,
-		Authorize:  w.mayConnect,
-		Connected: func(ctx context.Context, _ string, c saltoks.Connection) error {
-			return h.table.set(ctx, "connection", c.ID)
-		},
+		Authorizer:   h.auth,
+		Authorize:    w.mayConnect,
+		Connected:    w.keepConnection,
 		ConnectionID: func(ctx context.Context, _ string) (string, error) { return h.table.setting(ctx, "connection") },
 		Done:         "/manage/salto?note=connected",
 		Failed:       func(rw http.ResponseWriter, r *http.Request, err error) { w.consentFailed(rw, r, err) },
