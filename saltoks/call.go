@@ -30,7 +30,7 @@ type call struct {
 	retries  int           // attempts granted after the first
 	token    Secret        // of the last attempt
 	local    error         // our own layers stopped the attempt before the network
-	last     *APIError     // the last answer that led to a retry
+	last     *APIError     // between two attempts: the answer that led to the next
 	wait     time.Duration // before the next attempt
 	doubt    bool          // an earlier attempt may have been carried out
 	rejected bool          // the last attempt's token was marked stale
@@ -61,7 +61,7 @@ func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
 
 // begin starts an attempt.
 func (cl *call) begin() {
-	cl.local, cl.rejected = nil, false
+	cl.local, cl.last, cl.rejected = nil, nil, false
 	cl.status, cl.header = 0, nil
 	cl.reached.Store(false)
 	cl.traced.Store(false)

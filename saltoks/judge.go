@@ -52,8 +52,8 @@ func (cl *call) unreadable(err error) *APIError {
 
 // failure is a call without an answer.
 func (cl *call) failure(ctx context.Context, err error) *APIError {
-	if cl.last != nil && ctx.Err() != nil && cl.local == nil {
-		cl.last.cause, cl.last.Attempts = ctx.Err(), cl.attempts // ended while waiting to try again
+	if cl.last != nil && ctx.Err() != nil { // ended while waiting to try again
+		cl.last.cause, cl.last.Attempts = ctx.Err(), cl.attempts
 		return cl.settle(cl.last)
 	}
 	e := cl.newError(cl.status, cl.header)

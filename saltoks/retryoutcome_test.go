@@ -1,0 +1,45 @@
+package saltoks
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestAnAttemptUnderWayIsNotTheAnswerBefore: the caller leaves while a second
+// attempt is under way. It may be carried out, whatever the first was told.
+func TestAnAttemptUnderWayIsNotTheAnswerBefore(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		call func(context.Context, *Client) error
+		want string
+	}{
+		{"a write", func(ctx context.Context, c *Client) error { return c.Users.SetSubscription(ctx, "s", "u", Subscribed) }, "unconfirmed"},
+		{"a read", func(ctx context.Context, c *Client) error { _, err := c.Locks.Get(ctx, "s", "l"); return err }, "not sent"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				n := 0
+				c := newTestClient(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+					if n++; n == 1 {
+						return reply(429, "", "Retry-After", "1"), nil
+					}
+					<-r.Context().Done()
+					return nil, r.Context().Err()
+				}))
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				err := tt.call(ctx, c)
+				e, _ := errors.AsType[*APIError](err)
+				if got := verdict(err); got != tt.want || !errors.Is(err, context.DeadlineExceeded) || e.Attempts != 2 || e.Status != 0 {
+					t.Errorf("%s: %v", got, err)
+				}
+			})
+		})
+	}
+}
