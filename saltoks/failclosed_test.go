@@ -58,6 +58,12 @@ const plantedPanic = "planted-in-a-panic-5d1c"
 
 var errHost = errors.New("the host's own error")
 
+// foreignError is what a call to some other service came to: it says nothing of
+// the command.
+func foreignError(status int) error {
+	return fmt.Errorf("%w: %w", errHost, &APIError{Status: status})
+}
+
 // closedRows is the whole of it, in the order of the way of one unlock.
 func closedRows() []closedRow {
 	return []closedRow{
@@ -110,6 +116,7 @@ func closedRows() []closedRow {
 
 		{name: "store: fails", is: errHost, says: "reading saltoks/iq", with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return nil, errHost })},
 		{name: "store: panics", says: "panic in the Store", with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { panic(plantedPanic) })},
+		{name: "store: fails with another call's unknown outcome", is: errHost, with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return nil, foreignError(500) })},
 		{name: "store: a nil one of its own type", says: "nil pointer", with: func(p *parts) {
 			right := p.store
 			p.store = nilStore{p, right}
@@ -160,6 +167,7 @@ func closedRows() []closedRow {
 		})},
 		{name: "tokens: panics", says: "panic in the TokenSource (string)", with: badTokens(func(*parts, context.Context) (Token, error) { panic(plantedPanic) })},
 		{name: "tokens: fails", is: errHost, with: badTokens(func(*parts, context.Context) (Token, error) { return Token{}, errHost })},
+		{name: "tokens: fails with another call's unknown outcome", is: errHost, with: badTokens(func(*parts, context.Context) (Token, error) { return Token{}, foreignError(500) })},
 		{name: "tokens: the consent is over", is: ErrReauthorize, says: "reconnect", with: badTokens(func(*parts, context.Context) (Token, error) { return Token{}, ErrReauthorize })},
 		{name: "tokens: an empty one", says: "empty access token", with: badTokens(func(*parts, context.Context) (Token, error) { return Token{}, nil })},
 		{name: "tokens: another user's", is: ErrOtherUser, says: "make the Remote with the Subject", with: badTokens(func(p *parts, ctx context.Context) (Token, error) {
@@ -187,6 +195,8 @@ func closedRows() []closedRow {
 		{name: "code: provider panics", says: "panic in the OTPProvider", with: badCode(func(*parts, context.Context) (OTP, error) { panic(plantedPanic) })},
 		{name: "code: provider is nil", says: "nil OTPFunc", with: badCode(func(p *parts, ctx context.Context) (OTP, error) { return OTPFunc(nil).OTP(ctx, p.site, p.iq) })},
 		{name: "code: provider fails", is: errHost, with: badCode(func(*parts, context.Context) (OTP, error) { return OTP{}, errHost })},
+		{name: "code: provider fails with another call's unknown outcome", is: errHost, with: badCode(func(*parts, context.Context) (OTP, error) { return OTP{}, foreignError(500) })},
+		{name: "code: provider fails with another call's refusal", is: errHost, with: badCode(func(*parts, context.Context) (OTP, error) { return OTP{}, foreignError(403) })},
 		{name: "code: empty", is: ErrOTPProvider, says: "gave no code", with: badCode(func(*parts, context.Context) (OTP, error) { return OTP{}, nil })},
 		{name: "code: with a line feed", says: "letters and digits", with: badCode(func(*parts, context.Context) (OTP, error) { return NewOTP("a1b2c\n"), nil })},
 		{name: "code: a whole page", says: "letters and digits", with: badCode(func(*parts, context.Context) (OTP, error) { return NewOTP(strings.Repeat("a", 4096)), nil })},

@@ -269,12 +269,13 @@ func (t Target) check() error {
 	return nil
 }
 
-// notSentError makes err an *APIError that says NotSent, unless it has one.
+// notSentError makes err an *APIError that says NotSent. One that says something
+// else is of another call: a read's, or one of a host's own.
 func notSentError(err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := errors.AsType[*APIError](err); ok {
+	if e, ok := errors.AsType[*APIError](err); ok && e.NotSent() {
 		return err
 	}
 	return &APIError{outcome: notSent, cause: err}
