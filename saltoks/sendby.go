@@ -20,6 +20,7 @@ type sendGuard struct {
 	now    func() time.Time
 	cancel context.CancelFunc
 	timer  *time.Timer
+	ended  atomic.Bool // the time has passed, whatever the clock says since
 	phase  atomic.Int32
 }
 
@@ -51,6 +52,7 @@ func withSendBy(ctx context.Context, at *time.Time, now func() time.Time) (conte
 }
 
 func (g *sendGuard) end() {
+	g.ended.Store(true)
 	if g.phase.CompareAndSwap(guardWaiting, guardLate) {
 		g.cancel()
 	}
@@ -59,7 +61,7 @@ func (g *sendGuard) end() {
 // over asks the clock. One that is plainly wrong leaves no time to send.
 func (g *sendGuard) over() bool {
 	now := g.now()
-	return !clockIsSet(now) || !now.Before(g.at)
+	return g.ended.Load() || !clockIsSet(now) || !now.Before(g.at)
 }
 
 // passed is ErrSendBy once it is too late to start.

@@ -198,6 +198,28 @@ func TestSendByOverAnOpaqueTransport(t *testing.T) {
 	})
 }
 
+// TestAClockSetBackWhileDialing: below a transport of the host's, too, the time
+// that passes counts as well as the clock.
+func TestAClockSetBackWhileDialing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.activate()
+		slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
+		var off time.Duration
+		client := r.newClient(WithHTTPClient(&http.Client{Transport: otherTransport{slow.Transport}}), WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(q *http.Request) (*http.Response, error) {
+				time.AfterFunc(time.Second, func() { off = -time.Hour })
+				return next.RoundTrip(q)
+			})
+		}))
+		remote := r.newRemote(client, r.state, WithNow(func() time.Time { return r.sim.Now().Add(off) }))
+		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
+		if e, ok := errors.AsType[*APIError](err); !ok || !e.NotSent() || !errors.Is(err, ErrSendBy) || len(r.sim.Commands()) != 0 {
+			t.Errorf("%v, %d commands", err, len(r.sim.Commands()))
+		}
+	})
+}
+
 // drain uses up every second of the rig's codes.
 func drain(t *testing.T, r *rig) {
 	t.Helper()
