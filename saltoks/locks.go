@@ -87,6 +87,7 @@ func (s *LocksService) SetState(ctx context.Context, site SiteID, lock LockID, s
 		r.fault(errors.New("a lock is told Unlocked, Locked or OfficeMode"))
 	}
 	r.withOTP(otp)
+	r.guard = sendGuardOf(ctx)
 	r.Body = struct {
 		State LockState `json:"locked_state"`
 		OTP   string    `json:"otp,omitempty"`

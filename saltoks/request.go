@@ -50,8 +50,9 @@ type Request struct {
 	method, route, path string
 	lane                lane
 	secrets             []string
-	continuation        string // of the page before
-	err                 error  // a fault in building it, told by the call
+	continuation        string     // of the page before
+	guard               *sendGuard // of a command with SendBy
+	err                 error      // a fault in building it, told by the call
 }
 
 // NewRequest builds a request for a path template such as

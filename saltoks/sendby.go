@@ -72,7 +72,8 @@ func (g *sendGuard) passed() error {
 	return nil
 }
 
-// sendGuardOf returns the guard of a command, nil for every other call.
+// sendGuardOf returns the guard of a command under way, nil outside of one. It is
+// the command's alone: what the host's code calls meanwhile does not start it.
 func sendGuardOf(ctx context.Context) *sendGuard {
 	g, _ := ctx.Value(sendGuardKey{}).(*sendGuard)
 	return g

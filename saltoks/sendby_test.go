@@ -220,6 +220,30 @@ func TestAClockSetBackWhileDialing(t *testing.T) {
 	})
 }
 
+// TestSendByIsOfItsOwnCall: a provider that asks another service by a client of
+// this package, with the context it is given, takes nothing from the guard.
+func TestSendByIsOfItsOwnCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.activate()
+		other := r.newClient()
+		asks := OTPFunc(func(ctx context.Context, site SiteID, iq IQID) (OTP, error) {
+			q, err := other.NewRequest("POST", "/v1.2/codes")
+			if err == nil {
+				_, _ = other.Do(ctx, q, nil) // what it answers does not matter here
+			}
+			return r.remote.local.OTP(ctx, site, iq)
+		})
+		slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
+		remote := r.newRemote(r.newClient(WithHTTPClient(slow)), r.state, WithOTPProvider(asks))
+		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
+		time.Sleep(time.Minute) // nothing comes later either
+		if e, ok := errors.AsType[*APIError](err); !ok || !e.NotSent() || !errors.Is(err, ErrSendBy) || len(r.sim.Commands()) != 0 {
+			t.Errorf("%v, %d commands", err, len(r.sim.Commands()))
+		}
+	})
+}
+
 // drain uses up every second of the rig's codes.
 func drain(t *testing.T, r *rig) {
 	t.Helper()

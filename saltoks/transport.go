@@ -37,7 +37,7 @@ type limiterTransport struct {
 func (t limiterTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	cl := callOf(r.Context())
 	cl.begin()
-	if err := t.wait(r.Context(), cl.req.lane); err != nil {
+	if err := t.wait(r.Context(), cl.req); err != nil {
 		return nil, cl.stop(r, err)
 	}
 	resp, err := t.next.RoundTrip(r)
@@ -51,8 +51,8 @@ func (t limiterTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // wait tells a command at once when its turn would come too late to be sent: a
 // person stands before the door.
-func (t limiterTransport) wait(ctx context.Context, which lane) error {
-	if guard := sendGuardOf(ctx); guard != nil {
+func (t limiterTransport) wait(ctx context.Context, q *Request) error {
+	if guard := q.guard; guard != nil {
 		if guard.over() {
 			return ErrSendBy
 		}
@@ -60,7 +60,7 @@ func (t limiterTransport) wait(ctx context.Context, which lane) error {
 		ctx, cancel = context.WithTimeout(ctx, guard.at.Sub(guard.now()))
 		defer cancel()
 	}
-	return t.limiter.wait(ctx, which)
+	return t.limiter.wait(ctx, q.lane)
 }
 
 // authTransport fetches the token for every attempt anew, so that a retry
@@ -94,7 +94,7 @@ func (t authTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if cl.req.Class != Safe {
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 			GetConn:          func(string) { cl.traced.Store(true) },
-			GotConn:          func(info httptrace.GotConnInfo) { cl.gotConn(sendGuardOf(ctx).start(info.Conn)) },
+			GotConn:          func(info httptrace.GotConnInfo) { cl.gotConn(cl.req.guard.start(info.Conn)) },
 			WroteHeaderField: func(string, []string) { cl.wrote.Store(true) },
 		})
 	}
@@ -163,7 +163,7 @@ func (t baseTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, cl.stop(r, errSecondSend)
 	}
 	if !cl.knownBase { // what is below may never tell when it has a connection
-		if err := sendGuardOf(r.Context()).start(nil); err != nil {
+		if err := cl.req.guard.start(nil); err != nil {
 			return nil, cl.stop(r, err)
 		}
 	}
