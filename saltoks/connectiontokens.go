@@ -29,7 +29,8 @@ type unsavedSet struct {
 }
 
 // Limits of one flight. The refresh has its own, from when the document is
-// ours: a long wait for another process's refresh must not cut it short.
+// ours: a long wait for another process's refresh must not cut it short. So has
+// the write, from when there is something to write (storeLimit).
 const (
 	lockLimit    = 15 * time.Second
 	refreshLimit = identityTimeout
@@ -91,8 +92,10 @@ func (c *connectionTokens) update(ctx context.Context, rejected Secret) (held, e
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	tooLong := &IdentityError{Op: "refresh", What: "another process holds the connection's document for too long", cause: context.DeadlineExceeded}
+	tooSlow := &IdentityError{Op: "refresh", What: "the store takes too long to save the connection's document", cause: context.DeadlineExceeded}
 	limit := time.AfterFunc(lockLimit, func() { cancel(tooLong) })
 	defer limit.Stop()
+	var saving *time.Timer
 
 	var out held
 	var outErr error      // decided, and noted in the document
@@ -101,6 +104,7 @@ func (c *connectionTokens) update(ctx context.Context, rejected Secret) (held, e
 		if !limit.Stop() {
 			return nil, tooLong
 		}
+		defer func() { saving = time.AfterFunc(storeLimit, func() { cancel(tooSlow) }) }()
 		var base Secret
 		if doc != nil {
 			base = doc.Tokens.Refresh.Secret
@@ -127,6 +131,12 @@ func (c *connectionTokens) update(ctx context.Context, rejected Secret) (held, e
 		out = c.held(doc)
 		return doc, nil
 	})
+	if saving != nil {
+		saving.Stop()
+	}
+	if cause := context.Cause(ctx); err != nil && (cause == tooLong || cause == tooSlow) {
+		err = cause
+	}
 	switch {
 	case errors.Is(err, errAdopted):
 		return out, nil
@@ -136,9 +146,6 @@ func (c *connectionTokens) update(ctx context.Context, rejected Secret) (held, e
 			slog.String("connection", c.conn), slog.String("error", err.Error()))
 		return held{}, fmt.Errorf("saltoks: saving the refreshed tokens of connection %s: %w", c.conn, err)
 	case err != nil:
-		if cause := context.Cause(ctx); cause == tooLong {
-			err = tooLong
-		}
 		return held{}, errors.Join(outErr, err)
 	}
 	c.keepUnsaved(nil)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -180,5 +181,48 @@ func TestClientRefused(t *testing.T) {
 		b.bend(func() { b.before = nil })
 		time.Sleep(5 * time.Second)
 		b.want(b.source(), "a1-planted")
+	})
+}
+
+// stuckDisk keeps a write waiting until its context ends.
+type stuckDisk struct {
+	*MemoryStore
+	stuck atomic.Bool
+}
+
+func (s *stuckDisk) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	return s.MemoryStore.Update(ctx, key, func(fctx context.Context, current []byte) ([]byte, error) {
+		next, err := fn(fctx, current)
+		if err == nil && s.stuck.Load() {
+			return nil, until(ctx)
+		}
+		return next, err
+	})
+}
+
+// TestAStoreThatIsStuckAfterTheRotation: the flight ends all the same, and the
+// tokens are saved as soon as the store takes them.
+func TestAStoreThatIsStuckAfterTheRotation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &stuckDisk{MemoryStore: NewMemoryStore()}
+		b := newBench(t, store, nil)
+		ts := b.source()
+		time.Sleep(2 * time.Hour)
+		store.stuck.Store(true)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		if _, err := ts.Token(ctx); err == nil || time.Since(start) != storeLimit {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		if err := ts.refresher.Wait(ctx); err != nil {
+			t.Errorf("a refresh is still in flight: %v", err)
+		}
+		store.stuck.Store(false)
+		b.want(ts, "a1-planted")
+		if got := b.doc().Tokens.Refresh.Reveal(); got != "r1-planted" {
+			t.Errorf("stored %q", got)
+		}
+		b.wantPosts(1)
 	})
 }
