@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -52,9 +53,11 @@ func TestSecretsNeverPrint(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Fprintln(&b, errors.Join(fmt.Errorf("with %v and %s", h.Secret, h.otp)))
+	// An unexported field prints its address, in which any few digits may occur.
+	printed := regexp.MustCompile(`[0-9a-fA-F]{7,}`).ReplaceAllString(b.String(), "(address)")
 	for _, planted := range []string{"planted", "4711", "815815", "f00d5"} {
-		if strings.Contains(b.String(), planted) {
-			t.Errorf("%q was printed:\n%s", planted, b.String())
+		if strings.Contains(printed, planted) {
+			t.Errorf("%q was printed:\n%s", planted, printed)
 		}
 	}
 	if h.Secret.Reveal() != "planted-secret" || h.keypad.Reveal() != "815815" || h.otp.Reveal() != "f00d5" {
