@@ -198,6 +198,7 @@ func (a *Activation) fetchSecret(ctx context.Context, site SiteID, iq IQID, f se
 	}
 	var secret Secret
 	var answer error
+	var seen iqDoc
 	store := func(doc *iqDoc) {
 		next := iqDoc{Step: StepSecretStored, Secret: docSecret{secret}, SecretAt: a.now().UTC(), Adopted: f.adopted, Breaker: doc.Breaker}
 		if f.adopted {
@@ -220,6 +221,7 @@ func (a *Activation) fetchSecret(ctx context.Context, site SiteID, iq IQID, f se
 			return answer
 		}
 		keep() // the caller's end does not count any more: this secret may be the only one
+		seen = *doc
 		store(doc)
 		return nil
 	})
@@ -234,8 +236,15 @@ func (a *Activation) fetchSecret(ctx context.Context, site SiteID, iq IQID, f se
 	case secret.IsZero():
 		return a.done(at, before, notSentError(err))
 	}
-	// SALTO has answered and the secret is not stored yet: try once more.
-	if doc, err = a.updateAfter(ctx, at, func(doc *iqDoc) error { store(doc); return nil }); err != nil {
+	// SALTO has answered and the secret is not stored yet: try once more, unless
+	// another process went on since.
+	doc, err = a.updateAfter(ctx, at, func(doc *iqDoc) error {
+		if doc.Step == seen.Step && doc.Secret.Equal(seen.Secret.Secret) {
+			store(doc)
+		}
+		return nil
+	})
+	if err != nil {
 		err = fmt.Errorf("saltoks: SALTO handed out the secret of IQ %s but it could not be stored: repair the store and begin again; if SALTO then refuses, its support has to reset the activation: %w", iq, err)
 		return a.done(at, before, &APIError{outcome: unconfirmed, cause: err})
 	}

@@ -2,6 +2,7 @@ package saltoks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -11,7 +12,8 @@ import (
 // the second wrong one holds everything back for 21 minutes. The PIN stays as
 // SALTO sent it. When the answer is lost, SALTO is asked at once whether the
 // activation happened; while that is not known either, the step is
-// StepConfirming, and Resume or Confirm again settles it.
+// StepConfirming, and Resume or Confirm again settles it. For a minute, only the
+// same PIN is taken then: codes will be made of the one that SALTO takes.
 func (a *Activation) Confirm(ctx context.Context, site SiteID, iq IQID, pin IQPIN) (ActivationState, error) {
 	at, err := a.place(site, iq)
 	if err == nil && pin.IsZero() {
@@ -41,6 +43,9 @@ func (a *Activation) Confirm(ctx context.Context, site SiteID, iq IQID, pin IQPI
 		}
 		if err := doc.Breaker.holds(at, a.now()); err != nil {
 			return err
+		}
+		if doc.Step == StepConfirming && !doc.Adopted && !doc.PIN.Equal(NewSecret(pin.Reveal())) && a.now().Sub(doc.ConfirmingAt).Abs() <= confirmLimit {
+			return errUnderWay
 		}
 		doc.Step, doc.PIN, doc.ConfirmingAt = StepConfirming, docSecret{NewSecret(pin.Reveal())}, a.now().UTC()
 		return nil
@@ -79,6 +84,8 @@ func (a *Activation) Confirm(ctx context.Context, site SiteID, iq IQID, pin IQPI
 	}
 	return a.done(at, doc, answer)
 }
+
+var errUnderWay = errors.New("saltoks: another IQ PIN was sent to SALTO and may still be taken: wait a minute, then type the PIN again")
 
 func mayConfirm(doc *iqDoc) error {
 	switch {
