@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -205,14 +206,14 @@ func TestAClockSetBackWhileDialing(t *testing.T) {
 		r := newRig(t)
 		r.activate()
 		slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
-		var off time.Duration
+		var off atomic.Int64
 		client := r.newClient(WithHTTPClient(&http.Client{Transport: otherTransport{slow.Transport}}), WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
 			return roundTripper(func(q *http.Request) (*http.Response, error) {
-				time.AfterFunc(time.Second, func() { off = -time.Hour })
+				time.AfterFunc(time.Second, func() { off.Store(int64(-time.Hour)) })
 				return next.RoundTrip(q)
 			})
 		}))
-		remote := r.newRemote(client, r.state, WithNow(func() time.Time { return r.sim.Now().Add(off) }))
+		remote := r.newRemote(client, r.state, WithNow(func() time.Time { return r.sim.Now().Add(time.Duration(off.Load())) }))
 		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
 		if e, ok := errors.AsType[*APIError](err); !ok || !e.NotSent() || !errors.Is(err, ErrSendBy) || len(r.sim.Commands()) != 0 {
 			t.Errorf("%v, %d commands", err, len(r.sim.Commands()))
