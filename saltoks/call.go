@@ -138,6 +138,8 @@ func (cl *call) ready(ctx context.Context) error {
 	switch {
 	case cl.req.err != nil:
 		return cl.req.err
+	case cl.req.Class > Safe:
+		return errors.New("the request's Class is none of Never, Idempotent and Safe")
 	case cl.client.closed.Load():
 		return ErrClientClosed
 	}

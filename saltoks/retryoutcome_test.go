@@ -43,3 +43,18 @@ func TestAnAttemptUnderWayIsNotTheAnswerBefore(t *testing.T) {
 		})
 	}
 }
+
+// TestAClassNobodyKnows is sent never, and so not again either.
+func TestAClassNobodyKnows(t *testing.T) {
+	t.Parallel()
+	w := &wire{answer: always(503, "")}
+	c := newTestClient(t, w)
+	r, err := c.NewRequest("POST", "/v1.2/sites")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Class = Safe + 1
+	if _, err := c.Do(t.Context(), r, nil); verdict(err) != "not sent" || w.count() != 0 {
+		t.Errorf("%d requests: %v", w.count(), err)
+	}
+}
