@@ -145,6 +145,24 @@ func TestAuthorizerHonoursContexts(t *testing.T) {
 	}
 }
 
+// TestAStoreThatHangsHoldsNoConsentUp: the connection cannot be written, and what
+// was noted of it cannot be taken back. The person learns of it.
+func TestAStoreThatHangsHoldsNoConsentUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		l := d.begin()
+		v := d.callback(l, saltokstest.Allow())
+		d.store.hang = "/connection/"
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := d.auth.Complete(ctx, l, v)
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took > 20*time.Second {
+			t.Errorf("%v after %v", err, took)
+		}
+	})
+}
+
 // hang makes SALTO take every request and answer none.
 func (d *desk) hang() {
 	d.sim.Fault(saltokstest.Hang, saltokstest.Count(-1), saltokstest.On("/"))

@@ -92,7 +92,9 @@ func (a *Authorizer) Complete(ctx context.Context, l Login, callback url.Values)
 	}
 	err = updateDoc(ctx, a.state, connectionDocs, conn, func(context.Context, *connectionDoc) (*connectionDoc, error) { return doc, nil })
 	if err != nil {
-		undo := untrackConnection(context.WithoutCancel(ctx), a.state, owner, conn)
+		undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
+		defer cancel()
+		undo := untrackConnection(undoing, a.state, owner, conn)
 		a.discard(ctx, g)
 		return Connection{}, errors.Join(fmt.Errorf("saltoks: saving the connection: %w", err), undo)
 	}

@@ -19,6 +19,7 @@ type recordingStore struct {
 	mu   sync.Mutex
 	keys map[string]bool
 	fail string // an Update of a key with this part fails
+	hang string // from an Update of a key with this part on, all wait until their contexts end
 }
 
 func newRecordingStore() *recordingStore {
@@ -26,6 +27,16 @@ func newRecordingStore() *recordingStore {
 }
 
 func (s *recordingStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	s.mu.Lock()
+	hangs := s.hang != "" && strings.Contains(key, s.hang)
+	if hangs {
+		s.hang = "/"
+	}
+	s.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	return s.MemoryStore.Update(ctx, key, func(ctx context.Context, cur []byte) ([]byte, error) {
 		next, err := fn(ctx, cur)
 		s.mu.Lock()

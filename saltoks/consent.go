@@ -188,13 +188,19 @@ func (h *ConsentHandlers) finish(r *http.Request, tenant, sealed string) error {
 	if err != nil {
 		return err
 	}
-	if err := h.cfg.Connected(ctx, tenant, conn); err != nil {
+	if err := contain("Connected of ConsentConfig", func() error { return h.cfg.Connected(ctx, tenant, conn) }); err != nil {
 		// Nobody knows the connection's ID now: leave nothing behind.
-		_, undo := a.Disconnect(context.WithoutCancel(ctx), conn.ID, AcknowledgeDisconnect)
+		undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
+		defer cancel()
+		_, undo := a.Disconnect(undoing, conn.ID, AcknowledgeDisconnect)
 		return hostError{errors.Join(err, undo)}
 	}
 	return nil
 }
+
+// undoLimit bounds what is taken back after the caller's context may have ended:
+// two documents and one call.
+const undoLimit = identityTimeout + 2*storeLimit
 
 // hostError is an error of the host's own functions: it is kept for errors.Is
 // and not shown.

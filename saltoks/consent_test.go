@@ -21,6 +21,8 @@ type office struct {
 	h    *saltoks.ConsentHandlers
 	kept map[string]saltoks.Connection
 	fail error
+	// Connected panics
+	panics bool
 }
 
 func newOffice(t *testing.T) *office {
@@ -35,6 +37,9 @@ func newOffice(t *testing.T) *office {
 			return "", errors.New("planted: not logged in")
 		},
 		Connected: func(_ context.Context, tenant string, c saltoks.Connection) error {
+			if o.panics {
+				panic("planted: careless")
+			}
 			if o.fail == nil {
 				o.kept[tenant] = c
 			}
@@ -177,7 +182,15 @@ func TestConsentHandlersTellWhatWentWrong(t *testing.T) {
 	if o.store.documents() != 0 {
 		t.Error("a connection nobody knows is stored")
 	}
-	o.fail = nil
+	target, cookie = o.leave(o.h.Connect(), "tenant-1", saltokstest.Allow())
+	o.panics = true
+	if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != 500 || strings.Contains(body(resp), "planted") {
+		t.Errorf("%s", body(resp))
+	}
+	if o.store.documents() != 0 {
+		t.Error("after a panic, a connection nobody knows is stored")
+	}
+	o.fail, o.panics = nil, false
 	o.sim.Fault(saltokstest.IdentityOutage)
 	target, cookie = "", nil
 	resp := ask(o.h.Connect(), "POST", "https://app.example/salto/connect", "tenant-1")
