@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -90,89 +91,107 @@ func sample(t reflect.Type) reflect.Value {
 	panic(fmt.Sprintf("no sample of %v", t))
 }
 
-// TestEveryMethodHonoursItsContext: cancelled before, nothing is sent; with
-// 50 ms, each returns in about that time, whatever it is that takes long.
+// TestEveryMethodHonoursItsContext: cancelled before, nothing is sent; with two
+// seconds, each returns by then, whatever it is that takes long.
 func TestEveryMethodHonoursItsContext(t *testing.T) {
 	t.Parallel()
-	hang, _ := rawServer(t, func(c net.Conn, _ int) { _, _ = c.Read(make([]byte, 1)) })
-	trickle, _ := rawServer(t, func(c net.Conn, _ int) {
+	hang := func(c net.Conn, _ int) { _, _ = c.Read(make([]byte, 1)) }
+	trickle := func(c net.Conn, _ int) {
 		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
 		_, _ = c.Read(make([]byte, 1))
-	})
-	busy, _ := rawServer(t, func(c net.Conn, _ int) {
-		fmt.Fprint(c, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
-	})
-	slow, err := NewLimiter(LimiterOptions{Commands: 1e-6, CommandBurst: 1, Reads: 1e-6, ReadBurst: 1})
-	if err != nil {
-		t.Fatal(err)
 	}
-	for i := range slow.lanes {
-		slow.lanes[i].rate.Allow()
-	}
-	paused := Unlimited()
-	paused.pause(readLane, time.Hour)
-	paused.pause(commandLane, time.Hour)
-	refuse := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-		t.Errorf("%s %s was sent", r.Method, r.URL.Path)
-		return nil, io.EOF
-	})}
-
+	busy := func(c net.Conn, _ int) { fmt.Fprint(c, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n") }
+	stuckDial := &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }}}
 	for name, setup := range map[string]struct {
-		url  string
-		ts   TokenSource
-		opts []Option
-		done bool // the context is over from the start
+		serve   func(net.Conn, int) // nil: nothing may be sent
+		ts      TokenSource
+		limiter func() (*Limiter, error)
+		dial    *http.Client
+		done    bool // the context is over from the start
 	}{
-		"cancelled":           {hang, staticTokens{testToken}, []Option{WithHTTPClient(refuse)}, true},
-		"server hangs":        {hang, staticTokens{testToken}, nil, false},
-		"body hangs":          {trickle, staticTokens{testToken}, nil, false},
-		"sleep between tries": {busy, staticTokens{testToken}, nil, false},
-		"limiter":             {hang, staticTokens{testToken}, []Option{WithLimiter(slow), WithHTTPClient(refuse)}, false},
-		"pause after a 429":   {hang, staticTokens{testToken}, []Option{WithLimiter(paused), WithHTTPClient(refuse)}, false},
-		"token":               {hang, slowTokens{}, []Option{WithHTTPClient(refuse)}, false},
-		"dial": {hang, staticTokens{testToken}, []Option{WithHTTPClient(&http.Client{Transport: &http.Transport{
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }}})}, false},
+		"cancelled":           {done: true},
+		"server hangs":        {serve: hang},
+		"body hangs":          {serve: trickle},
+		"sleep between tries": {serve: busy},
+		"limiter": {limiter: func() (*Limiter, error) {
+			l, err := NewLimiter(LimiterOptions{Commands: 1e-6, CommandBurst: 1, Reads: 1e-6, ReadBurst: 1})
+			for i := range l.lanes {
+				l.lanes[i].rate.Allow()
+			}
+			return l, err
+		}},
+		"pause after a 429": {limiter: func() (*Limiter, error) {
+			l := Unlimited()
+			l.pause(readLane, time.Hour)
+			l.pause(commandLane, time.Hour)
+			return l, nil
+		}},
+		"token": {ts: slowTokens{}},
+		"dial":  {dial: stuckDial},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := NewClient(testEnv(setup.url), setup.ts, append([]Option{WithLimiter(Unlimited()), WithUnmeasuredCalls()}, setup.opts...)...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			calls := publicCalls(t, c)
-			if len(calls) < 45 {
-				t.Fatalf("found only %d calls", len(calls))
-			}
-			var all sync.WaitGroup
-			few := make(chan struct{}, 16) // so that a slow machine does not look like a slow call
-			for method, call := range calls {
-				few <- struct{}{}
-				all.Go(func() {
-					defer func() { <-few }()
-					ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-					defer cancel()
-					if setup.done {
-						cancel()
+			synctest.Test(t, func(t *testing.T) {
+				hc := setup.dial
+				switch {
+				case setup.serve != nil:
+					hc, _ = pipeServer(setup.serve)
+				case hc == nil:
+					hc = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+						t.Errorf("%s %s was sent", r.Method, r.URL.Path)
+						return nil, io.EOF
+					})}
+				}
+				limiter := Unlimited()
+				if setup.limiter != nil {
+					var err error
+					if limiter, err = setup.limiter(); err != nil {
+						t.Fatal(err)
 					}
-					begin := time.Now()
-					err := call(ctx)
-					took := time.Since(begin)
-					e, ok := errors.AsType[*APIError](err)
-					if !ok {
-						t.Errorf("%s: %v, want an *APIError", method, err)
-						return
-					}
-					if name != "sleep between tries" && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-						t.Errorf("%s does not name the context: %v", method, err)
-					}
-					if setup.done && !e.NotSent() {
-						t.Errorf("%s was sent although cancelled: %v", method, err)
-					}
-					if took > 5*time.Second { // the machine may be slow; nothing ends these calls but their context
-						t.Errorf("%s returned after %v", method, took)
-					}
-				})
-			}
-			all.Wait()
+				}
+				var ts TokenSource = staticTokens{testToken}
+				if setup.ts != nil {
+					ts = setup.ts
+				}
+				c, err := NewClient(testEnv("http://127.0.0.1"), ts, WithHTTPClient(hc), WithLimiter(limiter), WithUnmeasuredCalls())
+				if err != nil {
+					t.Fatal(err)
+				}
+				calls := publicCalls(t, c)
+				if len(calls) < 45 {
+					t.Fatalf("found only %d calls", len(calls))
+				}
+				var all sync.WaitGroup
+				for method, call := range calls {
+					all.Go(func() {
+						const limit = 2 * time.Second
+						ctx, cancel := context.WithTimeout(t.Context(), limit)
+						defer cancel()
+						if setup.done {
+							cancel()
+						}
+						begin := time.Now()
+						err := call(ctx)
+						took := time.Since(begin)
+						e, ok := errors.AsType[*APIError](err)
+						if !ok {
+							t.Errorf("%s: %v, want an *APIError", method, err)
+							return
+						}
+						if name != "sleep between tries" && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+							t.Errorf("%s does not name the context: %v", method, err)
+						}
+						if setup.done && !e.NotSent() {
+							t.Errorf("%s was sent although cancelled: %v", method, err)
+						}
+						if took > limit || setup.done && took > 0 {
+							t.Errorf("%s returned after %v", method, took)
+						}
+					})
+				}
+				all.Wait()
+				_ = c.Close(t.Context())
+			})
 		})
 	}
 }

@@ -121,21 +121,35 @@ func rawServer(t *testing.T, handle func(conn net.Conn, n int)) (url string, req
 			if err != nil {
 				return
 			}
-			go func() {
-				defer conn.Close()
-				br := bufio.NewReader(conn)
-				for {
-					r, err := http.ReadRequest(br)
-					if err != nil {
-						return
-					}
-					_, _ = io.Copy(io.Discard, r.Body)
-					handle(conn, int(seen.Add(1)))
-				}
-			}()
+			go serveRaw(conn, &seen, handle)
 		}
 	}()
 	return "http://" + l.Addr().String(), func() int { return int(seen.Load()) }
+}
+
+// pipeServer is rawServer without a network, for bubbles: the machine's speed
+// counts nothing there.
+func pipeServer(handle func(conn net.Conn, n int)) (hc *http.Client, requests func() int) {
+	var seen atomic.Int32
+	dial := func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		go serveRaw(far, &seen, handle)
+		return near, nil
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: dial}}, func() int { return int(seen.Load()) }
+}
+
+func serveRaw(conn net.Conn, seen *atomic.Int32, handle func(conn net.Conn, n int)) {
+	defer conn.Close()
+	br := bufio.NewReader(conn)
+	for {
+		r, err := http.ReadRequest(br)
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		handle(conn, int(seen.Add(1)))
+	}
 }
 
 // neverCalls are a command with a body and one without.
@@ -192,6 +206,17 @@ func TestOutcomeOfBrokenExchanges(t *testing.T) {
 		if n := requests(); n != 1 {
 			t.Errorf("%d requests", n)
 		}
+	})
+	t.Run("an attempt's time limit", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			hc, requests := pipeServer(func(c net.Conn, _ int) { _, _ = c.Read(make([]byte, 1)) })
+			begin := time.Now()
+			err := tcpClient(t, "http://127.0.0.1", WithHTTPClient(hc), WithAttemptTimeout(3*time.Second)).Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{})
+			if got := verdict(err); got != "unconfirmed" || !errors.Is(err, context.DeadlineExceeded) || requests() != 1 || time.Since(begin) != 3*time.Second {
+				t.Errorf("%s after %v: %v (%d requests)", got, time.Since(begin), err, requests())
+			}
+		})
 	})
 }
 
@@ -328,14 +353,16 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 // TestNoProofIsUnconfirmed: a transport that says nothing of what it did.
 func TestNoProofIsUnconfirmed(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, testNoProof)
+}
+
+func testNoProof(t *testing.T) {
 	c := newTestClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }))
 	if err := neverCalls["with a body"](t.Context(), c); verdict(err) != "unconfirmed" {
 		t.Errorf("%s: %v", verdict(err), err)
 	}
 	// A failed read changes nothing, whatever became of it.
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	if _, err := c.Locks.Get(ctx, "s", "l"); verdict(err) != "not sent" {
+	if _, err := c.Locks.Get(t.Context(), "s", "l"); verdict(err) != "not sent" {
 		t.Errorf("%s: %v", verdict(err), err)
 	}
 }

@@ -76,6 +76,7 @@ func TestEightProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv.ForgetRequests()
+	start := time.Now()
 
 	var mu sync.Mutex
 	var sum childResult
@@ -114,8 +115,8 @@ func TestEightProcesses(t *testing.T) {
 	if sum.Failed > 0 || sum.Calls < 100 {
 		t.Errorf("%d of %d calls failed, the first with: %s", sum.Failed, sum.Calls, sum.First)
 	}
-	// One refresh per 2 s, and one more where the ends fall badly.
-	if most := int(span/(lifetime/2)) + 1; refreshes < 1 || refreshes > most {
+	// One refresh per 2 s of all that time, and one at its beginning.
+	if most := int(time.Since(start)/(lifetime/2)) + 1; refreshes < 1 || refreshes > most {
 		t.Errorf("%d refreshes, want 1 to %d", refreshes, most)
 	}
 	// The family is alive: a reuse would have ended it.
@@ -283,15 +284,11 @@ func TestKilledBetweenRotationAndWrite(t *testing.T) {
 	if auth, _, err = task.authorizer(srv.RedirectURI()); err != nil {
 		t.Fatal(err)
 	}
-	tokens := auth.Tokens(conn)
-	start := time.Now()
+	tokens := auth.Tokens(conn) // a lock that the dead process left would be another error
 	for range 2 {
 		if _, err := tokens.Token(t.Context()); !errors.Is(err, saltoks.ErrReauthorize) {
 			t.Errorf("%v", err)
 		}
-	}
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("the dead process held the others up for %v", took)
 	}
 	if login, err = auth.BeginReconnect(t.Context(), conn.ID); err != nil {
 		t.Fatal(err)
