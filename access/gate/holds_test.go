@@ -185,3 +185,34 @@ func TestAnAdministratorEndsOfficeMode(t *testing.T) {
 		}
 	})
 }
+
+// An unconfirmed start that a slow cloud carries out after a lock is held again,
+// also where an accepted one was told before the lock.
+func TestALateStartBesideAnotherOnes(t *testing.T) {
+	for name, c := range map[string]struct{ takes, lock, late time.Duration }{
+		"which is whose is clear": {0, 40 * time.Second, 40 * time.Second},
+		"either may be either's":  {10 * time.Second, time.Second, 3 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, r := setup(t), &told{}
+				b.grantBobTheOffice()
+				b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+				b.command(access.OfficeMode, "bob", gate.Unconfirmed)
+				time.Sleep(10 * time.Second)
+				b.driver.move = slow(c.takes, gate.Accepted)
+				r.add("l2", access.OfficeMode, "us", time.Now()) // ada's
+				b.command(access.OfficeMode, "ada", gate.Accepted)
+				time.Sleep(c.lock)
+				b.driver.move = nil
+				b.command(access.Lock, "ada", gate.Accepted)
+				r.add("l2", access.Lock, "us", time.Now())
+				b.wantHolders("after the lock")
+				time.Sleep(c.late)
+				r.add("l2", access.OfficeMode, "us", time.Now()) // bob's
+				b.ingest(r)
+				b.wantHolders("the door is open", "bob since 00:00:00")
+			})
+		})
+	}
+}

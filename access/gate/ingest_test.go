@@ -69,6 +69,10 @@ func TestProofs(t *testing.T) {
 		"A 3 U e":         "unconfirmed", // the accepted one's entry may still come
 		"R 3 U e":         "accepted",    // the refused one moved nothing
 		"A e 60 U e 60 e": "unconfirmed",
+		"A e 2 e 6 U":     "unconfirmed", // both before it
+		"A 3 U 60 e 60 e": "unconfirmed", // the accepted one had moved long before
+		"U 60 A e 3 e":    "accepted",
+		"U 9 e 9 e 40 A":  "unconfirmed", // the accepted one moved later
 	} {
 		t.Run(script, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

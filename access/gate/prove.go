@@ -17,6 +17,8 @@ type command struct {
 	from, until time.Time
 }
 
+func (c *command) spans(t time.Time) bool { return !t.Before(c.from) && !t.After(c.until) }
+
 // lane is what one lock was told to do.
 type lane struct {
 	lock   string
@@ -26,7 +28,8 @@ type lane struct {
 // prove settles the Unconfirmed commands whose movement the stored entries
 // tell. Commands to one lock whose spans touch are looked at together: each of
 // them moved the lock at most once, and each entry tells of one movement, so if
-// n accepted commands and one open one have n+1 entries, the open one moved it.
+// n accepted commands and one open one have n+1 entries, one in the span of each,
+// the open one moved it.
 func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receipt, err error) {
 	open, err := g.records.Entries(ctx, EntryQuery{Site: g.site, Outcome: Unconfirmed, BegunSince: g.clock().Add(-proofFor), Limit: everything})
 	if err != nil || len(open) == 0 {
@@ -149,21 +152,56 @@ func (g *Gate) proveGroup(ctx context.Context, reader VendorReader, at lane, gro
 	if len(proofs) != len(group) {
 		return Receipt{}, false, nil
 	}
-	proof := proofs[index] // both are in order of time
-	if c := group[index]; proof.At.Before(c.from) || proof.At.After(c.until) {
-		return Receipt{}, false, nil
+	own, late := 0, len(proofs)-1 // the first and the last that may be the open one's
+	for ; !fits(group, index, proofs, own); own++ {
+		if own == late {
+			return Receipt{}, false, nil
+		}
 	}
 	last := false
-	if at.action == access.OfficeMode {
-		if last, err = g.movedLast(ctx, reader, locks, at.lock, proof); err != nil {
+	if at.action == access.OfficeMode { // the door may be open since then
+		for !fits(group, index, proofs, late) {
+			late--
+		}
+		if last, err = g.movedLast(ctx, reader, locks, at.lock, proofs[late]); err != nil {
 			return Receipt{}, false, err
 		}
 	}
-	r, err := g.settleAsMoved(ctx, group[index].Entry, proof, last)
+	r, err := g.settleAsMoved(ctx, group[index].Entry, proofs[own], last)
 	if errors.Is(err, ErrConflict) {
 		return Receipt{}, false, nil // somebody knew better meanwhile
 	}
 	return r, err == nil, err
+}
+
+// fits reports whether entry k may tell of the open command: it lies in that one's
+// span, and each of the others has one of the rest in its own.
+func fits(group []command, open int, proofs []VendorEntry, k int) bool {
+	if !group[open].spans(proofs[k].At) {
+		return false
+	}
+	var waiting []int // commands that have begun and have no entry yet
+	next := 0
+	for i, v := range proofs {
+		if i == k {
+			continue
+		}
+		for ; next < len(group) && !group[next].from.After(v.At); next++ {
+			if next != open {
+				waiting = append(waiting, next)
+			}
+		}
+		if len(waiting) == 0 {
+			return false
+		}
+		first := slices.MinFunc(waiting, func(a, b int) int { return group[a].until.Compare(group[b].until) })
+		if !group[first].spans(v.At) {
+			return false
+		}
+		at := slices.Index(waiting, first)
+		waiting = slices.Delete(waiting, at, at+1)
+	}
+	return true
 }
 
 // movedLast reports whether nothing is known to have locked the lock after the
