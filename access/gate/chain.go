@@ -208,7 +208,10 @@ func LogPages(q LogQuery, size int, page func(LogQuery) ([]LogRow, error)) iter.
 // filed reports whether Member and Actor, which no hash covers, are those that
 // the detail names, as the gate writes it: they come first.
 func (r *LogRow) filed() bool {
-	if !bytes.HasPrefix(r.Detail, []byte(`{"member":`)) {
+	named := func(b []byte) bool {
+		return bytes.HasPrefix(b, []byte(`"member":`)) || bytes.HasPrefix(b, []byte(`"actor":`))
+	}
+	if len(r.Detail) == 0 || !named(r.Detail[1:]) {
 		return true
 	}
 	var space [256]byte
@@ -216,5 +219,5 @@ func (r *LogRow) filed() bool {
 	o = o.str("member", r.Member)
 	o = o.str("actor", r.Actor)
 	rest, ok := bytes.CutPrefix(r.Detail, o)
-	return ok && r.Member != "" && (r.Actor != "" || !bytes.HasPrefix(rest, []byte(`,"actor":`)))
+	return ok && !named(bytes.TrimPrefix(rest, []byte{','}))
 }

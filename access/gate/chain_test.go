@@ -267,3 +267,25 @@ func BenchmarkVerify(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
 }
+
+// What was done on nobody's behalf is filed under nobody.
+func TestVerifyARowOfAnActorAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		detail, member, actor string
+		holds                 bool
+	}{
+		"as written":       {`{"actor":"guardian"}`, "", "guardian", true},
+		"under a member":   {`{"actor":"guardian"}`, "ada", "guardian", false},
+		"under another":    {`{"actor":"guardian"}`, "", "eve", false},
+		"under nobody":     {`{"actor":"guardian"}`, "", "", false},
+		"without an actor": {`{"member":"ada","actor":"eve"}`, "ada", "", false},
+		"with both":        {`{"member":"ada","actor":"eve"}`, "ada", "eve", true},
+	} {
+		e := gate.LogEntry{Salt: []byte("salt"), Detail: []byte(c.detail), Member: c.member, Actor: c.actor}
+		e.Commitment = gate.Commit(e.Salt, e.Detail)
+		r := &rows{list: []gate.LogRow{gate.Head{}.Append(site, e)}}
+		if _, err := gate.Verify(t.Context(), r, site, gate.Head{}, gate.Head{}); (err == nil) != c.holds {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
