@@ -101,6 +101,9 @@ func (g *Gate) Site() string { return g.site }
 
 const badID = "1 to 200 bytes of valid UTF-8 without NUL are wanted"
 
+// errClock is for what cannot be done without the host's clock.
+var errClock = errors.New("gate: Config.Now panics or says the zero time: mend it")
+
 // clock reads the host's clock; zero when it panics.
 func (g *Gate) clock() (now time.Time) {
 	defer func() {

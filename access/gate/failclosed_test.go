@@ -116,3 +116,43 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 		t.Error("a zero value opens")
 	}
 }
+
+// A clock that fails while holds are looked at ends none, and is told; nor does it
+// leave a member without keys and without a word.
+func TestClockFailsBesideTheWay(t *testing.T) {
+	for _, s := range []gate.Sweep{{RightEnded: true}, {Closing: new(22 * time.Hour)}} {
+		told := 0
+		for n := range 4 {
+			synctest.Test(t, func(t *testing.T) {
+				left := -1 // readings until it fails
+				b := setup(t, func(c *gate.Config) {
+					c.Now = func() time.Time {
+						if left--; left == -1 {
+							panic("clock")
+						}
+						return time.Now()
+					}
+				})
+				begun := access.Grant{ID: "ada-office", Member: "ada", Door: "office", Hours: access.Always(), From: time.Now(), RequiresMembership: new(false)}
+				if err := b.store.PutGrant(t.Context(), site, begun); err != nil {
+					t.Fatal(err)
+				}
+				b.startOffice("ada")
+				moves := b.driver.count()
+				left = n
+				if _, err := b.gate.Sweep(t.Context(), s); err != nil {
+					told++
+				}
+				b.wantMoves(moves)
+				b.wantHolders("after the sweep", "ada since 00:00:00")
+			})
+		}
+		if told != 1 {
+			t.Errorf("told %d times", told)
+		}
+	}
+	b := setup(t, func(c *gate.Config) { c.Now = func() time.Time { return time.Time{} } })
+	if keys, err := b.gate.Keys(t.Context(), "ada", time.Hour); err == nil {
+		t.Errorf("got %v", keys)
+	}
+}

@@ -174,6 +174,9 @@ func (g *Gate) reconcile(ctx context.Context, s Sweep, holds []Hold, report *Swe
 // due says why a hold is over, "" if it is not.
 func (g *Gate) due(ctx context.Context, s Sweep, h Hold) (why string, snap Snapshot, err error) {
 	now := g.clock()
+	if now.IsZero() {
+		return "", snap, errClock
+	}
 	snap, err = g.facts.Load(ctx, Ask{g.site, h.Member, h.Door, now})
 	if err != nil {
 		return "", snap, err

@@ -48,6 +48,9 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 		return nil, &RequestError{[]Fault{{"Member", badID}}}
 	}
 	now := g.clock()
+	if now.IsZero() {
+		return nil, errClock
+	}
 	all, err := g.facts.LoadAll(ctx, Ask{Site: g.site, Member: member, At: now})
 	if err != nil {
 		return nil, err

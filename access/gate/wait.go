@@ -181,6 +181,9 @@ func (g *Gate) Recover(ctx context.Context) (done int, err error) {
 func (g *Gate) abandon(ctx context.Context, e Entry) error {
 	d, p, err := g.reopen(e) // a document that does not read is no reason to leave it in Sending
 	at := g.clock()
+	if at.IsZero() {
+		at = e.SendBy.Add(staleAfter)
+	}
 	r := Receipt{Outcome: Unconfirmed, Cause: CauseInterrupted, Decision: p.decision, At: at, Err: err}
 	d.Cause, d.At = r.Cause, at
 	s := Settlement{Key: e.Key, Outcome: Unconfirmed, At: at, Doc: d.bytes(), Log: p.logEntry(&r, at, e.Seq)}

@@ -62,6 +62,9 @@ func TestWaitByAWrongClock(t *testing.T) {
 					t.Errorf("after %v: %v", time.Since(start), err)
 				}
 				b.want(r, gate.Unconfirmed, gate.CauseInterrupted)
+				if r.At.IsZero() {
+					t.Error("it happened at no time")
+				}
 			})
 		})
 	}
