@@ -88,7 +88,7 @@ var apartTests = map[string]func(*bench){
 		b.ok(err)
 		front.Name = "Main"
 		rules := b.someRules()
-		rules.Site.ID, rules.Version, rules.MembershipTypes, rules.Resources = here, 1, nil, nil
+		rules.Site.ID, rules.Version, rules.Revision, rules.MembershipTypes, rules.Resources = here, 1, "r2", nil, nil
 		for _, err := range []error{
 			b.s.Doors.UpdateDoor(b.ctx, here, front), b.s.Doors.DeleteDoor(b.ctx, here, "office"), b.s.Rules.PutRules(b.ctx, rules),
 			b.s.Rules.PutGrant(b.ctx, here, access.Grant{ID: "g1", Member: "cem", Door: "lab", Hours: access.Always()}), b.s.Rules.DeleteGrant(b.ctx, here, "g2"),
@@ -97,6 +97,7 @@ var apartTests = map[string]func(*bench){
 		} {
 			b.ok(err)
 		}
+		b.is(b.s.Doors.UpdateDoor(b.ctx, here, door("office", gate.Link{})), gate.ErrNotFound)
 		b.same("the other site", read(), before)
 	},
 	"Records/every handle sees what one wrote": func(b *bench) {

@@ -158,6 +158,17 @@ var beginTests = map[string]func(*bench){
 		b.ok(err)
 		b.same("state", c.State, gate.Shared)
 	},
+	"Begin/another action of the same instant ends no sharing": func(b *bench) {
+		for door, order := range map[string][]access.Action{"office": {access.OfficeMode, access.Lock}, "lab": {access.Lock, access.OfficeMode}} {
+			claimed := map[access.Action]gate.Entry{}
+			for _, action := range order {
+				claimed[action] = b.claim(b.attempt("ada", door, action, 0))
+			}
+			c, err := b.records().Begin(b.ctx, b.attempt("ada", door, access.OfficeMode, time.Second))
+			b.ok(err)
+			b.same("claim at "+door, c, gate.Claim{State: gate.Shared, Entry: claimed[access.OfficeMode]})
+		}
+	},
 	"Begin/many taps share one command": func(b *bench) {
 		var attempts []gate.Attempt
 		for range 32 {

@@ -109,14 +109,15 @@ func (st *site) shared(e *gate.Entry, within time.Duration) *gate.Entry {
 		return nil
 	}
 	list := st.commands[e.Door]
+	var other time.Time // the latest Begun of another action
 	for _, c := range slices.Backward(list[afterBegun(list, e.Begun.Add(-within)):]) {
-		if c.Outcome != gate.Sending && c.Outcome != gate.Accepted && c.Outcome != gate.Unconfirmed {
-			continue
-		}
-		if c.Action != e.Action {
+		switch {
+		case c.Outcome != gate.Sending && c.Outcome != gate.Accepted && c.Outcome != gate.Unconfirmed:
+		case c.Begun.Before(other):
 			return nil
-		}
-		if c.Member == e.Member && c.Begun.Before(e.Begun.Add(within)) {
+		case c.Action != e.Action:
+			other = c.Begun
+		case c.Member == e.Member && c.Begun.Before(e.Begun.Add(within)):
 			return c
 		}
 	}

@@ -158,10 +158,14 @@ func (s *Store) Erase(ctx context.Context, siteID, person string, before time.Ti
 // Holds implements gate.Holds.
 func (s *Store) Holds(ctx context.Context, siteID string) (list []gate.Hold, err error) {
 	err = s.read(ctx, siteID, func(st *site) error { list = slices.Clone(st.holds); return nil })
+	sortHolds(list)
+	return list, err
+}
+
+func sortHolds(list []gate.Hold) {
 	slices.SortStableFunc(list, func(a, b gate.Hold) int {
 		return cmp.Or(cmp.Compare(a.Door, b.Door), a.Since.Compare(b.Since), cmp.Compare(a.Member, b.Member))
 	})
-	return list, err
 }
 
 // EndHolds implements gate.Holds.
@@ -171,6 +175,7 @@ func (s *Store) EndHolds(ctx context.Context, siteID, door string, until time.Ti
 	}
 	err = s.write(ctx, siteID, func(st *site) error {
 		if ended = st.endHolds(door, until, nil); len(ended) > 0 {
+			sortHolds(ended)
 			st.append(siteID, &e)
 		}
 		return nil

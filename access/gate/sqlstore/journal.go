@@ -78,7 +78,7 @@ func (s *Store) Look(ctx context.Context, key gate.Key, door string) (gate.Memor
 const shareable = entryByKey + ` UNION ALL SELECT * FROM (SELECT ` + entryColumns + ` FROM doorkit_journal j
 	WHERE j.site = $1 AND j.door = $4 AND j.begun > $6 AND j.begun < $7 AND j.member = $2 AND j.action = $5 AND j.outcome IN ('sending', 'accepted', 'unconfirmed')
 	AND NOT EXISTS (SELECT 1 FROM doorkit_journal o WHERE o.site = $1 AND o.door = $4 AND o.begun > j.begun AND o.action <> $5 AND o.outcome IN ('sending', 'accepted', 'unconfirmed'))
-	ORDER BY j.begun DESC LIMIT 1) AS lead`
+	ORDER BY j.begun DESC, j.seq DESC LIMIT 1) AS lead`
 
 // Begin is gate.Journal's.
 func (s *Store) Begin(ctx context.Context, a gate.Attempt) (claim gate.Claim, err error) {
