@@ -130,10 +130,13 @@ func Import(ctx context.Context, s Stores, doc Document) error {
 		door := doc.door(d)
 		err := s.Doors.AddDoor(ctx, site, door)
 		if errors.Is(err, ErrConflict) { // from a try before
-			var old Door
-			if old, err = s.Doors.Door(ctx, site, d.ID); err == nil {
+			old, none := s.Doors.Door(ctx, site, d.ID)
+			switch {
+			case none == nil:
 				door.Version = old.Version
 				err = s.Doors.UpdateDoor(ctx, site, door)
+			case !errors.Is(none, ErrNotFound): // else another door has its lock
+				err = none
 			}
 		}
 		if err != nil {

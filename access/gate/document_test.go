@@ -146,6 +146,14 @@ func TestBadDocuments(t *testing.T) {
 	if d, err := s.Door(t.Context(), site, "front"); err != nil || d.Name != "Front Door" {
 		t.Errorf("got %+v, %v", d, err)
 	}
+	// Not where a lock is another door's meanwhile.
+	s = memstore.New()
+	if err := s.AddDoor(t.Context(), site, gate.Door{Door: access.Door{ID: "cellar"}, Link: link("l1")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := gate.Import(t.Context(), stores(s), good); !errors.Is(err, gate.ErrConflict) {
+		t.Errorf("a lock that is taken: got %v", err)
+	}
 }
 
 func filled(t *testing.T) *memstore.Store {
