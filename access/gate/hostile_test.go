@@ -55,6 +55,23 @@ func TestAnEndInTheFuture(t *testing.T) {
 	})
 }
 
+// Nor does it keep a start that was carried out late from being held again.
+func TestALateStartBesideAnEndInTheFuture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t), &told{}
+		r.add("l2", access.Lock, "a schedule", time.Now().Add(30*24*time.Hour))
+		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+		b.command(access.OfficeMode, "ada", gate.Unconfirmed)
+		time.Sleep(5 * time.Second)
+		b.driver.move = nil
+		b.command(access.Lock, "ada", gate.Accepted)
+		time.Sleep(30 * time.Second)
+		r.add("l2", access.OfficeMode, "us", time.Now())
+		b.ingest(r)
+		b.wantHolders("the door is open", "ada since 00:00:00")
+	})
+}
+
 // Whoever starts after the schedule's end holds the door alone.
 func TestAnotherStartAfterTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -205,12 +205,13 @@ func fits(group []command, open int, proofs []VendorEntry, k int) bool {
 }
 
 // movedLast reports whether nothing is known to have locked the lock after the
-// movement that proof tells. The clocks of locks are a little off.
+// movement that proof tells. The clocks of locks are a little off, and an entry of
+// the future is no end.
 func (g *Gate) movedLast(ctx context.Context, reader VendorReader, locks []command, lock string, proof VendorEntry) (bool, error) {
 	if slices.ContainsFunc(locks, func(c command) bool { return c.Outcome == Accepted && c.Begun.After(proof.At.Add(proofBefore)) }) {
 		return false, nil
 	}
-	told, err := g.records.VendorEntries(ctx, VendorQuery{Site: g.site, Lock: lock, From: proof.At.Add(time.Microsecond)})
+	told, err := g.records.VendorEntries(ctx, VendorQuery{Site: g.site, Lock: lock, From: proof.At.Add(time.Microsecond), Until: g.clock().Add(proofBefore)})
 	if err != nil {
 		return false, err
 	}
