@@ -349,11 +349,14 @@ func TestARepeatedReceiptIsNoNewTrouble(t *testing.T) {
 	})
 }
 
-// That the lock moved before a trouble began does not end it.
+// That the lock moved before a trouble began does not end it; that it moves now
+// does, whatever the clock said then.
 func TestALateProofEndsNoLaterTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, r := &heard{}, &told{}
-		b := setup(t, func(c *gate.Config) { c.Observer = h })
+		h, r, jump := &heard{}, &told{}, time.Duration(0)
+		b := setup(t, func(c *gate.Config) {
+			c.Observer, c.Now = h, func() time.Time { return time.Now().Add(jump) }
+		})
 		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
 		b.unlock(b.tap("ada", "front"))
 		r.add("l1", access.Unlock, "us", time.Now())
@@ -361,7 +364,12 @@ func TestALateProofEndsNoLaterTrouble(t *testing.T) {
 		b.driver.move = answers(gate.Refused, gate.CauseOTPBlocked)
 		b.unlock(b.tap("ada", "front"))
 		b.ingest(r)
-		want := []string{"passed unconfirmed", "passed refused", "trouble_began otp_blocked iq", "passed accepted"}
+		b.driver.move = nil
+		jump = -2 * time.Hour // the clock was wrong, and was set right
+		last := b.tap("ada", "front")
+		last.TappedAt = last.TappedAt.Add(jump)
+		b.unlock(last)
+		want := []string{"passed unconfirmed", "passed refused", "trouble_began otp_blocked iq", "passed accepted", "passed accepted", "trouble_ended otp_blocked iq"}
 		if diff := cmp.Diff(want, h.events); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}

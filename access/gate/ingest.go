@@ -227,6 +227,6 @@ func (g *Gate) settleAsMoved(ctx context.Context, e Entry, proof VendorEntry, la
 		return Receipt{}, err
 	}
 	r.Recorded, r.CheckIn, r.Err = true, done.CheckIn, nil
-	g.watch.passed(ctx, p.link, r)
+	g.watch.proven(ctx, p.link, r)
 	return r, nil
 }

@@ -88,17 +88,25 @@ func newWatch(site string, o Observer) *watch {
 
 func (w *watch) passed(ctx context.Context, link Link, r Receipt) {
 	if w.observer != nil {
-		w.tell(ctx, link, r)
+		w.tell(ctx, link, r, false)
 	}
 }
 
-func (w *watch) tell(ctx context.Context, link Link, r Receipt) {
+// proven is passed for a movement that is told long after it was: it ends no
+// trouble that began since.
+func (w *watch) proven(ctx context.Context, link Link, r Receipt) {
+	if w.observer != nil {
+		w.tell(ctx, link, r, true)
+	}
+}
+
+func (w *watch) tell(ctx context.Context, link Link, r Receipt, late bool) {
 	events := []Event{{Kind: Passed, Receipt: &r, Cause: r.Cause, Door: r.Door, Gateway: link.Gateway, Err: r.Err}}
 	w.mu.Lock()
 	if r.Outcome == Accepted && !r.Shared && !r.Repeated {
 		for t, since := range w.open {
 			over := troubles[t.cause] == siteWide || t.door == r.Door || t.gateway != "" && t.gateway == link.Gateway
-			if t.cause == CauseStoreUnavailable && !r.Recorded || r.At.Before(since) { // proven later: it moved before
+			if t.cause == CauseStoreUnavailable && !r.Recorded || late && r.At.Before(since) {
 				over = false
 			}
 			if over {
