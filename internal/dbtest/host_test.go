@@ -91,6 +91,49 @@ func TestSlowUpdateBlocksNobody(t *testing.T) {
 	})
 }
 
+// TestLeaseOfTheFuture finds a lease whose process died, and a clock that was set
+// back by a day since: nobody renews it, so nobody waits for the day to pass.
+func TestLeaseOfTheFuture(t *testing.T) {
+	s, db := SQLite(t).Store(t)
+	docs := s.Documents()
+	write := func(text string) func(context.Context, []byte) ([]byte, error) {
+		return func(context.Context, []byte) ([]byte, error) { return []byte(text), nil }
+	}
+	must(t, docs.Update(t.Context(), "k", write("old")))
+	_, err := db.ExecContext(t.Context(), "UPDATE doorkit_documents SET holder = 'dead', held_until = ?", time.Now().AddDate(0, 0, 1).UnixMicro())
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	must(t, docs.Update(ctx, "k", write("new")))
+	doc, err := docs.Get(t.Context(), "k")
+	if err != nil || string(doc) != "new" {
+		t.Errorf("the document is %q, %v", doc, err)
+	}
+}
+
+// TestManyReadersOfOneList reads one list from several goroutines at once; the
+// race detector looks on.
+func TestManyReadersOfOneList(t *testing.T) {
+	s, _ := SQLite(t).Store(t)
+	fillSite(t, s, "loft")
+	list := s.Reservations(t.Context(), gate.ReservationQuery{Site: "loft", Member: "ada", EndAfter: noon})
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			n := 0
+			for _, err := range list {
+				if n++; err != nil {
+					t.Error(err)
+				}
+			}
+			if n != 1 {
+				t.Errorf("%d reservations", n)
+			}
+		})
+	}
+	all.Wait()
+}
+
 // TestHostTransaction writes the host's rows and ours together, or not at all.
 func TestHostTransaction(t *testing.T) {
 	Both(t, func(t *testing.T, d Database) {

@@ -16,7 +16,8 @@ import (
 // short transactions, so that nothing is locked while fn runs.
 //
 // A lease holds for 8 seconds by the database's clock and is renewed while fn
-// runs. When its process dies, the next one waits for what is left of it.
+// runs. When its process dies, the next one waits for what is left of it; or until
+// it has seen for 8 seconds that nobody renews it, if that clock was set back.
 type Documents struct{ s *Store }
 
 // Documents returns the documents in this database.
@@ -107,16 +108,23 @@ func (d Documents) run(ctx context.Context, key, holder string, current []byte, 
 
 // take waits for the lease and takes it.
 func (d Documents) take(ctx context.Context, key, holder string) (doc []byte, err error) {
+	var dead, other lease
+	var since time.Time
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
-		took, idle := false, ""
+		took, now := false, lease{}
 		err := d.s.write(ctx, "Update", func(run runner) error {
+			var idle string
 			err := run.row(ctx, `INSERT INTO doorkit_documents (name, holder, held_until) VALUES ($1, $2, {clock} + $3)
 				ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
-				WHERE doorkit_documents.held_until < excluded.held_until - $3 RETURNING doc, {idle}`, key, holder, leaseTime.Microseconds()).Scan(&doc, &idle)
-			if missing(err) {
+				WHERE doorkit_documents.held_until < excluded.held_until - $3 OR doorkit_documents.holder = $4 AND doorkit_documents.held_until = $5
+				RETURNING doc, {idle}`, key, holder, leaseTime.Microseconds(), dead.holder, dead.until).Scan(&doc, &idle)
+			if took = err == nil; !missing(err) {
+				return err
+			}
+			err = run.row(ctx, "SELECT holder, held_until FROM doorkit_documents WHERE name = $1", key).Scan(&now.holder, &now.until)
+			if err == nil || missing(err) {
 				return errKeep
 			}
-			took = err == nil
 			return err
 		})
 		if err != nil {
@@ -125,10 +133,21 @@ func (d Documents) take(ctx context.Context, key, holder string) (doc []byte, er
 		if took {
 			return doc, nil
 		}
+		if now != other {
+			other, since = now, time.Now()
+		} else if time.Since(since) > leaseTime {
+			dead = now
+		}
 		if err := rest(ctx, pause); err != nil {
 			return nil, fail(ctx, "Update", err)
 		}
 	}
+}
+
+// lease is one span of a lease, as one process took or renewed it.
+type lease struct {
+	holder string
+	until  int64 // microseconds by the database's clock
 }
 
 // give writes what fn made and gives the lease back. It does not heed the

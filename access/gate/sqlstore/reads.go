@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -235,7 +236,7 @@ func (s *Store) Reservations(ctx context.Context, q gate.ReservationQuery) iter.
 		for page := f; ; {
 			text := "SELECT " + reservationColumns + " FROM doorkit_reservations WHERE " + strings.Join(page.where, " AND ") +
 				" ORDER BY starts, id LIMIT $" + strconv.Itoa(len(page.args)+1)
-			rows, err := s.prepared.query(ctx, text, append(page.args, size)...)
+			rows, err := s.prepared.query(ctx, text, append(slices.Clip(page.args), size)...) // somebody else may read the list too
 			list, err := collect(rows, err, scanReservation)
 			if err != nil {
 				yield(reservation.Reservation{}, fail(ctx, "Reservations", err))
