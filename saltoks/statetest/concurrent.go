@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +26,9 @@ func serialised(t *testing.T, s saltoks.Store) {
 					most = max(most, inside)
 					mu.Unlock()
 					_, _ = s.Get(ctx, "saltoks/other") // something that takes a moment
+					for range 100 {                    // in which the others have their turn
+						runtime.Gosched()
+					}
 					mu.Lock()
 					inside--
 					mu.Unlock()
