@@ -30,7 +30,7 @@ func (cl *call) judge(decode func(*answer) error) error {
 			return e
 		}
 	}
-	if cl.req.Class == Never && len(body) > 0 && !json.Valid(body) {
+	if cl.req.Class != Safe && len(body) > 0 && !json.Valid(body) {
 		return cl.unreadable(errNotJSON)
 	}
 	if decode == nil {

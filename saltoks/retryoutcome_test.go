@@ -58,3 +58,22 @@ func TestAClassNobodyKnows(t *testing.T) {
 		t.Errorf("%d requests: %v", w.count(), err)
 	}
 }
+
+// TestAPageIsNoSuccess: a proxy's page with status 200 has neither removed nor
+// suspended anybody.
+func TestAPageIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	c := newTestClient(t, &wire{answer: always(200, "<html>log in to the proxy</html>")})
+	for name, err := range map[string]error{
+		"Users.Delete":            c.Users.Delete(t.Context(), "s", "u"),
+		"Users.SetSubscription":   c.Users.SetSubscription(t.Context(), "s", "u", Suspended),
+		"AccessGroups.RemoveUser": c.AccessGroups.RemoveUser(t.Context(), "s", "g", "u"),
+		"AccessGroups.RemoveLock": c.AccessGroups.RemoveLock(t.Context(), "s", "g", "l"),
+		"AccessGroups.Delete":     c.AccessGroups.Delete(t.Context(), "s", "g"),
+		"AccessGroups.AddUser":    c.AccessGroups.AddUser(t.Context(), "s", "g", "u"),
+	} {
+		if verdict(err) != "unconfirmed" {
+			t.Errorf("%s: %s: %v", name, verdict(err), err)
+		}
+	}
+}
