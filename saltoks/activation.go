@@ -117,7 +117,8 @@ func (a *Activation) Begin(ctx context.Context, site SiteID, iq IQID) (Activatio
 
 // Restart is Begin for an IQ that was reset (ErrRestoreRequired): secret and PIN
 // of before are dead. It is refused while SALTO still has this user as
-// activated, so it cannot destroy an activation that works.
+// activated, or may have in a moment, so it cannot destroy an activation that
+// works.
 func (a *Activation) Restart(ctx context.Context, site SiteID, iq IQID) (ActivationState, error) {
 	at, err := a.place(site, iq)
 	if err != nil {
@@ -165,8 +166,12 @@ type secretFetch struct {
 	call    func(context.Context, siteIQ) (Secret, error)
 }
 
-// held says that the breaker holds a code back.
+// held says that the breaker holds a code back, or that the activation may be
+// under way: another secret would come with another PIN.
 func (f secretFetch) held(doc *iqDoc, at siteIQ, now time.Time) error {
+	if doc.underWay(now) {
+		return errUnderWay
+	}
 	if !f.adopted {
 		return nil
 	}

@@ -44,7 +44,7 @@ func (a *Activation) Confirm(ctx context.Context, site SiteID, iq IQID, pin IQPI
 		if err := doc.Breaker.holds(at, a.now()); err != nil {
 			return err
 		}
-		if doc.Step == StepConfirming && !doc.Adopted && !doc.PIN.Equal(NewSecret(pin.Reveal())) && a.now().Sub(doc.ConfirmingAt).Abs() <= confirmLimit {
+		if doc.underWay(a.now()) && !doc.PIN.Equal(NewSecret(pin.Reveal())) {
 			return errUnderWay
 		}
 		doc.Step, doc.PIN, doc.ConfirmingAt = StepConfirming, docSecret{NewSecret(pin.Reveal())}, a.now().UTC()
@@ -85,7 +85,13 @@ func (a *Activation) Confirm(ctx context.Context, site SiteID, iq IQID, pin IQPI
 	return a.done(at, doc, answer)
 }
 
-var errUnderWay = errors.New("saltoks: another IQ PIN was sent to SALTO and may still be taken: wait a minute, then type the PIN again")
+var errUnderWay = errors.New("saltoks: an IQ PIN was sent to SALTO and may still be taken: wait a minute, then try again")
+
+// underWay reports that SALTO may still carry a confirmation out. After Adopt the
+// user was activated before, and nothing is concluded from that.
+func (d *iqDoc) underWay(now time.Time) bool {
+	return d.Step == StepConfirming && !d.Adopted && now.Sub(d.ConfirmingAt).Abs() <= confirmLimit
+}
 
 func mayConfirm(doc *iqDoc) error {
 	switch {

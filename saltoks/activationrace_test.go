@@ -3,6 +3,7 @@ package saltoks
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -52,54 +53,85 @@ func TestALateSecretDoesNotUndoAnActivation(t *testing.T) {
 	})
 }
 
-// TestOnePINAtATime: nobody knows what became of the right PIN, and a wrong one
-// is typed whose answer is lost as well. Only then SALTO carries the first one
-// out: codes must be made of that.
+// heldConfirm is a rig whose next confirmations are lost; the first of them
+// reaches SALTO when deliver is called.
+func heldConfirm(t *testing.T) (r *rig, act *Activation, deliver func()) {
+	r = newRig(t)
+	r.requestPIN()
+	var first func()
+	next := r.sim.HTTPClient().Transport
+	hold := roundTripper(func(q *http.Request) (*http.Response, error) {
+		if q.Method != "PUT" {
+			return next.RoundTrip(q)
+		}
+		body, err := io.ReadAll(q.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		if first == nil {
+			first = func() {
+				again := q.Clone(context.WithoutCancel(q.Context()))
+				again.Body = io.NopCloser(bytes.NewReader(body))
+				resp, err := next.RoundTrip(again)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+			}
+		}
+		return nil, errHost
+	})
+	act = r.newRemote(r.newClient(WithHTTPClient(&http.Client{Transport: hold})), r.state).Activation()
+	if s, err := act.Confirm(t.Context(), r.site, r.iq, r.pin()); !isUnconfirmed(err) || s.Step != StepConfirming {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	time.Sleep(10 * time.Second)
+	return r, act, func() { first() }
+}
+
+// TestOnePINAtATime: nobody knows what became of the right PIN, and the person
+// tries something else. Only then SALTO carries the confirmation out: codes must
+// be made of that PIN.
 func TestOnePINAtATime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		ctx := t.Context()
-		r.requestPIN()
-		var underway func()
-		lost := func(next http.RoundTripper) http.RoundTripper {
-			return roundTripper(func(q *http.Request) (*http.Response, error) {
-				if q.Method != "PUT" {
-					return next.RoundTrip(q)
+	for name, other := range map[string]func(*Activation, context.Context, *rig) (ActivationState, error){
+		"another PIN": func(a *Activation, ctx context.Context, r *rig) (ActivationState, error) {
+			return a.Confirm(ctx, r.site, r.iq, r.wrongPIN())
+		},
+		"restart": func(a *Activation, ctx context.Context, r *rig) (ActivationState, error) {
+			return a.Restart(ctx, r.site, r.iq)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, act, deliver := heldConfirm(t)
+				s, err := other(act, t.Context(), r)
+				if e, ok := errors.AsType[*APIError](err); s.Step != StepConfirming || !ok || !e.NotSent() {
+					t.Errorf("%+v, %v", s, err)
 				}
-				if underway == nil {
-					body, err := io.ReadAll(q.Body)
-					if err != nil {
-						t.Error(err)
-					}
-					again := q.Clone(context.WithoutCancel(q.Context()))
-					again.Body = io.NopCloser(bytes.NewReader(body))
-					underway = func() {
-						resp, err := r.sim.HTTPClient().Transport.RoundTrip(again)
-						if err != nil {
-							t.Fatal(err)
-						}
-						resp.Body.Close()
-					}
+				deliver()
+				if s := r.must(r.act.Resume(t.Context(), r.site, r.iq)); s.Step != StepActivated {
+					t.Errorf("%+v", s)
 				}
-				return nil, errHost
+				if err := r.remote.Unlock(t.Context(), r.target); err != nil {
+					t.Errorf("activated, and no code is right: %v", err)
+				}
 			})
+		})
+	}
+}
+
+// TestAnotherPINAfterAMinute: a confirmation that never arrived holds nothing up
+// for longer.
+func TestAnotherPINAfterAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _ := heldConfirm(t)
+		if _, err := r.act.Confirm(t.Context(), r.site, r.iq, r.wrongPIN()); !errors.Is(err, errUnderWay) {
+			t.Error(err)
 		}
-		hc := &http.Client{Transport: lost(r.sim.HTTPClient().Transport)}
-		act := r.newRemote(r.newClient(WithHTTPClient(hc)), r.state).Activation()
-		if s, err := act.Confirm(ctx, r.site, r.iq, r.pin()); !isUnconfirmed(err) || s.Step != StepConfirming {
-			t.Fatalf("%+v, %v", s, err)
+		time.Sleep(confirmLimit)
+		if _, err := r.act.Confirm(t.Context(), r.site, r.iq, r.wrongPIN()); !errors.Is(err, ErrOTPInvalid) {
+			t.Error(err)
 		}
-		time.Sleep(10 * time.Second)
-		s, err := act.Confirm(ctx, r.site, r.iq, r.wrongPIN())
-		if s.Step != StepConfirming || err == nil {
-			t.Fatalf("%+v, %v", s, err)
-		}
-		underway()
-		if s := r.must(r.act.Resume(ctx, r.site, r.iq)); s.Step != StepActivated {
-			t.Fatalf("%+v", s)
-		}
-		if err := r.remote.Unlock(ctx, r.target); err != nil {
-			t.Errorf("activated, and no code is right: %v", err)
-		}
+		r.must(r.act.Confirm(t.Context(), r.site, r.iq, r.pin()))
 	})
 }
