@@ -157,7 +157,11 @@ func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (g
 // that works is worth more.
 func (a *Authorizer) discard(ctx context.Context, g granted) {
 	owner, err := loadDoc(ctx, a.state, ownerDocs, ownerID(a.id.env.Name, g.subject))
-	if err != nil || owner != nil && len(owner.Connections) > 0 || g.tokens.Refresh.IsZero() {
+	n := 0
+	if err == nil && owner != nil {
+		n, err = a.connected(ctx, owner)
+	}
+	if err != nil || n > 0 || g.tokens.Refresh.IsZero() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, hintLimit)

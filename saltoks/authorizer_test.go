@@ -228,6 +228,24 @@ func TestDisconnect(t *testing.T) {
 	}
 }
 
+// TestForgetAfterABrokenDisconnect: the store fails, or the process dies, between
+// the connection and the note of it. Nothing is connected, so all can go.
+func TestForgetAfterABrokenDisconnect(t *testing.T) {
+	d := newDesk(t)
+	c := d.connect()
+	d.store.fail = "/owner/"
+	if _, err := d.auth.Disconnect(t.Context(), c.ID, saltoks.AcknowledgeDisconnect); err == nil {
+		t.Error("the store failed, and Disconnect does not say so")
+	}
+	d.store.fail = ""
+	if _, err := d.auth.Disconnect(t.Context(), c.ID, saltoks.AcknowledgeDisconnect); !errors.Is(err, saltoks.ErrNotConnected) {
+		t.Error(err)
+	}
+	if err := d.auth.Forget(t.Context(), c.Subject, nil); err != nil || d.store.documents() != 0 {
+		t.Errorf("%v, %d documents", err, d.store.documents())
+	}
+}
+
 func TestSealLogin(t *testing.T) {
 	d := newDesk(t)
 	l := d.begin()

@@ -100,6 +100,21 @@ func (a *Authorizer) needSupport(ctx context.Context, doc *ownerDoc) ([]Forgotte
 	return out, nil
 }
 
+// connected counts the connections of a user. The index may name one that is
+// not there, where a process or a store failed on the way.
+func (a *Authorizer) connected(ctx context.Context, doc *ownerDoc) (n int, err error) {
+	for _, id := range doc.Connections {
+		stored, err := a.state.get(ctx, stateKey(connectionDocs.name, id))
+		if err != nil {
+			return 0, fmt.Errorf("saltoks: looking for connection %s: %w", id, err)
+		}
+		if stored != nil {
+			n++
+		}
+	}
+	return n, nil
+}
+
 // Forget deletes activations and sealed IQ credentials of one SALTO user for
 // good. acknowledged is what NeedSupport named: an IQ missing there, or a
 // connection of that user still in place, is ErrNotAcknowledged and nothing is
@@ -115,7 +130,11 @@ func (a *Authorizer) Forget(ctx context.Context, subject string, acknowledged []
 		if doc == nil {
 			return nil, nil
 		}
-		if n := len(doc.Connections); n > 0 {
+		n, err := a.connected(ctx, doc)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
 			return nil, fmt.Errorf("%w: %d connection(s) of this user are still in place: Disconnect first", ErrNotAcknowledged, n)
 		}
 		lost, err := a.needSupport(ctx, doc)
