@@ -198,6 +198,25 @@ func TestConnectTwice(t *testing.T) {
 	mia.get("/manage/salto").wants(200, "Connected, site linked", "d***@h***.example")
 }
 
+// A form that lost a field on the way opens nothing.
+func TestIncompleteForms(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "ready")
+	mia, ada := p.as(t, "mia"), p.as(t, "ada")
+	mia.post("/manage/people/cyd/standing", "reason", "unpaid").wants(422, "active, grace or blocked")
+	mia.get("/manage/people/cyd").wants(200, "blocked unpaid")
+
+	mia.post("/manage/doors/front/disable", "disabled", "yes").wants(200, "Put back into use")
+	mia.post("/manage/doors/front/disable").wants(422, "incomplete")
+	mia.get("/manage/doors/front").wants(200, "Put back into use")
+
+	mia.post("/manage/switch", "to", "off", "why", "a drill").wants(200, "All doors are switched off")
+	mia.post("/manage/switch", "why", "").wants(422, "incomplete")
+	mia.post("/manage/switch", "to", "on", "why", strings.Repeat("x", 70_000)).wants(422, "incomplete") // more than is read
+	mia.get("/manage").wants(200, "All doors are switched off")
+	ada.post("/keys/bikes/unlock", "request", tapID()).wants(200, "Not opened")
+}
+
 // A day without a midnight ends, too.
 func TestSpansOverAMissingMidnight(t *testing.T) {
 	zone, err := time.LoadLocation("Atlantic/Azores") // 29 March 2026 begins at 01:00

@@ -122,14 +122,17 @@ func (w *web) throwSwitch(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	who, _ := w.sessions.who(r)
-	if r.PostFormValue("to") == "off" {
-		why := r.PostFormValue("why")
+	why := r.PostFormValue("why")
+	switch r.PostFormValue("to") {
+	case "off":
 		if why == "" {
 			return bad("Please say why: it is written into the door log.")
 		}
 		err = g.SwitchOff(r.Context(), who.member, why)
-	} else {
-		err = g.SwitchOn(r.Context(), who.member, r.PostFormValue("why"))
+	case "on":
+		err = g.SwitchOn(r.Context(), who.member, why)
+	default: // a form that lost its fields switches nothing on
+		return errIncomplete
 	}
 	if err != nil {
 		return err

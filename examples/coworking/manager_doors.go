@@ -185,7 +185,11 @@ func (w *web) changeDoor(rw http.ResponseWriter, r *http.Request) error {
 	case "access":
 		_, err = l.doors.SetAccessType(ctx, door, access.AccessType(r.PostFormValue("access")))
 	case "disable":
-		_, err = l.doors.SetDisabled(ctx, door, r.PostFormValue("disabled") == "yes")
+		to := r.PostFormValue("disabled")
+		if to != "yes" && to != "no" {
+			return errIncomplete
+		}
+		_, err = l.doors.SetDisabled(ctx, door, to == "yes")
 	case "link":
 		_, err = l.doors.Link(ctx, gate.LinkRequest{Door: door, Lock: r.PostFormValue("lock"), By: who.member})
 		note = "linked"

@@ -100,6 +100,9 @@ func (w *web) changePerson(rw http.ResponseWriter, r *http.Request) error {
 	note := "saved"
 	switch r.PathValue("verb") {
 	case "standing":
+		if r.PostFormValue("state") == "" { // to the rules, nothing is good
+			return bad("Choose whether this person is active, grace or blocked.")
+		}
 		m.Standing = access.Standing{State: access.StandingState(r.PostFormValue("state")), Reason: r.PostFormValue("reason")}
 		if m.Standing.State == access.StandingGrace {
 			if m.Standing.Until, err = w.localTime(r.PostFormValue("until")); err != nil {

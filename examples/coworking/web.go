@@ -166,6 +166,8 @@ func bad(format string, args ...any) error {
 	return &problem{http.StatusUnprocessableEntity, fmt.Sprintf(format, args...)}
 }
 
+var errIncomplete = bad("This form is incomplete. Please load the page again.")
+
 // formVersion reads a form, and the version of the rules that it was shown for.
 func formVersion(r *http.Request) (uint64, error) {
 	if err := r.ParseForm(); err != nil {
@@ -173,7 +175,7 @@ func formVersion(r *http.Request) (uint64, error) {
 	}
 	version, err := strconv.ParseUint(r.PostForm.Get("version"), 10, 64)
 	if err != nil {
-		return 0, bad("This form is incomplete. Please load the page again.")
+		return 0, errIncomplete
 	}
 	return version, nil
 }
