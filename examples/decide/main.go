@@ -4,7 +4,7 @@
 //	go run ./examples/decide -facts FACTS -requests REQUESTS
 //
 // access/RULES.md, section 7, says what it prints. The exit status is 0, 1 if a
-// request line was bad, 2 if the facts were.
+// request line was bad, 2 if the facts were or the decisions could not be written.
 package main
 
 import (
@@ -50,7 +50,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 		report(err, stderr)
 		return 2
 	}
-	return answer(policy, requests, stdout)
+	status, err := answer(policy, requests, stdout)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 2
+	}
+	return status
 }
 
 func compile(document []byte) (*access.Policy, error) {
@@ -74,9 +79,8 @@ func report(err error, stderr io.Writer) {
 }
 
 // answer prints one line per request; empty lines are none.
-func answer(policy *access.Policy, requests []byte, stdout io.Writer) (status int) {
+func answer(policy *access.Policy, requests []byte, stdout io.Writer) (status int, err error) {
 	out := bufio.NewWriter(stdout)
-	defer out.Flush()
 	enc := json.NewEncoder(out)
 	for line := range bytes.Lines(requests) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
@@ -90,5 +94,5 @@ func answer(policy *access.Policy, requests []byte, stdout io.Writer) (status in
 		}
 		enc.Encode(policy.Decide(request))
 	}
-	return status
+	return status, out.Flush() // which keeps the first error of all
 }

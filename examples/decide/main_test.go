@@ -129,3 +129,16 @@ func TestShownDocuments(t *testing.T) {
 		t.Errorf("reasons are %s, want %s", got, want)
 	}
 }
+
+// Decisions that could not be written are no success.
+func TestFullDisk(t *testing.T) {
+	var errs bytes.Buffer
+	status := run([]string{"-facts", "testdata/facts.json", "-requests", "testdata/requests.jsonl"}, full{}, &errs)
+	if status != 2 || !strings.Contains(errs.String(), "no space") {
+		t.Errorf("status %d, stderr %q", status, errs.String())
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
