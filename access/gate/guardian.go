@@ -18,9 +18,9 @@ type Sweep struct {
 	// RightEnded locks doors whose holder may not open them any more.
 	RightEnded bool
 	// Reconcile, when set, first ends the holds whose lock it shows as "locked"
-	// and seen so later than a minute after the hold began, or later than a slow
-	// cloud may carry an Unconfirmed start out: SALTO's schedule or somebody at
-	// SALTO has ended them. Nothing is sent for these.
+	// and seen so later than a slow cloud may carry their start out, which is
+	// 130 seconds: SALTO's schedule or somebody at SALTO has ended them. Nothing
+	// is sent for these.
 	Reconcile Catalogue
 	// By is who sweeps, for the log; empty is "guardian".
 	By string
@@ -86,24 +86,8 @@ func byDoor(holds []Hold) (doors [][]Hold) {
 	return doors
 }
 
-// over counts the holds of a door, from the first on, that are over and may be
-// ended. Records.EndHolds ends all up to an instant, so none is ended before those
-// that began earlier, or with it.
-func over(holds []Hold, is func(Hold) (bool, error)) (n int, err error) {
-	for ; n < len(holds); n++ {
-		if ok, err := is(holds[n]); err != nil {
-			return 0, err
-		} else if !ok {
-			break
-		}
-	}
-	for n > 0 && n < len(holds) && !holds[n-1].Since.Before(holds[n].Since) {
-		n--
-	}
-	return n, nil
-}
-
-// endHold ends a hold that was ended at the lock, and writes why.
+// endHold ends a hold that was ended at the lock, and those that began before it,
+// and writes why.
 func (g *Gate) endHold(ctx context.Context, h Hold, d LogDetail, why string) ([]Hold, error) {
 	return g.records.EndHolds(ctx, g.site, h.Door, h.Since, d.seal(LogEntry{At: g.clock(), Door: h.Door, Action: "hold_end", Reason: why}))
 }
@@ -143,30 +127,27 @@ func (g *Gate) reconcile(ctx context.Context, s Sweep, holds []Hold, report *Swe
 		states[lockID{l.Link.Site, l.Link.Lock}] = l
 	}
 	var rest []Hold
-	for _, list := range byDoor(holds) {
-		snap, err := g.facts.Load(ctx, Ask{g.site, list[0].Member, list[0].Door, now})
+	for _, h := range holds {
+		snap, err := g.facts.Load(ctx, Ask{g.site, h.Member, h.Door, now})
 		if err != nil {
 			return nil, err
 		}
 		lock, ok := states[lockID{snap.Link.Site, snap.Link.Lock}]
-		n, _ := over(list, func(h Hold) (bool, error) {
-			settled := h.Since.Add(time.Minute)
-			if h.Uncertain { // a slow cloud may open it yet
-				settled = h.Since.Add(SendWithin + proofAfter)
-			}
-			return ok && lock.State == "locked" && lock.SeenAt.After(settled), nil
-		})
-		for _, h := range list[:n] {
-			d := LogDetail{Member: h.Member, Actor: s.By, RequestID: h.RequestID, Link: snap.Link}
-			ended, err := g.endHold(ctx, h, d, "seen_locked")
-			if err != nil {
-				return nil, err
-			}
-			for _, e := range ended {
-				report.Ended = append(report.Ended, Swept{Hold: e, Why: "seen_locked"})
-			}
+		// Until then a slow cloud may open it: its last start may be Unconfirmed,
+		// whatever an earlier one was.
+		settled := h.Since.Add(SendWithin + proofAfter)
+		if !ok || lock.State != "locked" || !lock.SeenAt.After(settled) {
+			rest = append(rest, h)
+			continue
 		}
-		rest = append(rest, list[n:]...)
+		d := LogDetail{Member: h.Member, Actor: s.By, RequestID: h.RequestID, Link: snap.Link}
+		ended, err := g.endHold(ctx, h, d, "seen_locked")
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range ended {
+			report.Ended = append(report.Ended, Swept{Hold: e, Why: "seen_locked"})
+		}
 	}
 	return rest, nil
 }

@@ -155,7 +155,7 @@ func TestReconcileWithWhatIsSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
 		b.startOffice("ada")
-		shown := catalogue{{Link: link("l2"), State: "locked", SeenAt: time.Now().Add(time.Minute)}}
+		shown := catalogue{{Link: link("l2"), State: "locked", SeenAt: time.Now().Add(130 * time.Second)}}
 		if got := b.sweep(gate.Sweep{Reconcile: shown}); got != "" {
 			t.Fatalf("seen too early: got %q", got)
 		}
@@ -237,20 +237,30 @@ func TestGuardianTwiceInAMinute(t *testing.T) {
 }
 
 // What a slow cloud may still open is not over because it is seen locked.
-func TestReconcileAnUncertainHold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := setup(t)
-		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
-		b.command(access.OfficeMode, "ada", gate.Unconfirmed)
-		shown := catalogue{{Link: link("l2"), State: "locked", SeenAt: time.Now().Add(2 * time.Minute)}}
-		if got := b.sweep(gate.Sweep{Reconcile: shown}); got != "" {
-			t.Errorf("two minutes later: got %q", got)
-		}
-		shown[0].SeenAt = shown[0].SeenAt.Add(11 * time.Second)
-		if got := b.sweep(gate.Sweep{Reconcile: shown}); got != "ended ada seen_locked" {
-			t.Errorf("after that: got %q", got)
-		}
-	})
+func TestReconcileWhatMayOpenYet(t *testing.T) {
+	for name, starts := range map[string][]gate.Outcome{
+		"unconfirmed":                   {gate.Unconfirmed},
+		"unconfirmed, accepted earlier": {gate.Accepted, gate.Unconfirmed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t)
+				for _, o := range starts {
+					time.Sleep(time.Hour)
+					b.driver.move = answers(o, "")
+					b.command(access.OfficeMode, "ada", o)
+				}
+				shown := catalogue{{Link: link("l2"), State: "locked", SeenAt: time.Now().Add(2 * time.Minute)}}
+				if got := b.sweep(gate.Sweep{Reconcile: shown}); got != "" {
+					t.Errorf("two minutes later: got %q", got)
+				}
+				shown[0].SeenAt = shown[0].SeenAt.Add(11 * time.Second)
+				if got := b.sweep(gate.Sweep{Reconcile: shown}); got != "ended ada seen_locked" {
+					t.Errorf("after that: got %q", got)
+				}
+			})
+		})
+	}
 }
 
 // The doctor warns of what the guardian would lock, and of nothing else.
@@ -272,7 +282,7 @@ func TestDoctorOnADoorWithTwoHolders(t *testing.T) {
 	})
 }
 
-// Nor because another's hold is, that began later or at the same instant.
+// Nor because another hold is over, that began later or at the same instant.
 func TestReconcileBesideAnUncertainHold(t *testing.T) {
 	for name, c := range map[string]struct {
 		first, second gate.Outcome

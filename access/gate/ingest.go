@@ -139,19 +139,15 @@ func (g *Gate) endedElsewhere(ctx context.Context, reader VendorReader) (ended [
 		if snap.Link.IsZero() {
 			continue
 		}
-		notes := make([]string, 0, len(list))
-		n, err := over(list, func(h Hold) (bool, error) {
+		for _, h := range list { // the earliest first: its end is no later one's
 			end, err := g.endOf(ctx, reader, h, snap.Link.Lock)
-			if end != nil {
-				notes = append(notes, "entry "+short(end.ID))
+			if err != nil {
+				return ended, err
 			}
-			return end != nil, err
-		})
-		if err != nil {
-			return ended, err
-		}
-		for i, h := range list[:n] {
-			d := LogDetail{Member: h.Member, RequestID: h.RequestID, Link: snap.Link, Note: notes[i]}
+			if end == nil {
+				break
+			}
+			d := LogDetail{Member: h.Member, RequestID: h.RequestID, Link: snap.Link, Note: "entry " + short(end.ID)}
 			gone, err := g.endHold(ctx, h, d, "ended_at_lock")
 			if err != nil {
 				return ended, err
