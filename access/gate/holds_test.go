@@ -42,8 +42,11 @@ func (b *bench) wantHolders(what string, want ...string) {
 func (b *bench) command(action access.Action, member string, outcome gate.Outcome) {
 	b.Helper()
 	do := b.gate.StartOfficeMode
-	if action == access.Lock {
+	switch action {
+	case access.Lock:
 		do = b.gate.Lock
+	case access.Unlock:
+		do = b.gate.Unlock
 	}
 	if r, err := do(b.Context(), b.tap(member, "office")); err != nil || r.Outcome != outcome {
 		b.Errorf("%s: got %s %s, %v; want %s", action, r.Outcome, r.Cause, err, outcome)
@@ -150,6 +153,56 @@ func TestAnUnconfirmedStart(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whoever holds a door open may lock it, whatever became of the rules meanwhile;
+// nobody else may.
+func TestAHolderLocksWhereTheFactsAreBad(t *testing.T) {
+	for name, spoil := range map[string]func(*bench){
+		"zone": breakZone,
+		"grant": func(b *bench) {
+			if err := b.store.PutGrant(b.Context(), site, access.Grant{ID: "ada-office", Member: "ada", Door: "office"}); err != nil {
+				b.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t)
+				b.startOffice("ada")
+				spoil(b)
+				time.Sleep(time.Hour)
+				for do, member := range map[access.Action]string{access.Unlock: "ada", access.OfficeMode: "ada", access.Lock: "bob"} {
+					b.command(do, member, gate.Denied)
+				}
+				r, err := b.gate.Lock(t.Context(), b.tap("ada", "office"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.want(r, gate.Accepted, "")
+				if r.Decision.Reason != access.ReasonHolder || !r.Decision.ValidUntil.IsZero() {
+					t.Errorf("got %+v", r.Decision)
+				}
+				b.wantHolders("after the lock")
+				b.command(access.Lock, "ada", gate.Denied)
+				b.wantMoves(2)
+			})
+		})
+	}
+}
+
+// One whom the facts do not know any more is denied, as by the rules.
+func TestAnUnknownHolderWhereTheFactsAreBad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.startOffice("ada")
+		breakZone(b)
+		if err := b.store.DeleteMember(t.Context(), site, "ada"); err != nil {
+			t.Fatal(err)
+		}
+		b.command(access.Lock, "ada", gate.Denied)
+		b.wantMoves(1)
+	})
 }
 
 // An administrator ends it on the holder's behalf, in whatever state the door is.
