@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -61,17 +62,21 @@ func (g *Gate) Sweep(ctx context.Context, s Sweep) (report SweepReport, err erro
 	if s.By = shortID(s.By); s.By == "" {
 		s.By = "guardian"
 	}
+	var failed []error // what fails keeps no other door open
 	if s.Reconcile != nil {
-		if holds, err = g.reconcile(ctx, s, holds, &report); err != nil {
-			return report, err
-		}
+		holds, err = g.reconcile(ctx, s, holds, &report)
+		failed = append(failed, err)
 	}
 	for _, list := range byDoor(holds) {
-		if err := g.sweepDoor(ctx, s, list, &report); err != nil {
-			return report, err
-		}
+		failed = append(failed, g.sweepDoor(ctx, s, list, &report))
 	}
-	return report, nil
+	return report, errors.Join(failed...)
+}
+
+// load reads the facts of a hold.
+func (g *Gate) load(ctx context.Context, h Hold, now time.Time) (snap Snapshot, err error) {
+	err = guard("Facts", func() (err error) { snap, err = g.facts.Load(ctx, Ask{g.site, h.Member, h.Door, now}); return })
+	return snap, err
 }
 
 // byDoor splits holds, which come by door.
@@ -115,11 +120,12 @@ func (g *Gate) sweepDoor(ctx context.Context, s Sweep, holds []Hold, report *Swe
 	return nil
 }
 
-// reconcile ends the holds whose lock is seen locked, and returns the others.
+// reconcile ends the holds whose lock is seen locked, and returns the others,
+// also with an error.
 func (g *Gate) reconcile(ctx context.Context, s Sweep, holds []Hold, report *SweepReport) ([]Hold, error) {
 	seen, err := g.SeeLocks(ctx, s.Reconcile)
 	if err != nil {
-		return nil, err
+		return holds, err
 	}
 	now := g.clock()
 	states := map[lockID]CatalogueLock{}
@@ -127,23 +133,20 @@ func (g *Gate) reconcile(ctx context.Context, s Sweep, holds []Hold, report *Swe
 		states[lockID{l.Link.Site, l.Link.Lock}] = l
 	}
 	var rest []Hold
-	for _, h := range holds {
-		snap, err := g.facts.Load(ctx, Ask{g.site, h.Member, h.Door, now})
-		if err != nil {
-			return nil, err
-		}
+	for i, h := range holds {
+		snap, err := g.load(ctx, h, now) // an error comes again when it is swept
 		lock, ok := states[lockID{snap.Link.Site, snap.Link.Lock}]
 		// Until then a slow cloud may open it: its last start may be Unconfirmed,
 		// whatever an earlier one was.
 		settled := h.Since.Add(SendWithin + proofAfter)
-		if !ok || lock.State != "locked" || !lock.SeenAt.After(settled) {
+		if err != nil || !ok || lock.State != "locked" || !lock.SeenAt.After(settled) {
 			rest = append(rest, h)
 			continue
 		}
 		d := LogDetail{Member: h.Member, Actor: s.By, RequestID: h.RequestID, Link: snap.Link}
 		ended, err := g.endHold(ctx, h, d, "seen_locked")
 		if err != nil {
-			return nil, err
+			return append(rest, holds[i:]...), err
 		}
 		for _, e := range ended {
 			report.Ended = append(report.Ended, Swept{Hold: e, Why: "seen_locked"})
@@ -158,8 +161,7 @@ func (g *Gate) due(ctx context.Context, s Sweep, h Hold) (why string, snap Snaps
 	if now.IsZero() {
 		return "", snap, errClock
 	}
-	snap, err = g.facts.Load(ctx, Ask{g.site, h.Member, h.Door, now})
-	if err != nil {
+	if snap, err = g.load(ctx, h, now); err != nil {
 		return "", snap, err
 	}
 	q := &snap.Question

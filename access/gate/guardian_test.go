@@ -312,3 +312,73 @@ func TestReconcileBesideAnUncertainHold(t *testing.T) {
 		})
 	}
 }
+
+// picky are a host's Facts that fail for one member, as a system of accounts may.
+type picky struct {
+	gate.Facts
+	fail func() error
+}
+
+func (p picky) Load(ctx context.Context, a gate.Ask) (gate.Snapshot, error) {
+	if a.Member == "bob" {
+		return gate.Snapshot{}, p.fail()
+	}
+	return p.Facts.Load(ctx, a)
+}
+
+// A door whose facts cannot be read keeps no other open.
+func TestOneDoorFailsTheOthersAreLookedAfter(t *testing.T) {
+	for name, fail := range map[string]func() error{"fails": down, "panics": boom} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, r := setup(t), &told{}
+				for _, door := range []string{"a-room", "z-room"} {
+					d := gate.Door{Door: access.Door{ID: door, AccessType: access.AccessAndOfficeMode}, Link: link("lock of " + door)}
+					if err := b.store.AddDoor(t.Context(), site, d); err != nil {
+						t.Fatal(err)
+					}
+					member := map[string]string{"a-room": "bob", "z-room": "ada"}[door]
+					if err := b.store.PutGrant(t.Context(), site, access.Grant{ID: door, Member: member, Door: door, Hours: access.Always(), RequiresMembership: new(false)}); err != nil {
+						t.Fatal(err)
+					}
+					if r, err := b.gate.StartOfficeMode(t.Context(), b.tap(member, door)); err != nil || !r.Opened() {
+						t.Fatalf("got %+v, %v", r, err)
+					}
+				}
+				b.startOffice("ada")
+				b.config.Facts = picky{b.store, fail}
+				g, err := gate.New(b.config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Hour)
+				r.add("l2", access.Lock, "a schedule", time.Now())
+				report, err := g.Ingest(t.Context(), r)
+				if err == nil || len(report.Ended) != 1 || report.Ended[0].Door != "office" {
+					t.Errorf("Ingest: got %+v, %v", report, err)
+				}
+				time.Sleep(23 * time.Hour)
+				swept, err := g.Sweep(t.Context(), gate.Sweep{Closing: new(22 * time.Hour), Reconcile: catalogue{}})
+				if err == nil || len(swept.Ended) != 1 || swept.Ended[0].Hold.Door != "z-room" {
+					t.Errorf("Sweep: got %+v, %v", swept, err)
+				}
+			})
+		})
+	}
+}
+
+// Nor does a list of locks that cannot be read.
+func TestNothingSeenTheDoorsAreLocked(t *testing.T) {
+	for _, c := range []gate.Catalogue{failing{errDown}, bomb{}} {
+		synctest.Test(t, func(t *testing.T) {
+			b := setup(t)
+			b.startOffice("ada")
+			time.Sleep(24 * time.Hour)
+			report, err := b.gate.Sweep(t.Context(), gate.Sweep{Closing: new(22 * time.Hour), Reconcile: c})
+			if err == nil || len(report.Ended) != 1 {
+				t.Errorf("got %+v, %v", report, err)
+			}
+			b.wantHolders("after the sweep")
+		})
+	}
+}

@@ -89,11 +89,10 @@ func (g *Gate) Ingest(ctx context.Context, reader VendorReader) (report IngestRe
 			return report, err
 		}
 	}
-	if report.Settled, err = g.prove(ctx, reader); err != nil {
-		return report, err
-	}
-	report.Ended, err = g.endedElsewhere(ctx, reader)
-	return report, err
+	var notProven, notEnded error
+	report.Settled, notProven = g.prove(ctx, reader)
+	report.Ended, notEnded = g.endedElsewhere(ctx, reader)
+	return report, errors.Join(notProven, notEnded)
 }
 
 // maxRaw is how much of a row as it came is kept.
@@ -131,12 +130,10 @@ func (g *Gate) endedElsewhere(ctx context.Context, reader VendorReader) (ended [
 	if err != nil {
 		return nil, err
 	}
+	var failed []error // one door keeps no other from it
 	for _, list := range byDoor(holds) {
-		snap, err := g.facts.Load(ctx, Ask{g.site, list[0].Member, list[0].Door, g.clock()})
-		if err != nil {
-			return ended, err
-		}
-		if snap.Link.IsZero() {
+		snap, err := g.load(ctx, list[0], g.clock())
+		if failed = append(failed, err); err != nil || snap.Link.IsZero() {
 			continue
 		}
 		for _, h := range list { // the earliest first: its end is no later one's
@@ -155,7 +152,7 @@ func (g *Gate) endedElsewhere(ctx context.Context, reader VendorReader) (ended [
 			ended = append(ended, gone...)
 		}
 	}
-	return ended, nil
+	return ended, errors.Join(failed...)
 }
 
 // endOf returns the entry that tells the end of a hold, or nil. An end before

@@ -343,3 +343,21 @@ func TestSettledLaterInAZoneWithoutName(t *testing.T) {
 		}
 	})
 }
+
+// A command that cannot be settled keeps no hold from ending.
+func TestIngestGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t), &told{}
+		b.startOffice("ada")
+		time.Sleep(time.Hour)
+		r.add("l2", access.Lock, "a schedule", time.Now())
+		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+		b.unlock(b.tap("ada", "front"))
+		r.add("l1", access.Unlock, "us", time.Now())
+		b.faults.set("Settle", down, nil)
+		report, err := b.gate.Ingest(t.Context(), r)
+		if !errors.Is(err, errDown) || len(report.Ended) != 1 {
+			t.Errorf("got %+v, %v", report, err)
+		}
+	})
+}
