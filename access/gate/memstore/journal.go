@@ -283,6 +283,7 @@ func (s *Store) Prune(ctx context.Context, siteID string, before time.Time) (n i
 
 // forget removes the entries that old says, but never one that is Sending.
 func (st *site) forget(old func(*gate.Entry) bool) (n int) {
+	doors := map[string]bool{} // each list is gone through once, not for each entry
 	for key, e := range st.entries {
 		if e.Outcome == gate.Sending || !old(e) {
 			continue
@@ -290,10 +291,14 @@ func (st *site) forget(old func(*gate.Entry) bool) (n int) {
 		delete(st.entries, key)
 		delete(st.open, key)
 		st.wake(key)
-		if e.SharedWith == "" {
-			st.commands[e.Door] = slices.DeleteFunc(st.commands[e.Door], func(c *gate.Entry) bool { return c == e })
-		}
+		doors[e.Door] = true
 		n++
+	}
+	for door := range doors {
+		list := slices.DeleteFunc(st.commands[door], func(c *gate.Entry) bool { return st.entries[c.Key] != c })
+		if st.commands[door] = list; len(list) == 0 {
+			delete(st.commands, door)
+		}
 	}
 	return n
 }
