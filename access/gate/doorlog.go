@@ -91,9 +91,10 @@ type DoorLog interface {
 	// Ends returns the point before the first row that is kept (the zero Head
 	// unless retention removed some) and the last row, of one instant.
 	Ends(ctx context.Context, site string) (base, head Head, err error)
-	// Retain removes, in ONE commit, the longest beginning of the log whose rows
-	// are all older than before, details included, and moves the base to the
-	// last one removed. It returns the new base and how many went.
+	// Retain removes the longest beginning of the log whose rows are all older than
+	// before, details included, and moves the base to the last one removed: in ONE
+	// commit, or, so that no door waits for it, in several of which each does so
+	// for a part. It returns the new base and how many went.
 	Retain(ctx context.Context, site string, before time.Time) (base Head, removed int, err error)
 }
 

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -180,53 +181,65 @@ func scanLogRow(row scanner) (r gate.LogRow, err error) {
 
 // Retain is gate.DoorLog's.
 func (s *Store) Retain(ctx context.Context, site string, before time.Time) (base gate.Head, removed int, err error) {
-	err = s.write(ctx, "Retain", func(run runner) error {
-		chain, err := s.lock(ctx, run, site)
-		if err != nil {
-			return err
-		}
-		var last int64
-		err = run.row(ctx, "SELECT seq - 1 FROM doorkit_log WHERE site = $1 AND (at >= $2 OR at IS NULL) ORDER BY seq LIMIT 1", site, before.UnixMicro()).Scan(&last)
-		if missing(err) {
-			last, err = int64(chain.head.Seq), nil
-		}
-		if err != nil {
-			return err
-		}
-		var hash []byte
-		err = run.row(ctx, "SELECT hash FROM doorkit_log WHERE site = $1 AND seq = $2", site, last).Scan(&hash)
-		if missing(err) { // nothing is that old
-			err = run.row(ctx, "SELECT base_seq, base_hash FROM doorkit_chains WHERE site = $1", site).Scan(&base.Seq, &hash)
-			if err == nil {
-				err = digest(&base.Hash, hash)
-			}
-			if err == nil {
-				err = errKeep
-			}
-			return err
-		}
-		if err == nil {
-			base.Seq = uint64(last)
-			err = digest(&base.Hash, hash)
-		}
-		if err != nil {
-			return err
-		}
-		if _, err := run.exec(ctx, "DELETE FROM doorkit_log_details WHERE site = $1 AND seq <= $2", site, last); err != nil {
-			return err
-		}
-		n, err := run.exec(ctx, "DELETE FROM doorkit_log WHERE site = $1 AND seq <= $2", site, last)
-		if err != nil {
-			return err
-		}
-		removed = int(n)
-		_, err = run.exec(ctx, "UPDATE doorkit_chains SET base_seq = $2, base_hash = $3 WHERE site = $1", site, last, hash)
-		return err
+	removed, err = s.pieces(ctx, "Retain", func(run runner) (n int, err error) {
+		base, n, err = s.retain(ctx, run, site, before)
+		return n, err
 	})
 	if err != nil {
-		return gate.Head{}, 0, err
+		return gate.Head{}, removed, err
 	}
 	return base, removed, nil
+}
+
+// retain removes the first rows.
+func (s *Store) retain(ctx context.Context, run runner, site string, before time.Time) (base gate.Head, n int, err error) {
+	if _, err := s.lock(ctx, run, site); err != nil {
+		return base, 0, err
+	}
+	var hash []byte
+	if err := run.row(ctx, "SELECT base_seq, base_hash FROM doorkit_chains WHERE site = $1", site).Scan(&base.Seq, &hash); err != nil {
+		return base, 0, err
+	}
+	if err := digest(&base.Hash, hash); err != nil {
+		return base, 0, err
+	}
+	// The rows in question, and of these the first that stays.
+	rows, err := run.query(ctx, "SELECT seq, hash, CASE WHEN at < $3 THEN 1 ELSE 0 END FROM doorkit_log WHERE site = $1 AND seq > $2 ORDER BY seq LIMIT $4",
+		site, int64(base.Seq), before.UnixMicro(), piece)
+	if err != nil {
+		return base, 0, err
+	}
+	defer rows.Close()
+	last := base
+	for rows.Next() {
+		var seq uint64
+		var old int
+		if err := rows.Scan(&seq, &hash, &old); err != nil {
+			return base, 0, err
+		}
+		if old == 0 {
+			break
+		}
+		last.Seq = seq
+		if err := digest(&last.Hash, hash); err != nil {
+			return base, 0, err
+		}
+	}
+	if err := cmp.Or(rows.Err(), rows.Close()); err != nil {
+		return base, 0, err
+	}
+	if last == base {
+		return base, 0, errKeep
+	}
+	for _, table := range []string{"doorkit_log_details", "doorkit_log"} {
+		gone, err := run.exec(ctx, "DELETE FROM "+table+" WHERE site = $1 AND seq <= $2", site, int64(last.Seq))
+		if err != nil {
+			return base, 0, err
+		}
+		n = int(gone)
+	}
+	_, err = run.exec(ctx, "UPDATE doorkit_chains SET base_seq = $2, base_hash = $3 WHERE site = $1", site, int64(last.Seq), last.Hash[:])
+	return last, n, err
 }
 
 // Erase is gate.Eraser's.

@@ -291,13 +291,12 @@ func (s *Store) Entries(ctx context.Context, q gate.EntryQuery) ([]gate.Entry, e
 }
 
 // Prune is gate.Journal's.
-func (s *Store) Prune(ctx context.Context, site string, before time.Time) (n int, err error) {
-	err = s.write(ctx, "Prune", func(run runner) error {
-		gone, err := run.exec(ctx, "DELETE FROM doorkit_journal WHERE site = $1 AND outcome <> 'sending' AND begun < $2", site, before.UnixMicro())
-		n = int(gone)
-		return err
+func (s *Store) Prune(ctx context.Context, site string, before time.Time) (int, error) {
+	return s.pieces(ctx, "Prune", func(run runner) (int, error) {
+		n, err := run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND (member, request_id) IN (SELECT member, request_id FROM doorkit_journal
+			WHERE site = $1 AND outcome <> 'sending' AND begun < $2 LIMIT $3)`, site, before.UnixMicro(), piece)
+		return int(n), err
 	})
-	return n, err
 }
 
 // whole cuts an instant to what is stored.

@@ -220,11 +220,10 @@ func (s *Store) VendorEntries(ctx context.Context, q gate.VendorQuery) ([]gate.V
 }
 
 // PruneVendor is gate.VendorLog's.
-func (s *Store) PruneVendor(ctx context.Context, site string, before time.Time) (n int, err error) {
-	err = s.write(ctx, "PruneVendor", func(run runner) error {
-		gone, err := run.exec(ctx, "DELETE FROM doorkit_vendor_log WHERE site = $1 AND at < $2", site, before.UnixMicro())
-		n = int(gone)
-		return err
+func (s *Store) PruneVendor(ctx context.Context, site string, before time.Time) (int, error) {
+	return s.pieces(ctx, "PruneVendor", func(run runner) (int, error) {
+		n, err := run.exec(ctx, `DELETE FROM doorkit_vendor_log WHERE site = $1 AND id IN (SELECT id FROM doorkit_vendor_log
+			WHERE site = $1 AND at < $2 ORDER BY at LIMIT $3)`, site, before.UnixMicro(), piece)
+		return int(n), err
 	})
-	return n, err
 }

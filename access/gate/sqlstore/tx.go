@@ -221,6 +221,30 @@ func (s *Store) write(ctx context.Context, op string, fn func(runner) error) err
 
 var errKeep = errors.New("sqlstore: nothing to write")
 
+// piece is how many rows one commit removes.
+const piece = 2000
+
+// pieces removes many rows in as many commits as that takes, and lets others write
+// between two: somebody may be at a door.
+func (s *Store) pieces(ctx context.Context, op string, remove func(runner) (n int, err error)) (all int, err error) {
+	for {
+		n, began := 0, time.Now()
+		err := s.write(ctx, op, func(run runner) (err error) {
+			n, err = remove(run)
+			return err
+		})
+		if err != nil {
+			return all, err
+		}
+		if all += n; n < piece {
+			return all, nil
+		}
+		if err := rest(ctx, 2*time.Since(began)); err != nil {
+			return all, fail(ctx, op, err)
+		}
+	}
+}
+
 // batch is statements that change different rows and do not see each other's
 // work. PostgreSQL gets them as one, so that they cost one round trip.
 type batch struct {
