@@ -122,7 +122,7 @@ func (w *watch) tell(ctx context.Context, link Link, r Receipt, late bool) {
 	if r.Outcome == Accepted && !r.Recorded {
 		cause = CauseStoreUnavailable
 	}
-	if r.Repeated || cause == CauseClock && r.Outcome == Denied && !r.At.IsZero() {
+	if r.Repeated && r.Recorded || cause == CauseClock && r.Outcome == Denied && !r.At.IsZero() {
 		cause = "" // told when it happened; the clock that is wrong is the phone's
 	}
 	t := trouble{cause: cause}

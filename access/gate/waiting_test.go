@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -125,7 +126,8 @@ func TestTapsShareAcrossProcesses(t *testing.T) {
 // A tap that shared a command is never told that nothing was sent.
 func TestASharedCommandThatCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t)
+		h := &heard{}
+		b := setup(t, func(c *gate.Config) { c.Observer = h })
 		b.unlock(b.tap("ada", "front"))
 		second := b.tap("ada", "front")
 		b.unlock(second)
@@ -140,6 +142,10 @@ func TestASharedCommandThatCannotBeRead(t *testing.T) {
 		b.want(r, gate.Unconfirmed, gate.CauseStoreUnavailable)
 		if !r.Shared || !r.Repeated || r.Recorded || r.Err == nil {
 			t.Errorf("got %+v", r)
+		}
+		want := []string{"passed accepted", "passed accepted", "passed unconfirmed", "trouble_began store_unavailable "}
+		if !slices.Equal(h.events, want) {
+			t.Errorf("got events %q, want %q", h.events, want)
 		}
 	})
 }
