@@ -40,6 +40,8 @@ func TestBreaker(t *testing.T) {
 		{"after that it counts anew", []step{{0, wrong}, {0, wrong}, {22 * time.Minute, wrong}}, 23 * time.Minute, 0},
 		{"and opens anew", []step{{0, wrong}, {0, wrong}, {22 * time.Minute, wrong}, {22 * time.Minute, wrong}}, 23 * time.Minute, 43 * time.Minute},
 		{"a command under way does not close it", []step{{0, wrong}, {0, wrong}, {1, ok}}, 2, 21 * time.Minute},
+		{"opened by a clock that was 22 minutes ahead", []step{{22 * time.Minute, blocked}}, 0, 0},
+		{"by one that was 20 minutes ahead, which may have been set back since", []step{{20 * time.Minute, blocked}}, 0, 41 * time.Minute},
 		{"opened by a clock that was a year ahead", []step{{365 * 24 * time.Hour, blocked}}, 0, 0},
 	} {
 		var b breaker

@@ -244,6 +244,33 @@ func TestUnsavedTokensAreSavedLater(t *testing.T) {
 	})
 }
 
+// TestUnsavedTokensUndoNothing: before they can be saved, a person reconnects.
+func TestUnsavedTokensUndoNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &failingStore{MemoryStore: NewMemoryStore()}
+		b := newBench(t, store, nil)
+		ts := b.source()
+		time.Sleep(2 * time.Hour)
+		store.fail.Store(true)
+		if _, err := ts.Token(t.Context()); !errors.Is(err, errDisk) {
+			t.Fatal(err)
+		}
+		store.fail.Store(false)
+		doc := *b.doc()
+		doc.Tokens.Access, doc.Tokens.Refresh = docSecret{NewSecret("a-reconnected")}, docSecret{NewSecret("r-reconnected")}
+		doc.Tokens.ObtainedAt, doc.Tokens.Expiry = time.Now(), time.Now().Add(time.Hour)
+		b.put(doc)
+		if err := ts.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+		b.want(ts, "a-reconnected")
+		if got := b.doc().Tokens.Refresh.Reveal(); got != "r-reconnected" {
+			t.Errorf("stored %q", got)
+		}
+		b.wantPosts(1)
+	})
+}
+
 // TestLostLease: a store whose lease was lost while another process refreshed;
 // the token of the other one is adopted.
 func TestLostLease(t *testing.T) {
