@@ -112,6 +112,21 @@ func TestOutageWithAValidToken(t *testing.T) {
 	})
 }
 
+// TestATokenInItsLastSeconds is given to nobody: the request would arrive with a
+// dead one.
+func TestATokenInItsLastSeconds(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		ts := b.source()
+		b.bend(func() { b.before = func() *http.Response { return httpmock.NewStringResponse(503, "") } })
+		time.Sleep(time.Hour - 10*time.Second - time.Nanosecond)
+		b.want(ts, "a0-planted")
+		time.Sleep(time.Nanosecond)
+		if _, err := ts.Token(t.Context()); err == nil {
+			t.Error("ten seconds before its end the token is still given out")
+		}
+	})
+}
+
 func TestRetryAfterIsHeeded(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		time.Sleep(2 * time.Hour)
