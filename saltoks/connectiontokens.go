@@ -124,6 +124,9 @@ func (c *connectionTokens) update(ctx context.Context, rejected Secret) (held, e
 			if errors.Is(outErr, errAdopted) {
 				return nil, outErr // somebody else wrote: change nothing
 			}
+			if h, done, err := c.look(doc, rejected); done && err == nil {
+				out, outErr = h, nil // it serves on until the next try
+			}
 			return doc, nil
 		}
 		fresh = &unsavedSet{base: base, set: set}
