@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jarcoal/httpmock"
+	"golang.org/x/oauth2"
 )
 
 // bubble runs fn with a bench in a synctest bubble, and looks for leaked
@@ -240,5 +241,81 @@ func TestAStoreThatIsStuckAfterTheRotation(t *testing.T) {
 			t.Errorf("stored %q", got)
 		}
 		b.wantPosts(1)
+	})
+}
+
+// TestAPauseOfAWrongClock: another process, an hour ahead, noted a failed try.
+// Nobody waits an hour for that.
+func TestAPauseOfAWrongClock(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		time.Sleep(2 * time.Hour)
+		doc := *b.doc()
+		doc.Attempts, doc.RetryAt, doc.Fault = 1, time.Now().Add(time.Hour), "refresh: refused"
+		b.put(doc)
+		b.want(b.source(), "a1-planted")
+	})
+}
+
+// deafStore comes to a document late, whatever the context says meanwhile.
+type deafStore struct {
+	*MemoryStore
+	d time.Duration
+}
+
+func (s *deafStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	time.Sleep(s.d)
+	return s.MemoryStore.Update(context.WithoutCancel(ctx), key, fn)
+}
+
+// TestAStoreThatIsDeaf: when the document comes after the time to wait for it is
+// over, no refresh token is sent any more.
+func TestAStoreThatIsDeaf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &deafStore{MemoryStore: NewMemoryStore()}
+		b := newBench(t, store, nil)
+		ts := b.source()
+		time.Sleep(2 * time.Hour)
+		store.d = lockLimit + time.Second
+		if _, err := ts.Token(t.Context()); err == nil || !strings.Contains(err.Error(), "too long") {
+			t.Errorf("%v", err)
+		}
+		b.wantPosts(0)
+		store.d = 0
+		b.want(ts, "a1-planted")
+	})
+}
+
+// failingSource gives one token and fails from then on.
+type failingSource struct {
+	token *oauth2.Token
+	asked int
+}
+
+func (s *failingSource) Token() (*oauth2.Token, error) {
+	if s.asked++; s.asked > 1 {
+		return nil, errHost
+	}
+	return s.token, nil
+}
+
+// TestAFailingSourceIsNotAskedAtEachTap while its last token is good.
+func TestAFailingSourceIsNotAskedAtEachTap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &failingSource{token: &oauth2.Token{AccessToken: "a", Expiry: time.Now().Add(time.Hour)}}
+		ts := FromOAuth2(src)
+		for range 2 {
+			for range 10 {
+				if token, err := ts.Token(t.Context()); err != nil || token.Access.Reveal() != "a" {
+					t.Fatalf("%v", err)
+				}
+			}
+			time.Sleep(55 * time.Minute)
+		}
+		if _, err := ts.Token(t.Context()); err == nil {
+			t.Error("a token that is over is given out")
+		}
+		if src.asked != 3 {
+			t.Errorf("asked %d times, want once for the token, once in its last tenth, once after its end", src.asked)
+		}
 	})
 }
