@@ -181,6 +181,9 @@ func (w *world) hold(taps map[byte]gate.Tap) {
 	ctx := w.Context()
 	w.mu.Lock()
 	w.skew += 10 * time.Minute
+	for _, tap := range taps { // however the clock jumped, every tap is old now
+		w.skew = max(w.skew, tap.TappedAt.Sub(time.Now()))
+	}
 	w.mu.Unlock()
 	time.Sleep(10 * time.Minute)
 	if _, err := w.gate.Recover(ctx); err != nil {
