@@ -157,7 +157,7 @@ func (r *reference) find(id string) (place int32, what string) {
 
 func (c *checker) zone(path, name string, given *time.Location) *time.Location {
 	switch {
-	case given != nil && (given == time.Local || given.String() == "Local"), given == nil && name == "Local":
+	case given != nil && (given == time.Local || ofMachine(given.String())), given == nil && ofMachine(name):
 		c.faults.follow(path, "the zone of this machine is not the zone of a site: name one, such as Europe/Berlin")
 	case given != nil:
 		return given
@@ -171,6 +171,12 @@ func (c *checker) zone(path, name string, given *time.Location) *time.Location {
 		c.faults.follow(path, fmt.Sprintf("no time zone %q; a program without zone data imports time/tzdata", name))
 	}
 	return time.UTC
+}
+
+// ofMachine tells the names of what differs from machine to machine: Unix keeps
+// its own zone and its own rules among the files of the others.
+func ofMachine(zone string) bool {
+	return zone == "Local" || zone == "localtime" || zone == "posixrules"
 }
 
 func (c *checker) settings(s Settings) {

@@ -38,7 +38,7 @@ type Facts struct {
 type Site struct {
 	ID       string // required
 	Name     string
-	TimeZone string // an IANA name such as "Europe/Berlin"; "" and "Local" are refused
+	TimeZone string // an IANA name such as "Europe/Berlin"; "" and the machine's own ("Local", "localtime") are refused
 }
 
 // Settings are the site's choices. The zero value holds every default.

@@ -274,7 +274,7 @@ func (c checker) document(n *node) {
 		c.text(site.get("name"), "site.name", false)
 		zone := c.text(site.get("time_zone"), "site.time_zone", true)
 		_, err := time.LoadLocation(zone)
-		c.fault("site.time_zone", err != nil || zone == "Local")
+		c.fault("site.time_zone", err != nil || zone == "Local" || zone == "localtime" || zone == "posixrules")
 	}
 	if s := n.get("settings"); c.object(s, "settings", "before", "after", "open_time", "buffers", "reservations_require_standing") {
 		c.duration(s.get("before"), "settings.before", 0, 24*time.Hour)

@@ -17,7 +17,7 @@ var spoilers = map[string][]string{
 	"door":         {`""`, `"D0"`, `"d2"`, `"d0"`, `"p0"`},
 	"member":       {`""`, `"p2"`, `"p0 "`, `"d0"`},
 	"resource":     {`""`, `"r1"`, `"d0"`},
-	"time_zone":    {`""`, `"Local"`, `"Mars/Olympus"`, `"europe/berlin"`, `"+01:00"`, `"UTC"`, `" UTC"`, `"../UTC"`},
+	"time_zone":    {`""`, `"Local"`, `"localtime"`, `"posixrules"`, `"Mars/Olympus"`, `"europe/berlin"`, `"+01:00"`, `"UTC"`, `" UTC"`, `"../UTC"`},
 	"before":       {`"-1s"`, `"24h"`, `"24h0m1s"`, `"1500ms"`, `""`, `"15"`, `"0"`, `"15 m"`, `"9999999h"`, `"0h0m0s"`, `"1m0.000s"`},
 	"open_time":    {`"0s"`, `"240s"`, `"4m1s"`, `"1.5s"`, `"999ms"`, `"1s"`, `""`, `"-7s"`},
 	"buffers":      {`"cut"`, `"Clip"`, `"clip "`, `"overlap"`},
