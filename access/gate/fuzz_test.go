@@ -182,7 +182,7 @@ func (w *world) hold(taps map[byte]gate.Tap) {
 	w.mu.Lock()
 	w.skew += 10 * time.Minute
 	for _, tap := range taps { // however the clock jumped, every tap is old now
-		w.skew = max(w.skew, tap.TappedAt.Sub(time.Now()))
+		w.skew = max(w.skew, time.Until(tap.TappedAt))
 	}
 	w.mu.Unlock()
 	time.Sleep(10 * time.Minute)
