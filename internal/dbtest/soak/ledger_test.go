@@ -25,6 +25,7 @@ type ledger struct {
 	outcomes   map[gate.Outcome]int      // of moves
 	possible   map[string]map[string]int // by lock: "certain" and "unsure" movements
 	injected   []injection
+	consented  map[string]time.Time // by site, since the start
 	alerts     map[gate.Cause]int
 	receipts   map[string]int // by outcome and cause
 	restarts   int
@@ -35,7 +36,15 @@ func newLedger() *ledger {
 	return &ledger{
 		moves: map[string]int{}, wire: map[string]int{}, outcomes: map[gate.Outcome]int{}, possible: map[string]map[string]int{},
 		alerts: map[gate.Cause]int{}, receipts: map[string]int{},
+		consented: map[string]time.Time{},
 	}
+}
+
+// consent notes that a site's connection has new tokens.
+func (l *ledger) consent(site string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.consented[site] = time.Now()
 }
 
 // wrong notes a promise that was broken.
@@ -58,9 +67,25 @@ func (l *ledger) inject(kind, site string, at time.Time) {
 	l.injected = append(l.injected, injection{kind, site, at})
 }
 
-// armed is how long a fault that waits for a victim may explain an alert: faults
-// are disarmed every six hours, and the longest consequence is a block of codes.
-const armed = 6*time.Hour + 45*time.Minute
+// Faults that wait for a victim are disarmed every six hours, and the longest
+// consequence that ends by itself is a block of codes.
+const (
+	armed     = 6 * time.Hour
+	aftermath = 45 * time.Minute
+)
+
+// mayExplain reports whether a fault may be why a site had trouble at an instant.
+// A lost token stays lost until a person consents again, who comes when a member
+// was turned away, by day or next morning.
+func (l *ledger) mayExplain(i injection, site string, at time.Time) bool {
+	if i.site != "" && i.site != site || at.Before(i.at.Truncate(time.Microsecond)) {
+		return false
+	}
+	if i.kind == "token lost" {
+		return i.at.Add(armed).After(l.consented[site])
+	}
+	return at.Sub(i.at) < armed+aftermath
+}
 
 // explains says which fault may raise which alert; anything else must not occur.
 var explains = map[gate.Cause][]string{
@@ -84,7 +109,7 @@ func (l *ledger) Observe(_ context.Context, e gate.Event) {
 	l.alerts[e.Cause]++
 	for _, i := range l.injected {
 		for _, kind := range explains[e.Cause] {
-			if i.kind == kind && (i.site == "" || i.site == e.Site) && !e.At.Before(i.at.Truncate(time.Microsecond)) && e.At.Sub(i.at) < armed {
+			if i.kind == kind && l.mayExplain(i, e.Site, e.At) {
 				return
 			}
 		}

@@ -239,5 +239,6 @@ func (x *site) reconnect(ctx context.Context) {
 	}
 	if err == nil {
 		s.reconnects++
+		s.ledger.consent(x.id)
 	} // else the identity server is out as well: the next tap comes here again
 }
