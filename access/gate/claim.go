@@ -38,7 +38,7 @@ func (g *Gate) begin(ctx context.Context, p *passage, outcome Outcome, cause Cau
 // call's it returns: the same request came again, and its command may be under
 // way.
 func (g *Gate) release(ctx context.Context, p *passage) (other *Entry) {
-	at := g.clock()
+	at, attempt := g.clock(), p.attempt // whatever a storage's iterator holds goes to the heap
 	r := Receipt{Outcome: NotSent, Decision: p.decision, Cause: CauseStoreUnavailable, At: at}
 	_ = write(ctx, func(ctx context.Context) error {
 		return guard("Records", func() error {
@@ -53,7 +53,7 @@ func (g *Gate) release(ctx context.Context, p *passage) (other *Entry) {
 					if err != nil {
 						return err
 					}
-					own = row.Seq == e.Seq && row.Commitment == p.attempt
+					own = row.Seq == e.Seq && row.Commitment == attempt
 				}
 			}
 			if !own {
