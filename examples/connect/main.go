@@ -23,13 +23,12 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 
+	"github.com/doorkit/doorkit/examples/internal/serving"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
@@ -82,7 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(stdout, "http://%s/ user admin password %s\n", l.Addr(), password)
-	return errors.Join(serve(ctx, l, app.handler()), app.close())
+	return errors.Join(serving.Until(ctx, l, app.handler()), app.close())
 }
 
 // openState keeps documents in dir, or in memory until the process ends.
@@ -103,22 +102,4 @@ func openState(dir string) (*saltoks.State, error) {
 		return nil, err
 	}
 	return saltoks.NewState(store, sealer)
-}
-
-// serve answers until ctx ends, and then what is under way: a consent half made
-// is lost.
-func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	drained := make(chan struct{})
-	context.AfterFunc(ctx, func() {
-		defer close(drained)
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-		defer cancel()
-		_ = srv.Shutdown(closing) // what is left is cut when the process ends
-	})
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	<-drained // Serve returns when Shutdown begins
-	return nil
 }

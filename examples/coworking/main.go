@@ -11,13 +11,11 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -25,6 +23,8 @@ import (
 	"syscall"
 	"time"
 	_ "time/tzdata" // the site's zone, wherever this runs
+
+	"github.com/doorkit/doorkit/examples/internal/serving"
 )
 
 func main() {
@@ -101,26 +101,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		defer close(stopped)
 		w.rounds(ctx)
 	}()
-	err = serve(ctx, listener, w.handler())
+	err = serving.Until(ctx, listener, w.handler())
 	<-stopped
 	return err
-}
-
-// serve answers until ctx ends, and then whoever is at a door already.
-func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	drained := make(chan struct{})
-	context.AfterFunc(ctx, func() {
-		defer close(drained)
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-		defer cancel()
-		_ = srv.Shutdown(closing) // what is left is cut when the process ends
-	})
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	<-drained // Serve returns when Shutdown begins
-	return nil
 }
 
 // open sets everything up; close it.

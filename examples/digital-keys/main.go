@@ -28,6 +28,7 @@ import (
 	_ "time/tzdata" // the site's zone, wherever this runs
 
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/examples/internal/serving"
 )
 
 func main() {
@@ -55,24 +56,7 @@ func run(ctx context.Context, addr string) error {
 	for token, member := range demo.tokens {
 		fmt.Printf("  curl -H 'Authorization: Bearer %s' http://%s/keys   # %s\n", token, listener.Addr(), member)
 	}
-	return serve(ctx, listener, (&api{gate: demo.gate, tokens: demo.tokens, now: demo.sim.Now}).handler())
-}
-
-// serve answers until ctx ends, and then whoever is at a door already.
-func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	drained := make(chan struct{})
-	context.AfterFunc(ctx, func() {
-		defer close(drained)
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-		defer cancel()
-		_ = srv.Shutdown(closing) // what is left is cut when the process ends
-	})
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	<-drained // Serve returns when Shutdown begins
-	return nil
+	return serving.Until(ctx, listener, (&api{gate: demo.gate, tokens: demo.tokens, now: demo.sim.Now}).handler())
 }
 
 type api struct {

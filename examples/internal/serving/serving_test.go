@@ -1,4 +1,4 @@
-package main
+package serving_test
 
 import (
 	"context"
@@ -8,19 +8,21 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+
+	"github.com/doorkit/doorkit/examples/internal/serving"
 )
 
-// A program that is told to end finishes the consent that is under way.
-func TestServeFinishesWhatItBegan(t *testing.T) {
+// A program that is told to end answers first whoever is at a door already.
+func TestUntilFinishesWhatItBegan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 		release := make(chan struct{})
 		ctx, stop := context.WithCancel(t.Context())
 		served := make(chan error, 1)
 		go func() {
-			served <- serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			served <- serving.Until(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				<-release
-				_, _ = io.WriteString(w, "connected")
+				_, _ = io.WriteString(w, "the door is open")
 			}))
 		}()
 		answer := make(chan string, 1)
@@ -42,7 +44,7 @@ func TestServeFinishesWhatItBegan(t *testing.T) {
 			t.Error("it ended while a request was under way")
 		}
 		close(release)
-		if got := <-answer; got != "connected" {
+		if got := <-answer; got != "the door is open" {
 			t.Errorf("the answer is %q", got)
 		}
 		if err := <-served; err != nil {
