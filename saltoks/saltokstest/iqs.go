@@ -207,21 +207,20 @@ func (c *call) setTree(q *iq) {
 	if !c.checkOTP(q, q.activations[c.user.ID], "tree", otp, false) {
 		return
 	}
-	parents := map[*lock]string{}
-	for _, it := range items {
+	locks, parents := make([]*lock, len(items)), make([]string, len(items))
+	for i, it := range items {
 		o, _ := it.(obj)
 		lid, _ := field[string](o, "id")
-		l := c.site.lockByID(lid)
-		if l == nil {
+		if locks[i] = c.site.lockByID(lid); locks[i] == nil {
 			c.fail(400, "2204", "The iq tree is not valid.")
 			return
 		}
-		parents[l], _ = field[string](o, "parent_id")
+		parents[i], _ = field[string](o, "parent_id")
 	}
-	for l, parent := range parents {
+	for i, l := range locks {
 		l.settle(c.sim.cloud, c.now)
 		l.iq, l.IQ = q, q.ID
-		q.parents[l.ID] = parent
+		q.parents[l.ID] = parents[i]
 	}
 	c.noContent()
 }
