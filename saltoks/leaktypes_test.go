@@ -2,15 +2,14 @@ package saltoks_test
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"go/types"
 	"net/http"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/doorkit/doorkit/saltoks"
 )
 
 // tapped is a transport that shows nothing of the tap when it is printed.
@@ -42,19 +41,8 @@ func noteTypes(shown map[string]bool, v any) {
 // field of a shielded type: a new one belongs into the walk.
 func secretive(t *testing.T) (names []string) {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(f, func(n ast.Node) bool {
+	for _, d := range saltoks.Declarations(t) {
+		ast.Inspect(d, func(n ast.Node) bool {
 			switch d := n.(type) {
 			case *ast.FuncDecl:
 				if d.Recv != nil && d.Name.Name == "Error" {

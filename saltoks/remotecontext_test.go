@@ -144,7 +144,7 @@ func TestEveryTypeHonoursContexts(t *testing.T) {
 		t.Errorf("methods of Client with a context: %v; publicCalls must know them", got)
 	}
 	found := map[string]bool{}
-	for _, d := range declarations(t) {
+	for _, d := range Declarations(t) {
 		fn, ok := d.(*ast.FuncDecl)
 		if !ok || !fn.Name.IsExported() || !slices.ContainsFunc(fn.Type.Params.List, func(f *ast.Field) bool { return types.ExprString(f.Type) == "context.Context" }) {
 			continue
@@ -167,8 +167,8 @@ func TestEveryTypeHonoursContexts(t *testing.T) {
 	}
 }
 
-// declarations are those of the package, tests aside.
-func declarations(t *testing.T) (all []ast.Decl) {
+// Declarations are those of the package, tests aside.
+func Declarations(t *testing.T) (all []ast.Decl) {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
 	if err != nil {

@@ -192,11 +192,17 @@ func TestSendByOverAnOpaqueTransport(t *testing.T) {
 			wrapped := &http.Client{Transport: roundTripper(slow.Transport.RoundTrip)}
 			remote := r.newRemote(r.newClient(WithHTTPClient(wrapped)), r.state)
 			err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
-			if e, ok := errors.AsType[*APIError](err); !ok || !e.NotSent() || !errors.Is(err, ErrSendBy) || len(r.sim.Commands()) != 0 {
-				t.Errorf("got %v, %d commands", err, len(r.sim.Commands()))
-			}
+			r.wantTooLate(err)
 		})
 	})
+}
+
+// wantTooLate wants err to say that the command was not sent, since it was late.
+func (r *rig) wantTooLate(err error) {
+	r.t.Helper()
+	if e, ok := errors.AsType[*APIError](err); !ok || !e.NotSent() || !errors.Is(err, ErrSendBy) || len(r.sim.Commands()) != 0 {
+		r.t.Errorf("got %v, %d commands", err, len(r.sim.Commands()))
+	}
 }
 
 // TestAClockSetBackWhileDialing: below a transport of the host's, too, the time
@@ -215,9 +221,7 @@ func TestAClockSetBackWhileDialing(t *testing.T) {
 		}))
 		remote := r.newRemote(client, r.state, WithNow(func() time.Time { return r.sim.Now().Add(time.Duration(off.Load())) }))
 		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
-		if e, ok := errors.AsType[*APIError](err); !ok || !e.NotSent() || !errors.Is(err, ErrSendBy) || len(r.sim.Commands()) != 0 {
-			t.Errorf("%v, %d commands", err, len(r.sim.Commands()))
-		}
+		r.wantTooLate(err)
 	})
 }
 
@@ -239,9 +243,7 @@ func TestSendByIsOfItsOwnCall(t *testing.T) {
 		remote := r.newRemote(r.newClient(WithHTTPClient(slow)), r.state, WithOTPProvider(asks))
 		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
 		time.Sleep(time.Minute) // nothing comes later either
-		if e, ok := errors.AsType[*APIError](err); !ok || !e.NotSent() || !errors.Is(err, ErrSendBy) || len(r.sim.Commands()) != 0 {
-			t.Errorf("%v, %d commands", err, len(r.sim.Commands()))
-		}
+		r.wantTooLate(err)
 	})
 }
 

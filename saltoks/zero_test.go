@@ -45,7 +45,7 @@ func TestZeroValuesOpenNothing(t *testing.T) {
 		return nil, http.ErrUseLastResponse
 	})
 	defer func() { http.DefaultTransport = sent }()
-	for _, d := range declarations(t) {
+	for _, d := range Declarations(t) {
 		if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv != nil && fn.Name.IsExported() {
 			name := strings.TrimPrefix(types.ExprString(fn.Recv.List[0].Type), "*")
 			if ast.IsExported(name) && !slices.ContainsFunc(zeroTypes, func(typ reflect.Type) bool { return typ.Name() == name }) {
