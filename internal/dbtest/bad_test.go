@@ -212,7 +212,7 @@ func TestBrokenAtEveryStep(t *testing.T) {
 		s := newScene(t, d)
 		var mu sync.Mutex
 		n, breakAt := 0, 0
-		db, err := d.OpenHooked(func(Step) error {
+		store := hooked(t, d, func(Step) error {
 			mu.Lock()
 			defer mu.Unlock()
 			if n++; n == breakAt {
@@ -220,11 +220,6 @@ func TestBrokenAtEveryStep(t *testing.T) {
 			}
 			return nil
 		})
-		must(t, err)
-		defer db.Close()
-		store, err := sqlstore.Open(t.Context(), db, d.Dialect)
-		must(t, err)
-		defer store.Close()
 		g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{path: s.doors}, CheckIns: gate.EveryUnlock(0)})
 		must(t, err)
 		for i := range 3 { // statements are prepared

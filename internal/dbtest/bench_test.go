@@ -118,12 +118,7 @@ func record(b *testing.B, d Database, newGate func(*sqlstore.Store) *gate.Gate, 
 func watchedBench(b *testing.B, d Database) (*sqlstore.Store, *recorder) {
 	b.Helper()
 	r := &recorder{}
-	db, err := d.OpenHooked(r.hook)
-	must(b, err)
-	s, err := sqlstore.Open(b.Context(), db, d.Dialect)
-	must(b, err)
-	b.Cleanup(func() { s.Close(); db.Close() })
-	return s, r
+	return hooked(b, d, r.hook), r
 }
 
 // do replays them for another request.

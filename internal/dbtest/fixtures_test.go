@@ -51,6 +51,18 @@ func fillSite(t testing.TB, s *sqlstore.Store, site string) {
 	must(t, s.PutReservation(t.Context(), site, reservation.Reservation{ID: "r1", Resource: "meeting", Member: "ada", Start: noon, End: noon.Add(time.Hour)}))
 }
 
+// hooked is a store of its own over d, with a hook below it.
+func hooked(t testing.TB, d Database, hook Hook) *sqlstore.Store {
+	t.Helper()
+	db, err := d.OpenHooked(hook)
+	must(t, err)
+	t.Cleanup(func() { db.Close() })
+	s, err := sqlstore.Open(t.Context(), db, d.Dialect)
+	must(t, err)
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

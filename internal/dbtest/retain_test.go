@@ -47,7 +47,7 @@ func TestRetainLetsOthersIn(t *testing.T) {
 		longLog(t, d, "loft", long)
 		var once sync.Once
 		var during gate.Head
-		db, err := d.OpenHooked(func(step Step) error {
+		store := hooked(t, d, func(step Step) error {
 			if step.Done && step.What == "commit" {
 				once.Do(func() { // Retain's first; it holds nothing now
 					s.works(1)
@@ -58,11 +58,6 @@ func TestRetainLetsOthersIn(t *testing.T) {
 			}
 			return nil
 		})
-		must(t, err)
-		defer db.Close()
-		store, err := sqlstore.Open(t.Context(), db, d.Dialect)
-		must(t, err)
-		defer store.Close()
 		base, n, err := store.Retain(t.Context(), "loft", noon.Add((long-kept)*time.Second))
 		if err != nil || n != long-kept || base.Seq != long-kept {
 			t.Errorf("%d rows went, up to %d, %v", n, base.Seq, err)

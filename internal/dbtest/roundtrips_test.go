@@ -97,16 +97,7 @@ func watched(t testing.TB, d Database) (*sqlstore.Store, *recorder) {
 	t.Helper()
 	d.Store(t) // migrates
 	r := &recorder{}
-	db, err := d.OpenHooked(r.hook)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	s, err := sqlstore.Open(t.Context(), db, d.Dialect)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := hooked(t, d, r.hook)
 	r.take()
 	return s, r
 }
