@@ -180,7 +180,7 @@ func TestActivationSurvivesACrashAtEveryWrite(t *testing.T) {
 
 func TestSecretIsKeptAlthoughTheCallerIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, saltokstest.WithSwitches(saltokstest.Switches{FirstSecretOnce: true}))
+		r := newRigWith(t, saltokstest.Config{Switches: saltokstest.Switches{FirstSecretOnce: true}})
 		// The first try to store it fails once the secret is there.
 		r.store.broken, r.store.left = true, 2 // one read, the owner's document
 		_, err := r.act.Begin(t.Context(), r.site, r.iq)

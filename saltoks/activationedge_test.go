@@ -128,7 +128,7 @@ func (s *conflictStore) Update(ctx context.Context, key string, fn func(context.
 
 func TestTheSecretSurvivesALostLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, saltokstest.WithSwitches(saltokstest.Switches{FirstSecretOnce: true}))
+		r := newRigWith(t, saltokstest.Config{Switches: saltokstest.Switches{FirstSecretOnce: true}})
 		act := r.newRemote(r.client, r.newState(&conflictStore{r.store, 2})).Activation()
 		if s := r.must(act.Begin(t.Context(), r.site, r.iq)); s.Step != StepSecretStored {
 			t.Fatalf("%+v", s)

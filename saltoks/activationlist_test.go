@@ -13,7 +13,7 @@ func TestDeactivate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := saltokstest.DefaultWorld()
 		world.Users = append(world.Users, saltokstest.User{Email: "other@harbour.example", Password: "Quay-Rope-19", Phone: "+31200000043", FirstName: "Other", LastName: "Hand"})
-		r := newRig(t, saltokstest.WithWorld(world))
+		r := newRigWith(t, saltokstest.Config{World: world})
 		ctx := t.Context()
 		r.activate()
 
@@ -55,7 +55,7 @@ func TestListShowsAllIQs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := saltokstest.DefaultWorld()
 		world.Sites[0].IQs = append(world.Sites[0].IQs, saltokstest.IQ{Name: "IQ Shed", WithoutOTP: true}, saltokstest.IQ{Name: "IQ Attic"}, saltokstest.IQ{Name: "IQ Roof"})
-		r := newRig(t, saltokstest.WithWorld(world))
+		r := newRigWith(t, saltokstest.Config{World: world})
 		ctx := t.Context()
 		byName := make(map[string]IQID)
 		list := func(act *Activation) map[string]Readiness {

@@ -85,7 +85,7 @@ func twoUsers() saltokstest.World {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{t: t, sim: saltokstest.New(t, saltokstest.WithWorld(twoUsers())), store: newRecordingStore()}
+	d := &desk{t: t, sim: saltokstest.New(t, saltokstest.Config{World: twoUsers()}), store: newRecordingStore()}
 	d.env = saltoks.Environment{Name: "simulator", Issuer: d.sim.Issuer(), API: d.sim.API()}
 	var err error
 	if d.state, err = saltoks.NewState(d.store, saltoks.EphemeralSealer()); err != nil {

@@ -94,7 +94,7 @@ func TestFileStoreOfABrokenFolder(t *testing.T) {
 // not make us log in at every tap.
 func TestAFreshPasswordTokenIsNotGrantedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sim := saltokstest.New(t)
+		sim := saltokstest.New(t, saltokstest.Config{})
 		user := sim.World().Users[0]
 		env := Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}
 		ts, err := PasswordSource(env, Credentials{ClientID: sim.ClientID(), ClientSecret: NewSecret(sim.ClientSecret())}, user.Email,
@@ -161,7 +161,7 @@ func TestDisconnectAsTheServerAllows(t *testing.T) {
 		revoked bool
 	}{"secret in the form": {inBody: true, revoked: true}, "no endpoint": {strip: true}} {
 		synctest.Test(t, func(t *testing.T) {
-			sim := saltokstest.New(t)
+			sim := saltokstest.New(t, saltokstest.Config{})
 			base := sim.HTTPClient().Transport
 			transport := roundTripper(func(r *http.Request) (*http.Response, error) {
 				resp, err := base.RoundTrip(r)

@@ -16,7 +16,7 @@ import (
 // harbour is a simulated SALTO KS with one site, a client of its site admin, and
 // a function that ends both. The user is activated at both IQs.
 func harbour(opts ...saltoks.Option) (*saltokstest.Sim, *saltoks.Client, place, func()) {
-	sim, err := saltokstest.Start()
+	sim, err := saltokstest.Start(saltokstest.Config{})
 	if err != nil {
 		panic(err)
 	}
@@ -44,7 +44,7 @@ type place struct {
 }
 
 func ExampleNewClient() {
-	sim, err := saltokstest.Start()
+	sim, err := saltokstest.Start(saltokstest.Config{})
 	if err != nil {
 		fmt.Println(err)
 		return

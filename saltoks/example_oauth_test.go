@@ -26,7 +26,7 @@ type simulated struct {
 }
 
 func simulate() simulated {
-	sim, err := saltokstest.Start()
+	sim, err := saltokstest.Start(saltokstest.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -205,7 +205,7 @@ func TestTokensFailClosed(t *testing.T) {
 func (row tokenRow) run(t *testing.T) {
 	world := saltokstest.DefaultWorld()
 	world.Sites[0].IQs[0].WithoutOTP = true
-	p := &tokenParts{t: t, sim: saltokstest.New(t, saltokstest.WithWorld(world)), on: new(atomic.Bool)}
+	p := &tokenParts{t: t, sim: saltokstest.New(t, saltokstest.Config{World: world}), on: new(atomic.Bool)}
 	var log strings.Builder
 	p.store, p.sealer, p.transport, p.now = &bendStore{Store: NewMemoryStore(), p: p}, &bendSealer{Sealer: testSealer(), p: p}, p.sim.HTTPClient().Transport, p.sim.Now
 	p.log = slog.NewTextHandler(&log, nil)

@@ -22,7 +22,7 @@ import (
 // of failure, logging everything, and looks for each secret that crossed the
 // wire in all that was logged, returned or printed.
 func TestNoSecretEscapes(t *testing.T) {
-	sim := saltokstest.New(t, saltokstest.WithWorld(twoUsers()))
+	sim := saltokstest.New(t, saltokstest.Config{World: twoUsers()})
 	wire := wiretap.New(sim.HTTPClient().Transport)
 	hc := &http.Client{Transport: tapped(wire.RoundTrip)}
 	var seen strings.Builder

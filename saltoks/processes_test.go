@@ -48,7 +48,7 @@ func TestEightProcesses(t *testing.T) {
 		span = 2 * time.Second
 	}
 	const lifetime = 4 * time.Second // refreshed after 2 s
-	srv, err := saltokstest.Serve("127.0.0.1:0", saltokstest.WithSwitches(saltokstest.Switches{AccessLifetime: lifetime}), saltokstest.WithRecorded(1_000_000))
+	srv, err := saltokstest.Serve("127.0.0.1:0", saltokstest.Config{Switches: saltokstest.Switches{AccessLifetime: lifetime}, MaxRequests: 1_000_000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +225,7 @@ func TestKilledBetweenRotationAndWrite(t *testing.T) {
 	if task := os.Getenv(childEnv); task != "" {
 		tokenChild(task)
 	}
-	srv, err := saltokstest.Serve("127.0.0.1:0")
+	srv, err := saltokstest.Serve("127.0.0.1:0", saltokstest.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

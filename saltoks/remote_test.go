@@ -72,7 +72,7 @@ func TestIQWithoutCodesWantsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := saltokstest.DefaultWorld()
 		world.Sites[0].IQs[0].WithoutOTP = true
-		r := newRig(t, saltokstest.WithWorld(world))
+		r := newRigWith(t, saltokstest.Config{World: world})
 		if r.target.OTPRequired {
 			t.Fatal("the target wants a code")
 		}
@@ -90,7 +90,7 @@ func TestTargetOfALockWithoutIQ(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := saltokstest.DefaultWorld()
 		world.Sites[0].Locks[1].IQ = "none"
-		r := newRig(t, saltokstest.WithWorld(world))
+		r := newRigWith(t, saltokstest.Config{World: world})
 		_, err := r.remote.Target(t.Context(), r.site, LockID(r.sim.World().Sites[0].Locks[1].ID))
 		if e, ok := errors.AsType[*APIError](err); !ok || !e.NotSent() || !strings.Contains(err.Error(), "no IQ") {
 			t.Errorf("got %v", err)
@@ -150,7 +150,7 @@ func TestRemoteOfAnotherUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := saltokstest.DefaultWorld()
 		world.Users = append(world.Users, saltokstest.User{Email: "other@harbour.example", Password: "Quay-Rope-19", Phone: "+31200000043", FirstName: "Other", LastName: "Hand"})
-		r := newRig(t, saltokstest.WithWorld(world))
+		r := newRigWith(t, saltokstest.Config{World: world})
 		r.activate()
 		other := *r
 		other.tokens = &simTokens{sim: r.sim, user: r.sim.World().Users[1]}
@@ -282,7 +282,7 @@ func TestManyDoorsAtOnce(t *testing.T) {
 		for i := range 60 {
 			world.Sites[0].Locks = append(world.Sites[0].Locks, saltokstest.Lock{Name: fmt.Sprintf("Locker %d", i)})
 		}
-		r := newRig(t, saltokstest.WithWorld(world), saltokstest.WithSwitches(saltokstest.Switches{SingleUseOTP: true}))
+		r := newRigWith(t, saltokstest.Config{World: world, Switches: saltokstest.Switches{SingleUseOTP: true}})
 		r.activate()
 		var mu sync.Mutex
 		var wg sync.WaitGroup

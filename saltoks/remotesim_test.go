@@ -34,9 +34,11 @@ type rig struct {
 	target Target
 }
 
-func newRig(t *testing.T, opts ...saltokstest.Option) *rig {
+func newRig(t *testing.T) *rig { return newRigWith(t, saltokstest.Config{}) }
+
+func newRigWith(t *testing.T, cfg saltokstest.Config) *rig {
 	t.Helper()
-	sim := saltokstest.New(t, opts...)
+	sim := saltokstest.New(t, cfg)
 	world := sim.World()
 	site := world.Sites[0]
 	r := &rig{t: t, sim: sim, tokens: &simTokens{sim: sim, user: world.Users[0]}, site: SiteID(site.ID)}

@@ -11,7 +11,7 @@ import (
 // sealed anew all the same.
 func TestResealServiceAccount(t *testing.T) {
 	ctx := t.Context()
-	sim := saltokstest.New(t)
+	sim := saltokstest.New(t, saltokstest.Config{})
 	world := sim.World()
 	user, site := world.Users[0], world.Sites[0]
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()}

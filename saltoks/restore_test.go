@@ -14,7 +14,7 @@ import (
 // A person reconnects, as the same user, and has what there was.
 func TestRestoredStore(t *testing.T) {
 	ctx := t.Context()
-	sim := saltokstest.New(t)
+	sim := saltokstest.New(t, saltokstest.Config{})
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()}
 	creds := saltoks.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI()}
 	key, err := saltoks.ParseSealingKey("k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")

@@ -31,7 +31,7 @@ func simClient(sim *saltokstest.Sim, opts ...saltoks.Option) (*saltoks.Client, e
 
 func newSim(t *testing.T) (*saltokstest.Sim, *saltoks.Client) {
 	t.Helper()
-	sim := saltokstest.New(t)
+	sim := saltokstest.New(t, saltokstest.Config{})
 	c, err := simClient(sim, saltoks.WithLimiter(saltoks.Unlimited()))
 	if err != nil {
 		t.Fatal(err)

@@ -95,11 +95,7 @@ func (h *house) salto(ctx context.Context, o options, origin string) error {
 	if o.api == "" {
 		world := demoWorld()
 		world.RedirectURI = origin + "/salto/callback"
-		opts := []saltokstest.Option{saltokstest.WithWorld(world)}
-		if o.now != nil {
-			opts = append(opts, saltokstest.WithNow(o.now))
-		}
-		if h.sim, err = saltokstest.Serve("127.0.0.1:0", opts...); err != nil {
+		if h.sim, err = saltokstest.Serve("127.0.0.1:0", saltokstest.Config{World: world, Now: o.now}); err != nil {
 			return err
 		}
 		h.env = saltoks.Environment{Name: "simulator", Issuer: h.sim.Issuer(), API: h.sim.API(), Events: h.sim.Events()}

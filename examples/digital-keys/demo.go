@@ -23,7 +23,7 @@ type demo struct {
 }
 
 func newDemo(ctx context.Context) (*demo, error) {
-	sim, err := saltokstest.Start()
+	sim, err := saltokstest.Start(saltokstest.Config{})
 	if err != nil {
 		return nil, err
 	}

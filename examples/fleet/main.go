@@ -63,8 +63,10 @@ func host(ctx context.Context, dsn string, n int, span time.Duration) error {
 			Locks: []saltokstest.Lock{{Name: "Entrance"}},
 		})
 	}
-	sim, err := saltokstest.Serve("127.0.0.1:0", saltokstest.WithWorld(world), saltokstest.WithRecorded(1_000_000),
-		saltokstest.WithSwitches(saltokstest.Switches{AccessLifetime: 4 * time.Second})) // so that the tokens rotate while one looks
+	sim, err := saltokstest.Serve("127.0.0.1:0", saltokstest.Config{
+		World: world, MaxRequests: 1_000_000,
+		Switches: saltokstest.Switches{AccessLifetime: 4 * time.Second}, // short, so that tokens rotate during the run
+	})
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ import (
 func main() {
 	ctx := context.Background()
 	night := time.Date(2026, 5, 4, 1, 0, 0, 0, time.UTC) // 03:00 at the site
-	sim := must(saltokstest.Start(saltokstest.WithNow(func() time.Time { return night })))
+	sim := must(saltokstest.Start(saltokstest.Config{Now: func() time.Time { return night }}))
 	defer sim.Close()
 
 	// Connect: an administrator consents at SALTO, once.

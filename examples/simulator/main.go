@@ -75,18 +75,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	var opts []saltokstest.Option
-	if *anyAddress {
-		opts = append(opts, saltokstest.WithAnyHost())
-	}
+	cfg := saltokstest.Config{AllowAnyAddress: *anyAddress}
 	if *world != "" {
 		f, err := readWorld(*world)
 		if err != nil {
 			return err
 		}
-		opts = append(opts, saltokstest.WithWorld(f.World), saltokstest.WithSwitches(f.Switches))
+		cfg.World, cfg.Switches = f.World, f.Switches
 	}
-	srv, err := saltokstest.Serve(*addr, opts...)
+	srv, err := saltokstest.Serve(*addr, cfg)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 
 func main() {
 	ctx := context.Background()
-	sim, err := saltokstest.Start()
+	sim, err := saltokstest.Start(saltokstest.Config{})
 	if err == nil {
 		defer sim.Close()
 		var h *host

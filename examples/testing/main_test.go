@@ -16,7 +16,7 @@ import (
 // whatever was waited or advanced.
 func world(t *testing.T) (*host, *saltokstest.Sim, func() int) {
 	t.Helper()
-	sim := saltokstest.New(t)
+	sim := saltokstest.New(t, saltokstest.Config{})
 	h, err := newHost(t.Context(), sim)
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 )
 
 func TestActivationStepByStep(t *testing.T) {
-	f := newForeign(t, noon())
+	f := newForeignWith(t, saltokstest.Config{Now: noon})
 	w := f.sim.World()
 	s := w.Sites[0]
 	iq := "/v1.2/sites/" + s.ID + "/iqs/" + s.Locks[0].IQ
@@ -70,7 +70,7 @@ func TestActivationStepByStep(t *testing.T) {
 
 func TestCodeWindow(t *testing.T) {
 	noon := time.Date(2026, 11, 25, 12, 0, 0, 5e8, time.UTC)
-	d := newDoor(t, saltokstest.WithNow(func() time.Time { return noon }))
+	d := newDoorWith(t, saltokstest.Config{Now: func() time.Time { return noon }})
 	secret, pin := "", ""
 	for inWindow := true; inWindow; { // one secret in a thousand is right by chance where it should be wrong
 		secret, pin = d.sim.Activate(d.email, d.iq)
@@ -97,7 +97,7 @@ func TestCodeWindow(t *testing.T) {
 }
 
 func TestBlocking(t *testing.T) {
-	d := newDoor(t, noon())
+	d := newDoorWith(t, saltokstest.Config{Now: noon})
 	pinCheck := "/v1.2/sites/" + d.site + "/iqs/" + d.iq + "/pin"
 	wrong := func() string {
 		return `{"locked_state":"unlocked","delta":"0000","otp":"` + d.sim.WrongOTP(d.email, d.iq) + `"}`
@@ -174,7 +174,7 @@ func TestPINIsTheOnlyNumber(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	w.Sites[0].IQs = []saltokstest.IQ{{Name: "IQ 2024-0042"}}
 	w.Sites[0].Locks = []saltokstest.Lock{{Name: "Gate"}}
-	f := newForeign(t, saltokstest.WithWorld(w))
+	f := newForeignWith(t, saltokstest.Config{World: w})
 	iq := "/v1.2/sites/" + f.sim.World().Sites[0].ID + "/iqs/" + f.sim.World().Sites[0].IQs[0].ID
 	f.want(200, "", "GET", iq+"/secret", "")
 	f.want(204, "", "GET", iq+"/pin?send_email=true", "")

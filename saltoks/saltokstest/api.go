@@ -162,7 +162,7 @@ func withThe[T any](what string, find func(*site, string) *T, run func(*call, *T
 // fail answers one of SALTO's error bodies (WIRE.md 4.1).
 func (c *call) fail(status int, code, message string) {
 	var ec any = code
-	if c.sim.cfg.sw.NumericErrorCodes {
+	if c.sim.cfg.Switches.NumericErrorCodes {
 		ec, _ = strconv.Atoi(code)
 	}
 	c.json(status, obj{"ErrorCode": ec, "Message": message})
@@ -185,7 +185,7 @@ func (c *call) json(status int, v any) {
 }
 
 func (c *call) noContent() {
-	if c.sim.cfg.sw.AnyTwoHundred {
+	if c.sim.cfg.Switches.AnyTwoHundred {
 		c.w.WriteHeader(http.StatusOK)
 		return
 	}
@@ -194,7 +194,7 @@ func (c *call) noContent() {
 
 // ok answers an unmeasured success: 200, or 201 behind the switch.
 func (c *call) ok(v any) {
-	if c.sim.cfg.sw.AnyTwoHundred {
+	if c.sim.cfg.Switches.AnyTwoHundred {
 		c.json(http.StatusCreated, v)
 		return
 	}
@@ -253,7 +253,7 @@ type page struct {
 }
 
 func (c *call) page(n int, item func(int) obj) (page, bool) {
-	q, err := parseQuery(c.r.URL.Query(), c.sim.cfg.sw.PageSize)
+	q, err := parseQuery(c.r.URL.Query(), c.sim.cfg.Switches.PageSize)
 	if err != nil {
 		c.fail(400, "1102", "The query specified in the URI is not valid. "+err.Error())
 		return page{}, false

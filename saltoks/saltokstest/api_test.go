@@ -114,7 +114,7 @@ func TestOutsideTheBasePath(t *testing.T) {
 }
 
 func TestListShapes(t *testing.T) {
-	f := newForeign(t, saltokstest.WithSwitches(saltokstest.Switches{PageSize: 3}))
+	f := newForeignWith(t, saltokstest.Config{Switches: saltokstest.Switches{PageSize: 3}})
 	site := f.sim.World().Sites[0].ID
 	if v := f.want(200, "", "GET", "/v1.2/sites", "").([]any); len(v) != 1 {
 		t.Errorf("v1.2 sites: %v", v)
@@ -166,7 +166,7 @@ func TestFilters(t *testing.T) {
 }
 
 func TestUsers(t *testing.T) {
-	d := newDoor(t, noon(), with(saltokstest.Switches{UserDelay: 40e9}))
+	d := newDoorWith(t, saltokstest.Config{Now: noon, Switches: saltokstest.Switches{UserDelay: 40e9}})
 	users := "/v1.2/sites/" + d.site + "/users"
 	v := d.want(200, "", "POST", users, `{"first_name":"Ada","last_name":"Quay","email":"ada@harbour.example","use_pin":true}`).(map[string]any)
 	uid, pid := v["id"].(string), v["user"].(map[string]any)["id"].(string)
@@ -228,7 +228,7 @@ func TestUsers(t *testing.T) {
 func TestSeats(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	w.Sites[0].Seats = 2
-	d := newDoor(t, saltokstest.WithWorld(w))
+	d := newDoorWith(t, saltokstest.Config{World: w})
 	guests := "/v1.2/sites/" + d.site + "/guests"
 	state := func() (string, string) {
 		v := d.want(201, "", "POST", guests, `{"alias":"Guest","expires_at":"2030-01-01T00:00:00Z"}`).(map[string]any)

@@ -105,7 +105,7 @@ func (s *Sim) accessToken(u *user, scope []string, amr string, authTime, now tim
 	claims := obj{
 		"iss": s.issuer, "client_id": s.ClientID(), "sub": u.Subject, "scope": scope, "amr": []string{amr},
 		"idp": "local", "auth_time": authTime.Unix(), "iat": now.Unix(), "nbf": now.Unix(),
-		"exp": now.Add(s.cfg.sw.AccessLifetime).Unix(), "jti": strings.ToUpper(randomHex(16)),
+		"exp": now.Add(s.cfg.Switches.AccessLifetime).Unix(), "jti": strings.ToUpper(randomHex(16)),
 		"product_id": id("product"), "tenant_id": id("tenant"), "identity_id": id("identity", u.Subject), "skip_email": "False",
 		"profile_id_" + id("profile"): id("profile", u.Subject),
 	}

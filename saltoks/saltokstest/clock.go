@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Clock is the simulator's time: a base (time.Now unless WithNow says
+// Clock is the simulator's time: a base (time.Now unless Config.Now says
 // otherwise, so the fake clock inside a testing/synctest bubble) plus whatever
 // was advanced. Nothing in the simulator waits for it: what should have
 // happened by now is worked out when somebody looks. Safe for concurrent use.

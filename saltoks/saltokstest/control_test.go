@@ -27,7 +27,7 @@ func (d *door) control(status int, method, path, body string) map[string]any {
 
 func TestControl(t *testing.T) {
 	noon := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	d := newDoor(t, saltokstest.WithNow(func() time.Time { return noon }))
+	d := newDoorWith(t, saltokstest.Config{Now: func() time.Time { return noon }})
 	diff(t, map[string]any{"list": []any{}}, d.control(200, "GET", "/inbox", ""))
 	diff(t, map[string]any{"now": "2026-11-25T12:00:00Z"}, d.control(200, "GET", "//clock/", ""))
 	diff(t, map[string]any{"now": "2026-11-25T12:15:00Z"}, d.control(200, "POST", "/clock/", `{"advance":"15m"}`))

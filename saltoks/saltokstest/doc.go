@@ -8,8 +8,8 @@
 // memory, also inside a testing/synctest bubble; Serve listens on TCP, which is
 // what examples/simulator does.
 //
-//   - World is what there is: DefaultWorld, WithWorld, the Add methods.
-//   - Switches decide what the public facts leave open, WithSwitches.
+//   - World is what there is: DefaultWorld, Config.World, the Add methods.
+//   - Switches decide what the public facts leave open, Config.Switches.
 //   - Fault makes things go wrong, by name; the constants say what each does.
 //   - Movements, LockState, Entries, Inbox and Requests say what happened.
 //   - Tap, EnterPIN, OpenFromInside and the Set methods are the people and the
@@ -18,7 +18,7 @@
 //
 // # Time
 //
-// The clock is time.Now, or WithNow, plus what Clock().Advance added. Give
+// The clock is time.Now, or Config.Now, plus what Clock().Advance added. Give
 // Sim.Now to the code under test. A lock relocks when its open time has passed
 // on that clock, codes and tokens expire by it, schedules end by it.
 //
@@ -46,5 +46,5 @@
 //	POST   reset        everything as it was at the start
 //
 // A simulator gives doors, tokens and PINs to whoever reaches it: Serve listens
-// on loopback only, unless WithAnyHost.
+// on loopback only, unless Config.AllowAnyAddress is set.
 package saltokstest

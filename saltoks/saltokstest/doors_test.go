@@ -61,7 +61,7 @@ func everyDay(start, end string) *saltokstest.Schedule {
 // start opens nothing.
 func TestScheduleOnlyLocks(t *testing.T) {
 	at := time.Date(2026, 11, 24, 22, 0, 0, 0, time.UTC) // 23:00 in Amsterdam
-	d := newDoor(t, saltokstest.WithNow(func() time.Time { return at }))
+	d := newDoorWith(t, saltokstest.Config{Now: func() time.Time { return at }})
 	d.sim.SetSchedule(d.lock, everyDay("08:00:00", "18:00:00"))
 	d.sim.Clock().Advance(10 * time.Hour) // 09:00
 	d.login()
@@ -103,7 +103,7 @@ func TestScheduleOnlyLocks(t *testing.T) {
 
 func TestScheduleWithAutoStart(t *testing.T) {
 	at := time.Date(2026, 11, 24, 5, 0, 0, 0, time.UTC) // a Tuesday, 06:00 in Amsterdam
-	d := newDoor(t, saltokstest.WithNow(func() time.Time { return at }))
+	d := newDoorWith(t, saltokstest.Config{Now: func() time.Time { return at }})
 	sch := &saltokstest.Schedule{AutoStart: true, Tuesday: true, StartTime: "08:00:00", EndTime: "18:00:00", EndDate: new("2026-12-01")}
 	d.sim.SetSchedule(d.lock, sch)
 	var states []string
@@ -122,7 +122,7 @@ func TestScheduleWithAutoStart(t *testing.T) {
 
 func TestFobTogglesInsideTheSchedule(t *testing.T) {
 	at := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
-	d := newDoor(t, saltokstest.WithNow(func() time.Time { return at }))
+	d := newDoorWith(t, saltokstest.Config{Now: func() time.Time { return at }})
 	d.sim.SetSchedule(d.lock, everyDay("08:00", "18:00"))
 	d.sim.Tap(d.lock, d.email)
 	if got := d.sim.LockState(d.lock); got != "office_mode" {
@@ -135,7 +135,7 @@ func TestFobTogglesInsideTheSchedule(t *testing.T) {
 }
 
 func TestHandsAtTheDoor(t *testing.T) {
-	d := newDoor(t, noon())
+	d := newDoorWith(t, saltokstest.Config{Now: noon})
 	u := d.sim.World().Users[0]
 	if !d.sim.Tap(d.lock, u.Tag) || d.sim.LockState(d.lock) != "unlocked" {
 		t.Error("a fob did not open")
@@ -210,7 +210,7 @@ func TestSiteUser(t *testing.T) {
 	w.Users = append(w.Users, saltokstest.User{Email: "boss@harbour.example", Password: "Another-Word-3"})
 	w.Sites[0].Members = []saltokstest.Member{{User: "doors@harbour.example", Role: "site_user"}, {User: "boss@harbour.example"}}
 	w.Sites[0].IQs[0].WithoutOTP = true
-	d := newDoor(t, saltokstest.WithWorld(w))
+	d := newDoorWith(t, saltokstest.Config{World: w})
 	site := "/v1.2/sites/" + d.site
 	d.want(403, "2203", "GET", site+"/users", "")
 	v := d.want(200, "", "GET", site+"/roles", "").(map[string]any)["items"].([]any)
@@ -281,7 +281,7 @@ func TestBadScenes(t *testing.T) {
 	w.Sites[0].TimeZone = "Mars/Base"
 	w.Sites[0].Members = []saltokstest.Member{{User: "nobody@harbour.example", Role: "site_king"}}
 	w.Sites[0].Locks = append(w.Sites[0].Locks, saltokstest.Lock{Name: "Gate", IQ: "nowhere"}, saltokstest.Lock{Name: "Vault", OpenSeconds: 300})
-	_, err := saltokstest.Start(saltokstest.WithWorld(w))
+	_, err := saltokstest.Start(saltokstest.Config{World: w})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -291,7 +291,7 @@ func TestBadScenes(t *testing.T) {
 		}
 	}
 	for _, addr := range []string{"0.0.0.0:0", "192.0.2.1:80", "nonsense"} {
-		if srv, err := saltokstest.Serve(addr); err == nil {
+		if srv, err := saltokstest.Serve(addr, saltokstest.Config{}); err == nil {
 			_ = srv.Close(t.Context())
 			t.Errorf("served on %s", addr)
 		}
@@ -299,11 +299,11 @@ func TestBadScenes(t *testing.T) {
 }
 
 func TestNothingRecorded(t *testing.T) {
-	f := newForeign(t, saltokstest.WithRecorded(0))
+	f := newForeignWith(t, saltokstest.Config{MaxRequests: saltokstest.RecordNothing})
 	if n := len(f.sim.Requests()); n != 0 {
 		t.Errorf("%d requests", n)
 	}
-	g := newForeign(t, saltokstest.WithRecorded(3))
+	g := newForeignWith(t, saltokstest.Config{MaxRequests: 3})
 	for range 20 {
 		g.want(200, "", "GET", "/v1.2/me", "")
 	}
@@ -314,7 +314,7 @@ func TestNothingRecorded(t *testing.T) {
 
 // Keypad PINs end with their own expiry and with their holder's.
 func TestExpiredPINs(t *testing.T) {
-	d := newDoor(t, with(saltokstest.Switches{UserDelay: -1}))
+	d := newDoorWith(t, saltokstest.Config{Switches: saltokstest.Switches{UserDelay: -1}})
 	site := "/v1.2/sites/" + d.site
 	g := site + "/access_groups/" + d.want(200, "", "POST", site+"/access_groups", `{"customer_reference":"G"}`).(map[string]any)["id"].(string)
 	d.want(200, "", "POST", g+"/locks", `{"lock_id":"`+d.lock+`"}`)
@@ -343,7 +343,7 @@ func TestExpiredPINs(t *testing.T) {
 func TestPrivacyMode(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	w.Sites[0].Members = []saltokstest.Member{{User: w.Users[0].Email, OverridePrivacy: true}}
-	d := newDoor(t, saltokstest.WithWorld(w))
+	d := newDoorWith(t, saltokstest.Config{World: w})
 	d.sim.SetPrivacyMode(d.lock, true)
 	d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
 	d.want(200, "", "PATCH", "/v1.2/sites/"+d.site+"/users/"+d.member(), `{"override_privacy_mode":false}`)

@@ -17,7 +17,7 @@ func TestReachOfASiteUser(t *testing.T) {
 	w.Users = append(w.Users, saltokstest.User{Email: "ada@harbour.example", Password: "Word-1"})
 	w.Sites[0].Members = []saltokstest.Member{{User: "doors@harbour.example"}, {User: "ada@harbour.example", Role: "site_user"}}
 	w.Sites[0].IQs[0].WithoutOTP = true
-	d := newDoor(t, noon(), saltokstest.WithWorld(w)) // 13:00 there
+	d := newDoorWith(t, saltokstest.Config{Now: noon, World: w}) // 13:00 there
 	site := "/v1.2/sites/" + d.site
 	admin, ada := d.token, func() string {
 		_, v := d.form(url.Values{"grant_type": {"password"}, "username": {"ada@harbour.example"}, "password": {"Word-1"}})
@@ -55,7 +55,7 @@ func TestLimitsOfKeys(t *testing.T) {
 	w.Users = append(w.Users, saltokstest.User{Email: "ada@harbour.example", Tag: "1111"})
 	w.Sites[0].Seats = 1
 	w.Sites[0].Locks[1].Type = "escutcheon"
-	d := newDoor(t, noon(), saltokstest.WithWorld(w), with(saltokstest.Switches{UserDelay: -1}))
+	d := newDoorWith(t, saltokstest.Config{Now: noon, World: w, Switches: saltokstest.Switches{UserDelay: -1}})
 	if d.sim.Tap(d.lock, "1111") {
 		t.Error("the second user of a plan with one seat got in")
 	}
@@ -80,7 +80,7 @@ func TestLimitsOfKeys(t *testing.T) {
 
 // What an IQ or a user cannot do while offline, half activated or blocked.
 func TestRefusalsOfAState(t *testing.T) {
-	d := newDoor(t, noon())
+	d := newDoorWith(t, saltokstest.Config{Now: noon})
 	iqs := d.sim.World().Sites[0].IQs
 	other := "/v1.2/sites/" + d.site + "/iqs/" + iqs[1].ID
 	d.want(200, "", "GET", other+"/secret", "")

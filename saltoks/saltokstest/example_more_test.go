@@ -28,14 +28,14 @@ func (o *one) end() {
 func ExampleNew() {
 	t := new(one)
 	defer t.end()
-	sim := saltokstest.New(t)
+	sim := saltokstest.New(t, saltokstest.Config{})
 	fmt.Println(sim.World().Sites[0].Name)
 	// Output: Harbour House
 }
 
 // The parts are reached by URL, through a client that reaches nothing else.
 func ExampleSim_HTTPClient() {
-	sim := must(saltokstest.Start())
+	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
 	resp := must(sim.HTTPClient().Get(sim.Issuer() + "/.well-known/openid-configuration"))
 	defer resp.Body.Close()
@@ -48,7 +48,7 @@ func ExampleSim_HTTPClient() {
 
 // The world can be changed while it runs: people, sites, gateways and locks.
 func ExampleSim_AddSite() {
-	sim := must(saltokstest.Start())
+	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
 	eve := sim.AddUser(saltokstest.User{Email: "eve@mill.example", Password: "Grindstone-7"})
 	site := sim.AddSite(saltokstest.Site{Name: "The Mill", TimeZone: "Europe/Lisbon"})
@@ -69,7 +69,7 @@ func ExampleSim_AddSite() {
 func ExampleDefaultWorld() {
 	world := saltokstest.DefaultWorld()
 	world.Sites[0].Name = "Harbour House II"
-	sim := must(saltokstest.Start(saltokstest.WithWorld(world)))
+	sim := must(saltokstest.Start(saltokstest.Config{World: world}))
 	defer sim.Close()
 	fmt.Println(sim.World().Sites[0].Name, len(sim.World().Sites[0].Locks), "locks")
 	// Output: Harbour House II 4 locks
@@ -90,7 +90,7 @@ func attempt(sim *saltokstest.Sim, token, code string) string {
 
 // What a site may lose: its release, its subscription, a member's right.
 func ExampleSim_SetPaid() {
-	sim := must(saltokstest.Start())
+	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
 	token := logIn(sim)
 	site, admin := sim.World().Sites[0], sim.World().Users[0].Email
@@ -119,7 +119,7 @@ func ExampleSim_SetPaid() {
 
 // The hardware: what no call of the API does.
 func ExampleSim_SetBattery() {
-	sim := must(saltokstest.Start())
+	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
 	token := logIn(sim)
 	site := sim.World().Sites[0]
@@ -164,7 +164,7 @@ func ExampleSim_SetBattery() {
 // The names of the faults, and how one is narrowed: to a path, to one IQ or
 // lock, to the answer, for so many times or so long.
 func ExampleFaultNames() {
-	sim := must(saltokstest.Start())
+	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
 	fmt.Println(len(saltokstest.FaultNames()), saltokstest.FaultNames()[0])
 	token := logIn(sim)
@@ -186,7 +186,7 @@ func ExampleFaultNames() {
 
 // An IQ PIN arrives by mail, and a person reads it.
 func ExampleSim_IQPIN() {
-	sim := must(saltokstest.Start())
+	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
 	token := logIn(sim)
 	site, admin := sim.World().Sites[0], sim.World().Users[0].Email
@@ -202,7 +202,7 @@ func ExampleSim_IQPIN() {
 
 // A wrong code that is sure to be wrong, and the commands that were sent.
 func ExampleSim_Commands() {
-	sim := must(saltokstest.Start(saltokstest.WithRecorded(100)))
+	sim := must(saltokstest.Start(saltokstest.Config{MaxRequests: 100}))
 	defer sim.Close()
 	token := logIn(sim)
 	site, admin := sim.World().Sites[0], sim.World().Users[0].Email
@@ -217,7 +217,7 @@ func ExampleSim_Commands() {
 // The identity server may change its key, and clients may have a redirect URI
 // of their own.
 func ExampleSim_RotateKey() {
-	sim := must(saltokstest.Start())
+	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
 	sim.RotateKey(false)
 	resp := must(sim.HTTPClient().Get(sim.Issuer() + "/.well-known/openid-configuration"))
@@ -241,10 +241,10 @@ func ExampleSim_RotateKey() {
 }
 
 // Serve refuses an address that others can reach, unless it is told.
-func ExampleWithAnyHost() {
-	_, err := saltokstest.Serve("0.0.0.0:0")
+func ExampleConfig_anyAddress() {
+	_, err := saltokstest.Serve("0.0.0.0:0", saltokstest.Config{})
 	fmt.Println(err != nil)
-	srv := must(saltokstest.Serve("0.0.0.0:0", saltokstest.WithAnyHost()))
+	srv := must(saltokstest.Serve("0.0.0.0:0", saltokstest.Config{AllowAnyAddress: true}))
 	fmt.Println(srv.Close(context.Background()))
 	// Output:
 	// true

@@ -53,7 +53,7 @@ func logIn(sim *saltokstest.Sim) string {
 // A simulator without a test around it: open a door, and see it relock seven
 // seconds later on the virtual clock. A test calls New(t) instead of Start.
 func Example() {
-	sim := must(saltokstest.Start())
+	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
 	token := logIn(sim)
 
@@ -72,15 +72,15 @@ func Example() {
 }
 
 // The world can be anybody's: what is left out gets a value.
-func ExampleWithWorld() {
-	sim := must(saltokstest.Start(saltokstest.WithWorld(saltokstest.World{
+func ExampleConfig() {
+	sim := must(saltokstest.Start(saltokstest.Config{World: saltokstest.World{
 		Users: []saltokstest.User{{Email: "admin@mill.example", Password: "Grindstone-7"}},
 		Sites: []saltokstest.Site{{
 			Name: "The Mill", TimeZone: "Europe/Lisbon",
 			IQs:   []saltokstest.IQ{{Name: "Attic"}},
 			Locks: []saltokstest.Lock{{Name: "Gate", OpenSeconds: 3}, {Name: "Loft"}},
 		}},
-	})))
+	}}))
 	defer sim.Close()
 	for _, l := range sim.World().Sites[0].Locks {
 		fmt.Println(l.Name, l.OpenSeconds)
@@ -92,16 +92,16 @@ func ExampleWithWorld() {
 
 // Start reports everything that is wrong with a world at once.
 func ExampleStart() {
-	_, err := saltokstest.Start(saltokstest.WithWorld(saltokstest.World{
+	_, err := saltokstest.Start(saltokstest.Config{World: saltokstest.World{
 		Sites: []saltokstest.Site{{Name: "A", TimeZone: "Mars/Base", IQs: []saltokstest.IQ{{}}, Locks: []saltokstest.Lock{{Name: "Door", OpenSeconds: 999}}}},
-	}))
+	}})
 	fmt.Println(strings.Contains(err.Error(), `time zone "Mars/Base"`), strings.Contains(err.Error(), "1 to 240, not 999"))
 	// Output: true true
 }
 
 // Serve is the same simulator for programs in any language.
 func ExampleServe() {
-	srv := must(saltokstest.Serve("127.0.0.1:0"))
+	srv := must(saltokstest.Serve("127.0.0.1:0", saltokstest.Config{}))
 	defer func() { _ = srv.Close(context.Background()) }()
 
 	resp := must(http.Post(srv.Control()+"/clock", "application/json", strings.NewReader(`{"advance":"15m"}`)))
@@ -118,7 +118,7 @@ func ExampleServe() {
 
 // A fault strikes once unless it is told otherwise.
 func ExampleSim_Fault() {
-	sim := must(saltokstest.Start())
+	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
 	token := logIn(sim)
 	sim.Fault(saltokstest.HTTP429, saltokstest.Count(2), saltokstest.On("/v1.2/me"))
@@ -134,7 +134,7 @@ func ExampleSim_Fault() {
 
 // Consent plays the admin's browser: log in, tick the boxes, come back.
 func ExampleSim_Consent() {
-	sim := must(saltokstest.Start())
+	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
 	login := sim.Issuer() + "/connect/authorize?" + url.Values{
 		"client_id": {sim.ClientID()}, "redirect_uri": {sim.RedirectURI()}, "response_type": {"code"}, "state": {"xyz"},
@@ -157,7 +157,7 @@ func ExampleSim_Consent() {
 
 // Hands at the door make entries, and count as no remote movement.
 func ExampleSim_Tap() {
-	sim := must(saltokstest.Start())
+	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
 	site := sim.World().Sites[0]
 	sim.Tap(site.Locks[0].ID, "doors@harbour.example")
@@ -177,7 +177,7 @@ func ExampleSim_Tap() {
 // A schedule locks what stands open when it ends; it opens nothing.
 func ExampleSim_SetSchedule() {
 	noon := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC) // 13:00 in Amsterdam, a Wednesday
-	sim := must(saltokstest.Start(saltokstest.WithNow(func() time.Time { return noon })))
+	sim := must(saltokstest.Start(saltokstest.Config{Now: func() time.Time { return noon }}))
 	defer sim.Close()
 	lock := sim.World().Sites[0].Locks[0].ID
 	sim.SetSchedule(lock, &saltokstest.Schedule{Wednesday: true, StartTime: "08:00:00", EndTime: "18:00:00"})
@@ -194,7 +194,7 @@ func ExampleSim_SetSchedule() {
 
 // Every request is on record, also one whose answer was lost.
 func ExampleSim_Requests() {
-	sim := must(saltokstest.Start())
+	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
 	token := logIn(sim)
 	sim.ForgetRequests()
@@ -209,8 +209,8 @@ func ExampleSim_Requests() {
 }
 
 // The open points of WIRE.md 6 can be decided the other way.
-func ExampleWithSwitches() {
-	sim := must(saltokstest.Start(saltokstest.WithSwitches(saltokstest.Switches{NumericErrorCodes: true})))
+func ExampleSwitches() {
+	sim := must(saltokstest.Start(saltokstest.Config{Switches: saltokstest.Switches{NumericErrorCodes: true}}))
 	defer sim.Close()
 	_, body := exchange(sim, "GET", sim.API()+"/v1.2/sites/NL0417263859", logIn(sim), "")
 	fmt.Println(bytes.HasPrefix([]byte(body), []byte(`{"ErrorCode":1100,`)))

@@ -191,7 +191,7 @@ func (s *Sim) ClearFaults() {
 
 func (s *Sim) deed(f *armedFault) {
 	if f.name == Day90 {
-		s.clock.Advance(s.cfg.sw.RefreshLifetime)
+		s.clock.Advance(s.cfg.Switches.RefreshLifetime)
 		return
 	}
 	now := s.Now()

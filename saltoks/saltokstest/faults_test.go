@@ -20,8 +20,10 @@ type door struct {
 	site, lock, iq, email string
 }
 
-func newDoor(t *testing.T, opts ...saltokstest.Option) *door {
-	f := newForeign(t, opts...)
+func newDoor(t *testing.T) *door { return newDoorWith(t, saltokstest.Config{}) }
+
+func newDoorWith(t *testing.T, cfg saltokstest.Config) *door {
+	f := newForeignWith(t, cfg)
 	s := f.sim.World().Sites[0]
 	email := f.sim.World().Users[0].Email
 	f.sim.Activate(email, s.Locks[0].IQ)
@@ -152,7 +154,7 @@ func TestFaultCountAndOn(t *testing.T) {
 }
 
 func TestUnknownFaultPanics(t *testing.T) {
-	sim := saltokstest.New(t)
+	sim := saltokstest.New(t, saltokstest.Config{})
 	defer func() {
 		if recover() == nil {
 			t.Error("no panic")
@@ -162,7 +164,7 @@ func TestUnknownFaultPanics(t *testing.T) {
 }
 
 func TestStateFaults(t *testing.T) {
-	d := newDoor(t, noon())
+	d := newDoorWith(t, saltokstest.Config{Now: noon})
 	refused := func(name string, status int, code string, opts ...saltokstest.FaultOption) {
 		t.Helper()
 		d.sim.Fault(name, opts...)
@@ -197,7 +199,7 @@ func TestClockSkew(t *testing.T) {
 // noon.
 func TestClockSkewLeavesNothingToChance(t *testing.T) {
 	noon := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	d := newDoor(t, saltokstest.WithNow(func() time.Time { return noon }))
+	d := newDoorWith(t, saltokstest.Config{Now: func() time.Time { return noon }})
 	for code, chance := "", false; !chance; {
 		secret, pin := d.sim.Activate(d.email, d.iq)
 		code = otp(noon, secret, pin)
@@ -221,7 +223,7 @@ func TestAppRotatedSecret(t *testing.T) {
 
 // A host's test that wants the refusal gets it every time.
 func TestNoOldCodeIsRightByChance(t *testing.T) {
-	d := newDoor(t, noon())
+	d := newDoorWith(t, saltokstest.Config{Now: noon})
 	at := d.sim.Now()
 	secret, pin := d.sim.Activate(d.email, d.iq)
 	for range 5 {

@@ -13,7 +13,7 @@ import (
 // FuzzRequest: whatever is sent, the simulator answers something that the API
 // may answer, and goes on.
 func FuzzRequest(f *testing.F) {
-	sim, err := saltokstest.Start(saltokstest.WithRecorded(0))
+	sim, err := saltokstest.Start(saltokstest.Config{MaxRequests: saltokstest.RecordNothing})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -13,14 +13,11 @@ import (
 )
 
 // noon stops the clock, for tests that must not depend on how fast they run.
-func noon() saltokstest.Option {
-	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	return saltokstest.WithNow(func() time.Time { return at })
-}
+func noon() time.Time { return time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC) }
 
 // What is refused has changed nothing.
 func TestRefusedIsUndone(t *testing.T) {
-	d := newDoor(t, noon(), with(saltokstest.Switches{UserDelay: -1}))
+	d := newDoorWith(t, saltokstest.Config{Now: noon, Switches: saltokstest.Switches{UserDelay: -1}})
 	site := "/v1.2/sites/" + d.site
 
 	// A tree with one lock that does not exist moves no other.
@@ -56,7 +53,7 @@ func TestRefusedIsUndone(t *testing.T) {
 
 // Codes are not case-sensitive, so one in capitals is the same code.
 func TestSingleUseInCapitals(t *testing.T) {
-	d := newDoor(t, noon(), with(saltokstest.Switches{SingleUseOTP: true}))
+	d := newDoorWith(t, saltokstest.Config{Now: noon, Switches: saltokstest.Switches{SingleUseOTP: true}})
 	code := ""
 	for code == strings.ToUpper(code) {
 		d.sim.Clock().Advance(time.Second)
@@ -68,7 +65,7 @@ func TestSingleUseInCapitals(t *testing.T) {
 
 // The grace is counted from the rotation, however often the old token comes.
 func TestGraceEnds(t *testing.T) {
-	d := newDoor(t, noon(), with(saltokstest.Switches{RefreshGrace: time.Minute}))
+	d := newDoorWith(t, saltokstest.Config{Now: noon, Switches: saltokstest.Switches{RefreshGrace: time.Minute}})
 	v := d.tokens()
 	for _, c := range []struct {
 		after  time.Duration
@@ -87,7 +84,7 @@ func TestWorldIsItsOwn(t *testing.T) {
 	w.Sites[0].Members = []saltokstest.Member{{User: w.Users[0].Email, RemoteAccess: new(true)}}
 	w.Sites[0].Locks[0].Schedule = everyDay("08:00:00", "18:00:00")
 	w.Sites[0].Locks[0].Schedule.EndDate = new("2030-01-01")
-	sim := saltokstest.New(t, saltokstest.WithWorld(w))
+	sim := saltokstest.New(t, saltokstest.Config{World: w})
 	*w.Sites[0].Members[0].RemoteAccess = false
 	*w.Sites[0].Locks[0].Schedule.EndDate = "2020-01-01"
 	shown := sim.World().Sites[0]
@@ -109,13 +106,13 @@ func TestNoIDTwice(t *testing.T) {
 	other.Email = "other@harbour.example"
 	w.Users = append(w.Users, twin, other)
 	w.Sites[0].Members = []saltokstest.Member{{ID: twin.ID, User: twin.Email}, {ID: twin.ID, User: other.Email}}
-	_, err := saltokstest.Start(saltokstest.WithWorld(w))
+	_, err := saltokstest.Start(saltokstest.Config{World: w})
 	for _, want := range []string{`user id "` + twin.ID + `" is there twice`, `subject "the-subject" is there twice`, `member "` + twin.ID + `" is there twice`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: no word of %s", err, want)
 		}
 	}
-	sim := saltokstest.New(t)
+	sim := saltokstest.New(t, saltokstest.Config{})
 	defer func() {
 		if recover() == nil {
 			t.Error("a second IQ of one name was added")
@@ -138,7 +135,7 @@ func TestPagesEnd(t *testing.T) {
 
 // The clock set back opens no door again, and lets no schedule end unnoticed.
 func TestClockSetBack(t *testing.T) {
-	d := newDoor(t, noon())
+	d := newDoorWith(t, saltokstest.Config{Now: noon})
 	d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
 	d.sim.Clock().Advance(10 * time.Second)
 	if got := d.sim.LockState(d.lock); got != "locked" {
@@ -161,7 +158,7 @@ func TestClockSetBack(t *testing.T) {
 
 // A token whose entry has meanwhile aged out does not lead back to the beginning.
 func TestContinuationOutlivesItsEntry(t *testing.T) {
-	d := newDoor(t, noon())
+	d := newDoorWith(t, saltokstest.Config{Now: noon})
 	d.sim.Tap(d.lock, d.email)
 	d.sim.Clock().Advance(time.Hour)
 	d.sim.Tap(d.lock, d.email)

@@ -175,7 +175,7 @@ func TestStreamRefusals(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	w.Users = append(w.Users, saltokstest.User{Email: "boss@harbour.example"})
 	w.Sites[0].Members = []saltokstest.Member{{User: "doors@harbour.example", Role: "site_user"}, {User: "boss@harbour.example"}}
-	d := newDoor(t, saltokstest.WithWorld(w))
+	d := newDoorWith(t, saltokstest.Config{World: w})
 	const negotiate = "/v1/hub/entries/negotiate"
 	me := d.want(200, "", "GET", "/v1.2/me", "").(map[string]any)["id"].(string)
 	for _, c := range []struct {

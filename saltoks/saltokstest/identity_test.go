@@ -234,7 +234,7 @@ func TestRevocation(t *testing.T) {
 // A token of another issuer is refused although its signature is right.
 func TestForeignIssuer(t *testing.T) {
 	f := newForeign(t)
-	srv, err := saltokstest.Serve("127.0.0.1:0")
+	srv, err := saltokstest.Serve("127.0.0.1:0", saltokstest.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

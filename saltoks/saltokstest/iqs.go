@@ -45,7 +45,7 @@ func (c *call) iqSecret(q *iq) {
 		return
 	}
 	a := q.record(c.user)
-	if a.activated || a.handedOut && c.sim.cfg.sw.FirstSecretOnce {
+	if a.activated || a.handedOut && c.sim.cfg.Switches.FirstSecretOnce {
 		c.fail(403, "2203", "Cannot get first secret for an already activated Iq.")
 		return
 	}
@@ -61,7 +61,7 @@ func (c *call) secretByOTP(q *iq) {
 	if !c.checkOTP(q, a, "secret", c.query("otp"), false) {
 		return
 	}
-	if c.sim.cfg.sw.RotateSecretOnOTP {
+	if c.sim.cfg.Switches.RotateSecretOnOTP {
 		a.secret = c.sim.cloud.newSecret()
 	}
 	c.json(http.StatusOK, obj{"secret": a.secret})
@@ -117,7 +117,7 @@ func (c *call) confirmPIN(q *iq) {
 		a.activated, a.at = true, c.now
 	}
 	if delta != "0000" {
-		a.changePIN(delta, c.sim.cfg.sw.Delta)
+		a.changePIN(delta, c.sim.cfg.Switches.Delta)
 	}
 	c.noContent()
 }
@@ -230,7 +230,7 @@ func (c *call) offline(q *iq) bool {
 	if !q.Offline && c.sim.use(IQOffline, q.ID) == nil {
 		return false
 	}
-	if c.sim.cfg.sw.OfflineHangs {
+	if c.sim.cfg.Switches.OfflineHangs {
 		c.w.hang = true
 	}
 	c.failCommand(400, "iq_offline")
@@ -244,14 +244,14 @@ const blockFor = 20 * time.Minute
 func (c *call) checkOTP(q *iq, a *activation, command, otp string, atIQ bool) bool {
 	never := a == nil || !a.activated
 	if never && (otp == "" || a == nil || a.secret == "" || a.pin == "") {
-		if c.sim.cfg.sw.MissingOTPInvalid {
+		if c.sim.cfg.Switches.MissingOTPInvalid {
 			c.failCommand(400, "otp_invalid")
 		} else {
 			c.fail(404, "2202", "Otp is invalid")
 		}
 		return false
 	}
-	f := a.failsOf(command, c.sim.cfg.sw.BlockPerIQ)
+	f := a.failsOf(command, c.sim.cfg.Switches.BlockPerIQ)
 	if !f.until.IsZero() && !c.now.Before(f.until) {
 		*f = fails{} // the block is over
 	}
@@ -270,7 +270,7 @@ func (c *call) checkOTP(q *iq, a *activation, command, otp string, atIQ bool) bo
 		pin = a.iqPIN
 	}
 	if !otpMatches(otp, c.now, skew, a.secret, pin) || c.usedUp(a, otp) {
-		if f.n++; f.n >= c.sim.cfg.sw.BlockAfter {
+		if f.n++; f.n >= c.sim.cfg.Switches.BlockAfter {
 			f.until = c.now.Add(blockFor)
 		}
 		c.failCommand(400, "otp_invalid")
@@ -286,7 +286,7 @@ func (c *call) checkOTP(q *iq, a *activation, command, otp string, atIQ bool) bo
 
 // usedUp keeps the codes that were taken, for the single-use switch.
 func (c *call) usedUp(a *activation, otp string) bool {
-	if !c.sim.cfg.sw.SingleUseOTP {
+	if !c.sim.cfg.Switches.SingleUseOTP {
 		return false
 	}
 	otp = strings.ToLower(otp) // the same code (WIRE.md 3.1)

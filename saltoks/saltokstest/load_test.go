@@ -25,7 +25,7 @@ func bigWorld(n int) saltokstest.World {
 // record has them all.
 func TestThousandUnlocksAtOnce(t *testing.T) {
 	const n = 1000
-	d := newDoor(t, saltokstest.WithWorld(bigWorld(n)))
+	d := newDoorWith(t, saltokstest.Config{World: bigWorld(n)})
 	d.sim.ForgetRequests()
 	locks := d.sim.World().Sites[0].Locks[4:]
 	var wg sync.WaitGroup
@@ -58,7 +58,7 @@ func TestThousandUnlocksAtOnce(t *testing.T) {
 }
 
 func BenchmarkUnlock(b *testing.B) {
-	sim := saltokstest.New(b, saltokstest.WithWorld(bigWorld(1)), saltokstest.WithRecorded(0))
+	sim := saltokstest.New(b, saltokstest.Config{World: bigWorld(1), MaxRequests: saltokstest.RecordNothing})
 	token, site := logIn(sim), sim.World().Sites[0]
 	to := sim.API() + "/v1.2/sites/" + site.ID + "/locks/" + site.Locks[4].ID + "/locking"
 	b.ReportAllocs()
@@ -70,7 +70,7 @@ func BenchmarkUnlock(b *testing.B) {
 }
 
 func BenchmarkPageOfAHundredLocks(b *testing.B) {
-	sim := saltokstest.New(b, saltokstest.WithWorld(bigWorld(10_000)), saltokstest.WithRecorded(0))
+	sim := saltokstest.New(b, saltokstest.Config{World: bigWorld(10_000), MaxRequests: saltokstest.RecordNothing})
 	token, site := logIn(sim), sim.World().Sites[0]
 	b.ReportAllocs()
 	for b.Loop() {

@@ -63,7 +63,7 @@ func (c *call) lockObj(l *lock) obj {
 		schedule = *l.Schedule
 	}
 	o := obj{
-		"id": l.ID, "customer_reference": l.Name, "mac": l.MAC, "floor": nil, "locked_state": l.state(c.now, c.sim.cfg.sw.KeepLocked),
+		"id": l.ID, "customer_reference": l.Name, "mac": l.MAC, "floor": nil, "locked_state": l.state(c.now, c.sim.cfg.Switches.KeepLocked),
 		"lock_type": l.Type, "online": !l.Offline, "iq_link_state": link, "tag_registration_state": "not_started", "battery_level": l.Battery,
 		"left_open_alarm": false, "intrusion_alarm": false, "easy_office_mode_schedule": schedule, "iq": gateway, "repeater": nil,
 		"privacy_mode": l.Privacy, "communication_type": "blue_net",
@@ -120,7 +120,7 @@ func (c *call) command(l *lock, want, otp string) {
 		return
 	}
 	c.sim.cloud.move(l, c.user, want, c.now)
-	if c.sim.cfg.sw.EmptyLockingBody {
+	if c.sim.cfg.Switches.EmptyLockingBody {
 		c.w.WriteHeader(http.StatusOK)
 		return
 	}

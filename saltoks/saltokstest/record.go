@@ -28,7 +28,7 @@ type Request struct {
 }
 
 // Requests returns the recorded requests, oldest first (at most the last
-// 10 000; see WithRecorded).
+// 10 000; see Config.MaxRequests).
 func (s *Sim) Requests() []Request { return s.rec.list() }
 
 // Commands returns those recorded requests that told a lock something.

@@ -17,9 +17,9 @@ type Server struct {
 }
 
 // Serve listens on addr (host:port, port 0 for any) and serves until Close.
-// Anything but loopback is refused unless WithAnyHost is given.
-func Serve(addr string, opts ...Option) (*Server, error) {
-	s, err := build(opts)
+// Anything but loopback is refused unless Config.AllowAnyAddress is set.
+func Serve(addr string, cfg Config) (*Server, error) {
+	s, err := build(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -27,8 +27,8 @@ func Serve(addr string, opts ...Option) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("saltokstest: %q is not host:port", addr)
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && !s.cfg.anyHost {
-		return nil, fmt.Errorf("saltokstest: %q is not a loopback address; WithAnyHost (-any-address) lets everybody in who can reach it", addr)
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && !cfg.AllowAnyAddress {
+		return nil, fmt.Errorf("saltokstest: %q is not a loopback address; Config.AllowAnyAddress (-any-address) permits it", addr)
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {

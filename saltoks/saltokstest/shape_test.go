@@ -17,7 +17,7 @@ import (
 func TestShapes(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	w.Sites[0].Locks[0].Schedule = everyDay("08:00:00", "18:00:00")
-	d := newDoor(t, noon(), saltokstest.WithWorld(w))
+	d := newDoorWith(t, saltokstest.Config{Now: noon, World: w})
 	d.sim.Tap(d.lock, d.email)
 	site := "/v1.2/sites/" + d.site
 	for _, c := range []struct{ what, path, at, want string }{
@@ -169,7 +169,7 @@ func TestLockScheduleCalls(t *testing.T) {
 func TestUserBodies(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	w.Sites[0].Features = []string{"custom_pin"}
-	d := newDoor(t, saltokstest.WithWorld(w), with(saltokstest.Switches{UserDelay: -1}))
+	d := newDoorWith(t, saltokstest.Config{World: w, Switches: saltokstest.Switches{UserDelay: -1}})
 	users := "/v1.2/sites/" + d.site + "/users"
 	for _, body := range []string{`{"first_name":"A"}`, `{}`} {
 		d.want(400, "1100", "POST", users, body)

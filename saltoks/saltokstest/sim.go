@@ -27,7 +27,7 @@ type TB interface {
 // mailbox and phone. It is an http.Handler behind one of two front doors: New
 // and Start (in memory), Serve (TCP). All methods are safe for concurrent use.
 type Sim struct {
-	cfg   config
+	cfg   Config
 	clock *Clock
 
 	// Where the parts are reached; set once, before the first request.
@@ -54,9 +54,9 @@ type Sim struct {
 
 // New starts a simulator in memory and closes it when the test ends. Called
 // inside a testing/synctest bubble, it lives in that bubble, on its clock.
-func New(t TB, opts ...Option) *Sim {
+func New(t TB, cfg Config) *Sim {
 	t.Helper()
-	s, err := Start(opts...)
+	s, err := Start(cfg)
 	if err != nil {
 		t.Fatalf("%v", err)
 		return nil
@@ -67,8 +67,8 @@ func New(t TB, opts ...Option) *Sim {
 
 // Start starts a simulator in memory for a program without a test. The caller
 // closes it. The error names everything that is wrong with the world.
-func Start(opts ...Option) (*Sim, error) {
-	s, err := build(opts)
+func Start(cfg Config) (*Sim, error) {
+	s, err := build(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -80,19 +80,13 @@ func Start(opts ...Option) (*Sim, error) {
 	return s, nil
 }
 
-func build(opts []Option) (*Sim, error) {
-	cfg := config{now: time.Now, recordMax: 10_000}
-	for _, o := range opts {
-		o(&cfg)
-	}
-	cfg.sw.fill()
-	cfg.world = cfg.world.clone() // the caller keeps its own
-	if err := cfg.world.fill(); err != nil {
+func build(cfg Config) (*Sim, error) {
+	if err := cfg.fill(); err != nil {
 		return nil, err
 	}
-	s := &Sim{cfg: cfg, clock: &Clock{base: cfg.now}, world: cfg.world.clone(), closed: make(chan struct{})}
+	s := &Sim{cfg: cfg, clock: &Clock{base: cfg.Now}, world: cfg.World.clone(), closed: make(chan struct{})}
 	s.keys = []*rsa.PrivateKey{signingKey()}
-	s.rec.max = cfg.recordMax
+	s.rec.max = max(cfg.MaxRequests, 0)
 	s.cloud = newCloud(s.world, s.clock.Now(), s.publish)
 	return s, nil
 }
@@ -148,13 +142,13 @@ func (s *Sim) World() World {
 }
 
 // ClientID returns the id of the registered OAuth client.
-func (s *Sim) ClientID() string { return s.cfg.world.ClientID }
+func (s *Sim) ClientID() string { return s.cfg.World.ClientID }
 
 // ClientSecret returns the secret of the registered OAuth client.
-func (s *Sim) ClientSecret() string { return s.cfg.world.ClientSecret }
+func (s *Sim) ClientSecret() string { return s.cfg.World.ClientSecret }
 
 // RedirectURI returns the redirect URI of the registered OAuth client.
-func (s *Sim) RedirectURI() string { return s.cfg.world.RedirectURI }
+func (s *Sim) RedirectURI() string { return s.cfg.World.RedirectURI }
 
 // Reset returns everything to the start: world, locks, tokens, mailbox, faults,
 // recorded requests, and the clock to its base.
@@ -163,7 +157,7 @@ func (s *Sim) Reset() {
 	s.rec.reset()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.world = s.cfg.world.clone()
+	s.world = s.cfg.World.clone()
 	for _, h := range s.cloud.hubs {
 		h.closed = true
 		h.poke()

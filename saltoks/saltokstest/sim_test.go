@@ -25,9 +25,11 @@ type foreign struct {
 	token string
 }
 
-func newForeign(t *testing.T, opts ...saltokstest.Option) *foreign {
+func newForeign(t *testing.T) *foreign { return newForeignWith(t, saltokstest.Config{}) }
+
+func newForeignWith(t *testing.T, cfg saltokstest.Config) *foreign {
 	t.Helper()
-	sim := saltokstest.New(t, opts...)
+	sim := saltokstest.New(t, cfg)
 	f := &foreign{t: t, sim: sim, http: sim.HTTPClient()}
 	f.login()
 	return f

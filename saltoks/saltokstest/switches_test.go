@@ -13,8 +13,6 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-func with(sw saltokstest.Switches) saltokstest.Option { return saltokstest.WithSwitches(sw) }
-
 func (d *door) tokens() map[string]any {
 	_, v := d.codeGrant(d.consent(saltokstest.Allow()).Get("code"))
 	return v
@@ -162,7 +160,7 @@ func TestSwitches(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { c.run(t, newDoor(t, with(c.sw))) })
+			synctest.Test(t, func(t *testing.T) { c.run(t, newDoorWith(t, saltokstest.Config{Switches: c.sw})) })
 		})
 	}
 }

@@ -33,7 +33,7 @@ func (s *Sim) token(w *answer, r *http.Request, form url.Values, now time.Time) 
 	}
 	if !s.clientAuth(r, form) {
 		code := http.StatusBadRequest
-		if s.cfg.sw.InvalidClient401 {
+		if s.cfg.Switches.InvalidClient401 {
 			code = http.StatusUnauthorized
 		}
 		oauthError(w, code, "invalid_client", "")
@@ -94,7 +94,7 @@ func (s *Sim) grantCode(w *answer, form url.Values, now time.Time) {
 		oauthError(w, http.StatusBadRequest, "invalid_grant", "")
 		return
 	}
-	code.family = &family{user: code.user, scope: code.scope, authTime: code.authTime, expires: now.Add(s.cfg.sw.RefreshLifetime)}
+	code.family = &family{user: code.user, scope: code.scope, authTime: code.authTime, expires: now.Add(s.cfg.Switches.RefreshLifetime)}
 	s.answerTokens(w, code.family, code.nonce, now)
 }
 
@@ -104,7 +104,7 @@ func (s *Sim) grantRefresh(w *answer, form url.Values, now time.Time) {
 		oauthError(w, http.StatusBadRequest, "invalid_grant", "")
 		return
 	}
-	if !t.rotatedAt.IsZero() && !(now.Sub(t.rotatedAt) < s.cfg.sw.RefreshGrace) {
+	if !t.rotatedAt.IsZero() && !(now.Sub(t.rotatedAt) < s.cfg.Switches.RefreshGrace) {
 		t.family.dead = true
 		oauthError(w, http.StatusBadRequest, "invalid_grant", "")
 		return
@@ -116,8 +116,8 @@ func (s *Sim) grantRefresh(w *answer, form url.Values, now time.Time) {
 	if t.rotatedAt.IsZero() {
 		t.rotatedAt = now
 	}
-	if s.cfg.sw.RefreshSliding {
-		t.family.expires = now.Add(s.cfg.sw.RefreshLifetime)
+	if s.cfg.Switches.RefreshSliding {
+		t.family.expires = now.Add(s.cfg.Switches.RefreshLifetime)
 	}
 	s.answerTokens(w, t.family, "", now)
 	if s.use(TokenEndpoint502AfterRotation, "") != nil {
@@ -128,7 +128,7 @@ func (s *Sim) grantRefresh(w *answer, form url.Values, now time.Time) {
 func (s *Sim) answerTokens(w *answer, f *family, nonce string, now time.Time) {
 	access := s.accessToken(f.user, f.scope, "pwd", f.authTime, now)
 	v := obj{
-		"access_token": access, "expires_in": int(s.cfg.sw.AccessLifetime / time.Second), "token_type": "Bearer",
+		"access_token": access, "expires_in": int(s.cfg.Switches.AccessLifetime / time.Second), "token_type": "Bearer",
 		"scope": strings.Join(f.scope, " "),
 	}
 	if slices.Contains(f.scope, "openid") {
@@ -158,7 +158,7 @@ func (s *Sim) grantPassword(w *answer, form url.Values, now time.Time) {
 	}
 	writeJSON(w, http.StatusOK, obj{
 		"access_token": s.accessToken(u, []string{fullAccess}, "password", now, now),
-		"expires_in":   int(s.cfg.sw.AccessLifetime / time.Second), "token_type": "Bearer", "scope": fullAccess,
+		"expires_in":   int(s.cfg.Switches.AccessLifetime / time.Second), "token_type": "Bearer", "scope": fullAccess,
 	})
 }
 

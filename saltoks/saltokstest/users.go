@@ -58,7 +58,7 @@ func (c *call) memberObj(m *member) obj {
 func (c *call) users() {
 	list := c.site.members
 	item := func(i int) obj { return c.memberObj(list[i]) }
-	if c.sim.cfg.sw.UsersAsArray {
+	if c.sim.cfg.Switches.UsersAsArray {
 		c.bareList(len(list), item)
 		return
 	}
@@ -70,7 +70,7 @@ func (c *call) users() {
 func (c *call) join(u *user, r *role, body obj) *member {
 	m := &member{
 		id: c.sim.cloud.newID("member"), user: u, role: r, email: u.Email != "", suspended: c.site.subscribed() >= c.site.Seats,
-		settled: c.now.Add(c.sim.cfg.sw.UserDelay),
+		settled: c.now.Add(c.sim.cfg.Switches.UserDelay),
 	}
 	if !c.apply(m, body) {
 		return nil
@@ -203,7 +203,7 @@ func (c *call) changeUser(m *member) {
 	}
 	*m = next
 	o := c.memberObj(m)
-	if c.sim.cfg.sw.UserDelay > 0 {
+	if c.sim.cfg.Switches.UserDelay > 0 {
 		o["roles"] = []obj{}
 	}
 	c.json(http.StatusOK, o)

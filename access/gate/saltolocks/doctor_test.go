@@ -72,7 +72,7 @@ func TestDoctorOnTheWorld(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, !c.unlinked, saltokstest.WithWorld(c.world))
+				r := newRigWith(t, !c.unlinked, saltokstest.Config{World: c.world})
 				if got := r.findings(r.locks.Doctor(nil), false); !slices.Equal(got, c.want) {
 					t.Fatalf("got %q, want %q", got, c.want)
 				}

@@ -23,7 +23,7 @@ func connected() (*saltokstest.Sim, *saltolocks.Locks) {
 		}
 	}
 	ctx := context.Background()
-	sim, err := saltokstest.Start()
+	sim, err := saltokstest.Start(saltokstest.Config{})
 	must(err)
 	site, user := sim.World().Sites[0], sim.World().Users[0]
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()}

@@ -41,10 +41,12 @@ type rig struct {
 
 // newRig makes it; without activation the IQs of the site are as SALTO delivers
 // them.
-func newRig(t *testing.T, activate bool, opts ...saltokstest.Option) *rig {
+func newRig(t *testing.T, activate bool) *rig { return newRigWith(t, activate, saltokstest.Config{}) }
+
+func newRigWith(t *testing.T, activate bool, cfg saltokstest.Config) *rig {
 	t.Helper()
 	ctx := t.Context()
-	r := &rig{T: t, sim: saltokstest.New(t, opts...), store: memstore.New()}
+	r := &rig{T: t, sim: saltokstest.New(t, cfg), store: memstore.New()}
 	r.wire = wiretap.New(r.sim.HTTPClient().Transport)
 	world := r.sim.World()
 	r.site = world.Sites[0]

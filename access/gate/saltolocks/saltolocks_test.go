@@ -77,7 +77,7 @@ func TestAnIQWithoutCodesNeedsNoActivation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := saltokstest.DefaultWorld()
 		w.Sites[0].IQs[0].WithoutOTP = true
-		r := newRig(t, false, saltokstest.WithWorld(w))
+		r := newRigWith(t, false, saltokstest.Config{World: w})
 		r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
 	})
 }
@@ -135,7 +135,7 @@ func TestCatalogue(t *testing.T) {
 		w.Sites[0].Locks = append(w.Sites[0].Locks, saltokstest.Lock{Name: "Loose", IQ: "none"}, saltokstest.Lock{Name: "Asleep", IQ: "IQ Ground Floor", Offline: true},
 			saltokstest.Lock{Name: "Cellar", IQ: "IQ Cellar"})
 		w.Sites[0].IQs = append(w.Sites[0].IQs, saltokstest.IQ{Name: "IQ Cellar", Offline: true, WithoutOTP: true})
-		r := newRig(t, false, saltokstest.WithWorld(w))
+		r := newRigWith(t, false, saltokstest.Config{World: w})
 		r.activate(saltoks.IQID(r.site.IQs[0].ID), r.sim.World().Users[0].Email)
 		r.sim.ForgetRequests()
 		got := map[string]gate.Cause{}

@@ -27,7 +27,7 @@ func TestEveryLockType(t *testing.T) {
 		for _, kind := range types {
 			w.Sites[0].Locks = append(w.Sites[0].Locks, saltokstest.Lock{Name: kind, Type: kind})
 		}
-		r := newRig(t, true, saltokstest.WithWorld(w))
+		r := newRigWith(t, true, saltokstest.Config{World: w})
 		byName := map[string]string{}
 		for lock, err := range r.locks.Locks(t.Context()) {
 			r.ok(err)
@@ -176,7 +176,7 @@ func TestReconnectKeepsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := saltokstest.DefaultWorld()
 		w.Users = append(w.Users, saltokstest.User{Email: "other@quay.example", Password: "Quay-Other-71"})
-		r := newRig(t, true, saltokstest.WithWorld(w))
+		r := newRigWith(t, true, saltokstest.Config{World: w})
 		_, err := r.doors.Rename(t.Context(), "front", "Harbour Gate")
 		r.ok(err)
 		r.want(r.do(access.OfficeMode, r.tap("office")), gate.Accepted, "")

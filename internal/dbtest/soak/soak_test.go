@@ -77,7 +77,7 @@ func TestSoak(t *testing.T) {
 	began := time.Now()
 	synctest.Test(t, func(t *testing.T) {
 		s := &soak{t: t, dir: t.TempDir(), ledger: newLedger(), rand: rand.New(rand.NewPCG(*soakSeed, 1)), start: time.Now()}
-		s.sim = saltokstest.New(t)
+		s.sim = saltokstest.New(t, saltokstest.Config{})
 		s.env = saltoks.Environment{Name: "simulator", Issuer: s.sim.Issuer(), API: s.sim.API(), Events: s.sim.Events()}
 		s.build(*soakSites, *soakMembers)
 		for day := range *soakDays {

@@ -7,34 +7,6 @@ import (
 	"time"
 )
 
-// Option changes how a simulator is built.
-type Option func(*config)
-
-type config struct {
-	world     World
-	now       func() time.Time
-	sw        Switches
-	anyHost   bool
-	recordMax int
-}
-
-// WithWorld starts from w instead of DefaultWorld.
-func WithWorld(w World) Option { return func(c *config) { c.world = w } }
-
-// WithNow replaces time.Now as the base of the simulator's clock.
-func WithNow(now func() time.Time) Option { return func(c *config) { c.now = now } }
-
-// WithSwitches decides the points the public facts leave open.
-func WithSwitches(sw Switches) Option { return func(c *config) { c.sw = sw } }
-
-// WithAnyHost lets Serve listen on an address that is not loopback. The
-// simulator gives doors, tokens and PINs to whoever can reach it.
-func WithAnyHost() Option { return func(c *config) { c.anyHost = true } }
-
-// WithRecorded keeps the last n requests instead of the last 10 000; 0 keeps
-// none, which is what a benchmark wants.
-func WithRecorded(n int) Option { return func(c *config) { c.recordMax = n } }
-
 // Delta says what a PIN change with a delta other than "0000" does
 // (WIRE.md 3.3: the sources contradict each other).
 type Delta string
