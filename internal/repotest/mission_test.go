@@ -1,4 +1,4 @@
-package house
+package repotest
 
 import (
 	"fmt"
@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// TestMission: docs/mission.md has every statement of the checklist once, and
-// every test it names exists.
+// TestMission checks that docs/mission.md contains every statement of the
+// checklist once, and that every test it names exists.
 //
-// A row is "| number | statement | proof |"; the proof is "text", "not yet", or
-// names of tests as `dir.TestName`, dir being the package's folder.
+// A row is "| number | statement | proof |". The proof is "text", "not yet", or
+// names of tests as `dir.TestName`, where dir is the folder of the package.
 func TestMission(t *testing.T) {
 	data, err := os.ReadFile(root + "/docs/mission.md")
 	if err != nil {
@@ -50,7 +50,7 @@ func TestMission(t *testing.T) {
 			continue
 		}
 		if seen[n] {
-			t.Errorf("statement %s stands twice", n)
+			t.Errorf("statement %s is repeated", n)
 		}
 		seen[n] = true
 		if proof == "text" || proof == "not yet" {
@@ -62,7 +62,7 @@ func TestMission(t *testing.T) {
 		}
 		for _, m := range named {
 			if !tests[m[1]] {
-				t.Errorf("statement %s: there is no test %s", n, m[1])
+				t.Errorf("statement %s: the test %s does not exist", n, m[1])
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package house
+package repotest
 
 import (
 	"archive/zip"
@@ -10,14 +10,14 @@ import (
 	"testing"
 )
 
-// maxModules is how many modules a program that imports doorkit sees in its
-// graph, itself counted.
+// maxModules limits the modules in the graph of a program that imports doorkit,
+// the program itself included.
 const maxModules = 14
 
 // TestConsumer publishes this tree to a module proxy in a temporary folder and
-// builds a program against it, as a user will: it must build, see at most
-// maxModules modules and keep our go line. The dependencies come from the module
-// cache of this machine, so nothing is fetched.
+// builds a program against it, as a user does. The program must build, have at
+// most maxModules modules in its graph, and get the go line of go.mod. The
+// dependencies come from the local module cache: nothing is fetched.
 func TestConsumer(t *testing.T) {
 	cache := goEnv(t, "GOMODCACHE")
 	const version = "v0.0.1"
@@ -32,12 +32,15 @@ import (
 	"fmt"
 
 	"`+module+`/access"
+	_ "`+module+`/access/gate/memstore"
+	_ "`+module+`/access/gate/saltolocks"
+	_ "`+module+`/access/gate/sqlstore"
 	"`+module+`/reservation"
 	"`+module+`/saltoks"
 )
 
 func main() {
-	fmt.Println(access.Decision{}.Allowed, reservation.Reservation{}.ID, saltoks.Acceptance().Issuer != "")
+	fmt.Println(access.Decision{}.Allowed, reservation.Reservation{}.ID == "", saltoks.NewSecret("text"))
 }
 `)
 	run := func(args ...string) string {
@@ -49,27 +52,27 @@ func main() {
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			if strings.Contains(string(out), "file does not exist") || strings.Contains(string(out), "no such file") {
-				t.Skipf("the module cache lacks a dependency; \"GOWORK=off go mod tidy\" fetches them all:\n%s", out)
+				t.Skipf("the module cache lacks a dependency: run \"GOWORK=off go mod tidy\":\n%s", out)
 			}
 			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
 		return string(out)
 	}
 	run("mod", "tidy")
-	if out := run("run", "."); strings.TrimSpace(out) != "false  true" {
+	if out := run("run", "."); strings.TrimSpace(out) != "false true [redacted]" {
 		t.Errorf("the consumer printed %q", out)
 	}
 	graph := strings.Split(strings.TrimSpace(run("list", "-m", "all")), "\n")
 	if len(graph) > maxModules {
-		t.Errorf("a consumer sees %d modules, the budget is %d:\n%s", len(graph), maxModules, strings.Join(graph, "\n"))
+		t.Errorf("the graph of a consumer has %d modules, at most %d are allowed:\n%s", len(graph), maxModules, strings.Join(graph, "\n"))
 	}
 	if line := strings.TrimSpace(run("list", "-m", "-f", "{{.GoVersion}}", module)); line != "1.26.0" {
-		t.Errorf("a consumer gets go line %s, the policy says 1.26.0", line)
+		t.Errorf("a consumer gets the go line %s, want 1.26.0", line)
 	}
 }
 
-// publish writes the tree as a module of the given version to a file proxy,
-// nested modules left out.
+// publish writes the tree, without its nested modules, as a module of the given
+// version to a file proxy.
 func publish(t *testing.T, proxy, version string) {
 	t.Helper()
 	dir := filepath.Join(proxy, filepath.FromSlash(module), "@v")
