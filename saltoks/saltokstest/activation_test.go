@@ -10,7 +10,7 @@ import (
 )
 
 func TestActivationStepByStep(t *testing.T) {
-	f := newForeignWith(t, saltokstest.Config{Now: noon})
+	f := newClientWith(t, saltokstest.Config{Now: noon})
 	w := f.sim.World()
 	s := w.Sites[0]
 	iq := "/v1.2/sites/" + s.ID + "/iqs/" + s.Locks[0].IQ
@@ -68,36 +68,8 @@ func TestActivationStepByStep(t *testing.T) {
 	f.want(400, "3102 otp_invalid", "GET", iq+"/secret?otp="+f.sim.WrongOTP(w.Users[0].Email, s.Locks[0].IQ), "")
 }
 
-func TestCodeWindow(t *testing.T) {
-	noon := time.Date(2026, 11, 25, 12, 0, 0, 5e8, time.UTC)
-	d := newDoorWith(t, saltokstest.Config{Now: func() time.Time { return noon }})
-	secret, pin := "", ""
-	for inWindow := true; inWindow; { // one secret in a thousand is right by chance where it should be wrong
-		secret, pin = d.sim.Activate(d.email, d.iq)
-		inWindow = false
-		for off := -180; off <= 180; off++ {
-			code := otp(noon.Add(time.Duration(off)*time.Second), secret, pin)
-			for _, wrong := range []time.Duration{-181 * time.Second, 181 * time.Second, 4 * time.Minute} {
-				inWindow = inWindow || code == otp(noon.Add(wrong), secret, pin)
-			}
-		}
-	}
-	for _, c := range []struct {
-		off    time.Duration
-		status int
-	}{
-		{0, 200}, {-180 * time.Second, 200}, {180 * time.Second, 200}, {-17 * time.Second, 200}, {-181 * time.Second, 400},
-		{time.Second, 200}, {181 * time.Second, 400}, {4 * time.Minute, 400},
-	} {
-		got, v := d.call("PATCH", d.locking(), `{"locked_state":"unlocked","otp":"`+otp(noon.Add(c.off), secret, pin)+`"}`)
-		if got != c.status {
-			t.Errorf("%v: %d %v, want %d", c.off, got, v, c.status)
-		}
-	}
-}
-
 func TestBlocking(t *testing.T) {
-	d := newDoorWith(t, saltokstest.Config{Now: noon})
+	d := newActivatedWith(t, saltokstest.Config{Now: noon})
 	pinCheck := "/v1.2/sites/" + d.site + "/iqs/" + d.iq + "/pin"
 	wrong := func() string {
 		return `{"locked_state":"unlocked","delta":"0000","otp":"` + d.sim.WrongOTP(d.email, d.iq) + `"}`
@@ -131,7 +103,7 @@ func TestBlocking(t *testing.T) {
 }
 
 func TestDeactivate(t *testing.T) {
-	d := newDoor(t)
+	d := newActivated(t)
 	d.sim.AddUser(saltokstest.User{Email: "other@harbour.example"})
 	m := d.sim.AddMember(d.site, saltokstest.Member{User: "other@harbour.example"})
 	d.sim.Activate("other@harbour.example", d.iq)
@@ -145,7 +117,7 @@ func TestDeactivate(t *testing.T) {
 }
 
 func TestTree(t *testing.T) {
-	d := newDoor(t)
+	d := newActivated(t)
 	tree := "/v1.2/sites/" + d.site + "/iqs/" + d.iq + "/tree"
 	moved := d.sim.World().Sites[0].Locks[1]
 	body := `{"iq_tree_items":[{"id":"` + moved.ID + `","parent_id":null,"hardware_type":"lock"}],"otp":"` + d.sim.OTP(d.email, d.iq) + `"}`
@@ -159,7 +131,7 @@ func TestTree(t *testing.T) {
 // Who leaves a site and comes back starts over; a restore that nobody asked for
 // changes nothing.
 func TestActivationEndsWithMembership(t *testing.T) {
-	d := newDoor(t)
+	d := newActivated(t)
 	d.want(204, "", "POST", "/v1.2/sites/"+d.site+"/iqs/"+d.iq+"/restore", "")
 	d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
 	old := d.body("unlocked")
@@ -174,12 +146,55 @@ func TestPINIsTheOnlyNumber(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	w.Sites[0].IQs = []saltokstest.IQ{{Name: "IQ 2024-0042"}}
 	w.Sites[0].Locks = []saltokstest.Lock{{Name: "Gate"}}
-	f := newForeignWith(t, saltokstest.Config{World: w})
+	f := newClientWith(t, saltokstest.Config{World: w})
 	iq := "/v1.2/sites/" + f.sim.World().Sites[0].ID + "/iqs/" + f.sim.World().Sites[0].IQs[0].ID
 	f.want(200, "", "GET", iq+"/secret", "")
 	f.want(204, "", "GET", iq+"/pin?send_email=true", "")
 	body := f.sim.Inbox()[0].Body
 	if numbers := regexp.MustCompile(`\d{4}`).FindAllString(body, -1); len(numbers) != 1 || numbers[0] != f.sim.IQPIN(w.Users[0].Email) {
 		t.Errorf("%q has the numbers %v", body, numbers)
+	}
+}
+
+// activate walks through WIRE.md 3.3 at the IQ of lock n of the first site.
+func (f *client) activate(n int) (site, lock, secret, pin string) {
+	f.t.Helper()
+	w := f.sim.World()
+	s := w.Sites[0]
+	l := s.Locks[n]
+	iq := "/v1.2/sites/" + s.ID + "/iqs/" + l.IQ
+	v := f.want(200, "", "GET", iq+"/secret", "")
+	secret = v.(map[string]any)["secret"].(string)
+	f.want(204, "", "GET", iq+"/pin?send_email=true", "")
+	pin = f.sim.IQPIN(w.Users[0].Email)
+	f.want(204, "", "PUT", iq+"/pin", `{"otp":"`+otp(f.sim.Now(), secret, pin)+`","delta":"0000"}`)
+	return s.ID, l.ID, secret, pin
+}
+
+// What an IQ or a user cannot do while offline, half activated or blocked.
+func TestRefusalsOfAState(t *testing.T) {
+	d := newActivatedWith(t, saltokstest.Config{Now: noon})
+	iqs := d.sim.World().Sites[0].IQs
+	other := "/v1.2/sites/" + d.site + "/iqs/" + iqs[1].ID
+	d.want(200, "", "GET", other+"/secret", "")
+	d.sim.SetIQOnline(iqs[1].ID, false)
+	d.want(400, "3102 iq_offline", "GET", other+"/pin", "")
+	if n := len(d.sim.Inbox()); n != 0 {
+		t.Errorf("an IQ that is offline sent %d messages", n)
+	}
+	d.sim.SetIQOnline(iqs[1].ID, true)
+	d.want(204, "", "GET", other+"/pin", "")
+	d.want(400, "3102 pin_not_changed", "GET", other+"/secret?otp="+d.sim.OTP(d.email, iqs[1].ID), "")
+
+	// Either id of a user names an activation.
+	me := d.want(200, "", "GET", "/v1.2/me", "").(map[string]any)["id"].(string)
+	iq := "/v1.2/sites/" + d.site + "/iqs/" + d.iq
+	d.want(404, "2202", "DELETE", iq+"/pin/nobody", `{"otp":"`+d.sim.OTP(d.email, d.iq)+`"}`)
+	d.want(204, "", "DELETE", iq+"/pin/"+me+"?otp="+d.sim.OTP(d.email, d.iq), "")
+	d.want(404, "2202", "PATCH", d.locking(), `{"locked_state":"unlocked","otp":"abcde"}`)
+
+	d.want(200, "", "PATCH", "/v1.2/sites/"+d.site+"/users/"+d.member(), `{"blocked":true}`)
+	if v := d.want(200, "", "GET", "/v1.2/sites", "").([]any); len(v) != 0 {
+		t.Errorf("a blocked user sees %v", v)
 	}
 }

@@ -10,24 +10,24 @@ import (
 )
 
 // control sends one control request and returns the answer's object.
-func (d *door) control(status int, method, path, body string) map[string]any {
-	d.t.Helper()
-	req, _ := http.NewRequest(method, d.sim.Control()+path, strings.NewReader(body))
-	resp, raw := d.send(req)
+func (f *client) control(status int, method, path, body string) map[string]any {
+	f.t.Helper()
+	req, _ := http.NewRequest(method, f.sim.Control()+path, strings.NewReader(body))
+	resp, raw := f.send(req)
 	if resp.StatusCode != status {
-		d.t.Fatalf("%s %s: %d %s, want %d", method, path, resp.StatusCode, raw, status)
+		f.t.Fatalf("%s %s: %d %s, want %d", method, path, resp.StatusCode, raw, status)
 	}
 	if strings.HasPrefix(string(raw), "[") {
 		raw = []byte(`{"list":` + string(raw) + `}`)
 	}
 	var v map[string]any
-	decode(d.t, raw, &v)
+	decode(f.t, raw, &v)
 	return v
 }
 
 func TestControl(t *testing.T) {
 	noon := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	d := newDoorWith(t, saltokstest.Config{Now: func() time.Time { return noon }})
+	d := newActivatedWith(t, saltokstest.Config{Now: func() time.Time { return noon }})
 	diff(t, map[string]any{"list": []any{}}, d.control(200, "GET", "/inbox", ""))
 	diff(t, map[string]any{"now": "2026-11-25T12:00:00Z"}, d.control(200, "GET", "//clock/", ""))
 	diff(t, map[string]any{"now": "2026-11-25T12:15:00Z"}, d.control(200, "POST", "/clock/", `{"advance":"15m"}`))
@@ -49,7 +49,7 @@ func TestControl(t *testing.T) {
 }
 
 func TestControlFaults(t *testing.T) {
-	d := newDoor(t)
+	d := newActivated(t)
 	v := d.control(200, "GET", "/faults", "")
 	if n := len(v["names"].([]any)); n != len(saltokstest.FaultNames()) {
 		t.Errorf("%d names", n)
@@ -77,4 +77,15 @@ func TestControlFaults(t *testing.T) {
 		t.Errorf("after the reset: %v", v)
 	}
 	d.want(200, "", "GET", "/v1.2/me", "")
+}
+
+// The control part answers at every address, also at one that is none of its own.
+func TestControlWithoutAPath(t *testing.T) {
+	d := newActivated(t)
+	for _, path := range []string{"/", "", "/inbox"} {
+		req, _ := http.NewRequest("GET", strings.TrimSuffix(d.sim.Control(), "/control")+path, nil)
+		if resp, raw := d.send(req); resp.StatusCode != 404 {
+			t.Errorf("%q: %d %s", path, resp.StatusCode, raw)
+		}
+	}
 }

@@ -151,3 +151,31 @@ func (c *call) entryObj(e *entry) obj {
 	}
 	return o
 }
+
+// Entry is one row of SALTO's audit log, as Entries shows it to a test.
+type Entry struct {
+	ID       string
+	Category string // "lock_opened", "lock_rejected", "office_mode", …
+	Detail   string
+	At       time.Time
+	LockID   string
+	LockName string // as it was then
+	UserID   string // platform user id; "" for none
+	By       string // "remote", "tag", "pin_code", "inside_handle" or ""
+	Exit     bool
+}
+
+// Entries returns a site's audit log, oldest first.
+func (s *Sim) Entries(siteID string) (list []Entry) {
+	now := s.Now()
+	s.atSite(siteID, func(st *site, _ *Site) {
+		for _, e := range st.log(s.cloud, now, false) {
+			x := Entry{entryID(e), e.category, e.detail, e.at, e.lock.ID, e.lockName, e.userID, e.by, e.exit}
+			if e.user != nil {
+				x.UserID = e.user.ID
+			}
+			list = append(list, x)
+		}
+	})
+	return list
+}

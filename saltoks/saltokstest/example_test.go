@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,98 +117,6 @@ func ExampleServe() {
 	// Output: 15m0s true true
 }
 
-// A fault strikes once unless it is told otherwise.
-func ExampleSim_Fault() {
-	sim := must(saltokstest.Start(saltokstest.Config{}))
-	defer sim.Close()
-	token := logIn(sim)
-	sim.Fault(saltokstest.HTTP429, saltokstest.Count(2), saltokstest.On("/v1.2/me"))
-	for range 3 {
-		status, _ := exchange(sim, "GET", sim.API()+"/v1.2/me", token, "")
-		fmt.Println(status)
-	}
-	// Output:
-	// 429
-	// 429
-	// 200
-}
-
-// Consent plays the admin's browser: log in, tick the boxes, come back.
-func ExampleSim_Consent() {
-	sim := must(saltokstest.Start(saltokstest.Config{}))
-	defer sim.Close()
-	login := sim.Issuer() + "/connect/authorize?" + url.Values{
-		"client_id": {sim.ClientID()}, "redirect_uri": {sim.RedirectURI()}, "response_type": {"code"}, "state": {"xyz"},
-		"scope": {"openid offline_access user_api.full_access"}, "code_challenge": {challenge()}, "code_challenge_method": {"S256"},
-	}.Encode()
-
-	back := must(sim.Consent(context.Background(), login, saltokstest.Allow()))
-	fmt.Println(back.Path, back.Query().Get("state"), back.Query().Has("code"))
-
-	back = must(sim.Consent(context.Background(), login, saltokstest.ConsentChoice{Deny: true}))
-	fmt.Println(back.Query().Get("error"))
-
-	back = must(sim.Consent(context.Background(), login, saltokstest.ConsentChoice{FullAccess: true}))
-	fmt.Println(back.Query().Get("scope"))
-	// Output:
-	// /salto/callback xyz true
-	// access_denied
-	// openid user_api.full_access
-}
-
-// Hands at the door make entries, and count as no remote movement.
-func ExampleSim_Tap() {
-	sim := must(saltokstest.Start(saltokstest.Config{}))
-	defer sim.Close()
-	site := sim.World().Sites[0]
-	sim.Tap(site.Locks[0].ID, "doors@harbour.example")
-	sim.EnterPIN(site.Locks[0].ID, "123456")
-	sim.OpenFromInside(site.Locks[1].ID)
-	for _, e := range sim.Entries(site.ID) {
-		fmt.Printf("%s: %s by %s\n", e.LockName, e.Category, e.By)
-	}
-	fmt.Println(sim.Movements(site.Locks[0].ID))
-	// Output:
-	// Main Entrance: lock_opened by tag
-	// Main Entrance: lock_rejected by pin_code
-	// Office Four: lock_opened by inside_handle
-	// 0
-}
-
-// A schedule locks what stands open when it ends; it opens nothing.
-func ExampleSim_SetSchedule() {
-	noon := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC) // 13:00 in Amsterdam, a Wednesday
-	sim := must(saltokstest.Start(saltokstest.Config{Now: func() time.Time { return noon }}))
-	defer sim.Close()
-	lock := sim.World().Sites[0].Locks[0].ID
-	sim.SetSchedule(lock, &saltokstest.Schedule{Wednesday: true, StartTime: "08:00:00", EndTime: "18:00:00"})
-	fmt.Println(sim.LockState(lock))
-	sim.Tap(lock, "doors@harbour.example") // a fob toggles office mode while it runs
-	fmt.Println(sim.LockState(lock))
-	sim.Clock().Advance(5 * time.Hour)
-	fmt.Println(sim.LockState(lock))
-	// Output:
-	// locked
-	// office_mode
-	// locked
-}
-
-// Every request is on record, also one whose answer was lost.
-func ExampleSim_Requests() {
-	sim := must(saltokstest.Start(saltokstest.Config{}))
-	defer sim.Close()
-	token := logIn(sim)
-	sim.ForgetRequests()
-	exchange(sim, "GET", sim.API()+"/v1.2/me", token, "")
-	exchange(sim, "GET", sim.API()+"/v1.2/sites/nowhere", token, "")
-	for _, r := range sim.Requests() {
-		fmt.Println(r.Part, r.Method, r.Path, r.Status)
-	}
-	// Output:
-	// api GET /v1.2/me 200
-	// api GET /v1.2/sites/nowhere 400
-}
-
 // The open points of WIRE.md 6 can be decided the other way.
 func ExampleSwitches() {
 	sim := must(saltokstest.Start(saltokstest.Config{Switches: saltokstest.Switches{NumericErrorCodes: true}}))
@@ -215,4 +124,52 @@ func ExampleSwitches() {
 	_, body := exchange(sim, "GET", sim.API()+"/v1.2/sites/NL0417263859", logIn(sim), "")
 	fmt.Println(bytes.HasPrefix([]byte(body), []byte(`{"ErrorCode":1100,`)))
 	// Output: true
+}
+
+// In a test, t is the *testing.T, and New closes the simulator at its end.
+func ExampleNew() {
+	t := new(one)
+	defer t.end()
+	sim := saltokstest.New(t, saltokstest.Config{})
+	fmt.Println(sim.World().Sites[0].Name)
+	// Output: Harbour House
+}
+
+// one is what a test gives to New; here it runs its cleanup by hand.
+type one struct{ cleanup []func() }
+
+func (o *one) Helper() {}
+
+func (o *one) Cleanup(fn func()) { o.cleanup = append(o.cleanup, fn) }
+
+func (o *one) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+func (o *one) end() {
+	for _, fn := range slices.Backward(o.cleanup) {
+		fn()
+	}
+}
+
+// Serve refuses an address that others can reach, unless it is told.
+func ExampleConfig_anyAddress() {
+	_, err := saltokstest.Serve("0.0.0.0:0", saltokstest.Config{})
+	fmt.Println(err != nil)
+	srv := must(saltokstest.Serve("0.0.0.0:0", saltokstest.Config{AllowAnyAddress: true}))
+	fmt.Println(srv.Close(context.Background()))
+	// Output:
+	// true
+	// <nil>
+}
+
+// The parts are reached by URL, through a client that reaches nothing else.
+func ExampleSim_HTTPClient() {
+	sim := must(saltokstest.Start(saltokstest.Config{}))
+	defer sim.Close()
+	resp := must(sim.HTTPClient().Get(sim.Issuer() + "/.well-known/openid-configuration"))
+	defer resp.Body.Close()
+	fmt.Println(resp.StatusCode)
+	fmt.Println(sim.Events()+"/v1/hub/entries", sim.ClientID(), len(sim.ClientSecret()))
+	// Output:
+	// 200
+	// http://127.0.0.1:7003/v1/hub/entries harbour-doors 16
 }

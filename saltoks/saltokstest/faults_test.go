@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -13,46 +12,6 @@ import (
 
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
-
-// door is an activated door to strike.
-type door struct {
-	*foreign
-	site, lock, iq, email string
-}
-
-func newDoor(t *testing.T) *door { return newDoorWith(t, saltokstest.Config{}) }
-
-func newDoorWith(t *testing.T, cfg saltokstest.Config) *door {
-	f := newForeignWith(t, cfg)
-	s := f.sim.World().Sites[0]
-	email := f.sim.World().Users[0].Email
-	f.sim.Activate(email, s.Locks[0].IQ)
-	return &door{f, s.ID, s.Locks[0].ID, s.Locks[0].IQ, email}
-}
-
-func (d *door) locking() string { return "/v1.2/sites/" + d.site + "/locks/" + d.lock + "/locking" }
-
-func (d *door) body(state string) string {
-	return `{"locked_state":"` + state + `","otp":"` + d.sim.OTP(d.email, d.iq) + `"}`
-}
-
-// unlock sends one right command and returns the answer; err is what net/http
-// says when there is none.
-func (d *door) unlock(ctx context.Context) (resp *http.Response, body string, err error) {
-	req, _ := http.NewRequestWithContext(ctx, "PATCH", d.sim.API()+d.locking(), strings.NewReader(d.body("unlocked")))
-	req.GetBody = nil // this client never sends a body twice
-	req.Header.Set("Authorization", "Bearer "+d.token)
-	req.Header.Set("Content-Type", "application/json")
-	c := d.sim.HTTPClient()
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err = c.Do(req)
-	if err != nil {
-		return nil, "", err
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	return resp, string(raw), err
-}
 
 func TestRequestFaults(t *testing.T) {
 	for _, c := range []struct {
@@ -82,7 +41,7 @@ func TestRequestFaults(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := newDoor(t)
+				d := newActivated(t)
 				d.sim.ForgetRequests()
 				d.sim.Fault(c.name, c.opts...)
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -131,7 +90,7 @@ func TestRequestFaults(t *testing.T) {
 }
 
 func TestFaultCountAndOn(t *testing.T) {
-	d := newDoor(t)
+	d := newActivated(t)
 	d.sim.Fault(saltokstest.HTTP500, saltokstest.Count(2), saltokstest.On("/locks"))
 	d.want(200, "", "GET", "/v1.2/me", "")
 	locks := "/v1.2/sites/" + d.site + "/locks"
@@ -164,7 +123,7 @@ func TestUnknownFaultPanics(t *testing.T) {
 }
 
 func TestStateFaults(t *testing.T) {
-	d := newDoorWith(t, saltokstest.Config{Now: noon})
+	d := newActivatedWith(t, saltokstest.Config{Now: noon})
 	refused := func(name string, status int, code string, opts ...saltokstest.FaultOption) {
 		t.Helper()
 		d.sim.Fault(name, opts...)
@@ -184,7 +143,7 @@ func TestStateFaults(t *testing.T) {
 }
 
 func TestClockSkew(t *testing.T) {
-	d := newDoor(t)
+	d := newActivated(t)
 	d.sim.Fault(saltokstest.ClockSkew, saltokstest.Delay(-179*time.Second))
 	d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
 	d.sim.ClearFaults()
@@ -199,7 +158,7 @@ func TestClockSkew(t *testing.T) {
 // noon.
 func TestClockSkewLeavesNothingToChance(t *testing.T) {
 	noon := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	d := newDoorWith(t, saltokstest.Config{Now: func() time.Time { return noon }})
+	d := newActivatedWith(t, saltokstest.Config{Now: func() time.Time { return noon }})
 	for code, chance := "", false; !chance; {
 		secret, pin := d.sim.Activate(d.email, d.iq)
 		code = otp(noon, secret, pin)
@@ -212,7 +171,7 @@ func TestClockSkewLeavesNothingToChance(t *testing.T) {
 }
 
 func TestAppRotatedSecret(t *testing.T) {
-	d := newDoor(t)
+	d := newActivated(t)
 	before := d.want(200, "", "GET", "/v1.2/me/"+d.site+"/activated_iqs", "")
 	old := d.body("unlocked")
 	d.sim.Fault(saltokstest.AppRotatedSecret)
@@ -221,47 +180,8 @@ func TestAppRotatedSecret(t *testing.T) {
 	diff(t, before, after)
 }
 
-// A host's test that wants the refusal gets it every time.
-func TestNoOldCodeIsRightByChance(t *testing.T) {
-	d := newDoorWith(t, saltokstest.Config{Now: noon})
-	at := d.sim.Now()
-	secret, pin := d.sim.Activate(d.email, d.iq)
-	for range 5 {
-		d.sim.Fault(saltokstest.AppRotatedSecret)
-		got := d.want(200, "", "GET", "/v1.2/sites/"+d.site+"/iqs/"+d.iq+"/secret?otp="+d.sim.OTP(d.email, d.iq), "").(map[string]any)
-		next := got["secret"].(string)
-		right := map[string][]int{}
-		for s := -180; s <= 1980; s++ {
-			code := otp(at.Add(time.Duration(s)*time.Second), next, pin)
-			right[code] = append(right[code], s)
-		}
-		for s := -180; s <= 1795; s++ {
-			for _, by := range right[otp(at.Add(time.Duration(s)*time.Second), secret, pin)] {
-				if by-s <= 355 && s-by <= 355 {
-					t.Errorf("the old code of second %d is right in second %d", s, by)
-				}
-			}
-		}
-		secret = next
-	}
-}
-
-func TestSecretsAndPINsAreTheSameAgain(t *testing.T) {
-	secrets := map[string]int{}
-	for range 2 {
-		d := newDoor(t)
-		for range 3 {
-			secret, pin := d.sim.Activate(d.email, d.iq)
-			secrets[secret+" "+pin]++
-		}
-	}
-	if len(secrets) != 3 {
-		t.Errorf("two simulators gave %v", secrets)
-	}
-}
-
 func TestRestoreRequired(t *testing.T) {
-	d := newDoor(t)
+	d := newActivated(t)
 	iq := "/v1.2/sites/" + d.site + "/iqs/" + d.iq
 	code := d.body("unlocked")
 	d.sim.Fault(saltokstest.RestoreRequired, saltokstest.Target(d.iq))
@@ -277,7 +197,7 @@ func TestRestoreRequired(t *testing.T) {
 }
 
 func TestUnknownEnumValues(t *testing.T) {
-	d := newDoor(t)
+	d := newActivated(t)
 	d.sim.Tap(d.lock, d.email)
 	d.sim.Fault(saltokstest.UnknownEnumValues)
 	for path, field := range map[string]string{
@@ -296,7 +216,7 @@ func TestUnknownEnumValues(t *testing.T) {
 }
 
 func TestSeatsFull(t *testing.T) {
-	d := newDoor(t)
+	d := newActivated(t)
 	d.sim.Fault(saltokstest.SeatsFull)
 	guests := "/v1.2/sites/" + d.site + "/guests"
 	v := d.want(201, "", "POST", guests, `{"alias":"One too many","expires_at":"2030-01-01T00:00:00Z"}`).(map[string]any)
@@ -307,7 +227,7 @@ func TestSeatsFull(t *testing.T) {
 
 func TestIdentityFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newForeign(t)
+		f := newClient(t)
 		_, tokens := f.codeGrant(f.consent(saltokstest.Allow()).Get("code"))
 		refresh := func(want int) map[string]any {
 			t.Helper()

@@ -1,8 +1,6 @@
 package saltokstest_test
 
 import (
-	"bufio"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,15 +11,15 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-func (d *door) hub(method, path, body string, more url.Values) (int, string) {
-	d.t.Helper()
-	q := url.Values{"site_id": {d.site}}
+func (f *client) hub(method, path, body string, more url.Values) (int, string) {
+	f.t.Helper()
+	q := url.Values{"site_id": {f.site}}
 	for k, v := range more {
 		q[k] = v
 	}
-	req, _ := http.NewRequest(method, d.sim.Events()+path+"?"+q.Encode(), strings.NewReader(body))
-	req.Header.Set("Authorization", "Bearer "+d.token)
-	resp, raw := d.send(req)
+	req, _ := http.NewRequest(method, f.sim.Events()+path+"?"+q.Encode(), strings.NewReader(body))
+	req.Header.Set("Authorization", "Bearer "+f.token)
+	resp, raw := f.send(req)
 	return resp.StatusCode, string(raw)
 }
 
@@ -46,7 +44,7 @@ func entryIn(t *testing.T, record string) map[string]any {
 
 func TestStreamByLongPolling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDoor(t)
+		d := newActivated(t)
 		status, raw := d.hub("POST", "/v1/hub/entries/negotiate", "", url.Values{"negotiateVersion": {"1"}})
 		var n struct {
 			ConnectionToken     string
@@ -86,96 +84,11 @@ func TestStreamByLongPolling(t *testing.T) {
 	})
 }
 
-// upgrade dials without negotiation, the token in the query as browsers do.
-func (d *door) upgrade() io.ReadWriteCloser {
-	d.t.Helper()
-	q := url.Values{"site_id": {d.site}, "access_token": {d.token}}
-	req, _ := http.NewRequest("GET", d.sim.Events()+"/v1/hub/entries?"+q.Encode(), nil)
-	req.Header.Set("Connection", "Upgrade")
-	req.Header.Set("Upgrade", "websocket")
-	req.Header.Set("Sec-WebSocket-Version", "13")
-	req.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
-	resp, err := d.http.Do(req)
-	if err != nil || resp.StatusCode != 101 || resp.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
-		d.t.Fatalf("upgrade: %v %v", resp, err)
-	}
-	conn := resp.Body.(io.ReadWriteCloser)
-	d.t.Cleanup(func() { _ = conn.Close() })
-	return conn
-}
-
-const handshake = `{"protocol":"json","version":1}` + "\x1e"
-
-// frame is one masked frame of a client.
-func frame(op byte, text string) []byte {
-	f := []byte{0x80 | op, 0x80 | byte(len(text)), 1, 2, 3, 4}
-	for i := range len(text) {
-		f = append(f, text[i]^byte(i%4+1))
-	}
-	return f
-}
-
-func (d *door) webSocket() (send func(string), receive func() string) {
-	d.t.Helper()
-	conn := d.upgrade()
-	r := bufio.NewReader(conn)
-	send = func(text string) {
-		if _, err := conn.Write(frame(1, text)); err != nil {
-			d.t.Fatal(err)
-		}
-	}
-	receive = func() string {
-		head := make([]byte, 2)
-		if _, err := io.ReadFull(r, head); err != nil {
-			d.t.Fatal(err)
-		}
-		n := int(head[1])
-		if n == 126 {
-			if _, err := io.ReadFull(r, head); err != nil {
-				d.t.Fatal(err)
-			}
-			n = int(head[0])<<8 | int(head[1])
-		}
-		data := make([]byte, n)
-		if _, err := io.ReadFull(r, data); err != nil {
-			d.t.Fatal(err)
-		}
-		return string(data)
-	}
-	return send, receive
-}
-
-func TestStreamByWebSocket(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDoor(t)
-		send, receive := d.webSocket()
-		send(handshake)
-		if got := receive(); got != "{}\x1e" {
-			t.Fatalf("the handshake is answered %q", got)
-		}
-		d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
-		e := entryIn(t, receive())
-		want := d.want(200, "", "GET", "/v1.1/sites/"+d.site+"/entries", "").(map[string]any)["items"].([]any)[0]
-		diff(t, want, any(e))
-		if got := receive(); got != `{"type":6}`+"\x1e" { // 15 s of silence on the bubble's clock
-			t.Errorf("the keep-alive is %q", got)
-		}
-		send(`{"type":1,"target":"Nothing","invocationId":"7","arguments":[]}` + "\x1e")
-		if got := receive(); !strings.Contains(got, `"invocationId":"7"`) {
-			t.Errorf("an unknown method is answered %q", got)
-		}
-		send(`{"type":7}` + "\x1e")
-		if got := receive(); got != "" { // the close frame
-			t.Errorf("the end is %q", got)
-		}
-	})
-}
-
 func TestStreamRefusals(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	w.Users = append(w.Users, saltokstest.User{Email: "boss@harbour.example"})
 	w.Sites[0].Members = []saltokstest.Member{{User: "doors@harbour.example", Role: "site_user"}, {User: "boss@harbour.example"}}
-	d := newDoorWith(t, saltokstest.Config{World: w})
+	d := newActivatedWith(t, saltokstest.Config{World: w})
 	const negotiate = "/v1/hub/entries/negotiate"
 	me := d.want(200, "", "GET", "/v1.2/me", "").(map[string]any)["id"].(string)
 	for _, c := range []struct {
@@ -202,7 +115,7 @@ func TestStreamRefusals(t *testing.T) {
 // A stream carries what happens on its site, to its user when it names one,
 // from the handshake on.
 func TestStreamCarriesOnlyItsOwn(t *testing.T) {
-	d := newDoor(t)
+	d := newActivated(t)
 	d.sim.AddUser(saltokstest.User{Email: "ada@harbour.example", Tag: "1111"})
 	d.sim.AddMember(d.site, saltokstest.Member{User: "ada@harbour.example"})
 	annex := d.sim.AddSite(saltokstest.Site{
@@ -228,4 +141,34 @@ func TestStreamCarriesOnlyItsOwn(t *testing.T) {
 	if e := entryIn(t, raw); e["user_id"] != me || e["lock_id"] != d.lock {
 		t.Errorf("it carries %v", e)
 	}
+}
+
+// A blocked user hears no more of a site than the API tells.
+func TestBlockedUserHearsNothing(t *testing.T) {
+	d := newActivated(t)
+	d.want(200, "", "PATCH", "/v1.2/sites/"+d.site+"/users/"+d.member(), `{"blocked":true}`)
+	if status, _ := d.hub("POST", "/v1/hub/entries/negotiate", "", nil); status != 403 {
+		t.Errorf("negotiate: %d", status)
+	}
+}
+
+// An upgrade that is none is answered, not left hanging.
+func TestUpgradeWithoutAKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newActivated(t)
+		ctx, cancel := timeout(t, time.Minute)
+		defer cancel()
+		q := url.Values{"site_id": {d.site}, "access_token": {d.token}}
+		req, _ := http.NewRequestWithContext(ctx, "GET", d.sim.Events()+"/v1/hub/entries?"+q.Encode(), nil)
+		req.Header.Set("Connection", "Upgrade")
+		req.Header.Set("Upgrade", "websocket")
+		resp, err := d.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != 400 {
+			t.Errorf("answered %d", resp.StatusCode)
+		}
+	})
 }

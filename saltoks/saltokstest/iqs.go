@@ -3,7 +3,6 @@ package saltokstest
 import (
 	"net/http"
 	"strings"
-	"time"
 )
 
 // iqRoutes are WIRE.md 2.4.
@@ -122,24 +121,6 @@ func (c *call) confirmPIN(q *iq) {
 	c.noContent()
 }
 
-func (a *activation) changePIN(delta string, how Delta) {
-	pin := make([]byte, 4)
-	carry := byte(0)
-	for i := 3; i >= 0; i-- {
-		old, d := a.pin[i]-'0', delta[i]-'0'
-		if how == DeltaNumber {
-			sum := old + d + carry
-			pin[i], carry = '0'+sum%10, sum/10
-		} else {
-			pin[i] = '0' + (old+10-d)%10
-		}
-	}
-	a.pin, a.iqPIN = string(pin), string(pin)
-	if how == DeltaAmbiguous {
-		a.iqPIN = ""
-	}
-}
-
 // deactivate resets one user's activation; it wants a code of the acting admin,
 // in the body or the query (WIRE.md 2.4: which is unknown, so are the ids).
 func (c *call) deactivate(q *iq) {
@@ -235,81 +216,4 @@ func (c *call) offline(q *iq) bool {
 	}
 	c.failCommand(400, "iq_offline")
 	return true
-}
-
-const blockFor = 20 * time.Minute
-
-// checkOTP is the whole of WIRE.md 3.2 and 3.4: false means that the refusal is
-// answered. atIQ says that the IQ decides (locking), not the cloud.
-func (c *call) checkOTP(q *iq, a *activation, command, otp string, atIQ bool) bool {
-	never := a == nil || !a.activated
-	if never && (otp == "" || a == nil || a.secret == "" || a.pin == "") {
-		if c.sim.cfg.Switches.MissingOTPInvalid {
-			c.failCommand(400, "otp_invalid")
-		} else {
-			c.fail(404, "2202", "Otp is invalid")
-		}
-		return false
-	}
-	f := a.failsOf(command, c.sim.cfg.Switches.BlockPerIQ)
-	if !f.until.IsZero() && !c.now.Before(f.until) {
-		*f = fails{} // the block is over
-	}
-	if c.sim.use(OTPBlocked, q.ID) != nil {
-		f.until = c.now.Add(blockFor)
-	}
-	if !f.until.IsZero() {
-		c.failCommand(403, "otp_blocked")
-		return false
-	}
-	skew, pin := time.Duration(0), a.pin
-	if f := c.sim.use(ClockSkew, q.ID); f != nil {
-		skew = f.delay
-	}
-	if atIQ {
-		pin = a.iqPIN
-	}
-	if !otpMatches(otp, c.now, skew, a.secret, pin) || c.usedUp(a, otp) {
-		if f.n++; f.n >= c.sim.cfg.Switches.BlockAfter {
-			f.until = c.now.Add(blockFor)
-		}
-		c.failCommand(400, "otp_invalid")
-		return false
-	}
-	*f = fails{}
-	if never && command != "pin" {
-		c.failCommand(400, "pin_not_changed")
-		return false
-	}
-	return true
-}
-
-// usedUp keeps the codes that were taken, for the single-use switch.
-func (c *call) usedUp(a *activation, otp string) bool {
-	if !c.sim.cfg.Switches.SingleUseOTP {
-		return false
-	}
-	otp = strings.ToLower(otp) // the same code (WIRE.md 3.1)
-	for used, at := range a.used {
-		if c.now.Sub(at) > 2*otpTolerance {
-			delete(a.used, used)
-		}
-	}
-	if _, again := a.used[otp]; again {
-		return true
-	}
-	a.used[otp] = c.now
-	return false
-}
-
-func (a *activation) failsOf(command string, perIQ bool) *fails {
-	if perIQ {
-		command = ""
-	}
-	f := a.fails[command]
-	if f == nil {
-		f = &fails{}
-		a.fails[command] = f
-	}
-	return f
 }

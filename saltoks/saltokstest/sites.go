@@ -52,19 +52,6 @@ func (c *call) sites() {
 	c.bareList(len(mine), item)
 }
 
-// bareList answers an array without an envelope; it has no pages unless $top
-// asks for one.
-func (c *call) bareList(n int, item func(int) obj) {
-	if c.query("$top") == "" {
-		q := c.r.URL.Query()
-		q.Set("$top", itoa(max(n, 1)))
-		c.r.URL.RawQuery = q.Encode()
-	}
-	if p, ok := c.page(n, item); ok {
-		c.json(http.StatusOK, p.items)
-	}
-}
-
 func (c *call) siteObj(st *site) obj {
 	online := 0
 	for _, q := range st.iqs {

@@ -3,7 +3,6 @@ package saltokstest_test
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,25 +12,15 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-func (d *door) tokens() map[string]any {
-	_, v := d.codeGrant(d.consent(saltokstest.Allow()).Get("code"))
-	return v
-}
-
-func (f *foreign) refresh(v map[string]any) (int, map[string]any) {
-	f.t.Helper()
-	return f.form(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {v["refresh_token"].(string)}})
-}
-
 // TestSwitches turns every open point of WIRE.md 6 the other way.
 func TestSwitches(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, c := range []struct {
 		name string
 		sw   saltokstest.Switches
-		run  func(*testing.T, *door)
+		run  func(*testing.T, *client)
 	}{
-		{"row 2: lifetime is absolute", saltokstest.Switches{RefreshLifetime: 10 * day}, func(t *testing.T, d *door) {
+		{"row 2: lifetime is absolute", saltokstest.Switches{RefreshLifetime: 10 * day}, func(t *testing.T, d *client) {
 			v := d.tokens()
 			d.sim.Clock().Advance(9 * day)
 			status, v := d.refresh(v)
@@ -40,7 +29,7 @@ func TestSwitches(t *testing.T) {
 				t.Errorf("day 9: %d, day 10: %d", status, again)
 			}
 		}},
-		{"row 2: lifetime slides", saltokstest.Switches{RefreshLifetime: 10 * day, RefreshSliding: true}, func(t *testing.T, d *door) {
+		{"row 2: lifetime slides", saltokstest.Switches{RefreshLifetime: 10 * day, RefreshSliding: true}, func(t *testing.T, d *client) {
 			v := d.tokens()
 			for n := range 4 {
 				d.sim.Clock().Advance(9 * day)
@@ -50,7 +39,7 @@ func TestSwitches(t *testing.T) {
 				}
 			}
 		}},
-		{"row 2: grace", saltokstest.Switches{RefreshGrace: time.Minute}, func(t *testing.T, d *door) {
+		{"row 2: grace", saltokstest.Switches{RefreshGrace: time.Minute}, func(t *testing.T, d *client) {
 			v := d.tokens()
 			d.refresh(v)
 			if status, _ := d.refresh(v); status != 200 {
@@ -61,51 +50,51 @@ func TestSwitches(t *testing.T) {
 				t.Errorf("after it: %d", status)
 			}
 		}},
-		{"access lifetime", saltokstest.Switches{AccessLifetime: time.Minute}, func(t *testing.T, d *door) {
+		{"access lifetime", saltokstest.Switches{AccessLifetime: time.Minute}, func(t *testing.T, d *client) {
 			d.sim.Clock().Advance(time.Minute)
 			if status, _ := d.call("GET", "/v1.2/me", ""); status != 401 {
 				t.Errorf("after a minute: %d", status)
 			}
 		}},
-		{"invalid client is 401", saltokstest.Switches{InvalidClient401: true}, func(t *testing.T, d *door) {
+		{"invalid client is 401", saltokstest.Switches{InvalidClient401: true}, func(t *testing.T, d *client) {
 			req, _ := http.NewRequest("POST", d.sim.Issuer()+"/connect/token", strings.NewReader("grant_type=password&client_id=x"))
 			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			if resp, _ := d.send(req); resp.StatusCode != 401 {
 				t.Errorf("answered %d", resp.StatusCode)
 			}
 		}},
-		{"row 3: empty body", saltokstest.Switches{EmptyLockingBody: true}, func(t *testing.T, d *door) {
+		{"row 3: empty body", saltokstest.Switches{EmptyLockingBody: true}, func(t *testing.T, d *client) {
 			if v := d.want(200, "", "PATCH", d.locking(), d.body("unlocked")); v != nil {
 				t.Errorf("the body is %v", v)
 			}
 		}},
-		{"row 4: shows locked", saltokstest.Switches{KeepLocked: true}, func(t *testing.T, d *door) {
+		{"row 4: shows locked", saltokstest.Switches{KeepLocked: true}, func(t *testing.T, d *client) {
 			v := d.want(200, "", "PATCH", d.locking(), d.body("unlocked")).(map[string]any)
 			if v["locked_state"] != "locked" || d.sim.LockState(d.lock) != "unlocked" {
 				t.Errorf("shows %v, is %s", v["locked_state"], d.sim.LockState(d.lock))
 			}
 		}},
-		{"row 5: single use", saltokstest.Switches{SingleUseOTP: true}, func(t *testing.T, d *door) {
+		{"row 5: single use", saltokstest.Switches{SingleUseOTP: true}, func(t *testing.T, d *client) {
 			body := d.body("unlocked")
 			d.want(200, "", "PATCH", d.locking(), body)
 			d.want(400, "3102 otp_invalid", "PATCH", d.locking(), body)
 		}},
-		{"row 5: many uses otherwise", saltokstest.Switches{}, func(t *testing.T, d *door) {
+		{"row 5: many uses otherwise", saltokstest.Switches{}, func(t *testing.T, d *client) {
 			body := d.body("unlocked")
 			d.want(200, "", "PATCH", d.locking(), body)
 			d.want(200, "", "PATCH", d.locking(), body)
 		}},
-		{"row 6: threshold and scope", saltokstest.Switches{BlockAfter: 2, BlockPerIQ: true}, func(t *testing.T, d *door) {
+		{"row 6: threshold and scope", saltokstest.Switches{BlockAfter: 2, BlockPerIQ: true}, func(t *testing.T, d *client) {
 			wrong := `"otp":"` + d.sim.WrongOTP(d.email, d.iq) + `"`
 			pin := "/v1.2/sites/" + d.site + "/iqs/" + d.iq + "/pin"
 			d.want(400, "3102 otp_invalid", "PATCH", d.locking(), `{"locked_state":"unlocked",`+wrong+`}`)
 			d.want(400, "3102 otp_invalid", "PUT", pin, `{"delta":"0000",`+wrong+`}`)
 			d.want(403, "3102 otp_blocked", "PATCH", d.locking(), d.body("unlocked"))
 		}},
-		{"row 7: ambiguous delta", saltokstest.Switches{}, func(t *testing.T, d *door) { deltas(t, d, minusDigits, false) }},
-		{"row 7: digits", saltokstest.Switches{Delta: saltokstest.DeltaDigits}, func(t *testing.T, d *door) { deltas(t, d, minusDigits, true) }},
-		{"row 7: number", saltokstest.Switches{Delta: saltokstest.DeltaNumber}, func(t *testing.T, d *door) { deltas(t, d, plusNumber, true) }},
-		{"row 8: another secret", saltokstest.Switches{RotateSecretOnOTP: true}, func(t *testing.T, d *door) {
+		{"row 7: ambiguous delta", saltokstest.Switches{}, func(t *testing.T, d *client) { deltas(t, d, minusDigits, false) }},
+		{"row 7: digits", saltokstest.Switches{Delta: saltokstest.DeltaDigits}, func(t *testing.T, d *client) { deltas(t, d, minusDigits, true) }},
+		{"row 7: number", saltokstest.Switches{Delta: saltokstest.DeltaNumber}, func(t *testing.T, d *client) { deltas(t, d, plusNumber, true) }},
+		{"row 8: another secret", saltokstest.Switches{RotateSecretOnOTP: true}, func(t *testing.T, d *client) {
 			secret, pin := d.sim.Activate(d.email, d.iq)
 			path := "/v1.2/sites/" + d.site + "/iqs/" + d.iq + "/secret?otp="
 			next := d.want(200, "", "GET", path+otp(d.sim.Now(), secret, pin), "").(map[string]any)["secret"].(string)
@@ -114,7 +103,7 @@ func TestSwitches(t *testing.T) {
 			}
 			d.want(200, "", "GET", path+otp(d.sim.Now(), next, pin), "")
 		}},
-		{"row 9: silence", saltokstest.Switches{OfflineHangs: true}, func(t *testing.T, d *door) {
+		{"row 9: silence", saltokstest.Switches{OfflineHangs: true}, func(t *testing.T, d *client) {
 			d.sim.SetIQOnline(d.iq, false)
 			began := time.Now()
 			ctx, cancel := timeout(t, 15*time.Second)
@@ -126,33 +115,33 @@ func TestSwitches(t *testing.T) {
 				t.Errorf("gave up after %v, %d movements", time.Since(began), d.sim.Movements(d.lock))
 			}
 		}},
-		{"row 10: a missing code is invalid", saltokstest.Switches{MissingOTPInvalid: true}, func(t *testing.T, d *door) {
+		{"row 10: a missing code is invalid", saltokstest.Switches{MissingOTPInvalid: true}, func(t *testing.T, d *client) {
 			lock := d.sim.World().Sites[0].Locks[1].ID // its IQ knows nobody
 			d.want(400, "3102 otp_invalid", "PATCH", "/v1.2/sites/"+d.site+"/locks/"+lock+"/locking", `{"locked_state":"unlocked"}`)
 		}},
-		{"row 11: numbers", saltokstest.Switches{NumericErrorCodes: true}, func(t *testing.T, d *door) {
+		{"row 11: numbers", saltokstest.Switches{NumericErrorCodes: true}, func(t *testing.T, d *client) {
 			if _, v := d.call("GET", "/v1.2/sites/NL0000000000", ""); v.(map[string]any)["ErrorCode"] != 1100.0 {
 				t.Errorf("the body is %v", v)
 			}
 		}},
-		{"row 13: users as array", saltokstest.Switches{UsersAsArray: true}, func(t *testing.T, d *door) {
+		{"row 13: users as array", saltokstest.Switches{UsersAsArray: true}, func(t *testing.T, d *client) {
 			if v := d.want(200, "", "GET", "/v1.2/sites/"+d.site+"/users", "").([]any); len(v) != 1 {
 				t.Errorf("%d users", len(v))
 			}
 		}},
-		{"row 14: once", saltokstest.Switches{FirstSecretOnce: true}, func(t *testing.T, d *door) {
+		{"row 14: once", saltokstest.Switches{FirstSecretOnce: true}, func(t *testing.T, d *client) {
 			secret := "/v1.2/sites/" + d.site + "/iqs/" + d.sim.World().Sites[0].IQs[1].ID + "/secret"
 			d.want(200, "", "GET", secret, "")
 			d.want(403, "2203", "GET", secret, "")
 		}},
-		{"row 18: other successes", saltokstest.Switches{AnyTwoHundred: true}, func(t *testing.T, d *door) {
+		{"row 18: other successes", saltokstest.Switches{AnyTwoHundred: true}, func(t *testing.T, d *client) {
 			v := d.want(201, "", "POST", "/v1.2/sites/"+d.site+"/users", `{"first_name":"A","last_name":"B"}`).(map[string]any)
 			if v["id"] == "" {
 				t.Errorf("the user is %v", v)
 			}
 			d.want(200, "", "GET", "/v1.2/sites/"+d.site+"/iqs/"+d.sim.World().Sites[0].IQs[1].ID+"/pin", "")
 		}},
-		{"no delay", saltokstest.Switches{UserDelay: -1}, func(t *testing.T, d *door) {
+		{"no delay", saltokstest.Switches{UserDelay: -1}, func(t *testing.T, d *client) {
 			v := d.want(200, "", "POST", "/v1.2/sites/"+d.site+"/users", `{"first_name":"A","last_name":"B"}`).(map[string]any)
 			if len(v["roles"].([]any)) != 1 {
 				t.Errorf("roles %v", v["roles"])
@@ -160,7 +149,7 @@ func TestSwitches(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { c.run(t, newDoorWith(t, saltokstest.Config{Switches: c.sw})) })
+			synctest.Test(t, func(t *testing.T) { c.run(t, newActivatedWith(t, saltokstest.Config{Switches: c.sw})) })
 		})
 	}
 }
@@ -180,7 +169,7 @@ func plusNumber(pin, delta string) string {
 }
 
 // deltas changes the PIN and checks what cloud and IQ make of it.
-func deltas(t *testing.T, d *door, next func(pin, delta string) string, iqAgrees bool) {
+func deltas(t *testing.T, d *client, next func(pin, delta string) string, iqAgrees bool) {
 	t.Helper()
 	secret, pin := d.sim.Activate(d.email, d.iq)
 	path := "/v1.2/sites/" + d.site + "/iqs/" + d.iq + "/pin"

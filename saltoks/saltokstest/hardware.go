@@ -163,3 +163,9 @@ func (s *Sim) atLock(lockID string, fn func(*lock, time.Time)) {
 	l.settle(s.cloud, now)
 	fn(l, now)
 }
+
+// SetIQOnline connects an IQ or cuts it off; unlike the fault iq_offline, reads
+// say so.
+func (s *Sim) SetIQOnline(iqID string, online bool) {
+	s.atIQ(iqID, func(q *iq) { q.Offline = !online })
+}

@@ -174,12 +174,3 @@ func (s *Sim) revoke(w *answer, r *http.Request, form url.Values) {
 	}
 	w.WriteHeader(http.StatusOK)
 }
-
-func (s *Sim) userinfo(w *answer, r *http.Request, now time.Time) {
-	if u := s.authenticate(w, r, now); u != nil {
-		writeJSON(w, http.StatusOK, obj{
-			"sub": u.Subject, "email": u.Email, "given_name": u.FirstName, "family_name": u.LastName,
-			"name": u.FirstName + " " + u.LastName,
-		})
-	}
-}

@@ -1,10 +1,8 @@
 package saltokstest
 
 import (
-	"encoding/hex"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // AddUser adds a person with a SALTO account and returns it with its ids. It
@@ -109,95 +107,11 @@ func (s *Sim) SetPaid(siteID string, paid bool) {
 	s.atSite(siteID, func(st *site, _ *Site) { st.Unpaid = !paid })
 }
 
-// SetIQOnline connects an IQ or cuts it off; unlike the fault iq_offline, reads
-// say so.
-func (s *Sim) SetIQOnline(iqID string, online bool) {
-	s.atIQ(iqID, func(q *iq) { q.Offline = !online })
-}
-
 // AddRedirectURI registers one more redirect URI of the client.
 func (s *Sim) AddRedirectURI(uri string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cloud.redirects = append(s.cloud.redirects, uri)
-}
-
-// Activate activates a user at an IQ without the way through secret, mail and
-// confirmation, and returns what the user then knows.
-func (s *Sim) Activate(email, iqID string) (secret, pin string) {
-	now := s.Now()
-	s.atIQ(iqID, func(q *iq) {
-		u := s.cloud.userByEmail(email)
-		if u == nil {
-			panic("saltokstest: no user " + email)
-		}
-		a := q.record(u)
-		secret, pin = s.cloud.newSecret(), s.cloud.newPIN(4)
-		*a = activation{secret: secret, handedOut: true, pin: pin, iqPIN: pin, activated: true, at: now, used: a.used, fails: map[string]*fails{}}
-	})
-	return secret, pin
-}
-
-// OTP returns a right code of this second; "" when the user has no secret or
-// no PIN there.
-func (s *Sim) OTP(email, iqID string) (otp string) {
-	now := s.Now()
-	s.atIQ(iqID, func(q *iq) {
-		if u := s.cloud.userByEmail(email); u != nil {
-			if a := q.activations[u.ID]; a != nil && a.secret != "" && a.pin != "" {
-				otp = otpAt(now, a.secret, a.pin)
-			}
-		}
-	})
-	return otp
-}
-
-// WrongOTP returns a code that is proven wrong: no second of the next and the
-// last quarter of an hour has it.
-func (s *Sim) WrongOTP(email, iqID string) (otp string) {
-	now := s.Now()
-	s.atIQ(iqID, func(q *iq) {
-		right := map[string]bool{}
-		if u := s.cloud.userByEmail(email); u != nil {
-			if a := q.activations[u.ID]; a != nil {
-				for d := -15 * time.Minute; d <= 15*time.Minute; d += time.Second {
-					right[otpAt(now.Add(d), a.secret, a.pin)] = true
-				}
-			}
-		}
-		for n := 0; otp == "" || right[otp]; n++ {
-			otp = hex.EncodeToString([]byte{byte(n >> 8), byte(n), 0})[:5]
-		}
-	})
-	return otp
-}
-
-// Entry is one row of SALTO's audit log, as Entries shows it to a test.
-type Entry struct {
-	ID       string
-	Category string // "lock_opened", "lock_rejected", "office_mode", …
-	Detail   string
-	At       time.Time
-	LockID   string
-	LockName string // as it was then
-	UserID   string // platform user id; "" for none
-	By       string // "remote", "tag", "pin_code", "inside_handle" or ""
-	Exit     bool
-}
-
-// Entries returns a site's audit log, oldest first.
-func (s *Sim) Entries(siteID string) (list []Entry) {
-	now := s.Now()
-	s.atSite(siteID, func(st *site, _ *Site) {
-		for _, e := range st.log(s.cloud, now, false) {
-			x := Entry{entryID(e), e.category, e.detail, e.at, e.lock.ID, e.lockName, e.userID, e.by, e.exit}
-			if e.user != nil {
-				x.UserID = e.user.ID
-			}
-			list = append(list, x)
-		}
-	})
-	return list
 }
 
 func (s *Sim) atSite(siteID string, fn func(*site, *Site)) {

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -68,33 +67,6 @@ type iq struct {
 	resetAt         time.Time
 	parents         map[string]string // lock -> parent, from PUT tree
 	activations     map[string]*activation
-}
-
-// activation is what one user is at one IQ (WIRE.md 3.3).
-type activation struct {
-	secret    string
-	handedOut bool
-	pin       string // in force at the cloud
-	iqPIN     string // in force at the IQ; "" after an ambiguous change
-	activated bool
-	at        time.Time
-	used      map[string]time.Time
-	fails     map[string]*fails // by command
-}
-
-type fails struct {
-	n     int
-	until time.Time
-}
-
-// record is the activation record of u, made on first use.
-func (q *iq) record(u *user) *activation {
-	a := q.activations[u.ID]
-	if a == nil {
-		a = &activation{used: map[string]time.Time{}, fails: map[string]*fails{}}
-		q.activations[u.ID] = a
-	}
-	return a
 }
 
 func newCloud(w World, now time.Time, publish func(*site, *entry)) *cloud {
@@ -212,53 +184,4 @@ func randomHex(n int) string {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // never fails
 	return hex.EncodeToString(b)
-}
-
-// newSecret and newPIN draw what codes are made of. The same calls give the same
-// ones again: whether a wrong code happens to be right, as 1 of 2900 is, does not
-// change from run to run on a virtual clock.
-func (c *cloud) newSecret() string {
-	return strings.ToUpper(strings.ReplaceAll(id("secret", c.draw()), "-", ""))[16:]
-}
-
-func (c *cloud) newPIN(digits int) string { return digitsOf("pin "+c.draw(), digits) }
-
-func (c *cloud) draw() string {
-	c.drawn++
-	return strconv.Itoa(c.drawn)
-}
-
-// clone copies the world deeply enough that nobody can change ours.
-func (w World) clone() World {
-	w.Users = slices.Clone(w.Users)
-	w.Sites = slices.Clone(w.Sites)
-	for i := range w.Sites {
-		s := &w.Sites[i]
-		s.Features = slices.Clone(s.Features)
-		s.Members = slices.Clone(s.Members)
-		s.IQs = slices.Clone(s.IQs)
-		s.Locks = slices.Clone(s.Locks)
-		for j := range s.Members {
-			m := &s.Members[j]
-			m.RemoteAccess, m.ManualOfficeMode, m.EasyOfficeMode = cloned(m.RemoteAccess), cloned(m.ManualOfficeMode), cloned(m.EasyOfficeMode)
-		}
-		for j := range s.Locks {
-			s.Locks[j].Schedule = s.Locks[j].Schedule.clone()
-		}
-	}
-	return w
-}
-
-func (s *Schedule) clone() *Schedule {
-	if s = cloned(s); s != nil {
-		s.StartDate, s.EndDate = cloned(s.StartDate), cloned(s.EndDate)
-	}
-	return s
-}
-
-func cloned[T any](p *T) *T {
-	if p == nil {
-		return nil
-	}
-	return new(*p)
 }

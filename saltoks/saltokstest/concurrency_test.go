@@ -25,7 +25,7 @@ func bigWorld(n int) saltokstest.World {
 // record has them all.
 func TestThousandUnlocksAtOnce(t *testing.T) {
 	const n = 1000
-	d := newDoorWith(t, saltokstest.Config{World: bigWorld(n)})
+	d := newActivatedWith(t, saltokstest.Config{World: bigWorld(n)})
 	d.sim.ForgetRequests()
 	locks := d.sim.World().Sites[0].Locks[4:]
 	var wg sync.WaitGroup
@@ -54,28 +54,5 @@ func TestThousandUnlocksAtOnce(t *testing.T) {
 	}
 	if got := len(d.sim.Commands()); got != n {
 		t.Errorf("%d commands on record, want %d", got, n)
-	}
-}
-
-func BenchmarkUnlock(b *testing.B) {
-	sim := saltokstest.New(b, saltokstest.Config{World: bigWorld(1), MaxRequests: saltokstest.RecordNothing})
-	token, site := logIn(sim), sim.World().Sites[0]
-	to := sim.API() + "/v1.2/sites/" + site.ID + "/locks/" + site.Locks[4].ID + "/locking"
-	b.ReportAllocs()
-	for b.Loop() {
-		if status, body := exchange(sim, "PATCH", to, token, `{"locked_state":"locked"}`); status != 200 {
-			b.Fatal(body)
-		}
-	}
-}
-
-func BenchmarkPageOfAHundredLocks(b *testing.B) {
-	sim := saltokstest.New(b, saltokstest.Config{World: bigWorld(10_000), MaxRequests: saltokstest.RecordNothing})
-	token, site := logIn(sim), sim.World().Sites[0]
-	b.ReportAllocs()
-	for b.Loop() {
-		if status, _ := exchange(sim, "GET", sim.API()+"/v1.2/sites/"+site.ID+"/locks?$top=100&$skip=9000", token, ""); status != 200 {
-			b.Fatal(status)
-		}
 	}
 }

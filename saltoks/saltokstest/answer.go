@@ -1,0 +1,46 @@
+package saltokstest
+
+import (
+	"bytes"
+	"net/http"
+)
+
+// answer is a response that is not on the wire yet, so that a fault can still
+// lose it, cut it or put another in its place.
+type answer struct {
+	header http.Header
+	code   int
+	body   bytes.Buffer
+	hang   bool
+}
+
+func newAnswer() *answer { return &answer{header: http.Header{}, code: http.StatusOK} }
+
+func (a *answer) Header() http.Header { return a.header }
+
+func (a *answer) WriteHeader(code int) { a.code = code }
+
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+
+// replace forgets what was answered and answers with one text instead.
+func (a *answer) replace(code int, contentType, body string) {
+	a.header = http.Header{"Content-Type": {contentType}}
+	a.code = code
+	a.body.Reset()
+	a.body.WriteString(body)
+}
+
+func (a *answer) writeTo(w http.ResponseWriter, cut bool) {
+	for k, v := range a.header {
+		w.Header()[k] = v
+	}
+	if cut && a.body.Len() > 1 {
+		w.Header().Set("Content-Length", itoa(a.body.Len()))
+		w.WriteHeader(a.code)
+		_, _ = w.Write(a.body.Bytes()[:a.body.Len()/2])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	w.WriteHeader(a.code)
+	_, _ = w.Write(a.body.Bytes())
+}

@@ -1,0 +1,47 @@
+package saltokstest_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// The names of the faults, and how one is narrowed: to a path, to one IQ or
+// lock, to the answer, for so many times or so long.
+func ExampleFaultNames() {
+	sim := must(saltokstest.Start(saltokstest.Config{}))
+	defer sim.Close()
+	fmt.Println(len(saltokstest.FaultNames()), saltokstest.FaultNames()[0])
+	token := logIn(sim)
+	site, admin := sim.World().Sites[0], sim.World().Users[0].Email
+	sim.Activate(admin, site.IQs[0].ID)
+
+	sim.Fault(saltokstest.IQOffline, saltokstest.Target(site.IQs[1].ID)) // not this IQ
+	sim.Fault(saltokstest.HTTP429, saltokstest.Delay(30*time.Second), saltokstest.After())
+	fmt.Println(attempt(sim, token, sim.OTP(admin, site.IQs[0].ID)), "but moved:", sim.Movements(site.Locks[0].ID))
+
+	sim.Fault(saltokstest.HTTP500, saltokstest.Count(-1))
+	sim.ClearFaults()
+	fmt.Println(attempt(sim, token, sim.OTP(admin, site.IQs[0].ID)))
+	// Output:
+	// 20 answer_lost_after_move
+	// 429 but moved: 1
+	// 200
+}
+
+// A fault strikes once unless it is told otherwise.
+func ExampleSim_Fault() {
+	sim := must(saltokstest.Start(saltokstest.Config{}))
+	defer sim.Close()
+	token := logIn(sim)
+	sim.Fault(saltokstest.HTTP429, saltokstest.Count(2), saltokstest.On("/v1.2/me"))
+	for range 3 {
+		status, _ := exchange(sim, "GET", sim.API()+"/v1.2/me", token, "")
+		fmt.Println(status)
+	}
+	// Output:
+	// 429
+	// 429
+	// 200
+}

@@ -1,0 +1,48 @@
+package saltokstest_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+func TestListShapes(t *testing.T) {
+	f := newClientWith(t, saltokstest.Config{Switches: saltokstest.Switches{PageSize: 3}})
+	site := f.sim.World().Sites[0].ID
+	if v := f.want(200, "", "GET", "/v1.2/sites", "").([]any); len(v) != 1 {
+		t.Errorf("v1.2 sites: %v", v)
+	}
+	if v := f.want(200, "", "GET", "/v1.1/sites/", "").(map[string]any); len(v["items"].([]any)) != 1 {
+		t.Errorf("v1.1 sites: %v", v)
+	}
+	path := "/v1.2/sites/" + site + "/locks"
+	v := f.want(200, "", "GET", path, "").(map[string]any)
+	if len(v["items"].([]any)) != 3 || v["count"] != nil {
+		t.Fatalf("the first page: %d items, count %v", len(v["items"].([]any)), v["count"])
+	}
+	next := v["next_page_link"].(string)
+	if !strings.HasPrefix(next, f.sim.API()+path) {
+		t.Fatalf("next_page_link %q", next)
+	}
+	v = f.want(200, "", "GET", strings.TrimPrefix(next, f.sim.API()), "").(map[string]any)
+	if len(v["items"].([]any)) != 1 || v["next_page_link"] != nil {
+		t.Errorf("the second page: %v", v)
+	}
+	v = f.want(200, "", "GET", path+"?$inlinecount=allpages&$top=1&skip=3", "").(map[string]any)
+	if len(v["items"].([]any)) != 1 || v["count"] != 4.0 {
+		t.Errorf("counted: %v", v)
+	}
+}
+
+// A page that was asked for too much, or for nothing, is the last one.
+func TestPagesEnd(t *testing.T) {
+	f := newClient(t)
+	locks := "/v1.2/sites/" + f.sim.World().Sites[0].ID + "/locks"
+	for query, want := range map[string]int{"$top=9223372036854775807&$skip=1": 3, "$top=0&$inlinecount=allpages": 0} {
+		v := f.want(200, "", "GET", locks+"?"+query, "").(map[string]any)
+		if n := len(v["items"].([]any)); n != want || v["next_page_link"] != nil {
+			t.Errorf("%s: %d locks, then %v", query, n, v["next_page_link"])
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package saltokstest_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+func claims(t *testing.T, token string) map[string]any {
+	t.Helper()
+	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v map[string]any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func (f *client) tokens() map[string]any {
+	_, v := f.codeGrant(f.consent(saltokstest.Allow()).Get("code"))
+	return v
+}
+
+func (f *client) refresh(v map[string]any) (int, map[string]any) {
+	f.t.Helper()
+	return f.form(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {v["refresh_token"].(string)}})
+}
+
+func TestConsentAndRotation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newClient(t)
+		back := f.consent(saltokstest.Allow())
+		status, tokens := f.codeGrant(back.Get("code"))
+		if status != 200 {
+			t.Fatalf("code grant: %d %v", status, tokens)
+		}
+		idt := claims(t, tokens["id_token"].(string))
+		if idt["nonce"] != "n0nce" || idt["aud"] != f.sim.ClientID() || idt["iss"] != f.sim.Issuer() {
+			t.Errorf("id token %v", idt)
+		}
+		at := claims(t, tokens["access_token"].(string))
+		if at["aud"] != "user_api" || at["sub"] != idt["sub"] || at["exp"].(float64)-at["iat"].(float64) != 3600 {
+			t.Errorf("access token %v", at)
+		}
+		f.token = tokens["access_token"].(string)
+		f.want(200, "", "GET", "/v1.2/me", "")
+
+		first := tokens["refresh_token"].(string)
+		refresh := func(token string) (int, map[string]any) {
+			return f.form(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
+		}
+		status, tokens = refresh(first)
+		second, _ := tokens["refresh_token"].(string)
+		if status != 200 || second == first || second == "" {
+			t.Fatalf("refresh: %d, new token %t", status, second != first)
+		}
+		time.Sleep(time.Hour)
+		if status, _ = f.call("GET", "/v1.2/me", ""); status != 401 {
+			t.Errorf("an access token of an hour ago: %d", status)
+		}
+		if status, tokens = refresh(first); status != 400 || tokens["error"] != "invalid_grant" {
+			t.Errorf("reuse: %d %v", status, tokens)
+		}
+		if status, tokens = refresh(second); status != 400 || tokens["error"] != "invalid_grant" {
+			t.Errorf("the family after a reuse: %d %v", status, tokens)
+		}
+	})
+}
+
+func TestPasswordGrantRefusals(t *testing.T) {
+	f := newClient(t)
+	u := f.sim.World().Users[0]
+	for _, c := range []struct{ scope, user, pass, want string }{
+		{"openid profile", u.Email, u.Password, "invalid_scope"},
+		{"user_api.full_access offline_access", u.Email, u.Password, "invalid_scope"},
+		{"user_api.full_access", u.Email, "wrong", "invalid_grant"},
+	} {
+		status, v := f.form(url.Values{"grant_type": {"password"}, "scope": {c.scope}, "username": {c.user}, "password": {c.pass}})
+		if status != 400 || v["error"] != c.want {
+			t.Errorf("%s: %d %v", c.scope, status, v)
+		}
+	}
+	req, _ := http.NewRequest("POST", f.sim.Issuer()+"/connect/token", strings.NewReader("grant_type=password"))
+	req.SetBasicAuth(f.sim.ClientID(), "wrong")
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if resp, raw := f.send(req); resp.StatusCode != 400 || !strings.Contains(string(raw), "invalid_client") {
+		t.Errorf("wrong client secret: %d %s", resp.StatusCode, raw)
+	}
+}
+
+// A code that comes twice takes its tokens down, and it holds only for the
+// redirect URI and the verifier it was made for, for five minutes.
+func TestCodeOnce(t *testing.T) {
+	f := newClient(t)
+	code := f.consent(saltokstest.Allow()).Get("code")
+	_, tokens := f.codeGrant(code)
+	f.codeGrant(code)
+	if status, _ := f.refresh(tokens); status != 400 {
+		t.Errorf("a refresh after the code came twice: %d", status)
+	}
+	f.sim.AddRedirectURI("http://127.0.0.1:1/other")
+	for _, change := range []url.Values{
+		{"redirect_uri": {"http://127.0.0.1:1/other"}}, {"code_verifier": {verifier + "x"}}, {"code": {"UNKNOWN"}},
+	} {
+		v := url.Values{
+			"grant_type": {"authorization_code"}, "code": {f.consent(saltokstest.Allow()).Get("code")},
+			"redirect_uri": {f.sim.RedirectURI()}, "code_verifier": {verifier},
+		}
+		for k, x := range change {
+			v[k] = x
+		}
+		if status, body := f.form(v); status != 400 || body["error"] != "invalid_grant" {
+			t.Errorf("%v: %d %v", change, status, body)
+		}
+	}
+	code = f.consent(saltokstest.Allow()).Get("code")
+	f.sim.Clock().Advance(5*time.Minute + time.Second)
+	if status, _ := f.codeGrant(code); status != 400 {
+		t.Errorf("a code of six minutes ago: %d", status)
+	}
+}
+
+func TestRevocation(t *testing.T) {
+	f := newClient(t)
+	_, tokens := f.codeGrant(f.consent(saltokstest.Allow()).Get("code"))
+	var d struct {
+		Revocation string `json:"revocation_endpoint"`
+	}
+	req, _ := http.NewRequest("GET", f.sim.Issuer()+"/.well-known/openid-configuration", nil)
+	_, raw := f.send(req)
+	decode(t, raw, &d)
+	revoke := func(token string) int {
+		req, _ := http.NewRequest("POST", d.Revocation, strings.NewReader(url.Values{"token": {token}}.Encode()))
+		req.SetBasicAuth(f.sim.ClientID(), f.sim.ClientSecret())
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		resp, _ := f.send(req)
+		return resp.StatusCode
+	}
+	if a, b := revoke("unknown"), revoke(tokens["refresh_token"].(string)); a != 200 || b != 200 {
+		t.Errorf("revocation answers %d and %d", a, b)
+	}
+	if status, _ := f.refresh(tokens); status != 400 {
+		t.Errorf("a refresh after the revocation: %d", status)
+	}
+}
+
+// The grace is counted from the rotation, however often the old token comes.
+func TestGraceEnds(t *testing.T) {
+	d := newActivatedWith(t, saltokstest.Config{Now: noon, Switches: saltokstest.Switches{RefreshGrace: time.Minute}})
+	v := d.tokens()
+	for _, c := range []struct {
+		after  time.Duration
+		status int
+	}{{0, 200}, {40 * time.Second, 200}, {40 * time.Second, 400}} {
+		d.sim.Clock().Advance(c.after)
+		if status, _ := d.refresh(v); status != c.status {
+			t.Errorf("after %v more: %d, want %d", c.after, status, c.status)
+		}
+	}
+}

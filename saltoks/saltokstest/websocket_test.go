@@ -1,0 +1,130 @@
+package saltokstest_test
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// upgrade dials without negotiation, the token in the query as browsers do.
+func (f *client) upgrade() io.ReadWriteCloser {
+	f.t.Helper()
+	q := url.Values{"site_id": {f.site}, "access_token": {f.token}}
+	req, _ := http.NewRequest("GET", f.sim.Events()+"/v1/hub/entries?"+q.Encode(), nil)
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "websocket")
+	req.Header.Set("Sec-WebSocket-Version", "13")
+	req.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+	resp, err := f.http.Do(req)
+	if err != nil || resp.StatusCode != 101 || resp.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
+		f.t.Fatalf("upgrade: %v %v", resp, err)
+	}
+	conn := resp.Body.(io.ReadWriteCloser)
+	f.t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+const handshake = `{"protocol":"json","version":1}` + "\x1e"
+
+// frame is one masked frame of a client.
+func frame(op byte, text string) []byte {
+	f := []byte{0x80 | op, 0x80 | byte(len(text)), 1, 2, 3, 4}
+	for i := range len(text) {
+		f = append(f, text[i]^byte(i%4+1))
+	}
+	return f
+}
+
+func (f *client) webSocket() (send func(string), receive func() string) {
+	f.t.Helper()
+	conn := f.upgrade()
+	r := bufio.NewReader(conn)
+	send = func(text string) {
+		if _, err := conn.Write(frame(1, text)); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	receive = func() string {
+		head := make([]byte, 2)
+		if _, err := io.ReadFull(r, head); err != nil {
+			f.t.Fatal(err)
+		}
+		n := int(head[1])
+		if n == 126 {
+			if _, err := io.ReadFull(r, head); err != nil {
+				f.t.Fatal(err)
+			}
+			n = int(head[0])<<8 | int(head[1])
+		}
+		data := make([]byte, n)
+		if _, err := io.ReadFull(r, data); err != nil {
+			f.t.Fatal(err)
+		}
+		return string(data)
+	}
+	return send, receive
+}
+
+func TestStreamByWebSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newActivated(t)
+		send, receive := d.webSocket()
+		send(handshake)
+		if got := receive(); got != "{}\x1e" {
+			t.Fatalf("the handshake is answered %q", got)
+		}
+		d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
+		e := entryIn(t, receive())
+		want := d.want(200, "", "GET", "/v1.1/sites/"+d.site+"/entries", "").(map[string]any)["items"].([]any)[0]
+		diff(t, want, any(e))
+		if got := receive(); got != `{"type":6}`+"\x1e" { // 15 s of silence on the bubble's clock
+			t.Errorf("the keep-alive is %q", got)
+		}
+		send(`{"type":1,"target":"Nothing","invocationId":"7","arguments":[]}` + "\x1e")
+		if got := receive(); !strings.Contains(got, `"invocationId":"7"`) {
+			t.Errorf("an unknown method is answered %q", got)
+		}
+		send(`{"type":7}` + "\x1e")
+		if got := receive(); got != "" { // the close frame
+			t.Errorf("the end is %q", got)
+		}
+	})
+}
+
+// Pongs belong to the connection, not to what is said over it.
+func TestPongIsNoMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newActivated(t)
+		conn := d.upgrade()
+		for _, f := range [][]byte{frame(10, "hello"), frame(1, handshake)} {
+			if _, err := conn.Write(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		answer := make([]byte, 5)
+		if _, err := io.ReadFull(conn, answer); err != nil || string(answer[2:]) != "{}\x1e" {
+			t.Errorf("the handshake is answered %q, %v", answer, err)
+		}
+	})
+}
+
+// Close cuts a stream whose subscriber does not read, too.
+func TestCloseCutsAStreamNobodyReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newActivated(t)
+		conn := d.upgrade()
+		if _, err := conn.Write(frame(1, handshake)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // the answer is on its way, and nobody takes it
+		d.sim.Close()
+		synctest.Wait()
+		if n, err := conn.Read(make([]byte, 1)); err == nil {
+			t.Errorf("%d bytes after the end", n)
+		}
+	})
+}
