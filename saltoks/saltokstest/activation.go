@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// activation is what one user is at one IQ (WIRE.md 3.3).
+// activation is the state of one user at one IQ.
 type activation struct {
 	secret    string
 	handedOut bool
-	pin       string // in force at the cloud
-	iqPIN     string // in force at the IQ; "" after an ambiguous change
+	pin       string // the PIN that the cloud checks against
+	iqPIN     string // the PIN that the IQ checks against; "" after an ambiguous change
 	activated bool
 	at        time.Time
 	used      map[string]time.Time
@@ -24,7 +24,7 @@ type fails struct {
 	until time.Time
 }
 
-// record is the activation record of u, made on first use.
+// record returns the activation record of u and creates it on first use.
 func (q *iq) record(u *user) *activation {
 	a := q.activations[u.ID]
 	if a == nil {
@@ -34,8 +34,8 @@ func (q *iq) record(u *user) *activation {
 	return a
 }
 
-// Activate activates a user at an IQ without the way through secret, mail and
-// confirmation, and returns what the user then knows.
+// Activate activates a user at an IQ without the requests for secret, PIN and
+// confirmation. It returns the secret and the IQ PIN.
 func (s *Sim) Activate(email, iqID string) (secret, pin string) {
 	now := s.Now()
 	s.atIQ(iqID, func(q *iq) {
@@ -50,8 +50,8 @@ func (s *Sim) Activate(email, iqID string) (secret, pin string) {
 	return secret, pin
 }
 
-// OTP returns a right code of this second; "" when the user has no secret or
-// no PIN there.
+// OTP returns a valid one-time code for the current second, or "" when the user
+// has no secret or no PIN at the IQ.
 func (s *Sim) OTP(email, iqID string) (otp string) {
 	now := s.Now()
 	s.atIQ(iqID, func(q *iq) {
@@ -64,8 +64,7 @@ func (s *Sim) OTP(email, iqID string) (otp string) {
 	return otp
 }
 
-// WrongOTP returns a code that is proven wrong: no second of the next and the
-// last quarter of an hour has it.
+// WrongOTP returns a code that is valid at no second within 15 minutes of now.
 func (s *Sim) WrongOTP(email, iqID string) (otp string) {
 	now := s.Now()
 	s.atIQ(iqID, func(q *iq) {
@@ -104,8 +103,8 @@ func (a *activation) changePIN(delta string, how Delta) {
 
 const blockFor = 20 * time.Minute
 
-// checkOTP is the whole of WIRE.md 3.2 and 3.4: false means that the refusal is
-// answered. atIQ says that the IQ decides (locking), not the cloud.
+// checkOTP checks a one-time code. When it returns false, the refusal has been
+// written. atIQ selects the PIN that the IQ checks against, otherwise the cloud's.
 func (c *call) checkOTP(q *iq, a *activation, command, otp string, atIQ bool) bool {
 	never := a == nil || !a.activated
 	if never && (otp == "" || a == nil || a.secret == "" || a.pin == "") {
@@ -118,7 +117,7 @@ func (c *call) checkOTP(q *iq, a *activation, command, otp string, atIQ bool) bo
 	}
 	f := a.failsOf(command, c.sim.cfg.Switches.BlockPerIQ)
 	if !f.until.IsZero() && !c.now.Before(f.until) {
-		*f = fails{} // the block is over
+		*f = fails{} // the block has expired
 	}
 	if c.sim.use(OTPBlocked, q.ID) != nil {
 		f.until = c.now.Add(blockFor)
@@ -149,12 +148,12 @@ func (c *call) checkOTP(q *iq, a *activation, command, otp string, atIQ bool) bo
 	return true
 }
 
-// usedUp keeps the codes that were taken, for the single-use switch.
+// usedUp reports whether the code was used before; only with Switches.SingleUseOTP.
 func (c *call) usedUp(a *activation, otp string) bool {
 	if !c.sim.cfg.Switches.SingleUseOTP {
 		return false
 	}
-	otp = strings.ToLower(otp) // the same code (WIRE.md 3.1)
+	otp = strings.ToLower(otp) // codes are not case-sensitive
 	for used, at := range a.used {
 		if c.now.Sub(at) > 2*otpTolerance {
 			delete(a.used, used)
@@ -179,9 +178,9 @@ func (a *activation) failsOf(command string, perIQ bool) *fails {
 	return f
 }
 
-// newSecret and newPIN draw what codes are made of. The same calls give the same
-// ones again: whether a wrong code happens to be right, as 1 of 2900 is, does not
-// change from run to run on a virtual clock.
+// newSecret and newPIN are deterministic: the same calls return the same values
+// in every run. A wrong code is valid by chance in about one of 2,900 cases, and
+// this way a test either always meets such a case or never.
 func (c *cloud) newSecret() string {
 	return strings.ToUpper(strings.ReplaceAll(id("secret", c.draw()), "-", ""))[16:]
 }

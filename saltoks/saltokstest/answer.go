@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// answer is a response that is not on the wire yet, so that a fault can still
-// lose it, cut it or put another in its place.
+// answer is a response that has not been sent yet, so that a fault can still drop,
+// truncate or replace it.
 type answer struct {
 	header http.Header
 	code   int
@@ -22,7 +22,7 @@ func (a *answer) WriteHeader(code int) { a.code = code }
 
 func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 
-// replace forgets what was answered and answers with one text instead.
+// replace discards the response and answers with one text instead.
 func (a *answer) replace(code int, contentType, body string) {
 	a.header = http.Header{"Content-Type": {contentType}}
 	a.code = code

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// obj is one JSON object on the wire.
+// obj is a JSON object.
 type obj = map[string]any
 
 const jsonType = "application/json; charset=utf-8"
 
-// call is one authenticated request to the Connect API. Handlers run with
-// Sim.mu held.
+// call is one authenticated request to the Connect API. Handlers run with Sim.mu
+// locked.
 type call struct {
 	sim     *Sim
 	w       *answer
@@ -28,23 +28,33 @@ type call struct {
 	now     time.Time
 
 	user   *user
-	site   *site   // when the path names one
-	member *member // the caller there
+	site   *site   // set when the path names a site
+	member *member // the caller's membership of that site
 }
 
-// route is one call of the API. Segments in braces are parameters; {S} is a
-// site and is looked up before the handler runs.
+// route is one call of the API. Path segments in braces are parameters; {S} is a
+// site, which is looked up before the handler runs.
 type route struct {
 	method   string
 	pattern  string
 	versions string // "v1.1 v1.2"
-	admin    bool   // needs a role that manages the site
+	callers  callers
 	run      func(*call)
 }
 
-// routes is the Connect API as far as WIRE.md 2 knows it. A path that exists
-// under another version or method is answered 405 (WIRE.md 1.1, measured).
-var routes = slices.Concat(siteRoutes, userRoutes, iqRoutes, lockRoutes, groupRoutes, entryRoutes)
+// callers is who may use a route.
+type callers int
+
+const (
+	allMembers callers = iota
+	managers           // members whose role manages the site
+)
+
+// apiRoutes returns the Connect API as WIRE.md describes it. A path that exists
+// under another version or method is answered 405.
+func apiRoutes() []route {
+	return slices.Concat(siteRoutes(), userRoutes(), iqRoutes(), lockRoutes(), groupRoutes(), entryRoutes())
+}
 
 func (s *Sim) serveAPI(w *answer, r *http.Request, path string, body []byte) {
 	now := s.Now()
@@ -53,7 +63,7 @@ func (s *Sim) serveAPI(w *answer, r *http.Request, path string, body []byte) {
 	c := &call{sim: s, w: w, r: r, path: path, body: body, now: now}
 	segs := strings.Split(strings.Trim(path, "/"), "/")
 	c.version = segs[0]
-	rt, known := match(r.Method, segs, c)
+	rt, known := s.match(r.Method, segs, c)
 	if !known {
 		w.WriteHeader(http.StatusNotFound)
 		return
@@ -81,14 +91,14 @@ func (s *Sim) serveAPI(w *answer, r *http.Request, path string, body []byte) {
 	rt.run(c)
 }
 
-// match finds the route. known says that the path exists under some version
+// match finds the route. known reports that the path exists under some version
 // and method.
-func match(method string, segs []string, c *call) (rt *route, known bool) {
+func (s *Sim) match(method string, segs []string, c *call) (rt *route, known bool) {
 	if segs[0] == "v2" {
 		return nil, true
 	}
-	for i := range routes {
-		r := &routes[i]
+	for i := range s.routes {
+		r := &s.routes[i]
 		args, ok := matchPath(r.pattern, segs[1:])
 		if !ok {
 			continue
@@ -122,12 +132,12 @@ func matchPath(pattern string, segs []string) (args []string, ok bool) {
 	}
 }
 
-// findSite looks the site up and checks that the caller belongs there.
+// findSite looks up the site and checks that the caller is a member of it.
 func (c *call) findSite(rt *route) bool {
 	sid := c.args[0]
 	c.args = c.args[1:]
 	if !looksLikeUUID(sid) {
-		c.fail(400, "1100", "The value '"+sid+"' is not valid.") // a site UID, mostly (WIRE.md 2.0)
+		c.fail(400, "1100", "The value '"+sid+"' is not valid.") // usually a printed site UID
 		return false
 	}
 	if c.site = c.sim.cloud.siteByID(sid); c.site == nil {
@@ -139,15 +149,16 @@ func (c *call) findSite(rt *route) bool {
 		c.fail(403, "2203", "User does not have permission to access this site.")
 		return false
 	}
-	if rt.admin && !c.member.role.manages {
+	if rt.callers == managers && !c.member.role.manages {
 		c.fail(403, "2203", "User does not have permission to execute this operation.")
 		return false
 	}
 	return true
 }
 
-// withThe finds what the first path parameter names, for run.
-func withThe[T any](what string, find func(*site, string) *T, run func(*call, *T)) func(*call) {
+// withResource looks up the resource that the first path parameter names and
+// passes it to run.
+func withResource[T any](what string, find func(*site, string) *T, run func(*call, *T)) func(*call) {
 	return func(c *call) {
 		x := find(c.site, strings.ToLower(c.args[0]))
 		if x == nil {
@@ -158,7 +169,7 @@ func withThe[T any](what string, find func(*site, string) *T, run func(*call, *T
 	}
 }
 
-// fail answers one of SALTO's error bodies (WIRE.md 4.1).
+// fail writes an error body of the API.
 func (c *call) fail(status int, code, message string) {
 	var ec any = code
 	if c.sim.cfg.Switches.NumericErrorCodes {
@@ -167,8 +178,8 @@ func (c *call) fail(status int, code, message string) {
 	c.json(status, obj{"ErrorCode": ec, "Message": message})
 }
 
-// failCommand answers a command that the IQ or the cloud refused: 3102 with an
-// inner code.
+// failCommand writes the error of a command that the IQ or the cloud refused:
+// code 3102 with an inner code.
 func (c *call) failCommand(status int, inner string) {
 	c.fail(status, "3102", "Request execution failed with code: "+inner)
 }
@@ -191,7 +202,8 @@ func (c *call) noContent() {
 	c.w.WriteHeader(http.StatusNoContent)
 }
 
-// ok answers an unmeasured success: 200, or 201 behind the switch.
+// ok writes a success whose status has not been measured: 200, or 201 with
+// Switches.AnyTwoHundred.
 func (c *call) ok(v any) {
 	if c.sim.cfg.Switches.AnyTwoHundred {
 		c.json(http.StatusCreated, v)
@@ -200,8 +212,7 @@ func (c *call) ok(v any) {
 	c.json(http.StatusOK, v)
 }
 
-// problem is what v2 answers to every client we know: 403 problem+json
-// (WIRE.md 2.1, measured).
+// problem writes the answer of every v2 path: 403 with a problem+json body.
 func (c *call) problem() {
 	c.json(http.StatusForbidden, obj{
 		"type": "https://httpstatuses.io/403", "title": "Forbidden", "status": 403,
@@ -210,8 +221,8 @@ func (c *call) problem() {
 	c.w.header.Set("Content-Type", "application/problem+json; charset=utf-8")
 }
 
-// decode reads the body as one JSON object; false means that the error is
-// already answered.
+// decode reads the body as one JSON object. When it returns false, the error has
+// been written.
 func (c *call) decode() (obj, bool) {
 	var v obj
 	if err := json.Unmarshal(c.body, &v); err != nil || v == nil {

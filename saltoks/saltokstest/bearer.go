@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// authenticate answers 401 with an empty body, or returns the caller. s.mu is
-// held.
+// authenticate returns the caller, or writes a 401 with an empty body and returns
+// nil. Sim.mu is locked.
 func (s *Sim) authenticate(w *answer, r *http.Request, now time.Time) *user {
 	token, ok := cutFold(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {

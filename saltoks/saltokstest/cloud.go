@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// cloud is everything that lives and changes; Sim.mu guards all of it.
+// cloud is the mutable state of the simulator. Sim.mu guards all of it.
 type cloud struct {
 	users []*user
 	sites []*site
@@ -25,7 +25,7 @@ type cloud struct {
 
 	entrySeq int64
 	idSeq    int
-	drawn    int // secrets and PINs so far
+	drawn    int // number of secrets and PINs generated
 }
 
 type user struct{ User }
@@ -55,8 +55,8 @@ type member struct {
 	usePIN     bool
 	suspended  bool
 	expires    time.Time
-	settled    time.Time // roles show, PIN and groups work, from here on
-	pin        string    // the keypad's
+	settled    time.Time // roles, PINs and groups work from this time on
+	pin        string    // the keypad PIN
 	pinExpires *time.Time
 }
 
@@ -65,7 +65,7 @@ type iq struct {
 	loc             *time.Location
 	restoreRequired bool
 	resetAt         time.Time
-	parents         map[string]string // lock -> parent, from PUT tree
+	parents         map[string]string // lock id to parent id, from PUT tree
 	activations     map[string]*activation
 }
 
@@ -163,7 +163,7 @@ func (st *site) groupByID(id string) *group {
 	return find(st.groups, func(g *group) bool { return g.id == id })
 }
 
-// subscribed counts the seats taken.
+// subscribed counts the seats in use.
 func (st *site) subscribed() int {
 	n := 0
 	for _, m := range st.members {

@@ -13,27 +13,27 @@ import (
 	"strings"
 )
 
-// ConsentChoice is what the admin does on SALTO's pages. The zero value logs in
-// as the world's first user and leaves both boxes unticked.
+// ConsentChoice is what the administrator does on the identity server's pages. The
+// zero value logs in as the world's first user and ticks neither box.
 type ConsentChoice struct {
-	// Email and Password to log in with; the world's first user when empty.
+	// Email and Password are the login; empty is the world's first user.
 	Email, Password string
 	// FullAccess and OfflineAccess tick the two boxes of the consent page.
 	FullAccess, OfflineAccess bool
-	// Deny presses "No".
+	// Deny refuses the consent.
 	Deny bool
 }
 
-// Allow logs in as the world's first user and leaves both boxes ticked.
+// Allow logs in as the world's first user and ticks both boxes.
 func Allow() ConsentChoice { return ConsentChoice{FullAccess: true, OfflineAccess: true} }
 
-// ErrLogin says that the identity server did not take the e-mail and password.
+// ErrLogin reports that the identity server refused the e-mail and password.
 var ErrLogin = errors.New("saltokstest: the login page refused the e-mail and password")
 
-// Consent plays the admin's browser over HTTP: it opens authorizeURL, logs in,
-// answers the consent page, and returns the URL that the browser would have
-// been sent back to, without opening it. A page that refuses the request (an
-// unknown client or redirect URI) is an error with the page's text.
+// Consent acts as the administrator's browser: it opens authorizeURL over HTTP, logs
+// in, submits the consent page, and returns the URL that the browser would have been
+// redirected to, without opening it. A page that refuses the request (an unknown
+// client or redirect URI) is an error that contains the page's text.
 func (s *Sim) Consent(ctx context.Context, authorizeURL string, choice ConsentChoice) (*url.URL, error) {
 	if choice.Email == "" {
 		u := s.World().Users[0]
@@ -81,14 +81,14 @@ func (s *Sim) Consent(ctx context.Context, authorizeURL string, choice ConsentCh
 	return b.back, nil
 }
 
-// browser follows redirects while they stay with the identity server.
+// browser follows redirects within the identity server.
 type browser struct {
 	ctx    context.Context
 	client *http.Client
 	home   string
 	page   string
 	status int
-	back   *url.URL // where the last redirect left the identity server
+	back   *url.URL // the first redirect that leaves the identity server
 }
 
 func (b *browser) get(to string) error {
@@ -123,8 +123,12 @@ func (b *browser) do(req *http.Request) error {
 	if err != nil {
 		return nil // a page, not a redirect
 	}
-	if strings.HasPrefix(loc.String(), b.home+"/connect/") || strings.HasPrefix(strings.ToLower(loc.String()), b.home+"/account/") || strings.HasPrefix(loc.String(), b.home+"/consent") {
-		return b.get(loc.String())
+	if rest, ok := strings.CutPrefix(strings.ToLower(loc.String()), b.home); ok {
+		for _, page := range []string{"/connect/", "/account/", "/consent"} {
+			if strings.HasPrefix(rest, page) {
+				return b.get(loc.String())
+			}
+		}
 	}
 	b.back = loc
 	return nil

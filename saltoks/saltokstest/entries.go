@@ -11,8 +11,10 @@ import (
 )
 
 // entryRoutes are WIRE.md 2.7: v1.1 only.
-var entryRoutes = []route{
-	{method: "GET", pattern: "sites/{S}/entries", versions: "v1.1", run: (*call).entries},
+func entryRoutes() []route {
+	return []route{
+		{"GET", "sites/{S}/entries", "v1.1", allMembers, (*call).entries},
+	}
 }
 
 const entryTTL = 90 * 24 * time.Hour

@@ -6,38 +6,32 @@ import (
 	"time"
 )
 
-// groupRoutes are WIRE.md 2.6. Time schedules are v1.1 only.
-var groupRoutes = []route{
-	{method: "GET", pattern: "sites/{S}/access_groups", versions: bothVersions, admin: true, run: func(c *call) {
-		c.list(len(c.site.groups), func(i int) obj { return c.site.groups[i].obj() })
-	}},
-	{method: "POST", pattern: "sites/{S}/access_groups", versions: bothVersions, admin: true, run: (*call).addGroup},
-	{method: "GET", pattern: "sites/{S}/access_groups/{AG}", versions: bothVersions, admin: true, run: withGroup(func(c *call, g *group) { c.json(200, g.obj()) })},
-	{method: "DELETE", pattern: "sites/{S}/access_groups/{AG}", versions: bothVersions, admin: true, run: withGroup((*call).removeGroup)},
+// groupRoutes are access groups and time schedules.
+func groupRoutes() []route {
+	return []route{
+		{"GET", "sites/{S}/access_groups", bothVersions, managers, (*call).listGroups},
+		{"POST", "sites/{S}/access_groups", bothVersions, managers, (*call).addGroup},
+		{"GET", "sites/{S}/access_groups/{AG}", bothVersions, managers, withGroup((*call).showGroup)},
+		{"DELETE", "sites/{S}/access_groups/{AG}", bothVersions, managers, withGroup((*call).removeGroup)},
 
-	{method: "GET", pattern: "sites/{S}/access_groups/{AG}/locks", versions: bothVersions, admin: true, run: withGroup(func(c *call, g *group) {
-		c.list(len(g.locks), func(i int) obj { return g.locks[i].summary() })
-	})},
-	{method: "POST", pattern: "sites/{S}/access_groups/{AG}/locks", versions: bothVersions, admin: true, run: withGroup((*call).addGroupLock)},
-	{method: "PATCH", pattern: "sites/{S}/access_groups/{AG}/locks", versions: bothVersions, admin: true, run: withGroup((*call).changeGroupLocks)},
-	{method: "DELETE", pattern: "sites/{S}/access_groups/{AG}/locks/{L}", versions: bothVersions, admin: true, run: withGroup((*call).removeGroupLock)},
+		{"GET", "sites/{S}/access_groups/{AG}/locks", bothVersions, managers, withGroup((*call).listGroupLocks)},
+		{"POST", "sites/{S}/access_groups/{AG}/locks", bothVersions, managers, withGroup((*call).addGroupLock)},
+		{"PATCH", "sites/{S}/access_groups/{AG}/locks", bothVersions, managers, withGroup((*call).changeGroupLocks)},
+		{"DELETE", "sites/{S}/access_groups/{AG}/locks/{L}", bothVersions, managers, withGroup((*call).removeGroupLock)},
 
-	{method: "GET", pattern: "sites/{S}/access_groups/{AG}/users", versions: bothVersions, admin: true, run: withGroup(func(c *call, g *group) {
-		c.list(len(g.members), func(i int) obj { return c.userObj(g.members[i]) })
-	})},
-	{method: "POST", pattern: "sites/{S}/access_groups/{AG}/users", versions: bothVersions, admin: true, run: withGroup((*call).addGroupUser)},
-	{method: "PATCH", pattern: "sites/{S}/access_groups/{AG}/users", versions: bothVersions, admin: true, run: withGroup((*call).changeGroupUsers)},
-	{method: "DELETE", pattern: "sites/{S}/access_groups/{AG}/users/{P}", versions: bothVersions, admin: true, run: withGroup((*call).removeGroupUser)},
+		{"GET", "sites/{S}/access_groups/{AG}/users", bothVersions, managers, withGroup((*call).listGroupUsers)},
+		{"POST", "sites/{S}/access_groups/{AG}/users", bothVersions, managers, withGroup((*call).addGroupUser)},
+		{"PATCH", "sites/{S}/access_groups/{AG}/users", bothVersions, managers, withGroup((*call).changeGroupUsers)},
+		{"DELETE", "sites/{S}/access_groups/{AG}/users/{P}", bothVersions, managers, withGroup((*call).removeGroupUser)},
 
-	{method: "GET", pattern: "sites/{S}/access_groups/{AG}/time_schedules", versions: "v1.1", admin: true, run: withGroup(func(c *call, g *group) {
-		c.list(len(g.schedules), func(i int) obj { return g.schedules[i].obj() })
-	})},
-	{method: "POST", pattern: "sites/{S}/access_groups/{AG}/time_schedules", versions: "v1.1", admin: true, run: withGroup((*call).addTimeSchedule)},
-	{method: "PATCH", pattern: "sites/{S}/access_groups/{AG}/time_schedules/{TS}", versions: "v1.1", admin: true, run: withGroup((*call).changeTimeSchedule)},
-	{method: "DELETE", pattern: "sites/{S}/access_groups/{AG}/time_schedules/{TS}", versions: "v1.1", admin: true, run: withGroup((*call).removeTimeSchedule)},
+		{"GET", "sites/{S}/access_groups/{AG}/time_schedules", "v1.1", managers, withGroup((*call).listTimeSchedules)},
+		{"POST", "sites/{S}/access_groups/{AG}/time_schedules", "v1.1", managers, withGroup((*call).addTimeSchedule)},
+		{"PATCH", "sites/{S}/access_groups/{AG}/time_schedules/{TS}", "v1.1", managers, withGroup((*call).changeTimeSchedule)},
+		{"DELETE", "sites/{S}/access_groups/{AG}/time_schedules/{TS}", "v1.1", managers, withGroup((*call).removeTimeSchedule)},
+	}
 }
 
-// group is an access group: people, locks and times.
+// group is an access group: users, locks and time schedules.
 type group struct {
 	id        string
 	name      string
@@ -52,7 +46,7 @@ type groupSchedule struct {
 }
 
 func withGroup(run func(*call, *group)) func(*call) {
-	return withThe("Access group", (*site).groupByID, run)
+	return withResource("Access group", (*site).groupByID, run)
 }
 
 func (g *group) obj() obj { return obj{"id": g.id, "customer_reference": g.name} }
@@ -68,6 +62,24 @@ func (gs *groupSchedule) obj() obj {
 		"saturday": s.Saturday, "sunday": s.Sunday, "start_time": s.StartTime, "end_time": s.EndTime,
 		"start_date": s.StartDate, "end_date": s.EndDate,
 	}
+}
+
+func (c *call) listGroups() {
+	c.list(len(c.site.groups), func(i int) obj { return c.site.groups[i].obj() })
+}
+
+func (c *call) showGroup(g *group) { c.json(http.StatusOK, g.obj()) }
+
+func (c *call) listGroupLocks(g *group) {
+	c.list(len(g.locks), func(i int) obj { return g.locks[i].summary() })
+}
+
+func (c *call) listGroupUsers(g *group) {
+	c.list(len(g.members), func(i int) obj { return c.userObj(g.members[i]) })
+}
+
+func (c *call) listTimeSchedules(g *group) {
+	c.list(len(g.schedules), func(i int) obj { return g.schedules[i].obj() })
 }
 
 func (c *call) addGroup() {
@@ -90,8 +102,8 @@ func (c *call) removeGroup(g *group) {
 	c.noContent()
 }
 
-// memberByUser finds a member by platform user id, and only when the cloud has
-// caught up with its creation (WIRE.md 2.0 and 4.4, measured).
+// memberByUser finds a member by platform user id. A member that was created less
+// than Switches.UserDelay ago is not found.
 func (c *call) memberByUser(pid string) *member {
 	return find(c.site.members, func(m *member) bool { return m.user.ID == pid && !c.now.Before(m.settled) })
 }
@@ -157,7 +169,7 @@ func (c *call) removeGroupUser(g *group) {
 	c.noContent()
 }
 
-// change is PATCH {add_ids, remove_ids}: all or nothing.
+// change handles PATCH {add_ids, remove_ids}: all of it or nothing.
 func change[T comparable](c *call, list *[]T, by func(string) T, missing string) {
 	body, ok := c.decode()
 	if !ok {
@@ -224,8 +236,8 @@ func (c *call) removeTimeSchedule(g *group) {
 	}
 }
 
-// reaches reports whether m may open l by an access group at this time. A group
-// without a time schedule opens nothing (WIRE.md 2.6, measured).
+// reaches reports whether an access group lets m open l at a time. A group without
+// a time schedule opens nothing.
 func (st *site) reaches(m *member, l *lock, at time.Time) bool {
 	return slices.ContainsFunc(st.groups, func(g *group) bool {
 		return slices.Contains(g.members, m) && slices.Contains(g.locks, l) &&
@@ -233,7 +245,7 @@ func (st *site) reaches(m *member, l *lock, at time.Time) bool {
 	})
 }
 
-// zone is where the lock's schedules are at home.
+// zone returns the time zone of the lock's schedules.
 func (l *lock) zone() *time.Location {
 	if l.iq != nil {
 		return l.iq.loc
@@ -241,8 +253,8 @@ func (l *lock) zone() *time.Location {
 	return l.site.loc
 }
 
-// opens reads start_date and end_date as moments of the wall clock when they
-// carry a time (WIRE.md 2.6), else as whole days.
+// opens reads start_date and end_date as wall-clock times when they have a time of
+// day, otherwise as whole days.
 func (gs *groupSchedule) opens(at time.Time, loc *time.Location) bool {
 	s := gs.Schedule
 	if s.StartDate != nil && len(*s.StartDate) > len(time.DateOnly) {

@@ -5,24 +5,30 @@ import (
 	"strings"
 )
 
-// iqRoutes are WIRE.md 2.4.
-var iqRoutes = []route{
-	{method: "GET", pattern: "sites/{S}/iqs", versions: bothVersions, run: func(c *call) {
-		c.list(len(c.site.iqs), func(i int) obj { return c.iqObj(c.site.iqs[i]) })
-	}},
-	{method: "GET", pattern: "sites/{S}/iqs/{IQ}", versions: bothVersions, run: withIQ(func(c *call, q *iq) { c.json(200, c.iqObj(q)) })},
-	{method: "GET", pattern: "sites/{S}/iqs/{IQ}/secret", versions: bothVersions, run: withIQ((*call).iqSecret)},
-	{method: "GET", pattern: "sites/{S}/iqs/{IQ}/pin", versions: bothVersions, run: withIQ((*call).requestPIN)},
-	{method: "PUT", pattern: "sites/{S}/iqs/{IQ}/pin", versions: bothVersions, run: withIQ((*call).confirmPIN)},
-	{method: "DELETE", pattern: "sites/{S}/iqs/{IQ}/pin/{U}", versions: bothVersions, admin: true, run: withIQ((*call).deactivate)},
-	{method: "POST", pattern: "sites/{S}/iqs/{IQ}/restore", versions: bothVersions, admin: true, run: withIQ((*call).restore)},
-	{method: "GET", pattern: "sites/{S}/iqs/{IQ}/tree", versions: bothVersions, admin: true, run: withIQ((*call).tree)},
-	{method: "PUT", pattern: "sites/{S}/iqs/{IQ}/tree", versions: bothVersions, admin: true, run: withIQ((*call).setTree)},
+// iqRoutes are IQs and the activation of users at them.
+func iqRoutes() []route {
+	return []route{
+		{"GET", "sites/{S}/iqs", bothVersions, allMembers, (*call).listIQs},
+		{"GET", "sites/{S}/iqs/{IQ}", bothVersions, allMembers, withIQ((*call).showIQ)},
+		{"GET", "sites/{S}/iqs/{IQ}/secret", bothVersions, allMembers, withIQ((*call).iqSecret)},
+		{"GET", "sites/{S}/iqs/{IQ}/pin", bothVersions, allMembers, withIQ((*call).requestPIN)},
+		{"PUT", "sites/{S}/iqs/{IQ}/pin", bothVersions, allMembers, withIQ((*call).confirmPIN)},
+		{"DELETE", "sites/{S}/iqs/{IQ}/pin/{U}", bothVersions, managers, withIQ((*call).deactivate)},
+		{"POST", "sites/{S}/iqs/{IQ}/restore", bothVersions, managers, withIQ((*call).restore)},
+		{"GET", "sites/{S}/iqs/{IQ}/tree", bothVersions, managers, withIQ((*call).tree)},
+		{"PUT", "sites/{S}/iqs/{IQ}/tree", bothVersions, managers, withIQ((*call).setTree)},
+	}
 }
 
 func withIQ(run func(*call, *iq)) func(*call) {
-	return withThe("Iq", (*site).iqByID, run)
+	return withResource("Iq", (*site).iqByID, run)
 }
+
+func (c *call) listIQs() {
+	c.list(len(c.site.iqs), func(i int) obj { return c.iqObj(c.site.iqs[i]) })
+}
+
+func (c *call) showIQ(q *iq) { c.json(http.StatusOK, c.iqObj(q)) }
 
 func (c *call) iqObj(q *iq) obj {
 	o := obj{
@@ -36,8 +42,8 @@ func (c *call) iqObj(q *iq) obj {
 	return o
 }
 
-// iqSecret hands out the first secret until the caller is activated, and the
-// present one to whoever brings a right code (WIRE.md 2.4).
+// iqSecret returns the first secret until the caller is activated, and afterwards
+// the current secret for a valid code.
 func (c *call) iqSecret(q *iq) {
 	if c.r.URL.Query().Has("otp") {
 		c.secretByOTP(q)
@@ -66,7 +72,7 @@ func (c *call) secretByOTP(q *iq) {
 	c.json(http.StatusOK, obj{"secret": a.secret})
 }
 
-// requestPIN sends a fresh IQ PIN by SMS, or by mail.
+// requestPIN sends a new IQ PIN by SMS or e-mail.
 func (c *call) requestPIN(q *iq) {
 	a := q.record(c.user)
 	if a.activated {
@@ -91,8 +97,8 @@ func (c *call) requestPIN(q *iq) {
 	c.noContent()
 }
 
-// confirmPIN activates, or changes the PIN by delta. The cloud checks the code,
-// not the IQ (WIRE.md 3.5).
+// confirmPIN activates the caller, or changes the PIN by delta. The cloud checks the
+// code, not the IQ.
 func (c *call) confirmPIN(q *iq) {
 	body, ok := c.decode()
 	if !ok {
@@ -121,8 +127,9 @@ func (c *call) confirmPIN(q *iq) {
 	c.noContent()
 }
 
-// deactivate resets one user's activation; it wants a code of the acting admin,
-// in the body or the query (WIRE.md 2.4: which is unknown, so are the ids).
+// deactivate resets one user's activation. It requires a code of the calling
+// administrator, in the body or the query, and accepts either id of the user: what
+// SALTO expects is unknown.
 func (c *call) deactivate(q *iq) {
 	otp := c.query("otp")
 	if len(c.body) > 0 {
@@ -173,7 +180,7 @@ func (c *call) tree(q *iq) {
 	c.json(http.StatusOK, obj{"iq_tree_items": items})
 }
 
-// setTree moves locks under the IQ.
+// setTree moves locks to the IQ.
 func (c *call) setTree(q *iq) {
 	body, ok := c.decode()
 	if !ok {
@@ -206,7 +213,8 @@ func (c *call) setTree(q *iq) {
 	c.noContent()
 }
 
-// offline answers for an IQ that cannot be reached, or hangs.
+// offline writes the error of an IQ that cannot be reached, or makes the request
+// hang. It returns false when the IQ is reachable.
 func (c *call) offline(q *iq) bool {
 	if !q.Offline && c.sim.use(IQOffline, q.ID) == nil {
 		return false

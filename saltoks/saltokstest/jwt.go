@@ -16,9 +16,8 @@ import (
 	"time"
 )
 
-// signingKey is the identity server's key: one per process, since making one
-// takes a tenth of a second and every test has a simulator of its own. It never
-// changes and signs nothing that matters.
+// signingKey is the first key of every identity server. There is one per process,
+// because generating one takes a tenth of a second.
 var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -27,25 +26,23 @@ var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
-var b64 = base64.RawURLEncoding
-
 func keyID(k *rsa.PrivateKey) string {
 	sum := sha256.Sum256(k.N.Bytes())
 	return strings.ToUpper(fmt.Sprintf("%x", sum[:16])) + "RS256"
 }
 
-// sign makes a JWT with the newest key. s.mu is held.
+// sign makes a JWT with the newest key. Sim.mu is locked.
 func (s *Sim) sign(typ string, claims obj) string {
 	key := s.keys[len(s.keys)-1]
 	head, _ := json.Marshal(obj{"alg": "RS256", "kid": keyID(key), "typ": typ})
 	body, _ := json.Marshal(claims)
-	text := b64.EncodeToString(head) + "." + b64.EncodeToString(body)
+	text := base64.RawURLEncoding.EncodeToString(head) + "." + base64.RawURLEncoding.EncodeToString(body)
 	sum := sha256.Sum256([]byte(text))
 	sig, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
 	if err != nil {
 		panic(err)
 	}
-	return text + "." + b64.EncodeToString(sig)
+	return text + "." + base64.RawURLEncoding.EncodeToString(sig)
 }
 
 // verify checks a JWT's signature and returns its claims.
@@ -54,7 +51,7 @@ func (s *Sim) verify(token string) (obj, error) {
 	if len(parts) != 3 {
 		return nil, errors.New("IDX12741: JWT must have three segments")
 	}
-	sig, err := b64.DecodeString(parts[2])
+	sig, err := base64.RawURLEncoding.DecodeString(parts[2])
 	if err != nil {
 		return nil, errors.New("the signature is not base64url")
 	}
@@ -64,7 +61,7 @@ func (s *Sim) verify(token string) (obj, error) {
 	}) {
 		return nil, errors.New("the signature is invalid")
 	}
-	raw, err := b64.DecodeString(parts[1])
+	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
 		return nil, err
 	}
@@ -77,15 +74,15 @@ func (s *Sim) jwks() obj {
 	for _, k := range s.keys {
 		list = append(list, obj{
 			"kty": "RSA", "use": "sig", "alg": "RS256", "kid": keyID(k),
-			"n": b64.EncodeToString(k.N.Bytes()),
-			"e": b64.EncodeToString(big.NewInt(int64(k.E)).Bytes()),
+			"n": base64.RawURLEncoding.EncodeToString(k.N.Bytes()),
+			"e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(k.E)).Bytes()),
 		})
 	}
 	return obj{"keys": list}
 }
 
-// RotateKey makes the identity server sign with a new key from now on. The old
-// one stays among the JWKS, unless forget is true.
+// RotateKey makes the identity server sign with a new key. The old keys stay in the
+// JWKS unless forget is true.
 func (s *Sim) RotateKey(forget bool) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -99,7 +96,7 @@ func (s *Sim) RotateKey(forget bool) {
 	s.keys = append(s.keys, key)
 }
 
-// accessToken makes the token of WIRE.md 1.2.
+// accessToken makes an access token with SALTO's claims.
 func (s *Sim) accessToken(u *user, scope []string, amr string, authTime, now time.Time) string {
 	claims := obj{
 		"iss": s.issuer, "client_id": s.ClientID(), "sub": u.Subject, "scope": scope, "amr": []string{amr},
@@ -121,7 +118,7 @@ func (s *Sim) idToken(u *user, nonce, access string, authTime, now time.Time) st
 	claims := obj{
 		"iss": s.issuer, "aud": s.ClientID(), "sub": u.Subject, "iat": now.Unix(), "nbf": now.Unix(),
 		"exp": now.Add(5 * time.Minute).Unix(), "auth_time": authTime.Unix(), "amr": []string{"pwd"}, "idp": "local",
-		"at_hash": b64.EncodeToString(half[:16]), "sid": strings.ToUpper(randomHex(16)),
+		"at_hash": base64.RawURLEncoding.EncodeToString(half[:16]), "sid": strings.ToUpper(randomHex(16)),
 	}
 	if nonce != "" {
 		claims["nonce"] = nonce

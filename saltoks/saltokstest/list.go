@@ -2,8 +2,8 @@ package saltokstest
 
 import "net/http"
 
-// list answers a list in the usual envelope, page by page. item is asked only
-// for what is needed: the whole list when there is a filter or an order.
+// list writes a list in the usual envelope, one page at a time. item is called only
+// for the items that are needed: for all of them when there is a filter or an order.
 func (c *call) list(n int, item func(int) obj) {
 	page, ok := c.page(n, item)
 	if !ok {
@@ -65,7 +65,7 @@ func (c *call) page(n int, item func(int) obj) (page, bool) {
 	return p, true
 }
 
-// nextLink is the absolute URL of the next page.
+// nextLink returns the absolute URL of the next page.
 func (c *call) nextLink(skip int) string {
 	q := c.r.URL.Query()
 	q.Del("skip")
@@ -77,8 +77,8 @@ func (c *call) nextLink(skip int) string {
 	return base + c.path + "?" + q.Encode()
 }
 
-// bareList answers an array without an envelope; it has no pages unless $top
-// asks for one.
+// bareList writes an array without an envelope. It has no pages unless $top asks for
+// one.
 func (c *call) bareList(n int, item func(int) obj) {
 	if c.query("$top") == "" {
 		q := c.r.URL.Query()

@@ -5,38 +5,34 @@ import (
 	"time"
 )
 
-// lock is a lock and its door. What time does to it is worked out by settle.
+// lock is a lock and its door. The method settle applies elapsed time to it.
 type lock struct {
 	Lock
 	site      *site
-	iq        *iq // nil: detached
+	iq        *iq // nil when detached
 	office    bool
-	openUntil time.Time // remote or tapped opening
+	openUntil time.Time // end of an opening by command, fob or PIN
 	movements int
 	settledAt time.Time
 }
 
-// lockRoutes are WIRE.md 2.5.
-var lockRoutes = []route{
-	{method: "GET", pattern: "sites/{S}/locks", versions: bothVersions, run: func(c *call) {
-		c.list(len(c.site.locks), func(i int) obj { return c.lockObj(c.site.locks[i]) })
-	}},
-	{method: "GET", pattern: "sites/{S}/locks/{L}", versions: bothVersions, run: withLock(func(c *call, l *lock) { c.json(200, c.lockObj(l)) })},
-	{method: "PATCH", pattern: "sites/{S}/locks/{L}/locking", versions: bothVersions, run: withLock((*call).locking)},
-	{method: "GET", pattern: "sites/{S}/locks/{L}/easy_office_mode_schedule", versions: bothVersions, run: withLock((*call).schedule)},
-	{method: "PUT", pattern: "sites/{S}/locks/{L}/easy_office_mode_schedule", versions: bothVersions, admin: true, run: withLock((*call).setSchedule)},
-	{method: "DELETE", pattern: "sites/{S}/locks/{L}/easy_office_mode_schedule", versions: bothVersions, admin: true, run: withLock(func(c *call, l *lock) {
-		l.settle(c.sim.cloud, c.now)
-		l.Schedule = nil
-		c.noContent()
-	})},
+// lockRoutes are locks and their office mode schedules.
+func lockRoutes() []route {
+	return []route{
+		{"GET", "sites/{S}/locks", bothVersions, allMembers, (*call).listLocks},
+		{"GET", "sites/{S}/locks/{L}", bothVersions, allMembers, withLock((*call).showLock)},
+		{"PATCH", "sites/{S}/locks/{L}/locking", bothVersions, allMembers, withLock((*call).locking)},
+		{"GET", "sites/{S}/locks/{L}/easy_office_mode_schedule", bothVersions, allMembers, withLock((*call).schedule)},
+		{"PUT", "sites/{S}/locks/{L}/easy_office_mode_schedule", bothVersions, managers, withLock((*call).setSchedule)},
+		{"DELETE", "sites/{S}/locks/{L}/easy_office_mode_schedule", bothVersions, managers, withLock((*call).removeSchedule)},
+	}
 }
 
 func withLock(run func(*call, *lock)) func(*call) {
-	return withThe("Lock", (*site).lockByID, run)
+	return withResource("Lock", (*site).lockByID, run)
 }
 
-// state is the lock's locked_state at now. settle was called.
+// state returns the lock's locked_state. settle must have been called.
 func (l *lock) state(now time.Time, keepLocked bool) string {
 	switch {
 	case l.office:
@@ -46,6 +42,12 @@ func (l *lock) state(now time.Time, keepLocked bool) string {
 	}
 	return "locked"
 }
+
+func (c *call) listLocks() {
+	c.list(len(c.site.locks), func(i int) obj { return c.lockObj(c.site.locks[i]) })
+}
+
+func (c *call) showLock(l *lock) { c.json(http.StatusOK, c.lockObj(l)) }
 
 func (c *call) lockObj(l *lock) obj {
 	l.settle(c.sim.cloud, c.now)
@@ -77,8 +79,8 @@ func (c *call) lockObj(l *lock) obj {
 	return o
 }
 
-// locking is the one command that moves a door (WIRE.md 2.5). The cloud checks
-// rights, the IQ the code.
+// locking is the one command that operates a door. The cloud checks permissions, the
+// IQ checks the code.
 func (c *call) locking(l *lock) {
 	body, ok := c.decode()
 	if !ok {
@@ -127,7 +129,7 @@ func (c *call) command(l *lock, want, otp string) {
 	c.json(http.StatusOK, c.lockObj(l))
 }
 
-// move carries a remote command out.
+// move carries out a remote command.
 func (cl *cloud) move(l *lock, u *user, want string, now time.Time) {
 	l.settle(cl, now)
 	l.movements++

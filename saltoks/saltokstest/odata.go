@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // listQuery is the OData-like part of a list request (WIRE.md 5).
@@ -211,7 +212,7 @@ func literal(t string) (any, error) {
 	if rest, ok := cutFold(t, "datetime'"); ok {
 		t = "'" + rest
 		s := strings.Trim(t, "'")
-		at, err := parseTime(s, utc)
+		at, err := parseTime(s, time.UTC)
 		if err != nil {
 			return nil, err
 		}

@@ -1,28 +1,25 @@
 package saltokstest
 
 import (
-	"crypto/md5" //nolint:gosec // the formula is the vendor's, not ours
+	"crypto/md5" //nolint:gosec // the vendor's formula
 	"encoding/hex"
 	"slices"
 	"strings"
 	"time"
 )
 
-// otpTolerance is how far a code may be from the verifier's clock, either way
-// (WIRE.md 3.2, doc).
+// otpTolerance is how far a code may be from the verifier's clock in either
+// direction.
 const otpTolerance = 180 * time.Second
 
-// otpAt is the code of one second (WIRE.md 3.1): the UTC time as 14 digits,
-// the 16 characters of the secret, the 4 digits of the PIN, MD5, first five
-// hex characters.
+// otpAt returns the code of one second. WIRE.md 3.1 has the formula.
 func otpAt(at time.Time, secret, pin string) string {
-	sum := md5.Sum([]byte(at.UTC().Format("20060102150405") + secret + pin)) //nolint:gosec // see above
+	sum := md5.Sum([]byte(at.UTC().Format("20060102150405") + secret + pin)) //nolint:gosec // the vendor's formula
 	return hex.EncodeToString(sum[:])[:5]
 }
 
-// madeAt returns the second a code was made for: the nearest to now that gives it,
-// of every whole second of the window. Codes are not case-sensitive (WIRE.md 3.1,
-// doc).
+// madeAt returns the second that a code was made for: of all seconds of the window
+// that give the code, the one nearest to now.
 func madeAt(otp string, now time.Time, secret, pin string) (at time.Time, ok bool) {
 	if len(otp) != 5 || secret == "" || pin == "" {
 		return time.Time{}, false
@@ -39,8 +36,9 @@ func madeAt(otp string, now time.Time, secret, pin string) (at time.Time, ok boo
 	return time.Time{}, false
 }
 
-// otpMatches is what a verifier says whose clock is off by skew. A code made for
-// true time stays that: it is not right by chance for another second.
+// otpMatches reports whether a verifier accepts the code whose clock is off by skew.
+// A code made for true time is not accepted because it is valid by chance at
+// another second.
 func otpMatches(otp string, now time.Time, skew time.Duration, secret, pin string) bool {
 	at, ok := madeAt(otp, now, secret, pin)
 	if ok {
@@ -52,9 +50,9 @@ func otpMatches(otp string, now time.Time, skew time.Duration, secret, pin strin
 	return ok
 }
 
-// secretAfter draws a secret to replace a's. Of the codes that the old one gives, 1
-// in 2900 would be right by chance with most others; with this one none is, for
-// half an hour.
+// secretAfter generates a secret that replaces the one of a. No code of the old
+// secret is valid with the new one for half an hour; with a random secret about one
+// of 2,900 would be.
 func (c *cloud) secretAfter(a *activation, now time.Time) string {
 	const period = 30 * time.Minute
 	made := map[string][]time.Duration{}

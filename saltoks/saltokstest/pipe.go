@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// pipeListener is a network of net.Pipe connections: real net/http on both
-// ends, no socket, and every wait is one that testing/synctest understands.
+// pipeListener is a network of net.Pipe connections: net/http on both ends, no
+// socket, and only waits that testing/synctest can control.
 type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -18,8 +18,8 @@ func newPipeListener() *pipeListener {
 	return &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// DialContext hands one end of a fresh pipe to Accept and returns the other.
-// Network and address do not matter: there is only the simulator.
+// DialContext passes one end of a new pipe to Accept and returns the other. Network
+// and address are ignored: only the simulator can be reached.
 func (l *pipeListener) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
 	select {

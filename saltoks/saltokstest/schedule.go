@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// settle lets the time since the last look have its way: open times run out
-// and schedules end. A schedule's end locks the door and ends office mode; only
-// eom_auto_start ever unlocks one. A clock that was set back lives the time again.
+// settle applies the time since the last call: openings end and schedules end. The
+// end of a schedule locks the door and ends office mode; only eom_auto_start unlocks
+// one. When the clock was set back, the same period is applied again.
 func (l *lock) settle(cl *cloud, now time.Time) {
 	if !now.Before(l.openUntil) {
-		l.openUntil = time.Time{} // for good, also when the clock is set back
+		l.openUntil = time.Time{} // stays ended when the clock is set back
 	}
 	from := l.settledAt
 	l.settledAt = now
@@ -42,8 +42,8 @@ type scheduleEvent struct {
 	start bool
 }
 
-// events lists the starts and ends in (from, to], in order. It looks at most
-// 400 days back: what came before changes nothing any more.
+// events returns the starts and ends in (from, to] in order. It looks at most 400
+// days back, because earlier events have no effect.
 func (s *Schedule) events(from, to time.Time, loc *time.Location) []scheduleEvent {
 	if limit := to.AddDate(0, 0, -400); from.Before(limit) {
 		from = limit
@@ -64,8 +64,8 @@ func (s *Schedule) events(from, to time.Time, loc *time.Location) []scheduleEven
 	return out
 }
 
-// on is the schedule's window on the day of d, if it has one. A window whose
-// end is not after its start ends on the next day.
+// on returns the schedule's window on the day of d, if it has one. A window whose end
+// is not after its start ends on the next day.
 func (s *Schedule) on(d time.Time, loc *time.Location) (start, end time.Time, ok bool) {
 	date := d.Format("2006-01-02")
 	if !s.days()[d.Weekday()] || s.StartDate != nil && date < day(*s.StartDate) || s.EndDate != nil && date > day(*s.EndDate) {
@@ -82,8 +82,8 @@ func (s *Schedule) on(d time.Time, loc *time.Location) (start, end time.Time, ok
 	return start, end, true
 }
 
-// running reports whether at lies in a window. The second of the end belongs to
-// it, so that 23:59:59 leaves no gap before midnight.
+// running reports whether at lies in a window. The last second belongs to it, so that
+// 23:59:59 leaves no gap before midnight.
 func (s *Schedule) running(at time.Time, loc *time.Location) bool {
 	local := at.In(loc)
 	for back := range 2 {
@@ -106,11 +106,11 @@ func (s *Schedule) days() [7]bool {
 	return [7]bool{s.Sunday, s.Monday, s.Tuesday, s.Wednesday, s.Thursday, s.Friday, s.Saturday}
 }
 
-// check completes and checks a schedule as SALTO does: at least one day; times
-// of minute precision get :00, and :59 at the end (WIRE.md 2.6, measured).
+// check validates a schedule as SALTO does: it has at least one day. Times given to the
+// minute get :00 seconds, and :59 at the end.
 func (s *Schedule) check() error {
 	if s.days() == [7]bool{} {
-		//lint:ignore ST1005 the wire's text
+		//lint:ignore ST1005 the text of the API
 		return errors.New("At least one day should be selected")
 	}
 	for _, p := range []struct {
@@ -128,15 +128,15 @@ func (s *Schedule) check() error {
 		if d == nil {
 			continue
 		}
-		if _, err := parseTime(*d, utc); err != nil {
+		if _, err := parseTime(*d, time.UTC); err != nil {
 			return fmt.Errorf("%q is not a date", *d)
 		}
 	}
 	return nil
 }
 
-// decodeSchedule reads a schedule from the body; nil means that the error is
-// answered.
+// decodeSchedule reads a schedule from the body. When it returns nil, the error has
+// been written.
 func (c *call) decodeSchedule() *Schedule {
 	var s Schedule
 	if err := json.Unmarshal(c.body, &s); err != nil {
@@ -148,6 +148,12 @@ func (c *call) decodeSchedule() *Schedule {
 		return nil
 	}
 	return &s
+}
+
+func (c *call) removeSchedule(l *lock) {
+	l.settle(c.sim.cloud, c.now)
+	l.Schedule = nil
+	c.noContent()
 }
 
 func (c *call) setSchedule(l *lock) {

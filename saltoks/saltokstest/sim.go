@@ -27,8 +27,9 @@ type TB interface {
 // mailbox and phone. It is an http.Handler behind one of two front doors: New
 // and Start (in memory), Serve (TCP). All methods are safe for concurrent use.
 type Sim struct {
-	cfg   Config
-	clock *Clock
+	cfg    Config
+	clock  *Clock
+	routes []route
 
 	// Where the parts are reached; set once, before the first request.
 	issuer, api, events, control string
@@ -84,7 +85,7 @@ func build(cfg Config) (*Sim, error) {
 	if err := cfg.fill(); err != nil {
 		return nil, err
 	}
-	s := &Sim{cfg: cfg, clock: &Clock{base: cfg.Now}, world: cfg.World.clone(), closed: make(chan struct{})}
+	s := &Sim{cfg: cfg, clock: &Clock{base: cfg.Now}, routes: apiRoutes(), world: cfg.World.clone(), closed: make(chan struct{})}
 	s.keys = []*rsa.PrivateKey{signingKey()}
 	s.rec.max = max(cfg.MaxRequests, 0)
 	s.cloud = newCloud(s.world, s.clock.Now(), s.publish)

@@ -2,22 +2,21 @@ package saltokstest
 
 import (
 	"net/http"
-	"time"
 )
-
-var utc = time.UTC
 
 const bothVersions = "v1.1 v1.2"
 
-// siteRoutes are WIRE.md 2.1 and 2.2.
-var siteRoutes = []route{
-	{method: "GET", pattern: "me", versions: bothVersions, run: (*call).me},
-	{method: "GET", pattern: "sites/{S}/me", versions: "v1.2", run: func(c *call) { c.json(200, c.ownMember()) }},
-	{method: "GET", pattern: "me/{S}/activated_iqs", versions: "v1.2", run: (*call).myActivatedIQs},
-	{method: "GET", pattern: "sites", versions: bothVersions, run: (*call).sites},
-	{method: "GET", pattern: "sites/{S}", versions: bothVersions, run: func(c *call) { c.json(200, c.siteObj(c.site)) }},
-	{method: "GET", pattern: "sites/{S}/subscription", versions: "v1.2", run: (*call).subscription},
-	{method: "GET", pattern: "sites/{S}/roles", versions: bothVersions, run: (*call).roles},
+// siteRoutes are the caller and the sites.
+func siteRoutes() []route {
+	return []route{
+		{"GET", "me", bothVersions, allMembers, (*call).me},
+		{"GET", "sites/{S}/me", "v1.2", allMembers, func(c *call) { c.json(200, c.ownMember()) }},
+		{"GET", "me/{S}/activated_iqs", "v1.2", allMembers, (*call).myActivatedIQs},
+		{"GET", "sites", bothVersions, allMembers, (*call).sites},
+		{"GET", "sites/{S}", bothVersions, allMembers, func(c *call) { c.json(200, c.siteObj(c.site)) }},
+		{"GET", "sites/{S}/subscription", "v1.2", allMembers, (*call).subscription},
+		{"GET", "sites/{S}/roles", bothVersions, allMembers, (*call).roles},
+	}
 }
 
 func (c *call) me() {
@@ -35,8 +34,7 @@ func (c *call) ownMember() obj {
 	return o
 }
 
-// sites is a bare array under v1.2 (WIRE.md 2.2, measured) and an envelope
-// under v1.1.
+// sites writes a bare array under v1.2 and an envelope under v1.1.
 func (c *call) sites() {
 	var mine []*site
 	for _, st := range c.sim.cloud.sites {
@@ -82,12 +80,11 @@ func (c *call) subscription() {
 	c.json(http.StatusOK, obj{"user_amount": c.site.Seats, "type": "default", "features": c.site.Features})
 }
 
-// role is one of the built-in roles; their ids are the same on every site
-// (WIRE.md 2.2).
+// role is a built-in role. Its id is the same on every site.
 type role struct {
 	code, name string
 	manages    bool // may manage users, groups and IQs
-	allLocks   bool // REMOTE_LOCKING_ALL rather than only the accessible ones
+	allLocks   bool // may command every lock of the site, not only those of its access groups
 }
 
 var roleTable = []role{
@@ -123,8 +120,8 @@ func (r *role) obj() obj {
 	return obj{"id": id("role", r.code), "customer_reference": r.name, "code": r.code, "parent_id": nil, "is_hierarchical": false}
 }
 
-// roles lists what the caller may assign: everything for an admin, site_user
-// for the rest (WIRE.md 2.2, measured).
+// roles lists the roles that the caller may assign: all for a manager, site_user for
+// others.
 func (c *call) roles() {
 	var list []*role
 	for i := range roleTable {
@@ -135,8 +132,7 @@ func (c *call) roles() {
 	c.list(len(list), func(i int) obj { return list[i].obj() })
 }
 
-// myActivatedIQs lists an item for every IQ with a record, also one that is not
-// activated yet (WIRE.md 2.1, measured).
+// myActivatedIQs lists every IQ with an activation record, activated or not.
 func (c *call) myActivatedIQs() {
 	var items []obj
 	for _, q := range c.site.iqs {

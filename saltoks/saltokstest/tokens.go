@@ -3,6 +3,7 @@ package saltokstest
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
@@ -90,7 +91,7 @@ func (s *Sim) grantCode(w *answer, form url.Values, now time.Time) {
 		return
 	}
 	sum := sha256.Sum256([]byte(form.Get("code_verifier")))
-	if form.Get("redirect_uri") != code.redirect || b64.EncodeToString(sum[:]) != code.challenge {
+	if form.Get("redirect_uri") != code.redirect || base64.RawURLEncoding.EncodeToString(sum[:]) != code.challenge {
 		oauthError(w, http.StatusBadRequest, "invalid_grant", "")
 		return
 	}

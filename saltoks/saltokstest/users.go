@@ -7,26 +7,28 @@ import (
 	"time"
 )
 
-// userRoutes are WIRE.md 2.3.
-var userRoutes = []route{
-	{method: "GET", pattern: "sites/{S}/users", versions: bothVersions, admin: true, run: (*call).users},
-	{method: "POST", pattern: "sites/{S}/users", versions: bothVersions, admin: true, run: (*call).addUser},
-	{method: "POST", pattern: "sites/{S}/guests", versions: "v1.2", admin: true, run: (*call).addGuest},
-	{method: "GET", pattern: "sites/{S}/users/{U}", versions: bothVersions, admin: true, run: withMember(func(c *call, m *member) { c.json(200, c.memberObj(m)) })},
-	{method: "PATCH", pattern: "sites/{S}/users/{U}", versions: bothVersions, admin: true, run: withMember((*call).changeUser)},
-	{method: "DELETE", pattern: "sites/{S}/users/{U}", versions: bothVersions, admin: true, run: withMember((*call).removeUser)},
-	{method: "PATCH", pattern: "sites/{S}/users/{U}/subscription", versions: "v1.2", admin: true, run: withMember((*call).subscribe)},
-	{method: "PUT", pattern: "sites/{S}/users/{U}/pin", versions: bothVersions, admin: true, run: withMember((*call).newPIN)},
-	{method: "PUT", pattern: "sites/{S}/users/{U}/pin/custom", versions: "v1.2", admin: true, run: withMember((*call).customPIN)},
-	{method: "GET", pattern: "sites/{S}/users/{U}/keys", versions: "v1.2", admin: true, run: withMember((*call).keys)},
-	{method: "GET", pattern: "sites/{S}/users/{U}/activated_iqs", versions: "v1.2", admin: true, run: withMember((*call).userActivatedIQs)},
+// userRoutes are site users, guests and keypad PINs.
+func userRoutes() []route {
+	return []route{
+		{"GET", "sites/{S}/users", bothVersions, managers, (*call).users},
+		{"POST", "sites/{S}/users", bothVersions, managers, (*call).addUser},
+		{"POST", "sites/{S}/guests", "v1.2", managers, (*call).addGuest},
+		{"GET", "sites/{S}/users/{U}", bothVersions, managers, withMember((*call).showMember)},
+		{"PATCH", "sites/{S}/users/{U}", bothVersions, managers, withMember((*call).changeUser)},
+		{"DELETE", "sites/{S}/users/{U}", bothVersions, managers, withMember((*call).removeUser)},
+		{"PATCH", "sites/{S}/users/{U}/subscription", "v1.2", managers, withMember((*call).subscribe)},
+		{"PUT", "sites/{S}/users/{U}/pin", bothVersions, managers, withMember((*call).newPIN)},
+		{"PUT", "sites/{S}/users/{U}/pin/custom", "v1.2", managers, withMember((*call).customPIN)},
+		{"GET", "sites/{S}/users/{U}/keys", "v1.2", managers, withMember((*call).keys)},
+		{"GET", "sites/{S}/users/{U}/activated_iqs", "v1.2", managers, withMember((*call).userActivatedIQs)},
+	}
 }
 
 func withMember(run func(*call, *member)) func(*call) {
-	return withThe("User", (*site).memberByID, run)
+	return withResource("User", (*site).memberByID, run)
 }
 
-// userObj is the "user" part of a site user, and the owner of a site.
+// userObj returns the "user" part of a site user, also used for the owner of a site.
 func (c *call) userObj(m *member) obj {
 	u := m.user
 	return obj{
@@ -37,7 +39,7 @@ func (c *call) userObj(m *member) obj {
 
 func (c *call) memberObj(m *member) obj {
 	roles := []obj{}
-	if !c.now.Before(m.settled) { // a new user shows none for a while (WIRE.md 4.4)
+	if !c.now.Before(m.settled) { // a new user has no roles for a while
 		roles = append(roles, m.role.obj())
 	}
 	state := "subscribed"
@@ -55,6 +57,8 @@ func (c *call) memberObj(m *member) obj {
 	}
 }
 
+func (c *call) showMember(m *member) { c.json(http.StatusOK, c.memberObj(m)) }
+
 func (c *call) users() {
 	list := c.site.members
 	item := func(i int) obj { return c.memberObj(list[i]) }
@@ -65,8 +69,8 @@ func (c *call) users() {
 	c.list(len(list), item)
 }
 
-// join puts a user on the site, as the body wants it; nil means that the error is
-// answered. A full plan is silent: the user is suspended (WIRE.md 4.6, measured).
+// join adds a user to the site with the fields of the body. When it returns nil, the
+// error has been written. A full plan is not an error: the user is suspended.
 func (c *call) join(u *user, r *role, body obj) *member {
 	m := &member{
 		id: c.sim.cloud.newID("member"), user: u, role: r, email: u.Email != "", suspended: c.site.subscribed() >= c.site.Seats,
@@ -110,14 +114,18 @@ func (c *call) addUser() {
 	cl := c.sim.cloud
 	if u == nil {
 		pid := cl.newID("user")
-		u = &user{User{ID: pid, Subject: id("subject", pid), Email: email, Password: randomHex(8), FirstName: first, LastName: last, Language: "en-GB"}}
+		u = &user{User{
+			ID: pid, Subject: id("subject", pid), Email: email, Password: randomHex(8),
+			FirstName: first, LastName: last, Language: "en-GB",
+		}}
 	}
 	m := c.join(u, r, body)
 	if m == nil {
 		return
 	}
 	if email != "" {
-		cl.inbox = append(cl.inbox, Message{Channel: "email", To: email, Body: "You are invited to " + inMessage(c.site.Name, "a site") + ".", At: c.now})
+		invitation := "You are invited to " + inMessage(c.site.Name, "a site") + "."
+		cl.inbox = append(cl.inbox, Message{Channel: "email", To: email, Body: invitation, At: c.now})
 	}
 	c.ok(c.memberObj(m))
 }
@@ -141,7 +149,7 @@ func (c *call) addGuest() {
 	c.json(http.StatusCreated, c.memberObj(m))
 }
 
-// roleIn reads role_ids; an id nobody knows is 400/1101.
+// roleIn reads role_ids. An unknown id is an error.
 func (c *call) roleIn(body obj, def *role) (*role, bool) {
 	ids, given := field[[]any](body, "role_ids")
 	if !given || len(ids) == 0 {
@@ -155,8 +163,8 @@ func (c *call) roleIn(body obj, def *role) (*role, bool) {
 	return r, r != nil
 }
 
-// apply takes the fields of a create or a PATCH over; false means that the
-// error is answered.
+// apply copies the fields of a create or PATCH request. When it returns false, the
+// error has been written.
 func (c *call) apply(m *member, body obj) bool {
 	for name, to := range map[string]*bool{
 		"blocked": &m.blocked, "override_privacy_mode": &m.privacy, "toggle_easy_office_mode": &m.easy,
@@ -190,8 +198,7 @@ func (c *call) apply(m *member, body obj) bool {
 	return ok
 }
 
-// changeUser answers without roles, as the real one was seen to do for a while
-// after a change (WIRE.md 2.3, measured).
+// changeUser answers without roles, as SALTO does for a while after a change.
 func (c *call) changeUser(m *member) {
 	body, ok := c.decode()
 	if !ok {
@@ -209,7 +216,7 @@ func (c *call) changeUser(m *member) {
 	c.json(http.StatusOK, o)
 }
 
-// removeUser is 202; the seat is free at once.
+// removeUser answers 202. The seat is free at once.
 func (c *call) removeUser(m *member) {
 	c.site.remove(m)
 	c.w.WriteHeader(http.StatusAccepted)
@@ -226,7 +233,7 @@ func (st *site) remove(m *member) {
 	}
 }
 
-// subscribe takes {"state"}; a full plan is silent here, too.
+// subscribe reads {"state"}. A full plan is not an error here either.
 func (c *call) subscribe(m *member) {
 	body, ok := c.decode()
 	if !ok {
@@ -245,7 +252,7 @@ func (c *call) subscribe(m *member) {
 	c.ok(c.memberObj(m))
 }
 
-// newPIN makes a new keypad PIN: a bare JSON string, shown once.
+// newPIN makes a new keypad PIN and answers with a bare JSON string.
 func (c *call) newPIN(m *member) {
 	body, ok := c.decode()
 	if !ok || !c.settledMember(m) {
@@ -302,8 +309,8 @@ func (c *call) keys(m *member) {
 	c.list(len(items), func(i int) obj { return items[i] })
 }
 
-// userActivatedIQs has another item than the caller's own list, and only the
-// activated ones (WIRE.md 2.3, measured).
+// userActivatedIQs lists the activated IQs only, with other fields than the caller's
+// own list.
 func (c *call) userActivatedIQs(m *member) {
 	var items []obj
 	for _, q := range c.site.iqs {
@@ -314,7 +321,7 @@ func (c *call) userActivatedIQs(m *member) {
 	c.list(len(items), func(i int) obj { return items[i] })
 }
 
-// pinHolder is whose keypad PIN this is at this time.
+// pinHolder returns the member whose keypad PIN is valid at a time.
 func (st *site) pinHolder(pin string, now time.Time) *member {
 	return find(st.members, func(m *member) bool {
 		return m.pin != "" && m.pin == pin && (m.pinExpires == nil || now.Before(*m.pinExpires)) && (m.expires.IsZero() || now.Before(m.expires))

@@ -2,7 +2,7 @@ package saltokstest
 
 import (
 	"bufio"
-	"crypto/sha1" //nolint:gosec // RFC 6455 says so
+	"crypto/sha1" //nolint:gosec // required by RFC 6455
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -14,14 +14,14 @@ import (
 	"time"
 )
 
-// webSocket speaks as much of RFC 6455 as the event stream needs: text, ping
-// and close. It returns when either side has closed.
+// webSocket implements the part of RFC 6455 that the event stream needs: text, ping
+// and close frames. It returns when either side has closed.
 func (s *Sim) webSocket(w http.ResponseWriter, r *http.Request, h *hubConn) {
 	conn, buf, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // see above
+	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // required by RFC 6455
 	ws := &socket{conn: conn}
 	defer ws.close()
 	head := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
@@ -41,7 +41,7 @@ func (s *Sim) webSocket(w http.ResponseWriter, r *http.Request, h *hubConn) {
 			switch op {
 			case opPing:
 				_ = ws.write(opPong, data)
-			case opPong: // nobody asked
+			case opPong: // nothing to do
 			default:
 				s.mu.Lock()
 				h.receive(string(data))
@@ -49,7 +49,7 @@ func (s *Sim) webSocket(w http.ResponseWriter, r *http.Request, h *hubConn) {
 			}
 		}
 	})
-	reading.Go(func() { // also while a write waits for somebody to read
+	reading.Go(func() { // also ends a write that the client does not read
 		select {
 		case <-s.closed:
 			ws.close()
@@ -61,7 +61,7 @@ func (s *Sim) webSocket(w http.ResponseWriter, r *http.Request, h *hubConn) {
 	reading.Wait()
 }
 
-// push writes what is queued, and a ping when there was nothing for a while.
+// push writes what is queued, and a ping after a quiet period.
 func (s *Sim) push(ws *socket, h *hubConn, gone <-chan struct{}) {
 	for {
 		text, closed := s.take(h)
@@ -99,7 +99,7 @@ const (
 	opPong  = 10
 )
 
-// socket serialises writes.
+// socket serializes writes.
 type socket struct {
 	mu   sync.Mutex
 	conn net.Conn
@@ -123,8 +123,8 @@ func (w *socket) write(op byte, data []byte) error {
 	return err
 }
 
-// readFrame reads one masked frame of a client. Messages end with a record
-// separator of their own, so fragments need no joining here.
+// readFrame reads one masked frame of a client. SignalR messages end with a record
+// separator, so fragments need not be joined.
 func readFrame(r *bufio.Reader) (op byte, data []byte, err error) {
 	var head [2]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -145,7 +145,7 @@ func readFrame(r *bufio.Reader) (op byte, data []byte, err error) {
 		return 0, nil, err
 	}
 	if head[1]&0x80 == 0 {
-		return 0, nil, errors.New("saltokstest: a frame of a client has to be masked")
+		return 0, nil, errors.New("saltokstest: a client's frame must be masked")
 	}
 	if n > maxBody {
 		return 0, nil, fmt.Errorf("saltokstest: a frame of %d bytes is too long", n)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// looksLikeUUID accepts UUIDs of every version (WIRE.md 5).
+// looksLikeUUID accepts UUIDs of every version.
 func looksLikeUUID(s string) bool {
 	if len(s) != 36 {
 		return false
@@ -24,7 +24,7 @@ func looksLikeUUID(s string) bool {
 	return true
 }
 
-// instant writes a UTC time as SALTO does: Z, up to seven digits of fraction.
+// instant formats a UTC time as SALTO does: Z, up to seven digits of fraction.
 func instant(t time.Time) any {
 	if t.IsZero() {
 		return nil

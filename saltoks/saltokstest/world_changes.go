@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// AddUser adds a person with a SALTO account and returns it with its ids. It
-// belongs to no site until AddMember.
+// AddUser adds a person with a SALTO account and returns it with its ids. The user is
+// a member of no site until AddMember.
 func (s *Sim) AddUser(u User) User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if u.Email == "" || s.cloud.userByEmail(u.Email) != nil {
-		panic(fmt.Sprintf("saltokstest: a user needs an e-mail of its own, not %q", u.Email))
+		panic(fmt.Sprintf("saltokstest: a user needs an e-mail that no other user has, not %q", u.Email))
 	}
 	u.fill()
 	s.cloud.users = append(s.cloud.users, &user{u})
@@ -19,27 +19,27 @@ func (s *Sim) AddUser(u User) User {
 	return u
 }
 
-// AddSite adds a site and returns it with its ids. Its members must be users of
-// the world; without any, nobody sees it.
+// AddSite adds a site and returns it with its ids. Its members must be users of the
+// world; a site without members is visible to no user.
 func (s *Sim) AddSite(st Site) Site {
 	now := s.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	mustFit(st.fill(s.world.Users))
 	if s.cloud.siteByID(st.ID) != nil {
-		panic("saltokstest: there is a site " + st.Name + " already")
+		panic("saltokstest: the site " + st.Name + " already exists")
 	}
 	s.cloud.addSite(st, now)
 	s.world.Sites = append(s.world.Sites, st)
 	return st
 }
 
-// AddIQ adds an IQ to a site.
+// AddIQ adds an IQ to a site and returns it with its ids.
 func (s *Sim) AddIQ(siteID string, q IQ) IQ {
 	s.atSite(siteID, func(st *site, w *Site) {
 		mustFit(q.fill(w))
 		if st.iqByID(q.ID) != nil {
-			panic("saltokstest: there is an IQ " + q.Name + " already")
+			panic("saltokstest: the IQ " + q.Name + " already exists")
 		}
 		st.addIQ(q)
 		w.IQs = append(w.IQs, q)
@@ -47,13 +47,13 @@ func (s *Sim) AddIQ(siteID string, q IQ) IQ {
 	return q
 }
 
-// AddLock adds a lock to a site.
+// AddLock adds a lock to a site and returns it with its ids.
 func (s *Sim) AddLock(siteID string, l Lock) Lock {
 	now := s.Now()
 	s.atSite(siteID, func(st *site, w *Site) {
 		mustFit(l.fill(w))
 		if st.lockByID(l.ID) != nil {
-			panic("saltokstest: there is a lock " + l.Name + " already")
+			panic("saltokstest: the lock " + l.Name + " already exists")
 		}
 		st.addLock(l, now)
 		w.Locks = append(w.Locks, l)
@@ -61,12 +61,12 @@ func (s *Sim) AddLock(siteID string, l Lock) Lock {
 	return l
 }
 
-// AddMember puts a user of the world on a site.
+// AddMember makes a user of the world a member of a site.
 func (s *Sim) AddMember(siteID string, m Member) Member {
 	s.atSite(siteID, func(st *site, w *Site) {
 		u := s.cloud.userByEmail(m.User)
 		if u == nil || st.memberOf(u) != nil {
-			panic(fmt.Sprintf("saltokstest: %q is no user of the world, or a member already", m.User))
+			panic(fmt.Sprintf("saltokstest: %q is not a user of the world, or already a member", m.User))
 		}
 		mustFit(m.fill(siteID))
 		s.cloud.addMember(st, m)
@@ -75,8 +75,8 @@ func (s *Sim) AddMember(siteID string, m Member) Member {
 	return m
 }
 
-// RemoveMember takes a user off a site: the site is gone from the user's list,
-// and activations at its IQs are dead.
+// RemoveMember removes a user from a site: the user no longer sees the site, and the
+// user's activations at its IQs end.
 func (s *Sim) RemoveMember(siteID, email string) {
 	s.atSite(siteID, func(st *site, w *Site) {
 		if m := st.memberOf(s.cloud.userByEmail(email)); m != nil {
@@ -85,7 +85,7 @@ func (s *Sim) RemoveMember(siteID, email string) {
 	})
 }
 
-// SetRemoteAccess gives or takes the right to open from afar.
+// SetRemoteAccess grants or revokes a member's right to command locks remotely.
 func (s *Sim) SetRemoteAccess(siteID, email string, may bool) {
 	s.atSite(siteID, func(st *site, _ *Site) {
 		m := st.memberOf(s.cloud.userByEmail(email))
@@ -96,18 +96,19 @@ func (s *Sim) SetRemoteAccess(siteID, email string, may bool) {
 	})
 }
 
-// SetReleased releases a site or takes the release back; SetPaid does the same
-// with its subscription.
+// SetReleased sets whether a site is released. Commands at a site that is not are
+// refused with 400 and code 2210.
 func (s *Sim) SetReleased(siteID string, released bool) {
 	s.atSite(siteID, func(st *site, _ *Site) { st.Unreleased = !released })
 }
 
-// SetPaid starts or ends the subscription of a site.
+// SetPaid sets whether a site has a valid subscription. Commands at a site without one
+// are refused with 403 and code 2212.
 func (s *Sim) SetPaid(siteID string, paid bool) {
 	s.atSite(siteID, func(st *site, _ *Site) { st.Unpaid = !paid })
 }
 
-// AddRedirectURI registers one more redirect URI of the client.
+// AddRedirectURI registers another redirect URI of the client.
 func (s *Sim) AddRedirectURI(uri string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,6 +141,6 @@ func (s *Sim) atIQ(iqID string, fn func(*iq)) {
 
 func mustFit(err error) {
 	if err != nil {
-		panic("saltokstest: that does not fit the world: " + err.Error())
+		panic("saltokstest: invalid change of the world: " + err.Error())
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// fill gives every empty field its value and reports every fault at once.
+// fill sets the defaults of all empty fields and reports every fault in one error.
 func (w *World) fill() error {
 	def := DefaultWorld()
 	orDefault(&w.ClientID, def.ClientID)
@@ -33,7 +33,7 @@ func (w *World) fill() error {
 	}
 	unique := func(kind, key string) {
 		if seen[kind+key] {
-			faults = append(faults, fmt.Errorf("%s %q is there twice", kind, key))
+			faults = append(faults, fmt.Errorf("%s %q is used twice", kind, key))
 		}
 		seen[kind+key] = true
 	}
@@ -71,7 +71,7 @@ func (w *World) fill() error {
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
-		return fmt.Errorf("saltokstest: the world does not hold together:\n%w", err)
+		return fmt.Errorf("saltokstest: the world is not valid:\n%w", err)
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (s *Site) fill(users []User) error {
 	for i := range s.Members {
 		m := &s.Members[i]
 		if !hasUser(users, m.User) {
-			faults = append(faults, fmt.Errorf("site %q: member %q is no user of the world", s.Name, m.User))
+			faults = append(faults, fmt.Errorf("site %q: member %q is not a user of the world", s.Name, m.User))
 		}
 		faults = append(faults, m.fill(s.ID))
 	}
@@ -152,7 +152,7 @@ func (l *Lock) fill(s *Site) error {
 	orDefault(&l.Type, "wall_reader_pin")
 	orDefault(&l.Battery, "fresh")
 	if l.OpenSeconds < 1 || l.OpenSeconds > 240 {
-		return fmt.Errorf("lock %q: open_seconds is 1 to 240, not %d", l.Name, l.OpenSeconds)
+		return fmt.Errorf("lock %q: open_seconds must be 1 to 240, not %d", l.Name, l.OpenSeconds)
 	}
 	if l.Schedule != nil {
 		if err := l.Schedule.check(); err != nil {
@@ -174,7 +174,7 @@ func (l *Lock) fill(s *Site) error {
 	return fmt.Errorf("lock %q: no IQ %q on site %q", l.Name, l.IQ, s.Name)
 }
 
-// clone copies the world deeply enough that nobody can change ours.
+// clone returns a deep copy.
 func (w World) clone() World {
 	w.Users = slices.Clone(w.Users)
 	w.Sites = slices.Clone(w.Sites)
@@ -225,7 +225,7 @@ func hasUser(users []User, email string) bool {
 	return false
 }
 
-// id makes a lower-case UUID out of words: the same words, the same id.
+// id makes a lower-case UUID from words; the same words always give the same id.
 func id(words ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
 	h := hex.EncodeToString(sum[:16])
@@ -241,8 +241,8 @@ func digitsOf(s string, n int) string {
 	return string(out)
 }
 
-// hexOf returns the digits of a UUID; of any other id, which is a fault of the
-// world, something as long.
+// hexOf returns the digits of a UUID. Another id, which fill reports, gives as many
+// digits.
 func hexOf(s string) string {
 	if !isUUID(s) {
 		s = id(s)
@@ -250,7 +250,7 @@ func hexOf(s string) string {
 	return strings.ToUpper(strings.ReplaceAll(s, "-", ""))
 }
 
-// isUUID reports whether s is an id as the API writes them (WIRE.md 5).
+// isUUID reports whether s is an id as the API writes them.
 func isUUID(s string) bool { return looksLikeUUID(s) && s == strings.ToLower(s) }
 
 func zone(name string) (*time.Location, error) {
