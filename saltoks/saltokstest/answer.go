@@ -2,7 +2,9 @@ package saltokstest
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
+	"strconv"
 )
 
 // answer is a response that has not been sent yet, so that a fault can still drop,
@@ -28,6 +30,25 @@ func (a *answer) replace(code int, contentType, body string) {
 	a.code = code
 	a.body.Reset()
 	a.body.WriteString(body)
+}
+
+// writeJSON writes v as the body.
+func (a *answer) writeJSON(v any) {
+	a.header.Set("Content-Type", jsonType)
+	enc := json.NewEncoder(&a.body)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic(err)
+	}
+}
+
+// writeError writes an error body of the API.
+func (a *answer) writeError(code, message string, numeric bool) {
+	var ec any = code
+	if n, err := strconv.Atoi(code); err == nil && numeric {
+		ec = n
+	}
+	a.writeJSON(obj{"ErrorCode": ec, "Message": message})
 }
 
 func (a *answer) writeTo(w http.ResponseWriter, cut bool) {

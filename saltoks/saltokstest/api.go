@@ -5,7 +5,6 @@ import (
 	"mime"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -171,27 +170,29 @@ func withResource[T any](what string, find func(*site, string) *T, run func(*cal
 
 // fail writes an error body of the API.
 func (c *call) fail(status int, code, message string) {
-	var ec any = code
-	if c.sim.cfg.Switches.NumericErrorCodes {
-		ec, _ = strconv.Atoi(code)
-	}
-	c.json(status, obj{"ErrorCode": ec, "Message": message})
+	c.w.WriteHeader(status)
+	c.w.writeError(code, message, c.sim.cfg.Switches.NumericErrorCodes)
 }
 
 // failCommand writes the error of a command that the IQ or the cloud refused:
 // code 3102 with an inner code.
 func (c *call) failCommand(status int, inner string) {
-	c.fail(status, "3102", "Request execution failed with code: "+inner)
+	c.fail(status, commandFailed, commandMessage(inner))
+}
+
+// commandFailed is the code of a command that the IQ or the cloud did not carry out.
+const commandFailed = "3102"
+
+func commandMessage(inner string) string {
+	if inner == "" {
+		return "Request execution failed."
+	}
+	return "Request execution failed with code: " + inner
 }
 
 func (c *call) json(status int, v any) {
-	c.w.header.Set("Content-Type", jsonType)
 	c.w.WriteHeader(status)
-	enc := json.NewEncoder(&c.w.body)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		panic(err)
-	}
+	c.w.writeJSON(v)
 }
 
 func (c *call) noContent() {

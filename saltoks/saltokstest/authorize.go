@@ -4,18 +4,14 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
-const (
-	fullAccess    = "user_api.full_access"
-	offlineAccess = "offline_access"
-	codeLifetime  = 5 * time.Minute
-	sessionCookie = "idsrv.session"
-)
+const codeLifetime = 5 * time.Minute
 
-// authCode is one authorization code.
+// authCode is an authorization code.
 type authCode struct {
 	user      *user
 	redirect  string
@@ -24,28 +20,87 @@ type authCode struct {
 	scope     []string
 	authTime  time.Time
 	expires   time.Time
-	family    *family // set when it was used
+	family    *family // set when the code has been used
 }
 
-// authorize checks the request and sends the browser to the login, to the
-// consent, or back to the client with an error.
-func (s *Sim) authorize(w *answer, r *http.Request, q url.Values) {
+// authorize checks an authorization request and redirects the browser to the login
+// page, to the consent page, or back to the client.
+func (s *Sim) authorize(w *answer, r *http.Request, q url.Values, now time.Time) {
 	if why := s.badClient(q); why != "" {
-		showPage(w, http.StatusBadRequest, textPage, why) // never redirect to an address nobody registered
+		showPage(w, http.StatusBadRequest, textPage, why) // never redirect to an unregistered URI
 		return
 	}
-	switch want := strings.Fields(q.Get("scope")); {
-	case q.Get("response_type") != "code":
-		s.redirectError(w, q, "unsupported_response_type")
-	case len(want) == 0 || slices.ContainsFunc(want, func(x string) bool { return !slices.Contains(scopes, x) }):
-		s.redirectError(w, q, "invalid_scope")
-	case q.Get("code_challenge") == "" || q.Get("code_challenge_method") != "S256":
-		s.redirectError(w, q, "invalid_request")
-	case s.sessionUser(r) == nil:
-		redirect(w, "/Account/Login?"+url.Values{"ReturnUrl": {"/connect/authorize/callback?" + q.Encode()}}.Encode())
-	default:
-		redirect(w, "/consent?"+url.Values{"returnUrl": {"/connect/authorize/callback?" + q.Encode()}}.Encode())
+	if code := badAuthorizeRequest(q); code != "" {
+		s.redirectError(w, q, code)
+		return
 	}
+	login := s.session(r)
+	prompt := strings.Fields(q.Get("prompt"))
+	switch {
+	case needsLogin(login, prompt, q.Get("max_age"), now):
+		if slices.Contains(prompt, "none") {
+			s.redirectError(w, q, "login_required")
+			return
+		}
+		next := "/connect/authorize/callback?" + afterLogin(q).Encode()
+		redirect(w, "/Account/Login?"+url.Values{"ReturnUrl": {next}}.Encode())
+	case !slices.Contains(prompt, "none"):
+		redirect(w, "/consent?"+url.Values{"returnUrl": {"/connect/authorize/callback?" + q.Encode()}}.Encode())
+	case !s.cloud.consented(login.user, strings.Fields(q.Get("scope"))):
+		s.redirectError(w, q, "consent_required")
+	default:
+		s.sendCode(w, q, login, strings.Fields(q.Get("scope")), now)
+	}
+}
+
+// badAuthorizeRequest returns the OAuth error of a request that is not valid, or "".
+func badAuthorizeRequest(q url.Values) string {
+	scope, prompt := strings.Fields(q.Get("scope")), strings.Fields(q.Get("prompt"))
+	known := func(x string) bool { return slices.Contains(supportedScopes(), x) }
+	switch {
+	case q.Get("response_type") != "code":
+		return "unsupported_response_type"
+	case len(scope) == 0 || slices.ContainsFunc(scope, func(x string) bool { return !known(x) }):
+		return "invalid_scope"
+	case q.Get("code_challenge") == "" || q.Get("code_challenge_method") != "S256",
+		q.Has("response_mode") && q.Get("response_mode") != "query",
+		slices.Contains(prompt, "none") && len(prompt) > 1,
+		slices.ContainsFunc(prompt, func(x string) bool {
+			return !slices.Contains([]string{"none", "login", "consent", "select_account"}, x)
+		}):
+		return "invalid_request"
+	}
+	if age := q.Get("max_age"); age != "" {
+		if n, err := strconv.Atoi(age); err != nil || n < 0 {
+			return "invalid_request"
+		}
+	}
+	return ""
+}
+
+func needsLogin(login *session, prompt []string, maxAge string, now time.Time) bool {
+	if login == nil || slices.Contains(prompt, "login") || slices.Contains(prompt, "select_account") {
+		return true
+	}
+	seconds, err := strconv.Atoi(maxAge)
+	return err == nil && now.Sub(login.loggedIn) > time.Duration(seconds)*time.Second
+}
+
+// afterLogin removes what the login has fulfilled from an authorization request.
+func afterLogin(q url.Values) url.Values {
+	next := url.Values{}
+	for name, values := range q {
+		next[name] = values
+	}
+	next.Del("max_age")
+	var prompt []string
+	for _, x := range strings.Fields(q.Get("prompt")) {
+		if x != "login" && x != "select_account" {
+			prompt = append(prompt, x)
+		}
+	}
+	next.Set("prompt", strings.Join(prompt, " "))
+	return next
 }
 
 func (s *Sim) badClient(q url.Values) string {
@@ -58,7 +113,7 @@ func (s *Sim) badClient(q url.Values) string {
 	return ""
 }
 
-func (s *Sim) sessionUser(r *http.Request) *user {
+func (s *Sim) session(r *http.Request) *session {
 	c, err := r.Cookie(sessionCookie)
 	if err != nil {
 		return nil
@@ -66,7 +121,7 @@ func (s *Sim) sessionUser(r *http.Request) *user {
 	return s.cloud.sessions[c.Value]
 }
 
-func (s *Sim) login(w *answer, form url.Values) {
+func (s *Sim) login(w *answer, form url.Values, now time.Time) {
 	back := form.Get("ReturnUrl")
 	u := s.cloud.userByEmail(form.Get("email"))
 	if u == nil || u.Password != form.Get("password") {
@@ -77,13 +132,15 @@ func (s *Sim) login(w *answer, form url.Values) {
 		showPage(w, http.StatusBadRequest, textPage, "Invalid return URL.")
 		return
 	}
-	session := randomHex(16)
-	s.cloud.sessions[session] = u
-	w.header.Set("Set-Cookie", (&http.Cookie{Name: sessionCookie, Value: session, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}).String())
+	id := randomHex(16)
+	s.cloud.sessions[id] = &session{user: u, loggedIn: now}
+	cookie := &http.Cookie{Name: sessionCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	w.header.Set("Set-Cookie", cookie.String())
 	redirect(w, back)
 }
 
-// pending is the authorize request that a login or consent page carries along.
+// pending returns the authorization request that a login or consent page carries, or
+// why it is refused.
 func (s *Sim) pending(returnURL string) (url.Values, string) {
 	_, raw, _ := strings.Cut(returnURL, "?")
 	q, err := url.ParseQuery(raw)
@@ -93,37 +150,41 @@ func (s *Sim) pending(returnURL string) (url.Values, string) {
 	return q, s.badClient(q)
 }
 
-// asked is what a logged-in user is asked to consent to; there is no user when
-// it said why not.
-func (s *Sim) asked(w *answer, r *http.Request, back string) (url.Values, *user) {
+// pendingConsent returns the request that the logged-in user is asked to consent to.
+// When it returns no session, the error page has been written.
+func (s *Sim) pendingConsent(w *answer, r *http.Request, back string) (url.Values, *session) {
 	q, why := s.pending(back)
-	u := s.sessionUser(r)
-	if why == "" && u == nil {
+	login := s.session(r)
+	if why == "" && login == nil {
 		why = "You are not logged in."
 	}
 	if why != "" {
 		showPage(w, http.StatusBadRequest, textPage, why)
 		return nil, nil
 	}
-	return q, u
+	return q, login
 }
 
 func (s *Sim) consentForm(w *answer, r *http.Request) {
 	back := r.URL.Query().Get("returnUrl")
-	q, u := s.asked(w, r, back)
-	if u == nil {
+	q, login := s.pendingConsent(w, r, back)
+	if login == nil {
 		return
 	}
-	asked := strings.Fields(q.Get("scope"))
+	scope := strings.Fields(q.Get("scope"))
 	showPage(w, http.StatusOK, consentPage, obj{
-		"Return": back, "Client": s.ClientID(), "Email": u.Email,
-		"Full": slices.Contains(asked, fullAccess), "Offline": slices.Contains(asked, offlineAccess),
+		"Return": back, "Client": s.ClientID(), "Email": login.user.Email,
+		"Full": slices.Contains(scope, fullAccess), "Offline": slices.Contains(scope, offlineAccess),
 	})
 }
 
 func (s *Sim) consent(w *answer, r *http.Request, form url.Values, now time.Time) {
-	q, u := s.asked(w, r, form.Get("returnUrl"))
-	if u == nil {
+	q, login := s.pendingConsent(w, r, form.Get("returnUrl"))
+	if login == nil {
+		return
+	}
+	if code := badAuthorizeRequest(q); code != "" {
+		s.redirectError(w, q, code)
 		return
 	}
 	if form.Get("button") != "yes" {
@@ -137,10 +198,21 @@ func (s *Sim) consent(w *answer, r *http.Request, form url.Values, now time.Time
 			granted = append(granted, x)
 		}
 	}
+	s.cloud.consents[login.user.ID] = granted
+	s.sendCode(w, q, login, granted, now)
+}
+
+// consented reports whether the user's last consent covers a scope.
+func (c *cloud) consented(u *user, scope []string) bool {
+	granted := c.consents[u.ID]
+	return !slices.ContainsFunc(scope, func(x string) bool { return !slices.Contains(granted, x) })
+}
+
+func (s *Sim) sendCode(w *answer, q url.Values, login *session, granted []string, now time.Time) {
 	code := strings.ToUpper(randomHex(32))
 	s.cloud.codes[code] = &authCode{
-		user: u, redirect: q.Get("redirect_uri"), challenge: q.Get("code_challenge"), nonce: q.Get("nonce"),
-		scope: granted, authTime: now, expires: now.Add(codeLifetime),
+		user: login.user, redirect: q.Get("redirect_uri"), challenge: q.Get("code_challenge"), nonce: q.Get("nonce"),
+		scope: granted, authTime: login.loggedIn, expires: now.Add(codeLifetime),
 	}
 	s.redirectBack(w, q, url.Values{
 		"code": {code}, "scope": {strings.Join(granted, " ")}, "session_state": {randomHex(16)}, "iss": {s.issuer},
@@ -155,12 +227,18 @@ func (s *Sim) redirectBack(w *answer, q, result url.Values) {
 	if st := q.Get("state"); st != "" {
 		result.Set("state", st)
 	}
-	to := q.Get("redirect_uri")
-	sep := "?"
-	if strings.Contains(to, "?") {
-		sep = "&"
+	redirect(w, withQuery(q.Get("redirect_uri"), result))
+}
+
+// withQuery adds parameters to a URL that may have some already.
+func withQuery(to string, params url.Values) string {
+	switch {
+	case len(params) == 0:
+		return to
+	case strings.Contains(to, "?"):
+		return to + "&" + params.Encode()
 	}
-	redirect(w, to+sep+result.Encode())
+	return to + "?" + params.Encode()
 }
 
 func redirect(w *answer, to string) {

@@ -9,21 +9,61 @@ import (
 // authenticate returns the caller, or writes a 401 with an empty body and returns
 // nil. Sim.mu is locked.
 func (s *Sim) authenticate(w *answer, r *http.Request, now time.Time) *user {
-	token, ok := cutFold(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		w.WriteHeader(http.StatusUnauthorized)
+	u, claims := s.bearer(w, r, now)
+	if u != nil && claims["aud"] != apiAudience {
+		unauthorized(w, fmt.Sprintf("The audience '%v' is invalid", claims["aud"]))
 		return nil
-	}
-	u, why := s.bearer(token, now)
-	if u == nil {
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token", error_description="`+why+`"`)
-		w.WriteHeader(http.StatusUnauthorized)
 	}
 	return u
 }
 
-func (s *Sim) bearer(token string, now time.Time) (u *user, why string) {
+// authenticateAny is authenticate for a token of any scope, and returns the scope.
+func (s *Sim) authenticateAny(w *answer, r *http.Request, now time.Time) (*user, []string) {
+	u, claims := s.bearer(w, r, now)
+	var scope []string
+	list, _ := claims["scope"].([]any)
+	for _, x := range list {
+		if text, ok := x.(string); ok {
+			scope = append(scope, text)
+		}
+	}
+	return u, scope
+}
+
+// apiAudience is the audience of tokens for the Connect API.
+const apiAudience = "user_api"
+
+func (s *Sim) bearer(w *answer, r *http.Request, now time.Time) (*user, obj) {
+	token, ok := cutFold(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		w.WriteHeader(http.StatusUnauthorized)
+		return nil, nil
+	}
+	claims, why := s.validClaims(token, now)
+	if why != "" {
+		unauthorized(w, why)
+		return nil, nil
+	}
+	sub, _ := claims["sub"].(string)
+	u := s.cloud.userBySubject(sub)
+	if u == nil {
+		unauthorized(w, "The user is not known")
+	}
+	return u, claims
+}
+
+func unauthorized(w *answer, why string) {
+	w.Header().Set("WWW-Authenticate", invalidToken(why))
+	w.WriteHeader(http.StatusUnauthorized)
+}
+
+func invalidToken(why string) string {
+	return `Bearer error="invalid_token", error_description="` + why + `"`
+}
+
+// validClaims returns the claims of an access token, or why it is refused.
+func (s *Sim) validClaims(token string, now time.Time) (claims obj, why string) {
 	claims, err := s.verify(token)
 	if err != nil {
 		return nil, "The signature key was not found"
@@ -34,12 +74,5 @@ func (s *Sim) bearer(token string, now time.Time) (u *user, why string) {
 	if claims["iss"] != s.issuer {
 		return nil, "The issuer is invalid"
 	}
-	if claims["aud"] != "user_api" {
-		return nil, fmt.Sprintf("The audience '%v' is invalid", claims["aud"])
-	}
-	sub, _ := claims["sub"].(string)
-	if u = s.cloud.userBySubject(sub); u == nil {
-		return nil, "The user is not known"
-	}
-	return u, ""
+	return claims, ""
 }

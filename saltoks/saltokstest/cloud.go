@@ -16,9 +16,14 @@ type cloud struct {
 	inbox []Message
 
 	redirects []string
-	sessions  map[string]*user // login cookie
+	sessions  map[string]*session // by login cookie
+	consents  map[string][]string // the scopes each user id granted last
 	codes     map[string]*authCode
 	refresh   map[string]*refreshToken
+
+	clientSecret  string
+	tokenPath     string
+	oldTokenPaths map[string]int // path to the status it is answered with
 
 	hubs    map[string]*hubConn
 	publish func(*site, *entry)
@@ -72,8 +77,9 @@ type iq struct {
 func newCloud(w World, now time.Time, publish func(*site, *entry)) *cloud {
 	c := &cloud{
 		hubs: map[string]*hubConn{}, publish: publish,
-		redirects: []string{w.RedirectURI},
-		sessions:  map[string]*user{}, codes: map[string]*authCode{}, refresh: map[string]*refreshToken{},
+		redirects: []string{w.RedirectURI}, clientSecret: w.ClientSecret,
+		tokenPath: tokenPath, oldTokenPaths: map[string]int{},
+		sessions: map[string]*session{}, consents: map[string][]string{}, codes: map[string]*authCode{}, refresh: map[string]*refreshToken{},
 	}
 	for _, u := range w.Users {
 		c.users = append(c.users, &user{u})

@@ -2,7 +2,6 @@ package saltokstest
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -90,47 +89,17 @@ func (s *Sim) controlLock(w http.ResponseWriter, lockID string) {
 }
 
 func (s *Sim) controlFault(w http.ResponseWriter, body []byte) {
-	var in struct {
-		Name   string `json:"name"`
-		Count  *int   `json:"count"`
-		Delay  any    `json:"delay"`
-		On     string `json:"on"`
-		Target string `json:"target"`
-		After  bool   `json:"after"`
-	}
-	if err := json.Unmarshal(body, &in); err != nil {
-		controlError(w, http.StatusBadRequest, `the body has to be {"name":"…","count":1,"delay":"3s"}`)
+	var in faultJSON
+	if err := decodeStrict(body, &in); err != nil {
+		controlError(w, http.StatusBadRequest, `the body must be like {"name":"slow","count":1,"delay":"3s"}: `+err.Error())
 		return
 	}
-	var opts []FaultOption
-	if in.Count != nil {
-		opts = append(opts, Count(*in.Count))
-	}
-	switch d := in.Delay.(type) {
-	case nil:
-	case float64: // seconds
-		opts = append(opts, Delay(time.Duration(d*float64(time.Second))))
-	default:
-		v, err := time.ParseDuration(fmt.Sprint(d))
-		if err != nil {
-			controlError(w, http.StatusBadRequest, `delay has to be like "3s", or a number of seconds`)
-			return
-		}
-		opts = append(opts, Delay(v))
-	}
-	if in.On != "" {
-		opts = append(opts, On(in.On))
-	}
-	if in.Target != "" {
-		opts = append(opts, Target(in.Target))
-	}
-	if in.After {
-		opts = append(opts, After())
-	}
-	if err := s.fault(in.Name, opts...); err != nil {
+	f, err := in.fault()
+	if err != nil {
 		controlError(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	s.arm(f)
 	controlJSON(w, http.StatusOK, obj{"armed": s.armedNames()})
 }
 

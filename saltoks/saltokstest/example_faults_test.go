@@ -25,7 +25,7 @@ func ExampleFaultNames() {
 	sim.ClearFaults()
 	fmt.Println(attempt(sim, token, sim.OTP(admin, site.IQs[0].ID)))
 	// Output:
-	// 20 answer_lost_after_move
+	// 29 answer_lost_after_move
 	// 429 but moved: 1
 	// 200
 }

@@ -1,17 +1,92 @@
 package saltokstest
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 )
 
-// use reports whether a state fault strikes now at target, and uses it up.
-// s.mu is held.
+// check reports options that make no sense.
+func (f *armedFault) check() error {
+	var faults []error
+	if f.status != 0 && (f.status < 200 || f.status > 599) {
+		faults = append(faults, fmt.Errorf("saltokstest: fault %s: status %d is not between 200 and 599", f.name, f.status))
+	}
+	for _, c := range f.fields {
+		if c.value != "" && !json.Valid([]byte(c.value)) {
+			faults = append(faults, fmt.Errorf("saltokstest: fault %s: field %s: %q is not JSON", f.name, c.path, c.value))
+		}
+	}
+	if f.name == TokenEndpointMoved && f.target != "" && !strings.HasPrefix(f.target, "/connect/") {
+		faults = append(faults, fmt.Errorf("saltokstest: fault %s: the path %q does not begin with /connect/", f.name, f.target))
+	}
+	return errors.Join(faults...)
+}
+
+// applyNow carries out an immediate fault.
+func (s *Sim) applyNow(f *armedFault) {
+	switch f.name {
+	case Day90:
+		s.clock.Advance(s.cfg.Switches.RefreshLifetime)
+		return
+	case SigningKeyRotated, SigningKeyWithdrawn:
+		s.RotateKey(f.name == SigningKeyWithdrawn)
+		return
+	}
+	now := s.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch f.name {
+	case TokenEndpointMoved:
+		orDefault(&f.target, "/connect/v2/token")
+		s.cloud.moveTokenEndpoint(f.target, f.status)
+	case ClientSecretChanged:
+		orDefault(&f.target, randomHex(12))
+		s.cloud.clientSecret = f.target
+		s.world.ClientSecret = f.target
+	case SeatsFull:
+		for _, st := range s.cloud.sites {
+			if f.target == "" || f.target == st.ID {
+				st.Seats = st.subscribed()
+			}
+		}
+	}
+	for _, st := range s.cloud.sites {
+		for _, q := range st.iqs {
+			if f.target == "" || f.target == q.ID {
+				s.cloud.applyToIQ(q, f.name, now)
+			}
+		}
+	}
+}
+
+func (c *cloud) applyToIQ(q *iq, fault string, now time.Time) {
+	switch fault {
+	case AppRotatedSecret:
+		for _, a := range q.activations {
+			if a.activated {
+				a.secret = c.secretAfter(a, now)
+			}
+		}
+	case RestoreRequired:
+		q.restoreRequired, q.resetAt = true, now
+		clear(q.activations)
+	}
+}
+
+// use returns the armed state fault that applies to target, and counts it down.
+// Sim.mu is locked.
 func (s *Sim) use(name, target string) *armedFault {
+	return s.useFault(func(f *armedFault) bool { return f.name == name && (f.target == "" || f.target == target) })
+}
+
+func (s *Sim) useFault(is func(*armedFault) bool) *armedFault {
 	for i, f := range s.armed {
-		if f.name != name || f.target != "" && f.target != target {
+		if !is(f) {
 			continue
 		}
 		if f.count > 0 {
@@ -24,38 +99,37 @@ func (s *Sim) use(name, target string) *armedFault {
 	return nil
 }
 
-// plan is what the request faults do to one request.
-type plan []*armedFault
+// requestFaults are the request faults that apply to one request.
+type requestFaults []*armedFault
 
-func (p plan) get(name string) *armedFault {
+func (p requestFaults) get(name string) *armedFault {
 	return find(p, func(f *armedFault) bool { return f.name == name })
 }
+func (p requestFaults) has(name string) bool { return p.get(name) != nil }
 
-func (p plan) has(name string) bool { return p.get(name) != nil }
-
-// strike takes the request faults that fit this request.
-func (s *Sim) strike(p part, method, path string) plan {
+// takeFaults returns the faults that apply to this request, and counts them down.
+func (s *Sim) takeFaults(p part, method, path string) requestFaults {
 	now := s.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var struck plan
+	var taken requestFaults
 	s.armed = slices.DeleteFunc(s.armed, func(f *armedFault) bool {
 		if !f.until.IsZero() && !now.Before(f.until) {
-			return true // the outage is over
+			return true // the outage has ended
 		}
-		if faultTable[f.name].kind != requestFault || struck.has(f.name) || !f.fits(p, method+" "+path) {
+		if f.kind != requestFault || taken.has(f.name) || !f.matches(p, method+" "+path) {
 			return false
 		}
-		struck = append(struck, f)
+		taken = append(taken, f)
 		if f.count > 0 {
 			f.count--
 		}
 		return f.count == 0
 	})
-	return struck
+	return taken
 }
 
-func (f *armedFault) fits(p part, line string) bool {
+func (f *armedFault) matches(p part, line string) bool {
 	switch {
 	case f.name == IdentityOutage:
 		return p == partIdentity && strings.Contains(line, f.on)
@@ -65,8 +139,8 @@ func (f *armedFault) fits(p part, line string) bool {
 	return p == partAPI
 }
 
-// before does what strikes before the request is carried out.
-func (s *Sim) before(r *http.Request, p plan) {
+// before applies the faults that precede carrying out the request.
+func (s *Sim) before(r *http.Request, p requestFaults) {
 	if f := p.get(Slow); f != nil && !f.after {
 		s.wait(f.delay)
 	}
@@ -78,8 +152,8 @@ func (s *Sim) before(r *http.Request, p plan) {
 	}
 }
 
-// after does what strikes the answer.
-func (s *Sim) after(r *http.Request, p plan) {
+// after applies the faults that delay or drop the answer.
+func (s *Sim) after(r *http.Request, p requestFaults) {
 	if f := p.get(Slow); f != nil && f.after {
 		s.wait(f.delay)
 	}
@@ -91,20 +165,26 @@ func (s *Sim) after(r *http.Request, p plan) {
 	}
 }
 
-// instead is the answer of a fault that takes the place of the real one.
-func (p plan) instead(r *http.Request, a *answer, after bool) bool {
+// instead writes the answer of a fault that replaces the real one, and reports
+// whether there is such a fault.
+func (s *Sim) instead(r *http.Request, p requestFaults, a *answer, after bool) bool {
 	for _, f := range p {
 		if f.after != after {
 			continue
 		}
 		switch f.name {
+		case HTTP401:
+			a.replace(http.StatusUnauthorized, "", "")
+			a.header = http.Header{"Www-Authenticate": {invalidToken("The token is not valid")}}
 		case HTTP429:
 			a.replace(http.StatusTooManyRequests, "text/plain; charset=utf-8", "")
 			a.header.Set("Retry-After", itoa(int((f.delay+time.Second-1)/time.Second)))
 		case HTTP500:
 			a.replace(http.StatusInternalServerError, jsonType, `{"ErrorCode":"2201","Message":"Internal server error"}`)
 		case HTML502:
-			a.replace(http.StatusBadGateway, "text/html", "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>")
+			a.replace(http.StatusBadGateway, "text/html", badGatewayPage)
+		case APIError:
+			f.writeAPIError(a, s.cfg.Switches.NumericErrorCodes)
 		case Redirect307:
 			a.replace(http.StatusTemporaryRedirect, "text/html", "")
 			to := f.target
@@ -122,7 +202,91 @@ func (p plan) instead(r *http.Request, a *answer, after bool) bool {
 	return false
 }
 
-// hang waits until the client or the test gives up, then cuts the connection.
+const badGatewayPage = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+
+func (f *armedFault) writeAPIError(a *answer, numeric bool) {
+	code, message := f.code, f.message
+	orDefault(&code, "1100")
+	if message == "" && code == commandFailed {
+		message = commandMessage("")
+	}
+	orDefault(&message, "The request is not valid.")
+	a.replace(f.status, jsonType, "")
+	a.writeError(code, message, numeric)
+}
+
+// rewrite changes the answer as RewriteAnswer and ByteOrderMark do.
+func (p requestFaults) rewrite(a *answer) {
+	if f := p.get(RewriteAnswer); f != nil {
+		if f.status != 0 {
+			a.code = f.status
+		}
+		if f.body != nil {
+			a.body.Reset()
+			a.body.WriteString(*f.body)
+		}
+		a.changeFields(f.fields)
+		if f.contentType != nil {
+			a.header.Del("Content-Type")
+			if *f.contentType != "" {
+				a.header.Set("Content-Type", *f.contentType)
+			} else {
+				a.header["Content-Type"] = nil // net/http would detect one
+			}
+		}
+	}
+	if p.has(ByteOrderMark) {
+		body := a.body.String()
+		a.body.Reset()
+		a.body.WriteString("\ufeff" + body)
+	}
+}
+
+// changeFields sets and removes fields of a JSON body. Another body stays as it is.
+func (a *answer) changeFields(changes []fieldChange) {
+	if len(changes) == 0 {
+		return
+	}
+	dec := json.NewDecoder(strings.NewReader(a.body.String()))
+	dec.UseNumber()
+	var v any
+	if dec.Decode(&v) != nil {
+		return
+	}
+	targets := []any{v}
+	switch v := v.(type) {
+	case []any:
+		targets = v
+	case obj:
+		if items, ok := v["items"].([]any); ok {
+			targets = items
+		}
+	}
+	for _, c := range changes {
+		for _, t := range targets {
+			setField(t, strings.Split(c.path, "/"), c.value)
+		}
+	}
+	a.body.Reset()
+	enc := json.NewEncoder(&a.body)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // decoded above
+}
+
+func setField(in any, path []string, value string) {
+	o, ok := in.(obj)
+	switch {
+	case !ok:
+	case len(path) > 1:
+		setField(o[path[0]], path[1:], value)
+	case value == "":
+		delete(o, path[0])
+	default:
+		o[path[0]] = json.RawMessage(value)
+	}
+}
+
+// hang waits until the client or the simulator ends, then closes the connection.
 func (s *Sim) hang(r *http.Request) {
 	select {
 	case <-r.Context().Done():
@@ -131,7 +295,7 @@ func (s *Sim) hang(r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// wait waits d, whether or not the client is still there.
+// wait waits for d, whether or not the client is still connected.
 func (s *Sim) wait(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

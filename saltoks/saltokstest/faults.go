@@ -2,67 +2,97 @@ package saltokstest
 
 import (
 	"fmt"
+	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 )
 
-// The faults, by name. Request faults strike the next requests that fit;
-// state faults strike the next commands; deeds happen at once.
+// The faults. A request fault affects the next requests that match it, a state
+// fault the next commands or token answers, and an immediate fault changes the
+// simulator at once. In parentheses is the value when no FaultOption sets another.
 const (
-	// IQOffline: the next commands (and PIN requests) find the IQ offline:
-	// 400/3102 iq_offline. Reads still say online, as SALTO does for up to half
-	// an hour.
+	// IQOffline: the next commands and PIN requests find the IQ offline and are
+	// answered 400 with 3102 iq_offline. Reads still report it as online, as SALTO
+	// does for up to half an hour.
 	IQOffline = "iq_offline"
-	// LockOffline: the next commands find the lock offline: 400/3102 lock_offline.
+	// LockOffline: the next commands find the lock offline and are answered 400 with
+	// 3102 lock_offline.
 	LockOffline = "lock_offline"
-	// OTPBlocked: the next code that is checked finds its (user, IQ, command)
-	// blocked, and it stays blocked for 20 minutes: 403/3102 otp_blocked.
+	// OTPBlocked: the next code that is checked finds its user blocked at the IQ for
+	// this kind of command, for 20 minutes: 403 with 3102 otp_blocked.
 	OTPBlocked = "otp_blocked"
-	// AnswerLostBeforeMove: the request is read and the connection cut; nothing
+	// AnswerLostBeforeMove: the request is read and the connection closed. Nothing
 	// is done.
 	AnswerLostBeforeMove = "answer_lost_before_move"
-	// AnswerLostAfterMove: the request is carried out and the connection cut.
+	// AnswerLostAfterMove: the request is carried out and the connection closed.
 	AnswerLostAfterMove = "answer_lost_after_move"
-	// Slow: the request waits Delay (3 s) before it is carried out, also when
-	// the client has gone by then; with After it waits before the answer.
+	// Slow: the request waits for Delay (3 s) before it is carried out, even if the
+	// client has disconnected by then. With After it waits before the answer.
 	Slow = "slow"
-	// Hang: no answer until the client gives up; nothing is done (with After:
-	// it is done).
+	// Hang: there is no answer until the client gives up. Nothing is done; with
+	// After the request is carried out.
 	Hang = "hang"
+	// HTTP401: 401 with an empty body and WWW-Authenticate: invalid_token.
+	HTTP401 = "http_401"
 	// HTTP429: 429 with Retry-After: Delay in seconds (1 s).
 	HTTP429 = "http_429"
-	// HTTP500: 500 with an ErrorCode 2201 body.
+	// HTTP500: 500 with an error body of code 2201.
 	HTTP500 = "http_500"
-	// HTML502: a gateway's 502 with an HTML page.
+	// HTML502: a proxy's 502 with an HTML page.
 	HTML502 = "html_502"
-	// TruncatedBody: the request is carried out, the answer is cut in half.
+	// APIError: an error body of the API with Status (400), ErrorCode (1100),
+	// InnerCode and ErrorMessage. With After the request is carried out first.
+	APIError = "api_error"
+	// RewriteAnswer: the request is carried out and its answer changed by Status,
+	// ContentType, Body, Field and WithoutField.
+	RewriteAnswer = "rewrite_answer"
+	// ByteOrderMark: the answer starts with a UTF-8 byte order mark.
+	ByteOrderMark = "byte_order_mark"
+	// TruncatedBody: the request is carried out, and half of the answer is sent.
 	TruncatedBody = "truncated_body"
-	// Redirect307: 307 to the same place (Target: to another URL).
+	// Redirect307: 307 to the same URL, or to the URL in Target.
 	Redirect307 = "redirect_307"
-	// TokenEndpoint502AfterRotation: the next refresh rotates the token and
-	// answers 502: the new token is lost.
+	// TokenEndpoint502AfterRotation: the next refresh rotates the token and is
+	// answered 502, so the new token is lost.
 	TokenEndpoint502AfterRotation = "token_endpoint_502_after_rotation"
-	// IdentityOutage: the identity server answers 404 on every path for Delay of
-	// the virtual clock (2 h, as measured), or with Count for so many requests.
+	// WrongIDToken: the ID token of the next token answer belongs to the user whose
+	// e-mail is Target, or to an unknown user.
+	WrongIDToken = "wrong_id_token"
+	// IdentityOutage: the identity server answers 404 to everything for Delay (2 h)
+	// on the simulator's clock, or with Count for that many requests.
 	IdentityOutage = "identity_outage"
-	// Day90: the clock jumps by the lifetime of a consent: 90 days.
+	// TokenEndpointMoved: the discovery document names another token endpoint, with
+	// the path Target (/connect/v2/token), and the old one answers Status (404).
+	// Immediate.
+	TokenEndpointMoved = "token_endpoint_moved"
+	// SigningKeyRotated: the identity server signs with a new key. The old keys stay
+	// in the JWKS. Immediate.
+	SigningKeyRotated = "signing_key_rotated"
+	// SigningKeyWithdrawn: like SigningKeyRotated, and the old keys leave the JWKS.
+	SigningKeyWithdrawn = "signing_key_withdrawn"
+	// ClientSecretChanged: the secret of the OAuth client becomes Target (a random
+	// one). Immediate.
+	ClientSecretChanged = "client_secret_changed"
+	// Day90: the clock advances by the lifetime of a consent, which is 90 days.
+	// Immediate.
 	Day90 = "day_90"
-	// SeatsFull: every site's plan shrinks to the seats taken; the next guest is
-	// created suspended.
+	// SeatsFull: the plan of every site (Target: of one) shrinks to the seats in
+	// use, so the next guest is created suspended. Immediate.
 	SeatsFull = "seats_full"
-	// AppRotatedSecret: somebody logs the activated users into the phone app:
-	// their secrets change, everything else looks the same. For half an hour no code
-	// of an old secret is right by chance.
+	// AppRotatedSecret: the activated users log in to the phone app, which replaces
+	// their secrets and changes nothing else. For half an hour no code of an old
+	// secret is valid by chance. Immediate; Target is one IQ.
 	AppRotatedSecret = "app_rotated_secret"
-	// RestoreRequired: the IQs (Target: one) were reset: restore_required, all
-	// activations dead.
+	// RestoreRequired: the IQs (Target: one) are reset: restore_required is true and
+	// all activations are gone. Immediate.
 	RestoreRequired = "restore_required"
-	// ClockSkew: the IQs' clocks are ahead by Delay (10 min; may be negative)
-	// when codes are checked, until cleared.
+	// ClockSkew: the IQs' clocks are ahead by Delay (10 min; negative is behind) when
+	// codes are checked, until ClearFaults.
 	ClockSkew = "clock_skew"
-	// UnknownEnumValues: answers carry enum values nobody has seen, until
-	// cleared.
+	// UnknownEnumValues: answers contain enum values that no client knows, until
+	// ClearFaults.
 	UnknownEnumValues = "unknown_enum_values"
 )
 
@@ -71,150 +101,177 @@ type faultKind int
 const (
 	requestFault faultKind = iota
 	stateFault
-	deed
+	immediateFault
 )
 
-// faultTable: each name's kind, default count (-1 is until cleared), default
-// delay and the paths it strikes unless On says otherwise.
-var faultTable = map[string]struct {
-	kind  faultKind
-	count int
-	delay time.Duration
-	on    string
-}{
-	IQOffline:                     {stateFault, 1, 0, ""},
-	LockOffline:                   {stateFault, 1, 0, ""},
-	OTPBlocked:                    {stateFault, 1, 0, ""},
-	AnswerLostBeforeMove:          {requestFault, 1, 0, "/locking"},
-	AnswerLostAfterMove:           {requestFault, 1, 0, "/locking"},
-	Slow:                          {requestFault, 1, 3 * time.Second, ""},
-	Hang:                          {requestFault, 1, 0, ""},
-	HTTP429:                       {requestFault, 1, time.Second, ""},
-	HTTP500:                       {requestFault, 1, 0, ""},
-	HTML502:                       {requestFault, 1, 0, ""},
-	TruncatedBody:                 {requestFault, 1, 0, ""},
-	Redirect307:                   {requestFault, 1, 0, ""},
-	TokenEndpoint502AfterRotation: {stateFault, 1, 0, ""},
-	IdentityOutage:                {requestFault, -1, 2 * time.Hour, ""},
-	Day90:                         {deed, 0, 0, ""},
-	SeatsFull:                     {deed, 0, 0, ""},
-	AppRotatedSecret:              {deed, 0, 0, ""},
-	RestoreRequired:               {deed, 0, 0, ""},
-	ClockSkew:                     {stateFault, -1, 10 * time.Minute, ""},
-	UnknownEnumValues:             {stateFault, -1, 0, ""},
+// faultDefault is what a fault does unless options change it.
+type faultDefault struct {
+	kind   faultKind
+	count  int // -1 is until ClearFaults
+	delay  time.Duration
+	on     string // the part of "METHOD /path" it applies to
+	status int
+}
+
+func faultDefaults() map[string]faultDefault {
+	return map[string]faultDefault{
+		IQOffline:                     {kind: stateFault, count: 1},
+		LockOffline:                   {kind: stateFault, count: 1},
+		OTPBlocked:                    {kind: stateFault, count: 1},
+		AnswerLostBeforeMove:          {count: 1, on: "/locking"},
+		AnswerLostAfterMove:           {count: 1, on: "/locking"},
+		Slow:                          {count: 1, delay: 3 * time.Second},
+		Hang:                          {count: 1},
+		HTTP401:                       {count: 1},
+		HTTP429:                       {count: 1, delay: time.Second},
+		HTTP500:                       {count: 1},
+		HTML502:                       {count: 1},
+		APIError:                      {count: 1, status: http.StatusBadRequest},
+		RewriteAnswer:                 {count: 1},
+		ByteOrderMark:                 {count: 1},
+		TruncatedBody:                 {count: 1},
+		Redirect307:                   {count: 1},
+		TokenEndpoint502AfterRotation: {kind: stateFault, count: 1},
+		WrongIDToken:                  {kind: stateFault, count: 1},
+		IdentityOutage:                {count: -1, delay: 2 * time.Hour},
+		TokenEndpointMoved:            {kind: immediateFault, status: http.StatusNotFound},
+		SigningKeyRotated:             {kind: immediateFault},
+		SigningKeyWithdrawn:           {kind: immediateFault},
+		ClientSecretChanged:           {kind: immediateFault},
+		Day90:                         {kind: immediateFault},
+		SeatsFull:                     {kind: immediateFault},
+		AppRotatedSecret:              {kind: immediateFault},
+		RestoreRequired:               {kind: immediateFault},
+		ClockSkew:                     {kind: stateFault, count: -1, delay: 10 * time.Minute},
+		UnknownEnumValues:             {kind: stateFault, count: -1},
+	}
 }
 
 // FaultNames returns the names of all faults, sorted.
-func FaultNames() []string {
-	names := make([]string, 0, len(faultTable))
-	for n := range faultTable {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
-}
+func FaultNames() []string { return slices.Sorted(maps.Keys(faultDefaults())) }
 
-// FaultOption narrows or stretches one fault.
+// FaultOption changes what one fault does and to which requests.
 type FaultOption func(*armedFault)
 
-// Count makes the fault strike n times; n below 0 is until ClearFaults, 0
-// disarms the fault.
+// Count is how many times the fault occurs: a negative n is until ClearFaults, and
+// 0 disarms the fault.
 func Count(n int) FaultOption { return func(f *armedFault) { f.count, f.counted = n, true } }
 
-// Delay is the fault's own duration; each name says what for.
+// Delay is the duration that the fault's constant describes.
 func Delay(d time.Duration) FaultOption { return func(f *armedFault) { f.delay = d } }
 
-// On lets a request fault strike only where "METHOD /path" contains part, e.g.
-// "/locking" or "PUT " or "/connect/token". Without it, only the Connect API is
-// struck.
+// On limits a request fault to requests whose "METHOD /path" contains part, such as
+// "/locking", "PUT " or "/connect/token". Without it, a fault affects requests to
+// the Connect API only.
 func On(part string) FaultOption { return func(f *armedFault) { f.on = part } }
 
-// Target is the id of the one IQ or lock that a state fault or deed concerns
-// (default: all), or where Redirect307 points.
+// Target is what the fault applies to, as its constant describes: usually the id of
+// one IQ or lock instead of all.
 func Target(id string) FaultOption { return func(f *armedFault) { f.target = id } }
 
-// After lets the request be carried out first, and the fault strike its answer.
+// After carries out the request first and applies the fault to its answer.
 func After() FaultOption { return func(f *armedFault) { f.after = true } }
 
+// Status is the HTTP status of the answer.
+func Status(status int) FaultOption { return func(f *armedFault) { f.status = status } }
+
+// ErrorCode is the code of an APIError.
+func ErrorCode(code string) FaultOption { return func(f *armedFault) { f.code = code } }
+
+// InnerCode makes an APIError one of code 3102 whose message ends with inner, such
+// as "otp_invalid". An empty inner is a message without an inner code.
+func InnerCode(inner string) FaultOption {
+	return func(f *armedFault) {
+		f.code, f.message = commandFailed, commandMessage(inner)
+	}
+}
+
+// ErrorMessage is the message of an APIError.
+func ErrorMessage(text string) FaultOption { return func(f *armedFault) { f.message = text } }
+
+// ContentType is the Content-Type of a rewritten answer; an empty one sends none.
+func ContentType(value string) FaultOption {
+	return func(f *armedFault) { f.contentType = &value }
+}
+
+// Body is the body of a rewritten answer.
+func Body(text string) FaultOption { return func(f *armedFault) { f.body = &text } }
+
+// Field sets a field of a rewritten JSON answer to a JSON value, such as
+// Field("expires_in", "3600.0"). In a list it sets the field of every item. A slash
+// leads into an object: "iq/otp_enabled".
+func Field(path, json string) FaultOption {
+	return func(f *armedFault) { f.fields = append(f.fields, fieldChange{path, json}) }
+}
+
+// WithoutField removes a field of a rewritten JSON answer. The path is that of Field.
+func WithoutField(path string) FaultOption { return Field(path, "") }
+
+// armedFault is a fault with its options.
 type armedFault struct {
 	name    string
+	kind    faultKind
 	count   int
 	counted bool
 	delay   time.Duration
 	on      string
 	target  string
 	after   bool
-	until   time.Time // identity_outage
+	until   time.Time // end of an IdentityOutage
+
+	status      int
+	code        string
+	message     string
+	contentType *string
+	body        *string
+	fields      []fieldChange
 }
 
-// Fault arms a fault or does the deed at once. It panics on a name that does
-// not exist.
-func (s *Sim) Fault(name string, opts ...FaultOption) {
-	if err := s.fault(name, opts...); err != nil {
-		panic(err)
-	}
-}
+// fieldChange sets a field to a JSON value; an empty value removes it.
+type fieldChange struct{ path, value string }
 
-func (s *Sim) fault(name string, opts ...FaultOption) error {
-	kind, ok := faultTable[name]
+func newFault(name string, opts []FaultOption) (*armedFault, error) {
+	def, ok := faultDefaults()[name]
 	if !ok {
-		return fmt.Errorf("saltokstest: no fault %q; there are %s", name, strings.Join(FaultNames(), ", "))
+		return nil, fmt.Errorf("saltokstest: unknown fault %q; the faults are %s", name, strings.Join(FaultNames(), ", "))
 	}
-	f := &armedFault{name: name, count: kind.count, delay: kind.delay, on: kind.on}
+	f := &armedFault{name: name, kind: def.kind, count: def.count, delay: def.delay, on: def.on, status: def.status}
 	for _, o := range opts {
 		o(f)
 	}
-	if kind.kind == deed {
-		s.deed(f)
-		return nil
+	return f, f.check()
+}
+
+// Fault arms a fault, or applies it at once if it is an immediate one. It panics on
+// an unknown name and on options that make no sense, which are errors of the test.
+func (s *Sim) Fault(name string, opts ...FaultOption) {
+	f, err := newFault(name, opts)
+	if err != nil {
+		panic(err)
 	}
-	if name == IdentityOutage && !f.counted {
+	s.arm(f)
+}
+
+func (s *Sim) arm(f *armedFault) {
+	if f.kind == immediateFault {
+		s.applyNow(f)
+		return
+	}
+	if f.name == IdentityOutage && !f.counted {
 		f.until = s.Now().Add(f.delay)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f.count == 0 {
-		s.armed = slices.DeleteFunc(s.armed, func(a *armedFault) bool { return a.name == name })
-		return nil
+		s.armed = slices.DeleteFunc(s.armed, func(a *armedFault) bool { return a.name == f.name })
+		return
 	}
 	s.armed = append(s.armed, f)
-	return nil
 }
 
-// ClearFaults disarms every fault. Deeds stay done.
+// ClearFaults disarms every fault. The effects of immediate faults remain.
 func (s *Sim) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.armed = nil
-}
-
-func (s *Sim) deed(f *armedFault) {
-	if f.name == Day90 {
-		s.clock.Advance(s.cfg.Switches.RefreshLifetime)
-		return
-	}
-	now := s.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, st := range s.cloud.sites {
-		if f.name == SeatsFull && (f.target == "" || f.target == st.ID) {
-			st.Seats = st.subscribed()
-		}
-		for _, q := range st.iqs {
-			if f.target != "" && f.target != q.ID {
-				continue
-			}
-			switch f.name {
-			case AppRotatedSecret:
-				for _, a := range q.activations {
-					if a.activated {
-						a.secret = s.cloud.secretAfter(a, now)
-					}
-				}
-			case RestoreRequired:
-				q.restoreRequired, q.resetAt = true, now
-				clear(q.activations)
-			}
-		}
-	}
 }

@@ -267,7 +267,7 @@ func TestIdentityFaults(t *testing.T) {
 
 // Every name is documented, and each has a test above.
 func TestFaultNames(t *testing.T) {
-	if n := len(saltokstest.FaultNames()); n != 20 {
-		t.Errorf("%d faults, want 20", n)
+	if n := len(saltokstest.FaultNames()); n != 29 {
+		t.Errorf("%d faults, want 29", n)
 	}
 }

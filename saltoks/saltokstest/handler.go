@@ -4,9 +4,10 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
-// part is which of SALTO's servers a request is for.
+// part is the server that a request is for.
 type part string
 
 const (
@@ -17,30 +18,32 @@ const (
 	partNone     part = ""
 )
 
-const maxBody = 1 << 20
+const (
+	maxBody     = 1 << 20
+	bodyTimeout = 30 * time.Second
+)
 
-// ServeHTTP implements http.Handler: it finds the part that is asked, records
-// the request, lets the faults have their way and answers.
+// ServeHTTP implements http.Handler: it records the request, applies the faults and
+// passes the request to the server that it is for.
 func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err != nil {
-		panic(http.ErrAbortHandler) // the client went away while it was sending
-	}
-	if len(body) > maxBody {
-		http.Error(w, "", http.StatusRequestEntityTooLarge)
+	body, ok := readBody(w, r)
+	if !ok {
 		return
 	}
-	w.Header().Set("Date", s.Now().UTC().Format(http.TimeFormat)) // of the virtual clock
+	w.Header().Set("Date", s.Now().UTC().Format(http.TimeFormat)) // the simulator's time
 	p, path := s.locate(r)
 	if p == partControl {
 		s.serveControl(w, r, path, body)
 		return
 	}
-	n := s.rec.add(Request{Part: string(p), Method: r.Method, Path: path, Query: r.URL.RawQuery, Header: r.Header.Clone(), Body: body, At: s.Now()})
-	plan := s.strike(p, r.Method, path)
-	s.before(r, plan)
+	n := s.rec.add(Request{
+		Part: string(p), Method: r.Method, Path: path, Query: r.URL.RawQuery,
+		Header: r.Header.Clone(), Body: body, At: s.Now(),
+	})
+	faults := s.takeFaults(p, r.Method, path)
+	s.before(r, faults)
 	answer := newAnswer()
-	if !plan.instead(r, answer, false) {
+	if !s.instead(r, faults, answer, false) {
 		switch p {
 		case partIdentity:
 			s.serveIdentity(answer, r, path, body)
@@ -55,14 +58,32 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if answer.hang {
 			s.hang(r)
 		}
-		plan.instead(r, answer, true)
+		s.instead(r, faults, answer, true)
 	}
-	s.after(r, plan)
+	faults.rewrite(answer)
+	s.after(r, faults)
 	s.rec.status(n, answer.code)
-	answer.writeTo(w, plan.has(TruncatedBody))
+	answer.writeTo(w, faults.has(TruncatedBody))
 }
 
-// locate tells the part by host in memory, by path on one origin.
+// readBody reads a body of at most maxBody bytes that arrives within bodyTimeout.
+// When it returns false, the request has been answered.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	conn := http.NewResponseController(w)
+	_ = conn.SetReadDeadline(time.Now().Add(bodyTimeout)) // not supported by a test's recorder
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		panic(http.ErrAbortHandler) // the client disconnected, or sent too slowly
+	}
+	_ = conn.SetReadDeadline(time.Time{})
+	if len(body) > maxBody {
+		http.Error(w, "", http.StatusRequestEntityTooLarge)
+		return nil, false
+	}
+	return body, true
+}
+
+// locate finds the part: by host in memory, by path on one origin.
 func (s *Sim) locate(r *http.Request) (part, string) {
 	path := r.URL.Path
 	if s.oneOrigin {

@@ -106,17 +106,17 @@ func (s *Sim) accessToken(u *user, scope []string, amr string, authTime, now tim
 		"profile_id_" + id("profile"): id("profile", u.Subject),
 	}
 	if slices.Contains(scope, fullAccess) {
-		claims["aud"] = "user_api"
+		claims["aud"] = apiAudience
 	} else {
 		claims["aud"] = s.issuer + "/resources"
 	}
 	return s.sign("at+jwt", claims)
 }
 
-func (s *Sim) idToken(u *user, nonce, access string, authTime, now time.Time) string {
+func (s *Sim) idToken(subject, nonce, access string, authTime, now time.Time) string {
 	half := sha256.Sum256([]byte(access))
 	claims := obj{
-		"iss": s.issuer, "aud": s.ClientID(), "sub": u.Subject, "iat": now.Unix(), "nbf": now.Unix(),
+		"iss": s.issuer, "aud": s.ClientID(), "sub": subject, "iat": now.Unix(), "nbf": now.Unix(),
 		"exp": now.Add(5 * time.Minute).Unix(), "auth_time": authTime.Unix(), "amr": []string{"pwd"}, "idp": "local",
 		"at_hash": base64.RawURLEncoding.EncodeToString(half[:16]), "sid": strings.ToUpper(randomHex(16)),
 	}

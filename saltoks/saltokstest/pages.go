@@ -1,6 +1,6 @@
 package saltokstest
 
-import "text/template"
+import "html/template"
 
 func showPage(w *answer, code int, t *template.Template, data any) {
 	w.header.Set("Content-Type", "text/html; charset=utf-8")

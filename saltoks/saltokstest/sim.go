@@ -145,8 +145,12 @@ func (s *Sim) World() World {
 // ClientID returns the id of the registered OAuth client.
 func (s *Sim) ClientID() string { return s.cfg.World.ClientID }
 
-// ClientSecret returns the secret of the registered OAuth client.
-func (s *Sim) ClientSecret() string { return s.cfg.World.ClientSecret }
+// ClientSecret returns the current secret of the registered OAuth client.
+func (s *Sim) ClientSecret() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cloud.clientSecret
+}
 
 // RedirectURI returns the redirect URI of the registered OAuth client.
 func (s *Sim) RedirectURI() string { return s.cfg.World.RedirectURI }

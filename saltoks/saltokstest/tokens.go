@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// family is one consent: all refresh tokens that descend from it. Reusing an
-// old one kills it (WIRE.md 6, row 2).
+// family is one consent with all its refresh tokens. Using a refresh token that has
+// been replaced ends the family.
 type family struct {
 	user     *user
 	scope    []string
@@ -23,21 +23,17 @@ type family struct {
 
 type refreshToken struct {
 	family    *family
-	rotatedAt time.Time // zero while it is the current one
+	rotatedAt time.Time // zero while the token is the current one
 }
 
-// token is the token endpoint. s.mu is held.
+// token is the token endpoint. Sim.mu is locked.
 func (s *Sim) token(w *answer, r *http.Request, form url.Values, now time.Time) {
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		oauthError(w, http.StatusBadRequest, "invalid_request", "")
 		return
 	}
 	if !s.clientAuth(r, form) {
-		code := http.StatusBadRequest
-		if s.cfg.Switches.InvalidClient401 {
-			code = http.StatusUnauthorized
-		}
-		oauthError(w, code, "invalid_client", "")
+		s.invalidClient(w, r)
 		return
 	}
 	switch form.Get("grant_type") {
@@ -54,11 +50,12 @@ func (s *Sim) token(w *answer, r *http.Request, form url.Values, now time.Time) 
 	}
 }
 
-// clientAuth accepts HTTP Basic and the two form fields.
+// clientAuth accepts HTTP Basic and the two form fields. A public client has no
+// secret, or an empty one.
 func (s *Sim) clientAuth(r *http.Request, form url.Values) bool {
 	clientID, secret, basic := r.BasicAuth()
 	if basic {
-		// RFC 6749 2.3.1: both halves are form-encoded first.
+		// RFC 6749 2.3.1: both are form-encoded first.
 		if d, err := url.QueryUnescape(clientID); err == nil {
 			clientID = d
 		}
@@ -68,7 +65,18 @@ func (s *Sim) clientAuth(r *http.Request, form url.Values) bool {
 	} else {
 		clientID, secret = form.Get("client_id"), form.Get("client_secret")
 	}
-	return clientID == s.ClientID() && subtle.ConstantTimeCompare([]byte(secret), []byte(s.ClientSecret())) == 1
+	return clientID == s.ClientID() && subtle.ConstantTimeCompare([]byte(secret), []byte(s.cloud.clientSecret)) == 1
+}
+
+func (s *Sim) invalidClient(w *answer, r *http.Request) {
+	status := http.StatusBadRequest
+	if s.cfg.Switches.InvalidClient401 {
+		status = http.StatusUnauthorized
+		if _, _, basic := r.BasicAuth(); basic {
+			w.header.Set("WWW-Authenticate", `Basic realm="connect"`)
+		}
+	}
+	oauthError(w, status, "invalid_client", "")
 }
 
 func oauthError(w *answer, status int, code, description string) {
@@ -85,7 +93,7 @@ func (s *Sim) grantCode(w *answer, form url.Values, now time.Time) {
 		oauthError(w, http.StatusBadRequest, "invalid_grant", "")
 		return
 	}
-	if code.family != nil { // used twice: whoever holds its tokens loses them
+	if code.family != nil { // used twice: its tokens are revoked
 		code.family.dead = true
 		oauthError(w, http.StatusBadRequest, "invalid_grant", "")
 		return
@@ -95,10 +103,14 @@ func (s *Sim) grantCode(w *answer, form url.Values, now time.Time) {
 		oauthError(w, http.StatusBadRequest, "invalid_grant", "")
 		return
 	}
-	code.family = &family{user: code.user, scope: code.scope, authTime: code.authTime, expires: now.Add(s.cfg.Switches.RefreshLifetime)}
-	s.answerTokens(w, code.family, code.nonce, now)
+	code.family = &family{
+		user: code.user, scope: code.scope, authTime: code.authTime, expires: now.Add(s.cfg.Switches.RefreshLifetime),
+	}
+	s.answerTokens(w, code.family, code.scope, code.nonce, now)
 }
 
+// grantRefresh exchanges a refresh token. A scope that is narrower than the consent
+// applies to the new access token only: the new refresh token keeps the consent's.
 func (s *Sim) grantRefresh(w *answer, form url.Values, now time.Time) {
 	t := s.cloud.refresh[form.Get("refresh_token")]
 	if t == nil || t.family.dead || !now.Before(t.family.expires) {
@@ -110,9 +122,13 @@ func (s *Sim) grantRefresh(w *answer, form url.Values, now time.Time) {
 		oauthError(w, http.StatusBadRequest, "invalid_grant", "")
 		return
 	}
-	if want := strings.Fields(form.Get("scope")); slices.ContainsFunc(want, func(x string) bool { return !slices.Contains(t.family.scope, x) }) {
+	scope := strings.Fields(form.Get("scope"))
+	if slices.ContainsFunc(scope, func(x string) bool { return !slices.Contains(t.family.scope, x) }) {
 		oauthError(w, http.StatusBadRequest, "invalid_scope", "")
 		return
+	}
+	if len(scope) == 0 {
+		scope = t.family.scope
 	}
 	if t.rotatedAt.IsZero() {
 		t.rotatedAt = now
@@ -120,20 +136,24 @@ func (s *Sim) grantRefresh(w *answer, form url.Values, now time.Time) {
 	if s.cfg.Switches.RefreshSliding {
 		t.family.expires = now.Add(s.cfg.Switches.RefreshLifetime)
 	}
-	s.answerTokens(w, t.family, "", now)
+	s.answerTokens(w, t.family, scope, "", now)
 	if s.use(TokenEndpoint502AfterRotation, "") != nil {
-		w.replace(http.StatusBadGateway, "text/html", "<html><body><h1>502 Bad Gateway</h1></body></html>")
+		w.replace(http.StatusBadGateway, "text/html", badGatewayPage)
 	}
 }
 
-func (s *Sim) answerTokens(w *answer, f *family, nonce string, now time.Time) {
-	access := s.accessToken(f.user, f.scope, "pwd", f.authTime, now)
+func (s *Sim) answerTokens(w *answer, f *family, scope []string, nonce string, now time.Time) {
+	access := s.accessToken(f.user, scope, "pwd", f.authTime, now)
 	v := obj{
 		"access_token": access, "expires_in": int(s.cfg.Switches.AccessLifetime / time.Second), "token_type": "Bearer",
-		"scope": strings.Join(f.scope, " "),
+		"scope": strings.Join(scope, " "),
 	}
-	if slices.Contains(f.scope, "openid") {
-		v["id_token"] = s.idToken(f.user, nonce, access, f.authTime, now)
+	if slices.Contains(scope, "openid") {
+		subject := f.user.Subject
+		if wrong := s.useFault(func(f *armedFault) bool { return f.name == WrongIDToken }); wrong != nil {
+			subject = s.otherSubject(wrong.target)
+		}
+		v["id_token"] = s.idToken(subject, nonce, access, f.authTime, now)
 	}
 	if slices.Contains(f.scope, offlineAccess) {
 		token := strings.ToUpper(randomHex(32))
@@ -143,9 +163,21 @@ func (s *Sim) answerTokens(w *answer, f *family, nonce string, now time.Time) {
 	writeJSON(w, http.StatusOK, v)
 }
 
-// grantPassword is what backend clients use. Anything but the one API scope is
-// refused (WIRE.md 1.2, measured).
+// otherSubject returns the subject of a user, or one that belongs to no user.
+func (s *Sim) otherSubject(email string) string {
+	if u := s.cloud.userByEmail(email); u != nil {
+		return u.Subject
+	}
+	return id("subject", "of an unknown user")
+}
+
+// grantPassword is the grant of backend clients. Any scope but that of the API is
+// refused, and a public client is refused altogether.
 func (s *Sim) grantPassword(w *answer, form url.Values, now time.Time) {
+	if s.cfg.World.PublicClient {
+		oauthError(w, http.StatusBadRequest, "unauthorized_client", "")
+		return
+	}
 	for _, x := range strings.Fields(form.Get("scope")) {
 		if x != fullAccess {
 			oauthError(w, http.StatusBadRequest, "invalid_scope", "")
@@ -163,11 +195,11 @@ func (s *Sim) grantPassword(w *answer, form url.Values, now time.Time) {
 	})
 }
 
-// revoke kills the family of a refresh token; like every revocation endpoint it
-// answers 200 to a token it does not know (RFC 7009).
+// revoke ends the family of a refresh token. As RFC 7009 requires, it answers 200 to
+// an unknown token.
 func (s *Sim) revoke(w *answer, r *http.Request, form url.Values) {
 	if !s.clientAuth(r, form) {
-		oauthError(w, http.StatusBadRequest, "invalid_client", "")
+		s.invalidClient(w, r)
 		return
 	}
 	if t := s.cloud.refresh[form.Get("token")]; t != nil {

@@ -168,3 +168,154 @@ func TestGraceEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestPublicClient checks a client without a secret: PKCE and the client id are enough.
+func TestPublicClient(t *testing.T) {
+	w := saltokstest.DefaultWorld()
+	w.PublicClient, w.ClientSecret = true, ""
+	sim := saltokstest.New(t, saltokstest.Config{World: w})
+	f := &client{t: t, sim: sim, http: sim.HTTPClient()}
+	post := func(v url.Values) (int, map[string]any) {
+		resp, err := f.http.PostForm(sim.Issuer()+"/connect/token", v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var body map[string]any
+		if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, body
+	}
+	grant := func() url.Values {
+		return url.Values{
+			"grant_type": {"authorization_code"}, "code": {f.consent(saltokstest.Allow()).Get("code")},
+			"redirect_uri": {sim.RedirectURI()}, "code_verifier": {verifier}, "client_id": {sim.ClientID()},
+		}
+	}
+	status, tokens := post(grant())
+	if status != 200 {
+		t.Fatalf("the code: %d %v", status, tokens)
+	}
+	refresh := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tokens["refresh_token"].(string)}, "client_id": {sim.ClientID()}}
+	refresh.Set("client_secret", "") // as some clients send it
+	if status, v := post(refresh); status != 200 {
+		t.Errorf("the refresh: %d %v", status, v)
+	}
+	with := grant()
+	with.Set("client_secret", "guessed")
+	if status, v := post(with); status != 400 || v["error"] != "invalid_client" {
+		t.Errorf("with a secret: %d %v", status, v)
+	}
+	without := grant()
+	without.Del("code_verifier")
+	if status, v := post(without); status != 400 || v["error"] != "invalid_grant" {
+		t.Errorf("without PKCE: %d %v", status, v)
+	}
+	password := url.Values{"grant_type": {"password"}, "client_id": {sim.ClientID()}, "username": {w.Users[0].Email}, "password": {w.Users[0].Password}}
+	if status, v := post(password); status != 400 || v["error"] != "unauthorized_client" {
+		t.Errorf("the password grant: %d %v", status, v)
+	}
+
+	w.ClientSecret = "left-over"
+	if _, err := saltokstest.Start(saltokstest.Config{World: w}); err == nil || !strings.Contains(err.Error(), "client_secret") {
+		t.Errorf("a public client with a secret: %v", err)
+	}
+	// A confidential client without its secret is refused.
+	c := newClient(t)
+	resp, err := c.http.PostForm(c.sim.Issuer()+"/connect/token", url.Values{"grant_type": {"password"}, "client_id": {c.sim.ClientID()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 400 {
+		t.Errorf("a confidential client without its secret: %d", resp.StatusCode)
+	}
+}
+
+// TestNarrowerScope checks that a refresh may ask for less, for that access token only.
+func TestNarrowerScope(t *testing.T) {
+	f := newClient(t)
+	tokens := f.tokensWith(allScopes)
+	ask := func(scope string) (int, map[string]any) {
+		status, v := f.form(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tokens["refresh_token"].(string)}, "scope": {scope}})
+		if status == 200 {
+			tokens = v
+		}
+		return status, v
+	}
+	status, v := ask("openid")
+	if status != 200 || v["scope"] != "openid" || v["refresh_token"] == nil || v["id_token"] == nil {
+		t.Fatalf("openid: %d %v", status, v["scope"])
+	}
+	if resp, _ := f.get(f.sim.API()+"/v1.2/me", v["access_token"].(string)); resp.StatusCode != 401 {
+		t.Errorf("a token for openid at the API: %d", resp.StatusCode)
+	}
+	if status, v := ask("user_api.full_access"); status != 200 || v["scope"] != "user_api.full_access" || v["id_token"] != nil {
+		t.Errorf("the API: %d %v", status, v)
+	}
+	if status, v := ask(""); status != 200 || v["scope"] != allScopes {
+		t.Errorf("without a scope: %d %v", status, v["scope"])
+	}
+	if status, v := ask(allScopes + " user_api.eloxx"); status != 400 || v["error"] != "invalid_scope" {
+		t.Errorf("more than consented: %d %v", status, v)
+	}
+}
+
+// TestUnauthorizedClientChallenge checks that a 401 for HTTP Basic names the scheme.
+func TestUnauthorizedClientChallenge(t *testing.T) {
+	f := newClientWith(t, saltokstest.Config{Switches: saltokstest.Switches{InvalidClient401: true}})
+	for _, basic := range []bool{true, false} {
+		req, _ := http.NewRequest("POST", f.sim.Issuer()+"/connect/token", strings.NewReader("grant_type=password"))
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if basic {
+			req.SetBasicAuth(f.sim.ClientID(), "wrong")
+		}
+		resp, _ := f.send(req)
+		if got := resp.Header.Get("WWW-Authenticate"); resp.StatusCode != 401 || strings.HasPrefix(got, "Basic ") != basic {
+			t.Errorf("with Basic %t: %d %q", basic, resp.StatusCode, got)
+		}
+	}
+}
+
+// TestChangedClientSecret checks that the old secret fails and the new one works.
+func TestChangedClientSecret(t *testing.T) {
+	f := newClient(t)
+	old := f.sim.ClientSecret()
+	f.sim.Fault(saltokstest.ClientSecretChanged, saltokstest.Target("another-secret"))
+	if got := f.sim.ClientSecret(); got != "another-secret" {
+		t.Errorf("the secret is %q", got)
+	}
+	f.login()
+	f.sim.Fault(saltokstest.ClientSecretChanged)
+	if got := f.sim.ClientSecret(); got == "another-secret" || got == old {
+		t.Errorf("a random secret is %q", got)
+	}
+	f.sim.Reset()
+	if got := f.sim.ClientSecret(); got != old {
+		t.Errorf("after a reset it is %q", got)
+	}
+	f.login()
+}
+
+func TestWrongIDToken(t *testing.T) {
+	f := newClient(t)
+	other := f.sim.AddUser(saltokstest.User{Email: "other@harbour.example"})
+	tokens := f.tokensWith(allScopes)
+	own := claims(t, tokens["id_token"].(string))["sub"]
+	subject := func(opts ...saltokstest.FaultOption) any {
+		f.sim.Fault(saltokstest.WrongIDToken, opts...)
+		_, tokens = f.refresh(tokens)
+		return claims(t, tokens["id_token"].(string))["sub"]
+	}
+	if got := subject(saltokstest.Target(other.Email)); got != other.Subject {
+		t.Errorf("the ID token belongs to %v", got)
+	}
+	if got := subject(); got == own || got == other.Subject {
+		t.Errorf("the ID token belongs to %v", got)
+	}
+	_, tokens = f.refresh(tokens)
+	if got := claims(t, tokens["id_token"].(string))["sub"]; got != own {
+		t.Errorf("the next one belongs to %v", got)
+	}
+}

@@ -1,17 +1,24 @@
 package saltokstest
 
-// World is what the simulated cloud holds at the start, and what POST reset
-// returns to. Everything left empty gets a sensible value: ids are made from
-// the names, so they are the same on every run. In JSON it is what
-// examples/simulator reads with -world.
+// World is what the simulated cloud holds at the start and after a reset. Empty
+// fields get a default; ids are made from the names, so they are the same in every
+// run. In JSON it is the file that examples/simulator reads with -world. WIRE.md
+// describes the objects.
 type World struct {
-	// ClientID, ClientSecret and RedirectURI are the one registered OAuth
-	// client. It may use the authorization code, password and refresh grants.
+	// ClientID, ClientSecret and RedirectURI are the registered OAuth client. It may
+	// use the grants authorization_code, password and refresh_token.
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
 	RedirectURI  string `json:"redirect_uri"`
-	Users        []User `json:"users"`
-	Sites        []Site `json:"sites"`
+	// PublicClient makes the client a public one: it has no secret and may not use
+	// the password grant.
+	PublicClient bool `json:"public_client,omitempty"`
+	// PostLogoutRedirectURI is where the browser may be sent after a logout; empty is
+	// the root of RedirectURI's host.
+	PostLogoutRedirectURI string `json:"post_logout_redirect_uri,omitempty"`
+
+	Users []User `json:"users"`
+	Sites []Site `json:"sites"`
 }
 
 // User is a person with a SALTO account.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -14,8 +15,11 @@ import (
 func (w *World) fill() error {
 	def := DefaultWorld()
 	orDefault(&w.ClientID, def.ClientID)
-	orDefault(&w.ClientSecret, def.ClientSecret)
+	if !w.PublicClient {
+		orDefault(&w.ClientSecret, def.ClientSecret)
+	}
 	orDefault(&w.RedirectURI, def.RedirectURI)
+	orDefault(&w.PostLogoutRedirectURI, originOf(w.RedirectURI)+"/")
 	if w.Users == nil {
 		w.Users = def.Users
 	}
@@ -25,6 +29,9 @@ func (w *World) fill() error {
 	w.Users = append([]User(nil), w.Users...)
 	w.Sites = append([]Site(nil), w.Sites...)
 	var faults []error
+	if w.PublicClient && w.ClientSecret != "" {
+		faults = append(faults, errors.New("public_client and client_secret: a public client has no secret"))
+	}
 	seen := map[string]bool{}
 	named := func(kind, name, id string) {
 		if !isUUID(id) {
@@ -74,6 +81,15 @@ func (w *World) fill() error {
 		return fmt.Errorf("saltokstest: the world is not valid:\n%w", err)
 	}
 	return nil
+}
+
+// originOf returns the scheme and host of a URL, or the text itself.
+func originOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return raw
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 func (u *User) fill() {

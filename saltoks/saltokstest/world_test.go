@@ -94,7 +94,7 @@ func TestNoIDTwice(t *testing.T) {
 	w.Users = append(w.Users, twin, other)
 	w.Sites[0].Members = []saltokstest.Member{{ID: twin.ID, User: twin.Email}, {ID: twin.ID, User: other.Email}}
 	_, err := saltokstest.Start(saltokstest.Config{World: w})
-	for _, want := range []string{`user id "` + twin.ID + `" is used twice`, `subject "the-subject" is there twice`, `member "` + twin.ID + `" is there twice`} {
+	for _, want := range []string{`user id "` + twin.ID + `" is used twice`, `subject "the-subject" is used twice`, `member "` + twin.ID + `" is used twice`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: no word of %s", err, want)
 		}
