@@ -17,7 +17,7 @@
 //   - [github.com/doorkit/doorkit/access/gate/memstore]: the gate's storage in
 //     memory; [github.com/doorkit/doorkit/access/gate/sqlstore] in SQLite or
 //     PostgreSQL. Storage of your own is proven by
-//     [github.com/doorkit/doorkit/access/gate/gatetest] and
+//     [github.com/doorkit/doorkit/access/gate/storage/storagetest] and
 //     [github.com/doorkit/doorkit/saltoks/statetest].
 //
 // # The way of one unlock

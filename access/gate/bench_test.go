@@ -2,7 +2,6 @@ package gate_test
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -41,35 +40,4 @@ func BenchmarkUnlock(b *testing.B) {
 			b.Fatal(r, err)
 		}
 	}
-}
-
-// What an append to the chain of a storage costs against encoding and hashing
-// the row alone, in turns: of each the quicker quarter, so that what else the
-// machine does counts less.
-func BenchmarkAppend(b *testing.B) {
-	e := chained(1).list[0].LogEntry
-	const turn = 1 << 12
-	var head gate.Head
-	var alone, stored []float64
-	for b.Loop() {
-		start := time.Now()
-		for range turn {
-			head = head.Append(site, e).Head()
-		}
-		alone = append(alone, float64(time.Since(start))/turn)
-		s := memstore.New()
-		start = time.Now()
-		for range turn {
-			if _, err := s.Note(b.Context(), site, e); err != nil {
-				b.Fatal(err)
-			}
-		}
-		stored = append(stored, float64(time.Since(start))/turn)
-	}
-	slices.Sort(alone)
-	slices.Sort(stored)
-	b.ReportMetric(alone[len(alone)/4], "ns/hash")
-	b.ReportMetric(stored[len(stored)/4], "ns/append")
-	b.ReportMetric(100*alone[len(alone)/4]/stored[len(stored)/4], "%-of-rate")
-	b.ReportMetric(0, "ns/op")
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // Movement is an accepted unlock or office-mode start by a member's own digital
@@ -69,7 +70,7 @@ func OncePerReservation(cutoff time.Duration) CheckInPolicy {
 func NoCheckIns() CheckInPolicy { return func(Movement) (key, day string) { return "", "" } }
 
 // checkIn asks the policy; nil when it does not count, also when it panics.
-func (g *Gate) checkIn(p *passage, at time.Time) *CheckIn {
+func (g *Gate) checkIn(p *unlockRequest, at time.Time) *CheckIn {
 	if p.action == access.Lock {
 		return nil
 	}
@@ -84,7 +85,7 @@ func (g *Gate) checkIn(p *passage, at time.Time) *CheckIn {
 	if err := guard("CheckIns", func() error { key, day = g.policy(m); return nil }); err != nil || key == "" {
 		return nil
 	}
-	if !goodID(key) {
+	if !storage.ValidID(key) {
 		key = hashed(key)
 	}
 	day = shortID(day)

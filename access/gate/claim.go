@@ -4,17 +4,19 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // begin writes the first commit: a claim, or a request that ends here.
-func (g *Gate) begin(ctx context.Context, p *passage, outcome Outcome, cause Cause, why error) (claim Claim, err error) {
+func (g *Gate) begin(ctx context.Context, p *unlockRequest, outcome Outcome, cause Cause, why error) (claim storage.Claim, err error) {
 	at := g.clock()
 	if at.IsZero() {
 		at = p.tap.TappedAt
 	}
 	r := Receipt{Outcome: outcome, Decision: p.decision, Cause: cause, Err: why}
-	a := Attempt{
-		Entry: Entry{Key: p.key, Fingerprint: p.tap.fingerprint(p.action), Door: p.tap.Door, Action: p.action, Outcome: outcome, Begun: at},
+	a := storage.Attempt{
+		Entry: storage.JournalEntry{RequestKey: p.key, Fingerprint: p.tap.fingerprint(p.action), Door: p.tap.Door, Action: p.action, Outcome: outcome, Begun: at},
 		Log:   p.logEntry(&r, at, 0),
 	}
 	if outcome == Sending {
@@ -37,12 +39,12 @@ func (g *Gate) begin(ctx context.Context, p *passage, outcome Outcome, cause Cau
 // If it cannot, Recover will call it Unconfirmed. An entry that is not this
 // call's it returns: the same request came again, and its command may be under
 // way.
-func (g *Gate) release(ctx context.Context, p *passage) (other *Entry) {
+func (g *Gate) release(ctx context.Context, p *unlockRequest) (other *storage.JournalEntry) {
 	at, attempt := g.clock(), p.attempt // whatever a storage's iterator holds goes to the heap
 	r := Receipt{Outcome: NotSent, Decision: p.decision, Cause: CauseStoreUnavailable, At: at}
 	_ = write(ctx, func(ctx context.Context) error {
 		return guard("Records", func() error {
-			known, err := g.records.Look(ctx, p.key, p.tap.Door)
+			known, err := g.records.Lookup(ctx, p.key, p.tap.Door)
 			e := known.Entry
 			if err != nil || e == nil {
 				return err
@@ -61,7 +63,7 @@ func (g *Gate) release(ctx context.Context, p *passage) (other *Entry) {
 				return nil
 			}
 			d := p.doc(&r)
-			_, err = g.records.Settle(ctx, Settlement{Key: p.key, Outcome: NotSent, At: at, Doc: d.bytes(), Log: p.logEntry(&r, at, e.Seq)})
+			_, err = g.records.Settle(ctx, storage.Settlement{RequestKey: p.key, Outcome: NotSent, At: at, Doc: d.bytes(), Log: p.logEntry(&r, at, e.Seq)})
 			return err
 		})
 	})
@@ -71,7 +73,7 @@ func (g *Gate) release(ctx context.Context, p *passage) (other *Entry) {
 // lost is a request that ended before it was decided, with no entry in the
 // journal: the same RequestID may come again. The log tells it, if it can be
 // reached and the caller is still there.
-func (g *Gate) lost(ctx context.Context, p *passage, why error, logged bool) (Receipt, error) {
+func (g *Gate) lost(ctx context.Context, p *unlockRequest, why error, logged bool) (Receipt, error) {
 	r := Receipt{Outcome: NotSent, Cause: CauseStoreUnavailable, At: g.clock(), Err: unavailable(why)}
 	if _, ok := errors.AsType[*PanicError](why); ok {
 		r.Cause, r.Err = CauseInternal, why
@@ -86,7 +88,7 @@ func (g *Gate) lost(ctx context.Context, p *passage, why error, logged bool) (Re
 	return r, nil
 }
 
-func (g *Gate) note(ctx context.Context, p *passage, r *Receipt) {
+func (g *Gate) note(ctx context.Context, p *unlockRequest, r *Receipt) {
 	at := r.At
 	if at.IsZero() {
 		at = p.tap.TappedAt
@@ -99,19 +101,19 @@ func (g *Gate) note(ctx context.Context, p *passage, r *Receipt) {
 	})
 }
 
-func (p *passage) doc(r *Receipt) doc {
+func (p *unlockRequest) doc(r *Receipt) doc {
 	d := doc{Source: p.tap.Source, Actor: p.tap.Actor, TappedAt: p.tap.TappedAt, Cause: r.Cause, At: r.At, RelockAt: r.RelockAt, Link: p.link, Zone: p.zone}
 	d.decide(p.decision, p.evidence)
 	return d
 }
 
-func (p *passage) logEntry(r *Receipt, at time.Time, ref uint64) LogEntry {
-	e := LogEntry{
+func (p *unlockRequest) logEntry(r *Receipt, at time.Time, ref uint64) storage.LogEntry {
+	e := storage.LogEntry{
 		At: at, Ref: ref, Door: p.tap.Door, Action: string(p.action), Outcome: r.Outcome, Reason: r.reason(),
 		Member: p.tap.Member, Actor: p.tap.Actor,
 	}
 	if r.Err == nil && p.detail != nil {
-		return e.seal(p.detail)
+		return sealEntry(e, p.detail)
 	}
 	ev := p.evidence
 	d := LogDetail{
@@ -120,8 +122,8 @@ func (p *passage) logEntry(r *Receipt, at time.Time, ref uint64) LogEntry {
 	}
 	if r.Err != nil {
 		d.Note = short(r.Err.Error())
-		return e.seal(d.bytes())
+		return sealEntry(e, d.bytes())
 	}
 	p.detail = d.bytes()
-	return e.seal(p.detail)
+	return sealEntry(e, p.detail)
 }

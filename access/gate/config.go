@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // The limits of the way of one unlock.
@@ -16,7 +18,7 @@ const (
 	// claim on.
 	AnswerWithin = 20 * time.Second
 	// WriteWithin is how long one commit may take, tries included.
-	WriteWithin = 5 * time.Second
+	WriteWithin = storage.WriteWithin
 	// KeepReceipts is how long receipts can be read.
 	KeepReceipts = 30 * 24 * time.Hour
 
@@ -31,9 +33,9 @@ type Config struct {
 	// Site is the host's id of the one site this gate serves. A host with many
 	// sites makes a gate for each, on the same storage.
 	Site    string
-	Facts   Facts
-	Records Records
-	Locks   Locks
+	Facts   storage.Facts
+	Records storage.Records
+	Locks   LockDriver
 	// Presence, when set, is one more condition of unlock and office mode.
 	Presence Presence
 	// CheckIns decides what counts as a check-in; nil is OncePerDay(0).
@@ -57,9 +59,9 @@ type Presence interface {
 // processes, may stand on the same storage.
 type Gate struct {
 	site     string
-	facts    Facts
-	records  Records
-	locks    Locks
+	facts    storage.Facts
+	records  storage.Records
+	locks    LockDriver
 	presence Presence
 	policy   CheckInPolicy
 	watch    *watch
@@ -73,10 +75,10 @@ func New(c Config) (*Gate, error) {
 	var list []Fault
 	add := func(bad bool, field, what string) {
 		if bad {
-			list = append(list, Fault{field, what})
+			list = append(list, Fault{Field: field, What: what})
 		}
 	}
-	add(!goodID(c.Site), "Site", badID)
+	add(!storage.ValidID(c.Site), "Site", badID)
 	add(c.Facts == nil, "Facts", "required: a memstore, a sqlstore, or JoinFacts of your own stores")
 	add(c.Records == nil, "Records", "required: a memstore or a sqlstore")
 	add(c.Locks == nil, "Locks", "required: saltolocks.New makes it of a SALTO KS client")
@@ -205,3 +207,14 @@ func unavailable(err error) error {
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
+
+// micro cuts t to what every storage keeps.
+func micro(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
+
+// ShareWithin is the span within which identical taps share one command.
+const ShareWithin = 2 * time.Second

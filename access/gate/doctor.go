@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // Severity ranks findings; the zero Severity is none.
@@ -28,7 +29,7 @@ func (s Severity) String() string {
 }
 
 // Finding is one thing a person should know about a site.
-type Finding struct {
+type Issue struct {
 	// Code is stable: hosts translate by it. docs/operating.md lists them all.
 	Code     string
 	Severity Severity
@@ -46,23 +47,23 @@ type Checker interface {
 	// Check returns what is wrong, in any order. It moves no lock, and checks a
 	// one-time code only when c.Codes is set. An error means that it could not
 	// look.
-	Check(ctx context.Context, c Checkup) ([]Finding, error)
+	Check(ctx context.Context, c Check) ([]Issue, error)
 }
 
 // Checkup is what a Checker is asked.
-type Checkup struct {
+type Check struct {
 	Doors []Door
 	Now   time.Time
 	Codes bool
 }
 
 // Patient is what Doctor looks at beside the gate's own records.
-type Patient struct {
-	Doors   DoorStore
-	Rules   RuleStore
-	Members MemberStore
-	// Catalogue, when set, is read for the state and schedule of the locks.
-	Catalogue Catalogue
+type Diagnostics struct {
+	Doors   storage.DoorStore
+	Rules   storage.RuleStore
+	Members storage.MemberStore
+	// Catalog, when set, is read for the state and schedule of the locks.
+	Catalog Catalog
 	// Checkers look at the lock system.
 	Checkers []Checker
 	// CheckOTP lets the checkers try a one-time code: at most once per IQ and
@@ -77,9 +78,9 @@ type Patient struct {
 // thing. It changes nothing and moves no door. What could not be looked at is a
 // finding of its own ("not_checked"), so the error is only about a Patient
 // without stores.
-func (g *Gate) Doctor(ctx context.Context, p Patient) ([]Finding, error) {
+func (g *Gate) Doctor(ctx context.Context, p Diagnostics) ([]Issue, error) {
 	if p.Doors == nil || p.Rules == nil || p.Members == nil {
-		return nil, &RequestError{[]Fault{{"Patient", "Doors, Rules and Members are required"}}}
+		return nil, &RequestError{Faults: []Fault{{Field: "Diagnostics", What: "Doors, Rules and Members are required"}}}
 	}
 	e := &examination{g: g, p: p, now: g.clock()}
 	for _, part := range []struct {
@@ -87,16 +88,16 @@ func (g *Gate) Doctor(ctx context.Context, p Patient) ([]Finding, error) {
 		look func(context.Context)
 	}{
 		{"facts", e.read}, {"records", e.storage}, {"rules and doors", e.rulesAndDoors}, {"grants and members", e.grantsAndMembers},
-		{"members", e.people}, {"office mode", e.openDoors}, {"catalogue", e.catalogue},
+		{"members", e.people}, {"office mode", e.openDoors}, {"catalog", e.catalog},
 	} {
 		if err := guard("Doctor", func() error { part.look(ctx); return nil }); err != nil {
 			e.unchecked(part.what, err)
 		}
 	}
 	for i, c := range p.Checkers {
-		var list []Finding
+		var list []Issue
 		err := guard("Checker", func() (err error) {
-			list, err = c.Check(ctx, Checkup{Doors: e.doors, Now: e.now, Codes: p.CheckOTP})
+			list, err = c.Check(ctx, Check{Doors: e.doors, Now: e.now, Codes: p.CheckOTP})
 			return
 		})
 		if err != nil {
@@ -108,28 +109,28 @@ func (g *Gate) Doctor(ctx context.Context, p Patient) ([]Finding, error) {
 }
 
 // rank sorts by severity, and keeps one finding per code and thing.
-func rank(list []Finding) []Finding {
-	slices.SortStableFunc(list, func(a, b Finding) int {
+func rank(list []Issue) []Issue {
+	slices.SortStableFunc(list, func(a, b Issue) int {
 		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Code, b.Code), cmp.Compare(a.About, b.About))
 	})
-	return slices.CompactFunc(list, func(a, b Finding) bool { return a.Code == b.Code && a.About == b.About })
+	return slices.CompactFunc(list, func(a, b Issue) bool { return a.Code == b.Code && a.About == b.About })
 }
 
 // examination is one call of Doctor.
 type examination struct {
 	g      *Gate
-	p      Patient
+	p      Diagnostics
 	now    time.Time
 	doors  []Door
 	rules  Rules
 	grants []access.Grant
-	list   []Finding
+	list   []Issue
 }
 
-func (e *examination) find(f Finding) { e.list = append(e.list, f) }
+func (e *examination) find(f Issue) { e.list = append(e.list, f) }
 
 func (e *examination) unchecked(what string, err error) {
-	e.find(Finding{
+	e.find(Issue{
 		Code: "not_checked", Severity: Warning, About: what,
 		What: fmt.Sprintf("It could not be looked at: %v.", err), Breaks: "What is wrong there stays unknown.", Do: "Put that right, then ask the doctor again.",
 	})
@@ -152,25 +153,25 @@ func (e *examination) read(ctx context.Context) {
 // storage looks at the gate's own records.
 func (e *examination) storage(ctx context.Context) {
 	if d, ok := e.g.records.(interface{ Durable() bool }); ok && !d.Durable() {
-		e.find(Finding{
+		e.find(Issue{
 			Code: "store_not_durable", Severity: Warning,
 			What: "The storage forgets everything when the process ends.", Breaks: "Receipts, door log and who holds which door open are lost at a restart.",
 			Do: "Use sqlstore, with a file or PostgreSQL, for anything but a test.",
 		})
 	}
-	if s, err := e.g.records.Switch(ctx, e.g.site); err != nil {
+	if s, err := e.g.records.KillSwitch(ctx, e.g.site); err != nil {
 		e.unchecked("kill switch", err)
 	} else if s.Off {
-		e.find(Finding{
+		e.find(Issue{
 			Code: "switched_off", Severity: Critical, What: fmt.Sprintf("The site is switched off since %s (%s).", s.At.Format(time.RFC3339), s.Why),
 			Breaks: "No digital key opens any door; locking works.", Do: "Switch it on again when the reason is gone.",
 		})
 	}
-	stale, err := e.g.records.Entries(ctx, EntryQuery{Site: e.g.site, Outcome: Sending, SendByBefore: e.now.Add(-staleAfter - time.Hour), Limit: 1})
+	stale, err := e.g.records.Entries(ctx, storage.JournalQuery{Site: e.g.site, Outcome: Sending, SendByBefore: e.now.Add(-staleAfter - time.Hour), Limit: 1})
 	if err != nil {
 		e.unchecked("journal", err)
 	} else if len(stale) > 0 {
-		e.find(Finding{
+		e.find(Issue{
 			Code: "not_recovered", Severity: Warning, What: "A command has been in sending for more than an hour.",
 			Breaks: "Its member is never told that the outcome is unknown.", Do: "Call Recover when the host starts and once a minute.",
 		})
@@ -186,7 +187,7 @@ func (e *examination) openDoors(ctx context.Context) {
 	long := cmp.Or(e.p.LongOpen, 16*time.Hour)
 	may := map[string]bool{} // the doors that somebody may hold open
 	for _, h := range holds {
-		why, _, err := e.g.due(ctx, Sweep{RightEnded: true}, h)
+		why, _, err := e.g.due(ctx, CloseRequest{RightEnded: true}, h)
 		if err != nil {
 			e.unchecked("office mode of "+h.Door, err)
 		}
@@ -195,12 +196,12 @@ func (e *examination) openDoors(ctx context.Context) {
 	for _, h := range holds {
 		switch {
 		case !may[h.Door]:
-			e.find(Finding{
+			e.find(Issue{
 				Code: "door_left_open", Severity: Warning, About: h.Door, What: "It is in office mode, and its holder may not open it any more.",
 				Breaks: "The door may stand open for everybody.", Do: "Lock it, or call Sweep with RightEnded.",
 			})
 		case e.now.Sub(h.Since) > long:
-			e.find(Finding{
+			e.find(Issue{
 				Code: "door_left_open", Severity: Warning, About: h.Door, What: fmt.Sprintf("It is in office mode since %s.", h.Since.Format(time.RFC3339)),
 				Breaks: "The door may stand open for everybody.", Do: "Lock it, or call Sweep at closing time.",
 			})
@@ -208,15 +209,15 @@ func (e *examination) openDoors(ctx context.Context) {
 	}
 }
 
-// catalogue compares the doors with what the lock system shows.
-func (e *examination) catalogue(ctx context.Context) {
-	if e.p.Catalogue == nil {
+// catalog compares the doors with what the lock system shows.
+func (e *examination) catalog(ctx context.Context) {
+	if e.p.Catalog == nil {
 		return
 	}
-	seen := map[lockID]CatalogueLock{}
-	for l, err := range e.p.Catalogue.Locks(ctx) {
+	seen := map[lockID]CatalogLock{}
+	for l, err := range e.p.Catalog.Locks(ctx) {
 		if err != nil {
-			e.unchecked("catalogue", err)
+			e.unchecked("catalog", err)
 			return
 		}
 		seen[lockID{l.Link.Site, l.Link.Lock}] = l
@@ -228,23 +229,23 @@ func (e *examination) catalogue(ctx context.Context) {
 		l, ok := seen[lockID{d.Link.Site, d.Link.Lock}]
 		switch {
 		case !ok:
-			e.find(Finding{
+			e.find(Issue{
 				Code: "lock_gone", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q is not on the SALTO site any more.", d.Link.Name),
 				Breaks: "The door opens for nobody.", Do: "Link another lock, or look at the connection: it may be for another site.",
 			})
 			continue
 		case l.Link.Gateway == "":
-			e.find(Finding{
+			e.find(Issue{
 				Code: "lock_without_iq", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q hangs on no IQ.", l.Link.Name),
 				Breaks: "Nothing reaches it remotely.", Do: "Attach the lock to an IQ in SALTO KS, then link the door again.",
 			})
 		case l.Link.Gateway != d.Link.Gateway || l.Link.NeedsCode != d.Link.NeedsCode:
-			e.find(Finding{
+			e.find(Issue{
 				Code: "link_outdated", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q moved to another IQ, or its IQ wants one-time codes now.", l.Link.Name),
 				Breaks: "Commands are refused.", Do: "Unlink the door and link it again; name and rules stay.",
 			})
-		case l.Trouble == CauseLockOffline:
-			e.find(Finding{
+		case l.Problem == CauseLockOffline:
+			e.find(Issue{
 				Code: "lock_offline", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q does not reach its IQ.", l.Link.Name),
 				Breaks: "The door opens for no digital key.", Do: "Look at the lock's batteries, and at the distance to the IQ (up to about 10 m).",
 			})

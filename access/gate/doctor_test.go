@@ -13,17 +13,18 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // durable hides that the storage is in memory.
-type durable struct{ gate.Records }
+type durable struct{ storage.Records }
 
-type checker func(gate.Checkup) ([]gate.Finding, error)
+type checker func(gate.Check) ([]gate.Issue, error)
 
-func (c checker) Check(_ context.Context, u gate.Checkup) ([]gate.Finding, error) { return c(u) }
+func (c checker) Check(_ context.Context, u gate.Check) ([]gate.Issue, error) { return c(u) }
 
 // found is what Doctor says, as "code about".
-func (b *bench) found(p gate.Patient) (list []string) {
+func (b *bench) found(p gate.Diagnostics) (list []string) {
 	b.Helper()
 	findings, err := b.gate.Doctor(b.Context(), p)
 	if err != nil {
@@ -95,16 +96,16 @@ func TestDoctor(t *testing.T) {
 		return func(b *bench) { b.Helper(); try(b, b.store.DeleteGrant(b.Context(), site, id)) }
 	}
 	evening := &gate.LockSchedule{Days: []access.Day{access.Mon}, Start: access.At(8, 0), End: access.At(18, 0)}
-	shown := func(change func(catalogue) catalogue) func(*gate.Patient) {
-		return func(p *gate.Patient) {
-			p.Catalogue = change(catalogue{{Link: link("l1"), State: "locked"}, {Link: link("l2"), State: "locked"}})
+	shown := func(change func(catalog) catalog) func(*gate.Diagnostics) {
+		return func(p *gate.Diagnostics) {
+			p.Catalog = change(catalog{{Link: link("l1"), State: "locked"}, {Link: link("l2"), State: "locked"}})
 		}
 	}
 	for want, c := range map[string]struct {
 		cause   func(*bench)
-		patient func(*gate.Patient)
+		patient func(*gate.Diagnostics)
 		clear   func(*bench)
-		well    func(*gate.Patient)
+		well    func(*gate.Diagnostics)
 	}{
 		"not_linked lab":           {cause: door("lab", func(d *gate.Door) { d.Link = gate.Link{} }), clear: door("lab", func(d *gate.Door) { d.Link = link("l3") })},
 		"door_without_rules front": {cause: dropGrant("ada-front"), clear: rules(typed(day(access.At(8, 0), access.At(18, 0)), "front"))},
@@ -182,26 +183,26 @@ func TestDoctor(t *testing.T) {
 			},
 			clear: func(b *bench) { _, err := b.gate.Recover(b.Context()); try(b, err) },
 		},
-		"lock_gone front":       {patient: shown(func(c catalogue) catalogue { return c[1:] }), well: shown(slices.Clone[catalogue])},
-		"lock_without_iq front": {patient: shown(func(c catalogue) catalogue { c[0].Link.Gateway = ""; return c }), well: shown(slices.Clone[catalogue])},
-		"link_outdated front":   {patient: shown(func(c catalogue) catalogue { c[0].Link.Gateway = "iq-2"; return c }), well: shown(slices.Clone[catalogue])},
-		"lock_offline front":    {patient: shown(func(c catalogue) catalogue { c[0].Trouble = gate.CauseLockOffline; return c }), well: shown(slices.Clone[catalogue])},
+		"lock_gone front":       {patient: shown(func(c catalog) catalog { return c[1:] }), well: shown(slices.Clone[catalog])},
+		"lock_without_iq front": {patient: shown(func(c catalog) catalog { c[0].Link.Gateway = ""; return c }), well: shown(slices.Clone[catalog])},
+		"link_outdated front":   {patient: shown(func(c catalog) catalog { c[0].Link.Gateway = "iq-2"; return c }), well: shown(slices.Clone[catalog])},
+		"lock_offline front":    {patient: shown(func(c catalog) catalog { c[0].Problem = gate.CauseLockOffline; return c }), well: shown(slices.Clone[catalog])},
 		"schedule_conflict front, membership type type": {
 			cause:   rules(typed(day(access.At(9, 0), access.At(22, 0)), "front")),
-			patient: shown(func(c catalogue) catalogue { c[0].Schedule = evening; return c }),
+			patient: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
 			clear: rules(func(r *gate.Rules) {
 				r.MembershipTypes = nil
 				typed(day(access.At(9, 0), access.At(18, 0)), "front")(r)
 			}),
-			well: shown(func(c catalogue) catalogue { c[0].Schedule = evening; return c }),
+			well: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
 		},
-		"not_checked catalogue": {patient: func(p *gate.Patient) { p.Catalogue = failing{errors.New("no answer")} }, well: shown(slices.Clone[catalogue])},
+		"not_checked catalog": {patient: func(p *gate.Diagnostics) { p.Catalog = failing{errors.New("no answer")} }, well: shown(slices.Clone[catalog])},
 		"not_checked lock system (checker 1)": {
-			patient: func(p *gate.Patient) {
-				p.Checkers = []gate.Checker{checker(func(gate.Checkup) ([]gate.Finding, error) { panic("boom") })}
+			patient: func(p *gate.Diagnostics) {
+				p.Checkers = []gate.Checker{checker(func(gate.Check) ([]gate.Issue, error) { panic("boom") })}
 			},
-			well: func(p *gate.Patient) {
-				p.Checkers = []gate.Checker{checker(func(gate.Checkup) ([]gate.Finding, error) { return nil, nil })}
+			well: func(p *gate.Diagnostics) {
+				p.Checkers = []gate.Checker{checker(func(gate.Check) ([]gate.Issue, error) { return nil, nil })}
 			},
 		},
 	} {
@@ -209,13 +210,13 @@ func TestDoctor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := setup(t, func(c *gate.Config) { c.Records = durable{c.Records} })
 				door("lab", func(d *gate.Door) { d.Link = link("l3") })(b)
-				if c.patient != nil || c.well != nil { // the catalogue shows two locks
+				if c.patient != nil || c.well != nil { // the catalog shows two locks
 					door("lab", func(d *gate.Door) { d.Link = gate.Link{} })(b)
 					try(b, b.store.DeleteGrant(t.Context(), site, "ada-lab"))
 					try(b, b.store.DeleteDoor(t.Context(), site, "lab"))
 				}
-				patient := func(change func(*gate.Patient)) gate.Patient {
-					p := gate.Patient{Doors: b.store, Rules: b.store, Members: b.store}
+				patient := func(change func(*gate.Diagnostics)) gate.Diagnostics {
+					p := gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store}
 					if change != nil {
 						change(&p)
 					}
@@ -240,10 +241,10 @@ func TestDoctor(t *testing.T) {
 		})
 	}
 	b := setup(t)
-	if got := fmt.Sprint(b.found(gate.Patient{Doors: b.store, Rules: b.store, Members: b.store})); got != "[not_linked lab store_not_durable]" {
+	if got := fmt.Sprint(b.found(gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store})); got != "[not_linked lab store_not_durable]" {
 		t.Errorf("got %s", got)
 	}
-	if _, err := b.gate.Doctor(t.Context(), gate.Patient{}); err == nil {
+	if _, err := b.gate.Doctor(t.Context(), gate.Diagnostics{}); err == nil {
 		t.Error("a patient without stores was taken")
 	}
 }
@@ -255,9 +256,9 @@ func TestDoctorRepeatsItself(t *testing.T) {
 	if err := b.store.PutMember(t.Context(), site, odd); err != nil {
 		t.Fatal(err)
 	}
-	var first []gate.Finding
+	var first []gate.Issue
 	for range 30 {
-		list, err := b.gate.Doctor(t.Context(), gate.Patient{Doors: b.store, Rules: b.store, Members: b.store})
+		list, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -272,7 +273,7 @@ func TestDoctorRepeatsItself(t *testing.T) {
 
 func ExampleGate_Doctor() {
 	g, store := newSite()
-	findings, err := g.Doctor(context.Background(), gate.Patient{Doors: store, Rules: store, Members: store})
+	findings, err := g.Doctor(context.Background(), gate.Diagnostics{Doors: store, Rules: store, Members: store})
 	for _, f := range findings {
 		fmt.Printf("%s %s: %s %s\n", f.Severity, f.Code, f.What, f.Do)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/memstore"
+	"github.com/google/go-cmp/cmp"
 )
 
 func stores(s *memstore.Store) gate.Stores {
@@ -163,15 +164,6 @@ func filled(t *testing.T) *memstore.Store {
 	return s
 }
 
-func ExampleCheckFact() {
-	fmt.Println(gate.CheckFact("loft", access.Member{ID: "ada"}))
-	// A storage of a host's own calls it first in PutMember:
-	fmt.Println(gate.CheckFact("loft", access.Member{ID: "ada\x00", Memberships: []access.Membership{{Type: "resident"}}}))
-	// Output:
-	// <nil>
-	// gate: bad request: ID: 1 to 200 bytes of valid UTF-8 without NUL are wanted; Memberships[0].ID: 1 to 200 bytes of valid UTF-8 without NUL are wanted
-}
-
 func ExampleExport() {
 	ctx := context.Background()
 	_, ours := newSite()
@@ -182,4 +174,74 @@ func ExampleExport() {
 	// Output:
 	// 2 doors, 2 links <nil>
 	// <nil>
+}
+
+// A document goes out as JSON and comes back strictly.
+func ExampleReadDocument() {
+	_, ours := newSite()
+	doc, err := gate.Export(context.Background(), stores(ours), "loft")
+	if err != nil {
+		panic(err)
+	}
+	text, err := doc.MarshalJSON()
+	if err != nil {
+		panic(err)
+	}
+	back, err := gate.ReadDocument(text)
+	fmt.Println(back.Facts.Site.Name, len(back.Links), err)
+	_, err = gate.ReadDocument([]byte(`{"doorkit":2}`))
+	fmt.Println(err)
+	// Output:
+	// The Loft 2 <nil>
+	// storage: the document has version 2, this program reads version 1
+}
+
+// FuzzReadDocument feeds any bytes: no panic, and what is taken can be written,
+// read again, and put into a storage whole or not at all.
+func FuzzReadDocument(f *testing.F) {
+	s := memstore.New()
+	fillSite(f, s)
+	doc, err := gate.Export(f.Context(), stores(s), site)
+	if err != nil {
+		f.Fatal(err)
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	for _, bad := range []string{"", "null", "{}", `{"doorkit":1}`, `{"doorkit":1,"facts":null,"links":null}`, `{"doorkit":1,"facts":{"site":{"id":"a","time_zone":"UTC"}},"links":{"x":{"lock":"l"}}} `} {
+		f.Add([]byte(bad))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		doc, err := gate.ReadDocument(data)
+		if err != nil {
+			return
+		}
+		text, err := json.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := gate.ReadDocument(text)
+		if err != nil {
+			t.Fatalf("what was written cannot be read: %v\n%s", err, text)
+		}
+		if diff := cmp.Diff(doc, again); diff != "" {
+			t.Fatalf("written and read (-before +after):\n%s", diff)
+		}
+		s := memstore.New()
+		if err := gate.Import(t.Context(), stores(s), doc); err != nil {
+			if doors, err := s.Doors(t.Context(), doc.Facts.Site.ID); len(doors) > 0 {
+				t.Errorf("an import that was refused left %d doors, %v", len(doors), err)
+			}
+			return
+		}
+		out, err := gate.Export(t.Context(), stores(s), doc.Facts.Site.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := access.Compile(out.Facts); err != nil {
+			t.Errorf("what came out of the storage is refused: %v", err)
+		}
+	})
 }

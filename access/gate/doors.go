@@ -9,29 +9,30 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Catalogue shows the locks of the lock system's site that this site is
+// Catalog shows the locks of the lock system's site that this site is
 // connected to. It only reads.
-type Catalogue interface {
+type Catalog interface {
 	// Locks yields every lock of the site, each fresh from the lock system.
-	Locks(ctx context.Context) iter.Seq2[CatalogueLock, error]
+	Locks(ctx context.Context) iter.Seq2[CatalogLock, error]
 	// Lock returns one of them, or ErrNotFound.
-	Lock(ctx context.Context, lock string) (CatalogueLock, error)
+	Lock(ctx context.Context, lock string) (CatalogLock, error)
 }
 
-// CatalogueLock is a lock as the lock system shows it.
-type CatalogueLock struct {
+// CatalogLock is a lock as the lock system shows it.
+type CatalogLock struct {
 	// Link names it; LinkedAt and LinkedBy are empty.
 	Link Link
 	// State is "locked", "unlocked", "office_mode", or what else it said.
 	State string
 	// Online and GatewayOnline are the lock system's word, which may be old.
 	Online, GatewayOnline bool
-	// Trouble is why it cannot be moved now, as far as the catalogue tells:
+	// Trouble is why it cannot be moved now, as far as the catalog tells:
 	// CauseIQOffline, CauseLockOffline, CauseIQNotActivated, ...; CauseNotLinked
 	// for a lock that no gateway reaches.
-	Trouble Cause
+	Problem Cause
 	// Schedule is the lock's own, which locks at its end; nil for none.
 	Schedule *LockSchedule
 	// SeenAt is when it was asked.
@@ -52,10 +53,10 @@ var ErrNoGateway = errors.New("gate: the lock has no IQ; attach it to one in SAL
 
 // DoorsConfig says what Doors stands on; all but Now is required.
 type DoorsConfig struct {
-	Site      string
-	Store     DoorStore
-	Catalogue Catalogue
-	Now       func() time.Time // nil is time.Now
+	Site    string
+	Store   storage.DoorStore
+	Catalog Catalog
+	Now     func() time.Time // nil is time.Now
 }
 
 // Doors links locks to doors and names them. It never writes to the lock
@@ -67,14 +68,14 @@ type Doors struct {
 // NewDoors returns Doors, or a *ConfigError that names every fault.
 func NewDoors(c DoorsConfig) (*Doors, error) {
 	var list []Fault
-	if !goodID(c.Site) {
-		list = append(list, Fault{"Site", badID})
+	if !storage.ValidID(c.Site) {
+		list = append(list, Fault{Field: "Site", What: badID})
 	}
 	if c.Store == nil {
-		list = append(list, Fault{"Store", "required: a memstore, a sqlstore, or your own"})
+		list = append(list, Fault{Field: "Store", What: "required: a memstore, a sqlstore, or your own"})
 	}
-	if c.Catalogue == nil {
-		list = append(list, Fault{"Catalogue", "required: saltolocks.New makes it of a SALTO KS client"})
+	if c.Catalog == nil {
+		list = append(list, Fault{Field: "Catalog", What: "required: saltolocks.New makes it of a SALTO KS client"})
 	}
 	if list != nil {
 		return nil, &ConfigError{list}
@@ -104,11 +105,11 @@ type LinkRequest struct {
 func (d *Doors) Link(ctx context.Context, r LinkRequest) (linked Door, err error) {
 	defer contained("Link", &err)
 	var list []Fault
-	if !goodID(r.Door) {
-		list = append(list, Fault{"Door", badID})
+	if !storage.ValidID(r.Door) {
+		list = append(list, Fault{Field: "Door", What: badID})
 	}
-	if !goodID(r.Lock) {
-		list = append(list, Fault{"Lock", badID})
+	if !storage.ValidID(r.Lock) {
+		list = append(list, Fault{Field: "Lock", What: badID})
 	}
 	if r.Name != "" {
 		list = append(list, checkName(r.Name)...)
@@ -117,7 +118,7 @@ func (d *Doors) Link(ctx context.Context, r LinkRequest) (linked Door, err error
 		list = append(list, badAccessType)
 	}
 	if list != nil {
-		return Door{}, &RequestError{list}
+		return Door{}, &RequestError{Faults: list}
 	}
 	old, err := d.c.Store.Door(ctx, d.c.Site, r.Door)
 	isNew := errors.Is(err, ErrNotFound)
@@ -125,11 +126,11 @@ func (d *Doors) Link(ctx context.Context, r LinkRequest) (linked Door, err error
 	case err != nil && !isNew:
 		return Door{}, err
 	case isNew && r.AccessType == "":
-		return Door{}, &RequestError{[]Fault{badAccessType}}
+		return Door{}, &RequestError{Faults: []Fault{badAccessType}}
 	case !isNew && !old.Link.IsZero():
 		return Door{}, fmt.Errorf("gate: door %q has a lock already; unlink it first: %w", r.Door, ErrConflict)
 	}
-	lock, err := d.c.Catalogue.Lock(ctx, r.Lock)
+	lock, err := d.c.Catalog.Lock(ctx, r.Lock)
 	if err != nil {
 		return Door{}, err
 	}
@@ -174,7 +175,7 @@ func (d *Doors) Unlink(ctx context.Context, door string) (Door, error) {
 // Rename changes the name members see, here only: the lock system keeps its own.
 func (d *Doors) Rename(ctx context.Context, door, name string) (Door, error) {
 	if list := checkName(name); list != nil {
-		return Door{}, &RequestError{list}
+		return Door{}, &RequestError{Faults: list}
 	}
 	return d.change(ctx, door, func(x *Door) bool {
 		was := x.Name
@@ -186,7 +187,7 @@ func (d *Doors) Rename(ctx context.Context, door, name string) (Door, error) {
 // SetAccessType decides whether members may start office mode at the door.
 func (d *Doors) SetAccessType(ctx context.Context, door string, t access.AccessType) (Door, error) {
 	if !goodAccessType(t) {
-		return Door{}, &RequestError{[]Fault{badAccessType}}
+		return Door{}, &RequestError{Faults: []Fault{badAccessType}}
 	}
 	return d.change(ctx, door, func(x *Door) bool {
 		was := x.AccessType
@@ -232,15 +233,15 @@ func (d *Doors) change(ctx context.Context, id string, fn func(*Door) bool) (cha
 type DoorStatus struct {
 	Door Door
 	// Lock is nil when the door is not linked, or its lock is gone.
-	Lock *CatalogueLock
+	Lock *CatalogLock
 	// Trouble is why the door cannot be moved now: CauseNotLinked, CauseLockGone
-	// or the catalogue's word; empty if nothing is known against it.
-	Trouble Cause
+	// or the catalog's word; empty if nothing is known against it.
+	Problem Cause
 }
 
 // List returns the doors of the site in their order, with the lock system's name
 // and state beside ours, and the locks that no door uses.
-func (d *Doors) List(ctx context.Context) (doors []DoorStatus, free []CatalogueLock, err error) {
+func (d *Doors) List(ctx context.Context) (doors []DoorStatus, free []CatalogLock, err error) {
 	defer contained("List", &err)
 	known, err := d.c.Store.Doors(ctx, d.c.Site)
 	if err != nil {
@@ -249,18 +250,18 @@ func (d *Doors) List(ctx context.Context) (doors []DoorStatus, free []CatalogueL
 	type place struct{ site, lock string }
 	at := map[place]int{}
 	for i, x := range known {
-		doors = append(doors, DoorStatus{Door: x, Trouble: CauseNotLinked})
+		doors = append(doors, DoorStatus{Door: x, Problem: CauseNotLinked})
 		if !x.Link.IsZero() {
 			at[place{x.Link.Site, x.Link.Lock}] = i
-			doors[i].Trouble = CauseLockGone
+			doors[i].Problem = CauseLockGone
 		}
 	}
-	for lock, err := range d.c.Catalogue.Locks(ctx) {
+	for lock, err := range d.c.Catalog.Locks(ctx) {
 		if err != nil {
 			return nil, nil, err
 		}
 		if i, ok := at[place{lock.Link.Site, lock.Link.Lock}]; ok {
-			doors[i].Lock, doors[i].Trouble = &lock, lock.Trouble
+			doors[i].Lock, doors[i].Problem = &lock, lock.Problem
 		} else {
 			free = append(free, lock)
 		}
@@ -269,8 +270,8 @@ func (d *Doors) List(ctx context.Context) (doors []DoorStatus, free []CatalogueL
 }
 
 func checkName(name string) []Fault {
-	if !goodID(name) || strings.TrimSpace(name) == "" {
-		return []Fault{{"Name", badID + ", not only spaces"}}
+	if !storage.ValidID(name) || strings.TrimSpace(name) == "" {
+		return []Fault{{Field: "Name", What: badID + ", not only spaces"}}
 	}
 	return nil
 }
@@ -279,4 +280,4 @@ func goodAccessType(t access.AccessType) bool {
 	return t == access.AccessOnly || t == access.AccessAndOfficeMode
 }
 
-var badAccessType = Fault{"AccessType", `"access_only" or "access_and_office_mode" is wanted`}
+var badAccessType = Fault{Field: "AccessType", What: `"access_only" or "access_and_office_mode" is wanted`}

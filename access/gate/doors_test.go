@@ -11,13 +11,14 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/memstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// catalogue is what a lock system shows.
-type catalogue []gate.CatalogueLock
+// catalog is what a lock system shows.
+type catalog []gate.CatalogLock
 
-func (c catalogue) Locks(context.Context) iter.Seq2[gate.CatalogueLock, error] {
-	return func(yield func(gate.CatalogueLock, error) bool) {
+func (c catalog) Locks(context.Context) iter.Seq2[gate.CatalogLock, error] {
+	return func(yield func(gate.CatalogLock, error) bool) {
 		for _, l := range c {
 			if !yield(l, nil) {
 				return
@@ -26,24 +27,24 @@ func (c catalogue) Locks(context.Context) iter.Seq2[gate.CatalogueLock, error] {
 	}
 }
 
-func (c catalogue) Lock(_ context.Context, id string) (gate.CatalogueLock, error) {
+func (c catalog) Lock(_ context.Context, id string) (gate.CatalogLock, error) {
 	for _, l := range c {
 		if l.Link.Lock == id {
 			return l, nil
 		}
 	}
-	return gate.CatalogueLock{}, fmt.Errorf("no lock %q: %w", id, gate.ErrNotFound)
+	return gate.CatalogLock{}, fmt.Errorf("no lock %q: %w", id, gate.ErrNotFound)
 }
 
 func TestDoors(t *testing.T) {
 	ctx := t.Context()
-	shown := catalogue{
+	shown := catalog{
 		{Link: link("l1"), State: "locked", Online: true, GatewayOnline: true},
-		{Link: link("l2"), State: "locked", Trouble: gate.CauseIQOffline},
-		{Link: gate.Link{Site: "salto-site", Lock: "loose", Name: "Loose"}, Trouble: gate.CauseNotLinked},
+		{Link: link("l2"), State: "locked", Problem: gate.CauseIQOffline},
+		{Link: gate.Link{Site: "salto-site", Lock: "loose", Name: "Loose"}, Problem: gate.CauseNotLinked},
 	}
 	store := memstore.New()
-	doors, err := gate.NewDoors(gate.DoorsConfig{Site: site, Store: store, Catalogue: shown})
+	doors, err := gate.NewDoors(gate.DoorsConfig{Site: site, Store: store, Catalog: shown})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,10 +112,10 @@ func TestDoors(t *testing.T) {
 	// SALTO renames its lock: ours stays, theirs stands beside it.
 	shown[0].Link.Name = "Renamed over there"
 	list, free, err := doors.List(ctx)
-	if err != nil || len(list) != 1 || list[0].Door.Name != "Front Door" || list[0].Lock.Link.Name != "Renamed over there" || list[0].Trouble != "" {
+	if err != nil || len(list) != 1 || list[0].Door.Name != "Front Door" || list[0].Lock.Link.Name != "Renamed over there" || list[0].Problem != "" {
 		t.Fatalf("got %+v, %v", list, err)
 	}
-	if len(free) != 2 || free[0].Link.Lock != "l2" || free[0].Trouble != gate.CauseIQOffline {
+	if len(free) != 2 || free[0].Link.Lock != "l2" || free[0].Problem != gate.CauseIQOffline {
 		t.Fatalf("got %+v", free)
 	}
 
@@ -125,36 +126,36 @@ func TestDoors(t *testing.T) {
 	if _, err = doors.Unlink(ctx, "front"); err != nil {
 		t.Fatal(err)
 	}
-	if list, _, _ = doors.List(ctx); list[0].Trouble != gate.CauseNotLinked {
+	if list, _, _ = doors.List(ctx); list[0].Problem != gate.CauseNotLinked {
 		t.Fatalf("got %+v", list)
 	}
 	front, err = doors.Link(ctx, gate.LinkRequest{Door: "front", Lock: "l2", By: "eve"})
 	if err != nil || front.Name != "Front Door" || front.AccessType != access.AccessAndOfficeMode || front.Link.Lock != "l2" {
 		t.Fatalf("got %+v, %v", front, err)
 	}
-	doors, err = gate.NewDoors(gate.DoorsConfig{Site: site, Store: store, Catalogue: shown[:1]})
+	doors, err = gate.NewDoors(gate.DoorsConfig{Site: site, Store: store, Catalog: shown[:1]})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if list, _, _ = doors.List(ctx); list[0].Trouble != gate.CauseLockGone {
+	if list, _, _ = doors.List(ctx); list[0].Problem != gate.CauseLockGone {
 		t.Fatalf("got %+v", list)
 	}
 }
 
-// failing is a catalogue that cannot be read.
+// failing is a catalog that cannot be read.
 type failing struct{ err error }
 
-func (f failing) Locks(context.Context) iter.Seq2[gate.CatalogueLock, error] {
-	return func(yield func(gate.CatalogueLock, error) bool) { yield(gate.CatalogueLock{}, f.err) }
+func (f failing) Locks(context.Context) iter.Seq2[gate.CatalogLock, error] {
+	return func(yield func(gate.CatalogLock, error) bool) { yield(gate.CatalogLock{}, f.err) }
 }
 
-func (f failing) Lock(context.Context, string) (gate.CatalogueLock, error) {
-	return gate.CatalogueLock{}, f.err
+func (f failing) Lock(context.Context, string) (gate.CatalogLock, error) {
+	return gate.CatalogLock{}, f.err
 }
 
 // stubborn is a store of a host's in which somebody else is always first.
 type stubborn struct {
-	gate.DoorStore
+	storage.DoorStore
 	tries *int
 }
 
@@ -166,7 +167,7 @@ func (s stubborn) UpdateDoor(context.Context, string, gate.Door) error {
 func TestChangesGiveUp(t *testing.T) {
 	b := setup(t)
 	tries := 0
-	doors, err := gate.NewDoors(gate.DoorsConfig{Site: site, Store: stubborn{b.store, &tries}, Catalogue: catalogue{}})
+	doors, err := gate.NewDoors(gate.DoorsConfig{Site: site, Store: stubborn{b.store, &tries}, Catalog: catalog{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,22 +11,6 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 )
 
-// A check-in per member and day is what Config.CheckIns says when it is nil.
-func ExampleGate_CheckIns() {
-	g, _ := newSite()
-	ctx := context.Background()
-	_, _ = g.Unlock(ctx, tap("3f1c9a52-one-tap", "ada", "front"))
-	_, _ = g.Unlock(ctx, tap("77b0de14-one-tap", "ada", "office-4"))
-	list, err := g.CheckIns(ctx, gate.CheckInQuery{Member: "ada"})
-	for _, c := range list {
-		fmt.Println(c.Day, c.Member, c.Door, c.At.Format(time.TimeOnly))
-	}
-	fmt.Println(err)
-	// Output:
-	// 2026-05-04 ada front 12:00:00
-	// <nil>
-}
-
 // A manager's change: read the rules, change them, ask access.Compile, put them
 // back with the Version they came with.
 func ExampleRules() {

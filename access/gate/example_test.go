@@ -112,7 +112,7 @@ func ExampleGate_Receipt() {
 	fmt.Println(err)
 	// Output:
 	// accepted front <nil>
-	// gate: no request "3f1c9a52-one-tap" of this member, or none of the last 30 days: gate: not found
+	// gate: no request "3f1c9a52-one-tap" of this member, or none of the last 30 days: storage: not found
 }
 
 func ExampleGate_Wait() {
@@ -137,7 +137,7 @@ func ExampleGate_SwitchOff() {
 	_ = g.SwitchOff(ctx, "eve", "a lost phone")
 	r, _ := g.Unlock(ctx, tap("3f1c9a52-one-tap", "ada", "front"))
 	fmt.Println(r.Outcome, r.Cause)
-	now, _ := g.Switched(ctx)
+	now, _ := g.KillSwitch(ctx)
 	fmt.Println(now.Off, now.By, now.Why)
 	_ = g.SwitchOn(ctx, "eve", "found")
 	r, _ = g.Unlock(ctx, tap("77b0de14-one-tap", "ada", "front"))
@@ -146,99 +146,4 @@ func ExampleGate_SwitchOff() {
 	// denied switched_off
 	// true eve a lost phone
 	// accepted
-}
-
-func ExampleGate_Log() {
-	g, _ := newSite()
-	ctx := context.Background()
-	_, _ = g.Unlock(ctx, tap("3f1c9a52-one-tap", "ada", "front"))
-	for row, err := range g.Log(ctx, gate.LogQuery{Newest: true, Limit: 10}) {
-		if err != nil {
-			log.Fatal(err)
-		}
-		who, _, _ := gate.ReadDetail(row)
-		fmt.Println(row.Seq, row.At.Format(time.TimeOnly), row.Door, row.Action, row.Outcome, row.Reason, who.Member)
-	}
-	// Output:
-	// 2 12:00:00 front unlock accepted membership ada
-	// 1 12:00:00 front unlock sending membership ada
-}
-
-func ExampleGate_Verify() {
-	g, _ := newSite()
-	ctx := context.Background()
-	_, _ = g.Unlock(ctx, tap("3f1c9a52-one-tap", "ada", "front"))
-	exported, _ := g.Head(ctx) // keep it where the database's owner cannot write
-	_, _ = g.Unlock(ctx, tap("77b0de14-one-tap", "bob", "front"))
-	v, err := g.Verify(ctx, gate.Head{}, exported)
-	fmt.Println(v.Rows, "rows,", v.Erased, "erased,", err)
-	exported.Hash[0]++
-	_, err = g.Verify(ctx, gate.Head{}, exported)
-	fmt.Println(err)
-	// Output:
-	// 3 rows, 0 erased, <nil>
-	// gate: the door log does not hold at row 2: another row than the head wanted
-}
-
-func ExampleGate_Erase() {
-	g, _ := newSite()
-	ctx := context.Background()
-	_, _ = g.Unlock(ctx, tap("3f1c9a52-one-tap", "ada", "front"))
-	n, _ := g.Erase(ctx, "ada")
-	v, err := g.Verify(ctx, gate.Head{}, gate.Head{})
-	fmt.Println(n, "rows without a name;", v.Rows, "rows hold,", v.Erased, "erased", err)
-	// Output: 2 rows without a name; 2 rows hold, 2 erased <nil>
-}
-
-func ExampleNewDoors() {
-	ctx := context.Background()
-	shown := catalogue{{Link: gate.Link{Site: "salto-site", Gateway: "iq", Lock: "l1", Name: "LOCK 01"}, State: "locked", Online: true, GatewayOnline: true}}
-	doors, err := gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: memstore.New(), Catalogue: shown})
-	if err != nil {
-		log.Fatal(err)
-	}
-	door, err := doors.Link(ctx, gate.LinkRequest{Door: "front", Lock: "l1", Name: "Front Door", AccessType: access.AccessOnly, By: "eve"})
-	fmt.Println(door.ID, door.Name, err)
-	list, free, _ := doors.List(ctx)
-	fmt.Println(list[0].Door.Name, "is", list[0].Lock.Link.Name, "over there;", len(free), "free")
-	// Output:
-	// front Front Door <nil>
-	// Front Door is LOCK 01 over there; 0 free
-}
-
-func ExampleDoors_Rename() {
-	ctx := context.Background()
-	_, store := newSite()
-	doors, _ := gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: store, Catalogue: catalogue{}})
-	door, err := doors.Rename(ctx, "front", "Street Door")
-	fmt.Println(door.Name, err)
-	// Output: Street Door <nil>
-}
-
-func ExampleDoors_Unlink() {
-	ctx := context.Background()
-	g, store := newSite()
-	doors, _ := gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: store, Catalogue: catalogue{}})
-	_, _ = doors.Unlink(ctx, "front")
-	r, _ := g.Unlock(ctx, tap("3f1c9a52-one-tap", "ada", "front"))
-	fmt.Println(r.Outcome, r.Cause)
-	// Output: denied not_linked
-}
-
-func ExampleJoinFacts() {
-	// Members and reservations may stay in the host's own tables; here they are
-	// two memory stores, one for each.
-	_, ours := newSite()
-	hosts := memstore.New()
-	_ = hosts.PutMember(context.Background(), "loft", access.Member{ID: "cem", Memberships: []access.Membership{{ID: "m9", Type: "resident"}}})
-	g, err := gate.New(gate.Config{
-		Site: "loft", Facts: gate.JoinFacts(ours, ours, hosts, hosts), Records: ours, Locks: obedient{},
-		Now: func() time.Time { return noon },
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	r, _ := g.Unlock(context.Background(), tap("3f1c9a52-one-tap", "cem", "front"))
-	fmt.Println(r.Outcome)
-	// Output: accepted
 }

@@ -9,6 +9,8 @@ import (
 	"io"
 	"strconv"
 	"time"
+
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // exportedRow is a line of an export.
@@ -23,10 +25,10 @@ type exportedRow struct {
 	// Detail is null once erased.
 	Detail *json.RawMessage `json:"detail"`
 	// Spoilt is a detail that is no JSON, in hex: nothing the gate has written.
-	Spoilt     string `json:"spoilt,omitempty"`
-	Salt       string `json:"salt,omitempty"` // hex
-	Commitment Digest `json:"commitment"`
-	Hash       Digest `json:"hash"`
+	Spoilt     string         `json:"spoilt,omitempty"`
+	Salt       string         `json:"salt,omitempty"` // hex
+	Commitment storage.Digest `json:"commitment"`
+	Hash       storage.Digest `json:"hash"`
 }
 
 // ExportJSON writes what q selects of the door log as JSON Lines, with all that

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 func TestExports(t *testing.T) {
@@ -38,11 +39,11 @@ func TestExports(t *testing.T) {
 		decoder := json.NewDecoder(&lines)
 		for range 3 {
 			var row struct {
-				gate.LogEntry
+				storage.LogEntry
 				Seq    uint64
 				Salt   string
 				Detail json.RawMessage
-				Hash   gate.Digest
+				Hash   storage.Digest
 			}
 			if err := decoder.Decode(&row); err != nil {
 				t.Fatal(err)
@@ -51,7 +52,7 @@ func TestExports(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if erased := string(row.Detail) == "null"; !erased && gate.Commit(salt, row.Detail) != row.Commitment {
+			if erased := string(row.Detail) == "null"; !erased && storage.Commitment(salt, row.Detail) != row.Commitment {
 				t.Errorf("row %d: the commitment does not fit", row.Seq)
 			} else if erased != (row.Seq == 3) {
 				t.Errorf("row %d: erased %t", row.Seq, erased)
@@ -123,7 +124,7 @@ func TestExportOfASpoiltDetail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
 		b.unlock(b.tap("bob", "front"))
-		spoilt := gate.LogEntry{At: time.Now(), Action: "unlock", Detail: []byte(`{"member":`), Salt: []byte("0123456789abcdef")}
+		spoilt := storage.LogEntry{At: time.Now(), Action: "unlock", Detail: []byte(`{"member":`), Salt: []byte("0123456789abcdef")}
 		if _, err := b.store.Note(t.Context(), site, spoilt); err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // VendorReader reads the lock system's own log.
@@ -75,7 +76,7 @@ func (g *Gate) Ingest(ctx context.Context, reader VendorReader) (report IngestRe
 		switch {
 		case e.ID == "":
 			e.ID = hashed(fmt.Sprint(e.Lock, e.At, string(e.Raw)))
-		case !goodID(e.ID):
+		case !storage.ValidID(e.ID):
 			e.ID = hashed(e.ID)
 		}
 		e.Lock, e.User = foreignID(clean(e.Lock)), foreignID(clean(e.User))
@@ -183,7 +184,7 @@ func (g *Gate) endOf(ctx context.Context, reader VendorReader, h Hold, lock stri
 
 // settleAsMoved writes that a command moved its lock after all; last says that
 // nothing locked it since.
-func (g *Gate) settleAsMoved(ctx context.Context, e Entry, proof VendorEntry, last bool) (Receipt, error) {
+func (g *Gate) settleAsMoved(ctx context.Context, e storage.JournalEntry, proof VendorEntry, last bool) (Receipt, error) {
 	d, p, err := g.reopen(e)
 	if err != nil {
 		return Receipt{}, err
@@ -201,14 +202,14 @@ func (g *Gate) settleAsMoved(ctx context.Context, e Entry, proof VendorEntry, la
 	if e.Action == access.Unlock {
 		r.RelockAt = moved.Add(p.decision.RelockAfter)
 	}
-	s := Settlement{Key: e.Key, Outcome: Accepted, At: now}
+	s := storage.Settlement{RequestKey: e.RequestKey, Outcome: Accepted, At: now}
 	if p.tap.ownKey() {
 		s.CheckIn = g.checkIn(p, moved)
 	}
 	switch e.Action {
 	case access.OfficeMode:
 		s.Hold = &Hold{Door: e.Door, Member: e.Member, RequestID: e.RequestID, Since: e.Begun}
-		s.HoldAnew = last
+		s.RestartHold = last
 	case access.Lock:
 		s.EndHolds = e.Begun
 	}

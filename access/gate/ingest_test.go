@@ -12,6 +12,7 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // told is a lock system's log; the cursor is how much of it was read.
@@ -250,7 +251,7 @@ func TestUnfitTextsAreCleaned(t *testing.T) {
 		if err := b.gate.SwitchOff(b.Context(), "ev\xffe", "fire\x00"); err != nil {
 			t.Fatal(err)
 		}
-		if s, err := b.gate.Switched(b.Context()); err != nil || !s.Off || s.By != "ev?e" || s.Why != "fire" {
+		if s, err := b.gate.KillSwitch(b.Context()); err != nil || !s.Off || s.By != "ev?e" || s.Why != "fire" {
 			t.Errorf("the switch is %+v, %v", s, err)
 		}
 	})
@@ -278,11 +279,11 @@ func TestProofsWhenTheWaitingEnds(t *testing.T) {
 
 // between calls then once the accepted commands were read, or those under way.
 type between struct {
-	gate.Records
+	storage.Records
 	then map[gate.Outcome]func()
 }
 
-func (r between) Entries(ctx context.Context, q gate.EntryQuery) ([]gate.Entry, error) {
+func (r between) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.JournalEntry, error) {
 	list, err := r.Records.Entries(ctx, q)
 	if fn := r.then[q.Outcome]; fn != nil {
 		delete(r.then, q.Outcome)
@@ -318,9 +319,9 @@ func TestProofsWhileACommandIsAnswered(t *testing.T) {
 }
 
 // located are a host's Facts that give the zone itself instead of its name.
-type located struct{ gate.Facts }
+type located struct{ storage.Facts }
 
-func (l located) Load(ctx context.Context, a gate.Ask) (gate.Snapshot, error) {
+func (l located) Load(ctx context.Context, a storage.FactsQuery) (storage.Snapshot, error) {
 	s, err := l.Facts.Load(ctx, a)
 	if err != nil {
 		return s, err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // DigitalKey is one door in a member's app.
@@ -44,14 +45,14 @@ type DigitalKey struct {
 // themselves has a Cause; when all have, the error is a *access.FactsError.
 func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (list []DigitalKey, err error) {
 	defer contained("Keys", &err)
-	if !goodID(member) {
-		return nil, &RequestError{[]Fault{{"Member", badID}}}
+	if !storage.ValidID(member) {
+		return nil, &RequestError{Faults: []Fault{{Field: "Member", What: badID}}}
 	}
 	now := g.clock()
 	if now.IsZero() {
 		return nil, errClock
 	}
-	all, err := g.facts.LoadAll(ctx, Ask{Site: g.site, Member: member, At: now})
+	all, err := g.facts.LoadAll(ctx, storage.FactsQuery{Site: g.site, Member: member, At: now})
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 	if err != nil {
 		return nil, err
 	}
-	sw, err := g.records.Switch(ctx, g.site)
+	sw, err := g.records.KillSwitch(ctx, g.site)
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +68,8 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 }
 
 // keys decides about all doors together, which shares what is the same for all.
-func (g *Gate) keys(all []Snapshot, member string, now time.Time, ahead time.Duration, holds []Hold, sw Switch) ([]DigitalKey, error) {
-	if none := func(s Snapshot) bool { return s.Question.Door == nil }; slices.ContainsFunc(all, none) {
+func (g *Gate) keys(all []storage.Snapshot, member string, now time.Time, ahead time.Duration, holds []Hold, sw KillSwitch) ([]DigitalKey, error) {
+	if none := func(s storage.Snapshot) bool { return s.Question.Door == nil }; slices.ContainsFunc(all, none) {
 		all = slices.DeleteFunc(slices.Clone(all), none)
 	}
 	questions := make([]access.Question, len(all))
@@ -105,7 +106,7 @@ func (g *Gate) keys(all []Snapshot, member string, now time.Time, ahead time.Dur
 }
 
 // key is the key of one door, shown or not.
-func (g *Gate) key(s *Snapshot, d access.Decision, member string, holds []Hold) DigitalKey {
+func (g *Gate) key(s *storage.Snapshot, d access.Decision, member string, holds []Hold) DigitalKey {
 	q := &s.Question
 	k := DigitalKey{
 		Door: q.Door.ID, Name: q.Door.Name, AccessType: q.Door.AccessType,
@@ -132,8 +133,8 @@ func (g *Gate) key(s *Snapshot, d access.Decision, member string, holds []Hold) 
 // with its age, and returns what it saw. Call it as often as the screens shall
 // be fresh: it is one list of the lock system, for all members together. What
 // was seen is kept by this Gate alone: each process looks for itself.
-func (g *Gate) SeeLocks(ctx context.Context, c Catalogue) (list []CatalogueLock, err error) {
-	defer contained("SeeLocks", &err)
+func (g *Gate) RefreshLockStates(ctx context.Context, c Catalog) (list []CatalogLock, err error) {
+	defer contained("RefreshLockStates", &err)
 	for lock, err := range c.Locks(ctx) {
 		if err != nil {
 			return nil, err
@@ -157,7 +158,7 @@ type sighting struct {
 	at    time.Time
 }
 
-func (s *sightings) all(list []CatalogueLock) {
+func (s *sightings) all(list []CatalogLock) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last = make(map[lockID]sighting, len(list))

@@ -53,7 +53,7 @@ func TestKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen := since.Add(time.Minute)
-		if _, err := b.gate.SeeLocks(ctx, catalogue{{Link: link("l2"), State: "office_mode", SeenAt: seen}}); err != nil {
+		if _, err := b.gate.RefreshLockStates(ctx, catalog{{Link: link("l2"), State: "office_mode", SeenAt: seen}}); err != nil {
 			t.Fatal(err)
 		}
 		office.OfficeModeOn, office.HeldSince, office.State, office.SeenAt = true, since, "office_mode", seen
@@ -82,7 +82,7 @@ func TestKeys(t *testing.T) {
 			t.Error("no member, no error")
 		}
 		broken := errors.New("no answer")
-		if _, err := b.gate.SeeLocks(ctx, failing{broken}); !errors.Is(err, broken) {
+		if _, err := b.gate.RefreshLockStates(ctx, failing{broken}); !errors.Is(err, broken) {
 			t.Errorf("got error %v", err)
 		}
 	})
@@ -155,4 +155,16 @@ func BenchmarkKeys(b *testing.B) {
 			b.Fatal(len(keys), err)
 		}
 	}
+}
+
+// The states of all locks, read once for all members.
+func ExampleGate_RefreshLockStates() {
+	ctx := context.Background()
+	g, err := gate.New(gate.Config{Site: "loft", Facts: memstore.New(), Records: memstore.New(), Locks: obedient{}})
+	if err != nil {
+		panic(err)
+	}
+	seen, err := g.RefreshLockStates(ctx, catalog{{Link: link("l1"), State: "office_mode", SeenAt: noon}})
+	fmt.Println(seen[0].State, err)
+	// Output: office_mode <nil>
 }

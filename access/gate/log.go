@@ -4,34 +4,36 @@ import (
 	"context"
 	"iter"
 	"time"
+
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // SwitchOff stops every unlock and office mode of the site at once, over all
 // processes: no command is claimed after it returned. Locking stays possible.
 func (g *Gate) SwitchOff(ctx context.Context, by, why string) error {
-	return g.flip(ctx, Switch{Off: true, By: by, Why: why})
+	return g.flip(ctx, KillSwitch{Off: true, By: by, Why: why})
 }
 
 // SwitchOn ends SwitchOff.
 func (g *Gate) SwitchOn(ctx context.Context, by, why string) error {
-	return g.flip(ctx, Switch{By: by, Why: why})
+	return g.flip(ctx, KillSwitch{By: by, Why: why})
 }
 
-func (g *Gate) flip(ctx context.Context, s Switch) (err error) {
-	defer contained("SetSwitch", &err)
+func (g *Gate) flip(ctx context.Context, s KillSwitch) (err error) {
+	defer contained("SetKillSwitch", &err)
 	s.At, s.By, s.Why = g.clock(), shortID(s.By), short(s.Why) // no text may keep it from being switched
 	action := "switch_on"
 	if s.Off {
 		action = "switch_off"
 	}
 	d := LogDetail{Actor: s.By, Note: s.Why}
-	return g.records.SetSwitch(ctx, g.site, s, d.seal(LogEntry{At: s.At, Action: action}))
+	return g.records.SetKillSwitch(ctx, g.site, s, d.seal(storage.LogEntry{At: s.At, Action: action}))
 }
 
 // Switched returns the site's kill switch.
-func (g *Gate) Switched(ctx context.Context) (s Switch, err error) {
-	defer contained("Switched", &err)
-	return g.records.Switch(ctx, g.site)
+func (g *Gate) KillSwitch(ctx context.Context) (s KillSwitch, err error) {
+	defer contained("KillSwitch", &err)
+	return g.records.KillSwitch(ctx, g.site)
 }
 
 // Log yields rows of the door log; q.Site is this gate's.
@@ -52,7 +54,7 @@ func (g *Gate) Head(ctx context.Context) (head Head, err error) {
 // Verify checks the door log of the site; see the function Verify.
 func (g *Gate) Verify(ctx context.Context, from, want Head) (v Verification, err error) {
 	defer contained("Verify", &err)
-	return Verify(ctx, g.records, g.site, from, want)
+	return storage.Verify(ctx, g.records, g.site, from, want)
 }
 
 // Retain removes the rows of the door log that are older than before, up to the

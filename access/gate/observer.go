@@ -28,12 +28,12 @@ type EventKind string
 const (
 	// Passed: one request was answered; Event.Receipt is its receipt. Count only
 	// those that are not Repeated.
-	Passed EventKind = "passed"
+	RequestCompleted EventKind = "request_completed"
 	// TroubleBegan: something a person should look at began: once per trouble,
 	// however many requests meet it.
-	TroubleBegan EventKind = "trouble_began"
+	ProblemRaised EventKind = "problem_raised"
 	// TroubleEnded: it is over.
-	TroubleEnded EventKind = "trouble_ended"
+	ProblemResolved EventKind = "problem_resolved"
 )
 
 // Event is one thing that happened.
@@ -60,15 +60,15 @@ const (
 )
 
 // troubles are the causes a person should hear of, with what they are about.
-var troubles = map[Cause]scope{
-	CauseStoreUnavailable: siteWide, CauseCloudUnavailable: siteWide, CauseReauthorise: siteWide,
+var problems = map[Cause]scope{
+	CauseStoreUnavailable: siteWide, CauseCloudUnavailable: siteWide, CauseReauthorize: siteWide,
 	CauseNoSubscription: siteWide, CauseRateLimited: siteWide, CauseClock: siteWide,
 	CauseIQNotActivated: perGateway, CauseIQOffline: perGateway, CauseRestoreRequired: perGateway,
 	CausePINNotChanged: perGateway, CauseOTPInvalid: perGateway, CauseOTPBlocked: perGateway,
 	CauseLockOffline: perDoor, CauseLockGone: perDoor, CauseForbidden: perDoor, CauseNotLinked: perDoor, CauseBadFacts: perDoor,
 }
 
-type trouble struct {
+type problem struct {
 	cause         Cause
 	gateway, door string
 }
@@ -79,14 +79,14 @@ type watch struct {
 	site     string
 	observer Observer
 	mu       sync.Mutex
-	open     map[trouble]time.Time
+	open     map[problem]time.Time
 }
 
 func newWatch(site string, o Observer) *watch {
-	return &watch{site: site, observer: o, open: map[trouble]time.Time{}}
+	return &watch{site: site, observer: o, open: map[problem]time.Time{}}
 }
 
-func (w *watch) passed(ctx context.Context, link Link, r Receipt) {
+func (w *watch) completed(ctx context.Context, link Link, r Receipt) {
 	if w.observer != nil {
 		w.tell(ctx, link, r, false)
 	}
@@ -101,17 +101,17 @@ func (w *watch) proven(ctx context.Context, link Link, r Receipt) {
 }
 
 func (w *watch) tell(ctx context.Context, link Link, r Receipt, late bool) {
-	events := []Event{{Kind: Passed, Receipt: &r, Cause: r.Cause, Door: r.Door, Gateway: link.Gateway, Err: r.Err}}
+	events := []Event{{Kind: RequestCompleted, Receipt: &r, Cause: r.Cause, Door: r.Door, Gateway: link.Gateway, Err: r.Err}}
 	w.mu.Lock()
 	if r.Outcome == Accepted && !r.Shared && !r.Repeated {
 		for t, since := range w.open {
-			over := troubles[t.cause] == siteWide || t.door == r.Door || t.gateway != "" && t.gateway == link.Gateway
+			over := problems[t.cause] == siteWide || t.door == r.Door || t.gateway != "" && t.gateway == link.Gateway
 			if t.cause == CauseStoreUnavailable && !r.Recorded || late && r.At.Before(since) {
 				over = false
 			}
 			if over {
 				delete(w.open, t)
-				events = append(events, Event{Kind: TroubleEnded, Cause: t.cause, Gateway: t.gateway, Door: t.door, Since: since})
+				events = append(events, Event{Kind: ProblemResolved, Cause: t.cause, Gateway: t.gateway, Door: t.door, Since: since})
 			}
 		}
 	}
@@ -125,8 +125,8 @@ func (w *watch) tell(ctx context.Context, link Link, r Receipt, late bool) {
 	if r.Repeated && r.Recorded || cause == CauseClock && r.Outcome == Denied && !r.At.IsZero() {
 		cause = "" // told when it happened; the clock that is wrong is the phone's
 	}
-	t := trouble{cause: cause}
-	switch troubles[cause] {
+	t := problem{cause: cause}
+	switch problems[cause] {
 	case perGateway:
 		t.gateway = link.Gateway
 	case perDoor:
@@ -137,7 +137,7 @@ func (w *watch) tell(ctx context.Context, link Link, r Receipt, late bool) {
 	}
 	if _, known := w.open[t]; t.cause != "" && !known {
 		w.open[t] = r.At
-		events = append(events, Event{Kind: TroubleBegan, Cause: t.cause, Gateway: t.gateway, Door: t.door, Since: r.At, Err: r.Err})
+		events = append(events, Event{Kind: ProblemRaised, Cause: t.cause, Gateway: t.gateway, Door: t.door, Since: r.At, Err: r.Err})
 	}
 	w.mu.Unlock()
 	for _, e := range events {

@@ -13,18 +13,19 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// bomb is a host's storage and catalogue of which everything panics.
+// bomb is a host's storage and catalog of which everything panics.
 type bomb struct {
-	gate.Records
-	gate.Facts
-	gate.DoorStore
+	storage.Records
+	storage.Facts
+	storage.DoorStore
 }
 
-func (bomb) Locks(context.Context) iter.Seq2[gate.CatalogueLock, error] { panic("locks") }
+func (bomb) Locks(context.Context) iter.Seq2[gate.CatalogLock, error] { panic("locks") }
 
-func (bomb) Lock(context.Context, string) (gate.CatalogueLock, error) { panic("lock") }
+func (bomb) Lock(context.Context, string) (gate.CatalogLock, error) { panic("lock") }
 
 // What the host calls on a timer or for a page does not end its process either.
 func TestPanicsAreContainedEverywhere(t *testing.T) {
@@ -32,31 +33,31 @@ func TestPanicsAreContainedEverywhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doors, err := gate.NewDoors(gate.DoorsConfig{Site: site, Store: bomb{}, Catalogue: bomb{}})
+	doors, err := gate.NewDoors(gate.DoorsConfig{Site: site, Store: bomb{}, Catalog: bomb{}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, call := range map[string]func(context.Context) error{
-		"Keys":          func(ctx context.Context) error { _, err := g.Keys(ctx, "ada", 0); return err },
-		"SeeLocks":      func(ctx context.Context) error { _, err := g.SeeLocks(ctx, bomb{}); return err },
-		"Sweep":         func(ctx context.Context) error { _, err := g.Sweep(ctx, gate.Sweep{}); return err },
-		"Ingest":        func(ctx context.Context) error { _, err := g.Ingest(ctx, &told{}); return err },
-		"Recover":       func(ctx context.Context) error { _, err := g.Recover(ctx); return err },
-		"Prune":         func(ctx context.Context) error { _, err := g.Prune(ctx); return err },
-		"Receipt":       func(ctx context.Context) error { _, err := g.Receipt(ctx, "ada", "r"); return err },
-		"Wait":          func(ctx context.Context) error { _, err := g.Wait(ctx, "ada", "r"); return err },
-		"SwitchOff":     func(ctx context.Context) error { return g.SwitchOff(ctx, "eve", "") },
-		"SwitchOn":      func(ctx context.Context) error { return g.SwitchOn(ctx, "eve", "") },
-		"Switched":      func(ctx context.Context) error { _, err := g.Switched(ctx); return err },
-		"Head":          func(ctx context.Context) error { _, err := g.Head(ctx); return err },
-		"Verify":        func(ctx context.Context) error { _, err := g.Verify(ctx, gate.Head{}, gate.Head{}); return err },
-		"Retain":        func(ctx context.Context) error { _, _, err := g.Retain(ctx, time.Now()); return err },
-		"Erase":         func(ctx context.Context) error { _, err := g.Erase(ctx, "ada"); return err },
-		"ExportJSON":    func(ctx context.Context) error { _, err := g.ExportJSON(ctx, io.Discard, gate.LogQuery{}); return err },
-		"ExportCSV":     func(ctx context.Context) error { _, err := g.ExportCSV(ctx, io.Discard, gate.LogQuery{}); return err },
-		"CheckIns":      func(ctx context.Context) error { _, err := g.CheckIns(ctx, gate.CheckInQuery{}); return err },
-		"Holds":         func(ctx context.Context) error { _, err := g.Holds(ctx); return err },
-		"VendorEntries": func(ctx context.Context) error { _, err := g.VendorEntries(ctx, gate.VendorQuery{}); return err },
+		"Keys":              func(ctx context.Context) error { _, err := g.Keys(ctx, "ada", 0); return err },
+		"RefreshLockStates": func(ctx context.Context) error { _, err := g.RefreshLockStates(ctx, bomb{}); return err },
+		"CloseOfficeMode":   func(ctx context.Context) error { _, err := g.CloseOfficeMode(ctx, gate.CloseRequest{}); return err },
+		"Ingest":            func(ctx context.Context) error { _, err := g.Ingest(ctx, &told{}); return err },
+		"Recover":           func(ctx context.Context) error { _, err := g.Recover(ctx); return err },
+		"Prune":             func(ctx context.Context) error { _, err := g.Prune(ctx); return err },
+		"Receipt":           func(ctx context.Context) error { _, err := g.Receipt(ctx, "ada", "r"); return err },
+		"Wait":              func(ctx context.Context) error { _, err := g.Wait(ctx, "ada", "r"); return err },
+		"SwitchOff":         func(ctx context.Context) error { return g.SwitchOff(ctx, "eve", "") },
+		"SwitchOn":          func(ctx context.Context) error { return g.SwitchOn(ctx, "eve", "") },
+		"KillSwitch":        func(ctx context.Context) error { _, err := g.KillSwitch(ctx); return err },
+		"Head":              func(ctx context.Context) error { _, err := g.Head(ctx); return err },
+		"Verify":            func(ctx context.Context) error { _, err := g.Verify(ctx, gate.Head{}, gate.Head{}); return err },
+		"Retain":            func(ctx context.Context) error { _, _, err := g.Retain(ctx, time.Now()); return err },
+		"Erase":             func(ctx context.Context) error { _, err := g.Erase(ctx, "ada"); return err },
+		"ExportJSON":        func(ctx context.Context) error { _, err := g.ExportJSON(ctx, io.Discard, gate.LogQuery{}); return err },
+		"ExportCSV":         func(ctx context.Context) error { _, err := g.ExportCSV(ctx, io.Discard, gate.LogQuery{}); return err },
+		"CheckIns":          func(ctx context.Context) error { _, err := g.CheckIns(ctx, gate.CheckInQuery{}); return err },
+		"Holds":             func(ctx context.Context) error { _, err := g.Holds(ctx); return err },
+		"VendorEntries":     func(ctx context.Context) error { _, err := g.VendorEntries(ctx, gate.VendorQuery{}); return err },
 		"Link": func(ctx context.Context) error {
 			_, err := doors.Link(ctx, gate.LinkRequest{Door: "front", Lock: "l1", AccessType: "access_only"})
 			return err
@@ -80,7 +81,7 @@ func TestDoctorWhereStoresPanic(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		findings, err := g.Doctor(t.Context(), gate.Patient{Doors: b.store, Rules: b.store, Members: b.store, Catalogue: bomb{}})
+		findings, err := g.Doctor(t.Context(), gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store, Catalog: bomb{}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,17 +89,17 @@ func TestDoctorWhereStoresPanic(t *testing.T) {
 		for _, f := range findings {
 			got = append(got, strings.Trim(f.Code+" "+f.About, " "))
 		}
-		if want := []string{"not_checked catalogue", "not_checked office mode", "not_checked records", "not_linked lab"}; !slices.Equal(got, want) {
+		if want := []string{"not_checked catalog", "not_checked office mode", "not_checked records", "not_linked lab"}; !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
 }
 
 // scantFacts are a host's Facts that say as little as they can.
-type scantFacts struct{ gate.Facts }
+type scantFacts struct{ storage.Facts }
 
-func (scantFacts) LoadAll(context.Context, gate.Ask) ([]gate.Snapshot, error) {
-	return make([]gate.Snapshot, 2), nil
+func (scantFacts) LoadAll(context.Context, storage.FactsQuery) ([]storage.Snapshot, error) {
+	return make([]storage.Snapshot, 2), nil
 }
 
 func TestKeysWithoutDoors(t *testing.T) {
@@ -114,9 +115,9 @@ func TestKeysWithoutDoors(t *testing.T) {
 }
 
 // leaky is a host's Facts whose panic holds a secret.
-type leaky struct{ gate.Facts }
+type leaky struct{ storage.Facts }
 
-func (leaky) Load(context.Context, gate.Ask) (gate.Snapshot, error) {
+func (leaky) Load(context.Context, storage.FactsQuery) (storage.Snapshot, error) {
 	panic("postgres://door:PLANTED@db/site")
 }
 
@@ -172,7 +173,7 @@ func TestErrorsThatPanic(t *testing.T) {
 		}, gate.Accepted, "", true},
 		"of presence":       {func(b *bench) { b.config.Presence = hostCode{slips} }, gate.Denied, gate.CausePresenceMissing, true},
 		"of the facts":      {func(b *bench) { b.faults.set("Load", slips, nil) }, gate.NotSent, gate.CauseInternal, false},
-		"of the journal":    {func(b *bench) { b.faults.set("Look", slips, nil) }, gate.NotSent, gate.CauseInternal, false},
+		"of the journal":    {func(b *bench) { b.faults.set("Lookup", slips, nil) }, gate.NotSent, gate.CauseInternal, false},
 		"of the claim":      {func(b *bench) { b.faults.set("Begin", slips, nil) }, gate.NotSent, gate.CauseStoreUnavailable, false},
 		"of the settlement": {func(b *bench) { b.faults.set("Settle", slips, nil) }, gate.Accepted, "", false},
 	} {

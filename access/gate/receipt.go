@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // Receipt says what became of one request. It is always safe to show: the zero
@@ -163,17 +164,17 @@ func (d *doc) decision() access.Decision {
 	return access.Decision{Allowed: d.Allowed, Reason: d.Reason, ValidUntil: d.ValidUntil, NextChange: d.NextChange, RelockAfter: d.RelockAfter, Revision: d.Revision}
 }
 
-func (e *Entry) doc() (d doc, err error) {
+func readDoc(e *storage.JournalEntry) (d doc, err error) {
 	if err := json.Unmarshal(e.Doc, &d); err != nil {
 		return doc{}, fmt.Errorf("gate: the journal's document for request %q does not read: %w", e.RequestID, err)
 	}
 	return d, nil
 }
 
-// receipt makes the receipt of a settled entry.
-func (e *Entry) receipt() (Receipt, error) {
+// receiptOf makes the receipt of a settled entry.
+func receiptOf(e *storage.JournalEntry) (Receipt, error) {
 	r := Receipt{RequestID: e.RequestID, Member: e.Member, Door: e.Door, Action: e.Action, Outcome: e.Outcome, Recorded: true, LogRow: e.Seq, At: e.Settled}
-	d, err := e.doc()
+	d, err := readDoc(e)
 	if err != nil {
 		return r, err
 	}
@@ -217,16 +218,16 @@ func ReadDetail(row LogRow) (d LogDetail, ok bool, err error) {
 const saltSize = 16
 
 // seal fills the secret part of e from d.
-func (d *LogDetail) seal(e LogEntry) LogEntry {
+func (d *LogDetail) seal(e storage.LogEntry) storage.LogEntry {
 	e.Member, e.Actor = d.Member, d.Actor
-	return e.seal(d.bytes())
+	return sealEntry(e, d.bytes())
 }
 
-// seal fills the rest of the secret part: canonical JSON, salt, commitment.
-func (e LogEntry) seal(detail []byte) LogEntry {
+// sealEntry fills the rest of the secret part: canonical JSON, salt, commitment.
+func sealEntry(e storage.LogEntry, detail []byte) storage.LogEntry {
 	e.Detail, e.Salt = detail, make([]byte, saltSize)
 	rand.Read(e.Salt) // never fails (crypto/rand)
-	e.Commitment = Commit(e.Salt, detail)
+	e.Commitment = storage.Commitment(e.Salt, detail)
 	return e
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // Source says where a request came from. Hosts may add their own, up to 50
@@ -44,19 +45,19 @@ func (t *Tap) check() error {
 	var list []Fault
 	add := func(bad bool, field, what string) {
 		if bad {
-			list = append(list, Fault{field, what})
+			list = append(list, Fault{Field: field, What: what})
 		}
 	}
 	add(!goodRequestID(t.RequestID), "RequestID", "16 to 64 printable ASCII bytes without spaces are wanted")
-	add(!goodID(t.Member), "Member", badID)
-	add(!goodID(t.Door), "Door", badID)
-	add(t.Actor != "" && !goodID(t.Actor), "Actor", badID)
-	add(len(t.Source) > 50 || t.Source != "" && !goodID(string(t.Source)), "Source", "up to 50 bytes of valid UTF-8 without NUL are wanted")
+	add(!storage.ValidID(t.Member), "Member", badID)
+	add(!storage.ValidID(t.Door), "Door", badID)
+	add(t.Actor != "" && !storage.ValidID(t.Actor), "Actor", badID)
+	add(len(t.Source) > 50 || t.Source != "" && !storage.ValidID(string(t.Source)), "Source", "up to 50 bytes of valid UTF-8 without NUL are wanted")
 	add(t.TappedAt.IsZero(), "TappedAt", "required: when the member tapped")
 	year := t.TappedAt.UTC().Year() // what JSON can tell
 	add(year < 1 || year > 9999, "TappedAt", "a year from 1 to 9999 is wanted")
 	if list != nil {
-		return &RequestError{list}
+		return &RequestError{Faults: list}
 	}
 	if t.Source == "" {
 		t.Source = SourceDigitalKey
@@ -73,15 +74,20 @@ func (t *Tap) ownKey() bool { return t.Source == SourceDigitalKey && t.Actor == 
 
 func (t *Tap) fingerprint(action access.Action) string {
 	var space [320]byte
-	b := field(space[:0], t.Door)
-	b = field(b, string(action))
-	b = field(b, string(t.Source))
-	b = field(b, t.Actor)
+	b := lengthPrefixed(space[:0], t.Door)
+	b = lengthPrefixed(b, string(action))
+	b = lengthPrefixed(b, string(t.Source))
+	b = lengthPrefixed(b, t.Actor)
 	b = binary.BigEndian.AppendUint16(b, 1) // version
 	sum := sha256.Sum256(b)
 	var text [32]byte
 	hex.Encode(text[:], sum[:16])
 	return string(text[:])
+}
+
+func lengthPrefixed(b []byte, s string) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
+	return append(b, s...)
 }
 
 func goodRequestID(s string) bool {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // Unlock opens the door for one open time of its lock, if the rules allow it.
@@ -16,13 +17,13 @@ import (
 // ErrRequestReused, or the context's error when the caller went away before the
 // claim or while another call was sending the same command.
 func (g *Gate) Unlock(ctx context.Context, tap Tap) (Receipt, error) {
-	return g.pass(ctx, access.Unlock, tap)
+	return g.handle(ctx, access.Unlock, tap)
 }
 
 // StartOfficeMode opens the door until somebody or SALTO's schedule locks it.
 // Receipt and error are as for Unlock.
 func (g *Gate) StartOfficeMode(ctx context.Context, tap Tap) (Receipt, error) {
-	return g.pass(ctx, access.OfficeMode, tap)
+	return g.handle(ctx, access.OfficeMode, tap)
 }
 
 // Lock locks the door and ends its office mode. It wants weaker rights: a member
@@ -30,14 +31,14 @@ func (g *Gate) StartOfficeMode(ctx context.Context, tap Tap) (Receipt, error) {
 // on a disabled door, while the site is switched off, and where the facts are
 // bad. Receipt and error are as for Unlock.
 func (g *Gate) Lock(ctx context.Context, tap Tap) (Receipt, error) {
-	return g.pass(ctx, access.Lock, tap)
+	return g.handle(ctx, access.Lock, tap)
 }
 
 // passage is one request on its way.
-type passage struct {
+type unlockRequest struct {
 	tap      Tap
 	action   access.Action
-	key      Key
+	key      storage.RequestKey
 	began    time.Time // by the host's clock
 	steady   time.Time // the same instant on the clock that never jumps
 	holding  bool
@@ -47,26 +48,26 @@ type passage struct {
 	loc      *time.Location
 	zone     string
 	deadline deadline
-	attempt  Digest // the commitment of the attempt's row, which no other call has
-	entry    Entry
+	attempt  storage.Digest // the commitment of the attempt's row, which no other call has
+	entry    storage.JournalEntry
 	detail   []byte // of log rows without a note: the attempt's and the outcome's are alike
 }
 
-func (g *Gate) pass(ctx context.Context, action access.Action, tap Tap) (Receipt, error) {
-	p := &passage{tap: tap, action: action}
-	receipt, err := g.way(ctx, p)
+func (g *Gate) handle(ctx context.Context, action access.Action, tap Tap) (Receipt, error) {
+	p := &unlockRequest{tap: tap, action: action}
+	receipt, err := g.process(ctx, p)
 	receipt.RequestID, receipt.Member, receipt.Door, receipt.Action = tap.RequestID, tap.Member, tap.Door, action
-	g.watch.passed(ctx, p.link, receipt)
+	g.watch.completed(ctx, p.link, receipt)
 	return receipt, err
 }
 
 // way is the way of one unlock. Up to the claim every step may end it with
 // nothing sent; from the claim on it does not heed the caller's cancellation.
-func (g *Gate) way(ctx context.Context, p *passage) (Receipt, error) {
+func (g *Gate) process(ctx context.Context, p *unlockRequest) (Receipt, error) {
 	if err := p.tap.check(); err != nil {
 		return Receipt{Outcome: Denied, Cause: CauseBadRequest, At: g.clock(), Err: err}, err
 	}
-	p.key = Key{g.site, p.tap.Member, p.tap.RequestID}
+	p.key = storage.RequestKey{Site: g.site, Member: p.tap.Member, RequestID: p.tap.RequestID}
 	p.steady = time.Now() // first: a slow clock gains nothing
 	p.began = g.clock()
 
@@ -75,8 +76,8 @@ func (g *Gate) way(ctx context.Context, p *passage) (Receipt, error) {
 	defer reading.end()
 
 	// 0 read
-	var known Memory
-	err := guard("Records", func() (err error) { known, err = g.records.Look(reading, p.key, p.tap.Door); return })
+	var known storage.LookupResult
+	err := guard("Records", func() (err error) { known, err = g.records.Lookup(reading, p.key, p.tap.Door); return })
 	if err != nil {
 		return g.lost(ctx, p, err, false)
 	}
@@ -89,13 +90,13 @@ func (g *Gate) way(ctx context.Context, p *passage) (Receipt, error) {
 		return g.deny(ctx, p, CauseClock, nil)
 	case p.began.Sub(p.tap.TappedAt) >= SendWithin:
 		return g.deny(ctx, p, CauseDeadline, nil)
-	case known.Switch.Off && p.action != access.Lock:
+	case known.KillSwitch.Off && p.action != access.Lock:
 		return g.deny(ctx, p, CauseSwitchedOff, nil)
 	}
 
 	// 1 facts
-	var snap Snapshot
-	ask := Ask{g.site, p.tap.Member, p.tap.Door, p.began}
+	var snap storage.Snapshot
+	ask := storage.FactsQuery{Site: g.site, Member: p.tap.Member, Door: p.tap.Door, At: p.began}
 	err = guard("Facts", func() (err error) { snap, err = g.facts.Load(reading, ask); return })
 	if err != nil {
 		return g.lost(ctx, p, err, true)
@@ -144,12 +145,12 @@ func (g *Gate) way(ctx context.Context, p *passage) (Receipt, error) {
 }
 
 // known reports whether q is of this member and this door.
-func (p *passage) known(q *access.Question) bool {
+func (p *unlockRequest) known(q *access.Question) bool {
 	return q.Door != nil && q.Door.ID == p.tap.Door && q.Member != nil && q.Member.ID == p.tap.Member
 }
 
 // claimAndSend is the second half of the way: steps 3 to 5.
-func (g *Gate) claimAndSend(ctx context.Context, p *passage) (Receipt, error) {
+func (g *Gate) claimAndSend(ctx context.Context, p *unlockRequest) (Receipt, error) {
 	if ctx.Err() != nil {
 		return g.lost(ctx, p, ctx.Err(), true)
 	}
@@ -168,13 +169,13 @@ func (g *Gate) claimAndSend(ctx context.Context, p *passage) (Receipt, error) {
 		return Receipt{Outcome: NotSent, Decision: p.decision, Cause: CauseStoreUnavailable, At: g.clock(), Err: err}, nil
 	}
 	switch claim.State {
-	case Known, Shared:
+	case storage.Known, storage.Shared:
 		receipt, err := g.answer(ctx, p, claim.Entry)
-		receipt.Shared = receipt.Shared || claim.State == Shared
+		receipt.Shared = receipt.Shared || claim.State == storage.Shared
 		return receipt, err
-	case SwitchedOff:
+	case storage.SwitchedOff:
 		return g.deny(ctx, p, CauseSwitchedOff, nil)
-	case Claimed:
+	case storage.Claimed:
 		p.entry = claim.Entry
 	default:
 		err := fmt.Errorf("gate: Records.Begin returned the unknown state %d", claim.State)
@@ -187,7 +188,7 @@ func (g *Gate) claimAndSend(ctx context.Context, p *passage) (Receipt, error) {
 
 // setDeadline fixes until when the command may be sent: 10 seconds after the tap
 // (or after now, should the tap lie ahead), and never beyond the right itself.
-func (p *passage) setDeadline(g *Gate) {
+func (p *unlockRequest) setDeadline(g *Gate) {
 	by := p.tap.TappedAt
 	if by.After(p.began) {
 		by = p.began
@@ -201,7 +202,7 @@ func (p *passage) setDeadline(g *Gate) {
 
 // send moves the lock, once. This and settle are given a context that does not
 // end with the caller's.
-func (g *Gate) send(ctx context.Context, p *passage) (result Result) {
+func (g *Gate) send(ctx context.Context, p *unlockRequest) (result Result) {
 	if p.deadline.left() <= 0 {
 		return Result{Outcome: NotSent, Cause: CauseDeadline}
 	}
@@ -227,7 +228,7 @@ func (g *Gate) send(ctx context.Context, p *passage) (result Result) {
 }
 
 // settle writes the outcome and makes the receipt.
-func (g *Gate) settle(ctx context.Context, p *passage, result Result) Receipt {
+func (g *Gate) settle(ctx context.Context, p *unlockRequest, result Result) Receipt {
 	at := g.clock()
 	if at.IsZero() {
 		at = p.began
@@ -239,7 +240,7 @@ func (g *Gate) settle(ctx context.Context, p *passage, result Result) Receipt {
 	if r.Outcome == Accepted && p.action == access.Unlock {
 		r.RelockAt = at.Add(p.decision.RelockAfter)
 	}
-	s := Settlement{Key: p.key, Outcome: r.Outcome, At: at}
+	s := storage.Settlement{RequestKey: p.key, Outcome: r.Outcome, At: at}
 	if r.Outcome == Accepted && p.tap.ownKey() {
 		s.CheckIn = g.checkIn(p, at)
 	}
@@ -253,7 +254,7 @@ func (g *Gate) settle(ctx context.Context, p *passage, result Result) Receipt {
 	d.CheckIn = (*storedVisit)(s.CheckIn)
 	s.Doc = d.bytes()
 	s.Log = p.logEntry(&r, at, p.entry.Seq)
-	var done Settled
+	var done storage.Settled
 	err := writeAgain(ctx, func(ctx context.Context) error {
 		return guard("Records", func() (err error) { done, err = g.records.Settle(ctx, s); return })
 	})
@@ -266,15 +267,15 @@ func (g *Gate) settle(ctx context.Context, p *passage, result Result) Receipt {
 }
 
 // deny ends a request with nothing sent: ONE commit.
-func (g *Gate) deny(ctx context.Context, p *passage, cause Cause, why error) (Receipt, error) {
+func (g *Gate) deny(ctx context.Context, p *unlockRequest, cause Cause, why error) (Receipt, error) {
 	r := Receipt{Outcome: Denied, Decision: p.decision, Cause: cause, At: g.clock(), Err: why}
 	claim, err := g.begin(context.WithoutCancel(ctx), p, r.Outcome, cause, why)
 	switch {
 	case err != nil:
 		r.Err = errors.Join(why, unavailable(err))
-	case claim.State == Known:
+	case claim.State == storage.Known:
 		return g.answer(ctx, p, claim.Entry)
-	case claim.State == Claimed:
+	case claim.State == storage.Claimed:
 		r.Recorded, r.LogRow = true, claim.Entry.Seq
 	}
 	return r, nil

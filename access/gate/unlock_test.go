@@ -54,7 +54,7 @@ func TestTheWay(t *testing.T) {
 		cause   gate.Cause
 		want    gate.Cause
 	}{
-		{gate.NotSent, gate.CauseReauthorise, gate.CauseReauthorise},
+		{gate.NotSent, gate.CauseReauthorize, gate.CauseReauthorize},
 		{gate.NotSent, "", gate.CauseInternal},
 		{gate.Refused, gate.CauseLockOffline, gate.CauseLockOffline},
 		{gate.Refused, "made up", gate.CauseRefused},

@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // Receipt returns the receipt of a request of this member, or ErrNotFound.
 // Receipts are kept for KeepReceipts. While the command is being sent, it is
 // Unconfirmed with CauseStillSending.
 func (g *Gate) Receipt(ctx context.Context, member, requestID string) (Receipt, error) {
-	e, err := g.entry(ctx, Key{g.site, member, requestID})
+	e, err := g.entry(ctx, storage.RequestKey{Site: g.site, Member: member, RequestID: requestID})
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -25,18 +26,18 @@ func (g *Gate) Receipt(ctx context.Context, member, requestID string) (Receipt, 
 // may ever come, so give ctx a limit; when it ends, Wait returns the receipt as
 // it stands and the context's error.
 func (g *Gate) Wait(ctx context.Context, member, requestID string) (Receipt, error) {
-	e, err := g.entry(ctx, Key{g.site, member, requestID})
+	e, err := g.entry(ctx, storage.RequestKey{Site: g.site, Member: member, RequestID: requestID})
 	for err == nil && (e.Outcome == Sending || e.Outcome == Unconfirmed) {
 		if e.Outcome == Sending {
-			var next Entry
+			var next storage.JournalEntry
 			if next, err = g.await(ctx, e); err == nil {
 				next.RequestID, next.SharedWith = e.RequestID, e.SharedWith
 				e = next
 			}
 			continue
 		}
-		var next Entry
-		err = guard("Records", func() (err error) { next, err = g.records.Wait(ctx, e.commandKey(), Unconfirmed); return })
+		var next storage.JournalEntry
+		err = guard("Records", func() (err error) { next, err = g.records.Wait(ctx, commandKey(&e), Unconfirmed); return })
 		if err == nil {
 			next.RequestID, next.SharedWith = e.RequestID, e.SharedWith
 			e = next
@@ -54,45 +55,45 @@ func (g *Gate) Wait(ctx context.Context, member, requestID string) (Receipt, err
 
 // entry reads an entry; one that shares a command comes with that command's
 // outcome, its own RequestID, and SharedWith set.
-func (g *Gate) entry(ctx context.Context, key Key) (Entry, error) {
+func (g *Gate) entry(ctx context.Context, key storage.RequestKey) (storage.JournalEntry, error) {
 	m, err := g.look(ctx, key)
 	if err != nil {
-		return Entry{}, err
+		return storage.JournalEntry{}, err
 	}
 	if m.SharedWith == "" {
 		return m, nil
 	}
-	lead, err := g.look(ctx, Key{key.Site, key.Member, m.SharedWith})
+	lead, err := g.look(ctx, storage.RequestKey{Site: key.Site, Member: key.Member, RequestID: m.SharedWith})
 	if err != nil {
-		return Entry{}, err
+		return storage.JournalEntry{}, err
 	}
 	lead.RequestID, lead.SharedWith, lead.Fingerprint = m.RequestID, m.SharedWith, m.Fingerprint
 	return lead, nil
 }
 
-func (g *Gate) look(ctx context.Context, key Key) (Entry, error) {
-	var m Memory
-	err := guard("Records", func() (err error) { m, err = g.records.Look(ctx, key, ""); return })
+func (g *Gate) look(ctx context.Context, key storage.RequestKey) (storage.JournalEntry, error) {
+	var m storage.LookupResult
+	err := guard("Records", func() (err error) { m, err = g.records.Lookup(ctx, key, ""); return })
 	if err != nil {
-		return Entry{}, err
+		return storage.JournalEntry{}, err
 	}
 	if m.Entry == nil {
-		return Entry{}, fmt.Errorf("gate: no request %q of this member, or none of the last 30 days: %w", key.RequestID, ErrNotFound)
+		return storage.JournalEntry{}, fmt.Errorf("gate: no request %q of this member, or none of the last 30 days: %w", key.RequestID, ErrNotFound)
 	}
 	return *m.Entry, nil
 }
 
 // commandKey is the key of the command that answers for e.
-func (e *Entry) commandKey() Key {
+func commandKey(e *storage.JournalEntry) storage.RequestKey {
 	if e.SharedWith == "" {
-		return e.Key
+		return e.RequestKey
 	}
-	return Key{e.Site, e.Member, e.SharedWith}
+	return storage.RequestKey{Site: e.Site, Member: e.Member, RequestID: e.SharedWith}
 }
 
 // answer is the receipt of an entry that was there before this call. It waits
 // for an outcome under the caller's own context.
-func (g *Gate) answer(ctx context.Context, p *passage, e Entry) (Receipt, error) {
+func (g *Gate) answer(ctx context.Context, p *unlockRequest, e storage.JournalEntry) (Receipt, error) {
 	repeated := e.RequestID == p.tap.RequestID // else the claim was answered with the command shared
 	shared := !repeated
 	if repeated && e.Fingerprint != p.tap.fingerprint(p.action) {
@@ -101,7 +102,7 @@ func (g *Gate) answer(ctx context.Context, p *passage, e Entry) (Receipt, error)
 		return r, ErrRequestReused
 	}
 	if e.SharedWith != "" {
-		lead, err := g.entry(ctx, e.Key)
+		lead, err := g.entry(ctx, e.RequestKey)
 		if err != nil { // there was a command
 			return Receipt{Outcome: Unconfirmed, Cause: CauseStoreUnavailable, At: g.clock(), Shared: true, Repeated: repeated, Err: unavailable(err)}, nil
 		}
@@ -127,24 +128,24 @@ func (g *Gate) answer(ctx context.Context, p *passage, e Entry) (Receipt, error)
 // await waits until the command of e is not Sending any more. One whose process
 // is lost it settles itself, as Recover would. A clock that fails or went back
 // makes nobody wait for longer than a command may be under way.
-func (g *Gate) await(ctx context.Context, e Entry) (next Entry, err error) {
+func (g *Gate) await(ctx context.Context, e storage.JournalEntry) (next storage.JournalEntry, err error) {
 	lost := min(max(e.SendBy.Add(staleAfter).Sub(g.clock()), 0), SendWithin+staleAfter)
 	patient, cancel := context.WithTimeout(ctx, lost)
 	defer cancel()
-	err = guard("Records", func() (err error) { next, err = g.records.Wait(patient, e.commandKey(), Sending); return })
+	err = guard("Records", func() (err error) { next, err = g.records.Wait(patient, commandKey(&e), Sending); return })
 	if err == nil || ctx.Err() != nil || patient.Err() == nil {
 		return next, err
 	}
-	e.Key = e.commandKey()
+	e.RequestKey = commandKey(&e)
 	if err := g.abandon(ctx, e); err != nil && !errors.Is(err, ErrConflict) {
-		return Entry{}, err
+		return storage.JournalEntry{}, err
 	}
-	return g.look(ctx, e.Key)
+	return g.look(ctx, e.RequestKey)
 }
 
 // finish makes a receipt of an entry, whatever its state.
-func finish(e Entry) (Receipt, error) {
-	r, err := e.receipt()
+func finish(e storage.JournalEntry) (Receipt, error) {
+	r, err := receiptOf(&e)
 	r.Shared = e.SharedWith != ""
 	if e.Outcome == Sending {
 		r.Outcome, r.Cause, r.Recorded, r.At = Unconfirmed, CauseStillSending, false, e.Begun
@@ -159,7 +160,7 @@ func (g *Gate) Recover(ctx context.Context) (done int, err error) {
 	defer contained("Recover", &err)
 	const batch = 100
 	for {
-		list, err := g.records.Entries(ctx, EntryQuery{Site: g.site, Outcome: Sending, SendByBefore: g.clock().Add(-staleAfter), Limit: batch})
+		list, err := g.records.Entries(ctx, storage.JournalQuery{Site: g.site, Outcome: Sending, SendByBefore: g.clock().Add(-staleAfter), Limit: batch})
 		if err != nil {
 			return done, err
 		}
@@ -178,7 +179,7 @@ func (g *Gate) Recover(ctx context.Context) (done int, err error) {
 }
 
 // abandon settles a command whose process is lost.
-func (g *Gate) abandon(ctx context.Context, e Entry) error {
+func (g *Gate) abandon(ctx context.Context, e storage.JournalEntry) error {
 	d, p, err := g.reopen(e) // a document that does not read is no reason to leave it in Sending
 	at := g.clock()
 	if at.IsZero() {
@@ -186,7 +187,7 @@ func (g *Gate) abandon(ctx context.Context, e Entry) error {
 	}
 	r := Receipt{Outcome: Unconfirmed, Cause: CauseInterrupted, Decision: p.decision, At: at, Err: err}
 	d.Cause, d.At = r.Cause, at
-	s := Settlement{Key: e.Key, Outcome: Unconfirmed, At: at, Doc: d.bytes(), Log: p.logEntry(&r, at, e.Seq)}
+	s := storage.Settlement{RequestKey: e.RequestKey, Outcome: Unconfirmed, At: at, Doc: d.bytes(), Log: p.logEntry(&r, at, e.Seq)}
 	if e.Action == access.OfficeMode {
 		s.Hold = &Hold{Door: e.Door, Member: e.Member, RequestID: e.RequestID, Since: e.Begun, Uncertain: true}
 	}
@@ -195,11 +196,11 @@ func (g *Gate) abandon(ctx context.Context, e Entry) error {
 
 // reopen makes a passage of a journal entry. If the entry's document does not
 // read, it is one without details, and an error.
-func (g *Gate) reopen(e Entry) (doc, *passage, error) {
-	d, err := e.doc()
-	p := &passage{
+func (g *Gate) reopen(e storage.JournalEntry) (doc, *unlockRequest, error) {
+	d, err := readDoc(&e)
+	p := &unlockRequest{
 		tap:    Tap{RequestID: e.RequestID, Member: e.Member, Door: e.Door, TappedAt: d.TappedAt, Source: d.Source, Actor: d.Actor},
-		action: e.Action, key: e.Key, link: d.Link, zone: d.Zone, loc: g.zone(d.Zone), decision: d.decision(), evidence: access.Evidence(d.Evidence), entry: e,
+		action: e.Action, key: e.RequestKey, link: d.Link, zone: d.Zone, loc: g.zone(d.Zone), decision: d.decision(), evidence: access.Evidence(d.Evidence), entry: e,
 	}
 	return d, p, err
 }
@@ -217,7 +218,7 @@ func shortID(s string) string { return clean(s[:min(len(s), 200)]) }
 
 // clean makes of s what every storage keeps.
 func clean(s string) string {
-	if goodText(s) {
+	if storage.ValidText(s) {
 		return s
 	}
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "?")

@@ -25,10 +25,10 @@ func (a *alerts) Observe(_ context.Context, e gate.Event) {
 	defer a.mu.Unlock()
 	same := func(o gate.Event) bool { return o.Cause == e.Cause && o.Gateway == e.Gateway && o.Door == e.Door }
 	switch e.Kind {
-	case gate.TroubleBegan:
+	case gate.ProblemRaised:
 		a.log.Warn("trouble", "cause", e.Cause, "door", e.Door, "iq", e.Gateway)
 		a.open = append(slices.DeleteFunc(a.open, same), e)
-	case gate.TroubleEnded:
+	case gate.ProblemResolved:
 		a.log.Info("trouble over", "cause", e.Cause, "door", e.Door, "iq", e.Gateway)
 		a.open = slices.DeleteFunc(a.open, same)
 	}

@@ -170,7 +170,7 @@ func (h *house) connected(ctx context.Context) (*live, error) {
 		if l.locks, err = saltolocks.New(saltolocks.Config{Client: l.client, Remote: l.remote, Site: conn.Site, Now: h.now}); err != nil {
 			return nil, err
 		}
-		if l.doors, err = gate.NewDoors(gate.DoorsConfig{Site: space, Store: h.store, Catalogue: l.locks, Now: h.now}); err != nil {
+		if l.doors, err = gate.NewDoors(gate.DoorsConfig{Site: space, Store: h.store, Catalog: l.locks, Now: h.now}); err != nil {
 			return nil, err
 		}
 	}
@@ -191,7 +191,7 @@ func (h *house) gate(ctx context.Context) (*gate.Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	var locks gate.Locks = notConnected{}
+	var locks gate.LockDriver = notConnected{}
 	if l != nil && l.locks != nil {
 		locks = l.locks
 	}
@@ -202,7 +202,7 @@ func (h *house) gate(ctx context.Context) (*gate.Gate, error) {
 type notConnected struct{}
 
 func (notConnected) Move(context.Context, gate.Command) gate.Result {
-	return gate.Result{Outcome: gate.Denied, Cause: gate.CauseReauthorise, Err: errors.New("SALTO KS is not connected")}
+	return gate.Result{Outcome: gate.Denied, Cause: gate.CauseReauthorize, Err: errors.New("SALTO KS is not connected")}
 }
 
 func (h *house) close() {
@@ -261,7 +261,7 @@ func (h *house) round(ctx context.Context) error {
 		_, err = g.Ingest(ctx, l.locks.Entries(h.now().Add(-24*time.Hour)))
 		did("SALTO's log", err)
 		closing := 22 * time.Hour
-		_, err = g.Sweep(ctx, gate.Sweep{Closing: &closing, RightEnded: true, Reconcile: l.locks})
+		_, err = g.CloseOfficeMode(ctx, gate.CloseRequest{Closing: &closing, RightEnded: true, Reconcile: l.locks})
 		did("closing time", err)
 	}
 	_, err = g.Prune(ctx)

@@ -70,7 +70,7 @@ func (w *web) overviewPage(rw http.ResponseWriter, r *http.Request) error {
 		Holds     []gate.Hold
 		Today     int
 		Troubles  []gate.Event
-		Switch    gate.Switch
+		Switch    gate.KillSwitch
 		Names     map[string]string // of people
 		DoorNames map[string]string
 	}
@@ -108,7 +108,7 @@ func (w *web) overviewPage(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	data.Today, data.Troubles = len(today), w.alert.now()
-	if data.Switch, err = g.Switched(ctx); err != nil {
+	if data.Switch, err = g.KillSwitch(ctx); err != nil {
 		return err
 	}
 	w.show(rw, r, http.StatusOK, "overview", view{Title: "Overview", Data: data})
@@ -151,9 +151,9 @@ func (w *web) doctorPage(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	patient := gate.Patient{Doors: w.store, Rules: w.store, Members: w.store}
+	patient := gate.Diagnostics{Doors: w.store, Rules: w.store, Members: w.store}
 	if l != nil && l.locks != nil {
-		patient.Catalogue = l.locks
+		patient.Catalog = l.locks
 		patient.Checkers = []gate.Checker{l.locks.Doctor(func(ctx context.Context) (saltoks.ConnectionStatus, error) {
 			return w.auth.Status(ctx, l.conn.ID)
 		})}
@@ -175,7 +175,7 @@ func (w *web) doctorPage(rw http.ResponseWriter, r *http.Request) error {
 	}
 	w.show(rw, r, http.StatusOK, "doctor", view{Title: "Doctor", Data: struct {
 		Connected bool
-		Findings  []gate.Finding
+		Findings  []gate.Issue
 		Head      gate.Head
 		Verified  gate.Verification
 		Broken    string

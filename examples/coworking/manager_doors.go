@@ -14,7 +14,7 @@ import (
 
 // doorsSeen are the doors beside what SALTO says of their locks, and the locks
 // that no door uses; without a connection only the doors.
-func (w *web) doorsSeen(ctx context.Context) (doors []gate.DoorStatus, free []gate.CatalogueLock, fault string, err error) {
+func (w *web) doorsSeen(ctx context.Context) (doors []gate.DoorStatus, free []gate.CatalogLock, fault string, err error) {
 	l, err := w.connected(ctx)
 	if err != nil {
 		return nil, nil, "", err
@@ -32,7 +32,7 @@ func (w *web) doorsSeen(ctx context.Context) (doors []gate.DoorStatus, free []ga
 	for _, d := range known {
 		one := gate.DoorStatus{Door: d}
 		if d.Link.IsZero() {
-			one.Trouble = gate.CauseNotLinked
+			one.Problem = gate.CauseNotLinked
 		}
 		doors = append(doors, one)
 	}
@@ -46,7 +46,7 @@ func (w *web) doorsPage(rw http.ResponseWriter, r *http.Request) error {
 	}
 	w.show(rw, r, http.StatusOK, "doors", view{Title: "Doors", Data: struct {
 		Doors []gate.DoorStatus
-		Free  []gate.CatalogueLock
+		Free  []gate.CatalogLock
 		Fault string
 	}{doors, free, fault}})
 	return nil
@@ -104,7 +104,7 @@ func (w *web) doorPage(rw http.ResponseWriter, r *http.Request) error {
 	}
 	var data struct {
 		gate.DoorStatus
-		Free  []gate.CatalogueLock
+		Free  []gate.CatalogLock
 		Fault string
 		At    time.Time
 		Who   []asked

@@ -12,6 +12,7 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // keysAhead is how far ahead a door counts as one of a member's keys.
@@ -97,7 +98,7 @@ func (w *web) keysOf(ctx context.Context, g *gate.Gate, member string) ([]keyVie
 		return nil, err
 	}
 	now := w.now()
-	all, err := w.store.LoadAll(ctx, gate.Ask{Site: space, Member: member, At: now})
+	all, err := w.store.LoadAll(ctx, storage.FactsQuery{Site: space, Member: member, At: now})
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/memstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 const club = "chess-club"
@@ -67,7 +68,7 @@ func run(ctx context.Context) error {
 	}
 	g, err := gate.New(gate.Config{
 		Site:    club,
-		Facts:   gate.JoinFacts(rest, rest, members{own}, bookings{own}),
+		Facts:   storage.JoinFacts(rest, rest, members{own}, bookings{own}),
 		Records: rest,
 		Locks:   buzzer{},
 		Now:     func() time.Time { return now },

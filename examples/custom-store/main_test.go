@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
-	"github.com/doorkit/doorkit/access/gate"
-	"github.com/doorkit/doorkit/access/gate/gatetest"
 	"github.com/doorkit/doorkit/access/gate/memstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/access/gate/storage/storagetest"
 	"github.com/doorkit/doorkit/reservation"
 )
 
@@ -26,11 +26,11 @@ func TestMain(m *testing.M) {
 // TestStores is all that a host's own stores need: the suite runs what they
 // implement, and the facts that are joined from them.
 func TestStores(t *testing.T) {
-	gatetest.Run(t, func(*testing.T) gatetest.Storage {
+	storagetest.Run(t, func(*testing.T) storagetest.Storage {
 		own, rest := &tables{}, memstore.New()
-		return gatetest.Storage{
+		return storagetest.Storage{
 			Members: members{own}, Reservations: bookings{own}, Doors: rest, Rules: rest,
-			Facts: gate.JoinFacts(rest, rest, members{own}, bookings{own}),
+			Facts: storage.JoinFacts(rest, rest, members{own}, bookings{own}),
 		}
 	})
 }
@@ -85,7 +85,7 @@ func TestWords(t *testing.T) {
 			t.Errorf("somebody who %s has standing %q (%v), want %q", number, m.Standing.State, err, want)
 		}
 	}
-	for r, err := range (bookings{own}).Reservations(t.Context(), gate.ReservationQuery{Site: club}) {
+	for r, err := range (bookings{own}).Reservations(t.Context(), storage.ReservationQuery{Site: club}) {
 		if err != nil || r.Status.OrDefault() == reservation.Confirmed {
 			t.Errorf("an event on the waiting list is %q to the rules (%v)", r.Status.OrDefault(), err)
 		}

@@ -10,16 +10,16 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// members makes the club's people a gate.MemberStore: two of its tables read
+// members makes the club's people a storage.MemberStore: two of its tables read
 // together under one lock, because standing and memberships must be of one
 // instant.
 type members struct{ t *tables }
 
-var _ gate.MemberStore = members{}
+var _ storage.MemberStore = members{}
 
 func (s members) Member(ctx context.Context, club, number string) (access.Member, error) {
 	if err := ctx.Err(); err != nil {
@@ -60,7 +60,7 @@ func (s members) Members(ctx context.Context, club string) iter.Seq2[access.Memb
 		// Read first, then yield: the caller may take its time, or write.
 		for _, number := range s.t.numbers(club) {
 			m, err := s.Member(ctx, club, number)
-			if errors.Is(err, gate.ErrNotFound) {
+			if errors.Is(err, storage.ErrNotFound) {
 				continue // left meanwhile
 			}
 			if !yield(m, err) || err != nil {
@@ -83,7 +83,7 @@ func (t *tables) numbers(club string) (list []string) {
 }
 
 func (s members) PutMember(ctx context.Context, club string, m access.Member) error {
-	if err := gate.CheckFact(club, m); err != nil {
+	if err := storage.CheckFact(club, m); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -130,10 +130,10 @@ func (t *tables) remove(club, number string) bool {
 	return len(t.people) < before
 }
 
-// bookings makes the calendar a gate.ReservationStore.
+// bookings makes the calendar a storage.ReservationStore.
 type bookings struct{ t *tables }
 
-var _ gate.ReservationStore = bookings{}
+var _ storage.ReservationStore = bookings{}
 
 var states = map[string]reservation.Status{"": "", "wish": reservation.Pending, "booked": reservation.Confirmed, "off": reservation.Cancelled}
 
@@ -146,7 +146,7 @@ func (e event) status() reservation.Status {
 	return reservation.Pending
 }
 
-func (s bookings) Reservations(ctx context.Context, q gate.ReservationQuery) iter.Seq2[reservation.Reservation, error] {
+func (s bookings) Reservations(ctx context.Context, q storage.ReservationQuery) iter.Seq2[reservation.Reservation, error] {
 	return func(yield func(reservation.Reservation, error) bool) {
 		for _, r := range s.t.booked(q) {
 			if err := ctx.Err(); err != nil {
@@ -160,7 +160,7 @@ func (s bookings) Reservations(ctx context.Context, q gate.ReservationQuery) ite
 	}
 }
 
-func (t *tables) booked(q gate.ReservationQuery) (list []reservation.Reservation) {
+func (t *tables) booked(q storage.ReservationQuery) (list []reservation.Reservation) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, e := range t.calendar {
@@ -176,7 +176,7 @@ func (t *tables) booked(q gate.ReservationQuery) (list []reservation.Reservation
 }
 
 func (s bookings) PutReservation(ctx context.Context, club string, r reservation.Reservation) error {
-	if err := gate.CheckFact(club, r); err != nil {
+	if err := storage.CheckFact(club, r); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -213,5 +213,5 @@ func (t *tables) cancel(club, number string) bool {
 }
 
 func missing(what, number string) error {
-	return fmt.Errorf("no %s %q: %w", what, number, gate.ErrNotFound)
+	return fmt.Errorf("no %s %q: %w", what, number, storage.ErrNotFound)
 }

@@ -69,7 +69,7 @@ func (d *demo) furnish(ctx context.Context) error {
 		return err
 	}
 	store := memstore.New()
-	doors, err := gate.NewDoors(gate.DoorsConfig{Site: "club", Store: store, Catalogue: locks, Now: d.sim.Now})
+	doors, err := gate.NewDoors(gate.DoorsConfig{Site: "club", Store: store, Catalog: locks, Now: d.sim.Now})
 	if err != nil {
 		return err
 	}

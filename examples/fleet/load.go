@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
@@ -108,7 +109,7 @@ func (n *node) audit(ctx context.Context, sim *saltokstest.Server, s *stats) err
 		rows += v.Rows
 		commands := map[gate.Outcome]int{}
 		for _, o := range []gate.Outcome{gate.Sending, gate.Accepted, gate.Unconfirmed} {
-			list, err := n.store.Entries(ctx, gate.EntryQuery{Site: one.ID, Outcome: o, Limit: 1 << 30})
+			list, err := n.store.Entries(ctx, storage.JournalQuery{Site: one.ID, Outcome: o, Limit: 1 << 30})
 			if err != nil {
 				return err
 			}

@@ -174,7 +174,7 @@ func (n *node) setUpSite(ctx context.Context, s site, salto saltoks.Site, sim *s
 	if err != nil {
 		return err
 	}
-	doors, err := gate.NewDoors(gate.DoorsConfig{Site: s.ID, Store: n.store, Catalogue: locks})
+	doors, err := gate.NewDoors(gate.DoorsConfig{Site: s.ID, Store: n.store, Catalog: locks})
 	if err != nil {
 		return err
 	}

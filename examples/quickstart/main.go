@@ -58,7 +58,7 @@ func main() {
 	// Link: two locks become doors of the platform, with names of its own.
 	locks := must(saltolocks.New(saltolocks.Config{Client: client, Remote: remote, Site: site.ID, Now: sim.Now}))
 	store := memstore.New()
-	doors := must(gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: store, Catalogue: locks, Now: sim.Now}))
+	doors := must(gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: store, Catalog: locks, Now: sim.Now}))
 	simLocks := sim.World().Sites[0].Locks
 	for _, r := range []gate.LinkRequest{
 		{Door: "front", Lock: simLocks[0].ID, Name: "Front Door", AccessType: access.AccessOnly},

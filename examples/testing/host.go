@@ -75,7 +75,7 @@ func newHost(ctx context.Context, sim *saltokstest.Sim) (*host, error) {
 		return nil, err
 	}
 	store := memstore.New()
-	doors, err := gate.NewDoors(gate.DoorsConfig{Site: "club", Store: store, Catalogue: locks, Now: sim.Now})
+	doors, err := gate.NewDoors(gate.DoorsConfig{Site: "club", Store: store, Catalog: locks, Now: sim.Now})
 	if err != nil {
 		return nil, err
 	}

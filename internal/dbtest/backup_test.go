@@ -12,6 +12,7 @@ import (
 
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // TestSQLiteBackup copies a database while members unlock, and goes on with the
@@ -64,7 +65,7 @@ func TestSQLiteBackup(t *testing.T) {
 	}
 	again := &scene{t, d, restored, s.doors}
 	old := again.gate(10 * time.Second)
-	v, err := old.Verify(t.Context(), gate.Head{}, gate.Head{})
+	v, err := old.Verify(t.Context(), storage.Head{}, storage.Head{})
 	if err != nil || v.Rows < 40 {
 		t.Errorf("%d rows, %v", v.Rows, err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/internal/dbtest/pgserver"
 )
 
@@ -44,7 +45,7 @@ func (s *scene) refused(g *gate.Gate, n int, kind sqlstore.Kind) {
 	before := len(s.movements())
 	r, err := g.Unlock(s.Context(), tap(n))
 	e, ok := errors.AsType[*sqlstore.Error](r.Err)
-	if err != nil || r.Outcome != gate.NotSent || r.Cause != gate.CauseStoreUnavailable || r.Recorded || !ok || e.Kind != kind || !errors.Is(r.Err, gate.ErrUnavailable) {
+	if err != nil || r.Outcome != storage.NotSent || r.Cause != gate.CauseStoreUnavailable || r.Recorded || !ok || e.Kind != kind || !errors.Is(r.Err, storage.ErrUnavailable) {
 		s.Errorf("got %s %s, recorded %t, %v; want not_sent, %s", r.Outcome, r.Cause, r.Recorded, r.Err, kind)
 	}
 	if now := len(s.movements()); now != before {
@@ -55,7 +56,7 @@ func (s *scene) refused(g *gate.Gate, n int, kind sqlstore.Kind) {
 func (s *scene) works(n int) {
 	s.Helper()
 	r, err := s.gate(0).Unlock(s.Context(), tap(n))
-	if err != nil || r.Outcome != gate.Accepted || !r.Recorded {
+	if err != nil || r.Outcome != storage.Accepted || !r.Recorded {
 		s.Errorf("the database is back, and the door says %s %s, %v, %v", r.Outcome, r.Cause, r.Err, err)
 	}
 }
@@ -112,7 +113,7 @@ func TestFull(t *testing.T) {
 				t.Errorf("got %s, recorded %t, %v", r.Outcome, r.Recorded, r.Err)
 			}
 		}
-		if moved != (r.Outcome == gate.Accepted) {
+		if moved != (r.Outcome == storage.Accepted) {
 			t.Errorf("moved %t, the receipt says %s", moved, r.Outcome)
 		}
 	}
@@ -123,8 +124,8 @@ func TestFull(t *testing.T) {
 	s.judge()
 }
 
-// TestForgetful refuses connections that would lose what they acknowledged.
-func TestForgetful(t *testing.T) {
+// TestNotDurable refuses connections that would lose what they acknowledged.
+func TestNotDurable(t *testing.T) {
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
 		dsn, setting := strings.Replace(d.DSN, "synchronous(FULL)", "synchronous(NORMAL)", 1), "PRAGMA synchronous = NORMAL"
@@ -149,9 +150,9 @@ func TestForgetful(t *testing.T) {
 		must(t, err)
 		g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{path: s.doors}})
 		must(t, err)
-		s.refused(g, 1, sqlstore.Forgetful)
+		s.refused(g, 1, sqlstore.NotDurable)
 		err = store.Documents().Update(t.Context(), "k", func(context.Context, []byte) ([]byte, error) { return []byte("new"), nil })
-		if e, ok := errors.AsType[*sqlstore.Error](err); !ok || e.Kind != sqlstore.Forgetful {
+		if e, ok := errors.AsType[*sqlstore.Error](err); !ok || e.Kind != sqlstore.NotDurable {
 			t.Errorf("Update: %v", err)
 		}
 		must(t, store.Close())
@@ -226,7 +227,7 @@ func TestBrokenAtEveryStep(t *testing.T) {
 			_, err := g.Unlock(t.Context(), tap(i))
 			must(t, err)
 		}
-		outcomes := map[gate.Outcome]int{}
+		outcomes := map[storage.Outcome]int{}
 		for at := 1; ; at++ {
 			mu.Lock()
 			n, breakAt = 0, at
@@ -238,13 +239,13 @@ func TestBrokenAtEveryStep(t *testing.T) {
 			over := n < at
 			breakAt = 0
 			mu.Unlock()
-			if moved := len(s.movements()) > before; moved != (r.Outcome == gate.Accepted) {
+			if moved := len(s.movements()) > before; moved != (r.Outcome == storage.Accepted) {
 				t.Errorf("step %d: moved %t, the receipt says %s: %v", at, moved, r.Outcome, r.Err)
 			}
-			if r.Outcome == gate.Accepted && !r.Recorded {
+			if r.Outcome == storage.Accepted && !r.Recorded {
 				t.Errorf("step %d: the outcome could have been written at the second try: %v", at, r.Err)
 			}
-			if r.Outcome != gate.Accepted && r.Outcome != gate.NotSent {
+			if r.Outcome != storage.Accepted && r.Outcome != storage.NotSent {
 				t.Errorf("step %d: %s, %v", at, r.Outcome, r.Err)
 			}
 			outcomes[r.Outcome]++
@@ -252,7 +253,7 @@ func TestBrokenAtEveryStep(t *testing.T) {
 				break
 			}
 		}
-		if outcomes[gate.NotSent] < 5 || outcomes[gate.Accepted] < 5 {
+		if outcomes[storage.NotSent] < 5 || outcomes[storage.Accepted] < 5 {
 			t.Errorf("too few steps broke: %v", outcomes)
 		}
 		t.Log(outcomes)
@@ -282,14 +283,14 @@ func TestServerGoesAway(t *testing.T) {
 	must(t, err)
 	moving := tap(2)
 	r, err := g.Unlock(t.Context(), moving)
-	if err != nil || r.Outcome != gate.Accepted || r.Recorded || !errors.Is(r.Err, gate.ErrUnavailable) {
+	if err != nil || r.Outcome != storage.Accepted || r.Recorded || !errors.Is(r.Err, storage.ErrUnavailable) {
 		t.Errorf("the server went away in the middle: %s, recorded %t, %v, %v", r.Outcome, r.Recorded, r.Err, err)
 	}
 	s.refused(s.gate(0), 3, sqlstore.Unreachable)
 	must(t, server.Up(t.Context()))
 	s.works(4)
 	again, err := s.gate(time.Minute).Unlock(t.Context(), moving)
-	if err != nil || again.Outcome != gate.Unconfirmed {
+	if err != nil || again.Outcome != storage.Unconfirmed {
 		t.Errorf("the same request later: %s, %v", again.Outcome, err)
 	}
 	if n := len(s.movements()); n != 3 {
@@ -343,7 +344,7 @@ func TestFrozenProcess(t *testing.T) {
 	if !opened || other != nil {
 		t.Errorf("others waited in vain: a door opened %t, a document %v", opened, other)
 	}
-	if receipt.Outcome != gate.NotSent || update == nil {
+	if receipt.Outcome != storage.NotSent || update == nil {
 		t.Errorf("whoever was frozen says %s, %v", receipt.Outcome, update)
 	}
 	for _, g := range []*gate.Gate{g, s.gate(0)} {

@@ -14,10 +14,11 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // instantly opens at once.
-var instantly = locks(func(context.Context, gate.Command) gate.Result { return gate.Result{Outcome: gate.Accepted} })
+var instantly = locks(func(context.Context, gate.Command) gate.Result { return gate.Result{Outcome: storage.Accepted} })
 
 func benchBoth(b *testing.B, fn func(b *testing.B, d Database)) {
 	b.Run("SQLite", func(b *testing.B) { fn(b, SQLite(b)) })
@@ -43,7 +44,7 @@ func BenchmarkUnlock(b *testing.B) {
 			t := tap(n)
 			t.TappedAt = clock
 			r, err := g.Unlock(b.Context(), t)
-			if err != nil || r.Outcome != gate.Accepted || !r.Recorded {
+			if err != nil || r.Outcome != storage.Accepted || !r.Recorded {
 				b.Fatal(r.Outcome, r.Err, err)
 			}
 			return t
@@ -209,7 +210,7 @@ func BenchmarkQuestion(b *testing.B) {
 			analyze(b, db)
 			loads[i] = func(n int) {
 				m := n * 7919 % members
-				s, err := store.Load(b.Context(), gate.Ask{Site: "loft", Member: fmt.Sprint("m", m), Door: fmt.Sprint("door", m*10/1000), At: noon})
+				s, err := store.Load(b.Context(), storage.FactsQuery{Site: "loft", Member: fmt.Sprint("m", m), Door: fmt.Sprint("door", m*10/1000), At: noon})
 				if err != nil || s.Question.Member == nil || s.Question.Door == nil || len(s.Question.Neighbours) == 0 {
 					b.Fatal(s, err)
 				}
@@ -244,14 +245,14 @@ func BenchmarkQuestion(b *testing.B) {
 func crowd(b testing.TB, d Database, db *sql.DB, store *sqlstore.Store, members int) {
 	b.Helper()
 	doors := members / 100
-	rules := gate.Rules{Site: access.Site{ID: "loft", TimeZone: "Europe/Berlin"}, MembershipTypes: []access.MembershipType{{ID: "resident"}}}
+	rules := storage.Rules{Site: access.Site{ID: "loft", TimeZone: "Europe/Berlin"}, MembershipTypes: []access.MembershipType{{ID: "resident"}}}
 	for i := range doors {
 		id := fmt.Sprint("door", i)
 		if i < 50 {
 			rules.MembershipTypes[0].Doors = append(rules.MembershipTypes[0].Doors, access.DoorHours{Door: id, Hours: access.Always()})
 		}
 		rules.Resources = append(rules.Resources, access.Resource{ID: fmt.Sprint("room", i), Doors: []string{id}})
-		must(b, store.AddDoor(b.Context(), "loft", gate.Door{Door: access.Door{ID: id, AccessType: access.AccessOnly}, Link: gate.Link{Site: "s", Lock: id}}))
+		must(b, store.AddDoor(b.Context(), "loft", storage.Door{Door: access.Door{ID: id, AccessType: access.AccessOnly}, Link: storage.Link{Site: "s", Lock: id}}))
 	}
 	must(b, store.PutRules(b.Context(), rules))
 	series := "(WITH RECURSIVE s(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM s WHERE i < %d) SELECT i FROM s) AS s"

@@ -18,6 +18,7 @@ import (
 
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // childTask names the variable that makes a process of the test binary a child.
@@ -153,19 +154,19 @@ func (d doors) Move(_ context.Context, c gate.Command) gate.Result {
 	}
 	f, err := os.OpenFile(d.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
-		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseCloudUnavailable, Err: err}
+		return gate.Result{Outcome: storage.NotSent, Cause: gate.CauseCloudUnavailable, Err: err}
 	}
 	defer f.Close()
 	if c.Left() <= 0 {
-		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseDeadline}
+		return gate.Result{Outcome: storage.NotSent, Cause: gate.CauseDeadline}
 	}
 	if _, err := f.WriteString(c.SendBy.UTC().Format(time.RFC3339Nano) + "\n"); err != nil {
-		return gate.Result{Outcome: gate.Unconfirmed, Err: err}
+		return gate.Result{Outcome: storage.Unconfirmed, Err: err}
 	}
 	if d.s != nil {
 		d.s.step()
 	}
-	return gate.Result{Outcome: gate.Accepted}
+	return gate.Result{Outcome: storage.Accepted}
 }
 
 // openGate opens the store behind a stepper and puts a gate on it.
@@ -193,7 +194,7 @@ func childUnlock(ctx context.Context, job task) error {
 	s.on = true
 	r, err := g.Unlock(ctx, job.Tap)
 	s.on = false
-	if err != nil || r.Outcome != gate.Accepted || !r.Recorded {
+	if err != nil || r.Outcome != storage.Accepted || !r.Recorded {
 		return fmt.Errorf("%+v: %w", r, err)
 	}
 	return nil

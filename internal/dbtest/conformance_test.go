@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/doorkit/doorkit/access/gate/gatetest"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage/storagetest"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/statetest"
 )
@@ -23,8 +23,8 @@ func TestGateConformance(t *testing.T) {
 func runGateConformance(t *testing.T, d Database) {
 	one, _ := d.Store(t)
 	two, _ := d.Store(t)
-	gatetest.Run(t, func(t *testing.T) gatetest.Storage {
-		s, other := gatetest.All(one), gatetest.All(two)
+	storagetest.Run(t, func(t *testing.T) storagetest.Storage {
+		s, other := storagetest.All(one), storagetest.All(two)
 		s.Other = &other
 		return s
 	})

@@ -15,6 +15,7 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // silent moves doors like doors and writes what the lock system's own log will
@@ -22,7 +23,7 @@ import (
 type silent struct{ doors }
 
 func (d silent) Move(ctx context.Context, c gate.Command) gate.Result {
-	if r := d.doors.Move(ctx, c); r.Outcome != gate.Accepted {
+	if r := d.doors.Move(ctx, c); r.Outcome != storage.Accepted {
 		return r
 	}
 	told, err := os.OpenFile(toldIn(d.path), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
@@ -31,7 +32,7 @@ func (d silent) Move(ctx context.Context, c gate.Command) gate.Result {
 		now := time.Now().UTC().Format(time.RFC3339Nano)
 		_, err = told.WriteString(now + " " + c.Link.Lock + " " + string(c.Action) + "\n")
 	}
-	return gate.Result{Outcome: gate.Unconfirmed, Err: errors.Join(errors.New("no answer came"), err)}
+	return gate.Result{Outcome: storage.Unconfirmed, Err: errors.Join(errors.New("no answer came"), err)}
 }
 
 // toldIn is the file that is the lock system's log beside a file of doors.
@@ -41,7 +42,7 @@ func toldIn(doors string) string { return doors + ".told" }
 // it comes once more each time.
 type teller struct{ path string }
 
-func (r teller) Poll(_ context.Context, cursor string) (list []gate.VendorEntry, next string, err error) {
+func (r teller) Poll(_ context.Context, cursor string) (list []storage.VendorEntry, next string, err error) {
 	text, err := os.ReadFile(r.path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, "", err
@@ -57,12 +58,12 @@ func (r teller) Poll(_ context.Context, cursor string) (list []gate.VendorEntry,
 		if err != nil {
 			return nil, "", err
 		}
-		list = append(list, gate.VendorEntry{ID: f[0], Lock: f[1], At: at, What: f[2], By: "remote", Raw: []byte(line)})
+		list = append(list, storage.VendorEntry{ID: f[0], Lock: f[1], At: at, What: f[2], By: "remote", Raw: []byte(line)})
 	}
 	return list, strconv.Itoa(n), nil
 }
 
-func (r teller) Meaning(_ context.Context, e gate.VendorEntry) (gate.Meaning, error) {
+func (r teller) Meaning(_ context.Context, e storage.VendorEntry) (gate.Meaning, error) {
 	return gate.Meaning{Action: access.Action(e.What), Ours: e.By == "remote"}, nil
 }
 
@@ -97,7 +98,7 @@ func (s *scene) lostAnswer(i int, id string) gate.Receipt {
 		tap.Door, move = "lab", g.StartOfficeMode
 	}
 	r, err := move(s.Context(), tap)
-	if err != nil || r.Outcome != gate.Unconfirmed || !r.Recorded {
+	if err != nil || r.Outcome != storage.Unconfirmed || !r.Recorded {
 		s.Fatalf("%+v, %v", r, err)
 	}
 	return r
@@ -136,21 +137,21 @@ func (s *scene) look(when string) (proven int, faults []string) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	cursor, err := s.store.Cursor(ctx, "loft")
 	must(s.T, err)
-	stored, err := s.store.VendorEntries(ctx, gate.VendorQuery{Site: "loft"})
+	stored, err := s.store.VendorEntries(ctx, storage.VendorQuery{Site: "loft"})
 	must(s.T, err)
 	if strconv.Itoa(len(stored)) != cursor && (cursor != "" || len(stored) > 0) {
 		fault("%s: the cursor is %q and %d entries are stored", when, cursor, len(stored))
 	}
 	outcomes := map[uint64]string{} // by attempt
-	for row, err := range s.store.Rows(ctx, gate.LogQuery{Site: "loft"}) {
+	for row, err := range s.store.Rows(ctx, storage.LogQuery{Site: "loft"}) {
 		must(s.T, err)
 		if row.Ref != 0 {
 			outcomes[row.Ref] += string(row.Outcome) + " "
 		}
 	}
-	unsure, err := s.store.Entries(ctx, gate.EntryQuery{Site: "loft", Outcome: gate.Unconfirmed, Limit: 1 << 20})
+	unsure, err := s.store.Entries(ctx, storage.JournalQuery{Site: "loft", Outcome: storage.Unconfirmed, Limit: 1 << 20})
 	must(s.T, err)
-	moved, err := s.store.Entries(ctx, gate.EntryQuery{Site: "loft", Outcome: gate.Accepted, Limit: 1 << 20})
+	moved, err := s.store.Entries(ctx, storage.JournalQuery{Site: "loft", Outcome: storage.Accepted, Limit: 1 << 20})
 	must(s.T, err)
 	for _, e := range unsure {
 		if outcomes[e.Seq] != "unconfirmed " {
@@ -162,7 +163,7 @@ func (s *scene) look(when string) (proven int, faults []string) {
 			fault("%s: request %s is proven, the log tells %q", when, e.RequestID, outcomes[e.Seq])
 		}
 	}
-	checkIns, err := s.store.CheckIns(ctx, gate.CheckInQuery{Site: "loft"})
+	checkIns, err := s.store.CheckIns(ctx, storage.CheckInQuery{Site: "loft"})
 	must(s.T, err)
 	if len(checkIns) != len(moved) || len(moved) > len(stored) {
 		fault("%s: %d entries prove %d commands with %d check-ins", when, len(stored), len(moved), len(checkIns))
@@ -170,9 +171,9 @@ func (s *scene) look(when string) (proven int, faults []string) {
 	holds, err := s.store.Holds(ctx, "loft")
 	must(s.T, err)
 	for _, h := range holds {
-		e, err := s.store.Look(ctx, gate.Key{Site: "loft", Member: h.Member, RequestID: h.RequestID}, h.Door)
+		e, err := s.store.Lookup(ctx, storage.RequestKey{Site: "loft", Member: h.Member, RequestID: h.RequestID}, h.Door)
 		must(s.T, err)
-		if h.Uncertain != (e.Entry.Outcome == gate.Unconfirmed) {
+		if h.Uncertain != (e.Entry.Outcome == storage.Unconfirmed) {
 			fault("%s: request %s is %s and its hold uncertain: %t", when, h.RequestID, e.Entry.Outcome, h.Uncertain)
 		}
 	}
@@ -187,7 +188,7 @@ func (s *scene) ingest() gate.IngestReport {
 	report, err := s.gate(0).Ingest(ctx, teller{toldIn(s.doors)})
 	must(s.T, err)
 	s.consistent("after Ingest")
-	_, err = s.store.EndHolds(ctx, "loft", "lab", time.Now(), gate.LogEntry{At: time.Now().Truncate(time.Microsecond), Door: "lab", Action: "hold_end"})
+	_, err = s.store.EndHolds(ctx, "loft", "lab", time.Now(), storage.LogEntry{At: time.Now().Truncate(time.Microsecond), Door: "lab", Action: "hold_end"})
 	must(s.T, err)
 	return report
 }

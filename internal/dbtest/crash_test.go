@@ -16,6 +16,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // scene is a site on one database, a file that counts movements, and what is
@@ -96,15 +97,15 @@ func (s *scene) judge() {
 	if _, err := g.Recover(ctx); err != nil {
 		s.Fatalf("Recover: %v", err)
 	}
-	rows := map[uint64]gate.LogRow{}
-	for row, err := range s.store.Rows(ctx, gate.LogQuery{Site: "loft"}) {
+	rows := map[uint64]storage.LogRow{}
+	for row, err := range s.store.Rows(ctx, storage.LogQuery{Site: "loft"}) {
 		must(s.T, err)
 		rows[row.Seq] = row
 	}
-	entries := map[string]gate.Entry{}
-	count := map[gate.Outcome]int{}
-	for _, o := range []gate.Outcome{gate.Sending, gate.Accepted, gate.Unconfirmed, gate.Refused, gate.NotSent, gate.Denied} {
-		list, err := s.store.Entries(ctx, gate.EntryQuery{Site: "loft", Outcome: o, Limit: 1 << 30})
+	entries := map[string]storage.JournalEntry{}
+	count := map[storage.Outcome]int{}
+	for _, o := range []storage.Outcome{storage.Sending, storage.Accepted, storage.Unconfirmed, storage.Refused, storage.NotSent, storage.Denied} {
+		list, err := s.store.Entries(ctx, storage.JournalQuery{Site: "loft", Outcome: o, Limit: 1 << 30})
 		must(s.T, err)
 		count[o] = len(list)
 		for _, e := range list {
@@ -113,8 +114,8 @@ func (s *scene) judge() {
 			}
 		}
 	}
-	if count[gate.Sending] > 0 {
-		s.Errorf("Recover left %d commands behind", count[gate.Sending])
+	if count[storage.Sending] > 0 {
+		s.Errorf("Recover left %d commands behind", count[storage.Sending])
 	}
 	moved := s.movements()
 	for at, n := range moved {
@@ -124,23 +125,23 @@ func (s *scene) judge() {
 			s.Errorf("request %s moved a door %d times", e.RequestID, n)
 		case !ok:
 			s.Errorf("a door moved and no request in the journal asked for it: %s", at)
-		case rows[e.Seq].Outcome != gate.Sending || rows[e.Seq].Door != e.Door:
+		case rows[e.Seq].Outcome != storage.Sending || rows[e.Seq].Door != e.Door:
 			s.Errorf("request %s moved a door and row %d of the log does not tell the attempt: %+v", e.RequestID, e.Seq, rows[e.Seq])
-		case e.Outcome != gate.Accepted && e.Outcome != gate.Unconfirmed:
+		case e.Outcome != storage.Accepted && e.Outcome != storage.Unconfirmed:
 			s.Errorf("request %s moved a door and is said to be %s", e.RequestID, e.Outcome)
 		}
 	}
 	for at, e := range entries {
-		if e.Outcome == gate.Accepted && moved[at] != 1 {
+		if e.Outcome == storage.Accepted && moved[at] != 1 {
 			s.Errorf("request %s is accepted and moved a door %d times", e.RequestID, moved[at])
 		}
 	}
-	checkIns, err := s.store.CheckIns(ctx, gate.CheckInQuery{Site: "loft"})
+	checkIns, err := s.store.CheckIns(ctx, storage.CheckInQuery{Site: "loft"})
 	must(s.T, err)
-	if len(checkIns) != count[gate.Accepted] {
-		s.Errorf("%d check-ins of %d accepted unlocks", len(checkIns), count[gate.Accepted])
+	if len(checkIns) != count[storage.Accepted] {
+		s.Errorf("%d check-ins of %d accepted unlocks", len(checkIns), count[storage.Accepted])
 	}
-	v, err := g.Verify(ctx, gate.Head{}, gate.Head{})
+	v, err := g.Verify(ctx, storage.Head{}, storage.Head{})
 	if err != nil || v.Rows != len(rows) {
 		s.Errorf("the chain does not verify: %v, %d of %d rows", err, v.Rows, len(rows))
 	}
@@ -163,14 +164,14 @@ func TestKilledAtEveryStep(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			r, _ := s.gate(0).Unlock(ctx, job.Tap)
 			cancel()
-			if now := len(s.movements()); now != before && r.Outcome != gate.Accepted {
+			if now := len(s.movements()); now != before && r.Outcome != storage.Accepted {
 				t.Errorf("step %d: the second try moved the door and says %s", step, r.Outcome)
 			}
 			late, err := s.gate(time.Minute).Unlock(t.Context(), job.Tap)
 			if err != nil || !late.Outcome.Settled() {
 				t.Errorf("step %d: the late try says %s, %v", step, late.Outcome, err)
 			}
-			if r.Outcome == gate.Accepted && late.Outcome != gate.Accepted {
+			if r.Outcome == storage.Accepted && late.Outcome != storage.Accepted {
 				t.Errorf("step %d: first %s, later %s", step, r.Outcome, late.Outcome)
 			}
 			if !killed {

@@ -12,8 +12,8 @@ import (
 	"testing"
 
 	"github.com/doorkit/doorkit/access"
-	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 var writeDumps = flag.Bool("write-dumps", false, "write testdata/vN.*.sql for the version before the newest migration")
@@ -24,16 +24,16 @@ func fillDump(t *testing.T, s *sqlstore.Store) {
 	ctx := t.Context()
 	fillSite(t, s, "loft")
 	must(t, s.PutGrant(ctx, "loft", access.Grant{ID: "g1", Member: "ada", Door: "lab", Hours: access.Weekly(access.Range{Days: []access.Day{access.Mon}, From: access.At(8, 0), To: access.At(18, 0)}), Until: noon}))
-	key := gate.Key{Site: "loft", Member: "ada", RequestID: "request-00000001"}
+	key := storage.RequestKey{Site: "loft", Member: "ada", RequestID: "request-00000001"}
 	_, err := s.Begin(ctx, attempt(key, 0))
 	must(t, err)
-	_, err = s.Settle(ctx, gate.Settlement{
-		Key: key, Outcome: gate.Accepted, At: noon, Doc: []byte("{}"), Log: logEntry("ada", gate.Accepted, 0),
-		CheckIn: &gate.CheckIn{Member: "ada", Key: "day/2026-05-04", Door: "front", Action: access.Unlock, At: noon, Day: "2026-05-04"},
-		Hold:    &gate.Hold{Door: "lab", Member: "ada", Since: noon},
+	_, err = s.Settle(ctx, storage.Settlement{
+		RequestKey: key, Outcome: storage.Accepted, At: noon, Doc: []byte("{}"), Log: logEntry("ada", storage.Accepted, 0),
+		CheckIn: &storage.CheckIn{Member: "ada", Key: "day/2026-05-04", Door: "front", Action: access.Unlock, At: noon, Day: "2026-05-04"},
+		Hold:    &storage.Hold{Door: "lab", Member: "ada", Since: noon},
 	})
 	must(t, err)
-	_, err = s.Ingest(ctx, "loft", "", "cursor-1", []gate.VendorEntry{{ID: "e1", Lock: "lock-front", At: noon, What: "lock_opened"}})
+	_, err = s.Ingest(ctx, "loft", "", "cursor-1", []storage.VendorEntry{{ID: "e1", Lock: "lock-front", At: noon, What: "lock_opened"}})
 	must(t, err)
 	must(t, s.Documents().Update(ctx, "saltoks/k", func(context.Context, []byte) ([]byte, error) { return []byte("sealed"), nil }))
 }
@@ -42,7 +42,7 @@ func fillDump(t *testing.T, s *sqlstore.Store) {
 func readDump(t *testing.T, s *sqlstore.Store, version int) {
 	t.Helper()
 	ctx := t.Context()
-	snap, err := s.Load(ctx, gate.Ask{Site: "loft", Member: "ada", Door: "lab", At: noon})
+	snap, err := s.Load(ctx, storage.FactsQuery{Site: "loft", Member: "ada", Door: "lab", At: noon})
 	must(t, err)
 	q := snap.Question
 	if q.Member == nil || len(q.Member.Memberships) != 1 || len(q.MembershipTypes) != 1 || len(q.Grants) != 1 || !q.Grants[0].Until.Equal(noon) ||
@@ -50,7 +50,7 @@ func readDump(t *testing.T, s *sqlstore.Store, version int) {
 		t.Errorf("the facts are %+v", snap)
 	}
 	n := 0
-	for r, err := range s.Reservations(ctx, gate.ReservationQuery{Site: "loft"}) {
+	for r, err := range s.Reservations(ctx, storage.ReservationQuery{Site: "loft"}) {
 		must(t, err)
 		if n++; r.ID != "r1" || !r.Start.Equal(noon) {
 			t.Errorf("the reservation is %+v", r)
@@ -59,17 +59,17 @@ func readDump(t *testing.T, s *sqlstore.Store, version int) {
 	if n != 1 {
 		t.Errorf("%d reservations", n)
 	}
-	must(t, s.AddDoor(ctx, "loft", gate.Door{Door: access.Door{ID: "new"}}))
+	must(t, s.AddDoor(ctx, "loft", storage.Door{Door: access.Door{ID: "new"}}))
 	if version >= 2 {
-		v, err := gate.Verify(ctx, s, "loft", gate.Head{}, gate.Head{})
+		v, err := storage.Verify(ctx, s, "loft", storage.Head{}, storage.Head{})
 		if err != nil || v.Rows != 2 {
 			t.Errorf("the log: %v, %+v", err, v)
 		}
-		m, err := s.Look(ctx, gate.Key{Site: "loft", Member: "ada", RequestID: "request-00000001"}, "lab")
-		if err != nil || m.Entry == nil || m.Entry.Outcome != gate.Accepted || !m.Holding {
+		m, err := s.Lookup(ctx, storage.RequestKey{Site: "loft", Member: "ada", RequestID: "request-00000001"}, "lab")
+		if err != nil || m.Entry == nil || m.Entry.Outcome != storage.Accepted || !m.Holding {
 			t.Errorf("the journal: %v, %+v", err, m)
 		}
-		list, err := s.CheckIns(ctx, gate.CheckInQuery{Site: "loft"})
+		list, err := s.CheckIns(ctx, storage.CheckInQuery{Site: "loft"})
 		if err != nil || len(list) != 1 {
 			t.Errorf("the check-ins: %v, %v", err, list)
 		}
@@ -84,7 +84,7 @@ func readDump(t *testing.T, s *sqlstore.Store, version int) {
 			t.Errorf("the document: %v, %q", err, doc)
 		}
 	}
-	_, err = s.Begin(ctx, attempt(gate.Key{Site: "loft", Member: "bob", RequestID: "request-00000002"}, 0))
+	_, err = s.Begin(ctx, attempt(storage.RequestKey{Site: "loft", Member: "bob", RequestID: "request-00000002"}, 0))
 	must(t, err)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 func check(err error) {
@@ -37,13 +38,13 @@ func Example() {
 	check(err)
 	defer store.Close()
 
-	check(store.PutRules(ctx, gate.Rules{
+	check(store.PutRules(ctx, storage.Rules{
 		Site:            access.Site{ID: "loft", TimeZone: "Europe/Berlin"},
 		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}}}},
 	}))
-	check(store.AddDoor(ctx, "loft", gate.Door{
+	check(store.AddDoor(ctx, "loft", storage.Door{
 		Door: access.Door{ID: "front", AccessType: access.AccessOnly},
-		Link: gate.Link{Site: "salto-site", Lock: "lock-1"},
+		Link: storage.Link{Site: "salto-site", Lock: "lock-1"},
 	}))
 	check(store.PutMember(ctx, "loft", access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}))
 

@@ -9,40 +9,41 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 )
 
 var noon = time.Date(2026, 5, 4, 12, 0, 0, 123456000, time.UTC)
 
-func attempt(key gate.Key, d time.Duration) gate.Attempt {
-	return gate.Attempt{
-		Entry: gate.Entry{
-			Key: key, Fingerprint: "f", Door: "front", Action: access.Unlock, Outcome: gate.Sending,
+func attempt(key storage.RequestKey, d time.Duration) storage.Attempt {
+	return storage.Attempt{
+		Entry: storage.JournalEntry{
+			RequestKey: key, Fingerprint: "f", Door: "front", Action: access.Unlock, Outcome: storage.Sending,
 			Begun: noon.Add(d), SendBy: noon.Add(d + gate.SendWithin), Doc: []byte("{}"),
 		},
-		Log:         logEntry(key.Member, gate.Sending, d),
+		Log:         logEntry(key.Member, storage.Sending, d),
 		ShareWithin: gate.ShareWithin,
 	}
 }
 
-func logEntry(member string, outcome gate.Outcome, d time.Duration) gate.LogEntry {
-	e := gate.LogEntry{At: noon.Add(d), Door: "front", Action: "unlock", Outcome: outcome, Salt: make([]byte, 16), Detail: []byte("{}"), Member: member}
-	e.Commitment = gate.Commit(e.Salt, e.Detail)
+func logEntry(member string, outcome storage.Outcome, d time.Duration) storage.LogEntry {
+	e := storage.LogEntry{At: noon.Add(d), Door: "front", Action: "unlock", Outcome: outcome, Salt: make([]byte, 16), Detail: []byte("{}"), Member: member}
+	e.Commitment = storage.Commitment(e.Salt, e.Detail)
 	return e
 }
 
 // fillSite stores a small site: ada and bob are residents, front and lab have locks.
 func fillSite(t testing.TB, s *sqlstore.Store, site string) {
 	t.Helper()
-	must(t, s.PutRules(t.Context(), gate.Rules{
+	must(t, s.PutRules(t.Context(), storage.Rules{
 		Revision: "r1", Site: access.Site{ID: site, Name: "The Loft", TimeZone: "Europe/Berlin"},
 		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}, {Door: "lab", Hours: access.Always()}}}},
 		Resources:       []access.Resource{{ID: "meeting", Doors: []string{"front"}}},
 	}))
 	for _, id := range []string{"front", "lab"} {
-		must(t, s.AddDoor(t.Context(), site, gate.Door{
+		must(t, s.AddDoor(t.Context(), site, storage.Door{
 			Door: access.Door{ID: id, Name: id, AccessType: access.AccessAndOfficeMode},
-			Link: gate.Link{Site: "salto", Gateway: "iq", Lock: "lock-" + id, Name: id, LinkedAt: noon},
+			Link: storage.Link{Site: "salto", Gateway: "iq", Lock: "lock-" + id, Name: id, LinkedAt: noon},
 		}))
 	}
 	for _, id := range []string{"ada", "bob"} {

@@ -17,6 +17,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 )
 
@@ -68,7 +69,7 @@ func TestSlowUpdateBlocksNobody(t *testing.T) {
 		})
 		all.Go(func() {
 			for n := range 50 {
-				if r, err := s.gate(0).Unlock(t.Context(), tap(n)); err != nil || r.Outcome != gate.Accepted || !r.Recorded {
+				if r, err := s.gate(0).Unlock(t.Context(), tap(n)); err != nil || r.Outcome != storage.Accepted || !r.Recorded {
 					t.Errorf("%s %s, %v, %v", r.Outcome, r.Cause, r.Err, err)
 					return
 				}
@@ -116,7 +117,7 @@ func TestLeaseOfTheFuture(t *testing.T) {
 func TestManyReadersOfOneList(t *testing.T) {
 	s, _ := SQLite(t).Store(t)
 	fillSite(t, s, "loft")
-	list := s.Reservations(t.Context(), gate.ReservationQuery{Site: "loft", Member: "ada", EndAfter: noon})
+	list := s.Reservations(t.Context(), storage.ReservationQuery{Site: "loft", Member: "ada", EndAfter: noon})
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
@@ -148,16 +149,16 @@ func TestHostTransaction(t *testing.T) {
 			_, err = tx.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO host_orders (id) VALUES (%d)", order))
 			must(t, err)
 			in := store.In(tx)
-			must(t, in.PutRules(t.Context(), gate.Rules{Site: access.Site{ID: "loft", TimeZone: "UTC"}}))
-			must(t, in.AddDoor(t.Context(), "loft", gate.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}}))
+			must(t, in.PutRules(t.Context(), storage.Rules{Site: access.Site{ID: "loft", TimeZone: "UTC"}}))
+			must(t, in.AddDoor(t.Context(), "loft", storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}}))
 			must(t, in.PutMember(t.Context(), "loft", access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m", Type: "resident"}}}))
 			must(t, in.PutReservation(t.Context(), "loft", reservation.Reservation{ID: "r", Resource: "room", Member: "ada", Start: noon, End: noon.Add(time.Hour)}))
 			must(t, in.PutGrant(t.Context(), "loft", access.Grant{ID: "g", Member: "ada", Door: "front", Hours: access.Always()}))
 			// A conflict or a missing row does not spoil the transaction.
-			if err := in.AddDoor(t.Context(), "loft", gate.Door{Door: access.Door{ID: "front"}}); !errors.Is(err, gate.ErrConflict) {
+			if err := in.AddDoor(t.Context(), "loft", storage.Door{Door: access.Door{ID: "front"}}); !errors.Is(err, storage.ErrConflict) {
 				t.Errorf("the same door again: %v", err)
 			}
-			if err := in.DeleteMember(t.Context(), "loft", "nobody"); !errors.Is(err, gate.ErrNotFound) {
+			if err := in.DeleteMember(t.Context(), "loft", "nobody"); !errors.Is(err, storage.ErrNotFound) {
 				t.Errorf("a member who is not there: %v", err)
 			}
 			must(t, end(tx))
@@ -168,11 +169,11 @@ func TestHostTransaction(t *testing.T) {
 			return orders
 		}
 		write(1, (*sql.Tx).Rollback)
-		if _, err := store.Rules(t.Context(), "loft"); !errors.Is(err, gate.ErrNotFound) || count() != 0 {
+		if _, err := store.Rules(t.Context(), "loft"); !errors.Is(err, storage.ErrNotFound) || count() != 0 {
 			t.Errorf("a transaction that was rolled back left %d orders, and rules: %v", count(), err)
 		}
 		write(2, (*sql.Tx).Commit)
-		snap, err := store.Load(t.Context(), gate.Ask{Site: "loft", Member: "ada", Door: "front", At: noon})
+		snap, err := store.Load(t.Context(), storage.FactsQuery{Site: "loft", Member: "ada", Door: "front", At: noon})
 		if err != nil || snap.Question.Member == nil || len(snap.Question.Grants) != 1 || count() != 1 {
 			t.Errorf("a transaction that was committed: %d orders, %+v, %v", count(), snap, err)
 		}
@@ -224,7 +225,7 @@ func TestInstants(t *testing.T) {
 		} {
 			r := reservation.Reservation{ID: fmt.Sprint(i), Resource: "room", Member: "ada", Start: at, End: at.Add(time.Microsecond), EndedAt: at}
 			must(t, s.PutReservation(t.Context(), "loft", r))
-			for got, err := range s.Reservations(t.Context(), gate.ReservationQuery{Site: "loft", StartBefore: at.Add(time.Microsecond), EndAfter: at.Add(-time.Microsecond)}) {
+			for got, err := range s.Reservations(t.Context(), storage.ReservationQuery{Site: "loft", StartBefore: at.Add(time.Microsecond), EndAfter: at.Add(-time.Microsecond)}) {
 				must(t, err)
 				if got.ID == r.ID && (!got.Start.Equal(at) || !got.End.Equal(r.End) || !got.EndedAt.Equal(at)) {
 					t.Errorf("%v came back as %+v", at, got)

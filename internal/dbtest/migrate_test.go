@@ -15,8 +15,8 @@ import (
 
 	"modernc.org/sqlite"
 
-	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // TestMigrateTogether lets six processes bring one empty database up at once.
@@ -104,7 +104,7 @@ func TestOtherVersions(t *testing.T) {
 		db := d.Raw(t)
 		_, err := sqlstore.Open(t.Context(), db, d.Dialect)
 		older, ok := errors.AsType[*sqlstore.VersionError](err)
-		if !ok || older.Have != 0 || older.Want == 0 || !errors.Is(err, gate.ErrUnavailable) {
+		if !ok || older.Have != 0 || older.Want == 0 || !errors.Is(err, storage.ErrUnavailable) {
 			t.Fatalf("an empty database: %v", err)
 		}
 		must(t, sqlstore.Migrate(t.Context(), db, d.Dialect))
@@ -132,7 +132,7 @@ func TestMigrateIsWhole(t *testing.T) {
 		db := d.Raw(t)
 		_, err := db.ExecContext(t.Context(), "CREATE TABLE doorkit_documents (in_the_way INTEGER)")
 		must(t, err)
-		if err := sqlstore.Migrate(t.Context(), db, d.Dialect); !errors.Is(err, gate.ErrUnavailable) {
+		if err := sqlstore.Migrate(t.Context(), db, d.Dialect); !errors.Is(err, storage.ErrUnavailable) {
 			t.Fatalf("Migrate over a table that is in the way: %v", err)
 		}
 		v, err := sqlstore.Version(t.Context(), db, d.Dialect)

@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/doorkit/doorkit/access"
-	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // TestPlans runs everything the storage can do, and asks the database for the
@@ -137,50 +137,50 @@ func use(t *testing.T, s *sqlstore.Store) {
 	for _, err := range s.Members(ctx, site) {
 		must(t, err)
 	}
-	for _, q := range []gate.ReservationQuery{
+	for _, q := range []storage.ReservationQuery{
 		{Site: site}, {Site: site, Member: "ada"}, {Site: site, Resources: []string{"meeting"}, EndAfter: noon, StartBefore: noon.Add(time.Hour)},
 	} {
 		for _, err := range s.Reservations(ctx, q) {
 			must(t, err)
 		}
 	}
-	one, err := s.Load(ctx, gate.Ask{Site: site, Member: "ada", Door: "front", At: noon})
+	one, err := s.Load(ctx, storage.FactsQuery{Site: site, Member: "ada", Door: "front", At: noon})
 	read(one, err)
-	all, err := s.LoadAll(ctx, gate.Ask{Site: site, Member: "ada", At: noon})
+	all, err := s.LoadAll(ctx, storage.FactsQuery{Site: site, Member: "ada", At: noon})
 	read(all, err)
 
-	key := gate.Key{Site: site, Member: "ada", RequestID: "request-00000001"}
+	key := storage.RequestKey{Site: site, Member: "ada", RequestID: "request-00000001"}
 	claim, err := s.Begin(ctx, attempt(key, 0))
 	read(claim, err)
-	shared := attempt(gate.Key{Site: site, Member: "ada", RequestID: "request-00000002"}, time.Second)
+	shared := attempt(storage.RequestKey{Site: site, Member: "ada", RequestID: "request-00000002"}, time.Second)
 	claim, err = s.Begin(ctx, shared)
-	if read(claim, err); claim.State != gate.Shared {
+	if read(claim, err); claim.State != storage.Shared {
 		t.Fatalf("state %d", claim.State)
 	}
-	denial := attempt(gate.Key{Site: site, Member: "ada", RequestID: "request-00000003"}, time.Minute)
-	denial.Entry.Outcome, denial.ShareWithin = gate.Denied, 0
+	denial := attempt(storage.RequestKey{Site: site, Member: "ada", RequestID: "request-00000003"}, time.Minute)
+	denial.Entry.Outcome, denial.ShareWithin = storage.Denied, 0
 	claim, err = s.Begin(ctx, denial)
 	read(claim, err)
-	memory, err := s.Look(ctx, key, "front")
+	memory, err := s.Lookup(ctx, key, "front")
 	read(memory, err)
-	st := gate.Settlement{Key: key, Outcome: gate.Accepted, At: noon, Doc: []byte("{}"), Log: logEntry("ada", gate.Accepted, 0), EndHolds: noon}
-	st.CheckIn = &gate.CheckIn{Member: "ada", Key: "day/1", Door: "front", At: noon}
-	st.Hold = &gate.Hold{Door: "lab", Member: "ada", Since: noon}
+	st := storage.Settlement{RequestKey: key, Outcome: storage.Accepted, At: noon, Doc: []byte("{}"), Log: logEntry("ada", storage.Accepted, 0), EndHolds: noon}
+	st.CheckIn = &storage.CheckIn{Member: "ada", Key: "day/1", Door: "front", At: noon}
+	st.Hold = &storage.Hold{Door: "lab", Member: "ada", Since: noon}
 	for range 2 {
 		settled, err := s.Settle(ctx, st)
 		read(settled, err)
 	}
-	entry, err := s.Wait(ctx, key, gate.Sending)
+	entry, err := s.Wait(ctx, key, storage.Sending)
 	read(entry, err)
 	seq, err := s.Note(ctx, site, logEntry("eve", "", time.Hour))
 	read(seq, err)
-	for _, q := range []gate.EntryQuery{{Site: site, Outcome: gate.Accepted}, {Site: site, Outcome: gate.Sending, SendByBefore: noon}, {Site: site, Outcome: gate.Unconfirmed, BegunSince: noon}} {
+	for _, q := range []storage.JournalQuery{{Site: site, Outcome: storage.Accepted}, {Site: site, Outcome: storage.Sending, SendByBefore: noon}, {Site: site, Outcome: storage.Unconfirmed, BegunSince: noon}} {
 		list, err := s.Entries(ctx, q)
 		read(list, err)
 	}
-	for _, q := range []gate.LogQuery{
+	for _, q := range []storage.LogQuery{
 		{Site: site}, {Site: site, Newest: true, Limit: 1}, {Site: site, Door: "front", Newest: true}, {Site: site, Member: "ada"},
-		{Site: site, Outcome: gate.Denied, After: 1}, {Site: site, From: noon, Until: noon.Add(time.Hour)}, {Site: site, Newest: true, After: 3},
+		{Site: site, Outcome: storage.Denied, After: 1}, {Site: site, From: noon, Until: noon.Add(time.Hour)}, {Site: site, Newest: true, After: 3},
 	} {
 		for _, err := range s.Rows(ctx, q) {
 			must(t, err)
@@ -190,20 +190,20 @@ func use(t *testing.T, s *sqlstore.Store) {
 	read(base, err)
 	holds, err := s.Holds(ctx, site)
 	read(holds, err)
-	must(t, s.SetSwitch(ctx, site, gate.Switch{Off: true, By: "eve", At: noon}, logEntry("", "", 0)))
-	sw, err := s.Switch(ctx, site)
+	must(t, s.SetKillSwitch(ctx, site, storage.KillSwitch{Off: true, By: "eve", At: noon}, logEntry("", "", 0)))
+	sw, err := s.KillSwitch(ctx, site)
 	read(sw, err)
 	holds, err = s.EndHolds(ctx, site, "lab", noon, logEntry("eve", "", 0))
 	read(holds, err)
-	for _, q := range []gate.CheckInQuery{{Site: site}, {Site: site, Member: "ada", Limit: 3}, {Site: site, From: noon, Until: noon.Add(time.Hour)}} {
+	for _, q := range []storage.CheckInQuery{{Site: site}, {Site: site, Member: "ada", Limit: 3}, {Site: site, From: noon, Until: noon.Add(time.Hour)}} {
 		list, err := s.CheckIns(ctx, q)
 		read(list, err)
 	}
-	n, err := s.Ingest(ctx, site, "", "c1", []gate.VendorEntry{{ID: "e1", Lock: "l1", At: noon, User: "u1"}})
+	n, err := s.Ingest(ctx, site, "", "c1", []storage.VendorEntry{{ID: "e1", Lock: "l1", At: noon, User: "u1"}})
 	read(n, err)
 	cursor, err := s.Cursor(ctx, site)
 	read(cursor, err)
-	for _, q := range []gate.VendorQuery{{Site: site}, {Site: site, Lock: "l1"}, {Site: site, User: "u1", From: noon}, {Site: site, Lock: "l1", Until: noon}} {
+	for _, q := range []storage.VendorQuery{{Site: site}, {Site: site, Lock: "l1"}, {Site: site, User: "u1", From: noon}, {Site: site, Lock: "l1", Until: noon}} {
 		list, err := s.VendorEntries(ctx, q)
 		read(list, err)
 	}

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 )
 
@@ -27,17 +27,17 @@ func TestQuestionPlansAtSize(t *testing.T) {
 		conn, err := db.Conn(t.Context())
 		must(t, err)
 		defer conn.Close()
-		ask := gate.Ask{Site: "loft", Member: "m77", Door: "door0", At: noon}
+		ask := storage.FactsQuery{Site: "loft", Member: "m77", Door: "door0", At: noon}
 		for _, counted := range []bool{false, true} {
 			if counted {
 				analyze(t, db)
 			}
-			for name, load := range map[string]func(context.Context) ([]gate.Snapshot, error){
-				"Load": func(ctx context.Context) ([]gate.Snapshot, error) {
+			for name, load := range map[string]func(context.Context) ([]storage.Snapshot, error){
+				"Load": func(ctx context.Context) ([]storage.Snapshot, error) {
 					one, err := s.Load(ctx, ask)
-					return []gate.Snapshot{one}, err
+					return []storage.Snapshot{one}, err
 				},
-				"LoadAll": func(ctx context.Context) ([]gate.Snapshot, error) { return s.LoadAll(ctx, ask) },
+				"LoadAll": func(ctx context.Context) ([]storage.Snapshot, error) { return s.LoadAll(ctx, ask) },
 			} {
 				r.take()
 				list, err := load(t.Context())
@@ -81,7 +81,7 @@ func TestReservationsInPages(t *testing.T) {
 		r.take()
 		n := 0
 		var last reservation.Reservation
-		for one, err := range s.Reservations(t.Context(), gate.ReservationQuery{Site: "loft"}) {
+		for one, err := range s.Reservations(t.Context(), storage.ReservationQuery{Site: "loft"}) {
 			must(t, err)
 			if n > 0 && cmp.Or(last.Start.Compare(one.Start), cmp.Compare(last.ID, one.ID)) >= 0 {
 				t.Fatalf("%v after %v", one, last)

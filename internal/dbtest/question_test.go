@@ -11,6 +11,7 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 )
 
@@ -41,7 +42,7 @@ func TestQuestionSuffices(t *testing.T) {
 					Member: facts.Members[random.IntN(len(facts.Members))].ID, Door: facts.Doors[random.IntN(len(facts.Doors))].ID,
 					Action: access.Unlock, At: instants[random.IntN(len(instants))],
 				}
-				snap, err := store.Load(t.Context(), gate.Ask{Site: facts.Site.ID, Member: q.Member, Door: q.Door, At: q.At})
+				snap, err := store.Load(t.Context(), storage.FactsQuery{Site: facts.Site.ID, Member: q.Member, Door: q.Door, At: q.At})
 				must(t, err)
 				got, err := access.Evaluate(snap.Question, q)
 				must(t, err)

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // longLog makes the log of a site that is n rows long, one a second.
@@ -24,11 +24,11 @@ func longLog(t *testing.T, d Database, site string, n int) {
 		_, err := tx.ExecContext(t.Context(), q, args...)
 		must(t, err)
 	}
-	var head gate.Head
+	var head storage.Head
 	zero := make([]byte, 32)
 	exec("INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why) VALUES ($1, 0, $2, 0, $2, 0, '', '')", site, zero)
 	for i := range n {
-		row := head.Append(site, logEntry("ada", gate.Denied, time.Duration(i)*time.Second))
+		row := head.Append(site, logEntry("ada", storage.Denied, time.Duration(i)*time.Second))
 		head = row.Head()
 		exec("INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) VALUES ($1, $2, $3, 0, $4, $5, $6, '', $7, $8)",
 			site, int64(row.Seq), row.At.UnixMicro(), row.Door, row.Action, string(row.Outcome), row.Commitment[:], row.Hash[:])
@@ -46,7 +46,7 @@ func TestRetainLetsOthersIn(t *testing.T) {
 		const long, kept = 5000, 10
 		longLog(t, d, "loft", long)
 		var once sync.Once
-		var during gate.Head
+		var during storage.Head
 		store := hooked(t, d, func(step Step) error {
 			if step.Done && step.What == "commit" {
 				once.Do(func() { // Retain's first; it holds nothing now
@@ -65,7 +65,7 @@ func TestRetainLetsOthersIn(t *testing.T) {
 		if during.Seq == 0 || during.Seq > long/2 {
 			t.Errorf("whoever came first waited until row %d was gone", during.Seq)
 		}
-		v, err := gate.Verify(t.Context(), store, "loft", gate.Head{}, gate.Head{})
+		v, err := storage.Verify(t.Context(), store, "loft", storage.Head{}, storage.Head{})
 		if err != nil || v.Rows != kept+2 {
 			t.Errorf("%d rows verify, %v", v.Rows, err)
 		}
@@ -135,7 +135,7 @@ func TestBrokenWhileRetaining(t *testing.T) {
 		on, broke = false, n >= at
 		store.Close()
 		must(t, db.Close())
-		_, err = gate.Verify(t.Context(), good, site, gate.Head{}, gate.Head{})
+		_, err = storage.Verify(t.Context(), good, site, storage.Head{}, storage.Head{})
 		must(t, err)
 		base, _, err := good.Retain(t.Context(), site, noon.Add(time.Hour))
 		if err != nil || base.Seq != long {

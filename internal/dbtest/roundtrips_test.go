@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // TestRoundTrips counts what goes over the wire once statements are prepared.
@@ -17,16 +17,16 @@ func TestRoundTrips(t *testing.T) {
 	Both(t, func(t *testing.T, d Database) {
 		s, r := watched(t, d)
 		fillSite(t, s, "loft")
-		ask := gate.Ask{Site: "loft", Member: "ada", Door: "front", At: noon}
+		ask := storage.FactsQuery{Site: "loft", Member: "ada", Door: "front", At: noon}
 		n := 0
-		key := func() gate.Key {
+		key := func() storage.RequestKey {
 			n++
-			return gate.Key{Site: "loft", Member: "ada", RequestID: fmt.Sprintf("request-%08d", n)}
+			return storage.RequestKey{Site: "loft", Member: "ada", RequestID: fmt.Sprintf("request-%08d", n)}
 		}
-		var begun []gate.Key
+		var begun []storage.RequestKey
 		begin := func() {
 			k := key()
-			if c, err := s.Begin(t.Context(), attempt(k, time.Duration(n)*time.Minute)); err != nil || c.State != gate.Claimed {
+			if c, err := s.Begin(t.Context(), attempt(k, time.Duration(n)*time.Minute)); err != nil || c.State != storage.Claimed {
 				t.Fatal(c.State, err)
 			}
 			begun = append(begun, k)
@@ -38,12 +38,12 @@ func TestRoundTrips(t *testing.T) {
 		}{
 			{"Load", 1, func() error { _, err := s.Load(t.Context(), ask); return err }},
 			{"LoadAll", 1, func() error { _, err := s.LoadAll(t.Context(), ask); return err }},
-			{"Look", 1, func() error { _, err := s.Look(t.Context(), key(), "front"); return err }},
+			{"Lookup", 1, func() error { _, err := s.Lookup(t.Context(), key(), "front"); return err }},
 			{"Begin", 5, func() error { begin(); return nil }},
 			{"Settle", 6, func() error {
-				_, err := s.Settle(t.Context(), gate.Settlement{
-					Key: begun[len(begun)-1], Outcome: gate.Accepted, At: noon, Doc: []byte("{}"), Log: logEntry("ada", gate.Accepted, 0),
-					CheckIn: &gate.CheckIn{Member: "ada", Key: key().RequestID, Door: "front", At: noon},
+				_, err := s.Settle(t.Context(), storage.Settlement{
+					RequestKey: begun[len(begun)-1], Outcome: storage.Accepted, At: noon, Doc: []byte("{}"), Log: logEntry("ada", storage.Accepted, 0),
+					CheckIn: &storage.CheckIn{Member: "ada", Key: key().RequestID, Door: "front", At: noon},
 				})
 				begun = begun[:len(begun)-1]
 				return err

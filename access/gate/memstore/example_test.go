@@ -6,8 +6,8 @@ import (
 	"fmt"
 
 	"github.com/doorkit/doorkit/access"
-	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/memstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 func ExampleNew() {
@@ -17,7 +17,7 @@ func ExampleNew() {
 	m, err := store.Member(ctx, "loft", "ada")
 	fmt.Println(m.ID, err)
 	_, err = store.Member(ctx, "loft", "bob")
-	fmt.Println(errors.Is(err, gate.ErrNotFound), store.Durable())
+	fmt.Println(errors.Is(err, storage.ErrNotFound), store.Durable())
 	// Output:
 	// ada <nil>
 	// true false

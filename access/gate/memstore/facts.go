@@ -10,30 +10,30 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 )
 
 func missing(kind, id string) error {
-	return fmt.Errorf("memstore: no %s %q: %w", kind, id, gate.ErrNotFound)
+	return fmt.Errorf("memstore: no %s %q: %w", kind, id, storage.ErrNotFound)
 }
 
 func conflict(kind, id, why string) error {
-	return fmt.Errorf("memstore: %s %q %s: %w", kind, id, why, gate.ErrConflict)
+	return fmt.Errorf("memstore: %s %q %s: %w", kind, id, why, storage.ErrConflict)
 }
 
 func (st *site) door(id string) int {
-	return slices.IndexFunc(st.doors, func(d gate.Door) bool { return d.ID == id })
+	return slices.IndexFunc(st.doors, func(d storage.Door) bool { return d.ID == id })
 }
 
-// Doors implements gate.DoorStore.
-func (s *Store) Doors(ctx context.Context, siteID string) (list []gate.Door, err error) {
+// Doors implements storage.DoorStore.
+func (s *Store) Doors(ctx context.Context, siteID string) (list []storage.Door, err error) {
 	err = s.read(ctx, siteID, func(st *site) error { list = slices.Clone(st.doors); return nil })
 	return list, err
 }
 
-// Door implements gate.DoorStore.
-func (s *Store) Door(ctx context.Context, siteID, id string) (d gate.Door, err error) {
+// Door implements storage.DoorStore.
+func (s *Store) Door(ctx context.Context, siteID, id string) (d storage.Door, err error) {
 	err = s.read(ctx, siteID, func(st *site) error {
 		i := st.door(id)
 		if i < 0 {
@@ -45,7 +45,7 @@ func (s *Store) Door(ctx context.Context, siteID, id string) (d gate.Door, err e
 	return d, err
 }
 
-func (st *site) lockTaken(d gate.Door) error {
+func (st *site) lockTaken(d storage.Door) error {
 	if d.Link.IsZero() {
 		return nil
 	}
@@ -57,9 +57,9 @@ func (st *site) lockTaken(d gate.Door) error {
 	return nil
 }
 
-// AddDoor implements gate.DoorStore.
-func (s *Store) AddDoor(ctx context.Context, siteID string, d gate.Door) error {
-	if err := gate.CheckFact(siteID, d); err != nil {
+// AddDoor implements storage.DoorStore.
+func (s *Store) AddDoor(ctx context.Context, siteID string, d storage.Door) error {
+	if err := storage.CheckFact(siteID, d); err != nil {
 		return err
 	}
 	d = microDoor(d)
@@ -77,9 +77,9 @@ func (s *Store) AddDoor(ctx context.Context, siteID string, d gate.Door) error {
 	})
 }
 
-// UpdateDoor implements gate.DoorStore.
-func (s *Store) UpdateDoor(ctx context.Context, siteID string, d gate.Door) error {
-	if err := gate.CheckFact(siteID, d); err != nil {
+// UpdateDoor implements storage.DoorStore.
+func (s *Store) UpdateDoor(ctx context.Context, siteID string, d storage.Door) error {
+	if err := storage.CheckFact(siteID, d); err != nil {
 		return err
 	}
 	d = microDoor(d)
@@ -101,7 +101,7 @@ func (s *Store) UpdateDoor(ctx context.Context, siteID string, d gate.Door) erro
 	})
 }
 
-// DeleteDoor implements gate.DoorStore.
+// DeleteDoor implements storage.DoorStore.
 func (s *Store) DeleteDoor(ctx context.Context, siteID, id string) error {
 	return s.write(ctx, siteID, func(st *site) error {
 		i := st.door(id)
@@ -113,8 +113,8 @@ func (s *Store) DeleteDoor(ctx context.Context, siteID, id string) error {
 	})
 }
 
-// Rules implements gate.RuleStore.
-func (s *Store) Rules(ctx context.Context, siteID string) (r gate.Rules, err error) {
+// Rules implements storage.RuleStore.
+func (s *Store) Rules(ctx context.Context, siteID string) (r storage.Rules, err error) {
 	err = s.read(ctx, siteID, func(st *site) error {
 		if st.rules.Version == 0 {
 			return missing("site", siteID)
@@ -125,9 +125,9 @@ func (s *Store) Rules(ctx context.Context, siteID string) (r gate.Rules, err err
 	return r, err
 }
 
-// PutRules implements gate.RuleStore.
-func (s *Store) PutRules(ctx context.Context, r gate.Rules) error {
-	if err := gate.CheckFact(r.Site.ID, r); err != nil {
+// PutRules implements storage.RuleStore.
+func (s *Store) PutRules(ctx context.Context, r storage.Rules) error {
+	if err := storage.CheckFact(r.Site.ID, r); err != nil {
 		return err
 	}
 	return s.write(ctx, r.Site.ID, func(st *site) error {
@@ -140,7 +140,7 @@ func (s *Store) PutRules(ctx context.Context, r gate.Rules) error {
 	})
 }
 
-// Grants implements gate.RuleStore.
+// Grants implements storage.RuleStore.
 func (s *Store) Grants(ctx context.Context, siteID, member string) (list []access.Grant, err error) {
 	err = s.read(ctx, siteID, func(st *site) error {
 		if member != "" {
@@ -155,9 +155,9 @@ func (s *Store) Grants(ctx context.Context, siteID, member string) (list []acces
 	return list, err
 }
 
-// PutGrant implements gate.RuleStore.
+// PutGrant implements storage.RuleStore.
 func (s *Store) PutGrant(ctx context.Context, siteID string, g access.Grant) error {
-	if err := gate.CheckFact(siteID, g); err != nil {
+	if err := storage.CheckFact(siteID, g); err != nil {
 		return err
 	}
 	g = microGrant(g)
@@ -171,7 +171,7 @@ func (s *Store) PutGrant(ctx context.Context, siteID string, g access.Grant) err
 	})
 }
 
-// DeleteGrant implements gate.RuleStore.
+// DeleteGrant implements storage.RuleStore.
 func (s *Store) DeleteGrant(ctx context.Context, siteID, id string) error {
 	return s.write(ctx, siteID, func(st *site) error {
 		if !st.dropGrant(id) {
@@ -190,7 +190,7 @@ func (st *site) dropGrant(id string) bool {
 	return ok
 }
 
-// Member implements gate.MemberStore.
+// Member implements storage.MemberStore.
 func (s *Store) Member(ctx context.Context, siteID, id string) (m access.Member, err error) {
 	err = s.read(ctx, siteID, func(st *site) error {
 		have := st.members[id]
@@ -203,7 +203,7 @@ func (s *Store) Member(ctx context.Context, siteID, id string) (m access.Member,
 	return m, err
 }
 
-// Members implements gate.MemberStore. It yields the members of the moment it
+// Members implements storage.MemberStore. It yields the members of the moment it
 // was called.
 func (s *Store) Members(ctx context.Context, siteID string) iter.Seq2[access.Member, error] {
 	return func(yield func(access.Member, error) bool) {
@@ -218,16 +218,16 @@ func (s *Store) Members(ctx context.Context, siteID string) iter.Seq2[access.Mem
 	}
 }
 
-// PutMember implements gate.MemberStore.
+// PutMember implements storage.MemberStore.
 func (s *Store) PutMember(ctx context.Context, siteID string, m access.Member) error {
-	if err := gate.CheckFact(siteID, m); err != nil {
+	if err := storage.CheckFact(siteID, m); err != nil {
 		return err
 	}
 	m = microMember(m)
 	return s.write(ctx, siteID, func(st *site) error { st.members[m.ID] = &m; return nil })
 }
 
-// DeleteMember implements gate.MemberStore.
+// DeleteMember implements storage.MemberStore.
 func (s *Store) DeleteMember(ctx context.Context, siteID, id string) error {
 	return s.write(ctx, siteID, func(st *site) error {
 		if _, ok := st.members[id]; !ok {
@@ -238,8 +238,8 @@ func (s *Store) DeleteMember(ctx context.Context, siteID, id string) error {
 	})
 }
 
-// Reservations implements gate.ReservationStore.
-func (s *Store) Reservations(ctx context.Context, q gate.ReservationQuery) iter.Seq2[reservation.Reservation, error] {
+// Reservations implements storage.ReservationStore.
+func (s *Store) Reservations(ctx context.Context, q storage.ReservationQuery) iter.Seq2[reservation.Reservation, error] {
 	return func(yield func(reservation.Reservation, error) bool) {
 		var list []reservation.Reservation
 		err := s.read(ctx, q.Site, func(st *site) error { list = st.bookings.find(q); return nil })
@@ -250,9 +250,9 @@ func (s *Store) Reservations(ctx context.Context, q gate.ReservationQuery) iter.
 	}
 }
 
-// PutReservation implements gate.ReservationStore.
+// PutReservation implements storage.ReservationStore.
 func (s *Store) PutReservation(ctx context.Context, siteID string, r reservation.Reservation) error {
-	if err := gate.CheckFact(siteID, r); err != nil {
+	if err := storage.CheckFact(siteID, r); err != nil {
 		return err
 	}
 	r = microReservation(r)
@@ -263,7 +263,7 @@ func (s *Store) PutReservation(ctx context.Context, siteID string, r reservation
 	})
 }
 
-// DeleteReservation implements gate.ReservationStore.
+// DeleteReservation implements storage.ReservationStore.
 func (s *Store) DeleteReservation(ctx context.Context, siteID, id string) error {
 	return s.write(ctx, siteID, func(st *site) error {
 		if !st.bookings.drop(id) {
@@ -304,7 +304,7 @@ type booking struct {
 }
 
 func bookingOf(r reservation.Reservation) booking {
-	_, last := gate.Instants(r)
+	_, last := storage.Instants(r)
 	return booking{last, r.ID}
 }
 
@@ -348,7 +348,7 @@ func (b *bookings) drop(id string) bool {
 	return true
 }
 
-func (b *bookings) find(q gate.ReservationQuery) (list []reservation.Reservation) {
+func (b *bookings) find(q storage.ReservationQuery) (list []reservation.Reservation) {
 	rest := q
 	rest.Resources = nil // each is gone to by itself
 	add := func(index []booking) {

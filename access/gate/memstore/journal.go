@@ -7,25 +7,25 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // records is what the gate wrote about one site.
 type records struct {
-	entries map[gate.Key]*gate.Entry
+	entries map[storage.RequestKey]*storage.JournalEntry
 	// open holds the entries that are Sending or Unconfirmed.
-	open map[gate.Key]*gate.Entry
+	open map[storage.RequestKey]*storage.JournalEntry
 	// commands holds, per door, the entries that were claimed, by Begun.
-	commands map[string][]*gate.Entry
-	waiting  map[gate.Key]*waiters
-	base     gate.Head
+	commands map[string][]*storage.JournalEntry
+	waiting  map[storage.RequestKey]*waiters
+	base     storage.Head
 	rows     rows // row i has Seq base.Seq+1+i
-	head     gate.Head
-	holds    []gate.Hold
-	toggle   gate.Switch
-	checkIns map[checkInKey]gate.CheckIn
+	head     storage.Head
+	holds    []storage.Hold
+	toggle   storage.KillSwitch
+	checkIns map[checkInKey]storage.CheckIn
 	cursor   string
-	vendor   map[string]gate.VendorEntry
+	vendor   map[string]storage.VendorEntry
 }
 
 type checkInKey struct{ member, key string }
@@ -37,64 +37,64 @@ type waiters struct {
 
 func newRecords() records {
 	return records{
-		entries: map[gate.Key]*gate.Entry{}, open: map[gate.Key]*gate.Entry{}, commands: map[string][]*gate.Entry{},
-		waiting: map[gate.Key]*waiters{}, checkIns: map[checkInKey]gate.CheckIn{}, vendor: map[string]gate.VendorEntry{},
+		entries: map[storage.RequestKey]*storage.JournalEntry{}, open: map[storage.RequestKey]*storage.JournalEntry{}, commands: map[string][]*storage.JournalEntry{},
+		waiting: map[storage.RequestKey]*waiters{}, checkIns: map[checkInKey]storage.CheckIn{}, vendor: map[string]storage.VendorEntry{},
 	}
 }
 
-// Look implements gate.Journal.
-func (s *Store) Look(ctx context.Context, key gate.Key, door string) (m gate.Memory, err error) {
+// Lookup implements storage.Journal.
+func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string) (m storage.LookupResult, err error) {
 	err = s.read(ctx, key.Site, func(st *site) error {
-		m.Switch = st.toggle
+		m.KillSwitch = st.toggle
 		if e := st.entries[key]; e != nil {
 			m.Entry = new(*e)
 		}
-		m.Holding = slices.ContainsFunc(st.holds, func(h gate.Hold) bool { return h.Door == door && h.Member == key.Member })
+		m.Holding = slices.ContainsFunc(st.holds, func(h storage.Hold) bool { return h.Door == door && h.Member == key.Member })
 		return nil
 	})
 	return m, err
 }
 
-// Begin implements gate.Journal.
-func (s *Store) Begin(ctx context.Context, a gate.Attempt) (claim gate.Claim, err error) {
-	if err := gate.CheckRecord(a.Entry.Site, &a); err != nil {
+// Begin implements storage.Journal.
+func (s *Store) Begin(ctx context.Context, a storage.Attempt) (claim storage.Claim, err error) {
+	if err := storage.CheckRecord(a.Entry.Site, &a); err != nil {
 		return claim, err
 	}
 	err = s.write(ctx, a.Entry.Site, func(st *site) error {
-		if e := st.entries[a.Entry.Key]; e != nil {
-			claim = gate.Claim{State: gate.Known, Entry: *e}
+		if e := st.entries[a.Entry.RequestKey]; e != nil {
+			claim = storage.Claim{State: storage.Known, Entry: *e}
 			return nil
 		}
 		e := new(a.Entry)
-		if e.Outcome == gate.Sending {
+		if e.Outcome == storage.Sending {
 			if st.toggle.Off && e.Action != access.Lock {
-				claim = gate.Claim{State: gate.SwitchedOff}
+				claim = storage.Claim{State: storage.SwitchedOff}
 				return nil
 			}
 			if lead := st.shared(e, a.ShareWithin); lead != nil {
 				e.SharedWith, e.Outcome, e.Seq = lead.RequestID, "", 0
-				st.entries[e.Key] = e
-				claim = gate.Claim{State: gate.Shared, Entry: *lead}
+				st.entries[e.RequestKey] = e
+				claim = storage.Claim{State: storage.Shared, Entry: *lead}
 				return nil
 			}
 		}
 		e.Seq = st.append(e.Site, &a.Log)
-		st.entries[e.Key] = e
-		if e.Outcome == gate.Sending {
-			st.open[e.Key] = e
+		st.entries[e.RequestKey] = e
+		if e.Outcome == storage.Sending {
+			st.open[e.RequestKey] = e
 			list := st.commands[e.Door]
 			i := afterBegun(list, e.Begun)
 			st.commands[e.Door] = slices.Insert(list, i, e)
 		}
-		claim = gate.Claim{State: gate.Claimed, Entry: *e}
+		claim = storage.Claim{State: storage.Claimed, Entry: *e}
 		return nil
 	})
 	return claim, err
 }
 
 // afterBegun is the first index with a later Begun.
-func afterBegun(list []*gate.Entry, t time.Time) int {
-	i, _ := slices.BinarySearchFunc(list, t, func(e *gate.Entry, t time.Time) int {
+func afterBegun(list []*storage.JournalEntry, t time.Time) int {
+	i, _ := slices.BinarySearchFunc(list, t, func(e *storage.JournalEntry, t time.Time) int {
 		if e.Begun.After(t) {
 			return 1
 		}
@@ -104,7 +104,7 @@ func afterBegun(list []*gate.Entry, t time.Time) int {
 }
 
 // shared finds the command that answers for e as well.
-func (st *site) shared(e *gate.Entry, within time.Duration) *gate.Entry {
+func (st *site) shared(e *storage.JournalEntry, within time.Duration) *storage.JournalEntry {
 	if within <= 0 {
 		return nil
 	}
@@ -112,7 +112,7 @@ func (st *site) shared(e *gate.Entry, within time.Duration) *gate.Entry {
 	var other time.Time // the latest Begun of another action
 	for _, c := range slices.Backward(list[afterBegun(list, e.Begun.Add(-within)):]) {
 		switch {
-		case c.Outcome != gate.Sending && c.Outcome != gate.Accepted && c.Outcome != gate.Unconfirmed:
+		case c.Outcome != storage.Sending && c.Outcome != storage.Accepted && c.Outcome != storage.Unconfirmed:
 		case c.Begun.Before(other):
 			return nil
 		case c.Action != e.Action:
@@ -124,33 +124,33 @@ func (st *site) shared(e *gate.Entry, within time.Duration) *gate.Entry {
 	return nil
 }
 
-// Settle implements gate.Journal.
-func (s *Store) Settle(ctx context.Context, set gate.Settlement) (done gate.Settled, err error) {
-	if err := gate.CheckRecord(set.Site, &set); err != nil {
+// Settle implements storage.Journal.
+func (s *Store) Settle(ctx context.Context, set storage.Settlement) (done storage.Settled, err error) {
+	if err := storage.CheckRecord(set.Site, &set); err != nil {
 		return done, err
 	}
 	err = s.write(ctx, set.Site, func(st *site) error {
-		e := st.entries[set.Key]
+		e := st.entries[set.RequestKey]
 		switch {
 		case e == nil || e.SharedWith != "":
 			return missing("command", set.RequestID)
-		case e.Outcome == set.Outcome && e.Outcome != gate.Sending:
-			done = gate.Settled{Entry: *e}
+		case e.Outcome == set.Outcome && e.Outcome != storage.Sending:
+			done = storage.Settled{Entry: *e}
 			if c := set.CheckIn; c != nil {
 				if have, ok := st.checkIns[checkInKey{c.Member, c.Key}]; ok {
 					done.CheckIn = &have
 				}
 			}
 			return nil
-		case e.Outcome == gate.Sending && set.Outcome.Settled(),
-			e.Outcome == gate.Unconfirmed && (set.Outcome == gate.Accepted || set.Outcome == gate.Refused || set.Outcome == gate.NotSent):
+		case e.Outcome == storage.Sending && set.Outcome.Settled(),
+			e.Outcome == storage.Unconfirmed && (set.Outcome == storage.Accepted || set.Outcome == storage.Refused || set.Outcome == storage.NotSent):
 		default:
 			return conflict("command", set.RequestID, "is "+string(e.Outcome)+" already")
 		}
 		was := e.Outcome
 		e.Outcome, e.Settled, e.Doc = set.Outcome, set.At, set.Doc
-		if e.Outcome != gate.Unconfirmed {
-			delete(st.open, e.Key)
+		if e.Outcome != storage.Unconfirmed {
+			delete(st.open, e.RequestKey)
 		}
 		st.append(set.Site, &set.Log)
 		if c := set.CheckIn; c != nil {
@@ -163,15 +163,15 @@ func (s *Store) Settle(ctx context.Context, set gate.Settlement) (done gate.Sett
 			}
 		}
 		if set.Hold != nil {
-			st.hold(*set.Hold, was == gate.Sending || set.HoldAnew)
+			st.hold(*set.Hold, was == storage.Sending || set.RestartHold)
 		}
 		if until := set.EndHolds; !until.IsZero() {
-			st.endHolds(e.Door, until, func(h gate.Hold) bool {
-				start := st.entries[gate.Key{Site: set.Site, Member: h.Member, RequestID: h.RequestID}]
+			st.endHolds(e.Door, until, func(h storage.Hold) bool {
+				start := st.entries[storage.RequestKey{Site: set.Site, Member: h.Member, RequestID: h.RequestID}]
 				return start == nil || !start.Settled.After(until)
 			})
 		}
-		st.wake(set.Key)
+		st.wake(set.RequestKey)
 		done.Entry = *e
 		return nil
 	})
@@ -179,8 +179,8 @@ func (s *Store) Settle(ctx context.Context, set gate.Settlement) (done gate.Sett
 }
 
 // hold renews a hold, or stores a new one if it begins.
-func (st *site) hold(h gate.Hold, begins bool) {
-	i := slices.IndexFunc(st.holds, func(o gate.Hold) bool { return o.Door == h.Door && o.Member == h.Member })
+func (st *site) hold(h storage.Hold, begins bool) {
+	i := slices.IndexFunc(st.holds, func(o storage.Hold) bool { return o.Door == h.Door && o.Member == h.Member })
 	if i < 0 {
 		if begins {
 			st.holds = append(st.holds, h)
@@ -195,8 +195,8 @@ func (st *site) hold(h gate.Hold, begins bool) {
 	have.Uncertain = unsure
 }
 
-func (st *site) endHolds(door string, until time.Time, over func(gate.Hold) bool) (ended []gate.Hold) {
-	st.holds = slices.DeleteFunc(st.holds, func(h gate.Hold) bool {
+func (st *site) endHolds(door string, until time.Time, over func(storage.Hold) bool) (ended []storage.Hold) {
+	st.holds = slices.DeleteFunc(st.holds, func(h storage.Hold) bool {
 		ends := h.Door == door && !h.Since.After(until) && (over == nil || over(h))
 		if ends {
 			ended = append(ended, h)
@@ -206,15 +206,15 @@ func (st *site) endHolds(door string, until time.Time, over func(gate.Hold) bool
 	return ended
 }
 
-func (st *site) wake(key gate.Key) {
+func (st *site) wake(key storage.RequestKey) {
 	if w := st.waiting[key]; w != nil {
 		close(w.changed)
 		delete(st.waiting, key)
 	}
 }
 
-// Wait implements gate.Journal.
-func (s *Store) Wait(ctx context.Context, key gate.Key, known gate.Outcome) (e gate.Entry, err error) {
+// Wait implements storage.Journal.
+func (s *Store) Wait(ctx context.Context, key storage.RequestKey, known storage.Outcome) (e storage.JournalEntry, err error) {
 	for {
 		var w *waiters
 		err := s.write(ctx, key.Site, func(st *site) error {
@@ -245,16 +245,16 @@ func (s *Store) Wait(ctx context.Context, key gate.Key, known gate.Outcome) (e g
 				}
 			}
 			s.mu.Unlock()
-			return gate.Entry{}, ctx.Err()
+			return storage.JournalEntry{}, ctx.Err()
 		}
 	}
 }
 
-// Entries implements gate.Journal.
-func (s *Store) Entries(ctx context.Context, q gate.EntryQuery) (list []gate.Entry, err error) {
+// Entries implements storage.Journal.
+func (s *Store) Entries(ctx context.Context, q storage.JournalQuery) (list []storage.JournalEntry, err error) {
 	err = s.read(ctx, q.Site, func(st *site) error {
 		from := st.entries
-		if q.Outcome == gate.Sending || q.Outcome == gate.Unconfirmed {
+		if q.Outcome == storage.Sending || q.Outcome == storage.Unconfirmed {
 			from = st.open
 		}
 		for _, e := range from {
@@ -266,26 +266,26 @@ func (s *Store) Entries(ctx context.Context, q gate.EntryQuery) (list []gate.Ent
 		}
 		return nil
 	})
-	slices.SortFunc(list, func(a, b gate.Entry) int {
+	slices.SortFunc(list, func(a, b storage.JournalEntry) int {
 		return cmp.Or(a.Begun.Compare(b.Begun), cmp.Compare(a.Member, b.Member), cmp.Compare(a.RequestID, b.RequestID))
 	})
 	return list[:min(len(list), cmp.Or(max(q.Limit, 0), 1000))], err
 }
 
-// Prune implements gate.Journal.
+// Prune implements storage.Journal.
 func (s *Store) Prune(ctx context.Context, siteID string, before time.Time) (n int, err error) {
 	err = s.write(ctx, siteID, func(st *site) error {
-		n = st.forget(func(e *gate.Entry) bool { return e.Begun.Before(before) })
+		n = st.forget(func(e *storage.JournalEntry) bool { return e.Begun.Before(before) })
 		return nil
 	})
 	return n, err
 }
 
 // forget removes the entries that old says, but never one that is Sending.
-func (st *site) forget(old func(*gate.Entry) bool) (n int) {
+func (st *site) forget(old func(*storage.JournalEntry) bool) (n int) {
 	doors := map[string]bool{} // each list is gone through once, not for each entry
 	for key, e := range st.entries {
-		if e.Outcome == gate.Sending || !old(e) {
+		if e.Outcome == storage.Sending || !old(e) {
 			continue
 		}
 		delete(st.entries, key)
@@ -295,7 +295,7 @@ func (st *site) forget(old func(*gate.Entry) bool) (n int) {
 		n++
 	}
 	for door := range doors {
-		list := slices.DeleteFunc(st.commands[door], func(c *gate.Entry) bool { return st.entries[c.Key] != c })
+		list := slices.DeleteFunc(st.commands[door], func(c *storage.JournalEntry) bool { return st.entries[c.RequestKey] != c })
 		if st.commands[door] = list; len(list) == 0 {
 			delete(st.commands, door)
 		}

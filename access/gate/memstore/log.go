@@ -7,13 +7,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // rows are rows of the door log in pieces, so that a log that grows is not copied.
 type rows struct {
-	pieces [][]gate.LogRow // each full but for the last
-	first  int             // how many of the first piece are gone
+	pieces [][]storage.LogRow // each full but for the last
+	first  int                // how many of the first piece are gone
 }
 
 const pieceSize = 256
@@ -26,16 +26,16 @@ func (r *rows) len() int {
 	return (n-1)*pieceSize + len(r.pieces[n-1]) - r.first
 }
 
-func (r *rows) at(i int) *gate.LogRow {
+func (r *rows) at(i int) *storage.LogRow {
 	i += r.first
 	return &r.pieces[i/pieceSize][i%pieceSize]
 }
 
 // next returns the place of the next row.
-func (r *rows) next() *gate.LogRow {
+func (r *rows) next() *storage.LogRow {
 	n := len(r.pieces) - 1
 	if n < 0 || len(r.pieces[n]) == pieceSize {
-		r.pieces = append(r.pieces, make([]gate.LogRow, 0, pieceSize))
+		r.pieces = append(r.pieces, make([]storage.LogRow, 0, pieceSize))
 		n++
 	}
 	piece := &r.pieces[n]
@@ -46,39 +46,39 @@ func (r *rows) next() *gate.LogRow {
 // drop removes the first n rows.
 func (r *rows) drop(n int) {
 	for i := range n {
-		*r.at(i) = gate.LogRow{}
+		*r.at(i) = storage.LogRow{}
 	}
 	n += r.first
 	r.pieces, r.first = slices.Delete(r.pieces, 0, n/pieceSize), n%pieceSize
 }
 
-func (st *site) append(siteID string, e *gate.LogEntry) uint64 {
+func (st *site) append(siteID string, e *storage.LogEntry) uint64 {
 	row := st.rows.next()
 	*row = st.head.Append(siteID, *e)
 	st.head = row.Head()
 	return row.Seq
 }
 
-// Note implements gate.Journal.
-func (s *Store) Note(ctx context.Context, siteID string, e gate.LogEntry) (seq uint64, err error) {
-	if err := gate.CheckRecord(siteID, &e); err != nil {
+// Note implements storage.Journal.
+func (s *Store) Note(ctx context.Context, siteID string, e storage.LogEntry) (seq uint64, err error) {
+	if err := storage.CheckRecord(siteID, &e); err != nil {
 		return 0, err
 	}
 	err = s.write(ctx, siteID, func(st *site) error { seq = st.append(siteID, &e); return nil })
 	return seq, err
 }
 
-// Rows implements gate.DoorLog.
-func (s *Store) Rows(ctx context.Context, q gate.LogQuery) iter.Seq2[gate.LogRow, error] {
+// Rows implements storage.DoorLog.
+func (s *Store) Rows(ctx context.Context, q storage.LogQuery) iter.Seq2[storage.LogRow, error] {
 	const page = 500
-	return gate.LogPages(q, page, func(q gate.LogQuery) (list []gate.LogRow, err error) {
+	return storage.LogPages(q, page, func(q storage.LogQuery) (list []storage.LogRow, err error) {
 		err = s.read(ctx, q.Site, func(st *site) error { list = st.page(q); return nil })
 		return list, err
 	})
 }
 
-func (st *site) page(q gate.LogQuery) []gate.LogRow {
-	list := make([]gate.LogRow, 0, min(q.Limit, st.rows.len()))
+func (st *site) page(q storage.LogQuery) []storage.LogRow {
+	list := make([]storage.LogRow, 0, min(q.Limit, st.rows.len()))
 	step, i := 1, 0 // i rows are kept up to q.After; one too many if it lies behind the last
 	if q.After > st.base.Seq {
 		i = int(min(q.After-st.base.Seq, uint64(st.rows.len()+1)))
@@ -100,14 +100,14 @@ func (st *site) page(q gate.LogQuery) []gate.LogRow {
 	return list
 }
 
-// Ends implements gate.DoorLog.
-func (s *Store) Ends(ctx context.Context, siteID string) (base, head gate.Head, err error) {
+// Ends implements storage.DoorLog.
+func (s *Store) Ends(ctx context.Context, siteID string) (base, head storage.Head, err error) {
 	err = s.read(ctx, siteID, func(st *site) error { base, head = st.base, st.head; return nil })
 	return base, head, err
 }
 
-// Retain implements gate.DoorLog.
-func (s *Store) Retain(ctx context.Context, siteID string, before time.Time) (base gate.Head, n int, err error) {
+// Retain implements storage.DoorLog.
+func (s *Store) Retain(ctx context.Context, siteID string, before time.Time) (base storage.Head, n int, err error) {
 	err = s.write(ctx, siteID, func(st *site) error {
 		for n < st.rows.len() && st.rows.at(n).At.Before(before) {
 			n++
@@ -122,7 +122,7 @@ func (s *Store) Retain(ctx context.Context, siteID string, before time.Time) (ba
 	return base, n, err
 }
 
-// Erase implements gate.Eraser.
+// Erase implements storage.Eraser.
 func (s *Store) Erase(ctx context.Context, siteID, person string, before time.Time) (n int, err error) {
 	if person == "" {
 		return 0, ctx.Err()
@@ -144,7 +144,7 @@ func (s *Store) Erase(ctx context.Context, siteID, person string, before time.Ti
 				st.holds[i].Member = ""
 			}
 		}
-		st.forget(func(e *gate.Entry) bool {
+		st.forget(func(e *storage.JournalEntry) bool {
 			return e.Member == person && e.SendBy.Before(before) && e.Begun.Before(before)
 		})
 		if st.toggle.By == person {
@@ -155,22 +155,22 @@ func (s *Store) Erase(ctx context.Context, siteID, person string, before time.Ti
 	return n, err
 }
 
-// Holds implements gate.Holds.
-func (s *Store) Holds(ctx context.Context, siteID string) (list []gate.Hold, err error) {
+// Holds implements storage.Holds.
+func (s *Store) Holds(ctx context.Context, siteID string) (list []storage.Hold, err error) {
 	err = s.read(ctx, siteID, func(st *site) error { list = slices.Clone(st.holds); return nil })
 	sortHolds(list)
 	return list, err
 }
 
-func sortHolds(list []gate.Hold) {
-	slices.SortStableFunc(list, func(a, b gate.Hold) int {
+func sortHolds(list []storage.Hold) {
+	slices.SortStableFunc(list, func(a, b storage.Hold) int {
 		return cmp.Or(cmp.Compare(a.Door, b.Door), a.Since.Compare(b.Since), cmp.Compare(a.Member, b.Member))
 	})
 }
 
-// EndHolds implements gate.Holds.
-func (s *Store) EndHolds(ctx context.Context, siteID, door string, until time.Time, e gate.LogEntry) (ended []gate.Hold, err error) {
-	if err := gate.CheckRecord(siteID, &e); err != nil {
+// EndHolds implements storage.Holds.
+func (s *Store) EndHolds(ctx context.Context, siteID, door string, until time.Time, e storage.LogEntry) (ended []storage.Hold, err error) {
+	if err := storage.CheckRecord(siteID, &e); err != nil {
 		return nil, err
 	}
 	err = s.write(ctx, siteID, func(st *site) error {
@@ -183,15 +183,15 @@ func (s *Store) EndHolds(ctx context.Context, siteID, door string, until time.Ti
 	return ended, err
 }
 
-// Switch implements gate.Switches.
-func (s *Store) Switch(ctx context.Context, siteID string) (w gate.Switch, err error) {
+// KillSwitch implements storage.KillSwitches.
+func (s *Store) KillSwitch(ctx context.Context, siteID string) (w storage.KillSwitch, err error) {
 	err = s.read(ctx, siteID, func(st *site) error { w = st.toggle; return nil })
 	return w, err
 }
 
-// SetSwitch implements gate.Switches.
-func (s *Store) SetSwitch(ctx context.Context, siteID string, w gate.Switch, e gate.LogEntry) error {
-	if err := cmp.Or(gate.CheckRecord(siteID, &w), gate.CheckRecord(siteID, &e)); err != nil {
+// SetKillSwitch implements storage.KillSwitches.
+func (s *Store) SetKillSwitch(ctx context.Context, siteID string, w storage.KillSwitch, e storage.LogEntry) error {
+	if err := cmp.Or(storage.CheckRecord(siteID, &w), storage.CheckRecord(siteID, &e)); err != nil {
 		return err
 	}
 	return s.write(ctx, siteID, func(st *site) error {
@@ -201,8 +201,8 @@ func (s *Store) SetSwitch(ctx context.Context, siteID string, w gate.Switch, e g
 	})
 }
 
-// CheckIns implements gate.CheckIns.
-func (s *Store) CheckIns(ctx context.Context, q gate.CheckInQuery) (list []gate.CheckIn, err error) {
+// CheckIns implements storage.CheckIns.
+func (s *Store) CheckIns(ctx context.Context, q storage.CheckInQuery) (list []storage.CheckIn, err error) {
 	err = s.read(ctx, q.Site, func(st *site) error {
 		for _, c := range st.checkIns {
 			if (q.Member == "" || c.Member == q.Member) && within(c.At, q.From, q.Until) {
@@ -211,21 +211,21 @@ func (s *Store) CheckIns(ctx context.Context, q gate.CheckInQuery) (list []gate.
 		}
 		return nil
 	})
-	slices.SortFunc(list, func(a, b gate.CheckIn) int {
+	slices.SortFunc(list, func(a, b storage.CheckIn) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Member, b.Member), cmp.Compare(a.Key, b.Key))
 	})
 	return limit(list, q.Limit), err
 }
 
-// Cursor implements gate.VendorLog.
+// Cursor implements storage.VendorLog.
 func (s *Store) Cursor(ctx context.Context, siteID string) (c string, err error) {
 	err = s.read(ctx, siteID, func(st *site) error { c = st.cursor; return nil })
 	return c, err
 }
 
-// Ingest implements gate.VendorLog.
-func (s *Store) Ingest(ctx context.Context, siteID, was, next string, entries []gate.VendorEntry) (n int, err error) {
-	if err := gate.CheckEntries(siteID, next, entries); err != nil {
+// Ingest implements storage.VendorLog.
+func (s *Store) Ingest(ctx context.Context, siteID, was, next string, entries []storage.VendorEntry) (n int, err error) {
+	if err := storage.CheckEntries(siteID, next, entries); err != nil {
 		return 0, err
 	}
 	err = s.write(ctx, siteID, func(st *site) error {
@@ -244,8 +244,8 @@ func (s *Store) Ingest(ctx context.Context, siteID, was, next string, entries []
 	return n, err
 }
 
-// VendorEntries implements gate.VendorLog.
-func (s *Store) VendorEntries(ctx context.Context, q gate.VendorQuery) (list []gate.VendorEntry, err error) {
+// VendorEntries implements storage.VendorLog.
+func (s *Store) VendorEntries(ctx context.Context, q storage.VendorQuery) (list []storage.VendorEntry, err error) {
 	err = s.read(ctx, q.Site, func(st *site) error {
 		for _, e := range st.vendor {
 			if (q.Lock == "" || e.Lock == q.Lock) && (q.User == "" || e.User == q.User) && within(e.At, q.From, q.Until) {
@@ -254,11 +254,11 @@ func (s *Store) VendorEntries(ctx context.Context, q gate.VendorQuery) (list []g
 		}
 		return nil
 	})
-	slices.SortFunc(list, func(a, b gate.VendorEntry) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(list, func(a, b storage.VendorEntry) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
 	return limit(list, q.Limit), err
 }
 
-// PruneVendor implements gate.VendorLog.
+// PruneVendor implements storage.VendorLog.
 func (s *Store) PruneVendor(ctx context.Context, siteID string, before time.Time) (n int, err error) {
 	err = s.write(ctx, siteID, func(st *site) error {
 		for id, e := range st.vendor {

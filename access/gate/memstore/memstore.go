@@ -10,7 +10,7 @@ import (
 	"sync"
 
 	"github.com/doorkit/doorkit/access"
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // Store is a storage in memory. Make one with New.
@@ -20,12 +20,12 @@ type Store struct {
 }
 
 var (
-	_ gate.Facts            = (*Store)(nil)
-	_ gate.DoorStore        = (*Store)(nil)
-	_ gate.RuleStore        = (*Store)(nil)
-	_ gate.MemberStore      = (*Store)(nil)
-	_ gate.ReservationStore = (*Store)(nil)
-	_ gate.Records          = (*Store)(nil)
+	_ storage.Facts            = (*Store)(nil)
+	_ storage.DoorStore        = (*Store)(nil)
+	_ storage.RuleStore        = (*Store)(nil)
+	_ storage.MemberStore      = (*Store)(nil)
+	_ storage.ReservationStore = (*Store)(nil)
+	_ storage.Records          = (*Store)(nil)
 )
 
 // New returns an empty Store.
@@ -35,8 +35,8 @@ func New() *Store { return &Store{sites: map[string]*site{}} }
 func (s *Store) Durable() bool { return false }
 
 type site struct {
-	doors   []gate.Door // in the order they were added
-	rules   gate.Rules  // Version 0: not there
+	doors   []storage.Door // in the order they were added
+	rules   storage.Rules  // Version 0: not there
 	grants  map[string]access.Grant
 	members map[string]*access.Member
 	// granted holds a member's grants in byte order of their ids. A list that was
@@ -82,10 +82,10 @@ func newSite() *site {
 	}
 }
 
-// Load implements gate.Facts.
-func (s *Store) Load(ctx context.Context, ask gate.Ask) (snap gate.Snapshot, err error) {
+// Load implements storage.Facts.
+func (s *Store) Load(ctx context.Context, ask storage.FactsQuery) (snap storage.Snapshot, err error) {
 	err = s.read(ctx, ask.Site, func(st *site) error {
-		var doors []gate.Door
+		var doors []storage.Door
 		if i := st.door(ask.Door); i >= 0 {
 			doors = st.doors[i : i+1 : i+1]
 		}
@@ -98,8 +98,8 @@ func (s *Store) Load(ctx context.Context, ask gate.Ask) (snap gate.Snapshot, err
 	return snap, err
 }
 
-// LoadAll implements gate.Facts.
-func (s *Store) LoadAll(ctx context.Context, ask gate.Ask) (list []gate.Snapshot, err error) {
+// LoadAll implements storage.Facts.
+func (s *Store) LoadAll(ctx context.Context, ask storage.FactsQuery) (list []storage.Snapshot, err error) {
 	err = s.read(ctx, ask.Site, func(st *site) (err error) {
 		if len(st.doors) > 0 || st.rules.Version == 0 {
 			list, err = st.snapshots(ask, st.doors)
@@ -109,15 +109,15 @@ func (s *Store) LoadAll(ctx context.Context, ask gate.Ask) (list []gate.Snapshot
 	return list, err
 }
 
-func (st *site) snapshots(ask gate.Ask, doors []gate.Door) ([]gate.Snapshot, error) {
+func (st *site) snapshots(ask storage.FactsQuery, doors []storage.Door) ([]storage.Snapshot, error) {
 	if st.rules.Version == 0 {
 		return nil, missing("site", ask.Site)
 	}
-	p := gate.Parts{Ask: ask, Rules: st.rules, Doors: doors}
+	p := storage.RawFacts{Query: ask, Rules: st.rules, Doors: doors}
 	if p.Member = st.members[ask.Member]; p.Member != nil {
 		p.Grants = st.granted[ask.Member]
 		from, until := ask.Span()
-		p.Reservations = st.bookings.find(gate.ReservationQuery{Resources: p.Resources(), EndAfter: from, StartBefore: until})
+		p.Reservations = st.bookings.find(storage.ReservationQuery{Resources: p.Resources(), EndAfter: from, StartBefore: until})
 	}
 	return p.Snapshots(), nil
 }

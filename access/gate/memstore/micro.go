@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 )
 
@@ -14,7 +14,7 @@ import (
 
 func micro(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
 
-func microDoor(d gate.Door) gate.Door {
+func microDoor(d storage.Door) storage.Door {
 	d.Link.LinkedAt = micro(d.Link.LinkedAt)
 	return d
 }

@@ -40,7 +40,7 @@ func TestEveryMethodHonoursItsContext(t *testing.T) {
 			return err
 		},
 		"Doctor.Check": func(ctx context.Context, r *rig) error {
-			_, err := r.locks.Doctor(nil).Check(ctx, gate.Checkup{Now: r.sim.Now(), Codes: true})
+			_, err := r.locks.Doctor(nil).Check(ctx, gate.Check{Now: r.sim.Now(), Codes: true})
 			return err
 		},
 		"Entries.Poll": func(ctx context.Context, r *rig) error {
@@ -91,7 +91,7 @@ func TestTheDoctorTellsNoSecret(t *testing.T) {
 			if fault != "" {
 				r.sim.Fault(fault)
 			}
-			found, err := r.locks.Doctor(nil).Check(t.Context(), gate.Checkup{Now: r.sim.Now(), Codes: true})
+			found, err := r.locks.Doctor(nil).Check(t.Context(), gate.Check{Now: r.sim.Now(), Codes: true})
 			_, locksErr := r.locks.Lock(t.Context(), r.site.Locks[0].ID)
 			text := fmt.Sprintf("%v %+v %#v %v %+v %#v %v", found, found, found, err, err, err, locksErr)
 			if list := r.wire.Found(text, r.sim.ClientSecret()); list != nil {
@@ -121,8 +121,8 @@ func TestTheCatalogueFailsClosed(t *testing.T) {
 		r.sim.Fault(saltokstest.RestoreRequired, saltokstest.Target(r.site.IQs[0].ID))
 		for lock, err := range r.locks.Locks(t.Context()) {
 			r.ok(err)
-			if lock.Link.Lock == r.site.Locks[0].ID && lock.Trouble != gate.CauseRestoreRequired {
-				t.Errorf("trouble %q", lock.Trouble)
+			if lock.Link.Lock == r.site.Locks[0].ID && lock.Problem != gate.CauseRestoreRequired {
+				t.Errorf("trouble %q", lock.Problem)
 			}
 		}
 		for range r.locks.Locks(t.Context()) {

@@ -31,7 +31,7 @@ func (l *Locks) Doctor(connection func(context.Context) (saltoks.ConnectionStatu
 
 // Check implements gate.Checker. It makes reads only, and, when c.Codes is set,
 // one check of a code per activated IQ and hour.
-func (d *Doctor) Check(ctx context.Context, c gate.Checkup) ([]gate.Finding, error) {
+func (d *Doctor) Check(ctx context.Context, c gate.Check) ([]gate.Issue, error) {
 	e := &examination{Doctor: d, c: c}
 	if over := e.consent(ctx); over {
 		return e.list, nil // every call would fail for this one cause
@@ -47,12 +47,12 @@ func (d *Doctor) Check(ctx context.Context, c gate.Checkup) ([]gate.Finding, err
 
 type examination struct {
 	*Doctor
-	c    gate.Checkup
-	list []gate.Finding
+	c    gate.Check
+	list []gate.Issue
 	errs []error
 }
 
-func (e *examination) find(f gate.Finding) { e.list = append(e.list, f) }
+func (e *examination) find(f gate.Issue) { e.list = append(e.list, f) }
 
 // consent looks at the connection, and reports whether it is over.
 func (e *examination) consent(ctx context.Context) bool {
@@ -62,7 +62,7 @@ func (e *examination) consent(ctx context.Context) bool {
 	s, err := e.connection(ctx)
 	if err != nil {
 		if errors.Is(err, saltoks.ErrNotConnected) {
-			e.find(reauthorise("There is no connection to SALTO KS.", "Connect."))
+			e.find(reauthorize("There is no connection to SALTO KS.", "Connect."))
 			return true
 		}
 		e.errs = append(e.errs, err)
@@ -70,15 +70,15 @@ func (e *examination) consent(ctx context.Context) bool {
 	}
 	switch {
 	case !s.ReauthorizeSince.IsZero():
-		e.find(reauthorise(fmt.Sprintf("SALTO ended the consent on %s.", s.ReauthorizeSince.Format(time.DateOnly)), "Reconnect as the same SALTO user: doors, names and activations stay."))
+		e.find(reauthorize(fmt.Sprintf("SALTO ended the consent on %s.", s.ReauthorizeSince.Format(time.DateOnly)), "Reconnect as the same SALTO user: doors, names and activations stay."))
 		return true
 	case !s.DueAt.IsZero() && !e.c.Now.Before(s.DueAt):
-		e.find(gate.Finding{
-			Code: "reauthorise_due", Severity: gate.Warning, What: fmt.Sprintf("The consent is of %s, and SALTO ends consents after about 90 days.", s.ConsentedAt.Format(time.DateOnly)),
+		e.find(gate.Issue{
+			Code: "reauthorize_due", Severity: gate.Warning, What: fmt.Sprintf("The consent is of %s, and SALTO ends consents after about 90 days.", s.ConsentedAt.Format(time.DateOnly)),
 			Breaks: "One day soon no digital key opens any door.", Do: "Reconnect now as the same SALTO user: doors, names and activations stay.",
 		})
 	case s.FailedRefreshes > 2:
-		e.find(gate.Finding{
+		e.find(gate.Issue{
 			Code: "tokens_failing", Severity: gate.Warning, What: fmt.Sprintf("Renewing the access token failed %d times: %s.", s.FailedRefreshes, s.Fault),
 			Breaks: "When the token in use runs out, no digital key opens any door.", Do: "Look at the network and at status.saltoks.com; it is tried again by itself.",
 		})
@@ -86,8 +86,8 @@ func (e *examination) consent(ctx context.Context) bool {
 	return false
 }
 
-func reauthorise(what, do string) gate.Finding {
-	return gate.Finding{Code: "reauthorise_required", Severity: gate.Critical, What: what, Breaks: "No digital key opens any door.", Do: do}
+func reauthorize(what, do string) gate.Issue {
+	return gate.Issue{Code: "reauthorize_required", Severity: gate.Critical, What: what, Breaks: "No digital key opens any door.", Do: do}
 }
 
 // site looks at the site, and reports whether it cannot be seen at all.
@@ -95,10 +95,10 @@ func (e *examination) site(ctx context.Context) bool {
 	s, err := e.l.c.Client.Sites.Get(ctx, e.l.c.Site)
 	switch {
 	case errors.Is(err, saltoks.ErrReauthorize):
-		e.find(reauthorise("SALTO gives no access token any more.", "Reconnect as the same SALTO user: doors, names and activations stay."))
+		e.find(reauthorize("SALTO gives no access token any more.", "Reconnect as the same SALTO user: doors, names and activations stay."))
 		return true
 	case errors.Is(err, saltoks.ErrNotFound), errors.Is(err, saltoks.ErrForbidden):
-		e.find(gate.Finding{
+		e.find(gate.Issue{
 			Code: "site_not_visible", Severity: gate.Critical, What: "The connection's SALTO user does not see the site.",
 			Breaks: "No digital key opens any door.", Do: "Make the user a site admin again. If it is one, the connection is for another environment (production or acceptance) than the site's.",
 		})
@@ -108,13 +108,13 @@ func (e *examination) site(ctx context.Context) bool {
 		return false
 	}
 	if !s.SubscriptionValid {
-		e.find(gate.Finding{
+		e.find(gate.Issue{
 			Code: "no_subscription", Severity: gate.Critical, What: "The site has no valid SALTO KS subscription.",
 			Breaks: "SALTO refuses remote opening.", Do: "Renew it with SALTO.",
 		})
 	}
 	if s.InstallationState != "released" {
-		e.find(gate.Finding{
+		e.find(gate.Issue{
 			Code: "site_not_released", Severity: gate.Critical, What: fmt.Sprintf("The installer has not released the site (%q).", s.InstallationState),
 			Breaks: "SALTO operates none of its locks.", Do: "Ask the installer to release it.",
 		})
@@ -123,7 +123,7 @@ func (e *examination) site(ctx context.Context) bool {
 	if err != nil {
 		e.errs = append(e.errs, err)
 	} else if plan.Users > 0 && plan.Users-s.SubscribedUsers <= 1 {
-		e.find(gate.Finding{
+		e.find(gate.Issue{
 			Code: "seats_nearly_full", Severity: gate.Warning, What: fmt.Sprintf("%d of %d seats of the subscription are taken.", s.SubscribedUsers, plan.Users),
 			Breaks: "SALTO takes further users without a word, and their fobs and PINs open nothing. Digital keys need no seat.", Do: "Remove users in SALTO KS, or order seats.",
 		})
@@ -143,19 +143,19 @@ func (e *examination) user(ctx context.Context) {
 		admin = admin || r.Code == saltoks.RoleSiteAdmin || r.Code == "site_owner"
 	}
 	if !admin {
-		e.find(gate.Finding{
+		e.find(gate.Issue{
 			Code: "not_site_admin", Severity: gate.Critical, What: fmt.Sprintf("The connection's SALTO user is %q, not site admin.", me.Roles[0].Code),
 			Breaks: "SALTO may refuse commands and hide locks.", Do: "Give the user the role Site admin in SALTO KS.",
 		})
 	}
 	if !me.RemoteAccess {
-		e.find(gate.Finding{
+		e.find(gate.Issue{
 			Code: "no_remote_access", Severity: gate.Critical, What: "The connection's SALTO user may not open remotely.",
 			Breaks: "SALTO refuses every command.", Do: "Switch on remote access for the user in SALTO KS.",
 		})
 	}
 	if me.Blocked {
-		e.find(gate.Finding{
+		e.find(gate.Issue{
 			Code: "user_blocked", Severity: gate.Critical, What: "The connection's SALTO user is blocked on the site.",
 			Breaks: "SALTO refuses every command.", Do: "Unblock the user in SALTO KS.",
 		})
@@ -188,7 +188,7 @@ func (e *examination) iqs(ctx context.Context) {
 		if d.Finding == saltoks.FindingHealthy || d.Finding == saltoks.FindingNoFault {
 			continue
 		}
-		f := gate.Finding{
+		f := gate.Issue{
 			Code: string(d.Finding), Severity: gate.Critical, About: "IQ " + iq.IQ.Name, What: said[d.Finding],
 			Breaks: "No digital key opens the doors behind it.", Do: d.Advice, Until: d.Until,
 		}
@@ -251,7 +251,7 @@ func (e *examination) locks(ctx context.Context) {
 			continue
 		}
 		if lock.Battery != "" && lock.Battery != saltoks.BatteryFresh {
-			f := gate.Finding{
+			f := gate.Issue{
 				Code: "battery_low", Severity: gate.Warning, About: d.ID, What: fmt.Sprintf("The battery of its lock %q is %q.", lock.Name, lock.Battery),
 				Breaks: "One day the door opens for nobody.", Do: "Change the batteries.",
 			}
@@ -261,13 +261,13 @@ func (e *examination) locks(ctx context.Context) {
 			e.find(f)
 		}
 		if lock.PrivacyMode {
-			e.find(gate.Finding{
+			e.find(gate.Issue{
 				Code: "privacy_mode", Severity: gate.Note, About: d.ID, What: fmt.Sprintf("Somebody inside has put its lock %q into privacy mode.", lock.Name),
 				Breaks: "The lock may refuse digital keys until it ends.", Do: "Nothing, if somebody is inside; otherwise end it at the lock.",
 			})
 		}
 		if lock.LeftOpenAlarm {
-			e.find(gate.Finding{
+			e.find(gate.Issue{
 				Code: "left_open_alarm", Severity: gate.Warning, About: d.ID, What: fmt.Sprintf("Its lock %q says that the door stands open.", lock.Name),
 				Breaks: "Anybody can walk in.", Do: "Close the door.",
 			})

@@ -98,7 +98,7 @@ func TestDoctorCausesAndClears(t *testing.T) {
 			},
 			clear: later(22 * time.Minute),
 		},
-		"warning reauthorise_due": {cause: later(75*24*time.Hour + time.Minute), clear: func(r *rig) {
+		"warning reauthorize_due": {cause: later(75*24*time.Hour + time.Minute), clear: func(r *rig) {
 			login, err := r.auth.BeginReconnect(r.Context(), r.conn.ID)
 			r.ok(err)
 			callback, err := r.sim.Consent(r.Context(), login.URL, saltokstest.Allow())
@@ -113,8 +113,8 @@ func TestDoctorCausesAndClears(t *testing.T) {
 				doctor := r.locks.Doctor(func(ctx context.Context) (saltoks.ConnectionStatus, error) { return r.auth.Status(ctx, r.conn.ID) })
 				found := func() (list []string) {
 					t.Helper()
-					findings, err := r.gate.Doctor(t.Context(), gate.Patient{
-						Doors: r.store, Rules: r.store, Members: r.store, Catalogue: r.locks, Checkers: []gate.Checker{doctor},
+					findings, err := r.gate.Doctor(t.Context(), gate.Diagnostics{
+						Doors: r.store, Rules: r.store, Members: r.store, Catalog: r.locks, Checkers: []gate.Checker{doctor},
 					})
 					r.ok(err)
 					for _, f := range findings {

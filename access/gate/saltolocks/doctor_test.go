@@ -21,7 +21,7 @@ func (r *rig) findings(d *saltolocks.Doctor, codes bool) (list []string) {
 	r.Helper()
 	doors, err := r.store.Doors(r.Context(), "loft")
 	r.ok(err)
-	found, err := d.Check(r.Context(), gate.Checkup{Doors: doors, Now: r.sim.Now(), Codes: codes})
+	found, err := d.Check(r.Context(), gate.Check{Doors: doors, Now: r.sim.Now(), Codes: codes})
 	r.ok(err)
 	for _, f := range found {
 		if f.What == "" || f.Breaks == "" || f.Do == "" {
@@ -147,9 +147,9 @@ func TestDoctorOnTheConsent(t *testing.T) {
 			err    error
 		}{
 			"[]":                               {saltoks.ConnectionStatus{Connection: saltoks.Connection{DueAt: now.Add(time.Second)}}, nil},
-			"[warning reauthorise_due]":        {saltoks.ConnectionStatus{Connection: saltoks.Connection{DueAt: now}}, nil},
-			"[critical reauthorise_required]":  {saltoks.ConnectionStatus{ReauthorizeSince: now}, nil},
-			"[critical reauthorise_required] ": {saltoks.ConnectionStatus{}, saltoks.ErrNotConnected},
+			"[warning reauthorize_due]":        {saltoks.ConnectionStatus{Connection: saltoks.Connection{DueAt: now}}, nil},
+			"[critical reauthorize_required]":  {saltoks.ConnectionStatus{ReauthorizeSince: now}, nil},
+			"[critical reauthorize_required] ": {saltoks.ConnectionStatus{}, saltoks.ErrNotConnected},
 			"[warning tokens_failing]":         {saltoks.ConnectionStatus{FailedRefreshes: 3, Fault: "no route"}, nil},
 		} {
 			d := r.locks.Doctor(func(context.Context) (saltoks.ConnectionStatus, error) { return c.status, c.err })
@@ -161,7 +161,7 @@ func TestDoctorOnTheConsent(t *testing.T) {
 		d := r.locks.Doctor(func(context.Context) (saltoks.ConnectionStatus, error) {
 			return saltoks.ConnectionStatus{}, errors.New("store down")
 		})
-		if _, err := d.Check(t.Context(), gate.Checkup{Now: now}); err == nil {
+		if _, err := d.Check(t.Context(), gate.Check{Now: now}); err == nil {
 			t.Error("no error")
 		}
 		other, err := saltolocks.New(saltolocks.Config{Client: r.client, Remote: r.remote, Site: "0c5f1a40-0000-4000-8000-00000000dead"})
@@ -185,11 +185,11 @@ func TestDoctorThroughTheLifeOfAConsent(t *testing.T) {
 		}
 		says("[]")
 		r.sim.Clock().Advance(75*24*time.Hour + time.Minute)
-		says("[warning reauthorise_due]")
+		says("[warning reauthorize_due]")
 		r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
 		r.sim.Clock().Advance(15 * 24 * time.Hour)
-		r.want(r.do(access.Unlock, r.tap("front")), gate.NotSent, gate.CauseReauthorise)
-		says("[critical reauthorise_required]")
+		r.want(r.do(access.Unlock, r.tap("front")), gate.NotSent, gate.CauseReauthorize)
+		says("[critical reauthorize_required]")
 
 		// Reconnected as the same user, everything is as it was.
 		login, err := r.auth.BeginReconnect(t.Context(), r.conn.ID)

@@ -119,7 +119,7 @@ func TestALateStartIsHeldAgain(t *testing.T) {
 		held("proven", 1)
 		// So the guardian locks it when her right ends.
 		r.ok(r.store.DeleteMember(t.Context(), "loft", "ada"))
-		_, err = r.gate.Sweep(t.Context(), gate.Sweep{RightEnded: true})
+		_, err = r.gate.CloseOfficeMode(t.Context(), gate.CloseRequest{RightEnded: true})
 		r.ok(err)
 		held("locked by the guardian", 0)
 		if got := r.sim.LockState(r.site.Locks[0].ID); got != "locked" {

@@ -56,7 +56,7 @@ func ExampleNew() {
 	sim, locks := connected()
 	defer sim.Close()
 	store := memstore.New()
-	doors, err := gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: store, Catalogue: locks})
+	doors, err := gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: store, Catalog: locks})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func ExampleLocks_Locks() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Printf("%s is %s %q\n", lock.Link.Name, lock.State, lock.Trouble)
+		fmt.Printf("%s is %s %q\n", lock.Link.Name, lock.State, lock.Problem)
 	}
 	// Unordered output:
 	// Main Entrance is locked ""
@@ -101,7 +101,7 @@ func ExampleLocks_Locks() {
 func ExampleLocks_Doctor() {
 	sim, locks := connected()
 	defer sim.Close()
-	findings, err := locks.Doctor(nil).Check(context.Background(), gate.Checkup{Now: time.Now()})
+	findings, err := locks.Doctor(nil).Check(context.Background(), gate.Check{Now: time.Now()})
 	for _, f := range findings {
 		fmt.Printf("%s %s, %s: %s\n", f.Severity, f.Code, f.About, f.Do)
 	}

@@ -59,13 +59,13 @@ func closedRows() []closedRow {
 
 		{name: "tokens: panic", with: badTokens(func(*house, context.Context) (saltoks.Token, error) { panic(plantedPanic) }), outcome: never, cause: gate.CauseInternal},
 		{name: "tokens: an empty one", with: badTokens(func(*house, context.Context) (saltoks.Token, error) { return saltoks.Token{}, nil }), outcome: never, cause: gate.CauseCloudUnavailable},
-		{name: "tokens: the consent is over", with: badTokens(func(*house, context.Context) (saltoks.Token, error) { return saltoks.Token{}, saltoks.ErrReauthorize }), outcome: never, cause: gate.CauseReauthorise, is: saltoks.ErrReauthorize},
+		{name: "tokens: the consent is over", with: badTokens(func(*house, context.Context) (saltoks.Token, error) { return saltoks.Token{}, saltoks.ErrReauthorize }), outcome: never, cause: gate.CauseReauthorize, is: saltoks.ErrReauthorize},
 		{name: "tokens: disconnected", with: func(h *house) {
 			h.before = func() {
 				_, err := h.auth.Disconnect(h.Context(), h.conn.ID, saltoks.AcknowledgeDisconnect)
 				h.ok(err)
 			}
-		}, outcome: never, cause: gate.CauseReauthorise, is: saltoks.ErrNotConnected, stays: true},
+		}, outcome: never, cause: gate.CauseReauthorize, is: saltoks.ErrNotConnected, stays: true},
 		{name: "tokens: another user's", with: badTokens(func(h *house, ctx context.Context) (saltoks.Token, error) {
 			token, err := h.auth.Tokens(h.conn).Token(ctx)
 			token.Subject = "somebody-else"
@@ -301,11 +301,11 @@ func TestMoveFailsClosed(t *testing.T) {
 		}
 		for _, err := range new(saltolocks.Locks).Locks(t.Context()) {
 			if !errors.Is(err, gate.ErrUnavailable) {
-				t.Errorf("a zero catalogue lists: %v", err)
+				t.Errorf("a zero catalog lists: %v", err)
 			}
 		}
 		if _, err := new(saltolocks.Locks).Lock(t.Context(), "x"); !errors.Is(err, gate.ErrUnavailable) {
-			t.Errorf("a zero catalogue shows a lock: %v", err)
+			t.Errorf("a zero catalog shows a lock: %v", err)
 		}
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/memstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
@@ -64,20 +65,20 @@ func strike[T any](b *broken, call string, fn func() (T, error)) (T, error) {
 	return zero, errDown
 }
 
-func (b *broken) Look(ctx context.Context, k gate.Key, door string) (gate.Memory, error) {
-	return strike(b, "Look", func() (gate.Memory, error) { return b.Store.Look(ctx, k, door) })
+func (b *broken) Lookup(ctx context.Context, k storage.RequestKey, door string) (storage.LookupResult, error) {
+	return strike(b, "Lookup", func() (storage.LookupResult, error) { return b.Store.Lookup(ctx, k, door) })
 }
 
-func (b *broken) Load(ctx context.Context, a gate.Ask) (gate.Snapshot, error) {
-	return strike(b, "Load", func() (gate.Snapshot, error) { return b.Store.Load(ctx, a) })
+func (b *broken) Load(ctx context.Context, a storage.FactsQuery) (storage.Snapshot, error) {
+	return strike(b, "Load", func() (storage.Snapshot, error) { return b.Store.Load(ctx, a) })
 }
 
-func (b *broken) Begin(ctx context.Context, a gate.Attempt) (gate.Claim, error) {
-	return strike(b, "Begin", func() (gate.Claim, error) { return b.Store.Begin(ctx, a) })
+func (b *broken) Begin(ctx context.Context, a storage.Attempt) (storage.Claim, error) {
+	return strike(b, "Begin", func() (storage.Claim, error) { return b.Store.Begin(ctx, a) })
 }
 
-func (b *broken) Settle(ctx context.Context, s gate.Settlement) (gate.Settled, error) {
-	return strike(b, "Settle", func() (gate.Settled, error) { return b.Store.Settle(ctx, s) })
+func (b *broken) Settle(ctx context.Context, s storage.Settlement) (storage.Settled, error) {
+	return strike(b, "Settle", func() (storage.Settled, error) { return b.Store.Settle(ctx, s) })
 }
 
 // failing makes the rig's gate stand on a storage that fails.
@@ -102,7 +103,7 @@ func matrix() []cell {
 	const read, facts, decide, claim, send, settle = "0 read", "1 facts", "2 decide", "3 claim", "4 send", "5 settle"
 	return []cell{
 		{step: "", what: "nothing", outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
-		{step: read, what: "storage fails", prepare: failing("Look", false), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable, lost: true, free: true},
+		{step: read, what: "storage fails", prepare: failing("Lookup", false), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable, lost: true, free: true},
 		{step: facts, what: "storage fails", prepare: failing("Load", false), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable, lost: true, free: true},
 		{step: decide, what: "the tap is ten seconds old", prepare: func(r *rig) { r.ago = gate.SendWithin }, outcome: gate.Denied, cause: gate.CauseDeadline, rows: 1},
 		{step: claim, what: "storage fails", prepare: failing("Begin", false), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable, lost: true, free: true},
@@ -110,7 +111,7 @@ func matrix() []cell {
 
 		{step: send, what: "every seat of the plan is taken", fault: saltokstest.SeatsFull, outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
 		{step: send, what: "enum values nobody has seen", fault: saltokstest.UnknownEnumValues, options: []saltokstest.FaultOption{saltokstest.Count(-1)}, outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
-		{step: send, what: "the consent is 90 days old", fault: saltokstest.Day90, outcome: gate.NotSent, cause: gate.CauseReauthorise},
+		{step: send, what: "the consent is 90 days old", fault: saltokstest.Day90, outcome: gate.NotSent, cause: gate.CauseReauthorize},
 		{step: send, what: "the identity server is away", fault: saltokstest.IdentityOutage, prepare: expired, outcome: gate.NotSent, cause: gate.CauseCloudUnavailable},
 		{step: send, what: "the identity server rotates and answers 502", fault: saltokstest.TokenEndpoint502AfterRotation, prepare: expired, outcome: gate.NotSent, cause: gate.CauseCloudUnavailable},
 		{step: send, what: "the IQ was reset", fault: saltokstest.RestoreRequired, outcome: gate.Refused, cause: gate.CauseRestoreRequired, commands: 1},
@@ -241,7 +242,7 @@ func (c cell) run(t *testing.T, action access.Action) {
 	if got := r.moved(0); got != later {
 		t.Errorf("got %d movements two minutes later, want %d", got, later)
 	}
-	open, err := r.store.Entries(t.Context(), gate.EntryQuery{Site: "loft", Outcome: gate.Sending})
+	open, err := r.store.Entries(t.Context(), storage.JournalQuery{Site: "loft", Outcome: gate.Sending})
 	r.ok(err)
 	if len(open) != 0 {
 		t.Errorf("left in sending: %+v", open)

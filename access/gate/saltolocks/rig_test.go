@@ -79,7 +79,7 @@ func newRigWith(t *testing.T, activate bool, cfg saltokstest.Config) *rig {
 	}
 	r.locks, err = saltolocks.New(saltolocks.Config{Client: r.client, Remote: r.remote, Site: saltoks.SiteID(r.site.ID), Now: r.sim.Now})
 	r.ok(err)
-	r.doors, err = gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: r.store, Catalogue: r.locks, Now: r.sim.Now})
+	r.doors, err = gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: r.store, Catalog: r.locks, Now: r.sim.Now})
 	r.ok(err)
 	r.gate, err = gate.New(gate.Config{Site: "loft", Facts: r.store, Records: r.store, Locks: r.locks, Now: r.sim.Now})
 	r.ok(err)

@@ -26,7 +26,7 @@ import (
 
 // Config says what Locks stands on. Client, Remote and Site are required.
 type Config struct {
-	// Client reads the catalogue; Remote, of the same connection, moves locks.
+	// Client reads the catalog; Remote, of the same connection, moves locks.
 	Client *saltoks.Client
 	Remote *saltoks.Remote
 	// Site is the SALTO KS site the connection is used for.
@@ -35,13 +35,13 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Locks moves the locks of one SALTO KS site and lists them: a gate.Locks and a
-// gate.Catalogue. It is safe for concurrent use.
+// Locks moves the locks of one SALTO KS site and lists them: a gate.LockDriver and a
+// gate.Catalog. It is safe for concurrent use.
 type Locks struct{ c Config }
 
 var (
-	_ gate.Locks     = (*Locks)(nil)
-	_ gate.Catalogue = (*Locks)(nil)
+	_ gate.LockDriver = (*Locks)(nil)
+	_ gate.Catalog    = (*Locks)(nil)
 )
 
 // New returns Locks, or a *gate.ConfigError that names every fault. It makes no
@@ -78,7 +78,7 @@ func (l *Locks) now() (t time.Time) {
 
 var errZero = errors.New("saltolocks: a zero Locks moves and lists nothing: New makes one")
 
-// Move implements gate.Locks: one code, one request.
+// Move implements gate.LockDriver: one code, one request.
 func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
 	if l.c.Remote == nil {
 		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseInternal, Err: errZero}
@@ -120,31 +120,31 @@ func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
 	return result(err)
 }
 
-// Locks implements gate.Catalogue. It reads the site's locks and IQs and this
+// Locks implements gate.Catalog. It reads the site's locks and IQs and this
 // user's activations: three lists.
-func (l *Locks) Locks(ctx context.Context) iter.Seq2[gate.CatalogueLock, error] {
-	return func(yield func(gate.CatalogueLock, error) bool) {
+func (l *Locks) Locks(ctx context.Context) iter.Seq2[gate.CatalogLock, error] {
+	return func(yield func(gate.CatalogLock, error) bool) {
 		if l.c.Remote == nil {
-			yield(gate.CatalogueLock{}, storage(errZero))
+			yield(gate.CatalogLock{}, storageError(errZero))
 			return
 		}
 		iqs := map[saltoks.IQID]saltoks.IQStatus{}
 		for iq, err := range l.c.Remote.Activation().List(ctx, l.c.Site) {
 			if err != nil {
-				yield(gate.CatalogueLock{}, storage(err))
+				yield(gate.CatalogLock{}, storageError(err))
 				return
 			}
 			iqs[iq.IQ.ID] = iq
 		}
 		for lock, err := range l.c.Client.Locks.All(ctx, l.c.Site) {
 			if err != nil {
-				yield(gate.CatalogueLock{}, storage(err))
+				yield(gate.CatalogLock{}, storageError(err))
 				return
 			}
 			c := l.catalogued(lock)
 			if lock.IQ != nil {
 				iq, seen := iqs[lock.IQ.ID]
-				c.Trouble = trouble(&c, seen, iq)
+				c.Problem = trouble(&c, seen, iq)
 			}
 			if !yield(c, nil) {
 				return
@@ -153,29 +153,29 @@ func (l *Locks) Locks(ctx context.Context) iter.Seq2[gate.CatalogueLock, error] 
 	}
 }
 
-// Lock implements gate.Catalogue with one call. It does not ask about the
+// Lock implements gate.Catalog with one call. It does not ask about the
 // activation of the IQ.
-func (l *Locks) Lock(ctx context.Context, id string) (gate.CatalogueLock, error) {
+func (l *Locks) Lock(ctx context.Context, id string) (gate.CatalogLock, error) {
 	if l.c.Client == nil {
-		return gate.CatalogueLock{}, storage(errZero)
+		return gate.CatalogLock{}, storageError(errZero)
 	}
 	lock, err := l.c.Client.Locks.Get(ctx, l.c.Site, saltoks.LockID(id))
 	if err != nil {
-		return gate.CatalogueLock{}, storage(err)
+		return gate.CatalogLock{}, storageError(err)
 	}
 	c := l.catalogued(lock)
 	if lock.IQ != nil {
-		c.Trouble = trouble(&c, false, saltoks.IQStatus{})
+		c.Problem = trouble(&c, false, saltoks.IQStatus{})
 	}
 	return c, nil
 }
 
-func (l *Locks) catalogued(lock saltoks.Lock) gate.CatalogueLock {
-	c := gate.CatalogueLock{
+func (l *Locks) catalogued(lock saltoks.Lock) gate.CatalogLock {
+	c := gate.CatalogLock{
 		Link:   gate.Link{Site: string(l.c.Site), Lock: string(lock.ID), Name: lock.Name},
 		State:  string(lock.State),
 		Online: lock.Online, SeenAt: l.now(),
-		Trouble: gate.CauseNotLinked,
+		Problem: gate.CauseNotLinked,
 	}
 	if s := lock.Schedule; s != nil {
 		c.Schedule = &gate.LockSchedule{
@@ -194,7 +194,7 @@ func (l *Locks) catalogued(lock saltoks.Lock) gate.CatalogueLock {
 }
 
 // trouble is why a lock that hangs on an IQ cannot be moved now.
-func trouble(c *gate.CatalogueLock, seen bool, iq saltoks.IQStatus) gate.Cause {
+func trouble(c *gate.CatalogLock, seen bool, iq saltoks.IQStatus) gate.Cause {
 	switch {
 	case seen && iq.Readiness == saltoks.IQRestoreRequired:
 		return gate.CauseRestoreRequired
@@ -208,8 +208,8 @@ func trouble(c *gate.CatalogueLock, seen bool, iq saltoks.IQStatus) gate.Cause {
 	return ""
 }
 
-// storage gives an error of the client the gate's words beside its own.
-func storage(err error) error {
+// storageError gives an error of the client the gate's words beside its own.
+func storageError(err error) error {
 	if errors.Is(err, saltoks.ErrNotFound) {
 		return fmt.Errorf("%w: %w", gate.ErrNotFound, err)
 	}

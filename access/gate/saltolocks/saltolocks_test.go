@@ -141,7 +141,7 @@ func TestCatalogue(t *testing.T) {
 		got := map[string]gate.Cause{}
 		for lock, err := range r.locks.Locks(t.Context()) {
 			r.ok(err)
-			got[lock.Link.Name] = lock.Trouble
+			got[lock.Link.Name] = lock.Problem
 			one, err := r.locks.Lock(t.Context(), lock.Link.Lock)
 			r.ok(err)
 			if one.Link != lock.Link || one.State != "locked" {

@@ -209,7 +209,7 @@ func TestReconnectKeepsEverything(t *testing.T) {
 		}
 		before := everything()
 		r.sim.Clock().Advance(91 * 24 * time.Hour)
-		r.want(r.do(access.Unlock, r.tap("front")), gate.NotSent, gate.CauseReauthorise)
+		r.want(r.do(access.Unlock, r.tap("front")), gate.NotSent, gate.CauseReauthorize)
 		reconnect := func(choice saltokstest.ConsentChoice) error {
 			t.Helper()
 			login, err := r.auth.BeginReconnect(t.Context(), r.conn.ID)

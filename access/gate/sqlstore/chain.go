@@ -11,13 +11,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // chain is a site's chain, locked by the transaction that runs.
 type chain struct {
 	site string
-	head gate.Head
+	head storage.Head
 	off  bool // the kill switch
 }
 
@@ -48,7 +48,7 @@ func (s *Store) lock(ctx context.Context, run runner, site string) (*chain, erro
 		case !missing(err) || try > 0:
 			return nil, err
 		}
-		zero := gate.Digest{}
+		zero := storage.Digest{}
 		if _, err := run.exec(ctx, `INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why)
 			VALUES ($1, 0, $2, 0, $2, 0, '', '') ON CONFLICT (site) DO NOTHING`, site, zero[:]); err != nil {
 			return nil, err
@@ -68,12 +68,12 @@ func (s *Store) durable(ctx context.Context, run runner, sync string) error {
 		}
 	}
 	if sync == "off" || sync == "0" || sync == "1" {
-		return &Error{"commit", Forgetful, fmt.Errorf("its synchronous setting is %s", sync)}
+		return &Error{"commit", NotDurable, fmt.Errorf("its synchronous setting is %s", sync)}
 	}
 	return nil
 }
 
-func digest(d *gate.Digest, b []byte) error {
+func digest(d *storage.Digest, b []byte) error {
 	if copy(d[:], b) != len(d) || len(b) != len(d) {
 		return &Error{"Rows", Unreadable, fmt.Errorf("a hash of %d bytes", len(b))}
 	}
@@ -81,7 +81,7 @@ func digest(d *gate.Digest, b []byte) error {
 }
 
 // append adds the next row of the log to a batch and returns its number.
-func (c *chain) append(b *batch, e gate.LogEntry) uint64 {
+func (c *chain) append(b *batch, e storage.LogEntry) uint64 {
 	e.At = whole(e.At)
 	row := c.head.Append(c.site, e)
 	c.head = row.Head()
@@ -95,9 +95,9 @@ func (c *chain) append(b *batch, e gate.LogEntry) uint64 {
 	return row.Seq
 }
 
-// Note is gate.Journal's.
-func (s *Store) Note(ctx context.Context, site string, e gate.LogEntry) (seq uint64, err error) {
-	if err := gate.CheckRecord(site, &e); err != nil {
+// Note is storage.Journal's.
+func (s *Store) Note(ctx context.Context, site string, e storage.LogEntry) (seq uint64, err error) {
+	if err := storage.CheckRecord(site, &e); err != nil {
 		return 0, err
 	}
 	err = s.write(ctx, "Note", func(run runner) error {
@@ -115,12 +115,12 @@ func (s *Store) Note(ctx context.Context, site string, e gate.LogEntry) (seq uin
 	return seq, nil
 }
 
-// Ends is gate.DoorLog's.
-func (s *Store) Ends(ctx context.Context, site string) (base, head gate.Head, err error) {
+// Ends is storage.DoorLog's.
+func (s *Store) Ends(ctx context.Context, site string) (base, head storage.Head, err error) {
 	var b, h []byte
 	err = s.prepared.row(ctx, "SELECT base_seq, base_hash, head_seq, head_hash FROM doorkit_chains WHERE site = $1", site).Scan(&base.Seq, &b, &head.Seq, &h)
 	if missing(err) {
-		return gate.Head{}, gate.Head{}, nil
+		return storage.Head{}, storage.Head{}, nil
 	}
 	if err == nil {
 		err = digest(&base.Hash, b)
@@ -131,9 +131,9 @@ func (s *Store) Ends(ctx context.Context, site string) (base, head gate.Head, er
 	return base, head, fail(ctx, "Ends", err)
 }
 
-// Rows is gate.DoorLog's.
-func (s *Store) Rows(ctx context.Context, q gate.LogQuery) iter.Seq2[gate.LogRow, error] {
-	return gate.LogPages(q, pageSize, func(q gate.LogQuery) ([]gate.LogRow, error) {
+// Rows is storage.DoorLog's.
+func (s *Store) Rows(ctx context.Context, q storage.LogQuery) iter.Seq2[storage.LogRow, error] {
+	return storage.LogPages(q, pageSize, func(q storage.LogQuery) ([]storage.LogRow, error) {
 		f := filter{dialect: s.dialect}
 		f.and("l.site = ", q.Site)
 		after := int64(min(q.After, math.MaxInt64))
@@ -165,7 +165,7 @@ func (s *Store) Rows(ctx context.Context, q gate.LogQuery) iter.Seq2[gate.LogRow
 	})
 }
 
-func scanLogRow(row scanner) (r gate.LogRow, err error) {
+func scanLogRow(row scanner) (r storage.LogRow, err error) {
 	var at sql.NullInt64
 	var commitment, hash []byte
 	err = row.Scan(&r.Seq, &at, &r.Ref, &r.Door, &r.Action, &r.Outcome, &r.Reason, &commitment, &hash, &r.Member, &r.Actor, &r.Salt, &r.Detail)
@@ -179,20 +179,20 @@ func scanLogRow(row scanner) (r gate.LogRow, err error) {
 	return r, err
 }
 
-// Retain is gate.DoorLog's.
-func (s *Store) Retain(ctx context.Context, site string, before time.Time) (base gate.Head, removed int, err error) {
+// Retain is storage.DoorLog's.
+func (s *Store) Retain(ctx context.Context, site string, before time.Time) (base storage.Head, removed int, err error) {
 	removed, err = s.pieces(ctx, "Retain", func(run runner) (n int, err error) {
 		base, n, err = s.retain(ctx, run, site, before)
 		return n, err
 	})
 	if err != nil {
-		return gate.Head{}, removed, err
+		return storage.Head{}, removed, err
 	}
 	return base, removed, nil
 }
 
 // retain removes the first rows.
-func (s *Store) retain(ctx context.Context, run runner, site string, before time.Time) (base gate.Head, n int, err error) {
+func (s *Store) retain(ctx context.Context, run runner, site string, before time.Time) (base storage.Head, n int, err error) {
 	if _, err := s.lock(ctx, run, site); err != nil {
 		return base, 0, err
 	}
@@ -242,7 +242,7 @@ func (s *Store) retain(ctx context.Context, run runner, site string, before time
 	return last, n, err
 }
 
-// Erase is gate.Eraser's.
+// Erase is storage.Eraser's.
 func (s *Store) Erase(ctx context.Context, site, person string, before time.Time) (n int, err error) {
 	if person == "" {
 		return 0, nil // nobody: rows without an actor are not somebody's

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // Dialect is the SQL a database speaks. The zero Dialect is none.
@@ -77,7 +77,7 @@ func (d Dialect) words() *strings.Replacer {
 		// keep its locks for hours. After WriteWithin a live one has given up too. A
 		// setting of the host's own stays.
 		"{idle}", "CASE current_setting('idle_in_transaction_session_timeout') WHEN '0' THEN set_config('idle_in_transaction_session_timeout', '"+
-			strconv.FormatInt(gate.WriteWithin.Milliseconds(), 10)+"', true) ELSE '' END",
+			strconv.FormatInt(storage.WriteWithin.Milliseconds(), 10)+"', true) ELSE '' END",
 	)
 }
 

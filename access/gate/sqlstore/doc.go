@@ -9,18 +9,18 @@
 //	store, err := sqlstore.Open(ctx, db, sqlstore.SQLite)
 //	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks})
 //
-// A Store is gate.Facts, gate.Records and the four stores of facts at once;
+// A Store is storage.Facts, storage.Records and the four stores of facts at once;
 // Store.Documents is a saltoks.Store. Store.In writes facts inside a transaction
 // of the host's own.
 //
 // All tables begin with doorkit_. Any number of goroutines and processes may share
 // them. A database that does not do what it is asked is an [*Error], which wraps
-// gate.ErrUnavailable; what the gate's interfaces promise (gate.ErrNotFound,
-// gate.ErrConflict, *gate.RequestError) is kept as in memory.
+// storage.ErrUnavailable; what the interfaces of package storage promise (storage.ErrNotFound,
+// storage.ErrConflict, *storage.RequestError) is kept as in memory.
 //
 // What was acknowledged survives a crash: Open refuses a database that is set to
 // forget commits, and so does every commit of the gate, on whatever connection it
 // runs. Unless the host has set idle_in_transaction_session_timeout, a PostgreSQL
-// server takes the locks from a process that says nothing for gate.WriteWithin in
+// server takes the locks from a process that says nothing for storage.WriteWithin in
 // the middle of a commit.
 package sqlstore

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // Documents keeps the state of a SALTO KS client: it is a saltoks.Store. Each
@@ -42,8 +42,8 @@ func (e *LeaseError) Error() string {
 // Conflict says true: somebody else may have changed the document.
 func (e *LeaseError) Conflict() bool { return true }
 
-// Unwrap returns gate.ErrConflict.
-func (e *LeaseError) Unwrap() error { return gate.ErrConflict }
+// Unwrap returns storage.ErrConflict.
+func (e *LeaseError) Unwrap() error { return storage.ErrConflict }
 
 // Get is saltoks.Store's.
 func (d Documents) Get(ctx context.Context, key string) (doc []byte, err error) {

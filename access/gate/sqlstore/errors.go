@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // Kind says in what way a database failed, as far as the driver tells.
@@ -27,14 +27,14 @@ const (
 	Damaged Kind = "damaged"
 	// Missing: a table is not there; Migrate was not called, or on another one.
 	Missing Kind = "missing"
-	// Forgetful: the connection is set to forget acknowledged commits.
-	Forgetful Kind = "forgetful"
+	// NotDurable: the connection is set to forget acknowledged commits.
+	NotDurable Kind = "not_durable"
 	// Unreadable: a row says something this program cannot read.
 	Unreadable Kind = "unreadable"
 )
 
 // Error is a database that did not do what it was asked. It wraps
-// gate.ErrUnavailable and the driver's error. It holds no data of the row.
+// storage.ErrUnavailable and the driver's error. It holds no data of the row.
 type Error struct {
 	Op   string // what was asked: "Begin", "PutMember", ...
 	Kind Kind
@@ -45,8 +45,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("sqlstore: %s: %s: %v", e.Op, kindText[e.Kind], e.Err)
 }
 
-// Unwrap returns gate.ErrUnavailable and the driver's error.
-func (e *Error) Unwrap() []error { return []error{gate.ErrUnavailable, e.Err} }
+// Unwrap returns storage.ErrUnavailable and the driver's error.
+func (e *Error) Unwrap() []error { return []error{storage.ErrUnavailable, e.Err} }
 
 var kindText = map[Kind]string{
 	Unreachable: "the database did not answer as it should",
@@ -55,7 +55,7 @@ var kindText = map[Kind]string{
 	Full:        "the database has no space left",
 	Damaged:     "the file is not a sound database",
 	Missing:     "a table is missing: call sqlstore.Migrate on this database",
-	Forgetful:   "the connection may lose acknowledged commits",
+	NotDurable:  "the connection may lose acknowledged commits",
 	Unreadable:  "a row does not read",
 }
 
@@ -70,8 +70,8 @@ func (e *VersionError) Error() string {
 	return fmt.Sprintf("sqlstore: the database is at version %d of %d: call sqlstore.Migrate first", e.Have, e.Want)
 }
 
-// Unwrap returns gate.ErrUnavailable.
-func (e *VersionError) Unwrap() error { return gate.ErrUnavailable }
+// Unwrap returns storage.ErrUnavailable.
+func (e *VersionError) Unwrap() error { return storage.ErrUnavailable }
 
 // SettingError names every setting of the database that makes it unfit.
 type SettingError struct{ Faults []string }
@@ -80,15 +80,15 @@ func (e *SettingError) Error() string {
 	return "sqlstore: the database is not set up for this: " + strings.Join(e.Faults, "; ")
 }
 
-// Unwrap returns gate.ErrUnavailable.
-func (e *SettingError) Unwrap() error { return gate.ErrUnavailable }
+// Unwrap returns storage.ErrUnavailable.
+func (e *SettingError) Unwrap() error { return storage.ErrUnavailable }
 
 // fail makes an *Error of what a driver returned; typed errors pass.
 func fail(ctx context.Context, op string, err error) error {
-	if err == nil || errors.Is(err, gate.ErrNotFound) || errors.Is(err, gate.ErrConflict) || errors.Is(err, gate.ErrUnavailable) {
+	if err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrUnavailable) {
 		return err
 	}
-	if _, ok := errors.AsType[*gate.RequestError](err); ok {
+	if _, ok := errors.AsType[*storage.RequestError](err); ok {
 		return err
 	}
 	kind := kindOf(err)
@@ -102,11 +102,11 @@ func fail(ctx context.Context, op string, err error) error {
 }
 
 func notFound(what, id string) error {
-	return fmt.Errorf("sqlstore: no %s %q: %w", what, id, gate.ErrNotFound)
+	return fmt.Errorf("sqlstore: no %s %q: %w", what, id, storage.ErrNotFound)
 }
 
 func conflict(format string, args ...any) error {
-	return fmt.Errorf("sqlstore: %s: %w", fmt.Sprintf(format, args...), gate.ErrConflict)
+	return fmt.Errorf("sqlstore: %s: %w", fmt.Sprintf(format, args...), storage.ErrConflict)
 }
 
 // kindOf reads what drivers tell: an SQLSTATE (pgx, lib/pq), a result code

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 type stateError string
@@ -34,7 +34,7 @@ func TestKinds(t *testing.T) {
 	} {
 		err := fail(t.Context(), "Begin", fmt.Errorf("wrapped: %w", c.err))
 		e, ok := errors.AsType[*Error](err)
-		if !ok || e.Kind != c.want || !errors.Is(err, gate.ErrUnavailable) || !errors.Is(err, c.err) {
+		if !ok || e.Kind != c.want || !errors.Is(err, storage.ErrUnavailable) || !errors.Is(err, c.err) {
 			t.Errorf("%v becomes %#v, want kind %s", c.err, err, c.want)
 		}
 		if kindText[c.want] == "" || !strings.Contains(err.Error(), kindText[c.want]) {
@@ -48,7 +48,7 @@ func TestFailKeepsWhatCallersAskFor(t *testing.T) {
 	cause := errors.New("the server is shutting down")
 	cancel(cause)
 	err := fail(ctx, "Load", errors.New("interrupted"))
-	for _, want := range []error{context.Canceled, cause, gate.ErrUnavailable} {
+	for _, want := range []error{context.Canceled, cause, storage.ErrUnavailable} {
 		if !errors.Is(err, want) {
 			t.Errorf("%v is not %v", err, want)
 		}

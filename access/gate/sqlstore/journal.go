@@ -9,14 +9,14 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 const entryColumns = "member, request_id, fingerprint, door, action, outcome, begun, send_by, settled, seq, shared_with, doc"
 
 // entryRow is a row of the journal on its way out.
 type entryRow struct {
-	gate.Entry
+	storage.JournalEntry
 	begun, sendBy, settled sql.NullInt64
 }
 
@@ -24,14 +24,14 @@ func (r *entryRow) into() []any {
 	return []any{&r.Member, &r.RequestID, &r.Fingerprint, &r.Door, &r.Action, &r.Outcome, &r.begun, &r.sendBy, &r.settled, &r.Seq, &r.SharedWith, &r.Doc}
 }
 
-func (r *entryRow) entry(site string) gate.Entry {
+func (r *entryRow) entry(site string) storage.JournalEntry {
 	r.Site = site
 	r.Begun, r.SendBy, r.Settled = instant(r.begun), instant(r.sendBy), instant(r.settled)
-	return r.Entry
+	return r.JournalEntry
 }
 
-func scanEntry(site string) func(scanner) (gate.Entry, error) {
-	return func(row scanner) (gate.Entry, error) {
+func scanEntry(site string) func(scanner) (storage.JournalEntry, error) {
+	return func(row scanner) (storage.JournalEntry, error) {
 		var r entryRow
 		err := row.Scan(r.into()...)
 		return r.entry(site), err
@@ -40,10 +40,10 @@ func scanEntry(site string) func(scanner) (gate.Entry, error) {
 
 const entryByKey = "SELECT " + entryColumns + " FROM doorkit_journal WHERE site = $1 AND member = $2 AND request_id = $3"
 
-// Look is gate.Journal's.
-func (s *Store) Look(ctx context.Context, key gate.Key, door string) (gate.Memory, error) {
+// Lookup is storage.Journal's.
+func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string) (storage.LookupResult, error) {
 	var (
-		m                       gate.Memory
+		m                       storage.LookupResult
 		held, off               int64
 		at                      sql.NullInt64
 		request, member         sql.NullString
@@ -58,15 +58,15 @@ func (s *Store) Look(ctx context.Context, key gate.Key, door string) (gate.Memor
 			j.member, j.request_id, j.fingerprint, j.door, j.action, j.outcome, j.begun, j.send_by, j.settled, j.seq, j.shared_with, j.doc
 		FROM (SELECT 1 AS one) o LEFT JOIN doorkit_chains c ON c.site = $1
 			LEFT JOIN doorkit_journal j ON j.site = $1 AND j.member = $2 AND j.request_id = $3`,
-		key.Site, key.Member, key.RequestID, door).Scan(&off, &m.Switch.By, &m.Switch.Why, &at, &held,
+		key.Site, key.Member, key.RequestID, door).Scan(&off, &m.KillSwitch.By, &m.KillSwitch.Why, &at, &held,
 		&member, &request, &fingerprint, &entryDoor, &action, &outcome, &begun, &sendBy, &settled, &seq, &shared, &doc)
 	if err != nil {
-		return gate.Memory{}, fail(ctx, "Look", err)
+		return storage.LookupResult{}, fail(ctx, "Lookup", err)
 	}
-	m.Switch.Off, m.Switch.At, m.Holding = off != 0, instant(at), held > 0
+	m.KillSwitch.Off, m.KillSwitch.At, m.Holding = off != 0, instant(at), held > 0
 	if request.Valid {
-		m.Entry = &gate.Entry{
-			Key: key, Fingerprint: fingerprint.String, Door: entryDoor.String, Action: access.Action(action.String), Outcome: gate.Outcome(outcome.String),
+		m.Entry = &storage.JournalEntry{
+			RequestKey: key, Fingerprint: fingerprint.String, Door: entryDoor.String, Action: access.Action(action.String), Outcome: storage.Outcome(outcome.String),
 			Begun: instant(begun), SendBy: instant(sendBy), Settled: instant(settled), Seq: uint64(seq.Int64), SharedWith: shared.String, Doc: doc,
 		}
 	}
@@ -80,16 +80,16 @@ const shareable = entryByKey + ` UNION ALL SELECT * FROM (SELECT ` + entryColumn
 	AND NOT EXISTS (SELECT 1 FROM doorkit_journal o WHERE o.site = $1 AND o.door = $4 AND o.begun > j.begun AND o.action <> $5 AND o.outcome IN ('sending', 'accepted', 'unconfirmed'))
 	ORDER BY j.begun DESC, j.seq DESC LIMIT 1) AS lead`
 
-// Begin is gate.Journal's.
-func (s *Store) Begin(ctx context.Context, a gate.Attempt) (claim gate.Claim, err error) {
-	if err := gate.CheckRecord(a.Entry.Site, &a); err != nil {
+// Begin is storage.Journal's.
+func (s *Store) Begin(ctx context.Context, a storage.Attempt) (claim storage.Claim, err error) {
+	if err := storage.CheckRecord(a.Entry.Site, &a); err != nil {
 		return claim, err
 	}
 	e := a.Entry
 	e.Begun, e.SendBy, e.Settled = whole(e.Begun), whole(e.SendBy), whole(e.Settled)
-	sending := e.Outcome == gate.Sending
+	sending := e.Outcome == storage.Sending
 	err = s.write(ctx, "Begin", func(run runner) error {
-		claim = gate.Claim{}
+		claim = storage.Claim{}
 		chain, err := s.lock(ctx, run, e.Site)
 		if err != nil {
 			return err
@@ -106,34 +106,34 @@ func (s *Store) Begin(ctx context.Context, a gate.Attempt) (claim gate.Claim, er
 		}
 		for _, f := range found {
 			if f.RequestID == e.RequestID {
-				claim = gate.Claim{State: gate.Known, Entry: f}
+				claim = storage.Claim{State: storage.Known, Entry: f}
 				return errKeep
 			}
 		}
 		if sending && e.Action != access.Lock && chain.off {
-			claim.State = gate.SwitchedOff
+			claim.State = storage.SwitchedOff
 			return errKeep
 		}
 		b := batch{dialect: s.dialect}
 		if len(found) > 0 {
 			lead := found[0]
-			claim = gate.Claim{State: gate.Shared, Entry: lead}
+			claim = storage.Claim{State: storage.Shared, Entry: lead}
 			e.Outcome, e.Seq, e.SharedWith = "", 0, lead.RequestID
 			insertEntry(&b, e)
 			return b.run(ctx, run)
 		}
 		e.SharedWith, e.Seq = "", chain.append(&b, a.Log)
 		insertEntry(&b, e)
-		claim = gate.Claim{State: gate.Claimed, Entry: e}
+		claim = storage.Claim{State: storage.Claimed, Entry: e}
 		return b.run(ctx, run)
 	})
 	if err != nil {
-		return gate.Claim{}, err
+		return storage.Claim{}, err
 	}
 	return claim, nil
 }
 
-func insertEntry(b *batch, e gate.Entry) {
+func insertEntry(b *batch, e storage.JournalEntry) {
 	b.add("INSERT INTO doorkit_journal (site, "+entryColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
 		e.Site, e.Member, e.RequestID, e.Fingerprint, e.Door, string(e.Action), string(e.Outcome), micros(e.Begun), micros(e.SendBy), micros(e.Settled), int64(e.Seq), e.SharedWith, blob(e.Doc))
 }
@@ -152,14 +152,14 @@ const (
 		WHERE j.site = doorkit_holds.site AND j.member = doorkit_holds.member AND j.request_id = doorkit_holds.request_id AND j.settled > $3)`
 )
 
-// Settle is gate.Journal's.
-func (s *Store) Settle(ctx context.Context, st gate.Settlement) (done gate.Settled, err error) {
-	if err := gate.CheckRecord(st.Site, &st); err != nil {
+// Settle is storage.Journal's.
+func (s *Store) Settle(ctx context.Context, st storage.Settlement) (done storage.Settled, err error) {
+	if err := storage.CheckRecord(st.Site, &st); err != nil {
 		return done, err
 	}
-	key := st.Key
+	key := st.RequestKey
 	err = s.write(ctx, "Settle", func(run runner) error {
-		done = gate.Settled{}
+		done = storage.Settled{}
 		chain, err := s.lock(ctx, run, key.Site)
 		if err != nil {
 			return err
@@ -208,7 +208,7 @@ func (s *Store) Settle(ctx context.Context, st gate.Settlement) (done gate.Settl
 		}
 		if h := st.Hold; h != nil {
 			q := insertHold
-			if was != gate.Sending && !st.HoldAnew {
+			if was != storage.Sending && !st.RestartHold {
 				q = renewHold
 			}
 			if _, err := run.exec(ctx, q, key.Site, h.Door, h.Member, h.RequestID, micros(h.Since), truth(h.Uncertain)); err != nil {
@@ -221,37 +221,37 @@ func (s *Store) Settle(ctx context.Context, st gate.Settlement) (done gate.Settl
 		return err
 	})
 	if err != nil {
-		return gate.Settled{}, err
+		return storage.Settled{}, err
 	}
 	return done, nil
 }
 
 // settles says which outcomes may follow which.
-func settles(from, to gate.Outcome) bool {
+func settles(from, to storage.Outcome) bool {
 	switch from {
-	case gate.Sending:
+	case storage.Sending:
 		return to.Settled()
-	case gate.Unconfirmed:
-		return to == gate.Accepted || to == gate.Refused || to == gate.NotSent
+	case storage.Unconfirmed:
+		return to == storage.Accepted || to == storage.Refused || to == storage.NotSent
 	}
 	return false
 }
 
-// Wait is gate.Journal's. It polls: at first often, because most commands are
+// Wait is storage.Journal's. It polls: at first often, because most commands are
 // answered soon, then four to eight times a second.
-func (s *Store) Wait(ctx context.Context, key gate.Key, known gate.Outcome) (gate.Entry, error) {
+func (s *Store) Wait(ctx context.Context, key storage.RequestKey, known storage.Outcome) (storage.JournalEntry, error) {
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
 		e, err := scanEntry(key.Site)(s.prepared.row(ctx, entryByKey, key.Site, key.Member, key.RequestID))
 		switch {
 		case missing(err):
-			return gate.Entry{}, notFound("request", key.RequestID)
+			return storage.JournalEntry{}, notFound("request", key.RequestID)
 		case err != nil:
-			return gate.Entry{}, fail(ctx, "Wait", err)
+			return storage.JournalEntry{}, fail(ctx, "Wait", err)
 		case e.Outcome != known:
 			return e, nil
 		}
 		if err := rest(ctx, pause); err != nil {
-			return gate.Entry{}, fail(ctx, "Wait", err)
+			return storage.JournalEntry{}, fail(ctx, "Wait", err)
 		}
 	}
 }
@@ -268,8 +268,8 @@ func rest(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Entries is gate.Journal's.
-func (s *Store) Entries(ctx context.Context, q gate.EntryQuery) ([]gate.Entry, error) {
+// Entries is storage.Journal's.
+func (s *Store) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.JournalEntry, error) {
 	f := filter{dialect: s.dialect}
 	f.and("site = ", q.Site)
 	f.and("outcome = ", string(q.Outcome))
@@ -290,7 +290,7 @@ func (s *Store) Entries(ctx context.Context, q gate.EntryQuery) ([]gate.Entry, e
 	return list, fail(ctx, "Entries", err)
 }
 
-// Prune is gate.Journal's.
+// Prune is storage.Journal's.
 func (s *Store) Prune(ctx context.Context, site string, before time.Time) (int, error) {
 	return s.pieces(ctx, "Prune", func(run runner) (int, error) {
 		n, err := run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND (member, request_id) IN (SELECT member, request_id FROM doorkit_journal

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // Store keeps facts and records in one database. It is safe for concurrent use,
@@ -22,12 +22,12 @@ type Store struct {
 }
 
 var (
-	_ gate.Facts            = (*Store)(nil)
-	_ gate.DoorStore        = (*Store)(nil)
-	_ gate.RuleStore        = (*Store)(nil)
-	_ gate.MemberStore      = (*Store)(nil)
-	_ gate.ReservationStore = (*Store)(nil)
-	_ gate.Records          = (*Store)(nil)
+	_ storage.Facts            = (*Store)(nil)
+	_ storage.DoorStore        = (*Store)(nil)
+	_ storage.RuleStore        = (*Store)(nil)
+	_ storage.MemberStore      = (*Store)(nil)
+	_ storage.ReservationStore = (*Store)(nil)
+	_ storage.Records          = (*Store)(nil)
 )
 
 // Option changes how Open works.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 )
 
@@ -78,17 +78,17 @@ const others = "n.site = $1 AND n.resource = o.resource AND n.member <> $2 AND n
 // ofOneDoor are the conditions that the statement for all doors leaves out.
 var ofOneDoor = []string{" AND id = $7", " AND door = $7"}
 
-// Load is gate.Facts'.
-func (s *Store) Load(ctx context.Context, ask gate.Ask) (gate.Snapshot, error) {
+// Load is storage.Facts'.
+func (s *Store) Load(ctx context.Context, ask storage.FactsQuery) (storage.Snapshot, error) {
 	list, err := s.load(ctx, ask, false)
 	if err != nil {
-		return gate.Snapshot{}, err
+		return storage.Snapshot{}, err
 	}
 	return list[0], nil
 }
 
-// LoadAll is gate.Facts'.
-func (s *Store) LoadAll(ctx context.Context, ask gate.Ask) ([]gate.Snapshot, error) {
+// LoadAll is storage.Facts'.
+func (s *Store) LoadAll(ctx context.Context, ask storage.FactsQuery) ([]storage.Snapshot, error) {
 	list, err := s.load(ctx, ask, true)
 	if err != nil || list[0].Question.Door == nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (s *Store) LoadAll(ctx context.Context, ask gate.Ask) ([]gate.Snapshot, err
 	return list, nil
 }
 
-func (s *Store) load(ctx context.Context, ask gate.Ask, all bool) ([]gate.Snapshot, error) {
+func (s *Store) load(ctx context.Context, ask storage.FactsQuery, all bool) ([]storage.Snapshot, error) {
 	from, until := ask.Span()
 	const day = 24 * time.Hour
 	args := []any{ask.Site, ask.Member, from.UnixMicro(), until.UnixMicro(), ask.At.Add(-day).UnixMicro(), ask.At.Add(day).UnixMicro()}
@@ -112,7 +112,7 @@ func (s *Store) load(ctx context.Context, ask gate.Ask, all bool) ([]gate.Snapsh
 	if err != nil {
 		return nil, fail(ctx, "Load", err)
 	}
-	parts := gate.Parts{Ask: ask}
+	parts := storage.RawFacts{Query: ask}
 	if err := readParts(rows, &parts); err != nil {
 		return nil, fail(ctx, "Load", err)
 	}
@@ -123,7 +123,7 @@ func (s *Store) load(ctx context.Context, ask gate.Ask, all bool) ([]gate.Snapsh
 }
 
 // readParts takes the rows apart; they may come in any order.
-func readParts(rows *sql.Rows, p *gate.Parts) error {
+func readParts(rows *sql.Rows, p *storage.RawFacts) error {
 	defer rows.Close()
 	type placed[T any] struct {
 		pos, sub int64
@@ -135,7 +135,7 @@ func readParts(rows *sql.Rows, p *gate.Parts) error {
 		a, b, c, d, e, f, g, h string
 		i, j, k, l, m          sql.NullInt64
 		member                 *access.Member
-		doors                  []placed[gate.Door]
+		doors                  []placed[storage.Door]
 		memberships            []placed[access.Membership]
 		types                  []placed[access.MembershipType]
 		resources              []placed[[2]string]
@@ -149,18 +149,18 @@ func readParts(rows *sql.Rows, p *gate.Parts) error {
 		switch kind {
 		case kindSite:
 			r := &p.Rules
-			r.Version, r.Revision, r.Site = uint64(i.Int64), a, access.Site{ID: p.Ask.Site, Name: b, TimeZone: c}
+			r.Version, r.Revision, r.Site = uint64(i.Int64), a, access.Site{ID: p.Query.Site, Name: b, TimeZone: c}
 			if r.Settings, err = readSettings(d); err == nil {
 				r.Exceptions, err = readExceptions(e)
 			}
 		case kindDoor:
-			doors = append(doors, placed[gate.Door]{i.Int64, 0, gate.Door{
+			doors = append(doors, placed[storage.Door]{i.Int64, 0, storage.Door{
 				Door:    access.Door{ID: a, Name: b, AccessType: access.AccessType(c), Disabled: j.Int64&1 != 0, OpenTime: maybeDuration(k)},
-				Link:    gate.Link{Site: d, Gateway: e, Lock: f, Name: g, NeedsCode: j.Int64&2 != 0, LinkedAt: instant(l), LinkedBy: h},
+				Link:    storage.Link{Site: d, Gateway: e, Lock: f, Name: g, NeedsCode: j.Int64&2 != 0, LinkedAt: instant(l), LinkedBy: h},
 				Version: uint64(m.Int64),
 			}})
 		case kindMember:
-			member = &access.Member{ID: p.Ask.Member, Standing: access.Standing{State: access.StandingState(a), Reason: b, Until: instant(i)}}
+			member = &access.Member{ID: p.Query.Member, Standing: access.Standing{State: access.StandingState(a), Reason: b, Until: instant(i)}}
 		case kindMembership:
 			memberships = append(memberships, placed[access.Membership]{i.Int64, 0, access.Membership{ID: a, Type: b, From: instant(j), Until: instant(k), Paused: l.Int64 != 0}})
 		case kindType:
@@ -168,7 +168,7 @@ func readParts(rows *sql.Rows, p *gate.Parts) error {
 			t.Doors, err = readTypeDoors(b)
 			types = append(types, placed[access.MembershipType]{i.Int64, 0, t})
 		case kindGrant:
-			grant := access.Grant{ID: a, Member: p.Ask.Member, Door: b, From: instant(i), Until: instant(j), RequiresMembership: maybeBool(k), RequiresStanding: maybeBool(l)}
+			grant := access.Grant{ID: a, Member: p.Query.Member, Door: b, From: instant(i), Until: instant(j), RequiresMembership: maybeBool(k), RequiresStanding: maybeBool(l)}
 			grant.Hours, err = readHours(c)
 			p.Grants = append(p.Grants, grant)
 		case kindResource:
@@ -187,7 +187,7 @@ func readParts(rows *sql.Rows, p *gate.Parts) error {
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	slices.SortFunc(doors, func(x, y placed[gate.Door]) int { return byPos(x.pos, y.pos) })
+	slices.SortFunc(doors, func(x, y placed[storage.Door]) int { return byPos(x.pos, y.pos) })
 	for _, x := range doors {
 		p.Doors = append(p.Doors, x.v)
 	}

@@ -10,13 +10,13 @@ import (
 	"strings"
 
 	"github.com/doorkit/doorkit/access"
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 )
 
 const doorColumns = "id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by"
 
-func scanDoor(row scanner) (d gate.Door, err error) {
+func scanDoor(row scanner) (d storage.Door, err error) {
 	var disabled, code int64
 	var open, linked sql.NullInt64
 	l := &d.Link
@@ -25,24 +25,24 @@ func scanDoor(row scanner) (d gate.Door, err error) {
 	return d, err
 }
 
-// Doors is gate.DoorStore's.
-func (s *Store) Doors(ctx context.Context, site string) ([]gate.Door, error) {
+// Doors is storage.DoorStore's.
+func (s *Store) Doors(ctx context.Context, site string) ([]storage.Door, error) {
 	rows, err := s.prepared.query(ctx, "SELECT "+doorColumns+" FROM doorkit_doors WHERE site = $1 ORDER BY added", site)
 	list, err := collect(rows, err, scanDoor)
 	return list, fail(ctx, "Doors", err)
 }
 
-// Door is gate.DoorStore's.
-func (s *Store) Door(ctx context.Context, site, door string) (gate.Door, error) {
+// Door is storage.DoorStore's.
+func (s *Store) Door(ctx context.Context, site, door string) (storage.Door, error) {
 	d, err := scanDoor(s.prepared.row(ctx, "SELECT "+doorColumns+" FROM doorkit_doors WHERE site = $1 AND id = $2", site, door))
 	if missing(err) {
-		return gate.Door{}, notFound("door", door)
+		return storage.Door{}, notFound("door", door)
 	}
 	return d, fail(ctx, "Door", err)
 }
 
-// Rules is gate.RuleStore's.
-func (s *Store) Rules(ctx context.Context, site string) (gate.Rules, error) {
+// Rules is storage.RuleStore's.
+func (s *Store) Rules(ctx context.Context, site string) (storage.Rules, error) {
 	// One statement is one snapshot. Sites first, then types and resources.
 	rows, err := s.prepared.query(ctx, `
 		SELECT 0 AS kind, 0 AS pos, 0 AS sub, version, revision AS a, name AS b, time_zone AS c, settings AS d, exceptions AS e FROM doorkit_sites WHERE site = $1
@@ -50,17 +50,17 @@ func (s *Store) Rules(ctx context.Context, site string) (gate.Rules, error) {
 		UNION ALL SELECT 2, pos, door_pos, 0, resource, door, '', '', '' FROM doorkit_resource_doors WHERE site = $1
 		ORDER BY 1, 2, 3`, site)
 	if err != nil {
-		return gate.Rules{}, fail(ctx, "Rules", err)
+		return storage.Rules{}, fail(ctx, "Rules", err)
 	}
 	defer rows.Close()
-	var r gate.Rules
+	var r storage.Rules
 	last := -1
 	for rows.Next() {
 		var kind, pos, sub int
 		var version uint64
 		var a, b, c, d, e string
 		if err := rows.Scan(&kind, &pos, &sub, &version, &a, &b, &c, &d, &e); err != nil {
-			return gate.Rules{}, fail(ctx, "Rules", err)
+			return storage.Rules{}, fail(ctx, "Rules", err)
 		}
 		var err error
 		switch kind {
@@ -83,19 +83,19 @@ func (s *Store) Rules(ctx context.Context, site string) (gate.Rules, error) {
 			}
 		}
 		if err != nil {
-			return gate.Rules{}, &Error{"Rules", Unreadable, err}
+			return storage.Rules{}, &Error{"Rules", Unreadable, err}
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return gate.Rules{}, fail(ctx, "Rules", err)
+		return storage.Rules{}, fail(ctx, "Rules", err)
 	}
 	if r.Version == 0 {
-		return gate.Rules{}, notFound("site", site)
+		return storage.Rules{}, notFound("site", site)
 	}
 	return r, nil
 }
 
-// Grants is gate.RuleStore's.
+// Grants is storage.RuleStore's.
 func (s *Store) Grants(ctx context.Context, site, member string) ([]access.Grant, error) {
 	q, args := "SELECT id, member, door, hours, starts, ends, requires_membership, requires_standing FROM doorkit_grants WHERE site = $1", []any{site}
 	if member != "" {
@@ -143,7 +143,7 @@ func readMembers(rows *sql.Rows) (list []access.Member, err error) {
 	return list, rows.Err()
 }
 
-// Member is gate.MemberStore's.
+// Member is storage.MemberStore's.
 func (s *Store) Member(ctx context.Context, site, member string) (access.Member, error) {
 	rows, err := s.prepared.query(ctx, memberRows+"m.id = $2 ORDER BY s.pos", site, member)
 	if err != nil {
@@ -163,7 +163,7 @@ func (s *Store) Member(ctx context.Context, site, member string) (access.Member,
 // two pages.
 const pageSize = 500
 
-// Members is gate.MemberStore's. Each page is a snapshot of its own.
+// Members is storage.MemberStore's. Each page is a snapshot of its own.
 func (s *Store) Members(ctx context.Context, site string) iter.Seq2[access.Member, error] {
 	return func(yield func(access.Member, error) bool) {
 		for after := ""; ; {
@@ -204,8 +204,8 @@ func scanReservation(row scanner) (r reservation.Reservation, err error) {
 // list, such as an export, is read in few pages.
 const mostRows = 128 * pageSize
 
-// Reservations is gate.ReservationStore's. Each page is a snapshot of its own.
-func (s *Store) Reservations(ctx context.Context, q gate.ReservationQuery) iter.Seq2[reservation.Reservation, error] {
+// Reservations is storage.ReservationStore's. Each page is a snapshot of its own.
+func (s *Store) Reservations(ctx context.Context, q storage.ReservationQuery) iter.Seq2[reservation.Reservation, error] {
 	f := filter{dialect: s.dialect}
 	f.and("site = ", q.Site)
 	if q.Member != "" {

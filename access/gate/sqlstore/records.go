@@ -8,12 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 const holdColumns = "door, member, request_id, since, uncertain"
 
-func scanHold(row scanner) (h gate.Hold, err error) {
+func scanHold(row scanner) (h storage.Hold, err error) {
 	var since sql.NullInt64
 	var uncertain int64
 	err = row.Scan(&h.Door, &h.Member, &h.RequestID, &since, &uncertain)
@@ -21,16 +21,16 @@ func scanHold(row scanner) (h gate.Hold, err error) {
 	return h, err
 }
 
-// Holds is gate.Holds'.
-func (s *Store) Holds(ctx context.Context, site string) ([]gate.Hold, error) {
+// Holds is storage.Holds'.
+func (s *Store) Holds(ctx context.Context, site string) ([]storage.Hold, error) {
 	rows, err := s.prepared.query(ctx, "SELECT "+holdColumns+" FROM doorkit_holds WHERE site = $1 ORDER BY door, since, member", site)
 	list, err := collect(rows, err, scanHold)
 	return list, fail(ctx, "Holds", err)
 }
 
-// EndHolds is gate.Holds'.
-func (s *Store) EndHolds(ctx context.Context, site, door string, until time.Time, e gate.LogEntry) (ended []gate.Hold, err error) {
-	if err := gate.CheckRecord(site, &e); err != nil {
+// EndHolds is storage.Holds'.
+func (s *Store) EndHolds(ctx context.Context, site, door string, until time.Time, e storage.LogEntry) (ended []storage.Hold, err error) {
+	if err := storage.CheckRecord(site, &e); err != nil {
 		return nil, err
 	}
 	err = s.write(ctx, "EndHolds", func(run runner) error {
@@ -58,25 +58,25 @@ func (s *Store) EndHolds(ctx context.Context, site, door string, until time.Time
 	return ended, nil
 }
 
-// Switch is gate.Switches'.
-func (s *Store) Switch(ctx context.Context, site string) (gate.Switch, error) {
-	var sw gate.Switch
+// KillSwitch is storage.KillSwitches'.
+func (s *Store) KillSwitch(ctx context.Context, site string) (storage.KillSwitch, error) {
+	var sw storage.KillSwitch
 	var off int64
 	var at sql.NullInt64
 	err := s.prepared.row(ctx, "SELECT switch_off, switch_by, switch_why, switch_at FROM doorkit_chains WHERE site = $1", site).Scan(&off, &sw.By, &sw.Why, &at)
 	if missing(err) {
-		return gate.Switch{}, nil
+		return storage.KillSwitch{}, nil
 	}
 	sw.Off, sw.At = off != 0, instant(at)
 	return sw, fail(ctx, "Switch", err)
 }
 
-// SetSwitch is gate.Switches'.
-func (s *Store) SetSwitch(ctx context.Context, site string, sw gate.Switch, e gate.LogEntry) error {
-	if err := cmp.Or(gate.CheckRecord(site, &sw), gate.CheckRecord(site, &e)); err != nil {
+// SetKillSwitch is storage.KillSwitches'.
+func (s *Store) SetKillSwitch(ctx context.Context, site string, sw storage.KillSwitch, e storage.LogEntry) error {
+	if err := cmp.Or(storage.CheckRecord(site, &sw), storage.CheckRecord(site, &e)); err != nil {
 		return err
 	}
-	return s.write(ctx, "SetSwitch", func(run runner) error {
+	return s.write(ctx, "SetKillSwitch", func(run runner) error {
 		chain, err := s.lock(ctx, run, site)
 		if err != nil {
 			return err
@@ -94,7 +94,7 @@ func (s *Store) SetSwitch(ctx context.Context, site string, sw gate.Switch, e ga
 
 const checkInColumns = "member, visit, door, action, request_id, at, day"
 
-func scanCheckIn(row scanner) (c gate.CheckIn, err error) {
+func scanCheckIn(row scanner) (c storage.CheckIn, err error) {
 	var at sql.NullInt64
 	err = row.Scan(&c.Member, &c.Key, &c.Door, &c.Action, &c.RequestID, &at, &c.Day)
 	c.At = instant(at)
@@ -102,7 +102,7 @@ func scanCheckIn(row scanner) (c gate.CheckIn, err error) {
 }
 
 // checkIn reads the check-in under the key of c; nil when there is none.
-func checkIn(ctx context.Context, run runner, site string, c *gate.CheckIn) (*gate.CheckIn, error) {
+func checkIn(ctx context.Context, run runner, site string, c *storage.CheckIn) (*storage.CheckIn, error) {
 	found, err := scanCheckIn(run.row(ctx, "SELECT "+checkInColumns+" FROM doorkit_check_ins WHERE site = $1 AND member = $2 AND visit = $3", site, c.Member, c.Key))
 	if missing(err) {
 		return nil, nil
@@ -110,8 +110,8 @@ func checkIn(ctx context.Context, run runner, site string, c *gate.CheckIn) (*ga
 	return &found, err
 }
 
-// CheckIns is gate.CheckIns'.
-func (s *Store) CheckIns(ctx context.Context, q gate.CheckInQuery) ([]gate.CheckIn, error) {
+// CheckIns is storage.CheckIns'.
+func (s *Store) CheckIns(ctx context.Context, q storage.CheckInQuery) ([]storage.CheckIn, error) {
 	f := filter{dialect: s.dialect}
 	f.and("site = ", q.Site)
 	if q.Member != "" {
@@ -133,7 +133,7 @@ func (f *filter) text(order string, limit int) string {
 	return text
 }
 
-// Cursor is gate.VendorLog's.
+// Cursor is storage.VendorLog's.
 func (s *Store) Cursor(ctx context.Context, site string) (place string, err error) {
 	err = s.prepared.row(ctx, "SELECT place FROM doorkit_cursors WHERE site = $1", site).Scan(&place)
 	if missing(err) {
@@ -144,9 +144,9 @@ func (s *Store) Cursor(ctx context.Context, site string) (place string, err erro
 
 const vendorColumns = "id, lock_id, at, what, detail, opened_by, user_id, raw"
 
-// Ingest is gate.VendorLog's.
-func (s *Store) Ingest(ctx context.Context, site, was, next string, entries []gate.VendorEntry) (fresh int, err error) {
-	if err := gate.CheckEntries(site, next, entries); err != nil {
+// Ingest is storage.VendorLog's.
+func (s *Store) Ingest(ctx context.Context, site, was, next string, entries []storage.VendorEntry) (fresh int, err error) {
+	if err := storage.CheckEntries(site, next, entries); err != nil {
 		return 0, err
 	}
 	err = s.write(ctx, "Ingest", func(run runner) error {
@@ -198,8 +198,8 @@ func (s *Store) Ingest(ctx context.Context, site, was, next string, entries []ga
 	return fresh, nil
 }
 
-// VendorEntries is gate.VendorLog's.
-func (s *Store) VendorEntries(ctx context.Context, q gate.VendorQuery) ([]gate.VendorEntry, error) {
+// VendorEntries is storage.VendorLog's.
+func (s *Store) VendorEntries(ctx context.Context, q storage.VendorQuery) ([]storage.VendorEntry, error) {
 	f := filter{dialect: s.dialect}
 	f.and("site = ", q.Site)
 	if q.Lock != "" {
@@ -210,7 +210,7 @@ func (s *Store) VendorEntries(ctx context.Context, q gate.VendorQuery) ([]gate.V
 	}
 	f.span("at", q.From, q.Until)
 	rows, err := s.prepared.query(ctx, "SELECT "+vendorColumns+" FROM doorkit_vendor_log WHERE "+f.text(" ORDER BY at, id", q.Limit), f.args...)
-	list, err := collect(rows, err, func(row scanner) (e gate.VendorEntry, err error) {
+	list, err := collect(rows, err, func(row scanner) (e storage.VendorEntry, err error) {
 		var at sql.NullInt64
 		err = row.Scan(&e.ID, &e.Lock, &at, &e.What, &e.Detail, &e.By, &e.User, &e.Raw)
 		e.At = instant(at)
@@ -219,7 +219,7 @@ func (s *Store) VendorEntries(ctx context.Context, q gate.VendorQuery) ([]gate.V
 	return list, fail(ctx, "VendorEntries", err)
 }
 
-// PruneVendor is gate.VendorLog's.
+// PruneVendor is storage.VendorLog's.
 func (s *Store) PruneVendor(ctx context.Context, site string, before time.Time) (int, error) {
 	return s.pieces(ctx, "PruneVendor", func(run runner) (int, error) {
 		n, err := run.exec(ctx, `DELETE FROM doorkit_vendor_log WHERE site = $1 AND id IN (SELECT id FROM doorkit_vendor_log

@@ -13,7 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // runner runs statements, written as Dialect.sql reads them: on the pool, or in
@@ -113,7 +113,7 @@ func (p *prepared) row(ctx context.Context, q string, args ...any) scanner {
 func unfit(args []any) error {
 	for _, a := range args {
 		if s, ok := a.(string); ok && (!utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0) {
-			return &gate.RequestError{Faults: []gate.Fault{{Field: "text", What: fmt.Sprintf("valid UTF-8 without NUL is wanted, not %q", s)}}}
+			return &storage.RequestError{Faults: []storage.Fault{{Field: "text", What: fmt.Sprintf("valid UTF-8 without NUL is wanted, not %q", s)}}}
 		}
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 )
 
@@ -15,7 +15,7 @@ import (
 // those are commits of their own by their nature.
 //
 // Its methods are those of the gate's stores. On PostgreSQL an error other than
-// gate.ErrNotFound and gate.ErrConflict leaves the transaction aborted, and so
+// storage.ErrNotFound and storage.ErrConflict leaves the transaction aborted, and so
 // does UpdateDoor's ErrConflict for a lock that is taken: roll back.
 type Tx struct{ writes }
 
@@ -38,9 +38,9 @@ type writes struct {
 	in      func(ctx context.Context, op string, fn func(runner) error) error
 }
 
-// PutRules is gate.RuleStore's.
-func (w writes) PutRules(ctx context.Context, r gate.Rules) error {
-	if err := gate.CheckFact(r.Site.ID, r); err != nil {
+// PutRules is storage.RuleStore's.
+func (w writes) PutRules(ctx context.Context, r storage.Rules) error {
+	if err := storage.CheckFact(r.Site.ID, r); err != nil {
 		return err
 	}
 	settings, err := settingsText(r.Settings)
@@ -100,9 +100,9 @@ func (w writes) PutRules(ctx context.Context, r gate.Rules) error {
 	})
 }
 
-// PutGrant is gate.RuleStore's.
+// PutGrant is storage.RuleStore's.
 func (w writes) PutGrant(ctx context.Context, site string, g access.Grant) error {
-	if err := gate.CheckFact(site, g); err != nil {
+	if err := storage.CheckFact(site, g); err != nil {
 		return err
 	}
 	hours, err := hoursText(g.Hours)
@@ -119,14 +119,14 @@ func (w writes) PutGrant(ctx context.Context, site string, g access.Grant) error
 	})
 }
 
-// DeleteGrant is gate.RuleStore's.
+// DeleteGrant is storage.RuleStore's.
 func (w writes) DeleteGrant(ctx context.Context, site, grant string) error {
 	return w.delete(ctx, "DeleteGrant", "grant", site, grant, "DELETE FROM doorkit_grants WHERE site = $1 AND id = $2")
 }
 
-// PutMember is gate.MemberStore's.
+// PutMember is storage.MemberStore's.
 func (w writes) PutMember(ctx context.Context, site string, m access.Member) error {
-	if err := gate.CheckFact(site, m); err != nil {
+	if err := storage.CheckFact(site, m); err != nil {
 		return err
 	}
 	return w.in(ctx, "PutMember", func(run runner) error {
@@ -150,15 +150,15 @@ func (w writes) PutMember(ctx context.Context, site string, m access.Member) err
 	})
 }
 
-// DeleteMember is gate.MemberStore's.
+// DeleteMember is storage.MemberStore's.
 func (w writes) DeleteMember(ctx context.Context, site, member string) error {
 	return w.delete(ctx, "DeleteMember", "member", site, member, "DELETE FROM doorkit_members WHERE site = $1 AND id = $2",
 		"DELETE FROM doorkit_memberships WHERE site = $1 AND member = $2")
 }
 
-// PutReservation is gate.ReservationStore's.
+// PutReservation is storage.ReservationStore's.
 func (w writes) PutReservation(ctx context.Context, site string, r reservation.Reservation) error {
-	if err := gate.CheckFact(site, r); err != nil {
+	if err := storage.CheckFact(site, r); err != nil {
 		return err
 	}
 	return w.in(ctx, "PutReservation", func(run runner) error {
@@ -171,14 +171,14 @@ func (w writes) PutReservation(ctx context.Context, site string, r reservation.R
 	})
 }
 
-// DeleteReservation is gate.ReservationStore's.
+// DeleteReservation is storage.ReservationStore's.
 func (w writes) DeleteReservation(ctx context.Context, site, id string) error {
 	return w.delete(ctx, "DeleteReservation", "reservation", site, id, "DELETE FROM doorkit_reservations WHERE site = $1 AND id = $2")
 }
 
-// AddDoor is gate.DoorStore's.
-func (w writes) AddDoor(ctx context.Context, site string, d gate.Door) error {
-	if err := gate.CheckFact(site, d); err != nil {
+// AddDoor is storage.DoorStore's.
+func (w writes) AddDoor(ctx context.Context, site string, d storage.Door) error {
+	if err := storage.CheckFact(site, d); err != nil {
 		return err
 	}
 	return w.in(ctx, "AddDoor", func(run runner) error {
@@ -191,9 +191,9 @@ func (w writes) AddDoor(ctx context.Context, site string, d gate.Door) error {
 	})
 }
 
-// UpdateDoor is gate.DoorStore's.
-func (w writes) UpdateDoor(ctx context.Context, site string, d gate.Door) error {
-	if err := gate.CheckFact(site, d); err != nil {
+// UpdateDoor is storage.DoorStore's.
+func (w writes) UpdateDoor(ctx context.Context, site string, d storage.Door) error {
+	if err := storage.CheckFact(site, d); err != nil {
 		return err
 	}
 	return w.in(ctx, "UpdateDoor", func(run runner) error {
@@ -217,7 +217,7 @@ func (w writes) UpdateDoor(ctx context.Context, site string, d gate.Door) error 
 	})
 }
 
-func doorArgs(site string, d gate.Door) []any {
+func doorArgs(site string, d storage.Door) []any {
 	var open any
 	if d.OpenTime != nil {
 		open = int64(*d.OpenTime)
@@ -226,7 +226,7 @@ func doorArgs(site string, d gate.Door) []any {
 	return []any{site, d.ID, d.Name, string(d.AccessType), truth(d.Disabled), open, l.Site, l.Gateway, l.Lock, l.Name, truth(l.NeedsCode), micros(l.LinkedAt), l.LinkedBy}
 }
 
-// DeleteDoor is gate.DoorStore's.
+// DeleteDoor is storage.DoorStore's.
 func (w writes) DeleteDoor(ctx context.Context, site, door string) error {
 	return w.delete(ctx, "DeleteDoor", "door", site, door, "DELETE FROM doorkit_doors WHERE site = $1 AND id = $2")
 }

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
@@ -20,8 +20,8 @@ var errCut = &net.OpError{Op: "dial", Net: "tcp", Err: fmt.Errorf("the soak cut 
 // did anything, or after it did all of it, or all calls fail for a while, or the
 // process is dead to its database for good.
 type shaky struct {
-	gate.Records
-	facts gate.Facts
+	storage.Records
+	facts storage.Facts
 	site  *site
 
 	mu     sync.Mutex
@@ -44,7 +44,7 @@ func (s *shaky) fail(op string, wrote bool) error {
 		return nil
 	}
 	s.site.soak.ledger.inject("database", s.site.id, time.Now())
-	return fmt.Errorf("the soak failed %s (done: %t): %w", op, wrote, gate.ErrUnavailable)
+	return fmt.Errorf("the soak failed %s (done: %t): %w", op, wrote, storage.ErrUnavailable)
 }
 
 // call fails before fn, or after it.
@@ -62,39 +62,39 @@ func call[T any](s *shaky, op string, fn func() (T, error)) (v T, err error) {
 	return v, nil
 }
 
-func (s *shaky) Load(ctx context.Context, ask gate.Ask) (gate.Snapshot, error) {
-	return call(s, "Load", func() (gate.Snapshot, error) { return s.facts.Load(ctx, ask) })
+func (s *shaky) Load(ctx context.Context, ask storage.FactsQuery) (storage.Snapshot, error) {
+	return call(s, "Load", func() (storage.Snapshot, error) { return s.facts.Load(ctx, ask) })
 }
 
-func (s *shaky) LoadAll(ctx context.Context, ask gate.Ask) ([]gate.Snapshot, error) {
-	return call(s, "LoadAll", func() ([]gate.Snapshot, error) { return s.facts.LoadAll(ctx, ask) })
+func (s *shaky) LoadAll(ctx context.Context, ask storage.FactsQuery) ([]storage.Snapshot, error) {
+	return call(s, "LoadAll", func() ([]storage.Snapshot, error) { return s.facts.LoadAll(ctx, ask) })
 }
 
-func (s *shaky) Look(ctx context.Context, key gate.Key, door string) (gate.Memory, error) {
-	return call(s, "Look", func() (gate.Memory, error) { return s.Records.Look(ctx, key, door) })
+func (s *shaky) Lookup(ctx context.Context, key storage.RequestKey, door string) (storage.LookupResult, error) {
+	return call(s, "Lookup", func() (storage.LookupResult, error) { return s.Records.Lookup(ctx, key, door) })
 }
 
-func (s *shaky) Begin(ctx context.Context, a gate.Attempt) (gate.Claim, error) {
-	return call(s, "Begin", func() (gate.Claim, error) { return s.Records.Begin(ctx, a) })
+func (s *shaky) Begin(ctx context.Context, a storage.Attempt) (storage.Claim, error) {
+	return call(s, "Begin", func() (storage.Claim, error) { return s.Records.Begin(ctx, a) })
 }
 
-func (s *shaky) Settle(ctx context.Context, x gate.Settlement) (gate.Settled, error) {
-	return call(s, "Settle", func() (gate.Settled, error) { return s.Records.Settle(ctx, x) })
+func (s *shaky) Settle(ctx context.Context, x storage.Settlement) (storage.Settled, error) {
+	return call(s, "Settle", func() (storage.Settled, error) { return s.Records.Settle(ctx, x) })
 }
 
-func (s *shaky) Note(ctx context.Context, site string, e gate.LogEntry) (uint64, error) {
+func (s *shaky) Note(ctx context.Context, site string, e storage.LogEntry) (uint64, error) {
 	return call(s, "Note", func() (uint64, error) { return s.Records.Note(ctx, site, e) })
 }
 
-func (s *shaky) Wait(ctx context.Context, key gate.Key, known gate.Outcome) (gate.Entry, error) {
-	return call(s, "Wait", func() (gate.Entry, error) { return s.Records.Wait(ctx, key, known) })
+func (s *shaky) Wait(ctx context.Context, key storage.RequestKey, known storage.Outcome) (storage.JournalEntry, error) {
+	return call(s, "Wait", func() (storage.JournalEntry, error) { return s.Records.Wait(ctx, key, known) })
 }
 
-func (s *shaky) Holds(ctx context.Context, site string) ([]gate.Hold, error) {
-	return call(s, "Holds", func() ([]gate.Hold, error) { return s.Records.Holds(ctx, site) })
+func (s *shaky) Holds(ctx context.Context, site string) ([]storage.Hold, error) {
+	return call(s, "Holds", func() ([]storage.Hold, error) { return s.Records.Holds(ctx, site) })
 }
 
-func (s *shaky) Ingest(ctx context.Context, site, was, next string, e []gate.VendorEntry) (int, error) {
+func (s *shaky) Ingest(ctx context.Context, site, was, next string, e []storage.VendorEntry) (int, error) {
 	return call(s, "Ingest", func() (int, error) { return s.Records.Ingest(ctx, site, was, next, e) })
 }
 

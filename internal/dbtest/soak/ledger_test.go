@@ -12,6 +12,7 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks"
 )
 
@@ -22,7 +23,7 @@ type ledger struct {
 	mu         sync.Mutex
 	moves      map[string]int            // by request
 	wire       map[string]int            // by request
-	outcomes   map[gate.Outcome]int      // of moves
+	outcomes   map[storage.Outcome]int   // of moves
 	possible   map[string]map[string]int // by lock: "certain" and "unsure" movements
 	injected   []injection
 	consented  map[string]time.Time // by site, since the start
@@ -34,7 +35,7 @@ type ledger struct {
 
 func newLedger() *ledger {
 	return &ledger{
-		moves: map[string]int{}, wire: map[string]int{}, outcomes: map[gate.Outcome]int{}, possible: map[string]map[string]int{},
+		moves: map[string]int{}, wire: map[string]int{}, outcomes: map[storage.Outcome]int{}, possible: map[string]map[string]int{},
 		alerts: map[gate.Cause]int{}, receipts: map[string]int{},
 		consented: map[string]time.Time{},
 	}
@@ -91,7 +92,7 @@ func (l *ledger) mayExplain(i injection, site string, at time.Time) bool {
 var explains = map[gate.Cause][]string{
 	gate.CauseStoreUnavailable: {"database"},
 	gate.CauseCloudUnavailable: {"network", "identity"},
-	gate.CauseReauthorise:      {"token lost"},
+	gate.CauseReauthorize:      {"token lost"},
 	gate.CauseRateLimited:      {"http_429"},
 	gate.CauseIQOffline:        {"iq_offline"},
 	gate.CauseLockOffline:      {"lock_offline"},
@@ -103,7 +104,7 @@ var explains = map[gate.Cause][]string{
 func (l *ledger) Observe(_ context.Context, e gate.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e.Kind != gate.TroubleBegan {
+	if e.Kind != gate.ProblemRaised {
 		return
 	}
 	l.alerts[e.Cause]++
@@ -132,7 +133,7 @@ func with(ctx context.Context, a asked) context.Context { return context.WithVal
 type watched struct {
 	*ledger
 	site  *site
-	inner gate.Locks
+	inner gate.LockDriver
 }
 
 // Move holds every command against what must be true before it is sent.
@@ -165,9 +166,9 @@ func (w watched) Move(ctx context.Context, c gate.Command) gate.Result {
 		w.possible[c.Link.Lock] = lock
 	}
 	switch r.Outcome {
-	case gate.Accepted:
+	case storage.Accepted:
 		lock["certain"]++
-	case gate.Unconfirmed:
+	case storage.Unconfirmed:
 		lock["unsure"]++
 	}
 	return r
@@ -176,13 +177,13 @@ func (w watched) Move(ctx context.Context, c gate.Command) gate.Result {
 // traced demands the attempt's row, in the database itself, before the command.
 func (w watched) traced(ctx context.Context, a asked) {
 	store := w.site.soak.store
-	m, err := store.Look(ctx, gate.Key{Site: w.site.id, Member: a.member.id, RequestID: a.id}, a.door)
-	if err != nil || m.Entry == nil || m.Entry.Outcome != gate.Sending {
+	m, err := store.Lookup(ctx, storage.RequestKey{Site: w.site.id, Member: a.member.id, RequestID: a.id}, a.door)
+	if err != nil || m.Entry == nil || m.Entry.Outcome != storage.Sending {
 		w.wrong("request %s: a command and no claim in the journal: %+v, %v", a.id, m.Entry, err)
 		return
 	}
-	for row, err := range store.Rows(ctx, gate.LogQuery{Site: w.site.id, After: m.Entry.Seq - 1, Limit: 1}) {
-		if err != nil || row.Seq != m.Entry.Seq || row.Outcome != gate.Sending || row.Door != a.door {
+	for row, err := range store.Rows(ctx, storage.LogQuery{Site: w.site.id, After: m.Entry.Seq - 1, Limit: 1}) {
+		if err != nil || row.Seq != m.Entry.Seq || row.Outcome != storage.Sending || row.Door != a.door {
 			w.wrong("request %s: a command and no attempt in the door log: %+v, %v", a.id, row, err)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
@@ -145,7 +146,7 @@ func (s *soak) day(n int) {
 		}
 	}
 	for _, x := range s.sites { // export the head, verify what came since the last one
-		v, err := gate.Verify(ctx, s.store, x.id, x.head, gate.Head{})
+		v, err := storage.Verify(ctx, s.store, x.id, x.head, storage.Head{})
 		if err != nil {
 			s.ledger.wrong("site %s: the chain does not verify: %v", x.id, err)
 		}
@@ -194,16 +195,16 @@ func (s *soak) timers(ctx context.Context, hour time.Time) {
 		s.settledLater += len(report.Settled)
 		s.quiet("Ingest", err)
 		closing := 22 * time.Hour
-		swept, err := x.gate.Sweep(with(ctx, asked{id: "guardian", door: "office"}), gate.Sweep{Closing: &closing, RightEnded: true})
+		swept, err := x.gate.CloseOfficeMode(with(ctx, asked{id: "guardian", door: "office"}), gate.CloseRequest{Closing: &closing, RightEnded: true})
 		s.swept += len(swept.Ended)
-		s.quiet("Sweep", err)
+		s.quiet("CloseOfficeMode", err)
 	}
 }
 
 // quiet lets an error pass that one of the faults explains.
 func (s *soak) quiet(what string, err error) {
 	api := (*saltoks.APIError)(nil)
-	if err != nil && !errors.Is(err, gate.ErrUnavailable) && !errors.As(err, &api) && !errors.Is(err, saltoks.ErrReauthorize) {
+	if err != nil && !errors.Is(err, storage.ErrUnavailable) && !errors.As(err, &api) && !errors.Is(err, saltoks.ErrReauthorize) {
 		s.ledger.wrong("%s: %v", what, err)
 	}
 }
@@ -254,18 +255,18 @@ func (s *soak) visit(ctx context.Context, v visit) {
 		key := string(r.Outcome)
 		if r.Cause != "" {
 			key += " " + string(r.Cause)
-		} else if r.Outcome == gate.Denied {
+		} else if r.Outcome == storage.Denied {
 			key += " by the rules"
 		}
 		s.ledger.receipts[key]++
 		now := time.Now()
-		if r.Outcome == gate.Denied && r.Cause == "" && action == access.Unlock && m.may(door, v.at) && m.may(door, now) {
+		if r.Outcome == storage.Denied && r.Cause == "" && action == access.Unlock && m.may(door, v.at) && m.may(door, now) {
 			s.ledger.wrong("request %s: %s denied %s at %s, who may: %s", tap.RequestID, door, m.id, v.at, r.Decision.Reason)
 		}
 		if r.Opened() && action == access.Unlock && !m.may(door, v.at) && !m.may(door, now) {
 			s.ledger.wrong("request %s: %s opened for %s at %s, who may not", tap.RequestID, door, m.id, v.at)
 		}
-		if r.Cause == gate.CauseReauthorise {
+		if r.Cause == gate.CauseReauthorize {
 			x.reconnect(ctx)
 		}
 	}
@@ -292,23 +293,23 @@ func (s *soak) judge() string {
 	s.sim.ClearFaults()
 	time.Sleep(time.Hour)
 	s.restart()
-	rows, commands, checkIns, unsettled, outcomes := 0, 0, 0, 0, map[gate.Outcome]int{}
+	rows, commands, checkIns, unsettled, outcomes := 0, 0, 0, 0, map[storage.Outcome]int{}
 	for _, x := range s.sites {
 		x.shaky.paused = true
 		n, err := x.gate.Recover(ctx)
 		s.ok(err)
 		s.recovered += n
-		v, err := gate.Verify(ctx, s.store, x.id, gate.Head{}, x.head)
+		v, err := storage.Verify(ctx, s.store, x.id, storage.Head{}, x.head)
 		if err != nil {
 			l.wrong("site %s: the chain does not verify against the head exported last: %v", x.id, err)
 		}
 		rows += v.Rows
-		list, err := s.store.CheckIns(ctx, gate.CheckInQuery{Site: x.id})
+		list, err := s.store.CheckIns(ctx, storage.CheckInQuery{Site: x.id})
 		s.ok(err)
 		checkIns += len(list)
 		own := 0
-		for _, o := range []gate.Outcome{gate.Sending, gate.Accepted, gate.Unconfirmed, gate.Refused, gate.NotSent} {
-			list, err := s.store.Entries(ctx, gate.EntryQuery{Site: x.id, Outcome: o, Limit: 1 << 30})
+		for _, o := range []storage.Outcome{storage.Sending, storage.Accepted, storage.Unconfirmed, storage.Refused, storage.NotSent} {
+			list, err := s.store.Entries(ctx, storage.JournalQuery{Site: x.id, Outcome: o, Limit: 1 << 30})
 			s.ok(err)
 			outcomes[o] += len(list)
 			for _, e := range list {
@@ -316,10 +317,10 @@ func (s *soak) judge() string {
 					continue
 				}
 				commands++
-				if o == gate.Accepted && e.Action != access.Lock {
+				if o == storage.Accepted && e.Action != access.Lock {
 					own++
 				}
-				if moved := l.moves[e.RequestID]; e.Member != "" && (moved > 1 || moved == 0 && o == gate.Accepted) {
+				if moved := l.moves[e.RequestID]; e.Member != "" && (moved > 1 || moved == 0 && o == storage.Accepted) {
 					l.wrong("request %s is %s and made %d commands", e.RequestID, o, moved)
 				}
 			}
@@ -335,8 +336,8 @@ func (s *soak) judge() string {
 			unsettled += got
 		}
 	}
-	if outcomes[gate.Sending] > 0 {
-		l.wrong("Recover left %d commands behind", outcomes[gate.Sending])
+	if outcomes[storage.Sending] > 0 {
+		l.wrong("Recover left %d commands behind", outcomes[storage.Sending])
 	}
 	slices.Sort(s.goroutines)
 	if most, least := s.goroutines[len(s.goroutines)-1], s.goroutines[0]; most > least+10 {

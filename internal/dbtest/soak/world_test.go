@@ -16,6 +16,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
@@ -78,7 +79,7 @@ type site struct {
 	admin   saltokstest.User
 	conn    string
 	members []*member
-	head    gate.Head // exported once a day
+	head    storage.Head // exported once a day
 
 	// What a restart makes anew.
 	shaky    *shaky
@@ -146,14 +147,14 @@ func (x *site) fill(ctx context.Context) {
 	_, err = a.Confirm(ctx, salto, iq, pin)
 	s.ok(err)
 
-	doors, err := gate.NewDoors(gate.DoorsConfig{Site: x.id, Store: s.store, Catalogue: x.locks})
+	doors, err := gate.NewDoors(gate.DoorsConfig{Site: x.id, Store: s.store, Catalog: x.locks})
 	s.ok(err)
 	for i, door := range []string{"front", "office"} {
 		_, err := doors.Link(ctx, gate.LinkRequest{Door: door, Lock: x.salto.Locks[i].ID, AccessType: []access.AccessType{access.AccessOnly, access.AccessAndOfficeMode}[i], By: "eve"})
 		s.ok(err)
 	}
 	weekdays := access.Range{Days: []access.Day{access.Mon, access.Tue, access.Wed, access.Thu, access.Fri}, From: access.At(8, 0), To: access.At(18, 0)}
-	s.ok(s.store.PutRules(ctx, gate.Rules{
+	s.ok(s.store.PutRules(ctx, storage.Rules{
 		Site: access.Site{ID: x.id, TimeZone: x.salto.TimeZone},
 		MembershipTypes: []access.MembershipType{
 			{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}, {Door: "office", Hours: access.Always()}}},

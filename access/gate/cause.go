@@ -1,0 +1,97 @@
+package gate
+
+// Cause is what stood in the way outside the rules; the rules' own answers are
+// access.Reason. The list is closed: Causes holds all of them. The zero Cause
+// means that nothing stood in the way.
+type Cause string
+
+const (
+	CauseNotLinked        Cause = "not_linked"        // no lock is linked to the door
+	CauseSwitchedOff      Cause = "switched_off"      // the site's kill switch
+	CausePresenceMissing  Cause = "presence_missing"  // the host's presence check said no
+	CauseDeadline         Cause = "deadline"          // too late to send it
+	CauseClock            Cause = "clock"             // the tap lies ahead of our clock, or the clock failed
+	CauseCancelled        Cause = "cancelled"         // the caller went away before anything was claimed
+	CauseBadRequest       Cause = "bad_request"       // the request itself is faulty
+	CauseRequestReused    Cause = "request_reused"    // its RequestID belongs to another request
+	CauseStoreUnavailable Cause = "store_unavailable" // facts or journal could not be read or written
+	CauseBadFacts         Cause = "bad_facts"         // the facts of this member and door contradict themselves
+	CauseInternal         Cause = "internal"          // a fault in this program or in a host's callback
+	CauseIQNotActivated   Cause = "iq_not_activated"  // the connection's user is not activated at the IQ
+	CauseIQOffline        Cause = "iq_offline"        // the IQ does not reach the cloud
+	CauseLockOffline      Cause = "lock_offline"      // the lock does not reach its IQ
+	CauseLockGone         Cause = "lock_gone"         // the linked lock is not on the site any more
+	CauseRestoreRequired  Cause = "restore_required"  // the IQ was reset and waits for its restore
+	CausePINNotChanged    Cause = "pin_not_changed"   // the activation was never confirmed
+	CauseOTPInvalid       Cause = "otp_invalid"       // the one-time code was wrong
+	CauseOTPBlocked       Cause = "otp_blocked"       // one-time codes are blocked for a while
+	CauseReauthorize      Cause = "reauthorize"       // a person has to consent again
+	CauseTokenRefused     Cause = "token_refused"     // our token was refused; the next try gets another
+	CauseForbidden        Cause = "forbidden"         // the connection's user may not move this lock
+	CauseNoSubscription   Cause = "no_subscription"   // the site's subscription does not cover it
+	CauseRateLimited      Cause = "rate_limited"      // too many commands
+	CauseRefused          Cause = "refused_by_salto"  // refused, for a reason not in this list
+	CauseCloudUnavailable Cause = "cloud_unavailable" // the lock system's cloud could not be reached
+	CauseNoAnswer         Cause = "no_answer"         // sent, and no clear answer came
+	CauseInterrupted      Cause = "interrupted"       // the process that was sending it ended
+	CauseStillSending     Cause = "still_sending"     // another call is sending it and the caller stopped waiting
+)
+
+var causes = []struct {
+	cause   Cause
+	message string
+}{
+	{CauseNotLinked, "This door is not set up for digital keys."},
+	{CauseSwitchedOff, "Digital keys are switched off here at the moment. Please ask the staff."},
+	{CausePresenceMissing, "Please confirm at the door that you are here, then try again."},
+	{CauseDeadline, "That took too long, so the door stayed shut. Please tap again."},
+	{CauseClock, "The time of this tap does not fit. If the clock of your phone is right, please ask the staff."},
+	{CauseCancelled, "The request was cancelled. Please tap again."},
+	{CauseBadRequest, "The app sent something we could not read. Please update the app and tap again."},
+	{CauseRequestReused, "The app mixed up two requests. Please tap again."},
+	{CauseStoreUnavailable, "We cannot check your access right now. Please try again in a moment."},
+	{CauseBadFacts, "Your access is not set up correctly. Please ask the staff."},
+	{CauseInternal, "Something went wrong on our side. Please try again, or ask the staff."},
+	{CauseIQNotActivated, "This door is not ready for digital keys yet. Please ask the staff."},
+	{CauseIQOffline, "The door system seems to be offline. If the door stays shut, use another way in or ask the staff."},
+	{CauseLockOffline, "This lock seems to be offline. If the door stays shut, use another way in or ask the staff."},
+	{CauseLockGone, "This door is not set up for digital keys any more. Please ask the staff."},
+	{CauseRestoreRequired, "The door system has to be set up again. Please ask the staff."},
+	{CausePINNotChanged, "This door is not ready for digital keys yet. Please ask the staff."},
+	{CauseOTPInvalid, "The door system did not accept our code. Please ask the staff."},
+	{CauseOTPBlocked, "The door system has paused remote opening for some minutes. Please ask the staff."},
+	{CauseReauthorize, "The connection to the door system has to be renewed. Please ask the staff."},
+	{CauseTokenRefused, "The connection to the door system was just renewed. Please tap again."},
+	{CauseForbidden, "We may not move this lock. Please ask the staff."},
+	{CauseNoSubscription, "Remote opening is not included here at the moment. Please ask the staff."},
+	{CauseRateLimited, "Too many doors at once. Please try again in a moment."},
+	{CauseRefused, "The door system refused. Please ask the staff."},
+	{CauseCloudUnavailable, "The door system cannot be reached. Please try again in a moment."},
+	{CauseNoAnswer, "We got no clear answer from the door. Please try it, then tap again if it is shut."},
+	{CauseInterrupted, "We lost track of this request. Please try the door, then tap again if it is shut."},
+	{CauseStillSending, "The door is still being asked. Please try it in a moment."},
+}
+
+// Causes lists every cause, in the order of this package.
+func Causes() []Cause {
+	list := make([]Cause, len(causes))
+	for i, c := range causes {
+		list[i] = c.cause
+	}
+	return list
+}
+
+// Valid reports whether c is in the list; the zero Cause is not.
+func (c Cause) Valid() bool { return c.Message() != "" }
+
+// Message is one short English sentence that may be shown to a member: it names
+// nobody, no secret and nothing of the configuration. Hosts translate by code.
+// It is empty for the zero Cause and for one that is not in the list.
+func (c Cause) Message() string {
+	for i := range causes {
+		if causes[i].cause == c {
+			return causes[i].message
+		}
+	}
+	return ""
+}

@@ -1,0 +1,232 @@
+package gate
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
+)
+
+// Sweep says which doors in office mode the guardian locks.
+type CloseRequest struct {
+	// Closing is a time of day at the site, after 00:00: doors that were put into
+	// office mode before it last came are locked. Nil for none.
+	Closing *time.Duration
+	// RightEnded locks doors whose holder may not open them any more.
+	RightEnded bool
+	// Reconcile, when set, first ends the holds whose lock it shows as "locked"
+	// and seen so later than a slow cloud may carry their start out, which is
+	// 130 seconds: SALTO's schedule or somebody at SALTO has ended them. Nothing
+	// is sent for these.
+	Reconcile Catalog
+	// By is who sweeps, for the log; empty is "guardian".
+	By string
+}
+
+// Swept is one door the guardian dealt with.
+type CloseResult struct {
+	Hold Hold
+	// Why is "closing", "right_ended" or "seen_locked".
+	Why string
+	// Receipt is what became of the command to lock; its zero value for
+	// "seen_locked".
+	Receipt Receipt
+}
+
+// SweepReport is what the guardian did.
+type CloseReport struct {
+	// Ended are the holds that are over.
+	Ended []CloseResult
+	// Open are the holds that should be over and are not: look after these.
+	Open []CloseResult
+}
+
+// Sweep is the office-mode guardian: it locks what should not be open any more,
+// and reports what it could not. A door with several holds is locked once all of
+// them are over. Call it at closing time, or every minute with RightEnded. It
+// sends at most one command per door and minute over all processes, unless the
+// door was put into office mode again, and never unlocks anything.
+func (g *Gate) CloseOfficeMode(ctx context.Context, s CloseRequest) (report CloseReport, err error) {
+	defer contained("CloseOfficeMode", &err)
+	if s.Closing != nil && (*s.Closing < 0 || *s.Closing >= 24*time.Hour) {
+		return report, &RequestError{Faults: []Fault{{Field: "Closing", What: "a time of day from 0 to under 24 hours is wanted"}}}
+	}
+	holds, err := g.records.Holds(ctx, g.site)
+	if err != nil || len(holds) == 0 {
+		return report, err
+	}
+	if s.By = shortID(s.By); s.By == "" {
+		s.By = "guardian"
+	}
+	var failed []error // what fails keeps no other door open
+	if s.Reconcile != nil {
+		holds, err = g.reconcile(ctx, s, holds, &report)
+		failed = append(failed, err)
+	}
+	for _, list := range byDoor(holds) {
+		failed = append(failed, g.closeDoor(ctx, s, list, &report))
+	}
+	return report, errors.Join(failed...)
+}
+
+// load reads the facts of a hold.
+func (g *Gate) load(ctx context.Context, h Hold, now time.Time) (snap storage.Snapshot, err error) {
+	err = guard("Facts", func() (err error) {
+		snap, err = g.facts.Load(ctx, storage.FactsQuery{Site: g.site, Member: h.Member, Door: h.Door, At: now})
+		return
+	})
+	return snap, err
+}
+
+// byDoor splits holds, which come by door.
+func byDoor(holds []Hold) (doors [][]Hold) {
+	for len(holds) > 0 {
+		n := 1
+		for n < len(holds) && holds[n].Door == holds[0].Door {
+			n++
+		}
+		doors, holds = append(doors, holds[:n]), holds[n:]
+	}
+	return doors
+}
+
+// endHold ends a hold that was ended at the lock, and those that began before it,
+// and writes why.
+func (g *Gate) endHold(ctx context.Context, h Hold, d LogDetail, why string) ([]Hold, error) {
+	return g.records.EndHolds(ctx, g.site, h.Door, h.Since, d.seal(storage.LogEntry{At: g.clock(), Door: h.Door, Action: "hold_end", Reason: why}))
+}
+
+// sweepDoor locks a door all of whose holds are over: one command ends them.
+func (g *Gate) closeDoor(ctx context.Context, s CloseRequest, holds []Hold, report *CloseReport) error {
+	swept := make([]CloseResult, len(holds))
+	var snap storage.Snapshot
+	for i, h := range holds {
+		why, facts, err := g.due(ctx, s, h)
+		if err != nil || why == "" {
+			return err
+		}
+		swept[i], snap = CloseResult{Hold: h, Why: why}, facts
+	}
+	receipt := g.lockDoor(ctx, s, swept, snap)
+	for i := range swept {
+		swept[i].Receipt = receipt
+	}
+	if receipt.Outcome == Accepted {
+		report.Ended = append(report.Ended, swept...)
+	} else {
+		report.Open = append(report.Open, swept...)
+	}
+	return nil
+}
+
+// reconcile ends the holds whose lock is seen locked, and returns the others,
+// also with an error.
+func (g *Gate) reconcile(ctx context.Context, s CloseRequest, holds []Hold, report *CloseReport) ([]Hold, error) {
+	seen, err := g.RefreshLockStates(ctx, s.Reconcile)
+	if err != nil {
+		return holds, err
+	}
+	now := g.clock()
+	states := map[lockID]CatalogLock{}
+	for _, l := range seen {
+		states[lockID{l.Link.Site, l.Link.Lock}] = l
+	}
+	var rest []Hold
+	for i, h := range holds {
+		snap, err := g.load(ctx, h, now) // an error comes again when it is swept
+		lock, ok := states[lockID{snap.Link.Site, snap.Link.Lock}]
+		// Until then a slow cloud may open it: its last start may be Unconfirmed,
+		// whatever an earlier one was.
+		settled := h.Since.Add(SendWithin + proofAfter)
+		if err != nil || !ok || lock.State != "locked" || !lock.SeenAt.After(settled) {
+			rest = append(rest, h)
+			continue
+		}
+		d := LogDetail{Member: h.Member, Actor: s.By, RequestID: h.RequestID, Link: snap.Link}
+		ended, err := g.endHold(ctx, h, d, "seen_locked")
+		if err != nil {
+			return append(rest, holds[i:]...), err
+		}
+		for _, e := range ended {
+			report.Ended = append(report.Ended, CloseResult{Hold: e, Why: "seen_locked"})
+		}
+	}
+	return rest, nil
+}
+
+// due says why a hold is over, "" if it is not.
+func (g *Gate) due(ctx context.Context, s CloseRequest, h Hold) (why string, snap storage.Snapshot, err error) {
+	now := g.clock()
+	if now.IsZero() {
+		return "", snap, errClock
+	}
+	if snap, err = g.load(ctx, h, now); err != nil {
+		return "", snap, err
+	}
+	q := &snap.Question
+	if q.Location == nil {
+		q.Location = g.zone(q.TimeZone)
+	}
+	if q.Location == nil {
+		return "", snap, fmt.Errorf("gate: the time zone %q of site %q is unknown: set it right", q.TimeZone, g.site)
+	}
+	if s.Closing != nil && closedSince(h.Since, now, *s.Closing, q.Location) {
+		return "closing", snap, nil
+	}
+	if s.RightEnded {
+		d, err := access.Evaluate(*q, access.Request{Member: h.Member, Door: h.Door, Action: access.Unlock, At: now})
+		if err != nil || !d.Allowed { // what cannot be decided is denied
+			return "right_ended", snap, nil
+		}
+	}
+	return "", snap, nil
+}
+
+// closedSince reports whether the wall clock passed closing between since and
+// now.
+func closedSince(since, now time.Time, closing time.Duration, loc *time.Location) bool {
+	wall := func(t time.Time) time.Time {
+		t = t.In(loc)
+		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+	}
+	from, until := wall(since), wall(now)
+	last := until.Truncate(24 * time.Hour).Add(closing)
+	if last.After(until) {
+		last = last.Add(-24 * time.Hour)
+	}
+	return from.Before(last)
+}
+
+// lockDoor sends one command to lock, by the site itself.
+func (g *Gate) lockDoor(ctx context.Context, s CloseRequest, swept []CloseResult, snap storage.Snapshot) Receipt {
+	now, door, why := g.clock(), swept[0].Hold.Door, swept[0].Why
+	once := fmt.Appendf(nil, "%d\x00%s", now.Unix()/60, door)
+	for _, w := range swept {
+		once = append(append(once, 0), w.Hold.RequestID...)
+	}
+	sum := sha256.Sum256(once)
+	p := &unlockRequest{
+		tap:    Tap{RequestID: "sweep-" + hex.EncodeToString(sum[:16]), Door: door, TappedAt: now, Source: "guardian", Actor: s.By},
+		action: access.Lock, began: now, steady: time.Now(), link: snap.Link, loc: snap.Question.Location, zone: snap.Question.TimeZone,
+	}
+	p.key = storage.RequestKey{Site: g.site, Member: "", RequestID: p.tap.RequestID}
+	p.decision = access.Decision{Allowed: true, Reason: access.Reason(why)}
+	var r Receipt
+	var err error
+	if p.link.IsZero() {
+		r, err = g.deny(ctx, p, CauseNotLinked, nil)
+	} else {
+		r, err = g.claimAndSend(ctx, p)
+	}
+	r.RequestID, r.Door, r.Action = p.tap.RequestID, door, access.Lock
+	if err != nil && r.Err == nil {
+		r.Err = err
+	}
+	g.watch.completed(ctx, p.link, r)
+	return r
+}

@@ -1,0 +1,385 @@
+package gate_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
+)
+
+func (b *bench) sweep(s gate.CloseRequest) string {
+	b.Helper()
+	report, err := b.gate.CloseOfficeMode(b.Context(), s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var text []string
+	for _, e := range report.Ended {
+		text = append(text, "ended "+e.Hold.Member+" "+e.Why)
+	}
+	for _, e := range report.Open {
+		text = append(text, fmt.Sprintf("open %s %s %s %s", e.Hold.Member, e.Why, e.Receipt.Outcome, e.Receipt.Cause))
+	}
+	return strings.Join(text, ", ")
+}
+
+// grantBobTheOffice lets a second member hold it.
+func (b *bench) grantBobTheOffice() {
+	b.Helper()
+	grant := access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always(), RequiresMembership: new(false)}
+	if err := b.store.PutGrant(b.Context(), site, grant); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *bench) startOffice(member string) {
+	b.Helper()
+	r, err := b.gate.StartOfficeMode(b.Context(), b.tap(member, "office"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.want(r, gate.Accepted, "")
+}
+
+func TestGuardianAtClosingTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		closing := gate.CloseRequest{Closing: new(22 * time.Hour)}
+		b.startOffice("ada") // 2000-01-01 00:00 UTC, 01:00 in Berlin
+		at := func(clock string) {
+			t.Helper()
+			to, err := time.Parse(time.DateTime, clock) // in Berlin, an hour ahead
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Until(to.Add(-time.Hour)))
+		}
+		at("2000-01-01 21:59:59")
+		if got := b.sweep(closing); got != "" {
+			t.Fatalf("before closing: %s", got)
+		}
+		at("2000-01-01 22:00:00")
+		if got := b.sweep(closing); got != "ended ada closing" {
+			t.Fatalf("at closing: got %q", got)
+		}
+		b.wantLog("office_mode/sending/grant", "office_mode/accepted/grant", "lock/sending/closing", "lock/accepted/closing")
+		if got := b.sweep(closing); got != "" {
+			t.Fatalf("again: %s", got)
+		}
+		// Put on after closing, it may stay until the next one.
+		at("2000-01-01 22:00:01")
+		b.startOffice("ada")
+		at("2000-01-02 21:59:59")
+		if got := b.sweep(closing); got != "" {
+			t.Fatalf("the next evening: %s", got)
+		}
+		// What cannot be locked is reported, and tried again.
+		at("2000-01-02 22:10:00")
+		b.driver.move = answers(gate.Unconfirmed, gate.CauseLockOffline)
+		if got := b.sweep(closing); got != "open ada closing unconfirmed lock_offline" {
+			t.Fatalf("got %q", got)
+		}
+		moves := b.driver.count()
+		b.sweep(closing) // once per door and minute, whoever sweeps
+		b.wantMoves(moves)
+		time.Sleep(time.Minute)
+		b.driver.move = nil
+		if got := b.sweep(closing); got != "ended ada closing" {
+			t.Fatalf("got %q", got)
+		}
+		if len(b.checkIns()) != 1 {
+			t.Errorf("the guardian's locks made check-ins: %v", b.checkIns())
+		}
+		if _, err := b.gate.CloseOfficeMode(t.Context(), gate.CloseRequest{Closing: new(24 * time.Hour)}); err == nil {
+			t.Error("24:00 was taken")
+		}
+	})
+}
+
+func TestGuardianWhenTheRightEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.startOffice("ada")
+		if got := b.sweep(gate.CloseRequest{RightEnded: true}); got != "" {
+			t.Fatalf("got %q", got)
+		}
+		if err := b.store.DeleteGrant(t.Context(), site, "ada-office"); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.sweep(gate.CloseRequest{}); got != "" {
+			t.Fatalf("nothing was asked for: got %q", got)
+		}
+		switchOff(b) // locking works all the same
+		if got := b.sweep(gate.CloseRequest{RightEnded: true}); got != "ended ada right_ended" {
+			t.Fatalf("got %q", got)
+		}
+		var actor string
+		for row, err := range b.gate.Log(t.Context(), gate.LogQuery{Newest: true, Limit: 1}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, _, _ := gate.ReadDetail(row)
+			actor = d.Actor
+		}
+		if actor != "guardian" {
+			t.Errorf("got actor %q", actor)
+		}
+	})
+}
+
+func TestGuardianOfADoorWithoutLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.startOffice("ada")
+		d, _ := b.store.Door(t.Context(), site, "office")
+		d.Link = gate.Link{}
+		if err := b.store.UpdateDoor(t.Context(), site, d); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(24 * time.Hour)
+		if got := b.sweep(gate.CloseRequest{Closing: new(22 * time.Hour)}); got != "open ada closing denied not_linked" {
+			t.Fatalf("got %q", got)
+		}
+	})
+}
+
+func TestReconcileWithWhatIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.startOffice("ada")
+		shown := catalog{{Link: link("l2"), State: "locked", SeenAt: time.Now().Add(130 * time.Second)}}
+		if got := b.sweep(gate.CloseRequest{Reconcile: shown}); got != "" {
+			t.Fatalf("seen too early: got %q", got)
+		}
+		shown[0].SeenAt = shown[0].SeenAt.Add(time.Microsecond)
+		shown[0].State = "office_mode"
+		if got := b.sweep(gate.CloseRequest{Reconcile: shown}); got != "" {
+			t.Fatalf("seen open: got %q", got)
+		}
+		shown[0].State = "locked"
+		if got := b.sweep(gate.CloseRequest{Reconcile: shown}); got != "ended ada seen_locked" {
+			t.Fatalf("got %q", got)
+		}
+		b.wantMoves(1) // the start alone
+		if diff := cmp.Diff([]string{"office_mode/sending/grant", "office_mode/accepted/grant", "hold_end//seen_locked"}, b.log()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func ExampleGate_CloseOfficeMode() {
+	g, store := newSite()
+	ctx := context.Background()
+	_, _ = g.StartOfficeMode(ctx, tap("5a0e77c1-one-tap", "ada", "office-4"))
+	_ = store.DeleteMember(ctx, "loft", "ada")
+	report, err := g.CloseOfficeMode(ctx, gate.CloseRequest{RightEnded: true})
+	fmt.Println(report.Ended[0].Hold.Door, report.Ended[0].Why, len(report.Open), err)
+	// Output: office-4 right_ended 0 <nil>
+}
+
+// A door that somebody may hold open stays open, whoever else's hold is over.
+func TestGuardianOfADoorWithTwoHolders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.grantBobTheOffice()
+		b.startOffice("ada")
+		time.Sleep(21*time.Hour + time.Minute) // 22:01 in Berlin
+		b.startOffice("bob")
+		if got := b.sweep(gate.CloseRequest{Closing: new(22 * time.Hour)}); got != "" {
+			t.Errorf("bob started after closing time: got %q", got)
+		}
+		if err := b.store.DeleteGrant(t.Context(), site, "ada-office"); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.sweep(gate.CloseRequest{RightEnded: true}); got != "" {
+			t.Errorf("bob may still hold it: got %q", got)
+		}
+		if err := b.store.DeleteGrant(t.Context(), site, "bob-office"); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.sweep(gate.CloseRequest{RightEnded: true}); got != "ended ada right_ended, ended bob right_ended" {
+			t.Errorf("nobody may: got %q", got)
+		}
+		b.wantMoves(3)
+	})
+}
+
+// A door that was put into office mode again within the guardian's minute is
+// locked again.
+func TestGuardianTwiceInAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		grant := access.Grant{ID: "ada-office", Member: "ada", Door: "office", Hours: access.Always(), RequiresMembership: new(false)}
+		for range 2 {
+			b.startOffice("ada")
+			if err := b.store.DeleteGrant(t.Context(), site, grant.ID); err != nil {
+				t.Fatal(err)
+			}
+			if got := b.sweep(gate.CloseRequest{RightEnded: true}); got != "ended ada right_ended" {
+				t.Errorf("got %q", got)
+			}
+			b.wantHolders("after the sweep")
+			if err := b.store.PutGrant(t.Context(), site, grant); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Second)
+		}
+		b.wantMoves(4)
+	})
+}
+
+// What a slow cloud may still open is not over because it is seen locked.
+func TestReconcileWhatMayOpenYet(t *testing.T) {
+	for name, starts := range map[string][]gate.Outcome{
+		"unconfirmed":                   {gate.Unconfirmed},
+		"unconfirmed, accepted earlier": {gate.Accepted, gate.Unconfirmed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t)
+				for _, o := range starts {
+					time.Sleep(time.Hour)
+					b.driver.move = answers(o, "")
+					b.command(access.OfficeMode, "ada", o)
+				}
+				shown := catalog{{Link: link("l2"), State: "locked", SeenAt: time.Now().Add(2 * time.Minute)}}
+				if got := b.sweep(gate.CloseRequest{Reconcile: shown}); got != "" {
+					t.Errorf("two minutes later: got %q", got)
+				}
+				shown[0].SeenAt = shown[0].SeenAt.Add(11 * time.Second)
+				if got := b.sweep(gate.CloseRequest{Reconcile: shown}); got != "ended ada seen_locked" {
+					t.Errorf("after that: got %q", got)
+				}
+			})
+		})
+	}
+}
+
+// The doctor warns of what the guardian would lock, and of nothing else.
+func TestDoctorOnADoorWithTwoHolders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.grantBobTheOffice()
+		b.startOffice("ada")
+		b.startOffice("bob")
+		for i, id := range []string{"ada-office", "bob-office"} {
+			if err := b.store.DeleteGrant(t.Context(), site, id); err != nil {
+				t.Fatal(err)
+			}
+			got := b.found(gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store})
+			if open := slices.Contains(got, "door_left_open office"); open != (i == 1) {
+				t.Errorf("without %s: %q", id, got)
+			}
+		}
+	})
+}
+
+// Nor because another hold is over, that began later or at the same instant.
+func TestReconcileBesideAnUncertainHold(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, second gate.Outcome
+		apart         time.Duration
+	}{
+		"an earlier one":          {gate.Unconfirmed, gate.Accepted, 5 * time.Second},
+		"one of the same instant": {gate.Accepted, gate.Unconfirmed, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t)
+				b.grantBobTheOffice()
+				b.driver.move = answers(c.first, "")
+				b.command(access.OfficeMode, "ada", c.first)
+				time.Sleep(c.apart)
+				b.driver.move = answers(c.second, "")
+				b.command(access.OfficeMode, "bob", c.second)
+				shown := catalog{{Link: link("l2"), State: "locked", SeenAt: time.Now().Add(time.Minute + time.Second)}}
+				if got := b.sweep(gate.CloseRequest{Reconcile: shown}); got != "" {
+					t.Errorf("a minute later: got %q", got)
+				}
+				shown[0].SeenAt = shown[0].SeenAt.Add(time.Minute + 10*time.Second)
+				if got := b.sweep(gate.CloseRequest{Reconcile: shown}); got != "ended ada seen_locked, ended bob seen_locked" {
+					t.Errorf("after that: got %q", got)
+				}
+			})
+		})
+	}
+}
+
+// picky are a host's Facts that fail for one member, as a system of accounts may.
+type picky struct {
+	storage.Facts
+	fail func() error
+}
+
+func (p picky) Load(ctx context.Context, a storage.FactsQuery) (storage.Snapshot, error) {
+	if a.Member == "bob" {
+		return storage.Snapshot{}, p.fail()
+	}
+	return p.Facts.Load(ctx, a)
+}
+
+// A door whose facts cannot be read keeps no other open.
+func TestOneDoorFailsTheOthersAreLookedAfter(t *testing.T) {
+	for name, fail := range map[string]func() error{"fails": down, "panics": boom} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, r := setup(t), &told{}
+				for _, door := range []string{"a-room", "z-room"} {
+					d := gate.Door{Door: access.Door{ID: door, AccessType: access.AccessAndOfficeMode}, Link: link("lock of " + door)}
+					if err := b.store.AddDoor(t.Context(), site, d); err != nil {
+						t.Fatal(err)
+					}
+					member := map[string]string{"a-room": "bob", "z-room": "ada"}[door]
+					if err := b.store.PutGrant(t.Context(), site, access.Grant{ID: door, Member: member, Door: door, Hours: access.Always(), RequiresMembership: new(false)}); err != nil {
+						t.Fatal(err)
+					}
+					if r, err := b.gate.StartOfficeMode(t.Context(), b.tap(member, door)); err != nil || !r.Opened() {
+						t.Fatalf("got %+v, %v", r, err)
+					}
+				}
+				b.startOffice("ada")
+				b.config.Facts = picky{b.store, fail}
+				g, err := gate.New(b.config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Hour)
+				r.add("l2", access.Lock, "a schedule", time.Now())
+				report, err := g.Ingest(t.Context(), r)
+				if err == nil || len(report.Ended) != 1 || report.Ended[0].Door != "office" {
+					t.Errorf("Ingest: got %+v, %v", report, err)
+				}
+				time.Sleep(23 * time.Hour)
+				swept, err := g.CloseOfficeMode(t.Context(), gate.CloseRequest{Closing: new(22 * time.Hour), Reconcile: catalog{}})
+				if err == nil || len(swept.Ended) != 1 || swept.Ended[0].Hold.Door != "z-room" {
+					t.Errorf("Sweep: got %+v, %v", swept, err)
+				}
+			})
+		})
+	}
+}
+
+// Nor does a list of locks that cannot be read.
+func TestNothingSeenTheDoorsAreLocked(t *testing.T) {
+	for _, c := range []gate.Catalog{failing{errDown}, bomb{}} {
+		synctest.Test(t, func(t *testing.T) {
+			b := setup(t)
+			b.startOffice("ada")
+			time.Sleep(24 * time.Hour)
+			report, err := b.gate.CloseOfficeMode(t.Context(), gate.CloseRequest{Closing: new(22 * time.Hour), Reconcile: c})
+			if err == nil || len(report.Ended) != 1 {
+				t.Errorf("got %+v, %v", report, err)
+			}
+			b.wantHolders("after the sweep")
+		})
+	}
+}

@@ -1,0 +1,55 @@
+package gate_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// What the host does once a day: count who came, cut what is old, forget old
+// receipts.
+// What an app gets: the second time it reads the journal.
+func ExampleReceipt() {
+	g, _ := newSite()
+	for range 2 {
+		r, _ := g.Unlock(context.Background(), tap("3f1c9a52-one-tap", "ada", "front"))
+		text, err := json.Marshal(r)
+		fmt.Println(string(text), err)
+	}
+	// Output:
+	// {"request_id":"3f1c9a52-one-tap","member":"ada","door":"front","action":"unlock","outcome":"accepted","decision":{"allowed":true,"reason":"membership","evidence":{"memberships":["m1"],"grants":[],"reservations":[]},"valid_until":null,"next_change":null,"relock_after":"7s"},"at":"2026-05-04T12:00:00Z","relock_at":"2026-05-04T12:00:07Z","check_in":{"member":"ada","key":"day/2026-05-04","door":"front","action":"unlock","request_id":"3f1c9a52-one-tap","at":"2026-05-04T12:00:00Z","day":"2026-05-04"},"recorded":true,"log_row":1} <nil>
+	// {"request_id":"3f1c9a52-one-tap","member":"ada","door":"front","action":"unlock","outcome":"accepted","decision":{"allowed":true,"reason":"membership","evidence":{"memberships":[],"grants":[],"reservations":[]},"valid_until":null,"next_change":null,"relock_after":"7s"},"at":"2026-05-04T12:00:00Z","relock_at":"2026-05-04T12:00:07Z","check_in":{"member":"ada","key":"day/2026-05-04","door":"front","action":"unlock","request_id":"3f1c9a52-one-tap","at":"2026-05-04T12:00:00Z","day":"2026-05-04"},"recorded":true,"repeated":true,"log_row":1} <nil>
+}
+
+func ExampleReceipt_Opened() {
+	g, _ := newSite()
+	r, _ := g.Unlock(context.Background(), tap("3f1c9a52-one-tap", "ada", "front"))
+	fmt.Println(r.Opened(), gate.Receipt{}.Opened(), gate.Receipt{Outcome: gate.Unconfirmed}.Opened())
+	// Output: true false false
+}
+
+// The list of causes is closed: a host can translate all of them.
+func ExampleCauses() {
+	for _, c := range gate.Causes()[:2] {
+		fmt.Println(c, c.Valid(), c.Message())
+	}
+	// Output:
+	// not_linked true This door is not set up for digital keys.
+	// switched_off true Digital keys are switched off here at the moment. Please ask the staff.
+}
+
+// A driver of another lock system asks Left right before the first byte.
+func ExampleNewCommand() {
+	left := 3 * time.Second
+	c := gate.NewCommand(link("l1"), access.Unlock, noon.Add(left), func() time.Duration { return left })
+	fmt.Println(c.Link.Lock, c.Action, c.Left())
+	left = 0
+	fmt.Println(c.Left() <= 0, "means: send nothing")
+	// Output:
+	// l1 unlock 3s
+	// true means: send nothing
+}

@@ -1,0 +1,53 @@
+package gate_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+func TestEraseAndRetain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		ctx := t.Context()
+		tap := b.tap("ada", "front")
+		b.unlock(tap)
+		head, err := b.gate.Head(ctx)
+		if err != nil || head.Seq != 2 {
+			t.Fatalf("got %+v, %v", head, err)
+		}
+		time.Sleep(time.Minute)
+		n, err := b.gate.Erase(ctx, "ada")
+		if err != nil || n != 2 {
+			t.Fatalf("got %d, %v", n, err)
+		}
+		v, err := b.gate.Verify(ctx, gate.Head{}, head)
+		if err != nil || v != (gate.Verification{Rows: 2, Erased: 2, Head: head}) {
+			t.Fatalf("got %+v, %v", v, err)
+		}
+		if _, err := b.gate.Receipt(ctx, "ada", tap.RequestID); !errors.Is(err, gate.ErrNotFound) {
+			t.Fatalf("got error %v", err)
+		}
+		for row, err := range b.gate.Log(ctx, gate.LogQuery{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d, ok, err := gate.ReadDetail(row); ok || err != nil || d.Member != "" {
+				t.Fatalf("got %+v, %v, %v", d, ok, err)
+			}
+		}
+		// The tap is too old by now: the forgotten request opens nothing.
+		b.want(b.unlock(tap), gate.Denied, gate.CauseDeadline)
+		base, n, err := b.gate.Retain(ctx, time.Now().Add(-time.Second))
+		if err != nil || n != 2 || base != head {
+			t.Fatalf("got %+v, %d, %v", base, n, err)
+		}
+		time.Sleep(gate.KeepReceipts + time.Second)
+		if n, err := b.gate.Prune(ctx); n != 1 || err != nil {
+			t.Fatalf("got %d, %v", n, err)
+		}
+	})
+}

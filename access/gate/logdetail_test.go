@@ -1,0 +1,58 @@
+package gate_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/google/go-cmp/cmp"
+)
+
+// FuzzReadDetail feeds any bytes as the detail of a row: an error that names the
+// row, or a detail.
+func FuzzReadDetail(f *testing.F) {
+	for _, text := range []string{"", "null", "{}", `{"member":"ada","tapped_at":"2026-05-04T12:00:00Z","link":{"lock":"l1"}}`, `{"tapped_at":7}`, "\x00"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d, ok, err := gate.ReadDetail(gate.LogRow{Seq: 4711, LogEntry: storage.LogEntry{Detail: data}})
+		if ok != (len(data) > 0 && err == nil) {
+			t.Errorf("%q: %+v, %v, %v", data, d, ok, err)
+		}
+		if err != nil && (!strings.Contains(err.Error(), "row 4711") || !cmp.Equal(d, gate.LogDetail{})) {
+			t.Errorf("%q: %+v, %v", data, d, err)
+		}
+	})
+}
+
+func TestDetailHoldsWhatHappened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.driver.move = answers(gate.Refused, gate.CauseForbidden)
+		tap := b.tap("ada", "front")
+		tap.Actor, tap.Source = `eve "the boss" <eve@example.com>`, gate.SourceStaff
+		b.unlock(tap)
+		var details []gate.LogDetail
+		for row, err := range b.gate.Log(t.Context(), gate.LogQuery{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, ok, err := gate.ReadDetail(row)
+			if !ok || err != nil {
+				t.Fatalf("row %d: %v", row.Seq, err)
+			}
+			details = append(details, d)
+		}
+		want := gate.LogDetail{
+			Member: "ada", Actor: tap.Actor, Source: gate.SourceStaff, RequestID: tap.RequestID, TappedAt: tap.TappedAt.UTC(),
+			Grants: []string{"ada-front"}, Revision: "r1", Link: link("l1"),
+		}
+		answered := want
+		answered.Note = "the lock system said so"
+		if diff := cmp.Diff([]gate.LogDetail{want, answered}, details); diff != "" {
+			t.Fatalf("details (-want +got):\n%s", diff)
+		}
+	})
+}

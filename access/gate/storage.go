@@ -1,0 +1,113 @@
+package gate
+
+import (
+	"context"
+
+	"github.com/doorkit/doorkit/access/gate/storage"
+)
+
+// Outcome says what became of one request. The zero Outcome is no outcome and
+// opens nothing.
+type Outcome = storage.Outcome
+
+// The outcomes of a request.
+const (
+	// Denied: the rules, the kill switch, an unlinked lock or an unactivated IQ
+	// refused it. Nothing was sent.
+	Denied = storage.Denied
+	// NotSent: something failed before the first byte of the command was written.
+	// Nothing moved and nothing will.
+	NotSent = storage.NotSent
+	// Accepted: the lock system accepted the command.
+	Accepted = storage.Accepted
+	// Refused: the lock system answered that it does not execute it. Nothing moved.
+	Refused = storage.Refused
+	// Unconfirmed: the command may have been sent and no clear answer came. The
+	// door may have opened, or may open yet.
+	Unconfirmed = storage.Unconfirmed
+	// Sending: a command was claimed and its outcome is not known yet. Only the
+	// journal and the door log contain it; a receipt never does.
+	Sending = storage.Sending
+)
+
+// Errors of a storage, and of the methods of this package that read and write one.
+var (
+	// ErrNotFound: there is no such row.
+	ErrNotFound = storage.ErrNotFound
+	// ErrConflict: it changed since it was read, or exists already. Nothing was
+	// written; read it again, then decide.
+	ErrConflict = storage.ErrConflict
+	// ErrUnavailable: the storage did not answer, so a write may have happened.
+	// Try again later.
+	ErrUnavailable = storage.ErrUnavailable
+)
+
+type (
+	// Fault is one thing that is wrong with a request or a configuration.
+	Fault = storage.Fault
+	// RequestError names every fault of a request. Nothing was read, written or sent.
+	RequestError = storage.RequestError
+)
+
+// Facts that a host writes to its storage.
+type (
+	// Rules are what a manager decides for a whole site.
+	Rules = storage.Rules
+	// Door is the platform's view of one door: what the rules know, and its lock.
+	Door = storage.Door
+	// Link names the lock behind a door, in the lock system's own words.
+	Link = storage.Link
+)
+
+// Records that a host reads from its gate.
+type (
+	// CheckIn says that a member came.
+	CheckIn = storage.CheckIn
+	// CheckInQuery selects check-ins.
+	CheckInQuery = storage.CheckInQuery
+	// Hold says that a member put a door into office mode.
+	Hold = storage.Hold
+	// KillSwitch says whether the site is switched off; its zero value is on.
+	KillSwitch = storage.KillSwitch
+	// LogRow is a row of the door log.
+	LogRow = storage.LogRow
+	// LogQuery selects rows of the door log.
+	LogQuery = storage.LogQuery
+	// Head is one point of a site's log: a row's number and hash.
+	Head = storage.Head
+	// Verification is what Gate.Verify found in order.
+	Verification = storage.Verification
+	// ChainError says where the chain of the door log is broken.
+	ChainError = storage.ChainError
+	// VendorEntry is one row of the lock system's own log.
+	VendorEntry = storage.VendorEntry
+	// VendorQuery selects rows of the lock system's log.
+	VendorQuery = storage.VendorQuery
+)
+
+type (
+	// Stores are the four stores of facts: one storage for all, or one for each.
+	Stores = storage.Stores
+	// Document is all facts of one site with the links of its doors: to move a
+	// site, back it up, or attach it to a bug report. It contains no secret, no
+	// receipt and no log.
+	Document = storage.Document
+)
+
+// Export reads the facts of a whole site. Each store is read as it is at that
+// moment: if the parts must fit exactly, nothing may change meanwhile.
+func Export(ctx context.Context, s Stores, site string) (Document, error) {
+	return storage.Export(ctx, s, site)
+}
+
+// Import writes the facts of a whole site, after checking all of them: facts that
+// access.Compile refuses and links of unknown doors leave the stores as they were.
+// ErrConflict: the site has rules already. The rules are written last, so an import
+// that failed half-way opens nothing and may be tried again.
+func Import(ctx context.Context, s Stores, doc Document) error {
+	return storage.Import(ctx, s, doc)
+}
+
+// ReadDocument reads the JSON of a Document, strictly. An error about the facts is
+// an *access.FactsError that names every fault.
+func ReadDocument(data []byte) (Document, error) { return storage.ReadDocument(data) }

@@ -1,0 +1,131 @@
+package storage_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/memstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/reservation"
+)
+
+// The door log's arithmetic, for whoever writes a storage: the commitment binds
+// the detail, the hash binds the row to the one before.
+func ExampleHead_Append() {
+	salt, detail := []byte("sixteen bytes..."), []byte(`{"member":"ada"}`)
+	var head storage.Head // before the first row
+	row := head.Append("loft", storage.LogEntry{At: noon, Door: "front", Action: "unlock", Outcome: storage.Accepted, Commitment: storage.Commitment(salt, detail)})
+	next := row.Head().Append("loft", storage.LogEntry{At: noon, Action: "switch_off"})
+	fmt.Println(row.Seq, next.Seq, row.Hash != next.Hash, storage.Commitment(salt, []byte(`{"member":"bob"}`)) == row.Commitment)
+	// Output: 1 2 true false
+}
+
+// A storage that can read one page has Rows.
+func ExampleLogPages() {
+	table := []storage.LogRow{{Seq: 1}, {Seq: 2}, {Seq: 3}, {Seq: 4}, {Seq: 5}}
+	page := func(q storage.LogQuery) ([]storage.LogRow, error) { // SELECT ... WHERE seq > After ORDER BY seq LIMIT Limit
+		rows := table[q.After:]
+		return rows[:min(q.Limit, len(rows))], nil
+	}
+	for row, err := range storage.LogPages(storage.LogQuery{After: 1, Limit: 3}, 2, page) {
+		fmt.Println(row.Seq, err)
+	}
+	// Output:
+	// 2 <nil>
+	// 3 <nil>
+	// 4 <nil>
+}
+
+// A storage of a host's own whose bookings are a list.
+func ExampleInstants() {
+	start := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+	called := reservation.Reservation{Start: start, End: start.Add(time.Hour), EndedAt: start.Add(-10 * time.Minute)}
+	first, last := storage.Instants(called)
+	fmt.Println(first.Format(time.Kitchen), last.Format(time.Kitchen))
+	// Output: 8:50AM 9:00AM
+}
+
+func ExampleReservationQuery_Selects() {
+	q := storage.ReservationQuery{Site: "loft", Resources: []string{"meeting"}, EndAfter: noon, StartBefore: noon.AddDate(0, 0, 7)}
+	for _, r := range []reservation.Reservation{
+		{ID: "r1", Resource: "meeting", Start: noon.Add(time.Hour), End: noon.Add(2 * time.Hour)},
+		{ID: "r2", Resource: "phone", Start: noon.Add(time.Hour), End: noon.Add(2 * time.Hour)},
+		{ID: "r3", Resource: "meeting", Start: noon.AddDate(0, 0, -1), End: noon},
+	} {
+		fmt.Println(r.ID, q.Selects(r))
+	}
+	// Output:
+	// r1 true
+	// r2 false
+	// r3 false
+}
+
+// A storage of one's own reads what the rules list and lets RawFacts put the
+// questions together.
+func ExampleRawFacts() {
+	ask := storage.FactsQuery{Site: "loft", Member: "ada", Door: "front", At: noon}
+	from, until := ask.Span()
+	fmt.Println("reservations from", from.Format(time.DateOnly), "until", until.Format(time.DateOnly))
+	parts := storage.RawFacts{
+		Query: ask,
+		Rules: storage.Rules{
+			Site:      access.Site{ID: "loft", TimeZone: "Europe/Berlin"},
+			Resources: []access.Resource{{ID: "room", Doors: []string{"front"}}, {ID: "attic", Doors: []string{"loft-door"}}},
+		},
+		Doors:  []storage.Door{{Door: access.Door{ID: "front", AccessType: access.AccessOnly}, Link: link("l1")}},
+		Member: &access.Member{ID: "ada"},
+	}
+	fmt.Println("on", parts.Resources())
+	parts.Reservations = []reservation.Reservation{{ID: "r1", Resource: "room", Member: "ada", Start: noon, End: noon.Add(time.Hour)}}
+	snap := parts.Snapshots()[0]
+	d, err := access.Evaluate(snap.Question, access.Request{Member: "ada", Door: "front", Action: access.Unlock, At: noon})
+	fmt.Println(d.Allowed, d.Reason, snap.Link.Lock, err)
+	// Output:
+	// reservations from 2026-05-02 until 2027-05-10
+	// on [room]
+	// true reservation l1 <nil>
+}
+
+func ExampleJoinFacts() {
+	// Doors and rules are in doorkit's storage; members and reservations stay in
+	// the host's own tables, here a second memory store.
+	ctx := context.Background()
+	ours, hosts := memstore.New(), memstore.New()
+	_ = ours.AddDoor(ctx, site, storage.Door{Door: access.Door{ID: "front"}, Link: link("l1")})
+	_ = ours.PutRules(ctx, storage.Rules{Site: access.Site{ID: site, TimeZone: "Europe/Berlin"}})
+	_ = hosts.PutMember(ctx, site, access.Member{ID: "cem"})
+	facts := storage.JoinFacts(ours, ours, hosts, hosts)
+	snap, err := facts.Load(ctx, storage.FactsQuery{Site: site, Member: "cem", Door: "front", At: noon})
+	fmt.Println(snap.Question.Member.ID, snap.Question.Door.ID, snap.Link.Lock, err)
+	// Output: cem front l1 <nil>
+}
+
+func ExampleCheckFact() {
+	fmt.Println(storage.CheckFact("loft", access.Member{ID: "ada"}))
+	// A storage of a host's own calls it first in PutMember:
+	fmt.Println(storage.CheckFact("loft", access.Member{ID: "ada\x00", Memberships: []access.Membership{{Type: "resident"}}}))
+	// Output:
+	// <nil>
+	// gate: bad request: ID: 1 to 200 bytes of valid UTF-8 without NUL are wanted; Memberships[0].ID: 1 to 200 bytes of valid UTF-8 without NUL are wanted
+}
+
+func ExampleCheckRecord() {
+	// A storage of a host's own calls it first in Note, and likewise in Begin,
+	// Settle, EndHolds and SetSwitch:
+	fmt.Println(storage.CheckRecord("loft", &storage.LogEntry{Door: "front", Action: "unlock"}))
+	fmt.Println(storage.CheckRecord("", &storage.LogEntry{Reason: "\x00"}))
+	// Output:
+	// <nil>
+	// gate: bad request: site: 1 to 200 bytes of valid UTF-8 without NUL are wanted; Log.Reason: valid UTF-8 without NUL is wanted
+}
+
+func ExampleCheckEntries() {
+	// A storage of a host's own calls it first in Ingest:
+	fmt.Println(storage.CheckEntries("loft", "page 2", []storage.VendorEntry{{ID: "e1", Lock: "l1"}}))
+	fmt.Println(storage.CheckEntries("loft", "page 2", []storage.VendorEntry{{Lock: "l1"}}))
+	// Output:
+	// <nil>
+	// gate: bad request: ID: 1 to 200 bytes of valid UTF-8 without NUL are wanted
+}

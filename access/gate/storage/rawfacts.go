@@ -1,0 +1,164 @@
+package storage
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/reservation"
+)
+
+// Parts is what a storage reads for one member; Snapshots puts the questions
+// together, so that every storage does it alike.
+type RawFacts struct {
+	Query  FactsQuery
+	Rules  Rules
+	Doors  []Door         // the doors asked about; none when the door is unknown
+	Member *access.Member // nil when unknown
+	Grants []access.Grant // of this member
+	// Reservations on the resources that list one of the doors, by anybody: the
+	// member's of every status, the confirmed ones of others. Snapshots sorts
+	// them by start, then id.
+	Reservations []reservation.Reservation
+}
+
+// Resources returns the ids of the resources that list one of the doors, never
+// nil: what the reservations are to be read for.
+func (p RawFacts) Resources() []string {
+	ids := []string{}
+	if len(p.Rules.Resources) == 0 {
+		return ids
+	}
+	known := p.known()
+	for _, r := range p.Rules.Resources {
+		if slices.ContainsFunc(r.Doors, func(id string) bool { return known.place(id) >= 0 }) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
+}
+
+// Snapshots returns one Snapshot per door; a single one without a door when
+// there is none.
+func (p RawFacts) Snapshots() []Snapshot {
+	slices.SortFunc(p.Reservations, func(a, b reservation.Reservation) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
+	})
+	shared := access.Question{
+		Revision:   p.Rules.Revision,
+		TimeZone:   p.Rules.Site.TimeZone,
+		Settings:   p.Rules.Settings,
+		Exceptions: p.Rules.Exceptions,
+		Member:     p.Member,
+	}
+	if p.Member != nil {
+		shared.MembershipTypes = p.types()
+	}
+	if len(p.Doors) == 0 {
+		return []Snapshot{{Question: shared}}
+	}
+	list := make([]Snapshot, len(p.Doors))
+	for i := range p.Doors {
+		s := &list[i]
+		s.Question, s.Link = shared, p.Doors[i].Link
+		s.Question.Door = &p.Doors[i].Door
+	}
+	if p.Member != nil {
+		known := p.known()
+		p.addGrants(list, &known)
+		p.addReservations(list, &known)
+	}
+	return list
+}
+
+// types returns the types of the member's memberships. A grant that wants a
+// membership is met by one of any type.
+func (p *RawFacts) types() []access.MembershipType {
+	list := make([]access.MembershipType, 0, len(p.Member.Memberships))
+	for i := range p.Rules.MembershipTypes {
+		t := &p.Rules.MembershipTypes[i]
+		if slices.ContainsFunc(p.Member.Memberships, func(m access.Membership) bool { return m.Type == t.ID }) {
+			list = append(list, *t)
+		}
+	}
+	return list
+}
+
+// addGrants and addReservations give each door what is about it. They go over
+// grants, resources and reservations once, however many doors there are.
+func (p *RawFacts) addGrants(list []Snapshot, known *places) {
+	for k := range p.Grants {
+		g := &p.Grants[k]
+		i := known.place(g.Door)
+		if i < 0 {
+			continue
+		}
+		if q := &list[i].Question; q.Grants == nil {
+			q.Grants = p.Grants[k : k+1 : k+1] // mostly all there is
+		} else {
+			q.Grants = append(q.Grants, *g)
+		}
+	}
+}
+
+func (p *RawFacts) addReservations(list []Snapshot, known *places) {
+	if len(p.Reservations) == 0 {
+		return
+	}
+	behind := map[string][]int{} // a resource's doors
+	for _, r := range p.Rules.Resources {
+		for _, id := range r.Doors {
+			if i := known.place(id); i >= 0 && !slices.Contains(behind[r.ID], i) {
+				behind[r.ID] = append(behind[r.ID], i)
+			}
+		}
+	}
+	bookers := make([]map[string]int, len(list))
+	for _, r := range p.Reservations {
+		for _, i := range behind[r.Resource] {
+			q := &list[i].Question
+			switch {
+			case r.Member == p.Member.ID:
+				q.Reservations = append(q.Reservations, r)
+			case r.Status.OrDefault() == reservation.Confirmed:
+				if bookers[i] == nil {
+					bookers[i] = map[string]int{}
+				}
+				n, ok := bookers[i][r.Member]
+				if !ok {
+					n = len(bookers[i]) + 1
+					bookers[i][r.Member] = n
+				}
+				q.Neighbours = append(q.Neighbours, access.Neighbour{Resource: r.Resource, Start: r.Start, End: r.EffectiveEnd(), Booker: n})
+			}
+		}
+	}
+}
+
+// places is where in a list a door stands, by its id; few are looked through.
+type places struct {
+	doors []Door
+	byID  map[string]int
+}
+
+func (p *RawFacts) known() places {
+	k := places{doors: p.Doors}
+	if len(p.Doors) > 8 {
+		k.byID = make(map[string]int, len(p.Doors))
+		for i := range p.Doors {
+			k.byID[p.Doors[i].ID] = i
+		}
+	}
+	return k
+}
+
+// place returns -1 for a door that is not there.
+func (k *places) place(id string) int {
+	if k.byID == nil {
+		return slices.IndexFunc(k.doors, func(d Door) bool { return d.ID == id })
+	}
+	if i, ok := k.byID[id]; ok {
+		return i
+	}
+	return -1
+}

@@ -1,0 +1,49 @@
+package storage_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/reservation"
+	"github.com/google/go-cmp/cmp"
+)
+
+// All doors together are asked what each is asked alone, also when there are so
+// many that doors times resources times reservations would take minutes.
+func TestRawFactsOfManyDoors(t *testing.T) {
+	const n = 2000
+	p := storage.RawFacts{Member: &access.Member{ID: "ada"}}
+	for i := range n {
+		door, next := fmt.Sprint("door-", i), fmt.Sprint("door-", (i+1)%n)
+		p.Doors = append(p.Doors, storage.Door{Door: access.Door{ID: door}, Link: link(door)})
+		// A room has two doors, and lists one of them twice.
+		p.Rules.Resources = append(p.Rules.Resources, access.Resource{ID: fmt.Sprint("room-", i), Doors: []string{door, next, door, "elsewhere"}})
+		p.Grants = append(p.Grants, access.Grant{ID: fmt.Sprint("g", i), Member: "ada", Door: next})
+	}
+	for i := range 10 * n {
+		start := noon.Add(time.Duration(i*37%n) * time.Hour)
+		r := reservation.Reservation{ID: fmt.Sprint("r", i), Resource: fmt.Sprint("room-", i%n), Member: fmt.Sprint("m", i%7), Start: start, End: start.Add(time.Hour)}
+		switch i % 11 {
+		case 0:
+			r.Member = "ada"
+		case 1:
+			r.Status = reservation.Pending
+		}
+		p.Reservations = append(p.Reservations, r)
+	}
+	all := p.Snapshots()
+	for i := range 20 {
+		one := p
+		one.Doors = p.Doors[i*97 : i*97+1]
+		alone := one.Snapshots()[0]
+		if diff := cmp.Diff(alone, all[i*97]); diff != "" {
+			t.Errorf("door %d (-alone +among all):\n%s", i*97, diff)
+		}
+		if q := alone.Question; len(q.Grants) != 1 || len(q.Reservations)+len(q.Neighbours) < 15 || len(one.Resources()) != 2 {
+			t.Errorf("door %d: %d grants, %d reservations, %d neighbours, resources %v", i*97, len(q.Grants), len(q.Reservations), len(q.Neighbours), one.Resources())
+		}
+	}
+}

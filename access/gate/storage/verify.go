@@ -1,0 +1,136 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Verify reads the site's door log once, with flat memory, and checks every
+// hash, every commitment whose detail is still there, and whom it is filed under.
+//
+// It starts after from: the zero Head means the base that retention left. It
+// demands that the chain passes through want unless want is zero. A flip, a
+// removal inside and a swap are always found; a removal at the end, and a chain
+// rebuilt as a whole, only against a from or want that was exported earlier to a
+// place the store's owner cannot write. The error is a *ChainError when the log
+// is wrong, anything else when it could not be read.
+func Verify(ctx context.Context, log DoorLog, site string, from, want Head) (Verification, error) {
+	for {
+		base, _, err := log.Ends(ctx, site)
+		if err != nil {
+			return Verification{}, err
+		}
+		v, err := verify(ctx, log, site, base, from, want)
+		if _, wrong := errors.AsType[*ChainError](err); !wrong {
+			return v, err
+		}
+		if now, _, err := log.Ends(ctx, site); err == nil && now.Seq > base.Seq {
+			continue // retention removed rows meanwhile
+		}
+		return v, err
+	}
+}
+
+// Verification is what Verify found in order.
+type Verification struct {
+	Rows   int  // rows whose hash holds
+	Erased int  // of these, rows whose detail was erased
+	Head   Head // the last row seen: export it to where the store cannot reach
+}
+
+// ChainError says where the door log's chain does not hold.
+type ChainError struct {
+	Seq  uint64
+	What string
+}
+
+func (e *ChainError) Error() string {
+	return fmt.Sprintf("gate: the door log does not hold at row %d: %s", e.Seq, e.What)
+}
+
+func verify(ctx context.Context, log DoorLog, site string, base, from, want Head) (Verification, error) {
+	if from == (Head{}) {
+		from = base
+	}
+	if from.Seq < base.Seq {
+		return Verification{}, &ChainError{from.Seq, fmt.Sprintf("retention removed it; the log starts after row %d: verify from there", base.Seq)}
+	}
+	if from.Seq == base.Seq && from.Hash != base.Hash {
+		return Verification{}, &ChainError{from.Seq, "the start of the log is another one than the head given"}
+	}
+	v := Verification{Head: from}
+	met := want == Head{} || want == from
+	if want.Seq < from.Seq && want != (Head{}) {
+		return v, &ChainError{want.Seq, "the head wanted lies before the start"}
+	}
+	// The row of from itself is looked at as well, where it is kept; so is what
+	// stands before the base, where nothing may.
+	q := LogQuery{Site: site}
+	if from.Seq > base.Seq {
+		q.After = from.Seq - 1
+	}
+	first := true
+	for row, err := range log.Rows(ctx, q) {
+		if err != nil {
+			return v, err
+		}
+		if row.Seq <= base.Seq {
+			return v, &ChainError{row.Seq, "retention removed it, and it stands there again"}
+		}
+		if first && from.Seq > base.Seq {
+			first = false
+			if row.Head() != from {
+				return v, &ChainError{from.Seq, "the row is missing or another one than the head given"}
+			}
+			continue
+		}
+		first = false
+		switch {
+		case row.Seq != v.Head.Seq+1:
+			return v, &ChainError{v.Head.Seq + 1, "the row is missing"}
+		case v.Head.link(site, &row) != row.Hash:
+			return v, &ChainError{row.Seq, "its hash does not fit its content or the row before"}
+		case len(row.Salt) == 0 && len(row.Detail) == 0:
+			v.Erased++
+		case Commitment(row.Salt, row.Detail) != row.Commitment:
+			return v, &ChainError{row.Seq, "its detail is not the one committed to"}
+		case !row.filed():
+			return v, &ChainError{row.Seq, "its detail is filed under another member or actor than it names"}
+		}
+		v.Rows++
+		v.Head = row.Head()
+		if v.Head.Seq == want.Seq {
+			if v.Head != want {
+				return v, &ChainError{row.Seq, "another row than the head wanted"}
+			}
+			met = true
+		}
+	}
+	if first && from.Seq > base.Seq {
+		return v, &ChainError{from.Seq, "the row is missing"}
+	}
+	if !met {
+		return v, &ChainError{want.Seq, "the log ends before the head wanted"}
+	}
+	return v, nil
+}
+
+// filed reports whether Member and Actor, which no hash covers, are those that
+// the detail names, as the gate writes it: they come first.
+func (r *LogRow) filed() bool {
+	named := func(b []byte) bool {
+		return bytes.HasPrefix(b, []byte(`"member":`)) || bytes.HasPrefix(b, []byte(`"actor":`))
+	}
+	if len(r.Detail) == 0 || !named(r.Detail[1:]) {
+		return true
+	}
+	beginning, _ := json.Marshal(struct { // two strings always encode
+		Member string `json:"member,omitempty"`
+		Actor  string `json:"actor,omitempty"`
+	}{r.Member, r.Actor})
+	rest, ok := bytes.CutPrefix(r.Detail, beginning[:len(beginning)-1])
+	return ok && !named(bytes.TrimPrefix(rest, []byte{','}))
+}

@@ -1,0 +1,228 @@
+package gate_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
+)
+
+func TestStorageFails(t *testing.T) {
+	type result struct {
+		outcome  gate.Outcome
+		cause    gate.Cause
+		recorded bool
+		moves    int
+	}
+	lost := result{gate.NotSent, gate.CauseStoreUnavailable, false, 0}
+	internal := result{gate.NotSent, gate.CauseInternal, false, 0}
+	for name, c := range map[string]struct {
+		call          string
+		before, after func() error
+		want          result
+		log           []string
+	}{
+		"look":                          {"Lookup", down, nil, lost, nil},
+		"look panics":                   {"Lookup", boom, nil, internal, nil},
+		"facts":                         {"Load", down, nil, lost, []string{"unlock/not_sent/store_unavailable"}},
+		"facts panic":                   {"Load", boom, nil, internal, []string{"unlock/not_sent/internal"}},
+		"claim":                         {"Begin", down, nil, lost, nil},
+		"claim panics":                  {"Begin", boom, nil, lost, nil},
+		"claim, answer lost":            {"Begin", nil, down, lost, []string{"unlock/sending/grant", "unlock/not_sent/store_unavailable"}},
+		"settle":                        {"Settle", down, nil, result{gate.Accepted, "", false, 1}, []string{"unlock/sending/grant"}},
+		"settle panics":                 {"Settle", boom, nil, result{gate.Accepted, "", false, 1}, []string{"unlock/sending/grant"}},
+		"settle, answer lost":           {"Settle", nil, down, result{gate.Accepted, "", false, 1}, []string{"unlock/sending/grant", "unlock/accepted/grant"}},
+		"settle fails once":             {"Settle", once(down), nil, result{gate.Accepted, "", true, 1}, []string{"unlock/sending/grant", "unlock/accepted/grant"}},
+		"settle, answer lost once":      {"Settle", nil, once(down), result{gate.Accepted, "", true, 1}, []string{"unlock/sending/grant", "unlock/accepted/grant"}},
+		"settle hangs a little":         {"Settle", func() error { time.Sleep(time.Second); return nil }, nil, result{gate.Accepted, "", true, 1}, []string{"unlock/sending/grant", "unlock/accepted/grant"}},
+		"look hangs past the limit":     {"Lookup", nil, func() error { time.Sleep(11 * time.Second); return nil }, lost, []string{"unlock/not_sent/store_unavailable"}},
+		"facts hang past the limit":     {"Load", nil, func() error { time.Sleep(10 * time.Second); return nil }, result{gate.Denied, gate.CauseDeadline, true, 0}, []string{"unlock/denied/deadline"}},
+		"settle conflicts with Recover": {"Settle", func() error { return gate.ErrConflict }, nil, result{gate.Accepted, "", false, 1}, []string{"unlock/sending/grant"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t)
+				b.faults.set(c.call, c.before, c.after)
+				tap := b.tap("ada", "front")
+				start := time.Now()
+				r := b.unlock(tap)
+				b.want(r, c.want.outcome, c.want.cause)
+				if r.Recorded != c.want.recorded {
+					t.Errorf("recorded: got %t, want %t", r.Recorded, c.want.recorded)
+				}
+				if !r.Recorded && r.Err == nil {
+					t.Error("not recorded, and no word why")
+				}
+				if d := time.Since(start); d > gate.SendWithin+gate.AnswerWithin+gate.WriteWithin {
+					t.Errorf("it took %v", d)
+				}
+				b.wantMoves(c.want.moves)
+				b.wantLog(c.log...)
+				// When the storage is back, the same request never sends again what
+				// may have been sent.
+				b.faults.set(c.call, nil, nil)
+				time.Sleep(time.Minute)
+				again, err := b.gate.Unlock(t.Context(), tap)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.wantMoves(c.want.moves)
+				if c.want.moves == 0 && again.Opened() {
+					t.Errorf("a minute later it opened")
+				}
+				if _, err := b.gate.Recover(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				open, err := b.store.Entries(t.Context(), storage.JournalQuery{Site: site, Outcome: gate.Sending})
+				if err != nil || len(open) > 0 {
+					t.Fatalf("left in sending: %v, %v", open, err)
+				}
+			})
+		})
+	}
+}
+
+// A storage that never answers holds nobody for longer than a tap lives.
+func TestStorageHangs(t *testing.T) {
+	for _, call := range []string{"Lookup", "Load"} {
+		synctest.Test(t, func(t *testing.T) {
+			b := setup(t)
+			b.config.Facts, b.config.Records = hanging{b.faults, call}, hanging{b.faults, call}
+			g, err := gate.New(b.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			r, err := g.Unlock(t.Context(), b.tap("ada", "front"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.want(r, gate.NotSent, gate.CauseStoreUnavailable)
+			if d := time.Since(start); d != gate.SendWithin {
+				t.Errorf("%s: it took %v", call, d)
+			}
+		})
+	}
+}
+
+type hanging struct {
+	*faults
+	call string
+}
+
+func (h hanging) Lookup(ctx context.Context, k storage.RequestKey, door string) (storage.LookupResult, error) {
+	if h.call == "Lookup" {
+		<-ctx.Done()
+		return storage.LookupResult{}, ctx.Err()
+	}
+	return h.faults.Lookup(ctx, k, door)
+}
+
+func (h hanging) Load(ctx context.Context, a storage.FactsQuery) (storage.Snapshot, error) {
+	if h.call == "Load" {
+		<-ctx.Done()
+		return storage.Snapshot{}, ctx.Err()
+	}
+	return h.faults.Load(ctx, a)
+}
+
+// A document that does not read any more does not keep Recover from its work.
+func TestRecoverABrokenDocument(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		a := storage.Attempt{Entry: storage.JournalEntry{
+			RequestKey: storage.RequestKey{Site: site, Member: "ada", RequestID: "a-broken-document"}, Door: "front", Action: access.Unlock,
+			Outcome: gate.Sending, Begun: time.Now(), SendBy: time.Now(), Doc: []byte("not JSON"),
+		}}
+		if _, err := b.store.Begin(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if n, err := b.gate.Recover(t.Context()); n != 1 || err != nil {
+			t.Fatalf("got %d, %v", n, err)
+		}
+		r, err := b.gate.Receipt(t.Context(), "ada", "a-broken-document")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.want(r, gate.Unconfirmed, gate.CauseInterrupted)
+	})
+}
+
+// A denial that cannot be written stays a denial.
+func TestDenialNotWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.faults.set("Begin", down, nil)
+		r := b.unlock(b.tap("bob", "front"))
+		b.want(r, gate.Denied, "")
+		if r.Recorded || r.Decision.Reason != access.ReasonNoEntitlement {
+			t.Fatalf("got %+v", r)
+		}
+		b.wantMoves(0)
+	})
+}
+
+// A call whose claim failed does not take back the command that the same request,
+// tried again, has under way or behind it: it tells what became of that one.
+func TestClaimFailsWhileTheRequestIsSentAnew(t *testing.T) {
+	for name, takes := range map[string]time.Duration{"under way": 10 * time.Second, "done": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t)
+				b.driver.move = slow(takes, gate.Accepted)
+				tap := b.tap("ada", "office")
+				var begun atomic.Int32
+				b.faults.set("Begin", func() error {
+					if begun.Add(1) > 1 {
+						return nil
+					}
+					time.Sleep(5 * time.Second)
+					return errDown
+				}, nil)
+				var receipts [2]gate.Receipt
+				var wg sync.WaitGroup
+				for i := range receipts {
+					wg.Go(func() {
+						time.Sleep(time.Duration(i) * time.Second)
+						r, err := b.gate.StartOfficeMode(t.Context(), tap)
+						if err != nil {
+							t.Error(err)
+						}
+						receipts[i] = r
+					})
+				}
+				wg.Wait()
+				for i, r := range receipts {
+					if r.Outcome != gate.Accepted || !r.Recorded || r.Repeated != (i == 0) {
+						t.Errorf("call %d: %s %s, recorded %t, repeated %t, %v", i, r.Outcome, r.Cause, r.Recorded, r.Repeated, r.Err)
+					}
+				}
+				b.wantMoves(1)
+				b.wantHolders("the door is open", "ada since 00:00:01")
+				b.wantLog("office_mode/sending/grant", "office_mode/accepted/grant")
+			})
+		})
+	}
+}
+
+// Nor does it say that nothing was sent where it shares a command.
+func TestClaimFailsOnceItIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.want(b.unlock(b.tap("ada", "front")), gate.Accepted, "")
+		b.faults.set("Begin", nil, down)
+		r := b.unlock(b.tap("ada", "front"))
+		b.want(r, gate.Accepted, "")
+		if !r.Shared {
+			t.Errorf("got %+v", r)
+		}
+		b.wantMoves(1)
+	})
+}
