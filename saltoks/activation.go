@@ -25,9 +25,8 @@ import (
 // new secret without a word, and only SALTO's support can help then.
 type Activation struct {
 	core
-	iqs    iqCalls
-	me     meCalls
-	client *Client
+	iqs iqCalls
+	me  meCalls
 }
 
 // iqCalls and meCalls are what Activation uses of the client.
@@ -251,7 +250,7 @@ func (a *Activation) fetchSecret(ctx context.Context, site SiteID, iq IQID, f se
 	})
 	if err != nil {
 		err = fmt.Errorf("saltoks: SALTO handed out the secret of IQ %s but it could not be stored: repair the store and begin again; if SALTO then refuses, its support has to reset the activation: %w", iq, err)
-		return a.done(at, before, &APIError{outcome: unconfirmed, cause: err})
+		return a.done(at, before, NewUnconfirmedError(err))
 	}
 	return a.done(at, doc, nil)
 }
@@ -313,7 +312,7 @@ func (a *Activation) RequestPIN(ctx context.Context, site SiteID, iq IQID, chann
 		}
 		return a.done(at, before, answer)
 	case err != nil && answer == nil && doc.Step == StepPINRequested:
-		return a.done(at, before, &APIError{outcome: unconfirmed, cause: fmt.Errorf("saltoks: the IQ PIN was requested, but that could not be stored: request it again: %w", err)})
+		return a.done(at, before, NewUnconfirmedError(fmt.Errorf("saltoks: the IQ PIN was requested, but that could not be stored: request it again: %w", err)))
 	case err != nil:
 		return a.done(at, before, also(answer, notSentError(err)))
 	}
@@ -336,14 +335,14 @@ func mayRequest(doc *iqDoc) error {
 const stepLimit = 14 * time.Second
 
 // untilKept returns a context that ends with ctx until keep is called; from
-// then on it has storeLimit left, whatever ctx does.
+// then on it has writeLimit left, whatever ctx does.
 func untilKept(ctx context.Context) (held context.Context, keep, release func()) {
 	held, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	var timer *time.Timer
 	keep = func() {
 		stop()
-		timer = time.AfterFunc(storeLimit, func() { cancel(context.DeadlineExceeded) })
+		timer = time.AfterFunc(writeLimit, func() { cancel(context.DeadlineExceeded) })
 	}
 	release = func() {
 		stop()

@@ -9,8 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/doorkit/doorkit/saltoks/saltokstest"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
 func TestActivationWalk(t *testing.T) {

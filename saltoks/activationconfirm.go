@@ -78,7 +78,7 @@ func (a *Activation) Confirm(ctx context.Context, site SiteID, iq IQID, pin IQPI
 	if err != nil {
 		err = fmt.Errorf("saltoks: SALTO has answered the confirmation of IQ %s but that could not be stored: call Resume: %w", iq, err)
 		if answer == nil {
-			return a.done(at, sent, &APIError{outcome: unconfirmed, cause: err})
+			return a.done(at, sent, NewUnconfirmedError(err))
 		}
 		return a.done(at, sent, also(answer, err))
 	}

@@ -154,7 +154,7 @@ func (a *Activation) Deactivate(ctx context.Context, site SiteID, iq IQID) (Acti
 		return nil
 	})
 	if err != nil {
-		err = &APIError{outcome: unconfirmed, cause: fmt.Errorf("saltoks: IQ %s is deactivated at SALTO, but that could not be stored: %w", iq, err)}
+		err = NewUnconfirmedError(fmt.Errorf("saltoks: IQ %s is deactivated at SALTO, but that could not be stored: %w", iq, err))
 		return a.done(at, doc, err)
 	}
 	return a.done(at, next, nil)

@@ -5,8 +5,9 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/doorkit/doorkit/saltoks/saltokstest"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
 func TestDeactivate(t *testing.T) {

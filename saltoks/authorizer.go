@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/doorkit/doorkit/saltoks/internal/baseurl"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
 // Authorizer takes a person's consent at SALTO and keeps what came of it as a
@@ -37,10 +40,10 @@ func NewAuthorizer(env Environment, c Credentials, state *State, opts ...AuthOpt
 	if redirect := checkRedirect(c.RedirectURL); redirect != nil {
 		faults = append(faults, fmt.Errorf("saltoks: the RedirectURL of Credentials %w", redirect))
 	}
-	if state == nil || state.store == nil {
+	if state.IsZero() {
 		faults = append(faults, errors.New("saltoks: NewAuthorizer wants a State: NewState"))
 	}
-	if err := joinFaults(faults); err != nil {
+	if err := faultlist.Join(faults); err != nil {
 		return nil, err
 	}
 	return &Authorizer{id: id, state: state, used: make(map[string]time.Time)}, nil
@@ -58,7 +61,7 @@ func checkRedirect(raw string) error {
 		return errors.New("is not a URL")
 	}
 	u.RawQuery = ""
-	_, err = parseBaseURL(u.String())
+	_, err = baseurl.Parse(u.String())
 	return err
 }
 
@@ -92,7 +95,7 @@ func (a *Authorizer) Complete(ctx context.Context, l Login, callback url.Values)
 	}
 	err = updateDoc(ctx, a.state, connectionDocs, conn, func(context.Context, *connectionDoc) (*connectionDoc, error) { return doc, nil })
 	if err != nil {
-		undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
+		undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeLimit)
 		defer cancel()
 		undo := untrackConnection(undoing, a.state, owner, conn)
 		a.discard(ctx, g)

@@ -9,9 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestConsent(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
 )
 
 const (
@@ -115,7 +117,7 @@ func (c *Client) run(ctx context.Context, r *Request, decode func(*answer) error
 		}
 	}()
 	ctx = context.WithValue(ctx, callKey{}, cl)
-	err = contain("a transport or a middleware", func() error { return cl.exchange(ctx, body) })
+	err = hostcall.Contain("a transport or a middleware", func() error { return cl.exchange(ctx, body) })
 	if err == nil {
 		err = cl.judge(decode)
 	} else {
@@ -151,7 +153,7 @@ func encodeBody(r *Request) ([]byte, error) {
 		return nil, nil
 	}
 	var body []byte
-	err := contain("the request's Body", func() (err error) { body, err = json.Marshal(r.Body); return err })
+	err := hostcall.Contain("the request's Body", func() (err error) { body, err = json.Marshal(r.Body); return err })
 	if p, ok := errors.AsType[*PanicError](err); ok {
 		return nil, p
 	}

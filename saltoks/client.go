@@ -10,6 +10,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/doorkit/doorkit/saltoks/internal/baseurl"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
 // Client calls the Connect API as one SALTO user. It is immutable and safe for
@@ -78,9 +81,9 @@ func NewClient(env Environment, ts TokenSource, opts ...Option) (*Client, error)
 		faults = append(faults, err)
 	}
 	if len(faults) > 0 {
-		return nil, joinFaults(faults)
+		return nil, faultlist.Join(faults)
 	}
-	base, err := parseBaseURL(env.API)
+	base, err := baseurl.Parse(env.API)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +123,13 @@ func NewClient(env Environment, ts TokenSource, opts ...Option) (*Client, error)
 	c.Me, c.Sites, c.IQs, c.Locks = (*MeService)(s), (*SitesService)(s), (*IQsService)(s), (*LocksService)(s)
 	c.Users, c.AccessGroups, c.Entries = (*UsersService)(s), (*AccessGroupsService)(s), (*EntriesService)(s)
 	return c, nil
+}
+
+// Subject returns the OIDC subject of the SALTO user whose token the client
+// carries, which may fetch a token; "" where the token source does not know it.
+func (c *Client) Subject(ctx context.Context) (string, error) {
+	token, err := tokenOf(ctx, c.tokens)
+	return token.Subject, err
 }
 
 // Close refuses further calls, closes idle connections and waits for a token

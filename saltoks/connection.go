@@ -44,6 +44,11 @@ const (
 	ConnectionReauthorize ConnectionState = "reauthorize"
 )
 
+// Identity is the SALTO user of the connection, as saltoremote requires it.
+func (c Connection) Identity() Identity {
+	return Identity{Environment: c.Environment, Subject: c.Subject}
+}
+
 // Due reports whether it is time to ask a person to reconnect, before SALTO
 // stops taking the consent.
 func (c Connection) Due(at time.Time) bool { return !c.DueAt.IsZero() && !at.Before(c.DueAt) }

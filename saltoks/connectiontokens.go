@@ -30,7 +30,7 @@ type unsavedSet struct {
 
 // Limits of one flight. The refresh has its own, from when the document is
 // ours: a long wait for another process's refresh must not cut it short. So has
-// the write, from when there is something to write (storeLimit).
+// the write, from when there is something to write (writeLimit).
 const (
 	lockLimit    = 15 * time.Second
 	refreshLimit = identityTimeout
@@ -104,7 +104,7 @@ func (c *connectionTokens) update(ctx context.Context, rejected Secret) (held, e
 		if !limit.Stop() {
 			return nil, tooLong
 		}
-		defer func() { saving = time.AfterFunc(storeLimit, func() { cancel(tooSlow) }) }()
+		defer func() { saving = time.AfterFunc(writeLimit, func() { cancel(tooSlow) }) }()
 		var base Secret
 		if doc != nil {
 			base = doc.Tokens.Refresh.Secret

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
 // ConsentConfig is what the consent handlers need from the host.
@@ -54,7 +57,7 @@ func NewConsentHandlers(cfg ConsentConfig) (*ConsentHandlers, error) {
 	if !localPath(cfg.Done) {
 		faults = append(faults, errors.New("saltoks: Done of ConsentConfig must be a path on this host, such as /settings/salto"))
 	}
-	if err := joinFaults(faults); err != nil {
+	if err := faultlist.Join(faults); err != nil {
 		return nil, err
 	}
 	return &ConsentHandlers{cfg: cfg}, nil
@@ -188,7 +191,7 @@ func (h *ConsentHandlers) finish(r *http.Request, tenant, sealed string) error {
 	if err != nil {
 		return err
 	}
-	if err := contain("Connected of ConsentConfig", func() error { return h.cfg.Connected(ctx, tenant, conn) }); err != nil {
+	if err := hostcall.Contain("Connected of ConsentConfig", func() error { return h.cfg.Connected(ctx, tenant, conn) }); err != nil {
 		// Nobody knows the connection's ID now: leave nothing behind.
 		undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
 		defer cancel()
@@ -200,7 +203,7 @@ func (h *ConsentHandlers) finish(r *http.Request, tenant, sealed string) error {
 
 // undoLimit bounds what is taken back after the caller's context may have ended:
 // two documents and one call.
-const undoLimit = identityTimeout + 2*storeLimit
+const undoLimit = identityTimeout + 2*writeLimit
 
 // hostError is an error of the host's own functions: it is kept for errors.Is
 // and not shown.

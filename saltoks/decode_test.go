@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorkit/doorkit/saltoks/internal/baseurl"
 )
 
 // TestTolerance: new fields, new words and odd types cost one field at most.
@@ -162,7 +164,7 @@ func FuzzOwnLink(f *testing.F) {
 	for _, s := range []string{"https://api.example.test/connect/x?y=1", "//evil/connect/", "/connect/../x", "/connect/%2e%2e/x", "http://api.example.test/connect/\\evil", "https://api.example.test/connect/x#frag"} {
 		f.Add(s)
 	}
-	base, err := parseBaseURL("https://api.example.test/connect")
+	base, err := baseurl.Parse("https://api.example.test/connect")
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
 // Acknowledgement is what a person must have read and agreed to.
@@ -87,11 +89,11 @@ func (a *Authorizer) needSupport(ctx context.Context, doc *ownerDoc) ([]Forgotte
 	var out []ForgottenIQ
 	for _, iq := range doc.IQs {
 		for _, ref := range iq.Docs {
-			stored, err := a.state.get(ctx, stateKey(ref.Kind, ref.ID))
+			stored, err := a.state.Has(ctx, ref.Kind, ref.ID)
 			if err != nil {
 				return nil, fmt.Errorf("saltoks: looking for what is stored of IQ %s: %w", iq.IQ, err)
 			}
-			if stored != nil {
+			if stored {
 				out = append(out, ForgottenIQ{Site: iq.Site, IQ: iq.IQ, Name: iq.Name})
 				break
 			}
@@ -104,11 +106,11 @@ func (a *Authorizer) needSupport(ctx context.Context, doc *ownerDoc) ([]Forgotte
 // not there, where a process or a store failed on the way.
 func (a *Authorizer) connected(ctx context.Context, doc *ownerDoc) (n int, err error) {
 	for _, id := range doc.Connections {
-		stored, err := a.state.get(ctx, stateKey(connectionDocs.name, id))
+		stored, err := a.state.Has(ctx, connectionDocs.name, id)
 		if err != nil {
 			return 0, fmt.Errorf("saltoks: looking for connection %s: %w", id, err)
 		}
-		if stored != nil {
+		if stored {
 			n++
 		}
 	}
@@ -147,12 +149,12 @@ func (a *Authorizer) Forget(ctx context.Context, subject string, acknowledged []
 				faults = append(faults, fmt.Errorf("%w: IQ %s will need SALTO's support and was not named", ErrNotAcknowledged, strings.TrimSpace(string(iq.IQ)+" "+iq.Name)))
 			}
 		}
-		if err := joinFaults(faults); err != nil {
+		if err := faultlist.Join(faults); err != nil {
 			return nil, err
 		}
 		for _, iq := range doc.IQs {
 			for _, ref := range iq.Docs {
-				if err := deleteKey(ctx, a.state, stateKey(ref.Kind, ref.ID)); err != nil {
+				if err := a.state.Delete(ctx, ref.Kind, ref.ID); err != nil {
 					return nil, fmt.Errorf("saltoks: forgetting IQ %s: %w", iq.IQ, err)
 				}
 			}

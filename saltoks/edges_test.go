@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/doorkit/doorkit/internal/hostcall"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
@@ -143,7 +144,7 @@ func TestAStoreThatIsStuckAfterTheAnswer(t *testing.T) {
 		act := r.newRemote(r.client, r.newState(stuck)).Activation()
 		start := time.Now()
 		s, err := act.Begin(t.Context(), r.site, r.iq)
-		if took := time.Since(start); !isUnconfirmed(err) || s.Step != StepNotStarted || took > 2*storeLimit {
+		if took := time.Since(start); !isUnconfirmed(err) || s.Step != StepNotStarted || took > 2*writeLimit {
 			t.Errorf("after %v: %+v, %v", took, s, err)
 		}
 		if s := r.must(r.act.Begin(t.Context(), r.site, r.iq)); s.Step != StepSecretStored {
@@ -204,10 +205,10 @@ func TestDisconnectAsTheServerAllows(t *testing.T) {
 
 // TestCalmLogger: what is made of a logger stays calm.
 func TestCalmLogger(t *testing.T) {
-	if calmLogger(nil) != nil {
+	if hostcall.Logger(nil) != nil {
 		t.Error("a logger came of none")
 	}
-	calmLogger(slog.New(panickyHandler{})).With("a", 1).WithGroup("g").Info("nothing happens")
+	hostcall.Logger(slog.New(panickyHandler{})).With("a", 1).WithGroup("g").Info("nothing happens")
 }
 
 // longSealer names its key with more than a document can hold.

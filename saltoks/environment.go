@@ -3,10 +3,9 @@ package saltoks
 import (
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
-	"slices"
-	"strings"
+
+	"github.com/doorkit/doorkit/saltoks/internal/baseurl"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
 // Environment names the hosts of one SALTO KS installation. Copy one and change
@@ -59,70 +58,12 @@ func (e Environment) Validate() error {
 		if u.raw == "" && u.optional {
 			continue
 		}
-		if _, err := parseBaseURL(u.raw); err != nil {
+		if _, err := baseurl.Parse(u.raw); err != nil {
 			faults = append(faults, fmt.Errorf("%s %w", u.field, err))
 		}
 	}
 	if len(faults) == 0 {
 		return nil
 	}
-	return fmt.Errorf("saltoks: environment: %w", joinFaults(faults))
+	return fmt.Errorf("saltoks: environment: %w", faultlist.Join(faults))
 }
-
-// parseBaseURL accepts what a base URL may be. Its errors do not repeat the
-// text, which may hold a password.
-func parseBaseURL(raw string) (*url.URL, error) {
-	u, err := url.Parse(raw)
-	switch {
-	case raw == "":
-		return nil, errors.New("is empty")
-	case err != nil || u.Host == "" || u.Hostname() == "":
-		return nil, errors.New("is not an absolute URL with a host")
-	case u.User != nil:
-		return nil, errors.New("must not hold a user or password")
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, errors.New("must not hold a query or fragment")
-	case u.Scheme == "https":
-	case u.Scheme == "http" && isLoopback(u.Hostname()):
-	case u.Scheme == "http":
-		return nil, errors.New("must be https: http is for loopback addresses only")
-	default:
-		return nil, errors.New("must be https")
-	}
-	u.Path = strings.TrimRight(u.Path, "/")
-	u.RawPath = ""
-	return u, nil
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
-}
-
-// joinFaults is all faults as one error on one line, since they are shown to a
-// person; nil where there is none.
-func joinFaults(all []error) error {
-	all = slices.DeleteFunc(all, func(err error) bool { return err == nil })
-	if len(all) == 0 {
-		return nil
-	}
-	return faultList(all)
-}
-
-type faultList []error
-
-func (f faultList) Error() string {
-	texts := make([]string, len(f))
-	for i, err := range f {
-		texts[i] = err.Error()
-		if i > 0 {
-			texts[i] = strings.TrimPrefix(texts[i], "saltoks: ")
-		}
-	}
-	return strings.Join(texts, "; ")
-}
-
-func (f faultList) Unwrap() []error { return f }

@@ -84,6 +84,15 @@ type APIError struct {
 	cause   error
 }
 
+// NewNotSentError returns an error for a call that was never made: NotSent
+// reports true for it and Unwrap returns cause. A host's own implementation of
+// what a client does uses it, as saltoremote does.
+func NewNotSentError(cause error) *APIError { return &APIError{outcome: notSent, cause: cause} }
+
+// NewUnconfirmedError returns an error for a call that may have been carried
+// out: Unconfirmed reports true for it and Unwrap returns cause.
+func NewUnconfirmedError(cause error) *APIError { return &APIError{outcome: unconfirmed, cause: cause} }
+
 // Error says what happened and what to do, in one line.
 func (e *APIError) Error() string {
 	var b strings.Builder

@@ -10,9 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
-	"golang.org/x/oauth2"
 )
 
 // simulated is what the examples of the consent start from: a simulator, and an
@@ -311,7 +312,7 @@ func ExamplePasswordSource_remote() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	remote, err := saltoks.NewRemote(client, state, s.env.Name, token.Subject)
+	remote, err := saltoks.NewRemote(client, state, saltoks.Identity{Environment: s.env.Name, Subject: token.Subject})
 	if err != nil {
 		log.Fatal(err)
 	}

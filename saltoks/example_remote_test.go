@@ -40,7 +40,7 @@ func simulateRemote(opts ...saltoks.RemoteOption) remoteSim {
 		log.Fatal(err)
 	}
 	opts = append([]saltoks.RemoteOption{saltoks.WithNow(s.Now)}, opts...)
-	s.remote, err = saltoks.NewRemote(s.client, state, s.env.Name, user.Subject, opts...)
+	s.remote, err = saltoks.NewRemote(s.client, state, saltoks.Identity{Environment: s.env.Name, Subject: user.Subject}, opts...)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func ExampleNewRemote() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	remote, err := saltoks.NewRemote(client, state, conn.Environment, conn.Subject)
+	remote, err := saltoks.NewRemote(client, state, conn.Identity())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func ExampleActivation_Begin() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	remote, err := saltoks.NewRemote(s.client, other, s.env.Name, s.World().Users[0].Subject)
+	remote, err := saltoks.NewRemote(s.client, other, saltoks.Identity{Environment: s.env.Name, Subject: s.World().Users[0].Subject})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -255,7 +255,7 @@ func (p *parts) build() *Remote {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	remote, err := NewRemote(client, state, "simulator", p.rig.tokens.user.Subject, append([]RemoteOption{WithNow(p.now)}, p.remote...)...)
+	remote, err := NewRemote(client, state, Identity{Environment: "simulator", Subject: p.rig.tokens.user.Subject}, append([]RemoteOption{WithNow(p.now)}, p.remote...)...)
 	if err != nil {
 		p.t.Fatal(err)
 	}

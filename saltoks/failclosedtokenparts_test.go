@@ -2,6 +2,7 @@ package saltoks
 
 import (
 	"context"
+
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 
 	"golang.org/x/oauth2"

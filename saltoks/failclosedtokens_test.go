@@ -247,7 +247,7 @@ func (row tokenRow) run(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	remote, err := NewRemote(client, state, "simulator", conn.Subject, WithNow(p.sim.Now))
+	remote, err := NewRemote(client, state, Identity{Environment: "simulator", Subject: conn.Subject}, WithNow(p.sim.Now))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/doorkit/doorkit/saltoks/internal/keylock"
 )
 
 // FileStore is a Store in one folder of a local file system, for any number of
@@ -24,7 +26,7 @@ import (
 // next refresh ends in ErrReauthorize, and a Reconnect makes it well.
 type FileStore struct {
 	dir   string
-	locks keyLocks // one goroutine per key asks for the file lock
+	locks keylock.Locks // one goroutine per key asks for the file lock
 }
 
 // NewFileStore uses dir, which it makes (mode 0700) where it is missing. It
@@ -74,7 +76,7 @@ func (s *FileStore) Get(ctx context.Context, key string) ([]byte, error) {
 // Update changes the document under key as Store says. It waits for other
 // processes by asking again every few milliseconds, until ctx ends.
 func (s *FileStore) Update(ctx context.Context, key string, fn func(ctx context.Context, current []byte) ([]byte, error)) error {
-	unlock, err := s.locks.lock(ctx, key)
+	unlock, err := s.locks.Lock(ctx, key)
 	if err != nil {
 		return err
 	}

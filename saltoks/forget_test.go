@@ -45,7 +45,7 @@ func TestForgetNamesTheIQsFirst(t *testing.T) {
 	if err := auth.Forget(ctx, "subject-1", named); !errors.Is(err, ErrNotAcknowledged) {
 		t.Errorf("with a connection in place: %v", err)
 	}
-	if err := deleteKey(ctx, s, stateKey(connectionDocs.name, "con-1")); err != nil {
+	if err := s.Delete(ctx, connectionDocs.name, "con-1"); err != nil {
 		t.Fatal(err)
 	}
 	for _, some := range [][]ForgottenIQ{nil, named[:1], {{"s1", "iq-9", ""}, named[0]}} {

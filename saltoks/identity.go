@@ -13,6 +13,12 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
+	"github.com/doorkit/doorkit/saltoks/internal/baseurl"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
+	"github.com/doorkit/doorkit/saltoks/internal/httptransport"
+	"github.com/doorkit/doorkit/saltoks/internal/keylock"
 )
 
 // Credentials is what SALTO's local business unit issues to an integration
@@ -58,7 +64,7 @@ func AuthClock(now func() time.Time) AuthOption {
 func AuthLogger(l *slog.Logger) AuthOption {
 	return func(c *authConfig) {
 		if l != nil {
-			c.log = calmLogger(l)
+			c.log = hostcall.Logger(l)
 		}
 	}
 }
@@ -93,7 +99,7 @@ func newAuthConfig(opts []AuthOption) authConfig {
 		}
 	}
 	if c.transport == nil {
-		c.transport = defaultTransport() // no other part of the program shares its connections
+		c.transport = httptransport.Default() // no other part of the program shares its connections
 	}
 	return c
 }
@@ -106,7 +112,7 @@ type identity struct {
 	creds Credentials
 	http  *http.Client
 
-	fetching keyLocks
+	fetching keylock.Locks
 	mu       sync.Mutex
 	meta     *metadata
 	keys     keySet
@@ -123,7 +129,7 @@ func newIdentity(env Environment, c Credentials, opts []AuthOption) (*identity, 
 	if c.ClientID == "" {
 		faults = append(faults, errors.New("saltoks: Credentials want the ClientID that SALTO issued"))
 	}
-	if err := joinFaults(faults); err != nil {
+	if err := faultlist.Join(faults); err != nil {
 		return nil, err
 	}
 	cfg := newAuthConfig(opts)
@@ -142,7 +148,7 @@ func (o oneShot) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Close = true
 	var resp *http.Response
-	err := contain("the HTTP transport", func() (err error) { resp, err = o.base.RoundTrip(r); return err })
+	err := hostcall.Contain("the HTTP transport", func() (err error) { resp, err = o.base.RoundTrip(r); return err })
 	return resp, err
 }
 
@@ -170,7 +176,7 @@ func (id *identity) metadata(ctx context.Context) (*metadata, error) {
 	if m, ok := cached(); ok {
 		return m, nil
 	}
-	unlock, err := id.fetching.lock(ctx, "metadata")
+	unlock, err := id.fetching.Lock(ctx, "metadata")
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +227,7 @@ func (m *metadata) check(issuer string) error {
 			}
 			continue
 		}
-		if _, err := parseBaseURL(e.url); err != nil {
+		if _, err := baseurl.Parse(e.url); err != nil {
 			return bad(e.name + " " + err.Error())
 		}
 		if u, _ := url.Parse(e.url); u.Scheme != home.Scheme || u.Host != home.Host {

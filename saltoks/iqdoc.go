@@ -37,10 +37,6 @@ func (d *iqDoc) key() (IQKey, error) {
 	return IQKey{Secret: d.Secret.Secret, PIN: pin}, err
 }
 
-// storeLimit bounds a write that may outlast the caller's context: what SALTO
-// has said must not be lost because somebody closed a browser.
-const storeLimit = 5 * time.Second
-
 // iqStore reads and changes the documents of one SALTO user.
 type iqStore struct {
 	state *State
@@ -80,7 +76,7 @@ func (s iqStore) update(ctx context.Context, at siteIQ, fn func(*iqDoc) error) (
 // updateAfter is update for what must be kept although ctx may have ended. It
 // tries again where another process got between.
 func (s iqStore) updateAfter(ctx context.Context, at siteIQ, fn func(*iqDoc) error) (iqDoc, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeLimit)
 	defer cancel()
 	for {
 		doc, err := s.update(ctx, at, fn)
@@ -112,7 +108,7 @@ func (s iqStore) record(ctx context.Context, at siteIQ, before iqDoc, now time.T
 		return nil // the usual case: no write
 	}
 	if before == (iqDoc{}) {
-		tctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
+		tctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeLimit)
 		defer cancel()
 		if err := s.track(tctx, at, ""); err != nil {
 			return fmt.Errorf("saltoks: recording a wrong one-time code: %w", err)

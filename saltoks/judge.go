@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
 )
 
 // judge turns an answer into success or an *APIError.
@@ -37,7 +39,7 @@ func (cl *call) judge(decode func(*answer) error) error {
 		return nil
 	}
 	a := &answer{cl.status, cl.header, body, cl.attempts}
-	if err := contain("what the answer is decoded into", func() error { return decode(a) }); err != nil {
+	if err := hostcall.Contain("what the answer is decoded into", func() error { return decode(a) }); err != nil {
 		return cl.unreadable(err)
 	}
 	return nil

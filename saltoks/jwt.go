@@ -197,7 +197,7 @@ func (id *identity) key(ctx context.Context, kid string) (*rsa.PublicKey, error)
 	if k, done := cached(); done {
 		return k, nil
 	}
-	unlock, err := id.fetching.lock(ctx, "keys")
+	unlock, err := id.fetching.Lock(ctx, "keys")
 	if err != nil {
 		return nil, err
 	}

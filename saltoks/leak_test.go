@@ -125,7 +125,7 @@ func TestNoSecretEscapes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	remote, err := saltoks.NewRemote(client, state, conn.Environment, conn.Subject, saltoks.WithNow(sim.Now))
+	remote, err := saltoks.NewRemote(client, state, conn.Identity(), saltoks.WithNow(sim.Now))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestNoSecretEscapes(t *testing.T) {
 	}
 	panicky := saltoks.OTPFunc(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) { panic("planted-in-a-panic") })
 	wire.Note("panic", "planted-in-a-panic")
-	elsewhere, err := saltoks.NewRemote(client, empty, conn.Environment, conn.Subject, saltoks.WithNow(sim.Now), saltoks.WithOTPProvider(panicky))
+	elsewhere, err := saltoks.NewRemote(client, empty, conn.Identity(), saltoks.WithNow(sim.Now), saltoks.WithOTPProvider(panicky))
 	if err != nil {
 		t.Fatal(err)
 	}

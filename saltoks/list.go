@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
 // ListOption narrows or sizes a list.
@@ -115,7 +117,7 @@ func listRequest(opts []ListOption, route string, ids ...string) *Request {
 		}
 	}
 	if r.err == nil && len(cfg.faults) > 0 {
-		r.err = joinFaults(cfg.faults)
+		r.err = faultlist.Join(cfg.faults)
 	}
 	r.Query = cfg.query
 	return r

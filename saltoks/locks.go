@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+
+	"github.com/doorkit/doorkit/saltoks/internal/sendby"
 )
 
 // LocksService reads and moves the locks of a site.
@@ -87,7 +89,7 @@ func (s *LocksService) SetState(ctx context.Context, site SiteID, lock LockID, s
 		r.fault(errors.New("a lock is told Unlocked, Locked or OfficeMode"))
 	}
 	r.withOTP(otp)
-	r.guard = sendGuardOf(ctx)
+	r.guard = sendby.Of(ctx)
 	r.Body = struct {
 		State LockState `json:"locked_state"`
 		OTP   string    `json:"otp,omitempty"`

@@ -8,6 +8,10 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
+	"github.com/doorkit/doorkit/saltoks/internal/httptransport"
 )
 
 // Option changes how a Client works.
@@ -35,7 +39,7 @@ func WithHTTPClient(hc *http.Client) Option {
 		}
 		base := hc.Transport
 		if base == nil {
-			base = defaultTransport()
+			base = httptransport.Default()
 		}
 		if t, ok := base.(*http.Transport); ok && t.TLSClientConfig != nil {
 			if v := t.TLSClientConfig.MinVersion; v != 0 && v < tls.VersionTLS12 {
@@ -88,7 +92,7 @@ func WithUserAgent(product string) Option {
 // not. No URL, query, body or secret is in it. Without it nothing is logged.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
-		c.logger = calmLogger(l)
+		c.logger = hostcall.Logger(l)
 		return nil
 	}
 }
@@ -141,10 +145,10 @@ func newConfig(opts []Option) (*config, error) {
 		}
 	}
 	if len(faults) > 0 {
-		return nil, fmt.Errorf("saltoks: %w", joinFaults(faults))
+		return nil, fmt.Errorf("saltoks: %w", faultlist.Join(faults))
 	}
 	if c.base == nil {
-		c.base = defaultTransport()
+		c.base = httptransport.Default()
 	}
 	if c.limiter == nil {
 		c.limiter, _ = NewLimiter(LimiterOptions{})

@@ -2,13 +2,14 @@ package saltoks
 
 import (
 	"context"
-	"crypto/md5"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
+	"github.com/doorkit/doorkit/saltoks/internal/sendby"
 )
 
 // OTPProvider gives the code for one command to one IQ. SALTO does not publish
@@ -35,7 +36,7 @@ func (f OTPFunc) OTP(ctx context.Context, site SiteID, iq IQID) (OTP, error) {
 // provided is a provider's code. One that is no code at all is not sent: it
 // would count as a wrong one at SALTO.
 func provided(ctx context.Context, p OTPProvider, at siteIQ) (code OTP, err error) {
-	err = contain("the OTPProvider", func() error { code, err = p.OTP(ctx, at.site, at.iq); return err })
+	err = hostcall.Contain("the OTPProvider", func() error { code, err = p.OTP(ctx, at.site, at.iq); return err })
 	if err == nil {
 		err = ctx.Err() // too late for this command
 	}
@@ -74,28 +75,7 @@ func StaticOTP(code OTP) OTPProvider {
 	})
 }
 
-// IQKey is what the codes of one user at one IQ are computed from. It prints
-// as [redacted].
-type IQKey struct {
-	// Secret is the IQ's secret exactly as SALTO handed it out.
-	Secret Secret
-	// PIN is the IQ PIN in force.
-	PIN IQPIN
-}
-
-// OTP computes the code for the whole UTC second of at (WIRE.md 3.1, measured
-// at a real door). MD5 is SALTO's choice: it protects nothing here but the
-// shape of the code.
-func (k IQKey) OTP(at time.Time) OTP {
-	text := at.UTC().AppendFormat(make([]byte, 0, 48), "20060102150405")
-	text = append(text, k.Secret.Reveal()...)
-	text = append(text, k.PIN.Reveal()...)
-	sum := md5.Sum(text)
-	return NewOTP(hex.EncodeToString(sum[:])[:otpLength])
-}
-
 const (
-	otpLength = 5
 	// otpMaxAge is how far back a second is still taken. SALTO allows three
 	// minutes (WIRE.md 3.2): two remain for its clock, ours and the way there.
 	otpMaxAge = 60
@@ -139,7 +119,7 @@ func newLocalOTP(keys func(context.Context, SiteID, IQID) (IQKey, error), now fu
 	if now == nil {
 		now = time.Now
 	}
-	return &LocalOTP{keys: keys, now: trusted(now), start: rand.Int64N(otpMaxStart + 1), used: make(map[siteIQ]*usedSeconds)}
+	return &LocalOTP{keys: keys, now: hostcall.Clock(now), start: rand.Int64N(otpMaxStart + 1), used: make(map[siteIQ]*usedSeconds)}
 }
 
 // OTP returns the next code. When every second is used it waits for the next
@@ -150,7 +130,7 @@ func (p *LocalOTP) OTP(ctx context.Context, site SiteID, iq IQID) (OTP, error) {
 		return OTP{}, errors.New("saltoks: a zero LocalOTP gives no code: NewLocalOTP makes one")
 	}
 	var key IQKey
-	err := contain("the keys of NewLocalOTP", func() (err error) { key, err = p.keys(ctx, site, iq); return err })
+	err := hostcall.Contain("the keys of NewLocalOTP", func() (err error) { key, err = p.keys(ctx, site, iq); return err })
 	if err != nil {
 		return OTP{}, err
 	}
@@ -174,15 +154,15 @@ func (p *LocalOTP) second(ctx context.Context, at siteIQ) (int64, error) {
 		return 0, err
 	}
 	now := p.now()
-	if !clockIsSet(now) {
+	if !hostcall.ClockIsSet(now) {
 		return 0, ErrClock
 	}
 	limit := otpMaxWait
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(deadline))
 	}
-	if guard := sendGuardOf(ctx); guard != nil {
-		limit = min(limit, guard.at.Sub(now))
+	if guard := sendby.Of(ctx); guard != nil {
+		limit = min(limit, guard.LeftAt(now))
 	}
 
 	p.mu.Lock()

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
 // PasswordFunc fetches the password of the SALTO system user at the moment it
@@ -37,7 +39,7 @@ func PasswordSource(env Environment, c Credentials, user string, password Passwo
 	if password == nil {
 		faults = append(faults, errors.New("saltoks: PasswordSource wants a PasswordFunc, such as FixedPassword"))
 	}
-	if err := joinFaults(faults); err != nil {
+	if err := faultlist.Join(faults); err != nil {
 		return nil, err
 	}
 	p := &passwordTokens{id: id, user: user, password: password}

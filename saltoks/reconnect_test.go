@@ -10,9 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
-	"github.com/google/go-cmp/cmp"
 )
 
 // onTheWay is a desk whose requests a test sees and bends.

@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
+	"github.com/doorkit/doorkit/saltoks/internal/sendby"
 )
 
 // Remote opens and locks doors as one SALTO user: it joins the client, the
@@ -29,7 +33,7 @@ type lockCalls interface {
 // core is what Remote and Activation share.
 type core struct {
 	iqStore
-	tokens  TokenSource
+	client  *Client
 	subject string
 	local   *LocalOTP
 	otp     OTPProvider // nil: local, by the stored secret and PIN
@@ -57,27 +61,26 @@ func WithNow(now func() time.Time) RemoteOption {
 		if now == nil {
 			return errors.New("WithNow: nil clock")
 		}
-		c.now = trusted(now)
+		c.now = hostcall.Clock(now)
 		return nil
 	}
 }
 
-// NewRemote makes a Remote of the client's SALTO user. environment and subject
-// are the connection's (Connection.Environment, Connection.Subject), or with
-// PasswordSource the Environment's Name and the Token's Subject: what state keeps
-// of the user's IQs is found by them. Make one per user and keep it, for all its
-// sites: the codes of one Remote never repeat. It makes no call. The error names
-// every fault.
-func NewRemote(client *Client, state *State, environment, subject string, opts ...RemoteOption) (*Remote, error) {
+// NewRemote makes a Remote of the client's SALTO user. user is the connection's
+// (Connection.Identity), or with PasswordSource the Environment's Name and the
+// Token's Subject: what state keeps of the user's IQs is found by it. Make one
+// per user and keep it, for all its sites: the codes of one Remote never repeat.
+// It makes no call. The error names every fault.
+func NewRemote(client *Client, state *State, user Identity, opts ...RemoteOption) (*Remote, error) {
 	c := core{now: time.Now}
 	var faults []error
-	if client == nil || client.tokens == nil {
+	if client == nil || client.Locks == nil {
 		faults = append(faults, errors.New("no client: NewClient makes one"))
 	}
-	if state == nil || state.store == nil {
+	if state.IsZero() {
 		faults = append(faults, errors.New("no state: NewState makes one"))
 	}
-	if environment == "" || subject == "" {
+	if user.Environment == "" || user.Subject == "" {
 		faults = append(faults, errors.New("no environment or no subject: both are in the Connection"))
 	}
 	for _, o := range opts {
@@ -87,14 +90,14 @@ func NewRemote(client *Client, state *State, environment, subject string, opts .
 			faults = append(faults, err)
 		}
 	}
-	if err := joinFaults(faults); err != nil {
+	if err := faultlist.Join(faults); err != nil {
 		return nil, fmt.Errorf("saltoks: NewRemote: %w", err)
 	}
-	c.iqStore = iqStore{state, ownerID(environment, subject)}
-	c.tokens, c.subject = client.tokens, subject
+	c.iqStore = iqStore{state, ownerID(user.Environment, user.Subject)}
+	c.client, c.subject = client, user.Subject
 	c.local = newLocalOTP(c.storedKey, c.now)
 	r := &Remote{core: c, locks: client.Locks}
-	r.activation = &Activation{core: c, iqs: client.IQs, me: client.Me, client: client}
+	r.activation = &Activation{core: c, iqs: client.IQs, me: client.Me}
 	return r, nil
 }
 
@@ -169,9 +172,9 @@ func (r *Remote) command(ctx context.Context, t Target, state LockState, opts []
 	if err := t.check(); err != nil {
 		return notSentError(err)
 	}
-	send, guard, stop := withSendBy(ctx, cfg.sendBy, r.now)
+	send, guard, stop := sendby.With(ctx, cfg.sendBy, r.now)
 	defer stop()
-	if err := guard.passed(); err != nil {
+	if err := guard.Passed(); err != nil {
 		return notSentError(err)
 	}
 
@@ -181,10 +184,10 @@ func (r *Remote) command(ctx context.Context, t Target, state LockState, opts []
 	if t.OTPRequired {
 		var err error
 		if doc, code, err = r.prepare(send, at); err != nil {
-			return guard.explain(notSentError(err))
+			return explain(guard, notSentError(err))
 		}
 	}
-	err := guard.explain(r.locks.SetState(send, t.Site, t.Lock, state, code))
+	err := explain(guard, r.locks.SetState(send, t.Site, t.Lock, state, code))
 	if !t.OTPRequired {
 		return err
 	}
@@ -204,7 +207,9 @@ func (r *Remote) prepare(ctx context.Context, at siteIQ) (iqDoc, OTP, error) {
 		return doc, OTP{}, err
 	}
 	if err := r.sameUser(ctx); err != nil {
-		return doc, OTP{}, &APIError{Method: "PATCH", Route: routeLocking, outcome: notSent, cause: err}
+		refused := NewNotSentError(err)
+		refused.Method, refused.Route = "PATCH", routeLocking
+		return doc, OTP{}, refused
 	}
 	code, err := r.code(ctx, at, doc)
 	return doc, code, err
@@ -228,8 +233,8 @@ var ErrOtherUser = errors.New("the client's token belongs to another SALTO user 
 
 // sameUser checks whose token the client carries, where the token source knows.
 func (c *core) sameUser(ctx context.Context) error {
-	token, err := tokenOf(ctx, c.tokens)
-	if err == nil && token.Subject != "" && token.Subject != c.subject {
+	subject, err := c.client.Subject(ctx)
+	if err == nil && subject != "" && subject != c.subject {
 		err = ErrOtherUser
 	}
 	return err
@@ -264,7 +269,7 @@ func (t Target) check() error {
 		faults = append(faults, errors.New("no IQ, which the one-time code is for"))
 	}
 	if len(faults) > 0 {
-		return fmt.Errorf("saltoks: target: %w", joinFaults(faults))
+		return fmt.Errorf("saltoks: target: %w", faultlist.Join(faults))
 	}
 	return nil
 }
@@ -278,7 +283,7 @@ func notSentError(err error) error {
 	if e, ok := errors.AsType[*APIError](err); ok && e.NotSent() {
 		return err
 	}
-	return &APIError{outcome: notSent, cause: err}
+	return NewNotSentError(err)
 }
 
 func isUnconfirmed(err error) bool {
@@ -292,4 +297,18 @@ func also(err, second error) error {
 		return err
 	}
 	return fmt.Errorf("%w; and %w", err, second)
+}
+
+// explain names the guard as the cause of what it kept from being sent. A guard
+// that is late has never let a request start, whatever the transport made of
+// the connection that was closed under it.
+func explain(g *sendby.Guard, err error) error {
+	if err == nil || g.Passed() == nil {
+		return err
+	}
+	late := NewNotSentError(ErrSendBy)
+	if e, ok := errors.AsType[*APIError](err); ok {
+		late.Method, late.Route, late.Attempts = e.Method, e.Route, e.Attempts
+	}
+	return late
 }

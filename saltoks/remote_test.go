@@ -11,8 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/doorkit/doorkit/saltoks/saltokstest"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
 func TestRemoteVerbs(t *testing.T) {
@@ -163,7 +164,7 @@ func TestRemoteOfAnotherUser(t *testing.T) {
 }
 
 func TestNewRemoteNamesEveryFault(t *testing.T) {
-	_, err := NewRemote(nil, nil, "", "", WithNow(nil), WithOTPProvider(nil), nil)
+	_, err := NewRemote(nil, nil, Identity{}, WithNow(nil), WithOTPProvider(nil), nil)
 	for _, want := range []string{"no client", "no state", "no subject", "nil clock", "nil provider", "nil option"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)

@@ -81,7 +81,7 @@ func (r *rig) newState(store Store) *State {
 
 func (r *rig) newRemote(c *Client, s *State, opts ...RemoteOption) *Remote {
 	r.t.Helper()
-	remote, err := NewRemote(c, s, "simulator", r.tokens.user.Subject, append([]RemoteOption{WithNow(r.sim.Now)}, opts...)...)
+	remote, err := NewRemote(c, s, Identity{Environment: "simulator", Subject: r.tokens.user.Subject}, append([]RemoteOption{WithNow(r.sim.Now)}, opts...)...)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
+	"github.com/doorkit/doorkit/saltoks/internal/sendby"
 )
 
 // ReplayClass says what may happen to a request whose answer was lost.
@@ -50,9 +53,9 @@ type Request struct {
 	method, route, path string
 	lane                lane
 	secrets             []string
-	continuation        string     // of the page before
-	guard               *sendGuard // of a command with SendBy
-	err                 error      // a fault in building it, told by the call
+	continuation        string        // of the page before
+	guard               *sendby.Guard // of a command with SendBy
+	err                 error         // a fault in building it, told by the call
 }
 
 // NewRequest builds a request for a path template such as
@@ -165,7 +168,7 @@ func fillRoute(route string, values []string) (string, error) {
 		}
 	}
 	if len(faults) > 0 {
-		return "", joinFaults(faults)
+		return "", faultlist.Join(faults)
 	}
 	return path, nil
 }

@@ -49,7 +49,7 @@ func TestResealServiceAccount(t *testing.T) {
 		return state
 	}
 	wizard := func(state *saltoks.State) *saltoks.Activation {
-		remote, err := saltoks.NewRemote(client, state, env.Name, token.Subject)
+		remote, err := saltoks.NewRemote(client, state, saltoks.Identity{Environment: env.Name, Subject: token.Subject})
 		if err != nil {
 			t.Fatal(err)
 		}

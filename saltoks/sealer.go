@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
 // Sealer encrypts what the client keeps at rest. Every document goes through
@@ -98,7 +100,7 @@ func NewSealer(keys ...SealingKey) (Sealer, error) {
 			return nil, err
 		}
 	}
-	if err := joinFaults(faults); err != nil {
+	if err := faultlist.Join(faults); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -10,9 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
-	"golang.org/x/oauth2"
 )
 
 // inBubble gives a test a simulator, a connection and a client of it, all on

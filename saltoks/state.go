@@ -32,6 +32,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
 // State joins a Store and a Sealer. Make one with NewState; it is immutable and
@@ -50,7 +53,7 @@ func NewState(store Store, sealer Sealer) (*State, error) {
 	if sealer == nil {
 		faults = append(faults, errors.New("saltoks: NewState wants a Sealer: there is no unsealed mode"))
 	}
-	if err := joinFaults(faults); err != nil {
+	if err := faultlist.Join(faults); err != nil {
 		return nil, err
 	}
 	return &State{store: store, sealer: sealer}, nil
@@ -113,13 +116,25 @@ func updateDoc[T any](ctx context.Context, s *State, kind docKind[T], id string,
 	})
 }
 
-func deleteKey(ctx context.Context, s *State, key string) error {
-	return s.update(ctx, key, func(context.Context, []byte) ([]byte, error) { return nil, nil })
+// IsZero reports whether s is nil or was not made by NewState.
+func (s *State) IsZero() bool { return s == nil || s.store == nil }
+
+// Has reports whether a document of that kind is stored under id. It does not
+// open it.
+func (s *State) Has(ctx context.Context, kind, id string) (bool, error) {
+	stored, err := s.get(ctx, stateKey(kind, id))
+	return stored != nil, err
+}
+
+// Delete deletes the document of that kind under id; one that is absent is no
+// error.
+func (s *State) Delete(ctx context.Context, kind, id string) error {
+	return s.update(ctx, stateKey(kind, id), func(context.Context, []byte) ([]byte, error) { return nil, nil })
 }
 
 // get is Store.Get.
 func (s *State) get(ctx context.Context, key string) (stored []byte, err error) {
-	err = contain("the Store", func() error { stored, err = s.store.Get(ctx, key); return err })
+	err = hostcall.Contain("the Store", func() error { stored, err = s.store.Get(ctx, key); return err })
 	return stored, err
 }
 
@@ -127,12 +142,12 @@ func (s *State) get(ctx context.Context, key string) (stored []byte, err error) 
 // would send a refresh token twice, one that did not call it saved nothing.
 func (s *State) update(ctx context.Context, key string, fn func(ctx context.Context, stored []byte) ([]byte, error)) error {
 	calls := 0
-	err := contain("the Store", func() error {
+	err := hostcall.Contain("the Store", func() error {
 		return s.store.Update(ctx, key, func(ctx context.Context, stored []byte) (next []byte, err error) {
 			if calls++; calls > 1 {
 				return nil, errStoreContract
 			}
-			err = contain("the Sealer, a clock or a transport", func() error { next, err = fn(ctx, stored); return err })
+			err = hostcall.Contain("the Sealer, a clock or a transport", func() error { next, err = fn(ctx, stored); return err })
 			return next, err
 		})
 	})
@@ -219,12 +234,12 @@ func openSealed(ctx context.Context, s *State, kind, key string, stored []byte) 
 }
 
 func (s *State) seal(ctx context.Context, plain, additional []byte) (sealed Sealed, err error) {
-	err = contain("the Sealer", func() error { sealed, err = s.sealer.Seal(ctx, plain, additional); return err })
+	err = hostcall.Contain("the Sealer", func() error { sealed, err = s.sealer.Seal(ctx, plain, additional); return err })
 	return sealed, err
 }
 
 func (s *State) open(ctx context.Context, sealed Sealed, additional []byte) (plain []byte, err error) {
-	err = contain("the Sealer", func() error { plain, err = s.sealer.Open(ctx, sealed, additional); return err })
+	err = hostcall.Contain("the Sealer", func() error { plain, err = s.sealer.Open(ctx, sealed, additional); return err })
 	return plain, err
 }
 

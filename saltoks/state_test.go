@@ -61,7 +61,7 @@ func TestDocumentRoundTripIsSealed(t *testing.T) {
 	if stored == nil || bytes.Contains(stored, []byte("hello")) || bytes.Contains(stored, []byte("planted")) {
 		t.Errorf("stored in the clear or elsewhere: %q", stored)
 	}
-	if err := deleteKey(t.Context(), s, stateKey(noteDocs.name, "x/1")); err != nil {
+	if err := s.Delete(t.Context(), noteDocs.name, "x/1"); err != nil {
 		t.Fatal(err)
 	}
 	if stored, _ := store.Get(t.Context(), "saltoks/note/x/1"); stored != nil {

@@ -1,6 +1,13 @@
 package saltoks
 
-import "context"
+import (
+	"context"
+	"time"
+)
+
+// writeLimit bounds a write that may outlast its caller's context: what SALTO
+// has answered must not be lost because a person closed a browser.
+const writeLimit = 5 * time.Second
 
 // Store holds all of the client's state: connections, tokens, activation steps
 // and sealed IQ credentials, as versioned documents under keys. Two methods, so

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
 )
 
 // refresher is the in-memory half of every TokenSource here: one current token,
@@ -136,7 +138,7 @@ func (r *refresher) launch(ctx context.Context) {
 		f.err = errNoFlight // should the host's code end this goroutine
 		var quiet time.Time
 		defer func() { r.land(f, quiet) }()
-		f.err = contain("a Store, a Sealer, a clock or a transport", func() (err error) {
+		f.err = hostcall.Contain("a Store, a Sealer, a clock or a transport", func() (err error) {
 			if f.got, err = r.fetch(ctx, rejected); err == nil {
 				return nil
 			}

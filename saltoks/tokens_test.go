@@ -339,7 +339,7 @@ func TestDisconnectedAndForeign(t *testing.T) {
 		if _, err := b.source().Token(t.Context()); !errors.Is(err, ErrNotConnected) {
 			t.Errorf("%v", err)
 		}
-		if err := deleteKey(t.Context(), b.state, stateKey(connectionDocs.name, benchConn)); err != nil {
+		if err := b.state.Delete(t.Context(), connectionDocs.name, benchConn); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Hour)

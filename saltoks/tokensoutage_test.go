@@ -229,7 +229,7 @@ func TestAStoreThatIsStuckAfterTheRotation(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		start := time.Now()
-		if _, err := ts.Token(ctx); err == nil || time.Since(start) != storeLimit {
+		if _, err := ts.Token(ctx); err == nil || time.Since(start) != writeLimit {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 		if err := ts.refresher.Wait(ctx); err != nil {

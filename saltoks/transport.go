@@ -5,11 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"time"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
 )
 
 // Middleware wraps the transport of every attempt, for tracing and metrics. It
@@ -53,11 +53,11 @@ func (t limiterTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // person stands before the door.
 func (t limiterTransport) wait(ctx context.Context, q *Request) error {
 	if guard := q.guard; guard != nil {
-		if guard.over() {
+		if guard.Over() {
 			return ErrSendBy
 		}
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, guard.at.Sub(guard.now()))
+		ctx, cancel = context.WithTimeout(ctx, guard.Left())
 		defer cancel()
 	}
 	return t.limiter.wait(ctx, q.lane)
@@ -94,7 +94,7 @@ func (t authTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if cl.req.Class != Safe {
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 			GetConn:          func(string) { cl.traced.Store(true) },
-			GotConn:          func(info httptrace.GotConnInfo) { cl.gotConn(cl.req.guard.start(info.Conn)) },
+			GotConn:          func(info httptrace.GotConnInfo) { cl.gotConn(cl.req.guard.Start(info.Conn)) },
 			WroteHeaderField: func(string, []string) { cl.wrote.Store(true) },
 		})
 	}
@@ -124,7 +124,7 @@ var errNoAnswer = errors.New("the transport or a middleware gave neither an answ
 
 // tokenOf is ts.Token.
 func tokenOf(ctx context.Context, ts TokenSource) (token Token, err error) {
-	err = contain("the TokenSource", func() error { token, err = ts.Token(ctx); return err })
+	err = hostcall.Contain("the TokenSource", func() error { token, err = ts.Token(ctx); return err })
 	return token, err
 }
 
@@ -134,7 +134,7 @@ func (c *Client) reject(ctx context.Context, cl *call, token Token) {
 	if !ok {
 		return
 	}
-	if err := contain("the TokenSource", func() error { return rejecter.Reject(ctx, token) }); err != nil {
+	if err := hostcall.Contain("the TokenSource", func() error { return rejecter.Reject(ctx, token) }); err != nil {
 		c.log(ctx, levelWarn, "saltoks: rejecting the token failed", cl, 0, err)
 		return
 	}
@@ -163,7 +163,7 @@ func (t baseTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, cl.stop(r, errSecondSend)
 	}
 	if !cl.knownBase { // what is below may never tell when it has a connection
-		if err := cl.req.guard.start(nil); err != nil {
+		if err := cl.req.guard.Start(nil); err != nil {
 			return nil, cl.stop(r, err)
 		}
 	}
@@ -173,21 +173,6 @@ func (t baseTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 var errSecondSend = errors.New("a middleware tried to send a command twice")
-
-// defaultTransport pools connections for reads.
-func defaultTransport() *http.Transport {
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   10 * time.Second,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          64,
-		MaxIdleConnsPerHost:   16,
-		IdleConnTimeout:       60 * time.Second,
-		ExpectContinueTimeout: time.Second,
-	}
-}
 
 // freshTransport is t with a new connection for every request and HTTP/1.1
 // only: net/http repeats a request by itself only on a connection that was

@@ -173,7 +173,7 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 		"NewSealer":          {second(NewSealer()), []string{"at least one key"}},
 		"NewSealer, no key":  {second(NewSealer(SealingKey{})), []string{"1 to 32"}},
 		"NewAuthorizer":      {second(NewAuthorizer(Environment{}, Credentials{}, new(State))), []string{"ClientID", "RedirectURL", "NewState"}},
-		"NewRemote":          {second(NewRemote(new(Client), new(State), "", "")), []string{"NewClient makes one", "NewState makes one", "no subject"}},
+		"NewRemote":          {second(NewRemote(new(Client), new(State), Identity{})), []string{"NewClient makes one", "NewState makes one", "no subject"}},
 		"NewLocalOTP":        {second(NewLocalOTP(nil, nil)), []string{"wants a function"}},
 		"PasswordSource":     {second(PasswordSource(env, Credentials{}, "", nil)), []string{"ClientID", "user name", "PasswordFunc"}},
 		"NewConsentHandlers": {second(NewConsentHandlers(ConsentConfig{})), []string{"Authorizer", "Authorize", "Connected", "Done"}},

@@ -205,7 +205,7 @@ func (a *app) use(conn saltoks.Connection) (*saltoks.Client, *saltoks.Remote, er
 	if err != nil {
 		return nil, nil, err
 	}
-	remote, err := saltoks.NewRemote(client, a.state, conn.Environment, conn.Subject, saltoks.WithNow(a.clock.Now))
+	remote, err := saltoks.NewRemote(client, a.state, conn.Identity(), saltoks.WithNow(a.clock.Now))
 	if err != nil {
 		return nil, nil, err
 	}

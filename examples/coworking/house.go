@@ -163,7 +163,7 @@ func (h *house) connected(ctx context.Context) (*live, error) {
 	if l.client, err = saltoks.NewClient(h.env, h.auth.Tokens(conn), saltoks.WithLogger(h.log)); err != nil {
 		return nil, err
 	}
-	if l.remote, err = saltoks.NewRemote(l.client, h.state, conn.Environment, conn.Subject, saltoks.WithNow(h.now)); err != nil {
+	if l.remote, err = saltoks.NewRemote(l.client, h.state, conn.Identity(), saltoks.WithNow(h.now)); err != nil {
 		return nil, err
 	}
 	if conn.Site != "" {

@@ -54,7 +54,7 @@ func (d *demo) furnish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	remote, err := saltoks.NewRemote(d.client, state, env.Name, user.Subject, saltoks.WithNow(d.sim.Now))
+	remote, err := saltoks.NewRemote(d.client, state, saltoks.Identity{Environment: env.Name, Subject: user.Subject}, saltoks.WithNow(d.sim.Now))
 	if err != nil {
 		return err
 	}

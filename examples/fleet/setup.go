@@ -85,7 +85,7 @@ func (n *node) connect(ctx context.Context) (err error) {
 	if n.client, err = saltoks.NewClient(n.env, n.auth.Tokens(n.conn), saltoks.WithLimiter(saltoks.Unlimited())); err != nil {
 		return err
 	}
-	n.remote, err = saltoks.NewRemote(n.client, n.state, n.conn.Environment, n.conn.Subject)
+	n.remote, err = saltoks.NewRemote(n.client, n.state, n.conn.Identity())
 	return err
 }
 

@@ -46,7 +46,7 @@ func main() {
 	fmt.Printf("%s as %s, site %q linked\n", conn.State, conn.UserHint, site.Name)
 
 	// Activate: the IQs mail a PIN, and somebody types it.
-	remote := must(saltoks.NewRemote(client, state, conn.Environment, conn.Subject, saltoks.WithNow(sim.Now)))
+	remote := must(saltoks.NewRemote(client, state, conn.Identity(), saltoks.WithNow(sim.Now)))
 	wizard := remote.Activation()
 	for iq := range must2(wizard.List(ctx, site.ID)) {
 		must(wizard.Begin(ctx, site.ID, iq.IQ.ID))

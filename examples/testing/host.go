@@ -51,7 +51,7 @@ func newHost(ctx context.Context, sim *saltokstest.Sim) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	remote, err := saltoks.NewRemote(client, state, conn.Environment, conn.Subject, saltoks.WithNow(sim.Now))
+	remote, err := saltoks.NewRemote(client, state, conn.Identity(), saltoks.WithNow(sim.Now))
 	if err != nil {
 		return nil, err
 	}

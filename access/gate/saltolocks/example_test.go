@@ -35,7 +35,7 @@ func connected() (*saltokstest.Sim, *saltolocks.Locks) {
 	must(err)
 	state, err := saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
 	must(err)
-	remote, err := saltoks.NewRemote(client, state, env.Name, user.Subject)
+	remote, err := saltoks.NewRemote(client, state, saltoks.Identity{Environment: env.Name, Subject: user.Subject})
 	must(err)
 	iq := saltoks.IQID(site.IQs[0].ID)
 	_, err = remote.Activation().Begin(ctx, saltoks.SiteID(site.ID), iq)

@@ -200,7 +200,7 @@ func (row closedRow) run(t *testing.T, action access.Action) {
 	h.ok(err)
 	h.client, err = saltoks.NewClient(env, h.tokens, append([]saltoks.Option{saltoks.WithHTTPClient(&http.Client{Transport: h.transport}), saltoks.WithLimiter(saltoks.Unlimited()), saltoks.WithLogger(logger)}, h.clients...)...)
 	h.ok(err)
-	h.remote, err = saltoks.NewRemote(h.client, state, h.conn.Environment, h.conn.Subject, append([]saltoks.RemoteOption{saltoks.WithNow(h.clock)}, h.remotes...)...)
+	h.remote, err = saltoks.NewRemote(h.client, state, h.conn.Identity(), append([]saltoks.RemoteOption{saltoks.WithNow(h.clock)}, h.remotes...)...)
 	h.ok(err)
 	h.locks, err = saltolocks.New(saltolocks.Config{Client: h.client, Remote: h.remote, Site: saltoks.SiteID(h.site.ID), Now: h.now})
 	h.ok(err)

@@ -68,7 +68,7 @@ func newRigWith(t *testing.T, activate bool, cfg saltokstest.Config) *rig {
 	r.ok(err)
 	r.client, err = saltoks.NewClient(env, r.auth.Tokens(r.conn), saltoks.WithHTTPClient(&http.Client{Transport: r.wire}), saltoks.WithLimiter(saltoks.Unlimited()))
 	r.ok(err)
-	r.remote, err = saltoks.NewRemote(r.client, r.state, r.conn.Environment, r.conn.Subject, saltoks.WithNow(r.sim.Now))
+	r.remote, err = saltoks.NewRemote(r.client, r.state, r.conn.Identity(), saltoks.WithNow(r.sim.Now))
 	r.ok(err)
 	if activate {
 		for _, iq := range r.site.IQs {

@@ -135,7 +135,7 @@ func (s *soak) build(sites, members int) {
 
 func (x *site) fill(ctx context.Context) {
 	s := x.soak
-	remote, err := saltoks.NewRemote(x.client, s.state, s.env.Name, x.admin.Subject)
+	remote, err := saltoks.NewRemote(x.client, s.state, saltoks.Identity{Environment: s.env.Name, Subject: x.admin.Subject})
 	s.ok(err)
 	a, salto, iq := remote.Activation(), saltoks.SiteID(x.salto.ID), saltoks.IQID(x.salto.IQs[0].ID)
 	_, err = a.Begin(ctx, salto, iq)
@@ -204,7 +204,7 @@ func (x *site) open(ctx context.Context) {
 	s.ok(err)
 	x.client, err = saltoks.NewClient(s.env, s.auth.Tokens(conn), saltoks.WithHTTPClient(s.sim.HTTPClient()), saltoks.WithMiddleware(x.counted))
 	s.ok(err)
-	remote, err := saltoks.NewRemote(x.client, s.state, conn.Environment, conn.Subject)
+	remote, err := saltoks.NewRemote(x.client, s.state, conn.Identity())
 	s.ok(err)
 	x.locks, err = saltolocks.New(saltolocks.Config{Client: x.client, Remote: remote, Site: conn.Site})
 	s.ok(err)

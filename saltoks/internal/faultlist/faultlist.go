@@ -1,5 +1,5 @@
-// Package faults joins the faults of one input into one error.
-package faults
+// Package faultlist joins the faults of one input into one error.
+package faultlist
 
 import (
 	"slices"
