@@ -258,7 +258,7 @@ func (a *Activation) fetchSecret(ctx context.Context, site SiteID, iq IQID, f se
 // nameOf is the IQ's name, by which Forget will ask a person about it. Nothing
 // fails for want of it.
 func (a *Activation) nameOf(ctx context.Context, at siteIQ) string {
-	ctx, cancel := context.WithTimeout(ctx, hintLimit)
+	ctx, cancel := context.WithTimeout(ctx, nameLimit)
 	defer cancel()
 	iq, err := a.iqs.Get(ctx, at.site, at.iq)
 	if err != nil {
@@ -330,6 +330,9 @@ func mayRequest(doc *iqDoc) error {
 	}
 	return nil
 }
+
+// nameLimit bounds the read of an IQ's name.
+const nameLimit = 5 * time.Second
 
 // stepLimit bounds a call that is made while the document is locked.
 const stepLimit = 14 * time.Second

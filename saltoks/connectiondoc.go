@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-var connectionDocs = docKind[connectionDoc]{name: "connection", version: 1}
+var connectionDocs = docKind[connectionDoc]{name: ConnectionKind, version: 1}
 
 // connectionDoc is one consent with its tokens. They are one document so that
 // a consent, its tokens and the note of a failed refresh change together.

@@ -2,11 +2,13 @@ package saltoks
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func TestFileStoreWritesOnlyChanges(t *testing.T) {
@@ -121,5 +123,79 @@ func TestFileStoreFaults(t *testing.T) {
 	err = s.Update(t.Context(), "k", func(context.Context, []byte) ([]byte, error) { called = true; return []byte("x"), nil })
 	if err == nil || called {
 		t.Errorf("%v, fn called: %v", err, called)
+	}
+}
+
+// TestFileStoreOfABrokenFolder: a disk that fails is an error that leaves
+// nothing locked.
+func TestFileStoreOfABrokenFolder(t *testing.T) {
+	dir := t.TempDir()
+	s, err := NewFileStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	called := false
+	put := func(ctx context.Context) error {
+		return s.Update(ctx, "k", func(context.Context, []byte) ([]byte, error) { called = true; return []byte("doc"), nil })
+	}
+	broken := func(how string) {
+		t.Helper()
+		if doc, err := s.Get(t.Context(), "k"); err == nil || doc != nil {
+			t.Errorf("%s: read %q, %v", how, doc, err)
+		}
+		if err := put(t.Context()); err == nil || called {
+			t.Errorf("%s: written, %v", how, err)
+		}
+	}
+	if err := os.Mkdir(s.path("k")+".doc", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	broken("a folder in place of the document")
+	if err := os.Remove(s.path("k") + ".doc"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(s.path("k")+".tmp", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(t.Context()); err == nil {
+		t.Error("written through a folder")
+	}
+	called = false
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(t.Context()); err == nil || called {
+		t.Errorf("no folder: written, %v", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Get(gone, "k"); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if err := put(t.Context()); err != nil {
+		t.Errorf("mended: %v", err)
+	}
+
+	// Another process holds the file; the caller leaves.
+	other, err := NewFileStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = other.Update(t.Context(), "k", func(_ context.Context, doc []byte) ([]byte, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if err := put(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("held by another process: %v", err)
+		}
+		return doc, nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if err := put(t.Context()); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -69,58 +68,6 @@ func TestForgetNamesTheIQsFirst(t *testing.T) {
 		t.Errorf("another's document is gone: %v", err)
 	}
 }
-
-// Only what is stored is lost by Forget, and a person knows IQs by their names.
-func TestNeedSupportNamesWhatIsStored(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		ctx := t.Context()
-		env := Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API()}
-		auth, err := NewAuthorizer(env, Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"}, r.state)
-		if err != nil {
-			t.Fatal(err)
-		}
-		named := func(want ...ForgottenIQ) {
-			t.Helper()
-			got, err := auth.NeedSupport(ctx, r.tokens.user.Subject)
-			if diff := cmp.Diff(want, got); diff != "" || err != nil {
-				t.Errorf("%v (-want +got):\n%s", err, diff)
-			}
-		}
-		named()
-		r.activate()
-		iq := r.sim.World().Sites[0].IQs[0]
-		named(ForgottenIQ{Site: r.site, IQ: IQID(iq.ID), Name: iq.Name})
-
-		act := r.newRemote(r.newClient(WithUnmeasuredCalls()), r.state).Activation()
-		r.must(act.Deactivate(ctx, r.site, r.iq))
-		named()
-		if err := auth.Forget(ctx, r.tokens.user.Subject, nil); err != nil {
-			t.Errorf("nothing is stored, and Forget says %v", err)
-		}
-		if r.store.broken = true; second(auth.NeedSupport(ctx, r.tokens.user.Subject)) == nil {
-			t.Error("a broken store is not told")
-		}
-	})
-}
-
-// An IQ whose name cannot be read is activated all the same.
-func TestActivationWithoutTheName(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		act := *r.act
-		act.iqs = namelessIQs{act.iqs}
-		r.must(act.Begin(t.Context(), r.site, r.iq))
-		owner, err := loadDoc(t.Context(), r.state, ownerDocs, ownerID("simulator", r.tokens.user.Subject))
-		if err != nil || owner == nil || len(owner.IQs) != 1 || owner.IQs[0].Name != "" {
-			t.Errorf("%+v, %v", owner, err)
-		}
-	})
-}
-
-type namelessIQs struct{ iqCalls }
-
-func (namelessIQs) Get(context.Context, SiteID, IQID) (IQ, error) { return IQ{}, ErrForbidden }
 
 func TestReseal(t *testing.T) {
 	ctx := t.Context()

@@ -208,7 +208,7 @@ func (r *Remote) prepare(ctx context.Context, at siteIQ) (iqDoc, OTP, error) {
 	}
 	if err := r.sameUser(ctx); err != nil {
 		refused := NewNotSentError(err)
-		refused.Method, refused.Route = "PATCH", routeLocking
+		refused.Method, refused.Route = "PATCH", "/v1.2/sites/{site}/locks/{lock}/locking"
 		return doc, OTP{}, refused
 	}
 	code, err := r.code(ctx, at, doc)

@@ -12,6 +12,9 @@ import (
 // IQs are theirs. It is written before what it names: it may name a document
 // that is not there, never the reverse.
 
+// ConnectionKind is the kind of a connection's document.
+const ConnectionKind = "connection"
+
 var ownerDocs = docKind[ownerDoc]{name: "owner", version: 1}
 
 type ownerDoc struct {
@@ -96,7 +99,7 @@ func resealOwner(ctx context.Context, s *State, owner string) error {
 	}
 	var faults []error
 	for _, id := range doc.Connections {
-		faults = append(faults, s.reseal(ctx, connectionDocs.name, id))
+		faults = append(faults, s.reseal(ctx, ConnectionKind, id))
 	}
 	for _, iq := range doc.IQs {
 		for _, ref := range iq.Docs {

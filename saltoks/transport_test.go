@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -382,5 +383,18 @@ func TestMiddlewareCannotRepeatACommand(t *testing.T) {
 	err := c.Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{})
 	if verdict(err) != "unconfirmed" || w.count() != 1 {
 		t.Errorf("%s after %d requests: %v", verdict(err), w.count(), err)
+	}
+}
+
+// TestErrorsKeepTheirKindWithoutTheirText: a secret in the text of a network's
+// error goes, what errors.As finds stays.
+func TestErrorsKeepTheirKindWithoutTheirText(t *testing.T) {
+	c := newTestClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+		return nil, &net.OpError{Op: r.Header.Get("Authorization"), Err: errHost}
+	}))
+	err := c.Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{})
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok || !errors.Is(op, errHost) || strings.Contains(err.Error(), testToken) {
+		t.Errorf("%v", err)
 	}
 }

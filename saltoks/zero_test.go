@@ -2,18 +2,11 @@ package saltoks
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
-	"fmt"
 	"go/ast"
 	"go/types"
-	"io"
 	"iter"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -186,66 +179,5 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 				t.Errorf("%s: %v does not say %q", name, c.err, want)
 			}
 		}
-	}
-}
-
-// TestAStrangeMethodIsNotSent: what net/http does not take is told before.
-func TestAStrangeMethodIsNotSent(t *testing.T) {
-	w := &wire{answer: always(200, "")}
-	c := newTestClient(t, w)
-	for _, class := range []ReplayClass{Never, Safe} {
-		r, err := c.NewRequest("G ET", "/v1.2/x")
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Class = class
-		_, err = c.Do(t.Context(), r, nil)
-		if verdict(err) != "not sent" || !strings.Contains(err.Error(), "method or URL") || w.count() != 0 {
-			t.Errorf("%s: %v", verdict(err), err)
-		}
-	}
-}
-
-// TestNetworkCauses: of an error below the identity server only the kind stays.
-func TestNetworkCauses(t *testing.T) {
-	for what, err := range map[string]error{
-		"certificate": &tls.CertificateVerificationError{Err: errors.New("planted")},
-		"dial failed": &net.OpError{Op: "dial", Err: errors.New("planted")},
-		"timeout":     &url.Error{Op: "Post", URL: "https://planted", Err: os.ErrDeadlineExceeded},
-		"panic in":    &PanicError{In: "the HTTP transport", What: "string"},
-		"unexpected":  fmt.Errorf("planted: %w", io.ErrUnexpectedEOF),
-		"no usable":   errors.New("planted"),
-		"canceled":    fmt.Errorf("planted: %w", context.Canceled),
-		"deadline":    fmt.Errorf("planted: %w", context.DeadlineExceeded),
-	} {
-		if e := identityError("refresh", err); !strings.Contains(e.Error(), what) || strings.Contains(e.Error(), "planted") {
-			t.Errorf("%v: got %v, want %q in it", err, e, what)
-		}
-	}
-}
-
-type panickyJSON struct{}
-
-func (panickyJSON) MarshalJSON() ([]byte, error)  { panic(plantedPanic) }
-func (*panickyJSON) UnmarshalJSON(b []byte) error { panic(plantedPanic) }
-
-// TestJSONOfTheHostPanics: before it is sent nothing was sent, afterwards
-// nobody knows.
-func TestJSONOfTheHostPanics(t *testing.T) {
-	w := &wire{answer: always(200, "{}")}
-	c := newTestClient(t, w)
-	for body, want := range map[any]string{panickyJSON{}: "not sent", "fine": "unconfirmed"} {
-		r, err := c.NewRequest("POST", "/v1.2/x")
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Body = body
-		_, err = c.Do(t.Context(), r, new(panickyJSON))
-		if _, ok := errors.AsType[*PanicError](err); !ok || verdict(err) != want || strings.Contains(err.Error(), plantedPanic) {
-			t.Errorf("%v: %s: %v", body, verdict(err), err)
-		}
-	}
-	if w.count() != 1 {
-		t.Errorf("%d requests", w.count())
 	}
 }

@@ -59,8 +59,3 @@ func ExampleIdentityError_Temporary() {
 	}
 	// Output: true false
 }
-
-func ExampleWeekdays_Any() {
-	fmt.Println(saltoks.Weekdays{}.Any(), saltoks.Weekdays{Monday: true}.Any())
-	// Output: false true
-}
