@@ -18,7 +18,7 @@
 //     memory; [github.com/doorkit/doorkit/access/gate/sqlstore] in SQLite or
 //     PostgreSQL. Storage of your own is proven by
 //     [github.com/doorkit/doorkit/access/gate/storage/storagetest] and
-//     [github.com/doorkit/doorkit/saltoks/statetest].
+//     [github.com/doorkit/doorkit/saltoks/saltostate/statetest].
 //
 // # The way of one unlock
 //

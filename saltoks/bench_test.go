@@ -70,7 +70,7 @@ func benchServer(tb testing.TB, locks, perPage int) string {
 
 func benchClient(tb testing.TB, url string) *saltoks.Client {
 	tb.Helper()
-	c, err := saltoks.NewClient(saltoks.Environment{Name: "bench", Issuer: "https://id.example.test", API: url}, fixedToken{}, saltoks.WithLimiter(saltoks.Unlimited()))
+	c, err := saltoks.NewClient(saltoks.Environment{Name: "bench", Issuer: "https://id.example.test", API: url}, fixedToken{}, saltoks.WithLimiter(saltoks.NoRateLimit()))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -49,7 +49,7 @@ type Client struct {
 	maxResponse                int64
 	accept, agent, contentType []string
 	logger                     *slog.Logger
-	unmeasured                 bool
+	unverified                 bool
 
 	budget  retryBudget
 	buffers sync.Pool
@@ -98,7 +98,7 @@ func NewClient(env Environment, ts TokenSource, opts ...Option) (*Client, error)
 		contentType:    []string{"application/json"},
 		agent:          []string{cfg.agent},
 		logger:         cfg.logger,
-		unmeasured:     cfg.unmeasured,
+		unverified:     cfg.unverified,
 		buffers:        sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
 	fresh := cfg.base

@@ -33,7 +33,7 @@ func TestPlantedSecrets(t *testing.T) {
 		always(200, `{"secret":17,"x":"`+echo+`"}`),
 		always(200, `"`+echo+`"`), always(200, `{"secret":"`+echo), always(200, `<html>`+echo), always(401, ``), always(302, ``, "Location", "/?otp=0tp42"),
 	} {
-		c := newTestClient(t, &wire{answer: answer}, WithLogger(logger), WithUnmeasuredCalls())
+		c := newTestClient(t, &wire{answer: answer}, WithLogger(logger), UnverifiedEndpoints())
 		ctx := t.Context()
 		var errs []error
 		_, err := c.IQs.FirstSecret(ctx, "s", "q")
@@ -111,11 +111,11 @@ func TestOptions(t *testing.T) {
 		"SetTree":     func() error { return c.IQs.SetTree(t.Context(), "s", "q", []IQTreeItem{{}}, NewOTP("a")) },
 		"SetSchedule": func() error { return c.Locks.SetSchedule(t.Context(), "s", "l", LockSchedule{Weekdays: EveryDay()}) },
 	} {
-		if err := call(); !errors.Is(err, ErrUnmeasured) || verdict(err) != "not sent" {
+		if err := call(); !errors.Is(err, ErrUnverified) || verdict(err) != "not sent" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	c = newTestClient(t, w, WithUnmeasuredCalls())
+	c = newTestClient(t, w, UnverifiedEndpoints())
 	auto := LockSchedule{AutoStart: true, Weekdays: EveryDay()}
 	if err := c.Locks.SetSchedule(t.Context(), "s", "l", auto); verdict(err) != "not sent" || !strings.Contains(err.Error(), "AllowAutomaticStart") {
 		t.Errorf("automatic start: %v", err)
@@ -201,4 +201,29 @@ func (w *waitingTokens) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// TestSubject: the subject is the token's, within the caller's context.
+func TestSubject(t *testing.T) {
+	c, err := NewClient(testEnv("https://api.example.test"), subjectTokens{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Subject(t.Context()); got != "subject-1" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, err := c.Subject(ctx); got != "" || !errors.Is(err, context.Canceled) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+type subjectTokens struct{}
+
+func (subjectTokens) Token(ctx context.Context) (Token, error) {
+	if err := ctx.Err(); err != nil {
+		return Token{}, err
+	}
+	return Token{Access: NewSecret("a"), Subject: "subject-1"}, nil
 }

@@ -1,12 +1,15 @@
-package saltoks
+package saltoks_test
 
 import (
+	"context"
 	"go/ast"
 	"go/types"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/doorkit/doorkit/saltoks"
 )
 
 // TestEveryTypeHonoursContexts: each exported type with methods that take a
@@ -15,23 +18,25 @@ func TestEveryTypeHonoursContexts(t *testing.T) {
 	tested := map[string]string{
 		"Activation":  "TestRemoteAndActivationHonourTheContext",
 		"Authorizer":  "TestAuthorizerHonoursContexts",
-		"Client":      "TestEveryMethodHonoursItsContext and TestClose",
+		"Client":      "TestEveryMethodHonoursItsContext, TestClose and TestSubject",
 		"FileStore":   "statetest, CancelledContext",
 		"LocalOTP":    "TestRemoteAndActivationHonourTheContext",
 		"MemoryStore": "statetest, CancelledContext",
 		"OTPFunc":     "it hands the context on",
+		"State":       "saltostate, TestStateHonoursContexts",
+		"no type":     "Load and Update: saltostate, TestStateHonoursContexts",
 		"Remote":      "TestRemoteAndActivationHonourTheContext",
 	}
-	for field := range reflect.TypeFor[Client]().Fields() {
+	for field := range reflect.TypeFor[saltoks.Client]().Fields() {
 		if field.IsExported() {
 			tested[field.Type.Elem().Name()] = "TestEveryMethodHonoursItsContext" // by reflection
 		}
 	}
-	if got := takeContext(reflect.TypeFor[*Client]()); !slices.Equal(got, []string{"Close", "Do"}) {
+	if got := takeContext(reflect.TypeFor[*saltoks.Client]()); !slices.Equal(got, []string{"Close", "Do", "Subject"}) {
 		t.Errorf("methods of Client with a context: %v; publicCalls must know them", got)
 	}
 	found := map[string]bool{}
-	for _, d := range Declarations(t) {
+	for _, d := range declarations(t) {
 		fn, ok := d.(*ast.FuncDecl)
 		if !ok || !fn.Name.IsExported() || !slices.ContainsFunc(fn.Type.Params.List, func(f *ast.Field) bool { return types.ExprString(f.Type) == "context.Context" }) {
 			continue
@@ -52,4 +57,14 @@ func TestEveryTypeHonoursContexts(t *testing.T) {
 			t.Errorf("%s has no method with a context any more", name)
 		}
 	}
+}
+
+// takeContext lists the exported methods whose first parameter is a context.
+func takeContext(typ reflect.Type) (names []string) {
+	for m := range typ.Methods() {
+		if m.Type.NumIn() > 1 && m.Type.In(1) == reflect.TypeFor[context.Context]() {
+			names = append(names, m.Name)
+		}
+	}
+	return names
 }

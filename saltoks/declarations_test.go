@@ -1,4 +1,4 @@
-package saltoks
+package saltoks_test
 
 import (
 	"go/ast"
@@ -9,22 +9,25 @@ import (
 	"testing"
 )
 
-// Declarations are those of the package, tests aside.
-func Declarations(t *testing.T) (all []ast.Decl) {
+// declarations are those of saltoks and of the packages beside it that a host
+// imports, tests aside.
+func declarations(t *testing.T) (all []ast.Decl) {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
+	for _, dir := range []string{".", "saltostate", "saltoauth", "saltoremote", "../internal/hostcall"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%d files in %s, %v", len(files), dir, err)
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-		if err != nil {
-			t.Fatal(err)
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, f.Decls...)
 		}
-		all = append(all, f.Decls...)
 	}
 	return all
 }

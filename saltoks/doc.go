@@ -1,18 +1,18 @@
 // Package saltoks is a typed client of the SALTO KS Connect API: sites, IQs,
-// locks, users, access groups and SALTO's audit log, with consent, tokens,
-// one-time codes and IQ activation. WIRE.md beside it holds the facts it rests
-// on, each with how sure it is; comments cite its sections.
+// locks, users, access groups and SALTO's audit log. Beside it are saltoauth
+// (consent and tokens), saltoremote (IQ activation, one-time codes, commands) and
+// saltostate (what those two store). WIRE.md holds the facts they rest on, each
+// with how sure it is; comments cite its sections.
 //
 // # From nothing to an open door
 //
-//   - An [Authorizer] turns an admin's consent into a [Connection], whose tokens
-//     renew themselves; a backend client has [PasswordSource].
+//   - saltoauth turns an admin's consent into a connection, whose tokens renew
+//     themselves; a backend client has its password source.
 //   - [NewClient] makes the [Client]; Me, Sites, IQs, Locks, Users, AccessGroups
 //     and Entries are its services, and [Client.Do] reaches what has no method.
-//   - [Remote.Activation] activates an IQ once, with the PIN that SALTO sends.
-//   - [Remote] opens and locks: one code, one request.
-//   - A [Store] of two methods keeps all state, sealed; [NewMemoryStore] and
-//     [NewFileStore] are here, statetest proves any other.
+//   - saltoremote activates an IQ once, with the PIN that SALTO sends, and opens
+//     and locks: one code, one request.
+//   - saltostate keeps all state, sealed, in a store of two methods.
 //
 // # Lists
 //
@@ -44,8 +44,8 @@
 //
 // # Concurrency, time and quota
 //
-// All services, sources, stores and Remotes are safe for concurrent use. Contexts are honoured wherever a call waits: for the [Limiter], for a token,
-// between tries, on the network. The limiter has two lanes, so a command never
+// All services are safe for concurrent use. Contexts are honored wherever a call
+// waits: for the [Limiter], for a token, between tries, on the network. The limiter has two lanes, so a command never
 // waits behind reads; clients of one credential share one. [Client.Close] waits for
 // a token that is being refreshed: nothing else outlives the call that began it.
 package saltoks

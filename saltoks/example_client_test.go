@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
@@ -52,8 +53,8 @@ func ExampleNewClient() {
 	defer sim.Close()
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()} // or saltoks.Acceptance()
 	user := sim.World().Users[0]
-	tokens, err := saltoks.PasswordSource(env, saltoks.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())},
-		user.Email, saltoks.FixedPassword(saltoks.NewSecret(user.Password)), saltoks.AuthHTTPClient(sim.HTTPClient()))
+	tokens, err := saltoauth.PasswordSource(env, saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())},
+		user.Email, saltoauth.FixedPassword(saltoks.NewSecret(user.Password)), saltoauth.AuthHTTPClient(sim.HTTPClient()))
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -227,8 +228,8 @@ func ExampleNewLimiter() {
 	// Output: Harbour Harbour
 }
 
-func ExampleUnlimited() {
-	_, client, _, end := harbour(saltoks.WithLimiter(saltoks.Unlimited()))
+func ExampleNoRateLimit() {
+	_, client, _, end := harbour(saltoks.WithLimiter(saltoks.NoRateLimit()))
 	defer end()
 	for range 30 {
 		if _, err := client.Me.Get(context.Background()); err != nil {
@@ -321,17 +322,17 @@ func ExampleWithLogger() {
 }
 
 func ExampleWithLimiter() {
-	_, client, _, end := harbour(saltoks.WithLimiter(saltoks.Unlimited()))
+	_, client, _, end := harbour(saltoks.WithLimiter(saltoks.NoRateLimit()))
 	defer end()
 	_, err := client.Me.Get(context.Background())
 	fmt.Println(err)
 	// Output: <nil>
 }
 
-func ExampleWithUnmeasuredCalls() {
+func ExampleUnverifiedEndpoints() {
 	_, client, at, end := harbour() // without the option
 	defer end()
 	err := client.IQs.Deactivate(context.Background(), at.site, at.iq, "9e8d7c6b-5a49-4838-b726-150403f2e1d0", at.code())
-	fmt.Println(errors.Is(err, saltoks.ErrUnmeasured))
+	fmt.Println(errors.Is(err, saltoks.ErrUnverified))
 	// Output: true
 }

@@ -177,7 +177,7 @@ func ExampleIQsService_Deactivate() {
 	_, client, at, end := harbour()
 	defer end()
 	err := client.IQs.Deactivate(context.Background(), at.site, at.iq, "9e8d7c6b-5a49-4838-b726-150403f2e1d0", at.code())
-	fmt.Println(errors.Is(err, saltoks.ErrUnmeasured)) // needs WithUnmeasuredCalls
+	fmt.Println(errors.Is(err, saltoks.ErrUnverified)) // needs UnverifiedEndpoints
 	// Output: true
 }
 
@@ -185,7 +185,7 @@ func ExampleIQsService_SetTree() {
 	_, client, at, end := harbour()
 	defer end()
 	err := client.IQs.SetTree(context.Background(), at.site, at.iq, []saltoks.IQTreeItem{{ID: string(at.lock), ParentID: string(at.iq), Hardware: "lock"}}, at.code())
-	fmt.Println(errors.Is(err, saltoks.ErrUnmeasured)) // needs WithUnmeasuredCalls
+	fmt.Println(errors.Is(err, saltoks.ErrUnverified)) // needs UnverifiedEndpoints
 	// Output: true
 }
 
@@ -227,7 +227,7 @@ func ExampleLocksService_SetState() {
 }
 
 func ExampleLocksService_SetSchedule() {
-	_, client, at, end := harbour(saltoks.WithUnmeasuredCalls())
+	_, client, at, end := harbour(saltoks.UnverifiedEndpoints())
 	defer end()
 	err := client.Locks.SetSchedule(context.Background(), at.site, at.lock, saltoks.LockSchedule{AutoStart: true, Weekdays: saltoks.EveryDay()})
 	fmt.Println(err)
@@ -235,11 +235,11 @@ func ExampleLocksService_SetSchedule() {
 }
 
 func ExampleAllowAutomaticStart() {
-	_, client, at, end := harbour() // and needs WithUnmeasuredCalls as well
+	_, client, at, end := harbour() // and needs UnverifiedEndpoints as well
 	defer end()
 	err := client.Locks.SetSchedule(context.Background(), at.site, at.lock,
 		saltoks.LockSchedule{AutoStart: true, Weekdays: saltoks.EveryDay(), End: saltoks.TimeOfDay{Hour: 18}}, saltoks.AllowAutomaticStart())
-	fmt.Println(errors.Is(err, saltoks.ErrUnmeasured))
+	fmt.Println(errors.Is(err, saltoks.ErrUnverified))
 	// Output: true
 }
 

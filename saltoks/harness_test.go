@@ -72,7 +72,7 @@ func testEnv(api string) Environment {
 
 func newTestClient(t testing.TB, rt http.RoundTripper, opts ...Option) *Client {
 	t.Helper()
-	opts = append([]Option{WithHTTPClient(&http.Client{Transport: rt}), WithLimiter(Unlimited())}, opts...)
+	opts = append([]Option{WithHTTPClient(&http.Client{Transport: rt}), WithLimiter(NoRateLimit())}, opts...)
 	c, err := NewClient(testEnv("https://api.example.test/connect"), staticTokens{testToken}, opts...)
 	if err != nil {
 		t.Fatal(err)

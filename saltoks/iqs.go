@@ -136,10 +136,10 @@ func (s *IQsService) Restore(ctx context.Context, site SiteID, iq IQID) error {
 
 // Deactivate ends a user's activation at an IQ with a code of the acting user.
 // Unmeasured (WIRE.md 2.4: which id and where the code goes is a guess), so it
-// needs WithUnmeasuredCalls. One request on the wire.
+// needs UnverifiedEndpoints. One request on the wire.
 func (s *IQsService) Deactivate(ctx context.Context, site SiteID, iq IQID, user UserID, otp OTP) error {
 	r := command("DELETE", routeIQPIN+"/{user}", string(site), string(iq), string(user))
-	r.unmeasured(s.c)
+	r.unverified(s.c)
 	r.needOTP(otp)
 	r.Body = struct {
 		OTP string `json:"otp"`
@@ -155,10 +155,10 @@ type IQTreeItem struct {
 }
 
 // SetTree writes what hangs on an IQ. Unmeasured, so it needs
-// WithUnmeasuredCalls (WIRE.md 2.4). One request on the wire.
+// UnverifiedEndpoints (WIRE.md 2.4). One request on the wire.
 func (s *IQsService) SetTree(ctx context.Context, site SiteID, iq IQID, items []IQTreeItem, otp OTP) error {
 	r := command("PUT", routeIQ+"/tree", string(site), string(iq))
-	r.unmeasured(s.c)
+	r.unverified(s.c)
 	r.needOTP(otp)
 	if len(items) == 0 {
 		r.fault(errors.New("the tree is empty"))
@@ -194,8 +194,8 @@ func (r *Request) needOTP(otp OTP) {
 	r.withOTP(otp)
 }
 
-func (r *Request) unmeasured(c *Client) {
-	if !c.unmeasured {
-		r.fault(ErrUnmeasured)
+func (r *Request) unverified(c *Client) {
+	if !c.unverified {
+		r.fault(ErrUnverified)
 	}
 }

@@ -15,7 +15,10 @@ import (
 
 	"github.com/doorkit/doorkit/internal/wiretap"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // TestNoSecretEscapes walks from the consent to the door and through every kind
@@ -44,29 +47,29 @@ func TestNoSecretEscapes(t *testing.T) {
 	}
 
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}
-	creds := saltoks.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI()}
+	creds := saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI()}
 	wire.Note("client secret", sim.ClientSecret())
-	key, err := saltoks.ParseSealingKey("k1:UExBTlRFRHBsYW50ZWRQTEFOVEVEcGxhbnRlZHBsYW4=")
+	key, err := saltostate.ParseSealingKey("k1:UExBTlRFRHBsYW50ZWRQTEFOVEVEcGxhbnRlZHBsYW4=")
 	if err != nil {
 		t.Fatal(err)
 	}
 	wire.Note("sealing key", key.Key.Reveal())
-	sealer, err := saltoks.NewSealer(key)
+	sealer, err := saltostate.NewSealer(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	state, err := saltoks.NewState(saltoks.NewMemoryStore(), sealer)
+	state, err := saltostate.NewState(saltostate.NewMemoryStore(), sealer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	auth, err := saltoks.NewAuthorizer(env, creds, state, saltoks.AuthHTTPClient(hc), saltoks.AuthClock(sim.Now), saltoks.AuthLogger(logger))
+	auth, err := saltoauth.NewAuthorizer(env, creds, state, saltoauth.AuthHTTPClient(hc), saltoauth.AuthClock(sim.Now), saltoauth.AuthLogger(logger))
 	if err != nil {
 		t.Fatal(err)
 	}
 	show(env, creds, key, sealer, state, auth)
 	ctx := t.Context()
 
-	consent := func(l saltoks.Login, c saltokstest.ConsentChoice) url.Values {
+	consent := func(l saltoauth.Login, c saltokstest.ConsentChoice) url.Values {
 		t.Helper()
 		show(l, &l)
 		u, err := sim.Consent(ctx, l.URL, c)
@@ -79,7 +82,7 @@ func TestNoSecretEscapes(t *testing.T) {
 		}
 		return u.Query()
 	}
-	begin := func() saltoks.Login {
+	begin := func() saltoauth.Login {
 		t.Helper()
 		l, err := auth.Begin(ctx)
 		if err != nil {
@@ -125,7 +128,7 @@ func TestNoSecretEscapes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	remote, err := saltoks.NewRemote(client, state, conn.Identity(), saltoks.WithNow(sim.Now))
+	remote, err := saltoremote.NewRemote(client, state, conn.Identity(), saltoremote.WithNow(sim.Now))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,19 +168,19 @@ func TestNoSecretEscapes(t *testing.T) {
 	typed, err := saltoks.ParseIQPIN(pin)
 	show(saltoks.IQKey{Secret: saltoks.NewSecret("planted-iq-secret"), PIN: typed}, err)
 	wire.Note("key", "planted-iq-secret")
-	empty, err := saltoks.NewState(saltoks.NewMemoryStore(), sealer)
+	empty, err := saltostate.NewState(saltostate.NewMemoryStore(), sealer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	panicky := saltoks.OTPFunc(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) { panic("planted-in-a-panic") })
+	panicky := saltoremote.OTPFunc(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) { panic("planted-in-a-panic") })
 	wire.Note("panic", "planted-in-a-panic")
-	elsewhere, err := saltoks.NewRemote(client, empty, conn.Identity(), saltoks.WithNow(sim.Now), saltoks.WithOTPProvider(panicky))
+	elsewhere, err := saltoremote.NewRemote(client, empty, conn.Identity(), saltoremote.WithNow(sim.Now), saltoremote.WithOTPProvider(panicky))
 	if err != nil {
 		t.Fatal(err)
 	}
 	st, err = elsewhere.Activation().Begin(ctx, site, iq)
 	show(st, err, elsewhere.Unlock(ctx, target))
-	late, err := saltoks.NewAuthorizer(env, creds, state, saltoks.AuthHTTPClient(hc), saltoks.AuthLogger(logger), saltoks.AuthClock(func() time.Time { return sim.Now().Add(48 * time.Hour) }))
+	late, err := saltoauth.NewAuthorizer(env, creds, state, saltoauth.AuthHTTPClient(hc), saltoauth.AuthLogger(logger), saltoauth.AuthClock(func() time.Time { return sim.Now().Add(48 * time.Hour) }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +191,7 @@ func TestNoSecretEscapes(t *testing.T) {
 	show(err)
 	sim.Clock().Advance(time.Hour / 2) // the block is over
 	for range 200 {
-		if err = remote.Unlock(ctx, target, saltoks.SendBy(sim.Now().Add(time.Second/2))); err != nil {
+		if err = remote.Unlock(ctx, target, saltoremote.SendBy(sim.Now().Add(time.Second/2))); err != nil {
 			break
 		}
 	}
@@ -216,7 +219,7 @@ func TestNoSecretEscapes(t *testing.T) {
 	other.Email, other.Password = "other@quay.example", "planted-password-2"
 	_, err = auth.Reconnect(ctx, l, consent(l, other))
 	show(err)
-	done, err := auth.Disconnect(ctx, conn.ID, saltoks.AcknowledgeDisconnect)
+	done, err := auth.Disconnect(ctx, conn.ID, saltoauth.AcknowledgeDisconnect)
 	show(done, err)
 	iqs, err := auth.NeedSupport(ctx, conn.Subject)
 	show(iqs, err, auth.Forget(ctx, conn.Subject, nil), auth.Forget(ctx, conn.Subject, iqs))
@@ -224,7 +227,7 @@ func TestNoSecretEscapes(t *testing.T) {
 	user := sim.World().Users[0]
 	wire.Note("password", user.Password)
 	for _, password := range []string{"planted-wrong-password", user.Password} {
-		ts, err := saltoks.PasswordSource(env, creds, user.Email, saltoks.FixedPassword(saltoks.NewSecret(password)), saltoks.AuthHTTPClient(hc), saltoks.AuthClock(sim.Now), saltoks.AuthLogger(logger))
+		ts, err := saltoauth.PasswordSource(env, creds, user.Email, saltoauth.FixedPassword(saltoks.NewSecret(password)), saltoauth.AuthHTTPClient(hc), saltoauth.AuthClock(sim.Now), saltoauth.AuthLogger(logger))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -248,4 +251,17 @@ func TestNoSecretEscapes(t *testing.T) {
 		}
 	}
 	t.Logf("%d bytes searched", len(all))
+}
+
+// twoUsers is the default world with a second admin, and a third user on a
+// site of their own.
+func twoUsers() saltokstest.World {
+	w := saltokstest.DefaultWorld()
+	w.Users = append(w.Users,
+		saltokstest.User{Email: "other@quay.example", Password: "planted-password-2", FirstName: "Other"},
+		saltokstest.User{Email: "third@mole.example", Password: "planted-password-3", FirstName: "Third"})
+	w.Sites[0].Members = []saltokstest.Member{{User: w.Users[0].Email}, {User: w.Users[1].Email}}
+	w.Sites = append(w.Sites, saltokstest.Site{Name: "Mole House", UID: "NL0000000077", Members: []saltokstest.Member{{User: "third@mole.example"}},
+		IQs: []saltokstest.IQ{{Name: "IQ Mole"}}, Locks: []saltokstest.Lock{{Name: "Mole Door"}}})
+	return w
 }

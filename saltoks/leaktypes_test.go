@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/doorkit/doorkit/saltoks"
 )
 
 // tapped is a transport that shows nothing of the tap when it is printed.
@@ -37,11 +35,11 @@ func noteTypes(shown map[string]bool, v any) {
 	}
 }
 
-// secretive lists the exported types of the package that are errors or have a
+// secretive lists the exported types of the packages that are errors or have a
 // field of a shielded type: a new one belongs into the walk.
 func secretive(t *testing.T) (names []string) {
 	t.Helper()
-	for _, d := range saltoks.Declarations(t) {
+	for _, d := range declarations(t) {
 		ast.Inspect(d, func(n ast.Node) bool {
 			switch d := n.(type) {
 			case *ast.FuncDecl:
@@ -51,7 +49,7 @@ func secretive(t *testing.T) (names []string) {
 			case *ast.TypeSpec:
 				s, ok := d.Type.(*ast.StructType)
 				if ok && slices.ContainsFunc(s.Fields.List, func(f *ast.Field) bool {
-					return slices.Contains([]string{"Secret", "OTP", "IQPIN", "KeypadPIN", "docSecret"}, types.ExprString(f.Type))
+					return slices.Contains([]string{"Secret", "OTP", "IQPIN", "KeypadPIN", "storedsecret.Secret"}, strings.TrimPrefix(types.ExprString(f.Type), "saltoks."))
 				}) {
 					names = append(names, d.Name.Name)
 				}

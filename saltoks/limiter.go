@@ -44,8 +44,8 @@ func NewLimiter(o LimiterOptions) (*Limiter, error) {
 	return l, nil
 }
 
-// Unlimited is a Limiter that only waits where SALTO asked for it.
-func Unlimited() *Limiter {
+// NoRateLimit is a Limiter that only waits where SALTO asked for it.
+func NoRateLimit() *Limiter {
 	l := &Limiter{}
 	for i := range l.lanes {
 		l.lanes[i].rate = rate.NewLimiter(rate.Inf, 0)

@@ -109,11 +109,11 @@ func AllowAutomaticStart() ScheduleOption {
 }
 
 // SetSchedule writes a lock's easy office mode schedule, after whose end the
-// lock locks by itself. Unmeasured, so it needs WithUnmeasuredCalls (WIRE.md
+// lock locks by itself. Unmeasured, so it needs UnverifiedEndpoints (WIRE.md
 // 2.5 and 6). One request on the wire.
 func (s *LocksService) SetSchedule(ctx context.Context, site SiteID, lock LockID, schedule LockSchedule, opts ...ScheduleOption) error {
 	r := newRequest("PUT", routeLock+"/easy_office_mode_schedule", Never, string(site), string(lock))
-	r.unmeasured(s.c)
+	r.unverified(s.c)
 	var cfg scheduleConfig
 	for _, o := range opts {
 		if o != nil {

@@ -122,7 +122,7 @@ func TestEveryMethodHonoursItsContext(t *testing.T) {
 			return l, err
 		}},
 		"pause after a 429": {limiter: func() (*Limiter, error) {
-			l := Unlimited()
+			l := NoRateLimit()
 			l.pause(readLane, time.Hour)
 			l.pause(commandLane, time.Hour)
 			return l, nil
@@ -142,7 +142,7 @@ func TestEveryMethodHonoursItsContext(t *testing.T) {
 						return nil, io.EOF
 					})}
 				}
-				limiter := Unlimited()
+				limiter := NoRateLimit()
 				if setup.limiter != nil {
 					var err error
 					if limiter, err = setup.limiter(); err != nil {
@@ -153,7 +153,7 @@ func TestEveryMethodHonoursItsContext(t *testing.T) {
 				if setup.ts != nil {
 					ts = setup.ts
 				}
-				c, err := NewClient(testEnv("http://127.0.0.1"), ts, WithHTTPClient(hc), WithLimiter(limiter), WithUnmeasuredCalls())
+				c, err := NewClient(testEnv("http://127.0.0.1"), ts, WithHTTPClient(hc), WithLimiter(limiter), UnverifiedEndpoints())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -210,7 +210,7 @@ func TestEveryMethodSurvivesAnyAnswer(t *testing.T) {
 	for _, body := range []string{``, `null`, `[]`, `{}`, `""`, `0`, `[null]`, `{"items":null}`, `{"items":{}}`, `{"items":[1]}`, `{"items":[{}],"next_page_link":7}`,
 		`{"items":[],"continuation_token":{"a":1}}`, `{"id":7,"roles":"x"}`, `<html>`, `{"items":[{"id":"a"}],"next_page_link":"?a"}`, "\xff\xfe", `[[[[`} {
 		w := &wire{answer: always(200, body)}
-		c := newTestClient(t, w, WithUnmeasuredCalls())
+		c := newTestClient(t, w, UnverifiedEndpoints())
 		for method, call := range publicCalls(t, c) {
 			if err := call(t.Context()); err != nil {
 				if _, ok := errors.AsType[*APIError](err); !ok {

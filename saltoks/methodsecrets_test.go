@@ -58,7 +58,7 @@ func TestNoMethodRepeatsASecret(t *testing.T) {
 	for name, answer := range answers {
 		var mu sync.Mutex
 		var log strings.Builder
-		c := newTestClient(t, roundTripper(answer), WithUnmeasuredCalls(), WithLogger(slog.New(slog.NewTextHandler(&lockedWriter{&mu, &log}, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+		c := newTestClient(t, roundTripper(answer), UnverifiedEndpoints(), WithLogger(slog.New(slog.NewTextHandler(&lockedWriter{&mu, &log}, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 		c.budget.spent = budgetSize // no retries: they change nothing here
 		for method, call := range publicCalls(t, c) {
 			seen := ""
@@ -73,4 +73,15 @@ func TestNoMethodRepeatsASecret(t *testing.T) {
 			log.Reset()
 		}
 	}
+}
+
+type lockedWriter struct {
+	mu *sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
 }

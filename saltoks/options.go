@@ -25,7 +25,7 @@ type config struct {
 	logger         *slog.Logger
 	limiter        *Limiter
 	middleware     []Middleware
-	unmeasured     bool
+	unverified     bool
 }
 
 // WithHTTPClient uses the transport of hc, and its timeout, if it has one, for
@@ -123,11 +123,11 @@ func WithMiddleware(m ...Middleware) Option {
 	}
 }
 
-// WithUnmeasuredCalls enables Locks.SetSchedule, IQs.Deactivate and IQs.SetTree,
+// UnverifiedEndpoints enables Locks.SetSchedule, IQs.Deactivate and IQs.SetTree,
 // whose form was never measured against SALTO (WIRE.md 2.4, 2.5 and 6).
-func WithUnmeasuredCalls() Option {
+func UnverifiedEndpoints() Option {
 	return func(c *config) error {
-		c.unmeasured = true
+		c.unverified = true
 		return nil
 	}
 }

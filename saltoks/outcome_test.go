@@ -43,7 +43,7 @@ func verdict(err error) string {
 
 func tcpClient(t testing.TB, url string, opts ...Option) *Client {
 	t.Helper()
-	c, err := NewClient(testEnv(url), staticTokens{testToken}, append([]Option{WithLimiter(Unlimited())}, opts...)...)
+	c, err := NewClient(testEnv(url), staticTokens{testToken}, append([]Option{WithLimiter(NoRateLimit())}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,3 +49,6 @@ func TestJSONOfTheHostPanics(t *testing.T) {
 func (panickyJSON) MarshalJSON() ([]byte, error) { panic(plantedPanic) }
 
 func (*panickyJSON) UnmarshalJSON(b []byte) error { panic(plantedPanic) }
+
+// plantedPanic is what careless code of the host panics with.
+const plantedPanic = "planted-in-a-panic-5d1c"

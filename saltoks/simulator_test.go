@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
@@ -19,10 +20,10 @@ import (
 func simClient(sim *saltokstest.Sim, opts ...saltoks.Option) (*saltoks.Client, error) {
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}
 	user := sim.World().Users[0]
-	tokens, err := saltoks.PasswordSource(env,
-		saltoks.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())},
-		user.Email, saltoks.FixedPassword(saltoks.NewSecret(user.Password)),
-		saltoks.AuthHTTPClient(sim.HTTPClient()), saltoks.AuthClock(sim.Now))
+	tokens, err := saltoauth.PasswordSource(env,
+		saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())},
+		user.Email, saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
+		saltoauth.AuthHTTPClient(sim.HTTPClient()), saltoauth.AuthClock(sim.Now))
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +33,7 @@ func simClient(sim *saltokstest.Sim, opts ...saltoks.Option) (*saltoks.Client, e
 func newSim(t *testing.T) (*saltokstest.Sim, *saltoks.Client) {
 	t.Helper()
 	sim := saltokstest.New(t, saltokstest.Config{})
-	c, err := simClient(sim, saltoks.WithLimiter(saltoks.Unlimited()))
+	c, err := simClient(sim, saltoks.WithLimiter(saltoks.NoRateLimit()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -389,6 +389,7 @@ func TestMiddlewareCannotRepeatACommand(t *testing.T) {
 // TestErrorsKeepTheirKindWithoutTheirText: a secret in the text of a network's
 // error goes, what errors.As finds stays.
 func TestErrorsKeepTheirKindWithoutTheirText(t *testing.T) {
+	errHost := errors.New("the host's own error")
 	c := newTestClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: r.Header.Get("Authorization"), Err: errHost}
 	}))

@@ -1,4 +1,4 @@
-package saltoks
+package saltoks_test
 
 import (
 	"context"
@@ -12,20 +12,25 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // zeroTypes are all exported types that have methods.
 var zeroTypes = []reflect.Type{
-	reflect.TypeFor[APIError](), reflect.TypeFor[AccessGroupsService](), reflect.TypeFor[ActivatedElsewhereError](), reflect.TypeFor[Activation](),
-	reflect.TypeFor[Authorizer](), reflect.TypeFor[Client](), reflect.TypeFor[Connection](), reflect.TypeFor[ConnectionStatus](),
-	reflect.TypeFor[ConsentHandlers](), reflect.TypeFor[EntriesService](), reflect.TypeFor[Environment](), reflect.TypeFor[FileStore](),
-	reflect.TypeFor[Filter](), reflect.TypeFor[IQKey](), reflect.TypeFor[IQPIN](), reflect.TypeFor[IQStatus](), reflect.TypeFor[IQsService](),
-	reflect.TypeFor[IdentityError](), reflect.TypeFor[KeypadPIN](), reflect.TypeFor[Limiter](), reflect.TypeFor[LocalOTP](), reflect.TypeFor[LocalTime](),
-	reflect.TypeFor[LocksService](), reflect.TypeFor[Login](), reflect.TypeFor[MeService](), reflect.TypeFor[MemoryStore](), reflect.TypeFor[OTP](),
-	reflect.TypeFor[OTPBlockedError](), reflect.TypeFor[OTPExhaustedError](), reflect.TypeFor[OTPFunc](), reflect.TypeFor[PanicError](), reflect.TypeFor[Remote](),
-	reflect.TypeFor[ReplayClass](), reflect.TypeFor[Request](), reflect.TypeFor[Secret](), reflect.TypeFor[SealingKey](), reflect.TypeFor[SitesService](),
-	reflect.TypeFor[State](), reflect.TypeFor[Subscription](), reflect.TypeFor[Symptoms](), reflect.TypeFor[TimeOfDay](), reflect.TypeFor[TokenError](),
-	reflect.TypeFor[UsersService](), reflect.TypeFor[Weekdays](), reflect.TypeFor[WrongUserError](),
+	reflect.TypeFor[saltoks.APIError](), reflect.TypeFor[saltoks.AccessGroupsService](), reflect.TypeFor[saltoremote.ActivatedElsewhereError](), reflect.TypeFor[saltoremote.Activation](),
+	reflect.TypeFor[saltoauth.Authorizer](), reflect.TypeFor[saltoks.Client](), reflect.TypeFor[saltoauth.Connection](), reflect.TypeFor[saltoauth.ConnectionStatus](),
+	reflect.TypeFor[saltoauth.ConsentHandlers](), reflect.TypeFor[saltoks.EntriesService](), reflect.TypeFor[saltoks.Environment](), reflect.TypeFor[saltostate.FileStore](),
+	reflect.TypeFor[saltoks.Filter](), reflect.TypeFor[saltoks.IQKey](), reflect.TypeFor[saltoks.IQPIN](), reflect.TypeFor[saltoremote.IQStatus](), reflect.TypeFor[saltoks.IQsService](),
+	reflect.TypeFor[saltoauth.IdentityError](), reflect.TypeFor[saltoks.KeypadPIN](), reflect.TypeFor[saltoks.Limiter](), reflect.TypeFor[saltoremote.LocalOTP](), reflect.TypeFor[saltoks.LocalTime](),
+	reflect.TypeFor[saltoks.LocksService](), reflect.TypeFor[saltoauth.Login](), reflect.TypeFor[saltoks.MeService](), reflect.TypeFor[saltostate.MemoryStore](), reflect.TypeFor[saltoks.OTP](),
+	reflect.TypeFor[saltoremote.OTPBlockedError](), reflect.TypeFor[saltoremote.OTPExhaustedError](), reflect.TypeFor[saltoremote.OTPFunc](), reflect.TypeFor[saltoks.PanicError](), reflect.TypeFor[saltoremote.Remote](),
+	reflect.TypeFor[saltoks.ReplayClass](), reflect.TypeFor[saltoks.Request](), reflect.TypeFor[saltoks.Secret](), reflect.TypeFor[saltostate.SealingKey](), reflect.TypeFor[saltoks.SitesService](),
+	reflect.TypeFor[saltostate.State](), reflect.TypeFor[saltoks.Subscription](), reflect.TypeFor[saltoremote.Symptoms](), reflect.TypeFor[saltoks.TimeOfDay](), reflect.TypeFor[saltoauth.TokenError](),
+	reflect.TypeFor[saltoks.UsersService](), reflect.TypeFor[saltoks.Weekdays](), reflect.TypeFor[saltoauth.WrongUserError](),
 }
 
 // TestZeroValuesOpenNothing calls every method of the zero value of every
@@ -33,12 +38,12 @@ var zeroTypes = []reflect.Type{
 // opens nothing.
 func TestZeroValuesOpenNothing(t *testing.T) {
 	sent := http.DefaultTransport
-	http.DefaultTransport = roundTripper(func(r *http.Request) (*http.Response, error) {
+	http.DefaultTransport = tapped(func(r *http.Request) (*http.Response, error) {
 		t.Errorf("a zero value sent %s %s", r.Method, r.URL)
 		return nil, http.ErrUseLastResponse
 	})
 	defer func() { http.DefaultTransport = sent }()
-	for _, d := range Declarations(t) {
+	for _, d := range declarations(t) {
 		if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv != nil && fn.Name.IsExported() {
 			name := strings.TrimPrefix(types.ExprString(fn.Recv.List[0].Type), "*")
 			if ast.IsExported(name) && !slices.ContainsFunc(zeroTypes, func(typ reflect.Type) bool { return typ.Name() == name }) {
@@ -77,7 +82,7 @@ func TestZeroValuesOpenNothing(t *testing.T) {
 			}
 		}
 	}
-	for _, h := range []http.Handler{new(ConsentHandlers).Connect(), new(ConsentHandlers).Reconnect()} {
+	for _, h := range []http.Handler{new(saltoauth.ConsentHandlers).Connect(), new(saltoauth.ConsentHandlers).Reconnect()} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
 		if w.Code != http.StatusForbidden {
@@ -85,7 +90,7 @@ func TestZeroValuesOpenNothing(t *testing.T) {
 		}
 	}
 	w := httptest.NewRecorder()
-	new(ConsentHandlers).Callback().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	new(saltoauth.ConsentHandlers).Callback().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 	if w.Code != http.StatusForbidden {
 		t.Errorf("the zero callback answers %d", w.Code)
 	}
@@ -123,7 +128,7 @@ func zeroCall(t *testing.T, method reflect.Value) (got string) {
 		return "nothing"
 	}
 	last := out[len(out)-1]
-	if list, ok := last.Interface().(iter.Seq2[IQStatus, error]); ok {
+	if list, ok := last.Interface().(iter.Seq2[saltoremote.IQStatus, error]); ok {
 		for _, err := range list {
 			last = reflect.ValueOf(&err).Elem()
 		}
@@ -147,32 +152,32 @@ func zeroCall(t *testing.T, method reflect.Value) (got string) {
 // TestConstructorsRefuseNothing: what is missing or zero is named where the
 // thing is made, not at the door.
 func TestConstructorsRefuseNothing(t *testing.T) {
-	env := testEnv("https://api.example.test")
+	env := saltoks.Environment{Name: "test", Issuer: "https://id.example.test", API: "https://api.example.test"}
 	made := 0
 	second := func(_ any, err error) error { return err }
 	for name, c := range map[string]struct {
 		err  error
 		says []string
 	}{
-		"NewClient":        {second(NewClient(Environment{}, nil, nil, WithLimiter(new(Limiter)), WithHTTPClient(nil))), []string{"nil token source", "nil option", "zero limiter", "nil client"}},
-		"NewClient, chain": {second(NewClient(env, staticTokens{testToken}, WithMiddleware(func(http.RoundTripper) http.RoundTripper { return nil }))), []string{"middleware returned nil"}},
-		"NewClient, reads": {second(NewClient(env, staticTokens{testToken}, WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
+		"NewClient":        {second(saltoks.NewClient(saltoks.Environment{}, nil, nil, saltoks.WithLimiter(new(saltoks.Limiter)), saltoks.WithHTTPClient(nil))), []string{"nil token source", "nil option", "zero limiter", "nil client"}},
+		"NewClient, chain": {second(saltoks.NewClient(env, fixedToken{}, saltoks.WithMiddleware(func(http.RoundTripper) http.RoundTripper { return nil }))), []string{"middleware returned nil"}},
+		"NewClient, reads": {second(saltoks.NewClient(env, fixedToken{}, saltoks.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
 			if made++; made > 1 {
 				return nil
 			}
 			return next
 		}))), []string{"middleware returned nil"}},
-		"NewState":           {second(NewState(nil, nil)), []string{"wants a Store", "wants a Sealer"}},
-		"NewSealer":          {second(NewSealer()), []string{"at least one key"}},
-		"NewSealer, no key":  {second(NewSealer(SealingKey{})), []string{"1 to 32"}},
-		"NewAuthorizer":      {second(NewAuthorizer(Environment{}, Credentials{}, new(State))), []string{"ClientID", "RedirectURL", "NewState"}},
-		"NewRemote":          {second(NewRemote(new(Client), new(State), Identity{})), []string{"NewClient makes one", "NewState makes one", "no subject"}},
-		"NewLocalOTP":        {second(NewLocalOTP(nil, nil)), []string{"wants a function"}},
-		"PasswordSource":     {second(PasswordSource(env, Credentials{}, "", nil)), []string{"ClientID", "user name", "PasswordFunc"}},
-		"NewConsentHandlers": {second(NewConsentHandlers(ConsentConfig{})), []string{"Authorizer", "Authorize", "Connected", "Done"}},
-		"NewFileStore":       {second(NewFileStore("")), []string{"wants a folder"}},
-		"FromOAuth2":         {second(FromOAuth2(nil).Token(t.Context())), []string{"no source"}},
-		"StaticOTP":          {second(StaticOTP(OTP{}).OTP(t.Context(), "s", "q")), []string{"is empty"}},
+		"NewState":           {second(saltostate.NewState(nil, nil)), []string{"wants a Store", "wants a Sealer"}},
+		"NewSealer":          {second(saltostate.NewSealer()), []string{"at least one key"}},
+		"NewSealer, no key":  {second(saltostate.NewSealer(saltostate.SealingKey{})), []string{"1 to 32"}},
+		"NewAuthorizer":      {second(saltoauth.NewAuthorizer(saltoks.Environment{}, saltoauth.Credentials{}, new(saltostate.State))), []string{"ClientID", "RedirectURL", "NewState"}},
+		"NewRemote":          {second(saltoremote.NewRemote(new(saltoks.Client), new(saltostate.State), saltoks.Identity{})), []string{"NewClient makes one", "NewState makes one", "no subject"}},
+		"NewLocalOTP":        {second(saltoremote.NewLocalOTP(nil, nil)), []string{"wants a function"}},
+		"PasswordSource":     {second(saltoauth.PasswordSource(env, saltoauth.Credentials{}, "", nil)), []string{"ClientID", "user name", "PasswordFunc"}},
+		"NewConsentHandlers": {second(saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{})), []string{"Authorizer", "Authorize", "Connected", "Done"}},
+		"NewFileStore":       {second(saltostate.NewFileStore("")), []string{"wants a folder"}},
+		"FromOAuth2":         {second(saltoauth.FromOAuth2(nil).Token(t.Context())), []string{"no source"}},
+		"StaticOTP":          {second(saltoremote.StaticOTP(saltoks.OTP{}).OTP(t.Context(), "s", "q")), []string{"is empty"}},
 	} {
 		for _, want := range c.says {
 			if c.err == nil || !strings.Contains(c.err.Error(), want) {

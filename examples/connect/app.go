@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // tenant is the only one here; a platform takes it from its own session.
@@ -17,24 +20,24 @@ const tenant = "harbour-house"
 
 type app struct {
 	env      saltoks.Environment
-	auth     *saltoks.Authorizer
-	state    *saltoks.State
+	auth     *saltoauth.Authorizer
+	state    *saltostate.State
 	tenants  *tenants
 	password string
 	clock    *simulatorClock
 	log      *slog.Logger
-	consent  *saltoks.ConsentHandlers
+	consent  *saltoauth.ConsentHandlers
 
 	mu     sync.Mutex
 	open   string // the connection that client and remote belong to
 	client *saltoks.Client
-	remote *saltoks.Remote
+	remote *saltoremote.Remote
 }
 
-func newApp(env saltoks.Environment, auth *saltoks.Authorizer, state *saltoks.State, t *tenants, password string, clock *simulatorClock, log *slog.Logger) (*app, error) {
+func newApp(env saltoks.Environment, auth *saltoauth.Authorizer, state *saltostate.State, t *tenants, password string, clock *simulatorClock, log *slog.Logger) (*app, error) {
 	a := &app{env: env, auth: auth, state: state, tenants: t, password: password, clock: clock, log: log}
 	var err error
-	a.consent, err = saltoks.NewConsentHandlers(saltoks.ConsentConfig{
+	a.consent, err = saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{
 		Authorizer:   auth,
 		Authorize:    a.authorize,
 		Connected:    a.keep,
@@ -78,7 +81,7 @@ func (a *app) handler() http.Handler {
 }
 
 // deed does one thing for the connection and goes back to the page.
-func (a *app) deed(do func(context.Context, saltoks.Connection, *http.Request) error) http.Handler {
+func (a *app) deed(do func(context.Context, saltoauth.Connection, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := a.connection(r.Context())
 		if err == nil {
@@ -92,10 +95,10 @@ func (a *app) deed(do func(context.Context, saltoks.Connection, *http.Request) e
 	})
 }
 
-func (a *app) connection(ctx context.Context) (saltoks.Connection, error) {
+func (a *app) connection(ctx context.Context) (saltoauth.Connection, error) {
 	id, err := a.tenants.get(tenant)
 	if err != nil {
-		return saltoks.Connection{}, err
+		return saltoauth.Connection{}, err
 	}
 	return a.auth.Connection(ctx, id)
 }
@@ -109,7 +112,7 @@ func (a *app) connect(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 		a.show(w, r, errConnected)
-	case errors.Is(err, saltoks.ErrNotConnected):
+	case errors.Is(err, saltoauth.ErrNotConnected):
 		a.consent.Connect().ServeHTTP(w, r)
 	default:
 		a.show(w, r, err)
@@ -118,25 +121,25 @@ func (a *app) connect(w http.ResponseWriter, r *http.Request) {
 
 // keep is called when a consent has come back. Meanwhile a second window may have
 // been the first.
-func (a *app) keep(ctx context.Context, tenant string, c saltoks.Connection) error {
+func (a *app) keep(ctx context.Context, tenant string, c saltoauth.Connection) error {
 	old, err := a.connection(ctx)
 	if err == nil && old.ID != c.ID {
 		return errConnected
 	}
-	if err != nil && !errors.Is(err, saltoks.ErrNotConnected) {
+	if err != nil && !errors.Is(err, saltoauth.ErrNotConnected) {
 		return err
 	}
 	return a.tenants.set(tenant, c.ID)
 }
 
-func (a *app) linkSite(ctx context.Context, conn saltoks.Connection, r *http.Request) error {
+func (a *app) linkSite(ctx context.Context, conn saltoauth.Connection, r *http.Request) error {
 	_, err := a.auth.LinkSite(ctx, conn.ID, saltoks.SiteID(r.PostFormValue("site")))
 	return err
 }
 
 // requestPIN begins the activation where that was not done, or anew where SALTO
 // has lost it, and has the PIN sent; pressed again, it sends another one.
-func (a *app) requestPIN(ctx context.Context, conn saltoks.Connection, r *http.Request) error {
+func (a *app) requestPIN(ctx context.Context, conn saltoauth.Connection, r *http.Request) error {
 	activation, err := a.activation(conn)
 	if err != nil {
 		return err
@@ -157,7 +160,7 @@ func (a *app) requestPIN(ctx context.Context, conn saltoks.Connection, r *http.R
 	return err
 }
 
-func (a *app) confirmPIN(ctx context.Context, conn saltoks.Connection, r *http.Request) error {
+func (a *app) confirmPIN(ctx context.Context, conn saltoauth.Connection, r *http.Request) error {
 	activation, err := a.activation(conn)
 	if err != nil {
 		return err
@@ -170,10 +173,10 @@ func (a *app) confirmPIN(ctx context.Context, conn saltoks.Connection, r *http.R
 	return err
 }
 
-func (a *app) disconnect(ctx context.Context, conn saltoks.Connection, r *http.Request) error {
-	var ack saltoks.Acknowledgement
+func (a *app) disconnect(ctx context.Context, conn saltoauth.Connection, r *http.Request) error {
+	var ack saltoauth.Acknowledgement
 	if r.PostFormValue("understood") == "yes" { // the box beside the sentence itself
-		ack = saltoks.AcknowledgeDisconnect
+		ack = saltoauth.AcknowledgeDisconnect
 	}
 	done, err := a.auth.Disconnect(ctx, conn.ID, ack)
 	if err != nil {
@@ -185,7 +188,7 @@ func (a *app) disconnect(ctx context.Context, conn saltoks.Connection, r *http.R
 	return a.tenants.set(tenant, "")
 }
 
-func (a *app) activation(conn saltoks.Connection) (*saltoks.Activation, error) {
+func (a *app) activation(conn saltoauth.Connection) (*saltoremote.Activation, error) {
 	_, remote, err := a.use(conn)
 	if err != nil {
 		return nil, err
@@ -195,7 +198,7 @@ func (a *app) activation(conn saltoks.Connection) (*saltoks.Activation, error) {
 
 // use returns the client and remote of the connection, the same ones as long as
 // the connection is the same.
-func (a *app) use(conn saltoks.Connection) (*saltoks.Client, *saltoks.Remote, error) {
+func (a *app) use(conn saltoauth.Connection) (*saltoks.Client, *saltoremote.Remote, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.open == conn.ID {
@@ -205,7 +208,7 @@ func (a *app) use(conn saltoks.Connection) (*saltoks.Client, *saltoks.Remote, er
 	if err != nil {
 		return nil, nil, err
 	}
-	remote, err := saltoks.NewRemote(client, a.state, conn.Identity(), saltoks.WithNow(a.clock.Now))
+	remote, err := saltoremote.NewRemote(client, a.state, conn.Identity(), saltoremote.WithNow(a.clock.Now))
 	if err != nil {
 		return nil, nil, err
 	}

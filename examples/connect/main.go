@@ -10,7 +10,7 @@
 //
 // Its defaults are those of the simulator. With -dir, connection and IQ
 // credentials survive a restart, sealed with the key in SEALING_KEY (ID:KEY, see
-// saltoks.ParseSealingKey). The client secret is read from SALTO_CLIENT_SECRET.
+// saltostate.ParseSealingKey). The client secret is read from SALTO_CLIENT_SECRET.
 package main
 
 import (
@@ -30,7 +30,9 @@ import (
 
 	"github.com/doorkit/doorkit/examples/internal/serving"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 func main() {
@@ -63,11 +65,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	env := saltoks.Environment{Name: "example", Issuer: *identity, API: *api}
 	now := &simulatorClock{url: *clock}
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-	auth, err := saltoks.NewAuthorizer(env, saltoks.Credentials{
+	auth, err := saltoauth.NewAuthorizer(env, saltoauth.Credentials{
 		ClientID:     *clientID,
 		ClientSecret: saltoks.NewSecret(cmp.Or(os.Getenv("SALTO_CLIENT_SECRET"), world.ClientSecret)),
 		RedirectURL:  *redirect,
-	}, state, saltoks.AuthLogger(logger), saltoks.AuthClock(now.Now))
+	}, state, saltoauth.AuthLogger(logger), saltoauth.AuthClock(now.Now))
 	if err != nil {
 		return err
 	}
@@ -85,21 +87,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // openState keeps documents in dir, or in memory until the process ends.
-func openState(dir string) (*saltoks.State, error) {
+func openState(dir string) (*saltostate.State, error) {
 	if dir == "" {
-		return saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
+		return saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
 	}
-	key, err := saltoks.ParseSealingKey(os.Getenv("SEALING_KEY"))
+	key, err := saltostate.ParseSealingKey(os.Getenv("SEALING_KEY"))
 	if err != nil {
 		return nil, fmt.Errorf("SEALING_KEY, which -dir needs: %w", err)
 	}
-	sealer, err := saltoks.NewSealer(key)
+	sealer, err := saltostate.NewSealer(key)
 	if err != nil {
 		return nil, err
 	}
-	store, err := saltoks.NewFileStore(dir)
+	store, err := saltostate.NewFileStore(dir)
 	if err != nil {
 		return nil, err
 	}
-	return saltoks.NewState(store, sealer)
+	return saltostate.NewState(store, sealer)
 }

@@ -7,20 +7,22 @@ import (
 	"net/http"
 
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
 // page is what the settings page shows.
 type page struct {
 	Error      string
 	Connected  bool
-	Status     saltoks.ConnectionStatus
+	Status     saltoauth.ConnectionStatus
 	Summary    string
 	Due        bool
 	Broken     bool // a person must reconnect before anything else
 	Sites      []saltoks.Site
 	Site       saltoks.Site
-	IQs        []saltoks.IQStatus
-	Disconnect saltoks.Acknowledgement
+	IQs        []saltoremote.IQStatus
+	Disconnect saltoauth.Acknowledgement
 }
 
 // show answers with the page, below the error that led here, if there is one.
@@ -40,7 +42,7 @@ func (a *app) show(w http.ResponseWriter, r *http.Request, problem error) {
 }
 
 func (a *app) gather(ctx context.Context) (page, error) {
-	p := page{Disconnect: saltoks.AcknowledgeDisconnect}
+	p := page{Disconnect: saltoauth.AcknowledgeDisconnect}
 	id, err := a.tenants.get(tenant)
 	if err != nil || id == "" {
 		return p, err
@@ -61,7 +63,7 @@ func (a *app) status(ctx context.Context, id string, p *page) (err error) {
 	}
 	now := a.clock.Now()
 	p.Connected, p.Summary, p.Due = true, p.Status.Summary(now), p.Status.Due(now)
-	p.Broken = p.Status.State == saltoks.ConnectionReauthorize
+	p.Broken = p.Status.State == saltoauth.ConnectionReauthorize
 	return nil
 }
 
@@ -85,7 +87,7 @@ func (a *app) fromSALTO(ctx context.Context, p *page) error {
 	}
 	activation := remote.Activation()
 	for iq, err := range activation.List(ctx, p.Status.Site) {
-		if err == nil && iq.Local.Step == saltoks.StepConfirming { // the answer was lost: what became of it?
+		if err == nil && iq.Local.Step == saltoremote.StepConfirming { // the answer was lost: what became of it?
 			iq.Local, err = activation.Resume(ctx, p.Status.Site, iq.IQ.ID)
 		}
 		if err != nil {

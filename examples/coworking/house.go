@@ -20,7 +20,10 @@ import (
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // space is the one site of this platform, in the platform's own words.
@@ -32,9 +35,9 @@ type house struct {
 	db    *sql.DB
 	table accounts
 	store *sqlstore.Store
-	state *saltoks.State
+	state *saltostate.State
 	env   saltoks.Environment
-	auth  *saltoks.Authorizer
+	auth  *saltoauth.Authorizer
 	sim   *saltokstest.Server // nil when SALTO KS is a real one
 	log   *slog.Logger
 	alert *alerts
@@ -47,9 +50,9 @@ type house struct {
 
 // live is what one connection gives: it changes when the connection does.
 type live struct {
-	conn   saltoks.Connection
+	conn   saltoauth.Connection
 	client *saltoks.Client
-	remote *saltoks.Remote
+	remote *saltoremote.Remote
 	locks  *saltolocks.Locks // nil until a site is linked
 	doors  *gate.Doors       // likewise
 }
@@ -84,11 +87,11 @@ func (h *house) salto(ctx context.Context, o options, origin string) error {
 	if err != nil {
 		return err
 	}
-	sealer, err := saltoks.NewSealer(key)
+	sealer, err := saltostate.NewSealer(key)
 	if err != nil {
 		return err
 	}
-	if h.state, err = saltoks.NewState(h.store.Documents(), sealer); err != nil {
+	if h.state, err = saltostate.NewState(h.store.Documents(), sealer); err != nil {
 		return err
 	}
 	id, secret := o.clientID, os.Getenv("SALTO_CLIENT_SECRET")
@@ -103,32 +106,32 @@ func (h *house) salto(ctx context.Context, o options, origin string) error {
 	} else {
 		h.env = saltoks.Environment{Name: "salto", Issuer: cmp.Or(o.identity, o.api), API: o.api}
 	}
-	h.auth, err = saltoks.NewAuthorizer(h.env, saltoks.Credentials{
+	h.auth, err = saltoauth.NewAuthorizer(h.env, saltoauth.Credentials{
 		ClientID: id, ClientSecret: saltoks.NewSecret(secret), RedirectURL: origin + "/salto/callback",
-	}, h.state, saltoks.AuthClock(h.now), saltoks.AuthLogger(h.log))
+	}, h.state, saltoauth.AuthClock(h.now), saltoauth.AuthLogger(h.log))
 	return err
 }
 
 // sealingKey comes from the environment. The demo makes one and keeps it beside
 // the data, which is no place for it: whoever reads the database could then read
 // the tokens.
-func (h *house) sealingKey(ctx context.Context) (saltoks.SealingKey, error) {
+func (h *house) sealingKey(ctx context.Context) (saltostate.SealingKey, error) {
 	if text := os.Getenv("SEALING_KEY"); text != "" {
-		return saltoks.ParseSealingKey(text)
+		return saltostate.ParseSealingKey(text)
 	}
 	text, err := h.table.setting(ctx, "demo_sealing_key")
 	if err != nil {
-		return saltoks.SealingKey{}, err
+		return saltostate.SealingKey{}, err
 	}
 	if text == "" {
 		raw := make([]byte, 32)
 		rand.Read(raw)
 		text = "demo:" + base64.StdEncoding.EncodeToString(raw)
 		if err := h.table.set(ctx, "demo_sealing_key", text); err != nil {
-			return saltoks.SealingKey{}, err
+			return saltostate.SealingKey{}, err
 		}
 	}
-	return saltoks.ParseSealingKey(text)
+	return saltostate.ParseSealingKey(text)
 }
 
 // now is the demo's clock: the simulator's, which can be moved.
@@ -147,7 +150,7 @@ func (h *house) connected(ctx context.Context) (*live, error) {
 		return nil, err
 	}
 	conn, err := h.auth.Connection(ctx, id)
-	if errors.Is(err, saltoks.ErrNotConnected) {
+	if errors.Is(err, saltoauth.ErrNotConnected) {
 		return nil, nil
 	}
 	if err != nil {
@@ -163,7 +166,7 @@ func (h *house) connected(ctx context.Context) (*live, error) {
 	if l.client, err = saltoks.NewClient(h.env, h.auth.Tokens(conn), saltoks.WithLogger(h.log)); err != nil {
 		return nil, err
 	}
-	if l.remote, err = saltoks.NewRemote(l.client, h.state, conn.Identity(), saltoks.WithNow(h.now)); err != nil {
+	if l.remote, err = saltoremote.NewRemote(l.client, h.state, conn.Identity(), saltoremote.WithNow(h.now)); err != nil {
 		return nil, err
 	}
 	if conn.Site != "" {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate"
-	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 )
 
 func (w *web) managerRoutes(mux *http.ServeMux) {
@@ -154,7 +154,7 @@ func (w *web) doctorPage(rw http.ResponseWriter, r *http.Request) error {
 	patient := gate.Diagnostics{Doors: w.store, Rules: w.store, Members: w.store}
 	if l != nil && l.locks != nil {
 		patient.Catalog = l.locks
-		patient.Checkers = []gate.Checker{l.locks.Doctor(func(ctx context.Context) (saltoks.ConnectionStatus, error) {
+		patient.Checkers = []gate.Checker{l.locks.Doctor(func(ctx context.Context) (saltoauth.ConnectionStatus, error) {
 			return w.auth.Status(ctx, l.conn.ID)
 		})}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
 // saltoPage is Settings > Integrations > SALTO KS: connect, choose the site,
@@ -14,11 +16,11 @@ import (
 func (w *web) saltoPage(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	var data struct {
-		Status *saltoks.ConnectionStatus
+		Status *saltoauth.ConnectionStatus
 		Sum    string
 		Site   *saltoks.Site
 		Sites  []saltoks.Site
-		IQs    []saltoks.IQStatus
+		IQs    []saltoremote.IQStatus
 		Fault  string // why SALTO could not be asked
 	}
 	l, status, err := w.connection(ctx)
@@ -59,7 +61,7 @@ func (w *web) saltoPage(rw http.ResponseWriter, r *http.Request) error {
 }
 
 // connection is the present one and how it is; nil when there is none.
-func (w *web) connection(ctx context.Context) (*live, *saltoks.ConnectionStatus, error) {
+func (w *web) connection(ctx context.Context) (*live, *saltoauth.ConnectionStatus, error) {
 	l, err := w.connected(ctx)
 	if err != nil || l == nil {
 		return nil, nil, err
@@ -86,7 +88,7 @@ func (w *web) connect(rw http.ResponseWriter, r *http.Request) error {
 
 // keepConnection is called when a consent has come back. Meanwhile a second window
 // may have been the first.
-func (w *web) keepConnection(ctx context.Context, _ string, c saltoks.Connection) error {
+func (w *web) keepConnection(ctx context.Context, _ string, c saltoauth.Connection) error {
 	l, err := w.connected(ctx)
 	if err == nil && l != nil && l.conn.ID != c.ID {
 		err = errConnected
@@ -110,18 +112,18 @@ func saltoSays(err error) string {
 		{saltoks.ErrIQOffline, "The IQ is offline. Check its power and network, then try again."},
 		{saltoks.ErrIQAlreadyActivated, "SALTO has this user as activated at this IQ already, by another integration. Adopt it with a code from there, or ask SALTO's support to reset it."},
 		{saltoks.ErrRestoreRequired, "The IQ was reset. Restore it in SALTO KS, then activate it anew."},
-		{saltoks.ErrPINNotRequested, "Request a PIN first."},
-		{saltoks.ErrActivationNotBegun, "Begin the activation first."},
+		{saltoremote.ErrPINNotRequested, "Request a PIN first."},
+		{saltoremote.ErrActivationNotBegun, "Begin the activation first."},
 		{saltoks.ErrBadIQPIN, "A PIN is exactly 4 digits, as in the message from SALTO."},
-		{saltoks.ErrSiteNotVisible, "This SALTO user does not see that site."},
+		{saltoauth.ErrSiteNotVisible, "This SALTO user does not see that site."},
 		{saltoks.ErrRateLimited, "SALTO KS is busy. Please try again in a minute."},
 		{saltoks.ErrNoSubscription, "The site's SALTO subscription does not cover this."},
-		{saltoks.ErrConsentDenied, "You did not allow the access at SALTO. Nothing was connected."},
-		{saltoks.ErrNoOfflineAccess, "The box “Offline access” was not ticked. Connect again and leave both boxes ticked."},
-		{saltoks.ErrNoFullAccess, "The box “Full access” was not ticked. Connect again and leave both boxes ticked."},
-		{saltoks.ErrStateMismatch, "That answer of SALTO belongs to another login. Press the button again in this browser."},
-		{saltoks.ErrLoginExpired, "That login took longer than ten minutes, or was used twice. Press the button again."},
-		{saltoks.ErrNotConnected, "SALTO KS is not connected."},
+		{saltoauth.ErrConsentDenied, "You did not allow the access at SALTO. Nothing was connected."},
+		{saltoauth.ErrNoOfflineAccess, "The box “Offline access” was not ticked. Connect again and leave both boxes ticked."},
+		{saltoauth.ErrNoFullAccess, "The box “Full access” was not ticked. Connect again and leave both boxes ticked."},
+		{saltoauth.ErrStateMismatch, "That answer of SALTO belongs to another login. Press the button again in this browser."},
+		{saltoauth.ErrLoginExpired, "That login took longer than ten minutes, or was used twice. Press the button again."},
+		{saltoauth.ErrNotConnected, "SALTO KS is not connected."},
 		{errConnected, "SALTO KS is connected already. Reconnect it with the same SALTO user, or disconnect it first."},
 		{saltoks.ErrIQPINNotChanged, "The activation of this IQ was not finished."},
 		{saltoks.ErrLockOffline, "The lock is offline."},
@@ -166,7 +168,7 @@ func (w *web) showIQ(rw http.ResponseWriter, r *http.Request, status int, proble
 	}
 	wizard := l.remote.Activation()
 	id := saltoks.IQID(r.PathValue("iq"))
-	if state, err := wizard.State(ctx, l.conn.Site, id); err == nil && state.Step == saltoks.StepConfirming {
+	if state, err := wizard.State(ctx, l.conn.Site, id); err == nil && state.Step == saltoremote.StepConfirming {
 		if _, err := wizard.Resume(ctx, l.conn.Site, id); err != nil {
 			problem = saltoSays(err)
 		}
@@ -179,13 +181,13 @@ func (w *web) showIQ(rw http.ResponseWriter, r *http.Request, status int, proble
 			continue
 		}
 		var advice string
-		if iq.Readiness == saltoks.IQActivatedElsewhere || iq.Readiness == saltoks.IQActivationLost || iq.Readiness == saltoks.IQRestoreRequired {
+		if iq.Readiness == saltoremote.IQActivatedElsewhere || iq.Readiness == saltoremote.IQActivationLost || iq.Readiness == saltoremote.IQRestoreRequired {
 			if d, err := wizard.Diagnose(ctx, l.conn.Site, id); err == nil {
 				advice = d.Advice
 			}
 		}
 		w.show(rw, r, status, "iq", view{Title: "Activate " + iq.IQ.Name, Problem: problem, Data: struct {
-			saltoks.IQStatus
+			saltoremote.IQStatus
 			User, Advice string
 		}{iq, l.conn.UserHint, advice}})
 		return nil
@@ -271,8 +273,8 @@ func (w *web) showDisconnect(rw http.ResponseWriter, r *http.Request, status int
 		Sentence string
 		User     string
 		Doors    int
-		IQs      []saltoks.ForgottenIQ
-	}{string(saltoks.AcknowledgeDisconnect), l.conn.UserHint, len(doors), iqs}})
+		IQs      []saltoauth.ForgottenIQ
+	}{string(saltoauth.AcknowledgeDisconnect), l.conn.UserHint, len(doors), iqs}})
 	return nil
 }
 
@@ -285,7 +287,7 @@ func (w *web) disconnect(rw http.ResponseWriter, r *http.Request) error {
 	if r.PostFormValue("understood") != "yes" {
 		return w.showDisconnect(rw, r, http.StatusUnprocessableEntity, "Please tick the box if this is what you want.")
 	}
-	done, err := w.auth.Disconnect(ctx, l.conn.ID, saltoks.AcknowledgeDisconnect)
+	done, err := w.auth.Disconnect(ctx, l.conn.ID, saltoauth.AcknowledgeDisconnect)
 	if err != nil {
 		return err
 	}
@@ -300,7 +302,7 @@ func (w *web) disconnect(rw http.ResponseWriter, r *http.Request) error {
 
 // consentFailed tells what went wrong between the button and SALTO's pages.
 func (w *web) consentFailed(rw http.ResponseWriter, r *http.Request, err error) {
-	if wrong, ok := errors.AsType[*saltoks.WrongUserError](err); ok {
+	if wrong, ok := errors.AsType[*saltoauth.WrongUserError](err); ok {
 		w.show(rw, r, http.StatusConflict, "wronguser", view{Title: "That was another SALTO user", Data: wrong})
 		return
 	}

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate"
-	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 )
 
 //go:embed templates
@@ -30,7 +30,7 @@ type web struct {
 	*house
 	log      *slog.Logger
 	sessions *sessions
-	consent  *saltoks.ConsentHandlers
+	consent  *saltoauth.ConsentHandlers
 	pages    map[string]*template.Template
 	zone     *time.Location
 }
@@ -61,7 +61,7 @@ func newWeb(h *house, log *slog.Logger) (*web, error) {
 			return nil, err
 		}
 	}
-	w.consent, err = saltoks.NewConsentHandlers(saltoks.ConsentConfig{
+	w.consent, err = saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{
 		Authorizer:   h.auth,
 		Authorize:    w.mayConnect,
 		Connected:    w.keepConnection,
@@ -112,7 +112,7 @@ type view struct {
 	Demo    bool // the clock can be moved, the mailbox read
 	Note    string
 	Problem string
-	Due     *saltoks.Connection // a connection to renew, for the manager
+	Due     *saltoauth.Connection // a connection to renew, for the manager
 	Data    any
 }
 
@@ -139,7 +139,7 @@ func (w *web) show(rw http.ResponseWriter, r *http.Request, status int, page str
 		v.Note = notes[r.URL.Query().Get("note")]
 	}
 	if v.Who.manager && page != "wronguser" { // that page has the button itself
-		if l, err := w.connected(r.Context()); err == nil && l != nil && (l.conn.Due(v.Now) || l.conn.State == saltoks.ConnectionReauthorize) {
+		if l, err := w.connected(r.Context()); err == nil && l != nil && (l.conn.Due(v.Now) || l.conn.State == saltoauth.ConnectionReauthorize) {
 			v.Due = &l.conn
 		}
 	}

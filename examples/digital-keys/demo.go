@@ -11,7 +11,10 @@ import (
 	"github.com/doorkit/doorkit/access/gate/memstore"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // demo is what a platform has already: a connected site, linked doors, people.
@@ -40,21 +43,21 @@ func (d *demo) furnish(ctx context.Context) error {
 	user, site := world.Users[0], world.Sites[0]
 	env := saltoks.Environment{Name: "simulator", Issuer: d.sim.Issuer(), API: d.sim.API(), Events: d.sim.Events()}
 	// A backend client's password grant, which needs no browser.
-	tokens, err := saltoks.PasswordSource(env,
-		saltoks.Credentials{ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret())},
-		user.Email, saltoks.FixedPassword(saltoks.NewSecret(user.Password)),
-		saltoks.AuthHTTPClient(d.sim.HTTPClient()), saltoks.AuthClock(d.sim.Now))
+	tokens, err := saltoauth.PasswordSource(env,
+		saltoauth.Credentials{ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret())},
+		user.Email, saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
+		saltoauth.AuthHTTPClient(d.sim.HTTPClient()), saltoauth.AuthClock(d.sim.Now))
 	if err != nil {
 		return err
 	}
 	if d.client, err = saltoks.NewClient(env, tokens, saltoks.WithHTTPClient(d.sim.HTTPClient())); err != nil {
 		return err
 	}
-	state, err := saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
+	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
 	if err != nil {
 		return err
 	}
-	remote, err := saltoks.NewRemote(d.client, state, saltoks.Identity{Environment: env.Name, Subject: user.Subject}, saltoks.WithNow(d.sim.Now))
+	remote, err := saltoremote.NewRemote(d.client, state, saltoks.Identity{Environment: env.Name, Subject: user.Subject}, saltoremote.WithNow(d.sim.Now))
 	if err != nil {
 		return err
 	}
@@ -91,7 +94,7 @@ func (d *demo) furnish(ctx context.Context) error {
 }
 
 // activate does what an administrator does once: PIN by mail, typed in.
-func activate(ctx context.Context, wizard *saltoks.Activation, site saltoks.SiteID, iq saltoks.IQID, mailbox func() string) error {
+func activate(ctx context.Context, wizard *saltoremote.Activation, site saltoks.SiteID, iq saltoks.IQID, mailbox func() string) error {
 	if _, err := wizard.Begin(ctx, site, iq); err != nil {
 		return err
 	}

@@ -17,7 +17,10 @@ import (
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // config is what every process of the fleet is told. It goes over a pipe: it
@@ -40,12 +43,12 @@ type node struct {
 	config    config
 	db        *sql.DB
 	store     *sqlstore.Store
-	auth      *saltoks.Authorizer
+	auth      *saltoauth.Authorizer
 	env       saltoks.Environment
-	state     *saltoks.State
-	conn      saltoks.Connection
+	state     *saltostate.State
+	conn      saltoauth.Connection
 	client    *saltoks.Client
-	remote    *saltoks.Remote
+	remote    *saltoremote.Remote
 	activated int
 }
 
@@ -60,18 +63,18 @@ func open(ctx context.Context, c config) (*node, error) {
 	if n.store, err = sqlstore.Open(ctx, n.db, sqlstore.PostgreSQL, sqlstore.Migrated()); err != nil {
 		return nil, err
 	}
-	key, err := saltoks.ParseSealingKey(c.SealingKey)
+	key, err := saltostate.ParseSealingKey(c.SealingKey)
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := saltoks.NewSealer(key)
+	sealer, err := saltostate.NewSealer(key)
 	if err != nil {
 		return nil, err
 	}
-	if n.state, err = saltoks.NewState(n.store.Documents(), sealer); err != nil {
+	if n.state, err = saltostate.NewState(n.store.Documents(), sealer); err != nil {
 		return nil, err
 	}
-	n.auth, err = saltoks.NewAuthorizer(n.env, saltoks.Credentials{ClientID: c.ClientID, ClientSecret: saltoks.NewSecret(c.ClientSecret), RedirectURL: c.Redirect}, n.state)
+	n.auth, err = saltoauth.NewAuthorizer(n.env, saltoauth.Credentials{ClientID: c.ClientID, ClientSecret: saltoks.NewSecret(c.ClientSecret), RedirectURL: c.Redirect}, n.state)
 	return n, err
 }
 
@@ -82,10 +85,10 @@ func (n *node) connect(ctx context.Context) (err error) {
 		return err
 	}
 	// Acceptance and production want the client's own limits; the simulator does not.
-	if n.client, err = saltoks.NewClient(n.env, n.auth.Tokens(n.conn), saltoks.WithLimiter(saltoks.Unlimited())); err != nil {
+	if n.client, err = saltoks.NewClient(n.env, n.auth.Tokens(n.conn), saltoks.WithLimiter(saltoks.NoRateLimit())); err != nil {
 		return err
 	}
-	n.remote, err = saltoks.NewRemote(n.client, n.state, n.conn.Identity())
+	n.remote, err = saltoremote.NewRemote(n.client, n.state, n.conn.Identity())
 	return err
 }
 

@@ -20,7 +20,10 @@ import (
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/reservation"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 func main() {
@@ -31,10 +34,10 @@ func main() {
 
 	// Connect: an administrator consents at SALTO, once.
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()}
-	state := must(saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer()))
-	auth := must(saltoks.NewAuthorizer(env, saltoks.Credentials{
+	state := must(saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer()))
+	auth := must(saltoauth.NewAuthorizer(env, saltoauth.Credentials{
 		ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(),
-	}, state, saltoks.AuthHTTPClient(sim.HTTPClient()), saltoks.AuthClock(sim.Now)))
+	}, state, saltoauth.AuthHTTPClient(sim.HTTPClient()), saltoauth.AuthClock(sim.Now)))
 	login := must(auth.Begin(ctx))
 	callback := must(sim.Consent(ctx, login.URL, saltokstest.Allow())) // the browser's part
 	conn := must(auth.Complete(ctx, login, callback.Query()))
@@ -46,7 +49,7 @@ func main() {
 	fmt.Printf("%s as %s, site %q linked\n", conn.State, conn.UserHint, site.Name)
 
 	// Activate: the IQs mail a PIN, and somebody types it.
-	remote := must(saltoks.NewRemote(client, state, conn.Identity(), saltoks.WithNow(sim.Now)))
+	remote := must(saltoremote.NewRemote(client, state, conn.Identity(), saltoremote.WithNow(sim.Now)))
 	wizard := remote.Activation()
 	for iq := range must2(wizard.List(ctx, site.ID)) {
 		must(wizard.Begin(ctx, site.ID, iq.IQ.ID))

@@ -10,7 +10,10 @@ import (
 	"github.com/doorkit/doorkit/access/gate/memstore"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // host is a club with one door, on a simulated SALTO KS.
@@ -25,13 +28,13 @@ type host struct {
 // from the mailbox, and links the door.
 func newHost(ctx context.Context, sim *saltokstest.Sim) (*host, error) {
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()}
-	state, err := saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
+	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
 	if err != nil {
 		return nil, err
 	}
-	auth, err := saltoks.NewAuthorizer(env, saltoks.Credentials{
+	auth, err := saltoauth.NewAuthorizer(env, saltoauth.Credentials{
 		ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(),
-	}, state, saltoks.AuthHTTPClient(sim.HTTPClient()), saltoks.AuthClock(sim.Now))
+	}, state, saltoauth.AuthHTTPClient(sim.HTTPClient()), saltoauth.AuthClock(sim.Now))
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +54,7 @@ func newHost(ctx context.Context, sim *saltokstest.Sim) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	remote, err := saltoks.NewRemote(client, state, conn.Identity(), saltoks.WithNow(sim.Now))
+	remote, err := saltoremote.NewRemote(client, state, conn.Identity(), saltoremote.WithNow(sim.Now))
 	if err != nil {
 		return nil, err
 	}

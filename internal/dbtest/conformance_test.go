@@ -10,11 +10,11 @@ import (
 
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
 	"github.com/doorkit/doorkit/access/gate/storage/storagetest"
-	"github.com/doorkit/doorkit/saltoks"
-	"github.com/doorkit/doorkit/saltoks/statetest"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
-var _ saltoks.Store = sqlstore.Documents{}
+var _ saltostate.Store = sqlstore.Documents{}
 
 func TestGateConformance(t *testing.T) {
 	Both(t, runGateConformance)
@@ -42,7 +42,7 @@ func TestDeferredTransactions(t *testing.T) {
 func TestStateConformance(t *testing.T) {
 	Both(t, func(t *testing.T, d Database) {
 		s, db := d.Store(t)
-		statetest.Run(t, func(t *testing.T) saltoks.Store {
+		statetest.Run(t, func(t *testing.T) saltostate.Store {
 			if _, err := db.ExecContext(t.Context(), "DELETE FROM doorkit_documents"); err != nil {
 				t.Fatal(err)
 			}
@@ -82,7 +82,7 @@ func TestStateProcessesPostgreSQL(t *testing.T) {
 }
 
 func stateProcesses(t *testing.T, where func(t *testing.T) Database) {
-	statetest.RunProcesses(t, func(t *testing.T) string { return where(t).String() }, func(where string) (saltoks.Store, error) {
+	statetest.RunProcesses(t, func(t *testing.T) string { return where(t).String() }, func(where string) (saltostate.Store, error) {
 		s, _, err := Parse(where).OpenStore(context.Background())
 		if err != nil {
 			return nil, err

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // oauth is what a child needs to use the tokens of a connection.
@@ -26,13 +28,13 @@ type calls struct {
 	First        string // the first failure
 }
 
-func (o oauth) authorizer(ctx context.Context, d Database) (*saltoks.Authorizer, saltoks.Environment, error) {
+func (o oauth) authorizer(ctx context.Context, d Database) (*saltoauth.Authorizer, saltoks.Environment, error) {
 	env := saltoks.Environment{Name: "simulator", Issuer: o.Issuer, API: o.API}
-	key, err := saltoks.ParseSealingKey(o.Key)
+	key, err := saltostate.ParseSealingKey(o.Key)
 	if err != nil {
 		return nil, env, err
 	}
-	sealer, err := saltoks.NewSealer(key)
+	sealer, err := saltostate.NewSealer(key)
 	if err != nil {
 		return nil, env, err
 	}
@@ -40,11 +42,11 @@ func (o oauth) authorizer(ctx context.Context, d Database) (*saltoks.Authorizer,
 	if err != nil {
 		return nil, env, err
 	}
-	state, err := saltoks.NewState(store.Documents(), sealer)
+	state, err := saltostate.NewState(store.Documents(), sealer)
 	if err != nil {
 		return nil, env, err
 	}
-	auth, err := saltoks.NewAuthorizer(env, saltoks.Credentials{ClientID: o.ID, ClientSecret: saltoks.NewSecret(o.Secret), RedirectURL: o.Redirect}, state)
+	auth, err := saltoauth.NewAuthorizer(env, saltoauth.Credentials{ClientID: o.ID, ClientSecret: saltoks.NewSecret(o.Secret), RedirectURL: o.Redirect}, state)
 	return auth, env, err
 }
 
@@ -123,7 +125,7 @@ func childTokens(ctx context.Context, job task) error {
 	if err != nil {
 		return err
 	}
-	client, err := saltoks.NewClient(env, auth.Tokens(conn), saltoks.WithLimiter(saltoks.Unlimited()))
+	client, err := saltoks.NewClient(env, auth.Tokens(conn), saltoks.WithLimiter(saltoks.NoRateLimit()))
 	if err != nil {
 		return err
 	}

@@ -9,13 +9,15 @@ import (
 
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
 // Doctor looks at the SALTO KS side of a site for gate.Doctor: connection, SALTO
 // user, subscription, IQs and locks. Make one with Locks.Doctor.
 type Doctor struct {
 	l          *Locks
-	connection func(context.Context) (saltoks.ConnectionStatus, error)
+	connection func(context.Context) (saltoauth.ConnectionStatus, error)
 	mu         sync.Mutex
 	checked    map[saltoks.IQID]time.Time // when a code was last checked
 }
@@ -25,7 +27,7 @@ var _ gate.Checker = (*Doctor)(nil)
 // Doctor returns the Checker of the site. connection tells the state of the
 // consent (Authorizer.Status); nil where there is none, as with PasswordSource.
 // Keep the Doctor: it remembers, for its process, when it last checked a code.
-func (l *Locks) Doctor(connection func(context.Context) (saltoks.ConnectionStatus, error)) *Doctor {
+func (l *Locks) Doctor(connection func(context.Context) (saltoauth.ConnectionStatus, error)) *Doctor {
 	return &Doctor{l: l, connection: connection, checked: map[saltoks.IQID]time.Time{}}
 }
 
@@ -61,7 +63,7 @@ func (e *examination) consent(ctx context.Context) bool {
 	}
 	s, err := e.connection(ctx)
 	if err != nil {
-		if errors.Is(err, saltoks.ErrNotConnected) {
+		if errors.Is(err, saltoauth.ErrNotConnected) {
 			e.find(reauthorize("There is no connection to SALTO KS.", "Connect."))
 			return true
 		}
@@ -176,27 +178,27 @@ func (e *examination) iqs(ctx context.Context) {
 			e.errs = append(e.errs, err)
 			return
 		}
-		var opts []saltoks.DiagnoseOption
+		var opts []saltoremote.DiagnoseOption
 		if e.c.Codes && e.due(iq.IQ.ID) {
-			opts = append(opts, saltoks.CheckCode())
+			opts = append(opts, saltoremote.CheckCode())
 		}
 		d, err := activation.Diagnose(ctx, e.l.c.Site, iq.IQ.ID, opts...)
 		if err != nil {
 			e.errs = append(e.errs, fmt.Errorf("IQ %q: %w", iq.IQ.Name, err))
 			continue
 		}
-		if d.Finding == saltoks.FindingHealthy || d.Finding == saltoks.FindingNoFault {
+		if d.Finding == saltoremote.FindingHealthy || d.Finding == saltoremote.FindingNoFault {
 			continue
 		}
 		f := gate.Issue{
 			Code: string(d.Finding), Severity: gate.Critical, About: "IQ " + iq.IQ.Name, What: said[d.Finding],
 			Breaks: "No digital key opens the doors behind it.", Do: d.Advice, Until: d.Until,
 		}
-		if d.Finding == saltoks.FindingClockSkew {
+		if d.Finding == saltoremote.FindingClockSkew {
 			f.About = "" // this machine's clock, whatever the IQ
 			f.What = fmt.Sprintf("This machine's clock is %s off SALTO's.", d.ClockOffset.Round(time.Second))
 		}
-		if d.Finding == saltoks.FindingUnclear && d.Check != nil {
+		if d.Finding == saltoremote.FindingUnclear && d.Check != nil {
 			f.What = fmt.Sprintf("Checking a code failed: %v.", d.Check)
 		}
 		if !needed[iq.IQ.ID] {
@@ -218,19 +220,19 @@ func (e *examination) due(iq saltoks.IQID) bool {
 }
 
 // said says what each finding about an IQ means.
-var said = map[saltoks.Finding]string{
-	saltoks.FindingNotActivated:       "It was never activated for the connection's SALTO user.",
-	saltoks.FindingUnfinished:         "Its activation was begun and not finished.",
-	saltoks.FindingActivatedElsewhere: "It was activated outside of this installation, so its secret is not here.",
-	saltoks.FindingActivationLost:     "Its activation was reset at SALTO.",
-	saltoks.FindingRestoreRequired:    "It was reset and waits for its restore.",
-	saltoks.FindingPINNotChanged:      "SALTO still waits for the PIN to be confirmed.",
-	saltoks.FindingIQClock:            "SALTO's cloud takes our codes and the IQ does not.",
-	saltoks.FindingAppLogin:           "Its secret was replaced: somebody logged the SALTO user into the phone app.",
-	saltoks.FindingWrongCode:          "Our one-time codes are refused.",
-	saltoks.FindingBlocked:            "One-time codes are held back, because some were wrong.",
-	saltoks.FindingIQOffline:          "It is offline.",
-	saltoks.FindingUnclear:            "Checking a code failed.",
+var said = map[saltoremote.Finding]string{
+	saltoremote.FindingNotActivated:       "It was never activated for the connection's SALTO user.",
+	saltoremote.FindingUnfinished:         "Its activation was begun and not finished.",
+	saltoremote.FindingActivatedElsewhere: "It was activated outside of this installation, so its secret is not here.",
+	saltoremote.FindingActivationLost:     "Its activation was reset at SALTO.",
+	saltoremote.FindingRestoreRequired:    "It was reset and waits for its restore.",
+	saltoremote.FindingPINNotChanged:      "SALTO still waits for the PIN to be confirmed.",
+	saltoremote.FindingIQClock:            "SALTO's cloud takes our codes and the IQ does not.",
+	saltoremote.FindingAppLogin:           "Its secret was replaced: somebody logged the SALTO user into the phone app.",
+	saltoremote.FindingWrongCode:          "Our one-time codes are refused.",
+	saltoremote.FindingBlocked:            "One-time codes are held back, because some were wrong.",
+	saltoremote.FindingIQOffline:          "It is offline.",
+	saltoremote.FindingUnclear:            "Checking a code failed.",
 }
 
 // locks looks at the locks that doors are linked to.

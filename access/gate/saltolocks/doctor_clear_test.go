@@ -14,6 +14,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
@@ -110,7 +111,7 @@ func TestDoctorCausesAndClears(t *testing.T) {
 		t.Run(want, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, !c.raw)
-				doctor := r.locks.Doctor(func(ctx context.Context) (saltoks.ConnectionStatus, error) { return r.auth.Status(ctx, r.conn.ID) })
+				doctor := r.locks.Doctor(func(ctx context.Context) (saltoauth.ConnectionStatus, error) { return r.auth.Status(ctx, r.conn.ID) })
 				found := func() (list []string) {
 					t.Helper()
 					findings, err := r.gate.Doctor(t.Context(), gate.Diagnostics{

@@ -12,7 +12,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
-	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
@@ -143,23 +143,23 @@ func TestDoctorOnTheConsent(t *testing.T) {
 		r := newRig(t, true)
 		now := r.sim.Now()
 		for want, c := range map[string]struct {
-			status saltoks.ConnectionStatus
+			status saltoauth.ConnectionStatus
 			err    error
 		}{
-			"[]":                               {saltoks.ConnectionStatus{Connection: saltoks.Connection{DueAt: now.Add(time.Second)}}, nil},
-			"[warning reauthorize_due]":        {saltoks.ConnectionStatus{Connection: saltoks.Connection{DueAt: now}}, nil},
-			"[critical reauthorize_required]":  {saltoks.ConnectionStatus{ReauthorizeSince: now}, nil},
-			"[critical reauthorize_required] ": {saltoks.ConnectionStatus{}, saltoks.ErrNotConnected},
-			"[warning tokens_failing]":         {saltoks.ConnectionStatus{FailedRefreshes: 3, Fault: "no route"}, nil},
+			"[]":                               {saltoauth.ConnectionStatus{Connection: saltoauth.Connection{DueAt: now.Add(time.Second)}}, nil},
+			"[warning reauthorize_due]":        {saltoauth.ConnectionStatus{Connection: saltoauth.Connection{DueAt: now}}, nil},
+			"[critical reauthorize_required]":  {saltoauth.ConnectionStatus{ReauthorizeSince: now}, nil},
+			"[critical reauthorize_required] ": {saltoauth.ConnectionStatus{}, saltoauth.ErrNotConnected},
+			"[warning tokens_failing]":         {saltoauth.ConnectionStatus{FailedRefreshes: 3, Fault: "no route"}, nil},
 		} {
-			d := r.locks.Doctor(func(context.Context) (saltoks.ConnectionStatus, error) { return c.status, c.err })
+			d := r.locks.Doctor(func(context.Context) (saltoauth.ConnectionStatus, error) { return c.status, c.err })
 			if got := fmt.Sprint(r.findings(d, false)); got != want && got+" " != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		}
 		// What could not be looked at is an error, and the rest is looked at.
-		d := r.locks.Doctor(func(context.Context) (saltoks.ConnectionStatus, error) {
-			return saltoks.ConnectionStatus{}, errors.New("store down")
+		d := r.locks.Doctor(func(context.Context) (saltoauth.ConnectionStatus, error) {
+			return saltoauth.ConnectionStatus{}, errors.New("store down")
 		})
 		if _, err := d.Check(t.Context(), gate.Check{Now: now}); err == nil {
 			t.Error("no error")
@@ -176,7 +176,7 @@ func TestDoctorOnTheConsent(t *testing.T) {
 func TestDoctorThroughTheLifeOfAConsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, true)
-		d := r.locks.Doctor(func(ctx context.Context) (saltoks.ConnectionStatus, error) { return r.auth.Status(ctx, r.conn.ID) })
+		d := r.locks.Doctor(func(ctx context.Context) (saltoauth.ConnectionStatus, error) { return r.auth.Status(ctx, r.conn.ID) })
 		says := func(want string) {
 			t.Helper()
 			if got := fmt.Sprint(r.findings(d, false)); got != want {

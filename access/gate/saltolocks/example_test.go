@@ -11,7 +11,10 @@ import (
 	"github.com/doorkit/doorkit/access/gate/memstore"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // connected is a SALTO KS site in memory, and the locks of its connection. The
@@ -27,15 +30,15 @@ func connected() (*saltokstest.Sim, *saltolocks.Locks) {
 	must(err)
 	site, user := sim.World().Sites[0], sim.World().Users[0]
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()}
-	tokens, err := saltoks.PasswordSource(env,
-		saltoks.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())},
-		user.Email, saltoks.FixedPassword(saltoks.NewSecret(user.Password)), saltoks.AuthHTTPClient(sim.HTTPClient()))
+	tokens, err := saltoauth.PasswordSource(env,
+		saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())},
+		user.Email, saltoauth.FixedPassword(saltoks.NewSecret(user.Password)), saltoauth.AuthHTTPClient(sim.HTTPClient()))
 	must(err)
 	client, err := saltoks.NewClient(env, tokens, saltoks.WithHTTPClient(sim.HTTPClient()))
 	must(err)
-	state, err := saltoks.NewState(saltoks.NewMemoryStore(), saltoks.EphemeralSealer())
+	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
 	must(err)
-	remote, err := saltoks.NewRemote(client, state, saltoks.Identity{Environment: env.Name, Subject: user.Subject})
+	remote, err := saltoremote.NewRemote(client, state, saltoks.Identity{Environment: env.Name, Subject: user.Subject})
 	must(err)
 	iq := saltoks.IQID(site.IQs[0].ID)
 	_, err = remote.Activation().Begin(ctx, saltoks.SiteID(site.ID), iq)

@@ -19,6 +19,9 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // closedRow is one thing that is wrong between the gate and the lock.
@@ -62,15 +65,15 @@ func closedRows() []closedRow {
 		{name: "tokens: the consent is over", with: badTokens(func(*house, context.Context) (saltoks.Token, error) { return saltoks.Token{}, saltoks.ErrReauthorize }), outcome: never, cause: gate.CauseReauthorize, is: saltoks.ErrReauthorize},
 		{name: "tokens: disconnected", with: func(h *house) {
 			h.before = func() {
-				_, err := h.auth.Disconnect(h.Context(), h.conn.ID, saltoks.AcknowledgeDisconnect)
+				_, err := h.auth.Disconnect(h.Context(), h.conn.ID, saltoauth.AcknowledgeDisconnect)
 				h.ok(err)
 			}
-		}, outcome: never, cause: gate.CauseReauthorize, is: saltoks.ErrNotConnected, stays: true},
+		}, outcome: never, cause: gate.CauseReauthorize, is: saltoauth.ErrNotConnected, stays: true},
 		{name: "tokens: another user's", with: badTokens(func(h *house, ctx context.Context) (saltoks.Token, error) {
 			token, err := h.auth.Tokens(h.conn).Token(ctx)
 			token.Subject = "somebody-else"
 			return token, err
-		}), outcome: never, cause: gate.CauseInternal, is: saltoks.ErrOtherUser},
+		}), outcome: never, cause: gate.CauseInternal, is: saltoremote.ErrOtherUser},
 		{name: "tokens: refused", with: badTokens(func(h *house, _ context.Context) (saltoks.Token, error) {
 			return saltoks.Token{Access: saltoks.NewSecret("stale"), Subject: h.conn.Subject}, nil
 		}), outcome: gate.Refused, cause: gate.CauseTokenRefused, commands: 1},
@@ -85,8 +88,8 @@ func closedRows() []closedRow {
 		}), outcome: never, cause: gate.CauseStoreUnavailable, is: errHost},
 		{name: "store: panics", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) { panic(plantedPanic) }), outcome: never, cause: gate.CauseInternal},
 		{name: "store: blocks", with: badDocs(func(_ *house, ctx context.Context, _ []byte) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }), outcome: never, cause: gate.CauseDeadline},
-		{name: "store: garbage", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) { return []byte("garbage"), nil }), outcome: never, cause: gate.CauseInternal, is: saltoks.ErrSealed},
-		{name: "store: half of it", with: badDocs(func(_ *house, _ context.Context, doc []byte) ([]byte, error) { return doc[:len(doc)/2], nil }), outcome: never, cause: gate.CauseInternal, is: saltoks.ErrSealed},
+		{name: "store: garbage", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) { return []byte("garbage"), nil }), outcome: never, cause: gate.CauseInternal, is: saltostate.ErrSealed},
+		{name: "store: half of it", with: badDocs(func(_ *house, _ context.Context, doc []byte) ([]byte, error) { return doc[:len(doc)/2], nil }), outcome: never, cause: gate.CauseInternal, is: saltostate.ErrSealed},
 		{name: "store: nothing", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) { return nil, nil }), outcome: gate.Denied, cause: gate.CauseIQNotActivated},
 
 		{name: "code: panics", with: badCode(func(context.Context) (saltoks.OTP, error) { panic(plantedPanic) }), outcome: never, cause: gate.CauseInternal, stays: true},
@@ -97,7 +100,7 @@ func closedRows() []closedRow {
 		{name: "code: used up, and the next one comes in time", with: func(h *house) {
 			h.before = func() {
 				for range 200 {
-					if h.remote.Unlock(h.Context(), h.target(), saltoks.SendBy(h.sim.Now().Add(time.Millisecond))) != nil {
+					if h.remote.Unlock(h.Context(), h.target(), saltoremote.SendBy(h.sim.Now().Add(time.Millisecond))) != nil {
 						return
 					}
 				}
@@ -196,11 +199,11 @@ func (row closedRow) run(t *testing.T, action access.Action) {
 	var log lockedBuffer
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	env := saltoks.Environment{Name: "simulator", Issuer: h.sim.Issuer(), API: h.sim.API(), Events: h.sim.Events()}
-	state, err := saltoks.NewState(h.docs, h.sealer)
+	state, err := saltostate.NewState(h.docs, h.sealer)
 	h.ok(err)
-	h.client, err = saltoks.NewClient(env, h.tokens, append([]saltoks.Option{saltoks.WithHTTPClient(&http.Client{Transport: h.transport}), saltoks.WithLimiter(saltoks.Unlimited()), saltoks.WithLogger(logger)}, h.clients...)...)
+	h.client, err = saltoks.NewClient(env, h.tokens, append([]saltoks.Option{saltoks.WithHTTPClient(&http.Client{Transport: h.transport}), saltoks.WithLimiter(saltoks.NoRateLimit()), saltoks.WithLogger(logger)}, h.clients...)...)
 	h.ok(err)
-	h.remote, err = saltoks.NewRemote(h.client, state, h.conn.Identity(), append([]saltoks.RemoteOption{saltoks.WithNow(h.clock)}, h.remotes...)...)
+	h.remote, err = saltoremote.NewRemote(h.client, state, h.conn.Identity(), append([]saltoremote.RemoteOption{saltoremote.WithNow(h.clock)}, h.remotes...)...)
 	h.ok(err)
 	h.locks, err = saltolocks.New(saltolocks.Config{Client: h.client, Remote: h.remote, Site: saltoks.SiteID(h.site.ID), Now: h.now})
 	h.ok(err)

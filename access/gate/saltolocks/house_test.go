@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // house is a rig whose parts a row bends: they fail while on is set.
@@ -22,11 +24,11 @@ type house struct {
 	ctx       context.Context
 	stop      context.CancelFunc
 	tokens    saltoks.TokenSource
-	docs      saltoks.Store
+	docs      saltostate.Store
 	transport http.RoundTripper
 	now       func() time.Time // of saltolocks
 	clock     func() time.Time // of the Remote
-	remotes   []saltoks.RemoteOption
+	remotes   []saltoremote.RemoteOption
 	clients   []saltoks.Option
 	before    func() // the tap
 }
@@ -36,7 +38,7 @@ const plantedPanic = "planted-in-a-panic-7e02"
 var errHost = errors.New("the host's own error")
 
 // target is the lock of the first door.
-func (h *house) target() saltoks.Target {
+func (h *house) target() saltoremote.Target {
 	h.Helper()
 	target, err := h.remote.Target(h.Context(), saltoks.SiteID(h.site.ID), saltoks.LockID(h.site.Locks[0].ID))
 	h.ok(err)
@@ -77,7 +79,7 @@ func badTokens(do func(h *house, ctx context.Context) (saltoks.Token, error)) fu
 }
 
 type getFunc struct {
-	saltoks.Store
+	saltostate.Store
 	get func(ctx context.Context, key string) ([]byte, error)
 }
 
@@ -98,7 +100,7 @@ func badDocs(do func(h *house, ctx context.Context, doc []byte) ([]byte, error))
 
 func badCode(do func(ctx context.Context) (saltoks.OTP, error)) func(*house) {
 	return func(h *house) {
-		h.remotes = append(h.remotes, saltoks.WithOTPProvider(saltoks.OTPFunc(func(ctx context.Context, _ saltoks.SiteID, _ saltoks.IQID) (saltoks.OTP, error) { return do(ctx) })))
+		h.remotes = append(h.remotes, saltoremote.WithOTPProvider(saltoremote.OTPFunc(func(ctx context.Context, _ saltoks.SiteID, _ saltoks.IQID) (saltoks.OTP, error) { return do(ctx) })))
 	}
 }
 

@@ -6,6 +6,9 @@ import (
 
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // causes gives each cause the client names its place in the gate's list; the
@@ -15,13 +18,13 @@ var causes = []struct {
 	cause gate.Cause
 }{
 	{saltoks.ErrSendBy, gate.CauseDeadline},
-	{saltoks.ErrClock, gate.CauseClock},
+	{saltoremote.ErrClock, gate.CauseClock},
 	{saltoks.ErrIQNotActivated, gate.CauseIQNotActivated},
 	{saltoks.ErrIQPINNotChanged, gate.CausePINNotChanged},
 	{saltoks.ErrOTPBlocked, gate.CauseOTPBlocked},
 	{saltoks.ErrOTPInvalid, gate.CauseOTPInvalid},
 	{saltoks.ErrReauthorize, gate.CauseReauthorize},
-	{saltoks.ErrNotConnected, gate.CauseReauthorize},
+	{saltoauth.ErrNotConnected, gate.CauseReauthorize},
 	{saltoks.ErrUnauthorized, gate.CauseTokenRefused},
 	{saltoks.ErrRestoreRequired, gate.CauseRestoreRequired},
 	{saltoks.ErrIQOffline, gate.CauseIQOffline},
@@ -31,10 +34,10 @@ var causes = []struct {
 	{saltoks.ErrRateLimited, gate.CauseRateLimited},
 	{saltoks.ErrNotFound, gate.CauseLockGone},
 	{saltoks.ErrForbidden, gate.CauseForbidden},
-	{saltoks.ErrOtherUser, gate.CauseInternal},
+	{saltoremote.ErrOtherUser, gate.CauseInternal},
 	{saltoks.ErrClientClosed, gate.CauseInternal},
-	{saltoks.ErrSealed, gate.CauseInternal},
-	{saltoks.ErrOTPProvider, gate.CauseInternal},
+	{saltostate.ErrSealed, gate.CauseInternal},
+	{saltoremote.ErrOTPProvider, gate.CauseInternal},
 }
 
 // result is what one command's error says about the door.

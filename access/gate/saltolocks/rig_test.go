@@ -12,7 +12,10 @@ import (
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/internal/wiretap"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // rig is a whole house: a simulated site whose first two locks are the doors
@@ -21,13 +24,13 @@ type rig struct {
 	*testing.T
 	sim    *saltokstest.Sim
 	wire   *wiretap.Tap // between the client and the simulator
-	kept   *saltoks.MemoryStore
-	sealer saltoks.Sealer
+	kept   *saltostate.MemoryStore
+	sealer saltostate.Sealer
 	client *saltoks.Client
-	state  *saltoks.State
-	auth   *saltoks.Authorizer
-	conn   saltoks.Connection
-	remote *saltoks.Remote
+	state  *saltostate.State
+	auth   *saltoauth.Authorizer
+	conn   saltoauth.Connection
+	remote *saltoremote.Remote
 	locks  *saltolocks.Locks
 	store  *memstore.Store
 	doors  *gate.Doors
@@ -53,12 +56,12 @@ func newRigWith(t *testing.T, activate bool, cfg saltokstest.Config) *rig {
 	user := world.Users[0]
 	env := saltoks.Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API(), Events: r.sim.Events()}
 	var err error
-	r.kept, r.sealer = saltoks.NewMemoryStore(), saltoks.EphemeralSealer()
-	r.state, err = saltoks.NewState(r.kept, r.sealer)
+	r.kept, r.sealer = saltostate.NewMemoryStore(), saltostate.EphemeralSealer()
+	r.state, err = saltostate.NewState(r.kept, r.sealer)
 	r.ok(err)
-	r.auth, err = saltoks.NewAuthorizer(env,
-		saltoks.Credentials{ClientID: r.sim.ClientID(), ClientSecret: saltoks.NewSecret(r.sim.ClientSecret()), RedirectURL: r.sim.RedirectURI()},
-		r.state, saltoks.AuthHTTPClient(&http.Client{Transport: r.wire}), saltoks.AuthClock(r.sim.Now))
+	r.auth, err = saltoauth.NewAuthorizer(env,
+		saltoauth.Credentials{ClientID: r.sim.ClientID(), ClientSecret: saltoks.NewSecret(r.sim.ClientSecret()), RedirectURL: r.sim.RedirectURI()},
+		r.state, saltoauth.AuthHTTPClient(&http.Client{Transport: r.wire}), saltoauth.AuthClock(r.sim.Now))
 	r.ok(err)
 	login, err := r.auth.Begin(ctx)
 	r.ok(err)
@@ -66,9 +69,9 @@ func newRigWith(t *testing.T, activate bool, cfg saltokstest.Config) *rig {
 	r.ok(err)
 	r.conn, err = r.auth.Complete(ctx, login, callback.Query())
 	r.ok(err)
-	r.client, err = saltoks.NewClient(env, r.auth.Tokens(r.conn), saltoks.WithHTTPClient(&http.Client{Transport: r.wire}), saltoks.WithLimiter(saltoks.Unlimited()))
+	r.client, err = saltoks.NewClient(env, r.auth.Tokens(r.conn), saltoks.WithHTTPClient(&http.Client{Transport: r.wire}), saltoks.WithLimiter(saltoks.NoRateLimit()))
 	r.ok(err)
-	r.remote, err = saltoks.NewRemote(r.client, r.state, r.conn.Identity(), saltoks.WithNow(r.sim.Now))
+	r.remote, err = saltoremote.NewRemote(r.client, r.state, r.conn.Identity(), saltoremote.WithNow(r.sim.Now))
 	r.ok(err)
 	if activate {
 		for _, iq := range r.site.IQs {

@@ -1,7 +1,7 @@
 // Package saltolocks makes a SALTO KS site the locks of a gate. It is the one
 // place that knows both sides; another lock system is another package beside it.
 //
-//	remote, err := saltoks.NewRemote(client, state, saltoks.Identity{Environment: env.Name, Subject: conn.Subject})
+//	remote, err := saltoremote.NewRemote(client, state, saltoks.Identity{Environment: env.Name, Subject: conn.Subject})
 //	locks, err := saltolocks.New(saltolocks.Config{Client: client, Remote: remote, Site: conn.Site})
 //	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks})
 //
@@ -22,13 +22,14 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
 // Config says what Locks stands on. Client, Remote and Site are required.
 type Config struct {
 	// Client reads the catalog; Remote, of the same connection, moves locks.
 	Client *saltoks.Client
-	Remote *saltoks.Remote
+	Remote *saltoremote.Remote
 	// Site is the SALTO KS site the connection is used for.
 	Site saltoks.SiteID
 	// Now is the clock, the same as Remote's; nil is time.Now.
@@ -52,7 +53,7 @@ func New(c Config) (*Locks, error) {
 		faults = append(faults, gate.Fault{Field: "Client", What: "required: saltoks.NewClient makes it"})
 	}
 	if c.Remote == nil {
-		faults = append(faults, gate.Fault{Field: "Remote", What: "required: saltoks.NewRemote makes it of the client"})
+		faults = append(faults, gate.Fault{Field: "Remote", What: "required: saltoremote.NewRemote makes it of the client"})
 	}
 	if c.Site == "" {
 		faults = append(faults, gate.Fault{Field: "Site", What: "required: the id of the SALTO KS site (Sites.Resolve finds it)"})
@@ -103,17 +104,17 @@ func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
 	if c.SendBy.Before(by) {
 		by = c.SendBy
 	}
-	target := saltoks.Target{
+	target := saltoremote.Target{
 		Site: l.c.Site, IQ: saltoks.IQID(c.Link.Gateway), Lock: saltoks.LockID(c.Link.Lock), OTPRequired: c.Link.NeedsCode,
 	}
 	var err error
 	switch c.Action {
 	case access.Unlock:
-		err = l.c.Remote.Unlock(ctx, target, saltoks.SendBy(by))
+		err = l.c.Remote.Unlock(ctx, target, saltoremote.SendBy(by))
 	case access.Lock:
-		err = l.c.Remote.Lock(ctx, target, saltoks.SendBy(by))
+		err = l.c.Remote.Lock(ctx, target, saltoremote.SendBy(by))
 	case access.OfficeMode:
-		err = l.c.Remote.StartOfficeMode(ctx, target, saltoks.SendBy(by))
+		err = l.c.Remote.StartOfficeMode(ctx, target, saltoremote.SendBy(by))
 	default:
 		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseInternal, Err: fmt.Errorf("saltolocks: no command for action %q", c.Action)}
 	}
@@ -128,7 +129,7 @@ func (l *Locks) Locks(ctx context.Context) iter.Seq2[gate.CatalogLock, error] {
 			yield(gate.CatalogLock{}, storageError(errZero))
 			return
 		}
-		iqs := map[saltoks.IQID]saltoks.IQStatus{}
+		iqs := map[saltoks.IQID]saltoremote.IQStatus{}
 		for iq, err := range l.c.Remote.Activation().List(ctx, l.c.Site) {
 			if err != nil {
 				yield(gate.CatalogLock{}, storageError(err))
@@ -165,7 +166,7 @@ func (l *Locks) Lock(ctx context.Context, id string) (gate.CatalogLock, error) {
 	}
 	c := l.catalogued(lock)
 	if lock.IQ != nil {
-		c.Problem = trouble(&c, false, saltoks.IQStatus{})
+		c.Problem = trouble(&c, false, saltoremote.IQStatus{})
 	}
 	return c, nil
 }
@@ -194,9 +195,9 @@ func (l *Locks) catalogued(lock saltoks.Lock) gate.CatalogLock {
 }
 
 // trouble is why a lock that hangs on an IQ cannot be moved now.
-func trouble(c *gate.CatalogLock, seen bool, iq saltoks.IQStatus) gate.Cause {
+func trouble(c *gate.CatalogLock, seen bool, iq saltoremote.IQStatus) gate.Cause {
 	switch {
-	case seen && iq.Readiness == saltoks.IQRestoreRequired:
+	case seen && iq.Readiness == saltoremote.IQRestoreRequired:
 		return gate.CauseRestoreRequired
 	case seen && !iq.Usable():
 		return gate.CauseIQNotActivated

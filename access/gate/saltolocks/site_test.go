@@ -14,7 +14,9 @@ import (
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/reservation"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
 // TestEveryLockType: what kind of lock hangs on the IQ decides nothing, and a
@@ -184,7 +186,7 @@ func TestReconnectKeepsEverything(t *testing.T) {
 			Doc         gate.Document
 			Doors       []gate.Door
 			Holds       []gate.Hold
-			Activations []saltoks.ActivationState
+			Activations []saltoremote.ActivationState
 			Subject     string
 		},
 		) {
@@ -221,7 +223,7 @@ func TestReconnectKeepsEverything(t *testing.T) {
 		}
 		wrong := saltokstest.Allow()
 		wrong.Email, wrong.Password = "other@quay.example", "Quay-Other-71"
-		if err := reconnect(wrong); !errors.Is(err, saltoks.ErrWrongUser) {
+		if err := reconnect(wrong); !errors.Is(err, saltoauth.ErrWrongUser) {
 			t.Fatalf("another user: %v", err)
 		}
 		r.ok(reconnect(saltokstest.Allow()))

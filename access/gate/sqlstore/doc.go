@@ -10,7 +10,7 @@
 //	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks})
 //
 // A Store is storage.Facts, storage.Records and the four stores of facts at once;
-// Store.Documents is a saltoks.Store. Store.In writes facts inside a transaction
+// Store.Documents is a saltostate.Store. Store.In writes facts inside a transaction
 // of the host's own.
 //
 // All tables begin with doorkit_. Any number of goroutines and processes may share

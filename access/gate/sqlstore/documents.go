@@ -11,7 +11,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Documents keeps the state of a SALTO KS client: it is a saltoks.Store. Each
+// Documents keeps the state of a SALTO KS client: it is a saltostate.Store. Each
 // document is changed under a lease of its own, taken and given back in two
 // short transactions, so that nothing is locked while fn runs.
 //
@@ -45,7 +45,7 @@ func (e *LeaseError) Conflict() bool { return true }
 // Unwrap returns storage.ErrConflict.
 func (e *LeaseError) Unwrap() error { return storage.ErrConflict }
 
-// Get is saltoks.Store's.
+// Get is saltostate.Store's.
 func (d Documents) Get(ctx context.Context, key string) (doc []byte, err error) {
 	err = d.s.prepared.row(ctx, "SELECT doc FROM doorkit_documents WHERE name = $1", key).Scan(&doc)
 	if missing(err) {
@@ -54,7 +54,7 @@ func (d Documents) Get(ctx context.Context, key string) (doc []byte, err error) 
 	return doc, fail(ctx, "Get", err)
 }
 
-// Update is saltoks.Store's.
+// Update is saltostate.Store's.
 func (d Documents) Update(ctx context.Context, key string, fn func(ctx context.Context, current []byte) (next []byte, err error)) error {
 	holder := rand.Text()
 	current, err := d.take(ctx, key, holder)

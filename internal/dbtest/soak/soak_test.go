@@ -24,7 +24,9 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 var (
@@ -49,8 +51,8 @@ type soak struct {
 	// What a restart makes anew.
 	db    *sql.DB
 	store *sqlstore.Store
-	state *saltoks.State
-	auth  *saltoks.Authorizer
+	state *saltostate.State
+	auth  *saltoauth.Authorizer
 
 	taps, requests, reconnects, swept, recovered, ingested, settledLater int
 	heap                                                                 []uint64 // by day, after a collection

@@ -19,7 +19,10 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // member is what the soak knows of a person, so that it can tell by itself who
@@ -135,7 +138,7 @@ func (s *soak) build(sites, members int) {
 
 func (x *site) fill(ctx context.Context) {
 	s := x.soak
-	remote, err := saltoks.NewRemote(x.client, s.state, saltoks.Identity{Environment: s.env.Name, Subject: x.admin.Subject})
+	remote, err := saltoremote.NewRemote(x.client, s.state, saltoks.Identity{Environment: s.env.Name, Subject: x.admin.Subject})
 	s.ok(err)
 	a, salto, iq := remote.Activation(), saltoks.SiteID(x.salto.ID), saltoks.IQID(x.salto.IQs[0].ID)
 	_, err = a.Begin(ctx, salto, iq)
@@ -177,17 +180,17 @@ func (s *soak) open() {
 	s.ok(err)
 	s.store, err = sqlstore.Open(ctx, s.db, sqlstore.SQLite, sqlstore.Migrated())
 	s.ok(err)
-	files, err := saltoks.NewFileStore(s.dir + "/saltoks")
+	files, err := saltostate.NewFileStore(s.dir + "/saltoks")
 	s.ok(err)
-	key, err := saltoks.ParseSealingKey("k1:" + strings.Repeat("A", 43) + "=")
+	key, err := saltostate.ParseSealingKey("k1:" + strings.Repeat("A", 43) + "=")
 	s.ok(err)
-	sealer, err := saltoks.NewSealer(key)
+	sealer, err := saltostate.NewSealer(key)
 	s.ok(err)
-	s.state, err = saltoks.NewState(files, sealer)
+	s.state, err = saltostate.NewState(files, sealer)
 	s.ok(err)
-	s.auth, err = saltoks.NewAuthorizer(s.env,
-		saltoks.Credentials{ClientID: s.sim.ClientID(), ClientSecret: saltoks.NewSecret(s.sim.ClientSecret()), RedirectURL: s.sim.RedirectURI()},
-		s.state, saltoks.AuthHTTPClient(s.sim.HTTPClient()))
+	s.auth, err = saltoauth.NewAuthorizer(s.env,
+		saltoauth.Credentials{ClientID: s.sim.ClientID(), ClientSecret: saltoks.NewSecret(s.sim.ClientSecret()), RedirectURL: s.sim.RedirectURI()},
+		s.state, saltoauth.AuthHTTPClient(s.sim.HTTPClient()))
 	s.ok(err)
 	for _, x := range s.sites {
 		x.open(ctx)
@@ -204,7 +207,7 @@ func (x *site) open(ctx context.Context) {
 	s.ok(err)
 	x.client, err = saltoks.NewClient(s.env, s.auth.Tokens(conn), saltoks.WithHTTPClient(s.sim.HTTPClient()), saltoks.WithMiddleware(x.counted))
 	s.ok(err)
-	remote, err := saltoks.NewRemote(x.client, s.state, conn.Identity())
+	remote, err := saltoremote.NewRemote(x.client, s.state, conn.Identity())
 	s.ok(err)
 	x.locks, err = saltolocks.New(saltolocks.Config{Client: x.client, Remote: remote, Site: conn.Site})
 	s.ok(err)

@@ -1,0 +1,59 @@
+package hostcall
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+)
+
+type panickyHandler struct{}
+
+func (panickyHandler) Enabled(context.Context, slog.Level) bool  { panic("planted") }
+func (panickyHandler) Handle(context.Context, slog.Record) error { panic("planted") }
+func (h panickyHandler) WithAttrs([]slog.Attr) slog.Handler      { return h }
+func (h panickyHandler) WithGroup(string) slog.Handler           { return h }
+
+// enabledHandler panics only while it writes.
+type enabledHandler struct{ panickyHandler }
+
+func (enabledHandler) Enabled(context.Context, slog.Level) bool { return true }
+func (h enabledHandler) WithAttrs([]slog.Attr) slog.Handler     { return h }
+func (h enabledHandler) WithGroup(string) slog.Handler          { return h }
+
+// TestLogger: a handler's panics end with the line, also below With.
+func TestLogger(t *testing.T) {
+	if Logger(nil) != nil {
+		t.Error("a logger came of none")
+	}
+	for _, h := range []slog.Handler{panickyHandler{}, enabledHandler{}} {
+		Logger(slog.New(h)).With("a", 1).WithGroup("g").Info("nothing happens")
+	}
+}
+
+// TestContain: a panic is an error that names what panicked and not its value;
+// an error passes through.
+func TestContain(t *testing.T) {
+	err := Contain("the Store", func() error { panic("planted") })
+	p, ok := errors.AsType[*PanicError](err)
+	if !ok || p.In != "the Store" || p.What != "string" || len(p.Stack) == 0 {
+		t.Errorf("%v", err)
+	}
+	var none map[string]int
+	err = Contain("Facts", func() error { none["x"] = 1; return nil })
+	if p, ok := errors.AsType[*PanicError](err); !ok || p.What != "assignment to entry in nil map" {
+		t.Errorf("%v", err)
+	}
+	if err := Contain("Facts", func() error { return context.Canceled }); err != context.Canceled {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestClock: a clock that panics reads the zero time, which is no time.
+func TestClock(t *testing.T) {
+	now := Clock(func() time.Time { panic("planted") })()
+	if !now.IsZero() || ClockIsSet(now) || !ClockIsSet(time.Now()) {
+		t.Errorf("%v", now)
+	}
+}

@@ -1,0 +1,65 @@
+package oidc
+
+import (
+	"crypto/rsa"
+	"errors"
+	"math/big"
+	"testing"
+
+	"github.com/doorkit/doorkit/saltoks"
+)
+
+// TestKeysAreReadAgainForAnUnknownID: key rotation at the server works, a
+// stream of unknown ids does not become a stream of requests.
+func TestKeysAreReadAgainForAnUnknownID(t *testing.T) {
+	f := newForger(t)
+	verify := func(kid string) error {
+		_, err := f.server.VerifyIDToken(t.Context(), saltoks.NewSecret(f.sign(map[string]any{"alg": "RS256", "kid": kid}, f.claims(nil))), saltoks.NewSecret("n-1"), saltoks.Secret{})
+		return err
+	}
+	reads := func() int { return f.transport.GetCallCountInfo()["GET "+mockIssuer+"/jwks"] }
+	for range 3 {
+		if err := verify("k1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if reads() != 1 {
+		t.Errorf("%d reads of the keys for one known key", reads())
+	}
+	f.publish(f.jwk("k1", &f.key.PublicKey), f.jwk("k2", &f.key.PublicKey))
+	for range 3 {
+		_ = verify("k2")
+	}
+	if reads() != 0 { // publish began a new count
+		t.Errorf("%d reads within the pause", reads())
+	}
+	f.now = f.now.Add(keysPause)
+	if err := verify("k2"); err != nil {
+		t.Errorf("a new key: %v", err)
+	}
+	if reads() != 1 {
+		t.Errorf("%d reads after the pause, want 1", reads())
+	}
+}
+
+func TestUnfitKeysAreIgnored(t *testing.T) {
+	f := newForger(t)
+	small := &rsa.PublicKey{N: new(big.Int).Rsh(f.key.N, 1024), E: 65537}
+	even := &rsa.PublicKey{N: f.key.N, E: 65536}
+	one := &rsa.PublicKey{N: f.key.N, E: 1}
+	enc := f.jwk("k1", &f.key.PublicKey)
+	enc["use"] = "enc"
+	ec := f.jwk("k1", &f.key.PublicKey)
+	ec["kty"] = "EC"
+	for name, k := range map[string]map[string]string{
+		"1024 bits": f.jwk("k1", small), "even exponent": f.jwk("k1", even), "exponent 1": f.jwk("k1", one), "for encryption": enc, "EC": ec,
+		"junk": {"kty": "RSA", "kid": "k1", "n": "!", "e": "AQAB"},
+	} {
+		f := newForger(t)
+		f.publish(k)
+		_, err := f.server.VerifyIDToken(t.Context(), saltoks.NewSecret(f.sign(map[string]any{"alg": "RS256", "kid": "k1"}, f.claims(nil))), saltoks.NewSecret("n-1"), saltoks.Secret{})
+		if te, ok := errors.AsType[*TokenError](err); !ok || te.Claim != "kid" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,145 @@
+// Package oidc reads an OpenID Connect server: its discovery document, its keys
+// and the tokens it signs. It makes no token request.
+package oidc
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks/internal/baseurl"
+	"github.com/doorkit/doorkit/saltoks/internal/keylock"
+)
+
+// Server is one identity server, as one client of it sees it. All exported
+// fields are required. It caches the discovery document and the keys, and is
+// safe for concurrent use.
+type Server struct {
+	// Issuer is the server's issuer URL, ClientID the client its tokens are for.
+	Issuer, ClientID string
+	HTTP             *http.Client
+	Now              func() time.Time
+	Log              *slog.Logger
+
+	fetching keylock.Locks
+	mu       sync.Mutex
+	meta     *Metadata
+	keys     keySet
+}
+
+// Metadata is the part of the discovery document that is used.
+type Metadata struct {
+	Issuer        string `json:"issuer"`
+	Authorization string `json:"authorization_endpoint"`
+	Token         string `json:"token_endpoint"`
+	Keys          string `json:"jwks_uri"`
+	Revocation    string `json:"revocation_endpoint"`
+
+	readAt time.Time
+}
+
+// metadataAge is how long a discovery document is used before it is read
+// again. An old one still serves while the server does not answer.
+const metadataAge = 24 * time.Hour
+
+// Metadata returns the discovery document, from the cache for a day. Its error is
+// an *Error or the context's.
+func (s *Server) Metadata(ctx context.Context) (*Metadata, error) {
+	cached := func() (*Metadata, bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.meta, s.meta != nil && s.Now().Sub(s.meta.readAt).Abs() < metadataAge
+	}
+	if m, ok := cached(); ok {
+		return m, nil
+	}
+	unlock, err := s.fetching.Lock(ctx, "metadata")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	old, ok := cached()
+	if ok {
+		return old, nil
+	}
+	m := &Metadata{readAt: s.Now()}
+	err = s.getJSON(ctx, "discovery", strings.TrimSuffix(s.Issuer, "/")+"/.well-known/openid-configuration", m)
+	if err == nil {
+		err = m.check(s.Issuer)
+	}
+	if err != nil {
+		if old != nil {
+			s.Log.LogAttrs(ctx, slog.LevelWarn, "identity server: discovery failed, the old document serves on", slog.String("error", err.Error()))
+			return old, nil
+		}
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.meta = m
+	return m, nil
+}
+
+// check holds every endpoint to the issuer's own origin, so that a forged or
+// broken document cannot send a code or a refresh token elsewhere.
+func (m *Metadata) check(issuer string) error {
+	bad := func(what string) error { return &Error{Op: "discovery", Status: 200, What: what} }
+	if strings.TrimSuffix(m.Issuer, "/") != strings.TrimSuffix(issuer, "/") {
+		return bad("the document names another issuer")
+	}
+	home, err := url.Parse(issuer)
+	if err != nil {
+		return bad("the issuer is no URL")
+	}
+	for _, e := range []struct {
+		name, url string
+		needed    bool
+	}{
+		{"authorization_endpoint", m.Authorization, true}, {"token_endpoint", m.Token, true},
+		{"jwks_uri", m.Keys, true}, {"revocation_endpoint", m.Revocation, false},
+	} {
+		if e.url == "" {
+			if e.needed {
+				return bad("the document names no " + e.name)
+			}
+			continue
+		}
+		if _, err := baseurl.Parse(e.url); err != nil {
+			return bad(e.name + " " + err.Error())
+		}
+		if u, _ := url.Parse(e.url); u.Scheme != home.Scheme || u.Host != home.Host {
+			return bad(e.name + " is not on the issuer's host")
+		}
+	}
+	return nil
+}
+
+func (s *Server) getJSON(ctx context.Context, op, u string, into any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
+	if err != nil {
+		return &Error{Op: op, What: "the address is no URL"}
+	}
+	req.Header.Set("Accept", "application/json")
+	resp, err := s.HTTP.Do(req)
+	if err != nil {
+		return answerError(op, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return answerError(op, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return &Error{Op: op, Status: resp.StatusCode, What: "the answer was no document"}
+	}
+	if json.Unmarshal(body, into) != nil {
+		return &Error{Op: op, Status: resp.StatusCode, What: "the answer does not decode"}
+	}
+	return nil
+}

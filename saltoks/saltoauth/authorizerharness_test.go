@@ -1,0 +1,176 @@
+package saltoauth_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+// recordingStore counts documents and failed writes.
+type recordingStore struct {
+	*saltostate.MemoryStore
+	mu   sync.Mutex
+	keys map[string]bool
+	fail string // an Update of a key with this part fails
+	hang string // from an Update of a key with this part on, all wait until their contexts end
+}
+
+func newRecordingStore() *recordingStore {
+	return &recordingStore{MemoryStore: saltostate.NewMemoryStore(), keys: map[string]bool{}}
+}
+
+func (s *recordingStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	s.mu.Lock()
+	hangs := s.hang != "" && strings.Contains(key, s.hang)
+	if hangs {
+		s.hang = "/"
+	}
+	s.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return s.MemoryStore.Update(ctx, key, func(ctx context.Context, cur []byte) ([]byte, error) {
+		next, err := fn(ctx, cur)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if err == nil && s.fail != "" && strings.Contains(key, s.fail) {
+			return nil, errors.New("disk full")
+		}
+		if err == nil {
+			if s.keys[key] = true; next == nil {
+				delete(s.keys, key)
+			}
+		}
+		return next, err
+	})
+}
+
+func (s *recordingStore) documents() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.keys)
+}
+
+// desk is an application before a simulated SALTO.
+type desk struct {
+	t     *testing.T
+	sim   *saltokstest.Sim
+	env   saltoks.Environment
+	store *recordingStore
+	state *saltostate.State
+	auth  *saltoauth.Authorizer
+	log   strings.Builder
+}
+
+// twoUsers is the default world with a second admin, and a third user on a
+// site of their own.
+func twoUsers() saltokstest.World {
+	w := saltokstest.DefaultWorld()
+	w.Users = append(w.Users,
+		saltokstest.User{Email: "other@quay.example", Password: "planted-password-2", FirstName: "Other"},
+		saltokstest.User{Email: "third@mole.example", Password: "planted-password-3", FirstName: "Third"})
+	w.Sites[0].Members = []saltokstest.Member{{User: w.Users[0].Email}, {User: w.Users[1].Email}}
+	w.Sites = append(w.Sites, saltokstest.Site{Name: "Mole House", UID: "NL0000000077", Members: []saltokstest.Member{{User: "third@mole.example"}},
+		IQs: []saltokstest.IQ{{Name: "IQ Mole"}}, Locks: []saltokstest.Lock{{Name: "Mole Door"}}})
+	return w
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	d := &desk{t: t, sim: saltokstest.New(t, saltokstest.Config{World: twoUsers()}), store: newRecordingStore()}
+	d.env = saltoks.Environment{Name: "simulator", Issuer: d.sim.Issuer(), API: d.sim.API()}
+	var err error
+	if d.state, err = saltostate.NewState(d.store, saltostate.EphemeralSealer()); err != nil {
+		t.Fatal(err)
+	}
+	d.auth, err = saltoauth.NewAuthorizer(d.env, saltoauth.Credentials{
+		ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret()), RedirectURL: d.sim.RedirectURI(),
+	}, d.state, d.options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (d *desk) options() []saltoauth.AuthOption {
+	return []saltoauth.AuthOption{saltoauth.AuthHTTPClient(d.sim.HTTPClient()), saltoauth.AuthClock(d.sim.Now), saltoauth.AuthLogger(slog.New(slog.NewTextHandler(&d.log, nil)))}
+}
+
+// callback lets a user consent and returns what SALTO sends back.
+func (d *desk) callback(l saltoauth.Login, c saltokstest.ConsentChoice) url.Values {
+	d.t.Helper()
+	u, err := d.sim.Consent(d.t.Context(), l.URL, c)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return u.Query()
+}
+
+func (d *desk) begin() saltoauth.Login {
+	d.t.Helper()
+	l, err := d.auth.Begin(d.t.Context())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return l
+}
+
+func (d *desk) connect() saltoauth.Connection {
+	d.t.Helper()
+	l := d.begin()
+	c, err := d.auth.Complete(d.t.Context(), l, d.callback(l, saltokstest.Allow()))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return c
+}
+
+func (d *desk) as(email string) saltokstest.ConsentChoice {
+	for _, u := range d.sim.World().Users {
+		if u.Email == email {
+			c := saltokstest.Allow()
+			c.Email, c.Password = u.Email, u.Password
+			return c
+		}
+	}
+	d.t.Fatalf("no user %s", email)
+	return saltokstest.ConsentChoice{}
+}
+
+// sites calls the API with the connection's token.
+func (d *desk) sites(c saltoauth.Connection) (names []string, err error) {
+	d.t.Helper()
+	client, err := saltoks.NewClient(d.env, d.auth.Tokens(c), saltoks.WithHTTPClient(d.sim.HTTPClient()))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer client.Close(context.Background())
+	for s, err := range client.Sites.All(d.t.Context()) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, s.Name)
+	}
+	return names, nil
+}
+
+// tokenRequests counts requests to the token endpoint.
+func (d *desk) tokenRequests() int {
+	n := 0
+	for _, r := range d.sim.Requests() {
+		if r.Method == "POST" && strings.HasSuffix(r.Path, "/connect/token") {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,52 @@
+package saltoauth
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/oidc"
+)
+
+// TestNetworkCauses: of an error below the identity server only the kind stays.
+func TestNetworkCauses(t *testing.T) {
+	for what, err := range map[string]error{
+		"certificate": &tls.CertificateVerificationError{Err: errors.New("planted")},
+		"dial failed": &net.OpError{Op: "dial", Err: errors.New("planted")},
+		"timeout":     &url.Error{Op: "Post", URL: "https://planted", Err: os.ErrDeadlineExceeded},
+		"panic in":    &saltoks.PanicError{In: "the HTTP transport", What: "string"},
+		"unexpected":  fmt.Errorf("planted: %w", io.ErrUnexpectedEOF),
+		"no usable":   errors.New("planted"),
+		"canceled":    fmt.Errorf("planted: %w", context.Canceled),
+		"deadline":    fmt.Errorf("planted: %w", context.DeadlineExceeded),
+	} {
+		if e := identityError("refresh", err); !strings.Contains(e.Error(), what) || strings.Contains(e.Error(), "planted") {
+			t.Errorf("%v: got %v, want %q in it", err, e, what)
+		}
+	}
+}
+
+// TestTyped: what internal/oidc finds is this package's typed error.
+func TestTyped(t *testing.T) {
+	err := typed(&oidc.TokenError{Token: "ID token", Claim: "aud", What: "it was issued to another client"})
+	te, ok := errors.AsType[*TokenError](err)
+	if !ok || te.Claim != "aud" || !errors.Is(err, ErrToken) || !strings.Contains(err.Error(), "ID token, aud: it was issued") {
+		t.Errorf("%v", err)
+	}
+	err = typed(&oidc.Error{Op: "discovery", Status: 404, What: "the answer was no document", Cause: io.EOF})
+	ie, ok := errors.AsType[*IdentityError](err)
+	if !ok || !ie.Temporary() || ie.Status != 404 || ie.Op != "discovery" || !errors.Is(err, io.EOF) {
+		t.Errorf("%v", err)
+	}
+	if typed(nil) != nil || typed(context.Canceled) != context.Canceled {
+		t.Error("other errors are changed")
+	}
+}

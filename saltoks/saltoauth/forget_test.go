@@ -1,0 +1,103 @@
+package saltoauth
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorkit/doorkit/saltoks/internal/userindex"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+func TestForgetNamesTheIQsFirst(t *testing.T) {
+	ctx := t.Context()
+	store := &keptStore{saltostate.NewMemoryStore(), map[string]bool{}}
+	s := testState(t, store, testKey("a"))
+	auth, err := NewAuthorizer(mockEnv, Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := userindex.ID("mock", "subject-1")
+	front, back := userindex.IQRef{Site: "s1", IQ: "iq-1", Name: "Front"}, userindex.IQRef{Site: "s1", IQ: "iq-2"}
+	for _, err := range []error{
+		userindex.TrackIQ(ctx, s, owner, front, "note", "n1"), saltostate.Update(ctx, s, noteDocs, "n1", put("a", "b")),
+		userindex.TrackIQ(ctx, s, owner, back, "note", "n2"), saltostate.Update(ctx, s, noteDocs, "n2", put("a", "b")),
+		saltostate.Update(ctx, s, noteDocs, "another's", put("a", "b")),
+		userindex.TrackConnection(ctx, s, owner, "con-1"),
+		saltostate.Update(ctx, s, connectionDocs, "con-1", func(context.Context, *connectionDoc) (*connectionDoc, error) { return new(connectionDoc), nil }),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	named, err := auth.NeedSupport(ctx, "subject-1")
+	if diff := cmp.Diff([]ForgottenIQ{{"s1", "iq-1", "Front"}, {"s1", "iq-2", ""}}, named); diff != "" || err != nil {
+		t.Fatal(diff, err)
+	}
+	kept := func(want int) {
+		t.Helper()
+		if got := len(store.kept); got != want {
+			t.Errorf("%d documents, want %d", got, want)
+		}
+	}
+	kept(5)
+	if err := auth.Forget(ctx, "subject-1", named); !errors.Is(err, ErrNotAcknowledged) {
+		t.Errorf("with a connection in place: %v", err)
+	}
+	if err := s.Delete(ctx, connectionDocs.Name, "con-1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, some := range [][]ForgottenIQ{nil, named[:1], {{"s1", "iq-9", ""}, named[0]}} {
+		if err := auth.Forget(ctx, "subject-1", some); !errors.Is(err, ErrNotAcknowledged) {
+			t.Errorf("with %v named: %v", some, err)
+		}
+	}
+	if err := auth.Forget(ctx, "subject-1", nil); strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "iq-1 Front") || !strings.Contains(err.Error(), "iq-2") {
+		t.Errorf("both are to be named, on one line: %v", err)
+	}
+	kept(4)
+	if err := auth.Forget(ctx, "subject-2", named); err != nil {
+		t.Errorf("nobody: %v", err)
+	}
+	kept(4)
+	if err := auth.Forget(ctx, "subject-1", named); err != nil {
+		t.Fatal(err)
+	}
+	kept(1)
+	if doc, err := saltostate.Load(ctx, s, noteDocs, "another's"); doc == nil || err != nil {
+		t.Errorf("another's document is gone: %v", err)
+	}
+}
+
+func TestReseal(t *testing.T) {
+	ctx := t.Context()
+	store := saltostate.NewMemoryStore()
+	old := testState(t, store, testKey("old"))
+	owner := userindex.ID("mock", "subject-1")
+	for _, err := range []error{
+		userindex.TrackConnection(ctx, old, owner, "con-1"),
+		userindex.TrackIQ(ctx, old, owner, userindex.IQRef{Site: "s", IQ: "iq"}, "note", "n1"), saltostate.Update(ctx, old, noteDocs, "n1", put("a", "b")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	both := testState(t, store, testKey("new"), testKey("old"))
+	auth, err := NewAuthorizer(mockEnv, Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"}, both)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := auth.Reseal(ctx, "subject-1"); err != nil {
+		t.Fatal(err)
+	}
+	after := testState(t, store, testKey("new"))
+	if doc, err := saltostate.Load(ctx, after, noteDocs, "n1"); doc == nil || err != nil {
+		t.Errorf("%v, %v", doc, err)
+	}
+	if doc, err := saltostate.Load(ctx, after, userindex.Docs, owner); doc == nil || err != nil {
+		t.Errorf("%v, %v", doc, err)
+	}
+}

@@ -1,0 +1,154 @@
+package saltoauth
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+// Login is a consent that was begun: where to send the person, and what proves
+// that the callback belongs to it. Keep it on the server's side (SealLogin
+// makes text of it for a cookie or a session). It prints without its secrets.
+type Login struct {
+	// URL is the page at SALTO to redirect the person to.
+	URL string
+	// Expires is when Complete stops taking it, 10 minutes after Begin.
+	Expires time.Time
+
+	state, nonce, verifier saltoks.Secret
+	reconnect              string // the connection this login renews; "" for a new one
+}
+
+// loginTime is how long a login may take.
+const loginTime = 10 * time.Minute
+
+// Format writes where the login leads and until when, for every verb.
+func (l Login) Format(f fmt.State, _ rune) {
+	host := "nowhere"
+	if u, err := url.Parse(l.URL); err == nil && u.Host != "" {
+		host = u.Host
+	}
+	fmt.Fprintf(f, "login at %s until %s", host, l.Expires.UTC().Format(time.RFC3339))
+}
+
+// LogValue is what Format writes.
+func (l Login) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(l)) }
+
+// MarshalJSON refuses: SealLogin is the way to keep a login.
+func (l Login) MarshalJSON() ([]byte, error) {
+	return nil, fmt.Errorf("saltoks: a Login holds secrets and has no JSON: keep it with SealLogin")
+}
+
+// Begin starts a consent: it reads where SALTO's login page is and makes a
+// state, a nonce and a PKCE verifier (S256). Redirect the person to Login.URL
+// and hand the callback's query to Complete.
+func (a *Authorizer) Begin(ctx context.Context) (Login, error) { return a.begin(ctx, "") }
+
+func (a *Authorizer) begin(ctx context.Context, reconnect string) (Login, error) {
+	if err := ctx.Err(); err != nil {
+		return Login{}, err
+	}
+	m, err := a.id.metadata(ctx)
+	if err != nil {
+		return Login{}, err
+	}
+	l := Login{
+		Expires:   a.id.now().Add(loginTime).UTC(),
+		state:     saltoks.NewSecret(rand.Text()),
+		nonce:     saltoks.NewSecret(rand.Text()),
+		verifier:  saltoks.NewSecret(oauth2.GenerateVerifier()),
+		reconnect: reconnect,
+	}
+	l.URL = a.id.config(m, "openid", "profile", scopeOffline, scopeFull).AuthCodeURL(l.state.Reveal(),
+		oauth2.S256ChallengeOption(l.verifier.Reveal()), oauth2.SetAuthURLParam("nonce", l.nonce.Reveal()))
+	return l, nil
+}
+
+// loginDoc is a Login at rest, without its URL: that one is spent.
+type loginDoc struct {
+	Expires   time.Time           `json:"expires"`
+	State     storedsecret.Secret `json:"state"`
+	Nonce     storedsecret.Secret `json:"nonce"`
+	Verifier  storedsecret.Secret `json:"verifier"`
+	Reconnect string              `json:"reconnect,omitempty"`
+}
+
+// SealLogin makes text of l for a cookie or a session, sealed and bound to
+// bind (a tenant, a session id): OpenLogin wants the same. About 500 bytes of
+// letters, digits, '-', '_' and '.'.
+func (a *Authorizer) SealLogin(ctx context.Context, l Login, bind string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	plain, err := json.Marshal(loginDoc{l.Expires, storedsecret.New(l.state), storedsecret.New(l.nonce), storedsecret.New(l.verifier), l.reconnect})
+	if err != nil {
+		return "", fmt.Errorf("saltoks: encoding a login: %w", err)
+	}
+	sealed, err := a.state.Seal(ctx, plain, a.loginAdditional(bind))
+	if err != nil {
+		return "", fmt.Errorf("saltoks: sealing a login: %w", err)
+	}
+	enc := base64.RawURLEncoding
+	return enc.EncodeToString([]byte(sealed.KeyID)) + "." + enc.EncodeToString(sealed.Data), nil
+}
+
+// OpenLogin is the reverse of SealLogin. Text that was changed, was sealed for
+// another bind or is over gives an error; the login's URL is not kept.
+func (a *Authorizer) OpenLogin(ctx context.Context, text, bind string) (Login, error) {
+	if err := ctx.Err(); err != nil {
+		return Login{}, err
+	}
+	head, tail, ok := strings.Cut(text, ".")
+	enc := base64.RawURLEncoding.Strict()
+	keyID, err1 := enc.DecodeString(head)
+	data, err2 := enc.DecodeString(tail)
+	if !ok || err1 != nil || err2 != nil || len(text) > 8<<10 || strings.ContainsAny(text, "\r\n") {
+		return Login{}, ErrStateMismatch
+	}
+	plain, err := a.state.Open(ctx, saltostate.Sealed{KeyID: string(keyID), Data: data}, a.loginAdditional(bind))
+	if err != nil {
+		return Login{}, ErrStateMismatch // err may repeat what a stranger put into the cookie
+	}
+	var d loginDoc
+	if json.Unmarshal(plain, &d) != nil {
+		return Login{}, ErrStateMismatch
+	}
+	l := Login{Expires: d.Expires, state: d.State.Secret, nonce: d.Nonce.Secret, verifier: d.Verifier.Secret, reconnect: d.Reconnect}
+	if !a.id.now().Before(l.Expires) {
+		return Login{}, ErrLoginExpired
+	}
+	return l, nil
+}
+
+func (a *Authorizer) loginAdditional(bind string) []byte {
+	return fmt.Appendf(nil, "saltoks/login\x00%s\x00%s\x00%s", a.id.env.Issuer, a.id.creds.ClientID, bind)
+}
+
+// maskedMail keeps the first letter of the two parts and the top-level domain:
+// enough to recognise one's own address.
+func maskedMail(mail string) string {
+	local, domain, ok := strings.Cut(mail, "@")
+	if !ok || local == "" || domain == "" {
+		return ""
+	}
+	first := func(s string) string { return string([]rune(s)[:1]) }
+	out := first(local) + "***@" + first(domain) + "***"
+	if i := strings.LastIndexByte(domain, '.'); i > 0 {
+		out += domain[i:]
+	}
+	return out
+}
+
+var _ fmt.Formatter = Login{}

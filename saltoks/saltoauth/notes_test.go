@@ -1,0 +1,62 @@
+package saltoauth
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+// noteDoc is a document of another kind than this package's own.
+type noteDoc struct {
+	Text   string              `json:"text"`
+	Secret storedsecret.Secret `json:"secret"`
+}
+
+var noteDocs = saltostate.Kind[noteDoc]{Name: "note", Version: 1}
+
+func testKey(id string) saltostate.SealingKey {
+	return saltostate.SealingKey{ID: id, Key: saltoks.NewSecret(strings.Repeat(id[:1], 32))}
+}
+
+func testState(t *testing.T, store saltostate.Store, keys ...saltostate.SealingKey) *saltostate.State {
+	t.Helper()
+	sealer, err := saltostate.NewSealer(keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := saltostate.NewState(store, sealer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func put(text, secret string) func(context.Context, *noteDoc) (*noteDoc, error) {
+	return func(context.Context, *noteDoc) (*noteDoc, error) {
+		return &noteDoc{Text: text, Secret: storedsecret.New(saltoks.NewSecret(secret))}, nil
+	}
+}
+
+// keptStore counts the documents it holds.
+type keptStore struct {
+	*saltostate.MemoryStore
+	kept map[string]bool
+}
+
+func (s *keptStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	var next []byte
+	err := s.MemoryStore.Update(ctx, key, func(ctx context.Context, current []byte) (_ []byte, err error) {
+		next, err = fn(ctx, current)
+		return next, err
+	})
+	if err == nil {
+		if s.kept[key] = true; next == nil {
+			delete(s.kept, key)
+		}
+	}
+	return err
+}

@@ -1,0 +1,81 @@
+package saltoauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+// BeginReconnect starts a new consent for an existing connection, whatever its
+// state. Finish it with Reconnect.
+func (a *Authorizer) BeginReconnect(ctx context.Context, id string) (Login, error) {
+	if _, err := a.load(ctx, id); err != nil {
+		return Login{}, err
+	}
+	return a.begin(ctx, id)
+}
+
+// Reconnect finishes what BeginReconnect began: it replaces the tokens of the
+// connection and touches nothing else. The consent must come from the same
+// SALTO user by OIDC subject (*WrongUserError) who must still see the linked
+// site (ErrSiteNotVisible); both are checked BEFORE the old tokens go. On any
+// error the connection is as it was, and another user's refresh token is revoked
+// at SALTO as well as that goes.
+func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values) (Connection, error) {
+	if l.reconnect == "" {
+		return Connection{}, errors.New("saltoks: this login was begun by Begin: finish it with Complete, or begin with BeginReconnect")
+	}
+	id := l.reconnect
+	before, err := a.load(ctx, id)
+	if err != nil {
+		return Connection{}, err
+	}
+	g, err := a.grant(ctx, l, callback)
+	if err != nil {
+		return Connection{}, err
+	}
+	if g.subject != before.Subject {
+		a.discard(ctx, g)
+		return Connection{}, &WrongUserError{Want: before.Hint, Got: g.hint}
+	}
+	if before.Site != "" {
+		if _, err := a.seesSite(ctx, fixedToken{g.tokens.Access.Secret, g.subject}, before.Site); err != nil {
+			return Connection{}, err
+		}
+	}
+	var after *connectionDoc
+	err = saltostate.Update(ctx, a.state, connectionDocs, id, func(_ context.Context, doc *connectionDoc) (*connectionDoc, error) {
+		if err := a.check(doc, id); err != nil {
+			return nil, err
+		}
+		if doc.Subject != g.subject || doc.Site != before.Site {
+			return nil, errors.New("saltoks: the connection was changed while it was being reconnected: begin again")
+		}
+		doc.Tokens, doc.ConsentedAt = g.tokens, g.tokens.ObtainedAt
+		doc.Attempts, doc.RetryAt, doc.Fault, doc.ReauthorizeAt = 0, time.Time{}, "", time.Time{}
+		if g.hint != "" {
+			doc.Hint = g.hint
+		}
+		after = doc
+		return doc, nil
+	})
+	if err != nil {
+		return Connection{}, fmt.Errorf("saltoks: saving the reconnected connection: %w", err)
+	}
+	return a.connection(id, after), nil
+}
+
+// fixedToken is the token of a consent that is not stored yet.
+type fixedToken struct {
+	access  saltoks.Secret
+	subject string
+}
+
+func (f fixedToken) Token(ctx context.Context) (saltoks.Token, error) {
+	return saltoks.Token{Access: f.access, Subject: f.subject}, ctx.Err()
+}

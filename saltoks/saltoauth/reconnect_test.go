@@ -1,0 +1,161 @@
+package saltoauth_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// onTheWay is a desk whose requests a test sees and bends.
+func onTheWay(t *testing.T, way func(r *http.Request, send http.RoundTripper) (*http.Response, error)) *desk {
+	t.Helper()
+	d := newDesk(t)
+	send := d.sim.HTTPClient().Transport
+	hc := &http.Client{Transport: faulttest.RoundTripper(func(r *http.Request) (*http.Response, error) { return way(r, send) })}
+	var err error
+	d.auth, err = saltoauth.NewAuthorizer(d.env, saltoauth.Credentials{
+		ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret()), RedirectURL: d.sim.RedirectURI(),
+	}, d.state, append(d.options(), saltoauth.AuthHTTPClient(hc))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (d *desk) link(c saltoauth.Connection, site saltokstest.Site) saltoauth.Connection {
+	d.t.Helper()
+	c, err := d.auth.LinkSite(d.t.Context(), c.ID, saltoks.SiteID(site.ID))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return c
+}
+
+func (d *desk) reconnect(c saltoauth.Connection) error {
+	d.t.Helper()
+	l, err := d.auth.BeginReconnect(d.t.Context(), c.ID)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	_, err = d.auth.Reconnect(d.t.Context(), l, d.callback(l, saltokstest.Allow()))
+	return err
+}
+
+// TestReconnectWantsTheSameSite: the user lost the site meanwhile.
+func TestReconnectWantsTheSameSite(t *testing.T) {
+	d := newDesk(t)
+	home := d.sim.World().Sites[0]
+	c := d.link(d.connect(), home)
+	d.sim.RemoveMember(home.ID, d.sim.World().Users[0].Email)
+	if err := d.reconnect(c); !errors.Is(err, saltoauth.ErrSiteNotVisible) {
+		t.Errorf("%v", err)
+	}
+	after, err := d.auth.Connection(t.Context(), c.ID)
+	if diff := cmp.Diff(c, after); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
+
+// TestConnectionChangedDuringReconnect: while the consent is checked, another
+// process links another site, or disconnects. The newer deed stands.
+func TestConnectionChangedDuringReconnect(t *testing.T) {
+	for name, c := range map[string]struct {
+		meanwhile func(d *desk, c saltoauth.Connection) error
+		want      string
+	}{
+		"another site": {func(d *desk, c saltoauth.Connection) error {
+			_, err := d.auth.LinkSite(context.Background(), c.ID, saltoks.SiteID(d.sim.World().Sites[1].ID))
+			return err
+		}, "begin again"},
+		"disconnected": {func(d *desk, c saltoauth.Connection) error {
+			_, err := d.auth.Disconnect(context.Background(), c.ID, saltoauth.AcknowledgeDisconnect)
+			return err
+		}, "no such connection"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var meanwhile func() error
+			d := onTheWay(t, func(r *http.Request, send http.RoundTripper) (*http.Response, error) {
+				if do := meanwhile; do != nil && strings.HasSuffix(r.URL.Path, "/sites") {
+					meanwhile = nil
+					if err := do(); err != nil {
+						t.Error(err)
+					}
+				}
+				return send.RoundTrip(r)
+			})
+			w := d.sim.World()
+			d.sim.AddMember(w.Sites[1].ID, saltokstest.Member{User: w.Users[0].Email})
+			conn := d.link(d.connect(), w.Sites[0])
+			meanwhile = func() error { return c.meanwhile(d, conn) }
+			if err := d.reconnect(conn); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v", err)
+			}
+			after, err := d.auth.Connection(t.Context(), conn.ID)
+			if err == nil && (after.Site == conn.Site || after.ConsentedAt != conn.ConsentedAt) {
+				t.Errorf("%+v", after)
+			}
+		})
+	}
+}
+
+// TestConsentTakesBearerTokensAlone, as nothing else could be sent.
+func TestConsentTakesBearerTokensAlone(t *testing.T) {
+	d := onTheWay(t, func(r *http.Request, send http.RoundTripper) (*http.Response, error) {
+		resp, err := send.RoundTrip(r)
+		if err == nil && strings.HasSuffix(r.URL.Path, "/connect/token") {
+			b, _ := io.ReadAll(resp.Body)
+			b = bytes.Replace(b, []byte(`"Bearer"`), []byte(`"DPoP"`), 1)
+			resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
+		}
+		return resp, err
+	})
+	l := d.begin()
+	_, err := d.auth.Complete(t.Context(), l, d.callback(l, saltokstest.Allow()))
+	if e, ok := errors.AsType[*saltoauth.TokenError](err); !ok || e.Claim != "token_type" || d.store.documents() != 0 {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestIdentityRequestsUseFreshConnections: net/http replays what it sends over
+// a connection that was idle; a refresh must go out once.
+func TestIdentityRequestsUseFreshConnections(t *testing.T) {
+	seen := 0
+	var d *desk
+	d = onTheWay(t, func(r *http.Request, send http.RoundTripper) (*http.Response, error) {
+		if strings.HasPrefix(r.URL.String(), d.sim.Issuer()) {
+			if seen++; !r.Close {
+				t.Errorf("%s %s may go over an idle connection", r.Method, r.URL.Path)
+			}
+		}
+		return send.RoundTrip(r)
+	})
+	c := d.connect()
+	d.sim.Clock().Advance(2 * time.Hour)
+	if _, err := d.auth.Tokens(c).Token(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if seen != 4 { // discovery, keys, code, refresh
+		t.Errorf("%d requests to the identity server", seen)
+	}
+}
+
+// TestSigningKeyIsReplaced at the server between two consents.
+func TestSigningKeyIsReplaced(t *testing.T) {
+	d := newDesk(t)
+	d.connect()
+	d.sim.RotateKey(true)
+	d.sim.Clock().Advance(time.Minute)
+	d.connect()
+}

@@ -1,0 +1,390 @@
+package saltoauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+func TestRefreshAtATenthLeft(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		ts := b.source()
+		b.want(ts, "a0-planted")
+		time.Sleep(53 * time.Minute)
+		b.want(ts, "a0-planted")
+		b.wantPosts(0)
+		time.Sleep(2 * time.Minute)
+		b.want(ts, "a1-planted")
+		b.wantPosts(1)
+		if got := b.doc().Tokens.Refresh.Reveal(); got != "r1-planted" {
+			t.Errorf("stored %q", got)
+		}
+		time.Sleep(56 * time.Minute)
+		b.want(ts, "a2-planted")
+		b.wantPosts(2)
+	})
+}
+
+func TestOneRefreshForManyCallers(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		b.delay = 5 * time.Second
+		sources := []saltoks.TokenSource{b.source(), b.source(), b.source()} // as three processes
+		time.Sleep(2 * time.Hour)
+		var all sync.WaitGroup
+		for i := range 100 {
+			all.Go(func() { b.want(sources[i%3], "a1-planted") })
+		}
+		all.Wait()
+		b.wantPosts(1)
+	})
+}
+
+func TestOthersGoOnWithTheValidToken(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		ts := b.source()
+		b.want(ts, "a0-planted")
+		time.Sleep(55 * time.Minute)
+		b.delay = 10 * time.Second
+		start := time.Now()
+		var all sync.WaitGroup
+		all.Go(func() { b.want(ts, "a0-planted") }) // starts the refresh, runs out of patience
+		synctest.Wait()
+		b.want(ts, "a0-planted") // does not wait at all
+		if took := time.Since(start); took != 0 {
+			t.Errorf("a caller with a valid token waited %v", took)
+		}
+		all.Wait()
+		if took := time.Since(start); took != patience {
+			t.Errorf("the caller that refreshes waited %v, want %v", took, patience)
+		}
+		time.Sleep(10 * time.Second)
+		b.want(ts, "a1-planted")
+		b.wantPosts(1)
+	})
+}
+
+func TestRefreshOutlivesItsCaller(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		ts := b.source()
+		time.Sleep(2 * time.Hour)
+		b.delay = 700 * time.Millisecond
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		if _, err := ts.Token(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		if took := time.Since(start); took != 50*time.Millisecond {
+			t.Errorf("a caller with 50 ms waited %v", took)
+		}
+		if err := ts.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := b.doc().Tokens.Refresh.Reveal(); got != "r1-planted" {
+			t.Errorf("the rotated token was lost: stored %q", got)
+		}
+		b.want(ts, "a1-planted")
+		b.wantPosts(1)
+	})
+}
+
+func TestWaitGivesUpWithItsContext(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		ts := b.source()
+		time.Sleep(2 * time.Hour)
+		b.delay = 10 * time.Second
+		go ts.Token(t.Context())
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := ts.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestCancelledBeforehand(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := b.source().Token(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+		b.wantPosts(0)
+	})
+}
+
+func TestReject(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		one, two := b.source(), b.source()
+		b.want(one, "a0-planted")
+		b.want(two, "a0-planted")
+		time.Sleep(time.Minute)
+		old := saltoks.Token{Access: saltoks.NewSecret("a0-planted")}
+		_ = one.Reject(t.Context(), old)
+		_ = two.Reject(t.Context(), old)
+		b.want(one, "a1-planted")
+		b.want(two, "a1-planted") // adopts what the first one got
+		b.wantPosts(1)
+		_ = one.Reject(t.Context(), old) // no longer current
+		b.want(one, "a1-planted")
+		b.wantPosts(1)
+
+		// An API that refuses everything does not make the tokens rotate at every call.
+		_ = one.Reject(t.Context(), saltoks.Token{Access: saltoks.NewSecret("a1-planted")})
+		if _, err := one.Token(t.Context()); err == nil {
+			t.Error("a token that was just granted was given up at once")
+		}
+		b.wantPosts(1)
+		time.Sleep(rejectPause)
+		b.want(one, "a2-planted")
+		b.wantPosts(2)
+	})
+}
+
+func TestAuthStyle(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Credentials)
+		basic  bool
+		form   string
+	}{
+		"secret in the header": {nil, true, ""},
+		"secret in the body":   {func(c *Credentials) { c.SecretInBody = true }, false, "planted-client-secret"},
+		"public client":        {func(c *Credentials) { c.ClientSecret = saltoks.Secret{} }, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, saltostate.NewMemoryStore(), c.change)
+				time.Sleep(2 * time.Hour)
+				b.want(b.source(), "a1-planted")
+				b.wantPosts(1)
+				r := b.requests[0]
+				user, pass, basic := r.BasicAuth()
+				if basic != c.basic || r.PostForm.Get("client_secret") != c.form {
+					t.Errorf("basic %v, form %v", basic, r.PostForm)
+				}
+				if basic && (user != mockClient || pass != "planted-client-secret") {
+					t.Errorf("%q %q", user, pass)
+				}
+				if !basic && r.PostForm.Get("client_id") != mockClient {
+					t.Errorf("%v", r.PostForm)
+				}
+				// Refused once is refused: no second try in the other style.
+				b.bend(func() { b.before = func() *http.Response { return jsonAnswer(401, `{"error":"invalid_client"}`) } })
+				time.Sleep(2 * time.Hour)
+				_, _ = b.source().Token(t.Context())
+				b.wantPosts(2)
+			})
+		})
+	}
+}
+
+// TestUnsavedTokensAreSavedLater: the store fails right after the rotation; the
+// token is not used before it is saved, and it is saved on a later call.
+func TestUnsavedTokensAreSavedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &failingStore{MemoryStore: saltostate.NewMemoryStore()}
+		b := newBench(t, store, nil)
+		ts := b.source()
+		time.Sleep(2 * time.Hour)
+		store.fail.Store(true)
+		for range 3 {
+			if got, err := ts.Token(t.Context()); err == nil || !errors.Is(err, errDisk) || !got.Access.IsZero() {
+				t.Errorf("%q, %v", got.Access.Reveal(), err)
+			}
+			time.Sleep(time.Minute)
+		}
+		b.wantPosts(1)
+		if !strings.Contains(b.log.String(), "could not be saved") {
+			t.Error("nothing in the log")
+		}
+		store.fail.Store(false)
+		b.want(ts, "a1-planted")
+		if got := b.doc().Tokens.Refresh.Reveal(); got != "r1-planted" {
+			t.Errorf("stored %q", got)
+		}
+		b.wantPosts(1)
+
+		// It fails for so long that what is to be saved must itself be refreshed,
+		// twice; none of the rotations is lost.
+		store.fail.Store(true)
+		for posts := 2; posts <= 3; posts++ {
+			time.Sleep(2 * time.Hour)
+			if _, err := ts.Token(t.Context()); !errors.Is(err, errDisk) {
+				t.Error(err)
+			}
+			b.wantPosts(posts)
+		}
+		time.Sleep(2 * time.Hour)
+		store.fail.Store(false)
+		b.want(ts, "a4-planted")
+		b.wantPosts(4)
+
+		// The end of the process is the last chance.
+		time.Sleep(2 * time.Hour)
+		store.fail.Store(true)
+		if _, err := ts.Token(t.Context()); !errors.Is(err, errDisk) {
+			t.Error(err)
+		}
+		if err := ts.Wait(t.Context()); !errors.Is(err, errDisk) {
+			t.Errorf("Wait does not tell that tokens are lost: %v", err)
+		}
+		store.fail.Store(false)
+		if err := ts.Wait(t.Context()); err != nil || b.doc().Tokens.Refresh.Reveal() != "r5-planted" {
+			t.Errorf("%v, stored %q", err, b.doc().Tokens.Refresh.Reveal())
+		}
+		b.wantPosts(5)
+	})
+}
+
+// TestUnsavedTokensUndoNothing: before they can be saved, a person reconnects.
+func TestUnsavedTokensUndoNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &failingStore{MemoryStore: saltostate.NewMemoryStore()}
+		b := newBench(t, store, nil)
+		ts := b.source()
+		time.Sleep(2 * time.Hour)
+		store.fail.Store(true)
+		if _, err := ts.Token(t.Context()); !errors.Is(err, errDisk) {
+			t.Fatal(err)
+		}
+		store.fail.Store(false)
+		doc := *b.doc()
+		doc.Tokens.Access, doc.Tokens.Refresh = storedsecret.New(saltoks.NewSecret("a-reconnected")), storedsecret.New(saltoks.NewSecret("r-reconnected"))
+		doc.Tokens.ObtainedAt, doc.Tokens.Expiry = time.Now(), time.Now().Add(time.Hour)
+		b.put(doc)
+		if err := ts.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+		b.want(ts, "a-reconnected")
+		if got := b.doc().Tokens.Refresh.Reveal(); got != "r-reconnected" {
+			t.Errorf("stored %q", got)
+		}
+		b.wantPosts(1)
+	})
+}
+
+// takenStore lets another process write although this one holds the document.
+type takenStore struct {
+	saltostate.Store
+	doc atomic.Pointer[[]byte]
+}
+
+func (s *takenStore) Get(ctx context.Context, key string) ([]byte, error) {
+	if doc := s.doc.Load(); doc != nil {
+		return *doc, nil
+	}
+	return s.Store.Get(ctx, key)
+}
+
+// by puts the other process's document in place.
+func (s *takenStore) by(t *testing.T, doc connectionDoc) {
+	theirs := saltostate.NewMemoryStore()
+	err := saltostate.Update(t.Context(), testState(t, theirs, testKey("k")), connectionDocs, benchConn,
+		func(context.Context, *connectionDoc) (*connectionDoc, error) { return &doc, nil })
+	sealed, err2 := theirs.Get(t.Context(), benchKey)
+	if err != nil || err2 != nil || sealed == nil {
+		t.Error(err, err2)
+	}
+	s.doc.Store(&sealed)
+}
+
+// TestLostLease: a store whose lease was lost while another process refreshed;
+// the token of the other one is adopted.
+func TestLostLease(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		taken := &takenStore{Store: b.store}
+		b.state = testState(t, taken, testKey("k"))
+		ts := b.source()
+		time.Sleep(2 * time.Hour)
+		b.bend(func() {
+			b.before = func() *http.Response {
+				// Meanwhile, elsewhere: rotated, written in spite of our hold.
+				now := time.Now().UTC()
+				taken.by(t, connectionDoc{Environment: "mock", Subject: "subject-1", Tokens: tokenSet{
+					Access:  storedsecret.New(saltoks.NewSecret("theirs")),
+					Refresh: storedsecret.New(saltoks.NewSecret("r-theirs")), ObtainedAt: now, Expiry: now.Add(time.Hour)}})
+				return jsonAnswer(400, `{"error":"invalid_grant"}`)
+			}
+		})
+		b.want(ts, "theirs")
+		if got := b.doc(); got.Tokens.Refresh.Reveal() != "r-theirs" || !got.ReauthorizeAt.IsZero() {
+			t.Errorf("%+v", got)
+		}
+		b.wantPosts(1)
+	})
+}
+
+// TestLongWaitForAnotherProcess: who waits for the document leaves after 15 s,
+// and a wait does not shorten the refresh that follows it.
+func TestLongWaitForAnotherProcess(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		ts := b.source()
+		time.Sleep(2 * time.Hour)
+		hold := func(d time.Duration) {
+			go b.store.Update(t.Context(), benchKey, func(_ context.Context, cur []byte) ([]byte, error) {
+				time.Sleep(d)
+				return cur, nil
+			})
+			synctest.Wait()
+		}
+		hold(20 * time.Second)
+		start := time.Now()
+		_, err := ts.Token(t.Context())
+		if _, ok := errors.AsType[*IdentityError](err); !ok || time.Since(start) != lockLimit {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		b.wantPosts(0)
+		time.Sleep(10 * time.Second)
+		hold(14 * time.Second)
+		b.delay = 14 * time.Second
+		b.want(ts, "a1-planted")
+		b.wantPosts(1)
+	})
+}
+
+func TestDisconnectedAndForeign(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		doc := *b.doc()
+		doc.Environment = "another"
+		b.put(doc)
+		if _, err := b.source().Token(t.Context()); !errors.Is(err, ErrNotConnected) {
+			t.Errorf("%v", err)
+		}
+		if err := b.state.Delete(t.Context(), connectionDocs.Name, benchConn); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Hour)
+		if _, err := b.source().Token(t.Context()); !errors.Is(err, ErrNotConnected) {
+			t.Errorf("%v", err)
+		}
+		b.wantPosts(0)
+	})
+}
+
+func TestPrintsHoldNoSecret(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		ts := b.source()
+		b.want(ts, "a0-planted")
+		doc := b.doc()
+		for _, v := range []any{ts, b.id, b.state, doc, *doc, b.id.creds, doc.Tokens} {
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+				if got := fmt.Sprintf(verb, v); strings.Contains(got, "planted") {
+					t.Errorf("%s of %T shows a secret: %s", verb, v, got)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,164 @@
+package saltoauth
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+// bench is a token endpoint that rotates and detects reuse, whose next answers
+// a test can bend, and one connection on a store.
+type bench struct {
+	t      *testing.T
+	server *httpmock.MockTransport
+	store  saltostate.Store
+	state  *saltostate.State
+	id     *identity
+	log    strings.Builder
+
+	mu       sync.Mutex
+	refresh  string // the only valid refresh token; "" when the family is dead
+	n        int    // tokens granted
+	requests []*http.Request
+	reused   bool
+	delay    time.Duration
+	before   func() *http.Response // answers instead of the grant, before rotation
+	after    func() *http.Response // answers instead of the new token, after rotation
+}
+
+const (
+	benchConn = "con-bench"
+	benchKey  = "saltoks/connection/" + benchConn
+)
+
+func newBench(t *testing.T, store saltostate.Store, change func(*Credentials)) *bench {
+	b := &bench{t: t, server: newMockServer(), store: store, refresh: "r0-planted"}
+	b.server.RegisterResponder("POST", mockIssuer+"/connect/token", b.token)
+	var err error
+	sealer, err := saltostate.NewSealer(testKey("k"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.state, err = saltostate.NewState(store, sealer); err != nil {
+		t.Fatal(err)
+	}
+	creds := Credentials{ClientID: mockClient, ClientSecret: saltoks.NewSecret("planted-client-secret"), RedirectURL: "https://app.example/cb"}
+	if change != nil {
+		change(&creds)
+	}
+	b.id, err = newIdentity(mockEnv, creds, []AuthOption{
+		AuthHTTPClient(&http.Client{Transport: b.server}), AuthLogger(slog.New(slog.NewTextHandler(&b.log, nil)))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UTC()
+	b.put(connectionDoc{Environment: "mock", Subject: "subject-1", ConnectedAt: now, ConsentedAt: now, Tokens: tokenSet{
+		Access: storedsecret.New(saltoks.NewSecret("a0-planted")), Refresh: storedsecret.New(saltoks.NewSecret("r0-planted")), ObtainedAt: now, Expiry: now.Add(time.Hour)}})
+	return b
+}
+
+func (b *bench) put(doc connectionDoc) {
+	b.t.Helper()
+	err := saltostate.Update(context.Background(), b.state, connectionDocs, benchConn, func(context.Context, *connectionDoc) (*connectionDoc, error) { return &doc, nil })
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bench) doc() *connectionDoc {
+	b.t.Helper()
+	doc, err := saltostate.Load(context.Background(), b.state, connectionDocs, benchConn)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return doc
+}
+
+func (b *bench) source() *connectionTokens { return newConnectionTokens(b.id, b.state, benchConn) }
+
+func (b *bench) token(r *http.Request) (*http.Response, error) {
+	body, _ := io.ReadAll(r.Body)
+	form, _ := url.ParseQuery(string(body))
+	r.PostForm = form
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.requests = append(b.requests, r)
+	if d := b.delay; d > 0 {
+		b.mu.Unlock()
+		select {
+		case <-time.After(d):
+		case <-r.Context().Done():
+		}
+		b.mu.Lock()
+		if r.Context().Err() != nil {
+			return nil, r.Context().Err()
+		}
+	}
+	if b.before != nil {
+		if resp := b.before(); resp != nil {
+			return resp, nil
+		}
+	}
+	if form.Get("refresh_token") != b.refresh || b.refresh == "" {
+		b.reused = b.refresh != ""
+		b.refresh = ""
+		return jsonAnswer(400, `{"error":"invalid_grant"}`), nil
+	}
+	b.n++
+	b.refresh = fmt.Sprintf("r%d-planted", b.n)
+	if b.after != nil {
+		if resp := b.after(); resp != nil {
+			return resp, nil
+		}
+	}
+	return jsonAnswer(200, fmt.Sprintf(`{"access_token":"a%d-planted","refresh_token":%q,"expires_in":3600,"token_type":"Bearer","scope":"user_api.full_access"}`, b.n, b.refresh)), nil
+}
+
+func (b *bench) posts() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.requests)
+}
+
+func (b *bench) bend(fn func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	fn()
+}
+
+func jsonAnswer(status int, body string) *http.Response {
+	r := httpmock.NewStringResponse(status, body)
+	r.Header.Set("Content-Type", "application/json")
+	return r
+}
+
+func (b *bench) want(ts saltoks.TokenSource, access string) {
+	b.t.Helper()
+	got, err := ts.Token(context.Background())
+	if err != nil || got.Access.Reveal() != access || got.Subject != "subject-1" {
+		b.t.Errorf("Token = %q, %v; want %q", got.Access.Reveal(), err, access)
+	}
+}
+
+func (b *bench) wantPosts(n int) {
+	b.t.Helper()
+	if b.posts() != n {
+		b.t.Errorf("%d requests to the token endpoint, want %d", b.posts(), n)
+	}
+	if b.reused {
+		b.t.Error("a refresh token was sent twice")
+	}
+}

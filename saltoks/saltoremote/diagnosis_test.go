@@ -1,0 +1,154 @@
+package saltoremote
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+func TestFindings(t *testing.T) {
+	ready := IQStatus{IQ: saltoks.IQ{Online: true, OTPEnabled: true}, Readiness: IQReady, ActivatedAtSALTO: true}
+	with := func(r Readiness) IQStatus { s := ready; s.Readiness = r; return s }
+	offline := ready
+	offline.IQ.Online = false
+	blocked := ready
+	blocked.Local.BlockedUntil = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	wrong := &saltoks.APIError{Status: 400, Code: "3102", InnerCode: "otp_invalid"}
+	unchanged := &saltoks.APIError{Status: 400, Code: "3102", InnerCode: "pin_not_changed"}
+	for _, c := range []struct {
+		name string
+		s    Symptoms
+		want Finding
+	}{
+		{"nothing known", Symptoms{Status: ready}, FindingNoFault},
+		{"code taken", Symptoms{Status: ready, Checked: true}, FindingHealthy},
+		{"code taken, clock odd", Symptoms{Status: ready, Checked: true, ClockKnown: true, ClockOffset: 2 * time.Minute}, FindingHealthy},
+		{"wrong code, good clock", Symptoms{Status: ready, Command: wrong, ClockKnown: true}, FindingAppLogin},
+		{"wrong code in the check, good clock", Symptoms{Status: ready, Checked: true, Check: wrong, ClockKnown: true, ClockOffset: 90 * time.Second}, FindingAppLogin},
+		{"wrong code, held back by now", Symptoms{Status: blocked, Command: wrong, ClockKnown: true}, FindingAppLogin},
+		{"wrong code, clock unknown", Symptoms{Status: ready, Command: wrong}, FindingWrongCode},
+		{"wrong code, clock behind", Symptoms{Status: ready, Command: wrong, ClockKnown: true, ClockOffset: -4 * time.Minute}, FindingClockSkew},
+		{"no error yet, clock ahead", Symptoms{Status: ready, ClockKnown: true, ClockOffset: 4 * time.Minute}, FindingClockSkew},
+		{"the IQ alone refuses", Symptoms{Status: ready, Command: wrong, Checked: true, ClockKnown: true}, FindingIQClock},
+		{"PIN not changed", Symptoms{Status: ready, Command: unchanged, ClockKnown: true}, FindingPINNotChanged},
+		{"PIN not changed, then confirmed", Symptoms{Status: ready, Command: unchanged, Checked: true}, FindingHealthy},
+		{"held back", Symptoms{Status: blocked, ClockKnown: true}, FindingBlocked},
+		{"offline by its state", Symptoms{Status: offline, ClockKnown: true}, FindingIQOffline},
+		{"offline by the error", Symptoms{Status: ready, Command: &saltoks.APIError{Status: 400, Code: "3102", InnerCode: "iq_offline"}}, FindingIQOffline},
+		{"reset, by the error", Symptoms{Status: ready, Command: &saltoks.APIError{Status: 403, Message: "restore pending"}}, FindingRestoreRequired},
+		{"the check failed otherwise", Symptoms{Status: ready, Checked: true, Check: &saltoks.APIError{Status: 500}}, FindingUnclear},
+		{"no code needed, clock ahead", Symptoms{Status: with(IQNeedsNoCode), ClockKnown: true, ClockOffset: time.Hour}, FindingNoFault},
+		{"not activated", Symptoms{Status: with(IQNotActivated), Command: wrong}, FindingNotActivated},
+		{"unfinished", Symptoms{Status: with(IQInProgress)}, FindingUnfinished},
+		{"elsewhere", Symptoms{Status: with(IQActivatedElsewhere)}, FindingActivatedElsewhere},
+		{"lost", Symptoms{Status: with(IQActivationLost), Command: wrong, ClockKnown: true}, FindingActivationLost},
+		{"reset", Symptoms{Status: with(IQRestoreRequired), Command: wrong, ClockKnown: true}, FindingRestoreRequired},
+	} {
+		got := c.s.Diagnose()
+		if got.Finding != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got.Finding, c.want)
+		}
+		if got.Advice == "" {
+			t.Errorf("%s: no advice", c.name)
+		}
+	}
+}
+
+func TestDiagnose(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		fault   func(*rig)
+		skew    time.Duration
+		unlock  bool
+		check   bool
+		want    Finding
+		putsPIN int
+	}{
+		{name: "at rest", want: FindingNoFault},
+		{name: "checked", check: true, want: FindingHealthy, putsPIN: 1},
+		{name: "app login, by the last error", unlock: true, fault: func(r *rig) { r.sim.Fault(saltokstest.AppRotatedSecret) }, want: FindingAppLogin},
+		{name: "app login, by a check", check: true, fault: func(r *rig) { r.sim.Fault(saltokstest.AppRotatedSecret) }, want: FindingAppLogin, putsPIN: 1},
+		{name: "our clock is ahead", skew: 5 * time.Minute, unlock: true, want: FindingClockSkew},
+		{name: "our clock is behind", skew: -5 * time.Minute, check: true, want: FindingClockSkew, putsPIN: 1},
+		{name: "the IQ was reset", unlock: true, fault: func(r *rig) { r.sim.Fault(saltokstest.RestoreRequired) }, want: FindingRestoreRequired},
+		{name: "the IQ was reset and restored", check: true, fault: func(r *rig) {
+			r.sim.Fault(saltokstest.RestoreRequired)
+			if err := r.client.IQs.Restore(r.t.Context(), r.site, r.iq); err != nil {
+				r.t.Fatal(err)
+			}
+		}, want: FindingActivationLost},
+		{name: "offline", unlock: true, fault: func(r *rig) { r.sim.Fault(saltokstest.IQOffline) }, want: FindingIQOffline},
+		{name: "blocked", unlock: true, check: true, fault: func(r *rig) { r.sim.Fault(saltokstest.OTPBlocked) }, want: FindingBlocked},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.activate()
+				ctx := t.Context()
+				if c.fault != nil {
+					c.fault(r)
+				}
+				remote := r.newRemote(r.client, r.state, WithNow(func() time.Time { return r.sim.Now().Add(c.skew) }))
+				var opts []DiagnoseOption
+				if c.unlock {
+					err := remote.Unlock(ctx, r.target)
+					if err == nil {
+						t.Fatal("the lock opened")
+					}
+					opts = append(opts, AfterError(err))
+				}
+				if c.check {
+					opts = append(opts, CheckCode())
+				}
+				r.sim.ForgetRequests()
+				d, err := remote.Activation().Diagnose(ctx, r.site, r.iq, opts...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if d.Finding != c.want || !d.ClockKnown || (d.ClockOffset-c.skew).Abs() > time.Second {
+					t.Errorf("%s, clock off by %v; want %s and %v", d.Finding, d.ClockOffset, c.want, c.skew)
+				}
+				puts := 0
+				for _, s := range r.sent() {
+					if strings.HasPrefix(s, "PUT ") {
+						puts++
+					} else if !strings.HasPrefix(s, "GET ") || strings.HasSuffix(s, "/pin") || strings.HasSuffix(s, "/secret") {
+						t.Errorf("looking sent %s", s)
+					}
+				}
+				if puts != c.putsPIN {
+					t.Errorf("%d codes were checked, want %d", puts, c.putsPIN)
+				}
+			})
+		})
+	}
+}
+
+// The check of a code goes through the breaker like every command.
+func TestCheckCodeCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.activate()
+		ctx := t.Context()
+		r.sim.Fault(saltokstest.AppRotatedSecret)
+		for i := range 3 {
+			r.sim.ForgetRequests()
+			d, err := r.act.Diagnose(ctx, r.site, r.iq, CheckCode())
+			if err != nil {
+				t.Fatal(err)
+			}
+			puts := len(r.sent()) - 3 // the IQ, what is activated, the clock
+			if held := i == 2; d.Checked == held || (puts == 0) != held || errors.Is(d.Check, saltoks.ErrOTPBlocked) != held {
+				t.Errorf("check %d: checked %v, %d codes, %v", i+1, d.Checked, puts, d.Check)
+			}
+			if open := !d.Until.IsZero(); open != (i > 0) {
+				t.Errorf("check %d: held back until %v", i+1, d.Until)
+			}
+		}
+	})
+}

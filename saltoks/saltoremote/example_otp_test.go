@@ -1,0 +1,73 @@
+package saltoremote_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+)
+
+func ExampleNewLocalOTP() {
+	pin, err := saltoks.ParseIQPIN("0042")
+	if err != nil {
+		log.Fatal(err)
+	}
+	vault := func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.IQKey, error) {
+		return saltoks.IQKey{Secret: saltoks.NewSecret("A1B2C3D4E5F60718"), PIN: pin}, nil
+	}
+	codes, err := saltoremote.NewLocalOTP(vault, time.Now)
+	if err != nil {
+		log.Fatal(err)
+	}
+	code, err := codes.OTP(context.Background(), "the site", "the IQ")
+	fmt.Println(code, len(code.Reveal()), err)
+	// Output: [redacted] 5 <nil>
+}
+
+func ExampleIQKey_OTP() {
+	pin, err := saltoks.ParseIQPIN("0042")
+	if err != nil {
+		log.Fatal(err)
+	}
+	key := saltoks.IQKey{Secret: saltoks.NewSecret("A1B2C3D4E5F60718"), PIN: pin}
+	fmt.Println(key.OTP(time.Date(2026, 11, 23, 8, 9, 10, 0, time.UTC)).Reveal())
+	// Output: b6946
+}
+
+func ExampleStaticOTP() {
+	code, err := saltoremote.StaticOTP(saltoks.NewOTP("b6946")).OTP(context.Background(), "the site", "the IQ")
+	fmt.Println(code, err)
+	// Output: [redacted] <nil>
+}
+
+func ExampleWithOTPProvider() {
+	service := saltoremote.OTPFunc(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) {
+		return saltoks.OTP{}, errors.New("the code service is down")
+	})
+	s := simulateRemote(saltoremote.WithOTPProvider(service))
+	defer s.Close()
+	err := s.remote.Unlock(context.Background(), s.target())
+	e, _ := errors.AsType[*saltoks.APIError](err)
+	fmt.Println(e.NotSent(), err)
+	// Output: true saltoks: the OTPProvider gave no code: the code service is down
+}
+
+func ExampleWithNow() {
+	late := saltoremote.WithNow(func() time.Time { return time.Now().Add(-5 * time.Minute) })
+	s := simulateRemote(late) // a machine whose clock is five minutes behind
+	defer s.Close()
+	ctx, act := context.Background(), s.remote.Activation()
+	if _, err := act.Begin(ctx, s.site, s.iq); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := act.RequestPIN(ctx, s.site, s.iq, saltoks.PINByMail); err != nil {
+		log.Fatal(err)
+	}
+	_, err := act.Confirm(ctx, s.site, s.iq, s.mailedPIN())
+	fmt.Println(errors.Is(err, saltoks.ErrOTPInvalid))
+	// Output: true
+}

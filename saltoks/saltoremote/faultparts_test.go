@@ -1,0 +1,290 @@
+package saltoremote
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
+	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+// A hook is one step of the way that fails while its parts are on.
+
+type hookTokens struct {
+	saltoks.TokenSource
+	p  *parts
+	do func(context.Context) (saltoks.Token, error)
+}
+
+func (h hookTokens) Token(ctx context.Context) (saltoks.Token, error) {
+	if h.p.on.Load() {
+		return h.do(ctx)
+	}
+	return h.TokenSource.Token(ctx)
+}
+
+func badTokens(do func(*parts, context.Context) (saltoks.Token, error)) func(*parts) {
+	return func(p *parts) {
+		p.tokens = hookTokens{p.tokens, p, func(ctx context.Context) (saltoks.Token, error) { return do(p, ctx) }}
+	}
+}
+
+// rejectTokens panics where it should take note of a 401.
+type rejectTokens struct{ saltoks.TokenSource }
+
+func (rejectTokens) Reject(context.Context, saltoks.Token) error { panic(faulttest.PlantedPanic) }
+
+type hookStore struct {
+	saltostate.Store
+	p      *parts
+	get    func(ctx context.Context, doc []byte) ([]byte, error)
+	update func(ctx context.Context) error
+}
+
+func (h hookStore) Get(ctx context.Context, key string) ([]byte, error) {
+	doc, err := h.Store.Get(ctx, key)
+	if h.get != nil && h.p.on.Load() && err == nil {
+		return h.get(ctx, doc)
+	}
+	return doc, err
+}
+
+func (h hookStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	if h.update != nil && h.p.on.Load() {
+		return h.update(ctx)
+	}
+	return h.Store.Update(ctx, key, fn)
+}
+
+func badGet(do func(p *parts, ctx context.Context, doc []byte) ([]byte, error)) func(*parts) {
+	return func(p *parts) {
+		p.store = hookStore{Store: p.store, p: p, get: func(ctx context.Context, doc []byte) ([]byte, error) { return do(p, ctx, doc) }}
+	}
+}
+
+// hookSealer opens documents its own way.
+type hookSealer struct {
+	saltostate.Sealer
+	p    *parts
+	open func(ctx context.Context, plain []byte) ([]byte, error)
+}
+
+func (h hookSealer) Open(ctx context.Context, s saltostate.Sealed, additional []byte) ([]byte, error) {
+	plain, err := h.Sealer.Open(ctx, s, additional)
+	if h.p.on.Load() && err == nil {
+		return h.open(ctx, plain)
+	}
+	return plain, err
+}
+
+func badOpen(do func(p *parts, ctx context.Context, plain []byte) ([]byte, error)) func(*parts) {
+	return func(p *parts) {
+		p.sealer = hookSealer{p.sealer, p, func(ctx context.Context, plain []byte) ([]byte, error) { return do(p, ctx, plain) }}
+	}
+}
+
+// badCode takes the codes from a provider of the host's.
+func badCode(do func(p *parts, ctx context.Context) (saltoks.OTP, error)) func(*parts) {
+	return func(p *parts) {
+		right := p.rig.remote.local
+		p.remote = append(p.remote, WithOTPProvider(OTPFunc(func(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
+			if p.on.Load() {
+				return do(p, ctx)
+			}
+			return right.OTP(ctx, site, iq)
+		})))
+	}
+}
+
+// badWire is another network. next sends for real.
+func badWire(do func(p *parts, r *http.Request, next http.RoundTripper) (*http.Response, error)) func(*parts) {
+	return func(p *parts) {
+		next := p.transport
+		p.transport = faulttest.RoundTripper(func(r *http.Request) (*http.Response, error) {
+			if p.on.Load() {
+				return do(p, r, next)
+			}
+			return next.RoundTrip(r)
+		})
+	}
+}
+
+// badAnswer lets the command through and changes what comes back.
+func badAnswer(change func(p *parts, resp *http.Response) *http.Response) func(*parts) {
+	return badWire(func(p *parts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+		resp, err := next.RoundTrip(r)
+		if err != nil {
+			return nil, err
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		return change(p, resp), nil
+	})
+}
+
+// otherAnswer is another status and body for a command that was carried out.
+func otherAnswer(status int, body string, header ...string) func(*parts) {
+	return badAnswer(func(*parts, *http.Response) *http.Response { return faulttest.Reply(status, body, header...) })
+}
+
+// instead answers a command that SALTO never sees.
+func instead(status int, body string, header ...string) func(*parts) {
+	return badWire(func(*parts, *http.Request, http.RoundTripper) (*http.Response, error) {
+		return faulttest.Reply(status, body, header...), nil
+	})
+}
+
+func badClock(read func(true time.Time) time.Time) func(*parts) {
+	return func(p *parts) {
+		right := p.now
+		p.now = func() time.Time {
+			if p.on.Load() {
+				return read(right())
+			}
+			return right()
+		}
+	}
+}
+
+// sendBy gives the command until d from now.
+func sendBy(d time.Duration, with func(*parts)) func(*parts) {
+	return func(p *parts) {
+		with(p)
+		p.commands = append(p.commands, SendBy(p.sim.Now().Add(d)))
+	}
+}
+
+// middle adds a middleware to the client.
+func middle(do func(r *http.Request, next http.RoundTripper) (*http.Response, error)) func(*parts) {
+	return func(p *parts) {
+		p.client = append(p.client, saltoks.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
+			return faulttest.RoundTripper(func(r *http.Request) (*http.Response, error) {
+				if p.on.Load() {
+					return do(r, next)
+				}
+				return next.RoundTrip(r)
+			})
+		}))
+	}
+}
+
+func badBody(read func([]byte) (int, error)) func(*parts) {
+	return badAnswer(func(*parts, *http.Response) *http.Response {
+		resp := faulttest.Reply(200, "")
+		resp.ContentLength, resp.Body = -1, faulttest.Body(read)
+		return resp
+	})
+}
+
+// paused is a limiter that SALTO made wait right before.
+func paused(d time.Duration) func(*parts) {
+	return func(p *parts) {
+		l := saltoks.NoRateLimit()
+		p.client = append(p.client, saltoks.WithLimiter(l))
+		p.before = func() { faulttest.PauseCommands(p.t, l, d) }
+	}
+}
+
+// nilStore is a *MemoryStore nobody made, while it is on.
+type nilStore struct {
+	p *parts
+	saltostate.Store
+}
+
+func (s nilStore) Get(ctx context.Context, key string) ([]byte, error) {
+	if s.p.on.Load() {
+		var none *saltostate.MemoryStore
+		return none.Get(ctx, key)
+	}
+	return s.Store.Get(ctx, key)
+}
+
+// id is the id of the user's document at the IQ.
+func (p *parts) id() string { return p.rig.remote.id(siteIQ{p.site, p.iq}) }
+
+// swap puts what another place, kind, version or key sealed where the document is.
+func (p *parts) swap(kind string, version uint16, from string, sealer saltostate.Sealer) {
+	p.t.Helper()
+	store := saltostate.NewMemoryStore()
+	state, err := saltostate.NewState(store, sealer)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	docs := saltostate.Kind[iqDoc]{Name: kind, Version: version}
+	err = saltostate.Update(p.t.Context(), state, docs, from, func(context.Context, *iqDoc) (*iqDoc, error) {
+		return &iqDoc{
+			Step:   StepActivated,
+			Secret: storedsecret.New(saltoks.NewSecret("0123456789abcdef")),
+			PIN:    storedsecret.New(saltoks.NewSecret("1234")),
+		}, nil
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	doc, err := store.Get(p.t.Context(), "saltoks/"+kind+"/"+from)
+	if err != nil || doc == nil {
+		p.t.Fatalf("no document of %s: %v", from, err)
+	}
+	badGet(func(_ *parts, _ context.Context, _ []byte) ([]byte, error) { return doc, nil })(p)
+}
+
+func newParts(t *testing.T, r *rig) *parts {
+	p := &parts{rig: r, on: new(atomic.Bool), tokens: r.tokens, store: r.store, sealer: faulttest.Sealer(), transport: r.sim.HTTPClient().Transport, now: r.sim.Now, target: r.target}
+	p.ctx, p.stop = context.WithTimeout(t.Context(), 20*time.Second)
+	return p
+}
+
+// build makes the Remote of what the parts are now.
+func (p *parts) build() *Remote {
+	p.t.Helper()
+	state, err := saltostate.NewState(p.store, p.sealer)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	env := saltoks.Environment{Name: "simulator", Issuer: p.sim.Issuer(), API: p.sim.API(), Events: p.sim.Events()}
+	logger := slog.New(slog.NewTextHandler(&faulttest.LockedWriter{Mu: &p.mu, W: &p.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	client, err := saltoks.NewClient(env, p.tokens, append([]saltoks.Option{saltoks.WithHTTPClient(&http.Client{Transport: p.transport}), saltoks.WithLimiter(saltoks.NoRateLimit()), saltoks.WithLogger(logger), saltoks.WithMaxResponse(1 << 20)}, p.client...)...)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	remote, err := NewRemote(client, state, saltoks.Identity{Environment: "simulator", Subject: p.rig.tokens.user.Subject}, append([]RemoteOption{WithNow(p.now)}, p.remote...)...)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return remote
+}
+
+func (p *parts) logged() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
+}
+
+// searched looks for every secret of this user in what was printed.
+func (p *parts) searched(seen string) {
+	p.t.Helper()
+	doc, err := p.act.load(p.t.Context(), siteIQ{p.site, p.iq})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	secrets := map[string]string{"panic value": faulttest.PlantedPanic, "access token": p.rig.tokens.token, "IQ secret": doc.Secret.Reveal(), "IQ PIN": `pin":"` + doc.PIN.Reveal()}
+	for _, q := range p.sim.Commands() {
+		// Five hex digits occur in ids: look for the code as a value.
+		if _, code, ok := strings.Cut(string(q.Body), `"otp":"`); ok && strings.Contains(seen, `otp\":\"`+strings.Trim(code, `"}`)) {
+			p.t.Errorf("the code is in: %s", seen)
+		}
+	}
+	for what, secret := range secrets {
+		if secret == "" || strings.Contains(seen, secret) {
+			p.t.Errorf("the %s %q is in: %s", what, secret, seen)
+		}
+	}
+}

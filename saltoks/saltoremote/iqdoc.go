@@ -1,0 +1,130 @@
+package saltoremote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
+	"github.com/doorkit/doorkit/saltoks/internal/userindex"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+var iqDocs = saltostate.Kind[iqDoc]{Name: "iq", Version: 1}
+
+// iqDoc is all that is kept of one SALTO user at one IQ: how far the activation
+// is, the secret and PIN that codes are made from, and the breaker. One
+// document, so that a command reads once and a step changes all of it at once.
+type iqDoc struct {
+	Step ActivationStep `json:"step,omitempty"`
+	// Secret is written before anything else is done: SALTO may not hand it out
+	// a second time (WIRE.md 3.3).
+	Secret storedsecret.Secret `json:"secret,omitzero"`
+	// PIN is the one in force. While Step is StepConfirming it is the one that
+	// was sent and whose answer is not known yet.
+	PIN storedsecret.Secret `json:"pin,omitzero"`
+	// Adopted: the secret came by a code, so no PIN is requested.
+	Adopted bool `json:"adopted,omitempty"`
+
+	Channel        saltoks.PINChannel `json:"channel,omitempty"`
+	SecretAt       time.Time          `json:"secret_at,omitzero"`
+	PINRequestedAt time.Time          `json:"pin_requested_at,omitzero"`
+	ConfirmingAt   time.Time          `json:"confirming_at,omitzero"`
+	ActivatedAt    time.Time          `json:"activated_at,omitzero"`
+
+	Breaker breaker `json:"breaker,omitzero"`
+}
+
+func (d *iqDoc) key() (saltoks.IQKey, error) {
+	pin, err := saltoks.ParseIQPIN(d.PIN.Reveal())
+	return saltoks.IQKey{Secret: d.Secret.Secret, PIN: pin}, err
+}
+
+// iqStore reads and changes the documents of one SALTO user.
+type iqStore struct {
+	state *saltostate.State
+	owner string
+}
+
+func (s iqStore) id(at siteIQ) string { return s.owner + "/" + string(at.site) + "/" + string(at.iq) }
+
+// load returns an empty document where there is none.
+func (s iqStore) load(ctx context.Context, at siteIQ) (iqDoc, error) {
+	doc, err := saltostate.Load(ctx, s.state, iqDocs, s.id(at))
+	if err != nil || doc == nil {
+		return iqDoc{}, err
+	}
+	return *doc, nil
+}
+
+// update changes a document. fn may change its argument even if it fails; then
+// nothing is stored. An empty document is deleted.
+func (s iqStore) update(ctx context.Context, at siteIQ, fn func(*iqDoc) error) (iqDoc, error) {
+	var result iqDoc
+	err := saltostate.Update(ctx, s.state, iqDocs, s.id(at), func(_ context.Context, doc *iqDoc) (*iqDoc, error) {
+		if doc == nil {
+			doc = new(iqDoc)
+		}
+		if err := fn(doc); err != nil {
+			return nil, err
+		}
+		if result = *doc; result == (iqDoc{}) {
+			return nil, nil
+		}
+		return doc, nil
+	})
+	return result, err
+}
+
+// updateAfter is update for what must be kept although ctx may have ended. It
+// tries again where another process got between.
+func (s iqStore) updateAfter(ctx context.Context, at siteIQ, fn func(*iqDoc) error) (iqDoc, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saltostate.WriteLimit)
+	defer cancel()
+	for {
+		doc, err := s.update(ctx, at, fn)
+		if err == nil || ctx.Err() != nil || !isConflict(err) {
+			return doc, err
+		}
+	}
+}
+
+// isConflict reports that a Store lost its lease and wrote nothing.
+func isConflict(err error) bool {
+	c, ok := errors.AsType[interface {
+		error
+		Conflict() bool
+	}](err)
+	return ok && c.Conflict()
+}
+
+// track notes that a document will exist, so that Authorizer.Forget finds it;
+// name is the IQ's, "" where it is not known.
+func (s iqStore) track(ctx context.Context, at siteIQ, name string) error {
+	return userindex.TrackIQ(ctx, s.state, s.owner, userindex.IQRef{Site: at.site, IQ: at.iq, Name: name}, iqDocs.Name, s.id(at))
+}
+
+// record notes what a command's answer says about the breaker, if it says
+// anything. before is the document that the command was sent by.
+func (s iqStore) record(ctx context.Context, at siteIQ, before iqDoc, now time.Time, answer error) error {
+	if before.Breaker.after(now, answer) == before.Breaker {
+		return nil // the usual case: no write
+	}
+	if before == (iqDoc{}) {
+		tctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saltostate.WriteLimit)
+		defer cancel()
+		if err := s.track(tctx, at, ""); err != nil {
+			return fmt.Errorf("saltoks: recording a wrong one-time code: %w", err)
+		}
+	}
+	_, err := s.updateAfter(ctx, at, func(doc *iqDoc) error {
+		doc.Breaker = doc.Breaker.after(now, answer)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("saltoks: recording what the answer says about one-time codes: %w", err)
+	}
+	return nil
+}

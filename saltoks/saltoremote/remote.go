@@ -1,0 +1,317 @@
+package saltoremote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
+	"github.com/doorkit/doorkit/saltoks/internal/sendby"
+	"github.com/doorkit/doorkit/saltoks/internal/userindex"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+// Remote opens and locks doors as one SALTO user: it joins the client, the
+// codes and the breaker. Every command is exactly one code and one request on
+// the wire; nothing is ever sent again. Make one with NewRemote; it is safe for
+// concurrent use.
+//
+// Every error is or wraps an *APIError, whose NotSent, Refused and Unconfirmed
+// say what became of the door, and errors.Is finds the cause.
+type Remote struct {
+	core
+	locks      lockCalls
+	activation *Activation
+}
+
+// lockCalls is what Remote uses of the client.
+type lockCalls interface {
+	SetState(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID, state saltoks.LockState, code saltoks.OTP) error
+	Get(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID) (saltoks.Lock, error)
+}
+
+// core is what Remote and Activation share.
+type core struct {
+	iqStore
+	client  *saltoks.Client
+	subject string
+	local   *LocalOTP
+	otp     OTPProvider // nil: local, by the stored secret and PIN
+	now     func() time.Time
+}
+
+// RemoteOption changes how a Remote works.
+type RemoteOption func(*core) error
+
+// WithOTPProvider takes the codes of commands from p; no activation and no
+// stored secret is needed then. The breaker works all the same.
+func WithOTPProvider(p OTPProvider) RemoteOption {
+	return func(c *core) error {
+		if p == nil {
+			return errors.New("WithOTPProvider: nil provider")
+		}
+		c.otp = p
+		return nil
+	}
+}
+
+// WithNow sets the clock, which is time.Now otherwise. Codes are made from it.
+func WithNow(now func() time.Time) RemoteOption {
+	return func(c *core) error {
+		if now == nil {
+			return errors.New("WithNow: nil clock")
+		}
+		c.now = hostcall.Clock(now)
+		return nil
+	}
+}
+
+// NewRemote makes a Remote of the client's SALTO user. user is the connection's
+// (Connection.Identity), or with PasswordSource the Environment's Name and the
+// Token's Subject: what state keeps of the user's IQs is found by it. Make one
+// per user and keep it, for all its sites: the codes of one Remote never repeat.
+// It makes no call. The error names every fault.
+func NewRemote(client *saltoks.Client, state *saltostate.State, user saltoks.Identity, opts ...RemoteOption) (*Remote, error) {
+	c := core{now: time.Now}
+	var faults []error
+	if client == nil || client.Locks == nil {
+		faults = append(faults, errors.New("no client: NewClient makes one"))
+	}
+	if state.IsZero() {
+		faults = append(faults, errors.New("no state: NewState makes one"))
+	}
+	if user.Environment == "" || user.Subject == "" {
+		faults = append(faults, errors.New("no environment or no subject: both are in the Connection"))
+	}
+	for _, o := range opts {
+		if o == nil {
+			faults = append(faults, errors.New("a nil option"))
+		} else if err := o(&c); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if err := faultlist.Join(faults); err != nil {
+		return nil, fmt.Errorf("saltoks: NewRemote: %w", err)
+	}
+	c.iqStore = iqStore{state, userindex.ID(user.Environment, user.Subject)}
+	c.client, c.subject = client, user.Subject
+	c.local = newLocalOTP(c.storedKey, c.now)
+	r := &Remote{core: c, locks: client.Locks}
+	r.activation = &Activation{core: c, iqs: client.IQs, me: client.Me}
+	return r, nil
+}
+
+// Activation activates IQs for the same user.
+func (r *Remote) Activation() *Activation { return r.activation }
+
+// Target is a lock and what has to be known to reach it. All of it is known
+// when a door is linked, so that no read stands between a tap and its command.
+type Target struct {
+	Site saltoks.SiteID
+	// IQ is the lock's gateway.
+	IQ   saltoks.IQID
+	Lock saltoks.LockID
+	// OTPRequired is the IQ's otp_enabled: without it no code is made or sent.
+	// SALTO never switches it off again once it is on.
+	OTPRequired bool
+}
+
+// Target reads the lock to find its IQ. A lock without one cannot be reached
+// remotely, which is an error.
+func (r *Remote) Target(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID) (Target, error) {
+	if r.locks == nil {
+		return Target{}, notSentError(errors.New("saltoks: a zero Remote knows nothing: NewRemote makes one"))
+	}
+	l, err := r.locks.Get(ctx, site, lock)
+	if err != nil {
+		return Target{}, err
+	}
+	if l.IQ == nil {
+		return Target{}, notSentError(fmt.Errorf("saltoks: lock %s hangs on no IQ: it cannot be reached remotely", lock))
+	}
+	return Target{Site: site, IQ: l.IQ.ID, Lock: lock, OTPRequired: l.IQ.OTPEnabled}, nil
+}
+
+// CommandOption changes one command.
+type CommandOption func(*commandConfig)
+
+type commandConfig struct{ sendBy *time.Time }
+
+// SendBy lets the command start only before t: later nothing is sent, and the
+// error is ErrSendBy with NotSent; ErrRateLimited, at once, where the limiter or
+// the codes could only serve it later. It does not limit how long the answer is
+// waited for; ctx does. The zero time is long past.
+func SendBy(t time.Time) CommandOption { return func(c *commandConfig) { c.sendBy = &t } }
+
+// Unlock opens the lock once; it relocks by itself after its open time.
+func (r *Remote) Unlock(ctx context.Context, t Target, opts ...CommandOption) error {
+	return r.command(ctx, t, saltoks.Unlocked, opts)
+}
+
+// StartOfficeMode keeps the lock unlocked until somebody locks it.
+func (r *Remote) StartOfficeMode(ctx context.Context, t Target, opts ...CommandOption) error {
+	return r.command(ctx, t, saltoks.OfficeMode, opts)
+}
+
+// Lock locks the lock, which ends office mode.
+func (r *Remote) Lock(ctx context.Context, t Target, opts ...CommandOption) error {
+	return r.command(ctx, t, saltoks.Locked, opts)
+}
+
+func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState, opts []CommandOption) error {
+	var cfg commandConfig
+	for _, o := range opts {
+		if o == nil { // it may have been meant to be a SendBy
+			return notSentError(errors.New("saltoks: a command with a nil option"))
+		}
+		o(&cfg)
+	}
+	if r.locks == nil {
+		return notSentError(errors.New("saltoks: a zero Remote moves nothing: NewRemote makes one"))
+	}
+	if err := t.check(); err != nil {
+		return notSentError(err)
+	}
+	send, guard, stop := sendby.With(ctx, cfg.sendBy, r.now)
+	defer stop()
+	if err := guard.Passed(); err != nil {
+		return notSentError(err)
+	}
+
+	at := siteIQ{t.Site, t.IQ}
+	var doc iqDoc
+	var code saltoks.OTP
+	if t.OTPRequired {
+		var err error
+		if doc, code, err = r.prepare(send, at); err != nil {
+			return explain(guard, notSentError(err))
+		}
+	}
+	err := explain(guard, r.locks.SetState(send, t.Site, t.Lock, state, code))
+	if !t.OTPRequired {
+		return err
+	}
+	if recErr := r.record(ctx, at, doc, r.now(), err); recErr != nil && err != nil {
+		return also(err, recErr) // after a success there is nothing the caller could do
+	}
+	return err
+}
+
+// prepare is one read of the store and one code.
+func (r *Remote) prepare(ctx context.Context, at siteIQ) (iqDoc, saltoks.OTP, error) {
+	doc, err := r.load(ctx, at)
+	if err != nil {
+		return doc, saltoks.OTP{}, err
+	}
+	if err := doc.Breaker.holds(at, r.now()); err != nil {
+		return doc, saltoks.OTP{}, err
+	}
+	if err := r.sameUser(ctx); err != nil {
+		refused := saltoks.NewNotSentError(err)
+		refused.Method, refused.Route = "PATCH", "/v1.2/sites/{site}/locks/{lock}/locking"
+		return doc, saltoks.OTP{}, refused
+	}
+	code, err := r.code(ctx, at, doc)
+	return doc, code, err
+}
+
+// code is the next code for the IQ whose document is doc.
+func (c *core) code(ctx context.Context, at siteIQ, doc iqDoc) (saltoks.OTP, error) {
+	if c.otp != nil {
+		return provided(ctx, c.otp, at)
+	}
+	key, err := doc.activatedKey(at)
+	if err != nil {
+		return saltoks.OTP{}, err
+	}
+	return c.local.code(ctx, at, key)
+}
+
+// ErrOtherUser: the client's token belongs to another SALTO user than the one
+// whose activations these are, so every code would be wrong. Nothing was sent.
+var ErrOtherUser = errors.New("the client's token belongs to another SALTO user than these activations: make the Remote with the Subject of the client's own Connection, or of its Token")
+
+// sameUser checks whose token the client carries, where the token source knows.
+func (c *core) sameUser(ctx context.Context) error {
+	subject, err := c.client.Subject(ctx)
+	if err == nil && subject != "" && subject != c.subject {
+		err = ErrOtherUser
+	}
+	return err
+}
+
+// storedKey finds the secret and PIN of an activated IQ.
+func (c *core) storedKey(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.IQKey, error) {
+	at := siteIQ{site, iq}
+	doc, err := c.load(ctx, at)
+	if err != nil {
+		return saltoks.IQKey{}, err
+	}
+	return doc.activatedKey(at)
+}
+
+func (d *iqDoc) activatedKey(at siteIQ) (saltoks.IQKey, error) {
+	if d.Step != StepActivated {
+		return saltoks.IQKey{}, fmt.Errorf("saltoks: IQ %s: %w", at.iq, saltoks.ErrIQNotActivated)
+	}
+	return d.key()
+}
+
+func (t Target) check() error {
+	var faults []error
+	if t.Site == "" {
+		faults = append(faults, errors.New("no site"))
+	}
+	if t.Lock == "" {
+		faults = append(faults, errors.New("no lock"))
+	}
+	if t.IQ == "" && t.OTPRequired {
+		faults = append(faults, errors.New("no IQ, which the one-time code is for"))
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("saltoks: target: %w", faultlist.Join(faults))
+	}
+	return nil
+}
+
+// notSentError makes err an *APIError that says NotSent. One that says something
+// else is of another call: a read's, or one of a host's own.
+func notSentError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*saltoks.APIError](err); ok && e.NotSent() {
+		return err
+	}
+	return saltoks.NewNotSentError(err)
+}
+
+func isUnconfirmed(err error) bool {
+	e, ok := errors.AsType[*saltoks.APIError](err)
+	return ok && e.Unconfirmed()
+}
+
+// also is err with a second fault behind it, on one line.
+func also(err, second error) error {
+	if second == nil {
+		return err
+	}
+	return fmt.Errorf("%w; and %w", err, second)
+}
+
+// explain names the guard as the cause of what it kept from being sent. A guard
+// that is late has never let a request start, whatever the transport made of
+// the connection that was closed under it.
+func explain(g *sendby.Guard, err error) error {
+	if err == nil || g.Passed() == nil {
+		return err
+	}
+	late := saltoks.NewNotSentError(saltoks.ErrSendBy)
+	if e, ok := errors.AsType[*saltoks.APIError](err); ok {
+		late.Method, late.Route, late.Attempts = e.Method, e.Route, e.Attempts
+	}
+	return late
+}

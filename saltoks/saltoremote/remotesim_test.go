@@ -1,0 +1,294 @@
+package saltoremote
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+// rig is a simulator with one SALTO user's Remote on it. More Remotes on the
+// same rig are more processes of one installation, or another one.
+type rig struct {
+	t      *testing.T
+	sim    *saltokstest.Sim
+	tokens *simTokens
+	client *saltoks.Client
+	store  *countingStore
+	state  *saltostate.State
+	remote *Remote
+	act    *Activation
+
+	site   saltoks.SiteID
+	iq     saltoks.IQID
+	target Target
+}
+
+func newRig(t *testing.T) *rig { return newRigWith(t, saltokstest.Config{}) }
+
+func newRigWith(t *testing.T, cfg saltokstest.Config) *rig {
+	t.Helper()
+	sim := saltokstest.New(t, cfg)
+	world := sim.World()
+	site := world.Sites[0]
+	r := &rig{t: t, sim: sim, tokens: &simTokens{sim: sim, user: world.Users[0]}, site: saltoks.SiteID(site.ID)}
+	r.client = r.newClient()
+	r.store = &countingStore{Store: saltostate.NewMemoryStore()}
+	r.state = r.newState(r.store)
+	r.remote = r.newRemote(r.client, r.state)
+	r.act = r.remote.Activation()
+	lock := site.Locks[0]
+	target, err := r.remote.Target(t.Context(), r.site, saltoks.LockID(lock.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.iq, r.target = target.IQ, target
+	sim.ForgetRequests()
+	return r
+}
+
+func (r *rig) newClient(opts ...saltoks.Option) *saltoks.Client {
+	r.t.Helper()
+	env := saltoks.Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API(), Events: r.sim.Events()}
+	c, err := saltoks.NewClient(env, r.tokens, append([]saltoks.Option{saltoks.WithHTTPClient(r.sim.HTTPClient()), saltoks.WithLimiter(saltoks.NoRateLimit())}, opts...)...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return c
+}
+
+// newState seals every State of a test with the same key.
+func (r *rig) newState(store saltostate.Store) *saltostate.State {
+	r.t.Helper()
+	s, err := saltostate.NewState(store, faulttest.Sealer())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return s
+}
+
+func (r *rig) newRemote(c *saltoks.Client, s *saltostate.State, opts ...RemoteOption) *Remote {
+	r.t.Helper()
+	remote, err := NewRemote(c, s, saltoks.Identity{Environment: "simulator", Subject: r.tokens.user.Subject}, append([]RemoteOption{WithNow(r.sim.Now)}, opts...)...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return remote
+}
+
+// activate walks the whole way and forgets the requests it took.
+func (r *rig) activate() {
+	r.t.Helper()
+	r.requestPIN()
+	r.must(r.act.Confirm(r.t.Context(), r.site, r.iq, r.pin()))
+	r.sim.ForgetRequests()
+}
+
+// requestPIN brings the activation to where the PIN is under way, by mail.
+func (r *rig) requestPIN() {
+	r.t.Helper()
+	r.must(r.act.Begin(r.t.Context(), r.site, r.iq))
+	r.must(r.act.RequestPIN(r.t.Context(), r.site, r.iq, saltoks.PINByMail))
+}
+
+// loseConfirmation confirms the PIN and hears nothing, neither of that nor when
+// it asks what became of it.
+func (r *rig) loseConfirmation() {
+	r.t.Helper()
+	r.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("PUT "))
+	r.sim.Fault(saltokstest.HTTP500, saltokstest.On("activated_iqs"), saltokstest.Count(-1))
+	if _, err := r.act.Confirm(r.t.Context(), r.site, r.iq, r.pin()); !isUnconfirmed(err) {
+		r.t.Fatal(err)
+	}
+	r.sim.ClearFaults()
+}
+
+func (r *rig) must(s ActivationState, err error) ActivationState {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return s
+}
+
+var fourDigits = regexp.MustCompile(`\b\d{4}\b`)
+
+// pin is the newest IQ PIN that SALTO has sent.
+func (r *rig) pin() saltoks.IQPIN {
+	r.t.Helper()
+	inbox := r.sim.Inbox()
+	if len(inbox) == 0 {
+		r.t.Fatal("no message has arrived")
+	}
+	p, err := saltoks.ParseIQPIN(fourDigits.FindString(inbox[len(inbox)-1].Body))
+	if err != nil {
+		r.t.Fatalf("the message holds no PIN: %q", inbox[len(inbox)-1].Body)
+	}
+	return p
+}
+
+// wrongPIN is a PIN whose codes are proven wrong: of 361 seconds that SALTO
+// accepts, one has the same five characters now and then.
+func (r *rig) wrongPIN() saltoks.IQPIN {
+	r.t.Helper()
+	doc, err := r.act.load(r.t.Context(), siteIQ{r.site, r.iq})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	right := saltoks.IQKey{Secret: doc.Secret.Secret, PIN: r.pin()}
+	taken := map[string]bool{}
+	for d := -5 * time.Minute; d <= 5*time.Minute; d += time.Second {
+		taken[right.OTP(r.sim.Now().Add(d)).Reveal()] = true
+	}
+	n, err := strconv.Atoi(right.PIN.Reveal())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for {
+		n = (n + 1) % 10_000
+		pin, err := saltoks.ParseIQPIN(fmt.Sprintf("%04d", n))
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		wrong, clash := saltoks.IQKey{Secret: right.Secret, PIN: pin}, false
+		for d := -2 * time.Minute; d <= 2*time.Minute; d += time.Second {
+			clash = clash || taken[wrong.OTP(r.sim.Now().Add(d)).Reveal()]
+		}
+		if !clash {
+			return pin
+		}
+	}
+}
+
+// sent returns "METHOD /path" of the recorded requests to the API.
+func (r *rig) sent() []string {
+	var out []string
+	for _, q := range r.sim.Requests() {
+		if q.Part == "api" {
+			out = append(out, q.Method+" "+strings.NewReplacer(string(r.site), "S", string(r.iq), "Q", string(r.target.Lock), "L").Replace(q.Path))
+		}
+	}
+	return out
+}
+
+// simTokens gets one access token by the password grant. It decodes by itself:
+// the client's own sources are tested elsewhere.
+type simTokens struct {
+	sim   *saltokstest.Sim
+	user  saltokstest.User
+	delay time.Duration // before every answer
+
+	mu     sync.Mutex
+	token  string
+	expiry time.Time
+}
+
+func (s *simTokens) Token(ctx context.Context) (saltoks.Token, error) {
+	if s.delay > 0 {
+		select {
+		case <-time.After(s.delay):
+		case <-ctx.Done():
+			return saltoks.Token{}, ctx.Err()
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.token == "" || s.sim.Now().After(s.expiry) {
+		form := url.Values{
+			"grant_type": {"password"}, "username": {s.user.Email}, "password": {s.user.Password},
+			"client_id": {s.sim.ClientID()}, "client_secret": {s.sim.ClientSecret()},
+			"scope": {"user_api.full_access"},
+		}
+		resp, err := s.sim.HTTPClient().PostForm(s.sim.Issuer()+"/connect/token", form)
+		if err != nil {
+			return saltoks.Token{}, err
+		}
+		defer resp.Body.Close()
+		var body struct {
+			Access string `json:"access_token"`
+		}
+		if err := json.NewDecoder(resp.Body).Decode(&body); err != nil || resp.StatusCode != http.StatusOK {
+			return saltoks.Token{}, errors.New("the simulator gives no token")
+		}
+		s.token, s.expiry = body.Access, s.sim.Now().Add(50*time.Minute)
+	}
+	return saltoks.Token{Access: saltoks.NewSecret(s.token), Subject: s.user.Subject}, nil
+}
+
+// countingStore counts, and can be made to fail from its n-th call on.
+type countingStore struct {
+	saltostate.Store
+	mu            sync.Mutex
+	gets, updates int
+	// left is how many calls still work when broken is set; lost says whether
+	// the first one that fails was carried out all the same.
+	broken bool
+	left   int
+	lost   bool
+}
+
+var errStore = errors.New("the store is down")
+
+func (s *countingStore) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gets, s.updates = 0, 0
+}
+
+// fails reports that the call fails, and whether it is carried out even so.
+func (s *countingStore) fails() (fails, carriedOut bool) {
+	if !s.broken {
+		return false, true
+	}
+	s.left--
+	return s.left < 0, s.left >= 0 || s.left == -1 && s.lost
+}
+
+func (s *countingStore) Get(ctx context.Context, key string) ([]byte, error) {
+	s.mu.Lock()
+	s.gets++
+	fails, _ := s.fails()
+	s.mu.Unlock()
+	if fails {
+		return nil, errStore
+	}
+	return s.Store.Get(ctx, key)
+}
+
+func (s *countingStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	s.mu.Lock()
+	s.updates++
+	s.mu.Unlock()
+	var failed bool
+	err := s.Store.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, error) {
+		next, err := fn(ctx, current)
+		if err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		fails, carriedOut := s.fails()
+		s.mu.Unlock()
+		failed = fails
+		if !carriedOut {
+			return nil, errStore // after fn: what it did outside is done
+		}
+		return next, nil
+	})
+	if err == nil && failed {
+		return errStore
+	}
+	return err
+}

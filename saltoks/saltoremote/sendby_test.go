@@ -1,0 +1,275 @@
+package saltoremote
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
+	"github.com/doorkit/doorkit/saltoks/internal/sendby"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// While SALTO has us pause, a command that could only go out too late says so
+// at once; one that can go out in time waits.
+func TestSendByWithinAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.activate()
+		limiter, err := saltoks.NewLimiter(saltoks.LimiterOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		remote := r.newRemote(r.newClient(saltoks.WithLimiter(limiter)), r.state)
+		faulttest.PauseCommands(t, limiter, 12*time.Second)
+		start := time.Now()
+		err = remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(10*time.Second)))
+		if e, ok := errors.AsType[*saltoks.APIError](err); !errors.Is(err, saltoks.ErrRateLimited) || !ok || !e.NotSent() || time.Since(start) != 0 {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		if err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(15*time.Second))); err != nil || time.Since(start) < 12*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		if n := r.sim.Movements(string(r.target.Lock)); n != 1 {
+			t.Errorf("%d movements", n)
+		}
+	})
+}
+
+func TestNothingIsSentLate(t *testing.T) {
+	late := func(t *testing.T, r *rig, remote *Remote, limit time.Duration, want error) {
+		t.Helper()
+		start := time.Now()
+		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(limit)))
+		e, ok := errors.AsType[*saltoks.APIError](err)
+		if !ok || !e.NotSent() || !errors.Is(err, want) {
+			t.Errorf("got %v, want NotSent and %v", err, want)
+		}
+		if took := time.Since(start); took > limit {
+			t.Errorf("it took %v to say so, the limit was %v", took, limit)
+		}
+		time.Sleep(time.Minute)
+		if n := len(r.sim.Commands()); n != 0 {
+			t.Errorf("%d commands on the wire", n)
+		}
+	}
+	t.Run("the token is slow", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.activate()
+			r.tokens.delay = 3 * time.Second
+			late(t, r, r.remote, 2*time.Second, saltoks.ErrSendBy)
+		})
+	})
+	t.Run("the network is slow", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.activate()
+			slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
+			late(t, r, r.newRemote(r.newClient(saltoks.WithHTTPClient(slow)), r.state), 2*time.Second, saltoks.ErrSendBy)
+		})
+	})
+	t.Run("the limiter is full", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.activate()
+			l, err := saltoks.NewLimiter(saltoks.LimiterOptions{Commands: 0.1, CommandBurst: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			remote := r.newRemote(r.newClient(saltoks.WithLimiter(l)), r.state)
+			if err := remote.Unlock(t.Context(), r.target); err != nil {
+				t.Fatal(err)
+			}
+			r.sim.ForgetRequests()
+			late(t, r, remote, 2*time.Second, saltoks.ErrRateLimited)
+		})
+	})
+	t.Run("a transport of the host's", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.activate()
+			// The clock jumps while the middleware holds the request.
+			var jump time.Duration
+			held := func(next http.RoundTripper) http.RoundTripper {
+				return faulttest.RoundTripper(func(q *http.Request) (*http.Response, error) {
+					jump = time.Hour
+					return next.RoundTrip(q)
+				})
+			}
+			client := r.newClient(saltoks.WithMiddleware(held))
+			remote := r.newRemote(client, r.state, WithNow(func() time.Time { return r.sim.Now().Add(jump) }))
+			late(t, r, remote, 2*time.Second, saltoks.ErrSendBy)
+		})
+	})
+	t.Run("no code is left", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.activate()
+			drain(t, r)
+			start := time.Now()
+			late(t, r, r.remote, 100*time.Millisecond, saltoks.ErrRateLimited)
+			if time.Since(start) > time.Minute {
+				t.Error("it was waited for in vain")
+			}
+		})
+	})
+	t.Run("but an answer may come late", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.activate()
+			for _, hc := range []*http.Client{r.sim.HTTPClient(), slowDial(r.sim.HTTPClient(), time.Second), {Transport: faulttest.RoundTripper(r.sim.HTTPClient().Transport.RoundTrip)}} {
+				r.sim.Fault(saltokstest.Slow, saltokstest.Delay(15*time.Second), saltokstest.After())
+				remote := r.newRemote(r.newClient(saltoks.WithHTTPClient(hc)), r.state)
+				if err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second))); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	})
+}
+
+// A connection that comes too late carries nothing.
+func TestLateConnectionIsClosed(t *testing.T) {
+	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	ctx, guard, stop := sendby.With(t.Context(), new(now.Add(time.Minute)), func() time.Time { return now })
+	defer stop()
+	now = now.Add(time.Minute) // to the nanosecond: "before" is before
+	near, far := net.Pipe()
+	defer far.Close()
+	if err := sendby.Of(ctx).Start(near); !errors.Is(err, saltoks.ErrSendBy) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := near.Write([]byte("PATCH")); err == nil || ctx.Err() == nil {
+		t.Errorf("a write: %v; the context: %v", err, ctx.Err())
+	}
+	if err := explain(guard, context.Canceled); !errors.Is(err, saltoks.ErrSendBy) {
+		t.Errorf("explained as %v", err)
+	}
+}
+
+// A transport that tells nothing of its connections: the instant ends no answer
+// that is under way, and a request that was handed over is never "not sent".
+func TestSendByOverAnOpaqueTransport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.activate()
+		answers := 0
+		opaque := faulttest.RoundTripper(func(q *http.Request) (*http.Response, error) {
+			select {
+			case <-time.After(15 * time.Second):
+				answers++
+				return faulttest.Reply(200, "{}"), nil
+			case <-q.Context().Done():
+				return nil, q.Context().Err()
+			}
+		})
+		remote := r.newRemote(r.newClient(saltoks.WithHTTPClient(&http.Client{Transport: opaque})), r.state)
+		by := SendBy(r.sim.Now().Add(2 * time.Second))
+		if err := remote.Unlock(t.Context(), r.target, by); err != nil || answers != 1 {
+			t.Errorf("%v, %d answers", err, answers)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		by = SendBy(r.sim.Now().Add(2 * time.Second))
+		if err := remote.Unlock(ctx, r.target, by); !isUnconfirmed(err) {
+			t.Errorf("got %v, want unconfirmed", err)
+		}
+		by = SendBy(r.sim.Now().Add(2 * time.Second))
+		r.tokens.delay = 3 * time.Second
+		if err := remote.Unlock(t.Context(), r.target, by); !errors.Is(err, saltoks.ErrSendBy) || answers != 1 {
+			t.Errorf("too late: %v, %d answers", err, answers)
+		}
+	})
+	t.Run("that has net/http below", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.activate()
+			slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
+			wrapped := &http.Client{Transport: faulttest.RoundTripper(slow.Transport.RoundTrip)}
+			remote := r.newRemote(r.newClient(saltoks.WithHTTPClient(wrapped)), r.state)
+			err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
+			r.wantTooLate(err)
+		})
+	})
+}
+
+// wantTooLate wants err to say that the command was not sent, since it was late.
+func (r *rig) wantTooLate(err error) {
+	r.t.Helper()
+	if e, ok := errors.AsType[*saltoks.APIError](err); !ok || !e.NotSent() || !errors.Is(err, saltoks.ErrSendBy) || len(r.sim.Commands()) != 0 {
+		r.t.Errorf("got %v, %d commands", err, len(r.sim.Commands()))
+	}
+}
+
+// TestAClockSetBackWhileDialing: below a transport of the host's, too, the time
+// that passes counts as well as the clock.
+func TestAClockSetBackWhileDialing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.activate()
+		slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
+		var off atomic.Int64
+		client := r.newClient(saltoks.WithHTTPClient(&http.Client{Transport: faulttest.RoundTripper(slow.Transport.RoundTrip)}), saltoks.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
+			return faulttest.RoundTripper(func(q *http.Request) (*http.Response, error) {
+				time.AfterFunc(time.Second, func() { off.Store(int64(-time.Hour)) })
+				return next.RoundTrip(q)
+			})
+		}))
+		remote := r.newRemote(client, r.state, WithNow(func() time.Time { return r.sim.Now().Add(time.Duration(off.Load())) }))
+		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
+		r.wantTooLate(err)
+	})
+}
+
+// TestSendByIsOfItsOwnCall: a provider that asks another service by a client of
+// this package, with the context it is given, takes nothing from the guard.
+func TestSendByIsOfItsOwnCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.activate()
+		other := r.newClient()
+		asks := OTPFunc(func(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
+			q, err := other.NewRequest("POST", "/v1.2/codes")
+			if err == nil {
+				_, _ = other.Do(ctx, q, nil) // what it answers does not matter here
+			}
+			return r.remote.local.OTP(ctx, site, iq)
+		})
+		slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
+		remote := r.newRemote(r.newClient(saltoks.WithHTTPClient(slow)), r.state, WithOTPProvider(asks))
+		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
+		time.Sleep(time.Minute) // nothing comes later either
+		r.wantTooLate(err)
+	})
+}
+
+// drain uses up every second of the rig's codes.
+func drain(t *testing.T, r *rig) {
+	t.Helper()
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+		_, err := r.remote.local.OTP(ctx, r.site, r.iq)
+		cancel()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// slowDial takes its time to connect, whatever the context does meanwhile.
+func slowDial(hc *http.Client, d time.Duration) *http.Client {
+	tr := hc.Transport.(*http.Transport).Clone()
+	dial := tr.DialContext
+	tr.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		time.Sleep(d)
+		return dial(context.WithoutCancel(ctx), network, address)
+	}
+	return &http.Client{Transport: tr}
+}

@@ -1,0 +1,197 @@
+package saltostate
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks/internal/keylock"
+)
+
+// FileStore is a Store in one folder of a local file system, for any number of
+// processes of one machine. Each key has a document file and a lock file, named
+// by the SHA-256 of the key; a document is replaced by rename, so a reader sees
+// the old or the new one and never waits. It is safe for concurrent use.
+//
+// The kernel frees the lock of a process that dies. Lock files stay behind,
+// empty. Do not put the folder on NFS: its locks and renames promise less. A
+// backup that is put back holds refresh tokens which were rotated since: the
+// next refresh ends in ErrReauthorize, and a Reconnect makes it well.
+type FileStore struct {
+	dir   string
+	locks keylock.Locks // one goroutine per key asks for the file lock
+}
+
+// NewFileStore uses dir, which it makes (mode 0700) where it is missing. It
+// fails where the system has no flock.
+func NewFileStore(dir string) (*FileStore, error) {
+	if dir == "" {
+		return nil, errors.New("saltoks: NewFileStore wants a folder")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("saltoks: the folder of the file store: %w", err)
+	}
+	if !canFlock {
+		return nil, fmt.Errorf("saltoks: the file store needs flock, which this system lacks: %w", errors.ErrUnsupported)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("saltoks: making the folder of the file store: %w", err)
+	}
+	return &FileStore{dir: dir}, nil
+}
+
+// path returns the document's file, without a suffix. Keys may hold anything
+// that is hostile to a file system; their hash does not.
+func (s *FileStore) path(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return filepath.Join(s.dir, hex.EncodeToString(sum[:]))
+}
+
+// Get reads the document under key; nil when absent.
+func (s *FileStore) Get(ctx context.Context, key string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if s.dir == "" {
+		return nil, errors.New("saltoks: a zero FileStore keeps nothing: NewFileStore makes one")
+	}
+	b, err := os.ReadFile(s.path(key) + ".doc")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("saltoks: file store: %w", err)
+	}
+	return b, nil
+}
+
+// Update changes the document under key as Store says. It waits for other
+// processes by asking again every few milliseconds, until ctx ends.
+func (s *FileStore) Update(ctx context.Context, key string, fn func(ctx context.Context, current []byte) ([]byte, error)) error {
+	unlock, err := s.locks.Lock(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if s.dir == "" {
+		return errors.New("saltoks: a zero FileStore keeps nothing: NewFileStore makes one")
+	}
+	base := s.path(key)
+	lock, err := lockFile(ctx, base+".lock")
+	if err != nil {
+		return err
+	}
+	defer lock.Close() // closing frees the lock
+
+	current, err := s.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	next, err := fn(ctx, bytes.Clone(current))
+	if err != nil {
+		return err
+	}
+	switch {
+	case next == nil && current == nil, next != nil && current != nil && bytes.Equal(next, current):
+		return nil
+	case next == nil:
+		err = os.Remove(base + ".doc")
+	default:
+		err = replaceFile(base+".doc", base+".tmp", next)
+	}
+	if err == nil {
+		err = syncDir(s.dir)
+	}
+	if err != nil {
+		return fmt.Errorf("saltoks: file store: %w", err)
+	}
+	return nil
+}
+
+// replaceFile writes through a temporary file: there is one writer per key, so
+// its name is fixed and what a killed process left is overwritten.
+func replaceFile(path, temp string, b []byte) error {
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err2 := f.Close(); err == nil {
+		err = err2
+	}
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		_ = os.Remove(temp)
+	}
+	return err
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if err2 := d.Close(); err == nil {
+		err = err2
+	}
+	return err
+}
+
+// lockFile takes the exclusive lock of a file. Where somebody deleted the file
+// meanwhile, a lock on it would bind nobody: then it starts over.
+func lockFile(ctx context.Context, path string) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("saltoks: file store: %w", err)
+		}
+		if err := waitForLock(ctx, f); err != nil {
+			f.Close()
+			return nil, err
+		}
+		ours, err := f.Stat()
+		if err != nil {
+			f.Close()
+			return nil, fmt.Errorf("saltoks: file store: %w", err)
+		}
+		if now, err := os.Stat(path); err == nil && os.SameFile(ours, now) {
+			return f, nil
+		}
+		f.Close()
+	}
+}
+
+// waitForLock asks again and again, without a goroutine that would outlive ctx.
+func waitForLock(ctx context.Context, f *os.File) error {
+	const first, last = time.Millisecond, 20 * time.Millisecond
+	for pause := first; ; pause = min(2*pause, last) {
+		taken, err := flock(f)
+		if taken {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("saltoks: file store: locking: %w", err)
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}

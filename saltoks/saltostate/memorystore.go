@@ -1,0 +1,62 @@
+package saltostate
+
+import (
+	"bytes"
+	"context"
+	"sync"
+
+	"github.com/doorkit/doorkit/saltoks/internal/keylock"
+)
+
+// MemoryStore is a Store that forgets everything when the process ends: for
+// tests, examples and tools that consent anew each time. The zero value is
+// ready. It is safe for concurrent use.
+type MemoryStore struct {
+	locks keylock.Locks
+	mu    sync.Mutex
+	docs  map[string][]byte
+}
+
+// NewMemoryStore returns an empty store.
+func NewMemoryStore() *MemoryStore {
+	return new(MemoryStore)
+}
+
+// Get returns a copy of the document under key, nil when absent.
+func (m *MemoryStore) Get(ctx context.Context, key string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return bytes.Clone(m.docs[key]), nil
+}
+
+// Update changes the document under key as Store says.
+func (m *MemoryStore) Update(ctx context.Context, key string, fn func(ctx context.Context, current []byte) ([]byte, error)) error {
+	unlock, err := m.locks.Lock(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	current, err := m.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	next, err := fn(ctx, current)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case next == nil:
+		delete(m.docs, key)
+	case current == nil || !bytes.Equal(next, m.docs[key]):
+		if m.docs == nil {
+			m.docs = make(map[string][]byte)
+		}
+		m.docs[key] = bytes.Clone(next)
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package saltostate
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
+)
+
+// Sealer encrypts what the client keeps at rest. Every document goes through
+// one; there is no unsealed mode. NewSealer is the one for production, and a
+// host with a key service writes its own.
+//
+// Implementations are safe for concurrent use and must authenticate both plain
+// and additional: a document that was moved elsewhere must not open.
+type Sealer interface {
+	// KeyID names the key that Seal uses now. A document sealed with another
+	// key is sealed anew the next time it is changed or resealed.
+	KeyID() string
+	// Seal encrypts plain and binds it to additional.
+	Seal(ctx context.Context, plain, additional []byte) (Sealed, error)
+	// Open is the reverse of Seal. Its error wraps ErrSealed when the text
+	// does not open, whatever the reason.
+	Open(ctx context.Context, s Sealed, additional []byte) ([]byte, error)
+}
+
+// Sealed is a document at rest: which key opens it, and the encrypted text.
+type Sealed struct {
+	KeyID string
+	Data  []byte
+}
+
+// ErrSealed says that a stored document does not open: the key that sealed it
+// is not among the sealer's keys, or the document was changed or moved.
+var ErrSealed = errors.New("saltoks: a stored document does not open: give the sealer the key that sealed it; without it people must consent anew and SALTO's support must reset the IQ activations")
+
+// SealingKey is one 256-bit key and the name under which documents remember it.
+type SealingKey struct {
+	// ID is 1 to 32 letters, digits, '-', '_' or '.'.
+	ID string
+	// Key holds exactly 32 bytes, best from a random generator.
+	Key saltoks.Secret
+}
+
+// ParseSealingKey reads "ID:KEY", where KEY is the base64 form of 32 bytes, as
+// `openssl rand -base64 32` prints it. The error never repeats the text.
+func ParseSealingKey(text string) (SealingKey, error) {
+	id, encoded, ok := strings.Cut(strings.TrimSpace(text), ":")
+	if !ok {
+		return SealingKey{}, errors.New("saltoks: a sealing key is written ID:KEY, with KEY the base64 form of 32 bytes")
+	}
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return SealingKey{}, errors.New("saltoks: the sealing key is not base64: make one with `openssl rand -base64 32`")
+	}
+	k := SealingKey{ID: id, Key: saltoks.NewSecret(string(raw))}
+	return k, k.check()
+}
+
+func (k SealingKey) check() error {
+	if len(k.ID) < 1 || len(k.ID) > 32 || strings.Trim(k.ID, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" {
+		return errors.New("saltoks: the id of a sealing key is 1 to 32 letters, digits, '-', '_' or '.'")
+	}
+	if n := len(k.Key.Reveal()); n != 32 {
+		return fmt.Errorf("saltoks: sealing key %q has %d bytes, want 32", k.ID, n)
+	}
+	return nil
+}
+
+// NewSealer returns a Sealer on AES-256-GCM with a random nonce per document.
+// The first key seals; all of them open. To rotate, put a new key in front and
+// keep the old ones until every document was sealed anew (State.Reseal). The
+// error names every fault of every key.
+func NewSealer(keys ...SealingKey) (Sealer, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("saltoks: NewSealer wants at least one key")
+	}
+	s := &gcmSealer{current: keys[0].ID, keys: make(map[string]cipher.AEAD, len(keys))}
+	var faults []error
+	for _, k := range keys {
+		if err := k.check(); err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		if s.keys[k.ID] != nil {
+			faults = append(faults, fmt.Errorf("saltoks: two sealing keys have the id %q", k.ID))
+			continue
+		}
+		block, err := aes.NewCipher([]byte(k.Key.Reveal()))
+		if err != nil {
+			return nil, err
+		}
+		if s.keys[k.ID], err = cipher.NewGCMWithRandomNonce(block); err != nil {
+			return nil, err
+		}
+	}
+	if err := faultlist.Join(faults); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// EphemeralSealer returns a Sealer with a key that dies with the process: what
+// it sealed can never be opened again. For examples and tests only.
+func EphemeralSealer() Sealer {
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // never fails: crypto/rand ends the process instead
+	s, err := NewSealer(SealingKey{ID: "ephemeral", Key: saltoks.NewSecret(string(raw))})
+	if err != nil {
+		panic(err) // cannot happen: the key has 32 bytes
+	}
+	return s
+}
+
+type gcmSealer struct {
+	current string
+	keys    map[string]cipher.AEAD
+}
+
+func (s *gcmSealer) KeyID() string { return s.current }
+
+func (s *gcmSealer) Seal(_ context.Context, plain, additional []byte) (Sealed, error) {
+	return Sealed{KeyID: s.current, Data: s.keys[s.current].Seal(nil, nil, plain, additional)}, nil
+}
+
+func (s *gcmSealer) Open(_ context.Context, sealed Sealed, additional []byte) ([]byte, error) {
+	aead := s.keys[sealed.KeyID]
+	if aead == nil {
+		return nil, fmt.Errorf("%w (sealed with key %q, which this sealer does not have)", ErrSealed, sealed.KeyID)
+	}
+	plain, err := aead.Open(nil, nil, sealed.Data, additional)
+	if err != nil {
+		return nil, fmt.Errorf("%w (key %q)", ErrSealed, sealed.KeyID)
+	}
+	return plain, nil
+}
+
+// String keeps the keys out of every print.
+func (s *gcmSealer) String() string { return "sealer with key " + s.current }
+
+// GoString keeps the keys out of every print.
+func (s *gcmSealer) GoString() string { return s.String() }

@@ -1,0 +1,270 @@
+package saltostate
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
+)
+
+// State joins a Store and a Sealer. Make one with NewState and hand it to
+// saltoauth and saltoremote; it is immutable and safe for concurrent use, and
+// the zero State is not usable. Its methods and the functions Load and Update
+// are for packages that store documents of their own.
+type State struct {
+	store  Store
+	sealer Sealer
+}
+
+// NewState checks that both parts are there.
+func NewState(store Store, sealer Sealer) (*State, error) {
+	var faults []error
+	if store == nil {
+		faults = append(faults, errors.New("saltoks: NewState wants a Store: NewMemoryStore, NewFileStore or your own"))
+	}
+	if sealer == nil {
+		faults = append(faults, errors.New("saltoks: NewState wants a Sealer: there is no unsealed mode"))
+	}
+	if err := faultlist.Join(faults); err != nil {
+		return nil, err
+	}
+	return &State{store: store, sealer: sealer}, nil
+}
+
+// Kind is a kind of document: values of type T as JSON, sealed, under a Store
+// key of the kind's name and an id. Declare each kind once.
+type Kind[T any] struct {
+	// Name is a part of the Store key: letters, digits, '-' and '_'.
+	Name string
+	// Version is the one that this code writes. A document of a newer version
+	// is an error.
+	Version uint16
+	// Upgrade turns the JSON of an older version into that of Version. Without
+	// it an older document is an error.
+	Upgrade func(version uint16, plain []byte) ([]byte, error)
+}
+
+// maxDocument is what every Store accepts (store.go).
+const maxDocument = 64 << 10
+
+// Load returns the document of that kind under id, nil when absent.
+func Load[T any](ctx context.Context, s *State, kind Kind[T], id string) (*T, error) {
+	key := stateKey(kind.Name, id)
+	stored, err := s.get(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("saltoks: reading %s: %w", key, err)
+	}
+	doc, _, err := openDoc(ctx, s, kind, key, stored)
+	return doc, err
+}
+
+// Update is Store.Update for a document of that kind: fn gets the newest document
+// (nil when absent, its own to change) and returns the next one (nil deletes). An
+// unchanged document is not written. fn is called at most once.
+func Update[T any](ctx context.Context, s *State, kind Kind[T], id string, fn func(ctx context.Context, doc *T) (*T, error)) error {
+	key := stateKey(kind.Name, id)
+	return s.update(ctx, key, func(ctx context.Context, stored []byte) ([]byte, error) {
+		doc, before, err := openDoc(ctx, s, kind, key, stored)
+		if err != nil {
+			return nil, err
+		}
+		next, err := fn(ctx, doc)
+		if err != nil {
+			return nil, err
+		}
+		if next == nil {
+			return nil, nil
+		}
+		plain, err := json.Marshal(next)
+		if err != nil {
+			return nil, fmt.Errorf("saltoks: encoding %s: %w", key, err)
+		}
+		if before.is(kind.Version, s.sealer.KeyID(), plain) {
+			return stored, nil // sealing anew would change the bytes and force a write
+		}
+		return sealDoc(ctx, s, kind.Name, kind.Version, key, plain)
+	})
+}
+
+// IsZero reports whether s is nil or was not made by NewState.
+func (s *State) IsZero() bool { return s == nil || s.store == nil }
+
+// Has reports whether a document of that kind is stored under id. It does not
+// open it.
+func (s *State) Has(ctx context.Context, kind, id string) (bool, error) {
+	stored, err := s.get(ctx, stateKey(kind, id))
+	return stored != nil, err
+}
+
+// Delete deletes the document of that kind under id; one that is absent is no
+// error.
+func (s *State) Delete(ctx context.Context, kind, id string) error {
+	return s.update(ctx, stateKey(kind, id), func(context.Context, []byte) ([]byte, error) { return nil, nil })
+}
+
+// get is Store.Get.
+func (s *State) get(ctx context.Context, key string) (stored []byte, err error) {
+	err = hostcall.Contain("the Store", func() error { stored, err = s.store.Get(ctx, key); return err })
+	return stored, err
+}
+
+// update is Store.Update held to its contract: a Store that called fn twice
+// would send a refresh token twice, one that did not call it saved nothing.
+func (s *State) update(ctx context.Context, key string, fn func(ctx context.Context, stored []byte) ([]byte, error)) error {
+	calls := 0
+	err := hostcall.Contain("the Store", func() error {
+		return s.store.Update(ctx, key, func(ctx context.Context, stored []byte) (next []byte, err error) {
+			if calls++; calls > 1 {
+				return nil, errStoreContract
+			}
+			err = hostcall.Contain("the Sealer, a clock or a transport", func() error { next, err = fn(ctx, stored); return err })
+			return next, err
+		})
+	})
+	if err == nil && calls == 0 {
+		err = errStoreContract
+	}
+	return err
+}
+
+var errStoreContract = errors.New("saltoks: the Store does not keep its contract, that Update calls its function exactly once: run statetest on it")
+
+// opened is what a stored document was, to see whether it changed.
+type opened struct {
+	version uint16
+	keyID   string
+	plain   []byte
+}
+
+func (o opened) is(version uint16, keyID string, plain []byte) bool {
+	return o.plain != nil && o.version == version && o.keyID == keyID && bytes.Equal(o.plain, plain)
+}
+
+func openDoc[T any](ctx context.Context, s *State, kind Kind[T], key string, stored []byte) (*T, opened, error) {
+	if stored == nil {
+		return nil, opened{}, nil
+	}
+	o, err := openSealed(ctx, s, kind.Name, key, stored)
+	if err != nil {
+		return nil, opened{}, err
+	}
+	plain := o.plain
+	switch {
+	case o.version > kind.Version:
+		return nil, opened{}, fmt.Errorf("saltoks: %s was written by a newer release (version %d, this one knows %d): upgrade this process", key, o.version, kind.Version)
+	case o.version < kind.Version:
+		if kind.Upgrade == nil {
+			return nil, opened{}, fmt.Errorf("saltoks: %s has version %d, which this release no longer reads", key, o.version)
+		}
+		if plain, err = kind.Upgrade(o.version, plain); err != nil {
+			return nil, opened{}, fmt.Errorf("saltoks: upgrading %s from version %d: %w", key, o.version, err)
+		}
+	}
+	doc := new(T)
+	if err := json.Unmarshal(plain, doc); err != nil {
+		// The JSON error may quote the text; the text may be a secret.
+		return nil, opened{}, fmt.Errorf("saltoks: %s opens but does not decode as a %s document", key, kind.Name)
+	}
+	return doc, o, nil
+}
+
+// A stored document is: format (1 byte), version (2), length of the key id (1),
+// key id, sealed text. Version and key id are authenticated with the text.
+const docFormat = 1
+
+func sealDoc(ctx context.Context, s *State, kind string, version uint16, key string, plain []byte) ([]byte, error) {
+	sealed, err := s.Seal(ctx, plain, docAdditional(key, kind, version))
+	if err != nil {
+		return nil, fmt.Errorf("saltoks: sealing %s: %w", key, err)
+	}
+	if len(sealed.KeyID) > 255 {
+		return nil, fmt.Errorf("saltoks: sealing %s: the key id has more than 255 bytes", key)
+	}
+	out := []byte{docFormat, 0, 0, byte(len(sealed.KeyID))}
+	binary.BigEndian.PutUint16(out[1:], version)
+	out = append(append(out, sealed.KeyID...), sealed.Data...)
+	if len(out) > maxDocument {
+		return nil, fmt.Errorf("saltoks: %s would have %d bytes, more than %d", key, len(out), maxDocument)
+	}
+	return out, nil
+}
+
+func openSealed(ctx context.Context, s *State, kind, key string, stored []byte) (opened, error) {
+	if len(stored) < 4 || stored[0] != docFormat || len(stored) < 4+int(stored[3]) {
+		return opened{}, fmt.Errorf("saltoks: reading %s: %w (not a document of this library)", key, ErrSealed)
+	}
+	o := opened{version: binary.BigEndian.Uint16(stored[1:])}
+	o.keyID = string(stored[4 : 4+int(stored[3])])
+	plain, err := s.Open(ctx, Sealed{KeyID: o.keyID, Data: stored[4+int(stored[3]):]}, docAdditional(key, kind, o.version))
+	if err != nil {
+		return opened{}, fmt.Errorf("saltoks: reading %s: %w", key, err)
+	}
+	o.plain = plain
+	return o, nil
+}
+
+// Seal encrypts plain with the Sealer and binds it to additional. It is for what
+// is not kept in the Store.
+func (s *State) Seal(ctx context.Context, plain, additional []byte) (sealed Sealed, err error) {
+	err = hostcall.Contain("the Sealer", func() error { sealed, err = s.sealer.Seal(ctx, plain, additional); return err })
+	return sealed, err
+}
+
+// Open is the reverse of Seal; its error wraps ErrSealed.
+func (s *State) Open(ctx context.Context, sealed Sealed, additional []byte) (plain []byte, err error) {
+	err = hostcall.Contain("the Sealer", func() error { plain, err = s.sealer.Open(ctx, sealed, additional); return err })
+	return plain, err
+}
+
+// docAdditional binds a document to its place: key and kind hold no zero byte.
+func docAdditional(key, kind string, version uint16) []byte {
+	return fmt.Appendf(nil, "%s\x00%s\x00%d", key, kind, version)
+}
+
+// Reseal seals the document under key with the sealer's current key.
+func (s *State) Reseal(ctx context.Context, kind, id string) error {
+	key := stateKey(kind, id)
+	return s.update(ctx, key, func(ctx context.Context, stored []byte) ([]byte, error) {
+		if stored == nil {
+			return nil, nil
+		}
+		o, err := openSealed(ctx, s, kind, key, stored)
+		if err != nil {
+			return nil, err
+		}
+		if o.keyID == s.sealer.KeyID() {
+			return stored, nil
+		}
+		return sealDoc(ctx, s, kind, o.version, key, o.plain)
+	})
+}
+
+// stateKey makes the Store key of a document: "saltoks/KIND/ID". What is not a
+// letter, a digit or one of "-_.~/" is written as %XX, so that two ids never
+// share a key; an id that would be too long is replaced by its SHA-256.
+func stateKey(kind, id string) string {
+	var b strings.Builder
+	b.WriteString("saltoks/" + kind + "/")
+	for i := range len(id) {
+		c := id[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-_.~/", c) >= 0:
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	if b.Len() <= 200 {
+		return b.String()
+	}
+	sum := sha256.Sum256([]byte(id))
+	return "saltoks/" + kind + "/%sha256-" + hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,288 @@
+package saltostate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
+)
+
+type noteDoc struct {
+	Text   string              `json:"text"`
+	Secret storedsecret.Secret `json:"secret"`
+}
+
+var noteDocs = Kind[noteDoc]{Name: "note", Version: 1}
+
+func testKey(id string) SealingKey {
+	return SealingKey{ID: id, Key: saltoks.NewSecret(strings.Repeat(id[:1], 32))}
+}
+
+func testState(t *testing.T, store Store, keys ...SealingKey) *State {
+	t.Helper()
+	sealer, err := NewSealer(keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewState(store, sealer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func put(text, secret string) func(context.Context, *noteDoc) (*noteDoc, error) {
+	return func(context.Context, *noteDoc) (*noteDoc, error) {
+		return &noteDoc{Text: text, Secret: storedsecret.New(saltoks.NewSecret(secret))}, nil
+	}
+}
+
+func TestDocumentRoundTripIsSealed(t *testing.T) {
+	store := NewMemoryStore()
+	s := testState(t, store, testKey("a"))
+	if doc, err := Load(t.Context(), s, noteDocs, "x/1"); doc != nil || err != nil {
+		t.Fatalf("absent: %v, %v", doc, err)
+	}
+	if err := Update(t.Context(), s, noteDocs, "x/1", put("hello", "planted-secret")); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := Load(t.Context(), s, noteDocs, "x/1")
+	if err != nil || doc.Text != "hello" || doc.Secret.Reveal() != "planted-secret" {
+		t.Fatalf("%+v, %v", doc, err)
+	}
+	if got := fmt.Sprintf("%v %+v %#v", *doc, *doc, *doc); strings.Contains(got, "planted") {
+		t.Errorf("a print shows the secret: %s", got)
+	}
+	stored, _ := store.Get(t.Context(), "saltoks/note/x/1")
+	if stored == nil || bytes.Contains(stored, []byte("hello")) || bytes.Contains(stored, []byte("planted")) {
+		t.Errorf("stored in the clear or elsewhere: %q", stored)
+	}
+	if err := s.Delete(t.Context(), noteDocs.Name, "x/1"); err != nil {
+		t.Fatal(err)
+	}
+	if stored, _ := store.Get(t.Context(), "saltoks/note/x/1"); stored != nil {
+		t.Error("still there after the deletion")
+	}
+}
+
+func TestMovedDocumentDoesNotOpen(t *testing.T) {
+	ctx := t.Context()
+	store := NewMemoryStore()
+	s := testState(t, store, testKey("a"))
+	if err := Update(ctx, s, noteDocs, "one", put("a", "b")); err != nil {
+		t.Fatal(err)
+	}
+	stored, _ := store.Get(ctx, "saltoks/note/one")
+	plant := func(key string, b []byte) {
+		_ = store.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return b, nil })
+	}
+	plant("saltoks/note/two", stored)
+	plant("saltoks/other/one", stored)
+	older := bytes.Clone(stored)
+	older[2] = 0
+	plant("saltoks/note/older", older)
+	flipped := bytes.Clone(stored)
+	flipped[len(flipped)-1] ^= 1
+	plant("saltoks/note/flipped", flipped)
+	plant("saltoks/note/junk", []byte("junk"))
+	plant("saltoks/note/empty", []byte{})
+	plant("saltoks/note/short", []byte{1, 0, 1, 9, 'a'})
+	for _, id := range []string{"two", "older", "flipped", "junk", "empty", "short"} {
+		if doc, err := Load(ctx, s, noteDocs, id); doc != nil || !errors.Is(err, ErrSealed) {
+			t.Errorf("%s: %v, %v", id, doc, err)
+		}
+		if err := Update(ctx, s, noteDocs, id, put("c", "d")); !errors.Is(err, ErrSealed) {
+			t.Errorf("update of %s: %v", id, err)
+		}
+	}
+	if _, err := Load(ctx, s, Kind[noteDoc]{Name: "other", Version: 1}, "one"); !errors.Is(err, ErrSealed) {
+		t.Errorf("under another kind: %v", err)
+	}
+	if _, err := Load(ctx, testState(t, store, testKey("b")), noteDocs, "one"); !errors.Is(err, ErrSealed) {
+		t.Errorf("without the key: %v", err)
+	}
+	sameName := testState(t, store, SealingKey{ID: "a", Key: saltoks.NewSecret(strings.Repeat("z", 32))})
+	if _, err := Load(ctx, sameName, noteDocs, "one"); !errors.Is(err, ErrSealed) {
+		t.Errorf("with another key of that name: %v", err)
+	}
+}
+
+func TestUnchangedDocumentKeepsItsBytes(t *testing.T) {
+	ctx := t.Context()
+	store := NewMemoryStore()
+	s := testState(t, store, testKey("a"))
+	if err := Update(ctx, s, noteDocs, "x", put("same", "same")); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := store.Get(ctx, "saltoks/note/x")
+	if err := Update(ctx, s, noteDocs, "x", put("same", "same")); err != nil {
+		t.Fatal(err)
+	}
+	if after, _ := store.Get(ctx, "saltoks/note/x"); !bytes.Equal(before, after) {
+		t.Error("an unchanged document was sealed anew")
+	}
+}
+
+func TestKeyRotation(t *testing.T) {
+	ctx := t.Context()
+	store := NewMemoryStore()
+	old := testState(t, store, testKey("old"))
+	for _, id := range []string{"changed", "resealed"} {
+		if err := Update(ctx, old, noteDocs, id, put("v", "s")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	both := testState(t, store, testKey("new"), testKey("old"))
+	if doc, err := Load(ctx, both, noteDocs, "changed"); err != nil || doc.Text != "v" {
+		t.Fatalf("the old key no longer opens: %v, %v", doc, err)
+	}
+	if err := Update(ctx, both, noteDocs, "changed", put("v", "s")); err != nil { // same text, old key: sealed anew
+		t.Fatal(err)
+	}
+	if err := both.Reseal(ctx, "note", "resealed"); err != nil {
+		t.Fatal(err)
+	}
+	after := testState(t, store, testKey("new"))
+	for _, id := range []string{"changed", "resealed"} {
+		if doc, err := Load(ctx, after, noteDocs, id); err != nil || doc.Text != "v" {
+			t.Errorf("%s after the old key is gone: %v, %v", id, doc, err)
+		}
+	}
+}
+
+func TestDocumentVersions(t *testing.T) {
+	ctx := t.Context()
+	s := testState(t, NewMemoryStore(), testKey("a"))
+	if err := Update(ctx, s, noteDocs, "x", put("v1", "s")); err != nil {
+		t.Fatal(err)
+	}
+	v2 := Kind[noteDoc]{Name: "note", Version: 2, Upgrade: func(version uint16, plain []byte) ([]byte, error) {
+		return bytes.Replace(plain, []byte("v1"), []byte("v2 from v1"), 1), nil
+	}}
+	doc, err := Load(ctx, s, v2, "x")
+	if err != nil || doc.Text != "v2 from v1" {
+		t.Fatalf("%+v, %v", doc, err)
+	}
+	if err := Update(ctx, s, v2, "x", func(_ context.Context, d *noteDoc) (*noteDoc, error) { return d, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(ctx, s, noteDocs, "x"); err == nil || !strings.Contains(err.Error(), "newer release") {
+		t.Errorf("version 2 read by version 1: %v", err)
+	}
+}
+
+func TestStateKeysStayApart(t *testing.T) {
+	ids := []string{"", "a", "A", "a b", "a%20b", "a/b", "a%2Fb", "ä", "..", "../x", "a\x00b", strings.Repeat("x", 500), strings.Repeat("x", 501), "%sha256-"}
+	seen := map[string]string{}
+	for _, id := range ids {
+		key := stateKey("note", id)
+		if other, ok := seen[key]; ok {
+			t.Errorf("%q and %q share the key %s", id, other, key)
+		}
+		seen[key] = id
+		if len(key) > 200 {
+			t.Errorf("%d bytes of key", len(key))
+		}
+		for i := range len(key) {
+			if key[i] <= ' ' || key[i] > '~' {
+				t.Errorf("key %q holds byte %#x", key, key[i])
+			}
+		}
+	}
+}
+
+func TestUpdateErrorChangesNothing(t *testing.T) {
+	ctx := t.Context()
+	s := testState(t, NewMemoryStore(), testKey("a"))
+	if err := Update(ctx, s, noteDocs, "x", put("v1", "s")); err != nil {
+		t.Fatal(err)
+	}
+	boom := errors.New("boom")
+	err := Update(ctx, s, noteDocs, "x", func(_ context.Context, d *noteDoc) (*noteDoc, error) {
+		d.Text = "changed"
+		return d, boom
+	})
+	if !errors.Is(err, boom) {
+		t.Fatal(err)
+	}
+	if doc, _ := Load(ctx, s, noteDocs, "x"); doc.Text != "v1" {
+		t.Error("written although fn failed")
+	}
+	big := strings.Repeat("x", maxDocument)
+	if err := Update(ctx, s, noteDocs, "x", put(big, "")); err == nil || !strings.Contains(err.Error(), "more than 65536") {
+		t.Errorf("too large: %v", err)
+	}
+}
+
+func TestSealingKeyFaults(t *testing.T) {
+	for _, text := range []string{"", "k1", "k1:!!!", "k1:AAAA", ":AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "a b:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="} {
+		if _, err := ParseSealingKey(text); err == nil {
+			t.Errorf("%q was taken", text)
+		} else if len(text) > 5 && strings.Contains(err.Error(), text[3:]) {
+			t.Errorf("the error repeats the key: %v", err)
+		}
+	}
+	if k, err := ParseSealingKey("k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"); err != nil || k.ID != "k1" {
+		t.Errorf("%v, %v", k, err)
+	}
+	_, err := NewSealer(testKey("a"), testKey("a"), SealingKey{ID: "short", Key: saltoks.NewSecret("x")})
+	if err == nil || !strings.Contains(err.Error(), "two sealing keys") || !strings.Contains(err.Error(), "1 bytes") {
+		t.Errorf("not every fault is named: %v", err)
+	}
+	if _, err := NewSealer(); err == nil {
+		t.Error("no key was taken")
+	}
+	if _, err := NewState(nil, nil); err == nil || !strings.Contains(err.Error(), "Sealer") || !strings.Contains(err.Error(), "Store") {
+		t.Errorf("not every fault is named: %v", err)
+	}
+	sealer, _ := NewSealer(testKey("a"))
+	if got := fmt.Sprintf("%v %+v %#v", sealer, sealer, sealer); strings.Contains(got, "aaaa") || strings.Contains(got, "97") {
+		t.Errorf("a print shows a key: %s", got)
+	}
+}
+
+func TestMemoryStoreWritesOnlyChanges(t *testing.T) {
+	m := NewMemoryStore()
+	set := func(next []byte) *byte {
+		t.Helper()
+		if err := m.Update(t.Context(), "k", func(context.Context, []byte) ([]byte, error) { return next, nil }); err != nil {
+			t.Fatal(err)
+		}
+		return &m.docs["k"][0]
+	}
+	first := set([]byte("one"))
+	if set([]byte("one")) != first {
+		t.Error("an unchanged document was written")
+	}
+	if set([]byte("two")) == first {
+		t.Error("a document was written in place")
+	}
+}
+
+// TestStateHonoursContexts: a context that has ended reaches the Store.
+func TestStateHonoursContexts(t *testing.T) {
+	s := testState(t, NewMemoryStore(), testKey("a"))
+	if err := Update(t.Context(), s, noteDocs, "x", put("a", "b")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, loadErr := Load(ctx, s, noteDocs, "x")
+	_, hasErr := s.Has(ctx, noteDocs.Name, "x")
+	for name, err := range map[string]error{
+		"Load": loadErr, "Has": hasErr, "Update": Update(ctx, s, noteDocs, "x", put("c", "d")),
+		"Delete": s.Delete(ctx, noteDocs.Name, "x"), "Reseal": s.Reseal(ctx, noteDocs.Name, "x"),
+	} {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if doc, err := Load(t.Context(), s, noteDocs, "x"); err != nil || doc == nil || doc.Text != "a" {
+		t.Errorf("%+v, %v", doc, err)
+	}
+}

@@ -1,0 +1,90 @@
+package statetest_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
+)
+
+func TestMemoryStore(t *testing.T) {
+	statetest.Run(t, func(*testing.T) saltostate.Store { return saltostate.NewMemoryStore() })
+}
+
+func TestFileStore(t *testing.T) {
+	statetest.Run(t, func(t *testing.T) saltostate.Store {
+		s, err := saltostate.NewFileStore(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
+}
+
+func TestFileStoreProcesses(t *testing.T) {
+	statetest.RunProcesses(t, func(t *testing.T) string { return t.TempDir() },
+		func(dir string) (saltostate.Store, error) { return saltostate.NewFileStore(dir) }, 0)
+}
+
+func TestFileStoreWritesOnlyChanges(t *testing.T) {
+	dir := t.TempDir()
+	s, err := saltostate.NewFileStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last os.FileInfo
+	writes := 0
+	statetest.RunUnchanged(t, s, func() (string, error) {
+		files, err := filepath.Glob(filepath.Join(dir, "*.doc"))
+		if err != nil || len(files) != 1 {
+			return "", fmt.Errorf("documents %v, %w", files, err)
+		}
+		info, err := os.Stat(files[0])
+		if err == nil && !os.SameFile(info, last) { // each write makes a new file
+			last = info
+			writes++
+		}
+		return strconv.Itoa(writes), err
+	})
+}
+
+func TestConflict(t *testing.T) {
+	s := &leased{MemoryStore: saltostate.NewMemoryStore(), stolen: map[string]bool{}}
+	statetest.RunConflict(t, s, func(key string, doc []byte) error {
+		s.stolen[key] = true
+		s.thief = doc
+		return nil
+	})
+}
+
+// leased loses its hold when a test says so.
+type leased struct {
+	*saltostate.MemoryStore
+	stolen map[string]bool
+	thief  []byte
+}
+
+func (l *leased) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	lost := false
+	err := l.MemoryStore.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, error) {
+		next, err := fn(ctx, current)
+		if lost = l.stolen[key]; lost {
+			return l.thief, nil
+		}
+		return next, err
+	})
+	if lost {
+		return errLost{}
+	}
+	return err
+}
+
+type errLost struct{}
+
+func (errLost) Error() string  { return "the lease was lost" }
+func (errLost) Conflict() bool { return true }
