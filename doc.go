@@ -3,7 +3,11 @@
 // doors for the right people at the right time. It holds no code; open one of:
 //
 //   - [github.com/doorkit/doorkit/saltoks]: the typed SALTO KS client: sites,
-//     IQs, locks, users, groups, entries; consent, tokens, OTP, IQ activation.
+//     IQs, locks, users, groups, entries.
+//   - [github.com/doorkit/doorkit/saltoks/saltoauth]: consent and access tokens.
+//   - [github.com/doorkit/doorkit/saltoks/saltoremote]: IQ activation, one-time
+//     codes, unlock, lock and office mode.
+//   - [github.com/doorkit/doorkit/saltoks/saltostate]: what those two store, sealed.
 //   - [github.com/doorkit/doorkit/saltoks/saltokstest]: a SALTO KS to test
 //     against, in memory or over TCP, with its clock and its faults in your hand.
 //   - [github.com/doorkit/doorkit/reservation]: what a booking is and which

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/internal/hostcall"
 )
 
 // The limits of the way of one unlock.
@@ -170,7 +171,7 @@ func writeAgain(ctx context.Context, fn func(context.Context) error) error {
 func guard(in string, fn func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = newPanic(in, v)
+			err = hostcall.NewPanicError(in, v)
 		}
 	}()
 	return sound(in, fn())
@@ -184,7 +185,7 @@ func sound(in string, err error) (same error) {
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			same = newPanic(in, v)
+			same = hostcall.NewPanicError(in, v)
 		}
 	}()
 	_ = err.Error()
@@ -197,7 +198,7 @@ func sound(in string, err error) (same error) {
 // by the methods that are not on the way of an unlock.
 func contained(method string, err *error) {
 	if v := recover(); v != nil {
-		*err = newPanic(method, v)
+		*err = hostcall.NewPanicError(method, v)
 	}
 }
 

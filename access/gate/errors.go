@@ -2,10 +2,9 @@ package gate
 
 import (
 	"errors"
-	"fmt"
-	"runtime"
-	"runtime/debug"
 	"strings"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
 )
 
 // ErrRequestReused says that a RequestID came again with another door, action
@@ -23,25 +22,8 @@ func (e *ConfigError) Error() string {
 	return "gate: bad configuration: " + strings.Join(list, "; ")
 }
 
-// PanicError is a panic in something the host supplied, caught by the gate.
-type PanicError struct {
-	In string // which callback: "Facts", "Locks", "Presence", ..., or the method that called it
-	// What is the Go runtime's own text, or else the type of the value: the value
-	// itself may hold a secret, and errors go into the door log.
-	What string
-	// Stack is where it happened.
-	Stack []byte
-}
-
-func newPanic(in string, v any) *PanicError {
-	what := fmt.Sprintf("%T", v)
-	if e, ok := v.(runtime.Error); ok {
-		what = e.Error()
-	}
-	return &PanicError{In: in, What: what, Stack: debug.Stack()}
-}
-
-// Error names what panicked.
-func (e *PanicError) Error() string {
-	return fmt.Sprintf("gate: panic in %s (%s): mend it, its Stack says where", e.In, e.What)
-}
+// PanicError is a panic in something the host supplied, contained by the gate. In
+// names the callback ("Facts", "Locks", "Presence", ...) or the method that called
+// it. What is the Go runtime's own text, or else the type of the value: the value
+// itself may hold a secret, and errors go into the door log.
+type PanicError = hostcall.PanicError

@@ -8,8 +8,7 @@ import (
 // background lists the files of the library that may start a goroutine, with the
 // reason.
 var background = map[string]string{
-	"saltoks/tokens.go":           "a token refresh outlives the call that began it; Close waits for it",
-	"saltoks/saltoauth/tokens.go": "a token refresh outlives the call that began it; Close waits for it",
+	"saltoks/saltoauth/refresher.go": "a token refresh outlives the call that began it; Close waits for it",
 }
 
 // TestGoroutines reports a go statement in the library, apart from those listed:

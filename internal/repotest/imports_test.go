@@ -21,12 +21,14 @@ var layers = []struct {
 
 	{"saltoks", []string{"saltoks/internal/...", "internal/hostcall"}},
 	{"saltoks/internal", []string{"saltoks/internal/...", "internal/hostcall"}},
+	{"saltoks/internal/storedsecret", []string{"saltoks"}},
+	{"saltoks/internal/userindex", []string{"saltoks", "saltoks/saltostate"}},
+	{"saltoks/internal/faulttest", []string{"saltoks", "saltoks/saltostate"}},
 	{"saltoks/saltostate", []string{"saltoks", "saltoks/internal/...", "internal/hostcall"}},
 	{"saltoks/saltostate/statetest", []string{"saltoks", "saltoks/saltostate"}},
 	{"saltoks/saltoauth", []string{"saltoks", "saltoks/saltostate", "saltoks/internal/...", "internal/hostcall"}},
 	{"saltoks/saltoremote", []string{"saltoks", "saltoks/saltostate", "saltoks/internal/...", "internal/hostcall"}},
 	{"saltoks/saltokstest", []string{"saltoks/saltokstest/..."}}, // the simulator shares no code with the client
-	{"saltoks/statetest", []string{"saltoks"}},
 
 	{"reservation", nil},
 	{"access", []string{"reservation"}},

@@ -155,13 +155,13 @@ func (id *identity) metadata(ctx context.Context) (*oidc.Metadata, error) {
 
 // verifyIDToken is oidc.Server.VerifyIDToken with this package's errors.
 func (id *identity) verifyIDToken(ctx context.Context, raw, nonce, access saltoks.Secret) (oidc.Claims, error) {
-	c, err := id.oidc.VerifyIDToken(ctx, raw, nonce, access)
+	c, err := id.oidc.VerifyIDToken(ctx, raw.Reveal(), nonce.Reveal(), access.Reveal())
 	return c, typed(err)
 }
 
 // verifyAccessToken is oidc.Server.VerifyAccessToken with this package's errors.
 func (id *identity) verifyAccessToken(ctx context.Context, raw saltoks.Secret) (oidc.Claims, error) {
-	c, err := id.oidc.VerifyAccessToken(ctx, raw)
+	c, err := id.oidc.VerifyAccessToken(ctx, raw.Reveal())
 	return c, typed(err)
 }
 
@@ -178,7 +178,7 @@ func (id *identity) config(m *oidc.Metadata, scopes ...string) *oauth2.Config {
 		ClientSecret: id.creds.ClientSecret.Reveal(),
 		RedirectURL:  id.creds.RedirectURL,
 		Scopes:       scopes,
-		Endpoint:     oauth2.Endpoint{AuthURL: m.Authorization, TokenURL: m.Token, AuthStyle: style},
+		Endpoint:     oauth2.Endpoint{AuthURL: m.AuthorizationEndpoint, TokenURL: m.TokenEndpoint, AuthStyle: style},
 	}
 }
 
@@ -220,7 +220,7 @@ func newTokenSet(t *oauth2.Token, at time.Time) tokenSet {
 // names no endpoint for it.
 func (id *identity) revoke(ctx context.Context, refresh saltoks.Secret) (ok bool, err error) {
 	m, err := id.metadata(ctx)
-	if err != nil || m.Revocation == "" {
+	if err != nil || m.RevocationEndpoint == "" {
 		return false, err
 	}
 	form := url.Values{"token": {refresh.Reveal()}, "token_type_hint": {"refresh_token"}}
@@ -231,7 +231,7 @@ func (id *identity) revoke(ctx context.Context, refresh saltoks.Secret) (ok bool
 			form.Set("client_secret", s)
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.Revocation, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.RevocationEndpoint, strings.NewReader(form.Encode()))
 	if err != nil {
 		return false, &IdentityError{Op: "revocation", What: "the address is no URL"}
 	}

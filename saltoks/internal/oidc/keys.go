@@ -45,7 +45,7 @@ func (s *Server) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	var doc struct {
 		Keys []jwk `json:"keys"`
 	}
-	if err := s.getJSON(ctx, "keys", m.Keys, &doc); err != nil {
+	if err := s.getJSON(ctx, "keys", m.KeysURL, &doc); err != nil {
 		return nil, err
 	}
 	set := keySet{byID: make(map[string]*rsa.PublicKey), readAt: s.Now()}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"math/big"
 	"testing"
-
-	"github.com/doorkit/doorkit/saltoks"
 )
 
 // TestKeysAreReadAgainForAnUnknownID: key rotation at the server works, a
@@ -14,7 +12,7 @@ import (
 func TestKeysAreReadAgainForAnUnknownID(t *testing.T) {
 	f := newForger(t)
 	verify := func(kid string) error {
-		_, err := f.server.VerifyIDToken(t.Context(), saltoks.NewSecret(f.sign(map[string]any{"alg": "RS256", "kid": kid}, f.claims(nil))), saltoks.NewSecret("n-1"), saltoks.Secret{})
+		_, err := f.server.VerifyIDToken(t.Context(), f.sign(map[string]any{"alg": "RS256", "kid": kid}, f.claims(nil)), "n-1", "")
 		return err
 	}
 	reads := func() int { return f.transport.GetCallCountInfo()["GET "+mockIssuer+"/jwks"] }
@@ -57,7 +55,7 @@ func TestUnfitKeysAreIgnored(t *testing.T) {
 	} {
 		f := newForger(t)
 		f.publish(k)
-		_, err := f.server.VerifyIDToken(t.Context(), saltoks.NewSecret(f.sign(map[string]any{"alg": "RS256", "kid": "k1"}, f.claims(nil))), saltoks.NewSecret("n-1"), saltoks.Secret{})
+		_, err := f.server.VerifyIDToken(t.Context(), f.sign(map[string]any{"alg": "RS256", "kid": "k1"}, f.claims(nil)), "n-1", "")
 		if te, ok := errors.AsType[*TokenError](err); !ok || te.Claim != "kid" {
 			t.Errorf("%s: %v", name, err)
 		}

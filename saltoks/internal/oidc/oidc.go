@@ -35,11 +35,11 @@ type Server struct {
 
 // Metadata is the part of the discovery document that is used.
 type Metadata struct {
-	Issuer        string `json:"issuer"`
-	Authorization string `json:"authorization_endpoint"`
-	Token         string `json:"token_endpoint"`
-	Keys          string `json:"jwks_uri"`
-	Revocation    string `json:"revocation_endpoint"`
+	Issuer                string `json:"issuer"`
+	AuthorizationEndpoint string `json:"authorization_endpoint"`
+	TokenEndpoint         string `json:"token_endpoint"`
+	KeysURL               string `json:"jwks_uri"`
+	RevocationEndpoint    string `json:"revocation_endpoint"`
 
 	readAt time.Time
 }
@@ -101,8 +101,8 @@ func (m *Metadata) check(issuer string) error {
 		name, url string
 		needed    bool
 	}{
-		{"authorization_endpoint", m.Authorization, true}, {"token_endpoint", m.Token, true},
-		{"jwks_uri", m.Keys, true}, {"revocation_endpoint", m.Revocation, false},
+		{"authorization_endpoint", m.AuthorizationEndpoint, true}, {"token_endpoint", m.TokenEndpoint, true},
+		{"jwks_uri", m.KeysURL, true}, {"revocation_endpoint", m.RevocationEndpoint, false},
 	} {
 		if e.url == "" {
 			if e.needed {

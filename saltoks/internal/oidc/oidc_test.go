@@ -45,7 +45,7 @@ func TestOldDiscoveryServesThroughAnOutage(t *testing.T) {
 	}
 	f.transport.RegisterResponder("GET", mockIssuer+"/.well-known/openid-configuration", httpmock.NewStringResponder(404, ""))
 	f.now = f.now.Add(48 * time.Hour)
-	if m, err := f.server.Metadata(t.Context()); err != nil || m.Token == "" {
+	if m, err := f.server.Metadata(t.Context()); err != nil || m.TokenEndpoint == "" {
 		t.Errorf("%v, %v", m, err)
 	}
 	fresh := newForger(t)

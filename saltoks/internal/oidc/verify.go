@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/doorkit/doorkit/saltoks"
 )
 
 // Claims of an ID token or a JWT access token, as far as they are looked at.
@@ -55,7 +53,7 @@ const maxToken = 32 << 10
 
 // VerifyIDToken checks an ID token of the code flow: RS256 by a published key,
 // issuer, audience, nonce, expiry, and at_hash where the server sent one.
-func (s *Server) VerifyIDToken(ctx context.Context, raw, nonce saltoks.Secret, access saltoks.Secret) (Claims, error) {
+func (s *Server) VerifyIDToken(ctx context.Context, raw, nonce, access string) (Claims, error) {
 	const token = "ID token"
 	c, err := s.verify(ctx, token, raw)
 	if err != nil {
@@ -66,7 +64,7 @@ func (s *Server) VerifyIDToken(ctx context.Context, raw, nonce saltoks.Secret, a
 		err = &TokenError{token, "aud", "it was issued to another client"}
 	case c.Party != "" && c.Party != s.ClientID, c.Party == "" && len(c.Audience) > 1:
 		err = &TokenError{token, "azp", "it was issued to several clients and names not this one as the one to use it"}
-	case nonce.IsZero() || !nonce.Equal(saltoks.NewSecret(c.Nonce)):
+	case nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(c.Nonce)) != 1:
 		err = &TokenError{token, "nonce", "it belongs to another login"}
 	case c.AtHash != "" && subtle.ConstantTimeCompare([]byte(c.AtHash), []byte(accessHash(access))) != 1:
 		err = &TokenError{token, "at_hash", "it belongs to another access token"}
@@ -79,7 +77,7 @@ func (s *Server) VerifyIDToken(ctx context.Context, raw, nonce saltoks.Secret, a
 
 // VerifyAccessToken checks the access token of a password grant: its header
 // says at+jwt, its audience is the Connect API (WIRE.md 1.2, measured).
-func (s *Server) VerifyAccessToken(ctx context.Context, raw saltoks.Secret) (Claims, error) {
+func (s *Server) VerifyAccessToken(ctx context.Context, raw string) (Claims, error) {
 	const token = "access token"
 	c, err := s.verify(ctx, token, raw)
 	if err != nil {
@@ -98,9 +96,9 @@ func (s *Server) VerifyAccessToken(ctx context.Context, raw saltoks.Secret) (Cla
 }
 
 // verify checks what both kinds share: signature, issuer, times, subject.
-func (s *Server) verify(ctx context.Context, token string, raw saltoks.Secret) (Claims, error) {
+func (s *Server) verify(ctx context.Context, token string, raw string) (Claims, error) {
 	bad := func(claim, what string) (Claims, error) { return Claims{}, &TokenError{token, claim, what} }
-	head, body, signed, sig, ok := splitJWT(raw.Reveal())
+	head, body, signed, sig, ok := splitJWT(raw)
 	if !ok {
 		return bad("format", "it is no signed JWT")
 	}
@@ -165,8 +163,8 @@ func splitJWT(raw string) (head, body []byte, signed string, sig []byte, ok bool
 	return out[0], out[1], parts[0] + "." + parts[1], out[2], true
 }
 
-func accessHash(access saltoks.Secret) string {
-	sum := sha256.Sum256([]byte(access.Reveal()))
+func accessHash(access string) string {
+	sum := sha256.Sum256([]byte(access))
 	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
 }
 
