@@ -3,6 +3,7 @@ package saltoremote
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,5 +62,13 @@ func TestBreaker(t *testing.T) {
 	err := error(&OTPBlockedError{"s", "q", start})
 	if !errors.Is(err, saltoks.ErrOTPBlocked) || errors.Is(err, saltoks.ErrOTPInvalid) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestBlockedIsSaidOnce: the library's name stands before the sentence once.
+func TestBlockedIsSaidOnce(t *testing.T) {
+	blocked := notSentError(&OTPBlockedError{IQ: "q", Until: time.Unix(0, 0)})
+	if got := blocked.Error(); !strings.HasPrefix(got, "saltoks: no command to IQ q before 1970-01-01T00:00:00Z") {
+		t.Errorf("got %s", got)
 	}
 }
