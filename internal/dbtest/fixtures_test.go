@@ -18,7 +18,7 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 123456000, time.UTC)
 func attempt(key storage.RequestKey, d time.Duration) storage.Attempt {
 	return storage.Attempt{
 		Entry: storage.JournalEntry{
-			RequestKey: key, Fingerprint: "f", Door: "front", Action: access.Unlock, Outcome: storage.Sending,
+			RequestKey: key, AttemptID: "attempt-" + key.RequestID, Fingerprint: "f", Door: "front", Action: access.Unlock, Outcome: storage.Sending,
 			Begun: noon.Add(d), SendBy: noon.Add(d + gate.SendWithin), Doc: []byte("{}"),
 		},
 		Log:         logEntry(key.Member, storage.Sending, d),

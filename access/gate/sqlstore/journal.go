@@ -12,7 +12,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-const entryColumns = "member, request_id, fingerprint, door, action, outcome, begun, send_by, settled, seq, shared_with, doc"
+const entryColumns = "member, request_id, attempt_id, fingerprint, door, action, outcome, begun, send_by, settled, seq, shared_with, doc"
 
 // entryRow is a row of the journal on its way out.
 type entryRow struct {
@@ -21,7 +21,7 @@ type entryRow struct {
 }
 
 func (r *entryRow) into() []any {
-	return []any{&r.Member, &r.RequestID, &r.Fingerprint, &r.Door, &r.Action, &r.Outcome, &r.begun, &r.sendBy, &r.settled, &r.Seq, &r.SharedWith, &r.Doc}
+	return []any{&r.Member, &r.RequestID, &r.AttemptID, &r.Fingerprint, &r.Door, &r.Action, &r.Outcome, &r.begun, &r.sendBy, &r.settled, &r.Seq, &r.SharedWith, &r.Doc}
 }
 
 func (r *entryRow) entry(site string) storage.JournalEntry {
@@ -47,7 +47,8 @@ func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string)
 		held, off               int64
 		at                      sql.NullInt64
 		request, member         sql.NullString
-		fingerprint, entryDoor  sql.NullString
+		attempt, fingerprint    sql.NullString
+		entryDoor               sql.NullString
 		action, outcome, shared sql.NullString
 		begun, sendBy, settled  sql.NullInt64
 		seq                     sql.NullInt64
@@ -55,18 +56,18 @@ func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string)
 	)
 	err := s.prepared.row(ctx, `SELECT COALESCE(c.switch_off, 0), COALESCE(c.switch_by, ''), COALESCE(c.switch_why, ''), c.switch_at,
 			(SELECT COUNT(*) FROM doorkit_holds h WHERE h.site = $1 AND h.door = $4 AND h.member = $2),
-			j.member, j.request_id, j.fingerprint, j.door, j.action, j.outcome, j.begun, j.send_by, j.settled, j.seq, j.shared_with, j.doc
+			j.member, j.request_id, j.attempt_id, j.fingerprint, j.door, j.action, j.outcome, j.begun, j.send_by, j.settled, j.seq, j.shared_with, j.doc
 		FROM (SELECT 1 AS one) o LEFT JOIN doorkit_chains c ON c.site = $1
 			LEFT JOIN doorkit_journal j ON j.site = $1 AND j.member = $2 AND j.request_id = $3`,
 		key.Site, key.Member, key.RequestID, door).Scan(&off, &m.KillSwitch.By, &m.KillSwitch.Why, &at, &held,
-		&member, &request, &fingerprint, &entryDoor, &action, &outcome, &begun, &sendBy, &settled, &seq, &shared, &doc)
+		&member, &request, &attempt, &fingerprint, &entryDoor, &action, &outcome, &begun, &sendBy, &settled, &seq, &shared, &doc)
 	if err != nil {
 		return storage.LookupResult{}, fail(ctx, "Lookup", err)
 	}
 	m.KillSwitch.Off, m.KillSwitch.At, m.Holding = off != 0, instant(at), held > 0
 	if request.Valid {
 		m.Entry = &storage.JournalEntry{
-			RequestKey: key, Fingerprint: fingerprint.String, Door: entryDoor.String, Action: access.Action(action.String), Outcome: storage.Outcome(outcome.String),
+			RequestKey: key, AttemptID: attempt.String, Fingerprint: fingerprint.String, Door: entryDoor.String, Action: access.Action(action.String), Outcome: storage.Outcome(outcome.String),
 			Begun: instant(begun), SendBy: instant(sendBy), Settled: instant(settled), Seq: uint64(seq.Int64), SharedWith: shared.String, Doc: doc,
 		}
 	}
@@ -134,8 +135,8 @@ func (s *Store) Begin(ctx context.Context, a storage.Attempt) (claim storage.Cla
 }
 
 func insertEntry(b *batch, e storage.JournalEntry) {
-	b.add("INSERT INTO doorkit_journal (site, "+entryColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-		e.Site, e.Member, e.RequestID, e.Fingerprint, e.Door, string(e.Action), string(e.Outcome), micros(e.Begun), micros(e.SendBy), micros(e.Settled), int64(e.Seq), e.SharedWith, blob(e.Doc))
+	b.add("INSERT INTO doorkit_journal (site, "+entryColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+		e.Site, e.Member, e.RequestID, e.AttemptID, e.Fingerprint, e.Door, string(e.Action), string(e.Outcome), micros(e.Begun), micros(e.SendBy), micros(e.Settled), int64(e.Seq), e.SharedWith, blob(e.Doc))
 }
 
 // The later start of two holds, and one that is certain makes both so. Only the

@@ -14,6 +14,7 @@ func CheckRecord[R *Attempt | *Settlement | *LogEntry | *KillSwitch](site string
 		e := &r.Entry
 		c.ref("Entry.Member", e.Member)
 		c.ref("Entry.RequestID", e.RequestID)
+		c.ref("Entry.AttemptID", e.AttemptID)
 		c.text("Entry.Fingerprint", e.Fingerprint)
 		c.ref("Entry.Door", e.Door)
 		c.ref("Entry.Action", string(e.Action))

@@ -76,6 +76,9 @@ type RequestKey struct{ Site, Member, RequestID string }
 // Entry is the journal's row for one request.
 type JournalEntry struct {
 	RequestKey
+	// AttemptID is random and belongs to one call of Begin: after a commit whose
+	// result was lost, it tells the caller whether the stored entry is its own.
+	AttemptID string
 	// Fingerprint is a hash of door, action and source: another one under the
 	// same key is another request.
 	Fingerprint string

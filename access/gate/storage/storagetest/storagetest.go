@@ -133,7 +133,7 @@ func (b *bench) attempt(member, door string, action access.Action, d time.Durati
 	key := storage.RequestKey{Site: b.site, Member: member, RequestID: fmt.Sprintf("request-%08d", b.n)}
 	return storage.Attempt{
 		Entry: storage.JournalEntry{
-			RequestKey: key, Fingerprint: "f-" + door + string(action), Door: door, Action: action, Outcome: storage.Sending,
+			RequestKey: key, AttemptID: "attempt-" + key.RequestID, Fingerprint: "f-" + door + string(action), Door: door, Action: action, Outcome: storage.Sending,
 			Begun: at(d), SendBy: at(d + 10*time.Second), Doc: fmt.Appendf(nil, `{"n":%d}`, b.n),
 		},
 		Log:         logEntry(member, door, string(action), storage.Sending, d),
