@@ -41,7 +41,7 @@ func (s *Sim) Activate(email, iqID string) (secret, pin string) {
 	s.atIQ(iqID, func(q *iq) {
 		u := s.cloud.userByEmail(email)
 		if u == nil {
-			panic("saltokstest: no user " + email)
+			panic("saltokstest: there is no user " + email)
 		}
 		a := q.record(u)
 		secret, pin = s.cloud.newSecret(), s.cloud.newPIN(4)

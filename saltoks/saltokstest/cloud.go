@@ -25,8 +25,9 @@ type cloud struct {
 	tokenPath     string
 	oldTokenPaths map[string]int // path to the status it is answered with
 
-	hubs    map[string]*hubConn
-	publish func(*site, *entry)
+	hubs        map[string]*hubConn
+	publish     func(*site, *entry)
+	holdOffline bool // Switches.HoldOfflineEntries
 
 	entrySeq int64
 	idSeq    int
@@ -70,13 +71,15 @@ type iq struct {
 	loc             *time.Location
 	restoreRequired bool
 	resetAt         time.Time
+	held            []entry           // logged while offline, with Switches.HoldOfflineEntries
 	parents         map[string]string // lock id to parent id, from PUT tree
 	activations     map[string]*activation
 }
 
-func newCloud(w World, now time.Time, publish func(*site, *entry)) *cloud {
+func (s *Sim) newCloud() *cloud {
+	w, now := s.world, s.Now()
 	c := &cloud{
-		hubs: map[string]*hubConn{}, publish: publish,
+		hubs: map[string]*hubConn{}, publish: s.publish, holdOffline: s.cfg.Switches.HoldOfflineEntries,
 		redirects: []string{w.RedirectURI}, clientSecret: w.ClientSecret,
 		tokenPath: tokenPath, oldTokenPaths: map[string]int{},
 		sessions: map[string]*session{}, consents: map[string][]string{}, codes: map[string]*authCode{}, refresh: map[string]*refreshToken{},
@@ -148,6 +151,15 @@ func (c *cloud) lockByID(id string) *lock {
 	for _, s := range c.sites {
 		if l := s.lockByID(id); l != nil {
 			return l
+		}
+	}
+	return nil
+}
+
+func (c *cloud) iqByID(id string) *iq {
+	for _, s := range c.sites {
+		if q := s.iqByID(id); q != nil {
+			return q
 		}
 	}
 	return nil

@@ -2,14 +2,19 @@ package saltokstest
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
 
-// serveControl answers the control endpoints. Doubled slashes and slashes at
-// the end do not matter.
+// serveControl answers the control endpoints. Doubled and trailing slashes are ignored.
 func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request, path string, body []byte) {
+	if why := s.foreignPage(r); why != "" {
+		controlError(w, http.StatusForbidden, why)
+		return
+	}
 	segs := strings.FieldsFunc(path, func(c rune) bool { return c == '/' })
 	if len(segs) == 0 || segs[0] != "control" {
 		controlError(w, http.StatusNotFound, "nothing is served at "+path)
@@ -25,11 +30,9 @@ func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request, path string, 
 		}
 		controlJSON(w, http.StatusOK, inbox)
 	case line == "GET clock":
-		controlJSON(w, http.StatusOK, obj{"now": s.Now().Format(time.RFC3339Nano)})
+		s.controlNow(w)
 	case line == "POST clock":
 		s.controlClock(w, body)
-	case r.Method == http.MethodGet && len(segs) == 2 && segs[0] == "locks":
-		s.controlLock(w, segs[1])
 	case line == "GET faults":
 		controlJSON(w, http.StatusOK, obj{"names": FaultNames(), "armed": s.armedNames()})
 	case line == "POST faults":
@@ -39,10 +42,50 @@ func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request, path string, 
 		controlJSON(w, http.StatusOK, obj{"armed": []string{}})
 	case line == "POST reset":
 		s.Reset()
-		controlJSON(w, http.StatusOK, obj{"now": s.Now().Format(time.RFC3339Nano)})
+		s.controlNow(w)
+	case len(segs) == 2 && segs[0] == "locks" && (r.Method == http.MethodGet || r.Method == http.MethodPost):
+		s.controlLock(w, r.Method, segs[1], body)
+	case len(segs) == 2 && segs[0] == "iqs" && (r.Method == http.MethodGet || r.Method == http.MethodPost):
+		s.controlIQ(w, r.Method, segs[1], body)
 	default:
-		controlError(w, http.StatusNotFound, "no control endpoint "+line)
+		controlError(w, http.StatusNotFound, "there is no control endpoint "+line)
 	}
+}
+
+// foreignPage returns why a request of a web page is refused. A page of another origin
+// could otherwise move the clock of a simulator on its visitor's machine: either
+// directly, or by giving its own host name the address of that machine.
+func (s *Sim) foreignPage(r *http.Request) string {
+	if origin := r.Header.Get("Origin"); origin != "" && origin != "http://"+r.Host {
+		return "the control endpoints do not answer pages of other origins, such as " + origin
+	}
+	switch site := r.Header.Get("Sec-Fetch-Site"); site {
+	case "", "same-origin", "none":
+	default:
+		return "the control endpoints do not answer pages of other origins"
+	}
+	if host := hostname(r.Host); !s.ownHost(host) {
+		return "the control endpoints do not answer requests for the host " + host
+	}
+	return ""
+}
+
+// ownHost reports whether host names this simulator: localhost, an IP address (which no
+// page can claim as its name), or the host it was told to listen on.
+func (s *Sim) ownHost(host string) bool {
+	if host == "localhost" || net.ParseIP(host) != nil {
+		return true
+	}
+	own, err := url.Parse(s.control)
+	return err == nil && strings.EqualFold(own.Hostname(), host)
+}
+
+func hostname(hostport string) string {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	return strings.Trim(host, "[]")
 }
 
 func controlJSON(w http.ResponseWriter, code int, v any) {
@@ -55,34 +98,122 @@ func controlError(w http.ResponseWriter, code int, what string) {
 	controlJSON(w, code, obj{"error": what})
 }
 
+func (s *Sim) controlNow(w http.ResponseWriter) {
+	controlJSON(w, http.StatusOK, obj{"now": s.Now().Format(time.RFC3339Nano)})
+}
+
 func (s *Sim) controlClock(w http.ResponseWriter, body []byte) {
 	var in struct {
 		Advance string `json:"advance"`
 	}
-	d, err := time.Duration(0), json.Unmarshal(body, &in)
+	d, err := time.Duration(0), decodeStrict(body, &in)
 	if err == nil {
 		d, err = time.ParseDuration(in.Advance)
 	}
 	if err != nil {
-		controlError(w, http.StatusBadRequest, `the body has to be {"advance":"15m"}`)
+		controlError(w, http.StatusBadRequest, `the body must be like {"advance":"15m"}: `+err.Error())
 		return
 	}
 	s.clock.Advance(d)
-	controlJSON(w, http.StatusOK, obj{"now": s.Now().Format(time.RFC3339Nano)})
+	s.controlNow(w)
 }
 
-func (s *Sim) controlLock(w http.ResponseWriter, lockID string) {
+// lockChange is what POST locks/{id} changes. Absent fields stay as they are.
+type lockChange struct {
+	Online      *bool       `json:"online"`
+	IQ          *string     `json:"iq"` // "" detaches the lock
+	Name        *string     `json:"name"`
+	Battery     *string     `json:"battery_level"`
+	Privacy     *bool       `json:"privacy_mode"`
+	ClockOffset *faultDelay `json:"clock_offset"`
+}
+
+func (s *Sim) controlLock(w http.ResponseWriter, method, lockID string, body []byte) {
+	lockID = strings.ToLower(lockID)
+	var in lockChange
+	if method == http.MethodPost {
+		if err := decodeStrict(body, &in); err != nil {
+			controlError(w, http.StatusBadRequest, `the body must be like {"online":false}: `+err.Error())
+			return
+		}
+	}
+	var v LockStatus
+	found, why := false, ""
 	now := s.Now()
 	s.mu.Lock()
-	l := s.cloud.lockByID(strings.ToLower(lockID))
-	var v obj
-	if l != nil {
+	if l := s.cloud.lockByID(lockID); l != nil {
 		l.settle(s.cloud, now)
-		v = obj{"id": l.ID, "name": l.Name, "locked_state": l.state(now, false), "movements": l.movements}
+		found, why = true, l.change(s.cloud, in, now)
+		v = LockStatus{ID: l.ID, Name: l.Name, LockedState: l.state(now, false), Movements: l.movements, Online: !l.Offline}
+		if l.iq != nil {
+			v.IQ = l.iq.ID
+		}
+	}
+	s.mu.Unlock()
+	switch {
+	case !found:
+		controlError(w, http.StatusNotFound, "there is no lock "+lockID)
+	case why != "":
+		controlError(w, http.StatusBadRequest, why)
+	default:
+		controlJSON(w, http.StatusOK, v)
+	}
+}
+
+// change applies a lockChange, or returns why it is not valid.
+func (l *lock) change(cl *cloud, in lockChange, now time.Time) (why string) {
+	if in.IQ != nil {
+		q := l.site.iqByID(strings.ToLower(*in.IQ))
+		if q == nil && *in.IQ != "" {
+			return "there is no IQ " + *in.IQ + " at the site of the lock"
+		}
+		l.attach(q)
+	}
+	if in.Online != nil {
+		l.Offline = !*in.Online
+	}
+	if in.Name != nil {
+		l.Name = *in.Name
+	}
+	if in.Battery != nil {
+		l.Battery = *in.Battery
+	}
+	if in.Privacy != nil {
+		l.setPrivacy(cl, *in.Privacy, now)
+	}
+	if in.ClockOffset != nil {
+		l.clockOffset = time.Duration(*in.ClockOffset)
+	}
+	return ""
+}
+
+func (s *Sim) controlIQ(w http.ResponseWriter, method, iqID string, body []byte) {
+	iqID = strings.ToLower(iqID)
+	var in struct {
+		Online     *bool `json:"online"`
+		OTPEnabled *bool `json:"otp_enabled"`
+	}
+	if method == http.MethodPost {
+		if err := decodeStrict(body, &in); err != nil {
+			controlError(w, http.StatusBadRequest, `the body must be like {"online":false}: `+err.Error())
+			return
+		}
+	}
+	s.mu.Lock()
+	q := s.cloud.iqByID(iqID)
+	var v obj
+	if q != nil {
+		if in.OTPEnabled != nil {
+			q.WithoutOTP = !*in.OTPEnabled
+		}
+		if in.Online != nil {
+			s.setIQOnline(q, *in.Online)
+		}
+		v = obj{"id": q.ID, "name": q.Name, "online": !q.Offline, "otp_enabled": !q.WithoutOTP}
 	}
 	s.mu.Unlock()
 	if v == nil {
-		controlError(w, http.StatusNotFound, "no lock "+lockID)
+		controlError(w, http.StatusNotFound, "there is no IQ "+iqID)
 		return
 	}
 	controlJSON(w, http.StatusOK, v)

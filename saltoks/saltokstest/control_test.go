@@ -89,3 +89,88 @@ func TestControlWithoutAPath(t *testing.T) {
 		}
 	}
 }
+
+// TestControlAndPages checks that web pages of other origins reach no control endpoint,
+// directly or under a host name of their own.
+func TestControlAndPages(t *testing.T) {
+	srv, err := saltokstest.Serve("127.0.0.1:0", saltokstest.Config{Now: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = srv.Close(t.Context()) }()
+	address := strings.TrimPrefix(srv.URL(), "http://")
+	_, port, _ := strings.Cut(address, ":")
+	for _, c := range []struct {
+		name, method, path, host string
+		header                   map[string]string
+		status                   int
+	}{
+		{"a program", "POST", "/control/clock", "", nil, 200},
+		{"a program by name", "POST", "/control/clock", "localhost:" + port, nil, 200},
+		{"a program by IPv6", "POST", "/control/clock", "[::1]:" + port, nil, 200},
+		{"its own page", "POST", "/control/clock", "", map[string]string{"Origin": srv.URL(), "Sec-Fetch-Site": "same-origin"}, 200},
+		{"an address typed in", "GET", "/control/inbox", "", map[string]string{"Sec-Fetch-Site": "none"}, 200},
+		{"another page", "POST", "/control/clock", "", map[string]string{"Origin": "http://evil.example"}, 403},
+		{"a page in a frame", "POST", "/control/clock", "", map[string]string{"Origin": "null"}, 403},
+		{"a page of another port", "POST", "/control/clock", "", map[string]string{"Origin": "http://127.0.0.1:1"}, 403},
+		{"an image of another page", "GET", "/control/inbox", "", map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
+		{"a page of the same site", "GET", "/control/inbox", "", map[string]string{"Sec-Fetch-Site": "same-site"}, 403},
+		{"a host name that leads here", "POST", "/control/clock", "evil.example:" + port, map[string]string{"Origin": "http://evil.example:" + port}, 403},
+		{"the same without an origin", "GET", "/control/inbox", "evil.example", nil, 403},
+		{"a reset", "POST", "/control//reset/", "", map[string]string{"Origin": "http://evil.example"}, 403},
+		{"a fault", "POST", "/control/faults", "", map[string]string{"Origin": "http://evil.example"}, 403},
+	} {
+		body := ""
+		if c.method == "POST" && strings.HasSuffix(c.path, "clock") {
+			body = `{"advance":"1s"}`
+		}
+		before := srv.Now()
+		req, _ := http.NewRequest(c.method, srv.URL()+c.path, strings.NewReader(body))
+		req.Host = c.host
+		for k, v := range c.header {
+			req.Header.Set(k, v)
+		}
+		resp, err := srv.HTTPClient().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != c.status {
+			t.Errorf("%s: %d, want %d", c.name, resp.StatusCode, c.status)
+		}
+		if moved := !srv.Now().Equal(before); moved != (c.status == 200 && body != "") {
+			t.Errorf("%s: the clock moved: %t", c.name, moved)
+		}
+	}
+}
+
+// TestControlHardware changes an IQ and a lock through the control endpoints.
+func TestControlHardware(t *testing.T) {
+	d := newActivated(t)
+	iq := d.control(200, "POST", "/iqs/"+d.iq, `{"otp_enabled":false}`)
+	diff(t, map[string]any{"id": d.iq, "name": "IQ Ground Floor", "online": true, "otp_enabled": false}, iq)
+	d.want(200, "", "PATCH", d.locking(), `{"locked_state":"locked"}`)
+	d.control(200, "POST", "/iqs/"+d.iq, `{"online":false}`)
+	d.want(400, "3102 iq_offline", "PATCH", d.locking(), `{"locked_state":"unlocked"}`)
+	diff(t, iq["otp_enabled"], d.control(200, "GET", "/iqs/"+d.iq, "")["otp_enabled"])
+	d.control(200, "POST", "/iqs/"+d.iq, `{"online":true}`)
+
+	other := d.sim.World().Sites[0].IQs[1].ID
+	l := d.control(200, "POST", "/locks/"+d.lock, `{"iq":"`+other+`","online":false,"name":"Gate","battery_level":"low","clock_offset":"-1h","privacy_mode":true}`)
+	if l["iq"] != other || l["online"] != false || l["name"] != "Gate" || l["movements"] != 1.0 {
+		t.Errorf("the lock is %v", l)
+	}
+	v := d.want(200, "", "GET", "/v1.2/sites/"+d.site+"/locks/"+d.lock, "").(map[string]any)
+	if v["battery_level"] != "low" || v["privacy_mode"] != true || v["iq"].(map[string]any)["id"] != other {
+		t.Errorf("the lock is %v", v)
+	}
+	if l := d.control(200, "POST", "/locks/"+d.lock, `{"iq":""}`); l["iq"] != "" {
+		t.Errorf("detached: %v", l)
+	}
+	for _, body := range []string{`{"iq":"nowhere"}`, `{"colour":"red"}`, `{} {}`, `online`, `{"clock_offset":"soon"}`} {
+		d.control(400, "POST", "/locks/"+d.lock, body)
+	}
+	d.control(404, "GET", "/iqs/nowhere", "")
+	d.control(400, "POST", "/iqs/"+d.iq, `{"online":"no"}`)
+	d.control(404, "DELETE", "/iqs/"+d.iq, "")
+}

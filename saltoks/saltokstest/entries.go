@@ -10,49 +10,98 @@ import (
 	"time"
 )
 
-// entryRoutes are WIRE.md 2.7: v1.1 only.
+// entryRoutes are the entries of the audit log. They exist under v1.1 only.
 func entryRoutes() []route {
 	return []route{
 		{"GET", "sites/{S}/entries", "v1.1", allMembers, (*call).entries},
+		{"GET", "sites/{S}/entries/export", "v1.1", allMembers, (*call).exportEntries},
 	}
 }
 
 const entryTTL = 90 * 24 * time.Hour
 
-// entry is one row of SALTO's audit log.
+// entry is a row of the audit log.
 type entry struct {
 	seq      int64
 	category string
 	detail   string
-	at       time.Time
+	at       time.Time // by the lock's clock
+	stored   time.Time // when the cloud received it
 	lock     *lock
 	lockName string
 	user     *user
-	userID   string // when there is no user: the sentinel of an unknown PIN
+	userID   string // the id when there is no user: that of an unknown PIN
 	by       string
 	byDetail *string
 	exit     bool
 }
 
-// log appends to the site's audit log.
+// log adds an entry to the audit log of the lock's site, or keeps it at an IQ that is
+// offline if Switches.HoldOfflineEntries is set.
 func (cl *cloud) log(l *lock, e entry) {
-	cl.entrySeq++
-	e.seq, e.lock, e.lockName = cl.entrySeq, l, l.Name
-	l.site.entries = append(l.site.entries, e)
-	cl.publish(l.site, &e)
+	e.lock, e.lockName = l, l.Name
+	e.stored, e.at = e.at, e.at.Add(l.clockOffset)
+	if cl.holdOffline && l.iq != nil && l.iq.Offline {
+		l.iq.held = append(l.iq.held, e)
+		return
+	}
+	cl.store(e)
 }
 
-// entries answers the audit log, newest first unless asked otherwise, with an
-// opaque continuation token that comes back in CLP-Continuation-Token.
+func (cl *cloud) store(e entry) {
+	cl.entrySeq++
+	e.seq = cl.entrySeq
+	e.lock.site.entries = append(e.lock.site.entries, e)
+	cl.publish(e.lock.site, &e)
+}
+
+// deliverHeld adds the entries that an IQ kept while it was offline.
+func (cl *cloud) deliverHeld(q *iq, now time.Time) {
+	for _, e := range q.held {
+		e.stored = now
+		cl.store(e)
+	}
+	q.held = nil
+}
+
+// Entry is a row of the audit log, for tests.
+type Entry struct {
+	ID       string
+	Category string // "lock_opened", "lock_rejected", "office_mode", ...
+	Detail   string
+	At       time.Time
+	LockID   string
+	LockName string // the lock's name at that time
+	UserID   string // platform user id, or ""
+	By       string // "remote", "tag", "pin_code", "inside_handle" or ""
+	Exit     bool
+}
+
+// Entries returns the audit log of a site, oldest first.
+func (s *Sim) Entries(siteID string) (list []Entry) {
+	now := s.Now()
+	s.atSite(siteID, func(st *site, _ *Site) {
+		for _, e := range st.log(s.cloud, now, false) {
+			x := Entry{entryID(e), e.category, e.detail, e.at, e.lock.ID, e.lockName, e.userID, e.by, e.exit}
+			if e.user != nil {
+				x.UserID = e.user.ID
+			}
+			list = append(list, x)
+		}
+	})
+	return list
+}
+
+// entries writes the audit log, newest first unless another order is asked for, with an
+// opaque continuation token that the client sends back in CLP-Continuation-Token.
 func (c *call) entries() {
-	if !slices.Contains(c.site.Features, "events_storage") {
-		c.fail(403, "2212", "The subscription does not have the feature events_storage.")
+	if !c.storesEntries() {
 		return
 	}
 	q := c.r.URL.Query()
 	by := q.Get("$orderby")
 	if !slices.Contains([]string{"", "utc_date_time", "utc_date_time asc", "utc_date_time desc"}, by) {
-		c.fail(400, "1102", "The query specified in the URI is not valid. Could not find a property named '"+by+"'.")
+		c.badQuery("Could not find a property named '" + by + "'.")
 		return
 	}
 	after, ok := c.continuation()
@@ -65,9 +114,9 @@ func (c *call) entries() {
 	case at >= 0:
 		all = all[at+1:]
 	case after != 0 && newestFirst:
-		all = nil // that entry has aged out, and with it whatever is older
+		all = nil // that entry has expired, and so have all older ones
 	}
-	q.Del("$orderby") // done
+	q.Del("$orderby") // applied already
 	c.r.URL.RawQuery = q.Encode()
 	p, ok := c.page(len(all), func(i int) obj { return c.entryObj(all[i]) })
 	if !ok {
@@ -83,15 +132,23 @@ func (c *call) entries() {
 	c.json(http.StatusOK, obj{"items": p.items, "continuation_token": next})
 }
 
-// log is what the site still remembers, in order of time (whole seconds, as on
-// the wire) and then of happening.
+func (c *call) storesEntries() bool {
+	if slices.Contains(c.site.Features, "events_storage") {
+		return true
+	}
+	c.fail(403, "2212", "The subscription does not have the feature events_storage.")
+	return false
+}
+
+// log returns the entries that have not expired, in order of time (whole seconds, as in
+// the API) and then of arrival.
 func (st *site) log(cl *cloud, now time.Time, newestFirst bool) []*entry {
 	for _, l := range st.locks {
 		l.settle(cl, now)
 	}
 	var all []*entry
 	for i := range st.entries {
-		if e := &st.entries[i]; now.Sub(e.at) < entryTTL {
+		if e := &st.entries[i]; now.Sub(e.stored) < entryTTL {
 			all = append(all, e)
 		}
 	}
@@ -109,8 +166,7 @@ func entryID(e *entry) string { return id("entry", strconv.FormatInt(e.seq, 10))
 
 const tokenPrefix = "+RID:~"
 
-// continuation reads the token, opaque JSON text in the style of the store
-// behind it; 0 is the beginning.
+// continuation reads the token, a JSON text; without one it returns 0.
 func (c *call) continuation() (after int64, ok bool) {
 	h := c.r.Header.Get("CLP-Continuation-Token")
 	if h == "" {
@@ -132,12 +188,13 @@ func (c *call) continuation() (after int64, ok bool) {
 func (c *call) entryObj(e *entry) obj {
 	o := obj{
 		"id": entryID(e), "event_category": e.category, "event_detail": orNull(e.detail),
-		"utc_date_time": e.at.UTC().Format("2006-01-02T15:04:05Z"), "local_date_time": e.at.In(e.lock.site.loc).Format("2006-01-02T15:04:05"),
-		"lock_id": e.lock.ID, "lock_mac_address": e.lock.MAC, "lock_customer_reference": e.lockName,
+		"utc_date_time":   e.at.UTC().Format("2006-01-02T15:04:05Z"),
+		"local_date_time": e.at.In(e.lock.site.loc).Format("2006-01-02T15:04:05"),
+		"lock_id":         e.lock.ID, "lock_mac_address": e.lock.MAC, "lock_customer_reference": e.lockName,
 		"user_id": orNull(e.userID), "user_first_name": nil, "user_last_name": nil, "user_image_url": nil, "user_alias": nil,
 		"iq_id": nil, "iq_customer_reference": nil, "iq_mac_address": nil, "iq_revision": nil,
 		"exit_requested": e.exit, "access_by": orNull(e.by), "access_detail": nil,
-		"ttl_in_seconds": int(entryTTL / time.Second), "expiration_date_time": instant(e.at.Add(entryTTL + 417*time.Millisecond)),
+		"ttl_in_seconds": int(entryTTL / time.Second), "expiration_date_time": instant(e.stored.Add(entryTTL + 417*time.Millisecond)),
 	}
 	if e.user != nil {
 		o["user_id"], o["user_first_name"], o["user_last_name"] = e.user.ID, e.user.FirstName, e.user.LastName
@@ -152,32 +209,4 @@ func (c *call) entryObj(e *entry) obj {
 		o["event_category"], o["event_detail"], o["access_by"] = "lock_pondered", "undecided", "telepathy"
 	}
 	return o
-}
-
-// Entry is one row of SALTO's audit log, as Entries shows it to a test.
-type Entry struct {
-	ID       string
-	Category string // "lock_opened", "lock_rejected", "office_mode", …
-	Detail   string
-	At       time.Time
-	LockID   string
-	LockName string // as it was then
-	UserID   string // platform user id; "" for none
-	By       string // "remote", "tag", "pin_code", "inside_handle" or ""
-	Exit     bool
-}
-
-// Entries returns a site's audit log, oldest first.
-func (s *Sim) Entries(siteID string) (list []Entry) {
-	now := s.Now()
-	s.atSite(siteID, func(st *site, _ *Site) {
-		for _, e := range st.log(s.cloud, now, false) {
-			x := Entry{entryID(e), e.category, e.detail, e.at, e.lock.ID, e.lockName, e.userID, e.by, e.exit}
-			if e.user != nil {
-				x.UserID = e.user.ID
-			}
-			list = append(list, x)
-		}
-	})
-	return list
 }

@@ -5,32 +5,31 @@ import (
 	"time"
 )
 
-// Movements returns how many remote commands the lock has carried out: one for
-// each accepted unlock, office mode or lock. Relocking by itself and openings
-// with a fob, a PIN or the inside handle do not count, so it says how often a
-// command took effect.
+// Movements returns how many remote commands the lock has carried out: one for each
+// accepted unlock, office mode or lock command. Relocking and openings with a fob, a
+// PIN or the inside handle do not count.
 func (s *Sim) Movements(lockID string) (n int) {
 	s.atLock(lockID, func(l *lock, _ time.Time) { n = l.movements })
 	return n
 }
 
-// LockState returns "locked", "unlocked" or "office_mode", as the door is now.
+// LockState returns the state of the door: "locked", "unlocked" or "office_mode".
 func (s *Sim) LockState(lockID string) (state string) {
 	s.atLock(lockID, func(l *lock, now time.Time) { state = l.state(now, false) })
 	return state
 }
 
-// Tap holds a fob to a lock: whose is the number on a user's tag, or the
-// e-mail of a user who has one. It reports whether the door opened; either way
-// there is an entry. While the lock's schedule runs, the fob of a member with
-// toggle_easy_office_mode switches office mode instead.
-func (s *Sim) Tap(lockID, whose string) (opened bool) {
+// Tap presents a fob at a lock and reports whether the door opened. The fob is named by
+// the number on a user's tag, or by the e-mail of a user who has one. There is an entry
+// in either case. While the lock's schedule runs, the fob of a member with
+// toggle_easy_office_mode toggles office mode instead.
+func (s *Sim) Tap(lockID, fob string) (opened bool) {
 	s.atLock(lockID, func(l *lock, now time.Time) {
 		m := find(l.site.members, func(m *member) bool {
-			return m.user.Tag != "" && (m.user.Tag == whose || strings.EqualFold(m.user.Email, whose))
+			return m.user.Tag != "" && (m.user.Tag == fob || strings.EqualFold(m.user.Email, fob))
 		})
 		if m == nil {
-			s.cloud.log(l, entry{category: "lock_rejected", detail: "no_access", by: "tag", byDetail: &whose, at: now})
+			s.cloud.log(l, entry{category: "lock_rejected", detail: "no_access", by: "tag", byDetail: &fob, at: now})
 			return
 		}
 		tag := m.user.Tag
@@ -45,41 +44,42 @@ func (s *Sim) Tap(lockID, whose string) (opened bool) {
 			opened = l.office
 			return
 		}
-		opened = s.cloud.tryKey(l, m, e)
+		opened = s.cloud.openWithKey(l, m, e)
 	})
 	return opened
 }
 
-// unknownPIN is the user id of every rejected PIN that the lock does not know;
-// it belongs to nobody (WIRE.md 2.7, measured).
+// unknownPIN is the user id in the entry of a PIN that the lock does not know. It
+// belongs to no user.
 func unknownPIN() string { return id("nobody", "unknown pin") }
 
-// EnterPIN types a keypad PIN and "#". A PIN opens only where an access group
-// with a time schedule leads (WIRE.md 2.6, measured); any other is rejected
-// with a user id that belongs to nobody.
+// EnterPIN types a keypad PIN and "#", and reports whether the door opened. A PIN opens
+// only the locks of an access group that has a time schedule.
 func (s *Sim) EnterPIN(lockID, pin string) (opened bool) {
 	s.atLock(lockID, func(l *lock, now time.Time) {
 		empty := ""
 		m := l.site.pinHolder(pin, now)
 		if m == nil || !l.site.reaches(m, l, now) || !strings.HasSuffix(l.Type, "_pin") {
-			s.cloud.log(l, entry{category: "lock_rejected", detail: "no_access", by: "pin_code", byDetail: &empty, userID: unknownPIN(), at: now})
+			s.cloud.log(l, entry{
+				category: "lock_rejected", detail: "no_access", by: "pin_code", byDetail: &empty, userID: unknownPIN(), at: now,
+			})
 			return
 		}
-		opened = s.cloud.tryKey(l, m, entry{by: "pin_code", byDetail: &empty, user: m.user, at: now})
+		opened = s.cloud.openWithKey(l, m, entry{by: "pin_code", byDetail: &empty, user: m.user, at: now})
 	})
 	return opened
 }
 
-// OpenFromInside turns the inside handle: always possible, and an entry with
-// exit_requested.
+// OpenFromInside turns the inside handle. That is always possible, and gives an entry
+// with exit_requested.
 func (s *Sim) OpenFromInside(lockID string) {
 	s.atLock(lockID, func(l *lock, now time.Time) {
 		s.cloud.log(l, entry{category: "lock_opened", by: "inside_handle", exit: true, at: now})
 	})
 }
 
-// tryKey opens for a known key unless something is against it.
-func (cl *cloud) tryKey(l *lock, m *member, e entry) bool {
+// openWithKey opens the lock with a fob or PIN of m, unless the lock refuses m.
+func (cl *cloud) openWithKey(l *lock, m *member, e entry) bool {
 	if why := l.refuses(m); why != "" {
 		e.category, e.detail = "lock_rejected", strings.TrimPrefix(why, "privacy")
 		cl.log(l, e)
@@ -98,44 +98,52 @@ func (l *lock) refuses(m *member) string {
 	case l.Offline:
 		return "offline"
 	case l.Privacy && !m.privacy:
-		return "privacy" // event_detail is null
+		return "privacy" // the entry's event_detail is null
 	}
 	return ""
 }
 
-// RenameLock changes customer_reference, as somebody would in SALTO's own app.
+// RenameLock changes customer_reference, as an administrator does in SALTO's app.
 func (s *Sim) RenameLock(lockID, name string) {
 	s.atLock(lockID, func(l *lock, _ time.Time) { l.Name = name })
 }
 
-// SetBattery changes battery_level, e.g. to "critical".
+// SetBattery changes battery_level, for example to "critical".
 func (s *Sim) SetBattery(lockID, level string) {
 	s.atLock(lockID, func(l *lock, _ time.Time) { l.Battery = level })
 }
 
-// SetPrivacyMode turns privacy mode on or off: it keeps out everybody without
-// override_privacy_mode.
+// SetPrivacyMode sets privacy mode, in which only members with override_privacy_mode
+// can open the lock.
 func (s *Sim) SetPrivacyMode(lockID string, on bool) {
-	s.atLock(lockID, func(l *lock, now time.Time) {
-		if l.Privacy != on {
-			detail := "end"
-			if on {
-				detail = "start"
-			}
-			s.cloud.log(l, entry{category: "privacy_mode", detail: detail, at: now})
-		}
-		l.Privacy = on
-	})
+	s.atLock(lockID, func(l *lock, now time.Time) { l.setPrivacy(s.cloud, on, now) })
 }
 
-// SetLockOnline connects a lock to its IQ or cuts it off; unlike the fault
-// lock_offline, reads say so.
+func (l *lock) setPrivacy(cl *cloud, on bool, now time.Time) {
+	if l.Privacy != on {
+		detail := "end"
+		if on {
+			detail = "start"
+		}
+		cl.log(l, entry{category: "privacy_mode", detail: detail, at: now})
+	}
+	l.Privacy = on
+}
+
+// SetLockOnline connects a lock to its IQ or disconnects it. Unlike with the fault
+// LockOffline, reads report it.
 func (s *Sim) SetLockOnline(lockID string, online bool) {
 	s.atLock(lockID, func(l *lock, _ time.Time) { l.Offline = !online })
 }
 
-// SetSchedule gives the lock an easy office mode schedule, or takes it away
-// with nil. It panics when the schedule makes no sense.
+// SetLockClock sets how far the lock's own clock is ahead of the simulator's; a negative
+// offset is behind. The lock dates its entries by its own clock.
+func (s *Sim) SetLockClock(lockID string, offset time.Duration) {
+	s.atLock(lockID, func(l *lock, _ time.Time) { l.clockOffset = offset })
+}
+
+// SetSchedule sets the lock's easy office mode schedule; nil removes it. It panics on a
+// schedule that is not valid.
 func (s *Sim) SetSchedule(lockID string, sch *Schedule) {
 	if sch != nil {
 		sch = sch.clone()
@@ -146,26 +154,57 @@ func (s *Sim) SetSchedule(lockID string, sch *Schedule) {
 	s.atLock(lockID, func(l *lock, _ time.Time) { l.Schedule = sch })
 }
 
-// DetachLock takes the lock off its IQ: "iq" is null from now on.
+// DetachLock removes the lock from its IQ, so that its "iq" is null.
 func (s *Sim) DetachLock(lockID string) {
-	s.atLock(lockID, func(l *lock, _ time.Time) { l.iq = nil })
+	s.atLock(lockID, func(l *lock, _ time.Time) { l.attach(nil) })
 }
 
-// atLock runs fn on a settled lock. An unknown id panics: the test is wrong.
+// AttachLock moves the lock to another IQ of its site.
+func (s *Sim) AttachLock(lockID, iqID string) {
+	s.atLock(lockID, func(l *lock, _ time.Time) {
+		q := l.site.iqByID(iqID)
+		if q == nil {
+			panic("saltokstest: there is no IQ " + iqID + " at the site of the lock")
+		}
+		l.attach(q)
+	})
+}
+
+func (l *lock) attach(q *iq) {
+	l.iq, l.IQ = q, "none"
+	if q != nil {
+		l.IQ = q.ID
+	}
+}
+
+// SetIQOnline connects an IQ to the cloud or disconnects it. Unlike with the fault
+// IQOffline, reads report it.
+func (s *Sim) SetIQOnline(iqID string, online bool) {
+	s.atIQ(iqID, func(q *iq) { s.setIQOnline(q, online) })
+}
+
+func (s *Sim) setIQOnline(q *iq, online bool) {
+	q.Offline = !online
+	if online {
+		s.cloud.deliverHeld(q, s.Now())
+	}
+}
+
+// SetOTPEnabled sets whether commands to the IQ's locks require a one-time code.
+func (s *Sim) SetOTPEnabled(iqID string, enabled bool) {
+	s.atIQ(iqID, func(q *iq) { q.WithoutOTP = !enabled })
+}
+
+// atLock calls fn with a settled lock. It panics on an unknown id, which is an error of
+// the test.
 func (s *Sim) atLock(lockID string, fn func(*lock, time.Time)) {
 	now := s.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.cloud.lockByID(lockID)
 	if l == nil {
-		panic("saltokstest: no lock " + lockID)
+		panic("saltokstest: there is no lock " + lockID)
 	}
 	l.settle(s.cloud, now)
 	fn(l, now)
-}
-
-// SetIQOnline connects an IQ or cuts it off; unlike the fault iq_offline, reads
-// say so.
-func (s *Sim) SetIQOnline(iqID string, online bool) {
-	s.atIQ(iqID, func(q *iq) { q.Offline = !online })
 }

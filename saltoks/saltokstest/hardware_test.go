@@ -112,3 +112,44 @@ func TestLimitsOfKeys(t *testing.T) {
 		t.Error("a PIN opened a lock without a keypad")
 	}
 }
+
+// TestOTPSwitched checks an IQ that begins and ends to require codes.
+func TestOTPSwitched(t *testing.T) {
+	d := newClient(t)
+	bare := `{"locked_state":"unlocked"}`
+	d.want(404, "2202", "PATCH", d.locking(), bare)
+	d.sim.SetOTPEnabled(d.iq, false)
+	d.want(200, "", "PATCH", d.locking(), bare)
+	lock := d.want(200, "", "GET", "/v1.2/sites/"+d.site+"/locks/"+d.lock, "").(map[string]any)
+	if lock["iq"].(map[string]any)["otp_enabled"] != false {
+		t.Errorf("the lock's IQ is %v", lock["iq"])
+	}
+	d.sim.SetOTPEnabled(d.iq, true)
+	d.want(404, "2202", "PATCH", d.locking(), bare)
+	d.sim.Activate(d.email, d.iq)
+	d.want(400, "3102 otp_invalid", "PATCH", d.locking(), bare)
+	d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
+}
+
+// TestAttachLock checks that a lock that moves to another IQ requires that IQ's codes.
+func TestAttachLock(t *testing.T) {
+	d := newActivated(t)
+	other := d.sim.World().Sites[0].IQs[1].ID
+	d.sim.AttachLock(d.lock, other)
+	lock := d.want(200, "", "GET", "/v1.2/sites/"+d.site+"/locks/"+d.lock, "").(map[string]any)
+	if lock["iq"].(map[string]any)["id"] != other {
+		t.Errorf("the lock's IQ is %v", lock["iq"])
+	}
+	d.want(404, "2202", "PATCH", d.locking(), d.body("unlocked")) // not activated there
+	d.sim.Activate(d.email, other)
+	d.want(200, "", "PATCH", d.locking(), `{"locked_state":"unlocked","otp":"`+d.sim.OTP(d.email, other)+`"}`)
+	d.sim.DetachLock(d.lock)
+	d.sim.AttachLock(d.lock, d.iq)
+	d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
+	defer func() {
+		if recover() == nil {
+			t.Error("attached to an IQ that does not exist")
+		}
+	}()
+	d.sim.AttachLock(d.lock, "nowhere")
+}

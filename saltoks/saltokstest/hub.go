@@ -8,33 +8,43 @@ import (
 	"time"
 )
 
-// The event stream is SignalR's JSON protocol (WIRE.md 2.7): negotiate, then
-// WebSockets or long polling; every new entry is one ReceiveMessage with the
+// The event stream is SignalR's JSON protocol: negotiate, then WebSockets,
+// Server-Sent Events or long polling. Every new entry is one ReceiveMessage with the
 // entry as a JSON text. Only the entries hub exists.
 const (
 	hubPath      = "/v1/hub/entries"
 	hubKeepAlive = 15 * time.Second
 	hubPoll      = 90 * time.Second
 	recordEnd    = "\x1e"
+
+	maxHubQueue = 1 << 20 // bytes that wait for a client which does not read
+	maxHubs     = 10_000  // connections, most of which may have negotiated only
 )
 
-// hubConn is one subscriber. Sim.mu guards it.
+// hubConn is one connection to the hub. Sim.mu guards it.
 type hubConn struct {
 	site   *site
 	userID string // only this user's entries; "" is all
 
 	handshaken bool
-	polled     bool // long polling: the first poll has been answered
+	polled     bool // the first long poll has been answered
 	closed     bool
 	inbound    string
 	queue      strings.Builder
 	wake       chan struct{}
 }
 
+// send queues a message. A client that does not read is disconnected.
 func (h *hubConn) send(message any) {
 	b, err := json.Marshal(message)
 	if err != nil {
 		panic(err)
+	}
+	if h.queue.Len()+len(b) > maxHubQueue {
+		h.queue.Reset()
+		h.closed = true
+		h.poke()
+		return
 	}
 	h.queue.Write(b)
 	h.queue.WriteString(recordEnd)
@@ -48,8 +58,8 @@ func (h *hubConn) poke() {
 	}
 }
 
-// take empties the queue. Nothing runs by itself here: what a schedule did is
-// noticed now, at the latest with the next keep-alive.
+// take empties the queue. Schedules of the site's locks are applied first, so that
+// their entries are sent with the next keep-alive at the latest.
 func (s *Sim) take(h *hubConn) (text string, closed bool) {
 	now := s.Now()
 	s.mu.Lock()
@@ -62,40 +72,48 @@ func (s *Sim) take(h *hubConn) (text string, closed bool) {
 	return text, h.closed
 }
 
-// receive takes what the subscriber sent. Sim.mu is held.
+// receive handles what the client sent. Sim.mu is locked.
 func (h *hubConn) receive(data string) {
 	h.inbound += data
 	for {
 		record, rest, ok := strings.Cut(h.inbound, recordEnd)
+		if !ok && len(h.inbound) > maxHubQueue {
+			h.inbound, h.closed = "", true
+			h.poke()
+		}
 		if !ok || h.closed {
 			return
 		}
 		h.inbound = rest
-		var m struct {
-			Protocol     string
-			Version      int
-			Type         int
-			Target       string
-			InvocationID string `json:"invocationId"`
-		}
-		err := json.Unmarshal([]byte(record), &m)
-		switch {
-		case !h.handshaken && (err != nil || m.Protocol != "json" || m.Version != 1):
-			h.send(obj{"error": "The protocol '" + m.Protocol + "' is not supported."})
-			h.closed = true
-		case !h.handshaken:
-			h.handshaken = true
-			h.send(obj{})
-		case m.Type == 7:
-			h.closed = true
-		case m.Type == 1 && m.InvocationID != "":
-			h.send(obj{"type": 3, "invocationId": m.InvocationID, "error": "Method does not exist."})
-		}
+		h.receiveMessage(record)
 		h.poke()
 	}
 }
 
-// publish sends a new entry to whoever listens. s.mu is held.
+func (h *hubConn) receiveMessage(record string) {
+	var m struct {
+		Protocol     string
+		Version      int
+		Type         int
+		Target       string
+		InvocationID string `json:"invocationId"`
+	}
+	err := json.Unmarshal([]byte(record), &m)
+	switch {
+	case !h.handshaken && (err != nil || m.Protocol != "json" || m.Version != 1):
+		h.send(obj{"error": "The protocol '" + m.Protocol + "' is not supported."})
+		h.closed = true
+	case !h.handshaken:
+		h.handshaken = true
+		h.send(obj{})
+	case m.Type == 7:
+		h.closed = true
+	case m.Type == 1 && m.InvocationID != "":
+		h.send(obj{"type": 3, "invocationId": m.InvocationID, "error": "Method does not exist."})
+	}
+}
+
+// publish sends a new entry to the connections of its site. Sim.mu is locked.
 func (s *Sim) publish(st *site, e *entry) {
 	for _, h := range s.cloud.hubs {
 		if h.site != st || !h.handshaken || h.closed || h.userID != "" && (e.user == nil || e.user.ID != h.userID) {
@@ -110,72 +128,59 @@ func (s *Sim) publish(st *site, e *entry) {
 	}
 }
 
-// serveEvents answers negotiate, polls, posts and WebSockets.
+// serveEvents answers negotiations, posts and the three transports.
 func (s *Sim) serveEvents(w http.ResponseWriter, r *http.Request, path string, body []byte, record int) {
 	a := newAnswer()
 	h, token := s.hubAnswer(a, r, strings.TrimRight(path, "/"), body)
-	if h != nil {
-		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-			defer s.forget(token)
-			if r.Header.Get("Sec-WebSocket-Key") == "" {
-				s.rec.status(record, http.StatusBadRequest)
-				w.WriteHeader(http.StatusBadRequest)
-				return
-			}
-			s.rec.status(record, http.StatusSwitchingProtocols)
-			s.webSocket(w, r, h)
-			return
+	switch {
+	case h == nil:
+	case strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
+		defer s.forget(token)
+		if r.Header.Get("Sec-WebSocket-Key") == "" {
+			a.WriteHeader(http.StatusBadRequest)
+			break
 		}
+		s.rec.status(record, http.StatusSwitchingProtocols)
+		s.webSocket(w, r, h)
+		return
+	case strings.Contains(r.Header.Get("Accept"), "text/event-stream"):
+		defer s.forget(token)
+		s.rec.status(record, http.StatusOK)
+		s.serverSentEvents(w, r, h)
+		return
+	default:
 		s.poll(a, r, h, token)
 	}
 	s.rec.status(record, a.code)
 	a.writeTo(w, false)
 }
 
-// hubAnswer answers what can be answered at once, or returns the subscriber
-// whose transport this request is.
+// hubAnswer answers the requests that need not wait. For the request of a transport it
+// returns the connection.
 func (s *Sim) hubAnswer(a *answer, r *http.Request, path string, body []byte) (*hubConn, string) {
 	now := s.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q := r.URL.Query()
-	if path != hubPath && path != hubPath+"/negotiate" {
+	negotiate := path == hubPath+"/negotiate"
+	if path != hubPath && !negotiate {
 		a.WriteHeader(http.StatusNotFound)
 		return nil, ""
 	}
-	if t := q.Get("access_token"); t != "" && r.Header.Get("Authorization") == "" {
-		r.Header.Set("Authorization", "Bearer "+t)
-	}
-	u := s.authenticate(a, r, now)
-	if u == nil {
-		return nil, ""
-	}
-	st := s.cloud.siteByID(q.Get("site_id"))
+	st, only := s.hubSite(a, r, now)
 	if st == nil {
-		a.WriteHeader(http.StatusBadRequest)
-		return nil, ""
-	}
-	m, only := st.memberOf(u), q.Get("user_id")
-	if m == nil || m.blocked || !m.role.manages && only != u.ID || !slices.Contains(st.Features, "events_streaming") {
-		a.WriteHeader(http.StatusForbidden)
 		return nil, ""
 	}
 	token := q.Get("id")
 	switch {
-	case path != hubPath && r.Method == http.MethodPost:
-		token = s.subscribeHub(st, only)
-		transports := []obj{{"transport": "WebSockets", "transferFormats": []string{"Text"}}, {"transport": "LongPolling", "transferFormats": []string{"Text"}}}
-		v := obj{"connectionId": token, "availableTransports": transports, "negotiateVersion": 0}
-		if q.Get("negotiateVersion") == "1" {
-			v["negotiateVersion"], v["connectionToken"] = 1, token
-		}
-		writeJSON(a, http.StatusOK, v)
+	case negotiate && r.Method == http.MethodPost:
+		writeJSON(a, http.StatusOK, negotiation(s.connectHub(st, only), q.Get("negotiateVersion")))
 		return nil, ""
-	case path != hubPath:
+	case negotiate:
 		a.WriteHeader(http.StatusMethodNotAllowed)
 		return nil, ""
 	case token == "" && r.Header.Get("Upgrade") != "":
-		token = s.subscribeHub(st, only) // WebSockets may skip the negotiation
+		token = s.connectHub(st, only) // WebSockets may skip the negotiation
 	}
 	h := s.cloud.hubs[token]
 	if h == nil || h.site != st {
@@ -197,7 +202,54 @@ func (s *Sim) hubAnswer(a *answer, r *http.Request, path string, body []byte) (*
 	return nil, ""
 }
 
-func (s *Sim) subscribeHub(st *site, only string) string {
+// hubSite returns the site whose entries the caller may receive, and the user id that
+// they are limited to. When it returns nil, the refusal has been written.
+func (s *Sim) hubSite(a *answer, r *http.Request, now time.Time) (*site, string) {
+	q := r.URL.Query()
+	if t := q.Get("access_token"); t != "" && r.Header.Get("Authorization") == "" {
+		r.Header.Set("Authorization", "Bearer "+t)
+	}
+	u := s.authenticate(a, r, now)
+	if u == nil {
+		return nil, ""
+	}
+	st := s.cloud.siteByID(q.Get("site_id"))
+	if st == nil {
+		a.WriteHeader(http.StatusBadRequest)
+		return nil, ""
+	}
+	m, only := st.memberOf(u), q.Get("user_id")
+	if m == nil || m.blocked || !m.role.manages && only != u.ID || !slices.Contains(st.Features, "events_streaming") {
+		a.WriteHeader(http.StatusForbidden)
+		return nil, ""
+	}
+	return st, only
+}
+
+func negotiation(token, version string) obj {
+	var transports []obj
+	for _, name := range []string{"WebSockets", "ServerSentEvents", "LongPolling"} {
+		transports = append(transports, obj{"transport": name, "transferFormats": []string{"Text"}})
+	}
+	v := obj{"connectionId": token, "availableTransports": transports, "negotiateVersion": 0}
+	if version == "1" {
+		v["negotiateVersion"], v["connectionToken"] = 1, token
+	}
+	return v
+}
+
+// connectHub adds a connection. When there are too many, those that never got a
+// handshake are dropped.
+func (s *Sim) connectHub(st *site, only string) string {
+	if len(s.cloud.hubs) >= maxHubs {
+		for t, h := range s.cloud.hubs {
+			if !h.handshaken {
+				h.closed = true
+				h.poke()
+				delete(s.cloud.hubs, t)
+			}
+		}
+	}
 	token := randomHex(11)
 	s.cloud.hubs[token] = &hubConn{site: st, userID: only, wake: make(chan struct{}, 1)}
 	return token

@@ -1,6 +1,7 @@
 package saltokstest_test
 
 import (
+	"bufio"
 	"net/http"
 	"net/url"
 	"strings"
@@ -51,7 +52,7 @@ func TestStreamByLongPolling(t *testing.T) {
 			AvailableTransports []struct{ Transport string }
 		}
 		decode(t, []byte(raw), &n)
-		if status != 200 || n.ConnectionToken == "" || len(n.AvailableTransports) != 2 {
+		if status != 200 || n.ConnectionToken == "" || len(n.AvailableTransports) != 3 {
 			t.Fatalf("negotiate: %d %s", status, raw)
 		}
 		at := url.Values{"id": {n.ConnectionToken}}
@@ -171,4 +172,86 @@ func TestUpgradeWithoutAKey(t *testing.T) {
 			t.Errorf("answered %d", resp.StatusCode)
 		}
 	})
+}
+
+// TestStreamByServerSentEvents receives an entry, the keep-alive and the end.
+func TestStreamByServerSentEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newActivated(t)
+		at, events := d.openEvents()
+		next := func() string {
+			t.Helper()
+			for events.Scan() {
+				if data, ok := strings.CutPrefix(events.Text(), "data: "); ok {
+					return data
+				}
+			}
+			return ""
+		}
+		d.hub("POST", "/v1/hub/entries", handshake, at)
+		if got := next(); got != "{}\x1e" {
+			t.Fatalf("the handshake is answered %q", got)
+		}
+		d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
+		d.sim.Tap(d.lock, d.email)
+		if e := entryIn(t, next()); e["access_by"] != "remote" || e["lock_id"] != d.lock {
+			t.Errorf("the entry is %v", e)
+		}
+		if e := entryIn(t, next()); e["access_by"] != "tag" {
+			t.Errorf("the second entry is %v", e)
+		}
+		if got := next(); got != `{"type":6}`+"\x1e" { // after 15 s on the bubble's clock
+			t.Errorf("the keep-alive is %q", got)
+		}
+		d.hub("DELETE", "/v1/hub/entries", "", at)
+		if got := next(); got != "" {
+			t.Errorf("after the end: %q", got)
+		}
+		if status, _ := d.hub("GET", "/v1/hub/entries", "", at); status != 404 {
+			t.Errorf("the connection after the end: %d", status)
+		}
+	})
+}
+
+// openEvents negotiates and opens a stream of Server-Sent Events.
+func (f *client) openEvents() (at url.Values, events *bufio.Scanner) {
+	f.t.Helper()
+	_, raw := f.hub("POST", "/v1/hub/entries/negotiate", "", nil)
+	var n struct{ ConnectionID string }
+	decode(f.t, []byte(raw), &n)
+	q := url.Values{"site_id": {f.site}, "id": {n.ConnectionID}}
+	req, _ := http.NewRequest("GET", f.sim.Events()+"/v1/hub/entries?"+q.Encode(), nil)
+	req.Header.Set("Authorization", "Bearer "+f.token)
+	req.Header.Set("Accept", "text/event-stream")
+	resp, err := f.http.Do(req)
+	if err != nil || resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream" {
+		f.t.Fatalf("the stream: %v %v", resp, err)
+	}
+	f.t.Cleanup(func() { resp.Body.Close() })
+	return url.Values{"id": {n.ConnectionID}}, bufio.NewScanner(resp.Body)
+}
+
+// TestStreamThatIsNotRead checks that a client which does not read takes a limited
+// amount of memory, whether it never reads or never ends a message.
+func TestStreamThatIsNotRead(t *testing.T) {
+	d := newActivated(t)
+	negotiated := func() url.Values {
+		_, raw := d.hub("POST", "/v1/hub/entries/negotiate", "", nil)
+		var n struct{ ConnectionID string }
+		decode(t, []byte(raw), &n)
+		return url.Values{"id": {n.ConnectionID}}
+	}
+	silent, endless := negotiated(), negotiated()
+	d.hub("POST", "/v1/hub/entries", handshake, silent)
+	for range 4000 {
+		d.sim.Tap(d.lock, d.email)
+	}
+	d.hub("POST", "/v1/hub/entries", strings.Repeat("x", 1<<19), endless)
+	d.hub("POST", "/v1/hub/entries", strings.Repeat("x", 1<<19+1), endless)
+	for name, at := range map[string]url.Values{"never reads": silent, "never ends a message": endless} {
+		d.hub("GET", "/v1/hub/entries", "", at)
+		if status, raw := d.hub("GET", "/v1/hub/entries", "", at); status != 204 {
+			t.Errorf("a client that %s: %d, %d bytes", name, status, len(raw))
+		}
+	}
 }

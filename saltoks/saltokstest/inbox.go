@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Message is one mail or SMS that the cloud sent. An IQ PIN is the only
-// 4-digit number in its Body.
+// Message is an e-mail or SMS that the cloud sent. An IQ PIN is the only 4-digit number
+// in its Body.
 type Message struct {
 	Channel string    `json:"channel"` // "email" or "sms"
 	To      string    `json:"to"`
@@ -15,17 +15,19 @@ type Message struct {
 	At      time.Time `json:"at"`
 }
 
-// Inbox returns every message sent so far, newest last.
+// Inbox returns every message that was sent, newest last.
 func (s *Sim) Inbox() []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.cloud.inbox)
 }
 
-// IQPIN returns the PIN in the newest message to one address (an e-mail or a
-// phone number), as a person would read it; empty when there is none.
-func (s *Sim) IQPIN(to string) string {
-	for _, m := range slices.Backward(s.Inbox()) {
+// IQPIN returns the IQ PIN in the newest message to an e-mail address or a phone number,
+// or "".
+func (s *Sim) IQPIN(to string) string { return pinIn(s.Inbox(), to) }
+
+func pinIn(inbox []Message, to string) string {
+	for _, m := range slices.Backward(inbox) {
 		if m.To == to {
 			if pin := onlyFourDigits.FindString(m.Body); pin != "" {
 				return pin
@@ -40,8 +42,8 @@ var (
 	fourDigits     = regexp.MustCompile(`\d{4}`)
 )
 
-// inMessage returns a name for the body of a message, or what to say instead of
-// one with digits that could be taken for a PIN.
+// inMessage returns a name for the body of a message. A name with digits that could be
+// taken for a PIN is replaced.
 func inMessage(name, instead string) string {
 	if fourDigits.MatchString(name) {
 		return instead

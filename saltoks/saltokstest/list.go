@@ -1,6 +1,9 @@
 package saltokstest
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // list writes a list in the usual envelope, one page at a time. item is called only
 // for the items that are needed: for all of them when there is a filter or an order.
@@ -27,10 +30,14 @@ type page struct {
 }
 
 func (c *call) page(n int, item func(int) obj) (page, bool) {
-	q, err := parseQuery(c.r.URL.Query(), c.sim.cfg.Switches.PageSize)
+	q, err := parseQuery(c.r, c.sim.cfg.Switches.PageSize)
 	if err != nil {
-		c.fail(400, "1102", "The query specified in the URI is not valid. "+err.Error())
+		c.badQuery(err.Error())
 		return page{}, false
+	}
+	if c.sim.cfg.Switches.ListNewestFirst && !strings.Contains(c.path, "/entries") {
+		oldest := item
+		item = func(i int) obj { return oldest(n - 1 - i) }
 	}
 	at, total := item, n
 	if q.filter != nil || q.order != nil {
@@ -40,7 +47,7 @@ func (c *call) page(n int, item func(int) obj) (page, bool) {
 			keep := q.filter == nil
 			if !keep {
 				if keep, err = q.filter(o); err != nil {
-					c.fail(400, "1102", "The query specified in the URI is not valid. "+err.Error())
+					c.badQuery(err.Error())
 					return page{}, false
 				}
 			}
@@ -50,7 +57,7 @@ func (c *call) page(n int, item func(int) obj) (page, bool) {
 		}
 		if q.order != nil {
 			if err := q.order(all); err != nil {
-				c.fail(400, "1102", "The query specified in the URI is not valid. "+err.Error())
+				c.badQuery(err.Error())
 				return page{}, false
 			}
 		}
@@ -63,6 +70,10 @@ func (c *call) page(n int, item func(int) obj) (page, bool) {
 	}
 	p.more = end < total && q.top > 0
 	return p, true
+}
+
+func (c *call) badQuery(why string) {
+	c.fail(400, "1102", "The query specified in the URI is not valid. "+why)
 }
 
 // nextLink returns the absolute URL of the next page.

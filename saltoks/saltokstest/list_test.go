@@ -1,6 +1,8 @@
 package saltokstest_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +45,41 @@ func TestPagesEnd(t *testing.T) {
 		v := f.want(200, "", "GET", locks+"?"+query, "").(map[string]any)
 		if n := len(v["items"].([]any)); n != want || v["next_page_link"] != nil {
 			t.Errorf("%s: %d locks, then %v", query, n, v["next_page_link"])
+		}
+	}
+}
+
+// TestRowsAddedBetweenPages checks that a page of rows added in between shifts the offset
+// only with ListNewestFirst: then the second page is the first once more.
+func TestRowsAddedBetweenPages(t *testing.T) {
+	for _, c := range []struct {
+		newestFirst bool
+		added       int
+		overlap     int
+	}{{true, 2, 2}, {true, 1, 1}, {true, 0, 0}, {false, 2, 0}} {
+		f := newClientWith(t, saltokstest.Config{Switches: saltokstest.Switches{PageSize: 2, ListNewestFirst: c.newestFirst}})
+		path := "/v1.2/sites/" + f.site + "/locks"
+		page := func(path string) (ids []string, next string) {
+			v := f.want(200, "", "GET", path, "").(map[string]any)
+			for _, l := range v["items"].([]any) {
+				ids = append(ids, l.(map[string]any)["id"].(string))
+			}
+			next, _ = v["next_page_link"].(string)
+			return ids, strings.TrimPrefix(next, f.sim.API())
+		}
+		first, next := page(path)
+		for n := range c.added {
+			f.sim.AddLock(f.site, saltokstest.Lock{Name: fmt.Sprintf("New %d", n)})
+		}
+		second, _ := page(next)
+		overlap := 0
+		for _, id := range second {
+			if slices.Contains(first, id) {
+				overlap++
+			}
+		}
+		if overlap != c.overlap {
+			t.Errorf("newest first %t, %d added: %d rows came twice, want %d", c.newestFirst, c.added, overlap, c.overlap)
 		}
 	}
 }

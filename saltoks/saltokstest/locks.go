@@ -8,12 +8,13 @@ import (
 // lock is a lock and its door. The method settle applies elapsed time to it.
 type lock struct {
 	Lock
-	site      *site
-	iq        *iq // nil when detached
-	office    bool
-	openUntil time.Time // end of an opening by command, fob or PIN
-	movements int
-	settledAt time.Time
+	site        *site
+	iq          *iq // nil when detached
+	office      bool
+	openUntil   time.Time // end of an opening by command, fob or PIN
+	movements   int
+	settledAt   time.Time
+	clockOffset time.Duration // how far the lock's own clock is ahead
 }
 
 // lockRoutes are locks and their office mode schedules.

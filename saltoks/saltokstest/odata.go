@@ -3,14 +3,15 @@ package saltokstest
 import (
 	"cmp"
 	"fmt"
-	"net/url"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
-// listQuery is the OData-like part of a list request (WIRE.md 5).
+// listQuery is the OData part of a list request.
 type listQuery struct {
 	filter func(obj) (bool, error)
 	order  func([]obj) error
@@ -18,8 +19,17 @@ type listQuery struct {
 	top    int
 }
 
-func parseQuery(v url.Values, pageSize int) (listQuery, error) {
+// disableODataV3 is the header with which a client switches from OData v3 to v4.
+const disableODataV3 = "CLP-disable-odata-v3-conversion"
+
+func parseQuery(r *http.Request, pageSize int) (listQuery, error) {
 	q := listQuery{top: pageSize}
+	v := r.URL.Query()
+	for name, values := range v {
+		if text := strings.Join(values, " "); !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return q, fmt.Errorf("%s is not valid text", name)
+		}
+	}
 	for key, to := range map[string]*int{"$top": &q.top, "$skip": &q.skip, "skip": &q.skip} {
 		s := v.Get(key)
 		if s == "" {
@@ -32,7 +42,7 @@ func parseQuery(v url.Values, pageSize int) (listQuery, error) {
 		*to = n
 	}
 	if f := v.Get("$filter"); f != "" {
-		p := &filterParser{text: f}
+		p := &filterParser{text: f, v4: strings.EqualFold(r.Header.Get(disableODataV3), "true")}
 		expr, err := p.or()
 		if err == nil && p.peek() != "" {
 			err = fmt.Errorf("unexpected %q", p.peek())
@@ -86,9 +96,16 @@ func lookup(o obj, path string) (any, bool) {
 	}
 }
 
-// filterParser reads: property eq 'text', contains(property,'text'), and, or,
-// not, parentheses, the other comparisons, DateTime'…', true, false, null.
-type filterParser struct{ text string }
+// filterParser parses comparisons (property eq 'text'), contains(property,'text'),
+// startswith, and, or, not and parentheses.
+//
+// In OData v3, which is the default, a time is datetime'2026-12-01T16:00:00', and
+// substringof('text',property) is understood as well. In v4 a time is
+// 2026-12-01T16:00:00Z.
+type filterParser struct {
+	text string
+	v4   bool
+}
 
 type filterExpr = func(obj) (bool, error)
 
@@ -135,6 +152,11 @@ func (p *filterParser) term() (filterExpr, error) {
 		return func(o obj) (bool, error) { ok, err := inner(o); return !ok, err }, nil
 	case "contains", "startswith":
 		return p.function(t)
+	case "substringof":
+		if p.v4 {
+			return nil, fmt.Errorf("unknown function %q", t)
+		}
+		return p.function(t)
 	case "":
 		return nil, fmt.Errorf("the expression ends too early")
 	default:
@@ -150,27 +172,33 @@ func (p *filterParser) function(name string) (filterExpr, error) {
 	if err := p.expect(","); err != nil {
 		return nil, err
 	}
-	lit, err := literal(p.next())
+	text := p.next()
+	if name == "substringof" { // its arguments are the other way around
+		prop, text = text, prop
+	}
+	lit, err := p.literal(text)
 	if err != nil {
 		return nil, err
 	}
 	want, isText := lit.(string)
-	if !isText {
-		return nil, fmt.Errorf("%s wants a text", name)
+	if !isText || strings.HasPrefix(prop, "'") {
+		return nil, fmt.Errorf("%s requires a property and a text", name)
 	}
 	if err := p.expect(")"); err != nil {
 		return nil, err
 	}
+	want = strings.ToLower(want)
 	return func(o obj) (bool, error) {
 		v, ok := lookup(o, prop)
 		if !ok {
 			return false, fmt.Errorf("could not find a property named '%s'", prop)
 		}
 		got, _ := v.(string)
-		if name == "contains" {
-			return strings.Contains(strings.ToLower(got), strings.ToLower(want)), nil
+		got = strings.ToLower(got)
+		if name == "startswith" {
+			return strings.HasPrefix(got, want), nil
 		}
-		return strings.HasPrefix(strings.ToLower(got), strings.ToLower(want)), nil
+		return strings.Contains(got, want), nil
 	}, nil
 }
 
@@ -182,7 +210,7 @@ func (p *filterParser) comparison(prop string) (filterExpr, error) {
 	if !slices.Contains([]string{"eq", "ne", "gt", "ge", "lt", "le"}, op) {
 		return nil, fmt.Errorf("unknown operator %q", op)
 	}
-	want, err := literal(p.next())
+	want, err := p.literal(p.next())
 	if err != nil {
 		return nil, err
 	}
@@ -191,32 +219,38 @@ func (p *filterParser) comparison(prop string) (filterExpr, error) {
 		if !ok {
 			return false, fmt.Errorf("could not find a property named '%s'", prop)
 		}
-		a, b := fmt.Sprint(got), fmt.Sprint(want)
+		n := compare(got, want)
 		switch op {
 		case "eq":
-			return a == b, nil
+			return n == 0, nil
 		case "ne":
-			return a != b, nil
-		}
-		n := strings.Compare(a, b)
-		if x, err := strconv.ParseFloat(a, 64); err == nil {
-			if y, err := strconv.ParseFloat(b, 64); err == nil {
-				n = cmp.Compare(x, y)
-			}
+			return n != 0, nil
 		}
 		return op == "gt" && n > 0 || op == "ge" && n >= 0 || op == "lt" && n < 0 || op == "le" && n <= 0, nil
 	}, nil
 }
 
-func literal(t string) (any, error) {
-	if rest, ok := cutFold(t, "datetime'"); ok {
-		t = "'" + rest
-		s := strings.Trim(t, "'")
-		at, err := parseTime(s, time.UTC)
-		if err != nil {
-			return nil, err
+// compare compares numbers as numbers, and a text with a property that is a time as
+// times. Everything else is compared as text.
+func compare(got, want any) int {
+	if x, ok := got.(int); ok {
+		if y, ok := want.(int); ok {
+			return cmp.Compare(x, y)
 		}
-		return at.UTC().Format("2006-01-02T15:04:05Z"), nil
+	}
+	a, b := fmt.Sprint(got), fmt.Sprint(want)
+	if x, err := time.Parse(time.RFC3339Nano, a); err == nil {
+		if y, err := parseTime(b, time.UTC); err == nil {
+			return x.Compare(y)
+		}
+	}
+	return strings.Compare(a, b)
+}
+
+// literal reads a value: 'text', a time, a number, true, false or null.
+func (p *filterParser) literal(t string) (any, error) {
+	if rest, ok := cutFold(t, "datetime'"); ok && !p.v4 {
+		return timeLiteral(strings.TrimSuffix(rest, "'"))
 	}
 	switch {
 	case strings.HasPrefix(t, "'"):
@@ -229,7 +263,18 @@ func literal(t string) (any, error) {
 	if n, err := strconv.Atoi(t); err == nil {
 		return n, nil
 	}
+	if strings.Contains(t, "-") && p.v4 {
+		return timeLiteral(t)
+	}
 	return nil, fmt.Errorf("%q is not a value", t)
+}
+
+func timeLiteral(text string) (any, error) {
+	at, err := parseTime(text, time.UTC)
+	if err != nil {
+		return nil, err
+	}
+	return at.UTC().Format(time.RFC3339Nano), nil
 }
 
 func cutFold(s, prefix string) (string, bool) {
@@ -257,8 +302,8 @@ func (p *filterParser) next() string {
 	return t
 }
 
-// token cuts the next word, sign or quoted text (with its quotes; a quote
-// inside is doubled).
+// token returns the next word, sign or quoted text and the rest. A quoted text keeps its
+// quotes; a quote inside it is doubled.
 func (p *filterParser) token() (token, rest string) {
 	s := strings.TrimLeft(p.text, " ")
 	if s == "" {
@@ -274,7 +319,7 @@ func (p *filterParser) token() (token, rest string) {
 	if i == len(s) || s[i] != '\'' {
 		return s[:i], s[i:]
 	}
-	for j := i + 1; j < len(s); j++ { // quoted, perhaps after DateTime
+	for j := i + 1; j < len(s); j++ { // quoted, perhaps after datetime
 		if s[j] != '\'' {
 			continue
 		}

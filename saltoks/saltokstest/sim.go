@@ -88,7 +88,7 @@ func build(cfg Config) (*Sim, error) {
 	s := &Sim{cfg: cfg, clock: &Clock{base: cfg.Now}, routes: apiRoutes(), world: cfg.World.clone(), closed: make(chan struct{})}
 	s.keys = []*rsa.PrivateKey{signingKey()}
 	s.rec.max = max(cfg.MaxRequests, 0)
-	s.cloud = newCloud(s.world, s.clock.Now(), s.publish)
+	s.cloud = s.newCloud()
 	return s, nil
 }
 
@@ -167,6 +167,7 @@ func (s *Sim) Reset() {
 		h.closed = true
 		h.poke()
 	}
-	s.cloud = newCloud(s.world, s.clock.Now(), s.publish)
+	s.cloud = s.newCloud()
 	s.armed = nil
+	s.keys = []*rsa.PrivateKey{signingKey()}
 }

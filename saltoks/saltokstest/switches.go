@@ -7,71 +7,76 @@ import (
 	"time"
 )
 
-// Delta says what a PIN change with a delta other than "0000" does
-// (WIRE.md 3.3: the sources contradict each other).
+// Delta is the meaning of a PIN change with a delta other than "0000". What is known
+// about it contradicts itself.
 type Delta string
 
-// The readings of a delta.
+// The meanings of a delta.
 const (
-	// DeltaAmbiguous, the default: the cloud subtracts digit by digit, and the
-	// IQ agrees with nobody, so that locking is refused from then on.
+	// DeltaAmbiguous, the default: the cloud subtracts digit by digit, the IQ expects
+	// another PIN, and locking is refused from then on.
 	DeltaAmbiguous Delta = ""
-	// DeltaDigits: cloud and IQ both subtract digit by digit, modulo 10.
+	// DeltaDigits: cloud and IQ subtract digit by digit, modulo 10.
 	DeltaDigits Delta = "digits"
-	// DeltaNumber: cloud and IQ both add the number, modulo 10 000.
+	// DeltaNumber: cloud and IQ add the number, modulo 10,000.
 	DeltaNumber Delta = "number"
 )
 
-// Switches are the open points of WIRE.md 6 (the row is named at each) and a
-// few sizes. The zero value is the reading that WIRE.md recommends.
+// Switches decide what the public facts leave open, and set a few sizes. The rows are
+// those of the table in WIRE.md 6. The zero value is the reading that WIRE.md
+// recommends.
 type Switches struct {
-	// RefreshLifetime is how long a consent lives, from the consent on; 0 is 90
-	// days. Row 2.
+	// RefreshLifetime is how long a consent is valid; 0 is 90 days. Row 2.
 	RefreshLifetime time.Duration `json:"refresh_lifetime,omitempty"`
-	// RefreshSliding counts the lifetime from the last refresh instead. Row 2.
+	// RefreshSliding counts the lifetime from the last refresh. Row 2.
 	RefreshSliding bool `json:"refresh_sliding,omitempty"`
-	// RefreshGrace lets the last refresh token be used again for so long after
-	// its rotation; 0 kills the family at once. Row 2.
+	// RefreshGrace is how long a refresh token may be used again after its rotation. 0
+	// ends the consent at the first reuse. Row 2.
 	RefreshGrace time.Duration `json:"refresh_grace,omitempty"`
-	// AccessLifetime of a token; 0 is one hour (WIRE.md 1.2, measured).
+	// AccessLifetime is the lifetime of an access token; 0 is one hour.
 	AccessLifetime time.Duration `json:"access_lifetime,omitempty"`
 	// InvalidClient401 answers invalid_client with 401 instead of 400.
 	InvalidClient401 bool `json:"invalid_client_401,omitempty"`
-	// EmptyLockingBody answers an accepted locking with 200 and no body instead
-	// of the lock. Row 3.
+	// EmptyLockingBody answers an accepted command with an empty body instead of the
+	// lock. Row 3.
 	EmptyLockingBody bool `json:"empty_locking_body,omitempty"`
-	// KeepLocked shows "locked" during a remote opening. Row 4.
+	// KeepLocked reports "locked" during a remote opening. Row 4.
 	KeepLocked bool `json:"keep_locked,omitempty"`
-	// SingleUseOTP takes every code once. Row 5.
+	// SingleUseOTP accepts every code once. Row 5.
 	SingleUseOTP bool `json:"single_use_otp,omitempty"`
-	// BlockAfter is the number of wrong codes in a row that block; 0 is 3. Row 6.
+	// BlockAfter is the number of consecutive wrong codes that block; 0 is 3. Row 6.
 	BlockAfter int `json:"block_after,omitempty"`
-	// BlockPerIQ counts wrong codes per user and IQ instead of also per command.
-	// Row 6.
+	// BlockPerIQ counts wrong codes per user and IQ, for all commands together. Row 6.
 	BlockPerIQ bool `json:"block_per_iq,omitempty"`
-	// Delta is what a delta other than "0000" does. Row 7.
+	// Delta is the meaning of a delta other than "0000". Row 7.
 	Delta Delta `json:"delta,omitempty"`
-	// RotateSecretOnOTP makes secret?otp= answer a new secret. Row 8.
+	// RotateSecretOnOTP makes secret?otp= return a new secret. Row 8.
 	RotateSecretOnOTP bool `json:"rotate_secret_on_otp,omitempty"`
-	// OfflineHangs never answers a command to an offline IQ instead of 400/3102
+	// OfflineHangs never answers a command to an offline IQ, instead of 400 with 3102
 	// iq_offline. Row 9.
 	OfflineHangs bool `json:"offline_hangs,omitempty"`
-	// MissingOTPInvalid answers 400/3102 otp_invalid to a missing code even when
-	// the user was never activated. Row 10.
+	// MissingOTPInvalid answers a missing code with 400 and 3102 otp_invalid even if the
+	// user was never activated. Row 10.
 	MissingOTPInvalid bool `json:"missing_otp_invalid,omitempty"`
 	// NumericErrorCodes writes ErrorCode as a number. Row 11.
 	NumericErrorCodes bool `json:"numeric_error_codes,omitempty"`
-	// UsersAsArray lists site users as a bare array. Row 13.
+	// UsersAsArray lists site users as an array without an envelope. Row 13.
 	UsersAsArray bool `json:"users_as_array,omitempty"`
+	// ListNewestFirst lists the newest rows first, so that rows added between two pages
+	// shift the offset of the next one.
+	ListNewestFirst bool `json:"list_newest_first,omitempty"`
+	// HoldOfflineEntries keeps the entries of an IQ that is offline, and adds them with
+	// their own times when it is online again.
+	HoldOfflineEntries bool `json:"hold_offline_entries,omitempty"`
 	// FirstSecretOnce refuses the second read of the first secret. Row 14.
 	FirstSecretOnce bool `json:"first_secret_once,omitempty"`
-	// AnyTwoHundred swaps the unmeasured success codes: 200 for 204, 201 for
-	// 200. Row 18.
+	// AnyTwoHundred swaps the success codes that were not measured: 200 for 204, and 201
+	// for 200. Row 18.
 	AnyTwoHundred bool `json:"any_two_hundred,omitempty"`
-	// UserDelay is how long a new user shows no roles and takes no PIN; 0 is 30
-	// seconds, negative is none (WIRE.md 4.4, measured: up to a minute).
+	// UserDelay is how long a new user has no roles and gets no PIN; 0 is 30 seconds,
+	// and a negative delay is none.
 	UserDelay time.Duration `json:"user_delay,omitempty"`
-	// PageSize of lists without $top; 0 is 20 (WIRE.md 5).
+	// PageSize is the size of a page without $top; 0 is 20.
 	PageSize int `json:"page_size,omitempty"`
 }
 
@@ -83,8 +88,8 @@ func (sw *Switches) fill() {
 	orDefault(&sw.PageSize, 20)
 }
 
-// UnmarshalJSON reads durations as texts such as "720h" (or nanoseconds) and
-// refuses a switch that does not exist.
+// UnmarshalJSON reads durations as texts such as "720h", or as nanoseconds. An unknown
+// switch is an error.
 func (sw *Switches) UnmarshalJSON(data []byte) error {
 	var raw map[string]any
 	if err := json.Unmarshal(data, &raw); err != nil {

@@ -86,6 +86,17 @@ func (c *call) join(u *user, r *role, body obj) *member {
 	return m
 }
 
+// emailIn reads the e-mail of a new user. SALTO documents the field user_email, and
+// integrations send email.
+func emailIn(body obj) (email string, given bool) {
+	for _, name := range []string{"user_email", "email"} {
+		if email, given = body[name].(string); given {
+			return email, true
+		}
+	}
+	return "", false
+}
+
 func (c *call) addUser() {
 	body, ok := c.decode()
 	if !ok {
@@ -97,9 +108,9 @@ func (c *call) addUser() {
 		c.fail(400, "1100", "The first_name and last_name fields are required.")
 		return
 	}
-	email, given := body["email"].(string)
+	email, given := emailIn(body)
 	if given && !strings.Contains(email, "@") {
-		c.fail(400, "1101", "The email field is not a valid e-mail address.")
+		c.fail(400, "1101", "Email '"+email+"' is not valid")
 		return
 	}
 	u := c.sim.cloud.userByEmail(email)

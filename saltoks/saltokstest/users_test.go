@@ -123,3 +123,23 @@ func TestUserBodies(t *testing.T) {
 func count11(d *client, path string) int {
 	return len(d.want(200, "", "GET", path, "").(map[string]any)["items"].([]any))
 }
+
+// TestEmailOfANewUser checks both names of the field and the text of its error.
+func TestEmailOfANewUser(t *testing.T) {
+	d := newActivatedWith(t, saltokstest.Config{Switches: saltokstest.Switches{UserDelay: -1}})
+	users := "/v1.2/sites/" + d.site + "/users"
+	for field, email := range map[string]string{"user_email": "a@harbour.example", "email": "b@harbour.example"} {
+		v := d.want(200, "", "POST", users, `{"first_name":"A","last_name":"B","`+field+`":"`+email+`"}`).(map[string]any)
+		if got := v["user"].(map[string]any)["email"]; got != email {
+			t.Errorf("%s: the e-mail is %v", field, got)
+		}
+		bad := d.want(400, "1101", "POST", users, `{"first_name":"A","last_name":"B","`+field+`":""}`).(map[string]any)
+		if bad["Message"] != "Email '' is not valid" {
+			t.Errorf("%s: the message is %v", field, bad["Message"])
+		}
+	}
+	v := d.want(200, "", "POST", users, `{"first_name":"A","last_name":"B"}`).(map[string]any)
+	if user := v["user"].(map[string]any); user["email"] != nil || user["has_profile"] != false {
+		t.Errorf("without an e-mail: %v", user)
+	}
+}

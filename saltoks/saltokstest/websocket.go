@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"time"
 )
 
 // webSocket implements the part of RFC 6455 that the event stream needs: text, ping
@@ -72,23 +71,9 @@ func (s *Sim) push(ws *socket, h *hubConn, gone <-chan struct{}) {
 			_ = ws.write(opClose, nil)
 			return
 		}
-		timer := time.NewTimer(hubKeepAlive)
-		select {
-		case <-h.wake:
-		case <-timer.C:
-			s.mu.Lock()
-			if h.handshaken {
-				h.send(obj{"type": 6})
-			}
-			s.mu.Unlock()
-		case <-gone:
-			timer.Stop()
-			return
-		case <-s.closed:
-			timer.Stop()
+		if !s.waitForMessage(h, gone) {
 			return
 		}
-		timer.Stop()
 	}
 }
 

@@ -90,7 +90,7 @@ func (s *Sim) SetRemoteAccess(siteID, email string, may bool) {
 	s.atSite(siteID, func(st *site, _ *Site) {
 		m := st.memberOf(s.cloud.userByEmail(email))
 		if m == nil {
-			panic("saltokstest: no member " + email)
+			panic("saltokstest: there is no member " + email)
 		}
 		m.remote = may
 	})
@@ -124,19 +124,17 @@ func (s *Sim) atSite(siteID string, fn func(*site, *Site)) {
 			return
 		}
 	}
-	panic("saltokstest: no site " + siteID)
+	panic("saltokstest: there is no site " + siteID)
 }
 
 func (s *Sim) atIQ(iqID string, fn func(*iq)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, st := range s.cloud.sites {
-		if q := st.iqByID(strings.ToLower(iqID)); q != nil {
-			fn(q)
-			return
-		}
+	q := s.cloud.iqByID(strings.ToLower(iqID))
+	if q == nil {
+		panic("saltokstest: there is no IQ " + iqID)
 	}
-	panic("saltokstest: no iq " + iqID)
+	fn(q)
 }
 
 func mustFit(err error) {
