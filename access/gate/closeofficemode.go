@@ -12,23 +12,23 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Sweep says which doors in office mode the guardian locks.
+// CloseRequest says which doors in office mode CloseOfficeMode locks.
 type CloseRequest struct {
 	// Closing is a time of day at the site, after 00:00: doors that were put into
 	// office mode before it last came are locked. Nil for none.
 	Closing *time.Duration
 	// RightEnded locks doors whose holder may not open them any more.
 	RightEnded bool
-	// Reconcile, when set, first ends the holds whose lock it shows as "locked"
-	// and seen so later than a slow cloud may carry their start out, which is
-	// 130 seconds: SALTO's schedule or somebody at SALTO has ended them. Nothing
-	// is sent for these.
+	// Reconcile, when set, first ends the holds whose lock it shows as "locked",
+	// if the lock was seen more than 130 seconds after the start: until then a slow
+	// cloud may still execute the start. SALTO's schedule or a person ended them, so
+	// nothing is sent for these.
 	Reconcile Catalog
-	// By is who sweeps, for the log; empty is "guardian".
+	// By is who closes, for the log; empty is "guardian".
 	By string
 }
 
-// Swept is one door the guardian dealt with.
+// CloseResult is what CloseOfficeMode did about one hold.
 type CloseResult struct {
 	Hold Hold
 	// Why is "closing", "right_ended" or "seen_locked".
@@ -38,23 +38,23 @@ type CloseResult struct {
 	Receipt Receipt
 }
 
-// SweepReport is what the guardian did.
+// CloseReport is what CloseOfficeMode did.
 type CloseReport struct {
 	// Ended are the holds that are over.
 	Ended []CloseResult
-	// Open are the holds that should be over and are not: look after these.
+	// Open are the holds that should be over and are not: a person has to look.
 	Open []CloseResult
 }
 
-// Sweep is the office-mode guardian: it locks what should not be open any more,
-// and reports what it could not. A door with several holds is locked once all of
-// them are over. Call it at closing time, or every minute with RightEnded. It
-// sends at most one command per door and minute over all processes, unless the
-// door was put into office mode again, and never unlocks anything.
+// CloseOfficeMode locks the doors that should no longer be in office mode, and
+// reports those it could not lock. A door with several holds is locked once all of
+// them are over. Call it at closing time, or every minute with RightEnded. Over all
+// processes it sends at most one command per door and minute, unless the door was
+// put into office mode again, and it never unlocks a door.
 func (g *Gate) CloseOfficeMode(ctx context.Context, s CloseRequest) (report CloseReport, err error) {
 	defer contained("CloseOfficeMode", &err)
 	if s.Closing != nil && (*s.Closing < 0 || *s.Closing >= 24*time.Hour) {
-		return report, &RequestError{Faults: []Fault{{Field: "Closing", What: "a time of day from 0 to under 24 hours is wanted"}}}
+		return report, &RequestError{Faults: []Fault{{Field: "Closing", What: "must be a time of day from 0 to under 24 hours"}}}
 	}
 	holds, err := g.records.Holds(ctx, g.site)
 	if err != nil || len(holds) == 0 {
@@ -101,25 +101,25 @@ func (g *Gate) endHold(ctx context.Context, h Hold, d LogDetail, why string) ([]
 	return g.records.EndHolds(ctx, g.site, h.Door, h.Since, d.seal(storage.LogEntry{At: g.clock(), Door: h.Door, Action: "hold_end", Reason: why}))
 }
 
-// sweepDoor locks a door all of whose holds are over: one command ends them.
+// closeDoor locks a door all of whose holds are over: one command ends them.
 func (g *Gate) closeDoor(ctx context.Context, s CloseRequest, holds []Hold, report *CloseReport) error {
-	swept := make([]CloseResult, len(holds))
+	closed := make([]CloseResult, len(holds))
 	var snap storage.Snapshot
 	for i, h := range holds {
 		why, facts, err := g.due(ctx, s, h)
 		if err != nil || why == "" {
 			return err
 		}
-		swept[i], snap = CloseResult{Hold: h, Why: why}, facts
+		closed[i], snap = CloseResult{Hold: h, Why: why}, facts
 	}
-	receipt := g.lockDoor(ctx, s, swept, snap)
-	for i := range swept {
-		swept[i].Receipt = receipt
+	receipt := g.lockDoor(ctx, s, closed, snap)
+	for i := range closed {
+		closed[i].Receipt = receipt
 	}
 	if receipt.Outcome == Accepted {
-		report.Ended = append(report.Ended, swept...)
+		report.Ended = append(report.Ended, closed...)
 	} else {
-		report.Open = append(report.Open, swept...)
+		report.Open = append(report.Open, closed...)
 	}
 	return nil
 }
@@ -138,7 +138,7 @@ func (g *Gate) reconcile(ctx context.Context, s CloseRequest, holds []Hold, repo
 	}
 	var rest []Hold
 	for i, h := range holds {
-		snap, err := g.load(ctx, h, now) // an error comes again when it is swept
+		snap, err := g.load(ctx, h, now) // an error comes again in closeDoor
 		lock, ok := states[lockID{snap.Link.Site, snap.Link.Lock}]
 		// Until then a slow cloud may open it: its last start may be Unconfirmed,
 		// whatever an earlier one was.
@@ -203,15 +203,15 @@ func closedSince(since, now time.Time, closing time.Duration, loc *time.Location
 }
 
 // lockDoor sends one command to lock, by the site itself.
-func (g *Gate) lockDoor(ctx context.Context, s CloseRequest, swept []CloseResult, snap storage.Snapshot) Receipt {
-	now, door, why := g.clock(), swept[0].Hold.Door, swept[0].Why
+func (g *Gate) lockDoor(ctx context.Context, s CloseRequest, closed []CloseResult, snap storage.Snapshot) Receipt {
+	now, door, why := g.clock(), closed[0].Hold.Door, closed[0].Why
 	once := fmt.Appendf(nil, "%d\x00%s", now.Unix()/60, door)
-	for _, w := range swept {
+	for _, w := range closed {
 		once = append(append(once, 0), w.Hold.RequestID...)
 	}
 	sum := sha256.Sum256(once)
 	p := &unlockRequest{
-		tap:    Tap{RequestID: "sweep-" + hex.EncodeToString(sum[:16]), Door: door, TappedAt: now, Source: "guardian", Actor: s.By},
+		tap:    Tap{RequestID: "close-" + hex.EncodeToString(sum[:16]), Door: door, TappedAt: now, Source: "guardian", Actor: s.By},
 		action: access.Lock, began: now, steady: time.Now(), link: snap.Link, loc: snap.Question.Location, zone: snap.Question.TimeZone,
 	}
 	p.key = storage.RequestKey{Site: g.site, Member: "", RequestID: p.tap.RequestID}

@@ -16,7 +16,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-func (b *bench) sweep(s gate.CloseRequest) string {
+func (b *bench) closeOfficeMode(s gate.CloseRequest) string {
 	b.Helper()
 	report, err := b.gate.CloseOfficeMode(b.Context(), s)
 	if err != nil {
@@ -50,7 +50,7 @@ func (b *bench) startOffice(member string) {
 	b.want(r, gate.Accepted, "")
 }
 
-func TestGuardianAtClosingTime(t *testing.T) {
+func TestCloseOfficeModeAtClosingTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
 		closing := gate.CloseRequest{Closing: new(22 * time.Hour)}
@@ -64,36 +64,36 @@ func TestGuardianAtClosingTime(t *testing.T) {
 			time.Sleep(time.Until(to.Add(-time.Hour)))
 		}
 		at("2000-01-01 21:59:59")
-		if got := b.sweep(closing); got != "" {
+		if got := b.closeOfficeMode(closing); got != "" {
 			t.Fatalf("before closing: %s", got)
 		}
 		at("2000-01-01 22:00:00")
-		if got := b.sweep(closing); got != "ended ada closing" {
+		if got := b.closeOfficeMode(closing); got != "ended ada closing" {
 			t.Fatalf("at closing: got %q", got)
 		}
 		b.wantLog("office_mode/sending/grant", "office_mode/accepted/grant", "lock/sending/closing", "lock/accepted/closing")
-		if got := b.sweep(closing); got != "" {
+		if got := b.closeOfficeMode(closing); got != "" {
 			t.Fatalf("again: %s", got)
 		}
 		// Put on after closing, it may stay until the next one.
 		at("2000-01-01 22:00:01")
 		b.startOffice("ada")
 		at("2000-01-02 21:59:59")
-		if got := b.sweep(closing); got != "" {
+		if got := b.closeOfficeMode(closing); got != "" {
 			t.Fatalf("the next evening: %s", got)
 		}
 		// What cannot be locked is reported, and tried again.
 		at("2000-01-02 22:10:00")
 		b.driver.move = answers(gate.Unconfirmed, gate.CauseLockOffline)
-		if got := b.sweep(closing); got != "open ada closing unconfirmed lock_offline" {
+		if got := b.closeOfficeMode(closing); got != "open ada closing unconfirmed lock_offline" {
 			t.Fatalf("got %q", got)
 		}
 		moves := b.driver.count()
-		b.sweep(closing) // once per door and minute, whoever sweeps
+		b.closeOfficeMode(closing) // once per door and minute, whoever sweeps
 		b.wantMoves(moves)
 		time.Sleep(time.Minute)
 		b.driver.move = nil
-		if got := b.sweep(closing); got != "ended ada closing" {
+		if got := b.closeOfficeMode(closing); got != "ended ada closing" {
 			t.Fatalf("got %q", got)
 		}
 		if len(b.checkIns()) != 1 {
@@ -105,21 +105,21 @@ func TestGuardianAtClosingTime(t *testing.T) {
 	})
 }
 
-func TestGuardianWhenTheRightEnds(t *testing.T) {
+func TestCloseOfficeModeWhenTheRightEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
 		b.startOffice("ada")
-		if got := b.sweep(gate.CloseRequest{RightEnded: true}); got != "" {
+		if got := b.closeOfficeMode(gate.CloseRequest{RightEnded: true}); got != "" {
 			t.Fatalf("got %q", got)
 		}
 		if err := b.store.DeleteGrant(t.Context(), site, "ada-office"); err != nil {
 			t.Fatal(err)
 		}
-		if got := b.sweep(gate.CloseRequest{}); got != "" {
+		if got := b.closeOfficeMode(gate.CloseRequest{}); got != "" {
 			t.Fatalf("nothing was asked for: got %q", got)
 		}
 		switchOff(b) // locking works all the same
-		if got := b.sweep(gate.CloseRequest{RightEnded: true}); got != "ended ada right_ended" {
+		if got := b.closeOfficeMode(gate.CloseRequest{RightEnded: true}); got != "ended ada right_ended" {
 			t.Fatalf("got %q", got)
 		}
 		var actor string
@@ -136,7 +136,7 @@ func TestGuardianWhenTheRightEnds(t *testing.T) {
 	})
 }
 
-func TestGuardianOfADoorWithoutLock(t *testing.T) {
+func TestCloseOfficeModeOfADoorWithoutLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
 		b.startOffice("ada")
@@ -146,7 +146,7 @@ func TestGuardianOfADoorWithoutLock(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(24 * time.Hour)
-		if got := b.sweep(gate.CloseRequest{Closing: new(22 * time.Hour)}); got != "open ada closing denied not_linked" {
+		if got := b.closeOfficeMode(gate.CloseRequest{Closing: new(22 * time.Hour)}); got != "open ada closing denied not_linked" {
 			t.Fatalf("got %q", got)
 		}
 	})
@@ -157,16 +157,16 @@ func TestReconcileWithWhatIsSeen(t *testing.T) {
 		b := setup(t)
 		b.startOffice("ada")
 		shown := catalog{{Link: link("l2"), State: "locked", SeenAt: time.Now().Add(130 * time.Second)}}
-		if got := b.sweep(gate.CloseRequest{Reconcile: shown}); got != "" {
+		if got := b.closeOfficeMode(gate.CloseRequest{Reconcile: shown}); got != "" {
 			t.Fatalf("seen too early: got %q", got)
 		}
 		shown[0].SeenAt = shown[0].SeenAt.Add(time.Microsecond)
 		shown[0].State = "office_mode"
-		if got := b.sweep(gate.CloseRequest{Reconcile: shown}); got != "" {
+		if got := b.closeOfficeMode(gate.CloseRequest{Reconcile: shown}); got != "" {
 			t.Fatalf("seen open: got %q", got)
 		}
 		shown[0].State = "locked"
-		if got := b.sweep(gate.CloseRequest{Reconcile: shown}); got != "ended ada seen_locked" {
+		if got := b.closeOfficeMode(gate.CloseRequest{Reconcile: shown}); got != "ended ada seen_locked" {
 			t.Fatalf("got %q", got)
 		}
 		b.wantMoves(1) // the start alone
@@ -187,26 +187,26 @@ func ExampleGate_CloseOfficeMode() {
 }
 
 // A door that somebody may hold open stays open, whoever else's hold is over.
-func TestGuardianOfADoorWithTwoHolders(t *testing.T) {
+func TestCloseOfficeModeOfADoorWithTwoHolders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
 		b.grantBobTheOffice()
 		b.startOffice("ada")
 		time.Sleep(21*time.Hour + time.Minute) // 22:01 in Berlin
 		b.startOffice("bob")
-		if got := b.sweep(gate.CloseRequest{Closing: new(22 * time.Hour)}); got != "" {
+		if got := b.closeOfficeMode(gate.CloseRequest{Closing: new(22 * time.Hour)}); got != "" {
 			t.Errorf("bob started after closing time: got %q", got)
 		}
 		if err := b.store.DeleteGrant(t.Context(), site, "ada-office"); err != nil {
 			t.Fatal(err)
 		}
-		if got := b.sweep(gate.CloseRequest{RightEnded: true}); got != "" {
+		if got := b.closeOfficeMode(gate.CloseRequest{RightEnded: true}); got != "" {
 			t.Errorf("bob may still hold it: got %q", got)
 		}
 		if err := b.store.DeleteGrant(t.Context(), site, "bob-office"); err != nil {
 			t.Fatal(err)
 		}
-		if got := b.sweep(gate.CloseRequest{RightEnded: true}); got != "ended ada right_ended, ended bob right_ended" {
+		if got := b.closeOfficeMode(gate.CloseRequest{RightEnded: true}); got != "ended ada right_ended, ended bob right_ended" {
 			t.Errorf("nobody may: got %q", got)
 		}
 		b.wantMoves(3)
@@ -215,7 +215,7 @@ func TestGuardianOfADoorWithTwoHolders(t *testing.T) {
 
 // A door that was put into office mode again within the guardian's minute is
 // locked again.
-func TestGuardianTwiceInAMinute(t *testing.T) {
+func TestCloseOfficeModeTwiceInAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
 		grant := access.Grant{ID: "ada-office", Member: "ada", Door: "office", Hours: access.Always(), RequiresMembership: new(false)}
@@ -224,10 +224,10 @@ func TestGuardianTwiceInAMinute(t *testing.T) {
 			if err := b.store.DeleteGrant(t.Context(), site, grant.ID); err != nil {
 				t.Fatal(err)
 			}
-			if got := b.sweep(gate.CloseRequest{RightEnded: true}); got != "ended ada right_ended" {
+			if got := b.closeOfficeMode(gate.CloseRequest{RightEnded: true}); got != "ended ada right_ended" {
 				t.Errorf("got %q", got)
 			}
-			b.wantHolders("after the sweep")
+			b.wantHolders("after closing")
 			if err := b.store.PutGrant(t.Context(), site, grant); err != nil {
 				t.Fatal(err)
 			}
@@ -252,11 +252,11 @@ func TestReconcileWhatMayOpenYet(t *testing.T) {
 					b.command(access.OfficeMode, "ada", o)
 				}
 				shown := catalog{{Link: link("l2"), State: "locked", SeenAt: time.Now().Add(2 * time.Minute)}}
-				if got := b.sweep(gate.CloseRequest{Reconcile: shown}); got != "" {
+				if got := b.closeOfficeMode(gate.CloseRequest{Reconcile: shown}); got != "" {
 					t.Errorf("two minutes later: got %q", got)
 				}
 				shown[0].SeenAt = shown[0].SeenAt.Add(11 * time.Second)
-				if got := b.sweep(gate.CloseRequest{Reconcile: shown}); got != "ended ada seen_locked" {
+				if got := b.closeOfficeMode(gate.CloseRequest{Reconcile: shown}); got != "ended ada seen_locked" {
 					t.Errorf("after that: got %q", got)
 				}
 			})
@@ -302,11 +302,11 @@ func TestReconcileBesideAnUncertainHold(t *testing.T) {
 				b.driver.move = answers(c.second, "")
 				b.command(access.OfficeMode, "bob", c.second)
 				shown := catalog{{Link: link("l2"), State: "locked", SeenAt: time.Now().Add(time.Minute + time.Second)}}
-				if got := b.sweep(gate.CloseRequest{Reconcile: shown}); got != "" {
+				if got := b.closeOfficeMode(gate.CloseRequest{Reconcile: shown}); got != "" {
 					t.Errorf("a minute later: got %q", got)
 				}
 				shown[0].SeenAt = shown[0].SeenAt.Add(time.Minute + 10*time.Second)
-				if got := b.sweep(gate.CloseRequest{Reconcile: shown}); got != "ended ada seen_locked, ended bob seen_locked" {
+				if got := b.closeOfficeMode(gate.CloseRequest{Reconcile: shown}); got != "ended ada seen_locked, ended bob seen_locked" {
 					t.Errorf("after that: got %q", got)
 				}
 			})
@@ -361,7 +361,7 @@ func TestOneDoorFailsTheOthersAreLookedAfter(t *testing.T) {
 				time.Sleep(23 * time.Hour)
 				swept, err := g.CloseOfficeMode(t.Context(), gate.CloseRequest{Closing: new(22 * time.Hour), Reconcile: catalog{}})
 				if err == nil || len(swept.Ended) != 1 || swept.Ended[0].Hold.Door != "z-room" {
-					t.Errorf("Sweep: got %+v, %v", swept, err)
+					t.Errorf("CloseOfficeMode: got %+v, %v", swept, err)
 				}
 			})
 		})
@@ -379,7 +379,7 @@ func TestNothingSeenTheDoorsAreLocked(t *testing.T) {
 			if err == nil || len(report.Ended) != 1 {
 				t.Errorf("got %+v, %v", report, err)
 			}
-			b.wantHolders("after the sweep")
+			b.wantHolders("after closing")
 		})
 	}
 }

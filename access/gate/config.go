@@ -11,7 +11,7 @@ import (
 	"github.com/doorkit/doorkit/internal/hostcall"
 )
 
-// The limits of the way of one unlock.
+// The limits of one unlock.
 const (
 	// SendWithin is how long after the tap a command may be sent.
 	SendWithin = 10 * time.Second
@@ -28,8 +28,7 @@ const (
 	staleAfter = AnswerWithin + 2*WriteWithin
 )
 
-// Config says what a Gate stands on. Site, Facts, Records and Locks are
-// required.
+// Config configures a Gate. Site, Facts, Records and Locks are required.
 type Config struct {
 	// Site is the host's id of the one site this gate serves. A host with many
 	// sites makes a gate for each, on the same storage.
@@ -80,7 +79,7 @@ func New(c Config) (*Gate, error) {
 		}
 	}
 	add(!storage.ValidID(c.Site), "Site", badID)
-	add(c.Facts == nil, "Facts", "required: a memstore, a sqlstore, or JoinFacts of your own stores")
+	add(c.Facts == nil, "Facts", "required: a memstore, a sqlstore, or storage.JoinFacts of your own stores")
 	add(c.Records == nil, "Records", "required: a memstore or a sqlstore")
 	add(c.Locks == nil, "Locks", "required: saltolocks.New makes it of a SALTO KS client")
 	if list != nil {
@@ -102,7 +101,7 @@ func New(c Config) (*Gate, error) {
 // Site returns the site this gate serves.
 func (g *Gate) Site() string { return g.site }
 
-const badID = "1 to 200 bytes of valid UTF-8 without NUL are wanted"
+const badID = "must be 1 to 200 bytes of valid UTF-8 without NUL"
 
 // errClock is for what cannot be done without the host's clock.
 var errClock = errors.New("gate: Config.Now panics or says the zero time: mend it")
@@ -195,7 +194,7 @@ func sound(in string, err error) (same error) {
 }
 
 // contained makes an error of a panic in what the host supplied; it is deferred
-// by the methods that are not on the way of an unlock.
+// by the methods that do not move a lock.
 func contained(method string, err *error) {
 	if v := recover(); v != nil {
 		*err = hostcall.NewPanicError(method, v)

@@ -151,7 +151,7 @@ func TestClockFailsBesideTheWay(t *testing.T) {
 					told++
 				}
 				b.wantMoves(moves)
-				b.wantHolders("after the sweep", "ada since 00:00:00")
+				b.wantHolders("after closing", "ada since 00:00:00")
 			})
 		}
 		if told != 1 {

@@ -9,16 +9,16 @@
 // command, nothing is sent late, nothing is sent again, and every command that may
 // have been sent has its row in the door log before it is sent. Every error denies.
 //
-// The gate declares what it needs and imports no lock system and no database:
-// [Facts] and [Records] are storage (memstore and sqlstore implement both, gatetest
-// proves an implementation), [Locks] moves a lock (saltolocks implements it for
-// SALTO KS).
+// The gate imports no lock system and no database. Its facts and records are kept by
+// a storage: packages memstore and sqlstore are two, package storage has the
+// interfaces and the rules for another. A [LockDriver] moves locks: package saltolocks
+// is one for SALTO KS.
 //
 //   - [Gate.Unlock], [Gate.StartOfficeMode] and [Gate.Lock] are the member's taps,
 //     [Gate.Keys] is what there is to tap.
 //   - [Doors] links locks and names doors; [Gate.SwitchOff] closes a site.
-//   - [Gate.Recover] and [Gate.Sweep] are for the host's timer: commands that a
-//     killed process left unsettled, office mode that its holder may not hold any more.
+//   - [Gate.Recover] and [Gate.CloseOfficeMode] are for the host's timer: commands that
+//     a killed process left unsettled, doors left in office mode.
 //   - [Gate.Log], [Gate.CheckIns] and [Gate.Ingest] tell what happened; [Gate.Head]
 //     and [Gate.Verify] prove that the log was not changed.
 //   - [Gate.Doctor] says what is wrong and what to do.

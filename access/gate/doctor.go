@@ -11,7 +11,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Severity ranks findings; the zero Severity is none.
+// Severity ranks issues; the zero Severity is none.
 type Severity int
 
 const (
@@ -28,7 +28,7 @@ func (s Severity) String() string {
 	return [...]string{"", "critical", "warning", "note"}[max(0, min(int(s), 3))]
 }
 
-// Finding is one thing a person should know about a site.
+// Issue is one thing that a person should know about a site.
 type Issue struct {
 	// Code is stable: hosts translate by it. docs/operating.md lists them all.
 	Code     string
@@ -37,7 +37,7 @@ type Issue struct {
 	About string
 	// What is wrong, what it Breaks, and what to Do, in a sentence each.
 	What, Breaks, Do string
-	// Until is when it ends by itself; zero when it does not, or nobody knows.
+	// Until is when it ends by itself; zero if it does not, or if that is unknown.
 	Until time.Time
 }
 
@@ -50,14 +50,14 @@ type Checker interface {
 	Check(ctx context.Context, c Check) ([]Issue, error)
 }
 
-// Checkup is what a Checker is asked.
+// Check is what a Checker is asked.
 type Check struct {
 	Doors []Door
 	Now   time.Time
 	Codes bool
 }
 
-// Patient is what Doctor looks at beside the gate's own records.
+// Diagnostics is what Doctor looks at, besides the gate's own records.
 type Diagnostics struct {
 	Doors   storage.DoorStore
 	Rules   storage.RuleStore
@@ -74,10 +74,10 @@ type Diagnostics struct {
 	LongOpen time.Duration
 }
 
-// Doctor examines the site once: findings ranked by severity, one per code and
-// thing. It changes nothing and moves no door. What could not be looked at is a
-// finding of its own ("not_checked"), so the error is only about a Patient
-// without stores.
+// Doctor examines the site once and returns its issues ranked by severity, one per
+// code and thing. It changes nothing and moves no lock. What it could not examine is
+// an issue of its own ("not_checked"), so the only error is a *RequestError about
+// Diagnostics without stores.
 func (g *Gate) Doctor(ctx context.Context, p Diagnostics) ([]Issue, error) {
 	if p.Doors == nil || p.Rules == nil || p.Members == nil {
 		return nil, &RequestError{Faults: []Fault{{Field: "Diagnostics", What: "Doors, Rules and Members are required"}}}
@@ -108,7 +108,7 @@ func (g *Gate) Doctor(ctx context.Context, p Diagnostics) ([]Issue, error) {
 	return rank(e.list), nil
 }
 
-// rank sorts by severity, and keeps one finding per code and thing.
+// rank sorts by severity, and keeps one issue per code and thing.
 func rank(list []Issue) []Issue {
 	slices.SortStableFunc(list, func(a, b Issue) int {
 		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Code, b.Code), cmp.Compare(a.About, b.About))
@@ -198,12 +198,12 @@ func (e *examination) openDoors(ctx context.Context) {
 		case !may[h.Door]:
 			e.find(Issue{
 				Code: "door_left_open", Severity: Warning, About: h.Door, What: "It is in office mode, and its holder may not open it any more.",
-				Breaks: "The door may stand open for everybody.", Do: "Lock it, or call Sweep with RightEnded.",
+				Breaks: "The door may stand open for everybody.", Do: "Lock it, or call CloseOfficeMode with RightEnded.",
 			})
 		case e.now.Sub(h.Since) > long:
 			e.find(Issue{
 				Code: "door_left_open", Severity: Warning, About: h.Door, What: fmt.Sprintf("It is in office mode since %s.", h.Since.Format(time.RFC3339)),
-				Breaks: "The door may stand open for everybody.", Do: "Lock it, or call Sweep at closing time.",
+				Breaks: "The door may stand open for everybody.", Do: "Lock it, or call CloseOfficeMode at closing time.",
 			})
 		}
 	}

@@ -26,16 +26,16 @@ func (c checker) Check(_ context.Context, u gate.Check) ([]gate.Issue, error) { 
 // found is what Doctor says, as "code about".
 func (b *bench) found(p gate.Diagnostics) (list []string) {
 	b.Helper()
-	findings, err := b.gate.Doctor(b.Context(), p)
+	issues, err := b.gate.Doctor(b.Context(), p)
 	if err != nil {
 		b.Fatal(err)
 	}
-	for i, f := range findings {
+	for i, f := range issues {
 		if f.What == "" || f.Breaks == "" || f.Do == "" || f.Severity < gate.Critical || f.Severity > gate.Note {
-			b.Errorf("half a finding: %+v", f)
+			b.Errorf("half an issue: %+v", f)
 		}
-		if i > 0 && f.Severity < findings[i-1].Severity {
-			b.Errorf("%s stands behind %s", f.Code, findings[i-1].Code)
+		if i > 0 && f.Severity < issues[i-1].Severity {
+			b.Errorf("%s stands behind %s", f.Code, issues[i-1].Code)
 		}
 		text := f.Code
 		if f.About != "" {
@@ -46,7 +46,7 @@ func (b *bench) found(p gate.Diagnostics) (list []string) {
 	return list
 }
 
-// TestDoctor: each finding has what causes it and what clears it.
+// TestDoctor: each issue has what causes it and what clears it.
 func TestDoctor(t *testing.T) {
 	day := func(from, to access.Clock) access.Hours {
 		return access.Weekly(access.Range{Days: []access.Day{access.Mon}, From: from, To: to})
@@ -273,8 +273,8 @@ func TestDoctorRepeatsItself(t *testing.T) {
 
 func ExampleGate_Doctor() {
 	g, store := newSite()
-	findings, err := g.Doctor(context.Background(), gate.Diagnostics{Doors: store, Rules: store, Members: store})
-	for _, f := range findings {
+	issues, err := g.Doctor(context.Background(), gate.Diagnostics{Doors: store, Rules: store, Members: store})
+	for _, f := range issues {
 		fmt.Printf("%s %s: %s %s\n", f.Severity, f.Code, f.What, f.Do)
 	}
 	fmt.Println(err)

@@ -116,8 +116,8 @@ func TestBadDocuments(t *testing.T) {
 	for what, change := range map[string]func(*gate.Document){
 		"links.cellar: there is no such door":                        func(d *gate.Document) { d.Links["cellar"] = link("l9") },
 		"links.office: its lock is linked to door \"front\" already": func(d *gate.Document) { d.Links["office"] = link("l1") },
-		"Grants[0].ID: 1 to 200 bytes":                               func(d *gate.Document) { d.Facts.Grants[0].ID = strings.Repeat("g", 201) },
-		"Doors[0].Name: valid UTF-8 without NUL":                     func(d *gate.Document) { d.Facts.Doors[0].Name = "a\x00" },
+		"Grants[0].ID: must be 1 to 200 bytes":                       func(d *gate.Document) { d.Facts.Grants[0].ID = strings.Repeat("g", 201) },
+		"Doors[0].Name: must be valid UTF-8 without NUL":             func(d *gate.Document) { d.Facts.Doors[0].Name = "a\x00" },
 		"doors[0].access_type":                                       func(d *gate.Document) { d.Facts.Doors[0].AccessType = "open" },
 	} {
 		doc, err := gate.ReadDocument(text)

@@ -29,7 +29,7 @@ type CatalogLock struct {
 	State string
 	// Online and GatewayOnline are the lock system's word, which may be old.
 	Online, GatewayOnline bool
-	// Trouble is why it cannot be moved now, as far as the catalog tells:
+	// Problem is why it cannot be moved now, as far as the catalog tells:
 	// CauseIQOffline, CauseLockOffline, CauseIQNotActivated, ...; CauseNotLinked
 	// for a lock that no gateway reaches.
 	Problem Cause
@@ -234,7 +234,7 @@ type DoorStatus struct {
 	Door Door
 	// Lock is nil when the door is not linked, or its lock is gone.
 	Lock *CatalogLock
-	// Trouble is why the door cannot be moved now: CauseNotLinked, CauseLockGone
+	// Problem is why the door cannot be moved now: CauseNotLinked, CauseLockGone
 	// or the catalog's word; empty if nothing is known against it.
 	Problem Cause
 }
@@ -280,4 +280,4 @@ func goodAccessType(t access.AccessType) bool {
 	return t == access.AccessOnly || t == access.AccessAndOfficeMode
 }
 
-var badAccessType = Fault{Field: "AccessType", What: `"access_only" or "access_and_office_mode" is wanted`}
+var badAccessType = Fault{Field: "AccessType", What: `must be "access_only" or "access_and_office_mode"`}

@@ -55,7 +55,7 @@ func ExampleGate_Verify() {
 	fmt.Println(err)
 	// Output:
 	// 3 rows, 0 erased, <nil>
-	// gate: the door log does not hold at row 2: another row than the head wanted
+	// gate: the door log does not hold at row 2: another row than the required head
 }
 
 func ExampleGate_Retain() {

@@ -91,7 +91,7 @@ func TestCommandsUnderWayAtOnce(t *testing.T) {
 				if c.want != nil {
 					want = "ended ada closing"
 				}
-				if got := b.sweep(gate.CloseRequest{Closing: new(22 * time.Hour)}); got != want {
+				if got := b.closeOfficeMode(gate.CloseRequest{Closing: new(22 * time.Hour)}); got != want {
 					t.Errorf("the guardian: got %q, want %q", got, want)
 				}
 			})
@@ -138,7 +138,7 @@ func TestAnUnconfirmedStart(t *testing.T) {
 					case "i":
 						b.ingest(r)
 					case "s":
-						b.sweep(gate.CloseRequest{Closing: new(22 * time.Hour)})
+						b.closeOfficeMode(gate.CloseRequest{Closing: new(22 * time.Hour)})
 					default:
 						n, err := strconv.Atoi(step)
 						if err != nil {

@@ -34,7 +34,7 @@ type DigitalKey struct {
 	// without asking the lock system: not linked, switched off, bad facts.
 	Cause Cause `json:"cause,omitempty"`
 	// State is the lock's state when it was last seen, SeenAt; empty if it never
-	// was. See Gate.SeeLocks.
+	// was. See Gate.RefreshLockStates.
 	State  string    `json:"state,omitempty"`
 	SeenAt time.Time `json:"seen_at,omitzero"`
 }
@@ -129,10 +129,10 @@ func (g *Gate) key(s *storage.Snapshot, d access.Decision, member string, holds 
 	return k
 }
 
-// SeeLocks asks the lock system for the state of every lock, for Keys to show
-// with its age, and returns what it saw. Call it as often as the screens shall
-// be fresh: it is one list of the lock system, for all members together. What
-// was seen is kept by this Gate alone: each process looks for itself.
+// RefreshLockStates reads the state of every lock from the lock system, for Keys to
+// show with its age, and returns the locks. Call it as often as screens should be
+// fresh: it is one list of the lock system for all members together. The states are
+// kept in this Gate: each process refreshes its own.
 func (g *Gate) RefreshLockStates(ctx context.Context, c Catalog) (list []CatalogLock, err error) {
 	defer contained("RefreshLockStates", &err)
 	for lock, err := range c.Locks(ctx) {

@@ -7,7 +7,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 )
 
-// Locks moves locks. It is the gate's only way to the lock system.
+// LockDriver moves locks. It is the gate's only connection to the lock system.
 type LockDriver interface {
 	// Move sends one command, once: no retry, no redirect, no replay. It obtains
 	// what it needs first (token, one-time code, a connection) and asks c.Left
@@ -29,8 +29,8 @@ type Command struct {
 	left   func() time.Duration
 }
 
-// NewCommand makes a Command whose Left is told by left; nil leaves it to SendBy
-// and time.Now. Drivers get theirs from the gate; this is for their tests.
+// NewCommand returns a Command whose Left is left; if left is nil, Left is the time
+// until SendBy. Drivers receive their commands from the gate; this is for tests.
 func NewCommand(link Link, action access.Action, sendBy time.Time, left func() time.Duration) Command {
 	return Command{link, action, sendBy, left}
 }
@@ -45,7 +45,7 @@ func (c Command) Left() time.Duration {
 	return c.left()
 }
 
-// Result is what became of a Command. The zero Result counts as Unconfirmed.
+// Result is the outcome of a Command. The zero Result counts as Unconfirmed.
 type Result struct {
 	Outcome Outcome
 	Cause   Cause

@@ -30,7 +30,7 @@ func (g *Gate) flip(ctx context.Context, s KillSwitch) (err error) {
 	return g.records.SetKillSwitch(ctx, g.site, s, d.seal(storage.LogEntry{At: s.At, Action: action}))
 }
 
-// Switched returns the site's kill switch.
+// KillSwitch returns the kill switch of the site.
 func (g *Gate) KillSwitch(ctx context.Context) (s KillSwitch, err error) {
 	defer contained("KillSwitch", &err)
 	return g.records.KillSwitch(ctx, g.site)

@@ -21,7 +21,7 @@ func TestOddNames(t *testing.T) {
 				t.Errorf("switching off by %.10q: %v", by, err)
 			}
 			time.Sleep(24 * time.Hour)
-			if got := b.sweep(gate.CloseRequest{Closing: new(time.Duration), By: by}); got != "ended ada closing" {
+			if got := b.closeOfficeMode(gate.CloseRequest{Closing: new(time.Duration), By: by}); got != "ended ada closing" {
 				t.Errorf("swept by %.10q: %q", by, got)
 			}
 			if err := b.gate.SwitchOn(t.Context(), by, "\xff"); err != nil {

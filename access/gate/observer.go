@@ -8,31 +8,30 @@ import (
 	"time"
 )
 
-// Observer hears what happens at the doors: for metrics, alerts and screens. It
-// is called on the way of the request, so it returns quickly; a panic in it is
-// contained.
+// Observer receives events, for metrics, alerts and screens. It is called before the
+// request returns, so it returns quickly; a panic in it is contained.
 //
-// A Gate tells a trouble once, from when it meets it until a command works there
-// again, and remembers that in memory: several processes each tell what they
-// meet, a new process tells anew what lasts, and of a trouble that ended while
-// no process ran there is no end. Alerts that must be one over all of them are
-// keyed by Site, Cause, Gateway and Door, which are the same everywhere, and
-// closed by hand or by age; Doctor says what lasts now.
+// A Gate raises a problem once, when it first meets it, and resolves it when a command
+// works there again. It keeps that in memory: several processes raise the same
+// problem each, a new process raises again what persists, and a problem that ends
+// while no process runs is never resolved. To merge alerts of several processes, key
+// them by Site, Cause, Gateway and Door, and close them by hand or by age; Doctor
+// reports what persists now.
 type Observer interface {
 	Observe(ctx context.Context, e Event)
 }
 
-// EventKind says what an Event tells.
+// EventKind is the kind of an Event.
 type EventKind string
 
 const (
-	// Passed: one request was answered; Event.Receipt is its receipt. Count only
-	// those that are not Repeated.
+	// RequestCompleted: one request was answered; Event.Receipt is its receipt.
+	// Count only those that are not Repeated.
 	RequestCompleted EventKind = "request_completed"
-	// TroubleBegan: something a person should look at began: once per trouble,
-	// however many requests meet it.
+	// ProblemRaised: something that requires a person began. It is raised once, for
+	// any number of requests that meet it.
 	ProblemRaised EventKind = "problem_raised"
-	// TroubleEnded: it is over.
+	// ProblemResolved: a command worked again.
 	ProblemResolved EventKind = "problem_resolved"
 )
 
@@ -41,10 +40,10 @@ type Event struct {
 	Kind EventKind
 	Site string
 	At   time.Time
-	// Receipt is set for Passed.
+	// Receipt is set for RequestCompleted.
 	Receipt *Receipt
-	// Cause, with Gateway or Door where it is about one, names a trouble; Since
-	// is when it began.
+	// Cause names the problem, with the Gateway or Door that it is about; Since is
+	// when it was raised.
 	Cause         Cause
 	Gateway, Door string
 	Since         time.Time
@@ -59,7 +58,7 @@ const (
 	perDoor
 )
 
-// troubles are the causes a person should hear of, with what they are about.
+// problems are the causes that require a person, with what they are about.
 var problems = map[Cause]scope{
 	CauseStoreUnavailable: siteWide, CauseCloudUnavailable: siteWide, CauseReauthorize: siteWide,
 	CauseNoSubscription: siteWide, CauseRateLimited: siteWide, CauseClock: siteWide,
@@ -73,8 +72,7 @@ type problem struct {
 	gateway, door string
 }
 
-// watch turns receipts into events, each trouble once from its beginning to its
-// end. It knows what this Gate saw, no more.
+// watch turns receipts into events. It knows what this Gate saw, no more.
 type watch struct {
 	site     string
 	observer Observer
@@ -92,8 +90,8 @@ func (w *watch) completed(ctx context.Context, link Link, r Receipt) {
 	}
 }
 
-// proven is passed for a movement that is told long after it was: it ends no
-// trouble that began since.
+// proven is completed for a movement that is reported long after it happened: it
+// resolves no problem that was raised since.
 func (w *watch) proven(ctx context.Context, link Link, r Receipt) {
 	if w.observer != nil {
 		w.tell(ctx, link, r, true)

@@ -22,7 +22,7 @@ func (h *heard) Observe(_ context.Context, e gate.Event) {
 	h.events = append(h.events, fmt.Sprintf("%s %s %s%s", e.Kind, e.Cause, e.Gateway, e.Door))
 }
 
-func TestTroubleBeginsAndEndsOnce(t *testing.T) {
+func TestProblemIsRaisedAndResolvedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &heard{}
 		b := setup(t, func(c *gate.Config) { c.Observer = h })
@@ -31,7 +31,7 @@ func TestTroubleBeginsAndEndsOnce(t *testing.T) {
 		b.unlock(b.tap("ada", "front"))
 		b.driver.move = answers(gate.NotSent, gate.CauseOTPBlocked)
 		b.unlock(b.tap("ada", "office"))
-		b.unlock(b.tap("bob", "front")) // what the rules say is no trouble
+		b.unlock(b.tap("bob", "front")) // what the rules say is no problem
 		b.driver.move = nil
 		b.unlock(b.tap("ada", "office"))
 		b.unlock(b.tap("ada", "front"))
@@ -42,7 +42,7 @@ func TestTroubleBeginsAndEndsOnce(t *testing.T) {
 		b.faults.set("Lookup", nil, nil)
 		b.faults.set("Settle", down, nil)
 		time.Sleep(gate.ShareWithin)
-		b.unlock(b.tap("ada", "front")) // opened, not recorded: the trouble goes on
+		b.unlock(b.tap("ada", "front")) // opened, not recorded: the problem persists
 		b.faults.set("Settle", nil, nil)
 		b.unlock(b.tap("ada", "office"))
 		want := []string{
@@ -58,7 +58,7 @@ func TestTroubleBeginsAndEndsOnce(t *testing.T) {
 
 // A member whose phone is ahead alerts nobody, however often; a clock of the
 // host's that fails does.
-func TestAPhoneThatIsAheadIsNoTrouble(t *testing.T) {
+func TestAPhoneThatIsAheadIsNoProblem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, fails := &heard{}, false
 		b := setup(t, func(c *gate.Config) {
@@ -89,9 +89,9 @@ func TestAPhoneThatIsAheadIsNoTrouble(t *testing.T) {
 	})
 }
 
-// Each process tells of the troubles it meets, and ends those it told of. The
-// same trouble has the same Cause, Gateway and Door in all of them.
-func TestTroubleIsToldByEachProcess(t *testing.T) {
+// Each process raises the problems it meets, and resolves those it raised. The
+// same problem has the same Cause, Gateway and Door in all of them.
+func TestProblemIsRaisedByEachProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := &heard{}, &heard{}
 		b := setup(t, func(c *gate.Config) { c.Observer = first })
@@ -116,8 +116,8 @@ func TestTroubleIsToldByEachProcess(t *testing.T) {
 	})
 }
 
-// A receipt that is read again tells of no trouble: it was told, and may be over.
-func TestARepeatedReceiptIsNoNewTrouble(t *testing.T) {
+// A receipt that is read again raises no problem: it was raised before, and may be over.
+func TestARepeatedReceiptRaisesNoProblem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &heard{}
 		b := setup(t, func(c *gate.Config) { c.Observer = h })
@@ -150,9 +150,9 @@ func TestARepeatedReceiptIsNoNewTrouble(t *testing.T) {
 	})
 }
 
-// That the lock moved before a trouble began does not end it; that it moves now
+// That the lock moved before a problem was raised does not end it; that it moves now
 // does, whatever the clock said then.
-func TestALateProofEndsNoLaterTrouble(t *testing.T) {
+func TestALateProofResolvesNoLaterProblem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, r, jump := &heard{}, &told{}, time.Duration(0)
 		b := setup(t, func(c *gate.Config) {

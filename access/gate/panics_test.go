@@ -81,12 +81,12 @@ func TestDoctorWhereStoresPanic(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		findings, err := g.Doctor(t.Context(), gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store, Catalog: bomb{}})
+		issues, err := g.Doctor(t.Context(), gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store, Catalog: bomb{}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, f := range findings {
+		for _, f := range issues {
 			got = append(got, strings.Trim(f.Code+" "+f.About, " "))
 		}
 		if want := []string{"not_checked catalog", "not_checked office mode", "not_checked records", "not_linked lab"}; !slices.Equal(got, want) {

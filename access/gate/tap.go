@@ -48,14 +48,14 @@ func (t *Tap) check() error {
 			list = append(list, Fault{Field: field, What: what})
 		}
 	}
-	add(!goodRequestID(t.RequestID), "RequestID", "16 to 64 printable ASCII bytes without spaces are wanted")
+	add(!goodRequestID(t.RequestID), "RequestID", "must be 16 to 64 printable ASCII bytes without spaces")
 	add(!storage.ValidID(t.Member), "Member", badID)
 	add(!storage.ValidID(t.Door), "Door", badID)
 	add(t.Actor != "" && !storage.ValidID(t.Actor), "Actor", badID)
-	add(len(t.Source) > 50 || t.Source != "" && !storage.ValidID(string(t.Source)), "Source", "up to 50 bytes of valid UTF-8 without NUL are wanted")
+	add(len(t.Source) > 50 || t.Source != "" && !storage.ValidID(string(t.Source)), "Source", "must be up to 50 bytes of valid UTF-8 without NUL")
 	add(t.TappedAt.IsZero(), "TappedAt", "required: when the member tapped")
 	year := t.TappedAt.UTC().Year() // what JSON can tell
-	add(year < 1 || year > 9999, "TappedAt", "a year from 1 to 9999 is wanted")
+	add(year < 1 || year > 9999, "TappedAt", "must be a year from 1 to 9999")
 	if list != nil {
 		return &RequestError{Faults: list}
 	}

@@ -26,7 +26,7 @@ func (g *Gate) StartOfficeMode(ctx context.Context, tap Tap) (Receipt, error) {
 	return g.handle(ctx, access.OfficeMode, tap)
 }
 
-// Lock locks the door and ends its office mode. It wants weaker rights: a member
+// Lock locks the door and ends its office mode. It requires weaker rights: a member
 // who holds the door in office mode may lock it after the right to open it ended,
 // on a disabled door, while the site is switched off, and where the facts are
 // bad. Receipt and error are as for Unlock.
@@ -34,7 +34,7 @@ func (g *Gate) Lock(ctx context.Context, tap Tap) (Receipt, error) {
 	return g.handle(ctx, access.Lock, tap)
 }
 
-// passage is one request on its way.
+// unlockRequest is one request while it is processed.
 type unlockRequest struct {
 	tap      Tap
 	action   access.Action
@@ -61,8 +61,8 @@ func (g *Gate) handle(ctx context.Context, action access.Action, tap Tap) (Recei
 	return receipt, err
 }
 
-// way is the way of one unlock. Up to the claim every step may end it with
-// nothing sent; from the claim on it does not heed the caller's cancellation.
+// process runs the steps of one unlock. Up to the claim each step may end it with
+// nothing sent; from the claim on it ignores the caller's cancellation.
 func (g *Gate) process(ctx context.Context, p *unlockRequest) (Receipt, error) {
 	if err := p.tap.check(); err != nil {
 		return Receipt{Outcome: Denied, Cause: CauseBadRequest, At: g.clock(), Err: err}, err
@@ -149,7 +149,7 @@ func (p *unlockRequest) known(q *access.Question) bool {
 	return q.Door != nil && q.Door.ID == p.tap.Door && q.Member != nil && q.Member.ID == p.tap.Member
 }
 
-// claimAndSend is the second half of the way: steps 3 to 5.
+// claimAndSend runs steps 3 to 5.
 func (g *Gate) claimAndSend(ctx context.Context, p *unlockRequest) (Receipt, error) {
 	if ctx.Err() != nil {
 		return g.lost(ctx, p, ctx.Err(), true)

@@ -14,7 +14,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 )
 
-func TestTheWay(t *testing.T) {
+func TestUnlockSteps(t *testing.T) {
 	type step struct {
 		name    string
 		member  string

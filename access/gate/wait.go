@@ -194,7 +194,7 @@ func (g *Gate) abandon(ctx context.Context, e storage.JournalEntry) error {
 	return guard("Records", func() error { _, err := g.records.Settle(ctx, s); return err })
 }
 
-// reopen makes a passage of a journal entry. If the entry's document does not
+// reopen makes an unlockRequest of a journal entry. If the entry's document does not
 // read, it is one without details, and an error.
 func (g *Gate) reopen(e storage.JournalEntry) (doc, *unlockRequest, error) {
 	d, err := readDoc(&e)

@@ -83,7 +83,7 @@ func TestEveryMethodHonoursItsContext(t *testing.T) {
 	}
 }
 
-// TestTheDoctorTellsNoSecret: findings and errors, whatever fails.
+// TestTheDoctorTellsNoSecret: issues and errors, whatever fails.
 func TestTheDoctorTellsNoSecret(t *testing.T) {
 	for _, fault := range []string{"", saltokstest.HTTP500, saltokstest.HTML502, saltokstest.TruncatedBody, saltokstest.Redirect307, saltokstest.AppRotatedSecret, saltokstest.OTPBlocked, saltokstest.RestoreRequired, saltokstest.ClockSkew} {
 		synctest.Test(t, func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestTheCatalogueFailsClosed(t *testing.T) {
 		for lock, err := range r.locks.Locks(t.Context()) {
 			r.ok(err)
 			if lock.Link.Lock == r.site.Locks[0].ID && lock.Problem != gate.CauseRestoreRequired {
-				t.Errorf("trouble %q", lock.Problem)
+				t.Errorf("problem %q", lock.Problem)
 			}
 		}
 		for range r.locks.Locks(t.Context()) {

@@ -219,7 +219,7 @@ func (e *examination) due(iq saltoks.IQID) bool {
 	return true
 }
 
-// said says what each finding about an IQ means.
+// said says what each issue about an IQ means.
 var said = map[saltoremote.Finding]string{
 	saltoremote.FindingNotActivated:       "It was never activated for the connection's SALTO user.",
 	saltoremote.FindingUnfinished:         "Its activation was begun and not finished.",

@@ -43,7 +43,7 @@ func claims(was, now string) (cause, clear func(*rig)) {
 	return func(r *rig) { base = r.wire.Base; r.wire.Base = rewriting{base, was, now} }, func(r *rig) { r.wire.Base = base }
 }
 
-// TestDoctorCausesAndClears causes each finding about SALTO, sees it, clears it,
+// TestDoctorCausesAndClears causes each issue about SALTO, sees it, clears it,
 // and sees it gone: with the whole of gate.Doctor.
 func TestDoctorCausesAndClears(t *testing.T) {
 	iq := func(r *rig) saltoks.IQID { return saltoks.IQID(r.site.IQs[0].ID) }
@@ -114,11 +114,11 @@ func TestDoctorCausesAndClears(t *testing.T) {
 				doctor := r.locks.Doctor(func(ctx context.Context) (saltoauth.ConnectionStatus, error) { return r.auth.Status(ctx, r.conn.ID) })
 				found := func() (list []string) {
 					t.Helper()
-					findings, err := r.gate.Doctor(t.Context(), gate.Diagnostics{
+					issues, err := r.gate.Doctor(t.Context(), gate.Diagnostics{
 						Doors: r.store, Rules: r.store, Members: r.store, Catalog: r.locks, Checkers: []gate.Checker{doctor},
 					})
 					r.ok(err)
-					for _, f := range findings {
+					for _, f := range issues {
 						if f.Code != "store_not_durable" && f.Code != "office_mode_on_entrance" { // this world's own
 							list = append(list, strings.Trim(f.Severity.String()+" "+f.Code+" "+f.About, " "))
 						}

@@ -16,8 +16,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// findings are what the doctor says, as "severity code about".
-func (r *rig) findings(d *saltolocks.Doctor, codes bool) (list []string) {
+// issues are what the doctor says, as "severity code about".
+func (r *rig) issues(d *saltolocks.Doctor, codes bool) (list []string) {
 	r.Helper()
 	doors, err := r.store.Doors(r.Context(), "loft")
 	r.ok(err)
@@ -25,7 +25,7 @@ func (r *rig) findings(d *saltolocks.Doctor, codes bool) (list []string) {
 	r.ok(err)
 	for _, f := range found {
 		if f.What == "" || f.Breaks == "" || f.Do == "" {
-			r.Errorf("half a finding: %+v", f)
+			r.Errorf("half an issue: %+v", f)
 		}
 		text := f.Severity.String() + " " + f.Code
 		if f.About != "" {
@@ -73,7 +73,7 @@ func TestDoctorOnTheWorld(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRigWith(t, !c.unlinked, saltokstest.Config{World: c.world})
-				if got := r.findings(r.locks.Doctor(nil), false); !slices.Equal(got, c.want) {
+				if got := r.issues(r.locks.Doctor(nil), false); !slices.Equal(got, c.want) {
 					t.Fatalf("got %q, want %q", got, c.want)
 				}
 				for _, q := range r.sim.Requests() {
@@ -109,14 +109,14 @@ func TestDoctorOnFaults(t *testing.T) {
 				c.fault(r)
 				r.sim.ForgetRequests()
 				d := r.locks.Doctor(nil)
-				if got := r.findings(d, true); !slices.Equal(got, c.want) {
+				if got := r.issues(d, true); !slices.Equal(got, c.want) {
 					t.Fatalf("got %q, want %q", got, c.want)
 				}
 				if got := r.checks(); got != c.checks {
 					t.Errorf("got %d codes checked, want %d", got, c.checks)
 				}
 				// Within the hour no other code is sent, whoever asks.
-				r.findings(d, true)
+				r.issues(d, true)
 				if got := r.checks(); got != c.checks {
 					t.Errorf("asked again: %d codes checked", got)
 				}
@@ -153,7 +153,7 @@ func TestDoctorOnTheConsent(t *testing.T) {
 			"[warning tokens_failing]":         {saltoauth.ConnectionStatus{FailedRefreshes: 3, Fault: "no route"}, nil},
 		} {
 			d := r.locks.Doctor(func(context.Context) (saltoauth.ConnectionStatus, error) { return c.status, c.err })
-			if got := fmt.Sprint(r.findings(d, false)); got != want && got+" " != want {
+			if got := fmt.Sprint(r.issues(d, false)); got != want && got+" " != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		}
@@ -166,7 +166,7 @@ func TestDoctorOnTheConsent(t *testing.T) {
 		}
 		other, err := saltolocks.New(saltolocks.Config{Client: r.client, Remote: r.remote, Site: "0c5f1a40-0000-4000-8000-00000000dead"})
 		r.ok(err)
-		if got := fmt.Sprint(r.findings(other.Doctor(nil), false)); got != "[critical site_not_visible]" {
+		if got := fmt.Sprint(r.issues(other.Doctor(nil), false)); got != "[critical site_not_visible]" {
 			t.Errorf("got %s", got)
 		}
 	})
@@ -179,7 +179,7 @@ func TestDoctorThroughTheLifeOfAConsent(t *testing.T) {
 		d := r.locks.Doctor(func(ctx context.Context) (saltoauth.ConnectionStatus, error) { return r.auth.Status(ctx, r.conn.ID) })
 		says := func(want string) {
 			t.Helper()
-			if got := fmt.Sprint(r.findings(d, false)); got != want {
+			if got := fmt.Sprint(r.issues(d, false)); got != want {
 				t.Fatalf("got %s, want %s", got, want)
 			}
 		}

@@ -104,8 +104,8 @@ func ExampleLocks_Locks() {
 func ExampleLocks_Doctor() {
 	sim, locks := connected()
 	defer sim.Close()
-	findings, err := locks.Doctor(nil).Check(context.Background(), gate.Check{Now: time.Now()})
-	for _, f := range findings {
+	issues, err := locks.Doctor(nil).Check(context.Background(), gate.Check{Now: time.Now()})
+	for _, f := range issues {
 		fmt.Printf("%s %s, %s: %s\n", f.Severity, f.Code, f.About, f.Do)
 	}
 	fmt.Println(err)

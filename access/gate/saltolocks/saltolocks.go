@@ -145,7 +145,7 @@ func (l *Locks) Locks(ctx context.Context) iter.Seq2[gate.CatalogLock, error] {
 			c := l.catalogued(lock)
 			if lock.IQ != nil {
 				iq, seen := iqs[lock.IQ.ID]
-				c.Problem = trouble(&c, seen, iq)
+				c.Problem = problem(&c, seen, iq)
 			}
 			if !yield(c, nil) {
 				return
@@ -166,7 +166,7 @@ func (l *Locks) Lock(ctx context.Context, id string) (gate.CatalogLock, error) {
 	}
 	c := l.catalogued(lock)
 	if lock.IQ != nil {
-		c.Problem = trouble(&c, false, saltoremote.IQStatus{})
+		c.Problem = problem(&c, false, saltoremote.IQStatus{})
 	}
 	return c, nil
 }
@@ -194,8 +194,8 @@ func (l *Locks) catalogued(lock saltoks.Lock) gate.CatalogLock {
 	return c
 }
 
-// trouble is why a lock that hangs on an IQ cannot be moved now.
-func trouble(c *gate.CatalogLock, seen bool, iq saltoremote.IQStatus) gate.Cause {
+// problem is why a lock that hangs on an IQ cannot be moved now.
+func problem(c *gate.CatalogLock, seen bool, iq saltoremote.IQStatus) gate.Cause {
 	switch {
 	case seen && iq.Readiness == saltoremote.IQRestoreRequired:
 		return gate.CauseRestoreRequired

@@ -153,7 +153,7 @@ func TestCatalogue(t *testing.T) {
 			"Loose": gate.CauseNotLinked, "Asleep": gate.CauseLockOffline, "Cellar": gate.CauseIQOffline,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("troubles (-want +got):\n%s", diff)
+			t.Errorf("problems (-want +got):\n%s", diff)
 		}
 		loose := ""
 		for _, l := range r.site.Locks {

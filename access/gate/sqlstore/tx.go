@@ -113,7 +113,7 @@ func (p *prepared) row(ctx context.Context, q string, args ...any) scanner {
 func unfit(args []any) error {
 	for _, a := range args {
 		if s, ok := a.(string); ok && (!utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0) {
-			return &storage.RequestError{Faults: []storage.Fault{{Field: "text", What: fmt.Sprintf("valid UTF-8 without NUL is wanted, not %q", s)}}}
+			return &storage.RequestError{Faults: []storage.Fault{{Field: "text", What: fmt.Sprintf("must be valid UTF-8 without NUL, not %q", s)}}}
 		}
 	}
 	return nil

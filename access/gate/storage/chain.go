@@ -6,22 +6,22 @@ import (
 	"encoding/hex"
 )
 
-// Head is one point of a site's chain: a row's number and hash. The zero Head
-// stands before the first row.
+// Head is one point of the chain of a site: a row's number and hash. The zero Head
+// is the point before the first row.
 type Head struct {
 	Seq  uint64 `json:"seq"`
 	Hash Digest `json:"hash"`
 }
 
-// Append gives e its place after h in the chain of a site: the next number, and
-// the hash over
+// Append returns e as the row that follows h in the chain of a site, with the next
+// number and the hash over
 //
 //	"doorkit door log 1\n", h's hash, and then, each behind its length:
 //	site, seq, time (seconds and microseconds since 1970), ref,
 //	door, action, outcome, reason, commitment.
 //
-// A storage calls it inside the transaction that holds the site's head. It is
-// pure and rounds nothing: e.At must be whole microseconds, as the gate makes it.
+// A storage calls it inside the transaction that locks the head of the site. It
+// rounds nothing: e.At has whole microseconds, as the gate passes it.
 func (h Head) Append(site string, e LogEntry) LogRow {
 	row := LogRow{Seq: h.Seq + 1, LogEntry: e}
 	row.Hash = h.link(site, &row)
@@ -50,7 +50,7 @@ func field(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-// Commit is the commitment to a detail: SHA-256(salt || detail).
+// Commitment returns the commitment to a detail: SHA-256(salt || detail).
 func Commitment(salt, detail []byte) Digest {
 	var space [1024]byte
 	return sha256.Sum256(append(append(space[:0], salt...), detail...))

@@ -10,12 +10,12 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// CheckFact says with a *RequestError, which names every fault, what of a fact no
-// storage may keep: an id or a site that is not 1 to 200 bytes, a text that is not
-// UTF-8 or holds a NUL, an id twice in one list, a time of day or a date that does
+// CheckFact returns a *RequestError that names everything in a fact that no storage
+// accepts: an id or a site that is not 1 to 200 bytes, a text that is not UTF-8 or
+// contains a NUL, an id that is twice in one list, a time of day or a date that does
 // not exist, an instant outside the years 1970 to 9999. A storage calls it before
-// each write, so that all refuse the same. References may be empty, and dangle:
-// access.Evaluate judges them.
+// each write, so that all storages refuse the same facts. References may be empty or
+// name nothing; access.Evaluate decides what they mean.
 func CheckFact[F Door | Rules | access.Grant | access.Member | reservation.Reservation](site string, fact F) error {
 	var c factCheck
 	switch f := any(fact).(type) {
@@ -118,7 +118,7 @@ func (c *factCheck) id(field, s string) { c.bad(!ValidID(s), field, invalidID) }
 func (c *factCheck) ref(field, s string) { c.bad(s != "" && !ValidID(s), field, invalidID) }
 
 func (c *factCheck) text(field, s string) {
-	c.bad(!ValidText(s), field, "valid UTF-8 without NUL is wanted")
+	c.bad(!ValidText(s), field, "must be valid UTF-8 without NUL")
 }
 
 func (c *factCheck) once(seen map[string]bool, field, id string) {
@@ -151,11 +151,11 @@ type instant struct {
 func (c *factCheck) instants(list ...instant) {
 	for _, i := range list {
 		year := i.at.UTC().Year()
-		c.bad(!i.at.IsZero() && (year < 1970 || year > 9999), i.field, "a year from 1970 to 9999 is wanted")
+		c.bad(!i.at.IsZero() && (year < 1970 || year > 9999), i.field, "must be a year from 1970 to 9999")
 	}
 }
 
-const invalidID = "1 to 200 bytes of valid UTF-8 without NUL are wanted"
+const invalidID = "must be 1 to 200 bytes of valid UTF-8 without NUL"
 
 // ValidID reports whether s is a legal id: 1 to 200 bytes of valid UTF-8 without NUL.
 func ValidID(s string) bool { return s != "" && len(s) <= 200 && ValidText(s) }

@@ -2,10 +2,10 @@ package storage
 
 import "unicode/utf8"
 
-// CheckRecord says with a *RequestError, which names every fault, what of a
-// record no storage may keep: a site that is not 1 to 200 bytes, an id longer
-// than that, a text that is not UTF-8 or holds a NUL. A storage calls it before
-// each write, so that all refuse the same; the gate writes nothing of the kind.
+// CheckRecord returns a *RequestError that names everything in a record that no
+// storage accepts: a site that is not 1 to 200 bytes, a longer id, a text that is not
+// UTF-8 or contains a NUL. A storage calls it before each write, so that all storages
+// refuse the same records. The gate never writes such a record.
 func CheckRecord[R *Attempt | *Settlement | *LogEntry | *KillSwitch](site string, record R) error {
 	var c factCheck
 	c.id("site", site)
@@ -64,8 +64,8 @@ func CheckEntries(site, next string, entries []VendorEntry) error {
 	return c.err()
 }
 
-// plainTexts reports whether each of list is short and ASCII without NUL, so that it
-// fits wherever a reference or a text is wanted: one look for all of a row.
+// plainTexts reports whether all texts are short and ASCII without NUL, so that each
+// is a valid reference and a valid text: one check for a whole row.
 func plainTexts(list ...string) bool {
 	for _, s := range list {
 		if len(s) > 200 {

@@ -20,7 +20,7 @@ type Stores struct {
 }
 
 // Document is all facts of one site with the links of its doors: to move it,
-// back it up, or attach it to a bug report. It holds no secret, no receipt and
+// back it up, or attach it to a bug report. It contains no secret, no receipt and
 // no log.
 type Document struct {
 	Facts access.Facts    `json:"facts"` // RULES.md 1
@@ -66,8 +66,8 @@ func ReadDocument(data []byte) (Document, error) {
 	return Document{facts, raw.Links}, nil
 }
 
-// Export reads a whole site. Each store is read as it is at that moment: export
-// while nobody changes it if the parts must fit exactly.
+// Export reads the facts of a whole site. Each store is read as it is at that
+// moment: if the parts must fit exactly, nothing may change meanwhile.
 func Export(ctx context.Context, s Stores, site string) (Document, error) {
 	rules, err := s.Rules.Rules(ctx, site)
 	if err != nil {
@@ -105,9 +105,9 @@ func Export(ctx context.Context, s Stores, site string) (Document, error) {
 	return doc, nil
 }
 
-// Import writes a whole site, after checking all of it: facts that access.Compile
-// refuses and links of unknown doors leave the stores as they were. The site must
-// have no rules yet (else ErrConflict). The rules are written last, so an import
+// Import writes the facts of a whole site, after checking all of them: facts that
+// access.Compile refuses and links of unknown doors leave the stores as they were.
+// ErrConflict: the site has rules already. The rules are written last, so an import
 // that failed half-way opens nothing and may be tried again.
 func Import(ctx context.Context, s Stores, doc Document) error {
 	site := doc.Facts.Site.ID

@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// What a storage says when it cannot do what was asked; wrap one of them with
-// what happened. Everything else a storage returns counts as ErrUnavailable.
+// The errors of a storage, which wraps one of them with what happened. The gate
+// treats any other error like ErrUnavailable.
 var (
-	// ErrNotFound: there is no such row. Ask again after it was written.
+	// ErrNotFound: there is no such row.
 	ErrNotFound = errors.New("storage: not found")
-	// ErrConflict: somebody else changed it first, or it exists already. Read
-	// again, then decide. Nothing was written.
+	// ErrConflict: the row changed since it was read, or exists already. Nothing
+	// was written. Read it again, then decide.
 	ErrConflict = errors.New("storage: conflict with what is stored: read it again")
-	// ErrUnavailable: the storage could not be asked, or the answer of a commit
-	// was lost, so that the write may have happened. Try later.
+	// ErrUnavailable: the storage did not answer, or the answer of a commit was
+	// lost, so the write may have happened. Try again later.
 	ErrUnavailable = errors.New("storage: unavailable")
 )
 
@@ -27,10 +27,10 @@ type Fault struct {
 // String returns the field and what is wrong with it.
 func (f Fault) String() string { return f.Field + ": " + f.What }
 
-// RequestError names every fault of a request at once. Nothing was read,
-// written or sent.
+// RequestError names every fault of a request. Nothing was read, written or sent.
 type RequestError struct{ Faults []Fault }
 
+// Error lists the faults.
 func (e *RequestError) Error() string {
 	list := make([]string, len(e.Faults))
 	for i, f := range e.Faults {

@@ -108,7 +108,7 @@ func ExampleCheckFact() {
 	fmt.Println(storage.CheckFact("loft", access.Member{ID: "ada\x00", Memberships: []access.Membership{{Type: "resident"}}}))
 	// Output:
 	// <nil>
-	// gate: bad request: ID: 1 to 200 bytes of valid UTF-8 without NUL are wanted; Memberships[0].ID: 1 to 200 bytes of valid UTF-8 without NUL are wanted
+	// gate: bad request: ID: must be 1 to 200 bytes of valid UTF-8 without NUL; Memberships[0].ID: must be 1 to 200 bytes of valid UTF-8 without NUL
 }
 
 func ExampleCheckRecord() {
@@ -118,7 +118,7 @@ func ExampleCheckRecord() {
 	fmt.Println(storage.CheckRecord("", &storage.LogEntry{Reason: "\x00"}))
 	// Output:
 	// <nil>
-	// gate: bad request: site: 1 to 200 bytes of valid UTF-8 without NUL are wanted; Log.Reason: valid UTF-8 without NUL is wanted
+	// gate: bad request: site: must be 1 to 200 bytes of valid UTF-8 without NUL; Log.Reason: must be valid UTF-8 without NUL
 }
 
 func ExampleCheckEntries() {
@@ -127,5 +127,5 @@ func ExampleCheckEntries() {
 	fmt.Println(storage.CheckEntries("loft", "page 2", []storage.VendorEntry{{Lock: "l1"}}))
 	// Output:
 	// <nil>
-	// gate: bad request: ID: 1 to 200 bytes of valid UTF-8 without NUL are wanted
+	// gate: bad request: ID: must be 1 to 200 bytes of valid UTF-8 without NUL
 }

@@ -7,45 +7,45 @@ import (
 	"github.com/doorkit/doorkit/access"
 )
 
-// Facts loads what a decision needs. Config.Facts takes one; JoinFacts makes
-// one out of four stores that may live in different places.
+// Facts loads what a decision needs. A storage that keeps all facts implements it;
+// JoinFacts makes one of four stores that may be in different places.
 type Facts interface {
-	// Load returns the Question for one member and door at ask.At, with the lock
-	// behind the door, as ONE snapshot: no fact of it is older than the start of
-	// the call, and all are of one instant where they share a database.
+	// Load returns the Question for one member and one door at q.At, with the lock
+	// behind the door, as ONE snapshot: no fact in it is older than the start of
+	// the call, and facts that are in one database are of one instant.
 	//
-	// Unknown doors and members are not errors: their pointers stay nil. An
-	// unknown site is ErrNotFound. The reservations are this member's on
-	// resources that list the door, the neighbours the confirmed ones of others
-	// on the same resources; both may reach beyond what access.Question asks
-	// for, never short of it (ask.Span tells the instants).
+	// An unknown door or member is not an error: its pointer is nil. An unknown
+	// site is ErrNotFound. The reservations are this member's on resources that
+	// list the door, the neighbours are the confirmed reservations of others on the
+	// same resources. Both cover at least q.Span and may cover more.
 	//
-	// SQL: two round trips by index; (site, member), (site, resource, end).
-	Load(ctx context.Context, ask FactsQuery) (Snapshot, error)
+	// SQL: two round trips; indexes (site, member), (site, resource, end).
+	Load(ctx context.Context, q FactsQuery) (Snapshot, error)
 
-	// LoadAll returns one Snapshot per door of the site, in the doors' order, as
-	// Load would at the same instant; ask.Door is ignored. It serves the list of
-	// digital keys at every start of an app, so it shares what the doors share.
-	LoadAll(ctx context.Context, ask FactsQuery) ([]Snapshot, error)
+	// LoadAll returns one Snapshot per door of the site, in the order of the doors,
+	// each as Load would return it at that instant; q.Door is ignored. An app
+	// calls it for the list of digital keys each time it starts, so the
+	// snapshots share what is the same for all doors.
+	LoadAll(ctx context.Context, q FactsQuery) ([]Snapshot, error)
 }
 
-// Ask names what to load.
+// FactsQuery selects the facts of one member at one door.
 type FactsQuery struct {
 	Site, Member, Door string
 	At                 time.Time
 }
 
-// Span gives the instants between which reservations matter to the question, for
-// a ReservationQuery. It is what access.Question wants, widened by the longest
-// buffers the rules allow.
-func (a FactsQuery) Span() (from, until time.Time) {
+// Span returns the instants between which reservations matter, for a
+// ReservationQuery: what access.Question requires, widened by the longest buffers
+// that the rules allow.
+func (q FactsQuery) Span() (from, until time.Time) {
 	const day = 24 * time.Hour
-	return a.At.Add(-2 * day), a.At.Add(371 * day)
+	return q.At.Add(-2 * day), q.At.Add(371 * day)
 }
 
 // Snapshot is the facts for one member at one door.
 type Snapshot struct {
 	Question access.Question
-	// Link is the lock behind the door; its zero value means none.
+	// Link is the lock behind the door; its zero value means that there is none.
 	Link Link
 }

@@ -7,80 +7,76 @@ import (
 	"github.com/doorkit/doorkit/access"
 )
 
-// WriteWithin is how long the gate waits for one commit, its retries included. A
-// storage gives up its own locks within it.
+// WriteWithin is how long the gate waits for one commit, retries included. A storage
+// that finds the connection of another process silent in the middle of a commit may
+// take its locks after that time.
 const WriteWithin = 5 * time.Second
 
-// Journal makes commands happen at most once. Begin and Settle are the two
-// commits of every unlock; when they return nil, what they wrote survives a
-// crash (SQLite synchronous=FULL, PostgreSQL synchronous_commit=on).
+// Journal records requests so that a command is sent at most once. Begin and Settle
+// are the two commits of every unlock; what they wrote survives a crash once they
+// returned nil.
 type Journal interface {
-	// Look reads what the gate already knows before it decides: the entry under
-	// key (nil when there is none), whether the member holds the door open in
-	// office mode, and the site's switch. It must see every write that returned
-	// before the call, over all processes. One round trip.
+	// Lookup returns what the gate needs before it decides: the entry under key
+	// (nil if there is none), whether the member holds the door open in office
+	// mode, and the kill switch of the site. It sees every write of any process
+	// that returned before the call. SQL: one round trip.
 	Lookup(ctx context.Context, key RequestKey, door string) (LookupResult, error)
 
-	// Begin writes the journal row and the log row of an attempt in ONE commit,
-	// serialised so that of any number of callers with one key, in any number of
-	// processes, exactly one is told Claimed. In this order:
+	// Begin writes the journal row and the log row of an attempt in ONE commit. Of
+	// any number of callers with one key, in any number of processes, exactly one
+	// gets Claimed. The first case that matches counts:
 	//
-	//  1. The key is there: Known, with the stored entry; nothing written.
+	//  1. The key exists: Known, with the stored entry. Nothing is written.
 	//  2. a.Entry.Outcome is Sending, the action is not access.Lock and the
-	//     site's switch is off: SwitchedOff; nothing written.
+	//     site is switched off: SwitchedOff. Nothing is written.
 	//  3. a.Entry.Outcome is Sending, a.ShareWithin > 0, and this member has an
 	//     entry for the same door and action that is Sending, Accepted or
 	//     Unconfirmed, not itself shared, with Begun less than ShareWithin away
-	//     from a.Entry.Begun, and no entry of anybody for this door with another
+	//     from a.Entry.Begun, and no entry of any member for this door with another
 	//     action, Begun later than that, is Sending, Accepted or Unconfirmed:
-	//     Shared, with that entry (the latest, if several). Written is only the
-	//     row a.Entry with SharedWith set, Outcome empty and no log row.
-	//  4. Otherwise Claimed, with the entry as stored. a.Log is appended to the
-	//     site's chain, and Seq is its number.
+	//     Shared, with that entry (the latest, if there are several). Only the row
+	//     a.Entry is written, with SharedWith set, Outcome empty and no log row.
+	//  4. Otherwise: Claimed, with the entry as stored. a.Log is appended to the
+	//     chain of the site, and Seq of the entry is its number.
 	//
-	// On an error nothing may be sent: the write may have happened or not.
-	// SQL: unique (site, member, request_id); one row per site with the head of
-	// the chain, locked by the transaction; index (site, door, begun).
+	// After an error the write may have happened or not, and nothing is sent.
 	Begin(ctx context.Context, a Attempt) (Claim, error)
 
-	// Settle writes an outcome, its log row, the check-in and the change of
-	// holds in ONE commit. Allowed are Sending to anything settled, and
+	// Settle writes an outcome, its log row, the check-in and the change of holds
+	// in ONE commit. An entry may go from Sending to any settled outcome, and from
 	// Unconfirmed to Accepted, Refused or NotSent. If the entry has this outcome
-	// already, nothing is written and the result is as if it had just been, so
-	// that a settlement may be tried again. ErrConflict when the entry has
-	// another outcome, ErrNotFound when there is none or it is shared.
+	// already, nothing is written and the result is as if it had been, so that a
+	// caller can retry. ErrConflict if the entry has another outcome, ErrNotFound
+	// if there is no entry or it is shared.
 	Settle(ctx context.Context, s Settlement) (Settled, error)
 
-	// Note appends one row to the site's chain, by itself, and returns its
-	// number.
+	// Note appends one row to the chain of the site and returns its number.
 	Note(ctx context.Context, site string, e LogEntry) (uint64, error)
 
-	// Wait returns the entry under key as soon as its outcome is not known any
-	// more the one given; at once if it already differs. ErrNotFound when there
-	// is no entry. It honours ctx and may poll (with jitter, at least four times
-	// a second): the outcome may come from another process.
+	// Wait returns the entry under key once its outcome differs from known, at once
+	// if it does already. ErrNotFound if there is no entry. The outcome may come
+	// from another process: Wait may poll, with jitter, at least four times a second.
 	Wait(ctx context.Context, key RequestKey, known Outcome) (JournalEntry, error)
 
-	// Entries returns what q selects, oldest Begun first, then by key. It may
-	// be stale by what has not returned yet. Index: (site, outcome, begun).
+	// Entries returns the selected entries by Begun, oldest first, then by key.
 	Entries(ctx context.Context, q JournalQuery) ([]JournalEntry, error)
 
 	// Prune removes the entries of the site that are not Sending and have Begun
-	// before the instant given, and says how many.
+	// before the given instant, and returns how many.
 	Prune(ctx context.Context, site string, before time.Time) (int, error)
 }
 
-// Key names one request: what makes it happen at most once.
+// RequestKey identifies one request. At most one command is sent for it.
 type RequestKey struct{ Site, Member, RequestID string }
 
-// Entry is the journal's row for one request.
+// JournalEntry is the journal's row for one request.
 type JournalEntry struct {
 	RequestKey
-	// AttemptID is random and belongs to one call of Begin: after a commit whose
-	// result was lost, it tells the caller whether the stored entry is its own.
+	// AttemptID is random and belongs to one call of Begin. After a commit whose
+	// result was lost, the caller recognizes its own entry by it.
 	AttemptID string
-	// Fingerprint is a hash of door, action and source: another one under the
-	// same key is another request.
+	// Fingerprint is a hash of door, action and source. The same key with another
+	// fingerprint is another request.
 	Fingerprint string
 	Door        string
 	Action      access.Action
@@ -88,19 +84,19 @@ type JournalEntry struct {
 	// is set.
 	Outcome Outcome
 	// Begun is the gate's clock at the claim or denial, SendBy the instant from
-	// which nothing may be sent any more (zero for a denial), Settled the
-	// instant of the outcome (zero while Sending).
+	// which on nothing may be sent (zero for a denial), Settled the instant of the
+	// outcome (zero while Sending).
 	Begun, SendBy, Settled time.Time
 	// Seq is the door log row written with this entry; the storage sets it.
 	Seq uint64
 	// SharedWith is the RequestID of the same member's command that this tap
 	// shares. Such a row has no outcome and no log row of its own.
 	SharedWith string
-	// Doc is the rest of the receipt, up to 64 KiB, opaque to the storage.
+	// Doc is the rest of the receipt: up to 64 KiB that a storage does not read.
 	Doc []byte
 }
 
-// Memory is what Journal.Look returns.
+// LookupResult is what Journal.Lookup returns.
 type LookupResult struct {
 	Entry      *JournalEntry
 	Holding    bool
@@ -110,27 +106,26 @@ type LookupResult struct {
 // Attempt is what Journal.Begin writes.
 type Attempt struct {
 	// Entry has Outcome Sending for a command, Denied or NotSent for a request
-	// that ends here. Seq and SharedWith are the storage's to set.
+	// that ends here. The storage sets Seq and SharedWith.
 	Entry JournalEntry
 	Log   LogEntry
-	// ShareWithin is the span within which identical taps share one command (the gate
-	// shares only taps of members with their own digital key); 0
-	// shares nothing.
+	// ShareWithin is the span within which identical taps share one command; 0
+	// shares none. The gate sets it for taps of members with their own digital
+	// key only.
 	ShareWithin time.Duration
 }
 
-// ClaimState says what Journal.Begin found.
+// ClaimState is the result of Journal.Begin. The zero ClaimState is not valid.
 type ClaimState int
 
 const (
-	// Claimed: the caller, and nobody else, goes on. The zero ClaimState is none
-	// of them.
+	// Claimed: this caller, and no other, may send the command.
 	Claimed ClaimState = iota + 1
-	// Known: the key had an entry.
+	// Known: the key has an entry already.
 	Known
-	// Shared: another command of this member answers for it.
+	// Shared: the request shares another command of this member.
 	Shared
-	// SwitchedOff: the site's switch is off.
+	// SwitchedOff: the site is switched off.
 	SwitchedOff
 )
 
@@ -147,37 +142,36 @@ type Settlement struct {
 	At      time.Time
 	Doc     []byte // replaces the entry's
 	Log     LogEntry
-	// CheckIn, when not nil, is stored unless one with its Member and Key is
-	// there.
+	// CheckIn, when not nil, is stored unless one with its Member and Key exists.
 	CheckIn *CheckIn
-	// Hold, when not nil, begins the member's hold on this door, or renews the
-	// one that is there: the later Since stays, with its RequestID, and Uncertain
-	// only if both are. An entry that was Unconfirmed begins none unless HoldAnew
-	// is set: its hold began with that outcome, and where it is gone it has ended
-	// since.
+	// Hold, when not nil, starts the member's hold on this door, or renews an
+	// existing one: the later Since stays, with its RequestID, and Uncertain only
+	// if both are. For an entry that was Unconfirmed it starts none unless
+	// RestartHold is set: its hold started with that outcome, and if it no longer
+	// exists it has ended since.
 	Hold *Hold
-	// HoldAnew: the lock moved after whatever ended the hold.
+	// RestartHold: the lock moved after the hold was ended.
 	RestartHold bool
-	// EndHolds, when not zero, ends every hold of the entry's door with Since at
-	// or before it, whose command was Settled at or before it too: one that was
-	// under way at the same time may have opened the door later.
+	// EndHolds, when not zero, ends every hold of the entry's door whose Since is
+	// at or before it and whose command was Settled at or before it. A command
+	// that was being sent at the same time may have opened the door later.
 	EndHolds time.Time
 }
 
 // Settled is what Journal.Settle returns.
 type Settled struct {
 	Entry JournalEntry
-	// CheckIn is the check-in stored under the key asked for, now or earlier;
-	// nil when none was asked for.
+	// CheckIn is the check-in stored under the key of Settlement.CheckIn, by this
+	// call or an earlier one; nil if the settlement had none.
 	CheckIn *CheckIn
 }
 
-// EntryQuery selects journal entries.
+// JournalQuery selects journal entries.
 type JournalQuery struct {
 	Site    string
 	Outcome Outcome // required
-	// SendByBefore and BegunSince, when not zero, select an earlier SendBy, and
-	// the same or a later Begun.
+	// SendByBefore and BegunSince, when not zero, select entries with an earlier
+	// SendBy, and with the same or a later Begun.
 	SendByBefore, BegunSince time.Time
-	Limit                    int // 0 = 1000
+	Limit                    int // 0 is 1000
 }

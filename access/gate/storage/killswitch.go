@@ -5,18 +5,20 @@ import (
 	"time"
 )
 
-// Switches keeps the kill switch of each site.
+// KillSwitches keeps the kill switch of each site.
 type KillSwitches interface {
+	// KillSwitch returns the switch of the site; its zero value if it was never set.
 	KillSwitch(ctx context.Context, site string) (KillSwitch, error)
-	// SetSwitch stores it and appends the log row in ONE commit. A Begin that
-	// starts after it returned sees it.
+	// SetKillSwitch stores s and appends the log row in ONE commit. A Begin that
+	// starts after it returned uses s.
 	SetKillSwitch(ctx context.Context, site string, s KillSwitch, e LogEntry) error
 }
 
-// KillSwitch is the site's kill switch; its zero value is on, by nobody.
+// KillSwitch is the kill switch of a site. Its zero value is a site that is on and
+// was never switched.
 type KillSwitch struct {
 	Off bool
-	By  string    // who switched it, in the host's words
+	By  string    // who switched it, as the host names them
 	Why string    // for staff
-	At  time.Time // when
+	At  time.Time // when it was switched
 }

@@ -1,25 +1,25 @@
 package storage
 
-// Outcome says what became of one request. The zero Outcome is no outcome and
-// opens nothing.
+// Outcome is the result of one request. The zero Outcome is not valid and opens
+// nothing.
 type Outcome string
 
 const (
-	// Denied: the rules, a switch, an unlinked lock or an unactivated IQ said
-	// no. Nothing was sent.
+	// Denied: the rules, the kill switch, an unlinked lock or an unactivated IQ
+	// refused it. Nothing was sent.
 	Denied Outcome = "denied"
-	// NotSent: something failed before the first byte of the command left.
+	// NotSent: something failed before the first byte of the command was written.
 	// Nothing moved and nothing will.
 	NotSent Outcome = "not_sent"
-	// Accepted: the lock system took the command.
+	// Accepted: the lock system accepted the command.
 	Accepted Outcome = "accepted"
-	// Refused: the lock system answered that it does not do it. Nothing moved.
+	// Refused: the lock system answered that it does not execute it. Nothing moved.
 	Refused Outcome = "refused"
 	// Unconfirmed: the command may have been sent and no clear answer came. The
-	// door may have opened, or may yet.
+	// door may have opened, or may open yet.
 	Unconfirmed Outcome = "unconfirmed"
 	// Sending: a command was claimed and its outcome is not known yet. Only the
-	// journal and the door log say so; a receipt never does.
+	// journal and the door log contain it; a receipt never does.
 	Sending Outcome = "sending"
 )
 
@@ -32,6 +32,6 @@ func (o Outcome) Valid() bool {
 	return false
 }
 
-// Settled reports whether o is final but for a later proof: every outcome but
-// Sending.
+// Settled reports whether o is final: every outcome but Sending. An
+// Unconfirmed outcome may still become Accepted, Refused or NotSent.
 func (o Outcome) Settled() bool { return o.Valid() && o != Sending }

@@ -8,22 +8,22 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// Parts is what a storage reads for one member; Snapshots puts the questions
-// together, so that every storage does it alike.
+// RawFacts are the rows that a storage reads for one member. Snapshots combines them
+// into questions, so that all storages do it in the same way.
 type RawFacts struct {
 	Query  FactsQuery
 	Rules  Rules
-	Doors  []Door         // the doors asked about; none when the door is unknown
-	Member *access.Member // nil when unknown
+	Doors  []Door         // the doors of the query; none if the door is unknown
+	Member *access.Member // nil if unknown
 	Grants []access.Grant // of this member
-	// Reservations on the resources that list one of the doors, by anybody: the
-	// member's of every status, the confirmed ones of others. Snapshots sorts
+	// Reservations are those of the resources that list one of the doors: this
+	// member's of every status, and the confirmed ones of others. Snapshots sorts
 	// them by start, then id.
 	Reservations []reservation.Reservation
 }
 
-// Resources returns the ids of the resources that list one of the doors, never
-// nil: what the reservations are to be read for.
+// Resources returns the ids of the resources that list one of the doors, whose
+// reservations are to be read. It never returns nil.
 func (p RawFacts) Resources() []string {
 	ids := []string{}
 	if len(p.Rules.Resources) == 0 {
@@ -71,8 +71,8 @@ func (p RawFacts) Snapshots() []Snapshot {
 	return list
 }
 
-// types returns the types of the member's memberships. A grant that wants a
-// membership is met by one of any type.
+// types returns the types of the member's memberships. A grant that requires a
+// membership accepts any type.
 func (p *RawFacts) types() []access.MembershipType {
 	list := make([]access.MembershipType, 0, len(p.Member.Memberships))
 	for i := range p.Rules.MembershipTypes {
@@ -84,8 +84,8 @@ func (p *RawFacts) types() []access.MembershipType {
 	return list
 }
 
-// addGrants and addReservations give each door what is about it. They go over
-// grants, resources and reservations once, however many doors there are.
+// addGrants and addReservations add to each door its own rows. Each goes over the
+// grants, resources and reservations once, for any number of doors.
 func (p *RawFacts) addGrants(list []Snapshot, known *places) {
 	for k := range p.Grants {
 		g := &p.Grants[k]
@@ -135,7 +135,7 @@ func (p *RawFacts) addReservations(list []Snapshot, known *places) {
 	}
 }
 
-// places is where in a list a door stands, by its id; few are looked through.
+// places finds the index of a door by its id. A short list is scanned.
 type places struct {
 	doors []Door
 	byID  map[string]int
@@ -152,7 +152,7 @@ func (p *RawFacts) known() places {
 	return k
 }
 
-// place returns -1 for a door that is not there.
+// place returns the index of a door, or -1.
 func (k *places) place(id string) int {
 	if k.byID == nil {
 		return slices.IndexFunc(k.doors, func(d Door) bool { return d.ID == id })

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Records is everything the gate writes. The parts are written together, so
-// they come from one storage; the facts may come from others.
+// Records keeps everything that a gate writes. One storage implements all of it,
+// because one commit writes to several parts; the facts may be in other storages.
 type Records interface {
 	Journal
 	DoorLog
@@ -19,10 +19,16 @@ type Records interface {
 
 // Eraser removes a person.
 type Eraser interface {
-	// Erase removes in ONE commit: the details and salts of all log rows whose
-	// Member or Actor is the person (the rows and their hashes stay), the
-	// person's check-ins, and the person's journal entries that are not Sending
-	// and have SendBy and Begun before the instant given. Holds stay, with an
-	// empty member, and the switch without By if that was the person. It returns the number of log rows that lost their detail.
+	// Erase removes in ONE commit
+	//
+	//   - the details and salts of all log rows whose Member or Actor is the
+	//     person; the rows and their hashes stay,
+	//   - the person's check-ins,
+	//   - the person's journal entries that are not Sending and have SendBy and
+	//     Begun before the given instant,
+	//   - the person's name from holds, which stay with an empty member, and from
+	//     KillSwitch.By.
+	//
+	// It returns the number of log rows that lost their detail.
 	Erase(ctx context.Context, site, person string, before time.Time) (int, error)
 }

@@ -8,15 +8,17 @@ import (
 	"fmt"
 )
 
-// Verify reads the site's door log once, with flat memory, and checks every
-// hash, every commitment whose detail is still there, and whom it is filed under.
+// Verify reads the door log of a site once, in constant memory, and checks every
+// hash, every commitment whose detail is not erased, and that Member and Actor are
+// those of the detail.
 //
-// It starts after from: the zero Head means the base that retention left. It
-// demands that the chain passes through want unless want is zero. A flip, a
-// removal inside and a swap are always found; a removal at the end, and a chain
-// rebuilt as a whole, only against a from or want that was exported earlier to a
-// place the store's owner cannot write. The error is a *ChainError when the log
-// is wrong, anything else when it could not be read.
+// It starts after from, of which the zero Head means the base that retention left,
+// and unless want is zero it requires that the chain contains want. It always finds
+// a changed row, a row removed from the middle and exchanged rows. It finds a
+// removed end and a chain that was rebuilt as a whole only if from or want was
+// exported earlier to a place that those who can write the storage cannot write. The
+// error is a *ChainError if the log is wrong, and any other error if it could not be
+// read.
 func Verify(ctx context.Context, log DoorLog, site string, from, want Head) (Verification, error) {
 	for {
 		base, _, err := log.Ends(ctx, site)
@@ -34,14 +36,14 @@ func Verify(ctx context.Context, log DoorLog, site string, from, want Head) (Ver
 	}
 }
 
-// Verification is what Verify found in order.
+// Verification is what Verify found correct.
 type Verification struct {
-	Rows   int  // rows whose hash holds
+	Rows   int  // verified rows
 	Erased int  // of these, rows whose detail was erased
-	Head   Head // the last row seen: export it to where the store cannot reach
+	Head   Head // the last row: export it to where the storage's owner cannot write
 }
 
-// ChainError says where the door log's chain does not hold.
+// ChainError names the first row of the door log that is wrong.
 type ChainError struct {
 	Seq  uint64
 	What string
@@ -64,10 +66,10 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 	v := Verification{Head: from}
 	met := want == Head{} || want == from
 	if want.Seq < from.Seq && want != (Head{}) {
-		return v, &ChainError{want.Seq, "the head wanted lies before the start"}
+		return v, &ChainError{want.Seq, "the required head is before the start"}
 	}
 	// The row of from itself is looked at as well, where it is kept; so is what
-	// stands before the base, where nothing may.
+	// is before the base, where nothing may be.
 	q := LogQuery{Site: site}
 	if from.Seq > base.Seq {
 		q.After = from.Seq - 1
@@ -78,7 +80,7 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 			return v, err
 		}
 		if row.Seq <= base.Seq {
-			return v, &ChainError{row.Seq, "retention removed it, and it stands there again"}
+			return v, &ChainError{row.Seq, "retention removed it, and it is there again"}
 		}
 		if first && from.Seq > base.Seq {
 			first = false
@@ -104,7 +106,7 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 		v.Head = row.Head()
 		if v.Head.Seq == want.Seq {
 			if v.Head != want {
-				return v, &ChainError{row.Seq, "another row than the head wanted"}
+				return v, &ChainError{row.Seq, "another row than the required head"}
 			}
 			met = true
 		}
@@ -113,7 +115,7 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 		return v, &ChainError{from.Seq, "the row is missing"}
 	}
 	if !met {
-		return v, &ChainError{want.Seq, "the log ends before the head wanted"}
+		return v, &ChainError{want.Seq, "the log ends before the required head"}
 	}
 	return v, nil
 }

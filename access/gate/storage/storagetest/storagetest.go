@@ -1,5 +1,5 @@
-// Package gatetest is the conformance suite for the storage of a gate. Whoever
-// implements one of the interfaces of package gate runs it from a test:
+// Package storagetest is the test suite for implementations of package storage. Run
+// it in a test of yours:
 //
 //	func TestStorage(t *testing.T) {
 //		storagetest.Run(t, func(t *testing.T) storagetest.Storage {
@@ -7,11 +7,11 @@
 //		})
 //	}
 //
-// It proves semantics, isolation, conflicts, idempotency, ordering, cancelled
-// contexts, large values, hostile strings, zones and concurrent writers. What it
-// cannot prove from inside one process is durability: crash tests do. It writes
-// through the interfaces: a storage that refuses writes in production gets them
-// in its test.
+// It tests results, isolation of sites, conflicts, idempotency, order, canceled
+// contexts, large values, unusual strings, time zones and concurrent writers. It runs
+// in one process, so it cannot test durability; use crash tests for that. It writes
+// through the interfaces: a storage that refuses writes in production has to accept
+// them in this test.
 package storagetest
 
 import (
@@ -28,8 +28,8 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Storage is what is to be proven: one handle each on the same data. Parts that
-// are nil are skipped.
+// Storage is what Run tests: handles on the same data. Tests of parts that are nil
+// are skipped.
 type Storage struct {
 	Facts        storage.Facts
 	Doors        storage.DoorStore
@@ -37,8 +37,8 @@ type Storage struct {
 	Members      storage.MemberStore
 	Reservations storage.ReservationStore
 	Records      storage.Records
-	// Other, when set, is a second handle on the same data, as another process
-	// would have it: concurrent tests use both.
+	// Other, when set, is a second handle on the same data, like that of another
+	// process. Concurrent tests use both.
 	Other *Storage
 }
 

@@ -1,0 +1,74 @@
+// Package storage defines what a gate needs of a storage: interfaces for facts
+// and for records, the values they exchange, and the rules for implementing them.
+// Package memstore implements all of them in memory, package sqlstore on SQLite and
+// PostgreSQL. To keep part of the facts in tables of your own, implement
+// [MemberStore] and [ReservationStore] and combine them with [JoinFacts]; package
+// storagetest is the test suite for every implementation.
+//
+// Facts decide access: [DoorStore], [RuleStore], [MemberStore] and
+// [ReservationStore] keep them, [Facts] loads what one decision needs.
+// Records are what the gate writes: [Records] combines [Journal], [DoorLog],
+// [CheckIns], [Holds], [KillSwitches], [VendorLog] and [Eraser] in one storage,
+// because one commit writes to several of them.
+//
+// The following rules apply to every method.
+//
+// # Concurrency and atomicity
+//
+// All methods are safe for concurrent use, by any number of goroutines and
+// processes. Each method that writes does so in one commit: whatever it writes is
+// written as a whole or not at all. The exceptions are [DoorLog.Retain], which may
+// use several commits, and reads that yield an iterator, which read page by page
+// and hold no transaction, connection or lock while the caller works on an item.
+// A read returns every write that returned before the read began, unless its
+// documentation says otherwise.
+//
+// When a context ends, the call returns an error that wraps the context's error. A
+// write then happened as a whole or not at all.
+//
+// # Errors
+//
+// An error wraps [ErrNotFound], [ErrConflict] or [ErrUnavailable], or is a
+// [*RequestError]. The gate treats any other error like ErrUnavailable. Every error
+// denies access.
+//
+// # Durability
+//
+// When [Journal.Begin] or [Journal.Settle] returns nil, what it wrote survives a
+// crash of the process and of the machine (SQLite: synchronous=FULL, PostgreSQL:
+// synchronous_commit=on). A storage that is not durable has a method
+// "Durable() bool" that returns false; Gate.Doctor reports it.
+//
+// # Values
+//
+// Strings are valid UTF-8 without NUL and are compared byte by byte: no case
+// folding, no trimming, no normalization. Ids have at most 200 bytes. Before each
+// write a storage calls [CheckFact], [CheckRecord] or [CheckEntries] and returns
+// their error, so that all storages refuse the same values. A read with a string
+// that is not valid finds nothing or returns a *RequestError.
+//
+// Instants are exact to the microsecond and may come back in any time zone. A
+// storage truncates the instants of facts when it writes them. The zero time comes
+// back as the zero time. Years range from 1970 to 9999, so instants do not fit into
+// int64 nanoseconds.
+//
+// Sites are separate: each row belongs to one site, and no method returns or
+// changes rows of another site.
+//
+// # Ownership
+//
+// Slices, maps and pointers that are passed to a storage or returned by it are
+// shared. From then on both sides only read them, so neither side has to copy.
+//
+// # Indexes
+//
+// A storage on SQL has at least these indexes; the methods state who uses them.
+//
+//   - journal: unique (site, member, request id); (site, door, begun);
+//     (site, outcome, begun)
+//   - doors: unique (site, link site, lock) for rows that have a link
+//   - grants: (site, member)
+//   - reservations: (site, member, effective end), (site, resource, effective end)
+//   - door log: (site, seq), with the head of the chain in one row per site, which
+//     a commit locks
+package storage
