@@ -3,7 +3,6 @@ package saltoks
 import (
 	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks/internal/baseurl"
-	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
 // Client calls the Connect API as one SALTO user. It is immutable and safe for
@@ -66,54 +64,44 @@ type Waiter interface {
 	Wait(ctx context.Context) error
 }
 
-// NewClient makes a client of env whose tokens come from ts. It makes no call.
-// The error names every fault of the environment and the options.
-func NewClient(env Environment, ts TokenSource, opts ...Option) (*Client, error) {
-	var faults []error
-	if err := env.Validate(); err != nil {
-		faults = append(faults, err)
+// NewClient makes a client. It makes no call. Its error names every missing or
+// bad field of the config.
+func NewClient(cfg Config) (*Client, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
 	}
-	if ts == nil {
-		faults = append(faults, errors.New("saltoks: nil token source"))
-	}
-	cfg, err := newConfig(opts)
-	if err != nil {
-		faults = append(faults, err)
-	}
-	if len(faults) > 0 {
-		return nil, faultlist.Join(faults)
-	}
-	base, err := baseurl.Parse(env.API)
+	api, err := baseurl.Parse(cfg.Environment.API)
 	if err != nil {
 		return nil, err
 	}
 	c := &Client{
-		base:           base.String(),
-		baseURL:        base,
-		tokens:         ts,
-		limiter:        cfg.limiter,
-		attemptTimeout: cfg.attemptTimeout,
-		maxResponse:    cfg.maxResponse,
+		base:           api.String(),
+		baseURL:        api,
+		tokens:         cfg.Tokens,
+		limiter:        cfg.Limiter,
+		attemptTimeout: cfg.AttemptTimeout,
+		maxResponse:    cfg.MaxResponse,
 		accept:         []string{"application/json"},
 		contentType:    []string{"application/json"},
-		agent:          []string{cfg.agent},
-		logger:         cfg.logger,
-		unverified:     cfg.unverified,
+		agent:          []string{cfg.UserAgent},
+		logger:         cfg.Logger,
+		unverified:     cfg.UnverifiedEndpoints,
 		buffers:        sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
-	fresh := cfg.base
-	if t, ok := cfg.base.(*http.Transport); ok {
+	base := cfg.base()
+	fresh := base
+	if t, ok := base.(*http.Transport); ok {
 		f := freshTransport(t)
 		fresh, c.knownBase = f, true
 		c.idle = append(c.idle, f)
 	}
-	if closer, ok := cfg.base.(interface{ CloseIdleConnections() }); ok {
+	if closer, ok := base.(interface{ CloseIdleConnections() }); ok {
 		c.idle = append(c.idle, closer)
 	}
-	if c.commands, err = c.chain(fresh, cfg.middleware); err != nil {
+	if c.commands, err = c.chain(fresh, cfg.Middleware); err != nil {
 		return nil, err
 	}
-	reads, err := c.chain(cfg.base, cfg.middleware)
+	reads, err := c.chain(base, cfg.Middleware)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func TestPlantedSecrets(t *testing.T) {
 		always(200, `{"secret":17,"x":"`+echo+`"}`),
 		always(200, `"`+echo+`"`), always(200, `{"secret":"`+echo), always(200, `<html>`+echo), always(401, ``), always(302, ``, "Location", "/?otp=0tp42"),
 	} {
-		c := newTestClient(t, &wire{answer: answer}, WithLogger(logger), UnverifiedEndpoints())
+		c := newTestClient(t, &wire{answer: answer}, func(cfg *Config) { cfg.Logger = logger }, func(cfg *Config) { cfg.UnverifiedEndpoints = true })
 		ctx := t.Context()
 		var errs []error
 		_, err := c.IQs.FirstSecret(ctx, "s", "q")
@@ -64,13 +64,17 @@ func TestPlantedSecrets(t *testing.T) {
 func TestNewClientNamesEveryFault(t *testing.T) {
 	t.Parallel()
 	old := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS10}}}
-	_, err := NewClient(Environment{Issuer: "http://id.example.test", API: "https://user:hunter2@api.example.test?x=1"}, nil,
-		nil, WithHTTPClient(nil), WithHTTPClient(old), WithAttemptTimeout(0), WithMaxResponse(-1), WithUserAgent("a\nb"), WithLimiter(nil), WithMiddleware(nil))
+	_, err := NewClient(Config{
+		Environment: Environment{Issuer: "http://id.example.test", API: "https://user:hunter2@api.example.test?x=1"},
+		HTTPClient:  old, AttemptTimeout: -1, MaxResponse: -1, UserAgent: "a\nb", Limiter: new(Limiter), Middleware: []Middleware{nil},
+	})
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"no Name", "Issuer must be https", "API must not hold a user", "nil token source", "nil option", "WithHTTPClient: nil", "TLS below 1.2",
-		"WithAttemptTimeout", "WithMaxResponse", "WithUserAgent", "WithLimiter", "WithMiddleware"} {
+	for _, want := range []string{
+		"Environment.Name is missing", "Environment.Issuer", "must be https", "Environment.API", "must not hold a user", "Config.Tokens is missing",
+		"TLS below 1.2", "Config.AttemptTimeout", "Config.MaxResponse", "Config.UserAgent", "Config.Limiter is a zero Limiter", "Config.Middleware[0]",
+	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)
 		}
@@ -83,7 +87,7 @@ func TestNewClientNamesEveryFault(t *testing.T) {
 			t.Errorf("%s: %v", env.Name, err)
 		}
 	}
-	if _, err := NewLimiter(LimiterOptions{Reads: -1}); err == nil {
+	if _, err := NewLimiter(LimiterConfig{Reads: -1}); err == nil {
 		t.Error("a negative rate is taken")
 	}
 }
@@ -91,18 +95,18 @@ func TestNewClientNamesEveryFault(t *testing.T) {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	w := &wire{answer: always(200, goldenLock)}
-	c := newTestClient(t, w, WithUserAgent("space/1.2"))
+	c := newTestClient(t, w, func(cfg *Config) { cfg.UserAgent = "space/1.2" })
 	if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.requests[0].header.Get("User-Agent"); got != "space/1.2 "+libraryAgent {
 		t.Error(got)
 	}
-	c = newTestClient(t, w, WithMaxResponse(int64(len(goldenLock))))
+	c = newTestClient(t, w, func(cfg *Config) { cfg.MaxResponse = int64(len(goldenLock)) })
 	if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
 		t.Errorf("an answer of exactly the limit: %v", err)
 	}
-	c = newTestClient(t, w, WithMaxResponse(int64(len(goldenLock)-1)))
+	c = newTestClient(t, w, func(cfg *Config) { cfg.MaxResponse = int64(len(goldenLock) - 1) })
 	if _, err := c.Locks.Get(t.Context(), "s", "l"); !errors.Is(err, errTooLarge) || w.count() != 3 {
 		t.Errorf("%d requests: %v", w.count(), err)
 	}
@@ -115,7 +119,7 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	c = newTestClient(t, w, UnverifiedEndpoints())
+	c = newTestClient(t, w, func(cfg *Config) { cfg.UnverifiedEndpoints = true })
 	auto := LockSchedule{AutoStart: true, Weekdays: EveryDay()}
 	if err := c.Locks.SetSchedule(t.Context(), "s", "l", auto); verdict(err) != "not sent" || !strings.Contains(err.Error(), "AllowAutomaticStart") {
 		t.Errorf("automatic start: %v", err)
@@ -171,7 +175,7 @@ func TestClose(t *testing.T) {
 	t.Parallel()
 	tokens := &waitingTokens{release: make(chan struct{})}
 	w := &wire{answer: always(200, goldenLock)}
-	c, err := NewClient(testEnv("https://api.example.test"), tokens, WithHTTPClient(&http.Client{Transport: w}))
+	c, err := NewClient(Config{Environment: testEnv("https://api.example.test"), Tokens: tokens, HTTPClient: &http.Client{Transport: w}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +209,7 @@ func (w *waitingTokens) Wait(ctx context.Context) error {
 
 // TestSubject: the subject is the token's, within the caller's context.
 func TestSubject(t *testing.T) {
-	c, err := NewClient(testEnv("https://api.example.test"), subjectTokens{})
+	c, err := NewClient(Config{Environment: testEnv("https://api.example.test"), Tokens: subjectTokens{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,27 +43,29 @@ func Acceptance() Environment {
 	}
 }
 
-// Validate checks the whole environment and names every fault at once: a name,
-// and an issuer and API that are https (http on loopback only), without user,
-// query or fragment.
+// Validate returns one error that names every bad field with its URL: a missing
+// Name, and an Issuer, API or Events that is not https (http on loopback
+// addresses only) or that holds a user, a query or a fragment. Events may be
+// empty.
 func (e Environment) Validate() error {
+	if err := e.check(); err != nil {
+		return fmt.Errorf("saltoks: %w", err)
+	}
+	return nil
+}
+
+func (e Environment) check() error {
 	var faults []error
 	if e.Name == "" {
-		faults = append(faults, errors.New("no Name"))
+		faults = append(faults, errors.New("Environment.Name is missing"))
 	}
-	for _, u := range []struct {
-		field, raw string
-		optional   bool
-	}{{"Issuer", e.Issuer, false}, {"API", e.API, false}, {"Events", e.Events, true}} {
-		if u.raw == "" && u.optional {
+	for _, u := range []struct{ field, raw string }{{"Issuer", e.Issuer}, {"API", e.API}, {"Events", e.Events}} {
+		if u.raw == "" && u.field == "Events" {
 			continue
 		}
 		if _, err := baseurl.Parse(u.raw); err != nil {
-			faults = append(faults, fmt.Errorf("%s %w", u.field, err))
+			faults = append(faults, fmt.Errorf("Environment.%s %w", u.field, err))
 		}
 	}
-	if len(faults) == 0 {
-		return nil
-	}
-	return fmt.Errorf("saltoks: environment: %w", faultlist.Join(faults))
+	return faultlist.Join(faults)
 }

@@ -16,12 +16,12 @@ import (
 
 // harbour is a simulated SALTO KS with one site, a client of its site admin, and
 // a function that ends both. The user is activated at both IQs.
-func harbour(opts ...saltoks.Option) (*saltokstest.Sim, *saltoks.Client, place, func()) {
+func harbour(set ...func(*saltoks.Config)) (*saltokstest.Sim, *saltoks.Client, place, func()) {
 	sim, err := saltokstest.Start(saltokstest.Config{})
 	if err != nil {
 		panic(err)
 	}
-	client, err := simClient(sim, opts...)
+	client, err := simClient(sim, set...)
 	if err != nil {
 		panic(err)
 	}
@@ -59,7 +59,7 @@ func ExampleNewClient() {
 		fmt.Println(err)
 		return
 	}
-	client, err := saltoks.NewClient(env, tokens, saltoks.WithHTTPClient(sim.HTTPClient()))
+	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: tokens, HTTPClient: sim.HTTPClient()})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -71,7 +71,7 @@ func ExampleNewClient() {
 }
 
 func ExampleNewClient_faults() {
-	_, err := saltoks.NewClient(saltoks.Environment{Name: "mine", Issuer: "https://id.example.test", API: "http://api.example.test"}, nil)
+	_, err := saltoks.NewClient(saltoks.Config{Environment: saltoks.Environment{Name: "mine", Issuer: "https://id.example.test", API: "http://api.example.test"}, Tokens: nil})
 	fmt.Println(err)
 	// Output: saltoks: environment: API must be https: http is for loopback addresses only; nil token source
 }
@@ -213,14 +213,14 @@ func ExampleEnvironment_Validate() {
 
 // Two clients of one credential share its quota.
 func ExampleNewLimiter() {
-	limiter, err := saltoks.NewLimiter(saltoks.LimiterOptions{Reads: 2, ReadBurst: 4})
+	limiter, err := saltoks.NewLimiter(saltoks.LimiterConfig{Reads: 2, ReadBurst: 4})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	_, one, _, endOne := harbour(saltoks.WithLimiter(limiter))
+	_, one, _, endOne := harbour(func(cfg *saltoks.Config) { cfg.Limiter = limiter })
 	defer endOne()
-	_, two, _, endTwo := harbour(saltoks.WithLimiter(limiter))
+	_, two, _, endTwo := harbour(func(cfg *saltoks.Config) { cfg.Limiter = limiter })
 	defer endTwo()
 	a, _ := one.Me.Get(context.Background())
 	b, _ := two.Me.Get(context.Background())
@@ -229,7 +229,7 @@ func ExampleNewLimiter() {
 }
 
 func ExampleNoRateLimit() {
-	_, client, _, end := harbour(saltoks.WithLimiter(saltoks.NoRateLimit()))
+	_, client, _, end := harbour(func(cfg *saltoks.Config) { cfg.Limiter = saltoks.NoRateLimit() })
 	defer end()
 	for range 30 {
 		if _, err := client.Me.Get(context.Background()); err != nil {
@@ -240,7 +240,7 @@ func ExampleNoRateLimit() {
 	// Output: 30 reads, none waited
 }
 
-func ExampleWithHTTPClient() {
+func ExampleConfig_httpClient() {
 	sim, client, _, end := harbour() // harbour passes sim.HTTPClient() this way
 	defer end()
 	me, err := client.Me.Get(context.Background())
@@ -248,8 +248,8 @@ func ExampleWithHTTPClient() {
 	// Output: doors@harbour.example <nil> true
 }
 
-func ExampleWithAttemptTimeout() {
-	sim, client, at, end := harbour(saltoks.WithAttemptTimeout(time.Second))
+func ExampleConfig_attemptTimeout() {
+	sim, client, at, end := harbour(func(cfg *saltoks.Config) { cfg.AttemptTimeout = time.Second })
 	defer end()
 	if _, err := client.Me.Get(context.Background()); err != nil {
 		fmt.Println(err)
@@ -260,22 +260,24 @@ func ExampleWithAttemptTimeout() {
 	// Output: saltoks: PATCH /v1.2/sites/{site}/locks/{lock}/locking: context deadline exceeded (outcome unknown: it may have happened)
 }
 
-func ExampleWithMaxResponse() {
-	_, client, _, end := harbour(saltoks.WithMaxResponse(10))
+func ExampleConfig_maxResponse() {
+	_, client, _, end := harbour(func(cfg *saltoks.Config) { cfg.MaxResponse = 10 })
 	defer end()
 	_, err := client.Me.Get(context.Background())
 	fmt.Println(err)
 	// Output: saltoks: GET /v1.2/me: the answer is larger than the client's limit (status 200)
 }
 
-func ExampleWithUserAgent() {
-	agent := saltoks.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
-		return roundTripFunc(func(r *http.Request) (*http.Response, error) {
-			fmt.Println(r.UserAgent())
-			return next.RoundTrip(r)
-		})
-	})
-	_, client, _, end := harbour(saltoks.WithUserAgent("harbour/1.4"), agent)
+func ExampleConfig_userAgent() {
+	agent := func(cfg *saltoks.Config) {
+		cfg.Middleware = []saltoks.Middleware{func(next http.RoundTripper) http.RoundTripper {
+			return roundTripFunc(func(r *http.Request) (*http.Response, error) {
+				fmt.Println(r.UserAgent())
+				return next.RoundTrip(r)
+			})
+		}}
+	}
+	_, client, _, end := harbour(func(cfg *saltoks.Config) { cfg.UserAgent = "harbour/1.4" }, agent)
 	defer end()
 	_, _ = client.Me.Get(context.Background())
 	// Output: harbour/1.4 doorkit-saltoks/0.1
@@ -286,7 +288,7 @@ type roundTripFunc func(*http.Request) (*http.Response, error)
 func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // A middleware sees every attempt: a place for spans and counters.
-func ExampleWithMiddleware() {
+func ExampleConfig_middleware() {
 	count := func(next http.RoundTripper) http.RoundTripper {
 		return roundTripFunc(func(r *http.Request) (*http.Response, error) {
 			resp, err := next.RoundTrip(r)
@@ -296,7 +298,7 @@ func ExampleWithMiddleware() {
 			return resp, err
 		})
 	}
-	sim, client, _, end := harbour(saltoks.WithMiddleware(count))
+	sim, client, _, end := harbour(func(cfg *saltoks.Config) { cfg.Middleware = []saltoks.Middleware{count} })
 	defer end()
 	sim.Fault(saltokstest.HTTP500, saltokstest.On("/me"))
 	_, err := client.Me.Get(context.Background())
@@ -307,7 +309,7 @@ func ExampleWithMiddleware() {
 	// <nil>
 }
 
-func ExampleWithLogger() {
+func ExampleConfig_logger() {
 	quiet := func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey || a.Key == "took" || a.Key == "request_id" {
 			return slog.Attr{}
@@ -315,22 +317,22 @@ func ExampleWithLogger() {
 		return a
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: quiet}))
-	_, client, _, end := harbour(saltoks.WithLogger(logger))
+	_, client, _, end := harbour(func(cfg *saltoks.Config) { cfg.Logger = logger })
 	defer end()
 	_, _ = client.Me.Get(context.Background())
 	// Output: level=DEBUG msg="saltoks: call" method=GET route=/v1.2/me class=safe status=200 attempts=1
 }
 
-func ExampleWithLimiter() {
-	_, client, _, end := harbour(saltoks.WithLimiter(saltoks.NoRateLimit()))
+func ExampleConfig_limiter() {
+	_, client, _, end := harbour(func(cfg *saltoks.Config) { cfg.Limiter = saltoks.NoRateLimit() })
 	defer end()
 	_, err := client.Me.Get(context.Background())
 	fmt.Println(err)
 	// Output: <nil>
 }
 
-func ExampleUnverifiedEndpoints() {
-	_, client, at, end := harbour() // without the option
+func ExampleConfig_unverifiedEndpoints() {
+	_, client, at, end := harbour() // without UnverifiedEndpoints
 	defer end()
 	err := client.IQs.Deactivate(context.Background(), at.site, at.iq, "9e8d7c6b-5a49-4838-b726-150403f2e1d0", at.code())
 	fmt.Println(errors.Is(err, saltoks.ErrUnverified))

@@ -227,7 +227,7 @@ func ExampleLocksService_SetState() {
 }
 
 func ExampleLocksService_SetSchedule() {
-	_, client, at, end := harbour(saltoks.UnverifiedEndpoints())
+	_, client, at, end := harbour(func(cfg *saltoks.Config) { cfg.UnverifiedEndpoints = true })
 	defer end()
 	err := client.Locks.SetSchedule(context.Background(), at.site, at.lock, saltoks.LockSchedule{AutoStart: true, Weekdays: saltoks.EveryDay()})
 	fmt.Println(err)

@@ -295,7 +295,7 @@ func TestGolden(t *testing.T) {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
 			w := &wire{answer: always(g.status, g.answer)}
-			c := newTestClient(t, w, UnverifiedEndpoints())
+			c := newTestClient(t, w, func(cfg *Config) { cfg.UnverifiedEndpoints = true })
 			got, err := g.call(t.Context(), c)
 			if err != nil {
 				t.Fatal(err)

@@ -70,10 +70,16 @@ func testEnv(api string) Environment {
 	return Environment{Name: "test", Issuer: "https://id.example.test", API: api}
 }
 
-func newTestClient(t testing.TB, rt http.RoundTripper, opts ...Option) *Client {
+func newTestClient(t testing.TB, rt http.RoundTripper, set ...func(*Config)) *Client {
 	t.Helper()
-	opts = append([]Option{WithHTTPClient(&http.Client{Transport: rt}), WithLimiter(NoRateLimit())}, opts...)
-	c, err := NewClient(testEnv("https://api.example.test/connect"), staticTokens{testToken}, opts...)
+	cfg := Config{
+		Environment: testEnv("https://api.example.test/connect"), Tokens: staticTokens{testToken},
+		HTTPClient: &http.Client{Transport: rt}, Limiter: NoRateLimit(),
+	}
+	for _, change := range set {
+		change(&cfg)
+	}
+	c, err := NewClient(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,7 +124,7 @@ func TestNoSecretEscapes(t *testing.T) {
 	show(conn, status, err)
 
 	tokens := auth.Tokens(conn)
-	client, err := saltoks.NewClient(env, tokens, saltoks.WithHTTPClient(hc), saltoks.WithLogger(logger))
+	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: tokens, HTTPClient: hc, Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,12 +2,14 @@ package saltoks
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
 // Limiter keeps one credential's calls under a rate, in two lanes so that a
@@ -18,19 +20,31 @@ type Limiter struct {
 	lanes [2]limiterLane
 }
 
-// LimiterOptions are the rates of a Limiter, per second; zero means the
-// default.
-type LimiterOptions struct {
+// LimiterConfig holds the rates of a Limiter, in calls per second, and the
+// bursts, in calls. A zero field means its default.
+type LimiterConfig struct {
 	Commands     float64 // default 20
 	CommandBurst int     // default 40
 	Reads        float64 // default 5
 	ReadBurst    int     // default 10
 }
 
-// NewLimiter makes a Limiter. Negative values are an error.
-func NewLimiter(o LimiterOptions) (*Limiter, error) {
-	if o.Commands < 0 || o.CommandBurst < 0 || o.Reads < 0 || o.ReadBurst < 0 {
-		return nil, errors.New("saltoks: limiter: rates and bursts must not be negative")
+// NewLimiter makes a Limiter. Its error names every bad field.
+func NewLimiter(cfg LimiterConfig) (*Limiter, error) {
+	var faults []error
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{
+		{"Commands", cfg.Commands}, {"CommandBurst", float64(cfg.CommandBurst)},
+		{"Reads", cfg.Reads}, {"ReadBurst", float64(cfg.ReadBurst)},
+	} {
+		if f.value < 0 || math.IsNaN(f.value) {
+			faults = append(faults, fmt.Errorf("LimiterConfig.%s is negative", f.name))
+		}
+	}
+	if err := faultlist.Join(faults); err != nil {
+		return nil, fmt.Errorf("saltoks: %w", err)
 	}
 	or := func(v, def float64) rate.Limit {
 		if v == 0 {
@@ -39,8 +53,8 @@ func NewLimiter(o LimiterOptions) (*Limiter, error) {
 		return rate.Limit(v)
 	}
 	l := &Limiter{}
-	l.lanes[commandLane].rate = rate.NewLimiter(or(o.Commands, 20), int(or(float64(o.CommandBurst), 40)))
-	l.lanes[readLane].rate = rate.NewLimiter(or(o.Reads, 5), int(or(float64(o.ReadBurst), 10)))
+	l.lanes[commandLane].rate = rate.NewLimiter(or(cfg.Commands, 20), int(or(float64(cfg.CommandBurst), 40)))
+	l.lanes[readLane].rate = rate.NewLimiter(or(cfg.Reads, 5), int(or(float64(cfg.ReadBurst), 10)))
 	return l, nil
 }
 
@@ -52,6 +66,9 @@ func NoRateLimit() *Limiter {
 	}
 	return l
 }
+
+// ready reports whether NewLimiter or NoRateLimit made l.
+func (l *Limiter) ready() bool { return l.lanes[commandLane].rate != nil }
 
 type lane uint8
 

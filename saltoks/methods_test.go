@@ -115,7 +115,7 @@ func TestEveryMethodHonoursItsContext(t *testing.T) {
 		"body hangs":          {serve: trickle},
 		"sleep between tries": {serve: busy},
 		"limiter": {limiter: func() (*Limiter, error) {
-			l, err := NewLimiter(LimiterOptions{Commands: 1e-6, CommandBurst: 1, Reads: 1e-6, ReadBurst: 1})
+			l, err := NewLimiter(LimiterConfig{Commands: 1e-6, CommandBurst: 1, Reads: 1e-6, ReadBurst: 1})
 			for i := range l.lanes {
 				l.lanes[i].rate.Allow()
 			}
@@ -153,7 +153,7 @@ func TestEveryMethodHonoursItsContext(t *testing.T) {
 				if setup.ts != nil {
 					ts = setup.ts
 				}
-				c, err := NewClient(testEnv("http://127.0.0.1"), ts, WithHTTPClient(hc), WithLimiter(limiter), UnverifiedEndpoints())
+				c, err := NewClient(Config{Environment: testEnv("http://127.0.0.1"), Tokens: ts, HTTPClient: hc, Limiter: limiter, UnverifiedEndpoints: true})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -210,7 +210,7 @@ func TestEveryMethodSurvivesAnyAnswer(t *testing.T) {
 	for _, body := range []string{``, `null`, `[]`, `{}`, `""`, `0`, `[null]`, `{"items":null}`, `{"items":{}}`, `{"items":[1]}`, `{"items":[{}],"next_page_link":7}`,
 		`{"items":[],"continuation_token":{"a":1}}`, `{"id":7,"roles":"x"}`, `<html>`, `{"items":[{"id":"a"}],"next_page_link":"?a"}`, "\xff\xfe", `[[[[`} {
 		w := &wire{answer: always(200, body)}
-		c := newTestClient(t, w, UnverifiedEndpoints())
+		c := newTestClient(t, w, func(cfg *Config) { cfg.UnverifiedEndpoints = true })
 		for method, call := range publicCalls(t, c) {
 			if err := call(t.Context()); err != nil {
 				if _, ok := errors.AsType[*APIError](err); !ok {

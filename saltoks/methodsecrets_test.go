@@ -58,7 +58,9 @@ func TestNoMethodRepeatsASecret(t *testing.T) {
 	for name, answer := range answers {
 		var mu sync.Mutex
 		var log strings.Builder
-		c := newTestClient(t, roundTripper(answer), UnverifiedEndpoints(), WithLogger(slog.New(slog.NewTextHandler(&lockedWriter{&mu, &log}, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+		c := newTestClient(t, roundTripper(answer), func(cfg *Config) { cfg.UnverifiedEndpoints = true }, func(cfg *Config) {
+			cfg.Logger = slog.New(slog.NewTextHandler(&lockedWriter{&mu, &log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		})
 		c.budget.spent = budgetSize // no retries: they change nothing here
 		for method, call := range publicCalls(t, c) {
 			seen := ""

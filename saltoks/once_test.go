@@ -117,7 +117,7 @@ func TestDeadIdleConnection(t *testing.T) {
 			url, requests := rawServer(t, handle)
 			tr := &http.Transport{}
 			t.Cleanup(tr.CloseIdleConnections)
-			c := tcpClient(t, url, WithHTTPClient(&http.Client{Transport: otherTransport{tr}}))
+			c := tcpClient(t, url, func(cfg *Config) { cfg.HTTPClient = &http.Client{Transport: otherTransport{tr}} })
 			if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
 				t.Fatal(err)
 			}
@@ -166,7 +166,7 @@ func TestCommandsOverTLS(t *testing.T) {
 	srv.EnableHTTP2 = true
 	srv.StartTLS()
 	defer srv.Close()
-	c := tcpClient(t, srv.URL, WithHTTPClient(srv.Client()))
+	c := tcpClient(t, srv.URL, func(cfg *Config) { cfg.HTTPClient = srv.Client() })
 	for range 2 {
 		if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
 			t.Fatal(err)

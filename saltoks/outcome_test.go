@@ -41,9 +41,13 @@ func verdict(err error) string {
 	return strings.Join(said, "+")
 }
 
-func tcpClient(t testing.TB, url string, opts ...Option) *Client {
+func tcpClient(t testing.TB, url string, set ...func(*Config)) *Client {
 	t.Helper()
-	c, err := NewClient(testEnv(url), staticTokens{testToken}, append([]Option{WithLimiter(NoRateLimit())}, opts...)...)
+	cfg := Config{Environment: testEnv(url), Tokens: staticTokens{testToken}, Limiter: NoRateLimit()}
+	for _, change := range set {
+		change(&cfg)
+	}
+	c, err := NewClient(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +187,7 @@ func TestOutcomeOfBrokenExchanges(t *testing.T) {
 			t.Run(how+" "+kind, func(t *testing.T) {
 				t.Parallel()
 				url, requests := rawServer(t, func(c net.Conn, _ int) { breakIt(c) })
-				err := call(t.Context(), tcpClient(t, url, WithMaxResponse(1000)))
+				err := call(t.Context(), tcpClient(t, url, func(cfg *Config) { cfg.MaxResponse = 1000 }))
 				if got := verdict(err); got != "unconfirmed" {
 					t.Errorf("%s: %v", got, err)
 				}
@@ -212,7 +216,7 @@ func TestOutcomeOfBrokenExchanges(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			hc, requests := pipeServer(func(c net.Conn, _ int) { _, _ = c.Read(make([]byte, 1)) })
 			begin := time.Now()
-			err := tcpClient(t, "http://127.0.0.1", WithHTTPClient(hc), WithAttemptTimeout(3*time.Second)).Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{})
+			err := tcpClient(t, "http://127.0.0.1", func(cfg *Config) { cfg.HTTPClient = hc }, func(cfg *Config) { cfg.AttemptTimeout = 3 * time.Second }).Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{})
 			if got := verdict(err); got != "unconfirmed" || !errors.Is(err, context.DeadlineExceeded) || requests() != 1 || time.Since(begin) != 3*time.Second {
 				t.Errorf("%s after %v: %v (%d requests)", got, time.Since(begin), err, requests())
 			}
@@ -240,7 +244,7 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 	})
 	t.Run("dial, below another kind of transport", func(t *testing.T) {
 		t.Parallel()
-		c := tcpClient(t, closed(t), WithHTTPClient(&http.Client{Transport: otherTransport{&http.Transport{}}}))
+		c := tcpClient(t, closed(t), func(cfg *Config) { cfg.HTTPClient = &http.Client{Transport: otherTransport{&http.Transport{}}} })
 		if err := unlock(t.Context(), c); verdict(err) != "not sent" {
 			t.Errorf("%s: %v", verdict(err), err)
 		}
@@ -276,7 +280,7 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 		}}
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { <-dialing; cancel() }()
-		err := unlock(ctx, tcpClient(t, "http://127.0.0.1:1", WithHTTPClient(&http.Client{Transport: tr})))
+		err := unlock(ctx, tcpClient(t, "http://127.0.0.1:1", func(cfg *Config) { cfg.HTTPClient = &http.Client{Transport: tr} }))
 		if verdict(err) != "not sent" || !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", verdict(err), err)
 		}
@@ -284,7 +288,7 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 	t.Run("token", func(t *testing.T) {
 		t.Parallel()
 		url, requests := rawServer(t, func(net.Conn, int) {})
-		c, err := NewClient(testEnv(url), failingTokens{fmt.Errorf("consent is over: %w", ErrReauthorize)})
+		c, err := NewClient(Config{Environment: testEnv(url), Tokens: failingTokens{fmt.Errorf("consent is over: %w", ErrReauthorize)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -296,12 +300,12 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 	t.Run("limiter", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			limiter, err := NewLimiter(LimiterOptions{Commands: 0.1, CommandBurst: 1})
+			limiter, err := NewLimiter(LimiterConfig{Commands: 0.1, CommandBurst: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
 			w := &wire{answer: always(200, "")}
-			c := newTestClient(t, w, WithLimiter(limiter))
+			c := newTestClient(t, w, func(cfg *Config) { cfg.Limiter = limiter })
 			if err := unlock(t.Context(), c); err != nil {
 				t.Fatal(err)
 			}

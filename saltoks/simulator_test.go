@@ -17,7 +17,7 @@ import (
 
 // simClient is a client of a simulator in memory, as the world's first user by
 // the password grant.
-func simClient(sim *saltokstest.Sim, opts ...saltoks.Option) (*saltoks.Client, error) {
+func simClient(sim *saltokstest.Sim, set ...func(*saltoks.Config)) (*saltoks.Client, error) {
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}
 	user := sim.World().Users[0]
 	tokens, err := saltoauth.PasswordSource(env,
@@ -27,13 +27,17 @@ func simClient(sim *saltokstest.Sim, opts ...saltoks.Option) (*saltoks.Client, e
 	if err != nil {
 		return nil, err
 	}
-	return saltoks.NewClient(env, tokens, append([]saltoks.Option{saltoks.WithHTTPClient(sim.HTTPClient())}, opts...)...)
+	cfg := saltoks.Config{Environment: env, Tokens: tokens, HTTPClient: sim.HTTPClient()}
+	for _, change := range set {
+		change(&cfg)
+	}
+	return saltoks.NewClient(cfg)
 }
 
 func newSim(t *testing.T) (*saltokstest.Sim, *saltoks.Client) {
 	t.Helper()
 	sim := saltokstest.New(t, saltokstest.Config{})
-	c, err := simClient(sim, saltoks.WithLimiter(saltoks.NoRateLimit()))
+	c, err := simClient(sim, func(cfg *saltoks.Config) { cfg.Limiter = saltoks.NoRateLimit() })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func (c *Client) chain(base http.RoundTripper, middleware []Middleware) (http.Ro
 	var next http.RoundTripper = baseTransport{base}
 	for i := len(middleware) - 1; i >= 0; i-- {
 		if next = middleware[i](next); next == nil {
-			return nil, errors.New("saltoks: a middleware returned nil")
+			return nil, errNilMiddleware
 		}
 	}
 	return limiterTransport{c.limiter, authTransport{c, next}}, nil

@@ -75,12 +75,11 @@ func TestChainOrder(t *testing.T) {
 			statuses = statuses[1:]
 			return reply(status, goldenLock, "Retry-After", "2"), nil
 		})
-		limiter, err := NewLimiter(LimiterOptions{Reads: 0.1, ReadBurst: 1}) // one in ten seconds
+		limiter, err := NewLimiter(LimiterConfig{Reads: 0.1, ReadBurst: 1}) // one in ten seconds
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := NewClient(testEnv("https://api.example.test"), &countingTokens{j: &j}, WithLimiter(limiter),
-			WithHTTPClient(&http.Client{Transport: base}), WithMiddleware(j.middleware("outer"), j.middleware("inner")))
+		c, err := NewClient(Config{Environment: testEnv("https://api.example.test"), Tokens: &countingTokens{j: &j}, Limiter: limiter, HTTPClient: &http.Client{Transport: base}, Middleware: []Middleware{j.middleware("outer"), j.middleware("inner")}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +115,7 @@ func TestUnauthorized(t *testing.T) {
 			t.Parallel()
 			w := &wire{answer: always(401, "", "WWW-Authenticate", "Bearer")}
 			tokens := &countingTokens{j: new(journal)}
-			c, err := NewClient(testEnv("https://api.example.test"), tokens, WithHTTPClient(&http.Client{Transport: w}))
+			c, err := NewClient(Config{Environment: testEnv("https://api.example.test"), Tokens: tokens, HTTPClient: &http.Client{Transport: w}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -309,12 +308,12 @@ func TestBackoffIsJitteredAndBounded(t *testing.T) {
 func TestLimiterLanes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		limiter, err := NewLimiter(LimiterOptions{})
+		limiter, err := NewLimiter(LimiterConfig{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		w := &wire{answer: always(200, "{}")}
-		one, two := newTestClient(t, w, WithLimiter(limiter)), newTestClient(t, w, WithLimiter(limiter))
+		one, two := newTestClient(t, w, func(cfg *Config) { cfg.Limiter = limiter }), newTestClient(t, w, func(cfg *Config) { cfg.Limiter = limiter })
 		begin := time.Now()
 		var reads sync.WaitGroup
 		for i := range 30 {
@@ -372,14 +371,16 @@ func TestLimiterLanes(t *testing.T) {
 func TestMiddlewareCannotRepeatACommand(t *testing.T) {
 	t.Parallel()
 	w := &wire{answer: always(500, "")}
-	c := newTestClient(t, w, WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
-		return roundTripper(func(r *http.Request) (*http.Response, error) {
-			if _, err := next.RoundTrip(r); err != nil {
-				return nil, err
-			}
-			return next.RoundTrip(r)
-		})
-	}))
+	c := newTestClient(t, w, func(cfg *Config) {
+		cfg.Middleware = []Middleware{func(next http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(r *http.Request) (*http.Response, error) {
+				if _, err := next.RoundTrip(r); err != nil {
+					return nil, err
+				}
+				return next.RoundTrip(r)
+			})
+		}}
+	})
 	err := c.Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{})
 	if verdict(err) != "unconfirmed" || w.count() != 1 {
 		t.Errorf("%s after %d requests: %v", verdict(err), w.count(), err)

@@ -159,14 +159,15 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 		err  error
 		says []string
 	}{
-		"NewClient":        {second(saltoks.NewClient(saltoks.Environment{}, nil, nil, saltoks.WithLimiter(new(saltoks.Limiter)), saltoks.WithHTTPClient(nil))), []string{"nil token source", "nil option", "zero limiter", "nil client"}},
-		"NewClient, chain": {second(saltoks.NewClient(env, fixedToken{}, saltoks.WithMiddleware(func(http.RoundTripper) http.RoundTripper { return nil }))), []string{"middleware returned nil"}},
-		"NewClient, reads": {second(saltoks.NewClient(env, fixedToken{}, saltoks.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
+		"NewClient": {second(saltoks.NewClient(saltoks.Config{Limiter: new(saltoks.Limiter)})),
+			[]string{"Environment.Name is missing", "Config.Tokens is missing", "zero Limiter"}},
+		"NewClient, chain": {second(saltoks.NewClient(saltoks.Config{Environment: env, Tokens: fixedToken{}, Middleware: []saltoks.Middleware{func(http.RoundTripper) http.RoundTripper { return nil }}})), []string{"middleware returned nil"}},
+		"NewClient, reads": {second(saltoks.NewClient(saltoks.Config{Environment: env, Tokens: fixedToken{}, Middleware: []saltoks.Middleware{func(next http.RoundTripper) http.RoundTripper {
 			if made++; made > 1 {
 				return nil
 			}
 			return next
-		}))), []string{"middleware returned nil"}},
+		}}})), []string{"middleware returned nil"}},
 		"NewState":           {second(saltostate.NewState(nil, nil)), []string{"wants a Store", "wants a Sealer"}},
 		"NewSealer":          {second(saltostate.NewSealer()), []string{"at least one key"}},
 		"NewSealer, no key":  {second(saltostate.NewSealer(saltostate.SealingKey{})), []string{"1 to 32"}},

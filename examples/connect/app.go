@@ -204,7 +204,7 @@ func (a *app) use(conn saltoauth.Connection) (*saltoks.Client, *saltoremote.Remo
 	if a.open == conn.ID {
 		return a.client, a.remote, nil
 	}
-	client, err := saltoks.NewClient(a.env, a.auth.Tokens(conn))
+	client, err := saltoks.NewClient(saltoks.Config{Environment: a.env, Tokens: a.auth.Tokens(conn)})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -163,7 +163,7 @@ func (h *house) connected(ctx context.Context) (*live, error) {
 		return new(*h.live), nil
 	}
 	l := &live{conn: conn}
-	if l.client, err = saltoks.NewClient(h.env, h.auth.Tokens(conn), saltoks.WithLogger(h.log)); err != nil {
+	if l.client, err = saltoks.NewClient(saltoks.Config{Environment: h.env, Tokens: h.auth.Tokens(conn), Logger: h.log}); err != nil {
 		return nil, err
 	}
 	if l.remote, err = saltoremote.NewRemote(l.client, h.state, conn.Identity(), saltoremote.WithNow(h.now)); err != nil {

@@ -50,7 +50,7 @@ func (d *demo) furnish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.client, err = saltoks.NewClient(env, tokens, saltoks.WithHTTPClient(d.sim.HTTPClient())); err != nil {
+	if d.client, err = saltoks.NewClient(saltoks.Config{Environment: env, Tokens: tokens, HTTPClient: d.sim.HTTPClient()}); err != nil {
 		return err
 	}
 	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())

@@ -85,7 +85,7 @@ func (n *node) connect(ctx context.Context) (err error) {
 		return err
 	}
 	// Acceptance and production want the client's own limits; the simulator does not.
-	if n.client, err = saltoks.NewClient(n.env, n.auth.Tokens(n.conn), saltoks.WithLimiter(saltoks.NoRateLimit())); err != nil {
+	if n.client, err = saltoks.NewClient(saltoks.Config{Environment: n.env, Tokens: n.auth.Tokens(n.conn), Limiter: saltoks.NoRateLimit()}); err != nil {
 		return err
 	}
 	n.remote, err = saltoremote.NewRemote(n.client, n.state, n.conn.Identity())

@@ -41,7 +41,7 @@ func main() {
 	login := must(auth.Begin(ctx))
 	callback := must(sim.Consent(ctx, login.URL, saltokstest.Allow())) // the browser's part
 	conn := must(auth.Complete(ctx, login, callback.Query()))
-	client := must(saltoks.NewClient(env, auth.Tokens(conn), saltoks.WithHTTPClient(sim.HTTPClient())))
+	client := must(saltoks.NewClient(saltoks.Config{Environment: env, Tokens: auth.Tokens(conn), HTTPClient: sim.HTTPClient()}))
 	var site saltoks.Site
 	for site = range must2(client.Sites.All(ctx)) {
 		conn = must(auth.LinkSite(ctx, conn.ID, site.ID))

@@ -50,7 +50,7 @@ func newHost(ctx context.Context, sim *saltokstest.Sim) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := saltoks.NewClient(env, auth.Tokens(conn), saltoks.WithHTTPClient(sim.HTTPClient()))
+	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: auth.Tokens(conn), HTTPClient: sim.HTTPClient()})
 	if err != nil {
 		return nil, err
 	}

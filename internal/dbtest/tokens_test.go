@@ -107,7 +107,7 @@ func TestTokens(t *testing.T) {
 			t.Errorf("%d refreshes of a token that lives %v, in %v", refreshes, lifetime, span)
 		}
 		// The family is alive: a reuse would have ended it.
-		client, err := saltoks.NewClient(env, auth.Tokens(conn))
+		client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: auth.Tokens(conn)})
 		must(t, err)
 		_, err = client.Me.Get(t.Context())
 		must(t, err)
@@ -125,7 +125,7 @@ func childTokens(ctx context.Context, job task) error {
 	if err != nil {
 		return err
 	}
-	client, err := saltoks.NewClient(env, auth.Tokens(conn), saltoks.WithLimiter(saltoks.NoRateLimit()))
+	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: auth.Tokens(conn), Limiter: saltoks.NoRateLimit()})
 	if err != nil {
 		return err
 	}

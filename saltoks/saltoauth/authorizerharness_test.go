@@ -150,7 +150,7 @@ func (d *desk) as(email string) saltokstest.ConsentChoice {
 // sites calls the API with the connection's token.
 func (d *desk) sites(c saltoauth.Connection) (names []string, err error) {
 	d.t.Helper()
-	client, err := saltoks.NewClient(d.env, d.auth.Tokens(c), saltoks.WithHTTPClient(d.sim.HTTPClient()))
+	client, err := saltoks.NewClient(saltoks.Config{Environment: d.env, Tokens: d.auth.Tokens(c), HTTPClient: d.sim.HTTPClient()})
 	if err != nil {
 		d.t.Fatal(err)
 	}

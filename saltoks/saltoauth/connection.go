@@ -185,7 +185,7 @@ func (a *Authorizer) LinkSite(ctx context.Context, id string, site saltoks.SiteI
 
 // asUser makes a client of ts that goes the way of the identity requests.
 func (a *Authorizer) asUser(ts saltoks.TokenSource) (*saltoks.Client, error) {
-	return saltoks.NewClient(a.id.env, ts, saltoks.WithHTTPClient(&http.Client{Transport: a.id.transport}))
+	return saltoks.NewClient(saltoks.Config{Environment: a.id.env, Tokens: ts, HTTPClient: &http.Client{Transport: a.id.transport}})
 }
 
 // seesSite asks SALTO whether the user of ts sees the site, and returns its id.

@@ -123,7 +123,7 @@ func ExampleAuthorizer_Tokens() {
 	ctx := context.Background()
 	conn := s.connect(ctx)
 
-	client, err := saltoks.NewClient(s.env, s.auth.Tokens(conn), saltoks.WithHTTPClient(s.HTTPClient()))
+	client, err := saltoks.NewClient(saltoks.Config{Environment: s.env, Tokens: s.auth.Tokens(conn), HTTPClient: s.HTTPClient()})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -303,7 +303,7 @@ func ExamplePasswordSource_remote() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err := saltoks.NewClient(s.env, tokens, saltoks.WithHTTPClient(s.HTTPClient()))
+	client, err := saltoks.NewClient(saltoks.Config{Environment: s.env, Tokens: tokens, HTTPClient: s.HTTPClient()})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -123,7 +123,7 @@ func TestEightProcesses(t *testing.T) {
 		t.Errorf("%d refreshes, want 1 to %d", refreshes, most)
 	}
 	// The family is alive: a reuse would have ended it.
-	client, err := saltoks.NewClient(env, auth.Tokens(conn))
+	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: auth.Tokens(conn)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func (c childTask) run() (childResult, error) {
 	if err != nil {
 		return r, err
 	}
-	client, err := saltoks.NewClient(env, auth.Tokens(conn), saltoks.WithHTTPClient(&http.Client{Transport: &http.Transport{}}), saltoks.WithLimiter(saltoks.NoRateLimit()))
+	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: auth.Tokens(conn), HTTPClient: &http.Client{Transport: &http.Transport{}}, Limiter: saltoks.NoRateLimit()})
 	if err != nil {
 		return r, err
 	}

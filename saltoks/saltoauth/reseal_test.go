@@ -23,7 +23,7 @@ func TestResealServiceAccount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := saltoks.NewClient(env, tokens, saltoks.WithHTTPClient(sim.HTTPClient()))
+	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: tokens, HTTPClient: sim.HTTPClient()})
 	if err != nil {
 		t.Fatal(err)
 	}

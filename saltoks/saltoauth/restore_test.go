@@ -45,7 +45,7 @@ func TestRestoredStore(t *testing.T) {
 	}
 	me := func(auth *saltoauth.Authorizer, conn saltoauth.Connection) error {
 		t.Helper()
-		client, err := saltoks.NewClient(env, auth.Tokens(conn), saltoks.WithHTTPClient(sim.HTTPClient()))
+		client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: auth.Tokens(conn), HTTPClient: sim.HTTPClient()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,7 @@ func inBubble(t *testing.T, fn func(t *testing.T, d *desk, conn saltoauth.Connec
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		conn := d.connect()
-		client, err := saltoks.NewClient(d.env, d.auth.Tokens(conn), saltoks.WithHTTPClient(d.sim.HTTPClient()))
+		client, err := saltoks.NewClient(saltoks.Config{Environment: d.env, Tokens: d.auth.Tokens(conn), HTTPClient: d.sim.HTTPClient()})
 		if err != nil {
 			t.Fatal(err)
 		}

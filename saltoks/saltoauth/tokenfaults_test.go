@@ -256,7 +256,7 @@ func (row tokenRow) run(t *testing.T) {
 	if p.source != nil {
 		tokens = p.source(p)
 	}
-	client, err := saltoks.NewClient(p.env(), tokens, saltoks.WithHTTPClient(&http.Client{Transport: p.transport}), saltoks.WithLimiter(saltoks.NoRateLimit()), saltoks.WithLogger(slog.New(p.log)))
+	client, err := saltoks.NewClient(saltoks.Config{Environment: p.env(), Tokens: tokens, HTTPClient: &http.Client{Transport: p.transport}, Limiter: saltoks.NoRateLimit(), Logger: slog.New(p.log)})
 	if err != nil {
 		t.Fatal(err)
 	}

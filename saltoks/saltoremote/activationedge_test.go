@@ -195,7 +195,7 @@ func TestDeactivateThroughTheBreakerAndALostAnswer(t *testing.T) {
 		r := newRig(t)
 		r.activate()
 		ctx := t.Context()
-		act := r.newRemote(r.newClient(saltoks.UnverifiedEndpoints()), r.state).Activation()
+		act := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.UnverifiedEndpoints = true }), r.state).Activation()
 		r.sim.Fault(saltokstest.ClockSkew)
 		for range 2 {
 			if s, err := act.Deactivate(ctx, r.site, r.iq); !errors.Is(err, saltoks.ErrOTPInvalid) || s.Step != StepActivated {
@@ -226,7 +226,7 @@ func TestMissingRightIsNotAnActivation(t *testing.T) {
 		forbid := func(_ *http.Request) *http.Response {
 			return faulttest.Reply(403, `{"ErrorCode":"2203","Message":"User does not have permission."}`)
 		}
-		client := r.newClient(saltoks.WithMiddleware(answerOn("/secret", forbid)))
+		client := r.newClient(func(cfg *saltoks.Config) { cfg.Middleware = []saltoks.Middleware{answerOn("/secret", forbid)} })
 		_, err := r.newRemote(client, r.state).Activation().Begin(t.Context(), r.site, r.iq)
 		if _, elsewhere := errors.AsType[*ActivatedElsewhereError](err); elsewhere || !errors.Is(err, saltoks.ErrForbidden) {
 			t.Errorf("got %v", err)
@@ -245,7 +245,7 @@ func TestBare403ToAdoptCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		bare := func(_ *http.Request) *http.Response { return faulttest.Reply(403, "") }
-		act := r.newRemote(r.newClient(saltoks.WithMiddleware(answerOn("/secret", bare))), r.state).Activation()
+		act := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.Middleware = []saltoks.Middleware{answerOn("/secret", bare)} }), r.state).Activation()
 		for i := range 3 {
 			_, err := act.Adopt(t.Context(), r.site, r.iq, saltoks.NewOTP("zzzzz"))
 			if want := []error{saltoks.ErrOTPInvalid, saltoks.ErrOTPInvalid, saltoks.ErrOTPBlocked}[i]; !errors.Is(err, want) {

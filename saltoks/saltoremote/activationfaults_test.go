@@ -62,7 +62,7 @@ func (row closedRow) runActivation(t *testing.T, n int) {
 	p := newParts(t, r)
 	defer func() { p.stop() }()
 	row.with(p)
-	p.client = append(p.client, saltoks.UnverifiedEndpoints())
+	p.client = append(p.client, func(cfg *saltoks.Config) { cfg.UnverifiedEndpoints = true })
 	remote := p.build()
 	act := remote.Activation()
 	for _, step := range activationSteps[:min(n, stepsToActivate)] {

@@ -23,7 +23,7 @@ func TestDeactivate(t *testing.T) {
 		// Another user, on the same store.
 		tokens := *r
 		tokens.tokens = &simTokens{sim: r.sim, user: r.sim.World().Users[1]}
-		measured := tokens.newClient(saltoks.UnverifiedEndpoints())
+		measured := tokens.newClient(func(cfg *saltoks.Config) { cfg.UnverifiedEndpoints = true })
 		other := tokens.newRemote(measured, r.state).Activation()
 		if _, err := other.Deactivate(ctx, r.site, r.iq); !errors.Is(err, ErrNotActivator) {
 			t.Errorf("another user: %v", err)
@@ -40,7 +40,7 @@ func TestDeactivate(t *testing.T) {
 		if s, err := r.act.Deactivate(ctx, r.site, r.iq); !errors.Is(err, saltoks.ErrUnverified) || s.Step != StepActivated {
 			t.Errorf("without the option: %+v, %v", s, err)
 		}
-		act := r.newRemote(r.newClient(saltoks.UnverifiedEndpoints()), r.state).Activation()
+		act := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.UnverifiedEndpoints = true }), r.state).Activation()
 		if s := r.must(act.Deactivate(ctx, r.site, r.iq)); s.Step != StepNotStarted {
 			t.Errorf("after: %+v", s)
 		}

@@ -85,7 +85,7 @@ func heldConfirm(t *testing.T) (r *rig, act *Activation, deliver func()) {
 		}
 		return nil, faulttest.ErrHost
 	})
-	act = r.newRemote(r.newClient(saltoks.WithHTTPClient(&http.Client{Transport: hold})), r.state).Activation()
+	act = r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.HTTPClient = &http.Client{Transport: hold} }), r.state).Activation()
 	if s, err := act.Confirm(t.Context(), r.site, r.iq, r.pin()); !isUnconfirmed(err) || s.Step != StepConfirming {
 		t.Fatalf("%+v, %v", s, err)
 	}

@@ -79,7 +79,7 @@ func simulateRemote(opts ...saltoremote.RemoteOption) remoteSim {
 	if err != nil {
 		log.Fatal(err)
 	}
-	s.client, err = saltoks.NewClient(s.env, tokens, saltoks.WithHTTPClient(s.HTTPClient()), saltoks.UnverifiedEndpoints())
+	s.client, err = saltoks.NewClient(saltoks.Config{Environment: s.env, Tokens: tokens, HTTPClient: s.HTTPClient(), UnverifiedEndpoints: true})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func ExampleNewRemote() {
 	ctx := context.Background()
 	conn := s.connect(ctx) // an admin's consent
 
-	client, err := saltoks.NewClient(s.env, s.auth.Tokens(conn), saltoks.WithHTTPClient(s.HTTPClient()))
+	client, err := saltoks.NewClient(saltoks.Config{Environment: s.env, Tokens: s.auth.Tokens(conn), HTTPClient: s.HTTPClient()})
 	if err != nil {
 		log.Fatal(err)
 	}

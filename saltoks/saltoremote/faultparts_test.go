@@ -165,14 +165,16 @@ func sendBy(d time.Duration, with func(*parts)) func(*parts) {
 // middle adds a middleware to the client.
 func middle(do func(r *http.Request, next http.RoundTripper) (*http.Response, error)) func(*parts) {
 	return func(p *parts) {
-		p.client = append(p.client, saltoks.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
-			return faulttest.RoundTripper(func(r *http.Request) (*http.Response, error) {
-				if p.on.Load() {
-					return do(r, next)
-				}
-				return next.RoundTrip(r)
-			})
-		}))
+		p.client = append(p.client, func(cfg *saltoks.Config) {
+			cfg.Middleware = []saltoks.Middleware{func(next http.RoundTripper) http.RoundTripper {
+				return faulttest.RoundTripper(func(r *http.Request) (*http.Response, error) {
+					if p.on.Load() {
+						return do(r, next)
+					}
+					return next.RoundTrip(r)
+				})
+			}}
+		})
 	}
 }
 
@@ -188,7 +190,7 @@ func badBody(read func([]byte) (int, error)) func(*parts) {
 func paused(d time.Duration) func(*parts) {
 	return func(p *parts) {
 		l := saltoks.NoRateLimit()
-		p.client = append(p.client, saltoks.WithLimiter(l))
+		p.client = append(p.client, func(cfg *saltoks.Config) { cfg.Limiter = l })
 		p.before = func() { faulttest.PauseCommands(p.t, l, d) }
 	}
 }
@@ -251,7 +253,14 @@ func (p *parts) build() *Remote {
 	}
 	env := saltoks.Environment{Name: "simulator", Issuer: p.sim.Issuer(), API: p.sim.API(), Events: p.sim.Events()}
 	logger := slog.New(slog.NewTextHandler(&faulttest.LockedWriter{Mu: &p.mu, W: &p.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	client, err := saltoks.NewClient(env, p.tokens, append([]saltoks.Option{saltoks.WithHTTPClient(&http.Client{Transport: p.transport}), saltoks.WithLimiter(saltoks.NoRateLimit()), saltoks.WithLogger(logger), saltoks.WithMaxResponse(1 << 20)}, p.client...)...)
+	cfg := saltoks.Config{
+		Environment: env, Tokens: p.tokens, HTTPClient: &http.Client{Transport: p.transport},
+		Limiter: saltoks.NoRateLimit(), Logger: logger, MaxResponse: 1 << 20,
+	}
+	for _, set := range p.client {
+		set(&cfg)
+	}
+	client, err := saltoks.NewClient(cfg)
 	if err != nil {
 		p.t.Fatal(err)
 	}

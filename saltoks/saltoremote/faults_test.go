@@ -34,7 +34,7 @@ type parts struct {
 	sealer    saltostate.Sealer
 	transport http.RoundTripper
 	now       func() time.Time
-	client    []saltoks.Option
+	client    []func(*saltoks.Config)
 	remote    []RemoteOption
 	commands  []CommandOption
 	target    Target
@@ -315,7 +315,7 @@ func closedRows() []closedRow {
 			return next.RoundTrip(r.WithContext(context.Background()))
 		})},
 		{name: "logger: panics", verdict: "accepted", commands: 1, moves: 1, with: func(p *parts) {
-			p.client = append(p.client, saltoks.WithLogger(slog.New(faulttest.PanickyHandler{})))
+			p.client = append(p.client, func(cfg *saltoks.Config) { cfg.Logger = slog.New(faulttest.PanickyHandler{}) })
 		}},
 	}
 }

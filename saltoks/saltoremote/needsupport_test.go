@@ -32,7 +32,7 @@ func TestNeedSupportNamesWhatIsStored(t *testing.T) {
 		iq := r.sim.World().Sites[0].IQs[0]
 		named(saltoauth.ForgottenIQ{Site: r.site, IQ: saltoks.IQID(iq.ID), Name: iq.Name})
 
-		act := r.newRemote(r.newClient(saltoks.UnverifiedEndpoints()), r.state).Activation()
+		act := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.UnverifiedEndpoints = true }), r.state).Activation()
 		r.must(act.Deactivate(ctx, r.site, r.iq))
 		named()
 		if err := auth.Forget(ctx, r.tokens.user.Subject, nil); err != nil {

@@ -60,10 +60,14 @@ func newRigWith(t *testing.T, cfg saltokstest.Config) *rig {
 	return r
 }
 
-func (r *rig) newClient(opts ...saltoks.Option) *saltoks.Client {
+func (r *rig) newClient(set ...func(*saltoks.Config)) *saltoks.Client {
 	r.t.Helper()
 	env := saltoks.Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API(), Events: r.sim.Events()}
-	c, err := saltoks.NewClient(env, r.tokens, append([]saltoks.Option{saltoks.WithHTTPClient(r.sim.HTTPClient()), saltoks.WithLimiter(saltoks.NoRateLimit())}, opts...)...)
+	cfg := saltoks.Config{Environment: env, Tokens: r.tokens, HTTPClient: r.sim.HTTPClient(), Limiter: saltoks.NoRateLimit()}
+	for _, change := range set {
+		change(&cfg)
+	}
+	c, err := saltoks.NewClient(cfg)
 	if err != nil {
 		r.t.Fatal(err)
 	}

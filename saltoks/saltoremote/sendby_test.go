@@ -22,11 +22,11 @@ func TestSendByWithinAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.activate()
-		limiter, err := saltoks.NewLimiter(saltoks.LimiterOptions{})
+		limiter, err := saltoks.NewLimiter(saltoks.LimiterConfig{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		remote := r.newRemote(r.newClient(saltoks.WithLimiter(limiter)), r.state)
+		remote := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.Limiter = limiter }), r.state)
 		faulttest.PauseCommands(t, limiter, 12*time.Second)
 		start := time.Now()
 		err = remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(10*time.Second)))
@@ -72,18 +72,18 @@ func TestNothingIsSentLate(t *testing.T) {
 			r := newRig(t)
 			r.activate()
 			slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
-			late(t, r, r.newRemote(r.newClient(saltoks.WithHTTPClient(slow)), r.state), 2*time.Second, saltoks.ErrSendBy)
+			late(t, r, r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.HTTPClient = slow }), r.state), 2*time.Second, saltoks.ErrSendBy)
 		})
 	})
 	t.Run("the limiter is full", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t)
 			r.activate()
-			l, err := saltoks.NewLimiter(saltoks.LimiterOptions{Commands: 0.1, CommandBurst: 1})
+			l, err := saltoks.NewLimiter(saltoks.LimiterConfig{Commands: 0.1, CommandBurst: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
-			remote := r.newRemote(r.newClient(saltoks.WithLimiter(l)), r.state)
+			remote := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.Limiter = l }), r.state)
 			if err := remote.Unlock(t.Context(), r.target); err != nil {
 				t.Fatal(err)
 			}
@@ -103,7 +103,7 @@ func TestNothingIsSentLate(t *testing.T) {
 					return next.RoundTrip(q)
 				})
 			}
-			client := r.newClient(saltoks.WithMiddleware(held))
+			client := r.newClient(func(cfg *saltoks.Config) { cfg.Middleware = []saltoks.Middleware{held} })
 			remote := r.newRemote(client, r.state, WithNow(func() time.Time { return r.sim.Now().Add(jump) }))
 			late(t, r, remote, 2*time.Second, saltoks.ErrSendBy)
 		})
@@ -126,7 +126,7 @@ func TestNothingIsSentLate(t *testing.T) {
 			r.activate()
 			for _, hc := range []*http.Client{r.sim.HTTPClient(), slowDial(r.sim.HTTPClient(), time.Second), {Transport: faulttest.RoundTripper(r.sim.HTTPClient().Transport.RoundTrip)}} {
 				r.sim.Fault(saltokstest.Slow, saltokstest.Delay(15*time.Second), saltokstest.After())
-				remote := r.newRemote(r.newClient(saltoks.WithHTTPClient(hc)), r.state)
+				remote := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.HTTPClient = hc }), r.state)
 				if err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second))); err != nil {
 					t.Error(err)
 				}
@@ -170,7 +170,7 @@ func TestSendByOverAnOpaqueTransport(t *testing.T) {
 				return nil, q.Context().Err()
 			}
 		})
-		remote := r.newRemote(r.newClient(saltoks.WithHTTPClient(&http.Client{Transport: opaque})), r.state)
+		remote := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.HTTPClient = &http.Client{Transport: opaque} }), r.state)
 		by := SendBy(r.sim.Now().Add(2 * time.Second))
 		if err := remote.Unlock(t.Context(), r.target, by); err != nil || answers != 1 {
 			t.Errorf("%v, %d answers", err, answers)
@@ -193,7 +193,7 @@ func TestSendByOverAnOpaqueTransport(t *testing.T) {
 			r.activate()
 			slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
 			wrapped := &http.Client{Transport: faulttest.RoundTripper(slow.Transport.RoundTrip)}
-			remote := r.newRemote(r.newClient(saltoks.WithHTTPClient(wrapped)), r.state)
+			remote := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.HTTPClient = wrapped }), r.state)
 			err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
 			r.wantTooLate(err)
 		})
@@ -216,12 +216,16 @@ func TestAClockSetBackWhileDialing(t *testing.T) {
 		r.activate()
 		slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
 		var off atomic.Int64
-		client := r.newClient(saltoks.WithHTTPClient(&http.Client{Transport: faulttest.RoundTripper(slow.Transport.RoundTrip)}), saltoks.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
-			return faulttest.RoundTripper(func(q *http.Request) (*http.Response, error) {
-				time.AfterFunc(time.Second, func() { off.Store(int64(-time.Hour)) })
-				return next.RoundTrip(q)
-			})
-		}))
+		client := r.newClient(func(cfg *saltoks.Config) {
+			cfg.HTTPClient = &http.Client{Transport: faulttest.RoundTripper(slow.Transport.RoundTrip)}
+		}, func(cfg *saltoks.Config) {
+			cfg.Middleware = []saltoks.Middleware{func(next http.RoundTripper) http.RoundTripper {
+				return faulttest.RoundTripper(func(q *http.Request) (*http.Response, error) {
+					time.AfterFunc(time.Second, func() { off.Store(int64(-time.Hour)) })
+					return next.RoundTrip(q)
+				})
+			}}
+		})
 		remote := r.newRemote(client, r.state, WithNow(func() time.Time { return r.sim.Now().Add(time.Duration(off.Load())) }))
 		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
 		r.wantTooLate(err)
@@ -243,7 +247,7 @@ func TestSendByIsOfItsOwnCall(t *testing.T) {
 			return r.remote.local.OTP(ctx, site, iq)
 		})
 		slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
-		remote := r.newRemote(r.newClient(saltoks.WithHTTPClient(slow)), r.state, WithOTPProvider(asks))
+		remote := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.HTTPClient = slow }), r.state, WithOTPProvider(asks))
 		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
 		time.Sleep(time.Minute) // nothing comes later either
 		r.wantTooLate(err)

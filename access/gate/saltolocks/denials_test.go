@@ -109,12 +109,14 @@ func closedRows() []closedRow {
 
 		{name: "client: closed", with: func(h *house) { h.before = func() { h.ok(h.client.Close(h.Context())) } }, outcome: never, cause: gate.CauseInternal, is: saltoks.ErrClientClosed, stays: true},
 		{name: "limiter: too many at once", with: func(h *house) {
-			limiter, err := saltoks.NewLimiter(saltoks.LimiterOptions{Commands: 0.01, CommandBurst: 1})
+			limiter, err := saltoks.NewLimiter(saltoks.LimiterConfig{Commands: 0.01, CommandBurst: 1})
 			h.ok(err)
-			h.clients = append(h.clients, saltoks.WithLimiter(limiter))
+			h.clients = append(h.clients, func(cfg *saltoks.Config) { cfg.Limiter = limiter })
 			h.before = func() { h.ok(h.remote.Lock(h.Context(), h.target())); h.sim.ForgetRequests() }
 		}, outcome: never, cause: gate.CauseRateLimited, is: saltoks.ErrRateLimited, stays: true},
-		{name: "logger: panics", with: func(h *house) { h.clients = append(h.clients, saltoks.WithLogger(slog.New(panickyHandler{}))) }, outcome: gate.Accepted, commands: 1, moves: 1},
+		{name: "logger: panics", with: func(h *house) {
+			h.clients = append(h.clients, func(cfg *saltoks.Config) { cfg.Logger = slog.New(panickyHandler{}) })
+		}, outcome: gate.Accepted, commands: 1, moves: 1},
 
 		{name: "wire: panics", with: badWire(func(*house, *http.Request, http.RoundTripper) (*http.Response, error) { panic(plantedPanic) }), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
 		{name: "wire: panics once it is sent", with: badWire(func(_ *house, r *http.Request, next http.RoundTripper) (*http.Response, error) {
@@ -201,7 +203,14 @@ func (row closedRow) run(t *testing.T, action access.Action) {
 	env := saltoks.Environment{Name: "simulator", Issuer: h.sim.Issuer(), API: h.sim.API(), Events: h.sim.Events()}
 	state, err := saltostate.NewState(h.docs, h.sealer)
 	h.ok(err)
-	h.client, err = saltoks.NewClient(env, h.tokens, append([]saltoks.Option{saltoks.WithHTTPClient(&http.Client{Transport: h.transport}), saltoks.WithLimiter(saltoks.NoRateLimit()), saltoks.WithLogger(logger)}, h.clients...)...)
+	cfg := saltoks.Config{
+		Environment: env, Tokens: h.tokens, HTTPClient: &http.Client{Transport: h.transport},
+		Limiter: saltoks.NoRateLimit(), Logger: logger,
+	}
+	for _, set := range h.clients {
+		set(&cfg)
+	}
+	h.client, err = saltoks.NewClient(cfg)
 	h.ok(err)
 	h.remote, err = saltoremote.NewRemote(h.client, state, h.conn.Identity(), append([]saltoremote.RemoteOption{saltoremote.WithNow(h.clock)}, h.remotes...)...)
 	h.ok(err)

@@ -34,7 +34,7 @@ func connected() (*saltokstest.Sim, *saltolocks.Locks) {
 		saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())},
 		user.Email, saltoauth.FixedPassword(saltoks.NewSecret(user.Password)), saltoauth.AuthHTTPClient(sim.HTTPClient()))
 	must(err)
-	client, err := saltoks.NewClient(env, tokens, saltoks.WithHTTPClient(sim.HTTPClient()))
+	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: tokens, HTTPClient: sim.HTTPClient()})
 	must(err)
 	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
 	must(err)

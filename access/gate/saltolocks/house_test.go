@@ -29,7 +29,7 @@ type house struct {
 	now       func() time.Time // of saltolocks
 	clock     func() time.Time // of the Remote
 	remotes   []saltoremote.RemoteOption
-	clients   []saltoks.Option
+	clients   []func(*saltoks.Config)
 	before    func() // the tap
 }
 

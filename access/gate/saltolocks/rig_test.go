@@ -69,7 +69,7 @@ func newRigWith(t *testing.T, activate bool, cfg saltokstest.Config) *rig {
 	r.ok(err)
 	r.conn, err = r.auth.Complete(ctx, login, callback.Query())
 	r.ok(err)
-	r.client, err = saltoks.NewClient(env, r.auth.Tokens(r.conn), saltoks.WithHTTPClient(&http.Client{Transport: r.wire}), saltoks.WithLimiter(saltoks.NoRateLimit()))
+	r.client, err = saltoks.NewClient(saltoks.Config{Environment: env, Tokens: r.auth.Tokens(r.conn), HTTPClient: &http.Client{Transport: r.wire}, Limiter: saltoks.NoRateLimit()})
 	r.ok(err)
 	r.remote, err = saltoremote.NewRemote(r.client, r.state, r.conn.Identity(), saltoremote.WithNow(r.sim.Now))
 	r.ok(err)

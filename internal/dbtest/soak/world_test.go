@@ -205,7 +205,7 @@ func (x *site) open(ctx context.Context) {
 	}
 	conn, err := s.auth.Connection(ctx, x.conn)
 	s.ok(err)
-	x.client, err = saltoks.NewClient(s.env, s.auth.Tokens(conn), saltoks.WithHTTPClient(s.sim.HTTPClient()), saltoks.WithMiddleware(x.counted))
+	x.client, err = saltoks.NewClient(saltoks.Config{Environment: s.env, Tokens: s.auth.Tokens(conn), HTTPClient: s.sim.HTTPClient(), Middleware: []saltoks.Middleware{x.counted}})
 	s.ok(err)
 	remote, err := saltoremote.NewRemote(x.client, s.state, conn.Identity())
 	s.ok(err)

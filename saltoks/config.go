@@ -1,0 +1,139 @@
+package saltoks
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
+	"github.com/doorkit/doorkit/saltoks/internal/httptransport"
+)
+
+// Config is what NewClient requires. Environment and Tokens are required; the
+// zero value of every other field is its documented default.
+type Config struct {
+	// Environment names the hosts of one SALTO KS installation. Required.
+	Environment Environment
+	// Tokens gives the access token of one SALTO user. Required.
+	Tokens TokenSource
+	// HTTPClient supplies the transport, and with its Timeout the default of
+	// AttemptTimeout; its cookies and redirect rules are not used. A transport
+	// that is an *http.Transport is copied for commands, which need a new
+	// connection each. The default is a transport of the client's own.
+	HTTPClient *http.Client
+	// Limiter is shared between the clients of one credential. The default is a
+	// limiter of the client's own with the default rates.
+	Limiter *Limiter
+	// Logger gets one line per call: debug level when it succeeded, warn when it
+	// failed. No line holds a URL, a query, a body or a secret. The default logs
+	// nothing.
+	Logger *slog.Logger
+	// UserAgent is a product such as "myspace/1.2", in printable ASCII. It goes
+	// before the library's own.
+	UserAgent string
+	// AttemptTimeout limits one attempt, from the moment it has its token to the
+	// end of its answer. The default is 30 seconds.
+	AttemptTimeout time.Duration
+	// MaxResponse limits the bytes of one answer. The default is 16 MiB.
+	MaxResponse int64
+	// Middleware wraps the transport of every attempt; the first one is the
+	// outermost. Each is applied once for reads and once for commands.
+	Middleware []Middleware
+	// UnverifiedEndpoints enables Locks.SetSchedule, IQs.Deactivate and
+	// IQs.SetTree, whose form is not verified against SALTO.
+	UnverifiedEndpoints bool
+}
+
+const (
+	defaultAttemptTimeout = 30 * time.Second
+	defaultMaxResponse    = 16 << 20
+	libraryAgent          = "doorkit-saltoks/0.1"
+)
+
+// complete checks the config and fills in its defaults. The error names every
+// fault.
+func (c *Config) complete() error {
+	faults := []error{c.Environment.check()}
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if c.Tokens == nil {
+		fault("Config.Tokens is missing")
+	}
+	if c.AttemptTimeout < 0 {
+		fault("Config.AttemptTimeout is negative")
+	}
+	if c.MaxResponse < 0 {
+		fault("Config.MaxResponse is negative")
+	}
+	if strings.ContainsFunc(c.UserAgent, func(r rune) bool { return r < ' ' || r > '~' }) {
+		fault("Config.UserAgent is not printable ASCII")
+	}
+	if c.Limiter != nil && !c.Limiter.ready() {
+		fault("Config.Limiter is a zero Limiter: make one with NewLimiter")
+	}
+	for i, m := range c.Middleware {
+		if m == nil {
+			fault("Config.Middleware[%d] is nil", i)
+		}
+	}
+	if t := c.transport(); t != nil && allowsOldTLS(t) {
+		fault("Config.HTTPClient allows TLS below 1.2")
+	}
+	if err := faultlist.Join(faults); err != nil {
+		return fmt.Errorf("saltoks: %w", err)
+	}
+
+	if c.HTTPClient == nil {
+		c.HTTPClient = &http.Client{}
+	}
+	if c.AttemptTimeout == 0 {
+		c.AttemptTimeout = defaultAttemptTimeout
+		if c.HTTPClient.Timeout > 0 {
+			c.AttemptTimeout = c.HTTPClient.Timeout
+		}
+	}
+	if c.MaxResponse == 0 {
+		c.MaxResponse = defaultMaxResponse
+	}
+	c.UserAgent = strings.TrimPrefix(c.UserAgent+" "+libraryAgent, " ")
+	if c.Limiter == nil {
+		limiter, err := NewLimiter(LimiterConfig{})
+		if err != nil {
+			return err
+		}
+		c.Limiter = limiter
+	}
+	c.Logger = hostcall.Logger(c.Logger)
+	return nil
+}
+
+// transport is the host's transport, nil where the host supplies none.
+func (c *Config) transport() http.RoundTripper {
+	if c.HTTPClient == nil {
+		return nil
+	}
+	return c.HTTPClient.Transport
+}
+
+// base is the transport that the client uses.
+func (c *Config) base() http.RoundTripper {
+	if t := c.transport(); t != nil {
+		return t
+	}
+	return httptransport.Default()
+}
+
+func allowsOldTLS(rt http.RoundTripper) bool {
+	t, ok := rt.(*http.Transport)
+	if !ok || t.TLSClientConfig == nil {
+		return false
+	}
+	least := t.TLSClientConfig.MinVersion
+	return least != 0 && least < tls.VersionTLS12
+}
+
+var errNilMiddleware = errors.New("saltoks: Config.Middleware: a middleware returned nil")
