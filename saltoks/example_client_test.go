@@ -73,7 +73,7 @@ func ExampleNewClient() {
 func ExampleNewClient_faults() {
 	_, err := saltoks.NewClient(saltoks.Config{Environment: saltoks.Environment{Name: "mine", Issuer: "https://id.example.test", API: "http://api.example.test"}, Tokens: nil})
 	fmt.Println(err)
-	// Output: saltoks: environment: API must be https: http is for loopback addresses only; nil token source
+	// Output: saltoks: Environment.API "http://api.example.test" must be https: http is allowed on loopback addresses only; Config.Tokens is missing
 }
 
 func ExampleClient_Close() {
@@ -208,7 +208,7 @@ func ExampleAcceptance() {
 
 func ExampleEnvironment_Validate() {
 	fmt.Println(saltoks.Environment{Issuer: "https://id.example.test", API: "ftp://api.example.test"}.Validate())
-	// Output: saltoks: environment: no Name; API must be https
+	// Output: saltoks: Environment.Name is missing; Environment.API "ftp://api.example.test" must be https
 }
 
 // Two clients of one credential share its quota.

@@ -347,7 +347,7 @@ func TestPasswordSource(t *testing.T) {
 		t.Errorf("%d documents; log:\n%s", d.store.documents(), d.log.String())
 	}
 	_, err = saltoauth.PasswordSource(saltoks.Environment{}, saltoauth.Credentials{}, "", nil)
-	for _, want := range []string{"environment", "ClientID", "user name", "PasswordFunc"} {
+	for _, want := range []string{"Environment", "ClientID", "user name", "PasswordFunc"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is not named: %v", want, err)
 		}
