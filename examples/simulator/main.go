@@ -1,44 +1,39 @@
-// Command simulator serves a simulated SALTO KS until it is interrupted: the
-// identity server, the Connect API, IQs and locks, a mailbox and a phone, on
-// one port, for clients in any language.
+// Command simulator serves a simulated SALTO KS until it is interrupted: the identity
+// server, the Connect API, the event stream, IQs and locks, a mailbox and a phone, on one
+// port, for clients in any language.
 //
-//	go run ./examples/simulator -addr 127.0.0.1:8077 [-world FILE.json]
+//	go run ./examples/simulator -addr 127.0.0.1:8077 [-world FILE.json] [-state FILE.json]
 //
-// Its first line is one JSON object that says where everything is and who may
-// log in:
+// Its first line is a JSON object with the URLs, the OAuth client and the logins:
 //
-//	{"identity","api","events","control","client_id","client_secret","redirect_uri",
+//	{"identity","api","events","control","client_id","client_secret","redirect_uri","post_logout_redirect_uri",
 //	 "users":[{"email","password","phone"}],"sites":[{"id","site_uid","name","iqs":[...],"locks":[...]}]}
 //
-// The world file has the form of saltokstest.World; what is left out gets a
-// value, and an empty object is the built-in world: one site, two IQs, four
-// locks, one site admin. Members, seats, schedules and the like may be given
-// too, and "switches", which decide what the public facts leave open:
+// The world file has the fields of saltokstest.World. Fields that are left out get a
+// default, and an empty object is the built-in world: one site, two IQs, four locks, one
+// site administrator. "switches" decide what the public facts leave open, see
+// saltokstest.Switches:
 //
 //	{"client_id":"mill","redirect_uri":"http://127.0.0.1:9000/callback",
 //	 "users":[{"email":"admin@mill.example","password":"Grindstone-7","phone":"+31200000000"}],
 //	 "sites":[{"name":"The Mill","iqs":[{"name":"Attic"}],"locks":[{"name":"Gate","open_seconds":3}]}],
 //	 "switches":{"block_after":5,"refresh_lifetime":"720h"}}
 //
-// The clock is the real one plus what was advanced, so the one-time codes of a
-// client that knows nothing of the simulator hold.
+// With -state everything is kept over a restart: tokens, activations, locks, entries and
+// the clock. The world file counts only until the state file exists. The port must be the
+// same, because it is part of the issuer.
 //
-// Under the URL named "control" (POST bodies are JSON; doubled slashes and
-// slashes at the end do not matter):
+// The clock is the real one plus what was advanced, so the one-time codes of a client that
+// knows nothing of the simulator are valid.
 //
-//	GET    inbox        [{"channel":"email"|"sms","to","body","at"}], newest last;
-//	                    body holds the IQ PIN as its only 4-digit number
-//	GET    locks/{id}   {"locked_state","movements"}
-//	GET    clock        {"now"}, RFC 3339
-//	POST   clock        {"advance":"15m"}
-//	GET    faults       {"names","armed"}
-//	POST   faults       {"name","count","delay"}, and "on", "target", "after":
-//	                    see the constants of saltokstest
-//	DELETE faults       disarms all of them
-//	POST   reset        everything as it was at the start, the clock too
+// The URL "control" has endpoints for tests: the inbox, locks, IQs, the clock, faults and a
+// reset. The package documentation of saltokstest lists them, and
+// saltokstest.ControlClient calls them. Web pages of other origins get no answer there:
 //
-// It listens on loopback only; -any-address lifts that, and lets everybody in
-// who can reach the port. SIGINT and SIGTERM end it with status 0.
+//	curl -X POST -d '{"advance":"15m"}' http://127.0.0.1:8077/control/clock
+//
+// The simulator listens on loopback only. With -any-address every program that can reach
+// the port can read tokens and PINs. SIGINT and SIGTERM end it with status 0.
 package main
 
 import (
@@ -48,11 +43,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
-	_ "time/tzdata" // the zones of the world, wherever this runs
+	_ "time/tzdata" // time zones, also where the system has none
 
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
@@ -71,11 +67,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	addr := flags.String("addr", "127.0.0.1:8077", "host:port to listen on")
 	world := flags.String("world", "", "JSON file with the world to serve (default: the built-in one)")
+	state := flags.String("state", "", "JSON file that keeps the state over restarts; it contains secrets")
 	anyAddress := flags.Bool("any-address", false, "allow an address that is not loopback")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	cfg := saltokstest.Config{AllowAnyAddress: *anyAddress}
+	cfg := saltokstest.Config{
+		AllowAnyAddress: *anyAddress, StateFile: *state, Logger: slog.New(slog.NewTextHandler(stderr, nil)),
+	}
 	if *world != "" {
 		f, err := readWorld(*world)
 		if err != nil {
@@ -93,12 +92,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if err := srv.Close(closing); err != nil && closing.Err() == nil {
-		return err // requests that hang are cut when their time is up; that is no failure
+		return err // requests that are still running after two seconds are cut, which is no failure
 	}
 	return nil
 }
 
-// worldFile is what -world reads.
+// worldFile is the content of -world.
 type worldFile struct {
 	saltokstest.World
 	Switches saltokstest.Switches `json:"switches"`

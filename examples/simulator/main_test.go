@@ -21,8 +21,8 @@ import (
 	"time"
 )
 
-// program is the simulator as a program of its own, and a client that knows
-// only HTTP and what the first line says.
+// program is a running simulator and a client that knows only HTTP and the simulator's
+// first line.
 type program struct {
 	t       *testing.T
 	cmd     *exec.Cmd
@@ -77,7 +77,7 @@ func start(t *testing.T, bin string, args ...string) *program {
 	return p
 }
 
-// stop interrupts the program and wants status 0.
+// stop interrupts the program, which must end with status 0.
 func (p *program) stop(sig os.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(sig); err != nil {
@@ -134,8 +134,7 @@ func want[T any](p *program, status int, method, to, body string) T {
 
 type refusal struct{ ErrorCode, Message string }
 
-// login is the password grant with HTTP Basic, at the endpoint that discovery
-// names.
+// login uses the password grant with HTTP Basic, at the endpoint in the discovery document.
 func (p *program) login() {
 	p.t.Helper()
 	d := want[struct {
@@ -171,6 +170,7 @@ func code(at time.Time, secret, pin string) string {
 func TestProgram(t *testing.T) {
 	bin := build(t)
 	t.Run("foreign client", func(t *testing.T) { foreignClient(t, bin) })
+	t.Run("state file", func(t *testing.T) { keepState(t, bin) })
 	t.Run("world file", func(t *testing.T) { serveWorldFile(t, bin) })
 	t.Run("bad arguments", func(t *testing.T) { badArguments(t, bin) })
 }
@@ -264,7 +264,8 @@ func serveWorldFile(t *testing.T, bin string) {
 		t.Fatal(err)
 	}
 	p := start(t, bin, "-world", file)
-	if w := p.world; w.ClientID != "mill" || len(w.Sites) != 1 || w.Sites[0].Locks[0].Name != "Gate" || w.Users[0].Password != "Grindstone-7" {
+	if w := p.world; w.ClientID != "mill" || len(w.Sites) != 1 || w.Sites[0].Locks[0].Name != "Gate" ||
+		w.Users[0].Password != "Grindstone-7" {
 		t.Errorf("the world is %+v", w)
 	}
 	p.login()
@@ -273,7 +274,7 @@ func serveWorldFile(t *testing.T, bin string) {
 	}
 	want[any](p, 200, "POST", p.world.Control+"/clock/", `{"advance":"10m"}`)
 	want[any](p, 401, "GET", p.world.API+"/v1.2/me", "")
-	// A client that holds its connection open does not keep it alive.
+	// An open connection does not keep the program running.
 	host, _ := strings.CutPrefix(p.world.API, "http://")
 	conn, err := net.Dial("tcp", host)
 	if err != nil {
@@ -281,6 +282,45 @@ func serveWorldFile(t *testing.T, bin string) {
 	}
 	defer conn.Close()
 	p.stop(syscall.SIGTERM)
+}
+
+// keepState restarts the program: the token, the door and the clock are as they were.
+func keepState(t *testing.T, bin string) {
+	file := filepath.Join(t.TempDir(), "state.json")
+	world := filepath.Join(t.TempDir(), "world.json")
+	if err := os.WriteFile(world, []byte(`{"sites":[{"name":"The Mill","iqs":[{"without_otp":true}],"locks":[{"name":"Gate"}]}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, bin, "-state", file, "-world", world)
+	p.login()
+	lock := p.world.Sites[0].Locks[0]
+	locking := p.world.API + "/v1.2/sites/" + p.world.Sites[0].ID + "/locks/" + lock.ID + "/locking"
+	want[any](p, 200, "PATCH", locking, `{"locked_state":"office_mode"}`)
+	want[any](p, 200, "POST", p.world.Control+"/clock", `{"advance":"15m"}`)
+	now := p.now()
+	token := p.headers["Authorization"]
+	p.stop(os.Interrupt)
+
+	// The same port, because it is part of the issuer; the world is that of the file.
+	address, _ := strings.CutPrefix(p.world.API, "http://")
+	p = start(t, bin, "-addr", address, "-state", file)
+	p.headers["Authorization"] = token
+	want[any](p, 200, "GET", p.world.API+"/v1.2/me", "")
+	door := want[struct {
+		LockedState string `json:"locked_state"`
+		Movements   int
+	}](p, 200, "GET", p.world.Control+"/locks/"+lock.ID, "")
+	if door.LockedState != "office_mode" || door.Movements != 1 {
+		t.Errorf("after the restart the door is %+v", door)
+	}
+	if ahead := p.now().Sub(now); ahead < 0 || ahead > time.Minute {
+		t.Errorf("after the restart the clock is %v ahead", ahead)
+	}
+	want[any](p, 200, "POST", p.world.Control+"/reset", "")
+	p.stop(syscall.SIGTERM)
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the state file: %v, %v", info, err)
+	}
 }
 
 func badArguments(t *testing.T, bin string) {
@@ -293,7 +333,8 @@ func badArguments(t *testing.T, bin string) {
 		t.Fatal(err)
 	}
 	ids := filepath.Join(t.TempDir(), "ids.json")
-	if err := os.WriteFile(ids, []byte(`{"sites":[{"id":"S","iqs":[{"id":"Q"}],"locks":[{"id":"4D58AF96-B368-470B-A7BF-3F9035C68896"}]}]}`), 0o600); err != nil {
+	if err := os.WriteFile(ids, []byte(`{"sites":[{"id":"S","iqs":[{"id":"Q"}],
+		"locks":[{"id":"4D58AF96-B368-470B-A7BF-3F9035C68896"}]}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	more := filepath.Join(t.TempDir(), "more.json")
@@ -311,6 +352,8 @@ func badArguments(t *testing.T, bin string) {
 		{[]string{"-world", ids}, []string{`id "S" is not a UUID`, `id "Q" is not a UUID`, `id "4D58AF96-`}},
 		{[]string{"-world", more}, []string{"more after the world"}},
 		{[]string{"-world", "nowhere.json"}, []string{"nowhere.json"}},
+		{[]string{"-state", typo}, []string{"typo.json", "not valid"}},
+		{[]string{"-state", "nowhere/state.json"}, []string{"nowhere/state"}},
 		{[]string{"-addr", "0.0.0.0:0"}, []string{"loopback", "-any-address"}},
 	} {
 		out, err := exec.CommandContext(ctx, bin, c.args...).CombinedOutput()

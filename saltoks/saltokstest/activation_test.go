@@ -76,26 +76,27 @@ func TestBlocking(t *testing.T) {
 	}
 	d.want(400, "3102 otp_invalid", "PATCH", d.locking(), wrong())
 	d.want(400, "3102 otp_invalid", "PATCH", d.locking(), wrong())
-	d.want(200, "", "PATCH", d.locking(), d.body("unlocked")) // a success resets
+	d.want(200, "", "PATCH", d.locking(), d.body("unlocked")) // resets the count
 	for range 3 {
 		d.want(400, "3102 otp_invalid", "PATCH", d.locking(), wrong())
 	}
 	d.want(403, "3102 otp_blocked", "PATCH", d.locking(), d.body("unlocked"))
-	// Per command and per IQ.
+	// The count is kept per command and per IQ.
 	d.want(204, "", "PUT", pinCheck, `{"delta":"0000","otp":"`+d.sim.OTP(d.email, d.iq)+`"}`)
 	other := d.sim.World().Sites[0].Locks[1]
 	d.sim.Activate(d.email, other.IQ)
-	d.want(200, "", "PATCH", "/v1.2/sites/"+d.site+"/locks/"+other.ID+"/locking", `{"locked_state":"unlocked","otp":"`+d.sim.OTP(d.email, other.IQ)+`"}`)
+	d.want(200, "", "PATCH", "/v1.2/sites/"+d.site+"/locks/"+other.ID+"/locking",
+		`{"locked_state":"unlocked","otp":"`+d.sim.OTP(d.email, other.IQ)+`"}`)
 
 	d.sim.Clock().Advance(20*time.Minute - time.Second)
 	d.want(403, "3102 otp_blocked", "PATCH", d.locking(), wrong())
 	d.sim.Clock().Advance(time.Second)
-	d.want(400, "3102 otp_invalid", "PATCH", d.locking(), wrong()) // counted from one again
+	d.want(400, "3102 otp_invalid", "PATCH", d.locking(), wrong()) // the count starts again
 	d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
 	if n := d.sim.Movements(d.lock); n != 2 {
 		t.Errorf("%d movements, want 2", n)
 	}
-	for _, e := range d.sim.Entries(d.site) { // failed codes leave no trace
+	for _, e := range d.sim.Entries(d.site) { // refused codes give no entry
 		if e.Category != "lock_opened" || e.By != "remote" {
 			t.Errorf("an entry %+v", e)
 		}
@@ -120,7 +121,8 @@ func TestTree(t *testing.T) {
 	d := newActivated(t)
 	tree := "/v1.2/sites/" + d.site + "/iqs/" + d.iq + "/tree"
 	moved := d.sim.World().Sites[0].Locks[1]
-	body := `{"iq_tree_items":[{"id":"` + moved.ID + `","parent_id":null,"hardware_type":"lock"}],"otp":"` + d.sim.OTP(d.email, d.iq) + `"}`
+	body := `{"iq_tree_items":[{"id":"` + moved.ID + `","parent_id":null,"hardware_type":"lock"}],"otp":"` + d.sim.OTP(d.email,
+		d.iq) + `"}`
 	d.want(204, "", "PUT", tree, body)
 	if v := d.want(200, "", "GET", tree, "").(map[string]any); len(v["iq_tree_items"].([]any)) != 3 {
 		t.Errorf("the tree is %v", v)
@@ -128,8 +130,8 @@ func TestTree(t *testing.T) {
 	d.want(400, "2204", "PUT", tree, `{"otp":"abcde"}`)
 }
 
-// Who leaves a site and comes back starts over; a restore that nobody asked for
-// changes nothing.
+// TestActivationEndsWithMembership checks that a user who leaves a site and returns must
+// activate again, and that a restore without a reset changes nothing.
 func TestActivationEndsWithMembership(t *testing.T) {
 	d := newActivated(t)
 	d.want(204, "", "POST", "/v1.2/sites/"+d.site+"/iqs/"+d.iq+"/restore", "")
@@ -140,8 +142,8 @@ func TestActivationEndsWithMembership(t *testing.T) {
 	d.want(404, "2202", "PATCH", d.locking(), old)
 }
 
-// A program finds the PIN as the only four digits in a row, whatever the IQ is
-// called.
+// TestPINIsTheOnlyNumber checks that a program can find the PIN in a message, whatever the
+// name of the IQ is.
 func TestPINIsTheOnlyNumber(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	w.Sites[0].IQs = []saltokstest.IQ{{Name: "IQ 2024-0042"}}
@@ -156,7 +158,7 @@ func TestPINIsTheOnlyNumber(t *testing.T) {
 	}
 }
 
-// activate walks through WIRE.md 3.3 at the IQ of lock n of the first site.
+// activate activates the user at the IQ of lock n of the first site, as a client does.
 func (f *client) activate(n int) (site, lock, secret, pin string) {
 	f.t.Helper()
 	w := f.sim.World()
@@ -171,8 +173,9 @@ func (f *client) activate(n int) (site, lock, secret, pin string) {
 	return s.ID, l.ID, secret, pin
 }
 
-// What an IQ or a user cannot do while offline, half activated or blocked.
-func TestRefusalsOfAState(t *testing.T) {
+// TestRefusalsByState checks what an IQ that is offline and a user who is half activated
+// or blocked are refused.
+func TestRefusalsByState(t *testing.T) {
 	d := newActivatedWith(t, saltokstest.Config{Now: noon})
 	iqs := d.sim.World().Sites[0].IQs
 	other := "/v1.2/sites/" + d.site + "/iqs/" + iqs[1].ID
@@ -186,7 +189,7 @@ func TestRefusalsOfAState(t *testing.T) {
 	d.want(204, "", "GET", other+"/pin", "")
 	d.want(400, "3102 pin_not_changed", "GET", other+"/secret?otp="+d.sim.OTP(d.email, iqs[1].ID), "")
 
-	// Either id of a user names an activation.
+	// Either id of a user is accepted.
 	me := d.want(200, "", "GET", "/v1.2/me", "").(map[string]any)["id"].(string)
 	iq := "/v1.2/sites/" + d.site + "/iqs/" + d.iq
 	d.want(404, "2202", "DELETE", iq+"/pin/nobody", `{"otp":"`+d.sim.OTP(d.email, d.iq)+`"}`)

@@ -9,7 +9,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// TestRefusals is the list of wrong requests whose answers were measured.
+// TestRefusals has the requests whose refusals were measured.
 func TestRefusals(t *testing.T) {
 	d := newActivated(t)
 	uid := d.sim.World().Sites[0].UID
@@ -28,15 +28,16 @@ func TestRefusals(t *testing.T) {
 		{"guests under v1.1", "POST", "/v1.1/sites/" + d.site + "/guests", `{}`, 405, ""},
 		{"time schedules under v1.2", "GET", site + "/access_groups/" + nowhere + "/time_schedules", "", 405, ""},
 		{"a wrong method", "DELETE", site, "", 405, ""},
-		{"a path nobody knows", "GET", site + "/webhooks", "", 404, ""},
+		{"an unknown path", "GET", site + "/webhooks", "", 404, ""},
 		{"entries ordered by date", "GET", "/v1.1/sites/" + d.site + "/entries?$orderby=date", "", 400, "1102"},
-		{"a filter that is none", "GET", site + "/locks?$filter=customer_reference", "", 400, "1102"},
-		{"a filter on nothing", "GET", site + "/locks?$filter=colour+eq+'red'", "", 400, "1102"},
+		{"a filter without an operator", "GET", site + "/locks?$filter=customer_reference", "", 400, "1102"},
+		{"a filter on an unknown property", "GET", site + "/locks?$filter=colour+eq+'red'", "", 400, "1102"},
 		{"an open quote", "GET", site + "/locks?$filter=customer_reference+eq+'O'Brien'", "", 400, "1102"},
 		{"a top that is no number", "GET", site + "/locks?$top=many", "", 400, "1102"},
-		{"a state nobody can ask for", "PATCH", d.locking(), `{"locked_state":"uncertain"}`, 400, "1101"},
+		{"a state that is not a command", "PATCH", d.locking(), `{"locked_state":"uncertain"}`, 400, "1101"},
 		{"a body that is no JSON", "PATCH", d.locking(), `unlock`, 400, "1100"},
-		{"a subscription with the wrong field", "PATCH", site + "/users/" + d.member() + "/subscription", `{"subscription_state":"suspended"}`, 400, "1101"},
+		{"a subscription with the wrong field", "PATCH", site + "/users/" + d.member() + "/subscription",
+			`{"subscription_state":"suspended"}`, 400, "1101"},
 		{"an empty e-mail", "POST", site + "/users", `{"first_name":"A","last_name":"B","email":""}`, 400, "1101"},
 		{"a custom PIN without the feature", "PUT", site + "/users/" + d.member() + "/pin/custom", `{"pin":"123456"}`, 403, "2212"},
 		{"a deactivation without a code", "DELETE", site + "/iqs/" + d.iq + "/pin/" + d.member(), "", 400, "1100"},
@@ -80,19 +81,19 @@ func TestUnsupportedMediaType(t *testing.T) {
 	}
 }
 
-// What is refused has changed nothing.
+// TestRefusedIsUndone checks that a refused request changes nothing.
 func TestRefusedIsUndone(t *testing.T) {
 	d := newActivatedWith(t, saltokstest.Config{Now: noon, Switches: saltokstest.Switches{UserDelay: -1}})
 	site := "/v1.2/sites/" + d.site
 
-	// A tree with one lock that does not exist moves no other.
+	// A tree with a lock that does not exist moves none of the others.
 	tree := site + "/iqs/" + d.iq + "/tree"
 	moved := d.sim.World().Sites[0].Locks[1].ID
 	before := d.want(200, "", "GET", tree, "")
 	d.want(400, "2204", "PUT", tree, `{"iq_tree_items":[{"id":"`+moved+`"},{"id":"nowhere"}],"otp":"`+d.sim.OTP(d.email, d.iq)+`"}`)
 	diff(t, before, d.want(200, "", "GET", tree, ""))
 
-	// A user who was not made has no name that a second try would find.
+	// A refused user does not exist: the next request can use the e-mail.
 	users := site + "/users"
 	d.want(400, "1101", "POST", users, `{"first_name":"A","last_name":"B","email":"new@harbour.example","use_pin":"yes"}`)
 	v := d.want(200, "", "POST", users, `{"first_name":"Ada","last_name":"Quay","email":"new@harbour.example"}`).(map[string]any)
@@ -100,7 +101,7 @@ func TestRefusedIsUndone(t *testing.T) {
 		t.Errorf("the new user is called %v", name)
 	}
 
-	// One wrong field leaves the others as they are.
+	// One invalid field leaves the others as they are.
 	uid := users + "/" + v["id"].(string)
 	was := d.want(200, "", "GET", uid, "")
 	for range 20 {
@@ -108,7 +109,7 @@ func TestRefusedIsUndone(t *testing.T) {
 	}
 	diff(t, was, d.want(200, "", "GET", uid, ""))
 
-	// A keypad PIN keeps its end when no new one was made.
+	// A refused keypad PIN leaves the old one as it is.
 	end := d.sim.Now().Add(time.Hour).Format(time.RFC3339)
 	d.want(200, "", "PUT", uid+"/pin", `{"expiry_date":"`+end+`"}`)
 	keys := d.want(200, "", "GET", uid+"/keys", "")

@@ -83,7 +83,7 @@ func TestConsentChoices(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]url.Values{
-		"redirect": {"redirect_uri": {"http://127.0.0.1:1/elsewhere"}}, "client": {"client_id": {"somebody"}},
+		"redirect": {"redirect_uri": {"http://127.0.0.1:1/elsewhere"}}, "client": {"client_id": {"unknown-client"}},
 	} {
 		if back, err := f.sim.Consent(t.Context(), authorizeURL(f.sim, change), saltokstest.Allow()); err == nil {
 			t.Errorf("%s: sent back to %s", name, back)
@@ -100,14 +100,15 @@ func TestConsentChoices(t *testing.T) {
 	}
 }
 
-// The identity server's own pages lead nowhere else, and give no code that nobody
-// can prove to be theirs.
+// TestIdentityRefusals checks that a login does not redirect to other hosts, and that a
+// code requires PKCE.
 func TestIdentityRefusals(t *testing.T) {
 	f := newClient(t)
 	noFollow := *f.http
 	noFollow.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	u := f.sim.World().Users[0]
-	resp, err := noFollow.PostForm(f.sim.Issuer()+"/Account/Login", url.Values{"ReturnUrl": {"http://evil.example/"}, "email": {u.Email}, "password": {u.Password}})
+	resp, err := noFollow.PostForm(f.sim.Issuer()+"/Account/Login", url.Values{"ReturnUrl": {"http://evil.example/"},
+		"email": {u.Email}, "password": {u.Password}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +302,8 @@ func TestAuthorizeByPost(t *testing.T) {
 func TestResponseMode(t *testing.T) {
 	f := newClient(t)
 	b := newBrowser(t, f)
-	for mode, want := range map[string]string{"query": "", "form_post": "invalid_request", "fragment": "invalid_request", "": "invalid_request"} {
+	for mode, want := range map[string]string{"query": "", "form_post": "invalid_request", "fragment": "invalid_request",
+		"": "invalid_request"} {
 		got := b.authorize(url.Values{"response_mode": {mode}})
 		if got.Get("error") != want {
 			t.Errorf("response_mode %q: %v", mode, got)

@@ -8,7 +8,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// A token of another issuer is refused although its signature is right.
+// TestForeignIssuer checks that a token of another issuer is refused although its signature
+// is valid.
 func TestForeignIssuer(t *testing.T) {
 	f := newClient(t)
 	srv, err := saltokstest.Serve("127.0.0.1:0", saltokstest.Config{})
@@ -19,11 +20,11 @@ func TestForeignIssuer(t *testing.T) {
 	other := &client{t: t, sim: srv.Sim, http: srv.HTTPClient()}
 	other.login()
 	if status, _ := other.call("GET", "/v1.2/me", ""); status != 200 {
-		t.Errorf("at home: %d", status)
+		t.Errorf("at its own simulator: %d", status)
 	}
 	f.token = other.token
 	if status, _ := f.call("GET", "/v1.2/me", ""); status != 401 {
-		t.Errorf("abroad: %d", status)
+		t.Errorf("at another simulator: %d", status)
 	}
 }
 

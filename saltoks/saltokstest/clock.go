@@ -6,8 +6,8 @@ import (
 )
 
 // Clock is the simulator's time: Config.Now plus the duration it was advanced by.
-// Nothing in the simulator waits for it: the effects of elapsed time are computed
-// when the state is read. It is safe for concurrent use.
+// Nothing in the simulator waits for it: the effects of elapsed time are computed when
+// the state is read. It is safe for concurrent use.
 type Clock struct {
 	base func() time.Time
 
@@ -22,16 +22,19 @@ func (c *Clock) Now() time.Time {
 	return c.base().Add(c.offset)
 }
 
-// Advance moves the clock by d; a negative d moves it back. Locks whose open time
-// has passed relock, schedules end, codes and tokens expire.
+// Advance moves the clock by d; a negative d moves it back. Locks whose open time has
+// passed relock, schedules end, codes and tokens expire.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offset += d
 }
 
-func (c *Clock) reset() {
+// advanced returns by how much the clock is ahead of Config.Now.
+func (c *Clock) advanced() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.offset = 0
+	return c.offset
 }
+
+func (c *Clock) reset() { c.Advance(-c.advanced()) }

@@ -11,7 +11,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// bigWorld has n locks behind an IQ that wants no code.
+// bigWorld has n more locks, at an IQ that requires no code.
 func bigWorld(n int) saltokstest.World {
 	w := saltokstest.DefaultWorld()
 	w.Sites[0].IQs[0].WithoutOTP = true
@@ -21,8 +21,8 @@ func bigWorld(n int) saltokstest.World {
 	return w
 }
 
-// A thousand commands at once: each lock moves once, nothing is lost, and the
-// record has them all.
+// TestThousandUnlocksAtOnce checks that each of a thousand concurrent commands moves its
+// lock once and is recorded.
 func TestThousandUnlocksAtOnce(t *testing.T) {
 	const n = 1000
 	d := newActivatedWith(t, saltokstest.Config{World: bigWorld(n)})
@@ -31,7 +31,8 @@ func TestThousandUnlocksAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, l := range locks {
 		wg.Go(func() {
-			req, _ := http.NewRequest("PATCH", d.sim.API()+"/v1.2/sites/"+d.site+"/locks/"+l.ID+"/locking", strings.NewReader(`{"locked_state":"unlocked"}`))
+			req, _ := http.NewRequest("PATCH", d.sim.API()+"/v1.2/sites/"+d.site+"/locks/"+l.ID+"/locking",
+				strings.NewReader(`{"locked_state":"unlocked"}`))
 			req.Header.Set("Authorization", "Bearer "+d.token)
 			req.Header.Set("Content-Type", "application/json")
 			resp, err := d.http.Do(req)

@@ -1,36 +1,50 @@
 package saltokstest
 
-import "time"
+import (
+	"log/slog"
+	"time"
+)
 
 // RecordNothing is the value of Config.MaxRequests that records no requests.
 const RecordNothing = -1
 
 const defaultMaxRequests = 10_000
 
-// Config configures a simulator. The zero value is a simulator of DefaultWorld
-// on the real clock.
+// Config configures a simulator. The zero value is a simulator of DefaultWorld on the
+// real clock.
 type Config struct {
-	// World is what exists at the start. Fields that are empty get a value, so
-	// the zero World is DefaultWorld.
+	// World is what exists at the start. Empty fields get a default, so the zero World
+	// is DefaultWorld. A StateFile that exists has a world of its own.
 	World World
-	// Switches decide the points that the public facts leave open.
+	// Switches decide what the public facts leave open.
 	Switches Switches
 	// Now is the base of the simulator's clock; nil is time.Now.
 	Now func() time.Time
-	// MaxRequests is how many requests Sim.Requests keeps: 0 is 10,000,
-	// RecordNothing keeps none.
+	// MaxRequests is how many requests Sim.Requests keeps: 0 is 10,000, RecordNothing
+	// keeps none.
 	MaxRequests int
 	// AllowAnyAddress lets Serve listen on an address that is not loopback. Every
 	// program that can reach the simulator can then read its tokens and PINs.
 	AllowAnyAddress bool
+	// StateFile keeps the state over restarts. It is read at the start if it exists, and
+	// written at the end and every two seconds while the state changes; only its owner
+	// can read it. Recorded requests, armed faults, pending logins and connections of
+	// the event stream are not kept. Two simulators must not share a file. "" keeps
+	// nothing.
+	StateFile string
+	// Logger reports that the state file cannot be written; nil discards.
+	Logger *slog.Logger
 }
 
 func (c *Config) fill() error {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
 	orDefault(&c.MaxRequests, defaultMaxRequests)
 	c.Switches.fill()
-	c.World = c.World.clone() // the caller keeps its own
+	c.World = c.World.clone() // the caller's stays its own
 	return c.World.fill()
 }

@@ -77,7 +77,7 @@ func (c *ControlClient) clock(ctx context.Context, method string, body any) (tim
 
 // Clock returns a clock that follows the simulator's, for a Config.Now of the program
 // under test. It asks the simulator at most every 100 milliseconds of real time. The
-// error is that of the first request; when a later one fails, the clock goes on at the
+// error is that of the first request. When a later one fails, the clock continues at the
 // pace of the real clock.
 func (c *ControlClient) Clock(ctx context.Context) (now func() time.Time, err error) {
 	f := &following{client: c}

@@ -65,7 +65,8 @@ func TestControlClientFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ok(c.Fault(ctx, saltokstest.HTTP429, saltokstest.Count(2), saltokstest.Delay(90*time.Second), saltokstest.On("/locking"), saltokstest.After()))
+	ok(c.Fault(ctx, saltokstest.HTTP429, saltokstest.Count(2), saltokstest.Delay(90*time.Second), saltokstest.On("/locking"),
+		saltokstest.After()))
 	for range 2 {
 		resp, _, err := d.unlock(ctx)
 		if err != nil || resp.StatusCode != 429 || resp.Header.Get("Retry-After") != "90" {
@@ -101,7 +102,8 @@ func TestControlClientErrors(t *testing.T) {
 	_, c := newControl(t)
 	_, err := c.Lock(t.Context(), "nowhere")
 	var e *saltokstest.ControlError
-	if !errors.As(err, &e) || e.Status != 404 || !strings.Contains(err.Error(), "/control/locks/nowhere") || !strings.Contains(err.Error(), "nowhere") {
+	if !errors.As(err, &e) || e.Status != 404 || !strings.Contains(err.Error(), "/control/locks/nowhere") ||
+		!strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("an unknown lock: %v", err)
 	}
 	if err := c.Fault(t.Context(), "earthquake"); err == nil || !strings.Contains(err.Error(), "earthquake") {
@@ -130,8 +132,8 @@ func TestControlClientErrors(t *testing.T) {
 	}
 }
 
-// TestControlClock checks that the clock follows the simulator's, and goes on alone when
-// the simulator has stopped.
+// TestControlClock checks that the clock follows the simulator's, and continues when the
+// simulator has stopped.
 func TestControlClock(t *testing.T) {
 	srv, err := saltokstest.Serve("127.0.0.1:0", saltokstest.Config{})
 	if err != nil {

@@ -79,7 +79,7 @@ func TestControlFaults(t *testing.T) {
 	d.want(200, "", "GET", "/v1.2/me", "")
 }
 
-// The control part answers at every address, also at one that is none of its own.
+// TestControlWithoutAPath checks that unknown paths of the control host are answered 404.
 func TestControlWithoutAPath(t *testing.T) {
 	d := newActivated(t)
 	for _, path := range []string{"/", "", "/inbox"} {
@@ -115,7 +115,8 @@ func TestControlAndPages(t *testing.T) {
 		{"a page of another port", "POST", "/control/clock", "", map[string]string{"Origin": "http://127.0.0.1:1"}, 403},
 		{"an image of another page", "GET", "/control/inbox", "", map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
 		{"a page of the same site", "GET", "/control/inbox", "", map[string]string{"Sec-Fetch-Site": "same-site"}, 403},
-		{"a host name that leads here", "POST", "/control/clock", "evil.example:" + port, map[string]string{"Origin": "http://evil.example:" + port}, 403},
+		{"a host name that leads here", "POST", "/control/clock", "evil.example:" + port,
+			map[string]string{"Origin": "http://evil.example:" + port}, 403},
 		{"the same without an origin", "GET", "/control/inbox", "evil.example", nil, 403},
 		{"a reset", "POST", "/control//reset/", "", map[string]string{"Origin": "http://evil.example"}, 403},
 		{"a fault", "POST", "/control/faults", "", map[string]string{"Origin": "http://evil.example"}, 403},
@@ -156,7 +157,8 @@ func TestControlHardware(t *testing.T) {
 	d.control(200, "POST", "/iqs/"+d.iq, `{"online":true}`)
 
 	other := d.sim.World().Sites[0].IQs[1].ID
-	l := d.control(200, "POST", "/locks/"+d.lock, `{"iq":"`+other+`","online":false,"name":"Gate","battery_level":"low","clock_offset":"-1h","privacy_mode":true}`)
+	l := d.control(200, "POST", "/locks/"+d.lock,
+		`{"iq":"`+other+`","online":false,"name":"Gate","battery_level":"low","clock_offset":"-1h","privacy_mode":true}`)
 	if l["iq"] != other || l["online"] != false || l["name"] != "Gate" || l["movements"] != 1.0 {
 		t.Errorf("the lock is %v", l)
 	}

@@ -42,7 +42,7 @@ func TestEntriesContinue(t *testing.T) {
 			got = append(got, e.Name)
 		}
 		if page == 0 {
-			d.sim.Tap(d.lock, d.email) // what happens meanwhile does not shift the pages
+			d.sim.Tap(d.lock, d.email) // a new entry does not shift the pages
 		}
 		if v.Token == nil {
 			break
@@ -63,7 +63,8 @@ func TestEntriesContinue(t *testing.T) {
 	}
 }
 
-// A token whose entry has meanwhile aged out does not lead back to the beginning.
+// TestContinuationOutlivesItsEntry checks that a token whose entry has expired does not
+// lead back to the first page.
 func TestContinuationOutlivesItsEntry(t *testing.T) {
 	d := newActivatedWith(t, saltokstest.Config{Now: noon})
 	d.sim.Tap(d.lock, d.email)
@@ -91,7 +92,7 @@ func TestContinuationOutlivesItsEntry(t *testing.T) {
 	d.login()
 	_, token := page("")
 	_, token = page(token)
-	d.sim.Clock().Advance(90*24*time.Hour - 30*time.Minute) // only the newest is left
+	d.sim.Clock().Advance(90*24*time.Hour - 30*time.Minute) // only the newest entry is left
 	d.login()
 	if ids, _ := page(token); len(ids) != 0 {
 		t.Errorf("after the second page comes %v", ids)

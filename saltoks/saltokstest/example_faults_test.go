@@ -7,8 +7,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// The names of the faults, and how one is narrowed: to a path, to one IQ or
-// lock, to the answer, for so many times or so long.
+// A fault can be limited to a path, to one IQ or lock, to the answer, and to a number of
+// requests.
 func ExampleFaultNames() {
 	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
@@ -30,7 +30,7 @@ func ExampleFaultNames() {
 	// 200
 }
 
-// A fault strikes once unless it is told otherwise.
+// A fault occurs once unless Count says otherwise.
 func ExampleSim_Fault() {
 	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()

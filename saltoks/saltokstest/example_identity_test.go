@@ -10,7 +10,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// Consent plays the admin's browser: log in, tick the boxes, come back.
+// Consent acts as the administrator's browser.
 func ExampleSim_Consent() {
 	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
@@ -33,8 +33,7 @@ func ExampleSim_Consent() {
 	// openid user_api.full_access
 }
 
-// The identity server may change its key, and clients may have a redirect URI
-// of their own.
+// The identity server can change its key, and the client can have more redirect URIs.
 func ExampleSim_RotateKey() {
 	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
@@ -52,7 +51,9 @@ func ExampleSim_RotateKey() {
 	sim.AddRedirectURI("http://127.0.0.1:9/back")
 	noFollow := sim.HTTPClient()
 	noFollow.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp = must(noFollow.Get(sim.Issuer() + "/connect/authorize?client_id=" + sim.ClientID() + "&response_type=code&scope=openid&state=1&redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fback&code_challenge=" + challenge() + "&code_challenge_method=S256"))
+	resp = must(noFollow.Get(sim.Issuer() + "/connect/authorize?client_id=" + sim.ClientID() +
+		"&response_type=code&scope=openid&state=1&redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fback&code_challenge=" + challenge() +
+		"&code_challenge_method=S256"))
 	fmt.Println(resp.StatusCode)
 	// Output:
 	// 2 keys

@@ -6,7 +6,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// Every request is on record, also one whose answer was lost.
+// Every request is recorded, even if its answer was lost.
 func ExampleSim_Requests() {
 	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
@@ -22,7 +22,7 @@ func ExampleSim_Requests() {
 	// api GET /v1.2/sites/nowhere 400
 }
 
-// A wrong code that is sure to be wrong, and the commands that were sent.
+// WrongOTP returns a code that is certainly wrong. Commands returns what was sent to locks.
 func ExampleSim_Commands() {
 	sim := must(saltokstest.Start(saltokstest.Config{MaxRequests: 100}))
 	defer sim.Close()

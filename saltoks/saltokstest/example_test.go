@@ -51,8 +51,8 @@ func logIn(sim *saltokstest.Sim) string {
 	return token.AccessToken
 }
 
-// A simulator without a test around it: open a door, and see it relock seven
-// seconds later on the virtual clock. A test calls New(t) instead of Start.
+// This program opens a door and sees it relock after seven seconds on the simulator's
+// clock. A test calls New instead of Start.
 func Example() {
 	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
@@ -72,7 +72,7 @@ func Example() {
 	// locked after 1 movement
 }
 
-// The world can be anybody's: what is left out gets a value.
+// World fields that are left out get a default.
 func ExampleConfig() {
 	sim := must(saltokstest.Start(saltokstest.Config{World: saltokstest.World{
 		Users: []saltokstest.User{{Email: "admin@mill.example", Password: "Grindstone-7"}},
@@ -91,16 +91,17 @@ func ExampleConfig() {
 	// Loft 7
 }
 
-// Start reports everything that is wrong with a world at once.
+// Start reports every fault of a world at once.
 func ExampleStart() {
 	_, err := saltokstest.Start(saltokstest.Config{World: saltokstest.World{
-		Sites: []saltokstest.Site{{Name: "A", TimeZone: "Mars/Base", IQs: []saltokstest.IQ{{}}, Locks: []saltokstest.Lock{{Name: "Door", OpenSeconds: 999}}}},
+		Sites: []saltokstest.Site{{Name: "A", TimeZone: "Mars/Base", IQs: []saltokstest.IQ{{}}, Locks: []saltokstest.Lock{{Name: "Door",
+			OpenSeconds: 999}}}},
 	}})
 	fmt.Println(strings.Contains(err.Error(), `time zone "Mars/Base"`), strings.Contains(err.Error(), "1 to 240, not 999"))
 	// Output: true true
 }
 
-// Serve is the same simulator for programs in any language.
+// Serve runs the simulator on TCP, for programs in any language.
 func ExampleServe() {
 	srv := must(saltokstest.Serve("127.0.0.1:0", saltokstest.Config{}))
 	defer func() { _ = srv.Close(context.Background()) }()
@@ -117,7 +118,7 @@ func ExampleServe() {
 	// Output: 15m0s true true
 }
 
-// The open points of WIRE.md 6 can be decided the other way.
+// A switch decides an open point the other way.
 func ExampleSwitches() {
 	sim := must(saltokstest.Start(saltokstest.Config{Switches: saltokstest.Switches{NumericErrorCodes: true}}))
 	defer sim.Close()
@@ -126,7 +127,7 @@ func ExampleSwitches() {
 	// Output: true
 }
 
-// In a test, t is the *testing.T, and New closes the simulator at its end.
+// In a test, t is the *testing.T, and New closes the simulator when the test ends.
 func ExampleNew() {
 	t := new(one)
 	defer t.end()
@@ -135,7 +136,7 @@ func ExampleNew() {
 	// Output: Harbour House
 }
 
-// one is what a test gives to New; here it runs its cleanup by hand.
+// one stands for a *testing.T and runs its cleanup when end is called.
 type one struct{ cleanup []func() }
 
 func (o *one) Helper() {}
@@ -150,7 +151,7 @@ func (o *one) end() {
 	}
 }
 
-// Serve refuses an address that others can reach, unless it is told.
+// Serve refuses an address that other machines can reach, unless it is allowed.
 func ExampleConfig_anyAddress() {
 	_, err := saltokstest.Serve("0.0.0.0:0", saltokstest.Config{})
 	fmt.Println(err != nil)
@@ -161,7 +162,7 @@ func ExampleConfig_anyAddress() {
 	// <nil>
 }
 
-// The parts are reached by URL, through a client that reaches nothing else.
+// The URLs are reached through a client that reaches nothing else.
 func ExampleSim_HTTPClient() {
 	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()

@@ -9,7 +9,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// A world of one's own may start from the built-in one.
+// A world may start from the built-in one.
 func ExampleDefaultWorld() {
 	world := saltokstest.DefaultWorld()
 	world.Sites[0].Name = "Harbour House II"
@@ -19,7 +19,7 @@ func ExampleDefaultWorld() {
 	// Output: Harbour House II 4 locks
 }
 
-// The world can be changed while it runs: people, sites, gateways and locks.
+// The world can be changed while the simulator runs.
 func ExampleSim_AddSite() {
 	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
@@ -38,7 +38,7 @@ func ExampleSim_AddSite() {
 	// ""
 }
 
-// What a site may lose: its release, its subscription, a member's right.
+// A site can lose its release or its subscription, and a member the right to command locks.
 func ExampleSim_SetPaid() {
 	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
@@ -67,7 +67,7 @@ func ExampleSim_SetPaid() {
 	// again: 200
 }
 
-// The hardware: what no call of the API does.
+// The Set methods change the hardware.
 func ExampleSim_SetBattery() {
 	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
@@ -99,9 +99,9 @@ func ExampleSim_SetBattery() {
 	sim.SetLockOnline(lock.ID, true)
 	sim.SetIQOnline(lock.IQ, true)
 	show()
-	sim.DetachLock(lock.ID) // "iq" is null
+	sim.DetachLock(lock.ID) // its "iq" is null
 	show()
-	sim.Reset() // everything as it was at the start
+	sim.Reset() // returns everything to the start
 	token = logIn(sim)
 	show()
 	// Output:
@@ -111,7 +111,7 @@ func ExampleSim_SetBattery() {
 	// Main Entrance fresh true false true
 }
 
-// Hands at the door make entries, and count as no remote movement.
+// People at the door give entries, and do not count as remote movements.
 func ExampleSim_Tap() {
 	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
@@ -130,7 +130,7 @@ func ExampleSim_Tap() {
 	// 0
 }
 
-// A schedule locks what stands open when it ends; it opens nothing.
+// The end of a schedule locks the door. Its start does not unlock it.
 func ExampleSim_SetSchedule() {
 	noon := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC) // 13:00 in Amsterdam, a Wednesday
 	sim := must(saltokstest.Start(saltokstest.Config{Now: func() time.Time { return noon }}))
@@ -148,7 +148,7 @@ func ExampleSim_SetSchedule() {
 	// locked
 }
 
-// An IQ PIN arrives by mail, and a person reads it.
+// An IQ PIN arrives by e-mail.
 func ExampleSim_IQPIN() {
 	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()
@@ -164,7 +164,7 @@ func ExampleSim_IQPIN() {
 	// email true true
 }
 
-// attempt sends an unlock of the first lock with the code, and says what came.
+// attempt sends an unlock command for the first lock and returns the status and the code.
 func attempt(sim *saltokstest.Sim, token, code string) string {
 	site := sim.World().Sites[0]
 	body := fmt.Sprintf(`{"locked_state":"unlocked","otp":%q}`, code)

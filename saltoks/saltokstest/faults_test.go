@@ -18,7 +18,7 @@ func TestRequestFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		opts   []saltokstest.FaultOption
-		status int // 0: no answer
+		status int // 0 is no answer
 		moves  int
 		body   string
 		header string // "Name: value"
@@ -27,18 +27,21 @@ func TestRequestFaults(t *testing.T) {
 		{name: saltokstest.AnswerLostBeforeMove},
 		{name: saltokstest.AnswerLostAfterMove, moves: 1},
 		{name: saltokstest.Slow, status: 200, moves: 1, takes: 3 * time.Second},
-		{name: saltokstest.Slow, opts: []saltokstest.FaultOption{saltokstest.Delay(8 * time.Second), saltokstest.After()}, status: 200, moves: 1, takes: 8 * time.Second},
+		{name: saltokstest.Slow, opts: []saltokstest.FaultOption{saltokstest.Delay(8 * time.Second), saltokstest.After()}, status: 200,
+			moves: 1, takes: 8 * time.Second},
 		{name: saltokstest.Slow, opts: []saltokstest.FaultOption{saltokstest.Delay(time.Minute)}, moves: 1, takes: 20 * time.Second},
 		{name: saltokstest.Hang, takes: 20 * time.Second},
 		{name: saltokstest.Hang, opts: []saltokstest.FaultOption{saltokstest.After()}, moves: 1, takes: 20 * time.Second},
 		{name: saltokstest.HTTP429, status: 429, header: "Retry-After: 1"},
-		{name: saltokstest.HTTP429, opts: []saltokstest.FaultOption{saltokstest.Delay(90 * time.Second)}, status: 429, header: "Retry-After: 90"},
+		{name: saltokstest.HTTP429, opts: []saltokstest.FaultOption{saltokstest.Delay(90 * time.Second)}, status: 429,
+			header: "Retry-After: 90"},
 		{name: saltokstest.HTTP500, status: 500, body: `"2201"`},
 		{name: saltokstest.HTTP500, opts: []saltokstest.FaultOption{saltokstest.After()}, status: 500, moves: 1, body: `"2201"`},
 		{name: saltokstest.HTML502, status: 502, body: "<html>", header: "Content-Type: text/html"},
 		{name: saltokstest.TruncatedBody, status: 200, moves: 1, body: `{"battery_level`},
 		{name: saltokstest.Redirect307, status: 307, header: "Location: /connect/v1.2/sites/"},
-		{name: saltokstest.Redirect307, opts: []saltokstest.FaultOption{saltokstest.Target("http://elsewhere.example/")}, status: 307, header: "Location: http://elsewhere.example/"},
+		{name: saltokstest.Redirect307, opts: []saltokstest.FaultOption{saltokstest.Target("http://elsewhere.example/")}, status: 307,
+			header: "Location: http://elsewhere.example/"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -69,7 +72,7 @@ func TestRequestFaults(t *testing.T) {
 				if got := time.Since(began); got != c.takes {
 					t.Errorf("took %v, want %v", got, c.takes)
 				}
-				time.Sleep(time.Hour) // what was slow has happened by now
+				time.Sleep(time.Hour) // a slow command has been carried out by then
 				if n := d.sim.Movements(d.lock); n != c.moves {
 					t.Errorf("%d movements, want %d", n, c.moves)
 				}
@@ -80,7 +83,7 @@ func TestRequestFaults(t *testing.T) {
 				if want := c.status; c.takes < 20*time.Second && reqs[0].Status != want {
 					t.Errorf("recorded status %d, want %d", reqs[0].Status, want)
 				}
-				// It struck once.
+				// It occurred once.
 				d.login()
 				if resp, body, err := d.unlock(t.Context()); err != nil || resp.StatusCode != 200 {
 					t.Errorf("the next one: %v %s", err, body)
@@ -106,7 +109,7 @@ func TestFaultCountAndOn(t *testing.T) {
 	d.sim.Fault(saltokstest.HTTP500, saltokstest.Count(0))
 	d.want(200, "", "GET", locks, "")
 	d.sim.Fault(saltokstest.HTTP500)
-	d.login() // the identity server is struck only when On says so
+	d.login() // not affected: the identity server needs On
 	d.want(500, "2201", "GET", locks, "")
 	d.sim.Fault(saltokstest.HTTP500)
 	d.sim.ClearFaults()
@@ -155,8 +158,8 @@ func TestClockSkew(t *testing.T) {
 	d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
 }
 
-// A code of noon that is also one of ten past, as 1 of 2900 is, stays a code of
-// noon.
+// TestClockSkewLeavesNothingToChance checks that a code of noon that is also one of ten past
+// noon, as about one of 2,900 is, is treated as a code of noon.
 func TestClockSkewLeavesNothingToChance(t *testing.T) {
 	noon := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	d := newActivatedWith(t, saltokstest.Config{Now: func() time.Time { return noon }})
@@ -240,7 +243,7 @@ func TestIdentityFaults(t *testing.T) {
 		}
 		f.sim.Fault(saltokstest.IdentityOutage)
 		refresh(404)
-		f.want(200, "", "GET", "/v1.2/me", "") // the API goes on
+		f.want(200, "", "GET", "/v1.2/me", "") // the API is not affected
 		f.sim.Clock().Advance(2*time.Hour - time.Second)
 		refresh(404)
 		f.sim.Clock().Advance(time.Second)
@@ -266,7 +269,8 @@ func TestIdentityFaults(t *testing.T) {
 	})
 }
 
-// Every name is documented, and each has a test above.
+// TestFaultNames is a reminder that each fault needs a constant with a description, and a
+// test.
 func TestFaultNames(t *testing.T) {
 	if n := len(saltokstest.FaultNames()); n != 29 {
 		t.Errorf("%d faults, want 29", n)
@@ -286,8 +290,10 @@ func TestAPIError(t *testing.T) {
 		{[]saltokstest.FaultOption{saltokstest.InnerCode("otp_invalid"), saltokstest.Status(404)}, 404, "3102 otp_invalid", 0},
 		{[]saltokstest.FaultOption{saltokstest.InnerCode("OtpInvalid"), saltokstest.Status(408)}, 408, "3102 OtpInvalid", 0},
 		{[]saltokstest.FaultOption{saltokstest.InnerCode("iq_not_responding"), saltokstest.Status(403)}, 403, "3102 iq_not_responding", 0},
-		{[]saltokstest.FaultOption{saltokstest.InnerCode(""), saltokstest.Status(500), saltokstest.After()}, 500, "3102 Request execution failed.", 1},
-		{[]saltokstest.FaultOption{saltokstest.ErrorCode("3102"), saltokstest.Status(200), saltokstest.After()}, 200, "3102 Request execution failed.", 1},
+		{[]saltokstest.FaultOption{saltokstest.InnerCode(""), saltokstest.Status(500), saltokstest.After()}, 500,
+			"3102 Request execution failed.", 1},
+		{[]saltokstest.FaultOption{saltokstest.ErrorCode("3102"), saltokstest.Status(200), saltokstest.After()}, 200,
+			"3102 Request execution failed.", 1},
 	} {
 		d := newActivated(t)
 		d.sim.Fault(saltokstest.APIError, append(c.opts, saltokstest.On("/locking"))...)
@@ -314,16 +320,21 @@ func TestRewriteAnswer(t *testing.T) {
 		contentType string
 		body        string
 	}{
-		"207":                    {opts{saltokstest.Status(207)}, 207, "application/json; charset=utf-8", `"locked_state":"unlocked"`},
-		"problem json":           {opts{saltokstest.ContentType("application/problem+json")}, 200, "application/problem+json", `"locked_state"`},
-		"no content type":        {opts{saltokstest.ContentType("")}, 200, "", `"locked_state"`},
-		"an OAuth error":         {opts{saltokstest.Body(`{"error":"temporarily_unavailable"}`)}, 200, "application/json; charset=utf-8", `{"error":"temporarily_unavailable"}`},
-		"a null":                 {opts{saltokstest.Body(`[null]`)}, 200, "application/json; charset=utf-8", `[null]`},
-		"uncertain":              {opts{saltokstest.Field("locked_state", `"uncertain"`)}, 200, "application/json; charset=utf-8", `"locked_state":"uncertain"`},
-		"a text for a boolean":   {opts{saltokstest.Field("iq/otp_enabled", `"true"`)}, 200, "application/json; charset=utf-8", `"otp_enabled":"true"`},
-		"a text for an object":   {opts{saltokstest.Field("iq", `"id"`)}, 200, "application/json; charset=utf-8", `"iq":"id"`},
-		"a path into a text":     {opts{saltokstest.Field("mac/first", `1`)}, 200, "application/json; charset=utf-8", `"mac":"`},
-		"fields of another body": {opts{saltokstest.Body("<html>"), saltokstest.Field("iq", `1`)}, 200, "application/json; charset=utf-8", `<html>`},
+		"207": {opts{saltokstest.Status(207)}, 207, "application/json; charset=utf-8", `"locked_state":"unlocked"`},
+		"problem json": {opts{saltokstest.ContentType("application/problem+json")}, 200, "application/problem+json",
+			`"locked_state"`},
+		"no content type": {opts{saltokstest.ContentType("")}, 200, "", `"locked_state"`},
+		"an OAuth error": {opts{saltokstest.Body(`{"error":"temporarily_unavailable"}`)}, 200, "application/json; charset=utf-8",
+			`{"error":"temporarily_unavailable"}`},
+		"a null": {opts{saltokstest.Body(`[null]`)}, 200, "application/json; charset=utf-8", `[null]`},
+		"uncertain": {opts{saltokstest.Field("locked_state", `"uncertain"`)}, 200, "application/json; charset=utf-8",
+			`"locked_state":"uncertain"`},
+		"a text for a boolean": {opts{saltokstest.Field("iq/otp_enabled", `"true"`)}, 200, "application/json; charset=utf-8",
+			`"otp_enabled":"true"`},
+		"a text for an object": {opts{saltokstest.Field("iq", `"id"`)}, 200, "application/json; charset=utf-8", `"iq":"id"`},
+		"a path into a text":   {opts{saltokstest.Field("mac/first", `1`)}, 200, "application/json; charset=utf-8", `"mac":"`},
+		"fields of another body": {opts{saltokstest.Body("<html>"), saltokstest.Field("iq", `1`)}, 200,
+			"application/json; charset=utf-8", `<html>`},
 	} {
 		d := newActivated(t)
 		d.sim.Fault(saltokstest.RewriteAnswer, c.opts...)
@@ -334,7 +345,8 @@ func TestRewriteAnswer(t *testing.T) {
 		if n := d.sim.Movements(d.lock); n != 1 {
 			t.Errorf("%s: %d movements", name, n)
 		}
-		if resp, body, err := d.unlock(t.Context()); err != nil || resp.StatusCode != 200 || !strings.Contains(body, `"locked_state":"unlocked"`) {
+		if resp, body, err := d.unlock(t.Context()); err != nil || resp.StatusCode != 200 || !strings.Contains(body,
+			`"locked_state":"unlocked"`) {
 			t.Errorf("%s: the next answer is %s, %v", name, body, err)
 		}
 	}
@@ -419,7 +431,8 @@ func TestHTTP401(t *testing.T) {
 	d := newActivated(t)
 	d.sim.Fault(saltokstest.HTTP401, saltokstest.On("/locking"))
 	resp, body, err := d.unlock(t.Context())
-	if err != nil || resp.StatusCode != 401 || body != "" || !strings.HasPrefix(resp.Header.Get("WWW-Authenticate"), `Bearer error="invalid_token"`) {
+	if err != nil || resp.StatusCode != 401 || body != "" || !strings.HasPrefix(resp.Header.Get("WWW-Authenticate"),
+		`Bearer error="invalid_token"`) {
 		t.Errorf("answered %v %q, %v", resp, body, err)
 	}
 	if n := d.sim.Movements(d.lock); n != 0 {

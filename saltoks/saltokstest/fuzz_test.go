@@ -10,8 +10,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// FuzzRequest: whatever is sent, the simulator answers something that the API
-// may answer, and goes on.
+// FuzzRequest checks that the simulator answers every request with a status of the API.
 func FuzzRequest(f *testing.F) {
 	sim, err := saltokstest.Start(saltokstest.Config{MaxRequests: saltokstest.RecordNothing})
 	if err != nil {

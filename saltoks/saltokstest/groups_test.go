@@ -2,7 +2,7 @@ package saltokstest_test
 
 import "testing"
 
-// TestGroupCalls walks through every call of WIRE.md 2.6.
+// TestGroupCalls makes every call for access groups.
 func TestGroupCalls(t *testing.T) {
 	d := newActivated(t)
 	v12, v11 := "/v1.2/sites/"+d.site+"/access_groups", "/v1.1/sites/"+d.site+"/access_groups"
@@ -19,7 +19,7 @@ func TestGroupCalls(t *testing.T) {
 		return len(d.want(200, "", "GET", v12+"/"+g+"/"+what, "").(map[string]any)["items"].([]any))
 	}
 	me := d.want(200, "", "GET", "/v1.2/me", "").(map[string]any)["id"].(string)
-	for range 2 { // joining twice is once
+	for range 2 { // adding twice has no further effect
 		d.want(200, "", "POST", v12+"/"+g+"/locks", `{"lock_id":"`+d.lock+`"}`)
 		d.want(200, "", "POST", v12+"/"+g+"/users", `{"user_id":"`+me+`"}`)
 	}
@@ -40,7 +40,8 @@ func TestGroupCalls(t *testing.T) {
 
 	ts := v11 + "/" + g + "/time_schedules"
 	id := d.want(200, "", "POST", ts, `{"monday":true,"start_time":"08:00:00","end_time":"18:00:00"}`).(map[string]any)["id"].(string)
-	v := d.want(200, "", "PATCH", ts+"/"+id, `{"friday":true,"start_time":"09:00","end_time":"18:00","start_date":"2026-01-01","end_date":"2026-12-31T12:00:00"}`).(map[string]any)
+	v := d.want(200, "", "PATCH", ts+"/"+id,
+		`{"friday":true,"start_time":"09:00","end_time":"18:00","start_date":"2026-01-01","end_date":"2026-12-31T12:00:00"}`).(map[string]any)
 	if v["monday"] != false || v["friday"] != true || v["start_time"] != "09:00:00" || v["end_time"] != "18:00:59" || v["id"] != id {
 		t.Errorf("changed to %v", v)
 	}

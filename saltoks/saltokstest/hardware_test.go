@@ -21,7 +21,7 @@ func TestFobTogglesInsideTheSchedule(t *testing.T) {
 	}
 }
 
-func TestHandsAtTheDoor(t *testing.T) {
+func TestPeopleAtTheDoor(t *testing.T) {
 	d := newActivatedWith(t, saltokstest.Config{Now: noon})
 	u := d.sim.World().Users[0]
 	if !d.sim.Tap(d.lock, u.Tag) || d.sim.LockState(d.lock) != "unlocked" {
@@ -33,7 +33,7 @@ func TestHandsAtTheDoor(t *testing.T) {
 	}
 	d.sim.OpenFromInside(d.lock)
 	if d.sim.Tap(d.lock, "00000000") || d.sim.EnterPIN(d.lock, "123456") {
-		t.Error("a stranger got in")
+		t.Error("an unknown fob or PIN opened")
 	}
 	d.sim.SetPrivacyMode(d.lock, true)
 	if d.sim.Tap(d.lock, u.Email) {
@@ -57,11 +57,12 @@ func TestHandsAtTheDoor(t *testing.T) {
 	}, got)
 }
 
-// Keypad PINs end with their own expiry and with their holder's.
+// TestExpiredPINs checks that a keypad PIN expires by itself and with its holder.
 func TestExpiredPINs(t *testing.T) {
 	d := newActivatedWith(t, saltokstest.Config{Switches: saltokstest.Switches{UserDelay: -1}})
 	site := "/v1.2/sites/" + d.site
-	g := site + "/access_groups/" + d.want(200, "", "POST", site+"/access_groups", `{"customer_reference":"G"}`).(map[string]any)["id"].(string)
+	g := site + "/access_groups/" + d.want(200, "", "POST", site+"/access_groups",
+		`{"customer_reference":"G"}`).(map[string]any)["id"].(string)
 	d.want(200, "", "POST", g+"/locks", `{"lock_id":"`+d.lock+`"}`)
 	d.want(200, "", "POST", "/v1.1"+g[len("/v1.2"):]+"/time_schedules", `{"monday":true,"tuesday":true,"wednesday":true,"thursday":true,
 		"friday":true,"saturday":true,"sunday":true,"start_time":"00:00","end_time":"23:59"}`)
@@ -83,8 +84,8 @@ func TestExpiredPINs(t *testing.T) {
 	}
 }
 
-// Keys have limits of their own: no PIN without a keypad, no toggling in privacy
-// mode, none for a seat that nobody pays for.
+// TestLimitsOfKeys checks that a PIN needs a keypad, that a fob does not toggle office mode
+// in privacy mode, and that a suspended user cannot enter.
 func TestLimitsOfKeys(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	w.Users = append(w.Users, saltokstest.User{Email: "ada@harbour.example", Tag: "1111"})
@@ -102,7 +103,8 @@ func TestLimitsOfKeys(t *testing.T) {
 
 	site := "/v1.2/sites/" + d.site
 	plain := d.sim.World().Sites[0].Locks[1].ID
-	g := site + "/access_groups/" + d.want(200, "", "POST", site+"/access_groups", `{"customer_reference":"G"}`).(map[string]any)["id"].(string)
+	g := site + "/access_groups/" + d.want(200, "", "POST", site+"/access_groups",
+		`{"customer_reference":"G"}`).(map[string]any)["id"].(string)
 	me := d.want(200, "", "GET", "/v1.2/me", "").(map[string]any)["id"].(string)
 	d.want(204, "", "PATCH", g+"/users", `{"add_ids":["`+me+`"]}`)
 	d.want(204, "", "PATCH", g+"/locks", `{"add_ids":["`+plain+`"]}`)
@@ -140,7 +142,7 @@ func TestAttachLock(t *testing.T) {
 	if lock["iq"].(map[string]any)["id"] != other {
 		t.Errorf("the lock's IQ is %v", lock["iq"])
 	}
-	d.want(404, "2202", "PATCH", d.locking(), d.body("unlocked")) // not activated there
+	d.want(404, "2202", "PATCH", d.locking(), d.body("unlocked")) // not activated at that IQ
 	d.sim.Activate(d.email, other)
 	d.want(200, "", "PATCH", d.locking(), `{"locked_state":"unlocked","otp":"`+d.sim.OTP(d.email, other)+`"}`)
 	d.sim.DetachLock(d.lock)

@@ -30,7 +30,7 @@ type invocation struct {
 	Arguments []string
 }
 
-// entryIn reads the entry inside a ReceiveMessage.
+// entryIn returns the entry in a ReceiveMessage.
 func entryIn(t *testing.T, record string) map[string]any {
 	t.Helper()
 	var m invocation
@@ -97,9 +97,9 @@ func TestStreamRefusals(t *testing.T) {
 		more   url.Values
 		status int
 	}{
-		{negotiate, nil, 403}, // the site's stream is for admins
+		{negotiate, nil, 403}, // the stream of the whole site is for managers
 		{negotiate, url.Values{"user_id": {me}}, 200},
-		{negotiate, url.Values{"user_id": {"somebody"}}, 403},
+		{negotiate, url.Values{"user_id": {"another-user"}}, 403},
 		{negotiate, url.Values{"site_id": {"nowhere"}}, 400},
 		{"/v1/hub/incidents/negotiate", nil, 404},
 	} {
@@ -113,8 +113,8 @@ func TestStreamRefusals(t *testing.T) {
 	}
 }
 
-// A stream carries what happens on its site, to its user when it names one,
-// from the handshake on.
+// TestStreamCarriesOnlyItsOwn checks that a connection receives the entries of its site and
+// user, from the handshake on.
 func TestStreamCarriesOnlyItsOwn(t *testing.T) {
 	d := newActivated(t)
 	d.sim.AddUser(saltokstest.User{Email: "ada@harbour.example", Tag: "1111"})
@@ -144,7 +144,7 @@ func TestStreamCarriesOnlyItsOwn(t *testing.T) {
 	}
 }
 
-// A blocked user hears no more of a site than the API tells.
+// TestBlockedUserHearsNothing checks that a blocked user gets no stream.
 func TestBlockedUserHearsNothing(t *testing.T) {
 	d := newActivated(t)
 	d.want(200, "", "PATCH", "/v1.2/sites/"+d.site+"/users/"+d.member(), `{"blocked":true}`)
@@ -153,7 +153,7 @@ func TestBlockedUserHearsNothing(t *testing.T) {
 	}
 }
 
-// An upgrade that is none is answered, not left hanging.
+// TestUpgradeWithoutAKey checks that an invalid upgrade is answered instead of left waiting.
 func TestUpgradeWithoutAKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newActivated(t)

@@ -131,7 +131,8 @@ func TestLogout(t *testing.T) {
 		want string // Location, or "" for the page
 	}{
 		{"without a URI", url.Values{"id_token_hint": {hint}}, ""},
-		{"with the registered URI", url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {home}, "state": {"s 1"}}, home + "?state=s+1"},
+		{"with the registered URI", url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {home}, "state": {"s 1"}}, home +
+			"?state=s+1"},
 		{"without a state", url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {home}}, home},
 		{"with another URI", url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {"http://evil.example/"}}, ""},
 		{"without a hint", url.Values{"post_logout_redirect_uri": {home}}, ""},

@@ -27,7 +27,7 @@ func TestKeyRotation(t *testing.T) {
 	}
 	old := f.token
 	f.sim.RotateKey(false)
-	f.want(200, "", "GET", "/v1.2/me", "") // still good
+	f.want(200, "", "GET", "/v1.2/me", "") // still valid
 	f.login()
 	f.want(200, "", "GET", "/v1.2/me", "")
 	diff(t, []string{kidOf(old), kidOf(f.token)}, kids())

@@ -37,7 +37,7 @@ func TestListShapes(t *testing.T) {
 	}
 }
 
-// A page that was asked for too much, or for nothing, is the last one.
+// TestPagesEnd checks the last page with the largest and the smallest $top.
 func TestPagesEnd(t *testing.T) {
 	f := newClient(t)
 	locks := "/v1.2/sites/" + f.sim.World().Sites[0].ID + "/locks"

@@ -17,7 +17,7 @@ func TestOfficeMode(t *testing.T) {
 		}
 		time.Sleep(12 * time.Hour)
 		d.login()
-		d.want(200, "", "PATCH", d.locking(), d.body("unlocked")) // changes nothing while it stands open
+		d.want(200, "", "PATCH", d.locking(), d.body("unlocked")) // changes nothing in office mode
 		time.Sleep(time.Minute)
 		if got := d.sim.LockState(d.lock); got != "office_mode" {
 			t.Errorf("after a night: %s", got)
@@ -43,8 +43,8 @@ func TestLockEndsAnOpening(t *testing.T) {
 	}
 }
 
-// Privacy mode keeps out everybody who may not override it; locking is always
-// possible.
+// TestPrivacyMode checks that only members with override_privacy_mode can unlock, and that
+// every member can lock.
 func TestPrivacyMode(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	w.Sites[0].Members = []saltokstest.Member{{User: w.Users[0].Email, OverridePrivacy: true}}

@@ -10,7 +10,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// otp is WIRE.md 3.1, written a second time.
+// otp is the formula of WIRE.md 3.1, written independently of the simulator.
 func otp(now time.Time, secret, pin string) string {
 	sum := md5.Sum([]byte(now.UTC().Format("20060102150405") + secret + pin))
 	return hex.EncodeToString(sum[:])[:5]
@@ -20,7 +20,7 @@ func TestCodeWindow(t *testing.T) {
 	noon := time.Date(2026, 11, 25, 12, 0, 0, 5e8, time.UTC)
 	d := newActivatedWith(t, saltokstest.Config{Now: func() time.Time { return noon }})
 	secret, pin := "", ""
-	for inWindow := true; inWindow; { // one secret in a thousand is right by chance where it should be wrong
+	for inWindow := true; inWindow; { // with one secret in a thousand a wrong code is valid by chance
 		secret, pin = d.sim.Activate(d.email, d.iq)
 		inWindow = false
 		for off := -180; off <= 180; off++ {
@@ -44,7 +44,7 @@ func TestCodeWindow(t *testing.T) {
 	}
 }
 
-// Codes are not case-sensitive, so one in capitals is the same code.
+// TestSingleUseInCapitals checks that a code in capital letters is the same code.
 func TestSingleUseInCapitals(t *testing.T) {
 	d := newActivatedWith(t, saltokstest.Config{Now: noon, Switches: saltokstest.Switches{SingleUseOTP: true}})
 	code := ""
@@ -56,7 +56,7 @@ func TestSingleUseInCapitals(t *testing.T) {
 	d.want(400, "3102 otp_invalid", "PATCH", d.locking(), `{"locked_state":"unlocked","otp":"`+strings.ToUpper(code)+`"}`)
 }
 
-// A host's test that wants the refusal gets it every time.
+// TestNoOldCodeIsRightByChance checks that a test of a host gets the refusal every time.
 func TestNoOldCodeIsRightByChance(t *testing.T) {
 	d := newActivatedWith(t, saltokstest.Config{Now: noon})
 	at := d.sim.Now()

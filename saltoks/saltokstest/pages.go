@@ -9,7 +9,8 @@ func showPage(w *answer, code int, t *template.Template, data any) {
 }
 
 var (
-	textPage = template.Must(template.New("text").Parse(`<!DOCTYPE html><html><head><title>SALTO simulator</title></head><body><p>{{.}}</p></body></html>
+	textPage = template.Must(template.New("text").Parse(`<!DOCTYPE html><html><head><title>SALTO simulator</title></head>
+<body><p>{{.}}</p></body></html>
 `))
 	loginPage = template.Must(template.New("login").Parse(`<!DOCTYPE html><html><head><title>Log in</title></head><body><h1>Log in</h1>
 {{with .Error}}<p class="error">{{.}}</p>{{end}}<form method="post" action="/Account/Login">

@@ -29,7 +29,8 @@ func TestWhoMayOpenFromAfar(t *testing.T) {
 	d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))
 	d.sim.DetachLock(d.lock)
 	refused(403, "2203")
-	if v := d.want(200, "", "GET", "/v1.2/sites/"+d.site+"/locks/"+d.lock, "").(map[string]any); v["iq"] != nil || v["iq_link_state"] != "detached" {
+	if v := d.want(200, "", "GET", "/v1.2/sites/"+d.site+"/locks/"+d.lock, "").(map[string]any); v["iq"] != nil ||
+		v["iq_link_state"] != "detached" {
 		t.Errorf("a detached lock: %v", v["iq"])
 	}
 	d.want(200, "", "PATCH", self, `{"blocked":true}`)
@@ -41,8 +42,8 @@ func TestWhoMayOpenFromAfar(t *testing.T) {
 	}
 }
 
-// A plain site user reaches only the locks of a group with a schedule, and
-// manages nothing.
+// TestSiteUser checks that a plain site user reaches only the locks of an access group with
+// a schedule, and manages nothing.
 func TestSiteUser(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	w.Users = append(w.Users, saltokstest.User{Email: "boss@harbour.example", Password: "Another-Word-3"})
@@ -63,24 +64,27 @@ func TestSiteUser(t *testing.T) {
 	me := d.want(200, "", "GET", "/v1.2/me", "").(map[string]any)["id"].(string)
 
 	own := d.token
-	status, tok := d.form(map[string][]string{"grant_type": {"password"}, "username": {"boss@harbour.example"}, "password": {"Another-Word-3"}})
+	status, tok := d.form(map[string][]string{"grant_type": {"password"}, "username": {"boss@harbour.example"},
+		"password": {"Another-Word-3"}})
 	if status != 200 {
 		t.Fatalf("the boss: %d %v", status, tok)
 	}
 	d.token = tok["access_token"].(string)
-	g := site + "/access_groups/" + d.want(200, "", "POST", site+"/access_groups", `{"customer_reference":"G"}`).(map[string]any)["id"].(string)
+	g := site + "/access_groups/" + d.want(200, "", "POST", site+"/access_groups",
+		`{"customer_reference":"G"}`).(map[string]any)["id"].(string)
 	d.want(204, "", "PATCH", g+"/users", `{"add_ids":["`+me+`"]}`)
 	d.want(204, "", "PATCH", g+"/locks", `{"add_ids":["`+d.lock+`"]}`)
-	d.want(200, "", "POST", "/v1.1"+g[len("/v1.2"):]+"/time_schedules", `{"monday":true,"tuesday":true,"wednesday":true,"thursday":true,"friday":true,
+	d.want(200, "", "POST", "/v1.1"+g[len("/v1.2"):]+"/time_schedules",
+		`{"monday":true,"tuesday":true,"wednesday":true,"thursday":true,"friday":true,
 		"saturday":true,"sunday":true,"start_time":"00:00","end_time":"23:59","start_date":"2020-01-01T10:00:00","end_date":null}`)
 	d.token = own
-	open(200, "") // and the IQ without OTP wants no code
+	open(200, "") // the IQ requires no code
 	other := d.sim.World().Sites[0].Locks[3].ID
 	d.want(403, "2203", "PATCH", "/v1.2/sites/"+d.site+"/locks/"+other+"/locking", `{"locked_state":"unlocked"}`)
 }
 
-// A site user reaches a lock through a group of which it is a member, within the
-// wall-clock bounds of its schedule, to the last second of a day.
+// TestReachOfASiteUser checks the limits of an access group's schedule in wall-clock time,
+// to the last second of a day.
 func TestReachOfASiteUser(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	w.Users = append(w.Users, saltokstest.User{Email: "ada@harbour.example", Password: "Word-1"})
@@ -101,10 +105,13 @@ func TestReachOfASiteUser(t *testing.T) {
 		d.login()
 		admin = d.token
 	}
-	g := site + "/access_groups/" + d.want(200, "", "POST", site+"/access_groups", `{"customer_reference":"G"}`).(map[string]any)["id"].(string)
+	g := site + "/access_groups/" + d.want(200, "", "POST", site+"/access_groups",
+		`{"customer_reference":"G"}`).(map[string]any)["id"].(string)
 	d.want(200, "", "POST", g+"/locks", `{"lock_id":"`+d.lock+`"}`)
-	d.want(200, "", "POST", "/v1.1"+g[len("/v1.2"):]+"/time_schedules", `{"monday":true,"tuesday":true,"wednesday":true,"thursday":true,"friday":true,
-		"saturday":true,"sunday":true,"start_time":"00:00","end_time":"23:59","start_date":"2026-11-20T00:00:00","end_date":"2026-11-26T09:30:00"}`)
+	d.want(200, "", "POST", "/v1.1"+g[len("/v1.2"):]+"/time_schedules",
+		`{"monday":true,"tuesday":true,"wednesday":true,"thursday":true,"friday":true,
+		"saturday":true,"sunday":true,"start_time":"00:00","end_time":"23:59","start_date":"2026-11-20T00:00:00",
+		"end_date":"2026-11-26T09:30:00"}`)
 	open("not in the group", 403)
 	d.token = admin
 	d.want(200, "", "POST", g+"/users", `{"user_id":"`+d.sim.World().Users[1].ID+`"}`)

@@ -7,7 +7,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// everyDay is a schedule in the zone of the lock's IQ.
+// everyDay is a schedule for all days of the week.
 func everyDay(start, end string) *saltokstest.Schedule {
 	return &saltokstest.Schedule{
 		Monday: true, Tuesday: true, Wednesday: true, Thursday: true, Friday: true, Saturday: true, Sunday: true,
@@ -15,8 +15,8 @@ func everyDay(start, end string) *saltokstest.Schedule {
 	}
 }
 
-// TestScheduleOnlyLocks: its end locks what stands open, at its own time; its
-// start opens nothing.
+// TestScheduleOnlyLocks checks that the end of a schedule locks the door at its own time,
+// and that the start does not unlock it.
 func TestScheduleOnlyLocks(t *testing.T) {
 	at := time.Date(2026, 11, 24, 22, 0, 0, 0, time.UTC) // 23:00 in Amsterdam
 	d := newActivatedWith(t, saltokstest.Config{Now: func() time.Time { return at }})
@@ -36,7 +36,7 @@ func TestScheduleOnlyLocks(t *testing.T) {
 		t.Errorf("at its end: %s", got)
 	}
 	d.login()
-	d.want(200, "", "PATCH", d.locking(), d.body("office_mode")) // at that very instant: it is not undone again
+	d.want(200, "", "PATCH", d.locking(), d.body("office_mode")) // at the time of the end: it stays in office mode
 	d.sim.Clock().Advance(time.Second)
 	if got := d.sim.LockState(d.lock); got != "office_mode" {
 		t.Errorf("office mode from the end on: %s", got)
@@ -47,7 +47,7 @@ func TestScheduleOnlyLocks(t *testing.T) {
 	if want := at.Add(19 * time.Hour); e.Category != "easy_office_mode" || e.Detail != "end" || !e.At.Equal(want) || e.UserID != "" {
 		t.Errorf("the entry is %+v, want the end at %v", e, want)
 	}
-	// Outside it, office mode holds until the next end.
+	// Outside the schedule, office mode lasts until the next end.
 	d.want(200, "", "PATCH", d.locking(), d.body("office_mode"))
 	d.sim.Clock().Advance(20 * time.Hour) // 17:00 of the next day
 	if got := d.sim.LockState(d.lock); got != "office_mode" {
@@ -96,7 +96,8 @@ func TestLockScheduleCalls(t *testing.T) {
 	}
 }
 
-// The clock set back opens no door again, and lets no schedule end unnoticed.
+// TestClockSetBack checks that a clock set back unlocks no door, and that schedules end all
+// the same.
 func TestClockSetBack(t *testing.T) {
 	d := newActivatedWith(t, saltokstest.Config{Now: noon})
 	d.want(200, "", "PATCH", d.locking(), d.body("unlocked"))

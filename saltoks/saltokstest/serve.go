@@ -3,32 +3,33 @@ package saltokstest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"time"
 )
 
-// Server is a simulator on a TCP port: identity server, API, events and
-// control on one origin.
+// Server is a simulator on a TCP port: identity server, API, event stream and control
+// endpoints on one origin.
 type Server struct {
 	*Sim
 	url string
 }
 
-// Serve listens on addr (host:port, port 0 for any) and serves until Close.
-// Anything but loopback is refused unless Config.AllowAnyAddress is set.
+// Serve listens on addr (host:port, port 0 for any) and serves until Close. Only
+// loopback addresses are allowed unless Config.AllowAnyAddress is set.
 func Serve(addr string, cfg Config) (*Server, error) {
-	s, err := build(cfg)
-	if err != nil {
-		return nil, err
-	}
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, fmt.Errorf("saltokstest: %q is not host:port", addr)
+		return nil, fmt.Errorf("saltokstest: the address %q is not host:port", addr)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && !cfg.AllowAnyAddress {
 		return nil, fmt.Errorf("saltokstest: %q is not a loopback address; Config.AllowAnyAddress (-any-address) permits it", addr)
+	}
+	s, err := build(cfg)
+	if err != nil {
+		return nil, err
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -38,12 +39,15 @@ func Serve(addr string, cfg Config) (*Server, error) {
 	s.oneOrigin = true
 	s.issuer, s.api, s.events, s.control = srv.url, srv.url, srv.url, srv.url+"/control"
 	s.client = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
-	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	s.serving.Go(func() { _ = s.server.Serve(l) })
+	if s.cfg.StateFile != "" {
+		s.serving.Go(s.keepState)
+	}
 	return srv, nil
 }
 
-// reachable turns "any address" into loopback, so that it can be opened.
+// reachable replaces the unspecified address by loopback.
 func reachable(a net.Addr) string {
 	host, port, _ := net.SplitHostPort(a.String())
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
@@ -52,20 +56,20 @@ func reachable(a net.Addr) string {
 	return net.JoinHostPort(host, port)
 }
 
-// URL returns the one origin, without a slash at the end.
+// URL returns the origin, without a trailing slash.
 func (s *Server) URL() string { return s.url }
 
-// Close cuts the requests that hang or wait, and lets the others finish until
-// ctx ends.
+// Close ends the requests that wait, and lets the others finish until ctx ends. The
+// error is that of ctx or of the state file.
 func (s *Server) Close(ctx context.Context) error {
 	s.release()
 	err := s.server.Shutdown(ctx)
 	s.Sim.Close()
-	return err
+	return errors.Join(err, s.saveState())
 }
 
-// Describe writes where everything is and who may log in, as one line of JSON:
-// what examples/simulator prints first.
+// Describe returns the URLs, the client and the logins as one line of JSON: the first
+// line of examples/simulator.
 func (s *Sim) Describe() []byte {
 	type login struct {
 		Email    string `json:"email"`
@@ -89,16 +93,19 @@ func (s *Sim) Describe() []byte {
 		places = append(places, place{p.ID, p.UID, p.Name, p.IQs, p.Locks})
 	}
 	line, err := json.Marshal(struct {
-		Identity     string  `json:"identity"`
-		API          string  `json:"api"`
-		Events       string  `json:"events"`
-		Control      string  `json:"control"`
-		ClientID     string  `json:"client_id"`
-		ClientSecret string  `json:"client_secret"`
-		RedirectURI  string  `json:"redirect_uri"`
-		Users        []login `json:"users"`
-		Sites        []place `json:"sites"`
-	}{s.issuer, s.api, s.events, s.control, w.ClientID, w.ClientSecret, w.RedirectURI, logins, places})
+		Identity   string  `json:"identity"`
+		API        string  `json:"api"`
+		Events     string  `json:"events"`
+		Control    string  `json:"control"`
+		ClientID   string  `json:"client_id"`
+		Secret     string  `json:"client_secret"`
+		Redirect   string  `json:"redirect_uri"`
+		PostLogout string  `json:"post_logout_redirect_uri"`
+		Users      []login `json:"users"`
+		Sites      []place `json:"sites"`
+	}{
+		s.issuer, s.api, s.events, s.control, w.ClientID, s.ClientSecret(), w.RedirectURI, w.PostLogoutRedirectURI, logins, places,
+	})
 	if err != nil {
 		panic(err) // plain data
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Where the in-memory front door finds its parts. The base path on the API
-// catches a client that builds absolute paths.
+// The URLs of a simulator in memory. The API has a base path, so that a client which
+// builds absolute paths fails.
 const (
 	memIdentity = "http://127.0.0.1:7001"
 	memAPI      = "http://127.0.0.1:7002/connect"
@@ -16,45 +16,46 @@ const (
 	memControl  = "http://127.0.0.1:7004/control"
 )
 
-// TB is what New needs of a test; *testing.T, *testing.B and *testing.F are it.
+// TB is the part of *testing.T, *testing.B and *testing.F that New uses.
 type TB interface {
 	Helper()
 	Cleanup(func())
 	Fatalf(format string, args ...any)
 }
 
-// Sim is one simulated SALTO KS: identity server, Connect API, IQs and locks,
-// mailbox and phone. It is an http.Handler behind one of two front doors: New
-// and Start (in memory), Serve (TCP). All methods are safe for concurrent use.
+// Sim is a simulated SALTO KS: identity server, Connect API, event stream, IQs, locks,
+// a mailbox and a phone. All methods are safe for concurrent use.
 type Sim struct {
 	cfg    Config
 	clock  *Clock
 	routes []route
 
-	// Where the parts are reached; set once, before the first request.
+	// URLs, set before the first request.
 	issuer, api, events, control string
 	oneOrigin                    bool
 
-	listener *pipeListener // in memory only
-	client   *http.Client
-	server   *http.Server
-	serving  sync.WaitGroup
-	closed   chan struct{}
-	closing  sync.Once
-
+	listener  *pipeListener // in memory only
+	client    *http.Client
+	server    *http.Server
+	serving   sync.WaitGroup
+	closed    chan struct{}
+	closing   sync.Once
 	releasing sync.Once
 
 	rec recorder
 
-	mu    sync.Mutex // everything below
+	saving sync.Mutex // guards saved; locked before mu
+	saved  []byte     // the content of the state file
+
+	mu    sync.Mutex // guards everything below
 	world World
 	cloud *cloud
 	armed []*armedFault
-	keys  []*rsa.PrivateKey // the newest last
+	keys  []*rsa.PrivateKey // the newest is the last
 }
 
-// New starts a simulator in memory and closes it when the test ends. Called
-// inside a testing/synctest bubble, it lives in that bubble, on its clock.
+// New starts a simulator in memory and closes it when the test ends. Inside a
+// testing/synctest bubble the simulator belongs to the bubble and uses its clock.
 func New(t TB, cfg Config) *Sim {
 	t.Helper()
 	s, err := Start(cfg)
@@ -66,8 +67,8 @@ func New(t TB, cfg Config) *Sim {
 	return s
 }
 
-// Start starts a simulator in memory for a program without a test. The caller
-// closes it. The error names everything that is wrong with the world.
+// Start starts a simulator in memory, for a program that is not a test. The caller must
+// close it. The error reports every fault of the world.
 func Start(cfg Config) (*Sim, error) {
 	s, err := build(cfg)
 	if err != nil {
@@ -78,6 +79,9 @@ func Start(cfg Config) (*Sim, error) {
 	s.client = &http.Client{Transport: &http.Transport{DialContext: s.listener.DialContext, MaxIdleConnsPerHost: 64}}
 	s.server = &http.Server{Handler: s}
 	s.serving.Go(func() { _ = s.server.Serve(s.listener) })
+	if s.cfg.StateFile != "" {
+		s.serving.Go(s.keepState)
+	}
 	return s, nil
 }
 
@@ -89,11 +93,11 @@ func build(cfg Config) (*Sim, error) {
 	s.keys = []*rsa.PrivateKey{signingKey()}
 	s.rec.max = max(cfg.MaxRequests, 0)
 	s.cloud = s.newCloud()
-	return s, nil
+	return s, s.openState()
 }
 
-// Close ends the in-memory simulator: every connection is cut and every
-// request that hangs is let go. It may be called twice.
+// Close ends a simulator in memory: it closes every connection and ends the requests
+// that wait. It may be called more than once.
 func (s *Sim) Close() {
 	s.release()
 	s.closing.Do(func() {
@@ -102,40 +106,45 @@ func (s *Sim) Close() {
 		if s.client != nil {
 			s.client.CloseIdleConnections()
 		}
+		if err := s.saveState(); err != nil {
+			s.cfg.Logger.Error("the state of the simulator could not be saved", "error", err)
+		}
 	})
 }
 
-// release lets go of every request that hangs or waits.
+// release ends every request that hangs or waits.
 func (s *Sim) release() { s.releasing.Do(func() { close(s.closed) }) }
 
-// HTTPClient returns a client that reaches only the simulator, whatever host a
-// URL names. It does follow redirects and keep connections, as http.Client
-// does. On a Server it is an ordinary client.
+// HTTPClient returns a client that reaches only the simulator, whatever host a URL
+// names. It follows redirects and reuses connections as http.Client does. The client of
+// a Server is an ordinary one.
 func (s *Sim) HTTPClient() *http.Client {
 	c := *s.client
 	return &c
 }
 
-// Issuer returns the URL of the identity server, without a slash at the end.
+// Issuer returns the URL of the identity server, without a trailing slash.
 func (s *Sim) Issuer() string { return s.issuer }
 
-// API returns the base URL of the Connect API: append "/v1.2/sites".
+// API returns the base URL of the Connect API, to which a path such as "/v1.2/sites" is
+// appended.
 func (s *Sim) API() string { return s.api }
 
-// Events returns the base URL of the event stream: append "/v1/hub/entries".
+// Events returns the base URL of the event stream, to which "/v1/hub/entries" is
+// appended.
 func (s *Sim) Events() string { return s.events }
 
 // Control returns the base URL of the control endpoints.
 func (s *Sim) Control() string { return s.control }
 
-// Clock returns the virtual clock.
+// Clock returns the simulator's clock.
 func (s *Sim) Clock() *Clock { return s.clock }
 
-// Now returns the virtual time; hand it to the code under test as its clock.
+// Now returns the simulator's time. It is the clock for the code under test.
 func (s *Sim) Now() time.Time { return s.clock.Now() }
 
-// World returns the world with every id filled in, as it was at the start and
-// as the Add methods have changed it since.
+// World returns the world with all its ids: the one of the start, with what the Add
+// methods have added.
 func (s *Sim) World() World {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,8 +164,8 @@ func (s *Sim) ClientSecret() string {
 // RedirectURI returns the redirect URI of the registered OAuth client.
 func (s *Sim) RedirectURI() string { return s.cfg.World.RedirectURI }
 
-// Reset returns everything to the start: world, locks, tokens, mailbox, faults,
-// recorded requests, and the clock to its base.
+// Reset returns everything to the start: world, locks, tokens, keys, mailbox, faults,
+// recorded requests and the clock.
 func (s *Sim) Reset() {
 	s.clock.reset()
 	s.rec.reset()

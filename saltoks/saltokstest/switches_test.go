@@ -12,7 +12,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// TestSwitches turns every open point of WIRE.md 6 the other way.
+// TestSwitches sets every switch. The rows are those of WIRE.md 6.
 func TestSwitches(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, c := range []struct {
@@ -92,8 +92,14 @@ func TestSwitches(t *testing.T) {
 			d.want(403, "3102 otp_blocked", "PATCH", d.locking(), d.body("unlocked"))
 		}},
 		{"row 7: ambiguous delta", saltokstest.Switches{}, func(t *testing.T, d *client) { deltas(t, d, minusDigits, false) }},
-		{"row 7: digits", saltokstest.Switches{Delta: saltokstest.DeltaDigits}, func(t *testing.T, d *client) { deltas(t, d, minusDigits, true) }},
-		{"row 7: number", saltokstest.Switches{Delta: saltokstest.DeltaNumber}, func(t *testing.T, d *client) { deltas(t, d, plusNumber, true) }},
+		{"row 7: digits", saltokstest.Switches{Delta: saltokstest.DeltaDigits}, func(t *testing.T, d *client) {
+			deltas(t, d, minusDigits,
+				true)
+		}},
+		{"row 7: number", saltokstest.Switches{Delta: saltokstest.DeltaNumber}, func(t *testing.T, d *client) {
+			deltas(t, d, plusNumber,
+				true)
+		}},
 		{"row 8: another secret", saltokstest.Switches{RotateSecretOnOTP: true}, func(t *testing.T, d *client) {
 			secret, pin := d.sim.Activate(d.email, d.iq)
 			path := "/v1.2/sites/" + d.site + "/iqs/" + d.iq + "/secret?otp="
@@ -103,7 +109,7 @@ func TestSwitches(t *testing.T) {
 			}
 			d.want(200, "", "GET", path+otp(d.sim.Now(), next, pin), "")
 		}},
-		{"row 9: silence", saltokstest.Switches{OfflineHangs: true}, func(t *testing.T, d *client) {
+		{"row 9: no answer", saltokstest.Switches{OfflineHangs: true}, func(t *testing.T, d *client) {
 			d.sim.SetIQOnline(d.iq, false)
 			began := time.Now()
 			ctx, cancel := timeout(t, 15*time.Second)
@@ -116,7 +122,7 @@ func TestSwitches(t *testing.T) {
 			}
 		}},
 		{"row 10: a missing code is invalid", saltokstest.Switches{MissingOTPInvalid: true}, func(t *testing.T, d *client) {
-			lock := d.sim.World().Sites[0].Locks[1].ID // its IQ knows nobody
+			lock := d.sim.World().Sites[0].Locks[1].ID // no user is activated at its IQ
 			d.want(400, "3102 otp_invalid", "PATCH", "/v1.2/sites/"+d.site+"/locks/"+lock+"/locking", `{"locked_state":"unlocked"}`)
 		}},
 		{"row 11: numbers", saltokstest.Switches{NumericErrorCodes: true}, func(t *testing.T, d *client) {
@@ -168,7 +174,7 @@ func plusNumber(pin, delta string) string {
 	return fmt.Sprintf("%04d", (a+b)%10_000)
 }
 
-// deltas changes the PIN and checks what cloud and IQ make of it.
+// deltas changes the PIN and checks which PIN the cloud and the IQ then expect.
 func deltas(t *testing.T, d *client, next func(pin, delta string) string, iqAgrees bool) {
 	t.Helper()
 	secret, pin := d.sim.Activate(d.email, d.iq)

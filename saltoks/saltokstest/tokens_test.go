@@ -98,8 +98,8 @@ func TestPasswordGrantRefusals(t *testing.T) {
 	}
 }
 
-// A code that comes twice takes its tokens down, and it holds only for the
-// redirect URI and the verifier it was made for, for five minutes.
+// TestCodeOnce checks that a code used twice revokes its tokens, and that it requires its
+// redirect URI and its verifier within five minutes.
 func TestCodeOnce(t *testing.T) {
 	f := newClient(t)
 	code := f.consent(saltokstest.Allow()).Get("code")
@@ -154,7 +154,8 @@ func TestRevocation(t *testing.T) {
 	}
 }
 
-// The grace is counted from the rotation, however often the old token comes.
+// TestGraceEnds checks that the grace is counted from the rotation, even if the old token is
+// used in between.
 func TestGraceEnds(t *testing.T) {
 	d := newActivatedWith(t, saltokstest.Config{Now: noon, Switches: saltokstest.Switches{RefreshGrace: time.Minute}})
 	v := d.tokens()
@@ -197,7 +198,8 @@ func TestPublicClient(t *testing.T) {
 	if status != 200 {
 		t.Fatalf("the code: %d %v", status, tokens)
 	}
-	refresh := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tokens["refresh_token"].(string)}, "client_id": {sim.ClientID()}}
+	refresh := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tokens["refresh_token"].(string)},
+		"client_id": {sim.ClientID()}}
 	refresh.Set("client_secret", "") // as some clients send it
 	if status, v := post(refresh); status != 200 {
 		t.Errorf("the refresh: %d %v", status, v)
@@ -212,7 +214,8 @@ func TestPublicClient(t *testing.T) {
 	if status, v := post(without); status != 400 || v["error"] != "invalid_grant" {
 		t.Errorf("without PKCE: %d %v", status, v)
 	}
-	password := url.Values{"grant_type": {"password"}, "client_id": {sim.ClientID()}, "username": {w.Users[0].Email}, "password": {w.Users[0].Password}}
+	password := url.Values{"grant_type": {"password"}, "client_id": {sim.ClientID()}, "username": {w.Users[0].Email},
+		"password": {w.Users[0].Password}}
 	if status, v := post(password); status != 400 || v["error"] != "unauthorized_client" {
 		t.Errorf("the password grant: %d %v", status, v)
 	}
@@ -238,7 +241,8 @@ func TestNarrowerScope(t *testing.T) {
 	f := newClient(t)
 	tokens := f.tokensWith(allScopes)
 	ask := func(scope string) (int, map[string]any) {
-		status, v := f.form(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tokens["refresh_token"].(string)}, "scope": {scope}})
+		status, v := f.form(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tokens["refresh_token"].(string)},
+			"scope": {scope}})
 		if status == 200 {
 			tokens = v
 		}

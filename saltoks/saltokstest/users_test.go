@@ -9,7 +9,8 @@ import (
 func TestUsers(t *testing.T) {
 	d := newActivatedWith(t, saltokstest.Config{Now: noon, Switches: saltokstest.Switches{UserDelay: 40e9}})
 	users := "/v1.2/sites/" + d.site + "/users"
-	v := d.want(200, "", "POST", users, `{"first_name":"Ada","last_name":"Quay","email":"ada@harbour.example","use_pin":true}`).(map[string]any)
+	v := d.want(200, "", "POST", users,
+		`{"first_name":"Ada","last_name":"Quay","email":"ada@harbour.example","use_pin":true}`).(map[string]any)
 	uid, pid := v["id"].(string), v["user"].(map[string]any)["id"].(string)
 	if uid == pid || len(v["roles"].([]any)) != 0 {
 		t.Errorf("a new user: %v", v)
@@ -17,10 +18,11 @@ func TestUsers(t *testing.T) {
 	if mail := d.sim.Inbox()[len(d.sim.Inbox())-1]; mail.To != "ada@harbour.example" {
 		t.Errorf("the invitation went to %s", mail.To)
 	}
-	g := d.want(200, "", "POST", "/v1.2/sites/"+d.site+"/access_groups", `{"customer_reference":"Residents"}`).(map[string]any)["id"].(string)
+	g := d.want(200, "", "POST", "/v1.2/sites/"+d.site+"/access_groups",
+		`{"customer_reference":"Residents"}`).(map[string]any)["id"].(string)
 	group := "/v1.2/sites/" + d.site + "/access_groups/" + g
 
-	// For a while, nothing works; then the same requests do.
+	// The same requests fail at first and succeed later.
 	d.want(403, "2203", "PUT", users+"/"+uid+"/pin", `{}`)
 	d.want(404, "2202", "POST", group+"/users", `{"user_id":"`+pid+`"}`)
 	d.sim.Clock().Advance(40e9)
@@ -37,7 +39,7 @@ func TestUsers(t *testing.T) {
 	keys := d.want(200, "", "GET", users+"/"+uid+"/keys", "").(map[string]any)["items"].([]any)
 	diff(t, map[string]any{"type": "pin", "key_identifier": "pin", "expiry_date": nil, "offline_access": false}, keys[0])
 
-	// A group without a time schedule opens nothing, and blames nobody we know.
+	// A group without a time schedule opens nothing, and the entry has an unknown user.
 	d.want(200, "", "POST", group+"/locks", `{"lock_id":"`+d.lock+`"}`)
 	if d.sim.EnterPIN(d.lock, pin) {
 		t.Error("opened without a time schedule")
@@ -48,7 +50,8 @@ func TestUsers(t *testing.T) {
 	}
 	ts := "/v1.1/sites/" + d.site + "/access_groups/" + g + "/time_schedules"
 	d.want(400, "1101", "POST", ts, `{"days":["monday"],"start_time":"08:00","end_time":"18:00"}`)
-	every := `"monday":true,"tuesday":true,"wednesday":true,"thursday":true,"friday":true,"saturday":true,"sunday":true,"start_time":"00:00"`
+	every := `"monday":true,"tuesday":true,"wednesday":true,"thursday":true,"friday":true,"saturday":true,"sunday":true,
+		"start_time":"00:00"`
 	v = d.want(200, "", "POST", ts, `{`+every+`,"end_time":"23:59"}`).(map[string]any)
 	if v["end_time"] != "23:59:59" || v["start_time"] != "00:00:00" {
 		t.Errorf("the time schedule is %v", v)
@@ -82,7 +85,7 @@ func TestSeats(t *testing.T) {
 	}
 	users := "/v1.2/sites/" + d.site + "/users/"
 	d.sim.Clock().Advance(60e9)
-	d.want(200, "", "PUT", users+second+"/pin", `{}`) // silent
+	d.want(200, "", "PUT", users+second+"/pin", `{}`) // no error
 	d.want(202, "", "DELETE", users+first, "")
 	v := d.want(200, "", "PATCH", users+second+"/subscription", `{"state":"subscribed"}`).(map[string]any)
 	if v["subscription_state"] != "subscribed" {
@@ -108,8 +111,10 @@ func TestUserBodies(t *testing.T) {
 	if n := count11(d, users); n != 1 {
 		t.Errorf("%d users after refusals, want 1", n)
 	}
-	roles := d.want(200, "", "GET", "/v1.2/sites/"+d.site+"/roles?$filter=code%20eq%20'site_super_user'", "").(map[string]any)["items"].([]any)
-	v := d.want(200, "", "POST", users, `{"first_name":"A","last_name":"B","role_ids":["`+roles[0].(map[string]any)["id"].(string)+`"]}`).(map[string]any)
+	roles := d.want(200, "", "GET", "/v1.2/sites/"+d.site+"/roles?$filter=code%20eq%20'site_super_user'",
+		"").(map[string]any)["items"].([]any)
+	v := d.want(200, "", "POST", users,
+		`{"first_name":"A","last_name":"B","role_ids":["`+roles[0].(map[string]any)["id"].(string)+`"]}`).(map[string]any)
 	if got := v["roles"].([]any)[0].(map[string]any)["code"]; got != "site_super_user" {
 		t.Errorf("the role is %v", got)
 	}

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 )
 
-// upgrade dials without negotiation, the token in the query as browsers do.
+// upgrade connects without negotiation, with the token in the query as browsers do.
 func (f *client) upgrade() io.ReadWriteCloser {
 	f.t.Helper()
 	q := url.Values{"site_id": {f.site}, "access_token": {f.token}}
@@ -30,7 +30,7 @@ func (f *client) upgrade() io.ReadWriteCloser {
 
 const handshake = `{"protocol":"json","version":1}` + "\x1e"
 
-// frame is one masked frame of a client.
+// frame is a masked frame of a client.
 func frame(op byte, text string) []byte {
 	f := []byte{0x80 | op, 0x80 | byte(len(text)), 1, 2, 3, 4}
 	for i := range len(text) {
@@ -81,7 +81,7 @@ func TestStreamByWebSocket(t *testing.T) {
 		e := entryIn(t, receive())
 		want := d.want(200, "", "GET", "/v1.1/sites/"+d.site+"/entries", "").(map[string]any)["items"].([]any)[0]
 		diff(t, want, any(e))
-		if got := receive(); got != `{"type":6}`+"\x1e" { // 15 s of silence on the bubble's clock
+		if got := receive(); got != `{"type":6}`+"\x1e" { // after 15 s on the bubble's clock
 			t.Errorf("the keep-alive is %q", got)
 		}
 		send(`{"type":1,"target":"Nothing","invocationId":"7","arguments":[]}` + "\x1e")
@@ -95,7 +95,7 @@ func TestStreamByWebSocket(t *testing.T) {
 	})
 }
 
-// Pongs belong to the connection, not to what is said over it.
+// TestPongIsNoMessage checks that a pong is not read as a message.
 func TestPongIsNoMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newActivated(t)
@@ -112,15 +112,15 @@ func TestPongIsNoMessage(t *testing.T) {
 	})
 }
 
-// Close cuts a stream whose subscriber does not read, too.
-func TestCloseCutsAStreamNobodyReads(t *testing.T) {
+// TestCloseEndsUnreadStream checks that Close ends a connection whose client does not read.
+func TestCloseEndsUnreadStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newActivated(t)
 		conn := d.upgrade()
 		if _, err := conn.Write(frame(1, handshake)); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait() // the answer is on its way, and nobody takes it
+		synctest.Wait() // the answer waits for a reader
 		d.sim.Close()
 		synctest.Wait()
 		if n, err := conn.Read(make([]byte, 1)); err == nil {

@@ -23,8 +23,7 @@ type World struct {
 
 // User is a person with a SALTO account.
 type User struct {
-	// ID is the platform user id; Subject the OIDC "sub". They differ
-	// (WIRE.md 1.2, measured).
+	// ID is the platform user id, Subject the OpenID Connect "sub". They differ.
 	ID        string `json:"id"`
 	Subject   string `json:"subject"`
 	Email     string `json:"email"`
@@ -33,12 +32,11 @@ type User struct {
 	FirstName string `json:"first_name"`
 	LastName  string `json:"last_name"`
 	Language  string `json:"language"`
-	// Tag is the number printed on the user's fob; empty for none.
+	// Tag is the number printed on the user's fob; "" is no fob.
 	Tag string `json:"tag,omitempty"`
 }
 
-// Site is one SALTO KS site. IQs and locks without a site of their own would
-// not be reachable, so they live inside it.
+// Site is a SALTO KS site with its IQs and locks.
 type Site struct {
 	ID string `json:"id"`
 	// UID is the printed site UID: two letters and ten digits.
@@ -46,38 +44,38 @@ type Site struct {
 	Name     string `json:"name"`
 	TimeZone string `json:"time_zone"`
 	Country  string `json:"country_code"`
-	// Seats is how many site users the plan pays for.
+	// Seats is the number of site users that the plan includes; 0 is 10.
 	Seats int `json:"seats"`
-	// Features of the plan; nil means the usual ones (WIRE.md 2.2).
+	// Features are the features of the plan; nil is a usual set.
 	Features []string `json:"features,omitempty"`
-	// Unreleased makes the site inoperable: commands are answered 400/2210.
+	// Unreleased refuses commands with 400 and code 2210.
 	Unreleased bool `json:"unreleased,omitempty"`
-	// Unpaid ends the subscription: commands are answered 403/2212.
+	// Unpaid refuses commands with 403 and code 2212.
 	Unpaid bool `json:"unpaid,omitempty"`
-	// Members is who belongs here. Left empty in a World, every user of the
-	// world is a site admin with remote access.
+	// Members are the site's users. In a World, no members means that every user of the
+	// world is a site administrator with remote access.
 	Members []Member `json:"members,omitempty"`
 	IQs     []IQ     `json:"iqs"`
 	Locks   []Lock   `json:"locks"`
 }
 
-// Member is a user's place on one site.
+// Member is a user's membership of a site.
 type Member struct {
-	// ID is the site-user id, which is not the user's id (WIRE.md 2.0).
+	// ID is the site-user id, which is not the user's id.
 	ID string `json:"id"`
 	// User is the e-mail of a user of the world.
 	User string `json:"user"`
 	// Role is a role code: "site_admin" (the default), "site_owner",
 	// "site_super_user", "site_user" and so on.
 	Role string `json:"role"`
-	// RemoteAccess and ManualOfficeMode are the rights to open from afar and to
-	// switch office mode from afar; nil is true.
+	// RemoteAccess and ManualOfficeMode are the rights to command locks and office mode
+	// remotely; nil is true.
 	RemoteAccess     *bool `json:"remote_access,omitempty"`
 	ManualOfficeMode *bool `json:"toggle_manual_office_mode,omitempty"`
 	// EasyOfficeMode is the right to toggle office mode with a fob while the
 	// lock's schedule runs; nil is true.
 	EasyOfficeMode *bool `json:"toggle_easy_office_mode,omitempty"`
-	// OverridePrivacy opens a lock in privacy mode.
+	// OverridePrivacy is the right to open a lock in privacy mode.
 	OverridePrivacy bool `json:"override_privacy_mode,omitempty"`
 }
 
@@ -87,33 +85,32 @@ type IQ struct {
 	Name     string `json:"name"`
 	MAC      string `json:"mac"`
 	TimeZone string `json:"time_zone"`
-	// WithoutOTP makes an IQ that wants no code (otp_enabled false).
+	// WithoutOTP is an IQ whose commands require no code: otp_enabled is false.
 	WithoutOTP bool `json:"without_otp,omitempty"`
 	Offline    bool `json:"offline,omitempty"`
 }
 
-// Lock is one lock.
+// Lock is a lock.
 type Lock struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 	MAC  string `json:"mac"`
-	// IQ is the id or the name of an IQ of the same site; empty takes the first,
-	// "none" makes a detached lock.
+	// IQ is the id or the name of an IQ of the same site. "" is the first one, "none" is
+	// a detached lock.
 	IQ string `json:"iq"`
-	// OpenSeconds is how long a remote opening lasts; 0 is 7 (WIRE.md 2.5: 1 to
-	// 240).
+	// OpenSeconds is how long a remote opening lasts, 1 to 240; 0 is 7.
 	OpenSeconds int `json:"open_seconds"`
-	// Type is lock_type, "wall_reader_pin" when empty.
+	// Type is lock_type; "" is "wall_reader_pin".
 	Type string `json:"lock_type"`
-	// Battery is battery_level, "fresh" when empty.
+	// Battery is battery_level; "" is "fresh".
 	Battery  string    `json:"battery_level"`
 	Offline  bool      `json:"offline,omitempty"`
 	Privacy  bool      `json:"privacy_mode,omitempty"`
 	Schedule *Schedule `json:"easy_office_mode_schedule,omitempty"`
 }
 
-// Schedule is a lock's easy office mode schedule, in the zone of the lock's
-// IQ. When it ends, the lock locks; it unlocks nothing, unless AutoStart.
+// Schedule is a lock's easy office mode schedule, in the time zone of the lock's IQ. Its
+// end locks the door. Its start unlocks the door only with AutoStart.
 type Schedule struct {
 	AutoStart bool   `json:"eom_auto_start"`
 	Monday    bool   `json:"monday"`
@@ -125,13 +122,13 @@ type Schedule struct {
 	Sunday    bool   `json:"sunday"`
 	StartTime string `json:"start_time"` // HH:MM:SS
 	EndTime   string `json:"end_time"`   // HH:MM:SS
-	// StartDate and EndDate bound it (YYYY-MM-DD, both inclusive); nil for none.
+	// StartDate and EndDate are its first and last day (YYYY-MM-DD); nil is no limit.
 	StartDate *string `json:"start_date"`
 	EndDate   *string `json:"end_date"`
 }
 
-// DefaultWorld is the built-in world: one site in Amsterdam, two IQs, four
-// locks, one site admin with a mailbox and a phone.
+// DefaultWorld returns the built-in world: one site in Amsterdam, two IQs, four locks, one
+// site administrator with a mailbox and a phone.
 func DefaultWorld() World {
 	return World{
 		ClientID:     "harbour-doors",

@@ -8,7 +8,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-func TestSceneGrowsAndResets(t *testing.T) {
+func TestWorldGrowsAndResets(t *testing.T) {
 	d := newActivated(t)
 	s := d.sim.AddSite(saltokstest.Site{Name: "The Annex", Members: []saltokstest.Member{{User: d.email}}})
 	q := d.sim.AddIQ(s.ID, saltokstest.IQ{Name: "Cellar"})
@@ -38,16 +38,17 @@ func TestSceneGrowsAndResets(t *testing.T) {
 	if v := d.want(200, "", "GET", "/v1.2/sites", "").([]any); len(v) != 1 {
 		t.Errorf("after the reset: %v", v)
 	}
-	d.want(404, "2202", "PATCH", d.locking(), `{"locked_state":"unlocked"}`) // nobody is activated
+	d.want(404, "2202", "PATCH", d.locking(), `{"locked_state":"unlocked"}`) // no user is activated
 }
 
-// TestBadScenes: what cannot be is refused when it is made, by name.
-func TestBadScenes(t *testing.T) {
+// TestBadWorlds checks that an invalid world is refused with every fault.
+func TestBadWorlds(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	w.Users = append(w.Users, saltokstest.User{}, w.Users[0])
 	w.Sites[0].TimeZone = "Mars/Base"
 	w.Sites[0].Members = []saltokstest.Member{{User: "nobody@harbour.example", Role: "site_king"}}
-	w.Sites[0].Locks = append(w.Sites[0].Locks, saltokstest.Lock{Name: "Gate", IQ: "nowhere"}, saltokstest.Lock{Name: "Vault", OpenSeconds: 300})
+	w.Sites[0].Locks = append(w.Sites[0].Locks, saltokstest.Lock{Name: "Gate", IQ: "nowhere"}, saltokstest.Lock{Name: "Vault",
+		OpenSeconds: 300})
 	_, err := saltokstest.Start(saltokstest.Config{World: w})
 	if err == nil {
 		t.Fatal("no error")
@@ -65,7 +66,8 @@ func TestBadScenes(t *testing.T) {
 	}
 }
 
-// Whoever made the world, or was shown it, cannot change it any more.
+// TestWorldIsItsOwn checks that changing a world that was passed in or returned has no
+// effect.
 func TestWorldIsItsOwn(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	w.Sites[0].Members = []saltokstest.Member{{User: w.Users[0].Email, RemoteAccess: new(true)}}
@@ -80,11 +82,12 @@ func TestWorldIsItsOwn(t *testing.T) {
 	sim.Reset()
 	got := sim.World().Sites[0]
 	if !*got.Members[0].RemoteAccess || !*got.Members[0].ManualOfficeMode || *got.Locks[0].Schedule.EndDate != "2030-01-01" {
-		t.Errorf("remote access %t, office mode %t, schedule until %s", *got.Members[0].RemoteAccess, *got.Members[0].ManualOfficeMode, *got.Locks[0].Schedule.EndDate)
+		t.Errorf("remote access %t, office mode %t, schedule until %s", *got.Members[0].RemoteAccess, *got.Members[0].ManualOfficeMode,
+			*got.Locks[0].Schedule.EndDate)
 	}
 }
 
-// Two things with one id would be one thing.
+// TestNoIDTwice checks that ids are unique.
 func TestNoIDTwice(t *testing.T) {
 	w := saltokstest.DefaultWorld()
 	twin := w.Users[0]
@@ -94,9 +97,10 @@ func TestNoIDTwice(t *testing.T) {
 	w.Users = append(w.Users, twin, other)
 	w.Sites[0].Members = []saltokstest.Member{{ID: twin.ID, User: twin.Email}, {ID: twin.ID, User: other.Email}}
 	_, err := saltokstest.Start(saltokstest.Config{World: w})
-	for _, want := range []string{`user id "` + twin.ID + `" is used twice`, `subject "the-subject" is used twice`, `member "` + twin.ID + `" is used twice`} {
+	for _, want := range []string{`user id "` + twin.ID + `" is used twice`, `subject "the-subject" is used twice`, `member "` +
+		twin.ID + `" is used twice`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v: no word of %s", err, want)
+			t.Errorf("%v: does not contain %s", err, want)
 		}
 	}
 	sim := saltokstest.New(t, saltokstest.Config{})
