@@ -81,7 +81,7 @@ func TestCases(t *testing.T) {
 						t.Errorf("request %d %s: %s (-want +got):\n%s", i, data, key, diff)
 					}
 				}
-				evaluated, err := Evaluate(policy.Question(request.Member, request.Door, request.At), request)
+				evaluated, err := Evaluate(questionOf(facts, request.Member, request.Door), request)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -2,367 +2,423 @@ package access
 
 import (
 	"fmt"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// checked is what check found out on its way and Compile needs again.
-type checked struct {
-	location  *time.Location
-	doors     idTable
-	types     idTable
-	resources idTable
-	members   idTable
-	booked    []int32 // the resource of each reservation
-	bookers   []int32 // the member of each reservation
+// checker reports what RULES.md, section 1, refuses. Its methods return whether
+// the value is without a fault.
+type checker struct {
+	faults *faults
 }
 
-// check looks at the values of f and reports every fault.
-func check(f *Facts, faults *faults) *checked {
-	c := &checker{faults: faults}
-	c.known("site.id", f.Site.ID)
-	c.checked.location = c.zone("site.time_zone", f.Site.TimeZone, f.Location)
-	c.settings(f.Settings)
-	c.exceptions(f.Exceptions)
+// fault reports what is wrong at a path and returns false.
+func (c *checker) fault(at path, what string) bool {
+	c.faults.follow(at.String(), what)
+	return false
+}
 
-	c.checked.doors = ids(c, "doors", f.Doors, func(d *Door) string { return d.ID })
-	c.checked.types = ids(c, "membership_types", f.MembershipTypes, func(t *MembershipType) string { return t.ID })
-	c.checked.members = ids(c, "members", f.Members, func(m *Member) string { return m.ID })
-	c.checked.resources = ids(c, "resources", f.Resources, func(r *Resource) string { return r.ID })
+// all reports whether each of some checks, which all were made, found no fault.
+func all(checks ...bool) bool {
+	for _, ok := range checks {
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// indexes are the places of ids, of each list of a document.
+type indexes struct{ doors, types, members, resources map[string]int32 }
+
+// checkFacts reports every fault of a document's values, and returns the places of
+// the ids.
+func checkFacts(f *Facts, faults *faults) indexes {
+	c := &checker{faults}
+	site := path{key: "site"}
+	c.id(site.field("id"), f.Site.ID)
+	c.zone(site.field("time_zone"), f.Site.TimeZone, f.Location)
+	c.settings(path{key: "settings"}, &f.Settings)
+
+	x := indexes{
+		doors:     ids(c, "doors", f.Doors, func(d *Door) string { return d.ID }),
+		types:     ids(c, "membership_types", f.MembershipTypes, func(t *MembershipType) string { return t.ID }),
+		members:   ids(c, "members", f.Members, func(m *Member) string { return m.ID }),
+		resources: ids(c, "resources", f.Resources, func(r *Resource) string { return r.ID }),
+	}
 	ids(c, "grants", f.Grants, func(g *Grant) string { return g.ID })
 	ids(c, "reservations", f.Reservations, func(r *reservation.Reservation) string { return r.ID })
+	known := func(what, list string, index map[string]int32) references {
+		return references{what: what, known: index, any: !faults.readable(list)}
+	}
+	doors, types := known("door", "doors", x.doors), known("membership type", "membership_types", x.types)
+	members, resources := known("member", "members", x.members), known("resource", "resources", x.resources)
 
-	doors := reference{"door", faults.readable("doors"), func(id string) int32 { return f.door(&c.checked.doors, id) }}
-	types := reference{"membership type", faults.readable("membership_types"), func(id string) int32 { return f.membershipType(&c.checked.types, id) }}
-	members := reference{"member", faults.readable("members"), func(id string) int32 { return f.member(&c.checked.members, id) }}
-	resources := reference{"resource", faults.readable("resources"), func(id string) int32 { return f.resource(&c.checked.resources, id) }}
-
-	for i := range f.Doors {
-		c.door(f.Doors[i], "doors", i)
-	}
-	for i := range f.MembershipTypes {
-		c.membershipType(f.MembershipTypes[i], &doors, "membership_types", i)
-	}
-	for i := range f.Members {
-		c.member(&f.Members[i], &types, "members", i)
-	}
-	for i := range f.Grants {
-		g := &f.Grants[i]
-		if _, what := members.find(g.Member); what != "" {
-			c.fault(what, nil, "grants", i, "member")
+	each(f.Doors, "doors", c.door)
+	each(f.MembershipTypes, "membership_types", func(at path, t *MembershipType) bool { return c.membershipType(at, t, &doors, "") })
+	each(f.Members, "members", func(at path, m *Member) bool {
+		ok := c.standing(at.field("standing"), m.Standing)
+		list := at.field("memberships")
+		taken := map[string]int{}
+		for i := range m.Memberships {
+			ms, at := &m.Memberships[i], list.item(i)
+			ok = all(ok, c.unique(at.field("id"), ms.ID, i, taken), c.membership(at, ms, &types))
 		}
-		if _, what := doors.find(g.Door); what != "" {
-			c.fault(what, nil, "grants", i, "door")
-		}
-		c.grant(g, "grants", i)
-	}
-	for i := range f.Resources {
-		c.resource(f.Resources[i], &doors, "resources", i)
-	}
-	c.checked.booked = make([]int32, len(f.Reservations))
-	c.checked.bookers = make([]int32, len(f.Reservations))
-	for i := range f.Reservations {
-		r := &f.Reservations[i]
-		booked, what := resources.find(r.Resource)
-		if what != "" {
-			c.fault(what, nil, "reservations", i, "resource")
-		}
-		booker, what := members.find(r.Member)
-		if what != "" {
-			c.fault(what, nil, "reservations", i, "member")
-		}
-		c.checked.booked[i], c.checked.bookers[i] = booked, booker
-		c.reservation(r, "reservations", i)
-	}
-	return &c.checked
+		return ok
+	})
+	each(f.Grants, "grants", func(at path, g *Grant) bool {
+		return all(c.reference(at.field("member"), g.Member, &members), c.reference(at.field("door"), g.Door, &doors), c.grant(at, g))
+	})
+	each(f.Resources, "resources", func(at path, r *Resource) bool { return c.resource(at, r, &doors) })
+	each(f.Reservations, "reservations", func(at path, r *reservation.Reservation) bool {
+		ok := all(c.reference(at.field("resource"), r.Resource, &resources), c.reference(at.field("member"), r.Member, &members), c.reservation(at, r))
+		return all(ok, c.distinct(at.field("guests"), r.Guests, &members))
+	})
+	each(f.Exceptions, "exceptions", func(at path, e *Exception) bool {
+		return all(c.exception(at, e), c.someDoors(at.field("doors"), e.Doors, &doors))
+	})
+	each(f.Closures, "closures", func(at path, e *Closure) bool {
+		return all(c.closure(at, e), c.someDoors(at.field("doors"), e.Doors, &doors))
+	})
+	return x
 }
 
-func (f *Facts) door(t *idTable, id string) int32 {
-	return t.find(id, func(i int32) string { return f.Doors[i].ID })
-}
-
-func (f *Facts) membershipType(t *idTable, id string) int32 {
-	return t.find(id, func(i int32) string { return f.MembershipTypes[i].ID })
-}
-
-func (f *Facts) member(t *idTable, id string) int32 {
-	return t.find(id, func(i int32) string { return f.Members[i].ID })
-}
-
-func (f *Facts) resource(t *idTable, id string) int32 {
-	return t.find(id, func(i int32) string { return f.Resources[i].ID })
-}
-
-// checker reports faults; its paths are given in parts, joined only for a fault.
-type checker struct {
-	faults  *faults
-	checked checked
-}
-
-// fault reports what at the path that base and more make.
-func (c *checker) fault(what string, base []any, more ...any) {
-	c.faults.follow(pathOf(append(base[:len(base):len(base)], more...)...), what)
-}
-
-func (c *checker) known(path, id string) {
-	if id == "" {
-		c.faults.follow(path, "an id is required and not empty")
-	}
-}
-
-// ids checks that the ids of a list are there and differ, and returns their table.
-func ids[T any](c *checker, name string, list []T, id func(*T) string) idTable {
-	t := newIDTable(len(list))
+// each checks the items of a list.
+func each[T any](list []T, key string, check func(at path, item *T) bool) {
+	in := path{key: key}
 	for i := range list {
-		s, first := id(&list[i]), i
-		if s != "" {
-			if at := t.add(s, int32(i), func(j int32) string { return id(&list[j]) }); at >= 0 {
-				first = int(at)
-			}
+		check(in.item(i), &list[i])
+	}
+}
+
+// ids checks that the ids of a list are there and differ, and returns their places.
+func ids[T any](c *checker, key string, list []T, id func(*T) string) map[string]int32 {
+	index := make(map[string]int32, len(list))
+	in := path{key: key}
+	for i := range list {
+		s, at := id(&list[i]), in.item(i)
+		if first, taken := index[s]; taken {
+			c.fault(at.field("id"), fmt.Sprintf("%q is the id of %s[%d] already", s, key, first))
+		} else if c.id(at.field("id"), s) {
+			index[s] = int32(i)
 		}
-		c.unique(name, s, i, first)
 	}
-	return t
+	return index
 }
 
-// unique checks the id of element i of a list; first is the first one with it.
-func (c *checker) unique(name, id string, i, first int) {
+// unique checks an id of a list of which taken has the ids so far.
+func (c *checker) unique(at path, id string, i int, taken map[string]int) bool {
+	if first, ok := taken[id]; ok {
+		return c.fault(at, fmt.Sprintf("%q is the id of %s[%d] already", id, at.in.in.key, first))
+	}
+	taken[id] = i
+	return c.id(at, id)
+}
+
+func (c *checker) id(at path, id string) bool {
 	if id == "" {
-		c.faults.follow(pathOf(name, i, "id"), "an id is required and not empty")
-	} else if first < i {
-		c.faults.follow(pathOf(name, i, "id"), fmt.Sprintf("%q is the id of %s already", id, pathOf(name, first)))
+		return c.fault(at, "an id is required and not empty")
 	}
+	return true
 }
 
-// reference checks that an id names an element of a list. Where the list itself
-// could not be read, every reference to it would be a fault that says nothing new.
-type reference struct {
-	what     string
-	readable bool
-	place    func(id string) int32
+// references are the ids that values may name.
+type references struct {
+	what  string // what has these ids
+	known map[string]int32
+	any   bool // any id is taken: the list was not read, or is not part of a Question
+
+	folded map[string]string // the known ids by foldID, made for the first unknown one
 }
 
-// find returns the place of id, or what is wrong with it.
-func (r *reference) find(id string) (place int32, what string) {
+// reference checks that an id is known.
+func (c *checker) reference(at path, id string, to *references) bool {
 	if id == "" {
-		return -1, "the id of a " + r.what + " is required"
+		return c.fault(at, "the id of a "+to.what+" is required")
 	}
-	if place = r.place(id); place < 0 && r.readable {
-		what = fmt.Sprintf("no %s %q", r.what, id)
+	if _, ok := to.known[id]; ok || to.any {
+		return true
 	}
-	return place, what
+	what := fmt.Sprintf("no %s %q", to.what, id)
+	if to.folded == nil {
+		to.folded = make(map[string]string, len(to.known))
+		for known := range to.known {
+			to.folded[foldID(known)] = known
+		}
+	}
+	if similar, ok := to.folded[foldID(id)]; ok {
+		what += fmt.Sprintf(": it differs from %+q only in case, surrounding space or Unicode form, being %+q", similar, id)
+	}
+	return c.fault(at, what)
 }
 
-func (c *checker) zone(path, name string, given *time.Location) *time.Location {
+// distinct checks a list of references, each once.
+func (c *checker) distinct(at path, list []string, to *references) bool {
+	ok := true
+	taken := make(map[string]int, len(list))
+	for i, id := range list {
+		if first, twice := taken[id]; twice {
+			ok = c.fault(at.item(i), fmt.Sprintf("%q is in this list already, at [%d]", id, first))
+		} else {
+			taken[id] = i
+			ok = all(ok, c.reference(at.item(i), id, to))
+		}
+	}
+	return ok
+}
+
+// someDoors checks the doors of an exception or a closure; nil is every door.
+func (c *checker) someDoors(at path, list []string, doors *references) bool {
+	if list != nil && len(list) == 0 {
+		return c.fault(at, "an empty list: leave it out for every door")
+	}
+	return c.distinct(at, list, doors)
+}
+
+// zone checks a time zone and returns it, UTC if it is bad.
+func (c *checker) zone(at path, name string, given *time.Location) (l *time.Location, ok bool) {
+	if given != nil {
+		name = given.String()
+		if given == time.Local {
+			name = "Local"
+		}
+	}
 	switch {
-	case given != nil && (given == time.Local || ofMachine(given.String())), given == nil && ofMachine(name):
-		c.faults.follow(path, "the zone of this machine is not the zone of a site: name one, such as Europe/Berlin")
+	case name == "Local" || name == "localtime" || name == "posixrules":
+		return time.UTC, c.fault(at, "the zone of this machine is not the zone of a site: name one, such as Europe/Berlin")
+	case name == "Factory" || strings.HasPrefix(name, "right/") || strings.HasPrefix(name, "posix/"):
+		return time.UTC, c.fault(at, fmt.Sprintf("%q is not the zone of a place: name one, such as Europe/Berlin", name))
 	case given != nil:
-		return given
+		return given, true
 	case name == "":
-		c.faults.follow(path, "a time zone is required, such as Europe/Berlin")
-	default:
-		l, err := time.LoadLocation(name)
-		if err == nil {
-			return l
+		return time.UTC, c.fault(at, "a time zone is required, such as Europe/Berlin")
+	}
+	l, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC, c.fault(at, fmt.Sprintf("no time zone %q; a program without zone data imports time/tzdata", name))
+	}
+	return l, true
+}
+
+func (c *checker) settings(at path, s *Settings) bool {
+	return all(
+		c.duration(at.field("before"), s.Before, 0, 24*time.Hour),
+		c.duration(at.field("after"), s.After, 0, 24*time.Hour),
+		c.openTime(at.field("open_time"), s.OpenTime),
+		oneOf(c, at.field("buffers"), s.Buffers, "", BuffersOverlap, BuffersClip),
+		oneOf(c, at.field("guests"), s.Guests, "", GuestsRefused, GuestsAdmitted),
+	)
+}
+
+// oneOf checks a value of a set; the empty one stands for the default.
+func oneOf[T ~string](c *checker, at path, value T, set ...T) bool {
+	var names []string
+	for _, s := range set {
+		if s == value {
+			return true
 		}
-		c.faults.follow(path, fmt.Sprintf("no time zone %q; a program without zone data imports time/tzdata", name))
+		if s != "" {
+			names = append(names, string(s))
+		}
 	}
-	return time.UTC
+	return c.fault(at, fmt.Sprintf("%q is none of %s", value, strings.Join(names, ", ")))
 }
 
-// ofMachine tells the names of what differs from machine to machine: Unix keeps
-// its own zone and its own rules among the files of the others.
-func ofMachine(zone string) bool {
-	return zone == "Local" || zone == "localtime" || zone == "posixrules"
+func (c *checker) openTime(at path, d *time.Duration) bool {
+	return c.duration(at, d, time.Second, 240*time.Second)
 }
 
-func (c *checker) settings(s Settings) {
-	c.duration("settings.before", s.Before, 0, 24*time.Hour)
-	c.duration("settings.after", s.After, 0, 24*time.Hour)
-	c.openTime("settings.open_time", s.OpenTime)
-	switch s.Buffers {
-	case "", BuffersOverlap, BuffersClip:
-	default:
-		c.faults.follow("settings.buffers", fmt.Sprintf("%q is neither overlap nor clip", s.Buffers))
-	}
-}
-
-func (c *checker) openTime(path string, d *time.Duration) {
-	c.duration(path, d, time.Second, 240*time.Second)
-}
-
-func (c *checker) duration(path string, d *time.Duration, low, high time.Duration) {
+func (c *checker) duration(at path, d *time.Duration, low, high time.Duration) bool {
 	switch {
 	case d == nil:
 	case *d < low || *d > high:
-		c.faults.follow(path, fmt.Sprintf("%v is not between %v and %v", *d, low, high))
+		return c.fault(at, fmt.Sprintf("%v is not between %v and %v", *d, low, high))
 	case *d%time.Second != 0:
-		c.faults.follow(path, fmt.Sprintf("%v is not in whole seconds", *d))
+		return c.fault(at, fmt.Sprintf("%v is not in whole seconds", *d))
 	}
+	return true
 }
 
-func (c *checker) door(d Door, path ...any) {
-	switch d.AccessType {
-	case AccessOnly, AccessAndOfficeMode:
-	case "":
-		c.fault("required: access_only or access_and_office_mode", path, "access_type")
+func (c *checker) door(at path, d *Door) bool {
+	return all(
+		oneOf(c, at.field("access_type"), d.AccessType, AccessOnly, AccessAndOfficeMode),
+		c.openTime(at.field("open_time"), d.OpenTime),
+	)
+}
+
+// membershipType checks a type, and returns whether its hours for one door are
+// good.
+func (c *checker) membershipType(at path, t *MembershipType, doors *references, door string) (ok bool) {
+	ok = true
+	list := at.field("doors")
+	taken := make(map[string]int, len(t.Doors))
+	for i := range t.Doors {
+		d, at := &t.Doors[i], list.item(i)
+		good := c.hours(at.field("hours"), d.Hours)
+		if first, twice := taken[d.Door]; twice && d.Door != "" {
+			good = c.fault(at.field("door"), fmt.Sprintf("the type lists this door already, in doors[%d]", first))
+		} else {
+			taken[d.Door] = i
+			good = all(c.reference(at.field("door"), d.Door, doors), good)
+		}
+		ok = ok && (good || d.Door != door)
+	}
+	return ok
+}
+
+func (c *checker) resource(at path, r *Resource, doors *references) bool {
+	return all(
+		c.distinct(at.field("doors"), r.Doors, doors),
+		c.duration(at.field("before"), r.Before, 0, 24*time.Hour),
+		c.duration(at.field("after"), r.After, 0, 24*time.Hour),
+	)
+}
+
+func (c *checker) standing(at path, s Standing) bool {
+	state := at.field("state")
+	ok := oneOf(c, state, s.State, "", StandingGood, StandingGrace, StandingBlocked)
+	switch until := at.field("until"); {
+	case !ok || s.State == "" && c.faults.at[state.String()]: // nothing is known of the state
+		return all(false, c.instant(until, s.Until))
+	case s.State == StandingGrace && s.Until.IsZero():
+		return c.fault(until, "grace requires the instant at which it ends")
+	case s.State != StandingGrace && !s.Until.IsZero():
+		return c.fault(until, "only grace has an until")
 	default:
-		c.fault(fmt.Sprintf("%q is neither access_only nor access_and_office_mode", d.AccessType), path, "access_type")
-	}
-	if d.OpenTime != nil {
-		c.openTime(pathOf(append(path, "open_time")...), d.OpenTime)
+		return c.instant(until, s.Until)
 	}
 }
 
-func (c *checker) membershipType(t MembershipType, doors *reference, path ...any) {
-	var seen map[string]int
-	if len(t.Doors) > 32 { // a few are looked through
-		seen = make(map[string]int, len(t.Doors))
-	}
-	for i, d := range t.Doors {
-		if first := firstDoor(t.Doors[:i], d.Door, seen); first < i && d.Door != "" {
-			c.fault(fmt.Sprintf("the type lists this door already, in doors[%d]", first), path, "doors", i, "door")
-		} else if _, what := doors.find(d.Door); what != "" {
-			c.fault(what, path, "doors", i, "door")
-		}
-		c.hours(d.Hours, path, "doors", i, "hours")
-	}
+func (c *checker) membership(at path, m *Membership, types *references) bool {
+	return all(c.reference(at.field("type"), m.Type, types), c.bounds(at, "from", m.From, "until", m.Until))
 }
 
-// firstDoor returns the place of a door in a list, or that behind its end, where
-// it comes next; seen, unless it is nil, knows the list.
-func firstDoor(list []DoorHours, door string, seen map[string]int) int {
-	if seen == nil {
-		i := 0
-		for i < len(list) && list[i].Door != door {
-			i++
-		}
-		return i
-	}
-	first, ok := seen[door]
-	if !ok {
-		first = len(list)
-		seen[door] = first
-	}
-	return first
+func (c *checker) grant(at path, g *Grant) bool {
+	return all(c.bounds(at, "from", g.From, "until", g.Until), c.hours(at.field("hours"), g.Hours))
 }
 
-func (c *checker) resource(r Resource, doors *reference, path ...any) {
-	for i, d := range r.Doors {
-		if first := slices.Index(r.Doors, d); first < i && d != "" {
-			c.fault(fmt.Sprintf("the resource lists this door already, in doors[%d]", first), path, "doors", i)
-		} else if _, what := doors.find(d); what != "" {
-			c.fault(what, path, "doors", i)
-		}
-	}
+func (c *checker) reservation(at path, r *reservation.Reservation) bool {
+	return all(
+		c.required(at, "start", r.Start, "end", r.End),
+		c.instant(at.field("ended_at"), r.EndedAt),
+		oneOf(c, at.field("status"), r.Status, "", reservation.Confirmed, reservation.Pending, reservation.Cancelled),
+	)
 }
 
-func (c *checker) member(m *Member, types *reference, path ...any) {
-	c.standing(m.Standing, path)
-	for j := range m.Memberships {
-		ms := &m.Memberships[j]
-		if ms.ID == "" {
-			c.fault("an id is required and not empty", path, "memberships", j, "id")
-		} else if first := firstMembership(m, ms.ID); first < j {
-			c.fault(fmt.Sprintf("%q is the id of memberships[%d] already", ms.ID, first), path, "memberships", j, "id")
-		}
-		if _, what := types.find(ms.Type); what != "" {
-			c.fault(what, path, "memberships", j, "type")
-		}
-		from, until := badSpan(ms.From, ms.Until)
-		if from != "" {
-			c.fault(from, path, "memberships", j, "from")
-		}
-		if until != "" {
-			c.fault(until, path, "memberships", j, "until")
-		}
-	}
+func (c *checker) closure(at path, e *Closure) bool {
+	return c.required(at, "from", e.From, "until", e.Until)
 }
 
-func (c *checker) standing(s Standing, path []any) {
-	state, until := badStanding(s)
-	if state != "" {
-		c.fault(state, path, "standing", "state")
+// required checks two bounds that must be there.
+func (c *checker) required(at path, from string, start time.Time, until string, end time.Time) bool {
+	ok := true
+	if start.IsZero() {
+		ok = c.fault(at.field(from), "required")
 	}
-	// Of a state that could not be read nobody knows whether it wants an until.
-	if until != "" && !(s.State == "" && c.faults.at[pathOf(append(path[:len(path):len(path)], "standing", "state")...)]) {
-		c.fault(until, path, "standing", "until")
+	if end.IsZero() {
+		ok = c.fault(at.field(until), "required")
 	}
+	return all(ok, c.bounds(at, from, start, until, end))
 }
 
-func firstMembership(m *Member, id string) int {
-	return slices.IndexFunc(m.Memberships, func(ms Membership) bool { return ms.ID == id })
+// bounds checks two bounds, either of them absent if zero.
+func (c *checker) bounds(at path, from string, start time.Time, until string, end time.Time) bool {
+	ok := all(c.instant(at.field(from), start), c.instant(at.field(until), end))
+	if !start.IsZero() && !end.IsZero() && !end.After(start) {
+		ok = c.fault(at.field(until), "not later than "+from)
+	}
+	return ok
 }
 
-func (c *checker) grant(g *Grant, path ...any) {
-	from, until := badSpan(g.From, g.Until)
-	if from != "" {
-		c.fault(from, path, "from")
-	}
-	if until != "" {
-		c.fault(until, path, "until")
-	}
-	c.hours(g.Hours, path, "hours")
-}
-
-func (c *checker) reservation(r *reservation.Reservation, path ...any) {
-	start, end := badSpan(r.Start, r.End)
-	if r.Start.IsZero() {
-		start = "required"
-	}
-	if r.End.IsZero() {
-		end = "required"
-	}
-	if start != "" {
-		c.fault(start, path, "start")
-	}
-	if end != "" {
-		c.fault(end, path, "end")
-	}
-	if what := badInstant(r.EndedAt); what != "" {
-		c.fault(what, path, "ended_at")
-	}
-	if !r.Status.Valid() {
-		c.fault(fmt.Sprintf("%q is none of confirmed, pending and cancelled", r.Status), path, "status")
-	}
-}
-
-func badStanding(s Standing) (state, until string) {
-	until = badInstant(s.Until)
-	switch s.State {
-	case StandingGrace:
-		if s.Until.IsZero() {
-			until = "grace needs the instant it runs out"
-		}
-	case "", StandingGood, StandingBlocked:
-		if !s.Until.IsZero() {
-			until = "only grace has an until"
-		}
-	default:
-		state = fmt.Sprintf("%q is none of good, grace and blocked", s.State)
-	}
-	return state, until
-}
-
-// badSpan checks two bounds, either of them absent if zero.
-func badSpan(from, until time.Time) (badFrom, badUntil string) {
-	badFrom, badUntil = badInstant(from), badInstant(until)
-	if !from.IsZero() && !until.IsZero() && !until.After(from) && badUntil == "" {
-		badUntil = "not later than the start"
-	}
-	return badFrom, badUntil
-}
-
-// badInstant says what is wrong with t; the zero time is absent and fine.
-func badInstant(t time.Time) string {
+// instant checks an instant, absent if zero.
+func (c *checker) instant(at path, t time.Time) bool {
 	if t.IsZero() {
-		return ""
+		return true
 	}
 	if err := checkInstant(t); err != nil {
-		return err.Error()
+		return c.fault(at, err.Error())
 	}
-	return ""
+	return true
+}
+
+const daysInException = "the ranges of an exception have no days: they count for every date it covers"
+
+func (c *checker) hours(at path, h Hours) bool {
+	ok := true
+	switch {
+	case h.Always && len(h.Ranges) > 0:
+		ok = c.fault(at, "both always and ranges")
+	case !h.Always && len(h.Ranges) == 0:
+		ok = c.fault(at, "required: \"always\" or at least one range")
+	}
+	for i := range h.Ranges {
+		r, at := &h.Ranges[i], at.item(i)
+		ok = all(ok, c.days(at.field("days"), r.Days), c.times(at, r))
+	}
+	return ok
+}
+
+func (c *checker) days(at path, days []Day) bool {
+	ok := len(days) > 0
+	if !ok {
+		c.fault(at, "at least one day is required")
+	}
+	seen := [7]bool{}
+	for i, d := range days {
+		switch {
+		case d < Sun || d > Sat:
+			ok = c.fault(at.item(i), fmt.Sprintf("%d is not a day", int(d)))
+		case seen[d]:
+			ok = c.fault(at.item(i), fmt.Sprintf("%s is here twice", dayNames[d]))
+		default:
+			seen[d] = true
+		}
+	}
+	return ok
+}
+
+func (c *checker) times(at path, r *Range) bool {
+	const midnight = 24 * 60
+	ok := true
+	if !r.From.valid() {
+		ok = c.fault(at.field("from"), "required: a time of day, HH:MM")
+	} else if r.From == midnight {
+		ok = c.fault(at.field("from"), "a range cannot start at 24:00: write 00:00 and the next day")
+	}
+	if !r.To.valid() {
+		ok = c.fault(at.field("to"), "required: a time of day, HH:MM")
+	} else if r.From == r.To {
+		ok = c.fault(at.field("to"), "the same as from: a whole day is 00:00 to 24:00")
+	}
+	return ok
+}
+
+func (c *checker) exception(at path, e *Exception) bool {
+	ok, from, to := true, e.From.valid(), e.To.valid()
+	if !from {
+		ok = c.fault(at.field("from"), "required: a date, YYYY-MM-DD")
+	}
+	if !to {
+		ok = c.fault(at.field("to"), "required: a date, YYYY-MM-DD")
+	}
+	if from && to && e.To.dayNumber() < e.From.dayNumber() {
+		ok = c.fault(at.field("to"), "before from")
+	}
+	hours := at.field("hours")
+	switch {
+	case e.Closed && len(e.Hours) > 0:
+		ok = c.fault(hours, "both closed and ranges")
+	case !e.Closed && len(e.Hours) == 0:
+		ok = c.fault(hours, "required: \"closed\" or at least one range")
+	}
+	for i := range e.Hours {
+		r, at := &e.Hours[i], hours.item(i)
+		if r.Days != nil {
+			ok = c.fault(at.field("days"), daysInException)
+		}
+		ok = all(ok, c.times(at, r))
+	}
+	return ok
 }

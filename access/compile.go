@@ -2,8 +2,11 @@ package access
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 	"time"
+
+	"github.com/doorkit/doorkit/reservation"
 )
 
 // The defaults of Settings.
@@ -12,287 +15,294 @@ const (
 	defaultOpenTime = 7 * time.Second
 )
 
+// ready is the time for which a policy's schedules are made ready: 1970 to 2100.
+// Requests about other times are answered too, more slowly.
+var ready = span{-2 * day, 4_133_980_800 * second}
+
 // Compile checks facts and makes them ready to answer. Bad facts are refused
-// whole: the error is a [*FactsError] that names every fault. It needs the zone
-// data of the machine, or of time/tzdata if the program imports it, unless
-// f.Location is given.
+// whole: the error is a [*FactsError] that names every fault. Unless f.Location is
+// given, it reads the zone data of the machine, or of time/tzdata if the program
+// imports that.
 func Compile(f Facts) (*Policy, error) {
 	faults := &faults{}
-	c := check(&f, faults)
+	x := checkFacts(&f, faults)
 	if err := faults.err(); err != nil {
 		return nil, err
 	}
-	p := &Policy{site: f.Site}
-	p.set(f.Revision, cloneSettings(f.Settings))
-	p.schedules = []*schedule{neverOpen}
-	p.time = newTimeline(c.location, newCalendar(f.Exceptions))
-	p.exceptions = cloneExceptions(f.Exceptions)
-	p.doorIDs, p.typeIDs, p.resourceIDs, p.memberIDs = c.doors, c.types, c.resources, c.members
-
-	b := newBuilder(p)
-	for _, d := range f.Doors {
-		p.addDoor(d)
+	location := f.Location
+	if location == nil {
+		location, _ = time.LoadLocation(f.Site.TimeZone) // checked above
 	}
-	for _, t := range f.MembershipTypes {
-		p.types = append(p.types, b.membershipType(t, p.door))
+	p := &Policy{
+		revision: f.Revision, settings: newSettings(&f.Settings),
+		doorIndex: x.doors, typeIndex: x.types, memberIndex: x.members, resourceIndex: x.resources,
+		schedules: map[scheduleKey]*schedule{}, ready: ready,
 	}
-	b.resources(&f, c)
-	b.members(&f, c)
-	p.reservationIDs = newRefTable(len(f.Reservations), func(i int) (string, int32) { return f.Reservations[i].ID, c.bookers[i] })
-	p.grantIDs = newRefTable(len(f.Grants), func(i int) (string, int32) { return f.Grants[i].ID, p.member(f.Grants[i].Member) })
+	p.addDoors(location, f.Doors, f.Exceptions, f.Closures)
+	for i := range f.MembershipTypes {
+		p.types = append(p.types, p.newMembershipType(&f.MembershipTypes[i]))
+	}
+	for i := range f.Resources {
+		p.addResource(&f.Resources[i])
+	}
+	p.addMembers(&f)
 	return p, nil
 }
 
-// set takes the settings, which are the policy's own from then on.
-func (p *Policy) set(revision string, s Settings) {
-	value := func(d *time.Duration, byDefault time.Duration) time.Duration {
-		if d != nil {
-			return *d
+func newSettings(s *Settings) settings {
+	return settings{
+		before: valueOr(s.Before, defaultBuffer).Microseconds(), after: valueOr(s.After, defaultBuffer).Microseconds(),
+		openTime: valueOr(s.OpenTime, defaultOpenTime), clip: s.Buffers == BuffersClip, guests: s.Guests == GuestsAdmitted,
+		requireStanding: valueOr(s.ReservationsRequireStanding, true), requireMembership: valueOr(s.ReservationsRequireMembership, false),
+	}
+}
+
+func valueOr[T any](v *T, absent T) T {
+	if v != nil {
+		return *v
+	}
+	return absent
+}
+
+// addDoors adds the doors. Doors for which the same exceptions count share a
+// calendar, so that they share schedules.
+func (p *Policy) addDoors(l *time.Location, doors []Door, exceptions []Exception, closures []Closure) {
+	calendars := map[string]*calendar{}
+	for i := range doors {
+		d := &doors[i]
+		var key []byte
+		for j, e := range exceptions {
+			if e.Doors != nil && slices.Contains(e.Doors, d.ID) {
+				key = binary.AppendVarint(key, int64(j))
+			}
 		}
-		return byDefault
+		c := calendars[string(key)]
+		if c == nil {
+			c = newCalendar(l, exceptions, d.ID)
+			calendars[string(key)] = c
+		}
+		p.doors = append(p.doors, newDoor(d, p.settings.openTime, c, closures))
 	}
-	p.revision, p.settings = revision, s
-	p.openTime = value(s.OpenTime, defaultOpenTime)
-	p.before, p.after = value(s.Before, defaultBuffer).Microseconds(), value(s.After, defaultBuffer).Microseconds()
-	p.clip = s.Buffers == BuffersClip
-	p.bookingsFree = s.ReservationsRequireStanding != nil && !*s.ReservationsRequireStanding
 }
 
-// cloneSettings and cloneExceptions keep the policy apart from the facts.
-func cloneSettings(s Settings) Settings {
-	for _, d := range []**time.Duration{&s.Before, &s.After, &s.OpenTime} {
-		if *d != nil {
-			*d = new(**d)
+func newDoor(d *Door, openTime time.Duration, c *calendar, closures []Closure) door {
+	made := door{
+		id: d.ID, name: d.Name, access: d.AccessType, disabled: d.Disabled,
+		openTime: valueOr(d.OpenTime, openTime), calendar: c,
+	}
+	for _, e := range closures {
+		if e.Doors == nil || slices.Contains(e.Doors, d.ID) {
+			made.closures = append(made.closures, span{micros(e.From), micros(e.Until)})
 		}
 	}
-	if s.ReservationsRequireStanding != nil {
-		s.ReservationsRequireStanding = new(*s.ReservationsRequireStanding)
-	}
-	return s
+	made.closures = union(made.closures)
+	return made
 }
 
-func cloneExceptions(list []Exception) []Exception {
-	list = slices.Clone(list)
-	for i := range list {
-		list[i].Hours = slices.Clone(list[i].Hours)
+func (p *Policy) newMembershipType(t *MembershipType) membershipType {
+	made := membershipType{id: t.ID, hours: make([]*schedule, len(p.doors))}
+	for i := range t.Doors {
+		door := p.door(t.Doors[i].Door)
+		made.hours[door] = p.schedule(t.Doors[i].Hours, p.doors[door].calendar)
 	}
-	return list
+	return made
 }
 
-func (p *Policy) addDoor(d Door) {
-	p.doors = append(p.doors, p.newDoor(&d))
-	if d.OpenTime != nil {
-		d.OpenTime = new(*d.OpenTime)
+// newResource makes a resource ready, without its doors and bookings.
+func (p *Policy) newResource(r *Resource) *resource {
+	made := &resource{id: r.ID, before: p.settings.before, after: p.settings.after}
+	if r.Before != nil {
+		made.before = r.Before.Microseconds()
 	}
-	p.about = append(p.about, d)
-	p.doorNames = append(p.doorNames, d.ID)
+	if r.After != nil {
+		made.after = r.After.Microseconds()
+	}
+	return made
 }
 
-func (p *Policy) newDoor(d *Door) door {
-	openTime := p.openTime
-	if d.OpenTime != nil {
-		openTime = *d.OpenTime
+func (p *Policy) addResource(r *Resource) {
+	made := p.newResource(r)
+	for _, id := range r.Doors {
+		door := p.door(id)
+		made.doors = append(made.doors, door)
+		p.doors[door].resources = append(p.doors[door].resources, int32(len(p.resources)))
 	}
-	return door{openTime: openTime, disabled: d.Disabled, officeMode: d.AccessType == AccessAndOfficeMode}
+	p.resources = append(p.resources, made)
 }
 
-// builder makes the parts of a policy, each set of hours once.
-type builder struct {
-	p         *Policy
-	schedules map[string]int32
-	during    map[uint8][]pattern // by the weekdays of a schedule
-	key       []byte
-}
-
-func newBuilder(p *Policy) *builder {
-	b := &builder{p: p, schedules: map[string]int32{}, during: map[uint8][]pattern{}}
-	for i, s := range p.schedules[1:] {
-		b.schedules[string(b.keyOf(s.hours))] = int32(i) + 1
-		b.during[s.days] = s.during
-	}
-	return b
-}
-
-// keyOf returns what tells hours apart, good until the next call.
-func (b *builder) keyOf(h Hours) []byte {
-	b.key = b.key[:0]
-	for _, r := range h.Ranges {
-		d := dailyOf(r)
-		b.key = append(b.key, d.days, byte(r.From>>8), byte(r.From), byte(r.To>>8), byte(r.To))
-	}
-	return b.key
-}
-
-// schedule returns the place of the schedule of h.
-func (b *builder) schedule(h Hours) int32 {
-	key := b.keyOf(h)
-	if i, ok := b.schedules[string(key)]; ok {
-		return i
-	}
-	ranges := slices.Clone(h.Ranges)
-	for i := range ranges {
-		ranges[i].Days = slices.Clone(ranges[i].Days)
-	}
-	s := newSchedule(Hours{h.Always, ranges})
-	during, ok := b.during[s.days]
-	if !ok {
-		during = b.p.time.calendar.during(s.days)
-		b.during[s.days] = during
-	}
-	s.during = during
-	s.prepare(b.p.time)
-	i := int32(len(b.p.schedules))
-	b.p.schedules = append(b.p.schedules, s)
-	b.schedules[string(key)] = i
-	return i
-}
-
-func (b *builder) membershipType(t MembershipType, door func(string) int32) membershipType {
-	type entry struct{ door, schedule int32 }
-	var list []entry
-	for _, d := range t.Doors {
-		list = append(list, entry{door(d.Door), b.schedule(d.Hours)})
-	}
-	out := membershipType{id: t.ID}
-	if len(list) == 0 {
-		return out
-	}
-	slices.SortFunc(list, func(a, b entry) int { return cmp.Compare(a.door, b.door) })
-	first, last := list[0].door, list[len(list)-1].door
-	if span := int(last-first) + 1; span <= 8*len(list)+64 {
-		out.base, out.row = first, make([]int32, span)
-		for _, e := range list {
-			out.row[e.door-first] = e.schedule
-		}
-		return out
-	}
-	for _, e := range list {
-		out.doors, out.hours = append(out.doors, e.door), append(out.hours, e.schedule)
-	}
-	return out
-}
-
-// resources makes the resources with their bookings.
-func (b *builder) resources(f *Facts, c *checked) {
-	p := b.p
-	starts := countingStarts(c.booked, len(f.Resources))
-	slots := make([]slot, len(f.Reservations))
-	next := slices.Clone(starts)
+// addMembers adds the members with all they hold.
+func (p *Policy) addMembers(f *Facts) {
+	bookings := make([]booking, len(f.Reservations))
 	for i := range f.Reservations {
-		r := &f.Reservations[i]
-		at := &next[c.booked[i]]
-		slots[*at] = slot{micros(r.Start), micros(r.EffectiveEnd()), c.bookers[i], statusOf(r.Status)}
-		*at++
+		r, b := &f.Reservations[i], &bookings[i]
+		*b = newBooking(r, p.resourceIndex[r.Resource], p.member(r.Member))
+		b.guests = p.guests(r)
+		p.resources[b.resource].bookings = append(p.resources[b.resource].bookings, b)
 	}
-	for i, r := range f.Resources {
-		doors := make([]int32, 0, len(r.Doors))
-		for _, d := range r.Doors {
-			door := p.door(d)
-			doors = append(doors, door)
-			p.doors[door].resources = append(p.doors[door].resources, int32(i))
-		}
-		p.resources = append(p.resources, p.newResource(r.ID, doors, sortSlots(slots[starts[i]:starts[i+1]:starts[i+1]])))
+	for _, r := range p.resources {
+		r.bookings = slices.Clip(r.bookings)
+		slices.SortFunc(r.bookings, byStart)
+		r.setWindows(p.settings.clip)
 	}
-}
 
-// members makes the members with all they hold, chunk by chunk.
-func (b *builder) members(f *Facts, c *checked) {
-	p := b.p
-	p.members = len(f.Members)
-	bookingStarts, bookingOrder := countingSort(c.bookers, len(f.Members))
-	holders := make([]int32, len(f.Grants))
+	members := make([]member, len(f.Members))
+	for i := range f.Members {
+		m := &f.Members[i]
+		members[i] = newMember(m, p.typeIndex)
+	}
+	for i := range bookings {
+		for _, m := range p.concerned(&bookings[i]) {
+			members[m].bookings = append(members[m].bookings, &bookings[i])
+		}
+	}
 	for i := range f.Grants {
-		holders[i] = p.findMember(f, f.Grants[i].Member)
+		g := &f.Grants[i]
+		m := &members[p.member(g.Member)]
+		m.grants = append(m.grants, p.newGrant(g, p.door(g.Door)))
 	}
-	grantStarts, grantOrder := countingSort(holders, len(f.Members))
-
-	var (
-		drafts []draft
-		lists  draft // the lists of all members of a chunk
-		buffer chunk
-	)
-	for base := 0; base < len(f.Members); base += chunkSize {
-		drafts = drafts[:0]
-		lists.memberships, lists.ids, lists.grants, lists.bookings = lists.memberships[:0], lists.ids[:0], lists.grants[:0], lists.bookings[:0]
-		for i := base; i < min(base+chunkSize, len(f.Members)); i++ {
-			first := lists
-			m := &f.Members[i]
-			for j := range m.Memberships {
-				ms := &m.Memberships[j]
-				lists.memberships, lists.ids = append(lists.memberships, newSpan(ms, p.membershipType(ms.Type))), append(lists.ids, ms.ID)
-			}
-			for _, j := range grantOrder[grantStarts[i]:grantStarts[i+1]] {
-				g := &f.Grants[j]
-				lists.grants = append(lists.grants, newGrant(g, p.door(g.Door), b.schedule(g.Hours)))
-			}
-			for _, j := range bookingOrder[bookingStarts[i]:bookingStarts[i+1]] {
-				r := &f.Reservations[j]
-				lists.bookings = append(lists.bookings, booking{r.ID, micros(r.Start), micros(r.EffectiveEnd()), c.booked[j], statusOf(r.Status)})
-			}
-			d := draft{
-				id: m.ID, standing: standingEnd(m.Standing),
-				memberships: lists.memberships[len(first.memberships):], ids: lists.ids[len(first.ids):],
-				grants: lists.grants[len(first.grants):], bookings: lists.bookings[len(first.bookings):],
-			}
-			sortGrants(d.grants)
-			drafts = append(drafts, d)
-		}
-		p.fill(&buffer, int32(base), drafts)
-		p.chunks = append(p.chunks, buffer.exact())
+	for i := range members {
+		m := &members[i]
+		m.bookings = slices.Clip(m.bookings)
+		slices.SortFunc(m.grants, byDoor)
+		p.setWindows(m)
 	}
+	p.members = newTable(members)
+	p.reservationIDs = newIDIndex(len(bookings), func(i int) (string, int32) { return bookings[i].id, bookings[i].booker })
+	p.grantIDs = newIDIndex(len(f.Grants), func(i int) (string, int32) { return f.Grants[i].ID, p.member(f.Grants[i].Member) })
 }
 
-// findMember is member before there are chunks.
-func (p *Policy) findMember(f *Facts, id string) int32 { return f.member(&p.memberIDs, id) }
-
-func sortGrants(list []grant) {
-	slices.SortStableFunc(list, func(a, b grant) int { return cmp.Compare(a.door, b.door) })
-}
-
-func newSpan(m *Membership, membershipType int32) span {
-	return span{bound(m.From, never), bound(m.Until, forever), membershipType, m.Paused}
-}
-
-func newGrant(g *Grant, door, schedule int32) grant {
-	return grant{
-		id: g.ID, from: bound(g.From, never), until: bound(g.Until, forever),
-		door: door, schedule: schedule,
-		wantsMembership: g.RequiresMembership == nil || *g.RequiresMembership,
-		wantsStanding:   g.RequiresStanding == nil || *g.RequiresStanding,
+// newMember makes a member ready, without grants and reservations.
+func newMember(m *Member, types map[string]int32) member {
+	made := member{id: m.ID, standing: standingEnd(m.Standing), memberships: make([]membership, 0, len(m.Memberships))}
+	for i := range m.Memberships {
+		made.memberships = append(made.memberships, newMembership(&m.Memberships[i], types))
 	}
+	slices.SortFunc(made.memberships, byFrom)
+	return made
 }
 
 // standingEnd returns the first instant at which standing does not hold.
 func standingEnd(s Standing) int64 {
 	switch s.State {
-	case StandingGrace:
-		return micros(s.Until)
 	case StandingBlocked:
 		return never
+	case StandingGrace:
+		return micros(s.Until)
 	}
 	return forever
 }
 
-// countingStarts returns where each of n groups starts when a list is grouped.
-func countingStarts(group []int32, n int) []int32 {
-	starts := make([]int32, n+1)
-	for _, g := range group {
-		starts[g+1]++
-	}
-	for i := range n {
-		starts[i+1] += starts[i]
-	}
-	return starts
+func newMembership(m *Membership, types map[string]int32) membership {
+	return membership{id: m.ID, span: span{bound(m.From, never), bound(m.Until, forever)}, typ: types[m.Type], paused: m.Paused}
 }
 
-// countingSort groups the places of a list, and keeps their order in a group.
-func countingSort(group []int32, n int) (starts, order []int32) {
-	starts = countingStarts(group, n)
-	order = make([]int32, len(group))
-	next := slices.Clone(starts)
-	for i, g := range group {
-		order[next[g]] = int32(i)
-		next[g]++
+// newGrant makes a grant ready.
+func (p *Policy) newGrant(g *Grant, door int32) grant {
+	return grant{
+		id: g.ID, span: span{bound(g.From, never), bound(g.Until, forever)},
+		door: door, hours: p.schedule(g.Hours, p.doors[door].calendar),
+		requiresMembership: valueOr(g.RequiresMembership, true), requiresStanding: valueOr(g.RequiresStanding, true),
+		duringClosures: g.DuringClosures,
 	}
-	return starts, order
+}
+
+// newBooking makes a reservation ready, without its guests and its window.
+func newBooking(r *reservation.Reservation, resource, booker int32) booking {
+	return booking{id: r.ID, span: span{micros(r.Start), micros(r.EffectiveEnd())}, resource: resource, booker: booker, status: statusOf(r.Status)}
+}
+
+func (p *Policy) guests(r *reservation.Reservation) (guests []int32) {
+	for _, id := range r.Guests {
+		guests = append(guests, p.member(id))
+	}
+	return guests
+}
+
+// concerned returns the members whose reservation b is: RULES.md, section 3.
+func (p *Policy) concerned(b *booking) []int32 {
+	all := append(make([]int32, 0, 8), b.booker)
+	if p.settings.guests {
+		for _, g := range b.guests {
+			if g != b.booker {
+				all = append(all, g)
+			}
+		}
+	}
+	return all
+}
+
+// setWindows sorts the bookings of a member and works out when they open doors.
+func (p *Policy) setWindows(m *member) {
+	slices.SortFunc(m.bookings, func(a, b *booking) int { return cmp.Compare(a.window.until, b.window.until) })
+	list := make([]window, 0, 2*len(m.bookings))
+	for _, b := range m.bookings {
+		if b.status != confirmed || b.window.from >= b.window.until {
+			continue
+		}
+		for _, d := range p.resources[b.resource].doors {
+			list = append(list, window{b.window, d})
+		}
+	}
+	slices.SortFunc(list, func(a, b window) int { return cmp.Or(cmp.Compare(a.door, b.door), cmp.Compare(a.from, b.from)) })
+	m.windows = list[:0]
+	for _, w := range list {
+		if n := len(m.windows); n > 0 && m.windows[n-1].door == w.door && w.from <= m.windows[n-1].until {
+			m.windows[n-1].until = max(m.windows[n-1].until, w.until)
+		} else {
+			m.windows = append(m.windows, w)
+		}
+	}
+	m.windows = slices.Clip(m.windows)
+}
+
+// setWindows sets the windows of bookings that are not shared yet.
+func (r *resource) setWindows(clip bool) {
+	for i, w := range r.windows(clip) {
+		r.bookings[i].window = w
+	}
+	r.occupy()
+}
+
+// occupy works out when the resource is booked.
+func (r *resource) occupy() {
+	list := make([]span, 0, len(r.bookings))
+	for _, b := range r.bookings {
+		if b.status == confirmed {
+			list = append(list, b.window)
+		}
+	}
+	r.occupied = slices.Clone(union(list))
+}
+
+func byStart(a, b *booking) int  { return cmp.Compare(a.from, b.from) }
+func byFrom(a, b membership) int { return cmp.Compare(a.from, b.from) }
+func byDoor(a, b grant) int      { return cmp.Compare(a.door, b.door) }
+
+// scheduleKey says which schedules are the same.
+type scheduleKey struct {
+	calendar *calendar
+	hours    string
+}
+
+// schedule returns the schedule of hours on a calendar, which is made once.
+func (p *Policy) schedule(h Hours, c *calendar) *schedule {
+	if h.Always {
+		return alwaysOpen
+	}
+	var room [64]byte
+	text := room[:0]
+	for _, r := range h.Ranges {
+		for _, d := range r.Days {
+			text = append(text, byte(d))
+		}
+		text = binary.BigEndian.AppendUint16(text, 0xf000|uint16(r.From)) // no day
+		text = binary.BigEndian.AppendUint16(text, uint16(r.To))
+	}
+	key := scheduleKey{c, string(text)}
+	made := p.schedules[key]
+	if made == nil {
+		made = newSchedule(h, c, p.ready)
+		p.schedules[key] = made
+	}
+	return made
 }

@@ -1,56 +1,51 @@
 package access
 
-// Decide answers a request. It allocates nothing, costs the same order of time
-// whatever the site holds, and never panics: what the policy does not know is
-// denied. An action that is none of the three is denied with
-// [ReasonNoEntitlement].
-func (p *Policy) Decide(r Request) (d Decision) {
-	p.answer(&d, &r) // so short that it is inlined: neither r nor d is copied
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Decide answers a request. It allocates nothing, costs about the same whatever
+// the site holds, and never panics: what the policy does not know is denied. An
+// action that is none of the three is denied with [ReasonNoEntitlement].
+func (p *Policy) Decide(r Request) Decision {
+	return p.decide(p.member(r.Member), p.door(r.Door), r.Action, r.At, r.Holding)
+}
+
+// decide is RULES.md, sections 4 and 5, for the indexes of a member and a door.
+func (p *Policy) decide(member, door int32, action Action, at time.Time, holding bool) Decision {
+	t := micros(at)
+	d := Decision{Revision: p.revision, policy: p, member: member, door: door, at: t}
+	d.Reason = p.refusal(member, door, action, holding)
+	if d.Reason != "" {
+		d.Allowed = d.Reason == ReasonHolder
+		return d
+	}
+	q := p.question(member, door, t)
+	now := q.at(t, q.member.standing)
+	holder := action == Lock && holding
+	switch {
+	case now.opens != 0:
+		d.Allowed, d.Reason = true, now.reason()
+		if !holder { // who is never denied
+			d.ValidUntil = q.within(q.closes(now))
+		}
+	case holder:
+		d.Allowed, d.Reason = true, ReasonHolder
+	default:
+		next := q.opens(q.member.standing)
+		d.Reason, d.NextChange = q.denial(next), q.within(next.at)
+	}
+	if d.Allowed && action == Unlock {
+		d.RelockAfter = q.door.openTime
+	}
 	return d
 }
 
-func (p *Policy) answer(d *Decision, r *Request) {
-	var a asked
-	p.at(&a, micros(r.At))
-	p.decide(d, &a, p.member(r.Member), p.door(r.Door), r.Action, r.Holding)
-}
-
-// decide is RULES.md, sections 4 and 5, into a zero Decision; the instant is set,
-// the member and the door are given by their places, -1 if unknown.
-func (p *Policy) decide(d *Decision, a *asked, member, door int32, action Action, holding bool) {
-	d.Revision, d.policy, d.member, d.door, d.at = p.revision, p, member, door, a.t
-	if refused := p.refuses(member, door, action, holding); refused != "" {
-		d.Allowed, d.Reason = refused == ReasonHolder, refused
-		return
-	}
-	p.ask(a, member, door)
-	now := a.look(a.t, a.standing)
-	holds := action == Lock && holding
-	change, until := &d.ValidUntil, now.until // never denied, if he holds
-	if now.opens != 0 {
-		d.Reason = now.reason()
-		if a.goesOn(now) {
-			until = a.last(now)
-		}
-	} else if holds {
-		d.Reason = ReasonHolder
-	} else {
-		d.Reason = a.denial(now.next)
-		change, until = &d.NextChange, now.next.at()
-	}
-	d.Allowed = now.opens != 0 || holds
-	if d.Allowed && action == Unlock {
-		d.RelockAfter = p.doors[door].openTime
-	}
-	if holds || until > a.limit {
-		until = zeroInstant
-	}
-	*change = instant(until)
-}
-
-// refuses returns the reason that comes before any look at what the member
-// holds, or none. ReasonHolder is not a refusal.
-func (p *Policy) refuses(member, door int32, action Action, holding bool) Reason {
+// refusal returns the reasons that need no look at what the member holds: rules 1
+// to 4 of RULES.md, section 5, or "". ReasonHolder allows.
+func (p *Policy) refusal(member, door int32, action Action, holding bool) Reason {
 	switch {
 	case door < 0:
 		return ReasonUnknownDoor
@@ -60,79 +55,124 @@ func (p *Policy) refuses(member, door int32, action Action, holding bool) Reason
 		return ReasonHolder
 	case p.doors[door].disabled:
 		return ReasonDoorDisabled
-	}
-	switch action {
-	case Unlock, Lock:
-		return ""
-	case OfficeMode:
-		if p.doors[door].officeMode {
-			return ""
-		}
+	case action == OfficeMode && p.doors[door].access != AccessAndOfficeMode:
 		return ReasonOfficeModeNotOffered
+	case action != Unlock && action != OfficeMode && action != Lock:
+		return ReasonNoEntitlement
+	}
+	return ""
+}
+
+// within returns an instant, zero if it is not within the horizon.
+func (q *question) within(at int64) time.Time {
+	if at > q.limit {
+		return time.Time{}
+	}
+	return instant(at)
+}
+
+// reason returns why an action is allowed.
+func (v *view) reason() Reason {
+	switch {
+	case v.opens&byGrant != 0:
+		return ReasonGrant
+	case v.opens&byMembership != 0:
+		return ReasonMembership
+	}
+	return ReasonReservation
+}
+
+// denial returns why no basis opens now, given the next opening: rules 5 to 9 of
+// RULES.md, section 5.
+func (q *question) denial(next opening) Reason {
+	if q.closed(q.t).open {
+		return ReasonDoorClosed
+	}
+	if q.member.standing != forever { // and so may be what denies
+		if q.t >= q.member.standing && q.at(q.t, forever).opens != 0 {
+			return ReasonStandingBlocked
+		}
+		if next.at == forever && q.opens(forever).at != forever {
+			return ReasonStandingBlocked
+		}
+	}
+	if next.at != forever {
+		return waiting[next.rank]
+	}
+	return q.neverAgain()
+}
+
+// neverAgain returns the reason when nothing opens within the horizon: rules 8
+// and 9.
+func (q *question) neverAgain() Reason {
+	found := q.pastBookings()
+	switch {
+	case found.pending:
+		return ReasonReservationPending
+	case found.cancelled:
+		return ReasonReservationCancelled
+	case found.over:
+		return ReasonReservationOver
+	}
+	lacking, grantEnded := found.lacking, false // lacking: only the membership it requires
+	isMember := q.member.inForce(q.t).open
+	for i := range q.grants {
+		g := &q.grants[i]
+		lacking = lacking || g.requiresMembership && !isMember && g.span.at(q.t).open
+		grantEnded = grantEnded || g.until <= q.t
+	}
+	paused, ended := false, false
+	for i := range q.member.memberships {
+		m := &q.member.memberships[i]
+		if lacking || q.p.types[m.typ].hours[q.place] != nil {
+			paused = paused || m.paused
+			ended = ended || !m.paused && m.until <= q.t
+		}
+	}
+	switch {
+	case paused:
+		return ReasonMembershipPaused
+	case ended:
+		return ReasonMembershipEnded
+	case lacking:
+		return ReasonMembershipRequired
+	case grantEnded:
+		return ReasonGrantEnded
+	}
+	// The member's own windows do not contain t: one that did would have been
+	// answered above.
+	for _, r := range q.door.resources {
+		if q.p.resources[r].occupied.at(q.t).open {
+			return ReasonNotBooker
+		}
 	}
 	return ReasonNoEntitlement
 }
 
-// asked is everything that counts for one member at one door.
-type asked struct {
-	p        *Policy
-	m, n     *member // the member and the one after him, where his lists end
-	lists    *lists
-	member   int32 // his place in the chunk
-	door     int32
-	windowed bool  // he may have windows for the door
-	granted  bool  // and grants or odd windows
-	t, limit int64 // the asked instant, and the last one within the horizon
-	standing int64 // the first instant at which standing does not hold
-
-	at  int64 // the instant looked at last, and
-	now moment
+// past says what there is among the reservations of a member.
+type past struct {
+	pending, cancelled, over bool
+	lacking                  bool // a confirmed one lacks only the membership it requires
 }
 
-// at sets the instant that is asked about.
-func (p *Policy) at(a *asked, t int64) {
-	a.t, a.limit, a.at = t, t+horizon, never
-}
-
-// ask sets the member and the door, after the instant.
-func (p *Policy) ask(a *asked, member, door int32) {
-	m, n, l := p.place(member)
-	a.p, a.lists, a.m, a.n, a.member, a.standing = p, l, m, n, int32(uint32(member)%chunkSize), m.standing
-	a.turnTo(door)
-}
-
-// turnTo sets another door of the same member.
-func (a *asked) turnTo(door int32) {
-	bit := doorBit(door)
-	a.door, a.windowed, a.granted = door, a.m.noWindows&bit == 0, a.m.noGrants&bit == 0
-}
-
-// memberships are those of the member.
-func (a *asked) memberships() []span {
-	return a.lists.spans[a.m.spans:a.m.windows]
-}
-
-// windows are those of the member, for every door.
-func (a *asked) windows() []span {
-	return a.lists.spans[a.m.windows:a.n.spans]
-}
-
-// grants are those of the member for the door.
-func (a *asked) grants() []grant {
-	if !a.granted {
-		return nil
+func (q *question) pastBookings() (found past) {
+	isMember := !q.p.settings.requireMembership || q.member.inForce(q.t).open
+	all := q.member.bookings
+	first, _ := slices.BinarySearchFunc(all, q.t-day, func(b *booking, t int64) int { return cmp.Compare(b.window.until, t) })
+	for _, b := range all[first:] {
+		if !q.lists(b) {
+			continue
+		}
+		inside := b.window.at(q.t).open
+		switch b.status {
+		case pending:
+			found.pending = found.pending || inside
+		case cancelled:
+			found.cancelled = found.cancelled || inside
+		case confirmed:
+			found.over = found.over || b.window.until <= q.t && q.t <= b.window.until+day
+			found.lacking = found.lacking || inside && !isMember
+		}
 	}
-	return grantsFor(a.lists.grants[a.m.grants:a.n.grants], a.door)
-}
-
-// grantsFor returns the grants for a door from a list by door.
-func grantsFor(grants []grant, door int32) []grant {
-	for len(grants) > 0 && grants[0].door != door {
-		grants = grants[1:]
-	}
-	n := 0
-	for n < len(grants) && grants[n].door == door {
-		n++
-	}
-	return grants[:n]
+	return found
 }

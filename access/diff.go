@@ -2,35 +2,37 @@ package access
 
 import (
 	"iter"
-	"slices"
 	"time"
 )
 
-// Span is a half-open span of time.
-type Span struct{ From, Until time.Time }
+// Span is a half-open span of time: From is in it, Until is not.
+type Span struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
+}
 
 // Difference is a span of time in which two policies answer differently whether
 // a member may unlock a door.
 type Difference struct {
-	Member string
-	Door   string
-	From   time.Time
-	Until  time.Time // the end of the difference or of the span looked at
-	Gained bool      // denied before and allowed after; otherwise the reverse
-	Before Decision  // at From
-	After  Decision  // at From
+	Member string    `json:"member"`
+	Door   string    `json:"door"`
+	From   time.Time `json:"from"`
+	Until  time.Time `json:"until"`  // the end of the difference or of the span looked at
+	Gained bool      `json:"gained"` // denied before and allowed after; otherwise the reverse
+	Before Decision  `json:"before"` // at From
+	After  Decision  `json:"after"`  // at From
 }
 
 // Diff is the what-if: it yields who gains and who loses which door, and when,
-// if after replaces before. Members and doors are looked at in the order given,
-// and each pair's differences come in the order of time; nil stands for all
-// that either policy knows. The span must not be empty.
+// if after replaces before. Members and doors are compared in the order given,
+// and each pair's differences come in the order of time; a nil list stands for
+// all that either policy knows. An empty span has no differences.
 func Diff(before, after *Policy, members, doors []string, span Span) iter.Seq[Difference] {
 	if members == nil {
-		members = union(before.memberNames(), after.memberNames())
+		members = bothOf(before.memberIDs(), after.memberIDs())
 	}
 	if doors == nil {
-		doors = union(before.doorNames, after.doorNames)
+		doors = bothOf(before.doorIDs(), after.doorIDs())
 	}
 	return func(yield func(Difference) bool) {
 		for _, m := range members {
@@ -83,23 +85,28 @@ func (d *Decision) changes(t int64) int64 {
 	return t + horizon
 }
 
-func (p *Policy) memberNames() []string {
-	names := make([]string, 0, p.members)
-	for _, c := range p.chunks {
-		for _, m := range c.members[:c.size] {
-			names = append(names, m.id)
-		}
+func (p *Policy) memberIDs() []string {
+	ids := make([]string, 0, p.members.len)
+	for m := range int32(p.members.len) {
+		ids = append(ids, p.members.at(m).id)
 	}
-	return names
+	return ids
 }
 
-// union returns a, and then what is in b only.
-func union(a, b []string) []string {
+func (p *Policy) doorIDs() []string {
+	ids := make([]string, 0, len(p.doors))
+	for i := range p.doors {
+		ids = append(ids, p.doors[i].id)
+	}
+	return ids
+}
+
+// bothOf returns a, and then what is in b only.
+func bothOf(a, b []string) []string {
 	seen := make(map[string]bool, len(a))
 	for _, s := range a {
 		seen[s] = true
 	}
-	a = slices.Clip(a) // it may belong to a policy
 	for _, s := range b {
 		if !seen[s] {
 			a = append(a, s)

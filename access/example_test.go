@@ -57,7 +57,7 @@ func ExampleCompile_faults() {
 	_, err := access.Compile(facts)
 	fmt.Println(err)
 	// Output:
-	// access: bad facts, nothing was accepted:
+	// access: bad facts:
 	// 	site.time_zone: the zone of this machine is not the zone of a site: name one, such as Europe/Berlin
 	// 	members[0].memberships[0].type: no membership type "gold"
 }
@@ -91,7 +91,7 @@ func ExampleParseRequest() {
 func ExampleParseInstant() {
 	_, err := access.ParseInstant("2026-05-04T12:00:00")
 	fmt.Println(err)
-	// Output: "2026-05-04T12:00:00" is not an instant: want RFC 3339 with an offset, such as 2026-05-04T14:00:00+02:00
+	// Output: "2026-05-04T12:00:00" is not an instant: required is RFC 3339 with an offset, such as 2026-05-04T14:00:00+02:00
 }
 
 func ExampleParseClock() {
@@ -143,12 +143,18 @@ func ExampleEvaluate() {
 	// Output: true membership <nil>
 }
 
-func ExamplePolicy_Question() {
-	policy := must(access.Compile(space()))
-	r := access.Request{Member: "bob", Door: "front", Action: access.Unlock, At: noon.Add(time.Hour)}
-	d, err := access.Evaluate(policy.Question(r.Member, r.Door, r.At), r)
-	fmt.Println(d.Reason, policy.Decide(r).Reason, err)
-	// Output: reservation reservation <nil>
+// A bad row opens nothing, and the decision is made from the others.
+func ExampleDecision_Faults() {
+	facts := space()
+	d, err := access.Evaluate(access.Question{
+		TimeZone:        facts.Site.TimeZone,
+		Door:            &facts.Doors[0],
+		Member:          &facts.Members[0],
+		MembershipTypes: facts.MembershipTypes,
+		Grants:          []access.Grant{{ID: "g1", Member: "ada", Door: "front", Hours: access.Always(), From: noon, Until: noon}},
+	}, access.Request{Member: "ada", Door: "front", Action: access.Unlock, At: noon})
+	fmt.Println(d.Allowed, d.Reason, d.Faults(), err)
+	// Output: true membership [grants[0].until: not later than from] <nil>
 }
 
 func ExamplePolicy_With() {
@@ -210,4 +216,16 @@ func ExampleWeekly() {
 	night := access.Weekly(access.Range{Days: []access.Day{access.Fri, access.Sat}, From: access.At(22, 0), To: access.At(4, 0)})
 	fmt.Println(night.Ranges[0].From, night.Ranges[0].To, access.Always().Always)
 	// Output: 22:00 04:00 true
+}
+
+// The evidence names every basis of an allowing decision, for the log.
+func ExampleDecision_Evidence() {
+	policy := must(access.Compile(space()))
+	d := policy.Decide(access.Request{Member: "ada", Door: "front", Action: access.Unlock, At: noon})
+	fmt.Println(d.Allowed, d.Evidence().Memberships, d.Evidence().Grants, d.Evidence().Reservations)
+	d = policy.Decide(access.Request{Member: "bob", Door: "front", Action: access.Unlock, At: noon})
+	fmt.Println(d.Allowed, d.Evidence().Memberships)
+	// Output:
+	// true [m1] [] []
+	// false []
 }

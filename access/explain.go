@@ -9,173 +9,196 @@ import (
 )
 
 // Explanation says how a decision came about: each basis the member has for the
-// door and why it opens or does not, and who else has it booked. It names other
+// door and why it opens or does not, and who else has booked it. It names other
 // people's bookings: for administrators, never for members.
 type Explanation struct {
-	Member   string
-	Door     string
-	At       time.Time
-	Decision Decision
-	Standing Standing // without its reason, which decides nothing
-	Holds    bool     // whether standing holds at At
+	Member   string    `json:"member"`
+	Door     string    `json:"door"`
+	At       time.Time `json:"at,omitzero"`
+	Decision Decision  `json:"decision"`
+	Standing Standing  `json:"standing"` // without its reason, which decides nothing
+	Holds    bool      `json:"holds"`    // whether standing holds at At
+	Closed   bool      `json:"closed"`   // whether a closure covers the door at At
 
-	Bases  []Basis   // in the order of kind and id
-	Others []Booking // other members' confirmed reservations whose window contains At
+	Bases  []Basis   `json:"bases"`  // in the order of kind and id
+	Others []Booking `json:"others"` // confirmed reservations of other members whose window contains At
 }
 
 // Basis is a membership, a grant or a reservation that could open the door.
 type Basis struct {
-	Kind Reason // ReasonMembership, ReasonGrant or ReasonReservation
-	ID   string
+	Kind Reason `json:"kind"` // ReasonMembership, ReasonGrant or ReasonReservation
+	ID   string `json:"id"`
 
-	Opens bool
-	Why   string // in English: why it opens at At, or why it does not
+	Opens bool   `json:"opens"`
+	Why   string `json:"why"` // in English: why it opens at At, or why it does not
 
 	// From and Until are its bounds, or a reservation's window; zero is
 	// unbounded. Next is when it opens, if it does within 370 days and not now.
-	From, Until time.Time
-	Next        time.Time
+	From  time.Time `json:"from,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+	Next  time.Time `json:"next,omitzero"`
 }
 
-// Booking is a reservation as an administrator sees it. ID and Member are empty
-// in an explanation of [Evaluate], whose neighbours have no names.
+// Booking is another member's reservation as an administrator sees it. The ID is
+// empty in an explanation of [Evaluate], which does not get it.
 type Booking struct {
-	Resource, Member, ID string
-	From, Until          time.Time // its window
+	Resource string    `json:"resource"`
+	Member   string    `json:"member"` // the booker
+	ID       string    `json:"id"`
+	From     time.Time `json:"from"` // its window
+	Until    time.Time `json:"until"`
 }
 
 // Explain works out the explanation of the decision.
 func (d Decision) Explain() Explanation {
-	e := Explanation{Decision: d, At: instant(d.at)}
+	e := Explanation{Decision: d, Bases: []Basis{}, Others: []Booking{}}
 	if d.policy == nil {
-		e.At = time.Time{}
 		return e
 	}
-	p := d.policy
+	e.At = instant(d.at)
 	if d.door >= 0 {
-		e.Door = p.doorNames[d.door]
+		e.Door = d.policy.doors[d.door].id
 	}
 	if d.member >= 0 {
-		m, _, _ := p.place(d.member)
-		e.Member = m.id
+		e.Member = d.policy.members.at(d.member).id
 	}
 	if d.door < 0 || d.member < 0 {
 		return e
 	}
-	var a asked
-	p.at(&a, d.at)
-	p.ask(&a, d.member, d.door)
-	e.Standing, e.Holds = standingUntil(a.standing), a.t < a.standing
-	for i, m := range a.memberships() {
-		if p.types[m.ref].schedule(d.door) > 0 {
-			e.Bases = append(e.Bases, a.explainMembership(&m, p.membershipID(d.member, i)))
+	q := d.policy.question(d.member, d.door, d.at)
+	e.Standing, e.Holds, e.Closed = standingUntil(q.member.standing), q.t < q.member.standing, q.closed(q.t).open
+	for i := range q.member.memberships {
+		if m := &q.member.memberships[i]; q.p.types[m.typ].hours[q.place] != nil {
+			e.Bases = append(e.Bases, q.explainMembership(m))
 		}
 	}
-	for _, g := range a.grants() {
-		e.Bases = append(e.Bases, a.explainGrant(&g))
+	for i := range q.grants {
+		e.Bases = append(e.Bases, q.explainGrant(&q.grants[i]))
 	}
-	for _, b := range p.bookingsOf(d.member) {
-		if r := p.resources[b.resource]; slices.Contains(r.doors, d.door) {
-			e.Bases = append(e.Bases, a.explainBooking(b, r, d.member))
+	for _, b := range q.member.bookings {
+		if q.lists(b) {
+			e.Bases = append(e.Bases, q.explainReservation(b))
 		}
 	}
 	slices.SortFunc(e.Bases, func(a, b Basis) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID)) })
-	e.Others = a.others(d.member)
+	e.Others = q.others(e.Others)
 	return e
 }
 
-func (a *asked) explainMembership(m *span, id string) Basis {
-	b := Basis{Kind: ReasonMembership, ID: id, From: unbounded(m.from), Until: unbounded(m.until)}
+// standingUntil is the reverse of standingEnd.
+func standingUntil(end int64) Standing {
+	switch end {
+	case forever:
+		return Standing{State: StandingGood}
+	case never:
+		return Standing{State: StandingBlocked}
+	}
+	return Standing{State: StandingGrace, Until: instant(end)}
+}
+
+// requirement is a state that a basis requires beside its own time and hours.
+type requirement struct {
+	met bool
+	not string // why the basis does not open if it is not met
+}
+
+func (q *question) standingHolds() requirement {
+	return requirement{q.t < q.member.standing, "standing does not hold"}
+}
+
+func (q *question) hasMembership() requirement {
+	return requirement{q.member.inForce(q.t).open, "it requires a membership, and none is in force"}
+}
+
+func (q *question) notClosed() requirement {
+	return requirement{!q.closed(q.t).open, "the door is closed"}
+}
+
+func (q *question) explainMembership(m *membership) Basis {
+	b := Basis{Kind: ReasonMembership, ID: m.id, From: unbounded(m.from), Until: unbounded(m.until)}
 	if m.paused {
 		b.Why = "it is paused"
 		return b
 	}
-	s := a.p.types[m.ref].schedule(a.door)
-	next, _ := a.first(s, max(a.t, m.from), min(m.until, a.standing))
-	a.fill(&b, next, m.from, m.until, true, true)
+	q.explain(&b, m.span, func(t, standing int64) state { return q.membership(m, t, standing) }, q.standingHolds(), q.notClosed())
 	return b
 }
 
-func (a *asked) explainGrant(g *grant) Basis {
+func (q *question) explainGrant(g *grant) Basis {
 	b := Basis{Kind: ReasonGrant, ID: g.id, From: unbounded(g.from), Until: unbounded(g.until)}
-	until := g.until
-	if g.wantsStanding {
-		until = min(until, a.standing)
+	var required []requirement
+	if g.requiresStanding {
+		required = append(required, q.standingHolds())
 	}
-	next := a.firstOfGrant(g, a.t, until)
-	a.fill(&b, next, g.from, g.until, g.wantsStanding, !g.wantsMembership || a.isMember(a.t))
+	if g.requiresMembership {
+		required = append(required, q.hasMembership())
+	}
+	if !g.duringClosures {
+		required = append(required, q.notClosed())
+	}
+	q.explain(&b, g.span, func(t, standing int64) state { return q.grant(g, t, standing) }, required...)
 	return b
 }
 
-func (a *asked) explainBooking(r booking, of *resource, member int32) Basis {
-	from, until := a.p.window(of, member, r.start, r.end)
-	b := Basis{Kind: ReasonReservation, ID: r.id, From: instant(from), Until: instant(until)}
+func (q *question) explainReservation(r *booking) Basis {
+	b := Basis{Kind: ReasonReservation, ID: r.id, From: instant(r.window.from), Until: instant(r.window.until)}
 	switch {
 	case r.status == pending:
 		b.Why = "it is pending"
 	case r.status == cancelled:
 		b.Why = "it is cancelled"
-	case until <= from:
+	case r.window.until <= r.window.from:
 		b.Why = "its window is empty: it ended before it started"
 	default:
-		next, stop := max(a.t, from), until
-		if !a.p.bookingsFree {
-			stop = min(stop, a.standing)
+		var required []requirement
+		if q.p.settings.requireStanding {
+			required = append(required, q.standingHolds())
 		}
-		if next >= stop || next > a.limit {
-			next = forever
+		if q.p.settings.requireMembership {
+			required = append(required, q.hasMembership())
 		}
-		a.fill(&b, next, from, until, !a.p.bookingsFree, true)
+		q.explain(&b, r.window, func(t, standing int64) state { return q.reservation(r, t, standing) }, append(required, q.notClosed())...)
 	}
 	return b
 }
 
-// fill says why a basis opens or not; next is its first opening from now on.
-func (a *asked) fill(b *Basis, next, from, until int64, wantsStanding, isMember bool) {
-	switch {
-	case next == a.t:
+// explain says why a basis opens or does not, and when it does next.
+func (q *question) explain(b *Basis, within span, at func(t, standing int64) state, required ...requirement) {
+	next := firstOpen(q.t, q.limit, func(t int64) state { return at(t, q.member.standing) })
+	if next == q.t {
 		b.Opens, b.Why = true, "it opens the door"
 		return
-	case a.t < from:
-		b.Why = "it has not begun"
-	case a.t >= until:
-		b.Why = "it is over"
-	case wantsStanding && a.t >= a.standing:
-		b.Why = "standing does not hold"
-	case !isMember:
-		b.Why = "it wants a membership, and none is in force"
-	default:
-		b.Why = "outside its hours"
 	}
-	if next != forever {
-		b.Next = instant(next)
-	} else if isMember && wantsStanding && a.standing != forever && a.t < min(until, a.standing) {
+	b.Next = q.within(next)
+	switch {
+	case q.t < within.from:
+		b.Why = "it has not begun"
+		return
+	case q.t >= within.until:
+		b.Why = "it is over"
+		return
+	}
+	for _, r := range required {
+		if !r.met {
+			b.Why = r.not
+			return
+		}
+	}
+	b.Why = "outside its hours"
+	if next == forever && firstOpen(q.t, q.limit, func(t int64) state { return at(t, forever) }) != forever {
 		b.Why += ", and standing ends before it would open"
 	}
 }
 
-// others returns the other members' confirmed bookings whose window contains now.
-func (a *asked) others(member int32) []Booking {
-	var all []Booking
-	for _, i := range a.p.doors[a.door].resources {
-		r := a.p.resources[i]
-		for _, s := range r.slots {
-			from, until := a.p.window(r, s.member, s.start, s.end)
-			if s.member == member || s.status != confirmed || a.t < from || a.t >= until {
-				continue
+// others appends the confirmed reservations of other members whose window contains
+// the instant.
+func (q *question) others(all []Booking) []Booking {
+	for _, i := range q.door.resources {
+		r := q.p.resources[i]
+		for _, b := range r.bookings {
+			if b.status == confirmed && b.window.at(q.t).open && !slices.Contains(q.member.bookings, b) {
+				all = append(all, Booking{r.id, q.p.members.at(b.booker).id, b.id, instant(b.window.from), instant(b.window.until)})
 			}
-			b := Booking{Resource: r.id, From: instant(from), Until: instant(until)}
-			if int(s.member) < a.p.members {
-				b.Member = a.p.memberID(s.member)
-				for _, own := range a.p.bookingsOf(s.member) {
-					same := own.resource == i && own.start == s.start && own.end == s.end && own.status == confirmed
-					if same && !slices.ContainsFunc(all, func(o Booking) bool { return o.ID == own.id }) {
-						b.ID = own.id
-						break
-					}
-				}
-			}
-			all = append(all, b)
 		}
 	}
 	return all
@@ -192,6 +215,9 @@ func (e Explanation) String() string {
 	fmt.Fprintf(&b, "%s at %s, %s: %s (%s)", e.Member, e.Door, e.At.Format(time.RFC3339Nano), verdict, e.Decision.Reason)
 	if e.Standing.State != "" {
 		fmt.Fprintf(&b, "; standing %s", e.Standing.State)
+	}
+	if e.Closed {
+		b.WriteString("; the door is closed")
 	}
 	for _, basis := range e.Bases {
 		fmt.Fprintf(&b, "\n  %s %s: %s", basis.Kind, basis.ID, basis.Why)

@@ -7,55 +7,60 @@ import (
 )
 
 // Facts is everything the rules look at for one site, in one plain value. Its
-// shape and names are those of the JSON document of RULES.md, section 1;
-// [ParseFacts] and MarshalJSON go between the two. Compile checks it.
+// shape and its names are those of the JSON document of RULES.md, section 1;
+// [ParseFacts] and MarshalJSON convert between the two. [Compile] checks it.
 //
 // Instants are compared as instants: their location does not matter. A zero
 // time.Time means "absent". Instants must lie in the years 1970 to 9999 (UTC)
 // and be whole microseconds.
 type Facts struct {
-	Revision string // the host's own mark of this snapshot; every decision repeats it
-	Site     Site
-	Settings Settings
+	Revision string   `json:"revision,omitzero"` // the host's own mark of this snapshot; every decision repeats it
+	Site     Site     `json:"site"`
+	Settings Settings `json:"settings,omitzero"`
 
-	Doors           []Door
-	MembershipTypes []MembershipType
-	Members         []Member
-	Grants          []Grant
-	Resources       []Resource
-	Reservations    []reservation.Reservation
+	Doors           []Door                    `json:"doors,omitzero"`
+	MembershipTypes []MembershipType          `json:"membership_types,omitzero"`
+	Members         []Member                  `json:"members,omitzero"`
+	Grants          []Grant                   `json:"grants,omitzero"`
+	Resources       []Resource                `json:"resources,omitzero"`
+	Reservations    []reservation.Reservation `json:"reservations,omitzero"`
 
 	// Exceptions change weekly hours on certain local dates. Of several that
-	// cover a date the last in the list wins: the one list whose order counts.
-	Exceptions []Exception
+	// cover a date at a door the last in the list wins: no other list's order
+	// matters to a decision.
+	Exceptions []Exception `json:"exceptions,omitzero"`
+	Closures   []Closure   `json:"closures,omitzero"`
 
-	// Location is the site's time zone, instead of Site.TimeZone. It is not
-	// part of the JSON document. time.Local is refused.
-	Location *time.Location
+	// Location is the site's time zone, in place of Site.TimeZone. It is not
+	// part of the JSON document. The zones refused by name are refused here too.
+	Location *time.Location `json:"-"`
 }
 
 // Site names the place and its time zone.
 type Site struct {
-	ID       string // required
-	Name     string
-	TimeZone string // an IANA name such as "Europe/Berlin"; "" and the machine's own ("Local", "localtime") are refused
+	ID   string `json:"id"` // required
+	Name string `json:"name,omitzero"`
+	// TimeZone is an IANA name such as "Europe/Berlin". Refused are "", the
+	// machine's own ("Local", "localtime", "posixrules"), "Factory", and names
+	// that begin with "right/" or "posix/".
+	TimeZone string `json:"time_zone"`
 }
 
-// Settings are the site's choices. The zero value holds every default.
+// Settings are the site's choices. The zero value has every default.
 type Settings struct {
-	Before   *time.Duration // how long before a booking its window opens; nil is 15m. 0 to 24h, whole seconds
-	After    *time.Duration // how long after a booking its window stays open; nil is 15m. 0 to 24h, whole seconds
-	OpenTime *time.Duration // how long a door stays unlocked after an unlock; nil is 7s. 1s to 240s, whole seconds
+	Before   *time.Duration `json:"before,omitzero"`    // how long before a booking its window begins; nil is 15m. 0 to 24h, whole seconds
+	After    *time.Duration `json:"after,omitzero"`     // how long after a booking its window ends; nil is 15m. 0 to 24h, whole seconds
+	OpenTime *time.Duration `json:"open_time,omitzero"` // how long a door stays unlocked after an unlock; nil is 7s. 1s to 240s, whole seconds
 
-	Buffers Buffers // what neighbours do to Before and After; "" is BuffersOverlap
+	Buffers Buffers     `json:"buffers,omitzero"` // what other bookings do to Before and After; "" is BuffersOverlap
+	Guests  GuestPolicy `json:"guests,omitzero"`  // whether the guests of a booking are admitted; "" is GuestsRefused
 
-	// ReservationsRequireStanding says whether a booking opens only while the
-	// member's standing holds; nil is true.
-	ReservationsRequireStanding *bool
+	ReservationsRequireStanding   *bool `json:"reservations_require_standing,omitzero"`   // a booking opens only while the standing of who taps holds; nil is true
+	ReservationsRequireMembership *bool `json:"reservations_require_membership,omitzero"` // ... only while a membership of who taps, of any type, is in force; nil is false
 }
 
 // Buffers says whether the buffers of back-to-back bookings overlap or are
-// clipped at the neighbour's booking. The zero value is BuffersOverlap.
+// clipped at the other booking. The zero value is BuffersOverlap.
 type Buffers string
 
 // The two ways of back-to-back bookings (RULES.md, section 3).
@@ -64,13 +69,23 @@ const (
 	BuffersClip    Buffers = "clip"
 )
 
+// GuestPolicy says whether a booking admits the guests it names. The zero value
+// is GuestsRefused.
+type GuestPolicy string
+
+// The two ways to treat guests: refused, the list is kept and has no effect.
+const (
+	GuestsRefused  GuestPolicy = "refused"
+	GuestsAdmitted GuestPolicy = "admitted"
+)
+
 // Door is the platform's view of one lock.
 type Door struct {
-	ID         string // required, unique
-	Name       string // what members see
-	AccessType AccessType
-	Disabled   bool           // nobody unlocks it
-	OpenTime   *time.Duration // instead of Settings.OpenTime; 1s to 240s, whole seconds
+	ID         string         `json:"id"`            // required, unique
+	Name       string         `json:"name,omitzero"` // what members see
+	AccessType AccessType     `json:"access_type"`
+	Disabled   bool           `json:"disabled,omitzero"`  // out of service: no unlock, no office mode
+	OpenTime   *time.Duration `json:"open_time,omitzero"` // in place of Settings.OpenTime; 1s to 240s, whole seconds
 }
 
 // AccessType says what a door offers. It is required and has no default.
@@ -84,28 +99,28 @@ const (
 
 // MembershipType lists the doors that memberships of this type open, and when.
 type MembershipType struct {
-	ID    string // required, unique
-	Doors []DoorHours
+	ID    string      `json:"id"` // required, unique
+	Doors []DoorHours `json:"doors,omitzero"`
 }
 
 // DoorHours is one door of a membership type; a type names a door only once.
 type DoorHours struct {
-	Door  string // the id of a door
-	Hours Hours  // required
+	Door  string `json:"door"`  // the id of a door
+	Hours Hours  `json:"hours"` // required
 }
 
 // Member is one person and what they hold.
 type Member struct {
-	ID          string // required, unique
-	Standing    Standing
-	Memberships []Membership
+	ID          string       `json:"id"` // required, unique
+	Standing    Standing     `json:"standing,omitzero"`
+	Memberships []Membership `json:"memberships,omitzero"`
 }
 
 // Standing says whether a member is active and paid. The zero value is good.
 type Standing struct {
-	State  StandingState // "" is StandingGood
-	Until  time.Time     // when grace runs out: required with StandingGrace, refused with any other
-	Reason string        // for administrators; no decision shows it to a member
+	State  StandingState `json:"state,omitzero"`               // "" is StandingGood
+	Until  time.Time     `json:"until,omitzero" null:"absent"` // when grace runs out: required with StandingGrace, refused with any other
+	Reason string        `json:"reason,omitzero"`              // for administrators; no decision shows it to a member
 }
 
 // StandingState is the state of a standing. The zero value is StandingGood.
@@ -122,36 +137,56 @@ const (
 // Membership is one membership of a member. It is in force at t if
 // From <= t < Until and it is not paused.
 type Membership struct {
-	ID     string    // required, unique within the member
-	Type   string    // the id of a membership type
-	From   time.Time // zero is unbounded
-	Until  time.Time // zero is unbounded; later than From
-	Paused bool
+	ID     string    `json:"id"`                           // required, unique within the member
+	Type   string    `json:"type"`                         // the id of a membership type
+	From   time.Time `json:"from,omitzero" null:"absent"`  // zero is unbounded
+	Until  time.Time `json:"until,omitzero" null:"absent"` // zero is unbounded; later than From
+	Paused bool      `json:"paused,omitzero"`
 }
 
 // Grant gives one door to one member.
 type Grant struct {
-	ID     string // required, unique
-	Member string // the id of a member
-	Door   string // the id of a door
-	Hours  Hours  // required
-	From   time.Time
-	Until  time.Time // zero is unbounded; later than From
+	ID     string    `json:"id"`     // required, unique
+	Member string    `json:"member"` // the id of a member
+	Door   string    `json:"door"`   // the id of a door
+	Hours  Hours     `json:"hours"`  // required
+	From   time.Time `json:"from,omitzero" null:"absent"`
+	Until  time.Time `json:"until,omitzero" null:"absent"` // zero is unbounded; later than From
 
-	RequiresMembership *bool // opens only while a membership of the member, of any type, is in force; nil is true
-	RequiresStanding   *bool // opens only while the member's standing holds; nil is true
+	RequiresMembership *bool `json:"requires_membership,omitzero"` // opens only while a membership of the member, of any type, is in force; nil is true
+	RequiresStanding   *bool `json:"requires_standing,omitzero"`   // opens only while the member's standing holds; nil is true
+	DuringClosures     bool  `json:"during_closures,omitzero"`     // opens while a closure covers the door too: for the people who work there
 }
 
 // Resource is something to book, and the doors a booking of it opens.
 type Resource struct {
-	ID    string   // required, unique
-	Doors []string // ids of doors, each once
+	ID     string         `json:"id"`              // required, unique
+	Doors  []string       `json:"doors,omitzero"`  // ids of doors, each once
+	Before *time.Duration `json:"before,omitzero"` // in place of Settings.Before
+	After  *time.Duration `json:"after,omitzero"`  // in place of Settings.After
 }
 
 // Exception replaces weekly hours on the local dates From to To, both included
-// (RULES.md, section 2). It never touches hours that are always open.
+// (RULES.md, section 2). It never affects hours that are always open.
 type Exception struct {
-	From, To Date
-	Closed   bool    // either Closed ...
-	Hours    []Range // ... or at least one range, each without Days
+	From   Date    `json:"from"`
+	To     Date    `json:"to"`
+	Closed bool    `json:"-"`     // either Closed ...
+	Hours  []Range `json:"hours"` // ... or at least one range, each without Days
+
+	// Doors are the ids of the doors it counts for, each once. A nil list is
+	// every door; an empty one is refused.
+	Doors []string `json:"doors,omitzero" null:"absent"`
+}
+
+// Closure closes doors from From, included, until Until: no basis opens them but
+// a grant with DuringClosures (RULES.md, section 3).
+type Closure struct {
+	From  time.Time `json:"from"`  // required
+	Until time.Time `json:"until"` // required; later than From
+
+	// Doors are the ids of the doors it closes, each once. A nil list is every
+	// door; an empty one is refused.
+	Doors []string `json:"doors,omitzero" null:"absent"`
+	Note  string   `json:"note,omitzero"` // for administrators; no decision shows it to a member
 }

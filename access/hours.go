@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -9,8 +10,8 @@ import (
 // always, or weekly ranges in the site's time zone. The zero value is absent
 // and refused; make one with [Always] or [Weekly].
 type Hours struct {
-	Always bool    // every instant, exceptions included
-	Ranges []Range // otherwise at least one range
+	Always bool    // every instant, exceptions included; either this ...
+	Ranges []Range // ... or at least one range
 }
 
 // Always returns the hours that are open at every instant.
@@ -23,8 +24,9 @@ func Weekly(ranges ...Range) Hours { return Hours{Ranges: ranges} }
 // is not. A To before From means that the range ends on the next day; the part
 // after midnight belongs to the day on which it started.
 type Range struct {
-	Days     []Day // each at most once; in an exception none
-	From, To Clock
+	Days []Day `json:"days,omitzero"` // each at most once; in an exception none
+	From Clock `json:"from"`
+	To   Clock `json:"to"`
 }
 
 // Day is a day of the week.
@@ -42,8 +44,8 @@ const (
 )
 
 // Days returns the days from first to last, both included, over the end of the
-// week if need be: Days(Mon, Fri), Days(Mon, Sun), Days(Sat, Mon). What is no day
-// gives none, which a Range refuses.
+// week if needed: Days(Mon, Fri), Days(Mon, Sun), Days(Sat, Mon). It returns nil,
+// which is refused in a Range, if one of them is not a day.
 func Days(first, last Day) []Day {
 	if first < Sun || first > Sat || last < Sun || last > Sat {
 		return nil
@@ -58,6 +60,22 @@ func Days(first, last Day) []Day {
 
 // dayNames are the names of the days in a document, by time.Weekday.
 var dayNames = [7]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
+// parseDay returns the day with a name, missing if there is none.
+func parseDay(s string) (Day, error) {
+	if d := slices.Index(dayNames[:], s); d >= 0 {
+		return Day(d), nil
+	}
+	return missing, fmt.Errorf("%q is not a day: mon, tue, wed, thu, fri, sat or sun", s)
+}
+
+// dayName returns the name of a day; what is not a day keeps its number.
+func dayName(d Day) string {
+	if d < Sun || d > Sat {
+		return d.String()
+	}
+	return dayNames[d]
+}
 
 // Clock is a time of day on the wall clock, in minutes after 00:00. 24:00 is
 // allowed as the end of a range only.
@@ -80,6 +98,15 @@ func ParseClock(s string) (Clock, error) {
 
 // String returns "HH:MM".
 func (c Clock) String() string { return fmt.Sprintf("%02d:%02d", int(c)/60, int(c)%60) }
+
+// MarshalText returns "HH:MM".
+func (c Clock) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText reads "HH:MM".
+func (c *Clock) UnmarshalText(text []byte) (err error) {
+	*c, err = ParseClock(string(text))
+	return err
+}
 
 // valid reports whether c lies between 00:00 and 24:00.
 func (c Clock) valid() bool { return c >= 0 && c <= 24*60 }
@@ -109,6 +136,15 @@ func ParseDate(s string) (Date, error) {
 // String returns "YYYY-MM-DD".
 func (d Date) String() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, int(d.Month), d.Day) }
 
+// MarshalText returns "YYYY-MM-DD".
+func (d Date) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads "YYYY-MM-DD".
+func (d *Date) UnmarshalText(text []byte) (err error) {
+	*d, err = ParseDate(string(text))
+	return err
+}
+
 // valid reports whether d exists in the calendar, in the years 0 to 9999.
 func (d Date) valid() bool {
 	if d.Year < 0 || d.Year > 9999 || d.Month < 1 || d.Month > 12 || d.Day < 1 {
@@ -120,11 +156,11 @@ func (d Date) valid() bool {
 // dayNumber is the number of days from 1970-01-01 to d.
 func (d Date) dayNumber() int64 {
 	// In UTC every day has 86400 seconds: this is calendar arithmetic only.
-	return floorDiv(time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC).Unix(), daySeconds)
+	return floorDiv(time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC).Unix(), 86400)
 }
 
 func fromDayNumber(n int64) Date {
-	y, m, d := time.Unix(n*daySeconds, 0).UTC().Date()
+	y, m, d := time.Unix(n*86400, 0).UTC().Date()
 	return Date{y, m, d}
 }
 

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -55,4 +56,30 @@ func compile(t testing.TB, f Facts) *Policy {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// questionOf takes from facts what Evaluate needs, and more.
+func questionOf(f Facts, member, door string) Question {
+	q := Question{
+		Revision: f.Revision, TimeZone: f.Site.TimeZone, Location: f.Location, Settings: f.Settings, Exceptions: f.Exceptions, Closures: f.Closures,
+		MembershipTypes: f.MembershipTypes, Resources: f.Resources, Grants: f.Grants,
+	}
+	for i := range f.Doors {
+		if f.Doors[i].ID == door {
+			q.Door = &f.Doors[i]
+		}
+	}
+	for i := range f.Members {
+		if f.Members[i].ID == member {
+			q.Member = &f.Members[i]
+		}
+	}
+	for _, r := range f.Reservations {
+		if r.Member == member || slices.Contains(r.Guests, member) {
+			q.Reservations = append(q.Reservations, r)
+		} else if r.Status.OrDefault() == reservation.Confirmed {
+			q.Neighbours = append(q.Neighbours, Neighbour{r.Resource, r.Member, r.Start, r.End, r.EndedAt})
+		}
+	}
+	return q
 }

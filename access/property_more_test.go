@@ -85,6 +85,10 @@ func TestWeeksShift(t *testing.T) {
 		for i, e := range f.Exceptions {
 			f.Exceptions[i].From, f.Exceptions[i].To = date(e.From), date(e.To)
 		}
+		f.Closures = slices.Clone(f.Closures)
+		for i, e := range f.Closures {
+			f.Closures[i].From, f.Closures[i].Until = move(e.From), move(e.Until)
+		}
 		q.At = move(q.At)
 		want.ValidUntil, want.NextChange = move(want.ValidUntil), move(want.NextChange)
 		same(t, "moved by whole weeks", want, compile(t, f).Decide(q))
@@ -234,6 +238,9 @@ func TestNeverPanics(t *testing.T) {
 			Resources:       []access.Resource{{ID: "r"}},
 			Reservations:    []reservation.Reservation{{ID: "b", Resource: "r", Member: "m", Start: time.Unix(0, 0), End: time.Unix(1, 0)}}}
 		policy, err := access.Compile(f)
+		if zone == "Factory" {
+			continue // not the zone of a place: refused
+		}
 		if err != nil {
 			t.Fatalf("%s: %v", zone, err)
 		}
@@ -242,7 +249,7 @@ func TestNeverPanics(t *testing.T) {
 				for _, door := range []string{"d", "e", ""} {
 					q := access.Request{Member: member, Door: door, Action: access.Unlock, At: at}
 					got := policy.Decide(q)
-					if _, err := access.Evaluate(policy.Question(member, door, at), q); err != nil {
+					if _, err := access.Evaluate(deriveQuestion(f, refRequest{Member: member, Door: door}, nil), q); err != nil {
 						t.Errorf("%s, %s: %v", zone, at, err)
 					}
 					if change := promised(got); at.Year() >= 1970 && at.Year() < 9999 && !change.IsZero() && (!change.After(at) || change.Sub(at) > refHorizon) {

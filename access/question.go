@@ -1,148 +1,95 @@
 package access
 
 import (
-	"slices"
+	"iter"
+	"reflect"
 	"time"
 
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// Question holds the facts that decide one request, for a host that loads
-// facts per request instead of keeping a Policy. See [Evaluate] for what must be
-// in it; more than that does no harm.
+// Question holds the facts that decide one request, for a host that loads facts
+// per request and keeps no Policy. See [Evaluate] for what must be in it; more
+// than that is allowed. The field tags are the paths of its faults.
 type Question struct {
-	Revision   string
-	TimeZone   string         // the site's IANA zone, or ...
-	Location   *time.Location // ... the zone itself, which saves loading it each time
-	Settings   Settings
-	Exceptions []Exception
+	Revision   string         `json:"revision"`
+	TimeZone   string         `json:"time_zone"` // the site's IANA zone, or ...
+	Location   *time.Location `json:"-"`         // ... the zone itself, which saves loading it each time
+	Settings   Settings       `json:"settings"`
+	Exceptions []Exception    `json:"exceptions"` // those that count for the door, or all
+	Closures   []Closure      `json:"closures"`   // those that count for the door, or all
 
-	Door   *Door   // nil: there is no such door
-	Member *Member // nil: there is no such member
+	Door   *Door   `json:"door"`   // nil: there is no such door
+	Member *Member `json:"member"` // nil: there is no such member
 
-	MembershipTypes []MembershipType          // the types of the member's memberships
-	Grants          []Grant                   // the member's grants for the door
-	Reservations    []reservation.Reservation // this member's, on resources that list the door
-	Neighbours      []Neighbour               // other members' confirmed reservations on those resources
+	MembershipTypes []MembershipType          `json:"membership_types"` // the types of the member's memberships
+	Grants          []Grant                   `json:"grants"`           // the member's grants for the door
+	Resources       []Resource                `json:"resources"`        // those that list the door
+	Reservations    []reservation.Reservation `json:"reservations"`     // of this member, as booker or guest, on those resources
+	Neighbours      []Neighbour               `json:"neighbours"`       // the confirmed reservations of other bookers on those resources
 }
 
-// Neighbour is another member's confirmed reservation, without its id and
-// without its member.
+// Neighbour is a confirmed reservation of another member: what it takes to cut a
+// buffer, and no more.
 type Neighbour struct {
-	Resource string
-	Start    time.Time
-	End      time.Time // the effective end: the earlier of end and ended_at
-
-	// Booker tells bookers apart within one Question: equal for reservations
-	// of one member, different for different members. It says nothing about
-	// who they are.
-	Booker int
+	Resource string    `json:"resource"`
+	Booker   string    `json:"booker"` // the id of the member who made it; only compared, as Reservation.Member is
+	Start    time.Time `json:"start"`
+	End      time.Time `json:"end"`
+	EndedAt  time.Time `json:"ended_at,omitzero"`
 }
 
-// Question returns what [Evaluate] needs to decide about a member and a door at
-// an instant just as Decide does. Reservations come with their effective end
-// only, and standing without its reason.
-func (p *Policy) Question(member, door string, at time.Time) Question {
-	q := Question{
-		Revision:   p.revision,
-		TimeZone:   p.site.TimeZone,
-		Location:   p.time.location,
-		Settings:   p.settings,
-		Exceptions: slices.Clone(p.exceptions),
+// Evaluate answers a request from the facts in q alone. It gives the decision of
+// [Policy.Decide] if q holds, for the asked instant t:
+//
+//   - every grant of the member for the door, and every type that a membership of
+//     the member names, with its hours for this door;
+//   - every resource that lists the door;
+//   - every reservation of the member on such a resource, of any status, as booker
+//     or (where guests are admitted) as guest, with start or effective end <=
+//     t + 371 days and end >= t - 48 h;
+//   - every confirmed reservation of another booker on such a resource with start
+//     <= t + 24 h and effective end >= t - 24 h;
+//   - with clipped buffers also, for each of the member's reservations above, those
+//     on its resource with start <= E + 24 h and effective end >= start - 24 h,
+//     start and E being those of the member's. They are in Neighbours, or in
+//     Reservations if they are the member's too.
+//
+// Rows that have nothing to do with the request are allowed and ignored.
+//
+// Facts from a host's own tables may be bad (RULES.md, section 5, "One person at a
+// door"). A bad row opens nothing, and the decision is made from the others;
+// [Decision.Faults] names every fault. If anything else is bad, or q is not about
+// the member and door of the request, the error is a [*FactsError] and the
+// decision denies, with an empty Reason.
+func Evaluate(q Question, r Request) (Decision, error) {
+	e := evaluation{q: &q, t: micros(r.At)}
+	sound := e.checkSite(r)
+	e.checkRows()
+	e.p.faults = e.faults.sorted(reflect.TypeFor[Question]())
+	switch {
+	case sound:
+		door, member := e.makePolicy()
+		return e.p.decide(member, door, r.Action, r.At, r.Holding), nil
+	case r.Action == Lock && r.Holding && q.Door != nil && q.Door.ID == r.Door && q.Member != nil && q.Member.ID == r.Member:
+		// The safe direction stays possible whatever else is bad.
+		return Decision{Allowed: true, Reason: ReasonHolder, Revision: q.Revision, policy: &e.p, member: -1, door: -1, at: e.t}, nil
 	}
-	m, d, t := p.member(member), p.door(door), micros(at)
-	if d >= 0 {
-		q.Door = new(p.about[d])
-		q.Door.Disabled = p.doors[d].disabled
-	}
-	if m < 0 {
-		return q
-	}
-	c := p.chunks[m/chunkSize].draft(int(m % chunkSize))
-	q.Member = &Member{ID: c.id, Standing: standingUntil(c.standing)}
-	for i, ms := range c.memberships {
-		typ := &p.types[ms.ref]
-		q.Member.Memberships = append(q.Member.Memberships, Membership{c.ids[i], typ.id, unbounded(ms.from), unbounded(ms.until), ms.paused})
-		if d < 0 || slices.ContainsFunc(q.MembershipTypes, func(t MembershipType) bool { return t.ID == typ.id }) {
-			continue
-		}
-		mt := MembershipType{ID: typ.id}
-		if s := typ.schedule(d); s > 0 {
-			mt.Doors = []DoorHours{{door, p.schedules[s].hours}}
-		}
-		q.MembershipTypes = append(q.MembershipTypes, mt)
-	}
-	if d < 0 {
-		q.Member.Memberships = nil
-		return q
-	}
-	for _, g := range c.grants {
-		if g.door == d {
-			q.Grants = append(q.Grants, Grant{
-				ID: g.id, Member: member, Door: door, Hours: p.schedules[g.schedule].hours,
-				From: unbounded(g.from), Until: unbounded(g.until),
-				RequiresMembership: new(g.wantsMembership), RequiresStanding: new(g.wantsStanding),
-			})
-		}
-	}
-	p.askAbout(&q, m, t, c.bookings)
-	return q
+	return Decision{Revision: q.Revision, policy: &e.p, member: -1, door: -1, at: e.t}, &FactsError{e.p.faults}
 }
 
-// askAbout adds the member's reservations and their neighbours.
-func (p *Policy) askAbout(q *Question, member int32, t int64, bookings []booking) {
-	door := &p.doors[p.door(q.Door.ID)]
-	for _, ri := range door.resources {
-		r := p.resources[ri]
-		var own []booking
-		for _, b := range bookings {
-			// A booking ends at its effective end or later: that one is looked at.
-			if b.resource == ri && min(b.start, b.end) <= t+horizon+day && max(b.start, b.end) >= t-2*day {
-				own = append(own, b)
-				q.Reservations = append(q.Reservations, b.reservation(r.id, q.Member.ID))
+// EvaluateEach answers the same request at the door of each question; r.Door is
+// ignored, and a question without a door answers for an unknown one. It yields
+// what [Evaluate] returns for each, in their order.
+func EvaluateEach(questions []Question, r Request) iter.Seq2[Decision, error] {
+	return func(yield func(Decision, error) bool) {
+		for i := range questions {
+			if r.Door = ""; questions[i].Door != nil {
+				r.Door = questions[i].Door.ID
 			}
-		}
-		for _, s := range r.slots {
-			if s.member == member || s.status != confirmed {
-				continue
-			}
-			near := min(s.start, s.end) <= t+day && max(s.start, s.end) >= t-day
-			for _, b := range own {
-				near = near || p.clip && (s.start >= b.end && s.start <= b.end+day || s.end <= b.start && s.end >= b.start-day)
-			}
-			if near {
-				q.Neighbours = append(q.Neighbours, Neighbour{r.id, instant(s.start), instant(s.end), int(s.member)})
+			if !yield(Evaluate(questions[i], r)) {
+				return
 			}
 		}
 	}
-}
-
-// reservation returns a booking as a reservation with the same effective end.
-func (b *booking) reservation(resource, member string) reservation.Reservation {
-	r := reservation.Reservation{
-		ID: b.id, Resource: resource, Member: member, Start: instant(b.start), End: instant(b.end),
-		Status: [...]reservation.Status{reservation.Confirmed, reservation.Pending, reservation.Cancelled}[b.status],
-	}
-	if b.end <= b.start {
-		r.End, r.EndedAt = instant(b.start+1), r.End
-	}
-	return r
-}
-
-// unbounded is the reverse of bound.
-func unbounded(us int64) time.Time {
-	if us == never || us == forever {
-		return time.Time{}
-	}
-	return instant(us)
-}
-
-func standingUntil(end int64) Standing {
-	switch end {
-	case forever:
-		return Standing{State: StandingGood}
-	case never:
-		return Standing{State: StandingBlocked}
-	}
-	return Standing{State: StandingGrace, Until: instant(end)}
 }

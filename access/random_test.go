@@ -83,10 +83,10 @@ func newScene(d *dice) *scene {
 	for i := range max(0, d.n(6)-1) {
 		from, until := s.interval()
 		s.doc.Grants = append(s.doc.Grants, refGrant{ID: fmt.Sprint("g", i), Member: s.someMember(), Door: s.someDoor(), Hours: s.hours(), From: from, Until: until,
-			RequiresMembership: maybe(d, 60, func() bool { return d.chance(30) }), RequiresStanding: maybe(d, 40, func() bool { return d.chance(50) })})
+			RequiresMembership: maybe(d, 60, func() bool { return d.chance(30) }), RequiresStanding: maybe(d, 40, func() bool { return d.chance(50) }), DuringClosures: d.chance(25)})
 	}
 	for i := range 1 + d.n(2) {
-		r := refResource{ID: fmt.Sprint("r", i)}
+		r := refResource{ID: fmt.Sprint("r", i), Before: pick(d, "", "", "0s", "5m", "1h"), After: pick(d, "", "", "0s", "5m", "1h")}
 		for _, door := range s.doc.Doors {
 			if d.chance(70) {
 				r.Doors = append(r.Doors, door.ID)
@@ -99,6 +99,9 @@ func newScene(d *dice) *scene {
 	}
 	for range max(0, d.n(5)-1) {
 		s.exception()
+	}
+	for range max(0, d.n(5)-2) {
+		s.closure()
 	}
 	s.crowd()
 	if d.chance(50) {
@@ -215,7 +218,9 @@ func (s *scene) settings() {
 	s.doc.Settings = &refSettings{
 		Before: pick(s.dice, "", "0s", "1s", "15m", "30m", "1h", "24h"), After: pick(s.dice, "", "0s", "1s", "15m", "30m", "1h", "24h"),
 		OpenTime: pick(s.dice, "", "12s"), Buffers: pick(s.dice, "", "clip", "clip", "overlap"),
-		Standing: maybe(s.dice, 50, func() bool { return s.chance(40) }),
+		Guests:     pick(s.dice, "", "admitted", "admitted", "refused"),
+		Standing:   maybe(s.dice, 50, func() bool { return s.chance(40) }),
+		Membership: maybe(s.dice, 50, func() bool { return s.chance(60) }),
 	}
 }
 
@@ -309,12 +314,40 @@ func (s *scene) reservation(id string) refReservation {
 	if s.chance(25) {
 		b.EndedAt = new(pick(s.dice, s.at(), s.nudge(b.Start, 80), s.nudge(b.End, 80), b.Start.Add(-20*time.Minute)))
 	}
+	for _, m := range s.doc.Members[:min(len(s.doc.Members), 10)] {
+		if s.chance(25) {
+			b.Guests = append(b.Guests, m.ID)
+		}
+	}
 	return b
+}
+
+// someDoors is a list for an exception or a closure: mostly absent, for every door.
+func (s *scene) someDoors() []string {
+	if s.chance(60) {
+		return nil
+	}
+	doors := []string{s.someDoor()}
+	if other := s.someDoor(); other != doors[0] {
+		doors = append(doors, other)
+	}
+	return doors
+}
+
+func (s *scene) closure() {
+	from := s.at()
+	c := refClosure{From: from, Until: from.Add(pick(s.dice, time.Microsecond, time.Hour, 6*time.Hour, 48*time.Hour, 400*24*time.Hour)), Doors: s.someDoors()}
+	if s.chance(30) {
+		c.Until = s.at()
+	}
+	if c.From.Before(c.Until) && c.Until.Year() <= 9999 {
+		s.doc.Closures = append(s.doc.Closures, c)
+	}
 }
 
 func (s *scene) exception() {
 	day := s.base.In(s.zone).AddDate(0, 0, s.n(9)-4)
-	e := refException{From: day.Format(time.DateOnly), To: day.AddDate(0, 0, pick(s.dice, 0, 0, 0, 1, 3, 14, 14, 400)).Format(time.DateOnly), Hours: refHours{Word: "closed"}}
+	e := refException{From: day.Format(time.DateOnly), To: day.AddDate(0, 0, pick(s.dice, 0, 0, 0, 1, 3, 14, 14, 400)).Format(time.DateOnly), Hours: refHours{Word: "closed"}, Doors: s.someDoors()}
 	if s.chance(60) {
 		e.Hours = refHours{Ranges: s.ranges(false)}
 	}
@@ -337,7 +370,7 @@ func (s *scene) request(r *reference) refRequest {
 	edges := []time.Time{s.base}
 	for _, m := range r.doc.Members {
 		if m.ID == q.Member {
-			edges = append(edges, r.edgesWithin(s.base.Add(-3*24*time.Hour), 8*24*time.Hour, m, r.bases(m, q.Door))...)
+			edges = append(edges, r.edgesWithin(s.base.Add(-3*24*time.Hour), 8*24*time.Hour, m, q.Door, r.bases(m, q.Door))...)
 		}
 	}
 	for _, b := range r.doc.Reservations {

@@ -38,7 +38,7 @@ func (r *reference) decide(q refRequest) refDecision {
 		}
 		return false
 	}
-	edges := r.edges(q.At, member, bases)
+	edges := r.edges(q.At, member, q.Door, bases)
 	first := func(want, ignoreStanding bool) *time.Time {
 		for _, e := range edges {
 			if allowed(e, ignoreStanding) == want {
@@ -67,11 +67,7 @@ func (r *reference) decide(q refRequest) refDecision {
 			out.Reason = "holder"
 		}
 		if q.Action == "unlock" {
-			s := refSettings{}
-			if r.doc.Settings != nil {
-				s = *r.doc.Settings
-			}
-			out.RelockAfter = new(r.setting(door.OpenTime, r.setting(s.OpenTime, "7s").String()).String())
+			out.RelockAfter = new(r.setting(door.OpenTime, r.setting(r.settings().OpenTime, "7s").String()).String())
 		}
 		return out
 	}
@@ -83,6 +79,9 @@ func (r *reference) decide(q refRequest) refDecision {
 		return deny("office_mode_not_offered", nil)
 	}
 	next := first(true, false)
+	if r.closed(q.Door, q.At) {
+		return deny("door_closed", next)
+	}
 	if !member.standingHolds(q.At) && allowed(q.At, true) {
 		return deny("standing_blocked", next)
 	}
@@ -95,15 +94,15 @@ func (r *reference) decide(q refRequest) refDecision {
 	return deny(r.never(member, q), nil)
 }
 
-// refWaiting names what the member waits for: rule 6.
+// refWaiting names what the member waits for: rule 7.
 func refWaiting(bases []refBasis, t, next time.Time) string {
 	var found []string
 	for _, b := range bases {
 		switch {
 		case !b.opens(next, false):
-		case b.kind == "reservation":
+		case b.begins != nil && b.begins.After(t):
 			found = append(found, "too_early")
-		case b.inForce(t):
+		case b.begins == nil && b.inForce(t):
 			found = append(found, "outside_hours")
 		default:
 			found = append(found, "not_started")
@@ -117,27 +116,29 @@ func refWaiting(bases []refBasis, t, next time.Time) string {
 	panic("something opens, but nothing opens")
 }
 
-// never gives rules 7 and 8.
+// never gives rules 8 and 9.
 func (r *reference) never(m refMember, q refRequest) string {
 	found := map[string]bool{}
+	wanting := false // a grant or a reservation would open but for the membership it requires
 	for _, b := range r.doc.Reservations {
 		if !r.lists(b.Resource, q.Door) {
 			continue
 		}
 		from, until := r.window(b)
 		inside := refWithin(&from, &until, q.At)
-		switch mine := b.Member == m.ID; {
+		switch mine := r.of(b, m); {
 		case mine && b.Status == "pending" && inside:
 			found["reservation_pending"] = true
 		case mine && b.Status == "cancelled" && inside:
 			found["reservation_cancelled"] = true
 		case mine && refConfirmed(b) && !q.At.Before(until) && !q.At.After(until.Add(24*time.Hour)):
 			found["reservation_over"] = true
+		case mine && refConfirmed(b) && inside && r.bookingsRequireMembership() && !m.anyMembership(q.At):
+			wanting = true
 		case !mine && refConfirmed(b) && inside:
 			found["not_booker"] = true
 		}
 	}
-	wanting := false // a grant is in force but for the membership it wants
 	for _, g := range r.doc.Grants {
 		if g.Member != m.ID || g.Door != q.Door {
 			continue
@@ -162,7 +163,9 @@ func (r *reference) never(m refMember, q refRequest) string {
 			found["membership_ended"] = true
 		}
 	}
-	for _, reason := range []string{"reservation_pending", "reservation_cancelled", "reservation_over", "membership_paused", "membership_ended", "grant_ended", "not_booker"} {
+	found["membership_required"] = wanting
+	for _, reason := range []string{"reservation_pending", "reservation_cancelled", "reservation_over", "membership_paused", "membership_ended",
+		"membership_required", "grant_ended", "not_booker"} {
 		if found[reason] {
 			return reason
 		}
@@ -173,11 +176,11 @@ func (r *reference) never(m refMember, q refRequest) string {
 // edges lists, in order, every instant in (t, t + 370 days] at which anything
 // could change: the ends of all intervals, the zone's shifts, and inside each
 // stretch of one offset every midnight and every from and to on every date.
-func (r *reference) edges(t time.Time, m refMember, bases []refBasis) []time.Time {
-	return r.edgesWithin(t, refHorizon, m, bases)
+func (r *reference) edges(t time.Time, m refMember, door string, bases []refBasis) []time.Time {
+	return r.edgesWithin(t, refHorizon, m, door, bases)
 }
 
-func (r *reference) edgesWithin(t time.Time, span time.Duration, m refMember, bases []refBasis) []time.Time {
+func (r *reference) edgesWithin(t time.Time, span time.Duration, m refMember, door string, bases []refBasis) []time.Time {
 	last := t.Add(span)
 	var all []time.Time
 	add := func(e *time.Time) {
@@ -199,10 +202,16 @@ func (r *reference) edgesWithin(t time.Time, span time.Duration, m refMember, ba
 		}
 	}
 	for _, b := range r.doc.Reservations {
-		if b.Member == m.ID {
+		if r.of(b, m) {
 			from, until := r.window(b)
 			add(&from)
 			add(&until)
+		}
+	}
+	for _, c := range r.doc.Closures {
+		if refNames(c.Doors, door) {
+			add(&c.From)
+			add(&c.Until)
 		}
 	}
 	clocks := map[int64]bool{}

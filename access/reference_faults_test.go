@@ -261,7 +261,7 @@ func (c checker) hours(n *node, path, word string, days bool) {
 }
 
 func (c checker) document(n *node) {
-	if !c.object(n, "", "revision", "site", "settings", "doors", "membership_types", "members", "grants", "resources", "reservations", "exceptions") {
+	if !c.object(n, "", "revision", "site", "settings", "doors", "membership_types", "members", "grants", "resources", "reservations", "exceptions", "closures") {
 		return
 	}
 	c.text(n.get("revision"), "revision", false)
@@ -274,14 +274,17 @@ func (c checker) document(n *node) {
 		c.text(site.get("name"), "site.name", false)
 		zone := c.text(site.get("time_zone"), "site.time_zone", true)
 		_, err := time.LoadLocation(zone)
-		c.fault("site.time_zone", err != nil || zone == "Local" || zone == "localtime" || zone == "posixrules")
+		c.fault("site.time_zone", err != nil || slices.Contains([]string{"Local", "localtime", "posixrules", "Factory"}, zone) ||
+			strings.HasPrefix(zone, "right/") || strings.HasPrefix(zone, "posix/"))
 	}
-	if s := n.get("settings"); c.object(s, "settings", "before", "after", "open_time", "buffers", "reservations_require_standing") {
+	if s := n.get("settings"); c.object(s, "settings", "before", "after", "open_time", "buffers", "guests", "reservations_require_standing", "reservations_require_membership") {
 		c.duration(s.get("before"), "settings.before", 0, 24*time.Hour)
 		c.duration(s.get("after"), "settings.after", 0, 24*time.Hour)
 		c.duration(s.get("open_time"), "settings.open_time", time.Second, 240*time.Second)
 		c.enum(s.get("buffers"), "settings.buffers", false, "overlap", "clip")
+		c.enum(s.get("guests"), "settings.guests", false, "refused", "admitted")
 		c.truth(s.get("reservations_require_standing"), "settings.reservations_require_standing")
+		c.truth(s.get("reservations_require_membership"), "settings.reservations_require_membership")
 	}
 	ids := map[string]map[string]bool{}
 	each := func(list string, keys []string, check func(n *node, path string)) {
@@ -308,7 +311,7 @@ func (c checker) document(n *node) {
 			if c.object(n, path, "door", "hours") {
 				c.reference(n.get("door"), path+".door", doors)
 				c.hours(n.get("hours"), path+".hours", "always", true)
-				if d := n.get("door"); d != nil {
+				if d := n.get("door"); d != nil && d.kind == '"' {
 					c.fault(path+".door", seen[d.text])
 					seen[d.text] = true
 				}
@@ -333,30 +336,50 @@ func (c checker) document(n *node) {
 			}
 		})
 	})
-	each("grants", []string{"id", "member", "door", "hours", "from", "until", "requires_membership", "requires_standing"}, func(g *node, path string) {
+	each("grants", []string{"id", "member", "door", "hours", "from", "until", "requires_membership", "requires_standing", "during_closures"}, func(g *node, path string) {
 		c.reference(g.get("member"), path+".member", n.get("members"))
 		c.reference(g.get("door"), path+".door", doors)
 		c.hours(g.get("hours"), path+".hours", "always", true)
 		c.interval(g, path, "from", "until", false)
 		c.truth(g.get("requires_membership"), path+".requires_membership")
 		c.truth(g.get("requires_standing"), path+".requires_standing")
+		c.truth(g.get("during_closures"), path+".during_closures")
 	})
-	each("resources", []string{"id", "doors"}, func(n *node, path string) {
+	// distinct checks a list of references, each once.
+	distinct := func(n *node, path string, to *node) {
 		seen := map[string]bool{}
-		c.list(n.get("doors"), path+".doors", func(n *node, path string) {
-			c.reference(n, path, doors)
-			c.fault(path, seen[n.text])
+		c.list(n, path, func(n *node, path string) {
+			c.reference(n, path, to)
+			c.fault(path, n.kind == '"' && seen[n.text])
 			seen[n.text] = true
 		})
+	}
+	// someDoors checks the doors of an exception or a closure.
+	someDoors := func(n *node, path string) {
+		if n != nil && n.kind != '0' {
+			c.fault(path, n.kind == '[' && len(n.items) == 0)
+			distinct(n, path, doors)
+		}
+	}
+	each("resources", []string{"id", "doors", "before", "after"}, func(n *node, path string) {
+		distinct(n.get("doors"), path+".doors", doors)
+		c.duration(n.get("before"), path+".before", 0, 24*time.Hour)
+		c.duration(n.get("after"), path+".after", 0, 24*time.Hour)
 	})
-	each("reservations", []string{"id", "resource", "member", "start", "end", "ended_at", "status"}, func(b *node, path string) {
+	each("reservations", []string{"id", "resource", "member", "start", "end", "ended_at", "status", "guests"}, func(b *node, path string) {
 		c.reference(b.get("resource"), path+".resource", n.get("resources"))
 		c.reference(b.get("member"), path+".member", n.get("members"))
 		c.interval(b, path, "start", "end", true)
 		c.instant(b.get("ended_at"), path+".ended_at", false)
 		c.enum(b.get("status"), path+".status", false, "confirmed", "pending", "cancelled")
+		distinct(b.get("guests"), path+".guests", n.get("members"))
 	})
-	each("exceptions", []string{"from", "to", "hours"}, func(e *node, path string) {
+	each("closures", []string{"from", "until", "doors", "note"}, func(n *node, path string) {
+		c.interval(n, path, "from", "until", true)
+		someDoors(n.get("doors"), path+".doors")
+		c.text(n.get("note"), path+".note", false)
+	})
+	each("exceptions", []string{"from", "to", "hours", "doors"}, func(e *node, path string) {
 		var dates []string
 		for _, key := range []string{"from", "to"} {
 			text := c.text(e.get(key), path+"."+key, true)
@@ -369,6 +392,7 @@ func (c checker) document(n *node) {
 		}
 		c.fault(path+".to", len(dates) == 2 && dates[1] < dates[0])
 		c.hours(e.get("hours"), path+".hours", "closed", false)
+		someDoors(e.get("doors"), path+".doors")
 	})
 }
 

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -31,6 +32,7 @@ type refDoc struct {
 	Resources    []refResource    `json:"resources,omitempty"`
 	Reservations []refReservation `json:"reservations,omitempty"`
 	Exceptions   []refException   `json:"exceptions,omitempty"`
+	Closures     []refClosure     `json:"closures,omitempty"`
 }
 
 type refSettings struct {
@@ -38,7 +40,10 @@ type refSettings struct {
 	After    string `json:"after,omitempty"`
 	OpenTime string `json:"open_time,omitempty"`
 	Buffers  string `json:"buffers,omitempty"`
-	Standing *bool  `json:"reservations_require_standing,omitempty"`
+	Guests   string `json:"guests,omitempty"`
+
+	Standing   *bool `json:"reservations_require_standing,omitempty"`
+	Membership *bool `json:"reservations_require_membership,omitempty"`
 }
 
 type refDoor struct {
@@ -88,11 +93,14 @@ type refGrant struct {
 	Until              *time.Time `json:"until,omitempty"`
 	RequiresMembership *bool      `json:"requires_membership,omitempty"`
 	RequiresStanding   *bool      `json:"requires_standing,omitempty"`
+	DuringClosures     bool       `json:"during_closures,omitempty"`
 }
 
 type refResource struct {
-	ID    string   `json:"id"`
-	Doors []string `json:"doors,omitempty"`
+	ID     string   `json:"id"`
+	Doors  []string `json:"doors,omitempty"`
+	Before string   `json:"before,omitempty"`
+	After  string   `json:"after,omitempty"`
 }
 
 type refReservation struct {
@@ -103,12 +111,21 @@ type refReservation struct {
 	End      time.Time  `json:"end"`
 	EndedAt  *time.Time `json:"ended_at,omitempty"`
 	Status   string     `json:"status,omitempty"`
+	Guests   []string   `json:"guests,omitempty"`
 }
 
 type refException struct {
 	From  string   `json:"from"`
 	To    string   `json:"to"`
 	Hours refHours `json:"hours"`
+	Doors []string `json:"doors,omitempty"`
+}
+
+type refClosure struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
+	Doors []string  `json:"doors,omitempty"`
+	Note  string    `json:"note,omitempty"`
 }
 
 type refRange struct {
@@ -183,10 +200,10 @@ func newReference(document []byte) (*reference, error) {
 
 // --- section 2: hours ---
 
-// open tells whether the wall clock of t in the site's zone lies in a range
+// open reports whether the wall clock of t in the site's zone lies in a range
 // that starts on that date, or in the part after midnight of one that started
-// on the date before.
-func (r *reference) open(h refHours, t time.Time) bool {
+// on the date before, at this door.
+func (r *reference) open(h refHours, door string, t time.Time) bool {
 	if h.Word == "always" {
 		return true
 	}
@@ -194,13 +211,13 @@ func (r *reference) open(h refHours, t time.Time) bool {
 	clock := time.Duration(local.Hour())*time.Hour + time.Duration(local.Minute())*time.Minute +
 		time.Duration(local.Second())*time.Second + time.Duration(local.Nanosecond())
 	today := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, time.UTC) // a date, not an instant
-	for _, g := range r.rangesOn(h, today) {
+	for _, g := range r.rangesOn(h, door, today) {
 		from, to := refClock(g.From), refClock(g.To)
 		if clock >= from && (clock < to || to < from) {
 			return true
 		}
 	}
-	for _, g := range r.rangesOn(h, today.AddDate(0, 0, -1)) {
+	for _, g := range r.rangesOn(h, door, today.AddDate(0, 0, -1)) {
 		if from, to := refClock(g.From), refClock(g.To); to < from && clock < to {
 			return true
 		}
@@ -210,7 +227,7 @@ func (r *reference) open(h refHours, t time.Time) bool {
 
 // rangesOn lists the ranges that start on a date: the exception's if one covers
 // the date and the list has any range on that weekday, else the list's own.
-func (r *reference) rangesOn(h refHours, date time.Time) []refRange {
+func (r *reference) rangesOn(h refHours, door string, date time.Time) []refRange {
 	day := strings.ToLower(date.Weekday().String()[:3])
 	var own []refRange
 	for _, g := range h.Ranges {
@@ -223,11 +240,21 @@ func (r *reference) rangesOn(h refHours, date time.Time) []refRange {
 	}
 	name := date.Format(time.DateOnly)
 	for _, e := range slices.Backward(r.doc.Exceptions) { // the last one wins
-		if e.From <= name && name <= e.To {
+		if e.From <= name && name <= e.To && refNames(e.Doors, door) {
 			return e.Hours.Ranges
 		}
 	}
 	return own
+}
+
+// refNames reports whether a list of doors, absent for every door, names one.
+func refNames(doors []string, door string) bool { return doors == nil || slices.Contains(doors, door) }
+
+// closed reports whether a closure covers the door.
+func (r *reference) closed(door string, t time.Time) bool {
+	return slices.ContainsFunc(r.doc.Closures, func(c refClosure) bool {
+		return refWithin(&c.From, &c.Until, t) && refNames(c.Doors, door)
+	})
 }
 
 func refClock(hhmm string) time.Duration {
@@ -241,7 +268,8 @@ type refBasis struct {
 	kind    string // membership, grant, reservation
 	id      string
 	opens   func(t time.Time, ignoreStanding bool) bool
-	inForce func(t time.Time) bool // membership and grant, the wanted membership included
+	inForce func(t time.Time) bool // membership and grant, the required membership included
+	begins  *time.Time             // reservation: its window
 	hours   refHours
 }
 
@@ -283,8 +311,8 @@ func (r *reference) bases(m refMember, door string) []refBasis {
 				}
 				inForce := func(t time.Time) bool { return !ms.Paused && refWithin(ms.From, ms.Until, t) }
 				all = append(all, refBasis{"membership", ms.ID, func(t time.Time, ignore bool) bool {
-					return inForce(t) && r.open(dh.Hours, t) && (ignore || m.standingHolds(t))
-				}, inForce, dh.Hours})
+					return inForce(t) && r.open(dh.Hours, door, t) && (ignore || m.standingHolds(t)) && !r.closed(door, t)
+				}, inForce, nil, dh.Hours})
 			}
 		}
 	}
@@ -296,25 +324,40 @@ func (r *reference) bases(m refMember, door string) []refBasis {
 			return refWithin(g.From, g.Until, t) && (!refTrue(g.RequiresMembership) || m.anyMembership(t))
 		}
 		all = append(all, refBasis{"grant", g.ID, func(t time.Time, ignore bool) bool {
-			return inForce(t) && r.open(g.Hours, t) && (ignore || !refTrue(g.RequiresStanding) || m.standingHolds(t))
-		}, inForce, g.Hours})
+			return inForce(t) && r.open(g.Hours, door, t) && (ignore || !refTrue(g.RequiresStanding) || m.standingHolds(t)) &&
+				(g.DuringClosures || !r.closed(door, t))
+		}, inForce, nil, g.Hours})
 	}
 	for _, b := range r.doc.Reservations {
-		if b.Member != m.ID || !refConfirmed(b) || !r.lists(b.Resource, door) {
+		if !r.of(b, m) || !refConfirmed(b) || !r.lists(b.Resource, door) {
 			continue
 		}
 		from, until := r.window(b)
 		all = append(all, refBasis{"reservation", b.ID, func(t time.Time, ignore bool) bool {
-			return refWithin(&from, &until, t) && (ignore || !r.bookingsWantStanding() || m.standingHolds(t))
-		}, nil, refHours{}})
+			return refWithin(&from, &until, t) && (ignore || !refTrue(r.settings().Standing) || m.standingHolds(t)) &&
+				(!r.bookingsRequireMembership() || m.anyMembership(t)) && !r.closed(door, t)
+		}, nil, &from, refHours{}})
 	}
 	return all
 }
 
 func refConfirmed(b refReservation) bool { return b.Status == "" || b.Status == "confirmed" }
 
-func (r *reference) bookingsWantStanding() bool {
-	return r.doc.Settings == nil || refTrue(r.doc.Settings.Standing)
+func (r *reference) settings() refSettings {
+	if r.doc.Settings == nil {
+		return refSettings{}
+	}
+	return *r.doc.Settings
+}
+
+func (r *reference) bookingsRequireMembership() bool {
+	return r.settings().Membership != nil && *r.settings().Membership
+}
+
+// of reports whether a reservation is of a member: made by them, or naming them
+// where guests are admitted.
+func (r *reference) of(b refReservation, m refMember) bool {
+	return b.Member == m.ID || r.settings().Guests == "admitted" && slices.Contains(b.Guests, m.ID)
 }
 
 func (r *reference) lists(resource, door string) bool {
@@ -345,24 +388,40 @@ func (r *reference) setting(text, otherwise string) time.Duration {
 }
 
 func (r *reference) window(b refReservation) (from, until time.Time) {
-	s := refSettings{}
-	if r.doc.Settings != nil {
-		s = *r.doc.Settings
+	s := r.settings()
+	before, after := s.Before, s.After
+	for _, res := range r.doc.Resources {
+		if res.ID == b.Resource {
+			before, after = cmp.Or(res.Before, before), cmp.Or(res.After, after)
+		}
 	}
 	end := refEffectiveEnd(b)
-	from, until = b.Start.Add(-r.setting(s.Before, "15m")), end.Add(r.setting(s.After, "15m"))
+	from, until = b.Start.Add(-r.setting(before, "15m")), end.Add(r.setting(after, "15m"))
 	if s.Buffers != "clip" {
 		return from, until
 	}
 	for _, o := range r.doc.Reservations {
-		if o.Resource != b.Resource || o.Member == b.Member || !refConfirmed(o) {
+		oEnd := refEffectiveEnd(o)
+		if o.Resource != b.Resource || o.Member == b.Member || !refConfirmed(o) || !o.Start.Before(oEnd) {
 			continue
 		}
-		if e := refEffectiveEnd(o); !e.After(b.Start) && e.After(from) {
-			from = e
+		if o.Start.Before(b.Start) {
+			cut := oEnd
+			if b.Start.Before(cut) {
+				cut = b.Start
+			}
+			if cut.After(from) {
+				from = cut
+			}
 		}
-		if !o.Start.Before(end) && o.Start.Before(until) {
-			until = o.Start
+		if oEnd.After(end) {
+			cut := o.Start
+			if end.After(cut) {
+				cut = end
+			}
+			if cut.Before(until) {
+				until = cut
+			}
 		}
 	}
 	return from, until

@@ -1,103 +1,90 @@
 package access
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"unicode/utf8"
+	"time"
 )
 
-var requestKeys = []string{"at", "member", "door", "action", "holding"}
+// Request asks whether a member may do something at a door at an instant.
+type Request struct {
+	Member string
+	Door   string
+	Action Action
+	At     time.Time // decisions look at whole microseconds: what is finer is cut off
+
+	// Holding says that this member put the door in office mode and it has not
+	// been ended since. It comes from the host's own records, never from the
+	// member's request, and counts for [Lock] only.
+	Holding bool
+}
+
+// Action is what the member asks to do.
+type Action string
+
+// The actions (RULES.md, section 4).
+const (
+	Unlock     Action = "unlock"
+	OfficeMode Action = "office_mode"
+	Lock       Action = "lock"
+)
+
+// requestLine is a Request as JSON.
+type requestLine struct {
+	At      *time.Time `json:"at"`
+	Member  *string    `json:"member"`
+	Door    *string    `json:"door"`
+	Action  *string    `json:"action"`
+	Holding *bool      `json:"holding"`
+}
 
 // ParseRequest reads one request from JSON:
 //
 //	{"at":"2026-05-04T14:00:00+02:00","member":"ada","door":"front","action":"unlock"}
 //
-// It refuses what RULES.md, section 7, calls a bad request line, and keys that
-// stand there twice; the error names every fault.
+// It refuses what RULES.md, section 7, calls a bad request line, and repeated
+// keys; the error names every fault.
 func ParseRequest(data []byte) (Request, error) {
 	var (
-		r   Request
-		bad []string
+		line   requestLine
+		faults faults
+		r      Request
 	)
-	fault := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
-	seen := map[string]bool{}
-	dec := json.NewDecoder(strings.NewReader(string(data)))
-	dec.UseNumber()
-	if !utf8.Valid(data) {
-		return Request{}, errors.New("access: bad request: not UTF-8")
+	decode(data, &line, &faults)
+	required := func(key string, absent bool) {
+		if absent {
+			faults.follow(key, "required")
+		}
 	}
-	if tok, err := dec.Token(); err != nil || tok != json.Delim('{') {
-		return Request{}, errors.New("access: bad request: not a JSON object")
+	required("at", line.At == nil)
+	required("member", line.Member == nil)
+	required("door", line.Door == nil)
+	required("action", line.Action == nil)
+	if line.At != nil {
+		if r.At = *line.At; r.At.Year() > 9998 {
+			faults.follow("at", "its year is later than 9998")
+		}
 	}
-	for dec.More() {
-		tok, err := dec.Token()
-		if err != nil {
-			return Request{}, fmt.Errorf("access: bad request: not JSON: %w", err)
-		}
-		key, _ := tok.(string)
-		var value any
-		if err := dec.Decode(&value); err != nil {
-			return Request{}, fmt.Errorf("access: bad request: not JSON: %w", err)
-		}
-		if seen[key] {
-			fault("%q stands there twice", key)
-			continue
-		}
-		seen[key] = true
-		text, isText := value.(string)
-		switch key {
-		case "at":
-			at, err := parseInstant(text)
-			if year := at.Year(); !isText || err != nil || year < 1970 || year > 9998 {
-				fault("at is not an instant with an offset, in the years 1970 to 9998: %s", inJSON(value))
-			}
-			r.At = at
-		case "member":
-			r.Member = text
-		case "door":
-			r.Door = text
-		case "action":
-			r.Action = Action(text)
-			switch r.Action {
-			case Unlock, OfficeMode, Lock:
-			default:
-				fault("action is not unlock, office_mode or lock: %s", inJSON(value))
-			}
-		case "holding":
-			r.Holding, isText = value.(bool)
+	if line.Action != nil {
+		switch r.Action = Action(*line.Action); r.Action {
+		case Unlock, OfficeMode, Lock:
 		default:
-			fault("unknown field %q; known are %s", key, strings.Join(requestKeys, ", "))
-			continue
-		}
-		if !isText && key != "at" && key != "action" {
-			fault("%s has a value of the wrong kind: %s", key, inJSON(value))
+			faults.follow("action", fmt.Sprintf("%q is none of unlock, office_mode and lock", r.Action))
 		}
 	}
-	if _, err := dec.Token(); err != nil {
-		return Request{}, fmt.Errorf("access: bad request: not JSON: %w", err)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return Request{}, errors.New("access: bad request: there is more after its end")
-	}
-	for _, key := range requestKeys[:4] {
-		if !seen[key] {
-			fault("%s is missing", key)
+	if line.Holding != nil {
+		if r.Holding = *line.Holding; r.Action != Lock {
+			faults.follow("holding", "allowed with the action lock only")
 		}
 	}
-	if seen["holding"] && r.Action != Lock {
-		fault("holding goes with the action lock only")
+	if len(faults.all) > 0 {
+		var text []string
+		for _, f := range faults.all {
+			text = append(text, f.String())
+		}
+		return Request{}, errors.New("access: bad request: " + strings.Join(text, "; "))
 	}
-	if len(bad) > 0 {
-		return Request{}, errors.New("access: bad request: " + strings.Join(bad, "; "))
-	}
+	r.Member, r.Door = *line.Member, *line.Door
 	return r, nil
-}
-
-// inJSON returns a value as the request line has it.
-func inJSON(value any) string {
-	text, _ := json.Marshal(value) // it was decoded from JSON
-	return string(text)
 }

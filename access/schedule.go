@@ -1,257 +1,230 @@
 package access
 
-import "slices"
+import "time"
 
-const weekSeconds = 7 * daySeconds
-
-// eternal is later than any second a search can ask about.
-const eternal = 1 << 61
-
-// schedule is Hours made ready: seconds of the wall clock, and for each week the
-// places where they open and close.
+// schedule is the hours of a door made ready: RULES.md, section 2.
+//
+// No instant is ever built from a civil time. The time from span.from to
+// span.until is divided into eras in which the offset of the zone is constant and
+// the hours repeat weekly; inside an era the wall clock is UTC plus the offset.
 type schedule struct {
-	hours  Hours // as given
-	ranges []daily
-	days   uint8     // the weekdays on which a range starts, by bit; 0: neither weeks nor exceptions matter
-	weekly pattern   // without exceptions
-	during []pattern // per exception: on dates inside it
-
-	// Of weekly hours that never close, or never open, but for exceptions: every
-	// change that the timeline has ready (UTC, in seconds), then eternal.
-	changes []int64
-	starts  buckets // of the changes
-	start   int     // 1 if open before the first
+	always   bool // every instant, exceptions included
+	hours    []daily
+	calendar *calendar
+	span     span
+	eras     []era
 }
 
-// daily is a range in seconds of the day. An end beyond the day lies in the next.
+// era is a time in which one week repeats. It ends where the next one starts.
+type era struct {
+	start  int64
+	offset int64
+	week   *week
+}
+
+// daily is a Range with its times in microseconds after midnight. An end beyond
+// the day lies in the next one.
 type daily struct {
 	days       uint8 // bits of time.Weekday
-	start, end int32
+	start, end int64
 }
 
-func dailyOf(r Range) daily {
-	d := daily{start: int32(r.From) * 60, end: int32(r.To) * 60}
-	if d.end < d.start {
-		d.end += daySeconds
-	}
-	for _, w := range r.Days {
-		d.days |= 1 << w
-	}
-	return d
-}
-
-func newSchedule(h Hours) *schedule {
-	s := &schedule{hours: h, ranges: make([]daily, 0, len(h.Ranges))}
-	for _, r := range h.Ranges {
-		d := dailyOf(r)
-		s.ranges = append(s.ranges, d)
-		s.days |= d.days
-	}
-	if s.weekly = newPattern(s.ranges); s.days == 0 {
-		s.weekly.toggles[0] = 2 * eternal
-		if h.Always {
-			s.weekly.start = 1
+func dailyRanges(list []Range) []daily {
+	all := make([]daily, 0, len(list))
+	for _, r := range list {
+		d := daily{start: int64(r.From) * 60 * second, end: int64(r.To) * 60 * second}
+		if d.end < d.start {
+			d.end += day
 		}
+		for _, w := range r.Days {
+			d.days |= 1 << w
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+var (
+	alwaysOpen = &schedule{always: true}
+	neverOpen  = &schedule{span: span{never, forever}, eras: []era{{start: never, week: &week{}}}}
+)
+
+// newSchedule makes hours ready for the instants of a span, which holds a horizon
+// at least.
+func newSchedule(h Hours, c *calendar, within span) *schedule {
+	if h.Always {
+		return alwaysOpen
+	}
+	s := &schedule{hours: dailyRanges(h.Ranges), calendar: c}
+	s.divide(within)
+	return s
+}
+
+// divide makes the eras of a span.
+func (s *schedule) divide(within span) {
+	s.span, s.eras = within, make([]era, 0, 4)
+	plain := newWeek(s.startsIn(noException))
+	for at := within.from; at < within.until; {
+		offset, end := s.calendar.offsetAt(at)
+		date := floorDiv(at+offset, day)
+		w, next := plain, s.calendar.change(date)
+		if before, on := s.calendar.exceptionOn(date-1), s.calendar.exceptionOn(date); before != on {
+			w, next = newWeek(s.startsAround(date, before, on)), date+1
+		} else if on != noException {
+			w = newWeek(s.startsIn(on))
+		}
+		s.add(era{at, offset, w})
+		if next < forever {
+			end = min(end, next*day-offset)
+		}
+		at = end
+	}
+}
+
+// add appends an era unless it only continues the last one.
+func (s *schedule) add(e era) {
+	if n := len(s.eras); n > 0 {
+		last := &s.eras[n-1]
+		if last.week == e.week && last.offset == e.offset {
+			return
+		}
+		if open, constant := last.week.constant(); constant {
+			if also, constant := e.week.constant(); constant && open == also {
+				return
+			}
+		}
+	}
+	s.eras = append(s.eras, e)
+}
+
+// startsIn returns what starts in a week of dates that one exception covers, or
+// none, in microseconds after the week's beginning.
+func (s *schedule) startsIn(exception int) []span {
+	all := make([]span, 0, 16)
+	for w := range int64(7) {
+		all = s.startsOn(all, w, exception)
+	}
+	return all
+}
+
+// startsAround returns what starts on a date and on the date before it, which are
+// covered by different exceptions.
+func (s *schedule) startsAround(date int64, before, on int) []span {
+	weekday := (date + int64(time.Thursday)) % 7 // 1970-01-01 was a Thursday
+	return s.startsOn(s.startsOn(nil, (weekday+6)%7, before), weekday, on)
+}
+
+// startsOn appends what starts on one weekday: the exception's ranges if the hours
+// have a range on that weekday, else nothing; without an exception their own.
+func (s *schedule) startsOn(all []span, weekday int64, exception int) []span {
+	own := false
+	for _, r := range s.hours {
+		if r.days>>weekday&1 == 1 {
+			own = true
+			if exception == noException {
+				all = append(all, span{weekday*day + r.start, weekday*day + r.end})
+			}
+		}
+	}
+	if own && exception != noException {
+		for _, r := range s.calendar.exceptions[exception].ranges {
+			all = append(all, span{weekday*day + r.start, weekday*day + r.end})
+		}
+	}
+	return all
+}
+
+// at returns the state of the hours at an instant t <= limit. An open state may
+// end later than the limit.
+func (s *schedule) at(t, limit int64) state {
+	if s.always {
+		return state{true, forever}
+	}
+	if t < s.span.from || limit >= s.span.until {
+		// Beyond the years that are ready, the eras are made when they are needed.
+		far := &schedule{hours: s.hours, calendar: s.calendar}
+		far.divide(span{t, limit + 1})
+		s = far
+	}
+	i := s.eraOf(t)
+	now := s.eras[i].at(t)
+	for i++; i < len(s.eras) && now.until >= s.eras[i].start; i++ {
+		next := s.eras[i].at(s.eras[i].start)
+		if next.open != now.open {
+			now.until = s.eras[i].start
+			break
+		}
+		now.until = next.until
+	}
+	return now
+}
+
+// eraOf returns the index of the era of an instant.
+func (s *schedule) eraOf(t int64) int {
+	low, high := 1, len(s.eras)
+	for low < high { // the first one that starts after t
+		if mid := (low + high) / 2; s.eras[mid].start <= t {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low - 1
+}
+
+// at returns the state at an instant as if the era did not end.
+func (e *era) at(t int64) state {
+	clock := (t + e.offset + int64(time.Thursday)*day) % weekLength // since Sunday 00:00
+	if clock < 0 {
+		clock += weekLength
+	}
+	s := e.week.at(clock)
+	if s.until < forever {
+		s.until += t - clock
 	}
 	return s
 }
 
-// neverOpen stands first in every policy: the hours of a door that a type does
-// not list. alwaysOpen is every "always".
-var (
-	neverOpen  = newSchedule(Hours{})
-	alwaysOpen = newSchedule(Always())
-)
+const weekLength = 7 * day
 
-// prepare looks for all changes of hours that change on exceptions only.
-func (s *schedule) prepare(z *timeline) {
-	if !z.ready() || s.days == 0 || len(s.weekly.toggles) > 1 {
-		return
+// week is what is open in a week, in microseconds after Sunday 00:00 on the wall
+// clock. It repeats.
+type week struct{ open spans }
+
+// newWeek makes a week of what starts in it, which may run into the next one.
+func newWeek(starts []span) *week {
+	for _, s := range starts {
+		if s.until > weekLength {
+			starts = append(starts, span{0, s.until - weekLength})
+		}
 	}
-	var now moment
-	z.at(tableStart, &now)
-	open, at := s.at(z, &now, tableEnd)
-	s.start = open
-	var changes []int64
-	for at < tableEnd {
-		changes = append(changes, at)
-		z.at(at, &now)
-		_, at = s.at(z, &now, tableEnd)
+	open := union(starts)
+	if n := len(open); n > 0 {
+		open[n-1].until = min(open[n-1].until, weekLength)
 	}
-	s.starts = newBuckets(len(changes), 32*len(changes), func(i int) int64 { return changes[i] })
-	s.changes = append(changes, eternal)
+	return &week{open}
 }
 
-// pattern is a week that repeats, as seconds after the start of Sunday at which
-// it opens or closes.
-type pattern struct {
-	toggles []int64 // and the first of the next week
-	start   int     // 1 if open before the first
-
-	// Per slot of the week: how many toggles lie before it. A slot is a little
-	// more than an hour, so that most hold none.
-	before [weekSeconds>>slotShift + 1]uint16
+// constant reports whether the week never changes, and what it is then.
+func (w *week) constant() (open, constant bool) {
+	if len(w.open) == 0 {
+		return false, true
+	}
+	return true, w.open[0] == span{0, weekLength}
 }
 
-const slotShift = 12
-
-// newPattern makes the week in which the ranges start on their days.
-func newPattern(ranges []daily) pattern {
-	var room [32]int32
-	edges := room[:0] // twice the second, closing ones plus 1
-	open := 0         // how many ranges run over the end of the week
-	for _, r := range ranges {
-		for w := range int32(7) {
-			if r.days>>w&1 == 0 {
-				continue
-			}
-			start, end := w*daySeconds+r.start, w*daySeconds+r.end
-			if end >= weekSeconds {
-				open++
-			}
-			edges = append(edges, start<<1, end%weekSeconds<<1|1)
-		}
+// at returns the state at a microsecond of the week.
+func (w *week) at(t int64) state {
+	open, constant := w.constant()
+	if constant {
+		return state{open, forever}
 	}
-	slices.Sort(edges) // where one range ends and another starts, opening comes first: they are one
-	p := pattern{toggles: make([]int64, 0, len(edges)+1), start: min(open, 1)}
-	for i := 0; i < len(edges); {
-		at, was := edges[i]>>1, open > 0
-		for ; i < len(edges) && edges[i]>>1 == at; i++ {
-			open += 1 - int(edges[i]&1)*2
-		}
-		if was != (open > 0) {
-			p.toggles = append(p.toggles, int64(at))
-		}
-	}
-	n := 0
-	for slot := range p.before {
-		for n < len(p.toggles) && p.toggles[n] < int64(slot)<<slotShift {
-			n++
-		}
-		p.before[slot] = uint16(n)
-	}
-	if n == 0 {
-		p.toggles = append(p.toggles, maxSecond)
-	} else {
-		p.toggles = append(p.toggles, p.toggles[0]+weekSeconds)
-	}
-	return p
-}
-
-// at returns the state at a second of the week, 1 for open, and how long it lasts.
-func (p *pattern) at(second int64) (open int, lasts int64) {
-	i := int(p.before[second>>slotShift])
-	for p.toggles[i] <= second {
-		i++
-	}
-	return (i ^ p.start) & 1, p.toggles[i] - second
-}
-
-// at returns whether s is open at a moment, 1 or 0, and the first second after it
-// at which that changes: more than limit if there is none up to that.
-// RULES.md, section 2.
-func (s *schedule) at(z *timeline, now *moment, limit int64) (open int, changes int64) {
-	if s.changes != nil && tableStart <= now.sec && now.sec < tableEnd-horizon/second-daySeconds {
-		i, hi := s.starts.around(now.sec)
-		for i < hi && s.changes[i] <= now.sec {
-			i++
-		}
-		return (i ^ s.start) & 1, s.changes[i]
-	}
-	if now.before&now.on == noException || s.days == 0 {
-		open, changes = s.weekly.at(now.second)
-	} else {
-		open, changes = s.on(&z.calendar, now)
-	}
-	if changes += now.sec; changes >= now.end && changes < eternal {
-		return open, s.walk(z, now, limit, open)
-	}
-	return open, changes
-}
-
-// walk follows a state from stretch to stretch.
-func (s *schedule) walk(z *timeline, now *moment, limit int64, open int) (changes int64) {
-	var next moment
-	for end := now.end; end <= limit; {
-		z.at(end, &next)
-		state, lasts := s.on(&z.calendar, &next)
-		if state != open {
-			return end
-		}
-		if end+lasts < next.end {
-			return end + lasts
-		}
-		end = next.end
-	}
-	return eternal
-}
-
-// on returns the state at a moment, and how long it lasts if the stretch does.
-func (s *schedule) on(c *calendar, now *moment) (open int, lasts int64) {
-	if now.before == now.on {
-		if now.on == noException {
-			return s.weekly.at(now.second)
-		}
-		return s.during[now.on].at(now.second)
-	}
-	// One date only: the ranges that start on it, and what is left of those
-	// that started the day before under other rules.
-	weekday := int32(now.second / daySeconds)
-	second := int32(now.second % daySeconds)
-	today, yesterday := s.starting(c, now.on, weekday), s.starting(c, now.before, (weekday+6)%7)
-	isOpen := today.contains(second) || yesterday.contains(second+daySeconds)
-	if isOpen {
-		open = 1
-	}
-	for at := second; ; {
-		at = min(today.edge(at), yesterday.edge(at+daySeconds)-daySeconds, daySeconds)
-		if at == daySeconds || isOpen != (today.contains(at) || yesterday.contains(at+daySeconds)) {
-			return open, int64(at - second)
-		}
-	}
-}
-
-// startingOn is the ranges that start on one date.
-type startingOn struct {
-	ranges []daily
-	day    uint8 // the bit of its weekday; 0 takes every range
-}
-
-// starting returns what starts on a date under an exception: its ranges if s has
-// one on that weekday, for an exception gives nobody a day he does not have.
-func (s *schedule) starting(c *calendar, exception, weekday int32) startingOn {
-	day := uint8(1) << weekday
+	s, first := w.open.at(t), w.open[0]
 	switch {
-	case exception == noException:
-		return startingOn{s.ranges, day}
-	case s.days&day == 0:
-		return startingOn{}
+	case s.open && s.until == weekLength && first.from == 0:
+		s.until += first.until
+	case !s.open && s.until == forever:
+		s.until = weekLength + first.from
 	}
-	return startingOn{c.exceptions[exception], 0}
-}
-
-// contains reports whether a second, counted from the start of the date, is open.
-func (s startingOn) contains(second int32) bool {
-	for _, r := range s.ranges {
-		if r.days&s.day == s.day && r.start <= second && second < r.end {
-			return true
-		}
-	}
-	return false
-}
-
-// edge returns the first second after another at which a range starts or ends.
-func (s startingOn) edge(after int32) int32 {
-	next := int32(weekSeconds)
-	for _, r := range s.ranges {
-		if r.days&s.day != s.day {
-			continue
-		}
-		if r.start > after {
-			next = min(next, r.start)
-		} else if r.end > after {
-			next = min(next, r.end)
-		}
-	}
-	return next
+	return s
 }

@@ -7,33 +7,29 @@ import (
 	"time"
 )
 
-// The engine counts instants in microseconds since 1970 (UTC) and wall clocks
-// in seconds: int64 nanoseconds would overflow in 2262.
+// The engine counts instants in microseconds since 1970 (UTC): int64 nanoseconds
+// would overflow in 2262.
 const (
-	daySeconds = 24 * 60 * 60
-	second     = int64(1e6)      // in microseconds
-	day        = 24 * 3600 * 1e6 // in microseconds
+	second = int64(1e6) // in microseconds
+	day    = 24 * 3600 * second
 
 	// Before every instant and after every instant.
 	never   = math.MinInt64
 	forever = math.MaxInt64
 
 	// horizon is how far valid_until and next_change look ahead.
-	horizon = 370 * int64(day)
+	horizon = 370 * day
 )
 
 // missing stands for a Clock or Day that could not be read.
 const missing = -1
 
 // micros returns t in microseconds since 1970, finer digits cut off towards the
-// past. Years far from ours are drawn to the years 0 and 20000, where nothing
-// happens any more, so that sums do not overflow.
+// past. Years far from ours become the years 0 and 20000, in which no fact lies,
+// so that sums do not overflow.
 func micros(t time.Time) int64 {
 	return min(max(t.Unix(), -62_200_000_000), 570_000_000_000)*second + int64(t.Nanosecond())/1000
 }
-
-// zeroInstant is that of a zero time.Time.
-const zeroInstant = -62_135_596_800 * second
 
 func instant(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
@@ -45,9 +41,17 @@ func bound(t time.Time, unbounded int64) int64 {
 	return micros(t)
 }
 
+// unbounded is the reverse of bound: instants that are never reached are zero.
+func unbounded(us int64) time.Time {
+	if us == never || us == forever {
+		return time.Time{}
+	}
+	return instant(us)
+}
+
 // ParseInstant reads an instant as documents and requests hold it: RFC 3339
 // with an offset, in the years 1970 to 9999 (UTC), at most microseconds. It is
-// stricter than time.Parse, and returns it in UTC.
+// stricter than time.Parse, and returns the instant in UTC.
 func ParseInstant(s string) (time.Time, error) {
 	t, err := parseInstant(s)
 	if err == nil {
@@ -61,7 +65,7 @@ func ParseInstant(s string) (time.Time, error) {
 
 var errTooFine = errors.New("it is finer than a microsecond")
 
-// checkInstant refuses what no fact may hold.
+// checkInstant returns an error for an instant that no fact may hold.
 func checkInstant(t time.Time) error {
 	if y := t.UTC().Year(); y < 1970 || y > 9999 {
 		return errors.New("its year, in UTC, is not 1970 to 9999")
@@ -75,7 +79,7 @@ func checkInstant(t time.Time) error {
 // parseInstant reads YYYY-MM-DDTHH:MM:SS[.digits](Z|+HH:MM|-HH:MM). time.Parse is
 // laxer: it takes a comma, and drops what is finer than a nanosecond.
 func parseInstant(s string) (time.Time, error) {
-	bad := errors.New("want RFC 3339 with an offset, such as 2026-05-04T14:00:00+02:00")
+	bad := errors.New("required is RFC 3339 with an offset, such as 2026-05-04T14:00:00+02:00")
 	if len(s) < 20 || s[10] != 'T' {
 		return time.Time{}, bad
 	}
@@ -115,7 +119,7 @@ func parseInstant(s string) (time.Time, error) {
 		}
 		clock += offset
 	}
-	return time.UnixMicro((date.dayNumber()*daySeconds+clock)*second + fraction).UTC(), nil
+	return instant(date.dayNumber()*day + clock*second + fraction), nil
 }
 
 // clockSeconds reads "HH:MM:SS", 00:00:00 to 23:59:59.

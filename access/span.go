@@ -1,0 +1,90 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+)
+
+// state is whether something is open at an instant t, and until when that holds:
+// an open state ends at until, a closed one does not open before it.
+type state struct {
+	open  bool
+	until int64
+}
+
+// and returns the state of what is open while a and b both are.
+func (a state) and(b state) state {
+	switch {
+	case a.open && b.open:
+		return state{true, min(a.until, b.until)}
+	case a.open:
+		return b
+	case b.open:
+		return a
+	}
+	return state{false, max(a.until, b.until)}
+}
+
+// not returns the state of what is open while a is closed.
+func (a state) not() state { return state{!a.open, a.until} }
+
+// firstOpen returns the first instant in [t, limit] at which something is open,
+// forever if there is none.
+func firstOpen(t, limit int64, at func(t int64) state) int64 {
+	for t <= limit {
+		s := at(t)
+		if s.open {
+			return t
+		}
+		t = s.until
+	}
+	return forever
+}
+
+// span is a half-open span of time: from is in it, until is not.
+type span struct{ from, until int64 }
+
+// at returns the state of being within the span.
+func (s span) at(t int64) state {
+	switch {
+	case t < s.from:
+		return state{false, s.from}
+	case t < s.until:
+		return state{true, s.until}
+	}
+	return state{false, forever}
+}
+
+// spans are in order, neither overlap nor touch, and none is empty: see union.
+type spans []span
+
+// at returns the state of being within one of the spans.
+func (list spans) at(t int64) state {
+	low, high := 0, len(list)
+	for low < high { // the first one that ends after t
+		if mid := (low + high) / 2; list[mid].until <= t {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	if low == len(list) {
+		return state{false, forever}
+	}
+	return list[low].at(t)
+}
+
+// union sorts spans and joins those that overlap or touch. It reuses the memory
+// of the list.
+func union(list []span) spans {
+	slices.SortFunc(list, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	joined := list[:0]
+	for _, s := range list {
+		if n := len(joined); n > 0 && s.from <= joined[n-1].until {
+			joined[n-1].until = max(joined[n-1].until, s.until)
+		} else if s.from < s.until {
+			joined = append(joined, s)
+		}
+	}
+	return spans(joined)
+}
