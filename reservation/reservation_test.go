@@ -48,6 +48,8 @@ func TestWindow(t *testing.T) {
 	r := booking("r", "ada", 0, 60)
 	odd := r
 	odd.EndedAt = at(-60)
+	noTime := booking("n", "bob", 60, 90)
+	noTime.EndedAt = at(60)
 	pending := booking("p", "bob", 60, 90)
 	pending.Status = Pending
 	elsewhere := booking("e", "bob", 60, 90)
@@ -70,7 +72,12 @@ func TestWindow(t *testing.T) {
 		"own do not cut":           {clip, r, []Reservation{booking("n", "ada", 60, 90)}, -15, 75},
 		"pending do not cut":       {clip, r, []Reservation{pending}, -15, 75},
 		"other resources do not":   {clip, r, []Reservation{elsewhere}, -15, 75},
-		"overlapping do not cut":   {clip, r, []Reservation{booking("n", "bob", 30, 90)}, -15, 75},
+		"an overlapping one cuts":  {clip, r, []Reservation{booking("n", "bob", 30, 90)}, -15, 60},
+		"overlapped in front":      {clip, r, []Reservation{booking("n", "bob", -30, 5)}, 0, 75},
+		"cut on both sides":        {clip, r, []Reservation{booking("n", "bob", -30, 90)}, 0, 60},
+		"within it":                {clip, r, []Reservation{booking("n", "bob", 10, 50)}, -15, 75},
+		"same time":                {clip, r, []Reservation{booking("n", "bob", 0, 60)}, -15, 75},
+		"no time cuts nothing":     {clip, r, []Reservation{noTime}, -15, 75},
 		"pending ones have theirs": {clip, pending, []Reservation{r}, 60, 105},
 		"ended before it started":  {overlap, odd, nil, -15, -45},
 	} {
@@ -203,7 +210,7 @@ func ExampleReservation_EndEarly() {
 	fmt.Println(err)
 	// Output:
 	// 12:20 <nil>
-	// reservation: cannot end early "r1": it was ended already
+	// reservation: cannot end early "r1": it was ended early already
 }
 
 func ExampleReservation_Extend() {

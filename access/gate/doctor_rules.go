@@ -18,7 +18,7 @@ func (e *examination) rulesAndDoors(context.Context) {
 		return
 	}
 	facts := e.facts()
-	facts.Resources, facts.Exceptions = e.rules.Resources, e.rules.Exceptions
+	facts.Resources, facts.Exceptions, facts.Closures = e.rules.Resources, e.rules.Exceptions, e.rules.Closures
 	names := map[string]bool{}
 	for _, d := range e.doors {
 		names[d.ID] = true

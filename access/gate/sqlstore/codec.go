@@ -182,11 +182,13 @@ func readExceptions(text string) ([]access.Exception, error) {
 
 // settingsDoc holds durations in nanoseconds.
 type settingsDoc struct {
-	Before                      *time.Duration `json:"before,omitempty"`
-	After                       *time.Duration `json:"after,omitempty"`
-	OpenTime                    *time.Duration `json:"open_time,omitempty"`
-	Buffers                     access.Buffers `json:"buffers,omitempty"`
-	ReservationsRequireStanding *bool          `json:"reservations_require_standing,omitempty"`
+	Before                        *time.Duration     `json:"before,omitempty"`
+	After                         *time.Duration     `json:"after,omitempty"`
+	OpenTime                      *time.Duration     `json:"open_time,omitempty"`
+	Buffers                       access.Buffers     `json:"buffers,omitempty"`
+	Guests                        access.GuestPolicy `json:"guests,omitempty"`
+	ReservationsRequireStanding   *bool              `json:"reservations_require_standing,omitempty"`
+	ReservationsRequireMembership *bool              `json:"reservations_require_membership,omitempty"`
 }
 
 func settingsText(s access.Settings) (string, error) {

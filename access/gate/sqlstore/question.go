@@ -42,7 +42,7 @@ WITH rooms AS MATERIALIZED (SELECT DISTINCT resource FROM doorkit_resource_doors
 own AS MATERIALIZED (SELECT id, resource, status, starts, ends, ended_at, effective FROM doorkit_reservations
 	WHERE site = $1 AND member = $2 AND effective >= $3 AND starts <= $4 AND resource IN (SELECT resource FROM rooms)),
 spots AS MATERIALIZED (
-	SELECT resource, effective AS start_from, effective + 86400000000 AS start_to, starts - 86400000000 AS end_from, starts AS end_to FROM own
+	SELECT resource, starts AS start_from, effective + 86400000000 AS start_to, starts - 86400000000 AS end_from, effective AS end_to FROM own
 	UNION ALL SELECT resource, $5, $6, $5, $6 FROM rooms)
 SELECT 1 AS kind, revision AS a, name AS b, time_zone AS c, settings AS d, exceptions AS e, '' AS f, '' AS g, '' AS h, version AS i, {null int} AS j, {null int} AS k, {null int} AS l, {null int} AS m
 	FROM doorkit_sites WHERE site = $1
@@ -62,6 +62,8 @@ UNION ALL SELECT 8, id, resource, $2, status, '', '', '', '', starts, ends, ende
 	FROM own
 UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
 	FROM rooms o CROSS JOIN {each (}doorkit_reservations n WHERE ` + others + ` AND n.effective > $6 AND {unindexed}n.starts < $5{) by effective}
+UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
+	FROM own o CROSS JOIN {each (}doorkit_reservations n WHERE ` + others + ` AND n.effective > o.effective AND {unindexed}n.starts < o.starts{) by effective}
 UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
 	FROM spots o CROSS JOIN {each (}doorkit_reservations n WHERE ` + others + ` AND n.starts >= o.start_from AND n.starts <= o.start_to{) by starts}
 UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -42,6 +43,9 @@ type writes struct {
 func (w writes) PutRules(ctx context.Context, r storage.Rules) error {
 	if err := storage.CheckFact(r.Site.ID, r); err != nil {
 		return err
+	}
+	if len(r.Closures) > 0 {
+		return errors.New("sqlstore: PutRules: closures have no column yet")
 	}
 	settings, err := settingsText(r.Settings)
 	if err != nil {

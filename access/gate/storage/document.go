@@ -75,7 +75,7 @@ func Export(ctx context.Context, s Stores, site string) (Document, error) {
 	}
 	doc := Document{Links: map[string]Link{}, Facts: access.Facts{
 		Revision: rules.Revision, Site: rules.Site, Settings: rules.Settings,
-		MembershipTypes: rules.MembershipTypes, Resources: rules.Resources, Exceptions: rules.Exceptions,
+		MembershipTypes: rules.MembershipTypes, Resources: rules.Resources, Exceptions: rules.Exceptions, Closures: rules.Closures,
 	}}
 	doors, err := s.Doors.Doors(ctx, site)
 	if err != nil {
@@ -167,7 +167,7 @@ func (d Document) rules() Rules {
 	f := d.Facts
 	return Rules{
 		Revision: f.Revision, Site: f.Site, Settings: f.Settings,
-		MembershipTypes: f.MembershipTypes, Resources: f.Resources, Exceptions: f.Exceptions,
+		MembershipTypes: f.MembershipTypes, Resources: f.Resources, Exceptions: f.Exceptions, Closures: f.Closures,
 	}
 }
 

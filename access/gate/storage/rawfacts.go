@@ -49,6 +49,7 @@ func (p RawFacts) Snapshots() []Snapshot {
 		TimeZone:   p.Rules.Site.TimeZone,
 		Settings:   p.Rules.Settings,
 		Exceptions: p.Rules.Exceptions,
+		Closures:   p.Rules.Closures,
 		Member:     p.Member,
 	}
 	if p.Member != nil {
@@ -66,6 +67,7 @@ func (p RawFacts) Snapshots() []Snapshot {
 	if p.Member != nil {
 		known := p.known()
 		p.addGrants(list, &known)
+		p.addResources(list, &known)
 		p.addReservations(list, &known)
 	}
 	return list
@@ -101,6 +103,19 @@ func (p *RawFacts) addGrants(list []Snapshot, known *places) {
 	}
 }
 
+// addResources gives each door the resources that list it, of their doors only
+// this one.
+func (p *RawFacts) addResources(list []Snapshot, known *places) {
+	for _, r := range p.Rules.Resources {
+		for _, id := range r.Doors {
+			if i := known.place(id); i >= 0 {
+				q := &list[i].Question
+				q.Resources = append(q.Resources, access.Resource{ID: r.ID, Doors: []string{id}, Before: r.Before, After: r.After})
+			}
+		}
+	}
+}
+
 func (p *RawFacts) addReservations(list []Snapshot, known *places) {
 	if len(p.Reservations) == 0 {
 		return
@@ -113,23 +128,14 @@ func (p *RawFacts) addReservations(list []Snapshot, known *places) {
 			}
 		}
 	}
-	bookers := make([]map[string]int, len(list))
 	for _, r := range p.Reservations {
 		for _, i := range behind[r.Resource] {
 			q := &list[i].Question
 			switch {
-			case r.Member == p.Member.ID:
+			case r.Member == p.Member.ID, slices.Contains(r.Guests, p.Member.ID):
 				q.Reservations = append(q.Reservations, r)
 			case r.Status.OrDefault() == reservation.Confirmed:
-				if bookers[i] == nil {
-					bookers[i] = map[string]int{}
-				}
-				n, ok := bookers[i][r.Member]
-				if !ok {
-					n = len(bookers[i]) + 1
-					bookers[i][r.Member] = n
-				}
-				q.Neighbours = append(q.Neighbours, access.Neighbour{Resource: r.Resource, Start: r.Start, End: r.EffectiveEnd(), Booker: n})
+				q.Neighbours = append(q.Neighbours, access.Neighbour{Resource: r.Resource, Booker: r.Member, Start: r.Start, End: r.End, EndedAt: r.EndedAt})
 			}
 		}
 	}

@@ -34,6 +34,7 @@ type Rules struct {
 	MembershipTypes []access.MembershipType
 	Resources       []access.Resource
 	Exceptions      []access.Exception
+	Closures        []access.Closure
 	// Version counts the changes; 0 means not stored yet.
 	Version uint64
 }
