@@ -8,18 +8,20 @@ type Cause string
 const (
 	CauseNotLinked        Cause = "not_linked"        // no lock is linked to the door
 	CauseSwitchedOff      Cause = "switched_off"      // the site's kill switch
-	CausePresenceMissing  Cause = "presence_missing"  // the host's presence check said no
+	CauseCondition        Cause = "condition"         // a Condition of the host's is not met
 	CauseDeadline         Cause = "deadline"          // too late to send it
 	CauseClock            Cause = "clock"             // the tap lies ahead of our clock, or the clock failed
 	CauseCancelled        Cause = "cancelled"         // the caller went away before anything was claimed
 	CauseBadRequest       Cause = "bad_request"       // the request itself is faulty
 	CauseRequestReused    Cause = "request_reused"    // its RequestID belongs to another request
 	CauseStoreUnavailable Cause = "store_unavailable" // facts or journal could not be read or written
+	CauseUnknownSite      Cause = "unknown_site"      // the storage has no rules of this site
 	CauseBadFacts         Cause = "bad_facts"         // the facts of this member and door contradict themselves
 	CauseInternal         Cause = "internal"          // a fault in this program or in a host's callback
 	CauseIQNotActivated   Cause = "iq_not_activated"  // the connection's user is not activated at the IQ
 	CauseIQOffline        Cause = "iq_offline"        // the IQ does not reach the cloud
 	CauseLockOffline      Cause = "lock_offline"      // the lock does not reach its IQ
+	CauseLinkOutdated     Cause = "link_outdated"     // the lock has another IQ, or another need for a code, than when it was linked
 	CauseLockGone         Cause = "lock_gone"         // the linked lock is not on the site any more
 	CauseRestoreRequired  Cause = "restore_required"  // the IQ was reset and waits for its restore
 	CausePINNotChanged    Cause = "pin_not_changed"   // the activation was never confirmed
@@ -43,18 +45,20 @@ var causes = []struct {
 }{
 	{CauseNotLinked, "This door is not set up for digital keys."},
 	{CauseSwitchedOff, "Digital keys are switched off here at the moment. Please ask the staff."},
-	{CausePresenceMissing, "Please confirm at the door that you are here, then try again."},
+	{CauseCondition, "This door does not open for you right now. Please ask the staff."},
 	{CauseDeadline, "That took too long, so the door stayed shut. Please tap again."},
 	{CauseClock, "The time of this tap does not fit. If the clock of your phone is right, please ask the staff."},
 	{CauseCancelled, "The request was cancelled. Please tap again."},
 	{CauseBadRequest, "The app sent something we could not read. Please update the app and tap again."},
 	{CauseRequestReused, "The app mixed up two requests. Please tap again."},
 	{CauseStoreUnavailable, "We cannot check your access right now. Please try again in a moment."},
+	{CauseUnknownSite, "This place is not set up for digital keys. Please ask the staff."},
 	{CauseBadFacts, "Your access is not set up correctly. Please ask the staff."},
 	{CauseInternal, "Something went wrong on our side. Please try again, or ask the staff."},
 	{CauseIQNotActivated, "This door is not ready for digital keys yet. Please ask the staff."},
 	{CauseIQOffline, "The door system seems to be offline. If the door stays shut, use another way in or ask the staff."},
 	{CauseLockOffline, "This lock seems to be offline. If the door stays shut, use another way in or ask the staff."},
+	{CauseLinkOutdated, "This door has to be connected again. Please ask the staff."},
 	{CauseLockGone, "This door is not set up for digital keys any more. Please ask the staff."},
 	{CauseRestoreRequired, "The door system has to be set up again. Please ask the staff."},
 	{CausePINNotChanged, "This door is not ready for digital keys yet. Please ask the staff."},

@@ -1,26 +1,32 @@
 package gate
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/reservation"
 )
 
-// Movement is an accepted unlock or office-mode start by a member's own digital
-// key: what may count as a check-in.
+// Movement is an accepted unlock or start of office mode by a member's own
+// digital key: what may count as a check-in.
 type Movement struct {
 	Member, Door, RequestID string
 	Action                  access.Action
-	At                      time.Time
-	Location                *time.Location // the site's zone; never nil
+	TappedAt                time.Time      // when the member tapped
+	At                      time.Time      // when the lock moved, as far as is known
+	Location                *time.Location // the site's time zone; never nil
 	Reason                  access.Reason
-	Reservations            []string // the reservations that opened the door
+	// Reservations are those that opened the door, by ID. Of each the ID, the
+	// Resource, Start and End (the effective end) are set.
+	Reservations []reservation.Reservation
 }
 
 // Day returns the date of the movement at the site, YYYY-MM-DD. A movement
-// before the cut-off, a time of day, belongs to the day before: with 4 hours,
-// someone who stays until three at night came once.
+// before the cutoff, a time of day, belongs to the day before: with 4 hours,
+// a member who comes in the evening and again at three at night came once.
 func (m Movement) Day(cutoff time.Duration) string {
 	local := m.At.In(m.Location)
 	if cutoff <= 0 {
@@ -35,17 +41,43 @@ func (m Movement) Day(cutoff time.Duration) string {
 	return time.Date(y, mo, d, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
 }
 
-// CheckInPolicy says under which key a movement counts as a check-in and on
-// which day; movements of one member with one key count once. An empty key
-// counts nothing. Locking, staff and requests on somebody's behalf never get
-// here.
+// Reservation returns the reservation that the tap belongs to: the one whose
+// reserved time contains it; else, in the buffers, the next to start, or the last
+// to have ended. ok is false when no reservation opened the door.
+func (m Movement) Reservation() (r reservation.Reservation, ok bool) {
+	if len(m.Reservations) == 0 {
+		return r, false
+	}
+	const containing, ahead, over = 0, 1, 2
+	rank := func(r reservation.Reservation) int {
+		switch {
+		case m.TappedAt.Before(r.Start):
+			return ahead
+		case m.TappedAt.Before(r.EffectiveEnd()):
+			return containing
+		}
+		return over
+	}
+	return slices.MinFunc(m.Reservations, func(a, b reservation.Reservation) int {
+		nearest := a.Start.Compare(b.Start)
+		if rank(a) == over {
+			nearest = b.EffectiveEnd().Compare(a.EffectiveEnd())
+		}
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), nearest, cmp.Compare(a.ID, b.ID))
+	}), true
+}
+
+// CheckInPolicy returns the key under which a movement counts as a check-in, and
+// its day; movements of one member with one key count once. An empty key counts
+// nothing. It is not called for locking, for staff and for requests on a member's
+// behalf. It must be safe for concurrent use.
 type CheckInPolicy func(Movement) (key, day string)
 
 // OncePerDay counts a member once per local day of the site.
 func OncePerDay(cutoff time.Duration) CheckInPolicy {
 	return func(m Movement) (key, day string) {
-		key = "day/" + m.Day(cutoff)
-		return key, key[len("day/"):]
+		day = m.Day(cutoff)
+		return "day/" + day, day
 	}
 }
 
@@ -54,13 +86,13 @@ func EveryUnlock(cutoff time.Duration) CheckInPolicy {
 	return func(m Movement) (key, day string) { return "unlock/" + m.RequestID, m.Day(cutoff) }
 }
 
-// OncePerReservation counts a member once per reservation, and once per day for
-// what no reservation opened.
+// OncePerReservation counts a member once per reservation (see
+// Movement.Reservation), and once per day where no reservation opened the door.
 func OncePerReservation(cutoff time.Duration) CheckInPolicy {
 	return func(m Movement) (key, day string) {
 		day = m.Day(cutoff)
-		if len(m.Reservations) > 0 {
-			return "reservation/" + m.Reservations[0], day
+		if r, ok := m.Reservation(); ok {
+			return "reservation/" + r.ID, day
 		}
 		return "day/" + day, day
 	}
@@ -69,25 +101,25 @@ func OncePerReservation(cutoff time.Duration) CheckInPolicy {
 // NoCheckIns counts nothing.
 func NoCheckIns() CheckInPolicy { return func(Movement) (key, day string) { return "", "" } }
 
-// checkIn asks the policy; nil when it does not count, also when it panics.
-func (g *Gate) checkIn(p *unlockRequest, at time.Time) *CheckIn {
-	if p.action == access.Lock {
+// checkIn asks the policy; nil when the movement does not count, also when the
+// policy panics.
+func (g *Gate) checkIn(d decided, at time.Time) *CheckIn {
+	if d.action == access.Lock || !d.tap.ownKey() {
 		return nil
 	}
-	if p.loc == nil { // an entry read back whose zone is gone
-		p.loc = time.UTC
-	}
 	m := Movement{
-		Member: p.tap.Member, Door: p.tap.Door, RequestID: p.tap.RequestID, Action: p.action,
-		At: at, Location: p.loc, Reason: p.decision.Reason, Reservations: p.evidence.Reservations,
+		Member: d.tap.Member, Door: d.tap.Door, RequestID: d.tap.RequestID, Action: d.action,
+		TappedAt: d.tap.TappedAt, At: at, Location: d.loc, Reason: d.decision.Reason, Reservations: d.evidence.bookings(),
+	}
+	if m.Location == nil { // of an entry from the journal whose zone is gone
+		m.Location = time.UTC
 	}
 	var key, day string
-	if err := guard("CheckIns", func() error { key, day = g.policy(m); return nil }); err != nil || key == "" {
+	if err := contain("CheckIns", func() error { key, day = g.policy(m); return nil }); err != nil || key == "" {
 		return nil
 	}
 	if !storage.ValidID(key) {
 		key = hashed(key)
 	}
-	day = shortID(day)
-	return &CheckIn{Member: m.Member, Key: key, Door: m.Door, Action: m.Action, RequestID: m.RequestID, At: at, Day: day}
+	return &CheckIn{Member: m.Member, Key: key, Door: m.Door, Action: m.Action, RequestID: m.RequestID, At: at, Day: shortID(day)}
 }

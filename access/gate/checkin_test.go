@@ -9,13 +9,14 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/reservation"
 )
 
 // What counts as a check-in is the host's choice.
 func ExampleCheckInPolicy() {
 	m := gate.Movement{
 		Member: "ada", Door: "front", RequestID: "3f1c9a52-one-tap", At: noon.Add(13 * time.Hour), // one at night
-		Location: time.UTC, Reservations: []string{"r1"},
+		Location: time.UTC, Reservations: []reservation.Reservation{{ID: "r1"}},
 	}
 	for _, policy := range []gate.CheckInPolicy{
 		gate.OncePerDay(0), gate.OncePerDay(4 * time.Hour), gate.EveryUnlock(0), gate.OncePerReservation(0), gate.NoCheckIns(),
@@ -41,7 +42,7 @@ func TestCheckInPolicies(t *testing.T) {
 		At: time.Date(2026, 5, 3, 22, 30, 0, 0, time.UTC), // 00:30 on the 4th in Berlin
 	}
 	booked := m
-	booked.Reservations = []string{"b7", "b8"}
+	booked.Reservations = []reservation.Reservation{{ID: "b7"}, {ID: "b8"}}
 	for name, c := range map[string]struct {
 		policy   gate.CheckInPolicy
 		m        gate.Movement

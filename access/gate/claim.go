@@ -2,128 +2,186 @@ package gate
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// begin writes the first commit: a claim, or a request that ends here.
-func (g *Gate) begin(ctx context.Context, p *unlockRequest, outcome Outcome, cause Cause, why error) (claim storage.Claim, err error) {
-	at := g.clock()
-	if at.IsZero() {
-		at = p.tap.TappedAt
+// execute claims, sends and settles what was decided.
+func (g *Gate) execute(ctx context.Context, d decided, now moment) *ended {
+	by := g.sendBy(d, now)
+	c, done := g.claim(ctx, d, by)
+	if done != nil {
+		return done
 	}
-	r := Receipt{Outcome: outcome, Decision: p.decision, Cause: cause, Err: why}
-	a := storage.Attempt{
-		Entry: storage.JournalEntry{RequestKey: p.key, Fingerprint: p.tap.fingerprint(p.action), Door: p.tap.Door, Action: p.action, Outcome: outcome, Begun: at},
-		Log:   p.logEntry(&r, at, 0),
+	own := context.WithoutCancel(ctx) // from here on the caller's cancellation does not count
+	return &ended{receipt: g.settle(own, c, g.send(own, c, by)), link: d.link}
+}
+
+// claim writes the attempt into the journal and the door log, in one commit.
+// Only the call that gets a claimed may send.
+func (g *Gate) claim(ctx context.Context, d decided, by deadline) (claimed, *ended) {
+	switch {
+	case ctx.Err() != nil:
+		return claimed{}, g.lost(ctx, d, CauseCancelled, ctx.Err(), true)
+	case by.left() <= 0:
+		return claimed{}, g.deny(ctx, d, CauseDeadline, nil)
 	}
-	if outcome == Sending {
-		a.Entry.SendBy, p.attempt = p.deadline.wall, a.Log.Commitment
-		if p.tap.ownKey() { // what staff does stands in the log by itself
-			a.ShareWithin = ShareWithin
+	own := context.WithoutCancel(ctx)
+	attempt := storage.Attempt{Entry: storage.JournalEntry{AttemptID: rand.Text(), SendBy: by.wall}}
+	if d.tap.ownKey() { // each command of staff has its own row in the log
+		attempt.ShareWithin = ShareWithin
+	}
+	claim, err := g.begin(own, d, attempt, Receipt{Outcome: Sending, Decision: d.decision, At: g.clock()})
+	if err != nil {
+		if other := g.release(own, d, attempt.Entry.AttemptID); other != nil {
+			return claimed{}, g.answer(ctx, d, *other)
 		}
-	} else {
-		r.At, a.Entry.Settled = at, at
+		r := Receipt{Outcome: NotSent, Decision: d.decision, Cause: CauseStoreUnavailable, At: g.clock(), Err: err}
+		return claimed{}, &ended{receipt: r, link: d.link}
 	}
-	d := p.doc(&r)
-	a.Entry.Doc = d.bytes()
+	switch claim.State {
+	case storage.Claimed:
+		return claimed{d, claim.Entry}, nil
+	case storage.Known:
+		return claimed{}, g.answer(ctx, d, claim.Entry)
+	case storage.Shared:
+		e := g.answer(ctx, d, claim.Entry)
+		e.receipt.Shared = true
+		return claimed{}, e
+	case storage.SwitchedOff:
+		return claimed{}, g.deny(ctx, d, CauseSwitchedOff, nil)
+	}
+	err = fmt.Errorf("gate: Records.Begin returned the unknown state %d", claim.State)
+	return claimed{}, &ended{receipt: Receipt{Outcome: NotSent, Decision: d.decision, Cause: CauseInternal, At: g.clock(), Err: err}, link: d.link}
+}
+
+// begin writes the first commit of a request: a claim, or a denial. The attempt
+// comes with what only a claim has.
+func (g *Gate) begin(ctx context.Context, d decided, a storage.Attempt, r Receipt) (claim storage.Claim, err error) {
+	if r.At.IsZero() {
+		r.At = d.tap.TappedAt
+	}
+	a.Log = d.logEntry(&r, r.At, 0)
+	e := &a.Entry
+	e.RequestKey, e.Fingerprint, e.Door, e.Action = d.key, d.tap.fingerprint(d.action), d.tap.Door, d.action
+	e.Outcome, e.Begun = r.Outcome, r.At
+	if r.Outcome == Sending {
+		r.At = time.Time{} // it has no outcome yet
+	} else {
+		e.Settled = r.At
+	}
+	e.Doc = d.entryDoc(&r).encode()
 	err = write(ctx, func(ctx context.Context) error {
-		return guard("Records", func() (err error) { claim, err = g.records.Begin(ctx, a); return })
+		return contain("Records", func() (err error) { claim, err = g.records.Begin(ctx, a); return })
 	})
 	return claim, err
 }
 
 // release settles a claim whose commit was uncertain: nothing was sent for it.
-// If it cannot, Recover will call it Unconfirmed. An entry that is not this
-// call's it returns: the same request came again, and its command may be under
-// way.
-func (g *Gate) release(ctx context.Context, p *unlockRequest) (other *storage.JournalEntry) {
-	at, attempt := g.clock(), p.attempt // whatever a storage's iterator holds goes to the heap
-	r := Receipt{Outcome: NotSent, Decision: p.decision, Cause: CauseStoreUnavailable, At: at}
+// If that fails, Recover settles it as Unconfirmed. An entry of another attempt
+// is returned: the same request came again, and its command may be under way.
+func (g *Gate) release(ctx context.Context, d decided, attemptID string) (other *storage.JournalEntry) {
+	at := g.clock()
+	r := Receipt{Outcome: NotSent, Decision: d.decision, Cause: CauseStoreUnavailable, At: at}
 	_ = write(ctx, func(ctx context.Context) error {
-		return guard("Records", func() error {
-			known, err := g.records.Lookup(ctx, p.key, p.tap.Door)
-			e := known.Entry
-			if err != nil || e == nil {
+		return contain("Records", func() error {
+			known, err := g.records.Lookup(ctx, d.key, d.tap.Door)
+			if err != nil || known.Entry == nil {
 				return err
 			}
-			own := false
-			if e.Outcome == Sending {
-				for row, err := range g.records.Rows(ctx, LogQuery{Site: g.site, After: e.Seq - 1, Limit: 1}) {
-					if err != nil {
-						return err
-					}
-					own = row.Seq == e.Seq && row.Commitment == attempt
-				}
-			}
-			if !own {
-				other = e
+			if known.Entry.AttemptID != attemptID || known.Entry.Outcome != Sending {
+				other = known.Entry
 				return nil
 			}
-			d := p.doc(&r)
-			_, err = g.records.Settle(ctx, storage.Settlement{RequestKey: p.key, Outcome: NotSent, At: at, Doc: d.bytes(), Log: p.logEntry(&r, at, e.Seq)})
+			_, err = g.records.Settle(ctx, storage.Settlement{
+				RequestKey: d.key, Outcome: NotSent, At: at, Doc: d.entryDoc(&r).encode(), Log: d.logEntry(&r, at, known.Entry.Seq),
+			})
 			return err
 		})
 	})
 	return other
 }
 
-// lost is a request that ended before it was decided, with no entry in the
-// journal: the same RequestID may come again. The log tells it, if it can be
-// reached and the caller is still there.
-func (g *Gate) lost(ctx context.Context, p *unlockRequest, why error, logged bool) (Receipt, error) {
-	r := Receipt{Outcome: NotSent, Cause: CauseStoreUnavailable, At: g.clock(), Err: unavailable(why)}
-	if _, ok := errors.AsType[*PanicError](why); ok {
-		r.Cause, r.Err = CauseInternal, why
+// send moves the lock, once.
+func (g *Gate) send(ctx context.Context, c claimed, by deadline) (result Result) {
+	if by.left() <= 0 {
+		return Result{Outcome: NotSent, Cause: CauseDeadline}
 	}
-	if ctx.Err() != nil {
-		r.Cause, r.Err = CauseCancelled, context.Cause(ctx)
-		return r, r.Err
+	ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
+	defer cancel()
+	command := Command{Link: c.link, Action: c.action, SendBy: by.wall, left: by.left}
+	err := contain("Locks", func() error { result = g.locks.Move(ctx, command); return nil })
+	if err != nil { // it may have sent before it panicked
+		return Result{Unconfirmed, CauseInternal, err}
 	}
-	if logged {
-		g.note(ctx, p, &r)
+	result.Err = contain("Locks", func() error { return result.Err })
+	switch {
+	case !result.Outcome.Settled():
+		return Result{Unconfirmed, CauseInternal, fmt.Errorf("gate: Locks.Move returned the outcome %q: %w", result.Outcome, result.Err)}
+	case result.Outcome == Accepted:
+		result.Cause = ""
+	case result.Cause.Valid():
+	case result.Outcome == Unconfirmed:
+		result.Cause = CauseNoAnswer
+	case result.Outcome == Refused:
+		result.Cause = CauseRefused
+	default:
+		result.Cause = CauseInternal
 	}
-	return r, nil
+	return result
 }
 
-func (g *Gate) note(ctx context.Context, p *unlockRequest, r *Receipt) {
-	at := r.At
+// settle writes the outcome of a command, in one commit, and makes its receipt.
+func (g *Gate) settle(ctx context.Context, c claimed, result Result) Receipt {
+	at := g.clock()
 	if at.IsZero() {
-		at = p.tap.TappedAt
+		at = c.entry.Begun
 	}
-	_ = write(context.WithoutCancel(ctx), func(ctx context.Context) error {
-		return guard("Records", func() error {
-			_, err := g.records.Note(ctx, g.site, p.logEntry(r, at, 0))
-			return err
-		})
+	r := c.receipt(result.Outcome, at)
+	r.Cause, r.Err = result.Cause, result.Err
+	s := storage.Settlement{RequestKey: c.key, Outcome: r.Outcome, At: at, Log: c.logEntry(&r, at, c.entry.Seq)}
+	if r.Outcome == Accepted {
+		s.CheckIn = g.checkIn(c.decided, at)
+	}
+	switch {
+	case c.action == access.OfficeMode && (r.Outcome == Accepted || r.Outcome == Unconfirmed):
+		s.Hold = c.hold(r.Outcome == Unconfirmed)
+	case c.action == access.Lock && r.Outcome == Accepted:
+		s.EndHolds = c.entry.Begun
+	}
+	doc := c.entryDoc(&r)
+	doc.CheckIn = s.CheckIn
+	s.Doc = doc.encode()
+	var done storage.Settled
+	err := writeRetrying(ctx, func(ctx context.Context) error {
+		return contain("Records", func() (err error) { done, err = g.records.Settle(ctx, s); return })
 	})
+	if err != nil {
+		r.Err = errors.Join(r.Err, unavailable(err))
+		return r
+	}
+	r.Recorded, r.CheckIn = true, done.CheckIn
+	return r
 }
 
-func (p *unlockRequest) doc(r *Receipt) doc {
-	d := doc{Source: p.tap.Source, Actor: p.tap.Actor, TappedAt: p.tap.TappedAt, Cause: r.Cause, At: r.At, RelockAt: r.RelockAt, Link: p.link, Zone: p.zone}
-	d.decide(p.decision, p.evidence)
-	return d
+// receipt is the receipt of a command whose outcome was known at an instant.
+func (c claimed) receipt(o Outcome, at time.Time) Receipt {
+	r := Receipt{
+		RequestID: c.entry.RequestID, Member: c.tap.Member, Door: c.tap.Door, Action: c.action,
+		Outcome: o, Decision: c.decision, At: at, LogRow: c.entry.Seq,
+	}
+	if o == Accepted && c.action == access.Unlock {
+		r.RelockAt = at.Add(c.decision.RelockAfter)
+	}
+	return r
 }
 
-func (p *unlockRequest) logEntry(r *Receipt, at time.Time, ref uint64) storage.LogEntry {
-	e := storage.LogEntry{
-		At: at, Ref: ref, Door: p.tap.Door, Action: string(p.action), Outcome: r.Outcome, Reason: r.reason(),
-		Member: p.tap.Member, Actor: p.tap.Actor,
-	}
-	if r.Err == nil && p.detail != nil {
-		return sealEntry(e, p.detail)
-	}
-	ev := p.evidence
-	d := LogDetail{
-		Member: p.tap.Member, Actor: p.tap.Actor, Source: p.tap.Source, RequestID: p.tap.RequestID, TappedAt: p.tap.TappedAt,
-		Memberships: ev.Memberships, Grants: ev.Grants, Reservations: ev.Reservations, Revision: p.decision.Revision, Link: p.link,
-	}
-	if r.Err != nil {
-		d.Note = short(r.Err.Error())
-		return sealEntry(e, d.bytes())
-	}
-	p.detail = d.bytes()
-	return sealEntry(e, p.detail)
+// hold is the office mode that the command began.
+func (c claimed) hold(uncertain bool) *Hold {
+	return &Hold{Door: c.tap.Door, Member: c.tap.Member, RequestID: c.tap.RequestID, Since: c.entry.Begun, Uncertain: uncertain}
 }

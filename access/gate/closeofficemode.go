@@ -52,7 +52,7 @@ type CloseReport struct {
 // processes it sends at most one command per door and minute, unless the door was
 // put into office mode again, and it never unlocks a door.
 func (g *Gate) CloseOfficeMode(ctx context.Context, s CloseRequest) (report CloseReport, err error) {
-	defer contained("CloseOfficeMode", &err)
+	defer containIn("CloseOfficeMode", &err)
 	if s.Closing != nil && (*s.Closing < 0 || *s.Closing >= 24*time.Hour) {
 		return report, &RequestError{Faults: []Fault{{Field: "Closing", What: "must be a time of day from 0 to under 24 hours"}}}
 	}
@@ -76,7 +76,7 @@ func (g *Gate) CloseOfficeMode(ctx context.Context, s CloseRequest) (report Clos
 
 // load reads the facts of a hold.
 func (g *Gate) load(ctx context.Context, h Hold, now time.Time) (snap storage.Snapshot, err error) {
-	err = guard("Facts", func() (err error) {
+	err = contain("Facts", func() (err error) {
 		snap, err = g.facts.Load(ctx, storage.FactsQuery{Site: g.site, Member: h.Member, Door: h.Door, At: now})
 		return
 	})
@@ -170,7 +170,7 @@ func (g *Gate) due(ctx context.Context, s CloseRequest, h Hold) (why string, sna
 	}
 	q := &snap.Question
 	if q.Location == nil {
-		q.Location = g.zone(q.TimeZone)
+		q.Location = location(q.TimeZone)
 	}
 	if q.Location == nil {
 		return "", snap, fmt.Errorf("gate: the time zone %q of site %q is unknown: set it right", q.TimeZone, g.site)
@@ -202,31 +202,32 @@ func closedSince(since, now time.Time, closing time.Duration, loc *time.Location
 	return from.Before(last)
 }
 
-// lockDoor sends one command to lock, by the site itself.
-func (g *Gate) lockDoor(ctx context.Context, s CloseRequest, closed []CloseResult, snap storage.Snapshot) Receipt {
-	now, door, why := g.clock(), closed[0].Hold.Door, closed[0].Why
-	once := fmt.Appendf(nil, "%d\x00%s", now.Unix()/60, door)
-	for _, w := range closed {
-		once = append(append(once, 0), w.Hold.RequestID...)
+// lockDoor sends one command to lock, in the name of the site. Its RequestID is
+// the same for all processes within one minute.
+func (g *Gate) lockDoor(ctx context.Context, s CloseRequest, over []CloseResult, facts storage.Snapshot) Receipt {
+	now, door := g.moment(), over[0].Hold.Door
+	once := fmt.Appendf(nil, "%d\x00%s", now.wall.Unix()/60, door)
+	for _, o := range over {
+		once = append(append(once, 0), o.Hold.RequestID...)
 	}
 	sum := sha256.Sum256(once)
-	p := &unlockRequest{
-		tap:    Tap{RequestID: "close-" + hex.EncodeToString(sum[:16]), Door: door, TappedAt: now, Source: "guardian", Actor: s.By},
-		action: access.Lock, began: now, steady: time.Now(), link: snap.Link, loc: snap.Question.Location, zone: snap.Question.TimeZone,
+	tap := Tap{RequestID: "close-" + hex.EncodeToString(sum[:16]), Door: door, TappedAt: now.wall, Source: sourceClosing, Actor: s.By}
+	d := decided{
+		request:  request{tap, access.Lock, storage.RequestKey{Site: g.site, RequestID: tap.RequestID}},
+		decision: access.Decision{Allowed: true, Reason: access.Reason(over[0].Why)},
+		link:     facts.Link, loc: facts.Question.Location,
 	}
-	p.key = storage.RequestKey{Site: g.site, Member: "", RequestID: p.tap.RequestID}
-	p.decision = access.Decision{Allowed: true, Reason: access.Reason(why)}
-	var r Receipt
-	var err error
-	if p.link.IsZero() {
-		r, err = g.deny(ctx, p, CauseNotLinked, nil)
+	var e *ended
+	if d.link.IsZero() {
+		e = g.deny(ctx, d, CauseNotLinked, nil)
 	} else {
-		r, err = g.claimAndSend(ctx, p)
+		e = g.execute(ctx, d, now)
 	}
-	r.RequestID, r.Door, r.Action = p.tap.RequestID, door, access.Lock
-	if err != nil && r.Err == nil {
-		r.Err = err
+	r := e.receipt
+	r.RequestID, r.Door, r.Action = tap.RequestID, door, access.Lock
+	if r.Err == nil {
+		r.Err = e.err
 	}
-	g.watch.completed(ctx, p.link, r)
+	g.watch.completed(ctx, e.link, r)
 	return r
 }

@@ -1,89 +1,87 @@
 package gate
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"log/slog"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/internal/hostcall"
 )
 
-// The limits of one unlock.
+// Limits of one unlock.
 const (
 	// SendWithin is how long after the tap a command may be sent.
 	SendWithin = 10 * time.Second
 	// AnswerWithin is how long the gate waits for the lock system, from the
 	// claim on.
 	AnswerWithin = 20 * time.Second
-	// WriteWithin is how long one commit may take, tries included.
+	// WriteWithin is how long one commit may take, retries included.
 	WriteWithin = storage.WriteWithin
+	// ShareWithin is the span in which identical taps share one command.
+	ShareWithin = 2 * time.Second
 	// KeepReceipts is how long receipts can be read.
 	KeepReceipts = 30 * 24 * time.Hour
 
-	// staleAfter is when a command that is still Sending has lost its process,
-	// counted from its SendBy.
+	// staleAfter is how long after its SendBy a command that is still Sending
+	// counts as abandoned by its process.
 	staleAfter = AnswerWithin + 2*WriteWithin
 )
 
 // Config configures a Gate. Site, Facts, Records and Locks are required.
 type Config struct {
-	// Site is the host's id of the one site this gate serves. A host with many
-	// sites makes a gate for each, on the same storage.
+	// Site is the host's id of the one site this gate serves, as in
+	// Rules.Site.ID. A host with many sites makes a gate for each, on the same
+	// storage.
 	Site    string
 	Facts   storage.Facts
 	Records storage.Records
 	Locks   LockDriver
-	// Presence, when set, is one more condition of unlock and office mode.
-	Presence Presence
+	// Conditions are checked, in this order, before each unlock and office mode
+	// that the rules allow.
+	Conditions []Condition
 	// CheckIns decides what counts as a check-in; nil is OncePerDay(0).
 	CheckIns CheckInPolicy
-	// Observer hears what happens; nil for none.
+	// Observer receives what happens; nil for none.
 	Observer Observer
-	// Now is the clock; nil is time.Now.
+	// Logger receives problems and outcomes that could not be written to the
+	// storage, without the member's id; nil discards them.
+	Logger *slog.Logger
+	// Now is the clock; nil is time.Now. While it returns the zero time, nothing
+	// is sent.
 	Now func() time.Time
 }
 
-// Presence checks that a member who taps is at the door: a code to scan, a
-// geofence. It is not asked for locking.
-type Presence interface {
-	// Present returns nil when tap.Presence proves it. Any error denies with
-	// CausePresenceMissing.
-	Present(ctx context.Context, site string, tap Tap) error
-}
-
 // Gate is the enforcement point of one site. It is safe for concurrent use and
-// keeps nothing that must survive: any number of them, in any number of
-// processes, may stand on the same storage.
+// keeps nothing that must survive a restart: any number of gates, in any number
+// of processes, may work on the same storage. Make one with New.
 type Gate struct {
-	site     string
-	facts    storage.Facts
-	records  storage.Records
-	locks    LockDriver
-	presence Presence
-	policy   CheckInPolicy
-	watch    *watch
-	now      func() time.Time
-	zones    sync.Map // name -> *time.Location
-	seen     sightings
+	site       string
+	facts      storage.Facts
+	records    storage.Records
+	locks      LockDriver
+	conditions []Condition
+	policy     CheckInPolicy
+	watch      *watch
+	now        func() time.Time
+	seen       sightings
 }
 
-// New returns a Gate, or a *ConfigError that names every fault.
+// New returns a Gate, or a *ConfigError that names every fault. It reads and
+// writes nothing.
 func New(c Config) (*Gate, error) {
-	var list []Fault
-	add := func(bad bool, field, what string) {
-		if bad {
-			list = append(list, Fault{Field: field, What: what})
-		}
-	}
-	add(!storage.ValidID(c.Site), "Site", badID)
-	add(c.Facts == nil, "Facts", "required: a memstore, a sqlstore, or storage.JoinFacts of your own stores")
-	add(c.Records == nil, "Records", "required: a memstore or a sqlstore")
-	add(c.Locks == nil, "Locks", "required: saltolocks.New makes it of a SALTO KS client")
-	if list != nil {
-		return nil, &ConfigError{list}
+	var f faultList
+	f.add(!storage.ValidID(c.Site), "Site", badID)
+	f.add(isNil(c.Facts), "Facts", "required: a memstore, a sqlstore, or storage.JoinFacts of your own stores")
+	f.add(isNil(c.Records), "Records", "required: a memstore or a sqlstore")
+	f.add(isNil(c.Locks), "Locks", "required: saltolocks.New returns one for SALTO KS")
+	f.add(c.Observer != nil && isNil(c.Observer), "Observer", "a nil pointer; leave the field out for no observer")
+	f.conditions(c.Conditions)
+	if f != nil {
+		return nil, &ConfigError{f}
 	}
 	if c.CheckIns == nil {
 		c.CheckIns = OncePerDay(0)
@@ -91,124 +89,89 @@ func New(c Config) (*Gate, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
 	return &Gate{
 		site: c.Site, facts: c.Facts, records: c.Records, locks: c.Locks,
-		presence: c.Presence, policy: c.CheckIns,
-		watch: newWatch(c.Site, c.Observer), now: c.Now,
+		conditions: c.Conditions, policy: c.CheckIns,
+		watch: newWatch(c.Site, c.Observer, hostcall.Logger(c.Logger)), now: c.Now,
 	}, nil
 }
 
 // Site returns the site this gate serves.
 func (g *Gate) Site() string { return g.site }
 
+// ErrRequestReused reports that a RequestID came again with another door, action
+// or source. Nothing was sent. Make a new RequestID per tap.
+var ErrRequestReused = errors.New("gate: this RequestID belongs to another request; make a new one per tap")
+
+// errClock reports that a task needs the time and there is none.
+var errClock = errors.New("gate: Config.Now returns the zero time: fix the host's clock")
+
+// ConfigError names every fault of a Config at once.
+type ConfigError struct{ Faults []Fault }
+
+// Error lists the faults.
+func (e *ConfigError) Error() string {
+	list := make([]string, len(e.Faults))
+	for i, f := range e.Faults {
+		list[i] = f.String()
+	}
+	return "gate: bad configuration: " + strings.Join(list, "; ")
+}
+
+// PanicError is a panic in code that the host supplied, contained by the gate.
+type PanicError = hostcall.PanicError
+
 const badID = "must be 1 to 200 bytes of valid UTF-8 without NUL"
 
-// errClock is for what cannot be done without the host's clock.
-var errClock = errors.New("gate: Config.Now panics or says the zero time: mend it")
+// faultList collects what is wrong with a configuration or a request.
+type faultList []Fault
 
-// clock reads the host's clock; zero when it panics.
-func (g *Gate) clock() (now time.Time) {
-	defer func() {
-		if recover() != nil {
-			now = time.Time{}
-		}
-	}()
-	return micro(g.now())
-}
-
-// zone loads a time zone once; nil when there is no such zone.
-func (g *Gate) zone(name string) *time.Location {
-	if loc, ok := g.zones.Load(name); ok {
-		return loc.(*time.Location)
-	}
-	if name == "" || name == "Local" {
-		return nil
-	}
-	loc, err := time.LoadLocation(name)
-	if err != nil {
-		return nil
-	}
-	g.zones.Store(name, loc)
-	return loc
-}
-
-// write runs one commit with its own limit. The context is one that does not
-// end with the caller's.
-func write(ctx context.Context, fn func(context.Context) error) error {
-	limited := withLimit(ctx, WriteWithin)
-	defer limited.end()
-	return fn(limited)
-}
-
-// writeAgain is write for a commit that may be tried again: it goes on until it
-// worked, was refused for good, or WriteWithin is over.
-func writeAgain(ctx context.Context, fn func(context.Context) error) error {
-	return write(ctx, func(ctx context.Context) error {
-		for pause := 50 * time.Millisecond; ; pause *= 2 {
-			err := fn(ctx)
-			if err == nil || errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) {
-				return err
-			}
-			if _, ok := errors.AsType[*PanicError](err); ok {
-				return err
-			}
-			if _, ok := errors.AsType[*RequestError](err); ok {
-				return err
-			}
-			t := time.NewTimer(pause)
-			select {
-			case <-ctx.Done():
-				t.Stop()
-				return err
-			case <-t.C:
-			}
-		}
-	})
-}
-
-// guard calls what the host supplied and turns a panic into an error.
-func guard(in string, fn func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = hostcall.NewPanicError(in, v)
-		}
-	}()
-	return sound(in, fn())
-}
-
-// sound returns err, or what its own methods panic with: a nil pointer that was
-// returned as an error must not stop the way after the command was sent.
-func sound(in string, err error) (same error) {
-	if err == nil {
-		return nil
-	}
-	defer func() {
-		if v := recover(); v != nil {
-			same = hostcall.NewPanicError(in, v)
-		}
-	}()
-	_ = err.Error()
-	errors.Is(err, ErrConflict)
-	errors.AsType[*PanicError](err)
-	return err
-}
-
-// contained makes an error of a panic in what the host supplied; it is deferred
-// by the methods that do not move a lock.
-func contained(method string, err *error) {
-	if v := recover(); v != nil {
-		*err = hostcall.NewPanicError(method, v)
+func (f *faultList) add(bad bool, field, what string) {
+	if bad {
+		*f = append(*f, Fault{Field: field, What: what})
 	}
 }
 
-func unavailable(err error) error {
-	if errors.Is(err, ErrUnavailable) {
-		return err
+func (f *faultList) conditions(list []Condition) {
+	seen := map[string]bool{}
+	for i, c := range list {
+		at := fmt.Sprintf("Conditions[%d].", i)
+		f.add(!goodCode(c.Code), at+"Code", "must be 1 to 50 lower-case letters, digits and underscores, a letter first")
+		f.add(Cause(c.Code).Valid(), at+"Code", "is a Cause of this package; choose another")
+		f.add(seen[c.Code], at+"Code", "is used twice")
+		f.add(!storage.ValidText(c.Message), at+"Message", "must be valid UTF-8 without NUL")
+		f.add(c.Check == nil, at+"Check", "required")
+		seen[c.Code] = true
 	}
-	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// micro cuts t to what every storage keeps.
+// isNil reports whether v is nil or holds a nil pointer or function.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	switch r := reflect.ValueOf(v); r.Kind() {
+	case reflect.Pointer, reflect.Func:
+		return r.IsNil()
+	}
+	return false
+}
+
+// clock reads the host's clock, in UTC and whole microseconds.
+// It is zero while that clock cannot be used.
+func (g *Gate) clock() time.Time {
+	now := micro(g.now())
+	if now.Year() > 9998 { // no JSON document could hold what follows from it
+		return time.Time{}
+	}
+	return now
+}
+
+// micro cuts t to the precision that every storage keeps. It also strips the
+// monotonic reading, so that comparisons are by the wall clock.
 func micro(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
@@ -216,5 +179,15 @@ func micro(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Microsecond)
 }
 
-// ShareWithin is the span within which identical taps share one command.
-const ShareWithin = 2 * time.Second
+// location loads a time zone; nil when there is no such zone. It is loaded each
+// time, so that an updated time zone database counts at once.
+func location(name string) *time.Location {
+	if name == "" || name == "Local" {
+		return nil
+	}
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		return nil
+	}
+	return loc
+}

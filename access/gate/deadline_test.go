@@ -212,12 +212,11 @@ func TestAnswerLimit(t *testing.T) {
 	})
 }
 
-// A clock that fails, zero or panicking, at any of its readings sends nothing
-// from then on.
+// A clock that returns the zero time at any of its readings sends nothing from
+// then on.
 func TestClockFailsAtEachReading(t *testing.T) {
 	for name, fail := range map[string]func() time.Time{
-		"zero":   func() time.Time { return time.Time{} },
-		"panics": func() time.Time { panic("clock") },
+		"zero": func() time.Time { return time.Time{} },
 	} {
 		sent := 0
 		for n := range 40 {

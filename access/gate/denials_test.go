@@ -37,10 +37,6 @@ func (emptyFacts) LoadAll(context.Context, storage.FactsQuery) (s []storage.Snap
 	return
 }
 
-type panickyPresence struct{}
-
-func (panickyPresence) Present(context.Context, string, gate.Tap) error { panic("presence") }
-
 // TestFailClosed: whatever the host gets wrong, no command is made for it.
 func TestFailClosed(t *testing.T) {
 	cancelled, cancel := context.WithCancel(context.Background())
@@ -56,8 +52,7 @@ func TestFailClosed(t *testing.T) {
 		{name: "facts panic", with: func(c *gate.Config) { c.Facts = panickyFacts{} }},
 		{name: "facts are zero", with: func(c *gate.Config) { c.Facts = emptyFacts{} }},
 		{name: "stores are nil", with: func(c *gate.Config) { c.Facts = storage.JoinFacts(nil, nil, nil, nil) }},
-		{name: "presence panics", with: func(c *gate.Config) { c.Presence = panickyPresence{} }},
-		{name: "clock panics", with: func(c *gate.Config) { c.Now = func() time.Time { panic("clock") } }},
+		{name: "condition panics", with: func(c *gate.Config) { c.Conditions = hostCode{boom}.presence() }},
 		{name: "clock is zero", with: func(c *gate.Config) { c.Now = func() time.Time { return time.Time{} } }},
 		{name: "clock an hour ahead", with: func(c *gate.Config) { c.Now = func() time.Time { return time.Now().Add(time.Hour) } }},
 		{name: "clock an hour behind", with: func(c *gate.Config) { c.Now = func() time.Time { return time.Now().Add(-time.Hour) } }},
@@ -135,7 +130,7 @@ func TestClockFailsBesideTheWay(t *testing.T) {
 				b := setup(t, func(c *gate.Config) {
 					c.Now = func() time.Time {
 						if left--; left == -1 {
-							panic("clock")
+							return time.Time{}
 						}
 						return time.Now()
 					}

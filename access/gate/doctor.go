@@ -90,13 +90,13 @@ func (g *Gate) Doctor(ctx context.Context, p Diagnostics) ([]Issue, error) {
 		{"facts", e.read}, {"records", e.storage}, {"rules and doors", e.rulesAndDoors}, {"grants and members", e.grantsAndMembers},
 		{"members", e.people}, {"office mode", e.openDoors}, {"catalog", e.catalog},
 	} {
-		if err := guard("Doctor", func() error { part.look(ctx); return nil }); err != nil {
+		if err := contain("Doctor", func() error { part.look(ctx); return nil }); err != nil {
 			e.unchecked(part.what, err)
 		}
 	}
 	for i, c := range p.Checkers {
 		var list []Issue
-		err := guard("Checker", func() (err error) {
+		err := contain("Checker", func() (err error) {
 			list, err = c.Check(ctx, Check{Doors: e.doors, Now: e.now, Codes: p.CheckOTP})
 			return
 		})

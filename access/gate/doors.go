@@ -67,18 +67,12 @@ type Doors struct {
 
 // NewDoors returns Doors, or a *ConfigError that names every fault.
 func NewDoors(c DoorsConfig) (*Doors, error) {
-	var list []Fault
-	if !storage.ValidID(c.Site) {
-		list = append(list, Fault{Field: "Site", What: badID})
-	}
-	if c.Store == nil {
-		list = append(list, Fault{Field: "Store", What: "required: a memstore, a sqlstore, or your own"})
-	}
-	if c.Catalog == nil {
-		list = append(list, Fault{Field: "Catalog", What: "required: saltolocks.New makes it of a SALTO KS client"})
-	}
-	if list != nil {
-		return nil, &ConfigError{list}
+	var f faultList
+	f.add(!storage.ValidID(c.Site), "Site", badID)
+	f.add(isNil(c.Store), "Store", "required: a memstore, a sqlstore, or your own")
+	f.add(isNil(c.Catalog), "Catalog", "required: saltolocks.New returns one for SALTO KS")
+	if f != nil {
+		return nil, &ConfigError{f}
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -103,7 +97,7 @@ type LinkRequest struct {
 // there. ErrNotFound: it is not. ErrConflict: the door has a lock, or the lock a
 // door. ErrNoGateway: nothing reaches it.
 func (d *Doors) Link(ctx context.Context, r LinkRequest) (linked Door, err error) {
-	defer contained("Link", &err)
+	defer containIn("Link", &err)
 	var list []Fault
 	if !storage.ValidID(r.Door) {
 		list = append(list, Fault{Field: "Door", What: badID})
@@ -208,7 +202,7 @@ func (d *Doors) SetDisabled(ctx context.Context, door string, disabled bool) (Do
 // change reads, changes and writes a door until nobody came between; where
 // somebody always does, ErrConflict.
 func (d *Doors) change(ctx context.Context, id string, fn func(*Door) bool) (changed Door, err error) {
-	defer contained("Doors", &err)
+	defer containIn("Doors", &err)
 	const tries = 100
 	for try := 1; ; try++ {
 		door, err := d.c.Store.Door(ctx, d.c.Site, id)
@@ -242,7 +236,7 @@ type DoorStatus struct {
 // List returns the doors of the site in their order, with the lock system's name
 // and state beside ours, and the locks that no door uses.
 func (d *Doors) List(ctx context.Context) (doors []DoorStatus, free []CatalogLock, err error) {
-	defer contained("List", &err)
+	defer containIn("List", &err)
 	known, err := d.c.Store.Doors(ctx, d.c.Site)
 	if err != nil {
 		return nil, nil, err

@@ -61,7 +61,7 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// loft <nil>
-	// gate: bad configuration: Locks: required: saltolocks.New makes it of a SALTO KS client
+	// gate: bad configuration: Locks: required: saltolocks.New returns one for SALTO KS
 }
 
 func ExampleGate_Unlock() {

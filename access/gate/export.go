@@ -37,7 +37,7 @@ type exportedRow struct {
 // hides no other row. It returns the number of rows and
 // reads page by page.
 func (g *Gate) ExportJSON(ctx context.Context, w io.Writer, q LogQuery) (n int, err error) {
-	defer contained("ExportJSON", &err)
+	defer containIn("ExportJSON", &err)
 	out := bufio.NewWriter(w)
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
@@ -71,7 +71,7 @@ func (g *Gate) ExportJSON(ctx context.Context, w io.Writer, q LogQuery) (n int, 
 // splits the texts themselves. It returns the number of rows and reads page by
 // page.
 func (g *Gate) ExportCSV(ctx context.Context, w io.Writer, q LogQuery) (n int, err error) {
-	defer contained("ExportCSV", &err)
+	defer containIn("ExportCSV", &err)
 	out := csv.NewWriter(w)
 	heading := []string{"seq", "at", "door", "action", "outcome", "reason", "member", "actor", "source", "request_id", "tapped_at", "follows", "note"}
 	if err := out.Write(heading); err != nil {

@@ -134,7 +134,7 @@ func TestExportOfASpoiltDetail(t *testing.T) {
 			t.Errorf("CSV: %d rows, %v", n, err)
 		}
 		records, err := csv.NewReader(&sheet).ReadAll()
-		if err != nil || len(records) != 4 || !strings.Contains(records[2][12], "does not read") || records[3][6] != "bob" {
+		if err != nil || len(records) != 4 || !strings.Contains(records[2][12], "is unreadable") || records[3][6] != "bob" {
 			t.Errorf("got %q, %v", records, err)
 		}
 		if n, err := b.gate.ExportJSON(t.Context(), &lines, gate.LogQuery{}); n != 3 || err != nil {

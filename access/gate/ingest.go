@@ -57,14 +57,14 @@ const (
 // proves nothing. The entries never become rows of the door log, nor check-ins.
 // Call it every minute or so; after an error, again.
 func (g *Gate) Ingest(ctx context.Context, reader VendorReader) (report IngestReport, err error) {
-	defer contained("Ingest", &err)
+	defer containIn("Ingest", &err)
 	cursor, err := g.records.Cursor(ctx, g.site)
 	if err != nil {
 		return report, err
 	}
 	var entries []VendorEntry
 	var next string
-	if err := guard("VendorReader", func() (err error) { entries, next, err = reader.Poll(ctx, cursor); return }); err != nil {
+	if err := contain("VendorReader", func() (err error) { entries, next, err = reader.Poll(ctx, cursor); return }); err != nil {
 		return report, err
 	}
 	entries = slices.Clone(entries) // they may be the reader's own
@@ -112,7 +112,7 @@ func hashed(s string) string { return fmt.Sprintf("sha256-%x", sha256.Sum256([]b
 
 // meaning asks the reader what an entry tells.
 func meaning(ctx context.Context, reader VendorReader, e VendorEntry) (m Meaning, err error) {
-	err = guard("VendorReader", func() (err error) { m, err = reader.Meaning(ctx, e); return })
+	err = contain("VendorReader", func() (err error) { m, err = reader.Meaning(ctx, e); return })
 	return m, err
 }
 
@@ -120,7 +120,7 @@ func meaning(ctx context.Context, reader VendorReader, e VendorEntry) (m Meaning
 // q.Site is this gate's. It is for hosts that want to show fobs and key codes
 // beside digital keys.
 func (g *Gate) VendorEntries(ctx context.Context, q VendorQuery) (list []VendorEntry, err error) {
-	defer contained("VendorEntries", &err)
+	defer containIn("VendorEntries", &err)
 	q.Site = g.site
 	return g.records.VendorEntries(ctx, q)
 }
@@ -185,7 +185,7 @@ func (g *Gate) endOf(ctx context.Context, reader VendorReader, h Hold, lock stri
 // settleAsMoved writes that a command moved its lock after all; last says that
 // nothing locked it since.
 func (g *Gate) settleAsMoved(ctx context.Context, e storage.JournalEntry, proof VendorEntry, last bool) (Receipt, error) {
-	d, p, err := g.reopen(e)
+	c, doc, err := reopen(e)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -194,33 +194,22 @@ func (g *Gate) settleAsMoved(ctx context.Context, e storage.JournalEntry, proof 
 		moved = e.Begun
 	}
 	now := g.clock()
-	r := Receipt{
-		RequestID: e.RequestID, Member: e.Member, Door: e.Door, Action: e.Action,
-		Outcome: Accepted, Decision: p.decision, At: moved, LogRow: e.Seq,
-		Err: fmt.Errorf("proven by entry %s of %s", proof.ID, proof.At.Format(time.RFC3339)),
-	}
-	if e.Action == access.Unlock {
-		r.RelockAt = moved.Add(p.decision.RelockAfter)
-	}
-	s := storage.Settlement{RequestKey: e.RequestKey, Outcome: Accepted, At: now}
-	if p.tap.ownKey() {
-		s.CheckIn = g.checkIn(p, moved)
-	}
+	r := c.receipt(Accepted, moved)
+	r.Err = fmt.Errorf("proven by entry %s of %s", proof.ID, proof.At.Format(time.RFC3339))
+	s := storage.Settlement{RequestKey: e.RequestKey, Outcome: Accepted, At: now, CheckIn: g.checkIn(c.decided, moved), Log: c.logEntry(&r, now, e.Seq)}
 	switch e.Action {
 	case access.OfficeMode:
-		s.Hold = &Hold{Door: e.Door, Member: e.Member, RequestID: e.RequestID, Since: e.Begun}
-		s.RestartHold = last
+		s.Hold, s.RestartHold = c.hold(false), last
 	case access.Lock:
 		s.EndHolds = e.Begun
 	}
-	d.Cause, d.At, d.RelockAt, d.CheckIn = "", moved, r.RelockAt, (*storedVisit)(s.CheckIn)
-	s.Doc = d.bytes()
-	s.Log = p.logEntry(&r, now, e.Seq)
+	doc.Cause, doc.At, doc.RelockAt, doc.CheckIn = "", moved, r.RelockAt, s.CheckIn
+	s.Doc = doc.encode()
 	done, err := g.records.Settle(ctx, s)
 	if err != nil {
 		return Receipt{}, err
 	}
 	r.Recorded, r.CheckIn, r.Err = true, done.CheckIn, nil
-	g.watch.proven(ctx, p.link, r)
+	g.watch.proven(ctx, c.link, r)
 	return r, nil
 }

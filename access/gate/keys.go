@@ -44,7 +44,7 @@ type DigitalKey struct {
 // open. It makes no call to the lock system. A door whose facts contradict
 // themselves has a Cause; when all have, the error is a *access.FactsError.
 func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (list []DigitalKey, err error) {
-	defer contained("Keys", &err)
+	defer containIn("Keys", &err)
 	if !storage.ValidID(member) {
 		return nil, &RequestError{Faults: []Fault{{Field: "Member", What: badID}}}
 	}
@@ -76,7 +76,7 @@ func (g *Gate) keys(all []storage.Snapshot, member string, now time.Time, ahead 
 	for i := range all {
 		questions[i] = all[i].Question
 		if q := &questions[i]; q.Location == nil {
-			q.Location = g.zone(q.TimeZone)
+			q.Location = location(q.TimeZone)
 		}
 	}
 	keys := make([]DigitalKey, 0, len(all))
@@ -134,7 +134,7 @@ func (g *Gate) key(s *storage.Snapshot, d access.Decision, member string, holds 
 // fresh: it is one list of the lock system for all members together. The states are
 // kept in this Gate: each process refreshes its own.
 func (g *Gate) RefreshLockStates(ctx context.Context, c Catalog) (list []CatalogLock, err error) {
-	defer contained("RefreshLockStates", &err)
+	defer containIn("RefreshLockStates", &err)
 	for lock, err := range c.Locks(ctx) {
 		if err != nil {
 			return nil, err

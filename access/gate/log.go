@@ -20,7 +20,7 @@ func (g *Gate) SwitchOn(ctx context.Context, by, why string) error {
 }
 
 func (g *Gate) flip(ctx context.Context, s KillSwitch) (err error) {
-	defer contained("SetKillSwitch", &err)
+	defer containIn("SetKillSwitch", &err)
 	s.At, s.By, s.Why = g.clock(), shortID(s.By), short(s.Why) // no text may keep it from being switched
 	action := "switch_on"
 	if s.Off {
@@ -32,7 +32,7 @@ func (g *Gate) flip(ctx context.Context, s KillSwitch) (err error) {
 
 // KillSwitch returns the kill switch of the site.
 func (g *Gate) KillSwitch(ctx context.Context) (s KillSwitch, err error) {
-	defer contained("KillSwitch", &err)
+	defer containIn("KillSwitch", &err)
 	return g.records.KillSwitch(ctx, g.site)
 }
 
@@ -46,21 +46,21 @@ func (g *Gate) Log(ctx context.Context, q LogQuery) iter.Seq2[LogRow, error] {
 // can write the storage cannot: only against such a head is a removal at the end
 // or a rebuilt chain found.
 func (g *Gate) Head(ctx context.Context) (head Head, err error) {
-	defer contained("Head", &err)
+	defer containIn("Head", &err)
 	_, head, err = g.records.Ends(ctx, g.site)
 	return head, err
 }
 
 // Verify checks the door log of the site; see the function Verify.
 func (g *Gate) Verify(ctx context.Context, from, want Head) (v Verification, err error) {
-	defer contained("Verify", &err)
+	defer containIn("Verify", &err)
 	return storage.Verify(ctx, g.records, g.site, from, want)
 }
 
 // Retain removes the rows of the door log that are older than before, up to the
 // first that is not. What Verify says about the rest stays the same.
 func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed int, err error) {
-	defer contained("Retain", &err)
+	defer containIn("Retain", &err)
 	return g.records.Retain(ctx, g.site, before)
 }
 
@@ -70,13 +70,13 @@ func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed
 // included, and for up to KeepReceipts the receipts of members tell the storage,
 // and nobody else, who asked on their behalf. Requests of the last half minute stay until it is called again.
 func (g *Gate) Erase(ctx context.Context, person string) (rows int, err error) {
-	defer contained("Erase", &err)
+	defer containIn("Erase", &err)
 	return g.records.Erase(ctx, g.site, person, g.clock().Add(-staleAfter))
 }
 
 // CheckIns returns check-ins; q.Site is this gate's.
 func (g *Gate) CheckIns(ctx context.Context, q CheckInQuery) (list []CheckIn, err error) {
-	defer contained("CheckIns", &err)
+	defer containIn("CheckIns", &err)
 	q.Site = g.site
 	return g.records.CheckIns(ctx, q)
 }
@@ -84,6 +84,6 @@ func (g *Gate) CheckIns(ctx context.Context, q CheckInQuery) (list []CheckIn, er
 // Holds returns who holds which door open in office mode and since when, as far
 // as the gate knows.
 func (g *Gate) Holds(ctx context.Context) (list []Hold, err error) {
-	defer contained("Holds", &err)
+	defer containIn("Holds", &err)
 	return g.records.Holds(ctx, g.site)
 }

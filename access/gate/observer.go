@@ -3,20 +3,23 @@ package gate
 import (
 	"cmp"
 	"context"
+	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
 )
 
-// Observer receives events, for metrics, alerts and screens. It is called before the
-// request returns, so it returns quickly; a panic in it is contained.
+// Observer receives what happens at the doors: for metrics, alerts and screens.
+// It is called during the request, so it must return quickly; a panic in it is
+// contained.
 //
-// A Gate raises a problem once, when it first meets it, and resolves it when a command
-// works there again. It keeps that in memory: several processes raise the same
-// problem each, a new process raises again what persists, and a problem that ends
-// while no process runs is never resolved. To merge alerts of several processes, key
-// them by Site, Cause, Gateway and Door, and close them by hand or by age; Doctor
-// reports what persists now.
+// A Gate reports a problem once, from the first request that meets it until a
+// command succeeds there again, and keeps that in memory: several processes each
+// report what they meet, a new process reports again what lasts, and the end of a
+// problem that ended while no process ran is not reported. Alerts that must be
+// one over all processes are keyed by Site, Cause, Gateway and Door, which are the
+// same everywhere, and closed by hand or by age; Doctor reports what lasts now.
 type Observer interface {
 	Observe(ctx context.Context, e Event)
 }
@@ -28,26 +31,28 @@ const (
 	// RequestCompleted: one request was answered; Event.Receipt is its receipt.
 	// Count only those that are not Repeated.
 	RequestCompleted EventKind = "request_completed"
-	// ProblemRaised: something that requires a person began. It is raised once, for
-	// any number of requests that meet it.
+	// ProblemRaised: a problem that a person should look at began. It is reported
+	// once, however many requests meet it.
 	ProblemRaised EventKind = "problem_raised"
-	// ProblemResolved: a command worked again.
+	// ProblemResolved: the problem is over.
 	ProblemResolved EventKind = "problem_resolved"
 )
 
 // Event is one thing that happened.
 type Event struct {
-	Kind EventKind
-	Site string
-	At   time.Time
+	Kind EventKind `json:"kind"`
+	Site string    `json:"site"`
+	At   time.Time `json:"at,omitzero"`
 	// Receipt is set for RequestCompleted.
-	Receipt *Receipt
-	// Cause names the problem, with the Gateway or Door that it is about; Since is
-	// when it was raised.
-	Cause         Cause
-	Gateway, Door string
-	Since         time.Time
-	Err           error
+	Receipt *Receipt `json:"receipt,omitempty"`
+	// Cause names the problem, with Member, Gateway or Door if it is about one;
+	// Since is when it began.
+	Cause   Cause     `json:"cause,omitempty"`
+	Gateway string    `json:"gateway,omitempty"`
+	Door    string    `json:"door,omitempty"`
+	Member  string    `json:"member,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+	Err     error     `json:"-"`
 }
 
 type scope int
@@ -56,90 +61,146 @@ const (
 	siteWide scope = iota + 1
 	perGateway
 	perDoor
+	perMember
 )
 
-// problems are the causes that require a person, with what they are about.
-var problems = map[Cause]scope{
-	CauseStoreUnavailable: siteWide, CauseCloudUnavailable: siteWide, CauseReauthorize: siteWide,
-	CauseNoSubscription: siteWide, CauseRateLimited: siteWide, CauseClock: siteWide,
-	CauseIQNotActivated: perGateway, CauseIQOffline: perGateway, CauseRestoreRequired: perGateway,
-	CausePINNotChanged: perGateway, CauseOTPInvalid: perGateway, CauseOTPBlocked: perGateway,
-	CauseLockOffline: perDoor, CauseLockGone: perDoor, CauseForbidden: perDoor, CauseNotLinked: perDoor, CauseBadFacts: perDoor,
+// scopeOf returns what a problem with this cause is about; 0 if the cause is not
+// a problem that a person should look at.
+func scopeOf(c Cause) scope {
+	switch c {
+	case CauseStoreUnavailable, CauseCloudUnavailable, CauseReauthorize, CauseUnknownSite, CauseNoSubscription, CauseRateLimited, CauseClock:
+		return siteWide
+	case CauseIQNotActivated, CauseIQOffline, CauseRestoreRequired, CausePINNotChanged, CauseOTPInvalid, CauseOTPBlocked:
+		return perGateway
+	case CauseLockOffline, CauseLockGone, CauseLinkOutdated, CauseForbidden, CauseNotLinked:
+		return perDoor
+	case CauseBadFacts:
+		return perMember
+	}
+	return 0
 }
 
 type problem struct {
-	cause         Cause
-	gateway, door string
+	cause                 Cause
+	gateway, door, member string
 }
 
-// watch turns receipts into events. It knows what this Gate saw, no more.
+// problemOf returns the problem that a receipt shows; its cause is empty if it
+// shows none.
+func problemOf(r *Receipt, link Link) problem {
+	p := problem{cause: r.Cause}
+	if r.Outcome == Accepted && !r.Recorded {
+		p.cause = CauseStoreUnavailable
+	}
+	if r.Repeated && r.Recorded {
+		return problem{} // reported when it happened
+	}
+	if p.cause == CauseClock && r.Outcome == Denied && !r.At.IsZero() {
+		return problem{} // the phone's clock is wrong, not ours
+	}
+	switch scopeOf(p.cause) {
+	case siteWide:
+	case perGateway:
+		p.gateway = link.Gateway
+	case perDoor:
+		p.door = r.Door
+	case perMember:
+		p.door, p.member = r.Door, r.Member
+	default:
+		return problem{}
+	}
+	return p
+}
+
+// endedBy reports whether a command that succeeded shows that the problem is over.
+func (p problem) endedBy(r *Receipt, link Link) bool {
+	switch scopeOf(p.cause) {
+	case siteWide:
+		return p.cause != CauseStoreUnavailable || r.Recorded
+	case perGateway:
+		return p.gateway == link.Gateway
+	case perMember:
+		return p.door == r.Door && p.member == r.Member
+	}
+	return p.door == r.Door
+}
+
+// watch turns receipts into events, each problem once from its beginning to its
+// end. It knows only what this Gate met.
 type watch struct {
 	site     string
 	observer Observer
+	logger   *slog.Logger
 	mu       sync.Mutex
 	open     map[problem]time.Time
 }
 
-func newWatch(site string, o Observer) *watch {
-	return &watch{site: site, observer: o, open: map[problem]time.Time{}}
+func newWatch(site string, o Observer, l *slog.Logger) *watch {
+	return &watch{site: site, observer: o, logger: l, open: map[problem]time.Time{}}
 }
 
 func (w *watch) completed(ctx context.Context, link Link, r Receipt) {
-	if w.observer != nil {
-		w.tell(ctx, link, r, false)
-	}
+	w.report(ctx, link, r, func(time.Time) bool { return true })
 }
 
-// proven is completed for a movement that is reported long after it happened: it
-// resolves no problem that was raised since.
+// proven reports a movement that became known later: it ends no problem that
+// began after it.
 func (w *watch) proven(ctx context.Context, link Link, r Receipt) {
-	if w.observer != nil {
-		w.tell(ctx, link, r, true)
-	}
+	w.report(ctx, link, r, func(since time.Time) bool { return !r.At.Before(since) })
 }
 
-func (w *watch) tell(ctx context.Context, link Link, r Receipt, late bool) {
+func (w *watch) report(ctx context.Context, link Link, r Receipt, ends func(since time.Time) bool) {
 	events := []Event{{Kind: RequestCompleted, Receipt: &r, Cause: r.Cause, Door: r.Door, Gateway: link.Gateway, Err: r.Err}}
 	w.mu.Lock()
 	if r.Outcome == Accepted && !r.Shared && !r.Repeated {
-		for t, since := range w.open {
-			over := problems[t.cause] == siteWide || t.door == r.Door || t.gateway != "" && t.gateway == link.Gateway
-			if t.cause == CauseStoreUnavailable && !r.Recorded || late && r.At.Before(since) {
-				over = false
-			}
-			if over {
-				delete(w.open, t)
-				events = append(events, Event{Kind: ProblemResolved, Cause: t.cause, Gateway: t.gateway, Door: t.door, Since: since})
+		for p, since := range w.open {
+			if p.endedBy(&r, link) && ends(since) {
+				delete(w.open, p)
+				events = append(events, p.event(ProblemResolved, since, nil))
 			}
 		}
 	}
 	slices.SortFunc(events[1:], func(a, b Event) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Door, b.Door))
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Door, b.Door), cmp.Compare(a.Member, b.Member))
 	})
-	cause := r.Cause
-	if r.Outcome == Accepted && !r.Recorded {
-		cause = CauseStoreUnavailable
-	}
-	if r.Repeated && r.Recorded || cause == CauseClock && r.Outcome == Denied && !r.At.IsZero() {
-		cause = "" // told when it happened; the clock that is wrong is the phone's
-	}
-	t := problem{cause: cause}
-	switch problems[cause] {
-	case perGateway:
-		t.gateway = link.Gateway
-	case perDoor:
-		t.door = r.Door
-	case siteWide:
-	default:
-		t.cause = ""
-	}
-	if _, known := w.open[t]; t.cause != "" && !known {
-		w.open[t] = r.At
-		events = append(events, Event{Kind: ProblemRaised, Cause: t.cause, Gateway: t.gateway, Door: t.door, Since: r.At, Err: r.Err})
+	p := problemOf(&r, link)
+	if _, known := w.open[p]; p.cause != "" && !known {
+		w.open[p] = r.At
+		events = append(events, p.event(ProblemRaised, r.At, r.Err))
 	}
 	w.mu.Unlock()
 	for _, e := range events {
 		e.Site, e.At = w.site, r.At
-		_ = guard("Observer", func() error { w.observer.Observe(ctx, e); return nil })
+		w.log(ctx, e)
+		if w.observer == nil {
+			continue
+		}
+		if err := contain("Observer", func() error { w.observer.Observe(ctx, e); return nil }); err != nil {
+			w.logger.ErrorContext(ctx, "gate: the observer panicked", "site", w.site, "error", err)
+		}
+	}
+}
+
+func (p problem) event(kind EventKind, since time.Time, err error) Event {
+	return Event{Kind: kind, Cause: p.cause, Gateway: p.gateway, Door: p.door, Member: p.member, Since: since, Err: err}
+}
+
+// log writes what staff should see in the program's log. Members are left out:
+// nothing erases them from there.
+func (w *watch) log(ctx context.Context, e Event) {
+	l := w.logger.With("site", w.site, "cause", e.Cause, "gateway", e.Gateway, "door", e.Door)
+	switch e.Kind {
+	case ProblemRaised:
+		l.WarnContext(ctx, "gate: problem raised", "error", e.Err)
+	case ProblemResolved:
+		l.InfoContext(ctx, "gate: problem resolved", "since", e.Since)
+	case RequestCompleted:
+		r := e.Receipt
+		if p, ok := errors.AsType[*PanicError](r.Err); ok {
+			l.ErrorContext(ctx, "gate: code of the host panicked", "in", p.In, "error", p, "stack", string(p.Stack))
+		}
+		if !r.Recorded && (r.Outcome == Accepted || r.Outcome == Unconfirmed) && !r.Repeated {
+			l.ErrorContext(ctx, "gate: an outcome could not be written", "request_id", r.RequestID, "outcome", r.Outcome, "error", r.Err)
+		}
 	}
 }

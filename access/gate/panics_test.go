@@ -171,7 +171,7 @@ func TestErrorsThatPanic(t *testing.T) {
 				return gate.Result{Outcome: gate.Accepted, Err: slips()}
 			}
 		}, gate.Accepted, "", true},
-		"of presence":       {func(b *bench) { b.config.Presence = hostCode{slips} }, gate.Denied, gate.CausePresenceMissing, true},
+		"of a condition":    {func(b *bench) { b.config.Conditions = hostCode{slips}.presence() }, gate.Denied, gate.CauseCondition, true},
 		"of the facts":      {func(b *bench) { b.faults.set("Load", slips, nil) }, gate.NotSent, gate.CauseInternal, false},
 		"of the journal":    {func(b *bench) { b.faults.set("Lookup", slips, nil) }, gate.NotSent, gate.CauseInternal, false},
 		"of the claim":      {func(b *bench) { b.faults.set("Begin", slips, nil) }, gate.NotSent, gate.CauseStoreUnavailable, false},

@@ -20,6 +20,8 @@ const (
 	SourceDigitalKey Source = "digital_key"
 	// SourceStaff is a dashboard.
 	SourceStaff Source = "staff"
+
+	sourceClosing Source = "closing" // CloseOfficeMode
 )
 
 // Tap is one request of one member at one door.

@@ -1,0 +1,78 @@
+package gate
+
+import (
+	"context"
+	"errors"
+
+	"github.com/doorkit/doorkit/access"
+)
+
+// Condition is a requirement of the host's beside the rules: presence at the
+// door, a limit of visits, credits, occupancy, "only while staff are in".
+//
+// Conditions are checked after the rules allowed an unlock or a start of office
+// mode and before the command is claimed; they are never checked for locking.
+// They are checked in order until one is not met.
+//
+// A check is not part of the claim's commit. Two simultaneous taps are both
+// checked before either counts: one that reads "9 of 10 visits used" lets both
+// pass. Where the limit must be exact, the check itself takes the visit in one
+// transaction, keyed by Tap.RequestID so that a repeated tap takes it once, and
+// an Observer gives it back when the receipt is not Accepted or Unconfirmed.
+// Both variants are shown in the examples.
+type Condition struct {
+	// Code names the condition in receipts and in the door log: 1 to 50
+	// lower-case letters, digits and underscores, none of Causes. Required.
+	Code string
+	// Message is the sentence for the member when the condition is not met. It
+	// must not contain anything that a member must not see. Empty uses the
+	// sentence of CauseCondition.
+	Message string
+	// Check returns nil when the condition is met. Any error denies the request;
+	// it is for staff and goes into the door log's detail. An
+	// *UnmetCondition replaces Message. It must be safe for concurrent use and
+	// return soon after ctx ends, which is SendWithin after the tap arrived.
+	// Required.
+	Check func(ctx context.Context, site string, tap Tap, d access.Decision) error
+}
+
+// UnmetCondition names the Condition that denied a request. A Check may return
+// one to choose the member's sentence for each case; the gate sets its Code.
+type UnmetCondition struct {
+	Code    string `json:"code"`
+	Message string `json:"message,omitempty"` // for the member
+}
+
+// Error returns the code and the message.
+func (u *UnmetCondition) Error() string {
+	return "gate: condition " + u.Code + " is not met: " + u.Message
+}
+
+func goodCode(s string) bool {
+	for i, c := range []byte(s) {
+		if !(c >= 'a' && c <= 'z' || i > 0 && (c == '_' || c >= '0' && c <= '9')) {
+			return false
+		}
+	}
+	return len(s) >= 1 && len(s) <= 50
+}
+
+// check returns nil if every condition is met, else the first that is not and
+// why.
+func (g *Gate) check(ctx context.Context, d decided) (*UnmetCondition, error) {
+	if d.action == access.Lock {
+		return nil, nil
+	}
+	for _, c := range g.conditions {
+		err := contain("condition "+c.Code, func() error { return c.Check(ctx, g.site, d.tap, d.decision) })
+		if err == nil {
+			continue
+		}
+		unmet := &UnmetCondition{Code: c.Code, Message: short(c.Message)}
+		if chosen, ok := errors.AsType[*UnmetCondition](err); ok && chosen.Message != "" {
+			unmet.Message = short(chosen.Message)
+		}
+		return unmet, err
+	}
+	return nil, nil
+}

@@ -1,0 +1,68 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
+)
+
+// contain calls code of the host. A panic in it, or in the Error method of the
+// error that it returns, becomes a *PanicError.
+func contain(in string, fn func() error) error {
+	return hostcall.Contain(in, func() error {
+		err := fn()
+		if err != nil {
+			_ = err.Error()
+		}
+		return err
+	})
+}
+
+// containIn is deferred by methods that call code of the host several times.
+func containIn(method string, err *error) {
+	if v := recover(); v != nil {
+		*err = hostcall.NewPanicError(method, v)
+	}
+}
+
+// write runs one commit within its own time limit.
+func write(ctx context.Context, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, WriteWithin)
+	defer cancel()
+	return fn(ctx)
+}
+
+// writeRetrying is write for a commit that may be repeated: it is tried again
+// until it succeeds, is refused for good, or WriteWithin is over.
+func writeRetrying(ctx context.Context, fn func(context.Context) error) error {
+	return write(ctx, func(ctx context.Context) error {
+		for pause := 50 * time.Millisecond; ; pause *= 2 {
+			err := fn(ctx)
+			if err == nil || isFinal(err) {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return err
+			case <-time.After(pause):
+			}
+		}
+	})
+}
+
+// isFinal reports whether repeating a commit cannot change its error.
+func isFinal(err error) bool {
+	_, panicked := errors.AsType[*PanicError](err)
+	_, refused := errors.AsType[*RequestError](err)
+	return panicked || refused || errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound)
+}
+
+func unavailable(err error) error {
+	if errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}

@@ -1,0 +1,186 @@
+package gate
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/reservation"
+)
+
+// An unlock passes through these types. Each phase takes one and returns the
+// next, or an ended that says why there is no next phase.
+//
+//	request --decide--> decided --claim--> claimed --send--> Result --settle--> Receipt
+type (
+	// request is what is asked: a checked tap and an action.
+	request struct {
+		tap    Tap
+		action access.Action
+		key    storage.RequestKey
+	}
+
+	// decided is a request with what the facts say about it. For a request that
+	// was denied before the rules were asked, all but the request is zero.
+	decided struct {
+		request
+		decision access.Decision
+		evidence evidence
+		link     Link
+		loc      *time.Location // of the site; nil if it is not known
+	}
+
+	// claimed is a decided request whose attempt is in the journal and in the
+	// door log. At most one call per RequestID gets one.
+	claimed struct {
+		decided
+		entry storage.JournalEntry
+	}
+
+	// ended is how a request ended, in whatever phase.
+	ended struct {
+		receipt Receipt
+		link    Link // what the receipt is about, for the observer
+		err     error
+	}
+)
+
+// evidence is what a decision is based on, with the times of the bookings.
+type evidence struct {
+	Memberships  []string  `json:"memberships,omitempty"`
+	Grants       []string  `json:"grants,omitempty"`
+	Reservations []booking `json:"reservations,omitempty"`
+}
+
+// booking is a reservation as the journal keeps it.
+type booking struct {
+	ID       string    `json:"id"`
+	Resource string    `json:"resource,omitempty"`
+	Start    time.Time `json:"start,omitzero"`
+	End      time.Time `json:"end,omitzero"` // the effective end
+}
+
+func evidenceOf(e access.Evidence, known []reservation.Reservation) evidence {
+	list := evidence{Memberships: e.Memberships, Grants: e.Grants}
+	for _, id := range e.Reservations {
+		b := booking{ID: id}
+		for _, r := range known {
+			if r.ID == id {
+				b = booking{id, r.Resource, micro(r.Start), micro(r.EffectiveEnd())}
+			}
+		}
+		list.Reservations = append(list.Reservations, b)
+	}
+	return list
+}
+
+func (e evidence) bookings() (list []reservation.Reservation) {
+	for _, b := range e.Reservations {
+		list = append(list, reservation.Reservation{ID: b.ID, Resource: b.Resource, Start: b.Start, End: b.End})
+	}
+	return list
+}
+
+func (e evidence) reservationIDs() (ids []string) {
+	for _, b := range e.Reservations {
+		ids = append(ids, b.ID)
+	}
+	return ids
+}
+
+// moment is one instant on two clocks.
+type moment struct {
+	wall   time.Time // the host's clock
+	steady time.Time // the monotonic clock, which never jumps
+}
+
+func (g *Gate) moment() moment {
+	steady := time.Now() // first, so that a slow clock of the host gains nothing
+	return moment{g.clock(), steady}
+}
+
+// sendBy returns until when the command may be sent: SendWithin after the tap
+// (or after now, should the tap lie ahead), and never beyond the right itself.
+func (g *Gate) sendBy(d decided, now moment) deadline {
+	by := d.tap.TappedAt
+	if by.After(now.wall) {
+		by = now.wall
+	}
+	by = by.Add(SendWithin)
+	if v := d.decision.ValidUntil; !v.IsZero() && v.Before(by) {
+		by = v
+	}
+	return deadline{clock: g.clock, wall: by, steady: now.steady.Add(by.Sub(now.wall))}
+}
+
+// deadline is an instant on two clocks; what passes first counts.
+type deadline struct {
+	clock        func() time.Time // the host's
+	wall, steady time.Time
+}
+
+// left returns how long is left; 0 while the host's clock fails.
+func (d deadline) left() time.Duration {
+	now := d.clock()
+	if now.IsZero() {
+		return 0
+	}
+	return min(d.wall.Sub(now), time.Until(d.steady))
+}
+
+// deny ends a request with nothing sent, in one commit.
+func (g *Gate) deny(ctx context.Context, d decided, cause Cause, why error) *ended {
+	return g.denyWith(ctx, d, Receipt{Outcome: Denied, Decision: d.decision, Cause: cause, Err: why})
+}
+
+func (g *Gate) denyWith(ctx context.Context, d decided, r Receipt) *ended {
+	r.At = g.clock()
+	attempt := storage.Attempt{Entry: storage.JournalEntry{AttemptID: rand.Text()}}
+	claim, err := g.begin(context.WithoutCancel(ctx), d, attempt, r)
+	switch {
+	case err != nil:
+		r.Err = errors.Join(r.Err, unavailable(err))
+	case claim.State == storage.Known:
+		return g.answer(ctx, d, claim.Entry)
+	case claim.State == storage.Claimed:
+		r.Recorded, r.LogRow = true, claim.Entry.Seq
+	}
+	return &ended{receipt: r, link: d.link}
+}
+
+// lost ends a request that could not be decided: nothing is in the journal, so
+// the same RequestID may come again. The door log gets a row if logged is set
+// and the caller is still there.
+func (g *Gate) lost(ctx context.Context, d decided, cause Cause, why error, logged bool) *ended {
+	r := Receipt{Outcome: NotSent, Cause: cause, At: g.clock(), Err: why}
+	if _, ok := errors.AsType[*PanicError](why); ok {
+		r.Cause = CauseInternal
+	} else if cause == CauseStoreUnavailable {
+		r.Err = unavailable(why)
+	}
+	if ctx.Err() != nil {
+		r.Cause, r.Err = CauseCancelled, context.Cause(ctx)
+		return &ended{r, d.link, r.Err}
+	}
+	if logged {
+		g.note(ctx, d, &r)
+	}
+	return &ended{receipt: r, link: d.link}
+}
+
+// note writes a row of the door log by itself.
+func (g *Gate) note(ctx context.Context, d decided, r *Receipt) {
+	at := r.At
+	if at.IsZero() {
+		at = d.tap.TappedAt
+	}
+	_ = write(context.WithoutCancel(ctx), func(ctx context.Context) error {
+		return contain("Records", func() error {
+			_, err := g.records.Note(ctx, g.site, d.logEntry(r, at, 0))
+			return err
+		})
+	})
+}

@@ -1,0 +1,69 @@
+package gate
+
+import (
+	"context"
+	"errors"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
+)
+
+// Recover settles every command of the site whose process is gone as
+// Unconfirmed, and returns how many. Call it when the host starts and once a
+// minute; any number of processes may. Nothing is ever sent again.
+func (g *Gate) Recover(ctx context.Context) (settled int, err error) {
+	defer containIn("Recover", &err)
+	const batch = 100
+	for {
+		list, err := g.records.Entries(ctx, storage.JournalQuery{Site: g.site, Outcome: Sending, SendByBefore: g.clock().Add(-staleAfter), Limit: batch})
+		if err != nil {
+			return settled, err
+		}
+		for _, e := range list {
+			switch err := g.abandon(ctx, e); {
+			case err == nil:
+				settled++
+			case !errors.Is(err, ErrConflict): // a conflict: it was settled meanwhile
+				return settled, err
+			}
+		}
+		if len(list) < batch {
+			return settled, nil
+		}
+	}
+}
+
+// abandon settles a command whose process is gone.
+func (g *Gate) abandon(ctx context.Context, e storage.JournalEntry) error {
+	c, doc, err := reopen(e) // an unreadable document is no reason to leave it in Sending
+	at := g.clock()
+	if at.IsZero() {
+		at = e.SendBy.Add(staleAfter)
+	}
+	r := c.receipt(Unconfirmed, at)
+	r.Cause, r.Err = CauseInterrupted, err
+	doc.Cause, doc.At = r.Cause, at
+	s := storage.Settlement{RequestKey: e.RequestKey, Outcome: Unconfirmed, At: at, Doc: doc.encode(), Log: c.logEntry(&r, at, e.Seq)}
+	if e.Action == access.OfficeMode {
+		s.Hold = c.hold(true)
+	}
+	return contain("Records", func() error { _, err := g.records.Settle(ctx, s); return err })
+}
+
+// reopen makes a claimed of a journal entry. If the entry's document cannot be
+// read, the result has no decision, no link and no zone, and there is an error.
+func reopen(e storage.JournalEntry) (claimed, entryDoc, error) {
+	doc, err := readDoc(&e)
+	tap := Tap{RequestID: e.RequestID, Member: e.Member, Door: e.Door, TappedAt: doc.TappedAt, Source: doc.Source, Actor: doc.Actor}
+	d := decided{
+		request:  request{tap, e.Action, e.RequestKey},
+		decision: doc.decision(), evidence: doc.Evidence, link: doc.Link, loc: location(doc.Zone),
+	}
+	return claimed{d, e}, doc, err
+}
+
+// Prune removes receipts older than KeepReceipts. Call it once a day.
+func (g *Gate) Prune(ctx context.Context) (removed int, err error) {
+	defer containIn("Prune", &err)
+	return g.records.Prune(ctx, g.site, g.clock().Add(-KeepReceipts))
+}
