@@ -288,7 +288,8 @@ func serveWorldFile(t *testing.T, bin string) {
 func keepState(t *testing.T, bin string) {
 	file := filepath.Join(t.TempDir(), "state.json")
 	world := filepath.Join(t.TempDir(), "world.json")
-	if err := os.WriteFile(world, []byte(`{"sites":[{"name":"The Mill","iqs":[{"without_otp":true}],"locks":[{"name":"Gate"}]}]}`), 0o600); err != nil {
+	if err := os.WriteFile(world, []byte(`{"sites":[{"name":"The Mill","iqs":[{"without_otp":true}],
+		"locks":[{"name":"Gate"}]}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := start(t, bin, "-state", file, "-world", world)

@@ -3,6 +3,7 @@ package saltokstest
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 )
@@ -52,9 +53,7 @@ func (a *answer) writeError(code, message string, numeric bool) {
 }
 
 func (a *answer) writeTo(w http.ResponseWriter, cut bool) {
-	for k, v := range a.header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), a.header)
 	if cut && a.body.Len() > 1 {
 		w.Header().Set("Content-Length", itoa(a.body.Len()))
 		w.WriteHeader(a.code)

@@ -31,7 +31,7 @@ func TestRefusals(t *testing.T) {
 		{"an unknown path", "GET", site + "/webhooks", "", 404, ""},
 		{"entries ordered by date", "GET", "/v1.1/sites/" + d.site + "/entries?$orderby=date", "", 400, "1102"},
 		{"a filter without an operator", "GET", site + "/locks?$filter=customer_reference", "", 400, "1102"},
-		{"a filter on an unknown property", "GET", site + "/locks?$filter=colour+eq+'red'", "", 400, "1102"},
+		{"a filter on an unknown property", "GET", site + "/locks?$filter=color+eq+'red'", "", 400, "1102"},
 		{"an open quote", "GET", site + "/locks?$filter=customer_reference+eq+'O'Brien'", "", 400, "1102"},
 		{"a top that is no number", "GET", site + "/locks?$top=many", "", 400, "1102"},
 		{"a state that is not a command", "PATCH", d.locking(), `{"locked_state":"uncertain"}`, 400, "1101"},

@@ -1,6 +1,7 @@
 package saltokstest
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -88,13 +89,10 @@ func needsLogin(login *session, prompt []string, maxAge string, now time.Time) b
 
 // afterLogin removes what the login has fulfilled from an authorization request.
 func afterLogin(q url.Values) url.Values {
-	next := url.Values{}
-	for name, values := range q {
-		next[name] = values
-	}
+	next := maps.Clone(q)
 	next.Del("max_age")
 	var prompt []string
-	for _, x := range strings.Fields(q.Get("prompt")) {
+	for x := range strings.FieldsSeq(q.Get("prompt")) {
 		if x != "login" && x != "select_account" {
 			prompt = append(prompt, x)
 		}
@@ -192,7 +190,7 @@ func (s *Sim) consent(w *answer, r *http.Request, form url.Values, now time.Time
 		return
 	}
 	var granted []string
-	for _, x := range strings.Fields(q.Get("scope")) {
+	for x := range strings.FieldsSeq(q.Get("scope")) {
 		box := x == fullAccess || x == offlineAccess
 		if !box || slices.Contains(form["ScopesConsented"], x) {
 			granted = append(granted, x)

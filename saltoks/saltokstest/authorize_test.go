@@ -3,7 +3,9 @@ package saltokstest_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -29,9 +31,7 @@ func authorizeURL(sim *saltokstest.Sim, change url.Values) string {
 		"client_id": {sim.ClientID()}, "redirect_uri": {sim.RedirectURI()}, "response_type": {"code"}, "scope": {allScopes},
 		"state": {"s t&te"}, "nonce": {"n0nce"}, "code_challenge": {challenge()}, "code_challenge_method": {"S256"},
 	}
-	for k, v := range change {
-		q[k] = v
-	}
+	maps.Copy(q, change)
 	return sim.Issuer() + "/connect/authorize?" + q.Encode()
 }
 
@@ -78,7 +78,7 @@ func TestConsentChoices(t *testing.T) {
 	}
 	for _, email := range []string{"nobody@harbour.example", f.sim.World().Users[0].Email} {
 		_, err := f.sim.Consent(t.Context(), authorizeURL(f.sim, nil), saltokstest.ConsentChoice{Email: email, Password: "x"})
-		if err != saltokstest.ErrLogin {
+		if !errors.Is(err, saltokstest.ErrLogin) {
 			t.Errorf("wrong password: %v", err)
 		}
 	}

@@ -43,11 +43,11 @@ func (s *Sim) Consent(ctx context.Context, authorizeURL string, choice ConsentCh
 	if err != nil {
 		return nil, err
 	}
-	b := &browser{ctx: ctx, home: s.issuer, client: s.HTTPClient()}
+	b := &browser{home: s.issuer, client: s.HTTPClient()}
 	b.client.Jar = jar
 	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-	if err := b.get(authorizeURL); err != nil {
+	if err := b.get(ctx, authorizeURL); err != nil {
 		return nil, err
 	}
 	for b.back == nil {
@@ -58,7 +58,7 @@ func (s *Sim) Consent(ctx context.Context, authorizeURL string, choice ConsentCh
 		case strings.Contains(b.page, `name="password"`):
 			form.Set("email", choice.Email)
 			form.Set("password", choice.Password)
-			err = b.post("/Account/Login", form)
+			err = b.post(ctx, "/Account/Login", form)
 		case strings.Contains(b.page, `action="/consent"`):
 			form.Set("button", "yes")
 			if choice.Deny {
@@ -70,7 +70,7 @@ func (s *Sim) Consent(ctx context.Context, authorizeURL string, choice ConsentCh
 			if choice.OfflineAccess && strings.Contains(b.page, offlineAccess) {
 				form.Add("ScopesConsented", offlineAccess)
 			}
-			err = b.post("/consent", form)
+			err = b.post(ctx, "/consent", form)
 		default:
 			return nil, fmt.Errorf("saltokstest: the identity server answered %d: %s", b.status, text(b.page))
 		}
@@ -83,7 +83,6 @@ func (s *Sim) Consent(ctx context.Context, authorizeURL string, choice ConsentCh
 
 // browser follows redirects within the identity server.
 type browser struct {
-	ctx    context.Context
 	client *http.Client
 	home   string
 	page   string
@@ -91,24 +90,24 @@ type browser struct {
 	back   *url.URL // the first redirect that leaves the identity server
 }
 
-func (b *browser) get(to string) error {
-	req, err := http.NewRequestWithContext(b.ctx, http.MethodGet, to, nil)
+func (b *browser) get(ctx context.Context, to string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to, nil)
 	if err != nil {
 		return err
 	}
-	return b.do(req)
+	return b.do(ctx, req)
 }
 
-func (b *browser) post(path string, form url.Values) error {
-	req, err := http.NewRequestWithContext(b.ctx, http.MethodPost, b.home+path, strings.NewReader(form.Encode()))
+func (b *browser) post(ctx context.Context, path string, form url.Values) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.home+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return b.do(req)
+	return b.do(ctx, req)
 }
 
-func (b *browser) do(req *http.Request) error {
+func (b *browser) do(ctx context.Context, req *http.Request) error {
 	resp, err := b.client.Do(req)
 	if err != nil {
 		return err
@@ -126,7 +125,7 @@ func (b *browser) do(req *http.Request) error {
 	if rest, ok := strings.CutPrefix(strings.ToLower(loc.String()), b.home); ok {
 		for _, page := range []string{"/connect/", "/account/", "/consent"} {
 			if strings.HasPrefix(rest, page) {
-				return b.get(loc.String())
+				return b.get(ctx, loc.String())
 			}
 		}
 	}

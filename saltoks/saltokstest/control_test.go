@@ -169,7 +169,7 @@ func TestControlHardware(t *testing.T) {
 	if l := d.control(200, "POST", "/locks/"+d.lock, `{"iq":""}`); l["iq"] != "" {
 		t.Errorf("detached: %v", l)
 	}
-	for _, body := range []string{`{"iq":"nowhere"}`, `{"colour":"red"}`, `{} {}`, `online`, `{"clock_offset":"soon"}`} {
+	for _, body := range []string{`{"iq":"nowhere"}`, `{"color":"red"}`, `{} {}`, `online`, `{"clock_offset":"soon"}`} {
 		d.control(400, "POST", "/locks/"+d.lock, body)
 	}
 	d.control(404, "GET", "/iqs/nowhere", "")

@@ -38,28 +38,28 @@ type entry struct {
 
 // log adds an entry to the audit log of the lock's site, or keeps it at an IQ that is
 // offline if Switches.HoldOfflineEntries is set.
-func (cl *cloud) log(l *lock, e entry) {
+func (c *cloud) log(l *lock, e entry) {
 	e.lock, e.lockName = l, l.Name
 	e.stored, e.at = e.at, e.at.Add(l.clockOffset)
-	if cl.holdOffline && l.iq != nil && l.iq.Offline {
+	if c.holdOffline && l.iq != nil && l.iq.Offline {
 		l.iq.held = append(l.iq.held, e)
 		return
 	}
-	cl.store(e)
+	c.store(e)
 }
 
-func (cl *cloud) store(e entry) {
-	cl.entrySeq++
-	e.seq = cl.entrySeq
+func (c *cloud) store(e entry) {
+	c.entrySeq++
+	e.seq = c.entrySeq
 	e.lock.site.entries = append(e.lock.site.entries, e)
-	cl.publish(e.lock.site, &e)
+	c.publish(e.lock.site, &e)
 }
 
 // deliverHeld adds the entries that an IQ kept while it was offline.
-func (cl *cloud) deliverHeld(q *iq, now time.Time) {
+func (c *cloud) deliverHeld(q *iq, now time.Time) {
 	for _, e := range q.held {
 		e.stored = now
-		cl.store(e)
+		c.store(e)
 	}
 	q.held = nil
 }

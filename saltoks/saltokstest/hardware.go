@@ -79,15 +79,15 @@ func (s *Sim) OpenFromInside(lockID string) {
 }
 
 // openWithKey opens the lock with a fob or PIN of m, unless the lock refuses m.
-func (cl *cloud) openWithKey(l *lock, m *member, e entry) bool {
+func (c *cloud) openWithKey(l *lock, m *member, e entry) bool {
 	if why := l.refuses(m); why != "" {
 		e.category, e.detail = "lock_rejected", strings.TrimPrefix(why, "privacy")
-		cl.log(l, e)
+		c.log(l, e)
 		return false
 	}
 	e.category = "lock_opened"
 	l.openUntil = e.at.Add(time.Duration(l.OpenSeconds) * time.Second)
-	cl.log(l, e)
+	c.log(l, e)
 	return true
 }
 

@@ -2,6 +2,7 @@ package saltokstest_test
 
 import (
 	"bufio"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,9 +16,7 @@ import (
 func (f *client) hub(method, path, body string, more url.Values) (int, string) {
 	f.t.Helper()
 	q := url.Values{"site_id": {f.site}}
-	for k, v := range more {
-		q[k] = v
-	}
+	maps.Copy(q, more)
 	req, _ := http.NewRequest(method, f.sim.Events()+path+"?"+q.Encode(), strings.NewReader(body))
 	req.Header.Set("Authorization", "Bearer "+f.token)
 	resp, raw := f.send(req)

@@ -18,6 +18,8 @@ import (
 
 // signingKey is the first key of every identity server. There is one per process,
 // because generating one takes a tenth of a second.
+//
+//nolint:gochecknoglobals // see above
 var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

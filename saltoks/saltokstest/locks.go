@@ -131,8 +131,8 @@ func (c *call) command(l *lock, want, otp string) {
 }
 
 // move carries out a remote command.
-func (cl *cloud) move(l *lock, u *user, want string, now time.Time) {
-	l.settle(cl, now)
+func (c *cloud) move(l *lock, u *user, want string, now time.Time) {
+	l.settle(c, now)
 	l.movements++
 	e := entry{category: "lock_opened", by: "remote", user: u, at: now}
 	switch want {
@@ -149,7 +149,7 @@ func (cl *cloud) move(l *lock, u *user, want string, now time.Time) {
 		}
 		e.category, e.detail = "office_mode", "end"
 	}
-	cl.log(l, e)
+	c.log(l, e)
 }
 
 func (c *call) schedule(l *lock) {

@@ -48,7 +48,7 @@ func TestOrder(t *testing.T) {
 	diff(t, want, names("customer_reference"))
 	slices.Reverse(want)
 	diff(t, want, names("customer_reference%20desc"))
-	d.want(400, "1102", "GET", "/v1.2/sites/"+d.site+"/locks?$orderby=colour", "")
+	d.want(400, "1102", "GET", "/v1.2/sites/"+d.site+"/locks?$orderby=color", "")
 	d.want(400, "1102", "GET", "/v1.2/sites/"+d.site+"/locks?$orderby=mac%20sideways", "")
 }
 

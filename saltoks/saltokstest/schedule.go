@@ -110,8 +110,7 @@ func (s *Schedule) days() [7]bool {
 // minute get :00 seconds, and :59 at the end.
 func (s *Schedule) check() error {
 	if s.days() == [7]bool{} {
-		//lint:ignore ST1005 the text of the API
-		return errors.New("At least one day should be selected")
+		return errors.New("At least one day should be selected") //nolint:staticcheck // the text of the API
 	}
 	for _, p := range []struct {
 		t       *string

@@ -180,12 +180,12 @@ func TestBadStateFiles(t *testing.T) {
 	for name, content := range map[string]string{
 		"no JSON":            "{",
 		"another version":    strings.Replace(good, `"version":1`, `"version":2`, 1),
-		"an unknown field":   strings.Replace(good, `"version":1`, `"version":1,"colour":"red"`, 1),
+		"an unknown field":   strings.Replace(good, `"version":1`, `"version":1,"color":"red"`, 1),
 		"no key":             strings.Replace(good, `"keys":["`, `"keys":[],"old":["`, 1),
 		"a key that is none": strings.Replace(good, `"keys":["`, `"keys":["AAAA`, 1),
 		"a missing lock":     strings.Replace(good, `"lock":"`+d.lock+`"`, `"lock":"nowhere"`, 1),
-		"an unknown role":    strings.Replace(good, `"role":"site_admin"`, `"role":"king"`, -1),
-		"an unknown zone":    strings.Replace(good, "Europe/Amsterdam", "Mars/Base", -1),
+		"an unknown role":    strings.ReplaceAll(good, `"role":"site_admin"`, `"role":"king"`),
+		"an unknown zone":    strings.ReplaceAll(good, "Europe/Amsterdam", "Mars/Base"),
 		"cut off":            good[:len(good)/2],
 	} {
 		if content == good {

@@ -178,7 +178,7 @@ func (s *Sim) grantPassword(w *answer, form url.Values, now time.Time) {
 		oauthError(w, http.StatusBadRequest, "unauthorized_client", "")
 		return
 	}
-	for _, x := range strings.Fields(form.Get("scope")) {
+	for x := range strings.FieldsSeq(form.Get("scope")) {
 		if x != fullAccess {
 			oauthError(w, http.StatusBadRequest, "invalid_scope", "")
 			return

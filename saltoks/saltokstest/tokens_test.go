@@ -3,6 +3,7 @@ package saltokstest_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -116,9 +117,7 @@ func TestCodeOnce(t *testing.T) {
 			"grant_type": {"authorization_code"}, "code": {f.consent(saltokstest.Allow()).Get("code")},
 			"redirect_uri": {f.sim.RedirectURI()}, "code_verifier": {verifier},
 		}
-		for k, x := range change {
-			v[k] = x
-		}
+		maps.Copy(v, change)
 		if status, body := f.form(v); status != 400 || body["error"] != "invalid_grant" {
 			t.Errorf("%v: %d %v", change, status, body)
 		}
