@@ -6,9 +6,10 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
+
+	"github.com/doorkit/doorkit/saltoks/internal/retryafter"
 )
 
 // Retries of Safe and Idempotent calls; a Never call does not come here.
@@ -88,23 +89,9 @@ func backoff(attempt int) time.Duration {
 	return rand.N(min(d, longestWait))
 }
 
-// retryAfter reads the header's two forms: seconds and an HTTP date.
+// retryAfter reads the wait that an answer asks for.
 func retryAfter(h http.Header) (time.Duration, bool) {
-	v := h.Get("Retry-After")
-	if v == "" {
-		return 0, false
-	}
-	if s, err := strconv.ParseInt(v, 10, 64); err == nil {
-		if s < 0 {
-			return 0, false
-		}
-		return time.Duration(min(s, 1<<31)) * time.Second, true
-	}
-	at, err := http.ParseTime(v)
-	if err != nil {
-		return 0, false
-	}
-	return max(0, time.Until(at)), true
+	return retryafter.Parse(h.Get("Retry-After"), time.Now())
 }
 
 // retryBudget keeps an outage from multiplying a whole client's traffic.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/doorkit/doorkit/saltoks/internal/oidc"
+	"github.com/doorkit/doorkit/saltoks/internal/retryafter"
 )
 
 // What can go wrong between "Connect" and a stored Connection. Nothing is
@@ -135,7 +136,9 @@ func identityError(op string, err error) *IdentityError {
 func grantError(op string, err error, at time.Time) *IdentityError {
 	e := identityError(op, err)
 	if re, ok := errors.AsType[*oauth2.RetrieveError](err); ok && re.Response != nil {
-		e.RetryAt = identityRetryAfter(re.Response.Header.Get("Retry-After"), at)
+		if wait, ok := retryafter.Parse(re.Response.Header.Get("Retry-After"), at); ok && wait > 0 {
+			e.RetryAt = at.Add(wait)
+		}
 	}
 	return e
 }

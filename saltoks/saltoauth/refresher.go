@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -225,15 +223,4 @@ func retryTime(now time.Time, attempts int, asked time.Time) time.Time {
 		pause = min(wait, backoffLast)
 	}
 	return now.Add(pause)
-}
-
-// identityRetryAfter reads a Retry-After header; zero when there is none.
-func identityRetryAfter(header string, now time.Time) time.Time {
-	if s, err := strconv.Atoi(header); err == nil && s > 0 {
-		return now.Add(time.Duration(min(s, 3600)) * time.Second)
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return at
-	}
-	return time.Time{}
 }
