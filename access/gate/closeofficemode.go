@@ -142,7 +142,7 @@ func (g *Gate) reconcile(ctx context.Context, s CloseRequest, holds []Hold, repo
 		lock, ok := states[lockID{snap.Link.Site, snap.Link.Lock}]
 		// Until then a slow cloud may open it: its last start may be Unconfirmed,
 		// whatever an earlier one was.
-		settled := h.Since.Add(SendWithin + proofAfter)
+		settled := h.Since.Add(startedWithin)
 		if err != nil || !ok || lock.State != "locked" || !lock.SeenAt.After(settled) {
 			rest = append(rest, h)
 			continue

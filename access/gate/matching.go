@@ -1,0 +1,96 @@
+package gate
+
+import (
+	"slices"
+	"time"
+)
+
+// The matching of commands to the entries of the lock system's log. Times are all
+// it sees: which lock, action and user an entry is about is filtered before.
+//
+// A command that was carried out has exactly one entry, dated within the command's
+// interval. So commands to one lock whose intervals overlap are looked at
+// together, and if n of them have n entries, one in the interval of each, all of
+// them were carried out:
+//
+//	accepted   a  |--------|
+//	open       b       |-----------------|
+//	accepted   c                 |----------|
+//	entries            1           2    3
+//
+// Here 1 belongs to a, which has no other. Of 2 and 3 one belongs to c and one to
+// b: whichever it is, b moved the lock, first at 2, last at 3. With one entry less,
+// or with a second open command, nothing is known: the missing entry may be b's.
+
+// interval is when the entry of a command may be dated, both ends included.
+type interval struct{ from, until time.Time }
+
+func (i interval) contains(t time.Time) bool { return !t.Before(i.from) && !t.After(i.until) }
+
+func (i interval) overlaps(o interval) bool { return !i.from.After(o.until) && !o.from.After(i.until) }
+
+// overlapping splits a list that is sorted by from into runs that no interval
+// connects.
+func overlapping[T any](list []T, of func(T) interval) (groups [][]T) {
+	var until time.Time
+	start := 0
+	for i, x := range list {
+		if i > start && of(x).from.After(until) {
+			groups = append(groups, list[start:i])
+			start = i
+		}
+		if i == start || of(x).until.After(until) {
+			until = of(x).until
+		}
+	}
+	if start < len(list) {
+		groups = append(groups, list[start:])
+	}
+	return groups
+}
+
+// matchOpen reports whether every command has an entry of its own, and returns
+// the first and the last entry that may then be that of the open command. Both
+// lists are sorted.
+func matchOpen(commands []interval, open int, entries []time.Time) (first, last int, ok bool) {
+	if len(commands) != len(entries) {
+		return 0, 0, false
+	}
+	others := slices.Delete(slices.Clone(commands), open, open+1)
+	for k, at := range entries {
+		rest := slices.Delete(slices.Clone(entries), k, k+1)
+		if !commands[open].contains(at) || !matchAll(others, rest) {
+			continue
+		}
+		if !ok {
+			first, ok = k, true
+		}
+		last = k
+	}
+	return first, last, ok
+}
+
+// matchAll reports whether each command can have one of the entries in its
+// interval. Each entry in turn goes to the command that can wait least.
+func matchAll(commands []interval, entries []time.Time) bool {
+	var waiting []interval // those that have begun and have no entry yet
+	for _, at := range entries {
+		for len(commands) > 0 && !commands[0].from.After(at) {
+			waiting, commands = append(waiting, commands[0]), commands[1:]
+		}
+		if len(waiting) == 0 {
+			return false
+		}
+		next := 0
+		for i, c := range waiting {
+			if c.until.Before(waiting[next].until) {
+				next = i
+			}
+		}
+		if !waiting[next].contains(at) {
+			return false
+		}
+		waiting = slices.Delete(waiting, next, next+1)
+	}
+	return len(commands) == 0 && len(waiting) == 0
+}

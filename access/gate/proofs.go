@@ -1,0 +1,228 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
+)
+
+// How far from a command its entry may be dated: the clocks of locks are a little
+// off, and a slow cloud moves the lock late.
+const (
+	entryBefore = 5 * time.Second
+	entryAfter  = 2 * time.Minute
+	// startedWithin is how long after its claim a start of office mode may still
+	// be carried out, and its entry dated.
+	startedWithin = SendWithin + entryAfter
+	// proofFor is how long after a command its entry is looked for.
+	proofFor = 48 * time.Hour
+	// allEntries is a Limit that leaves no command out: its entry would be taken
+	// for another one's.
+	allEntries = 1 << 20
+)
+
+// movement is what a lock was told to do.
+type movement struct {
+	lock   string
+	action access.Action
+}
+
+// sentCommand is a command that was or may have been carried out.
+type sentCommand struct {
+	storage.JournalEntry
+	interval
+}
+
+func intervalOf(c sentCommand) interval { return c.interval }
+
+// prove settles the Unconfirmed commands that the stored entries show to have
+// moved their lock.
+func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receipt, err error) {
+	open, err := g.records.Entries(ctx, storage.JournalQuery{Site: g.site, Outcome: Unconfirmed, BegunSince: g.clock().Add(-proofFor), Limit: allEntries})
+	if err != nil || len(open) == 0 {
+		return nil, err
+	}
+	known, unknown, err := g.sentSince(ctx, open[0].Begun.Add(-entryAfter-AnswerWithin-SendWithin))
+	if err != nil {
+		return nil, err
+	}
+	for what, list := range known {
+		locks := known[movement{what.lock, access.Lock}]
+		for _, group := range overlapping(list, intervalOf) {
+			receipt, ok, err := g.proveGroup(ctx, reader, what, group, unknown, locks)
+			if err != nil {
+				return settled, err
+			}
+			if ok {
+				settled = append(settled, receipt)
+			}
+		}
+	}
+	slices.SortFunc(settled, func(a, b Receipt) int { return a.At.Compare(b.At) })
+	return settled, nil
+}
+
+// sentSince returns the commands since an instant, by lock and action, each list
+// in order. unknown are those whose document does not show the lock.
+func (g *Gate) sentSince(ctx context.Context, since time.Time) (known map[movement][]sentCommand, unknown []sentCommand, err error) {
+	known = map[movement][]sentCommand{}
+	for _, o := range []Outcome{Sending, Unconfirmed, Accepted} { // as commands proceed, so that none is missed in between
+		list, err := g.records.Entries(ctx, storage.JournalQuery{Site: g.site, Outcome: o, BegunSince: since, Limit: allEntries})
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, e := range list {
+			doc, err := readDoc(&e)
+			c := sentCommand{e, interval{e.Begun.Add(-entryBefore), e.SendBy.Add(entryAfter)}}
+			if err != nil || doc.Link.IsZero() {
+				unknown = append(unknown, c)
+				continue
+			}
+			if o == Accepted {
+				c.until = doc.At.Add(entryBefore) // it had moved when the answer came
+			}
+			what := movement{doc.Link.Lock, e.Action}
+			known[what] = append(known[what], c)
+		}
+	}
+	for _, list := range known {
+		slices.SortFunc(list, func(a, b sentCommand) int {
+			return cmp.Or(a.from.Compare(b.from), cmp.Compare(a.RequestID, b.RequestID))
+		})
+	}
+	return known, unknown, nil
+}
+
+// proveGroup settles the one open command of a group, if every command of it has
+// its entry. unknown are commands to unknown locks, locks those that locked this
+// lock.
+func (g *Gate) proveGroup(ctx context.Context, reader VendorReader, what movement, group, unknown, locks []sentCommand) (r Receipt, ok bool, err error) {
+	open, ok := onlyOpen(group)
+	if !ok || slices.ContainsFunc(unknown, func(u sentCommand) bool { // an entry may be its
+		return slices.ContainsFunc(group, func(c sentCommand) bool { return c.overlaps(u.interval) })
+	}) {
+		return Receipt{}, false, nil
+	}
+	intervals := make([]interval, len(group))
+	until := group[0].until
+	for i, c := range group {
+		intervals[i] = c.interval
+		if c.until.After(until) {
+			until = c.until
+		}
+	}
+	entries, err := g.ownEntries(ctx, reader, what, group[0].from, until)
+	if err != nil {
+		return Receipt{}, false, err
+	}
+	times := make([]time.Time, len(entries))
+	for i, e := range entries {
+		times[i] = e.At
+	}
+	first, last, ok := matchOpen(intervals, open, times)
+	if !ok {
+		return Receipt{}, false, nil
+	}
+	stillOpen := false
+	if what.action == access.OfficeMode { // the door may be open since then
+		if stillOpen, err = g.notLockedSince(ctx, reader, locks, what.lock, entries[last]); err != nil {
+			return Receipt{}, false, err
+		}
+	}
+	r, err = g.settleAsMoved(ctx, group[open].JournalEntry, entries[first], stillOpen)
+	if errors.Is(err, ErrConflict) { // it was settled meanwhile
+		return Receipt{}, false, nil
+	}
+	return r, err == nil, err
+}
+
+// onlyOpen returns the index of the one Unconfirmed command; ok is false if there
+// is not exactly one, or if a command is still being sent.
+func onlyOpen(group []sentCommand) (index int, ok bool) {
+	for i, c := range group {
+		switch {
+		case c.Outcome == Sending, c.Outcome == Unconfirmed && ok:
+			return 0, false
+		case c.Outcome == Unconfirmed:
+			index, ok = i, true
+		}
+	}
+	return index, ok
+}
+
+// ownEntries returns the entries of a movement that the gate's own user made,
+// dated from one instant until another, both included.
+func (g *Gate) ownEntries(ctx context.Context, reader VendorReader, what movement, from, until time.Time) (own []VendorEntry, err error) {
+	list, err := g.records.VendorEntries(ctx, VendorQuery{Site: g.site, Lock: what.lock, From: from, Until: until.Add(time.Microsecond)})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range list {
+		m, err := meaning(ctx, reader, e)
+		if err != nil {
+			return nil, err
+		}
+		if m.Ours && m.Action == what.action {
+			own = append(own, e)
+		}
+	}
+	return own, nil
+}
+
+// notLockedSince reports whether nothing is known to have locked the lock after
+// the movement of an entry. The clocks of locks are a little off, and an entry
+// dated in the future is no end.
+func (g *Gate) notLockedSince(ctx context.Context, reader VendorReader, locks []sentCommand, lock string, moved VendorEntry) (bool, error) {
+	if slices.ContainsFunc(locks, func(c sentCommand) bool { return c.Outcome == Accepted && c.Begun.After(moved.At.Add(entryBefore)) }) {
+		return false, nil
+	}
+	query := VendorQuery{Site: g.site, Lock: lock, From: moved.At.Add(time.Microsecond), Until: g.clock().Add(entryBefore)}
+	list, err := g.records.VendorEntries(ctx, query)
+	if err != nil {
+		return false, err
+	}
+	for _, e := range list {
+		if m, err := meaning(ctx, reader, e); err != nil || m.Action == access.Lock {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// settleAsMoved writes that a command moved its lock after all; stillOpen reports
+// that nothing locked it since.
+func (g *Gate) settleAsMoved(ctx context.Context, e storage.JournalEntry, proof VendorEntry, stillOpen bool) (Receipt, error) {
+	c, doc, err := reopen(e)
+	if err != nil {
+		return Receipt{}, err
+	}
+	moved := proof.At
+	if moved.Before(e.Begun) { // the lock's clock, or its whole seconds
+		moved = e.Begun
+	}
+	now := g.clock()
+	r := c.receipt(Accepted, moved)
+	r.Err = fmt.Errorf("proven by entry %s of %s", proof.ID, proof.At.Format(time.RFC3339))
+	s := storage.Settlement{RequestKey: e.RequestKey, Outcome: Accepted, At: now, CheckIn: g.checkIn(c.decided, moved), Log: c.logEntry(&r, now, e.Seq)}
+	switch e.Action {
+	case access.OfficeMode:
+		s.Hold, s.RestartHold = c.hold(false), stillOpen
+	case access.Lock:
+		s.EndHolds = e.Begun
+	}
+	doc.Cause, doc.At, doc.RelockAt, doc.CheckIn = "", moved, r.RelockAt, s.CheckIn
+	s.Doc = doc.encode()
+	done, err := g.records.Settle(ctx, s)
+	if err != nil {
+		return Receipt{}, err
+	}
+	r.Recorded, r.CheckIn, r.Err = true, done.CheckIn, nil
+	g.watch.proven(ctx, c.link, r)
+	return r, nil
+}
