@@ -53,8 +53,13 @@ func ExampleNewClient() {
 	defer sim.Close()
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()} // or saltoks.Acceptance()
 	user := sim.World().Users[0]
-	tokens, err := saltoauth.PasswordSource(env, saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())},
-		user.Email, saltoauth.FixedPassword(saltoks.NewSecret(user.Password)), saltoauth.AuthHTTPClient(sim.HTTPClient()))
+	tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
+		Environment: env,
+		Credentials: saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())},
+		User:        user.Email,
+		Password:    saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
+		HTTPClient:  sim.HTTPClient(),
+	})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -58,11 +58,18 @@ func TestNoSecretEscapes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	state, err := saltostate.NewState(saltostate.NewMemoryStore(), sealer)
+	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: sealer})
 	if err != nil {
 		t.Fatal(err)
 	}
-	auth, err := saltoauth.NewAuthorizer(env, creds, state, saltoauth.AuthHTTPClient(hc), saltoauth.AuthClock(sim.Now), saltoauth.AuthLogger(logger))
+	auth, err := saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: env,
+		Credentials: creds,
+		State:       state,
+		HTTPClient:  hc,
+		Now:         sim.Now,
+		Logger:      logger,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,12 +79,12 @@ func TestNoSecretEscapes(t *testing.T) {
 	consent := func(l saltoauth.Login, c saltokstest.ConsentChoice) url.Values {
 		t.Helper()
 		show(l, &l)
-		u, err := sim.Consent(ctx, l.URL, c)
+		u, err := sim.Consent(ctx, l.URL(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		wire.Form(u.Query())
-		if q, err := url.Parse(l.URL); err == nil {
+		if q, err := url.Parse(l.URL()); err == nil {
 			wire.Form(q.Query())
 		}
 		return u.Query()
@@ -168,7 +175,7 @@ func TestNoSecretEscapes(t *testing.T) {
 	typed, err := saltoks.ParseIQPIN(pin)
 	show(saltoks.IQKey{Secret: saltoks.NewSecret("planted-iq-secret"), PIN: typed}, err)
 	wire.Note("key", "planted-iq-secret")
-	empty, err := saltostate.NewState(saltostate.NewMemoryStore(), sealer)
+	empty, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: sealer})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +187,14 @@ func TestNoSecretEscapes(t *testing.T) {
 	}
 	st, err = elsewhere.Activation().Begin(ctx, site, iq)
 	show(st, err, elsewhere.Unlock(ctx, target))
-	late, err := saltoauth.NewAuthorizer(env, creds, state, saltoauth.AuthHTTPClient(hc), saltoauth.AuthLogger(logger), saltoauth.AuthClock(func() time.Time { return sim.Now().Add(48 * time.Hour) }))
+	late, err := saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: env,
+		Credentials: creds,
+		State:       state,
+		HTTPClient:  hc,
+		Logger:      logger,
+		Now:         func() time.Time { return sim.Now().Add(48 * time.Hour) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +241,15 @@ func TestNoSecretEscapes(t *testing.T) {
 	user := sim.World().Users[0]
 	wire.Note("password", user.Password)
 	for _, password := range []string{"planted-wrong-password", user.Password} {
-		ts, err := saltoauth.PasswordSource(env, creds, user.Email, saltoauth.FixedPassword(saltoks.NewSecret(password)), saltoauth.AuthHTTPClient(hc), saltoauth.AuthClock(sim.Now), saltoauth.AuthLogger(logger))
+		ts, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
+			Environment: env,
+			Credentials: creds,
+			User:        user.Email,
+			Password:    saltoauth.FixedPassword(saltoks.NewSecret(password)),
+			HTTPClient:  hc,
+			Now:         sim.Now,
+			Logger:      logger,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,10 +20,14 @@ import (
 func simClient(sim *saltokstest.Sim, set ...func(*saltoks.Config)) (*saltoks.Client, error) {
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}
 	user := sim.World().Users[0]
-	tokens, err := saltoauth.PasswordSource(env,
-		saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())},
-		user.Email, saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
-		saltoauth.AuthHTTPClient(sim.HTTPClient()), saltoauth.AuthClock(sim.Now))
+	tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
+		Environment: env,
+		Credentials: saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())},
+		User:        user.Email,
+		Password:    saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
+		HTTPClient:  sim.HTTPClient(),
+		Now:         sim.Now,
+	})
 	if err != nil {
 		return nil, err
 	}

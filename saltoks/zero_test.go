@@ -168,13 +168,20 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 			}
 			return next
 		}}})), []string{"middleware returned nil"}},
-		"NewState":           {second(saltostate.NewState(nil, nil)), []string{"wants a Store", "wants a Sealer"}},
-		"NewSealer":          {second(saltostate.NewSealer()), []string{"at least one key"}},
-		"NewSealer, no key":  {second(saltostate.NewSealer(saltostate.SealingKey{})), []string{"1 to 32"}},
-		"NewAuthorizer":      {second(saltoauth.NewAuthorizer(saltoks.Environment{}, saltoauth.Credentials{}, new(saltostate.State))), []string{"ClientID", "RedirectURL", "NewState"}},
-		"NewRemote":          {second(saltoremote.NewRemote(new(saltoks.Client), new(saltostate.State), saltoks.Identity{})), []string{"NewClient makes one", "NewState makes one", "no subject"}},
-		"NewLocalOTP":        {second(saltoremote.NewLocalOTP(nil, nil)), []string{"wants a function"}},
-		"PasswordSource":     {second(saltoauth.PasswordSource(env, saltoauth.Credentials{}, "", nil)), []string{"ClientID", "user name", "PasswordFunc"}},
+		"saltostate.New":    {second(saltostate.New(saltostate.Config{})), []string{"Config.Store is missing", "Config.Sealer is missing"}},
+		"NewSealer":         {second(saltostate.NewSealer()), []string{"at least one key"}},
+		"NewSealer, no key": {second(saltostate.NewSealer(saltostate.SealingKey{})), []string{"1 to 32"}},
+		"NewAuthorizer": {second(saltoauth.NewAuthorizer(saltoauth.Config{
+			Environment: saltoks.Environment{},
+			Credentials: saltoauth.Credentials{},
+			State:       new(saltostate.State),
+		})), []string{"Credentials.ClientID", "Credentials.RedirectURL", "Config.State"}},
+		"NewRemote":   {second(saltoremote.NewRemote(new(saltoks.Client), new(saltostate.State), saltoks.Identity{})), []string{"NewClient makes one", "saltostate.New makes one", "no subject"}},
+		"NewLocalOTP": {second(saltoremote.NewLocalOTP(nil, nil)), []string{"wants a function"}},
+		"PasswordSource": {second(saltoauth.PasswordSource(saltoauth.PasswordConfig{
+			Environment: env,
+			Credentials: saltoauth.Credentials{},
+		})), []string{"Credentials.ClientID", "PasswordConfig.User", "PasswordConfig.Password"}},
 		"NewConsentHandlers": {second(saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{})), []string{"Authorizer", "Authorize", "Connected", "Done"}},
 		"NewFileStore":       {second(saltostate.NewFileStore("")), []string{"wants a folder"}},
 		"FromOAuth2":         {second(saltoauth.FromOAuth2(nil).Token(t.Context())), []string{"no source"}},

@@ -65,11 +65,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	env := saltoks.Environment{Name: "example", Issuer: *identity, API: *api}
 	now := &simulatorClock{url: *clock}
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-	auth, err := saltoauth.NewAuthorizer(env, saltoauth.Credentials{
-		ClientID:     *clientID,
-		ClientSecret: saltoks.NewSecret(cmp.Or(os.Getenv("SALTO_CLIENT_SECRET"), world.ClientSecret)),
-		RedirectURL:  *redirect,
-	}, state, saltoauth.AuthLogger(logger), saltoauth.AuthClock(now.Now))
+	auth, err := saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: env,
+		Credentials: saltoauth.Credentials{
+			ClientID:     *clientID,
+			ClientSecret: saltoks.NewSecret(cmp.Or(os.Getenv("SALTO_CLIENT_SECRET"), world.ClientSecret)),
+			RedirectURL:  *redirect,
+		},
+		State:  state,
+		Logger: logger,
+		Now:    now.Now,
+	})
 	if err != nil {
 		return err
 	}
@@ -89,7 +95,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 // openState keeps documents in dir, or in memory until the process ends.
 func openState(dir string) (*saltostate.State, error) {
 	if dir == "" {
-		return saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+		return saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	}
 	key, err := saltostate.ParseSealingKey(os.Getenv("SEALING_KEY"))
 	if err != nil {
@@ -103,5 +109,5 @@ func openState(dir string) (*saltostate.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	return saltostate.NewState(store, sealer)
+	return saltostate.New(saltostate.Config{Store: store, Sealer: sealer})
 }

@@ -91,7 +91,7 @@ func (h *house) salto(ctx context.Context, o options, origin string) error {
 	if err != nil {
 		return err
 	}
-	if h.state, err = saltostate.NewState(h.store.Documents(), sealer); err != nil {
+	if h.state, err = saltostate.New(saltostate.Config{Store: h.store.Documents(), Sealer: sealer}); err != nil {
 		return err
 	}
 	id, secret := o.clientID, os.Getenv("SALTO_CLIENT_SECRET")
@@ -106,9 +106,15 @@ func (h *house) salto(ctx context.Context, o options, origin string) error {
 	} else {
 		h.env = saltoks.Environment{Name: "salto", Issuer: cmp.Or(o.identity, o.api), API: o.api}
 	}
-	h.auth, err = saltoauth.NewAuthorizer(h.env, saltoauth.Credentials{
-		ClientID: id, ClientSecret: saltoks.NewSecret(secret), RedirectURL: origin + "/salto/callback",
-	}, h.state, saltoauth.AuthClock(h.now), saltoauth.AuthLogger(h.log))
+	h.auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: h.env,
+		Credentials: saltoauth.Credentials{
+			ClientID: id, ClientSecret: saltoks.NewSecret(secret), RedirectURL: origin + "/salto/callback",
+		},
+		State:  h.state,
+		Now:    h.now,
+		Logger: h.log,
+	})
 	return err
 }
 

@@ -118,7 +118,7 @@ func (h *house) setUp(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		callback, err := h.sim.Consent(ctx, login.URL, saltokstest.Allow())
+		callback, err := h.sim.Consent(ctx, login.URL(), saltokstest.Allow())
 		if err != nil {
 			return err
 		}

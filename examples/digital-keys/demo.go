@@ -43,17 +43,21 @@ func (d *demo) furnish(ctx context.Context) error {
 	user, site := world.Users[0], world.Sites[0]
 	env := saltoks.Environment{Name: "simulator", Issuer: d.sim.Issuer(), API: d.sim.API(), Events: d.sim.Events()}
 	// A backend client's password grant, which needs no browser.
-	tokens, err := saltoauth.PasswordSource(env,
-		saltoauth.Credentials{ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret())},
-		user.Email, saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
-		saltoauth.AuthHTTPClient(d.sim.HTTPClient()), saltoauth.AuthClock(d.sim.Now))
+	tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
+		Environment: env,
+		Credentials: saltoauth.Credentials{ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret())},
+		User:        user.Email,
+		Password:    saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
+		HTTPClient:  d.sim.HTTPClient(),
+		Now:         d.sim.Now,
+	})
 	if err != nil {
 		return err
 	}
 	if d.client, err = saltoks.NewClient(saltoks.Config{Environment: env, Tokens: tokens, HTTPClient: d.sim.HTTPClient()}); err != nil {
 		return err
 	}
-	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		return err
 	}

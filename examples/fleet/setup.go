@@ -71,10 +71,14 @@ func open(ctx context.Context, c config) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.state, err = saltostate.NewState(n.store.Documents(), sealer); err != nil {
+	if n.state, err = saltostate.New(saltostate.Config{Store: n.store.Documents(), Sealer: sealer}); err != nil {
 		return nil, err
 	}
-	n.auth, err = saltoauth.NewAuthorizer(n.env, saltoauth.Credentials{ClientID: c.ClientID, ClientSecret: saltoks.NewSecret(c.ClientSecret), RedirectURL: c.Redirect}, n.state)
+	n.auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: n.env,
+		Credentials: saltoauth.Credentials{ClientID: c.ClientID, ClientSecret: saltoks.NewSecret(c.ClientSecret), RedirectURL: c.Redirect},
+		State:       n.state,
+	})
 	return n, err
 }
 
@@ -124,7 +128,7 @@ func setUp(ctx context.Context, dsn string, sim *saltokstest.Server) (*node, err
 	if err != nil {
 		return nil, err
 	}
-	callback, err := sim.Consent(ctx, login.URL, saltokstest.Allow()) // the administrator's browser
+	callback, err := sim.Consent(ctx, login.URL(), saltokstest.Allow()) // the administrator's browser
 	if err != nil {
 		return nil, err
 	}

@@ -34,12 +34,18 @@ func main() {
 
 	// Connect: an administrator consents at SALTO, once.
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()}
-	state := must(saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer()))
-	auth := must(saltoauth.NewAuthorizer(env, saltoauth.Credentials{
-		ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(),
-	}, state, saltoauth.AuthHTTPClient(sim.HTTPClient()), saltoauth.AuthClock(sim.Now)))
+	state := must(saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()}))
+	auth := must(saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: env,
+		Credentials: saltoauth.Credentials{
+			ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(),
+		},
+		State:      state,
+		HTTPClient: sim.HTTPClient(),
+		Now:        sim.Now,
+	}))
 	login := must(auth.Begin(ctx))
-	callback := must(sim.Consent(ctx, login.URL, saltokstest.Allow())) // the browser's part
+	callback := must(sim.Consent(ctx, login.URL(), saltokstest.Allow())) // the browser's part
 	conn := must(auth.Complete(ctx, login, callback.Query()))
 	client := must(saltoks.NewClient(saltoks.Config{Environment: env, Tokens: auth.Tokens(conn), HTTPClient: sim.HTTPClient()}))
 	var site saltoks.Site

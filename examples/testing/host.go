@@ -28,13 +28,19 @@ type host struct {
 // from the mailbox, and links the door.
 func newHost(ctx context.Context, sim *saltokstest.Sim) (*host, error) {
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()}
-	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		return nil, err
 	}
-	auth, err := saltoauth.NewAuthorizer(env, saltoauth.Credentials{
-		ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(),
-	}, state, saltoauth.AuthHTTPClient(sim.HTTPClient()), saltoauth.AuthClock(sim.Now))
+	auth, err := saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: env,
+		Credentials: saltoauth.Credentials{
+			ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(),
+		},
+		State:      state,
+		HTTPClient: sim.HTTPClient(),
+		Now:        sim.Now,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +48,7 @@ func newHost(ctx context.Context, sim *saltokstest.Sim) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	callback, err := sim.Consent(ctx, login.URL, saltokstest.Allow())
+	callback, err := sim.Consent(ctx, login.URL(), saltokstest.Allow())
 	if err != nil {
 		return nil, err
 	}

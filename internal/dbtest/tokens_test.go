@@ -42,11 +42,15 @@ func (o oauth) authorizer(ctx context.Context, d Database) (*saltoauth.Authorize
 	if err != nil {
 		return nil, env, err
 	}
-	state, err := saltostate.NewState(store.Documents(), sealer)
+	state, err := saltostate.New(saltostate.Config{Store: store.Documents(), Sealer: sealer})
 	if err != nil {
 		return nil, env, err
 	}
-	auth, err := saltoauth.NewAuthorizer(env, saltoauth.Credentials{ClientID: o.ID, ClientSecret: saltoks.NewSecret(o.Secret), RedirectURL: o.Redirect}, state)
+	auth, err := saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: env,
+		Credentials: saltoauth.Credentials{ClientID: o.ID, ClientSecret: saltoks.NewSecret(o.Secret), RedirectURL: o.Redirect},
+		State:       state,
+	})
 	return auth, env, err
 }
 
@@ -71,7 +75,7 @@ func TestTokens(t *testing.T) {
 		must(t, err)
 		login, err := auth.Begin(t.Context())
 		must(t, err)
-		back, err := srv.Consent(t.Context(), login.URL, saltokstest.Allow())
+		back, err := srv.Consent(t.Context(), login.URL(), saltokstest.Allow())
 		must(t, err)
 		conn, err := auth.Complete(t.Context(), login, back.Query())
 		must(t, err)

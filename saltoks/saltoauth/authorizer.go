@@ -15,8 +15,6 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/doorkit/doorkit/saltoks"
-	"github.com/doorkit/doorkit/saltoks/internal/baseurl"
-	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 	"github.com/doorkit/doorkit/saltoks/internal/userindex"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
@@ -25,8 +23,9 @@ import (
 // Connection: Begin, Complete, then Tokens for a Client. Later Reconnect,
 // Disconnect, Forget. It is safe for concurrent use.
 type Authorizer struct {
-	id    *identity
-	state *saltostate.State
+	id        *identity
+	state     *saltostate.State
+	warnAfter time.Duration
 
 	// used remembers finished logins until they expire, so that one is taken
 	// once per process; over processes the server takes a code once.
@@ -34,38 +33,20 @@ type Authorizer struct {
 	used map[string]time.Time
 }
 
-// NewAuthorizer checks its arguments and calls nobody. The error names every
-// fault. URLs of env and the redirect URL are https, or http on a loopback
+// NewAuthorizer checks c and makes no request. The error names every fault. The
+// URLs of Environment and the RedirectURL are https, or http on a loopback
 // address.
-func NewAuthorizer(env saltoks.Environment, c Credentials, state *saltostate.State, opts ...AuthOption) (*Authorizer, error) {
-	id, err := newIdentity(env, c, opts)
-	faults := []error{err}
-	if redirect := checkRedirect(c.RedirectURL); redirect != nil {
-		faults = append(faults, fmt.Errorf("saltoks: the RedirectURL of Credentials %w", redirect))
-	}
-	if state.IsZero() {
-		faults = append(faults, errors.New("saltoks: NewAuthorizer wants a State: NewState"))
-	}
-	if err := faultlist.Join(faults); err != nil {
+func NewAuthorizer(c Config) (*Authorizer, error) {
+	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	return &Authorizer{id: id, state: state, used: make(map[string]time.Time)}, nil
+	id := newIdentity(c.Environment, c.Credentials, c.HTTPClient, c.Logger, c.Now)
+	return &Authorizer{id: id, state: c.State, warnAfter: c.WarnAfter, used: make(map[string]time.Time)}, nil
 }
 
 // Format keeps credentials and pending logins out of every print.
 func (a *Authorizer) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "authorizer of "+a.id.env.Name)
-}
-
-// checkRedirect allows a query: the callback is registered literally.
-func checkRedirect(raw string) error {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return errors.New("is not a URL")
-	}
-	u.RawQuery = ""
-	_, err = baseurl.Parse(u.String())
-	return err
 }
 
 // Complete finishes a consent with the query of the callback and stores the

@@ -248,45 +248,11 @@ func TestForgetAfterABrokenDisconnect(t *testing.T) {
 	}
 }
 
-func TestSealLogin(t *testing.T) {
-	d := newDesk(t)
-	l := d.begin()
-	text, err := d.auth.SealLogin(t.Context(), l, "tenant-1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(text) > 1000 || strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
-		t.Errorf("%d bytes: %s", len(text), text)
-	}
-	opened, err := d.auth.OpenLogin(t.Context(), text, "tenant-1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.auth.Complete(t.Context(), opened, d.callback(l, saltokstest.Allow())); err != nil {
-		t.Error(err)
-	}
-	for name, bad := range map[string][2]string{
-		"another tenant": {text, "tenant-2"}, "cut": {text[:len(text)-2], "tenant-1"}, "empty": {"", "tenant-1"}, "junk": {"a.b", "tenant-1"},
-		"long": {strings.Repeat("a", 10_000), "tenant-1"},
-	} {
-		if _, err := d.auth.OpenLogin(t.Context(), bad[0], bad[1]); !errors.Is(err, saltoauth.ErrStateMismatch) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	d.sim.Clock().Advance(10 * time.Minute)
-	if _, err := d.auth.OpenLogin(t.Context(), text, "tenant-1"); !errors.Is(err, saltoauth.ErrLoginExpired) {
-		t.Errorf("%v", err)
-	}
-	for _, got := range []string{fmt.Sprint(l), fmt.Sprintf("%+v %#v", l, &l)} {
-		if u, _ := url.Parse(l.URL); strings.Contains(got, u.Query().Get("state")) {
-			t.Errorf("a print shows the state: %s", got)
-		}
-	}
-}
-
 func TestBadAuthorizer(t *testing.T) {
-	_, err := saltoauth.NewAuthorizer(saltoks.Environment{Name: "x", Issuer: "http://identity.example", API: "https://user:planted@api.example"},
-		saltoauth.Credentials{RedirectURL: "http://app.example/cb"}, nil)
+	_, err := saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: saltoks.Environment{Name: "x", Issuer: "http://identity.example", API: "https://user:planted@api.example"},
+		Credentials: saltoauth.Credentials{RedirectURL: "http://app.example/cb"},
+	})
 	if err == nil {
 		t.Fatal("taken")
 	}
@@ -305,8 +271,10 @@ func TestPasswordSource(t *testing.T) {
 	u := d.sim.World().Users[0]
 	asked := 0
 	password := u.Password
-	ts, err := saltoauth.PasswordSource(d.env, saltoauth.Credentials{ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret())},
-		u.Email, func(context.Context) (saltoks.Secret, error) { asked++; return saltoks.NewSecret(password), nil }, d.options()...)
+	ts, err := saltoauth.PasswordSource(d.passwordConfig(func(context.Context) (saltoks.Secret, error) {
+		asked++
+		return saltoks.NewSecret(password), nil
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,8 +314,11 @@ func TestPasswordSource(t *testing.T) {
 	if d.store.documents() != 0 || strings.Contains(d.log.String(), "planted") {
 		t.Errorf("%d documents; log:\n%s", d.store.documents(), d.log.String())
 	}
-	_, err = saltoauth.PasswordSource(saltoks.Environment{}, saltoauth.Credentials{}, "", nil)
-	for _, want := range []string{"Environment", "ClientID", "user name", "PasswordFunc"} {
+	_, err = saltoauth.PasswordSource(saltoauth.PasswordConfig{
+		Environment: saltoks.Environment{},
+		Credentials: saltoauth.Credentials{},
+	})
+	for _, want := range []string{"Environment.Name", "Environment.Issuer", "Environment.API", "Credentials.ClientID", "PasswordConfig.User", "PasswordConfig.Password"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is not named: %v", want, err)
 		}

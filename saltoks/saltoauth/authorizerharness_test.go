@@ -90,26 +90,46 @@ func newDesk(t *testing.T) *desk {
 	d := &desk{t: t, sim: saltokstest.New(t, saltokstest.Config{World: twoUsers()}), store: newRecordingStore()}
 	d.env = saltoks.Environment{Name: "simulator", Issuer: d.sim.Issuer(), API: d.sim.API()}
 	var err error
-	if d.state, err = saltostate.NewState(d.store, saltostate.EphemeralSealer()); err != nil {
+	if d.state, err = saltostate.New(saltostate.Config{Store: d.store, Sealer: saltostate.EphemeralSealer()}); err != nil {
 		t.Fatal(err)
 	}
-	d.auth, err = saltoauth.NewAuthorizer(d.env, saltoauth.Credentials{
-		ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret()), RedirectURL: d.sim.RedirectURI(),
-	}, d.state, d.options()...)
+	d.auth, err = saltoauth.NewAuthorizer(d.config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-func (d *desk) options() []saltoauth.AuthOption {
-	return []saltoauth.AuthOption{saltoauth.AuthHTTPClient(d.sim.HTTPClient()), saltoauth.AuthClock(d.sim.Now), saltoauth.AuthLogger(slog.New(slog.NewTextHandler(&d.log, nil)))}
+func (d *desk) config() saltoauth.Config {
+	return saltoauth.Config{
+		Environment: d.env, Credentials: d.creds(), State: d.state,
+		HTTPClient: d.sim.HTTPClient(), Now: d.sim.Now, Logger: slog.New(slog.NewTextHandler(&d.log, nil)),
+	}
+}
+
+func (d *desk) creds() saltoauth.Credentials {
+	return saltoauth.Credentials{
+		ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret()), RedirectURL: d.sim.RedirectURI(),
+	}
+}
+
+func (d *desk) passwordConfig(password saltoauth.PasswordFunc) saltoauth.PasswordConfig {
+	c := d.config()
+	return saltoauth.PasswordConfig{
+		Environment: c.Environment, Credentials: c.Credentials, User: d.sim.World().Users[0].Email, Password: password,
+		HTTPClient: c.HTTPClient, Now: c.Now, Logger: c.Logger,
+	}
 }
 
 // callback lets a user consent and returns what SALTO sends back.
 func (d *desk) callback(l saltoauth.Login, c saltokstest.ConsentChoice) url.Values {
 	d.t.Helper()
-	u, err := d.sim.Consent(d.t.Context(), l.URL, c)
+	return d.callbackFrom(l.URL(), c)
+}
+
+func (d *desk) callbackFrom(page string, c saltokstest.ConsentChoice) url.Values {
+	d.t.Helper()
+	u, err := d.sim.Consent(d.t.Context(), page, c)
 	if err != nil {
 		d.t.Fatal(err)
 	}

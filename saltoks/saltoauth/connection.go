@@ -30,7 +30,7 @@ type Connection struct {
 	// (UTC).
 	ConnectedAt, ConsentedAt time.Time
 	// DueAt is when a person should reconnect (UTC): 75 days after ConsentedAt
-	// unless AuthWarnAfter says otherwise.
+	// unless Config.WarnAfter is set.
 	DueAt time.Time
 	// State says whether it works.
 	State ConnectionState
@@ -95,7 +95,7 @@ func (a *Authorizer) connection(id string, doc *connectionDoc) Connection {
 		Site:        doc.Site,
 		ConnectedAt: doc.ConnectedAt,
 		ConsentedAt: doc.ConsentedAt,
-		DueAt:       doc.ConsentedAt.Add(a.id.warnAfter),
+		DueAt:       doc.ConsentedAt.Add(a.warnAfter),
 		State:       ConnectionActive,
 	}
 	if !doc.ReauthorizeAt.IsZero() {

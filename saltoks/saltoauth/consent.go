@@ -129,7 +129,7 @@ func (h *ConsentHandlers) start(w http.ResponseWriter, r *http.Request, begin fu
 		return
 	}
 	setConsentCookie(w, sealed, int(loginTime.Seconds()))
-	http.Redirect(w, r, login.URL, http.StatusSeeOther)
+	http.Redirect(w, r, login.URL(), http.StatusSeeOther)
 }
 
 // Callback finishes what Connect or Reconnect began. Serve it on GET at the

@@ -82,7 +82,7 @@ func (o *office) leave(h http.Handler, tenant string, choice saltokstest.Consent
 	if resp.StatusCode != http.StatusSeeOther || len(resp.Cookies()) != 1 {
 		o.t.Fatalf("start: %s", body(resp))
 	}
-	back := o.callback(saltoauth.Login{URL: resp.Header.Get("Location")}, choice)
+	back := o.callbackFrom(resp.Header.Get("Location"), choice)
 	return "https://app.example/salto/callback?" + back.Encode(), resp.Cookies()[0]
 }
 
@@ -213,12 +213,16 @@ func TestBadConsentConfig(t *testing.T) {
 // FuzzCallback throws queries and cookies at the callback: it answers 400 and
 // calls nobody.
 func FuzzCallback(f *testing.F) {
-	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		f.Fatal(err)
 	}
-	auth, err := saltoauth.NewAuthorizer(saltoks.Acceptance(), saltoauth.Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"}, state,
-		saltoauth.AuthHTTPClient(&http.Client{Transport: refuse{f}}))
+	auth, err := saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: saltoks.Acceptance(),
+		Credentials: saltoauth.Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"},
+		State:       state,
+		HTTPClient:  &http.Client{Transport: refuse{f}},
+	})
 	if err != nil {
 		f.Fatal(err)
 	}

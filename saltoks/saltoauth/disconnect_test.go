@@ -33,13 +33,17 @@ func TestDisconnectAsTheServerAllows(t *testing.T) {
 				resp.Body.Close()
 				return faulttest.Reply(200, strings.Replace(string(doc), "revocation_endpoint", "x", 1)), err
 			})
-			state, err := saltostate.NewState(saltostate.NewMemoryStore(), faulttest.Sealer())
+			state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: faulttest.Sealer()})
 			if err != nil {
 				t.Fatal(err)
 			}
-			auth, err := NewAuthorizer(saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()},
-				Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(), SecretInBody: c.inBody},
-				state, AuthHTTPClient(&http.Client{Transport: transport}), AuthClock(sim.Now))
+			auth, err := NewAuthorizer(Config{
+				Environment: saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()},
+				Credentials: Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(), SecretInBody: c.inBody},
+				State:       state,
+				HTTPClient:  &http.Client{Transport: transport},
+				Now:         sim.Now,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,7 +51,7 @@ func TestDisconnectAsTheServerAllows(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			callback, err := sim.Consent(t.Context(), login.URL, saltokstest.Allow())
+			callback, err := sim.Consent(t.Context(), login.URL(), saltokstest.Allow())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -33,6 +33,11 @@ var (
 	ErrSiteNotVisible = errors.New("saltoks: this SALTO user does not see the site: give the user a role there, or choose another site")
 	// ErrNotConnected: there is no such connection, or it was disconnected.
 	ErrNotConnected = errors.New("saltoks: there is no such connection: connect to SALTO KS first")
+	// ErrInvalidClient: the identity server refused the client id and secret. An
+	// administrator must correct Credentials; members and tokens are not at fault.
+	ErrInvalidClient = errors.New("saltoks: the identity server refused the client id and secret")
+	// ErrAlreadyConnected: the tenant has a connection already.
+	ErrAlreadyConnected = errors.New("saltoks: SALTO KS is connected already: reconnect that connection, or disconnect it first")
 	// ErrNotAcknowledged: a verb with lasting consequences wants them acknowledged.
 	ErrNotAcknowledged = errors.New("saltoks: the consequences were not acknowledged")
 )
@@ -102,6 +107,11 @@ func (e *IdentityError) Error() string {
 
 // Unwrap returns the context or network error behind it, if any.
 func (e *IdentityError) Unwrap() error { return e.cause }
+
+// Is reports whether target is ErrInvalidClient and the server said so.
+func (e *IdentityError) Is(target error) bool {
+	return target == ErrInvalidClient && (e.Code == "invalid_client" || e.Code == "unauthorized_client")
+}
 
 // Temporary reports whether a later try may succeed with nothing changed: no
 // answer, 404, 408, 429, 5xx. Acceptance was seen answering 404 on every path

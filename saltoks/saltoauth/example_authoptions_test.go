@@ -16,22 +16,26 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// The options of an Authorizer: the host's clock, its logger, and when it wants
-// to be warned that a consent grows old.
-func ExampleAuthWarnAfter() {
+// The optional fields of a Config: the host's clock, its logger, and the age of a
+// consent from which Due reports true.
+func ExampleConfig() {
 	ctx := context.Background()
 	s := simulate()
 	defer s.Close()
-	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		log.Fatal(err)
 	}
 	var lines bytes.Buffer
-	s.auth, err = saltoauth.NewAuthorizer(s.env, s.creds, state,
-		saltoauth.AuthHTTPClient(s.HTTPClient()),
-		saltoauth.AuthClock(s.Now),
-		saltoauth.AuthLogger(slog.New(slog.NewTextHandler(&lines, nil))),
-		saltoauth.AuthWarnAfter(24*time.Hour))
+	s.auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: s.env,
+		Credentials: s.creds,
+		State:       state,
+		HTTPClient:  s.HTTPClient(),
+		Now:         s.Now,
+		Logger:      slog.New(slog.NewTextHandler(&lines, nil)),
+		WarnAfter:   24 * time.Hour,
+	})
 	if err != nil {
 		log.Fatal(err)
 	}

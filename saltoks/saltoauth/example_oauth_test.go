@@ -21,7 +21,7 @@ import (
 
 // simulated is what the examples of the consent start from: a simulator, and an
 // authorizer for it. In production the environment is saltoks.Production() and
-// no AuthHTTPClient is given.
+// HTTPClient stays nil.
 type simulated struct {
 	*saltokstest.Sim
 	env   saltoks.Environment
@@ -36,11 +36,17 @@ func simulate() simulated {
 	}
 	s := simulated{Sim: sim, env: saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}}
 	s.creds = saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI()}
-	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		log.Fatal(err)
 	}
-	s.auth, err = saltoauth.NewAuthorizer(s.env, s.creds, state, saltoauth.AuthHTTPClient(sim.HTTPClient()), saltoauth.AuthClock(sim.Now))
+	s.auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: s.env,
+		Credentials: s.creds,
+		State:       state,
+		HTTPClient:  sim.HTTPClient(),
+		Now:         sim.Now,
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -53,7 +59,7 @@ func (s simulated) connect(ctx context.Context) saltoauth.Connection {
 	if err != nil {
 		log.Fatal(err)
 	}
-	callback, err := s.Consent(ctx, login.URL, saltokstest.Allow())
+	callback, err := s.Consent(ctx, login.URL(), saltokstest.Allow())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -65,15 +71,19 @@ func (s simulated) connect(ctx context.Context) saltoauth.Connection {
 }
 
 func ExampleNewAuthorizer() {
-	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		log.Fatal(err)
 	}
-	auth, err := saltoauth.NewAuthorizer(saltoks.Acceptance(), saltoauth.Credentials{
-		ClientID:     "the id that SALTO issued",
-		ClientSecret: saltoks.NewSecret("the secret that SALTO issued"),
-		RedirectURL:  "https://app.example/salto/callback",
-	}, state)
+	auth, err := saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: saltoks.Acceptance(),
+		Credentials: saltoauth.Credentials{
+			ClientID:     "the id that SALTO issued",
+			ClientSecret: saltoks.NewSecret("the secret that SALTO issued"),
+			RedirectURL:  "https://app.example/salto/callback",
+		},
+		State: state,
+	})
 	fmt.Println(auth, err)
 	// Output: authorizer of acceptance <nil>
 }
@@ -87,8 +97,8 @@ func ExampleAuthorizer_Begin() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// Redirect the person to login.URL. Here the simulator plays the browser.
-	callback, err := s.Consent(ctx, login.URL, saltokstest.Allow())
+	// Redirect the person to login.URL(). Here the simulator plays the browser.
+	callback, err := s.Consent(ctx, login.URL(), saltokstest.Allow())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -105,7 +115,7 @@ func ExampleAuthorizer_Complete() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	callback, err := s.Consent(ctx, login.URL, saltokstest.ConsentChoice{FullAccess: true}) // offline access left unticked
+	callback, err := s.Consent(ctx, login.URL(), saltokstest.ConsentChoice{FullAccess: true}) // offline access left unticked
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -219,7 +229,7 @@ func ExampleAuthorizer_Reconnect() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	callback, err := s.Consent(ctx, login.URL, saltokstest.Allow())
+	callback, err := s.Consent(ctx, login.URL(), saltokstest.Allow())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -281,8 +291,13 @@ func ExamplePasswordSource() {
 	ctx := context.Background()
 	user := s.World().Users[0]
 
-	tokens, err := saltoauth.PasswordSource(s.env, s.creds, user.Email, saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
-		saltoauth.AuthHTTPClient(s.HTTPClient()))
+	tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
+		Environment: s.env,
+		Credentials: s.creds,
+		User:        user.Email,
+		Password:    saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
+		HTTPClient:  s.HTTPClient(),
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -298,8 +313,13 @@ func ExamplePasswordSource_remote() {
 	ctx := context.Background()
 	user, site := s.World().Users[0], s.World().Sites[0]
 
-	tokens, err := saltoauth.PasswordSource(s.env, s.creds, user.Email, saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
-		saltoauth.AuthHTTPClient(s.HTTPClient()))
+	tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
+		Environment: s.env,
+		Credentials: s.creds,
+		User:        user.Email,
+		Password:    saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
+		HTTPClient:  s.HTTPClient(),
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -307,7 +327,7 @@ func ExamplePasswordSource_remote() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		log.Fatal(err)
 	}

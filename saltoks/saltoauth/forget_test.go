@@ -16,7 +16,11 @@ func TestForgetNamesTheIQsFirst(t *testing.T) {
 	ctx := t.Context()
 	store := &keptStore{saltostate.NewMemoryStore(), map[string]bool{}}
 	s := testState(t, store, testKey("a"))
-	auth, err := NewAuthorizer(mockEnv, Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"}, s)
+	auth, err := NewAuthorizer(Config{
+		Environment: mockEnv,
+		Credentials: Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"},
+		State:       s,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +90,11 @@ func TestReseal(t *testing.T) {
 		}
 	}
 	both := testState(t, store, testKey("new"), testKey("old"))
-	auth, err := NewAuthorizer(mockEnv, Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"}, both)
+	auth, err := NewAuthorizer(Config{
+		Environment: mockEnv,
+		Credentials: Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"},
+		State:       both,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

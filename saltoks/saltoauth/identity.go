@@ -2,7 +2,6 @@ package saltoauth
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -13,23 +12,10 @@ import (
 
 	"github.com/doorkit/doorkit/internal/hostcall"
 	"github.com/doorkit/doorkit/saltoks"
-	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 	"github.com/doorkit/doorkit/saltoks/internal/httptransport"
 	"github.com/doorkit/doorkit/saltoks/internal/oidc"
 	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
 )
-
-// Credentials is what SALTO's local business unit issues to an integration
-// (WIRE.md 1.2; there is no self-service).
-type Credentials struct {
-	ClientID string
-	// ClientSecret is empty for a public client, which is known by PKCE alone.
-	ClientSecret saltoks.Secret
-	// RedirectURL is the registered callback, exactly as registered. PasswordSource needs none.
-	RedirectURL string
-	// SecretInBody sends the secret as a form field instead of HTTP Basic.
-	SecretInBody bool
-}
 
 // Scopes of a consent (WIRE.md 1.2). A backend client may ask for the last
 // alone: even "openid" is refused to it (measured).
@@ -38,102 +24,42 @@ const (
 	scopeOffline = "offline_access"
 )
 
-// AuthOption changes how an Authorizer or a PasswordSource works.
-type AuthOption func(*authConfig)
-
-type authConfig struct {
-	now       func() time.Time
-	log       *slog.Logger
-	transport http.RoundTripper
-	warnAfter time.Duration
-}
-
-// AuthClock sets the clock; nil is time.Now.
-func AuthClock(now func() time.Time) AuthOption {
-	return func(c *authConfig) {
-		if now != nil {
-			c.now = now
-		}
-	}
-}
-
-// AuthLogger logs refreshes and their failures. No token, secret, code or
-// query is ever logged. Nil logs nothing.
-func AuthLogger(l *slog.Logger) AuthOption {
-	return func(c *authConfig) {
-		if l != nil {
-			c.log = hostcall.Logger(l)
-		}
-	}
-}
-
-// AuthHTTPClient takes the Transport of hc (proxy, TLS roots, a simulator) for
-// the identity server. Its timeout, redirect policy and cookies are not used:
-// a token request is one request.
-func AuthHTTPClient(hc *http.Client) AuthOption {
-	return func(c *authConfig) {
-		if hc != nil && hc.Transport != nil {
-			c.transport = hc.Transport
-		}
-	}
-}
-
-// AuthWarnAfter sets the age of a consent from which Connection.Due says true;
-// 75 days when it is not set. How long SALTO really lets a consent live is not
-// published (WIRE.md 6, line 2).
-func AuthWarnAfter(d time.Duration) AuthOption {
-	return func(c *authConfig) {
-		if d > 0 {
-			c.warnAfter = d
-		}
-	}
-}
-
-func newAuthConfig(opts []AuthOption) authConfig {
-	c := authConfig{now: time.Now, log: slog.New(slog.DiscardHandler), warnAfter: 75 * 24 * time.Hour}
-	for _, o := range opts {
-		if o != nil {
-			o(&c)
-		}
-	}
-	if c.transport == nil {
-		c.transport = httptransport.Default() // no other part of the program shares its connections
-	}
-	return c
-}
-
 // identity speaks to one identity server: discovery, keys, tokens. It is safe
 // for concurrent use.
 type identity struct {
-	authConfig
-	env   saltoks.Environment
-	creds Credentials
-	http  *http.Client
-	oidc  *oidc.Server
+	env       saltoks.Environment
+	creds     Credentials
+	transport http.RoundTripper
+	log       *slog.Logger
+	now       func() time.Time
+	http      *http.Client
+	oidc      *oidc.Server
 }
 
 // identityTimeout bounds one exchange with the identity server.
 const identityTimeout = 15 * time.Second
 
-func newIdentity(env saltoks.Environment, c Credentials, opts []AuthOption) (*identity, error) {
-	var faults []error
-	if err := env.Validate(); err != nil {
-		faults = append(faults, err)
+func newIdentity(env saltoks.Environment, creds Credentials, hc *http.Client, log *slog.Logger, now func() time.Time) *identity {
+	id := &identity{env: env, creds: creds, log: hostcall.Logger(log), now: now}
+	if hc != nil {
+		id.transport = hc.Transport
 	}
-	if c.ClientID == "" {
-		faults = append(faults, errors.New("saltoks: Credentials want the ClientID that SALTO issued"))
+	if id.transport == nil {
+		id.transport = httptransport.Default() // no other part of the program shares its connections
 	}
-	if err := faultlist.Join(faults); err != nil {
-		return nil, err
+	if id.log == nil {
+		id.log = slog.New(slog.DiscardHandler)
 	}
-	cfg := newAuthConfig(opts)
-	hc := &http.Client{
-		Transport:     oneShot{cfg.transport},
+	if id.now == nil {
+		id.now = time.Now
+	}
+	id.http = &http.Client{
+		Transport:     oneShot{id.transport},
 		Timeout:       identityTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	server := &oidc.Server{Issuer: env.Issuer, ClientID: c.ClientID, HTTP: hc, Now: cfg.now, Log: cfg.log}
-	return &identity{authConfig: cfg, env: env, creds: c, http: hc, oidc: server}, nil
+	id.oidc = &oidc.Server{Issuer: env.Issuer, ClientID: creds.ClientID, HTTP: id.http, Now: id.now, Log: id.log}
+	return id
 }
 
 // oneShot uses each connection for one request: net/http then never replays

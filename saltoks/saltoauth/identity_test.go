@@ -8,7 +8,7 @@ import (
 
 // Nobody else's connections are used, and none of theirs is closed with ours.
 func TestIdentityHasATransportOfItsOwn(t *testing.T) {
-	tr, ok := newAuthConfig(nil).transport.(*http.Transport)
+	tr, ok := newIdentity(mockEnv, Credentials{}, nil, nil, nil).transport.(*http.Transport)
 	if !ok || tr == http.DefaultTransport || tr.TLSClientConfig == nil || tr.TLSClientConfig.MinVersion < tls.VersionTLS12 {
 		t.Errorf("%v", tr)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -18,26 +19,27 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// Login is a consent that was begun: where to send the person, and what proves
-// that the callback belongs to it. Keep it on the server's side (SealLogin
-// makes text of it for a cookie or a session). It prints without its secrets.
+// Login is a consent that was begun: the address to redirect the person to, and
+// what proves that the callback belongs to it. Keep it on the server; SealLogin
+// makes text of it for a cookie or a session. It prints without its secrets.
 type Login struct {
-	// URL is the page at SALTO to redirect the person to.
-	URL string
-	// Expires is when Complete stops taking it, 10 minutes after Begin.
+	// Expires is when Complete and Reconnect stop accepting it, 10 minutes after
+	// it was begun (UTC).
 	Expires time.Time
 
+	url                    saltoks.Secret // state and nonce are in its query
 	state, nonce, verifier saltoks.Secret
 	reconnect              string // the connection this login renews; "" for a new one
 }
 
-// loginTime is how long a login may take.
-const loginTime = 10 * time.Minute
+// URL is the page at SALTO to redirect the person to; "" for a login that
+// OpenLogin returned. It holds the state and the nonce: do not log it.
+func (l Login) URL() string { return l.url.Reveal() }
 
-// Format writes where the login leads and until when, for every verb.
+// Format writes the host of the login page and the expiry, for every verb.
 func (l Login) Format(f fmt.State, _ rune) {
-	host := "nowhere"
-	if u, err := url.Parse(l.URL); err == nil && u.Host != "" {
+	host := "an unknown host"
+	if u, err := url.Parse(l.URL()); err == nil && u.Host != "" {
 		host = u.Host
 	}
 	fmt.Fprintf(f, "login at %s until %s", host, l.Expires.UTC().Format(time.RFC3339))
@@ -46,15 +48,22 @@ func (l Login) Format(f fmt.State, _ rune) {
 // LogValue is what Format writes.
 func (l Login) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(l)) }
 
-// MarshalJSON refuses: SealLogin is the way to keep a login.
-func (l Login) MarshalJSON() ([]byte, error) {
-	return nil, fmt.Errorf("saltoks: a Login holds secrets and has no JSON: keep it with SealLogin")
-}
+// MarshalText always fails, so that JSON and XML hold no Login: SealLogin is the
+// way to store one.
+func (l Login) MarshalText() ([]byte, error) { return nil, errLoginEncoding }
+
+// GobEncode always fails, as MarshalText does.
+func (l Login) GobEncode() ([]byte, error) { return nil, errLoginEncoding }
+
+var errLoginEncoding = errors.New("saltoks: a Login holds secrets and is not encoded: store it with SealLogin")
 
 // Begin starts a consent: it reads where SALTO's login page is and makes a
 // state, a nonce and a PKCE verifier (S256). Redirect the person to Login.URL
 // and hand the callback's query to Complete.
 func (a *Authorizer) Begin(ctx context.Context) (Login, error) { return a.begin(ctx, "") }
+
+// loginTime is how long a login may take.
+const loginTime = 10 * time.Minute
 
 func (a *Authorizer) begin(ctx context.Context, reconnect string) (Login, error) {
 	if err := ctx.Err(); err != nil {
@@ -71,8 +80,8 @@ func (a *Authorizer) begin(ctx context.Context, reconnect string) (Login, error)
 		verifier:  saltoks.NewSecret(oauth2.GenerateVerifier()),
 		reconnect: reconnect,
 	}
-	l.URL = a.id.config(m, "openid", "profile", scopeOffline, scopeFull).AuthCodeURL(l.state.Reveal(),
-		oauth2.S256ChallengeOption(l.verifier.Reveal()), oauth2.SetAuthURLParam("nonce", l.nonce.Reveal()))
+	l.url = saltoks.NewSecret(a.id.config(m, "openid", "profile", scopeOffline, scopeFull).AuthCodeURL(l.state.Reveal(),
+		oauth2.S256ChallengeOption(l.verifier.Reveal()), oauth2.SetAuthURLParam("nonce", l.nonce.Reveal())))
 	return l, nil
 }
 

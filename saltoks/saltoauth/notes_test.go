@@ -28,7 +28,7 @@ func testState(t *testing.T, store saltostate.Store, keys ...saltostate.SealingK
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := saltostate.NewState(store, sealer)
+	s, err := saltostate.New(saltostate.Config{Store: store, Sealer: sealer})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,44 +8,29 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
-	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 	"github.com/doorkit/doorkit/saltoks/internal/oidc"
 )
 
-// PasswordFunc fetches the password of the SALTO system user at the moment it
-// is needed: from a secret manager, say.
-type PasswordFunc func(ctx context.Context) (saltoks.Secret, error)
-
-// FixedPassword is a PasswordFunc for a password the host holds in memory.
-func FixedPassword(password saltoks.Secret) PasswordFunc {
-	return func(context.Context) (saltoks.Secret, error) { return password, nil }
-}
-
 // PasswordSource is the TokenSource of a backend client: the password grant
 // with HTTP Basic and a dedicated SALTO system user (WIRE.md 1.2, measured).
-// SALTO enables it per client. It stores no password: password is asked for one
+// SALTO enables it per client. It stores no password: Password is called
 // each time a token ends, and the new token is granted anew. The subject is the
 // "sub" of the access token, after its signature was verified. There is no
 // refresh token and so no 90-day rule.
 //
-// It calls nobody itself. The error names every fault. A failed grant is a
+// It makes no request itself. The error names every fault. A failed grant is a
 // temporary *IdentityError and is tried again on a later call, after 5 seconds
 // to 5 minutes; a wrong user or password is ErrReauthorize with the same pause,
 // so that a mistyped password does not lock the account.
-func PasswordSource(env saltoks.Environment, c Credentials, user string, password PasswordFunc, opts ...AuthOption) (saltoks.TokenSource, error) {
-	id, err := newIdentity(env, c, opts)
-	faults := []error{err}
-	if user == "" {
-		faults = append(faults, errors.New("saltoks: PasswordSource wants the user name of the SALTO system user"))
-	}
-	if password == nil {
-		faults = append(faults, errors.New("saltoks: PasswordSource wants a PasswordFunc, such as FixedPassword"))
-	}
-	if err := faultlist.Join(faults); err != nil {
+func PasswordSource(c PasswordConfig) (saltoks.TokenSource, error) {
+	if err := c.check(); err != nil {
 		return nil, err
 	}
-	p := &passwordTokens{id: id, user: user, password: password}
-	p.refresher.now = id.now
+	p := &passwordTokens{
+		id:   newIdentity(c.Environment, c.Credentials, c.HTTPClient, c.Logger, c.Now),
+		user: c.User, password: c.Password,
+	}
+	p.refresher.now = p.id.now
 	p.refresher.fetch = p.fetch
 	return p, nil
 }

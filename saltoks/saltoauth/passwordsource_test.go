@@ -17,8 +17,14 @@ func TestAFreshPasswordTokenIsNotGrantedAgain(t *testing.T) {
 		sim := saltokstest.New(t, saltokstest.Config{})
 		user := sim.World().Users[0]
 		env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}
-		ts, err := PasswordSource(env, Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())}, user.Email,
-			FixedPassword(saltoks.NewSecret(user.Password)), AuthHTTPClient(sim.HTTPClient()), AuthClock(sim.Now))
+		ts, err := PasswordSource(PasswordConfig{
+			Environment: env,
+			Credentials: Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())},
+			User:        user.Email,
+			Password:    FixedPassword(saltoks.NewSecret(user.Password)),
+			HTTPClient:  sim.HTTPClient(),
+			Now:         sim.Now,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -57,7 +57,7 @@ func TestEightProcesses(t *testing.T) {
 	}
 	defer srv.Close(context.Background())
 	task := childTask{Dir: t.TempDir(), Key: "k1:" + strings.Repeat("A", 43) + "=", Issuer: srv.Issuer(), API: srv.API(), ID: srv.ClientID(), Secret: srv.ClientSecret(), For: span}
-	auth, env, err := task.authorizer(srv.RedirectURI())
+	auth, env, err := task.authorizer(srv.RedirectURI(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestEightProcesses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := srv.Consent(t.Context(), login.URL, saltokstest.Allow())
+	back, err := srv.Consent(t.Context(), login.URL(), saltokstest.Allow())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestEightProcesses(t *testing.T) {
 	}
 }
 
-func (c childTask) authorizer(redirect string, opts ...saltoauth.AuthOption) (*saltoauth.Authorizer, saltoks.Environment, error) {
+func (c childTask) authorizer(redirect string, hc *http.Client) (*saltoauth.Authorizer, saltoks.Environment, error) {
 	env := saltoks.Environment{Name: "simulator", Issuer: c.Issuer, API: c.API}
 	key, err := saltostate.ParseSealingKey(c.Key)
 	if err != nil {
@@ -149,12 +149,17 @@ func (c childTask) authorizer(redirect string, opts ...saltoauth.AuthOption) (*s
 	if err != nil {
 		return nil, env, err
 	}
-	state, err := saltostate.NewState(store, sealer)
+	state, err := saltostate.New(saltostate.Config{Store: store, Sealer: sealer})
 	if err != nil {
 		return nil, env, err
 	}
-	auth, err := saltoauth.NewAuthorizer(env, saltoauth.Credentials{ClientID: c.ID, ClientSecret: saltoks.NewSecret(c.Secret), RedirectURL: redirect}, state,
-		append(opts, saltoauth.AuthClock(func() time.Time { return time.Now().Add(c.Shift) }))...)
+	auth, err := saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: env,
+		Credentials: saltoauth.Credentials{ClientID: c.ID, ClientSecret: saltoks.NewSecret(c.Secret), RedirectURL: redirect},
+		State:       state,
+		HTTPClient:  hc,
+		Now:         func() time.Time { return time.Now().Add(c.Shift) },
+	})
 	return auth, env, err
 }
 
@@ -179,7 +184,7 @@ func tokenChild(text string) {
 
 func (c childTask) run() (childResult, error) {
 	var r childResult
-	auth, env, err := c.authorizer("http://127.0.0.1/unused")
+	auth, env, err := c.authorizer("http://127.0.0.1/unused", nil)
 	if err != nil {
 		return r, err
 	}
@@ -213,7 +218,7 @@ func (c childTask) refreshAndHang() error {
 		}
 		return resp, err
 	})
-	auth, _, err := c.authorizer("http://127.0.0.1/unused", saltoauth.AuthHTTPClient(&http.Client{Transport: stop}))
+	auth, _, err := c.authorizer("http://127.0.0.1/unused", &http.Client{Transport: stop})
 	if err != nil {
 		return err
 	}
@@ -235,7 +240,7 @@ func TestKilledBetweenRotationAndWrite(t *testing.T) {
 	defer srv.Close(context.Background())
 	const shift = 2 * time.Hour
 	task := childTask{Dir: t.TempDir(), Key: "k1:" + strings.Repeat("A", 43) + "=", Issuer: srv.Issuer(), API: srv.API(), ID: srv.ClientID(), Secret: srv.ClientSecret()}
-	auth, _, err := task.authorizer(srv.RedirectURI())
+	auth, _, err := task.authorizer(srv.RedirectURI(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +250,7 @@ func TestKilledBetweenRotationAndWrite(t *testing.T) {
 	}
 	consent := func() url.Values {
 		t.Helper()
-		back, err := srv.Consent(t.Context(), login.URL, saltokstest.Allow())
+		back, err := srv.Consent(t.Context(), login.URL(), saltokstest.Allow())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -284,7 +289,7 @@ func TestKilledBetweenRotationAndWrite(t *testing.T) {
 	}
 	_ = cmd.Wait() // says that it was killed
 
-	if auth, _, err = task.authorizer(srv.RedirectURI()); err != nil {
+	if auth, _, err = task.authorizer(srv.RedirectURI(), nil); err != nil {
 		t.Fatal(err)
 	}
 	tokens := auth.Tokens(conn) // a lock that the dead process left would be another error

@@ -24,10 +24,10 @@ func onTheWay(t *testing.T, way func(r *http.Request, send http.RoundTripper) (*
 	d := newDesk(t)
 	send := d.sim.HTTPClient().Transport
 	hc := &http.Client{Transport: faulttest.RoundTripper(func(r *http.Request) (*http.Response, error) { return way(r, send) })}
+	config := d.config()
+	config.HTTPClient = hc
 	var err error
-	d.auth, err = saltoauth.NewAuthorizer(d.env, saltoauth.Credentials{
-		ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret()), RedirectURL: d.sim.RedirectURI(),
-	}, d.state, append(d.options(), saltoauth.AuthHTTPClient(hc))...)
+	d.auth, err = saltoauth.NewAuthorizer(config)
 	if err != nil {
 		t.Fatal(err)
 	}

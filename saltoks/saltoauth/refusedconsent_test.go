@@ -165,8 +165,13 @@ func TestConsentUnderAWrongClock(t *testing.T) {
 				return d.sim.Now()
 			}
 			var err error
-			d.auth, err = saltoauth.NewAuthorizer(d.env, saltoauth.Credentials{ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret()), RedirectURL: d.sim.RedirectURI()},
-				d.state, saltoauth.AuthHTTPClient(d.sim.HTTPClient()), saltoauth.AuthClock(clock))
+			d.auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
+				Environment: d.env,
+				Credentials: saltoauth.Credentials{ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret()), RedirectURL: d.sim.RedirectURI()},
+				State:       d.state,
+				HTTPClient:  d.sim.HTTPClient(),
+				Now:         clock,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

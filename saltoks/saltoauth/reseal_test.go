@@ -19,7 +19,13 @@ func TestResealServiceAccount(t *testing.T) {
 	user, site := world.Users[0], world.Sites[0]
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()}
 	creds := saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI()}
-	tokens, err := saltoauth.PasswordSource(env, creds, user.Email, saltoauth.FixedPassword(saltoks.NewSecret(user.Password)), saltoauth.AuthHTTPClient(sim.HTTPClient()))
+	tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
+		Environment: env,
+		Credentials: creds,
+		User:        user.Email,
+		Password:    saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
+		HTTPClient:  sim.HTTPClient(),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +51,7 @@ func TestResealServiceAccount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		state, err := saltostate.NewState(store, sealer)
+		state, err := saltostate.New(saltostate.Config{Store: store, Sealer: sealer})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +71,11 @@ func TestResealServiceAccount(t *testing.T) {
 	if _, err := wizard(with(keys[0])).State(ctx, at, iq); err == nil {
 		t.Fatal("opened without its key")
 	}
-	auth, err := saltoauth.NewAuthorizer(env, creds, with(keys...))
+	auth, err := saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: env,
+		Credentials: creds,
+		State:       with(keys...),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,11 +33,17 @@ func TestRestoredStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		state, err := saltostate.NewState(store, sealer)
+		state, err := saltostate.New(saltostate.Config{Store: store, Sealer: sealer})
 		if err != nil {
 			t.Fatal(err)
 		}
-		auth, err := saltoauth.NewAuthorizer(env, creds, state, saltoauth.AuthHTTPClient(sim.HTTPClient()), saltoauth.AuthClock(sim.Now))
+		auth, err := saltoauth.NewAuthorizer(saltoauth.Config{
+			Environment: env,
+			Credentials: creds,
+			State:       state,
+			HTTPClient:  sim.HTTPClient(),
+			Now:         sim.Now,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +65,7 @@ func TestRestoredStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	callback, err := sim.Consent(ctx, login.URL, saltokstest.Allow())
+	callback, err := sim.Consent(ctx, login.URL(), saltokstest.Allow())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +93,7 @@ func TestRestoredStore(t *testing.T) {
 	if login, err = auth.BeginReconnect(ctx, conn.ID); err != nil {
 		t.Fatal(err)
 	}
-	if callback, err = sim.Consent(ctx, login.URL, saltokstest.Allow()); err != nil {
+	if callback, err = sim.Consent(ctx, login.URL(), saltokstest.Allow()); err != nil {
 		t.Fatal(err)
 	}
 	again, err := auth.Reconnect(ctx, login, callback.Query())

@@ -173,8 +173,7 @@ func TestPasswordSourceThroughAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		u := d.sim.World().Users[0]
-		ts, err := saltoauth.PasswordSource(d.env, saltoauth.Credentials{ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret())},
-			u.Email, saltoauth.FixedPassword(saltoks.NewSecret(u.Password)), d.options()...)
+		ts, err := saltoauth.PasswordSource(d.passwordConfig(saltoauth.FixedPassword(saltoks.NewSecret(u.Password))))
 		if err != nil {
 			t.Fatal(err)
 		}

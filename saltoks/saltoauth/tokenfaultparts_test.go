@@ -121,12 +121,17 @@ func password(get PasswordFunc) func(*tokenParts) {
 	return func(p *tokenParts) {
 		p.source = func(p *tokenParts) saltoks.TokenSource {
 			user := p.sim.World().Users[0]
-			ts, err := PasswordSource(p.env(), p.creds(), user.Email, func(ctx context.Context) (saltoks.Secret, error) {
-				if p.on.Load() {
-					return get(ctx)
-				}
-				return saltoks.NewSecret(user.Password), nil
-			}, p.options()...)
+			c := p.config()
+			ts, err := PasswordSource(PasswordConfig{
+				Environment: c.Environment, Credentials: c.Credentials, User: user.Email,
+				Password: func(ctx context.Context) (saltoks.Secret, error) {
+					if p.on.Load() {
+						return get(ctx)
+					}
+					return saltoks.NewSecret(user.Password), nil
+				},
+				HTTPClient: c.HTTPClient, Now: c.Now, Logger: c.Logger,
+			})
 			if err != nil {
 				p.t.Fatal(err)
 			}
@@ -143,7 +148,14 @@ func (f foreign) Token() (*oauth2.Token, error) { return f() }
 func oauth(get func(p *tokenParts) (*oauth2.Token, error)) func(*tokenParts) {
 	return func(p *tokenParts) {
 		user := p.sim.World().Users[0]
-		right, err := PasswordSource(p.env(), p.creds(), user.Email, FixedPassword(saltoks.NewSecret(user.Password)), AuthHTTPClient(p.sim.HTTPClient()), AuthClock(p.sim.Now))
+		right, err := PasswordSource(PasswordConfig{
+			Environment: p.env(),
+			Credentials: p.creds(),
+			User:        user.Email,
+			Password:    FixedPassword(saltoks.NewSecret(user.Password)),
+			HTTPClient:  p.sim.HTTPClient(),
+			Now:         p.sim.Now,
+		})
 		if err != nil {
 			p.t.Fatal(err)
 		}
@@ -180,6 +192,9 @@ func (p *tokenParts) creds() Credentials {
 	return Credentials{ClientID: p.sim.ClientID(), ClientSecret: saltoks.NewSecret(p.sim.ClientSecret()), RedirectURL: p.sim.RedirectURI()}
 }
 
-func (p *tokenParts) options() []AuthOption {
-	return []AuthOption{AuthClock(p.now), AuthLogger(slog.New(p.log)), AuthHTTPClient(&http.Client{Transport: p.transport})}
+func (p *tokenParts) config() Config {
+	return Config{
+		Environment: p.env(), Credentials: p.creds(),
+		HTTPClient: &http.Client{Transport: p.transport}, Now: p.now, Logger: slog.New(p.log),
+	}
 }

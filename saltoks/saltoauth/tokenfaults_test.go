@@ -225,12 +225,14 @@ func (row tokenRow) run(t *testing.T) {
 	p.ctx, p.stop = context.WithTimeout(t.Context(), 10*time.Second)
 	defer p.stop()
 	row.with(p)
-	state, err := saltostate.NewState(p.store, p.sealer)
+	state, err := saltostate.New(saltostate.Config{Store: p.store, Sealer: p.sealer})
 	if err != nil {
 		t.Fatal(err)
 	}
 	authorizer := func() *Authorizer {
-		a, err := NewAuthorizer(p.env(), p.creds(), state, p.options()...)
+		config := p.config()
+		config.State = state
+		a, err := NewAuthorizer(config)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,7 +243,7 @@ func (row tokenRow) run(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	callback, err := p.sim.Consent(t.Context(), login.URL, saltokstest.Allow())
+	callback, err := p.sim.Consent(t.Context(), login.URL(), saltokstest.Allow())
 	if err != nil {
 		t.Fatal(err)
 	}

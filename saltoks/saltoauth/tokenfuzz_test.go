@@ -28,10 +28,7 @@ func FuzzTokenAnswer(f *testing.F) {
 		resp.Body, resp.Request = io.NopCloser(bytes.NewReader(body)), r
 		return &resp, nil
 	})
-	id, err := newIdentity(mockEnv, Credentials{ClientID: mockClient}, []AuthOption{AuthHTTPClient(&http.Client{Transport: transport})})
-	if err != nil {
-		f.Fatal(err)
-	}
+	id := newIdentity(mockEnv, Credentials{ClientID: mockClient}, &http.Client{Transport: transport}, nil, nil)
 	f.Add(200, "application/json", []byte(`{"access_token":"a","refresh_token":"r","expires_in":3600,"token_type":"Bearer"}`))
 	f.Add(200, "application/json", []byte(`{"access_token":"a","expires_in":"3600"}`))
 	f.Add(200, "application/json", []byte(`{"access_token":"a","expires_in":-1,"scope":7}`))
@@ -64,11 +61,15 @@ func FuzzTokenAnswer(f *testing.F) {
 // FuzzOpenLogin: of all that a browser may send back, only what was sealed
 // opens, and an error repeats nothing of it.
 func FuzzOpenLogin(f *testing.F) {
-	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		f.Fatal(err)
 	}
-	auth, err := NewAuthorizer(mockEnv, Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"}, state)
+	auth, err := NewAuthorizer(Config{
+		Environment: mockEnv,
+		Credentials: Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"},
+		State:       state,
+	})
 	if err != nil {
 		f.Fatal(err)
 	}

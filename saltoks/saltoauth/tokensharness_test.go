@@ -52,18 +52,14 @@ func newBench(t *testing.T, store saltostate.Store, change func(*Credentials)) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.state, err = saltostate.NewState(store, sealer); err != nil {
+	if b.state, err = saltostate.New(saltostate.Config{Store: store, Sealer: sealer}); err != nil {
 		t.Fatal(err)
 	}
 	creds := Credentials{ClientID: mockClient, ClientSecret: saltoks.NewSecret("planted-client-secret"), RedirectURL: "https://app.example/cb"}
 	if change != nil {
 		change(&creds)
 	}
-	b.id, err = newIdentity(mockEnv, creds, []AuthOption{
-		AuthHTTPClient(&http.Client{Transport: b.server}), AuthLogger(slog.New(slog.NewTextHandler(&b.log, nil)))})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.id = newIdentity(mockEnv, creds, &http.Client{Transport: b.server}, slog.New(slog.NewTextHandler(&b.log, nil)), nil)
 	now := time.Now().UTC()
 	b.put(connectionDoc{Environment: "mock", Subject: "subject-1", ConnectedAt: now, ConsentedAt: now, Tokens: tokenSet{
 		Access: storedsecret.New(saltoks.NewSecret("a0-planted")), Refresh: storedsecret.New(saltoks.NewSecret("r0-planted")), ObtainedAt: now, Expiry: now.Add(time.Hour)}})

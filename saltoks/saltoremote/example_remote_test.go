@@ -16,7 +16,7 @@ import (
 
 // simulated is what the examples of Remote start from: a simulator, and an
 // authorizer for it. In production the environment is saltoks.Production() and
-// no AuthHTTPClient is given.
+// HTTPClient stays nil.
 type simulated struct {
 	*saltokstest.Sim
 	env   saltoks.Environment
@@ -31,11 +31,17 @@ func simulate() simulated {
 	}
 	s := simulated{Sim: sim, env: saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}}
 	s.creds = saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI()}
-	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		log.Fatal(err)
 	}
-	s.auth, err = saltoauth.NewAuthorizer(s.env, s.creds, state, saltoauth.AuthHTTPClient(sim.HTTPClient()), saltoauth.AuthClock(sim.Now))
+	s.auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: s.env,
+		Credentials: s.creds,
+		State:       state,
+		HTTPClient:  sim.HTTPClient(),
+		Now:         sim.Now,
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -48,7 +54,7 @@ func (s simulated) connect(ctx context.Context) saltoauth.Connection {
 	if err != nil {
 		log.Fatal(err)
 	}
-	callback, err := s.Consent(ctx, login.URL, saltokstest.Allow())
+	callback, err := s.Consent(ctx, login.URL(), saltokstest.Allow())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -74,8 +80,14 @@ type remoteSim struct {
 func simulateRemote(opts ...saltoremote.RemoteOption) remoteSim {
 	s := remoteSim{simulated: simulate()}
 	user, site := s.World().Users[0], s.World().Sites[0]
-	tokens, err := saltoauth.PasswordSource(s.env, s.creds, user.Email, saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
-		saltoauth.AuthHTTPClient(s.HTTPClient()), saltoauth.AuthClock(s.Now))
+	tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
+		Environment: s.env,
+		Credentials: s.creds,
+		User:        user.Email,
+		Password:    saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
+		HTTPClient:  s.HTTPClient(),
+		Now:         s.Now,
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -83,7 +95,7 @@ func simulateRemote(opts ...saltoremote.RemoteOption) remoteSim {
 	if err != nil {
 		log.Fatal(err)
 	}
-	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -134,7 +146,7 @@ func ExampleNewRemote() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -243,7 +255,7 @@ func ExampleActivation_Begin() {
 	s := simulateRemote().activate()
 	defer s.Close()
 	// Another installation, with a store of its own.
-	other, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	other, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -216,7 +216,7 @@ func (p *parts) id() string { return p.rig.remote.id(siteIQ{p.site, p.iq}) }
 func (p *parts) swap(kind string, version uint16, from string, sealer saltostate.Sealer) {
 	p.t.Helper()
 	store := saltostate.NewMemoryStore()
-	state, err := saltostate.NewState(store, sealer)
+	state, err := saltostate.New(saltostate.Config{Store: store, Sealer: sealer})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func newParts(t *testing.T, r *rig) *parts {
 // build makes the Remote of what the parts are now.
 func (p *parts) build() *Remote {
 	p.t.Helper()
-	state, err := saltostate.NewState(p.store, p.sealer)
+	state, err := saltostate.New(saltostate.Config{Store: p.store, Sealer: p.sealer})
 	if err != nil {
 		p.t.Fatal(err)
 	}

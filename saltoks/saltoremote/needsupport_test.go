@@ -16,7 +16,11 @@ func TestNeedSupportNamesWhatIsStored(t *testing.T) {
 		r := newRig(t)
 		ctx := t.Context()
 		env := saltoks.Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API()}
-		auth, err := saltoauth.NewAuthorizer(env, saltoauth.Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"}, r.state)
+		auth, err := saltoauth.NewAuthorizer(saltoauth.Config{
+			Environment: env,
+			Credentials: saltoauth.Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"},
+			State:       r.state,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

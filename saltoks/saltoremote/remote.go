@@ -81,7 +81,7 @@ func NewRemote(client *saltoks.Client, state *saltostate.State, user saltoks.Ide
 		faults = append(faults, errors.New("no client: NewClient makes one"))
 	}
 	if state.IsZero() {
-		faults = append(faults, errors.New("no state: NewState makes one"))
+		faults = append(faults, errors.New("no state: saltostate.New makes one"))
 	}
 	if user.Environment == "" || user.Subject == "" {
 		faults = append(faults, errors.New("no environment or no subject: both are in the Connection"))

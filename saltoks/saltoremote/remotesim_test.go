@@ -77,7 +77,7 @@ func (r *rig) newClient(set ...func(*saltoks.Config)) *saltoks.Client {
 // newState seals every State of a test with the same key.
 func (r *rig) newState(store saltostate.Store) *saltostate.State {
 	r.t.Helper()
-	s, err := saltostate.NewState(store, faulttest.Sealer())
+	s, err := saltostate.New(saltostate.Config{Store: store, Sealer: faulttest.Sealer()})
 	if err != nil {
 		r.t.Fatal(err)
 	}

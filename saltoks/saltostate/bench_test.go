@@ -6,7 +6,7 @@ import (
 
 // BenchmarkStateDocument seals, stores, reads and opens one connection.
 func BenchmarkStateDocument(b *testing.B) {
-	s, err := NewState(NewMemoryStore(), EphemeralSealer())
+	s, err := New(Config{Store: NewMemoryStore(), Sealer: EphemeralSealer()})
 	if err != nil {
 		b.Fatal(err)
 	}

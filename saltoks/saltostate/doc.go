@@ -5,5 +5,5 @@
 //     one on a database, and package statetest proves any other.
 //   - [Sealer] encrypts each document. [NewSealer] is AES-256-GCM with key rotation;
 //     a host with a key service writes its own.
-//   - [State] joins the two. Make one per application with [NewState].
+//   - [State] joins the two. Make one per application with [New].
 package saltostate

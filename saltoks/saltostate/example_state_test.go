@@ -55,13 +55,13 @@ func ExampleEphemeralSealer() {
 	// Output: ephemeral
 }
 
-func ExampleNewState() {
-	_, err := saltostate.NewState(saltostate.NewMemoryStore(), nil)
+func ExampleNew() {
+	_, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore()})
 	fmt.Println(err)
-	_, err = saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	_, err = saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	fmt.Println(err)
 	// Output:
-	// saltoks: NewState wants a Sealer: there is no unsealed mode
+	// saltoks: Config.Sealer is missing: NewSealer makes one
 	// <nil>
 }
 
@@ -92,7 +92,7 @@ func ExampleNewFileStore() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	state, err := saltostate.NewState(store, saltostate.EphemeralSealer())
+	state, err := saltostate.New(saltostate.Config{Store: store, Sealer: saltostate.EphemeralSealer()})
 	fmt.Println(state != nil, err)
 	// Output: true <nil>
 }

@@ -5,7 +5,7 @@ import (
 )
 
 func FuzzDocument(f *testing.F) {
-	s, err := NewState(NewMemoryStore(), EphemeralSealer())
+	s, err := New(Config{Store: NewMemoryStore(), Sealer: EphemeralSealer()})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -15,28 +15,37 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
-// State joins a Store and a Sealer. Make one with NewState and hand it to
-// saltoauth and saltoremote; it is immutable and safe for concurrent use, and
-// the zero State is not usable. Its methods and the functions Load and Update
-// are for packages that store documents of their own.
+// State joins a Store and a Sealer. Make one with New and give it to saltoauth
+// and saltoremote. It is immutable and safe for concurrent use; the zero State is
+// not usable. Its methods and the functions Load and Update are for packages that
+// store documents of their own.
 type State struct {
 	store  Store
 	sealer Sealer
 }
 
-// NewState checks that both parts are there.
-func NewState(store Store, sealer Sealer) (*State, error) {
+// Config is what New requires. Both fields are required.
+type Config struct {
+	// Store holds the documents: a MemoryStore, a FileStore, the documents of
+	// sqlstore, or one of the host's own.
+	Store Store
+	// Sealer encrypts every document. There is no unsealed mode.
+	Sealer Sealer
+}
+
+// New checks that nothing is missing. The error names every missing field.
+func New(c Config) (*State, error) {
 	var faults []error
-	if store == nil {
-		faults = append(faults, errors.New("saltoks: NewState wants a Store: NewMemoryStore, NewFileStore or your own"))
+	if c.Store == nil {
+		faults = append(faults, errors.New("Config.Store is missing: NewMemoryStore or NewFileStore make one"))
 	}
-	if sealer == nil {
-		faults = append(faults, errors.New("saltoks: NewState wants a Sealer: there is no unsealed mode"))
+	if c.Sealer == nil {
+		faults = append(faults, errors.New("Config.Sealer is missing: NewSealer makes one"))
 	}
 	if err := faultlist.Join(faults); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("saltoks: %w", err)
 	}
-	return &State{store: store, sealer: sealer}, nil
+	return &State{store: c.Store, sealer: c.Sealer}, nil
 }
 
 // Kind is a kind of document: values of type T as JSON, sealed, under a Store
@@ -94,7 +103,7 @@ func Update[T any](ctx context.Context, s *State, kind Kind[T], id string, fn fu
 	})
 }
 
-// IsZero reports whether s is nil or was not made by NewState.
+// IsZero reports whether s is nil or was not made by New.
 func (s *State) IsZero() bool { return s == nil || s.store == nil }
 
 // Has reports whether a document of that kind is stored under id. It does not

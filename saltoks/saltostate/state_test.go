@@ -29,7 +29,7 @@ func testState(t *testing.T, store Store, keys ...SealingKey) *State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewState(store, sealer)
+	s, err := New(Config{Store: store, Sealer: sealer})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestSealingKeyFaults(t *testing.T) {
 	if _, err := NewSealer(); err == nil {
 		t.Error("no key was taken")
 	}
-	if _, err := NewState(nil, nil); err == nil || !strings.Contains(err.Error(), "Sealer") || !strings.Contains(err.Error(), "Store") {
+	if _, err := New(Config{}); err == nil || !strings.Contains(err.Error(), "Sealer") || !strings.Contains(err.Error(), "Store") {
 		t.Errorf("not every fault is named: %v", err)
 	}
 	sealer, _ := NewSealer(testKey("a"))

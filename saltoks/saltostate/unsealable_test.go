@@ -22,7 +22,7 @@ func TestDocumentsThatCannotBeKept(t *testing.T) {
 	ctx, store, sealer := t.Context(), NewMemoryStore(), EphemeralSealer()
 	errHost := errors.New("the host's own error")
 	put := func(sealer Sealer, kind Kind[noteDoc]) error {
-		state, err := NewState(store, sealer)
+		state, err := New(Config{Store: store, Sealer: sealer})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func TestDocumentsThatCannotBeKept(t *testing.T) {
 	if err := put(longSealer{sealer}, Kind[noteDoc]{Name: "note", Version: 1}); err != nil {
 		t.Errorf("an unchanged document was sealed anew: %v", err)
 	}
-	state, err := NewState(store, longSealer{sealer})
+	state, err := New(Config{Store: store, Sealer: longSealer{sealer}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -201,7 +201,7 @@ func (row closedRow) run(t *testing.T, action access.Action) {
 	var log lockedBuffer
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	env := saltoks.Environment{Name: "simulator", Issuer: h.sim.Issuer(), API: h.sim.API(), Events: h.sim.Events()}
-	state, err := saltostate.NewState(h.docs, h.sealer)
+	state, err := saltostate.New(saltostate.Config{Store: h.docs, Sealer: h.sealer})
 	h.ok(err)
 	cfg := saltoks.Config{
 		Environment: env, Tokens: h.tokens, HTTPClient: &http.Client{Transport: h.transport},

@@ -102,7 +102,7 @@ func TestDoctorCausesAndClears(t *testing.T) {
 		"warning reauthorize_due": {cause: later(75*24*time.Hour + time.Minute), clear: func(r *rig) {
 			login, err := r.auth.BeginReconnect(r.Context(), r.conn.ID)
 			r.ok(err)
-			callback, err := r.sim.Consent(r.Context(), login.URL, saltokstest.Allow())
+			callback, err := r.sim.Consent(r.Context(), login.URL(), saltokstest.Allow())
 			r.ok(err)
 			_, err = r.auth.Reconnect(r.Context(), login, callback.Query())
 			r.ok(err)

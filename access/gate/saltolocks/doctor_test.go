@@ -194,7 +194,7 @@ func TestDoctorThroughTheLifeOfAConsent(t *testing.T) {
 		// Reconnected as the same user, everything is as it was.
 		login, err := r.auth.BeginReconnect(t.Context(), r.conn.ID)
 		r.ok(err)
-		callback, err := r.sim.Consent(t.Context(), login.URL, saltokstest.Allow())
+		callback, err := r.sim.Consent(t.Context(), login.URL(), saltokstest.Allow())
 		r.ok(err)
 		_, err = r.auth.Reconnect(t.Context(), login, callback.Query())
 		r.ok(err)

@@ -30,13 +30,17 @@ func connected() (*saltokstest.Sim, *saltolocks.Locks) {
 	must(err)
 	site, user := sim.World().Sites[0], sim.World().Users[0]
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()}
-	tokens, err := saltoauth.PasswordSource(env,
-		saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())},
-		user.Email, saltoauth.FixedPassword(saltoks.NewSecret(user.Password)), saltoauth.AuthHTTPClient(sim.HTTPClient()))
+	tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
+		Environment: env,
+		Credentials: saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())},
+		User:        user.Email,
+		Password:    saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
+		HTTPClient:  sim.HTTPClient(),
+	})
 	must(err)
 	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: tokens, HTTPClient: sim.HTTPClient()})
 	must(err)
-	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	must(err)
 	remote, err := saltoremote.NewRemote(client, state, saltoks.Identity{Environment: env.Name, Subject: user.Subject})
 	must(err)

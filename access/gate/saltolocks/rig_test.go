@@ -57,15 +57,19 @@ func newRigWith(t *testing.T, activate bool, cfg saltokstest.Config) *rig {
 	env := saltoks.Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API(), Events: r.sim.Events()}
 	var err error
 	r.kept, r.sealer = saltostate.NewMemoryStore(), saltostate.EphemeralSealer()
-	r.state, err = saltostate.NewState(r.kept, r.sealer)
+	r.state, err = saltostate.New(saltostate.Config{Store: r.kept, Sealer: r.sealer})
 	r.ok(err)
-	r.auth, err = saltoauth.NewAuthorizer(env,
-		saltoauth.Credentials{ClientID: r.sim.ClientID(), ClientSecret: saltoks.NewSecret(r.sim.ClientSecret()), RedirectURL: r.sim.RedirectURI()},
-		r.state, saltoauth.AuthHTTPClient(&http.Client{Transport: r.wire}), saltoauth.AuthClock(r.sim.Now))
+	r.auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: env,
+		Credentials: saltoauth.Credentials{ClientID: r.sim.ClientID(), ClientSecret: saltoks.NewSecret(r.sim.ClientSecret()), RedirectURL: r.sim.RedirectURI()},
+		State:       r.state,
+		HTTPClient:  &http.Client{Transport: r.wire},
+		Now:         r.sim.Now,
+	})
 	r.ok(err)
 	login, err := r.auth.Begin(ctx)
 	r.ok(err)
-	callback, err := r.sim.Consent(ctx, login.URL, saltokstest.Allow())
+	callback, err := r.sim.Consent(ctx, login.URL(), saltokstest.Allow())
 	r.ok(err)
 	r.conn, err = r.auth.Complete(ctx, login, callback.Query())
 	r.ok(err)

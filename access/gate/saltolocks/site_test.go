@@ -216,7 +216,7 @@ func TestReconnectKeepsEverything(t *testing.T) {
 			t.Helper()
 			login, err := r.auth.BeginReconnect(t.Context(), r.conn.ID)
 			r.ok(err)
-			callback, err := r.sim.Consent(t.Context(), login.URL, choice)
+			callback, err := r.sim.Consent(t.Context(), login.URL(), choice)
 			r.ok(err)
 			_, err = r.auth.Reconnect(t.Context(), login, callback.Query())
 			return err

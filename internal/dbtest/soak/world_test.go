@@ -120,7 +120,7 @@ func (s *soak) build(sites, members int) {
 		s.ok(err)
 		choice := saltokstest.Allow()
 		choice.Email, choice.Password = x.admin.Email, x.admin.Password
-		back, err := s.sim.Consent(ctx, login.URL, choice)
+		back, err := s.sim.Consent(ctx, login.URL(), choice)
 		s.ok(err)
 		conn, err := s.auth.Complete(ctx, login, back.Query())
 		s.ok(err)
@@ -186,11 +186,14 @@ func (s *soak) open() {
 	s.ok(err)
 	sealer, err := saltostate.NewSealer(key)
 	s.ok(err)
-	s.state, err = saltostate.NewState(files, sealer)
+	s.state, err = saltostate.New(saltostate.Config{Store: files, Sealer: sealer})
 	s.ok(err)
-	s.auth, err = saltoauth.NewAuthorizer(s.env,
-		saltoauth.Credentials{ClientID: s.sim.ClientID(), ClientSecret: saltoks.NewSecret(s.sim.ClientSecret()), RedirectURL: s.sim.RedirectURI()},
-		s.state, saltoauth.AuthHTTPClient(s.sim.HTTPClient()))
+	s.auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: s.env,
+		Credentials: saltoauth.Credentials{ClientID: s.sim.ClientID(), ClientSecret: saltoks.NewSecret(s.sim.ClientSecret()), RedirectURL: s.sim.RedirectURI()},
+		State:       s.state,
+		HTTPClient:  s.sim.HTTPClient(),
+	})
 	s.ok(err)
 	for _, x := range s.sites {
 		x.open(ctx)
@@ -235,7 +238,7 @@ func (x *site) reconnect(ctx context.Context) {
 	if err == nil {
 		choice := saltokstest.Allow()
 		choice.Email, choice.Password = x.admin.Email, x.admin.Password
-		if back, cerr := s.sim.Consent(ctx, login.URL, choice); cerr == nil {
+		if back, cerr := s.sim.Consent(ctx, login.URL(), choice); cerr == nil {
 			_, err = s.auth.Reconnect(ctx, login, back.Query())
 		} else {
 			err = cerr

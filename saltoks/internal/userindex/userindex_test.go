@@ -10,7 +10,7 @@ import (
 
 func TestOwnerIndex(t *testing.T) {
 	ctx := t.Context()
-	s, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	s, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,143 @@
+package saltoauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/baseurl"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+// Config is what NewAuthorizer requires. Environment, Credentials and State are
+// required; the zero value of every other field is its documented default.
+type Config struct {
+	// Environment names the hosts of one SALTO KS installation. Required.
+	Environment saltoks.Environment
+	// Credentials is what SALTO issued, with the RedirectURL. Required.
+	Credentials Credentials
+	// State stores the connections. Required.
+	State *saltostate.State
+	// HTTPClient supplies the transport (proxy, TLS roots, a simulator) for the
+	// identity server. Its timeout, redirect rules and cookies are not used: a
+	// token request is one request. The default is a transport of its own.
+	HTTPClient *http.Client
+	// Logger gets refreshes and failures. No line holds a token, a secret, a code
+	// or a query. The default logs nothing.
+	Logger *slog.Logger
+	// Now is the clock. The default is time.Now.
+	Now func() time.Time
+	// WarnAfter is the age of a consent from which Connection.Due reports true.
+	// How long SALTO accepts a consent is not published. The default is 75 days.
+	WarnAfter time.Duration
+}
+
+// PasswordConfig is what PasswordSource requires. Environment, Credentials, User
+// and Password are required; the other fields are those of Config.
+type PasswordConfig struct {
+	// Environment names the hosts of one SALTO KS installation. Required.
+	Environment saltoks.Environment
+	// Credentials is what SALTO issued, without a RedirectURL. Required.
+	Credentials Credentials
+	// User is the user name of the SALTO system user. Required.
+	User string
+	// Password returns the password of User, each time it is needed. Required.
+	Password PasswordFunc
+	// HTTPClient is as in Config.
+	HTTPClient *http.Client
+	// Logger is as in Config.
+	Logger *slog.Logger
+	// Now is as in Config.
+	Now func() time.Time
+}
+
+// Credentials is what SALTO's local business unit issues to an integration
+// (WIRE.md 1.2; there is no self-service).
+type Credentials struct {
+	// ClientID is the OAuth client id. Required.
+	ClientID string
+	// ClientSecret is empty for a public client, which proves itself by PKCE.
+	ClientSecret saltoks.Secret
+	// RedirectURL is the registered callback, exactly as registered. It is
+	// required by an Authorizer and not used by PasswordSource.
+	RedirectURL string
+	// SecretInBody sends the secret as a form field instead of HTTP Basic.
+	SecretInBody bool
+}
+
+// PasswordFunc returns the password of the SALTO system user at the moment it is
+// needed, for example from a secret manager.
+type PasswordFunc func(ctx context.Context) (saltoks.Secret, error)
+
+// FixedPassword is a PasswordFunc for a password that the host holds in memory.
+func FixedPassword(password saltoks.Secret) PasswordFunc {
+	return func(context.Context) (saltoks.Secret, error) { return password, nil }
+}
+
+const defaultWarnAfter = 75 * 24 * time.Hour
+
+// complete checks the config and fills in its defaults. The error names every
+// fault.
+func (c *Config) complete() error {
+	faults := []error{c.Environment.Validate(), c.Credentials.check()}
+	if err := checkRedirect(c.Credentials.RedirectURL); err != nil {
+		faults = append(faults, fmt.Errorf("Credentials.RedirectURL %w", err))
+	}
+	if c.State.IsZero() {
+		faults = append(faults, errors.New("Config.State is missing: make one with saltostate.New"))
+	}
+	if c.WarnAfter < 0 {
+		faults = append(faults, errors.New("Config.WarnAfter is negative"))
+	}
+	if c.WarnAfter == 0 {
+		c.WarnAfter = defaultWarnAfter
+	}
+	return configError(faults)
+}
+
+// check names every fault.
+func (c PasswordConfig) check() error {
+	faults := []error{c.Environment.Validate(), c.Credentials.check()}
+	if c.User == "" {
+		faults = append(faults, errors.New("PasswordConfig.User is missing"))
+	}
+	if c.Password == nil {
+		faults = append(faults, errors.New("PasswordConfig.Password is missing: FixedPassword is one"))
+	}
+	return configError(faults)
+}
+
+func (c Credentials) check() error {
+	if c.ClientID == "" {
+		return errors.New("Credentials.ClientID is missing")
+	}
+	return nil
+}
+
+// checkRedirect allows a query: the callback is registered literally.
+func checkRedirect(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return errors.New("is not a URL")
+	}
+	u.RawQuery = ""
+	_, err = baseurl.Parse(u.String())
+	return err
+}
+
+// configError joins the faults of a config under one prefix; nil where there is
+// none.
+func configError(faults []error) error {
+	err := faultlist.Join(faults)
+	if err == nil || strings.HasPrefix(err.Error(), "saltoks: ") {
+		return err
+	}
+	return fmt.Errorf("saltoks: %w", err)
+}
