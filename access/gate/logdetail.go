@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
@@ -48,6 +49,8 @@ func (d decided) logEntry(r *Receipt, at time.Time, ref uint64) storage.LogEntry
 	}
 	if r.Err != nil {
 		detail.Note = short(r.Err.Error())
+	} else if faults := d.decision.Faults(); faults != nil {
+		detail.Note = short((&access.FactsError{Faults: faults}).Error())
 	}
 	return detail.seal(storage.LogEntry{At: at, Ref: ref, Door: d.tap.Door, Action: string(d.action), Outcome: r.Outcome, Reason: r.reason()})
 }

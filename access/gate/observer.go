@@ -6,8 +6,11 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/doorkit/doorkit/access"
 )
 
 // Observer receives what happens at the doors: for metrics, alerts and screens.
@@ -74,10 +77,25 @@ func scopeOf(c Cause) scope {
 		return perGateway
 	case CauseLockOffline, CauseLockGone, CauseLinkOutdated, CauseForbidden, CauseNotLinked:
 		return perDoor
-	case CauseBadFacts:
-		return perMember
 	}
 	return 0
+}
+
+// factsOf returns what bad facts are about: the widest of what the faults name.
+func factsOf(faults []access.Fault) scope {
+	widest := perMember
+	for _, f := range faults {
+		list, _, _ := strings.Cut(f.Path, ".")
+		list, _, _ = strings.Cut(list, "[")
+		switch list {
+		case "member", "grants", "reservations":
+		case "door", "membership_types", "resources", "neighbours":
+			widest = min(widest, perDoor)
+		default:
+			widest = siteWide
+		}
+	}
+	return widest
 }
 
 type problem struct {
@@ -89,8 +107,15 @@ type problem struct {
 // shows none.
 func problemOf(r *Receipt, link Link) problem {
 	p := problem{cause: r.Cause}
-	if r.Outcome == Accepted && !r.Recorded {
+	switch {
+	case r.Outcome == Accepted && !r.Recorded:
 		p.cause = CauseStoreUnavailable
+	case p.cause == "" && r.Decision.Faults() != nil: // bad rows, which opened nothing
+		p.cause = CauseBadFacts
+	}
+	about := scopeOf(p.cause)
+	if p.cause == CauseBadFacts {
+		about = factsOf(r.Decision.Faults())
 	}
 	if r.Repeated && r.Recorded {
 		return problem{} // reported when it happened
@@ -98,7 +123,7 @@ func problemOf(r *Receipt, link Link) problem {
 	if p.cause == CauseClock && r.Outcome == Denied && !r.At.IsZero() {
 		return problem{} // the phone's clock is wrong, not ours
 	}
-	switch scopeOf(p.cause) {
+	switch about {
 	case siteWide:
 	case perGateway:
 		p.gateway = link.Gateway
@@ -114,13 +139,17 @@ func problemOf(r *Receipt, link Link) problem {
 
 // endedBy reports whether a command that succeeded shows that the problem is over.
 func (p problem) endedBy(r *Receipt, link Link) bool {
+	switch p.cause {
+	case CauseStoreUnavailable:
+		return r.Recorded
+	case CauseBadFacts:
+		return (p.door == "" || p.door == r.Door) && (p.member == "" || p.member == r.Member) && r.Decision.Faults() == nil
+	}
 	switch scopeOf(p.cause) {
 	case siteWide:
-		return p.cause != CauseStoreUnavailable || r.Recorded
+		return true
 	case perGateway:
 		return p.gateway == link.Gateway
-	case perMember:
-		return p.door == r.Door && p.member == r.Member
 	}
 	return p.door == r.Door
 }
@@ -166,7 +195,11 @@ func (w *watch) report(ctx context.Context, link Link, r Receipt, ends func(sinc
 	p := problemOf(&r, link)
 	if _, known := w.open[p]; p.cause != "" && !known {
 		w.open[p] = r.At
-		events = append(events, p.event(ProblemRaised, r.At, r.Err))
+		err := r.Err
+		if faults := r.Decision.Faults(); err == nil && faults != nil {
+			err = &access.FactsError{Faults: faults}
+		}
+		events = append(events, p.event(ProblemRaised, r.At, err))
 	}
 	w.mu.Unlock()
 	for _, e := range events {

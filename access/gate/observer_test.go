@@ -19,7 +19,11 @@ func (h *heard) Observe(_ context.Context, e gate.Event) {
 		h.events = append(h.events, "request_completed "+string(e.Receipt.Outcome))
 		return
 	}
-	h.events = append(h.events, fmt.Sprintf("%s %s %s%s", e.Kind, e.Cause, e.Gateway, e.Door))
+	text := fmt.Sprintf("%s %s %s%s", e.Kind, e.Cause, e.Gateway, e.Door)
+	if e.Member != "" {
+		text += " of " + e.Member
+	}
+	h.events = append(h.events, text)
 }
 
 func TestProblemIsRaisedAndResolvedOnce(t *testing.T) {

@@ -110,29 +110,18 @@ func (g *Gate) decide(ctx context.Context, r request, now moment) (decided, *end
 	return d, nil
 }
 
-// evaluate asks the rules. An error comes with a decision that is zero, except
-// for the member who holds the door in office mode: their lock is never denied
-// (RULES.md 5), because bad facts must not keep a door open.
+// evaluate asks the rules. Where facts of the site, the door or the member are bad,
+// it denies with an error; bad rows alone open nothing, and are named by
+// decision.Faults. A member who holds the door in office mode may lock it whatever
+// is bad (RULES.md, section 5).
 func evaluate(r request, at time.Time, facts storage.Snapshot, holding bool) (decided, error) {
 	q := facts.Question
 	if q.Location == nil {
 		q.Location = location(q.TimeZone) // nil for an unknown one, which Evaluate refuses
 	}
-	d := decided{request: r, link: facts.Link, loc: q.Location}
-	holding = holding && r.action == access.Lock
-	err := contain("access.Evaluate", func() (err error) {
-		d.decision, err = access.Evaluate(q, access.Request{Member: r.tap.Member, Door: r.tap.Door, Action: r.action, At: at, Holding: holding})
-		d.evidence = evidenceOf(d.decision.Evidence(), q.Reservations)
-		return err
+	decision, err := access.Evaluate(q, access.Request{
+		Member: r.tap.Member, Door: r.tap.Door, Action: r.action, At: at, Holding: holding && r.action == access.Lock,
 	})
-	if err == nil {
-		return d, nil
-	}
-	d.decision, d.evidence = access.Decision{}, evidence{}
-	known := q.Door != nil && q.Door.ID == r.tap.Door && q.Member != nil && q.Member.ID == r.tap.Member
-	if holding && known {
-		d.decision = access.Decision{Allowed: true, Reason: access.ReasonHolder, Revision: q.Revision}
-		return d, nil
-	}
-	return d, err
+	evidence := evidenceOf(decision.Evidence(), q.Reservations)
+	return decided{request: r, decision: decision, evidence: evidence, link: facts.Link, loc: q.Location}, err
 }

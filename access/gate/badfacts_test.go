@@ -1,0 +1,116 @@
+package gate_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/reservation"
+)
+
+// ownTables are facts from a host's own tables, which nothing has checked.
+type ownTables struct {
+	storage.Facts
+	change func(*storage.Snapshot)
+}
+
+func (o ownTables) Load(ctx context.Context, q storage.FactsQuery) (storage.Snapshot, error) {
+	s, err := o.Facts.Load(ctx, q)
+	o.change(&s)
+	return s, err
+}
+
+// A bad row opens nothing and takes nothing else away: the member gets in by what
+// is good, and staff learn which row it is.
+func TestBadRowsOfAMember(t *testing.T) {
+	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	booked := func(change func(*reservation.Reservation)) func(*storage.Snapshot) {
+		return func(s *storage.Snapshot) {
+			r := reservation.Reservation{ID: "r1", Resource: "room", Member: "ada", Start: now, End: now.Add(time.Hour), Status: reservation.Confirmed}
+			change(&r)
+			s.Question.Resources = append(s.Question.Resources, access.Resource{ID: "room", Doors: []string{"front"}})
+			s.Question.Reservations = append(s.Question.Reservations, r)
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(*storage.Snapshot)
+		path   string
+	}{
+		"a booking that ends before it starts": {booked(func(r *reservation.Reservation) { r.End = now.Add(-time.Hour) }), "reservations[0].end"},
+		"a booking with an unknown status":     {booked(func(r *reservation.Reservation) { r.Status = "maybe" }), "reservations[0].status"},
+		"a cancelled one": {booked(func(r *reservation.Reservation) {
+			r.Status, r.End = reservation.Cancelled, now
+		}), "reservations[0].end"},
+		"a booking of no resource": {booked(func(r *reservation.Reservation) { r.Resource = "gone" }), "reservations[0].resource"},
+		"a membership of no type": {func(s *storage.Snapshot) {
+			m := *s.Question.Member
+			m.Memberships = []access.Membership{{ID: "m", Type: "gone"}}
+			s.Question.Member = &m
+		}, "member.memberships[0].type"},
+		"a second grant without hours": {func(s *storage.Snapshot) {
+			s.Question.Grants = append(s.Question.Grants, access.Grant{ID: "g2", Member: "ada", Door: "front"})
+		}, "grants[1].hours"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := &heard{}
+				b := setup(t, func(config *gate.Config) {
+					config.Facts, config.Observer = ownTables{config.Facts, c.change}, h
+				})
+				r := b.unlock(b.tap("ada", "front"))
+				b.want(r, gate.Accepted, "")
+				want := []string{"request_completed accepted", "problem_raised bad_facts front of ada"}
+				if diff := cmp.Diff(want, h.events); diff != "" {
+					t.Errorf("events (-want +got):\n%s", diff)
+				}
+				for row, err := range b.gate.Log(t.Context(), gate.LogQuery{}) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if d, _, err := gate.ReadDetail(row); err != nil || !strings.Contains(d.Note, c.path) {
+						t.Errorf("row %d does not name %s: %q, %v", row.Seq, c.path, d.Note, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A problem with bad facts is about the member, the door or the site, as the
+// facts are, and ends when they are good again.
+func TestBadFactsProblems(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, change := &heard{}, func(*storage.Snapshot) {}
+		b := setup(t, func(c *gate.Config) {
+			c.Facts, c.Observer = ownTables{c.Facts, func(s *storage.Snapshot) { change(s) }}, h
+		})
+		use := func() {
+			b.unlock(b.tap("ada", "front"))
+			time.Sleep(gate.ShareWithin)
+		}
+		zone := func(s *storage.Snapshot) { s.Question.TimeZone = "Mars/Olympus" }
+		door := func(s *storage.Snapshot) { d := *s.Question.Door; d.AccessType = "open"; s.Question.Door = &d }
+		grant := func(s *storage.Snapshot) {
+			s.Question.Grants = append(s.Question.Grants, access.Grant{ID: "g2", Member: "ada", Door: "front"})
+		}
+		for _, change = range []func(*storage.Snapshot){zone, door, grant, func(*storage.Snapshot) {}} {
+			use()
+		}
+		want := []string{
+			"request_completed denied", "problem_raised bad_facts ",
+			"request_completed denied", "problem_raised bad_facts front",
+			"request_completed accepted", "problem_raised bad_facts front of ada",
+			"request_completed accepted", "problem_resolved bad_facts ", "problem_resolved bad_facts front", "problem_resolved bad_facts front of ada",
+		}
+		if diff := cmp.Diff(want, h.events); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
