@@ -134,12 +134,12 @@ func (g *Gate) reconcile(ctx context.Context, s CloseRequest, holds []Hold, repo
 	now := g.clock()
 	states := map[lockID]CatalogLock{}
 	for _, l := range seen {
-		states[lockID{l.Link.Site, l.Link.Lock}] = l
+		states[lockIDOf(l.Link)] = l
 	}
 	var rest []Hold
 	for i, h := range holds {
 		snap, err := g.load(ctx, h, now) // an error comes again in closeDoor
-		lock, ok := states[lockID{snap.Link.Site, snap.Link.Lock}]
+		lock, ok := states[lockIDOf(snap.Link)]
 		// Until then a slow cloud may open it: its last start may be Unconfirmed,
 		// whatever an earlier one was.
 		settled := h.Since.Add(startedWithin)

@@ -67,7 +67,7 @@ type Gate struct {
 	policy     CheckInPolicy
 	watch      *watch
 	now        func() time.Time
-	seen       sightings
+	states     lockStates
 }
 
 // New returns a Gate, or a *ConfigError that names every fault. It reads and

@@ -220,13 +220,13 @@ func (e *examination) catalog(ctx context.Context) {
 			e.unchecked("catalog", err)
 			return
 		}
-		seen[lockID{l.Link.Site, l.Link.Lock}] = l
+		seen[lockIDOf(l.Link)] = l
 	}
 	for _, d := range e.doors {
 		if d.Link.IsZero() {
 			continue
 		}
-		l, ok := seen[lockID{d.Link.Site, d.Link.Lock}]
+		l, ok := seen[lockIDOf(d.Link)]
 		switch {
 		case !ok:
 			e.find(Issue{

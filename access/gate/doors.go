@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 	"time"
 
@@ -12,46 +11,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Catalog shows the locks of the lock system's site that this site is
-// connected to. It only reads.
-type Catalog interface {
-	// Locks yields every lock of the site, each fresh from the lock system.
-	Locks(ctx context.Context) iter.Seq2[CatalogLock, error]
-	// Lock returns one of them, or ErrNotFound.
-	Lock(ctx context.Context, lock string) (CatalogLock, error)
-}
-
-// CatalogLock is a lock as the lock system shows it.
-type CatalogLock struct {
-	// Link names it; LinkedAt and LinkedBy are empty.
-	Link Link
-	// State is "locked", "unlocked", "office_mode", or what else it said.
-	State string
-	// Online and GatewayOnline are the lock system's word, which may be old.
-	Online, GatewayOnline bool
-	// Problem is why it cannot be moved now, as far as the catalog tells:
-	// CauseIQOffline, CauseLockOffline, CauseIQNotActivated, ...; CauseNotLinked
-	// for a lock that no gateway reaches.
-	Problem Cause
-	// Schedule is the lock's own, which locks at its end; nil for none.
-	Schedule *LockSchedule
-	// SeenAt is when it was asked.
-	SeenAt time.Time
-}
-
-// LockSchedule is when a lock's own schedule lets office mode be on. It belongs
-// to the lock system and only ever locks here.
-type LockSchedule struct {
-	Days       []access.Day
-	Start, End access.Clock // of the wall clock at the site
-	AutoStart  bool         // the lock opens at Start by itself
-}
-
-// ErrNoGateway says that a lock has no gateway (for SALTO KS: no IQ), so nothing
-// can move it remotely.
-var ErrNoGateway = errors.New("gate: the lock has no IQ; attach it to one in SALTO KS first")
-
-// DoorsConfig says what Doors stands on; all but Now is required.
+// DoorsConfig configures Doors. All but Now is required.
 type DoorsConfig struct {
 	Site    string
 	Store   storage.DoorStore
@@ -59,8 +19,8 @@ type DoorsConfig struct {
 	Now     func() time.Time // nil is time.Now
 }
 
-// Doors links locks to doors and names them. It never writes to the lock
-// system. It is safe for concurrent use.
+// Doors links locks to doors and names them. It never writes to the lock system. It
+// is safe for concurrent use. Make one with NewDoors.
 type Doors struct {
 	c DoorsConfig
 }
@@ -80,49 +40,67 @@ func NewDoors(c DoorsConfig) (*Doors, error) {
 	return &Doors{c}, nil
 }
 
-// LinkRequest says which lock becomes which door.
+// LinkRequest names the lock that becomes a door.
 type LinkRequest struct {
-	Door string // the host's id; a door that was unlinked may be linked again
-	Lock string // the lock system's id
-	// Name is what members see; empty takes the lock's name over there, or
-	// keeps the name of a door that was unlinked.
-	Name string
+	Door string `json:"door"` // the host's id; a door that was unlinked may be linked again
+	Lock string `json:"lock"` // the lock system's id
+	// Name is what members see. Empty keeps the name of a door that was unlinked; a
+	// new door takes the lock's name in the lock system.
+	Name string `json:"name,omitempty"`
 	// AccessType is required for a new door; empty keeps that of a door that was
 	// unlinked.
-	AccessType access.AccessType
-	By         string // who links it, in the host's words
+	AccessType access.AccessType `json:"access_type,omitempty"`
+	By         string            `json:"by,omitempty"` // who links it, as the host names them
 }
 
-// Link makes a door of a lock, after asking the lock system that it is still
-// there. ErrNotFound: it is not. ErrConflict: the door has a lock, or the lock a
-// door. ErrNoGateway: nothing reaches it.
+func (r *LinkRequest) check() error {
+	var f faultList
+	f.add(!storage.ValidID(r.Door), "Door", badID)
+	f.add(!storage.ValidID(r.Lock), "Lock", badID)
+	f.add(r.Name != "" && !goodName(r.Name), "Name", badName)
+	f.add(r.AccessType != "" && !goodAccessType(r.AccessType), "AccessType", badAccessType)
+	if f != nil {
+		return &RequestError{Faults: f}
+	}
+	return nil
+}
+
+// LinkConflictError reports why a lock could not be linked to a door. It is
+// ErrConflict.
+type LinkConflictError struct {
+	Wanted string // the door that was to be linked
+	Door   string // the door that has a lock already
+	Lock   string // the lock that it has
+}
+
+// Error names the door and the cause.
+func (e *LinkConflictError) Error() string {
+	if e.Door == e.Wanted {
+		return fmt.Sprintf("gate: door %q has the lock %q already: unlink it first", e.Door, e.Lock)
+	}
+	return fmt.Sprintf("gate: door %q cannot have the lock %q, which is linked to door %q: unlink it there first", e.Wanted, e.Lock, e.Door)
+}
+
+// Unwrap returns ErrConflict.
+func (e *LinkConflictError) Unwrap() error { return ErrConflict }
+
+// Link makes a door of a lock, after asking the lock system that it still exists.
+// ErrNotFound: it does not. A *LinkConflictError: the door has a lock, or the lock a
+// door. ErrNoGateway: nothing can move the lock remotely.
 func (d *Doors) Link(ctx context.Context, r LinkRequest) (linked Door, err error) {
 	defer containIn("Link", &err)
-	var list []Fault
-	if !storage.ValidID(r.Door) {
-		list = append(list, Fault{Field: "Door", What: badID})
+	if err := r.check(); err != nil {
+		return Door{}, err
 	}
-	if !storage.ValidID(r.Lock) {
-		list = append(list, Fault{Field: "Lock", What: badID})
-	}
-	if r.Name != "" {
-		list = append(list, checkName(r.Name)...)
-	}
-	if r.AccessType != "" && !goodAccessType(r.AccessType) {
-		list = append(list, badAccessType)
-	}
-	if list != nil {
-		return Door{}, &RequestError{Faults: list}
-	}
-	old, err := d.c.Store.Door(ctx, d.c.Site, r.Door)
+	door, err := d.c.Store.Door(ctx, d.c.Site, r.Door)
 	isNew := errors.Is(err, ErrNotFound)
 	switch {
 	case err != nil && !isNew:
 		return Door{}, err
 	case isNew && r.AccessType == "":
-		return Door{}, &RequestError{Faults: []Fault{badAccessType}}
-	case !isNew && !old.Link.IsZero():
-		return Door{}, fmt.Errorf("gate: door %q has a lock already; unlink it first: %w", r.Door, ErrConflict)
+		return Door{}, &RequestError{Faults: []Fault{{Field: "AccessType", What: badAccessType}}}
+	case !isNew && !door.Link.IsZero():
+		return Door{}, &LinkConflictError{Wanted: r.Door, Door: r.Door, Lock: door.Link.Lock}
 	}
 	lock, err := d.c.Catalog.Lock(ctx, r.Lock)
 	if err != nil {
@@ -131,7 +109,6 @@ func (d *Doors) Link(ctx context.Context, r LinkRequest) (linked Door, err error
 	if lock.Link.Gateway == "" {
 		return Door{}, fmt.Errorf("gate: lock %q: %w", r.Lock, ErrNoGateway)
 	}
-	door := old
 	door.ID = r.Door
 	door.Link = lock.Link
 	door.Link.Name = short(lock.Link.Name)
@@ -150,14 +127,69 @@ func (d *Doors) Link(ctx context.Context, r LinkRequest) (linked Door, err error
 		err = d.c.Store.UpdateDoor(ctx, d.c.Site, door)
 	}
 	if err != nil {
-		return Door{}, err
+		return Door{}, d.linkConflict(ctx, door, err)
 	}
 	return d.c.Store.Door(ctx, d.c.Site, r.Door)
 }
 
-// Unlink takes the lock from a door. The door and the rules about it stay; it
-// opens for nobody until it is linked again. Unlinking twice is no error. Lock a
-// door in office mode first: nothing reaches its lock from here afterwards.
+// linkConflict names the door that is in the way of a link.
+func (d *Doors) linkConflict(ctx context.Context, wanted Door, err error) error {
+	if !errors.Is(err, ErrConflict) {
+		return err
+	}
+	doors, listErr := d.c.Store.Doors(ctx, d.c.Site)
+	if listErr != nil {
+		return err
+	}
+	for _, x := range doors {
+		if !x.Link.IsZero() && (lockIDOf(x.Link) == lockIDOf(wanted.Link) || x.ID == wanted.ID) {
+			return &LinkConflictError{Wanted: wanted.ID, Door: x.ID, Lock: x.Link.Lock}
+		}
+	}
+	return fmt.Errorf("gate: door %q was changed at the same time: read it again: %w", wanted.ID, err)
+}
+
+// RefreshLinks reads the locks of all linked doors again. Where a lock has another
+// gateway, or another need for a one-time code, than when it was linked
+// (CauseLinkOutdated), it stores the new ones and returns the door; name and rules
+// stay. Call it from the site's maintenance.
+func (d *Doors) RefreshLinks(ctx context.Context) (changed []Door, err error) {
+	defer containIn("RefreshLinks", &err)
+	doors, err := d.c.Store.Doors(ctx, d.c.Site)
+	if err != nil {
+		return nil, err
+	}
+	shown := map[lockID]Link{}
+	for lock, err := range d.c.Catalog.Locks(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		shown[lockIDOf(lock.Link)] = lock.Link
+	}
+	changed = []Door{}
+	for _, x := range doors {
+		now := shown[lockIDOf(x.Link)]
+		if x.Link.IsZero() || now.Gateway == "" || now.Gateway == x.Link.Gateway && now.NeedsCode == x.Link.NeedsCode {
+			continue
+		}
+		door, err := d.change(ctx, x.ID, func(door *Door) bool {
+			if lockIDOf(door.Link) != lockIDOf(now) { // linked to another lock meanwhile
+				return false
+			}
+			door.Link.Gateway, door.Link.NeedsCode = now.Gateway, now.NeedsCode
+			return true
+		})
+		if err != nil {
+			return changed, err
+		}
+		changed = append(changed, door)
+	}
+	return changed, nil
+}
+
+// Unlink removes the lock from a door. The door and the rules about it stay; it does
+// not open until it is linked again. Unlinking twice is no error. Lock a door in
+// office mode first: no command reaches its lock afterwards.
 func (d *Doors) Unlink(ctx context.Context, door string) (Door, error) {
 	return d.change(ctx, door, func(x *Door) bool {
 		was := x.Link
@@ -166,10 +198,10 @@ func (d *Doors) Unlink(ctx context.Context, door string) (Door, error) {
 	})
 }
 
-// Rename changes the name members see, here only: the lock system keeps its own.
+// Rename changes the name that members see. The lock system keeps its own.
 func (d *Doors) Rename(ctx context.Context, door, name string) (Door, error) {
-	if list := checkName(name); list != nil {
-		return Door{}, &RequestError{Faults: list}
+	if !goodName(name) {
+		return Door{}, &RequestError{Faults: []Fault{{Field: "Name", What: badName}}}
 	}
 	return d.change(ctx, door, func(x *Door) bool {
 		was := x.Name
@@ -181,7 +213,7 @@ func (d *Doors) Rename(ctx context.Context, door, name string) (Door, error) {
 // SetAccessType decides whether members may start office mode at the door.
 func (d *Doors) SetAccessType(ctx context.Context, door string, t access.AccessType) (Door, error) {
 	if !goodAccessType(t) {
-		return Door{}, &RequestError{Faults: []Fault{badAccessType}}
+		return Door{}, &RequestError{Faults: []Fault{{Field: "AccessType", What: badAccessType}}}
 	}
 	return d.change(ctx, door, func(x *Door) bool {
 		was := x.AccessType
@@ -190,7 +222,7 @@ func (d *Doors) SetAccessType(ctx context.Context, door string, t access.AccessT
 	})
 }
 
-// SetDisabled takes a door out of use, or back into it.
+// SetDisabled takes a door out of use, or puts it back into use.
 func (d *Doors) SetDisabled(ctx context.Context, door string, disabled bool) (Door, error) {
 	return d.change(ctx, door, func(x *Door) bool {
 		was := x.Disabled
@@ -199,8 +231,8 @@ func (d *Doors) SetDisabled(ctx context.Context, door string, disabled bool) (Do
 	})
 }
 
-// change reads, changes and writes a door until nobody came between; where
-// somebody always does, ErrConflict.
+// change reads, changes and writes a door, and starts over where it was changed in
+// between; after many tries it returns ErrConflict.
 func (d *Doors) change(ctx context.Context, id string, fn func(*Door) bool) (changed Door, err error) {
 	defer containIn("Doors", &err)
 	const tries = 100
@@ -223,30 +255,30 @@ func (d *Doors) change(ctx context.Context, id string, fn func(*Door) bool) (cha
 	}
 }
 
-// DoorStatus is a door beside what the lock system says about its lock.
+// DoorStatus is a door beside what the lock system shows of its lock.
 type DoorStatus struct {
-	Door Door
-	// Lock is nil when the door is not linked, or its lock is gone.
-	Lock *CatalogLock
-	// Problem is why the door cannot be moved now: CauseNotLinked, CauseLockGone
-	// or the catalog's word; empty if nothing is known against it.
-	Problem Cause
+	Door Door `json:"door"`
+	// Lock is nil when the door is not linked, or its lock no longer exists.
+	Lock *CatalogLock `json:"lock,omitempty"`
+	// Problem is why the door cannot be moved now: CauseNotLinked, CauseLockGone,
+	// CauseLinkOutdated, or what the catalog shows; empty if nothing is known.
+	Problem Cause `json:"problem,omitempty"`
 }
 
-// List returns the doors of the site in their order, with the lock system's name
-// and state beside ours, and the locks that no door uses.
+// List returns the doors of the site in their order, with the lock system's name and
+// state of each lock, and the locks that no door uses.
 func (d *Doors) List(ctx context.Context) (doors []DoorStatus, free []CatalogLock, err error) {
 	defer containIn("List", &err)
 	known, err := d.c.Store.Doors(ctx, d.c.Site)
 	if err != nil {
 		return nil, nil, err
 	}
-	type place struct{ site, lock string }
-	at := map[place]int{}
+	doors, free = make([]DoorStatus, 0, len(known)), []CatalogLock{}
+	at := map[lockID]int{}
 	for i, x := range known {
 		doors = append(doors, DoorStatus{Door: x, Problem: CauseNotLinked})
 		if !x.Link.IsZero() {
-			at[place{x.Link.Site, x.Link.Lock}] = i
+			at[lockIDOf(x.Link)] = i
 			doors[i].Problem = CauseLockGone
 		}
 	}
@@ -254,24 +286,26 @@ func (d *Doors) List(ctx context.Context) (doors []DoorStatus, free []CatalogLoc
 		if err != nil {
 			return nil, nil, err
 		}
-		if i, ok := at[place{lock.Link.Site, lock.Link.Lock}]; ok {
-			doors[i].Lock, doors[i].Problem = &lock, lock.Problem
-		} else {
+		i, linked := at[lockIDOf(lock.Link)]
+		if !linked {
 			free = append(free, lock)
+			continue
+		}
+		x := &doors[i]
+		x.Lock, x.Problem = &lock, lock.Problem
+		if outdated := lock.Link.Gateway != x.Door.Link.Gateway || lock.Link.NeedsCode != x.Door.Link.NeedsCode; outdated && x.Problem == "" {
+			x.Problem = CauseLinkOutdated
 		}
 	}
 	return doors, free, nil
 }
 
-func checkName(name string) []Fault {
-	if !storage.ValidID(name) || strings.TrimSpace(name) == "" {
-		return []Fault{{Field: "Name", What: badID + ", not only spaces"}}
-	}
-	return nil
-}
+const badName = badID + ", and not only spaces"
+
+func goodName(name string) bool { return storage.ValidID(name) && strings.TrimSpace(name) != "" }
+
+const badAccessType = `must be "access_only" or "access_and_office_mode"`
 
 func goodAccessType(t access.AccessType) bool {
 	return t == access.AccessOnly || t == access.AccessAndOfficeMode
 }
-
-var badAccessType = Fault{Field: "AccessType", What: `must be "access_only" or "access_and_office_mode"`}

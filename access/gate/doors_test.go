@@ -68,12 +68,14 @@ func TestDoors(t *testing.T) {
 		gate.LinkRequest
 		want error
 	}{
-		"a lock that is taken": {ask("back", "l1"), gate.ErrConflict},
-		"a door that has one":  {ask("front", "l2"), gate.ErrConflict},
+		"a lock that is taken": {ask("back", "l1"), &gate.LinkConflictError{Wanted: "back", Door: "front", Lock: "l1"}},
+		"a door that has one":  {ask("front", "l2"), &gate.LinkConflictError{Wanted: "front", Door: "front", Lock: "l1"}},
 		"an unknown lock":      {ask("back", "l9"), gate.ErrNotFound},
 		"a lock without an IQ": {ask("back", "loose"), gate.ErrNoGateway},
 	} {
-		if _, err := doors.Link(ctx, c.LinkRequest); !errors.Is(err, c.want) {
+		_, err := doors.Link(ctx, c.LinkRequest)
+		conflict, ok := errors.AsType[*gate.LinkConflictError](c.want)
+		if ok && (!errors.Is(err, gate.ErrConflict) || err.Error() != conflict.Error()) || !ok && !errors.Is(err, c.want) {
 			t.Errorf("%s: got error %v", name, err)
 		}
 	}
@@ -173,5 +175,78 @@ func TestChangesGiveUp(t *testing.T) {
 	}
 	if _, err := doors.Rename(t.Context(), "front", "Main Door"); !errors.Is(err, gate.ErrConflict) || tries < 2 || tries > 1000 {
 		t.Errorf("after %d tries: %v", tries, err)
+	}
+}
+
+// raced is a store in which another request links first.
+type raced struct {
+	storage.DoorStore
+	first gate.Door
+}
+
+func (r raced) AddDoor(ctx context.Context, site string, d gate.Door) error {
+	if err := r.DoorStore.AddDoor(ctx, site, r.first); err != nil {
+		return err
+	}
+	return r.DoorStore.AddDoor(ctx, site, d)
+}
+
+// Of two links at the same time the second is told which door is in its way, and
+// why.
+func TestLinkConflictAtTheSameTime(t *testing.T) {
+	for name, first := range map[string]gate.Door{
+		"the lock": {Door: access.Door{ID: "side", Name: "Side", AccessType: access.AccessOnly}, Link: link("l1")},
+		"the door": {Door: access.Door{ID: "front", Name: "Front", AccessType: access.AccessOnly}, Link: link("l2")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := raced{memstore.New(), first}
+			doors, err := gate.NewDoors(gate.DoorsConfig{Site: site, Store: store, Catalog: catalog{{Link: link("l1")}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = doors.Link(t.Context(), gate.LinkRequest{Door: "front", Lock: "l1", AccessType: access.AccessOnly})
+			conflict, ok := errors.AsType[*gate.LinkConflictError](err)
+			if !ok || *conflict != (gate.LinkConflictError{Wanted: "front", Door: first.ID, Lock: first.Link.Lock}) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// A lock that got another IQ, or whose IQ requires codes now, is found and its link
+// renewed; nothing else of the door changes.
+func TestRefreshLinks(t *testing.T) {
+	b := setup(t)
+	moved, coded, loose := link("l1"), link("l2"), link("l3")
+	moved.Gateway, coded.NeedsCode, loose.Gateway = "iq-2", true, ""
+	moved.Name = "Renamed over there"
+	shown := catalog{{Link: moved}, {Link: coded}, {Link: loose}}
+	doors, err := gate.NewDoors(gate.DoorsConfig{Site: site, Store: b.store, Catalog: shown})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, _, err := doors.List(t.Context())
+	if err != nil || list[0].Problem != gate.CauseLinkOutdated || list[1].Problem != gate.CauseLinkOutdated || list[2].Problem != gate.CauseNotLinked {
+		t.Fatalf("got %+v, %v", list, err)
+	}
+	changed, err := doors.RefreshLinks(t.Context())
+	if err != nil || len(changed) != 2 {
+		t.Fatalf("got %+v, %v", changed, err)
+	}
+	for i, want := range []gate.Link{moved, coded} {
+		want.Name = "Lock " + want.Lock
+		if changed[i].Link != want || changed[i].Name != list[i].Door.Name {
+			t.Errorf("got %+v, want the link %+v", changed[i], want)
+		}
+	}
+	if again, err := doors.RefreshLinks(t.Context()); err != nil || len(again) != 0 {
+		t.Errorf("a second time: got %+v, %v", again, err)
+	}
+	doors, err = gate.NewDoors(gate.DoorsConfig{Site: site, Store: b.store, Catalog: failing{gate.ErrCloudUnavailable}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := doors.RefreshLinks(t.Context()); !errors.Is(err, gate.ErrCloudUnavailable) {
+		t.Errorf("got error %v", err)
 	}
 }

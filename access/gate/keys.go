@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -125,51 +124,7 @@ func (g *Gate) key(s *storage.Snapshot, d access.Decision, member string, holds 
 			k.HeldSince, k.CanLock = h.Since, true
 		}
 	}
-	k.State, k.SeenAt = g.seen.state(s.Link)
+	seen := g.states.of(s.Link)
+	k.State, k.SeenAt = seen.state, seen.seenAt
 	return k
-}
-
-// RefreshLockStates reads the state of every lock from the lock system, for Keys to
-// show with its age, and returns the locks. Call it as often as screens should be
-// fresh: it is one list of the lock system for all members together. The states are
-// kept in this Gate: each process refreshes its own.
-func (g *Gate) RefreshLockStates(ctx context.Context, c Catalog) (list []CatalogLock, err error) {
-	defer containIn("RefreshLockStates", &err)
-	for lock, err := range c.Locks(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, lock)
-	}
-	g.seen.all(list)
-	return slices.Clip(list), nil
-}
-
-// sightings are the states of locks as last seen by this Gate.
-type sightings struct {
-	mu   sync.RWMutex
-	last map[lockID]sighting
-}
-
-type lockID struct{ site, lock string }
-
-type sighting struct {
-	state string
-	at    time.Time
-}
-
-func (s *sightings) all(list []CatalogLock) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.last = make(map[lockID]sighting, len(list))
-	for _, l := range list {
-		s.last[lockID{l.Link.Site, l.Link.Lock}] = sighting{l.State, l.SeenAt}
-	}
-}
-
-func (s *sightings) state(l Link) (string, time.Time) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	last := s.last[lockID{l.Site, l.Lock}]
-	return last.state, last.at
 }

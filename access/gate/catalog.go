@@ -1,0 +1,106 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+)
+
+// Catalog lists the locks of the lock system's site that this site is connected
+// to. It only reads. It must be safe for concurrent use.
+type Catalog interface {
+	// Locks yields every lock of the site, each fresh from the lock system. An
+	// error is ErrCloudUnavailable if the lock system could not be reached.
+	Locks(ctx context.Context) iter.Seq2[CatalogLock, error]
+	// Lock returns one of them, or ErrNotFound.
+	Lock(ctx context.Context, lock string) (CatalogLock, error)
+}
+
+// CatalogLock is a lock as the lock system shows it.
+type CatalogLock struct {
+	// Link names it; LinkedAt and LinkedBy are empty.
+	Link Link `json:"link"`
+	// State is "locked", "unlocked", "office_mode", or another word of the lock
+	// system.
+	State string `json:"state"`
+	// Online and GatewayOnline are what the lock system reports, which may be old.
+	Online        bool `json:"online"`
+	GatewayOnline bool `json:"gateway_online"`
+	// Problem is why it cannot be moved now, as far as the catalog shows it:
+	// CauseIQOffline, CauseLockOffline, CauseIQNotActivated, ...; CauseNotLinked
+	// for a lock without a gateway.
+	Problem Cause `json:"problem,omitempty"`
+	// Schedule is the lock's own, which locks at its end; nil for none.
+	Schedule *LockSchedule `json:"schedule,omitempty"`
+	// SeenAt is when the lock system was asked.
+	SeenAt time.Time `json:"seen_at,omitzero"`
+}
+
+// LockSchedule is when a lock's own schedule lets office mode be on. It belongs to
+// the lock system.
+type LockSchedule struct {
+	Days  []access.Day `json:"days"`
+	Start access.Clock `json:"start"` // of the wall clock at the site
+	End   access.Clock `json:"end"`
+	// AutoStart: the lock opens at Start by itself.
+	AutoStart bool `json:"auto_start"`
+}
+
+// ErrNoGateway reports that a lock has no gateway (for SALTO KS: no IQ), so nothing
+// can move it remotely.
+var ErrNoGateway = errors.New("gate: the lock has no IQ; attach it to one in SALTO KS first")
+
+// ErrCloudUnavailable reports that the lock system could not be reached. The errors
+// of a Catalog and of a Checker wrap it.
+var ErrCloudUnavailable = errors.New("gate: the lock system cannot be reached")
+
+// RefreshLockStates reads the state of every lock from the lock system, for Keys to
+// show with its age, and returns the locks. Call it as often as screens should be
+// fresh: it is one list of the lock system for all members together. The states are
+// kept in this Gate: each process refreshes its own.
+func (g *Gate) RefreshLockStates(ctx context.Context, c Catalog) (list []CatalogLock, err error) {
+	defer containIn("RefreshLockStates", &err)
+	list = []CatalogLock{}
+	for lock, err := range c.Locks(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, lock)
+	}
+	g.states.set(list)
+	return list, nil
+}
+
+type lockID struct{ site, lock string }
+
+func lockIDOf(l Link) lockID { return lockID{l.Site, l.Lock} }
+
+// lockStates are the states of locks as this Gate last saw them.
+type lockStates struct {
+	mu   sync.RWMutex
+	last map[lockID]lockState
+}
+
+type lockState struct {
+	state  string
+	seenAt time.Time
+}
+
+func (s *lockStates) set(list []CatalogLock) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = make(map[lockID]lockState, len(list))
+	for _, l := range list {
+		s.last[lockIDOf(l.Link)] = lockState{l.State, l.SeenAt}
+	}
+}
+
+func (s *lockStates) of(l Link) lockState {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.last[lockIDOf(l)]
+}
