@@ -95,7 +95,9 @@ type (
 )
 
 // Export reads the facts of a whole site. Each store is read as it is at that
-// moment: if the parts must fit exactly, nothing may change meanwhile.
+// moment: if the parts must fit exactly, nothing may change meanwhile. Rows that
+// point to something that does not exist any more are left out, and named in
+// LeftOut, so that Import takes the document.
 func Export(ctx context.Context, s Stores, site string) (Document, error) {
 	return storage.Export(ctx, s, site)
 }

@@ -25,6 +25,10 @@ type Stores struct {
 type Document struct {
 	Facts access.Facts    `json:"facts"` // RULES.md 1
 	Links map[string]Link `json:"links"` // by door
+	// LeftOut names what Export left out because it points to something that does
+	// not exist any more, such as the bookings of a member who was deleted. It is
+	// not part of the JSON.
+	LeftOut []Fault `json:"-"`
 }
 
 const documentVersion = 1
@@ -63,11 +67,13 @@ func ReadDocument(data []byte) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	return Document{facts, raw.Links}, nil
+	return Document{Facts: facts, Links: raw.Links}, nil
 }
 
 // Export reads the facts of a whole site. Each store is read as it is at that
-// moment: if the parts must fit exactly, nothing may change meanwhile.
+// moment: if the parts must fit exactly, nothing may change meanwhile. Rows that
+// point to something that does not exist any more are left out, and named in
+// LeftOut, so that Import takes the document.
 func Export(ctx context.Context, s Stores, site string) (Document, error) {
 	rules, err := s.Rules.Rules(ctx, site)
 	if err != nil {
@@ -102,6 +108,7 @@ func Export(ctx context.Context, s Stores, site string) (Document, error) {
 		}
 		doc.Facts.Reservations = append(doc.Facts.Reservations, r)
 	}
+	doc.leaveOutDangling()
 	return doc, nil
 }
 
