@@ -135,7 +135,7 @@ func TestNoSecretEscapes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	remote, err := saltoremote.NewRemote(client, state, conn.Identity(), saltoremote.WithNow(sim.Now))
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: conn.Identity(), Now: sim.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestNoSecretEscapes(t *testing.T) {
 	}
 	panicky := saltoremote.OTPFunc(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) { panic("planted-in-a-panic") })
 	wire.Note("panic", "planted-in-a-panic")
-	elsewhere, err := saltoremote.NewRemote(client, empty, conn.Identity(), saltoremote.WithNow(sim.Now), saltoremote.WithOTPProvider(panicky))
+	elsewhere, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: empty, User: conn.Identity(), Now: sim.Now, OTP: panicky})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -176,7 +176,7 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 			Credentials: saltoauth.Credentials{},
 			State:       new(saltostate.State),
 		})), []string{"Credentials.ClientID", "Credentials.RedirectURL", "Config.State"}},
-		"NewRemote":   {second(saltoremote.NewRemote(new(saltoks.Client), new(saltostate.State), saltoks.Identity{})), []string{"NewClient makes one", "saltostate.New makes one", "no subject"}},
+		"NewRemote":   {second(saltoremote.NewRemote(saltoremote.Config{Client: new(saltoks.Client), State: new(saltostate.State)})), []string{"Client is required", "State is required", "User requires"}},
 		"NewLocalOTP": {second(saltoremote.NewLocalOTP(nil, nil)), []string{"wants a function"}},
 		"PasswordSource": {second(saltoauth.PasswordSource(saltoauth.PasswordConfig{
 			Environment: env,

@@ -208,7 +208,7 @@ func (a *app) use(conn saltoauth.Connection) (*saltoks.Client, *saltoremote.Remo
 	if err != nil {
 		return nil, nil, err
 	}
-	remote, err := saltoremote.NewRemote(client, a.state, conn.Identity(), saltoremote.WithNow(a.clock.Now))
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: a.state, User: conn.Identity(), Now: a.clock.Now})
 	if err != nil {
 		return nil, nil, err
 	}

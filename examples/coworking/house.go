@@ -172,7 +172,7 @@ func (h *house) connected(ctx context.Context) (*live, error) {
 	if l.client, err = saltoks.NewClient(saltoks.Config{Environment: h.env, Tokens: h.auth.Tokens(conn), Logger: h.log}); err != nil {
 		return nil, err
 	}
-	if l.remote, err = saltoremote.NewRemote(l.client, h.state, conn.Identity(), saltoremote.WithNow(h.now)); err != nil {
+	if l.remote, err = saltoremote.NewRemote(saltoremote.Config{Client: l.client, State: h.state, User: conn.Identity(), Now: h.now}); err != nil {
 		return nil, err
 	}
 	if conn.Site != "" {

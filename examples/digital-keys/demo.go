@@ -61,7 +61,7 @@ func (d *demo) furnish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	remote, err := saltoremote.NewRemote(d.client, state, saltoks.Identity{Environment: env.Name, Subject: user.Subject}, saltoremote.WithNow(d.sim.Now))
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: d.client, State: state, User: saltoks.Identity{Environment: env.Name, Subject: user.Subject}, Now: d.sim.Now})
 	if err != nil {
 		return err
 	}

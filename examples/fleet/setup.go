@@ -92,7 +92,7 @@ func (n *node) connect(ctx context.Context) (err error) {
 	if n.client, err = saltoks.NewClient(saltoks.Config{Environment: n.env, Tokens: n.auth.Tokens(n.conn), Limiter: saltoks.NoRateLimit()}); err != nil {
 		return err
 	}
-	n.remote, err = saltoremote.NewRemote(n.client, n.state, n.conn.Identity())
+	n.remote, err = saltoremote.NewRemote(saltoremote.Config{Client: n.client, State: n.state, User: n.conn.Identity()})
 	return err
 }
 

@@ -55,7 +55,7 @@ func main() {
 	fmt.Printf("%s as %s, site %q linked\n", conn.State, conn.UserHint, site.Name)
 
 	// Activate: the IQs mail a PIN, and somebody types it.
-	remote := must(saltoremote.NewRemote(client, state, conn.Identity(), saltoremote.WithNow(sim.Now)))
+	remote := must(saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: conn.Identity(), Now: sim.Now}))
 	wizard := remote.Activation()
 	for iq := range must2(wizard.List(ctx, site.ID)) {
 		must(wizard.Begin(ctx, site.ID, iq.IQ.ID))

@@ -60,7 +60,7 @@ func newHost(ctx context.Context, sim *saltokstest.Sim) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	remote, err := saltoremote.NewRemote(client, state, conn.Identity(), saltoremote.WithNow(sim.Now))
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: conn.Identity(), Now: sim.Now})
 	if err != nil {
 		return nil, err
 	}

@@ -335,7 +335,7 @@ func ExamplePasswordSource_remote() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	remote, err := saltoremote.NewRemote(client, state, saltoks.Identity{Environment: s.env.Name, Subject: token.Subject})
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: saltoks.Identity{Environment: s.env.Name, Subject: token.Subject}})
 	if err != nil {
 		log.Fatal(err)
 	}

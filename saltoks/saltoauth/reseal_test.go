@@ -58,7 +58,7 @@ func TestResealServiceAccount(t *testing.T) {
 		return state
 	}
 	wizard := func(state *saltostate.State) *saltoremote.Activation {
-		remote, err := saltoremote.NewRemote(client, state, saltoks.Identity{Environment: env.Name, Subject: token.Subject})
+		remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: saltoks.Identity{Environment: env.Name, Subject: token.Subject}})
 		if err != nil {
 			t.Fatal(err)
 		}

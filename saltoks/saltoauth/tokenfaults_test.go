@@ -262,7 +262,7 @@ func (row tokenRow) run(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	remote, err := saltoremote.NewRemote(client, state, saltoks.Identity{Environment: "simulator", Subject: conn.Subject}, saltoremote.WithNow(p.sim.Now))
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: saltoks.Identity{Environment: "simulator", Subject: conn.Subject}, Now: p.sim.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

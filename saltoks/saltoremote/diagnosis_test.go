@@ -93,7 +93,7 @@ func TestDiagnose(t *testing.T) {
 				if c.fault != nil {
 					c.fault(r)
 				}
-				remote := r.newRemote(r.client, r.state, WithNow(func() time.Time { return r.sim.Now().Add(c.skew) }))
+				remote := r.newRemote(r.client, r.state, withNow(func() time.Time { return r.sim.Now().Add(c.skew) }))
 				var opts []DiagnoseOption
 				if c.unlock {
 					err := remote.Unlock(ctx, r.target)

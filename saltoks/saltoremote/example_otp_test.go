@@ -44,11 +44,11 @@ func ExampleStaticOTP() {
 	// Output: [redacted] <nil>
 }
 
-func ExampleWithOTPProvider() {
+func ExampleConfig_oTP() {
 	service := saltoremote.OTPFunc(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) {
 		return saltoks.OTP{}, errors.New("the code service is down")
 	})
-	s := simulateRemote(saltoremote.WithOTPProvider(service))
+	s := simulateRemote(func(cfg *saltoremote.Config) { cfg.OTP = service })
 	defer s.Close()
 	err := s.remote.Unlock(context.Background(), s.target())
 	e, _ := errors.AsType[*saltoks.APIError](err)
@@ -56,9 +56,10 @@ func ExampleWithOTPProvider() {
 	// Output: true saltoks: the OTPProvider gave no code: the code service is down
 }
 
-func ExampleWithNow() {
-	late := saltoremote.WithNow(func() time.Time { return time.Now().Add(-5 * time.Minute) })
-	s := simulateRemote(late) // a machine whose clock is five minutes behind
+func ExampleConfig_now() {
+	s := simulateRemote(func(cfg *saltoremote.Config) { // a machine whose clock is five minutes behind
+		cfg.Now = func() time.Time { return time.Now().Add(-5 * time.Minute) }
+	})
 	defer s.Close()
 	ctx, act := context.Background(), s.remote.Activation()
 	if _, err := act.Begin(ctx, s.site, s.iq); err != nil {

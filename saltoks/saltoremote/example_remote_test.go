@@ -77,7 +77,7 @@ type remoteSim struct {
 	lock   saltoks.LockID
 }
 
-func simulateRemote(opts ...saltoremote.RemoteOption) remoteSim {
+func simulateRemote(changes ...func(*saltoremote.Config)) remoteSim {
 	s := remoteSim{simulated: simulate()}
 	user, site := s.World().Users[0], s.World().Sites[0]
 	tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
@@ -99,8 +99,11 @@ func simulateRemote(opts ...saltoremote.RemoteOption) remoteSim {
 	if err != nil {
 		log.Fatal(err)
 	}
-	opts = append([]saltoremote.RemoteOption{saltoremote.WithNow(s.Now)}, opts...)
-	s.remote, err = saltoremote.NewRemote(s.client, state, saltoks.Identity{Environment: s.env.Name, Subject: user.Subject}, opts...)
+	cfg := saltoremote.Config{Client: s.client, State: state, User: saltoks.Identity{Environment: s.env.Name, Subject: user.Subject}, Now: s.Now}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	s.remote, err = saltoremote.NewRemote(cfg)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -150,7 +153,7 @@ func ExampleNewRemote() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	remote, err := saltoremote.NewRemote(client, state, conn.Identity())
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: conn.Identity()})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -259,7 +262,7 @@ func ExampleActivation_Begin() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	remote, err := saltoremote.NewRemote(s.client, other, saltoks.Identity{Environment: s.env.Name, Subject: s.World().Users[0].Subject})
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: s.client, State: other, User: saltoks.Identity{Environment: s.env.Name, Subject: s.World().Users[0].Subject}})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -95,7 +95,7 @@ func badOpen(do func(p *parts, ctx context.Context, plain []byte) ([]byte, error
 func badCode(do func(p *parts, ctx context.Context) (saltoks.OTP, error)) func(*parts) {
 	return func(p *parts) {
 		right := p.rig.remote.local
-		p.remote = append(p.remote, WithOTPProvider(OTPFunc(func(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
+		p.remote = append(p.remote, withOTP(OTPFunc(func(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
 			if p.on.Load() {
 				return do(p, ctx)
 			}
@@ -264,7 +264,11 @@ func (p *parts) build() *Remote {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	remote, err := NewRemote(client, state, saltoks.Identity{Environment: "simulator", Subject: p.rig.tokens.user.Subject}, append([]RemoteOption{WithNow(p.now)}, p.remote...)...)
+	remoteConfig := Config{Client: client, State: state, User: saltoks.Identity{Environment: "simulator", Subject: p.rig.tokens.user.Subject}, Now: p.now}
+	for _, set := range p.remote {
+		set(&remoteConfig)
+	}
+	remote, err := NewRemote(remoteConfig)
 	if err != nil {
 		p.t.Fatal(err)
 	}

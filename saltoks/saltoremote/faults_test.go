@@ -35,7 +35,7 @@ type parts struct {
 	transport http.RoundTripper
 	now       func() time.Time
 	client    []func(*saltoks.Config)
-	remote    []RemoteOption
+	remote    []func(*Config)
 	commands  []CommandOption
 	target    Target
 	before    func() // the command

@@ -43,64 +43,52 @@ type core struct {
 	now     func() time.Time
 }
 
-// RemoteOption changes how a Remote works.
-type RemoteOption func(*core) error
-
-// WithOTPProvider takes the codes of commands from p; no activation and no
-// stored secret is needed then. The breaker works all the same.
-func WithOTPProvider(p OTPProvider) RemoteOption {
-	return func(c *core) error {
-		if p == nil {
-			return errors.New("WithOTPProvider: nil provider")
-		}
-		c.otp = p
-		return nil
-	}
+// Config configures NewRemote. Client, State and User are required.
+type Config struct {
+	// Client calls the API as User.
+	Client *saltoks.Client
+	// State keeps the activations of User's IQs.
+	State *saltostate.State
+	// User is the SALTO user whose token the client carries: Connection.Identity,
+	// or for a password source the environment's name and the token's subject.
+	User saltoks.Identity
+	// OTP supplies the codes of commands. Nil computes them from the stored secret
+	// and PIN of each IQ; with a provider, no activation is needed. The circuit
+	// breaker for wrong codes works with both.
+	OTP OTPProvider
+	// Now is the clock; nil is time.Now. Codes depend on it: SALTO accepts them
+	// for 3 minutes.
+	Now func() time.Time
 }
 
-// WithNow sets the clock, which is time.Now otherwise. Codes are made from it.
-func WithNow(now func() time.Time) RemoteOption {
-	return func(c *core) error {
-		if now == nil {
-			return errors.New("WithNow: nil clock")
-		}
-		c.now = hostcall.Clock(now)
-		return nil
-	}
-}
-
-// NewRemote makes a Remote of the client's SALTO user. user is the connection's
-// (Connection.Identity), or with PasswordSource the Environment's Name and the
-// Token's Subject: what state keeps of the user's IQs is found by it. Make one
-// per user and keep it, for all its sites: the codes of one Remote never repeat.
-// It makes no call. The error names every fault.
-func NewRemote(client *saltoks.Client, state *saltostate.State, user saltoks.Identity, opts ...RemoteOption) (*Remote, error) {
-	c := core{now: time.Now}
+// NewRemote returns a Remote for all sites of one SALTO user. Make one per user
+// and keep it: the codes of one Remote never repeat. It makes no call. The error
+// names every missing field.
+func NewRemote(cfg Config) (*Remote, error) {
 	var faults []error
-	if client == nil || client.Locks == nil {
-		faults = append(faults, errors.New("no client: NewClient makes one"))
+	if cfg.Client == nil || cfg.Client.Locks == nil {
+		faults = append(faults, errors.New("Client is required: see saltoks.NewClient"))
 	}
-	if state.IsZero() {
-		faults = append(faults, errors.New("no state: saltostate.New makes one"))
+	if cfg.State.IsZero() {
+		faults = append(faults, errors.New("State is required: see saltostate.New"))
 	}
-	if user.Environment == "" || user.Subject == "" {
-		faults = append(faults, errors.New("no environment or no subject: both are in the Connection"))
-	}
-	for _, o := range opts {
-		if o == nil {
-			faults = append(faults, errors.New("a nil option"))
-		} else if err := o(&c); err != nil {
-			faults = append(faults, err)
-		}
+	if cfg.User.Environment == "" || cfg.User.Subject == "" {
+		faults = append(faults, errors.New("User requires Environment and Subject: see Connection.Identity"))
 	}
 	if err := faultlist.Join(faults); err != nil {
-		return nil, fmt.Errorf("saltoks: NewRemote: %w", err)
+		return nil, fmt.Errorf("saltoremote: Config: %w", err)
 	}
-	c.iqStore = iqStore{state, userindex.ID(user.Environment, user.Subject)}
-	c.client, c.subject = client, user.Subject
+	c := core{
+		iqStore: iqStore{cfg.State, userindex.ID(cfg.User.Environment, cfg.User.Subject)},
+		client:  cfg.Client, subject: cfg.User.Subject, otp: cfg.OTP, now: cfg.Now,
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	c.now = hostcall.Clock(c.now)
 	c.local = newLocalOTP(c.storedKey, c.now)
-	r := &Remote{core: c, locks: client.Locks}
-	r.activation = &Activation{core: c, iqs: client.IQs, me: client.Me}
+	r := &Remote{core: c, locks: cfg.Client.Locks}
+	r.activation = &Activation{core: c, iqs: cfg.Client.IQs, me: cfg.Client.Me}
 	return r, nil
 }
 

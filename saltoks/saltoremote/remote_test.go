@@ -137,7 +137,7 @@ func TestNothingIsSentWithoutWhatACommandNeeds(t *testing.T) {
 			t.Error("too late, and the store was read")
 		}
 		check("no context", r.remote.Unlock(gone, r.target), context.Canceled)
-		mute := r.newRemote(r.client, r.state, WithOTPProvider(OTPFunc(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) {
+		mute := r.newRemote(r.client, r.state, withOTP(OTPFunc(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) {
 			return saltoks.OTP{}, errStore
 		})))
 		check("no code", mute.Unlock(ctx, r.target), errStore)
@@ -169,8 +169,8 @@ func TestRemoteOfAnotherUser(t *testing.T) {
 }
 
 func TestNewRemoteNamesEveryFault(t *testing.T) {
-	_, err := NewRemote(nil, nil, saltoks.Identity{}, WithNow(nil), WithOTPProvider(nil), nil)
-	for _, want := range []string{"no client", "no state", "no subject", "nil clock", "nil provider", "nil option"} {
+	_, err := NewRemote(Config{})
+	for _, want := range []string{"Client is required", "State is required", "User requires"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}
@@ -259,11 +259,11 @@ func TestForeignProvider(t *testing.T) {
 		r.activate()
 		ctx := t.Context()
 		state := r.newState(saltostate.NewMemoryStore())
-		remote := r.newRemote(r.newClient(), state, WithOTPProvider(r.remote.local))
+		remote := r.newRemote(r.newClient(), state, withOTP(r.remote.local))
 		if err := remote.Unlock(ctx, r.target); err != nil {
 			t.Fatal(err)
 		}
-		wrong := r.newRemote(r.newClient(), state, WithOTPProvider(StaticOTP(saltoks.NewOTP("zzzzz"))))
+		wrong := r.newRemote(r.newClient(), state, withOTP(StaticOTP(saltoks.NewOTP("zzzzz"))))
 		for range 2 {
 			if err := wrong.Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrOTPInvalid) {
 				t.Fatal(err)

@@ -84,9 +84,13 @@ func (r *rig) newState(store saltostate.Store) *saltostate.State {
 	return s
 }
 
-func (r *rig) newRemote(c *saltoks.Client, s *saltostate.State, opts ...RemoteOption) *Remote {
+func (r *rig) newRemote(c *saltoks.Client, s *saltostate.State, changes ...func(*Config)) *Remote {
 	r.t.Helper()
-	remote, err := NewRemote(c, s, saltoks.Identity{Environment: "simulator", Subject: r.tokens.user.Subject}, append([]RemoteOption{WithNow(r.sim.Now)}, opts...)...)
+	cfg := Config{Client: c, State: s, User: saltoks.Identity{Environment: "simulator", Subject: r.tokens.user.Subject}, Now: r.sim.Now}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	remote, err := NewRemote(cfg)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -296,3 +300,7 @@ func (s *countingStore) Update(ctx context.Context, key string, fn func(context.
 	}
 	return err
 }
+
+func withNow(now func() time.Time) func(*Config) { return func(cfg *Config) { cfg.Now = now } }
+
+func withOTP(p OTPProvider) func(*Config) { return func(cfg *Config) { cfg.OTP = p } }

@@ -104,7 +104,7 @@ func TestNothingIsSentLate(t *testing.T) {
 				})
 			}
 			client := r.newClient(func(cfg *saltoks.Config) { cfg.Middleware = []saltoks.Middleware{held} })
-			remote := r.newRemote(client, r.state, WithNow(func() time.Time { return r.sim.Now().Add(jump) }))
+			remote := r.newRemote(client, r.state, withNow(func() time.Time { return r.sim.Now().Add(jump) }))
 			late(t, r, remote, 2*time.Second, saltoks.ErrSendBy)
 		})
 	})
@@ -226,7 +226,7 @@ func TestAClockSetBackWhileDialing(t *testing.T) {
 				})
 			}}
 		})
-		remote := r.newRemote(client, r.state, WithNow(func() time.Time { return r.sim.Now().Add(time.Duration(off.Load())) }))
+		remote := r.newRemote(client, r.state, withNow(func() time.Time { return r.sim.Now().Add(time.Duration(off.Load())) }))
 		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
 		r.wantTooLate(err)
 	})
@@ -247,7 +247,7 @@ func TestSendByIsOfItsOwnCall(t *testing.T) {
 			return r.remote.local.OTP(ctx, site, iq)
 		})
 		slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
-		remote := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.HTTPClient = slow }), r.state, WithOTPProvider(asks))
+		remote := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.HTTPClient = slow }), r.state, withOTP(asks))
 		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
 		time.Sleep(time.Minute) // nothing comes later either
 		r.wantTooLate(err)

@@ -212,7 +212,7 @@ func (row closedRow) run(t *testing.T, action access.Action) {
 	}
 	h.client, err = saltoks.NewClient(cfg)
 	h.ok(err)
-	h.remote, err = saltoremote.NewRemote(h.client, state, h.conn.Identity(), append([]saltoremote.RemoteOption{saltoremote.WithNow(h.clock)}, h.remotes...)...)
+	h.remote, err = saltoremote.NewRemote(saltoremote.Config{Client: h.client, State: state, User: h.conn.Identity(), OTP: h.otp, Now: h.clock})
 	h.ok(err)
 	h.locks, err = saltolocks.New(saltolocks.Config{Client: h.client, Remote: h.remote, Site: saltoks.SiteID(h.site.ID), Now: h.now})
 	h.ok(err)

@@ -42,7 +42,7 @@ func connected() (*saltokstest.Sim, *saltolocks.Locks) {
 	must(err)
 	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	must(err)
-	remote, err := saltoremote.NewRemote(client, state, saltoks.Identity{Environment: env.Name, Subject: user.Subject})
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: saltoks.Identity{Environment: env.Name, Subject: user.Subject}})
 	must(err)
 	iq := saltoks.IQID(site.IQs[0].ID)
 	_, err = remote.Activation().Begin(ctx, saltoks.SiteID(site.ID), iq)

@@ -28,7 +28,7 @@ type house struct {
 	transport http.RoundTripper
 	now       func() time.Time // of saltolocks
 	clock     func() time.Time // of the Remote
-	remotes   []saltoremote.RemoteOption
+	otp       saltoremote.OTPProvider
 	clients   []func(*saltoks.Config)
 	before    func() // the tap
 }
@@ -100,7 +100,7 @@ func badDocs(do func(h *house, ctx context.Context, doc []byte) ([]byte, error))
 
 func badCode(do func(ctx context.Context) (saltoks.OTP, error)) func(*house) {
 	return func(h *house) {
-		h.remotes = append(h.remotes, saltoremote.WithOTPProvider(saltoremote.OTPFunc(func(ctx context.Context, _ saltoks.SiteID, _ saltoks.IQID) (saltoks.OTP, error) { return do(ctx) })))
+		h.otp = saltoremote.OTPFunc(func(ctx context.Context, _ saltoks.SiteID, _ saltoks.IQID) (saltoks.OTP, error) { return do(ctx) })
 	}
 }
 

@@ -75,7 +75,7 @@ func newRigWith(t *testing.T, activate bool, cfg saltokstest.Config) *rig {
 	r.ok(err)
 	r.client, err = saltoks.NewClient(saltoks.Config{Environment: env, Tokens: r.auth.Tokens(r.conn), HTTPClient: &http.Client{Transport: r.wire}, Limiter: saltoks.NoRateLimit()})
 	r.ok(err)
-	r.remote, err = saltoremote.NewRemote(r.client, r.state, r.conn.Identity(), saltoremote.WithNow(r.sim.Now))
+	r.remote, err = saltoremote.NewRemote(saltoremote.Config{Client: r.client, State: r.state, User: r.conn.Identity(), Now: r.sim.Now})
 	r.ok(err)
 	if activate {
 		for _, iq := range r.site.IQs {

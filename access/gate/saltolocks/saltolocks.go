@@ -1,7 +1,7 @@
 // Package saltolocks makes a SALTO KS site the locks of a gate. It is the one
 // place that knows both sides; another lock system is another package beside it.
 //
-//	remote, err := saltoremote.NewRemote(client, state, saltoks.Identity{Environment: env.Name, Subject: conn.Subject})
+//	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: saltoks.Identity{Environment: env.Name, Subject: conn.Subject}})
 //	locks, err := saltolocks.New(saltolocks.Config{Client: client, Remote: remote, Site: conn.Site})
 //	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks})
 //

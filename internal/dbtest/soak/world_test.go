@@ -138,7 +138,7 @@ func (s *soak) build(sites, members int) {
 
 func (x *site) fill(ctx context.Context) {
 	s := x.soak
-	remote, err := saltoremote.NewRemote(x.client, s.state, saltoks.Identity{Environment: s.env.Name, Subject: x.admin.Subject})
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: x.client, State: s.state, User: saltoks.Identity{Environment: s.env.Name, Subject: x.admin.Subject}})
 	s.ok(err)
 	a, salto, iq := remote.Activation(), saltoks.SiteID(x.salto.ID), saltoks.IQID(x.salto.IQs[0].ID)
 	_, err = a.Begin(ctx, salto, iq)
@@ -210,7 +210,7 @@ func (x *site) open(ctx context.Context) {
 	s.ok(err)
 	x.client, err = saltoks.NewClient(saltoks.Config{Environment: s.env, Tokens: s.auth.Tokens(conn), HTTPClient: s.sim.HTTPClient(), Middleware: []saltoks.Middleware{x.counted}})
 	s.ok(err)
-	remote, err := saltoremote.NewRemote(x.client, s.state, conn.Identity())
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: x.client, State: s.state, User: conn.Identity()})
 	s.ok(err)
 	x.locks, err = saltolocks.New(saltolocks.Config{Client: x.client, Remote: remote, Site: conn.Site})
 	s.ok(err)
