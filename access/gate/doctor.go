@@ -3,6 +3,7 @@ package gate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -15,11 +16,11 @@ import (
 type Severity int
 
 const (
-	// Critical: doors do not open for anybody, or for one door or IQ.
+	// Critical: no member can open any door, or one door or IQ.
 	Critical Severity = iota + 1
 	// Warning: it will become critical, or harms some members.
 	Warning
-	// Note: worth knowing; it may be meant so.
+	// Note: worth knowing; it may be intended.
 	Note
 )
 
@@ -28,43 +29,54 @@ func (s Severity) String() string {
 	return [...]string{"", "critical", "warning", "note"}[max(0, min(int(s), 3))]
 }
 
+// MarshalText returns what String does.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // Issue is one thing that a person should know about a site.
 type Issue struct {
 	// Code is stable: hosts translate by it. docs/operating.md lists them all.
-	Code     string
-	Severity Severity
+	Code     string   `json:"code"`
+	Severity Severity `json:"severity"`
 	// About names the door, IQ, grant, ... in question; empty for the site.
-	About string
+	About string `json:"about,omitempty"`
 	// What is wrong, what it Breaks, and what to Do, in a sentence each.
-	What, Breaks, Do string
+	What   string `json:"what"`
+	Breaks string `json:"breaks"`
+	Do     string `json:"do"`
 	// Until is when it ends by itself; zero if it does not, or if that is unknown.
-	Until time.Time
+	Until time.Time `json:"until,omitzero"`
 }
 
-// Checker looks at what the gate cannot see: the connection, gateways and locks
-// of the lock system.
+// Checker examines what the gate cannot see: the connection, gateways and locks of
+// the lock system.
 type Checker interface {
 	// Check returns what is wrong, in any order. It moves no lock, and checks a
 	// one-time code only when c.Codes is set. An error means that it could not
-	// look.
+	// examine everything; it is ErrCloudUnavailable if the lock system could not be
+	// reached.
 	Check(ctx context.Context, c Check) ([]Issue, error)
 }
 
-// Check is what a Checker is asked.
+// Check is the input of a Checker.
 type Check struct {
-	Doors []Door
-	Now   time.Time
-	Codes bool
+	Doors    []Door
+	TimeZone string // the IANA zone of the site's rules, empty if it is not known
+	Now      time.Time
+	Codes    bool
 }
 
-// Diagnostics is what Doctor looks at, besides the gate's own records.
+// Diagnostics is what Doctor examines beside the gate's own records. Doors, Rules
+// and Members are required.
 type Diagnostics struct {
 	Doors   storage.DoorStore
 	Rules   storage.RuleStore
 	Members storage.MemberStore
+	// Reservations are examined too; nil uses Members if that is a
+	// storage.ReservationStore as well, as memstore and sqlstore are.
+	Reservations storage.ReservationStore
 	// Catalog, when set, is read for the state and schedule of the locks.
 	Catalog Catalog
-	// Checkers look at the lock system.
+	// Checkers examine the lock system.
 	Checkers []Checker
 	// CheckOTP lets the checkers try a one-time code: at most once per IQ and
 	// hour, and only where activated.
@@ -74,30 +86,44 @@ type Diagnostics struct {
 	LongOpen time.Duration
 }
 
+func (d *Diagnostics) check() error {
+	var f faultList
+	f.add(isNil(d.Doors), "Doors", "required")
+	f.add(isNil(d.Rules), "Rules", "required")
+	f.add(isNil(d.Members), "Members", "required")
+	if f != nil {
+		return &RequestError{Faults: f}
+	}
+	if d.Reservations == nil {
+		d.Reservations, _ = d.Members.(storage.ReservationStore)
+	}
+	return nil
+}
+
 // Doctor examines the site once and returns its issues ranked by severity, one per
 // code and thing. It changes nothing and moves no lock. What it could not examine is
 // an issue of its own ("not_checked"), so the only error is a *RequestError about
 // Diagnostics without stores.
-func (g *Gate) Doctor(ctx context.Context, p Diagnostics) ([]Issue, error) {
-	if p.Doors == nil || p.Rules == nil || p.Members == nil {
-		return nil, &RequestError{Faults: []Fault{{Field: "Diagnostics", What: "Doors, Rules and Members are required"}}}
+func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
+	if err := d.check(); err != nil {
+		return nil, err
 	}
-	e := &examination{g: g, p: p, now: g.clock()}
+	e := &examination{g: g, d: d, now: g.clock(), list: []Issue{}}
 	for _, part := range []struct {
-		what string
-		look func(context.Context)
+		what    string
+		examine func(context.Context)
 	}{
-		{"facts", e.read}, {"records", e.storage}, {"rules and doors", e.rulesAndDoors}, {"grants and members", e.grantsAndMembers},
+		{"facts", e.read}, {"records", e.records}, {"rules and doors", e.rulesAndDoors}, {"grants", e.grantsAndMembers},
 		{"members", e.people}, {"office mode", e.openDoors}, {"catalog", e.catalog},
 	} {
-		if err := contain("Doctor", func() error { part.look(ctx); return nil }); err != nil {
+		if err := contain("Doctor", func() error { part.examine(ctx); return nil }); err != nil {
 			e.unchecked(part.what, err)
 		}
 	}
-	for i, c := range p.Checkers {
+	for i, c := range d.Checkers {
 		var list []Issue
 		err := contain("Checker", func() (err error) {
-			list, err = c.Check(ctx, Check{Doors: e.doors, Now: e.now, Codes: p.CheckOTP})
+			list, err = c.Check(ctx, Check{Doors: e.doors, TimeZone: e.rules.Site.TimeZone, Now: e.now, Codes: d.CheckOTP})
 			return
 		})
 		if err != nil {
@@ -119,7 +145,7 @@ func rank(list []Issue) []Issue {
 // examination is one call of Doctor.
 type examination struct {
 	g      *Gate
-	p      Diagnostics
+	d      Diagnostics
 	now    time.Time
 	doors  []Door
 	rules  Rules
@@ -127,35 +153,50 @@ type examination struct {
 	list   []Issue
 }
 
-func (e *examination) find(f Issue) { e.list = append(e.list, f) }
+func (e *examination) find(i Issue) { e.list = append(e.list, i) }
 
+// unchecked reports what could not be examined. That the lock system cannot be
+// reached is one issue, whatever depends on it.
 func (e *examination) unchecked(what string, err error) {
+	if errors.Is(err, ErrCloudUnavailable) {
+		e.find(Issue{
+			Code: string(CauseCloudUnavailable), Severity: Critical, What: fmt.Sprintf("The lock system cannot be reached: %v.", err),
+			Breaks: "No digital key opens any door.", Do: "Check this machine's network and the status page of the lock system.",
+		})
+		return
+	}
 	e.find(Issue{
 		Code: "not_checked", Severity: Warning, About: what,
-		What: fmt.Sprintf("It could not be looked at: %v.", err), Breaks: "What is wrong there stays unknown.", Do: "Put that right, then ask the doctor again.",
+		What: fmt.Sprintf("It could not be examined: %v.", err), Breaks: "What is wrong there stays unknown.", Do: "Fix that, then run the doctor again.",
 	})
 }
 
 // read reads what the other parts compare.
 func (e *examination) read(ctx context.Context) {
 	var err error
-	if e.doors, err = e.p.Doors.Doors(ctx, e.g.site); err != nil {
+	if e.doors, err = e.d.Doors.Doors(ctx, e.g.site); err != nil {
 		e.unchecked("doors", err)
 	}
-	if e.rules, err = e.p.Rules.Rules(ctx, e.g.site); err != nil {
+	switch e.rules, err = e.d.Rules.Rules(ctx, e.g.site); {
+	case errors.Is(err, ErrNotFound):
+		e.find(Issue{
+			Code: string(CauseUnknownSite), Severity: Critical, What: fmt.Sprintf("The storage has no rules of a site %q.", e.g.site),
+			Breaks: "No digital key opens any door.", Do: "Correct Config.Site, or write the rules of this site.",
+		})
+	case err != nil:
 		e.unchecked("rules", err)
 	}
-	if e.grants, err = e.p.Rules.Grants(ctx, e.g.site, ""); err != nil {
+	if e.grants, err = e.d.Rules.Grants(ctx, e.g.site, ""); err != nil {
 		e.unchecked("grants", err)
 	}
 }
 
-// storage looks at the gate's own records.
-func (e *examination) storage(ctx context.Context) {
+// records examines what the gate itself wrote.
+func (e *examination) records(ctx context.Context) {
 	if d, ok := e.g.records.(interface{ Durable() bool }); ok && !d.Durable() {
 		e.find(Issue{
 			Code: "store_not_durable", Severity: Warning,
-			What: "The storage forgets everything when the process ends.", Breaks: "Receipts, door log and who holds which door open are lost at a restart.",
+			What: "The storage loses everything when the process ends.", Breaks: "Receipts, door log and office mode are lost at a restart.",
 			Do: "Use sqlstore, with a file or PostgreSQL, for anything but a test.",
 		})
 	}
@@ -173,83 +214,7 @@ func (e *examination) storage(ctx context.Context) {
 	} else if len(stale) > 0 {
 		e.find(Issue{
 			Code: "not_recovered", Severity: Warning, What: "A command has been in sending for more than an hour.",
-			Breaks: "Its member is never told that the outcome is unknown.", Do: "Call Recover when the host starts and once a minute.",
+			Breaks: "Its member never learns that the outcome is unknown.", Do: "Call Recover when the host starts and once a minute.",
 		})
-	}
-}
-
-// openDoors looks at office mode.
-func (e *examination) openDoors(ctx context.Context) {
-	holds, err := e.g.records.Holds(ctx, e.g.site)
-	if err != nil {
-		e.unchecked("office mode", err)
-	}
-	long := cmp.Or(e.p.LongOpen, 16*time.Hour)
-	may := map[string]bool{} // the doors that somebody may hold open
-	for _, h := range holds {
-		why, _, err := e.g.due(ctx, CloseRequest{RightEnded: true}, h)
-		if err != nil {
-			e.unchecked("office mode of "+h.Door, err)
-		}
-		may[h.Door] = may[h.Door] || why == ""
-	}
-	for _, h := range holds {
-		switch {
-		case !may[h.Door]:
-			e.find(Issue{
-				Code: "door_left_open", Severity: Warning, About: h.Door, What: "It is in office mode, and its holder may not open it any more.",
-				Breaks: "The door may stand open for everybody.", Do: "Lock it, or call CloseOfficeMode with RightEnded.",
-			})
-		case e.now.Sub(h.Since) > long:
-			e.find(Issue{
-				Code: "door_left_open", Severity: Warning, About: h.Door, What: fmt.Sprintf("It is in office mode since %s.", h.Since.Format(time.RFC3339)),
-				Breaks: "The door may stand open for everybody.", Do: "Lock it, or call CloseOfficeMode at closing time.",
-			})
-		}
-	}
-}
-
-// catalog compares the doors with what the lock system shows.
-func (e *examination) catalog(ctx context.Context) {
-	if e.p.Catalog == nil {
-		return
-	}
-	seen := map[lockID]CatalogLock{}
-	for l, err := range e.p.Catalog.Locks(ctx) {
-		if err != nil {
-			e.unchecked("catalog", err)
-			return
-		}
-		seen[lockIDOf(l.Link)] = l
-	}
-	for _, d := range e.doors {
-		if d.Link.IsZero() {
-			continue
-		}
-		l, ok := seen[lockIDOf(d.Link)]
-		switch {
-		case !ok:
-			e.find(Issue{
-				Code: "lock_gone", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q is not on the SALTO site any more.", d.Link.Name),
-				Breaks: "The door opens for nobody.", Do: "Link another lock, or look at the connection: it may be for another site.",
-			})
-			continue
-		case l.Link.Gateway == "":
-			e.find(Issue{
-				Code: "lock_without_iq", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q hangs on no IQ.", l.Link.Name),
-				Breaks: "Nothing reaches it remotely.", Do: "Attach the lock to an IQ in SALTO KS, then link the door again.",
-			})
-		case l.Link.Gateway != d.Link.Gateway || l.Link.NeedsCode != d.Link.NeedsCode:
-			e.find(Issue{
-				Code: "link_outdated", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q moved to another IQ, or its IQ wants one-time codes now.", l.Link.Name),
-				Breaks: "Commands are refused.", Do: "Unlink the door and link it again; name and rules stay.",
-			})
-		case l.Problem == CauseLockOffline:
-			e.find(Issue{
-				Code: "lock_offline", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q does not reach its IQ.", l.Link.Name),
-				Breaks: "The door opens for no digital key.", Do: "Look at the lock's batteries, and at the distance to the IQ (up to about 10 m).",
-			})
-		}
-		e.schedule(d, l)
 	}
 }

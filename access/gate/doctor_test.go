@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -13,11 +14,38 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/memstore"
 	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/reservation"
 )
 
 // durable hides that the storage is in memory.
 type durable struct{ storage.Records }
+
+// ownBookings are a host's own table, which nothing has checked.
+type ownBookings struct {
+	storage.ReservationStore
+	list []reservation.Reservation
+}
+
+func (o ownBookings) Reservations(context.Context, storage.ReservationQuery) iter.Seq2[reservation.Reservation, error] {
+	return func(yield func(reservation.Reservation, error) bool) {
+		for _, r := range o.list {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// withRoom are rules with one more resource.
+type withRoom struct{ storage.RuleStore }
+
+func (w withRoom) Rules(ctx context.Context, site string) (gate.Rules, error) {
+	r, err := w.RuleStore.Rules(ctx, site)
+	r.Resources = append(r.Resources, access.Resource{ID: "room", Doors: []string{"front"}})
+	return r, err
+}
 
 type checker func(gate.Check) ([]gate.Issue, error)
 
@@ -99,6 +127,18 @@ func TestDoctor(t *testing.T) {
 	shown := func(change func(catalog) catalog) func(*gate.Diagnostics) {
 		return func(p *gate.Diagnostics) {
 			p.Catalog = change(catalog{{Link: link("l1"), State: "locked"}, {Link: link("l2"), State: "locked"}})
+		}
+	}
+	booked := func(changes ...func(*reservation.Reservation)) func(*gate.Diagnostics) {
+		return func(p *gate.Diagnostics) {
+			var list []reservation.Reservation
+			for _, change := range changes {
+				r := reservation.Reservation{ID: "r1", Resource: "room", Member: "ada", Start: noon, End: noon.Add(time.Hour), Status: reservation.Confirmed}
+				change(&r)
+				list = append(list, r)
+			}
+			p.Rules = withRoom{p.Rules}
+			p.Reservations = ownBookings{list: list}
 		}
 	}
 	for want, c := range map[string]struct {
@@ -188,13 +228,57 @@ func TestDoctor(t *testing.T) {
 		"link_outdated front":   {patient: shown(func(c catalog) catalog { c[0].Link.Gateway = "iq-2"; return c }), well: shown(slices.Clone[catalog])},
 		"lock_offline front":    {patient: shown(func(c catalog) catalog { c[0].Problem = gate.CauseLockOffline; return c }), well: shown(slices.Clone[catalog])},
 		"schedule_conflict front, membership type type": {
-			cause:   rules(typed(day(access.At(9, 0), access.At(22, 0)), "front")),
+			cause: func(b *bench) {
+				rules(typed(day(access.At(9, 0), access.At(22, 0)), "front"))(b)
+				dropGrant("ada-front")(b)
+			},
 			patient: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
 			clear: rules(func(r *gate.Rules) {
 				r.MembershipTypes = nil
 				typed(day(access.At(9, 0), access.At(18, 0)), "front")(r)
 			}),
 			well: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
+		},
+		"schedule_conflict front, grant ada-front": {
+			patient: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
+			clear: func(b *bench) {
+				try(b, b.store.PutGrant(b.Context(), site, access.Grant{ID: "ada-front", Member: "ada", Door: "front", Hours: day(access.At(9, 0), access.At(18, 0)), RequiresMembership: new(false)}))
+			},
+			well: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
+		},
+		"schedule_opens office": {
+			cause: func(b *bench) {
+				try(b, b.store.PutGrant(b.Context(), site, access.Grant{ID: "ada-office", Member: "ada", Door: "office", Hours: day(access.At(9, 0), access.At(18, 0)), RequiresMembership: new(false)}))
+			},
+			patient: shown(func(c catalog) catalog {
+				c[1].Schedule = &gate.LockSchedule{Days: evening.Days, Start: evening.Start, End: evening.End, AutoStart: true}
+				return c
+			}),
+			well: shown(func(c catalog) catalog { c[1].Schedule = evening; return c }),
+		},
+		"bad_reservation reservation r1": {
+			patient: booked(func(r *reservation.Reservation) { r.End = r.Start.Add(-time.Hour) }), well: booked(func(*reservation.Reservation) {}),
+		},
+		"bad_reservation reservation r1 and 1 other": {
+			patient: booked(func(r *reservation.Reservation) { r.Status = "maybe" }, func(r *reservation.Reservation) { r.ID, r.Status = "r2", "maybe" }),
+			well:    booked(func(r *reservation.Reservation) { r.Status = reservation.Cancelled }),
+		},
+		"bad_reservation reservation r2": { // of a member who was deleted
+			patient: booked(func(*reservation.Reservation) {}, func(r *reservation.Reservation) { r.ID, r.Member = "r2", "gone" }),
+			well:    booked(func(*reservation.Reservation) {}, func(r *reservation.Reservation) { r.ID, r.Member = "r2", "bob" }),
+		},
+		"bad_reservation reservation r3": { // one of its guests was deleted
+			patient: booked(func(r *reservation.Reservation) { r.ID, r.Guests = "r3", []string{"bob", "gone"} }),
+			well:    booked(func(r *reservation.Reservation) { r.ID, r.Guests = "r3", []string{"bob"} }),
+		},
+		"cloud_unavailable": { // the catalog and the checker, one cause
+			patient: func(p *gate.Diagnostics) {
+				p.Catalog = failing{fmt.Errorf("dial: %w", gate.ErrCloudUnavailable)}
+				p.Checkers = []gate.Checker{checker(func(gate.Check) ([]gate.Issue, error) {
+					return nil, errors.Join(fmt.Errorf("site: %w", gate.ErrCloudUnavailable), fmt.Errorf("user: %w", gate.ErrCloudUnavailable))
+				})}
+			},
+			well: shown(slices.Clone[catalog]),
 		},
 		"not_checked catalog": {patient: func(p *gate.Diagnostics) { p.Catalog = failing{errors.New("no answer")} }, well: shown(slices.Clone[catalog])},
 		"not_checked lock system (checker 1)": {
@@ -244,9 +328,31 @@ func TestDoctor(t *testing.T) {
 	if got := fmt.Sprint(b.found(gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store})); got != "[not_linked lab store_not_durable]" {
 		t.Errorf("got %s", got)
 	}
-	if _, err := b.gate.Doctor(t.Context(), gate.Diagnostics{}); err == nil {
-		t.Error("a patient without stores was taken")
+	_, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Members: (*memstore.Store)(nil)})
+	if bad, ok := errors.AsType[*gate.RequestError](err); !ok || len(bad.Faults) != 3 {
+		t.Errorf("without stores: got %v", err)
 	}
+	zone := ""
+	ask := checker(func(c gate.Check) ([]gate.Issue, error) { zone = c.TimeZone; return nil, nil })
+	b.found(gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store, Checkers: []gate.Checker{ask}})
+	if zone != "Europe/Berlin" {
+		t.Errorf("the checker was asked with the time zone %q", zone)
+	}
+}
+
+// A mistyped site is one critical issue, and a cause of its own at the door.
+func TestUnknownSite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, func(c *gate.Config) { c.Site = "lofd" })
+		got := b.found(gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store})
+		if diff := cmp.Diff([]string{"unknown_site", "store_not_durable"}, got); diff != "" {
+			t.Errorf("issues (-want +got):\n%s", diff)
+		}
+		b.want(b.unlock(b.tap("ada", "front")), gate.NotSent, gate.CauseUnknownSite)
+		if _, err := b.gate.Keys(t.Context(), "ada", 0); !errors.Is(err, gate.ErrNotFound) {
+			t.Errorf("Keys: got %v", err)
+		}
+	})
 }
 
 // A member with several faults is told of with the same one each time.
@@ -279,6 +385,6 @@ func ExampleGate_Doctor() {
 	}
 	fmt.Println(err)
 	// Output:
-	// warning store_not_durable: The storage forgets everything when the process ends. Use sqlstore, with a file or PostgreSQL, for anything but a test.
+	// warning store_not_durable: The storage loses everything when the process ends. Use sqlstore, with a file or PostgreSQL, for anything but a test.
 	// <nil>
 }

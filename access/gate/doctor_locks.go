@@ -1,0 +1,154 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+)
+
+// openDoors examines office mode.
+func (e *examination) openDoors(ctx context.Context) {
+	holds, err := e.g.records.Holds(ctx, e.g.site)
+	if err != nil {
+		e.unchecked("office mode", err)
+	}
+	long := cmp.Or(e.d.LongOpen, 16*time.Hour)
+	allowed := map[string]bool{} // the doors that one of their holders may open
+	for _, h := range holds {
+		why, _, err := e.g.due(ctx, CloseRequest{RightEnded: true}, h)
+		if err != nil {
+			e.unchecked("office mode of "+h.Door, err)
+		}
+		allowed[h.Door] = allowed[h.Door] || why == ""
+	}
+	for _, h := range holds {
+		switch {
+		case !allowed[h.Door]:
+			e.find(Issue{
+				Code: "door_left_open", Severity: Warning, About: h.Door, What: "It is in office mode, and its holder may not open it any more.",
+				Breaks: "The door may be open for everyone.", Do: "Lock it, or call CloseOfficeMode with RightEnded.",
+			})
+		case e.now.Sub(h.Since) > long:
+			e.find(Issue{
+				Code: "door_left_open", Severity: Warning, About: h.Door, What: fmt.Sprintf("It is in office mode since %s.", h.Since.Format(time.RFC3339)),
+				Breaks: "The door may be open for everyone.", Do: "Lock it, or call CloseOfficeMode at closing time.",
+			})
+		}
+	}
+}
+
+// catalog compares the doors with what the lock system shows.
+func (e *examination) catalog(ctx context.Context) {
+	if e.d.Catalog == nil {
+		return
+	}
+	seen := map[lockID]CatalogLock{}
+	for l, err := range e.d.Catalog.Locks(ctx) {
+		if err != nil {
+			e.unchecked("catalog", err)
+			return
+		}
+		seen[lockIDOf(l.Link)] = l
+	}
+	for _, d := range e.doors {
+		if d.Link.IsZero() {
+			continue
+		}
+		l, ok := seen[lockIDOf(d.Link)]
+		if !ok {
+			e.find(Issue{
+				Code: "lock_gone", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q is not on the SALTO site any more.", d.Link.Name),
+				Breaks: "The door does not open.", Do: "Link another lock, or check the connection: it may be for another site.",
+			})
+			continue
+		}
+		e.lock(d, l)
+		e.schedule(d, l.Schedule)
+	}
+}
+
+func (e *examination) lock(d Door, l CatalogLock) {
+	switch {
+	case l.Link.Gateway == "":
+		e.find(Issue{
+			Code: "lock_without_iq", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q is attached to no IQ.", l.Link.Name),
+			Breaks: "No command reaches it.", Do: "Attach the lock to an IQ in SALTO KS, then call Doors.RefreshLinks.",
+		})
+	case l.Link.Gateway != d.Link.Gateway || l.Link.NeedsCode != d.Link.NeedsCode:
+		e.find(Issue{
+			Code: string(CauseLinkOutdated), Severity: Critical, About: d.ID,
+			What:   fmt.Sprintf("Its lock %q moved to another IQ, or its IQ changed whether it requires one-time codes.", l.Link.Name),
+			Breaks: "Commands are refused.", Do: "Call Doors.RefreshLinks; name and rules stay.",
+		})
+	case l.Problem == CauseLockOffline:
+		e.find(Issue{
+			Code: string(CauseLockOffline), Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q does not reach its IQ.", l.Link.Name),
+			Breaks: "No digital key opens the door.", Do: "Check the lock's batteries, and the distance to the IQ (up to about 10 m).",
+		})
+	}
+}
+
+// schedule compares the lock's own schedule with the hours of membership types and
+// grants: it opens and locks whatever the rules say.
+func (e *examination) schedule(d Door, s *LockSchedule) {
+	if s == nil {
+		return
+	}
+	if s.AutoStart {
+		days := make([]string, len(s.Days))
+		for i, day := range s.Days {
+			days[i] = day.String()
+		}
+		e.find(Issue{
+			Code: "schedule_opens", Severity: Warning, About: d.ID,
+			What:   fmt.Sprintf("SALTO's schedule opens this door by itself at %s (%s).", s.Start, strings.Join(days, ", ")),
+			Breaks: fmt.Sprintf("The door is open for everyone until %s, whatever the rules say.", s.End),
+			Do:     "Switch off the automatic start in SALTO KS, unless it is intended.",
+		})
+	}
+	for _, t := range e.rules.MembershipTypes {
+		for _, h := range t.Doors {
+			if h.Door == d.ID {
+				e.outside(d, *s, "membership type "+t.ID, h.Hours)
+			}
+		}
+	}
+	for _, g := range e.grants {
+		if ended := !g.Until.IsZero() && !e.now.Before(g.Until); g.Door == d.ID && !ended {
+			e.outside(d, *s, "grant "+g.ID, g.Hours)
+		}
+	}
+}
+
+// outside finds hours that outlast the lock's schedule.
+func (e *examination) outside(d Door, s LockSchedule, who string, h access.Hours) {
+	until, late := opensAfter(h, s)
+	if !late {
+		return
+	}
+	e.find(Issue{
+		Code: "schedule_conflict", Severity: Note, About: d.ID + ", " + who,
+		What:   fmt.Sprintf("SALTO's schedule locks this door at %s while the %s opens it until %s.", s.End, who, until),
+		Breaks: "Office mode ends at that time; unlocking with a digital key still works.", Do: "Change the schedule in SALTO KS, or the hours here, unless it is intended.",
+	})
+}
+
+// opensAfter returns until when hours are open on a day of the schedule whose end
+// they outlast.
+func opensAfter(h access.Hours, s LockSchedule) (until string, late bool) {
+	if h.Always {
+		return "any hour", true
+	}
+	for _, r := range h.Ranges {
+		if slices.ContainsFunc(r.Days, func(d access.Day) bool { return slices.Contains(s.Days, d) }) &&
+			r.From < s.End && (r.To > s.End || r.To < r.From) {
+			return r.To.String(), true
+		}
+	}
+	return "", false
+}
