@@ -2,7 +2,6 @@ package nodeclients
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"os/exec"
 	"strings"
@@ -25,17 +24,17 @@ func TestAuthorizerAtOIDCProvider(t *testing.T) {
 	issuer := oidcProvider(t, env)
 	var ahead atomic.Int64
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-	state, err := saltostate.NewState(saltostate.NewMemoryStore(), saltostate.EphemeralSealer())
+	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	auth, err := saltoauth.NewAuthorizer(
-		saltoks.Environment{Name: "other", Issuer: issuer, API: issuer},
-		saltoauth.Credentials{
+	auth, err := saltoauth.NewAuthorizer(saltoauth.Config{
+		Environment: saltoks.Environment{Name: "other", Issuer: issuer, API: issuer},
+		Credentials: saltoauth.Credentials{
 			ClientID: env["CLIENT_ID"], ClientSecret: saltoks.NewSecret(env["CLIENT_SECRET"]), RedirectURL: env["REDIRECT_URI"],
 		},
-		state, saltoauth.AuthClock(now), saltoauth.AuthHTTPClient(&http.Client{Timeout: 10 * time.Second}),
-	)
+		State: state, Now: now,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +43,7 @@ func TestAuthorizerAtOIDCProvider(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := auth.Complete(ctx, login, browse(t, login.URL, env))
+	conn, err := auth.Complete(ctx, login, browse(t, login.URL(), env))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +64,7 @@ func TestAuthorizerAtOIDCProvider(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err = auth.Reconnect(ctx, again, browse(t, again.URL, env))
+	conn, err = auth.Reconnect(ctx, again, browse(t, again.URL(), env))
 	if err != nil {
 		t.Fatal(err)
 	}
