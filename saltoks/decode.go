@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Decoding is tolerant (WIRE.md 5 and 6): unknown fields are skipped, a field
@@ -206,4 +209,150 @@ func parseSpan(s string) (time.Duration, bool) {
 		total = -total
 	}
 	return total, true
+}
+
+// errorBody is what an error answer says, in any of the forms of WIRE.md 4.1.
+type errorBody struct{ code, inner, message, trace string }
+
+func parseErrorBody(body []byte) errorBody {
+	var b errorBody
+	if len(body) == 0 {
+		return b
+	}
+	if body[0] != '{' {
+		var s string
+		switch {
+		case json.Unmarshal(body, &s) == nil:
+			b.message = s
+		case body[0] == '"':
+			b.message = cutShort
+			return b
+		case body[0] == '<':
+			b.message = "an HTML page instead of JSON"
+		case !json.Valid(body):
+			b.message = string(body)
+		}
+		b.inner = innerCode(b.message)
+		return b
+	}
+	var w struct {
+		ErrorCode   json.RawMessage `json:"ErrorCode"`
+		Message     text            `json:"Message"`
+		Title       text            `json:"title"`
+		Detail      text            `json:"detail"`
+		TraceID     text            `json:"traceId"`
+		Error       text            `json:"error"`
+		Description text            `json:"error_description"`
+	}
+	cut := false
+	if err := json.Unmarshal(body, &w); err != nil {
+		if _, ok := errors.AsType[*json.UnmarshalTypeError](err); !ok {
+			if body, cut = beforeCut(body); !cut {
+				b.message = "broken JSON"
+				return b
+			}
+			_ = json.Unmarshal(body, &w) // valid by now; a field of another type stays zero
+		}
+	}
+	b.code = errorCode(w.ErrorCode)
+	b.trace = string(w.TraceID)
+	for _, t := range []text{w.Message, w.Detail, w.Title, w.Description, w.Error} {
+		if t != "" {
+			b.message = string(t)
+			break
+		}
+	}
+	b.inner = innerCode(b.message)
+	if cut && b.message == "" {
+		b.message = cutShort
+	}
+	return b
+}
+
+const cutShort = "the answer was cut short"
+
+// beforeCut makes an object of the members that were complete when body was
+// cut off. ok is false when body is broken in another way. A number right at
+// the cut might have gone on, so it does not count.
+func beforeCut(body []byte) (whole []byte, ok bool) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	_, err := d.Token() // the brace
+	members := map[string]json.RawMessage{}
+	for err == nil && d.More() {
+		var name json.Token
+		var value json.RawMessage
+		if name, err = d.Token(); err == nil {
+			err = d.Decode(&value)
+		}
+		if err == nil && (value[0] == '"' || d.InputOffset() < int64(len(body))) {
+			members[name.(string)] = value
+		}
+	}
+	if err == nil {
+		_, err = d.Token() // what More took for the end
+	}
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, false
+	}
+	whole, err = json.Marshal(members)
+	return whole, err == nil
+}
+
+// errorCode reads a code that is a string or a number; zero is no code.
+func errorCode(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		s = string(raw)
+	}
+	s = strings.TrimSpace(s)
+	if strings.Trim(s, "0") == "" || s == "null" {
+		return ""
+	}
+	return s
+}
+
+// innerCode finds what a code 3102 names: "Request execution failed with code:
+// otp_invalid". A message that is nothing but a code is one as well.
+func innerCode(message string) string {
+	if i := strings.LastIndex(message, "code:"); i >= 0 {
+		message = message[i+len("code:"):]
+	}
+	message = strings.Trim(strings.TrimSpace(message), ".'\"")
+	if message == "" || len(message) > 64 || !strings.Contains(message, "_") {
+		return ""
+	}
+	for i := range len(message) {
+		if c := message[i]; c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return ""
+		}
+	}
+	return message
+}
+
+// clip makes server text fit for one line of a log.
+func clip(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar {
+			return ' '
+		}
+		return r
+	}, s)
+	s = strings.TrimSpace(s)
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && s[most]&0xC0 == 0x80 {
+		most--
+	}
+	return s[:most] + "…"
+}
+
+// requestID finds what the server calls the request.
+func requestID(h http.Header) string {
+	for _, name := range []string{"X-Request-Id", "Request-Id", "X-Correlation-Id"} {
+		if v := h.Get(name); v != "" {
+			return v
+		}
+	}
+	return ""
 }

@@ -6,15 +6,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// CloseRequest selects the doors in office mode that CloseOfficeMode locks. A door
-// whose office mode began before a closure that covers it now is always locked.
+// CloseRequest says which doors in office mode CloseOfficeMode locks.
 type CloseRequest struct {
 	// Closing is a time of day at the site, after 00:00: doors that were put into
 	// office mode before it last came are locked. Nil for none.
@@ -26,26 +24,26 @@ type CloseRequest struct {
 	// cloud may still execute the start. SALTO's schedule or a person ended them, so
 	// nothing is sent for these.
 	Reconcile Catalog
-	// By is who closes, for the log; empty is "closing run".
+	// By is who closes, for the log; empty is "guardian".
 	By string
 }
 
 // CloseResult is what CloseOfficeMode did about one hold.
 type CloseResult struct {
-	Hold Hold `json:"hold"`
-	// Why is "closure", "closing", "right_ended" or "seen_locked".
-	Why string `json:"why"`
+	Hold Hold
+	// Why is "closing", "right_ended" or "seen_locked".
+	Why string
 	// Receipt is what became of the command to lock; its zero value for
 	// "seen_locked".
-	Receipt Receipt `json:"receipt,omitzero"`
+	Receipt Receipt
 }
 
 // CloseReport is what CloseOfficeMode did.
 type CloseReport struct {
 	// Ended are the holds that are over.
-	Ended []CloseResult `json:"ended"`
+	Ended []CloseResult
 	// Open are the holds that should be over and are not: a person has to look.
-	Open []CloseResult `json:"open"`
+	Open []CloseResult
 }
 
 // CloseOfficeMode locks the doors that should no longer be in office mode, and
@@ -58,15 +56,14 @@ func (g *Gate) CloseOfficeMode(ctx context.Context, s CloseRequest) (report Clos
 	if s.Closing != nil && (*s.Closing < 0 || *s.Closing >= 24*time.Hour) {
 		return report, &RequestError{Faults: []Fault{{Field: "Closing", What: "must be a time of day from 0 to under 24 hours"}}}
 	}
-	report = CloseReport{Ended: []CloseResult{}, Open: []CloseResult{}}
 	holds, err := g.records.Holds(ctx, g.site)
 	if err != nil || len(holds) == 0 {
 		return report, err
 	}
 	if s.By = shortID(s.By); s.By == "" {
-		s.By = "closing run"
+		s.By = "guardian"
 	}
-	var failed []error // an error at one door does not keep the others open
+	var failed []error // what fails keeps no other door open
 	if s.Reconcile != nil {
 		holds, err = g.reconcile(ctx, s, holds, &report)
 		failed = append(failed, err)
@@ -127,8 +124,8 @@ func (g *Gate) closeDoor(ctx context.Context, s CloseRequest, holds []Hold, repo
 	return nil
 }
 
-// reconcile ends the holds whose lock is seen locked, and returns the others, also
-// when it returns an error.
+// reconcile ends the holds whose lock is seen locked, and returns the others,
+// also with an error.
 func (g *Gate) reconcile(ctx context.Context, s CloseRequest, holds []Hold, report *CloseReport) ([]Hold, error) {
 	seen, err := g.RefreshLockStates(ctx, s.Reconcile)
 	if err != nil {
@@ -162,40 +159,32 @@ func (g *Gate) reconcile(ctx context.Context, s CloseRequest, holds []Hold, repo
 	return rest, nil
 }
 
-// due returns why a hold is over, "" if it is not.
-func (g *Gate) due(ctx context.Context, s CloseRequest, h Hold) (why string, facts storage.Snapshot, err error) {
+// due says why a hold is over, "" if it is not.
+func (g *Gate) due(ctx context.Context, s CloseRequest, h Hold) (why string, snap storage.Snapshot, err error) {
 	now := g.clock()
 	if now.IsZero() {
-		return "", facts, errClock
+		return "", snap, errClock
 	}
-	if facts, err = g.load(ctx, h, now); err != nil {
-		return "", facts, err
+	if snap, err = g.load(ctx, h, now); err != nil {
+		return "", snap, err
 	}
-	q := &facts.Question
+	q := &snap.Question
 	if q.Location == nil {
 		q.Location = location(q.TimeZone)
 	}
-	switch {
-	case q.Location == nil:
-		return "", facts, fmt.Errorf("gate: the time zone %q of site %q is unknown: correct the site's rules", q.TimeZone, g.site)
-	case slices.ContainsFunc(q.Closures, func(c access.Closure) bool { return begunIn(c, h, now) }):
-		return "closure", facts, nil
-	case s.Closing != nil && closedSince(h.Since, now, *s.Closing, q.Location):
-		return "closing", facts, nil
-	case s.RightEnded:
+	if q.Location == nil {
+		return "", snap, fmt.Errorf("gate: the time zone %q of site %q is unknown: set it right", q.TimeZone, g.site)
+	}
+	if s.Closing != nil && closedSince(h.Since, now, *s.Closing, q.Location) {
+		return "closing", snap, nil
+	}
+	if s.RightEnded {
 		d, err := access.Evaluate(*q, access.Request{Member: h.Member, Door: h.Door, Action: access.Unlock, At: now})
 		if err != nil || !d.Allowed { // what cannot be decided is denied
-			return "right_ended", facts, nil
+			return "right_ended", snap, nil
 		}
 	}
-	return "", facts, nil
-}
-
-// begunIn reports whether a closure covers the door of a hold now and began after
-// the hold.
-func begunIn(c access.Closure, h Hold, now time.Time) bool {
-	covers := c.Doors == nil || slices.Contains(c.Doors, h.Door)
-	return covers && h.Since.Before(c.From) && !now.Before(c.From) && now.Before(c.Until)
+	return "", snap, nil
 }
 
 // closedSince reports whether the wall clock passed closing between since and

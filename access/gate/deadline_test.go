@@ -8,9 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/memstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 func TestSendBy(t *testing.T) {
@@ -32,8 +32,8 @@ func TestSendBy(t *testing.T) {
 				b := setup(t)
 				now := time.Now()
 				if c.right > 0 {
-					g := access.Grant{ID: "ada-front", Member: "ada", Door: "front", Hours: access.Always(), Until: now.Add(c.right), RequiresMembership: new(false)}
-					if err := b.store.PutGrant(t.Context(), site, g); err != nil {
+					end := func(g *gate.Grant) error { g.Until = now.Add(c.right); return nil }
+					if err := storage.UpdateGrant(t.Context(), b.store, site, "ada-front", end); err != nil {
 						t.Fatal(err)
 					}
 				}

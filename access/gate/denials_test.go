@@ -51,7 +51,7 @@ func TestFailClosed(t *testing.T) {
 		{name: "nothing is wrong", open: true},
 		{name: "facts panic", with: func(c *gate.Config) { c.Facts = panickyFacts{} }},
 		{name: "facts are zero", with: func(c *gate.Config) { c.Facts = emptyFacts{} }},
-		{name: "stores are nil", with: func(c *gate.Config) { c.Facts = storage.JoinFacts(nil, nil, nil, nil) }},
+		{name: "stores are nil", with: func(c *gate.Config) { c.Facts = storage.JoinFacts(storage.Readers{}) }},
 		{name: "condition panics", with: func(c *gate.Config) { c.Conditions = hostCode{boom}.presence() }},
 		{name: "clock is zero", with: func(c *gate.Config) { c.Now = func() time.Time { return time.Time{} } }},
 		{name: "clock an hour ahead", with: func(c *gate.Config) { c.Now = func() time.Time { return time.Now().Add(time.Hour) } }},
@@ -135,8 +135,8 @@ func TestClockFailsBesideTheWay(t *testing.T) {
 						return time.Now()
 					}
 				})
-				begun := access.Grant{ID: "ada-office", Member: "ada", Door: "office", Hours: access.Always(), From: time.Now(), RequiresMembership: new(false)}
-				if err := b.store.PutGrant(t.Context(), site, begun); err != nil {
+				begin := func(g *gate.Grant) error { g.From = time.Now(); return nil }
+				if err := storage.UpdateGrant(t.Context(), b.store, site, "ada-office", begin); err != nil {
 					t.Fatal(err)
 				}
 				b.startOffice("ada")

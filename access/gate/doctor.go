@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
@@ -68,12 +67,12 @@ type Check struct {
 // Diagnostics is what Doctor examines beside the gate's own records. Doors, Rules
 // and Members are required.
 type Diagnostics struct {
-	Doors   storage.DoorStore
-	Rules   storage.RuleStore
-	Members storage.MemberStore
+	Doors   storage.DoorReader
+	Rules   storage.RuleReader
+	Members storage.MemberReader
 	// Reservations are examined too; nil uses Members if that is a
-	// storage.ReservationStore as well, as memstore and sqlstore are.
-	Reservations storage.ReservationStore
+	// storage.ReservationReader as well, as memstore and sqlstore are.
+	Reservations storage.ReservationReader
 	// Catalog, when set, is read for the state and schedule of the locks.
 	Catalog Catalog
 	// Checkers examine the lock system.
@@ -95,7 +94,7 @@ func (d *Diagnostics) check() error {
 		return &RequestError{Faults: f}
 	}
 	if d.Reservations == nil {
-		d.Reservations, _ = d.Members.(storage.ReservationStore)
+		d.Reservations, _ = d.Members.(storage.ReservationReader)
 	}
 	return nil
 }
@@ -149,7 +148,7 @@ type examination struct {
 	now    time.Time
 	doors  []Door
 	rules  Rules
-	grants []access.Grant
+	grants []Grant
 	list   []Issue
 }
 

@@ -129,7 +129,7 @@ func (e *examination) members(ctx context.Context, faults *rowFaults) (known map
 	known = map[string]bool{}
 	grants := map[string][]access.Grant{}
 	for _, g := range e.grants {
-		grants[g.Member] = append(grants[g.Member], g)
+		grants[g.Member] = append(grants[g.Member], g.Grant)
 	}
 	facts := e.facts()
 	examine := func() {
@@ -149,7 +149,7 @@ func (e *examination) members(ctx context.Context, faults *rowFaults) (known map
 			return nil, err
 		}
 		known[m.ID] = true
-		facts.Members, facts.Grants = append(facts.Members, m), append(facts.Grants, grants[m.ID]...)
+		facts.Members, facts.Grants = append(facts.Members, m.Member), append(facts.Grants, grants[m.ID]...)
 		if len(facts.Members) == chunk {
 			examine()
 		}
@@ -191,7 +191,7 @@ func (e *examination) reservations(ctx context.Context, known map[string]bool, f
 		for _, guest := range r.Guests {
 			name(guest)
 		}
-		if facts.Reservations = append(facts.Reservations, r); len(facts.Reservations) == chunk {
+		if facts.Reservations = append(facts.Reservations, r.Reservation); len(facts.Reservations) == chunk {
 			examine()
 		}
 	}

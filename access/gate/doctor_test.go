@@ -23,15 +23,12 @@ import (
 type durable struct{ storage.Records }
 
 // ownBookings are a host's own table, which nothing has checked.
-type ownBookings struct {
-	storage.ReservationStore
-	list []reservation.Reservation
-}
+type ownBookings []reservation.Reservation
 
-func (o ownBookings) Reservations(context.Context, storage.ReservationQuery) iter.Seq2[reservation.Reservation, error] {
-	return func(yield func(reservation.Reservation, error) bool) {
-		for _, r := range o.list {
-			if !yield(r, nil) {
+func (o ownBookings) Reservations(context.Context, storage.ReservationQuery) iter.Seq2[gate.Reservation, error] {
+	return func(yield func(gate.Reservation, error) bool) {
+		for _, r := range o {
+			if !yield(gate.Reservation{Reservation: r}, nil) {
 				return
 			}
 		}
@@ -39,10 +36,10 @@ func (o ownBookings) Reservations(context.Context, storage.ReservationQuery) ite
 }
 
 // withRoom are rules with one more resource.
-type withRoom struct{ storage.RuleStore }
+type withRoom struct{ storage.RuleReader }
 
 func (w withRoom) Rules(ctx context.Context, site string) (gate.Rules, error) {
-	r, err := w.RuleStore.Rules(ctx, site)
+	r, err := w.RuleReader.Rules(ctx, site)
 	r.Resources = append(r.Resources, access.Resource{ID: "room", Doors: []string{"front"}})
 	return r, err
 }
@@ -101,13 +98,14 @@ func TestDoctor(t *testing.T) {
 			}
 		}
 	}
+	host := func(fn func(*hostTables)) func(*bench) { return func(b *bench) { fn(b.bad()) } }
 	door := func(id string, fn func(*gate.Door)) func(*bench) {
 		return func(b *bench) {
 			b.Helper()
 			d, err := b.store.Door(b.Context(), site, id)
 			if err == nil {
 				fn(&d)
-				err = b.store.UpdateDoor(b.Context(), site, d)
+				err = b.store.PutDoor(b.Context(), site, d)
 			}
 			if err != nil {
 				b.Fatal(err)
@@ -138,7 +136,7 @@ func TestDoctor(t *testing.T) {
 				list = append(list, r)
 			}
 			p.Rules = withRoom{p.Rules}
-			p.Reservations = ownBookings{list: list}
+			p.Reservations = ownBookings(list)
 		}
 	}
 	for want, c := range map[string]struct {
@@ -150,53 +148,61 @@ func TestDoctor(t *testing.T) {
 		"not_linked lab":           {cause: door("lab", func(d *gate.Door) { d.Link = gate.Link{} }), clear: door("lab", func(d *gate.Door) { d.Link = link("l3") })},
 		"door_without_rules front": {cause: dropGrant("ada-front"), clear: rules(typed(day(access.At(8, 0), access.At(18, 0)), "front"))},
 		"rules_without_door membership type type": {
-			cause: rules(typed(access.Always(), "cellar")), clear: rules(func(r *gate.Rules) { r.MembershipTypes = nil }),
+			cause: host(func(h *hostTables) { h.setRules(typed(access.Always(), "cellar")) }), clear: host((*hostTables).clean),
 		},
 		"rules_without_door resource room": {
-			cause: rules(func(r *gate.Rules) { r.Resources = []access.Resource{{ID: "room", Doors: []string{"cellar"}}} }),
-			clear: rules(func(r *gate.Rules) { r.Resources = nil }),
+			cause: host(func(h *hostTables) {
+				h.setRules(func(r *gate.Rules) { r.Resources = []access.Resource{{ID: "room", Doors: []string{"cellar"}}} })
+			}),
+			clear: host((*hostTables).clean),
 		},
 		"bad_rules site.time_zone": {
-			cause: rules(func(r *gate.Rules) { r.Site.TimeZone = "" }), clear: rules(func(r *gate.Rules) { r.Site.TimeZone = "UTC" }),
+			cause: host(func(h *hostTables) { h.setRules(func(r *gate.Rules) { r.Site.TimeZone = "" }) }), clear: host((*hostTables).clean),
 		},
 		"grant_without_membership grant g": {
 			cause: func(b *bench) {
-				try(b, b.store.PutGrant(b.Context(), site, access.Grant{ID: "g", Member: "bob", Door: "front", Hours: access.Always()}))
+				try(b, b.store.PutGrant(b.Context(), site, gate.Grant{Grant: access.Grant{ID: "g", Member: "bob", Door: "front", Hours: access.Always()}}))
 			},
 			clear: func(b *bench) {
-				try(b, b.store.PutMember(b.Context(), site, access.Member{ID: "bob", Memberships: []access.Membership{{ID: "m", Type: "t"}}}))
 				rules(func(r *gate.Rules) {
 					r.MembershipTypes = []access.MembershipType{{ID: "t", Doors: []access.DoorHours{}}}
 				})(b)
+				try(b, storage.UpdateMember(b.Context(), b.store, site, "bob", func(m *gate.Member) error {
+					m.Memberships = []access.Membership{{ID: "m", Type: "t"}}
+					return nil
+				}))
 			},
 		},
 		"grant_without_member grant g": {
 			cause: func(b *bench) {
-				try(b, b.store.PutGrant(b.Context(), site, access.Grant{ID: "g", Member: "eve", Door: "front", Hours: access.Always(), RequiresMembership: new(false)}))
+				eve := access.Grant{ID: "g", Member: "eve", Door: "front", Hours: access.Always(), RequiresMembership: new(false)}
+				try(b, b.store.PutMember(b.Context(), site, gate.Member{Member: access.Member{ID: "eve"}}))
+				try(b, b.store.PutGrant(b.Context(), site, gate.Grant{Grant: eve}))
+				try(b, b.store.DeleteMember(b.Context(), site, "eve"))
 			},
 			clear: dropGrant("g"),
 		},
 		"bad_member member bob": {
-			cause: func(b *bench) {
-				try(b, b.store.PutMember(b.Context(), site, access.Member{ID: "bob", Memberships: []access.Membership{{ID: "m", Type: "gone"}}}))
-			},
-			clear: func(b *bench) { try(b, b.store.PutMember(b.Context(), site, access.Member{ID: "bob"})) },
+			cause: host(func(h *hostTables) {
+				h.setMember(access.Member{ID: "bob", Memberships: []access.Membership{{ID: "m", Type: "gone"}}})
+			}),
+			clear: host((*hostTables).clean),
 		},
 		"bad_member member a and 1 other": { // a type was deleted that members still have
-			cause: func(b *bench) {
+			cause: host(func(h *hostTables) {
 				for _, id := range []string{"a", "b"} {
-					try(b, b.store.PutMember(b.Context(), site, access.Member{ID: id, Memberships: []access.Membership{{ID: "m", Type: "gone"}}}))
+					h.setMember(access.Member{ID: id, Memberships: []access.Membership{{ID: "m", Type: "gone"}}})
 				}
-			},
+			}),
 			clear: rules(func(r *gate.Rules) {
 				r.MembershipTypes = []access.MembershipType{{ID: "gone", Doors: []access.DoorHours{}}}
 			}),
 		},
 		"bad_grant grant g": {
-			cause: func(b *bench) {
-				try(b, b.store.PutGrant(b.Context(), site, access.Grant{ID: "g", Member: "ada", Door: "front", RequiresMembership: new(false)}))
-			},
-			clear: dropGrant("g"),
+			cause: host(func(h *hostTables) {
+				h.setGrant(access.Grant{ID: "g", Member: "ada", Door: "front", RequiresMembership: new(false)})
+			}),
+			clear: host((*hostTables).clean),
 		},
 		"office_mode_on_entrance front": {
 			cause: door("front", func(d *gate.Door) { d.AccessType = access.AccessAndOfficeMode }),
@@ -242,13 +248,19 @@ func TestDoctor(t *testing.T) {
 		"schedule_conflict front, grant ada-front": {
 			patient: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
 			clear: func(b *bench) {
-				try(b, b.store.PutGrant(b.Context(), site, access.Grant{ID: "ada-front", Member: "ada", Door: "front", Hours: day(access.At(9, 0), access.At(18, 0)), RequiresMembership: new(false)}))
+				try(b, storage.UpdateGrant(b.Context(), b.store, site, "ada-front", func(g *gate.Grant) error {
+					g.Hours = day(access.At(9, 0), access.At(18, 0))
+					return nil
+				}))
 			},
 			well: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
 		},
 		"schedule_opens office": {
 			cause: func(b *bench) {
-				try(b, b.store.PutGrant(b.Context(), site, access.Grant{ID: "ada-office", Member: "ada", Door: "office", Hours: day(access.At(9, 0), access.At(18, 0)), RequiresMembership: new(false)}))
+				try(b, storage.UpdateGrant(b.Context(), b.store, site, "ada-office", func(g *gate.Grant) error {
+					g.Hours = day(access.At(9, 0), access.At(18, 0))
+					return nil
+				}))
 			},
 			patient: shown(func(c catalog) catalog {
 				c[1].Schedule = &gate.LockSchedule{Days: evening.Days, Start: evening.Start, End: evening.End, AutoStart: true}
@@ -300,7 +312,7 @@ func TestDoctor(t *testing.T) {
 					try(b, b.store.DeleteDoor(t.Context(), site, "lab"))
 				}
 				patient := func(change func(*gate.Diagnostics)) gate.Diagnostics {
-					p := gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store}
+					p := gate.Diagnostics{Doors: b.store, Rules: b.bad(), Members: b.bad()}
 					if change != nil {
 						change(&p)
 					}
@@ -359,12 +371,10 @@ func TestUnknownSite(t *testing.T) {
 func TestDoctorRepeatsItself(t *testing.T) {
 	b := setup(t)
 	odd := access.Member{ID: "bob", Standing: access.Standing{State: "odd"}, Memberships: []access.Membership{{ID: "m", Type: "gone"}, {ID: "n", Type: ""}}}
-	if err := b.store.PutMember(t.Context(), site, odd); err != nil {
-		t.Fatal(err)
-	}
+	b.bad().setMember(odd)
 	var first []gate.Issue
 	for range 30 {
-		list, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store})
+		list, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Doors: b.store, Rules: b.bad(), Members: b.bad()})
 		if err != nil {
 			t.Fatal(err)
 		}

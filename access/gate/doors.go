@@ -121,12 +121,7 @@ func (d *Doors) Link(ctx context.Context, r LinkRequest) (linked Door, err error
 	if r.AccessType != "" {
 		door.AccessType = r.AccessType
 	}
-	if isNew {
-		err = d.c.Store.AddDoor(ctx, d.c.Site, door)
-	} else {
-		err = d.c.Store.UpdateDoor(ctx, d.c.Site, door)
-	}
-	if err != nil {
+	if err := d.c.Store.PutDoor(ctx, d.c.Site, door); err != nil {
 		return Door{}, d.linkConflict(ctx, door, err)
 	}
 	return d.c.Store.Door(ctx, d.c.Site, r.Door)
@@ -231,29 +226,28 @@ func (d *Doors) SetDisabled(ctx context.Context, door string, disabled bool) (Do
 	})
 }
 
-// change reads, changes and writes a door, and starts over where it was changed in
-// between; after many tries it returns ErrConflict.
+// change reads, changes and writes a door, again while other writes come between.
 func (d *Doors) change(ctx context.Context, id string, fn func(*Door) bool) (changed Door, err error) {
 	defer containIn("Doors", &err)
-	const tries = 100
-	for try := 1; ; try++ {
-		door, err := d.c.Store.Door(ctx, d.c.Site, id)
-		if err != nil {
-			return Door{}, err
+	err = storage.UpdateDoor(ctx, d.c.Store, d.c.Site, id, func(door *Door) error {
+		differs := fn(door)
+		changed = *door
+		if !differs {
+			return errUnchanged
 		}
-		if !fn(&door) {
-			return door, nil
-		}
-		err = d.c.Store.UpdateDoor(ctx, d.c.Site, door)
-		if err == nil {
-			door.Version++
-			return door, nil
-		}
-		if !errors.Is(err, ErrConflict) || try == tries {
-			return Door{}, err
-		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errUnchanged):
+		return changed, nil
+	case err != nil:
+		return Door{}, err
 	}
+	changed.Version++
+	return changed, nil
 }
+
+var errUnchanged = errors.New("gate: nothing to change")
 
 // DoorStatus is a door beside what the lock system shows of its lock.
 type DoorStatus struct {

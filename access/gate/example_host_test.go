@@ -20,7 +20,7 @@ func ExampleRules() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	doc, err := gate.Export(ctx, gate.Stores{Doors: store, Rules: store, Members: store, Reservations: store}, "loft")
+	doc, err := gate.Export(ctx, gate.Readers{Doors: store, Rules: store, Members: store, Reservations: store}, "loft")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -89,13 +89,13 @@ func fillSite(t testing.TB, s *memstore.Store) {
 		}
 	}
 	must(s.PutRules(ctx, gate.Rules{Revision: "r1", Site: access.Site{ID: site, Name: "The Loft", TimeZone: "Europe/Berlin"}}))
-	must(s.AddDoor(ctx, site, gate.Door{Door: access.Door{ID: "front", Name: "Front Door", AccessType: access.AccessOnly}, Link: link("l1")}))
-	must(s.AddDoor(ctx, site, gate.Door{Door: access.Door{ID: "office", Name: "Office 4", AccessType: access.AccessAndOfficeMode}, Link: link("l2")}))
-	must(s.AddDoor(ctx, site, gate.Door{Door: access.Door{ID: "lab", Name: "Lab", AccessType: access.AccessOnly}}))
-	must(s.PutMember(ctx, site, access.Member{ID: "ada"}))
-	must(s.PutMember(ctx, site, access.Member{ID: "bob"}))
+	must(s.PutDoor(ctx, site, gate.Door{Door: access.Door{ID: "front", Name: "Front Door", AccessType: access.AccessOnly}, Link: link("l1")}))
+	must(s.PutDoor(ctx, site, gate.Door{Door: access.Door{ID: "office", Name: "Office 4", AccessType: access.AccessAndOfficeMode}, Link: link("l2")}))
+	must(s.PutDoor(ctx, site, gate.Door{Door: access.Door{ID: "lab", Name: "Lab", AccessType: access.AccessOnly}}))
+	must(s.PutMember(ctx, site, gate.Member{Member: access.Member{ID: "ada"}}))
+	must(s.PutMember(ctx, site, gate.Member{Member: access.Member{ID: "bob"}}))
 	for _, d := range []string{"front", "office", "lab"} {
-		must(s.PutGrant(ctx, site, access.Grant{ID: "ada-" + d, Member: "ada", Door: d, Hours: access.Always(), RequiresMembership: new(false)}))
+		must(s.PutGrant(ctx, site, gate.Grant{Grant: access.Grant{ID: "ada-" + d, Member: "ada", Door: d, Hours: access.Always(), RequiresMembership: new(false)}}))
 	}
 }
 
@@ -175,6 +175,9 @@ type faults struct {
 	*memstore.Store
 	mu            sync.Mutex
 	before, after map[string]func() error
+	// The host's own tables, where a test has some: see bench.bad.
+	host  *hostTables
+	facts storage.Facts
 }
 
 func (f *faults) fail(when *map[string]func() error, call string) error {
@@ -212,7 +215,20 @@ func fault[T any](f *faults, call string, fn func() (T, error)) (T, error) {
 }
 
 func (f *faults) Load(ctx context.Context, a storage.FactsQuery) (storage.Snapshot, error) {
-	return fault(f, "Load", func() (storage.Snapshot, error) { return f.Store.Load(ctx, a) })
+	return fault(f, "Load", func() (storage.Snapshot, error) { return f.from().Load(ctx, a) })
+}
+
+func (f *faults) LoadAll(ctx context.Context, a storage.FactsQuery) ([]storage.Snapshot, error) {
+	return f.from().LoadAll(ctx, a)
+}
+
+func (f *faults) from() storage.Facts {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.facts != nil {
+		return f.facts
+	}
+	return f.Store
 }
 
 func (f *faults) Lookup(ctx context.Context, k storage.RequestKey, door string) (storage.LookupResult, error) {

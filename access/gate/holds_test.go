@@ -84,7 +84,7 @@ func TestCommandsUnderWayAtOnce(t *testing.T) {
 				wg.Go(func() { time.Sleep(c.lock); other.command(access.Lock, "ada", gate.Accepted) })
 				wg.Wait()
 				b.wantHolders("when all is answered", c.want...)
-				// The closing run knows what may be open.
+				// The guardian knows of what may be open.
 				b.driver.move = nil
 				time.Sleep(24 * time.Hour)
 				want := ""
@@ -92,7 +92,7 @@ func TestCommandsUnderWayAtOnce(t *testing.T) {
 					want = "ended ada closing"
 				}
 				if got := b.closeOfficeMode(gate.CloseRequest{Closing: new(22 * time.Hour)}); got != want {
-					t.Errorf("the closing run: got %q, want %q", got, want)
+					t.Errorf("the guardian: got %q, want %q", got, want)
 				}
 			})
 		})
@@ -161,9 +161,7 @@ func TestAHolderLocksWhereTheFactsAreBad(t *testing.T) {
 	for name, spoil := range map[string]func(*bench){
 		"zone": breakZone,
 		"grant": func(b *bench) {
-			if err := b.store.PutGrant(b.Context(), site, access.Grant{ID: "ada-office", Member: "ada", Door: "office"}); err != nil {
-				b.Fatal(err)
-			}
+			b.bad().setGrant(access.Grant{ID: "ada-office", Member: "ada", Door: "office"})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -216,7 +214,7 @@ func TestAnAdministratorEndsOfficeMode(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.Disabled = true
-		if err := b.store.UpdateDoor(t.Context(), site, d); err != nil {
+		if err := b.store.PutDoor(t.Context(), site, d); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)

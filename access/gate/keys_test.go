@@ -21,7 +21,7 @@ func TestKeys(t *testing.T) {
 		ctx := t.Context()
 		now := time.Now().UTC()
 		grant := access.Grant{ID: "bob-front", Member: "bob", Door: "front", Hours: access.Always(), From: now.Add(time.Hour), Until: now.Add(2 * time.Hour), RequiresMembership: new(false)}
-		if err := b.store.PutGrant(ctx, site, grant); err != nil {
+		if err := b.store.PutGrant(ctx, site, gate.Grant{Grant: grant}); err != nil {
 			t.Fatal(err)
 		}
 		keys := func(member string, ahead time.Duration) []gate.DigitalKey {
@@ -60,7 +60,7 @@ func TestKeys(t *testing.T) {
 		check("ada's, office on", keys("ada", 0), front, office, lab)
 
 		// Another member sees that it is on, and may not lock it by that.
-		if err := b.store.PutGrant(ctx, site, access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always(), From: now.Add(time.Hour), RequiresMembership: new(false)}); err != nil {
+		if err := b.store.PutGrant(ctx, site, gate.Grant{Grant: access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always(), From: now.Add(time.Hour), RequiresMembership: new(false)}}); err != nil {
 			t.Fatal(err)
 		}
 		his := gate.DigitalKey{
@@ -94,9 +94,7 @@ func TestKeysOfBadFacts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
 		ctx := t.Context()
-		if err := b.store.PutGrant(ctx, site, access.Grant{ID: "bad", Member: "ada", Door: "office"}); err != nil {
-			t.Fatal(err)
-		}
+		b.bad().setGrant(access.Grant{ID: "bad", Member: "ada", Door: "office"})
 		keys, err := b.gate.Keys(ctx, "ada", 0)
 		var got []string
 		for _, k := range keys {
@@ -105,14 +103,7 @@ func TestKeysOfBadFacts(t *testing.T) {
 		if diff := cmp.Diff([]string{"front true ", "office true ", "lab true not_linked"}, got); err != nil || diff != "" {
 			t.Fatalf("%v (-want +got):\n%s", err, diff)
 		}
-		rules, err := b.store.Rules(ctx, site)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rules.Site.TimeZone = "Nowhere/Land"
-		if err := b.store.PutRules(ctx, rules); err != nil {
-			t.Fatal(err)
-		}
+		b.bad().setRules(func(r *gate.Rules) { r.Site.TimeZone = "Nowhere/Land" })
 		if keys, err := b.gate.Keys(ctx, "ada", 0); keys != nil || err == nil {
 			t.Errorf("in an unknown zone: %v, %v", keys, err)
 		}
@@ -138,10 +129,10 @@ func BenchmarkKeys(b *testing.B) {
 	ctx := b.Context()
 	for i := range 17 {
 		id := fmt.Sprint("door-", i)
-		if err := store.AddDoor(ctx, site, gate.Door{Door: access.Door{ID: id, Name: id, AccessType: access.AccessOnly}, Link: link(id)}); err != nil {
+		if err := store.PutDoor(ctx, site, gate.Door{Door: access.Door{ID: id, Name: id, AccessType: access.AccessOnly}, Link: link(id)}); err != nil {
 			b.Fatal(err)
 		}
-		if err := store.PutGrant(ctx, site, access.Grant{ID: id, Member: "ada", Door: id, Hours: access.Always(), RequiresMembership: new(false)}); err != nil {
+		if err := store.PutGrant(ctx, site, gate.Grant{Grant: access.Grant{ID: id, Member: "ada", Door: id, Hours: access.Always(), RequiresMembership: new(false)}}); err != nil {
 			b.Fatal(err)
 		}
 	}

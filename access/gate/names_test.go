@@ -57,7 +57,7 @@ func TestTheLinkersNameStaysAtTheDoor(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.Link.LinkedBy = "eve-who-linked-it"
-		if err := b.store.UpdateDoor(t.Context(), site, d); err != nil {
+		if err := b.store.PutDoor(t.Context(), site, d); err != nil {
 			t.Fatal(err)
 		}
 		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)

@@ -46,7 +46,7 @@ func TestOfficeModeHolder(t *testing.T) {
 		}
 		d, _ := b.store.Door(ctx, site, "office")
 		d.Disabled = true
-		if err := b.store.UpdateDoor(ctx, site, d); err != nil {
+		if err := b.store.PutDoor(ctx, site, d); err != nil {
 			t.Fatal(err)
 		}
 		switchOff(b)

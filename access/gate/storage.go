@@ -55,6 +55,12 @@ type (
 	Rules = storage.Rules
 	// Door is the platform's view of one door: what the rules know, and its lock.
 	Door = storage.Door
+	// Member is a member with the version that a write is based on.
+	Member = storage.Member
+	// Grant is a grant with the version that a write is based on.
+	Grant = storage.Grant
+	// Reservation is a reservation with the version that a write is based on.
+	Reservation = storage.Reservation
 	// Link names the lock behind a door, in the lock system's own words.
 	Link = storage.Link
 )
@@ -88,6 +94,8 @@ type (
 type (
 	// Stores are the four stores of facts: one storage for all, or one for each.
 	Stores = storage.Stores
+	// Readers read the facts of a site: storages, or the host's own tables.
+	Readers = storage.Readers
 	// Document is all facts of one site with the links of its doors: to move a
 	// site, back it up, or attach it to a bug report. It contains no secret, no
 	// receipt and no log.
@@ -98,16 +106,16 @@ type (
 // moment: if the parts must fit exactly, nothing may change meanwhile. Rows that
 // point to something that does not exist any more are left out, and named in
 // LeftOut, so that Import takes the document.
-func Export(ctx context.Context, s Stores, site string) (Document, error) {
-	return storage.Export(ctx, s, site)
+func Export(ctx context.Context, from Readers, site string) (Document, error) {
+	return storage.Export(ctx, from, site)
 }
 
 // Import writes the facts of a whole site, after checking all of them: facts that
 // access.Compile refuses and links of unknown doors leave the stores as they were.
 // ErrConflict: the site has rules already. The rules are written last, so an import
 // that failed half-way opens nothing and may be tried again.
-func Import(ctx context.Context, s Stores, doc Document) error {
-	return storage.Import(ctx, s, doc)
+func Import(ctx context.Context, to Stores, doc Document) error {
+	return storage.Import(ctx, to, doc)
 }
 
 // ReadDocument reads the JSON of a Document, strictly. An error about the facts is

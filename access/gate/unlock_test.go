@@ -158,14 +158,7 @@ func switchOff(b *bench) {
 
 func breakZone(b *bench) {
 	b.Helper()
-	r, err := b.store.Rules(b.Context(), site)
-	if err != nil {
-		b.Fatal(err)
-	}
-	r.Site.TimeZone = "Mars/Olympus"
-	if err := b.store.PutRules(b.Context(), r); err != nil {
-		b.Fatal(err)
-	}
+	b.bad().setRules(func(r *gate.Rules) { r.Site.TimeZone = "Mars/Olympus" })
 }
 
 func shift(d time.Duration) func(*gate.Tap) {

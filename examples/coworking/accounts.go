@@ -19,7 +19,6 @@ import (
 type accounts struct {
 	db      *sql.DB
 	dialect sqlstore.Dialect
-	rounds  int // of PBKDF2
 }
 
 // account is one person who may log in.
@@ -62,7 +61,7 @@ func (a accounts) set(ctx context.Context, name, value string) error {
 func (a accounts) add(ctx context.Context, acc account, password string) error {
 	salt := make([]byte, 16)
 	rand.Read(salt)
-	hash, err := a.hashed(password, salt)
+	hash, err := hashed(password, salt)
 	if err != nil {
 		return err
 	}
@@ -91,7 +90,7 @@ func (a accounts) login(ctx context.Context, email, password string) (account, b
 	}
 	rawSalt, _ := hex.DecodeString(salt) // empty for an unknown address
 	want, _ := hex.DecodeString(hash)
-	got, err := a.hashed(password, rawSalt)
+	got, err := hashed(password, rawSalt)
 	if err != nil {
 		return account{}, false, err
 	}
@@ -120,6 +119,6 @@ func (a accounts) names(ctx context.Context) (map[string]string, error) {
 	return names, rows.Err()
 }
 
-func (a accounts) hashed(password string, salt []byte) ([]byte, error) {
-	return pbkdf2.Key(sha256.New, password, salt, a.rounds, 32)
+func hashed(password string, salt []byte) ([]byte, error) {
+	return pbkdf2.Key(sha256.New, password, salt, 200_000, 32)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/reservation"
 )
 
@@ -47,7 +48,9 @@ func (w *web) bookingsPage(rw http.ResponseWriter, r *http.Request, who account)
 		if err != nil {
 			return err
 		}
-		b := booking{Reservation: one, Name: resourceName(one.Resource), Window: buffers(rules.Settings).Window(one), buttons: buttonsOf(one, now)}
+		b := booking{
+			Reservation: one.Reservation, Name: resourceName(one.Resource), Window: buffers(rules.Settings).Window(one.Reservation), buttons: buttonsOf(one.Reservation, now),
+		}
 		live := one.Status.OrDefault() == reservation.Confirmed
 		b.Now = live && b.Window.Contains(now)
 		b.Coming = live && now.Before(b.Window.From)
@@ -120,7 +123,7 @@ func (w *web) book(rw http.ResponseWriter, r *http.Request, who account) error {
 	}
 	w.booking.Lock()
 	defer w.booking.Unlock()
-	if err := w.keep(r.Context(), one); err != nil {
+	if err := w.keep(r.Context(), gate.Reservation{Reservation: one}); err != nil {
 		return err
 	}
 	return back(rw, r, "/bookings", "booked")
@@ -130,13 +133,13 @@ func (w *web) book(rw http.ResponseWriter, r *http.Request, who account) error {
 // writes bookings here, so a mutex serialises them, from the read that a change
 // rests on to its write, and the caller holds it; with several processes it is the
 // database's to do.
-func (w *web) keep(ctx context.Context, one reservation.Reservation) error {
+func (w *web) keep(ctx context.Context, one gate.Reservation) error {
 	var others []reservation.Reservation
 	for other, err := range w.store.Reservations(ctx, reservationsOn(one.Resource, one.Start, one.EffectiveEnd())) {
 		if err != nil {
 			return err
 		}
-		others = append(others, other)
+		others = append(others, other.Reservation)
 	}
 	if one.Status.OrDefault() == reservation.Confirmed && len(one.Conflicts(others)) > 0 {
 		return bad("%s is taken then. Please choose another time.", resourceName(one.Resource))
@@ -148,7 +151,7 @@ func (w *web) changeBooking(rw http.ResponseWriter, r *http.Request, who account
 	w.booking.Lock()
 	defer w.booking.Unlock()
 	ctx, now := r.Context(), w.now()
-	var one reservation.Reservation
+	var one gate.Reservation
 	for mine, err := range w.store.Reservations(ctx, reservationsOf(who.member, time.Time{})) {
 		if err != nil {
 			return err
@@ -160,21 +163,21 @@ func (w *web) changeBooking(rw http.ResponseWriter, r *http.Request, who account
 	if one.ID == "" { // also when it is somebody else's
 		return &problem{http.StatusNotFound, "You have no such booking."}
 	}
-	may := buttonsOf(one, now)
-	var changed reservation.Reservation
+	may := buttonsOf(one.Reservation, now)
+	changed := one
 	var err error
 	var note string
 	switch r.PathValue("verb") {
 	case "end":
-		changed, err = one.EndEarly(now.Truncate(time.Second))
+		changed.Reservation, err = one.EndEarly(now.Truncate(time.Second))
 		note = "ended"
 	case "extend":
-		if changed, err = one.Extend(one.End.Add(30 * time.Minute)); err == nil && !may.CanExt {
+		if changed.Reservation, err = one.Extend(one.End.Add(30 * time.Minute)); err == nil && !may.CanExt {
 			return bad("The booking stays as it is: it is over.")
 		}
 		note = "extended"
 	case "cancel":
-		if changed, err = one.Cancel(); err == nil && !may.CanCan {
+		if changed.Reservation, err = one.Cancel(); err == nil && !may.CanCan {
 			return bad("The booking stays as it is: it has begun.")
 		}
 		note = "cancelled"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/reservation"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
@@ -135,7 +136,7 @@ func TestBookingChangedMeanwhile(t *testing.T) {
 	p.booking.Lock() // another request of his is just cancelling
 	extended := make(chan answer)
 	go func() { extended <- bob.post("/bookings/welcome/extend") }()
-	var welcome reservation.Reservation
+	var welcome gate.Reservation
 	for range 300 { // the second one gets as far as it can
 		for r, err := range p.store.Reservations(t.Context(), reservationsOf("bob", time.Time{})) {
 			if err != nil {
@@ -146,7 +147,8 @@ func TestBookingChangedMeanwhile(t *testing.T) {
 	}
 	cancelled, err := welcome.Cancel()
 	if err == nil {
-		err = p.store.PutReservation(t.Context(), space, cancelled)
+		welcome.Reservation = cancelled
+		err = p.store.PutReservation(t.Context(), space, welcome)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -138,7 +138,7 @@ func (w *web) doorPage(rw http.ResponseWriter, r *http.Request) error {
 
 // whoOpens asks for everybody: first those who can, then the others with why not.
 func (w *web) whoOpens(ctx context.Context, door string, at time.Time) ([]asked, error) {
-	doc, err := gate.Export(ctx, w.stores(), space)
+	doc, err := gate.Export(ctx, w.stores().Readers(), space)
 	if err != nil {
 		return nil, err
 	}

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
 )
 
 // join gives a person a plan, from now or a later instant on.
-func (w *web) join(ctx context.Context, r *http.Request, m access.Member) error {
+func (w *web) join(ctx context.Context, r *http.Request, m gate.Member) error {
 	s := access.Membership{ID: "m-" + rand.Text(), Type: r.PostFormValue("plan")}
 	rules, err := w.store.Rules(ctx, space)
 	if err != nil {
@@ -38,7 +39,7 @@ func (w *web) join(ctx context.Context, r *http.Request, m access.Member) error 
 }
 
 // leave takes a membership away.
-func (w *web) leave(ctx context.Context, r *http.Request, m access.Member) error {
+func (w *web) leave(ctx context.Context, r *http.Request, m gate.Member) error {
 	id := r.PostFormValue("membership")
 	i := slices.IndexFunc(m.Memberships, func(s access.Membership) bool { return s.ID == id })
 	if i < 0 {

@@ -28,13 +28,13 @@ func (w *web) peoplePage(rw http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, personRow{m, names[m.ID]})
+		rows = append(rows, personRow{m.Member, names[m.ID]})
 	}
 	w.show(rw, r, http.StatusOK, "people", view{Title: "People", Data: rows})
 	return nil
 }
 
-func (w *web) thisMember(ctx context.Context, id string) (access.Member, error) {
+func (w *web) thisMember(ctx context.Context, id string) (gate.Member, error) {
 	m, err := w.store.Member(ctx, space, id)
 	if errors.Is(err, gate.ErrNotFound) {
 		return m, notHere
@@ -79,12 +79,12 @@ func (w *web) personPage(rw http.ResponseWriter, r *http.Request) error {
 	w.show(rw, r, http.StatusOK, "person", view{Title: names[m.ID], Data: struct {
 		personRow
 		Plans     []access.MembershipType
-		Grants    []access.Grant
+		Grants    []gate.Grant
 		Doors     []gate.Door
 		DoorNames map[string]string
 		Hours     hoursForm
 		Keys      []keyView
-	}{personRow{m, names[m.ID]}, rules.MembershipTypes, grants, doors, doorNames, newHoursForm("grant", "Hours", access.Always(), true), keys}})
+	}{personRow{m.Member, names[m.ID]}, rules.MembershipTypes, grants, doors, doorNames, newHoursForm("grant", "Hours", access.Always(), true), keys}})
 	return nil
 }
 
@@ -129,7 +129,7 @@ func (w *web) changePerson(rw http.ResponseWriter, r *http.Request) error {
 			return errG
 		}
 		id := r.PostFormValue("grant")
-		if !slices.ContainsFunc(grants, func(g access.Grant) bool { return g.ID == id }) {
+		if !slices.ContainsFunc(grants, func(g gate.Grant) bool { return g.ID == id }) {
 			return notHere
 		}
 		err = w.store.DeleteGrant(ctx, space, id)
@@ -153,18 +153,22 @@ func (w *web) changePerson(rw http.ResponseWriter, r *http.Request) error {
 }
 
 // putMember stores a member whom the rules accept.
-func (w *web) putMember(ctx context.Context, m access.Member) error {
+func (w *web) putMember(ctx context.Context, m gate.Member) error {
 	if _, err := w.whatIf(ctx, func(f *access.Facts) {
 		f.Members = slices.Clone(f.Members)
 		for i := range f.Members {
 			if f.Members[i].ID == m.ID {
-				f.Members[i] = m
+				f.Members[i] = m.Member
 			}
 		}
 	}); err != nil {
 		return err
 	}
-	return w.store.PutMember(ctx, space, m)
+	err := w.store.PutMember(ctx, space, m)
+	if errors.Is(err, gate.ErrConflict) {
+		return &problem{http.StatusConflict, "Another manager changed this person meanwhile. Please look at them again."}
+	}
+	return err
 }
 
 func (w *web) addGrant(ctx context.Context, r *http.Request, member string) error {
@@ -192,5 +196,5 @@ func (w *web) addGrant(ctx context.Context, r *http.Request, member string) erro
 	if _, err := w.whatIf(ctx, func(f *access.Facts) { f.Grants = append(slices.Clone(f.Grants), g) }); err != nil {
 		return err
 	}
-	return w.store.PutGrant(ctx, space, g)
+	return w.store.PutGrant(ctx, space, gate.Grant{Grant: g})
 }

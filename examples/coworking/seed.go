@@ -88,22 +88,22 @@ func (h *house) seed(ctx context.Context, password string) error {
 		return fmt.Errorf("seeding the rules: %w", err)
 	}
 	for _, d := range plannedDoors {
-		if err := h.store.AddDoor(ctx, space, gate.Door{Door: d}); err != nil {
+		if err := h.store.PutDoor(ctx, space, gate.Door{Door: d}); err != nil {
 			return fmt.Errorf("seeding door %s: %w", d.ID, err)
 		}
 	}
 	for _, p := range people {
-		if err := h.store.PutMember(ctx, space, p.member); err != nil {
+		if err := h.store.PutMember(ctx, space, gate.Member{Member: p.member}); err != nil {
 			return fmt.Errorf("seeding %s: %w", p.account.member, err)
 		}
 	}
-	if err := h.store.PutGrant(ctx, space, access.Grant{ID: "ada-office", Member: "ada", Door: "office-4", Hours: access.Always()}); err != nil {
+	if err := h.store.PutGrant(ctx, space, gate.Grant{Grant: access.Grant{ID: "ada-office", Member: "ada", Door: "office-4", Hours: access.Always()}}); err != nil {
 		return err
 	}
 	soon := h.now().Truncate(15 * time.Minute).Add(15 * time.Minute)
-	return h.store.PutReservation(ctx, space, reservation.Reservation{
+	return h.store.PutReservation(ctx, space, gate.Reservation{Reservation: reservation.Reservation{
 		ID: "welcome", Resource: "meeting-room", Member: "bob", Start: soon, End: soon.Add(time.Hour),
-	})
+	}})
 }
 
 // setUp does what the manager does once in the browser: consent, the PIN of each

@@ -39,7 +39,7 @@ func (w *web) whatIf(ctx context.Context, change func(*access.Facts)) ([]effect,
 }
 
 func (w *web) whatIfDuring(ctx context.Context, span access.Span, change func(*access.Facts)) ([]effect, error) {
-	doc, err := gate.Export(ctx, w.stores(), space)
+	doc, err := gate.Export(ctx, w.stores().Readers(), space)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,7 @@
 // Command custom-store is a club that had members and a calendar long before it
-// had doors. It keeps its own tables (tables.go) and makes them two of the gate's
-// stores (store.go); the other parts it takes ready-made. One test call proves
-// that its stores do what the gate relies on (main_test.go).
+// had doors. It keeps its own tables (tables.go) and two readers for them
+// (store.go); the other parts it takes ready-made. One test call proves that the
+// readers do what the gate relies on (main_test.go).
 //
 //	go run ./examples/custom-store
 package main
@@ -58,7 +58,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	for _, id := range []string{"street", "hall"} {
-		err := rest.AddDoor(ctx, club, gate.Door{
+		err := rest.PutDoor(ctx, club, gate.Door{
 			Door: access.Door{ID: id, Name: id, AccessType: access.AccessOnly},
 			Link: gate.Link{Site: "their lock system", Lock: "lock-" + id, LinkedAt: now},
 		})
@@ -68,7 +68,7 @@ func run(ctx context.Context) error {
 	}
 	g, err := gate.New(gate.Config{
 		Site:    club,
-		Facts:   storage.JoinFacts(rest, rest, members{own}, bookings{own}),
+		Facts:   storage.JoinFacts(storage.Readers{Doors: rest, Rules: rest, Members: members{own}, Reservations: bookings{own}}),
 		Records: rest,
 		Locks:   buzzer{},
 		Now:     func() time.Time { return now },

@@ -87,9 +87,9 @@ func (d *demo) furnish(ctx context.Context) error {
 	err = errors.Join(frontErr, studioErr,
 		store.PutRules(ctx, gate.Rules{Site: access.Site{ID: "club", TimeZone: site.TimeZone},
 			MembershipTypes: []access.MembershipType{{ID: "member", Doors: always}}}),
-		store.PutMember(ctx, "club", access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "member"}}}),
-		store.PutMember(ctx, "club", access.Member{ID: "bob", Memberships: []access.Membership{{ID: "m2", Type: "member",
-			From: d.sim.Now().Add(23 * time.Hour).Truncate(time.Hour)}}}))
+		store.PutMember(ctx, "club", gate.Member{Member: access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "member"}}}}),
+		store.PutMember(ctx, "club", gate.Member{Member: access.Member{ID: "bob", Memberships: []access.Membership{{ID: "m2", Type: "member",
+			From: d.sim.Now().Add(23 * time.Hour).Truncate(time.Hour)}}}}))
 	if err != nil {
 		return err
 	}

@@ -208,7 +208,7 @@ func (n *node) setUpSite(ctx context.Context, s site, salto saltoks.Site, sim *s
 		return err
 	}
 	for i := range members {
-		err := facts.PutMember(ctx, s.ID, access.Member{ID: fmt.Sprintf("member-%02d", i), Memberships: []access.Membership{{ID: "m", Type: "resident"}}})
+		err := facts.PutMember(ctx, s.ID, gate.Member{Member: access.Member{ID: fmt.Sprintf("member-%02d", i), Memberships: []access.Membership{{ID: "m", Type: "resident"}}}})
 		if err != nil {
 			return err
 		}

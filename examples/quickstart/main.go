@@ -18,6 +18,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/memstore"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
@@ -84,10 +85,10 @@ func main() {
 		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}}}},
 		Resources:       []access.Resource{{ID: "office-4", Doors: []string{"front", "office-4"}}},
 	}))
-	check(store.PutMember(ctx, "loft", access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}))
-	check(store.PutMember(ctx, "loft", access.Member{ID: "bob"}))
-	check(store.PutMember(ctx, "loft", access.Member{ID: "cyd"}))
-	check(store.PutReservation(ctx, "loft", booking))
+	check(store.PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
+	check(store.PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "bob"}}))
+	check(store.PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "cyd"}}))
+	check(store.PutReservation(ctx, "loft", gate.Reservation{Reservation: booking}))
 
 	// The day: each tap is one call of the gate.
 	g := must(gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks, Now: sim.Now}))
@@ -126,8 +127,10 @@ func main() {
 	at(14, 20, 0)
 	say("Office 4 is in %s", sim.LockState(simLocks[1].ID))
 	tap(g.Lock, "bob", "office-4")
-	booking = must(booking.EndEarly(sim.Now()))
-	check(store.PutReservation(ctx, "loft", booking))
+	check(storage.UpdateReservation(ctx, store, "loft", "r1", func(b *gate.Reservation) (err error) {
+		b.Reservation, err = b.EndEarly(sim.Now())
+		return err
+	}))
 	say("bob ends the booking")
 	at(14, 34, 59)
 	tap(g.Unlock, "bob", "office-4")

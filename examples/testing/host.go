@@ -95,8 +95,8 @@ func newHost(ctx context.Context, sim *saltokstest.Sim) (*host, error) {
 			{ID: "evening", Doors: []access.DoorHours{{Door: "front", Hours: access.Weekly(access.Range{
 				Days: access.Days(access.Mon, access.Sun), From: access.At(18, 0), To: access.At(24, 0)})}}},
 		}}),
-		store.PutMember(ctx, "club", access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "member"}}}),
-		store.PutMember(ctx, "club", access.Member{ID: "eve", Memberships: []access.Membership{{ID: "m2", Type: "evening"}}}))
+		store.PutMember(ctx, "club", gate.Member{Member: access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "member"}}}}),
+		store.PutMember(ctx, "club", gate.Member{Member: access.Member{ID: "eve", Memberships: []access.Membership{{ID: "m2", Type: "evening"}}}}))
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func BenchmarkUnlock(b *testing.B) {
 		store, _ := d.Store(b)
 		fillSite(b, store, "loft")
 		for i := range 300 {
-			must(b, store.PutMember(b.Context(), "loft", access.Member{ID: member(i), Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}))
+			must(b, store.PutMember(b.Context(), "loft", gate.Member{Member: access.Member{ID: member(i), Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
 		}
 		clock := noon
 		n := 0
@@ -252,7 +252,7 @@ func crowd(b testing.TB, d Database, db *sql.DB, store *sqlstore.Store, members 
 			rules.MembershipTypes[0].Doors = append(rules.MembershipTypes[0].Doors, access.DoorHours{Door: id, Hours: access.Always()})
 		}
 		rules.Resources = append(rules.Resources, access.Resource{ID: fmt.Sprint("room", i), Doors: []string{id}})
-		must(b, store.AddDoor(b.Context(), "loft", storage.Door{Door: access.Door{ID: id, AccessType: access.AccessOnly}, Link: storage.Link{Site: "s", Lock: id}}))
+		must(b, store.PutDoor(b.Context(), "loft", storage.Door{Door: access.Door{ID: id, AccessType: access.AccessOnly}, Link: storage.Link{Site: "s", Lock: id}}))
 	}
 	must(b, store.PutRules(b.Context(), rules))
 	series := "(WITH RECURSIVE s(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM s WHERE i < %d) SELECT i FROM s) AS s"
@@ -262,11 +262,11 @@ func crowd(b testing.TB, d Database, db *sql.DB, store *sqlstore.Store, members 
 	of := func(n int) string { return fmt.Sprintf(series, n-1) }
 	// Each room is booked a thousand times, every eight hours, most of them past.
 	for _, q := range []string{
-		"INSERT INTO doorkit_members (site, id, standing, standing_reason) SELECT 'loft', 'm' || i, '', '' FROM " + of(members),
+		"INSERT INTO doorkit_members (site, id, version, standing, standing_reason) SELECT 'loft', 'm' || i, 1, '', '' FROM " + of(members),
 		"INSERT INTO doorkit_memberships (site, member, pos, id, type, paused) SELECT 'loft', 'm' || i, 0, 'm1', 'resident', 0 FROM " + of(members),
-		fmt.Sprintf(`INSERT INTO doorkit_reservations (site, id, resource, member, starts, ends, effective, status)
-			SELECT 'loft', 'r' || i, 'room' || (i / 1000), 'm' || (i / 10), %[1]d + (i * 37 %% 1000 - 750) * 28800000000, %[1]d + (i * 37 %% 1000 - 750) * 28800000000 + 7200000000,
-			%[1]d + (i * 37 %% 1000 - 750) * 28800000000 + 7200000000, 'confirmed' FROM `, noon.UnixMicro()) + of(10*members),
+		fmt.Sprintf(`INSERT INTO doorkit_reservations (site, id, version, resource, member, starts, ends, effective, status, guests)
+			SELECT 'loft', 'r' || i, 1, 'room' || (i / 1000), 'm' || (i / 10), %[1]d + (i * 37 %% 1000 - 750) * 28800000000, %[1]d + (i * 37 %% 1000 - 750) * 28800000000 + 7200000000,
+			%[1]d + (i * 37 %% 1000 - 750) * 28800000000 + 7200000000, 'confirmed', '[]' FROM `, noon.UnixMicro()) + of(10*members),
 		`INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash)
 			SELECT 'loft', i, i, 0, 'door' || (i % 50), 'unlock', 'accepted', 'membership', '` + "xx" + `', 'xx' FROM ` + of(10*members),
 	} {

@@ -41,15 +41,15 @@ func fillSite(t testing.TB, s *sqlstore.Store, site string) {
 		Resources:       []access.Resource{{ID: "meeting", Doors: []string{"front"}}},
 	}))
 	for _, id := range []string{"front", "lab"} {
-		must(t, s.AddDoor(t.Context(), site, storage.Door{
+		must(t, s.PutDoor(t.Context(), site, storage.Door{
 			Door: access.Door{ID: id, Name: id, AccessType: access.AccessAndOfficeMode},
 			Link: storage.Link{Site: "salto", Gateway: "iq", Lock: "lock-" + id, Name: id, LinkedAt: noon},
 		}))
 	}
 	for _, id := range []string{"ada", "bob"} {
-		must(t, s.PutMember(t.Context(), site, access.Member{ID: id, Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}))
+		must(t, s.PutMember(t.Context(), site, gate.Member{Member: access.Member{ID: id, Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
 	}
-	must(t, s.PutReservation(t.Context(), site, reservation.Reservation{ID: "r1", Resource: "meeting", Member: "ada", Start: noon, End: noon.Add(time.Hour)}))
+	must(t, s.PutReservation(t.Context(), site, gate.Reservation{Reservation: reservation.Reservation{ID: "r1", Resource: "meeting", Member: "ada", Start: noon, End: noon.Add(time.Hour)}}))
 }
 
 // hooked is a store of its own over d, with a hook below it.

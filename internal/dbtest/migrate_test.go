@@ -153,7 +153,7 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 	Both(t, func(t *testing.T, d Database) {
 		dumps, err := filepath.Glob(filepath.Join("testdata", "v*."+strings.ToLower(d.Dialect.String())+".sql"))
 		must(t, err)
-		if len(dumps) < 2 {
+		if len(dumps) < 1 {
 			t.Fatalf("only %d dumps", len(dumps))
 		}
 		for _, path := range dumps {

@@ -118,13 +118,13 @@ func use(t *testing.T, s *sqlstore.Store) {
 	ctx, site := t.Context(), "loft"
 	fillSite(t, s, site)
 	g := access.Grant{ID: "g1", Member: "ada", Door: "lab", Hours: access.Always()}
-	must(t, s.PutGrant(ctx, site, g))
+	must(t, s.PutGrant(ctx, site, storage.Grant{Grant: g}))
 	rules, err := s.Rules(ctx, site)
 	must(t, err)
 	must(t, s.PutRules(ctx, rules))
 	door, err := s.Door(ctx, site, "lab")
 	must(t, err)
-	must(t, s.UpdateDoor(ctx, site, door))
+	must(t, s.PutDoor(ctx, site, door))
 	read := func(_ any, err error) { t.Helper(); must(t, err) }
 	for _, member := range []string{"ada", ""} {
 		list, err := s.Grants(ctx, site, member)

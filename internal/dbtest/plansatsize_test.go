@@ -86,7 +86,7 @@ func TestReservationsInPages(t *testing.T) {
 			if n > 0 && cmp.Or(last.Start.Compare(one.Start), cmp.Compare(last.ID, one.ID)) >= 0 {
 				t.Fatalf("%v after %v", one, last)
 			}
-			last = one
+			last = one.Reservation
 			n++
 		}
 		pages := 0

@@ -72,12 +72,12 @@ func text(t *testing.T, d access.Decision) string {
 func crowded(random *rand.Rand, site string, buffers access.Buffers) access.Facts {
 	f := access.Facts{
 		Site:     access.Site{ID: site, TimeZone: "Europe/Berlin"},
-		Settings: access.Settings{Buffers: buffers, Before: new(24 * time.Hour), After: new(6 * time.Hour)},
+		Settings: access.Settings{Buffers: buffers, Guests: access.GuestsAdmitted, Before: new(24 * time.Hour), After: new(6 * time.Hour)},
 	}
 	for _, id := range []string{"front", "lab"} {
 		f.Doors = append(f.Doors, access.Door{ID: id, AccessType: access.AccessOnly})
 	}
-	f.Resources = []access.Resource{{ID: "room", Doors: []string{"front", "lab"}}, {ID: "desk", Doors: []string{"front"}}}
+	f.Resources = []access.Resource{{ID: "room", Doors: []string{"front", "lab"}}, {ID: "desk", Doors: []string{"front"}, Before: new(time.Hour)}}
 	for i := range 8 { // the last two book nothing
 		f.Members = append(f.Members, access.Member{ID: fmt.Sprint("member-", i)})
 	}
@@ -94,6 +94,9 @@ func crowded(random *rand.Rand, site string, buffers access.Buffers) access.Fact
 		}
 		if random.IntN(4) == 0 { // ended early, some before they began
 			r.EndedAt = start.Add(time.Duration(random.IntN(120)-60) * time.Hour)
+		}
+		if random.IntN(4) == 0 {
+			r.Guests = []string{f.Members[4+random.IntN(4)].ID}
 		}
 		f.Reservations = append(f.Reservations, r)
 	}

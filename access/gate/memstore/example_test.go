@@ -13,7 +13,7 @@ import (
 func ExampleNew() {
 	ctx := context.Background()
 	store := memstore.New()
-	_ = store.PutMember(ctx, "loft", access.Member{ID: "ada"})
+	_ = store.PutMember(ctx, "loft", storage.Member{Member: access.Member{ID: "ada"}})
 	m, err := store.Member(ctx, "loft", "ada")
 	fmt.Println(m.ID, err)
 	_, err = store.Member(ctx, "loft", "bob")

@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math/rand/v2"
 	"slices"
-	"time"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/storage"
-	"github.com/doorkit/doorkit/reservation"
 )
 
 func missing(kind, id string) error {
@@ -22,81 +21,104 @@ func conflict(kind, id, why string) error {
 	return fmt.Errorf("memstore: %s %q %s: %w", kind, id, why, storage.ErrConflict)
 }
 
+// next returns the version that a write based on version gives to a row, or
+// storage.ErrConflict when the row is not at it; stored is 0 when there is no row.
+// The first version is random, so that a row that was deleted and added again does
+// not have the version of the one before.
+func next(kind, id string, version, stored uint64) (uint64, error) {
+	switch {
+	case version == stored && version == 0:
+		return 1 + rand.Uint64N(1<<52), nil
+	case version == stored:
+		return version + 1, nil
+	case version == 0:
+		return 0, conflict(kind, id, "exists already")
+	}
+	return 0, conflict(kind, id, "was changed meanwhile, or deleted")
+}
+
+// missing returns which of ids the site does not have; none if the site has nothing
+// of the kind here (see storage.CheckReferences).
+func (st *site) missing(kind storage.Kind, ids []string) ([]string, error) {
+	has, any := map[string]bool{}, false
+	switch kind {
+	case storage.KindDoor:
+		any = len(st.doors) > 0
+		for i := range st.doors {
+			has[st.doors[i].ID] = true
+		}
+	case storage.KindMember:
+		any = len(st.members) > 0
+		for _, id := range ids {
+			has[id] = st.members[id] != nil
+		}
+	case storage.KindType:
+		any = st.rules.Version > 0
+		for i := range st.rules.MembershipTypes {
+			has[st.rules.MembershipTypes[i].ID] = true
+		}
+	case storage.KindResource:
+		any = st.rules.Version > 0
+		for i := range st.rules.Resources {
+			has[st.rules.Resources[i].ID] = true
+		}
+	}
+	if !any {
+		return nil, nil
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return has[id] }), nil
+}
+
 func (st *site) door(id string) int {
 	return slices.IndexFunc(st.doors, func(d storage.Door) bool { return d.ID == id })
 }
 
-// Doors implements storage.DoorStore.
+// Doors implements storage.DoorReader.
 func (s *Store) Doors(ctx context.Context, siteID string) (list []storage.Door, err error) {
-	err = s.read(ctx, siteID, func(st *site) error { list = slices.Clone(st.doors); return nil })
+	err = s.read(ctx, siteID, func(st *site) error { list = deepCopy(st.doors); return nil })
 	return list, err
 }
 
-// Door implements storage.DoorStore.
+// Door implements storage.DoorReader.
 func (s *Store) Door(ctx context.Context, siteID, id string) (d storage.Door, err error) {
 	err = s.read(ctx, siteID, func(st *site) error {
 		i := st.door(id)
 		if i < 0 {
 			return missing("door", id)
 		}
-		d = st.doors[i]
+		d = deepCopy(st.doors[i])
 		return nil
 	})
 	return d, err
 }
 
-func (st *site) lockTaken(d storage.Door) error {
-	if d.Link.IsZero() {
-		return nil
-	}
-	for _, other := range st.doors {
-		if other.ID != d.ID && other.Link.Site == d.Link.Site && other.Link.Lock == d.Link.Lock {
-			return conflict("lock", d.Link.Lock, fmt.Sprintf("is linked to door %q", other.ID))
-		}
-	}
-	return nil
-}
-
-// AddDoor implements storage.DoorStore.
-func (s *Store) AddDoor(ctx context.Context, siteID string, d storage.Door) error {
-	if err := storage.CheckFact(siteID, d); err != nil {
+// PutDoor implements storage.DoorStore.
+func (s *Store) PutDoor(ctx context.Context, siteID string, d storage.Door) error {
+	d, err := storage.Normalize(siteID, d)
+	if err != nil {
 		return err
 	}
-	d = microDoor(d)
-	return s.write(ctx, siteID, func(st *site) error {
-		if st.door(d.ID) >= 0 {
-			return conflict("door", d.ID, "is there already")
+	d = deepCopy(d)
+	return s.write(ctx, siteID, func(st *site) (err error) {
+		i, stored := st.door(d.ID), uint64(0)
+		if i >= 0 {
+			stored = st.doors[i].Version
 		}
-		if err := st.lockTaken(d); err != nil {
+		for _, other := range st.doors {
+			if !d.Link.IsZero() && other.ID != d.ID && other.Link.Site == d.Link.Site && other.Link.Lock == d.Link.Lock {
+				return &storage.LockTakenError{Lock: d.Link.Lock, Door: other.ID}
+			}
+		}
+		if d.Version, err = next("door", d.ID, d.Version, stored); err != nil {
 			return err
 		}
-		d.Version = 1
-		// A list that was handed out is not changed under its reader.
-		st.doors = append(slices.Clip(st.doors), d)
-		return nil
-	})
-}
-
-// UpdateDoor implements storage.DoorStore.
-func (s *Store) UpdateDoor(ctx context.Context, siteID string, d storage.Door) error {
-	if err := storage.CheckFact(siteID, d); err != nil {
-		return err
-	}
-	d = microDoor(d)
-	return s.write(ctx, siteID, func(st *site) error {
-		i := st.door(d.ID)
-		if i < 0 {
-			return missing("door", d.ID)
-		}
-		if st.doors[i].Version != d.Version {
-			return conflict("door", d.ID, "was changed meanwhile")
-		}
-		if err := st.lockTaken(d); err != nil {
-			return err
-		}
-		d.Version++
+		// Load hands the list out: it is not changed under its reader.
 		st.doors = slices.Clone(st.doors)
-		st.doors[i] = d
+		if i < 0 {
+			st.doors = append(st.doors, d)
+		} else {
+			st.doors[i] = d
+		}
 		return nil
 	})
 }
@@ -113,13 +135,13 @@ func (s *Store) DeleteDoor(ctx context.Context, siteID, id string) error {
 	})
 }
 
-// Rules implements storage.RuleStore.
+// Rules implements storage.RuleReader.
 func (s *Store) Rules(ctx context.Context, siteID string) (r storage.Rules, err error) {
 	err = s.read(ctx, siteID, func(st *site) error {
 		if st.rules.Version == 0 {
-			return missing("site", siteID)
+			return &storage.UnknownSiteError{Site: siteID}
 		}
-		r = st.rules
+		r = deepCopy(st.rules)
 		return nil
 	})
 	return r, err
@@ -127,12 +149,17 @@ func (s *Store) Rules(ctx context.Context, siteID string) (r storage.Rules, err 
 
 // PutRules implements storage.RuleStore.
 func (s *Store) PutRules(ctx context.Context, r storage.Rules) error {
-	if err := storage.CheckFact(r.Site.ID, r); err != nil {
+	r, err := storage.Normalize("", r)
+	if err != nil {
 		return err
 	}
+	r = deepCopy(r)
 	return s.write(ctx, r.Site.ID, func(st *site) error {
+		if err := storage.CheckReferences(r, func() (storage.Rules, error) { return st.rules, nil }, st.missing); err != nil {
+			return err
+		}
 		if st.rules.Version != r.Version {
-			return conflict("site", r.Site.ID, "has other rules by now")
+			return conflict("site", r.Site.ID, fmt.Sprintf("has rules of version %d, not %d", st.rules.Version, r.Version))
 		}
 		r.Version++
 		st.rules = r
@@ -140,33 +167,55 @@ func (s *Store) PutRules(ctx context.Context, r storage.Rules) error {
 	})
 }
 
-// Grants implements storage.RuleStore.
-func (s *Store) Grants(ctx context.Context, siteID, member string) (list []access.Grant, err error) {
+// Grants implements storage.RuleReader.
+func (s *Store) Grants(ctx context.Context, siteID, member string) (list []storage.Grant, err error) {
 	err = s.read(ctx, siteID, func(st *site) error {
 		if member != "" {
-			list = slices.Clone(st.granted[member])
+			for _, g := range st.granted[member] {
+				list = append(list, deepCopy(st.grants[g.ID]))
+			}
 			return nil
 		}
 		for _, id := range slices.Sorted(maps.Keys(st.grants)) {
-			list = append(list, st.grants[id])
+			list = append(list, deepCopy(st.grants[id]))
 		}
 		return nil
 	})
 	return list, err
 }
 
+// Grant implements storage.RuleStore.
+func (s *Store) Grant(ctx context.Context, siteID, id string) (g storage.Grant, err error) {
+	err = s.read(ctx, siteID, func(st *site) error {
+		have, ok := st.grants[id]
+		if !ok {
+			return missing("grant", id)
+		}
+		g = deepCopy(have)
+		return nil
+	})
+	return g, err
+}
+
 // PutGrant implements storage.RuleStore.
-func (s *Store) PutGrant(ctx context.Context, siteID string, g access.Grant) error {
-	if err := storage.CheckFact(siteID, g); err != nil {
+func (s *Store) PutGrant(ctx context.Context, siteID string, g storage.Grant) error {
+	g, err := storage.Normalize(siteID, g)
+	if err != nil {
 		return err
 	}
-	g = microGrant(g)
-	return s.write(ctx, siteID, func(st *site) error {
+	g = deepCopy(g)
+	return s.write(ctx, siteID, func(st *site) (err error) {
+		if err := storage.CheckReferences(g, func() (storage.Grant, error) { return st.grants[g.ID], nil }, st.missing); err != nil {
+			return err
+		}
+		if g.Version, err = next("grant", g.ID, g.Version, st.grants[g.ID].Version); err != nil {
+			return err
+		}
 		st.dropGrant(g.ID)
 		st.grants[g.ID] = g
 		list := st.granted[g.Member]
 		i, _ := slices.BinarySearchFunc(list, g.ID, func(g access.Grant, id string) int { return cmp.Compare(g.ID, id) })
-		st.granted[g.Member] = slices.Insert(slices.Clip(list), i, g)
+		st.granted[g.Member] = slices.Insert(slices.Clip(list), i, g.Grant)
 		return nil
 	})
 }
@@ -190,27 +239,27 @@ func (st *site) dropGrant(id string) bool {
 	return ok
 }
 
-// Member implements storage.MemberStore.
-func (s *Store) Member(ctx context.Context, siteID, id string) (m access.Member, err error) {
+// Member implements storage.MemberReader.
+func (s *Store) Member(ctx context.Context, siteID, id string) (m storage.Member, err error) {
 	err = s.read(ctx, siteID, func(st *site) error {
 		have := st.members[id]
 		if have == nil {
 			return missing("member", id)
 		}
-		m = *have
+		m = deepCopy(*have)
 		return nil
 	})
 	return m, err
 }
 
-// Members implements storage.MemberStore. It yields the members of the moment it
+// Members implements storage.MemberReader. It yields the members of the moment it
 // was called.
-func (s *Store) Members(ctx context.Context, siteID string) iter.Seq2[access.Member, error] {
-	return func(yield func(access.Member, error) bool) {
-		var list []access.Member
+func (s *Store) Members(ctx context.Context, siteID string) iter.Seq2[storage.Member, error] {
+	return func(yield func(storage.Member, error) bool) {
+		var list []storage.Member
 		err := s.read(ctx, siteID, func(st *site) error {
 			for _, id := range slices.Sorted(maps.Keys(st.members)) {
-				list = append(list, *st.members[id])
+				list = append(list, deepCopy(*st.members[id]))
 			}
 			return nil
 		})
@@ -219,12 +268,26 @@ func (s *Store) Members(ctx context.Context, siteID string) iter.Seq2[access.Mem
 }
 
 // PutMember implements storage.MemberStore.
-func (s *Store) PutMember(ctx context.Context, siteID string, m access.Member) error {
-	if err := storage.CheckFact(siteID, m); err != nil {
+func (s *Store) PutMember(ctx context.Context, siteID string, m storage.Member) error {
+	m, err := storage.Normalize(siteID, m)
+	if err != nil {
 		return err
 	}
-	m = microMember(m)
-	return s.write(ctx, siteID, func(st *site) error { st.members[m.ID] = &m; return nil })
+	m = deepCopy(m)
+	return s.write(ctx, siteID, func(st *site) (err error) {
+		var stored storage.Member
+		if have := st.members[m.ID]; have != nil {
+			stored = *have
+		}
+		if err := storage.CheckReferences(m, func() (storage.Member, error) { return stored, nil }, st.missing); err != nil {
+			return err
+		}
+		if m.Version, err = next("member", m.ID, m.Version, stored.Version); err != nil {
+			return err
+		}
+		st.members[m.ID] = &m
+		return nil
+	})
 }
 
 // DeleteMember implements storage.MemberStore.
@@ -234,41 +297,6 @@ func (s *Store) DeleteMember(ctx context.Context, siteID, id string) error {
 			return missing("member", id)
 		}
 		delete(st.members, id)
-		return nil
-	})
-}
-
-// Reservations implements storage.ReservationStore.
-func (s *Store) Reservations(ctx context.Context, q storage.ReservationQuery) iter.Seq2[reservation.Reservation, error] {
-	return func(yield func(reservation.Reservation, error) bool) {
-		var list []reservation.Reservation
-		err := s.read(ctx, q.Site, func(st *site) error { list = st.bookings.find(q); return nil })
-		slices.SortFunc(list, func(a, b reservation.Reservation) int {
-			return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
-		})
-		each(ctx, list, err, yield)
-	}
-}
-
-// PutReservation implements storage.ReservationStore.
-func (s *Store) PutReservation(ctx context.Context, siteID string, r reservation.Reservation) error {
-	if err := storage.CheckFact(siteID, r); err != nil {
-		return err
-	}
-	r = microReservation(r)
-	return s.write(ctx, siteID, func(st *site) error {
-		st.bookings.drop(r.ID)
-		st.bookings.put(r)
-		return nil
-	})
-}
-
-// DeleteReservation implements storage.ReservationStore.
-func (s *Store) DeleteReservation(ctx context.Context, siteID, id string) error {
-	return s.write(ctx, siteID, func(st *site) error {
-		if !st.bookings.drop(id) {
-			return missing("reservation", id)
-		}
 		return nil
 	})
 }
@@ -288,98 +316,4 @@ func each[T any](ctx context.Context, list []T, err error, yield func(T, error) 
 			return
 		}
 	}
-}
-
-// bookings are the reservations of a site, found by resource or member in order
-// of their last instant.
-type bookings struct {
-	byID       map[string]reservation.Reservation
-	byResource map[string][]booking
-	byMember   map[string][]booking
-}
-
-type booking struct {
-	last time.Time
-	id   string
-}
-
-func bookingOf(r reservation.Reservation) booking {
-	_, last := storage.Instants(r)
-	return booking{last, r.ID}
-}
-
-func newBookings() bookings {
-	return bookings{map[string]reservation.Reservation{}, map[string][]booking{}, map[string][]booking{}}
-}
-
-func (a booking) compare(b booking) int {
-	return cmp.Or(a.last.Compare(b.last), cmp.Compare(a.id, b.id))
-}
-
-func (b *bookings) put(r reservation.Reservation) {
-	b.byID[r.ID] = r
-	at := bookingOf(r)
-	for _, index := range []struct {
-		m   map[string][]booking
-		key string
-	}{{b.byResource, r.Resource}, {b.byMember, r.Member}} {
-		list := index.m[index.key]
-		i, _ := slices.BinarySearchFunc(list, at, booking.compare)
-		index.m[index.key] = slices.Insert(list, i, at)
-	}
-}
-
-func (b *bookings) drop(id string) bool {
-	r, ok := b.byID[id]
-	if !ok {
-		return false
-	}
-	delete(b.byID, id)
-	at := bookingOf(r)
-	for _, index := range []struct {
-		m   map[string][]booking
-		key string
-	}{{b.byResource, r.Resource}, {b.byMember, r.Member}} {
-		list := index.m[index.key]
-		if i, found := slices.BinarySearchFunc(list, at, booking.compare); found {
-			index.m[index.key] = slices.Delete(list, i, i+1)
-		}
-	}
-	return true
-}
-
-func (b *bookings) find(q storage.ReservationQuery) (list []reservation.Reservation) {
-	rest := q
-	rest.Resources = nil // each is gone to by itself
-	add := func(index []booking) {
-		from := 0
-		if !q.EndAfter.IsZero() {
-			from, _ = slices.BinarySearchFunc(index, q.EndAfter, func(a booking, t time.Time) int {
-				if a.last.After(t) {
-					return 1
-				}
-				return -1
-			})
-		}
-		for _, at := range index[from:] {
-			if r := b.byID[at.id]; rest.Selects(r) {
-				list = append(list, r)
-			}
-		}
-	}
-	switch {
-	case q.Resources != nil:
-		ids := slices.Clone(q.Resources)
-		slices.Sort(ids)
-		for _, id := range slices.Compact(ids) {
-			add(b.byResource[id])
-		}
-	case q.Member != "":
-		add(b.byMember[q.Member])
-	default:
-		for _, index := range b.byResource {
-			add(index)
-		}
-	}
-	return list
 }

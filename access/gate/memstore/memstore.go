@@ -37,10 +37,10 @@ func (s *Store) Durable() bool { return false }
 type site struct {
 	doors   []storage.Door // in the order they were added
 	rules   storage.Rules  // Version 0: not there
-	grants  map[string]access.Grant
-	members map[string]*access.Member
-	// granted holds a member's grants in byte order of their ids. A list that was
-	// handed out is not changed under its reader.
+	grants  map[string]storage.Grant
+	members map[string]*storage.Member
+	// granted holds a member's grants in byte order of their ids. Load hands the
+	// lists out, so they are not changed in place.
 	granted  map[string][]access.Grant
 	bookings bookings
 	records
@@ -77,7 +77,7 @@ func (s *Store) write(ctx context.Context, id string, fn func(*site) error) erro
 
 func newSite() *site {
 	return &site{
-		grants: map[string]access.Grant{}, members: map[string]*access.Member{}, granted: map[string][]access.Grant{},
+		grants: map[string]storage.Grant{}, members: map[string]*storage.Member{}, granted: map[string][]access.Grant{},
 		bookings: newBookings(), records: newRecords(),
 	}
 }
@@ -111,13 +111,15 @@ func (s *Store) LoadAll(ctx context.Context, ask storage.FactsQuery) (list []sto
 
 func (st *site) snapshots(ask storage.FactsQuery, doors []storage.Door) ([]storage.Snapshot, error) {
 	if st.rules.Version == 0 {
-		return nil, missing("site", ask.Site)
+		return nil, &storage.UnknownSiteError{Site: ask.Site}
 	}
-	p := storage.RawFacts{Query: ask, Rules: st.rules, Doors: doors}
-	if p.Member = st.members[ask.Member]; p.Member != nil {
-		p.Grants = st.granted[ask.Member]
+	raw := storage.RawFacts{Query: ask, Rules: st.rules, Doors: doors}
+	if m := st.members[ask.Member]; m != nil {
+		raw.Member, raw.Grants = &m.Member, st.granted[ask.Member]
 		from, until := ask.Span()
-		p.Reservations = st.bookings.find(storage.ReservationQuery{Resources: p.Resources(), EndAfter: from, StartBefore: until})
+		for _, r := range st.bookings.find(storage.ReservationQuery{Resources: raw.Resources(), EndAfter: from, StartBefore: until}) {
+			raw.Reservations = append(raw.Reservations, r.Reservation)
+		}
 	}
-	return p.Snapshots(), nil
+	return raw.Snapshots(), nil
 }

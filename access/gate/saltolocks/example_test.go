@@ -75,7 +75,7 @@ func ExampleNew() {
 		Site:            access.Site{ID: "loft", TimeZone: "Europe/Amsterdam"},
 		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}}}},
 	})
-	_ = store.PutMember(ctx, "loft", access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}})
+	_ = store.PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}})
 	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks})
 	if err != nil {
 		log.Fatal(err)

@@ -93,10 +93,10 @@ func newRigWith(t *testing.T, activate bool, cfg saltokstest.Config) *rig {
 	for i, door := range []string{"front", "office"} {
 		_, err := r.doors.Link(ctx, gate.LinkRequest{Door: door, Lock: r.site.Locks[i].ID, AccessType: access.AccessAndOfficeMode, By: "eve"})
 		r.ok(err)
-		r.ok(r.store.PutGrant(ctx, "loft", access.Grant{ID: door, Member: "ada", Door: door, Hours: access.Always(), RequiresMembership: new(false)}))
+		r.ok(r.store.PutGrant(ctx, "loft", gate.Grant{Grant: access.Grant{ID: door, Member: "ada", Door: door, Hours: access.Always(), RequiresMembership: new(false)}}))
 	}
 	r.ok(r.store.PutRules(ctx, gate.Rules{Site: access.Site{ID: "loft", TimeZone: r.site.TimeZone}}))
-	r.ok(r.store.PutMember(ctx, "loft", access.Member{ID: "ada"}))
+	r.ok(r.store.PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "ada"}}))
 	r.sim.ForgetRequests()
 	return r
 }

@@ -273,13 +273,3 @@ func (s *Store) Erase(ctx context.Context, site, person string, before time.Time
 	}
 	return n, nil
 }
-
-// span adds the conditions of a half-open span of time.
-func (f *filter) span(column string, from, until time.Time) {
-	if !from.IsZero() {
-		f.and(column+" >= ", micros(from))
-	}
-	if !until.IsZero() {
-		f.and(column+" < ", micros(until))
-	}
-}

@@ -56,8 +56,6 @@ func (d Dialect) sql(text string) string {
 func (d Dialect) words() *strings.Replacer {
 	if d == SQLite {
 		return strings.NewReplacer(
-			"{text}", "TEXT", "{int}", "INTEGER", "{blob}", "BLOB", "{strict}", " STRICT",
-			"{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT",
 			// Microseconds by the database's clock.
 			"{clock}", "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000",
 			"{null int}", "NULL", "{unindexed}", "+",
@@ -67,8 +65,6 @@ func (d Dialect) words() *strings.Replacer {
 		)
 	}
 	return strings.NewReplacer(
-		"{text}", `TEXT COLLATE "C"`, "{int}", "BIGINT", "{blob}", "BYTEA", "{strict}", "",
-		"{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
 		"{clock}", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 		"{null int}", "CAST(NULL AS BIGINT)", "{unindexed}", "",
 		"{each (}", "LATERAL (SELECT n.* FROM ", "{) by starts}", " ORDER BY n.starts OFFSET 0) n", "{) by effective}", " ORDER BY n.effective OFFSET 0) n",

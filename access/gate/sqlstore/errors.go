@@ -101,14 +101,6 @@ func fail(ctx context.Context, op string, err error) error {
 	return &Error{op, kind, err}
 }
 
-func notFound(what, id string) error {
-	return fmt.Errorf("sqlstore: no %s %q: %w", what, id, storage.ErrNotFound)
-}
-
-func conflict(format string, args ...any) error {
-	return fmt.Errorf("sqlstore: %s: %w", fmt.Sprintf(format, args...), storage.ErrConflict)
-}
-
 // kindOf reads what drivers tell: an SQLSTATE (pgx, lib/pq), a result code
 // (modernc.org/sqlite) or, last, SQLite's own words.
 func kindOf(err error) Kind {

@@ -87,16 +87,4 @@ func TestStatementsOfEitherDialect(t *testing.T) {
 	if got := PostgreSQL.sql(text); strings.Contains(got, "{") || !strings.HasSuffix(got, "a = $1 AND b = $12") {
 		t.Errorf("PostgreSQL: %s", got)
 	}
-	for _, name := range steps() {
-		data, err := migrations.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, body, _ := strings.Cut(string(data), "\n\n") // the comment names the words
-		for _, d := range []Dialect{SQLite, PostgreSQL} {
-			if got := d.sql(body); strings.Contains(got, "{") {
-				t.Errorf("%s for %s has a word nobody knows:\n%s", name, d, got)
-			}
-		}
-	}
 }

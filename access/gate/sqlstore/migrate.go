@@ -7,24 +7,25 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"strings"
 	"time"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations
 var migrations embed.FS
 
-// steps returns the names of the migrations, in order: the first brings an empty
-// database to version 1, and so on.
-func steps() []string {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
+// steps returns the names of the dialect's migrations, in order: the first brings
+// an empty database to version 1, and so on.
+func (d Dialect) steps() []string {
+	names, err := fs.Glob(migrations, "migrations/"+strings.ToLower(d.String())+"/*.sql")
 	if err != nil {
-		panic(err) // the pattern is a constant
+		panic(err) // the pattern is well-formed
 	}
 	return names
 }
 
-func latest() int { return len(steps()) }
+func (d Dialect) latest() int { return len(d.steps()) }
 
 // Version returns the version of the tables in db: 0 when there are none.
 func Version(ctx context.Context, db *sql.DB, d Dialect) (int, error) {
@@ -84,7 +85,7 @@ func migrateOnce(ctx context.Context, db *sql.DB, d Dialect) error {
 
 func migrate(ctx context.Context, conn *sql.Conn, d Dialect) (err error) {
 	have, err := version(ctx, conn, d)
-	if err != nil || have == latest() {
+	if err != nil || have == d.latest() {
 		return err // the usual case, without a lock
 	}
 	begin := []string{"BEGIN IMMEDIATE"}
@@ -114,16 +115,16 @@ func migrate(ctx context.Context, conn *sql.Conn, d Dialect) (err error) {
 	}
 	have, err = version(ctx, conn, d)
 	switch {
-	case err != nil || have == latest():
+	case err != nil || have == d.latest():
 		return err
-	case have > latest():
-		return &VersionError{have, latest()}
+	case have > d.latest():
+		return &VersionError{have, d.latest()}
 	case have == 0:
-		if _, err := conn.ExecContext(ctx, d.sql("CREATE TABLE doorkit_migrations (version {int} NOT NULL PRIMARY KEY, name {text} NOT NULL, done {int} NOT NULL){strict}")); err != nil {
+		if _, err := conn.ExecContext(ctx, "CREATE TABLE doorkit_migrations (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, done BIGINT NOT NULL)"); err != nil {
 			return err
 		}
 	}
-	for i, name := range steps()[have:] {
+	for i, name := range d.steps()[have:] {
 		text, err := migrations.ReadFile(name)
 		if err != nil {
 			return err
@@ -132,12 +133,12 @@ func migrate(ctx context.Context, conn *sql.Conn, d Dialect) (err error) {
 			if strings.TrimSpace(q) == "" {
 				continue
 			}
-			if _, err := conn.ExecContext(ctx, d.sql(q)); err != nil {
+			if _, err := conn.ExecContext(ctx, q); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
 		q := d.sql("INSERT INTO doorkit_migrations (version, name, done) VALUES ($1, $2, {clock})")
-		if _, err := conn.ExecContext(ctx, q, have+i+1, strings.TrimPrefix(name, "migrations/")); err != nil {
+		if _, err := conn.ExecContext(ctx, q, have+i+1, path.Base(name)); err != nil {
 			return err
 		}
 	}

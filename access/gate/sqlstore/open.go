@@ -12,10 +12,11 @@ import (
 // Store keeps facts and records in one database. It is safe for concurrent use,
 // also by many processes on one database.
 type Store struct {
-	writes
-	db       *sql.DB
-	prepared *prepared
-	volatile bool
+	facts
+	db        *sql.DB
+	prepared  *prepared
+	questions questions
+	volatile  bool
 	// turn lets one writer of this process at a time into an SQLite database:
 	// its own queue is a sleep.
 	turn chan struct{}
@@ -70,12 +71,12 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, e
 	if err != nil {
 		return nil, err
 	}
-	if want := latest(); have != want {
+	if want := d.latest(); have != want {
 		return nil, &VersionError{have, want}
 	}
 	p := &prepared{db: db, dialect: d, stmts: map[string]*sql.Stmt{}}
-	s := &Store{db: db, prepared: p, volatile: o.volatile}
-	s.writes = writes{dialect: d, in: s.write}
+	s := &Store{db: db, prepared: p, questions: newQuestions(), volatile: o.volatile}
+	s.facts = facts{dialect: d, read: p, in: s.write}
 	if d == SQLite {
 		s.turn = make(chan struct{}, 1)
 	}

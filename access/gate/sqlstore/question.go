@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,212 +15,306 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// The kinds of rows a question's statement returns.
+// questions are the statements that read all that a question needs, in ONE
+// statement each: one round trip, and one snapshot on either database, without a
+// transaction. They are made of the branches below.
+type questions struct{ oneDoor, allDoors string }
+
+func newQuestions() questions { return questions{statement(true), statement(false)} }
+
+// A row of a question's statement is the index of its branch, texts and numbers.
 const (
-	kindSite = iota + 1
-	kindDoor
-	kindMember
-	kindMembership
-	kindType
-	kindGrant
-	kindResource
-	kindReservation
+	rowTexts   = 8
+	rowNumbers = 5
 )
 
-// questionOne reads all that a question needs, in ONE statement: one round trip,
-// and one snapshot on either database, without a transaction. Every branch goes
-// by an index. Its rows have a kind, eight texts and five numbers.
-//
-// Of other members' reservations it reads those that access.Evaluate asks for:
-// around the instant, and around the member's own. Those are the ones that start
-// or end within a day of it, which is how one that was ended before it began is
-// found, and the few long ones that lie around both days.
-//
-// The arguments are site, member, the span of the member's reservations, the span
-// of a day either side of the instant, and the door unless all are asked for.
-const questionOne = `
-WITH rooms AS MATERIALIZED (SELECT DISTINCT resource FROM doorkit_resource_doors WHERE site = $1 AND door = $7),
-own AS MATERIALIZED (SELECT id, resource, status, starts, ends, ended_at, effective FROM doorkit_reservations
-	WHERE site = $1 AND member = $2 AND effective >= $3 AND starts <= $4 AND resource IN (SELECT resource FROM rooms)),
+// branch is one SELECT of the statement and what becomes of its rows. Its columns
+// are texts, then numbers; add takes them in the same order.
+type branch struct {
+	texts, numbers []string
+	from, where    string
+	door           string // the column that is the door, where one door is asked for
+	add            func(r *reading, t []string, n []sql.NullInt64) error
+}
+
+// statement reads one door, $7, or all. The other arguments are the site, the
+// member, the span of the member's reservations ($3, $4), and the span of a day
+// either side of the instant ($5, $6).
+func statement(oneDoor bool) string {
+	ofDoor := func(column string) string {
+		if !oneDoor || column == "" {
+			return ""
+		}
+		return " AND " + column + " = $7"
+	}
+	var b strings.Builder
+	b.WriteString(strings.ReplaceAll(reservationTables, "{of door}", ofDoor("door")))
+	for kind, br := range branches() {
+		if kind > 0 {
+			b.WriteString("\nUNION ALL ")
+		}
+		b.WriteString("SELECT " + strconv.Itoa(kind) + " AS kind")
+		pad := func(columns []string, width int, filler, name string) {
+			for i := range width {
+				column := filler
+				if i < len(columns) {
+					column = columns[i]
+				}
+				fmt.Fprintf(&b, ", %s AS %s%d", column, name, i)
+			}
+		}
+		pad(br.texts, rowTexts, "''", "t")
+		pad(br.numbers, rowNumbers, "{null int}", "n")
+		b.WriteString(" FROM " + br.from + " WHERE " + br.where + ofDoor(br.door))
+	}
+	return b.String()
+}
+
+// reservationTables are the parts that several branches read: the resources behind
+// the door; the member's reservations of them, as booker or guest; and the spots
+// around which reservations of others matter. Those are the ones that start or end
+// within a day of one of the member's, or of the instant; which is also how one
+// that was ended before it began is found.
+const reservationTables = `WITH rooms AS MATERIALIZED (SELECT DISTINCT resource FROM doorkit_resource_doors WHERE site = $1{of door}),
+own AS MATERIALIZED (
+	SELECT id, resource, member, status, guests, starts, ends, ended_at, effective FROM doorkit_reservations
+	WHERE site = $1 AND member = $2 AND effective >= $3 AND starts <= $4 AND resource IN (SELECT resource FROM rooms)
+	UNION ALL SELECT r.id, r.resource, r.member, r.status, r.guests, r.starts, r.ends, r.ended_at, r.effective
+	FROM doorkit_guests g CROSS JOIN doorkit_reservations r
+	WHERE g.site = $1 AND g.member = $2 AND g.effective >= $3 AND g.starts <= $4 AND g.resource IN (SELECT resource FROM rooms)
+		AND r.site = $1 AND r.id = g.reservation),
 spots AS MATERIALIZED (
 	SELECT resource, starts AS start_from, effective + 86400000000 AS start_to, starts - 86400000000 AS end_from, effective AS end_to FROM own
 	UNION ALL SELECT resource, $5, $6, $5, $6 FROM rooms)
-SELECT 1 AS kind, revision AS a, name AS b, time_zone AS c, settings AS d, exceptions AS e, '' AS f, '' AS g, '' AS h, version AS i, {null int} AS j, {null int} AS k, {null int} AS l, {null int} AS m
-	FROM doorkit_sites WHERE site = $1
-UNION ALL SELECT 2, id, name, access_type, link_site, link_gateway, link_lock, link_name, linked_by, added, disabled + 2 * link_needs_code, open_time, linked_at, version
-	FROM doorkit_doors WHERE site = $1 AND id = $7
-UNION ALL SELECT 3, standing, standing_reason, '', '', '', '', '', '', standing_until, {null int}, {null int}, {null int}, {null int}
-	FROM doorkit_members WHERE site = $1 AND id = $2
-UNION ALL SELECT 4, id, type, '', '', '', '', '', '', pos, starts, ends, paused, {null int}
-	FROM doorkit_memberships WHERE site = $1 AND member = $2
-UNION ALL SELECT 5, id, doors, '', '', '', '', '', '', pos, {null int}, {null int}, {null int}, {null int}
-	FROM doorkit_membership_types WHERE site = $1 AND id IN (SELECT type FROM doorkit_memberships WHERE site = $1 AND member = $2)
-UNION ALL SELECT 6, id, door, hours, '', '', '', '', '', starts, ends, requires_membership, requires_standing, {null int}
-	FROM doorkit_grants WHERE site = $1 AND member = $2 AND door = $7
-UNION ALL SELECT 7, resource, door, '', '', '', '', '', '', pos, door_pos, {null int}, {null int}, {null int}
-	FROM doorkit_resource_doors WHERE site = $1 AND door = $7
-UNION ALL SELECT 8, id, resource, $2, status, '', '', '', '', starts, ends, ended_at, {null int}, {null int}
-	FROM own
-UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
-	FROM rooms o CROSS JOIN {each (}doorkit_reservations n WHERE ` + others + ` AND n.effective > $6 AND {unindexed}n.starts < $5{) by effective}
-UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
-	FROM own o CROSS JOIN {each (}doorkit_reservations n WHERE ` + others + ` AND n.effective > o.effective AND {unindexed}n.starts < o.starts{) by effective}
-UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
-	FROM spots o CROSS JOIN {each (}doorkit_reservations n WHERE ` + others + ` AND n.starts >= o.start_from AND n.starts <= o.start_to{) by starts}
-UNION ALL SELECT 8, n.id, n.resource, n.member, n.status, '', '', '', '', n.starts, n.ends, n.ended_at, {null int}, {null int}
-	FROM spots o CROSS JOIN {each (}doorkit_reservations n WHERE ` + others + ` AND n.effective >= o.end_from AND n.effective <= o.end_to{) by effective}`
+`
 
-// others are other members' bookings of a resource. Each room is searched by
-// itself and by index, and a room's past, which only grows, is left alone. SQLite
-// reads a CROSS JOIN from left to right whatever it thinks of the tables' sizes,
-// and the plus keeps it from going by the start of the long ones. PostgreSQL is
+// others are other members' reservations of a resource. Each room is searched by
+// itself and by index, and a room's past, which only grows, is not read. SQLite
+// joins a CROSS JOIN from left to right whatever the sizes of the tables, and the
+// plus keeps it from using an index on the start for the long ones. PostgreSQL is
 // given a search for each room, in the order of the index that suits it; otherwise
 // it may read the whole table once, or the past of each room.
 const others = "n.site = $1 AND n.resource = o.resource AND n.member <> $2 AND n.status IN ('', 'confirmed')"
 
-// ofOneDoor are the conditions that the statement for all doors leaves out.
-var ofOneDoor = []string{" AND id = $7", " AND door = $7"}
+func branches() []branch {
+	list := []branch{
+		{
+			texts: []string{"revision", "name", "time_zone", "settings", "exceptions", "closures"}, numbers: []string{"version"},
+			from: "doorkit_sites", where: "site = $1", add: (*reading).site,
+		},
+		{
+			texts:   []string{"id", "name", "access_type", "link_site", "link_gateway", "link_lock", "link_name", "linked_by"},
+			numbers: []string{"added", "disabled + 2 * link_needs_code", "open_time", "linked_at", "version"},
+			from:    "doorkit_doors", where: "site = $1", door: "id", add: (*reading).door,
+		},
+		{
+			texts: []string{"standing", "standing_reason"}, numbers: []string{"standing_until"},
+			from: "doorkit_members", where: "site = $1 AND id = $2", add: (*reading).member,
+		},
+		{
+			texts: []string{"id", "type"}, numbers: []string{"pos", "starts", "ends", "paused"},
+			from: "doorkit_memberships", where: "site = $1 AND member = $2", add: (*reading).membership,
+		},
+		{
+			texts: []string{"id", "doors"}, numbers: []string{"pos"}, from: "doorkit_membership_types",
+			where: "site = $1 AND id IN (SELECT type FROM doorkit_memberships WHERE site = $1 AND member = $2)", add: (*reading).membershipType,
+		},
+		{
+			texts: []string{"id", "door", "hours"}, numbers: []string{"starts", "ends", "requires_membership", "requires_standing", "during_closures"},
+			from: "doorkit_grants", where: "site = $1 AND member = $2", door: "door", add: (*reading).grant,
+		},
+		{
+			texts: []string{"d.resource", "d.door"}, numbers: []string{"r.pos", "d.pos", "r.before", "r.after"},
+			from:  "doorkit_resource_doors d JOIN doorkit_resources r ON r.site = d.site AND r.id = d.resource",
+			where: "d.site = $1", door: "d.door", add: (*reading).resource,
+		},
+		{
+			texts: []string{"id", "resource", "member", "status", "guests"}, numbers: []string{"starts", "ends", "ended_at"},
+			from: "own", where: "1 = 1", add: (*reading).reservation,
+		},
+	}
+	for _, near := range []struct{ from, where, order string }{
+		{"rooms", "n.effective > $6 AND {unindexed}n.starts < $5", "effective"},
+		{"own", "n.effective > o.effective AND {unindexed}n.starts < o.starts", "effective"},
+		{"spots", "n.starts >= o.start_from AND n.starts <= o.start_to", "starts"},
+		{"spots", "n.effective >= o.end_from AND n.effective <= o.end_to", "effective"},
+	} {
+		list = append(list, branch{
+			texts: []string{"n.id", "n.resource", "n.member", "n.status", "'[]'"}, numbers: []string{"n.starts", "n.ends", "n.ended_at"},
+			from:  near.from + " o CROSS JOIN {each (}doorkit_reservations n",
+			where: others + " AND " + near.where + "{) by " + near.order + "}", add: (*reading).reservation,
+		})
+	}
+	return list
+}
 
-// Load is storage.Facts'.
-func (s *Store) Load(ctx context.Context, ask storage.FactsQuery) (storage.Snapshot, error) {
-	list, err := s.load(ctx, ask, false)
+// Load implements storage.Facts.
+func (s *Store) Load(ctx context.Context, q storage.FactsQuery) (storage.Snapshot, error) {
+	list, err := s.load(ctx, q, s.questions.oneDoor, q.Door)
 	if err != nil {
 		return storage.Snapshot{}, err
 	}
 	return list[0], nil
 }
 
-// LoadAll is storage.Facts'.
-func (s *Store) LoadAll(ctx context.Context, ask storage.FactsQuery) ([]storage.Snapshot, error) {
-	list, err := s.load(ctx, ask, true)
+// LoadAll implements storage.Facts.
+func (s *Store) LoadAll(ctx context.Context, q storage.FactsQuery) ([]storage.Snapshot, error) {
+	list, err := s.load(ctx, q, s.questions.allDoors)
 	if err != nil || list[0].Question.Door == nil {
 		return nil, err
 	}
 	return list, nil
 }
 
-func (s *Store) load(ctx context.Context, ask storage.FactsQuery, all bool) ([]storage.Snapshot, error) {
-	from, until := ask.Span()
+func (s *Store) load(ctx context.Context, q storage.FactsQuery, statement string, door ...any) ([]storage.Snapshot, error) {
+	from, until := q.Span()
 	const day = 24 * time.Hour
-	args := []any{ask.Site, ask.Member, from.UnixMicro(), until.UnixMicro(), ask.At.Add(-day).UnixMicro(), ask.At.Add(day).UnixMicro()}
-	q := questionOne
-	if all {
-		for _, c := range ofOneDoor {
-			q = strings.ReplaceAll(q, c, "")
-		}
-	} else {
-		args = append(args, ask.Door)
-	}
-	rows, err := s.prepared.query(ctx, q, args...)
+	args := []any{q.Site, q.Member, from.UnixMicro(), until.UnixMicro(), q.At.Add(-day).UnixMicro(), q.At.Add(day).UnixMicro()}
+	rows, err := s.read.query(ctx, statement, append(args, door...)...)
 	if err != nil {
 		return nil, fail(ctx, "Load", err)
 	}
-	parts := storage.RawFacts{Query: ask}
-	if err := readParts(rows, &parts); err != nil {
+	raw, err := readQuestion(rows, q)
+	if err != nil {
 		return nil, fail(ctx, "Load", err)
 	}
-	if parts.Rules.Version == 0 {
-		return nil, notFound("site", ask.Site)
+	if raw.Rules.Version == 0 {
+		return nil, &storage.UnknownSiteError{Site: q.Site}
 	}
-	return parts.Snapshots(), nil
+	return raw.Snapshots(), nil
 }
 
-// readParts takes the rows apart; they may come in any order.
-func readParts(rows *sql.Rows, p *storage.RawFacts) error {
+// reading gathers the rows, which come in any order.
+type reading struct {
+	storage.RawFacts
+	known       *access.Member
+	doors       []placed[storage.Door]
+	memberships []placed[access.Membership]
+	types       []placed[access.MembershipType]
+	resources   []placed[access.Resource] // each with one door
+}
+
+// placed is a row with its place in a list.
+type placed[T any] struct {
+	pos, sub int64
+	v        T
+}
+
+func inOrder[T any](list []placed[T]) []T {
+	slices.SortFunc(list, func(x, y placed[T]) int { return cmp.Or(cmp.Compare(x.pos, y.pos), cmp.Compare(x.sub, y.sub)) })
+	var values []T
+	for _, x := range list {
+		values = append(values, x.v)
+	}
+	return values
+}
+
+func readQuestion(rows *sql.Rows, q storage.FactsQuery) (storage.RawFacts, error) {
 	defer rows.Close()
-	type placed[T any] struct {
-		pos, sub int64
-		v        T
+	r := reading{RawFacts: storage.RawFacts{Query: q}}
+	var kind int
+	var texts [rowTexts]string
+	var numbers [rowNumbers]sql.NullInt64
+	into := []any{&kind}
+	for i := range texts {
+		into = append(into, &texts[i])
 	}
-	byPos := func(a, b int64) int { return cmp.Compare(a, b) }
-	var (
-		kind                   int
-		a, b, c, d, e, f, g, h string
-		i, j, k, l, m          sql.NullInt64
-		member                 *access.Member
-		doors                  []placed[storage.Door]
-		memberships            []placed[access.Membership]
-		types                  []placed[access.MembershipType]
-		resources              []placed[[2]string]
-	)
-	into := []any{&kind, &a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m}
+	for i := range numbers {
+		into = append(into, &numbers[i])
+	}
+	list := branches()
 	for rows.Next() {
-		err := rows.Scan(into...)
-		if err != nil {
-			return err
+		if err := rows.Scan(into...); err != nil {
+			return r.RawFacts, err
 		}
-		switch kind {
-		case kindSite:
-			r := &p.Rules
-			r.Version, r.Revision, r.Site = uint64(i.Int64), a, access.Site{ID: p.Query.Site, Name: b, TimeZone: c}
-			if r.Settings, err = readSettings(d); err == nil {
-				r.Exceptions, err = readExceptions(e)
-			}
-		case kindDoor:
-			doors = append(doors, placed[storage.Door]{i.Int64, 0, storage.Door{
-				Door:    access.Door{ID: a, Name: b, AccessType: access.AccessType(c), Disabled: j.Int64&1 != 0, OpenTime: maybeDuration(k)},
-				Link:    storage.Link{Site: d, Gateway: e, Lock: f, Name: g, NeedsCode: j.Int64&2 != 0, LinkedAt: instant(l), LinkedBy: h},
-				Version: uint64(m.Int64),
-			}})
-		case kindMember:
-			member = &access.Member{ID: p.Query.Member, Standing: access.Standing{State: access.StandingState(a), Reason: b, Until: instant(i)}}
-		case kindMembership:
-			memberships = append(memberships, placed[access.Membership]{i.Int64, 0, access.Membership{ID: a, Type: b, From: instant(j), Until: instant(k), Paused: l.Int64 != 0}})
-		case kindType:
-			t := access.MembershipType{ID: a}
-			t.Doors, err = readTypeDoors(b)
-			types = append(types, placed[access.MembershipType]{i.Int64, 0, t})
-		case kindGrant:
-			grant := access.Grant{ID: a, Member: p.Query.Member, Door: b, From: instant(i), Until: instant(j), RequiresMembership: maybeBool(k), RequiresStanding: maybeBool(l)}
-			grant.Hours, err = readHours(c)
-			p.Grants = append(p.Grants, grant)
-		case kindResource:
-			resources = append(resources, placed[[2]string]{i.Int64, j.Int64, [2]string{a, b}})
-		case kindReservation:
-			p.Reservations = append(p.Reservations, reservation.Reservation{
-				ID: a, Resource: b, Member: c, Status: reservation.Status(d), Start: instant(i), End: instant(j), EndedAt: instant(k),
-			})
-		default:
-			err = fmt.Errorf("kind %d", kind)
-		}
-		if err != nil {
-			return &Error{"Load", Unreadable, err}
+		if err := list[kind].add(&r, texts[:], numbers[:]); err != nil {
+			return r.RawFacts, &Error{"Load", Unreadable, err}
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	slices.SortFunc(doors, func(x, y placed[storage.Door]) int { return byPos(x.pos, y.pos) })
-	for _, x := range doors {
-		p.Doors = append(p.Doors, x.v)
-	}
-	if member != nil {
-		slices.SortFunc(memberships, func(x, y placed[access.Membership]) int { return byPos(x.pos, y.pos) })
-		for _, x := range memberships {
-			member.Memberships = append(member.Memberships, x.v)
-		}
-		p.Member = member
-	}
-	slices.SortFunc(types, func(x, y placed[access.MembershipType]) int { return byPos(x.pos, y.pos) })
-	for _, x := range types {
-		p.Rules.MembershipTypes = append(p.Rules.MembershipTypes, x.v)
-	}
-	slices.SortFunc(resources, func(x, y placed[[2]string]) int { return cmp.Or(byPos(x.pos, y.pos), byPos(x.sub, y.sub)) })
-	last := int64(-1)
-	for _, x := range resources {
-		if x.pos != last {
-			p.Rules.Resources, last = append(p.Rules.Resources, access.Resource{ID: x.v[0]}), x.pos
-		}
-		if x.v[1] != "" {
-			res := &p.Rules.Resources[len(p.Rules.Resources)-1]
-			res.Doors = append(res.Doors, x.v[1])
-		}
-	}
-	slices.SortFunc(p.Grants, func(x, y access.Grant) int { return cmp.Compare(x.ID, y.ID) })
-	slices.SortFunc(p.Reservations, func(x, y reservation.Reservation) int {
-		return cmp.Or(x.Start.Compare(y.Start), cmp.Compare(x.ID, y.ID))
-	})
-	// One that is near in two ways was read twice.
-	p.Reservations = slices.CompactFunc(p.Reservations, func(x, y reservation.Reservation) bool { return x.ID == y.ID })
+	r.finish()
+	return r.RawFacts, rows.Err()
+}
+
+func (r *reading) site(t []string, n []sql.NullInt64) error {
+	rules := &r.Rules
+	rules.Revision, rules.Site, rules.Version = t[0], access.Site{ID: r.Query.Site, Name: t[1], TimeZone: t[2]}, uint64(n[0].Int64)
+	return cmp.Or(readJSON(t[3], &rules.Settings), readJSON(t[4], &rules.Exceptions), readJSON(t[5], &rules.Closures))
+}
+
+func (r *reading) door(t []string, n []sql.NullInt64) error {
+	r.doors = append(r.doors, placed[storage.Door]{n[0].Int64, 0, storage.Door{
+		Door: access.Door{ID: t[0], Name: t[1], AccessType: access.AccessType(t[2]), Disabled: n[1].Int64&1 != 0, OpenTime: maybeDuration(n[2])},
+		Link: storage.Link{
+			Site: t[3], Gateway: t[4], Lock: t[5], Name: t[6], NeedsCode: n[1].Int64&2 != 0, LinkedAt: instant(n[3]), LinkedBy: t[7],
+		},
+		Version: uint64(n[4].Int64),
+	}})
 	return nil
+}
+
+func (r *reading) member(t []string, n []sql.NullInt64) error {
+	r.known = &access.Member{ID: r.Query.Member, Standing: access.Standing{State: access.StandingState(t[0]), Reason: t[1], Until: instant(n[0])}}
+	return nil
+}
+
+func (r *reading) membership(t []string, n []sql.NullInt64) error {
+	m := access.Membership{ID: t[0], Type: t[1], From: instant(n[1]), Until: instant(n[2]), Paused: n[3].Int64 != 0}
+	r.memberships = append(r.memberships, placed[access.Membership]{n[0].Int64, 0, m})
+	return nil
+}
+
+func (r *reading) membershipType(t []string, n []sql.NullInt64) error {
+	typ := access.MembershipType{ID: t[0]}
+	err := readJSON(t[1], &typ.Doors)
+	r.types = append(r.types, placed[access.MembershipType]{n[0].Int64, 0, typ})
+	return err
+}
+
+func (r *reading) grant(t []string, n []sql.NullInt64) error {
+	g := access.Grant{
+		ID: t[0], Member: r.Query.Member, Door: t[1], From: instant(n[0]), Until: instant(n[1]),
+		RequiresMembership: maybeBool(n[2]), RequiresStanding: maybeBool(n[3]), DuringClosures: n[4].Int64 != 0,
+	}
+	err := readJSON(t[2], &g.Hours)
+	r.Grants = append(r.Grants, g)
+	return err
+}
+
+func (r *reading) resource(t []string, n []sql.NullInt64) error {
+	x := access.Resource{ID: t[0], Doors: []string{t[1]}, Before: maybeDuration(n[2]), After: maybeDuration(n[3])}
+	r.resources = append(r.resources, placed[access.Resource]{n[0].Int64, n[1].Int64, x})
+	return nil
+}
+
+func (r *reading) reservation(t []string, n []sql.NullInt64) error {
+	x := reservation.Reservation{
+		ID: t[0], Resource: t[1], Member: t[2], Status: reservation.Status(t[3]), Start: instant(n[0]), End: instant(n[1]), EndedAt: instant(n[2]),
+	}
+	err := readJSON(t[4], &x.Guests)
+	r.Reservations = append(r.Reservations, x)
+	return err
+}
+
+// finish puts the rows in order and together.
+func (r *reading) finish() {
+	r.Doors, r.Rules.MembershipTypes = inOrder(r.doors), inOrder(r.types)
+	if r.known != nil {
+		r.known.Memberships = inOrder(r.memberships)
+		r.Member = r.known
+	}
+	for _, x := range inOrder(r.resources) {
+		list := &r.Rules.Resources
+		if last := len(*list) - 1; last >= 0 && (*list)[last].ID == x.ID {
+			(*list)[last].Doors = append((*list)[last].Doors, x.Doors...)
+		} else {
+			*list = append(*list, x)
+		}
+	}
+	slices.SortFunc(r.Grants, func(x, y access.Grant) int { return cmp.Compare(x.ID, y.ID) })
+	// A reservation that is near in two ways was read twice; of a guest's, one has
+	// the guests.
+	slices.SortFunc(r.Reservations, func(x, y reservation.Reservation) int {
+		return cmp.Or(x.Start.Compare(y.Start), cmp.Compare(x.ID, y.ID), cmp.Compare(len(y.Guests), len(x.Guests)))
+	})
+	r.Reservations = slices.CompactFunc(r.Reservations, func(x, y reservation.Reservation) bool { return x.ID == y.ID })
 }

@@ -123,16 +123,6 @@ func (s *Store) CheckIns(ctx context.Context, q storage.CheckInQuery) ([]storage
 	return list, fail(ctx, "CheckIns", err)
 }
 
-// text is the conditions, the order, and a limit if there is one.
-func (f *filter) text(order string, limit int) string {
-	text := strings.Join(f.where, " AND ") + order
-	if limit > 0 {
-		f.args = append(f.args, limit)
-		text += " LIMIT $" + strconv.Itoa(len(f.args))
-	}
-	return text
-}
-
 // Cursor is storage.VendorLog's.
 func (s *Store) Cursor(ctx context.Context, site string) (place string, err error) {
 	err = s.prepared.row(ctx, "SELECT place FROM doorkit_cursors WHERE site = $1", site).Scan(&place)

@@ -91,10 +91,3 @@ func (c *factCheck) log(e *LogEntry) {
 	c.ref("Log.Member", e.Member)
 	c.ref("Log.Actor", e.Actor)
 }
-
-func (c *factCheck) err() error {
-	if c.list != nil {
-		return &RequestError{c.list}
-	}
-	return nil
-}

@@ -11,14 +11,6 @@ import (
 	"github.com/doorkit/doorkit/access"
 )
 
-// Stores are the four stores of facts: one storage for all, or one for each.
-type Stores struct {
-	Doors        DoorStore
-	Rules        RuleStore
-	Members      MemberStore
-	Reservations ReservationStore
-}
-
 // Document is all facts of one site with the links of its doors: to move it,
 // back it up, or attach it to a bug report. It contains no secret, no receipt and
 // no log.
@@ -74,8 +66,11 @@ func ReadDocument(data []byte) (Document, error) {
 // moment: if the parts must fit exactly, nothing may change meanwhile. Rows that
 // point to something that does not exist any more are left out, and named in
 // LeftOut, so that Import takes the document.
-func Export(ctx context.Context, s Stores, site string) (Document, error) {
-	rules, err := s.Rules.Rules(ctx, site)
+func Export(ctx context.Context, from Readers, site string) (Document, error) {
+	if err := from.check(); err != nil {
+		return Document{}, err
+	}
+	rules, err := from.Rules.Rules(ctx, site)
 	if err != nil {
 		return Document{}, err
 	}
@@ -83,7 +78,7 @@ func Export(ctx context.Context, s Stores, site string) (Document, error) {
 		Revision: rules.Revision, Site: rules.Site, Settings: rules.Settings,
 		MembershipTypes: rules.MembershipTypes, Resources: rules.Resources, Exceptions: rules.Exceptions, Closures: rules.Closures,
 	}}
-	doors, err := s.Doors.Doors(ctx, site)
+	doors, err := from.Doors.Doors(ctx, site)
 	if err != nil {
 		return Document{}, err
 	}
@@ -93,20 +88,24 @@ func Export(ctx context.Context, s Stores, site string) (Document, error) {
 			doc.Links[d.ID] = d.Link
 		}
 	}
-	if doc.Facts.Grants, err = s.Rules.Grants(ctx, site, ""); err != nil {
+	grants, err := from.Rules.Grants(ctx, site, "")
+	if err != nil {
 		return Document{}, err
 	}
-	for m, err := range s.Members.Members(ctx, site) {
-		if err != nil {
-			return Document{}, err
-		}
-		doc.Facts.Members = append(doc.Facts.Members, m)
+	for _, g := range grants {
+		doc.Facts.Grants = append(doc.Facts.Grants, g.Grant)
 	}
-	for r, err := range s.Reservations.Reservations(ctx, ReservationQuery{Site: site}) {
+	for m, err := range from.Members.Members(ctx, site) {
 		if err != nil {
 			return Document{}, err
 		}
-		doc.Facts.Reservations = append(doc.Facts.Reservations, r)
+		doc.Facts.Members = append(doc.Facts.Members, m.Member)
+	}
+	for r, err := range from.Reservations.Reservations(ctx, ReservationQuery{Site: site}) {
+		if err != nil {
+			return Document{}, err
+		}
+		doc.Facts.Reservations = append(doc.Facts.Reservations, r.Reservation)
 	}
 	doc.leaveOutDangling()
 	return doc, nil
@@ -116,7 +115,10 @@ func Export(ctx context.Context, s Stores, site string) (Document, error) {
 // access.Compile refuses and links of unknown doors leave the stores as they were.
 // ErrConflict: the site has rules already. The rules are written last, so an import
 // that failed half-way opens nothing and may be tried again.
-func Import(ctx context.Context, s Stores, doc Document) error {
+func Import(ctx context.Context, to Stores, doc Document) error {
+	if err := to.Readers().check(); err != nil {
+		return err
+	}
 	site := doc.Facts.Site.ID
 	if _, err := access.Compile(doc.Facts); err != nil {
 		return err
@@ -124,48 +126,59 @@ func Import(ctx context.Context, s Stores, doc Document) error {
 	if err := doc.checkLinks(); err != nil {
 		return err
 	}
-	if err := doc.checkTexts(); err != nil {
+	if err := doc.checkRecords(); err != nil {
 		return err
 	}
-	switch _, err := s.Rules.Rules(ctx, site); {
+	switch _, err := to.Rules.Rules(ctx, site); {
 	case err == nil:
 		return fmt.Errorf("storage: site %q has rules already; import into a site that has none: %w", site, ErrConflict)
 	case !errors.Is(err, ErrNotFound):
 		return err
 	}
+	// Rows of a try before are overwritten.
 	for _, d := range doc.Facts.Doors {
 		door := doc.door(d)
-		err := s.Doors.AddDoor(ctx, site, door)
-		if errors.Is(err, ErrConflict) { // from a try before
-			old, none := s.Doors.Door(ctx, site, d.ID)
-			switch {
-			case none == nil:
-				door.Version = old.Version
-				err = s.Doors.UpdateDoor(ctx, site, door)
-			case !errors.Is(none, ErrNotFound): // else another door has its lock
-				err = none
-			}
-		}
-		if err != nil {
+		put := func(version uint64) error { door.Version = version; return to.Doors.PutDoor(ctx, site, door) }
+		if err := overwrite(put, func() (uint64, error) { d, err := to.Doors.Door(ctx, site, d.ID); return d.Version, err }); err != nil {
 			return err
 		}
 	}
 	for _, m := range doc.Facts.Members {
-		if err := s.Members.PutMember(ctx, site, m); err != nil {
+		put := func(version uint64) error { return to.Members.PutMember(ctx, site, Member{m, version}) }
+		if err := overwrite(put, func() (uint64, error) { m, err := to.Members.Member(ctx, site, m.ID); return m.Version, err }); err != nil {
 			return err
 		}
 	}
 	for _, g := range doc.Facts.Grants {
-		if err := s.Rules.PutGrant(ctx, site, g); err != nil {
+		put := func(version uint64) error { return to.Rules.PutGrant(ctx, site, Grant{g, version}) }
+		if err := overwrite(put, func() (uint64, error) { g, err := to.Rules.Grant(ctx, site, g.ID); return g.Version, err }); err != nil {
 			return err
 		}
 	}
 	for _, r := range doc.Facts.Reservations {
-		if err := s.Reservations.PutReservation(ctx, site, r); err != nil {
+		put := func(version uint64) error { return to.Reservations.PutReservation(ctx, site, Reservation{r, version}) }
+		stored := func() (uint64, error) { r, err := to.Reservations.Reservation(ctx, site, r.ID); return r.Version, err }
+		if err := overwrite(put, stored); err != nil {
 			return err
 		}
 	}
-	return s.Rules.PutRules(ctx, doc.rules())
+	return to.Rules.PutRules(ctx, doc.rules())
+}
+
+// overwrite puts a new row, or over the one that is stored.
+func overwrite(put func(version uint64) error, stored func() (uint64, error)) error {
+	err := put(0)
+	if !errors.Is(err, ErrConflict) {
+		return err
+	}
+	version, absent := stored()
+	switch {
+	case absent == nil:
+		return put(version)
+	case errors.Is(absent, ErrNotFound):
+		return err // another door has the lock
+	}
+	return absent
 }
 
 func (d Document) door(x access.Door) Door { return Door{Door: x, Link: d.Links[x.ID]} }
@@ -178,8 +191,8 @@ func (d Document) rules() Rules {
 	}
 }
 
-// checkTexts finds what the rules allow and no storage keeps: a NUL, a long id.
-func (d Document) checkTexts() error {
+// checkRecords finds what the rules allow and no storage keeps: a NUL, a long id.
+func (d Document) checkRecords() error {
 	var list []Fault
 	add := func(path string, err error) {
 		if e, ok := errors.AsType[*RequestError](err); ok {
@@ -189,23 +202,28 @@ func (d Document) checkTexts() error {
 		}
 	}
 	site := d.Facts.Site.ID
-	add("", CheckFact(site, d.rules()))
+	add("", check(site, d.rules()))
 	for i, x := range d.Facts.Doors {
-		add(fmt.Sprintf("Doors[%d].", i), CheckFact(site, d.door(x)))
+		add(fmt.Sprintf("doors[%d].", i), check(site, d.door(x)))
 	}
 	for i, x := range d.Facts.Members {
-		add(fmt.Sprintf("Members[%d].", i), CheckFact(site, x))
+		add(fmt.Sprintf("members[%d].", i), check(site, Member{Member: x}))
 	}
 	for i, x := range d.Facts.Grants {
-		add(fmt.Sprintf("Grants[%d].", i), CheckFact(site, x))
+		add(fmt.Sprintf("grants[%d].", i), check(site, Grant{Grant: x}))
 	}
 	for i, x := range d.Facts.Reservations {
-		add(fmt.Sprintf("Reservations[%d].", i), CheckFact(site, x))
+		add(fmt.Sprintf("reservations[%d].", i), check(site, Reservation{Reservation: x}))
 	}
 	if list != nil {
 		return &RequestError{Faults: list}
 	}
 	return nil
+}
+
+func check[F Door | Rules | Grant | Member | Reservation](site string, fact F) error {
+	_, err := Normalize(site, fact)
+	return err
 }
 
 func (d Document) checkLinks() error {
@@ -223,7 +241,7 @@ func (d Document) checkLinks() error {
 		}
 		at := lock{l.Site, l.Lock}
 		if other, taken := used[at]; taken {
-			list = append(list, Fault{Field: "links." + x.ID, What: fmt.Sprintf("its lock is linked to door %q already", other)})
+			list = append(list, Fault{Field: "links." + x.ID, What: fmt.Sprintf("its lock is linked to door %q as well", other)})
 		}
 		used[at] = x.ID
 	}

@@ -7,49 +7,50 @@ import (
 	"github.com/doorkit/doorkit/access"
 )
 
-// DoorStore keeps doors and their links.
-type DoorStore interface {
-	// Doors returns all doors of the site in the order they were added. The list is
-	// empty for a site without doors and for an unknown site.
+// Door is the platform's view of one door: what the rules know, and its lock. A
+// door whose lock was unlinked stays, so that rules about it stay valid; no command
+// reaches it.
+type Door struct {
+	access.Door
+	Link    Link   `json:"link,omitzero"`
+	Version uint64 `json:"version,omitempty"` // see DoorStore.PutDoor
+}
+
+// DoorReader reads doors and their links.
+type DoorReader interface {
+	// Doors returns all doors of the site in the order they were added; of an
+	// unknown site none.
 	Doors(ctx context.Context, site string) ([]Door, error)
 	// Door returns one door or ErrNotFound.
 	Door(ctx context.Context, site, door string) (Door, error)
-	// AddDoor adds a door and its link. ErrConflict if the id exists, or if
-	// another door of this site is linked to the lock of d.Link.
-	AddDoor(ctx context.Context, site string, d Door) error
-	// UpdateDoor replaces the door with this id if its stored Version is
-	// d.Version. ErrConflict if it is not, or if another door is linked to the
-	// lock, as in AddDoor; ErrNotFound if there is no such door.
-	UpdateDoor(ctx context.Context, site string, d Door) error
-	// DeleteDoor removes the door and its link, or returns ErrNotFound.
+}
+
+// DoorStore keeps doors and their links.
+type DoorStore interface {
+	DoorReader
+	// PutDoor writes a door and its link in one commit, if the stored Version is
+	// d.Version: 0 adds a new door. Otherwise ErrConflict. A lock that another
+	// door of the site links is a *LockTakenError, which is ErrConflict: a unique
+	// index on (site, link site, lock) for rows that have a link. Refused with a
+	// *RequestError: what Normalize refuses.
+	PutDoor(ctx context.Context, site string, d Door) error
+	// DeleteDoor removes a door and its link; ErrNotFound: there is none.
 	DeleteDoor(ctx context.Context, site, door string) error
 }
 
-// Door is the platform's view of one door: what the rules know, and the link. A
-// door whose lock was unlinked stays, so that rules about it stay valid; until it is
-// linked again it opens for no one.
-type Door struct {
-	access.Door
-	Link Link
-	// Version counts the changes of this row. A new Door has 0, AddDoor stores 1,
-	// UpdateDoor adds one.
-	Version uint64
-}
-
-// Link names the lock behind a door by the lock system's own ids. The zero Link
-// means that no lock is linked.
+// Link names the lock behind a door, in the lock system's own words.
 type Link struct {
-	Site    string `json:"site"`    // the lock system's site: for SALTO KS its UUID
-	Gateway string `json:"gateway"` // the gateway of the lock: for SALTO KS the IQ's UUID
-	Lock    string `json:"lock"`    // the lock system's id of the lock
+	Site    string `json:"site"`    // its site: for SALTO KS the site's UUID
+	Gateway string `json:"gateway"` // what the lock is reached through: for SALTO KS the IQ's UUID
+	Lock    string `json:"lock"`
 	// NeedsCode: every command carries a one-time code (for SALTO KS the IQ's
 	// otp_enabled).
 	NeedsCode bool `json:"needs_code,omitempty"`
 	// Name is the lock's name in the lock system when it was linked.
 	Name     string    `json:"name"`
-	LinkedAt time.Time `json:"linked_at"`
-	// LinkedBy is who linked it, as the host names them. It is stored only here,
-	// not in receipts or the log; removing it is up to the host.
+	LinkedAt time.Time `json:"linked_at,omitzero"`
+	// LinkedBy is who linked it, in the host's words. It is stored here alone, not
+	// in receipts or the log. The host removes it.
 	LinkedBy string `json:"linked_by,omitempty"`
 }
 

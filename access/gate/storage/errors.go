@@ -2,39 +2,65 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
-// The errors of a storage, which wraps one of them with what happened. The gate
-// treats any other error like ErrUnavailable.
+// The errors of a storage; it wraps one of them with what happened. Everything else
+// that a storage returns counts as ErrUnavailable.
 var (
 	// ErrNotFound: there is no such row.
 	ErrNotFound = errors.New("storage: not found")
-	// ErrConflict: the row changed since it was read, or exists already. Nothing
-	// was written. Read it again, then decide.
+	// ErrConflict: the row was changed since it was read, or exists already. Nothing
+	// was written; read it again, then decide.
 	ErrConflict = errors.New("storage: conflict with what is stored: read it again")
 	// ErrUnavailable: the storage did not answer, or the answer of a commit was
-	// lost, so the write may have happened. Try again later.
+	// lost, so that the write may have happened. Try again later.
 	ErrUnavailable = errors.New("storage: unavailable")
 )
 
+// UnknownSiteError says that a site has no rules: it was never set up, or its name is
+// mistyped. It is ErrNotFound.
+type UnknownSiteError struct{ Site string }
+
+func (e *UnknownSiteError) Error() string {
+	return fmt.Sprintf("storage: no rules for site %q: check the name, or write its rules with PutRules", e.Site)
+}
+
+// Unwrap returns ErrNotFound.
+func (e *UnknownSiteError) Unwrap() error { return ErrNotFound }
+
+// LockTakenError says that another door links the lock. It is ErrConflict, but to
+// read and write again does not help: unlink the other door first.
+type LockTakenError struct {
+	Lock string // the lock system's id
+	Door string // the door that links it; empty if the storage cannot tell
+}
+
+func (e *LockTakenError) Error() string {
+	return fmt.Sprintf("storage: lock %q is linked to door %q; unlink it there first", e.Lock, e.Door)
+}
+
+// Unwrap returns ErrConflict.
+func (e *LockTakenError) Unwrap() error { return ErrConflict }
+
 // Fault is one thing that is wrong with a request or a configuration.
 type Fault struct {
-	Field string // as in the Go struct: "RequestID"
-	What  string // what is wrong and what is required
+	Field string `json:"field"` // as in the Go struct ("RequestID"), or the path in a fact's JSON ("memberships[0].until")
+	What  string `json:"what"`  // what is wrong and what is required
 }
 
 // String returns the field and what is wrong with it.
 func (f Fault) String() string { return f.Field + ": " + f.What }
 
-// RequestError names every fault of a request. Nothing was read, written or sent.
+// RequestError names every fault of a request at once. Nothing was read,
+// written or sent.
 type RequestError struct{ Faults []Fault }
 
-// Error lists the faults.
 func (e *RequestError) Error() string {
 	list := make([]string, len(e.Faults))
 	for i, f := range e.Faults {
 		list[i] = f.String()
 	}
-	return "gate: bad request: " + strings.Join(list, "; ")
+	return "bad request: " + strings.Join(list, "; ")
 }

@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -93,22 +94,48 @@ func ExampleJoinFacts() {
 	// the host's own tables, here a second memory store.
 	ctx := context.Background()
 	ours, hosts := memstore.New(), memstore.New()
-	_ = ours.AddDoor(ctx, site, storage.Door{Door: access.Door{ID: "front"}, Link: link("l1")})
+	_ = ours.PutDoor(ctx, site, storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}, Link: link("l1")})
 	_ = ours.PutRules(ctx, storage.Rules{Site: access.Site{ID: site, TimeZone: "Europe/Berlin"}})
-	_ = hosts.PutMember(ctx, site, access.Member{ID: "cem"})
-	facts := storage.JoinFacts(ours, ours, hosts, hosts)
+	_ = hosts.PutMember(ctx, site, storage.Member{Member: access.Member{ID: "cem"}})
+	facts := storage.JoinFacts(storage.Readers{Doors: ours, Rules: ours, Members: hosts, Reservations: hosts})
 	snap, err := facts.Load(ctx, storage.FactsQuery{Site: site, Member: "cem", Door: "front", At: noon})
 	fmt.Println(snap.Question.Member.ID, snap.Question.Door.ID, snap.Link.Lock, err)
 	// Output: cem front l1 <nil>
 }
 
-func ExampleCheckFact() {
-	fmt.Println(storage.CheckFact("loft", access.Member{ID: "ada"}))
-	// A storage of a host's own calls it first in PutMember:
-	fmt.Println(storage.CheckFact("loft", access.Member{ID: "ada\x00", Memberships: []access.Membership{{Type: "resident"}}}))
+func ExampleNormalize() {
+	// A storage of a host's own calls it first in PutMember, and stores what it
+	// returns:
+	until := time.Date(2026, 5, 8, 0, 0, 0, 1234567, time.UTC)
+	m, err := storage.Normalize("loft", storage.Member{Member: access.Member{ID: "ada", Standing: access.Standing{State: access.StandingGrace, Until: until}}})
+	fmt.Println(m.Standing.Until, err)
+	_, err = storage.Normalize("loft", storage.Member{Member: access.Member{ID: "ada\x00", Standing: access.Standing{State: access.StandingGrace}}})
+	if bad, ok := errors.AsType[*storage.RequestError](err); ok {
+		for _, f := range bad.Faults {
+			fmt.Println(f.Field)
+		}
+	}
+	// Output:
+	// 2026-05-08 00:00:00.001234 +0000 UTC <nil>
+	// standing.until
+	// id
+}
+
+// One process saves a plan while another blocks the member: neither change is lost.
+func ExampleUpdateMember() {
+	ctx, store := context.Background(), memstore.New()
+	_ = store.PutMember(ctx, site, storage.Member{Member: access.Member{ID: "ada"}})
+	stale, _ := store.Member(ctx, site, "ada")
+	err := storage.UpdateMember(ctx, store, site, "ada", func(m *storage.Member) error {
+		m.Standing = access.Standing{State: access.StandingBlocked}
+		return nil
+	})
+	fmt.Println(err)
+	stale.Memberships = []access.Membership{{ID: "m1", Type: "resident"}}
+	fmt.Println(errors.Is(store.PutMember(ctx, site, stale), storage.ErrConflict))
 	// Output:
 	// <nil>
-	// gate: bad request: ID: must be 1 to 200 bytes of valid UTF-8 without NUL; Memberships[0].ID: must be 1 to 200 bytes of valid UTF-8 without NUL
+	// true
 }
 
 func ExampleCheckRecord() {
@@ -118,7 +145,7 @@ func ExampleCheckRecord() {
 	fmt.Println(storage.CheckRecord("", &storage.LogEntry{Reason: "\x00"}))
 	// Output:
 	// <nil>
-	// gate: bad request: site: must be 1 to 200 bytes of valid UTF-8 without NUL; Log.Reason: must be valid UTF-8 without NUL
+	// bad request: site: must be 1 to 200 bytes of valid UTF-8 without NUL; Log.Reason: must be valid UTF-8 without NUL
 }
 
 func ExampleCheckEntries() {
@@ -127,5 +154,5 @@ func ExampleCheckEntries() {
 	fmt.Println(storage.CheckEntries("loft", "page 2", []storage.VendorEntry{{Lock: "l1"}}))
 	// Output:
 	// <nil>
-	// gate: bad request: ID: must be 1 to 200 bytes of valid UTF-8 without NUL
+	// bad request: ID: must be 1 to 200 bytes of valid UTF-8 without NUL
 }

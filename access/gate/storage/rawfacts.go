@@ -76,10 +76,13 @@ func (p RawFacts) Snapshots() []Snapshot {
 // types returns the types of the member's memberships. A grant that requires a
 // membership accepts any type.
 func (p *RawFacts) types() []access.MembershipType {
-	list := make([]access.MembershipType, 0, len(p.Member.Memberships))
+	named := make(map[string]bool, len(p.Member.Memberships))
+	for i := range p.Member.Memberships {
+		named[p.Member.Memberships[i].Type] = true
+	}
+	list := make([]access.MembershipType, 0, len(named))
 	for i := range p.Rules.MembershipTypes {
-		t := &p.Rules.MembershipTypes[i]
-		if slices.ContainsFunc(p.Member.Memberships, func(m access.Membership) bool { return m.Type == t.ID }) {
+		if t := &p.Rules.MembershipTypes[i]; named[t.ID] {
 			list = append(list, *t)
 		}
 	}

@@ -9,43 +9,59 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// ReservationStore keeps reservations of every status.
+// Reservation is a reservation as stored. A host that reads reservations from
+// tables of its own leaves Version 0.
+type Reservation struct {
+	reservation.Reservation
+	Version uint64 `json:"version,omitempty"` // see ReservationStore.PutReservation
+}
+
+// ReservationReader reads reservations of every status.
+type ReservationReader interface {
+	// Reservations yields what q selects, by start, then id. Indexes:
+	// (site, member, effective end), (site, resource, effective end).
+	Reservations(ctx context.Context, q ReservationQuery) iter.Seq2[Reservation, error]
+}
+
+// ReservationStore keeps reservations.
 type ReservationStore interface {
-	// Reservations yields the selected reservations by start, then id.
-	Reservations(ctx context.Context, q ReservationQuery) iter.Seq2[reservation.Reservation, error]
-	// PutReservation adds or replaces the reservation with this id. It also ends a
-	// reservation early, extends and cancels it.
-	PutReservation(ctx context.Context, site string, r reservation.Reservation) error
-	// DeleteReservation removes the reservation or returns ErrNotFound.
+	ReservationReader
+	// Reservation returns one reservation or ErrNotFound.
+	Reservation(ctx context.Context, site, id string) (Reservation, error)
+	// PutReservation writes a reservation if the stored Version is r.Version: 0
+	// adds a new one. Otherwise ErrConflict. Ending one early, extending and
+	// cancelling are puts. Refused with a *RequestError: what Normalize refuses,
+	// and a resource or member that the site does not have, if this store keeps
+	// the site's rules or members.
+	PutReservation(ctx context.Context, site string, r Reservation) error
+	// DeleteReservation removes a reservation; ErrNotFound: there is none.
 	DeleteReservation(ctx context.Context, site, id string) error
 }
 
 // ReservationQuery selects reservations.
 type ReservationQuery struct {
 	Site string
-	// Member, when set, selects the reservations of one member.
+	// Member, when set, selects this member's.
 	Member string
-	// Resources, when not nil, selects reservations of one of these resources; an
-	// empty list selects none.
+	// Resources, when not nil, selects those on one of these; an empty list
+	// selects none.
 	Resources []string
-	// EndAfter and StartBefore, when not zero, select reservations whose effective
-	// end is later, and whose start is earlier. For a reservation that was ended
-	// before it began, start and effective end are exchanged, as by Instants: both
-	// may shorten the buffers of other reservations.
+	// EndAfter and StartBefore, when not zero, select those whose effective end
+	// is later, and whose start is earlier. Of one that was ended before it began
+	// they look at the other instant: both may clip the buffers of others.
 	EndAfter, StartBefore time.Time
 }
 
-// Selects reports whether q selects r, a reservation of q.Site. It serves storages
-// that scan.
+// Selects reports whether q selects a reservation of q.Site, for storages that
+// examine each.
 func (q *ReservationQuery) Selects(r reservation.Reservation) bool {
 	first, last := Instants(r)
 	return (q.Member == "" || r.Member == q.Member) && (q.Resources == nil || slices.Contains(q.Resources, r.Resource)) &&
 		(q.EndAfter.IsZero() || last.After(q.EndAfter)) && (q.StartBefore.IsZero() || first.Before(q.StartBefore))
 }
 
-// Instants returns the start and the effective end of r, the earlier one first: a
-// reservation that was ended before it began has its effective end before its start.
-// It serves storages that keep reservations sorted.
+// Instants returns the start and the effective end of r, the earlier one first:
+// for storages that keep reservations sorted.
 func Instants(r reservation.Reservation) (first, last time.Time) {
 	first, last = r.Start, r.EffectiveEnd()
 	if last.Before(first) {

@@ -6,35 +6,54 @@ import (
 	"github.com/doorkit/doorkit/access"
 )
 
-// RuleStore keeps the rules of a site and the grants of its members.
-type RuleStore interface {
-	// Rules returns the rules of one site as one snapshot, or ErrNotFound.
-	Rules(ctx context.Context, site string) (Rules, error)
-	// PutRules replaces the rules of the site r.Site.ID if their stored Version is
-	// r.Version, which is 0 for a new site; otherwise it returns ErrConflict.
-	PutRules(ctx context.Context, r Rules) error
-	// Grants returns the grants of one member, or of all members when member is
-	// empty, in byte order of their ids.
-	Grants(ctx context.Context, site, member string) ([]access.Grant, error)
-	// PutGrant adds or replaces the grant with this id.
-	PutGrant(ctx context.Context, site string, g access.Grant) error
-	// DeleteGrant removes the grant or returns ErrNotFound.
-	DeleteGrant(ctx context.Context, site, grant string) error
+// Rules are what a manager decides for a whole site: small, read whole and
+// written whole.
+type Rules struct {
+	// Revision is the host's own mark; decisions repeat it.
+	Revision string `json:"revision,omitempty"`
+	// Site carries the time zone; Site.ID is the key.
+	Site            access.Site             `json:"site"`
+	Settings        access.Settings         `json:"settings"`
+	MembershipTypes []access.MembershipType `json:"membership_types"`
+	Resources       []access.Resource       `json:"resources"`
+	Exceptions      []access.Exception      `json:"exceptions"`
+	Closures        []access.Closure        `json:"closures"`
+	Version         uint64                  `json:"version"` // see RuleStore.PutRules
 }
 
-// Rules are what a manager decides for a whole site. They are small, and read and
-// written as a whole. A storage accepts rules that contradict themselves, and a
-// decision that depends on them denies: check them with access.Compile first.
-type Rules struct {
-	// Revision is the host's own label of this state; decisions repeat it.
-	Revision string
-	// Site has the time zone; Site.ID is the key.
-	Site            access.Site
-	Settings        access.Settings
-	MembershipTypes []access.MembershipType
-	Resources       []access.Resource
-	Exceptions      []access.Exception
-	Closures        []access.Closure
-	// Version counts the changes; 0 means not stored yet.
-	Version uint64
+// Grant is a grant as stored. A host that reads grants from tables of its own
+// leaves Version 0.
+type Grant struct {
+	access.Grant
+	Version uint64 `json:"version,omitempty"` // see RuleStore.PutGrant
+}
+
+// RuleReader reads the rules of a site and the grants of its members.
+type RuleReader interface {
+	// Rules returns the rules of one site as one snapshot. A site without rules
+	// is an *UnknownSiteError, which is ErrNotFound.
+	Rules(ctx context.Context, site string) (Rules, error)
+	// Grants returns the grants of one member, or of all members when member is
+	// empty, in byte order of their ids.
+	Grants(ctx context.Context, site, member string) ([]Grant, error)
+}
+
+// RuleStore keeps rules and grants.
+type RuleStore interface {
+	RuleReader
+	// PutRules writes the rules of r.Site.ID in one commit, if the stored Version
+	// is r.Version: 0 for a site that has none. Otherwise ErrConflict. The first
+	// Version is 1; each write adds one. Refused with a *RequestError: what
+	// Normalize refuses, and doors that the site does not have, if this store
+	// keeps doors of the site.
+	PutRules(ctx context.Context, r Rules) error
+	// Grant returns one grant or ErrNotFound.
+	Grant(ctx context.Context, site, grant string) (Grant, error)
+	// PutGrant writes a grant if the stored Version is g.Version: 0 adds a new
+	// grant. Otherwise ErrConflict. Refused with a *RequestError: what Normalize
+	// refuses, and a member or door that the site does not have, if this store
+	// keeps members or doors of the site.
+	PutGrant(ctx context.Context, site string, g Grant) error
+	// DeleteGrant removes a grant; ErrNotFound: there is none.
+	DeleteGrant(ctx context.Context, site, grant string) error
 }

@@ -165,7 +165,7 @@ func (s *soak) change(ctx context.Context, x *site, begin time.Time) {
 	for _, m := range x.members {
 		if s.chance(0.03) {
 			m.blocked = !m.blocked
-			s.ok(s.store.PutMember(ctx, x.id, m.facts()))
+			s.ok(storage.UpdateMember(ctx, s.store, x.id, m.id, func(stored *gate.Member) error { stored.Member = m.facts(); return nil }))
 		}
 		m.booked = nil
 		if m.kind == "booker" && at.Before(begin.Add(22*time.Hour)) && s.chance(0.7) {
@@ -173,7 +173,7 @@ func (s *soak) change(ctx context.Context, x *site, begin time.Time) {
 			if s.chance(0.2) {
 				r.Status = reservation.Cancelled
 			}
-			s.ok(s.store.PutReservation(ctx, x.id, r))
+			s.ok(s.store.PutReservation(ctx, x.id, gate.Reservation{Reservation: r}))
 			m.booked = append(m.booked, r)
 			at = r.End
 		}

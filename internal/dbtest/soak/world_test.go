@@ -166,7 +166,7 @@ func (x *site) fill(ctx context.Context) {
 		Resources: []access.Resource{{ID: "room", Doors: []string{"front"}}},
 	}))
 	for _, m := range x.members {
-		s.ok(s.store.PutMember(ctx, x.id, m.facts()))
+		s.ok(s.store.PutMember(ctx, x.id, gate.Member{Member: m.facts()}))
 	}
 	x.shaky.paused = false
 }

@@ -1,7 +1,6 @@
-CREATE TABLE doorkit_migrations (version BIGINT NOT NULL PRIMARY KEY, name TEXT COLLATE "C" NOT NULL, done BIGINT NOT NULL);
--- What the rules decide over. TEXT COLLATE "C", BIGINT, BYTEA, BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY and  are
--- the dialect's. Instants are microseconds since 1970, NULL is the zero time.
--- Durations are nanoseconds, truth is 0 or 1, lists are JSON.
+CREATE TABLE doorkit_migrations (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, done BIGINT NOT NULL);
+-- Instants are microseconds since 1970, NULL is the zero time. Durations are
+-- nanoseconds, booleans are 0 or 1, lists are JSON.
 
 CREATE TABLE doorkit_sites (
 	site TEXT COLLATE "C" NOT NULL PRIMARY KEY,
@@ -10,7 +9,8 @@ CREATE TABLE doorkit_sites (
 	name TEXT COLLATE "C" NOT NULL,
 	time_zone TEXT COLLATE "C" NOT NULL,
 	settings TEXT COLLATE "C" NOT NULL,
-	exceptions TEXT COLLATE "C" NOT NULL
+	exceptions TEXT COLLATE "C" NOT NULL,
+	closures TEXT COLLATE "C" NOT NULL
 );
 CREATE TABLE doorkit_membership_types (
 	site TEXT COLLATE "C" NOT NULL,
@@ -19,13 +19,20 @@ CREATE TABLE doorkit_membership_types (
 	doors TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (site, id)
 );
+CREATE TABLE doorkit_resources (
+	site TEXT COLLATE "C" NOT NULL,
+	id TEXT COLLATE "C" NOT NULL,
+	pos BIGINT NOT NULL,
+	before BIGINT,
+	after BIGINT,
+	PRIMARY KEY (site, id)
+);
 CREATE TABLE doorkit_resource_doors (
 	site TEXT COLLATE "C" NOT NULL,
-	pos BIGINT NOT NULL,
-	door_pos BIGINT NOT NULL,
 	resource TEXT COLLATE "C" NOT NULL,
+	pos BIGINT NOT NULL,
 	door TEXT COLLATE "C" NOT NULL,
-	PRIMARY KEY (site, pos, door_pos)
+	PRIMARY KEY (site, resource, pos)
 );
 CREATE INDEX doorkit_resource_doors_by_door ON doorkit_resource_doors (site, door, resource);
 CREATE TABLE doorkit_doors (
@@ -50,6 +57,7 @@ CREATE UNIQUE INDEX doorkit_doors_by_lock ON doorkit_doors (site, link_site, lin
 CREATE TABLE doorkit_members (
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
+	version BIGINT NOT NULL,
 	standing TEXT COLLATE "C" NOT NULL,
 	standing_until BIGINT,
 	standing_reason TEXT COLLATE "C" NOT NULL,
@@ -69,6 +77,7 @@ CREATE TABLE doorkit_memberships (
 CREATE TABLE doorkit_grants (
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
+	version BIGINT NOT NULL,
 	member TEXT COLLATE "C" NOT NULL,
 	door TEXT COLLATE "C" NOT NULL,
 	hours TEXT COLLATE "C" NOT NULL,
@@ -76,6 +85,7 @@ CREATE TABLE doorkit_grants (
 	ends BIGINT,
 	requires_membership BIGINT,
 	requires_standing BIGINT,
+	during_closures BIGINT NOT NULL,
 	PRIMARY KEY (site, id)
 );
 CREATE INDEX doorkit_grants_by_member ON doorkit_grants (site, member, door);
@@ -83,6 +93,7 @@ CREATE INDEX doorkit_grants_by_member ON doorkit_grants (site, member, door);
 CREATE TABLE doorkit_reservations (
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
+	version BIGINT NOT NULL,
 	resource TEXT COLLATE "C" NOT NULL,
 	member TEXT COLLATE "C" NOT NULL,
 	starts BIGINT,
@@ -90,20 +101,153 @@ CREATE TABLE doorkit_reservations (
 	ended_at BIGINT,
 	effective BIGINT,
 	status TEXT COLLATE "C" NOT NULL,
+	guests TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (site, id)
 );
 CREATE INDEX doorkit_reservations_by_member ON doorkit_reservations (site, member, effective);
 CREATE INDEX doorkit_reservations_by_resource ON doorkit_reservations (site, resource, effective, starts);
 CREATE INDEX doorkit_reservations_by_start ON doorkit_reservations (site, resource, starts);
-INSERT INTO doorkit_migrations (version, name, done) VALUES (1, '0001_facts.sql', 0);
-INSERT INTO doorkit_sites (site, version, revision, name, time_zone, settings, exceptions) VALUES ('loft', 1, 'r1', 'The Loft', 'Europe/Berlin', '{}', '[]');
+-- The guests of the reservations again, to find a guest's reservations.
+CREATE TABLE doorkit_guests (
+	site TEXT COLLATE "C" NOT NULL,
+	reservation TEXT COLLATE "C" NOT NULL,
+	member TEXT COLLATE "C" NOT NULL,
+	resource TEXT COLLATE "C" NOT NULL,
+	starts BIGINT,
+	effective BIGINT,
+	PRIMARY KEY (site, reservation, member)
+);
+CREATE INDEX doorkit_guests_by_member ON doorkit_guests (site, member, effective);
+-- One row per site: the chain of its door log, which every commit of the gate
+-- locks first, and the kill switch, which that commit then reads.
+CREATE TABLE doorkit_chains (
+	site TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+	base_seq BIGINT NOT NULL,
+	base_hash BYTEA NOT NULL,
+	head_seq BIGINT NOT NULL,
+	head_hash BYTEA NOT NULL,
+	switch_off BIGINT NOT NULL,
+	switch_by TEXT COLLATE "C" NOT NULL,
+	switch_why TEXT COLLATE "C" NOT NULL,
+	switch_at BIGINT
+);
+CREATE TABLE doorkit_journal (
+	site TEXT COLLATE "C" NOT NULL,
+	member TEXT COLLATE "C" NOT NULL,
+	request_id TEXT COLLATE "C" NOT NULL,
+	attempt_id TEXT COLLATE "C" NOT NULL,
+	fingerprint TEXT COLLATE "C" NOT NULL,
+	door TEXT COLLATE "C" NOT NULL,
+	action TEXT COLLATE "C" NOT NULL,
+	outcome TEXT COLLATE "C" NOT NULL,
+	begun BIGINT,
+	send_by BIGINT,
+	settled BIGINT,
+	seq BIGINT NOT NULL,
+	shared_with TEXT COLLATE "C" NOT NULL,
+	doc BYTEA NOT NULL,
+	PRIMARY KEY (site, member, request_id)
+);
+CREATE INDEX doorkit_journal_by_door ON doorkit_journal (site, door, begun);
+CREATE INDEX doorkit_journal_by_outcome ON doorkit_journal (site, outcome, begun);
+CREATE TABLE doorkit_log (
+	site TEXT COLLATE "C" NOT NULL,
+	seq BIGINT NOT NULL,
+	at BIGINT,
+	ref BIGINT NOT NULL,
+	door TEXT COLLATE "C" NOT NULL,
+	action TEXT COLLATE "C" NOT NULL,
+	outcome TEXT COLLATE "C" NOT NULL,
+	reason TEXT COLLATE "C" NOT NULL,
+	commitment BYTEA NOT NULL,
+	hash BYTEA NOT NULL,
+	PRIMARY KEY (site, seq)
+);
+CREATE INDEX doorkit_log_by_door ON doorkit_log (site, door, seq);
+CREATE INDEX doorkit_log_by_time ON doorkit_log (site, at);
+CREATE TABLE doorkit_log_details (
+	site TEXT COLLATE "C" NOT NULL,
+	seq BIGINT NOT NULL,
+	member TEXT COLLATE "C" NOT NULL,
+	actor TEXT COLLATE "C" NOT NULL,
+	salt BYTEA NOT NULL,
+	detail BYTEA NOT NULL,
+	PRIMARY KEY (site, seq)
+);
+CREATE INDEX doorkit_log_details_by_member ON doorkit_log_details (site, member, seq);
+CREATE INDEX doorkit_log_details_by_actor ON doorkit_log_details (site, actor) WHERE actor <> '';
+CREATE TABLE doorkit_check_ins (
+	site TEXT COLLATE "C" NOT NULL,
+	member TEXT COLLATE "C" NOT NULL,
+	visit TEXT COLLATE "C" NOT NULL,
+	door TEXT COLLATE "C" NOT NULL,
+	action TEXT COLLATE "C" NOT NULL,
+	request_id TEXT COLLATE "C" NOT NULL,
+	at BIGINT,
+	day TEXT COLLATE "C" NOT NULL,
+	PRIMARY KEY (site, member, visit)
+);
+CREATE INDEX doorkit_check_ins_by_time ON doorkit_check_ins (site, at);
+CREATE TABLE doorkit_holds (
+	id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	site TEXT COLLATE "C" NOT NULL,
+	door TEXT COLLATE "C" NOT NULL,
+	member TEXT COLLATE "C" NOT NULL,
+	request_id TEXT COLLATE "C" NOT NULL,
+	since BIGINT,
+	uncertain BIGINT NOT NULL
+);
+CREATE INDEX doorkit_holds_by_door ON doorkit_holds (site, door, since);
+CREATE UNIQUE INDEX doorkit_holds_by_member ON doorkit_holds (site, door, member) WHERE member <> '';
+-- The lock system's own log.
+CREATE TABLE doorkit_vendor_log (
+	site TEXT COLLATE "C" NOT NULL,
+	id TEXT COLLATE "C" NOT NULL,
+	lock_id TEXT COLLATE "C" NOT NULL,
+	at BIGINT,
+	what TEXT COLLATE "C" NOT NULL,
+	detail TEXT COLLATE "C" NOT NULL,
+	opened_by TEXT COLLATE "C" NOT NULL,
+	user_id TEXT COLLATE "C" NOT NULL,
+	raw BYTEA NOT NULL,
+	PRIMARY KEY (site, id)
+);
+CREATE INDEX doorkit_vendor_log_by_time ON doorkit_vendor_log (site, at);
+CREATE INDEX doorkit_vendor_log_by_lock ON doorkit_vendor_log (site, lock_id, at);
+CREATE TABLE doorkit_cursors (
+	site TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+	place TEXT COLLATE "C" NOT NULL
+);
+-- The state of the SALTO KS client: sealed documents, each with the lease of the
+-- process that changes it. A row without a document is a lease on a new one.
+CREATE TABLE doorkit_documents (
+	name TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+	doc BYTEA,
+	holder TEXT COLLATE "C" NOT NULL,
+	held_until BIGINT NOT NULL
+);
+INSERT INTO doorkit_migrations (version, name, done) VALUES (1, '0001_tables.sql', 0);
+INSERT INTO doorkit_sites (site, version, revision, name, time_zone, settings, exceptions, closures) VALUES ('loft', 2, 'r1', 'The Loft', 'Europe/Berlin', '{}', '[{"from":"2026-12-24","to":"2026-12-26","hours":"closed","doors":["lab"]}]', '[{"from":"2026-05-04T12:00:00.123456Z","until":"2026-05-04T13:00:00.123456Z","note":"new floor"}]');
 INSERT INTO doorkit_membership_types (site, id, pos, doors) VALUES ('loft', 'resident', 0, '[{"door":"front","hours":"always"},{"door":"lab","hours":"always"}]');
-INSERT INTO doorkit_resource_doors (site, pos, door_pos, resource, door) VALUES ('loft', 0, 0, 'meeting', 'front');
-INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by) VALUES ('loft', 'front', 1, 'front', 'access_and_office_mode', 0, NULL, 'salto', 'iq', 'lock-front', 'front', 0, 1777896000123456, '');
-INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by) VALUES ('loft', 'lab', 1, 'lab', 'access_and_office_mode', 0, NULL, 'salto', 'iq', 'lock-lab', 'lab', 0, 1777896000123456, '');
-INSERT INTO doorkit_members (site, id, standing, standing_until, standing_reason) VALUES ('loft', 'ada', '', NULL, '');
-INSERT INTO doorkit_members (site, id, standing, standing_until, standing_reason) VALUES ('loft', 'bob', '', NULL, '');
+INSERT INTO doorkit_resources (site, id, pos, before, after) VALUES ('loft', 'meeting', 0, 300000000000, NULL);
+INSERT INTO doorkit_resource_doors (site, resource, pos, door) VALUES ('loft', 'meeting', 0, 'front');
+INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by) VALUES ('loft', 'front', 4481715170455168, 'front', 'access_and_office_mode', 0, NULL, 'salto', 'iq', 'lock-front', 'front', 0, 1777896000123456, '');
+INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by) VALUES ('loft', 'lab', 4386647591992231, 'lab', 'access_and_office_mode', 0, NULL, 'salto', 'iq', 'lock-lab', 'lab', 0, 1777896000123456, '');
+INSERT INTO doorkit_members (site, id, version, standing, standing_until, standing_reason) VALUES ('loft', 'ada', 2484517944088967, '', NULL, '');
+INSERT INTO doorkit_members (site, id, version, standing, standing_until, standing_reason) VALUES ('loft', 'bob', 839557307705541, '', NULL, '');
 INSERT INTO doorkit_memberships (site, member, pos, id, type, starts, ends, paused) VALUES ('loft', 'ada', 0, 'm1', 'resident', NULL, NULL, 0);
 INSERT INTO doorkit_memberships (site, member, pos, id, type, starts, ends, paused) VALUES ('loft', 'bob', 0, 'm1', 'resident', NULL, NULL, 0);
-INSERT INTO doorkit_grants (site, id, member, door, hours, starts, ends, requires_membership, requires_standing) VALUES ('loft', 'g1', 'ada', 'lab', 'mon 08:00-18:00', NULL, 1777896000123456, NULL, NULL);
-INSERT INTO doorkit_reservations (site, id, resource, member, starts, ends, ended_at, effective, status) VALUES ('loft', 'r1', 'meeting', 'ada', 1777896000123456, 1777899600123456, NULL, 1777899600123456, '');
+INSERT INTO doorkit_grants (site, id, version, member, door, hours, starts, ends, requires_membership, requires_standing, during_closures) VALUES ('loft', 'g1', 3740989309711646, 'ada', 'lab', '[{"days":["mon"],"from":"08:00","to":"18:00"}]', NULL, 1777896000123456, NULL, NULL, 1);
+INSERT INTO doorkit_reservations (site, id, version, resource, member, starts, ends, ended_at, effective, status, guests) VALUES ('loft', 'r1', 3990110284457236, 'meeting', 'ada', 1777896000123456, 1777899600123456, NULL, 1777899600123456, '', '["bob"]');
+INSERT INTO doorkit_guests (site, reservation, member, resource, starts, effective) VALUES ('loft', 'r1', 'bob', 'meeting', 1777896000123456, 1777899600123456);
+INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why, switch_at) VALUES ('loft', 0, '\x0000000000000000000000000000000000000000000000000000000000000000', 2, '\xb841d516bd6d1335f10d91343ad1c254b700407edec2c3729c7c38aabc1597d7', 0, '', '', NULL);
+INSERT INTO doorkit_journal (site, member, request_id, attempt_id, fingerprint, door, action, outcome, begun, send_by, settled, seq, shared_with, doc) VALUES ('loft', 'ada', 'request-00000001', 'attempt-request-00000001', 'f', 'front', 'unlock', 'accepted', 1777896000123456, 1777896010123456, 1777896000123456, 1, '', '\x7b7d');
+INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) VALUES ('loft', 1, 1777896000123456, 0, 'front', 'unlock', 'sending', '', '\x333b13ff02f57ae18049b82ca66f37592c5a3d8fd54e44e23ae5c7085c24fd2a', '\x6309c9c6d165ab0797f65cfe24b90ab236cd2cdfd5d126ead1e91da248f27b8e');
+INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) VALUES ('loft', 2, 1777896000123456, 0, 'front', 'unlock', 'accepted', '', '\x333b13ff02f57ae18049b82ca66f37592c5a3d8fd54e44e23ae5c7085c24fd2a', '\xb841d516bd6d1335f10d91343ad1c254b700407edec2c3729c7c38aabc1597d7');
+INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ('loft', 1, 'ada', '', '\x00000000000000000000000000000000', '\x7b7d');
+INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ('loft', 2, 'ada', '', '\x00000000000000000000000000000000', '\x7b7d');
+INSERT INTO doorkit_check_ins (site, member, visit, door, action, request_id, at, day) VALUES ('loft', 'ada', 'day/2026-05-04', 'front', 'unlock', '', 1777896000123456, '2026-05-04');
+INSERT INTO doorkit_holds (site, door, member, request_id, since, uncertain) VALUES ('loft', 'lab', 'ada', '', 1777896000123456, 0);
+INSERT INTO doorkit_vendor_log (site, id, lock_id, at, what, detail, opened_by, user_id, raw) VALUES ('loft', 'e1', 'lock-front', 1777896000123456, 'lock_opened', '', '', '', '\x');
+INSERT INTO doorkit_cursors (site, place) VALUES ('loft', 'cursor-1');
+INSERT INTO doorkit_documents (name, doc, holder, held_until) VALUES ('saltoks/k', '\x7365616c6564', '', 0);

@@ -18,7 +18,7 @@ var factTests = map[string]func(*bench){
 		for _, ask := range b.asks() {
 			got, err := f.Load(b.ctx, ask)
 			b.ok(err)
-			want, err := storage.JoinFacts(b.s.Doors, b.s.Rules, b.s.Members, b.s.Reservations).Load(b.ctx, ask)
+			want, err := storage.JoinFacts(b.readers()).Load(b.ctx, ask)
 			b.ok(err)
 			b.same(fmt.Sprintf("question of %s at %s", ask.Member, ask.Door), got, want)
 		}
@@ -28,7 +28,7 @@ var factTests = map[string]func(*bench){
 		b.same("revision and zone", []string{q.Revision, q.TimeZone}, []string{"r1", "Europe/Berlin"})
 		b.same("link", got.Link, lock("l1"))
 		b.same("door", *q.Door, door("front", storage.Link{}).Door)
-		b.same("member", *q.Member, someMember("ada"))
+		b.same("member", *q.Member, someMember("ada").Member)
 		b.same("types", q.MembershipTypes, b.someRules().MembershipTypes[:2])
 		b.same("grants", len(q.Grants), 1)
 		var own []string
@@ -88,7 +88,7 @@ var factTests = map[string]func(*bench){
 		rules.Settings.Before, rules.Settings.After = new(15*time.Minute), new(15*time.Minute)
 		b.ok(b.s.Rules.PutRules(b.ctx, rules))
 		const day = 24 * time.Hour
-		b.ok(b.s.Members.PutMember(b.ctx, b.site, access.Member{ID: "dot"}))
+		b.ok(b.s.Members.PutMember(b.ctx, b.site, storage.Member{Member: access.Member{ID: "dot"}}))
 		b.ok(b.s.Reservations.PutReservation(b.ctx, b.site, booking("o1", "office-4", "dot", 20*time.Hour, 21*time.Hour)))
 		next := booking("o2", "office-4", "cem", 21*time.Hour+5*time.Minute, 22*time.Hour)
 		next.EndedAt = at(-10 * day)
@@ -96,7 +96,7 @@ var factTests = map[string]func(*bench){
 		far := booking("o3", "office-4", "bob", 400*day, 401*day)
 		far.EndedAt = at(20*time.Hour - 5*time.Minute)
 		b.ok(b.s.Reservations.PutReservation(b.ctx, b.site, far))
-		joined := storage.JoinFacts(b.s.Doors, b.s.Rules, b.s.Members, b.s.Reservations)
+		joined := storage.JoinFacts(b.readers())
 		for _, facts := range []storage.Facts{f, joined} {
 			for when, want := range map[time.Duration]bool{
 				20*time.Hour - 16*time.Minute: false, 20*time.Hour - 15*time.Minute: true, 20 * time.Hour: true,
@@ -119,11 +119,11 @@ var factTests = map[string]func(*bench){
 		b.facts()
 		b.fill()
 		s := storage.Stores{Doors: b.s.Doors, Rules: b.s.Rules, Members: b.s.Members, Reservations: b.s.Reservations}
-		doc, err := storage.Export(b.ctx, s, b.site)
+		doc, err := storage.Export(b.ctx, b.readers(), b.site)
 		b.ok(err)
 		doc.Facts.Site.ID += "-copy"
 		b.ok(storage.Import(b.ctx, s, doc))
-		again, err := storage.Export(b.ctx, s, doc.Facts.Site.ID)
+		again, err := storage.Export(b.ctx, b.readers(), doc.Facts.Site.ID)
 		b.ok(err)
 		b.same("document", again, doc)
 	},
@@ -145,10 +145,12 @@ var factTests = map[string]func(*bench){
 				r.Site.Name = r.Revision
 				r.MembershipTypes = append([]access.MembershipType{{ID: r.Revision}}, b.someRules().MembershipTypes...)
 				_ = b.s.Rules.PutRules(ctx, r)
-				m := someMember("ada")
-				m.Standing.Reason = fmt.Sprint("m-", i)
-				m.Memberships = append(m.Memberships, access.Membership{ID: m.Standing.Reason, Type: "resident"})
-				_ = b.s.Members.PutMember(ctx, b.site, m)
+				_ = storage.UpdateMember(ctx, b.s.Members, b.site, "ada", func(m *storage.Member) error {
+					m.Member = someMember("ada").Member
+					m.Standing.Reason = fmt.Sprint("m-", i)
+					m.Memberships = append(m.Memberships, access.Membership{ID: m.Standing.Reason, Type: "resident"})
+					return nil
+				})
 			}
 		})
 		for range 200 {

@@ -65,19 +65,36 @@ func (b *bench) someRules() storage.Rules {
 	}
 }
 
-func someMember(id string) access.Member {
-	return access.Member{
+func someMember(id string) storage.Member {
+	return storage.Member{Member: access.Member{
 		ID:       id,
 		Standing: access.Standing{State: access.StandingGrace, Until: at(time.Hour), Reason: "unpaid"},
 		Memberships: []access.Membership{
 			{ID: "m2", Type: "day", From: at(-time.Hour), Until: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)},
 			{ID: "m1", Type: "resident", Paused: true},
 		},
-	}
+	}}
 }
 
-func booking(id, resource, member string, from, to time.Duration) reservation.Reservation {
-	return reservation.Reservation{ID: id, Resource: resource, Member: member, Start: at(from), End: at(to), Status: reservation.Confirmed}
+func booking(id, resource, member string, from, to time.Duration) storage.Reservation {
+	return storage.Reservation{Reservation: reservation.Reservation{ID: id, Resource: resource, Member: member, Start: at(from), End: at(to), Status: reservation.Confirmed}}
+}
+
+func (b *bench) readers() storage.Readers {
+	return storage.Readers{Doors: b.s.Doors, Rules: b.s.Rules, Members: b.s.Members, Reservations: b.s.Reservations}
+}
+
+// door0 and the like are records without their versions, for comparing.
+func door0(d storage.Door) storage.Door {
+	d.Version = 0
+	return d
+}
+
+func grants0(list []storage.Grant) (grants []access.Grant) {
+	for _, g := range list {
+		grants = append(grants, g.Grant)
+	}
+	return grants
 }
 
 func (b *bench) reservations(q storage.ReservationQuery) string {
@@ -96,10 +113,10 @@ func (b *bench) fill() {
 	b.Helper()
 	b.ok(b.s.Rules.PutRules(b.ctx, b.someRules()))
 	for id, link := range map[string]storage.Link{"front": lock("l1")} {
-		b.ok(b.s.Doors.AddDoor(b.ctx, b.site, door(id, link)))
+		b.ok(b.s.Doors.PutDoor(b.ctx, b.site, door(id, link)))
 	}
-	b.ok(b.s.Doors.AddDoor(b.ctx, b.site, door("office", lock("l2"))))
-	b.ok(b.s.Doors.AddDoor(b.ctx, b.site, door("lab", storage.Link{})))
+	b.ok(b.s.Doors.PutDoor(b.ctx, b.site, door("office", lock("l2"))))
+	b.ok(b.s.Doors.PutDoor(b.ctx, b.site, door("lab", storage.Link{})))
 	for _, id := range []string{"ada", "bob", "cem"} {
 		b.ok(b.s.Members.PutMember(b.ctx, b.site, someMember(id)))
 	}
@@ -108,7 +125,7 @@ func (b *bench) fill() {
 		{ID: "g2", Member: "ada", Door: "office", Hours: access.Always()},
 		{ID: "g3", Member: "bob", Door: "front", Hours: access.Always()},
 	} {
-		b.ok(b.s.Rules.PutGrant(b.ctx, b.site, g))
+		b.ok(b.s.Rules.PutGrant(b.ctx, b.site, storage.Grant{Grant: g}))
 	}
 	ended := booking("r2", "meeting", "ada", time.Hour, 2*time.Hour)
 	ended.EndedAt, ended.Status = at(90*time.Minute), reservation.Cancelled
@@ -118,7 +135,7 @@ func (b *bench) fill() {
 	early.EndedAt = at(7 * time.Hour)
 	implied := booking("r4", "meeting", "cem", 4*time.Hour, 5*time.Hour)
 	implied.Status = ""
-	for _, r := range []reservation.Reservation{
+	for _, r := range []storage.Reservation{
 		booking("r1", "meeting", "ada", 0, time.Hour), ended,
 		booking("r3", "meeting", "bob", 3*time.Hour, 4*time.Hour), implied, pending, early,
 		booking("r6", "office-4", "ada", 0, time.Hour),

@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -21,23 +22,24 @@ var storeTests = map[string]func(*bench){
 		b.is(err, storage.ErrNotFound)
 		front := door("front", lock("l1"))
 		front.OpenTime = new(12 * time.Second)
-		b.ok(s.AddDoor(b.ctx, b.site, front))
-		b.ok(s.AddDoor(b.ctx, b.site, door("back", storage.Link{})))
-		b.ok(s.AddDoor(b.ctx, b.site, door("attic", storage.Link{})))
-		b.is(s.AddDoor(b.ctx, b.site, door("front", lock("l2"))), storage.ErrConflict)
-		front.Version = 1
+		b.ok(s.PutDoor(b.ctx, b.site, front))
+		b.ok(s.PutDoor(b.ctx, b.site, door("back", storage.Link{})))
+		b.ok(s.PutDoor(b.ctx, b.site, door("attic", storage.Link{})))
+		b.is(s.PutDoor(b.ctx, b.site, door("front", lock("l2"))), storage.ErrConflict)
 		got, err := s.Door(b.ctx, b.site, "front")
 		b.ok(err)
-		b.same("door", got, front)
+		b.same("door", door0(got), front)
 		got.Name, got.Disabled, got.OpenTime, got.AccessType = "Main", true, nil, access.AccessAndOfficeMode
-		b.ok(s.UpdateDoor(b.ctx, b.site, got))
-		b.is(s.UpdateDoor(b.ctx, b.site, got), storage.ErrConflict)
+		b.ok(s.PutDoor(b.ctx, b.site, got))
+		b.is(s.PutDoor(b.ctx, b.site, got), storage.ErrConflict)
 		got.Version++
 		list, err = s.Doors(b.ctx, b.site)
 		b.ok(err)
 		b.same("first door", list[0], got)
 		b.same("order", []string{list[0].ID, list[1].ID, list[2].ID}, []string{"front", "back", "attic"})
-		b.is(s.UpdateDoor(b.ctx, b.site, door("cellar", storage.Link{})), storage.ErrNotFound)
+		cellar := door("cellar", storage.Link{})
+		cellar.Version = 1
+		b.is(s.PutDoor(b.ctx, b.site, cellar), storage.ErrConflict)
 		b.ok(s.DeleteDoor(b.ctx, b.site, "back"))
 		b.is(s.DeleteDoor(b.ctx, b.site, "back"), storage.ErrNotFound)
 		list, err = s.Doors(b.ctx, b.site+"-other")
@@ -46,22 +48,29 @@ var storeTests = map[string]func(*bench){
 	},
 	"Doors/a lock once per site": func(b *bench) {
 		s := b.doors()
-		b.ok(s.AddDoor(b.ctx, b.site, door("front", lock("l1"))))
-		b.ok(s.AddDoor(b.ctx, b.site, door("back", storage.Link{})))
-		b.is(s.AddDoor(b.ctx, b.site, door("side", lock("l1"))), storage.ErrConflict)
-		b.ok(s.AddDoor(b.ctx, b.site+"-other", door("front", lock("l1"))))
+		b.ok(s.PutDoor(b.ctx, b.site, door("front", lock("l1"))))
+		b.ok(s.PutDoor(b.ctx, b.site, door("back", storage.Link{})))
+		taken := func(err error) {
+			b.Helper()
+			b.is(err, storage.ErrConflict)
+			if e, ok := errors.AsType[*storage.LockTakenError](err); !ok || e.Lock != "l1" || e.Door != "front" {
+				b.Fatalf("got %v, want the lock l1 and the door front", err)
+			}
+		}
+		taken(s.PutDoor(b.ctx, b.site, door("side", lock("l1"))))
+		b.ok(s.PutDoor(b.ctx, b.site+"-other", door("front", lock("l1"))))
 		elsewhere := lock("l1")
 		elsewhere.Site = "another-salto-site"
-		b.ok(s.AddDoor(b.ctx, b.site, door("annex", elsewhere)))
+		b.ok(s.PutDoor(b.ctx, b.site, door("annex", elsewhere)))
 		back, err := s.Door(b.ctx, b.site, "back")
 		b.ok(err)
 		back.Link = lock("l1")
-		b.is(s.UpdateDoor(b.ctx, b.site, back), storage.ErrConflict)
+		taken(s.PutDoor(b.ctx, b.site, back))
 		front, err := s.Door(b.ctx, b.site, "front")
 		b.ok(err)
 		front.Link = storage.Link{}
-		b.ok(s.UpdateDoor(b.ctx, b.site, front))
-		b.ok(s.UpdateDoor(b.ctx, b.site, back))
+		b.ok(s.PutDoor(b.ctx, b.site, front))
+		b.ok(s.PutDoor(b.ctx, b.site, back))
 	},
 	"Doors/many link one lock, one wins": func(b *bench) {
 		s := b.doors()
@@ -70,7 +79,7 @@ var storeTests = map[string]func(*bench){
 		for i := range 16 {
 			wg.Go(func() {
 				id := fmt.Sprint("door-", i)
-				if err := s.AddDoor(b.ctx, b.site, door(id, lock("l1"))); err == nil {
+				if err := s.PutDoor(b.ctx, b.site, door(id, lock("l1"))); err == nil {
 					won <- id
 				}
 			})
@@ -111,19 +120,24 @@ var storeTests = map[string]func(*bench){
 		g2 := access.Grant{ID: "G2", Member: "ada", Door: "front", Hours: access.Weekly(access.Range{Days: []access.Day{access.Fri}, From: access.At(9, 0), To: access.At(24, 0)}), Until: at(time.Hour)}
 		g3 := access.Grant{ID: "g3", Member: "bob", Door: "front", Hours: access.Always()}
 		for _, g := range []access.Grant{g1, g3, g2} {
-			b.ok(s.PutGrant(b.ctx, b.site, g))
+			b.ok(s.PutGrant(b.ctx, b.site, storage.Grant{Grant: g}))
 		}
 		list, err = s.Grants(b.ctx, b.site, "ada")
 		b.ok(err)
-		b.same("her grants", list, []access.Grant{g2, g1})
+		b.same("her grants", grants0(list), []access.Grant{g2, g1})
 		list, err = s.Grants(b.ctx, b.site, "")
 		b.ok(err)
-		b.same("all grants", list, []access.Grant{g2, g1, g3})
-		g1.Member = "bob"
-		b.ok(s.PutGrant(b.ctx, b.site, g1))
+		b.same("all grants", grants0(list), []access.Grant{g2, g1, g3})
+		one, err := s.Grant(b.ctx, b.site, "g1")
+		b.ok(err)
+		b.same("one grant", one.Grant, g1)
+		_, err = s.Grant(b.ctx, b.site, "g9")
+		b.is(err, storage.ErrNotFound)
+		g1.Member, one.Member = "bob", "bob"
+		b.ok(s.PutGrant(b.ctx, b.site, one))
 		list, err = s.Grants(b.ctx, b.site, "bob")
 		b.ok(err)
-		b.same("his grants", list, []access.Grant{g1, g3})
+		b.same("his grants", grants0(list), []access.Grant{g1, g3})
 		b.ok(s.DeleteGrant(b.ctx, b.site, "g1"))
 		b.is(s.DeleteGrant(b.ctx, b.site, "g1"), storage.ErrNotFound)
 		list, err = s.Grants(b.ctx, b.site+"-other", "")
@@ -135,15 +149,16 @@ var storeTests = map[string]func(*bench){
 		_, err := s.Member(b.ctx, b.site, "ada")
 		b.is(err, storage.ErrNotFound)
 		b.ok(s.PutMember(b.ctx, b.site, someMember("ada")))
-		b.ok(s.PutMember(b.ctx, b.site, access.Member{ID: "Zoe"}))
+		b.ok(s.PutMember(b.ctx, b.site, storage.Member{Member: access.Member{ID: "Zoe"}}))
 		got, err := s.Member(b.ctx, b.site, "ada")
 		b.ok(err)
-		b.same("member", got, someMember("ada"))
-		b.ok(s.PutMember(b.ctx, b.site, access.Member{ID: "ada", Standing: access.Standing{State: access.StandingBlocked}}))
+		b.same("member", got.Member, someMember("ada").Member)
+		got.Member = access.Member{ID: "ada", Standing: access.Standing{State: access.StandingBlocked}}
+		b.ok(s.PutMember(b.ctx, b.site, got))
 		var all []access.Member
 		for m, err := range s.Members(b.ctx, b.site) {
 			b.ok(err)
-			all = append(all, m)
+			all = append(all, m.Member)
 		}
 		b.same("members", all, []access.Member{{ID: "Zoe"}, {ID: "ada", Standing: access.Standing{State: access.StandingBlocked}}})
 		b.ok(s.DeleteMember(b.ctx, b.site, "ada"))
@@ -151,7 +166,7 @@ var storeTests = map[string]func(*bench){
 	},
 	"Reservations/put, select, delete": func(b *bench) {
 		s := b.bookings()
-		list := []reservation.Reservation{
+		list := []storage.Reservation{
 			booking("r3", "meeting", "ada", 2*time.Hour, 3*time.Hour),
 			booking("r1", "meeting", "bob", time.Hour, 2*time.Hour),
 			booking("r2", "office-4", "ada", time.Hour, 4*time.Hour),
@@ -165,7 +180,7 @@ var storeTests = map[string]func(*bench){
 		n := 0
 		for r, err := range s.Reservations(b.ctx, storage.ReservationQuery{Site: b.site, Resources: []string{"office-4"}}) {
 			b.ok(err)
-			b.same("reservation", r, list[2])
+			b.same("reservation", r.Reservation, list[2].Reservation)
 			n++
 		}
 		b.same("reservations of the office", n, 1)
@@ -186,7 +201,11 @@ var storeTests = map[string]func(*bench){
 		} {
 			b.same(fmt.Sprintf("reservations %+v", c.q), b.reservations(c.q), c.want)
 		}
-		moved := list[0]
+		moved, err := s.Reservation(b.ctx, b.site, "r3")
+		b.ok(err)
+		b.same("one reservation", moved.Reservation, list[0].Reservation)
+		_, err = s.Reservation(b.ctx, b.site, "r9")
+		b.is(err, storage.ErrNotFound)
 		moved.Resource, moved.Member, moved.End = "phone", "bob", at(5*time.Hour)
 		b.ok(s.PutReservation(b.ctx, b.site, moved))
 		b.same("after the move", b.reservations(storage.ReservationQuery{Resources: []string{"meeting"}}), "r1")

@@ -1,0 +1,38 @@
+package memstore
+
+import "reflect"
+
+// deepCopy returns v with slices and pointers of its own, so that a caller may
+// change what it was given, or what it gave. Unexported fields (of time.Time) are
+// copied as they are.
+func deepCopy[T any](v T) T {
+	copyInto(reflect.ValueOf(&v).Elem())
+	return v
+}
+
+func copyInto(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			own := reflect.New(v.Type().Elem())
+			own.Elem().Set(v.Elem())
+			copyInto(own.Elem())
+			v.Set(own)
+		}
+	case reflect.Slice:
+		if !v.IsNil() {
+			own := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+			reflect.Copy(own, v)
+			for i := range own.Len() {
+				copyInto(own.Index(i))
+			}
+			v.Set(own)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				copyInto(v.Field(i))
+			}
+		}
+	}
+}

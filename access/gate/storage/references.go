@@ -1,0 +1,123 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind is a kind of fact that others refer to.
+type Kind string
+
+// The kinds of facts that others refer to.
+const (
+	KindDoor     Kind = "door"
+	KindType     Kind = "membership type"
+	KindResource Kind = "resource"
+	KindMember   Kind = "member"
+)
+
+// Reference is one fact's mention of another.
+type Reference struct {
+	Kind Kind
+	ID   string
+	Path string // where in the JSON of the fact: "memberships[0].type"
+}
+
+// CheckReferences refuses, with a *RequestError, references of fact to what does
+// not exist. missing returns those of ids that are not there; none if the store
+// keeps nothing of the kind for the site (types and resources: no rules). A
+// reference that the stored row has as well passes: to block a member, or to cancel
+// a booking, must not fail because something else was removed. stored is not called
+// for a new row. A storage calls CheckReferences inside the commit of a write.
+func CheckReferences[F Rules | Grant | Member | Reservation](fact F, stored func() (F, error), missing func(kind Kind, ids []string) ([]string, error)) error {
+	refs, version := referencesOf(&fact)
+	ids, gone := map[Kind][]string{}, map[Reference]bool{}
+	for _, r := range refs {
+		if at := (Reference{Kind: r.Kind, ID: r.ID}); !gone[at] {
+			gone[at] = true
+			ids[r.Kind] = append(ids[r.Kind], r.ID)
+		}
+	}
+	clear(gone)
+	for kind, list := range ids {
+		list, err := missing(kind, list)
+		if err != nil {
+			return err
+		}
+		for _, id := range list {
+			gone[Reference{Kind: kind, ID: id}] = true
+		}
+	}
+	if len(gone) > 0 && version > 0 {
+		old, err := stored()
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		refs, _ := referencesOf(&old)
+		for _, r := range refs {
+			delete(gone, Reference{Kind: r.Kind, ID: r.ID})
+		}
+	}
+	var c factCheck
+	for _, r := range refs {
+		c.bad(gone[Reference{Kind: r.Kind, ID: r.ID}], r.Path, fmt.Sprintf("no %s %q", r.Kind, r.ID))
+	}
+	return c.err()
+}
+
+func referencesOf(fact any) (refs []Reference, version uint64) {
+	switch f := fact.(type) {
+	case *Rules:
+		return f.references(), f.Version
+	case *Grant:
+		return f.references(), f.Version
+	case *Member:
+		return f.references(), f.Version
+	case *Reservation:
+		return f.references(), f.Version
+	}
+	return nil, 0
+}
+
+func (r *Rules) references() (list []Reference) {
+	for i, t := range r.MembershipTypes {
+		for j, d := range t.Doors {
+			list = append(list, Reference{KindDoor, d.Door, fmt.Sprintf("membership_types[%d].doors[%d].door", i, j)})
+		}
+	}
+	for i, x := range r.Resources {
+		for j, d := range x.Doors {
+			list = append(list, Reference{KindDoor, d, fmt.Sprintf("resources[%d].doors[%d]", i, j)})
+		}
+	}
+	for i, e := range r.Exceptions {
+		for j, d := range e.Doors {
+			list = append(list, Reference{KindDoor, d, fmt.Sprintf("exceptions[%d].doors[%d]", i, j)})
+		}
+	}
+	for i, c := range r.Closures {
+		for j, d := range c.Doors {
+			list = append(list, Reference{KindDoor, d, fmt.Sprintf("closures[%d].doors[%d]", i, j)})
+		}
+	}
+	return list
+}
+
+func (g *Grant) references() []Reference {
+	return []Reference{{KindMember, g.Member, "member"}, {KindDoor, g.Door, "door"}}
+}
+
+func (m *Member) references() (list []Reference) {
+	for i, s := range m.Memberships {
+		list = append(list, Reference{KindType, s.Type, fmt.Sprintf("memberships[%d].type", i)})
+	}
+	return list
+}
+
+func (r *Reservation) references() []Reference {
+	list := []Reference{{KindResource, r.Resource, "resource"}, {KindMember, r.Member, "member"}}
+	for i, id := range r.Guests {
+		list = append(list, Reference{KindMember, id, fmt.Sprintf("guests[%d]", i)})
+	}
+	return list
+}
