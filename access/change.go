@@ -83,12 +83,8 @@ func (p *Policy) knownResources() *references {
 func (SetRevision) check(*Policy, *checker, path) {}
 
 func (s SetReservation) check(p *Policy, c *checker, at path) {
-	members := p.knownMembers()
 	c.id(at.field("id"), s.ID)
-	c.reference(at.field("resource"), s.Resource, p.knownResources())
-	c.reference(at.field("member"), s.Member, members)
-	c.reservation(at, (*reservation.Reservation)(&s))
-	c.distinct(at.field("guests"), s.Guests, members)
+	c.reservation(at, (*reservation.Reservation)(&s), p.knownResources(), p.knownMembers())
 }
 
 func (s RemoveReservation) check(p *Policy, c *checker, at path) {
@@ -111,9 +107,7 @@ func (s SetStanding) check(p *Policy, c *checker, at path) {
 
 func (s SetGrant) check(p *Policy, c *checker, at path) {
 	c.id(at.field("id"), s.ID)
-	c.reference(at.field("member"), s.Member, p.knownMembers())
-	c.reference(at.field("door"), s.Door, p.knownDoors())
-	c.grant(at, (*Grant)(&s))
+	c.grant(at, (*Grant)(&s), p.knownMembers(), p.knownDoors())
 }
 
 func (s RemoveGrant) check(p *Policy, c *checker, at path) {

@@ -30,91 +30,56 @@ func all(checks ...bool) bool {
 	return true
 }
 
-// indexes are the places of ids, of each list of a document.
+// rows says where each id of a list is, and which rows are good: of rows that share
+// an id none is.
+type rows struct {
+	index map[string]int32
+	good  []bool
+}
+
+// checkRows checks the rows of a list, whose ids must differ.
+func checkRows[T any](c *checker, in path, list []T, id func(*T) string, check func(at path, row *T) bool) rows {
+	r := rows{make(map[string]int32, len(list)), make([]bool, len(list))}
+	for i := range list {
+		at, s := in.item(i), id(&list[i])
+		r.good[i] = all(c.id(at.field("id"), s), check(at, &list[i]))
+		if first, taken := r.index[s]; taken {
+			r.good[first], r.good[i] = false, c.fault(at.field("id"), fmt.Sprintf("%q is the id of [%d] already", s, first))
+		} else if s != "" {
+			r.index[s] = int32(i)
+		}
+	}
+	return r
+}
+
+// indexes are the places of the ids of facts.
 type indexes struct{ doors, types, members, resources map[string]int32 }
 
-// checkFacts reports every fault of a document's values, and returns the places of
-// the ids.
-func checkFacts(f *Facts, faults *faults) indexes {
+// checkFacts reports every fault of a document's values.
+func checkFacts(f *Facts, faults *faults) (x indexes, l *time.Location) {
 	c := &checker{faults}
 	site := path{key: "site"}
 	c.id(site.field("id"), f.Site.ID)
-	c.zone(site.field("time_zone"), f.Site.TimeZone, f.Location)
+	l, _ = c.zone(site.field("time_zone"), f.Site.TimeZone, f.Location)
 	c.settings(path{key: "settings"}, &f.Settings)
-
-	x := indexes{
-		doors:     ids(c, "doors", f.Doors, func(d *Door) string { return d.ID }),
-		types:     ids(c, "membership_types", f.MembershipTypes, func(t *MembershipType) string { return t.ID }),
-		members:   ids(c, "members", f.Members, func(m *Member) string { return m.ID }),
-		resources: ids(c, "resources", f.Resources, func(r *Resource) string { return r.ID }),
+	known := func(what, list string, index map[string]int32) *references {
+		return &references{what: what, known: index, any: !faults.readable(list)}
 	}
-	ids(c, "grants", f.Grants, func(g *Grant) string { return g.ID })
-	ids(c, "reservations", f.Reservations, func(r *reservation.Reservation) string { return r.ID })
-	known := func(what, list string, index map[string]int32) references {
-		return references{what: what, known: index, any: !faults.readable(list)}
-	}
-	doors, types := known("door", "doors", x.doors), known("membership type", "membership_types", x.types)
-	members, resources := known("member", "members", x.members), known("resource", "resources", x.resources)
-
-	each(f.Doors, "doors", c.door)
-	each(f.MembershipTypes, "membership_types", func(at path, t *MembershipType) bool { return c.membershipType(at, t, &doors, "") })
-	each(f.Members, "members", func(at path, m *Member) bool {
-		ok := c.standing(at.field("standing"), m.Standing)
-		list := at.field("memberships")
-		taken := map[string]int{}
-		for i := range m.Memberships {
-			ms, at := &m.Memberships[i], list.item(i)
-			ok = all(ok, c.unique(at.field("id"), ms.ID, i, taken), c.membership(at, ms, &types))
-		}
-		return ok
-	})
-	each(f.Grants, "grants", func(at path, g *Grant) bool {
-		return all(c.reference(at.field("member"), g.Member, &members), c.reference(at.field("door"), g.Door, &doors), c.grant(at, g))
-	})
-	each(f.Resources, "resources", func(at path, r *Resource) bool { return c.resource(at, r, &doors) })
-	each(f.Reservations, "reservations", func(at path, r *reservation.Reservation) bool {
-		ok := all(c.reference(at.field("resource"), r.Resource, &resources), c.reference(at.field("member"), r.Member, &members), c.reservation(at, r))
-		return all(ok, c.distinct(at.field("guests"), r.Guests, &members))
-	})
-	each(f.Exceptions, "exceptions", func(at path, e *Exception) bool {
-		return all(c.exception(at, e), c.someDoors(at.field("doors"), e.Doors, &doors))
-	})
-	each(f.Closures, "closures", func(at path, e *Closure) bool {
-		return all(c.closure(at, e), c.someDoors(at.field("doors"), e.Doors, &doors))
-	})
-	return x
-}
-
-// each checks the items of a list.
-func each[T any](list []T, key string, check func(at path, item *T) bool) {
-	in := path{key: key}
-	for i := range list {
-		check(in.item(i), &list[i])
-	}
-}
-
-// ids checks that the ids of a list are there and differ, and returns their places.
-func ids[T any](c *checker, key string, list []T, id func(*T) string) map[string]int32 {
-	index := make(map[string]int32, len(list))
-	in := path{key: key}
-	for i := range list {
-		s, at := id(&list[i]), in.item(i)
-		if first, taken := index[s]; taken {
-			c.fault(at.field("id"), fmt.Sprintf("%q is the id of %s[%d] already", s, key, first))
-		} else if c.id(at.field("id"), s) {
-			index[s] = int32(i)
-		}
-	}
-	return index
-}
-
-// unique checks an id of a list of which taken has the ids so far.
-func (c *checker) unique(at path, id string, i int, taken map[string]int) bool {
-	if first, ok := taken[id]; ok {
-		return c.fault(at, fmt.Sprintf("%q is the id of %s[%d] already", id, at.in.in.key, first))
-	}
-	taken[id] = i
-	return c.id(at, id)
+	x.doors = checkRows(c, path{key: "doors"}, f.Doors, func(d *Door) string { return d.ID }, c.door).index
+	doors := known("door", "doors", x.doors)
+	x.types = c.membershipTypes(f.MembershipTypes, doors, "").index
+	types := known("membership type", "membership_types", x.types)
+	x.members = checkRows(c, path{key: "members"}, f.Members, func(m *Member) string { return m.ID }, func(at path, m *Member) bool {
+		c.memberships(at, m.Memberships, types)
+		return c.standing(at.field("standing"), m.Standing)
+	}).index
+	members := known("member", "members", x.members)
+	x.resources = c.resources(f.Resources, doors).index
+	c.grants(f.Grants, members, doors)
+	c.reservations(f.Reservations, known("resource", "resources", x.resources), members)
+	c.exceptions(f.Exceptions, doors)
+	c.closures(f.Closures, doors)
+	return x, l
 }
 
 func (c *checker) id(at path, id string) bool {
@@ -248,32 +213,92 @@ func (c *checker) door(at path, d *Door) bool {
 	)
 }
 
-// membershipType checks a type, and returns whether its hours for one door are
-// good.
-func (c *checker) membershipType(at path, t *MembershipType, doors *references, door string) (ok bool) {
-	ok = true
-	list := at.field("doors")
-	taken := make(map[string]int, len(t.Doors))
-	for i := range t.Doors {
-		d, at := &t.Doors[i], list.item(i)
-		good := c.hours(at.field("hours"), d.Hours)
-		if first, twice := taken[d.Door]; twice && d.Door != "" {
-			good = c.fault(at.field("door"), fmt.Sprintf("the type lists this door already, in doors[%d]", first))
-		} else {
-			taken[d.Door] = i
-			good = all(c.reference(at.field("door"), d.Door, doors), good)
+// membershipTypes checks types. Good are those whose hours for one door are, or
+// for every door.
+func (c *checker) membershipTypes(list []MembershipType, doors *references, door string) rows {
+	return checkRows(c, path{key: "membership_types"}, list, func(t *MembershipType) string { return t.ID }, func(at path, t *MembershipType) bool {
+		ok, list := true, at.field("doors")
+		taken := make(map[string]int, len(t.Doors))
+		for i := range t.Doors {
+			d, at := &t.Doors[i], list.item(i)
+			good := c.hours(at.field("hours"), d.Hours)
+			if first, twice := taken[d.Door]; twice && d.Door != "" {
+				good = c.fault(at.field("door"), fmt.Sprintf("the type lists this door already, in doors[%d]", first))
+			} else {
+				taken[d.Door] = i
+				good = all(c.reference(at.field("door"), d.Door, doors), good)
+			}
+			ok = ok && (good || door != "" && d.Door != door)
 		}
-		ok = ok && (good || d.Door != door)
+		return ok
+	})
+}
+
+func (c *checker) memberships(member path, list []Membership, types *references) rows {
+	return checkRows(c, member.field("memberships"), list, func(m *Membership) string { return m.ID }, func(at path, m *Membership) bool { return c.membership(at, m, types) })
+}
+
+func (c *checker) membership(at path, m *Membership, types *references) bool {
+	return all(c.reference(at.field("type"), m.Type, types), c.bounds(at, "from", m.From, "until", m.Until))
+}
+
+func (c *checker) grants(list []Grant, members, doors *references) rows {
+	return checkRows(c, path{key: "grants"}, list, func(g *Grant) string { return g.ID }, func(at path, g *Grant) bool { return c.grant(at, g, members, doors) })
+}
+
+func (c *checker) grant(at path, g *Grant, members, doors *references) bool {
+	return all(
+		c.reference(at.field("member"), g.Member, members),
+		c.reference(at.field("door"), g.Door, doors),
+		c.hours(at.field("hours"), g.Hours),
+		c.bounds(at, "from", g.From, "until", g.Until),
+	)
+}
+
+func (c *checker) resources(list []Resource, doors *references) rows {
+	return checkRows(c, path{key: "resources"}, list, func(r *Resource) string { return r.ID }, func(at path, r *Resource) bool {
+		return all(
+			c.distinct(at.field("doors"), r.Doors, doors),
+			c.duration(at.field("before"), r.Before, 0, 24*time.Hour),
+			c.duration(at.field("after"), r.After, 0, 24*time.Hour),
+		)
+	})
+}
+
+func (c *checker) reservations(list []reservation.Reservation, resources, members *references) rows {
+	return checkRows(c, path{key: "reservations"}, list, func(r *reservation.Reservation) string { return r.ID },
+		func(at path, r *reservation.Reservation) bool { return c.reservation(at, r, resources, members) })
+}
+
+// reservation checks a reservation. A bad entry of its guests is a fault, and does
+// not make the reservation a bad one.
+func (c *checker) reservation(at path, r *reservation.Reservation, resources, members *references) bool {
+	c.distinct(at.field("guests"), r.Guests, members)
+	return all(
+		c.reference(at.field("resource"), r.Resource, resources),
+		c.reference(at.field("member"), r.Member, members),
+		c.required(at, "start", r.Start, "end", r.End),
+		c.instant(at.field("ended_at"), r.EndedAt),
+		oneOf(c, at.field("status"), r.Status, "", reservation.Confirmed, reservation.Pending, reservation.Cancelled),
+	)
+}
+
+func (c *checker) closures(list []Closure, doors *references) bool {
+	ok, in := true, path{key: "closures"}
+	for i := range list {
+		at := in.item(i)
+		ok = all(c.required(at, "from", list[i].From, "until", list[i].Until), c.someDoors(at.field("doors"), list[i].Doors, doors), ok)
 	}
 	return ok
 }
 
-func (c *checker) resource(at path, r *Resource, doors *references) bool {
-	return all(
-		c.distinct(at.field("doors"), r.Doors, doors),
-		c.duration(at.field("before"), r.Before, 0, 24*time.Hour),
-		c.duration(at.field("after"), r.After, 0, 24*time.Hour),
-	)
+func (c *checker) exceptions(list []Exception, doors *references) bool {
+	ok, in := true, path{key: "exceptions"}
+	for i := range list {
+		at := in.item(i)
+		ok = all(c.exception(at, &list[i]), c.someDoors(at.field("doors"), list[i].Doors, doors), ok)
+	}
+	return ok
 }
 
 func (c *checker) standing(at path, s Standing) bool {
@@ -289,26 +314,6 @@ func (c *checker) standing(at path, s Standing) bool {
 	default:
 		return c.instant(until, s.Until)
 	}
-}
-
-func (c *checker) membership(at path, m *Membership, types *references) bool {
-	return all(c.reference(at.field("type"), m.Type, types), c.bounds(at, "from", m.From, "until", m.Until))
-}
-
-func (c *checker) grant(at path, g *Grant) bool {
-	return all(c.bounds(at, "from", g.From, "until", g.Until), c.hours(at.field("hours"), g.Hours))
-}
-
-func (c *checker) reservation(at path, r *reservation.Reservation) bool {
-	return all(
-		c.required(at, "start", r.Start, "end", r.End),
-		c.instant(at.field("ended_at"), r.EndedAt),
-		oneOf(c, at.field("status"), r.Status, "", reservation.Confirmed, reservation.Pending, reservation.Cancelled),
-	)
-}
-
-func (c *checker) closure(at path, e *Closure) bool {
-	return c.required(at, "from", e.From, "until", e.Until)
 }
 
 // required checks two bounds that must be there.

@@ -25,28 +25,33 @@ var ready = span{-2 * day, 4_133_980_800 * second}
 // imports that.
 func Compile(f Facts) (*Policy, error) {
 	faults := &faults{}
-	x := checkFacts(&f, faults)
+	x, location := checkFacts(&f, faults)
 	if err := faults.err(); err != nil {
 		return nil, err
 	}
-	location := f.Location
-	if location == nil {
-		location, _ = time.LoadLocation(f.Site.TimeZone) // checked above
-	}
+	f.Location = location
+	p := build(&f, x, ready)
+	p.reservationIDs = newIDIndex(len(f.Reservations), func(i int) (string, int32) { return f.Reservations[i].ID, p.member(f.Reservations[i].Member) })
+	p.grantIDs = newIDIndex(len(f.Grants), func(i int) (string, int32) { return f.Grants[i].ID, p.member(f.Grants[i].Member) })
+	return p, nil
+}
+
+// build makes a policy of good facts, whose Location is set.
+func build(f *Facts, x indexes, ready span) *Policy {
 	p := &Policy{
 		revision: f.Revision, settings: newSettings(&f.Settings),
 		doorIndex: x.doors, typeIndex: x.types, memberIndex: x.members, resourceIndex: x.resources,
 		schedules: map[scheduleKey]*schedule{}, ready: ready,
 	}
-	p.addDoors(location, f.Doors, f.Exceptions, f.Closures)
+	p.addDoors(f)
 	for i := range f.MembershipTypes {
 		p.types = append(p.types, p.newMembershipType(&f.MembershipTypes[i]))
 	}
 	for i := range f.Resources {
 		p.addResource(&f.Resources[i])
 	}
-	p.addMembers(&f)
-	return p, nil
+	p.addMembers(f)
+	return p
 }
 
 func newSettings(s *Settings) settings {
@@ -64,39 +69,35 @@ func valueOr[T any](v *T, absent T) T {
 	return absent
 }
 
-// addDoors adds the doors. Doors for which the same exceptions count share a
+// addDoors adds the doors. Those for which the same exceptions count share a
 // calendar, so that they share schedules.
-func (p *Policy) addDoors(l *time.Location, doors []Door, exceptions []Exception, closures []Closure) {
+func (p *Policy) addDoors(f *Facts) {
 	calendars := map[string]*calendar{}
-	for i := range doors {
-		d := &doors[i]
-		var key []byte
-		for j, e := range exceptions {
+	for i := range f.Doors {
+		d := &f.Doors[i]
+		var own []byte // exceptions for some doors
+		for j, e := range f.Exceptions {
 			if e.Doors != nil && slices.Contains(e.Doors, d.ID) {
-				key = binary.AppendVarint(key, int64(j))
+				own = binary.AppendUvarint(own, uint64(j))
 			}
 		}
-		c := calendars[string(key)]
+		c := calendars[string(own)]
 		if c == nil {
-			c = newCalendar(l, exceptions, d.ID)
-			calendars[string(key)] = c
+			c = newCalendar(f.Location, f.Exceptions, d.ID)
+			calendars[string(own)] = c
 		}
-		p.doors = append(p.doors, newDoor(d, p.settings.openTime, c, closures))
-	}
-}
-
-func newDoor(d *Door, openTime time.Duration, c *calendar, closures []Closure) door {
-	made := door{
-		id: d.ID, name: d.Name, access: d.AccessType, disabled: d.Disabled,
-		openTime: valueOr(d.OpenTime, openTime), calendar: c,
-	}
-	for _, e := range closures {
-		if e.Doors == nil || slices.Contains(e.Doors, d.ID) {
-			made.closures = append(made.closures, span{micros(e.From), micros(e.Until)})
+		made := door{
+			id: d.ID, name: d.Name, access: d.AccessType, disabled: d.Disabled,
+			openTime: valueOr(d.OpenTime, p.settings.openTime), calendar: c,
 		}
+		for _, e := range f.Closures {
+			if e.Doors == nil || slices.Contains(e.Doors, d.ID) {
+				made.closures = append(made.closures, span{micros(e.From), micros(e.Until)})
+			}
+		}
+		made.closures = union(made.closures)
+		p.doors = append(p.doors, made)
 	}
-	made.closures = union(made.closures)
-	return made
 }
 
 func (p *Policy) newMembershipType(t *MembershipType) membershipType {
@@ -108,8 +109,7 @@ func (p *Policy) newMembershipType(t *MembershipType) membershipType {
 	return made
 }
 
-// newResource makes a resource ready, without its doors and bookings.
-func (p *Policy) newResource(r *Resource) *resource {
+func (p *Policy) addResource(r *Resource) {
 	made := &resource{id: r.ID, before: p.settings.before, after: p.settings.after}
 	if r.Before != nil {
 		made.before = r.Before.Microseconds()
@@ -117,11 +117,6 @@ func (p *Policy) newResource(r *Resource) *resource {
 	if r.After != nil {
 		made.after = r.After.Microseconds()
 	}
-	return made
-}
-
-func (p *Policy) addResource(r *Resource) {
-	made := p.newResource(r)
 	for _, id := range r.Doors {
 		door := p.door(id)
 		made.doors = append(made.doors, door)
@@ -135,8 +130,7 @@ func (p *Policy) addMembers(f *Facts) {
 	bookings := make([]booking, len(f.Reservations))
 	for i := range f.Reservations {
 		r, b := &f.Reservations[i], &bookings[i]
-		*b = newBooking(r, p.resourceIndex[r.Resource], p.member(r.Member))
-		b.guests = p.guests(r)
+		*b = p.newBooking(r)
 		p.resources[b.resource].bookings = append(p.resources[b.resource].bookings, b)
 	}
 	for _, r := range p.resources {
@@ -158,7 +152,7 @@ func (p *Policy) addMembers(f *Facts) {
 	for i := range f.Grants {
 		g := &f.Grants[i]
 		m := &members[p.member(g.Member)]
-		m.grants = append(m.grants, p.newGrant(g, p.door(g.Door)))
+		m.grants = append(m.grants, p.newGrant(g))
 	}
 	for i := range members {
 		m := &members[i]
@@ -167,8 +161,6 @@ func (p *Policy) addMembers(f *Facts) {
 		p.setWindows(m)
 	}
 	p.members = newTable(members)
-	p.reservationIDs = newIDIndex(len(bookings), func(i int) (string, int32) { return bookings[i].id, bookings[i].booker })
-	p.grantIDs = newIDIndex(len(f.Grants), func(i int) (string, int32) { return f.Grants[i].ID, p.member(f.Grants[i].Member) })
 }
 
 // newMember makes a member ready, without grants and reservations.
@@ -197,7 +189,8 @@ func newMembership(m *Membership, types map[string]int32) membership {
 }
 
 // newGrant makes a grant ready.
-func (p *Policy) newGrant(g *Grant, door int32) grant {
+func (p *Policy) newGrant(g *Grant) grant {
+	door := p.door(g.Door)
 	return grant{
 		id: g.ID, span: span{bound(g.From, never), bound(g.Until, forever)},
 		door: door, hours: p.schedule(g.Hours, p.doors[door].calendar),
@@ -206,16 +199,16 @@ func (p *Policy) newGrant(g *Grant, door int32) grant {
 	}
 }
 
-// newBooking makes a reservation ready, without its guests and its window.
-func newBooking(r *reservation.Reservation, resource, booker int32) booking {
-	return booking{id: r.ID, span: span{micros(r.Start), micros(r.EffectiveEnd())}, resource: resource, booker: booker, status: statusOf(r.Status)}
-}
-
-func (p *Policy) guests(r *reservation.Reservation) (guests []int32) {
-	for _, id := range r.Guests {
-		guests = append(guests, p.member(id))
+// newBooking makes a reservation ready, without its window.
+func (p *Policy) newBooking(r *reservation.Reservation) booking {
+	b := booking{
+		id: r.ID, span: span{micros(r.Start), micros(r.EffectiveEnd())}, status: statusOf(r.Status),
+		resource: p.resourceIndex[r.Resource], booker: p.member(r.Member),
 	}
-	return guests
+	for _, id := range r.Guests {
+		b.guests = append(b.guests, p.member(id))
+	}
+	return b
 }
 
 // concerned returns the members whose reservation b is: RULES.md, section 3.

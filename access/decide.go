@@ -10,12 +10,11 @@ import (
 // the site holds, and never panics: what the policy does not know is denied. An
 // action that is none of the three is denied with [ReasonNoEntitlement].
 func (p *Policy) Decide(r Request) Decision {
-	return p.decide(p.member(r.Member), p.door(r.Door), r.Action, r.At, r.Holding)
+	return p.decide(p.member(r.Member), p.door(r.Door), r.Action, micros(r.At), r.Holding)
 }
 
 // decide is RULES.md, sections 4 and 5, for the indexes of a member and a door.
-func (p *Policy) decide(member, door int32, action Action, at time.Time, holding bool) Decision {
-	t := micros(at)
+func (p *Policy) decide(member, door int32, action Action, t int64, holding bool) Decision {
 	d := Decision{Revision: p.revision, policy: p, member: member, door: door, at: t}
 	d.Reason = p.refusal(member, door, action, holding)
 	if d.Reason != "" {

@@ -56,10 +56,10 @@ type ComingKey struct {
 // the document. It looks ahead at most 370 days.
 func (p *Policy) Upcoming(member string, at time.Time, within time.Duration) []ComingKey {
 	coming := []ComingKey{}
-	m, last := p.member(member), micros(at)+within.Microseconds()
+	m, t := p.member(member), micros(at)
 	for i := range p.doors {
-		d := p.decide(m, int32(i), Unlock, at, false)
-		if d.NextChange.IsZero() || micros(d.NextChange) > last {
+		d := p.decide(m, int32(i), Unlock, t, false)
+		if d.NextChange.IsZero() || micros(d.NextChange) > t+within.Microseconds() {
 			continue
 		}
 		door := &p.doors[i]
@@ -81,9 +81,9 @@ type Holder struct {
 // For administrators.
 func (p *Policy) Holders(door string, at time.Time) []Holder {
 	holders := []Holder{}
-	d := p.door(door)
+	d, t := p.door(door), micros(at)
 	for m := range int32(p.members.len) {
-		if dec := p.decide(m, d, Unlock, at, false); dec.Allowed {
+		if dec := p.decide(m, d, Unlock, t, false); dec.Allowed {
 			holders = append(holders, Holder{p.members.at(m).id, dec.Reason, dec.ValidUntil})
 		}
 	}

@@ -46,7 +46,6 @@ func dailyRanges(list []Range) []daily {
 
 var (
 	alwaysOpen = &schedule{always: true}
-	neverOpen  = &schedule{span: span{never, forever}, eras: []era{{start: never, week: &week{}}}}
 )
 
 // newSchedule makes hours ready for the instants of a span, which holds a horizon

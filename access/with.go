@@ -41,7 +41,7 @@ func (s SetMembership) apply(p *Policy) {
 func (s SetGrant) apply(p *Policy) {
 	RemoveGrant(s.ID).apply(p)
 	p.schedules = maps.Clone(p.schedules)
-	holder, made := p.member(s.Member), p.newGrant((*Grant)(&s), p.door(s.Door))
+	holder, made := p.member(s.Member), p.newGrant((*Grant)(&s))
 	p.edit(holder, func(m *member) {
 		m.grants = append(slices.Clip(m.grants), made)
 		slices.SortStableFunc(m.grants, byDoor)
@@ -61,9 +61,7 @@ func (s RemoveGrant) apply(p *Policy) {
 }
 
 func (s SetReservation) apply(p *Policy) {
-	r := (*reservation.Reservation)(&s)
-	made := newBooking(r, p.resourceIndex[s.Resource], p.member(s.Member))
-	made.guests = p.guests(r)
+	made := p.newBooking((*reservation.Reservation)(&s))
 	p.replaceBooking(p.bookingWith(s.ID), &made)
 	p.reservationIDs = p.reservationIDs.with(s.ID, made.booker)
 }
