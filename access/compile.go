@@ -100,8 +100,8 @@ func (p *Policy) addDoors(f *Facts) {
 	}
 }
 
-func (p *Policy) newMembershipType(t *MembershipType) membershipType {
-	made := membershipType{id: t.ID, hours: make([]*schedule, len(p.doors))}
+func (p *Policy) newMembershipType(t *MembershipType) *membershipType {
+	made := &membershipType{id: t.ID, hours: make([]*schedule, len(p.doors))}
 	for i := range t.Doors {
 		door := p.door(t.Doors[i].Door)
 		made.hours[door] = p.schedule(t.Doors[i].Hours, p.doors[door].calendar)
@@ -142,7 +142,7 @@ func (p *Policy) addMembers(f *Facts) {
 	members := make([]member, len(f.Members))
 	for i := range f.Members {
 		m := &f.Members[i]
-		members[i] = newMember(m, p.typeIndex)
+		members[i] = p.newMember(m)
 	}
 	for i := range bookings {
 		for _, m := range p.concerned(&bookings[i]) {
@@ -164,10 +164,10 @@ func (p *Policy) addMembers(f *Facts) {
 }
 
 // newMember makes a member ready, without grants and reservations.
-func newMember(m *Member, types map[string]int32) member {
+func (p *Policy) newMember(m *Member) member {
 	made := member{id: m.ID, standing: standingEnd(m.Standing), memberships: make([]membership, 0, len(m.Memberships))}
 	for i := range m.Memberships {
-		made.memberships = append(made.memberships, newMembership(&m.Memberships[i], types))
+		made.memberships = append(made.memberships, p.newMembership(&m.Memberships[i]))
 	}
 	slices.SortFunc(made.memberships, byFrom)
 	return made
@@ -184,8 +184,8 @@ func standingEnd(s Standing) int64 {
 	return forever
 }
 
-func newMembership(m *Membership, types map[string]int32) membership {
-	return membership{id: m.ID, span: span{bound(m.From, never), bound(m.Until, forever)}, typ: types[m.Type], paused: m.Paused}
+func (p *Policy) newMembership(m *Membership) membership {
+	return membership{id: m.ID, span: span{bound(m.From, never), bound(m.Until, forever)}, typ: p.types[p.typeIndex[m.Type]], paused: m.Paused}
 }
 
 // newGrant makes a grant ready.

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
@@ -9,21 +8,28 @@ import (
 // Decide answers a request. It allocates nothing, costs about the same whatever
 // the site holds, and never panics: what the policy does not know is denied. An
 // action that is none of the three is denied with [ReasonNoEntitlement].
-func (p *Policy) Decide(r Request) Decision {
-	return p.decide(p.member(r.Member), p.door(r.Door), r.Action, micros(r.At), r.Holding)
+func (p *Policy) Decide(r Request) (d Decision) {
+	p.answer(&d, &r)
+	return d
 }
 
-// decide is RULES.md, sections 4 and 5, for the indexes of a member and a door.
-func (p *Policy) decide(member, door int32, action Action, t int64, holding bool) Decision {
-	d := Decision{Revision: p.revision, policy: p, member: member, door: door, at: t}
-	d.Reason = p.refusal(member, door, action, holding)
-	if d.Reason != "" {
+func (p *Policy) answer(d *Decision, r *Request) {
+	p.decide(d, r, p.member(r.Member), p.door(r.Door))
+}
+
+// decide is RULES.md, sections 4 and 5, for the indexes of a member and a door. It
+// fills in a zero Decision.
+func (p *Policy) decide(d *Decision, r *Request, member, door int32) {
+	t := micros(r.At)
+	d.Revision, d.policy, d.member, d.door, d.at = p.revision, p, member, door, t
+	holder := r.Action == Lock && r.Holding
+	if d.Reason = p.refusal(member, door, r.Action, holder); d.Reason != "" {
 		d.Allowed = d.Reason == ReasonHolder
-		return d
+		return
 	}
-	q := p.question(member, door, t)
+	q := p.question(member, t)
+	q.turnTo(door)
 	now := q.at(t, q.member.standing)
-	holder := action == Lock && holding
 	switch {
 	case now.opens != 0:
 		d.Allowed, d.Reason = true, now.reason()
@@ -33,24 +39,23 @@ func (p *Policy) decide(member, door int32, action Action, t int64, holding bool
 	case holder:
 		d.Allowed, d.Reason = true, ReasonHolder
 	default:
-		next := q.opens(q.member.standing)
+		next := q.opens(now, q.member.standing)
 		d.Reason, d.NextChange = q.denial(next), q.within(next.at)
 	}
-	if d.Allowed && action == Unlock {
+	if d.Allowed && r.Action == Unlock {
 		d.RelockAfter = q.door.openTime
 	}
-	return d
 }
 
 // refusal returns the reasons that need no look at what the member holds: rules 1
 // to 4 of RULES.md, section 5, or "". ReasonHolder allows.
-func (p *Policy) refusal(member, door int32, action Action, holding bool) Reason {
+func (p *Policy) refusal(member, door int32, action Action, holder bool) Reason {
 	switch {
 	case door < 0:
 		return ReasonUnknownDoor
 	case member < 0:
 		return ReasonUnknownMember
-	case p.doors[door].disabled && action == Lock && holding:
+	case p.doors[door].disabled && holder:
 		return ReasonHolder
 	case p.doors[door].disabled:
 		return ReasonDoorDisabled
@@ -88,10 +93,8 @@ func (q *question) denial(next opening) Reason {
 		return ReasonDoorClosed
 	}
 	if q.member.standing != forever { // and so may be what denies
-		if q.t >= q.member.standing && q.at(q.t, forever).opens != 0 {
-			return ReasonStandingBlocked
-		}
-		if next.at == forever && q.opens(forever).at != forever {
+		ignored := q.at(q.t, forever)
+		if ignored.opens != 0 || next.at == forever && q.opens(ignored, forever).at != forever {
 			return ReasonStandingBlocked
 		}
 	}
@@ -114,16 +117,15 @@ func (q *question) neverAgain() Reason {
 		return ReasonReservationOver
 	}
 	lacking, grantEnded := found.lacking, false // lacking: only the membership it requires
-	isMember := q.member.inForce(q.t).open
 	for i := range q.grants {
 		g := &q.grants[i]
-		lacking = lacking || g.requiresMembership && !isMember && g.span.at(q.t).open
+		lacking = lacking || g.requiresMembership && g.span.at(q.t).open && !q.member.inForce(q.t).open
 		grantEnded = grantEnded || g.until <= q.t
 	}
 	paused, ended := false, false
 	for i := range q.member.memberships {
 		m := &q.member.memberships[i]
-		if lacking || q.p.types[m.typ].hours[q.place] != nil {
+		if lacking || m.typ.hours[q.place] != nil {
 			paused = paused || m.paused
 			ended = ended || !m.paused && m.until <= q.t
 		}
@@ -155,22 +157,23 @@ type past struct {
 }
 
 func (q *question) pastBookings() (found past) {
-	isMember := !q.p.settings.requireMembership || q.member.inForce(q.t).open
-	all := q.member.bookings
-	first, _ := slices.BinarySearchFunc(all, q.t-day, func(b *booking, t int64) int { return cmp.Compare(b.window.until, t) })
-	for _, b := range all[first:] {
-		if !q.lists(b) {
+	for _, b := range slices.Backward(q.member.bookings) {
+		if b.window.until < q.t-day {
+			break // they are sorted by the end of their window
+		}
+		over := b.window.until <= q.t // also of an empty one, which may begin later
+		inside := !over && b.window.from <= q.t
+		if !over && !inside || !q.lists(b) {
 			continue
 		}
-		inside := b.window.at(q.t).open
 		switch b.status {
 		case pending:
 			found.pending = found.pending || inside
 		case cancelled:
 			found.cancelled = found.cancelled || inside
 		case confirmed:
-			found.over = found.over || b.window.until <= q.t && q.t <= b.window.until+day
-			found.lacking = found.lacking || inside && !isMember
+			found.over = found.over || over
+			found.lacking = found.lacking || inside && q.p.settings.requireMembership && !q.member.inForce(q.t).open
 		}
 	}
 	return found

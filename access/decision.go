@@ -58,7 +58,8 @@ func (d Decision) Evidence() Evidence {
 	if !d.Allowed || d.policy == nil || d.member < 0 {
 		return e
 	}
-	q := d.policy.question(d.member, d.door, d.at)
+	q := d.policy.question(d.member, d.at)
+	q.turnTo(d.door)
 	standing := q.member.standing
 	for i := range q.member.memberships {
 		if m := &q.member.memberships[i]; q.membership(m, q.t, standing).open {

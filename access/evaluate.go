@@ -33,7 +33,7 @@ import (
 // [Decision.Faults] names every fault. If anything else is bad, or q is not about
 // the member and door of the request, the error is a [*FactsError] and the
 // decision denies, with an empty Reason.
-func Evaluate(q Question, r Request) (Decision, error) {
+func Evaluate(q Question, r Request) (d Decision, err error) {
 	t := micros(r.At)
 	var faults faults
 	f, x, ok := soundFacts(&q, r, &faults)
@@ -45,9 +45,10 @@ func Evaluate(q Question, r Request) (Decision, error) {
 		if q.Member != nil {
 			member = 0
 		}
-		return p.decide(member, p.door(r.Door), r.Action, t, r.Holding), nil
+		p.decide(&d, &r, member, p.door(r.Door))
+		return d, nil
 	}
-	d := Decision{Revision: q.Revision, policy: &Policy{faults: bad}, member: -1, door: -1, at: t}
+	d = Decision{Revision: q.Revision, policy: &Policy{faults: bad}, member: -1, door: -1, at: t}
 	if r.Action == Lock && r.Holding && q.Door != nil && q.Door.ID == r.Door && q.Member != nil && q.Member.ID == r.Member {
 		d.Allowed, d.Reason = true, ReasonHolder // the safe direction stays possible, whatever else is bad
 		return d, nil

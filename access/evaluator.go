@@ -16,15 +16,8 @@ type question struct {
 	t, limit int64 // the instant asked about, and the last one within the horizon
 }
 
-// question returns what the rules look at for a member and a door.
-func (p *Policy) question(member, door int32, t int64) question {
-	q := p.questionOf(member, t)
-	q.turnTo(door)
-	return q
-}
-
-// questionOf returns the question of a member, for turnTo.
-func (p *Policy) questionOf(member int32, t int64) question {
+// question returns what the rules look at for a member at an instant, for turnTo.
+func (p *Policy) question(member int32, t int64) question {
 	return question{p: p, member: p.members.at(member), t: t, limit: t + horizon}
 }
 
@@ -50,7 +43,7 @@ func (m *member) grantsFor(door int32) []grant {
 
 // membership returns the state of a membership as a basis.
 func (q *question) membership(m *membership, t, standing int64) state {
-	hours := q.p.types[m.typ].hours[q.place]
+	hours := m.typ.hours[q.place]
 	if m.paused || hours == nil {
 		return state{false, forever}
 	}
@@ -138,7 +131,10 @@ func (m *member) inForce(t int64) state {
 func (m *member) windowAt(door int32, t int64) state {
 	low, high := 0, len(m.windows)
 	for low < high { // the first one of the door that ends after t
-		mid := (low + high) / 2
+		mid := low
+		if high-low > 8 { // a few are walked
+			mid = (low + high) / 2
+		}
 		if w := &m.windows[mid]; w.door < door || w.door == door && w.until <= t {
 			low = mid + 1
 		} else {
@@ -231,9 +227,13 @@ const (
 	notStarted
 )
 
-// opens returns the first opening in [t, limit], at forever if there is none.
-func (q *question) opens(standing int64) opening {
+// opens returns the first opening up to the limit, at forever if there is none. No
+// basis opens in the view, which is of the instant asked about.
+func (q *question) opens(now view, standing int64) opening {
 	first := opening{at: forever}
+	if now.other > q.limit {
+		return first
+	}
 	add := func(at int64, rank int) {
 		if at < first.at || at == first.at && rank < first.rank {
 			first = opening{at, rank}
@@ -241,16 +241,16 @@ func (q *question) opens(standing int64) opening {
 	}
 	for i := range q.member.memberships {
 		m := &q.member.memberships[i]
-		at := firstOpen(q.t, q.limit, func(t int64) state { return q.membership(m, t, standing) })
+		at := firstOpen(now.other, q.limit, func(t int64) state { return q.membership(m, t, standing) })
 		add(at, q.rank(m.span.at(q.t).open))
 	}
 	for i := range q.grants {
 		g := &q.grants[i]
-		at := firstOpen(q.t, q.limit, func(t int64) state { return q.grant(g, t, standing) })
+		at := firstOpen(now.other, q.limit, func(t int64) state { return q.grant(g, t, standing) })
 		add(at, q.rank(g.span.at(q.t).open && (!g.requiresMembership || q.member.inForce(q.t).open)))
 	}
 	if len(q.member.windows) > 0 {
-		at := firstOpen(q.t, q.limit, func(t int64) state { return q.reservations(t, standing) })
+		at := firstOpen(now.other, q.limit, func(t int64) state { return q.reservations(t, standing) })
 		add(at, q.rankOfReservations(at))
 	}
 	return first

@@ -65,10 +65,11 @@ func (d Decision) Explain() Explanation {
 	if d.door < 0 || d.member < 0 {
 		return e
 	}
-	q := d.policy.question(d.member, d.door, d.at)
+	q := d.policy.question(d.member, d.at)
+	q.turnTo(d.door)
 	e.Standing, e.Holds, e.Closed = standingUntil(q.member.standing), q.t < q.member.standing, q.closed(q.t).open
 	for i := range q.member.memberships {
-		if m := &q.member.memberships[i]; q.p.types[m.typ].hours[q.place] != nil {
+		if m := &q.member.memberships[i]; m.typ.hours[q.place] != nil {
 			e.Bases = append(e.Bases, q.explainMembership(m))
 		}
 	}

@@ -23,7 +23,7 @@ func (p *Policy) Keys(member string, at time.Time) []DigitalKey {
 	if m < 0 {
 		return keys
 	}
-	q := p.questionOf(m, micros(at))
+	q := p.question(m, micros(at))
 	for i := range p.doors {
 		// As decide for an unlock, but the reason of a denial is not asked for.
 		door := &p.doors[i]
@@ -56,10 +56,11 @@ type ComingKey struct {
 // the document. It looks ahead at most 370 days.
 func (p *Policy) Upcoming(member string, at time.Time, within time.Duration) []ComingKey {
 	coming := []ComingKey{}
-	m, t := p.member(member), micros(at)
+	m, r := p.member(member), Request{Action: Unlock, At: at}
 	for i := range p.doors {
-		d := p.decide(m, int32(i), Unlock, t, false)
-		if d.NextChange.IsZero() || micros(d.NextChange) > t+within.Microseconds() {
+		var d Decision
+		p.decide(&d, &r, m, int32(i))
+		if d.NextChange.IsZero() || d.NextChange.Sub(at) > within {
 			continue
 		}
 		door := &p.doors[i]
@@ -81,10 +82,11 @@ type Holder struct {
 // For administrators.
 func (p *Policy) Holders(door string, at time.Time) []Holder {
 	holders := []Holder{}
-	d, t := p.door(door), micros(at)
+	d, r := p.door(door), Request{Action: Unlock, At: at}
 	for m := range int32(p.members.len) {
-		if dec := p.decide(m, d, Unlock, t, false); dec.Allowed {
-			holders = append(holders, Holder{p.members.at(m).id, dec.Reason, dec.ValidUntil})
+		var decision Decision
+		if p.decide(&decision, &r, m, d); decision.Allowed {
+			holders = append(holders, Holder{p.members.at(m).id, decision.Reason, decision.ValidUntil})
 		}
 	}
 	return holders

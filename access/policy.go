@@ -14,7 +14,7 @@ type Policy struct {
 	doorIndex, memberIndex, typeIndex, resourceIndex map[string]int32
 
 	doors     []door
-	types     []membershipType
+	types     []*membershipType
 	resources []*resource
 	members   table[member]
 
@@ -66,7 +66,7 @@ type member struct {
 type membership struct {
 	id string
 	span
-	typ    int32
+	typ    *membershipType
 	paused bool
 }
 

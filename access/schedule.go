@@ -1,6 +1,9 @@
 package access
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // schedule is the hours of a door made ready: RULES.md, section 2.
 //
@@ -18,8 +21,8 @@ type schedule struct {
 // era is a time in which one week repeats. It ends where the next one starts.
 type era struct {
 	start  int64
-	offset int64
-	week   *week
+	offset int64 // how far the wall clock is ahead of UTC
+	week   spans // see newWeek
 }
 
 // daily is a Range with its times in microseconds after midnight. An end beyond
@@ -44,9 +47,7 @@ func dailyRanges(list []Range) []daily {
 	return all
 }
 
-var (
-	alwaysOpen = &schedule{always: true}
-)
+var alwaysOpen = &schedule{always: true}
 
 // newSchedule makes hours ready for the instants of a span, which holds a horizon
 // at least.
@@ -80,17 +81,12 @@ func (s *schedule) divide(within span) {
 	}
 }
 
-// add appends an era unless it only continues the last one.
+// add appends an era, unless it changes nothing.
 func (s *schedule) add(e era) {
 	if n := len(s.eras); n > 0 {
-		last := &s.eras[n-1]
-		if last.week == e.week && last.offset == e.offset {
+		last := s.eras[n-1]
+		if slices.Equal(last.week, e.week) && (last.offset == e.offset || len(e.week) == 0 || e.week[0].until == forever) {
 			return
-		}
-		if open, constant := last.week.constant(); constant {
-			if also, constant := e.week.constant(); constant && open == also {
-				return
-			}
 		}
 	}
 	s.eras = append(s.eras, e)
@@ -186,44 +182,21 @@ func (e *era) at(t int64) state {
 
 const weekLength = 7 * day
 
-// week is what is open in a week, in microseconds after Sunday 00:00 on the wall
-// clock. It repeats.
-type week struct{ open spans }
-
-// newWeek makes a week of what starts in it, which may run into the next one.
-func newWeek(starts []span) *week {
+// newWeek returns when hours are open in a week that repeats, in microseconds after
+// Sunday 00:00 on the wall clock, and in the weeks before and after it: then each
+// instant of the week sees its next change. Hours that never close are open forever.
+func newWeek(starts []span) spans {
+	all := make([]span, 0, 3*len(starts))
 	for _, s := range starts {
-		if s.until > weekLength {
-			starts = append(starts, span{0, s.until - weekLength})
+		for _, shift := range [3]int64{-weekLength, 0, weekLength} {
+			all = append(all, span{s.from + shift, s.until + shift})
 		}
 	}
-	open := union(starts)
-	if n := len(open); n > 0 {
-		open[n-1].until = min(open[n-1].until, weekLength)
+	week := union(all)
+	for _, s := range week {
+		if s.from <= 0 && s.until >= weekLength {
+			return spans{{0, forever}}
+		}
 	}
-	return &week{open}
-}
-
-// constant reports whether the week never changes, and what it is then.
-func (w *week) constant() (open, constant bool) {
-	if len(w.open) == 0 {
-		return false, true
-	}
-	return true, w.open[0] == span{0, weekLength}
-}
-
-// at returns the state at a microsecond of the week.
-func (w *week) at(t int64) state {
-	open, constant := w.constant()
-	if constant {
-		return state{open, forever}
-	}
-	s, first := w.open.at(t), w.open[0]
-	switch {
-	case s.open && s.until == weekLength && first.from == 0:
-		s.until += first.until
-	case !s.open && s.until == forever:
-		s.until = weekLength + first.from
-	}
-	return s
+	return week
 }

@@ -30,7 +30,7 @@ func (s SetDoorDisabled) apply(p *Policy) {
 }
 
 func (s SetMembership) apply(p *Policy) {
-	made := newMembership(&s.Membership, p.typeIndex)
+	made := p.newMembership(&s.Membership)
 	p.edit(p.member(s.Member), func(m *member) {
 		m.memberships = slices.DeleteFunc(slices.Clone(m.memberships), func(o membership) bool { return o.id == made.id })
 		m.memberships = append(m.memberships, made)
