@@ -191,12 +191,11 @@ func (p *Policy) newMembership(m *Membership) membership {
 // newGrant makes a grant ready.
 func (p *Policy) newGrant(g *Grant) grant {
 	door := p.door(g.Door)
-	return grant{
-		id: g.ID, span: span{bound(g.From, never), bound(g.Until, forever)},
-		door: door, hours: p.schedule(g.Hours, p.doors[door].calendar),
+	return grant{basis{
+		kind: byGrant, id: g.ID, span: span{bound(g.From, never), bound(g.Until, forever)},
+		hours: p.schedule(g.Hours, p.doors[door].calendar), duringClosures: g.DuringClosures,
 		requiresMembership: valueOr(g.RequiresMembership, true), requiresStanding: valueOr(g.RequiresStanding, true),
-		duringClosures: g.DuringClosures,
-	}
+	}, door}
 }
 
 // newBooking makes a reservation ready, without its window.

@@ -119,7 +119,7 @@ func (q *question) neverAgain() Reason {
 	lacking, grantEnded := found.lacking, false // lacking: only the membership it requires
 	for i := range q.grants {
 		g := &q.grants[i]
-		lacking = lacking || g.requiresMembership && g.span.at(q.t).open && !q.member.inForce(q.t).open
+		lacking = lacking || g.requiresMembership && g.at(q.t).open && !q.member.inForce(q.t).open
 		grantEnded = grantEnded || g.until <= q.t
 	}
 	paused, ended := false, false

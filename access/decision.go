@@ -60,19 +60,18 @@ func (d Decision) Evidence() Evidence {
 	}
 	q := d.policy.question(d.member, d.at)
 	q.turnTo(d.door)
-	standing := q.member.standing
 	for i := range q.member.memberships {
-		if m := &q.member.memberships[i]; q.membership(m, q.t, standing).open {
-			e.Memberships = append(e.Memberships, m.id)
+		if b, ok := q.membership(&q.member.memberships[i]); ok && q.openNow(&b) {
+			e.Memberships = append(e.Memberships, b.id)
 		}
 	}
 	for i := range q.grants {
-		if g := &q.grants[i]; q.grant(g, q.t, standing).open {
-			e.Grants = append(e.Grants, g.id)
+		if b := &q.grants[i].basis; q.openNow(b) {
+			e.Grants = append(e.Grants, b.id)
 		}
 	}
-	for _, b := range q.member.bookings {
-		if b.status == confirmed && q.lists(b) && q.reservation(b, q.t, standing).open {
+	for _, r := range q.member.bookings {
+		if b := q.reservation(r.id, r.window); r.status == confirmed && q.lists(r) && q.openNow(&b) {
 			e.Reservations = append(e.Reservations, b.id)
 		}
 	}

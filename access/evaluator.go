@@ -1,11 +1,12 @@
 package access
 
-// question is what the rules look at for one member at one door. [Policy] and
-// [Evaluate] both ask it: it is the only evaluator.
+import "slices"
+
+// question is what the rules look at for one member at one door. [Policy.Decide]
+// and [Evaluate] both ask it: there is no other evaluator.
 //
 // A basis is asked for its state at an instant: whether it opens the door, and
-// until when that holds. What a basis requires are states too, and the basis opens
-// while all of them are open. Standing is a parameter, so that it can be ignored.
+// until when that holds. Standing is a parameter, so that it can be ignored.
 type question struct {
 	p      *Policy
 	door   *door
@@ -23,87 +24,77 @@ func (p *Policy) question(member int32, t int64) question {
 
 // turnTo sets the door.
 func (q *question) turnTo(door int32) {
-	q.door, q.place, q.grants = &q.p.doors[door], door, q.member.grantsFor(door)
-}
-
-// grantsFor returns the grants of a member for one door.
-func (m *member) grantsFor(door int32) []grant {
-	first := 0
-	for first < len(m.grants) && m.grants[first].door < door {
-		first++
+	all := q.member.grants
+	for len(all) > 0 && all[0].door < door {
+		all = all[1:]
 	}
-	last := first
-	for last < len(m.grants) && m.grants[last].door == door {
-		last++
+	n := 0
+	for n < len(all) && all[n].door == door {
+		n++
 	}
-	return m.grants[first:last]
+	q.door, q.place, q.grants = &q.p.doors[door], door, all[:n]
 }
 
 // RULES.md, section 3: what opens a door.
 
-// membership returns the state of a membership as a basis.
-func (q *question) membership(m *membership, t, standing int64) state {
+// basis is what can open the door: a membership, a grant or a reservation.
+type basis struct {
+	kind  kinds
+	id    string
+	span            // when it is in force: of a reservation, its window
+	hours *schedule // nil if it is always open then
+
+	requiresStanding, requiresMembership, duringClosures bool
+}
+
+// kinds are kinds of bases.
+type kinds uint8
+
+const (
+	byMembership kinds = 1 << iota
+	byGrant
+	byReservation
+)
+
+// membership returns a membership as a basis, ok false if it cannot be one.
+func (q *question) membership(m *membership) (b basis, ok bool) {
 	hours := m.typ.hours[q.place]
-	if m.paused || hours == nil {
-		return state{false, forever}
-	}
-	s := m.span.at(t)
-	if s.open {
-		s = s.and(holds(standing, t))
-	}
-	if s.open {
-		s = s.and(hours.at(t, q.limit))
-	}
-	if s.open {
-		s = s.and(q.closed(t).not())
-	}
-	return s
+	return basis{kind: byMembership, id: m.id, span: m.span, hours: hours, requiresStanding: true}, hours != nil && !m.paused
 }
 
-// grant returns the state of a grant as a basis.
-func (q *question) grant(g *grant, t, standing int64) state {
-	s := g.span.at(t)
-	if s.open && g.requiresStanding {
-		s = s.and(holds(standing, t))
+// reservation returns a reservation as a basis.
+func (q *question) reservation(id string, window span) basis {
+	s := &q.p.settings
+	return basis{kind: byReservation, id: id, span: window, requiresStanding: s.requireStanding, requiresMembership: s.requireMembership}
+}
+
+// state returns whether a basis opens the door at an instant, and until when.
+func (q *question) state(b *basis, t, standing int64) state {
+	s := b.span.at(t)
+	if s.open && b.requiresStanding {
+		s = s.and(span{never, standing}.at(t))
 	}
-	if s.open && g.requiresMembership {
+	if s.open && b.requiresMembership {
 		s = s.and(q.member.inForce(t))
 	}
-	if s.open {
-		s = s.and(g.hours.at(t, q.limit))
+	if s.open && b.hours != nil {
+		s = s.and(b.hours.at(t, q.limit))
 	}
-	if s.open && !g.duringClosures {
+	if s.open && !b.duringClosures {
 		s = s.and(q.closed(t).not())
 	}
 	return s
 }
 
-// reservations returns the state of all reservations of the member together, as
-// one basis.
+// reservations returns the state of all reservations of the member as one basis.
 func (q *question) reservations(t, standing int64) state {
-	return q.whileBooked(q.member.windowAt(q.place, t), t, standing)
-}
-
-// reservation returns the state of one confirmed reservation as a basis.
-func (q *question) reservation(b *booking, t, standing int64) state {
-	return q.whileBooked(b.window.at(t), t, standing)
-}
-
-func (q *question) whileBooked(s state, t, standing int64) state {
-	if s.open && q.p.settings.requireStanding {
-		s = s.and(holds(standing, t))
-	}
-	if s.open && q.p.settings.requireMembership {
-		s = s.and(q.member.inForce(t))
-	}
+	s := q.member.windowAt(q.place, t)
 	if s.open {
-		s = s.and(q.closed(t).not())
+		b := q.reservation("", span{t, s.until})
+		s = q.state(&b, t, standing)
 	}
 	return s
 }
-
-// holds returns the state of a standing that ends at an instant.
-func holds(standing, t int64) state { return span{never, standing}.at(t) }
 
 // closed returns the state of the door's closures.
 func (q *question) closed(t int64) state { return q.door.closures.at(t) }
@@ -111,7 +102,7 @@ func (q *question) closed(t int64) state { return q.door.closures.at(t) }
 // inForce returns the state of having a membership in force, of any type.
 func (m *member) inForce(t int64) state {
 	s := state{false, forever}
-	for i := range m.memberships {
+	for i := range m.memberships { // in the order of their begins
 		switch ms := &m.memberships[i]; {
 		case ms.paused || ms.until <= t:
 		case s.open && ms.from <= s.until:
@@ -147,32 +138,23 @@ func (m *member) windowAt(door int32, t int64) state {
 	return m.windows[low].at(t)
 }
 
-// The union of all bases.
-
-// bases are kinds of bases.
-type bases uint8
-
-const (
-	byMembership bases = 1 << iota
-	byGrant
-	byReservation
-)
-
 // view is the union of all bases at an instant.
 type view struct {
-	opens bases
+	opens kinds
 	until int64 // the end of the last of those that open
 	other int64 // before this instant no basis opens that does not do so until then
 }
 
 // at returns the union of all bases at an instant.
 func (q *question) at(t, standing int64) view {
-	v := view{until: never, other: forever}
+	v := view{other: forever}
 	for i := range q.member.memberships {
-		v.add(byMembership, q.membership(&q.member.memberships[i], t, standing))
+		if b, ok := q.membership(&q.member.memberships[i]); ok {
+			v.add(byMembership, q.state(&b, t, standing))
+		}
 	}
 	for i := range q.grants {
-		v.add(byGrant, q.grant(&q.grants[i], t, standing))
+		v.add(byGrant, q.state(&q.grants[i].basis, t, standing))
 	}
 	if len(q.member.windows) > 0 {
 		v.add(byReservation, q.reservations(t, standing))
@@ -180,7 +162,7 @@ func (q *question) at(t, standing int64) view {
 	return v
 }
 
-func (v *view) add(kind bases, s state) {
+func (v *view) add(kind kinds, s state) {
 	switch {
 	case !s.open:
 		v.other = min(v.other, s.until)
@@ -193,33 +175,30 @@ func (v *view) add(kind bases, s state) {
 	}
 }
 
-// closes returns the first instant at which no basis opens any more, following
-// the union from a view on: forever if there is none up to the limit.
+// closes follows the union of all bases from a view in which one opens, and returns
+// the first instant at which none does: forever if there is none up to the limit.
 func (q *question) closes(v view) int64 {
-	for v.opens != 0 {
-		if v.until > q.limit {
-			return forever
+	until := v.until
+	for until <= q.limit {
+		if v.other > until {
+			return until
 		}
-		if v.other > v.until {
-			return v.until
-		}
-		until := v.until
 		if v = q.at(until, q.member.standing); v.opens == 0 {
 			return until
 		}
+		until = v.until
 	}
-	return never
+	return forever
 }
 
-// opening is the first instant at which a basis opens, and why it does not before:
-// RULES.md, section 5, rule 7.
+// opening is when a basis opens, and why not before: RULES.md, section 5, rule 7.
 type opening struct {
 	at   int64
 	rank int // of the reason in waiting
 }
 
-// waiting are the reasons of a denial that ends, the first one wins a tie.
-var waiting = [...]Reason{ReasonTooEarly, ReasonOutsideHours, ReasonNotStarted}
+// waiting are the reasons of a denial that ends: the first one wins a tie.
+var waiting = [...]Reason{tooEarly: ReasonTooEarly, outsideHours: ReasonOutsideHours, notStarted: ReasonNotStarted}
 
 const (
 	tooEarly = iota
@@ -234,56 +213,47 @@ func (q *question) opens(now view, standing int64) opening {
 	if now.other > q.limit {
 		return first
 	}
-	add := func(at int64, rank int) {
-		if at < first.at || at == first.at && rank < first.rank {
-			first = opening{at, rank}
+	add := func(rank int, at func(t int64) state) {
+		if next := firstOpen(now.other, q.limit, at); next < first.at || next == first.at && rank < first.rank {
+			first = opening{next, rank}
 		}
 	}
+	waits := func(b *basis) {
+		rank := outsideHours
+		if !b.span.at(q.t).open || b.requiresMembership && !q.member.inForce(q.t).open {
+			rank = notStarted
+		}
+		add(rank, func(t int64) state { return q.state(b, t, standing) })
+	}
 	for i := range q.member.memberships {
-		m := &q.member.memberships[i]
-		at := firstOpen(now.other, q.limit, func(t int64) state { return q.membership(m, t, standing) })
-		add(at, q.rank(m.span.at(q.t).open))
+		if b, ok := q.membership(&q.member.memberships[i]); ok {
+			waits(&b)
+		}
 	}
 	for i := range q.grants {
-		g := &q.grants[i]
-		at := firstOpen(now.other, q.limit, func(t int64) state { return q.grant(g, t, standing) })
-		add(at, q.rank(g.span.at(q.t).open && (!g.requiresMembership || q.member.inForce(q.t).open)))
+		waits(&q.grants[i].basis)
 	}
-	if len(q.member.windows) > 0 {
-		at := firstOpen(now.other, q.limit, func(t int64) state { return q.reservations(t, standing) })
-		add(at, q.rankOfReservations(at))
+	if !q.member.windowAt(q.place, q.t).open {
+		add(tooEarly, func(t int64) state { return q.reservations(t, standing) })
+		return first
+	}
+	// A window has begun and lacks the membership it requires: one by one.
+	for _, r := range q.member.bookings {
+		if b := q.reservation(r.id, r.window); r.status == confirmed && q.lists(r) {
+			rank := tooEarly
+			if r.window.from <= q.t {
+				rank = notStarted
+			}
+			add(rank, func(t int64) state { return q.state(&b, t, standing) })
+		}
 	}
 	return first
 }
 
-// rank returns the rank of a membership or grant that is in force or not.
-func (q *question) rank(inForce bool) int {
-	if inForce {
-		return outsideHours
-	}
-	return notStarted
-}
-
-// rankOfReservations returns the rank of the reservations that open at an instant.
-func (q *question) rankOfReservations(at int64) int {
-	if w := q.member.windowAt(q.place, at); !w.open || !q.member.windowAt(q.place, q.t).open {
-		return tooEarly
-	}
-	// A window has begun: it lacks the membership it requires.
-	for _, b := range q.member.bookings {
-		if b.status == confirmed && b.window.from > q.t && b.window.at(at).open && q.lists(b) {
-			return tooEarly
-		}
-	}
-	return notStarted
-}
-
 // lists reports whether the resource of a booking lists the door.
 func (q *question) lists(b *booking) bool {
-	for _, d := range q.p.resources[b.resource].doors {
-		if d == q.place {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(q.p.resources[b.resource].doors, q.place)
 }
+
+// openNow reports whether a basis opens the door at the instant asked about.
+func (q *question) openNow(b *basis) bool { return q.state(b, q.t, q.member.standing).open }

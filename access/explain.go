@@ -69,17 +69,26 @@ func (d Decision) Explain() Explanation {
 	q.turnTo(d.door)
 	e.Standing, e.Holds, e.Closed = standingUntil(q.member.standing), q.t < q.member.standing, q.closed(q.t).open
 	for i := range q.member.memberships {
-		if m := &q.member.memberships[i]; m.typ.hours[q.place] != nil {
-			e.Bases = append(e.Bases, q.explainMembership(m))
+		m := &q.member.memberships[i]
+		if b, ok := q.membership(m); ok {
+			e.Bases = append(e.Bases, q.explain(ReasonMembership, &b))
+		} else if m.paused && b.hours != nil {
+			e.Bases = append(e.Bases, Basis{Kind: ReasonMembership, ID: m.id, From: unbounded(m.from), Until: unbounded(m.until), Why: "it is paused"})
 		}
 	}
 	for i := range q.grants {
-		e.Bases = append(e.Bases, q.explainGrant(&q.grants[i]))
+		e.Bases = append(e.Bases, q.explain(ReasonGrant, &q.grants[i].basis))
 	}
-	for _, b := range q.member.bookings {
-		if q.lists(b) {
-			e.Bases = append(e.Bases, q.explainReservation(b))
+	for _, r := range q.member.bookings {
+		if !q.lists(r) {
+			continue
 		}
+		b := q.reservation(r.id, r.window)
+		explained := q.explain(ReasonReservation, &b)
+		if why := noWindow(r); why != "" {
+			explained = Basis{Kind: ReasonReservation, ID: r.id, From: instant(r.window.from), Until: instant(r.window.until), Why: why}
+		}
+		e.Bases = append(e.Bases, explained)
 	}
 	slices.SortFunc(e.Bases, func(a, b Basis) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID)) })
 	e.Others = q.others(e.Others)
@@ -97,98 +106,45 @@ func standingUntil(end int64) Standing {
 	return Standing{State: StandingGrace, Until: instant(end)}
 }
 
-// requirement is a state that a basis requires beside its own time and hours.
-type requirement struct {
-	met bool
-	not string // why the basis does not open if it is not met
-}
-
-func (q *question) standingHolds() requirement {
-	return requirement{q.t < q.member.standing, "standing does not hold"}
-}
-
-func (q *question) hasMembership() requirement {
-	return requirement{q.member.inForce(q.t).open, "it requires a membership, and none is in force"}
-}
-
-func (q *question) notClosed() requirement {
-	return requirement{!q.closed(q.t).open, "the door is closed"}
-}
-
-func (q *question) explainMembership(m *membership) Basis {
-	b := Basis{Kind: ReasonMembership, ID: m.id, From: unbounded(m.from), Until: unbounded(m.until)}
-	if m.paused {
-		b.Why = "it is paused"
-		return b
-	}
-	q.explain(&b, m.span, func(t, standing int64) state { return q.membership(m, t, standing) }, q.standingHolds(), q.notClosed())
-	return b
-}
-
-func (q *question) explainGrant(g *grant) Basis {
-	b := Basis{Kind: ReasonGrant, ID: g.id, From: unbounded(g.from), Until: unbounded(g.until)}
-	var required []requirement
-	if g.requiresStanding {
-		required = append(required, q.standingHolds())
-	}
-	if g.requiresMembership {
-		required = append(required, q.hasMembership())
-	}
-	if !g.duringClosures {
-		required = append(required, q.notClosed())
-	}
-	q.explain(&b, g.span, func(t, standing int64) state { return q.grant(g, t, standing) }, required...)
-	return b
-}
-
-func (q *question) explainReservation(r *booking) Basis {
-	b := Basis{Kind: ReasonReservation, ID: r.id, From: instant(r.window.from), Until: instant(r.window.until)}
+// noWindow returns why a reservation opens nothing at any time, or "".
+func noWindow(r *booking) string {
 	switch {
 	case r.status == pending:
-		b.Why = "it is pending"
+		return "it is pending"
 	case r.status == cancelled:
-		b.Why = "it is cancelled"
+		return "it is cancelled"
 	case r.window.until <= r.window.from:
-		b.Why = "its window is empty: it ended before it started"
-	default:
-		var required []requirement
-		if q.p.settings.requireStanding {
-			required = append(required, q.standingHolds())
-		}
-		if q.p.settings.requireMembership {
-			required = append(required, q.hasMembership())
-		}
-		q.explain(&b, r.window, func(t, standing int64) state { return q.reservation(r, t, standing) }, append(required, q.notClosed())...)
+		return "its window is empty: it ended before it started"
 	}
-	return b
+	return ""
 }
 
 // explain says why a basis opens or does not, and when it does next.
-func (q *question) explain(b *Basis, within span, at func(t, standing int64) state, required ...requirement) {
-	next := firstOpen(q.t, q.limit, func(t int64) state { return at(t, q.member.standing) })
-	if next == q.t {
-		b.Opens, b.Why = true, "it opens the door"
-		return
+func (q *question) explain(kind Reason, b *basis) Basis {
+	next := func(standing int64) int64 {
+		return firstOpen(q.t, q.limit, func(t int64) state { return q.state(b, t, standing) })
 	}
-	b.Next = q.within(next)
+	opens := next(q.member.standing)
+	e := Basis{Kind: kind, ID: b.id, From: unbounded(b.from), Until: unbounded(b.until), Next: q.within(opens)}
 	switch {
-	case q.t < within.from:
-		b.Why = "it has not begun"
-		return
-	case q.t >= within.until:
-		b.Why = "it is over"
-		return
+	case opens == q.t:
+		e.Opens, e.Why, e.Next = true, "it opens the door", time.Time{}
+	case q.t < b.from:
+		e.Why = "it has not begun"
+	case q.t >= b.until:
+		e.Why = "it is over"
+	case b.requiresStanding && q.t >= q.member.standing:
+		e.Why = "standing does not hold"
+	case b.requiresMembership && !q.member.inForce(q.t).open:
+		e.Why = "it requires a membership, and none is in force"
+	case !b.duringClosures && q.closed(q.t).open:
+		e.Why = "the door is closed"
+	case opens == forever && next(forever) != forever:
+		e.Why = "outside its hours, and standing ends before it would open"
+	default:
+		e.Why = "outside its hours"
 	}
-	for _, r := range required {
-		if !r.met {
-			b.Why = r.not
-			return
-		}
-	}
-	b.Why = "outside its hours"
-	if next == forever && firstOpen(q.t, q.limit, func(t int64) state { return at(t, forever) }) != forever {
-		b.Why += ", and standing ends before it would open"
-	}
+	return e
 }
 
 // others appends the confirmed reservations of other members whose window contains

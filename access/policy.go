@@ -72,11 +72,8 @@ type membership struct {
 
 // grant is a Grant made ready.
 type grant struct {
-	id string
-	span
-	hours                                                *schedule
-	door                                                 int32
-	requiresMembership, requiresStanding, duringClosures bool
+	basis
+	door int32
 }
 
 // window is a time at which reservations of a member open a door: the windows of
