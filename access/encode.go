@@ -76,10 +76,10 @@ func writeText(b *bytes.Buffer, s string) {
 // writeObject writes the fields of a struct; hours writes the field of that name,
 // if it is not nil.
 func writeObject(b *bytes.Buffer, v reflect.Value, hours func()) {
-	separator := byte('{')
+	separator, keys := byte('{'), keysOf(v.Type())
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
-		key := keyOf(f)
+		key := keys[i]
 		if key == "" || v.Field(i).IsZero() && strings.Contains(f.Tag.Get("json"), ",omit") {
 			continue
 		}

@@ -3,7 +3,6 @@ package access
 import (
 	"fmt"
 	"iter"
-	"reflect"
 	"slices"
 	"time"
 
@@ -37,7 +36,7 @@ func Evaluate(q Question, r Request) (d Decision, err error) {
 	t := micros(r.At)
 	var faults faults
 	f, x, ok := soundFacts(&q, r, &faults)
-	bad := faults.sorted(reflect.TypeFor[Question]())
+	bad := faults.all
 	if ok {
 		p := build(f, x, span{t, t + horizon + 1})
 		p.faults = bad

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,8 +15,8 @@ type Fault struct {
 // String returns "path: what".
 func (f Fault) String() string { return f.Path + ": " + f.What }
 
-// FactsError reports that facts were refused, and names every fault at once, in
-// the order of the document.
+// FactsError reports that facts were refused, and names every fault at once: first
+// what could not be read, then what is wrong with the values.
 type FactsError struct {
 	Faults []Fault `json:"faults"`
 }
@@ -105,55 +104,10 @@ func (f *faults) follow(path, what string) {
 // readable reports whether the value at path was read.
 func (f *faults) readable(path string) bool { return !slices.Contains(f.broken, path) }
 
-// sorted returns the faults in the order of the fields of a document's type.
-func (f *faults) sorted(document reflect.Type) []Fault {
-	all := slices.Clone(f.all)
-	slices.SortStableFunc(all, func(a, b Fault) int {
-		return slices.Compare(order(a.Path, document), order(b.Path, document))
-	})
-	return all
-}
-
-// err returns the faults of facts, or nil.
+// err returns the faults as an error, or nil.
 func (f *faults) err() error {
 	if len(f.all) == 0 {
 		return nil
 	}
-	return &FactsError{f.sorted(reflect.TypeFor[Facts]())}
-}
-
-// order returns numbers by which paths into a type are sorted: the index of each
-// field or item on the way. Unknown keys come last.
-func order(path string, t reflect.Type) (numbers []int) {
-	for _, part := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
-		switch {
-		case t.Kind() == reflect.Pointer:
-			t = t.Elem()
-		case t == reflect.TypeFor[Hours](): // in a document it is the list
-			t = reflect.TypeFor[[]Range]()
-		}
-		number, next := len(path)+1000, t
-		if i, err := strconv.Atoi(part); err == nil && t.Kind() == reflect.Slice {
-			number, next = i, t.Elem()
-		} else if t.Kind() == reflect.Struct && path != wholeDocument {
-			for i := range t.NumField() {
-				if keyOf(t.Field(i)) == part {
-					number, next = i, t.Field(i).Type
-				}
-			}
-		} else if path == wholeDocument {
-			number = -1
-		}
-		numbers, t = append(numbers, number), next
-	}
-	return numbers
-}
-
-// keyOf returns the key of a field in a document, "" if it has none.
-func keyOf(f reflect.StructField) string {
-	key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-	if key == "-" {
-		return ""
-	}
-	return key
+	return &FactsError{f.all}
 }

@@ -86,27 +86,18 @@ func At(hour, minute int) Clock { return Clock(hour*60 + minute) }
 
 // ParseClock reads "HH:MM", from "00:00" to "24:00".
 func ParseClock(s string) (Clock, error) {
-	if len(s) == 5 && s[2] == ':' {
-		h, okh := twoDigits(s[0:2])
-		m, okm := twoDigits(s[3:5])
-		if okh && okm && m < 60 && (h < 24 || h == 24 && m == 0) {
-			return At(h, m), nil
-		}
+	if s == "24:00" {
+		return At(24, 0), nil
 	}
-	return 0, fmt.Errorf("%q is not a time of day: write HH:MM, 00:00 to 24:00", s)
+	t, err := time.Parse("15:04", s)
+	if err != nil || len(s) != len("15:04") {
+		return 0, fmt.Errorf("%q is not a time of day: write HH:MM, 00:00 to 24:00", s)
+	}
+	return At(t.Hour(), t.Minute()), nil
 }
 
 // String returns "HH:MM".
 func (c Clock) String() string { return fmt.Sprintf("%02d:%02d", int(c)/60, int(c)%60) }
-
-// MarshalText returns "HH:MM".
-func (c Clock) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
-
-// UnmarshalText reads "HH:MM".
-func (c *Clock) UnmarshalText(text []byte) (err error) {
-	*c, err = ParseClock(string(text))
-	return err
-}
 
 // valid reports whether c lies between 00:00 and 24:00.
 func (c Clock) valid() bool { return c >= 0 && c <= 24*60 }
@@ -120,52 +111,29 @@ type Date struct {
 
 // ParseDate reads "YYYY-MM-DD" and refuses dates that do not exist.
 func ParseDate(s string) (Date, error) {
-	if len(s) == 10 && s[4] == '-' && s[7] == '-' {
-		c, okc := twoDigits(s[0:2])
-		y, oky := twoDigits(s[2:4])
-		m, okm := twoDigits(s[5:7])
-		d, okd := twoDigits(s[8:10])
-		date := Date{Year: c*100 + y, Month: time.Month(m), Day: d}
-		if okc && oky && okm && okd && date.valid() {
-			return date, nil
-		}
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return Date{}, fmt.Errorf("%q is not a date: write YYYY-MM-DD", s)
 	}
-	return Date{}, fmt.Errorf("%q is not a date: write YYYY-MM-DD", s)
+	return dateOf(t), nil
 }
 
 // String returns "YYYY-MM-DD".
 func (d Date) String() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, int(d.Month), d.Day) }
 
-// MarshalText returns "YYYY-MM-DD".
-func (d Date) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
-
-// UnmarshalText reads "YYYY-MM-DD".
-func (d *Date) UnmarshalText(text []byte) (err error) {
-	*d, err = ParseDate(string(text))
-	return err
-}
-
 // valid reports whether d exists in the calendar, in the years 0 to 9999.
 func (d Date) valid() bool {
-	if d.Year < 0 || d.Year > 9999 || d.Month < 1 || d.Month > 12 || d.Day < 1 {
-		return false
-	}
-	return fromDayNumber(d.dayNumber()) == d
+	return d.Year >= 0 && d.Year <= 9999 && dateOf(d.midnight()) == d
 }
 
-// dayNumber is the number of days from 1970-01-01 to d.
-func (d Date) dayNumber() int64 {
-	// In UTC every day has 86400 seconds: this is calendar arithmetic only.
-	return floorDiv(time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC).Unix(), 86400)
-}
+// midnight is the beginning of the date in UTC: calendar arithmetic only, not the
+// beginning of a day at a site.
+func (d Date) midnight() time.Time { return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC) }
 
-func fromDayNumber(n int64) Date {
-	y, m, d := time.Unix(n*86400, 0).UTC().Date()
+func dateOf(t time.Time) Date {
+	y, m, d := t.Date()
 	return Date{y, m, d}
 }
 
-// twoDigits reads two ASCII digits.
-func twoDigits(s string) (int, bool) {
-	a, b := s[0]-'0', s[1]-'0'
-	return int(a)*10 + int(b), a <= 9 && b <= 9
-}
+// dayNumber is the number of days from 1970-01-01 to d.
+func (d Date) dayNumber() int64 { return d.midnight().Unix() / 86400 }

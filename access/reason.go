@@ -34,58 +34,37 @@ const (
 	ReasonNoEntitlement        Reason = "no_entitlement"
 )
 
-// message returns a short sentence that is safe to show to the member: no other
-// person's name, no payment detail, no note of a closure.
-func (r Reason) message() string {
-	switch r {
-	case ReasonGrant:
-		return "You may open this door."
-	case ReasonMembership:
-		return "Your membership opens this door."
-	case ReasonReservation:
-		return "Your reservation opens this door."
-	case ReasonHolder:
-		return "You may lock this door: it is in office mode because of you."
-	case ReasonUnknownDoor:
-		return "This door does not exist."
-	case ReasonUnknownMember:
-		return "You are not known here."
-	case ReasonDoorDisabled:
-		return "This door is out of service."
-	case ReasonOfficeModeNotOffered:
-		return "This door cannot be kept open."
-	case ReasonDoorClosed:
-		return "This door is closed at the moment."
-	case ReasonStandingBlocked:
-		return "Your access is on hold. Please contact the space."
-	case ReasonTooEarly:
-		return "It is too early for your reservation."
-	case ReasonOutsideHours:
-		return "This door is closed for you at this hour."
-	case ReasonNotStarted:
-		return "Your access to this door has not started yet."
-	case ReasonReservationPending:
-		return "Your reservation is not confirmed yet."
-	case ReasonReservationCancelled:
-		return "Your reservation was cancelled."
-	case ReasonReservationOver:
-		return "Your reservation is over."
-	case ReasonMembershipPaused:
-		return "Your membership is paused."
-	case ReasonMembershipEnded:
-		return "Your membership has ended."
-	case ReasonMembershipRequired:
-		return "You need an active membership to open this door."
-	case ReasonGrantEnded:
-		return "Your access to this door has ended."
-	case ReasonNotBooker:
-		return "This door is reserved by someone else at the moment."
-	case "":
-		return "Your access is not set up correctly. Please ask the staff."
+// Message returns a short English sentence that is safe to show to the member: no
+// other person's name, no payment detail, no note of a closure. Hosts translate by
+// Reason.
+func (d Decision) Message() string {
+	messages := map[Reason]string{
+		ReasonGrant:                "You may open this door.",
+		ReasonMembership:           "Your membership opens this door.",
+		ReasonReservation:          "Your reservation opens this door.",
+		ReasonHolder:               "You may lock this door: it is in office mode because of you.",
+		ReasonUnknownDoor:          "This door does not exist.",
+		ReasonUnknownMember:        "You are not known here.",
+		ReasonDoorDisabled:         "This door is out of service.",
+		ReasonOfficeModeNotOffered: "This door cannot be kept open.",
+		ReasonDoorClosed:           "This door is closed at the moment.",
+		ReasonStandingBlocked:      "Your access is on hold. Please contact the space.",
+		ReasonTooEarly:             "It is too early for your reservation.",
+		ReasonOutsideHours:         "This door is closed for you at this hour.",
+		ReasonNotStarted:           "Your access to this door has not started yet.",
+		ReasonReservationPending:   "Your reservation is not confirmed yet.",
+		ReasonReservationCancelled: "Your reservation was cancelled.",
+		ReasonReservationOver:      "Your reservation is over.",
+		ReasonMembershipPaused:     "Your membership is paused.",
+		ReasonMembershipEnded:      "Your membership has ended.",
+		ReasonMembershipRequired:   "You need an active membership to open this door.",
+		ReasonGrantEnded:           "Your access to this door has ended.",
+		ReasonNotBooker:            "This door is reserved by someone else at the moment.",
+		"":                         "Your access is not set up correctly. Please ask the staff.",
+		ReasonNoEntitlement:        "You have no access to this door.",
 	}
-	return "You have no access to this door."
+	if text, ok := messages[d.Reason]; ok {
+		return text
+	}
+	return messages[ReasonNoEntitlement] // a code of a later version
 }
-
-// Message returns a short English sentence that is safe to show to the member.
-// Hosts translate by Reason.
-func (d Decision) Message() string { return d.Reason.message() }

@@ -2,7 +2,6 @@ package access
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -35,7 +34,7 @@ type requestLine struct {
 	At      *time.Time `json:"at"`
 	Member  *string    `json:"member"`
 	Door    *string    `json:"door"`
-	Action  *string    `json:"action"`
+	Action  *Action    `json:"action"`
 	Holding *bool      `json:"holding"`
 }
 
@@ -49,35 +48,22 @@ func ParseRequest(data []byte) (Request, error) {
 	var (
 		line   requestLine
 		faults faults
-		r      Request
 	)
 	decode(data, &line, &faults)
-	required := func(key string, absent bool) {
-		if absent {
-			faults.follow(key, "required")
+	check := func(ok bool, key, what string) {
+		if !ok {
+			faults.follow(key, what)
 		}
 	}
-	required("at", line.At == nil)
-	required("member", line.Member == nil)
-	required("door", line.Door == nil)
-	required("action", line.Action == nil)
-	if line.At != nil {
-		if r.At = *line.At; r.At.Year() > 9998 {
-			faults.follow("at", "its year is later than 9998")
-		}
-	}
+	check(line.At != nil, "at", "required")
+	check(line.At == nil || line.At.Year() <= 9998, "at", "its year is later than 9998")
+	check(line.Member != nil, "member", "required")
+	check(line.Door != nil, "door", "required")
+	check(line.Action != nil, "action", "required")
 	if line.Action != nil {
-		switch r.Action = Action(*line.Action); r.Action {
-		case Unlock, OfficeMode, Lock:
-		default:
-			faults.follow("action", fmt.Sprintf("%q is none of unlock, office_mode and lock", r.Action))
-		}
+		oneOf(&checker{&faults}, path{key: "action"}, *line.Action, Unlock, OfficeMode, Lock)
 	}
-	if line.Holding != nil {
-		if r.Holding = *line.Holding; r.Action != Lock {
-			faults.follow("holding", "allowed with the action lock only")
-		}
-	}
+	check(line.Holding == nil || line.Action != nil && *line.Action == Lock, "holding", "allowed with the action lock only")
 	if len(faults.all) > 0 {
 		var text []string
 		for _, f := range faults.all {
@@ -85,6 +71,5 @@ func ParseRequest(data []byte) (Request, error) {
 		}
 		return Request{}, errors.New("access: bad request: " + strings.Join(text, "; "))
 	}
-	r.Member, r.Door = *line.Member, *line.Door
-	return r, nil
+	return Request{*line.Member, *line.Door, *line.Action, *line.At, valueOr(line.Holding, false)}, nil
 }

@@ -1,8 +1,8 @@
 package access
 
 import (
-	"cmp"
 	"hash/maphash"
+	"maps"
 	"slices"
 )
 
@@ -36,25 +36,18 @@ func (t table[T]) with(i int32, item T) table[T] {
 // that a changed copy shares all shards but one.
 type idIndex struct {
 	seed   maphash.Seed
-	shards [][]idOwner // each by id
-}
-
-type idOwner struct {
-	id    string
-	owner int32
+	shards []map[string]int32
 }
 
 // newIDIndex makes the index of n ids.
 func newIDIndex(n int, at func(i int) (id string, owner int32)) idIndex {
-	x := idIndex{seed: maphash.MakeSeed(), shards: make([][]idOwner, n/chunkSize+1)}
+	x := idIndex{maphash.MakeSeed(), make([]map[string]int32, n/chunkSize+1)}
+	for i := range x.shards {
+		x.shards[i] = map[string]int32{}
+	}
 	for i := range n {
 		id, owner := at(i)
-		shard := &x.shards[x.shard(id)]
-		*shard = append(*shard, idOwner{id, owner})
-	}
-	for i, shard := range x.shards {
-		slices.SortFunc(shard, func(a, b idOwner) int { return cmp.Compare(a.id, b.id) })
-		x.shards[i] = slices.Clip(shard)
+		x.shards[x.shard(id)][id] = owner
 	}
 	return x
 }
@@ -64,32 +57,15 @@ func (x *idIndex) shard(id string) int {
 }
 
 // find returns the owner of an id, -1 if there is none.
-func (x *idIndex) find(id string) int32 {
-	shard := x.shards[x.shard(id)]
-	if i, ok := searchID(shard, id); ok {
-		return shard[i].owner
-	}
-	return -1
-}
-
-func searchID(shard []idOwner, id string) (int, bool) {
-	return slices.BinarySearchFunc(shard, id, func(o idOwner, id string) int { return cmp.Compare(o.id, id) })
-}
+func (x *idIndex) find(id string) int32 { return find(x.shards[x.shard(id)], id) }
 
 // with returns an index in which an id has another owner, none if -1.
 func (x idIndex) with(id string, owner int32) idIndex {
-	at := x.shard(id)
-	shard := slices.Clone(x.shards[at])
-	i, found := searchID(shard, id)
-	switch {
-	case found && owner < 0:
-		shard = slices.Delete(shard, i, i+1)
-	case found:
-		shard[i].owner = owner
-	case owner >= 0:
-		shard = slices.Insert(shard, i, idOwner{id, owner})
-	}
+	i := x.shard(id)
 	x.shards = slices.Clone(x.shards)
-	x.shards[at] = shard
+	x.shards[i] = maps.Clone(x.shards[i])
+	if x.shards[i][id] = owner; owner < 0 {
+		delete(x.shards[i], id)
+	}
 	return x
 }
