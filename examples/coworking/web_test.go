@@ -27,7 +27,7 @@ func TestEveryPage(t *testing.T) {
 		"/manage":                          "connected, site linked",
 		"/manage/salto":                    "Connected, site linked",
 		"/manage/salto/iq/" + iq:           "Activated",
-		"/manage/salto/disconnect":         "Remote opening stops at once",
+		"/manage/salto/disconnect":         "Remote opening stops within 30 seconds",
 		"/manage/doors":                    "Main Entrance",
 		"/manage/doors/front":              "Who can open this door?",
 		"/manage/plans":                    "Mon–Fri 08:00–18:00",

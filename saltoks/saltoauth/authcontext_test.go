@@ -66,6 +66,14 @@ func TestAuthorizerHonoursContexts(t *testing.T) {
 			_, err := d.auth.Connection(ctx, c.ID)
 			return err
 		}},
+		{"Connections", false, func(ctx context.Context, d *desk, c saltoauth.Connection, _, _ saltoauth.Login) error {
+			for _, err := range d.auth.Connections(ctx) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
 		{"Status", false, func(ctx context.Context, d *desk, c saltoauth.Connection, _, _ saltoauth.Login) error {
 			_, err := d.auth.Status(ctx, c.ID)
 			return err

@@ -3,6 +3,7 @@ package saltoauth
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -12,25 +13,27 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/userindex"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// Authorizer takes a person's consent at SALTO and keeps what came of it as a
-// Connection: Begin, Complete, then Tokens for a Client. Later Reconnect,
-// Disconnect, Forget. It is safe for concurrent use.
+// Authorizer turns a person's consent at SALTO into a stored Connection: Begin,
+// Complete, then Tokens for a Client. Later Reconnect, Disconnect, Forget. It is
+// safe for concurrent use.
 type Authorizer struct {
 	id        *identity
 	state     *saltostate.State
 	warnAfter time.Duration
 
-	// used remembers finished logins until they expire, so that one is taken
-	// once per process; over processes the server takes a code once.
-	mu   sync.Mutex
-	used map[string]time.Time
+	mu sync.Mutex
+	// used holds the hashes of the states of finished logins until they expire,
+	// so that one is accepted once per process; over processes the server accepts
+	// a code once.
+	used map[[sha256.Size]byte]time.Time
+	// sources are the token sources by connection ID. All clients of a connection
+	// share one, and Disconnect ends it.
+	sources map[string]*connectionTokens
 }
 
 // NewAuthorizer checks c and makes no request. The error names every fault. The
@@ -41,7 +44,10 @@ func NewAuthorizer(c Config) (*Authorizer, error) {
 		return nil, err
 	}
 	id := newIdentity(c.Environment, c.Credentials, c.HTTPClient, c.Logger, c.Now)
-	return &Authorizer{id: id, state: c.State, warnAfter: c.WarnAfter, used: make(map[string]time.Time)}, nil
+	return &Authorizer{
+		id: id, state: c.State, warnAfter: c.WarnAfter,
+		used: make(map[[sha256.Size]byte]time.Time), sources: make(map[string]*connectionTokens),
+	}, nil
 }
 
 // Format keeps credentials and pending logins out of every print.
@@ -52,15 +58,15 @@ func (a *Authorizer) Format(f fmt.State, _ rune) {
 // Complete finishes a consent with the query of the callback and stores the
 // Connection with its tokens. Errors are typed: ErrConsentDenied,
 // ErrStateMismatch, ErrLoginExpired, ErrNoOfflineAccess, ErrNoFullAccess,
-// *TokenError, *IdentityError. When it returns an error, nothing is stored, and
-// a refresh token that came is revoked at SALTO as well as that goes.
+// *TokenError, *IdentityError. When it returns an error, nothing is stored, and it
+// has tried to revoke the refresh token that SALTO issued.
 func (a *Authorizer) Complete(ctx context.Context, l Login, callback url.Values) (Connection, error) {
 	if l.reconnect != "" {
 		return Connection{}, errors.New("saltoks: this login was begun by BeginReconnect: finish it with Reconnect")
 	}
 	g, err := a.grant(ctx, l, callback)
 	if err != nil {
-		return Connection{}, err
+		return Connection{}, l.failed(err)
 	}
 	conn := "con-" + strings.ToLower(rand.Text())
 	doc := &connectionDoc{
@@ -71,30 +77,40 @@ func (a *Authorizer) Complete(ctx context.Context, l Login, callback url.Values)
 		ConsentedAt: g.tokens.ObtainedAt,
 		Tokens:      g.tokens,
 	}
-	// The index first: it may name what is not there, never the reverse.
-	owner := userindex.ID(doc.Environment, doc.Subject)
-	if err := userindex.TrackConnection(ctx, a.state, owner, conn); err != nil {
+	if err := a.store(ctx, conn, doc); err != nil {
 		a.discard(ctx, g)
 		return Connection{}, fmt.Errorf("saltoks: saving the connection: %w", err)
-	}
-	err = saltostate.Update(ctx, a.state, connectionDocs, conn, func(context.Context, *connectionDoc) (*connectionDoc, error) { return doc, nil })
-	if err != nil {
-		undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), saltostate.WriteLimit)
-		defer cancel()
-		undo := userindex.UntrackConnection(undoing, a.state, owner, conn)
-		a.discard(ctx, g)
-		return Connection{}, errors.Join(fmt.Errorf("saltoks: saving the connection: %w", err), undo)
 	}
 	return a.connection(conn, doc), nil
 }
 
-// granted is a consent that held in every respect.
+// store writes a new connection. What lists it comes first: a list may name what
+// is not there, never the reverse.
+func (a *Authorizer) store(ctx context.Context, conn string, doc *connectionDoc) error {
+	owner := userindex.ID(doc.Environment, doc.Subject)
+	err := a.list(ctx, conn)
+	if err == nil {
+		err = userindex.TrackConnection(ctx, a.state, owner, conn)
+	}
+	if err == nil {
+		put := func(context.Context, *connectionDoc) (*connectionDoc, error) { return doc, nil }
+		err = saltostate.Update(ctx, a.state, connectionDocs, conn, put)
+	}
+	if err == nil {
+		return nil
+	}
+	undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), saltostate.WriteLimit)
+	defer cancel()
+	return errors.Join(err, userindex.UntrackConnection(undoing, a.state, owner, conn), a.unlist(undoing, conn))
+}
+
+// granted is a consent that passed every check.
 type granted struct {
 	subject, hint string
 	tokens        tokenSet
 }
 
-// grant checks the callback, trades the code, and checks what came.
+// grant checks the callback, exchanges the code, and checks what was issued.
 func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (granted, error) {
 	if err := ctx.Err(); err != nil {
 		return granted{}, err
@@ -103,33 +119,27 @@ func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (g
 	if err != nil {
 		return granted{}, err
 	}
-	m, err := a.id.metadata(ctx)
+	t, err := a.id.requestToken(ctx, "code exchange", url.Values{
+		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {a.id.creds.RedirectURL}, "code_verifier": {l.verifier.Reveal()},
+	})
+	if e, ok := errors.AsType[*IdentityError](err); ok && e.Code == "invalid_grant" {
+		e.What = "SALTO does not accept the code (used, too old, or of another login)"
+	}
 	if err != nil {
 		return granted{}, err
 	}
-	at := a.id.now()
-	t, err := a.id.config(m).Exchange(a.id.withHTTP(ctx), code, oauth2.VerifierOption(l.verifier.Reveal()))
-	if err != nil {
-		e := identityError("code exchange", err)
-		if e.Code == "invalid_grant" {
-			e.What = "SALTO does not take the code (used, too old, or of another login): press Connect again"
-		}
-		return granted{}, e
-	}
-	set := newTokenSet(t, at)
-	raw, _ := t.Extra("id_token").(string)
-	c, err := a.id.verifyIDToken(ctx, saltoks.NewSecret(raw), l.nonce, set.Access.Secret)
-	g := granted{subject: c.Subject, hint: maskedMail(c.Email), tokens: set}
+	c, err := a.id.verifyIDToken(ctx, t.idToken, l.nonce, t.set.Access.Secret)
+	g := granted{subject: c.Subject, hint: maskedMail(c.Email), tokens: t.set}
 	switch {
-	case err != nil: // nobody knows whose tokens these are
+	case err != nil: // whose tokens these are is not known
 		return granted{}, err
-	case !strings.EqualFold(t.Type(), "bearer"):
+	case !strings.EqualFold(t.kind, "bearer"):
 		a.discard(ctx, g)
-		return granted{}, &TokenError{"access token", "token_type", "only Bearer is known here"}
-	case set.Scope != "" && !hasScope(set.Scope, scopeFull):
+		return granted{}, &TokenError{"access token", "token_type", "only Bearer is supported"}
+	case g.tokens.Scope != "" && !hasScope(g.tokens.Scope, scopeFull):
 		a.discard(ctx, g)
 		return granted{}, ErrNoFullAccess
-	case set.Refresh.IsZero():
+	case g.tokens.Refresh.IsZero():
 		return granted{}, ErrNoOfflineAccess
 	}
 	if g.hint == "" {
@@ -138,9 +148,9 @@ func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (g
 	return g, nil
 }
 
-// discard has SALTO forget a consent that is not kept, as well as that goes
-// within ctx and a few seconds. Not where the same user is connected here: what
-// SALTO takes away along with a refresh token is not known, and a connection
+// discard revokes a consent that is not kept, within ctx and a few seconds; a
+// failure is ignored. It does nothing where the same user is connected here: what
+// else SALTO revokes along with a refresh token is not known, and a connection
 // that works is worth more.
 func (a *Authorizer) discard(ctx context.Context, g granted) {
 	owner, err := saltostate.Load(ctx, a.state, userindex.Docs, userindex.ID(a.id.env.Name, g.subject))
@@ -156,8 +166,8 @@ func (a *Authorizer) discard(ctx context.Context, g granted) {
 	_, _ = a.id.revoke(ctx, g.tokens.Refresh.Secret)
 }
 
-// askHint asks SALTO for the user's e-mail, which an ID token need not hold. A
-// consent does not fail for want of it.
+// askHint reads the user's e-mail from SALTO, which an ID token need not hold. A
+// consent does not fail without it.
 func (a *Authorizer) askHint(ctx context.Context, g granted) string {
 	client, err := a.asUser(fixedToken{g.tokens.Access.Secret, g.subject})
 	if err != nil {
@@ -167,12 +177,10 @@ func (a *Authorizer) askHint(ctx context.Context, g granted) string {
 	defer cancel()
 	me, err := client.Me.Get(ctx)
 	if err = errors.Join(err, client.Close(ctx)); err != nil {
-		a.id.log.LogAttrs(ctx, slog.LevelWarn, "the connected user's e-mail is not known", slog.String("error", err.Error()))
+		a.id.log.LogAttrs(ctx, slog.LevelWarn, "the e-mail of the connected user could not be read", slog.String("error", err.Error()))
 	}
 	return maskedMail(me.Email)
 }
-
-const hintLimit = 5 * time.Second
 
 // checkCallback returns the code of a callback that belongs to l.
 func (a *Authorizer) checkCallback(l Login, callback url.Values) (string, error) {
@@ -189,12 +197,20 @@ func (a *Authorizer) checkCallback(l Login, callback url.Values) (string, error)
 	case callback.Has("error"):
 		return "", &IdentityError{Op: "consent", Status: 200, Code: oauthCode(callback.Get("error")), What: "SALTO ended the login with an error"}
 	case callback.Get("code") == "":
-		return "", fmt.Errorf("%w: it carries no code", ErrStateMismatch)
+		return "", fmt.Errorf("%w: it has no code", ErrStateMismatch)
 	}
 	return callback.Get("code"), nil
 }
 
-// useOnce marks l as used and forgets the logins that are over anyway.
+// wasUsed reports whether l was used in this process.
+func (a *Authorizer) wasUsed(l Login) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, used := a.used[sha256.Sum256([]byte(l.state.Reveal()))]
+	return used
+}
+
+// useOnce marks l as used and forgets the logins that have expired.
 func (a *Authorizer) useOnce(l Login, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -203,10 +219,11 @@ func (a *Authorizer) useOnce(l Login, now time.Time) bool {
 			delete(a.used, s)
 		}
 	}
-	if _, again := a.used[l.state.Reveal()]; again {
+	state := sha256.Sum256([]byte(l.state.Reveal()))
+	if _, again := a.used[state]; again {
 		return false
 	}
-	a.used[l.state.Reveal()] = l.Expires
+	a.used[state] = l.Expires
 	return true
 }
 
@@ -219,11 +236,41 @@ func hasScope(scopes, want string) bool {
 	return false
 }
 
-// Tokens returns the token source of a connection, for NewClient. Only the
-// connection's ID is used. Sources of one connection, in any number of
-// processes on one store, refresh one at a time. Its Token fails with
-// ErrReauthorize when a person must Reconnect and with ErrNotConnected after
-// Disconnect; Client.Close waits for a refresh in flight.
-func (a *Authorizer) Tokens(c Connection) saltoks.TokenSource {
-	return newConnectionTokens(a.id, a.state, c.ID)
+// Tokens returns the token source of a connection, for NewClient: the same one at
+// every call. Only the connection's ID is used. Sources of one connection, in any
+// number of processes on one store, refresh one at a time.
+//
+// Its Token fails with ErrReauthorize when a person must Reconnect, and with
+// ErrNotConnected after Disconnect: at once in the same process, within 30 seconds
+// in others. A process that cannot read the store hands out its token for 5
+// minutes more. Client.Close waits for a refresh in flight.
+func (a *Authorizer) Tokens(c Connection) saltoks.TokenSource { return a.source(c.ID) }
+
+func (a *Authorizer) source(id string) *connectionTokens {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.sources[id]
+	if s == nil {
+		s = newConnectionTokens(a.id, a.state, id)
+		a.sources[id] = s
+	}
+	return s
+}
+
+// known is the source of a connection where this process has one.
+func (a *Authorizer) known(id string) *connectionTokens {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.sources[id]
+}
+
+// end ends the source of a connection that was deleted.
+func (a *Authorizer) end(id string) {
+	a.mu.Lock()
+	s := a.sources[id]
+	delete(a.sources, id)
+	a.mu.Unlock()
+	if s != nil {
+		s.end()
+	}
 }

@@ -81,8 +81,6 @@ func FixedPassword(password saltoks.Secret) PasswordFunc {
 	return func(context.Context) (saltoks.Secret, error) { return password, nil }
 }
 
-const defaultWarnAfter = 75 * 24 * time.Hour
-
 // complete checks the config and fills in its defaults. The error names every
 // fault.
 func (c *Config) complete() error {

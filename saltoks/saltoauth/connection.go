@@ -15,28 +15,29 @@ import (
 // Connection is one SALTO user's consent, as it was when it was read. It holds
 // no secret. Keep its ID beside the tenant it belongs to.
 type Connection struct {
-	// ID is ours: "con-" and 26 letters and digits, for ever the same.
-	ID string
+	// ID is "con-" and 26 letters and digits. It never changes.
+	ID string `json:"id"`
 	// Environment is the Name of the Environment it was made in.
-	Environment string
-	// Subject is the OIDC "sub" of the SALTO user. It is neither a UserID nor
-	// a SiteUserID (WIRE.md 1.2, measured).
-	Subject string
+	Environment string `json:"environment"`
+	// Subject is the OIDC "sub" of the SALTO user. It is neither a UserID nor a
+	// SiteUserID (WIRE.md 1.2).
+	Subject string `json:"subject"`
 	// UserHint is the user's e-mail, masked ("a***@e***.com"), or "".
-	UserHint string
+	UserHint string `json:"user_hint,omitempty"`
 	// Site is the linked site, "" until LinkSite.
-	Site saltoks.SiteID
+	Site saltoks.SiteID `json:"site,omitempty"`
 	// ConnectedAt is when it was made, ConsentedAt when a person last consented
 	// (UTC).
-	ConnectedAt, ConsentedAt time.Time
-	// DueAt is when a person should reconnect (UTC): 75 days after ConsentedAt
-	// unless Config.WarnAfter is set.
-	DueAt time.Time
-	// State says whether it works.
-	State ConnectionState
+	ConnectedAt time.Time `json:"connected_at,omitzero"`
+	ConsentedAt time.Time `json:"consented_at,omitzero"`
+	// DueAt is when a person should reconnect (UTC): Config.WarnAfter after
+	// ConsentedAt.
+	DueAt time.Time `json:"due_at,omitzero"`
+	// State is what it needs.
+	State ConnectionState `json:"state"`
 }
 
-// ConnectionState says what a Connection needs.
+// ConnectionState is what a Connection needs.
 type ConnectionState string
 
 const (
@@ -52,32 +53,40 @@ func (c Connection) Identity() saltoks.Identity {
 	return saltoks.Identity{Environment: c.Environment, Subject: c.Subject}
 }
 
-// Due reports whether it is time to ask a person to reconnect, before SALTO
-// stops taking the consent.
+// Due reports whether a person should be asked to reconnect, before SALTO stops
+// accepting the consent.
 func (c Connection) Due(at time.Time) bool { return !c.DueAt.IsZero() && !at.Before(c.DueAt) }
 
-// ConnectionStatus is a Connection with what its last refreshes say.
+// ConnectionStatus is a Connection with the result of its last refreshes.
 type ConnectionStatus struct {
 	Connection
 	// TokenExpiry is when the stored access token ends (UTC).
-	TokenExpiry time.Time
-	// FailedRefreshes counts the tries since the last success; Fault says what
-	// the last one met, without secrets; RetryAt is when the next may be made.
-	FailedRefreshes int
-	Fault           string
-	RetryAt         time.Time
-	// ReauthorizeSince is when SALTO refused the refresh token; zero when it did not.
-	ReauthorizeSince time.Time
+	TokenExpiry time.Time `json:"token_expiry,omitzero"`
+	// FailedRefreshes counts the attempts since the last success, of all processes
+	// that got an answer, or of this one where it got none. Fault describes the
+	// last one, without secrets; RetryAt is when the next may be made (UTC).
+	FailedRefreshes int       `json:"failed_refreshes"`
+	Fault           string    `json:"fault,omitempty"`
+	RetryAt         time.Time `json:"retry_at,omitzero"`
+	// InvalidClient: the last one failed with ErrInvalidClient.
+	InvalidClient bool `json:"invalid_client,omitempty"`
+	// ReauthorizeSince is when SALTO refused the refresh token; zero where it did
+	// not (UTC).
+	ReauthorizeSince time.Time `json:"reauthorize_since,omitzero"`
 }
 
-// Summary says in one sentence how the connection is at that instant, for a
+// Summary describes the connection at that instant in one sentence or two, for a
 // settings page.
 func (s ConnectionStatus) Summary(at time.Time) string {
 	switch {
 	case s.State == ConnectionReauthorize:
 		return "SALTO no longer accepts this connection: reconnect. Doors, names and activations stay as they are."
+	case s.InvalidClient:
+		return fmt.Sprintf("Connected, but SALTO refuses the client id and secret of this application: an administrator must correct them. "+
+			"Next try after %s.", s.RetryAt.UTC().Format(time.RFC3339))
 	case s.FailedRefreshes > 0:
-		return fmt.Sprintf("Connected, but SALTO's identity server does not answer as it should (%s); next try after %s.", s.Fault, s.RetryAt.UTC().Format(time.RFC3339))
+		return fmt.Sprintf("Connected, but SALTO's identity server does not answer as it should (%s); next try after %s.",
+			s.Fault, s.RetryAt.UTC().Format(time.RFC3339))
 	case s.Due(at):
 		return fmt.Sprintf("Connected, but the consent is from %s: reconnect soon.", s.ConsentedAt.UTC().Format(time.DateOnly))
 	case s.Site == "":
@@ -116,14 +125,8 @@ func (a *Authorizer) load(ctx context.Context, id string) (*connectionDoc, error
 	return doc, a.check(doc, id)
 }
 
-// check is usableDoc for the verbs that a refused refresh token does not stop.
 func (a *Authorizer) check(doc *connectionDoc, id string) error {
-	if doc == nil {
-		return ErrNotConnected
-	}
-	alive := *doc
-	alive.ReauthorizeAt = time.Time{}
-	return usableDoc(&alive, a.id.env.Name, id)
+	return usableDoc(doc, a.id.env.Name, id)
 }
 
 // Connection reads a connection by its ID; ErrNotConnected when there is none.
@@ -135,33 +138,39 @@ func (a *Authorizer) Connection(ctx context.Context, id string) (Connection, err
 	return a.connection(id, doc), nil
 }
 
-// Status reads a connection and how its refreshes went. It calls nobody.
+// Status reads a connection and the result of its refreshes. It makes no request.
 func (a *Authorizer) Status(ctx context.Context, id string) (ConnectionStatus, error) {
 	doc, err := a.load(ctx, id)
 	if err != nil {
 		return ConnectionStatus{}, err
 	}
+	p := doc.pause()
+	if s := a.known(id); s != nil && !newHeld(doc.token(), doc.Tokens.ObtainedAt, a.id.now()).fresh(a.id.now()) {
+		if local := s.localPause(); local.failed > p.failed {
+			p = local
+		}
+	}
 	return ConnectionStatus{
 		Connection:       a.connection(id, doc),
 		TokenExpiry:      doc.Tokens.Expiry,
-		FailedRefreshes:  doc.Attempts,
-		Fault:            doc.Fault,
-		RetryAt:          doc.RetryAt,
+		FailedRefreshes:  p.failed,
+		Fault:            p.fault,
+		RetryAt:          p.until,
+		InvalidClient:    p.error("refresh").Is(ErrInvalidClient),
 		ReauthorizeSince: doc.ReauthorizeAt,
 	}, nil
 }
 
-// LinkSite makes a site the connection's own, after asking SALTO whether the
-// connection's user sees it (ErrSiteNotVisible when not). A printed site UID
-// does as well; its id is kept. Linking another site later changes the link
-// alone: activations belong to user and IQ.
+// LinkSite sets the site of a connection, after asking SALTO whether the
+// connection's user sees it (ErrSiteNotVisible when not). site may be the printed
+// UID of the site; its id is stored. Linking another site later changes nothing
+// else: activations belong to user and IQ.
 func (a *Authorizer) LinkSite(ctx context.Context, id string, site saltoks.SiteID) (Connection, error) {
 	doc, err := a.load(ctx, id)
 	if err != nil {
 		return Connection{}, err
 	}
-	tokens := newConnectionTokens(a.id, a.state, id)
-	seen, err := a.seesSite(ctx, tokens, site)
+	seen, err := a.seesSite(ctx, a.source(id), site)
 	if err != nil {
 		return Connection{}, err
 	}
@@ -183,14 +192,14 @@ func (a *Authorizer) LinkSite(ctx context.Context, id string, site saltoks.SiteI
 	return a.connection(id, doc), nil
 }
 
-// asUser makes a client of ts that goes the way of the identity requests.
+// asUser makes a client of ts over the transport of the identity requests.
 func (a *Authorizer) asUser(ts saltoks.TokenSource) (*saltoks.Client, error) {
 	return saltoks.NewClient(saltoks.Config{Environment: a.id.env, Tokens: ts, HTTPClient: &http.Client{Transport: a.id.transport}})
 }
 
 // seesSite asks SALTO whether the user of ts sees the site, and returns its id.
-// What SALTO answers for a site that a user does not see is not measured; the
-// list of those they do see is.
+// It reads the list: what SALTO answers for a site that the user does not see is
+// not known.
 func (a *Authorizer) seesSite(ctx context.Context, ts saltoks.TokenSource, site saltoks.SiteID) (saltoks.SiteID, error) {
 	client, err := a.asUser(ts)
 	if err != nil {

@@ -24,15 +24,30 @@ type connectionDoc struct {
 
 	Tokens tokenSet `json:"tokens"`
 
-	// What the processes sharing this document know about failed refreshes.
-	Attempts int       `json:"attempts,omitempty"`
-	RetryAt  time.Time `json:"retry_at,omitzero"`
-	Fault    string    `json:"fault,omitempty"`
+	// The failed refreshes that the identity server answered. All processes on
+	// this document keep the pause.
+	Attempts    int       `json:"attempts,omitempty"`
+	RetryAt     time.Time `json:"retry_at,omitzero"`
+	Fault       string    `json:"fault,omitempty"`
+	FaultStatus int       `json:"fault_status,omitempty"`
+	FaultCode   string    `json:"fault_code,omitempty"`
 	// ReauthorizeAt is when the identity server refused the refresh token.
 	ReauthorizeAt time.Time `json:"reauthorize_at,omitzero"`
 }
 
-// tokenSet is what the token endpoint handed out at once.
+func (d *connectionDoc) token() saltoks.Token {
+	return saltoks.Token{Access: d.Tokens.Access.Secret, Expiry: d.Tokens.Expiry, Subject: d.Subject}
+}
+
+func (d *connectionDoc) pause() pause {
+	return pause{until: d.RetryAt, failed: d.Attempts, status: d.FaultStatus, code: d.FaultCode, fault: d.Fault}
+}
+
+func (d *connectionDoc) clearFault() {
+	d.Attempts, d.RetryAt, d.Fault, d.FaultStatus, d.FaultCode = 0, time.Time{}, "", 0, ""
+}
+
+// tokenSet is the tokens of one answer of the token endpoint.
 type tokenSet struct {
 	Access     storedsecret.Secret `json:"access"`
 	Refresh    storedsecret.Secret `json:"refresh"`
@@ -41,15 +56,13 @@ type tokenSet struct {
 	Expiry     time.Time           `json:"expiry,omitzero"`
 }
 
-// usableDoc says why a connection cannot be used at all, nil when it can.
+// usableDoc returns why there is no connection to use, nil where there is one.
 func usableDoc(doc *connectionDoc, environment, id string) error {
 	switch {
 	case doc == nil:
 		return ErrNotConnected
 	case doc.Environment != environment:
 		return fmt.Errorf("%w: connection %s belongs to environment %q, this authorizer to %q", ErrNotConnected, id, doc.Environment, environment)
-	case !doc.ReauthorizeAt.IsZero():
-		return saltoks.ErrReauthorize
 	}
 	return nil
 }

@@ -13,207 +13,235 @@ import (
 )
 
 // connectionTokens refreshes the tokens of one connection inside Store.Update,
-// so that over all processes on one store each refresh token is sent once.
+// so that over all processes on one store each refresh token is sent once. It is
+// the driver of step and apply.
 type connectionTokens struct {
 	refresher
-	id   *identity
-	st   *saltostate.State
-	conn string
+	id    *identity
+	state *saltostate.State
+	conn  string
 
-	// unsaved is a rotated set that could not be written: the only valid one.
-	// The next flight writes it, if nobody changed the document since.
 	mu      sync.Mutex
-	unsaved *unsavedSet
+	pause   pause       // the identity server did not answer this process
+	unsaved *unsavedSet // tokens that could not be saved; the next flight saves them
 }
 
+// unsavedSet is tokens that only this process has. They are saved unless the
+// document was changed in the meantime.
 type unsavedSet struct {
 	base saltoks.Secret // the refresh token in the stored document
 	set  tokenSet
 }
 
-// Limits of one flight. The refresh has its own, from when the document is
-// ours: a long wait for another process's refresh must not cut it short. So has
-// the write, from when there is something to write (saltostate.WriteLimit).
-const (
-	lockLimit    = 15 * time.Second
-	refreshLimit = identityTimeout
-)
-
-func newConnectionTokens(id *identity, st *saltostate.State, conn string) *connectionTokens {
-	c := &connectionTokens{id: id, st: st, conn: conn}
-	c.refresher.now = id.now
-	c.refresher.fetch = c.fetch
+func newConnectionTokens(id *identity, state *saltostate.State, conn string) *connectionTokens {
+	c := &connectionTokens{id: id, state: state, conn: conn}
+	c.refresher.now, c.refresher.fetch, c.refresher.recheck = id.now, c.fetch, recheckEvery
 	return c
 }
 
-func (c *connectionTokens) held(doc *connectionDoc) held {
-	return newHeld(saltoks.Token{Access: doc.Tokens.Access.Secret, Expiry: doc.Tokens.Expiry, Subject: doc.Subject}, doc.Tokens.ObtainedAt)
-}
-
+// fetch reads the document, and refreshes where step says so.
 func (c *connectionTokens) fetch(ctx context.Context, rejected saltoks.Secret) (held, error) {
-	readCtx, cancel := context.WithTimeout(ctx, lockLimit)
-	doc, err := saltostate.Load(readCtx, c.st, connectionDocs, c.conn)
+	reading, cancel := context.WithTimeout(ctx, lockLimit)
+	doc, err := saltostate.Load(reading, c.state, connectionDocs, c.conn)
 	cancel()
 	if err != nil {
 		return held{}, err
 	}
-	if h, done, err := c.look(doc, rejected); done {
-		return h, err
+	if a := c.step(doc, rejected); !a.refresh {
+		return a.held, a.err
 	}
 	return c.update(ctx, rejected)
 }
 
-// look answers from the document where no refresh is needed or allowed.
-func (c *connectionTokens) look(doc *connectionDoc, rejected saltoks.Secret) (h held, done bool, err error) {
-	now := c.id.now()
-	if err := usableDoc(doc, c.id.env.Name, c.conn); err != nil {
-		return held{}, true, err
+// step is step with what this process knows, and what follows for the token in
+// memory.
+func (c *connectionTokens) step(doc *connectionDoc, rejected saltoks.Secret) action {
+	s := situation{environment: c.id.env.Name, conn: c.conn, rejected: rejected, pause: c.localPause()}
+	a := step(doc, c.id.now(), s)
+	if errors.Is(a.err, ErrNotConnected) || errors.Is(a.err, saltoks.ErrReauthorize) {
+		c.drop()
 	}
-	h = c.held(doc)
-	refused := !rejected.IsZero() && rejected.Equal(h.token.Access)
-	if !refused && h.fresh(now) {
-		return h, true, nil
-	}
-	// Tries that failed are shared: until the pause is over nobody asks again,
-	// and who has a token that is still usable goes on with it.
-	if now.Before(doc.RetryAt) && doc.RetryAt.Sub(now) <= backoffLast {
-		if !refused && h.usable(now) {
-			h.refreshAt = doc.RetryAt
-			return h, true, nil
-		}
-		return held{}, true, &IdentityError{Op: "refresh", What: "waiting after " + doc.Fault, RetryAt: doc.RetryAt}
-	}
-	if until, young := justGranted(doc.Tokens.ObtainedAt, doc.Tokens.Expiry, now); refused && young {
-		return held{}, true, &IdentityError{Op: "refresh", What: "SALTO's API refuses a token that was only just granted", RetryAt: until}
-	}
-	return held{}, false, nil
+	c.confirm()
+	return a
 }
 
-// update refreshes under the document's lock: look again, refresh once, write,
-// and only then use.
+// update refreshes while it holds the document: it looks again, sends the refresh
+// token once, saves, and only then hands out the new token.
 func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) (held, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	tooLong := &IdentityError{Op: "refresh", What: "another process holds the connection's document for too long", cause: context.DeadlineExceeded}
-	tooSlow := &IdentityError{Op: "refresh", What: "the store takes too long to save the connection's document", cause: context.DeadlineExceeded}
-	limit := time.AfterFunc(lockLimit, func() { cancel(tooLong) })
-	defer limit.Stop()
-	var saving *time.Timer
-
-	var out held
-	var outErr error      // decided, and noted in the document
-	var fresh *unsavedSet // rotated in this flight
-	err := saltostate.Update(ctx, c.st, connectionDocs, c.conn, func(ctx context.Context, doc *connectionDoc) (*connectionDoc, error) {
-		if !limit.Stop() {
-			return nil, tooLong
-		}
-		defer func() { saving = time.AfterFunc(saltostate.WriteLimit, func() { cancel(tooSlow) }) }()
+	var out action
+	var unsaved *unsavedSet // what this flight must not lose
+	err := c.locked(ctx, func(ctx context.Context, doc *connectionDoc) (*connectionDoc, error) {
 		var base saltoks.Secret
 		if doc != nil {
 			base = doc.Tokens.Refresh.Secret
 		}
 		c.takeUnsaved(doc)
-		h, done, err := c.look(doc, rejected)
-		if done {
-			out, outErr = h, err
+		if out = c.step(doc, rejected); !out.refresh {
 			return doc, nil
 		}
-		rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshLimit)
+		exchange, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeLimit)
 		defer cancel()
 		sent := doc.Tokens.Refresh.Secret
-		set, err := c.id.refresh(rctx, sent)
-		if err != nil {
-			out, outErr = c.failed(rctx, doc, sent, err)
-			if errors.Is(outErr, errAdopted) {
-				return nil, outErr // somebody else wrote: change nothing
-			}
-			if h, done, err := c.look(doc, rejected); done && err == nil {
-				out, outErr = h, nil // it serves on until the next try
-			}
-			return doc, nil
+		a := c.id.refresh(exchange, sent)
+		if out.held, out.err = c.adopt(exchange, a, sent); out.err != nil {
+			return nil, out.err
 		}
-		fresh = &unsavedSet{base: base, set: set}
-		doc.Tokens, doc.Attempts, doc.RetryAt, doc.Fault = set, 0, time.Time{}, ""
-		out = c.held(doc)
-		return doc, nil
+		next := apply(*doc, a)
+		c.note(ctx, a, next)
+		if !next.Tokens.Refresh.Equal(sent) || !next.Tokens.Access.Equal(doc.Tokens.Access.Secret) {
+			unsaved = &unsavedSet{base: base, set: next.Tokens}
+		}
+		out = c.outcome(&next, a, rejected)
+		return &next, nil
+	})
+	switch {
+	case errors.Is(err, errAdopted):
+		return out.held, nil
+	case err != nil && unsaved != nil:
+		c.keepUnsaved(unsaved)
+		c.id.log.LogAttrs(ctx, slog.LevelError,
+			"rotated tokens could not be saved; trying again on the next call, and lost if the process ends first",
+			slog.String("connection", c.conn), slog.String("error", err.Error()))
+		return held{}, fmt.Errorf("saltoks: saving the refreshed tokens of connection %s: %w", c.conn, err)
+	case err != nil:
+		return held{}, errors.Join(out.err, err)
+	}
+	c.keepUnsaved(nil)
+	if unsaved != nil {
+		c.id.log.LogAttrs(ctx, slog.LevelInfo, "tokens refreshed", slog.String("connection", c.conn), slog.Time("expiry", unsaved.set.Expiry))
+	}
+	return out.held, out.err
+}
+
+// outcome is what the callers of a flight get: a token where one serves, else why
+// the refresh failed.
+func (c *connectionTokens) outcome(next *connectionDoc, a answer, rejected saltoks.Secret) action {
+	out := c.step(next, rejected)
+	e, ok := errors.AsType[*IdentityError](out.err)
+	switch {
+	case a.err == nil || out.err == nil:
+	case errors.Is(out.err, saltoks.ErrReauthorize):
+		out.err = reauthorize(a.err)
+	case ok && !a.otherUser(*next):
+		first := *a.err
+		first.RetryAt = e.RetryAt
+		out.err = &first
+	}
+	return out
+}
+
+// locked is saltostate.Update with limits of its own for the wait and for the
+// save: a long wait must not shorten the exchange, nor a slow exchange the save.
+func (c *connectionTokens) locked(ctx context.Context, fn func(ctx context.Context, doc *connectionDoc) (*connectionDoc, error)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	tooLong := c.storeError("another process holds the connection's document for too long")
+	tooSlow := c.storeError("the store takes too long to save the connection's document")
+	waiting := time.AfterFunc(lockLimit, func() { cancel(tooLong) })
+	defer waiting.Stop()
+	var saving *time.Timer
+	err := saltostate.Update(ctx, c.state, connectionDocs, c.conn, func(ctx context.Context, doc *connectionDoc) (*connectionDoc, error) {
+		if !waiting.Stop() {
+			return nil, tooLong
+		}
+		defer func() { saving = time.AfterFunc(saltostate.WriteLimit, func() { cancel(tooSlow) }) }()
+		return fn(ctx, doc)
 	})
 	if saving != nil {
 		saving.Stop()
 	}
 	if cause := context.Cause(ctx); err != nil && (cause == tooLong || cause == tooSlow) {
-		err = cause
+		return cause
 	}
-	switch {
-	case errors.Is(err, errAdopted):
-		return out, nil
-	case err != nil && fresh != nil:
-		c.keepUnsaved(fresh)
-		c.id.log.LogAttrs(ctx, slog.LevelError, "rotated tokens could not be saved; trying again on the next call, and lost if the process ends first",
-			slog.String("connection", c.conn), slog.String("error", err.Error()))
-		return held{}, fmt.Errorf("saltoks: saving the refreshed tokens of connection %s: %w", c.conn, err)
-	case err != nil:
-		return held{}, errors.Join(outErr, err)
-	}
-	c.keepUnsaved(nil)
-	if outErr != nil {
-		return held{}, outErr
-	}
-	if fresh != nil {
-		c.id.log.LogAttrs(ctx, slog.LevelInfo, "tokens refreshed", slog.String("connection", c.conn), slog.Time("expiry", out.token.Expiry))
-	}
-	return out, nil
+	return err
+}
+
+func (c *connectionTokens) storeError(what string) error {
+	return &IdentityError{Op: "refresh", What: what, cause: context.DeadlineExceeded}
 }
 
 // errAdopted ends an Update without a write.
 var errAdopted = errors.New("saltoks: another process refreshed")
 
-// failed notes a refresh that gave no tokens in doc and says how the flight
-// ends.
-func (c *connectionTokens) failed(ctx context.Context, doc *connectionDoc, sent saltoks.Secret, err error) (held, error) {
+// adopt returns errAdopted and the token of another process where the document was
+// changed although it is locked here: a store that lost its lease.
+func (c *connectionTokens) adopt(ctx context.Context, a answer, sent saltoks.Secret) (held, error) {
+	if a.err == nil || a.err.Code != "invalid_grant" {
+		return held{}, nil
+	}
+	doc, err := saltostate.Load(ctx, c.state, connectionDocs, c.conn)
+	if err != nil || doc == nil || doc.Tokens.Refresh.Equal(sent) {
+		return held{}, nil
+	}
 	now := c.id.now()
-	e, ok := errors.AsType[*IdentityError](err)
-	if !ok {
-		e = &IdentityError{Op: "refresh", What: "no usable answer", cause: err}
+	if h := newHeld(doc.token(), doc.Tokens.ObtainedAt, now); h.fresh(now) {
+		return h, errAdopted
 	}
-	if e.Code == "invalid_grant" && e.Op == "refresh" {
-		// A store that serialises shows the same document again. One that lost
-		// the lease may show another process's token: adopt it.
-		if again, err := saltostate.Load(ctx, c.st, connectionDocs, c.conn); err == nil && again != nil && !again.Tokens.Refresh.Equal(sent) {
-			if h := c.held(again); h.fresh(now) {
-				return h, errAdopted
-			}
-		}
-		doc.ReauthorizeAt = now.UTC()
-		c.id.log.LogAttrs(ctx, slog.LevelError, "the identity server refused the refresh token: a person must reconnect", slog.String("connection", c.conn))
-		return held{}, reauthorize(e)
-	}
-	doc.Attempts++
-	doc.RetryAt = retryTime(now, doc.Attempts, e.RetryAt).UTC()
-	doc.Fault = e.Op + ": " + e.What
-	e.RetryAt = doc.RetryAt
-	c.id.log.LogAttrs(ctx, slog.LevelWarn, "refresh failed; the tokens are kept",
-		slog.String("connection", c.conn), slog.Int("attempt", doc.Attempts), slog.Time("retry_at", doc.RetryAt), slog.String("error", e.Error()))
-	return held{}, e
+	return held{}, nil
 }
 
-func reauthorize(cause error) error {
-	return fmt.Errorf("%w (%w)", saltoks.ErrReauthorize, cause)
+// note keeps the pause of this process, and logs.
+func (c *connectionTokens) note(ctx context.Context, a answer, next connectionDoc) {
+	c.mu.Lock()
+	p := pause{}
+	if a.err != nil && a.err.Status == 0 {
+		p = pause{failed: c.pause.failed + 1, fault: a.err.Op + ": " + a.err.What}
+		p.until = retryTime(a.at, p.failed, time.Time{})
+	}
+	c.pause = p
+	c.mu.Unlock()
+	conn := slog.String("connection", c.conn)
+	switch {
+	case a.err == nil && !a.otherUser(next):
+	case !next.ReauthorizeAt.IsZero():
+		c.id.log.LogAttrs(ctx, slog.LevelError, "the identity server refused the refresh token: a person must reconnect", conn)
+	case a.otherUser(next):
+		c.id.log.LogAttrs(ctx, slog.LevelError, "a refresh was answered with tokens of another SALTO user, which are not kept", conn)
+	default:
+		c.id.log.LogAttrs(ctx, slog.LevelWarn, "refresh failed; the tokens are kept", conn, slog.Int("attempt", max(next.Attempts, p.failed)),
+			slog.Time("retry_at", later(next.RetryAt, p.until)), slog.String("error", a.err.Error()))
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // Wait is refresher.Wait, and the last chance to save tokens that could not be
 // saved: without them a person would have to consent again.
 func (c *connectionTokens) Wait(ctx context.Context) error {
-	if err := c.refresher.Wait(ctx); err != nil || !c.hasUnsaved() {
+	if err := c.refresher.Wait(ctx); err != nil {
 		return err
+	}
+	c.mu.Lock()
+	saved := c.unsaved == nil
+	c.mu.Unlock()
+	if saved {
+		return nil
 	}
 	_, err := c.update(ctx, saltoks.Secret{})
 	return err
 }
 
-func (c *connectionTokens) hasUnsaved() bool {
+// localPause is the pause of this process alone.
+func (c *connectionTokens) localPause() pause {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.unsaved != nil
+	return c.pause
+}
+
+// newest is the refresh token that was issued last: stored, unless this process
+// could not save one.
+func (c *connectionTokens) newest(stored saltoks.Secret) saltoks.Secret {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unsaved != nil && c.unsaved.base.Equal(stored) {
+		return c.unsaved.set.Refresh.Secret
+	}
+	return stored
 }
 
 func (c *connectionTokens) keepUnsaved(u *unsavedSet) {
@@ -222,8 +250,8 @@ func (c *connectionTokens) keepUnsaved(u *unsavedSet) {
 	c.unsaved = u
 }
 
-// takeUnsaved puts tokens that could not be saved into doc, if doc still is
-// what they were refreshed from.
+// takeUnsaved puts tokens that could not be saved into doc, if doc still is what
+// they were refreshed from.
 func (c *connectionTokens) takeUnsaved(doc *connectionDoc) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -232,5 +260,6 @@ func (c *connectionTokens) takeUnsaved(doc *connectionDoc) {
 		c.unsaved = nil // saved, or overtaken
 		return
 	}
-	doc.Tokens, doc.Attempts, doc.RetryAt, doc.Fault = u.set, 0, time.Time{}, ""
+	doc.Tokens = u.set
+	doc.clearFault()
 }

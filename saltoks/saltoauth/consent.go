@@ -4,77 +4,84 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/doorkit/doorkit/internal/hostcall"
-	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// ConsentConfig is what the consent handlers need from the host.
+// ConsentConfig is what NewConsentHandlers requires. All fields but Failed are
+// required.
 type ConsentConfig struct {
+	// Authorizer begins and finishes the consents, and logs those that fail.
 	Authorizer *Authorizer
-	// Authorize says which tenant the request may connect, or refuses it with
-	// an error (403). It is asked at the start and again at the callback. It is
-	// demanded: nobody may connect a tenant's doors unasked.
+	// Authorize returns the tenant that the request may connect, or an error (403).
+	// It is called at the start and again at the callback.
 	Authorize func(*http.Request) (tenant string, err error)
-	// Connected is told of a new Connection, to keep its ID beside the tenant,
-	// and of a reconnected one. When it fails for a new one, the connection is
-	// deleted again.
-	Connected func(ctx context.Context, tenant string, c Connection) error
-	// ConnectionID returns the tenant's connection for Reconnect; without it
-	// that handler answers 404.
+	// ConnectionID returns the ID of the tenant's connection, "" where it has none.
+	// Connect refuses while there is one, Reconnect requires it.
 	ConnectionID func(ctx context.Context, tenant string) (string, error)
-	// Done is the page to go to afterwards: a path on this host.
+	// Connected stores the ID of a new Connection beside the tenant, and is called
+	// for a reconnected one. When it fails for a new one, the connection is deleted
+	// again. Two consents of one tenant may finish at once: refuse the second.
+	Connected func(ctx context.Context, tenant string, c Connection) error
+	// Done is the page to redirect to afterwards: a path on this host.
 	Done string
-	// Failed answers when a consent fails; nil answers with a plain sentence and
-	// the status the error deserves. err holds no secret; what comes from the
-	// store may name a path.
+	// Failed answers a consent that failed. err holds no secret; what comes from
+	// the store may hold a path. The default writes one sentence, with the status
+	// that the error deserves.
 	Failed func(w http.ResponseWriter, r *http.Request, err error)
 }
 
-// ConsentHandlers are the net/http handlers of a consent. The pending login
-// travels in a sealed cookie (name prefix __Host-, Secure, HttpOnly,
-// SameSite=Lax, 10 minutes, deleted at the callback), bound to the tenant.
-// They are safe for concurrent use.
+// ConsentHandlers are the net/http handlers of a consent. The pending login is in
+// a sealed cookie (name prefix __Host-, Secure, HttpOnly, SameSite=Lax, 10
+// minutes, deleted at the callback), bound to the tenant. Browsers store a cookie
+// with this prefix over https only, and on localhost. They are safe for concurrent
+// use; zero handlers refuse every request.
 type ConsentHandlers struct{ cfg ConsentConfig }
 
-// consentCookie holds the one login a browser may have pending.
+// consentCookie holds the one login that a browser may have pending.
 const consentCookie = "__Host-doorkit-salto-login"
 
 // NewConsentHandlers checks cfg. The error names every fault.
 func NewConsentHandlers(cfg ConsentConfig) (*ConsentHandlers, error) {
 	var faults []error
-	if cfg.Authorizer == nil {
-		faults = append(faults, errors.New("saltoks: ConsentConfig wants an Authorizer"))
+	missing := func(is bool, field string) {
+		if is {
+			faults = append(faults, errors.New("ConsentConfig."+field))
+		}
 	}
-	if cfg.Authorize == nil {
-		faults = append(faults, errors.New("saltoks: ConsentConfig wants Authorize: who may connect which tenant"))
-	}
-	if cfg.Connected == nil {
-		faults = append(faults, errors.New("saltoks: ConsentConfig wants Connected: where the connection's ID is kept"))
-	}
-	if !localPath(cfg.Done) {
-		faults = append(faults, errors.New("saltoks: Done of ConsentConfig must be a path on this host, such as /settings/salto"))
-	}
-	if err := faultlist.Join(faults); err != nil {
+	missing(cfg.Authorizer == nil, "Authorizer is missing")
+	missing(cfg.Authorize == nil, "Authorize is missing: it decides who may connect which tenant")
+	missing(cfg.ConnectionID == nil, "ConnectionID is missing: it finds the connection of a tenant")
+	missing(cfg.Connected == nil, "Connected is missing: it stores the connection's ID")
+	missing(!localPath(cfg.Done), "Done must be a path on this host, such as /settings/salto")
+	if err := configError(faults); err != nil {
 		return nil, err
 	}
 	return &ConsentHandlers{cfg: cfg}, nil
 }
 
-// localPath accepts what no browser takes for another host.
+// localPath reports whether every browser reads p as a path on the same host.
 func localPath(p string) bool {
 	return strings.HasPrefix(p, "/") && !strings.HasPrefix(p, "//") && !strings.ContainsAny(p, "\\\r\n\t")
 }
 
-// Connect starts a consent. Serve it on POST, from the Connect button: a link
-// on a strange page must not start one, so other methods are answered 405 and
-// requests from another origin 403.
+// Connect starts a consent. Serve it on POST, from the Connect button: a link on
+// another page must not start one, so other methods are answered 405 and requests
+// from another origin 403. A tenant that has a connection is refused with
+// ErrAlreadyConnected (409): another SALTO user would replace one that works.
 func (h *ConsentHandlers) Connect() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.start(w, r, func(ctx context.Context, _ string) (Login, error) { return h.cfg.Authorizer.Begin(ctx) })
+		h.start(w, r, func(ctx context.Context, tenant string) (Login, error) {
+			if err := h.unconnected(ctx, tenant); err != nil {
+				return Login{}, err
+			}
+			return h.cfg.Authorizer.Begin(ctx)
+		})
 	})
 }
 
@@ -82,9 +89,6 @@ func (h *ConsentHandlers) Connect() http.Handler {
 func (h *ConsentHandlers) Reconnect() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.start(w, r, func(ctx context.Context, tenant string) (Login, error) {
-			if h.cfg.ConnectionID == nil {
-				return Login{}, ErrNotConnected
-			}
 			id, err := h.cfg.ConnectionID(ctx, tenant)
 			if err != nil {
 				return Login{}, hostError{err}
@@ -94,7 +98,26 @@ func (h *ConsentHandlers) Reconnect() http.Handler {
 	})
 }
 
-// authorize is the host's word; without it nobody may.
+// unconnected fails where the tenant has a connection that exists.
+func (h *ConsentHandlers) unconnected(ctx context.Context, tenant string) error {
+	id, err := h.cfg.ConnectionID(ctx, tenant)
+	if err != nil {
+		return hostError{err}
+	}
+	if id == "" {
+		return nil
+	}
+	_, err = h.cfg.Authorizer.Connection(ctx, id)
+	switch {
+	case errors.Is(err, ErrNotConnected):
+		return nil
+	case err != nil:
+		return err
+	}
+	return ErrAlreadyConnected
+}
+
+// authorize is Authorize of the host. Zero handlers permit nothing.
 func (h *ConsentHandlers) authorize(r *http.Request) (tenant string, err error) {
 	if h.cfg.Authorize == nil {
 		return "", errors.New("saltoks: NewConsentHandlers makes the handlers")
@@ -139,7 +162,7 @@ func (h *ConsentHandlers) Callback() http.Handler {
 		guard(w)
 		if r.Method != http.MethodGet {
 			w.Header().Set("Allow", http.MethodGet)
-			http.Error(w, "SALTO comes back with GET", http.StatusMethodNotAllowed)
+			http.Error(w, "the callback is a GET request", http.StatusMethodNotAllowed)
 			return
 		}
 		tenant, err := h.authorize(r)
@@ -162,58 +185,66 @@ func (h *ConsentHandlers) Callback() http.Handler {
 }
 
 func (h *ConsentHandlers) finish(r *http.Request, tenant, sealed string) error {
-	ctx, a := r.Context(), h.cfg.Authorizer
-	login, err := a.OpenLogin(ctx, sealed, tenant)
+	ctx := r.Context()
+	login, err := h.cfg.Authorizer.OpenLogin(ctx, sealed, tenant)
 	if err != nil {
 		return err
 	}
 	if login.reconnect != "" {
-		if h.cfg.ConnectionID == nil {
-			return ErrNotConnected
-		}
-		// The tenant's connection may have changed since the login began.
-		id, err := h.cfg.ConnectionID(ctx, tenant)
-		if err != nil {
-			return hostError{err}
-		}
-		if subtle.ConstantTimeCompare([]byte(id), []byte(login.reconnect)) != 1 {
-			return ErrStateMismatch
-		}
-		conn, err := a.Reconnect(ctx, login, r.URL.Query())
-		if err != nil {
-			return err
-		}
-		if err := h.cfg.Connected(ctx, tenant, conn); err != nil {
-			return hostError{err}
-		}
-		return nil
+		return h.finishReconnect(ctx, tenant, login, r.URL.Query())
 	}
-	conn, err := a.Complete(ctx, login, r.URL.Query())
+	if h.cfg.Authorizer.wasUsed(login) {
+		return login.failed(ErrLoginExpired)
+	}
+	if err := h.unconnected(ctx, tenant); err != nil {
+		return err // another consent of this tenant was finished meanwhile
+	}
+	conn, err := h.cfg.Authorizer.Complete(ctx, login, r.URL.Query())
 	if err != nil {
 		return err
 	}
-	if err := hostcall.Contain("Connected of ConsentConfig", func() error { return h.cfg.Connected(ctx, tenant, conn) }); err != nil {
-		// Nobody knows the connection's ID now: leave nothing behind.
+	if err := hostcall.Contain("ConsentConfig.Connected", func() error { return h.cfg.Connected(ctx, tenant, conn) }); err != nil {
+		// The connection's ID is not stored: leave nothing behind.
 		undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
 		defer cancel()
-		_, undo := a.Disconnect(undoing, conn.ID, AcknowledgeDisconnect)
+		_, undo := h.cfg.Authorizer.Disconnect(undoing, conn.ID, AcknowledgeDisconnect)
 		return hostError{errors.Join(err, undo)}
 	}
 	return nil
 }
 
-// undoLimit bounds what is taken back after the caller's context may have ended:
-// two documents and one call.
-const undoLimit = identityTimeout + 2*saltostate.WriteLimit
+func (h *ConsentHandlers) finishReconnect(ctx context.Context, tenant string, login Login, callback url.Values) error {
+	// The tenant's connection may have changed since the login began.
+	id, err := h.cfg.ConnectionID(ctx, tenant)
+	if err != nil {
+		return hostError{err}
+	}
+	if subtle.ConstantTimeCompare([]byte(id), []byte(login.reconnect)) != 1 {
+		return login.failed(ErrStateMismatch)
+	}
+	conn, err := h.cfg.Authorizer.Reconnect(ctx, login, callback)
+	if err != nil {
+		return err
+	}
+	if err := h.cfg.Connected(ctx, tenant, conn); err != nil {
+		return hostError{err}
+	}
+	return nil
+}
 
-// hostError is an error of the host's own functions: it is kept for errors.Is
-// and not shown.
+// undoLimit bounds what is undone after the caller's context may have ended: two
+// documents and one request.
+const undoLimit = exchangeLimit + 2*saltostate.WriteLimit
+
+// hostError is an error of the host's own functions. It is kept for errors.Is and
+// its text is not shown.
 type hostError struct{ err error }
 
 func (e hostError) Error() string { return "saltoks: the application could not keep the connection" }
 func (e hostError) Unwrap() error { return e.err }
 
 func (h *ConsentHandlers) fail(w http.ResponseWriter, r *http.Request, err error) {
+	h.cfg.Authorizer.id.log.LogAttrs(r.Context(), slog.LevelWarn, "a consent failed", slog.String("error", logged(err)))
 	if h.cfg.Failed != nil {
 		h.cfg.Failed(w, r, err)
 		return
@@ -226,6 +257,22 @@ func (h *ConsentHandlers) fail(w http.ResponseWriter, r *http.Request, err error
 	http.Error(w, text, status)
 }
 
+// logged is the text of an error with what hostError hides. What the host's own
+// code returned stays hidden: it may hold anything.
+func logged(err error) string {
+	text := err.Error()
+	if _, hidden := errors.AsType[hostError](err); !hidden {
+		return text
+	}
+	if p, ok := errors.AsType[*hostcall.PanicError](err); ok {
+		text += ": " + p.Error()
+	}
+	if errors.Is(err, saltostate.ErrSealed) {
+		text += ": " + saltostate.ErrSealed.Error()
+	}
+	return text
+}
+
 func consentStatus(err error) int {
 	if _, ok := errors.AsType[*IdentityError](err); ok {
 		return http.StatusBadGateway
@@ -233,13 +280,18 @@ func consentStatus(err error) int {
 	if _, ok := errors.AsType[hostError](err); ok {
 		return http.StatusInternalServerError
 	}
-	for _, e := range []error{ErrConsentDenied, ErrStateMismatch, ErrLoginExpired, ErrNoOfflineAccess, ErrNoFullAccess, ErrToken, ErrWrongUser, ErrSiteNotVisible} {
+	for _, e := range []error{
+		ErrConsentDenied, ErrStateMismatch, ErrLoginExpired, ErrNoOfflineAccess, ErrNoFullAccess, ErrToken, ErrWrongUser, ErrSiteNotVisible,
+	} {
 		if errors.Is(err, e) {
 			return http.StatusBadRequest
 		}
 	}
-	if errors.Is(err, ErrNotConnected) {
+	switch {
+	case errors.Is(err, ErrNotConnected):
 		return http.StatusNotFound
+	case errors.Is(err, ErrAlreadyConnected):
+		return http.StatusConflict
 	}
 	return http.StatusInternalServerError
 }

@@ -202,7 +202,7 @@ func TestConsentHandlersTellWhatWentWrong(t *testing.T) {
 func TestBadConsentConfig(t *testing.T) {
 	for _, done := range []string{"", "https://evil.example", "//evil.example", `/\evil.example`, "settings", "/a\nb"} {
 		_, err := saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{Done: done})
-		for _, want := range []string{"Authorizer", "Authorize:", "Connected", "Done"} {
+		for _, want := range []string{"ConsentConfig.Authorizer", "ConsentConfig.Authorize is", "ConsentConfig.ConnectionID", "ConsentConfig.Connected", "ConsentConfig.Done"} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%q: %s is not named: %v", done, want, err)
 			}
@@ -227,8 +227,9 @@ func FuzzCallback(f *testing.F) {
 		f.Fatal(err)
 	}
 	h, err := saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{Authorizer: auth, Done: "/",
-		Authorize: func(*http.Request) (string, error) { return "t", nil },
-		Connected: func(context.Context, string, saltoauth.Connection) error { f.Error("connected"); return nil }})
+		Authorize:    func(*http.Request) (string, error) { return "t", nil },
+		ConnectionID: func(context.Context, string) (string, error) { return "", nil },
+		Connected:    func(context.Context, string, saltoauth.Connection) error { f.Error("connected"); return nil }})
 	if err != nil {
 		f.Fatal(err)
 	}

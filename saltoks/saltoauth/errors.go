@@ -6,51 +6,50 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/oauth2"
-
+	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/oidc"
-	"github.com/doorkit/doorkit/saltoks/internal/retryafter"
 )
 
-// What can go wrong between "Connect" and a stored Connection. Nothing is
-// stored when one of these is returned.
+// What can fail between "Connect" and a stored Connection, and later. When a
+// consent returns one of these, nothing is stored.
 var (
-	// ErrConsentDenied: the user pressed "no", or SALTO did for them.
-	ErrConsentDenied = errors.New("saltoks: the consent was denied at SALTO: press Connect again and allow full access and offline access")
+	// ErrConsentDenied: the person pressed "no", or SALTO refused for them.
+	ErrConsentDenied = errors.New("saltoks: the consent was denied at SALTO: allow full access and offline access")
 	// ErrStateMismatch: the callback does not belong to this login.
-	ErrStateMismatch = errors.New("saltoks: the callback does not belong to this login (state mismatch): press Connect again in this browser")
+	ErrStateMismatch = errors.New("saltoks: the callback does not belong to this login (state mismatch)")
 	// ErrLoginExpired: more than 10 minutes passed, or the login was used.
-	ErrLoginExpired = errors.New("saltoks: this login is over (10 minutes, single use): press Connect again")
-	// ErrNoOfflineAccess: no refresh token came, so access would end in an hour.
-	ErrNoOfflineAccess = errors.New("saltoks: SALTO granted no offline access: connect again and leave the box \"offline access\" ticked")
+	ErrLoginExpired = errors.New("saltoks: this login has expired (10 minutes, single use)")
+	// ErrNoOfflineAccess: there is no refresh token, so access would end in an hour.
+	ErrNoOfflineAccess = errors.New("saltoks: SALTO granted no offline access: leave the box \"offline access\" ticked")
 	// ErrNoFullAccess: the token may not call the Connect API.
-	ErrNoFullAccess = errors.New("saltoks: SALTO granted no full access: connect again and leave the box \"full access\" ticked")
-	// ErrToken: a signed token of the identity server does not hold; see TokenError.
-	ErrToken = errors.New("saltoks: a token of the identity server does not hold")
-	// ErrWrongUser: Reconnect was done by another SALTO user; see WrongUserError.
+	ErrNoFullAccess = errors.New("saltoks: SALTO granted no full access: leave the box \"full access\" ticked")
+	// ErrToken: a signed token of the identity server is not valid; see TokenError.
+	ErrToken = errors.New("saltoks: a token of the identity server is not valid")
+	// ErrWrongUser: another SALTO user answered a Reconnect; see WrongUserError.
 	ErrWrongUser = errors.New("saltoks: reconnected as another SALTO user")
 	// ErrSiteNotVisible: the SALTO user does not see the site.
 	ErrSiteNotVisible = errors.New("saltoks: this SALTO user does not see the site: give the user a role there, or choose another site")
 	// ErrNotConnected: there is no such connection, or it was disconnected.
 	ErrNotConnected = errors.New("saltoks: there is no such connection: connect to SALTO KS first")
-	// ErrInvalidClient: the identity server refused the client id and secret. An
-	// administrator must correct Credentials; members and tokens are not at fault.
-	ErrInvalidClient = errors.New("saltoks: the identity server refused the client id and secret")
-	// ErrAlreadyConnected: the tenant has a connection already.
+	// ErrAlreadyConnected: the tenant has a connection.
 	ErrAlreadyConnected = errors.New("saltoks: SALTO KS is connected already: reconnect that connection, or disconnect it first")
-	// ErrNotAcknowledged: a verb with lasting consequences wants them acknowledged.
+	// ErrInvalidClient: the identity server refused the client id and secret. An
+	// administrator must correct Credentials; tokens and consents are kept.
+	ErrInvalidClient = errors.New("saltoks: the identity server refused the client id and secret")
+	// ErrNotAcknowledged: a call with lasting consequences requires that they are
+	// acknowledged.
 	ErrNotAcknowledged = errors.New("saltoks: the consequences were not acknowledged")
 )
 
-// TokenError says which claim or part of a signed token does not hold. It is
-// ErrToken to errors.Is and never carries the token.
+// TokenError names the claim or part of a signed token that is not valid. It is
+// ErrToken for errors.Is and never holds the token.
 type TokenError struct {
 	Token string // "ID token" or "access token"
 	Claim string // "iss", "aud", "nonce", "exp", "alg", "signature", ...
 	What  string
 }
 
-// Error says what does not hold.
+// Error names the token, the claim and the fault.
 func (e *TokenError) Error() string {
 	return fmt.Sprintf("%v: %s, %s: %s", ErrToken, e.Token, e.Claim, e.What)
 }
@@ -68,36 +67,47 @@ func (e *WrongUserError) Error() string {
 	if want == "" {
 		want = "the user who connected before"
 	}
-	if got == "" {
+	switch got {
+	case "":
 		got = "another user"
+	case want:
+		got = "another user whose address looks like it"
 	}
-	return fmt.Sprintf("%v: this connection belongs to %s, the consent came from %s; log out of SALTO KS and reconnect as %s", ErrWrongUser, want, got, want)
+	return fmt.Sprintf("%v: this connection belongs to %s, the consent came from %s; log out of SALTO KS and reconnect as %s",
+		ErrWrongUser, want, got, want)
 }
 
 // Unwrap returns ErrWrongUser.
 func (e *WrongUserError) Unwrap() error { return ErrWrongUser }
 
-// IdentityError is a failed exchange with the identity server. The stored
-// tokens are kept; nothing in it is secret.
+// IdentityError is a failed request to the identity server. The stored tokens are
+// kept; nothing in it is secret.
 type IdentityError struct {
-	Op      string    // "discovery", "keys", "code exchange", "refresh", "password grant", "revocation"
+	Op      string    // "discovery", "keys", "consent", "code exchange", "refresh", "password grant", "revocation"
+	URL     string    // the address of the request, without a query; "" where none was made
 	Status  int       // 0: no answer
-	Code    string    // the OAuth error code, "" when there was none
+	Code    string    // the OAuth error code, "" where there was none
 	RetryAt time.Time // the next try is made on a call after this instant; zero: on the next call
 	What    string    // one clause without secrets
 	cause   error     // a context or network error, never one that quotes a body or a query
 }
 
-// Error says what failed and when it is tried again.
+// Error names what failed, where, and when it is tried again.
 func (e *IdentityError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "saltoks: %s at the SALTO identity server failed: %s", e.Op, e.What)
+	var details []string
+	if e.URL != "" {
+		details = append(details, e.URL)
+	}
 	if e.Status != 0 {
-		fmt.Fprintf(&b, " (status %d", e.Status)
-		if e.Code != "" {
-			fmt.Fprintf(&b, ", %s", e.Code)
-		}
-		b.WriteString(")")
+		details = append(details, fmt.Sprintf("status %d", e.Status))
+	}
+	if e.Code != "" {
+		details = append(details, e.Code)
+	}
+	if len(details) > 0 {
+		fmt.Fprintf(&b, " (%s)", strings.Join(details, ", "))
 	}
 	if !e.RetryAt.IsZero() {
 		fmt.Fprintf(&b, "; tried again after %s", e.RetryAt.UTC().Format(time.RFC3339))
@@ -120,37 +130,24 @@ func (e *IdentityError) Temporary() bool {
 	return e.Code == "" && (e.Status == 0 || e.Status == 404 || e.Status == 408 || e.Status == 429 || e.Status >= 500)
 }
 
-// identityError sorts an error of golang.org/x/oauth2 or net/http. Their texts
-// may hold a body, a query or an Authorization header, so none is kept.
-func identityError(op string, err error) *IdentityError {
-	e := &IdentityError{Op: op}
-	if re, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
-		if re.Response != nil {
-			e.Status = re.Response.StatusCode
-		}
-		e.Code = oauthCode(re.ErrorCode)
-		e.What = "refused"
-		if e.Code == "" {
-			e.What = "the answer was no token"
-		}
-		if e.Code == "invalid_client" || e.Code == "unauthorized_client" {
-			e.What = "SALTO does not accept this client id and secret for it: check Credentials"
-		}
-		return e
-	}
+// networkError keeps of an error below the identity server only its kind: its
+// text may hold a body, a query or an Authorization header.
+func networkError(op, address string, err error) *IdentityError {
+	e := &IdentityError{Op: op, URL: address}
 	e.What, e.cause = oidc.NetworkCause(err)
 	return e
 }
 
-// grantError is identityError with what a Retry-After header asked for.
-func grantError(op string, err error, at time.Time) *IdentityError {
-	e := identityError(op, err)
-	if re, ok := errors.AsType[*oauth2.RetrieveError](err); ok && re.Response != nil {
-		if wait, ok := retryafter.Parse(re.Response.Header.Get("Retry-After"), at); ok && wait > 0 {
-			e.RetryAt = at.Add(wait)
-		}
+// asIdentityError is err where it is an IdentityError, else a network error.
+func asIdentityError(op string, err error) *IdentityError {
+	if e, ok := errors.AsType[*IdentityError](err); ok {
+		return e
 	}
-	return e
+	return networkError(op, "", err)
+}
+
+func reauthorize(cause error) error {
+	return fmt.Errorf("%w (%w)", saltoks.ErrReauthorize, cause)
 }
 
 // oauthCode lets through what looks like an OAuth error code and nothing else.
@@ -165,7 +162,7 @@ func oauthCode(s string) string {
 func typed(err error) error {
 	switch e := err.(type) {
 	case *oidc.Error:
-		return &IdentityError{Op: e.Op, Status: e.Status, What: e.What, cause: e.Cause}
+		return &IdentityError{Op: e.Op, URL: e.URL, Status: e.Status, What: e.What, cause: e.Cause}
 	case *oidc.TokenError:
 		return &TokenError{Token: e.Token, Claim: e.Claim, What: e.What}
 	}

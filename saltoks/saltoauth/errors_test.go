@@ -28,7 +28,7 @@ func TestNetworkCauses(t *testing.T) {
 		"canceled":    fmt.Errorf("planted: %w", context.Canceled),
 		"deadline":    fmt.Errorf("planted: %w", context.DeadlineExceeded),
 	} {
-		if e := identityError("refresh", err); !strings.Contains(e.Error(), what) || strings.Contains(e.Error(), "planted") {
+		if e := networkError("refresh", "https://id.example/token", err); !strings.Contains(e.Error(), what) || strings.Contains(e.Error(), "planted") {
 			t.Errorf("%v: got %v, want %q in it", err, e, what)
 		}
 	}

@@ -124,7 +124,7 @@ func ExampleAuthorizer_Complete() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// saltoks: SALTO granted no offline access: connect again and leave the box "offline access" ticked
+	// saltoks: SALTO granted no offline access: leave the box "offline access" ticked; press Connect again
 }
 
 func ExampleAuthorizer_Tokens() {

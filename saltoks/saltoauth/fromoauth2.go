@@ -11,34 +11,51 @@ import (
 )
 
 // FromOAuth2 makes a TokenSource of an oauth2.TokenSource that the host already
-// has. src is asked again when a tenth of the token's lifetime is left, as seen
-// when it was handed over, and after a 401. Each caller waits on its own
-// context, although src.Token takes none. The token's subject is unknown here.
+// has. src is called again when a tenth of the token's lifetime is left, counted
+// from when it was returned, and after a 401. Each caller waits until its own
+// context ends, although src.Token takes none. The token's subject is not known.
 //
-// src must survive several processes on its own: sources of
-// golang.org/x/oauth2 that rotate refresh tokens do not. A consent is better
-// kept by an Authorizer.
+// src must work for several processes by itself: sources of golang.org/x/oauth2
+// that rotate refresh tokens do not. A consent is better kept by an Authorizer.
 func FromOAuth2(src oauth2.TokenSource) saltoks.TokenSource {
-	s := new(oauth2Tokens)
+	s := &oauth2Tokens{src: src}
 	s.refresher.now = time.Now
-	s.refresher.fetch = func(_ context.Context, _ saltoks.Secret) (held, error) {
-		if src == nil {
-			return held{}, errors.New("saltoks: FromOAuth2 was given no source")
-		}
-		t, err := src.Token()
-		if err != nil {
-			e := grantError("oauth2 source", err, time.Now())
-			if e.Code == "invalid_grant" {
-				return held{}, reauthorize(e)
-			}
-			return held{}, e
-		}
-		if t == nil || t.AccessToken == "" {
-			return held{}, &IdentityError{Op: "oauth2 source", What: "it gave no token"}
-		}
-		return newHeld(saltoks.Token{Access: saltoks.NewSecret(t.AccessToken), Expiry: t.Expiry}, time.Now()), nil
-	}
+	s.refresher.fetch = s.fetch
 	return s
 }
 
-type oauth2Tokens struct{ refresher }
+type oauth2Tokens struct {
+	refresher
+	src oauth2.TokenSource
+}
+
+func (s *oauth2Tokens) fetch(context.Context, saltoks.Secret) (held, error) {
+	if s.src == nil {
+		return held{}, errors.New("saltoks: FromOAuth2 got no source")
+	}
+	t, err := s.src.Token()
+	if err != nil {
+		return held{}, sourceError(err, s.refresher.now())
+	}
+	if t == nil || t.AccessToken == "" {
+		return held{}, &IdentityError{Op: "oauth2 source", What: "it returned no token"}
+	}
+	now := s.refresher.now()
+	return newHeld(saltoks.Token{Access: saltoks.NewSecret(t.AccessToken), Expiry: t.Expiry}, now, now), nil
+}
+
+// sourceError keeps what the server answered. The text of err may hold a body.
+func sourceError(err error, now time.Time) error {
+	re, ok := errors.AsType[*oauth2.RetrieveError](err)
+	if !ok {
+		return networkError("oauth2 source", "", err)
+	}
+	e := &IdentityError{Op: "oauth2 source", Code: oauthCode(re.ErrorCode), What: "refused"}
+	if re.Response != nil {
+		e = refusal("oauth2 source", "", re.Response, e.Code, now)
+	}
+	if e.Code == "invalid_grant" {
+		return reauthorize(e)
+	}
+	return e
+}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -14,7 +12,6 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/httptransport"
 	"github.com/doorkit/doorkit/saltoks/internal/oidc"
-	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
 )
 
 // Scopes of a consent (WIRE.md 1.2). A backend client may ask for the last
@@ -36,9 +33,6 @@ type identity struct {
 	oidc      *oidc.Server
 }
 
-// identityTimeout bounds one exchange with the identity server.
-const identityTimeout = 15 * time.Second
-
 func newIdentity(env saltoks.Environment, creds Credentials, hc *http.Client, log *slog.Logger, now func() time.Time) *identity {
 	id := &identity{env: env, creds: creds, log: hostcall.Logger(log), now: now}
 	if hc != nil {
@@ -55,7 +49,7 @@ func newIdentity(env saltoks.Environment, creds Credentials, hc *http.Client, lo
 	}
 	id.http = &http.Client{
 		Transport:     oneShot{id.transport},
-		Timeout:       identityTimeout,
+		Timeout:       exchangeLimit,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	id.oidc = &oidc.Server{Issuer: env.Issuer, ClientID: creds.ClientID, HTTP: id.http, Now: id.now, Log: id.log}
@@ -91,87 +85,14 @@ func (id *identity) verifyAccessToken(ctx context.Context, raw saltoks.Secret) (
 	return c, typed(err)
 }
 
-// config is the protocol half of golang.org/x/oauth2. AuthStyle is explicit:
-// left to detection, the library sends one refresh token twice when the first
-// answer is an error, and the server takes the second for theft.
-func (id *identity) config(m *oidc.Metadata, scopes ...string) *oauth2.Config {
-	style := oauth2.AuthStyleInHeader
-	if id.creds.SecretInBody || id.creds.ClientSecret.IsZero() {
-		style = oauth2.AuthStyleInParams
+// loginPage is the address of SALTO's login page for a consent.
+func (id *identity) loginPage(m *oidc.Metadata, state, nonce, verifier saltoks.Secret) saltoks.Secret {
+	config := oauth2.Config{
+		ClientID:    id.creds.ClientID,
+		RedirectURL: id.creds.RedirectURL,
+		Scopes:      []string{"openid", "profile", scopeOffline, scopeFull},
+		Endpoint:    oauth2.Endpoint{AuthURL: m.AuthorizationEndpoint},
 	}
-	return &oauth2.Config{
-		ClientID:     id.creds.ClientID,
-		ClientSecret: id.creds.ClientSecret.Reveal(),
-		RedirectURL:  id.creds.RedirectURL,
-		Scopes:       scopes,
-		Endpoint:     oauth2.Endpoint{AuthURL: m.AuthorizationEndpoint, TokenURL: m.TokenEndpoint, AuthStyle: style},
-	}
-}
-
-// withHTTP hands the client to golang.org/x/oauth2, the way it wants it.
-func (id *identity) withHTTP(ctx context.Context) context.Context {
-	return context.WithValue(ctx, oauth2.HTTPClient, id.http)
-}
-
-// refresh makes exactly one request to the token endpoint.
-func (id *identity) refresh(ctx context.Context, refresh saltoks.Secret) (tokenSet, error) {
-	m, err := id.metadata(ctx)
-	if err != nil {
-		return tokenSet{}, err
-	}
-	at := id.now()
-	// An access token that is empty forces one refresh; no source is kept.
-	t, err := id.config(m).TokenSource(id.withHTTP(ctx), &oauth2.Token{RefreshToken: refresh.Reveal()}).Token()
-	if err != nil {
-		return tokenSet{}, grantError("refresh", err, at)
-	}
-	return newTokenSet(t, at), nil
-}
-
-// newTokenSet counts the expiry from before the request, on our clock.
-func newTokenSet(t *oauth2.Token, at time.Time) tokenSet {
-	set := tokenSet{
-		Access:     storedsecret.New(saltoks.NewSecret(t.AccessToken)),
-		Refresh:    storedsecret.New(saltoks.NewSecret(t.RefreshToken)),
-		ObtainedAt: at.UTC(),
-	}
-	set.Scope, _ = t.Extra("scope").(string)
-	if t.ExpiresIn > 0 {
-		set.Expiry = set.ObtainedAt.Add(time.Duration(t.ExpiresIn) * time.Second)
-	}
-	return set
-}
-
-// revoke asks the server to forget a refresh token. ok is false when discovery
-// names no endpoint for it.
-func (id *identity) revoke(ctx context.Context, refresh saltoks.Secret) (ok bool, err error) {
-	m, err := id.metadata(ctx)
-	if err != nil || m.RevocationEndpoint == "" {
-		return false, err
-	}
-	form := url.Values{"token": {refresh.Reveal()}, "token_type_hint": {"refresh_token"}}
-	basic := !id.creds.SecretInBody && !id.creds.ClientSecret.IsZero()
-	if !basic {
-		form.Set("client_id", id.creds.ClientID)
-		if s := id.creds.ClientSecret.Reveal(); s != "" {
-			form.Set("client_secret", s)
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.RevocationEndpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		return false, &IdentityError{Op: "revocation", What: "the address is no URL"}
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if basic {
-		req.SetBasicAuth(url.QueryEscape(id.creds.ClientID), url.QueryEscape(id.creds.ClientSecret.Reveal()))
-	}
-	resp, err := id.http.Do(req)
-	if err != nil {
-		return true, identityError("revocation", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return true, &IdentityError{Op: "revocation", Status: resp.StatusCode, What: "refused"}
-	}
-	return true, nil
+	return saltoks.NewSecret(config.AuthCodeURL(state.Reveal(),
+		oauth2.S256ChallengeOption(verifier.Reveal()), oauth2.SetAuthURLParam("nonce", nonce.Reveal())))
 }

@@ -62,9 +62,6 @@ var errLoginEncoding = errors.New("saltoks: a Login holds secrets and is not enc
 // and hand the callback's query to Complete.
 func (a *Authorizer) Begin(ctx context.Context) (Login, error) { return a.begin(ctx, "") }
 
-// loginTime is how long a login may take.
-const loginTime = 10 * time.Minute
-
 func (a *Authorizer) begin(ctx context.Context, reconnect string) (Login, error) {
 	if err := ctx.Err(); err != nil {
 		return Login{}, err
@@ -80,12 +77,22 @@ func (a *Authorizer) begin(ctx context.Context, reconnect string) (Login, error)
 		verifier:  saltoks.NewSecret(oauth2.GenerateVerifier()),
 		reconnect: reconnect,
 	}
-	l.url = saltoks.NewSecret(a.id.config(m, "openid", "profile", scopeOffline, scopeFull).AuthCodeURL(l.state.Reveal(),
-		oauth2.S256ChallengeOption(l.verifier.Reveal()), oauth2.SetAuthURLParam("nonce", l.nonce.Reveal())))
+	l.url = a.id.loginPage(m, l.state, l.nonce, l.verifier)
 	return l, nil
 }
 
-// loginDoc is a Login at rest, without its URL: that one is spent.
+// verb is what the person pressed.
+func (l Login) verb() string {
+	if l.reconnect != "" {
+		return "Reconnect"
+	}
+	return "Connect"
+}
+
+// failed adds to an error what the person should press again.
+func (l Login) failed(err error) error { return fmt.Errorf("%w; press %s again", err, l.verb()) }
+
+// loginDoc is a stored Login, without its URL, which is used already.
 type loginDoc struct {
 	Expires   time.Time           `json:"expires"`
 	State     storedsecret.Secret `json:"state"`
@@ -95,13 +102,15 @@ type loginDoc struct {
 }
 
 // SealLogin makes text of l for a cookie or a session, sealed and bound to
-// bind (a tenant, a session id): OpenLogin wants the same. About 500 bytes of
+// bind (a tenant, a session id): OpenLogin requires the same. About 500 bytes of
 // letters, digits, '-', '_' and '.'.
 func (a *Authorizer) SealLogin(ctx context.Context, l Login, bind string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	plain, err := json.Marshal(loginDoc{l.Expires, storedsecret.New(l.state), storedsecret.New(l.nonce), storedsecret.New(l.verifier), l.reconnect})
+	plain, err := json.Marshal(loginDoc{
+		l.Expires, storedsecret.New(l.state), storedsecret.New(l.nonce), storedsecret.New(l.verifier), l.reconnect,
+	})
 	if err != nil {
 		return "", fmt.Errorf("saltoks: encoding a login: %w", err)
 	}
@@ -113,8 +122,10 @@ func (a *Authorizer) SealLogin(ctx context.Context, l Login, bind string) (strin
 	return enc.EncodeToString([]byte(sealed.KeyID)) + "." + enc.EncodeToString(sealed.Data), nil
 }
 
-// OpenLogin is the reverse of SealLogin. Text that was changed, was sealed for
-// another bind or is over gives an error; the login's URL is not kept.
+// OpenLogin is the reverse of SealLogin. It fails with ErrStateMismatch for text
+// that was changed, or sealed for another bind or with a key that the Sealer does
+// not have (the log names the cause), and with ErrLoginExpired. The login's URL is
+// not kept.
 func (a *Authorizer) OpenLogin(ctx context.Context, text, bind string) (Login, error) {
 	if err := ctx.Err(); err != nil {
 		return Login{}, err
@@ -123,12 +134,14 @@ func (a *Authorizer) OpenLogin(ctx context.Context, text, bind string) (Login, e
 	enc := base64.RawURLEncoding.Strict()
 	keyID, err1 := enc.DecodeString(head)
 	data, err2 := enc.DecodeString(tail)
-	if !ok || err1 != nil || err2 != nil || len(text) > 8<<10 || strings.ContainsAny(text, "\r\n") {
+	if !ok || err1 != nil || err2 != nil || len(text) > 8<<10 || strings.ContainsAny(text, "\r\n") || len(keyID) > 32 {
 		return Login{}, ErrStateMismatch
 	}
 	plain, err := a.state.Open(ctx, saltostate.Sealed{KeyID: string(keyID), Data: data}, a.loginAdditional(bind))
 	if err != nil {
-		return Login{}, ErrStateMismatch // err may repeat what a stranger put into the cookie
+		// err quotes the key ID, which anybody may put into a cookie: it is for the log.
+		a.id.log.LogAttrs(ctx, slog.LevelWarn, "a pending login does not open", slog.String("error", err.Error()))
+		return Login{}, ErrStateMismatch
 	}
 	var d loginDoc
 	if json.Unmarshal(plain, &d) != nil {
@@ -136,7 +149,7 @@ func (a *Authorizer) OpenLogin(ctx context.Context, text, bind string) (Login, e
 	}
 	l := Login{Expires: d.Expires, state: d.State.Secret, nonce: d.Nonce.Secret, verifier: d.Verifier.Secret, reconnect: d.Reconnect}
 	if !a.id.now().Before(l.Expires) {
-		return Login{}, ErrLoginExpired
+		return Login{}, l.failed(ErrLoginExpired)
 	}
 	return l, nil
 }
@@ -146,7 +159,7 @@ func (a *Authorizer) loginAdditional(bind string) []byte {
 }
 
 // maskedMail keeps the first letter of the two parts and the top-level domain:
-// enough to recognise one's own address.
+// enough to recognize one's own address.
 func maskedMail(mail string) string {
 	local, domain, ok := strings.Cut(mail, "@")
 	if !ok || local == "" || domain == "" {

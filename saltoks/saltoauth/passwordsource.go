@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/url"
 	"sync"
 	"time"
 
@@ -41,7 +42,7 @@ type passwordTokens struct {
 	user     string
 	password PasswordFunc
 
-	mu       sync.Mutex // held by nobody while a request runs
+	mu       sync.Mutex // not held while a request runs
 	attempts int
 	retryAt  time.Time
 	last     error
@@ -53,7 +54,7 @@ func (p *passwordTokens) fetch(ctx context.Context, rejected saltoks.Secret) (he
 	if err := p.pause(rejected); err != nil {
 		return held{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, refreshLimit)
+	ctx, cancel := context.WithTimeout(ctx, exchangeLimit)
 	defer cancel()
 	h, err := p.grant(ctx)
 	p.mu.Lock()
@@ -74,7 +75,8 @@ func (p *passwordTokens) fetch(ctx context.Context, rejected saltoks.Secret) (he
 		e.RetryAt = p.retryAt
 	}
 	p.last = err
-	p.id.log.LogAttrs(ctx, slog.LevelWarn, "password grant failed", slog.Int("attempt", p.attempts), slog.Time("retry_at", p.retryAt), slog.String("error", err.Error()))
+	p.id.log.LogAttrs(ctx, slog.LevelWarn, "password grant failed",
+		slog.Int("attempt", p.attempts), slog.Time("retry_at", p.retryAt), slog.String("error", err.Error()))
 	return held{}, err
 }
 
@@ -87,36 +89,37 @@ func (p *passwordTokens) pause(rejected saltoks.Secret) error {
 		return p.last
 	}
 	if until, young := justGranted(p.granted, p.expiry, now); !rejected.IsZero() && young {
-		return &IdentityError{Op: "password grant", What: "SALTO's API refuses a token that was only just granted", RetryAt: until}
+		return errJustGranted("password grant", until)
 	}
 	return nil
 }
 
 func (p *passwordTokens) grant(ctx context.Context) (held, error) {
-	m, err := p.id.metadata(ctx)
-	if err != nil {
+	// Discovery first: the password is not fetched for a server that does not answer.
+	if _, err := p.id.metadata(ctx); err != nil {
 		return held{}, err
 	}
 	password, err := p.password(ctx)
 	if err != nil {
-		// The host's own error may quote anything: keep what errors.Is wants.
+		// The host's own error may quote anything: keep what errors.Is finds.
 		_, cause := oidc.NetworkCause(err)
 		return held{}, &IdentityError{Op: "password grant", What: "the PasswordFunc gave no password", cause: cause}
 	}
-	at := p.id.now()
-	t, err := p.id.config(m, scopeFull).PasswordCredentialsToken(p.id.withHTTP(ctx), p.user, password.Reveal())
+	a, err := p.id.requestToken(ctx, "password grant", url.Values{
+		"grant_type": {"password"}, "username": {p.user}, "password": {password.Reveal()}, "scope": {scopeFull},
+	})
 	if err != nil {
-		e := grantError("password grant", err, at)
+		e := asIdentityError("password grant", err)
 		if e.Code == "invalid_grant" {
 			e.What = "SALTO does not accept this user and password"
 			return held{}, reauthorize(e)
 		}
 		return held{}, e
 	}
-	set := newTokenSet(t, at)
-	c, err := p.id.verifyAccessToken(ctx, set.Access.Secret)
+	c, err := p.id.verifyAccessToken(ctx, a.set.Access.Secret)
 	if err != nil {
 		return held{}, err
 	}
-	return newHeld(saltoks.Token{Access: set.Access.Secret, Expiry: set.Expiry, Subject: c.Subject}, set.ObtainedAt), nil
+	token := saltoks.Token{Access: a.set.Access.Secret, Expiry: a.set.Expiry, Subject: c.Subject}
+	return newHeld(token, a.set.ObtainedAt, p.id.now()), nil
 }

@@ -35,7 +35,7 @@ func TestAFreshPasswordTokenIsNotGrantedAgain(t *testing.T) {
 		if err := ts.(saltoks.Rejecter).Reject(t.Context(), first); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ts.Token(t.Context()); err == nil || !strings.Contains(err.Error(), "only just granted") {
+		if _, err := ts.Token(t.Context()); err == nil || !strings.Contains(err.Error(), "granted a moment ago") {
 			t.Errorf("at once: %v", err)
 		}
 		time.Sleep(time.Minute)

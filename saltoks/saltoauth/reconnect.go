@@ -21,14 +21,14 @@ func (a *Authorizer) BeginReconnect(ctx context.Context, id string) (Login, erro
 }
 
 // Reconnect finishes what BeginReconnect began: it replaces the tokens of the
-// connection and touches nothing else. The consent must come from the same
+// connection and changes nothing else. The consent must come from the same
 // SALTO user by OIDC subject (*WrongUserError) who must still see the linked
-// site (ErrSiteNotVisible); both are checked BEFORE the old tokens go. On any
-// error the connection is as it was, and another user's refresh token is revoked
-// at SALTO as well as that goes.
+// site (ErrSiteNotVisible); both are checked before the old tokens are replaced.
+// On any error the connection is as it was, and a refresh token of another user
+// is revoked where SALTO permits it.
 func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values) (Connection, error) {
 	if l.reconnect == "" {
-		return Connection{}, errors.New("saltoks: this login was begun by Begin: finish it with Complete, or begin with BeginReconnect")
+		return Connection{}, errors.New("saltoks: this login was begun by Begin: finish it with Complete")
 	}
 	id := l.reconnect
 	before, err := a.load(ctx, id)
@@ -37,7 +37,7 @@ func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values
 	}
 	g, err := a.grant(ctx, l, callback)
 	if err != nil {
-		return Connection{}, err
+		return Connection{}, l.failed(err)
 	}
 	if g.subject != before.Subject {
 		a.discard(ctx, g)
@@ -57,7 +57,8 @@ func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values
 			return nil, errors.New("saltoks: the connection was changed while it was being reconnected: begin again")
 		}
 		doc.Tokens, doc.ConsentedAt = g.tokens, g.tokens.ObtainedAt
-		doc.Attempts, doc.RetryAt, doc.Fault, doc.ReauthorizeAt = 0, time.Time{}, "", time.Time{}
+		doc.clearFault()
+		doc.ReauthorizeAt = time.Time{}
 		if g.hint != "" {
 			doc.Hint = g.hint
 		}
@@ -66,6 +67,9 @@ func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values
 	})
 	if err != nil {
 		return Connection{}, fmt.Errorf("saltoks: saving the reconnected connection: %w", err)
+	}
+	if s := a.known(id); s != nil {
+		s.drop() // the next call uses the new consent
 	}
 	return a.connection(id, after), nil
 }

@@ -15,22 +15,31 @@ import (
 // refresher is the in-memory half of every TokenSource here: one current token,
 // and at most one flight that fetches the next one.
 //
-// With a tenth of the lifetime left one caller starts the flight; the others go
-// on with the token, which is still valid, and so does that caller when the
-// flight takes longer than patience or fails. Without a valid token callers
-// wait, each leaving on its own context, and share one result.
+// With a tenth of the lifetime left one caller starts the flight. The others use
+// the token, which is still valid, and so does that caller when the flight takes
+// longer than refreshPatience or fails. Without a valid token callers wait, each
+// until its own context ends, and share one result.
+//
+// A source with recheck starts a flight also when its token was not confirmed for
+// that long, and every caller waits up to recheckLimit for fetch to call confirm.
+// When it does not, the token serves for recheckGrace more.
 type refresher struct {
 	now func() time.Time
-	// fetch returns a token other than rejected (zero: nothing was rejected),
-	// from wherever it is fresh. It runs detached from the caller's
-	// cancellation and must bound itself.
-	fetch func(ctx context.Context, rejected saltoks.Secret) (held, error)
+	// fetch returns a token other than rejected (zero: nothing was rejected) that
+	// is fresh, from wherever it is kept. It is detached from the caller's
+	// cancellation and must limit itself. It calls drop where the token in memory
+	// must not be used any more.
+	fetch   func(ctx context.Context, rejected saltoks.Secret) (held, error)
+	recheck time.Duration // 0: never
 
 	mu       sync.Mutex
 	cur      held
 	rejected bool      // SALTO answered 401 to cur
-	quiet    time.Time // a failed flight: no other while cur is valid
+	dropped  bool      // cur must not be used any more
+	quiet    time.Time // after a failed flight: no other while cur is valid
 	flight   *flight
+	checked  time.Time // when cur was last confirmed, or could not be
+	failing  time.Time // since when cur cannot be confirmed; zero: it was
 }
 
 var (
@@ -38,43 +47,11 @@ var (
 	_ saltoks.Waiter   = (*refresher)(nil)
 )
 
-// held is a token and when it counts as fresh and as usable.
-type held struct {
-	token     saltoks.Token
-	refreshAt time.Time // zero: never
-	usableTo  time.Time // zero: for ever
-}
-
 type flight struct {
-	done chan struct{}
-	got  held
-	err  error
-}
-
-// patience is how long the caller that started a flight waits for it while the
-// old token is still valid: a person stands before a door.
-const patience = 2 * time.Second
-
-// newHeld derives the instants: a tenth of the lifetime is left to refresh, ten
-// seconds are kept for a request on its way. Both are at least what whole
-// seconds in a token's "exp" can take away from a short life.
-func newHeld(t saltoks.Token, obtained time.Time) held {
-	h := held{token: t}
-	if t.Expiry.IsZero() {
-		return h
-	}
-	life := t.Expiry.Sub(obtained)
-	h.refreshAt = t.Expiry.Add(-min(max(life/10, 2*time.Second), life/2))
-	h.usableTo = t.Expiry.Add(-min(max(life/20, 1500*time.Millisecond), life/2, 10*time.Second))
-	return h
-}
-
-func (h held) fresh(now time.Time) bool {
-	return !h.token.Access.IsZero() && (h.refreshAt.IsZero() || now.Before(h.refreshAt))
-}
-
-func (h held) usable(now time.Time) bool {
-	return !h.token.Access.IsZero() && (h.usableTo.IsZero() || now.Before(h.usableTo))
+	confirmed chan struct{} // closed when fetch calls confirm
+	done      chan struct{}
+	got       held
+	err       error
 }
 
 // Token returns the current token, or the next one.
@@ -82,51 +59,114 @@ func (r *refresher) Token(ctx context.Context) (saltoks.Token, error) {
 	if err := ctx.Err(); err != nil {
 		return saltoks.Token{}, err
 	}
-	f, old := r.join(ctx)
-	if f == nil {
-		return old, nil
-	}
-	var tired <-chan time.Time
-	if !old.Access.IsZero() {
-		timer := time.NewTimer(patience)
-		defer timer.Stop()
-		tired = timer.C
-	}
-	select {
-	case <-f.done:
-		if f.err != nil && !old.Access.IsZero() {
-			return old, nil
+	for own := (*flight)(nil); ; {
+		token, w := r.join(ctx, own)
+		if w.flight == nil {
+			return token, nil
 		}
-		return f.got.token, f.err
-	case <-tired:
-		return old, nil
-	case <-ctx.Done():
-		return saltoks.Token{}, ctx.Err()
+		own = w.own
+		var over <-chan time.Time
+		if w.patience > 0 {
+			over = time.After(w.patience)
+		}
+		select {
+		case <-w.confirmed:
+		case <-w.flight.done:
+			return r.landed(w.flight)
+		case <-over:
+			own = nil
+			if w.confirmed != nil {
+				r.unconfirmed()
+			}
+		case <-ctx.Done():
+			return saltoks.Token{}, ctx.Err()
+		}
 	}
 }
 
-// join answers at once (no flight) or says which flight to wait for; old is
-// the token to go on with, if there is one.
-func (r *refresher) join(ctx context.Context) (f *flight, old saltoks.Token) {
+// wait is what a caller waits for.
+type wait struct {
+	flight    *flight // nil: for nothing
+	own       *flight // the flight that this caller started
+	confirmed chan struct{}
+	patience  time.Duration // 0: without a limit
+}
+
+// join returns the current token where it serves at once, else what to wait for.
+// own is the flight that this caller started before.
+func (r *refresher) join(ctx context.Context, own *flight) (saltoks.Token, wait) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
-	if !r.rejected && r.cur.usable(now) {
-		old = r.cur.token
-		if r.cur.fresh(now) || r.flight != nil || now.Before(r.quiet) {
-			return nil, old
-		}
+	serves := r.serves(now)
+	due := serves && r.recheck > 0 && elapsed(r.checked, now) >= r.recheck
+	if serves && !due && (r.cur.fresh(now) || r.flight != nil && r.flight != own || now.Before(r.quiet)) {
+		return r.cur.token, wait{}
 	}
 	if r.flight == nil {
-		r.launch(ctx)
+		own = r.launch(ctx)
 	}
-	return r.flight, old
+	w := wait{flight: r.flight, own: own}
+	switch {
+	case due:
+		w.confirmed, w.patience = r.flight.confirmed, recheckLimit
+	case serves:
+		w.patience = refreshPatience
+	}
+	return saltoks.Token{}, w
+}
+
+// serves reports whether the token in memory may be given out.
+func (r *refresher) serves(now time.Time) bool {
+	over := !r.failing.IsZero() && elapsed(r.failing, now) >= recheckGrace
+	return !r.rejected && !r.dropped && r.cur.usable(now) && !(r.recheck > 0 && over)
+}
+
+// landed is what a flight brought, or the token in memory where that serves.
+func (r *refresher) landed(f *flight) (saltoks.Token, error) {
+	if f.err == nil {
+		return f.got.token, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.serves(r.now()) {
+		return r.cur.token, nil
+	}
+	return saltoks.Token{}, f.err
+}
+
+// confirm notes that the token in memory was compared with what is stored.
+func (r *refresher) confirm() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.checked, r.failing = r.now(), time.Time{}
+	if r.flight != nil {
+		select {
+		case <-r.flight.confirmed:
+		default:
+			close(r.flight.confirmed)
+		}
+	}
+}
+
+// unconfirmed notes that it could not be.
+func (r *refresher) unconfirmed() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fail(r.now())
+}
+
+func (r *refresher) fail(now time.Time) {
+	r.checked = now
+	if r.failing.IsZero() {
+		r.failing = now
+	}
 }
 
 // launch starts the one goroutine that may outlive its caller: a deadline that
 // cuts a refresh after the server rotated would lose the only valid token.
-func (r *refresher) launch(ctx context.Context) {
-	f := &flight{done: make(chan struct{})}
+func (r *refresher) launch(ctx context.Context) *flight {
+	f := &flight{confirmed: make(chan struct{}), done: make(chan struct{})}
 	r.flight = f
 	var rejected saltoks.Secret
 	if r.rejected {
@@ -135,32 +175,55 @@ func (r *refresher) launch(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	go func() {
 		f.err = errNoFlight // should the host's code end this goroutine
-		var quiet time.Time
-		defer func() { r.land(f, quiet) }()
-		f.err = hostcall.Contain("a Store, a Sealer, a clock or a transport", func() (err error) {
-			if f.got, err = r.fetch(ctx, rejected); err == nil {
-				return nil
-			}
-			quiet = r.now().Add(backoffFirst)
-			if e, ok := errors.AsType[*IdentityError](err); ok && e.RetryAt.After(quiet) {
-				quiet = e.RetryAt
-			}
+		defer r.land(f)
+		f.err = hostcall.Contain("a Store, a Sealer or a transport", func() (err error) {
+			f.got, err = r.fetch(ctx, rejected)
 			return err
 		})
 	}()
+	return f
 }
 
-var errNoFlight = errors.New("saltoks: the token refresh was cut off by code of the host: try again")
+var errNoFlight = errors.New("saltoks: the token refresh was interrupted by code of the host: try again")
 
-// land hands out what a flight brought.
-func (r *refresher) land(f *flight, quiet time.Time) {
+// land keeps what a flight brought, and wakes those who wait for it.
+func (r *refresher) land(f *flight) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.flight, r.quiet = nil, quiet
-	if f.err == nil {
-		r.cur, r.rejected = f.got, false
+	defer close(f.done)
+	if r.flight != f {
+		f.got, f.err = held{}, ErrNotConnected // end was called meanwhile
+		return
 	}
-	close(f.done)
+	now := r.now()
+	r.flight, r.quiet = nil, time.Time{}
+	if f.err == nil {
+		r.cur, r.rejected, r.dropped, r.checked, r.failing = f.got, false, false, now, time.Time{}
+		return
+	}
+	select {
+	case <-f.confirmed:
+	default:
+		r.fail(now)
+	}
+	r.quiet = now.Add(backoffFirst)
+	if e, ok := errors.AsType[*IdentityError](f.err); ok && e.RetryAt.After(r.quiet) {
+		r.quiet = e.RetryAt
+	}
+}
+
+// drop makes the next Token fetch one, whatever is in memory.
+func (r *refresher) drop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dropped = true
+}
+
+// end is drop, and a flight that is under way brings nothing.
+func (r *refresher) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dropped, r.flight = true, nil
 }
 
 // Reject makes the next Token fetch another one, if t is still the current.
@@ -190,37 +253,5 @@ func (r *refresher) Wait(ctx context.Context) error {
 	}
 }
 
-// rejectPause is how soon a token that was only just granted is given up after
-// a 401; otherwise an API that refuses everything would rotate at every call.
-const rejectPause = 5 * time.Second
-
-// justGranted says until when a token is too young to be given up.
-func justGranted(obtained, expiry, now time.Time) (until time.Time, young bool) {
-	until = obtained.Add(rejectPause)
-	if !expiry.IsZero() {
-		until = obtained.Add(min(rejectPause, expiry.Sub(obtained)/10))
-	}
-	return until, !now.Before(obtained) && now.Before(until)
-}
-
 // Format keeps tokens, and fields that change meanwhile, out of every print.
 func (r *refresher) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "token source") }
-
-// The pause after a failed exchange doubles from the first to the last value.
-const (
-	backoffFirst = 5 * time.Second
-	backoffLast  = 5 * time.Minute
-)
-
-// retryTime says when the attempt after attempts failed ones may be made: after
-// the backoff, or later where the server asked for it, within the cap.
-func retryTime(now time.Time, attempts int, asked time.Time) time.Time {
-	pause := backoffLast
-	if n := attempts - 1; n < 6 {
-		pause = min(backoffLast, backoffFirst<<max(n, 0))
-	}
-	if wait := asked.Sub(now); !asked.IsZero() && wait > pause {
-		pause = min(wait, backoffLast)
-	}
-	return now.Add(pause)
-}

@@ -110,7 +110,12 @@ func TestHangingIdentityServer(t *testing.T) {
 		if took := time.Since(start); took < 7*time.Second || took > 8*time.Second {
 			t.Errorf("Close returned after %v", took)
 		}
-		if _, err := d.sites(conn); err != nil { // another source: the refreshed token was saved
+		another, err := saltoauth.NewAuthorizer(d.config()) // another source: the refreshed token was saved
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.auth = another
+		if _, err := d.sites(conn); err != nil {
 			t.Error(err)
 		}
 		if n := d.tokenRequests(); n != 1 {

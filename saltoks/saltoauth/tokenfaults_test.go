@@ -85,7 +85,7 @@ func tokenRows() []tokenRow {
 		{name: "grant: null", with: grants(200, "null")},
 		{name: "grant: a list", with: grants(200, "[]")},
 		{name: "grant: no fields", with: grants(200, "{}")},
-		{name: "grant: an empty token", with: grants(200, `{"access_token":"","refresh_token":"planted-refresh-9"}`)},
+		{name: "grant: an empty token, and a new refresh token", after: saltoks.ErrReauthorize, refreshes: 2, with: grants(200, `{"access_token":"","refresh_token":"planted-refresh-9"}`)},
 		{name: "grant: half of it", with: grants(200, `{`+planted+`,"refresh_tok`)},
 		{name: "grant: a page", with: grants(200, "<html>log in to the wifi</html>", "Content-Type", "text/html")},
 		{name: "grant: a token in a page", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`}`, "Content-Type", "text/html")},
@@ -93,7 +93,7 @@ func tokenRows() []tokenRow {
 		{name: "grant: no lifetime", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`}`)},
 		{name: "grant: a lifetime below zero", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`,"expires_in":-5}`)},
 		{name: "grant: a lifetime of ages", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`,"expires_in":9223372036854775807}`)},
-		{name: "grant: a lifetime that is a word", with: grants(200, `{`+planted+`,"expires_in":"long"}`)},
+		{name: "grant: a lifetime that is a word", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`,"expires_in":"long"}`)},
 		{name: "grant: refused for the client", says: "check Credentials", with: grants(401, `{"error":"invalid_client","error_description":"planted-access-9"}`)},
 		{name: "grant: refused for good", is: saltoks.ErrReauthorize, says: "reconnect", after: saltoks.ErrReauthorize, with: grants(400, `{"error":"invalid_grant"}`)},
 		{name: "grant: an error that repeats our form", with: at("/connect/token", func(_ *tokenParts, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
@@ -191,8 +191,8 @@ func tokenRows() []tokenRow {
 		}},
 		{name: "oauth2: panics", says: "panic in", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { panic(faulttest.PlantedPanic) })},
 		{name: "oauth2: ends the goroutine", says: "try again", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { runtime.Goexit(); return nil, nil })},
-		{name: "oauth2: nothing", says: "it gave no token", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { return nil, nil })},
-		{name: "oauth2: an empty token", says: "it gave no token", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { return new(oauth2.Token), nil })},
+		{name: "oauth2: nothing", says: "it returned no token", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { return nil, nil })},
+		{name: "oauth2: an empty token", says: "it returned no token", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { return new(oauth2.Token), nil })},
 		{name: "oauth2: fails", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { return nil, errors.New(faulttest.PlantedPanic) })},
 		{name: "oauth2: the consent is over", is: saltoks.ErrReauthorize, refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) {
 			return nil, &oauth2.RetrieveError{ErrorCode: "invalid_grant", Body: []byte(faulttest.PlantedPanic)}

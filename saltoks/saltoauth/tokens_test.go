@@ -65,8 +65,8 @@ func TestOthersGoOnWithTheValidToken(t *testing.T) {
 			t.Errorf("a caller with a valid token waited %v", took)
 		}
 		all.Wait()
-		if took := time.Since(start); took != patience {
-			t.Errorf("the caller that refreshes waited %v, want %v", took, patience)
+		if took := time.Since(start); took != refreshPatience {
+			t.Errorf("the caller that refreshes waited %v, want %v", took, refreshPatience)
 		}
 		time.Sleep(10 * time.Second)
 		b.want(ts, "a1-planted")

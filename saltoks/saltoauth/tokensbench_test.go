@@ -10,7 +10,7 @@ import (
 // BenchmarkTokenFresh is what a call pays while the token is fresh.
 func BenchmarkTokenFresh(b *testing.B) {
 	now := time.Now()
-	r := &refresher{now: time.Now, cur: newHeld(saltoks.Token{Access: saltoks.NewSecret("a"), Expiry: now.Add(time.Hour)}, now)}
+	r := &refresher{now: time.Now, cur: newHeld(saltoks.Token{Access: saltoks.NewSecret("a"), Expiry: now.Add(time.Hour)}, now, now)}
 	ctx := b.Context()
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

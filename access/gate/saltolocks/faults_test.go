@@ -149,9 +149,9 @@ func matrix() []cell {
 		{step: send, what: "the identity server withdrew its key", fault: saltokstest.SigningKeyWithdrawn,
 			outcome: gate.Refused, cause: gate.CauseTokenRefused, commands: 1},
 		{step: send, what: "the token endpoint has moved", fault: saltokstest.TokenEndpointMoved, prepare: expired,
-			outcome: gate.NotSent, cause: gate.CauseCloudUnavailable},
-		{step: send, what: "an ID token of another user", fault: saltokstest.WrongIDToken, prepare: expired,
 			outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
+		{step: send, what: "an ID token of another user", fault: saltokstest.WrongIDToken, prepare: expired,
+			outcome: gate.NotSent, cause: gate.CauseCloudUnavailable},
 
 		{step: settle, what: "storage fails", prepare: failing("Settle", false), outcome: gate.Accepted, commands: 1, moves: 1, later: 1, lost: true},
 		{step: settle, what: "storage commits, its answer is lost", prepare: failing("Settle", true), outcome: gate.Accepted, commands: 1, moves: 1, later: 1, lost: true},

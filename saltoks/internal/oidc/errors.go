@@ -16,6 +16,7 @@ import (
 // it is secret.
 type Error struct {
 	Op     string // "discovery" or "keys"
+	URL    string // the address that was read
 	Status int    // 0: no answer
 	What   string // one clause
 	Cause  error  // a context or network error, never one that quotes a body or a query
@@ -24,26 +25,26 @@ type Error struct {
 // Error names what failed.
 func (e *Error) Error() string {
 	if e.Status == 0 {
-		return fmt.Sprintf("%s at the SALTO identity server failed: %s", e.Op, e.What)
+		return fmt.Sprintf("%s at the SALTO identity server failed: %s (%s)", e.Op, e.What, e.URL)
 	}
-	return fmt.Sprintf("%s at the SALTO identity server failed: %s (status %d)", e.Op, e.What, e.Status)
+	return fmt.Sprintf("%s at the SALTO identity server failed: %s (%s, status %d)", e.Op, e.What, e.URL, e.Status)
 }
 
 // Unwrap returns Cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// TokenError is a signed token that does not hold. It never carries the token.
+// TokenError is a signed token that is not valid. It never carries the token.
 type TokenError struct {
 	Token string // "ID token" or "access token"
 	Claim string // "iss", "aud", "nonce", "exp", "alg", "signature", ...
 	What  string
 }
 
-// Error names the token, the claim and what does not hold.
+// Error names the token, the claim and what is wrong.
 func (e *TokenError) Error() string { return e.Token + ", " + e.Claim + ": " + e.What }
 
-func answerError(op string, err error) *Error {
-	e := &Error{Op: op}
+func answerError(op, address string, err error) *Error {
+	e := &Error{Op: op, URL: address}
 	e.What, e.Cause = NetworkCause(err)
 	return e
 }

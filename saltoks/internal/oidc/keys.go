@@ -18,14 +18,19 @@ type keySet struct {
 // keysPause is how soon the keys are read again for an unknown key id.
 const keysPause = 10 * time.Second
 
-// key returns the public key with that id, nil when there is none. An unknown
-// id makes it read the keys again, at most once per keysPause.
+// key returns the public key with that id, nil where there is none. The keys are
+// read again for an unknown id, at most once per keysPause, and when they are as
+// old as a discovery document may be: the server may have withdrawn one.
 func (s *Server) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	cached := func() (*rsa.PublicKey, bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		age := s.Now().Sub(s.keys.readAt).Abs()
+		if s.keys.readAt.IsZero() || age >= metadataAge {
+			return nil, false
+		}
 		k := s.keys.find(kid)
-		return k, k != nil || !s.keys.readAt.IsZero() && s.Now().Sub(s.keys.readAt).Abs() < keysPause
+		return k, k != nil || age < keysPause
 	}
 	if k, done := cached(); done {
 		return k, nil

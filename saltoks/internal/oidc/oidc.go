@@ -3,8 +3,10 @@
 package oidc
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -69,13 +71,14 @@ func (s *Server) Metadata(ctx context.Context) (*Metadata, error) {
 		return old, nil
 	}
 	m := &Metadata{readAt: s.Now()}
-	err = s.getJSON(ctx, "discovery", strings.TrimSuffix(s.Issuer, "/")+"/.well-known/openid-configuration", m)
+	address := strings.TrimSuffix(s.Issuer, "/") + "/.well-known/openid-configuration"
+	err = s.getJSON(ctx, "discovery", address, m)
 	if err == nil {
-		err = m.check(s.Issuer)
+		err = m.check(s.Issuer, address)
 	}
 	if err != nil {
 		if old != nil {
-			s.Log.LogAttrs(ctx, slog.LevelWarn, "identity server: discovery failed, the old document serves on", slog.String("error", err.Error()))
+			s.Log.LogAttrs(ctx, slog.LevelWarn, "identity server: discovery failed, using the old document", slog.String("error", err.Error()))
 			return old, nil
 		}
 		return nil, err
@@ -86,16 +89,28 @@ func (s *Server) Metadata(ctx context.Context) (*Metadata, error) {
 	return m, nil
 }
 
-// check holds every endpoint to the issuer's own origin, so that a forged or
-// broken document cannot send a code or a refresh token elsewhere.
-func (m *Metadata) check(issuer string) error {
-	bad := func(what string) error { return &Error{Op: "discovery", Status: 200, What: what} }
+// Expire makes the next Metadata read the document again, if m is still the
+// cached one: an endpoint that it names is not there.
+func (s *Server) Expire(m *Metadata) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.meta == m {
+		old := *m
+		old.readAt = time.Time{}
+		s.meta = &old
+	}
+}
+
+// check requires every endpoint to be on the issuer's own origin, so that a forged
+// or broken document cannot send a code or a refresh token elsewhere.
+func (m *Metadata) check(issuer, address string) error {
+	bad := func(what string) error { return &Error{Op: "discovery", URL: address, Status: 200, What: what} }
 	if strings.TrimSuffix(m.Issuer, "/") != strings.TrimSuffix(issuer, "/") {
-		return bad("the document names another issuer")
+		return bad(fmt.Sprintf("the document names another issuer, %.200q, than Environment.Issuer, %q", m.Issuer, issuer))
 	}
 	home, err := url.Parse(issuer)
 	if err != nil {
-		return bad("the issuer is no URL")
+		return bad("Environment.Issuer is not a URL")
 	}
 	for _, e := range []struct {
 		name, url string
@@ -123,23 +138,23 @@ func (m *Metadata) check(issuer string) error {
 func (s *Server) getJSON(ctx context.Context, op, u string, into any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
 	if err != nil {
-		return &Error{Op: op, What: "the address is no URL"}
+		return &Error{Op: op, URL: u, What: "the address is not a URL"}
 	}
 	req.Header.Set("Accept", "application/json")
 	resp, err := s.HTTP.Do(req)
 	if err != nil {
-		return answerError(op, err)
+		return answerError(op, u, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
-		return answerError(op, err)
+		return answerError(op, u, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return &Error{Op: op, Status: resp.StatusCode, What: "the answer was no document"}
+		return &Error{Op: op, URL: u, Status: resp.StatusCode, What: "the answer is not a document"}
 	}
-	if json.Unmarshal(body, into) != nil {
-		return &Error{Op: op, Status: resp.StatusCode, What: "the answer does not decode"}
+	if json.Unmarshal(bytes.TrimPrefix(body, []byte("\ufeff")), into) != nil {
+		return &Error{Op: op, URL: u, Status: resp.StatusCode, What: "the answer does not decode"}
 	}
 	return nil
 }

@@ -1,0 +1,136 @@
+package saltoauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
+	"github.com/doorkit/doorkit/saltoks/internal/userindex"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+// ForgottenIQ is an IQ whose sealed credentials Forget deletes. Its activation
+// cannot be repeated through the API (WIRE.md 2.4): a site owner with a valid
+// code, a reset of the IQ or SALTO's support is needed before this user can open
+// doors there again.
+type ForgottenIQ struct {
+	Site saltoks.SiteID `json:"site"`
+	IQ   saltoks.IQID   `json:"iq"`
+	Name string         `json:"name,omitempty"` // "" where it was never known
+}
+
+// NeedSupport names the IQs that would need SALTO's support after Forget.
+// Show them to the person who asks for it.
+func (a *Authorizer) NeedSupport(ctx context.Context, subject string) ([]ForgottenIQ, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	doc, err := saltostate.Load(ctx, a.state, userindex.Docs, userindex.ID(a.id.env.Name, subject))
+	if err != nil || doc == nil {
+		return nil, err
+	}
+	return a.needSupport(ctx, doc)
+}
+
+// needSupport leaves out the IQs of which nothing is stored: no activation was
+// begun, or it was deactivated.
+func (a *Authorizer) needSupport(ctx context.Context, doc *userindex.Doc) ([]ForgottenIQ, error) {
+	var out []ForgottenIQ
+	for _, iq := range doc.IQs {
+		for _, ref := range iq.Docs {
+			stored, err := a.state.Has(ctx, ref.Kind, ref.ID)
+			if err != nil {
+				return nil, fmt.Errorf("saltoks: looking for what is stored of IQ %s: %w", iq.IQ, err)
+			}
+			if stored {
+				out = append(out, ForgottenIQ{Site: iq.Site, IQ: iq.IQ, Name: iq.Name})
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
+// connected counts the connections of a user. The index may name one that is
+// not there, where a process or a store failed on the way.
+func (a *Authorizer) connected(ctx context.Context, doc *userindex.Doc) (n int, err error) {
+	for _, id := range doc.Connections {
+		stored, err := a.state.Has(ctx, connectionDocs.Name, id)
+		if err != nil {
+			return 0, fmt.Errorf("saltoks: looking for connection %s: %w", id, err)
+		}
+		if stored {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// Forget deletes activations and sealed IQ credentials of one SALTO user for
+// good. acknowledged is what NeedSupport returned: an IQ missing there, or a
+// connection of that user that still exists, is ErrNotAcknowledged, and nothing is
+// deleted. Where nothing is stored of the user it does nothing.
+func (a *Authorizer) Forget(ctx context.Context, subject string, acknowledged []ForgottenIQ) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	owner := userindex.ID(a.id.env.Name, subject)
+	// The whole deletion runs under the owner's document: no new document can
+	// be announced meanwhile, and a crash leaves the names of what is left.
+	return saltostate.Update(ctx, a.state, userindex.Docs, owner, func(ctx context.Context, doc *userindex.Doc) (*userindex.Doc, error) {
+		if doc == nil {
+			return nil, nil
+		}
+		n, err := a.connected(ctx, doc)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			return nil, fmt.Errorf("%w: %d connection(s) of this user are still in place: Disconnect first", ErrNotAcknowledged, n)
+		}
+		lost, err := a.needSupport(ctx, doc)
+		if err != nil {
+			return nil, err
+		}
+		var faults []error
+		for _, iq := range lost {
+			if !slices.ContainsFunc(acknowledged, func(f ForgottenIQ) bool { return f.Site == iq.Site && f.IQ == iq.IQ }) {
+				faults = append(faults, fmt.Errorf("%w: IQ %s will need SALTO's support and is not in the list",
+					ErrNotAcknowledged, strings.TrimSpace(string(iq.IQ)+" "+iq.Name)))
+			}
+		}
+		if err := faultlist.Join(faults); err != nil {
+			return nil, err
+		}
+		for _, iq := range doc.IQs {
+			for _, ref := range iq.Docs {
+				if err := a.state.Delete(ctx, ref.Kind, ref.ID); err != nil {
+					return nil, fmt.Errorf("saltoks: forgetting IQ %s: %w", iq.IQ, err)
+				}
+			}
+		}
+		return nil, nil
+	})
+}
+
+// Reseal seals everything of one SALTO user (connections, activations, IQ
+// credentials) with the Sealer's current key, so that an older key can be removed.
+func (a *Authorizer) Reseal(ctx context.Context, subject string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	owner := userindex.ID(a.id.env.Name, subject)
+	doc, err := saltostate.Load(ctx, a.state, userindex.Docs, owner)
+	if err != nil || doc == nil {
+		return err
+	}
+	faults := []error{userindex.Reseal(ctx, a.state, owner)}
+	for _, id := range doc.Connections {
+		faults = append(faults, a.state.Reseal(ctx, connectionLists.Name, a.listOf(id)))
+	}
+	return errors.Join(faults...)
+}

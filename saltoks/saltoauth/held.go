@@ -1,0 +1,44 @@
+package saltoauth
+
+import (
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+)
+
+// held is a token in memory, and when it counts as fresh and as usable.
+type held struct {
+	token     saltoks.Token
+	refreshAt time.Time // zero: never
+	usableTo  time.Time // zero: without a limit
+}
+
+// newHeld derives the instants from the wall-clock times of the token: a tenth of
+// the lifetime is left to refresh, usableMargin is left for a request on its way.
+// Both are at least what whole seconds in a token's "exp" can take away from a
+// short life. A token that names no lifetime is refreshed after assumedLifetime
+// and usable until SALTO rejects it.
+//
+// The instants are counted from now, so that they carry its elapsed time too.
+func newHeld(t saltoks.Token, obtained, now time.Time) held {
+	h := held{token: t}
+	now0, obtained := now.Round(0), obtained.Round(0)
+	if t.Expiry.IsZero() {
+		h.refreshAt = now.Add(obtained.Add(assumedLifetime * 9 / 10).Sub(now0))
+		return h
+	}
+	expiry := t.Expiry.Round(0)
+	h.token.Expiry = expiry
+	life, left := expiry.Sub(obtained), expiry.Sub(now0)
+	h.refreshAt = now.Add(left - min(max(life/10, 2*time.Second), life/2))
+	h.usableTo = now.Add(left - min(max(life/20, 1500*time.Millisecond), life/2, usableMargin))
+	return h
+}
+
+func (h held) fresh(now time.Time) bool {
+	return !h.token.Access.IsZero() && (h.refreshAt.IsZero() || !reached(h.refreshAt, now))
+}
+
+func (h held) usable(now time.Time) bool {
+	return !h.token.Access.IsZero() && (h.usableTo.IsZero() || !reached(h.usableTo, now))
+}

@@ -1,0 +1,207 @@
+package saltoauth
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/oidc"
+	"github.com/doorkit/doorkit/saltoks/internal/retryafter"
+	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
+)
+
+// Token requests are made here and not by golang.org/x/oauth2, which discards the
+// tokens of an answer for one odd field (an expires_in of 3600.0 or "", an error
+// of 0, a byte order mark, a content type of text/plain). A refresh token that is
+// discarded after the server rotated it ends the connection.
+
+// tokenAnswer is a 2xx of the token endpoint. Its fields may be missing.
+type tokenAnswer struct {
+	set     tokenSet
+	kind    string // token_type
+	idToken saltoks.Secret
+}
+
+// requestToken makes one request to the token endpoint. Where it answers that it
+// is not there, the discovery document is read again and, if it names another
+// endpoint, that one is asked. set may hold a refresh token beside an error.
+func (id *identity) requestToken(ctx context.Context, op string, form url.Values) (tokenAnswer, error) {
+	m, err := id.metadata(ctx)
+	if err != nil {
+		return tokenAnswer{}, err
+	}
+	a, failed := id.postToken(ctx, op, m.TokenEndpoint, form)
+	if failed == nil {
+		return a, nil
+	}
+	if failed.Status == http.StatusNotFound || failed.Status == http.StatusMethodNotAllowed {
+		id.oidc.Expire(m)
+		if again, err := id.metadata(ctx); err == nil && again.TokenEndpoint != m.TokenEndpoint {
+			if a, failed = id.postToken(ctx, op, again.TokenEndpoint, form); failed == nil {
+				return a, nil
+			}
+		}
+	}
+	return a, failed
+}
+
+func (id *identity) postToken(ctx context.Context, op, endpoint string, form url.Values) (tokenAnswer, *IdentityError) {
+	at := id.now()
+	resp, err := id.post(ctx, endpoint, form)
+	if err != nil {
+		return tokenAnswer{}, networkError(op, endpoint, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	ok := resp.StatusCode >= 200 && resp.StatusCode < 300
+	all, whole := answerFields(body)
+	refresh := saltoks.NewSecret(all.text("refresh_token"))
+	if err != nil && (!ok || refresh.IsZero()) {
+		return tokenAnswer{}, networkError(op, endpoint, err)
+	}
+	a := tokenAnswer{kind: all.text("token_type"), idToken: saltoks.NewSecret(all.text("id_token"))}
+	a.set = tokenSet{Refresh: storedsecret.New(refresh), Scope: all.text("scope"), ObtainedAt: at.UTC()}
+	if ok && (whole || !refresh.IsZero()) {
+		a.set.Access = storedsecret.New(saltoks.NewSecret(all.text("access_token")))
+	}
+	if life := all.seconds("expires_in"); life > 0 {
+		a.set.Expiry = a.set.ObtainedAt.Add(life) // from before the request, on our clock
+	}
+	if ok && !a.set.Access.IsZero() {
+		return a, nil
+	}
+	if !ok {
+		a = tokenAnswer{}
+	}
+	return a, refusal(op, endpoint, resp, oauthCode(all.text("error")), at)
+}
+
+// refusal is the error of an answer without an access token.
+func refusal(op, endpoint string, resp *http.Response, code string, at time.Time) *IdentityError {
+	e := &IdentityError{Op: op, URL: endpoint, Status: resp.StatusCode, Code: code, What: "the answer holds no token"}
+	if e.Code == "" && e.Status == http.StatusUnauthorized {
+		e.Code = "invalid_client" // RFC 6749, section 5.2
+	}
+	switch {
+	case e.Is(ErrInvalidClient):
+		e.What = "the server refused the client id and secret: check Credentials"
+	case e.Code != "":
+		e.What = "refused"
+	}
+	if wait, ok := retryafter.Parse(resp.Header.Get("Retry-After"), at); ok && wait > 0 {
+		e.RetryAt = at.Add(wait)
+	}
+	return e
+}
+
+// post sends one form with the client's credentials. A public client, which has
+// no secret, names its id in the form.
+func (id *identity) post(ctx context.Context, endpoint string, form url.Values) (*http.Response, error) {
+	secret := id.creds.ClientSecret.Reveal()
+	inForm := id.creds.SecretInBody || secret == ""
+	if inForm {
+		form.Set("client_id", id.creds.ClientID)
+		if secret != "" {
+			form.Set("client_secret", secret)
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	if !inForm {
+		req.SetBasicAuth(url.QueryEscape(id.creds.ClientID), url.QueryEscape(secret))
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	return id.http.Do(req)
+}
+
+// answered are the fields of an answer, as JSON.
+type answered map[string]json.RawMessage
+
+// answerFields reads the fields of a JSON object, whatever its content type, as
+// far as they can be read: one that is cut after the refresh token still holds it.
+// An answer in the form encoding is read as well. whole is false for one that is
+// neither, or is cut.
+func answerFields(body []byte) (all answered, whole bool) {
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	all = make(answered)
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
+		form, err := url.ParseQuery(strings.TrimSpace(string(body)))
+		for name := range form {
+			all[name], _ = json.Marshal(form.Get(name))
+		}
+		return all, err == nil
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		key, ok := name.(string)
+		var value json.RawMessage
+		if err != nil || !ok || dec.Decode(&value) != nil {
+			return all, false
+		}
+		all[key] = value
+	}
+	_, err := dec.Token()
+	return all, err == nil
+}
+
+// text is a field that holds text, "" for any other.
+func (a answered) text(name string) (s string) {
+	if json.Unmarshal(a[name], &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// seconds is a field that holds a number, or text with a number; 0 for any other.
+func (a answered) seconds(name string) time.Duration {
+	raw := string(a[name])
+	if s := a.text(name); s != "" {
+		raw = strings.TrimSpace(s)
+	}
+	n, err := strconv.ParseFloat(raw, 64)
+	if err != nil || math.IsNaN(n) || n <= 0 {
+		return 0
+	}
+	return time.Duration(min(n, math.MaxInt32) * float64(time.Second))
+}
+
+// refresh sends a refresh token once.
+func (id *identity) refresh(ctx context.Context, refresh saltoks.Secret) answer {
+	a, err := id.requestToken(ctx, "refresh", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh.Reveal()}})
+	out := answer{at: id.now(), set: a.set, subject: oidc.UnverifiedSubject(a.idToken.Reveal())}
+	if err != nil {
+		out.err = asIdentityError("refresh", err)
+	}
+	return out
+}
+
+// revoke asks the server to forget a refresh token. ok is false where discovery
+// names no endpoint for it.
+func (id *identity) revoke(ctx context.Context, refresh saltoks.Secret) (ok bool, err error) {
+	m, err := id.metadata(ctx)
+	if err != nil || m.RevocationEndpoint == "" {
+		return false, err
+	}
+	form := url.Values{"token": {refresh.Reveal()}, "token_type_hint": {"refresh_token"}}
+	resp, err := id.post(ctx, m.RevocationEndpoint, form)
+	if err != nil {
+		return true, networkError("revocation", m.RevocationEndpoint, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return true, &IdentityError{Op: "revocation", URL: m.RevocationEndpoint, Status: resp.StatusCode, What: "refused"}
+	}
+	return true, nil
+}
