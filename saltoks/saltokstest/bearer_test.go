@@ -28,19 +28,25 @@ func TestForeignIssuer(t *testing.T) {
 	}
 }
 
+// TestUnauthorized checks the 401 of the API, of userinfo and of the event stream.
 func TestUnauthorized(t *testing.T) {
 	f := newClient(t)
-	for _, c := range []struct{ header, want string }{
-		{"", "Bearer"},
-		{"Bearer nonsense", `Bearer error="invalid_token"`},
+	for _, to := range []struct{ method, url string }{
+		{"GET", f.sim.API() + "/v1.2/me"}, {"GET", f.sim.API() + "/v2/sites/" + f.site + "/roles"},
+		{"GET", f.sim.Issuer() + "/connect/userinfo"}, {"POST", f.sim.Events() + "/v1/hub/entries/negotiate?site_id=" + f.site},
 	} {
-		req, _ := http.NewRequest("GET", f.sim.API()+"/v1.2/me", nil)
-		if c.header != "" {
-			req.Header.Set("Authorization", c.header)
-		}
-		resp, body := f.send(req)
-		if resp.StatusCode != 401 || len(body) != 0 || !strings.HasPrefix(resp.Header.Get("WWW-Authenticate"), c.want) {
-			t.Errorf("%q: %d %q %q", c.header, resp.StatusCode, resp.Header.Get("WWW-Authenticate"), body)
+		for _, c := range []struct{ header, want string }{
+			{"", "Bearer"},
+			{"Bearer nonsense", `Bearer error="invalid_token", error_description="`},
+		} {
+			req, _ := http.NewRequest(to.method, to.url, nil)
+			if c.header != "" {
+				req.Header.Set("Authorization", c.header)
+			}
+			resp, body := f.send(req)
+			if resp.StatusCode != 401 || len(body) != 0 || !strings.HasPrefix(resp.Header.Get("WWW-Authenticate"), c.want) {
+				t.Errorf("%s %q: %d %q %q", to.url, c.header, resp.StatusCode, resp.Header.Get("WWW-Authenticate"), body)
+			}
 		}
 	}
 }

@@ -26,6 +26,8 @@ func FuzzRequest(f *testing.F) {
 	f.Add("PUT", lock+"/easy_office_mode_schedule", "", `{"monday":true,"start_time":"08:00","end_time":"07:00","start_date":"2026-01-01"}`)
 	f.Add("POST", site+"/users", "", `{"first_name":"A","last_name":"B","role_ids":[7],"expires_at":null}`)
 	f.Add("POST", "/v1.1"+site[5:]+"/access_groups", "", `{"customer_reference":"G"}`)
+	f.Add("GET", "/v1.1"+site[5:]+"/entries/export", "from_date=2026-01-01&to_date=2026-01-02%2012:00:00&export_file_name=a", "")
+	f.Add("GET", site+"/locks", "$filter=substringof('a',customer_reference)&$orderby=mac desc", "")
 	f.Fuzz(func(t *testing.T, method, path, query, body string) {
 		if !validMethod(method) {
 			return
