@@ -18,7 +18,7 @@ const (
 	recordEnd    = "\x1e"
 
 	maxHubQueue = 1 << 20 // bytes that wait for a client which does not read
-	maxHubs     = 10_000  // connections, most of which may have negotiated only
+	maxHubs     = 1000    // connections, most of which may have negotiated only
 )
 
 // hubConn is one connection to the hub. Sim.mu guards it.

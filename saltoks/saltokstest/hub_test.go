@@ -254,3 +254,28 @@ func TestStreamThatIsNotRead(t *testing.T) {
 		}
 	}
 }
+
+// TestConnectionsThatOnlyNegotiate checks that many of them do not end one that is in use.
+func TestConnectionsThatOnlyNegotiate(t *testing.T) {
+	d := newActivated(t)
+	negotiated := func() url.Values {
+		_, raw := d.hub("POST", "/v1/hub/entries/negotiate", "", nil)
+		var n struct{ ConnectionID string }
+		decode(t, []byte(raw), &n)
+		return url.Values{"id": {n.ConnectionID}}
+	}
+	used, unused := negotiated(), negotiated()
+	d.hub("GET", "/v1/hub/entries", "", used)
+	d.hub("POST", "/v1/hub/entries", handshake, used)
+	d.hub("GET", "/v1/hub/entries", "", used)
+	for range 1000 {
+		negotiated()
+	}
+	if status, _ := d.hub("GET", "/v1/hub/entries", "", unused); status != 404 {
+		t.Errorf("the oldest that only negotiated: %d", status)
+	}
+	d.sim.Tap(d.lock, d.email)
+	if status, raw := d.hub("GET", "/v1/hub/entries", "", used); status != 200 || !strings.Contains(raw, "ReceiveMessage") {
+		t.Errorf("the one in use: %d %q", status, raw)
+	}
+}

@@ -1,6 +1,7 @@
 package saltokstest_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -191,5 +192,24 @@ func deltas(t *testing.T, d *client, next func(pin, delta string) string, iqAgre
 		d.want(200, "", "PATCH", d.locking(), body)
 	} else {
 		d.want(400, "3102 otp_invalid", "PATCH", d.locking(), body)
+	}
+}
+
+func TestSwitchesInJSON(t *testing.T) {
+	var got saltokstest.Switches
+	err := json.Unmarshal([]byte(`{"refresh_lifetime":"720h","user_delay":-1,"delta":"number","block_after":5,"single_use_otp":true}`), &got)
+	want := saltokstest.Switches{
+		RefreshLifetime: 720 * time.Hour, UserDelay: -1, Delta: saltokstest.DeltaNumber, BlockAfter: 5, SingleUseOTP: true,
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	diff(t, want, got)
+	for text, fault := range map[string]string{
+		`{"refresh_lifetime":"a while"}`: "refresh_lifetime", `{"block_aftr":5}`: "block_aftr", `{"block_after":"5"}`: "block_after", `[]`: "array",
+	} {
+		if err := json.Unmarshal([]byte(text), &got); err == nil || !strings.Contains(err.Error(), fault) {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }

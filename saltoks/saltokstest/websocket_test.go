@@ -128,3 +128,39 @@ func TestCloseEndsUnreadStream(t *testing.T) {
 		}
 	})
 }
+
+// TestFrames checks frames with a long length, and that invalid ones end the connection.
+func TestFrames(t *testing.T) {
+	mask := func(head []byte, text string) []byte {
+		f := append(head, 1, 2, 3, 4)
+		for i := range len(text) {
+			f = append(f, text[i]^byte(i%4+1))
+		}
+		return f
+	}
+	padded := strings.Repeat(" ", 200) + handshake // JSON with spaces before it
+	n := len(padded)
+	for name, c := range map[string]struct {
+		frame []byte
+		ok    bool
+	}{
+		"16 bits of length": {mask([]byte{0x81, 0x80 | 126, byte(n >> 8), byte(n)}, padded), true},
+		"64 bits of length": {mask([]byte{0x81, 0x80 | 127, 0, 0, 0, 0, 0, 0, byte(n >> 8), byte(n)}, padded), true},
+		"without a mask":    {append([]byte{0x81, byte(len(handshake))}, handshake...), false},
+		"too long":          {[]byte{0x81, 0x80 | 127, 0, 0, 0, 0, 1, 0, 0, 0, 1, 2, 3, 4}, false},
+		"a close frame":     {mask([]byte{0x88, 0x80}, ""), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newActivated(t)
+				conn := d.upgrade()
+				go func() { _, _ = conn.Write(c.frame) }()
+				answer := make([]byte, 5)
+				_, err := io.ReadFull(conn, answer)
+				if c.ok != (err == nil) || c.ok && string(answer[2:]) != "{}\x1e" {
+					t.Errorf("answered %q, %v", answer, err)
+				}
+			})
+		})
+	}
+}
