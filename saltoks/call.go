@@ -9,7 +9,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -22,34 +24,21 @@ const (
 	levelWarn  = slog.LevelWarn
 )
 
-// call is one call of the client with all its attempts. The layers of the
-// chain find it in the request's context.
+// call is one call of the client. It is the http.RoundTripper of its attempts.
 type call struct {
-	client *Client
-	req    *Request
+	client    *Client
+	req       *Request
+	transport http.RoundTripper
+	known     bool // transport is net/http's, with nothing in between
+	attempts  []*attempt
 
-	attempts int           // requests that reached the network
-	retries  int           // attempts granted after the first
-	token    Secret        // of the last attempt
-	local    error         // our own layers stopped the attempt before the network
-	last     *APIError     // between two attempts: the answer that led to the next
-	wait     time.Duration // before the next attempt
-	doubt    bool          // an earlier attempt may have been carried out
-	rejected bool          // the last attempt's token was marked stale
-	renewed  bool          // and the one retry for it is used
-
-	status    int
-	header    http.Header
-	body      *bytes.Buffer
-	readErr   error
-	reached   atomic.Bool // the network was reached
-	traced    atomic.Bool // net/http is below and reports
-	wrote     atomic.Bool // the first byte may be on its way
-	barred    atomic.Bool // the connection was closed before the first byte
-	knownBase bool        // net/http is below for sure
+	// What the retries have used up.
+	retries int
+	wait    time.Duration // before the next attempt
+	renewed bool          // the one retry with another token
 }
 
-// answer is what a call's decoder sees of a 2xx.
+// answer is what a call's decoder reads.
 type answer struct {
 	status   int
 	header   http.Header
@@ -57,50 +46,13 @@ type answer struct {
 	attempts int
 }
 
-type callKey struct{}
-
-func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
-
-// begin starts an attempt.
-func (cl *call) begin() {
-	cl.local, cl.last, cl.rejected = nil, nil, false
-	cl.status, cl.header = 0, nil
-	cl.reached.Store(false)
-	cl.traced.Store(false)
-	cl.wrote.Store(false)
-	cl.barred.Store(false)
-}
-
-// gotConn is called before the first byte; with an error, the connection was
-// closed and takes none.
-func (cl *call) gotConn(err error) {
-	if err != nil {
-		cl.barred.Store(true)
-	}
-}
-
-// stop ends an attempt before the network.
-func (cl *call) stop(r *http.Request, err error) error {
-	if r.Body != nil {
-		_ = r.Body.Close()
-	}
-	cl.local = err
-	return err
-}
-
-// unsure reports that the attempt's bytes may have been sent. It needs proof
-// of the contrary: net/http's own report, where it is the one below.
-func (cl *call) unsure() bool {
-	if cl.req.Class == Safe || !cl.reached.Load() || cl.barred.Load() {
-		return false
-	}
-	return cl.wrote.Load() || !(cl.knownBase || cl.traced.Load())
-}
-
-// run makes the call and hands a good answer to decode, whose body is only
-// valid until it returns. Every error is an *APIError.
+// run makes the call and passes a successful answer to decode, which may be nil.
+// Every error is an *APIError.
 func (c *Client) run(ctx context.Context, r *Request, decode func(*answer) error) error {
-	cl := &call{client: c, req: r, knownBase: c.knownBase}
+	cl := &call{client: c, req: r, transport: c.transport, known: c.known}
+	if r.Class == Never {
+		cl.transport = c.commands
+	}
 	if err := cl.ready(ctx); err != nil {
 		return c.refuse(r, err)
 	}
@@ -109,20 +61,8 @@ func (c *Client) run(ctx context.Context, r *Request, decode func(*answer) error
 		return c.refuse(r, err)
 	}
 	start := time.Now()
-	cl.body = c.buffers.Get().(*bytes.Buffer)
-	cl.body.Reset()
-	defer func() {
-		if cl.body.Cap() <= 1<<20 {
-			c.buffers.Put(cl.body)
-		}
-	}()
-	ctx = context.WithValue(ctx, callKey{}, cl)
 	err = hostcall.Contain("a transport or a middleware", func() error { return cl.exchange(ctx, body) })
-	if err == nil {
-		err = cl.judge(decode)
-	} else {
-		err = cl.failure(ctx, err)
-	}
+	err = cl.result(err, decode)
 	if err == nil {
 		c.budget.refund()
 		c.log(ctx, levelDebug, "saltoks: call", cl, time.Since(start), nil)
@@ -144,6 +84,8 @@ func (cl *call) ready(ctx context.Context) error {
 		return errors.New("the request's Class is none of Never, Idempotent and Safe")
 	case cl.client.closed.Load():
 		return ErrClientClosed
+	case cl.req.Deadline.Left() <= 0:
+		return ErrSendBy
 	}
 	return ctx.Err()
 }
@@ -166,32 +108,15 @@ func encodeBody(r *Request) ([]byte, error) {
 	return body, nil
 }
 
-// exchange sends and reads. A Never call takes a path of its own that holds no
-// loop: one RoundTrip, no redirect, no retry.
+// exchange makes the attempts. A Never call takes a path of its own that holds
+// no loop: one RoundTrip, no redirect, no retry.
 func (cl *call) exchange(ctx context.Context, body []byte) error {
-	c := cl.client
-	target := c.base + cl.req.path
+	target := cl.client.base + cl.req.path
 	if q := encodeQuery(cl.req.Query); q != "" {
 		target += "?" + q
 	}
 	if cl.req.Class == Never {
-		r, err := http.NewRequestWithContext(ctx, cl.req.method, target, nil)
-		if err != nil {
-			return cl.broken()
-		}
-		switch {
-		case len(body) > 0:
-			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-		case !cl.knownBase:
-			r.Body = unrepeatable{}
-		}
-		c.head(r.Header, len(body) > 0)
-		resp, err := c.commands.RoundTrip(r)
-		if err != nil {
-			return err
-		}
-		cl.readErr = cl.read(resp)
-		return nil
+		return cl.once(ctx, target, body)
 	}
 	var raw any
 	if len(body) > 0 {
@@ -199,20 +124,16 @@ func (cl *call) exchange(ctx context.Context, body []byte) error {
 	}
 	r, err := retryablehttp.NewRequestWithContext(ctx, cl.req.method, target, raw)
 	if err != nil {
-		return cl.broken()
+		return errBadRequestLine
 	}
-	c.head(r.Header, len(body) > 0)
-	if cl.req.continuation != "" {
-		r.Header["Clp-Continuation-Token"] = []string{cl.req.continuation}
-	}
-	r.SetResponseHandler(cl.read)
+	cl.setHeader(r.Header, len(body) > 0)
 	retry := retryablehttp.Client{
-		HTTPClient:   c.reads,
+		HTTPClient:   &http.Client{Transport: cl, CheckRedirect: sameOrigin},
 		Logger:       nil,
 		RetryWaitMin: firstWait,
 		RetryWaitMax: maxRetryAfter,
 		RetryMax:     maxRetries,
-		CheckRetry:   cl.check,
+		CheckRetry:   cl.checkRetry,
 		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return cl.wait },
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
@@ -223,44 +144,199 @@ func (cl *call) exchange(ctx context.Context, body []byte) error {
 	return err
 }
 
-// broken keeps the text of the error out: it quotes the URL.
-func (cl *call) broken() error {
-	cl.local = errors.New("the request's method or URL is not valid")
-	return cl.local
-}
-
-func (c *Client) head(h http.Header, body bool) {
-	h["Accept"] = c.accept
-	h["User-Agent"] = c.agent
-	if body {
-		h["Content-Type"] = c.contentType
+func (cl *call) once(ctx context.Context, target string, body []byte) error {
+	r, err := http.NewRequestWithContext(ctx, cl.req.method, target, nil)
+	if err != nil {
+		return errBadRequestLine
 	}
-}
-
-// read takes in an answer up to the size limit. The error of a 2xx counts;
-// another status speaks for itself.
-func (cl *call) read(resp *http.Response) error {
-	defer resp.Body.Close()
-	cl.status, cl.header = resp.StatusCode, resp.Header
-	good := resp.StatusCode >= 200 && resp.StatusCode < 300
-	limit := cl.client.maxResponse
-	if !good {
-		limit = min(limit, maxErrorBody)
+	switch {
+	case len(body) > 0:
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	case !cl.known:
+		r.Body = unrepeatable{}
 	}
-	cl.body.Reset()
-	if n := resp.ContentLength; n > 0 && n <= limit {
-		cl.body.Grow(int(n) + bytes.MinRead)
-	}
-	n, err := cl.body.ReadFrom(io.LimitReader(resp.Body, limit+1))
-	if err == nil && n > limit {
-		err = errTooLarge
-	}
-	if !good {
-		return nil
+	cl.setHeader(r.Header, len(body) > 0)
+	resp, err := cl.RoundTrip(r)
+	if resp != nil {
+		_ = resp.Body.Close()
 	}
 	return err
 }
 
-const maxErrorBody = 64 << 10
+// errBadRequestLine stands for net/http's own error, which quotes the URL.
+var errBadRequestLine = errors.New("the request's method or URL is not valid")
 
-var errTooLarge = errors.New("the answer is larger than the client's limit")
+func (cl *call) setHeader(h http.Header, body bool) {
+	h.Set("Accept", "application/json")
+	h.Set("User-Agent", cl.client.agent)
+	if body {
+		h.Set("Content-Type", "application/json")
+	}
+	if cl.req.continuation != "" {
+		h.Set("CLP-Continuation-Token", cl.req.continuation)
+	}
+}
+
+// last is the last attempt; an empty one before the first.
+func (cl *call) last() *attempt {
+	if len(cl.attempts) == 0 {
+		return &attempt{}
+	}
+	return cl.attempts[len(cl.attempts)-1]
+}
+
+// sent counts the requests that the transport had.
+func (cl *call) sent() (n int) {
+	for _, a := range cl.attempts {
+		if a.handed {
+			n++
+		}
+	}
+	return n
+}
+
+// result turns the attempts into success or an *APIError. err is what ended the
+// exchange where the last attempt has no answer to show.
+func (cl *call) result(err error, decode func(*answer) error) error {
+	a := cl.last()
+	o := outcomeOf(cl.req.expectation(), cl.attempts)
+	if o == accepted {
+		if err == nil {
+			err = cl.decode(a, decode)
+		}
+		if err == nil {
+			return nil
+		}
+		if o = unconfirmed; cl.req.Class == Safe {
+			o = notSent
+		}
+	}
+	e := cl.newError(a)
+	e.outcome = o
+	if err == nil {
+		err = a.explanation(cl.req.expectation())
+	}
+	if err != nil {
+		e.cause = cl.scrub(err)
+	}
+	return e
+}
+
+// decode reads a successful answer.
+func (cl *call) decode(a *attempt, decode func(*answer) error) error {
+	if decode == nil || a.status == http.StatusNotFound { // deleted by an earlier attempt
+		return nil
+	}
+	return hostcall.Contain("the value that the answer is decoded into", func() error {
+		return decode(&answer{a.status, a.header, a.body, cl.sent()})
+	})
+}
+
+// explanation says why an answer is no success where its status and code do not.
+func (a *attempt) explanation(want expectation) error {
+	if a.unread != nil || !success(a.status) {
+		return a.unread
+	}
+	switch b := a.says; {
+	case b.code != "":
+		return nil
+	case b.kind == bodyNotJSON:
+		return errNotJSON
+	case b.failed:
+		return errors.New("the answer reports a failure")
+	case want.state != "" && b.state != "":
+		return errors.New("the answer shows another state of the lock")
+	}
+	return nil
+}
+
+// newError describes the answer of an attempt, if it has one.
+func (cl *call) newError(a *attempt) *APIError {
+	e := &APIError{
+		Status: a.status, Method: cl.req.method, Route: cl.req.route,
+		RequestID: clip(cl.hide(requestID(a.header)), 100), Attempts: cl.sent(),
+	}
+	if d, ok := retryAfter(a.header); ok {
+		e.RetryAfter = d
+	}
+	if a.status == 0 || success(a.status) && a.unread != nil {
+		return e
+	}
+	b := a.says
+	if success(a.status) && b.code == "" && !b.failed {
+		return e
+	}
+	e.Code, e.InnerCode = clip(cl.hide(b.code), 32), cl.hide(b.inner)
+	e.Message = clip(cl.hide(b.message), 300)
+	if e.RequestID == "" {
+		e.RequestID = clip(cl.hide(b.trace), 100)
+	}
+	return e
+}
+
+// refuse is the error of a call that never began.
+func (c *Client) refuse(r *Request, err error) *APIError {
+	return &APIError{Method: r.method, Route: r.route, outcome: notSent, cause: err}
+}
+
+// scrub removes the URL that net/http puts around an error, and any secret in
+// its text; what errors.Is finds stays.
+func (cl *call) scrub(err error) error {
+	for {
+		u, ok := err.(*url.Error)
+		if !ok {
+			break
+		}
+		err = u.Err
+	}
+	text := err.Error()
+	if clean := cl.hide(text); clean != text {
+		return scrubbed{clean, err}
+	}
+	return err
+}
+
+// hide removes the call's secrets from a text. It comes before anything that
+// cuts the text, as half a secret would stay.
+func (cl *call) hide(text string) string {
+	secrets := slices.Clip(cl.req.secrets)
+	for _, a := range cl.attempts {
+		secrets = append(secrets, a.token.Reveal())
+	}
+	for _, s := range secrets {
+		if s != "" {
+			text = strings.ReplaceAll(text, s, redacted)
+			text = strings.ReplaceAll(text, url.QueryEscape(s), redacted)
+		}
+	}
+	return text
+}
+
+type scrubbed struct {
+	text  string
+	below error
+}
+
+func (s scrubbed) Error() string        { return s.text }
+func (s scrubbed) Is(target error) bool { return errors.Is(s.below, target) }
+func (s scrubbed) As(target any) bool   { return errors.As(s.below, target) }
+
+// log writes one line per call: the route's template, never a URL or a body.
+func (c *Client) log(ctx context.Context, level slog.Level, message string, cl *call, took time.Duration, err error) {
+	if c.logger == nil || !c.logger.Enabled(ctx, level) {
+		return
+	}
+	a := cl.last()
+	attrs := []slog.Attr{
+		slog.String("method", cl.req.method), slog.String("route", cl.req.route),
+		slog.String("class", cl.req.Class.String()), slog.Int("status", a.status),
+		slog.Int("attempts", cl.sent()), slog.Duration("took", took),
+	}
+	if id := clip(cl.hide(requestID(a.header)), 100); id != "" {
+		attrs = append(attrs, slog.String("request_id", id))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", cl.hide(err.Error())))
+	}
+	c.logger.LogAttrs(ctx, level, message, attrs...)
+}

@@ -1,12 +1,10 @@
 package saltoks
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,24 +33,23 @@ type Client struct {
 	// Entries are SALTO's own audit log.
 	Entries *EntriesService
 
-	base      string
-	baseURL   *url.URL
-	tokens    TokenSource
-	limiter   *Limiter
-	reads     *http.Client
-	commands  http.RoundTripper
-	knownBase bool // net/http is below, without anything between
+	base       string
+	baseURL    *url.URL
+	tokens     TokenSource
+	limiter    *Limiter
+	transport  http.RoundTripper
+	commands   http.RoundTripper // a new connection for every request
+	known      bool              // both are net/http's
+	middleware []Middleware
 
-	attemptTimeout             time.Duration
-	maxResponse                int64
-	accept, agent, contentType []string
-	logger                     *slog.Logger
-	unverified                 bool
+	attemptTimeout time.Duration
+	maxResponse    int64
+	agent          string
+	logger         *slog.Logger
+	unverified     bool
 
-	budget  retryBudget
-	buffers sync.Pool
-	closed  atomic.Bool
-	idle    []interface{ CloseIdleConnections() }
+	budget retryBudget
+	closed atomic.Bool
 }
 
 // service is what every service is: the client, under a name.
@@ -79,33 +76,21 @@ func NewClient(cfg Config) (*Client, error) {
 		baseURL:        api,
 		tokens:         cfg.Tokens,
 		limiter:        cfg.Limiter,
+		transport:      cfg.base(),
+		middleware:     cfg.Middleware,
 		attemptTimeout: cfg.AttemptTimeout,
 		maxResponse:    cfg.MaxResponse,
-		accept:         []string{"application/json"},
-		contentType:    []string{"application/json"},
-		agent:          []string{cfg.UserAgent},
+		agent:          cfg.UserAgent,
 		logger:         cfg.Logger,
 		unverified:     cfg.UnverifiedEndpoints,
-		buffers:        sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
-	base := cfg.base()
-	fresh := base
-	if t, ok := base.(*http.Transport); ok {
-		f := freshTransport(t)
-		fresh, c.knownBase = f, true
-		c.idle = append(c.idle, f)
+	c.commands = c.transport
+	if t, ok := c.transport.(*http.Transport); ok {
+		c.commands, c.known = freshTransport(t), true
 	}
-	if closer, ok := base.(interface{ CloseIdleConnections() }); ok {
-		c.idle = append(c.idle, closer)
-	}
-	if c.commands, err = c.chain(fresh, cfg.Middleware); err != nil {
+	if _, err := c.wrap(c.transport); err != nil {
 		return nil, err
 	}
-	reads, err := c.chain(base, cfg.Middleware)
-	if err != nil {
-		return nil, err
-	}
-	c.reads = &http.Client{Transport: reads, CheckRedirect: sameOrigin}
 
 	s := &service{c}
 	c.Me, c.Sites, c.IQs, c.Locks = (*MeService)(s), (*SitesService)(s), (*IQsService)(s), (*LocksService)(s)
@@ -116,7 +101,7 @@ func NewClient(cfg Config) (*Client, error) {
 // Subject returns the OIDC subject of the SALTO user whose token the client
 // carries, which may fetch a token; "" where the token source does not know it.
 func (c *Client) Subject(ctx context.Context) (string, error) {
-	token, err := tokenOf(ctx, c.tokens)
+	token, err := c.token(ctx)
 	return token.Subject, err
 }
 
@@ -125,8 +110,10 @@ func (c *Client) Subject(ctx context.Context) (string, error) {
 // themselves. Close may be called again.
 func (c *Client) Close(ctx context.Context) error {
 	c.closed.Store(true)
-	for _, t := range c.idle {
-		t.CloseIdleConnections()
+	for _, t := range []http.RoundTripper{c.transport, c.commands} {
+		if closer, ok := t.(interface{ CloseIdleConnections() }); ok {
+			closer.CloseIdleConnections()
+		}
 	}
 	if w, ok := c.tokens.(Waiter); ok {
 		return w.Wait(ctx)

@@ -36,11 +36,11 @@ func TestPlantedSecrets(t *testing.T) {
 		c := newTestClient(t, &wire{answer: answer}, func(cfg *Config) { cfg.Logger = logger }, func(cfg *Config) { cfg.UnverifiedEndpoints = true })
 		ctx := t.Context()
 		var errs []error
-		_, err := c.IQs.FirstSecret(ctx, "s", "q")
+		_, err := c.Raw().FirstSecret(ctx, "s", "q")
 		errs = append(errs, err)
-		_, err = c.IQs.SecretByOTP(ctx, "s", "q", NewOTP("0tp42"))
-		errs = append(errs, err, c.IQs.ConfirmPIN(ctx, "s", "q", NewOTP("0tp42")), c.Locks.SetState(ctx, "s", "l", Unlocked, NewOTP("0tp42")),
-			c.IQs.Deactivate(ctx, "s", "q", "u", NewOTP("0tp42")), c.Users.SetCustomPIN(ctx, "s", "u", NewKeypadPIN("246810135790")))
+		_, err = c.Raw().SecretByOTP(ctx, "s", "q", NewOTP("0tp42"))
+		errs = append(errs, err, c.Raw().ConfirmPIN(ctx, "s", "q", NewOTP("0tp42")), c.Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("0tp42")),
+			c.Raw().Deactivate(ctx, "s", "q", "u", NewOTP("0tp42")), c.Users.SetCustomPIN(ctx, "s", "u", NewKeypadPIN("246810135790")))
 		_, err = c.Users.IssuePIN(ctx, "s", "u", time.Time{})
 		errs = append(errs, err)
 		_, err = c.Locks.Get(ctx, "s", "l")
@@ -111,7 +111,7 @@ func TestOptions(t *testing.T) {
 		t.Errorf("%d requests: %v", w.count(), err)
 	}
 	for name, call := range map[string]func() error{
-		"Deactivate":  func() error { return c.IQs.Deactivate(t.Context(), "s", "q", "u", NewOTP("a")) },
+		"Deactivate":  func() error { return c.Raw().Deactivate(t.Context(), "s", "q", "u", NewOTP("a")) },
 		"SetTree":     func() error { return c.IQs.SetTree(t.Context(), "s", "q", []IQTreeItem{{}}, NewOTP("a")) },
 		"SetSchedule": func() error { return c.Locks.SetSchedule(t.Context(), "s", "l", LockSchedule{Weekdays: EveryDay()}) },
 	} {

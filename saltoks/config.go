@@ -44,8 +44,8 @@ type Config struct {
 	// Middleware wraps the transport of every attempt; the first one is the
 	// outermost. Each is applied once for reads and once for commands.
 	Middleware []Middleware
-	// UnverifiedEndpoints enables Locks.SetSchedule, IQs.Deactivate and
-	// IQs.SetTree, whose form is not verified against SALTO.
+	// UnverifiedEndpoints enables Locks.SetSchedule, IQs.SetTree and
+	// Raw().Deactivate, whose form is not verified against SALTO.
 	UnverifiedEndpoints bool
 }
 

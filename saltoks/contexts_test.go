@@ -24,6 +24,7 @@ func TestEveryTypeHonoursContexts(t *testing.T) {
 		"MemoryStore": "statetest, CancelledContext",
 		"OTPFunc":     "it hands the context on",
 		"State":       "saltostate, TestStateHonoursContexts",
+		"RawService":  "TestEveryMethodHonoursItsContext",
 		"no type":     "Load and Update: saltostate, TestStateHonoursContexts",
 		"Remote":      "TestRemoteAndActivationHonourTheContext",
 	}

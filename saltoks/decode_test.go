@@ -2,6 +2,7 @@ package saltoks
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -144,8 +145,13 @@ func FuzzErrorBody(f *testing.F) {
 		if status < 300 || status > 999 {
 			return
 		}
-		cl := &call{client: &Client{}, req: newRequest("PATCH", routeLocking, Never, "s", "l")}
-		e := cl.answerError(status, nil, body)
+		cl := &call{client: &Client{}, req: command("PATCH", routeLocking, "s", "l")}
+		cl.attempts = []*attempt{{handed: true, sent: maybeSent, status: status, says: parseAnswer(nil, trimBody(body))}}
+		err := cl.result(nil, nil)
+		e, ok := errors.AsType[*APIError](err)
+		if !ok {
+			t.Fatalf("%d %q: %v", status, body, err)
+		}
 		text := e.Error()
 		if strings.ContainsAny(text, "\n\r\x00") || len(text) > 2000 || text != e.Error() {
 			t.Errorf("%q", text)
@@ -215,25 +221,30 @@ func FuzzFilter(f *testing.F) {
 // the cut counts, and nothing else.
 func TestCutErrorBodies(t *testing.T) {
 	const blocked = `"Message":"Request execution failed with code: otp_blocked"`
-	for body, want := range map[string]errorBody{
+	for body, want := range map[string]answerBody{
 		`{"ErrorCode":"3102",` + blocked:                        {code: "3102", inner: "otp_blocked", message: "Request execution failed with code: otp_blocked"},
 		`{` + blocked + `,"ErrorCode":"3102"`:                   {code: "3102", inner: "otp_blocked", message: "Request execution failed with code: otp_blocked"},
 		`{"ErrorCode":3102,` + blocked + `,"a":{"b":[1,`:        {code: "3102", inner: "otp_blocked", message: "Request execution failed with code: otp_blocked"},
-		`{"ErrorCode":"3102","Message":"code: otp_blocked`:      {code: "3102", message: cutShort},
-		`{"ErrorCode":"3102"`:                                   {code: "3102", message: cutShort},
-		`{"ErrorCode":"310`:                                     {message: cutShort},
-		`{"ErrorCode":310`:                                      {message: cutShort}, // more digits may have followed
-		`{"ErrorCode":3102 `:                                    {code: "3102", message: cutShort},
-		`{"ErrorCode`:                                           {message: cutShort},
-		`{`:                                                     {message: cutShort},
-		`{"x":{"ErrorCode":"2203"`:                              {message: cutShort},
-		`{"ErrorCode":"2203",<html>`:                            {message: "broken JSON"}, // not a cut
-		`{"ErrorCode":"2203"]`:                                  {message: "broken JSON"},
-		`{"ErrorCode":"2203"} {"ErrorCode":`:                    {message: "broken JSON"},
-		`{"ErrorCode":"2203","Message":"\ud8`:                   {code: "2203", message: cutShort},
+		`{"ErrorCode":"3102","Message":"code: otp_blocked`:      {code: "3102", message: messageCut},
+		`{"ErrorCode":"3102"`:                                   {code: "3102", message: messageCut},
+		`{"ErrorCode":"310`:                                     {message: messageCut},
+		`{"ErrorCode":310`:                                      {message: messageCut}, // more digits may have followed
+		`{"ErrorCode":3102 `:                                    {code: "3102", message: messageCut},
+		`{"ErrorCode`:                                           {message: messageCut},
+		`{`:                                                     {message: messageCut},
+		`{"x":{"ErrorCode":"2203"`:                              {message: messageCut},
+		`{"ErrorCode":"2203",<html>`:                            {message: messageBroken}, // not a cut
+		`{"ErrorCode":"2203"]`:                                  {message: messageBroken},
+		`{"ErrorCode":"2203"} {"ErrorCode":`:                    {message: messageBroken},
+		`{"ErrorCode":"2203","Message":"\ud8`:                   {code: "2203", message: messageCut},
 		`{"traceId":"t-1","title":"no","ErrorCode":["2203","22`: {trace: "t-1", message: "no"},
 	} {
-		if diff := cmp.Diff(want, parseErrorBody([]byte(body)), cmp.AllowUnexported(errorBody{})); diff != "" {
+		got := parseAnswer(nil, []byte(body))
+		if got.kind != bodyNotJSON {
+			t.Errorf("%s: taken for JSON", body)
+		}
+		got.kind = bodyEmpty
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(answerBody{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", body, diff)
 		}
 	}

@@ -107,14 +107,3 @@ const (
 	ByInsideHandle AccessBy = "inside_handle"
 	ByRemote       AccessBy = "remote"
 )
-
-// PINChannel is the way an IQ PIN travels to the person.
-type PINChannel int
-
-// Channels of IQs.RequestPIN.
-const (
-	// PINByMail sends the PIN to the user's mailbox.
-	PINByMail PINChannel = iota + 1
-	// PINBySMS sends the PIN to the phone on the user's profile.
-	PINBySMS
-)

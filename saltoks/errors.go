@@ -3,9 +3,14 @@ package saltoks
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+
+	"github.com/doorkit/doorkit/internal/hostcall"
 )
 
 // Causes. errors.Is finds them in what any call returns.
@@ -57,6 +62,12 @@ var (
 	// ErrCursor: a list's cursor did not move or left our host.
 	ErrCursor = errors.New("list cannot go on")
 )
+
+// PanicError is a panic in code that the host supplied: a TokenSource, a
+// transport, a middleware, a store. It is contained, so that it fails one call:
+// nothing stays locked, and nothing was sent unless an *APIError around it is
+// Unconfirmed.
+type PanicError = hostcall.PanicError
 
 // APIError is what every call of the client returns when it fails: answers of
 // SALTO and everything that kept an answer from coming. It holds no secret and
@@ -177,35 +188,40 @@ func (e *APIError) result() outcome {
 	if e.outcome != undecided {
 		return e.outcome
 	}
-	return answered(e.Status, e.Code, e.InnerCode)
+	o := answered(e.Status, answerBody{code: e.Code, inner: e.InnerCode}, expectation{class: Never})
+	if o == accepted { // an error all the same
+		return unconfirmed
+	}
+	return o
 }
 
 // kind is the one cause that SALTO's answer names, nil when it names none.
-// WIRE.md 2.4, 2.5, 3.3, 4.1 and 4.2.
 func (e *APIError) kind() error {
 	switch e.InnerCode {
-	case "otp_invalid":
+	case innerOTPInvalid:
 		return ErrOTPInvalid
-	case "otp_blocked":
+	case innerOTPBlocked:
 		return ErrOTPBlocked
-	case "pin_not_changed":
+	case innerPINNotChanged:
 		return ErrIQPINNotChanged
-	case "iq_offline":
+	case innerIQOffline, innerIQNotResponding:
 		return ErrIQOffline
-	case "lock_offline":
+	case innerLockOffline:
 		return ErrLockOffline
-	case "restore_required":
+	case innerRestoreRequired:
 		return ErrRestoreRequired
-	case "command_forbidden":
-		if e.Route == routeIQPIN && e.Method == "GET" {
+	case innerCommandForbidden:
+		if e.Route == routeIQPIN && e.Method == http.MethodGet {
 			return ErrIQAlreadyActivated
 		}
 		return ErrForbidden
 	}
 	message := strings.ToLower(e.Message)
 	switch {
-	case e.Code == "2202" && strings.Contains(message, "otp"):
-		return ErrOTPInvalid // missing code, or a user who was never activated
+	case e.Code == codeCommandFailed:
+		return nil // whatever the status: the IQ did not say what it was
+	case e.Code == "2202" && namesOTP(message):
+		return ErrOTPInvalid // a missing code, or a user who was never activated
 	case e.Code == "2202":
 		return ErrNotFound
 	case e.Code == "2212":
@@ -214,7 +230,7 @@ func (e *APIError) kind() error {
 		return ErrSiteNotReleased
 	case e.Code == "2203" && strings.Contains(message, "already activated"):
 		return ErrIQAlreadyActivated
-	case e.Status == 403 && strings.Contains(message, "restore"):
+	case e.Status == http.StatusForbidden && strings.Contains(message, "restore"):
 		return ErrRestoreRequired
 	case e.Code == "2203":
 		return ErrForbidden
@@ -224,50 +240,19 @@ func (e *APIError) kind() error {
 		return ErrInvalidRequest
 	}
 	switch e.Status {
-	case 401:
+	case http.StatusUnauthorized:
 		return ErrUnauthorized
-	case 403:
+	case http.StatusForbidden:
 		return ErrForbidden
-	case 404:
+	case http.StatusNotFound:
 		return ErrNotFound
-	case 429:
+	case http.StatusTooManyRequests:
 		return ErrRateLimited
 	}
 	return nil
 }
 
-// outcome is what is known about a request that did not succeed.
-type outcome uint8
-
-const (
-	undecided outcome = iota
-	notSent
-	refused
-	unconfirmed
-)
-
-// answered is the outcome that SALTO's answer itself gives: nothing was done
-// only where the answer says so, everything else stays unconfirmed.
-func answered(status int, code, inner string) outcome {
-	switch {
-	case status >= 200 && status < 300 && code != "":
-		return refused
-	case status >= 300 && status < 400:
-		return refused
-	}
-	switch status {
-	case 401, 403, 404, 405, 415, 429:
-		return refused
-	case 400:
-		switch code {
-		case "1100", "1101", "1102", "2202", "2203":
-			return refused
-		case "3102":
-			switch inner {
-			case "otp_invalid", "otp_blocked", "pin_not_changed", "command_forbidden":
-				return refused
-			}
-		}
-	}
-	return unconfirmed
+// namesOTP reports whether a message in lower case is about the one-time code.
+func namesOTP(message string) bool {
+	return slices.Contains(strings.FieldsFunc(message, func(r rune) bool { return !unicode.IsLetter(r) }), "otp")
 }

@@ -23,10 +23,10 @@ const (
 func TestSentinels(t *testing.T) {
 	t.Parallel()
 	locking := func(ctx context.Context, c *Client) error {
-		return c.Locks.SetState(ctx, "s", "l", Unlocked, NewOTP("a1b2c"))
+		return c.Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("a1b2c"))
 	}
-	secret := func(ctx context.Context, c *Client) error { _, err := c.IQs.FirstSecret(ctx, "s", "q"); return err }
-	pin := func(ctx context.Context, c *Client) error { return c.IQs.RequestPIN(ctx, "s", "q", PINByMail) }
+	secret := func(ctx context.Context, c *Client) error { _, err := c.Raw().FirstSecret(ctx, "s", "q"); return err }
+	pin := func(ctx context.Context, c *Client) error { return c.Raw().RequestPIN(ctx, "s", "q", PINByMail) }
 	user := func(ctx context.Context, c *Client) error { _, err := c.Users.Get(ctx, "s", "u"); return err }
 	failed := func(inner string) string {
 		return `{"ErrorCode":"3102","Message":"Request execution failed with code: ` + inner + `"}`
@@ -113,7 +113,7 @@ func TestErrorText(t *testing.T) {
 	const otp, secret = "7e57a", "PLANTED"
 	w := &wire{answer: always(400, `{"ErrorCode":"3102","Message":"Request to /x?otp=`+otp+` by `+testToken+` failed\nwith code: otp_invalid"}`, "X-Request-Id", "req-1")}
 	c := newTestClient(t, w)
-	_, err := c.IQs.SecretByOTP(t.Context(), "s", "q", NewOTP(otp))
+	_, err := c.Raw().SecretByOTP(t.Context(), "s", "q", NewOTP(otp))
 	want := `saltoks: GET /v1.2/sites/{site}/iqs/{iq}/secret: one-time code invalid: check the clock, then the IQ's secret and PIN: "Request to /x?otp=[redacted] by [redacted] failed with code: otp_invalid" (status 400, code 3102 otp_invalid, request req-1)`
 	for range 2 {
 		if got := err.Error(); got != want {
@@ -174,10 +174,10 @@ func TestErrorBodies(t *testing.T) {
 		{`{"title":"Forbidden","detail":"why"}`, "", "", "why"},
 		{`<html><body>502</body></html>`, "", "", "an HTML page instead of JSON"},
 		{`upstream connect error`, "", "", "upstream connect error"},
-		{`{"ErrorCode":"22`, "", "", cutShort},
-		{`"code: otp_inva`, "", "", cutShort},
+		{`{"ErrorCode":"22`, "", "", messageCut},
+		{`"code: otp_inva`, "", "", messageCut},
 	} {
-		got := parseErrorBody([]byte(tt.body))
+		got := parseAnswer(nil, []byte(tt.body))
 		if got.code != tt.code || got.inner != tt.inner || got.message != tt.message {
 			t.Errorf("%s: got %+v", tt.body, got)
 		}

@@ -139,7 +139,7 @@ func ExampleAPIError() {
 	defer end()
 	for _, fault := range []string{saltokstest.OTPBlocked, saltokstest.AnswerLostAfterMove} {
 		sim.Fault(fault, saltokstest.On("/locking"))
-		err := client.Locks.SetState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
+		err := client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
 		if e, ok := errors.AsType[*saltoks.APIError](err); ok {
 			fmt.Println("not sent:", e.NotSent(), "refused:", e.Refused(), "unconfirmed:", e.Unconfirmed(), "blocked:", errors.Is(err, saltoks.ErrOTPBlocked))
 		}
@@ -165,7 +165,7 @@ func ExampleAPIError_NotSent() {
 	sim, client, at, end := harbour()
 	defer end()
 	sim.Fault(saltokstest.IdentityOutage) // no token, so nothing can be sent
-	err := client.Locks.SetState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
+	err := client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
 	e, _ := errors.AsType[*saltoks.APIError](err)
 	fmt.Println(e.NotSent(), sim.Movements(string(at.lock)))
 	// Output: true 0
@@ -260,7 +260,7 @@ func ExampleConfig_attemptTimeout() {
 		fmt.Println(err)
 	}
 	sim.Fault(saltokstest.Hang, saltokstest.On("/locking"))
-	err := client.Locks.SetState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
+	err := client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
 	fmt.Println(err)
 	// Output: saltoks: PATCH /v1.2/sites/{site}/locks/{lock}/locking: context deadline exceeded (outcome unknown: it may have happened)
 }
@@ -339,7 +339,7 @@ func ExampleConfig_limiter() {
 func ExampleConfig_unverifiedEndpoints() {
 	_, client, at, end := harbour() // without UnverifiedEndpoints
 	defer end()
-	err := client.IQs.Deactivate(context.Background(), at.site, at.iq, "9e8d7c6b-5a49-4838-b726-150403f2e1d0", at.code())
+	err := client.Raw().Deactivate(context.Background(), at.site, at.iq, "9e8d7c6b-5a49-4838-b726-150403f2e1d0", at.code())
 	fmt.Println(errors.Is(err, saltoks.ErrUnverified))
 	// Output: true
 }

@@ -121,44 +121,44 @@ func ExampleIQsService_Get() {
 }
 
 // The secret prints as [redacted]; only Reveal shows it.
-func ExampleIQsService_FirstSecret() {
+func ExampleRawService_FirstSecret() {
 	sim, client, at, end := harbour()
 	defer end()
 	iq := sim.AddIQ(string(at.site), newIQ)
-	secret, err := client.IQs.FirstSecret(context.Background(), at.site, saltoks.IQID(iq.ID))
+	secret, err := client.Raw().FirstSecret(context.Background(), at.site, saltoks.IQID(iq.ID))
 	fmt.Println(secret, len(secret.Reveal()), err)
-	_, err = client.IQs.FirstSecret(context.Background(), at.site, at.iq)
+	_, err = client.Raw().FirstSecret(context.Background(), at.site, at.iq)
 	fmt.Println(errors.Is(err, saltoks.ErrIQAlreadyActivated))
 	// Output:
 	// [redacted] 16 <nil>
 	// true
 }
 
-func ExampleIQsService_SecretByOTP() {
+func ExampleRawService_SecretByOTP() {
 	_, client, at, end := harbour()
 	defer end()
-	secret, err := client.IQs.SecretByOTP(context.Background(), at.site, at.iq, at.code())
+	secret, err := client.Raw().SecretByOTP(context.Background(), at.site, at.iq, at.code())
 	fmt.Println(secret, err)
 	// Output: [redacted] <nil>
 }
 
-func ExampleIQsService_RequestPIN() {
+func ExampleRawService_RequestPIN() {
 	sim, client, at, end := harbour()
 	defer end()
 	iq := saltoks.IQID(sim.AddIQ(string(at.site), newIQ).ID)
-	if _, err := client.IQs.FirstSecret(context.Background(), at.site, iq); err != nil {
+	if _, err := client.Raw().FirstSecret(context.Background(), at.site, iq); err != nil {
 		fmt.Println(err)
 	}
-	err := client.IQs.RequestPIN(context.Background(), at.site, iq, saltoks.PINByMail)
+	err := client.Raw().RequestPIN(context.Background(), at.site, iq, saltoks.PINByMail)
 	fmt.Println(len(sim.Inbox()), "mail", err)
 	// Output: 1 mail <nil>
 }
 
 // For an activated user, it checks a code without moving anything.
-func ExampleIQsService_ConfirmPIN() {
+func ExampleRawService_ConfirmPIN() {
 	_, client, at, end := harbour()
 	defer end()
-	fmt.Println(client.IQs.ConfirmPIN(context.Background(), at.site, at.iq, at.code()))
+	fmt.Println(client.Raw().ConfirmPIN(context.Background(), at.site, at.iq, at.code()))
 	// Output: <nil>
 }
 
@@ -173,10 +173,10 @@ func ExampleIQsService_Restore() {
 	// Output: true false <nil>
 }
 
-func ExampleIQsService_Deactivate() {
+func ExampleRawService_Deactivate() {
 	_, client, at, end := harbour()
 	defer end()
-	err := client.IQs.Deactivate(context.Background(), at.site, at.iq, "9e8d7c6b-5a49-4838-b726-150403f2e1d0", at.code())
+	err := client.Raw().Deactivate(context.Background(), at.site, at.iq, "9e8d7c6b-5a49-4838-b726-150403f2e1d0", at.code())
 	fmt.Println(errors.Is(err, saltoks.ErrUnverified)) // needs UnverifiedEndpoints
 	// Output: true
 }
@@ -214,10 +214,10 @@ func ExampleLocksService_Get() {
 	// Output: Main Entrance locked fresh true <nil>
 }
 
-func ExampleLocksService_SetState() {
+func ExampleRawService_SetLockState() {
 	sim, client, at, end := harbour()
 	defer end()
-	err := client.Locks.SetState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
+	err := client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
 	fmt.Println(sim.LockState(string(at.lock)), sim.Movements(string(at.lock)), err)
 	sim.Clock().Advance(8 * time.Second)
 	fmt.Println(sim.LockState(string(at.lock)))
@@ -246,7 +246,7 @@ func ExampleAllowAutomaticStart() {
 func ExampleEntriesService_All() {
 	_, client, at, end := harbour()
 	defer end()
-	_ = client.Locks.SetState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
+	_ = client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
 	for e, err := range client.Entries.All(context.Background(), at.site) {
 		if err != nil {
 			fmt.Println(err)

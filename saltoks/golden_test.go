@@ -138,32 +138,32 @@ func TestGolden(t *testing.T) {
 			"GET", site + "/iqs?$top=50", "", 200, items(goldenIQ), []IQ{goldenIQValue()}},
 		{"IQs.Get", func(ctx context.Context, c *Client) (any, error) { return c.IQs.Get(ctx, gSite, gIQ) },
 			"GET", iq, "", 200, goldenIQ, goldenIQValue()},
-		{"IQs.FirstSecret", func(ctx context.Context, c *Client) (any, error) {
-			s, err := c.IQs.FirstSecret(ctx, gSite, gIQ)
+		{"Raw.FirstSecret", func(ctx context.Context, c *Client) (any, error) {
+			s, err := c.Raw().FirstSecret(ctx, gSite, gIQ)
 			return s.Reveal(), err
 		},
 			"GET", iq + "/secret", "", 200, `{"secret":"0A1B2C3D4E5F6071"}`, "0A1B2C3D4E5F6071"},
-		{"IQs.SecretByOTP", func(ctx context.Context, c *Client) (any, error) {
-			s, err := c.IQs.SecretByOTP(ctx, gSite, gIQ, NewOTP("a1b2c"))
+		{"Raw.SecretByOTP", func(ctx context.Context, c *Client) (any, error) {
+			s, err := c.Raw().SecretByOTP(ctx, gSite, gIQ, NewOTP("a1b2c"))
 			return s.Reveal(), err
 		},
 			"GET", iq + "/secret?otp=a1b2c", "", 200, `{"secret":"0A1B2C3D4E5F6071"}`, "0A1B2C3D4E5F6071"},
-		{"IQs.RequestPIN mail", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.IQs.RequestPIN(ctx, gSite, gIQ, PINByMail)
+		{"Raw.RequestPIN mail", func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.Raw().RequestPIN(ctx, gSite, gIQ, PINByMail)
 		},
 			"GET", iq + "/pin?send_email=true", "", 204, "", nil},
-		{"IQs.RequestPIN SMS", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.IQs.RequestPIN(ctx, gSite, gIQ, PINBySMS)
+		{"Raw.RequestPIN SMS", func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.Raw().RequestPIN(ctx, gSite, gIQ, PINBySMS)
 		},
 			"GET", iq + "/pin", "", 204, "", nil},
-		{"IQs.ConfirmPIN", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.IQs.ConfirmPIN(ctx, gSite, gIQ, NewOTP("a1b2c"))
+		{"Raw.ConfirmPIN", func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.Raw().ConfirmPIN(ctx, gSite, gIQ, NewOTP("a1b2c"))
 		},
 			"PUT", iq + "/pin", `{"otp":"a1b2c","delta":"0000"}`, 204, "", nil},
 		{"IQs.Restore", func(ctx context.Context, c *Client) (any, error) { return nil, c.IQs.Restore(ctx, gSite, gIQ) },
 			"POST", iq + "/restore", "", 200, "", nil},
-		{"IQs.Deactivate", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.IQs.Deactivate(ctx, gSite, gIQ, gPlat, NewOTP("a1b2c"))
+		{"Raw.Deactivate", func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.Raw().Deactivate(ctx, gSite, gIQ, gPlat, NewOTP("a1b2c"))
 		},
 			"DELETE", iq + "/pin/9e8d7c6b-5a49-4838-b726-150403f2e1d0", `{"otp":"a1b2c"}`, 204, "", nil},
 		{"IQs.SetTree", func(ctx context.Context, c *Client) (any, error) {
@@ -176,12 +176,12 @@ func TestGolden(t *testing.T) {
 			"GET", site + "/locks?$filter=customer_reference%20eq%20%27Front%27%27%3B%20it%27%27s%27", "", 200, items(goldenLock), []Lock{goldenLockValue()}},
 		{"Locks.Get", func(ctx context.Context, c *Client) (any, error) { return c.Locks.Get(ctx, gSite, gLock) },
 			"GET", lock, "", 200, goldenLock, goldenLockValue()},
-		{"Locks.SetState", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Locks.SetState(ctx, gSite, gLock, Unlocked, NewOTP("a1b2c"))
+		{"Raw.SetLockState", func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.Raw().SetLockState(ctx, gSite, gLock, Unlocked, NewOTP("a1b2c"))
 		},
 			"PATCH", lock + "/locking", `{"locked_state":"unlocked","otp":"a1b2c"}`, 200, goldenLock, nil},
-		{"Locks.SetState without a code", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Locks.SetState(ctx, gSite, gLock, OfficeMode, OTP{})
+		{"Raw.SetLockState without a code", func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.Raw().SetLockState(ctx, gSite, gLock, OfficeMode, OTP{})
 		},
 			"PATCH", lock + "/locking", `{"locked_state":"office_mode"}`, 200, "", nil},
 		{"Locks.SetSchedule", func(ctx context.Context, c *Client) (any, error) {

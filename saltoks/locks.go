@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-
-	"github.com/doorkit/doorkit/saltoks/internal/sendby"
 )
 
 // LocksService reads and moves the locks of a site.
@@ -71,30 +69,6 @@ func (s *LocksService) All(ctx context.Context, site SiteID, opts ...ListOption)
 // Get reads one lock, with its schedule.
 func (s *LocksService) Get(ctx context.Context, site SiteID, lock LockID) (Lock, error) {
 	return one(ctx, s.c, newRequest("GET", routeLock, Safe, string(site), string(lock)), same[Lock])
-}
-
-// SetState tells a lock to open once (Unlocked), to lock, or to stay open
-// (OfficeMode). otp is the code of the lock's IQ; the zero OTP is for IQs that
-// want none. nil means that the IQ accepted the command, not that the door was
-// opened; the lock relocks by itself (WIRE.md 2.5, measured).
-//
-// It is exactly one request on the wire, over a connection of its own: no
-// retry, no redirect. After an error ask NotSent, Refused and Unconfirmed, and
-// never send again by yourself what is unconfirmed.
-func (s *LocksService) SetState(ctx context.Context, site SiteID, lock LockID, state LockState, otp OTP) error {
-	r := command("PATCH", routeLocking, string(site), string(lock))
-	switch state {
-	case Unlocked, Locked, OfficeMode:
-	default:
-		r.fault(errors.New("a lock is told Unlocked, Locked or OfficeMode"))
-	}
-	r.withOTP(otp)
-	r.guard = sendby.Of(ctx)
-	r.Body = struct {
-		State LockState `json:"locked_state"`
-		OTP   string    `json:"otp,omitempty"`
-	}{state, otp.Reveal()}
-	return s.c.run(ctx, r, nil)
 }
 
 // ScheduleOption loosens what Locks.SetSchedule writes.

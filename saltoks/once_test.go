@@ -31,7 +31,11 @@ func TestRedirects(t *testing.T) {
 				}))
 				defer srv.Close()
 				err := call(t.Context(), tcpClient(t, srv.URL))
-				if verdict(err) != "refused" || requests.Load() != 1 {
+				want := "refused"
+				if status == 302 || status == 303 {
+					want = "unconfirmed" // they are how a server answers what it has carried out
+				}
+				if verdict(err) != want || requests.Load() != 1 {
 					t.Errorf("%s after %d requests: %v", verdict(err), requests.Load(), err)
 				}
 			})
@@ -171,7 +175,7 @@ func TestCommandsOverTLS(t *testing.T) {
 		if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{}); err != nil {
+		if err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}); err != nil {
 			t.Fatal(err)
 		}
 	}

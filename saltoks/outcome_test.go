@@ -1,102 +1,216 @@
 package saltoks
 
 import (
-	"bufio"
-	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
-	"time"
 )
 
-// The outcome table, row by row, over net/http and real connections.
-
-func verdict(err error) string {
-	e, ok := errors.AsType[*APIError](err)
-	switch {
-	case err == nil:
-		return "accepted"
-	case !ok:
-		return fmt.Sprintf("no APIError: %v", err)
-	}
-	var said []string
-	if e.NotSent() {
-		said = append(said, "not sent")
-	}
-	if e.Refused() {
-		said = append(said, "refused")
-	}
-	if e.Unconfirmed() {
-		said = append(said, "unconfirmed")
-	}
-	return strings.Join(said, "+")
+type answerRow struct {
+	status     int
+	body, want string
 }
 
-func tcpClient(t testing.TB, url string, set ...func(*Config)) *Client {
-	t.Helper()
-	cfg := Config{Environment: testEnv(url), Tokens: staticTokens{testToken}, Limiter: NoRateLimit()}
-	for _, change := range set {
-		change(&cfg)
-	}
-	c, err := NewClient(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close(context.Background()) })
-	return c
+const byteOrderMark = "\ufeff"
+
+func commandFailed(inner string) string {
+	return `{"ErrorCode":"3102","Message":"Request execution failed with code: ` + inner + `"}`
 }
 
+func coded(code string) string { return `{"ErrorCode":"` + code + `","Message":"m"}` }
+
+// answerRows is the table of outcomes: what SALTO answers to an unlock, and what
+// is known then.
+func answerRows() []answerRow {
+	rows := []answerRow{
+		// 200, 201 or 204 and nothing that speaks against it.
+		{200, `{"id":"l"}`, "accepted"}, {200, ``, "accepted"}, {201, `{}`, "accepted"}, {204, ``, "accepted"},
+		{200, `{"ErrorCode":0,"Message":"ok"}`, "accepted"}, {200, `{"error_code":"0"}`, "accepted"},
+		{200, `{"lock":{"ErrorCode":"2203"}}`, "accepted"}, {200, `{"error":null,"success":true}`, "accepted"},
+		{200, `{"locked_state":"unlocked"}`, "accepted"}, {200, `{"locked_state":"locked"}`, "accepted"},
+		{200, `{"locked_state":"some_new_state"}`, "accepted"},
+		{200, byteOrderMark + `{"id":"l"}`, "accepted"}, {200, byteOrderMark, "accepted"}, {200, " " + byteOrderMark + " []", "accepted"},
+		// Another 2xx.
+		{202, ``, "unconfirmed"}, {202, `{"ErrorCode":"0"}`, "unconfirmed"}, {203, ``, "unconfirmed"}, {205, ``, "unconfirmed"},
+		{206, `{}`, "unconfirmed"}, {207, `{"id":"l"}`, "unconfirmed"},
+		// A success that reports a failure.
+		{200, `{"error":"temporarily_unavailable"}`, "unconfirmed"}, {200, `{"error":{"code":"x"}}`, "unconfirmed"},
+		{200, `{"Error":false}`, "unconfirmed"}, {200, `{"success":false}`, "unconfirmed"},
+		{200, `{"Success":false,"id":"l"}`, "unconfirmed"}, {200, byteOrderMark + `{"success":false}`, "unconfirmed"},
+		{200, `{"locked_state":"uncertain"}`, "unconfirmed"}, {200, coded("2211"), "unconfirmed"},
+		{200, coded("9999"), "unconfirmed"}, {200, `{"errorCode":"9"}`, "unconfirmed"},
+		// A success with a code that refuses, under any spelling.
+		{200, `{"ErrorCode":2203}`, "refused"}, {200, `{"errorCode":"2203"}`, "refused"}, {200, `{"error_code":"2203"}`, "refused"},
+		{207, coded("2203"), "refused"},
+		// A success with a code and the requested state.
+		{200, `{"ErrorCode":"2203","locked_state":"unlocked"}`, "unconfirmed"},
+		{200, `{"ErrorCode":"2203","locked_state":"locked"}`, "refused"},
+		// 3xx.
+		{301, ``, "refused"}, {307, ``, "refused"}, {308, ``, "refused"},
+		{302, ``, "unconfirmed"}, {303, ``, "unconfirmed"}, {304, ``, "unconfirmed"},
+		// Statuses that refuse whatever the body, but for 3102.
+		{401, ``, "refused"}, {403, `<html>`, "refused"}, {404, coded("2202"), "refused"}, {405, ``, "refused"},
+		{415, ``, "refused"}, {429, ``, "refused"},
+		// Anything else.
+		{400, ``, "unconfirmed"}, {400, `<html>`, "unconfirmed"}, {400, coded("9999"), "unconfirmed"},
+		{400, `"otp_invalid"`, "unconfirmed"}, {402, ``, "unconfirmed"}, {408, ``, "unconfirmed"}, {409, ``, "unconfirmed"},
+		{410, ``, "unconfirmed"}, {422, coded("1100"), "unconfirmed"}, {500, coded("2203"), "unconfirmed"},
+		{500, coded("2201"), "unconfirmed"}, {500, coded("3101"), "unconfirmed"}, {502, `<html>`, "unconfirmed"},
+		{503, ``, "unconfirmed"}, {504, ``, "unconfirmed"},
+		// A body that is not JSON.
+		{200, `<html>log in to the wifi</html>`, "unconfirmed"}, {200, `{"id":"l`, "unconfirmed"}, {200, `ok`, "unconfirmed"},
+		{200, `{"id":"l"}{}`, "unconfirmed"}, {200, "\xff\xfe{\x00}\x00", "unconfirmed"},
+	}
+	for _, codes := range []struct {
+		first, last int
+		want        string
+	}{
+		{1099, 1099, "unconfirmed"}, {1100, 1102, "refused"}, {1103, 1103, "unconfirmed"},
+		{1500, 1500, "unconfirmed"}, {1501, 1501, "refused"}, {1502, 1502, "unconfirmed"},
+		{2201, 2201, "unconfirmed"}, {2202, 2210, "refused"}, {2211, 2211, "unconfirmed"}, {2212, 2222, "refused"}, {2223, 2223, "unconfirmed"},
+		{3010, 3010, "unconfirmed"}, {3101, 3101, "unconfirmed"}, {3102, 3102, "unconfirmed"},
+	} {
+		for code := codes.first; code <= codes.last; code++ {
+			rows = append(rows, answerRow{400, coded(fmt.Sprint(code)), codes.want})
+		}
+	}
+	for _, status := range []int{200, 400, 403, 404, 408, 500, 503} {
+		for _, inner := range []string{
+			"otp_invalid", "otp_blocked", "pin_not_changed", "command_forbidden", "OTP_INVALID", "OtpInvalid", "otpblocked",
+		} {
+			rows = append(rows, answerRow{status, commandFailed(inner), "refused"},
+				answerRow{status, byteOrderMark + commandFailed(inner), "refused"})
+		}
+		for _, inner := range []string{"iq_not_responding", "iq_offline", "lock_offline", "timeout", "IQ_NOT_RESPONDING", "something_new", ""} {
+			rows = append(rows, answerRow{status, commandFailed(inner), "unconfirmed"})
+		}
+		rows = append(rows, answerRow{status, coded("3102"), "unconfirmed"}, answerRow{status, `{"error_code":"3102"}`, "unconfirmed"},
+			answerRow{status, `{"errorCode":3102,"message":"code: OTP_BLOCKED"}`, "refused"})
+	}
+	return rows
+}
+
+func (o outcome) String() string {
+	return [...]string{"undecided", "accepted", "not sent", "refused", "unconfirmed"}[o]
+}
+
+// TestAnswered: the outcome is a function of the answer alone.
+func TestAnswered(t *testing.T) {
+	t.Parallel()
+	unlock := expectation{class: Never, method: "PATCH", command: true, state: Unlocked}
+	for _, tt := range answerRows() {
+		got := answered(tt.status, parseAnswer(nil, trimBody([]byte(tt.body))), unlock)
+		if got.String() != tt.want {
+			t.Errorf("%d %s: %v, want %s", tt.status, tt.body, got, tt.want)
+		}
+	}
+	for media, want := range map[string]outcome{
+		"application/problem+json": unconfirmed, "application/Problem+JSON; charset=utf-8": unconfirmed,
+		"application/json": accepted, "text/html": accepted, "": accepted,
+	} {
+		header := http.Header{"Content-Type": {media}}
+		if got := answered(200, parseAnswer(header, []byte(`{"title":"x"}`)), unlock); got != want {
+			t.Errorf("200 as %q: %v, want %v", media, got, want)
+		}
+	}
+	for status, want := range map[int]outcome{200: accepted, 201: accepted, 202: accepted, 204: accepted, 207: unconfirmed} {
+		if got := answered(status, answerBody{}, expectation{class: Idempotent, method: "DELETE"}); got != want {
+			t.Errorf("a DELETE answered %d: %v, want %v", status, got, want)
+		}
+	}
+}
+
+// TestAnsweredState: the state that an answer shows, against the commanded one.
+func TestAnsweredState(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		commanded, shown LockState
+		want             outcome
+	}{
+		{Locked, Locked, accepted}, {Locked, NoState, accepted},
+		{Locked, Unlocked, unconfirmed}, {Locked, OfficeMode, unconfirmed}, {Locked, Uncertain, unconfirmed},
+		{Unlocked, OfficeMode, accepted}, {Unlocked, Locked, accepted}, {Unlocked, Uncertain, unconfirmed},
+		{OfficeMode, Unlocked, accepted}, {OfficeMode, Locked, accepted}, {OfficeMode, Uncertain, unconfirmed},
+	} {
+		want := expectation{class: Never, method: "PATCH", command: true, state: tt.commanded}
+		body := parseAnswer(nil, []byte(`{"locked_state":"`+string(tt.shown)+`"}`))
+		if got := answered(200, body, want); got != tt.want {
+			t.Errorf("%s, the answer shows %s: %v, want %v", tt.commanded, tt.shown, got, tt.want)
+		}
+	}
+}
+
+// TestOutcomeOf: what the attempts of one call add up to.
+func TestOutcomeOf(t *testing.T) {
+	t.Parallel()
+	status := func(n int) *attempt { return &attempt{handed: true, sent: maybeSent, status: n} }
+	never := &attempt{}
+	connecting := &attempt{handed: true}
+	lost := &attempt{handed: true, sent: maybeSent}
+	half := &attempt{handed: true, sent: maybeSent, status: 200, unread: io.ErrUnexpectedEOF}
+	halfRefusal := &attempt{handed: true, sent: maybeSent, status: 403, unread: io.ErrUnexpectedEOF}
+	command := expectation{class: Never, method: "PATCH", command: true, state: Unlocked}
+	write := expectation{class: Idempotent, method: "PATCH"}
+	remove := expectation{class: Idempotent, method: "DELETE"}
+	read := expectation{class: Safe, method: "GET"}
+	for _, tt := range []struct {
+		name     string
+		want     expectation
+		attempts []*attempt
+		outcome  outcome
+	}{
+		{"no attempt", command, nil, notSent},
+		{"ended before the transport", command, []*attempt{never}, notSent},
+		{"no byte written", command, []*attempt{connecting}, notSent},
+		{"no answer", command, []*attempt{lost}, unconfirmed},
+		{"half an answer", command, []*attempt{half}, unconfirmed},
+		{"half a refusal", command, []*attempt{halfRefusal}, unconfirmed},
+		{"accepted", command, []*attempt{status(200)}, accepted},
+		{"refused", command, []*attempt{status(403)}, refused},
+		{"a write refused after one that was lost", write, []*attempt{lost, status(403)}, unconfirmed},
+		{"a write refused after one that failed", write, []*attempt{status(502), status(403)}, unconfirmed},
+		{"a write refused after half an answer", write, []*attempt{half, status(403)}, unconfirmed},
+		{"a write refused after one that was limited", write, []*attempt{status(429), status(403)}, refused},
+		{"a write refused after one that never started", write, []*attempt{connecting, status(403)}, refused},
+		{"a write that never started after one that was lost", write, []*attempt{lost, never}, unconfirmed},
+		{"a write accepted after one that was lost", write, []*attempt{lost, status(200)}, accepted},
+		{"a delete of what an earlier attempt deleted", remove, []*attempt{lost, status(404)}, accepted},
+		{"a delete of nothing", remove, []*attempt{status(404)}, refused},
+		{"a delete of nothing after one that was limited", remove, []*attempt{status(429), status(404)}, refused},
+		{"a write to nothing after one that was lost", write, []*attempt{lost, status(404)}, unconfirmed},
+		{"a read lost", read, []*attempt{lost}, notSent},
+		{"half of a read", read, []*attempt{half}, notSent},
+		{"a read refused after one that was lost", read, []*attempt{lost, status(403)}, refused},
+		{"a read from a failing server", read, []*attempt{status(500)}, notSent},
+	} {
+		if got := outcomeOf(tt.want, tt.attempts); got != tt.outcome {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.outcome)
+		}
+	}
+}
+
+// TestOutcomeOfAnswers: the same table over net/http and real connections, with
+// one request on the wire each.
 func TestOutcomeOfAnswers(t *testing.T) {
 	t.Parallel()
-	inner := func(s string) string {
-		return `{"ErrorCode":"3102","Message":"Request execution failed with code: ` + s + `"}`
-	}
-	coded := func(s string) string { return `{"ErrorCode":"` + s + `","Message":"m"}` }
-	for _, tt := range []struct {
-		status     int
-		body, want string
-	}{
-		// 2xx and no non-zero ErrorCode
-		{200, `{"id":"l"}`, "accepted"}, {200, ``, "accepted"}, {204, ``, "accepted"}, {202, `{"ErrorCode":"0"}`, "accepted"},
-		{200, `{"ErrorCode":0,"Message":"ok"}`, "accepted"}, {200, `{"lock":{"ErrorCode":"2203"}}`, "accepted"},
-		// 2xx with an ErrorCode
-		{200, coded("2211"), "refused"}, {200, `{"ErrorCode":2203}`, "refused"},
-		// 3xx
-		{301, ``, "refused"}, {302, ``, "refused"}, {303, ``, "refused"}, {304, ``, "refused"}, {307, ``, "refused"}, {308, ``, "refused"},
-		// 400 with the codes of the table
-		{400, coded("1100"), "refused"}, {400, coded("1101"), "refused"}, {400, coded("1102"), "refused"}, {400, coded("2202"), "refused"}, {400, coded("2203"), "refused"},
-		{400, inner("otp_invalid"), "refused"}, {400, inner("otp_blocked"), "refused"}, {400, inner("pin_not_changed"), "refused"}, {400, inner("command_forbidden"), "refused"},
-		// statuses that refuse whatever the body
-		{401, ``, "refused"}, {403, `<html>`, "refused"}, {403, inner("otp_blocked"), "refused"}, {404, coded("2202"), "refused"}, {405, ``, "refused"}, {415, ``, "refused"}, {429, ``, "refused"},
-		// anything else
-		{400, ``, "unconfirmed"}, {400, `<html>`, "unconfirmed"}, {400, coded("2210"), "unconfirmed"}, {400, coded("9999"), "unconfirmed"},
-		{400, inner("iq_offline"), "unconfirmed"}, {400, inner("something_new"), "unconfirmed"}, {400, coded("3102"), "unconfirmed"},
-		{402, ``, "unconfirmed"}, {408, ``, "unconfirmed"}, {409, ``, "unconfirmed"}, {410, ``, "unconfirmed"}, {422, coded("1100"), "unconfirmed"},
-		{500, coded("2201"), "unconfirmed"}, {500, coded("3101"), "unconfirmed"}, {502, `<html>`, "unconfirmed"}, {503, ``, "unconfirmed"}, {504, ``, "unconfirmed"},
-		// an unreadable body
-		{200, `<html>log in to the wifi</html>`, "unconfirmed"}, {200, `{"id":"l`, "unconfirmed"}, {200, `ok`, "unconfirmed"},
-	} {
+	for _, tt := range answerRows() {
 		t.Run(fmt.Sprintf("%d %.40s", tt.status, tt.body), func(t *testing.T) {
 			t.Parallel()
 			var requests atomic.Int32
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				requests.Add(1)
+				w.Header().Set("Content-Type", "application/json")
 				w.Header().Set("Location", r.URL.Path)
 				w.Header().Set("Retry-After", "0")
 				w.WriteHeader(tt.status)
 				_, _ = io.WriteString(w, tt.body)
 			}))
 			defer srv.Close()
-			err := tcpClient(t, srv.URL).Locks.SetState(t.Context(), "s", "l", Unlocked, NewOTP("a1b2c"))
+			err := tcpClient(t, srv.URL).Raw().SetLockState(t.Context(), "s", "l", Unlocked, NewOTP("a1b2c"))
 			if got := verdict(err); got != tt.want {
 				t.Errorf("got %s, want %s: %v", got, tt.want, err)
 			}
@@ -109,277 +223,3 @@ func TestOutcomeOfAnswers(t *testing.T) {
 		})
 	}
 }
-
-// rawServer accepts connections, reads one request from each and hands it over.
-func rawServer(t *testing.T, handle func(conn net.Conn, n int)) (url string, requests func() int) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	var seen atomic.Int32
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go serveRaw(conn, &seen, handle)
-		}
-	}()
-	return "http://" + l.Addr().String(), func() int { return int(seen.Load()) }
-}
-
-// pipeServer is rawServer without a network, for bubbles: the machine's speed
-// counts nothing there.
-func pipeServer(handle func(conn net.Conn, n int)) (hc *http.Client, requests func() int) {
-	var seen atomic.Int32
-	dial := func(context.Context, string, string) (net.Conn, error) {
-		near, far := net.Pipe()
-		go serveRaw(far, &seen, handle)
-		return near, nil
-	}
-	return &http.Client{Transport: &http.Transport{DialContext: dial}}, func() int { return int(seen.Load()) }
-}
-
-func serveRaw(conn net.Conn, seen *atomic.Int32, handle func(conn net.Conn, n int)) {
-	defer conn.Close()
-	br := bufio.NewReader(conn)
-	for {
-		r, err := http.ReadRequest(br)
-		if err != nil {
-			return
-		}
-		_, _ = io.Copy(io.Discard, r.Body)
-		handle(conn, int(seen.Add(1)))
-	}
-}
-
-// neverCalls are a command with a body and one without.
-var neverCalls = map[string]func(context.Context, *Client) error{
-	"with a body": func(ctx context.Context, c *Client) error {
-		return c.Locks.SetState(ctx, "s", "l", Unlocked, NewOTP("a1b2c"))
-	},
-	"without a body": func(ctx context.Context, c *Client) error {
-		_, err := c.IQs.FirstSecret(ctx, "s", "q")
-		return err
-	},
-}
-
-func TestOutcomeOfBrokenExchanges(t *testing.T) {
-	t.Parallel()
-	for how, breakIt := range map[string]func(net.Conn){
-		"closes after reading": func(c net.Conn) { c.Close() },
-		"resets after reading": func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0); c.Close() },
-		"cuts the header":      func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-"); c.Close() },
-		"cuts the body":        func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{"); c.Close() },
-		"cuts a chunked body": func(c net.Conn) {
-			fmt.Fprint(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{")
-			c.Close()
-		},
-		"answers something else": func(c net.Conn) { fmt.Fprint(c, "SSH-2.0-OpenSSH\r\n\r\n"); c.Close() },
-		"answers too much": func(c net.Conn) {
-			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n%s", strings.Repeat(" ", 2000))
-		},
-	} {
-		for kind, call := range neverCalls {
-			t.Run(how+" "+kind, func(t *testing.T) {
-				t.Parallel()
-				url, requests := rawServer(t, func(c net.Conn, _ int) { breakIt(c) })
-				err := call(t.Context(), tcpClient(t, url, func(cfg *Config) { cfg.MaxResponse = 1000 }))
-				if got := verdict(err); got != "unconfirmed" {
-					t.Errorf("%s: %v", got, err)
-				}
-				if n := requests(); n != 1 {
-					t.Errorf("%d requests on the wire, want exactly one", n)
-				}
-			})
-		}
-	}
-	t.Run("never answers", func(t *testing.T) {
-		t.Parallel()
-		arrived := make(chan struct{}, 1)
-		url, requests := rawServer(t, func(c net.Conn, _ int) { arrived <- struct{}{}; _, _ = c.Read(make([]byte, 1)) })
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() { <-arrived; cancel() }()
-		err := tcpClient(t, url).Locks.SetState(ctx, "s", "l", Unlocked, NewOTP("a1b2c"))
-		if got := verdict(err); got != "unconfirmed" || !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: %v", got, err)
-		}
-		if n := requests(); n != 1 {
-			t.Errorf("%d requests", n)
-		}
-	})
-	t.Run("an attempt's time limit", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			hc, requests := pipeServer(func(c net.Conn, _ int) { _, _ = c.Read(make([]byte, 1)) })
-			begin := time.Now()
-			err := tcpClient(t, "http://127.0.0.1", func(cfg *Config) { cfg.HTTPClient = hc }, func(cfg *Config) { cfg.AttemptTimeout = 3 * time.Second }).Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{})
-			if got := verdict(err); got != "unconfirmed" || !errors.Is(err, context.DeadlineExceeded) || requests() != 1 || time.Since(begin) != 3*time.Second {
-				t.Errorf("%s after %v: %v (%d requests)", got, time.Since(begin), err, requests())
-			}
-		})
-	})
-}
-
-// TestOutcomeBeforeTheFirstByte: nothing was sent, and that is proven.
-func TestOutcomeBeforeTheFirstByte(t *testing.T) {
-	t.Parallel()
-	unlock := neverCalls["with a body"]
-	closed := func(t *testing.T) string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		return "http://" + l.Addr().String()
-	}
-	t.Run("dial", func(t *testing.T) {
-		t.Parallel()
-		if err := unlock(t.Context(), tcpClient(t, closed(t))); verdict(err) != "not sent" {
-			t.Errorf("%s: %v", verdict(err), err)
-		}
-	})
-	t.Run("dial, below another kind of transport", func(t *testing.T) {
-		t.Parallel()
-		c := tcpClient(t, closed(t), func(cfg *Config) { cfg.HTTPClient = &http.Client{Transport: otherTransport{&http.Transport{}}} })
-		if err := unlock(t.Context(), c); verdict(err) != "not sent" {
-			t.Errorf("%s: %v", verdict(err), err)
-		}
-	})
-	t.Run("TLS", func(t *testing.T) {
-		t.Parallel()
-		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
-		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
-		srv.StartTLS() // with a certificate nobody trusts
-		defer srv.Close()
-		if err := unlock(t.Context(), tcpClient(t, srv.URL)); verdict(err) != "not sent" {
-			t.Errorf("%s: %v", verdict(err), err)
-		}
-	})
-	t.Run("TLS 1.1 only", func(t *testing.T) {
-		t.Parallel()
-		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
-		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
-		srv.TLS = &tls.Config{MaxVersion: tls.VersionTLS11}
-		srv.StartTLS()
-		defer srv.Close()
-		if err := unlock(t.Context(), tcpClient(t, srv.URL)); verdict(err) != "not sent" || !strings.Contains(err.Error(), "protocol version") {
-			t.Errorf("%s: %v", verdict(err), err)
-		}
-	})
-	t.Run("context ends while dialing", func(t *testing.T) {
-		t.Parallel()
-		dialing := make(chan struct{})
-		tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			close(dialing)
-			<-ctx.Done()
-			return nil, ctx.Err()
-		}}
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() { <-dialing; cancel() }()
-		err := unlock(ctx, tcpClient(t, "http://127.0.0.1:1", func(cfg *Config) { cfg.HTTPClient = &http.Client{Transport: tr} }))
-		if verdict(err) != "not sent" || !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: %v", verdict(err), err)
-		}
-	})
-	t.Run("token", func(t *testing.T) {
-		t.Parallel()
-		url, requests := rawServer(t, func(net.Conn, int) {})
-		c, err := NewClient(Config{Environment: testEnv(url), Tokens: failingTokens{fmt.Errorf("consent is over: %w", ErrReauthorize)}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = unlock(t.Context(), c)
-		if verdict(err) != "not sent" || !errors.Is(err, ErrReauthorize) || requests() != 0 {
-			t.Errorf("%s: %v", verdict(err), err)
-		}
-	})
-	t.Run("limiter", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			limiter, err := NewLimiter(LimiterConfig{Commands: 0.1, CommandBurst: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			w := &wire{answer: always(200, "")}
-			c := newTestClient(t, w, func(cfg *Config) { cfg.Limiter = limiter })
-			if err := unlock(t.Context(), c); err != nil {
-				t.Fatal(err)
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-			defer cancel()
-			begin := time.Now()
-			err = unlock(ctx, c)
-			if verdict(err) != "not sent" || !errors.Is(err, ErrRateLimited) || !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("%s: %v", verdict(err), err)
-			}
-			if took := time.Since(begin); took != 0 {
-				t.Errorf("waited %v for what could not be in time", took)
-			}
-			if w.count() != 1 {
-				t.Errorf("%d requests", w.count())
-			}
-		})
-	})
-	t.Run("bad arguments", func(t *testing.T) {
-		t.Parallel()
-		w := &wire{answer: always(200, "")}
-		c := newTestClient(t, w)
-		_, err0 := c.Users.Create(t.Context(), "s", NewUser{FirstName: "only"})
-		_, err1 := c.Users.CreateGuest(t.Context(), "s", "alias", time.Time{})
-		_, err2 := c.Users.Update(t.Context(), "s", "u", UserChange{})
-		_, err3 := c.AccessGroups.Create(t.Context(), "s", "")
-		_, err4 := c.AccessGroups.AddTimeSchedule(t.Context(), "s", "g", TimeSchedule{})
-		_, err5 := c.IQs.SecretByOTP(t.Context(), "s", "q", OTP{})
-		for _, err := range []error{
-			err0, err1, err2, err3, err4, err5,
-			c.Locks.SetState(t.Context(), "", "l", Unlocked, OTP{}), c.Locks.SetState(t.Context(), "s", "..", Unlocked, OTP{}),
-			c.Locks.SetState(t.Context(), "s", "a/b", Unlocked, OTP{}), c.Locks.SetState(t.Context(), "s", "%2e", Unlocked, OTP{}),
-			c.Locks.SetState(t.Context(), "s", "l", "open", OTP{}), c.IQs.ConfirmPIN(t.Context(), "s", "q", OTP{}),
-			c.IQs.RequestPIN(t.Context(), "s", "q", 0), c.AccessGroups.AddUser(t.Context(), "s", "g", ""),
-			c.Locks.SetSchedule(t.Context(), "s", "l", LockSchedule{Weekdays: EveryDay()}),
-			c.Users.SetSubscription(t.Context(), "s", "u", "paused"), c.Users.SetCustomPIN(t.Context(), "s", "u", NewKeypadPIN("12a")),
-			c.AccessGroups.AddLock(t.Context(), "s", "g", ""),
-		} {
-			if verdict(err) != "not sent" {
-				t.Errorf("%s: %v", verdict(err), err)
-			}
-		}
-		if w.count() != 0 {
-			t.Errorf("%d requests", w.count())
-		}
-	})
-}
-
-// TestNoProofIsUnconfirmed: a transport that says nothing of what it did.
-func TestNoProofIsUnconfirmed(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, testNoProof)
-}
-
-func testNoProof(t *testing.T) {
-	c := newTestClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }))
-	if err := neverCalls["with a body"](t.Context(), c); verdict(err) != "unconfirmed" {
-		t.Errorf("%s: %v", verdict(err), err)
-	}
-	// A failed read changes nothing, whatever became of it.
-	if _, err := c.Locks.Get(t.Context(), "s", "l"); verdict(err) != "not sent" {
-		t.Errorf("%s: %v", verdict(err), err)
-	}
-}
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		r.Body.Close()
-	}
-	return f(r)
-}
-
-type failingTokens struct{ err error }
-
-func (f failingTokens) Token(context.Context) (Token, error) { return Token{}, f.err }

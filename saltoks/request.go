@@ -7,9 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-
-	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
-	"github.com/doorkit/doorkit/saltoks/internal/sendby"
 )
 
 // ReplayClass says what may happen to a request whose answer was lost.
@@ -49,13 +46,17 @@ type Request struct {
 	// Class is how the request may be repeated: Safe for GET and HEAD, Never
 	// for all others unless set. A Never request goes in the lane of commands.
 	Class ReplayClass
+	// Deadline is the instant until which the request may start to be sent; nil
+	// for none.
+	Deadline *SendDeadline
 
 	method, route, path string
 	lane                lane
 	secrets             []string
-	continuation        string        // of the page before
-	guard               *sendby.Guard // of a command with SendBy
-	err                 error         // a fault in building it, told by the call
+	continuation        string    // of the page before
+	command             bool      // moves a lock or concerns an IQ
+	state               LockState // that is commanded
+	err                 error     // a fault in building it, which the call returns
 }
 
 // NewRequest builds a request for a path template such as
@@ -97,7 +98,7 @@ func (c *Client) Do(ctx context.Context, r *Request, out any) (*Response, error)
 	err := c.run(ctx, r, func(a *answer) error {
 		resp = &Response{
 			Status: a.status, Header: a.header, RequestID: requestID(a.header),
-			Body: append([]byte(nil), a.body...), Attempts: a.attempts,
+			Body: a.body, Attempts: a.attempts,
 		}
 		if out == nil {
 			return nil
@@ -108,6 +109,37 @@ func (c *Client) Do(ctx context.Context, r *Request, out any) (*Response, error)
 		return nil, err
 	}
 	return resp, nil
+}
+
+func (r *Request) expectation() expectation {
+	return expectation{class: r.Class, method: r.method, command: r.command, state: r.state}
+}
+
+// fault keeps the first fault of the arguments, which the call returns.
+func (r *Request) fault(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+func (r *Request) needOTP(otp OTP) {
+	if otp.IsZero() {
+		r.fault(errors.New("the one-time code is empty"))
+	}
+	r.Hide(otp.Reveal())
+}
+
+func (r *Request) unverified(c *Client) {
+	if !c.unverified {
+		r.fault(ErrUnverified)
+	}
+}
+
+// command is a request of class Never in the lane of commands.
+func command(method, route string, values ...string) *Request {
+	r := newRequest(method, route, Never, values...)
+	r.lane, r.command = commandLane, true
+	return r
 }
 
 func classOf(method string) ReplayClass {
@@ -126,74 +158,3 @@ func newRequest(method, route string, class ReplayClass, values ...string) *Requ
 	r.path, r.err = fillRoute(route, values)
 	return r
 }
-
-// fillRoute puts values into the braces of route.
-func fillRoute(route string, values []string) (string, error) {
-	if !strings.HasPrefix(route, "/") || strings.ContainsAny(route, "?#%\\ ") {
-		return "", errors.New("a route starts with a slash and holds no query, fragment or escapes")
-	}
-	var b strings.Builder
-	b.Grow(len(route) + 40*len(values))
-	var faults []error
-	rest := route
-	for {
-		before, after, found := strings.Cut(rest, "{")
-		b.WriteString(before)
-		if !found {
-			break
-		}
-		name, tail, closed := strings.Cut(after, "}")
-		switch {
-		case !closed:
-			return "", errors.New("a route's brace is not closed")
-		case len(values) == 0:
-			faults = append(faults, fmt.Errorf("no value for {%s}", name))
-		default:
-			if !pathValue(values[0]) {
-				faults = append(faults, fmt.Errorf("{%s} is empty or holds characters no id has", name))
-			}
-			b.WriteString(url.PathEscape(values[0]))
-			values = values[1:]
-		}
-		rest = tail
-	}
-	if len(values) > 0 {
-		faults = append(faults, errors.New("more values than braces"))
-	}
-	path := b.String()
-	for segment := range strings.SplitSeq(path, "/") {
-		if segment == "." || segment == ".." {
-			faults = append(faults, errors.New("a path must not hold dot segments"))
-			break
-		}
-	}
-	if len(faults) > 0 {
-		return "", faultlist.Join(faults)
-	}
-	return path, nil
-}
-
-// pathValue keeps out whatever a server could read as more than one segment,
-// also after decoding it once more.
-func pathValue(s string) bool {
-	if s == "" || strings.Trim(s, ".") == "" {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c == '/' || c == '\\' || c == '%' || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
-// encodeQuery is url.Values.Encode with the dollar of OData names and %20 for
-// spaces, as SALTO's own callers write them.
-func encodeQuery(q url.Values) string {
-	if len(q) == 0 {
-		return ""
-	}
-	return queryText.Replace(q.Encode())
-}
-
-var queryText = strings.NewReplacer("+", "%20", "%24", "$")

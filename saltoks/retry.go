@@ -24,19 +24,16 @@ const (
 	budgetRefund = 1   // what one success gives back
 )
 
-// check decides after each attempt whether there is another one and how long
-// it waits; it is retryablehttp's CheckRetry. It returns no error: what came
-// back goes to the caller as it is.
-func (cl *call) check(ctx context.Context, resp *http.Response, err error) (bool, error) {
+// checkRetry decides after each attempt whether there is another one, and how
+// long the wait before it is. It returns no error: what came back goes to the
+// caller as it is.
+func (cl *call) checkRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	if ctx.Err() != nil || cl.retries >= maxRetries {
 		return false, nil
 	}
-	again, wait := cl.another(resp, err)
-	if !again {
-		return false, nil
-	}
-	if wait > maxRetryAfter {
-		return false, nil // the caller learns RetryAfter instead of sleeping
+	again, wait := cl.again(err)
+	if !again || wait > maxRetryAfter || wait >= cl.req.Deadline.Left() {
+		return false, nil // after a long RetryAfter the caller decides
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		return false, nil
@@ -46,28 +43,26 @@ func (cl *call) check(ctx context.Context, resp *http.Response, err error) (bool
 	}
 	cl.retries++
 	cl.wait = wait
-	if cl.unsure() && (err != nil || answered(resp.StatusCode, "", "") == unconfirmed) {
-		cl.doubt = true
-	}
-	if resp != nil && err == nil {
-		cl.last = cl.answerError(resp.StatusCode, resp.Header, nil)
-	}
 	return true, nil
 }
 
-func (cl *call) another(resp *http.Response, err error) (bool, time.Duration) {
-	if err != nil {
-		return cl.local == nil && !permanent(err), backoff(cl.retries)
+func (cl *call) again(err error) (bool, time.Duration) {
+	a := cl.last()
+	if err == nil && success(a.status) {
+		err = a.unread
 	}
-	switch resp.StatusCode {
+	if err != nil {
+		return !a.local && !permanent(err), backoff(cl.retries)
+	}
+	switch a.status {
 	case http.StatusUnauthorized:
-		// The token was rejected in the attempt; one more with the next token.
-		if cl.rejected && !cl.renewed {
+		// The token is marked as stale: one more attempt with the next token.
+		if a.rejected && !cl.renewed {
 			cl.renewed = true
 			return true, 0
 		}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		if d, ok := retryAfter(resp.Header); ok {
+		if d, ok := retryAfter(a.header); ok {
 			return true, d + rand.N(firstWait)
 		}
 		return true, backoff(cl.retries)

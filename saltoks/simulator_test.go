@@ -120,7 +120,7 @@ func TestCommandUnderFaults(t *testing.T) {
 		{"app took the secret", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.AppRotatedSecret) }, "accepted", nil, 1, 1}, // the right code of now
 		{"no right", func(s *saltokstest.Sim, d door) { s.SetRemoteAccess(string(d.site), d.user, false) }, "refused", saltoks.ErrForbidden, 0, 1},
 		{"no subscription", func(s *saltokstest.Sim, d door) { s.SetPaid(string(d.site), false) }, "refused", saltoks.ErrNoSubscription, 0, 1},
-		{"not released", func(s *saltokstest.Sim, d door) { s.SetReleased(string(d.site), false) }, "unconfirmed", saltoks.ErrSiteNotReleased, 0, 1},
+		{"not released", func(s *saltokstest.Sim, d door) { s.SetReleased(string(d.site), false) }, "refused", saltoks.ErrSiteNotReleased, 0, 1},
 		{"identity server out", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.IdentityOutage) }, "not sent", nil, 0, 0},
 		{"unknown words", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.UnknownEnumValues) }, "accepted", nil, 1, 1},
 	} {
@@ -135,7 +135,7 @@ func TestCommandUnderFaults(t *testing.T) {
 				if tt.arm != nil {
 					tt.arm(sim, d)
 				}
-				err := c.Locks.SetState(t.Context(), d.site, d.lock, saltoks.Unlocked, d.code()) // an attempt's own limit ends what hangs
+				err := c.Raw().SetLockState(t.Context(), d.site, d.lock, saltoks.Unlocked, d.code()) // an attempt's own limit ends what hangs
 				if got := outcome(err); got != tt.want || tt.cause != nil && !errors.Is(err, tt.cause) {
 					t.Errorf("%s, want %s: %v", got, tt.want, err)
 				}
@@ -172,19 +172,19 @@ func TestWrongCodes(t *testing.T) {
 	d := activatedDoor(sim)
 	wrong := saltoks.NewOTP(sim.WrongOTP(d.user, string(d.iq)))
 	for _, code := range []saltoks.OTP{{}, wrong} {
-		if err := c.Locks.SetState(t.Context(), d.site, d.lock, saltoks.Unlocked, code); !errors.Is(err, saltoks.ErrOTPInvalid) || outcome(err) != "refused" {
+		if err := c.Raw().SetLockState(t.Context(), d.site, d.lock, saltoks.Unlocked, code); !errors.Is(err, saltoks.ErrOTPInvalid) || outcome(err) != "refused" {
 			t.Errorf("%s: %v", outcome(err), err)
 		}
 	}
 	var err error
 	for range 4 {
-		err = c.Locks.SetState(t.Context(), d.site, d.lock, saltoks.Unlocked, wrong)
+		err = c.Raw().SetLockState(t.Context(), d.site, d.lock, saltoks.Unlocked, wrong)
 	}
 	if !errors.Is(err, saltoks.ErrOTPBlocked) {
 		t.Error(err)
 	}
 	sim.Clock().Advance(21 * time.Minute)
-	if err := c.Locks.SetState(t.Context(), d.site, d.lock, saltoks.Unlocked, d.code()); err != nil {
+	if err := c.Raw().SetLockState(t.Context(), d.site, d.lock, saltoks.Unlocked, d.code()); err != nil {
 		t.Error(err)
 	}
 }
@@ -198,12 +198,12 @@ func TestActivationByHand(t *testing.T) {
 	if got := collect(t, c.Me.ActivatedIQs(t.Context(), site)); len(got) != 0 {
 		t.Errorf("%v before anything", got)
 	}
-	secret := must[saltoks.Secret](t)(c.IQs.FirstSecret(t.Context(), site, iq))
+	secret := must[saltoks.Secret](t)(c.Raw().FirstSecret(t.Context(), site, iq))
 	if secret.IsZero() {
 		t.Fatal("no secret")
 	}
 	for _, by := range []saltoks.PINChannel{saltoks.PINByMail, saltoks.PINBySMS} {
-		if err := c.IQs.RequestPIN(t.Context(), site, iq, by); err != nil {
+		if err := c.Raw().RequestPIN(t.Context(), site, iq, by); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -218,20 +218,20 @@ func TestActivationByHand(t *testing.T) {
 	if len(got) != 1 || got[0].IQ != iq || got[0].Activated || !got[0].ActivatedAt.IsZero() {
 		t.Errorf("half way: %+v", got)
 	}
-	if err := c.IQs.ConfirmPIN(t.Context(), site, iq, saltoks.NewOTP(sim.OTP(user.Email, string(iq)))); err != nil {
+	if err := c.Raw().ConfirmPIN(t.Context(), site, iq, saltoks.NewOTP(sim.OTP(user.Email, string(iq)))); err != nil {
 		t.Fatal(err)
 	}
 	got = collect(t, c.Me.ActivatedIQs(t.Context(), site))
 	if len(got) != 1 || !got[0].Activated || got[0].ActivatedAt.IsZero() {
 		t.Errorf("afterwards: %+v", got)
 	}
-	if _, err := c.IQs.FirstSecret(t.Context(), site, iq); !errors.Is(err, saltoks.ErrIQAlreadyActivated) {
+	if _, err := c.Raw().FirstSecret(t.Context(), site, iq); !errors.Is(err, saltoks.ErrIQAlreadyActivated) {
 		t.Error(err)
 	}
-	if err := c.IQs.RequestPIN(t.Context(), site, iq, saltoks.PINByMail); !errors.Is(err, saltoks.ErrIQAlreadyActivated) {
+	if err := c.Raw().RequestPIN(t.Context(), site, iq, saltoks.PINByMail); !errors.Is(err, saltoks.ErrIQAlreadyActivated) {
 		t.Error(err)
 	}
-	again := must[saltoks.Secret](t)(c.IQs.SecretByOTP(t.Context(), site, iq, saltoks.NewOTP(sim.OTP(user.Email, string(iq)))))
+	again := must[saltoks.Secret](t)(c.Raw().SecretByOTP(t.Context(), site, iq, saltoks.NewOTP(sim.OTP(user.Email, string(iq)))))
 	if !again.Equal(secret) {
 		t.Error("the secret changed")
 	}
@@ -354,7 +354,7 @@ func TestReadsAgainstTheSimulator(t *testing.T) {
 
 	cursor := saltoks.EntryCursor{From: sim.Now().Add(-time.Minute)}
 	for range 3 {
-		if err := c.Locks.SetState(ctx, d.site, d.lock, saltoks.Unlocked, d.code()); err != nil {
+		if err := c.Raw().SetLockState(ctx, d.site, d.lock, saltoks.Unlocked, d.code()); err != nil {
 			t.Fatal(err)
 		}
 		sim.Clock().Advance(20 * time.Second)

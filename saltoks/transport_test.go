@@ -109,7 +109,7 @@ func TestUnauthorized(t *testing.T) {
 		"an idempotent call": {func(ctx context.Context, c *Client) error {
 			return c.Users.SetSubscription(ctx, "s", "u", Subscribed)
 		}, 2},
-		"a command": {func(ctx context.Context, c *Client) error { return c.Locks.SetState(ctx, "s", "l", Locked, OTP{}) }, 1},
+		"a command": {func(ctx context.Context, c *Client) error { return c.Raw().SetLockState(ctx, "s", "l", Locked, OTP{}) }, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -329,7 +329,7 @@ func TestLimiterLanes(t *testing.T) {
 			t.Errorf("%d reads went at once, want the burst of 10", n)
 		}
 		for range 40 {
-			if err := one.Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{}); err != nil {
+			if err := one.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -352,7 +352,7 @@ func TestLimiterLanes(t *testing.T) {
 		if _, err := one.Locks.Get(ctx, "s", "l"); !errors.Is(err, ErrRateLimited) {
 			t.Error(err)
 		}
-		if err := two.Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{}); err != nil {
+		if err := two.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}); err != nil {
 			t.Error(err)
 		}
 		before := w.count()
@@ -381,7 +381,7 @@ func TestMiddlewareCannotRepeatACommand(t *testing.T) {
 			})
 		}}
 	})
-	err := c.Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{})
+	err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{})
 	if verdict(err) != "unconfirmed" || w.count() != 1 {
 		t.Errorf("%s after %d requests: %v", verdict(err), w.count(), err)
 	}
@@ -394,7 +394,7 @@ func TestErrorsKeepTheirKindWithoutTheirText(t *testing.T) {
 	c := newTestClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: r.Header.Get("Authorization"), Err: errHost}
 	}))
-	err := c.Locks.SetState(t.Context(), "s", "l", Unlocked, OTP{})
+	err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{})
 	op, ok := errors.AsType[*net.OpError](err)
 	if !ok || !errors.Is(op, errHost) || strings.Contains(err.Error(), testToken) {
 		t.Errorf("%v", err)

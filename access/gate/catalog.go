@@ -55,8 +55,14 @@ type LockSchedule struct {
 var ErrNoGateway = errors.New("gate: the lock has no IQ; attach it to one in SALTO KS first")
 
 // ErrCloudUnavailable reports that the lock system could not be reached. The errors
-// of a Catalog and of a Checker wrap it.
-var ErrCloudUnavailable = errors.New("gate: the lock system cannot be reached")
+// of a Catalog and of a Checker wrap it. It is an ErrUnavailable as well.
+var ErrCloudUnavailable error = cloudUnavailable{}
+
+type cloudUnavailable struct{}
+
+func (cloudUnavailable) Error() string { return "gate: the lock system cannot be reached" }
+
+func (cloudUnavailable) Is(target error) bool { return target == ErrUnavailable }
 
 // RefreshLockStates reads the state of every lock from the lock system, for Keys to
 // show with its age, and returns the locks. Call it as often as screens should be

@@ -6,13 +6,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// CloseRequest says which doors in office mode CloseOfficeMode locks.
+// CloseRequest selects the doors in office mode that CloseOfficeMode locks. A door
+// whose office mode began before a closure that covers it now is always locked.
 type CloseRequest struct {
 	// Closing is a time of day at the site, after 00:00: doors that were put into
 	// office mode before it last came are locked. Nil for none.
@@ -24,26 +26,26 @@ type CloseRequest struct {
 	// cloud may still execute the start. SALTO's schedule or a person ended them, so
 	// nothing is sent for these.
 	Reconcile Catalog
-	// By is who closes, for the log; empty is "guardian".
+	// By is who closes, for the log; empty is "closing run".
 	By string
 }
 
 // CloseResult is what CloseOfficeMode did about one hold.
 type CloseResult struct {
-	Hold Hold
-	// Why is "closing", "right_ended" or "seen_locked".
-	Why string
+	Hold Hold `json:"hold"`
+	// Why is "closure", "closing", "right_ended" or "seen_locked".
+	Why string `json:"why"`
 	// Receipt is what became of the command to lock; its zero value for
 	// "seen_locked".
-	Receipt Receipt
+	Receipt Receipt `json:"receipt,omitzero"`
 }
 
 // CloseReport is what CloseOfficeMode did.
 type CloseReport struct {
 	// Ended are the holds that are over.
-	Ended []CloseResult
+	Ended []CloseResult `json:"ended"`
 	// Open are the holds that should be over and are not: a person has to look.
-	Open []CloseResult
+	Open []CloseResult `json:"open"`
 }
 
 // CloseOfficeMode locks the doors that should no longer be in office mode, and
@@ -56,14 +58,15 @@ func (g *Gate) CloseOfficeMode(ctx context.Context, s CloseRequest) (report Clos
 	if s.Closing != nil && (*s.Closing < 0 || *s.Closing >= 24*time.Hour) {
 		return report, &RequestError{Faults: []Fault{{Field: "Closing", What: "must be a time of day from 0 to under 24 hours"}}}
 	}
+	report = CloseReport{Ended: []CloseResult{}, Open: []CloseResult{}}
 	holds, err := g.records.Holds(ctx, g.site)
 	if err != nil || len(holds) == 0 {
 		return report, err
 	}
 	if s.By = shortID(s.By); s.By == "" {
-		s.By = "guardian"
+		s.By = "closing run"
 	}
-	var failed []error // what fails keeps no other door open
+	var failed []error // an error at one door does not keep the others open
 	if s.Reconcile != nil {
 		holds, err = g.reconcile(ctx, s, holds, &report)
 		failed = append(failed, err)
@@ -124,8 +127,8 @@ func (g *Gate) closeDoor(ctx context.Context, s CloseRequest, holds []Hold, repo
 	return nil
 }
 
-// reconcile ends the holds whose lock is seen locked, and returns the others,
-// also with an error.
+// reconcile ends the holds whose lock is seen locked, and returns the others, also
+// when it returns an error.
 func (g *Gate) reconcile(ctx context.Context, s CloseRequest, holds []Hold, report *CloseReport) ([]Hold, error) {
 	seen, err := g.RefreshLockStates(ctx, s.Reconcile)
 	if err != nil {
@@ -159,32 +162,40 @@ func (g *Gate) reconcile(ctx context.Context, s CloseRequest, holds []Hold, repo
 	return rest, nil
 }
 
-// due says why a hold is over, "" if it is not.
-func (g *Gate) due(ctx context.Context, s CloseRequest, h Hold) (why string, snap storage.Snapshot, err error) {
+// due returns why a hold is over, "" if it is not.
+func (g *Gate) due(ctx context.Context, s CloseRequest, h Hold) (why string, facts storage.Snapshot, err error) {
 	now := g.clock()
 	if now.IsZero() {
-		return "", snap, errClock
+		return "", facts, errClock
 	}
-	if snap, err = g.load(ctx, h, now); err != nil {
-		return "", snap, err
+	if facts, err = g.load(ctx, h, now); err != nil {
+		return "", facts, err
 	}
-	q := &snap.Question
+	q := &facts.Question
 	if q.Location == nil {
 		q.Location = location(q.TimeZone)
 	}
-	if q.Location == nil {
-		return "", snap, fmt.Errorf("gate: the time zone %q of site %q is unknown: set it right", q.TimeZone, g.site)
-	}
-	if s.Closing != nil && closedSince(h.Since, now, *s.Closing, q.Location) {
-		return "closing", snap, nil
-	}
-	if s.RightEnded {
+	switch {
+	case q.Location == nil:
+		return "", facts, fmt.Errorf("gate: the time zone %q of site %q is unknown: correct the site's rules", q.TimeZone, g.site)
+	case slices.ContainsFunc(q.Closures, func(c access.Closure) bool { return begunIn(c, h, now) }):
+		return "closure", facts, nil
+	case s.Closing != nil && closedSince(h.Since, now, *s.Closing, q.Location):
+		return "closing", facts, nil
+	case s.RightEnded:
 		d, err := access.Evaluate(*q, access.Request{Member: h.Member, Door: h.Door, Action: access.Unlock, At: now})
 		if err != nil || !d.Allowed { // what cannot be decided is denied
-			return "right_ended", snap, nil
+			return "right_ended", facts, nil
 		}
 	}
-	return "", snap, nil
+	return "", facts, nil
+}
+
+// begunIn reports whether a closure covers the door of a hold now and began after
+// the hold.
+func begunIn(c access.Closure, h Hold, now time.Time) bool {
+	covers := c.Doors == nil || slices.Contains(c.Doors, h.Door)
+	return covers && h.Since.Before(c.From) && !now.Before(c.From) && now.Before(c.Until)
 }
 
 // closedSince reports whether the wall clock passed closing between since and

@@ -7,12 +7,15 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/storage"
@@ -68,18 +71,19 @@ func TestExports(t *testing.T) {
 		if n, err := b.gate.ExportCSV(ctx, &sheet, gate.LogQuery{}); n != 3 || err != nil {
 			t.Fatalf("got %d, %v", n, err)
 		}
-		records, err := csv.NewReader(&sheet).ReadAll()
-		if err != nil || len(records) != 4 {
-			t.Fatalf("got %v, %v", records, err)
+		records := readSheet(t, &sheet)
+		if len(records) != 3 {
+			t.Fatalf("got %v", records)
 		}
-		if got := records[1][7]; got != "'"+tap.Actor {
+		if got := records[0]["actor"]; got != "'"+tap.Actor {
 			t.Errorf("the actor reads %q", got)
 		}
-		if got := strings.Join(records[2][2:7], " "); got != "front unlock accepted grant ada" {
+		r := records[1]
+		if got := strings.Join([]string{r["door"], r["action"], r["outcome"], r["reason"], r["member"]}, " "); got != "front unlock accepted grant ada" {
 			t.Errorf("got %q", got)
 		}
-		if records[2][11] != "1" || records[3][6] != "" {
-			t.Errorf("got %q and %q", records[2], records[3])
+		if records[1]["follows"] != "1" || records[2]["member"] != "" {
+			t.Errorf("got %q and %q", records[1], records[2])
 		}
 
 		full := errors.New("no space left")
@@ -92,6 +96,85 @@ func TestExports(t *testing.T) {
 	})
 }
 
+// readSheet reads an export as a spreadsheet does, by its heading.
+func readSheet(t *testing.T, sheet *bytes.Buffer) (list []map[string]string) {
+	t.Helper()
+	text, marked := strings.CutPrefix(sheet.String(), "\ufeff")
+	if !marked {
+		t.Error("no byte order mark")
+	}
+	records, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil || len(records) == 0 {
+		t.Fatalf("got %v, %v", records, err)
+	}
+	for _, r := range records[1:] {
+		row := map[string]string{}
+		for i, column := range records[0] {
+			row[column] = r[i]
+		}
+		list = append(list, row)
+	}
+	return list
+}
+
+// What a spreadsheet would turn into something else than text has an apostrophe.
+func TestExportForSpreadsheets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		for text, changed := range map[string]bool{
+			"007": true, "1E5": true, "3-4": true, "＝1+1": true, "=1+1": true, "+49 30 1234": true, "-1": true, "@SUM(A1)": true,
+			"\t=1": true, " =1": true, "\u200b=1": true, "＋1": true, "－1": true, "＠x": true, "１２３": true, "1,5": true, "1 000": true, "5%": true, "$5": true,
+			"(5)": true, "12:30": true, "12:30 pm": true, "1/2": true, "4 May": true, "May 4": true, "MAR1": true, "Sept-3": true, "2026-05-04T12:00:00Z": true,
+			"TRUE": true, "false": true, "1e": true, "٣": true,
+			"ada": false, "office-4": false, "r1": false, "3f1c9a52-one-tap": false, "Bob & Sons": false, "": false, "may": false, "true story": false,
+			"2 doors": false, "Anna-Maria": false, "ö": false, "—": false,
+		} {
+			tap := b.tap("bob", "front")
+			tap.Actor, tap.Source = text, gate.SourceStaff
+			b.unlock(tap)
+			var sheet bytes.Buffer
+			if _, err := b.gate.ExportCSV(t.Context(), &sheet, gate.LogQuery{Newest: true, Limit: 1}); err != nil {
+				t.Fatal(err)
+			}
+			want := text
+			if changed {
+				want = "'" + text
+			}
+			if got := readSheet(t, &sheet)[0]["actor"]; got != want {
+				t.Errorf("%q reads %q, want %q", text, got, want)
+			}
+		}
+	})
+}
+
+// Times have the same width, and the local time beside them, on both sides of a
+// change of the clocks.
+func TestExportTimes(t *testing.T) {
+	now := time.Date(2026, 10, 25, 0, 30, 0, 0, time.UTC)
+	b := setup(t, func(c *gate.Config) { c.Now = func() time.Time { return now } })
+	for range 2 {
+		tap := b.tap("bob", "front")
+		tap.TappedAt = now.Add(-1500 * time.Millisecond)
+		b.unlock(tap)
+		now = now.Add(time.Hour)
+	}
+	var sheet bytes.Buffer
+	if _, err := b.gate.ExportCSV(t.Context(), &sheet, gate.LogQuery{}); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range readSheet(t, &sheet) {
+		got = append(got, r["at"], r["at_local"], r["tapped_at"], r["tapped_at_local"])
+	}
+	want := []string{
+		"2026-10-25T00:30:00.000000Z", "2026-10-25T02:30:00.000000+02:00", "2026-10-25T00:29:58.500000Z", "2026-10-25T02:29:58.500000+02:00",
+		"2026-10-25T01:30:00.000000Z", "2026-10-25T02:30:00.000000+01:00", "2026-10-25T01:29:58.500000Z", "2026-10-25T02:29:58.500000+01:00",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("times (-want +got):\n%s", diff)
+	}
+}
+
 type failingWriter struct{ err error }
 
 func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
@@ -100,10 +183,30 @@ func ExampleGate_ExportCSV() {
 	g, _ := newSite()
 	ctx := context.Background()
 	_, _ = g.Unlock(ctx, tap("3f1c9a52-one-tap", "ada", "front"))
-	_, _ = g.ExportCSV(ctx, os.Stdout, gate.LogQuery{Outcome: gate.Accepted})
+	var sheet strings.Builder
+	_, _ = g.ExportCSV(ctx, &sheet, gate.LogQuery{Outcome: gate.Accepted})
+	records, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(sheet.String(), "\ufeff"))).ReadAll()
+	for i, column := range records[0] {
+		fmt.Printf("%s=%s\n", column, records[1][i])
+	}
+	fmt.Println(err)
 	// Output:
-	// seq,at,door,action,outcome,reason,member,actor,source,request_id,tapped_at,follows,note
-	// 2,2026-05-04T12:00:00Z,front,unlock,accepted,membership,ada,,digital_key,3f1c9a52-one-tap,2026-05-04T12:00:00Z,1,
+	// seq=2
+	// at=2026-05-04T12:00:00.000000Z
+	// at_local=2026-05-04T14:00:00.000000+02:00
+	// door=front
+	// action=unlock
+	// outcome=accepted
+	// reason=membership
+	// member=ada
+	// actor=
+	// source=digital_key
+	// request_id=3f1c9a52-one-tap
+	// tapped_at=2026-05-04T12:00:00.000000Z
+	// tapped_at_local=2026-05-04T14:00:00.000000+02:00
+	// follows=1
+	// note=
+	// <nil>
 }
 
 func ExampleGate_ExportJSON() {
@@ -119,13 +222,13 @@ func ExampleGate_ExportJSON() {
 	// one row
 }
 
-// A row whose detail somebody with the database has spoilt hides no other.
-func TestExportOfASpoiltDetail(t *testing.T) {
+// A row whose detail somebody with the database has damaged hides no other.
+func TestExportOfADamagedDetail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
 		b.unlock(b.tap("bob", "front"))
-		spoilt := storage.LogEntry{At: time.Now(), Action: "unlock", Detail: []byte(`{"member":`), Salt: []byte("0123456789abcdef")}
-		if _, err := b.store.Note(t.Context(), site, spoilt); err != nil {
+		damaged := storage.LogEntry{At: time.Now(), Action: "unlock", Detail: []byte(`{"member":`), Salt: []byte("0123456789abcdef")}
+		if _, err := b.store.Note(t.Context(), site, damaged); err != nil {
 			t.Fatal(err)
 		}
 		b.unlock(b.tap("bob", "office"))
@@ -133,9 +236,9 @@ func TestExportOfASpoiltDetail(t *testing.T) {
 		if n, err := b.gate.ExportCSV(t.Context(), &sheet, gate.LogQuery{}); n != 3 || err != nil {
 			t.Errorf("CSV: %d rows, %v", n, err)
 		}
-		records, err := csv.NewReader(&sheet).ReadAll()
-		if err != nil || len(records) != 4 || !strings.Contains(records[2][12], "is unreadable") || records[3][6] != "bob" {
-			t.Errorf("got %q, %v", records, err)
+		records := readSheet(t, &sheet)
+		if len(records) != 3 || !strings.Contains(records[1]["note"], "is unreadable") || records[2]["member"] != "bob" {
+			t.Errorf("got %q", records)
 		}
 		if n, err := b.gate.ExportJSON(t.Context(), &lines, gate.LogQuery{}); n != 3 || err != nil {
 			t.Errorf("JSON: %d rows, %v", n, err)
@@ -143,14 +246,14 @@ func TestExportOfASpoiltDetail(t *testing.T) {
 		var got []string
 		for line := range strings.Lines(lines.String()) {
 			var row struct {
-				Detail json.RawMessage
-				Spoilt string
+				Detail  json.RawMessage
+				Damaged string
 			}
 			if err := json.Unmarshal([]byte(line), &row); err != nil {
 				t.Fatal(err)
 			}
-			if row.Spoilt != "" {
-				got = append(got, string(row.Detail)+" "+row.Spoilt)
+			if row.Damaged != "" {
+				got = append(got, string(row.Detail)+" "+row.Damaged)
 			}
 		}
 		if want := []string{`null 7b226d656d626572223a`}; !slices.Equal(got, want) {

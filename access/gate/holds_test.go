@@ -84,7 +84,7 @@ func TestCommandsUnderWayAtOnce(t *testing.T) {
 				wg.Go(func() { time.Sleep(c.lock); other.command(access.Lock, "ada", gate.Accepted) })
 				wg.Wait()
 				b.wantHolders("when all is answered", c.want...)
-				// The guardian knows of what may be open.
+				// The closing run knows what may be open.
 				b.driver.move = nil
 				time.Sleep(24 * time.Hour)
 				want := ""
@@ -92,7 +92,7 @@ func TestCommandsUnderWayAtOnce(t *testing.T) {
 					want = "ended ada closing"
 				}
 				if got := b.closeOfficeMode(gate.CloseRequest{Closing: new(22 * time.Hour)}); got != want {
-					t.Errorf("the guardian: got %q, want %q", got, want)
+					t.Errorf("the closing run: got %q, want %q", got, want)
 				}
 			})
 		})

@@ -21,7 +21,7 @@ const (
 	// SourceStaff is a dashboard.
 	SourceStaff Source = "staff"
 
-	sourceClosing Source = "closing" // CloseOfficeMode
+	sourceClosing Source = "closing_run" // CloseOfficeMode
 )
 
 // Tap is one request of one member at one door.

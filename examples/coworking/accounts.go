@@ -19,6 +19,7 @@ import (
 type accounts struct {
 	db      *sql.DB
 	dialect sqlstore.Dialect
+	rounds  int // of PBKDF2
 }
 
 // account is one person who may log in.
@@ -61,7 +62,7 @@ func (a accounts) set(ctx context.Context, name, value string) error {
 func (a accounts) add(ctx context.Context, acc account, password string) error {
 	salt := make([]byte, 16)
 	rand.Read(salt)
-	hash, err := hashed(password, salt)
+	hash, err := a.hashed(password, salt)
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func (a accounts) login(ctx context.Context, email, password string) (account, b
 	}
 	rawSalt, _ := hex.DecodeString(salt) // empty for an unknown address
 	want, _ := hex.DecodeString(hash)
-	got, err := hashed(password, rawSalt)
+	got, err := a.hashed(password, rawSalt)
 	if err != nil {
 		return account{}, false, err
 	}
@@ -119,6 +120,6 @@ func (a accounts) names(ctx context.Context) (map[string]string, error) {
 	return names, rows.Err()
 }
 
-func hashed(password string, salt []byte) ([]byte, error) {
-	return pbkdf2.Key(sha256.New, password, salt, 200_000, 32)
+func (a accounts) hashed(password string, salt []byte) ([]byte, error) {
+	return pbkdf2.Key(sha256.New, password, salt, a.rounds, 32)
 }

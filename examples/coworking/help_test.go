@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/saltoks"
 )
 
 const testPassword = "harbour-test"
@@ -35,7 +36,7 @@ func newPlace(t *testing.T, demo string) *place {
 	srv := httptest.NewUnstartedServer(nil)
 	origin := "http://" + srv.Listener.Addr().String()
 	logger := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	o := options{db: filepath.Join(t.TempDir(), "coworking.db"), demo: demo, now: morning}
+	o := options{db: filepath.Join(t.TempDir(), "coworking.db"), demo: demo, now: morning, rounds: 10, limit: saltoks.NoRateLimit()}
 	w, err := open(t.Context(), o, origin, testPassword, logger)
 	if err != nil {
 		t.Fatal(err)

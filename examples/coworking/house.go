@@ -37,6 +37,7 @@ type house struct {
 	store *sqlstore.Store
 	state *saltostate.State
 	env   saltoks.Environment
+	limit *saltoks.Limiter
 	auth  *saltoauth.Authorizer
 	sim   *saltokstest.Server // nil when SALTO KS is a real one
 	log   *slog.Logger
@@ -58,7 +59,7 @@ type live struct {
 }
 
 func openHouse(ctx context.Context, o options, origin string, log *slog.Logger) (*house, error) {
-	h := &house{log: log, alert: newAlerts(log)}
+	h := &house{log: log, alert: newAlerts(log), limit: o.limit}
 	driver, dsn, dialect := "sqlite", sqlstore.SQLiteDSN(o.db), sqlstore.SQLite
 	if o.postgres != "" {
 		driver, dsn, dialect = "pgx", o.postgres, sqlstore.PostgreSQL
@@ -67,7 +68,7 @@ func openHouse(ctx context.Context, o options, origin string, log *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
-	h.db, h.table = db, accounts{db: db, dialect: dialect}
+	h.db, h.table = db, accounts{db: db, dialect: dialect, rounds: o.rounds}
 	if h.store, err = sqlstore.Open(ctx, db, dialect, sqlstore.Migrated()); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -169,7 +170,7 @@ func (h *house) connected(ctx context.Context) (*live, error) {
 		return new(*h.live), nil
 	}
 	l := &live{conn: conn}
-	if l.client, err = saltoks.NewClient(saltoks.Config{Environment: h.env, Tokens: h.auth.Tokens(conn), Logger: h.log}); err != nil {
+	if l.client, err = saltoks.NewClient(saltoks.Config{Environment: h.env, Tokens: h.auth.Tokens(conn), Limiter: h.limit, Logger: h.log}); err != nil {
 		return nil, err
 	}
 	if l.remote, err = saltoremote.NewRemote(saltoremote.Config{Client: l.client, State: h.state, User: conn.Identity(), Now: h.now}); err != nil {

@@ -25,6 +25,7 @@ import (
 	_ "time/tzdata" // the site's zone, wherever this runs
 
 	"github.com/doorkit/doorkit/examples/internal/serving"
+	"github.com/doorkit/doorkit/saltoks"
 )
 
 func main() {
@@ -41,10 +42,12 @@ type options struct {
 	addr, db, postgres, demo string
 	identity, api, clientID  string           // of another SALTO KS than the simulated one
 	now                      func() time.Time // the demo's clock before somebody moves it; nil is the real one
+	rounds                   int              // of PBKDF2 for a password
+	limit                    *saltoks.Limiter // of calls to SALTO KS; nil is its quota
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	o := options{}
+	o := options{rounds: 200_000}
 	flags := flag.NewFlagSet("coworking", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "host:port to listen on")

@@ -97,6 +97,7 @@ func TestLocked(t *testing.T) {
 // TestFull fills an SQLite file to its limit; a server whose disk is full is
 // what PostgreSQL's error code says it is.
 func TestFull(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, SQLite(t))
 	var pages int
 	must(t, s.d.Raw(t).QueryRowContext(t.Context(), "PRAGMA page_count").Scan(&pages))
@@ -264,6 +265,7 @@ func TestBrokenAtEveryStep(t *testing.T) {
 // TestServerGoesAway kills a PostgreSQL server while a door is moving: the
 // receipt says that it opened, and that nobody could write it down.
 func TestServerGoesAway(t *testing.T) {
+	t.Parallel()
 	server, err := pgserver.Start(t.Context())
 	if errors.Is(err, pgserver.ErrMissing) {
 		t.Skip(err)
@@ -302,6 +304,7 @@ func TestServerGoesAway(t *testing.T) {
 // the site and of a document: the server cannot know, and all doors of the site
 // would wait for it.
 func TestFrozenProcess(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, PostgreSQL(t))
 	s.works(1)
 	var site, document sync.Once

@@ -74,10 +74,12 @@ func TestStateWritesOnlyChanges(t *testing.T) {
 }
 
 func TestStateProcessesSQLite(t *testing.T) {
+	t.Parallel()
 	stateProcesses(t, func(t *testing.T) Database { return SQLite(t) })
 }
 
 func TestStateProcessesPostgreSQL(t *testing.T) {
+	t.Parallel()
 	stateProcesses(t, func(t *testing.T) Database { return PostgreSQL(t) })
 }
 

@@ -198,16 +198,17 @@ func (s *scene) ingest() gate.IngestReport {
 func TestKilledWhileIngesting(t *testing.T) {
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
-		step, byChild := 1, 0
-		for killed := true; killed; step++ {
-			s.lostAnswer(2*step+1, fmt.Sprintf("lost-answer-%04d", step)) // office mode: it has every step
+		step, n, byChild := 1, 0, 0
+		for killed := true; killed; step += scaled(1, 4) {
+			n++
+			s.lostAnswer(2*n+1, fmt.Sprintf("lost-answer-%04d", n)) // office mode: it has every step
 			job := s.task("ingest")
 			job.KillAt = step
 			killed = start(t, job).wait(t)
 			known := s.consistent(fmt.Sprintf("killed at step %d", step))
 			report := s.ingest()
 			byChild += 1 - len(report.Settled)
-			if proven := s.consistent("after another process went on"); proven != step || known+len(report.Settled) != proven {
+			if proven := s.consistent("after another process went on"); proven != n || known+len(report.Settled) != proven {
 				t.Fatalf("step %d: %d proven by the killed one, %d by the next, %d in all", step, known, len(report.Settled), proven)
 			}
 		}
@@ -222,10 +223,7 @@ func TestKilledWhileIngesting(t *testing.T) {
 // TestIngestersKilledAtRandom kills two processes that ingest one log, at any
 // instant, while commands lose their answers.
 func TestIngestersKilledAtRandom(t *testing.T) {
-	rounds := 40
-	if testing.Short() {
-		rounds = 8
-	}
+	rounds := scaled(40, 5)
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
 		for i := range rounds {

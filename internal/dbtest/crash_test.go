@@ -154,7 +154,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
 		step := 1
-		for ; ; step++ {
+		for ; ; step += scaled(1, 4) {
 			job := s.task("unlock")
 			job.KillAt = step
 			job.Tap = gate.Tap{RequestID: fmt.Sprintf("killed-at-step-%04d", step), Member: member(step), Door: "front", TappedAt: time.Now()}
@@ -188,10 +188,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 
 // TestKilledAtRandom kills a busy process again and again, at any instant.
 func TestKilledAtRandom(t *testing.T) {
-	kills := 150
-	if testing.Short() {
-		kills = 20
-	}
+	kills := scaled(150, 10)
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
 		for i := range kills {
@@ -217,7 +214,7 @@ func TestKilledAtRandom(t *testing.T) {
 func TestCrowd(t *testing.T) {
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
-		for round := range 3 {
+		for round := range scaled(3, 1) {
 			job := s.task("crowd")
 			job.Tap = gate.Tap{RequestID: fmt.Sprintf("same-for-all-%04d", round), Member: member(round), Door: "front", TappedAt: time.Now()}
 			var crowd [4]*process

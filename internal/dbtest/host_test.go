@@ -95,6 +95,7 @@ func TestSlowUpdateBlocksNobody(t *testing.T) {
 // TestLeaseOfTheFuture finds a lease whose process died, and a clock that was set
 // back by a day since: nobody renews it, so nobody waits for the day to pass.
 func TestLeaseOfTheFuture(t *testing.T) {
+	t.Parallel()
 	s, db := SQLite(t).Store(t)
 	docs := s.Documents()
 	write := func(text string) func(context.Context, []byte) ([]byte, error) {

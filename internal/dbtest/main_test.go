@@ -3,13 +3,40 @@
 package dbtest
 
 import (
+	"flag"
 	"os"
+	"syscall"
 	"testing"
 )
 
 func TestMain(m *testing.M) {
 	runChild()
+	flag.Parse()
+	if testing.Short() {
+		useMemory()
+	}
+	// Tests that are parallel wait for most of their time.
+	_ = flag.Set("test.parallel", "8")
 	code := m.Run()
 	StopServer()
 	os.Exit(code)
+}
+
+// useMemory puts temporary files on a RAM disk that has room for them, where
+// syncing costs nothing. The tests kill processes and not the machine, so they
+// find the same faults there.
+func useMemory() {
+	const dir, room = "/dev/shm", 2 << 30
+	var fs syscall.Statfs_t
+	if syscall.Statfs(dir, &fs) == nil && fs.Bavail*uint64(fs.Bsize) > room {
+		_ = os.Setenv("TMPDIR", dir)
+	}
+}
+
+// scaled returns how often a test repeats something: fewer times with -short.
+func scaled(full, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return full
 }

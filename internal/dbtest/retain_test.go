@@ -113,7 +113,7 @@ func TestPruneInPieces(t *testing.T) {
 func TestBrokenWhileRetaining(t *testing.T) {
 	d := SQLite(t)
 	good, _ := d.Store(t)
-	for at, broke := 1, true; broke; at++ {
+	for at, broke := 1, true; broke; at += scaled(1, 5) {
 		const long = 2005 // two commits
 		site := fmt.Sprint("site-", at)
 		longLog(t, d, site, long)

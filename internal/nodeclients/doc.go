@@ -3,6 +3,8 @@
 //
 //   - openid-client logs in at the simulator, and at oidc-provider for comparison: what it
 //     requires of a certified server, it requires of the simulator.
+//   - saltoauth connects to oidc-provider: discovery, consent, ID token, refresh with
+//     rotation, reconnect and disconnect.
 //   - @microsoft/signalr receives the simulator's event stream over each transport.
 //
 // The tests need node (20 or newer) and the packages in package-lock.json, and are skipped

@@ -2,8 +2,10 @@ package saltokstest_test
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -103,15 +105,17 @@ func TestRewriteTokens(t *testing.T) {
 	f := newClient(t)
 	tokens := f.tokensWith(allScopes)
 	for _, c := range []struct {
-		opt  saltokstest.FaultOption
-		want string
+		opt     saltokstest.FaultOption
+		want    string
+		without string // the field that is removed
 	}{
-		{saltokstest.Field("expires_in", "3600.0"), `"expires_in":3600.0`},
-		{saltokstest.Field("expires_in", "3599.72"), `"expires_in":3599.72`},
-		{saltokstest.Field("expires_in", `""`), `"expires_in":""`},
-		{saltokstest.Field("error", "0"), `"error":0`},
-		{saltokstest.ContentType("text/plain"), `"expires_in":3600`},
-		{saltokstest.WithoutField("expires_in"), `"refresh_token"`},
+		{saltokstest.Field("expires_in", "3600.0"), `"expires_in":3600.0`, ""},
+		{saltokstest.Field("expires_in", "3599.72"), `"expires_in":3599.72`, ""},
+		{saltokstest.Field("expires_in", `""`), `"expires_in":""`, ""},
+		{saltokstest.Field("error", "0"), `"error":0`, ""},
+		{saltokstest.ContentType("text/plain"), `"expires_in":3600`, ""},
+		{saltokstest.WithoutField("expires_in"), `"refresh_token"`, "expires_in"},
+		{saltokstest.WithoutField("scope"), `"expires_in":3600`, "scope"},
 	} {
 		f.sim.Fault(saltokstest.RewriteAnswer, c.opt, saltokstest.On("/connect/token"))
 		req, _ := http.NewRequest("POST", f.sim.Issuer()+"/connect/token", strings.NewReader(url.Values{
@@ -126,6 +130,12 @@ func TestRewriteTokens(t *testing.T) {
 		old := tokens["refresh_token"]
 		tokens = nil
 		decode(t, raw, &tokens)
+		fields := []string{"access_token", "expires_in", "id_token", "refresh_token", "scope", "token_type"}
+		fields = slices.DeleteFunc(fields, func(x string) bool { return x == c.without })
+		got := slices.Sorted(maps.Keys(tokens))
+		if c.want != `"error":0` {
+			diff(t, fields, got)
+		}
 		if tokens["refresh_token"] == old {
 			t.Errorf("%s: the refresh token was not rotated", c.want)
 		}

@@ -274,9 +274,10 @@ func closedRows() []closedRow {
 		{name: "answer: JSON that calls itself a page", verdict: "accepted", commands: 1, moves: 1, with: otherAnswer(200, `{"id":"x"}`, "Content-Type", "text/html")},
 		{name: "answer: a page", verdict: "unconfirmed", says: "not JSON", commands: 1, moves: 1, with: otherAnswer(200, "<html>log in to the wifi</html>")},
 		{name: "answer: half of it", verdict: "unconfirmed", says: "not JSON", commands: 1, moves: 1, with: otherAnswer(200, `{"id":"l`)},
-		{name: "answer: an error with status 200", verdict: "refused", with: instead(200, `{"ErrorCode":"2211","Message":"m"}`)},
+		{name: "answer: a refusal with status 200", verdict: "refused", with: instead(200, `{"ErrorCode":"2203","Message":"m"}`)},
+		{name: "answer: an unknown error with status 200", verdict: "unconfirmed", with: instead(200, `{"ErrorCode":"2211","Message":"m"}`)},
 		{name: "answer: a redirect to the same host", verdict: "refused", says: "status 307", commands: 1, with: func(p *parts) { p.before = func() { p.sim.Fault(saltokstest.Redirect307) } }},
-		{name: "answer: a redirect to elsewhere", verdict: "refused", says: "status 302", with: instead(302, "", "Location", "https://evil.example/"+"planted-access-token-7f3a")},
+		{name: "answer: a redirect to elsewhere", verdict: "unconfirmed", says: "status 302", with: instead(302, "", "Location", "https://evil.example/"+"planted-access-token-7f3a")},
 		{name: "answer: half a refusal", verdict: "unconfirmed", says: "cut short", with: instead(400, `{"ErrorCode":"3102","Message":"Request execution failed with code: otp_inv`)},
 		{name: "answer: a refusal cut after its code", verdict: "refused", is: saltoks.ErrOTPInvalid, with: instead(400, `{"ErrorCode":"3102","Message":"Request execution failed with code: otp_invalid","x":`)},
 		{name: "answer: repeats our secrets", verdict: "unconfirmed", commands: 1, moves: 1, with: badAnswer(func(_ *parts, resp *http.Response) *http.Response {

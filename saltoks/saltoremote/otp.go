@@ -10,7 +10,6 @@ import (
 
 	"github.com/doorkit/doorkit/internal/hostcall"
 	"github.com/doorkit/doorkit/saltoks"
-	"github.com/doorkit/doorkit/saltoks/internal/sendby"
 )
 
 // OTPProvider gives the code for one command to one IQ. SALTO does not publish
@@ -161,9 +160,6 @@ func (p *LocalOTP) second(ctx context.Context, at siteIQ) (int64, error) {
 	limit := otpMaxWait
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(deadline))
-	}
-	if guard := sendby.Of(ctx); guard != nil {
-		limit = min(limit, guard.LeftAt(now))
 	}
 
 	p.mu.Lock()

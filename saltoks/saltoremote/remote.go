@@ -9,7 +9,6 @@ import (
 	"github.com/doorkit/doorkit/internal/hostcall"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
-	"github.com/doorkit/doorkit/saltoks/internal/sendby"
 	"github.com/doorkit/doorkit/saltoks/internal/userindex"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
@@ -29,9 +28,21 @@ type Remote struct {
 
 // lockCalls is what Remote uses of the client.
 type lockCalls interface {
-	SetState(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID, state saltoks.LockState, code saltoks.OTP) error
+	SetLockState(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID, state saltoks.LockState, code saltoks.OTP, opts ...saltoks.CommandOption) error
 	Get(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID) (saltoks.Lock, error)
 }
+
+// rawLocks and rawIQs join a service with the calls of Client.Raw.
+type (
+	rawLocks struct {
+		*saltoks.LocksService
+		*saltoks.RawService
+	}
+	rawIQs struct {
+		*saltoks.IQsService
+		*saltoks.RawService
+	}
+)
 
 // core is what Remote and Activation share.
 type core struct {
@@ -87,8 +98,8 @@ func NewRemote(cfg Config) (*Remote, error) {
 	}
 	c.now = hostcall.Clock(c.now)
 	c.local = newLocalOTP(c.storedKey, c.now)
-	r := &Remote{core: c, locks: cfg.Client.Locks}
-	r.activation = &Activation{core: c, iqs: cfg.Client.IQs, me: cfg.Client.Me}
+	r := &Remote{core: c, locks: rawLocks{cfg.Client.Locks, cfg.Client.Raw()}}
+	r.activation = &Activation{core: c, iqs: rawIQs{cfg.Client.IQs, cfg.Client.Raw()}, me: cfg.Client.Me}
 	return r, nil
 }
 
@@ -163,10 +174,12 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 	if err := t.check(); err != nil {
 		return notSentError(err)
 	}
-	send, guard, stop := sendby.With(ctx, cfg.sendBy, r.now)
-	defer stop()
-	if err := guard.Passed(); err != nil {
-		return notSentError(err)
+	var deadline *saltoks.SendDeadline
+	if cfg.sendBy != nil {
+		deadline = saltoks.NewSendDeadline(*cfg.sendBy, r.now)
+	}
+	if deadline.Left() <= 0 {
+		return notSentError(saltoks.ErrSendBy)
 	}
 
 	at := siteIQ{t.Site, t.IQ}
@@ -174,11 +187,11 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 	var code saltoks.OTP
 	if t.OTPRequired {
 		var err error
-		if doc, code, err = r.prepare(send, at); err != nil {
-			return explain(guard, notSentError(err))
+		if doc, code, err = r.prepareBefore(ctx, deadline, at); err != nil {
+			return notSentError(err)
 		}
 	}
-	err := explain(guard, r.locks.SetState(send, t.Site, t.Lock, state, code))
+	err := r.locks.SetLockState(ctx, t.Site, t.Lock, state, code, saltoks.SendBefore(deadline))
 	if !t.OTPRequired {
 		return err
 	}
@@ -186,6 +199,20 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 		return also(err, recErr) // after a success there is nothing the caller could do
 	}
 	return err
+}
+
+// prepareBefore is prepare, which ends at the deadline.
+func (r *Remote) prepareBefore(ctx context.Context, d *saltoks.SendDeadline, at siteIQ) (iqDoc, saltoks.OTP, error) {
+	if d == nil {
+		return r.prepare(ctx, at)
+	}
+	limited, cancel := context.WithTimeout(ctx, d.Left())
+	defer cancel()
+	doc, code, err := r.prepare(limited, at)
+	if err != nil && ctx.Err() == nil && d.Left() <= 0 {
+		err = saltoks.ErrSendBy
+	}
+	return doc, code, err
 }
 
 // prepare is one read of the store and one code.
@@ -288,18 +315,4 @@ func also(err, second error) error {
 		return err
 	}
 	return fmt.Errorf("%w; and %w", err, second)
-}
-
-// explain names the guard as the cause of what it kept from being sent. A guard
-// that is late has never let a request start, whatever the transport made of
-// the connection that was closed under it.
-func explain(g *sendby.Guard, err error) error {
-	if err == nil || g.Passed() == nil {
-		return err
-	}
-	late := saltoks.NewNotSentError(saltoks.ErrSendBy)
-	if e, ok := errors.AsType[*saltoks.APIError](err); ok {
-		late.Method, late.Route, late.Attempts = e.Method, e.Route, e.Attempts
-	}
-	return late
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
-	"github.com/doorkit/doorkit/saltoks/internal/sendby"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
@@ -133,25 +132,6 @@ func TestNothingIsSentLate(t *testing.T) {
 			}
 		})
 	})
-}
-
-// A connection that comes too late carries nothing.
-func TestLateConnectionIsClosed(t *testing.T) {
-	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
-	ctx, guard, stop := sendby.With(t.Context(), new(now.Add(time.Minute)), func() time.Time { return now })
-	defer stop()
-	now = now.Add(time.Minute) // to the nanosecond: "before" is before
-	near, far := net.Pipe()
-	defer far.Close()
-	if err := sendby.Of(ctx).Start(near); !errors.Is(err, saltoks.ErrSendBy) {
-		t.Errorf("got %v", err)
-	}
-	if _, err := near.Write([]byte("PATCH")); err == nil || ctx.Err() == nil {
-		t.Errorf("a write: %v; the context: %v", err, ctx.Err())
-	}
-	if err := explain(guard, context.Canceled); !errors.Is(err, saltoks.ErrSendBy) {
-		t.Errorf("explained as %v", err)
-	}
 }
 
 // A transport that tells nothing of its connections: the instant ends no answer

@@ -44,6 +44,11 @@ func (d *Doctor) Check(ctx context.Context, c gate.Check) ([]gate.Issue, error) 
 	e.user(ctx)
 	e.iqs(ctx)
 	e.locks(ctx)
+	for i, err := range e.errs {
+		if unreachable(err) {
+			e.errs[i] = fmt.Errorf("%w: %w", gate.ErrCloudUnavailable, err)
+		}
+	}
 	return e.list, errors.Join(e.errs...)
 }
 
@@ -108,6 +113,9 @@ func (e *examination) site(ctx context.Context) bool {
 	case err != nil:
 		e.errs = append(e.errs, err)
 		return false
+	}
+	if i, differs := timeZone(s.TimeZone, e.c.TimeZone, e.c.Now); differs {
+		e.find(i)
 	}
 	if !s.SubscriptionValid {
 		e.find(gate.Issue{

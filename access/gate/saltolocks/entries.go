@@ -36,7 +36,7 @@ func (e *Entries) Poll(ctx context.Context, cursor string) ([]gate.VendorEntry, 
 	}
 	list, next, err := e.l.c.Client.Entries.Poll(ctx, e.l.c.Site, since)
 	if err != nil {
-		return nil, "", storageError(err)
+		return nil, "", catalogError(err)
 	}
 	entries := make([]gate.VendorEntry, len(list))
 	for i, v := range list {
@@ -80,7 +80,7 @@ func (e *Entries) me(ctx context.Context) (saltoks.UserID, error) {
 	if e.self == "" {
 		me, err := e.l.c.Client.Me.Get(ctx)
 		if err != nil {
-			return "", storageError(err)
+			return "", catalogError(err)
 		}
 		e.self = me.ID
 	}

@@ -126,20 +126,20 @@ func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
 func (l *Locks) Locks(ctx context.Context) iter.Seq2[gate.CatalogLock, error] {
 	return func(yield func(gate.CatalogLock, error) bool) {
 		if l.c.Remote == nil {
-			yield(gate.CatalogLock{}, storageError(errZero))
+			yield(gate.CatalogLock{}, catalogError(errZero))
 			return
 		}
 		iqs := map[saltoks.IQID]saltoremote.IQStatus{}
 		for iq, err := range l.c.Remote.Activation().List(ctx, l.c.Site) {
 			if err != nil {
-				yield(gate.CatalogLock{}, storageError(err))
+				yield(gate.CatalogLock{}, catalogError(err))
 				return
 			}
 			iqs[iq.IQ.ID] = iq
 		}
 		for lock, err := range l.c.Client.Locks.All(ctx, l.c.Site) {
 			if err != nil {
-				yield(gate.CatalogLock{}, storageError(err))
+				yield(gate.CatalogLock{}, catalogError(err))
 				return
 			}
 			c := l.catalogued(lock)
@@ -158,11 +158,11 @@ func (l *Locks) Locks(ctx context.Context) iter.Seq2[gate.CatalogLock, error] {
 // activation of the IQ.
 func (l *Locks) Lock(ctx context.Context, id string) (gate.CatalogLock, error) {
 	if l.c.Client == nil {
-		return gate.CatalogLock{}, storageError(errZero)
+		return gate.CatalogLock{}, catalogError(errZero)
 	}
 	lock, err := l.c.Client.Locks.Get(ctx, l.c.Site, saltoks.LockID(id))
 	if err != nil {
-		return gate.CatalogLock{}, storageError(err)
+		return gate.CatalogLock{}, catalogError(err)
 	}
 	c := l.catalogued(lock)
 	if lock.IQ != nil {
@@ -207,12 +207,4 @@ func problem(c *gate.CatalogLock, seen bool, iq saltoremote.IQStatus) gate.Cause
 		return gate.CauseLockOffline
 	}
 	return ""
-}
-
-// storageError gives an error of the client the gate's words beside its own.
-func storageError(err error) error {
-	if errors.Is(err, saltoks.ErrNotFound) {
-		return fmt.Errorf("%w: %w", gate.ErrNotFound, err)
-	}
-	return fmt.Errorf("%w: %w", gate.ErrUnavailable, err)
 }

@@ -1,0 +1,328 @@
+package saltoks
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func verdict(err error) string {
+	e, ok := errors.AsType[*APIError](err)
+	switch {
+	case err == nil:
+		return "accepted"
+	case !ok:
+		return fmt.Sprintf("no APIError: %v", err)
+	}
+	var said []string
+	if e.NotSent() {
+		said = append(said, "not sent")
+	}
+	if e.Refused() {
+		said = append(said, "refused")
+	}
+	if e.Unconfirmed() {
+		said = append(said, "unconfirmed")
+	}
+	return strings.Join(said, "+")
+}
+
+func tcpClient(t testing.TB, url string, set ...func(*Config)) *Client {
+	t.Helper()
+	cfg := Config{Environment: testEnv(url), Tokens: staticTokens{testToken}, Limiter: NoRateLimit()}
+	for _, change := range set {
+		change(&cfg)
+	}
+	c, err := NewClient(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close(context.Background()) })
+	return c
+}
+
+// rawServer accepts connections, reads one request from each and hands it over.
+func rawServer(t *testing.T, handle func(conn net.Conn, n int)) (url string, requests func() int) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	var seen atomic.Int32
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serveRaw(conn, &seen, handle)
+		}
+	}()
+	return "http://" + l.Addr().String(), func() int { return int(seen.Load()) }
+}
+
+// pipeServer is rawServer without a network, for bubbles: the machine's speed
+// counts nothing there.
+func pipeServer(handle func(conn net.Conn, n int)) (hc *http.Client, requests func() int) {
+	var seen atomic.Int32
+	dial := func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		go serveRaw(far, &seen, handle)
+		return near, nil
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: dial}}, func() int { return int(seen.Load()) }
+}
+
+func serveRaw(conn net.Conn, seen *atomic.Int32, handle func(conn net.Conn, n int)) {
+	defer conn.Close()
+	br := bufio.NewReader(conn)
+	for {
+		r, err := http.ReadRequest(br)
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		handle(conn, int(seen.Add(1)))
+	}
+}
+
+// neverCalls are a command with a body and one without.
+var neverCalls = map[string]func(context.Context, *Client) error{
+	"with a body": func(ctx context.Context, c *Client) error {
+		return c.Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("a1b2c"))
+	},
+	"without a body": func(ctx context.Context, c *Client) error {
+		_, err := c.Raw().FirstSecret(ctx, "s", "q")
+		return err
+	},
+}
+
+func TestOutcomeOfBrokenExchanges(t *testing.T) {
+	t.Parallel()
+	for how, breakIt := range map[string]func(net.Conn){
+		"closes after reading": func(c net.Conn) { c.Close() },
+		"resets after reading": func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0); c.Close() },
+		"cuts the header":      func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-"); c.Close() },
+		"cuts the body":        func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{"); c.Close() },
+		"cuts a chunked body": func(c net.Conn) {
+			fmt.Fprint(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{")
+			c.Close()
+		},
+		"answers something else": func(c net.Conn) { fmt.Fprint(c, "SSH-2.0-OpenSSH\r\n\r\n"); c.Close() },
+		"answers too much": func(c net.Conn) {
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n%s", strings.Repeat(" ", 2000))
+		},
+	} {
+		for kind, call := range neverCalls {
+			t.Run(how+" "+kind, func(t *testing.T) {
+				t.Parallel()
+				url, requests := rawServer(t, func(c net.Conn, _ int) { breakIt(c) })
+				err := call(t.Context(), tcpClient(t, url, func(cfg *Config) { cfg.MaxResponse = 1000 }))
+				if got := verdict(err); got != "unconfirmed" {
+					t.Errorf("%s: %v", got, err)
+				}
+				if n := requests(); n != 1 {
+					t.Errorf("%d requests on the wire, want exactly one", n)
+				}
+			})
+		}
+	}
+	t.Run("never answers", func(t *testing.T) {
+		t.Parallel()
+		arrived := make(chan struct{}, 1)
+		url, requests := rawServer(t, func(c net.Conn, _ int) { arrived <- struct{}{}; _, _ = c.Read(make([]byte, 1)) })
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-arrived; cancel() }()
+		err := tcpClient(t, url).Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("a1b2c"))
+		if got := verdict(err); got != "unconfirmed" || !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", got, err)
+		}
+		if n := requests(); n != 1 {
+			t.Errorf("%d requests", n)
+		}
+	})
+	t.Run("an attempt's time limit", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			hc, requests := pipeServer(func(c net.Conn, _ int) { _, _ = c.Read(make([]byte, 1)) })
+			begin := time.Now()
+			err := tcpClient(t, "http://127.0.0.1", func(cfg *Config) { cfg.HTTPClient = hc }, func(cfg *Config) { cfg.AttemptTimeout = 3 * time.Second }).Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{})
+			if got := verdict(err); got != "unconfirmed" || !errors.Is(err, context.DeadlineExceeded) || requests() != 1 || time.Since(begin) != 3*time.Second {
+				t.Errorf("%s after %v: %v (%d requests)", got, time.Since(begin), err, requests())
+			}
+		})
+	})
+}
+
+// TestOutcomeBeforeTheFirstByte: nothing was sent, and that is proven.
+func TestOutcomeBeforeTheFirstByte(t *testing.T) {
+	t.Parallel()
+	unlock := neverCalls["with a body"]
+	closed := func(t *testing.T) string {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		return "http://" + l.Addr().String()
+	}
+	t.Run("dial", func(t *testing.T) {
+		t.Parallel()
+		if err := unlock(t.Context(), tcpClient(t, closed(t))); verdict(err) != "not sent" {
+			t.Errorf("%s: %v", verdict(err), err)
+		}
+	})
+	t.Run("dial, below another kind of transport", func(t *testing.T) {
+		t.Parallel()
+		c := tcpClient(t, closed(t), func(cfg *Config) { cfg.HTTPClient = &http.Client{Transport: otherTransport{&http.Transport{}}} })
+		if err := unlock(t.Context(), c); verdict(err) != "not sent" {
+			t.Errorf("%s: %v", verdict(err), err)
+		}
+	})
+	t.Run("TLS", func(t *testing.T) {
+		t.Parallel()
+		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+		srv.StartTLS() // with a certificate nobody trusts
+		defer srv.Close()
+		if err := unlock(t.Context(), tcpClient(t, srv.URL)); verdict(err) != "not sent" {
+			t.Errorf("%s: %v", verdict(err), err)
+		}
+	})
+	t.Run("TLS 1.1 only", func(t *testing.T) {
+		t.Parallel()
+		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+		srv.TLS = &tls.Config{MaxVersion: tls.VersionTLS11}
+		srv.StartTLS()
+		defer srv.Close()
+		if err := unlock(t.Context(), tcpClient(t, srv.URL)); verdict(err) != "not sent" || !strings.Contains(err.Error(), "protocol version") {
+			t.Errorf("%s: %v", verdict(err), err)
+		}
+	})
+	t.Run("context ends while dialing", func(t *testing.T) {
+		t.Parallel()
+		dialing := make(chan struct{})
+		tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			close(dialing)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-dialing; cancel() }()
+		err := unlock(ctx, tcpClient(t, "http://127.0.0.1:1", func(cfg *Config) { cfg.HTTPClient = &http.Client{Transport: tr} }))
+		if verdict(err) != "not sent" || !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", verdict(err), err)
+		}
+	})
+	t.Run("token", func(t *testing.T) {
+		t.Parallel()
+		url, requests := rawServer(t, func(net.Conn, int) {})
+		c, err := NewClient(Config{Environment: testEnv(url), Tokens: failingTokens{fmt.Errorf("consent is over: %w", ErrReauthorize)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = unlock(t.Context(), c)
+		if verdict(err) != "not sent" || !errors.Is(err, ErrReauthorize) || requests() != 0 {
+			t.Errorf("%s: %v", verdict(err), err)
+		}
+	})
+	t.Run("limiter", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			limiter, err := NewLimiter(LimiterConfig{Commands: 0.1, CommandBurst: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := &wire{answer: always(200, "")}
+			c := newTestClient(t, w, func(cfg *Config) { cfg.Limiter = limiter })
+			if err := unlock(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			begin := time.Now()
+			err = unlock(ctx, c)
+			if verdict(err) != "not sent" || !errors.Is(err, ErrRateLimited) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v", verdict(err), err)
+			}
+			if took := time.Since(begin); took != 0 {
+				t.Errorf("waited %v for what could not be in time", took)
+			}
+			if w.count() != 1 {
+				t.Errorf("%d requests", w.count())
+			}
+		})
+	})
+	t.Run("bad arguments", func(t *testing.T) {
+		t.Parallel()
+		w := &wire{answer: always(200, "")}
+		c := newTestClient(t, w)
+		_, err0 := c.Users.Create(t.Context(), "s", NewUser{FirstName: "only"})
+		_, err1 := c.Users.CreateGuest(t.Context(), "s", "alias", time.Time{})
+		_, err2 := c.Users.Update(t.Context(), "s", "u", UserChange{})
+		_, err3 := c.AccessGroups.Create(t.Context(), "s", "")
+		_, err4 := c.AccessGroups.AddTimeSchedule(t.Context(), "s", "g", TimeSchedule{})
+		_, err5 := c.Raw().SecretByOTP(t.Context(), "s", "q", OTP{})
+		for _, err := range []error{
+			err0, err1, err2, err3, err4, err5,
+			c.Raw().SetLockState(t.Context(), "", "l", Unlocked, OTP{}), c.Raw().SetLockState(t.Context(), "s", "..", Unlocked, OTP{}),
+			c.Raw().SetLockState(t.Context(), "s", "a/b", Unlocked, OTP{}), c.Raw().SetLockState(t.Context(), "s", "%2e", Unlocked, OTP{}),
+			c.Raw().SetLockState(t.Context(), "s", "l", "open", OTP{}), c.Raw().ConfirmPIN(t.Context(), "s", "q", OTP{}),
+			c.Raw().RequestPIN(t.Context(), "s", "q", 0), c.AccessGroups.AddUser(t.Context(), "s", "g", ""),
+			c.Locks.SetSchedule(t.Context(), "s", "l", LockSchedule{Weekdays: EveryDay()}),
+			c.Users.SetSubscription(t.Context(), "s", "u", "paused"), c.Users.SetCustomPIN(t.Context(), "s", "u", NewKeypadPIN("12a")),
+			c.AccessGroups.AddLock(t.Context(), "s", "g", ""),
+		} {
+			if verdict(err) != "not sent" {
+				t.Errorf("%s: %v", verdict(err), err)
+			}
+		}
+		if w.count() != 0 {
+			t.Errorf("%d requests", w.count())
+		}
+	})
+}
+
+// TestNoProofIsUnconfirmed: a transport that says nothing of what it did.
+func TestNoProofIsUnconfirmed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, testNoProof)
+}
+
+func testNoProof(t *testing.T) {
+	c := newTestClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }))
+	if err := neverCalls["with a body"](t.Context(), c); verdict(err) != "unconfirmed" {
+		t.Errorf("%s: %v", verdict(err), err)
+	}
+	// A failed read changes nothing, whatever became of it.
+	if _, err := c.Locks.Get(t.Context(), "s", "l"); verdict(err) != "not sent" {
+		t.Errorf("%s: %v", verdict(err), err)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		r.Body.Close()
+	}
+	return f(r)
+}
+
+type failingTokens struct{ err error }
+
+func (f failingTokens) Token(context.Context) (Token, error) { return Token{}, f.err }

@@ -1,0 +1,106 @@
+package saltoks
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestSendDeadlineLeft: the smaller of what the clock and what the elapsed time
+// leave.
+func TestSendDeadlineLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var off time.Duration
+		clock := func() time.Time { return time.Now().Add(off) }
+		d := NewSendDeadline(clock().Add(10*time.Second), clock)
+		for _, step := range []struct {
+			name string
+			do   func()
+			want time.Duration
+		}{
+			{"at once", func() {}, 10 * time.Second},
+			{"3 s later", func() { time.Sleep(3 * time.Second) }, 7 * time.Second},
+			{"the clock is set back", func() { off = -time.Hour }, 7 * time.Second},
+			{"2 s later", func() { time.Sleep(2 * time.Second) }, 5 * time.Second},
+			{"the clock is set ahead", func() { off = time.Second }, 4 * time.Second},
+			{"the clock is an hour ahead", func() { off = time.Hour }, 5*time.Second - time.Hour},
+			{"a clock of 1970", func() { off = -60 * 365 * 24 * time.Hour }, 0},
+			{"to the nanosecond", func() { off = 5 * time.Second }, 0},
+		} {
+			step.do()
+			if got := d.Left(); got != step.want {
+				t.Errorf("%s: %v left, want %v", step.name, got, step.want)
+			}
+		}
+		if got := (*SendDeadline)(nil).Left(); got < 24*365*time.Hour {
+			t.Errorf("no deadline leaves %v", got)
+		}
+		if got := new(SendDeadline).Left(); got > 0 {
+			t.Errorf("a zero deadline leaves %v", got)
+		}
+	})
+}
+
+// TestSendDeadlineIgnoresTheMonotonicClock: while a machine is suspended the
+// monotonic clock stands still, so only wall clocks are compared.
+func TestSendDeadlineIgnoresTheMonotonicClock(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	d := NewSendDeadline(now.Add(10*time.Second), func() time.Time { return now })
+	if !strings.Contains(now.String(), "m=+") || strings.Contains(d.at.String(), "m=") {
+		t.Errorf("the deadline %v keeps a monotonic reading, or the clock %v has none", d.at, now)
+	}
+}
+
+// TestLateConnectionIsClosed: a connection that comes too late carries nothing.
+func TestLateConnectionIsClosed(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	d := NewSendDeadline(now.Add(time.Minute), func() time.Time { return now })
+	ctx, gate, end := newSendGate(t.Context(), d)
+	defer end()
+	now = now.Add(time.Minute) // to the nanosecond: "before" is before
+	near, far := net.Pipe()
+	defer far.Close()
+	if gate.start(near) || !gate.late() {
+		t.Error("a late connection may be used")
+	}
+	if _, err := near.Write([]byte("PATCH")); err == nil || ctx.Err() == nil {
+		t.Errorf("a write: %v; the context: %v", err, ctx.Err())
+	}
+}
+
+// TestAttemptsKeepTheirDeadline: a retry that could only start too late is not
+// made, and nothing starts after the deadline.
+func TestAttemptsKeepTheirDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{answer: always(503, "", "Retry-After", "5")}
+		c := newTestClient(t, w)
+		request := func(d time.Duration) *Request {
+			r, err := c.NewRequest("PUT", "/v1.2/x")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Class, r.Deadline = Idempotent, NewSendDeadline(time.Now().Add(d), nil)
+			return r
+		}
+		begin := time.Now()
+		_, err := c.Do(t.Context(), request(3*time.Second), nil)
+		if w.count() != 1 || time.Since(begin) != 0 || verdict(err) != "unconfirmed" {
+			t.Errorf("%d requests after %v: %v", w.count(), time.Since(begin), err)
+		}
+		late := request(time.Second)
+		time.Sleep(time.Second)
+		if _, err := c.Do(t.Context(), late, nil); !errors.Is(err, ErrSendBy) || verdict(err) != "not sent" || w.count() != 1 {
+			t.Errorf("%d requests: %v", w.count(), err)
+		}
+		if err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}, nil); verdict(err) != "not sent" || w.count() != 1 {
+			t.Errorf("a nil option: %v", err)
+		}
+	})
+}

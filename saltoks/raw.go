@@ -1,0 +1,138 @@
+package saltoks
+
+import (
+	"context"
+	"errors"
+	"net/url"
+)
+
+// RawService holds the calls that move a lock or that cannot be undone, one
+// request each. Hosts use saltoremote instead: its Remote computes the one-time
+// code of a command and counts wrong ones before SALTO blocks the user, and its
+// Activation stores each secret before the next step.
+//
+// Every call is of class Never: exactly one request on the wire over a
+// connection of its own, no retry, no redirect. After an error, NotSent, Refused
+// and Unconfirmed of the *APIError report what became of it; never send again
+// what is unconfirmed.
+type RawService service
+
+// Raw returns the calls that move a lock or cannot be undone.
+func (c *Client) Raw() *RawService { return (*RawService)(&service{c}) }
+
+// SetLockState opens a lock once (Unlocked), locks it (Locked), or keeps it open
+// (OfficeMode). otp is the one-time code of the lock's IQ; the zero OTP is for
+// IQs that require none. nil means that the IQ accepted the command, not that
+// the door was opened; an unlocked lock relocks by itself after its open time.
+func (s *RawService) SetLockState(
+	ctx context.Context, site SiteID, lock LockID, state LockState, otp OTP, opts ...CommandOption,
+) error {
+	r := command("PATCH", routeLocking, string(site), string(lock))
+	switch state {
+	case Unlocked, Locked, OfficeMode:
+	default:
+		r.fault(errors.New("a lock can be set to Unlocked, Locked or OfficeMode"))
+	}
+	for _, o := range opts {
+		if o == nil {
+			r.fault(errors.New("a CommandOption is nil")) // it may have been meant as a deadline
+			continue
+		}
+		o(r)
+	}
+	r.Hide(otp.Reveal())
+	r.state = state
+	r.Body = struct {
+		State LockState `json:"locked_state"`
+		OTP   string    `json:"otp,omitempty"`
+	}{state, otp.Reveal()}
+	return s.c.run(ctx, r, nil)
+}
+
+// FirstSecret returns the secret of the token's user at an IQ. SALTO gives it
+// only before this user's activation; afterwards the error is
+// ErrIQAlreadyActivated. Store it before anything else: SALTO may not give it
+// again.
+func (s *RawService) FirstSecret(ctx context.Context, site SiteID, iq IQID) (Secret, error) {
+	return s.secret(ctx, command("GET", routeIQSecret, string(site), string(iq)))
+}
+
+// SecretByOTP returns the secret to a further device of an activated user.
+// Whether it is the same secret is not known: store it, and verify it with
+// ConfirmPIN.
+func (s *RawService) SecretByOTP(ctx context.Context, site SiteID, iq IQID, otp OTP) (Secret, error) {
+	r := command("GET", routeIQSecret, string(site), string(iq))
+	r.needOTP(otp)
+	r.Query = url.Values{"otp": {otp.Reveal()}}
+	return s.secret(ctx, r)
+}
+
+func (s *RawService) secret(ctx context.Context, r *Request) (Secret, error) {
+	var secret Secret
+	err := s.c.run(ctx, r, func(a *answer) error {
+		var w struct {
+			Secret string `json:"secret"`
+		}
+		if err := decodeInto(a.body, &w); err != nil {
+			return err
+		}
+		if w.Secret == "" {
+			return errors.New("the answer holds no secret")
+		}
+		secret = NewSecret(w.Secret)
+		return nil
+	})
+	return secret, err
+}
+
+// PINChannel is the way an IQ PIN is sent to the person.
+type PINChannel int
+
+// Channels of RequestPIN.
+const (
+	// PINByMail sends the PIN to the user's mailbox.
+	PINByMail PINChannel = iota + 1
+	// PINBySMS sends the PIN to the phone on the user's profile.
+	PINBySMS
+)
+
+// RequestPIN makes SALTO send the IQ PIN to the token's user. The IQ must be
+// online. Whether the message arrives is not reported; asking again is allowed.
+// After the activation the error is ErrIQAlreadyActivated.
+func (s *RawService) RequestPIN(ctx context.Context, site SiteID, iq IQID, by PINChannel) error {
+	r := command("GET", routeIQPIN, string(site), string(iq))
+	switch by {
+	case PINByMail:
+		r.Query = url.Values{"send_email": {"true"}}
+	case PINBySMS:
+	default:
+		r.fault(errors.New("the PIN is sent PINByMail or PINBySMS"))
+	}
+	return s.c.run(ctx, r, nil)
+}
+
+// ConfirmPIN finishes the activation with a code made of the secret and the PIN
+// from the message. The PIN stays as it is (delta "0000"), so for an activated
+// user this checks a code without a side effect.
+func (s *RawService) ConfirmPIN(ctx context.Context, site SiteID, iq IQID, otp OTP) error {
+	r := command("PUT", routeIQPIN, string(site), string(iq))
+	r.needOTP(otp)
+	r.Body = struct {
+		OTP   string `json:"otp"`
+		Delta string `json:"delta"`
+	}{otp.Reveal(), "0000"}
+	return s.c.run(ctx, r, nil)
+}
+
+// Deactivate ends a user's activation at an IQ with a code of the acting user.
+// It requires Config.UnverifiedEndpoints: which id it takes, and where the code
+// goes, is a guess.
+func (s *RawService) Deactivate(ctx context.Context, site SiteID, iq IQID, user UserID, otp OTP) error {
+	r := command("DELETE", routeIQPIN+"/{user}", string(site), string(iq), string(user))
+	r.unverified(s.c)
+	r.needOTP(otp)
+	r.Body = struct {
+		OTP string `json:"otp"`
+	}{otp.Reveal()}
+	return s.c.run(ctx, r, nil)
+}
