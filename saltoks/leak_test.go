@@ -164,6 +164,9 @@ func TestNoSecretEscapes(t *testing.T) {
 	if err := remote.Unlock(ctx, target); err != nil {
 		t.Errorf("the door does not open: %v", err)
 	}
+	withoutCode := target
+	withoutCode.OTPRequired = false
+	show(remote.Unlock(ctx, withoutCode))
 	for _, fault := range []string{saltokstest.HTTP500, saltokstest.AnswerLostAfterMove, saltokstest.OTPBlocked, saltokstest.Redirect307, saltokstest.TruncatedBody} {
 		sim.Fault(fault, saltokstest.On("/locking"))
 		show(remote.Unlock(ctx, target))

@@ -29,7 +29,7 @@ var zeroTypes = []reflect.Type{
 	reflect.TypeFor[saltoks.LocksService](), reflect.TypeFor[saltoauth.Login](), reflect.TypeFor[saltoks.MeService](), reflect.TypeFor[saltostate.MemoryStore](), reflect.TypeFor[saltoks.OTP](),
 	reflect.TypeFor[saltoremote.OTPBlockedError](), reflect.TypeFor[saltoremote.OTPExhaustedError](), reflect.TypeFor[saltoremote.OTPFunc](), reflect.TypeFor[saltoks.PanicError](), reflect.TypeFor[saltoremote.Remote](),
 	reflect.TypeFor[saltoks.ReplayClass](), reflect.TypeFor[saltoks.Request](), reflect.TypeFor[saltoks.RawService](), reflect.TypeFor[saltoks.Secret](), reflect.TypeFor[saltoks.SendDeadline](), reflect.TypeFor[saltostate.SealingKey](), reflect.TypeFor[saltoks.SitesService](),
-	reflect.TypeFor[saltostate.State](), reflect.TypeFor[saltoks.Subscription](), reflect.TypeFor[saltoremote.Symptoms](), reflect.TypeFor[saltoks.TimeOfDay](), reflect.TypeFor[saltoauth.TokenError](),
+	reflect.TypeFor[saltostate.State](), reflect.TypeFor[saltoks.Subscription](), reflect.TypeFor[saltoremote.Symptoms](), reflect.TypeFor[saltoremote.TargetError](), reflect.TypeFor[saltoks.TimeOfDay](), reflect.TypeFor[saltoauth.TokenError](),
 	reflect.TypeFor[saltoks.UsersService](), reflect.TypeFor[saltoks.Weekdays](), reflect.TypeFor[saltoauth.WrongUserError](),
 }
 

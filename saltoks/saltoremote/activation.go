@@ -201,6 +201,9 @@ func (a *Activation) fetchSecret(ctx context.Context, site saltoks.SiteID, iq sa
 			err = a.track(ctx, at, a.nameOf(ctx, at))
 		}
 	}
+	if err == nil && !f.wanted(&before) && before.Step == StepActivated {
+		err = a.stillActivated(ctx, at)
+	}
 	if err != nil || !f.wanted(&before) {
 		return a.done(at, before, notSentError(err))
 	}
@@ -282,6 +285,9 @@ func (a *Activation) RequestPIN(ctx context.Context, site saltoks.SiteID, iq sal
 	before, err := a.load(ctx, at)
 	if err == nil && before.Step == StepConfirming {
 		before, err = a.settle(ctx, at) // a PIN that works must not be replaced
+	}
+	if err == nil && before.Step == StepActivated {
+		err = a.stillActivated(ctx, at)
 	}
 	if err == nil {
 		err = mayRequest(&before)

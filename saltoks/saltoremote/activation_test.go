@@ -43,6 +43,7 @@ func TestActivationWalk(t *testing.T) {
 		r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin())) // a double click
 		want := []string{
 			"GET /v1.2/sites/S/iqs/Q", "GET /v1.2/sites/S/iqs/Q/secret", "GET /v1.2/sites/S/iqs/Q/pin", "GET /v1.2/sites/S/iqs/Q/pin", "PUT /v1.2/sites/S/iqs/Q/pin",
+			"GET /v1.2/sites/S/iqs/Q", "GET /v1.2/me/S/activated_iqs", // the double click asks whether it still is
 		}
 		if diff := cmp.Diff(want, r.sent()); diff != "" {
 			t.Errorf("requests (-want +got):\n%s", diff)
@@ -95,7 +96,13 @@ func TestActivationOrder(t *testing.T) {
 		r.must(r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail))
 		r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin()))
 		r.sim.ForgetRequests()
-		refused("PIN request at the end", saltoks.ErrIQAlreadyActivated)(r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail))
+		_, err := r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail)
+		if e, ok := errors.AsType[*saltoks.APIError](err); !errors.Is(err, saltoks.ErrIQAlreadyActivated) || !ok || !e.NotSent() {
+			t.Errorf("PIN request at the end: %v", err)
+		}
+		if diff := cmp.Diff([]string{"GET /v1.2/sites/S/iqs/Q", "GET /v1.2/me/S/activated_iqs"}, r.sent()); diff != "" {
+			t.Errorf("PIN request at the end (-want +got):\n%s", diff)
+		}
 	})
 }
 
@@ -264,6 +271,49 @@ func TestAdoptIsHeldBackByTheBreaker(t *testing.T) {
 			t.Fatalf("%v, %d requests", err, len(r.sent()))
 		}
 	})
+}
+
+// No PIN, right or wrong, seems to activate an IQ that SALTO has reset.
+func TestResetIQIsNotActivated(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		reset func(r *rig)
+		want  error
+	}{
+		{"SALTO has it as not activated", func(r *rig) {
+			r.sim.Fault(saltokstest.RestoreRequired)
+			if err := r.client.IQs.Restore(r.t.Context(), r.site, r.iq); err != nil {
+				r.t.Fatal(err)
+			}
+		}, ErrActivationLost},
+		{"a restore is required", func(r *rig) { r.sim.Fault(saltokstest.RestoreRequired) }, saltoks.ErrRestoreRequired},
+		{"SALTO does not answer", func(r *rig) { r.sim.Fault(saltokstest.HTTP500, saltokstest.Count(-1)) }, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				ctx := t.Context()
+				r.activate()
+				pin, wrong := r.pin(), r.wrongPIN()
+				c.reset(r)
+				for name, verb := range map[string]func() (ActivationState, error){
+					"Confirm":          func() (ActivationState, error) { return r.act.Confirm(ctx, r.site, r.iq, pin) },
+					"Confirm, any PIN": func() (ActivationState, error) { return r.act.Confirm(ctx, r.site, r.iq, wrong) },
+					"Begin":            func() (ActivationState, error) { return r.act.Begin(ctx, r.site, r.iq) },
+					"RequestPIN":       func() (ActivationState, error) { return r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail) },
+				} {
+					_, err := verb()
+					e, ok := errors.AsType[*saltoks.APIError](err)
+					if err == nil || c.want != nil && !errors.Is(err, c.want) || !ok || !e.NotSent() {
+						t.Errorf("%s: %v", name, err)
+					}
+					if c.want != nil && !strings.Contains(err.Error(), "Restart") {
+						t.Errorf("%s does not name Restart: %v", name, err)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestRestartAfterAReset(t *testing.T) {

@@ -30,7 +30,7 @@ func (a *Activation) Confirm(ctx context.Context, site saltoks.SiteID, iq saltok
 		doc, err = a.settle(ctx, at) // the PIN sent before may have been the right one
 	}
 	if err == nil && doc.Step == StepActivated {
-		return a.done(at, doc, nil)
+		return a.done(at, doc, notSentError(a.stillActivated(ctx, at)))
 	}
 	if err == nil {
 		err = a.sameUser(ctx)
@@ -169,6 +169,28 @@ func (a *Activation) settle(ctx context.Context, at siteIQ) (iqDoc, error) {
 		}
 		return nil
 	})
+}
+
+// ErrActivationLost: this IQ was activated here, and SALTO no longer has this user
+// as activated at it: the IQ or the user's PIN was reset. The stored secret and
+// PIN are of no use any more; Restart begins again.
+var ErrActivationLost = errors.New("SALTO has reset this user's activation at the IQ: call Restart")
+
+// stillActivated asks SALTO about an IQ that is activated here. Without it, any
+// PIN would seem to activate an IQ that SALTO has reset.
+func (a *Activation) stillActivated(ctx context.Context, at siteIQ) error {
+	iq, err := a.iqs.Get(ctx, at.site, at.iq)
+	if err != nil {
+		return err
+	}
+	if iq.RestoreRequired {
+		return fmt.Errorf("saltoks: IQ %s: %w: restore it (IQs.Restore), then call Restart", at.iq, saltoks.ErrRestoreRequired)
+	}
+	known, err := a.atSALTO(ctx, at)
+	if err == nil && !known.Activated {
+		err = fmt.Errorf("saltoks: IQ %s: %w", at.iq, ErrActivationLost)
+	}
+	return err
 }
 
 // atSALTO is what SALTO says about this user at the IQ; zero when it does not

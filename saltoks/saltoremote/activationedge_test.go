@@ -22,8 +22,8 @@ func TestAdoptLeavesAnActivationAlone(t *testing.T) {
 		r := newRig(t)
 		r.activate()
 		s, err := r.act.Adopt(t.Context(), r.site, r.iq, saltoks.NewOTP("zzzzz"))
-		if err != nil || s.Step != StepActivated || len(r.sent()) != 0 {
-			t.Errorf("%+v, %v, %d requests", s, err, len(r.sent()))
+		if want := []string{"GET /v1.2/sites/S/iqs/Q", "GET /v1.2/me/S/activated_iqs"}; err != nil || s.Step != StepActivated || !cmp.Equal(want, r.sent()) {
+			t.Errorf("%+v, %v, requests %v", s, err, r.sent())
 		}
 	})
 }

@@ -213,7 +213,7 @@ func (a *Activation) done(at siteIQ, doc iqDoc, err error) (ActivationState, err
 func (a *Activation) place(site saltoks.SiteID, iq saltoks.IQID) (siteIQ, error) {
 	switch {
 	case a.state == nil:
-		return siteIQ{}, errors.New("saltoks: a zero Activation does nothing: Remote.Activation gives one")
+		return siteIQ{}, errZero
 	case site == "" || iq == "":
 		return siteIQ{}, errors.New("saltoks: no site or no IQ given")
 	}

@@ -68,8 +68,8 @@ func closedRows() []closedRow {
 	return []closedRow{
 		{name: "nothing", verdict: "accepted", commands: 1, moves: 1, with: func(*parts) {}},
 
-		{name: "target: zero", says: "no site; no lock", with: func(p *parts) { p.target = Target{} }},
-		{name: "target: no IQ", says: "no IQ", with: func(p *parts) { p.target.IQ = "" }},
+		{name: "target: zero", says: "Site is required; Lock is required", with: func(p *parts) { p.target = Target{} }},
+		{name: "target: no IQ", says: "IQ is required", with: func(p *parts) { p.target.IQ = "" }},
 		{name: "target: an id that is a path", says: "characters no id has", with: func(p *parts) { p.target.Lock = "../x" }},
 
 		{name: "option: nil", says: "nil option", with: func(p *parts) { p.commands = append(p.commands, nil) }},

@@ -24,7 +24,11 @@ type Remote struct {
 	core
 	locks      lockCalls
 	activation *Activation
+	outdated   outdatedTargets
 }
+
+// errZero is the error of a Remote or Activation that no constructor made.
+var errZero = errors.New("saltoks: the zero value does nothing: see NewRemote")
 
 // lockCalls is what Remote uses of the client.
 type lockCalls interface {
@@ -106,34 +110,6 @@ func NewRemote(cfg Config) (*Remote, error) {
 // Activation activates IQs for the same user.
 func (r *Remote) Activation() *Activation { return r.activation }
 
-// Target is a lock and what has to be known to reach it. All of it is known
-// when a door is linked, so that no read stands between a tap and its command.
-type Target struct {
-	Site saltoks.SiteID
-	// IQ is the lock's gateway.
-	IQ   saltoks.IQID
-	Lock saltoks.LockID
-	// OTPRequired is the IQ's otp_enabled: without it no code is made or sent.
-	// SALTO never switches it off again once it is on.
-	OTPRequired bool
-}
-
-// Target reads the lock to find its IQ. A lock without one cannot be reached
-// remotely, which is an error.
-func (r *Remote) Target(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID) (Target, error) {
-	if r.locks == nil {
-		return Target{}, notSentError(errors.New("saltoks: a zero Remote knows nothing: NewRemote makes one"))
-	}
-	l, err := r.locks.Get(ctx, site, lock)
-	if err != nil {
-		return Target{}, err
-	}
-	if l.IQ == nil {
-		return Target{}, notSentError(fmt.Errorf("saltoks: lock %s hangs on no IQ: it cannot be reached remotely", lock))
-	}
-	return Target{Site: site, IQ: l.IQ.ID, Lock: lock, OTPRequired: l.IQ.OTPEnabled}, nil
-}
-
 // CommandOption changes one command.
 type CommandOption func(*commandConfig)
 
@@ -169,9 +145,12 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 		o(&cfg)
 	}
 	if r.locks == nil {
-		return notSentError(errors.New("saltoks: a zero Remote moves nothing: NewRemote makes one"))
+		return notSentError(errZero)
 	}
 	if err := t.check(); err != nil {
+		return notSentError(err)
+	}
+	if err := r.outdated.check(t, r.now()); err != nil {
 		return notSentError(err)
 	}
 	var deadline *saltoks.SendDeadline
@@ -192,6 +171,12 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 		}
 	}
 	err := r.locks.SetLockState(ctx, t.Site, t.Lock, state, code, saltoks.SendBefore(deadline))
+	if errors.Is(err, saltoks.ErrOTPInvalid) {
+		outdated := false
+		if err, outdated = r.recheck(ctx, t, err); outdated {
+			return err // no code could have been right: the breaker does not count it
+		}
+	}
 	if !t.OTPRequired {
 		return err
 	}
@@ -273,23 +258,6 @@ func (d *iqDoc) activatedKey(at siteIQ) (saltoks.IQKey, error) {
 		return saltoks.IQKey{}, fmt.Errorf("saltoks: IQ %s: %w", at.iq, saltoks.ErrIQNotActivated)
 	}
 	return d.key()
-}
-
-func (t Target) check() error {
-	var faults []error
-	if t.Site == "" {
-		faults = append(faults, errors.New("no site"))
-	}
-	if t.Lock == "" {
-		faults = append(faults, errors.New("no lock"))
-	}
-	if t.IQ == "" && t.OTPRequired {
-		faults = append(faults, errors.New("no IQ, which the one-time code is for"))
-	}
-	if len(faults) > 0 {
-		return fmt.Errorf("saltoks: target: %w", faultlist.Join(faults))
-	}
-	return nil
 }
 
 // notSentError makes err an *APIError that says NotSent. One that says something

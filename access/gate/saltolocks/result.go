@@ -19,6 +19,7 @@ var causes = []struct {
 }{
 	{saltoks.ErrSendBy, gate.CauseDeadline},
 	{saltoremote.ErrClock, gate.CauseClock},
+	{saltoremote.ErrTargetOutdated, gate.CauseLinkOutdated},
 	{saltoks.ErrIQNotActivated, gate.CauseIQNotActivated},
 	{saltoks.ErrIQPINNotChanged, gate.CausePINNotChanged},
 	{saltoks.ErrOTPBlocked, gate.CauseOTPBlocked},

@@ -1,0 +1,168 @@
+package saltoremote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
+)
+
+// Target is a lock and what has to be known to reach it. All of it is known
+// when a door is linked, so no read is needed between a tap and its command.
+type Target struct {
+	Site saltoks.SiteID `json:"site"`
+	// IQ is the lock's gateway.
+	IQ   saltoks.IQID   `json:"iq"`
+	Lock saltoks.LockID `json:"lock"`
+	// OTPRequired is the IQ's otp_enabled: without it no code is made or sent.
+	OTPRequired bool `json:"otp_required"`
+}
+
+// Target reads the lock and returns how it is reached now. A lock without an IQ
+// cannot be reached remotely, which is an error.
+func (r *Remote) Target(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID) (Target, error) {
+	if r.locks == nil {
+		return Target{}, notSentError(errZero)
+	}
+	l, err := r.locks.Get(ctx, site, lock)
+	if err != nil {
+		return Target{}, err
+	}
+	if l.IQ == nil {
+		return Target{}, notSentError(fmt.Errorf("saltoks: lock %s has no IQ: attach it to one in SALTO KS, it cannot be reached remotely", lock))
+	}
+	return Target{Site: site, IQ: l.IQ.ID, Lock: lock, OTPRequired: l.IQ.OTPEnabled}, nil
+}
+
+func (t Target) check() error {
+	var faults []error
+	if t.Site == "" {
+		faults = append(faults, errors.New("Site is required"))
+	}
+	if t.Lock == "" {
+		faults = append(faults, errors.New("Lock is required"))
+	}
+	if t.IQ == "" && t.OTPRequired {
+		faults = append(faults, errors.New("IQ is required: the one-time code is made for it"))
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("saltoks: Target: %w", faultlist.Join(faults))
+	}
+	return nil
+}
+
+// ErrTargetOutdated: since the door was linked, the lock was attached to another
+// IQ, or its IQ began or ceased to require one-time codes. Link the door again.
+// SALTO refused the command, or it was not sent; the error around it reports
+// which.
+var ErrTargetOutdated = errors.New("the door's link is outdated")
+
+// TargetError is the error of a command to an outdated target. errors.Is finds
+// ErrTargetOutdated.
+type TargetError struct {
+	// Target is the target of the command, Now how the lock is reached today; its
+	// IQ is empty if the lock has none.
+	Target, Now Target
+	// Err is SALTO's refusal; nil for a command that was not sent.
+	Err error
+}
+
+// Error names the lock and what differs.
+func (e *TargetError) Error() string {
+	what := fmt.Sprintf("it is attached to IQ %q, the link names %q", e.Now.IQ, e.Target.IQ)
+	switch {
+	case e.Now.IQ == "":
+		what = "it is no longer attached to an IQ"
+	case e.Now.IQ != e.Target.IQ:
+	case e.Now.OTPRequired:
+		what = "its IQ now requires one-time codes"
+	default:
+		what = "its IQ no longer requires one-time codes"
+	}
+	text := fmt.Sprintf("the link of lock %s is outdated: %s: link the door again", e.Target.Lock, what)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Is reports whether target is ErrTargetOutdated.
+func (e *TargetError) Is(target error) bool { return target == ErrTargetOutdated }
+
+// Unwrap returns SALTO's refusal, or ErrTargetOutdated if nothing was sent.
+func (e *TargetError) Unwrap() error {
+	if e.Err == nil {
+		return ErrTargetOutdated
+	}
+	return e.Err
+}
+
+const (
+	// recheckLimit bounds the read of the lock after a wrong code: a person is
+	// waiting for the answer.
+	recheckLimit = 5 * time.Second
+	// outdatedFor is how long a target that was found outdated is not sent again.
+	// SALTO counts each wrong code for 20 minutes.
+	outdatedFor = breakerHold
+)
+
+// outdatedTargets remembers targets that were found outdated, so that further
+// taps do not make SALTO block the user at the IQ.
+type outdatedTargets struct {
+	mu    sync.Mutex
+	found map[Target]outdatedTarget
+}
+
+type outdatedTarget struct {
+	now   Target
+	until time.Time
+}
+
+// check returns a *TargetError for a target that was found outdated.
+func (o *outdatedTargets) check(t Target, now time.Time) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f, ok := o.found[t]
+	if !ok {
+		return nil
+	}
+	if left := f.until.Sub(now); left <= 0 || left > outdatedFor {
+		delete(o.found, t)
+		return nil
+	}
+	return &TargetError{Target: t, Now: f.now}
+}
+
+func (o *outdatedTargets) add(t, reached Target, now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.found == nil {
+		o.found = make(map[Target]outdatedTarget)
+	}
+	o.found[t] = outdatedTarget{now: reached, until: now.Add(outdatedFor)}
+}
+
+// recheck reads the lock once after SALTO refused a code. If the lock is reached
+// in another way than t says, the code was wrong for that reason alone: the
+// refusal is returned as a *TargetError. A read that fails changes nothing.
+func (r *Remote) recheck(ctx context.Context, t Target, refusal error) (error, bool) {
+	ctx, cancel := context.WithTimeout(ctx, recheckLimit)
+	defer cancel()
+	l, err := r.locks.Get(ctx, t.Site, t.Lock)
+	if err != nil {
+		return refusal, false
+	}
+	reached := Target{Site: t.Site, Lock: t.Lock}
+	if l.IQ != nil {
+		reached.IQ, reached.OTPRequired = l.IQ.ID, l.IQ.OTPEnabled
+	}
+	if reached == t || t.IQ == "" && !t.OTPRequired && !reached.OTPRequired {
+		return refusal, false
+	}
+	r.outdated.add(t, reached, r.now())
+	return &TargetError{Target: t, Now: reached, Err: refusal}, true
+}

@@ -1,0 +1,133 @@
+package saltoremote
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// After a wrong code the lock is read once. If it is reached in another way than
+// the link says, no breaker is charged and the target is not sent again.
+func TestOutdatedTarget(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(r *rig)
+	}{
+		{"linked before the IQ required codes", func(r *rig) { r.target.OTPRequired = false }},
+		{"the link names another IQ", func(r *rig) {
+			other := r.sim.AddIQ(string(r.site), saltokstest.IQ{Name: "Cellar"})
+			r.activateIQ(saltoks.IQID(other.ID))
+			r.target.IQ = saltoks.IQID(other.ID)
+		}},
+		{"the lock was attached to another IQ", func(r *rig) {
+			other := r.sim.AddIQ(string(r.site), saltokstest.IQ{Name: "Cellar"})
+			r.activateIQ(saltoks.IQID(other.ID))
+			r.sim.AttachLock(string(r.target.Lock), other.ID)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.activate()
+				r.remote.local.start = 0 // the same codes in every run: none is right by chance
+				ctx := t.Context()
+				c.change(r)
+				r.sim.ForgetRequests()
+				err := r.remote.Unlock(ctx, r.target)
+				e, ok := errors.AsType[*saltoks.APIError](err)
+				if !ok || !e.Refused() || !errors.Is(err, ErrTargetOutdated) || !errors.Is(err, saltoks.ErrOTPInvalid) {
+					t.Fatalf("got %v", err)
+				}
+				commands := r.commands()
+				for range 3 {
+					err := r.remote.Unlock(ctx, r.target)
+					e, ok := errors.AsType[*saltoks.APIError](err)
+					if !ok || !e.NotSent() || !errors.Is(err, ErrTargetOutdated) {
+						t.Errorf("sent again: %v", err)
+					}
+				}
+				if commands != 1 || r.commands() != 1 {
+					t.Errorf("%d commands, then %d", commands, r.commands())
+				}
+				for _, iq := range r.sim.World().Sites[0].IQs {
+					if s, err := r.act.State(ctx, r.site, saltoks.IQID(iq.ID)); err != nil || !s.BlockedUntil.IsZero() {
+						t.Errorf("IQ %s: %+v, %v", iq.Name, s, err)
+					}
+				}
+				fresh, err := r.remote.Target(ctx, r.site, r.target.Lock)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := r.remote.Unlock(ctx, fresh); err != nil {
+					t.Errorf("with the link refreshed: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// activateIQ activates another IQ for the same user.
+func (r *rig) activateIQ(iq saltoks.IQID) {
+	r.t.Helper()
+	r.must(r.act.Begin(r.t.Context(), r.site, iq))
+	r.must(r.act.RequestPIN(r.t.Context(), r.site, iq, saltoks.PINByMail))
+	r.must(r.act.Confirm(r.t.Context(), r.site, iq, r.pin()))
+}
+
+// commands is how many locking requests were sent.
+func (r *rig) commands() (n int) {
+	for _, line := range r.sent() {
+		if strings.HasSuffix(line, "/locking") {
+			n++
+		}
+	}
+	return n
+}
+
+// A target is sent again once SALTO has forgotten the wrong code.
+func TestOutdatedTargetIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.activate()
+		old := r.target
+		old.OTPRequired = false
+		if err := r.remote.Unlock(t.Context(), old); !errors.Is(err, ErrTargetOutdated) {
+			t.Fatal(err)
+		}
+		r.sim.SetOTPEnabled(string(r.iq), false)
+		time.Sleep(outdatedFor)
+		if err := r.remote.Unlock(t.Context(), old); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A wrong code at a lock that is reached as the link says counts, also when the
+// lock cannot be read.
+func TestWrongCodeStillCounts(t *testing.T) {
+	for _, name := range []string{"lock unchanged", "lock unreadable"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.activate()
+				r.sim.Fault(saltokstest.ClockSkew)
+				if name == "lock unreadable" {
+					r.sim.Fault(saltokstest.Hang, saltokstest.On("GET "))
+				}
+				for range 2 {
+					if err := r.remote.Unlock(t.Context(), r.target); !errors.Is(err, saltoks.ErrOTPInvalid) || errors.Is(err, ErrTargetOutdated) {
+						t.Fatalf("got %v", err)
+					}
+				}
+				if s := r.must(r.act.State(t.Context(), r.site, r.iq)); s.BlockedUntil.IsZero() {
+					t.Error("two wrong codes opened no breaker")
+				}
+			})
+		})
+	}
+}
