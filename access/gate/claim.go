@@ -57,7 +57,8 @@ func (g *Gate) claim(ctx context.Context, d decided, by deadline) (claimed, *end
 		return claimed{}, g.deny(ctx, d, CauseSwitchedOff, nil)
 	}
 	err = fmt.Errorf("gate: Records.Begin returned the unknown state %d", claim.State)
-	return claimed{}, &ended{receipt: Receipt{Outcome: NotSent, Decision: d.decision, Cause: CauseInternal, At: g.clock(), Err: err}, link: d.link}
+	r := Receipt{Outcome: NotSent, Decision: d.decision, Cause: CauseInternal, At: g.clock(), Err: err}
+	return claimed{}, &ended{receipt: r, link: d.link}
 }
 
 // begin writes the first commit of a request: a claim, or a denial. The attempt

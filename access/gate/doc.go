@@ -1,37 +1,56 @@
-// Package gate is the enforcement point: it decides, moves the lock once, and
-// writes the log. The way of one unlock is drawn in package doorkit.
+// Package gate is the enforcement point: it decides about a tap, moves the lock
+// once, and writes the door log.
 //
 //	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks})
 //	receipt, err := g.Unlock(ctx, gate.Tap{RequestID: rand.Text(), Member: "ada", Door: "front", TappedAt: time.Now()})
 //	fmt.Println(receipt.Message())
 //
-// Over any number of processes on one durable store, a RequestID sends at most one
-// command, nothing is sent late, nothing is sent again, and every command that may
+// # One unlock
+//
+//	lookup   a receipt for this RequestID? return it, touch nothing
+//	facts    the member's memberships, grants and reservations, the door and its link
+//	decide   access.Evaluate, then Config.Conditions; denied: one commit, stop
+//	claim    one commit: journal row and door log row. Another call has it: wait for its outcome
+//	send     within 10 seconds of the tap and within the right: one request on the wire
+//	settle   one commit: the outcome, its door log row, the check-in
+//
+// Over any number of processes on one durable storage, a RequestID sends at most one
+// command, nothing is sent late, nothing is sent twice, and every command that may
 // have been sent has its row in the door log before it is sent. Every error denies.
 //
-// The gate imports no lock system and no database. Its facts and records are kept by
-// a storage: packages memstore and sqlstore are two, package storage has the
-// interfaces and the rules for another. A [LockDriver] moves locks: package saltolocks
-// is one for SALTO KS.
+// Package gate imports no lock system and no database. [Config.Facts] and
+// [Config.Records] are the storage: memstore and sqlstore implement both; for your
+// own tables see package storage. [LockDriver] moves a lock: saltolocks implements it
+// for SALTO KS.
 //
-//   - [Gate.Unlock], [Gate.StartOfficeMode] and [Gate.Lock] are the member's taps,
-//     [Gate.Keys] is what there is to tap.
-//   - [Doors] links locks and names doors; [Gate.SwitchOff] closes a site.
-//   - [Gate.Recover] and [Gate.CloseOfficeMode] are for the host's timer: commands that
-//     a killed process left unsettled, doors left in office mode.
-//   - [Gate.Log], [Gate.CheckIns] and [Gate.Ingest] tell what happened; [Gate.Head]
-//     and [Gate.Verify] prove that the log was not changed.
-//   - [Gate.Doctor] says what is wrong and what to do.
+// # What a host calls
 //
-// # Concurrency and errors
+//   - [Gate.Unlock], [Gate.StartOfficeMode] and [Gate.Lock] for a member's tap,
+//     [Gate.Keys] for the list of doors in their app, [Gate.Receipt] and [Gate.Wait]
+//     for an outcome.
+//   - [Doors] to link locks and name doors; [Gate.SwitchOff] to close a site.
+//   - From a timer: [Gate.Recover] and [Gate.CloseOfficeMode] every minute,
+//     [Gate.Ingest] every minute to learn from the lock system's own log,
+//     [Doors.RefreshLinks] and [Gate.Prune] once a day.
+//   - [Gate.Log], [Gate.CheckIns] and [Gate.ExportCSV] report what happened;
+//     [Gate.Head] and [Gate.Verify] prove that the log was not changed.
+//   - [Gate.Doctor] reports what is wrong and what to do.
+//
+// # Receipts and errors
+//
+// The result of a tap is its [Receipt], whatever happened: an [Outcome], and where
+// the rules are not the reason, a [Cause]. An error beside it means that the request
+// itself was wrong (a [*RequestError], [ErrRequestReused]) or that the caller went
+// away. Storage that does not answer is [ErrUnavailable].
 //
 // A [Gate] is safe for concurrent use. From the claim on, the caller's cancellation
-// does not count: its calls may outlast their context by up to 30 seconds.
+// does not count: a call may outlast its context by up to 30 seconds.
 //
-// What became of a tap is in its [Receipt], whatever it was: an [Outcome], and the
-// [Cause] of all that the rules do not say. An error beside it means that the host
-// asked wrongly (a [*RequestError], [ErrRequestReused]) or went away. Storage that
-// does not answer is [ErrUnavailable].
+// # What a host has to do itself
+//
+// Authenticate the member, and limit the taps per member before calling the gate:
+// each tap writes a row of the door log, a denied one too, so a member with a script
+// can fill the log and slow the taps of others.
 //
 // Nothing here is a way out of a building: doors on escape routes open from the
 // inside by hardware, without this program.

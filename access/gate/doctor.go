@@ -159,7 +159,8 @@ func (e *examination) find(i Issue) { e.list = append(e.list, i) }
 func (e *examination) unchecked(what string, err error) {
 	if errors.Is(err, ErrCloudUnavailable) {
 		e.find(Issue{
-			Code: string(CauseCloudUnavailable), Severity: Critical, What: fmt.Sprintf("The lock system cannot be reached: %v.", err),
+			Code: string(CauseCloudUnavailable), Severity: Critical,
+			What:   fmt.Sprintf("The lock system cannot be reached: %v.", err),
 			Breaks: "No digital key opens any door.", Do: "Check this machine's network and the status page of the lock system.",
 		})
 		return
@@ -203,11 +204,13 @@ func (e *examination) records(ctx context.Context) {
 		e.unchecked("kill switch", err)
 	} else if s.Off {
 		e.find(Issue{
-			Code: "switched_off", Severity: Critical, What: fmt.Sprintf("The site is switched off since %s (%s).", s.At.Format(time.RFC3339), s.Why),
+			Code: "switched_off", Severity: Critical,
+			What:   fmt.Sprintf("The site is switched off since %s (%s).", s.At.Format(time.RFC3339), s.Why),
 			Breaks: "No digital key opens any door; locking works.", Do: "Switch it on again when the reason is gone.",
 		})
 	}
-	stale, err := e.g.records.Entries(ctx, storage.JournalQuery{Site: e.g.site, Outcome: Sending, SendByBefore: e.now.Add(-staleAfter - time.Hour), Limit: 1})
+	query := storage.JournalQuery{Site: e.g.site, Outcome: Sending, SendByBefore: e.now.Add(-staleAfter - time.Hour), Limit: 1}
+	stale, err := e.g.records.Entries(ctx, query)
 	if err != nil {
 		e.unchecked("journal", err)
 	} else if len(stale) > 0 {

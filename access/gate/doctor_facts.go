@@ -72,8 +72,10 @@ func (e *examination) rulesAndDoors(context.Context) {
 		}
 		if d.AccessType == access.AccessAndOfficeMode && (types[d.ID] > 1 || looksLikeEntrance(d.Name)) {
 			e.find(Issue{
-				Code: "office_mode_on_entrance", Severity: Warning, About: d.ID, What: "Members may put it into office mode, and it looks like an entrance for many.",
-				Breaks: "One member can leave the door open for everyone.", Do: "Make it access only: office mode is for private offices and for rooms that are booked.",
+				Code: "office_mode_on_entrance", Severity: Warning, About: d.ID,
+				What:   "Members may put it into office mode, and it looks like an entrance for many.",
+				Breaks: "One member can leave the door open for everyone.",
+				Do:     "Make it access only: office mode is for private offices and for rooms that are booked.",
 			})
 		}
 	}
@@ -279,7 +281,8 @@ func (e *examination) grantsAndMembers(ctx context.Context) {
 			return !s.Paused && (s.Until.IsZero() || e.now.Before(s.Until))
 		}):
 			e.find(Issue{
-				Code: "grant_without_membership", Severity: Warning, About: "grant " + g.ID, What: "It requires an active membership, and its member has none.",
+				Code: "grant_without_membership", Severity: Warning, About: "grant " + g.ID,
+				What:   "It requires an active membership, and its member has none.",
 				Breaks: "The member finds a locked door.", Do: "Give the member a membership, or let the grant go without one.",
 			})
 		}

@@ -35,7 +35,8 @@ func (e *examination) openDoors(ctx context.Context) {
 			})
 		case e.now.Sub(h.Since) > long:
 			e.find(Issue{
-				Code: "door_left_open", Severity: Warning, About: h.Door, What: fmt.Sprintf("It is in office mode since %s.", h.Since.Format(time.RFC3339)),
+				Code: "door_left_open", Severity: Warning, About: h.Door,
+				What:   fmt.Sprintf("It is in office mode since %s.", h.Since.Format(time.RFC3339)),
 				Breaks: "The door may be open for everyone.", Do: "Lock it, or call CloseOfficeMode at closing time.",
 			})
 		}
@@ -134,7 +135,8 @@ func (e *examination) outside(d Door, s LockSchedule, who string, h access.Hours
 	e.find(Issue{
 		Code: "schedule_conflict", Severity: Note, About: d.ID + ", " + who,
 		What:   fmt.Sprintf("SALTO's schedule locks this door at %s while the %s opens it until %s.", s.End, who, until),
-		Breaks: "Office mode ends at that time; unlocking with a digital key still works.", Do: "Change the schedule in SALTO KS, or the hours here, unless it is intended.",
+		Breaks: "Office mode ends at that time; unlocking with a digital key still works.",
+		Do:     "Change the schedule in SALTO KS, or the hours here, unless it is intended.",
 	})
 }
 

@@ -2,7 +2,6 @@ package gate
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -14,8 +13,8 @@ type DigitalKey struct {
 	Door       string            `json:"door"`
 	Name       string            `json:"name"`
 	AccessType access.AccessType `json:"access_type"`
-	// Open: a tap now would be allowed by the rules. Then Reason says by what,
-	// and ValidUntil until when (zero: as far as is known).
+	// Open: the rules would allow a tap now. Then Reason is why, and ValidUntil
+	// until when (zero: as far as is known).
 	Open       bool          `json:"open"`
 	Reason     access.Reason `json:"reason"`
 	ValidUntil time.Time     `json:"valid_until,omitzero"`
@@ -23,14 +22,14 @@ type DigitalKey struct {
 	OpensAt time.Time `json:"opens_at,omitzero"`
 	// OfficeMode: a start of office mode now would be allowed.
 	OfficeMode bool `json:"office_mode"`
-	// OfficeModeOn: somebody holds the door open, as far as the gate knows;
+	// OfficeModeOn: a member holds the door open, as far as the gate knows;
 	// HeldSince is set if it is this member, who then may lock it.
 	OfficeModeOn bool      `json:"office_mode_on"`
 	HeldSince    time.Time `json:"held_since,omitzero"`
 	// CanLock: a tap to lock now would be allowed.
 	CanLock bool `json:"can_lock"`
-	// Cause is what stands in the way outside the rules, as far as is known
-	// without asking the lock system: not linked, switched off, bad facts.
+	// Cause is why a tap would fail all the same, as far as is known without
+	// asking the lock system: not linked, switched off, bad facts.
 	Cause Cause `json:"cause,omitempty"`
 	// State is the lock's state when it was last seen, SeenAt; empty if it never
 	// was. See Gate.RefreshLockStates.
@@ -40,8 +39,8 @@ type DigitalKey struct {
 
 // Keys returns the member's digital keys, in the order of the doors: those that
 // are open now, those that will open within ahead, and those the member holds
-// open. It makes no call to the lock system. A door whose facts contradict
-// themselves has a Cause; when all have, the error is a *access.FactsError.
+// open. It makes no call to the lock system and checks no Condition. A door whose
+// facts are bad has a Cause; if all have, the error is an *access.FactsError.
 func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (list []DigitalKey, err error) {
 	defer containIn("Keys", &err)
 	if !storage.ValidID(member) {
@@ -59,49 +58,46 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 	if err != nil {
 		return nil, err
 	}
-	sw, err := g.records.KillSwitch(ctx, g.site)
+	killSwitch, err := g.records.KillSwitch(ctx, g.site)
 	if err != nil {
 		return nil, err
 	}
-	return g.keys(all, member, now, ahead, holds, sw)
-}
-
-// keys decides about all doors together, which shares what is the same for all.
-func (g *Gate) keys(all []storage.Snapshot, member string, now time.Time, ahead time.Duration, holds []Hold, sw KillSwitch) ([]DigitalKey, error) {
-	if none := func(s storage.Snapshot) bool { return s.Question.Door == nil }; slices.ContainsFunc(all, none) {
-		all = slices.DeleteFunc(slices.Clone(all), none)
-	}
-	questions := make([]access.Question, len(all))
-	for i := range all {
-		questions[i] = all[i].Question
-		if q := &questions[i]; q.Location == nil {
-			q.Location = location(q.TimeZone)
-		}
-	}
-	keys := make([]DigitalKey, 0, len(all))
+	list = []DigitalKey{}
+	zones := map[string]*time.Location{} // all doors of a site have one
 	var refused error
-	i, bad := 0, 0
-	for d, err := range access.EvaluateEach(questions, access.Request{Member: member, Action: access.Unlock, At: now}) {
-		s := &all[i]
-		i++
-		key := g.key(s, d, member, holds)
+	good := 0
+	for _, s := range all {
+		q := &s.Question
+		if q.Door == nil {
+			continue
+		}
+		if q.Location == nil {
+			if _, ok := zones[q.TimeZone]; !ok {
+				zones[q.TimeZone] = location(q.TimeZone)
+			}
+			q.Location = zones[q.TimeZone]
+		}
+		d, err := access.Evaluate(*q, access.Request{Member: member, Door: q.Door.ID, Action: access.Unlock, At: now})
+		key := g.key(&s, d, member, holds)
 		switch {
 		case err != nil:
-			key.Cause = CauseBadFacts
-			refused, bad = err, bad+1
+			key.Cause, refused = CauseBadFacts, err
 		case s.Link.IsZero():
 			key.Cause = CauseNotLinked
-		case sw.Off:
+		case killSwitch.Off:
 			key.Cause = CauseSwitchedOff
 		}
+		if err == nil {
+			good++
+		}
 		if key.Open || err != nil || !key.HeldSince.IsZero() || !key.OpensAt.IsZero() && key.OpensAt.Sub(now) <= ahead {
-			keys = append(keys, key)
+			list = append(list, key)
 		}
 	}
-	if bad > 0 && bad == len(all) {
+	if refused != nil && good == 0 {
 		return nil, refused
 	}
-	return keys, nil
+	return list, nil
 }
 
 // key is the key of one door, shown or not.

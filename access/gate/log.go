@@ -8,7 +8,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// SwitchOff stops every unlock and office mode of the site at once, over all
+// SwitchOff denies every unlock and office mode of the site at once, in all
 // processes: no command is claimed after it returned. Locking stays possible.
 func (g *Gate) SwitchOff(ctx context.Context, by, why string) error {
 	return g.flip(ctx, KillSwitch{Off: true, By: by, Why: why})
@@ -21,7 +21,7 @@ func (g *Gate) SwitchOn(ctx context.Context, by, why string) error {
 
 func (g *Gate) flip(ctx context.Context, s KillSwitch) (err error) {
 	defer containIn("SetKillSwitch", &err)
-	s.At, s.By, s.Why = g.clock(), shortID(s.By), short(s.Why) // no text may keep it from being switched
+	s.At, s.By, s.Why = g.clock(), shortID(s.By), short(s.Why) // no text must prevent the switching
 	action := "switch_on"
 	if s.Off {
 		action = "switch_off"
@@ -42,23 +42,25 @@ func (g *Gate) Log(ctx context.Context, q LogQuery) iter.Seq2[LogRow, error] {
 	return g.records.Rows(ctx, q)
 }
 
-// Head returns the end of the door log. Export it regularly to a place that who
-// can write the storage cannot: only against such a head is a removal at the end
-// or a rebuilt chain found.
+// Head returns the end of the door log. Export it regularly to a place that the
+// people who can write to the storage cannot change: only a comparison with such a
+// head finds rows removed at the end, or a chain that was built again.
 func (g *Gate) Head(ctx context.Context) (head Head, err error) {
 	defer containIn("Head", &err)
 	_, head, err = g.records.Ends(ctx, g.site)
 	return head, err
 }
 
-// Verify checks the door log of the site; see the function Verify.
+// Verify checks the door log of the site from one point of it on, and that it
+// contains another; zero Heads check all of it. See storage.Verify. An error is a
+// *ChainError where the log does not hold.
 func (g *Gate) Verify(ctx context.Context, from, want Head) (v Verification, err error) {
 	defer containIn("Verify", &err)
 	return storage.Verify(ctx, g.records, g.site, from, want)
 }
 
 // Retain removes the rows of the door log that are older than before, up to the
-// first that is not. What Verify says about the rest stays the same.
+// first that is not. Verify gives the same result for the rest.
 func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed int, err error) {
 	defer containIn("Retain", &err)
 	return g.records.Retain(ctx, g.site, before)
@@ -66,9 +68,9 @@ func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed
 
 // Erase removes a person from the door log's details, the check-ins and the
 // receipts, and from the kill switch. The rows of the log stay, without a name;
-// Verify counts them as erased. Facts are the host's to remove, Link.LinkedBy
-// included, and for up to KeepReceipts the receipts of members tell the storage,
-// and nobody else, who asked on their behalf. Requests of the last half minute stay until it is called again.
+// Verify counts them as erased. The host removes its facts, Link.LinkedBy included.
+// Who asked on a member's behalf stays in the storage, in that member's receipts, for
+// up to KeepReceipts. Requests of the last half minute stay until it is called again.
 func (g *Gate) Erase(ctx context.Context, person string) (rows int, err error) {
 	defer containIn("Erase", &err)
 	return g.records.Erase(ctx, g.site, person, g.clock().Add(-staleAfter))
@@ -81,8 +83,8 @@ func (g *Gate) CheckIns(ctx context.Context, q CheckInQuery) (list []CheckIn, er
 	return g.records.CheckIns(ctx, q)
 }
 
-// Holds returns who holds which door open in office mode and since when, as far
-// as the gate knows.
+// Holds returns which members hold which doors open in office mode and since when,
+// as far as the gate knows.
 func (g *Gate) Holds(ctx context.Context) (list []Hold, err error) {
 	defer containIn("Holds", &err)
 	return g.records.Holds(ctx, g.site)

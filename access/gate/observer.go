@@ -71,7 +71,8 @@ const (
 // a problem that a person should look at.
 func scopeOf(c Cause) scope {
 	switch c {
-	case CauseStoreUnavailable, CauseCloudUnavailable, CauseReauthorize, CauseUnknownSite, CauseNoSubscription, CauseRateLimited, CauseClock:
+	case CauseStoreUnavailable, CauseUnknownSite, CauseClock, CauseCloudUnavailable, CauseReauthorize, CauseClientRefused,
+		CauseNoSubscription, CauseRateLimited:
 		return siteWide
 	case CauseIQNotActivated, CauseIQOffline, CauseRestoreRequired, CausePINNotChanged, CauseOTPInvalid, CauseOTPBlocked:
 		return perGateway

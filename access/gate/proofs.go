@@ -44,7 +44,8 @@ func intervalOf(c sentCommand) interval { return c.interval }
 // prove settles the Unconfirmed commands that the stored entries show to have
 // moved their lock.
 func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receipt, err error) {
-	open, err := g.records.Entries(ctx, storage.JournalQuery{Site: g.site, Outcome: Unconfirmed, BegunSince: g.clock().Add(-proofFor), Limit: allEntries})
+	query := storage.JournalQuery{Site: g.site, Outcome: Unconfirmed, BegunSince: g.clock().Add(-proofFor), Limit: allEntries}
+	open, err := g.records.Entries(ctx, query)
 	if err != nil || len(open) == 0 {
 		return nil, err
 	}
@@ -102,7 +103,9 @@ func (g *Gate) sentSince(ctx context.Context, since time.Time) (known map[moveme
 // proveGroup settles the one open command of a group, if every command of it has
 // its entry. unknown are commands to unknown locks, locks those that locked this
 // lock.
-func (g *Gate) proveGroup(ctx context.Context, reader VendorReader, what movement, group, unknown, locks []sentCommand) (r Receipt, ok bool, err error) {
+func (g *Gate) proveGroup(
+	ctx context.Context, reader VendorReader, what movement, group, unknown, locks []sentCommand,
+) (r Receipt, ok bool, err error) {
 	open, ok := onlyOpen(group)
 	if !ok || slices.ContainsFunc(unknown, func(u sentCommand) bool { // an entry may be its
 		return slices.ContainsFunc(group, func(c sentCommand) bool { return c.overlaps(u.interval) })
@@ -209,7 +212,8 @@ func (g *Gate) settleAsMoved(ctx context.Context, e storage.JournalEntry, proof 
 	now := g.clock()
 	r := c.receipt(Accepted, moved)
 	r.Err = fmt.Errorf("proven by entry %s of %s", proof.ID, proof.At.Format(time.RFC3339))
-	s := storage.Settlement{RequestKey: e.RequestKey, Outcome: Accepted, At: now, CheckIn: g.checkIn(c.decided, moved), Log: c.logEntry(&r, now, e.Seq)}
+	s := storage.Settlement{RequestKey: e.RequestKey, Outcome: Accepted, At: now, Log: c.logEntry(&r, now, e.Seq)}
+	s.CheckIn = g.checkIn(c.decided, moved)
 	switch e.Action {
 	case access.OfficeMode:
 		s.Hold, s.RestartHold = c.hold(false), stillOpen

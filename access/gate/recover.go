@@ -15,7 +15,8 @@ func (g *Gate) Recover(ctx context.Context) (settled int, err error) {
 	defer containIn("Recover", &err)
 	const batch = 100
 	for {
-		list, err := g.records.Entries(ctx, storage.JournalQuery{Site: g.site, Outcome: Sending, SendByBefore: g.clock().Add(-staleAfter), Limit: batch})
+		query := storage.JournalQuery{Site: g.site, Outcome: Sending, SendByBefore: g.clock().Add(-staleAfter), Limit: batch}
+		list, err := g.records.Entries(ctx, query)
 		if err != nil {
 			return settled, err
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Source says where a request came from. Hosts may add their own, up to 50
-// bytes; the zero Source is SourceDigitalKey.
+// Source is where a request came from. Hosts may add their own, up to 50 bytes; the
+// zero Source is SourceDigitalKey.
 type Source string
 
 const (
@@ -26,40 +26,36 @@ const (
 
 // Tap is one request of one member at one door.
 type Tap struct {
-	// RequestID is 16 to 64 printable ASCII bytes without spaces, made anew per
-	// tap where the tap happens; a request that is tried again keeps it.
-	RequestID string
-	Member    string
-	Door      string
-	// TappedAt is when it was tapped, by a clock in step with the gate's: when
-	// the first try reached the host, if the phone's is not to be trusted. A
-	// request that is tried again keeps it. Required.
-	TappedAt time.Time
-	Source   Source
+	// RequestID is 16 to 64 printable ASCII bytes without spaces, a new one per tap,
+	// made where the tap happens; a request that is retried keeps it. Required.
+	RequestID string `json:"request_id"`
+	Member    string `json:"member"` // required
+	Door      string `json:"door"`   // required
+	// TappedAt is when the member tapped, by a clock in step with the gate's; if
+	// the phone's clock cannot be trusted, when the first try reached the host. A
+	// request that is retried keeps it. Required.
+	TappedAt time.Time `json:"tapped_at"`
+	Source   Source    `json:"source,omitempty"`
 	// Actor is who asked on the member's behalf, empty for the member: it is
-	// logged, and makes no check-in. The rights are the member's in any case.
-	Actor string
-	// Presence is what Config.Presence judges: a scanned code, a position.
-	Presence string
+	// logged, and there is no check-in. The rights are the member's in any case.
+	Actor string `json:"actor,omitempty"`
+	// Presence is for the conditions: a scanned code, a position. It is not stored.
+	Presence string `json:"presence,omitempty"`
 }
 
 func (t *Tap) check() error {
-	var list []Fault
-	add := func(bad bool, field, what string) {
-		if bad {
-			list = append(list, Fault{Field: field, What: what})
-		}
-	}
-	add(!goodRequestID(t.RequestID), "RequestID", "must be 16 to 64 printable ASCII bytes without spaces")
-	add(!storage.ValidID(t.Member), "Member", badID)
-	add(!storage.ValidID(t.Door), "Door", badID)
-	add(t.Actor != "" && !storage.ValidID(t.Actor), "Actor", badID)
-	add(len(t.Source) > 50 || t.Source != "" && !storage.ValidID(string(t.Source)), "Source", "must be up to 50 bytes of valid UTF-8 without NUL")
-	add(t.TappedAt.IsZero(), "TappedAt", "required: when the member tapped")
-	year := t.TappedAt.UTC().Year() // what JSON can tell
-	add(year < 1 || year > 9999, "TappedAt", "must be a year from 1 to 9999")
-	if list != nil {
-		return &RequestError{Faults: list}
+	var f faultList
+	f.add(!goodRequestID(t.RequestID), "RequestID", "must be 16 to 64 printable ASCII bytes without spaces")
+	f.add(!storage.ValidID(t.Member), "Member", badID)
+	f.add(!storage.ValidID(t.Door), "Door", badID)
+	f.add(t.Actor != "" && !storage.ValidID(t.Actor), "Actor", badID)
+	badSource := len(t.Source) > 50 || t.Source != "" && !storage.ValidID(string(t.Source))
+	f.add(badSource, "Source", "must be up to 50 bytes of valid UTF-8 without NUL")
+	f.add(t.TappedAt.IsZero(), "TappedAt", "required: when the member tapped")
+	year := t.TappedAt.UTC().Year() // JSON has no other
+	f.add(year < 1 || year > 9999, "TappedAt", "must be a year from 1 to 9999")
+	if f != nil {
+		return &RequestError{Faults: f}
 	}
 	if t.Source == "" {
 		t.Source = SourceDigitalKey
@@ -74,22 +70,15 @@ func (t *Tap) check() error {
 // ownKey reports whether the member used a digital key of their own.
 func (t *Tap) ownKey() bool { return t.Source == SourceDigitalKey && t.Actor == "" }
 
+// fingerprint is a hash of what a request asks for.
 func (t *Tap) fingerprint(action access.Action) string {
-	var space [320]byte
-	b := lengthPrefixed(space[:0], t.Door)
-	b = lengthPrefixed(b, string(action))
-	b = lengthPrefixed(b, string(t.Source))
-	b = lengthPrefixed(b, t.Actor)
-	b = binary.BigEndian.AppendUint16(b, 1) // version
+	var b []byte
+	for _, s := range []string{t.Door, string(action), string(t.Source), t.Actor} {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
+		b = append(b, s...)
+	}
 	sum := sha256.Sum256(b)
-	var text [32]byte
-	hex.Encode(text[:], sum[:16])
-	return string(text[:])
-}
-
-func lengthPrefixed(b []byte, s string) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
-	return append(b, s...)
+	return hex.EncodeToString(sum[:16])
 }
 
 func goodRequestID(s string) bool {

@@ -19,10 +19,9 @@ func (g *Gate) Receipt(ctx context.Context, member, requestID string) (Receipt, 
 	return receiptOf(e)
 }
 
-// Wait returns the receipt once its outcome is better known than now: it waits
-// while the command is being sent, and while it is Unconfirmed. No later proof
-// may ever come, so give ctx a limit; when it ends, Wait returns the receipt as
-// it stands and the context's error.
+// Wait returns the receipt once its outcome is final: it waits while the command is
+// being sent, and while it is Unconfirmed. An Unconfirmed one may stay so, so give ctx
+// a limit; when it ends, Wait returns the receipt as it is and the context's error.
 func (g *Gate) Wait(ctx context.Context, member, requestID string) (Receipt, error) {
 	e, err := g.entry(ctx, storage.RequestKey{Site: g.site, Member: member, RequestID: requestID})
 	for err == nil && (e.Outcome == Sending || e.Outcome == Unconfirmed) {
@@ -76,7 +75,8 @@ func (g *Gate) look(ctx context.Context, key storage.RequestKey) (storage.Journa
 		return storage.JournalEntry{}, err
 	}
 	if m.Entry == nil {
-		return storage.JournalEntry{}, fmt.Errorf("gate: no request %q of this member, or none of the last 30 days: %w", key.RequestID, ErrNotFound)
+		const format = "gate: no request %q of this member, or none of the last 30 days: %w"
+		return storage.JournalEntry{}, fmt.Errorf(format, key.RequestID, ErrNotFound)
 	}
 	return *m.Entry, nil
 }
