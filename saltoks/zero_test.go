@@ -176,7 +176,7 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 			Credentials: saltoauth.Credentials{},
 		})), []string{"Credentials.ClientID", "PasswordConfig.User", "PasswordConfig.Password"}},
 		"NewConsentHandlers": {second(saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{})), []string{"ConsentConfig.Authorizer", "ConsentConfig.Authorize is", "ConsentConfig.Connected", "ConsentConfig.Done"}},
-		"NewFileStore":       {second(saltostate.NewFileStore("")), []string{"wants a folder"}},
+		"NewFileStore":       {second(saltostate.NewFileStore("")), []string{"requires a folder"}},
 		"FromOAuth2":         {second(saltoauth.FromOAuth2(nil).Token(t.Context())), []string{"no source"}},
 		"StaticOTP":          {second(saltoremote.StaticOTP(saltoks.OTP{}).OTP(t.Context(), "s", "q")), []string{"is empty"}},
 	} {

@@ -1,8 +1,8 @@
-// Package saltostate stores what saltoauth and saltoremote remember: connections
-// with their tokens, activations and IQ credentials, always sealed.
+// Package saltostate stores what saltoauth and saltoremote keep: connections with
+// their tokens, activations and IQ credentials, always sealed.
 //
 //   - [Store] has two methods; [MemoryStore] and [FileStore] are here, sqlstore has
-//     one on a database, and package statetest proves any other.
+//     one on a database, and package statetest checks any other.
 //   - [Sealer] encrypts each document. [NewSealer] is AES-256-GCM with key rotation;
 //     a host with a key service writes its own.
 //   - [State] joins the two. Make one per application with [New].

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,22 +19,27 @@ import (
 // FileStore is a Store in one folder of a local file system, for any number of
 // processes of one machine. Each key has a document file and a lock file, named
 // by the SHA-256 of the key; a document is replaced by rename, so a reader sees
-// the old or the new one and never waits. It is safe for concurrent use.
+// the old or the new one and never waits. It is safe for concurrent use; the zero
+// FileStore refuses every call.
 //
-// The kernel frees the lock of a process that dies. Lock files stay behind,
-// empty. Do not put the folder on NFS: its locks and renames promise less. A
-// backup that is put back holds refresh tokens which were rotated since: the
-// next refresh ends in ErrReauthorize, and a Reconnect makes it well.
+// The kernel releases the lock of a process that dies. Lock files stay, empty. Do
+// not put the folder on NFS: its locks and renames promise less. A restored backup
+// holds refresh tokens that were rotated since: the next refresh fails with
+// ErrReauthorize, and a Reconnect repairs it.
+//
+// Only the process's own user may have write access to the folder. What is not a
+// regular file there (a symbolic link, a named pipe) is an error and is neither
+// followed nor waited for.
 type FileStore struct {
 	dir   string
 	locks keylock.Locks // one goroutine per key asks for the file lock
 }
 
-// NewFileStore uses dir, which it makes (mode 0700) where it is missing. It
-// fails where the system has no flock.
+// NewFileStore uses dir, which it makes (mode 0700) where it is missing. It fails
+// where other users may write to dir, and where the system has no flock.
 func NewFileStore(dir string) (*FileStore, error) {
 	if dir == "" {
-		return nil, errors.New("saltoks: NewFileStore wants a folder")
+		return nil, errors.New("saltoks: NewFileStore requires a folder")
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -45,11 +51,20 @@ func NewFileStore(dir string) (*FileStore, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("saltoks: making the folder of the file store: %w", err)
 	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("saltoks: the folder of the file store: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o022 != 0 {
+		return nil, fmt.Errorf("saltoks: other users may write to the folder of the file store, %s (mode %04o): chmod it to 0700", dir, mode)
+	}
 	return &FileStore{dir: dir}, nil
 }
 
-// path returns the document's file, without a suffix. Keys may hold anything
-// that is hostile to a file system; their hash does not.
+var errZeroFileStore = errors.New("saltoks: a zero FileStore: NewFileStore makes one")
+
+// path returns the document's file, without a suffix. A key may hold characters
+// that a file name must not; its hash holds none.
 func (s *FileStore) path(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return filepath.Join(s.dir, hex.EncodeToString(sum[:]))
@@ -61,20 +76,25 @@ func (s *FileStore) Get(ctx context.Context, key string) ([]byte, error) {
 		return nil, err
 	}
 	if s.dir == "" {
-		return nil, errors.New("saltoks: a zero FileStore keeps nothing: NewFileStore makes one")
+		return nil, errZeroFileStore
 	}
-	b, err := os.ReadFile(s.path(key) + ".doc")
+	f, err := openFile(s.path(key)+".doc", os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("saltoks: file store: %w", err)
 	}
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	if err != nil {
+		return nil, fmt.Errorf("saltoks: file store: %w", err)
+	}
 	return b, nil
 }
 
-// Update changes the document under key as Store says. It waits for other
-// processes by asking again every few milliseconds, until ctx ends.
+// Update changes the document under key, as Store describes. It waits for other
+// processes by polling every few milliseconds, until ctx ends.
 func (s *FileStore) Update(ctx context.Context, key string, fn func(ctx context.Context, current []byte) ([]byte, error)) error {
 	unlock, err := s.locks.Lock(ctx, key)
 	if err != nil {
@@ -82,7 +102,7 @@ func (s *FileStore) Update(ctx context.Context, key string, fn func(ctx context.
 	}
 	defer unlock()
 	if s.dir == "" {
-		return errors.New("saltoks: a zero FileStore keeps nothing: NewFileStore makes one")
+		return errZeroFileStore
 	}
 	base := s.path(key)
 	lock, err := lockFile(ctx, base+".lock")
@@ -116,10 +136,33 @@ func (s *FileStore) Update(ctx context.Context, key string, fn func(ctx context.
 	return nil
 }
 
-// replaceFile writes through a temporary file: there is one writer per key, so
-// its name is fixed and what a killed process left is overwritten.
+// openFile opens a regular file. It follows no symbolic link at path and does not
+// wait for the other end of a named pipe.
+func openFile(path string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, flag|onlyRegular, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// replaceFile writes through a temporary file. There is one writer per key, so its
+// name is fixed; what a killed process left there is removed.
 func replaceFile(path, temp string, b []byte) error {
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if info, err := os.Lstat(temp); err == nil && !info.IsDir() {
+		if err := os.Remove(temp); err != nil {
+			return err
+		}
+	}
+	f, err := openFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return err
 	}
@@ -151,11 +194,11 @@ func syncDir(dir string) error {
 	return err
 }
 
-// lockFile takes the exclusive lock of a file. Where somebody deleted the file
-// meanwhile, a lock on it would bind nobody: then it starts over.
+// lockFile takes the exclusive lock of a file. Where the file was deleted in the
+// meantime, a lock on it would exclude no other process: then it starts again.
 func lockFile(ctx context.Context, path string) (*os.File, error) {
 	for {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		f, err := openFile(path, os.O_RDWR|os.O_CREATE)
 		if err != nil {
 			return nil, fmt.Errorf("saltoks: file store: %w", err)
 		}
@@ -175,7 +218,7 @@ func lockFile(ctx context.Context, path string) (*os.File, error) {
 	}
 }
 
-// waitForLock asks again and again, without a goroutine that would outlive ctx.
+// waitForLock polls, so that no goroutine outlives ctx.
 func waitForLock(ctx context.Context, f *os.File) error {
 	const first, last = time.Millisecond, 20 * time.Millisecond
 	for pause := first; ; pause = min(2*pause, last) {

@@ -47,7 +47,7 @@ func TestFileStoreWritesOnlyChanges(t *testing.T) {
 	if os.SameFile(first, stat()) {
 		t.Error("a document was written in place, not replaced")
 	}
-	// What a killed process left is in nobody's way.
+	// What a killed process left is overwritten.
 	if err := os.WriteFile(s.path("k")+".tmp", []byte(strings.Repeat("half", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestFileStoreWritesOnlyChanges(t *testing.T) {
 	}
 }
 
-// TestDeletedLockFile: somebody tidies the folder while a lock is waited for.
+// TestDeletedLockFile: the lock file is deleted while a call waits for it.
 // The waiter's file is not the key's any more; it must lock the new one.
 func TestDeletedLockFile(t *testing.T) {
 	dir := t.TempDir()
@@ -197,5 +197,66 @@ func TestFileStoreOfABrokenFolder(t *testing.T) {
 	}
 	if err := put(t.Context()); err != nil {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestFileStoreRefusesSharedFolders: who may write to the folder may put back an
+// older document, or a link.
+func TestFileStoreRefusesSharedFolders(t *testing.T) {
+	for _, c := range []struct {
+		mode os.FileMode
+		ok   bool
+	}{
+		{0o700, true}, {0o755, true}, {0o750, true},
+		{0o777, false}, {0o702, false}, {0o720, false}, {0o775, false}, {os.ModeSticky | 0o777, false},
+	} {
+		dir := filepath.Join(t.TempDir(), "state")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(dir, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		_, err := NewFileStore(dir)
+		if (err == nil) != c.ok || err != nil && (!strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "0700")) {
+			t.Errorf("mode %v: %v", c.mode, err)
+		}
+		link := filepath.Join(t.TempDir(), "link")
+		if err := os.Symlink(dir, link); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := NewFileStore(link); (err == nil) != c.ok {
+			t.Errorf("by a link, mode %v: %v", c.mode, err)
+		}
+	}
+}
+
+// TestFileStoreFollowsNoLink: a link at one of the three names of a key is an
+// error or is replaced; what it points to stays as it is.
+func TestFileStoreFollowsNoLink(t *testing.T) {
+	for suffix, ok := range map[string]bool{".tmp": true, ".doc": false, ".lock": false} {
+		dir := filepath.Join(t.TempDir(), "state")
+		s, err := NewFileStore(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		victim := filepath.Join(t.TempDir(), "victim")
+		if err := os.WriteFile(victim, []byte("precious"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(victim, s.path("k")+suffix); err != nil {
+			t.Fatal(err)
+		}
+		err = s.Update(t.Context(), "k", func(context.Context, []byte) ([]byte, error) { return []byte("document"), nil })
+		if (err == nil) != ok {
+			t.Errorf("%s: %v", suffix, err)
+		}
+		if got, err := os.ReadFile(victim); string(got) != "precious" || err != nil {
+			t.Errorf("%s: the target of the link holds %q, %v", suffix, got, err)
+		}
+		got, err := s.Get(t.Context(), "k")
+		if want := map[bool]string{true: "document"}[ok]; string(got) != want || err != nil && suffix != ".doc" {
+			t.Errorf("%s: Get = %q, %v", suffix, got, err)
+		}
 	}
 }

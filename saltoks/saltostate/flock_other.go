@@ -9,4 +9,6 @@ import (
 
 const canFlock = false
 
+const onlyRegular = 0
+
 func flock(*os.File) (bool, error) { return false, errors.ErrUnsupported }

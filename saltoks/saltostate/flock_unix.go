@@ -10,6 +10,9 @@ import (
 
 const canFlock = true
 
+// onlyRegular makes an open follow no symbolic link and wait for no named pipe.
+const onlyRegular = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+
 // flock tries to take the exclusive lock of f; false and no error when another
 // process or another open file has it.
 func flock(f *os.File) (bool, error) {

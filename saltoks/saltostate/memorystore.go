@@ -8,9 +8,9 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/keylock"
 )
 
-// MemoryStore is a Store that forgets everything when the process ends: for
-// tests, examples and tools that consent anew each time. The zero value is
-// ready. It is safe for concurrent use.
+// MemoryStore is a Store that is lost when the process ends: for tests, examples
+// and tools that ask for a consent each time. The zero value is an empty store. It
+// is safe for concurrent use.
 type MemoryStore struct {
 	locks keylock.Locks
 	mu    sync.Mutex
@@ -32,7 +32,7 @@ func (m *MemoryStore) Get(ctx context.Context, key string) ([]byte, error) {
 	return bytes.Clone(m.docs[key]), nil
 }
 
-// Update changes the document under key as Store says.
+// Update changes the document under key as Store describes.
 func (m *MemoryStore) Update(ctx context.Context, key string, fn func(ctx context.Context, current []byte) ([]byte, error)) error {
 	unlock, err := m.locks.Lock(ctx, key)
 	if err != nil {

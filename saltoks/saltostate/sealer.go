@@ -14,15 +14,15 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
-// Sealer encrypts what the client keeps at rest. Every document goes through
-// one; there is no unsealed mode. NewSealer is the one for production, and a
-// host with a key service writes its own.
+// Sealer encrypts what is stored. Every document is sealed; there is no unsealed
+// mode. NewSealer makes one for production, and a host with a key service writes
+// its own.
 //
 // Implementations are safe for concurrent use and must authenticate both plain
 // and additional: a document that was moved elsewhere must not open.
 type Sealer interface {
-	// KeyID names the key that Seal uses now. A document sealed with another
-	// key is sealed anew the next time it is changed or resealed.
+	// KeyID names the key that Seal uses now. A document sealed with another key is
+	// sealed with this one the next time it is changed or resealed.
 	KeyID() string
 	// Seal encrypts plain and binds it to additional.
 	Seal(ctx context.Context, plain, additional []byte) (Sealed, error)
@@ -37,11 +37,12 @@ type Sealed struct {
 	Data  []byte
 }
 
-// ErrSealed says that a stored document does not open: the key that sealed it
-// is not among the sealer's keys, or the document was changed or moved.
-var ErrSealed = errors.New("saltoks: a stored document does not open: give the sealer the key that sealed it; without it people must consent anew and SALTO's support must reset the IQ activations")
+// ErrSealed: a stored document does not open. The key that sealed it is not among
+// the sealer's keys, or the document was changed or moved.
+var ErrSealed = errors.New("saltoks: a stored document does not open: give the sealer the key that sealed it; " +
+	"without it people must consent again and SALTO's support must reset the IQ activations")
 
-// SealingKey is one 256-bit key and the name under which documents remember it.
+// SealingKey is one 256-bit key and the name that documents store of it.
 type SealingKey struct {
 	// ID is 1 to 32 letters, digits, '-', '_' or '.'.
 	ID string
@@ -69,18 +70,18 @@ func (k SealingKey) check() error {
 		return errors.New("saltoks: the id of a sealing key is 1 to 32 letters, digits, '-', '_' or '.'")
 	}
 	if n := len(k.Key.Reveal()); n != 32 {
-		return fmt.Errorf("saltoks: sealing key %q has %d bytes, want 32", k.ID, n)
+		return fmt.Errorf("saltoks: sealing key %q has %d bytes, not 32", k.ID, n)
 	}
 	return nil
 }
 
 // NewSealer returns a Sealer on AES-256-GCM with a random nonce per document.
 // The first key seals; all of them open. To rotate, put a new key in front and
-// keep the old ones until every document was sealed anew (State.Reseal). The
+// keep the old ones until every document was sealed again (Authorizer.Reseal). The
 // error names every fault of every key.
 func NewSealer(keys ...SealingKey) (Sealer, error) {
 	if len(keys) == 0 {
-		return nil, errors.New("saltoks: NewSealer wants at least one key")
+		return nil, errors.New("saltoks: NewSealer requires at least one key")
 	}
 	s := &gcmSealer{current: keys[0].ID, keys: make(map[string]cipher.AEAD, len(keys))}
 	var faults []error
@@ -107,8 +108,8 @@ func NewSealer(keys ...SealingKey) (Sealer, error) {
 	return s, nil
 }
 
-// EphemeralSealer returns a Sealer with a key that dies with the process: what
-// it sealed can never be opened again. For examples and tests only.
+// EphemeralSealer returns a Sealer with a random key that is lost when the process
+// ends: what it sealed can never be opened again. For examples and tests only.
 func EphemeralSealer() Sealer {
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw) // never fails: crypto/rand ends the process instead

@@ -51,7 +51,7 @@ func New(c Config) (*State, error) {
 // Kind is a kind of document: values of type T as JSON, sealed, under a Store
 // key of the kind's name and an id. Declare each kind once.
 type Kind[T any] struct {
-	// Name is a part of the Store key: letters, digits, '-' and '_'.
+	// Name is part of the Store key: letters, digits, '-' and '_'.
 	Name string
 	// Version is the one that this code writes. A document of a newer version
 	// is an error.
@@ -97,7 +97,7 @@ func Update[T any](ctx context.Context, s *State, kind Kind[T], id string, fn fu
 			return nil, fmt.Errorf("saltoks: encoding %s: %w", key, err)
 		}
 		if before.is(kind.Version, s.sealer.KeyID(), plain) {
-			return stored, nil // sealing anew would change the bytes and force a write
+			return stored, nil // sealing again would change the bytes and force a write
 		}
 		return sealDoc(ctx, s, kind.Name, kind.Version, key, plain)
 	})
@@ -125,17 +125,16 @@ func (s *State) get(ctx context.Context, key string) (stored []byte, err error) 
 	return stored, err
 }
 
-// update is Store.Update held to its contract: a Store that called fn twice
-// would send a refresh token twice, one that did not call it saved nothing.
+// update is Store.Update, and checks its contract: a Store that calls fn twice
+// would send a refresh token twice, one that does not call it saves nothing.
 func (s *State) update(ctx context.Context, key string, fn func(ctx context.Context, stored []byte) ([]byte, error)) error {
 	calls := 0
 	err := hostcall.Contain("the Store", func() error {
-		return s.store.Update(ctx, key, func(ctx context.Context, stored []byte) (next []byte, err error) {
+		return s.store.Update(ctx, key, func(ctx context.Context, stored []byte) ([]byte, error) {
 			if calls++; calls > 1 {
 				return nil, errStoreContract
 			}
-			err = hostcall.Contain("the Sealer, a clock or a transport", func() error { next, err = fn(ctx, stored); return err })
-			return next, err
+			return fn(ctx, stored)
 		})
 	})
 	if err == nil && calls == 0 {
@@ -144,7 +143,8 @@ func (s *State) update(ctx context.Context, key string, fn func(ctx context.Cont
 	return err
 }
 
-var errStoreContract = errors.New("saltoks: the Store does not keep its contract, that Update calls its function exactly once: run statetest on it")
+var errStoreContract = errors.New(
+	"saltoks: the Store breaks its contract, which is that Update calls its function once: run statetest on it")
 
 // opened is what a stored document was, to see whether it changed.
 type opened struct {
@@ -168,7 +168,8 @@ func openDoc[T any](ctx context.Context, s *State, kind Kind[T], key string, sto
 	plain := o.plain
 	switch {
 	case o.version > kind.Version:
-		return nil, opened{}, fmt.Errorf("saltoks: %s was written by a newer release (version %d, this one knows %d): upgrade this process", key, o.version, kind.Version)
+		return nil, opened{}, fmt.Errorf("saltoks: %s was written by a newer release (version %d, this one reads %d): upgrade this process",
+			key, o.version, kind.Version)
 	case o.version < kind.Version:
 		if kind.Upgrade == nil {
 			return nil, opened{}, fmt.Errorf("saltoks: %s has version %d, which this release no longer reads", key, o.version)

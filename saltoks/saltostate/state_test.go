@@ -124,7 +124,7 @@ func TestUnchangedDocumentKeepsItsBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if after, _ := store.Get(ctx, "saltoks/note/x"); !bytes.Equal(before, after) {
-		t.Error("an unchanged document was sealed anew")
+		t.Error("an unchanged document was sealed again")
 	}
 }
 
@@ -141,7 +141,7 @@ func TestKeyRotation(t *testing.T) {
 	if doc, err := Load(ctx, both, noteDocs, "changed"); err != nil || doc.Text != "v" {
 		t.Fatalf("the old key no longer opens: %v, %v", doc, err)
 	}
-	if err := Update(ctx, both, noteDocs, "changed", put("v", "s")); err != nil { // same text, old key: sealed anew
+	if err := Update(ctx, both, noteDocs, "changed", put("v", "s")); err != nil { // same text, old key: sealed again
 		t.Fatal(err)
 	}
 	if err := both.Reseal(ctx, "note", "resealed"); err != nil {
@@ -177,7 +177,10 @@ func TestDocumentVersions(t *testing.T) {
 }
 
 func TestStateKeysStayApart(t *testing.T) {
-	ids := []string{"", "a", "A", "a b", "a%20b", "a/b", "a%2Fb", "ä", "..", "../x", "a\x00b", strings.Repeat("x", 500), strings.Repeat("x", 501), "%sha256-"}
+	ids := []string{
+		"", "a", "A", "a b", "a%20b", "a/b", "a%2Fb", "ä", "..", "../x", "a\x00b",
+		strings.Repeat("x", 500), strings.Repeat("x", 501), "%sha256-",
+	}
 	seen := map[string]string{}
 	for _, id := range ids {
 		key := stateKey("note", id)
@@ -219,53 +222,8 @@ func TestUpdateErrorChangesNothing(t *testing.T) {
 	}
 }
 
-func TestSealingKeyFaults(t *testing.T) {
-	for _, text := range []string{"", "k1", "k1:!!!", "k1:AAAA", ":AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "a b:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="} {
-		if _, err := ParseSealingKey(text); err == nil {
-			t.Errorf("%q was taken", text)
-		} else if len(text) > 5 && strings.Contains(err.Error(), text[3:]) {
-			t.Errorf("the error repeats the key: %v", err)
-		}
-	}
-	if k, err := ParseSealingKey("k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"); err != nil || k.ID != "k1" {
-		t.Errorf("%v, %v", k, err)
-	}
-	_, err := NewSealer(testKey("a"), testKey("a"), SealingKey{ID: "short", Key: saltoks.NewSecret("x")})
-	if err == nil || !strings.Contains(err.Error(), "two sealing keys") || !strings.Contains(err.Error(), "1 bytes") {
-		t.Errorf("not every fault is named: %v", err)
-	}
-	if _, err := NewSealer(); err == nil {
-		t.Error("no key was taken")
-	}
-	if _, err := New(Config{}); err == nil || !strings.Contains(err.Error(), "Sealer") || !strings.Contains(err.Error(), "Store") {
-		t.Errorf("not every fault is named: %v", err)
-	}
-	sealer, _ := NewSealer(testKey("a"))
-	if got := fmt.Sprintf("%v %+v %#v", sealer, sealer, sealer); strings.Contains(got, "aaaa") || strings.Contains(got, "97") {
-		t.Errorf("a print shows a key: %s", got)
-	}
-}
-
-func TestMemoryStoreWritesOnlyChanges(t *testing.T) {
-	m := NewMemoryStore()
-	set := func(next []byte) *byte {
-		t.Helper()
-		if err := m.Update(t.Context(), "k", func(context.Context, []byte) ([]byte, error) { return next, nil }); err != nil {
-			t.Fatal(err)
-		}
-		return &m.docs["k"][0]
-	}
-	first := set([]byte("one"))
-	if set([]byte("one")) != first {
-		t.Error("an unchanged document was written")
-	}
-	if set([]byte("two")) == first {
-		t.Error("a document was written in place")
-	}
-}
-
-// TestStateHonoursContexts: a context that has ended reaches the Store.
-func TestStateHonoursContexts(t *testing.T) {
+// TestStateHonorsContexts: a context that has ended reaches the Store.
+func TestStateHonorsContexts(t *testing.T) {
 	s := testState(t, NewMemoryStore(), testKey("a"))
 	if err := Update(t.Context(), s, noteDocs, "x", put("a", "b")); err != nil {
 		t.Fatal(err)
@@ -284,5 +242,94 @@ func TestStateHonoursContexts(t *testing.T) {
 	}
 	if doc, err := Load(t.Context(), s, noteDocs, "x"); err != nil || doc == nil || doc.Text != "a" {
 		t.Errorf("%+v, %v", doc, err)
+	}
+}
+
+// longSealer names its key with more than a document can hold.
+type longSealer struct{ Sealer }
+
+func (s longSealer) Seal(ctx context.Context, plain, additional []byte) (Sealed, error) {
+	sealed, err := s.Sealer.Seal(ctx, plain, additional)
+	sealed.KeyID = strings.Repeat("k", 256)
+	return sealed, err
+}
+
+// TestDocumentsThatCannotBeKept: what cannot be sealed, or brought up to date,
+// is an error, and the document stays as it was.
+func TestDocumentsThatCannotBeKept(t *testing.T) {
+	ctx, store, sealer := t.Context(), NewMemoryStore(), EphemeralSealer()
+	errHost := errors.New("the host's own error")
+	put := func(sealer Sealer, kind Kind[noteDoc]) error {
+		state, err := New(Config{Store: store, Sealer: sealer})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Update(ctx, state, kind, "x", func(context.Context, *noteDoc) (*noteDoc, error) {
+			return &noteDoc{Text: "kept"}, nil
+		})
+	}
+	if err := put(sealer, noteDocs); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := store.Get(ctx, stateKey("note", "x"))
+	newer := noteDocs
+	newer.Version++
+	newer.Upgrade = func(uint16, []byte) ([]byte, error) { return nil, errHost }
+	if err := put(sealer, newer); !errors.Is(err, errHost) || !strings.Contains(err.Error(), "upgrading") {
+		t.Errorf("an upgrade that fails: %v", err)
+	}
+	if err := put(longSealer{sealer}, Kind[noteDoc]{Name: "note", Version: 1}); err != nil {
+		t.Errorf("an unchanged document was sealed again: %v", err)
+	}
+	state, err := New(Config{Store: store, Sealer: longSealer{sealer}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = Update(ctx, state, noteDocs, "x", func(context.Context, *noteDoc) (*noteDoc, error) {
+		return new(noteDoc), nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "key id") {
+		t.Errorf("a key id that is too long: %v", err)
+	}
+	if after, _ := store.Get(ctx, stateKey("note", "x")); string(after) != string(before) {
+		t.Error("the document was changed")
+	}
+}
+
+func FuzzDocument(f *testing.F) {
+	s, err := New(Config{Store: NewMemoryStore(), Sealer: EphemeralSealer()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	good, err := sealDoc(f.Context(), s, "note", 1, "saltoks/note/x", []byte(`{"text":"t"}`))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte{1, 0, 1, 0})
+	f.Add([]byte{1, 0, 1, 255, 'a'})
+	f.Fuzz(func(t *testing.T, stored []byte) {
+		doc, _, err := openDoc(t.Context(), s, noteDocs, "saltoks/note/x", stored)
+		if err == nil && stored != nil && string(stored) != string(good) {
+			t.Errorf("opened bytes that were not sealed: %x, %v", stored, doc)
+		}
+	})
+}
+
+// BenchmarkStateDocument seals, stores, reads and opens one connection.
+func BenchmarkStateDocument(b *testing.B) {
+	s, err := New(Config{Store: NewMemoryStore(), Sealer: EphemeralSealer()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := Update(ctx, s, noteDocs, "x", put("text", "secret")); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := Load(ctx, s, noteDocs, "x"); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

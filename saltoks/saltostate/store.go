@@ -5,30 +5,37 @@ import (
 	"time"
 )
 
-// WriteLimit bounds a write that may outlast its caller's context: what SALTO
-// has answered must not be lost because a person closed a browser.
+// WriteLimit is the limit of a write that may outlast its caller's context: what
+// SALTO answered must not be lost because a person closed a browser.
 const WriteLimit = 5 * time.Second
 
-// Store holds all of the client's state: connections, tokens, activation steps
-// and sealed IQ credentials, as versioned documents under keys. Two methods, so
-// that any storage satisfies it without importing this package. statetest
-// proves an implementation.
+// Store holds all state of saltoauth and saltoremote: connections, tokens,
+// activation steps and sealed IQ credentials, as documents under keys. It has two
+// methods, so that any storage can implement it without importing this package.
 //
-// Keys are at most 200 bytes of printable ASCII without spaces; documents are
-// opaque bytes up to 64 KiB, sealed before they get here.
+// The contract, which package statetest checks:
+//
+//   - An absent document is nil. A nil next deletes.
+//   - Update serializes ONE key, over goroutines and processes.
+//   - fn is called at most once. It may take 20 seconds (a token refresh), and the
+//     store then holds no transaction, table lock or file lock that another key, or
+//     another table, needs.
+//   - A lock or lease that was lost before the write is a conflict: an error with a
+//     method Conflict() bool that returns true, and nothing is written.
+//   - When Update returns nil, the change is durable.
+//   - Both methods return the context's error when it ends while they wait.
+//
+// Keys are at most 200 bytes of printable ASCII without spaces. Documents are
+// opaque, up to 64 KiB, and sealed before they are passed to the store. Neither a
+// document that Get returns nor one that fn gets or returns is shared with the
+// store: both sides may change theirs.
 type Store interface {
-	// Get returns the document under key. Absent is nil and no error.
+	// Get returns the document under key, nil and no error where it is absent. It
+	// does not wait for an Update of the same key.
 	Get(ctx context.Context, key string) ([]byte, error)
 
-	// Update changes the document under key, serialised for this ONE key over
-	// goroutines and processes: fn sees the newest document (nil when absent)
-	// and returns the next one. A nil next deletes; an unchanged next writes
-	// nothing; an error from fn changes nothing and is returned.
-	//
-	// fn is called at most once and may take up to 20 seconds (a token refresh).
-	// While it runs, no transaction, table or file lock is held that another key
-	// or another table needs. A lease that was lost before the write is an error
-	// with a method Conflict() bool that says true, and nothing is written.
-	// When Update returns nil, the change is durable.
+	// Update calls fn with the newest document under key (nil where it is absent)
+	// and stores what fn returns. A document that is equal is not written. An
+	// error from fn changes nothing and is returned.
 	Update(ctx context.Context, key string, fn func(ctx context.Context, current []byte) (next []byte, err error)) error
 }

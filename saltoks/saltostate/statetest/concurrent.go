@@ -13,7 +13,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-func serialised(t *testing.T, s saltostate.Store) {
+func serialized(t *testing.T, s saltostate.Store) {
 	var mu sync.Mutex
 	inside, most := 0, 0
 	var all sync.WaitGroup

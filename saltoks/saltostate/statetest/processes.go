@@ -32,7 +32,9 @@ const (
 // work before it: a child runs the test up to this call. leaseLimit is how long
 // the store may take to notice that the process which held a key is dead; 0 is
 // 5 seconds.
-func RunProcesses(t *testing.T, where func(t *testing.T) string, open func(where string) (saltostate.Store, error), leaseLimit time.Duration) {
+func RunProcesses(
+	t *testing.T, where func(t *testing.T) string, open func(where string) (saltostate.Store, error), leaseLimit time.Duration,
+) {
 	if task := os.Getenv(childTask); task != "" {
 		child(task, os.Getenv(childWhere), open)
 	}
@@ -40,7 +42,7 @@ func RunProcesses(t *testing.T, where func(t *testing.T) string, open func(where
 		leaseLimit = 5 * time.Second
 	}
 	p := processes{where: where, open: open, test: testPattern(t.Name())}
-	t.Run("SerialisedOverProcesses", p.serialised)
+	t.Run("SerializedOverProcesses", p.serialized)
 	t.Run("WrittenIsDurable", p.durable)
 	t.Run("KilledHolderFreesTheKey", func(t *testing.T) { p.killed(t, leaseLimit) })
 	t.Run("HeldKeyMakesOthersWait", p.held)
@@ -116,9 +118,9 @@ func (p processes) store(t *testing.T, where string) saltostate.Store {
 	return s
 }
 
-// serialised: processes add to one document and to one of their own; none of
+// serialized: processes add to one document and to one of their own; none of
 // their additions is lost.
-func (p processes) serialised(t *testing.T) {
+func (p processes) serialized(t *testing.T) {
 	const n, each = 4, 50
 	where := p.where(t)
 	s := p.store(t, where)
@@ -178,7 +180,7 @@ func (p processes) killed(t *testing.T, leaseLimit time.Duration) {
 }
 
 // held: while a process is inside fn, another one waits for this key and for no
-// other; then it sees the change, unless the lease was lost, which is told.
+// other; then it sees the change, unless the lease was lost, which is an error.
 func (p processes) held(t *testing.T) {
 	where := p.where(t)
 	s := p.store(t, where)

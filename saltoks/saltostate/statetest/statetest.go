@@ -1,12 +1,12 @@
-// Package statetest is the conformance suite for a saltostate.Store: what an
-// implementation must do for tokens never to be lost or used twice.
+// Package statetest is the conformance suite for a saltostate.Store: it checks the
+// contract that keeps tokens from being lost or used twice.
 //
 //	func TestStore(t *testing.T) {
 //		statetest.Run(t, func(t *testing.T) saltostate.Store { return newEmptyStore(t) })
 //	}
 //
 //	func TestStoreWritesOnlyChanges(t *testing.T) {
-//		statetest.RunUnchanged(t, store, mark) // mark tells one write from the next
+//		statetest.RunUnchanged(t, store, mark) // mark differs after each write
 //	}
 //
 //	func TestStoreProcesses(t *testing.T) {
@@ -14,10 +14,10 @@
 //	}
 //
 //	func TestStoreLease(t *testing.T) {
-//		statetest.RunConflict(t, store, steal) // a store whose hold on a key can be lost
+//		statetest.RunConflict(t, store, steal) // a store whose lease on a key can be lost
 //	}
 //
-// It imports the standard library and saltoks alone.
+// FaultyStore is a Store that fails as a test requires.
 package statetest
 
 import (
@@ -49,7 +49,7 @@ func Run(t *testing.T, newStore func(t *testing.T) saltostate.Store) {
 		{"FnErrorChangesNothing", fnError},
 		{"FnRunsOnce", fnOnce},
 		{"FnOwnsItsBytes", ownBytes},
-		{"SerialisedPerKey", serialised},
+		{"SerializedPerKey", serialized},
 		{"OtherKeysAreFree", otherKeys},
 		{"ReadersDoNotWait", readers},
 		{"ReadsAreWhole", whole},
@@ -70,9 +70,10 @@ func Run(t *testing.T, newStore func(t *testing.T) saltostate.Store) {
 	}
 }
 
-// hangs tells what a store that waits for ever does wrong.
+// hangs describes the fault of a store that waits without a limit.
 func hangs(check string) string {
-	return check + " does not end: the store waits without honouring its context, most likely for one lock over all keys; while fn runs for a key, Get of any key and Update of another one must not wait"
+	return check + " does not end: the store waits without honoring its context, most likely for one lock over all keys; " +
+		"while fn runs for a key, Get of any key and Update of another one must not wait"
 }
 
 func within(t *testing.T) context.Context {
@@ -248,7 +249,8 @@ func hostile(t *testing.T, s saltostate.Store) {
 	ctx := within(t)
 	keys := []string{
 		".", "..", "../../etc/passwd", "/", "//", "a/b", "a//b", "a/../b", `a\b`, "C:", "CON", "a.", ".a", "-rf", "*", "?", "%", "%00", "%2F",
-		`';DROP`, `"`, "`id`", "$HOME", "${x}", "a'b", "a_b", "a%b", "A", "a", "~", "|", "<>", "&", "#", ":", "saltoks/x.lock", "saltoks/x.tmp", "saltoks/x",
+		`';DROP`, `"`, "`id`", "$HOME", "${x}", "a'b", "a_b", "a%b", "A", "a", "~", "|", "<>", "&", "#", ":",
+		"saltoks/x.lock", "saltoks/x.tmp", "saltoks/x",
 		strings.Repeat("k", 200), strings.Repeat("k", 199) + "K",
 	}
 	for i, k := range keys {

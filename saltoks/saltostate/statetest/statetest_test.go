@@ -54,34 +54,22 @@ func TestFileStoreWritesOnlyChanges(t *testing.T) {
 }
 
 func TestConflict(t *testing.T) {
-	s := &leased{MemoryStore: saltostate.NewMemoryStore(), stolen: map[string]bool{}}
-	statetest.RunConflict(t, s, func(key string, doc []byte) error {
-		s.stolen[key] = true
-		s.thief = doc
-		return nil
-	})
-}
-
-// leased loses its hold when a test says so.
-type leased struct {
-	*saltostate.MemoryStore
-	stolen map[string]bool
-	thief  []byte
-}
-
-func (l *leased) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
-	lost := false
-	err := l.MemoryStore.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, error) {
-		next, err := fn(ctx, current)
-		if lost = l.stolen[key]; lost {
-			return l.thief, nil
+	var stolen []byte
+	s := &statetest.FaultyStore{Store: saltostate.NewMemoryStore()}
+	s.OnUpdate = func(ctx context.Context, key string, fn statetest.UpdateFunc) error {
+		stolen = nil
+		err := s.UpdateThen(ctx, key, fn, func(next []byte) ([]byte, error) {
+			if stolen != nil {
+				next = stolen
+			}
+			return next, nil
+		})
+		if stolen != nil {
+			return errLost{}
 		}
-		return next, err
-	})
-	if lost {
-		return errLost{}
+		return err
 	}
-	return err
+	statetest.RunConflict(t, s, func(_ string, doc []byte) error { stolen = doc; return nil })
 }
 
 type errLost struct{}

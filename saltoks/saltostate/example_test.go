@@ -47,7 +47,7 @@ func ExampleParseSealingKey() {
 	fmt.Println(err)
 	// Output:
 	// 2026a [redacted] <nil>
-	// saltoks: sealing key "2026a" has 5 bytes, want 32
+	// saltoks: sealing key "2026a" has 5 bytes, not 32
 }
 
 func ExampleEphemeralSealer() {
