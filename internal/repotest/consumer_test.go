@@ -17,7 +17,8 @@ const maxModules = 14
 // TestConsumer publishes this tree to a module proxy in a temporary folder and
 // builds a program against it, as a user does. The program must build, have at
 // most maxModules modules in its graph, and get the go line of go.mod. The
-// dependencies come from the local module cache: nothing is fetched.
+// dependencies come from the local module cache: nothing is fetched. Without
+// them the test is skipped, but not in CI.
 func TestConsumer(t *testing.T) {
 	cache := goEnv(t, "GOMODCACHE")
 	const version = "v0.0.1"
@@ -51,7 +52,8 @@ func main() {
 			"GOPROXY=file://"+filepath.ToSlash(proxy)+",file://"+filepath.ToSlash(cache)+"/cache/download", "GOFLAGS=-mod=mod -modcacherw")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
-			if strings.Contains(string(out), "file does not exist") || strings.Contains(string(out), "no such file") {
+			missing := strings.Contains(string(out), "file does not exist") || strings.Contains(string(out), "no such file")
+			if missing && os.Getenv("CI") == "" {
 				t.Skipf("the module cache lacks a dependency: run \"GOWORK=off go mod tidy\":\n%s", out)
 			}
 			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
