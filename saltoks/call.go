@@ -266,7 +266,10 @@ func (cl *call) newError(a *attempt) *APIError {
 	if success(a.status) && b.code == "" && !b.failed {
 		return e
 	}
-	e.Code, e.InnerCode = clip(cl.hide(b.code), 32), cl.hide(b.inner)
+	e.Code, e.InnerCode = clip(cl.hide(b.code), 32), b.inner
+	if !slices.Contains(knownInnerCodes, b.inner) {
+		e.InnerCode = cl.hide(b.inner)
+	}
 	e.Message = clip(cl.hide(b.message), 300)
 	if e.RequestID == "" {
 		e.RequestID = clip(cl.hide(b.trace), 100)

@@ -5,14 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Decoding is tolerant (WIRE.md 5 and 6): unknown fields are skipped, a field
-// of another type than expected stays zero, times that do not parse are zero.
-// What is not JSON, or not the expected kind of JSON, is an error.
+// What is decoded strictly is what a later command could depend on: booleans,
+// ids, objects and lists. One of another kind is an error that names its path,
+// and so is an item that is null and an id that is missing. Everything else is
+// tolerated: unknown fields are skipped; a text, a number or a time of another
+// kind stays zero.
 
 var (
 	errNotJSON = errors.New("the answer is not JSON")
@@ -25,43 +28,40 @@ func decodeInto(body []byte, out any) error {
 		return errEmpty
 	}
 	err := json.Unmarshal(body, out)
-	if err == nil {
-		return nil
-	}
 	if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		switch typ.Field {
-		case "", "items":
-			return fmt.Errorf("the answer has another shape than expected: a JSON %s", kindOf(typ.Value))
-		}
-		return nil // one field only; the rest is decoded
+		kind, _, _ := strings.Cut(typ.Value, " ") // "number 12"
+		return fmt.Errorf("%s is a JSON %s", pathOr(typ.Field, "the answer"), kind)
 	}
-	if !json.Valid(body) {
+	if err != nil && !json.Valid(body) {
 		return errNotJSON
 	}
-	return errors.New("the answer does not decode")
-}
-
-// kindOf keeps the value out of an UnmarshalTypeError's text ("number 12").
-func kindOf(value string) string {
-	kind, _, _ := strings.Cut(value, " ")
-	return kind
+	if err != nil {
+		return errors.New("the answer does not decode")
+	}
+	return nil
 }
 
 // decodeOne decodes an object through its wire form.
 func decodeOne[W, T any](body []byte, value func(*W) T) (T, error) {
 	var w W
-	if err := decodeInto(body, &w); err != nil {
-		var zero T
+	var zero T
+	generic, err := decodeGeneric(body)
+	if err != nil {
 		return zero, err
 	}
-	if body[0] != '{' {
-		var zero T
-		return zero, errors.New("the answer is not a JSON object")
+	if err := shapeOf(reflect.TypeFor[W]()).check(generic, ""); err != nil {
+		return zero, err
+	}
+	if generic == nil {
+		return zero, errors.New("the answer is null, not an object")
+	}
+	if err := decodeTolerant(body, &w); err != nil {
+		return zero, err
 	}
 	return value(&w), nil
 }
 
-// page is one page of a list in any of its three shapes.
+// page is one page of a list in any of its three forms.
 type page[T any] struct {
 	items []T
 	next  string // next_page_link
@@ -78,35 +78,59 @@ type envelope[W any] struct {
 // continuation_token}.
 func decodePage[W, T any](body []byte, value func(*W) T) (page[T], error) {
 	var p page[T]
-	var items []W
-	if len(body) == 0 {
-		return p, errEmpty
+	var e envelope[W]
+	generic, err := decodeGeneric(body)
+	if err != nil {
+		return p, err
 	}
-	switch body[0] {
-	case '[':
-		if err := decodeInto(body, &items); err != nil {
+	switch v := generic.(type) {
+	case []any:
+		if err := shapeOf(reflect.TypeFor[[]W]()).check(v, ""); err != nil {
 			return p, err
 		}
-	case '{':
-		var e envelope[W]
-		if err := decodeInto(body, &e); err != nil {
+		err = decodeTolerant(body, &e.Items)
+	case map[string]any:
+		items, ok := lookup(v, "items")
+		if !ok {
+			return p, errors.New("the answer is not a list: it has no items")
+		}
+		if err := shapeOf(reflect.TypeFor[[]W]()).check(items, "items"); err != nil {
 			return p, err
 		}
-		if e.Items == nil && !bytes.Contains(body, []byte(`"items"`)) {
-			return p, errors.New("the answer is no list: it has no items")
+		if link, _ := lookup(v, "next_page_link"); link != nil && kindOf(link) != kindText {
+			return p, fmt.Errorf("next_page_link is %s, not %s", kindOf(link), kindText)
 		}
-		items, p.next, p.token = e.Items, string(e.NextPageLink), string(e.ContinuationToken)
+		err = decodeTolerant(body, &e)
 	default:
-		if !json.Valid(body) {
-			return p, errNotJSON
-		}
-		return p, errors.New("the answer is no list")
+		err = fmt.Errorf("the answer is %s, not a list", kindOf(generic))
 	}
-	p.items = make([]T, len(items))
-	for i := range items {
-		p.items[i] = value(&items[i])
+	if err != nil {
+		return p, err
+	}
+	p.items, p.next, p.token = make([]T, len(e.Items)), string(e.NextPageLink), string(e.ContinuationToken)
+	for i := range e.Items {
+		p.items[i] = value(&e.Items[i])
 	}
 	return p, nil
+}
+
+func decodeGeneric(body []byte) (v any, err error) {
+	if len(body) == 0 {
+		return nil, errEmpty
+	}
+	if json.Unmarshal(body, &v) != nil {
+		return nil, errNotJSON
+	}
+	return v, nil
+}
+
+// decodeTolerant leaves a field of another type zero.
+func decodeTolerant(body []byte, out any) error {
+	err := json.Unmarshal(body, out)
+	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok || err == nil {
+		return nil
+	}
+	return errors.New("the answer does not decode")
 }
 
 // same is the wire form of types that need none.

@@ -12,10 +12,11 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/baseurl"
 )
 
-// TestTolerance: new fields, new words and odd types cost one field at most.
+// TestTolerance: new fields and new words change nothing; a text, a number or a
+// time of another kind costs that field.
 func TestTolerance(t *testing.T) {
 	t.Parallel()
-	p, err := decodePage([]byte(`{"items":[{"id":"l1","customer_reference":"A","locked_state":"half_open","online":"yes","battery_level":42,"new":{"x":[1]},"iq":{"id":"q","otp_enabled":true,"z":1},"offline_access_keys_limit":1.5},{"id":"l2"}],"count":"2","more":1}`), same[Lock])
+	p, err := decodePage([]byte(`{"items":[{"id":"l1","customer_reference":"A","locked_state":"half_open","online":null,"floor":["?"],"battery_level":42,"new":{"x":[1]},"iq":{"id":"q","otp_enabled":true,"z":1},"offline_access_keys_limit":1.5},{"id":"l2"}],"count":"2","more":1}`), same[Lock])
 	want := []Lock{{ID: "l1", Name: "A", State: "half_open", IQ: &LockIQ{ID: "q", OTPEnabled: true}}, {ID: "l2"}}
 	if diff := cmp.Diff(want, p.items); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
@@ -32,6 +33,93 @@ func TestTolerance(t *testing.T) {
 			t.Errorf("%s is a lock %v", body, l)
 		} else if strings.Contains(err.Error(), "PLANTED") {
 			t.Error(err)
+		}
+	}
+}
+
+// TestStrictDecoding: what a command could depend on is an error with its path,
+// never a zero value.
+func TestStrictDecoding(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ body, says string }{
+		{`[null]`, "[0] is null"},
+		{`[{"id":"a"},null]`, "[1] is null"},
+		{`{"items":[null]}`, "items[0] is null"},
+		{`[{}]`, "[0].id is missing"},
+		{`[{"id":null}]`, "[0].id is missing"},
+		{`[{"id":""}]`, "[0].id is missing"},
+		{`[{"id":7}]`, "[0].id is a number, not text"},
+		{`[{"ID":7}]`, "[0].id is a number, not text"},
+		{`{"items":[{"id":"a"},{"customer_reference":"b"}]}`, "items[1].id is missing"},
+		{`[{"id":"a","online":"true"}]`, "[0].online is text, not true or false"},
+		{`[{"id":"a","privacy_mode":1}]`, "[0].privacy_mode is a number, not true or false"},
+		{`[{"id":"a","iq":"q"}]`, "[0].iq is text, not an object"},
+		{`[{"id":"a","iq":[]}]`, "[0].iq is a list, not an object"},
+		{`[{"id":"a","iq":{}}]`, "[0].iq.id is missing"},
+		{`[{"id":"a","iq":{"id":"q","otp_enabled":"true"}}]`, "[0].iq.otp_enabled is text, not true or false"},
+		{`[{"id":"a","iq":{"id":"q","otp_enabled":0}}]`, "[0].iq.otp_enabled is a number, not true or false"},
+		{`[{"id":"a","offline_access_keys_limit":1.5,"iq":{"id":"q","otp_enabled":"true"}}]`, "[0].iq.otp_enabled is text"},
+		{`[{"id":"a","easy_office_mode_schedule":{"eom_auto_start":"no"}}]`, "[0].easy_office_mode_schedule.eom_auto_start is text"},
+		{`{"items":{"id":"a"}}`, "items is an object, not a list"},
+		{`{"items":[{"id":"a"}],"next_page_link":7}`, "next_page_link is a number, not text"},
+		{`{"item":[]}`, "it has no items"},
+		{`"a"`, "the answer is text, not a list"},
+		{`null`, "the answer is null, not a list"},
+	} {
+		_, err := lockIDs(newTestClient(t, &wire{answer: always(200, tt.body)}), t.Context())
+		if err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("list %s: %v does not say %q", tt.body, err, tt.says)
+		}
+	}
+	for _, tt := range []struct{ body, says string }{
+		{`{}`, "id is missing"}, {`{"id":""}`, "id is missing"}, {`{"id":{}}`, "id is an object, not text"},
+		{`null`, "the answer is null, not an object"}, {`[]`, "the answer is a list, not an object"}, {`7`, "the answer is a number"},
+		{`{"id":"l","iq":{"id":"q","otp_enabled":"true"}}`, "iq.otp_enabled is text, not true or false"}, {`{"id":"l","iq":"q"}`, "iq is text, not an object"},
+	} {
+		c := newTestClient(t, &wire{answer: always(200, tt.body)})
+		if l, err := c.Locks.Get(t.Context(), "s", "l"); err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s is %+v, %v; want %q", tt.body, l, err, tt.says)
+		}
+	}
+	c := newTestClient(t, &wire{answer: always(200, `{"id":"q","otp_enabled":"true","restore_required":false}`)})
+	if q, err := c.IQs.Get(t.Context(), "s", "q"); err == nil || !strings.Contains(err.Error(), "otp_enabled is text") {
+		t.Errorf("%+v, %v", q, err)
+	}
+	c = newTestClient(t, &wire{answer: always(200, `{"items":[{"activated":true}]}`)})
+	for a, err := range c.Me.ActivatedIQs(t.Context(), "s") {
+		if err == nil || !strings.Contains(err.Error(), "items[0].iq_id is missing") {
+			t.Errorf("%+v, %v", a, err)
+		}
+	}
+	c = newTestClient(t, &wire{answer: always(201, `{"id":"u","user":{"id":"p"},"blocked":"false"}`)})
+	_, err := c.Users.Create(t.Context(), "s", NewUser{FirstName: "a", LastName: "b"})
+	if verdict(err) != "unconfirmed" || !strings.Contains(err.Error(), "blocked is text") {
+		t.Errorf("a user that was created: %v", err)
+	}
+}
+
+// TestByteOrderMark: one before any answer changes nothing.
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	for _, mark := range []string{byteOrderMark, " " + byteOrderMark + "\n", ""} {
+		for _, list := range []string{`[{"id":"a"}]`, `{"items":[{"id":"a"}],"next_page_link":null}`} {
+			if ids, err := lockIDs(newTestClient(t, &wire{answer: always(200, mark+list)}), t.Context()); err != nil || len(ids) != 1 {
+				t.Errorf("%q: %v, %v", mark+list, ids, err)
+			}
+		}
+		c := newTestClient(t, &wire{answer: always(200, mark+goldenLock)})
+		if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
+			t.Error(err)
+		}
+		c = newTestClient(t, &wire{answer: always(200, mark+`"004711"`)})
+		if pin, err := c.Users.IssuePIN(t.Context(), "s", "u", time.Time{}); err != nil || pin.Reveal() != "004711" {
+			t.Error(err)
+		}
+		for inner, want := range map[string]error{"otp_invalid": ErrOTPInvalid, "otp_blocked": ErrOTPBlocked} {
+			c = newTestClient(t, &wire{answer: always(403, mark+commandFailed(inner))})
+			if err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, NewOTP("a")); !errors.Is(err, want) || verdict(err) != "refused" {
+				t.Errorf("%q: %v", mark, err)
+			}
 		}
 	}
 }

@@ -87,7 +87,7 @@ func TestDeadIdleConnection(t *testing.T) {
 			c.Close() // read the second request, say nothing
 			return
 		}
-		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"secret\":\"s1\"}")
+		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n{\"id\":\"l\",\"secret\":\"s1\"}")
 	}
 	first := map[string]func(context.Context, *Client) error{"a read": func(ctx context.Context, c *Client) error {
 		_, err := c.Locks.Get(ctx, "s", "l")

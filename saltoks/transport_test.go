@@ -312,7 +312,7 @@ func TestLimiterLanes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &wire{answer: always(200, "{}")}
+		w := &wire{answer: always(200, goldenLock)}
 		one, two := newTestClient(t, w, func(cfg *Config) { cfg.Limiter = limiter }), newTestClient(t, w, func(cfg *Config) { cfg.Limiter = limiter })
 		begin := time.Now()
 		var reads sync.WaitGroup
