@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
@@ -80,11 +81,14 @@ func filter(field string, format func(field, value string) string, value string)
 	if field == "" {
 		return Filter{err: errors.New("filter: empty field")}
 	}
+	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+		return Filter{err: fmt.Errorf("filter: the value for %s holds NUL or is not UTF-8", field)}
+	}
 	return Filter{text: format(field, "'"+strings.ReplaceAll(value, "'", "''")+"'")}
 }
 
-// maxEmptyPages bounds pages without items in a row: some servers send a few
-// while a cursor moves on.
+// maxEmptyPages limits how many pages in a row may hold no new item: some servers
+// send a few while a cursor moves on.
 const maxEmptyPages = 50
 
 // lister is one list: how its first request looks and how its pages decode.
@@ -121,4 +125,139 @@ func listRequest(opts []ListOption, route string, ids ...string) *Request {
 	}
 	r.Query = cfg.query
 	return r
+}
+
+// walk yields the items page by page and holds two pages at a time. A list by
+// offset repeats items when rows are inserted while it is read: an item of the
+// page before is not yielded again.
+func (l lister[T]) walk(ctx context.Context, yield func(T, error) bool) {
+	var zero T
+	var guard cursorGuard
+	var before map[string]bool // the ids of the page before
+	r := l.first()
+	for {
+		p, err := l.fetch(ctx, r)
+		if err != nil {
+			yield(zero, err)
+			return
+		}
+		fresh, ids := l.without(before, p.items)
+		before = ids
+		next, err := l.c.nextPage(r, p.next, p.token)
+		if err == nil && next != nil {
+			err = guard.moved(next.cursor(), len(fresh))
+		}
+		for _, item := range fresh {
+			if !yield(item, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(zero, l.c.refuse(r, err))
+			return
+		}
+		if next == nil {
+			return
+		}
+		r = next
+	}
+}
+
+// without returns the items whose id is not in before, and the ids of all. What
+// has no id is always new.
+func (l lister[T]) without(before map[string]bool, items []T) (fresh []T, ids map[string]bool) {
+	ids = make(map[string]bool, len(items))
+	for i := range items {
+		id := l.id(&items[i])
+		if id == "" || !before[id] {
+			fresh = append(fresh, items[i])
+		}
+		ids[id] = true
+	}
+	return fresh, ids
+}
+
+func (l lister[T]) fetch(ctx context.Context, r *Request) (page[T], error) {
+	var p page[T]
+	err := l.c.run(ctx, r, func(a *answer) (err error) {
+		p, err = l.decode(a.body)
+		return err
+	})
+	return p, err
+}
+
+// nextPage is the request for the page after r's, nil when that was the last.
+func (c *Client) nextPage(r *Request, link, token string) (*Request, error) {
+	next := *r
+	switch {
+	case link != "":
+		path, query, err := c.ownLink(link)
+		if err != nil {
+			return nil, err
+		}
+		next.path, next.Query = path, query
+	case token != "":
+		next.continuation = token
+	default:
+		return nil, nil
+	}
+	return &next, nil
+}
+
+// ownLink takes path and query out of a next_page_link, which must stay on our
+// own host and below our base path: the token goes with it. Its scheme is not
+// followed: SALTO's own library replaces http by https too (WIRE.md 5).
+func (c *Client) ownLink(link string) (path string, query url.Values, err error) {
+	u, err := url.Parse(link)
+	if err != nil {
+		return "", nil, fmt.Errorf("%w: the next page's link is no URL", ErrCursor)
+	}
+	u = c.baseURL.ResolveReference(u)
+	same := sameHost(u, c.baseURL) || u.Scheme == "http" && u.Port() == "" && u.Hostname() == c.baseURL.Hostname()
+	if !same || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return "", nil, fmt.Errorf("%w: the next page's link leads to another host", ErrCursor)
+	}
+	path, ok := strings.CutPrefix(u.EscapedPath(), c.baseURL.EscapedPath())
+	if !ok || !strings.HasPrefix(path, "/") {
+		return "", nil, fmt.Errorf("%w: the next page's link leads out of the API", ErrCursor)
+	}
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		if segment == "." || segment == ".." { // escaped ones; plain ones are resolved
+			return "", nil, fmt.Errorf("%w: the next page's link holds dot segments", ErrCursor)
+		}
+	}
+	query, err = url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return "", nil, fmt.Errorf("%w: the next page's link has a broken query", ErrCursor)
+	}
+	return path, query, nil
+}
+
+// cursor tells one page's request from another's.
+func (r *Request) cursor() string {
+	return r.path + "?" + encodeQuery(r.Query) + "#" + r.continuation
+}
+
+// cursorGuard finds a cursor that goes nowhere, in constant memory: one that
+// repeats an earlier one (Brent's algorithm, so any cycle is found), and one
+// that moves over pages without a new item forever.
+type cursorGuard struct {
+	kept        string
+	steps, most int
+	empty       int
+}
+
+func (g *cursorGuard) moved(cursor string, fresh int) error {
+	if cursor == g.kept {
+		return fmt.Errorf("%w: its cursor does not move", ErrCursor)
+	}
+	if g.steps++; g.steps > g.most {
+		g.kept, g.steps, g.most = cursor, 0, 2*g.most+1
+	}
+	if fresh > 0 {
+		g.empty = 0
+	} else if g.empty++; g.empty > maxEmptyPages {
+		return fmt.Errorf("%w: too many pages in a row hold no new item", ErrCursor)
+	}
+	return nil
 }

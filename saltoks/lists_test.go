@@ -160,6 +160,54 @@ func TestCursorThatDoesNotMove(t *testing.T) {
 	}
 }
 
+// TestRowsInsertedBetweenPages: a list by offset shows the rows of the page
+// before again when rows were inserted meanwhile. Each row comes once, and the
+// list goes on.
+func TestRowsInsertedBetweenPages(t *testing.T) {
+	t.Parallel()
+	const size = 20
+	for _, inserted := range []int{0, 1, size - 1, size, size + 1, 2 * size} {
+		t.Run(fmt.Sprint(inserted), func(t *testing.T) {
+			t.Parallel()
+			var rows []string
+			for i := range 3 * size {
+				rows = append(rows, fmt.Sprintf(`{"id":"old%d"}`, i))
+			}
+			w := &wire{}
+			w.answer = func(r *http.Request, _ string) *http.Response {
+				if w.count() == 2 { // between the first page and the second
+					var added []string
+					for i := range inserted {
+						added = append(added, fmt.Sprintf(`{"id":"new%d"}`, i))
+					}
+					rows = append(added, rows...)
+				}
+				skip := 0
+				_, _ = fmt.Sscan(r.URL.Query().Get("$skip"), &skip)
+				end := min(skip+size, len(rows))
+				next := "null"
+				if end < len(rows) {
+					next = fmt.Sprintf("%q", fmt.Sprintf("%s?$skip=%d", r.URL.Path, end))
+				}
+				return reply(200, fmt.Sprintf(`{"items":[%s],"next_page_link":%s}`, strings.Join(rows[skip:end], ","), next))
+			}
+			ids, err := lockIDs(newTestClient(t, w), t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			times := map[LockID]int{}
+			for _, id := range ids {
+				times[id]++
+			}
+			for i := range 3 * size {
+				if n := times[LockID(fmt.Sprint("old", i))]; n == 0 || n > 1 && inserted <= size {
+					t.Errorf("row %d came %d times", i, n)
+				}
+			}
+		})
+	}
+}
+
 func TestContinuationToken(t *testing.T) {
 	t.Parallel()
 	const token = `[{"token":"+RID:~x#RT:1","range":{"min":"","max":"FF"}}]` // Cosmos-style: JSON text
@@ -183,7 +231,8 @@ func TestListOptions(t *testing.T) {
 	t.Parallel()
 	w := &wire{answer: always(200, `[]`)}
 	c := newTestClient(t, w)
-	for _, opt := range []ListOption{PageSize(0), PageSize(-1), Where(Filter{}), Where(Equal("", "x")), Where(Equal("a b", "x")), Where(Equal("a' or 'b", "x")), Where(Contains("1a", "x")), Where(Equal("/a", "x"))} {
+	for _, opt := range []ListOption{PageSize(0), PageSize(-1), Where(Filter{}), Where(Equal("", "x")), Where(Equal("a b", "x")), Where(Equal("a' or 'b", "x")), Where(Contains("1a", "x")), Where(Equal("/a", "x")),
+		Where(Equal("a", "x\x00y")), Where(Contains("a", "\xff")), Where(Equal("a", "caf\xe9")), Where(Equal("a", "\xed\xa0\x80"))} {
 		if _, err := lockIDs(c, t.Context(), opt); verdict(err) != "not sent" {
 			t.Error(err)
 		}
@@ -196,6 +245,7 @@ func TestListOptions(t *testing.T) {
 		Equal("customer_reference", "' or 1 eq 1 --"): `customer_reference eq ''' or 1 eq 1 --'`,
 		Contains("customer_reference", "')"):          `contains(customer_reference,''')')`,
 		Equal("tag_number", ""):                       `tag_number eq ''`,
+		Equal("customer_reference", "Café \ufffd 門"):  "customer_reference eq 'Café \ufffd 門'",
 	} {
 		if f.String() != want {
 			t.Errorf("got %s, want %s", f, want)

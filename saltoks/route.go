@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
@@ -58,7 +59,7 @@ func fillRoute(route string, values []string) (string, error) {
 // pathValue keeps out whatever a server could read as more than one segment,
 // also after decoding it once more.
 func pathValue(s string) bool {
-	if s == "" || strings.Trim(s, ".") == "" {
+	if s == "" || strings.Trim(s, ".") == "" || !utf8.ValidString(s) {
 		return false
 	}
 	for i := range len(s) {
