@@ -101,7 +101,7 @@ func (cl *call) try(a *attempt, r *http.Request, seen *sendTrace) (*http.Respons
 	}
 	cl.read(a, resp)
 	if a.status == http.StatusTooManyRequests {
-		if wait, ok := retryAfter(a.header); ok {
+		if wait, ok := cl.client.retryAfter(a.header); ok {
 			cl.client.limiter.pause(cl.req.lane, min(wait, maxRetryAfter))
 		}
 	}

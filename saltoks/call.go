@@ -256,7 +256,7 @@ func (cl *call) newError(a *attempt) *APIError {
 		Status: a.status, Method: cl.req.method, Route: cl.req.route,
 		RequestID: clip(cl.hide(requestID(a.header)), 100), Attempts: cl.sent(),
 	}
-	if d, ok := retryAfter(a.header); ok {
+	if d, ok := cl.client.retryAfter(a.header); ok {
 		e.RetryAfter = d
 	}
 	if a.status == 0 || success(a.status) && a.unread != nil {

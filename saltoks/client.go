@@ -46,6 +46,7 @@ type Client struct {
 	maxResponse    int64
 	agent          string
 	logger         *slog.Logger
+	now            func() time.Time
 	unverified     bool
 
 	budget retryBudget
@@ -82,6 +83,7 @@ func NewClient(cfg Config) (*Client, error) {
 		maxResponse:    cfg.MaxResponse,
 		agent:          cfg.UserAgent,
 		logger:         cfg.Logger,
+		now:            cfg.Now,
 		unverified:     cfg.UnverifiedEndpoints,
 	}
 	c.commands = c.transport

@@ -33,6 +33,9 @@ type Config struct {
 	// failed. No line holds a URL, a query, a body or a secret. The default logs
 	// nothing.
 	Logger *slog.Logger
+	// Now is the clock that dates of SALTO are compared with: entries and
+	// Retry-After. The default is time.Now.
+	Now func() time.Time
 	// UserAgent is a product such as "myspace/1.2", in printable ASCII. It goes
 	// before the library's own.
 	UserAgent string
@@ -106,6 +109,9 @@ func (c *Config) complete() error {
 			return err
 		}
 		c.Limiter = limiter
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	c.Logger = hostcall.Logger(c.Logger)
 	return nil

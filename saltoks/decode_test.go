@@ -234,7 +234,7 @@ func FuzzErrorBody(f *testing.F) {
 		if status < 300 || status > 999 {
 			return
 		}
-		cl := &call{client: &Client{}, req: command("PATCH", routeLocking, "s", "l")}
+		cl := &call{client: &Client{now: time.Now}, req: command("PATCH", routeLocking, "s", "l")}
 		cl.attempts = []*attempt{{handed: true, sent: maybeSent, status: status, says: parseAnswer(nil, trimBody(body))}}
 		err := cl.result(nil, nil)
 		e, ok := errors.AsType[*APIError](err)

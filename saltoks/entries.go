@@ -2,6 +2,7 @@ package saltoks
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"time"
@@ -40,8 +41,12 @@ type Entry struct {
 	// AccessDetail is a tag's number, or empty.
 	AccessDetail string `json:"access_detail"`
 	// ExpiresAt is when SALTO deletes the row.
-	ExpiresAt time.Time `json:"expiration_date_time"`
+	ExpiresAt time.Time `json:"expiration_date_time,omitzero"`
+	// TTLSeconds is how long SALTO keeps the row.
+	TTLSeconds int64 `json:"ttl_in_seconds,omitzero"`
 }
+
+const routeEntries = "/v1.1/sites/{site}/entries" // v1.2 answers 405
 
 type entryWire struct {
 	Entry
@@ -54,15 +59,12 @@ func (w *entryWire) value() Entry {
 	return w.Entry
 }
 
-// EntryOption sizes or narrows a list of entries.
-type EntryOption = ListOption
-
 // All lists the entries of a site, newest first. It goes through everything
-// SALTO kept, 90 days by default: stop when you have enough.
-func (s *EntriesService) All(ctx context.Context, site SiteID, opts ...EntryOption) iter.Seq2[Entry, error] {
+// that SALTO keeps, 90 days by default: stop when you have enough.
+func (s *EntriesService) All(ctx context.Context, site SiteID, opts ...ListOption) iter.Seq2[Entry, error] {
 	opts = append([]ListOption{newestFirst}, opts...)
 	return list(ctx, s.c, (*entryWire).value, func(e *Entry) string { return string(e.ID) }, opts,
-		"/v1.1/sites/{site}/entries", string(site)) // v1.1 only: v1.2 answers 405 (measured)
+		routeEntries, string(site))
 }
 
 func newestFirst(c *listConfig) { c.query.Set("$orderby", "utc_date_time desc") }
@@ -70,54 +72,145 @@ func newestFirst(c *listConfig) { c.query.Set("$orderby", "utc_date_time desc") 
 // EntryCursor remembers how far Poll has read. It is plain data: store it as
 // JSON. Start with EntryCursor{From: t}; the zero cursor reads all that is kept.
 type EntryCursor struct {
-	// From is where the reading began; nothing older is ever told.
+	// From is where the reading began; Poll returns nothing older.
 	From time.Time `json:"from,omitzero"`
-	// At is the newest entry's time, those apart that lie in the future.
+	// At is the time of the newest entry, without those that lie in the future.
 	At time.Time `json:"at,omitzero"`
-	// Seen are the entries known in the Overlap before At and after it.
+	// Seen are the entries that were returned from within the overlap.
 	Seen []EntryID `json:"seen,omitempty"`
+	// DeepAt is when the last deep pass was.
+	DeepAt time.Time `json:"deep_at,omitzero"`
 }
 
-// Overlap is how far Poll reads back behind the newest entry it knows: locks
-// report late, so rows appear behind newer ones.
-const Overlap = 15 * time.Minute
+// DefaultOverlap is how far Poll reads back behind the newest entry it knows.
+const DefaultOverlap = 15 * time.Minute
 
-// Poll reads what came since the cursor, oldest first, each entry once, and the
-// cursor for the next time. A row that SALTO shows more than Overlap after newer
-// ones is not found. After an error the old cursor stays good.
-func (s *EntriesService) Poll(ctx context.Context, site SiteID, since EntryCursor) ([]Entry, EntryCursor, error) {
-	known := make(map[EntryID]bool, len(since.Seen))
-	for _, id := range since.Seen {
-		known[id] = true
+// PollOption changes one Poll.
+type PollOption func(*pollConfig)
+
+type pollConfig struct {
+	overlap   time.Duration
+	deep      bool
+	deepEvery time.Duration
+	err       error
+}
+
+// Overlap makes Poll read back d behind the newest entry it knows; d must be
+// positive. Rows of an IQ that was offline appear behind newer ones: with a
+// longer overlap, later ones are found, by more requests. When d grows from one
+// Poll to the next, entries may be returned a second time.
+func Overlap(d time.Duration) PollOption {
+	return func(c *pollConfig) {
+		if c.overlap = d; d <= 0 {
+			c.err = errors.New("Overlap: must be positive")
+		}
 	}
-	from := since.From
-	if back := since.At.Add(-Overlap); !since.At.IsZero() && back.After(from) {
-		from = back
+}
+
+// DeepEvery makes Poll read everything that SALTO keeps when d has passed since
+// the cursor's last deep pass, at the first Poll too; zero makes every Poll a
+// deep one. A deep pass finds what appeared further behind than the overlap, and
+// the rows of a lock whose clock went back by years. It returns all entries
+// since From again, except those that the cursor remembers: recognize them by
+// their ID.
+func DeepEvery(d time.Duration) PollOption {
+	return func(c *pollConfig) {
+		c.deep, c.deepEvery = true, d
+		if d < 0 {
+			c.err = errors.New("DeepEvery: must not be negative")
+		}
 	}
-	next := EntryCursor{From: since.From, At: since.At}
-	ahead := time.Now().Add(Overlap) // a lock whose clock runs years ahead must not hide what comes until then
-	var fresh, window []Entry
+}
+
+// Poll reads what came since the cursor, oldest first, and the cursor for the
+// next time. Each entry is returned once, except after a deep pass. A row that
+// appears further behind newer ones than the overlap is found by a deep pass
+// only. After an error the old cursor stays valid.
+func (s *EntriesService) Poll(ctx context.Context, site SiteID, since EntryCursor, opts ...PollOption) ([]Entry, EntryCursor, error) {
+	cfg := pollConfig{overlap: DefaultOverlap}
+	for _, o := range opts {
+		if o != nil {
+			o(&cfg)
+		}
+	}
+	if cfg.err != nil {
+		return nil, since, s.c.refuse(newRequest("GET", routeEntries, Safe, string(site)), cfg.err)
+	}
+	p := newPoll(cfg, since, s.c.now())
 	for e, err := range s.All(ctx, site) {
 		if err != nil {
 			return nil, since, err
 		}
-		if e.At.Before(from) && !e.At.IsZero() { // a time that does not parse ends nothing
+		if !p.add(e) {
 			break
 		}
-		if e.At.After(next.At) && !e.At.After(ahead) {
-			next.At = e.At
-		}
-		window = append(window, e)
-		if !known[e.ID] {
-			known[e.ID] = true
-			fresh = append(fresh, e)
-		}
 	}
-	for _, e := range window {
-		if e.At.IsZero() || !e.At.Before(next.At.Add(-Overlap)) {
-			next.Seen = append(next.Seen, e.ID)
-		}
-	}
-	slices.SortStableFunc(fresh, func(a, b Entry) int { return a.At.Compare(b.At) })
+	fresh, next := p.result()
 	return fresh, next, nil
+}
+
+// poll is one reading of the entries, newest first.
+type poll struct {
+	now     time.Time
+	overlap time.Duration
+	deep    bool
+	from    time.Time // of the cursor
+	stop    time.Time // a normal pass ends at the first entry before
+	known   map[EntryID]bool
+	fresh   []Entry
+	window  []Entry // what the next poll may meet again
+	next    EntryCursor
+}
+
+func newPoll(cfg pollConfig, since EntryCursor, now time.Time) *poll {
+	p := &poll{now: now, overlap: cfg.overlap, from: since.From, stop: since.From, known: make(map[EntryID]bool, len(since.Seen))}
+	p.next = EntryCursor{From: since.From, At: since.At, DeepAt: since.DeepAt}
+	if p.deep = cfg.deep && now.Sub(since.DeepAt) >= cfg.deepEvery; p.deep {
+		p.next.DeepAt = now.UTC()
+	}
+	for _, id := range since.Seen {
+		p.known[id] = true
+	}
+	if back := since.At.Add(-cfg.overlap); !since.At.IsZero() && back.After(p.stop) {
+		p.stop = back
+	}
+	return p
+}
+
+// add takes the next entry. It returns false when no further one is needed.
+func (p *poll) add(e Entry) bool {
+	timed := !e.At.IsZero() // one whose time does not parse ends nothing
+	if timed && e.At.Before(p.stop) && !p.deep {
+		return false
+	}
+	if timed && e.At.Before(p.from) && !e.wrongClock(p.now) {
+		return true
+	}
+	// A lock whose clock is years ahead must not hide what comes until then.
+	if e.At.After(p.next.At) && !e.At.After(p.now.Add(p.overlap)) {
+		p.next.At = e.At
+	}
+	p.window = append(p.window, e)
+	if !p.known[e.ID] {
+		p.known[e.ID] = true
+		p.fresh = append(p.fresh, e)
+	}
+	return true
+}
+
+// wrongClock reports that SALTO would have deleted the entry by now if its time
+// were right.
+func (e Entry) wrongClock(now time.Time) bool {
+	const day, most = 24 * 60 * 60, 100 * 366 * 24 * 60 * 60
+	return e.TTLSeconds > 0 && e.TTLSeconds < most && e.At.Unix()+e.TTLSeconds+day < now.Unix()
+}
+
+func (p *poll) result() ([]Entry, EntryCursor) {
+	for _, e := range p.window {
+		if e.At.IsZero() || !e.At.Before(p.next.At.Add(-p.overlap)) {
+			p.next.Seen = append(p.next.Seen, e.ID)
+		}
+	}
+	slices.SortStableFunc(p.fresh, func(a, b Entry) int { return a.At.Compare(b.At) })
+	return p.fresh, p.next
 }

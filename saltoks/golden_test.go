@@ -80,7 +80,8 @@ func goldenEntryValue() Entry {
 		ID: "e1", Category: LockRejected, Detail: "no_access", At: time.Date(2026, 8, 19, 9, 12, 41, 0, time.UTC),
 		LocalTime: LocalTimeOf(time.Date(2026, 8, 19, 11, 12, 41, 0, time.UTC)), Lock: gLock, LockName: "Front", LockMAC: "01630000A1B2C3",
 		IQ: gIQ, IQName: "Hall", IQMAC: "3B.9E.05", IQRevision: "2.0", AccessBy: ByTag, AccessDetail: "0455",
-		ExpiresAt: time.Date(2026, 11, 17, 9, 12, 41, 123456700, time.UTC),
+		ExpiresAt:  time.Date(2026, 11, 17, 9, 12, 41, 123456700, time.UTC),
+		TTLSeconds: 90 * 24 * 60 * 60,
 	}
 }
 

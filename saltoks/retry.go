@@ -62,7 +62,7 @@ func (cl *call) again(err error) (bool, time.Duration) {
 			return true, 0
 		}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		if d, ok := retryAfter(a.header); ok {
+		if d, ok := cl.client.retryAfter(a.header); ok {
 			return true, d + rand.N(firstWait)
 		}
 		return true, backoff(cl.retries)
@@ -85,8 +85,8 @@ func backoff(attempt int) time.Duration {
 }
 
 // retryAfter reads the wait that an answer asks for.
-func retryAfter(h http.Header) (time.Duration, bool) {
-	return retryafter.Parse(h.Get("Retry-After"), time.Now())
+func (c *Client) retryAfter(h http.Header) (time.Duration, bool) {
+	return retryafter.Parse(h.Get("Retry-After"), c.now())
 }
 
 // retryBudget keeps an outage from multiplying a whole client's traffic.

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -253,120 +252,6 @@ func TestListOptions(t *testing.T) {
 		if _, err := lockIDs(c, t.Context(), Where(f), nil); err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-func TestResolve(t *testing.T) {
-	t.Parallel()
-	w := &wire{answer: always(200, `[{"id":"a","site_uid":"NL1","customer_reference":"Twin"},{"id":"b","site_uid":"NL2","customer_reference":"Twin"},{"id":"c","site_uid":"NL3","customer_reference":"NL1"}]`)}
-	c := newTestClient(t, w)
-	for text, want := range map[string]SiteID{"NL1": "a", "nl2": "b", "B": "b", "NL3": "c"} {
-		if s, err := c.Sites.Resolve(t.Context(), text); err != nil || s.ID != want {
-			t.Errorf("%s: %v %v", text, s.ID, err)
-		}
-	}
-	if _, err := c.Sites.Resolve(t.Context(), "Twin"); !errors.Is(err, ErrInvalidRequest) || !strings.Contains(err.Error(), "2 sites") {
-		t.Error(err)
-	}
-	for _, text := range []string{"", "NL9"} {
-		if _, err := c.Sites.Resolve(t.Context(), text); !errors.Is(err, ErrNotFound) || verdict(err) != "not sent" {
-			t.Error(err)
-		}
-	}
-}
-
-// TestPollWithoutATime: a row whose time cannot be read hides no other one, and
-// is told once as long as it is in reach.
-func TestPollWithoutATime(t *testing.T) {
-	t.Parallel()
-	row := `{"id":%q,"utc_date_time":%q},`
-	newest, odd, older := fmt.Sprintf(row, "c", "2026-08-19T12:05:00Z"), fmt.Sprintf(row, "b", "soon"), fmt.Sprintf(row, "a", "2026-08-19T12:01:00Z")
-	w := &wire{answer: always(200, items(strings.TrimSuffix(newest+odd+older, ",")))}
-	c := newTestClient(t, w)
-	cursor := EntryCursor{From: time.Date(2026, 8, 19, 12, 0, 0, 0, time.UTC)}
-	for _, want := range []int{3, 0, 0} {
-		entries, next, err := c.Entries.Poll(t.Context(), "s", cursor)
-		if err != nil || len(entries) != want {
-			t.Errorf("%d entries, %v; want %d", len(entries), err, want)
-		}
-		cursor = next
-	}
-}
-
-// TestPollFromTheFuture: a lock whose clock is years ahead hides no later row.
-func TestPollFromTheFuture(t *testing.T) {
-	t.Parallel()
-	rows := []string{`{"id":"z","utc_date_time":"2099-01-01T00:00:00Z"}`, `{"id":"a","utc_date_time":"2026-08-19T12:00:00Z"}`}
-	w := &wire{answer: func(*http.Request, string) *http.Response {
-		return reply(200, `{"items":[`+strings.Join(rows, ",")+`]}`)
-	}}
-	c := newTestClient(t, w)
-	var cursor EntryCursor
-	for i, want := range []int{2, 0, 1, 0} {
-		if i == 2 {
-			rows = slices.Insert(rows, 1, `{"id":"b","utc_date_time":"2026-08-19T12:10:00Z"}`)
-		}
-		entries, next, err := c.Entries.Poll(t.Context(), "s", cursor)
-		if err != nil || len(entries) != want {
-			t.Errorf("poll %d: %d entries, %v; want %d", i, len(entries), err, want)
-		}
-		cursor = next
-	}
-}
-
-// TestPoll: each entry once, oldest first, late ones too, none from before the
-// start.
-func TestPoll(t *testing.T) {
-	t.Parallel()
-	day := time.Date(2026, 8, 19, 12, 0, 0, 0, time.UTC)
-	var log []string // minutes after twelve and id, newest first
-	w := &wire{answer: func(r *http.Request, _ string) *http.Response {
-		var rows []string
-		for _, e := range log {
-			var minute int
-			_, _ = fmt.Sscanf(e, "%d", &minute)
-			rows = append(rows, fmt.Sprintf(`{"id":%q,"utc_date_time":%q}`, e, day.Add(time.Duration(minute)*time.Minute).Format(time.RFC3339)))
-		}
-		return reply(200, `{"items":[`+strings.Join(rows, ",")+`]}`)
-	}}
-	c := newTestClient(t, w)
-	cursor := EntryCursor{From: day}
-	for _, step := range []struct {
-		add  []string
-		want []EntryID
-	}{
-		{[]string{"-1 early"}, nil},
-		{[]string{"5 b", "3 a"}, []EntryID{"3 a", "5 b"}},
-		{nil, nil},
-		{[]string{"-2 later than early", "5 same minute"}, []EntryID{"5 same minute"}},
-		{[]string{"40 d", "1 reported late"}, []EntryID{"1 reported late", "40 d"}},
-		{[]string{"30 c", "24 too late to be seen"}, []EntryID{"30 c"}},
-	} {
-		log = append(log, step.add...)
-		slices.SortStableFunc(log, func(a, b string) int {
-			var x, y int
-			_, _ = fmt.Sscanf(a, "%d", &x)
-			_, _ = fmt.Sscanf(b, "%d", &y)
-			return y - x
-		})
-		entries, next, err := c.Entries.Poll(t.Context(), "s", cursor)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []EntryID
-		for _, e := range entries {
-			got = append(got, e.ID)
-		}
-		if diff := cmp.Diff(step.want, got); diff != "" {
-			t.Errorf("after %v (-want +got):\n%s", step.add, diff)
-		}
-		cursor = next
-	}
-	w.answer = always(500, "")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
-	if _, same, err := c.Entries.Poll(ctx, "s", cursor); err == nil || !cmp.Equal(same, cursor) {
-		t.Error("a failed poll moves the cursor")
 	}
 }
 
