@@ -60,7 +60,7 @@ func TestBadRowsOfAMember(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := &heard{}
+				h := &recorder{}
 				b := setup(t, func(config *gate.Config) {
 					config.Facts, config.Observer = ownTables{config.Facts, c.change}, h
 				})
@@ -87,7 +87,7 @@ func TestBadRowsOfAMember(t *testing.T) {
 // facts are, and ends when they are good again.
 func TestBadFactsProblems(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, change := &heard{}, func(*storage.Snapshot) {}
+		h, change := &recorder{}, func(*storage.Snapshot) {}
 		b := setup(t, func(c *gate.Config) {
 			c.Facts, c.Observer = ownTables{c.Facts, func(s *storage.Snapshot) { change(s) }}, h
 		})

@@ -16,7 +16,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-func (b *bench) closeOfficeMode(s gate.CloseRequest) string {
+func (b *fixture) closeOfficeMode(s gate.CloseRequest) string {
 	b.Helper()
 	report, err := b.gate.CloseOfficeMode(b.Context(), s)
 	if err != nil {
@@ -33,7 +33,7 @@ func (b *bench) closeOfficeMode(s gate.CloseRequest) string {
 }
 
 // grantBobTheOffice lets a second member hold it.
-func (b *bench) grantBobTheOffice() {
+func (b *fixture) grantBobTheOffice() {
 	b.Helper()
 	grant := access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always(), RequiresMembership: new(false)}
 	if err := b.store.PutGrant(b.Context(), site, gate.Grant{Grant: grant}); err != nil {
@@ -41,7 +41,7 @@ func (b *bench) grantBobTheOffice() {
 	}
 }
 
-func (b *bench) startOffice(member string) {
+func (b *fixture) startOffice(member string) {
 	b.Helper()
 	r, err := b.gate.StartOfficeMode(b.Context(), b.tap(member, "office"))
 	if err != nil {
@@ -89,7 +89,7 @@ func TestCloseOfficeModeAtClosingTime(t *testing.T) {
 			t.Fatalf("got %q", got)
 		}
 		moves := b.driver.count()
-		b.closeOfficeMode(closing) // once per door and minute, whoever sweeps
+		b.closeOfficeMode(closing) // once per door and minute, over all callers
 		b.wantMoves(moves)
 		time.Sleep(time.Minute)
 		b.driver.move = nil
@@ -186,7 +186,7 @@ func ExampleGate_CloseOfficeMode() {
 	// Output: office-4 right_ended 0 <nil>
 }
 
-// A door that somebody may hold open stays open, whoever else's hold is over.
+// A door that one member may hold open stays open, although other holds are over.
 func TestCloseOfficeModeOfADoorWithTwoHolders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
@@ -207,7 +207,7 @@ func TestCloseOfficeModeOfADoorWithTwoHolders(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := b.closeOfficeMode(gate.CloseRequest{RightEnded: true}); got != "ended ada right_ended, ended bob right_ended" {
-			t.Errorf("nobody may: got %q", got)
+			t.Errorf("no holder may: got %q", got)
 		}
 		b.wantMoves(3)
 	})
@@ -332,7 +332,7 @@ func TestOneDoorFailsTheOthersAreLookedAfter(t *testing.T) {
 	for name, fail := range map[string]func() error{"fails": down, "panics": boom} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b, r := setup(t), &told{}
+				b, r := setup(t), &vendorLog{}
 				for _, door := range []string{"a-room", "z-room"} {
 					d := gate.Door{Door: access.Door{ID: door, AccessType: access.AccessAndOfficeMode}, Link: link("lock of " + door)}
 					if err := b.store.PutDoor(t.Context(), site, d); err != nil {

@@ -110,7 +110,7 @@ func TestWhenConditionsAreChecked(t *testing.T) {
 	})
 }
 
-// A caller who goes away during a check is told so; nothing is written or sent.
+// Where the caller goes away during a check, nothing is written or sent.
 func TestCallerGoesAwayDuringACondition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -31,7 +31,7 @@ func TestConfigNamesEveryFault(t *testing.T) {
 func TestConfigWithNilPointers(t *testing.T) {
 	var store *memstore.Store
 	var locks *driver
-	var h *heard
+	var h *recorder
 	_, err := gate.New(gate.Config{Site: site, Facts: store, Records: store, Locks: locks, Observer: h})
 	bad, ok := errors.AsType[*gate.ConfigError](err)
 	if !ok {

@@ -119,11 +119,11 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 	}
 }
 
-// A clock that fails while holds are looked at ends none, and is told; nor does it
+// A clock that fails while holds are looked at ends none, and is reported; nor does it
 // leave a member without keys and without a word.
 func TestClockFailsBesideTheWay(t *testing.T) {
 	for _, s := range []gate.CloseRequest{{RightEnded: true}, {Closing: new(22 * time.Hour)}} {
-		told := 0
+		failed := 0
 		for n := range 4 {
 			synctest.Test(t, func(t *testing.T) {
 				left := -1 // readings until it fails
@@ -143,14 +143,14 @@ func TestClockFailsBesideTheWay(t *testing.T) {
 				moves := b.driver.count()
 				left = n
 				if _, err := b.gate.CloseOfficeMode(t.Context(), s); err != nil {
-					told++
+					failed++
 				}
 				b.wantMoves(moves)
 				b.wantHolders("after closing", "ada since 00:00:00")
 			})
 		}
-		if told != 1 {
-			t.Errorf("told %d times", told)
+		if failed != 1 {
+			t.Errorf("%d of them failed", failed)
 		}
 	}
 	b := setup(t, func(c *gate.Config) { c.Now = func() time.Time { return time.Time{} } })

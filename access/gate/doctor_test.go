@@ -48,8 +48,8 @@ type checker func(gate.Check) ([]gate.Issue, error)
 
 func (c checker) Check(_ context.Context, u gate.Check) ([]gate.Issue, error) { return c(u) }
 
-// found is what Doctor says, as "code about".
-func (b *bench) found(p gate.Diagnostics) (list []string) {
+// found returns the issues of Doctor as "code about".
+func (b *fixture) found(p gate.Diagnostics) (list []string) {
 	b.Helper()
 	issues, err := b.gate.Doctor(b.Context(), p)
 	if err != nil {
@@ -60,7 +60,7 @@ func (b *bench) found(p gate.Diagnostics) (list []string) {
 			b.Errorf("half an issue: %+v", f)
 		}
 		if i > 0 && f.Severity < issues[i-1].Severity {
-			b.Errorf("%s stands behind %s", f.Code, issues[i-1].Code)
+			b.Errorf("%s is listed after %s", f.Code, issues[i-1].Code)
 		}
 		text := f.Code
 		if f.About != "" {
@@ -85,8 +85,8 @@ func TestDoctor(t *testing.T) {
 			r.MembershipTypes = append(r.MembershipTypes, t)
 		}
 	}
-	rules := func(fn func(*gate.Rules)) func(*bench) {
-		return func(b *bench) {
+	rules := func(fn func(*gate.Rules)) func(*fixture) {
+		return func(b *fixture) {
 			b.Helper()
 			r, err := b.store.Rules(b.Context(), site)
 			if err == nil {
@@ -98,9 +98,9 @@ func TestDoctor(t *testing.T) {
 			}
 		}
 	}
-	host := func(fn func(*hostTables)) func(*bench) { return func(b *bench) { fn(b.bad()) } }
-	door := func(id string, fn func(*gate.Door)) func(*bench) {
-		return func(b *bench) {
+	host := func(fn func(*hostTables)) func(*fixture) { return func(b *fixture) { fn(b.bad()) } }
+	door := func(id string, fn func(*gate.Door)) func(*fixture) {
+		return func(b *fixture) {
 			b.Helper()
 			d, err := b.store.Door(b.Context(), site, id)
 			if err == nil {
@@ -112,14 +112,14 @@ func TestDoctor(t *testing.T) {
 			}
 		}
 	}
-	try := func(b *bench, err error) {
+	try := func(b *fixture, err error) {
 		b.Helper()
 		if err != nil {
 			b.Fatal(err)
 		}
 	}
-	dropGrant := func(id string) func(*bench) {
-		return func(b *bench) { b.Helper(); try(b, b.store.DeleteGrant(b.Context(), site, id)) }
+	dropGrant := func(id string) func(*fixture) {
+		return func(b *fixture) { b.Helper(); try(b, b.store.DeleteGrant(b.Context(), site, id)) }
 	}
 	evening := &gate.LockSchedule{Days: []access.Day{access.Mon}, Start: access.At(8, 0), End: access.At(18, 0)}
 	shown := func(change func(catalog) catalog) func(*gate.Diagnostics) {
@@ -140,10 +140,10 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 	for want, c := range map[string]struct {
-		cause   func(*bench)
-		patient func(*gate.Diagnostics)
-		clear   func(*bench)
-		well    func(*gate.Diagnostics)
+		cause   func(*fixture)
+		broken  func(*gate.Diagnostics)
+		clear   func(*fixture)
+		healthy func(*gate.Diagnostics)
 	}{
 		"not_linked lab":           {cause: door("lab", func(d *gate.Door) { d.Link = gate.Link{} }), clear: door("lab", func(d *gate.Door) { d.Link = link("l3") })},
 		"door_without_rules front": {cause: dropGrant("ada-front"), clear: rules(typed(day(access.At(8, 0), access.At(18, 0)), "front"))},
@@ -160,10 +160,10 @@ func TestDoctor(t *testing.T) {
 			cause: host(func(h *hostTables) { h.setRules(func(r *gate.Rules) { r.Site.TimeZone = "" }) }), clear: host((*hostTables).clean),
 		},
 		"grant_without_membership grant g": {
-			cause: func(b *bench) {
+			cause: func(b *fixture) {
 				try(b, b.store.PutGrant(b.Context(), site, gate.Grant{Grant: access.Grant{ID: "g", Member: "bob", Door: "front", Hours: access.Always()}}))
 			},
-			clear: func(b *bench) {
+			clear: func(b *fixture) {
 				rules(func(r *gate.Rules) {
 					r.MembershipTypes = []access.MembershipType{{ID: "t", Doors: []access.DoorHours{}}}
 				})(b)
@@ -174,7 +174,7 @@ func TestDoctor(t *testing.T) {
 			},
 		},
 		"grant_without_member grant g": {
-			cause: func(b *bench) {
+			cause: func(b *fixture) {
 				eve := access.Grant{ID: "g", Member: "eve", Door: "front", Hours: access.Always(), RequiresMembership: new(false)}
 				try(b, b.store.PutMember(b.Context(), site, gate.Member{Member: access.Member{ID: "eve"}}))
 				try(b, b.store.PutGrant(b.Context(), site, gate.Grant{Grant: eve}))
@@ -209,95 +209,95 @@ func TestDoctor(t *testing.T) {
 			clear: door("front", func(d *gate.Door) { d.AccessType = access.AccessOnly }),
 		},
 		"door_left_open office": {
-			cause: func(b *bench) {
+			cause: func(b *fixture) {
 				b.startOffice("ada")
 				time.Sleep(16*time.Hour + time.Second)
 			},
-			clear: func(b *bench) {
+			clear: func(b *fixture) {
 				if _, err := b.gate.Lock(b.Context(), b.tap("ada", "office")); err != nil {
 					b.Fatal(err)
 				}
 			},
 		},
-		"switched_off": {cause: switchOff, clear: func(b *bench) { try(b, b.gate.SwitchOn(b.Context(), "eve", "")) }},
+		"switched_off": {cause: switchOff, clear: func(b *fixture) { try(b, b.gate.SwitchOn(b.Context(), "eve", "")) }},
 		"not_recovered": {
-			cause: func(b *bench) {
+			cause: func(b *fixture) {
 				b.faults.set("Settle", down, nil)
 				b.unlock(b.tap("ada", "front"))
 				b.faults.set("Settle", nil, nil)
 				time.Sleep(2 * time.Hour)
 			},
-			clear: func(b *bench) { _, err := b.gate.Recover(b.Context()); try(b, err) },
+			clear: func(b *fixture) { _, err := b.gate.Recover(b.Context()); try(b, err) },
 		},
-		"lock_gone front":       {patient: shown(func(c catalog) catalog { return c[1:] }), well: shown(slices.Clone[catalog])},
-		"lock_without_iq front": {patient: shown(func(c catalog) catalog { c[0].Link.Gateway = ""; return c }), well: shown(slices.Clone[catalog])},
-		"link_outdated front":   {patient: shown(func(c catalog) catalog { c[0].Link.Gateway = "iq-2"; return c }), well: shown(slices.Clone[catalog])},
-		"lock_offline front":    {patient: shown(func(c catalog) catalog { c[0].Problem = gate.CauseLockOffline; return c }), well: shown(slices.Clone[catalog])},
+		"lock_gone front":       {broken: shown(func(c catalog) catalog { return c[1:] }), healthy: shown(slices.Clone[catalog])},
+		"lock_without_iq front": {broken: shown(func(c catalog) catalog { c[0].Link.Gateway = ""; return c }), healthy: shown(slices.Clone[catalog])},
+		"link_outdated front":   {broken: shown(func(c catalog) catalog { c[0].Link.Gateway = "iq-2"; return c }), healthy: shown(slices.Clone[catalog])},
+		"lock_offline front":    {broken: shown(func(c catalog) catalog { c[0].Problem = gate.CauseLockOffline; return c }), healthy: shown(slices.Clone[catalog])},
 		"schedule_conflict front, membership type type": {
-			cause: func(b *bench) {
+			cause: func(b *fixture) {
 				rules(typed(day(access.At(9, 0), access.At(22, 0)), "front"))(b)
 				dropGrant("ada-front")(b)
 			},
-			patient: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
+			broken: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
 			clear: rules(func(r *gate.Rules) {
 				r.MembershipTypes = nil
 				typed(day(access.At(9, 0), access.At(18, 0)), "front")(r)
 			}),
-			well: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
+			healthy: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
 		},
 		"schedule_conflict front, grant ada-front": {
-			patient: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
-			clear: func(b *bench) {
+			broken: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
+			clear: func(b *fixture) {
 				try(b, storage.UpdateGrant(b.Context(), b.store, site, "ada-front", func(g *gate.Grant) error {
 					g.Hours = day(access.At(9, 0), access.At(18, 0))
 					return nil
 				}))
 			},
-			well: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
+			healthy: shown(func(c catalog) catalog { c[0].Schedule = evening; return c }),
 		},
 		"schedule_opens office": {
-			cause: func(b *bench) {
+			cause: func(b *fixture) {
 				try(b, storage.UpdateGrant(b.Context(), b.store, site, "ada-office", func(g *gate.Grant) error {
 					g.Hours = day(access.At(9, 0), access.At(18, 0))
 					return nil
 				}))
 			},
-			patient: shown(func(c catalog) catalog {
+			broken: shown(func(c catalog) catalog {
 				c[1].Schedule = &gate.LockSchedule{Days: evening.Days, Start: evening.Start, End: evening.End, AutoStart: true}
 				return c
 			}),
-			well: shown(func(c catalog) catalog { c[1].Schedule = evening; return c }),
+			healthy: shown(func(c catalog) catalog { c[1].Schedule = evening; return c }),
 		},
 		"bad_reservation reservation r1": {
-			patient: booked(func(r *reservation.Reservation) { r.End = r.Start.Add(-time.Hour) }), well: booked(func(*reservation.Reservation) {}),
+			broken: booked(func(r *reservation.Reservation) { r.End = r.Start.Add(-time.Hour) }), healthy: booked(func(*reservation.Reservation) {}),
 		},
 		"bad_reservation reservation r1 and 1 other": {
-			patient: booked(func(r *reservation.Reservation) { r.Status = "maybe" }, func(r *reservation.Reservation) { r.ID, r.Status = "r2", "maybe" }),
-			well:    booked(func(r *reservation.Reservation) { r.Status = reservation.Cancelled }),
+			broken:  booked(func(r *reservation.Reservation) { r.Status = "maybe" }, func(r *reservation.Reservation) { r.ID, r.Status = "r2", "maybe" }),
+			healthy: booked(func(r *reservation.Reservation) { r.Status = reservation.Cancelled }),
 		},
 		"bad_reservation reservation r2": { // of a member who was deleted
-			patient: booked(func(*reservation.Reservation) {}, func(r *reservation.Reservation) { r.ID, r.Member = "r2", "gone" }),
-			well:    booked(func(*reservation.Reservation) {}, func(r *reservation.Reservation) { r.ID, r.Member = "r2", "bob" }),
+			broken:  booked(func(*reservation.Reservation) {}, func(r *reservation.Reservation) { r.ID, r.Member = "r2", "gone" }),
+			healthy: booked(func(*reservation.Reservation) {}, func(r *reservation.Reservation) { r.ID, r.Member = "r2", "bob" }),
 		},
 		"bad_reservation reservation r3": { // one of its guests was deleted
-			patient: booked(func(r *reservation.Reservation) { r.ID, r.Guests = "r3", []string{"bob", "gone"} }),
-			well:    booked(func(r *reservation.Reservation) { r.ID, r.Guests = "r3", []string{"bob"} }),
+			broken:  booked(func(r *reservation.Reservation) { r.ID, r.Guests = "r3", []string{"bob", "gone"} }),
+			healthy: booked(func(r *reservation.Reservation) { r.ID, r.Guests = "r3", []string{"bob"} }),
 		},
 		"cloud_unavailable": { // the catalog and the checker, one cause
-			patient: func(p *gate.Diagnostics) {
+			broken: func(p *gate.Diagnostics) {
 				p.Catalog = failing{fmt.Errorf("dial: %w", gate.ErrCloudUnavailable)}
 				p.Checkers = []gate.Checker{checker(func(gate.Check) ([]gate.Issue, error) {
 					return nil, errors.Join(fmt.Errorf("site: %w", gate.ErrCloudUnavailable), fmt.Errorf("user: %w", gate.ErrCloudUnavailable))
 				})}
 			},
-			well: shown(slices.Clone[catalog]),
+			healthy: shown(slices.Clone[catalog]),
 		},
-		"not_checked catalog": {patient: func(p *gate.Diagnostics) { p.Catalog = failing{errors.New("no answer")} }, well: shown(slices.Clone[catalog])},
+		"not_checked catalog": {broken: func(p *gate.Diagnostics) { p.Catalog = failing{errors.New("no answer")} }, healthy: shown(slices.Clone[catalog])},
 		"not_checked lock system (checker 1)": {
-			patient: func(p *gate.Diagnostics) {
+			broken: func(p *gate.Diagnostics) {
 				p.Checkers = []gate.Checker{checker(func(gate.Check) ([]gate.Issue, error) { panic("boom") })}
 			},
-			well: func(p *gate.Diagnostics) {
+			healthy: func(p *gate.Diagnostics) {
 				p.Checkers = []gate.Checker{checker(func(gate.Check) ([]gate.Issue, error) { return nil, nil })}
 			},
 		},
@@ -306,31 +306,31 @@ func TestDoctor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := setup(t, func(c *gate.Config) { c.Records = durable{c.Records} })
 				door("lab", func(d *gate.Door) { d.Link = link("l3") })(b)
-				if c.patient != nil || c.well != nil { // the catalog shows two locks
+				if c.broken != nil || c.healthy != nil { // the catalog shows two locks
 					door("lab", func(d *gate.Door) { d.Link = gate.Link{} })(b)
 					try(b, b.store.DeleteGrant(t.Context(), site, "ada-lab"))
 					try(b, b.store.DeleteDoor(t.Context(), site, "lab"))
 				}
-				patient := func(change func(*gate.Diagnostics)) gate.Diagnostics {
+				diagnostics := func(change func(*gate.Diagnostics)) gate.Diagnostics {
 					p := gate.Diagnostics{Doors: b.store, Rules: b.bad(), Members: b.bad()}
 					if change != nil {
 						change(&p)
 					}
 					return p
 				}
-				if got := b.found(patient(nil)); len(got) != 0 && want != "office_mode_on_entrance front" {
+				if got := b.found(diagnostics(nil)); len(got) != 0 && want != "office_mode_on_entrance front" {
 					t.Fatalf("a healthy site: got %q", got)
 				}
 				if c.cause != nil {
 					c.cause(b)
 				}
-				if got := b.found(patient(c.patient)); len(got) != 1 || got[0] != want {
+				if got := b.found(diagnostics(c.broken)); len(got) != 1 || got[0] != want {
 					t.Fatalf("got %q, want %q alone", got, want)
 				}
 				if c.clear != nil {
 					c.clear(b)
 				}
-				if got := b.found(patient(c.well)); len(got) != 0 {
+				if got := b.found(diagnostics(c.healthy)); len(got) != 0 {
 					t.Fatalf("cleared: got %q", got)
 				}
 			})
@@ -367,7 +367,7 @@ func TestUnknownSite(t *testing.T) {
 	})
 }
 
-// A member with several faults is told of with the same one each time.
+// A member with several faults has the same issue each time.
 func TestDoctorRepeatsItself(t *testing.T) {
 	b := setup(t)
 	odd := access.Member{ID: "bob", Standing: access.Standing{State: "odd"}, Memberships: []access.Membership{{ID: "m", Type: "gone"}, {ID: "n", Type: ""}}}

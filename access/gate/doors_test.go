@@ -112,7 +112,7 @@ func TestDoors(t *testing.T) {
 		t.Fatal("an unknown access type was taken")
 	}
 
-	// SALTO renames its lock: ours stays, theirs stands beside it.
+	// SALTO renames its lock: our name stays, theirs is beside it.
 	shown[0].Link.Name = "Renamed over there"
 	list, free, err := doors.List(ctx)
 	if err != nil || len(list) != 1 || list[0].Door.Name != "Front Door" || list[0].Lock.Link.Name != "Renamed over there" || list[0].Problem != "" {
@@ -156,7 +156,7 @@ func (f failing) Lock(context.Context, string) (gate.CatalogLock, error) {
 	return gate.CatalogLock{}, f.err
 }
 
-// stubborn is a store of a host's in which somebody else is always first.
+// stubborn is a store in which another writer is always first.
 type stubborn struct {
 	storage.DoorStore
 	tries *int
@@ -192,8 +192,8 @@ func (r raced) PutDoor(ctx context.Context, site string, d gate.Door) error {
 	return r.DoorStore.PutDoor(ctx, site, d)
 }
 
-// Of two links at the same time the second is told which door is in its way, and
-// why.
+// Of two links at the same time, the second fails with the door that is in its way
+// and the cause.
 func TestLinkConflictAtTheSameTime(t *testing.T) {
 	for name, first := range map[string]gate.Door{
 		"the lock": {Door: access.Door{ID: "side", Name: "Side", AccessType: access.AccessOnly}, Link: link("l1")},

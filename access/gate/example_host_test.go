@@ -45,15 +45,15 @@ func ExampleRules() {
 	// true
 }
 
-// silent is a lock system that took the command and never answered.
+// silent is a lock system that accepts the connection and never answers.
 type silent struct{}
 
 func (silent) Move(context.Context, gate.Command) gate.Result {
 	return gate.Result{Outcome: gate.Unconfirmed, Cause: gate.CauseNoAnswer}
 }
 
-// Nobody knows whether the door opened: wait a little for better knowledge, then
-// say so.
+// It is unknown whether the door opened: wait a little for proof, then show the
+// message.
 func ExampleGate_Wait_unconfirmed() {
 	_, store := newSite()
 	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: silent{}, Now: func() time.Time { return noon }})

@@ -88,7 +88,7 @@ func ExampleGate_Erase() {
 func ExampleGate_VendorEntries() {
 	ctx := context.Background()
 	g, _ := newSite()
-	log := &told{}
+	log := &vendorLog{}
 	log.add("l1", access.Unlock, "a fob", noon)
 	if _, err := g.Ingest(ctx, log); err != nil {
 		panic(err)

@@ -222,7 +222,7 @@ func ExampleGate_ExportJSON() {
 	// one row
 }
 
-// A row whose detail somebody with the database has damaged hides no other.
+// A row whose detail was damaged in the database hides no other.
 func TestExportOfADamagedDetail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// driver is a lock system that does as told and counts.
+// driver is a lock system that does what a test says, and counts.
 type driver struct {
 	mu   sync.Mutex
 	sent []gate.Command
@@ -49,9 +49,9 @@ func answers(o gate.Outcome, c gate.Cause) func(context.Context, gate.Command) g
 	}
 }
 
-// bench is a site with a gate on it: ada may open front and office, bob may
+// fixture is a site with a gate on it: ada may open front and office, bob may
 // not; lab is not linked.
-type bench struct {
+type fixture struct {
 	*testing.T
 	store  *memstore.Store
 	faults *faults
@@ -63,9 +63,9 @@ type bench struct {
 
 const site = "loft"
 
-func setup(t *testing.T, options ...func(*gate.Config)) *bench {
+func setup(t *testing.T, options ...func(*gate.Config)) *fixture {
 	t.Helper()
-	b := &bench{T: t, store: memstore.New(), driver: &driver{}}
+	b := &fixture{T: t, store: memstore.New(), driver: &driver{}}
 	b.faults = &faults{Store: b.store}
 	fillSite(t, b.store)
 	b.config = gate.Config{Site: site, Facts: b.faults, Records: b.faults, Locks: b.driver}
@@ -103,12 +103,12 @@ func link(lock string) gate.Link {
 	return gate.Link{Site: "salto-site", Gateway: "iq", Lock: lock, Name: "Lock " + lock}
 }
 
-func (b *bench) tap(member, door string) gate.Tap {
+func (b *fixture) tap(member, door string) gate.Tap {
 	b.n++
 	return gate.Tap{RequestID: fmt.Sprintf("request-%010d", b.n), Member: member, Door: door, TappedAt: time.Now()}
 }
 
-func (b *bench) unlock(tap gate.Tap) gate.Receipt {
+func (b *fixture) unlock(tap gate.Tap) gate.Receipt {
 	b.Helper()
 	r, err := b.gate.Unlock(b.Context(), tap)
 	if err != nil {
@@ -117,7 +117,7 @@ func (b *bench) unlock(tap gate.Tap) gate.Receipt {
 	return r
 }
 
-func (b *bench) want(r gate.Receipt, outcome gate.Outcome, cause gate.Cause) {
+func (b *fixture) want(r gate.Receipt, outcome gate.Outcome, cause gate.Cause) {
 	b.Helper()
 	if r.Outcome != outcome || r.Cause != cause {
 		b.Fatalf("got %s, cause %q (%v); want %s, cause %q", r.Outcome, r.Cause, r.Err, outcome, cause)
@@ -128,7 +128,7 @@ func (b *bench) want(r gate.Receipt, outcome gate.Outcome, cause gate.Cause) {
 }
 
 // log returns the door log as "action/outcome/reason" and verifies the chain.
-func (b *bench) log() []string {
+func (b *fixture) log() []string {
 	b.Helper()
 	var list []string
 	for row, err := range b.store.Rows(b.Context(), gate.LogQuery{Site: site}) {
@@ -143,21 +143,21 @@ func (b *bench) log() []string {
 	return list
 }
 
-func (b *bench) wantLog(rows ...string) {
+func (b *fixture) wantLog(rows ...string) {
 	b.Helper()
 	if diff := cmp.Diff(rows, b.log()); diff != "" {
 		b.Fatalf("door log (-want +got):\n%s", diff)
 	}
 }
 
-func (b *bench) wantMoves(n int) {
+func (b *fixture) wantMoves(n int) {
 	b.Helper()
 	if got := b.driver.count(); got != n {
 		b.Fatalf("got %d commands, want %d", got, n)
 	}
 }
 
-func (b *bench) checkIns() (days []string) {
+func (b *fixture) checkIns() (days []string) {
 	b.Helper()
 	list, err := b.store.CheckIns(b.Context(), gate.CheckInQuery{Site: site})
 	if err != nil {
@@ -169,13 +169,13 @@ func (b *bench) checkIns() (days []string) {
 	return days
 }
 
-// faults is a storage that fails as told: before the call, or after it, when the
+// faults is a storage that fails where a test says: before the call, or after it, when the
 // write has happened and only the answer is lost.
 type faults struct {
 	*memstore.Store
 	mu            sync.Mutex
 	before, after map[string]func() error
-	// The host's own tables, where a test has some: see bench.bad.
+	// The host's own tables, where a test has some: see fixture.bad.
 	host  *hostTables
 	facts storage.Facts
 }

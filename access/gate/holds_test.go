@@ -14,8 +14,8 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 )
 
-// holders is who holds what, "?" where nobody is sure.
-func (b *bench) holders() (list []string) {
+// holders is who holds what, "?" where it is uncertain.
+func (b *fixture) holders() (list []string) {
 	b.Helper()
 	holds, err := b.gate.Holds(b.Context())
 	if err != nil {
@@ -31,15 +31,15 @@ func (b *bench) holders() (list []string) {
 	return list
 }
 
-func (b *bench) wantHolders(what string, want ...string) {
+func (b *fixture) wantHolders(what string, want ...string) {
 	b.Helper()
 	if got := fmt.Sprint(b.holders()); got != fmt.Sprint(want) {
 		b.Fatalf("%s: got %s, want %s", what, got, want)
 	}
 }
 
-// command sends one at the office and wants its outcome.
-func (b *bench) command(action access.Action, member string, outcome gate.Outcome) {
+// command sends one at the office and requires its outcome.
+func (b *fixture) command(action access.Action, member string, outcome gate.Outcome) {
 	b.Helper()
 	do := b.gate.StartOfficeMode
 	switch action {
@@ -101,17 +101,17 @@ func TestCommandsUnderWayAtOnce(t *testing.T) {
 
 func TestAnUnconfirmedStart(t *testing.T) {
 	// What follows an unconfirmed start at 00:00:00: "l" an accepted lock, "o"
-	// the lock system tells of the start, "e" of an end, "i" Ingest, "s" a sweep
+	// the lock system logs the start, "e" an end, "i" Ingest, "s" a closing run
 	// at closing time, a number that many seconds.
 	for script, want := range map[string]string{
 		"":                    "[ada since 00:00:00?]",
 		"i":                   "[ada since 00:00:00?]",
 		"1 o i":               "[ada since 00:00:00]",
 		"1 o 30 l e i":        "[]",                   // the lock landed before the proof
-		"1 o 30 l i":          "[]",                   // its own entry is not told yet
+		"1 o 30 l i":          "[]",                   // its own entry is not logged yet
 		"5 l e 30 o i":        "[ada since 00:00:00]", // the cloud moved it after the lock
 		"5 l 30 o i":          "[ada since 00:00:00]",
-		"5 o 0 l i":           "[ada since 00:00:00]", // nobody can tell
+		"5 o 0 l i":           "[ada since 00:00:00]", // unknown which was first
 		"1 o 3 l i":           "[ada since 00:00:00]",
 		"1 o 3 l i e i":       "[]", // the lock's own entry can
 		"5 l 30 o 60 l e i":   "[]",
@@ -123,7 +123,7 @@ func TestAnUnconfirmedStart(t *testing.T) {
 	} {
 		t.Run(script, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b, r := setup(t), &told{}
+				b, r := setup(t), &vendorLog{}
 				b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
 				b.command(access.OfficeMode, "ada", gate.Unconfirmed)
 				b.driver.move = nil
@@ -155,12 +155,12 @@ func TestAnUnconfirmedStart(t *testing.T) {
 	}
 }
 
-// Whoever holds a door open may lock it, whatever became of the rules meanwhile;
-// nobody else may.
+// A member who holds a door open may lock it, whatever became of the rules meanwhile;
+// no other member may.
 func TestAHolderLocksWhereTheFactsAreBad(t *testing.T) {
-	for name, spoil := range map[string]func(*bench){
+	for name, spoil := range map[string]func(*fixture){
 		"zone": breakZone,
-		"grant": func(b *bench) {
+		"grant": func(b *fixture) {
 			b.bad().setGrant(access.Grant{ID: "ada-office", Member: "ada", Door: "office"})
 		},
 	} {
@@ -238,7 +238,7 @@ func TestAnAdministratorEndsOfficeMode(t *testing.T) {
 }
 
 // An unconfirmed start that a slow cloud carries out after a lock is held again,
-// also where an accepted one was told before the lock.
+// also where an accepted one was logged before the lock.
 func TestALateStartBesideAnotherOnes(t *testing.T) {
 	for name, c := range map[string]struct{ takes, lock, late time.Duration }{
 		"which is whose is clear": {0, 40 * time.Second, 40 * time.Second},
@@ -246,7 +246,7 @@ func TestALateStartBesideAnotherOnes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b, r := setup(t), &told{}
+				b, r := setup(t), &vendorLog{}
 				b.grantBobTheOffice()
 				b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
 				b.command(access.OfficeMode, "bob", gate.Unconfirmed)

@@ -24,8 +24,8 @@ type hostTables struct {
 	members map[string]access.Member
 }
 
-// bad lets the facts of the bench be those of a host's own tables.
-func (b *bench) bad() *hostTables {
+// bad lets the facts of the fixture be those of a host's own tables.
+func (b *fixture) bad() *hostTables {
 	f := b.faults
 	f.mu.Lock()
 	defer f.mu.Unlock()

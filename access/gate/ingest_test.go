@@ -15,27 +15,27 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// told is a lock system's log; the cursor is how much of it was read.
-type told struct {
+// vendorLog is a lock system's log; the cursor is how much of it was read.
+type vendorLog struct {
 	list []gate.VendorEntry
 	err  error
 }
 
-func (r *told) Poll(_ context.Context, cursor string) ([]gate.VendorEntry, string, error) {
+func (r *vendorLog) Poll(_ context.Context, cursor string) ([]gate.VendorEntry, string, error) {
 	n, _ := strconv.Atoi(cursor)
 	return r.list[n:], strconv.Itoa(len(r.list)), r.err
 }
 
 // What is the action, By says whether it was us.
-func (r *told) Meaning(_ context.Context, e gate.VendorEntry) (gate.Meaning, error) {
+func (r *vendorLog) Meaning(_ context.Context, e gate.VendorEntry) (gate.Meaning, error) {
 	return gate.Meaning{Action: access.Action(e.What), Ours: e.By == "us"}, nil
 }
 
-func (r *told) add(lock string, action access.Action, by string, at time.Time) {
+func (r *vendorLog) add(lock string, action access.Action, by string, at time.Time) {
 	r.list = append(r.list, gate.VendorEntry{ID: fmt.Sprint("entry-", len(r.list)), Lock: lock, At: at.Truncate(time.Second), What: string(action), By: by})
 }
 
-func (b *bench) ingest(r gate.VendorReader) gate.IngestReport {
+func (b *fixture) ingest(r gate.VendorReader) gate.IngestReport {
 	b.Helper()
 	report, err := b.gate.Ingest(b.Context(), r)
 	if err != nil {
@@ -59,9 +59,9 @@ func TestProofs(t *testing.T) {
 		"e 4 U":           "accepted",    // the lock's clock is a little off
 		"U 129 e":         "accepted",    // a slow cloud
 		"U 131 e":         "unconfirmed",
-		"U e e":           "unconfirmed", // one of them is somebody else's
+		"U e e":           "unconfirmed", // one of them belongs to another command
 		"U 3 U e":         "unconfirmed unconfirmed",
-		"U 3 U e e":       "unconfirmed unconfirmed", // exactly one open command is wanted
+		"U 3 U e e":       "unconfirmed unconfirmed", // it requires exactly one open command
 		"U e 300 U e":     "accepted accepted",
 		"U e 3 A e":       "accepted", // the accepted one accounts for its own
 		"U 3 A e":         "unconfirmed",
@@ -77,7 +77,7 @@ func TestProofs(t *testing.T) {
 	} {
 		t.Run(script, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b, r := setup(t), &told{}
+				b, r := setup(t), &vendorLog{}
 				var open []gate.Tap
 				for _, step := range strings.Fields(script) {
 					tap := b.tap("ada", "front")
@@ -133,7 +133,7 @@ func TestProofs(t *testing.T) {
 
 func TestSettledLaterIsDatedAtTheMovement(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		// 23:59:30 in Berlin, by UTC+1.
 		time.Sleep(22*time.Hour + 59*time.Minute + 30*time.Second)
 		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
@@ -165,7 +165,7 @@ func TestSettledLaterIsDatedAtTheMovement(t *testing.T) {
 
 func TestWaitHearsOfTheProof(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
 		tap := b.tap("ada", "front")
 		b.unlock(tap)
@@ -186,7 +186,7 @@ func TestWaitHearsOfTheProof(t *testing.T) {
 
 func TestOfficeModeThatEndedElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		r.add("l2", access.Lock, "a schedule", time.Now()) // before it began
 		time.Sleep(2 * time.Second)
 		b.startOffice("ada")
@@ -212,7 +212,7 @@ func TestOfficeModeThatEndedElsewhere(t *testing.T) {
 
 func TestIngestFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{err: errors.New("no answer")}
+		b, r := setup(t), &vendorLog{err: errors.New("no answer")}
 		r.add("l1", access.Unlock, "us", time.Now())
 		if _, err := b.gate.Ingest(t.Context(), r); !errors.Is(err, r.err) {
 			t.Fatalf("got %v", err)
@@ -226,7 +226,7 @@ func TestIngestFails(t *testing.T) {
 
 func ExampleGate_Ingest() {
 	g, _ := newSite()
-	log := &told{}
+	log := &vendorLog{}
 	log.add("l1", access.Unlock, "a fob", noon)
 	report, err := g.Ingest(context.Background(), log)
 	fmt.Println(report.New, len(report.Settled), err)
@@ -236,7 +236,7 @@ func ExampleGate_Ingest() {
 // A text that not every database keeps stops neither the reading nor the switch.
 func TestUnfitTextsAreCleaned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		r.add("l1", "lock_opened", "tag", time.Now())
 		theirs := &r.list[0]
 		theirs.Detail, theirs.User = "Ev\x00e", "u\xff"
@@ -261,7 +261,7 @@ func TestUnfitTextsAreCleaned(t *testing.T) {
 // it.
 func TestProofsWhenTheWaitingEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
 		b.unlock(b.tap("ada", "front"))
 		time.Sleep(90 * time.Second)
@@ -296,7 +296,7 @@ func (r between) Entries(ctx context.Context, q storage.JournalQuery) ([]storage
 func TestProofsWhileACommandIsAnswered(t *testing.T) {
 	for _, when := range []gate.Outcome{gate.Accepted, gate.Sending} {
 		synctest.Test(t, func(t *testing.T) {
-			answer, done, r := make(chan bool), make(chan bool), &told{}
+			answer, done, r := make(chan bool), make(chan bool), &vendorLog{}
 			then := map[gate.Outcome]func(){when: func() { answer <- true; <-done }}
 			b := setup(t, func(c *gate.Config) { c.Records = between{c.Records, then} })
 			b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
@@ -333,7 +333,7 @@ func (l located) Load(ctx context.Context, a storage.FactsQuery) (storage.Snapsh
 
 func TestSettledLaterInAZoneWithoutName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t, func(c *gate.Config) { c.Facts = located{c.Facts} }), &told{}
+		b, r := setup(t, func(c *gate.Config) { c.Facts = located{c.Facts} }), &vendorLog{}
 		time.Sleep(23*time.Hour + 30*time.Minute) // 00:30 in Berlin
 		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
 		b.unlock(b.tap("ada", "front"))
@@ -348,7 +348,7 @@ func TestSettledLaterInAZoneWithoutName(t *testing.T) {
 // A command that cannot be settled keeps no hold from ending.
 func TestIngestGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		b.startOffice("ada")
 		time.Sleep(time.Hour)
 		r.add("l2", access.Lock, "a schedule", time.Now())

@@ -18,12 +18,12 @@ import (
 // world is a gate under a script of taps, faults, restarts and clock jumps, with
 // what must hold whatever the script.
 type world struct {
-	*bench
+	*fixture
 	mu       sync.Mutex
 	skew     time.Duration // of the host's clock
 	moves    int           // calls of Move
 	answer   byte
-	log      *told
+	log      *vendorLog
 	receipts map[storage.RequestKey][]gate.Receipt
 	open     map[string]bool // the locks that stand open
 	jumped   bool            // the clock did
@@ -36,7 +36,7 @@ func (w *world) now() time.Time {
 	return time.Now().Add(w.skew)
 }
 
-// Move plays the lock system: it moves the door or not, and tells the truth,
+// Move plays the lock system: it moves the door or not, and answers truthfully,
 // late, or nothing.
 func (w *world) Move(ctx context.Context, c gate.Command) gate.Result {
 	w.mu.Lock()
@@ -120,8 +120,8 @@ func FuzzInterleavings(f *testing.F) {
 }
 
 func play(t *testing.T, script []byte) {
-	w := &world{log: &told{}, receipts: map[storage.RequestKey][]gate.Receipt{}, open: map[string]bool{}}
-	w.bench = setup(t, func(c *gate.Config) { c.Locks, c.Now = w, w.now })
+	w := &world{log: &vendorLog{}, receipts: map[storage.RequestKey][]gate.Receipt{}, open: map[string]bool{}}
+	w.fixture = setup(t, func(c *gate.Config) { c.Locks, c.Now = w, w.now })
 	taps := map[byte]gate.Tap{}
 	calls := []string{"Lookup", "Load", "Begin", "Settle", "Note"}
 	for i := 0; i+1 < len(script); i += 2 {
@@ -154,7 +154,7 @@ func play(t *testing.T, script []byte) {
 			}
 		case 7:
 			w.mu.Lock()
-			log := &told{list: slices.Clone(w.log.list)}
+			log := &vendorLog{list: slices.Clone(w.log.list)}
 			w.mu.Unlock()
 			if _, err := w.gate.Ingest(t.Context(), log); err != nil && !errors.Is(err, errDown) {
 				t.Error(err)
@@ -193,9 +193,9 @@ func (w *world) hold(taps map[byte]gate.Tap) {
 	if _, err := w.gate.Ingest(ctx, w.log); err != nil {
 		w.Fatal(err)
 	}
-	// By a clock that jumped nobody can tell which of two commands was first.
+	// By a clock that jumped it is unknown which of two commands was first.
 	if holds, err := w.gate.Holds(ctx); err != nil || w.open["l2"] && len(holds) == 0 && !w.jumped {
-		w.Errorf("the office is open and nobody holds it: %v", err)
+		w.Errorf("the office is open without a hold: %v", err)
 	}
 	attempts := map[string]int{} // claimed, by member and request
 	for row, err := range w.store.Rows(ctx, gate.LogQuery{Site: site}) {

@@ -12,9 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-type heard struct{ events []string }
+type recorder struct{ events []string }
 
-func (h *heard) Observe(_ context.Context, e gate.Event) {
+func (h *recorder) Observe(_ context.Context, e gate.Event) {
 	if e.Kind == gate.RequestCompleted {
 		h.events = append(h.events, "request_completed "+string(e.Receipt.Outcome))
 		return
@@ -28,7 +28,7 @@ func (h *heard) Observe(_ context.Context, e gate.Event) {
 
 func TestProblemIsRaisedAndResolvedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &heard{}
+		h := &recorder{}
 		b := setup(t, func(c *gate.Config) { c.Observer = h })
 		b.driver.move = answers(gate.Refused, gate.CauseLockOffline)
 		b.unlock(b.tap("ada", "front"))
@@ -60,11 +60,11 @@ func TestProblemIsRaisedAndResolvedOnce(t *testing.T) {
 	})
 }
 
-// A member whose phone is ahead alerts nobody, however often; a clock of the
+// A member whose phone is ahead raises no problem, however often; a clock of the
 // host's that fails does.
 func TestAPhoneThatIsAheadIsNoProblem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, fails := &heard{}, false
+		h, fails := &recorder{}, false
 		b := setup(t, func(c *gate.Config) {
 			c.Observer = h
 			c.Now = func() time.Time {
@@ -97,7 +97,7 @@ func TestAPhoneThatIsAheadIsNoProblem(t *testing.T) {
 // same problem has the same Cause, Gateway and Door in all of them.
 func TestProblemIsRaisedByEachProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		first, second := &heard{}, &heard{}
+		first, second := &recorder{}, &recorder{}
 		b := setup(t, func(c *gate.Config) { c.Observer = first })
 		b.driver.move = answers(gate.Refused, gate.CauseOTPBlocked)
 		b.unlock(b.tap("ada", "front"))
@@ -123,7 +123,7 @@ func TestProblemIsRaisedByEachProcess(t *testing.T) {
 // A receipt that is read again raises no problem: it was raised before, and may be over.
 func TestARepeatedReceiptRaisesNoProblem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &heard{}
+		h := &recorder{}
 		b := setup(t, func(c *gate.Config) { c.Observer = h })
 		b.driver.move = func(context.Context, gate.Command) gate.Result {
 			return gate.Result{Outcome: gate.Unconfirmed, Cause: gate.CauseIQOffline}
@@ -158,7 +158,7 @@ func TestARepeatedReceiptRaisesNoProblem(t *testing.T) {
 // does, whatever the clock said then.
 func TestALateProofResolvesNoLaterProblem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, r, jump := &heard{}, &told{}, time.Duration(0)
+		h, r, jump := &recorder{}, &vendorLog{}, time.Duration(0)
 		b := setup(t, func(c *gate.Config) {
 			c.Observer, c.Now = h, func() time.Time { return time.Now().Add(jump) }
 		})

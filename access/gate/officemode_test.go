@@ -75,7 +75,7 @@ func TestOfficeModeNotOn(t *testing.T) {
 		if err != nil || len(holds) != want {
 			t.Errorf("%s: got holds %v, %v", outcome, holds, err)
 		}
-		// A lock that nobody is sure of ends nothing.
+		// An unconfirmed lock ends nothing.
 		if outcome == gate.Unconfirmed {
 			if _, err := b.gate.Lock(t.Context(), b.tap("ada", "office")); err != nil {
 				t.Fatal(err)

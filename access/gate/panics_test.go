@@ -41,7 +41,7 @@ func TestPanicsAreContainedEverywhere(t *testing.T) {
 		"Keys":              func(ctx context.Context) error { _, err := g.Keys(ctx, "ada", 0); return err },
 		"RefreshLockStates": func(ctx context.Context) error { _, err := g.RefreshLockStates(ctx, bomb{}); return err },
 		"CloseOfficeMode":   func(ctx context.Context) error { _, err := g.CloseOfficeMode(ctx, gate.CloseRequest{}); return err },
-		"Ingest":            func(ctx context.Context) error { _, err := g.Ingest(ctx, &told{}); return err },
+		"Ingest":            func(ctx context.Context) error { _, err := g.Ingest(ctx, &vendorLog{}); return err },
 		"Recover":           func(ctx context.Context) error { _, err := g.Recover(ctx); return err },
 		"Prune":             func(ctx context.Context) error { _, err := g.Prune(ctx); return err },
 		"Receipt":           func(ctx context.Context) error { _, err := g.Receipt(ctx, "ada", "r"); return err },
@@ -95,7 +95,7 @@ func TestDoctorWhereStoresPanic(t *testing.T) {
 	})
 }
 
-// scantFacts are a host's Facts that say as little as they can.
+// scantFacts are a host's Facts without anything in them.
 type scantFacts struct{ storage.Facts }
 
 func (scantFacts) LoadAll(context.Context, storage.FactsQuery) ([]storage.Snapshot, error) {
@@ -136,17 +136,17 @@ func TestPanicsTellNoSecret(t *testing.T) {
 		if err != nil || !ok || p.What != "string" || !strings.Contains(string(p.Stack), "leaky") || strings.Contains(fmt.Sprintf("%+v", r.Err), "PLANTED") {
 			t.Errorf("got %+v, %v", r, err)
 		}
-		told := 0
+		rows := 0
 		for row, err := range b.store.Rows(t.Context(), gate.LogQuery{Site: site}) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if told++; !strings.Contains(string(row.Detail), "panic in Facts") || strings.Contains(string(row.Detail), "PLANTED") {
+			if rows++; !strings.Contains(string(row.Detail), "panic in Facts") || strings.Contains(string(row.Detail), "PLANTED") {
 				t.Errorf("row %d: %s", row.Seq, row.Detail)
 			}
 		}
-		if told != 1 {
-			t.Errorf("%d rows", told)
+		if rows != 1 {
+			t.Errorf("%d rows", rows)
 		}
 	})
 }
@@ -157,25 +157,25 @@ type slip struct{ inner error }
 func (s *slip) Error() string { return s.inner.Error() }
 func (s *slip) Unwrap() error { return s.inner }
 
-// An error that cannot be told keeps no outcome from being written.
+// An error whose text panics does not prevent the outcome from being written.
 func TestErrorsThatPanic(t *testing.T) {
 	slips := func() error { return (*slip)(nil) }
 	for name, c := range map[string]struct {
-		with    func(*bench)
+		with    func(*fixture)
 		outcome gate.Outcome
 		cause   gate.Cause
 		stored  bool
 	}{
-		"the driver's": {func(b *bench) {
+		"the driver's": {func(b *fixture) {
 			b.driver.move = func(context.Context, gate.Command) gate.Result {
 				return gate.Result{Outcome: gate.Accepted, Err: slips()}
 			}
 		}, gate.Accepted, "", true},
-		"of a condition":    {func(b *bench) { b.config.Conditions = hostCode{slips}.presence() }, gate.Denied, gate.CauseCondition, true},
-		"of the facts":      {func(b *bench) { b.faults.set("Load", slips, nil) }, gate.NotSent, gate.CauseInternal, false},
-		"of the journal":    {func(b *bench) { b.faults.set("Lookup", slips, nil) }, gate.NotSent, gate.CauseInternal, false},
-		"of the claim":      {func(b *bench) { b.faults.set("Begin", slips, nil) }, gate.NotSent, gate.CauseStoreUnavailable, false},
-		"of the settlement": {func(b *bench) { b.faults.set("Settle", slips, nil) }, gate.Accepted, "", false},
+		"of a condition":    {func(b *fixture) { b.config.Conditions = hostCode{slips}.presence() }, gate.Denied, gate.CauseCondition, true},
+		"of the facts":      {func(b *fixture) { b.faults.set("Load", slips, nil) }, gate.NotSent, gate.CauseInternal, false},
+		"of the journal":    {func(b *fixture) { b.faults.set("Lookup", slips, nil) }, gate.NotSent, gate.CauseInternal, false},
+		"of the claim":      {func(b *fixture) { b.faults.set("Begin", slips, nil) }, gate.NotSent, gate.CauseStoreUnavailable, false},
+		"of the settlement": {func(b *fixture) { b.faults.set("Settle", slips, nil) }, gate.Accepted, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -135,10 +135,10 @@ func TestTapsShareAcrossProcesses(t *testing.T) {
 	})
 }
 
-// A tap that shared a command is never told that nothing was sent.
+// The receipt of a tap that shared a command never says that nothing was sent.
 func TestASharedCommandThatCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &heard{}
+		h := &recorder{}
 		b := setup(t, func(c *gate.Config) { c.Observer = h })
 		b.unlock(b.tap("ada", "front"))
 		second := b.tap("ada", "front")

@@ -88,7 +88,7 @@ func TestStorageFails(t *testing.T) {
 	}
 }
 
-// A storage that never answers holds nobody for longer than a tap lives.
+// A storage that never answers delays a tap by no more than SendWithin.
 func TestStorageHangs(t *testing.T) {
 	for _, call := range []string{"Lookup", "Load"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestDenialNotWritten(t *testing.T) {
 }
 
 // A call whose claim failed does not take back the command that the same request,
-// tried again, has under way or behind it: it tells what became of that one.
+// tried again, has under way or behind it: it returns the outcome of that one.
 func TestClaimFailsWhileTheRequestIsSentAnew(t *testing.T) {
 	for name, takes := range map[string]time.Duration{"under way": 10 * time.Second, "done": time.Second} {
 		t.Run(name, func(t *testing.T) {

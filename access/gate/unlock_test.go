@@ -19,7 +19,7 @@ func TestUnlockSteps(t *testing.T) {
 		name    string
 		member  string
 		door    string
-		prepare func(*bench)
+		prepare func(*fixture)
 		change  func(*gate.Tap)
 		action  access.Action
 		outcome gate.Outcome
@@ -63,7 +63,7 @@ func TestUnlockSteps(t *testing.T) {
 	} {
 		steps = append(steps, step{
 			name: "driver says " + string(c.outcome) + " " + string(c.cause), member: "ada", door: "front",
-			prepare: func(b *bench) { b.driver.move = answers(c.outcome, c.cause) },
+			prepare: func(b *fixture) { b.driver.move = answers(c.outcome, c.cause) },
 			outcome: c.outcome, cause: c.want, reason: grant, moves: 1,
 			log: []string{"unlock/sending/grant", "unlock/" + string(c.outcome) + "/" + string(c.want)},
 		})
@@ -74,7 +74,7 @@ func TestUnlockSteps(t *testing.T) {
 		"says sending": func(context.Context, gate.Command) gate.Result { return gate.Result{Outcome: gate.Sending} },
 	} {
 		steps = append(steps, step{
-			name: "driver " + name, member: "ada", door: "front", prepare: func(b *bench) { b.driver.move = move },
+			name: "driver " + name, member: "ada", door: "front", prepare: func(b *fixture) { b.driver.move = move },
 			outcome: gate.Unconfirmed, cause: gate.CauseInternal, reason: grant, moves: 1, log: []string{"unlock/sending/grant", "unlock/unconfirmed/internal"},
 		})
 	}
@@ -149,14 +149,14 @@ func receipt(r gate.Receipt) map[string]any {
 	}
 }
 
-func switchOff(b *bench) {
+func switchOff(b *fixture) {
 	b.Helper()
 	if err := b.gate.SwitchOff(b.Context(), "eve", "fire drill"); err != nil {
 		b.Fatal(err)
 	}
 }
 
-func breakZone(b *bench) {
+func breakZone(b *fixture) {
 	b.Helper()
 	b.bad().setRules(func(r *gate.Rules) { r.Site.TimeZone = "Mars/Olympus" })
 }

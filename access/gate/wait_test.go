@@ -24,7 +24,7 @@ func (b busy) Wait(ctx context.Context, key storage.RequestKey, known gate.Outco
 	return e, err
 }
 
-// TestWaitGivenUp: nothing is wrong with the storage when nobody waits any more.
+// TestWaitGivenUp: nothing is wrong with the storage when the caller stops waiting.
 func TestWaitGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, func(c *gate.Config) { c.Records = busy{c.Records} })
@@ -40,7 +40,7 @@ func TestWaitGivenUp(t *testing.T) {
 	})
 }
 
-// A clock that went back or fails makes nobody wait for longer than the command,
+// A clock that went back or fails makes no caller wait longer than the command,
 // whose process was lost, may have been under way.
 func TestWaitByAWrongClock(t *testing.T) {
 	for name, wrong := range map[string]func() time.Time{
@@ -105,10 +105,10 @@ func TestWaitingUnderOwnContext(t *testing.T) {
 	})
 }
 
-// A command whose process died is settled by whoever waits for it, or by
+// A command whose process died is settled by a caller that waits for it, or by
 // Recover, and never before it can still be under way.
 func TestLostProcess(t *testing.T) {
-	die := func(t *testing.T, b *bench, tap gate.Tap, do func(context.Context, gate.Tap) (gate.Receipt, error)) {
+	die := func(t *testing.T, b *fixture, tap gate.Tap, do func(context.Context, gate.Tap) (gate.Receipt, error)) {
 		t.Helper()
 		b.faults.set("Settle", down, nil) // as if it had died while sending
 		if r, err := do(t.Context(), tap); err != nil || r.Recorded {
@@ -221,11 +221,11 @@ func TestWaitForAProofThatDoesNotCome(t *testing.T) {
 	})
 }
 
-// A receipt is its member's: nobody else learns of it by its RequestID, however
+// A receipt is its member's: no other member can read it by its RequestID, however
 // the outcome stands.
 func TestAnotherMemberLearnsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		b.driver.move = func(context.Context, gate.Command) gate.Result {
 			time.Sleep(3 * time.Second)
 			return gate.Result{Outcome: gate.Unconfirmed, Cause: gate.CauseNoAnswer}
@@ -260,7 +260,7 @@ func TestAnotherMemberLearnsNothing(t *testing.T) {
 // Another process, after a restart, waits for the proof as well.
 func TestWaitAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
 		first, second := b.tap("ada", "front"), b.tap("ada", "front") // the second shares the first
 		b.unlock(first)

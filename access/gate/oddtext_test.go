@@ -47,7 +47,7 @@ func TestOddLockNames(t *testing.T) {
 	}
 }
 
-// Who linked a door is not told by every row of the log and every receipt:
+// Who linked a door is not in every row of the log and every receipt:
 // erasing that person would not reach them there.
 func TestTheLinkersNameStaysAtTheDoor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

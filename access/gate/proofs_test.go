@@ -17,7 +17,7 @@ import (
 // Rows that a storage could not keep do not stop the reading, and stay apart.
 func TestHostileEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		long := strings.Repeat("x", 5000)
 		for i, id := range []string{long, long + "y", "", "", "a\x00", "a", "b\xff", "b?"} {
 			r.add("l1", access.Unlock, "us", time.Now())
@@ -36,9 +36,9 @@ func TestHostileEntries(t *testing.T) {
 				t.Errorf("stored with an id of %d, a lock of %d, a user of %d, %d bytes", len(e.ID), len(e.Lock), len(e.User), len(e.Raw))
 			}
 		}
-		second := &told{list: append(r.list, r.list...)} // all of them again
+		second := &vendorLog{list: append(r.list, r.list...)} // all of them again
 		if report := b.ingest(second); report.New != 0 {
-			t.Errorf("told again: %d are new", report.New)
+			t.Errorf("read again: %d are new", report.New)
 		}
 	})
 }
@@ -46,7 +46,7 @@ func TestHostileEntries(t *testing.T) {
 // An entry of the future ends nothing that begins before it.
 func TestAnEndInTheFuture(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		r.add("l2", access.Lock, "a schedule", time.Now().Add(30*24*time.Hour))
 		b.startOffice("ada")
 		time.Sleep(time.Hour)
@@ -59,7 +59,7 @@ func TestAnEndInTheFuture(t *testing.T) {
 // Nor does it keep a start that was carried out late from being held again.
 func TestALateStartBesideAnEndInTheFuture(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		r.add("l2", access.Lock, "a schedule", time.Now().Add(30*24*time.Hour))
 		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
 		b.command(access.OfficeMode, "ada", gate.Unconfirmed)
@@ -73,10 +73,10 @@ func TestALateStartBesideAnEndInTheFuture(t *testing.T) {
 	})
 }
 
-// Whoever starts after the schedule's end holds the door alone.
+// A member who starts after the schedule's end holds the door alone.
 func TestAnotherStartAfterTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		b.grantBobTheOffice()
 		b.startOffice("ada")
 		time.Sleep(time.Hour)
@@ -89,11 +89,11 @@ func TestAnotherStartAfterTheEnd(t *testing.T) {
 	})
 }
 
-// A lock that is told while a start without an entry may have been under way
+// A lock that is reported while a start without an entry may have been under way
 // ends nothing: the start may have come after it.
 func TestALockWhileTheStartWasUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		b.startOffice("ada")
 		time.Sleep(gate.AnswerWithin)
 		r.add("l2", access.Lock, "us", time.Now())
@@ -106,13 +106,13 @@ func TestALockWhileTheStartWasUnderWay(t *testing.T) {
 	})
 }
 
-type panickyReader struct{ *told }
+type panickyReader struct{ *vendorLog }
 
 func (panickyReader) Meaning(context.Context, gate.VendorEntry) (gate.Meaning, error) { panic("boom") }
 
 func TestReaderPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		b.startOffice("ada")
 		r.add("l2", access.Lock, "a schedule", time.Now())
 		_, err := b.gate.Ingest(t.Context(), panickyReader{r})
@@ -126,7 +126,7 @@ func TestReaderPanics(t *testing.T) {
 // other from it, and lends no entry to one beside it.
 func TestAnUnreadDocumentProvesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		broken := func(id string, outcome gate.Outcome) {
 			a := storage.Attempt{Entry: storage.JournalEntry{
 				RequestKey: storage.RequestKey{Site: site, Member: "ada", RequestID: id}, Door: "front", Action: access.Unlock,
@@ -162,7 +162,7 @@ func TestAnUnreadDocumentProvesNothing(t *testing.T) {
 // However many are open, all of them are looked at together.
 func TestManyUnconfirmed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
 		for range 999 {
 			b.unlock(b.tap("ada", "office"))
@@ -179,11 +179,11 @@ func TestManyUnconfirmed(t *testing.T) {
 	})
 }
 
-// Whoever starts just as another's office mode ends holds the door, if a slow
+// A member who starts just as another's office mode ends holds the door, if a slow
 // cloud moved it after the end.
 func TestAStartAsAnothersEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, r := setup(t), &told{}
+		b, r := setup(t), &vendorLog{}
 		b.grantBobTheOffice()
 		b.startOffice("ada")
 		r.add("l2", access.OfficeMode, "us", time.Now())
