@@ -33,7 +33,8 @@ func TestBadRowsOfAMember(t *testing.T) {
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	booked := func(change func(*reservation.Reservation)) func(*storage.Snapshot) {
 		return func(s *storage.Snapshot) {
-			r := reservation.Reservation{ID: "r1", Resource: "room", Member: "ada", Start: now, End: now.Add(time.Hour), Status: reservation.Confirmed}
+			r := reservation.Reservation{ID: "r1", Resource: "room", Member: "ada", Start: now, End: now.Add(time.Hour),
+				Status: reservation.Confirmed}
 			change(&r)
 			s.Question.Resources = append(s.Question.Resources, access.Resource{ID: "room", Doors: []string{"front"}})
 			s.Question.Reservations = append(s.Question.Reservations, r)
@@ -43,8 +44,9 @@ func TestBadRowsOfAMember(t *testing.T) {
 		change func(*storage.Snapshot)
 		path   string
 	}{
-		"a booking that ends before it starts": {booked(func(r *reservation.Reservation) { r.End = now.Add(-time.Hour) }), "reservations[0].end"},
-		"a booking with an unknown status":     {booked(func(r *reservation.Reservation) { r.Status = "maybe" }), "reservations[0].status"},
+		"a booking that ends before it starts": {booked(func(r *reservation.Reservation) { r.End = now.Add(-time.Hour) }),
+			"reservations[0].end"},
+		"a booking with an unknown status": {booked(func(r *reservation.Reservation) { r.Status = "maybe" }), "reservations[0].status"},
 		"a cancelled one": {booked(func(r *reservation.Reservation) {
 			r.Status, r.End = reservation.Cancelled, now
 		}), "reservations[0].end"},
@@ -107,7 +109,8 @@ func TestBadFactsProblems(t *testing.T) {
 			"request_completed denied", "problem_raised bad_facts ",
 			"request_completed denied", "problem_raised bad_facts front",
 			"request_completed accepted", "problem_raised bad_facts front of ada",
-			"request_completed accepted", "problem_resolved bad_facts ", "problem_resolved bad_facts front", "problem_resolved bad_facts front of ada",
+			"request_completed accepted", "problem_resolved bad_facts ", "problem_resolved bad_facts front",
+			"problem_resolved bad_facts front of ada",
 		}
 		if diff := cmp.Diff(want, h.events); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)

@@ -339,7 +339,8 @@ func TestOneDoorFailsTheOthersAreLookedAfter(t *testing.T) {
 						t.Fatal(err)
 					}
 					member := map[string]string{"a-room": "bob", "z-room": "ada"}[door]
-					if err := b.store.PutGrant(t.Context(), site, gate.Grant{Grant: access.Grant{ID: door, Member: member, Door: door, Hours: access.Always(), RequiresMembership: new(false)}}); err != nil {
+					if err := b.store.PutGrant(t.Context(), site, gate.Grant{Grant: access.Grant{ID: door, Member: member, Door: door,
+						Hours: access.Always(), RequiresMembership: new(false)}}); err != nil {
 						t.Fatal(err)
 					}
 					if r, err := b.gate.StartOfficeMode(t.Context(), b.tap(member, door)); err != nil || !r.Opened() {
@@ -423,7 +424,8 @@ func TestCloseOfficeModeForAClosure(t *testing.T) {
 					return
 				}
 				b.wantHolders("after the closing run")
-				staff := access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always(), RequiresMembership: new(false), DuringClosures: true}
+				staff := access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always(), RequiresMembership: new(false),
+					DuringClosures: true}
 				if err := b.store.PutGrant(t.Context(), site, storage.Grant{Grant: staff}); err != nil {
 					t.Fatal(err)
 				}

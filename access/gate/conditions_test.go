@@ -41,11 +41,15 @@ func TestConditions(t *testing.T) {
 			return []gate.Condition{condition("presence", "Scan.", met), condition("visits", "Full.", met)}
 		}, gate.Accepted, "", "The door is open."},
 		"the second is not met": {func(t *testing.T) []gate.Condition {
-			return []gate.Condition{condition("presence", "Scan.", met), condition("visits", "You have used all your visits.", fails), condition("staff", "", never(t))}
+			return []gate.Condition{condition("presence", "Scan.", met), condition("visits", "You have used all your visits.", fails),
+				condition("staff", "", never(t))}
 		}, gate.Denied, "visits", "You have used all your visits."},
-		"without a message":    {func(*testing.T) []gate.Condition { return []gate.Condition{condition("visits", "", fails)} }, gate.Denied, "visits", gate.CauseCondition.Message()},
-		"a message of its own": {func(*testing.T) []gate.Condition { return []gate.Condition{condition("visits", "Full.", chooses)} }, gate.Denied, "visits", "Come back on Monday."},
-		"panics":               {func(*testing.T) []gate.Condition { return []gate.Condition{condition("visits", "Full.", panics)} }, gate.Denied, "visits", "Full."},
+		"without a message": {func(*testing.T) []gate.Condition { return []gate.Condition{condition("visits", "", fails)} }, gate.Denied,
+			"visits", gate.CauseCondition.Message()},
+		"a message of its own": {func(*testing.T) []gate.Condition { return []gate.Condition{condition("visits", "Full.", chooses)} },
+			gate.Denied, "visits", "Come back on Monday."},
+		"panics": {func(*testing.T) []gate.Condition { return []gate.Condition{condition("visits", "Full.", panics)} },
+			gate.Denied, "visits", "Full."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -84,7 +88,8 @@ func TestWhenConditionsAreChecked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []string
 		b := setup(t, func(c *gate.Config) {
-			c.Conditions = []gate.Condition{condition("presence", "", func(ctx context.Context, site string, tap gate.Tap, d access.Decision) error {
+			c.Conditions = []gate.Condition{condition("presence", "", func(ctx context.Context, site string, tap gate.Tap,
+				d access.Decision) error {
 				limit, ok := ctx.Deadline()
 				asked = append(asked, strings.Join([]string{site, tap.Member, tap.Door, tap.Presence, string(d.Reason)}, " "))
 				if !ok || limit.Sub(time.Now()) != gate.SendWithin {

@@ -54,7 +54,8 @@ func TestConfigConditions(t *testing.T) {
 	ok := func(context.Context, string, gate.Tap, access.Decision) error { return nil }
 	store := memstore.New()
 	_, err := gate.New(gate.Config{Site: site, Facts: store, Records: store, Locks: &driver{}, Conditions: []gate.Condition{
-		{Code: "visits", Check: ok}, {Code: "visits", Check: ok}, {Code: "Visits!", Check: ok}, {Code: "deadline", Check: ok}, {Code: "staff", Message: "\xff"},
+		{Code: "visits", Check: ok}, {Code: "visits", Check: ok}, {Code: "Visits!", Check: ok}, {Code: "deadline", Check: ok}, {Code: "staff",
+			Message: "\xff"},
 	}})
 	bad, _ := errors.AsType[*gate.ConfigError](err)
 	var fields []string

@@ -57,6 +57,12 @@ func (e *examination) rulesAndDoors(context.Context) {
 		}
 		e.find(Issue{Code: "bad_rules", Severity: Critical, About: f.Path, What: f.What + ".", Breaks: breaks, Do: "Correct the rules."})
 	}
+	e.unusedDoors(used, types)
+}
+
+// unusedDoors finds doors that do not open, and doors that open for too many. used
+// and types count what names each door.
+func (e *examination) unusedDoors(used, types map[string]int) {
 	for _, d := range e.doors {
 		switch {
 		case d.Link.IsZero():

@@ -131,7 +131,8 @@ func TestDoctor(t *testing.T) {
 		return func(p *gate.Diagnostics) {
 			var list []reservation.Reservation
 			for _, change := range changes {
-				r := reservation.Reservation{ID: "r1", Resource: "room", Member: "ada", Start: noon, End: noon.Add(time.Hour), Status: reservation.Confirmed}
+				r := reservation.Reservation{ID: "r1", Resource: "room", Member: "ada", Start: noon, End: noon.Add(time.Hour),
+					Status: reservation.Confirmed}
 				change(&r)
 				list = append(list, r)
 			}
@@ -145,7 +146,8 @@ func TestDoctor(t *testing.T) {
 		clear   func(*fixture)
 		healthy func(*gate.Diagnostics)
 	}{
-		"not_linked lab":           {cause: door("lab", func(d *gate.Door) { d.Link = gate.Link{} }), clear: door("lab", func(d *gate.Door) { d.Link = link("l3") })},
+		"not_linked lab": {cause: door("lab", func(d *gate.Door) { d.Link = gate.Link{} }),
+			clear: door("lab", func(d *gate.Door) { d.Link = link("l3") })},
 		"door_without_rules front": {cause: dropGrant("ada-front"), clear: rules(typed(day(access.At(8, 0), access.At(18, 0)), "front"))},
 		"rules_without_door membership type type": {
 			cause: host(func(h *hostTables) { h.setRules(typed(access.Always(), "cellar")) }), clear: host((*hostTables).clean),
@@ -161,7 +163,8 @@ func TestDoctor(t *testing.T) {
 		},
 		"grant_without_membership grant g": {
 			cause: func(b *fixture) {
-				try(b, b.store.PutGrant(b.Context(), site, gate.Grant{Grant: access.Grant{ID: "g", Member: "bob", Door: "front", Hours: access.Always()}}))
+				try(b, b.store.PutGrant(b.Context(), site, gate.Grant{Grant: access.Grant{ID: "g", Member: "bob", Door: "front",
+					Hours: access.Always()}}))
 			},
 			clear: func(b *fixture) {
 				rules(func(r *gate.Rules) {
@@ -229,10 +232,13 @@ func TestDoctor(t *testing.T) {
 			},
 			clear: func(b *fixture) { _, err := b.gate.Recover(b.Context()); try(b, err) },
 		},
-		"lock_gone front":       {broken: shown(func(c catalog) catalog { return c[1:] }), healthy: shown(slices.Clone[catalog])},
-		"lock_without_iq front": {broken: shown(func(c catalog) catalog { c[0].Link.Gateway = ""; return c }), healthy: shown(slices.Clone[catalog])},
-		"link_outdated front":   {broken: shown(func(c catalog) catalog { c[0].Link.Gateway = "iq-2"; return c }), healthy: shown(slices.Clone[catalog])},
-		"lock_offline front":    {broken: shown(func(c catalog) catalog { c[0].Problem = gate.CauseLockOffline; return c }), healthy: shown(slices.Clone[catalog])},
+		"lock_gone front": {broken: shown(func(c catalog) catalog { return c[1:] }), healthy: shown(slices.Clone[catalog])},
+		"lock_without_iq front": {broken: shown(func(c catalog) catalog { c[0].Link.Gateway = ""; return c }),
+			healthy: shown(slices.Clone[catalog])},
+		"link_outdated front": {broken: shown(func(c catalog) catalog { c[0].Link.Gateway = "iq-2"; return c }),
+			healthy: shown(slices.Clone[catalog])},
+		"lock_offline front": {broken: shown(func(c catalog) catalog { c[0].Problem = gate.CauseLockOffline; return c }),
+			healthy: shown(slices.Clone[catalog])},
 		"schedule_conflict front, membership type type": {
 			cause: func(b *fixture) {
 				rules(typed(day(access.At(9, 0), access.At(22, 0)), "front"))(b)
@@ -272,7 +278,10 @@ func TestDoctor(t *testing.T) {
 			broken: booked(func(r *reservation.Reservation) { r.End = r.Start.Add(-time.Hour) }), healthy: booked(func(*reservation.Reservation) {}),
 		},
 		"bad_reservation reservation r1 and 1 other": {
-			broken:  booked(func(r *reservation.Reservation) { r.Status = "maybe" }, func(r *reservation.Reservation) { r.ID, r.Status = "r2", "maybe" }),
+			broken: booked(func(r *reservation.Reservation) { r.Status = "maybe" }, func(r *reservation.Reservation) {
+				r.ID, r.Status = "r2",
+					"maybe"
+			}),
 			healthy: booked(func(r *reservation.Reservation) { r.Status = reservation.Cancelled }),
 		},
 		"bad_reservation reservation r2": { // of a member who was deleted
@@ -292,7 +301,8 @@ func TestDoctor(t *testing.T) {
 			},
 			healthy: shown(slices.Clone[catalog]),
 		},
-		"not_checked catalog": {broken: func(p *gate.Diagnostics) { p.Catalog = failing{errors.New("no answer")} }, healthy: shown(slices.Clone[catalog])},
+		"not_checked catalog": {broken: func(p *gate.Diagnostics) { p.Catalog = failing{errors.New("no answer")} },
+			healthy: shown(slices.Clone[catalog])},
 		"not_checked lock system (checker 1)": {
 			broken: func(p *gate.Diagnostics) {
 				p.Checkers = []gate.Checker{checker(func(gate.Check) ([]gate.Issue, error) { panic("boom") })}
@@ -337,7 +347,8 @@ func TestDoctor(t *testing.T) {
 		})
 	}
 	b := setup(t)
-	if got := fmt.Sprint(b.found(gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store})); got != "[not_linked lab store_not_durable]" {
+	if got := fmt.Sprint(b.found(gate.Diagnostics{Doors: b.store, Rules: b.store,
+		Members: b.store})); got != "[not_linked lab store_not_durable]" {
 		t.Errorf("got %s", got)
 	}
 	_, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Members: (*memstore.Store)(nil)})
@@ -370,7 +381,8 @@ func TestUnknownSite(t *testing.T) {
 // A member with several faults has the same issue each time.
 func TestDoctorRepeatsItself(t *testing.T) {
 	b := setup(t)
-	odd := access.Member{ID: "bob", Standing: access.Standing{State: "odd"}, Memberships: []access.Membership{{ID: "m", Type: "gone"}, {ID: "n", Type: ""}}}
+	odd := access.Member{ID: "bob", Standing: access.Standing{State: "odd"}, Memberships: []access.Membership{{ID: "m", Type: "gone"},
+		{ID: "n", Type: ""}}}
 	b.bad().setMember(odd)
 	var first []gate.Issue
 	for range 30 {

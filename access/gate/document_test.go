@@ -119,9 +119,12 @@ func TestBadDocuments(t *testing.T) {
 	for what, change := range map[string]func(*gate.Document){
 		"links.cellar: there is no such door":                        func(d *gate.Document) { d.Links["cellar"] = link("l9") },
 		"links.office: its lock is linked to door \"front\" as well": func(d *gate.Document) { d.Links["office"] = link("l1") },
-		"grants[0].id: must be 1 to 200 bytes":                       func(d *gate.Document) { d.Facts.Grants[0].ID = strings.Repeat("g", 201) },
-		"doors[0].name: must be valid UTF-8 without NUL":             func(d *gate.Document) { d.Facts.Doors[0].Name = "a\x00" },
-		"doors[0].access_type":                                       func(d *gate.Document) { d.Facts.Doors[0].AccessType = "open" },
+		"grants[0].id: must be 1 to 200 bytes": func(d *gate.Document) {
+			d.Facts.Grants[0].ID = strings.Repeat("g",
+				201)
+		},
+		"doors[0].name: must be valid UTF-8 without NUL": func(d *gate.Document) { d.Facts.Doors[0].Name = "a\x00" },
+		"doors[0].access_type":                           func(d *gate.Document) { d.Facts.Doors[0].AccessType = "open" },
 	} {
 		doc, err := gate.ReadDocument(text)
 		if err != nil {
@@ -141,7 +144,8 @@ func TestBadDocuments(t *testing.T) {
 	}
 	// Half an import may be tried again.
 	s := memstore.New()
-	if err := s.PutDoor(t.Context(), site, gate.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}, Link: link("l1")}); err != nil {
+	if err := s.PutDoor(t.Context(), site, gate.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly},
+		Link: link("l1")}); err != nil {
 		t.Fatal(err)
 	}
 	if err := gate.Import(t.Context(), stores(s), good); err != nil {
@@ -152,7 +156,8 @@ func TestBadDocuments(t *testing.T) {
 	}
 	// Not where a lock is another door's meanwhile.
 	s = memstore.New()
-	if err := s.PutDoor(t.Context(), site, gate.Door{Door: access.Door{ID: "cellar", AccessType: access.AccessOnly}, Link: link("l1")}); err != nil {
+	if err := s.PutDoor(t.Context(), site, gate.Door{Door: access.Door{ID: "cellar", AccessType: access.AccessOnly},
+		Link: link("l1")}); err != nil {
 		t.Fatal(err)
 	}
 	if err := gate.Import(t.Context(), stores(s), good); !errors.Is(err, gate.ErrConflict) {
@@ -213,7 +218,8 @@ func FuzzReadDocument(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(text)
-	for _, bad := range []string{"", "null", "{}", `{"doorkit":1}`, `{"doorkit":1,"facts":null,"links":null}`, `{"doorkit":1,"facts":{"site":{"id":"a","time_zone":"UTC"}},"links":{"x":{"lock":"l"}}} `} {
+	for _, bad := range []string{"", "null", "{}", `{"doorkit":1}`, `{"doorkit":1,"facts":null,"links":null}`,
+		`{"doorkit":1,"facts":{"site":{"id":"a","time_zone":"UTC"}},"links":{"x":{"lock":"l"}}} `} {
 		f.Add([]byte(bad))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -254,7 +260,8 @@ func FuzzReadDocument(f *testing.F) {
 func TestExportWithoutDanglingRows(t *testing.T) {
 	ctx := t.Context()
 	booked := func(id, resource, member string, guests ...string) reservation.Reservation {
-		return reservation.Reservation{ID: id, Resource: resource, Member: member, Start: noon, End: noon.Add(time.Hour), Status: reservation.Confirmed, Guests: guests}
+		return reservation.Reservation{ID: id, Resource: resource, Member: member, Start: noon, End: noon.Add(time.Hour),
+			Status: reservation.Confirmed, Guests: guests}
 	}
 	s := filled(t)
 	must := func(err error) {
@@ -267,12 +274,15 @@ func TestExportWithoutDanglingRows(t *testing.T) {
 	rules, err := s.Rules(ctx, site)
 	must(err)
 	day := access.Date{Year: 2026, Month: 5, Day: 4}
-	rules.MembershipTypes = []access.MembershipType{{ID: "old"}, {ID: "day", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}, {Door: "cellar", Hours: access.Always()}}}}
+	rules.MembershipTypes = []access.MembershipType{{ID: "old"},
+		{ID: "day", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}, {Door: "cellar", Hours: access.Always()}}}}
 	rules.Resources = []access.Resource{{ID: "room", Doors: []string{"cellar", "office"}}, {ID: "gone"}}
 	rules.Exceptions = []access.Exception{{From: day, To: day, Closed: true}, {From: day, To: day, Closed: true, Doors: []string{"cellar"}}}
-	rules.Closures = []access.Closure{{From: noon, Until: noon.Add(time.Hour), Doors: []string{"cellar", "front"}}, {From: noon, Until: noon.Add(time.Hour), Doors: []string{"cellar"}}}
+	rules.Closures = []access.Closure{{From: noon, Until: noon.Add(time.Hour), Doors: []string{"cellar", "front"}},
+		{From: noon, Until: noon.Add(time.Hour), Doors: []string{"cellar"}}}
 	must(s.PutRules(ctx, rules))
-	must(s.PutMember(ctx, site, gate.Member{Member: access.Member{ID: "cem", Memberships: []access.Membership{{ID: "m1", Type: "old"}, {ID: "m2", Type: "day"}}}}))
+	must(s.PutMember(ctx, site, gate.Member{Member: access.Member{ID: "cem", Memberships: []access.Membership{{ID: "m1", Type: "old"},
+		{ID: "m2", Type: "day"}}}}))
 	for _, r := range []reservation.Reservation{
 		booked("r1", "room", "ada", "bob", "cem"), booked("r2", "room", "bob"), booked("r3", "gone", "ada"),
 	} {
@@ -311,7 +321,8 @@ func TestExportWithoutDanglingRows(t *testing.T) {
 	other := memstore.New()
 	must(gate.Import(ctx, stores(other), doc))
 	again, err := gate.Export(ctx, stores(other).Readers(), site)
-	if err != nil || again.LeftOut != nil || len(again.Facts.Exceptions) != 1 || len(again.Facts.Closures) != 1 || len(again.Facts.Reservations) != 1 {
+	if err != nil || again.LeftOut != nil || len(again.Facts.Exceptions) != 1 || len(again.Facts.Closures) != 1 ||
+		len(again.Facts.Reservations) != 1 {
 		t.Errorf("got %+v, left out %v, %v", again.Facts, again.LeftOut, err)
 	}
 }

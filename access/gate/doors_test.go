@@ -61,7 +61,8 @@ func TestDoors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if front.Name != "Lock l1" || front.Link.Gateway != "iq" || front.Link.LinkedBy != "eve" || front.Link.LinkedAt.IsZero() || front.Version == 0 {
+	if front.Name != "Lock l1" || front.Link.Gateway != "iq" || front.Link.LinkedBy != "eve" || front.Link.LinkedAt.IsZero() ||
+		front.Version == 0 {
 		t.Fatalf("got %+v", front)
 	}
 	for name, c := range map[string]struct {
@@ -97,7 +98,8 @@ func TestDoors(t *testing.T) {
 	if front, err = doors.Rename(ctx, "front", "Front Door"); err != nil || front.Version != renamed {
 		t.Fatalf("the same name again: got %+v, %v", front, err)
 	}
-	if front, err = doors.SetAccessType(ctx, "front", access.AccessAndOfficeMode); err != nil || front.AccessType != access.AccessAndOfficeMode {
+	if front, err = doors.SetAccessType(ctx, "front", access.AccessAndOfficeMode); err != nil ||
+		front.AccessType != access.AccessAndOfficeMode {
 		t.Fatalf("got %+v, %v", front, err)
 	}
 	if front, err = doors.SetDisabled(ctx, "front", true); err != nil || !front.Disabled {
@@ -115,7 +117,8 @@ func TestDoors(t *testing.T) {
 	// SALTO renames its lock: our name stays, theirs is beside it.
 	shown[0].Link.Name = "Renamed over there"
 	list, free, err := doors.List(ctx)
-	if err != nil || len(list) != 1 || list[0].Door.Name != "Front Door" || list[0].Lock.Link.Name != "Renamed over there" || list[0].Problem != "" {
+	if err != nil || len(list) != 1 || list[0].Door.Name != "Front Door" || list[0].Lock.Link.Name != "Renamed over there" ||
+		list[0].Problem != "" {
 		t.Fatalf("got %+v, %v", list, err)
 	}
 	if len(free) != 2 || free[0].Link.Lock != "l2" || free[0].Problem != gate.CauseIQOffline {
@@ -227,7 +230,8 @@ func TestRefreshLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, _, err := doors.List(t.Context())
-	if err != nil || list[0].Problem != gate.CauseLinkOutdated || list[1].Problem != gate.CauseLinkOutdated || list[2].Problem != gate.CauseNotLinked {
+	if err != nil || list[0].Problem != gate.CauseLinkOutdated || list[1].Problem != gate.CauseLinkOutdated ||
+		list[2].Problem != gate.CauseNotLinked {
 		t.Fatalf("got %+v, %v", list, err)
 	}
 	changed, err := doors.RefreshLinks(t.Context())

@@ -12,7 +12,8 @@ import (
 
 func ExampleNewDoors() {
 	ctx := context.Background()
-	shown := catalog{{Link: gate.Link{Site: "salto-site", Gateway: "iq", Lock: "l1", Name: "LOCK 01"}, State: "locked", Online: true, GatewayOnline: true}}
+	shown := catalog{{Link: gate.Link{Site: "salto-site", Gateway: "iq", Lock: "l1", Name: "LOCK 01"}, State: "locked", Online: true,
+		GatewayOnline: true}}
 	doors, err := gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: memstore.New(), Catalog: shown})
 	if err != nil {
 		log.Fatal(err)

@@ -32,7 +32,8 @@ func ExampleRules() {
 			fmt.Println(f.Path, f.What)
 		}
 	}
-	facts.MembershipTypes[1].Doors[0].Hours = access.Weekly(access.Range{Days: access.Days(access.Mon, access.Fri), From: access.At(18, 0), To: access.At(24, 0)})
+	facts.MembershipTypes[1].Doors[0].Hours = access.Weekly(access.Range{Days: access.Days(access.Mon, access.Fri), From: access.At(18, 0),
+		To: access.At(24, 0)})
 	if _, err := access.Compile(facts); err != nil {
 		log.Fatal(err)
 	}

@@ -31,9 +31,12 @@ func newSite() (*gate.Gate, *memstore.Store) {
 				{Door: "front", Hours: access.Always()}, {Door: "office-4", Hours: access.Always()},
 			}}},
 		}),
-		store.PutDoor(ctx, "loft", gate.Door{Door: access.Door{ID: "front", Name: "Front Door", AccessType: access.AccessOnly}, Link: link("l1")}),
-		store.PutDoor(ctx, "loft", gate.Door{Door: access.Door{ID: "office-4", Name: "Office 4", AccessType: access.AccessAndOfficeMode}, Link: link("l2")}),
-		store.PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}),
+		store.PutDoor(ctx, "loft", gate.Door{Door: access.Door{ID: "front", Name: "Front Door", AccessType: access.AccessOnly},
+			Link: link("l1")}),
+		store.PutDoor(ctx, "loft", gate.Door{Door: access.Door{ID: "office-4", Name: "Office 4", AccessType: access.AccessAndOfficeMode},
+			Link: link("l2")}),
+		store.PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "ada",
+			Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}),
 	} {
 		if err != nil {
 			log.Fatal(err)

@@ -79,7 +79,8 @@ func TestExports(t *testing.T) {
 			t.Errorf("the actor reads %q", got)
 		}
 		r := records[1]
-		if got := strings.Join([]string{r["door"], r["action"], r["outcome"], r["reason"], r["member"]}, " "); got != "front unlock accepted grant ada" {
+		if got := strings.Join([]string{r["door"], r["action"], r["outcome"], r["reason"], r["member"]},
+			" "); got != "front unlock accepted grant ada" {
 			t.Errorf("got %q", got)
 		}
 		if records[1]["follows"] != "1" || records[2]["member"] != "" {
@@ -123,11 +124,14 @@ func TestExportForSpreadsheets(t *testing.T) {
 		b := setup(t)
 		for text, changed := range map[string]bool{
 			"007": true, "1E5": true, "3-4": true, "＝1+1": true, "=1+1": true, "+49 30 1234": true, "-1": true, "@SUM(A1)": true,
-			"\t=1": true, " =1": true, "\u200b=1": true, "＋1": true, "－1": true, "＠x": true, "１２３": true, "1,5": true, "1 000": true, "5%": true, "$5": true,
-			"(5)": true, "12:30": true, "12:30 pm": true, "1/2": true, "4 May": true, "May 4": true, "MAR1": true, "Sept-3": true, "2026-05-04T12:00:00Z": true,
-			"TRUE": true, "false": true, "1e": true, "٣": true,
-			"ada": false, "office-4": false, "r1": false, "3f1c9a52-one-tap": false, "Bob & Sons": false, "": false, "may": false, "true story": false,
-			"2 doors": false, "Anna-Maria": false, "ö": false, "—": false,
+			"\t=1": true, " =1": true, "\u200b=1": true, "＋1": true, "－1": true, "＠x": true, "１２３": true, "1,5": true, "1 000": true, "5%": true,
+			"$5":  true,
+			"(5)": true, "12:30": true, "12:30 pm": true, "1/2": true, "4 May": true, "May 4": true, "MAR1": true, "Sept-3": true,
+			"2026-05-04T12:00:00Z": true,
+			"TRUE":                 true, "false": true, "1e": true, "٣": true,
+			"ada": false, "office-4": false, "r1": false, "3f1c9a52-one-tap": false, "Bob & Sons": false, "": false, "may": false,
+			"true story": false,
+			"2 doors":    false, "Anna-Maria": false, "ö": false, "—": false,
 		} {
 			tap := b.tap("bob", "front")
 			tap.Actor, tap.Source = text, gate.SourceStaff

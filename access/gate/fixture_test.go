@@ -89,13 +89,16 @@ func fillSite(t testing.TB, s *memstore.Store) {
 		}
 	}
 	must(s.PutRules(ctx, gate.Rules{Revision: "r1", Site: access.Site{ID: site, Name: "The Loft", TimeZone: "Europe/Berlin"}}))
-	must(s.PutDoor(ctx, site, gate.Door{Door: access.Door{ID: "front", Name: "Front Door", AccessType: access.AccessOnly}, Link: link("l1")}))
-	must(s.PutDoor(ctx, site, gate.Door{Door: access.Door{ID: "office", Name: "Office 4", AccessType: access.AccessAndOfficeMode}, Link: link("l2")}))
+	must(s.PutDoor(ctx, site, gate.Door{Door: access.Door{ID: "front", Name: "Front Door", AccessType: access.AccessOnly},
+		Link: link("l1")}))
+	must(s.PutDoor(ctx, site, gate.Door{Door: access.Door{ID: "office", Name: "Office 4", AccessType: access.AccessAndOfficeMode},
+		Link: link("l2")}))
 	must(s.PutDoor(ctx, site, gate.Door{Door: access.Door{ID: "lab", Name: "Lab", AccessType: access.AccessOnly}}))
 	must(s.PutMember(ctx, site, gate.Member{Member: access.Member{ID: "ada"}}))
 	must(s.PutMember(ctx, site, gate.Member{Member: access.Member{ID: "bob"}}))
 	for _, d := range []string{"front", "office", "lab"} {
-		must(s.PutGrant(ctx, site, gate.Grant{Grant: access.Grant{ID: "ada-" + d, Member: "ada", Door: d, Hours: access.Always(), RequiresMembership: new(false)}}))
+		must(s.PutGrant(ctx, site, gate.Grant{Grant: access.Grant{ID: "ada-" + d, Member: "ada", Door: d, Hours: access.Always(),
+			RequiresMembership: new(false)}}))
 	}
 }
 

@@ -61,11 +61,13 @@ func TestCommandsUnderWayAtOnce(t *testing.T) {
 		takes       time.Duration // how long the start takes
 		want        []string
 	}{
-		"a start while a lock is under way":            {true, 12 * time.Second, 10 * time.Second, 0, []string{"ada since 00:00:12"}},
-		"the first start while a lock is under way":    {false, 12 * time.Second, 10 * time.Second, 0, []string{"ada since 00:00:12"}},
-		"a lock while a start is under way":            {false, 10 * time.Second, 12 * time.Second, 5 * time.Second, []string{"ada since 00:00:10"}},
-		"a lock while a start is under way and slower": {false, 10 * time.Second, 12 * time.Second, 15 * time.Second, []string{"ada since 00:00:10"}},
-		"one after the other":                          {true, 10 * time.Second, 20 * time.Second, time.Second, nil},
+		"a start while a lock is under way":         {true, 12 * time.Second, 10 * time.Second, 0, []string{"ada since 00:00:12"}},
+		"the first start while a lock is under way": {false, 12 * time.Second, 10 * time.Second, 0, []string{"ada since 00:00:12"}},
+		"a lock while a start is under way": {false, 10 * time.Second, 12 * time.Second, 5 * time.Second,
+			[]string{"ada since 00:00:10"}},
+		"a lock while a start is under way and slower": {false, 10 * time.Second, 12 * time.Second, 15 * time.Second,
+			[]string{"ada since 00:00:10"}},
+		"one after the other": {true, 10 * time.Second, 20 * time.Second, time.Second, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

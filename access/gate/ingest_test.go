@@ -32,7 +32,8 @@ func (r *vendorLog) Meaning(_ context.Context, e gate.VendorEntry) (gate.Meaning
 }
 
 func (r *vendorLog) add(lock string, action access.Action, by string, at time.Time) {
-	r.list = append(r.list, gate.VendorEntry{ID: fmt.Sprint("entry-", len(r.list)), Lock: lock, At: at.Truncate(time.Second), What: string(action), By: by})
+	r.list = append(r.list, gate.VendorEntry{ID: fmt.Sprint("entry-", len(r.list)), Lock: lock, At: at.Truncate(time.Second),
+		What: string(action), By: by})
 }
 
 func (b *fixture) ingest(r gate.VendorReader) gate.IngestReport {
@@ -155,7 +156,8 @@ func TestSettledLaterIsDatedAtTheMovement(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, g := range []gate.Receipt{got, read} {
-			if g.Outcome != gate.Accepted || !g.At.Equal(moved) || !g.RelockAt.Equal(moved.Add(7*time.Second)) || g.CheckIn == nil || g.CheckIn.Day != "2000-01-01" || !g.CheckIn.At.Equal(moved) || g.Cause != "" {
+			if g.Outcome != gate.Accepted || !g.At.Equal(moved) || !g.RelockAt.Equal(moved.Add(7*time.Second)) || g.CheckIn == nil ||
+				g.CheckIn.Day != "2000-01-01" || !g.CheckIn.At.Equal(moved) || g.Cause != "" {
 				t.Fatalf("got %+v", g)
 			}
 		}

@@ -20,7 +20,8 @@ func TestKeys(t *testing.T) {
 		b := setup(t)
 		ctx := t.Context()
 		now := time.Now().UTC()
-		grant := access.Grant{ID: "bob-front", Member: "bob", Door: "front", Hours: access.Always(), From: now.Add(time.Hour), Until: now.Add(2 * time.Hour), RequiresMembership: new(false)}
+		grant := access.Grant{ID: "bob-front", Member: "bob", Door: "front", Hours: access.Always(), From: now.Add(time.Hour),
+			Until: now.Add(2 * time.Hour), RequiresMembership: new(false)}
 		if err := b.store.PutGrant(ctx, site, gate.Grant{Grant: grant}); err != nil {
 			t.Fatal(err)
 		}
@@ -32,10 +33,14 @@ func TestKeys(t *testing.T) {
 			}
 			return list
 		}
-		front := gate.DigitalKey{Door: "front", Name: "Front Door", AccessType: access.AccessOnly, Open: true, Reason: access.ReasonGrant, CanLock: true}
-		office := gate.DigitalKey{Door: "office", Name: "Office 4", AccessType: access.AccessAndOfficeMode, Open: true, Reason: access.ReasonGrant, CanLock: true, OfficeMode: true}
-		lab := gate.DigitalKey{Door: "lab", Name: "Lab", AccessType: access.AccessOnly, Open: true, Reason: access.ReasonGrant, CanLock: true, Cause: gate.CauseNotLinked}
-		later := gate.DigitalKey{Door: "front", Name: "Front Door", AccessType: access.AccessOnly, Reason: access.ReasonNotStarted, OpensAt: now.Add(time.Hour)}
+		front := gate.DigitalKey{Door: "front", Name: "Front Door", AccessType: access.AccessOnly, Open: true, Reason: access.ReasonGrant,
+			CanLock: true}
+		office := gate.DigitalKey{Door: "office", Name: "Office 4", AccessType: access.AccessAndOfficeMode, Open: true,
+			Reason: access.ReasonGrant, CanLock: true, OfficeMode: true}
+		lab := gate.DigitalKey{Door: "lab", Name: "Lab", AccessType: access.AccessOnly, Open: true, Reason: access.ReasonGrant, CanLock: true,
+			Cause: gate.CauseNotLinked}
+		later := gate.DigitalKey{Door: "front", Name: "Front Door", AccessType: access.AccessOnly, Reason: access.ReasonNotStarted,
+			OpensAt: now.Add(time.Hour)}
 		check := func(what string, got []gate.DigitalKey, want ...gate.DigitalKey) {
 			t.Helper()
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -60,7 +65,8 @@ func TestKeys(t *testing.T) {
 		check("ada's, office on", keys("ada", 0), front, office, lab)
 
 		// Another member sees that it is on, and may not lock it by that.
-		if err := b.store.PutGrant(ctx, site, gate.Grant{Grant: access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always(), From: now.Add(time.Hour), RequiresMembership: new(false)}}); err != nil {
+		if err := b.store.PutGrant(ctx, site, gate.Grant{Grant: access.Grant{ID: "bob-office", Member: "bob", Door: "office",
+			Hours: access.Always(), From: now.Add(time.Hour), RequiresMembership: new(false)}}); err != nil {
 			t.Fatal(err)
 		}
 		his := gate.DigitalKey{
@@ -129,10 +135,12 @@ func BenchmarkKeys(b *testing.B) {
 	ctx := b.Context()
 	for i := range 17 {
 		id := fmt.Sprint("door-", i)
-		if err := store.PutDoor(ctx, site, gate.Door{Door: access.Door{ID: id, Name: id, AccessType: access.AccessOnly}, Link: link(id)}); err != nil {
+		if err := store.PutDoor(ctx, site, gate.Door{Door: access.Door{ID: id, Name: id, AccessType: access.AccessOnly},
+			Link: link(id)}); err != nil {
 			b.Fatal(err)
 		}
-		if err := store.PutGrant(ctx, site, gate.Grant{Grant: access.Grant{ID: id, Member: "ada", Door: id, Hours: access.Always(), RequiresMembership: new(false)}}); err != nil {
+		if err := store.PutGrant(ctx, site, gate.Grant{Grant: access.Grant{ID: id, Member: "ada", Door: id, Hours: access.Always(),
+			RequiresMembership: new(false)}}); err != nil {
 			b.Fatal(err)
 		}
 	}

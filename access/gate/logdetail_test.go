@@ -13,7 +13,8 @@ import (
 // FuzzReadDetail feeds any bytes as the detail of a row: an error that names the
 // row, or a detail.
 func FuzzReadDetail(f *testing.F) {
-	for _, text := range []string{"", "null", "{}", `{"member":"ada","tapped_at":"2026-05-04T12:00:00Z","link":{"lock":"l1"}}`, `{"tapped_at":7}`, "\x00"} {
+	for _, text := range []string{"", "null", "{}", `{"member":"ada","tapped_at":"2026-05-04T12:00:00Z","link":{"lock":"l1"}}`,
+		`{"tapped_at":7}`, "\x00"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

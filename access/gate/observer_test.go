@@ -50,9 +50,12 @@ func TestProblemIsRaisedAndResolvedOnce(t *testing.T) {
 		b.faults.set("Settle", nil, nil)
 		b.unlock(b.tap("ada", "office"))
 		want := []string{
-			"request_completed refused", "problem_raised lock_offline front", "request_completed refused", "request_completed not_sent", "problem_raised otp_blocked iq", "request_completed denied",
-			"request_completed accepted", "problem_resolved otp_blocked iq", "request_completed accepted", "problem_resolved lock_offline front", "request_completed accepted",
-			"request_completed not_sent", "problem_raised store_unavailable ", "request_completed accepted", "request_completed accepted", "problem_resolved store_unavailable ",
+			"request_completed refused", "problem_raised lock_offline front", "request_completed refused", "request_completed not_sent",
+			"problem_raised otp_blocked iq", "request_completed denied",
+			"request_completed accepted", "problem_resolved otp_blocked iq", "request_completed accepted", "problem_resolved lock_offline front",
+			"request_completed accepted",
+			"request_completed not_sent", "problem_raised store_unavailable ", "request_completed accepted", "request_completed accepted",
+			"problem_resolved store_unavailable ",
 		}
 		if diff := cmp.Diff(want, h.events); diff != "" {
 			t.Fatalf("events (-want +got):\n%s", diff)
@@ -84,7 +87,8 @@ func TestAPhoneThatIsAheadIsNoProblem(t *testing.T) {
 		b.driver.move = answers(gate.NotSent, gate.CauseClock) // the driver's own
 		b.unlock(b.tap("ada", "office"))
 		want := []string{
-			"request_completed denied", "request_completed denied", "problem_raised clock ", "request_completed accepted", "problem_resolved clock ",
+			"request_completed denied", "request_completed denied", "problem_raised clock ", "request_completed accepted",
+			"problem_resolved clock ",
 			"request_completed not_sent", "problem_raised clock ",
 		}
 		if diff := cmp.Diff(want, h.events); diff != "" {
@@ -114,7 +118,8 @@ func TestProblemIsRaisedByEachProcess(t *testing.T) {
 		if diff := cmp.Diff([]string{"request_completed refused", began}, first.events); diff != "" {
 			t.Errorf("the first (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]string{"request_completed refused", began, "request_completed accepted", "problem_resolved otp_blocked iq"}, second.events); diff != "" {
+		if diff := cmp.Diff([]string{"request_completed refused", began, "request_completed accepted", "problem_resolved otp_blocked iq"},
+			second.events); diff != "" {
 			t.Errorf("the second (-want +got):\n%s", diff)
 		}
 	})
@@ -145,7 +150,8 @@ func TestARepeatedReceiptRaisesNoProblem(t *testing.T) {
 		b.unlock(b.tap("ada", "front"))
 		again()
 		want := []string{
-			"request_completed unconfirmed", "problem_raised iq_offline iq", "request_completed unconfirmed", "request_completed unconfirmed", "request_completed unconfirmed",
+			"request_completed unconfirmed", "problem_raised iq_offline iq", "request_completed unconfirmed", "request_completed unconfirmed",
+			"request_completed unconfirmed",
 			"request_completed accepted", "problem_resolved iq_offline iq", "request_completed unconfirmed", "request_completed unconfirmed",
 		}
 		if diff := cmp.Diff(want, h.events); diff != "" {
@@ -174,7 +180,8 @@ func TestALateProofResolvesNoLaterProblem(t *testing.T) {
 		last := b.tap("ada", "front")
 		last.TappedAt = last.TappedAt.Add(jump)
 		b.unlock(last)
-		want := []string{"request_completed unconfirmed", "request_completed refused", "problem_raised otp_blocked iq", "request_completed accepted", "request_completed accepted", "problem_resolved otp_blocked iq"}
+		want := []string{"request_completed unconfirmed", "request_completed refused", "problem_raised otp_blocked iq",
+			"request_completed accepted", "request_completed accepted", "problem_resolved otp_blocked iq"}
 		if diff := cmp.Diff(want, h.events); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}

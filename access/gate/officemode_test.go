@@ -65,7 +65,8 @@ func TestOfficeModeHolder(t *testing.T) {
 }
 
 func TestOfficeModeNotOn(t *testing.T) {
-	for outcome, want := range map[gate.Outcome]int{gate.Refused: 0, gate.NotSent: 0, gate.Denied: 0, gate.Unconfirmed: 1, gate.Accepted: 1} {
+	for outcome, want := range map[gate.Outcome]int{gate.Refused: 0, gate.NotSent: 0, gate.Denied: 0, gate.Unconfirmed: 1,
+		gate.Accepted: 1} {
 		b := setup(t)
 		b.driver.move = answers(outcome, gate.CauseLockOffline)
 		if _, err := b.gate.StartOfficeMode(t.Context(), b.tap("ada", "office")); err != nil {

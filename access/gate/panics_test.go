@@ -89,7 +89,8 @@ func TestDoctorWhereStoresPanic(t *testing.T) {
 		for _, f := range issues {
 			got = append(got, strings.Trim(f.Code+" "+f.About, " "))
 		}
-		if want := []string{"not_checked catalog", "not_checked office mode", "not_checked records", "not_linked lab"}; !slices.Equal(got, want) {
+		if want := []string{"not_checked catalog", "not_checked office mode", "not_checked records", "not_linked lab"}; !slices.Equal(got,
+			want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
@@ -133,7 +134,8 @@ func TestPanicsTellNoSecret(t *testing.T) {
 		}
 		r, err := g.Unlock(t.Context(), b.tap("ada", "front"))
 		p, ok := errors.AsType[*gate.PanicError](r.Err)
-		if err != nil || !ok || p.What != "string" || !strings.Contains(string(p.Stack), "leaky") || strings.Contains(fmt.Sprintf("%+v", r.Err), "PLANTED") {
+		if err != nil || !ok || p.What != "string" || !strings.Contains(string(p.Stack), "leaky") || strings.Contains(fmt.Sprintf("%+v", r.Err),
+			"PLANTED") {
 			t.Errorf("got %+v, %v", r, err)
 		}
 		rows := 0

@@ -155,7 +155,8 @@ func TestASharedCommandThatCannotBeRead(t *testing.T) {
 		if !r.Shared || !r.Repeated || r.Recorded || r.Err == nil {
 			t.Errorf("got %+v", r)
 		}
-		want := []string{"request_completed accepted", "request_completed accepted", "request_completed unconfirmed", "problem_raised store_unavailable "}
+		want := []string{"request_completed accepted", "request_completed accepted", "request_completed unconfirmed",
+			"problem_raised store_unavailable "}
 		if !slices.Equal(h.events, want) {
 			t.Errorf("got events %q, want %q", h.events, want)
 		}

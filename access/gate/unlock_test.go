@@ -31,23 +31,40 @@ func TestUnlockSteps(t *testing.T) {
 	}
 	grant := access.ReasonGrant
 	steps := []step{
-		{name: "accepted", member: "ada", door: "front", outcome: gate.Accepted, reason: grant, moves: 1, log: []string{"unlock/sending/grant", "unlock/accepted/grant"}, came: true},
-		{name: "office mode", member: "ada", door: "office", action: access.OfficeMode, outcome: gate.Accepted, reason: grant, moves: 1, log: []string{"office_mode/sending/grant", "office_mode/accepted/grant"}, came: true},
-		{name: "lock", member: "ada", door: "office", action: access.Lock, outcome: gate.Accepted, reason: grant, moves: 1, log: []string{"lock/sending/grant", "lock/accepted/grant"}},
-		{name: "office mode not offered", member: "ada", door: "front", action: access.OfficeMode, outcome: gate.Denied, reason: access.ReasonOfficeModeNotOffered, log: []string{"office_mode/denied/office_mode_not_offered"}},
-		{name: "no right", member: "bob", door: "front", outcome: gate.Denied, reason: access.ReasonNoEntitlement, log: []string{"unlock/denied/no_entitlement"}},
-		{name: "unknown member", member: "eve", door: "front", outcome: gate.Denied, reason: access.ReasonUnknownMember, log: []string{"unlock/denied/unknown_member"}},
-		{name: "unknown door", member: "ada", door: "cellar", outcome: gate.Denied, reason: access.ReasonUnknownDoor, log: []string{"unlock/denied/unknown_door"}},
-		{name: "not linked", member: "ada", door: "lab", outcome: gate.Denied, cause: gate.CauseNotLinked, reason: grant, log: []string{"unlock/denied/not_linked"}},
-		{name: "switched off", member: "ada", door: "front", prepare: switchOff, outcome: gate.Denied, cause: gate.CauseSwitchedOff, log: []string{"switch_off//", "unlock/denied/switched_off"}},
-		{name: "lock while switched off", member: "ada", door: "front", action: access.Lock, prepare: switchOff, outcome: gate.Accepted, reason: grant, moves: 1, log: []string{"switch_off//", "lock/sending/grant", "lock/accepted/grant"}},
-		{name: "tapped in time", member: "ada", door: "front", change: shift(-10*time.Second + time.Microsecond), outcome: gate.Accepted, reason: grant, moves: 1, log: []string{"unlock/sending/grant", "unlock/accepted/grant"}, came: true},
-		{name: "tapped too long ago", member: "ada", door: "front", change: shift(-10 * time.Second), outcome: gate.Denied, cause: gate.CauseDeadline, log: []string{"unlock/denied/deadline"}},
-		{name: "tapped a little ahead", member: "ada", door: "front", change: shift(10 * time.Second), outcome: gate.Accepted, reason: grant, moves: 1, log: []string{"unlock/sending/grant", "unlock/accepted/grant"}, came: true},
-		{name: "tapped in the future", member: "ada", door: "front", change: shift(10*time.Second + time.Microsecond), outcome: gate.Denied, cause: gate.CauseClock, log: []string{"unlock/denied/clock"}},
-		{name: "staff", member: "ada", door: "front", change: func(t *gate.Tap) { t.Source, t.Actor = gate.SourceStaff, "eve" }, outcome: gate.Accepted, reason: grant, moves: 1, log: []string{"unlock/sending/grant", "unlock/accepted/grant"}},
-		{name: "on behalf", member: "ada", door: "front", change: func(t *gate.Tap) { t.Actor = "eve" }, outcome: gate.Accepted, reason: grant, moves: 1, log: []string{"unlock/sending/grant", "unlock/accepted/grant"}},
-		{name: "zone unknown", member: "ada", door: "front", prepare: breakZone, outcome: gate.Denied, cause: gate.CauseBadFacts, log: []string{"unlock/denied/bad_facts"}},
+		{name: "accepted", member: "ada", door: "front", outcome: gate.Accepted, reason: grant, moves: 1, log: []string{"unlock/sending/grant",
+			"unlock/accepted/grant"}, came: true},
+		{name: "office mode", member: "ada", door: "office", action: access.OfficeMode, outcome: gate.Accepted, reason: grant, moves: 1,
+			log: []string{"office_mode/sending/grant", "office_mode/accepted/grant"}, came: true},
+		{name: "lock", member: "ada", door: "office", action: access.Lock, outcome: gate.Accepted, reason: grant, moves: 1,
+			log: []string{"lock/sending/grant", "lock/accepted/grant"}},
+		{name: "office mode not offered", member: "ada", door: "front", action: access.OfficeMode, outcome: gate.Denied,
+			reason: access.ReasonOfficeModeNotOffered, log: []string{"office_mode/denied/office_mode_not_offered"}},
+		{name: "no right", member: "bob", door: "front", outcome: gate.Denied, reason: access.ReasonNoEntitlement,
+			log: []string{"unlock/denied/no_entitlement"}},
+		{name: "unknown member", member: "eve", door: "front", outcome: gate.Denied, reason: access.ReasonUnknownMember,
+			log: []string{"unlock/denied/unknown_member"}},
+		{name: "unknown door", member: "ada", door: "cellar", outcome: gate.Denied, reason: access.ReasonUnknownDoor,
+			log: []string{"unlock/denied/unknown_door"}},
+		{name: "not linked", member: "ada", door: "lab", outcome: gate.Denied, cause: gate.CauseNotLinked, reason: grant,
+			log: []string{"unlock/denied/not_linked"}},
+		{name: "switched off", member: "ada", door: "front", prepare: switchOff, outcome: gate.Denied, cause: gate.CauseSwitchedOff,
+			log: []string{"switch_off//", "unlock/denied/switched_off"}},
+		{name: "lock while switched off", member: "ada", door: "front", action: access.Lock, prepare: switchOff, outcome: gate.Accepted,
+			reason: grant, moves: 1, log: []string{"switch_off//", "lock/sending/grant", "lock/accepted/grant"}},
+		{name: "tapped in time", member: "ada", door: "front", change: shift(-10*time.Second + time.Microsecond), outcome: gate.Accepted,
+			reason: grant, moves: 1, log: []string{"unlock/sending/grant", "unlock/accepted/grant"}, came: true},
+		{name: "tapped too long ago", member: "ada", door: "front", change: shift(-10 * time.Second), outcome: gate.Denied,
+			cause: gate.CauseDeadline, log: []string{"unlock/denied/deadline"}},
+		{name: "tapped a little ahead", member: "ada", door: "front", change: shift(10 * time.Second), outcome: gate.Accepted, reason: grant,
+			moves: 1, log: []string{"unlock/sending/grant", "unlock/accepted/grant"}, came: true},
+		{name: "tapped in the future", member: "ada", door: "front", change: shift(10*time.Second + time.Microsecond), outcome: gate.Denied,
+			cause: gate.CauseClock, log: []string{"unlock/denied/clock"}},
+		{name: "staff", member: "ada", door: "front", change: func(t *gate.Tap) { t.Source, t.Actor = gate.SourceStaff, "eve" },
+			outcome: gate.Accepted, reason: grant, moves: 1, log: []string{"unlock/sending/grant", "unlock/accepted/grant"}},
+		{name: "on behalf", member: "ada", door: "front", change: func(t *gate.Tap) { t.Actor = "eve" }, outcome: gate.Accepted, reason: grant,
+			moves: 1, log: []string{"unlock/sending/grant", "unlock/accepted/grant"}},
+		{name: "zone unknown", member: "ada", door: "front", prepare: breakZone, outcome: gate.Denied, cause: gate.CauseBadFacts,
+			log: []string{"unlock/denied/bad_facts"}},
 	}
 	for _, c := range []struct {
 		outcome gate.Outcome
@@ -75,7 +92,8 @@ func TestUnlockSteps(t *testing.T) {
 	} {
 		steps = append(steps, step{
 			name: "driver " + name, member: "ada", door: "front", prepare: func(b *fixture) { b.driver.move = move },
-			outcome: gate.Unconfirmed, cause: gate.CauseInternal, reason: grant, moves: 1, log: []string{"unlock/sending/grant", "unlock/unconfirmed/internal"},
+			outcome: gate.Unconfirmed, cause: gate.CauseInternal, reason: grant, moves: 1, log: []string{"unlock/sending/grant",
+				"unlock/unconfirmed/internal"},
 		})
 	}
 	for _, s := range steps {
@@ -112,7 +130,8 @@ func TestUnlockSteps(t *testing.T) {
 				if came := len(b.checkIns()) == 1; came != s.came || came != (r.CheckIn != nil) {
 					t.Errorf("got check-ins %v, receipt %v; want %t", b.checkIns(), r.CheckIn, s.came)
 				}
-				if relock := s.outcome == gate.Accepted && (s.action == "" || s.action == access.Unlock); relock != r.RelockAt.Equal(r.At.Add(7*time.Second)) {
+				if relock := s.outcome == gate.Accepted && (s.action == "" ||
+					s.action == access.Unlock); relock != r.RelockAt.Equal(r.At.Add(7*time.Second)) {
 					t.Errorf("got RelockAt %v at %v", r.RelockAt, r.At)
 				}
 				if s.action != "" && s.action != access.Unlock && !r.RelockAt.IsZero() {
@@ -171,9 +190,12 @@ func TestBadRequest(t *testing.T) {
 		"RequestID: Member: Door: TappedAt:": {},
 		"RequestID: ":                        {RequestID: strings.Repeat("x", 65), Member: "ada", Door: "front", TappedAt: time.Now()},
 		"RequestID:  ":                       {RequestID: "with a space in it", Member: "ada", Door: "front", TappedAt: time.Now()},
-		"Member: Door: Actor: Source:":       {RequestID: strings.Repeat("x", 16), Member: "a\x00", Door: "\xff", Actor: strings.Repeat("y", 201), Source: gate.Source(strings.Repeat("z", 51)), TappedAt: time.Now()},
-		"TappedAt:":                          {RequestID: strings.Repeat("x", 16), Member: "ada", Door: "front", TappedAt: time.UnixMilli(time.Now().UnixMicro())},
-		"TappedAt: ":                         {RequestID: strings.Repeat("x", 16), Member: "ada", Door: "front", TappedAt: time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"Member: Door: Actor: Source:": {RequestID: strings.Repeat("x", 16), Member: "a\x00", Door: "\xff", Actor: strings.Repeat("y",
+			201), Source: gate.Source(strings.Repeat("z", 51)), TappedAt: time.Now()},
+		"TappedAt:": {RequestID: strings.Repeat("x", 16), Member: "ada", Door: "front",
+			TappedAt: time.UnixMilli(time.Now().UnixMicro())},
+		"TappedAt: ": {RequestID: strings.Repeat("x", 16), Member: "ada", Door: "front", TappedAt: time.Date(0, 1, 1, 0,
+			0, 0, 0, time.UTC)},
 	} {
 		r, err := b.gate.Unlock(t.Context(), tap)
 		bad, ok := errors.AsType[*gate.RequestError](err)

@@ -239,7 +239,8 @@ func TestAnotherMemberLearnsNothing(t *testing.T) {
 				if !errors.Is(err, gate.ErrNotFound) || receipt != (gate.Receipt{}) || time.Since(start) != 0 {
 					t.Errorf("%s, %q waits: %+v, %v, after %v", when, member, receipt, err, time.Since(start))
 				}
-				if receipt, err := b.gate.Receipt(t.Context(), member, tap.RequestID); !errors.Is(err, gate.ErrNotFound) || receipt != (gate.Receipt{}) {
+				if receipt, err := b.gate.Receipt(t.Context(), member, tap.RequestID); !errors.Is(err, gate.ErrNotFound) ||
+					receipt != (gate.Receipt{}) {
 					t.Errorf("%s, %q reads: %+v, %v", when, member, receipt, err)
 				}
 			}
