@@ -1,40 +1,41 @@
-// Package doorkit is the map of a library that lets a host platform (a
+// Package doorkit is the overview of a library that lets a host platform (a
 // coworking space, a club, any space with members and bookings) open SALTO KS
-// doors for the right people at the right time. It holds no code; open one of:
+// doors for the right people at the right time. It contains no code. Its packages:
 //
-//   - [github.com/doorkit/doorkit/saltoks]: the typed SALTO KS client: sites,
-//     IQs, locks, users, groups, entries.
+//   - [github.com/doorkit/doorkit/saltoks]: a typed SALTO KS client: sites, IQs,
+//     locks, users, groups, entries.
 //   - [github.com/doorkit/doorkit/saltoks/saltoauth]: consent and access tokens.
 //   - [github.com/doorkit/doorkit/saltoks/saltoremote]: IQ activation, one-time
 //     codes, unlock, lock and office mode.
-//   - [github.com/doorkit/doorkit/saltoks/saltostate]: what those two store, sealed.
-//   - [github.com/doorkit/doorkit/saltoks/saltokstest]: a SALTO KS to test
-//     against, in memory or over TCP, with its clock and its faults in your hand.
-//   - [github.com/doorkit/doorkit/reservation]: what a booking is and which
-//     window it opens.
-//   - [github.com/doorkit/doorkit/access]: who may do what at which door, when
-//     and why. Pure: no clock, no network, no storage.
-//   - [github.com/doorkit/doorkit/access/gate]: the enforcement point: decide,
-//     move the lock once, write the log.
-//   - [github.com/doorkit/doorkit/access/gate/saltolocks]: joins a saltoks
-//     client to the gate.
-//   - [github.com/doorkit/doorkit/access/gate/memstore]: the gate's storage in
-//     memory; [github.com/doorkit/doorkit/access/gate/sqlstore] in SQLite or
-//     PostgreSQL. Storage of your own is proven by
-//     [github.com/doorkit/doorkit/access/gate/storage/storagetest] and
-//     [github.com/doorkit/doorkit/saltoks/saltostate/statetest].
+//   - [github.com/doorkit/doorkit/saltoks/saltostate]: sealed storage of connections,
+//     tokens and IQ credentials.
+//   - [github.com/doorkit/doorkit/saltoks/saltokstest]: a simulator of SALTO KS, in
+//     memory or over TCP, with a clock and faults that a test controls.
+//   - [github.com/doorkit/doorkit/reservation]: a booking and the window it opens.
+//   - [github.com/doorkit/doorkit/access]: who may do what at which door, when and
+//     why. Pure: no clock, no network, no storage.
+//   - [github.com/doorkit/doorkit/access/gate]: decides, moves the lock once, and
+//     writes the door log.
+//   - [github.com/doorkit/doorkit/access/gate/saltolocks]: connects a SALTO KS client
+//     to the gate.
+//   - [github.com/doorkit/doorkit/access/gate/storage]: the interfaces of the gate's
+//     storage, implemented by [github.com/doorkit/doorkit/access/gate/memstore] and
+//     [github.com/doorkit/doorkit/access/gate/sqlstore] (SQLite, PostgreSQL). The test
+//     suites [github.com/doorkit/doorkit/access/gate/storage/storagetest] and
+//     [github.com/doorkit/doorkit/saltoks/saltostate/statetest] check an implementation
+//     of your own.
 //
-// # The way of one unlock
+// # One unlock
 //
 //	member taps "Front Door"
 //	  |
 //	  v
 //	gate.Unlock(ctx, Tap{RequestID, Member, Door, TappedAt, Source})
-//	  0 read     a receipt for this RequestID?   -> answer it, touch nothing
+//	  0 lookup   a receipt for this RequestID?   -> return it, touch nothing
 //	  1 facts    member, door, link, bookings: one snapshot
-//	  2 decide   access.Evaluate                 -> denied: one commit (journal, log), stop
+//	  2 decide   access.Evaluate, conditions     -> denied: one commit (journal, log), stop
 //	  3 claim    one commit: journal "sending" with its deadline, the attempt row of the log
-//	             (somebody else has the claim    -> wait for that outcome)
+//	             (another call has the claim     -> wait for that outcome)
 //	  4 send     while now < min(tap + 10 s, decision.ValidUntil): one OTP, ONE request
 //	  5 settle   one commit: outcome, outcome row of the log, check-in, hold
 //	  |
@@ -42,11 +43,11 @@
 //	Receipt{Outcome, Decision, Cause, RelockAt, CheckIn, Recorded}
 //
 // A door moves at most once per RequestID, whatever crashes, times out or is
-// retried by the host. Nothing is sent late, and nothing is sent again: what
-// may have been sent without an answer is Unconfirmed and stays so until
-// SALTO's own log settles it. From the claim on, the caller's cancellation does
-// not count. Every error on the way denies.
+// retried by the host. Nothing is sent late, and nothing is sent again. A command
+// that may have been sent without an answer is Unconfirmed until an entry of SALTO's
+// own log shows that the door opened. From the claim on, the caller's cancellation
+// is ignored. Every error before the command denies access.
 //
-// Nothing here is ever the way out of a building: doors that people must be
-// able to leave by need hardware that opens from inside without any of this.
+// Nothing here is a way out of a building. Doors on escape routes need hardware
+// that opens from inside without this software.
 package doorkit
