@@ -33,7 +33,8 @@
 //	curl -X POST -d '{"advance":"15m"}' http://127.0.0.1:8077/control/clock
 //
 // The simulator listens on loopback only. With -any-address every program that can reach
-// the port can read tokens and PINs. SIGINT and SIGTERM end it with status 0.
+// the port can read tokens and PINs. The control endpoints answer requests for localhost,
+// for IP addresses, and for the name in -control-host. SIGINT and SIGTERM end it with status 0.
 package main
 
 import (
@@ -68,12 +69,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	addr := flags.String("addr", "127.0.0.1:8077", "host:port to listen on")
 	world := flags.String("world", "", "JSON file with the world to serve (default: the built-in one)")
 	state := flags.String("state", "", "JSON file that keeps the state over restarts; it contains secrets")
+	controlHost := flags.String("control-host", "", "host name, such as that of a container, under which the control endpoints answer as well")
 	anyAddress := flags.Bool("any-address", false, "allow an address that is not loopback")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	cfg := saltokstest.Config{
 		AllowAnyAddress: *anyAddress, StateFile: *state, Logger: slog.New(slog.NewTextHandler(stderr, nil)),
+	}
+	if *controlHost != "" {
+		cfg.ControlHosts = []string{*controlHost}
 	}
 	if *world != "" {
 		f, err := readWorld(*world)

@@ -26,6 +26,11 @@ type Config struct {
 	// AllowAnyAddress lets Serve listen on an address that is not loopback. Every
 	// program that can reach the simulator can then read its tokens and PINs.
 	AllowAnyAddress bool
+	// ControlHosts are host names under which the control endpoints answer, besides
+	// localhost, IP addresses and the host that Serve listens on: for example the name
+	// of a container. Other names are refused, because a web page can give its own name
+	// the address of this machine.
+	ControlHosts []string
 	// StateFile keeps the state over restarts. It is read at the start if it exists, and
 	// written at the end and every two seconds while the state changes; only its owner
 	// can read it. Recorded requests, armed faults, pending logins and connections of

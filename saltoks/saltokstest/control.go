@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -65,15 +66,18 @@ func (s *Sim) foreignPage(r *http.Request) string {
 		return "the control endpoints do not answer pages of other origins"
 	}
 	if host := hostname(r.Host); !s.ownHost(host) {
-		return "the control endpoints do not answer requests for the host " + host
+		return "the control endpoints do not answer requests for the host " + host + "; Config.ControlHosts (-control-host) permits it"
 	}
 	return ""
 }
 
 // ownHost reports whether host names this simulator: localhost, an IP address (which no
-// page can claim as its name), or the host it was told to listen on.
+// page can claim as its name), the host it was told to listen on, or a configured one.
 func (s *Sim) ownHost(host string) bool {
 	if host == "localhost" || net.ParseIP(host) != nil {
+		return true
+	}
+	if slices.ContainsFunc(s.cfg.ControlHosts, func(h string) bool { return strings.EqualFold(h, host) }) {
 		return true
 	}
 	own, err := url.Parse(s.control)

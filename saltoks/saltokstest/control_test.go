@@ -93,7 +93,7 @@ func TestControlWithoutAPath(t *testing.T) {
 // TestControlAndPages checks that web pages of other origins reach no control endpoint,
 // directly or under a host name of their own.
 func TestControlAndPages(t *testing.T) {
-	srv, err := saltokstest.Serve("127.0.0.1:0", saltokstest.Config{Now: noon})
+	srv, err := saltokstest.Serve("127.0.0.1:0", saltokstest.Config{Now: noon, ControlHosts: []string{"simulator"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +108,7 @@ func TestControlAndPages(t *testing.T) {
 		{"a program", "POST", "/control/clock", "", nil, 200},
 		{"a program by name", "POST", "/control/clock", "localhost:" + port, nil, 200},
 		{"a program by IPv6", "POST", "/control/clock", "[::1]:" + port, nil, 200},
+		{"a program in another container", "POST", "/control/clock", "Simulator:" + port, nil, 200},
 		{"its own page", "POST", "/control/clock", "", map[string]string{"Origin": srv.URL(), "Sec-Fetch-Site": "same-origin"}, 200},
 		{"an address typed in", "GET", "/control/inbox", "", map[string]string{"Sec-Fetch-Site": "none"}, 200},
 		{"another page", "POST", "/control/clock", "", map[string]string{"Origin": "http://evil.example"}, 403},
