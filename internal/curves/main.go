@@ -3,8 +3,8 @@
 //
 //	go test -run '^$' -bench '^BenchmarkGrowth$' -count 3 ./access | go run ./internal/curves > growth.svg
 //
-// Both axes are logarithmic. Of several runs the fastest counts: it is the one
-// that others on the machine disturbed least.
+// Both axes are logarithmic. Of several runs the fastest counts: other
+// programs on the machine disturbed it least.
 package main
 
 import (
@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 type point struct{ n, ns float64 }
@@ -56,7 +57,7 @@ func read(r io.Reader) ([]point, error) {
 		return nil, err
 	}
 	if len(best) < 2 {
-		return nil, fmt.Errorf("curves: the input holds %d sizes of BenchmarkGrowth: two are wanted", len(best))
+		return nil, fmt.Errorf("curves: the input has %d sizes of BenchmarkGrowth: at least two are needed", len(best))
 	}
 	var points []point
 	for n, ns := range best {
@@ -75,28 +76,29 @@ func draw(points []point) string {
 	y := func(ratio float64) float64 {
 		return height - margin - math.Log10(max(ratio, 0.5))/decades*(height-2*margin)
 	}
-	s := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">
+	var s strings.Builder
+	printf := func(format string, args ...any) { fmt.Fprintf(&s, format, args...) }
+	printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">
 <rect width="100%%" height="100%%" fill="white"/>
 <text x="%d" y="24" font-size="15">One decision, against the number of reservations (ratio to the first)</text>
 `, width, height, margin)
 	for d := 0.0; d <= decades+0.01; d++ {
 		r := math.Pow(10, d)
-		s += fmt.Sprintf(`<path d="M%d %.1fH%d" stroke="#ddd"/><text x="8" y="%.1f">%.0f×</text><text x="%.1f" y="%d" text-anchor="middle">%.0f</text>
-`, margin, y(r), width-margin, y(r)+4, r, x(first.n*r), height-margin+22, first.n*r)
+		printf(`<path d="M%d %.1fH%d" stroke="#ddd"/>`, margin, y(r), width-margin)
+		printf(`<text x="8" y="%.1f">%.0f×</text>`, y(r)+4, r)
+		printf(`<text x="%.1f" y="%d" text-anchor="middle">%.0f</text>`+"\n", x(first.n*r), height-margin+22, first.n*r)
 	}
-	s += fmt.Sprintf(`<path d="M%.1f %.1fL%.1f %.1f" stroke="#999" stroke-dasharray="5 5" fill="none"/><text x="%.1f" y="%.1f" fill="#777" text-anchor="end">growing with them</text>
-`, x(first.n), y(1), x(last.n), y(last.n/first.n), x(last.n)-60, y(last.n/first.n)+20)
-	path, dots := "M", ""
-	for i, p := range points {
-		if i > 0 {
-			path += "L"
-		}
+	growth := last.n / first.n
+	printf(`<path d="M%.1f %.1fL%.1f %.1f" stroke="#999" stroke-dasharray="5 5" fill="none"/>`, x(first.n), y(1), x(last.n), y(growth))
+	printf(`<text x="%.1f" y="%.1f" fill="#777" text-anchor="end">growing with them</text>`+"\n", x(last.n)-60, y(growth)+20)
+	var path []string
+	for _, p := range points {
 		ratio := p.ns / first.ns
-		path += fmt.Sprintf("%.1f %.1f", x(p.n), y(ratio))
-		dots += fmt.Sprintf(`<circle cx="%.1f" cy="%.1f" r="4" fill="#06c"/><text x="%.1f" y="%.1f" text-anchor="middle">%.1f×</text>
-`, x(p.n), y(ratio), x(p.n), y(ratio)-10, ratio)
+		at := fmt.Sprintf("%.1f %.1f", x(p.n), y(ratio))
+		path = append(path, at)
+		printf(`<circle cx="%.1f" cy="%.1f" r="4" fill="#06c"/>`, x(p.n), y(ratio))
+		printf(`<text x="%.1f" y="%.1f" text-anchor="middle">%.1f×</text>`+"\n", x(p.n), y(ratio)-10, ratio)
 	}
-	return s + fmt.Sprintf(`<path d="%s" stroke="#06c" stroke-width="2" fill="none"/>
-%s</svg>
-`, path, dots)
+	printf(`<path d="M%s" stroke="#06c" stroke-width="2" fill="none"/>`+"\n</svg>\n", strings.Join(path, "L"))
+	return s.String()
 }

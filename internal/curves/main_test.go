@@ -6,7 +6,11 @@ import (
 )
 
 func TestReadAndDraw(t *testing.T) {
-	in := "BenchmarkGrowth/reservations=1e+03-2  10  200 ns/op\nBenchmarkGrowth/reservations=1e+03-2  10  100 ns/op\nBenchmarkGrowth/reservations=1e+06-2  10  250.0 ns/op  0 B/op\nok\n"
+	in := `BenchmarkGrowth/reservations=1e+03-2  10  200 ns/op
+BenchmarkGrowth/reservations=1e+03-2  10  100 ns/op
+BenchmarkGrowth/reservations=1e+06-2  10  250.0 ns/op  0 B/op
+ok
+`
 	points, err := read(strings.NewReader(in))
 	if err != nil || len(points) != 2 || points[0] != (point{1e3, 100}) || points[1] != (point{1e6, 250}) {
 		t.Fatalf("%v, %v", points, err)

@@ -71,6 +71,7 @@ func plan(t *testing.T, d Database, db *sql.DB, s Step) []string {
 			}
 			lines = append(lines, detail)
 		}
+		must(t, rows.Err())
 		return lines
 	}
 	// With few rows it is cheaper to read a table whole; so that is made to
@@ -101,6 +102,7 @@ func explain(t *testing.T, conn *sql.Conn, how, text string, args []any) []strin
 		}
 		lines = append(lines, line)
 	}
+	must(t, rows.Err())
 	return lines
 }
 
