@@ -206,7 +206,8 @@ func TestSwitchesInJSON(t *testing.T) {
 	}
 	diff(t, want, got)
 	for text, fault := range map[string]string{
-		`{"refresh_lifetime":"a while"}`: "refresh_lifetime", `{"block_aftr":5}`: "block_aftr", `{"block_after":"5"}`: "block_after", `[]`: "array",
+		`{"refresh_lifetime":"a while"}`: "refresh_lifetime", `{"block_aftr":5}`: "block_aftr",
+		`{"block_after":"5"}`: "block_after", `[]`: "array",
 	} {
 		if err := json.Unmarshal([]byte(text), &got); err == nil || !strings.Contains(err.Error(), fault) {
 			t.Errorf("%s: %v", text, err)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -132,7 +133,7 @@ func TestCloseEndsUnreadStream(t *testing.T) {
 // TestFrames checks frames with a long length, and that invalid ones end the connection.
 func TestFrames(t *testing.T) {
 	mask := func(head []byte, text string) []byte {
-		f := append(head, 1, 2, 3, 4)
+		f := slices.Concat(head, []byte{1, 2, 3, 4})
 		for i := range len(text) {
 			f = append(f, text[i]^byte(i%4+1))
 		}
