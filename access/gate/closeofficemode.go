@@ -101,7 +101,8 @@ func byDoor(holds []Hold) (doors [][]Hold) {
 // endHold ends a hold that was ended at the lock, and those that began before it,
 // and writes why.
 func (g *Gate) endHold(ctx context.Context, h Hold, d LogDetail, why string) ([]Hold, error) {
-	return g.records.EndHolds(ctx, g.site, h.Door, h.Since, d.seal(storage.LogEntry{At: g.clock(), Door: h.Door, Action: "hold_end", Reason: why}))
+	row := d.seal(storage.LogEntry{At: g.clock(), Door: h.Door, Action: "hold_end", Reason: why})
+	return g.records.EndHolds(ctx, g.site, h.Door, h.Since, row)
 }
 
 // closeDoor locks a door all of whose holds are over: one command ends them.

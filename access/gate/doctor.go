@@ -167,7 +167,8 @@ func (e *examination) unchecked(what string, err error) {
 	}
 	e.find(Issue{
 		Code: "not_checked", Severity: Warning, About: what,
-		What: fmt.Sprintf("It could not be examined: %v.", err), Breaks: "What is wrong there stays unknown.", Do: "Fix that, then run the doctor again.",
+		What:   fmt.Sprintf("It could not be examined: %v.", err),
+		Breaks: "What is wrong there stays unknown.", Do: "Fix that, then run the doctor again.",
 	})
 }
 

@@ -403,10 +403,14 @@ func ExampleGate_Doctor() {
 	g, store := newSite()
 	issues, err := g.Doctor(context.Background(), gate.Diagnostics{Doors: store, Rules: store, Members: store})
 	for _, f := range issues {
-		fmt.Printf("%s %s: %s %s\n", f.Severity, f.Code, f.What, f.Do)
+		fmt.Println(f.Severity, f.Code)
+		fmt.Println(f.What)
+		fmt.Println(f.Do)
 	}
 	fmt.Println(err)
 	// Output:
-	// warning store_not_durable: The storage loses everything when the process ends. Use sqlstore, with a file or PostgreSQL, for anything but a test.
+	// warning store_not_durable
+	// The storage loses everything when the process ends.
+	// Use sqlstore, with a file or PostgreSQL, for anything but a test.
 	// <nil>
 }

@@ -10,19 +10,39 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 )
 
-// What the host does once a day: count who came, cut what is old, forget old
-// receipts.
-// What an app gets: the second time it reads the journal.
+// What an app receives: the second time it is read from the journal.
 func ExampleReceipt() {
 	g, _ := newSite()
 	for range 2 {
 		r, _ := g.Unlock(context.Background(), tap("3f1c9a52-one-tap", "ada", "front"))
-		text, err := json.Marshal(r)
+		r.Decision, r.CheckIn = access.Decision{}, nil // for the width of this page
+		text, err := json.MarshalIndent(r, "", " ")
 		fmt.Println(string(text), err)
 	}
 	// Output:
-	// {"request_id":"3f1c9a52-one-tap","member":"ada","door":"front","action":"unlock","outcome":"accepted","decision":{"allowed":true,"reason":"membership","evidence":{"memberships":["m1"],"grants":[],"reservations":[]},"valid_until":null,"next_change":null,"relock_after":"7s"},"at":"2026-05-04T12:00:00Z","relock_at":"2026-05-04T12:00:07Z","check_in":{"member":"ada","key":"day/2026-05-04","door":"front","action":"unlock","request_id":"3f1c9a52-one-tap","at":"2026-05-04T12:00:00Z","day":"2026-05-04"},"recorded":true,"log_row":1} <nil>
-	// {"request_id":"3f1c9a52-one-tap","member":"ada","door":"front","action":"unlock","outcome":"accepted","decision":{"allowed":true,"reason":"membership","evidence":{"memberships":[],"grants":[],"reservations":[]},"valid_until":null,"next_change":null,"relock_after":"7s"},"at":"2026-05-04T12:00:00Z","relock_at":"2026-05-04T12:00:07Z","check_in":{"member":"ada","key":"day/2026-05-04","door":"front","action":"unlock","request_id":"3f1c9a52-one-tap","at":"2026-05-04T12:00:00Z","day":"2026-05-04"},"recorded":true,"repeated":true,"log_row":1} <nil>
+	// {
+	//  "request_id": "3f1c9a52-one-tap",
+	//  "member": "ada",
+	//  "door": "front",
+	//  "action": "unlock",
+	//  "outcome": "accepted",
+	//  "at": "2026-05-04T12:00:00Z",
+	//  "relock_at": "2026-05-04T12:00:07Z",
+	//  "recorded": true,
+	//  "log_row": 1
+	// } <nil>
+	// {
+	//  "request_id": "3f1c9a52-one-tap",
+	//  "member": "ada",
+	//  "door": "front",
+	//  "action": "unlock",
+	//  "outcome": "accepted",
+	//  "at": "2026-05-04T12:00:00Z",
+	//  "relock_at": "2026-05-04T12:00:07Z",
+	//  "recorded": true,
+	//  "repeated": true,
+	//  "log_row": 1
+	// } <nil>
 }
 
 func ExampleReceipt_Opened() {
