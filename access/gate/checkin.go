@@ -42,28 +42,24 @@ func (m Movement) Day(cutoff time.Duration) string {
 }
 
 // Reservation returns the reservation that the tap belongs to: the one whose
-// reserved time contains it; else, in the buffers, the next to start, or the last
+// reserved time contains it; else, in the buffers, the next to start; else the last
 // to have ended. ok is false when no reservation opened the door.
 func (m Movement) Reservation() (r reservation.Reservation, ok bool) {
 	if len(m.Reservations) == 0 {
 		return r, false
 	}
-	const containing, ahead, over = 0, 1, 2
-	rank := func(r reservation.Reservation) int {
-		switch {
-		case m.TappedAt.Before(r.Start):
-			return ahead
-		case m.TappedAt.Before(r.EffectiveEnd()):
-			return containing
-		}
-		return over
-	}
+	over := func(r reservation.Reservation) bool { return !m.TappedAt.Before(r.EffectiveEnd()) }
 	return slices.MinFunc(m.Reservations, func(a, b reservation.Reservation) int {
-		nearest := a.Start.Compare(b.Start)
-		if rank(a) == over {
-			nearest = b.EffectiveEnd().Compare(a.EffectiveEnd())
+		switch {
+		case over(a) && !over(b):
+			return 1
+		case over(b) && !over(a):
+			return -1
+		case over(a):
+			return cmp.Or(b.EffectiveEnd().Compare(a.EffectiveEnd()), cmp.Compare(a.ID, b.ID))
 		}
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), nearest, cmp.Compare(a.ID, b.ID))
+		// What has begun comes before what has not.
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
 	}), true
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/reservation"
@@ -108,4 +110,79 @@ func TestOddCheckIns(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Of bookings in a row the one counts whose reserved time contains the tap; in the
+// buffers, the next one, or else the last.
+func TestOncePerReservation(t *testing.T) {
+	booked := func(id string, start, end int) reservation.Reservation {
+		return reservation.Reservation{ID: id, Start: noon.Add(time.Duration(start) * time.Minute), End: noon.Add(time.Duration(end) * time.Minute)}
+	}
+	for name, c := range map[string]struct {
+		list []reservation.Reservation
+		tap  int // minutes after noon
+		want string
+	}{
+		"in the first":                       {[]reservation.Reservation{booked("a", 0, 60), booked("b", 60, 120)}, 50, "a"},
+		"in the second":                      {[]reservation.Reservation{booked("a", 0, 60), booked("b", 60, 120)}, 65, "b"},
+		"in the second, by id the first":     {[]reservation.Reservation{booked("a", 60, 120), booked("b", 0, 60)}, 65, "a"},
+		"where one ends and the next begins": {[]reservation.Reservation{booked("a", 0, 60), booked("b", 60, 120)}, 60, "b"},
+		"before both":                        {[]reservation.Reservation{booked("a", 15, 60), booked("b", 10, 20)}, 5, "b"},
+		"after both":                         {[]reservation.Reservation{booked("a", -60, -1), booked("b", -90, -5)}, 5, "a"},
+		"between two":                        {[]reservation.Reservation{booked("a", -60, -1), booked("b", 10, 60)}, 5, "b"},
+		"in two at once":                     {[]reservation.Reservation{booked("a", -5, 60), booked("b", -10, 60)}, 5, "b"},
+		"equal ones":                         {[]reservation.Reservation{booked("b", 0, 60), booked("a", 0, 60)}, 5, "a"},
+	} {
+		at := noon.Add(time.Duration(c.tap) * time.Minute)
+		m := gate.Movement{Member: "ada", TappedAt: at, At: at.Add(2 * time.Second), Location: time.UTC, Reservations: c.list}
+		if key, _ := gate.OncePerReservation(0)(m); key != "reservation/"+c.want {
+			t.Errorf("%s: got %s, want %s", name, key, c.want)
+		}
+	}
+}
+
+// Two bookings in a row are two check-ins, also where SALTO's log proves one unlock
+// only later.
+func TestOneCheckInPerReservation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, func(c *gate.Config) { c.CheckIns = gate.OncePerReservation(0) })
+		ctx, start, entries := t.Context(), time.Now(), &vendorLog{}
+		rules, err := b.store.Rules(ctx, site)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules.Resources = []access.Resource{{ID: "room", Doors: []string{"front"}}}
+		if err := b.store.PutRules(ctx, rules); err != nil {
+			t.Fatal(err)
+		}
+		for i, id := range []string{"r1", "r2", "r3"} {
+			from := start.Add(time.Duration(i) * time.Hour)
+			r := reservation.Reservation{ID: id, Resource: "room", Member: "ada", Start: from, End: from.Add(time.Hour), Status: reservation.Confirmed}
+			if err := b.store.PutReservation(ctx, site, gate.Reservation{Reservation: r}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+		time.Sleep(55 * time.Minute) // r1, in the window of r2
+		b.unlock(b.tap("ada", "front"))
+		entries.add("l1", access.Unlock, "us", time.Now())
+		b.driver.move = nil
+		time.Sleep(10 * time.Minute) // r2, in the window of r1
+		b.unlock(b.tap("ada", "front"))
+		time.Sleep(5 * time.Minute) // still r2
+		b.unlock(b.tap("ada", "front"))
+		time.Sleep(time.Hour)
+		b.ingest(entries)
+		list, err := b.store.CheckIns(ctx, gate.CheckInQuery{Site: site})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		for _, c := range list {
+			keys = append(keys, c.Key)
+		}
+		if diff := cmp.Diff([]string{"reservation/r1", "reservation/r2"}, keys); diff != "" {
+			t.Errorf("check-ins (-want +got):\n%s", diff)
+		}
+	})
 }
