@@ -2,6 +2,7 @@ package saltokstest_test
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
@@ -44,4 +45,21 @@ func ExampleSim_Fault() {
 	// 429
 	// 429
 	// 200
+}
+
+// RewriteAnswer changes the answer to a request. APIError answers with an error
+// body of the API instead.
+func ExampleRewriteAnswer() {
+	sim := must(saltokstest.Start(saltokstest.Config{}))
+	defer sim.Close()
+	token := logIn(sim)
+	sim.Fault(saltokstest.RewriteAnswer, saltokstest.On("/v1.2/me"), saltokstest.Status(207), saltokstest.Field("language", "null"))
+	status, body := exchange(sim, "GET", sim.API()+"/v1.2/me", token, "")
+	fmt.Println(status, strings.Contains(body, `"language":null`))
+
+	sim.Fault(saltokstest.APIError, saltokstest.Status(404), saltokstest.InnerCode("iq_not_responding"))
+	fmt.Println(exchange(sim, "GET", sim.API()+"/v1.2/me", token, ""))
+	// Output:
+	// 207 true
+	// 404 {"ErrorCode":"3102","Message":"Request execution failed with code: iq_not_responding"}
 }
