@@ -15,7 +15,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// tenant is the only one here; a platform takes it from its own session.
+// tenant is the only tenant here; a platform takes it from its own session.
 const tenant = "harbour-house"
 
 type app struct {
@@ -48,7 +48,7 @@ func newApp(env saltoks.Environment, auth *saltoauth.Authorizer, state *saltosta
 	return a, err
 }
 
-// authorize lets the one admin in. A platform asks its session instead.
+// authorize accepts the admin only. A platform checks its session instead.
 func (a *app) authorize(r *http.Request) (string, error) {
 	user, password, _ := r.BasicAuth()
 	if user != "admin" || subtle.ConstantTimeCompare([]byte(password), []byte(a.password)) != 1 {
@@ -60,16 +60,18 @@ func (a *app) authorize(r *http.Request) (string, error) {
 func (a *app) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { a.show(w, r, nil) })
-	mux.HandleFunc("POST /salto/connect", a.connect)
+	mux.Handle("POST /salto/connect", a.consent.Connect())
 	mux.Handle("POST /salto/reconnect", a.consent.Reconnect())
 	mux.Handle("GET /salto/callback", a.consent.Callback())
-	mux.Handle("POST /site", a.deed(a.linkSite))
-	mux.Handle("POST /iq/request", a.deed(a.requestPIN))
-	mux.Handle("POST /iq/confirm", a.deed(a.confirmPIN))
-	mux.Handle("POST /disconnect", a.deed(a.disconnect))
-	// A form on a strange page must not press our buttons.
+	mux.Handle("POST /site", a.action(a.linkSite))
+	mux.Handle("POST /iq/request", a.action(a.requestPIN))
+	mux.Handle("POST /iq/confirm", a.action(a.confirmPIN))
+	mux.Handle("POST /disconnect", a.action(a.disconnect))
+	// A form on another site must not press our buttons, nor may it frame them.
 	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'")
+		w.Header().Set("X-Frame-Options", "DENY")
 		if _, err := a.authorize(r); err != nil {
 			w.Header().Set("WWW-Authenticate", `Basic realm="settings"`)
 			http.Error(w, "log in as admin", http.StatusUnauthorized)
@@ -80,8 +82,8 @@ func (a *app) handler() http.Handler {
 	}))
 }
 
-// deed does one thing for the connection and goes back to the page.
-func (a *app) deed(do func(context.Context, saltoauth.Connection, *http.Request) error) http.Handler {
+// action changes something about the connection and redirects to the page.
+func (a *app) action(do func(context.Context, saltoauth.Connection, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := a.connection(r.Context())
 		if err == nil {
@@ -103,32 +105,8 @@ func (a *app) connection(ctx context.Context) (saltoauth.Connection, error) {
 	return a.auth.Connection(ctx, id)
 }
 
-var errConnected = errors.New("connected already: reconnect with the same SALTO user, or disconnect first")
-
-// connect begins a first consent. What is connected is renewed or disconnected: put
-// in its place, another SALTO user would have no activated IQ.
-func (a *app) connect(w http.ResponseWriter, r *http.Request) {
-	_, err := a.connection(r.Context())
-	switch {
-	case err == nil:
-		a.show(w, r, errConnected)
-	case errors.Is(err, saltoauth.ErrNotConnected):
-		a.consent.Connect().ServeHTTP(w, r)
-	default:
-		a.show(w, r, err)
-	}
-}
-
-// keep is called when a consent has come back. Meanwhile a second window may have
-// been the first.
-func (a *app) keep(ctx context.Context, tenant string, c saltoauth.Connection) error {
-	old, err := a.connection(ctx)
-	if err == nil && old.ID != c.ID {
-		return errConnected
-	}
-	if err != nil && !errors.Is(err, saltoauth.ErrNotConnected) {
-		return err
-	}
+// keep is called when a consent has succeeded.
+func (a *app) keep(_ context.Context, tenant string, c saltoauth.Connection) error {
 	return a.tenants.set(tenant, c.ID)
 }
 
@@ -137,8 +115,8 @@ func (a *app) linkSite(ctx context.Context, conn saltoauth.Connection, r *http.R
 	return err
 }
 
-// requestPIN begins the activation where that was not done, or anew where SALTO
-// has lost it, and has the PIN sent; pressed again, it sends another one.
+// requestPIN begins the activation, or restarts it if SALTO has lost it, and
+// requests the PIN. Pressed again, it requests another PIN.
 func (a *app) requestPIN(ctx context.Context, conn saltoauth.Connection, r *http.Request) error {
 	activation, err := a.activation(conn)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// tenants is what a platform's own database does: which connection belongs to
-// which tenant. The id is no secret.
+// tenants stores which connection belongs to which tenant, as a platform's own
+// database does. The id is not secret.
 type tenants struct {
 	dir string
 	mem atomic.Value // without a folder: the one tenant's id
@@ -40,17 +40,17 @@ func (t *tenants) set(tenant, id string) error {
 	return os.WriteFile(filepath.Join(t.dir, tenant+".connection"), []byte(id), 0o600)
 }
 
-// simulatorClock is the real clock, shifted as the simulator's was. Against
-// SALTO itself there is no url and no shift.
+// simulatorClock is the real clock, shifted like the simulator's. With the real
+// SALTO there is no url and no shift.
 type simulatorClock struct {
 	url   string
 	shift atomic.Int64
 }
 
-// Now is the time the simulator has.
+// Now returns the simulator's time.
 func (c *simulatorClock) Now() time.Time { return time.Now().Add(time.Duration(c.shift.Load())) }
 
-// follow asks the simulator what time it is.
+// follow reads the time of the simulator.
 func (c *simulatorClock) follow(ctx context.Context, log *slog.Logger) {
 	if c.url == "" {
 		return

@@ -11,6 +11,10 @@
 // Its defaults are those of the simulator. With -dir, connection and IQ
 // credentials survive a restart, sealed with the key in SEALING_KEY (ID:KEY, see
 // saltostate.ParseSealingKey). The client secret is read from SALTO_CLIENT_SECRET.
+//
+// SALTO's login returns to this page over the address given with -redirect. The
+// cookie that ties the callback to the browser is named __Host-..., which browsers
+// keep over plain HTTP for localhost and 127.0.0.1 only; everywhere else, use HTTPS.
 package main
 
 import (
@@ -22,7 +26,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"strings"
@@ -53,6 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	api := flags.String("api", "http://127.0.0.1:8077", "SALTO's Connect API")
 	clientID := flags.String("client-id", world.ClientID, "client id that SALTO issued")
 	redirect := flags.String("redirect", world.RedirectURI, "registered callback; its path must be /salto/callback")
+	insecure := flags.Bool("insecure-http", false, "listen on an address that other machines can reach, without TLS")
 	dir := flags.String("dir", "", "folder for the state (default: in memory)")
 	clock := flags.String("clock", "", "the simulator's clock, to follow when it is advanced: http://127.0.0.1:8077/control/clock")
 	if err := flags.Parse(args); err != nil {
@@ -84,7 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", *addr)
+	l, err := serving.Listen(*addr, *insecure)
 	if err != nil {
 		return err
 	}
@@ -99,7 +103,7 @@ func openState(dir string) (*saltostate.State, error) {
 	}
 	key, err := saltostate.ParseSealingKey(os.Getenv("SEALING_KEY"))
 	if err != nil {
-		return nil, fmt.Errorf("SEALING_KEY, which -dir needs: %w", err)
+		return nil, fmt.Errorf("-dir requires SEALING_KEY: %w", err)
 	}
 	sealer, err := saltostate.NewSealer(key)
 	if err != nil {

@@ -25,7 +25,7 @@ type page struct {
 	Disconnect saltoauth.Acknowledgement
 }
 
-// show answers with the page, below the error that led here, if there is one.
+// show writes the page, with the error above it if there is one.
 func (a *app) show(w http.ResponseWriter, r *http.Request, problem error) {
 	p, err := a.gather(r.Context())
 	if problem = errors.Join(problem, err); problem != nil {
@@ -51,7 +51,7 @@ func (a *app) gather(ctx context.Context) (page, error) {
 		return p, err
 	}
 	err = a.fromSALTO(ctx, &p)
-	if errors.Is(err, saltoks.ErrReauthorize) { // found out just now: say that, not the call that found it
+	if errors.Is(err, saltoks.ErrReauthorize) { // it expired just now: show that, not the call that failed
 		err = a.status(ctx, id, &p)
 	}
 	return p, err
@@ -67,7 +67,7 @@ func (a *app) status(ctx context.Context, id string, p *page) (err error) {
 	return nil
 }
 
-// fromSALTO asks for the sites, or for the linked site and its IQs.
+// fromSALTO reads the sites, or the linked site and its IQs.
 func (a *app) fromSALTO(ctx context.Context, p *page) error {
 	client, remote, err := a.use(p.Status.Connection)
 	if err != nil {
@@ -87,7 +87,7 @@ func (a *app) fromSALTO(ctx context.Context, p *page) error {
 	}
 	activation := remote.Activation()
 	for iq, err := range activation.List(ctx, p.Status.Site) {
-		if err == nil && iq.Local.Step == saltoremote.StepConfirming { // the answer was lost: what became of it?
+		if err == nil && iq.Local.Step == saltoremote.StepConfirming { // its answer was lost: ask SALTO
 			iq.Local, err = activation.Resume(ctx, p.Status.Site, iq.IQ.ID)
 		}
 		if err != nil {
@@ -104,7 +104,7 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <body><h1>SALTO KS</h1>
 {{with .Error}}<p class="error" role="alert">{{.}}</p>{{end}}
 {{if not .Connected}}
-<p>Connect with the SALTO user that was made for this platform, and leave both boxes ticked.</p>
+<p>Connect with the SALTO user that was made for this platform, and leave both boxes checked.</p>
 <form method="post" action="/salto/connect"><button>Connect</button></form>
 {{else}}
 <p id="summary">{{.Summary}}</p>
@@ -116,7 +116,7 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <table><tr><th>IQ</th><th>State</th><th></th></tr>
 {{range .IQs}}<tr><td>{{.IQ.Name}}</td><td>{{.Readiness}}</td><td>
 {{if .Usable}}ready{{else if eq .Readiness "activated_elsewhere"}}Activated outside of this page: ask SALTO's support to reset it.
-{{else if eq .Readiness "restore_required"}}The IQ was reset: restore it at SALTO, then activate it anew.
+{{else if eq .Readiness "restore_required"}}The IQ was reset: restore it in SALTO KS, then activate it again.
 {{else}}<form method="post" action="/iq/request"><input type="hidden" name="iq" value="{{.IQ.ID}}">
 {{if eq .Readiness "activation_lost"}}<input type="hidden" name="restart" value="yes">{{end}}
 <select name="channel"><option value="mail">by mail</option><option value="sms">by SMS</option></select> <button>Send PIN</button></form>

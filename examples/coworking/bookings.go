@@ -24,6 +24,9 @@ type booking struct {
 	buttons
 }
 
+// longestBooking limits a booking, its extensions included.
+const longestBooking = 12 * time.Hour
+
 // buttons are what its booker may do to a booking at a time: what the page shows,
 // and what a request may ask for.
 type buttons struct{ CanEnd, CanExt, CanCan bool }
@@ -104,7 +107,7 @@ func (w *web) book(rw http.ResponseWriter, r *http.Request, who account) error {
 		return err
 	}
 	minutes, err := strconv.Atoi(r.PostFormValue("minutes"))
-	if err != nil || minutes < 15 || minutes > 12*60 {
+	if err != nil || minutes < 15 || time.Duration(minutes)*time.Minute > longestBooking {
 		return bad("A booking lasts between 15 minutes and 12 hours.")
 	}
 	if start.Before(w.now().Add(-15*time.Minute)) || start.After(w.now().Add(365*24*time.Hour)) {
@@ -120,6 +123,13 @@ func (w *web) book(rw http.ResponseWriter, r *http.Request, who account) error {
 	}
 	if !slices.ContainsFunc(rules.Resources, func(x access.Resource) bool { return x.ID == one.Resource }) {
 		return bad("There is no such room.")
+	}
+	member, err := w.store.Member(r.Context(), space, who.member)
+	if err != nil {
+		return err
+	}
+	if s := member.Standing; s.State == access.StandingBlocked || s.State == access.StandingGrace && !w.now().Before(s.Until) {
+		return bad("You cannot book at the moment. Please ask the staff.")
 	}
 	w.booking.Lock()
 	defer w.booking.Unlock()
@@ -174,6 +184,9 @@ func (w *web) changeBooking(rw http.ResponseWriter, r *http.Request, who account
 	case "extend":
 		if changed.Reservation, err = one.Extend(one.End.Add(30 * time.Minute)); err == nil && !may.CanExt {
 			return bad("The booking stays as it is: it is over.")
+		}
+		if err == nil && changed.End.Sub(changed.Start) > longestBooking {
+			return bad("The booking stays as it is: it lasts 12 hours at most.")
 		}
 		note = "extended"
 	case "cancel":

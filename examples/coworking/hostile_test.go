@@ -1,8 +1,12 @@
 package main
 
 import (
+	"encoding/base64"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -61,15 +65,17 @@ func TestLoginLimitHolds(t *testing.T) {
 		return r
 	}
 	for range 10 {
-		if !s.mayTry(from("192.0.2.1"), "mia@harbour.example") {
-			t.Fatal("refused too early")
+		if wait, ok := s.mayTry(from("192.0.2.1"), "mia@harbour.example"); !ok || wait != 0 {
+			t.Fatal("refused or slowed too early")
 		}
 	}
 	for i := range 20_001 {
 		s.mayTry(from("192.0.2.1"), string(rune('a'+i%26))+strings.Repeat("x", i/26)) // what an attacker sends is long
 	}
-	if s.mayTry(from("192.0.2.1"), "mia@harbour.example") || s.mayTry(from("192.0.2.1"), "bob@harbour.example") {
-		t.Error("twenty thousand tries later the address may try again")
+	for _, email := range []string{"mia@harbour.example", "bob@harbour.example"} {
+		if _, ok := s.mayTry(from("192.0.2.1"), email); ok {
+			t.Error("twenty thousand tries later the address may try again")
+		}
 	}
 	if n := len(s.tries); n > 100 {
 		t.Errorf("%d limits are kept for one address", n)
@@ -77,12 +83,12 @@ func TestLoginLimitHolds(t *testing.T) {
 	for i := range 20_001 {
 		s.mayTry(from("[2001:db8::"+string(rune('a'+i%6))+"]"), "mia@harbour.example")
 	}
-	if s.mayTry(from("192.0.2.9"), "mia@harbour.example") {
-		t.Error("an account that many places try may be tried from one more")
+	if wait, ok := s.mayTry(from("192.0.2.9"), "mia@harbour.example"); !ok || wait != slowest {
+		t.Errorf("an account that many addresses try: wait %s, %t; its owner must only be slowed", wait, ok)
 	}
 	now = now.Add(10 * time.Second)
-	if !s.mayTry(from("192.0.2.9"), "mia@harbour.example") {
-		t.Error("ten seconds later it may not")
+	if wait, ok := s.mayTry(from("192.0.2.9"), "mia@harbour.example"); !ok || wait != 0 {
+		t.Errorf("ten seconds later: wait %s, %t", wait, ok)
 	}
 }
 
@@ -236,4 +242,69 @@ func TestSpansOverAMissingMidnight(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Error("it never ends")
 	}
+}
+
+// Extending does not get around the longest booking.
+func TestLongestBooking(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "ready")
+	bob := p.as(t, "bob")
+	bob.post("/bookings", "resource", "meeting-room", "start", "2026-05-06T12:00", "minutes", "690").wants(200, "Booked")
+	id := ""
+	for r, err := range p.store.Reservations(t.Context(), reservationsOf("bob", time.Time{})) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Resource == "meeting-room" && r.End.Sub(r.Start) == 690*time.Minute {
+			id = r.ID
+		}
+	}
+	bob.post("/bookings/"+id+"/extend").wants(200, "extended")
+	for range 3 {
+		bob.post("/bookings/"+id+"/extend").wants(422, "12 hours at most")
+	}
+	bob.post("/bookings", "resource", "meeting-room", "start", "2026-05-08T12:00", "minutes", "721").wants(422, "12 hours")
+}
+
+// A member whose standing does not hold cannot book.
+func TestBlockedMemberDoesNotBook(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "ready")
+	book := func(who, start string) answer {
+		return p.as(t, who).post("/bookings", "resource", "meeting-room", "start", start, "minutes", "60")
+	}
+	book("cyd", "2026-05-06T12:00").wants(422, "cannot book").lacks("unpaid")
+	mia := p.as(t, "mia")
+	mia.post("/manage/people/bob/standing", "state", "grace", "reason", "unpaid", "until", "2026-05-06T10:00")
+	book("bob", "2026-05-06T12:00").wants(422, "cannot book").lacks("unpaid")
+	mia.post("/manage/people/bob/standing", "state", "grace", "reason", "unpaid", "until", "2026-05-07T10:00")
+	book("bob", "2026-05-06T12:00").wants(200, "Booked")
+}
+
+// With a real SALTO KS the sealing key is required, and the data is the owner's.
+func TestSealingKeyIsRequired(t *testing.T) {
+	t.Setenv("SEALING_KEY", "")
+	file := filepath.Join(t.TempDir(), "coworking.db")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	o := options{db: file, api: "http://127.0.0.1:1", clientID: "c", rounds: 10}
+	logger := slog.New(slog.DiscardHandler)
+	if w, err := open(t.Context(), o, "http://127.0.0.1:2", testPassword, logger); err == nil || !strings.Contains(err.Error(), "SEALING_KEY") {
+		if err == nil {
+			w.close()
+		}
+		t.Fatalf("without a key: %v", err)
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file has mode %v (%v)", info.Mode(), err)
+	}
+	t.Setenv("SEALING_KEY", "k1:"+base64.StdEncoding.EncodeToString(make([]byte, 32)))
+	t.Setenv("SALTO_CLIENT_SECRET", "secret")
+	w, err := open(t.Context(), o, "http://127.0.0.1:2", testPassword, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.close()
 }

@@ -64,6 +64,11 @@ func openHouse(ctx context.Context, o options, origin string, log *slog.Logger) 
 	if o.postgres != "" {
 		driver, dsn, dialect = "pgx", o.postgres, sqlstore.PostgreSQL
 	}
+	if o.postgres == "" {
+		if err := private(o.db); err != nil {
+			return nil, err
+		}
+	}
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		return nil, err
@@ -84,7 +89,7 @@ func (h *house) salto(ctx context.Context, o options, origin string) error {
 	if err := h.table.create(ctx); err != nil {
 		return err
 	}
-	key, err := h.sealingKey(ctx)
+	key, err := h.sealingKey(ctx, o.api != "")
 	if err != nil {
 		return err
 	}
@@ -119,12 +124,24 @@ func (h *house) salto(ctx context.Context, o options, origin string) error {
 	return err
 }
 
-// sealingKey comes from the environment. The demo makes one and keeps it beside
-// the data, which is no place for it: whoever reads the database could then read
-// the tokens.
-func (h *house) sealingKey(ctx context.Context) (saltostate.SealingKey, error) {
+// private creates the SQLite file readable by its owner only, or makes it so.
+func private(file string) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("-db: %w", err)
+	}
+	return errors.Join(f.Chmod(0o600), f.Close())
+}
+
+// sealingKey reads the key from the environment. The demo creates one and stores it
+// with the data; for the tokens of a real SALTO KS that is refused, because a reader
+// of the database could open them.
+func (h *house) sealingKey(ctx context.Context, real bool) (saltostate.SealingKey, error) {
 	if text := os.Getenv("SEALING_KEY"); text != "" {
 		return saltostate.ParseSealingKey(text)
+	}
+	if real {
+		return saltostate.SealingKey{}, errors.New("-salto requires SEALING_KEY, as ID:KEY with 32 random bytes in base64 (openssl rand -base64 32): keep it apart from the database")
 	}
 	text, err := h.table.setting(ctx, "demo_sealing_key")
 	if err != nil {

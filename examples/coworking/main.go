@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -58,6 +57,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&o.api, "salto", "", "`URL` of a SALTO KS Connect API instead of the simulated one")
 	flags.StringVar(&o.identity, "salto-identity", "", "its identity server's `URL` (default: the same)")
 	flags.StringVar(&o.clientID, "salto-client-id", "", "the client id SALTO issued; the secret is read from SALTO_CLIENT_SECRET")
+	insecure := flags.Bool("insecure-http", false, "listen on an address that other machines can reach, without TLS")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		o.db = filepath.Join(dir, "coworking.db")
 	}
 
-	listener, err := net.Listen("tcp", o.addr)
+	listener, err := serving.Listen(o.addr, *insecure)
 	if err != nil {
 		return err
 	}

@@ -70,32 +70,13 @@ func (w *web) connection(ctx context.Context) (*live, *saltoauth.ConnectionStatu
 	return l, &status, err
 }
 
-var errConnected = errors.New("there is a connection already")
-
-// connect begins a first consent. What is connected is renewed or disconnected: put
-// in its place, another SALTO user would have no activated IQ.
 func (w *web) connect(rw http.ResponseWriter, r *http.Request) error {
-	l, err := w.connected(r.Context())
-	if err == nil && l != nil {
-		err = bad("%s", saltoSays(errConnected))
-	}
-	if err != nil {
-		return err
-	}
 	w.consent.Connect().ServeHTTP(rw, r)
 	return nil
 }
 
-// keepConnection is called when a consent has come back. Meanwhile a second window
-// may have been the first.
+// keepConnection is called when a consent has succeeded.
 func (w *web) keepConnection(ctx context.Context, _ string, c saltoauth.Connection) error {
-	l, err := w.connected(ctx)
-	if err == nil && l != nil && l.conn.ID != c.ID {
-		err = errConnected
-	}
-	if err != nil {
-		return err
-	}
 	return w.table.set(ctx, "connection", c.ID)
 }
 
@@ -124,7 +105,7 @@ func saltoSays(err error) string {
 		{saltoauth.ErrStateMismatch, "That answer of SALTO belongs to another login. Press the button again in this browser."},
 		{saltoauth.ErrLoginExpired, "That login took longer than ten minutes, or was used twice. Press the button again."},
 		{saltoauth.ErrNotConnected, "SALTO KS is not connected."},
-		{errConnected, "SALTO KS is connected already. Reconnect it with the same SALTO user, or disconnect it first."},
+		{saltoauth.ErrAlreadyConnected, "SALTO KS is connected already. Reconnect it with the same SALTO user, or disconnect it first."},
 		{saltoks.ErrIQPINNotChanged, "The activation of this IQ was not finished."},
 		{saltoks.ErrLockOffline, "The lock is offline."},
 	} {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// sessions are kept in memory: a restart logs everybody out.
+// sessions are kept in memory: a restart ends all of them.
 type sessions struct {
 	now func() time.Time
 
@@ -49,7 +49,7 @@ func (s *sessions) who(r *http.Request) (account, bool) {
 func (s *sessions) start(rw http.ResponseWriter, r *http.Request, who account) {
 	key := rand.Text()
 	s.mu.Lock()
-	for k, one := range s.open { // what ran out goes when somebody comes
+	for k, one := range s.open { // remove expired sessions
 		if !s.now().Before(one.until) {
 			delete(s.open, k)
 		}
@@ -74,21 +74,32 @@ const (
 	oneEvery = 10 * time.Second // more
 )
 
-// mayTry counts a login against the caller's address, and if that may try, against
-// the account: an address that may not leaves nothing behind.
-func (s *sessions) mayTry(r *http.Request, email string) bool {
+// slowest is how long a login to an account with many failed ones waits.
+const slowest = 3 * time.Second
+
+// mayTry counts a login against the caller's address, which is refused after many,
+// and then against the account, which is only slowed down: other people's attempts
+// must not lock the manager out. wait is how long to wait before the password is
+// checked. An address that is refused does not count against the account.
+func (s *sessions) mayTry(r *http.Request, email string) (wait time.Duration, ok bool) {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.take("from "+host) && s.take("to "+email[:min(len(email), 254)])
+	now := s.now()
+	if !s.limiter("from "+host, now).AllowN(now, 1) {
+		return 0, false
+	}
+	if !s.limiter("to "+email[:min(len(email), 254)], now).AllowN(now, 1) {
+		wait = slowest
+	}
+	return wait, true
 }
 
-func (s *sessions) take(key string) bool {
-	now := s.now()
-	if len(s.tries) >= 10_000 { // those that count nothing yet are no loss
+func (s *sessions) limiter(key string, now time.Time) *rate.Limiter {
+	if len(s.tries) >= 10_000 { // those with no recent try are not needed
 		maps.DeleteFunc(s.tries, func(_ string, l *rate.Limiter) bool { return l.TokensAt(now) >= atOnce-1 })
 	}
 	if len(s.tries) >= 10_000 {
@@ -99,7 +110,7 @@ func (s *sessions) take(key string) bool {
 		l = rate.NewLimiter(rate.Every(oneEvery), atOnce)
 		s.tries[key] = l
 	}
-	return l.AllowN(now, 1)
+	return l
 }
 
 func (w *web) loginPage(rw http.ResponseWriter, r *http.Request) {
@@ -108,8 +119,14 @@ func (w *web) loginPage(rw http.ResponseWriter, r *http.Request) {
 
 func (w *web) login(rw http.ResponseWriter, r *http.Request) {
 	email := strings.ToLower(strings.TrimSpace(r.PostFormValue("email")))
-	if !w.sessions.mayTry(r, email) {
+	wait, ok := w.sessions.mayTry(r, email)
+	if !ok {
 		w.show(rw, r, http.StatusTooManyRequests, "login", view{Title: "Log in", Problem: "Too many tries. Please wait a minute."})
+		return
+	}
+	select {
+	case <-time.After(wait):
+	case <-r.Context().Done():
 		return
 	}
 	who, ok, err := w.table.login(r.Context(), email, r.PostFormValue("password"))

@@ -39,7 +39,7 @@ func TestEveryPage(t *testing.T) {
 		"/manage/checkins":                 "Check-ins",
 		"/manage/doctor":                   "rows verified",
 		"/demo/mailbox":                    "owner@harbour.example",
-		"/manage/log/door-log.csv":         "seq,at,door",
+		"/manage/log/door-log.csv":         "seq,at,at_local,door",
 		"/manage/checkins/check-ins.csv":   "day,at,member",
 		"/manage/log/door-log.jsonl":       "",
 		"/manage/checkins/check-ins.jsonl": "",

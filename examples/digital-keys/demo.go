@@ -17,7 +17,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// demo is what a platform has already: a connected site, linked doors, people.
+// demo is what a platform already has: a connected site, linked doors, members.
 type demo struct {
 	sim    *saltokstest.Sim
 	client *saltoks.Client
@@ -31,18 +31,18 @@ func newDemo(ctx context.Context) (*demo, error) {
 		return nil, err
 	}
 	d := &demo{sim: sim, tokens: map[string]string{rand.Text(): "ada", rand.Text(): "bob"}}
-	if err := d.furnish(ctx); err != nil {
+	if err := d.setUp(ctx); err != nil {
 		d.close()
 		return nil, err
 	}
 	return d, nil
 }
 
-func (d *demo) furnish(ctx context.Context) error {
+func (d *demo) setUp(ctx context.Context) error {
 	world := d.sim.World()
 	user, site := world.Users[0], world.Sites[0]
 	env := saltoks.Environment{Name: "simulator", Issuer: d.sim.Issuer(), API: d.sim.API(), Events: d.sim.Events()}
-	// A backend client's password grant, which needs no browser.
+	// The password grant of a backend client needs no browser.
 	tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
 		Environment: env,
 		Credentials: saltoauth.Credentials{ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret())},
@@ -97,7 +97,7 @@ func (d *demo) furnish(ctx context.Context) error {
 	return err
 }
 
-// activate does what an administrator does once: PIN by mail, typed in.
+// activate does what an administrator does once: request the PIN by mail and type it.
 func activate(ctx context.Context, wizard *saltoremote.Activation, site saltoks.SiteID, iq saltoks.IQID, mailbox func() string) error {
 	if _, err := wizard.Begin(ctx, site, iq); err != nil {
 		return err

@@ -3,13 +3,13 @@
 //
 //	go run ./examples/digital-keys
 //
-//	GET  /keys                 which doors are open to me now, until when; which will be, from when
-//	POST /doors/{door}/unlock  {"request_id": "..."}: one tap; the app makes the id and keeps it when it tries again
+//	GET  /keys                  the doors the member may open now, and until when; those that open later, and when
+//	POST /doors/{door}/unlock   {"request_id": "..."}: one tap; the app creates the id and sends the same one on a retry
 //	POST /doors/{door}/keep-open, POST /doors/{door}/lock
-//	GET  /receipts/{id}?wait=5s what became of a tap whose answer the app never got
+//	GET  /receipts/{id}?wait=5s the receipt of a tap whose answer the app did not get
 //
-// A bearer token says who asks. Doors, people and SALTO KS are a demonstration
-// in this process (demo.go).
+// A bearer token identifies the member. Doors, members and SALTO KS are a
+// demonstration in this process (demo.go).
 package main
 
 import (
@@ -18,14 +18,16 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 	_ "time/tzdata" // the site's zone, wherever this runs
+
+	"golang.org/x/time/rate"
 
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/examples/internal/serving"
@@ -33,22 +35,23 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8079", "host:port to listen on")
+	insecure := flag.Bool("insecure-http", false, "listen on an address that other machines can reach, without TLS")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *addr); err != nil {
+	if err := run(ctx, *addr, *insecure); err != nil {
 		fmt.Fprintln(os.Stderr, "digital-keys:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, addr string) error {
+func run(ctx context.Context, addr string, insecure bool) error {
 	demo, err := newDemo(ctx)
 	if err != nil {
 		return err
 	}
 	defer demo.close()
-	listener, err := net.Listen("tcp", addr)
+	listener, err := serving.Listen(addr, insecure)
 	if err != nil {
 		return err
 	}
@@ -61,8 +64,28 @@ func run(ctx context.Context, addr string) error {
 
 type api struct {
 	gate   *gate.Gate
-	tokens map[string]string // bearer token to member: a platform asks its sessions
+	tokens map[string]string // bearer token to member: a platform checks its sessions
 	now    func() time.Time
+	limits limits
+}
+
+// limits allows each member a few taps at once and then one in two seconds. Every
+// tap is a row in the door log, so a broken app must not get that far.
+type limits struct {
+	mu      sync.Mutex
+	members map[string]*rate.Limiter // the members of tokens: it does not grow
+}
+
+func (l *limits) allow(member string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.members == nil {
+		l.members = make(map[string]*rate.Limiter)
+	}
+	if l.members[member] == nil {
+		l.members[member] = rate.NewLimiter(rate.Every(2*time.Second), 10)
+	}
+	return l.members[member].Allow()
 }
 
 func (a *api) handler() http.Handler {
@@ -75,12 +98,13 @@ func (a *api) handler() http.Handler {
 	return mux
 }
 
-// as finds out who asks. The member never comes from the request's body.
+// as identifies the member. The member never comes from the request's body.
 func (a *api) as(do func(http.ResponseWriter, *http.Request, string)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		member, ok := a.tokens[token]
-		if !ok {
+		if !ok || !strings.EqualFold(scheme, "Bearer") {
+			w.Header().Set("WWW-Authenticate", "Bearer")
 			answer(w, http.StatusUnauthorized, map[string]string{"error": "log in first"})
 			return
 		}
@@ -97,14 +121,14 @@ func (a *api) keys(w http.ResponseWriter, r *http.Request, member string) {
 	answer(w, http.StatusOK, keys)
 }
 
-// shown is what the app gets of a receipt: enough for an honest screen.
+// shown is a receipt with the sentence for the member.
 type shown struct {
 	gate.Receipt
 	Message string `json:"message"`
 }
 
-// tap is one request at a door. The moment it reached us counts, not the phone's
-// clock; an app that tries again within ten seconds keeps its request id.
+// tap is one request at a door. TappedAt is the time of its arrival here, not that
+// of the phone's clock. An app that retries within ten seconds sends the same id.
 func (a *api) tap(do func(context.Context, gate.Tap) (gate.Receipt, error)) func(http.ResponseWriter, *http.Request, string) {
 	return func(w http.ResponseWriter, r *http.Request, member string) {
 		var body struct {
@@ -112,6 +136,11 @@ func (a *api) tap(do func(context.Context, gate.Tap) (gate.Receipt, error)) func
 		}
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&body); err != nil {
 			answer(w, http.StatusBadRequest, map[string]string{"error": `send {"request_id": "16 to 64 characters, new for each tap"}`})
+			return
+		}
+		if !a.limits.allow(member) {
+			w.Header().Set("Retry-After", "2")
+			answer(w, http.StatusTooManyRequests, map[string]string{"error": "too many taps: wait a moment, then tap again"})
 			return
 		}
 		receipt, err := do(r.Context(), gate.Tap{RequestID: body.RequestID, Member: member, Door: r.PathValue("door"), TappedAt: a.now()})
@@ -123,7 +152,7 @@ func (a *api) tap(do func(context.Context, gate.Tap) (gate.Receipt, error)) func
 	}
 }
 
-// receipt is for an app that lost the answer: it asks by the id it made.
+// receipt serves an app that lost the answer: it asks with the id of its tap.
 func (a *api) receipt(w http.ResponseWriter, r *http.Request, member string) {
 	wait, err := time.ParseDuration(r.FormValue("wait"))
 	if err != nil || wait > 10*time.Second {
@@ -132,7 +161,7 @@ func (a *api) receipt(w http.ResponseWriter, r *http.Request, member string) {
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
 	receipt, err := a.gate.Wait(ctx, member, r.PathValue("id"))
-	if err != nil { // not known better yet: what is known now
+	if err != nil { // not settled yet: the current state
 		receipt, err = a.gate.Receipt(r.Context(), member, r.PathValue("id"))
 	}
 	switch {
@@ -140,7 +169,7 @@ func (a *api) receipt(w http.ResponseWriter, r *http.Request, member string) {
 		answer(w, http.StatusNotFound, map[string]string{"error": "no such request"})
 		return
 	case err != nil:
-		answer(w, http.StatusServiceUnavailable, map[string]string{"error": "we cannot read what became of it right now"})
+		answer(w, http.StatusServiceUnavailable, map[string]string{"error": "we cannot read the receipt right now"})
 		return
 	}
 	answer(w, http.StatusOK, shown{receipt, receipt.Message()})

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +14,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
 )
 
 // app is a mobile app: an address and a token.
@@ -117,8 +121,8 @@ func TestDigitalKeys(t *testing.T) {
 	ada.want(r, "outcome", "accepted")
 	_, r = ada.call("POST", "/doors/studio/lock", `{"request_id": "lock-0123456789abcdef"}`)
 	ada.want(r, "outcome", "accepted")
-	if status, _ := (app{t, base, "nobody"}).call("GET", "/keys", ""); status != http.StatusUnauthorized {
-		t.Errorf("status %d for a stranger, want 401", status)
+	if status, _ := (app{t, base, "unknown"}).call("GET", "/keys", ""); status != http.StatusUnauthorized {
+		t.Errorf("status %d for an unknown token, want 401", status)
 	}
 
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -145,5 +149,56 @@ func TestReceiptThatCannotBeRead(t *testing.T) {
 	h.ServeHTTP(w, r)
 	if w.Code != http.StatusServiceUnavailable {
 		t.Errorf("status %d: %s", w.Code, w.Body)
+	}
+}
+
+// A token counts only with its scheme.
+func TestTokenNeedsItsScheme(t *testing.T) {
+	h := (&api{tokens: map[string]string{"token": "ada"}, now: time.Now, gate: new(gate.Gate)}).handler()
+	for _, header := range []string{"token", "Basic token", " token", "Bearertoken", ""} {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/keys", nil)
+		r.Header.Set("Authorization", header)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != http.StatusUnauthorized {
+			t.Errorf("%q: status %d, want 401", header, w.Code)
+		}
+	}
+}
+
+// A member who taps without end is stopped before the door log.
+func TestTapsAreLimited(t *testing.T) {
+	demo, err := newDemo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer demo.close()
+	h := (&api{gate: demo.gate, tokens: map[string]string{"a": "ada", "b": "bob"}, now: demo.sim.Now}).handler()
+	tap := func(token string, n int) int {
+		body := strings.NewReader(fmt.Sprintf(`{"request_id": "tap-%s-%012d"}`, token, n))
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/doors/no-door/unlock", body)
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	limited := 0
+	for n := range 100 {
+		if tap("a", n) == http.StatusTooManyRequests {
+			limited++
+		}
+	}
+	rows := 0
+	for _, err := range demo.gate.Log(t.Context(), gate.LogQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows++
+	}
+	if limited == 0 || rows != 100-limited {
+		t.Errorf("%d of 100 taps were limited, %d rows in the door log", limited, rows)
+	}
+	if status := tap("b", 0); status != http.StatusOK {
+		t.Errorf("another member's tap: status %d", status)
 	}
 }
