@@ -16,10 +16,10 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// office is the host application of the consent handlers: tenants are named by
+// consentFixture is the host application of the consent handlers: tenants are named by
 // a header, as a session would.
-type office struct {
-	*desk
+type consentFixture struct {
+	*hostFixture
 	h    *saltoauth.ConsentHandlers
 	kept map[string]saltoauth.Connection
 	fail error
@@ -27,8 +27,8 @@ type office struct {
 	panics bool
 }
 
-func newOffice(t *testing.T) *office {
-	o := &office{desk: newDesk(t), kept: map[string]saltoauth.Connection{}}
+func newConsentFixture(t *testing.T) *consentFixture {
+	o := &consentFixture{hostFixture: newHost(t), kept: map[string]saltoauth.Connection{}}
 	var err error
 	o.h, err = saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{
 		Authorizer: o.auth,
@@ -76,7 +76,7 @@ func body(r *http.Response) string {
 }
 
 // leave starts at a handler and returns SALTO's callback and the cookie.
-func (o *office) leave(h http.Handler, tenant string, choice saltokstest.ConsentChoice) (string, *http.Cookie) {
+func (o *consentFixture) leave(h http.Handler, tenant string, choice saltokstest.ConsentChoice) (string, *http.Cookie) {
 	o.t.Helper()
 	resp := ask(h, "POST", "https://app.example/salto/connect", tenant)
 	if resp.StatusCode != http.StatusSeeOther || len(resp.Cookies()) != 1 {
@@ -87,7 +87,7 @@ func (o *office) leave(h http.Handler, tenant string, choice saltokstest.Consent
 }
 
 func TestConsentHandlers(t *testing.T) {
-	o := newOffice(t)
+	o := newConsentFixture(t)
 	target, cookie := o.leave(o.h.Connect(), "tenant-1", saltokstest.Allow())
 	if !strings.HasPrefix(cookie.Name, "__Host-") || !cookie.Secure || !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != "/" || cookie.Domain != "" || cookie.MaxAge != 600 {
 		t.Errorf("%v", cookie)
@@ -125,7 +125,7 @@ func TestConsentHandlers(t *testing.T) {
 }
 
 func TestConsentHandlersRefuse(t *testing.T) {
-	o := newOffice(t)
+	o := newConsentFixture(t)
 	target, cookie := o.leave(o.h.Connect(), "tenant-1", saltokstest.Allow())
 	other := *cookie
 	other.Value = "AAAA.BBBB"
@@ -170,7 +170,7 @@ func TestConsentHandlersRefuse(t *testing.T) {
 }
 
 func TestConsentHandlersTellWhatWentWrong(t *testing.T) {
-	o := newOffice(t)
+	o := newConsentFixture(t)
 	target, cookie := o.leave(o.h.Connect(), "tenant-1", saltokstest.ConsentChoice{FullAccess: true})
 	if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != 400 || !strings.Contains(body(resp), "offline access") {
 		t.Errorf("%s", body(resp))
@@ -192,7 +192,7 @@ func TestConsentHandlersTellWhatWentWrong(t *testing.T) {
 	if o.store.documents() != 0 {
 		t.Error("after a panic, a connection nobody knows is stored")
 	}
-	o = newOffice(t) // one that never read SALTO's discovery
+	o = newConsentFixture(t) // one that never read SALTO's discovery
 	o.sim.Fault(saltokstest.IdentityOutage)
 	if resp := ask(o.h.Connect(), "POST", "https://app.example/salto/connect", "tenant-1"); resp.StatusCode != http.StatusBadGateway {
 		t.Errorf("%s", body(resp))

@@ -1,68 +1,59 @@
-package saltoauth
+package saltoauth_test
 
 import (
-	"io"
-	"net/http"
-	"strings"
+	"errors"
 	"testing"
-	"testing/synctest"
 
-	"github.com/doorkit/doorkit/saltoks"
-	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
-	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// TestDisconnectAsTheServerAllows: with the secret in the form, and where
-// discovery names no revocation.
-func TestDisconnectAsTheServerAllows(t *testing.T) {
-	for name, c := range map[string]struct {
-		inBody  bool
-		strip   bool
-		revoked bool
-	}{"secret in the form": {inBody: true, revoked: true}, "no endpoint": {strip: true}} {
-		synctest.Test(t, func(t *testing.T) {
-			sim := saltokstest.New(t, saltokstest.Config{})
-			base := sim.HTTPClient().Transport
-			transport := faulttest.RoundTripper(func(r *http.Request) (*http.Response, error) {
-				resp, err := base.RoundTrip(r)
-				if err != nil || !c.strip || !strings.HasSuffix(r.URL.Path, "openid-configuration") {
-					return resp, err
-				}
-				doc, err := io.ReadAll(resp.Body)
-				resp.Body.Close()
-				return faulttest.Reply(200, strings.Replace(string(doc), "revocation_endpoint", "x", 1)), err
-			})
-			state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: faulttest.Sealer()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			auth, err := NewAuthorizer(Config{
-				Environment: saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()},
-				Credentials: Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(), SecretInBody: c.inBody},
-				State:       state,
-				HTTPClient:  &http.Client{Transport: transport},
-				Now:         sim.Now,
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			login, err := auth.Begin(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			callback, err := sim.Consent(t.Context(), login.URL(), saltokstest.Allow())
-			if err != nil {
-				t.Fatal(err)
-			}
-			conn, err := auth.Complete(t.Context(), login, callback.Query())
-			if err != nil {
-				t.Fatal(err)
-			}
-			done, err := auth.Disconnect(t.Context(), conn.ID, AcknowledgeDisconnect)
-			if err != nil || done.Revoked != c.revoked || done.RevokeErr != nil {
-				t.Errorf("%s: %+v, %v", name, done, err)
-			}
-		})
+func TestDisconnect(t *testing.T) {
+	d := newHost(t)
+	c := d.connect()
+	if _, err := d.auth.Disconnect(t.Context(), c.ID, ""); !errors.Is(err, saltoauth.ErrNotAcknowledged) {
+		t.Errorf("%v", err)
+	}
+	if _, err := d.sites(c); err != nil {
+		t.Errorf("gone without acknowledgement: %v", err)
+	}
+	done, err := d.auth.Disconnect(t.Context(), c.ID, saltoauth.AcknowledgeDisconnect)
+	if err != nil || !done.Revoked || done.RevokeErr != nil {
+		t.Errorf("%+v, %v", done, err)
+	}
+	if d.store.documents() != 0 {
+		t.Errorf("%d documents are left", d.store.documents())
+	}
+	if _, err := d.sites(c); !errors.Is(err, saltoauth.ErrNotConnected) {
+		t.Errorf("%v", err)
+	}
+	if _, err := d.auth.Disconnect(t.Context(), c.ID, saltoauth.AcknowledgeDisconnect); !errors.Is(err, saltoauth.ErrNotConnected) {
+		t.Errorf("%v", err)
+	}
+
+	// Without an identity server the connection still goes, and it is told.
+	c = d.connect()
+	d.sim.Fault(saltokstest.IdentityOutage)
+	done, err = d.auth.Disconnect(t.Context(), c.ID, saltoauth.AcknowledgeDisconnect)
+	if err != nil || done.Revoked || done.RevokeErr == nil || d.store.documents() != 0 {
+		t.Errorf("%+v, %v, %d documents", done, err, d.store.documents())
+	}
+}
+
+// TestForgetAfterABrokenDisconnect: the store fails, or the process dies, between
+// the connection and the note of it. Nothing is connected, so all can go.
+func TestForgetAfterABrokenDisconnect(t *testing.T) {
+	d := newHost(t)
+	c := d.connect()
+	d.store.fail = "/owner/"
+	if _, err := d.auth.Disconnect(t.Context(), c.ID, saltoauth.AcknowledgeDisconnect); err == nil {
+		t.Error("the store failed, and Disconnect does not say so")
+	}
+	d.store.fail = ""
+	if _, err := d.auth.Disconnect(t.Context(), c.ID, saltoauth.AcknowledgeDisconnect); !errors.Is(err, saltoauth.ErrNotConnected) {
+		t.Error(err)
+	}
+	if err := d.auth.Forget(t.Context(), c.Subject, nil); err != nil || d.store.documents() != 0 {
+		t.Errorf("%v, %d documents", err, d.store.documents())
 	}
 }

@@ -14,8 +14,8 @@ import (
 
 func TestForgetNamesTheIQsFirst(t *testing.T) {
 	ctx := t.Context()
-	store := &keptStore{saltostate.NewMemoryStore(), map[string]bool{}}
-	s := testState(t, store, testKey("a"))
+	documents := map[string]bool{}
+	s := testState(t, countingStore(documents), testKey("a"))
 	auth, err := NewAuthorizer(Config{
 		Environment: mockEnv,
 		Credentials: Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"},
@@ -43,7 +43,7 @@ func TestForgetNamesTheIQsFirst(t *testing.T) {
 	}
 	kept := func(want int) {
 		t.Helper()
-		if got := len(store.kept); got != want {
+		if got := len(documents); got != want {
 			t.Errorf("%d documents, want %d", got, want)
 		}
 	}

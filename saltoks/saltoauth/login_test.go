@@ -18,7 +18,7 @@ import (
 )
 
 func TestSealLogin(t *testing.T) {
-	d := newDesk(t)
+	d := newHost(t)
 	l := d.begin()
 	text, err := d.auth.SealLogin(t.Context(), l, "tenant-1")
 	if err != nil {
@@ -51,7 +51,7 @@ func TestSealLogin(t *testing.T) {
 // TestLoginPrintsNoSecret: no verb, logger or encoder writes the state or the
 // nonce, which are in the query of the login page.
 func TestLoginPrintsNoSecret(t *testing.T) {
-	l := newDesk(t).begin()
+	l := newHost(t).begin()
 	page, err := url.Parse(l.URL())
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -18,10 +19,10 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// onTheWay is a desk whose requests a test sees and bends.
-func onTheWay(t *testing.T, way func(r *http.Request, send http.RoundTripper) (*http.Response, error)) *desk {
+// newHostVia is a hostFixture whose requests a test sees and bends.
+func newHostVia(t *testing.T, way func(r *http.Request, send http.RoundTripper) (*http.Response, error)) *hostFixture {
 	t.Helper()
-	d := newDesk(t)
+	d := newHost(t)
 	send := d.sim.HTTPClient().Transport
 	hc := &http.Client{Transport: faulttest.RoundTripper(func(r *http.Request) (*http.Response, error) { return way(r, send) })}
 	config := d.config()
@@ -34,7 +35,7 @@ func onTheWay(t *testing.T, way func(r *http.Request, send http.RoundTripper) (*
 	return d
 }
 
-func (d *desk) link(c saltoauth.Connection, site saltokstest.Site) saltoauth.Connection {
+func (d *hostFixture) link(c saltoauth.Connection, site saltokstest.Site) saltoauth.Connection {
 	d.t.Helper()
 	c, err := d.auth.LinkSite(d.t.Context(), c.ID, saltoks.SiteID(site.ID))
 	if err != nil {
@@ -43,7 +44,7 @@ func (d *desk) link(c saltoauth.Connection, site saltokstest.Site) saltoauth.Con
 	return c
 }
 
-func (d *desk) reconnect(c saltoauth.Connection) error {
+func (d *hostFixture) reconnect(c saltoauth.Connection) error {
 	d.t.Helper()
 	l, err := d.auth.BeginReconnect(d.t.Context(), c.ID)
 	if err != nil {
@@ -55,7 +56,7 @@ func (d *desk) reconnect(c saltoauth.Connection) error {
 
 // TestReconnectWantsTheSameSite: the user lost the site meanwhile.
 func TestReconnectWantsTheSameSite(t *testing.T) {
-	d := newDesk(t)
+	d := newHost(t)
 	home := d.sim.World().Sites[0]
 	c := d.link(d.connect(), home)
 	d.sim.RemoveMember(home.ID, d.sim.World().Users[0].Email)
@@ -72,21 +73,21 @@ func TestReconnectWantsTheSameSite(t *testing.T) {
 // process links another site, or disconnects. The newer deed stands.
 func TestConnectionChangedDuringReconnect(t *testing.T) {
 	for name, c := range map[string]struct {
-		meanwhile func(d *desk, c saltoauth.Connection) error
+		meanwhile func(d *hostFixture, c saltoauth.Connection) error
 		want      string
 	}{
-		"another site": {func(d *desk, c saltoauth.Connection) error {
+		"another site": {func(d *hostFixture, c saltoauth.Connection) error {
 			_, err := d.auth.LinkSite(context.Background(), c.ID, saltoks.SiteID(d.sim.World().Sites[1].ID))
 			return err
 		}, "begin again"},
-		"disconnected": {func(d *desk, c saltoauth.Connection) error {
+		"disconnected": {func(d *hostFixture, c saltoauth.Connection) error {
 			_, err := d.auth.Disconnect(context.Background(), c.ID, saltoauth.AcknowledgeDisconnect)
 			return err
 		}, "no such connection"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var meanwhile func() error
-			d := onTheWay(t, func(r *http.Request, send http.RoundTripper) (*http.Response, error) {
+			d := newHostVia(t, func(r *http.Request, send http.RoundTripper) (*http.Response, error) {
 				if do := meanwhile; do != nil && strings.HasSuffix(r.URL.Path, "/sites") {
 					meanwhile = nil
 					if err := do(); err != nil {
@@ -112,7 +113,7 @@ func TestConnectionChangedDuringReconnect(t *testing.T) {
 
 // TestConsentTakesBearerTokensAlone, as nothing else could be sent.
 func TestConsentTakesBearerTokensAlone(t *testing.T) {
-	d := onTheWay(t, func(r *http.Request, send http.RoundTripper) (*http.Response, error) {
+	d := newHostVia(t, func(r *http.Request, send http.RoundTripper) (*http.Response, error) {
 		resp, err := send.RoundTrip(r)
 		if err == nil && strings.HasSuffix(r.URL.Path, "/connect/token") {
 			b, _ := io.ReadAll(resp.Body)
@@ -132,8 +133,8 @@ func TestConsentTakesBearerTokensAlone(t *testing.T) {
 // a connection that was idle; a refresh must go out once.
 func TestIdentityRequestsUseFreshConnections(t *testing.T) {
 	seen := 0
-	var d *desk
-	d = onTheWay(t, func(r *http.Request, send http.RoundTripper) (*http.Response, error) {
+	var d *hostFixture
+	d = newHostVia(t, func(r *http.Request, send http.RoundTripper) (*http.Response, error) {
 		if strings.HasPrefix(r.URL.String(), d.sim.Issuer()) {
 			if seen++; !r.Close {
 				t.Errorf("%s %s may go over an idle connection", r.Method, r.URL.Path)
@@ -153,9 +154,89 @@ func TestIdentityRequestsUseFreshConnections(t *testing.T) {
 
 // TestSigningKeyIsReplaced at the server between two consents.
 func TestSigningKeyIsReplaced(t *testing.T) {
-	d := newDesk(t)
+	d := newHost(t)
 	d.connect()
 	d.sim.RotateKey(true)
 	d.sim.Clock().Advance(time.Minute)
 	d.connect()
+}
+
+func TestReconnect(t *testing.T) {
+	d := newHost(t)
+	c := d.connect()
+	c, err := d.auth.LinkSite(t.Context(), c.ID, saltoks.SiteID(d.sim.World().Sites[0].ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.sim.Clock().Advance(91 * 24 * time.Hour)
+	if _, err := d.sites(c); !errors.Is(err, saltoks.ErrReauthorize) {
+		t.Fatalf("%v", err)
+	}
+	l, err := d.auth.BeginReconnect(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.auth.Reconnect(t.Context(), l, d.callback(l, saltokstest.Allow()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := c
+	want.ConsentedAt, want.DueAt = got.ConsentedAt, got.ConsentedAt.Add(75*24*time.Hour)
+	if diff := cmp.Diff(want, got); diff != "" || !got.ConsentedAt.After(c.ConsentedAt) {
+		t.Error(diff)
+	}
+	if _, err := d.sites(got); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReconnectGoneWrong: the connection works on as if nothing had happened.
+func TestReconnectGoneWrong(t *testing.T) {
+	d := newHost(t)
+	c := d.connect()
+	c, err := d.auth.LinkSite(t.Context(), c.ID, saltoks.SiteID(d.sim.World().Sites[0].ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	try := func(choice saltokstest.ConsentChoice) error {
+		t.Helper()
+		l, err := d.auth.BeginReconnect(t.Context(), c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := d.callback(l, choice)
+		_, err = d.auth.Reconnect(t.Context(), l, v)
+		return err
+	}
+	err = try(d.as("other@quay.example"))
+	wrong, ok := errors.AsType[*saltoauth.WrongUserError](err)
+	if !ok || !errors.Is(err, saltoauth.ErrWrongUser) || wrong.Want != "d***@h***.example" || wrong.Got != "o***@q***.example" {
+		t.Errorf("%v", err)
+	}
+	if strings.Contains(fmt.Sprint(err), "other@") || strings.Contains(fmt.Sprint(err), "doors@") {
+		t.Errorf("not masked: %v", err)
+	}
+	if err := try(saltokstest.ConsentChoice{Deny: true}); !errors.Is(err, saltoauth.ErrConsentDenied) {
+		t.Errorf("%v", err)
+	}
+	if err := try(saltokstest.ConsentChoice{FullAccess: true}); !errors.Is(err, saltoauth.ErrNoOfflineAccess) {
+		t.Errorf("%v", err)
+	}
+	// A login of the one verb does not do for the other.
+	l := d.begin()
+	if _, err := d.auth.Reconnect(t.Context(), l, d.callback(l, saltokstest.Allow())); err == nil {
+		t.Error("Reconnect took a login of Begin")
+	}
+	l, _ = d.auth.BeginReconnect(t.Context(), c.ID)
+	if _, err := d.auth.Complete(t.Context(), l, d.callback(l, saltokstest.Allow())); err == nil {
+		t.Error("Complete took a login of BeginReconnect")
+	}
+	after, err := d.auth.Connection(t.Context(), c.ID)
+	if diff := cmp.Diff(c, after); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	d.sim.Clock().Advance(2 * time.Hour) // needs the old refresh token
+	if _, err := d.sites(c); err != nil {
+		t.Errorf("the old tokens are gone: %v", err)
+	}
 }

@@ -11,29 +11,16 @@ import (
 	"time"
 
 	"github.com/jarcoal/httpmock"
-	"golang.org/x/oauth2"
 
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
-
-// bubble runs fn with a bench in a synctest bubble, and looks for leaked
-// secrets afterwards.
-func bubble(t *testing.T, fn func(t *testing.T, b *bench)) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, saltostate.NewMemoryStore(), nil)
-		fn(t, b)
-		synctest.Wait()
-		if strings.Contains(b.log.String(), "planted") {
-			t.Errorf("the log shows a secret:\n%s", b.log.String())
-		}
-	})
-}
 
 // TestHangingServer: 15 seconds for the exchange, then a temporary error.
 func TestHangingServer(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		ts := b.source()
 		time.Sleep(2 * time.Hour)
 		b.delay = time.Hour
@@ -63,10 +50,10 @@ func TestOutage(t *testing.T) {
 		"junk": func() *http.Response { return jsonAnswer(200, `{"access_token":planted`) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, b *bench) {
+			bubble(t, func(t *testing.T, b *tokenFixture) {
 				one, two := b.source(), b.source()
 				time.Sleep(2 * time.Hour)
-				b.bend(func() { b.before = answer })
+				b.change(func() { b.before = answer })
 				posts := 0
 				for _, pause := range []time.Duration{5, 10, 20, 40, 80, 160, 300, 300} {
 					pause *= time.Second
@@ -87,7 +74,7 @@ func TestOutage(t *testing.T) {
 				if doc := b.doc(); doc.Attempts != 8 || doc.Fault == "" || doc.Tokens.Refresh.Reveal() != "r0-planted" {
 					t.Errorf("%+v", doc)
 				}
-				b.bend(func() { b.before = nil })
+				b.change(func() { b.before = nil })
 				b.want(one, "a1-planted")
 				b.want(two, "a1-planted")
 				b.wantPosts(posts + 1)
@@ -101,11 +88,11 @@ func TestOutage(t *testing.T) {
 
 // TestOutageWithAValidToken: nobody notices but the log.
 func TestOutageWithAValidToken(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		one, two := b.source(), b.source()
 		b.want(one, "a0-planted")
 		time.Sleep(55 * time.Minute)
-		b.bend(func() { b.before = func() *http.Response { return httpmock.NewStringResponse(503, "") } })
+		b.change(func() { b.before = func() *http.Response { return httpmock.NewStringResponse(503, "") } })
 		for range 50 {
 			b.want(one, "a0-planted")
 			b.want(two, "a0-planted")
@@ -120,9 +107,9 @@ func TestOutageWithAValidToken(t *testing.T) {
 // TestATokenInItsLastSeconds is given to nobody: the request would arrive with a
 // dead one.
 func TestATokenInItsLastSeconds(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		ts := b.source()
-		b.bend(func() { b.before = func() *http.Response { return httpmock.NewStringResponse(503, "") } })
+		b.change(func() { b.before = func() *http.Response { return httpmock.NewStringResponse(503, "") } })
 		time.Sleep(time.Hour - 10*time.Second - time.Nanosecond)
 		b.want(ts, "a0-planted") // the first call of this process, in an outage
 		b.wantPosts(1)
@@ -134,9 +121,9 @@ func TestATokenInItsLastSeconds(t *testing.T) {
 }
 
 func TestRetryAfterIsHeeded(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		time.Sleep(2 * time.Hour)
-		b.bend(func() {
+		b.change(func() {
 			b.before = func() *http.Response { r := jsonAnswer(429, ""); r.Header.Set("Retry-After", "60"); return r }
 		})
 		_, err := b.source().Token(t.Context())
@@ -144,7 +131,7 @@ func TestRetryAfterIsHeeded(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		time.Sleep(time.Minute)
-		b.bend(func() {
+		b.change(func() {
 			b.before = func() *http.Response { r := jsonAnswer(429, ""); r.Header.Set("Retry-After", "86400"); return r }
 		})
 		_, err = b.source().Token(t.Context())
@@ -157,10 +144,10 @@ func TestRetryAfterIsHeeded(t *testing.T) {
 // TestRotationWithoutAnAnswer: the server rotated, then failed. One request was
 // made, and the next one ends in ErrReauthorize, for every source, for good.
 func TestRotationWithoutAnAnswer(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		one, two := b.source(), b.source()
 		time.Sleep(2 * time.Hour)
-		b.bend(func() { b.after = func() *http.Response { return httpmock.NewStringResponse(502, "") } })
+		b.change(func() { b.after = func() *http.Response { return httpmock.NewStringResponse(502, "") } })
 		_, err := one.Token(t.Context())
 		if e, ok := errors.AsType[*IdentityError](err); !ok || !e.Temporary() {
 			t.Errorf("%v", err)
@@ -187,9 +174,9 @@ func TestRotationWithoutAnAnswer(t *testing.T) {
 
 // TestClientRefused: a wrong client secret is no reason to consent again.
 func TestClientRefused(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		time.Sleep(2 * time.Hour)
-		b.bend(func() {
+		b.change(func() {
 			b.before = func() *http.Response {
 				return jsonAnswer(401, `{"error":"invalid_client","error_description":"planted"}`)
 			}
@@ -199,25 +186,9 @@ func TestClientRefused(t *testing.T) {
 		if !ok || errors.Is(err, saltoks.ErrReauthorize) || e.Temporary() || e.Code != "invalid_client" || strings.Contains(err.Error(), "planted") {
 			t.Errorf("%v", err)
 		}
-		b.bend(func() { b.before = nil })
+		b.change(func() { b.before = nil })
 		time.Sleep(5 * time.Second)
 		b.want(b.source(), "a1-planted")
-	})
-}
-
-// stuckDisk keeps a write waiting until its context ends.
-type stuckDisk struct {
-	*saltostate.MemoryStore
-	stuck atomic.Bool
-}
-
-func (s *stuckDisk) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
-	return s.MemoryStore.Update(ctx, key, func(fctx context.Context, current []byte) ([]byte, error) {
-		next, err := fn(fctx, current)
-		if err == nil && s.stuck.Load() {
-			return nil, faulttest.Until(ctx)
-		}
-		return next, err
 	})
 }
 
@@ -225,11 +196,20 @@ func (s *stuckDisk) Update(ctx context.Context, key string, fn func(context.Cont
 // tokens are saved as soon as the store takes them.
 func TestAStoreThatIsStuckAfterTheRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &stuckDisk{MemoryStore: saltostate.NewMemoryStore()}
-		b := newBench(t, store, nil)
+		var stuck atomic.Bool
+		store := &statetest.FaultyStore{Store: saltostate.NewMemoryStore()}
+		store.OnUpdate = func(ctx context.Context, key string, fn statetest.UpdateFunc) error {
+			return store.UpdateThen(ctx, key, fn, func(next []byte) ([]byte, error) {
+				if stuck.Load() {
+					return nil, faulttest.Until(ctx)
+				}
+				return next, nil
+			})
+		}
+		b := newTokenFixture(t, store, nil)
 		ts := b.source()
 		time.Sleep(2 * time.Hour)
-		store.stuck.Store(true)
+		stuck.Store(true)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		start := time.Now()
@@ -239,7 +219,7 @@ func TestAStoreThatIsStuckAfterTheRotation(t *testing.T) {
 		if err := ts.refresher.Wait(ctx); err != nil {
 			t.Errorf("a refresh is still in flight: %v", err)
 		}
-		store.stuck.Store(false)
+		stuck.Store(false)
 		b.want(ts, "a1-planted")
 		if got := b.doc().Tokens.Refresh.Reveal(); got != "r1-planted" {
 			t.Errorf("stored %q", got)
@@ -251,7 +231,7 @@ func TestAStoreThatIsStuckAfterTheRotation(t *testing.T) {
 // TestAPauseOfAWrongClock: another process, an hour ahead, noted a failed try.
 // Nobody waits an hour for that.
 func TestAPauseOfAWrongClock(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		time.Sleep(2 * time.Hour)
 		doc := *b.doc()
 		doc.Attempts, doc.RetryAt, doc.Fault = 1, time.Now().Add(time.Hour), "refresh: refused"
@@ -260,66 +240,25 @@ func TestAPauseOfAWrongClock(t *testing.T) {
 	})
 }
 
-// deafStore comes to a document late, whatever the context says meanwhile.
-type deafStore struct {
-	*saltostate.MemoryStore
-	d time.Duration
-}
-
-func (s *deafStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
-	time.Sleep(s.d)
-	return s.MemoryStore.Update(context.WithoutCancel(ctx), key, fn)
-}
-
 // TestAStoreThatIsDeaf: when the document comes after the time to wait for it is
 // over, no refresh token is sent any more.
 func TestAStoreThatIsDeaf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &deafStore{MemoryStore: saltostate.NewMemoryStore()}
-		b := newBench(t, store, nil)
+		var late time.Duration // whatever the context says meanwhile
+		store := &statetest.FaultyStore{Store: saltostate.NewMemoryStore()}
+		store.OnUpdate = func(ctx context.Context, key string, fn statetest.UpdateFunc) error {
+			time.Sleep(late)
+			return store.Store.Update(context.WithoutCancel(ctx), key, fn)
+		}
+		b := newTokenFixture(t, store, nil)
 		ts := b.source()
 		time.Sleep(2 * time.Hour)
-		store.d = lockLimit + time.Second
+		late = lockLimit + time.Second
 		if _, err := ts.Token(t.Context()); err == nil || !strings.Contains(err.Error(), "too long") {
 			t.Errorf("%v", err)
 		}
 		b.wantPosts(0)
-		store.d = 0
+		late = 0
 		b.want(ts, "a1-planted")
-	})
-}
-
-// failingSource gives one token and fails from then on.
-type failingSource struct {
-	token *oauth2.Token
-	asked int
-}
-
-func (s *failingSource) Token() (*oauth2.Token, error) {
-	if s.asked++; s.asked > 1 {
-		return nil, faulttest.ErrHost
-	}
-	return s.token, nil
-}
-
-// TestAFailingSourceIsNotAskedAtEachTap while its last token is good.
-func TestAFailingSourceIsNotAskedAtEachTap(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		src := &failingSource{token: &oauth2.Token{AccessToken: "a", Expiry: time.Now().Add(time.Hour)}}
-		ts := FromOAuth2(src)
-		for range 2 {
-			for range 10 {
-				if token, err := ts.Token(t.Context()); err != nil || token.Access.Reveal() != "a" {
-					t.Fatalf("%v", err)
-				}
-			}
-			time.Sleep(55 * time.Minute)
-		}
-		if _, err := ts.Token(t.Context()); err == nil {
-			t.Error("a token that is over is given out")
-		}
-		if src.asked != 3 {
-			t.Errorf("asked %d times, want once for the token, once in its last tenth, once after its end", src.asked)
-		}
 	})
 }

@@ -15,10 +15,11 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
 func TestRefreshAtATenthLeft(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		ts := b.source()
 		b.want(ts, "a0-planted")
 		time.Sleep(53 * time.Minute)
@@ -37,7 +38,7 @@ func TestRefreshAtATenthLeft(t *testing.T) {
 }
 
 func TestOneRefreshForManyCallers(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		b.delay = 5 * time.Second
 		sources := []saltoks.TokenSource{b.source(), b.source(), b.source()} // as three processes
 		time.Sleep(2 * time.Hour)
@@ -51,7 +52,7 @@ func TestOneRefreshForManyCallers(t *testing.T) {
 }
 
 func TestOthersGoOnWithTheValidToken(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		ts := b.source()
 		b.want(ts, "a0-planted")
 		time.Sleep(55 * time.Minute)
@@ -75,7 +76,7 @@ func TestOthersGoOnWithTheValidToken(t *testing.T) {
 }
 
 func TestRefreshOutlivesItsCaller(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		ts := b.source()
 		time.Sleep(2 * time.Hour)
 		b.delay = 700 * time.Millisecond
@@ -100,7 +101,7 @@ func TestRefreshOutlivesItsCaller(t *testing.T) {
 }
 
 func TestWaitGivesUpWithItsContext(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		ts := b.source()
 		time.Sleep(2 * time.Hour)
 		b.delay = 10 * time.Second
@@ -116,7 +117,7 @@ func TestWaitGivesUpWithItsContext(t *testing.T) {
 }
 
 func TestCancelledBeforehand(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := b.source().Token(ctx); !errors.Is(err, context.Canceled) {
@@ -127,7 +128,7 @@ func TestCancelledBeforehand(t *testing.T) {
 }
 
 func TestReject(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		one, two := b.source(), b.source()
 		b.want(one, "a0-planted")
 		b.want(two, "a0-planted")
@@ -154,52 +155,15 @@ func TestReject(t *testing.T) {
 	})
 }
 
-func TestAuthStyle(t *testing.T) {
-	for name, c := range map[string]struct {
-		change func(*Credentials)
-		basic  bool
-		form   string
-	}{
-		"secret in the header": {nil, true, ""},
-		"secret in the body":   {func(c *Credentials) { c.SecretInBody = true }, false, "planted-client-secret"},
-		"public client":        {func(c *Credentials) { c.ClientSecret = saltoks.Secret{} }, false, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b := newBench(t, saltostate.NewMemoryStore(), c.change)
-				time.Sleep(2 * time.Hour)
-				b.want(b.source(), "a1-planted")
-				b.wantPosts(1)
-				r := b.requests[0]
-				user, pass, basic := r.BasicAuth()
-				if basic != c.basic || r.PostForm.Get("client_secret") != c.form {
-					t.Errorf("basic %v, form %v", basic, r.PostForm)
-				}
-				if basic && (user != mockClient || pass != "planted-client-secret") {
-					t.Errorf("%q %q", user, pass)
-				}
-				if !basic && r.PostForm.Get("client_id") != mockClient {
-					t.Errorf("%v", r.PostForm)
-				}
-				// Refused once is refused: no second try in the other style.
-				b.bend(func() { b.before = func() *http.Response { return jsonAnswer(401, `{"error":"invalid_client"}`) } })
-				time.Sleep(2 * time.Hour)
-				_, _ = b.source().Token(t.Context())
-				b.wantPosts(2)
-			})
-		})
-	}
-}
-
 // TestUnsavedTokensAreSavedLater: the store fails right after the rotation; the
 // token is not used before it is saved, and it is saved on a later call.
 func TestUnsavedTokensAreSavedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &failingStore{MemoryStore: saltostate.NewMemoryStore()}
-		b := newBench(t, store, nil)
+		var full atomic.Bool
+		b := newTokenFixture(t, fullDisk(&full), nil)
 		ts := b.source()
 		time.Sleep(2 * time.Hour)
-		store.fail.Store(true)
+		full.Store(true)
 		for range 3 {
 			if got, err := ts.Token(t.Context()); err == nil || !errors.Is(err, errDisk) || !got.Access.IsZero() {
 				t.Errorf("%q, %v", got.Access.Reveal(), err)
@@ -210,7 +174,7 @@ func TestUnsavedTokensAreSavedLater(t *testing.T) {
 		if !strings.Contains(b.log.String(), "could not be saved") {
 			t.Error("nothing in the log")
 		}
-		store.fail.Store(false)
+		full.Store(false)
 		b.want(ts, "a1-planted")
 		if got := b.doc().Tokens.Refresh.Reveal(); got != "r1-planted" {
 			t.Errorf("stored %q", got)
@@ -219,7 +183,7 @@ func TestUnsavedTokensAreSavedLater(t *testing.T) {
 
 		// It fails for so long that what is to be saved must itself be refreshed,
 		// twice; none of the rotations is lost.
-		store.fail.Store(true)
+		full.Store(true)
 		for posts := 2; posts <= 3; posts++ {
 			time.Sleep(2 * time.Hour)
 			if _, err := ts.Token(t.Context()); !errors.Is(err, errDisk) {
@@ -228,20 +192,20 @@ func TestUnsavedTokensAreSavedLater(t *testing.T) {
 			b.wantPosts(posts)
 		}
 		time.Sleep(2 * time.Hour)
-		store.fail.Store(false)
+		full.Store(false)
 		b.want(ts, "a4-planted")
 		b.wantPosts(4)
 
 		// The end of the process is the last chance.
 		time.Sleep(2 * time.Hour)
-		store.fail.Store(true)
+		full.Store(true)
 		if _, err := ts.Token(t.Context()); !errors.Is(err, errDisk) {
 			t.Error(err)
 		}
 		if err := ts.Wait(t.Context()); !errors.Is(err, errDisk) {
 			t.Errorf("Wait does not tell that tokens are lost: %v", err)
 		}
-		store.fail.Store(false)
+		full.Store(false)
 		if err := ts.Wait(t.Context()); err != nil || b.doc().Tokens.Refresh.Reveal() != "r5-planted" {
 			t.Errorf("%v, stored %q", err, b.doc().Tokens.Refresh.Reveal())
 		}
@@ -252,15 +216,15 @@ func TestUnsavedTokensAreSavedLater(t *testing.T) {
 // TestUnsavedTokensUndoNothing: before they can be saved, a person reconnects.
 func TestUnsavedTokensUndoNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &failingStore{MemoryStore: saltostate.NewMemoryStore()}
-		b := newBench(t, store, nil)
+		var full atomic.Bool
+		b := newTokenFixture(t, fullDisk(&full), nil)
 		ts := b.source()
 		time.Sleep(2 * time.Hour)
-		store.fail.Store(true)
+		full.Store(true)
 		if _, err := ts.Token(t.Context()); !errors.Is(err, errDisk) {
 			t.Fatal(err)
 		}
-		store.fail.Store(false)
+		full.Store(false)
 		doc := *b.doc()
 		doc.Tokens.Access, doc.Tokens.Refresh = storedsecret.New(saltoks.NewSecret("a-reconnected")), storedsecret.New(saltoks.NewSecret("r-reconnected"))
 		doc.Tokens.ObtainedAt, doc.Tokens.Expiry = time.Now(), time.Now().Add(time.Hour)
@@ -276,44 +240,38 @@ func TestUnsavedTokensUndoNothing(t *testing.T) {
 	})
 }
 
-// takenStore lets another process write although this one holds the document.
-type takenStore struct {
-	saltostate.Store
-	doc atomic.Pointer[[]byte]
-}
-
-func (s *takenStore) Get(ctx context.Context, key string) ([]byte, error) {
-	if doc := s.doc.Load(); doc != nil {
-		return *doc, nil
-	}
-	return s.Store.Get(ctx, key)
-}
-
-// by puts the other process's document in place.
-func (s *takenStore) by(t *testing.T, doc connectionDoc) {
+// sealed is a document as another process would write it.
+func sealed(t *testing.T, doc connectionDoc) []byte {
 	theirs := saltostate.NewMemoryStore()
-	err := saltostate.Update(t.Context(), testState(t, theirs, testKey("k")), connectionDocs, benchConn,
+	err := saltostate.Update(t.Context(), testState(t, theirs, testKey("k")), connectionDocs, fixtureConn,
 		func(context.Context, *connectionDoc) (*connectionDoc, error) { return &doc, nil })
-	sealed, err2 := theirs.Get(t.Context(), benchKey)
-	if err != nil || err2 != nil || sealed == nil {
+	stored, err2 := theirs.Get(t.Context(), fixtureKey)
+	if err != nil || err2 != nil || stored == nil {
 		t.Error(err, err2)
 	}
-	s.doc.Store(&sealed)
+	return stored
 }
 
 // TestLostLease: a store whose lease was lost while another process refreshed;
 // the token of the other one is adopted.
 func TestLostLease(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
-		taken := &takenStore{Store: b.store}
+	bubble(t, func(t *testing.T, b *tokenFixture) {
+		var theirs []byte // written by another process although this one holds the document
+		taken := &statetest.FaultyStore{Store: b.store}
+		taken.OnGet = func(ctx context.Context, key string) ([]byte, error) {
+			if theirs != nil {
+				return theirs, nil
+			}
+			return taken.Store.Get(ctx, key)
+		}
 		b.state = testState(t, taken, testKey("k"))
 		ts := b.source()
 		time.Sleep(2 * time.Hour)
-		b.bend(func() {
+		b.change(func() {
 			b.before = func() *http.Response {
 				// Meanwhile, elsewhere: rotated, written in spite of our hold.
 				now := time.Now().UTC()
-				taken.by(t, connectionDoc{Environment: "mock", Subject: "subject-1", Tokens: tokenSet{
+				theirs = sealed(t, connectionDoc{Environment: "mock", Subject: "subject-1", Tokens: tokenSet{
 					Access:  storedsecret.New(saltoks.NewSecret("theirs")),
 					Refresh: storedsecret.New(saltoks.NewSecret("r-theirs")), ObtainedAt: now, Expiry: now.Add(time.Hour)}})
 				return jsonAnswer(400, `{"error":"invalid_grant"}`)
@@ -330,11 +288,11 @@ func TestLostLease(t *testing.T) {
 // TestLongWaitForAnotherProcess: who waits for the document leaves after 15 s,
 // and a wait does not shorten the refresh that follows it.
 func TestLongWaitForAnotherProcess(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		ts := b.source()
 		time.Sleep(2 * time.Hour)
 		hold := func(d time.Duration) {
-			go b.store.Update(t.Context(), benchKey, func(_ context.Context, cur []byte) ([]byte, error) {
+			go b.store.Update(t.Context(), fixtureKey, func(_ context.Context, cur []byte) ([]byte, error) {
 				time.Sleep(d)
 				return cur, nil
 			})
@@ -356,14 +314,14 @@ func TestLongWaitForAnotherProcess(t *testing.T) {
 }
 
 func TestDisconnectedAndForeign(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		doc := *b.doc()
 		doc.Environment = "another"
 		b.put(doc)
 		if _, err := b.source().Token(t.Context()); !errors.Is(err, ErrNotConnected) {
 			t.Errorf("%v", err)
 		}
-		if err := b.state.Delete(t.Context(), connectionDocs.Name, benchConn); err != nil {
+		if err := b.state.Delete(t.Context(), connectionDocs.Name, fixtureConn); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Hour)
@@ -375,7 +333,7 @@ func TestDisconnectedAndForeign(t *testing.T) {
 }
 
 func TestPrintsHoldNoSecret(t *testing.T) {
-	bubble(t, func(t *testing.T, b *bench) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
 		ts := b.source()
 		b.want(ts, "a0-planted")
 		doc := b.doc()

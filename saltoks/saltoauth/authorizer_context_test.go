@@ -19,42 +19,42 @@ func TestAuthorizerHonoursContexts(t *testing.T) {
 	type try struct {
 		name  string
 		calls bool // it talks to SALTO
-		do    func(ctx context.Context, d *desk, c saltoauth.Connection, l, r saltoauth.Login) error
+		do    func(ctx context.Context, d *hostFixture, c saltoauth.Connection, l, r saltoauth.Login) error
 	}
 	tries := []try{
-		{"Begin", true, func(ctx context.Context, d *desk, _ saltoauth.Connection, _, _ saltoauth.Login) error {
+		{"Begin", true, func(ctx context.Context, d *hostFixture, _ saltoauth.Connection, _, _ saltoauth.Login) error {
 			_, err := d.auth.Begin(ctx)
 			return err
 		}},
-		{"Complete", true, func(ctx context.Context, d *desk, _ saltoauth.Connection, l, _ saltoauth.Login) error {
+		{"Complete", true, func(ctx context.Context, d *hostFixture, _ saltoauth.Connection, l, _ saltoauth.Login) error {
 			v := d.callback(l, saltokstest.Allow())
 			d.hang()
 			_, err := d.auth.Complete(ctx, l, v)
 			return err
 		}},
-		{"BeginReconnect", true, func(ctx context.Context, d *desk, c saltoauth.Connection, _, _ saltoauth.Login) error {
+		{"BeginReconnect", true, func(ctx context.Context, d *hostFixture, c saltoauth.Connection, _, _ saltoauth.Login) error {
 			_, err := d.auth.BeginReconnect(ctx, c.ID)
 			return err
 		}},
-		{"Reconnect", true, func(ctx context.Context, d *desk, _ saltoauth.Connection, _, r saltoauth.Login) error {
+		{"Reconnect", true, func(ctx context.Context, d *hostFixture, _ saltoauth.Connection, _, r saltoauth.Login) error {
 			v := d.callback(r, saltokstest.Allow())
 			d.hang()
 			_, err := d.auth.Reconnect(ctx, r, v)
 			return err
 		}},
-		{"LinkSite", true, func(ctx context.Context, d *desk, c saltoauth.Connection, _, _ saltoauth.Login) error {
+		{"LinkSite", true, func(ctx context.Context, d *hostFixture, c saltoauth.Connection, _, _ saltoauth.Login) error {
 			_, err := d.auth.LinkSite(ctx, c.ID, "NL0417263859")
 			return err
 		}},
-		{"Token", true, func(ctx context.Context, d *desk, c saltoauth.Connection, _, _ saltoauth.Login) error {
+		{"Token", true, func(ctx context.Context, d *hostFixture, c saltoauth.Connection, _, _ saltoauth.Login) error {
 			_, err := d.auth.Tokens(c).Token(ctx)
 			return err
 		}},
-		{"SealLogin", false, func(ctx context.Context, d *desk, _ saltoauth.Connection, l, _ saltoauth.Login) error {
+		{"SealLogin", false, func(ctx context.Context, d *hostFixture, _ saltoauth.Connection, l, _ saltoauth.Login) error {
 			_, err := d.auth.SealLogin(ctx, l, "tenant")
 			return err
 		}},
-		{"OpenLogin", false, func(ctx context.Context, d *desk, _ saltoauth.Connection, l, _ saltoauth.Login) error {
+		{"OpenLogin", false, func(ctx context.Context, d *hostFixture, _ saltoauth.Connection, l, _ saltoauth.Login) error {
 			text, err := d.auth.SealLogin(d.t.Context(), l, "tenant")
 			if err != nil {
 				return err
@@ -62,11 +62,11 @@ func TestAuthorizerHonoursContexts(t *testing.T) {
 			_, err = d.auth.OpenLogin(ctx, text, "tenant")
 			return err
 		}},
-		{"Connection", false, func(ctx context.Context, d *desk, c saltoauth.Connection, _, _ saltoauth.Login) error {
+		{"Connection", false, func(ctx context.Context, d *hostFixture, c saltoauth.Connection, _, _ saltoauth.Login) error {
 			_, err := d.auth.Connection(ctx, c.ID)
 			return err
 		}},
-		{"Connections", false, func(ctx context.Context, d *desk, c saltoauth.Connection, _, _ saltoauth.Login) error {
+		{"Connections", false, func(ctx context.Context, d *hostFixture, c saltoauth.Connection, _, _ saltoauth.Login) error {
 			for _, err := range d.auth.Connections(ctx) {
 				if err != nil {
 					return err
@@ -74,21 +74,21 @@ func TestAuthorizerHonoursContexts(t *testing.T) {
 			}
 			return nil
 		}},
-		{"Status", false, func(ctx context.Context, d *desk, c saltoauth.Connection, _, _ saltoauth.Login) error {
+		{"Status", false, func(ctx context.Context, d *hostFixture, c saltoauth.Connection, _, _ saltoauth.Login) error {
 			_, err := d.auth.Status(ctx, c.ID)
 			return err
 		}},
-		{"NeedSupport", false, func(ctx context.Context, d *desk, c saltoauth.Connection, _, _ saltoauth.Login) error {
+		{"NeedSupport", false, func(ctx context.Context, d *hostFixture, c saltoauth.Connection, _, _ saltoauth.Login) error {
 			_, err := d.auth.NeedSupport(ctx, c.Subject)
 			return err
 		}},
-		{"Forget", false, func(ctx context.Context, d *desk, c saltoauth.Connection, _, _ saltoauth.Login) error {
+		{"Forget", false, func(ctx context.Context, d *hostFixture, c saltoauth.Connection, _, _ saltoauth.Login) error {
 			return d.auth.Forget(ctx, c.Subject, nil)
 		}},
-		{"Reseal", false, func(ctx context.Context, d *desk, c saltoauth.Connection, _, _ saltoauth.Login) error {
+		{"Reseal", false, func(ctx context.Context, d *hostFixture, c saltoauth.Connection, _, _ saltoauth.Login) error {
 			return d.auth.Reseal(ctx, c.Subject)
 		}},
-		{"Disconnect", false, func(ctx context.Context, d *desk, c saltoauth.Connection, _, _ saltoauth.Login) error {
+		{"Disconnect", false, func(ctx context.Context, d *hostFixture, c saltoauth.Connection, _, _ saltoauth.Login) error {
 			_, err := d.auth.Disconnect(ctx, c.ID, saltoauth.AcknowledgeDisconnect)
 			return err
 		}},
@@ -102,7 +102,7 @@ func TestAuthorizerHonoursContexts(t *testing.T) {
 	for _, c := range tries {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := newDesk(t)
+				d := newHost(t)
 				conn := d.connect()
 				l := d.begin()
 				r, err := d.auth.BeginReconnect(t.Context(), conn.ID)
@@ -157,7 +157,7 @@ func TestAuthorizerHonoursContexts(t *testing.T) {
 // was noted of it cannot be taken back. The person learns of it.
 func TestAStoreThatHangsHoldsNoConsentUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t)
+		d := newHost(t)
 		l := d.begin()
 		v := d.callback(l, saltokstest.Allow())
 		d.store.hang = "/connection/"
@@ -172,6 +172,6 @@ func TestAStoreThatHangsHoldsNoConsentUp(t *testing.T) {
 }
 
 // hang makes SALTO take every request and answer none.
-func (d *desk) hang() {
+func (d *hostFixture) hang() {
 	d.sim.Fault(saltokstest.Hang, saltokstest.Count(-1), saltokstest.On("/"))
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 
 	"golang.org/x/oauth2"
 
@@ -18,58 +19,36 @@ import (
 	"time"
 )
 
-// tokenParts are what a consent's tokens are kept and refreshed with.
-type tokenParts struct {
+// faultCase are what a consent's tokens are kept and refreshed with.
+type faultCase struct {
 	t         *testing.T
 	sim       *saltokstest.Sim
 	on        *atomic.Bool
 	ctx       context.Context
 	stop      context.CancelFunc
-	store     *bendStore
-	sealer    *bendSealer
+	store     *statetest.FaultyStore
+	sealer    *faultySealer
 	transport http.RoundTripper
 	now       func() time.Time
 	log       slog.Handler
 	restart   bool // the process was started anew: nothing is in memory
-	source    func(*tokenParts) saltoks.TokenSource
+	source    func(*faultCase) saltoks.TokenSource
 }
 
-// bendStore has hooks around the real store.
-type bendStore struct {
-	saltostate.Store
-	p      *tokenParts
-	get    func(ctx context.Context, key string) ([]byte, error)
-	update func(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error
-}
-
-func (s *bendStore) Get(ctx context.Context, key string) ([]byte, error) {
-	if s.get != nil && s.p.on.Load() {
-		return s.get(ctx, key)
-	}
-	return s.Store.Get(ctx, key)
-}
-
-func (s *bendStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
-	if s.update != nil && s.p.on.Load() {
-		return s.update(ctx, key, fn)
-	}
-	return s.Store.Update(ctx, key, fn)
-}
-
-type bendSealer struct {
+type faultySealer struct {
 	saltostate.Sealer
-	p          *tokenParts
+	p          *faultCase
 	seal, open func()
 }
 
-func (s *bendSealer) Seal(ctx context.Context, plain, additional []byte) (saltostate.Sealed, error) {
+func (s *faultySealer) Seal(ctx context.Context, plain, additional []byte) (saltostate.Sealed, error) {
 	if s.seal != nil && s.p.on.Load() {
 		s.seal()
 	}
 	return s.Sealer.Seal(ctx, plain, additional)
 }
 
-func (s *bendSealer) Open(ctx context.Context, sealed saltostate.Sealed, additional []byte) ([]byte, error) {
+func (s *faultySealer) Open(ctx context.Context, sealed saltostate.Sealed, additional []byte) ([]byte, error) {
 	if s.open != nil && s.p.on.Load() {
 		s.open()
 	}
@@ -77,8 +56,8 @@ func (s *bendSealer) Open(ctx context.Context, sealed saltostate.Sealed, additio
 }
 
 // at bends the requests whose path has a part, "/connect/token" mostly.
-func at(part string, do func(p *tokenParts, r *http.Request, next http.RoundTripper) (*http.Response, error)) func(*tokenParts) {
-	return func(p *tokenParts) {
+func at(part string, do func(p *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error)) func(*faultCase) {
+	return func(p *faultCase) {
 		next := p.transport
 		p.transport = faulttest.RoundTripper(func(r *http.Request) (*http.Response, error) {
 			if p.on.Load() && strings.Contains(r.URL.Path, part) {
@@ -90,24 +69,24 @@ func at(part string, do func(p *tokenParts, r *http.Request, next http.RoundTrip
 }
 
 // grants answers the refresh instead of SALTO.
-func grants(status int, body string, header ...string) func(*tokenParts) {
-	return at("/connect/token", func(*tokenParts, *http.Request, http.RoundTripper) (*http.Response, error) {
+func grants(status int, body string, header ...string) func(*faultCase) {
+	return at("/connect/token", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
 		return faulttest.Reply(status, body, header...), nil
 	})
 }
 
-func anew(with func(*tokenParts)) func(*tokenParts) {
-	return func(p *tokenParts) { p.restart = true; with(p) }
+func anew(with func(*faultCase)) func(*faultCase) {
+	return func(p *faultCase) { p.restart = true; with(p) }
 }
 
-func describes(body func(p *tokenParts) string) func(*tokenParts) {
-	return anew(at("openid-configuration", func(p *tokenParts, _ *http.Request, _ http.RoundTripper) (*http.Response, error) {
+func describes(body func(p *faultCase) string) func(*faultCase) {
+	return anew(at("openid-configuration", func(p *faultCase, _ *http.Request, _ http.RoundTripper) (*http.Response, error) {
 		return faulttest.Reply(200, body(p)), nil
 	}))
 }
 
-func clockOf(read func(true time.Time) time.Time) func(*tokenParts) {
-	return func(p *tokenParts) {
+func clockOf(read func(true time.Time) time.Time) func(*faultCase) {
+	return func(p *faultCase) {
 		p.now = func() time.Time {
 			if p.on.Load() {
 				return read(p.sim.Now())
@@ -117,9 +96,9 @@ func clockOf(read func(true time.Time) time.Time) func(*tokenParts) {
 	}
 }
 
-func password(get PasswordFunc) func(*tokenParts) {
-	return func(p *tokenParts) {
-		p.source = func(p *tokenParts) saltoks.TokenSource {
+func password(get PasswordFunc) func(*faultCase) {
+	return func(p *faultCase) {
+		p.source = func(p *faultCase) saltoks.TokenSource {
 			user := p.sim.World().Users[0]
 			c := p.config()
 			ts, err := PasswordSource(PasswordConfig{
@@ -145,8 +124,8 @@ type foreign func() (*oauth2.Token, error)
 
 func (f foreign) Token() (*oauth2.Token, error) { return f() }
 
-func oauth(get func(p *tokenParts) (*oauth2.Token, error)) func(*tokenParts) {
-	return func(p *tokenParts) {
+func oauth(get func(p *faultCase) (*oauth2.Token, error)) func(*faultCase) {
+	return func(p *faultCase) {
 		user := p.sim.World().Users[0]
 		right, err := PasswordSource(PasswordConfig{
 			Environment: p.env(),
@@ -159,7 +138,7 @@ func oauth(get func(p *tokenParts) (*oauth2.Token, error)) func(*tokenParts) {
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		p.source = func(p *tokenParts) saltoks.TokenSource {
+		p.source = func(p *faultCase) saltoks.TokenSource {
 			return FromOAuth2(foreign(func() (*oauth2.Token, error) {
 				if p.on.Load() {
 					return get(p)
@@ -171,28 +150,41 @@ func oauth(get func(p *tokenParts) (*oauth2.Token, error)) func(*tokenParts) {
 	}
 }
 
-// around lets the store do its work and bends what it would write.
-func (p *tokenParts) around(bend func(next []byte) ([]byte, error)) func(context.Context, string, func(context.Context, []byte) ([]byte, error)) error {
-	return func(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
-		return p.store.Store.Update(ctx, key, func(ctx context.Context, doc []byte) ([]byte, error) {
-			next, err := fn(ctx, doc)
-			if err != nil {
-				return nil, err
-			}
-			return bend(next)
-		})
+// onGet and onUpdate change the calls of the store while the fault is on.
+func (p *faultCase) onGet(get func(ctx context.Context, key string) ([]byte, error)) {
+	p.store.OnGet = func(ctx context.Context, key string) ([]byte, error) {
+		if p.on.Load() {
+			return get(ctx, key)
+		}
+		return p.store.Store.Get(ctx, key)
 	}
 }
 
-func (p *tokenParts) env() saltoks.Environment {
+func (p *faultCase) onUpdate(update func(ctx context.Context, key string, fn statetest.UpdateFunc) error) {
+	p.store.OnUpdate = func(ctx context.Context, key string, fn statetest.UpdateFunc) error {
+		if p.on.Load() {
+			return update(ctx, key, fn)
+		}
+		return p.store.Store.Update(ctx, key, fn)
+	}
+}
+
+// onWrite changes what the store would write.
+func (p *faultCase) onWrite(write func(next []byte) ([]byte, error)) {
+	p.onUpdate(func(ctx context.Context, key string, fn statetest.UpdateFunc) error {
+		return p.store.UpdateThen(ctx, key, fn, write)
+	})
+}
+
+func (p *faultCase) env() saltoks.Environment {
 	return saltoks.Environment{Name: "simulator", Issuer: p.sim.Issuer(), API: p.sim.API()}
 }
 
-func (p *tokenParts) creds() Credentials {
+func (p *faultCase) creds() Credentials {
 	return Credentials{ClientID: p.sim.ClientID(), ClientSecret: saltoks.NewSecret(p.sim.ClientSecret()), RedirectURL: p.sim.RedirectURI()}
 }
 
-func (p *tokenParts) config() Config {
+func (p *faultCase) config() Config {
 	return Config{
 		Environment: p.env(), Credentials: p.creds(),
 		HTTPClient: &http.Client{Transport: p.transport}, Now: p.now, Logger: slog.New(p.log),

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
@@ -61,51 +62,43 @@ func FuzzTokenAnswer(f *testing.F) {
 	})
 }
 
-// FuzzOpenLogin: of all that a browser may send back, only what was sealed
-// opens, and an error repeats nothing of it.
-func FuzzOpenLogin(f *testing.F) {
-	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
-	if err != nil {
-		f.Fatal(err)
-	}
-	auth, err := NewAuthorizer(Config{
-		Environment: mockEnv,
-		Credentials: Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"},
-		State:       state,
-	})
-	if err != nil {
-		f.Fatal(err)
-	}
-	login := Login{Expires: time.Now().Add(time.Hour), state: saltoks.NewSecret("state"), nonce: saltoks.NewSecret("nonce"), verifier: saltoks.NewSecret("verifier")}
-	sealed, err := auth.SealLogin(f.Context(), login, "tenant")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(sealed, "tenant")
-	f.Add(sealed, "another")
-	f.Add(sealed[:len(sealed)-4], "tenant")
-	f.Add("cGxhbnRlZA.cGxhbnRlZA", "tenant")
-	f.Add(".", "")
-	f.Add(sealed[:20]+"\n"+sealed[20:], "tenant") // base64 skips it
-	for _, c := range "ABCDEFGH" {                // base64 skips the last letter's spare bits
-		f.Add(sealed[:len(sealed)-1]+string(c), "tenant")
-		f.Add(strings.Replace(sealed, ".", string(c)+".", 1), "tenant")
-	}
-	f.Fuzz(func(t *testing.T, text, bind string) {
-		opened, err := auth.OpenLogin(t.Context(), text, bind)
-		switch {
-		case text == sealed && bind == "tenant":
-			if err != nil || !opened.state.Equal(login.state) {
-				t.Errorf("%v", err)
-			}
-		case err == nil:
-			t.Errorf("%q opens for %q", text, bind)
-		case err != ErrStateMismatch && err != ErrLoginExpired:
-			t.Errorf("got %v", err)
-		}
-	})
-}
-
 type answers func(*http.Request) (*http.Response, error)
 
 func (f answers) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestAuthStyle(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Credentials)
+		basic  bool
+		form   string
+	}{
+		"secret in the header": {nil, true, ""},
+		"secret in the body":   {func(c *Credentials) { c.SecretInBody = true }, false, "planted-client-secret"},
+		"public client":        {func(c *Credentials) { c.ClientSecret = saltoks.Secret{} }, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newTokenFixture(t, saltostate.NewMemoryStore(), c.change)
+				time.Sleep(2 * time.Hour)
+				b.want(b.source(), "a1-planted")
+				b.wantPosts(1)
+				r := b.requests[0]
+				user, pass, basic := r.BasicAuth()
+				if basic != c.basic || r.PostForm.Get("client_secret") != c.form {
+					t.Errorf("basic %v, form %v", basic, r.PostForm)
+				}
+				if basic && (user != mockClient || pass != "planted-client-secret") {
+					t.Errorf("%q %q", user, pass)
+				}
+				if !basic && r.PostForm.Get("client_id") != mockClient {
+					t.Errorf("%v", r.PostForm)
+				}
+				// Refused once is refused: no second try in the other style.
+				b.change(func() { b.before = func() *http.Response { return jsonAnswer(401, `{"error":"invalid_client"}`) } })
+				time.Sleep(2 * time.Hour)
+				_, _ = b.source().Token(t.Context())
+				b.wantPosts(2)
+			})
+		})
+	}
+}

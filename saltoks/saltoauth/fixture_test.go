@@ -10,14 +10,16 @@ import (
 	"testing"
 
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
-// recordingStore counts documents and failed writes.
+// recordingStore counts documents and fails or hangs where a test says so.
 type recordingStore struct {
-	*saltostate.MemoryStore
+	statetest.FaultyStore
 	mu   sync.Mutex
 	keys map[string]bool
 	fail string // an Update of a key with this part fails
@@ -25,10 +27,12 @@ type recordingStore struct {
 }
 
 func newRecordingStore() *recordingStore {
-	return &recordingStore{MemoryStore: saltostate.NewMemoryStore(), keys: map[string]bool{}}
+	s := &recordingStore{keys: map[string]bool{}}
+	s.Store, s.OnUpdate = saltostate.NewMemoryStore(), s.update
+	return s
 }
 
-func (s *recordingStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+func (s *recordingStore) update(ctx context.Context, key string, fn statetest.UpdateFunc) error {
 	s.mu.Lock()
 	hangs := s.hang != "" && strings.Contains(key, s.hang)
 	if hangs {
@@ -36,22 +40,18 @@ func (s *recordingStore) Update(ctx context.Context, key string, fn func(context
 	}
 	s.mu.Unlock()
 	if hangs {
-		<-ctx.Done()
-		return ctx.Err()
+		return faulttest.Until(ctx)
 	}
-	return s.MemoryStore.Update(ctx, key, func(ctx context.Context, cur []byte) ([]byte, error) {
-		next, err := fn(ctx, cur)
+	return s.UpdateThen(ctx, key, fn, func(next []byte) ([]byte, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if err == nil && s.fail != "" && strings.Contains(key, s.fail) {
+		if s.fail != "" && strings.Contains(key, s.fail) {
 			return nil, errors.New("disk full")
 		}
-		if err == nil {
-			if s.keys[key] = true; next == nil {
-				delete(s.keys, key)
-			}
+		if s.keys[key] = true; next == nil {
+			delete(s.keys, key)
 		}
-		return next, err
+		return next, nil
 	})
 }
 
@@ -61,8 +61,8 @@ func (s *recordingStore) documents() int {
 	return len(s.keys)
 }
 
-// desk is an application before a simulated SALTO.
-type desk struct {
+// hostFixture is an application before a simulated SALTO.
+type hostFixture struct {
 	t     *testing.T
 	sim   *saltokstest.Sim
 	env   saltoks.Environment
@@ -85,9 +85,9 @@ func twoUsers() saltokstest.World {
 	return w
 }
 
-func newDesk(t *testing.T) *desk {
+func newHost(t *testing.T) *hostFixture {
 	t.Helper()
-	d := &desk{t: t, sim: saltokstest.New(t, saltokstest.Config{World: twoUsers()}), store: newRecordingStore()}
+	d := &hostFixture{t: t, sim: saltokstest.New(t, saltokstest.Config{World: twoUsers()}), store: newRecordingStore()}
 	d.env = saltoks.Environment{Name: "simulator", Issuer: d.sim.Issuer(), API: d.sim.API()}
 	var err error
 	if d.state, err = saltostate.New(saltostate.Config{Store: d.store, Sealer: saltostate.EphemeralSealer()}); err != nil {
@@ -100,20 +100,20 @@ func newDesk(t *testing.T) *desk {
 	return d
 }
 
-func (d *desk) config() saltoauth.Config {
+func (d *hostFixture) config() saltoauth.Config {
 	return saltoauth.Config{
 		Environment: d.env, Credentials: d.creds(), State: d.state,
 		HTTPClient: d.sim.HTTPClient(), Now: d.sim.Now, Logger: slog.New(slog.NewTextHandler(&d.log, nil)),
 	}
 }
 
-func (d *desk) creds() saltoauth.Credentials {
+func (d *hostFixture) creds() saltoauth.Credentials {
 	return saltoauth.Credentials{
 		ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret()), RedirectURL: d.sim.RedirectURI(),
 	}
 }
 
-func (d *desk) passwordConfig(password saltoauth.PasswordFunc) saltoauth.PasswordConfig {
+func (d *hostFixture) passwordConfig(password saltoauth.PasswordFunc) saltoauth.PasswordConfig {
 	c := d.config()
 	return saltoauth.PasswordConfig{
 		Environment: c.Environment, Credentials: c.Credentials, User: d.sim.World().Users[0].Email, Password: password,
@@ -122,12 +122,12 @@ func (d *desk) passwordConfig(password saltoauth.PasswordFunc) saltoauth.Passwor
 }
 
 // callback lets a user consent and returns what SALTO sends back.
-func (d *desk) callback(l saltoauth.Login, c saltokstest.ConsentChoice) url.Values {
+func (d *hostFixture) callback(l saltoauth.Login, c saltokstest.ConsentChoice) url.Values {
 	d.t.Helper()
 	return d.callbackFrom(l.URL(), c)
 }
 
-func (d *desk) callbackFrom(page string, c saltokstest.ConsentChoice) url.Values {
+func (d *hostFixture) callbackFrom(page string, c saltokstest.ConsentChoice) url.Values {
 	d.t.Helper()
 	u, err := d.sim.Consent(d.t.Context(), page, c)
 	if err != nil {
@@ -136,7 +136,7 @@ func (d *desk) callbackFrom(page string, c saltokstest.ConsentChoice) url.Values
 	return u.Query()
 }
 
-func (d *desk) begin() saltoauth.Login {
+func (d *hostFixture) begin() saltoauth.Login {
 	d.t.Helper()
 	l, err := d.auth.Begin(d.t.Context())
 	if err != nil {
@@ -145,7 +145,7 @@ func (d *desk) begin() saltoauth.Login {
 	return l
 }
 
-func (d *desk) connect() saltoauth.Connection {
+func (d *hostFixture) connect() saltoauth.Connection {
 	d.t.Helper()
 	l := d.begin()
 	c, err := d.auth.Complete(d.t.Context(), l, d.callback(l, saltokstest.Allow()))
@@ -155,7 +155,7 @@ func (d *desk) connect() saltoauth.Connection {
 	return c
 }
 
-func (d *desk) as(email string) saltokstest.ConsentChoice {
+func (d *hostFixture) as(email string) saltokstest.ConsentChoice {
 	for _, u := range d.sim.World().Users {
 		if u.Email == email {
 			c := saltokstest.Allow()
@@ -168,7 +168,7 @@ func (d *desk) as(email string) saltokstest.ConsentChoice {
 }
 
 // sites calls the API with the connection's token.
-func (d *desk) sites(c saltoauth.Connection) (names []string, err error) {
+func (d *hostFixture) sites(c saltoauth.Connection) (names []string, err error) {
 	d.t.Helper()
 	client, err := saltoks.NewClient(saltoks.Config{Environment: d.env, Tokens: d.auth.Tokens(c), HTTPClient: d.sim.HTTPClient()})
 	if err != nil {
@@ -185,7 +185,7 @@ func (d *desk) sites(c saltoauth.Connection) (names []string, err error) {
 }
 
 // tokenRequests counts requests to the token endpoint.
-func (d *desk) tokenRequests() int {
+func (d *hostFixture) tokenRequests() int {
 	n := 0
 	for _, r := range d.sim.Requests() {
 		if r.Method == "POST" && strings.HasSuffix(r.Path, "/connect/token") {

@@ -2,6 +2,7 @@ package saltoauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,7 +10,9 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jarcoal/httpmock"
@@ -17,11 +20,12 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
-// bench is a token endpoint that rotates and detects reuse, whose next answers
+// tokenFixture is a token endpoint that rotates and detects reuse, whose next answers
 // a test can bend, and one connection on a store.
-type bench struct {
+type tokenFixture struct {
 	t      *testing.T
 	server *httpmock.MockTransport
 	store  saltostate.Store
@@ -40,12 +44,12 @@ type bench struct {
 }
 
 const (
-	benchConn = "con-bench"
-	benchKey  = "saltoks/connection/" + benchConn
+	fixtureConn = "con-fixture"
+	fixtureKey  = "saltoks/connection/" + fixtureConn
 )
 
-func newBench(t *testing.T, store saltostate.Store, change func(*Credentials)) *bench {
-	b := &bench{t: t, server: newMockServer(), store: store, refresh: "r0-planted"}
+func newTokenFixture(t *testing.T, store saltostate.Store, change func(*Credentials)) *tokenFixture {
+	b := &tokenFixture{t: t, server: newMockServer(), store: store, refresh: "r0-planted"}
 	b.server.RegisterResponder("POST", mockIssuer+"/connect/token", b.token)
 	var err error
 	sealer, err := saltostate.NewSealer(testKey("k"))
@@ -66,26 +70,28 @@ func newBench(t *testing.T, store saltostate.Store, change func(*Credentials)) *
 	return b
 }
 
-func (b *bench) put(doc connectionDoc) {
+func (b *tokenFixture) put(doc connectionDoc) {
 	b.t.Helper()
-	err := saltostate.Update(context.Background(), b.state, connectionDocs, benchConn, func(context.Context, *connectionDoc) (*connectionDoc, error) { return &doc, nil })
+	err := saltostate.Update(context.Background(), b.state, connectionDocs, fixtureConn, func(context.Context, *connectionDoc) (*connectionDoc, error) { return &doc, nil })
 	if err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-func (b *bench) doc() *connectionDoc {
+func (b *tokenFixture) doc() *connectionDoc {
 	b.t.Helper()
-	doc, err := saltostate.Load(context.Background(), b.state, connectionDocs, benchConn)
+	doc, err := saltostate.Load(context.Background(), b.state, connectionDocs, fixtureConn)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	return doc
 }
 
-func (b *bench) source() *connectionTokens { return newConnectionTokens(b.id, b.state, benchConn) }
+func (b *tokenFixture) source() *connectionTokens {
+	return newConnectionTokens(b.id, b.state, fixtureConn)
+}
 
-func (b *bench) token(r *http.Request) (*http.Response, error) {
+func (b *tokenFixture) token(r *http.Request) (*http.Response, error) {
 	body, _ := io.ReadAll(r.Body)
 	form, _ := url.ParseQuery(string(body))
 	r.PostForm = form
@@ -123,13 +129,13 @@ func (b *bench) token(r *http.Request) (*http.Response, error) {
 	return jsonAnswer(200, fmt.Sprintf(`{"access_token":"a%d-planted","refresh_token":%q,"expires_in":3600,"token_type":"Bearer","scope":"user_api.full_access"}`, b.n, b.refresh)), nil
 }
 
-func (b *bench) posts() int {
+func (b *tokenFixture) posts() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.requests)
 }
 
-func (b *bench) bend(fn func()) {
+func (b *tokenFixture) change(fn func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	fn()
@@ -141,7 +147,7 @@ func jsonAnswer(status int, body string) *http.Response {
 	return r
 }
 
-func (b *bench) want(ts saltoks.TokenSource, access string) {
+func (b *tokenFixture) want(ts saltoks.TokenSource, access string) {
 	b.t.Helper()
 	got, err := ts.Token(context.Background())
 	if err != nil || got.Access.Reveal() != access || got.Subject != "subject-1" {
@@ -149,7 +155,7 @@ func (b *bench) want(ts saltoks.TokenSource, access string) {
 	}
 }
 
-func (b *bench) wantPosts(n int) {
+func (b *tokenFixture) wantPosts(n int) {
 	b.t.Helper()
 	if b.posts() != n {
 		b.t.Errorf("%d requests to the token endpoint, want %d", b.posts(), n)
@@ -157,4 +163,50 @@ func (b *bench) wantPosts(n int) {
 	if b.reused {
 		b.t.Error("a refresh token was sent twice")
 	}
+}
+
+const (
+	mockIssuer = "https://identity.example"
+	mockClient = "client-1"
+)
+
+var mockEnv = saltoks.Environment{Name: "mock", Issuer: mockIssuer, API: "https://api.example"}
+
+// newMockServer answers discovery; a test registers what else it needs.
+func newMockServer() *httpmock.MockTransport {
+	m := httpmock.NewMockTransport()
+	m.RegisterResponder("GET", mockIssuer+"/.well-known/openid-configuration", httpmock.NewJsonResponderOrPanic(200, map[string]string{
+		"issuer": mockIssuer, "authorization_endpoint": mockIssuer + "/connect/authorize",
+		"token_endpoint": mockIssuer + "/connect/token", "jwks_uri": mockIssuer + "/jwks",
+	}))
+	return m
+}
+
+// bubble runs fn with a tokenFixture in a synctest bubble, and looks for leaked
+// secrets afterwards.
+func bubble(t *testing.T, fn func(t *testing.T, b *tokenFixture)) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTokenFixture(t, saltostate.NewMemoryStore(), nil)
+		fn(t, b)
+		synctest.Wait()
+		if strings.Contains(b.log.String(), "planted") {
+			t.Errorf("the log shows a secret:\n%s", b.log.String())
+		}
+	})
+}
+
+var errDisk = errors.New("no space left on device")
+
+// fullDisk is a store that fails after fn while full is true.
+func fullDisk(full *atomic.Bool) *statetest.FaultyStore {
+	s := &statetest.FaultyStore{Store: saltostate.NewMemoryStore()}
+	s.OnUpdate = func(ctx context.Context, key string, fn statetest.UpdateFunc) error {
+		return s.UpdateThen(ctx, key, fn, func(next []byte) ([]byte, error) {
+			if full.Load() {
+				return nil, errDisk
+			}
+			return next, nil
+		})
+	}
+	return s
 }

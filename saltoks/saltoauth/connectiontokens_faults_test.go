@@ -21,12 +21,13 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 	"github.com/doorkit/doorkit/saltoks/saltoremote"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
 // tokenRow is one thing that is wrong when the hour of the access token is over.
 type tokenRow struct {
 	name string
-	with func(*tokenParts)
+	with func(*faultCase)
 
 	verdict   string // "not sent" unless told
 	is        error
@@ -40,41 +41,41 @@ func tokenRows() []tokenRow {
 	const planted = `"access_token":"planted-access-9","token_type":"Bearer"`
 	passwordPanics := password(func(context.Context) (saltoks.Secret, error) { panic(faulttest.PlantedPanic) })
 	return []tokenRow{
-		{name: "nothing", verdict: "accepted", commands: 1, with: func(*tokenParts) {}},
-		{name: "context: over before", is: context.Canceled, with: func(p *tokenParts) { p.stop() }},
-		{name: "context: a deadline shorter than the refresh", is: context.DeadlineExceeded, with: at("/connect/token", func(p *tokenParts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+		{name: "nothing", verdict: "accepted", commands: 1, with: func(*faultCase) {}},
+		{name: "context: over before", is: context.Canceled, with: func(p *faultCase) { p.stop() }},
+		{name: "context: a deadline shorter than the refresh", is: context.DeadlineExceeded, with: at("/connect/token", func(p *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error) {
 			<-time.After(14 * time.Second)
 			return next.RoundTrip(r)
 		})},
-		{name: "context: the caller leaves meanwhile", is: context.Canceled, with: at("/connect/token", func(p *tokenParts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+		{name: "context: the caller leaves meanwhile", is: context.Canceled, with: at("/connect/token", func(p *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error) {
 			p.stop()
 			return next.RoundTrip(r)
 		})},
 
-		{name: "identity server: the transport panics", says: "panic in the HTTP transport", refreshes: 1, with: at("/connect/token", func(*tokenParts, *http.Request, http.RoundTripper) (*http.Response, error) {
+		{name: "identity server: the transport panics", says: "panic in the HTTP transport", refreshes: 1, with: at("/connect/token", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
 			panic(faulttest.PlantedPanic)
 		})},
-		{name: "identity server: panics once it has rotated", after: saltoks.ErrReauthorize, refreshes: 2, with: at("/connect/token", func(_ *tokenParts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+		{name: "identity server: panics once it has rotated", after: saltoks.ErrReauthorize, refreshes: 2, with: at("/connect/token", func(_ *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error) {
 			if resp, err := next.RoundTrip(r); err == nil {
 				resp.Body.Close()
 			}
 			panic(faulttest.PlantedPanic)
 		})},
-		{name: "identity server: the transport returns nothing", says: "no usable answer", with: at("/connect/token", func(*tokenParts, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil })},
-		{name: "identity server: reading panics", says: "panic in", with: at("/connect/token", func(*tokenParts, *http.Request, http.RoundTripper) (*http.Response, error) {
+		{name: "identity server: the transport returns nothing", says: "no usable answer", with: at("/connect/token", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil })},
+		{name: "identity server: reading panics", says: "panic in", with: at("/connect/token", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
 			resp := faulttest.Reply(200, "")
 			resp.Body = faulttest.Body(func([]byte) (int, error) { panic(faulttest.PlantedPanic) })
 			return resp, nil
 		})},
-		{name: "identity server: never ends", with: at("/connect/token", func(*tokenParts, *http.Request, http.RoundTripper) (*http.Response, error) {
+		{name: "identity server: never ends", with: at("/connect/token", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
 			resp := faulttest.Reply(200, "")
 			resp.ContentLength, resp.Body = -1, faulttest.Body(func(b []byte) (int, error) { b[0] = ' '; return 1, nil })
 			return resp, nil
 		})},
-		{name: "identity server: stalls", is: context.DeadlineExceeded, with: at("/connect/token", func(p *tokenParts, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+		{name: "identity server: stalls", is: context.DeadlineExceeded, with: at("/connect/token", func(p *faultCase, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
 			return nil, faulttest.Until(r.Context())
 		})},
-		{name: "identity server: redirects the refresh token to elsewhere", says: "status 307", with: at("/connect/token", func(p *tokenParts, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+		{name: "identity server: redirects the refresh token to elsewhere", says: "status 307", with: at("/connect/token", func(p *faultCase, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
 			if !strings.HasPrefix(p.sim.Issuer(), "http://"+r.URL.Host) {
 				p.t.Errorf("a refresh token went to %s", r.URL.Host)
 			}
@@ -96,108 +97,108 @@ func tokenRows() []tokenRow {
 		{name: "grant: a lifetime that is a word", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`,"expires_in":"long"}`)},
 		{name: "grant: refused for the client", says: "check Credentials", with: grants(401, `{"error":"invalid_client","error_description":"planted-access-9"}`)},
 		{name: "grant: refused for good", is: saltoks.ErrReauthorize, says: "reconnect", after: saltoks.ErrReauthorize, with: grants(400, `{"error":"invalid_grant"}`)},
-		{name: "grant: an error that repeats our form", with: at("/connect/token", func(_ *tokenParts, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+		{name: "grant: an error that repeats our form", with: at("/connect/token", func(_ *faultCase, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
 			form, _ := io.ReadAll(r.Body)
 			return faulttest.Reply(500, fmt.Sprintf(`{"error":%q}`, form)), nil
 		})},
 
-		{name: "discovery: fails", says: "discovery", with: anew(at("openid-configuration", func(*tokenParts, *http.Request, http.RoundTripper) (*http.Response, error) {
+		{name: "discovery: fails", says: "discovery", with: anew(at("openid-configuration", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
 			return nil, faulttest.ErrHost
 		}))},
-		{name: "discovery: cut", says: "discovery", with: anew(at("openid-configuration", func(*tokenParts, *http.Request, http.RoundTripper) (*http.Response, error) {
+		{name: "discovery: cut", says: "discovery", with: anew(at("openid-configuration", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
 			resp := faulttest.Reply(200, "")
 			resp.ContentLength, resp.Body = -1, faulttest.Body(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF })
 			return resp, nil
 		}))},
-		{name: "discovery: empty", with: describes(func(*tokenParts) string { return "" })},
-		{name: "discovery: no fields", says: "another issuer", with: describes(func(*tokenParts) string { return "{}" })},
-		{name: "discovery: a token endpoint elsewhere", says: "not on the issuer's host", with: describes(func(p *tokenParts) string {
+		{name: "discovery: empty", with: describes(func(*faultCase) string { return "" })},
+		{name: "discovery: no fields", says: "another issuer", with: describes(func(*faultCase) string { return "{}" })},
+		{name: "discovery: a token endpoint elsewhere", says: "not on the issuer's host", with: describes(func(p *faultCase) string {
 			return fmt.Sprintf(`{"issuer":%q,"authorization_endpoint":%q,"token_endpoint":"https://evil.example/t","jwks_uri":%q}`, p.sim.Issuer(), p.sim.Issuer()+"/a", p.sim.Issuer()+"/j")
 		})},
-		{name: "discovery: no token endpoint", says: "token_endpoint", with: describes(func(p *tokenParts) string {
+		{name: "discovery: no token endpoint", says: "token_endpoint", with: describes(func(p *faultCase) string {
 			return fmt.Sprintf(`{"issuer":%q,"authorization_endpoint":%q,"jwks_uri":%q}`, p.sim.Issuer(), p.sim.Issuer()+"/a", p.sim.Issuer()+"/j")
 		})},
 
-		{name: "store: reading fails", is: faulttest.ErrHost, with: func(p *tokenParts) {
-			p.store.get = func(context.Context, string) ([]byte, error) { return nil, faulttest.ErrHost }
+		{name: "store: reading fails", is: faulttest.ErrHost, with: func(p *faultCase) {
+			p.onGet(func(context.Context, string) ([]byte, error) { return nil, faulttest.ErrHost })
 		}},
-		{name: "store: reading panics", says: "panic in the Store", with: func(p *tokenParts) {
-			p.store.get = func(context.Context, string) ([]byte, error) { panic(faulttest.PlantedPanic) }
+		{name: "store: reading panics", says: "panic in the Store", with: func(p *faultCase) {
+			p.onGet(func(context.Context, string) ([]byte, error) { panic(faulttest.PlantedPanic) })
 		}},
-		{name: "store: reading ends the goroutine", says: "try again", with: func(p *tokenParts) {
-			p.store.get = func(context.Context, string) ([]byte, error) { runtime.Goexit(); return nil, nil }
+		{name: "store: reading ends the goroutine", says: "try again", with: func(p *faultCase) {
+			p.onGet(func(context.Context, string) ([]byte, error) { runtime.Goexit(); return nil, nil })
 		}},
-		{name: "store: nothing is there", is: ErrNotConnected, says: "connect to SALTO KS first", with: func(p *tokenParts) {
-			p.store.get = func(context.Context, string) ([]byte, error) { return nil, nil }
+		{name: "store: nothing is there", is: ErrNotConnected, says: "connect to SALTO KS first", with: func(p *faultCase) {
+			p.onGet(func(context.Context, string) ([]byte, error) { return nil, nil })
 		}},
-		{name: "store: garbage", is: saltostate.ErrSealed, with: func(p *tokenParts) {
-			p.store.get = func(context.Context, string) ([]byte, error) { return []byte("garbage"), nil }
+		{name: "store: garbage", is: saltostate.ErrSealed, with: func(p *faultCase) {
+			p.onGet(func(context.Context, string) ([]byte, error) { return []byte("garbage"), nil })
 		}},
-		{name: "store: blocks", is: context.DeadlineExceeded, with: func(p *tokenParts) {
-			p.store.get = func(ctx context.Context, _ string) ([]byte, error) { return nil, faulttest.Until(ctx) }
+		{name: "store: blocks", is: context.DeadlineExceeded, with: func(p *faultCase) {
+			p.onGet(func(ctx context.Context, _ string) ([]byte, error) { return nil, faulttest.Until(ctx) })
 		}},
-		{name: "store: writing fails before", is: faulttest.ErrHost, with: func(p *tokenParts) {
-			p.store.update = func(context.Context, string, func(context.Context, []byte) ([]byte, error)) error {
+		{name: "store: writing fails before", is: faulttest.ErrHost, with: func(p *faultCase) {
+			p.onUpdate(func(context.Context, string, statetest.UpdateFunc) error {
 				return faulttest.ErrHost
-			}
+			})
 		}},
-		{name: "store: writing panics before", says: "panic in the Store", with: func(p *tokenParts) {
-			p.store.update = func(context.Context, string, func(context.Context, []byte) ([]byte, error)) error {
+		{name: "store: writing panics before", says: "panic in the Store", with: func(p *faultCase) {
+			p.onUpdate(func(context.Context, string, statetest.UpdateFunc) error {
 				panic(faulttest.PlantedPanic)
-			}
+			})
 		}},
-		{name: "store: writing fails once it has rotated", is: faulttest.ErrHost, says: "saving", with: func(p *tokenParts) {
-			p.store.update = p.around(func([]byte) ([]byte, error) { return nil, faulttest.ErrHost })
+		{name: "store: writing fails once it has rotated", is: faulttest.ErrHost, says: "saving", with: func(p *faultCase) {
+			p.onWrite(func([]byte) ([]byte, error) { return nil, faulttest.ErrHost })
 		}},
-		{name: "store: writing panics once it has rotated", says: "saving", with: func(p *tokenParts) {
-			p.store.update = p.around(func([]byte) ([]byte, error) { panic(faulttest.PlantedPanic) })
+		{name: "store: writing panics once it has rotated", says: "saving", with: func(p *faultCase) {
+			p.onWrite(func([]byte) ([]byte, error) { panic(faulttest.PlantedPanic) })
 		}},
-		{name: "store: asks twice", says: "run statetest", with: func(p *tokenParts) {
-			p.store.update = func(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+		{name: "store: asks twice", says: "run statetest", with: func(p *faultCase) {
+			p.onUpdate(func(ctx context.Context, key string, fn statetest.UpdateFunc) error {
 				return p.store.Store.Update(ctx, key, func(ctx context.Context, doc []byte) ([]byte, error) {
 					if _, err := fn(ctx, doc); err != nil {
 						return nil, err
 					}
 					return fn(ctx, doc)
 				})
-			}
+			})
 		}},
-		{name: "store: asks too late", is: context.DeadlineExceeded, with: func(p *tokenParts) {
-			p.store.update = func(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+		{name: "store: asks too late", is: context.DeadlineExceeded, with: func(p *faultCase) {
+			p.onUpdate(func(ctx context.Context, key string, fn statetest.UpdateFunc) error {
 				<-time.After(lockLimit + time.Second)
 				return p.store.Store.Update(context.WithoutCancel(ctx), key, fn)
-			}
+			})
 		}},
-		{name: "store: does not ask", says: "run statetest", with: func(p *tokenParts) {
-			p.store.update = func(context.Context, string, func(context.Context, []byte) ([]byte, error)) error { return nil }
+		{name: "store: does not ask", says: "run statetest", with: func(p *faultCase) {
+			p.onUpdate(func(context.Context, string, statetest.UpdateFunc) error { return nil })
 		}},
-		{name: "sealer: sealing panics once it has rotated", says: "saving", with: func(p *tokenParts) { p.sealer.seal = func() { panic(faulttest.PlantedPanic) } }},
-		{name: "sealer: opening panics", says: "panic in the Sealer", with: func(p *tokenParts) { p.sealer.open = func() { panic(faulttest.PlantedPanic) } }},
+		{name: "sealer: sealing panics once it has rotated", says: "saving", with: func(p *faultCase) { p.sealer.seal = func() { panic(faulttest.PlantedPanic) } }},
+		{name: "sealer: opening panics", says: "panic in the Sealer", with: func(p *faultCase) { p.sealer.open = func() { panic(faulttest.PlantedPanic) } }},
 
 		{name: "clock: panics", says: "panic in", with: clockOf(func(time.Time) time.Time { panic(faulttest.PlantedPanic) })},
 		{name: "clock: zero", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: clockOf(func(time.Time) time.Time { return time.Time{} })},
 		{name: "clock: two hours behind", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: clockOf(func(t time.Time) time.Time { return t.Add(-2 * time.Hour) })},
 		{name: "clock: an hour ahead", verdict: "accepted", commands: 1, with: clockOf(func(t time.Time) time.Time { return t.Add(time.Hour) })},
-		{name: "logger: panics", verdict: "accepted", commands: 1, with: func(p *tokenParts) { p.log = faulttest.PanickyHandler{} }},
-		{name: "logger: panics at a failure", with: func(p *tokenParts) { p.log = faulttest.PanickyHandler{}; grants(500, "")(p) }},
+		{name: "logger: panics", verdict: "accepted", commands: 1, with: func(p *faultCase) { p.log = faulttest.PanickyHandler{} }},
+		{name: "logger: panics at a failure", with: func(p *faultCase) { p.log = faulttest.PanickyHandler{}; grants(500, "")(p) }},
 
 		{name: "password: panics", says: "panic in", refreshes: 1, with: passwordPanics},
 		{name: "password: none", is: saltoks.ErrReauthorize, refreshes: 2, with: password(func(context.Context) (saltoks.Secret, error) { return saltoks.Secret{}, nil })},
 		{name: "password: the host fails", says: "gave no password", refreshes: 1, with: password(func(context.Context) (saltoks.Secret, error) { return saltoks.Secret{}, faulttest.ErrHost })},
 		{name: "password: blocks", is: context.DeadlineExceeded, refreshes: 1, with: password(func(ctx context.Context) (saltoks.Secret, error) { return saltoks.Secret{}, faulttest.Until(ctx) })},
-		{name: "password: an access token of nobody", says: "access token", refreshes: 1, with: func(p *tokenParts) {
+		{name: "password: an access token of nobody", says: "access token", refreshes: 1, with: func(p *faultCase) {
 			password(func(context.Context) (saltoks.Secret, error) { return saltoks.NewSecret("x"), nil })(p)
 			grants(200, `{`+planted+`,"expires_in":3600}`)(p)
 		}},
-		{name: "oauth2: panics", says: "panic in", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { panic(faulttest.PlantedPanic) })},
-		{name: "oauth2: ends the goroutine", says: "try again", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { runtime.Goexit(); return nil, nil })},
-		{name: "oauth2: nothing", says: "it returned no token", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { return nil, nil })},
-		{name: "oauth2: an empty token", says: "it returned no token", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { return new(oauth2.Token), nil })},
-		{name: "oauth2: fails", refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) { return nil, errors.New(faulttest.PlantedPanic) })},
-		{name: "oauth2: the consent is over", is: saltoks.ErrReauthorize, refreshes: 1, with: oauth(func(*tokenParts) (*oauth2.Token, error) {
+		{name: "oauth2: panics", says: "panic in", refreshes: 1, with: oauth(func(*faultCase) (*oauth2.Token, error) { panic(faulttest.PlantedPanic) })},
+		{name: "oauth2: ends the goroutine", says: "try again", refreshes: 1, with: oauth(func(*faultCase) (*oauth2.Token, error) { runtime.Goexit(); return nil, nil })},
+		{name: "oauth2: nothing", says: "it returned no token", refreshes: 1, with: oauth(func(*faultCase) (*oauth2.Token, error) { return nil, nil })},
+		{name: "oauth2: an empty token", says: "it returned no token", refreshes: 1, with: oauth(func(*faultCase) (*oauth2.Token, error) { return new(oauth2.Token), nil })},
+		{name: "oauth2: fails", refreshes: 1, with: oauth(func(*faultCase) (*oauth2.Token, error) { return nil, errors.New(faulttest.PlantedPanic) })},
+		{name: "oauth2: the consent is over", is: saltoks.ErrReauthorize, refreshes: 1, with: oauth(func(*faultCase) (*oauth2.Token, error) {
 			return nil, &oauth2.RetrieveError{ErrorCode: "invalid_grant", Body: []byte(faulttest.PlantedPanic)}
 		})},
-		{name: "oauth2: blocks", is: context.DeadlineExceeded, refreshes: 1, with: oauth(func(p *tokenParts) (*oauth2.Token, error) {
+		{name: "oauth2: blocks", is: context.DeadlineExceeded, refreshes: 1, with: oauth(func(p *faultCase) (*oauth2.Token, error) {
 			<-time.After(30 * time.Second)
 			return nil, faulttest.ErrHost
 		})},
@@ -218,9 +219,9 @@ func TestTokensFailClosed(t *testing.T) {
 func (row tokenRow) run(t *testing.T) {
 	world := saltokstest.DefaultWorld()
 	world.Sites[0].IQs[0].WithoutOTP = true
-	p := &tokenParts{t: t, sim: saltokstest.New(t, saltokstest.Config{World: world}), on: new(atomic.Bool)}
+	p := &faultCase{t: t, sim: saltokstest.New(t, saltokstest.Config{World: world}), on: new(atomic.Bool)}
 	var log strings.Builder
-	p.store, p.sealer, p.transport, p.now = &bendStore{Store: saltostate.NewMemoryStore(), p: p}, &bendSealer{Sealer: faulttest.Sealer(), p: p}, p.sim.HTTPClient().Transport, p.sim.Now
+	p.store, p.sealer, p.transport, p.now = &statetest.FaultyStore{Store: saltostate.NewMemoryStore()}, &faultySealer{Sealer: faulttest.Sealer(), p: p}, p.sim.HTTPClient().Transport, p.sim.Now
 	p.log = slog.NewTextHandler(&log, nil)
 	p.ctx, p.stop = context.WithTimeout(t.Context(), 10*time.Second)
 	defer p.stop()
@@ -338,7 +339,7 @@ func (row tokenRow) run(t *testing.T) {
 }
 
 // renewed is the caller's context of the one command, over where it was before.
-func renewed(t *testing.T, p *tokenParts) (context.Context, context.CancelFunc) {
+func renewed(t *testing.T, p *faultCase) (context.Context, context.CancelFunc) {
 	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
 	if errors.Is(p.ctx.Err(), context.Canceled) {
 		stop()

@@ -8,6 +8,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
 // noteDoc is a document of another kind than this package's own.
@@ -41,22 +42,16 @@ func put(text, secret string) func(context.Context, *noteDoc) (*noteDoc, error) 
 	}
 }
 
-// keptStore counts the documents it holds.
-type keptStore struct {
-	*saltostate.MemoryStore
-	kept map[string]bool
-}
-
-func (s *keptStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
-	var next []byte
-	err := s.MemoryStore.Update(ctx, key, func(ctx context.Context, current []byte) (_ []byte, err error) {
-		next, err = fn(ctx, current)
-		return next, err
-	})
-	if err == nil {
-		if s.kept[key] = true; next == nil {
-			delete(s.kept, key)
-		}
+// countingStore adds the keys of its documents to kept.
+func countingStore(kept map[string]bool) *statetest.FaultyStore {
+	s := &statetest.FaultyStore{Store: saltostate.NewMemoryStore()}
+	s.OnUpdate = func(ctx context.Context, key string, fn statetest.UpdateFunc) error {
+		return s.UpdateThen(ctx, key, fn, func(next []byte) ([]byte, error) {
+			if kept[key] = true; next == nil {
+				delete(kept, key)
+			}
+			return next, nil
+		})
 	}
-	return err
+	return s
 }

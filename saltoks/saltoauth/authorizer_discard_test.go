@@ -16,7 +16,7 @@ import (
 )
 
 // revoked returns the refresh tokens that SALTO was asked to forget.
-func (d *desk) revoked() (tokens []string) {
+func (d *hostFixture) revoked() (tokens []string) {
 	for _, q := range d.sim.Requests() {
 		if q.Method == "POST" && strings.HasSuffix(q.Path, "/connect/revocation") {
 			form, _ := url.ParseQuery(string(q.Body))
@@ -29,7 +29,7 @@ func (d *desk) revoked() (tokens []string) {
 // TestARefusedConsentIsForgotten: a refresh token that came and is not kept is
 // revoked at SALTO, whatever comes of that; never one whose user is connected.
 func TestARefusedConsentIsForgotten(t *testing.T) {
-	reconnect := func(d *desk, ctx context.Context, id, as string) error {
+	reconnect := func(d *hostFixture, ctx context.Context, id, as string) error {
 		l, err := d.auth.BeginReconnect(d.t.Context(), id)
 		if err != nil {
 			d.t.Fatal(err)
@@ -39,59 +39,61 @@ func TestARefusedConsentIsForgotten(t *testing.T) {
 	}
 	const me, other = "doors@harbour.example", "other@quay.example"
 	for name, c := range map[string]struct {
-		before  func(d *desk)
-		do      func(d *desk, ctx context.Context, c saltoauth.Connection) error
+		before  func(d *hostFixture)
+		do      func(d *hostFixture, ctx context.Context, c saltoauth.Connection) error
 		want    error
 		revoked int
 		takes   time.Duration // at most
 	}{
 		"another user": {want: saltoauth.ErrWrongUser, revoked: 1,
-			do: func(d *desk, ctx context.Context, c saltoauth.Connection) error {
+			do: func(d *hostFixture, ctx context.Context, c saltoauth.Connection) error {
 				return reconnect(d, ctx, c.ID, other)
 			}},
 		"another user who is connected as well": {want: saltoauth.ErrWrongUser, revoked: 0,
-			before: func(d *desk) {
+			before: func(d *hostFixture) {
 				l := d.begin()
 				if _, err := d.auth.Complete(d.t.Context(), l, d.callback(l, d.as(other))); err != nil {
 					d.t.Fatal(err)
 				}
 			},
-			do: func(d *desk, ctx context.Context, c saltoauth.Connection) error {
+			do: func(d *hostFixture, ctx context.Context, c saltoauth.Connection) error {
 				return reconnect(d, ctx, c.ID, other)
 			}},
 		"the same user, and saving fails": {revoked: 0,
-			before: func(d *desk) { d.store.fail = "/connection/" },
-			do:     func(d *desk, ctx context.Context, c saltoauth.Connection) error { return reconnect(d, ctx, c.ID, me) }},
+			before: func(d *hostFixture) { d.store.fail = "/connection/" },
+			do: func(d *hostFixture, ctx context.Context, c saltoauth.Connection) error {
+				return reconnect(d, ctx, c.ID, me)
+			}},
 		"a new user, and saving fails": {revoked: 1,
-			before: func(d *desk) { d.store.fail = "/connection/" },
-			do: func(d *desk, ctx context.Context, _ saltoauth.Connection) error {
+			before: func(d *hostFixture) { d.store.fail = "/connection/" },
+			do: func(d *hostFixture, ctx context.Context, _ saltoauth.Connection) error {
 				return d.complete(ctx, d.as(other))
 			}},
 		"without full access": {want: saltoauth.ErrNoFullAccess, revoked: 1,
-			do: func(d *desk, ctx context.Context, _ saltoauth.Connection) error {
+			do: func(d *hostFixture, ctx context.Context, _ saltoauth.Connection) error {
 				choice := d.as(other)
 				choice.FullAccess = false
 				return d.complete(ctx, choice)
 			}},
 		"without offline access": {want: saltoauth.ErrNoOfflineAccess, revoked: 0,
-			do: func(d *desk, ctx context.Context, _ saltoauth.Connection) error {
+			do: func(d *hostFixture, ctx context.Context, _ saltoauth.Connection) error {
 				choice := d.as(other)
 				choice.OfflineAccess = false
 				return d.complete(ctx, choice)
 			}},
 		"revoking fails": {want: saltoauth.ErrWrongUser, revoked: 1,
-			before: func(d *desk) { d.sim.Fault(saltokstest.HTTP500, saltokstest.On("/connect/revocation")) },
-			do: func(d *desk, ctx context.Context, c saltoauth.Connection) error {
+			before: func(d *hostFixture) { d.sim.Fault(saltokstest.HTTP500, saltokstest.On("/connect/revocation")) },
+			do: func(d *hostFixture, ctx context.Context, c saltoauth.Connection) error {
 				return reconnect(d, ctx, c.ID, other)
 			}},
 		"revoking hangs": {want: saltoauth.ErrWrongUser, revoked: 1, takes: 5 * time.Second,
-			before: func(d *desk) { d.sim.Fault(saltokstest.Hang, saltokstest.On("/connect/revocation")) },
-			do: func(d *desk, ctx context.Context, c saltoauth.Connection) error {
+			before: func(d *hostFixture) { d.sim.Fault(saltokstest.Hang, saltokstest.On("/connect/revocation")) },
+			do: func(d *hostFixture, ctx context.Context, c saltoauth.Connection) error {
 				return reconnect(d, ctx, c.ID, other)
 			}},
 		"revoking hangs longer than the caller waits": {want: saltoauth.ErrWrongUser, revoked: 1, takes: time.Second,
-			before: func(d *desk) { d.sim.Fault(saltokstest.Hang, saltokstest.On("/connect/revocation")) },
-			do: func(d *desk, ctx context.Context, c saltoauth.Connection) error {
+			before: func(d *hostFixture) { d.sim.Fault(saltokstest.Hang, saltokstest.On("/connect/revocation")) },
+			do: func(d *hostFixture, ctx context.Context, c saltoauth.Connection) error {
 				ctx, cancel := context.WithTimeout(ctx, time.Second)
 				defer cancel()
 				return reconnect(d, ctx, c.ID, other)
@@ -99,7 +101,7 @@ func TestARefusedConsentIsForgotten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := newDesk(t)
+				d := newHost(t)
 				conn := d.connect()
 				if c.before != nil {
 					c.before(d)
@@ -135,7 +137,7 @@ func TestARefusedConsentIsForgotten(t *testing.T) {
 }
 
 // takes reports whether SALTO takes a refresh token.
-func (d *desk) takes(refresh string) bool {
+func (d *hostFixture) takes(refresh string) bool {
 	d.t.Helper()
 	resp, err := d.sim.HTTPClient().PostForm(d.sim.Issuer()+"/connect/token", url.Values{
 		"grant_type": {"refresh_token"}, "refresh_token": {refresh}, "client_id": {d.sim.ClientID()}, "client_secret": {d.sim.ClientSecret()}})
@@ -156,7 +158,7 @@ func TestConsentUnderAWrongClock(t *testing.T) {
 		"1970":           func(time.Time) time.Time { return time.Unix(60, 0) },
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			d := newDesk(t)
+			d := newHost(t)
 			wrong := true
 			clock := func() time.Time {
 				if wrong {
@@ -189,7 +191,7 @@ func TestConsentUnderAWrongClock(t *testing.T) {
 }
 
 // complete logs in and answers the consent page.
-func (d *desk) complete(ctx context.Context, choice saltokstest.ConsentChoice) error {
+func (d *hostFixture) complete(ctx context.Context, choice saltokstest.ConsentChoice) error {
 	l := d.begin()
 	_, err := d.auth.Complete(ctx, l, d.callback(l, choice))
 	return err

@@ -3,14 +3,11 @@ package saltoauth_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"golang.org/x/oauth2"
 
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
@@ -19,9 +16,9 @@ import (
 
 // inBubble gives a test a simulator, a connection and a client of it, all on
 // the bubble's clock, and looks for leaked secrets at the end.
-func inBubble(t *testing.T, fn func(t *testing.T, d *desk, conn saltoauth.Connection, client *saltoks.Client)) {
+func inBubble(t *testing.T, fn func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client)) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t)
+		d := newHost(t)
 		conn := d.connect()
 		client, err := saltoks.NewClient(saltoks.Config{Environment: d.env, Tokens: d.auth.Tokens(conn), HTTPClient: d.sim.HTTPClient()})
 		if err != nil {
@@ -41,7 +38,7 @@ func inBubble(t *testing.T, fn func(t *testing.T, d *desk, conn saltoauth.Connec
 // TestThreeMonthsOfCalls: a call every six hours for 89 days, a refresh for
 // each, no failure; on day 91 one clear error.
 func TestThreeMonthsOfCalls(t *testing.T) {
-	inBubble(t, func(t *testing.T, d *desk, conn saltoauth.Connection, client *saltoks.Client) {
+	inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {
 		calls := 0
 		for start := time.Now(); time.Since(start) < 89*24*time.Hour; time.Sleep(6 * time.Hour) {
 			if _, err := client.Me.Get(t.Context()); err != nil {
@@ -62,7 +59,7 @@ func TestThreeMonthsOfCalls(t *testing.T) {
 }
 
 func TestAnswerLostAfterRotation(t *testing.T) {
-	inBubble(t, func(t *testing.T, d *desk, conn saltoauth.Connection, client *saltoks.Client) {
+	inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {
 		time.Sleep(2 * time.Hour)
 		d.sim.Fault(saltokstest.TokenEndpoint502AfterRotation)
 		_, err := client.Me.Get(t.Context())
@@ -86,7 +83,7 @@ func TestAnswerLostAfterRotation(t *testing.T) {
 // TestHangingIdentityServer: 50 ms are 50 ms, the refresh goes on, and Close
 // waits for it.
 func TestHangingIdentityServer(t *testing.T) {
-	inBubble(t, func(t *testing.T, d *desk, conn saltoauth.Connection, client *saltoks.Client) {
+	inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {
 		time.Sleep(2 * time.Hour)
 		d.sim.Fault(saltokstest.Slow, saltokstest.On("/connect/token"), saltokstest.Delay(7*time.Second))
 		start := time.Now()
@@ -127,7 +124,7 @@ func TestHangingIdentityServer(t *testing.T) {
 // TestOutageOfTwoHours as measured at the acceptance environment: calls fail
 // with a temporary error, few requests are made, and all is well afterwards.
 func TestOutageOfTwoHours(t *testing.T) {
-	inBubble(t, func(t *testing.T, d *desk, conn saltoauth.Connection, client *saltoks.Client) {
+	inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {
 		time.Sleep(2 * time.Hour)
 		d.sim.Fault(saltokstest.IdentityOutage)
 		start := time.Now()
@@ -149,7 +146,7 @@ func TestOutageOfTwoHours(t *testing.T) {
 
 // TestUnauthorizedMakesTheNextCallWork: SALTO forgets an access token early.
 func TestUnauthorizedMakesTheNextCallWork(t *testing.T) {
-	inBubble(t, func(t *testing.T, d *desk, conn saltoauth.Connection, client *saltoks.Client) {
+	inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {
 		if _, err := client.Me.Get(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -170,109 +167,4 @@ func TestUnauthorizedMakesTheNextCallWork(t *testing.T) {
 			t.Errorf("%d refreshes", n)
 		}
 	})
-}
-
-// TestPasswordSourceThroughAnOutage: a valid token serves on, few requests are
-// made, nothing is remembered afterwards.
-func TestPasswordSourceThroughAnOutage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t)
-		u := d.sim.World().Users[0]
-		ts, err := saltoauth.PasswordSource(d.passwordConfig(saltoauth.FixedPassword(saltoks.NewSecret(u.Password))))
-		if err != nil {
-			t.Fatal(err)
-		}
-		old, err := ts.Token(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(55 * time.Minute)
-		d.sim.ForgetRequests()
-		d.sim.Fault(saltokstest.IdentityOutage)
-		for range 24 { // four minutes: still valid
-			if got, err := ts.Token(t.Context()); err != nil || !got.Access.Equal(old.Access) {
-				t.Errorf("%v, %v", got, err)
-			}
-			time.Sleep(10 * time.Second)
-		}
-		time.Sleep(time.Minute)
-		for range 24 {
-			_, err := ts.Token(t.Context())
-			if e, ok := errors.AsType[*saltoauth.IdentityError](err); !ok || !e.Temporary() || e.RetryAt.IsZero() {
-				t.Errorf("%v", err)
-			}
-			time.Sleep(10 * time.Second)
-		}
-		if n := d.tokenRequests(); n < 3 || n > 8 {
-			t.Errorf("%d requests in nine minutes", n)
-		}
-		d.sim.ClearFaults()
-		time.Sleep(5 * time.Minute)
-		if got, err := ts.Token(t.Context()); err != nil || got.Access.Equal(old.Access) {
-			t.Errorf("%v, %v", got, err)
-		}
-	})
-}
-
-func TestFromOAuth2(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		src := &countingSource{life: time.Hour}
-		ts := saltoauth.FromOAuth2(src)
-		get := func(want string) {
-			t.Helper()
-			tok, err := ts.Token(t.Context())
-			if err != nil || tok.Access.Reveal() != want {
-				t.Errorf("%q, %v; want %q", tok.Access.Reveal(), err, want)
-			}
-		}
-		get("t1")
-		time.Sleep(50 * time.Minute)
-		get("t1")
-		time.Sleep(5 * time.Minute)
-		get("t2")
-		_ = ts.(saltoks.Rejecter).Reject(t.Context(), saltoks.Token{Access: saltoks.NewSecret("t2")})
-		get("t3")
-
-		time.Sleep(2 * time.Hour)
-		src.delay = time.Minute
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
-		start := time.Now()
-		if _, err := ts.Token(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 50*time.Millisecond {
-			t.Errorf("%v after %v", err, time.Since(start))
-		}
-		if err := ts.(saltoks.Waiter).Wait(t.Context()); err != nil {
-			t.Error(err)
-		}
-		get("t4")
-
-		time.Sleep(2 * time.Hour)
-		src.delay, src.err = 0, &oauth2.RetrieveError{ErrorCode: "invalid_grant", Body: []byte("planted")}
-		if _, err := ts.Token(t.Context()); !errors.Is(err, saltoks.ErrReauthorize) || strings.Contains(err.Error(), "planted") {
-			t.Errorf("%v", err)
-		}
-		src.err = fmt.Errorf("planted")
-		if _, err := ts.Token(t.Context()); err == nil || errors.Is(err, saltoks.ErrReauthorize) || strings.Contains(err.Error(), "planted") {
-			t.Errorf("%v", err)
-		}
-		if _, err := saltoauth.FromOAuth2(nil).Token(t.Context()); err == nil {
-			t.Error("no source, no error")
-		}
-	})
-}
-
-type countingSource struct {
-	n     int
-	life  time.Duration
-	delay time.Duration
-	err   error
-}
-
-func (c *countingSource) Token() (*oauth2.Token, error) {
-	time.Sleep(c.delay)
-	if c.err != nil {
-		return nil, c.err
-	}
-	c.n++
-	return &oauth2.Token{AccessToken: fmt.Sprintf("t%d", c.n), Expiry: time.Now().Add(c.life)}, nil
 }

@@ -1,0 +1,75 @@
+package saltoauth_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+func TestLinkSite(t *testing.T) {
+	d := newHost(t)
+	c := d.connect()
+	w := d.sim.World()
+	home, mole := w.Sites[0], w.Sites[1]
+	if _, err := d.auth.LinkSite(t.Context(), c.ID, saltoks.SiteID(mole.ID)); !errors.Is(err, saltoauth.ErrSiteNotVisible) {
+		t.Errorf("another one's site: %v", err)
+	}
+	if _, err := d.auth.LinkSite(t.Context(), c.ID, ""); !errors.Is(err, saltoauth.ErrSiteNotVisible) {
+		t.Errorf("no site: %v", err)
+	}
+	if _, err := d.auth.LinkSite(t.Context(), "con-unknown", saltoks.SiteID(home.ID)); !errors.Is(err, saltoauth.ErrNotConnected) {
+		t.Errorf("no connection: %v", err)
+	}
+	for _, id := range []string{home.ID, home.UID, strings.ToLower(home.UID)} {
+		got, err := d.auth.LinkSite(t.Context(), c.ID, saltoks.SiteID(id))
+		if err != nil || got.Site != saltoks.SiteID(home.ID) {
+			t.Errorf("%s: %+v, %v", id, got, err)
+		}
+	}
+	s, err := d.auth.Status(t.Context(), c.ID)
+	if err != nil || s.Summary(d.sim.Now()) != "Connected. Site linked." {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// TestStatusTellsWhatIsWrong walks through the life of a consent.
+func TestStatusTellsWhatIsWrong(t *testing.T) {
+	d := newHost(t)
+	c := d.connect()
+	summary := func(want string) {
+		t.Helper()
+		s, err := d.auth.Status(t.Context(), c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Summary(d.sim.Now()); !strings.Contains(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	summary("Choose the site")
+	d.sim.Clock().Advance(76 * 24 * time.Hour)
+	summary("reconnect soon")
+	d.sim.Fault(saltokstest.IdentityOutage)
+	if _, err := d.sites(c); err == nil {
+		t.Error("works without an identity server")
+	} else if e, ok := errors.AsType[*saltoauth.IdentityError](err); !ok || !e.Temporary() {
+		t.Errorf("%v", err)
+	}
+	summary("does not answer")
+	d.sim.ClearFaults()
+	d.sim.Clock().Advance(time.Minute)
+	if _, err := d.sites(c); err != nil {
+		t.Error(err)
+	}
+	summary("reconnect soon")
+	d.sim.Clock().Advance(15 * 24 * time.Hour) // day 91
+	if _, err := d.sites(c); !errors.Is(err, saltoks.ErrReauthorize) {
+		t.Errorf("day 91: %v", err)
+	}
+	summary("no longer accepts")
+}

@@ -1,0 +1,68 @@
+package saltoauth
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+// TestDisconnectAsTheServerAllows: with the secret in the form, and where
+// discovery names no revocation.
+func TestDisconnectAsTheServerAllows(t *testing.T) {
+	for name, c := range map[string]struct {
+		inBody  bool
+		strip   bool
+		revoked bool
+	}{"secret in the form": {inBody: true, revoked: true}, "no endpoint": {strip: true}} {
+		synctest.Test(t, func(t *testing.T) {
+			sim := saltokstest.New(t, saltokstest.Config{})
+			base := sim.HTTPClient().Transport
+			transport := faulttest.RoundTripper(func(r *http.Request) (*http.Response, error) {
+				resp, err := base.RoundTrip(r)
+				if err != nil || !c.strip || !strings.HasSuffix(r.URL.Path, "openid-configuration") {
+					return resp, err
+				}
+				doc, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				return faulttest.Reply(200, strings.Replace(string(doc), "revocation_endpoint", "x", 1)), err
+			})
+			state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: faulttest.Sealer()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			auth, err := NewAuthorizer(Config{
+				Environment: saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()},
+				Credentials: Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(), SecretInBody: c.inBody},
+				State:       state,
+				HTTPClient:  &http.Client{Transport: transport},
+				Now:         sim.Now,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			login, err := auth.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			callback, err := sim.Consent(t.Context(), login.URL(), saltokstest.Allow())
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := auth.Complete(t.Context(), login, callback.Query())
+			if err != nil {
+				t.Fatal(err)
+			}
+			done, err := auth.Disconnect(t.Context(), conn.ID, AcknowledgeDisconnect)
+			if err != nil || done.Revoked != c.revoked || done.RevokeErr != nil {
+				t.Errorf("%s: %+v, %v", name, done, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,55 @@
+package saltoauth
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+// FuzzOpenLogin: of all that a browser may send back, only what was sealed
+// opens, and an error repeats nothing of it.
+func FuzzOpenLogin(f *testing.F) {
+	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	auth, err := NewAuthorizer(Config{
+		Environment: mockEnv,
+		Credentials: Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"},
+		State:       state,
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	login := Login{Expires: time.Now().Add(time.Hour), state: saltoks.NewSecret("state"), nonce: saltoks.NewSecret("nonce"), verifier: saltoks.NewSecret("verifier")}
+	sealed, err := auth.SealLogin(f.Context(), login, "tenant")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sealed, "tenant")
+	f.Add(sealed, "another")
+	f.Add(sealed[:len(sealed)-4], "tenant")
+	f.Add("cGxhbnRlZA.cGxhbnRlZA", "tenant")
+	f.Add(".", "")
+	f.Add(sealed[:20]+"\n"+sealed[20:], "tenant") // base64 skips it
+	for _, c := range "ABCDEFGH" {                // base64 skips the last letter's spare bits
+		f.Add(sealed[:len(sealed)-1]+string(c), "tenant")
+		f.Add(strings.Replace(sealed, ".", string(c)+".", 1), "tenant")
+	}
+	f.Fuzz(func(t *testing.T, text, bind string) {
+		opened, err := auth.OpenLogin(t.Context(), text, bind)
+		switch {
+		case text == sealed && bind == "tenant":
+			if err != nil || !opened.state.Equal(login.state) {
+				t.Errorf("%v", err)
+			}
+		case err == nil:
+			t.Errorf("%q opens for %q", text, bind)
+		case err != ErrStateMismatch && err != ErrLoginExpired:
+			t.Errorf("got %v", err)
+		}
+	})
+}
