@@ -171,6 +171,11 @@ func TestAStoreThatHangsHoldsNoConsentUp(t *testing.T) {
 	})
 }
 
+// slow makes SALTO answer the next request to part late.
+func (d *hostFixture) slow(part string, delay time.Duration) {
+	d.sim.Fault(saltokstest.Slow, saltokstest.On(part), saltokstest.Delay(delay))
+}
+
 // hang makes SALTO take every request and answer none.
 func (d *hostFixture) hang() {
 	d.sim.Fault(saltokstest.Hang, saltokstest.Count(-1), saltokstest.On("/"))

@@ -63,13 +63,14 @@ func (s *recordingStore) documents() int {
 
 // hostFixture is an application before a simulated SALTO.
 type hostFixture struct {
-	t     *testing.T
-	sim   *saltokstest.Sim
-	env   saltoks.Environment
-	store *recordingStore
-	state *saltostate.State
-	auth  *saltoauth.Authorizer
-	log   strings.Builder
+	t      *testing.T
+	sim    *saltokstest.Sim
+	env    saltoks.Environment
+	store  *recordingStore
+	sealer saltostate.Sealer
+	state  *saltostate.State
+	auth   *saltoauth.Authorizer
+	log    strings.Builder
 }
 
 // twoUsers is the default world with a second admin, and a third user on a
@@ -87,10 +88,10 @@ func twoUsers() saltokstest.World {
 
 func newHost(t *testing.T) *hostFixture {
 	t.Helper()
-	d := &hostFixture{t: t, sim: saltokstest.New(t, saltokstest.Config{World: twoUsers()}), store: newRecordingStore()}
+	d := &hostFixture{t: t, sim: saltokstest.New(t, saltokstest.Config{World: twoUsers()}), store: newRecordingStore(), sealer: saltostate.EphemeralSealer()}
 	d.env = saltoks.Environment{Name: "simulator", Issuer: d.sim.Issuer(), API: d.sim.API()}
 	var err error
-	if d.state, err = saltostate.New(saltostate.Config{Store: d.store, Sealer: saltostate.EphemeralSealer()}); err != nil {
+	if d.state, err = saltostate.New(saltostate.Config{Store: d.store, Sealer: d.sealer}); err != nil {
 		t.Fatal(err)
 	}
 	d.auth, err = saltoauth.NewAuthorizer(d.config())

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"math/big"
 	"testing"
+	"time"
+
+	"github.com/jarcoal/httpmock"
 )
 
 // TestKeysAreReadAgainForAnUnknownID: key rotation at the server works, a
@@ -59,5 +62,37 @@ func TestUnfitKeysAreIgnored(t *testing.T) {
 		if te, ok := errors.AsType[*TokenError](err); !ok || te.Claim != "kid" {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestAWithdrawnKeyIsTrustedForADay at most: the keys are as old then as a
+// discovery document may be. Where they cannot be read again, no token is valid.
+func TestAWithdrawnKeyIsTrustedForADay(t *testing.T) {
+	f := newForger(t)
+	verify := func() error {
+		_, err := f.server.VerifyIDToken(t.Context(), f.sign(map[string]any{"alg": "RS256", "kid": "k1"}, f.claims(nil)), "n-1", "")
+		return err
+	}
+	if err := verify(); err != nil {
+		t.Fatal(err)
+	}
+	f.publish() // k1 is withdrawn
+	f.now = f.now.Add(metadataAge - time.Second)
+	if err := verify(); err != nil {
+		t.Errorf("within the day: %v", err)
+	}
+	f.now = f.now.Add(time.Second)
+	if te, ok := errors.AsType[*TokenError](verify()); !ok || te.Claim != "kid" {
+		t.Errorf("after a day: %v", te)
+	}
+	f.publish(f.jwk("k1", &f.key.PublicKey))
+	f.now = f.now.Add(keysPause)
+	if err := verify(); err != nil {
+		t.Errorf("published again: %v", err)
+	}
+	f.transport.RegisterResponder("GET", mockIssuer+"/jwks", httpmock.NewStringResponder(503, ""))
+	f.now = f.now.Add(metadataAge)
+	if e, ok := errors.AsType[*Error](verify()); !ok || e.Op != "keys" || e.Status != 503 {
+		t.Errorf("the keys cannot be read: %v", e)
 	}
 }
