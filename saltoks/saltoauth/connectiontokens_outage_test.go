@@ -2,7 +2,10 @@ package saltoauth
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -10,10 +13,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jarcoal/httpmock"
 
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
+	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
@@ -261,4 +266,48 @@ func TestAStoreThatIsDeaf(t *testing.T) {
 		late = 0
 		b.want(ts, "a1-planted")
 	})
+}
+
+// TestAProcessWithoutARoute pauses alone: the document, and so every other
+// process, hears nothing of it. Its own status does.
+func TestAProcessWithoutARoute(t *testing.T) {
+	for name, unreachable := range map[string]func(*http.Request) (*http.Response, error){
+		"no route": func(*http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Err: errors.New("planted")}
+		},
+		"hangs":     func(r *http.Request) (*http.Response, error) { return nil, faulttest.Until(r.Context()) },
+		"hangs up":  func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF },
+		"wrong TLS": func(*http.Request) (*http.Response, error) { return nil, new(tls.CertificateVerificationError) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, b *tokenFixture) {
+				cut := newIdentity(mockEnv, b.id.creds, &http.Client{Transport: answers(unreachable)}, nil, nil)
+				lonely := newConnectionTokens(cut, b.state, fixtureConn)
+				before := b.doc()
+				time.Sleep(2 * time.Hour)
+				var retry time.Time
+				for range 12 {
+					_, err := lonely.Token(t.Context())
+					e, ok := errors.AsType[*IdentityError](err)
+					if !ok || !e.Temporary() || e.RetryAt.IsZero() || strings.Contains(err.Error(), "planted") {
+						t.Fatalf("%v", err)
+					}
+					if e.RetryAt.Before(retry) {
+						t.Errorf("the pause shrinks from %v to %v", retry, e.RetryAt)
+					}
+					retry = e.RetryAt
+					time.Sleep(time.Second)
+				}
+				if p := lonely.localPause(); p.failed < 1 || p.failed > 3 {
+					t.Errorf("%d attempts in 12 seconds", p.failed)
+				}
+				if diff := cmp.Diff(before, b.doc(), cmp.Comparer(func(a, b storedsecret.Secret) bool { return a.Equal(b.Secret) })); diff != "" {
+					t.Errorf("the document was changed: %s", diff)
+				}
+				b.want(b.source(), "a1-planted")
+				b.want(lonely, "a1-planted") // adopts it
+				b.wantPosts(1)
+			})
+		})
+	}
 }

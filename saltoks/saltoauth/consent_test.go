@@ -29,6 +29,19 @@ type consentFixture struct {
 
 func newConsentFixture(t *testing.T) *consentFixture {
 	o := &consentFixture{hostFixture: newHost(t), kept: map[string]saltoauth.Connection{}}
+	o.handlers()
+	return o
+}
+
+// restart starts the application again, on the same store with its sealer.
+func (o *consentFixture) restart() {
+	o.t.Helper()
+	o.hostFixture.restart()
+	o.handlers()
+}
+
+func (o *consentFixture) handlers() {
+	o.t.Helper()
 	var err error
 	o.h, err = saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{
 		Authorizer: o.auth,
@@ -51,9 +64,8 @@ func newConsentFixture(t *testing.T) *consentFixture {
 		Done:         "/settings/salto",
 	})
 	if err != nil {
-		t.Fatal(err)
+		o.t.Fatal(err)
 	}
-	return o
 }
 
 func ask(h http.Handler, method, target, tenant string, cookies ...*http.Cookie) *http.Response {
@@ -253,4 +265,121 @@ type refuse struct{ t testing.TB }
 func (r refuse) RoundTrip(req *http.Request) (*http.Response, error) {
 	r.t.Errorf("somebody was called: %s", req.URL.Path)
 	return nil, errors.New("refused")
+}
+
+// TestConnectIsRefusedWhileConnected: another SALTO user would replace a
+// connection that works, and every door would stop.
+func TestConnectIsRefusedWhileConnected(t *testing.T) {
+	o := newConsentFixture(t)
+	first, second := o.h.Connect(), o.h.Connect()
+	target, cookie := o.leave(first, "tenant-1", saltokstest.Allow())
+	late, lateCookie := o.leave(second, "tenant-1", o.as("other@quay.example")) // begun while there was none
+	if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != http.StatusSeeOther {
+		t.Fatal(body(resp))
+	}
+	works := o.kept["tenant-1"]
+	refused := func(resp *http.Response) {
+		t.Helper()
+		if text := body(resp); resp.StatusCode != http.StatusConflict || !strings.Contains(text, "reconnect") {
+			t.Errorf("%s", text)
+		}
+	}
+	refused(ask(o.h.Connect(), "POST", "https://app.example/salto/connect", "tenant-1"))
+	before := o.tokenRequests()
+	refused(ask(o.h.Callback(), "GET", late, "tenant-1", lateCookie))
+	if o.tokenRequests() != before || o.kept["tenant-1"] != works {
+		t.Error("the second consent was finished")
+	}
+	if resp := ask(o.h.Connect(), "POST", "https://app.example/salto/connect", "tenant-2"); resp.StatusCode != http.StatusSeeOther {
+		t.Errorf("another tenant: %s", body(resp))
+	}
+	o.disconnect(works)
+	target, cookie = o.leave(o.h.Connect(), "tenant-1", o.as("other@quay.example"))
+	if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != http.StatusSeeOther {
+		t.Errorf("after Disconnect: %s", body(resp))
+	}
+}
+
+// TestConsentNamesItsVerb: what a person reads names the button they pressed.
+func TestConsentNamesItsVerb(t *testing.T) {
+	for name, c := range map[string]struct {
+		choice saltokstest.ConsentChoice
+		late   bool
+		query  string
+		says   string
+	}{
+		"denied":            {choice: saltokstest.ConsentChoice{Deny: true}, says: "denied at SALTO"},
+		"no offline access": {choice: saltokstest.ConsentChoice{FullAccess: true}, says: "offline access"},
+		"too late":          {choice: saltokstest.Allow(), late: true, says: "expired"},
+		"another state":     {choice: saltokstest.Allow(), query: "state", says: "state mismatch"},
+		"another code":      {choice: saltokstest.Allow(), query: "code", says: "does not accept the code"},
+	} {
+		o := newConsentFixture(t)
+		target, cookie := o.leave(o.h.Connect(), "tenant-1", saltokstest.Allow())
+		if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != http.StatusSeeOther {
+			t.Fatal(body(resp))
+		}
+		for verb, start := range map[string]struct {
+			h      http.Handler
+			tenant string
+		}{"Connect": {o.h.Connect(), "tenant-2"}, "Reconnect": {o.h.Reconnect(), "tenant-1"}} {
+			target, cookie := o.leave(start.h, start.tenant, c.choice)
+			if c.late {
+				o.sim.Clock().Advance(10 * time.Minute)
+			}
+			if c.query != "" {
+				u, _ := url.Parse(target)
+				q := u.Query()
+				q.Set(c.query, "planted")
+				u.RawQuery = q.Encode()
+				target = u.String()
+			}
+			text := body(ask(o.h.Callback(), "GET", target, start.tenant, cookie))
+			if !strings.Contains(text, c.says) || !strings.Contains(text, "; press "+verb+" again") || strings.Contains(text, "planted") {
+				t.Errorf("%s, %s: %s", name, verb, text)
+			}
+		}
+	}
+}
+
+// TestConsentUnderAChangedSealingKey: the person cannot help it; the log names the
+// key that is missing, at each place where it shows.
+func TestConsentUnderAChangedSealingKey(t *testing.T) {
+	o := newConsentFixture(t)
+	target, cookie := o.leave(o.h.Connect(), "tenant-1", saltokstest.Allow())
+	if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != http.StatusSeeOther {
+		t.Fatal(body(resp))
+	}
+	pending, pendingCookie := o.leave(o.h.Reconnect(), "tenant-1", saltokstest.Allow())
+	late, lateCookie := o.leave(o.h.Connect(), "tenant-2", saltokstest.Allow())
+
+	key, err := saltostate.ParseSealingKey("new-key:" + strings.Repeat("A", 43) + "=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.sealer, err = saltostate.NewSealer(key); err != nil {
+		t.Fatal(err)
+	}
+	o.restart()
+	for name, c := range map[string]struct {
+		h              http.Handler
+		method, target string
+		tenant         string
+		cookie         *http.Cookie
+		status         int
+	}{
+		"a pending Reconnect": {o.h.Callback(), "GET", pending, "tenant-1", pendingCookie, http.StatusBadRequest},
+		"a pending Connect":   {o.h.Callback(), "GET", late, "tenant-2", lateCookie, http.StatusBadRequest},
+		"Connect":             {o.h.Connect(), "POST", "/", "tenant-1", pendingCookie, http.StatusInternalServerError},
+		"Reconnect":           {o.h.Reconnect(), "POST", "/", "tenant-1", pendingCookie, http.StatusInternalServerError},
+	} {
+		o.log.Reset()
+		resp := ask(c.h, c.method, "https://app.example"+strings.TrimPrefix(c.target, "https://app.example"), c.tenant, c.cookie)
+		if text := body(resp); resp.StatusCode != c.status || strings.Contains(text, "ephemeral") {
+			t.Errorf("%s: %s", name, text)
+		}
+		if text := o.log.String(); !strings.Contains(text, "does not open") || !strings.Contains(text, "ephemeral") {
+			t.Errorf("%s: the log does not name the cause: %s", name, text)
+		}
+	}
 }

@@ -50,3 +50,18 @@ func TestTyped(t *testing.T) {
 		t.Error("other errors are changed")
 	}
 }
+
+// TestWrongUserErrorOfLikeAddresses: two users whose masked addresses are equal.
+func TestWrongUserErrorOfLikeAddresses(t *testing.T) {
+	for _, c := range []struct{ want, got, says string }{
+		{"d***@h***.example", "o***@q***.example", "belongs to d***@h***.example, the consent came from o***@q***.example;"},
+		{"d***@h***.example", "d***@h***.example", "belongs to d***@h***.example, the consent came from another user whose address looks like it;"},
+		{"d***@h***.example", "", "the consent came from another user;"},
+		{"", "o***@q***.example", "belongs to the user who connected before, the consent came from o***@q***.example;"},
+		{"", "", "belongs to the user who connected before, the consent came from another user;"},
+	} {
+		if err := (&WrongUserError{Want: c.want, Got: c.got}); !strings.Contains(err.Error(), c.says) || !errors.Is(err, ErrWrongUser) {
+			t.Errorf("%v, want %q", err, c.says)
+		}
+	}
+}

@@ -90,15 +90,20 @@ func newHost(t *testing.T) *hostFixture {
 	t.Helper()
 	d := &hostFixture{t: t, sim: saltokstest.New(t, saltokstest.Config{World: twoUsers()}), store: newRecordingStore(), sealer: saltostate.EphemeralSealer()}
 	d.env = saltoks.Environment{Name: "simulator", Issuer: d.sim.Issuer(), API: d.sim.API()}
+	d.restart()
+	return d
+}
+
+// restart makes the authorizer again, on the store with the sealer.
+func (d *hostFixture) restart() {
+	d.t.Helper()
 	var err error
 	if d.state, err = saltostate.New(saltostate.Config{Store: d.store, Sealer: d.sealer}); err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	d.auth, err = saltoauth.NewAuthorizer(d.config())
-	if err != nil {
-		t.Fatal(err)
+	if d.auth, err = saltoauth.NewAuthorizer(d.config()); err != nil {
+		d.t.Fatal(err)
 	}
-	return d
 }
 
 func (d *hostFixture) config() saltoauth.Config {

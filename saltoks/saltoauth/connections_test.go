@@ -1,0 +1,60 @@
+package saltoauth_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
+)
+
+// TestConnections lists what exists: not what was never stored, nor what is gone.
+func TestConnections(t *testing.T) {
+	d := newHost(t)
+	list := func() (ids []string) {
+		t.Helper()
+		for c, err := range d.auth.Connections(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, c.ID)
+		}
+		slices.Sort(ids)
+		return ids
+	}
+	if got := list(); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+	var all []saltoauth.Connection
+	var want []string
+	for range 40 { // more than there are lists
+		c := d.connect()
+		all, want = append(all, c), append(want, c.ID)
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, list()); diff != "" {
+		t.Error(diff)
+	}
+	d.store.fail = "/connection/"
+	if err := d.complete(t.Context(), d.as("other@quay.example")); err == nil {
+		t.Error("stored by a store that fails")
+	}
+	d.store.fail = ""
+	if diff := cmp.Diff(want, list()); diff != "" {
+		t.Error(diff)
+	}
+	for c := range d.auth.Connections(t.Context()) { // the list may change while it is read
+		d.disconnect(c)
+		break
+	}
+	if got := list(); len(got) != 39 {
+		t.Errorf("%d connections", len(got))
+	}
+	for _, c := range all {
+		_, _ = d.auth.Disconnect(t.Context(), c.ID, saltoauth.AcknowledgeDisconnect)
+	}
+	if got := list(); len(got) != 0 || d.store.documents() != 0 {
+		t.Errorf("%v, %d documents", got, d.store.documents())
+	}
+}
