@@ -88,7 +88,12 @@ func twoUsers() saltokstest.World {
 
 func newHost(t *testing.T) *hostFixture {
 	t.Helper()
-	d := &hostFixture{t: t, sim: saltokstest.New(t, saltokstest.Config{World: twoUsers()}), store: newRecordingStore(), sealer: saltostate.EphemeralSealer()}
+	return newHostOf(t, twoUsers())
+}
+
+func newHostOf(t *testing.T, w saltokstest.World) *hostFixture {
+	t.Helper()
+	d := &hostFixture{t: t, sim: saltokstest.New(t, saltokstest.Config{World: w}), store: newRecordingStore(), sealer: saltostate.EphemeralSealer()}
 	d.env = saltoks.Environment{Name: "simulator", Issuer: d.sim.Issuer(), API: d.sim.API()}
 	d.restart()
 	return d

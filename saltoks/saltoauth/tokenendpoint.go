@@ -91,6 +91,8 @@ func refusal(op, endpoint string, resp *http.Response, code string, at time.Time
 		e.Code = "invalid_client" // RFC 6749, section 5.2
 	}
 	switch {
+	case e.Code == "unauthorized_client":
+		e.What = "the server does not permit this kind of request to the client: check Credentials, or ask SALTO"
 	case e.Is(ErrInvalidClient):
 		e.What = "the server refused the client id and secret: check Credentials"
 	case e.Code != "":

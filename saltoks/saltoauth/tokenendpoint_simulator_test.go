@@ -2,6 +2,7 @@ package saltoauth_test
 
 import (
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -183,5 +184,44 @@ func TestRefreshOfAnotherUser(t *testing.T) {
 				t.Errorf("the log does not name the cause:\n%s", d.log.String())
 			}
 		})
+	}
+}
+
+// TestPublicClient: a client without a secret connects by PKCE, refreshes and
+// disconnects. The password grant is not for it.
+func TestPublicClient(t *testing.T) {
+	w := twoUsers()
+	w.PublicClient, w.ClientSecret = true, ""
+	d := newHostOf(t, w)
+	if d.creds().ClientSecret.Reveal() != "" {
+		t.Fatal("the simulator has a secret")
+	}
+	c := d.connect()
+	for range 3 {
+		d.sim.Clock().Advance(2 * time.Hour)
+		if _, err := d.sites(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.reconnect(c); err != nil {
+		t.Error(err)
+	}
+	for _, r := range d.sim.Requests() {
+		if r.Method == "POST" && strings.HasPrefix(r.Path, "/connect/") {
+			form, _ := url.ParseQuery(string(r.Body))
+			if r.Header.Get("Authorization") != "" || form.Has("client_secret") || r.Path == "/connect/token" && form.Get("client_id") != d.sim.ClientID() {
+				t.Errorf("%s: %v", r.Path, form)
+			}
+		}
+	}
+	if done, err := d.auth.Disconnect(t.Context(), c.ID, saltoauth.AcknowledgeDisconnect); err != nil || !done.Revoked {
+		t.Errorf("%+v, %v", done, err)
+	}
+	source, err := saltoauth.PasswordSource(d.passwordConfig(saltoauth.FixedPassword(saltoks.NewSecret("planted"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := source.Token(t.Context()); !errors.Is(err, saltoauth.ErrInvalidClient) || !strings.Contains(err.Error(), "does not permit") {
+		t.Errorf("%v", err)
 	}
 }
