@@ -35,6 +35,9 @@ func inBubble(t *testing.T, fn func(t *testing.T, d *hostFixture, conn saltoauth
 	})
 }
 
+// later lets time pass in the bubble of inBubble.
+func later(d time.Duration) { time.Sleep(d) }
+
 // TestThreeMonthsOfCalls: a call every six hours for 89 days, a refresh for
 // each, no failure; on day 91 one clear error.
 func TestThreeMonthsOfCalls(t *testing.T) {

@@ -57,13 +57,13 @@ func TestOddAnswersKeepTheirRefreshToken(t *testing.T) {
 					c.fault = saltokstest.RewriteAnswer
 				}
 				d.sim.Fault(c.fault, append(c.options, saltokstest.On("/connect/token"))...)
-				time.Sleep(2 * time.Hour)
+				later(2 * time.Hour)
 				if _, err := client.Me.Get(t.Context()); (err != nil) != c.fails || errors.Is(err, saltoks.ErrReauthorize) {
 					t.Fatalf("the odd answer: %v", err)
 				}
 				for range 3 {
-					if time.Sleep(2 * time.Hour); c.fails {
-						time.Sleep(time.Minute)
+					if later(2 * time.Hour); c.fails {
+						later(time.Minute)
 					}
 					if _, err := client.Me.Get(t.Context()); err != nil {
 						t.Fatalf("later: %v", err)
@@ -85,7 +85,7 @@ func TestTheTokenEndpointMoves(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {
 				for range 2 { // it moves again: the document was read a moment ago
-					time.Sleep(2 * time.Hour)
+					later(2 * time.Hour)
 					d.sim.Fault(saltokstest.TokenEndpointMoved, options...)
 					if _, err := client.Me.Get(t.Context()); err != nil {
 						t.Fatal(err)
@@ -107,13 +107,13 @@ func TestTheTokenEndpointMoves(t *testing.T) {
 // per pause, and the document that is known serves when it is back.
 func TestIdentityOutageIsNoMove(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {
-		time.Sleep(2 * time.Hour)
+		later(2 * time.Hour)
 		d.sim.Fault(saltokstest.IdentityOutage, saltokstest.Count(5)) // token, discovery; discovery, token, discovery
 		for range 2 {
 			if _, err := client.Me.Get(t.Context()); err == nil {
 				t.Error("works")
 			}
-			time.Sleep(10 * time.Second)
+			later(10 * time.Second)
 		}
 		if n := len(d.sim.Requests()); n != 5 || d.tokenRequests() != 2 {
 			t.Errorf("%d requests, %d of them for a token", n, d.tokenRequests())
@@ -134,11 +134,11 @@ func TestInvalidClient(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(5 * time.Minute)
+		later(5 * time.Minute)
 		d.sim.Fault(saltokstest.ClientSecretChanged)
 		_, completing := d.auth.Complete(t.Context(), l, v)
 		_, granting := source.Token(t.Context())
-		time.Sleep(2 * time.Hour)
+		later(2 * time.Hour)
 		_, first := client.Me.Get(t.Context())
 		_, paused := client.Me.Get(t.Context())
 		other, err := saltoauth.NewAuthorizer(d.config())
@@ -171,11 +171,11 @@ func TestRefreshOfAnotherUser(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.sim.Fault(saltokstest.WrongIDToken, saltokstest.Target(who))
-			time.Sleep(55 * time.Minute)
+			later(55 * time.Minute)
 			if got, err := ts.Token(t.Context()); err != nil || !got.Access.Equal(mine.Access) {
 				t.Errorf("the token that is still valid: %v, %v", got, err)
 			}
-			time.Sleep(6 * time.Minute)
+			later(6 * time.Minute)
 			d.sim.Fault(saltokstest.WrongIDToken, saltokstest.Target(who))
 			if got, err := ts.Token(t.Context()); err == nil {
 				t.Errorf("the token of another user is handed out: %v", got)
