@@ -55,7 +55,7 @@ func ExampleGate_Verify() {
 	fmt.Println(err)
 	// Output:
 	// 3 rows, 0 erased, <nil>
-	// gate: the door log does not hold at row 2: another row than the required head
+	// storage: the door log is wrong at row 2: another row than the required head
 }
 
 func ExampleGate_Retain() {
@@ -78,9 +78,9 @@ func ExampleGate_Erase() {
 	g, _ := newSite()
 	ctx := context.Background()
 	_, _ = g.Unlock(ctx, tap("3f1c9a52-one-tap", "ada", "front"))
-	n, _ := g.Erase(ctx, "ada")
+	erased, _ := g.Erase(ctx, "ada")
 	v, err := g.Verify(ctx, gate.Head{}, gate.Head{})
-	fmt.Println(n, "rows without a name;", v.Rows, "rows hold,", v.Erased, "erased", err)
+	fmt.Println(erased.Rows, "rows without a name;", v.Rows, "rows hold,", v.Erased, "erased", err)
 	// Output: 2 rows without a name; 2 rows hold, 2 erased <nil>
 }
 

@@ -60,20 +60,30 @@ func (g *Gate) Verify(ctx context.Context, from, want Head) (v Verification, err
 }
 
 // Retain removes the rows of the door log that are older than before, up to the
-// first that is not. Verify gives the same result for the rest.
+// first that is not, and appends a row about it, without which Verify takes the
+// removal for a theft. It returns the last row that was removed, and how many were.
 func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed int, err error) {
 	defer containIn("Retain", &err)
-	return g.records.Retain(ctx, g.site, before)
+	return g.records.Retain(ctx, g.site, before, LogDetail{}.seal(storage.LogEntry{At: g.clock()}))
 }
 
-// Erase removes a person from the door log's details, the check-ins and the
-// receipts, and from the kill switch. The rows of the log stay, without a name;
-// Verify counts them as erased. The host removes its facts, Link.LinkedBy included.
-// Who asked on a member's behalf stays in the storage, in that member's receipts, for
-// up to KeepReceipts. Requests of the last half minute stay until it is called again.
-func (g *Gate) Erase(ctx context.Context, person string) (rows int, err error) {
+// Erase removes a person, a member or staff, from the door log's details, the
+// check-ins, the receipts, and the kill switch with its text. ErrNotFound: the
+// records name no such person. The rows of the log stay, without a name; Verify
+// counts them as erased. Facts are the host's to remove, Link.LinkedBy included, and
+// for up to KeepReceipts the receipts of members contain who asked on their behalf.
+// Requests of the last half minute stay until Erase is called again.
+func (g *Gate) Erase(ctx context.Context, person string) (erased Erased, err error) {
 	defer containIn("Erase", &err)
 	return g.records.Erase(ctx, g.site, person, g.clock().Add(-staleAfter))
+}
+
+// EraseVendorUser removes a user of the lock system from the entries of its log that
+// were ingested. The entries stay, without user, detail and raw row. ErrNotFound:
+// there are none of this user.
+func (g *Gate) EraseVendorUser(ctx context.Context, user string) (erased Erased, err error) {
+	defer containIn("EraseVendorUser", &err)
+	return g.records.EraseVendorUser(ctx, g.site, user)
 }
 
 // CheckIns returns check-ins; q.Site is this gate's.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 func TestEraseAndRetain(t *testing.T) {
@@ -21,8 +22,8 @@ func TestEraseAndRetain(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		n, err := b.gate.Erase(ctx, "ada")
-		if err != nil || n != 2 {
-			t.Fatalf("got %d, %v", n, err)
+		if err != nil || n.Rows != 2 {
+			t.Fatalf("got %+v, %v", n, err)
 		}
 		v, err := b.gate.Verify(ctx, gate.Head{}, head)
 		if err != nil || v != (gate.Verification{Rows: 2, Erased: 2, Head: head}) {
@@ -41,9 +42,24 @@ func TestEraseAndRetain(t *testing.T) {
 		}
 		// The tap is too old by now: the forgotten request opens nothing.
 		b.want(b.unlock(tap), gate.Denied, gate.CauseDeadline)
-		base, n, err := b.gate.Retain(ctx, time.Now().Add(-time.Second))
-		if err != nil || n != 2 || base != head {
-			t.Fatalf("got %+v, %d, %v", base, n, err)
+		base, removed, err := b.gate.Retain(ctx, time.Now().Add(-time.Second))
+		if err != nil || removed != 2 || base != head {
+			t.Fatalf("got %+v, %d, %v", base, removed, err)
+		}
+		said := 0
+		for row, err := range b.gate.Log(ctx, gate.LogQuery{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if row.Action == storage.ActionRetention && row.Ref == base.Seq && row.Reason == base.Hash.String() {
+				said++
+			}
+		}
+		if _, err := b.gate.Verify(ctx, gate.Head{}, gate.Head{}); err != nil || said != 1 {
+			t.Fatalf("%d rows about the retention, %v", said, err)
+		}
+		if _, err := b.gate.Erase(ctx, "dot"); !errors.Is(err, gate.ErrNotFound) {
+			t.Fatalf("erasing an unknown person: %v", err)
 		}
 		time.Sleep(gate.KeepReceipts + time.Second)
 		if n, err := b.gate.Prune(ctx); n != 1 || err != nil {

@@ -81,6 +81,8 @@ type (
 	LogQuery = storage.LogQuery
 	// Head is one point of a site's log: a row's number and hash.
 	Head = storage.Head
+	// Erased is what Gate.Erase removed.
+	Erased = storage.Erased
 	// Verification is what Gate.Verify found in order.
 	Verification = storage.Verification
 	// ChainError says where the chain of the door log is broken.

@@ -141,7 +141,9 @@ func (w *web) changePerson(rw http.ResponseWriter, r *http.Request) error {
 		if errG != nil {
 			return errG
 		}
-		_, err = g.Erase(ctx, m.ID)
+		if _, err = g.Erase(ctx, m.ID); errors.Is(err, gate.ErrNotFound) {
+			err = nil // they never came
+		}
 		note = "erased"
 	default:
 		return notHere

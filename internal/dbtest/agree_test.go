@@ -118,6 +118,7 @@ func (p *pair) change() {
 			a.ShareWithin = 0
 		}
 		a.Log.Actor = p.pick("", "", "ada")
+		a.Log = sealed(a.Log)
 		p.both(fmt.Sprintf("Begin %+v", a.Entry), func(ctx context.Context, s storagetest.Everything) (any, error) { return value(s.Begin(ctx, a)) })
 	case 4, 5, 6, 7:
 		o := outcomes[p.IntN(6)]
@@ -158,7 +159,7 @@ func (p *pair) change() {
 			})
 		case 2:
 			p.both("Retain "+at.String(), func(ctx context.Context, s storagetest.Everything) (any, error) {
-				base, n, err := s.Retain(ctx, p.site, at)
+				base, n, err := s.Retain(ctx, p.site, at, logEntry("", "", 0))
 				return []any{base, n}, err
 			})
 		}

@@ -3,6 +3,7 @@
 package dbtest
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -27,7 +28,16 @@ func attempt(key storage.RequestKey, d time.Duration) storage.Attempt {
 }
 
 func logEntry(member string, outcome storage.Outcome, d time.Duration) storage.LogEntry {
-	e := storage.LogEntry{At: noon.Add(d), Door: "front", Action: "unlock", Outcome: outcome, Salt: make([]byte, 16), Detail: []byte("{}"), Member: member}
+	return sealed(storage.LogEntry{At: noon.Add(d), Door: "front", Action: "unlock", Outcome: outcome, Member: member})
+}
+
+// sealed gives e a detail with its member and actor, a salt and the commitment.
+func sealed(e storage.LogEntry) storage.LogEntry {
+	e.Salt = make([]byte, storage.SaltSize)
+	e.Detail, _ = json.Marshal(struct { // texts always encode
+		Member string `json:"member,omitempty"`
+		Actor  string `json:"actor,omitempty"`
+	}{e.Member, e.Actor})
 	e.Commitment = storage.Commitment(e.Salt, e.Detail)
 	return e
 }

@@ -214,11 +214,15 @@ func use(t *testing.T, s *sqlstore.Store) {
 	n, err = s.Prune(ctx, site, noon)
 	read(n, err)
 	for _, before := range []time.Time{noon.Add(-time.Hour), noon.Add(time.Hour)} {
-		base, _, err = s.Retain(ctx, site, before)
+		base, _, err = s.Retain(ctx, site, before, logEntry("", "", 0))
 		read(base, err)
 	}
-	n, err = s.Erase(ctx, site, "ada", noon)
-	read(n, err)
+	erased, err := s.Erase(ctx, site, "ada", noon)
+	read(erased, err)
+	_, err = s.Ingest(ctx, site, "c1", "c2", []storage.VendorEntry{{ID: "e2", Lock: "l1", At: noon, User: "u1"}})
+	must(t, err)
+	erased, err = s.EraseVendorUser(ctx, site, "u1")
+	read(erased, err)
 
 	docs := s.Documents()
 	for _, next := range [][]byte{[]byte("one"), []byte("one"), nil, nil} {

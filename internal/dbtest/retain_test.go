@@ -58,7 +58,7 @@ func TestRetainLetsOthersIn(t *testing.T) {
 			}
 			return nil
 		})
-		base, n, err := store.Retain(t.Context(), "loft", noon.Add((long-kept)*time.Second))
+		base, n, err := store.Retain(t.Context(), "loft", noon.Add((long-kept)*time.Second), logEntry("", "", long*time.Second))
 		if err != nil || n != long-kept || base.Seq != long-kept {
 			t.Errorf("%d rows went, up to %d, %v", n, base.Seq, err)
 		}
@@ -66,7 +66,7 @@ func TestRetainLetsOthersIn(t *testing.T) {
 			t.Errorf("whoever came first waited until row %d was gone", during.Seq)
 		}
 		v, err := storage.Verify(t.Context(), store, "loft", storage.Head{}, storage.Head{})
-		if err != nil || v.Rows != kept+2 {
+		if err != nil || v.Rows != kept+3 { // two of the tap, one about the retention
 			t.Errorf("%d rows verify, %v", v.Rows, err)
 		}
 	})
@@ -131,13 +131,13 @@ func TestBrokenWhileRetaining(t *testing.T) {
 		store, err := sqlstore.Open(t.Context(), db, d.Dialect)
 		must(t, err)
 		on = true
-		_, _, _ = store.Retain(t.Context(), site, noon.Add(time.Hour)) // it fails or it does not
+		_, _, _ = store.Retain(t.Context(), site, noon.Add(time.Hour), logEntry("", "", 2*time.Hour)) // it fails or it does not
 		on, broke = false, n >= at
 		store.Close()
 		must(t, db.Close())
 		_, err = storage.Verify(t.Context(), good, site, storage.Head{}, storage.Head{})
 		must(t, err)
-		base, _, err := good.Retain(t.Context(), site, noon.Add(time.Hour))
+		base, _, err := good.Retain(t.Context(), site, noon.Add(time.Hour), logEntry("", "", 2*time.Hour))
 		if err != nil || base.Seq != long {
 			t.Fatalf("after step %d: up to row %d, %v", at, base.Seq, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
@@ -107,13 +108,18 @@ func (s *Store) Ends(ctx context.Context, siteID string) (base, head storage.Hea
 }
 
 // Retain implements storage.DoorLog.
-func (s *Store) Retain(ctx context.Context, siteID string, before time.Time) (base storage.Head, n int, err error) {
+func (s *Store) Retain(ctx context.Context, siteID string, before time.Time, e storage.LogEntry) (base storage.Head, n int, err error) {
+	if err := storage.CheckRecord(siteID, &e); err != nil {
+		return base, 0, err
+	}
 	err = s.write(ctx, siteID, func(st *site) error {
 		for n < st.rows.len() && st.rows.at(n).At.Before(before) {
 			n++
 		}
 		if n > 0 {
 			st.base = st.rows.at(n - 1).Head()
+			e = e.Retention(st.base)
+			st.append(siteID, &e)
 			st.rows.drop(n)
 		}
 		base = st.base
@@ -123,36 +129,69 @@ func (s *Store) Retain(ctx context.Context, siteID string, before time.Time) (ba
 }
 
 // Erase implements storage.Eraser.
-func (s *Store) Erase(ctx context.Context, siteID, person string, before time.Time) (n int, err error) {
+func (s *Store) Erase(ctx context.Context, siteID, person string, before time.Time) (erased storage.Erased, err error) {
 	if person == "" {
-		return 0, ctx.Err()
+		return erased, cmp.Or(ctx.Err(), missing("person", person))
 	}
 	err = s.write(ctx, siteID, func(st *site) error {
+		known := false
 		for i := range st.rows.len() {
-			if r := st.rows.at(i); r.Member == person || r.Actor == person {
+			if r := st.rows.at(i); r.Names(person) {
 				r.Salt, r.Detail, r.Member, r.Actor = nil, nil, "", ""
-				n++
+				erased.Rows++
 			}
 		}
 		for k := range st.checkIns {
 			if k.member == person {
 				delete(st.checkIns, k)
+				known = true
 			}
 		}
 		for i := range st.holds {
 			if st.holds[i].Member == person {
 				st.holds[i].Member = ""
+				known = true
 			}
+		}
+		for key := range st.entries {
+			known = known || key.Member == person
 		}
 		st.forget(func(e *storage.JournalEntry) bool {
 			return e.Member == person && e.SendBy.Before(before) && e.Begun.Before(before)
 		})
-		if st.toggle.By == person {
-			st.toggle.By = ""
+		if w := &st.toggle; w.By == person || strings.Contains(w.Why, person) {
+			w.Why, known = "", true
+			if w.By == person {
+				w.By = ""
+			}
+		}
+		if !known && erased.Rows == 0 {
+			return missing("person", person)
 		}
 		return nil
 	})
-	return n, err
+	return erased, err
+}
+
+// EraseVendorUser implements storage.Eraser.
+func (s *Store) EraseVendorUser(ctx context.Context, siteID, user string) (erased storage.Erased, err error) {
+	if user == "" {
+		return erased, cmp.Or(ctx.Err(), missing("user", user))
+	}
+	err = s.write(ctx, siteID, func(st *site) error {
+		for id, e := range st.vendor {
+			if e.User == user {
+				e.User, e.Detail, e.Raw = "", "", nil
+				st.vendor[id] = e
+				erased.Rows++
+			}
+		}
+		if erased.Rows == 0 {
+			return missing("user", user)
+		}
+		return nil
+	})
+	return erased, err
 }
 
 // Holds implements storage.Holds.

@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
@@ -168,7 +166,7 @@ func (s *Store) Rows(ctx context.Context, q storage.LogQuery) iter.Seq2[storage.
 func scanLogRow(row scanner) (r storage.LogRow, err error) {
 	var at sql.NullInt64
 	var commitment, hash []byte
-	err = row.Scan(&r.Seq, &at, &r.Ref, &r.Door, &r.Action, &r.Outcome, &r.Reason, &commitment, &hash, &r.Member, &r.Actor, &r.Salt, &r.Detail)
+	err = row.Scan(&r.Seq, &at, &r.Ref, &r.Door, &r.Action, &r.Outcome, &r.Reason, &commitment, &hash, &r.Member, &r.Actor, &r.Salt, (*[]byte)(&r.Detail))
 	r.At = instant(at)
 	if err == nil {
 		err = digest(&r.Commitment, commitment)
@@ -177,99 +175,4 @@ func scanLogRow(row scanner) (r storage.LogRow, err error) {
 		err = digest(&r.Hash, hash)
 	}
 	return r, err
-}
-
-// Retain is storage.DoorLog's.
-func (s *Store) Retain(ctx context.Context, site string, before time.Time) (base storage.Head, removed int, err error) {
-	removed, err = s.pieces(ctx, "Retain", func(run runner) (n int, err error) {
-		base, n, err = s.retain(ctx, run, site, before)
-		return n, err
-	})
-	if err != nil {
-		return storage.Head{}, removed, err
-	}
-	return base, removed, nil
-}
-
-// retain removes the first rows.
-func (s *Store) retain(ctx context.Context, run runner, site string, before time.Time) (base storage.Head, n int, err error) {
-	if _, err := s.lock(ctx, run, site); err != nil {
-		return base, 0, err
-	}
-	var hash []byte
-	if err := run.row(ctx, "SELECT base_seq, base_hash FROM doorkit_chains WHERE site = $1", site).Scan(&base.Seq, &hash); err != nil {
-		return base, 0, err
-	}
-	if err := digest(&base.Hash, hash); err != nil {
-		return base, 0, err
-	}
-	// The rows in question, and of these the first that stays.
-	rows, err := run.query(ctx, "SELECT seq, hash, CASE WHEN at < $3 THEN 1 ELSE 0 END FROM doorkit_log WHERE site = $1 AND seq > $2 ORDER BY seq LIMIT $4",
-		site, int64(base.Seq), before.UnixMicro(), piece)
-	if err != nil {
-		return base, 0, err
-	}
-	defer rows.Close()
-	last := base
-	for rows.Next() {
-		var seq uint64
-		var old int
-		if err := rows.Scan(&seq, &hash, &old); err != nil {
-			return base, 0, err
-		}
-		if old == 0 {
-			break
-		}
-		last.Seq = seq
-		if err := digest(&last.Hash, hash); err != nil {
-			return base, 0, err
-		}
-	}
-	if err := cmp.Or(rows.Err(), rows.Close()); err != nil {
-		return base, 0, err
-	}
-	if last == base {
-		return base, 0, errKeep
-	}
-	for _, table := range []string{"doorkit_log_details", "doorkit_log"} {
-		gone, err := run.exec(ctx, "DELETE FROM "+table+" WHERE site = $1 AND seq <= $2", site, int64(last.Seq))
-		if err != nil {
-			return base, 0, err
-		}
-		n = int(gone)
-	}
-	_, err = run.exec(ctx, "UPDATE doorkit_chains SET base_seq = $2, base_hash = $3 WHERE site = $1", site, int64(last.Seq), last.Hash[:])
-	return last, n, err
-}
-
-// Erase is storage.Eraser's.
-func (s *Store) Erase(ctx context.Context, site, person string, before time.Time) (n int, err error) {
-	if person == "" {
-		return 0, nil // nobody: rows without an actor are not somebody's
-	}
-	err = s.write(ctx, "Erase", func(run runner) error {
-		if _, err := s.lock(ctx, run, site); err != nil {
-			return err
-		}
-		gone, err := run.exec(ctx, "DELETE FROM doorkit_log_details WHERE site = $1 AND (member = $2 OR actor = $2)", site, person)
-		n = int(gone)
-		for _, q := range []string{
-			"DELETE FROM doorkit_check_ins WHERE site = $1 AND member = $2",
-			"UPDATE doorkit_holds SET member = '' WHERE site = $1 AND member = $2",
-			"UPDATE doorkit_chains SET switch_by = '' WHERE site = $1 AND switch_by = $2",
-		} {
-			if err == nil {
-				_, err = run.exec(ctx, q, site, person)
-			}
-		}
-		if err == nil {
-			_, err = run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND member = $2 AND outcome <> 'sending'
-				AND begun < $3 AND (send_by IS NULL OR send_by < $3)`, site, person, before.UnixMicro())
-		}
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
-	return n, nil
 }

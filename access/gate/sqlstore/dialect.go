@@ -31,14 +31,15 @@ func (d Dialect) String() string {
 
 // SQLiteDSN is the data source name that sets the database file at path up as
 // Open wants it, on every connection, for the driver modernc.org/sqlite: WAL,
-// synchronous=FULL, a busy timeout of 5 s, foreign keys on, and transactions
-// that take the write lock when they begin, so that none is refused halfway.
+// synchronous=FULL, a busy timeout of 5 s, foreign keys and secure_delete on, and
+// transactions that take the write lock when they begin, so that none is refused
+// halfway.
 //
 // For another driver, set the same by its own means: journal_mode=WAL,
-// synchronous=FULL, busy_timeout=5000, foreign_keys=on.
+// synchronous=FULL, busy_timeout=5000, foreign_keys=on, secure_delete=on.
 func SQLiteDSN(path string) string {
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
-	return u.String() + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
+	return u.String() + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=secure_delete(1)"
 }
 
 // sql puts the dialect's words into a statement that is written with $1, $2, ...

@@ -182,17 +182,32 @@ func (t *txRunner) row(ctx context.Context, q string, args ...any) scanner {
 	return t.tx.QueryRowContext(ctx, t.dialect.sql(q), args...)
 }
 
+// take waits for this process's turn to write to SQLite; give ends it.
+func (s *Store) take(ctx context.Context) error {
+	if s.turn == nil {
+		return nil
+	}
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Store) give() {
+	if s.turn != nil {
+		<-s.turn
+	}
+}
+
 // write runs fn in one transaction and commits it, unless fn returns an error.
 // errKeep commits nothing either and is no error: there was nothing to write.
 func (s *Store) write(ctx context.Context, op string, fn func(runner) error) error {
-	if s.turn != nil {
-		select {
-		case s.turn <- struct{}{}:
-			defer func() { <-s.turn }()
-		case <-ctx.Done():
-			return fail(ctx, op, ctx.Err())
-		}
+	if err := s.take(ctx); err != nil {
+		return fail(ctx, op, err)
 	}
+	defer s.give()
 	var opts sql.TxOptions
 	if s.dialect == PostgreSQL {
 		opts.Isolation = sql.LevelReadCommitted

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
 )
 
 // Head is one point of the chain of a site: a row's number and hash. The zero Head
@@ -50,10 +52,41 @@ func field(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-// Commitment returns the commitment to a detail: SHA-256(salt || detail).
+// SaltSize is the length of the salt of a log row.
+const SaltSize = 16
+
+// Commitment returns the commitment to a detail: SHA-256 over "doorkit detail 1\n"
+// and then, each behind its length, salt and detail.
 func Commitment(salt, detail []byte) Digest {
 	var space [1024]byte
-	return sha256.Sum256(append(append(space[:0], salt...), detail...))
+	b := append(space[:0], "doorkit detail 1\n"...)
+	b = append(binary.BigEndian.AppendUint32(b, uint32(len(salt))), salt...)
+	b = append(binary.BigEndian.AppendUint32(b, uint32(len(detail))), detail...)
+	return sha256.Sum256(b)
+}
+
+// unsealed returns what is wrong with the part of a row that can be erased; empty if
+// it is in order, or erased.
+func (e *LogEntry) unsealed() string {
+	var named struct {
+		Member string `json:"member"`
+		Actor  string `json:"actor"`
+	}
+	switch {
+	case len(e.Salt) == 0 && len(e.Detail) == 0:
+		if e.Member != "" || e.Actor != "" {
+			return "it names a person and has no detail"
+		}
+	case len(e.Salt) != SaltSize:
+		return fmt.Sprintf("its salt has %d bytes, not %d", len(e.Salt), SaltSize)
+	case Commitment(e.Salt, e.Detail) != e.Commitment:
+		return "its detail is not the one committed to"
+	case len(e.Detail) == 0 || e.Detail[0] != '{' || json.Unmarshal(e.Detail, &named) != nil:
+		return "its detail is not a JSON object"
+	case named.Member != e.Member || named.Actor != e.Actor:
+		return "it is filed under another member or actor than its detail names"
+	}
+	return ""
 }
 
 // Digest is a SHA-256. It reads and writes as 64 hex digits.

@@ -1,7 +1,5 @@
 package storage
 
-import "unicode/utf8"
-
 // CheckRecord returns a *RequestError that names everything in a record that no
 // storage accepts: a site that is not 1 to 200 bytes, a longer id, a text that is not
 // UTF-8 or contains a NUL. A storage calls it before each write, so that all storages
@@ -64,30 +62,14 @@ func CheckEntries(site, next string, entries []VendorEntry) error {
 	return c.err()
 }
 
-// plainTexts reports whether all texts are short and ASCII without NUL, so that each
-// is a valid reference and a valid text: one check for a whole row.
-func plainTexts(list ...string) bool {
-	for _, s := range list {
-		if len(s) > 200 {
-			return false
-		}
-		for i := range len(s) {
-			if s[i]-1 >= utf8.RuneSelf-1 {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 func (c *factCheck) log(e *LogEntry) {
-	if plainTexts(e.Door, e.Action, string(e.Outcome), e.Reason, e.Member, e.Actor) {
-		return
-	}
 	c.ref("Log.Door", e.Door)
 	c.ref("Log.Action", e.Action)
 	c.ref("Log.Outcome", string(e.Outcome))
 	c.text("Log.Reason", e.Reason)
 	c.ref("Log.Member", e.Member)
 	c.ref("Log.Actor", e.Actor)
+	if what := e.unsealed(); what != "" && c.list == nil {
+		c.add("Log.Detail", what)
+	}
 }

@@ -2,7 +2,9 @@ package storage
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
+	"strings"
 	"time"
 )
 
@@ -19,41 +21,67 @@ type DoorLog interface {
 	Ends(ctx context.Context, site string) (base, head Head, err error)
 	// Retain removes rows with their details from the beginning of the log, up to
 	// the first row that is not older than before, and moves the base to the last
-	// removed row. It may do so in several commits, each of which removes a part,
-	// so that no unlock waits for it. It returns the new base and the number of
-	// removed rows.
-	Retain(ctx context.Context, site string, before time.Time) (base Head, removed int, err error)
+	// removed row. The first commit appends e to the chain, with ActionRetention as
+	// its action, and number and hash of the last row to remove as Ref and Reason,
+	// so that Verify can tell retention from a theft. Retain may use several
+	// commits, each of which removes a part, so that no unlock waits for it. It
+	// returns the new base and the number of removed rows; if there are none, it
+	// appends nothing.
+	Retain(ctx context.Context, site string, before time.Time, e LogEntry) (base Head, removed int, err error)
+}
+
+// ActionRetention is the action of the row that Retain appends.
+const ActionRetention = "retention"
+
+// Retention returns e as the row about the removal of the rows up to last.
+func (e LogEntry) Retention(last Head) LogEntry {
+	e.Action, e.Ref, e.Reason = ActionRetention, last.Seq, last.Hash.String()
+	return e
 }
 
 // LogEntry is a row of the door log before it is appended to the chain. At, Ref,
 // Door, Action, Outcome and Reason are its public part. The detail names the
 // persons; only the commitment binds it to the public part, so it can be erased.
 type LogEntry struct {
-	At time.Time
+	At time.Time `json:"at"`
 	// Ref is the row that this one follows: the attempt of which it has the outcome.
-	Ref     uint64
-	Door    string
-	Action  string // an access.Action, or "switch_off", "switch_on", "hold_end"
-	Outcome Outcome
-	Reason  string // an access.Reason or a gate.Cause
+	Ref     uint64  `json:"ref,omitempty"`
+	Door    string  `json:"door,omitempty"`
+	Action  string  `json:"action"` // an access.Action, "switch_off", "switch_on", "hold_end" or ActionRetention
+	Outcome Outcome `json:"outcome,omitempty"`
+	Reason  string  `json:"reason,omitempty"` // an access.Reason or a gate.Cause
 
 	// Commitment is that of Salt and Detail. It stays when both are erased.
-	Commitment Digest
-	Salt       []byte // 16 random bytes
-	Detail     []byte // JSON of a gate.LogDetail, up to 64 KiB; several entries may share it
-	// Member and Actor are the persons whose erasure removes the detail. They are
-	// stored with the detail, not with the row.
-	Member, Actor string
+	Commitment Digest          `json:"commitment"`
+	Salt       []byte          `json:"salt,omitempty"`   // SaltSize random bytes
+	Detail     json.RawMessage `json:"detail,omitempty"` // JSON object of a gate.LogDetail, up to 64 KiB; several entries may share it
+	// Member and Actor are the persons whose erasure removes the detail, which names
+	// them too. They are stored with the detail, not with the row.
+	Member string `json:"member,omitempty"`
+	Actor  string `json:"actor,omitempty"`
+}
+
+// Names reports whether Erase removes the detail of e for a person: they are its
+// member or actor, or e is about no door, such as a row of the kill switch, and its
+// note contains their id.
+func (e *LogEntry) Names(person string) bool {
+	if e.Member == person || e.Actor == person || e.Door != "" || len(e.Detail) == 0 {
+		return e.Member == person || e.Actor == person
+	}
+	var detail struct {
+		Note string `json:"note"`
+	}
+	return json.Unmarshal(e.Detail, &detail) == nil && strings.Contains(detail.Note, person)
 }
 
 // LogRow is a row of the door log. Salt, Detail, Member and Actor are empty once
 // erased.
 type LogRow struct {
-	Seq uint64 // from 1 on without gaps, per site
+	Seq uint64 `json:"seq"` // from 1 on without gaps, per site
 	LogEntry
 	// Hash covers the hash of the previous row, the site, the public part and the
 	// commitment; see Head.Append.
-	Hash Digest
+	Hash Digest `json:"hash"`
 }
 
 // Head returns the point of the chain that row is.

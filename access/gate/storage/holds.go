@@ -19,12 +19,13 @@ type Holds interface {
 // Hold records that a member put a door into office mode and that, as far as the
 // gate knows, office mode has not ended since.
 type Hold struct {
-	Door, Member string
+	Door   string `json:"door"`
+	Member string `json:"member,omitempty"` // empty once erased
 	// RequestID is the latest command that started office mode, Since when that
 	// command was claimed. Starting office mode again renews both.
-	RequestID string
-	Since     time.Time
+	RequestID string    `json:"request_id"`
+	Since     time.Time `json:"since"`
 	// Uncertain: no command that started it was Accepted, so the door may never
 	// have opened.
-	Uncertain bool
+	Uncertain bool `json:"uncertain,omitempty"`
 }

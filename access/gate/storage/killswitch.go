@@ -17,8 +17,8 @@ type KillSwitches interface {
 // KillSwitch is the kill switch of a site. Its zero value is a site that is on and
 // was never switched.
 type KillSwitch struct {
-	Off bool
-	By  string    // who switched it, as the host names them
-	Why string    // for staff
-	At  time.Time // when it was switched
+	Off bool      `json:"off"`
+	By  string    `json:"by,omitempty"`  // who switched it, as the host names them
+	Why string    `json:"why,omitempty"` // for staff
+	At  time.Time `json:"at,omitzero"`   // when it was switched
 }

@@ -21,14 +21,28 @@ type Records interface {
 type Eraser interface {
 	// Erase removes in ONE commit
 	//
-	//   - the details and salts of all log rows whose Member or Actor is the
-	//     person; the rows and their hashes stay,
+	//   - the details and salts of all log rows that name the person
+	//     (LogEntry.Names); the rows and their hashes stay,
 	//   - the person's check-ins,
 	//   - the person's journal entries that are not Sending and have SendBy and
 	//     Begun before the given instant,
-	//   - the person's name from holds, which stay with an empty member, and from
-	//     KillSwitch.By.
+	//   - the person's name from holds, which stay with an empty member,
+	//   - KillSwitch.By and Why, if By is the person or Why contains their id.
 	//
-	// It returns the number of log rows that lost their detail.
-	Erase(ctx context.Context, site, person string, before time.Time) (int, error)
+	// ErrNotFound: the records name no such person. On a file, nothing of what was
+	// removed is left in it afterwards, or Erased.Pending says so.
+	Erase(ctx context.Context, site, person string, before time.Time) (Erased, error)
+	// EraseVendorUser removes the user, the detail and the raw row from all entries
+	// of one user of the lock system, and returns how many. The entries stay, so
+	// that no later Ingest brings them back. ErrNotFound: there are none.
+	EraseVendorUser(ctx context.Context, site, user string) (Erased, error)
+}
+
+// Erased is what an Eraser removed.
+type Erased struct {
+	Rows int `json:"rows"` // log rows that lost their detail, or entries that lost their user
+	// Pending: the removal is committed, but other connections kept the file from
+	// being cleaned, so the removed bytes are still in it. DoorLog.Retain cleans it
+	// again.
+	Pending bool `json:"pending,omitempty"`
 }

@@ -24,16 +24,16 @@ type VendorLog interface {
 // VendorEntry is one row of the lock system's own log, as the lock system returned
 // it. It is never part of the door log's chain and never makes a check-in.
 type VendorEntry struct {
-	ID     string // the lock system's id of the entry, unique per site
-	Lock   string // the lock system's id of the lock
-	At     time.Time
-	What   string // the lock system's word: "lock_opened", "lock_rejected", ...
-	Detail string
+	ID     string    `json:"id"`   // the lock system's id of the entry, unique per site
+	Lock   string    `json:"lock"` // the lock system's id of the lock
+	At     time.Time `json:"at"`
+	What   string    `json:"what"` // the lock system's word: "lock_opened", "lock_rejected", ...
+	Detail string    `json:"detail,omitempty"`
 	// By is what opened the lock, in the lock system's word: "tag", "pin_code",
 	// "inside_handle", "remote", ...; unknown words are kept.
-	By   string
-	User string // the lock system's id of the user; empty when unknown
-	Raw  []byte // the row as received, up to 64 KiB
+	By   string `json:"by,omitempty"`
+	User string `json:"user,omitempty"` // the lock system's id of the user; empty when unknown or erased
+	Raw  []byte `json:"raw,omitempty"`  // the row as received, up to 64 KiB
 }
 
 // VendorQuery selects rows of the lock system's log.

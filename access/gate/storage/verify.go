@@ -1,9 +1,7 @@
 package storage
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 )
@@ -14,11 +12,11 @@ import (
 //
 // It starts after from, of which the zero Head means the base that retention left,
 // and unless want is zero it requires that the chain contains want. It always finds
-// a changed row, a row removed from the middle and exchanged rows. It finds a
-// removed end and a chain that was rebuilt as a whole only if from or want was
-// exported earlier to a place that those who can write the storage cannot write. The
-// error is a *ChainError if the log is wrong, and any other error if it could not be
-// read.
+// a changed row, a row removed from the middle, exchanged rows, and a beginning that
+// was removed without a row of retention about it. It finds a removed end and a
+// chain that was rebuilt as a whole only if from or want was exported earlier to a
+// place that those who can write the storage cannot write. The error is a
+// *ChainError if the log is wrong, and any other error if it could not be read.
 func Verify(ctx context.Context, log DoorLog, site string, from, want Head) (Verification, error) {
 	for {
 		base, _, err := log.Ends(ctx, site)
@@ -38,9 +36,9 @@ func Verify(ctx context.Context, log DoorLog, site string, from, want Head) (Ver
 
 // Verification is what Verify found correct.
 type Verification struct {
-	Rows   int  // verified rows
-	Erased int  // of these, rows whose detail was erased
-	Head   Head // the last row: export it to where the storage's owner cannot write
+	Rows   int  `json:"rows"`   // verified rows
+	Erased int  `json:"erased"` // of these, rows whose detail was erased
+	Head   Head `json:"head"`   // the last row: export it to where the storage's owner cannot write
 }
 
 // ChainError names the first row of the door log that is wrong.
@@ -50,7 +48,7 @@ type ChainError struct {
 }
 
 func (e *ChainError) Error() string {
-	return fmt.Sprintf("gate: the door log does not hold at row %d: %s", e.Seq, e.What)
+	return fmt.Sprintf("storage: the door log is wrong at row %d: %s", e.Seq, e.What)
 }
 
 func verify(ctx context.Context, log DoorLog, site string, base, from, want Head) (Verification, error) {
@@ -74,7 +72,7 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 	if from.Seq > base.Seq {
 		q.After = from.Seq - 1
 	}
-	first := true
+	first, retained := true, from.Seq > base.Seq || base == Head{}
 	for row, err := range log.Rows(ctx, q) {
 		if err != nil {
 			return v, err
@@ -95,13 +93,14 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 			return v, &ChainError{v.Head.Seq + 1, "the row is missing"}
 		case v.Head.link(site, &row) != row.Hash:
 			return v, &ChainError{row.Seq, "its hash does not fit its content or the row before"}
-		case len(row.Salt) == 0 && len(row.Detail) == 0:
-			v.Erased++
-		case Commitment(row.Salt, row.Detail) != row.Commitment:
-			return v, &ChainError{row.Seq, "its detail is not the one committed to"}
-		case !row.filed():
-			return v, &ChainError{row.Seq, "its detail is filed under another member or actor than it names"}
 		}
+		if what := row.unsealed(); what != "" {
+			return v, &ChainError{row.Seq, what}
+		}
+		if len(row.Detail) == 0 {
+			v.Erased++
+		}
+		retained = retained || row.retains(base)
 		v.Rows++
 		v.Head = row.Head()
 		if v.Head.Seq == want.Seq {
@@ -114,25 +113,17 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 	if first && from.Seq > base.Seq {
 		return v, &ChainError{from.Seq, "the row is missing"}
 	}
+	if !retained {
+		return v, &ChainError{base.Seq, "the rows up to this one are gone, and no row says that retention removed them"}
+	}
 	if !met {
 		return v, &ChainError{want.Seq, "the log ends before the required head"}
 	}
 	return v, nil
 }
 
-// filed reports whether Member and Actor, which no hash covers, are those that
-// the detail names, as the gate writes it: they come first.
-func (r *LogRow) filed() bool {
-	named := func(b []byte) bool {
-		return bytes.HasPrefix(b, []byte(`"member":`)) || bytes.HasPrefix(b, []byte(`"actor":`))
-	}
-	if len(r.Detail) == 0 || !named(r.Detail[1:]) {
-		return true
-	}
-	beginning, _ := json.Marshal(struct { // two strings always encode
-		Member string `json:"member,omitempty"`
-		Actor  string `json:"actor,omitempty"`
-	}{r.Member, r.Actor})
-	rest, ok := bytes.CutPrefix(r.Detail, beginning[:len(beginning)-1])
-	return ok && !named(bytes.TrimPrefix(rest, []byte{','}))
+// retains reports whether the row says that retention removed the rows up to base. A
+// retention that was interrupted has removed fewer than its row says.
+func (r *LogRow) retains(base Head) bool {
+	return r.Action == ActionRetention && (r.Ref > base.Seq || r.Ref == base.Seq && r.Reason == base.Hash.String())
 }

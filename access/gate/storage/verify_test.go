@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -28,6 +29,12 @@ func TestVerifyFindsWhatItPromises(t *testing.T) {
 			r.list[i] = head.Append(site, r.list[i].LogEntry)
 			head = r.list[i].Head()
 		}
+	}
+	// cut removes the first n rows, as retention does: with a row about it.
+	cut := func(r *rows, n int) {
+		base := r.list[n-1].Head()
+		r.list = append(slices.Clip(r.list[n:]), r.list[len(r.list)-1].Head().Append(site, sealed("", "").Retention(base)))
+		r.base = base
 	}
 	row := func(i int, change func(*storage.LogRow)) func(*rows) {
 		return func(r *rows) { change(&r.list[i]) }
@@ -58,23 +65,44 @@ func TestVerifyFindsWhatItPromises(t *testing.T) {
 			r.Salt = []byte("x")
 			r.Commitment = storage.Commitment(r.Salt, nil)
 		}), at: 4},
-		"hash":                          {change: row(3, func(r *storage.LogRow) { r.Hash[0] ^= 1 }), at: 4},
-		"a row and its hash":            {change: row(3, func(r *storage.LogRow) { *r = good.list[2].Head().Append(site, storage.LogEntry{Door: "back"}) }), at: 5},
-		"bytes moved between two texts": {change: row(3, func(r *storage.LogRow) { r.Door, r.Action = "fron", "tunlock" }), at: 4},
-		"removed inside":                {change: func(r *rows) { r.list = slices.Delete(r.list, 3, 4) }, at: 4},
-		"removed at the start":          {change: func(r *rows) { r.list = r.list[1:] }, at: 1},
-		"swapped":                       {change: func(r *rows) { r.list[3], r.list[4] = r.list[4], r.list[3] }, at: 4},
-		"swapped with their numbers":    {change: func(r *rows) { r.list[3].LogEntry, r.list[4].LogEntry = r.list[4].LogEntry, r.list[3].LogEntry }, at: 4},
-		"added twice":                   {change: func(r *rows) { r.list = slices.Insert(r.list, 4, r.list[3]) }, at: 5},
-		"erased":                        {change: row(3, func(r *storage.LogRow) { r.Detail, r.Salt = nil, nil }), want: end, erased: 1},
-		"removed at the end":            {change: func(r *rows) { r.list = r.list[:9] }},
-		"removed at the end, head":      {change: func(r *rows) { r.list = r.list[:9] }, want: end, at: 10},
-		"rebuilt":                       {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }},
-		"rebuilt, head":                 {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }, want: end, at: 10},
-		"rebuilt, from a head behind":   {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }, from: good.list[4].Head(), at: 5},
-		"rebuilt behind a head":         {change: func(r *rows) { r.list[6].Door = "back"; rebuilt(r, 6) }, from: good.list[4].Head()},
-		"cut by retention":              {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, want: end},
-		"cut by retention, from it":     {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, from: good.list[2].Head(), want: end},
+		// What someone did who can write the table of details, which no hash covers.
+		"salt and detail moved together": {change: row(3, func(r *storage.LogRow) { r.Salt, r.Detail, r.Member = append(r.Salt, r.Detail...), nil, "eve" }), at: 4},
+		"detail moved to the salt":       {change: row(3, func(r *storage.LogRow) { r.Salt, r.Detail = append(r.Salt, r.Detail[:5]...), r.Detail[5:] }), at: 4},
+		"salt moved to the detail":       {change: row(3, func(r *storage.LogRow) { r.Salt, r.Detail = r.Salt[:8], append(slices.Clone(r.Salt[8:]), r.Detail...) }), at: 4},
+		"erased, under a member":         {change: row(3, func(r *storage.LogRow) { r.Detail, r.Salt, r.Member = nil, nil, "eve" }), at: 4},
+		"erased, with an actor":          {change: row(3, func(r *storage.LogRow) { r.Detail, r.Salt, r.Member, r.Actor = nil, nil, "", "eve" }), at: 4},
+		"hash":                           {change: row(3, func(r *storage.LogRow) { r.Hash[0] ^= 1 }), at: 4},
+		"a row and its hash":             {change: row(3, func(r *storage.LogRow) { *r = good.list[2].Head().Append(site, storage.LogEntry{Door: "back"}) }), at: 5},
+		"bytes moved between two texts":  {change: row(3, func(r *storage.LogRow) { r.Door, r.Action = "fron", "tunlock" }), at: 4},
+		"removed inside":                 {change: func(r *rows) { r.list = slices.Delete(r.list, 3, 4) }, at: 4},
+		"removed at the start":           {change: func(r *rows) { r.list = r.list[1:] }, at: 1},
+		"swapped":                        {change: func(r *rows) { r.list[3], r.list[4] = r.list[4], r.list[3] }, at: 4},
+		"swapped with their numbers":     {change: func(r *rows) { r.list[3].LogEntry, r.list[4].LogEntry = r.list[4].LogEntry, r.list[3].LogEntry }, at: 4},
+		"added twice":                    {change: func(r *rows) { r.list = slices.Insert(r.list, 4, r.list[3]) }, at: 5},
+		"erased":                         {change: row(3, func(r *storage.LogRow) { r.Detail, r.Salt, r.Member = nil, nil, "" }), want: end, erased: 1},
+		"removed at the end":             {change: func(r *rows) { r.list = r.list[:9] }},
+		"removed at the end, head":       {change: func(r *rows) { r.list = r.list[:9] }, want: end, at: 10},
+		"rebuilt":                        {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }},
+		"rebuilt, head":                  {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }, want: end, at: 10},
+		"rebuilt, from a head behind":    {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }, from: good.list[4].Head(), at: 5},
+		"rebuilt behind a head":          {change: func(r *rows) { r.list[6].Door = "back"; rebuilt(r, 6) }, from: good.list[4].Head()},
+		"cut by retention":               {change: func(r *rows) { cut(r, 3) }, want: end},
+		"cut by retention, from it":      {change: func(r *rows) { cut(r, 3) }, from: good.list[2].Head(), want: end},
+		"cut by retention twice":         {change: func(r *rows) { cut(r, 3); cut(r, 2) }, want: end},
+		"cut by half a retention": {change: func(r *rows) {
+			first := r.list[3]
+			cut(r, 4)
+			r.base, r.list = good.list[2].Head(), append([]storage.LogRow{first}, r.list...)
+		}, want: end},
+		"cut without a word":                    {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, want: end, at: 3},
+		"cut without a word, from it":           {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, from: good.list[2].Head(), want: end, at: 3},
+		"cut without a word, from a later head": {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, from: good.list[4].Head(), want: end},
+		"cut further than retention said":       {change: func(r *rows) { cut(r, 3); r.base, r.list = r.list[0].Head(), r.list[1:] }, want: end, at: 4},
+		"cut, said of another row": {change: func(r *rows) {
+			cut(r, 3)
+			last := len(r.list) - 1
+			r.list[last] = end.Append(site, sealed("", "").Retention(storage.Head{Seq: 3}))
+		}, want: end, at: 3},
 		"cut, and a row again":          {change: func(r *rows) { r.base = r.list[2].Head(); r.list = append(r.list[:1:1], r.list[3:]...) }, want: end, at: 1},
 		"cut, and a row again, from it": {change: func(r *rows) { r.base = r.list[2].Head(); r.list = append(r.list[:1:1], r.list[3:]...) }, from: good.list[2].Head(), at: 1},
 		"cut too far":                   {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, from: good.list[1].Head(), at: 2},
@@ -107,7 +135,7 @@ func TestVerifyFindsWhatItPromises(t *testing.T) {
 // Retention that runs meanwhile is no fault of the log.
 func TestVerifyWhileRetentionRuns(t *testing.T) {
 	r := &retained{rows: *chained(10)}
-	if v, err := storage.Verify(t.Context(), r, site, storage.Head{}, storage.Head{}); err != nil || v.Rows != 7 {
+	if v, err := storage.Verify(t.Context(), r, site, storage.Head{}, storage.Head{}); err != nil || v.Rows != 8 {
 		t.Errorf("got %+v, %v", v, err)
 	}
 	if _, err := storage.Verify(t.Context(), &retained{rows: *chained(10)}, site, r.list[0].Head(), storage.Head{}); err != nil {
@@ -119,7 +147,7 @@ func TestVerifyWhileRetentionRuns(t *testing.T) {
 	}
 }
 
-// retained loses its first three rows once somebody has asked for its ends.
+// retained loses its first three rows once its ends were read.
 type retained struct {
 	rows
 	asked bool
@@ -129,7 +157,8 @@ func (r *retained) Ends(ctx context.Context, site string) (base, head storage.He
 	base, head, err = r.rows.Ends(ctx, site)
 	if !r.asked {
 		r.asked = true
-		r.base, r.list = r.list[2].Head(), r.list[3:]
+		r.base = r.list[2].Head()
+		r.list = append(slices.Clip(r.list[3:]), r.list[len(r.list)-1].Head().Append(site, sealed("", "").Retention(r.base)))
 	}
 	return base, head, err
 }
@@ -187,11 +216,11 @@ func (l *endless) Ends(context.Context, string) (base, head storage.Head, err er
 	return storage.Head{}, storage.Head{}, nil
 }
 
-func (l *endless) Retain(context.Context, string, time.Time) (storage.Head, int, error) {
+func (l *endless) Retain(context.Context, string, time.Time, storage.LogEntry) (storage.Head, int, error) {
 	return storage.Head{}, 0, errors.ErrUnsupported
 }
 
-// What was done on nobody's behalf is filed under nobody.
+// What was done on no member's behalf is filed under no member.
 func TestVerifyARowOfAnActorAlone(t *testing.T) {
 	for name, c := range map[string]struct {
 		detail, member, actor string
@@ -200,11 +229,11 @@ func TestVerifyARowOfAnActorAlone(t *testing.T) {
 		"as written":       {`{"actor":"guardian"}`, "", "guardian", true},
 		"under a member":   {`{"actor":"guardian"}`, "ada", "guardian", false},
 		"under another":    {`{"actor":"guardian"}`, "", "eve", false},
-		"under nobody":     {`{"actor":"guardian"}`, "", "", false},
+		"without a name":   {`{"actor":"guardian"}`, "", "", false},
 		"without an actor": {`{"member":"ada","actor":"eve"}`, "ada", "", false},
 		"with both":        {`{"member":"ada","actor":"eve"}`, "ada", "eve", true},
 	} {
-		e := storage.LogEntry{Salt: []byte("salt"), Detail: []byte(c.detail), Member: c.member, Actor: c.actor}
+		e := storage.LogEntry{Salt: []byte("sixteen bytes..."), Detail: []byte(c.detail), Member: c.member, Actor: c.actor}
 		e.Commitment = storage.Commitment(e.Salt, e.Detail)
 		r := &rows{list: []storage.LogRow{storage.Head{}.Append(site, e)}}
 		if _, err := storage.Verify(t.Context(), r, site, storage.Head{}, storage.Head{}); (err == nil) != c.holds {
@@ -243,8 +272,8 @@ func FuzzVerify(f *testing.F) {
 				row.Seq = max(1, row.Seq^uint64(arg)) // a storage shows none before the first
 			case 5:
 				row.Hash[int(arg)%len(row.Hash)] ^= arg
-			case 6: // erased, as the law wants it
-				row.Salt, row.Detail = nil, nil
+			case 6: // erased, as the law requires
+				row.Salt, row.Detail, row.Member = nil, nil, ""
 			case 7:
 				row.Ref += uint64(arg)
 			case 8: // bytes moved between two fields
@@ -265,7 +294,7 @@ func FuzzVerify(f *testing.F) {
 			}
 			got, want := r.list[i], good.list[i]
 			if got.Salt == nil && got.Detail == nil {
-				got.Salt, got.Detail = want.Salt, want.Detail
+				got.Salt, got.Detail, got.Member = want.Salt, want.Detail, want.Member
 				erased++
 			}
 			same = cmp.Equal(got, want)
@@ -301,7 +330,7 @@ func BenchmarkVerify(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
 }
 
-// rows is a door log that somebody can write to.
+// rows is a door log that a test can write to.
 type rows struct {
 	base storage.Head
 	list []storage.LogRow
@@ -325,8 +354,19 @@ func (r *rows) Ends(context.Context, string) (base, head storage.Head, err error
 	return r.base, head, nil
 }
 
-func (r *rows) Retain(context.Context, string, time.Time) (storage.Head, int, error) {
+func (r *rows) Retain(context.Context, string, time.Time, storage.LogEntry) (storage.Head, int, error) {
 	return storage.Head{}, 0, errors.ErrUnsupported
+}
+
+// sealed is an entry with a detail that names these two.
+func sealed(member, actor string) storage.LogEntry {
+	detail, _ := json.Marshal(struct { // texts always encode
+		Member string `json:"member,omitempty"`
+		Actor  string `json:"actor,omitempty"`
+	}{member, actor})
+	e := storage.LogEntry{Salt: []byte("sixteen bytes..."), Detail: detail, Member: member, Actor: actor}
+	e.Commitment = storage.Commitment(e.Salt, e.Detail)
+	return e
 }
 
 // chained returns a log of n good rows.

@@ -52,7 +52,7 @@ var apartTests = map[string]func(*bench){
 		}
 		_, head, err := r.Ends(b.ctx, here)
 		b.ok(err)
-		base, _, err := r.Retain(b.ctx, here, at(time.Hour+1))
+		base, _, err := r.Retain(b.ctx, here, at(time.Hour+1), retention)
 		b.ok(err)
 		b.same("what retention leaves", base, head)
 		_, err = r.Note(b.ctx, here, logEntry("cem", "front", "unlock", storage.Denied, time.Hour))

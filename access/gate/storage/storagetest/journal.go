@@ -137,19 +137,23 @@ var journalTests = map[string]func(*bench){
 		open := b.claim(b.attempt("ada", "front", access.Unlock, 0))
 		helped := logEntry("bob", "front", "unlock", storage.Denied, 0)
 		helped.Actor = "ada"
+		helped = sealed(helped, detail{Member: "bob", Actor: "ada"})
 		_, err := r.Note(b.ctx, b.site, helped)
 		b.ok(err)
 		switched := logEntry("", "", "switch_on", "", 0)
 		switched.Actor = "ada"
+		switched = sealed(switched, detail{Actor: "ada"})
 		b.ok(r.SetKillSwitch(b.ctx, b.site, storage.KillSwitch{By: "ada", Why: "all is well", At: at(0)}, switched))
 
-		n, err := r.Erase(b.ctx, b.site, "ada", settled[2].SendBy)
+		_, err = r.Erase(b.ctx, b.site, "dot", at(time.Hour))
+		b.is(err, storage.ErrNotFound)
+		erased, err := r.Erase(b.ctx, b.site, "ada", settled[2].SendBy)
 		b.ok(err)
-		b.same("rows without detail", n, 7) // 4 of hers, the open attempt, two as actor
+		b.same("rows without detail", erased.Rows, 7) // 4 of hers, the open attempt, two as actor
 		b.same("verified", b.verified().Erased, 7)
 		sw, err := r.KillSwitch(b.ctx, b.site)
 		b.ok(err)
-		b.same("the switch", sw, storage.KillSwitch{Why: "all is well", At: at(0)})
+		b.same("the switch", sw, storage.KillSwitch{At: at(0)})
 		if b.look(settled[0].RequestKey) != nil || b.look(settled[1].RequestKey) == nil || b.look(settled[2].RequestKey) == nil || b.look(open.RequestKey) == nil {
 			b.Fatal("erased entries: her old one goes; her late one, her open one and bob's stay")
 		}
@@ -167,14 +171,60 @@ var journalTests = map[string]func(*bench){
 				b.Fatalf("row %d is half erased: %+v", row.Seq, row)
 			}
 		}
-		n, err = r.Erase(b.ctx, b.site, "", at(time.Hour))
+		_, err = r.Erase(b.ctx, b.site, "", at(time.Hour)) // rows without an actor are not hers
+		b.is(err, storage.ErrNotFound)
+		erased, err = r.Erase(b.ctx, b.site, "ada", at(time.Hour))
 		b.ok(err)
-		b.same("rows of nobody", n, 0)
-		n, err = r.Erase(b.ctx, b.site, "ada", at(time.Hour))
-		b.ok(err)
-		b.same("rows the second time", n, 0)
+		b.same("rows the second time", erased.Rows, 0)
 		if b.look(settled[2].RequestKey) != nil || b.look(open.RequestKey) == nil {
 			b.Fatal("the second time her late entry goes and her open one stays")
+		}
+	},
+	"Erase/the text of the kill switch": func(b *bench) {
+		r := b.records()
+		for _, c := range []struct{ by, why, wantBy, wantWhy string }{
+			{"ada", "she left", "", ""}, {"eve", "ada lost her phone", "eve", ""}, {"eve", "fire drill", "eve", "fire drill"},
+		} {
+			row := logEntry("", "", "switch_off", "", 0)
+			row.Actor = c.by
+			row = sealed(row, detail{Actor: c.by, Note: c.why})
+			b.ok(r.SetKillSwitch(b.ctx, b.site, storage.KillSwitch{Off: true, By: c.by, Why: c.why, At: at(0)}, row))
+			if _, err := r.Erase(b.ctx, b.site, "ada", at(0)); c.why == c.wantWhy {
+				b.is(err, storage.ErrNotFound)
+			} else {
+				b.ok(err)
+			}
+			w, err := r.KillSwitch(b.ctx, b.site)
+			b.ok(err)
+			b.same("the switch", w, storage.KillSwitch{Off: true, By: c.wantBy, Why: c.wantWhy, At: at(0)})
+			rows := b.rows()
+			last := rows[len(rows)-1]
+			b.same("the detail of the row stays", len(last.Detail) > 0, c.why == c.wantWhy)
+		}
+	},
+	"Erase/a user of the lock system": func(b *bench) {
+		r := b.records()
+		entry := func(id, user string) storage.VendorEntry {
+			return storage.VendorEntry{ID: id, Lock: "l1", At: at(0), What: "lock_opened", Detail: "by " + user, By: "tag", User: user, Raw: []byte(`{"user":"` + user + `"}`)}
+		}
+		list := []storage.VendorEntry{entry("a", "u1"), entry("b", "u2"), entry("c", "u1"), entry("d", "")}
+		_, err := r.Ingest(b.ctx, b.site, "", "one", list)
+		b.ok(err)
+		erased, err := r.EraseVendorUser(b.ctx, b.site, "u1")
+		b.ok(err)
+		b.same("erased", erased, storage.Erased{Rows: 2})
+		n, err := r.Ingest(b.ctx, b.site, "one", "two", list[:1]) // read again, as with an overlap
+		b.ok(err)
+		b.same("new", n, 0)
+		got, err := r.VendorEntries(b.ctx, storage.VendorQuery{Site: b.site})
+		b.ok(err)
+		for _, i := range []int{0, 2} {
+			list[i].User, list[i].Detail, list[i].Raw = "", "", nil
+		}
+		b.same("entries", got, list)
+		for _, user := range []string{"u1", "u9", ""} {
+			_, err = r.EraseVendorUser(b.ctx, b.site, user)
+			b.is(err, storage.ErrNotFound)
 		}
 	},
 }

@@ -26,18 +26,19 @@ var logTests = map[string]func(*bench){
 			_, err := r.Note(b.ctx, b.site, logEntry("ada", "front", "unlock", storage.Denied, time.Duration(i)*time.Second))
 			b.ok(err)
 		}
-		for _, cut := range []int{0, 10, 255, 256, 600, long} {
-			base, _, err := r.Retain(b.ctx, b.site, at(time.Duration(cut)*time.Second))
+		for said, cut := range []int{0, 10, 255, 256, 600, long} { // each but the first says so in a row
+			base, n, err := r.Retain(b.ctx, b.site, at(time.Duration(cut)*time.Second), retention)
 			b.ok(err)
 			b.same("base", base.Seq, uint64(cut))
-			b.same("rows that verify", b.verified().Rows, long-cut)
+			b.same("rows that verify", b.verified().Rows, long-cut+said)
+			b.same("nothing removed, nothing said", n == 0, said == 0)
 			newest := b.log(storage.LogQuery{Site: b.site, Newest: true, After: long, Limit: 2})
 			b.same("rows from the end", len(newest), min(2, max(long-1-cut, 0)))
 		}
 		seq, err := r.Note(b.ctx, b.site, logEntry("ada", "front", "unlock", storage.Denied, long*time.Second))
 		b.ok(err)
-		b.same("the next number", seq, uint64(long+1))
-		b.same("rows that verify", b.verified().Rows, 1)
+		b.same("the next number", seq, uint64(long+6))
+		b.same("rows that verify", b.verified().Rows, 6)
 	},
 	"Log/one chain of many writers": func(b *bench) {
 		handles := b.handles()
@@ -140,28 +141,59 @@ var logTests = map[string]func(*bench){
 			b.ok(err)
 		}
 		rows := b.rows()
-		base, n, err := r.Retain(b.ctx, b.site, at(4*time.Second))
+		base, n, err := r.Retain(b.ctx, b.site, at(4*time.Second), retention)
 		b.ok(err)
 		b.same("removed", n, 2)
 		b.same("base", base, rows[1].Head())
-		b.same("rows kept", b.rows(), rows[2:])
+		now := b.rows()
+		b.same("rows kept", now[:3], rows[2:])
+		said := now[3]
+		b.same("the row about it", said.LogEntry, retention.Retention(base))
 		v := b.verified()
-		b.same("verified", v, storage.Verification{Rows: 3, Head: rows[4].Head()})
-		base, n, err = r.Retain(b.ctx, b.site, at(4*time.Second))
+		b.same("verified", v, storage.Verification{Rows: 4, Head: said.Head()})
+		base, n, err = r.Retain(b.ctx, b.site, at(4*time.Second), retention)
 		b.ok(err)
 		b.same("removed again", n, 0)
 		b.same("base again", base, rows[1].Head())
-		_, n, err = r.Retain(b.ctx, b.site, at(time.Hour))
+		b.same("rows", len(b.rows()), 4)
+		base, n, err = r.Retain(b.ctx, b.site, at(retained+time.Second), retention)
 		b.ok(err)
-		b.same("removed the rest", n, 3)
+		b.same("removed the rest, the row about the first too", n, 4)
+		b.same("base", base, said.Head())
 		seq, err := r.Note(b.ctx, b.site, logEntry("ada", "front", "unlock", storage.Denied, time.Hour))
 		b.ok(err)
-		b.same("the next row", seq, uint64(6))
+		b.same("the next row", seq, uint64(8))
 		got, head, err := r.Ends(b.ctx, b.site)
 		b.ok(err)
-		b.same("base at last", got, rows[4].Head())
-		b.same("head", head, b.rows()[0].Head())
-		b.same("verified", b.verified().Rows, 1)
-		b.same("newest of what is kept", len(b.log(storage.LogQuery{Site: b.site, Newest: true, After: 6})), 0)
+		b.same("base at last", got, said.Head())
+		b.same("head", head, b.rows()[1].Head())
+		b.same("verified", b.verified().Rows, 2)
+		b.same("newest of what is kept", len(b.log(storage.LogQuery{Site: b.site, Newest: true, After: 7})), 0)
+	},
+	"Log/rows that Verify would refuse": func(b *bench) {
+		for _, change := range []func(*storage.LogEntry){
+			func(e *storage.LogEntry) { e.Salt = e.Salt[:15] },
+			func(e *storage.LogEntry) { e.Salt, e.Detail = append(slices.Clip(e.Salt), e.Detail...), nil },
+			func(e *storage.LogEntry) { e.Detail = []byte(`["ada"]`) },
+			func(e *storage.LogEntry) { e.Detail = nil },
+			func(e *storage.LogEntry) { e.Member = "eve" },
+			func(e *storage.LogEntry) { e.Salt, e.Detail = nil, nil }, // and a member
+		} {
+			e := logEntry("ada", "front", "unlock", storage.Denied, 0)
+			change(&e)
+			e.Commitment = storage.Commitment(e.Salt, e.Detail)
+			_, err := b.records().Note(b.ctx, b.site, e)
+			b.refused(err)
+		}
+		e := logEntry("ada", "front", "unlock", storage.Denied, 0)
+		e.Commitment[0] ^= 1
+		_, err := b.records().Note(b.ctx, b.site, e)
+		b.refused(err)
+		b.same("rows", len(b.rows()), 0)
 	},
 }
+
+// retention is the row about a removal, retained after the fixed instant.
+const retained = 24 * time.Hour
+
+var retention = logEntry("", "", "", "", retained)

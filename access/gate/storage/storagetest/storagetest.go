@@ -68,6 +68,14 @@ const shareWithin = 2 * time.Second
 type detail struct {
 	Member string `json:"member,omitempty"`
 	Actor  string `json:"actor,omitempty"`
+	Note   string `json:"note,omitempty"`
+}
+
+// sealed gives e a detail and the commitment to it.
+func sealed(e storage.LogEntry, d detail) storage.LogEntry {
+	e.Detail, _ = json.Marshal(d) // texts always encode
+	e.Commitment = storage.Commitment(e.Salt, e.Detail)
+	return e
 }
 
 // Run runs the suite. Each test gets its Storage from factory and works at sites
@@ -162,13 +170,9 @@ func (b *bench) denial(member, door string, d time.Duration) storage.Attempt {
 }
 
 func logEntry(member, door, action string, outcome storage.Outcome, d time.Duration) storage.LogEntry {
-	detail, _ := json.Marshal(detail{Member: member}) // texts always encode
-	e := storage.LogEntry{
-		At: at(d), Door: door, Action: action, Outcome: outcome, Reason: "membership",
-		Salt: []byte("0123456789abcdef"), Detail: detail, Member: member,
-	}
-	e.Commitment = storage.Commitment(e.Salt, e.Detail)
-	return e
+	return sealed(storage.LogEntry{
+		At: at(d), Door: door, Action: action, Outcome: outcome, Reason: "membership", Salt: []byte("0123456789abcdef"), Member: member,
+	}, detail{Member: member})
 }
 
 // settlement is an outcome for the attempt, d after the fixed instant.

@@ -247,6 +247,8 @@ CREATE INDEX doorkit_vendor_log_by_time ON doorkit_vendor_log (site, at);
 
 CREATE INDEX doorkit_vendor_log_by_lock ON doorkit_vendor_log (site, lock_id, at);
 
+CREATE INDEX doorkit_vendor_log_by_user ON doorkit_vendor_log (site, user_id, at) WHERE user_id <> '';
+
 CREATE TABLE doorkit_cursors (
 	site TEXT COLLATE "C" NOT NULL PRIMARY KEY,
 	place TEXT COLLATE "C" NOT NULL

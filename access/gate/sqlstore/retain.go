@@ -1,0 +1,237 @@
+package sqlstore
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate/storage"
+)
+
+// Retain implements storage.DoorLog.
+func (s *Store) Retain(ctx context.Context, site string, before time.Time, e storage.LogEntry) (base storage.Head, removed int, err error) {
+	if err := storage.CheckRecord(site, &e); err != nil {
+		return base, 0, err
+	}
+	base, last, err := s.oldRows(ctx, site, before)
+	if err != nil {
+		return base, 0, fail(ctx, "Retain", err)
+	}
+	if last.Seq > base.Seq {
+		said := false
+		removed, err = s.pieces(ctx, "Retain", func(run runner) (n int, err error) {
+			base, n, err = s.retain(ctx, run, site, last, e, said)
+			said = true
+			return n, err
+		})
+	}
+	if err != nil {
+		return base, removed, err
+	}
+	// What an Erase could not clean, because others were reading, is cleaned here.
+	_, err = s.clean(ctx)
+	return base, removed, fail(ctx, "Retain", err)
+}
+
+// oldRows returns the base of the log and the last of the rows to remove. The log
+// only grows, so what is read here without a lock stays true.
+func (s *Store) oldRows(ctx context.Context, site string, before time.Time) (base, last storage.Head, err error) {
+	base, head, err := s.Ends(ctx, site)
+	if err != nil || head == base {
+		return base, base, err
+	}
+	var stays int64
+	err = s.read.row(ctx, "SELECT seq FROM doorkit_log WHERE site = $1 AND seq > $2 AND {unindexed}at >= $3 ORDER BY seq LIMIT 1",
+		site, int64(base.Seq), before.UnixMicro()).Scan(&stays)
+	switch {
+	case missing(err):
+		return base, head, nil
+	case err != nil || stays == int64(base.Seq)+1:
+		return base, base, err
+	}
+	var hash []byte
+	err = s.read.row(ctx, "SELECT seq, hash FROM doorkit_log WHERE site = $1 AND seq = $2", site, stays-1).Scan(&last.Seq, &hash)
+	if err == nil {
+		err = digest(&last.Hash, hash)
+	}
+	return base, last, err
+}
+
+// retain removes the next rows up to last, and appends e to the chain unless that
+// was said before.
+func (s *Store) retain(ctx context.Context, run runner, site string, last storage.Head, e storage.LogEntry, said bool) (base storage.Head, n int, err error) {
+	chain, err := s.lock(ctx, run, site)
+	if err != nil {
+		return base, 0, err
+	}
+	var hash []byte
+	if err := run.row(ctx, "SELECT base_seq, base_hash FROM doorkit_chains WHERE site = $1", site).Scan(&base.Seq, &hash); err != nil {
+		return base, 0, err
+	}
+	if err := digest(&base.Hash, hash); err != nil {
+		return base, 0, err
+	}
+	if base.Seq >= last.Seq { // another retention was faster
+		return base, 0, errKeep
+	}
+	next := last
+	if last.Seq-base.Seq > piece {
+		next.Seq = base.Seq + piece
+		if err := run.row(ctx, "SELECT hash FROM doorkit_log WHERE site = $1 AND seq = $2", site, int64(next.Seq)).Scan(&hash); err != nil {
+			return base, 0, err
+		}
+		if err := digest(&next.Hash, hash); err != nil {
+			return base, 0, err
+		}
+	}
+	if !said {
+		b := batch{dialect: s.dialect}
+		chain.append(&b, e.Retention(last))
+		if err := b.run(ctx, run); err != nil {
+			return base, 0, err
+		}
+	}
+	for _, table := range []string{"doorkit_log_details", "doorkit_log"} {
+		gone, err := run.exec(ctx, "DELETE FROM "+table+" WHERE site = $1 AND seq <= $2", site, int64(next.Seq))
+		if err != nil {
+			return base, 0, err
+		}
+		n = int(gone)
+	}
+	_, err = run.exec(ctx, "UPDATE doorkit_chains SET base_seq = $2, base_hash = $3 WHERE site = $1", site, int64(next.Seq), next.Hash[:])
+	return next, n, err
+}
+
+// Erase implements storage.Eraser.
+func (s *Store) Erase(ctx context.Context, site, person string, before time.Time) (erased storage.Erased, err error) {
+	if person == "" {
+		return erased, notFound("person", person) // rows without an actor are not theirs
+	}
+	err = s.write(ctx, "Erase", func(run runner) error {
+		erased = storage.Erased{}
+		if _, err := s.lock(ctx, run, site); err != nil {
+			return err
+		}
+		var known int64
+		for i, q := range []string{
+			"DELETE FROM doorkit_log_details WHERE site = $1 AND (member = $2 OR actor = $2)",
+			"DELETE FROM doorkit_check_ins WHERE site = $1 AND member = $2",
+			"UPDATE doorkit_holds SET member = '' WHERE site = $1 AND member = $2",
+		} {
+			n, err := run.exec(ctx, q, site, person)
+			if err != nil {
+				return err
+			}
+			if known += n; i == 0 {
+				erased.Rows = int(n)
+			}
+		}
+		n, err := eraseNotes(ctx, run, site, person)
+		if err != nil {
+			return err
+		}
+		erased.Rows += n
+		known += int64(n)
+		var entries int64
+		if err := run.row(ctx, "SELECT COUNT(*) FROM doorkit_journal WHERE site = $1 AND member = $2", site, person).Scan(&entries); err != nil {
+			return err
+		}
+		if _, err := run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND member = $2 AND outcome <> 'sending'
+			AND begun < $3 AND (send_by IS NULL OR send_by < $3)`, site, person, before.UnixMicro()); err != nil {
+			return err
+		}
+		switched, err := eraseSwitch(ctx, run, site, person)
+		if err == nil && known+entries == 0 && !switched {
+			err = notFound("person", person)
+		}
+		return err
+	})
+	if err != nil {
+		return storage.Erased{}, err
+	}
+	return s.cleaned(ctx, erased)
+}
+
+// eraseNotes removes the details of rows about no door whose note contains the
+// person's id. They are few.
+func eraseNotes(ctx context.Context, run runner, site, person string) (n int, err error) {
+	rows, err := run.query(ctx, `SELECT d.seq, d.detail FROM doorkit_log l JOIN doorkit_log_details d ON d.site = l.site AND d.seq = l.seq
+		WHERE l.site = $1 AND l.door = ''`, site)
+	list, err := collect(rows, err, func(row scanner) (r storage.LogRow, err error) {
+		err = row.Scan(&r.Seq, (*[]byte)(&r.Detail))
+		return r, err
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range list {
+		if !r.Names(person) {
+			continue
+		}
+		if _, err := run.exec(ctx, "DELETE FROM doorkit_log_details WHERE site = $1 AND seq = $2", site, int64(r.Seq)); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// eraseSwitch removes the person from the kill switch and reports whether it named
+// them.
+func eraseSwitch(ctx context.Context, run runner, site, person string) (bool, error) {
+	var by, why string
+	if err := run.row(ctx, "SELECT switch_by, switch_why FROM doorkit_chains WHERE site = $1", site).Scan(&by, &why); err != nil {
+		return false, err
+	}
+	if by != person && !strings.Contains(why, person) {
+		return false, nil
+	}
+	if by == person {
+		by = ""
+	}
+	_, err := run.exec(ctx, "UPDATE doorkit_chains SET switch_by = $2, switch_why = '' WHERE site = $1", site, by)
+	return true, err
+}
+
+// EraseVendorUser implements storage.Eraser.
+func (s *Store) EraseVendorUser(ctx context.Context, site, user string) (erased storage.Erased, err error) {
+	if user == "" {
+		return erased, notFound("user", user)
+	}
+	err = s.write(ctx, "EraseVendorUser", func(run runner) error {
+		n, err := run.exec(ctx, "UPDATE doorkit_vendor_log SET user_id = '', detail = '', raw = $3 WHERE site = $1 AND user_id = $2", site, user, []byte{})
+		erased.Rows = int(n)
+		if err == nil && n == 0 {
+			err = notFound("user", user)
+		}
+		return err
+	})
+	if err != nil {
+		return storage.Erased{}, err
+	}
+	return s.cleaned(ctx, erased)
+}
+
+// cleaned cleans the file after an erasure, which is committed whatever comes of it.
+func (s *Store) cleaned(ctx context.Context, erased storage.Erased) (storage.Erased, error) {
+	done, err := s.clean(ctx)
+	erased.Pending = !done || err != nil
+	return erased, nil
+}
+
+// clean moves everything from SQLite's write-ahead log into the file, where
+// secure_delete has overwritten what was deleted, and empties the log. It reports
+// false while other connections read what is older. On PostgreSQL there is nothing
+// that a client can do.
+func (s *Store) clean(ctx context.Context) (done bool, err error) {
+	if s.dialect != SQLite {
+		return true, nil
+	}
+	if err := s.take(ctx); err != nil {
+		return false, err
+	}
+	defer s.give()
+	var busy, frames, moved int
+	err = s.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
+	return err == nil && busy == 0, err
+}
