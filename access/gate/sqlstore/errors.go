@@ -25,6 +25,8 @@ const (
 	Full Kind = "full"
 	// Damaged: the file is not a database, or broken.
 	Damaged Kind = "damaged"
+	// NoFile: the file of an SQLite database could not be opened or made.
+	NoFile Kind = "no_file"
 	// Missing: a table is not there; Migrate was not called, or on another one.
 	Missing Kind = "missing"
 	// NotDurable: the connection is set to forget acknowledged commits.
@@ -54,6 +56,7 @@ var kindText = map[Kind]string{
 	ReadOnly:    "the database is read-only",
 	Full:        "the database has no space left",
 	Damaged:     "the file is not a sound database",
+	NoFile:      "the database file cannot be opened or made: does its folder exist, and may this process write there",
 	Missing:     "a table is missing: call sqlstore.Migrate on this database",
 	NotDurable:  "the connection may lose acknowledged commits",
 	Unreadable:  "a row does not read",
@@ -101,14 +104,21 @@ func fail(ctx context.Context, op string, err error) error {
 	return &Error{op, kind, err}
 }
 
-// kindOf reads what drivers tell: an SQLSTATE (pgx, lib/pq), a result code
-// (modernc.org/sqlite) or, last, SQLite's own words.
-func kindOf(err error) Kind {
+// sqlState returns the SQLSTATE of a driver's error; empty if it has none.
+func sqlState(err error) string {
 	if e, ok := errors.AsType[interface {
 		error
 		SQLState() string
 	}](err); ok {
-		state := e.SQLState()
+		return e.SQLState()
+	}
+	return ""
+}
+
+// kindOf reads what drivers tell: an SQLSTATE (pgx, lib/pq), a result code
+// (modernc.org/sqlite) or, last, SQLite's own words.
+func kindOf(err error) Kind {
+	if state := sqlState(err); state != "" {
 		for _, s := range sqlStates {
 			if strings.HasPrefix(state, s.prefix) {
 				return s.kind
@@ -140,23 +150,20 @@ var sqlStates = []struct {
 	{"42P01", Missing}, {"42703", Missing}, {"XX001", Damaged}, {"XX002", Damaged},
 }
 
-var sqliteCodes = map[int]Kind{5: Locked, 6: Locked, 8: ReadOnly, 11: Damaged, 13: Full, 26: Damaged}
+var sqliteCodes = map[int]Kind{5: Locked, 6: Locked, 8: ReadOnly, 11: Damaged, 13: Full, 14: NoFile, 26: Damaged}
 
 var sqliteWords = []struct {
 	text string
 	kind Kind
 }{
 	{"no such table", Missing}, {"database is locked", Locked}, {"table is locked", Locked}, {"readonly database", ReadOnly},
-	{"disk is full", Full}, {"not a database", Damaged}, {"malformed", Damaged},
+	{"disk is full", Full}, {"unable to open database file", NoFile}, {"not a database", Damaged}, {"malformed", Damaged},
 }
 
 // duplicate reports whether err is a violated unique index.
 func duplicate(err error) bool {
-	if e, ok := errors.AsType[interface {
-		error
-		SQLState() string
-	}](err); ok {
-		return e.SQLState() == "23505"
+	if state := sqlState(err); state != "" {
+		return state == "23505"
 	}
 	return strings.Contains(err.Error(), "UNIQUE constraint failed")
 }

@@ -31,6 +31,7 @@ type scanner interface{ Scan(...any) error }
 type prepared struct {
 	db      *sql.DB
 	dialect Dialect
+	off     bool // prepare nothing
 	mu      sync.RWMutex
 	stmts   map[string]*sql.Stmt
 	spare   []*sql.Stmt
@@ -79,6 +80,9 @@ func (p *prepared) exec(ctx context.Context, q string, args ...any) (int64, erro
 	if err := unfit(args); err != nil {
 		return 0, err
 	}
+	if p.off {
+		return changed(p.db.ExecContext(ctx, p.dialect.sql(q), args...))
+	}
 	st, err := p.stmt(ctx, q)
 	if err != nil {
 		return 0, err
@@ -90,6 +94,9 @@ func (p *prepared) query(ctx context.Context, q string, args ...any) (*sql.Rows,
 	if err := unfit(args); err != nil {
 		return nil, err
 	}
+	if p.off {
+		return p.db.QueryContext(ctx, p.dialect.sql(q), args...)
+	}
 	st, err := p.stmt(ctx, q)
 	if err != nil {
 		return nil, err
@@ -100,6 +107,9 @@ func (p *prepared) query(ctx context.Context, q string, args ...any) (*sql.Rows,
 func (p *prepared) row(ctx context.Context, q string, args ...any) scanner {
 	if err := unfit(args); err != nil {
 		return failed{err}
+	}
+	if p.off {
+		return p.db.QueryRowContext(ctx, p.dialect.sql(q), args...)
 	}
 	st, err := p.stmt(ctx, q)
 	if err != nil {
@@ -141,7 +151,7 @@ type txRunner struct {
 }
 
 func (t *txRunner) stmt(ctx context.Context, q string) *sql.Stmt {
-	if t.p == nil {
+	if t.p == nil || t.p.off {
 		return nil
 	}
 	st := t.p.known(q)

@@ -1,0 +1,145 @@
+//go:build unix
+
+package dbtest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage/storagetest"
+	"github.com/doorkit/doorkit/internal/dbtest/pgserver"
+)
+
+// pool is a new database behind a real PgBouncer in transaction mode.
+func pool(t *testing.T, connections int) Database {
+	t.Helper()
+	server, err := pgserver.Start(t.Context())
+	if errors.Is(err, pgserver.ErrMissing) {
+		t.Skip(err)
+	}
+	must(t, err)
+	t.Cleanup(server.Close)
+	dsn, stop, err := server.Pool(t.Context(), "postgres", connections)
+	if errors.Is(err, pgserver.ErrNoPooler) {
+		t.Skip(err)
+	}
+	must(t, err)
+	t.Cleanup(stop)
+	return Database{sqlstore.PostgreSQL, dsn}
+}
+
+// TestTransactionPooler: behind a pooler that loses prepared statements Open refuses
+// to prepare any, and a driver that does; with neither, all of the suite passes.
+func TestTransactionPooler(t *testing.T) {
+	d := pool(t, 8)
+	quiet := Database{d.Dialect, d.DSN + " default_query_exec_mode=exec"}
+	for name, c := range map[string]struct {
+		d    Database
+		opts []sqlstore.Option
+		want string
+	}{
+		"prepared":                 {quiet, nil, "pass sqlstore.Unprepared()"},
+		"prepared by both":         {d, nil, "pass sqlstore.Unprepared()"},
+		"prepared by the driver":   {d, []sqlstore.Option{sqlstore.Unprepared()}, "the driver must prepare nothing"},
+		"described by the driver":  {Database{d.Dialect, d.DSN + " default_query_exec_mode=cache_describe"}, []sqlstore.Option{sqlstore.Unprepared()}, ""},
+		"nothing prepared":         {quiet, []sqlstore.Option{sqlstore.Unprepared()}, ""},
+		"by the simplest protocol": {Database{d.Dialect, d.DSN + " default_query_exec_mode=simple_protocol"}, []sqlstore.Option{sqlstore.Unprepared()}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := c.d.Raw(t)
+			s, err := sqlstore.Open(t.Context(), db, c.d.Dialect, append(c.opts, sqlstore.Migrated())...)
+			if c.want == "" {
+				must(t, err)
+				must(t, s.Close())
+				return
+			}
+			if e, ok := errors.AsType[*sqlstore.SettingError](err); !ok || !strings.Contains(e.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+	db := quiet.Raw(t)
+	s, err := sqlstore.Open(t.Context(), db, quiet.Dialect, sqlstore.Unprepared())
+	must(t, err)
+	t.Run("suite", func(t *testing.T) {
+		storagetest.Run(t, func(t *testing.T) storagetest.Storage { return storagetest.All(s) })
+	})
+	t.Run("taps", func(t *testing.T) {
+		fillSite(t, s, "loft")
+		g, err := gate.New(gate.Config{Site: "loft", Facts: s, Records: s, Locks: doors{path: filepath.Join(t.TempDir(), "movements")}})
+		must(t, err)
+		var all sync.WaitGroup
+		for i := range 40 {
+			all.Go(func() {
+				tap := tap(i)
+				tap.Member = []string{"ada", "bob"}[i%2]
+				if r, err := g.Unlock(t.Context(), tap); err != nil || !r.Opened() {
+					t.Errorf("%s %s, %v, %v", r.Outcome, r.Cause, r.Err, err)
+				}
+			})
+		}
+		all.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		must(t, s.Documents().Update(ctx, "k", func(context.Context, []byte) ([]byte, error) { return []byte("sealed"), nil }))
+	})
+}
+
+// TestPoolerWithOneConnection loses no statement, and Open does not wait for ever.
+func TestPoolerWithOneConnection(t *testing.T) {
+	d := pool(t, 1)
+	d.DSN += " default_query_exec_mode=exec"
+	s, err := sqlstore.Open(t.Context(), d.Raw(t), d.Dialect, sqlstore.Unprepared(), sqlstore.Migrated())
+	must(t, err)
+	fillSite(t, s, "loft")
+	must(t, s.Close())
+}
+
+// TestOpenRefuses what could only fail later.
+func TestOpenRefuses(t *testing.T) {
+	open := func(d Database, as sqlstore.Dialect, set func(*sql.DB), opts ...sqlstore.Option) error {
+		db := d.Raw(t)
+		if set != nil {
+			set(db)
+		}
+		s, err := sqlstore.Open(t.Context(), db, as, append(opts, sqlstore.Migrated())...)
+		if err == nil {
+			s.Close()
+		}
+		return err
+	}
+	refused := func(err error, want string) {
+		t.Helper()
+		if e, ok := errors.AsType[*sqlstore.SettingError](err); !ok || !strings.Contains(e.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	file := SQLite(t)
+	refused(open(file, sqlstore.PostgreSQL, nil), "speaks SQLite, not PostgreSQL: pass sqlstore.SQLite")
+	t.Run("PostgreSQL", func(t *testing.T) {
+		refused(open(PostgreSQL(t), sqlstore.SQLite, nil), "speaks PostgreSQL, not SQLite: pass sqlstore.PostgreSQL")
+	})
+	missing := Database{sqlstore.SQLite, sqlstore.SQLiteDSN(filepath.Join(t.TempDir(), "no such folder", "doors.db"))}
+	if e, ok := errors.AsType[*sqlstore.Error](open(missing, sqlstore.SQLite, nil)); !ok || e.Kind != sqlstore.NoFile || !strings.Contains(e.Error(), "does its folder exist") {
+		t.Errorf("a missing folder: %v", e)
+	}
+	one := func(db *sql.DB) { db.SetMaxOpenConns(1) }
+	for _, name := range []string{":memory:", "file::memory:"} {
+		memory := Database{sqlstore.SQLite, name + "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"}
+		refused(open(memory, sqlstore.SQLite, nil, sqlstore.Volatile()), "call db.SetMaxOpenConns(1)")
+		must(t, open(memory, sqlstore.SQLite, one, sqlstore.Volatile()))
+		refused(open(memory, sqlstore.SQLite, one), "journal_mode is memory")
+	}
+	insecure := Database{sqlstore.SQLite, strings.Replace(file.DSN, "secure_delete(1)", "secure_delete(0)", 1)}
+	refused(open(insecure, sqlstore.SQLite, nil), "secure_delete is 0, required is on")
+	fast := Database{sqlstore.SQLite, strings.Replace(file.DSN, "secure_delete(1)", "secure_delete(fast)", 1)}
+	refused(open(fast, sqlstore.SQLite, nil), "secure_delete is 2, required is on")
+}
