@@ -79,10 +79,12 @@ func value[T any](v T, err error) (any, error) { return v, err }
 func TestRecordsAgree(t *testing.T) {
 	agree(t, func(p *pair) {
 		p.change()
-		q := storage.LogQuery{Site: p.site, After: uint64(p.IntN(12)), Limit: 20, Newest: p.chance(2), Member: p.pick("", "", "ada"), Door: p.pick("", "", "front")}
+		q := storage.LogQuery{Site: p.site, After: uint64(p.IntN(12)), Limit: 20, Newest: p.chance(2), Member: p.pick("", "", "ada"),
+			Door: p.pick("", "", "front")}
 		p.both("state", func(ctx context.Context, s storagetest.Everything) (any, error) {
 			var all []any
-			for _, o := range []storage.Outcome{storage.Denied, storage.NotSent, storage.Accepted, storage.Refused, storage.Unconfirmed, storage.Sending} {
+			for _, o := range []storage.Outcome{storage.Denied, storage.NotSent, storage.Accepted, storage.Refused, storage.Unconfirmed,
+				storage.Sending} {
 				list, err := s.Entries(ctx, storage.JournalQuery{Site: p.site, Outcome: o})
 				all = append(all, list, err)
 			}
@@ -119,7 +121,10 @@ func (p *pair) change() {
 		}
 		a.Log.Actor = p.pick("", "", "ada")
 		a.Log = sealed(a.Log)
-		p.both(fmt.Sprintf("Begin %+v", a.Entry), func(ctx context.Context, s storagetest.Everything) (any, error) { return value(s.Begin(ctx, a)) })
+		p.both(fmt.Sprintf("Begin %+v", a.Entry), func(ctx context.Context, s storagetest.Everything) (any,
+			error) {
+			return value(s.Begin(ctx, a))
+		})
 	case 4, 5, 6, 7:
 		o := outcomes[p.IntN(6)]
 		set := storage.Settlement{RequestKey: key, Outcome: o, At: at, Doc: []byte("settled"), Log: logEntry(key.Member, o, 0)}
@@ -133,7 +138,8 @@ func (p *pair) change() {
 		if p.chance(3) {
 			set.EndHolds = p.when()
 		}
-		p.both(fmt.Sprintf("Settle %+v, hold %+v", set, set.Hold), func(ctx context.Context, s storagetest.Everything) (any, error) { return value(s.Settle(ctx, set)) })
+		p.both(fmt.Sprintf("Settle %+v, hold %+v", set, set.Hold),
+			func(ctx context.Context, s storagetest.Everything) (any, error) { return value(s.Settle(ctx, set)) })
 	case 8:
 		p.both("EndHolds "+door+at.String(), func(ctx context.Context, s storagetest.Everything) (any, error) {
 			return value(s.EndHolds(ctx, p.site, door, at, logEntry("", "", 0)))
@@ -219,7 +225,8 @@ func (p *pair) hours() access.Hours {
 	var h access.Hours
 	h.Always = p.chance(12)
 	for i := range 1 + p.IntN(2) {
-		r := access.Range{Days: []access.Day{access.Day(i), access.Day(i + 3)}, From: access.At(p.IntN(24), 0), To: access.At(1+p.IntN(24), 30*p.IntN(2))}
+		r := access.Range{Days: []access.Day{access.Day(i), access.Day(i + 3)}, From: access.At(p.IntN(24), 0),
+			To: access.At(1+p.IntN(24), 30*p.IntN(2))}
 		if p.chance(12) {
 			r.Days = append(r.Days, access.Day(p.IntN(8)))
 		}
@@ -257,7 +264,8 @@ func (p *pair) some() []string {
 }
 
 // put writes a record with the version 0, the one that is stored, or another.
-func put[T any](p *pair, what any, v T, version *uint64, stored func(context.Context, storagetest.Everything) uint64, write func(context.Context, storagetest.Everything, T) error) (accepted int) {
+func put[T any](p *pair, what any, v T, version *uint64, stored func(context.Context, storagetest.Everything) uint64,
+	write func(context.Context, storagetest.Everything, T) error) (accepted int) {
 	p.Helper()
 	basis := p.IntN(5)
 	p.both(fmt.Sprintf("%d %+v", basis, what), func(ctx context.Context, s storagetest.Everything) (any, error) {
@@ -281,7 +289,8 @@ func put[T any](p *pair, what any, v T, version *uint64, stored func(context.Con
 func (p *pair) changeFacts() (accepted int) {
 	switch p.IntN(8) {
 	case 0:
-		d := &storage.Door{Door: access.Door{ID: p.pick("front", "lab"), AccessType: access.AccessType(p.pick("access_only", "access_only", "access_and_office_mode", "odd")), Disabled: p.chance(4)}}
+		d := &storage.Door{Door: access.Door{ID: p.pick("front", "lab"),
+			AccessType: access.AccessType(p.pick("access_only", "access_only", "access_and_office_mode", "odd")), Disabled: p.chance(4)}}
 		d.Link = storage.Link{Site: p.pick("", "s"), Lock: p.pick("", "one", "two"), LinkedAt: p.maybe()}
 		if p.chance(2) {
 			d.OpenTime = new(time.Duration(p.IntN(20)) * time.Second)
@@ -301,12 +310,14 @@ func (p *pair) changeFacts() (accepted int) {
 			return s.PutRules(ctx, *r)
 		})
 	case 3:
-		m := &storage.Member{Member: access.Member{ID: p.pick("ada", "bob"), Standing: access.Standing{State: access.StandingState(p.pick("", "blocked", "odd", "grace"))}}}
+		m := &storage.Member{Member: access.Member{ID: p.pick("ada", "bob"),
+			Standing: access.Standing{State: access.StandingState(p.pick("", "blocked", "odd", "grace"))}}}
 		if m.Standing.State == access.StandingGrace || p.chance(10) {
 			m.Standing.Until = p.maybe()
 		}
 		for range p.IntN(3) {
-			m.Memberships = append(m.Memberships, access.Membership{ID: p.pick("m1", "m2"), Type: p.pick("day", "day", "none", "gone"), From: p.maybe(), Until: p.later(), Paused: p.chance(5)})
+			m.Memberships = append(m.Memberships, access.Membership{ID: p.pick("m1", "m2"), Type: p.pick("day", "day", "none", "gone"),
+				From: p.maybe(), Until: p.later(), Paused: p.chance(5)})
 		}
 		return put(p, *m, m, &m.Version, func(ctx context.Context, s storagetest.Everything) uint64 {
 			have, _ := s.Member(ctx, p.site, m.ID)
@@ -315,7 +326,8 @@ func (p *pair) changeFacts() (accepted int) {
 			return s.PutMember(ctx, p.site, *m)
 		})
 	case 4:
-		g := &storage.Grant{Grant: access.Grant{ID: p.pick("g1", "g2"), Member: p.pick("ada", "bob"), Door: p.pick("front", "lab"), Hours: p.hours(), From: p.maybe(), Until: p.later(), DuringClosures: p.chance(2)}}
+		g := &storage.Grant{Grant: access.Grant{ID: p.pick("g1", "g2"), Member: p.pick("ada", "bob"), Door: p.pick("front", "lab"),
+			Hours: p.hours(), From: p.maybe(), Until: p.later(), DuringClosures: p.chance(2)}}
 		if p.chance(2) {
 			g.RequiresMembership, g.RequiresStanding = new(p.chance(2)), new(p.chance(2))
 		}
@@ -327,7 +339,8 @@ func (p *pair) changeFacts() (accepted int) {
 		})
 	case 5, 6:
 		r := &storage.Reservation{Reservation: reservation.Reservation{
-			ID: p.pick("r1", "r2", "r3"), Resource: p.pick("room", "room", "phone", "gone"), Member: p.pick("ada", "bob"), Status: reservation.Status(p.pick("", "confirmed", "pending", "odd")),
+			ID: p.pick("r1", "r2", "r3"), Resource: p.pick("room", "room", "phone", "gone"), Member: p.pick("ada",
+				"bob"), Status: reservation.Status(p.pick("", "confirmed", "pending", "odd")),
 			Start: p.when(), End: p.when().Add(time.Duration(p.IntN(20)) * time.Second), EndedAt: p.maybe(),
 		}}
 		if p.chance(2) {
@@ -356,20 +369,24 @@ func (p *pair) changeFacts() (accepted int) {
 }
 
 func (p *pair) someRules() *storage.Rules {
-	r := &storage.Rules{Site: access.Site{ID: p.site, TimeZone: p.pick("Europe/Berlin", "UTC", "Europe/Berlin", "UTC", "Europe/Berlin", "Nowhere")}}
-	r.Settings = access.Settings{Buffers: access.Buffers(p.pick("", "clip", "clip", "overlap")), Guests: access.GuestPolicy(p.pick("", "admitted")), Before: new(time.Duration(p.IntN(25)) * time.Hour)}
+	r := &storage.Rules{Site: access.Site{ID: p.site, TimeZone: p.pick("Europe/Berlin", "UTC", "Europe/Berlin", "UTC", "Europe/Berlin",
+		"Nowhere")}}
+	r.Settings = access.Settings{Buffers: access.Buffers(p.pick("", "clip", "clip", "overlap")),
+		Guests: access.GuestPolicy(p.pick("", "admitted")), Before: new(time.Duration(p.IntN(25)) * time.Hour)}
 	if p.chance(2) {
 		r.Settings.ReservationsRequireMembership = new(p.chance(2))
 	}
 	for _, id := range []string{"day", "none"} {
-		r.MembershipTypes = append(r.MembershipTypes, access.MembershipType{ID: id, Doors: []access.DoorHours{{Door: p.pick("front", "front", "front", "gone"), Hours: p.hours()}, {Door: "lab", Hours: p.hours()}}})
+		r.MembershipTypes = append(r.MembershipTypes, access.MembershipType{ID: id,
+			Doors: []access.DoorHours{{Door: p.pick("front", "front", "front", "gone"), Hours: p.hours()}, {Door: "lab", Hours: p.hours()}}})
 	}
 	r.Resources = []access.Resource{{ID: "room", Doors: []string{"lab", p.pick("front", "front", "front", "gone", "lab")}}, {ID: "phone"}}
 	if p.chance(2) {
 		r.Resources[0].Before, r.Resources[1].After = new(time.Duration(p.IntN(3))*time.Minute), new(time.Duration(0))
 	}
 	if p.chance(2) {
-		r.Exceptions = []access.Exception{{From: access.Date{Year: 2026, Month: 5, Day: 4}, To: access.Date{Year: 2026, Month: 5, Day: 4 + p.IntN(2)}, Closed: p.chance(2), Doors: p.some()}}
+		r.Exceptions = []access.Exception{{From: access.Date{Year: 2026, Month: 5, Day: 4},
+			To: access.Date{Year: 2026, Month: 5, Day: 4 + p.IntN(2)}, Closed: p.chance(2), Doors: p.some()}}
 		if !r.Exceptions[0].Closed {
 			r.Exceptions[0].Hours = []access.Range{{From: access.At(8, 0), To: access.At(14, 0)}}
 		}

@@ -45,7 +45,8 @@ func (s *scene) refused(g *gate.Gate, n int, kind sqlstore.Kind) {
 	before := len(s.movements())
 	r, err := g.Unlock(s.Context(), tap(n))
 	e, ok := errors.AsType[*sqlstore.Error](r.Err)
-	if err != nil || r.Outcome != storage.NotSent || r.Cause != gate.CauseStoreUnavailable || r.Recorded || !ok || e.Kind != kind || !errors.Is(r.Err, storage.ErrUnavailable) {
+	if err != nil || r.Outcome != storage.NotSent || r.Cause != gate.CauseStoreUnavailable || r.Recorded || !ok || e.Kind != kind ||
+		!errors.Is(r.Err, storage.ErrUnavailable) {
 		s.Errorf("got %s %s, recorded %t, %v; want not_sent, %s", r.Outcome, r.Cause, r.Recorded, r.Err, kind)
 	}
 	if now := len(s.movements()); now != before {

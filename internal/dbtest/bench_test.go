@@ -34,7 +34,8 @@ func BenchmarkUnlock(b *testing.B) {
 		store, _ := d.Store(b)
 		fillSite(b, store, "loft")
 		for i := range 300 {
-			must(b, store.PutMember(b.Context(), "loft", gate.Member{Member: access.Member{ID: member(i), Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
+			must(b, store.PutMember(b.Context(), "loft", gate.Member{Member: access.Member{ID: member(i),
+				Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
 		}
 		clock := noon
 		n := 0
@@ -50,7 +51,8 @@ func BenchmarkUnlock(b *testing.B) {
 			return t
 		}
 		newGate := func(s *sqlstore.Store) *gate.Gate {
-			g, err := gate.New(gate.Config{Site: "loft", Facts: s, Records: s, Locks: instantly, CheckIns: gate.EveryUnlock(0), Now: func() time.Time { return clock }})
+			g, err := gate.New(gate.Config{Site: "loft", Facts: s, Records: s, Locks: instantly, CheckIns: gate.EveryUnlock(0),
+				Now: func() time.Time { return clock }})
 			must(b, err)
 			return g
 		}
@@ -210,7 +212,8 @@ func BenchmarkQuestion(b *testing.B) {
 			analyze(b, db)
 			loads[i] = func(n int) {
 				m := n * 7919 % members
-				s, err := store.Load(b.Context(), storage.FactsQuery{Site: "loft", Member: fmt.Sprint("m", m), Door: fmt.Sprint("door", m*10/1000), At: noon})
+				s, err := store.Load(b.Context(), storage.FactsQuery{Site: "loft", Member: fmt.Sprint("m", m), Door: fmt.Sprint("door", m*10/1000),
+					At: noon})
 				if err != nil || s.Question.Member == nil || s.Question.Door == nil || len(s.Question.Neighbours) == 0 {
 					b.Fatal(s, err)
 				}
@@ -245,14 +248,16 @@ func BenchmarkQuestion(b *testing.B) {
 func crowd(b testing.TB, d Database, db *sql.DB, store *sqlstore.Store, members int) {
 	b.Helper()
 	doors := members / 100
-	rules := storage.Rules{Site: access.Site{ID: "loft", TimeZone: "Europe/Berlin"}, MembershipTypes: []access.MembershipType{{ID: "resident"}}}
+	rules := storage.Rules{Site: access.Site{ID: "loft", TimeZone: "Europe/Berlin"},
+		MembershipTypes: []access.MembershipType{{ID: "resident"}}}
 	for i := range doors {
 		id := fmt.Sprint("door", i)
 		if i < 50 {
 			rules.MembershipTypes[0].Doors = append(rules.MembershipTypes[0].Doors, access.DoorHours{Door: id, Hours: access.Always()})
 		}
 		rules.Resources = append(rules.Resources, access.Resource{ID: fmt.Sprint("room", i), Doors: []string{id}})
-		must(b, store.PutDoor(b.Context(), "loft", storage.Door{Door: access.Door{ID: id, AccessType: access.AccessOnly}, Link: storage.Link{Site: "s", Lock: id}}))
+		must(b, store.PutDoor(b.Context(), "loft", storage.Door{Door: access.Door{ID: id, AccessType: access.AccessOnly},
+			Link: storage.Link{Site: "s", Lock: id}}))
 	}
 	must(b, store.PutRules(b.Context(), rules))
 	series := "(WITH RECURSIVE s(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM s WHERE i < %d) SELECT i FROM s) AS s"
@@ -263,7 +268,8 @@ func crowd(b testing.TB, d Database, db *sql.DB, store *sqlstore.Store, members 
 	// Each room is booked a thousand times, every eight hours, most of them past.
 	for _, q := range []string{
 		"INSERT INTO doorkit_members (site, id, version, standing, standing_reason) SELECT 'loft', 'm' || i, 1, '', '' FROM " + of(members),
-		"INSERT INTO doorkit_memberships (site, member, pos, id, type, paused) SELECT 'loft', 'm' || i, 0, 'm1', 'resident', 0 FROM " + of(members),
+		"INSERT INTO doorkit_memberships (site, member, pos, id, type, paused) SELECT 'loft', 'm' || i, 0, 'm1', 'resident', 0 FROM " +
+			of(members),
 		fmt.Sprintf(`INSERT INTO doorkit_reservations (site, id, version, resource, member, starts, ends, effective, status, guests)
 			SELECT 'loft', 'r' || i, 1, 'room' || (i / 1000), 'm' || (i / 10), %[1]d + (i * 37 %% 1000 - 750) * 28800000000, %[1]d + (i * 37 %% 1000 - 750) * 28800000000 + 7200000000,
 			%[1]d + (i * 37 %% 1000 - 750) * 28800000000 + 7200000000, 'confirmed', '[]' FROM `, noon.UnixMicro()) + of(10*members),

@@ -236,7 +236,8 @@ func childBusy(ctx context.Context, job task) error {
 			for n := 0; ; n++ {
 				// No two taps at one instant: movements are told apart by it.
 				at := time.Now().Truncate(10 * time.Microsecond).Add(time.Duration(i) * time.Microsecond)
-				tap := gate.Tap{RequestID: fmt.Sprintf("%s-%d-%08d", job.Prefix, i, n), Member: member(job.First + 4*n + i), Door: "front", TappedAt: at}
+				tap := gate.Tap{RequestID: fmt.Sprintf("%s-%d-%08d", job.Prefix, i, n), Member: member(job.First + 4*n + i), Door: "front",
+					TappedAt: at}
 				if i%2 == 1 {
 					tap.Door = "lab"
 				}

@@ -90,7 +90,8 @@ func childIngest(ctx context.Context, job task) error {
 // other one opens the front door, the others begin office mode at the lab.
 func (s *scene) lostAnswer(i int, id string) gate.Receipt {
 	s.Helper()
-	g, err := gate.New(gate.Config{Site: "loft", Facts: s.store, Records: s.store, Locks: silent{doors{path: s.doors}}, CheckIns: gate.EveryUnlock(0)})
+	g, err := gate.New(gate.Config{Site: "loft", Facts: s.store, Records: s.store, Locks: silent{doors{path: s.doors}},
+		CheckIns: gate.EveryUnlock(0)})
 	must(s.T, err)
 	tap := gate.Tap{RequestID: id, Member: member(i), Door: "front", TappedAt: time.Now()}
 	move := g.Unlock
@@ -188,7 +189,8 @@ func (s *scene) ingest() gate.IngestReport {
 	report, err := s.gate(0).Ingest(ctx, teller{toldIn(s.doors)})
 	must(s.T, err)
 	s.consistent("after Ingest")
-	_, err = s.store.EndHolds(ctx, "loft", "lab", time.Now(), storage.LogEntry{At: time.Now().Truncate(time.Microsecond), Door: "lab", Action: "hold_end"})
+	_, err = s.store.EndHolds(ctx, "loft", "lab", time.Now(), storage.LogEntry{At: time.Now().Truncate(time.Microsecond), Door: "lab",
+		Action: "hold_end"})
 	must(s.T, err)
 	return report
 }

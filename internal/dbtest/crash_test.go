@@ -33,7 +33,8 @@ func newScene(t *testing.T, d Database) *scene {
 	store, _ := d.Store(t)
 	fillSite(t, store, "loft")
 	for i := range 300 {
-		must(t, store.PutMember(t.Context(), "loft", gate.Member{Member: access.Member{ID: member(i), Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
+		must(t, store.PutMember(t.Context(), "loft", gate.Member{Member: access.Member{ID: member(i),
+			Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
 	}
 	return &scene{t, d, store, filepath.Join(t.TempDir(), "doors")}
 }
@@ -104,7 +105,8 @@ func (s *scene) judge() {
 	}
 	entries := map[string]storage.JournalEntry{}
 	count := map[storage.Outcome]int{}
-	for _, o := range []storage.Outcome{storage.Sending, storage.Accepted, storage.Unconfirmed, storage.Refused, storage.NotSent, storage.Denied} {
+	for _, o := range []storage.Outcome{storage.Sending, storage.Accepted, storage.Unconfirmed, storage.Refused, storage.NotSent,
+		storage.Denied} {
 		list, err := s.store.Entries(ctx, storage.JournalQuery{Site: "loft", Outcome: o, Limit: 1 << 30})
 		must(s.T, err)
 		count[o] = len(list)

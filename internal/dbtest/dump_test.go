@@ -26,12 +26,15 @@ func fillDump(t *testing.T, s *sqlstore.Store) {
 	fillSite(t, s, "loft")
 	must(t, storage.UpdateRules(ctx, s, "loft", func(r *storage.Rules) error {
 		r.Resources[0].Before = new(5 * time.Minute)
-		r.Exceptions = []access.Exception{{From: access.Date{Year: 2026, Month: 12, Day: 24}, To: access.Date{Year: 2026, Month: 12, Day: 26}, Closed: true, Doors: []string{"lab"}}}
+		r.Exceptions = []access.Exception{{From: access.Date{Year: 2026, Month: 12, Day: 24}, To: access.Date{Year: 2026, Month: 12, Day: 26},
+			Closed: true, Doors: []string{"lab"}}}
 		r.Closures = []access.Closure{{From: noon, Until: noon.Add(time.Hour), Note: "new floor"}}
 		return nil
 	}))
 	must(t, storage.UpdateReservation(ctx, s, "loft", "r1", func(r *storage.Reservation) error { r.Guests = []string{"bob"}; return nil }))
-	must(t, s.PutGrant(ctx, "loft", storage.Grant{Grant: access.Grant{ID: "g1", Member: "ada", Door: "lab", Hours: access.Weekly(access.Range{Days: []access.Day{access.Mon}, From: access.At(8, 0), To: access.At(18, 0)}), Until: noon, DuringClosures: true}}))
+	must(t, s.PutGrant(ctx, "loft", storage.Grant{Grant: access.Grant{ID: "g1", Member: "ada", Door: "lab",
+		Hours: access.Weekly(access.Range{Days: []access.Day{access.Mon}, From: access.At(8, 0),
+			To: access.At(18, 0)}), Until: noon, DuringClosures: true}}))
 	key := storage.RequestKey{Site: "loft", Member: "ada", RequestID: "request-00000001"}
 	_, err := s.Begin(ctx, attempt(key, 0))
 	must(t, err)
@@ -53,8 +56,10 @@ func readDump(t *testing.T, s *sqlstore.Store, version int) {
 	snap, err := s.Load(ctx, storage.FactsQuery{Site: "loft", Member: "ada", Door: "lab", At: noon})
 	must(t, err)
 	q := snap.Question
-	if q.Member == nil || len(q.Member.Memberships) != 1 || len(q.MembershipTypes) != 1 || len(q.Grants) != 1 || !q.Grants[0].Until.Equal(noon) || !q.Grants[0].DuringClosures ||
-		len(q.Closures) != 1 || q.Closures[0].Note != "new floor" || len(q.Exceptions) != 1 || !q.Exceptions[0].Closed || len(q.Exceptions[0].Doors) != 1 ||
+	if q.Member == nil || len(q.Member.Memberships) != 1 || len(q.MembershipTypes) != 1 || len(q.Grants) != 1 ||
+		!q.Grants[0].Until.Equal(noon) || !q.Grants[0].DuringClosures ||
+		len(q.Closures) != 1 || q.Closures[0].Note != "new floor" || len(q.Exceptions) != 1 || !q.Exceptions[0].Closed ||
+		len(q.Exceptions[0].Doors) != 1 ||
 		snap.Link.Lock != "lock-lab" || q.TimeZone != "Europe/Berlin" {
 		t.Errorf("the facts are %+v", snap)
 	}
@@ -125,7 +130,8 @@ func TestWriteDumps(t *testing.T) {
 			}
 			if strings.HasPrefix(text, "INSERT INTO doorkit_migrations") {
 				version++
-				fmt.Fprintf(&schema, "INSERT INTO doorkit_migrations (version, name, done) VALUES (%d, '%v', 0);\n", step.Args[0].Value, step.Args[1].Value)
+				fmt.Fprintf(&schema, "INSERT INTO doorkit_migrations (version, name, done) VALUES (%d, '%v', 0);\n", step.Args[0].Value,
+					step.Args[1].Value)
 				if version == 1 {
 					fillDump(t, s)
 				}

@@ -29,7 +29,8 @@ func TestEraseFromTheFile(t *testing.T) {
 		must(t, s.PutMember(t.Context(), "loft", member))
 		now := noon
 		g, err := gate.New(gate.Config{
-			Site: "loft", Facts: s, Records: s, Locks: doors{path: filepath.Join(dir, "movements")}, CheckIns: gate.EveryUnlock(0), Now: func() time.Time { return now },
+			Site: "loft", Facts: s, Records: s, Locks: doors{path: filepath.Join(dir,
+				"movements")}, CheckIns: gate.EveryUnlock(0), Now: func() time.Time { return now },
 		})
 		must(t, err)
 		for i := range 60 {
@@ -42,7 +43,8 @@ func TestEraseFromTheFile(t *testing.T) {
 			now = now.Add(time.Minute)
 		}
 		must(t, g.SwitchOff(t.Context(), "eve", id+" lost a phone"))
-		_, err = s.Ingest(t.Context(), "loft", "", "c1", []storage.VendorEntry{{ID: "e1", Lock: "lock-front", At: noon, User: user, Raw: []byte(user)}})
+		_, err = s.Ingest(t.Context(), "loft", "", "c1", []storage.VendorEntry{{ID: "e1", Lock: "lock-front", At: noon, User: user,
+			Raw: []byte(user)}})
 		must(t, err)
 		must(t, s.DeleteMember(t.Context(), "loft", id))
 		if found := inFiles(t, dir, id); found < 50 {

@@ -46,7 +46,8 @@ func Example() {
 		Door: access.Door{ID: "front", AccessType: access.AccessOnly},
 		Link: storage.Link{Site: "salto-site", Lock: "lock-1"},
 	}))
-	check(store.PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
+	check(store.PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "ada",
+		Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
 
 	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: instantly})
 	check(err)
@@ -75,7 +76,8 @@ func Example_hostTransaction() {
 	check(err)
 	_, err = tx.ExecContext(ctx, "INSERT INTO subscriptions (person, plan) VALUES ('ada', 'resident')")
 	check(err)
-	check(store.In(tx).PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
+	check(store.In(tx).PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "ada",
+		Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
 	check(tx.Commit())
 
 	m, err := store.Member(ctx, "loft", "ada")

@@ -47,8 +47,9 @@ func fillSite(t testing.TB, s *sqlstore.Store, site string) {
 	t.Helper()
 	must(t, s.PutRules(t.Context(), storage.Rules{
 		Revision: "r1", Site: access.Site{ID: site, Name: "The Loft", TimeZone: "Europe/Berlin"},
-		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}, {Door: "lab", Hours: access.Always()}}}},
-		Resources:       []access.Resource{{ID: "meeting", Doors: []string{"front"}}},
+		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()},
+			{Door: "lab", Hours: access.Always()}}}},
+		Resources: []access.Resource{{ID: "meeting", Doors: []string{"front"}}},
 	}))
 	for _, id := range []string{"front", "lab"} {
 		must(t, s.PutDoor(t.Context(), site, storage.Door{
@@ -57,9 +58,11 @@ func fillSite(t testing.TB, s *sqlstore.Store, site string) {
 		}))
 	}
 	for _, id := range []string{"ada", "bob"} {
-		must(t, s.PutMember(t.Context(), site, gate.Member{Member: access.Member{ID: id, Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
+		must(t, s.PutMember(t.Context(), site, gate.Member{Member: access.Member{ID: id,
+			Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
 	}
-	must(t, s.PutReservation(t.Context(), site, gate.Reservation{Reservation: reservation.Reservation{ID: "r1", Resource: "meeting", Member: "ada", Start: noon, End: noon.Add(time.Hour)}}))
+	must(t, s.PutReservation(t.Context(), site, gate.Reservation{Reservation: reservation.Reservation{ID: "r1", Resource: "meeting",
+		Member: "ada", Start: noon, End: noon.Add(time.Hour)}}))
 }
 
 // hooked is a store of its own over d, with a hook below it.

@@ -102,7 +102,8 @@ func TestLeaseOfTheFuture(t *testing.T) {
 		return func(context.Context, []byte) ([]byte, error) { return []byte(text), nil }
 	}
 	must(t, docs.Update(t.Context(), "k", write("old")))
-	_, err := db.ExecContext(t.Context(), "UPDATE doorkit_documents SET holder = 'dead', held_until = ?", time.Now().AddDate(0, 0, 1).UnixMicro())
+	_, err := db.ExecContext(t.Context(), "UPDATE doorkit_documents SET holder = 'dead', held_until = ?",
+		time.Now().AddDate(0, 0, 1).UnixMicro())
 	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -154,11 +155,14 @@ func TestHostTransaction(t *testing.T) {
 				Site: access.Site{ID: "loft", TimeZone: "UTC"}, MembershipTypes: []access.MembershipType{{ID: "resident"}}, Resources: []access.Resource{{ID: "room"}},
 			}))
 			must(t, in.PutDoor(t.Context(), "loft", storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}}))
-			must(t, in.PutMember(t.Context(), "loft", gate.Member{Member: access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m", Type: "resident"}}}}))
-			must(t, in.PutReservation(t.Context(), "loft", gate.Reservation{Reservation: reservation.Reservation{ID: "r", Resource: "room", Member: "ada", Start: noon, End: noon.Add(time.Hour)}}))
+			must(t, in.PutMember(t.Context(), "loft", gate.Member{Member: access.Member{ID: "ada",
+				Memberships: []access.Membership{{ID: "m", Type: "resident"}}}}))
+			must(t, in.PutReservation(t.Context(), "loft", gate.Reservation{Reservation: reservation.Reservation{ID: "r", Resource: "room",
+				Member: "ada", Start: noon, End: noon.Add(time.Hour)}}))
 			must(t, in.PutGrant(t.Context(), "loft", gate.Grant{Grant: access.Grant{ID: "g", Member: "ada", Door: "front", Hours: access.Always()}}))
 			// A conflict or a missing row does not spoil the transaction.
-			if err := in.PutDoor(t.Context(), "loft", storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}}); !errors.Is(err, storage.ErrConflict) {
+			if err := in.PutDoor(t.Context(), "loft", storage.Door{Door: access.Door{ID: "front",
+				AccessType: access.AccessOnly}}); !errors.Is(err, storage.ErrConflict) {
 				t.Errorf("the same door again: %v", err)
 			}
 			if err := in.DeleteMember(t.Context(), "loft", "nobody"); !errors.Is(err, storage.ErrNotFound) {
@@ -191,7 +195,9 @@ func TestMoveSite(t *testing.T) {
 	post, _ := PostgreSQL(t).Store(t)
 	back, _ := SQLite(t).Store(t)
 	fillSite(t, lite, "loft")
-	must(t, lite.PutGrant(t.Context(), "loft", gate.Grant{Grant: access.Grant{ID: "g", Member: "bob", Door: "lab", Hours: access.Weekly(access.Range{Days: []access.Day{access.Sun}, From: access.At(22, 0), To: access.At(24, 0)}), Until: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}}))
+	must(t, lite.PutGrant(t.Context(), "loft", gate.Grant{Grant: access.Grant{ID: "g", Member: "bob", Door: "lab",
+		Hours: access.Weekly(access.Range{Days: []access.Day{access.Sun}, From: access.At(22, 0),
+			To: access.At(24, 0)}), Until: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}}))
 	want := export(t, lite)
 	for _, to := range []*sqlstore.Store{post, back} {
 		doc, err := gate.ReadDocument(want)
@@ -226,11 +232,13 @@ func TestInstants(t *testing.T) {
 		s, _ := d.Store(t)
 		for i, at := range []time.Time{
 			time.Unix(0, 0), time.Unix(0, 1000), time.Date(2262, 4, 12, 0, 0, 0, 999999000, time.UTC),
-			time.Date(2026, 10, 25, 2, 30, 0, 123456000, time.FixedZone("", 3600)), time.Date(9999, 12, 31, 23, 59, 59, 999998000, time.UTC), // ends with the last year
+			time.Date(2026, 10, 25, 2, 30, 0, 123456000, time.FixedZone("", 3600)), time.Date(9999, 12, 31, 23, 59, 59, 999998000,
+				time.UTC), // ends with the last year
 		} {
 			r := reservation.Reservation{ID: fmt.Sprint(i), Resource: "room", Member: "ada", Start: at, End: at.Add(time.Microsecond), EndedAt: at}
 			must(t, s.PutReservation(t.Context(), "loft", gate.Reservation{Reservation: r}))
-			for got, err := range s.Reservations(t.Context(), storage.ReservationQuery{Site: "loft", StartBefore: at.Add(time.Microsecond), EndAfter: at.Add(-time.Microsecond)}) {
+			for got, err := range s.Reservations(t.Context(), storage.ReservationQuery{Site: "loft", StartBefore: at.Add(time.Microsecond),
+				EndAfter: at.Add(-time.Microsecond)}) {
 				must(t, err)
 				if got.ID == r.ID && (!got.Start.Equal(at) || !got.End.Equal(r.End) || !got.EndedAt.Equal(at)) {
 					t.Errorf("%v came back as %+v", at, got)

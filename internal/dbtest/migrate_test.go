@@ -111,7 +111,8 @@ func TestOtherVersions(t *testing.T) {
 		s, err := sqlstore.Open(t.Context(), db, d.Dialect)
 		must(t, err)
 		must(t, s.Close())
-		_, err = db.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO doorkit_migrations (version, name, done) VALUES (%d, 'later', 0)", older.Want+1))
+		_, err = db.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO doorkit_migrations (version, name, done) VALUES (%d, 'later', 0)",
+			older.Want+1))
 		must(t, err)
 		for name, open := range map[string]func() error{
 			"Open":          func() error { _, err := sqlstore.Open(t.Context(), db, d.Dialect); return err },

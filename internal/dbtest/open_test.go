@@ -46,12 +46,14 @@ func TestTransactionPooler(t *testing.T) {
 		opts []sqlstore.Option
 		want string
 	}{
-		"prepared":                 {quiet, nil, "pass sqlstore.Unprepared()"},
-		"prepared by both":         {d, nil, "pass sqlstore.Unprepared()"},
-		"prepared by the driver":   {d, []sqlstore.Option{sqlstore.Unprepared()}, "the driver must prepare nothing"},
-		"described by the driver":  {Database{d.Dialect, d.DSN + " default_query_exec_mode=cache_describe"}, []sqlstore.Option{sqlstore.Unprepared()}, ""},
-		"nothing prepared":         {quiet, []sqlstore.Option{sqlstore.Unprepared()}, ""},
-		"by the simplest protocol": {Database{d.Dialect, d.DSN + " default_query_exec_mode=simple_protocol"}, []sqlstore.Option{sqlstore.Unprepared()}, ""},
+		"prepared":               {quiet, nil, "pass sqlstore.Unprepared()"},
+		"prepared by both":       {d, nil, "pass sqlstore.Unprepared()"},
+		"prepared by the driver": {d, []sqlstore.Option{sqlstore.Unprepared()}, "the driver must prepare nothing"},
+		"described by the driver": {Database{d.Dialect, d.DSN + " default_query_exec_mode=cache_describe"},
+			[]sqlstore.Option{sqlstore.Unprepared()}, ""},
+		"nothing prepared": {quiet, []sqlstore.Option{sqlstore.Unprepared()}, ""},
+		"by the simplest protocol": {Database{d.Dialect, d.DSN + " default_query_exec_mode=simple_protocol"},
+			[]sqlstore.Option{sqlstore.Unprepared()}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := c.d.Raw(t)
@@ -128,7 +130,8 @@ func TestOpenRefuses(t *testing.T) {
 		refused(open(PostgreSQL(t), sqlstore.SQLite, nil), "speaks PostgreSQL, not SQLite: pass sqlstore.PostgreSQL")
 	})
 	missing := Database{sqlstore.SQLite, sqlstore.SQLiteDSN(filepath.Join(t.TempDir(), "no such folder", "doors.db"))}
-	if e, ok := errors.AsType[*sqlstore.Error](open(missing, sqlstore.SQLite, nil)); !ok || e.Kind != sqlstore.NoFile || !strings.Contains(e.Error(), "does its folder exist") {
+	if e, ok := errors.AsType[*sqlstore.Error](open(missing, sqlstore.SQLite, nil)); !ok || e.Kind != sqlstore.NoFile ||
+		!strings.Contains(e.Error(), "does its folder exist") {
 		t.Errorf("a missing folder: %v", e)
 	}
 	one := func(db *sql.DB) { db.SetMaxOpenConns(1) }

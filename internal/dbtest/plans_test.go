@@ -27,7 +27,8 @@ func TestPlans(t *testing.T) {
 		db := d.Raw(t)
 		seen := map[string]bool{}
 		for _, step := range r.take() {
-			if step.What != "exec" && step.What != "query" || seen[step.Text] || !strings.Contains(step.Text, "doorkit_") || strings.Contains(step.Text, "doorkit_migrations") {
+			if step.What != "exec" && step.What != "query" || seen[step.Text] || !strings.Contains(step.Text, "doorkit_") ||
+				strings.Contains(step.Text, "doorkit_migrations") {
 				continue
 			}
 			seen[step.Text] = true
@@ -165,7 +166,8 @@ func use(t *testing.T, s *sqlstore.Store) {
 	read(claim, err)
 	memory, err := s.Lookup(ctx, key, "front")
 	read(memory, err)
-	st := storage.Settlement{RequestKey: key, Outcome: storage.Accepted, At: noon, Doc: []byte("{}"), Log: logEntry("ada", storage.Accepted, 0), EndHolds: noon}
+	st := storage.Settlement{RequestKey: key, Outcome: storage.Accepted, At: noon, Doc: []byte("{}"),
+		Log: logEntry("ada", storage.Accepted, 0), EndHolds: noon}
 	st.CheckIn = &storage.CheckIn{Member: "ada", Key: "day/1", Door: "front", At: noon}
 	st.Hold = &storage.Hold{Door: "lab", Member: "ada", Since: noon}
 	for range 2 {
@@ -176,13 +178,15 @@ func use(t *testing.T, s *sqlstore.Store) {
 	read(entry, err)
 	seq, err := s.Note(ctx, site, logEntry("eve", "", time.Hour))
 	read(seq, err)
-	for _, q := range []storage.JournalQuery{{Site: site, Outcome: storage.Accepted}, {Site: site, Outcome: storage.Sending, SendByBefore: noon}, {Site: site, Outcome: storage.Unconfirmed, BegunSince: noon}} {
+	for _, q := range []storage.JournalQuery{{Site: site, Outcome: storage.Accepted},
+		{Site: site, Outcome: storage.Sending, SendByBefore: noon}, {Site: site, Outcome: storage.Unconfirmed, BegunSince: noon}} {
 		list, err := s.Entries(ctx, q)
 		read(list, err)
 	}
 	for _, q := range []storage.LogQuery{
 		{Site: site}, {Site: site, Newest: true, Limit: 1}, {Site: site, Door: "front", Newest: true}, {Site: site, Member: "ada"},
-		{Site: site, Outcome: storage.Denied, After: 1}, {Site: site, From: noon, Until: noon.Add(time.Hour)}, {Site: site, Newest: true, After: 3},
+		{Site: site, Outcome: storage.Denied, After: 1}, {Site: site, From: noon, Until: noon.Add(time.Hour)}, {Site: site, Newest: true,
+			After: 3},
 	} {
 		for _, err := range s.Rows(ctx, q) {
 			must(t, err)
@@ -197,7 +201,8 @@ func use(t *testing.T, s *sqlstore.Store) {
 	read(sw, err)
 	holds, err = s.EndHolds(ctx, site, "lab", noon, logEntry("eve", "", 0))
 	read(holds, err)
-	for _, q := range []storage.CheckInQuery{{Site: site}, {Site: site, Member: "ada", Limit: 3}, {Site: site, From: noon, Until: noon.Add(time.Hour)}} {
+	for _, q := range []storage.CheckInQuery{{Site: site}, {Site: site, Member: "ada", Limit: 3},
+		{Site: site, From: noon, Until: noon.Add(time.Hour)}} {
 		list, err := s.CheckIns(ctx, q)
 		read(list, err)
 	}
@@ -205,7 +210,8 @@ func use(t *testing.T, s *sqlstore.Store) {
 	read(n, err)
 	cursor, err := s.Cursor(ctx, site)
 	read(cursor, err)
-	for _, q := range []storage.VendorQuery{{Site: site}, {Site: site, Lock: "l1"}, {Site: site, User: "u1", From: noon}, {Site: site, Lock: "l1", Until: noon}} {
+	for _, q := range []storage.VendorQuery{{Site: site}, {Site: site, Lock: "l1"}, {Site: site, User: "u1", From: noon},
+		{Site: site, Lock: "l1", Until: noon}} {
 		list, err := s.VendorEntries(ctx, q)
 		read(list, err)
 	}

@@ -52,7 +52,8 @@ func TestQuestionSuffices(t *testing.T) {
 				}
 				reasons[want.Reason]++
 			}
-			for _, r := range []access.Reason{access.ReasonReservation, access.ReasonTooEarly, access.ReasonReservationOver, access.ReasonNotBooker, access.ReasonNoEntitlement} {
+			for _, r := range []access.Reason{access.ReasonReservation, access.ReasonTooEarly, access.ReasonReservationOver,
+				access.ReasonNotBooker, access.ReasonNoEntitlement} {
 				if reasons[r] == 0 {
 					t.Errorf("no request met %s: %v", r, reasons)
 				}
@@ -77,7 +78,8 @@ func crowded(random *rand.Rand, site string, buffers access.Buffers) access.Fact
 	for _, id := range []string{"front", "lab"} {
 		f.Doors = append(f.Doors, access.Door{ID: id, AccessType: access.AccessOnly})
 	}
-	f.Resources = []access.Resource{{ID: "room", Doors: []string{"front", "lab"}}, {ID: "desk", Doors: []string{"front"}, Before: new(time.Hour)}}
+	f.Resources = []access.Resource{{ID: "room", Doors: []string{"front", "lab"}},
+		{ID: "desk", Doors: []string{"front"}, Before: new(time.Hour)}}
 	for i := range 8 { // the last two book nothing
 		f.Members = append(f.Members, access.Member{ID: fmt.Sprint("member-", i)})
 	}
@@ -87,7 +89,8 @@ func crowded(random *rand.Rand, site string, buffers access.Buffers) access.Fact
 		r := reservation.Reservation{
 			ID: fmt.Sprint("r", i), Resource: []string{"room", "desk"}[random.IntN(2)], Member: f.Members[random.IntN(6)].ID,
 			Start: start, End: start.Add(time.Duration(1+random.IntN(40)) * 30 * time.Minute),
-			Status: []reservation.Status{"", reservation.Confirmed, reservation.Confirmed, reservation.Pending, reservation.Cancelled}[random.IntN(5)],
+			Status: []reservation.Status{"", reservation.Confirmed, reservation.Confirmed, reservation.Pending,
+				reservation.Cancelled}[random.IntN(5)],
 		}
 		if random.IntN(8) == 0 { // for days
 			r.End = start.Add(time.Duration(50+random.IntN(100)) * time.Hour)

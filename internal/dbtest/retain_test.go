@@ -32,7 +32,8 @@ func longLog(t *testing.T, d Database, site string, n int) {
 		head = row.Head()
 		exec("INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) VALUES ($1, $2, $3, 0, $4, $5, $6, '', $7, $8)",
 			site, int64(row.Seq), row.At.UnixMicro(), row.Door, row.Action, string(row.Outcome), row.Commitment[:], row.Hash[:])
-		exec("INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ($1, $2, 'ada', '', $3, $4)", site, int64(row.Seq), row.Salt, row.Detail)
+		exec("INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ($1, $2, 'ada', '', $3, $4)", site,
+			int64(row.Seq), row.Salt, row.Detail)
 	}
 	exec("UPDATE doorkit_chains SET head_seq = $2, head_hash = $3 WHERE site = $1", site, int64(head.Seq), head.Hash[:])
 	must(t, tx.Commit())
@@ -92,7 +93,8 @@ func TestPruneInPieces(t *testing.T) {
 		}
 		must(t, tx.Commit())
 		store, r := watched(t, d)
-		for name, prune := range map[string]func(context.Context, string, time.Time) (int, error){"Prune": store.Prune, "PruneVendor": store.PruneVendor} {
+		for name, prune := range map[string]func(context.Context, string, time.Time) (int, error){"Prune": store.Prune,
+			"PruneVendor": store.PruneVendor} {
 			r.take()
 			n, err := prune(t.Context(), "loft", noon.Add((many-10)*time.Second))
 			commits := 0

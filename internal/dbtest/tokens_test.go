@@ -64,7 +64,8 @@ func TestTokens(t *testing.T) {
 		if testing.Short() {
 			span = 2 * time.Second
 		}
-		srv, err := saltokstest.Serve("127.0.0.1:0", saltokstest.Config{Switches: saltokstest.Switches{AccessLifetime: lifetime}, MaxRequests: 1_000_000})
+		srv, err := saltokstest.Serve("127.0.0.1:0", saltokstest.Config{Switches: saltokstest.Switches{AccessLifetime: lifetime},
+			MaxRequests: 1_000_000})
 		must(t, err)
 		defer srv.Close(context.Background())
 		o := oauth{

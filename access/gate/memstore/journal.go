@@ -143,7 +143,8 @@ func (s *Store) Settle(ctx context.Context, set storage.Settlement) (done storag
 			}
 			return nil
 		case e.Outcome == storage.Sending && set.Outcome.Settled(),
-			e.Outcome == storage.Unconfirmed && (set.Outcome == storage.Accepted || set.Outcome == storage.Refused || set.Outcome == storage.NotSent):
+			e.Outcome == storage.Unconfirmed && (set.Outcome == storage.Accepted || set.Outcome == storage.Refused ||
+				set.Outcome == storage.NotSent):
 		default:
 			return conflict("command", set.RequestID, "is "+string(e.Outcome)+" already")
 		}
@@ -281,7 +282,7 @@ func (s *Store) Prune(ctx context.Context, siteID string, before time.Time) (n i
 	return n, err
 }
 
-// forget removes the entries that old says, but never one that is Sending.
+// forget removes the entries for which old returns true, but none that is Sending.
 func (st *site) forget(old func(*storage.JournalEntry) bool) (n int) {
 	doors := map[string]bool{} // each list is gone through once, not for each entry
 	for key, e := range st.entries {

@@ -1,8 +1,8 @@
 // Package memstore keeps everything a gate needs in memory: the reference for
 // every other storage, and enough for tests, demonstrations and a simulator.
 //
-// It is complete and safe for concurrent use, and gone when the process ends. A
-// host whose taps must survive a restart takes sqlstore.
+// It is complete and safe for concurrent use. It loses everything when the process
+// ends: use sqlstore where taps must survive a restart.
 package memstore
 
 import (
@@ -31,7 +31,7 @@ var (
 // New returns an empty Store.
 func New() *Store { return &Store{sites: map[string]*site{}} }
 
-// Durable reports false: a restart forgets everything.
+// Durable reports false: a restart loses everything.
 func (s *Store) Durable() bool { return false }
 
 type site struct {
@@ -46,8 +46,8 @@ type site struct {
 	records
 }
 
-// read and write run fn on a site, one at a time or side by side. A site that is
-// not there reads as an empty one.
+// read and write run fn on a site; several reads run at the same time. A site that
+// does not exist reads as an empty one.
 func (s *Store) read(ctx context.Context, id string, fn func(*site) error) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -19,10 +19,10 @@ type chain struct {
 	off  bool // the kill switch
 }
 
-// lock takes the site's row, so that whatever this site commits is one after
-// the other, over all processes, and reads what is on it. It refuses to go on
-// where the commit could be forgotten: synchronous and synchronous_commit are
-// the connection's, so every commit looks.
+// lock locks and reads the site's row, so that the commits of a site follow one
+// another, over all processes. It refuses a connection whose commits may be lost:
+// synchronous and synchronous_commit belong to the connection, so every commit checks
+// them.
 func (s *Store) lock(ctx context.Context, run runner, site string) (*chain, error) {
 	// On SQLite a transaction that begins with a write never has to turn from
 	// reading to writing, which SQLite may refuse.
@@ -54,8 +54,8 @@ func (s *Store) lock(ctx context.Context, run runner, site string) (*chain, erro
 	}
 }
 
-// durable refuses a connection whose commits may be forgotten; sync is what the
-// statement's {sync} said.
+// durable refuses a connection whose commits may be lost; sync is the value of the
+// statement's {sync}.
 func (s *Store) durable(ctx context.Context, run runner, sync string) error {
 	if s.volatile {
 		return nil
@@ -93,7 +93,7 @@ func (c *chain) append(b *batch, e storage.LogEntry) uint64 {
 	return row.Seq
 }
 
-// Note is storage.Journal's.
+// Note implements storage.Journal.
 func (s *Store) Note(ctx context.Context, site string, e storage.LogEntry) (seq uint64, err error) {
 	if err := storage.CheckRecord(site, &e); err != nil {
 		return 0, err
@@ -113,10 +113,11 @@ func (s *Store) Note(ctx context.Context, site string, e storage.LogEntry) (seq 
 	return seq, nil
 }
 
-// Ends is storage.DoorLog's.
+// Ends implements storage.DoorLog.
 func (s *Store) Ends(ctx context.Context, site string) (base, head storage.Head, err error) {
 	var b, h []byte
-	err = s.prepared.row(ctx, "SELECT base_seq, base_hash, head_seq, head_hash FROM doorkit_chains WHERE site = $1", site).Scan(&base.Seq, &b, &head.Seq, &h)
+	err = s.prepared.row(ctx, "SELECT base_seq, base_hash, head_seq, head_hash FROM doorkit_chains WHERE site = $1", site).Scan(&base.Seq,
+		&b, &head.Seq, &h)
 	if missing(err) {
 		return storage.Head{}, storage.Head{}, nil
 	}
@@ -129,7 +130,7 @@ func (s *Store) Ends(ctx context.Context, site string) (base, head storage.Head,
 	return base, head, fail(ctx, "Ends", err)
 }
 
-// Rows is storage.DoorLog's.
+// Rows implements storage.DoorLog.
 func (s *Store) Rows(ctx context.Context, q storage.LogQuery) iter.Seq2[storage.LogRow, error] {
 	return storage.LogPages(q, pageSize, func(q storage.LogQuery) ([]storage.LogRow, error) {
 		f := filter{dialect: s.dialect}
@@ -140,7 +141,7 @@ func (s *Store) Rows(ctx context.Context, q storage.LogQuery) iter.Seq2[storage.
 			f.and("l.seq > ", after)
 		} else {
 			order = " ORDER BY l.seq DESC LIMIT $"
-			f.and("l.seq > ", int64(0)) // a row before the first is none that Verify sees
+			f.and("l.seq > ", int64(0)) // Verify starts at row 1
 			if after > 0 {
 				f.and("l.seq < ", after)
 			}
@@ -166,7 +167,8 @@ func (s *Store) Rows(ctx context.Context, q storage.LogQuery) iter.Seq2[storage.
 func scanLogRow(row scanner) (r storage.LogRow, err error) {
 	var at sql.NullInt64
 	var commitment, hash []byte
-	err = row.Scan(&r.Seq, &at, &r.Ref, &r.Door, &r.Action, &r.Outcome, &r.Reason, &commitment, &hash, &r.Member, &r.Actor, &r.Salt, (*[]byte)(&r.Detail))
+	err = row.Scan(&r.Seq, &at, &r.Ref, &r.Door, &r.Action, &r.Outcome, &r.Reason, &commitment, &hash, &r.Member, &r.Actor, &r.Salt,
+		(*[]byte)(&r.Detail))
 	r.At = instant(at)
 	if err == nil {
 		err = digest(&r.Commitment, commitment)

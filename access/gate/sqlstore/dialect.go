@@ -29,8 +29,8 @@ func (d Dialect) String() string {
 	return "no dialect"
 }
 
-// SQLiteDSN is the data source name that sets the database file at path up as
-// Open wants it, on every connection, for the driver modernc.org/sqlite: WAL,
+// SQLiteDSN is the data source name that sets up the database file at path as
+// Open requires it, on every connection, for the driver modernc.org/sqlite: WAL,
 // synchronous=FULL, a busy timeout of 5 s, foreign keys and secure_delete on, and
 // transactions that take the write lock when they begin, so that none is refused
 // halfway.
@@ -61,7 +61,7 @@ func (d Dialect) words() *strings.Replacer {
 			"{clock}", "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000",
 			"{null int}", "NULL", "{unindexed}", "+",
 			"{each (}", "", "{) by starts}", "", "{) by effective}", "",
-			// A pragma cannot be read in passing: see Store.durable.
+			// A pragma cannot be read by a SELECT: see Store.durable.
 			"{sync}", "''", "{idle}", "''",
 		)
 	}
@@ -70,15 +70,15 @@ func (d Dialect) words() *strings.Replacer {
 		"{null int}", "CAST(NULL AS BIGINT)", "{unindexed}", "",
 		"{each (}", "LATERAL (SELECT n.* FROM ", "{) by starts}", " ORDER BY n.starts OFFSET 0) n", "{) by effective}", " ORDER BY n.effective OFFSET 0) n",
 		"{sync}", "current_setting('synchronous_commit')",
-		// A server cannot know that a process froze or its cable was cut, and would
-		// keep its locks for hours. After WriteWithin a live one has given up too. A
-		// setting of the host's own stays.
+		// A server does not notice that a process froze or a cable was cut, and would
+		// keep its locks for hours. After WriteWithin a live process has given up, too.
+		// A setting of the host's own stays.
 		"{idle}", "CASE current_setting('idle_in_transaction_session_timeout') WHEN '0' THEN set_config('idle_in_transaction_session_timeout', '"+
 			strconv.FormatInt(storage.WriteWithin.Milliseconds(), 10)+"', true) ELSE '' END",
 	)
 }
 
-// list is a set of strings handed over as one JSON argument.
+// list is a set of strings passed as one JSON argument.
 func (d Dialect) list(arg string) string {
 	if d == SQLite {
 		return "(SELECT value FROM json_each(" + arg + "))"

@@ -14,13 +14,11 @@
 // of the host's own.
 //
 // All tables begin with doorkit_. Any number of goroutines and processes may share
-// them. A database that does not do what it is asked is an [*Error], which wraps
-// storage.ErrUnavailable; what the interfaces of package storage promise (storage.ErrNotFound,
-// storage.ErrConflict, *storage.RequestError) is kept as in memory.
+// them. A database that fails returns an [*Error], which wraps
+// storage.ErrUnavailable; the other errors are those of package storage.
 //
-// What was acknowledged survives a crash: Open refuses a database that is set to
-// forget commits, and so does every commit of the gate, on whatever connection it
-// runs. Unless the host has set idle_in_transaction_session_timeout, a PostgreSQL
-// server takes the locks from a process that says nothing for storage.WriteWithin in
-// the middle of a commit.
+// What was acknowledged survives a crash: Open refuses a database that may lose
+// commits, and so does every commit of the gate, on any connection. Unless the host
+// has set idle_in_transaction_session_timeout, a PostgreSQL server takes the locks
+// from a process that is silent for storage.WriteWithin in the middle of a commit.
 package sqlstore

@@ -16,8 +16,8 @@ import (
 // short transactions, so that nothing is locked while fn runs.
 //
 // A lease holds for 8 seconds by the database's clock and is renewed while fn
-// runs. When its process dies, the next one waits for what is left of it; or until
-// it has seen for 8 seconds that nobody renews it, if that clock was set back.
+// runs. When its process dies, the next one waits for the rest of it; or, if that
+// clock was set back, until it was not renewed for 8 seconds.
 type Documents struct{ s *Store }
 
 // Documents returns the documents in this database.
@@ -29,17 +29,16 @@ const (
 	giveWithin = 5 * time.Second // how long writing the change may take
 )
 
-// LeaseError says that the lease on a document was lost before the change was
-// written: this process or the way to the database stood still for too long, or
-// the database's clock jumped. Nothing was written
-// by this call.
+// LeaseError reports that the lease on a document was lost before the change was
+// written: this process or the network stopped for too long, or the database's clock
+// jumped. Nothing was written by this call.
 type LeaseError struct{ Key string }
 
 func (e *LeaseError) Error() string {
 	return fmt.Sprintf("sqlstore: the lease on document %q was lost before it was written: read it again", e.Key)
 }
 
-// Conflict says true: somebody else may have changed the document.
+// Conflict returns true: another process may have changed the document.
 func (e *LeaseError) Conflict() bool { return true }
 
 // Unwrap returns storage.ErrConflict.
@@ -66,9 +65,9 @@ func (d Documents) Update(ctx context.Context, key string, fn func(ctx context.C
 	if current == nil {
 		end = "DELETE FROM doorkit_documents"
 	}
-	told := false
+	ended := false
 	defer func() {
-		if !told { // fn failed or panicked; if this fails too, the lease runs out
+		if !ended { // fn failed or panicked; if this fails too, the lease runs out
 			_ = d.give(ctx, key, holder, end)
 		}
 	}()
@@ -76,7 +75,7 @@ func (d Documents) Update(ctx context.Context, key string, fn func(ctx context.C
 	if err != nil {
 		return err
 	}
-	switch told = true; {
+	switch ended = true; {
 	case next == nil:
 		end = "DELETE FROM doorkit_documents"
 	case current == nil || !bytes.Equal(current, next):
@@ -86,7 +85,8 @@ func (d Documents) Update(ctx context.Context, key string, fn func(ctx context.C
 }
 
 // run calls fn and keeps the lease alive meanwhile.
-func (d Documents) run(ctx context.Context, key, holder string, current []byte, fn func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
+func (d Documents) run(ctx context.Context, key, holder string, current []byte,
+	fn func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
 	over := make(chan struct{})
 	var renewal sync.WaitGroup
 	renewal.Go(func() {
@@ -97,7 +97,7 @@ func (d Documents) run(ctx context.Context, key, holder string, current []byte, 
 			case <-over:
 				return
 			case <-tick.C:
-				// If it fails, the next one may not; if none does, give tells.
+				// If it fails, the next one may succeed; if none does, give reports it.
 				_ = d.give(ctx, key, holder, "UPDATE doorkit_documents SET held_until = {clock} + $3", leaseTime.Microseconds())
 			}
 		}
@@ -158,7 +158,8 @@ func (d Documents) give(ctx context.Context, key, holder, end string, args ...an
 	defer cancel()
 	return d.s.write(ctx, "Update", func(run runner) error {
 		var sync, idle string
-		err := run.row(ctx, end+" WHERE name = $1 AND holder = $2 RETURNING {sync}, {idle}", append([]any{key, holder}, args...)...).Scan(&sync, &idle)
+		err := run.row(ctx, end+" WHERE name = $1 AND holder = $2 RETURNING {sync}, {idle}",
+			append([]any{key, holder}, args...)...).Scan(&sync, &idle)
 		if missing(err) {
 			return &LeaseError{key}
 		}

@@ -13,7 +13,8 @@ func scanDoor(row scanner) (d storage.Door, err error) {
 	var disabled, code int64
 	var open, linked sql.NullInt64
 	l := &d.Link
-	err = row.Scan(&d.ID, &d.Version, &d.Name, &d.AccessType, &disabled, &open, &l.Site, &l.Gateway, &l.Lock, &l.Name, &code, &linked, &l.LinkedBy)
+	err = row.Scan(&d.ID, &d.Version, &d.Name, &d.AccessType, &disabled, &open, &l.Site, &l.Gateway, &l.Lock, &l.Name, &code, &linked,
+		&l.LinkedBy)
 	d.Disabled, d.OpenTime, l.NeedsCode, l.LinkedAt = disabled != 0, maybeDuration(open), code != 0, instant(linked)
 	return d, err
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Kind says in what way a database failed, as far as the driver tells.
+// Kind is the way in which a database failed, as far as the driver reports it.
 type Kind string
 
 const (
-	// Unreachable: no connection, or it broke; also whatever has no other kind.
-	// A write may have happened.
+	// Unreachable: no connection, or it broke, or an error of no other kind. A write
+	// may have happened.
 	Unreachable Kind = "unreachable"
-	// Locked: somebody else held a lock for too long.
+	// Locked: another process held a lock for too long.
 	Locked Kind = "locked"
 	// ReadOnly: the database takes no writes.
 	ReadOnly Kind = "read_only"
@@ -27,18 +27,18 @@ const (
 	Damaged Kind = "damaged"
 	// NoFile: the file of an SQLite database could not be opened or made.
 	NoFile Kind = "no_file"
-	// Missing: a table is not there; Migrate was not called, or on another one.
+	// Missing: a table does not exist; Migrate was not called, or on another database.
 	Missing Kind = "missing"
-	// NotDurable: the connection is set to forget acknowledged commits.
+	// NotDurable: the connection may lose acknowledged commits.
 	NotDurable Kind = "not_durable"
-	// Unreadable: a row says something this program cannot read.
+	// Unreadable: a row contains what this program cannot read.
 	Unreadable Kind = "unreadable"
 )
 
-// Error is a database that did not do what it was asked. It wraps
-// storage.ErrUnavailable and the driver's error. It holds no data of the row.
+// Error is the failure of a database. It wraps storage.ErrUnavailable and the
+// driver's error. It contains no data of a row.
 type Error struct {
-	Op   string // what was asked: "Begin", "PutMember", ...
+	Op   string // the method: "Begin", "PutMember", ...
 	Kind Kind
 	Err  error
 }
@@ -51,19 +51,19 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() []error { return []error{storage.ErrUnavailable, e.Err} }
 
 var kindText = map[Kind]string{
-	Unreachable: "the database did not answer as it should",
-	Locked:      "the database stayed locked by somebody else",
+	Unreachable: "the database did not answer, or with an error",
+	Locked:      "another process kept the database locked",
 	ReadOnly:    "the database is read-only",
 	Full:        "the database has no space left",
 	Damaged:     "the file is not a sound database",
 	NoFile:      "the database file cannot be opened or made: does its folder exist, and may this process write there",
 	Missing:     "a table is missing: call sqlstore.Migrate on this database",
 	NotDurable:  "the connection may lose acknowledged commits",
-	Unreadable:  "a row does not read",
+	Unreadable:  "a row is unreadable",
 }
 
-// VersionError says that the tables are not the ones this program was written
-// for. Nothing was read or written.
+// VersionError reports tables of another version than this program's. Nothing was
+// read or written.
 type VersionError struct{ Have, Want int }
 
 func (e *VersionError) Error() string {
@@ -76,11 +76,11 @@ func (e *VersionError) Error() string {
 // Unwrap returns storage.ErrUnavailable.
 func (e *VersionError) Unwrap() error { return storage.ErrUnavailable }
 
-// SettingError names every setting of the database that makes it unfit.
+// SettingError names every setting of the database that this package cannot work with.
 type SettingError struct{ Faults []string }
 
 func (e *SettingError) Error() string {
-	return "sqlstore: the database is not set up for this: " + strings.Join(e.Faults, "; ")
+	return "sqlstore: the database is not set up as required: " + strings.Join(e.Faults, "; ")
 }
 
 // Unwrap returns storage.ErrUnavailable.

@@ -27,7 +27,8 @@ func TestKinds(t *testing.T) {
 	}{
 		{stateError("25006"), ReadOnly}, {stateError("53100"), Full}, {stateError("40P01"), Locked},
 		{stateError("42P01"), Missing}, {stateError("57P01"), Unreachable},
-		{codeError(5), Locked}, {codeError(261), Locked}, {codeError(8), ReadOnly}, {codeError(13), Full}, {codeError(26), Damaged}, {codeError(14), NoFile},
+		{codeError(5), Locked}, {codeError(261), Locked}, {codeError(8), ReadOnly}, {codeError(13), Full}, {codeError(26),
+			Damaged}, {codeError(14), NoFile},
 		{errors.New("SQL logic error: no such table: doorkit_doors (1)"), Missing},
 		{errors.New("attempt to write a readonly database"), ReadOnly},
 		{errors.New("EOF"), Unreachable},

@@ -21,7 +21,8 @@ type entryRow struct {
 }
 
 func (r *entryRow) into() []any {
-	return []any{&r.Member, &r.RequestID, &r.AttemptID, &r.Fingerprint, &r.Door, &r.Action, &r.Outcome, &r.begun, &r.sendBy, &r.settled, &r.Seq, &r.SharedWith, &r.Doc}
+	return []any{&r.Member, &r.RequestID, &r.AttemptID, &r.Fingerprint, &r.Door, &r.Action, &r.Outcome, &r.begun, &r.sendBy, &r.settled,
+		&r.Seq, &r.SharedWith, &r.Doc}
 }
 
 func (r *entryRow) entry(site string) storage.JournalEntry {
@@ -40,7 +41,7 @@ func scanEntry(site string) func(scanner) (storage.JournalEntry, error) {
 
 const entryByKey = "SELECT " + entryColumns + " FROM doorkit_journal WHERE site = $1 AND member = $2 AND request_id = $3"
 
-// Lookup is storage.Journal's.
+// Lookup implements storage.Journal.
 func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string) (storage.LookupResult, error) {
 	var (
 		m                       storage.LookupResult
@@ -81,7 +82,7 @@ const shareable = entryByKey + ` UNION ALL SELECT * FROM (SELECT ` + entryColumn
 	AND NOT EXISTS (SELECT 1 FROM doorkit_journal o WHERE o.site = $1 AND o.door = $4 AND o.begun > j.begun AND o.action <> $5 AND o.outcome IN ('sending', 'accepted', 'unconfirmed'))
 	ORDER BY j.begun DESC, j.seq DESC LIMIT 1) AS lead`
 
-// Begin is storage.Journal's.
+// Begin implements storage.Journal.
 func (s *Store) Begin(ctx context.Context, a storage.Attempt) (claim storage.Claim, err error) {
 	if err := storage.CheckRecord(a.Entry.Site, &a); err != nil {
 		return claim, err
@@ -153,7 +154,7 @@ const (
 		WHERE j.site = doorkit_holds.site AND j.member = doorkit_holds.member AND j.request_id = doorkit_holds.request_id AND j.settled > $3)`
 )
 
-// Settle is storage.Journal's.
+// Settle implements storage.Journal.
 func (s *Store) Settle(ctx context.Context, st storage.Settlement) (done storage.Settled, err error) {
 	if err := storage.CheckRecord(st.Site, &st); err != nil {
 		return done, err
@@ -227,7 +228,7 @@ func (s *Store) Settle(ctx context.Context, st storage.Settlement) (done storage
 	return done, nil
 }
 
-// settles says which outcomes may follow which.
+// settles reports whether an outcome may follow another.
 func settles(from, to storage.Outcome) bool {
 	switch from {
 	case storage.Sending:
@@ -238,7 +239,7 @@ func settles(from, to storage.Outcome) bool {
 	return false
 }
 
-// Wait is storage.Journal's. It polls: at first often, because most commands are
+// Wait implements storage.Journal. It polls: at first often, because most commands are
 // answered soon, then four to eight times a second.
 func (s *Store) Wait(ctx context.Context, key storage.RequestKey, known storage.Outcome) (storage.JournalEntry, error) {
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
@@ -269,7 +270,7 @@ func rest(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Entries is storage.Journal's.
+// Entries implements storage.Journal.
 func (s *Store) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.JournalEntry, error) {
 	f := filter{dialect: s.dialect}
 	f.and("site = ", q.Site)
@@ -291,7 +292,7 @@ func (s *Store) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.
 	return list, fail(ctx, "Entries", err)
 }
 
-// Prune is storage.Journal's.
+// Prune implements storage.Journal.
 func (s *Store) Prune(ctx context.Context, site string, before time.Time) (int, error) {
 	return s.pieces(ctx, "Prune", func(run runner) (int, error) {
 		n, err := run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND (member, request_id) IN (SELECT member, request_id FROM doorkit_journal

@@ -29,7 +29,8 @@ func readMembers(rows *sql.Rows) (list []storage.Member, err error) {
 		}
 		if id.Valid {
 			last := &list[len(list)-1]
-			last.Memberships = append(last.Memberships, access.Membership{ID: id.String, Type: typ.String, From: instant(from), Until: instant(to), Paused: paused.Int64 != 0})
+			last.Memberships = append(last.Memberships, access.Membership{ID: id.String, Type: typ.String, From: instant(from),
+				Until: instant(to), Paused: paused.Int64 != 0})
 		}
 	}
 	return list, rows.Err()

@@ -59,9 +59,9 @@ func Migrate(ctx context.Context, db *sql.DB, d Dialect) error {
 	return patient(ctx, "Migrate", func() error { return migrateOnce(ctx, db, d) })
 }
 
-// patient calls fn again while it finds the database locked. SQLite's busy
+// patient repeats fn while the database is locked. SQLite's busy
 // timeout does not cover the change of a new file to WAL, which each connection
-// may ask for first, and nothing is done when it says that the file is locked.
+// may ask for first, and nothing was done when the file is locked.
 func patient(ctx context.Context, op string, fn func() error) error {
 	for pause := 10 * time.Millisecond; ; pause *= 2 {
 		err := fail(ctx, op, fn())
@@ -90,7 +90,7 @@ func migrate(ctx context.Context, conn *sql.Conn, d Dialect) (err error) {
 	}
 	begin := []string{"BEGIN IMMEDIATE"}
 	if d == PostgreSQL {
-		// The number is "doorkit" in ASCII; it only has to be nobody else's.
+		// The number is "doorkit" in ASCII, which no other program is likely to use.
 		begin = []string{"BEGIN ISOLATION LEVEL READ COMMITTED", "SELECT pg_advisory_xact_lock(28260998092089716)"}
 	}
 	whole := false

@@ -15,8 +15,7 @@ type Store struct {
 	prepared  *prepared
 	questions questions
 	volatile  bool
-	// turn lets one writer of this process at a time into an SQLite database:
-	// its own queue is a sleep.
+	// turn lets one goroutine at a time write to SQLite, whose own queue sleeps.
 	turn chan struct{}
 }
 

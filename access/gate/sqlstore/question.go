@@ -120,7 +120,8 @@ func branches() []branch {
 			where: "site = $1 AND id IN (SELECT type FROM doorkit_memberships WHERE site = $1 AND member = $2)", add: (*reading).membershipType,
 		},
 		{
-			texts: []string{"id", "door", "hours"}, numbers: []string{"starts", "ends", "requires_membership", "requires_standing", "during_closures"},
+			texts: []string{"id", "door", "hours"}, numbers: []string{"starts", "ends", "requires_membership", "requires_standing",
+				"during_closures"},
 			from: "doorkit_grants", where: "site = $1 AND member = $2", door: "door", add: (*reading).grant,
 		},
 		{
@@ -253,7 +254,8 @@ func (r *reading) door(t []string, n []sql.NullInt64) error {
 }
 
 func (r *reading) member(t []string, n []sql.NullInt64) error {
-	r.known = &access.Member{ID: r.Query.Member, Standing: access.Standing{State: access.StandingState(t[0]), Reason: t[1], Until: instant(n[0])}}
+	r.known = &access.Member{ID: r.Query.Member, Standing: access.Standing{State: access.StandingState(t[0]), Reason: t[1],
+		Until: instant(n[0])}}
 	return nil
 }
 

@@ -21,14 +21,14 @@ func scanHold(row scanner) (h storage.Hold, err error) {
 	return h, err
 }
 
-// Holds is storage.Holds'.
+// Holds implements storage.Holds.
 func (s *Store) Holds(ctx context.Context, site string) ([]storage.Hold, error) {
 	rows, err := s.prepared.query(ctx, "SELECT "+holdColumns+" FROM doorkit_holds WHERE site = $1 ORDER BY door, since, member", site)
 	list, err := collect(rows, err, scanHold)
 	return list, fail(ctx, "Holds", err)
 }
 
-// EndHolds is storage.Holds'.
+// EndHolds implements storage.Holds.
 func (s *Store) EndHolds(ctx context.Context, site, door string, until time.Time, e storage.LogEntry) (ended []storage.Hold, err error) {
 	if err := storage.CheckRecord(site, &e); err != nil {
 		return nil, err
@@ -58,12 +58,13 @@ func (s *Store) EndHolds(ctx context.Context, site, door string, until time.Time
 	return ended, nil
 }
 
-// KillSwitch is storage.KillSwitches'.
+// KillSwitch implements storage.KillSwitches.
 func (s *Store) KillSwitch(ctx context.Context, site string) (storage.KillSwitch, error) {
 	var sw storage.KillSwitch
 	var off int64
 	var at sql.NullInt64
-	err := s.prepared.row(ctx, "SELECT switch_off, switch_by, switch_why, switch_at FROM doorkit_chains WHERE site = $1", site).Scan(&off, &sw.By, &sw.Why, &at)
+	err := s.prepared.row(ctx, "SELECT switch_off, switch_by, switch_why, switch_at FROM doorkit_chains WHERE site = $1", site).Scan(&off,
+		&sw.By, &sw.Why, &at)
 	if missing(err) {
 		return storage.KillSwitch{}, nil
 	}
@@ -71,7 +72,7 @@ func (s *Store) KillSwitch(ctx context.Context, site string) (storage.KillSwitch
 	return sw, fail(ctx, "Switch", err)
 }
 
-// SetKillSwitch is storage.KillSwitches'.
+// SetKillSwitch implements storage.KillSwitches.
 func (s *Store) SetKillSwitch(ctx context.Context, site string, sw storage.KillSwitch, e storage.LogEntry) error {
 	if err := cmp.Or(storage.CheckRecord(site, &sw), storage.CheckRecord(site, &e)); err != nil {
 		return err
@@ -110,7 +111,7 @@ func checkIn(ctx context.Context, run runner, site string, c *storage.CheckIn) (
 	return &found, err
 }
 
-// CheckIns is storage.CheckIns'.
+// CheckIns implements storage.CheckIns.
 func (s *Store) CheckIns(ctx context.Context, q storage.CheckInQuery) ([]storage.CheckIn, error) {
 	f := filter{dialect: s.dialect}
 	f.and("site = ", q.Site)
@@ -118,12 +119,13 @@ func (s *Store) CheckIns(ctx context.Context, q storage.CheckInQuery) ([]storage
 		f.and("member = ", q.Member)
 	}
 	f.span("at", q.From, q.Until)
-	rows, err := s.prepared.query(ctx, "SELECT "+checkInColumns+" FROM doorkit_check_ins WHERE "+f.text(" ORDER BY at, member, visit", q.Limit), f.args...)
+	rows, err := s.prepared.query(ctx, "SELECT "+checkInColumns+" FROM doorkit_check_ins WHERE "+f.text(" ORDER BY at, member, visit",
+		q.Limit), f.args...)
 	list, err := collect(rows, err, scanCheckIn)
 	return list, fail(ctx, "CheckIns", err)
 }
 
-// Cursor is storage.VendorLog's.
+// Cursor implements storage.VendorLog.
 func (s *Store) Cursor(ctx context.Context, site string) (place string, err error) {
 	err = s.prepared.row(ctx, "SELECT place FROM doorkit_cursors WHERE site = $1", site).Scan(&place)
 	if missing(err) {
@@ -134,7 +136,7 @@ func (s *Store) Cursor(ctx context.Context, site string) (place string, err erro
 
 const vendorColumns = "id, lock_id, at, what, detail, opened_by, user_id, raw"
 
-// Ingest is storage.VendorLog's.
+// Ingest implements storage.VendorLog.
 func (s *Store) Ingest(ctx context.Context, site, was, next string, entries []storage.VendorEntry) (fresh int, err error) {
 	if err := storage.CheckEntries(site, next, entries); err != nil {
 		return 0, err
@@ -149,7 +151,7 @@ func (s *Store) Ingest(ctx context.Context, site, was, next string, entries []st
 			return err
 		}
 		if n == 0 {
-			return conflict("the lock system's log of site %q is read by somebody else", site)
+			return conflict("another process reads the lock system's log of site %q", site)
 		}
 		// Many rows per statement, few statements: each is a round trip.
 		for len(entries) > 0 {
@@ -188,7 +190,7 @@ func (s *Store) Ingest(ctx context.Context, site, was, next string, entries []st
 	return fresh, nil
 }
 
-// VendorEntries is storage.VendorLog's.
+// VendorEntries implements storage.VendorLog.
 func (s *Store) VendorEntries(ctx context.Context, q storage.VendorQuery) ([]storage.VendorEntry, error) {
 	f := filter{dialect: s.dialect}
 	f.and("site = ", q.Site)
@@ -199,7 +201,8 @@ func (s *Store) VendorEntries(ctx context.Context, q storage.VendorQuery) ([]sto
 		f.and("user_id = ", q.User)
 	}
 	f.span("at", q.From, q.Until)
-	rows, err := s.prepared.query(ctx, "SELECT "+vendorColumns+" FROM doorkit_vendor_log WHERE "+f.text(" ORDER BY at, id", q.Limit), f.args...)
+	rows, err := s.prepared.query(ctx, "SELECT "+vendorColumns+" FROM doorkit_vendor_log WHERE "+f.text(" ORDER BY at, id", q.Limit),
+		f.args...)
 	list, err := collect(rows, err, func(row scanner) (e storage.VendorEntry, err error) {
 		var at sql.NullInt64
 		err = row.Scan(&e.ID, &e.Lock, &at, &e.What, &e.Detail, &e.By, &e.User, &e.Raw)
@@ -209,7 +212,7 @@ func (s *Store) VendorEntries(ctx context.Context, q storage.VendorQuery) ([]sto
 	return list, fail(ctx, "VendorEntries", err)
 }
 
-// PruneVendor is storage.VendorLog's.
+// PruneVendor implements storage.VendorLog.
 func (s *Store) PruneVendor(ctx context.Context, site string, before time.Time) (int, error) {
 	return s.pieces(ctx, "PruneVendor", func(run runner) (int, error) {
 		n, err := run.exec(ctx, `DELETE FROM doorkit_vendor_log WHERE site = $1 AND id IN (SELECT id FROM doorkit_vendor_log

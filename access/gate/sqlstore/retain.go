@@ -18,10 +18,10 @@ func (s *Store) Retain(ctx context.Context, site string, before time.Time, e sto
 		return base, 0, fail(ctx, "Retain", err)
 	}
 	if last.Seq > base.Seq {
-		said := false
+		appended := false
 		removed, err = s.pieces(ctx, "Retain", func(run runner) (n int, err error) {
-			base, n, err = s.retain(ctx, run, site, last, e, said)
-			said = true
+			base, n, err = s.retain(ctx, run, site, last, e, appended)
+			appended = true
 			return n, err
 		})
 	}
@@ -57,9 +57,10 @@ func (s *Store) oldRows(ctx context.Context, site string, before time.Time) (bas
 	return base, last, err
 }
 
-// retain removes the next rows up to last, and appends e to the chain unless that
-// was said before.
-func (s *Store) retain(ctx context.Context, run runner, site string, last storage.Head, e storage.LogEntry, said bool) (base storage.Head, n int, err error) {
+// retain removes the next rows up to last, and appends e to the chain unless appended
+// is true.
+func (s *Store) retain(ctx context.Context, run runner, site string, last storage.Head, e storage.LogEntry,
+	appended bool) (base storage.Head, n int, err error) {
 	chain, err := s.lock(ctx, run, site)
 	if err != nil {
 		return base, 0, err
@@ -84,7 +85,7 @@ func (s *Store) retain(ctx context.Context, run runner, site string, last storag
 			return base, 0, err
 		}
 	}
-	if !said {
+	if !appended {
 		b := batch{dialect: s.dialect}
 		chain.append(&b, e.Retention(last))
 		if err := b.run(ctx, run); err != nil {
@@ -199,7 +200,8 @@ func (s *Store) EraseVendorUser(ctx context.Context, site, user string) (erased 
 		return erased, notFound("user", user)
 	}
 	err = s.write(ctx, "EraseVendorUser", func(run runner) error {
-		n, err := run.exec(ctx, "UPDATE doorkit_vendor_log SET user_id = '', detail = '', raw = $3 WHERE site = $1 AND user_id = $2", site, user, []byte{})
+		n, err := run.exec(ctx, "UPDATE doorkit_vendor_log SET user_id = '', detail = '', raw = $3 WHERE site = $1 AND user_id = $2", site,
+			user, []byte{})
 		erased.Rows = int(n)
 		if err == nil && n == 0 {
 			err = notFound("user", user)

@@ -111,7 +111,8 @@ func putResources(ctx context.Context, run runner, site string, resources []acce
 			return err
 		}
 		for j, door := range res.Doors {
-			if _, err := run.exec(ctx, "INSERT INTO doorkit_resource_doors (site, resource, pos, door) VALUES ($1, $2, $3, $4)", site, res.ID, j, door); err != nil {
+			if _, err := run.exec(ctx, "INSERT INTO doorkit_resource_doors (site, resource, pos, door) VALUES ($1, $2, $3, $4)", site, res.ID, j,
+				door); err != nil {
 				return err
 			}
 		}

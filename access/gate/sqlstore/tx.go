@@ -26,8 +26,7 @@ type runner interface {
 
 type scanner interface{ Scan(...any) error }
 
-// prepared is the statements prepared so far, by their text; there are as many
-// as this package has.
+// prepared keeps the statements that were prepared, by their text.
 type prepared struct {
 	db      *sql.DB
 	dialect Dialect
@@ -54,8 +53,8 @@ func (p *prepared) stmt(ctx context.Context, q string) (*sql.Stmt, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if other := p.stmts[q]; other != nil {
-		// Somebody was faster. Closing waits for the statement's connection,
-		// which may be waiting for a lock in the database: not here.
+		// Another goroutine was faster. Closing waits for the statement's connection,
+		// which may wait for a lock in the database, so it is closed with the Store.
 		p.spare = append(p.spare, st)
 		return other, nil
 	}
@@ -212,7 +211,7 @@ func (s *Store) give() {
 }
 
 // write runs fn in one transaction and commits it, unless fn returns an error.
-// errKeep commits nothing either and is no error: there was nothing to write.
+// errKeep commits nothing and is no error: there was nothing to write.
 func (s *Store) write(ctx context.Context, op string, fn func(runner) error) error {
 	if err := s.take(ctx); err != nil {
 		return fail(ctx, op, err)
@@ -231,7 +230,7 @@ func (s *Store) write(ctx context.Context, op string, fn func(runner) error) err
 	if err == nil {
 		err = tx.Commit()
 	} else {
-		tx.Rollback() // the first error is the one that tells
+		tx.Rollback() // the first error is the one to report
 	}
 	for _, q := range t.missing {
 		if _, e := s.prepared.stmt(ctx, q); e != nil {
@@ -249,8 +248,8 @@ var errKeep = errors.New("sqlstore: nothing to write")
 // piece is how many rows one commit removes.
 const piece = 2000
 
-// pieces removes many rows in as many commits as that takes, and lets others write
-// between two: somebody may be at a door.
+// pieces removes many rows in several commits, and lets others write between two of
+// them: a member may be at a door.
 func (s *Store) pieces(ctx context.Context, op string, remove func(runner) (n int, err error)) (all int, err error) {
 	for {
 		n, began := 0, time.Now()
@@ -270,8 +269,8 @@ func (s *Store) pieces(ctx context.Context, op string, remove func(runner) (n in
 	}
 }
 
-// batch is statements that change different rows and do not see each other's
-// work. PostgreSQL gets them as one, so that they cost one round trip.
+// batch is a list of statements that change different rows and do not read what the
+// others wrote. PostgreSQL receives them as one statement, in one round trip.
 type batch struct {
 	dialect Dialect
 	texts   []string

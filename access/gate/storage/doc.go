@@ -2,11 +2,12 @@
 // and for records, the values they exchange, and the rules for implementing them.
 // Package memstore implements all of them in memory, package sqlstore on SQLite and
 // PostgreSQL. To keep part of the facts in tables of your own, implement
-// [MemberStore] and [ReservationStore] and combine them with [JoinFacts]; package
-// storagetest is the test suite for every implementation.
+// [MemberReader] and [ReservationReader] and combine them with [JoinFacts]: a gate
+// only reads facts. Package storagetest is the test suite for every implementation.
 //
 // Facts decide access: [DoorStore], [RuleStore], [MemberStore] and
-// [ReservationStore] keep them, [Facts] loads what one decision needs.
+// [ReservationStore] keep them, each with a reader of its own; [Facts] loads what one
+// decision needs.
 // Records are what the gate writes: [Records] combines [Journal], [DoorLog],
 // [CheckIns], [Holds], [KillSwitches], [VendorLog] and [Eraser] in one storage,
 // because one commit writes to several of them.
@@ -30,7 +31,26 @@
 //
 // An error wraps [ErrNotFound], [ErrConflict] or [ErrUnavailable], or is a
 // [*RequestError]. The gate treats any other error like ErrUnavailable. Every error
-// denies access.
+// denies access. A site without rules is an [*UnknownSiteError], so that a mistyped
+// name is not taken for an outage.
+//
+// # Versions
+//
+// Rules, doors, members, grants and reservations have a Version. A write carries the
+// version that was read and is refused with ErrConflict if it is not the stored one:
+// otherwise a plan that was saved from an old page would undo a block. Version 0 is a
+// row that does not exist yet. Each write increments the version; the first one of a
+// door, member, grant or reservation is random, so that a row that was deleted and
+// added again has another. [UpdateMember] and the like repeat a write that lost
+// against another.
+//
+// # Validation
+//
+// Before each write of a fact a storage calls [Normalize] and stores what it returns,
+// and inside the commit [CheckReferences]. Both refuse with one *RequestError that
+// names every fault by its path: what access.Compile would refuse does not get into
+// a storage. Rows can still point to something that was removed later; such rows
+// open nothing, Gate.Doctor names them, and [Export] leaves them out.
 //
 // # Durability
 //
@@ -43,22 +63,22 @@
 //
 // Strings are valid UTF-8 without NUL and are compared byte by byte: no case
 // folding, no trimming, no normalization. Ids have at most 200 bytes. Before each
-// write a storage calls [CheckFact], [CheckRecord] or [CheckEntries] and returns
-// their error, so that all storages refuse the same values. A read with a string
-// that is not valid finds nothing or returns a *RequestError.
+// write of a record a storage calls [CheckRecord] or [CheckEntries] and returns their
+// error, so that all storages refuse the same values. A read with a string that is
+// not valid finds nothing or returns a *RequestError.
 //
-// Instants are exact to the microsecond and may come back in any time zone. A
-// storage truncates the instants of facts when it writes them. The zero time comes
-// back as the zero time. Years range from 1970 to 9999, so instants do not fit into
-// int64 nanoseconds.
+// Instants are exact to the microsecond and may come back in any time zone; Normalize
+// truncates those of facts. The zero time comes back as the zero time. Years range
+// from 1970 to 9999, so instants do not fit into int64 nanoseconds.
 //
 // Sites are separate: each row belongs to one site, and no method returns or
 // changes rows of another site.
 //
 // # Ownership
 //
-// Slices, maps and pointers that are passed to a storage or returned by it are
-// shared. From then on both sides only read them, so neither side has to copy.
+// The caller may change what it passed to a reader or a store of facts, and what one
+// returned, without changing what is stored. What Facts returns, and the documents
+// and details of records, are shared: both sides only read them.
 //
 // # Indexes
 //
@@ -68,7 +88,8 @@
 //     (site, outcome, begun)
 //   - doors: unique (site, link site, lock) for rows that have a link
 //   - grants: (site, member)
-//   - reservations: (site, member, effective end), (site, resource, effective end)
+//   - reservations: (site, member, effective end), (site, resource, effective end),
+//     (site, resource, start); for guests (site, member, effective end)
 //   - door log: (site, seq), with the head of the chain in one row per site, which
 //     a commit locks
 package storage

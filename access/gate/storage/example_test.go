@@ -17,7 +17,8 @@ import (
 func ExampleHead_Append() {
 	salt, detail := []byte("sixteen bytes..."), []byte(`{"member":"ada"}`)
 	var head storage.Head // before the first row
-	row := head.Append("loft", storage.LogEntry{At: noon, Door: "front", Action: "unlock", Outcome: storage.Accepted, Commitment: storage.Commitment(salt, detail)})
+	row := head.Append("loft", storage.LogEntry{At: noon, Door: "front", Action: "unlock", Outcome: storage.Accepted,
+		Commitment: storage.Commitment(salt, detail)})
 	next := row.Head().Append("loft", storage.LogEntry{At: noon, Action: "switch_off"})
 	fmt.Println(row.Seq, next.Seq, row.Hash != next.Hash, storage.Commitment(salt, []byte(`{"member":"bob"}`)) == row.Commitment)
 	// Output: 1 2 true false
@@ -107,9 +108,11 @@ func ExampleNormalize() {
 	// A storage of a host's own calls it first in PutMember, and stores what it
 	// returns:
 	until := time.Date(2026, 5, 8, 0, 0, 0, 1234567, time.UTC)
-	m, err := storage.Normalize("loft", storage.Member{Member: access.Member{ID: "ada", Standing: access.Standing{State: access.StandingGrace, Until: until}}})
+	m, err := storage.Normalize("loft", storage.Member{Member: access.Member{ID: "ada",
+		Standing: access.Standing{State: access.StandingGrace, Until: until}}})
 	fmt.Println(m.Standing.Until, err)
-	_, err = storage.Normalize("loft", storage.Member{Member: access.Member{ID: "ada\x00", Standing: access.Standing{State: access.StandingGrace}}})
+	_, err = storage.Normalize("loft", storage.Member{Member: access.Member{ID: "ada\x00",
+		Standing: access.Standing{State: access.StandingGrace}}})
 	if bad, ok := errors.AsType[*storage.RequestError](err); ok {
 		for _, f := range bad.Faults {
 			fmt.Println(f.Field)

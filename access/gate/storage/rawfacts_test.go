@@ -25,7 +25,8 @@ func TestRawFactsOfManyDoors(t *testing.T) {
 	}
 	for i := range 10 * n {
 		start := noon.Add(time.Duration(i*37%n) * time.Hour)
-		r := reservation.Reservation{ID: fmt.Sprint("r", i), Resource: fmt.Sprint("room-", i%n), Member: fmt.Sprint("m", i%7), Start: start, End: start.Add(time.Hour)}
+		r := reservation.Reservation{ID: fmt.Sprint("r", i), Resource: fmt.Sprint("room-", i%n), Member: fmt.Sprint("m", i%7), Start: start,
+			End: start.Add(time.Hour)}
 		switch i % 11 {
 		case 0:
 			r.Member = "ada"
@@ -43,7 +44,8 @@ func TestRawFactsOfManyDoors(t *testing.T) {
 			t.Errorf("door %d (-alone +among all):\n%s", i*97, diff)
 		}
 		if q := alone.Question; len(q.Grants) != 1 || len(q.Reservations)+len(q.Neighbours) < 15 || len(one.Resources()) != 2 {
-			t.Errorf("door %d: %d grants, %d reservations, %d neighbours, resources %v", i*97, len(q.Grants), len(q.Reservations), len(q.Neighbours), one.Resources())
+			t.Errorf("door %d: %d grants, %d reservations, %d neighbours, resources %v", i*97, len(q.Grants), len(q.Reservations),
+				len(q.Neighbours), one.Resources())
 		}
 	}
 }

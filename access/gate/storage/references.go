@@ -29,7 +29,8 @@ type Reference struct {
 // reference that the stored row has as well passes: to block a member, or to cancel
 // a booking, must not fail because something else was removed. stored is not called
 // for a new row. A storage calls CheckReferences inside the commit of a write.
-func CheckReferences[F Rules | Grant | Member | Reservation](fact F, stored func() (F, error), missing func(kind Kind, ids []string) ([]string, error)) error {
+func CheckReferences[F Rules | Grant | Member | Reservation](fact F, stored func() (F, error),
+	missing func(kind Kind, ids []string) ([]string, error)) error {
 	refs, version := referencesOf(&fact)
 	ids, gone := map[Kind][]string{}, map[Reference]bool{}
 	for _, r := range refs {

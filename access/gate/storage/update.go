@@ -20,7 +20,8 @@ func UpdateRules(ctx context.Context, s RuleStore, site string, fn func(*Rules) 
 		}
 		return r, err
 	}
-	return update(ctx, read, func(r *Rules) (string, uint64) { return r.Site.ID, r.Version }, fn, func(r Rules) error { return s.PutRules(ctx, r) })
+	return update(ctx, read, func(r *Rules) (string, uint64) { return r.Site.ID, r.Version }, fn,
+		func(r Rules) error { return s.PutRules(ctx, r) })
 }
 
 // UpdateDoor is as UpdateRules for one door; ErrNotFound: there is none.
@@ -31,7 +32,8 @@ func UpdateDoor(ctx context.Context, s DoorStore, site, door string, fn func(*Do
 
 // UpdateMember is as UpdateRules for one member; ErrNotFound: there is none.
 func UpdateMember(ctx context.Context, s MemberStore, site, member string, fn func(*Member) error) error {
-	return update(ctx, func() (Member, error) { return s.Member(ctx, site, member) }, func(m *Member) (string, uint64) { return m.ID, m.Version },
+	return update(ctx, func() (Member, error) { return s.Member(ctx, site, member) },
+		func(m *Member) (string, uint64) { return m.ID, m.Version },
 		fn, func(m Member) error { return s.PutMember(ctx, site, m) })
 }
 
@@ -44,7 +46,8 @@ func UpdateGrant(ctx context.Context, s RuleStore, site, grant string, fn func(*
 // UpdateReservation is as UpdateRules for one reservation; ErrNotFound: there is
 // none.
 func UpdateReservation(ctx context.Context, s ReservationStore, site, id string, fn func(*Reservation) error) error {
-	return update(ctx, func() (Reservation, error) { return s.Reservation(ctx, site, id) }, func(r *Reservation) (string, uint64) { return r.ID, r.Version },
+	return update(ctx, func() (Reservation, error) { return s.Reservation(ctx, site, id) },
+		func(r *Reservation) (string, uint64) { return r.ID, r.Version },
 		fn, func(r Reservation) error { return s.PutReservation(ctx, site, r) })
 }
 
@@ -52,7 +55,8 @@ func UpdateReservation(ctx context.Context, s ReservationStore, site, id string,
 // write succeeded, so writers make progress together.
 const updateTries = 100
 
-func update[T any](ctx context.Context, read func() (T, error), key func(*T) (id string, version uint64), fn func(*T) error, write func(T) error) error {
+func update[T any](ctx context.Context, read func() (T, error), key func(*T) (id string, version uint64), fn func(*T) error,
+	write func(T) error) error {
 	for try := 1; ; try++ {
 		v, err := read()
 		if err != nil {

@@ -56,7 +56,8 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 		from = base
 	}
 	if from.Seq < base.Seq {
-		return Verification{}, &ChainError{from.Seq, fmt.Sprintf("retention removed it; the log starts after row %d: verify from there", base.Seq)}
+		return Verification{}, &ChainError{from.Seq, fmt.Sprintf("retention removed it; the log starts after row %d: verify from there",
+			base.Seq)}
 	}
 	if from.Seq == base.Seq && from.Hash != base.Hash {
 		return Verification{}, &ChainError{from.Seq, "the start of the log is another one than the head given"}

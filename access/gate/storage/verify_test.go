@@ -66,50 +66,76 @@ func TestVerifyFindsWhatItPromises(t *testing.T) {
 			r.Commitment = storage.Commitment(r.Salt, nil)
 		}), at: 4},
 		// What someone did who can write the table of details, which no hash covers.
-		"salt and detail moved together": {change: row(3, func(r *storage.LogRow) { r.Salt, r.Detail, r.Member = append(r.Salt, r.Detail...), nil, "eve" }), at: 4},
-		"detail moved to the salt":       {change: row(3, func(r *storage.LogRow) { r.Salt, r.Detail = append(r.Salt, r.Detail[:5]...), r.Detail[5:] }), at: 4},
-		"salt moved to the detail":       {change: row(3, func(r *storage.LogRow) { r.Salt, r.Detail = r.Salt[:8], append(slices.Clone(r.Salt[8:]), r.Detail...) }), at: 4},
-		"erased, under a member":         {change: row(3, func(r *storage.LogRow) { r.Detail, r.Salt, r.Member = nil, nil, "eve" }), at: 4},
-		"erased, with an actor":          {change: row(3, func(r *storage.LogRow) { r.Detail, r.Salt, r.Member, r.Actor = nil, nil, "", "eve" }), at: 4},
-		"hash":                           {change: row(3, func(r *storage.LogRow) { r.Hash[0] ^= 1 }), at: 4},
-		"a row and its hash":             {change: row(3, func(r *storage.LogRow) { *r = good.list[2].Head().Append(site, storage.LogEntry{Door: "back"}) }), at: 5},
-		"bytes moved between two texts":  {change: row(3, func(r *storage.LogRow) { r.Door, r.Action = "fron", "tunlock" }), at: 4},
-		"removed inside":                 {change: func(r *rows) { r.list = slices.Delete(r.list, 3, 4) }, at: 4},
-		"removed at the start":           {change: func(r *rows) { r.list = r.list[1:] }, at: 1},
-		"swapped":                        {change: func(r *rows) { r.list[3], r.list[4] = r.list[4], r.list[3] }, at: 4},
-		"swapped with their numbers":     {change: func(r *rows) { r.list[3].LogEntry, r.list[4].LogEntry = r.list[4].LogEntry, r.list[3].LogEntry }, at: 4},
-		"added twice":                    {change: func(r *rows) { r.list = slices.Insert(r.list, 4, r.list[3]) }, at: 5},
-		"erased":                         {change: row(3, func(r *storage.LogRow) { r.Detail, r.Salt, r.Member = nil, nil, "" }), want: end, erased: 1},
-		"removed at the end":             {change: func(r *rows) { r.list = r.list[:9] }},
-		"removed at the end, head":       {change: func(r *rows) { r.list = r.list[:9] }, want: end, at: 10},
-		"rebuilt":                        {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }},
-		"rebuilt, head":                  {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }, want: end, at: 10},
-		"rebuilt, from a head behind":    {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }, from: good.list[4].Head(), at: 5},
-		"rebuilt behind a head":          {change: func(r *rows) { r.list[6].Door = "back"; rebuilt(r, 6) }, from: good.list[4].Head()},
-		"cut by retention":               {change: func(r *rows) { cut(r, 3) }, want: end},
-		"cut by retention, from it":      {change: func(r *rows) { cut(r, 3) }, from: good.list[2].Head(), want: end},
-		"cut by retention twice":         {change: func(r *rows) { cut(r, 3); cut(r, 2) }, want: end},
+		"salt and detail moved together": {change: row(3, func(r *storage.LogRow) {
+			r.Salt, r.Detail, r.Member = append(r.Salt, r.Detail...),
+				nil, "eve"
+		}), at: 4},
+		"detail moved to the salt": {change: row(3, func(r *storage.LogRow) {
+			r.Salt, r.Detail = append(r.Salt, r.Detail[:5]...),
+				r.Detail[5:]
+		}), at: 4},
+		"salt moved to the detail": {change: row(3, func(r *storage.LogRow) {
+			r.Salt, r.Detail = r.Salt[:8],
+				append(slices.Clone(r.Salt[8:]), r.Detail...)
+		}), at: 4},
+		"erased, under a member": {change: row(3, func(r *storage.LogRow) { r.Detail, r.Salt, r.Member = nil, nil, "eve" }), at: 4},
+		"erased, with an actor": {change: row(3, func(r *storage.LogRow) {
+			r.Detail, r.Salt, r.Member, r.Actor = nil, nil, "",
+				"eve"
+		}), at: 4},
+		"hash": {change: row(3, func(r *storage.LogRow) { r.Hash[0] ^= 1 }), at: 4},
+		"a row and its hash": {change: row(3, func(r *storage.LogRow) {
+			*r = good.list[2].Head().Append(site,
+				storage.LogEntry{Door: "back"})
+		}), at: 5},
+		"bytes moved between two texts": {change: row(3, func(r *storage.LogRow) { r.Door, r.Action = "fron", "tunlock" }), at: 4},
+		"removed inside":                {change: func(r *rows) { r.list = slices.Delete(r.list, 3, 4) }, at: 4},
+		"removed at the start":          {change: func(r *rows) { r.list = r.list[1:] }, at: 1},
+		"swapped":                       {change: func(r *rows) { r.list[3], r.list[4] = r.list[4], r.list[3] }, at: 4},
+		"swapped with their numbers": {change: func(r *rows) {
+			r.list[3].LogEntry, r.list[4].LogEntry = r.list[4].LogEntry,
+				r.list[3].LogEntry
+		}, at: 4},
+		"added twice": {change: func(r *rows) { r.list = slices.Insert(r.list, 4, r.list[3]) }, at: 5},
+		"erased": {change: row(3, func(r *storage.LogRow) { r.Detail, r.Salt, r.Member = nil, nil, "" }), want: end,
+			erased: 1},
+		"removed at the end":          {change: func(r *rows) { r.list = r.list[:9] }},
+		"removed at the end, head":    {change: func(r *rows) { r.list = r.list[:9] }, want: end, at: 10},
+		"rebuilt":                     {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }},
+		"rebuilt, head":               {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }, want: end, at: 10},
+		"rebuilt, from a head behind": {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }, from: good.list[4].Head(), at: 5},
+		"rebuilt behind a head":       {change: func(r *rows) { r.list[6].Door = "back"; rebuilt(r, 6) }, from: good.list[4].Head()},
+		"cut by retention":            {change: func(r *rows) { cut(r, 3) }, want: end},
+		"cut by retention, from it":   {change: func(r *rows) { cut(r, 3) }, from: good.list[2].Head(), want: end},
+		"cut by retention twice":      {change: func(r *rows) { cut(r, 3); cut(r, 2) }, want: end},
 		"cut by half a retention": {change: func(r *rows) {
 			first := r.list[3]
 			cut(r, 4)
 			r.base, r.list = good.list[2].Head(), append([]storage.LogRow{first}, r.list...)
 		}, want: end},
-		"cut without a word":                    {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, want: end, at: 3},
-		"cut without a word, from it":           {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, from: good.list[2].Head(), want: end, at: 3},
-		"cut without a word, from a later head": {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, from: good.list[4].Head(), want: end},
-		"cut further than retention said":       {change: func(r *rows) { cut(r, 3); r.base, r.list = r.list[0].Head(), r.list[1:] }, want: end, at: 4},
+		"cut without a word": {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, want: end, at: 3},
+		"cut without a word, from it": {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] },
+			from: good.list[2].Head(), want: end, at: 3},
+		"cut without a word, from a later head": {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] },
+			from: good.list[4].Head(), want: end},
+		"cut further than retention said": {change: func(r *rows) { cut(r, 3); r.base, r.list = r.list[0].Head(), r.list[1:] },
+			want: end, at: 4},
 		"cut, said of another row": {change: func(r *rows) {
 			cut(r, 3)
 			last := len(r.list) - 1
 			r.list[last] = end.Append(site, sealed("", "").Retention(storage.Head{Seq: 3}))
 		}, want: end, at: 3},
-		"cut, and a row again":          {change: func(r *rows) { r.base = r.list[2].Head(); r.list = append(r.list[:1:1], r.list[3:]...) }, want: end, at: 1},
-		"cut, and a row again, from it": {change: func(r *rows) { r.base = r.list[2].Head(); r.list = append(r.list[:1:1], r.list[3:]...) }, from: good.list[2].Head(), at: 1},
-		"cut too far":                   {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, from: good.list[1].Head(), at: 2},
-		"cut with another hash":         {change: func(r *rows) { r.base = r.list[2].Head(); r.base.Hash[0] ^= 1; r.list = r.list[3:] }, at: 4},
-		"cut with another hash, head":   {change: func(r *rows) { r.base = r.list[2].Head(); r.base.Hash[0] ^= 1; r.list = r.list[3:] }, from: good.list[2].Head(), at: 3},
-		"all gone":                      {change: func(r *rows) { r.list = nil }, from: good.list[4].Head(), at: 5},
-		"the head before the start":     {change: func(*rows) {}, from: good.list[4].Head(), want: good.list[3].Head(), at: 4},
+		"cut, and a row again": {change: func(r *rows) { r.base = r.list[2].Head(); r.list = append(r.list[:1:1], r.list[3:]...) },
+			want: end, at: 1},
+		"cut, and a row again, from it": {change: func(r *rows) { r.base = r.list[2].Head(); r.list = append(r.list[:1:1], r.list[3:]...) },
+			from: good.list[2].Head(), at: 1},
+		"cut too far": {change: func(r *rows) { r.base = r.list[2].Head(); r.list = r.list[3:] }, from: good.list[1].Head(),
+			at: 2},
+		"cut with another hash": {change: func(r *rows) { r.base = r.list[2].Head(); r.base.Hash[0] ^= 1; r.list = r.list[3:] }, at: 4},
+		"cut with another hash, head": {change: func(r *rows) { r.base = r.list[2].Head(); r.base.Hash[0] ^= 1; r.list = r.list[3:] },
+			from: good.list[2].Head(), at: 3},
+		"all gone":                  {change: func(r *rows) { r.list = nil }, from: good.list[4].Head(), at: 5},
+		"the head before the start": {change: func(*rows) {}, from: good.list[4].Head(), want: good.list[3].Head(), at: 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &rows{list: slices.Clone(good.list)}
@@ -142,7 +168,8 @@ func TestVerifyWhileRetentionRuns(t *testing.T) {
 		t.Errorf("from a head that is kept: %v", err)
 	}
 	gone := chained(10).list[0].Head()
-	if _, err := storage.Verify(t.Context(), &retained{rows: *chained(10)}, site, gone, storage.Head{}); err == nil || !strings.Contains(err.Error(), "retention removed it") {
+	if _, err := storage.Verify(t.Context(), &retained{rows: *chained(10)}, site, gone, storage.Head{}); err == nil ||
+		!strings.Contains(err.Error(), "retention removed it") {
 		t.Errorf("from a head that goes meanwhile: %v", err)
 	}
 }

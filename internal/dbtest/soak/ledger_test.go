@@ -115,7 +115,8 @@ func (l *ledger) Observe(_ context.Context, e gate.Event) {
 			}
 		}
 	}
-	l.violations = append(l.violations, fmt.Sprintf("site %s: alert %q at %s and nothing was done to cause it: %v", e.Site, e.Cause, e.At, e.Err))
+	l.violations = append(l.violations, fmt.Sprintf("site %s: alert %q at %s and nothing was done to cause it: %v", e.Site, e.Cause, e.At,
+		e.Err))
 }
 
 // asked travels in the context of one request, down to the wire.

@@ -89,7 +89,8 @@ func TestSoak(t *testing.T) {
 		t.Log("\n" + s.judge())
 	})
 	after := heap()
-	t.Logf("\n  %-44s %s\n  %-44s %.1f, %.1f MiB", "it took", time.Since(began).Round(time.Second), "heap before and after all of it", mib(before), mib(after))
+	t.Logf("\n  %-44s %s\n  %-44s %.1f, %.1f MiB", "it took", time.Since(began).Round(time.Second), "heap before and after all of it",
+		mib(before), mib(after))
 	if after > before+16<<20 {
 		t.Errorf("%.1f MiB stay behind", mib(after-before))
 	}
@@ -169,7 +170,8 @@ func (s *soak) change(ctx context.Context, x *site, begin time.Time) {
 		}
 		m.booked = nil
 		if m.kind == "booker" && at.Before(begin.Add(22*time.Hour)) && s.chance(0.7) {
-			r := reservation.Reservation{ID: fmt.Sprintf("r-%s-%d", m.id, begin.Unix()), Resource: "room", Member: m.id, Start: at, End: at.Add(time.Hour), Status: reservation.Confirmed}
+			r := reservation.Reservation{ID: fmt.Sprintf("r-%s-%d", m.id, begin.Unix()), Resource: "room", Member: m.id, Start: at,
+				End: at.Add(time.Hour), Status: reservation.Confirmed}
 			if s.chance(0.2) {
 				r.Status = reservation.Cancelled
 			}
@@ -197,7 +199,8 @@ func (s *soak) timers(ctx context.Context, hour time.Time) {
 		s.settledLater += len(report.Settled)
 		s.quiet("Ingest", err)
 		closing := 22 * time.Hour
-		swept, err := x.gate.CloseOfficeMode(with(ctx, asked{id: "guardian", door: "office"}), gate.CloseRequest{Closing: &closing, RightEnded: true})
+		swept, err := x.gate.CloseOfficeMode(with(ctx, asked{id: "guardian", door: "office"}),
+			gate.CloseRequest{Closing: &closing, RightEnded: true})
 		s.swept += len(swept.Ended)
 		s.quiet("CloseOfficeMode", err)
 	}
@@ -333,7 +336,8 @@ func (s *soak) judge() string {
 		for _, lock := range x.salto.Locks {
 			got, could := s.sim.Movements(lock.ID), l.possible[lock.ID]
 			if got < could["certain"] || got > could["certain"]+could["unsure"] {
-				l.wrong("site %s: lock %s moved %d times; %d commands were accepted and %d unconfirmed", x.id, lock.Name, got, could["certain"], could["unsure"])
+				l.wrong("site %s: lock %s moved %d times; %d commands were accepted and %d unconfirmed", x.id, lock.Name, got, could["certain"],
+					could["unsure"])
 			}
 			unsettled += got
 		}
@@ -384,6 +388,7 @@ func (s *soak) judge() string {
 	}
 	row("promises broken", "%d", len(l.violations))
 	row("goroutines with everything closed", "%d to %d", s.goroutines[0], s.goroutines[len(s.goroutines)-1])
-	row("heap after the first and the last day", "%.1f, %.1f MiB (the simulator's log grew by %d entries)", mib(s.heap[0]), mib(s.heap[len(s.heap)-1]), entries)
+	row("heap after the first and the last day", "%.1f, %.1f MiB (the simulator's log grew by %d entries)", mib(s.heap[0]),
+		mib(s.heap[len(s.heap)-1]), entries)
 	return b.String()
 }

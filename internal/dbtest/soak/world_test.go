@@ -51,7 +51,8 @@ func (m *member) may(door string, at time.Time) bool {
 		return door == "front" && local.Weekday() >= time.Monday && local.Weekday() <= time.Friday && local.Hour() >= 8 && local.Hour() < 18
 	case "booker":
 		for _, r := range m.booked {
-			if door == "front" && r.Status != reservation.Cancelled && !at.Before(r.Start.Add(-15*time.Minute)) && at.Before(r.End.Add(15*time.Minute)) {
+			if door == "front" && r.Status != reservation.Cancelled && !at.Before(r.Start.Add(-15*time.Minute)) &&
+				at.Before(r.End.Add(15*time.Minute)) {
 				return true
 			}
 		}
@@ -101,7 +102,8 @@ func (s *soak) build(sites, members int) {
 	for i := range sites {
 		zone := zones[i%len(zones)]
 		x := &site{soak: s, id: fmt.Sprintf("site-%02d", i)}
-		x.admin = s.sim.AddUser(saltokstest.User{Email: fmt.Sprintf("doors-%02d@soak.example", i), Password: "Kettle-Harbour-58", Phone: fmt.Sprintf("+312000%05d", i)})
+		x.admin = s.sim.AddUser(saltokstest.User{Email: fmt.Sprintf("doors-%02d@soak.example", i), Password: "Kettle-Harbour-58",
+			Phone: fmt.Sprintf("+312000%05d", i)})
 		x.salto = s.sim.AddSite(saltokstest.Site{
 			Name: fmt.Sprintf("Site %02d", i), TimeZone: zone, Members: []saltokstest.Member{{User: x.admin.Email}},
 			IQs: []saltokstest.IQ{{Name: "IQ"}}, Locks: []saltokstest.Lock{{Name: "Front"}, {Name: "Office"}},
@@ -138,7 +140,8 @@ func (s *soak) build(sites, members int) {
 
 func (x *site) fill(ctx context.Context) {
 	s := x.soak
-	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: x.client, State: s.state, User: saltoks.Identity{Environment: s.env.Name, Subject: x.admin.Subject}})
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: x.client, State: s.state,
+		User: saltoks.Identity{Environment: s.env.Name, Subject: x.admin.Subject}})
 	s.ok(err)
 	a, salto, iq := remote.Activation(), saltoks.SiteID(x.salto.ID), saltoks.IQID(x.salto.IQs[0].ID)
 	_, err = a.Begin(ctx, salto, iq)
@@ -153,10 +156,12 @@ func (x *site) fill(ctx context.Context) {
 	doors, err := gate.NewDoors(gate.DoorsConfig{Site: x.id, Store: s.store, Catalog: x.locks})
 	s.ok(err)
 	for i, door := range []string{"front", "office"} {
-		_, err := doors.Link(ctx, gate.LinkRequest{Door: door, Lock: x.salto.Locks[i].ID, AccessType: []access.AccessType{access.AccessOnly, access.AccessAndOfficeMode}[i], By: "eve"})
+		_, err := doors.Link(ctx, gate.LinkRequest{Door: door, Lock: x.salto.Locks[i].ID,
+			AccessType: []access.AccessType{access.AccessOnly, access.AccessAndOfficeMode}[i], By: "eve"})
 		s.ok(err)
 	}
-	weekdays := access.Range{Days: []access.Day{access.Mon, access.Tue, access.Wed, access.Thu, access.Fri}, From: access.At(8, 0), To: access.At(18, 0)}
+	weekdays := access.Range{Days: []access.Day{access.Mon, access.Tue, access.Wed, access.Thu, access.Fri}, From: access.At(8, 0),
+		To: access.At(18, 0)}
 	s.ok(s.store.PutRules(ctx, storage.Rules{
 		Site: access.Site{ID: x.id, TimeZone: x.salto.TimeZone},
 		MembershipTypes: []access.MembershipType{
@@ -190,9 +195,10 @@ func (s *soak) open() {
 	s.ok(err)
 	s.auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
 		Environment: s.env,
-		Credentials: saltoauth.Credentials{ClientID: s.sim.ClientID(), ClientSecret: saltoks.NewSecret(s.sim.ClientSecret()), RedirectURL: s.sim.RedirectURI()},
-		State:       s.state,
-		HTTPClient:  s.sim.HTTPClient(),
+		Credentials: saltoauth.Credentials{ClientID: s.sim.ClientID(), ClientSecret: saltoks.NewSecret(s.sim.ClientSecret()),
+			RedirectURL: s.sim.RedirectURI()},
+		State:      s.state,
+		HTTPClient: s.sim.HTTPClient(),
 	})
 	s.ok(err)
 	for _, x := range s.sites {
@@ -208,7 +214,8 @@ func (x *site) open(ctx context.Context) {
 	}
 	conn, err := s.auth.Connection(ctx, x.conn)
 	s.ok(err)
-	x.client, err = saltoks.NewClient(saltoks.Config{Environment: s.env, Tokens: s.auth.Tokens(conn), HTTPClient: s.sim.HTTPClient(), Middleware: []saltoks.Middleware{x.counted}})
+	x.client, err = saltoks.NewClient(saltoks.Config{Environment: s.env, Tokens: s.auth.Tokens(conn), HTTPClient: s.sim.HTTPClient(),
+		Middleware: []saltoks.Middleware{x.counted}})
 	s.ok(err)
 	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: x.client, State: s.state, User: conn.Identity()})
 	s.ok(err)

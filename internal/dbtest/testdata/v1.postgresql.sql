@@ -214,6 +214,7 @@ CREATE TABLE doorkit_vendor_log (
 );
 CREATE INDEX doorkit_vendor_log_by_time ON doorkit_vendor_log (site, at);
 CREATE INDEX doorkit_vendor_log_by_lock ON doorkit_vendor_log (site, lock_id, at);
+CREATE INDEX doorkit_vendor_log_by_user ON doorkit_vendor_log (site, user_id, at) WHERE user_id <> '';
 CREATE TABLE doorkit_cursors (
 	site TEXT COLLATE "C" NOT NULL PRIMARY KEY,
 	place TEXT COLLATE "C" NOT NULL
@@ -231,21 +232,21 @@ INSERT INTO doorkit_sites (site, version, revision, name, time_zone, settings, e
 INSERT INTO doorkit_membership_types (site, id, pos, doors) VALUES ('loft', 'resident', 0, '[{"door":"front","hours":"always"},{"door":"lab","hours":"always"}]');
 INSERT INTO doorkit_resources (site, id, pos, before, after) VALUES ('loft', 'meeting', 0, 300000000000, NULL);
 INSERT INTO doorkit_resource_doors (site, resource, pos, door) VALUES ('loft', 'meeting', 0, 'front');
-INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by) VALUES ('loft', 'front', 4481715170455168, 'front', 'access_and_office_mode', 0, NULL, 'salto', 'iq', 'lock-front', 'front', 0, 1777896000123456, '');
-INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by) VALUES ('loft', 'lab', 4386647591992231, 'lab', 'access_and_office_mode', 0, NULL, 'salto', 'iq', 'lock-lab', 'lab', 0, 1777896000123456, '');
-INSERT INTO doorkit_members (site, id, version, standing, standing_until, standing_reason) VALUES ('loft', 'ada', 2484517944088967, '', NULL, '');
-INSERT INTO doorkit_members (site, id, version, standing, standing_until, standing_reason) VALUES ('loft', 'bob', 839557307705541, '', NULL, '');
+INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by) VALUES ('loft', 'front', 4052261609663606, 'front', 'access_and_office_mode', 0, NULL, 'salto', 'iq', 'lock-front', 'front', 0, 1777896000123456, '');
+INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by) VALUES ('loft', 'lab', 2262146917794571, 'lab', 'access_and_office_mode', 0, NULL, 'salto', 'iq', 'lock-lab', 'lab', 0, 1777896000123456, '');
+INSERT INTO doorkit_members (site, id, version, standing, standing_until, standing_reason) VALUES ('loft', 'ada', 3889579069399566, '', NULL, '');
+INSERT INTO doorkit_members (site, id, version, standing, standing_until, standing_reason) VALUES ('loft', 'bob', 3673292202644722, '', NULL, '');
 INSERT INTO doorkit_memberships (site, member, pos, id, type, starts, ends, paused) VALUES ('loft', 'ada', 0, 'm1', 'resident', NULL, NULL, 0);
 INSERT INTO doorkit_memberships (site, member, pos, id, type, starts, ends, paused) VALUES ('loft', 'bob', 0, 'm1', 'resident', NULL, NULL, 0);
-INSERT INTO doorkit_grants (site, id, version, member, door, hours, starts, ends, requires_membership, requires_standing, during_closures) VALUES ('loft', 'g1', 3740989309711646, 'ada', 'lab', '[{"days":["mon"],"from":"08:00","to":"18:00"}]', NULL, 1777896000123456, NULL, NULL, 1);
-INSERT INTO doorkit_reservations (site, id, version, resource, member, starts, ends, ended_at, effective, status, guests) VALUES ('loft', 'r1', 3990110284457236, 'meeting', 'ada', 1777896000123456, 1777899600123456, NULL, 1777899600123456, '', '["bob"]');
+INSERT INTO doorkit_grants (site, id, version, member, door, hours, starts, ends, requires_membership, requires_standing, during_closures) VALUES ('loft', 'g1', 2685340924551935, 'ada', 'lab', '[{"days":["mon"],"from":"08:00","to":"18:00"}]', NULL, 1777896000123456, NULL, NULL, 1);
+INSERT INTO doorkit_reservations (site, id, version, resource, member, starts, ends, ended_at, effective, status, guests) VALUES ('loft', 'r1', 4458212501742597, 'meeting', 'ada', 1777896000123456, 1777899600123456, NULL, 1777899600123456, '', '["bob"]');
 INSERT INTO doorkit_guests (site, reservation, member, resource, starts, effective) VALUES ('loft', 'r1', 'bob', 'meeting', 1777896000123456, 1777899600123456);
-INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why, switch_at) VALUES ('loft', 0, '\x0000000000000000000000000000000000000000000000000000000000000000', 2, '\xb841d516bd6d1335f10d91343ad1c254b700407edec2c3729c7c38aabc1597d7', 0, '', '', NULL);
+INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why, switch_at) VALUES ('loft', 0, '\x0000000000000000000000000000000000000000000000000000000000000000', 2, '\xc874261867efa413f9c47e059eb00a2412989570645ce708129903fa7a6163f4', 0, '', '', NULL);
 INSERT INTO doorkit_journal (site, member, request_id, attempt_id, fingerprint, door, action, outcome, begun, send_by, settled, seq, shared_with, doc) VALUES ('loft', 'ada', 'request-00000001', 'attempt-request-00000001', 'f', 'front', 'unlock', 'accepted', 1777896000123456, 1777896010123456, 1777896000123456, 1, '', '\x7b7d');
-INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) VALUES ('loft', 1, 1777896000123456, 0, 'front', 'unlock', 'sending', '', '\x333b13ff02f57ae18049b82ca66f37592c5a3d8fd54e44e23ae5c7085c24fd2a', '\x6309c9c6d165ab0797f65cfe24b90ab236cd2cdfd5d126ead1e91da248f27b8e');
-INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) VALUES ('loft', 2, 1777896000123456, 0, 'front', 'unlock', 'accepted', '', '\x333b13ff02f57ae18049b82ca66f37592c5a3d8fd54e44e23ae5c7085c24fd2a', '\xb841d516bd6d1335f10d91343ad1c254b700407edec2c3729c7c38aabc1597d7');
-INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ('loft', 1, 'ada', '', '\x00000000000000000000000000000000', '\x7b7d');
-INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ('loft', 2, 'ada', '', '\x00000000000000000000000000000000', '\x7b7d');
+INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) VALUES ('loft', 1, 1777896000123456, 0, 'front', 'unlock', 'sending', '', '\x55e5767fc3880fc80b2dedb2cc4d14605db38280a74c50de5111bcecb885d30d', '\x3a7fd637800b6c4b77c70c1c0eacb6a27b3052f36f6b38776833bd7be1f29fe5');
+INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) VALUES ('loft', 2, 1777896000123456, 0, 'front', 'unlock', 'accepted', '', '\x55e5767fc3880fc80b2dedb2cc4d14605db38280a74c50de5111bcecb885d30d', '\xc874261867efa413f9c47e059eb00a2412989570645ce708129903fa7a6163f4');
+INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ('loft', 1, 'ada', '', '\x00000000000000000000000000000000', '\x7b226d656d626572223a22616461227d');
+INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ('loft', 2, 'ada', '', '\x00000000000000000000000000000000', '\x7b226d656d626572223a22616461227d');
 INSERT INTO doorkit_check_ins (site, member, visit, door, action, request_id, at, day) VALUES ('loft', 'ada', 'day/2026-05-04', 'front', 'unlock', '', 1777896000123456, '2026-05-04');
 INSERT INTO doorkit_holds (site, door, member, request_id, since, uncertain) VALUES ('loft', 'lab', 'ada', '', 1777896000123456, 0);
 INSERT INTO doorkit_vendor_log (site, id, lock_id, at, what, detail, opened_by, user_id, raw) VALUES ('loft', 'e1', 'lock-front', 1777896000123456, 'lock_opened', '', '', '', '\x');

@@ -25,7 +25,8 @@ var apartTests = map[string]func(*bench){
 			unsureHere = cmp.Or(unsureHere, &unsure)
 			e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
 			s := settlement(e, storage.Accepted, time.Second)
-			s.CheckIn = &storage.CheckIn{Member: "ada", Key: "day", Door: "front", Action: access.Unlock, RequestID: e.RequestID, At: s.At, Day: "2026-05-04"}
+			s.CheckIn = &storage.CheckIn{Member: "ada", Key: "day", Door: "front", Action: access.Unlock, RequestID: e.RequestID, At: s.At,
+				Day: "2026-05-04"}
 			done, err := r.Settle(b.ctx, s)
 			b.ok(err)
 			b.same("a check-in under a key that another site has", done.CheckIn, s.CheckIn)
@@ -45,7 +46,8 @@ var apartTests = map[string]func(*bench){
 		b.endHolds(at(time.Hour))
 		b.ok(r.SetKillSwitch(b.ctx, here, storage.KillSwitch{Off: true, By: "eve", At: at(time.Hour)}, logEntry("", "", "switch_off", "", 0)))
 		for _, err := range []error{
-			second(r.Erase(b.ctx, here, "ada", at(time.Hour))), second(r.Prune(b.ctx, here, at(time.Hour))), second(r.PruneVendor(b.ctx, here, at(time.Hour))),
+			second(r.Erase(b.ctx, here, "ada", at(time.Hour))), second(r.Prune(b.ctx, here, at(time.Hour))), second(r.PruneVendor(b.ctx, here,
+				at(time.Hour))),
 			second(r.Ingest(b.ctx, here, "next", "further", nil)),
 		} {
 			b.ok(err)
@@ -91,9 +93,18 @@ var apartTests = map[string]func(*bench){
 		rules.Site.ID, rules.Version, rules.Revision, rules.MembershipTypes, rules.Resources = here, 1, "r2", nil, nil
 		for _, err := range []error{
 			b.s.Doors.PutDoor(b.ctx, here, front), b.s.Doors.DeleteDoor(b.ctx, here, "office"), b.s.Rules.PutRules(b.ctx, rules),
-			storage.UpdateGrant(b.ctx, b.s.Rules, here, "g1", func(g *storage.Grant) error { g.Member, g.Door = "cem", "lab"; return nil }), b.s.Rules.DeleteGrant(b.ctx, here, "g2"),
+			storage.UpdateGrant(b.ctx, b.s.Rules, here, "g1", func(g *storage.Grant) error {
+				g.Member, g.Door = "cem",
+					"lab"
+				return nil
+			}), b.s.Rules.DeleteGrant(b.ctx, here, "g2"),
 			storage.UpdateMember(b.ctx, b.s.Members, here, "ada", func(m *storage.Member) error { m.Member = access.Member{ID: "ada"}; return nil }), b.s.Members.DeleteMember(b.ctx, here, "bob"),
-			storage.UpdateReservation(b.ctx, b.s.Reservations, here, "r1", func(r *storage.Reservation) error { r.Member, r.End = "cem", at(2*time.Hour); return nil }), b.s.Reservations.DeleteReservation(b.ctx, here, "r3"),
+			storage.UpdateReservation(b.ctx, b.s.Reservations, here, "r1",
+				func(r *storage.Reservation) error {
+					r.Member, r.End = "cem",
+						at(2*time.Hour)
+					return nil
+				}), b.s.Reservations.DeleteReservation(b.ctx, here, "r3"),
 		} {
 			b.ok(err)
 		}
@@ -170,12 +181,15 @@ var apartTests = map[string]func(*bench){
 		}
 		check("what was there", nil, func(s storage.Snapshot) bool { return len(s.Question.Reservations) > 0 && len(s.Question.Grants) == 1 })
 		block := func(m *storage.Member) error { m.Standing = access.Standing{State: access.StandingBlocked}; return nil }
-		check("a member blocked", storage.UpdateMember(b.ctx, b.s.Members, b.site, "ada", block), func(s storage.Snapshot) bool { return s.Question.Member.Standing.State == access.StandingBlocked })
+		check("a member blocked", storage.UpdateMember(b.ctx, b.s.Members, b.site, "ada", block),
+			func(s storage.Snapshot) bool { return s.Question.Member.Standing.State == access.StandingBlocked })
 		check("a grant gone", b.s.Rules.DeleteGrant(b.ctx, b.site, "g1"), func(s storage.Snapshot) bool { return len(s.Question.Grants) == 0 })
 		move := func(r *storage.Reservation) error { r.Member = "cem"; return nil }
-		check("a booking moved", storage.UpdateReservation(b.ctx, b.s.Reservations, b.site, "r1", move), func(s storage.Snapshot) bool { return s.Question.Reservations[0].ID != "r1" })
+		check("a booking moved", storage.UpdateReservation(b.ctx, b.s.Reservations, b.site, "r1", move),
+			func(s storage.Snapshot) bool { return s.Question.Reservations[0].ID != "r1" })
 		front.Disabled, front.Link = true, storage.Link{}
-		check("a door disabled", b.s.Doors.PutDoor(b.ctx, b.site, front), func(s storage.Snapshot) bool { return s.Question.Door.Disabled && s.Link.IsZero() })
+		check("a door disabled", b.s.Doors.PutDoor(b.ctx, b.site, front),
+			func(s storage.Snapshot) bool { return s.Question.Door.Disabled && s.Link.IsZero() })
 		rules := b.someRules()
 		rules.Revision, rules.Version = "r2", 1
 		check("new rules", b.s.Rules.PutRules(b.ctx, rules), func(s storage.Snapshot) bool { return s.Question.Revision == "r2" })

@@ -68,7 +68,8 @@ var beginTests = map[string]func(*bench){
 	},
 	"Begin/the switch stops commands, not locking": func(b *bench) {
 		r := b.records()
-		b.ok(r.SetKillSwitch(b.ctx, b.site, storage.KillSwitch{Off: true, By: "eve", Why: "fire drill", At: at(0)}, logEntry("", "", "switch_off", "", 0)))
+		b.ok(r.SetKillSwitch(b.ctx, b.site, storage.KillSwitch{Off: true, By: "eve", Why: "fire drill", At: at(0)},
+			logEntry("", "", "switch_off", "", 0)))
 		w, err := r.KillSwitch(b.ctx, b.site)
 		b.ok(err)
 		b.same("switch", w, storage.KillSwitch{Off: true, By: "eve", Why: "fire drill", At: at(0)})

@@ -128,7 +128,8 @@ var journalTests = map[string]func(*bench){
 		for i, member := range []string{"ada", "bob", "ada"} {
 			e := b.claim(b.attempt(member, "office", access.OfficeMode, time.Duration(i)*time.Minute))
 			s := settlement(e, storage.Accepted, time.Duration(i)*time.Minute)
-			s.CheckIn = &storage.CheckIn{Member: member, Key: "day", Door: "office", Action: access.OfficeMode, RequestID: e.RequestID, At: s.At, Day: "2026-05-04"}
+			s.CheckIn = &storage.CheckIn{Member: member, Key: "day", Door: "office", Action: access.OfficeMode, RequestID: e.RequestID, At: s.At,
+				Day: "2026-05-04"}
 			s.Hold = &storage.Hold{Door: "office", Member: member, RequestID: e.RequestID, Since: e.Begun}
 			_, err := r.Settle(b.ctx, s)
 			b.ok(err)
@@ -154,7 +155,8 @@ var journalTests = map[string]func(*bench){
 		sw, err := r.KillSwitch(b.ctx, b.site)
 		b.ok(err)
 		b.same("the switch", sw, storage.KillSwitch{At: at(0)})
-		if b.look(settled[0].RequestKey) != nil || b.look(settled[1].RequestKey) == nil || b.look(settled[2].RequestKey) == nil || b.look(open.RequestKey) == nil {
+		if b.look(settled[0].RequestKey) != nil || b.look(settled[1].RequestKey) == nil || b.look(settled[2].RequestKey) == nil ||
+			b.look(open.RequestKey) == nil {
 			b.Fatal("erased entries: her old one goes; her late one, her open one and bob's stay")
 		}
 		list, err := r.CheckIns(b.ctx, storage.CheckInQuery{Site: b.site})
@@ -205,7 +207,8 @@ var journalTests = map[string]func(*bench){
 	"Erase/a user of the lock system": func(b *bench) {
 		r := b.records()
 		entry := func(id, user string) storage.VendorEntry {
-			return storage.VendorEntry{ID: id, Lock: "l1", At: at(0), What: "lock_opened", Detail: "by " + user, By: "tag", User: user, Raw: []byte(`{"user":"` + user + `"}`)}
+			return storage.VendorEntry{ID: id, Lock: "l1", At: at(0), What: "lock_opened", Detail: "by " + user, By: "tag", User: user,
+				Raw: []byte(`{"user":"` + user + `"}`)}
 		}
 		list := []storage.VendorEntry{entry("a", "u1"), entry("b", "u2"), entry("c", "u1"), entry("d", "")}
 		_, err := r.Ingest(b.ctx, b.site, "", "one", list)

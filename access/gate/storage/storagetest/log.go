@@ -94,7 +94,8 @@ var logTests = map[string]func(*bench){
 			{"outcome, newest, limit", storage.LogQuery{Outcome: storage.Accepted, Newest: true, Limit: 2}, []uint64{17, 13}},
 			{"from", storage.LogQuery{From: at(18 * time.Second)}, []uint64{19, 20}},
 			{"until", storage.LogQuery{Until: at(2 * time.Second)}, []uint64{1, 2}},
-			{"all of it", storage.LogQuery{Door: "door-0", Member: "member-0", Outcome: storage.Accepted, From: at(0), Until: at(time.Minute)}, []uint64{1, 13}},
+			{"all of it", storage.LogQuery{Door: "door-0", Member: "member-0", Outcome: storage.Accepted, From: at(0), Until: at(time.Minute)},
+				[]uint64{1, 13}},
 		} {
 			c.q.Site = b.site
 			var got []uint64

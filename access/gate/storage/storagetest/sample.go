@@ -49,7 +49,8 @@ func (b *bench) someRules() storage.Rules {
 	return storage.Rules{
 		Revision: "r1",
 		Site:     access.Site{ID: b.site, Name: "The Loft", TimeZone: "Europe/Berlin"},
-		Settings: access.Settings{Before: new(10 * time.Minute), After: new(time.Duration(0)), OpenTime: new(9 * time.Second), Buffers: access.BuffersClip, ReservationsRequireStanding: &off},
+		Settings: access.Settings{Before: new(10 * time.Minute), After: new(time.Duration(0)), OpenTime: new(9 * time.Second),
+			Buffers: access.BuffersClip, ReservationsRequireStanding: &off},
 		MembershipTypes: []access.MembershipType{
 			{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}, {Door: "office", Hours: access.Always()}}},
 			{ID: "day", Doors: []access.DoorHours{{Door: "front", Hours: access.Weekly(
@@ -57,10 +58,12 @@ func (b *bench) someRules() storage.Rules {
 				access.Range{Days: []access.Day{access.Sun}, From: access.At(22, 0), To: access.At(2, 30)})}}},
 			{ID: "none"},
 		},
-		Resources: []access.Resource{{ID: "meeting", Doors: []string{"front", "lab"}}, {ID: "office-4", Doors: []string{"office"}}, {ID: "phone"}},
+		Resources: []access.Resource{{ID: "meeting", Doors: []string{"front", "lab"}}, {ID: "office-4", Doors: []string{"office"}},
+			{ID: "phone"}},
 		Exceptions: []access.Exception{
 			{From: access.Date{Year: 2026, Month: 12, Day: 24}, To: access.Date{Year: 2026, Month: 12, Day: 26}, Closed: true},
-			{From: access.Date{Year: 2026, Month: 12, Day: 31}, To: access.Date{Year: 2026, Month: 12, Day: 31}, Hours: []access.Range{{From: access.At(8, 0), To: access.At(12, 0)}}},
+			{From: access.Date{Year: 2026, Month: 12, Day: 31}, To: access.Date{Year: 2026, Month: 12, Day: 31},
+				Hours: []access.Range{{From: access.At(8, 0), To: access.At(12, 0)}}},
 		},
 	}
 }
@@ -77,7 +80,8 @@ func someMember(id string) storage.Member {
 }
 
 func booking(id, resource, member string, from, to time.Duration) storage.Reservation {
-	return storage.Reservation{Reservation: reservation.Reservation{ID: id, Resource: resource, Member: member, Start: at(from), End: at(to), Status: reservation.Confirmed}}
+	return storage.Reservation{Reservation: reservation.Reservation{ID: id, Resource: resource, Member: member, Start: at(from),
+		End: at(to), Status: reservation.Confirmed}}
 }
 
 func (b *bench) readers() storage.Readers {

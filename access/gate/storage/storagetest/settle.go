@@ -46,7 +46,8 @@ var settleTests = map[string]func(*bench){
 	"Settle/writes everything at once": func(b *bench) {
 		e := b.claim(b.attempt("ada", "office", access.OfficeMode, 0))
 		s := settlement(e, storage.Accepted, time.Second)
-		s.CheckIn = &storage.CheckIn{Member: "ada", Key: "day/2026-05-04", Door: "office", Action: access.OfficeMode, RequestID: e.RequestID, At: at(time.Second), Day: "2026-05-04"}
+		s.CheckIn = &storage.CheckIn{Member: "ada", Key: "day/2026-05-04", Door: "office", Action: access.OfficeMode, RequestID: e.RequestID,
+			At: at(time.Second), Day: "2026-05-04"}
 		s.Hold = &storage.Hold{Door: "office", Member: "ada", RequestID: e.RequestID, Since: e.Begun}
 		done, err := b.records().Settle(b.ctx, s)
 		b.ok(err)
@@ -113,7 +114,8 @@ var settleTests = map[string]func(*bench){
 			a := b.attempt(member, "front", access.Unlock, time.Duration(i)*time.Minute)
 			e := b.claim(a)
 			s := settlement(e, storage.Accepted, time.Duration(i)*time.Minute)
-			s.CheckIn = &storage.CheckIn{Member: member, Key: "day/2026-05-04", Door: "front", Action: access.Unlock, RequestID: e.RequestID, At: s.At, Day: "2026-05-04"}
+			s.CheckIn = &storage.CheckIn{Member: member, Key: "day/2026-05-04", Door: "front", Action: access.Unlock, RequestID: e.RequestID,
+				At: s.At, Day: "2026-05-04"}
 			done, err := b.records().Settle(b.ctx, s)
 			b.ok(err)
 			switch i {
@@ -148,7 +150,8 @@ var settleTests = map[string]func(*bench){
 			e := b.claim(b.attempt("ada", fmt.Sprint("door-", i), access.Unlock, 0))
 			wg.Go(func() {
 				s := settlement(e, storage.Accepted, time.Second)
-				s.CheckIn = &storage.CheckIn{Member: "ada", Key: "day/2026-05-04", Door: e.Door, Action: access.Unlock, RequestID: e.RequestID, At: s.At, Day: "2026-05-04"}
+				s.CheckIn = &storage.CheckIn{Member: "ada", Key: "day/2026-05-04", Door: e.Door, Action: access.Unlock, RequestID: e.RequestID,
+					At: s.At, Day: "2026-05-04"}
 				done, err := handles[i%len(handles)].Settle(b.ctx, s)
 				if err != nil {
 					b.Errorf("Settle: %v", err)

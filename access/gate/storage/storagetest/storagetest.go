@@ -92,7 +92,8 @@ func Run(t *testing.T, factory func(t *testing.T) Storage) {
 			fn(b)
 		})
 	}
-	for _, group := range []map[string]func(*bench){beginTests, settleTests, holdTests, journalTests, logTests, vendorTests, storeTests, factTests, apartTests} {
+	for _, group := range []map[string]func(*bench){beginTests, settleTests, holdTests, journalTests, logTests, vendorTests, storeTests,
+		factTests, apartTests} {
 		for _, name := range sortedKeys(group) {
 			run(name, false, group[name])
 		}
@@ -153,7 +154,8 @@ func (b *bench) attempt(member, door string, action access.Action, d time.Durati
 	key := storage.RequestKey{Site: b.site, Member: member, RequestID: fmt.Sprintf("request-%08d", b.n)}
 	return storage.Attempt{
 		Entry: storage.JournalEntry{
-			RequestKey: key, AttemptID: "attempt-" + key.RequestID, Fingerprint: "f-" + door + string(action), Door: door, Action: action, Outcome: storage.Sending,
+			RequestKey: key, AttemptID: "attempt-" + key.RequestID, Fingerprint: "f-" + door +
+				string(action), Door: door, Action: action, Outcome: storage.Sending,
 			Begun: at(d), SendBy: at(d + 10*time.Second), Doc: fmt.Appendf(nil, `{"n":%d}`, b.n),
 		},
 		Log:         logEntry(member, door, string(action), storage.Sending, d),

@@ -116,8 +116,10 @@ var storeTests = map[string]func(*bench){
 		list, err := s.Grants(b.ctx, b.site, "ada")
 		b.ok(err)
 		b.same("no grants", len(list), 0)
-		g1 := access.Grant{ID: "g1", Member: "ada", Door: "office", Hours: access.Always(), From: at(0), RequiresMembership: new(false), RequiresStanding: new(true)}
-		g2 := access.Grant{ID: "G2", Member: "ada", Door: "front", Hours: access.Weekly(access.Range{Days: []access.Day{access.Fri}, From: access.At(9, 0), To: access.At(24, 0)}), Until: at(time.Hour)}
+		g1 := access.Grant{ID: "g1", Member: "ada", Door: "office", Hours: access.Always(), From: at(0), RequiresMembership: new(false),
+			RequiresStanding: new(true)}
+		g2 := access.Grant{ID: "G2", Member: "ada", Door: "front",
+			Hours: access.Weekly(access.Range{Days: []access.Day{access.Fri}, From: access.At(9, 0), To: access.At(24, 0)}), Until: at(time.Hour)}
 		g3 := access.Grant{ID: "g3", Member: "bob", Door: "front", Hours: access.Always()}
 		for _, g := range []access.Grant{g1, g3, g2} {
 			b.ok(s.PutGrant(b.ctx, b.site, storage.Grant{Grant: g}))

@@ -17,7 +17,8 @@ var unfitTests = map[string]func(*bench){
 		settle := func(change func(*storage.Settlement)) {
 			b.Helper()
 			s := settlement(e, storage.Accepted, time.Second)
-			s.CheckIn = &storage.CheckIn{Member: "ada", Key: "k", Door: "office", Action: access.OfficeMode, RequestID: e.RequestID, At: s.At, Day: "2026-05-04"}
+			s.CheckIn = &storage.CheckIn{Member: "ada", Key: "k", Door: "office", Action: access.OfficeMode, RequestID: e.RequestID, At: s.At,
+				Day: "2026-05-04"}
 			s.Hold = &storage.Hold{Door: "office", Member: "ada", RequestID: e.RequestID, Since: e.Begun}
 			change(&s)
 			_, err := r.Settle(b.ctx, s)
@@ -93,12 +94,14 @@ var unfitTests = map[string]func(*bench){
 	"Members/hostile ids": func(b *bench) {
 		s := b.members()
 		for _, id := range hostile {
-			b.ok(s.PutMember(b.ctx, b.site, storage.Member{Member: access.Member{ID: id, Standing: access.Standing{Reason: id}, Memberships: []access.Membership{{ID: id, Type: id}}}}))
+			b.ok(s.PutMember(b.ctx, b.site, storage.Member{Member: access.Member{ID: id, Standing: access.Standing{Reason: id},
+				Memberships: []access.Membership{{ID: id, Type: id}}}}))
 		}
 		for _, id := range hostile {
 			m, err := s.Member(b.ctx, b.site, id)
 			b.ok(err)
-			b.same("member", m.Member, access.Member{ID: id, Standing: access.Standing{Reason: id}, Memberships: []access.Membership{{ID: id, Type: id}}})
+			b.same("member", m.Member, access.Member{ID: id, Standing: access.Standing{Reason: id},
+				Memberships: []access.Membership{{ID: id, Type: id}}})
 		}
 		n, last := 0, ""
 		for m, err := range s.Members(b.ctx, b.site) {
@@ -151,7 +154,8 @@ var unfitTests = map[string]func(*bench){
 				b.Errorf("%s: got error %v, want a *storage.RequestError", name, err)
 			}
 		}
-		grant := access.Grant{ID: "g1", Member: "ada", Door: "front", Hours: access.Weekly(access.Range{Days: []access.Day{7}, From: access.At(8, 0), To: access.At(9, 0)})}
+		grant := access.Grant{ID: "g1", Member: "ada", Door: "front",
+			Hours: access.Weekly(access.Range{Days: []access.Day{7}, From: access.At(8, 0), To: access.At(9, 0)})}
 		b.refused(s.PutGrant(b.ctx, b.site, storage.Grant{Grant: grant}))
 		for _, id := range unfit {
 			r := b.someRules()
@@ -219,10 +223,12 @@ var unfitTests = map[string]func(*bench){
 	},
 	"Grants/finer than a microsecond": func(b *bench) {
 		s := b.rules()
-		b.ok(s.PutGrant(b.ctx, b.site, storage.Grant{Grant: access.Grant{ID: "g1", Member: "ada", Door: "front", Hours: access.Always(), From: at(1), Until: at(time.Hour + 999)}}))
+		b.ok(s.PutGrant(b.ctx, b.site, storage.Grant{Grant: access.Grant{ID: "g1", Member: "ada", Door: "front", Hours: access.Always(),
+			From: at(1), Until: at(time.Hour + 999)}}))
 		list, err := s.Grants(b.ctx, b.site, "ada")
 		b.ok(err)
-		b.same("grants, cut to the microsecond", grants0(list), []access.Grant{{ID: "g1", Member: "ada", Door: "front", Hours: access.Always(), From: at(0), Until: at(time.Hour)}})
+		b.same("grants, cut to the microsecond", grants0(list), []access.Grant{{ID: "g1", Member: "ada", Door: "front",
+			Hours: access.Always(), From: at(0), Until: at(time.Hour)}})
 	},
 	"Reservations/finer than a microsecond": func(b *bench) {
 		s := b.bookings()
@@ -245,10 +251,12 @@ var unfitTests = map[string]func(*bench){
 				b.refused(s.PutReservation(b.ctx, b.site, booking("r1", "meeting", id, 0, time.Hour)))
 			}
 		}
-		b.refused(s.PutReservation(b.ctx, b.site, storage.Reservation{Reservation: reservation.Reservation{ID: "r1", Resource: "meeting", Member: "ada"}}))
+		b.refused(s.PutReservation(b.ctx, b.site, storage.Reservation{Reservation: reservation.Reservation{ID: "r1", Resource: "meeting",
+			Member: "ada"}}))
 		b.same("reservations", b.reservations(storage.ReservationQuery{}), "")
 		b.ok(s.PutReservation(b.ctx, b.site, booking("r1", "\ufffd", "\ufffd", 0, time.Hour)))
-		for _, q := range []storage.ReservationQuery{{Member: "a\xff"}, {Member: "\xff"}, {Resources: []string{"\xff"}}, {Resources: []string{"\x00"}}} {
+		for _, q := range []storage.ReservationQuery{{Member: "a\xff"}, {Member: "\xff"}, {Resources: []string{"\xff"}},
+			{Resources: []string{"\x00"}}} {
 			q.Site = b.site
 			for r, err := range s.Reservations(b.ctx, q) {
 				if !refused(err) {

@@ -13,7 +13,8 @@ var vendorTests = map[string]func(*bench){
 	"Vendor/ingests once, by cursor": func(b *bench) {
 		r := b.records()
 		entry := func(id, lock, user string, d time.Duration) storage.VendorEntry {
-			return storage.VendorEntry{ID: id, Lock: lock, At: at(d), What: "lock_opened", Detail: "x", By: "tag", User: user, Raw: []byte(`{"id":"` + id + `"}`)}
+			return storage.VendorEntry{ID: id, Lock: lock, At: at(d), What: "lock_opened", Detail: "x", By: "tag", User: user,
+				Raw: []byte(`{"id":"` + id + `"}`)}
 		}
 		c, err := r.Cursor(b.ctx, b.site)
 		b.ok(err)
@@ -25,7 +26,8 @@ var vendorTests = map[string]func(*bench){
 		_, err = r.Ingest(b.ctx, b.site, "", "other", []storage.VendorEntry{entry("z", "l1", "u1", 0)})
 		b.is(err, storage.ErrConflict)
 		changed := entry("a", "l9", "u9", 0)
-		n, err = r.Ingest(b.ctx, b.site, "one", "two", []storage.VendorEntry{changed, entry("d", "l1", "u1", 2*time.Minute), entry("d", "l1", "u1", 2*time.Minute)})
+		n, err = r.Ingest(b.ctx, b.site, "one", "two", []storage.VendorEntry{changed, entry("d", "l1", "u1", 2*time.Minute),
+			entry("d", "l1", "u1", 2*time.Minute)})
 		b.ok(err)
 		b.same("new the second time", n, 1)
 		c, err = r.Cursor(b.ctx, b.site)
@@ -61,7 +63,8 @@ var vendorTests = map[string]func(*bench){
 		errs := make([]error, 16)
 		for i := range errs {
 			wg.Go(func() {
-				_, errs[i] = handles[i%len(handles)].Ingest(b.ctx, b.site, "", "next", []storage.VendorEntry{{ID: "x", Lock: "l", At: at(0), Raw: []byte("{}")}})
+				_, errs[i] = handles[i%len(handles)].Ingest(b.ctx, b.site, "", "next",
+					[]storage.VendorEntry{{ID: "x", Lock: "l", At: at(0), Raw: []byte("{}")}})
 			})
 		}
 		wg.Wait()
@@ -80,7 +83,8 @@ var vendorTests = map[string]func(*bench){
 		r := b.records()
 		var list []storage.VendorEntry
 		for _, s := range hostile {
-			list = append(list, storage.VendorEntry{ID: s, Lock: s, At: at(0), What: s, Detail: s, By: s, User: s, Raw: []byte(strings.Repeat(s, 3))})
+			list = append(list, storage.VendorEntry{ID: s, Lock: s, At: at(0), What: s, Detail: s, By: s, User: s,
+				Raw: []byte(strings.Repeat(s, 3))})
 		}
 		list[0].Raw = []byte(strings.Repeat("\x00", 64<<10))
 		n, err := r.Ingest(b.ctx, b.site, "", strings.Repeat("c", 4000), list)
