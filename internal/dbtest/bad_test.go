@@ -168,16 +168,16 @@ func TestPragmasAreNamed(t *testing.T) {
 	defer db.Close()
 	_, err = sqlstore.Open(t.Context(), db, sqlstore.SQLite, sqlstore.Migrated())
 	e, ok := errors.AsType[*sqlstore.SettingError](err)
-	if !ok || len(e.Faults) != 3 {
+	if !ok || len(e.Faults) != 4 {
 		t.Fatalf("a database without settings: %v", err)
 	}
-	for i, name := range []string{"journal_mode", "busy_timeout", "foreign_keys"} {
+	for i, name := range []string{"journal_mode", "busy_timeout", "foreign_keys", "secure_delete"} {
 		if !strings.Contains(e.Faults[i], name) {
 			t.Errorf("fault %d does not name %s: %s", i, name, e.Faults[i])
 		}
 	}
 	// Settings made by hand on one connection do not pass for all.
-	for _, q := range []string{"PRAGMA journal_mode = WAL", "PRAGMA busy_timeout = 5000", "PRAGMA foreign_keys = ON"} {
+	for _, q := range []string{"PRAGMA journal_mode = WAL", "PRAGMA busy_timeout = 5000", "PRAGMA foreign_keys = ON", "PRAGMA secure_delete = ON"} {
 		_, err = db.ExecContext(t.Context(), q)
 		must(t, err)
 	}

@@ -271,7 +271,8 @@ func crowd(b testing.TB, d Database, db *sql.DB, store *sqlstore.Store, members 
 		"INSERT INTO doorkit_memberships (site, member, pos, id, type, paused) SELECT 'loft', 'm' || i, 0, 'm1', 'resident', 0 FROM " +
 			of(members),
 		fmt.Sprintf(`INSERT INTO doorkit_reservations (site, id, version, resource, member, starts, ends, effective, status, guests)
-			SELECT 'loft', 'r' || i, 1, 'room' || (i / 1000), 'm' || (i / 10), %[1]d + (i * 37 %% 1000 - 750) * 28800000000, %[1]d + (i * 37 %% 1000 - 750) * 28800000000 + 7200000000,
+			SELECT 'loft', 'r' || i, 1, 'room' || (i / 1000), 'm' || (i / 10), %[1]d + (i * 37 %% 1000 - 750) * 28800000000, 
+				%[1]d + (i * 37 %% 1000 - 750) * 28800000000 + 7200000000,
 			%[1]d + (i * 37 %% 1000 - 750) * 28800000000 + 7200000000, 'confirmed', '[]' FROM `, noon.UnixMicro()) + of(10*members),
 		`INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash)
 			SELECT 'loft', i, i, 0, 'door' || (i % 50), 'unlock', 'accepted', 'membership', '` + "xx" + `', 'xx' FROM ` + of(10*members),

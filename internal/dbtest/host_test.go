@@ -152,7 +152,8 @@ func TestHostTransaction(t *testing.T) {
 			must(t, err)
 			in := store.In(tx)
 			must(t, in.PutRules(t.Context(), storage.Rules{
-				Site: access.Site{ID: "loft", TimeZone: "UTC"}, MembershipTypes: []access.MembershipType{{ID: "resident"}}, Resources: []access.Resource{{ID: "room"}},
+				Site: access.Site{ID: "loft", TimeZone: "UTC"}, MembershipTypes: []access.MembershipType{{ID: "resident"}},
+				Resources: []access.Resource{{ID: "room"}},
 			}))
 			must(t, in.PutDoor(t.Context(), "loft", storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}}))
 			must(t, in.PutMember(t.Context(), "loft", gate.Member{Member: access.Member{ID: "ada",

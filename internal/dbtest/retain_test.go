@@ -26,11 +26,13 @@ func longLog(t *testing.T, d Database, site string, n int) {
 	}
 	var head storage.Head
 	zero := make([]byte, 32)
-	exec("INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why) VALUES ($1, 0, $2, 0, $2, 0, '', '')", site, zero)
+	exec("INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why) "+
+		"VALUES ($1, 0, $2, 0, $2, 0, '', '')", site, zero)
 	for i := range n {
 		row := head.Append(site, logEntry("ada", storage.Denied, time.Duration(i)*time.Second))
 		head = row.Head()
-		exec("INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) VALUES ($1, $2, $3, 0, $4, $5, $6, '', $7, $8)",
+		exec("INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) "+
+			"VALUES ($1, $2, $3, 0, $4, $5, $6, '', $7, $8)",
 			site, int64(row.Seq), row.At.UnixMicro(), row.Door, row.Action, string(row.Outcome), row.Commitment[:], row.Hash[:])
 		exec("INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ($1, $2, 'ada', '', $3, $4)", site,
 			int64(row.Seq), row.Salt, row.Detail)
@@ -84,7 +86,8 @@ func TestPruneInPieces(t *testing.T) {
 		defer tx.Rollback()
 		for i := range many {
 			at, outcome := noon.Add(time.Duration(i)*time.Second).UnixMicro(), []string{"accepted", "denied", ""}[i%3]
-			_, err := tx.ExecContext(t.Context(), `INSERT INTO doorkit_journal (site, member, request_id, attempt_id, fingerprint, door, action, outcome, begun, seq, shared_with, doc)
+			_, err := tx.ExecContext(t.Context(), `INSERT INTO doorkit_journal (site, member, request_id, attempt_id, fingerprint, door,
+				action, outcome, begun, seq, shared_with, doc)
 				VALUES ('loft', 'ada', $1, '', '', 'front', 'unlock', $2, $3, 0, '', $4)`, fmt.Sprint("request-", i), outcome, at, []byte("{}"))
 			must(t, err)
 			_, err = tx.ExecContext(t.Context(), `INSERT INTO doorkit_vendor_log (site, id, lock_id, at, what, detail, opened_by, user_id, raw)

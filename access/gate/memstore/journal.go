@@ -37,7 +37,8 @@ type waiters struct {
 
 func newRecords() records {
 	return records{
-		entries: map[storage.RequestKey]*storage.JournalEntry{}, open: map[storage.RequestKey]*storage.JournalEntry{}, commands: map[string][]*storage.JournalEntry{},
+		entries: map[storage.RequestKey]*storage.JournalEntry{},
+		open:    map[storage.RequestKey]*storage.JournalEntry{}, commands: map[string][]*storage.JournalEntry{},
 		waiting: map[storage.RequestKey]*waiters{}, checkIns: map[checkInKey]storage.CheckIn{}, vendor: map[string]storage.VendorEntry{},
 	}
 }

@@ -83,8 +83,10 @@ func (c *chain) append(b *batch, e storage.LogEntry) uint64 {
 	e.At = whole(e.At)
 	row := c.head.Append(c.site, e)
 	c.head = row.Head()
-	b.add("INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-		c.site, int64(row.Seq), micros(row.At), int64(row.Ref), row.Door, row.Action, string(row.Outcome), row.Reason, row.Commitment[:], row.Hash[:])
+	b.add("INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) "+
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+		c.site, int64(row.Seq), micros(row.At), int64(row.Ref), row.Door, row.Action, string(row.Outcome), row.Reason,
+		row.Commitment[:], row.Hash[:])
 	if len(e.Salt) > 0 || len(e.Detail) > 0 {
 		b.add("INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ($1, $2, $3, $4, $5, $6)",
 			c.site, int64(row.Seq), e.Member, e.Actor, blob(e.Salt), blob(e.Detail))
@@ -157,8 +159,10 @@ func (s *Store) Rows(ctx context.Context, q storage.LogQuery) iter.Seq2[storage.
 		}
 		f.span("l.at", q.From, q.Until)
 		f.args = append(f.args, q.Limit)
-		rows, err := s.prepared.query(ctx, `SELECT l.seq, l.at, l.ref, l.door, l.action, l.outcome, l.reason, l.commitment, l.hash, COALESCE(d.member, ''), COALESCE(d.actor, ''), d.salt, d.detail
-			FROM doorkit_log l LEFT JOIN doorkit_log_details d ON d.site = l.site AND d.seq = l.seq WHERE `+strings.Join(f.where, " AND ")+order+strconv.Itoa(len(f.args)), f.args...)
+		rows, err := s.prepared.query(ctx, `SELECT l.seq, l.at, l.ref, l.door, l.action, l.outcome, l.reason, l.commitment, l.hash,
+			COALESCE(d.member, ''), COALESCE(d.actor, ''), d.salt, d.detail
+			FROM doorkit_log l LEFT JOIN doorkit_log_details d ON d.site = l.site AND d.seq = l.seq
+			WHERE `+strings.Join(f.where, " AND ")+order+strconv.Itoa(len(f.args)), f.args...)
 		list, err := collect(rows, err, scanLogRow)
 		return list, fail(ctx, "Rows", err)
 	})

@@ -39,7 +39,8 @@ func (d Dialect) String() string {
 // synchronous=FULL, busy_timeout=5000, foreign_keys=on, secure_delete=on.
 func SQLiteDSN(path string) string {
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
-	return u.String() + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=secure_delete(1)"
+	return u.String() + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)" +
+		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=secure_delete(1)"
 }
 
 // sql puts the dialect's words into a statement that is written with $1, $2, ...
@@ -68,7 +69,8 @@ func (d Dialect) words() *strings.Replacer {
 	return strings.NewReplacer(
 		"{clock}", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 		"{null int}", "CAST(NULL AS BIGINT)", "{unindexed}", "",
-		"{each (}", "LATERAL (SELECT n.* FROM ", "{) by starts}", " ORDER BY n.starts OFFSET 0) n", "{) by effective}", " ORDER BY n.effective OFFSET 0) n",
+		"{each (}", "LATERAL (SELECT n.* FROM ", "{) by starts}", " ORDER BY n.starts OFFSET 0) n",
+		"{) by effective}", " ORDER BY n.effective OFFSET 0) n",
 		"{sync}", "current_setting('synchronous_commit')",
 		// A server does not notice that a process froze or a cable was cut, and would
 		// keep its locks for hours. After WriteWithin a live process has given up, too.

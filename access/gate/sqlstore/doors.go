@@ -7,7 +7,8 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-const doorColumns = "id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by"
+const doorColumns = "id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, " +
+	"link_needs_code, linked_at, linked_by"
 
 func scanDoor(row scanner) (d storage.Door, err error) {
 	var disabled, code int64
@@ -46,7 +47,8 @@ func (f facts) PutDoor(ctx context.Context, site string, d storage.Door) error {
 		if !l.IsZero() {
 			// Before the unique index refuses it: a refusal aborts a transaction.
 			taken := &storage.LockTakenError{Lock: l.Lock}
-			err := run.row(ctx, "SELECT id FROM doorkit_doors WHERE site = $1 AND link_site = $2 AND link_lock = $3 AND link_lock <> '' AND id <> $4",
+			err := run.row(ctx, "SELECT id FROM doorkit_doors WHERE site = $1 AND link_site = $2 AND link_lock = $3 AND link_lock <> '' "+
+				"AND id <> $4",
 				site, l.Site, l.Lock, d.ID).Scan(&taken.Door)
 			if !missing(err) {
 				if err == nil {
@@ -57,7 +59,8 @@ func (f facts) PutDoor(ctx context.Context, site string, d storage.Door) error {
 		}
 		err := versioned{
 			what: "door", id: d.ID, version: d.Version,
-			insert: `INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by)
+			insert: `INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway,
+				link_lock, link_name, link_needs_code, linked_at, linked_by)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (site, id) DO NOTHING`,
 			update: `UPDATE doorkit_doors SET version = version + 1, name = $4, access_type = $5, disabled = $6, open_time = $7,
 				link_site = $8, link_gateway = $9, link_lock = $10, link_name = $11, link_needs_code = $12, linked_at = $13, linked_by = $14

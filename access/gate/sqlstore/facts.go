@@ -93,7 +93,8 @@ func (f facts) missing(ctx context.Context, run runner, site string) func(storag
 	return func(kind storage.Kind, ids []string) ([]string, error) {
 		at := references[kind]
 		list, _ := json.Marshal(ids) // valid ids always encode
-		rows, err := run.query(ctx, "SELECT DISTINCT "+at.column+" FROM "+at.table+" WHERE site = $1 AND "+at.column+" IN "+f.dialect.list("$2"), site, string(list))
+		rows, err := run.query(ctx, "SELECT DISTINCT "+at.column+" FROM "+at.table+" WHERE site = $1 "+
+			"AND "+at.column+" IN "+f.dialect.list("$2"), site, string(list))
 		found, err := collect(rows, err, func(row scanner) (id string, err error) {
 			err = row.Scan(&id)
 			return id, err

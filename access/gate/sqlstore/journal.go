@@ -57,7 +57,8 @@ func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string)
 	)
 	err := s.prepared.row(ctx, `SELECT COALESCE(c.switch_off, 0), COALESCE(c.switch_by, ''), COALESCE(c.switch_why, ''), c.switch_at,
 			(SELECT COUNT(*) FROM doorkit_holds h WHERE h.site = $1 AND h.door = $4 AND h.member = $2),
-			j.member, j.request_id, j.attempt_id, j.fingerprint, j.door, j.action, j.outcome, j.begun, j.send_by, j.settled, j.seq, j.shared_with, j.doc
+			j.member, j.request_id, j.attempt_id, j.fingerprint, j.door, j.action, j.outcome,
+			j.begun, j.send_by, j.settled, j.seq, j.shared_with, j.doc
 		FROM (SELECT 1 AS one) o LEFT JOIN doorkit_chains c ON c.site = $1
 			LEFT JOIN doorkit_journal j ON j.site = $1 AND j.member = $2 AND j.request_id = $3`,
 		key.Site, key.Member, key.RequestID, door).Scan(&off, &m.KillSwitch.By, &m.KillSwitch.Why, &at, &held,
@@ -68,7 +69,8 @@ func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string)
 	m.KillSwitch.Off, m.KillSwitch.At, m.Holding = off != 0, instant(at), held > 0
 	if request.Valid {
 		m.Entry = &storage.JournalEntry{
-			RequestKey: key, AttemptID: attempt.String, Fingerprint: fingerprint.String, Door: entryDoor.String, Action: access.Action(action.String), Outcome: storage.Outcome(outcome.String),
+			RequestKey: key, AttemptID: attempt.String, Fingerprint: fingerprint.String, Door: entryDoor.String,
+			Action: access.Action(action.String), Outcome: storage.Outcome(outcome.String),
 			Begun: instant(begun), SendBy: instant(sendBy), Settled: instant(settled), Seq: uint64(seq.Int64), SharedWith: shared.String, Doc: doc,
 		}
 	}
@@ -78,8 +80,10 @@ func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string)
 // shareable finds the entry under the key, and the command that this tap may
 // share; a shared row has no outcome, so it is never one.
 const shareable = entryByKey + ` UNION ALL SELECT * FROM (SELECT ` + entryColumns + ` FROM doorkit_journal j
-	WHERE j.site = $1 AND j.door = $4 AND j.begun > $6 AND j.begun < $7 AND j.member = $2 AND j.action = $5 AND j.outcome IN ('sending', 'accepted', 'unconfirmed')
-	AND NOT EXISTS (SELECT 1 FROM doorkit_journal o WHERE o.site = $1 AND o.door = $4 AND o.begun > j.begun AND o.action <> $5 AND o.outcome IN ('sending', 'accepted', 'unconfirmed'))
+	WHERE j.site = $1 AND j.door = $4 AND j.begun > $6 AND j.begun < $7 AND j.member = $2 AND j.action = $5
+		AND j.outcome IN ('sending', 'accepted', 'unconfirmed')
+	AND NOT EXISTS (SELECT 1 FROM doorkit_journal o WHERE o.site = $1 AND o.door = $4 AND o.begun > j.begun AND o.action <> $5
+		AND o.outcome IN ('sending', 'accepted', 'unconfirmed'))
 	ORDER BY j.begun DESC, j.seq DESC LIMIT 1) AS lead`
 
 // Begin implements storage.Journal.
@@ -137,7 +141,8 @@ func (s *Store) Begin(ctx context.Context, a storage.Attempt) (claim storage.Cla
 
 func insertEntry(b *batch, e storage.JournalEntry) {
 	b.add("INSERT INTO doorkit_journal (site, "+entryColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-		e.Site, e.Member, e.RequestID, e.AttemptID, e.Fingerprint, e.Door, string(e.Action), string(e.Outcome), micros(e.Begun), micros(e.SendBy), micros(e.Settled), int64(e.Seq), e.SharedWith, blob(e.Doc))
+		e.Site, e.Member, e.RequestID, e.AttemptID, e.Fingerprint, e.Door, string(e.Action), string(e.Outcome),
+		micros(e.Begun), micros(e.SendBy), micros(e.Settled), int64(e.Seq), e.SharedWith, blob(e.Doc))
 }
 
 // The later start of two holds, and one that is certain makes both so. Only the
@@ -195,7 +200,8 @@ func (s *Store) Settle(ctx context.Context, st storage.Settlement) (done storage
 			return err
 		}
 		if c := st.CheckIn; c != nil {
-			n, err := run.exec(ctx, `INSERT INTO doorkit_check_ins (site, member, visit, door, action, request_id, at, day) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			n, err := run.exec(ctx, `INSERT INTO doorkit_check_ins (site, member, visit, door, action, request_id, at, day)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 				ON CONFLICT (site, member, visit) DO NOTHING`, key.Site, c.Member, c.Key, c.Door, string(c.Action), c.RequestID, micros(c.At), c.Day)
 			if err != nil {
 				return err
@@ -295,8 +301,9 @@ func (s *Store) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.
 // Prune implements storage.Journal.
 func (s *Store) Prune(ctx context.Context, site string, before time.Time) (int, error) {
 	return s.pieces(ctx, "Prune", func(run runner) (int, error) {
-		n, err := run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND (member, request_id) IN (SELECT member, request_id FROM doorkit_journal
-			WHERE site = $1 AND outcome <> 'sending' AND begun < $2 LIMIT $3)`, site, before.UnixMicro(), piece)
+		n, err := run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND (member, request_id) IN (
+			SELECT member, request_id FROM doorkit_journal WHERE site = $1 AND outcome <> 'sending' AND begun < $2 LIMIT $3)`,
+			site, before.UnixMicro(), piece)
 		return int(n), err
 	})
 }

@@ -110,7 +110,8 @@ func (f facts) PutMember(ctx context.Context, site string, m storage.Member) err
 			return err
 		}
 		for i, s := range m.Memberships {
-			if _, err := run.exec(ctx, `INSERT INTO doorkit_memberships (site, member, pos, id, type, starts, ends, paused) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			if _, err := run.exec(ctx, `INSERT INTO doorkit_memberships (site, member, pos, id, type, starts, ends, paused)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 				site, m.ID, i, s.ID, s.Type, micros(s.From), micros(s.Until), truth(s.Paused)); err != nil {
 				return err
 			}

@@ -120,7 +120,8 @@ func migrate(ctx context.Context, conn *sql.Conn, d Dialect) (err error) {
 	case have > d.latest():
 		return &VersionError{have, d.latest()}
 	case have == 0:
-		if _, err := conn.ExecContext(ctx, "CREATE TABLE doorkit_migrations (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, done BIGINT NOT NULL)"); err != nil {
+		if _, err := conn.ExecContext(ctx, "CREATE TABLE doorkit_migrations (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, "+
+			"done BIGINT NOT NULL)"); err != nil {
 			return err
 		}
 	}

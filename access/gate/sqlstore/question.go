@@ -290,7 +290,8 @@ func (r *reading) resource(t []string, n []sql.NullInt64) error {
 
 func (r *reading) reservation(t []string, n []sql.NullInt64) error {
 	x := reservation.Reservation{
-		ID: t[0], Resource: t[1], Member: t[2], Status: reservation.Status(t[3]), Start: instant(n[0]), End: instant(n[1]), EndedAt: instant(n[2]),
+		ID: t[0], Resource: t[1], Member: t[2], Status: reservation.Status(t[3]),
+		Start: instant(n[0]), End: instant(n[1]), EndedAt: instant(n[2]),
 	}
 	err := readJSON(t[4], &x.Guests)
 	r.Reservations = append(r.Reservations, x)

@@ -39,7 +39,8 @@ func (s *Store) EndHolds(ctx context.Context, site, door string, until time.Time
 			return err
 		}
 		args := []any{site, door, until.UnixMicro()}
-		rows, err := run.query(ctx, "SELECT "+holdColumns+" FROM doorkit_holds WHERE site = $1 AND door = $2 AND since <= $3 ORDER BY since, member", args...)
+		rows, err := run.query(ctx, "SELECT "+holdColumns+" FROM doorkit_holds WHERE site = $1 AND door = $2 AND since <= $3 "+
+			"ORDER BY since, member", args...)
 		ended, err = collect(rows, err, scanHold)
 		if err != nil {
 			return err
@@ -104,7 +105,8 @@ func scanCheckIn(row scanner) (c storage.CheckIn, err error) {
 
 // checkIn reads the check-in under the key of c; nil when there is none.
 func checkIn(ctx context.Context, run runner, site string, c *storage.CheckIn) (*storage.CheckIn, error) {
-	found, err := scanCheckIn(run.row(ctx, "SELECT "+checkInColumns+" FROM doorkit_check_ins WHERE site = $1 AND member = $2 AND visit = $3", site, c.Member, c.Key))
+	found, err := scanCheckIn(run.row(ctx, "SELECT "+checkInColumns+" FROM doorkit_check_ins WHERE site = $1 AND member = $2 "+
+		"AND visit = $3", site, c.Member, c.Key))
 	if missing(err) {
 		return nil, nil
 	}

@@ -131,7 +131,8 @@ func (f facts) PutReservation(ctx context.Context, site string, r storage.Reserv
 			}
 		}
 		for _, guest := range r.Guests {
-			if _, err := run.exec(ctx, "INSERT INTO doorkit_guests (site, reservation, member, resource, starts, effective) VALUES ($1, $2, $3, $4, $5, $6)",
+			if _, err := run.exec(ctx, "INSERT INTO doorkit_guests (site, reservation, member, resource, starts, effective) "+
+				"VALUES ($1, $2, $3, $4, $5, $6)",
 				site, r.ID, guest, r.Resource, micros(r.Start), micros(r.EffectiveEnd())); err != nil {
 				return err
 			}

@@ -15,7 +15,8 @@ func (f facts) Rules(ctx context.Context, site string) (storage.Rules, error) {
 	// One statement is one snapshot. The site first, then types, resources, and each
 	// resource's doors behind it.
 	rows, err := f.read.query(ctx, `
-		SELECT 0 AS kind, 0 AS pos, -1 AS sub, version, revision AS a, name AS b, time_zone AS c, settings AS d, exceptions AS e, closures AS f, {null int} AS i, {null int} AS j
+		SELECT 0 AS kind, 0 AS pos, -1 AS sub, version, revision AS a, name AS b, time_zone AS c, settings AS d, exceptions AS e,
+			closures AS f, {null int} AS i, {null int} AS j
 			FROM doorkit_sites WHERE site = $1
 		UNION ALL SELECT 1, pos, -1, 0, id, doors, '', '', '', '', {null int}, {null int} FROM doorkit_membership_types WHERE site = $1
 		UNION ALL SELECT 2, pos, -1, 0, id, '', '', '', '', '', before, after FROM doorkit_resources WHERE site = $1
@@ -167,7 +168,8 @@ func (f facts) PutGrant(ctx context.Context, site string, g storage.Grant) error
 		}
 		return versioned{
 			what: "grant", id: g.ID, version: g.Version,
-			insert: `INSERT INTO doorkit_grants (site, id, version, member, door, hours, starts, ends, requires_membership, requires_standing, during_closures)
+			insert: `INSERT INTO doorkit_grants (site, id, version, member, door, hours, starts, ends, requires_membership,
+				requires_standing, during_closures)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (site, id) DO NOTHING`,
 			update: `UPDATE doorkit_grants SET version = version + 1, member = $4, door = $5, hours = $6, starts = $7,
 				ends = $8, requires_membership = $9, requires_standing = $10, during_closures = $11 WHERE site = $1 AND id = $2 AND version = $3`,

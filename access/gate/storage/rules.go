@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/doorkit/doorkit/access"
 )
@@ -19,6 +20,22 @@ type Rules struct {
 	Exceptions      []access.Exception      `json:"exceptions"`
 	Closures        []access.Closure        `json:"closures"`
 	Version         uint64                  `json:"version"` // see RuleStore.PutRules
+}
+
+// MarshalJSON writes empty lists as [].
+func (r Rules) MarshalJSON() ([]byte, error) {
+	type rules Rules // without this method
+	all := rules(r)
+	all.MembershipTypes, all.Resources = listed(r.MembershipTypes), listed(r.Resources)
+	all.Exceptions, all.Closures = listed(r.Exceptions), listed(r.Closures)
+	return json.Marshal(all)
+}
+
+func listed[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 // Grant is a grant as stored. A host that reads grants from tables of its own

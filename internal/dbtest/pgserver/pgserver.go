@@ -20,7 +20,8 @@ import (
 )
 
 // ErrMissing says that this machine has no PostgreSQL server to start.
-var ErrMissing = errors.New("no PostgreSQL server found: install the package \"postgresql\" (Debian, Ubuntu: apt-get install postgresql), put initdb into PATH, or set DOORKIT_TEST_POSTGRES to the DSN of a server where databases may be created")
+var ErrMissing = errors.New("no PostgreSQL server found: install the package \"postgresql\" (Debian, Ubuntu: apt-get install " +
+	"postgresql), put initdb into PATH, or set DOORKIT_TEST_POSTGRES to the DSN of a server where databases may be created")
 
 // Server is a running server. Its methods are not safe for concurrent use.
 type Server struct {

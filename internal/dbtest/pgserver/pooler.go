@@ -16,7 +16,8 @@ import (
 )
 
 // ErrNoPooler says that this machine has no PgBouncer.
-var ErrNoPooler = errors.New("no pgbouncer found: install the package \"pgbouncer\" (Debian, Ubuntu: apt-get install pgbouncer), or put it into PATH")
+var ErrNoPooler = errors.New("no pgbouncer found: install the package \"pgbouncer\" (Debian, Ubuntu: apt-get install pgbouncer), " +
+	"or put it into PATH")
 
 // Pool starts a PgBouncer in transaction mode in front of the server, with the given
 // number of server connections, and returns the DSN of a database behind it. stop
@@ -34,8 +35,10 @@ func (s *Server) Pool(ctx context.Context, database string, size int) (dsn strin
 	}
 	config := filepath.Join(dir, "pgbouncer.ini")
 	users := filepath.Join(dir, "users.txt")
-	text := fmt.Sprintf("[databases]\n* = host=%s port=5432\n[pgbouncer]\nlisten_addr =\nunix_socket_dir = %s\nlisten_port = 6432\nauth_type = trust\nauth_file = %s\n"+
-		"pool_mode = transaction\ndefault_pool_size = %d\nmax_client_conn = 200\nignore_startup_parameters = extra_float_digits\n", s.dir, dir, users, size)
+	text := fmt.Sprintf("[databases]\n* = host=%s port=5432\n[pgbouncer]\nlisten_addr =\nunix_socket_dir = %s\nlisten_port = 6432\n"+
+		"auth_type = trust\nauth_file = %s\n"+
+		"pool_mode = transaction\ndefault_pool_size = %d\nmax_client_conn = 200\n"+
+		"ignore_startup_parameters = extra_float_digits\n", s.dir, dir, users, size)
 	for path, text := range map[string]string{config: text, users: "\"doorkit\" \"\"\n"} {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			return "", nil, err

@@ -86,7 +86,7 @@ var beginTests = map[string]func(*bench){
 		b.claim(b.denial("ada", "front", 0))
 		b.ok(r.SetKillSwitch(b.ctx, b.site, storage.KillSwitch{By: "eve", At: at(time.Microsecond)}, logEntry("", "", "switch_on", "", 0)))
 		b.claim(b.attempt("ada", "front", access.Unlock, 0))
-		m, err := r.Lookup(b.ctx, storage.RequestKey{Site: b.site, Member: "ada", RequestID: "nobody-knows-it"}, "front")
+		m, err := r.Lookup(b.ctx, storage.RequestKey{Site: b.site, Member: "ada", RequestID: "an-unknown-one"}, "front")
 		b.ok(err)
 		b.same("memory", m, storage.LookupResult{KillSwitch: storage.KillSwitch{By: "eve", At: at(time.Microsecond)}})
 		b.same("log rows", len(b.rows()), 5)

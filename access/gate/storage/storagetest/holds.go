@@ -7,7 +7,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// holdTests are about who holds which door open.
+// holdTests are about which member holds which door open.
 var holdTests = map[string]func(*bench){
 	"Settle/holds begin and end": func(b *bench) {
 		r := b.records()
@@ -56,7 +56,7 @@ var holdTests = map[string]func(*bench){
 		b.wantHolds("after a lock that began before it", again)
 		unsure := b.settleStart(b.claimStart("ada", 20*time.Second), storage.Unconfirmed, 21*time.Second)
 		unsure.Uncertain = false
-		b.wantHolds("one that nobody is sure of leaves the door as certainly open", unsure)
+		b.wantHolds("an uncertain one leaves the door as certainly open", unsure)
 		b.settleStart(b.claimStart("ada", 14*time.Second), storage.Accepted, 22*time.Second)
 		b.wantHolds("one that began earlier and was answered later", unsure)
 		b.settleLock(b.claim(b.attempt("bob", "office", access.Lock, 21*time.Second)), 23*time.Second)
@@ -67,7 +67,7 @@ var holdTests = map[string]func(*bench){
 		lock := b.claim(b.attempt("bob", "office", access.Lock, time.Second))
 		hold := b.settleStart(start, storage.Accepted, 4*time.Second)
 		b.settleLock(lock, 5*time.Second)
-		b.wantHolds("which of the two was first nobody knows", hold)
+		b.wantHolds("either of the two may have been the first", hold)
 		b.settleLock(b.claim(b.attempt("bob", "office", access.Lock, 4*time.Second)), 6*time.Second)
 		b.wantHolds("the next one began when the start was answered")
 	},
@@ -84,7 +84,7 @@ var holdTests = map[string]func(*bench){
 		b.wantHolds("one", unsure)
 		second := b.claimStart("ada", time.Minute)
 		later := b.settleStart(second, storage.Unconfirmed, time.Minute)
-		b.wantHolds("two that nobody is sure of", later)
+		b.wantHolds("two uncertain ones", later)
 		b.settleStart(first, storage.Accepted, 2*time.Minute)
 		later.Uncertain = false
 		b.wantHolds("the first is proven", later)
@@ -105,7 +105,7 @@ var holdTests = map[string]func(*bench){
 		s.Hold, s.RestartHold = &hold, true
 		_, err := b.records().Settle(b.ctx, s)
 		b.ok(err)
-		b.wantHolds("proven to have moved after the end: it begins anew", hold)
+		b.wantHolds("proven to have moved after the end: it begins again", hold)
 	},
 }
 

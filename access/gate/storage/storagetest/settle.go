@@ -182,7 +182,7 @@ var settleTests = map[string]func(*bench){
 		won := b.look(e.RequestKey).Outcome
 		for i, err := range results {
 			if (err == nil) != (outcomes[i%3] == won) || err != nil && !errors.Is(err, storage.ErrConflict) {
-				b.Fatalf("settling to %s while %s stands: got %v", outcomes[i%3], won, err)
+				b.Fatalf("settling to %s while it is %s: got %v", outcomes[i%3], won, err)
 			}
 		}
 		b.same("rows", len(b.rows()), 2)

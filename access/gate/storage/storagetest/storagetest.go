@@ -93,12 +93,12 @@ func Run(t *testing.T, factory func(t *testing.T) Storage) {
 		})
 	}
 	for _, group := range []map[string]func(*bench){beginTests, settleTests, holdTests, journalTests, logTests, vendorTests, storeTests,
-		factTests, apartTests} {
+		factTests, isolationTests} {
 		for _, name := range sortedKeys(group) {
 			run(name, false, group[name])
 		}
 	}
-	for _, group := range []map[string]func(*bench){versionTests, unfitTests} {
+	for _, group := range []map[string]func(*bench){versionTests, valueTests} {
 		for _, name := range sortedKeys(group) {
 			run(name, true, group[name])
 		}
@@ -184,7 +184,7 @@ func settlement(e storage.JournalEntry, outcome storage.Outcome, d time.Duration
 	return storage.Settlement{RequestKey: e.RequestKey, Outcome: outcome, At: at(d), Doc: []byte(`{"settled":true}`), Log: l}
 }
 
-// claim begins the attempt and wants it claimed.
+// claim begins the attempt, which must be claimed.
 func (b *bench) claim(a storage.Attempt) storage.JournalEntry {
 	b.Helper()
 	c, err := b.records().Begin(b.ctx, a)
@@ -228,11 +228,13 @@ func (b *bench) verified() storage.Verification {
 	return v
 }
 
-// hostile are strings that a storage must keep apart and give back unchanged.
+// hostile are strings that a storage must keep apart and return unchanged.
 var hostile = []string{
-	"plain", "Plain", "PLAIN", " plain", "plain ", "plain\n", "pl%in", "pl_in", "100%", `a\b`, `a"b`, "a'b", "a''b", "a;--b", "a`b", "$1", "?1", ":name",
-	"\u00e9", "e\u0301", "ß", "ss", "İ", "i", "\u200b", "\U0001f6aa", "日本", "\t", "\x01", "null", "NULL", "true", "0", "00", "1e3", "{}", "[]", "2026-05-04",
+	"plain", "Plain", "PLAIN", " plain", "plain ", "plain\n", "pl%in", "pl_in", "100%", `a\b`,
+	`a"b`, "a'b", "a''b", "a;--b", "a`b", "$1", "?1", ":name",
+	"\u00e9", "e\u0301", "ß", "ss", "İ", "i", "\u200b", "\U0001f6aa", "日本", "\t", "\x01",
+	"null", "NULL", "true", "0", "00", "1e3", "{}", "[]", "2026-05-04",
 }
 
-// unfit are ids that no storage keeps, because one of them could not.
+// unfit are ids that no storage keeps, because not all of them could.
 var unfit = []string{"", "\x00", "a\x00b", "ada\x00", "\xff", "a\xc3", "\xed\xa0\x80", strings.Repeat("x", 201), strings.Repeat("ä", 101)}

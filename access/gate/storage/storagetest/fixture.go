@@ -164,15 +164,15 @@ func refused(err error) bool {
 	return ok
 }
 
-// refused wants a write to have been refused for what it writes.
+// refused requires that a write was refused for what it writes.
 func (b *bench) refused(err error) {
 	b.Helper()
 	if !refused(err) {
-		b.Fatalf("got error %v, want a *storage.RequestError (see storage.CheckFact)", err)
+		b.Fatalf("got error %v, want a *storage.RequestError (see storage.Normalize)", err)
 	}
 }
 
-// absent wants a read by a string that is never stored to find nothing.
+// absent requires that a read by a string that is never stored finds nothing.
 func (b *bench) absent(found any, err error) {
 	b.Helper()
 	if !refused(err) && !errors.Is(err, storage.ErrNotFound) {

@@ -10,9 +10,9 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// apartTests are about what one site must not see of another, and what every
-// handle must see at once.
-var apartTests = map[string]func(*bench){
+// isolationTests are about what one site must not read of another, and what every
+// handle must read at once.
+var isolationTests = map[string]func(*bench){
 	"Records/sites are apart": func(b *bench) {
 		r := b.records()
 		here, there := b.site, b.site+"-other"
@@ -98,7 +98,8 @@ var apartTests = map[string]func(*bench){
 					"lab"
 				return nil
 			}), b.s.Rules.DeleteGrant(b.ctx, here, "g2"),
-			storage.UpdateMember(b.ctx, b.s.Members, here, "ada", func(m *storage.Member) error { m.Member = access.Member{ID: "ada"}; return nil }), b.s.Members.DeleteMember(b.ctx, here, "bob"),
+			storage.UpdateMember(b.ctx, b.s.Members, here, "ada", func(m *storage.Member) error { m.Member = access.Member{ID: "ada"}; return nil }),
+			b.s.Members.DeleteMember(b.ctx, here, "bob"),
 			storage.UpdateReservation(b.ctx, b.s.Reservations, here, "r1",
 				func(r *storage.Reservation) error {
 					r.Member, r.End = "cem",

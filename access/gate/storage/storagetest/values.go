@@ -8,9 +8,8 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// unfitTests are about facts and records that not every storage could keep as
-// they are.
-var unfitTests = map[string]func(*bench){
+// valueTests are about values at the limits of what a storage keeps, and beyond.
+var valueTests = map[string]func(*bench){
 	"Records/unfit texts": func(b *bench) {
 		r := b.records()
 		e := b.claim(b.attempt("ada", "office", access.OfficeMode, 0))

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// same compares what a storage gave back with what it was given: instants as
+// same compares what a storage returned with what it was given: instants as
 // instants, and nil slices like empty ones.
 func (b *bench) same(what string, got, want any) {
 	b.Helper()
