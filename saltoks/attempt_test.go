@@ -195,7 +195,7 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 	t.Run("TLS", func(t *testing.T) {
 		t.Parallel()
 		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
-		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+		srv.Config.ErrorLog = discardLog()
 		srv.StartTLS() // with a certificate nobody trusts
 		defer srv.Close()
 		if err := unlock(t.Context(), tcpClient(t, srv.URL)); verdict(err) != "not sent" {
@@ -205,7 +205,7 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 	t.Run("TLS 1.1 only", func(t *testing.T) {
 		t.Parallel()
 		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
-		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+		srv.Config.ErrorLog = discardLog()
 		srv.TLS = &tls.Config{MaxVersion: tls.VersionTLS11}
 		srv.StartTLS()
 		defer srv.Close()
@@ -313,6 +313,8 @@ func testNoProof(t *testing.T) {
 		t.Errorf("%s: %v", verdict(err), err)
 	}
 }
+
+func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
 type roundTrip func(*http.Request) (*http.Response, error)
 

@@ -3,11 +3,13 @@ package saltoks
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -217,9 +219,39 @@ func (cl *call) result(err error, decode func(*answer) error) error {
 		err = a.explanation(cl.req.expectation())
 	}
 	if err != nil {
-		e.cause = cl.scrub(err)
+		err = cl.scrub(err)
 	}
+	e.cause = cl.nameEnvironment(a, e, err)
 	return e
+}
+
+// nameEnvironment adds the configured URL where it may be the fault: nothing
+// could be reached there, or what answered is not SALTO.
+func (cl *call) nameEnvironment(a *attempt, e *APIError, err error) error {
+	noCode := (a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed) && e.Code == "" && e.InnerCode == ""
+	switch {
+	case a.handed && a.status == 0 && a.sent == sentNothing && isNetworkError(err):
+		return fmt.Errorf("no connection to Environment.API %s: %w", cl.client.base, err)
+	case errors.Is(err, errNotJSON), a.status != 0 && a.says.message == messageHTML, noCode && err == nil:
+		const hint = "is Environment.API %s the Connect API?"
+		if err == nil {
+			return fmt.Errorf(hint, cl.client.base)
+		}
+		return fmt.Errorf("%w: "+hint, err, cl.client.base)
+	}
+	return err
+}
+
+// isNetworkError reports a failure to connect, as opposed to a context that
+// ended.
+func isNetworkError(err error) bool {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrSendBy) {
+		return false
+	}
+	var op *net.OpError
+	var cert *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	return errors.As(err, &op) || errors.As(err, &cert) || errors.As(err, &record)
 }
 
 // decode reads a successful answer.

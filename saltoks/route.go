@@ -32,8 +32,12 @@ func fillRoute(route string, values []string) (string, error) {
 		case len(values) == 0:
 			faults = append(faults, fmt.Errorf("no value for {%s}", name))
 		default:
-			if !pathValue(values[0]) {
+			switch {
+			case !pathValue(values[0]):
 				faults = append(faults, fmt.Errorf("{%s} is empty or holds characters no id has", name))
+			case name == "site" && isSiteUID(values[0]):
+				faults = append(faults, fmt.Errorf("%w: {site} is %q, a printed site UID: Sites.Resolve finds its id",
+					ErrInvalidRequest, values[0]))
 			}
 			b.WriteString(url.PathEscape(values[0]))
 			values = values[1:]
@@ -68,6 +72,16 @@ func pathValue(s string) bool {
 		}
 	}
 	return true
+}
+
+// isSiteUID reports whether s has the form of the UID that is printed on papers
+// of a site: two letters and digits. SALTO takes it in no path.
+func isSiteUID(s string) bool {
+	if len(s) < 6 || !digits(s[2:]) {
+		return false
+	}
+	country := strings.ToUpper(s[:2])
+	return strings.Trim(country, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 // encodeQuery is url.Values.Encode with the dollar of OData names and %20 for

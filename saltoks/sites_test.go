@@ -24,3 +24,26 @@ func TestResolve(t *testing.T) {
 		}
 	}
 }
+
+// TestSiteUIDInAPath: a printed site UID where the id belongs is named before
+// anything is sent.
+func TestSiteUIDInAPath(t *testing.T) {
+	t.Parallel()
+	w := &wire{answer: always(200, goldenLock)}
+	c := newTestClient(t, w)
+	for _, uid := range []SiteID{"NL0000000001", "de1234567890", "BE123456"} {
+		_, err := c.Locks.Get(t.Context(), uid, "l")
+		if !errors.Is(err, ErrInvalidRequest) || verdict(err) != "not sent" || !strings.Contains(err.Error(), "Sites.Resolve") ||
+			!strings.Contains(err.Error(), string(uid)) {
+			t.Errorf("%s: %v", uid, err)
+		}
+	}
+	if w.count() != 0 {
+		t.Errorf("%d requests", w.count())
+	}
+	for _, id := range []SiteID{gSite, "s", "site-1", "12345678", "de12"} {
+		if _, err := c.Locks.Get(t.Context(), id, "l"); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
