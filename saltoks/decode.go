@@ -2,6 +2,7 @@ package saltoks
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,6 +60,16 @@ func decodeOne[W, T any](body []byte, value func(*W) T) (T, error) {
 		return zero, err
 	}
 	return value(&w), nil
+}
+
+// one makes a call whose answer is one object.
+func one[W, T any](ctx context.Context, c *Client, r *Request, value func(*W) T) (T, error) {
+	var v T
+	err := c.run(ctx, r, func(a *answer) (err error) {
+		v, err = decodeOne(a.body, value)
+		return err
+	})
+	return v, err
 }
 
 // page is one page of a list in any of its three forms.

@@ -75,13 +75,3 @@ func (s *MeService) ActivatedIQs(ctx context.Context, site SiteID) iter.Seq2[Act
 	return list(ctx, s.c, (*activatedIQWire).value, func(a *ActivatedIQ) string { return string(a.IQ) },
 		nil, "/v1.2/me/{site}/activated_iqs", string(site)) // "me/{site}", without "sites"
 }
-
-// one makes a call whose answer is one object.
-func one[W, T any](ctx context.Context, c *Client, r *Request, value func(*W) T) (T, error) {
-	var v T
-	err := c.run(ctx, r, func(a *answer) (err error) {
-		v, err = decodeOne(a.body, value)
-		return err
-	})
-	return v, err
-}
