@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"sync/atomic"
 
 	"github.com/doorkit/doorkit/internal/hostcall"
@@ -155,8 +156,8 @@ func (c *Client) reject(ctx context.Context, cl *call, token Token) bool {
 
 // wrap puts the host's middleware around the transport of one attempt.
 func (c *Client) wrap(next http.RoundTripper) (http.RoundTripper, error) {
-	for i := len(c.middleware) - 1; i >= 0; i-- {
-		if next = c.middleware[i](next); next == nil {
+	for _, m := range slices.Backward(c.middleware) {
+		if next = m(next); next == nil {
 			return nil, errNilMiddleware
 		}
 	}

@@ -318,7 +318,7 @@ func (c *Client) refuse(r *Request, err error) *APIError {
 // its text; what errors.Is finds stays.
 func (cl *call) scrub(err error) error {
 	for {
-		u, ok := err.(*url.Error)
+		u, ok := err.(*url.Error) //nolint:errorlint // only the outermost ones, which net/http adds
 		if !ok {
 			break
 		}

@@ -12,15 +12,12 @@ import (
 )
 
 // Client calls the Connect API as one SALTO user. It is immutable and safe for
-// concurrent use; make one per credential and share it.
-//
-// Every call takes a context first and honours it while it waits for the
-// limiter, for a token, between retries and on the network. Every error is an
-// *APIError.
+// concurrent use; make one per credential and share it. Every error of a call is
+// an *APIError.
 type Client struct {
 	// Me is the SALTO user whose token the client carries.
 	Me *MeService
-	// Sites are the sites this user sees.
+	// Sites are the sites that this user sees.
 	Sites *SitesService
 	// IQs are a site's gateways.
 	IQs *IQsService
@@ -28,7 +25,7 @@ type Client struct {
 	Locks *LocksService
 	// Users are a site's members in SALTO.
 	Users *UsersService
-	// AccessGroups tie users to locks in SALTO.
+	// AccessGroups give users access to locks in SALTO.
 	AccessGroups *AccessGroupsService
 	// Entries are SALTO's own audit log.
 	Entries *EntriesService
@@ -53,11 +50,12 @@ type Client struct {
 	closed atomic.Bool
 }
 
-// service is what every service is: the client, under a name.
+// service is the underlying type of every service.
 type service struct{ c *Client }
 
-// Waiter is what a TokenSource may also implement: Client.Close calls Wait,
-// which returns when no token refresh is in flight, or with ctx's error.
+// Waiter is implemented by a TokenSource that refreshes tokens in the
+// background. Client.Close calls Wait, which returns when no refresh is in
+// flight, or with ctx's error.
 type Waiter interface {
 	Wait(ctx context.Context) error
 }
@@ -101,15 +99,15 @@ func NewClient(cfg Config) (*Client, error) {
 }
 
 // Subject returns the OIDC subject of the SALTO user whose token the client
-// carries, which may fetch a token; "" where the token source does not know it.
+// carries, or "" if the token source does not know it. It may fetch a token.
 func (c *Client) Subject(ctx context.Context) (string, error) {
 	token, err := c.token(ctx)
 	return token.Subject, err
 }
 
-// Close refuses further calls, closes idle connections and waits for a token
-// refresh in flight, if the token source is a Waiter. Calls under way end by
-// themselves. Close may be called again.
+// Close makes further calls fail with ErrClientClosed, closes idle connections
+// and waits for a token refresh in flight if the token source is a Waiter. Calls
+// in flight are not interrupted. Close may be called again.
 func (c *Client) Close(ctx context.Context) error {
 	c.closed.Store(true)
 	for _, t := range []http.RoundTripper{c.transport, c.commands} {

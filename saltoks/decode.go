@@ -206,37 +206,19 @@ func (d *span) UnmarshalJSON(b []byte) error {
 
 func parseSpan(s string) (time.Duration, bool) {
 	s, negative := strings.CutPrefix(s, "-")
-	parts := strings.Split(s, ":")
-	if len(parts) != 3 {
-		return 0, false
-	}
-	days := "0"
-	if d, h, ok := strings.Cut(parts[0], "."); ok {
-		days, parts[0] = d, h
-	}
-	seconds, fraction, _ := strings.Cut(parts[2], ".")
-	var total time.Duration
-	for _, f := range []struct {
-		text string
-		unit time.Duration
-		most uint64
-	}{{days, 24 * time.Hour, 10675}, {parts[0], time.Hour, 23}, {parts[1], time.Minute, 59}, {seconds, time.Second, 59}} {
-		n, err := strconv.ParseUint(f.text, 10, 32)
-		if err != nil || n > f.most {
+	var days uint64
+	if d, clock, ok := strings.Cut(s, "."); ok && !strings.Contains(d, ":") {
+		var err error
+		if days, err = strconv.ParseUint(d, 10, 16); err != nil {
 			return 0, false
 		}
-		total += time.Duration(n) * f.unit
+		s = clock
 	}
-	if fraction != "" {
-		n, err := strconv.ParseUint((fraction + "00000000")[:9], 10, 64)
-		if err != nil || len(fraction) > 9 {
-			return 0, false
-		}
-		total += time.Duration(n)
-	}
-	if total < 0 {
+	clock, err := time.Parse("15:04:05", s) // reads a fraction, too
+	if err != nil || days > 36_600 {
 		return 0, false
 	}
+	total := time.Duration(days)*24*time.Hour + clock.Sub(clock.Truncate(24*time.Hour))
 	if negative {
 		total = -total
 	}

@@ -1,24 +1,42 @@
 // Package saltoks is a typed client of the SALTO KS Connect API: sites, IQs,
 // locks, users, access groups and SALTO's audit log. Beside it are saltoauth
 // (consent and tokens), saltoremote (IQ activation, one-time codes, commands) and
-// saltostate (what those two store). WIRE.md holds the facts they rest on, each
-// with how sure it is; comments cite its sections.
+// saltostate (what those two store). WIRE.md holds the facts that they rest on.
 //
 // # From nothing to an open door
 //
-//   - saltoauth turns an admin's consent into a connection, whose tokens renew
-//     themselves; a backend client has its password source.
-//   - [NewClient] makes the [Client]; Me, Sites, IQs, Locks, Users, AccessGroups
-//     and Entries are its services, and [Client.Do] reaches what has no method.
+//   - saltoauth turns an admin's consent into a connection whose tokens are
+//     refreshed automatically; a backend client has its password source.
+//   - [NewClient] makes the [Client]. Me, Sites, IQs, Locks, Users, AccessGroups
+//     and Entries are its services; [Client.Do] reaches what has no method.
 //   - saltoremote activates an IQ once, with the PIN that SALTO sends, and opens
-//     and locks: one code, one request.
+//     and locks: one code, one request. The calls below it are in [Client.Raw].
 //   - saltostate keeps all state, sealed, in a store of two methods.
+//
+// # One call
+//
+// Every call, typed or by [Client.Do], takes the same way:
+//
+//	Client.Locks.Get(ctx, site, lock)
+//	  0 check    the arguments; a bad one is an error before anything is sent
+//	  1 retry    Safe and Idempotent: up to 4 attempts; Never: exactly one
+//	               2 limiter     wait for this lane's turn, and for a pause SALTO asked for
+//	               3 token       TokenSource.Token; a 401 marks the token as stale
+//	               4 middleware  the host's
+//	               5 transport   one request; Never: over a new connection
+//	               6 body        read to its end, within MaxResponse
+//	  7 outcome  a function of the attempts: accepted, NotSent, Refused, Unconfirmed
+//	  8 decode   the value, strictly where a later command could depend on it
+//
+// Steps 2 to 6 are one attempt. What an attempt leaves is its status, header,
+// body and error, and what net/http reported of the connection; the outcome is
+// computed from these alone.
 //
 // # Lists
 //
-// A list is an iter.Seq2: nothing is asked before the range, every range starts
-// anew, one page is held at a time, and a cursor that does not move ends it with
-// [ErrCursor].
+// A list is an iter.Seq2. It makes no request before the range, starts at the
+// first page with every range, and holds two pages at a time. A cursor that does
+// not move ends it with [ErrCursor].
 //
 //	for lock, err := range client.Locks.All(ctx, site) {
 //		if err != nil {
@@ -30,22 +48,23 @@
 // # Errors
 //
 // Every call's error is an [*APIError]. errors.Is finds the cause (ErrNotFound,
-// ErrOTPBlocked, ErrIQOffline, ErrReauthorize, context.Canceled, …). For what
-// changes something, three methods say what became of it: NotSent is proven,
-// Refused is SALTO's word, everything else is Unconfirmed. No error and no log
-// line holds a secret, a URL query or a body.
+// ErrOTPBlocked, ErrIQOffline, ErrReauthorize, context.Canceled, …). For a call
+// that changes something, three methods report what became of it: NotSent is
+// proven, Refused is SALTO's answer, everything else is Unconfirmed. No error and
+// no log line holds a secret, a URL's query or a body.
 //
-// # What is sent again
+// # Replay
 //
-// Each request has a [ReplayClass]. Safe and Idempotent ones are tried up to
-// four times, with jitter, a capped Retry-After and a budget. A Never request,
-// and every command is one, goes out exactly once: no retry, no redirect, a
-// connection of its own.
+// Each request has a [ReplayClass]. Safe and Idempotent ones are tried up to four
+// times, with jitter, a capped Retry-After and a budget. A Never request, and
+// every command is one, is sent exactly once: no retry, no redirect, a connection
+// of its own.
 //
 // # Concurrency, time and quota
 //
-// All services are safe for concurrent use. Contexts are honored wherever a call
-// waits: for the [Limiter], for a token, between tries, on the network. The limiter has two lanes, so a command never
-// waits behind reads; clients of one credential share one. [Client.Close] waits for
-// a token that is being refreshed: nothing else outlives the call that began it.
+// All services are safe for concurrent use. A call's context ends every wait: for
+// the [Limiter], for a token, between attempts, on the network. The limiter has
+// two lanes, so a command never waits behind reads; clients of one credential
+// share one. [Client.Close] waits for a token refresh in flight: nothing else
+// outlives the call that started it.
 package saltoks

@@ -9,21 +9,21 @@ import (
 )
 
 // Environment names the hosts of one SALTO KS installation. Copy one and change
-// a field where SALTO told you another host; nothing is guessed or tried in turn.
+// a field if SALTO named another host to you; no other host is tried.
 type Environment struct {
-	// Name is kept in a Connection, so that a token of one environment is never
+	// Name is stored in a Connection, so that a token of one environment is never
 	// sent to another.
-	Name string
+	Name string `json:"name"`
 	// Issuer is the identity server's issuer URL.
-	Issuer string
+	Issuer string `json:"issuer"`
 	// API is the base URL of the Connect API, with a base path if there is one.
-	API string
+	API string `json:"api"`
 	// Events is the base URL of event streaming; may be empty.
-	Events string
+	Events string `json:"events,omitempty"`
 }
 
-// Production is SALTO's European production environment (WIRE.md 1.1: the API
-// host is seen in integrations, not measured; set API if SALTO named another).
+// Production returns SALTO's European production environment. Its API host is
+// known from integrations (WIRE.md 1.1); set API if SALTO named another to you.
 func Production() Environment {
 	return Environment{
 		Name:   "production",
@@ -33,7 +33,7 @@ func Production() Environment {
 	}
 }
 
-// Acceptance is SALTO's test environment (WIRE.md 1.1, measured).
+// Acceptance returns SALTO's test environment (WIRE.md 1.1).
 func Acceptance() Environment {
 	return Environment{
 		Name:   "acceptance",
@@ -64,7 +64,7 @@ func (e Environment) check() error {
 			continue
 		}
 		if _, err := baseurl.Parse(u.raw); err != nil {
-			faults = append(faults, fmt.Errorf("Environment.%s %w", u.field, err))
+			faults = append(faults, fmt.Errorf("%s %w", "Environment."+u.field, err))
 		}
 	}
 	return faultlist.Join(faults)

@@ -2,7 +2,6 @@ package saltoks
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -13,54 +12,57 @@ import (
 	"github.com/doorkit/doorkit/internal/hostcall"
 )
 
-// Causes. errors.Is finds them in what any call returns.
+// Causes of an *APIError, which errors.Is finds.
 var (
-	// ErrNotFound: no such thing, or the wrong one of a member's two ids.
+	// ErrNotFound: what the path names does not exist, or it was given the other
+	// one of a member's two ids.
 	ErrNotFound = errors.New("not found")
-	// ErrForbidden: this user may not do this on this site.
+	// ErrForbidden: this SALTO user lacks the right on this site.
 	ErrForbidden = errors.New("forbidden: this SALTO user lacks the right: give the user a role on the site that has it")
 	// ErrUnauthorized: SALTO did not accept the access token.
 	ErrUnauthorized = errors.New("unauthorized: SALTO did not accept the access token")
-	// ErrReauthorize: no token can be had any more; a person has to consent again.
+	// ErrReauthorize: no token can be obtained any more; a person has to consent
+	// again.
 	ErrReauthorize = errors.New("authorization has ended: reconnect with the same SALTO user")
-	// ErrRateLimited: SALTO answered 429, or the limiter knows that the call
-	// cannot start before its deadline.
+	// ErrRateLimited: SALTO answered 429, or the limiter cannot start the call
+	// before its deadline.
 	ErrRateLimited = errors.New("rate limited: try again later")
 	// ErrInvalidRequest: SALTO did not understand the request (codes 1100 to 1102).
 	ErrInvalidRequest = errors.New("invalid request")
-	// ErrOTPInvalid: the one-time code is wrong, missing, or more than three
-	// minutes off.
+	// ErrOTPInvalid: the one-time code is wrong or missing, or the clock is more
+	// than three minutes off.
 	ErrOTPInvalid = errors.New("one-time code invalid: check the clock, then the IQ's secret and PIN")
-	// ErrOTPBlocked: too many wrong codes; clears by itself after 20 minutes.
+	// ErrOTPBlocked: SALTO counted too many wrong codes. The block ends after 20
+	// minutes.
 	ErrOTPBlocked = errors.New("one-time codes blocked: wait 20 minutes")
-	// ErrIQPINNotChanged: the activation of this user at this IQ was not finished.
+	// ErrIQPINNotChanged: the activation of this user at this IQ is not finished.
 	ErrIQPINNotChanged = errors.New("IQ PIN not changed: finish the activation of the IQ")
 	// ErrIQNotActivated: this user was never activated at the lock's IQ. It is
-	// found before a call is made.
+	// returned before a call is made.
 	ErrIQNotActivated = errors.New("IQ not activated for this SALTO user: activate it first (Remote.Activation)")
-	// ErrIQAlreadyActivated: the first secret and the IQ PIN are only given out
+	// ErrIQAlreadyActivated: SALTO gives the first secret and the IQ PIN only
 	// before the activation.
 	ErrIQAlreadyActivated = errors.New("IQ already activated for this SALTO user")
 	// ErrIQOffline: the IQ does not answer.
-	ErrIQOffline = errors.New("IQ offline: look at its power and network")
+	ErrIQOffline = errors.New("IQ offline: check its power and network")
 	// ErrLockOffline: the lock does not answer its IQ.
-	ErrLockOffline = errors.New("lock offline: look at its battery and at its IQ")
-	// ErrRestoreRequired: the IQ was reset; restore it, then activate it anew.
-	ErrRestoreRequired = errors.New("IQ was reset: restore and activate it anew")
+	ErrLockOffline = errors.New("lock offline: check its battery and its IQ")
+	// ErrRestoreRequired: the IQ was reset. Restore it, then activate it again.
+	ErrRestoreRequired = errors.New("IQ was reset: restore it and activate it again")
 	// ErrNoSubscription: the site's subscription lacks the feature.
 	ErrNoSubscription = errors.New("no valid subscription for this feature: the site's owner has to extend it")
 	// ErrSiteNotReleased: the installer has not released the site yet.
 	ErrSiteNotReleased = errors.New("site not released yet: its installer has to release it")
 )
 
-// Faults of the caller or of what lies between; nothing was sent.
+// Causes that come before SALTO; nothing was sent.
 var (
 	// ErrClientClosed: the client was closed.
 	ErrClientClosed = errors.New("client closed: make a new one")
-	// ErrUnverified: a call nobody has measured; see UnverifiedEndpoints.
-	ErrUnverified = errors.New("this call was never measured against SALTO: enable it with UnverifiedEndpoints")
-	// ErrCursor: a list's cursor did not move or left our host.
-	ErrCursor = errors.New("list cannot go on")
+	// ErrUnverified: the call requires Config.UnverifiedEndpoints.
+	ErrUnverified = errors.New("this call is not verified against SALTO: enable it with Config.UnverifiedEndpoints")
+	// ErrCursor: a list's cursor does not move or leaves the API's host.
+	ErrCursor = errors.New("list cannot continue")
 )
 
 // PanicError is a panic in code that the host supplied: a TokenSource, a
@@ -69,99 +71,95 @@ var (
 // Unconfirmed.
 type PanicError = hostcall.PanicError
 
-// APIError is what every call of the client returns when it fails: answers of
-// SALTO and everything that kept an answer from coming. It holds no secret and
-// no URL query. errors.Is finds the cause and, below it, context.Canceled and
-// the like. A literal APIError classifies by its exported fields; without a
-// status it counts as unconfirmed.
+// APIError is the error of every call of the client: an answer of SALTO that is
+// no success, or what kept an answer from coming. It holds no secret and no URL
+// query. errors.Is finds the cause and, below it, context.Canceled and the like.
+// A literal APIError is classified by its exported fields; without a status it is
+// unconfirmed.
 type APIError struct {
-	// Status is the HTTP status; 0 when there was no answer.
-	Status int
+	// Status is the HTTP status; 0 without an answer.
+	Status int `json:"status"`
 	// Code is SALTO's ErrorCode ("2202"), InnerCode what a code 3102 names
-	// ("otp_invalid"); both may be empty. WIRE.md 4.1 and 4.2.
-	Code, InnerCode string
+	// ("otp_invalid"); both may be empty (WIRE.md 4).
+	Code      string `json:"code"`
+	InnerCode string `json:"inner_code"`
 	// Message is SALTO's text, shortened, without secrets.
-	Message string
+	Message string `json:"message"`
 	// Method and Route are the request's method and path template.
-	Method, Route string
-	// RequestID is what SALTO called the request, if it did.
-	RequestID string
-	// RetryAfter is how long SALTO asked to wait; 0 when it did not say.
-	RetryAfter time.Duration
-	// Attempts counts the requests made; at most 1 for a class Never call.
-	Attempts int
+	Method string `json:"method"`
+	Route  string `json:"route"`
+	// RequestID is SALTO's id of the request; empty if it gave none.
+	RequestID string `json:"request_id"`
+	// RetryAfter is the wait that SALTO asked for; 0 if it asked for none. In JSON
+	// it is in nanoseconds.
+	RetryAfter time.Duration `json:"retry_after"`
+	// Attempts counts the requests that were made; at most 1 for class Never.
+	Attempts int `json:"attempts"`
 
 	outcome outcome
 	cause   error
 }
 
 // NewNotSentError returns an error for a call that was never made: NotSent
-// reports true for it and Unwrap returns cause. A host's own implementation of
-// what a client does uses it, as saltoremote does.
+// reports true and Unwrap returns cause. It is for what stands between a host and
+// the client, such as saltoremote or a host's own LockDriver.
 func NewNotSentError(cause error) *APIError { return &APIError{outcome: notSent, cause: cause} }
 
 // NewUnconfirmedError returns an error for a call that may have been carried
-// out: Unconfirmed reports true for it and Unwrap returns cause.
+// out: Unconfirmed reports true and Unwrap returns cause.
 func NewUnconfirmedError(cause error) *APIError { return &APIError{outcome: unconfirmed, cause: cause} }
 
-// Error says what happened and what to do, in one line.
+// Error returns one line that says what happened and what to do.
 func (e *APIError) Error() string {
-	var b strings.Builder
-	b.WriteString("saltoks: ")
+	var what []string
 	if e.Method != "" || e.Route != "" {
-		b.WriteString(e.Method + " " + e.Route + ": ")
+		what = append(what, e.Method+" "+e.Route)
 	}
-	said := false
+	named := len(what)
 	if k := e.kind(); k != nil {
-		b.WriteString(k.Error())
-		said = true
+		what = append(what, k.Error())
 	}
 	if e.cause != nil {
-		if said {
-			b.WriteString(": ")
-		}
-		b.WriteString(strings.TrimPrefix(e.cause.Error(), "saltoks: "))
-		said = true
+		what = append(what, strings.TrimPrefix(e.cause.Error(), "saltoks: "))
 	}
 	if e.Message != "" {
-		if said {
-			b.WriteString(": ")
-		}
-		b.WriteString(strconv.Quote(e.Message))
-		said = true
+		what = append(what, strconv.Quote(e.Message))
 	}
-	if !said && e.Status != 0 {
-		b.WriteString("unexpected answer")
-	} else if !said {
-		b.WriteString("no answer")
+	if len(what) == named && e.Status != 0 {
+		what = append(what, "unexpected answer")
+	} else if len(what) == named {
+		what = append(what, "no answer")
 	}
-	var details []string
-	if e.Status != 0 {
-		details = append(details, "status "+strconv.Itoa(e.Status))
+	text := "saltoks: " + strings.Join(what, ": ")
+	if details := e.details(); len(details) > 0 {
+		text += " (" + strings.Join(details, ", ") + ")"
 	}
-	if e.Code != "" {
-		details = append(details, strings.TrimSpace("code "+e.Code+" "+e.InnerCode))
-	}
-	if e.RetryAfter > 0 {
-		details = append(details, "retry after "+e.RetryAfter.String())
-	}
-	if e.RequestID != "" {
-		details = append(details, "request "+e.RequestID)
-	}
-	if e.Attempts > 1 {
-		details = append(details, strconv.Itoa(e.Attempts)+" attempts")
-	}
-	if e.Unconfirmed() {
-		details = append(details, "outcome unknown: it may have happened")
-	}
-	if len(details) > 0 {
-		fmt.Fprintf(&b, " (%s)", strings.Join(details, ", "))
-	}
-	return b.String()
+	return text
 }
 
-// Unwrap returns what lies below: a context's error, the network's, a token
-// source's.
+func (e *APIError) details() (list []string) {
+	if e.Status != 0 {
+		list = append(list, "status "+strconv.Itoa(e.Status))
+	}
+	if e.Code != "" {
+		list = append(list, strings.TrimSpace("code "+e.Code+" "+e.InnerCode))
+	}
+	if e.RetryAfter > 0 {
+		list = append(list, "retry after "+e.RetryAfter.String())
+	}
+	if e.RequestID != "" {
+		list = append(list, "request "+e.RequestID)
+	}
+	if e.Attempts > 1 {
+		list = append(list, strconv.Itoa(e.Attempts)+" attempts")
+	}
+	if e.Unconfirmed() {
+		list = append(list, "outcome unknown: it may have happened")
+	}
+	return list
+}
+
+// Unwrap returns the error below: a context's, the network's, a token source's.
 func (e *APIError) Unwrap() error { return e.cause }
 
 // Is reports whether target is the cause that SALTO's answer names.
@@ -173,15 +171,15 @@ func (e *APIError) Is(target error) bool {
 	return k != nil && k == target
 }
 
-// NotSent reports that nothing that could change anything left this machine:
-// proven, not assumed. It is true for every failed read.
+// NotSent reports that nothing that could change anything was sent: this is
+// proven, not assumed. It is true for every failed read that SALTO did not refuse.
 func (e *APIError) NotSent() bool { return e.result() == notSent }
 
-// Refused reports that SALTO answered and nothing was done.
+// Refused reports that SALTO answered that nothing was done.
 func (e *APIError) Refused() bool { return e.result() == refused }
 
-// Unconfirmed reports that the request may have been carried out although the
-// answer did not say so. Never send such a request again by yourself.
+// Unconfirmed reports that the request may have been carried out. A program must
+// not send such a request again by itself.
 func (e *APIError) Unconfirmed() bool { return e.result() == unconfirmed }
 
 func (e *APIError) result() outcome {

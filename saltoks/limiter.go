@@ -14,8 +14,8 @@ import (
 
 // Limiter keeps one credential's calls under a rate, in two lanes so that a
 // command never waits behind reads. The quota belongs to the credential: give
-// one Limiter to all clients that share it. Safe for concurrent use. SALTO
-// publishes no limit (WIRE.md 4.3); the defaults are ours.
+// one Limiter to all clients that share it. It is safe for concurrent use. SALTO
+// publishes no limit; the defaults are chosen here.
 type Limiter struct {
 	lanes [2]limiterLane
 }
@@ -58,7 +58,7 @@ func NewLimiter(cfg LimiterConfig) (*Limiter, error) {
 	return l, nil
 }
 
-// NoRateLimit is a Limiter that only waits where SALTO asked for it.
+// NoRateLimit returns a Limiter that waits only after SALTO asked for a pause.
 func NoRateLimit() *Limiter {
 	l := &Limiter{}
 	for i := range l.lanes {
@@ -81,7 +81,7 @@ type limiterLane struct {
 	rate *rate.Limiter
 
 	mu    sync.Mutex
-	until time.Time // SALTO said 429: nothing starts before
+	until time.Time // after a 429, nothing starts before
 }
 
 // wait blocks until a call may start. It returns ctx's error, or at once one
@@ -117,7 +117,7 @@ func (l *limiterLane) waitPause(ctx context.Context) error {
 	}
 }
 
-// pause holds the lane for d after a 429; a shorter pause never cuts a longer.
+// pause stops the lane for d after a 429; a shorter pause never ends a longer one.
 func (l *Limiter) pause(which lane, d time.Duration) {
 	ln := &l.lanes[which]
 	ln.mu.Lock()

@@ -22,8 +22,8 @@ type listConfig struct {
 	faults []error
 }
 
-// PageSize asks for n items per request ($top). Without it SALTO chooses; 20
-// were seen (WIRE.md 5).
+// PageSize asks for n items per request ($top). Without it SALTO chooses, 20 as
+// far as known.
 func PageSize(n int) ListOption {
 	return func(c *listConfig) {
 		if n <= 0 {
@@ -34,8 +34,8 @@ func PageSize(n int) ListOption {
 	}
 }
 
-// Where asks SALTO for the items that f describes ($filter). A field SALTO does
-// not know is ErrInvalidRequest.
+// Where asks SALTO for the items that f describes ($filter). A field that SALTO
+// does not know is ErrInvalidRequest.
 func Where(f Filter) ListOption {
 	return func(c *listConfig) {
 		if f.err != nil {
@@ -99,9 +99,11 @@ type lister[T any] struct {
 	id     func(*T) string
 }
 
-// list is the rhythm of all lists: lazy, restartable (every range starts at
-// the first page), and never endless.
-func list[W, T any](ctx context.Context, c *Client, value func(*W) T, id func(*T) string, opts []ListOption, route string, ids ...string) iter.Seq2[T, error] {
+// list returns a lazy list: every range makes its own requests and starts at the
+// first page, and none is endless.
+func list[W, T any](
+	ctx context.Context, c *Client, value func(*W) T, id func(*T) string, opts []ListOption, route string, ids ...string,
+) iter.Seq2[T, error] {
 	opts = slices.Clone(opts)
 	l := lister[T]{
 		c:      c,
@@ -204,9 +206,9 @@ func (c *Client) nextPage(r *Request, link, token string) (*Request, error) {
 	return &next, nil
 }
 
-// ownLink takes path and query out of a next_page_link, which must stay on our
-// own host and below our base path: the token goes with it. Its scheme is not
-// followed: SALTO's own library replaces http by https too (WIRE.md 5).
+// ownLink returns path and query of a next_page_link, which must stay on the
+// API's host and below its base path: the request carries the token. The link's
+// scheme does not count; SALTO's own library replaces http by https too.
 func (c *Client) ownLink(link string) (path string, query url.Values, err error) {
 	u, err := url.Parse(link)
 	if err != nil {
@@ -233,7 +235,7 @@ func (c *Client) ownLink(link string) (path string, query url.Values, err error)
 	return path, query, nil
 }
 
-// cursor tells one page's request from another's.
+// cursor identifies a page's request.
 func (r *Request) cursor() string {
 	return r.path + "?" + encodeQuery(r.Query) + "#" + r.continuation
 }

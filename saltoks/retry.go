@@ -12,7 +12,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/retryafter"
 )
 
-// Retries of Safe and Idempotent calls; a Never call does not come here.
+// Retries of Safe and Idempotent calls; a Never call has none.
 const (
 	maxRetries    = 3
 	firstWait     = 250 * time.Millisecond
@@ -72,7 +72,7 @@ func (cl *call) again(err error) (bool, time.Duration) {
 	return false, 0
 }
 
-// permanent errors stay the same however often they are tried.
+// permanent reports errors that another attempt would not change.
 func permanent(err error) bool {
 	var cert *tls.CertificateVerificationError
 	return errors.As(err, &cert) || errors.Is(err, errTooLarge)
@@ -89,7 +89,7 @@ func (c *Client) retryAfter(h http.Header) (time.Duration, bool) {
 	return retryafter.Parse(h.Get("Retry-After"), c.now())
 }
 
-// retryBudget keeps an outage from multiplying a whole client's traffic.
+// retryBudget keeps retries from multiplying a client's traffic in an outage.
 type retryBudget struct {
 	mu    sync.Mutex
 	spent int

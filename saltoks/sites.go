@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 )
@@ -111,12 +112,7 @@ type Subscription struct {
 
 // Has reports whether the subscription includes a feature.
 func (s Subscription) Has(feature string) bool {
-	for _, f := range s.Features {
-		if f == feature {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.Features, feature)
 }
 
 type subscriptionWire struct {

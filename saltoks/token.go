@@ -9,35 +9,35 @@ import (
 type Token struct {
 	// Access is the bearer token.
 	Access Secret
-	// Expiry is the instant the server named; zero when it named none.
+	// Expiry is the instant that the server named; zero if it named none.
 	Expiry time.Time
-	// Subject is the OIDC "sub" of the user the token speaks for; empty when
-	// the source does not know it. It is neither a UserID nor a SiteUserID
-	// (WIRE.md 1.2, measured).
+	// Subject is the OIDC "sub" of the token's user; empty if the source does not
+	// know it. It is neither a UserID nor a SiteUserID.
 	Subject string
 }
 
-// TokenSource gives the client its access token, call by call. Token returns
-// quickly while the token is fresh; it honours ctx while it waits. An error
+// TokenSource supplies the client's access token before each attempt. Token
+// returns quickly while the token is fresh, and ends its waits with ctx. An error
 // that wraps ErrReauthorize means that a person has to consent again.
-// Implementations are safe for concurrent use.
+// Implementations must be safe for concurrent use.
 type TokenSource interface {
 	Token(ctx context.Context) (Token, error)
 }
 
-// Rejecter is what a TokenSource may also implement: the client calls Reject
-// after SALTO answered 401 to t, so that the next call gets another token.
-// Rejecting a token that is no longer current does nothing.
+// Rejecter is implemented by a TokenSource that can replace a token before it
+// expires. The client calls Reject after SALTO answered 401 to t, so that the
+// next call gets another token. Rejecting a token that is no longer current does
+// nothing.
 type Rejecter interface {
 	Reject(ctx context.Context, t Token) error
 }
 
-// Identity names one SALTO user: the same subject of two environments is two
-// users. What is stored of a user is found by it.
+// Identity names one SALTO user, whose stored state is found by it. The same
+// subject in two environments is two users.
 type Identity struct {
 	// Environment is Environment.Name.
 	Environment string `json:"environment"`
 	// Subject is the OIDC "sub" of the user. It is neither a UserID nor a
-	// SiteUserID (WIRE.md 1.2).
+	// SiteUserID.
 	Subject string `json:"subject"`
 }

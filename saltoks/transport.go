@@ -19,10 +19,10 @@ type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// freshTransport is t with a new connection for every request and HTTP/1.1
-// only: net/http repeats a request by itself only on a connection that was
-// used before, or by HTTP/2's rules. The price is one handshake per command;
-// TLS sessions are resumed.
+// freshTransport copies t to one that opens a new connection for every request,
+// with HTTP/1.1 only: net/http repeats a request by itself on a connection that
+// was used before, and by the rules of HTTP/2. The cost is one handshake per
+// command; TLS sessions are resumed.
 func freshTransport(t *http.Transport) *http.Transport {
 	f := t.Clone()
 	f.DisableKeepAlives = true
@@ -64,9 +64,9 @@ func port(u *url.URL) string {
 	return "443"
 }
 
-// unrepeatable is an empty body that net/http does not know to be empty: over
-// a transport whose connections are not ours to choose, it keeps net/http from
-// repeating a request without a body.
+// unrepeatable is an empty body that net/http does not know to be empty. Below a
+// transport of another kind, whose connections cannot be chosen, it keeps
+// net/http from repeating a request without a body.
 type unrepeatable struct{}
 
 func (unrepeatable) Read([]byte) (int, error) { return 0, io.EOF }
