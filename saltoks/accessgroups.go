@@ -6,8 +6,8 @@ import (
 	"iter"
 )
 
-// AccessGroupsService ties users to locks in SALTO. A group without a time
-// schedule is never rolled out to its locks (WIRE.md 2.6, measured).
+// AccessGroupsService manages which users may open which locks in SALTO. A group
+// without a time schedule never reaches its locks (WIRE.md 2.6).
 type AccessGroupsService service
 
 // AccessGroup is one access group.
@@ -21,7 +21,7 @@ const (
 	routeGroup         = routeGroups + "/{group}"
 	routeGroupLocks    = routeGroup + "/locks"
 	routeGroupUsers    = routeGroup + "/users"
-	routeTimeSchedules = "/v1.1/sites/{site}/access_groups/{group}/time_schedules" // v1.1 as measured
+	routeTimeSchedules = "/v1.1/sites/{site}/access_groups/{group}/time_schedules" // not v1.2
 )
 
 // All lists the access groups of a site.
@@ -30,11 +30,11 @@ func (s *AccessGroupsService) All(ctx context.Context, site SiteID, opts ...List
 		routeGroups, string(site))
 }
 
-// Create makes an access group. One request on the wire.
+// Create adds an access group. It is one request.
 func (s *AccessGroupsService) Create(ctx context.Context, site SiteID, name string) (AccessGroup, error) {
 	r := newRequest("POST", routeGroups, Never, string(site))
 	if name == "" {
-		r.fault(errors.New("an access group needs a name"))
+		r.fault(errors.New("an access group requires a name"))
 	}
 	r.Body = struct {
 		Name string `json:"customer_reference"`
@@ -47,7 +47,7 @@ func (s *AccessGroupsService) Delete(ctx context.Context, site SiteID, group Acc
 	return s.c.run(ctx, newRequest("DELETE", routeGroup, Idempotent, string(site), string(group)), nil)
 }
 
-// GroupLock is what an access group tells of a lock.
+// GroupLock is what an access group shows of a lock.
 type GroupLock struct {
 	ID   LockID `json:"id"`
 	Name string `json:"customer_reference"`
@@ -59,7 +59,7 @@ func (s *AccessGroupsService) Locks(ctx context.Context, site SiteID, group Acce
 		routeGroupLocks, string(site), string(group))
 }
 
-// AddLock puts a lock into a group. One request on the wire.
+// AddLock adds a lock to a group. It is one request.
 func (s *AccessGroupsService) AddLock(ctx context.Context, site SiteID, group AccessGroupID, lock LockID) error {
 	r := newRequest("POST", routeGroupLocks, Never, string(site), string(group))
 	if lock == "" {
@@ -71,13 +71,12 @@ func (s *AccessGroupsService) AddLock(ctx context.Context, site SiteID, group Ac
 	return s.c.run(ctx, r, nil)
 }
 
-// RemoveLock takes a lock out of a group.
+// RemoveLock removes a lock from a group.
 func (s *AccessGroupsService) RemoveLock(ctx context.Context, site SiteID, group AccessGroupID, lock LockID) error {
 	return s.c.run(ctx, newRequest("DELETE", routeGroupLocks+"/{lock}", Idempotent, string(site), string(group), string(lock)), nil)
 }
 
-// GroupUser is what an access group tells of a member. Only the id's name was
-// recorded (WIRE.md 2.6).
+// GroupUser is what an access group shows of a member.
 type GroupUser struct {
 	ID        UserID `json:"id"`
 	FirstName string `json:"first_name"`
@@ -90,7 +89,7 @@ type groupUserWire struct {
 	Person *GroupUser `json:"user"`
 }
 
-// value prefers the platform user, should SALTO wrap it in a site user.
+// value prefers the platform user, in case SALTO wraps it in a site user.
 func (w *groupUserWire) value() GroupUser {
 	if w.Person != nil && w.Person.ID != "" {
 		return *w.Person
@@ -104,9 +103,9 @@ func (s *AccessGroupsService) Users(ctx context.Context, site SiteID, group Acce
 		routeGroupUsers, string(site), string(group))
 }
 
-// AddUser puts a member into a group, by the platform user's id: the site user's
-// is answered ErrNotFound (WIRE.md 2.0, measured), and so is a member made less
-// than a minute ago. One request on the wire.
+// AddUser adds a member to a group by the platform user's id. ErrNotFound is the
+// answer to a site user's id, and for up to a minute to a new member. It is one
+// request.
 func (s *AccessGroupsService) AddUser(ctx context.Context, site SiteID, group AccessGroupID, user UserID) error {
 	r := newRequest("POST", routeGroupUsers, Never, string(site), string(group))
 	if user == "" {
@@ -118,28 +117,33 @@ func (s *AccessGroupsService) AddUser(ctx context.Context, site SiteID, group Ac
 	return s.c.run(ctx, r, nil)
 }
 
-// RemoveUser takes a member out of a group, by the platform user's id.
+// RemoveUser removes a member from a group by the platform user's id.
 func (s *AccessGroupsService) RemoveUser(ctx context.Context, site SiteID, group AccessGroupID, user UserID) error {
 	return s.c.run(ctx, newRequest("DELETE", routeGroupUsers+"/{user}", Idempotent, string(site), string(group), string(user)), nil)
 }
 
-// TimeSchedules lists when a group's members may enter.
-func (s *AccessGroupsService) TimeSchedules(ctx context.Context, site SiteID, group AccessGroupID, opts ...ListOption) iter.Seq2[TimeSchedule, error] {
+// TimeSchedules lists the times at which a group's members may enter.
+func (s *AccessGroupsService) TimeSchedules(
+	ctx context.Context, site SiteID, group AccessGroupID, opts ...ListOption,
+) iter.Seq2[TimeSchedule, error] {
 	return list(ctx, s.c, same[TimeSchedule], func(t *TimeSchedule) string { return string(t.ID) }, opts,
 		routeTimeSchedules, string(site), string(group))
 }
 
-// AddTimeSchedule adds a time schedule; its ID is SALTO's to give. It takes up
-// to some minutes to reach the locks (WIRE.md 4.4, measured). One request on the
-// wire.
-func (s *AccessGroupsService) AddTimeSchedule(ctx context.Context, site SiteID, group AccessGroupID, schedule TimeSchedule) (TimeSchedule, error) {
+// AddTimeSchedule adds a time schedule, whose ID SALTO assigns. It takes up to
+// some minutes to reach the locks. It is one request.
+func (s *AccessGroupsService) AddTimeSchedule(
+	ctx context.Context, site SiteID, group AccessGroupID, schedule TimeSchedule,
+) (TimeSchedule, error) {
 	r := newRequest("POST", routeTimeSchedules, Never, string(site), string(group))
 	schedule.ID = ""
 	return s.writeSchedule(ctx, r, schedule)
 }
 
 // UpdateTimeSchedule replaces the time schedule with schedule's ID.
-func (s *AccessGroupsService) UpdateTimeSchedule(ctx context.Context, site SiteID, group AccessGroupID, schedule TimeSchedule) (TimeSchedule, error) {
+func (s *AccessGroupsService) UpdateTimeSchedule(
+	ctx context.Context, site SiteID, group AccessGroupID, schedule TimeSchedule,
+) (TimeSchedule, error) {
 	r := newRequest("PATCH", routeTimeSchedules+"/{schedule}", Idempotent, string(site), string(group), string(schedule.ID))
 	return s.writeSchedule(ctx, r, schedule)
 }
@@ -152,7 +156,7 @@ func (s *AccessGroupsService) writeSchedule(ctx context.Context, r *Request, sch
 	body.ID = ""
 	r.Body = body
 	err := s.c.run(ctx, r, func(a *answer) (err error) {
-		if len(a.body) > 0 { // else it is as it was sent
+		if len(a.body) > 0 { // without one it is as it was sent
 			schedule, err = decodeOne(a.body, same[TimeSchedule])
 		}
 		return err

@@ -8,25 +8,25 @@ import (
 	"time"
 )
 
-// EntriesService reads SALTO's own audit log, newest first.
+// EntriesService reads SALTO's audit log, newest first.
 type EntriesService service
 
-// Entry is one row of SALTO's audit log (WIRE.md 2.7, measured). Remote
-// openings carry the platform user of the token, not the member behind it.
+// Entry is one row of SALTO's audit log (WIRE.md 2.7). A remote opening carries
+// the platform user of the token, not the member for whom it was.
 type Entry struct {
 	ID       EntryID       `json:"id"`
 	Category EventCategory `json:"event_category"`
-	// Detail says why a rejected one was rejected ("no_access", "suspended",
-	// "offline"), or "start" and "end" of office mode.
+	// Detail is why a lock rejected someone ("no_access", "suspended", "offline"),
+	// or "start" and "end" of office mode.
 	Detail string `json:"event_detail"`
-	// At has whole seconds.
-	At        time.Time `json:"utc_date_time"`
-	LocalTime LocalTime `json:"local_date_time"`
+	// At has whole seconds, by the clock of the lock.
+	At        time.Time `json:"utc_date_time,omitzero"`
+	LocalTime LocalTime `json:"local_date_time,omitzero"`
 	Lock      LockID    `json:"lock_id"`
 	LockName  string    `json:"lock_customer_reference"`
 	LockMAC   string    `json:"lock_mac_address"`
-	// User is empty for an unknown tag, and an id that belongs to nobody for an
-	// unknown PIN: look it up, never assume it is there.
+	// User is empty for an unknown tag, and the id of no user for an unknown PIN:
+	// a lookup may find nothing.
 	User          UserID   `json:"user_id"`
 	FirstName     string   `json:"user_first_name"`
 	LastName      string   `json:"user_last_name"`

@@ -3,8 +3,8 @@ package saltoks
 // Values of SALTO's enumerations are strings: a value that is not listed here
 // survives as it came, so every switch over one needs a default.
 
-// LockState is what a lock is told (Unlocked, Locked, OfficeMode) or says
-// (WIRE.md 2.5).
+// LockState is the state of a lock. Unlocked, Locked and OfficeMode can be
+// commanded (WIRE.md 2.5).
 type LockState string
 
 // States of a lock.
@@ -14,18 +14,18 @@ const (
 	Unlocked LockState = "unlocked"
 	// Locked, as a command, locks and ends office mode.
 	Locked LockState = "locked"
-	// OfficeMode keeps the lock unlocked until someone locks it.
+	// OfficeMode keeps the lock unlocked until it is locked again.
 	OfficeMode LockState = "office_mode"
-	// Uncertain is only ever read.
+	// Uncertain is read only.
 	Uncertain LockState = "uncertain"
-	// NoState is only ever read.
+	// NoState is read only.
 	NoState LockState = "none"
 )
 
 // LockType is a lock's model family; those that end in "_pin" have a keypad.
 type LockType string
 
-// Lock types seen so far.
+// Lock types known so far.
 const (
 	EscutcheonPIN LockType = "escutcheon_pin"
 	WallReaderPIN LockType = "wall_reader_pin"
@@ -34,13 +34,13 @@ const (
 // BatteryLevel is a word, not a number.
 type BatteryLevel string
 
-// Battery levels: fresh is measured, critical assumed.
+// Battery levels; critical is assumed.
 const (
 	BatteryFresh    BatteryLevel = "fresh"
 	BatteryCritical BatteryLevel = "critical"
 )
 
-// LinkState tells whether a lock hangs on an IQ.
+// LinkState is whether a lock is connected to an IQ.
 type LinkState string
 
 // Link states.
@@ -50,8 +50,8 @@ const (
 	DetachedPending LinkState = "detached_pending"
 )
 
-// SyncState of an IQ's data. "not_synced" is the steady state of IQs that work
-// perfectly (WIRE.md 2.4, measured): decide nothing by it.
+// SyncState is that of an IQ's data. Base no decision on it: IQs that work
+// perfectly stay "not_synced".
 type SyncState string
 
 // Sync states.
@@ -62,11 +62,11 @@ const (
 	SyncFailed  SyncState = "failed"
 )
 
-// SubscriptionState tells whether a site user holds a seat.
+// SubscriptionState is whether a site user has a seat.
 type SubscriptionState string
 
-// Subscription states. A guest made while no seat is free is Suspended without
-// an error (WIRE.md 4.6, measured).
+// Subscription states. A guest who is created while no seat is free is Suspended,
+// without an error.
 const (
 	Subscribed SubscriptionState = "subscribed"
 	Suspended  SubscriptionState = "suspended"
@@ -75,7 +75,7 @@ const (
 // RoleCode names a role.
 type RoleCode string
 
-// Built-in roles seen so far (WIRE.md 2.2).
+// Built-in roles known so far.
 const (
 	RoleSiteAdmin            RoleCode = "site_admin"
 	RoleSiteUser             RoleCode = "site_user"
@@ -85,10 +85,10 @@ const (
 	RoleSiteGuest            RoleCode = "site_guest"
 )
 
-// EventCategory of an entry.
+// EventCategory is the category of an entry.
 type EventCategory string
 
-// Categories seen so far (WIRE.md 2.7).
+// Categories known so far.
 const (
 	LockOpened      EventCategory = "lock_opened"
 	LockRejected    EventCategory = "lock_rejected"
@@ -100,7 +100,7 @@ const (
 // AccessBy is what opened a lock.
 type AccessBy string
 
-// Ways in seen so far. "remote" is in SALTO's text, not measured.
+// Ways in known so far; "remote" from SALTO's texts only.
 const (
 	ByTag          AccessBy = "tag"
 	ByPINCode      AccessBy = "pin_code"

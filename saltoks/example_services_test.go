@@ -231,7 +231,7 @@ func ExampleLocksService_SetSchedule() {
 	defer end()
 	err := client.Locks.SetSchedule(context.Background(), at.site, at.lock, saltoks.LockSchedule{AutoStart: true, Weekdays: saltoks.EveryDay()})
 	fmt.Println(err)
-	// Output: saltoks: PUT /v1.2/sites/{site}/locks/{lock}/easy_office_mode_schedule: the schedule would unlock the door by itself: pass AllowAutomaticStart if that is meant
+	// Output: saltoks: PUT /v1.2/sites/{site}/locks/{lock}/easy_office_mode_schedule: the schedule unlocks the door by itself: pass AllowAutomaticStart if this is intended
 }
 
 func ExampleAllowAutomaticStart() {

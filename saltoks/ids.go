@@ -1,12 +1,11 @@
 package saltoks
 
-// Ids are opaque lower-case UUID strings of mixed versions (WIRE.md 5): compare
-// them as strings, parse nothing. Each kind has its own type, so that the two
-// ids of a site member cannot be mixed up (WIRE.md 2.0, measured).
+// Ids are opaque lower-case UUID strings of mixed versions: compare them as
+// strings, do not parse them. Each kind has its own type, so that the two ids of
+// a site member cannot be confused (WIRE.md 2.0).
 
-// SiteID is the UUID of a site, never its printed site UID ("NL…", "DE…"):
-// the UID in a path is answered 400 with code 1100. Sites.Resolve turns one
-// into the other.
+// SiteID is the UUID of a site, not its printed site UID ("NL…", "DE…"), which no
+// path takes. Sites.Resolve finds the id for a UID.
 type SiteID string
 
 // IQID is the UUID of an IQ.
@@ -15,12 +14,12 @@ type IQID string
 // LockID is the UUID of a lock.
 type LockID string
 
-// UserID is the platform user id: the same person on every site. It is what
-// Me, entries and access-group membership speak.
+// UserID is the id of a person on the whole platform. Me, entries and the members
+// of access groups use it.
 type UserID string
 
-// SiteUserID is the id of a person's place on one site. It is what the paths
-// under /users/ take.
+// SiteUserID is the id of a person on one site. The methods of Client.Users take
+// it.
 type SiteUserID string
 
 // RoleID is the UUID of a role.
@@ -32,5 +31,5 @@ type AccessGroupID string
 // TimeScheduleID is the UUID of a time schedule of an access group.
 type TimeScheduleID string
 
-// EntryID is the id of one row of SALTO's own audit log.
+// EntryID is the id of one row of SALTO's audit log.
 type EntryID string

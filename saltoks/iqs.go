@@ -7,29 +7,28 @@ import (
 	"time"
 )
 
-// IQsService speaks to a site's IQs, the gateways between the cloud and the
-// locks.
+// IQsService reads a site's IQs, the gateways between the cloud and the locks.
 type IQsService service
 
-// IQ is one gateway (WIRE.md 2.4, measured).
+// IQ is one gateway (WIRE.md 2.4).
 type IQ struct {
 	ID       IQID   `json:"id"`
 	Name     string `json:"customer_reference"`
 	TimeZone string `json:"time_zone"` // IANA; may differ from the site's
 	MAC      string `json:"mac"`
 	Operator string `json:"operator"`
-	State    string `json:"state"` // only "active" was seen
-	// RestoreRequired: the IQ was reset. Until Restore, and an activation anew,
-	// every command through it is refused.
+	State    string `json:"state"` // only "active" is known
+	// RestoreRequired: the IQ was reset. Every command through it is refused until
+	// Restore and a new activation.
 	RestoreRequired bool      `json:"restore_required"`
-	ResetAt         time.Time `json:"reset_date"`
-	// Online may be stale by up to an hour (WIRE.md 4.4).
+	ResetAt         time.Time `json:"reset_date,omitzero"`
+	// Online may be outdated by up to an hour.
 	Online     bool      `json:"online"`
 	LEDEnabled bool      `json:"led_enabled"`
 	SyncState  SyncState `json:"data_sync_state"`
 	Signal     int       `json:"signal_strength"`
 	Revision   string    `json:"revision"`
-	// OTPEnabled: commands through this IQ need a one-time code.
+	// OTPEnabled: commands through this IQ require a one-time code.
 	OTPEnabled bool `json:"otp_enabled"`
 }
 
@@ -60,22 +59,21 @@ func (s *IQsService) Get(ctx context.Context, site SiteID, iq IQID) (IQ, error) 
 	return one(ctx, s.c, newRequest("GET", routeIQ, Safe, string(site), string(iq)), (*iqWire).value)
 }
 
-// Restore takes a reset IQ back into service (see IQ.RestoreRequired; WIRE.md
-// 2.4, seen in code). All its users must be activated anew. One request on the
-// wire.
+// Restore takes a reset IQ back into service (see IQ.RestoreRequired). All its
+// users must be activated again. It is one request.
 func (s *IQsService) Restore(ctx context.Context, site SiteID, iq IQID) error {
 	return s.c.run(ctx, command("POST", routeIQ+"/restore", string(site), string(iq)), nil)
 }
 
-// IQTreeItem is one place in the tree of what hangs on an IQ.
+// IQTreeItem is one device in the tree below an IQ.
 type IQTreeItem struct {
 	ID       string `json:"id"`
 	ParentID string `json:"parent_id"`
 	Hardware string `json:"hardware_type"` // "lock" or "repeater"
 }
 
-// SetTree writes what hangs on an IQ. Unmeasured, so it needs
-// UnverifiedEndpoints (WIRE.md 2.4). One request on the wire.
+// SetTree writes the tree of devices below an IQ. It requires
+// Config.UnverifiedEndpoints. It is one request.
 func (s *IQsService) SetTree(ctx context.Context, site SiteID, iq IQID, items []IQTreeItem, otp OTP) error {
 	r := command("PUT", routeIQ+"/tree", string(site), string(iq))
 	r.unverified(s.c)

@@ -6,10 +6,11 @@ import (
 	"iter"
 )
 
-// LocksService reads and moves the locks of a site.
+// LocksService reads the locks of a site. Commands are in saltoremote and, below
+// it, in Client.Raw.
 type LocksService service
 
-// Lock is one lock (WIRE.md 2.5, measured).
+// Lock is one lock (WIRE.md 2.5).
 type Lock struct {
 	ID    LockID    `json:"id"`
 	Name  string    `json:"customer_reference"`
@@ -17,28 +18,28 @@ type Lock struct {
 	Floor string    `json:"floor"`
 	State LockState `json:"locked_state"`
 	Type  LockType  `json:"lock_type"`
-	// Online may be stale by several minutes (WIRE.md 4.4).
+	// Online may be outdated by several minutes.
 	Online               bool         `json:"online"`
 	LinkState            LinkState    `json:"iq_link_state"`
 	TagRegistrationState string       `json:"tag_registration_state"`
 	Battery              BatteryLevel `json:"battery_level"`
 	LeftOpenAlarm        bool         `json:"left_open_alarm"`
 	IntrusionAlarm       bool         `json:"intrusion_alarm"`
-	// PrivacyMode keeps everybody out who may not override it.
+	// PrivacyMode: only users with the right to override it can enter.
 	PrivacyMode bool `json:"privacy_mode"`
-	// Schedule is the easy office mode schedule; nil when there is none.
+	// Schedule is the easy office mode schedule; nil if there is none.
 	Schedule *LockSchedule `json:"easy_office_mode_schedule"`
-	// IQ is the gateway the lock hangs on; nil when it is detached. Without one
-	// no remote command is possible.
+	// IQ is the lock's gateway; nil if the lock is detached. Without one no remote
+	// command is possible.
 	IQ            *LockIQ `json:"iq"`
 	Communication string  `json:"communication_type"`
 	Vendor        Vendor  `json:"vendor"`
 	OfflineKeys   int     `json:"offline_access_keys_count"`
-	// OfflineKeysMax is how many keys the lock can hold for when it is offline.
+	// OfflineKeysMax is how many keys the lock can store for when it is offline.
 	OfflineKeysMax int `json:"offline_access_keys_limit"`
 }
 
-// LockIQ is what a lock tells of its IQ.
+// LockIQ is what a Lock shows of its IQ.
 type LockIQ struct {
 	ID         IQID   `json:"id"`
 	Name       string `json:"customer_reference"`
@@ -48,7 +49,7 @@ type LockIQ struct {
 	OTPEnabled bool   `json:"otp_enabled"`
 }
 
-// Vendor is who made the lock.
+// Vendor is the maker of a lock.
 type Vendor struct {
 	ID        string `json:"id"`
 	Reference string `json:"reference"`
@@ -71,21 +72,22 @@ func (s *LocksService) Get(ctx context.Context, site SiteID, lock LockID) (Lock,
 	return one(ctx, s.c, newRequest("GET", routeLock, Safe, string(site), string(lock)), same[Lock])
 }
 
-// ScheduleOption loosens what Locks.SetSchedule writes.
+// ScheduleOption changes what Locks.SetSchedule accepts.
 type ScheduleOption func(*scheduleConfig)
 
 type scheduleConfig struct{ autoStart bool }
 
-// AllowAutomaticStart lets SetSchedule write a schedule that unlocks the door
-// by itself, without anybody at it. Without it such a schedule is refused.
+// AllowAutomaticStart lets SetSchedule write a schedule that unlocks the door by
+// itself, without a person at the lock. Without it such a schedule is refused.
 func AllowAutomaticStart() ScheduleOption {
 	return func(c *scheduleConfig) { c.autoStart = true }
 }
 
-// SetSchedule writes a lock's easy office mode schedule, after whose end the
-// lock locks by itself. Unmeasured, so it needs UnverifiedEndpoints (WIRE.md
-// 2.5 and 6). One request on the wire.
-func (s *LocksService) SetSchedule(ctx context.Context, site SiteID, lock LockID, schedule LockSchedule, opts ...ScheduleOption) error {
+// SetSchedule writes a lock's easy office mode schedule, at whose end the lock
+// locks by itself. It requires Config.UnverifiedEndpoints. It is one request.
+func (s *LocksService) SetSchedule(
+	ctx context.Context, site SiteID, lock LockID, schedule LockSchedule, opts ...ScheduleOption,
+) error {
 	r := newRequest("PUT", routeLock+"/easy_office_mode_schedule", Never, string(site), string(lock))
 	r.unverified(s.c)
 	var cfg scheduleConfig
@@ -95,7 +97,7 @@ func (s *LocksService) SetSchedule(ctx context.Context, site SiteID, lock LockID
 		}
 	}
 	if schedule.AutoStart && !cfg.autoStart {
-		r.fault(errors.New("the schedule would unlock the door by itself: pass AllowAutomaticStart if that is meant"))
+		r.fault(errors.New("the schedule unlocks the door by itself: pass AllowAutomaticStart if this is intended"))
 	}
 	if !schedule.Any() {
 		r.fault(errNoDay)

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// MeService speaks of the SALTO user whose token the client carries.
+// MeService reads the SALTO user whose token the client carries.
 type MeService service
 
-// Me is the platform user behind the token (WIRE.md 2.1, measured).
+// Me is the platform user of the token (WIRE.md 2.1).
 type Me struct {
 	ID        UserID `json:"id"`
 	FirstName string `json:"first_name"`
@@ -22,7 +22,7 @@ type Me struct {
 	ImageURL  string `json:"image_url"`
 }
 
-// Get reads the platform user behind the token.
+// Get reads the platform user of the token.
 func (s *MeService) Get(ctx context.Context) (Me, error) {
 	return one(ctx, s.c, newRequest("GET", "/v1.2/me", Safe), same[Me])
 }
@@ -30,11 +30,11 @@ func (s *MeService) Get(ctx context.Context) (Me, error) {
 // OwnSiteUser is the token's user as a member of one site.
 type OwnSiteUser struct {
 	SiteUser
-	// OwnershipState: "site_user" was seen; the owner's value is unknown.
-	OwnershipState string
+	// OwnershipState: "site_user" is known; the owner's value is not.
+	OwnershipState string `json:"ownership_state"`
 }
 
-// OnSite reads the token's user as a member of one site (WIRE.md 2.1, measured).
+// OnSite reads the token's user as a member of one site.
 func (s *MeService) OnSite(ctx context.Context, site SiteID) (OwnSiteUser, error) {
 	return one(ctx, s.c, newRequest("GET", "/v1.2/sites/{site}/me", Safe, string(site)),
 		(*ownSiteUserWire).ownValue)
@@ -49,14 +49,13 @@ func (w *ownSiteUserWire) ownValue() OwnSiteUser {
 	return OwnSiteUser{w.siteUserWire.value(), w.OwnershipState}
 }
 
-// ActivatedIQ is one IQ at which an activation of this user was begun or
-// finished (WIRE.md 2.1, measured).
+// ActivatedIQ is one IQ at which this user's activation was begun or finished.
 type ActivatedIQ struct {
 	IQ IQID `json:"iq_id"`
 	// Activated is false from the first secret or PIN until the PIN is confirmed.
 	Activated bool `json:"activated"`
 	// ActivatedAt is zero until then.
-	ActivatedAt time.Time `json:"activation_date"`
+	ActivatedAt time.Time `json:"activation_date,omitzero"`
 }
 
 type activatedIQWire struct {
@@ -69,8 +68,8 @@ func (w *activatedIQWire) value() ActivatedIQ {
 	return w.ActivatedIQ
 }
 
-// ActivatedIQs lists this user's activations at the IQs of a site. An IQ that
-// is absent was never begun.
+// ActivatedIQs lists this user's activations at the IQs of a site. It leaves out
+// IQs at which none was begun.
 func (s *MeService) ActivatedIQs(ctx context.Context, site SiteID) iter.Seq2[ActivatedIQ, error] {
 	return list(ctx, s.c, (*activatedIQWire).value, func(a *ActivatedIQ) string { return string(a.IQ) },
 		nil, "/v1.2/me/{site}/activated_iqs", string(site)) // "me/{site}", without "sites"

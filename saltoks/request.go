@@ -12,15 +12,15 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
-// ReplayClass says what may happen to a request whose answer was lost.
+// ReplayClass is whether a request may be sent again when its answer was lost.
 type ReplayClass uint8
 
 const (
-	// Never is exactly one request on the wire: no retry, no redirect, a fresh
-	// connection, so that net/http cannot repeat it either. Commands, codes,
-	// PINs and everything that creates.
+	// Never is exactly one request on the wire: no retry, no redirect, and a new
+	// connection, so that net/http cannot repeat it either. It is for commands,
+	// codes, PINs and everything that creates.
 	Never ReplayClass = iota
-	// Idempotent may be sent again: once or twice makes no difference.
+	// Idempotent may be sent again: twice has the effect of once.
 	Idempotent
 	// Safe changes nothing and may be sent again.
 	Safe
@@ -38,16 +38,17 @@ func (c ReplayClass) String() string {
 }
 
 // Request is one call, for endpoints that have no method here. Build it with
-// Client.NewRequest, set the exported fields, hand it to Client.Do. A Request
-// is used for one call at a time.
+// Client.NewRequest, set the exported fields, and pass it to Client.Do. It must
+// not be used by two calls at the same time.
 type Request struct {
 	// Query is added to the path. It never appears in an error or a log.
 	Query url.Values
-	// Body is sent as JSON; nil sends none. Secrets print as [redacted] in it,
-	// so put Reveal's text where the wire needs one, and list it with Hide.
+	// Body is sent as JSON; nil sends none. A Secret in it is sent as
+	// "[redacted]": put Reveal's text where the wire requires it, and pass the
+	// text to Hide.
 	Body any
-	// Class is how the request may be repeated: Safe for GET and HEAD, Never
-	// for all others unless set. A Never request goes in the lane of commands.
+	// Class is Safe for GET and HEAD and Never for all others unless set. A Never
+	// request waits in the limiter's lane of commands.
 	Class ReplayClass
 	// Deadline is the instant until which the request may start to be sent; nil
 	// for none.
@@ -73,7 +74,7 @@ func (c *Client) NewRequest(method, route string, values ...string) (*Request, e
 	return r, nil
 }
 
-// Hide names texts that must not appear in an error, whatever SALTO answers.
+// Hide lists texts that must not appear in an error, whatever SALTO answers.
 func (r *Request) Hide(secrets ...string) {
 	for _, s := range secrets {
 		if s != "" {
@@ -82,13 +83,13 @@ func (r *Request) Hide(secrets ...string) {
 	}
 }
 
-// Response is what Client.Do tells about an answer.
+// Response is the answer to Client.Do.
 type Response struct {
-	Status    int
-	Header    http.Header
-	Body      []byte
-	RequestID string
-	Attempts  int
+	Status    int         `json:"status"`
+	Header    http.Header `json:"header"`
+	Body      []byte      `json:"body"`
+	RequestID string      `json:"request_id"`
+	Attempts  int         `json:"attempts"`
 }
 
 // Do makes the call with the client's token, limits, retries and errors, and
@@ -212,8 +213,8 @@ func fillRoute(route string, values []string) (string, error) {
 	return path, nil
 }
 
-// pathValue keeps out whatever a server could read as more than one segment,
-// also after decoding it once more.
+// pathValue reports whether a server can only read s as one segment of a path,
+// even if it decodes it twice.
 func pathValue(s string) bool {
 	if s == "" || strings.Trim(s, ".") == "" || !utf8.ValidString(s) {
 		return false
@@ -226,8 +227,8 @@ func pathValue(s string) bool {
 	return true
 }
 
-// isSiteUID reports whether s has the form of the UID that is printed on papers
-// of a site: two letters and digits. SALTO takes it in no path.
+// isSiteUID reports whether s has the form of a printed site UID: two letters and
+// digits. No path takes it.
 func isSiteUID(s string) bool {
 	if len(s) < 6 || !digits(s[2:]) {
 		return false

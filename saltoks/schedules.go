@@ -6,35 +6,35 @@ import (
 	"time"
 )
 
-// LockSchedule is a lock's easy office mode schedule. Inside it, somebody with
-// the right starts office mode at the lock; at its end the lock locks by itself
-// (WIRE.md 2.5). Times are wall clock in the zone of the IQ.
+// LockSchedule is a lock's easy office mode schedule (WIRE.md 2.5). During it, a
+// user with the right can start office mode at the lock; at its end the lock
+// locks by itself. Times are wall clock in the zone of the IQ.
 type LockSchedule struct {
-	// AutoStart unlocks at Start without anybody at the door.
+	// AutoStart unlocks at Start without a person at the lock.
 	AutoStart bool `json:"eom_auto_start"`
 	Weekdays
 	Start TimeOfDay `json:"start_time"`
 	End   TimeOfDay `json:"end_time"`
-	// From and Until bound the schedule; zero is unbounded.
+	// From and Until limit the schedule; zero means no limit.
 	From  LocalTime `json:"start_date,omitzero"`
 	Until LocalTime `json:"end_date,omitzero"`
 }
 
-// TimeSchedule says when an access group's members may enter. Times are wall
-// clock in the zone of the IQ (WIRE.md 2.6).
+// TimeSchedule is when an access group's members may enter (WIRE.md 2.6). Times
+// are wall clock in the zone of the IQ.
 type TimeSchedule struct {
 	ID TimeScheduleID `json:"id,omitempty"`
 	Weekdays
 	Start TimeOfDay `json:"start_time"`
 	End   TimeOfDay `json:"end_time"`
-	// From and Until bound the schedule; zero is unbounded.
+	// From and Until limit the schedule; zero means no limit.
 	From  LocalTime `json:"start_date,omitzero"`
 	Until LocalTime `json:"end_date,omitzero"`
 }
 
-var errNoDay = errors.New("a schedule needs at least one weekday")
+var errNoDay = errors.New("a schedule requires at least one weekday")
 
-// Weekdays are the days a schedule holds on.
+// Weekdays are the days of a schedule.
 type Weekdays struct {
 	Monday    bool `json:"monday"`
 	Tuesday   bool `json:"tuesday"`
@@ -45,21 +45,20 @@ type Weekdays struct {
 	Sunday    bool `json:"sunday"`
 }
 
-// EveryDay is all seven days.
+// EveryDay returns all seven days.
 func EveryDay() Weekdays { return Weekdays{true, true, true, true, true, true, true} }
 
-// On reports whether the schedule holds on a day.
+// On reports whether d is one of the days.
 func (w Weekdays) On(d time.Weekday) bool {
 	days := [...]bool{w.Sunday, w.Monday, w.Tuesday, w.Wednesday, w.Thursday, w.Friday, w.Saturday}
 	return d >= 0 && int(d) < len(days) && days[d]
 }
 
-// Any reports whether there is a day at all.
+// Any reports whether there is at least one day.
 func (w Weekdays) Any() bool { return w != Weekdays{} }
 
 // TimeOfDay is a wall-clock time, always "HH:MM:SS" on the wire: SALTO adds 59
-// seconds to an end that comes without (WIRE.md 2.6, measured). The zero value is
-// midnight.
+// seconds to an end without seconds. The zero value is midnight.
 type TimeOfDay struct{ Hour, Minute, Second int }
 
 // String returns "HH:MM:SS".
@@ -67,10 +66,10 @@ func (t TimeOfDay) String() string {
 	return fmt.Sprintf("%02d:%02d:%02d", t.Hour, t.Minute, t.Second)
 }
 
-// MarshalText writes "HH:MM:SS"; a time that no clock shows is an error.
+// MarshalText returns "HH:MM:SS"; a time that no clock shows is an error.
 func (t TimeOfDay) MarshalText() ([]byte, error) {
 	if t.Hour < 0 || t.Hour > 23 || t.Minute < 0 || t.Minute > 59 || t.Second < 0 || t.Second > 59 {
-		return nil, errors.New("saltoks: a time of day runs from 00:00:00 to 23:59:59")
+		return nil, errors.New("saltoks: a time of day is from 00:00:00 to 23:59:59")
 	}
 	return []byte(t.String()), nil
 }
@@ -87,23 +86,23 @@ func (t *TimeOfDay) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// LocalTime is a date and time of day without a zone: what a clock on the wall
-// of the site shows (WIRE.md 2.6 and 2.7). The zero value means "none".
+// LocalTime is a date and time of day without a zone: what a clock on the wall of
+// the site shows. The zero value means "none".
 type LocalTime struct{ wall time.Time }
 
-// LocalTimeOf is what a clock in t's location shows at t.
+// LocalTimeOf returns what a clock in t's location shows at t.
 func LocalTimeOf(t time.Time) LocalTime {
 	return LocalTime{time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)}
 }
 
-// In is the instant at which a clock in loc shows it. In a gap or an overlap of
-// daylight saving, it is what time.Date makes of it.
+// In returns the instant at which a clock in loc shows it. For a time that
+// daylight saving skips or repeats, it is what time.Date returns.
 func (l LocalTime) In(loc *time.Location) time.Time {
 	w := l.wall
 	return time.Date(w.Year(), w.Month(), w.Day(), w.Hour(), w.Minute(), w.Second(), w.Nanosecond(), loc)
 }
 
-// IsZero reports whether there is none.
+// IsZero reports whether it is "none".
 func (l LocalTime) IsZero() bool { return l.wall.IsZero() }
 
 // String returns "2006-01-02T15:04:05", or "" for none.
@@ -114,11 +113,11 @@ func (l LocalTime) String() string {
 	return l.wall.Format("2006-01-02T15:04:05")
 }
 
-// MarshalText writes String.
+// MarshalText returns String.
 func (l LocalTime) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
-// UnmarshalText reads a local date, with or without a time; an offset behind it
-// is ignored, and anything else is none.
+// UnmarshalText reads a local date, with or without a time. An offset after it is
+// ignored; anything else is "none".
 func (l *LocalTime) UnmarshalText(b []byte) error {
 	*l = LocalTime{}
 	for _, layout := range []string{"2006-01-02T15:04:05", time.RFC3339, "2006-01-02"} {

@@ -15,19 +15,19 @@ const redacted = "[redacted]"
 
 // Secret is a value that must not reach a log, an error or a screen: a client
 // secret, an access or refresh token, a password, an IQ secret. It prints as
-// "[redacted]" with every fmt verb, in slog and in JSON; only Reveal shows it.
+// "[redacted]" with every fmt verb, in slog, JSON and XML; only Reveal returns it.
 // The zero Secret is empty. A Secret is immutable and safe for concurrent use.
 type Secret struct{ shield }
 
 // NewSecret wraps s.
 func NewSecret(s string) Secret { return Secret{newShield(s)} }
 
-// IQPIN is the 4-digit PIN of one user at one IQ, sent by mail or SMS when it
-// is requested (WIRE.md 2.4, measured). It is not the keypad's PIN. It prints
-// as "[redacted]"; the zero IQPIN is empty and never valid.
+// IQPIN is the 4-digit PIN of one user at one IQ, which SALTO sends by mail or SMS
+// on request. It is not the keypad's PIN. It prints as "[redacted]"; the zero
+// IQPIN is empty and never valid.
 type IQPIN struct{ shield }
 
-// ErrBadIQPIN says that a text is not an IQ PIN. The text itself is not in it.
+// ErrBadIQPIN reports that a text is not an IQ PIN. It does not repeat the text.
 var ErrBadIQPIN = errors.New("saltoks: an IQ PIN is exactly 4 digits, as in the message from SALTO")
 
 // ParseIQPIN checks that s is exactly four ASCII digits. The error wraps
@@ -39,25 +39,23 @@ func ParseIQPIN(s string) (IQPIN, error) {
 	return IQPIN{newShield(s)}, nil
 }
 
-// KeypadPIN is the PIN a site user types on a keypad lock, followed by "#"
-// (WIRE.md 2.3, measured: 6 digits, at times 7). SALTO shows it once and never
-// again. It prints as "[redacted]".
+// KeypadPIN is the PIN that a site user types on a keypad lock, followed by "#":
+// 6 digits, sometimes 7. SALTO shows it once. It prints as "[redacted]".
 type KeypadPIN struct{ shield }
 
 // NewKeypadPIN wraps the digits of a keypad PIN.
 func NewKeypadPIN(s string) KeypadPIN { return KeypadPIN{newShield(s)} }
 
-// OTP is the one-time code that SALTO calls "Code": five characters that prove
-// to one IQ that the caller holds the secret and the PIN (WIRE.md 3.1,
-// measured). It prints as "[redacted]". The zero OTP means "no code" and is
-// what an IQ without OTP wants.
+// OTP is the one-time code that SALTO calls "Code": five characters that prove to
+// one IQ that the sender has the secret and the PIN. It prints as "[redacted]".
+// The zero OTP means "no code", which is right for an IQ that requires none.
 type OTP struct{ shield }
 
 // NewOTP wraps a code.
 func NewOTP(s string) OTP { return OTP{newShield(s)} }
 
-// shield keeps its text behind a pointer, so that fmt prints an address and
-// not the text even where it walks unexported fields and calls no method.
+// shield keeps its text behind a pointer: where fmt reads unexported fields and
+// calls no method, it prints the address.
 type shield struct{ text *string }
 
 func newShield(s string) shield {
@@ -67,7 +65,7 @@ func newShield(s string) shield {
 	return shield{&s}
 }
 
-// Reveal returns the text itself. Hand it to nothing that logs.
+// Reveal returns the text itself. It must not be passed to anything that logs.
 func (s shield) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -106,7 +104,7 @@ func (shield) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 // LogValue returns "[redacted]".
 func (shield) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns "[redacted]", so that JSON never carries the text.
+// MarshalText returns "[redacted]", so that JSON and XML never hold the text.
 func (shield) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 func digits(s string) bool {
@@ -118,18 +116,17 @@ func digits(s string) bool {
 	return true
 }
 
-// IQKey is what the codes of one user at one IQ are computed from. It prints
-// as [redacted].
+// IQKey is what the codes of one user at one IQ are computed from. Its fields
+// print as "[redacted]".
 type IQKey struct {
-	// Secret is the IQ's secret exactly as SALTO handed it out.
+	// Secret is the IQ's secret exactly as SALTO returned it.
 	Secret Secret
 	// PIN is the IQ PIN in force.
 	PIN IQPIN
 }
 
-// OTP computes the code for the whole UTC second of at (WIRE.md 3.1, measured
-// at a real door). MD5 is SALTO's choice: it protects nothing here but the
-// shape of the code.
+// OTP computes the code for the whole UTC second of at (WIRE.md 3.1). MD5 is
+// SALTO's choice.
 func (k IQKey) OTP(at time.Time) OTP {
 	text := at.UTC().AppendFormat(make([]byte, 0, 48), "20060102150405")
 	text = append(text, k.Secret.Reveal()...)

@@ -2,7 +2,9 @@ package saltoks_test
 
 import (
 	"bytes"
+	"encoding/gob"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,7 +41,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 		table:   map[string]saltoks.Secret{"k": saltoks.NewSecret("planted-table")},
 	}
 	var b bytes.Buffer
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T %[1]v"} {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p", "%o", "%T %[1]v"} {
 		fmt.Fprintf(&b, verb+"\n", h)
 		fmt.Fprintf(&b, verb+"\n", &h)
 		fmt.Fprintf(&b, verb+"\n", h.Secret)
@@ -51,6 +53,10 @@ func TestSecretsNeverPrint(t *testing.T) {
 	}
 	if err := json.NewEncoder(&b).Encode(h); err != nil {
 		t.Fatal(err)
+	}
+	for _, v := range []any{h, h.Secret, h.IQPIN, h.otp} {
+		_ = xml.NewEncoder(&b).Encode(v) // a map and unexported fields do not encode
+		_ = gob.NewEncoder(&b).Encode(v)
 	}
 	fmt.Fprintln(&b, errors.Join(fmt.Errorf("with %v and %s", h.Secret, h.otp)))
 	// An unexported field prints its address, in which any few digits may occur.

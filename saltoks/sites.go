@@ -13,29 +13,29 @@ import (
 // SitesService reads the sites that the token's user sees.
 type SitesService service
 
-// Site is one site (WIRE.md 2.2, measured).
+// Site is one site (WIRE.md 2.2).
 type Site struct {
 	ID SiteID `json:"id"`
-	// UID is the printed site UID, such as "NL" or "DE" and ten digits. No path
-	// takes it.
+	// UID is the printed site UID: a country code and ten digits. No path takes it.
 	UID               string `json:"site_uid"`
 	Name              string `json:"customer_reference"`
 	CountryCode       string `json:"country_code"`
 	TimeZone          string `json:"time_zone"` // IANA
 	Owner             Person `json:"owner"`
-	InstallationState string `json:"installation_state"` // "released" or not yet operable
+	InstallationState string `json:"installation_state"` // "released" once it is operable
 	SubscriptionValid bool   `json:"subscription_valid"`
 	SubscribedUsers   int    `json:"subscribed_user_amount"`
 	ActiveUsers       int    `json:"active_user_amount"`
 	ActiveIQs         int    `json:"active_iq_amount"`
-	// PINEnabled tells whether keypads take PINs on this site.
+	// PINEnabled: keypads accept PINs on this site.
 	PINEnabled       bool `json:"pin_enabled"`
 	MobileKeyCapable bool `json:"mkey_compatible"`
-	// EntriesKept is how long SALTO keeps its audit log; zero when it did not say.
-	EntriesKept time.Duration `json:"-"`
+	// EntriesKept is how long SALTO keeps its audit log; zero if unknown. In JSON it
+	// is in nanoseconds.
+	EntriesKept time.Duration `json:"entries_kept"`
 }
 
-// Person is a platform user as sites show it (WIRE.md 2.3, measured).
+// Person is a platform user as sites show it.
 type Person struct {
 	ID                UserID `json:"id"`
 	FirstName         string `json:"first_name"`
@@ -69,10 +69,9 @@ func (s *SitesService) Get(ctx context.Context, site SiteID) (Site, error) {
 	return one(ctx, s.c, newRequest("GET", "/v1.2/sites/{site}", Safe, string(site)), (*siteWire).value)
 }
 
-// Resolve finds the site whose id, site UID or name is text, since a UID in a
-// path is refused (WIRE.md 2.0, measured). Ids and UIDs go before names and
-// match without regard to case. None is ErrNotFound; two sites of that name are
-// an error.
+// Resolve finds the site whose id, printed site UID or name is text. Ids and UIDs
+// are compared first, without regard to case. No such site is ErrNotFound; two
+// sites of that name are ErrInvalidRequest.
 func (s *SitesService) Resolve(ctx context.Context, text string) (Site, error) {
 	var named []Site
 	seen := 0
@@ -100,14 +99,14 @@ func (s *SitesService) Resolve(ctx context.Context, text string) (Site, error) {
 	return Site{}, e
 }
 
-// Subscription is what a site has paid for (WIRE.md 2.2, measured).
+// Subscription is what a site has paid for.
 type Subscription struct {
-	// Users is the number of seats. When all are taken, new users and guests
-	// come out Suspended, without an error (WIRE.md 4.6, measured).
+	// Users is the number of seats. When all are taken, new users and guests are
+	// Suspended, without an error.
 	Users int    `json:"user_amount"`
 	Type  string `json:"type"`
 	// Features are codes such as "custom_pin" or "events_storage".
-	Features []string `json:"-"`
+	Features []string `json:"features"`
 }
 
 // Has reports whether the subscription includes a feature.
@@ -120,7 +119,7 @@ type subscriptionWire struct {
 	Features []feature `json:"features"`
 }
 
-// feature is a code, or an object that holds one: the shape was not recorded.
+// feature is a code, or an object that holds one: its form is not known.
 type feature string
 
 func (f *feature) UnmarshalJSON(b []byte) error {
@@ -140,6 +139,7 @@ func (f *feature) UnmarshalJSON(b []byte) error {
 }
 
 func (w *subscriptionWire) value() Subscription {
+	w.Subscription.Features = []string{}
 	for _, f := range w.Features {
 		if f != "" {
 			w.Subscription.Features = append(w.Subscription.Features, string(f))
@@ -153,7 +153,7 @@ func (s *SitesService) Subscription(ctx context.Context, site SiteID) (Subscript
 	return one(ctx, s.c, newRequest("GET", "/v1.2/sites/{site}/subscription", Safe, string(site)), (*subscriptionWire).value)
 }
 
-// Role is a role of a site. Look ids up; they are not constants (WIRE.md 2.2).
+// Role is a role of a site. Its id differs from site to site.
 type Role struct {
 	ID           RoleID   `json:"id"`
 	Name         string   `json:"customer_reference"`

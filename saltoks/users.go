@@ -8,20 +8,19 @@ import (
 	"time"
 )
 
-// UsersService keeps a site's members in SALTO.
+// UsersService manages a site's members in SALTO.
 type UsersService service
 
-// SiteUser is a person's place on one site (WIRE.md 2.3, measured).
+// SiteUser is a person as a member of one site (WIRE.md 2.3).
 type SiteUser struct {
 	ID SiteUserID `json:"id"`
 	// Person holds the platform user's id, which access groups and entries use.
 	Person Person `json:"user"`
 	Alias  string `json:"alias"`
-	// Roles may be empty for up to a minute after the user was made (WIRE.md 4.4,
-	// measured).
+	// Roles may be empty for up to a minute after the user was created.
 	Roles []Role `json:"roles"`
-	// Subscription is Suspended when no seat was free: SALTO does not refuse then,
-	// and the user's PIN opens nothing (WIRE.md 4.6, measured).
+	// Subscription is Suspended if no seat was free: SALTO creates the user all the
+	// same, and the user's PIN opens nothing.
 	Subscription     SubscriptionState `json:"subscription_state"`
 	Blocked          bool              `json:"blocked"`
 	RemoteAccess     bool              `json:"remote_access"`
@@ -30,9 +29,9 @@ type SiteUser struct {
 	OverridePrivacy  bool              `json:"override_privacy_mode"`
 	UsePIN           bool              `json:"use_pin"`
 	TagOwnedByThis   bool              `json:"tag_owned_by_this_site"`
-	// ExpiresAt passing does not free the seat; Delete does.
-	ExpiresAt     time.Time `json:"expires_at"`
-	DataRemovalAt time.Time `json:"data_removal_expires_at"`
+	// ExpiresAt does not free the seat when it passes; Delete does.
+	ExpiresAt     time.Time `json:"expires_at,omitzero"`
+	DataRemovalAt time.Time `json:"data_removal_expires_at,omitzero"`
 }
 
 type siteUserWire struct {
@@ -43,6 +42,9 @@ type siteUserWire struct {
 
 func (w *siteUserWire) value() SiteUser {
 	w.SiteUser.ExpiresAt, w.SiteUser.DataRemovalAt = w.ExpiresAt.Time, w.DataRemovalAt.Time
+	if w.SiteUser.Roles == nil {
+		w.SiteUser.Roles = []Role{}
+	}
 	return w.SiteUser
 }
 
@@ -51,8 +53,7 @@ const (
 	routeUser  = routeUsers + "/{user}"
 )
 
-// All lists the members of a site. Equal("user/email", …) is a filter SALTO
-// knows.
+// All lists the members of a site. SALTO knows the filter Equal("user/email", …).
 func (s *UsersService) All(ctx context.Context, site SiteID, opts ...ListOption) iter.Seq2[SiteUser, error] {
 	return list(ctx, s.c, (*siteUserWire).value, func(u *SiteUser) string { return string(u.ID) }, opts,
 		routeUsers, string(site))
@@ -63,11 +64,11 @@ func (s *UsersService) Get(ctx context.Context, site SiteID, user SiteUserID) (S
 	return one(ctx, s.c, newRequest("GET", routeUser, Safe, string(site), string(user)), (*siteUserWire).value)
 }
 
-// NewUser is what Create needs (WIRE.md 2.3, seen in code).
+// NewUser is the input of Create.
 type NewUser struct {
 	FirstName string `json:"first_name"`
 	LastName  string `json:"last_name"`
-	// Email makes SALTO send an invitation; empty is left out.
+	// Email makes SALTO send an invitation. Empty is not sent.
 	Email            string   `json:"email,omitempty"`
 	Alias            string   `json:"alias,omitempty"`
 	Roles            []RoleID `json:"role_ids"`
@@ -79,13 +80,13 @@ type NewUser struct {
 	TagID            string   `json:"tag_id,omitempty"`
 }
 
-// Create adds a member to a site. For up to a minute other calls may not know
-// the new member yet (WIRE.md 4.4, measured). One request on the wire: after an
-// unconfirmed error look the member up before you try again.
+// Create adds a member to a site. For up to a minute other calls may not find the
+// new member. It is one request: after an unconfirmed error, look the member up
+// before trying again.
 func (s *UsersService) Create(ctx context.Context, site SiteID, user NewUser) (SiteUser, error) {
 	r := newRequest("POST", routeUsers, Never, string(site))
 	if user.FirstName == "" || user.LastName == "" {
-		r.fault(errors.New("a user needs a first and a last name"))
+		r.fault(errors.New("a user requires a first and a last name"))
 	}
 	if user.Roles == nil {
 		user.Roles = []RoleID{}
@@ -94,13 +95,13 @@ func (s *UsersService) Create(ctx context.Context, site SiteID, user NewUser) (S
 	return one(ctx, s.c, r, (*siteUserWire).value)
 }
 
-// CreateGuest adds a guest, who has no e-mail and ends at a moment. Look at
-// Subscription: a full site answers with a Suspended guest and no error (WIRE.md
-// 4.6, measured). One request on the wire.
+// CreateGuest adds a guest without an e-mail address until an instant. Check the
+// guest's Subscription: on a site without a free seat it is Suspended, without an
+// error. It is one request.
 func (s *UsersService) CreateGuest(ctx context.Context, site SiteID, alias string, expires time.Time) (SiteUser, error) {
 	r := newRequest("POST", "/v1.2/sites/{site}/guests", Never, string(site))
 	if alias == "" || expires.IsZero() {
-		r.fault(errors.New("a guest needs an alias and a moment to end"))
+		r.fault(errors.New("a guest requires an alias and an instant of expiry"))
 	}
 	r.Body = struct {
 		Alias   string    `json:"alias"`
@@ -109,7 +110,7 @@ func (s *UsersService) CreateGuest(ctx context.Context, site SiteID, alias strin
 	return one(ctx, s.c, r, (*siteUserWire).value)
 }
 
-// UserChange is what Update changes; nil fields stay as they are.
+// UserChange is the input of Update; nil fields stay as they are.
 type UserChange struct {
 	Alias            *string `json:"alias,omitempty"`
 	Blocked          *bool   `json:"blocked,omitempty"`
@@ -120,8 +121,8 @@ type UserChange struct {
 	UsePIN           *bool   `json:"use_pin,omitempty"`
 }
 
-// Update changes a member (WIRE.md 2.3; only UsePIN is measured). The answer may
-// show no roles for a while.
+// Update changes a member. Only UsePIN is verified against SALTO. The answer may
+// show no roles for a minute.
 func (s *UsersService) Update(ctx context.Context, site SiteID, user SiteUserID, change UserChange) (SiteUser, error) {
 	r := newRequest("PATCH", routeUser, Idempotent, string(site), string(user))
 	if change == (UserChange{}) {
@@ -131,27 +132,27 @@ func (s *UsersService) Update(ctx context.Context, site SiteID, user SiteUserID,
 	return one(ctx, s.c, r, (*siteUserWire).value)
 }
 
-// SetSubscription gives a member a seat (Subscribed) or takes it (Suspended).
+// SetSubscription gives a member a seat (Subscribed) or takes it away (Suspended).
 func (s *UsersService) SetSubscription(ctx context.Context, site SiteID, user SiteUserID, state SubscriptionState) error {
 	r := newRequest("PATCH", routeUser+"/subscription", Idempotent, string(site), string(user))
 	if state != Subscribed && state != Suspended {
-		r.fault(errors.New("a subscription is set to Subscribed or Suspended"))
+		r.fault(errors.New("a subscription can be set to Subscribed or Suspended"))
 	}
 	r.Body = struct {
-		State SubscriptionState `json:"state"` // not "subscription_state" (measured)
+		State SubscriptionState `json:"state"` // not "subscription_state"
 	}{state}
 	return s.c.run(ctx, r, nil)
 }
 
-// Delete removes a member and frees the seat at once; Get finds the member for
-// some seconds more (WIRE.md 2.3, measured).
+// Delete removes a member and frees the seat at once. Get finds the member for a
+// few seconds more.
 func (s *UsersService) Delete(ctx context.Context, site SiteID, user SiteUserID) error {
 	return s.c.run(ctx, newRequest("DELETE", routeUser, Idempotent, string(site), string(user)), nil)
 }
 
-// IssuePIN makes a new keypad PIN and voids the one before. SALTO shows it this
-// once. A zero expires leaves the end open. A suspended member gets one too, and
-// it opens nothing (WIRE.md 2.3 and 4.6, measured). One request on the wire.
+// IssuePIN creates a new keypad PIN, which SALTO never shows again; the previous
+// one is void. A zero expires means no expiry. The PIN of a suspended member
+// opens nothing. It is one request.
 func (s *UsersService) IssuePIN(ctx context.Context, site SiteID, user SiteUserID, expires time.Time) (KeypadPIN, error) {
 	r := newRequest("PUT", routeUser+"/pin", Never, string(site), string(user))
 	body := struct {
@@ -172,8 +173,7 @@ func (s *UsersService) IssuePIN(ctx context.Context, site SiteID, user SiteUserI
 	return pin, err
 }
 
-// decodePIN reads a bare JSON string of digits; a number, should one come, as
-// it is written.
+// decodePIN reads a bare JSON string of digits, or a number as it is written.
 func decodePIN(body []byte) (string, error) {
 	var s string
 	var n json.Number
@@ -193,13 +193,13 @@ func decodePIN(body []byte) (string, error) {
 
 var errNotPIN = errors.New("the answer is not a keypad PIN")
 
-// SetCustomPIN sets a keypad PIN of the host's choice. The site's subscription
-// needs the feature "custom_pin" (WIRE.md 2.3: named in SALTO's specification,
-// the body is not measured). One request on the wire.
+// SetCustomPIN sets a chosen keypad PIN. It requires the feature "custom_pin" of
+// the site's subscription, and its body is not verified against SALTO. It is one
+// request.
 func (s *UsersService) SetCustomPIN(ctx context.Context, site SiteID, user SiteUserID, pin KeypadPIN) error {
 	r := newRequest("PUT", routeUser+"/pin/custom", Never, string(site), string(user))
 	if pin.IsZero() || !digits(pin.Reveal()) {
-		r.fault(errors.New("a keypad PIN is made of digits"))
+		r.fault(errors.New("a keypad PIN consists of digits"))
 	}
 	r.Hide(pin.Reveal())
 	r.Body = struct {
@@ -208,11 +208,11 @@ func (s *UsersService) SetCustomPIN(ctx context.Context, site SiteID, user SiteU
 	return s.c.run(ctx, r, nil)
 }
 
-// Key is a credential of a member (WIRE.md 2.3, measured for the PIN).
+// Key is a credential of a member.
 type Key struct {
-	Type          string    `json:"type"` // "pin"; others were not seen
+	Type          string    `json:"type"` // only "pin" is known
 	Identifier    string    `json:"key_identifier"`
-	ExpiresAt     time.Time `json:"expiry_date"`
+	ExpiresAt     time.Time `json:"expiry_date,omitzero"`
 	OfflineAccess bool      `json:"offline_access"`
 }
 
@@ -232,8 +232,7 @@ func (s *UsersService) Keys(ctx context.Context, site SiteID, user SiteUserID) i
 		routeUser+"/keys", string(site), string(user))
 }
 
-// UserIQ is an IQ at which a member is activated (WIRE.md 2.3, measured; not
-// the shape of ActivatedIQ).
+// UserIQ is an IQ at which a member is activated.
 type UserIQ struct {
 	IQ         IQID   `json:"id"`
 	Name       string `json:"customer_reference"`
@@ -246,5 +245,5 @@ func (s *UsersService) ActivatedIQs(ctx context.Context, site SiteID, user SiteU
 		routeUser+"/activated_iqs", string(site), string(user))
 }
 
-// wholeUTC is t as the wire writes instants.
+// wholeUTC returns t as instants are written on the wire.
 func wholeUTC(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
