@@ -95,7 +95,8 @@ func TestAuthorizerHonoursContexts(t *testing.T) {
 	}
 	auth := reflect.TypeFor[*saltoauth.Authorizer]()
 	for m := range auth.Methods() {
-		if m.Type.NumIn() > 1 && m.Type.In(1) == reflect.TypeFor[context.Context]() && !slices.ContainsFunc(tries, func(c try) bool { return c.name == m.Name }) {
+		if m.Type.NumIn() > 1 && m.Type.In(1) == reflect.TypeFor[context.Context]() &&
+			!slices.ContainsFunc(tries, func(c try) bool { return c.name == m.Name }) {
 			t.Errorf("%s takes a context and is not tested with one that ends", m.Name)
 		}
 	}

@@ -169,17 +169,19 @@ func TestConsentUnderAWrongClock(t *testing.T) {
 			var err error
 			d.auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
 				Environment: d.env,
-				Credentials: saltoauth.Credentials{ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret()), RedirectURL: d.sim.RedirectURI()},
-				State:       d.state,
-				HTTPClient:  d.sim.HTTPClient(),
-				Now:         clock,
+				Credentials: saltoauth.Credentials{ClientID: d.sim.ClientID(), ClientSecret: saltoks.NewSecret(d.sim.ClientSecret()),
+					RedirectURL: d.sim.RedirectURI()},
+				State:      d.state,
+				HTTPClient: d.sim.HTTPClient(),
+				Now:        clock,
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			l := d.begin()
 			v := d.callback(l, saltokstest.Allow())
-			if c, err := d.auth.Complete(t.Context(), l, v); err == nil || c != (saltoauth.Connection{}) || !strings.Contains(err.Error(), "clock") || d.store.documents() != 0 {
+			if c, err := d.auth.Complete(t.Context(), l, v); err == nil || c != (saltoauth.Connection{}) ||
+				!strings.Contains(err.Error(), "clock") || d.store.documents() != 0 {
 				t.Errorf("%s: %+v, %v, %d documents", name, c, err, d.store.documents())
 			}
 			wrong = false

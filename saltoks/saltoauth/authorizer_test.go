@@ -20,10 +20,12 @@ func TestConsent(t *testing.T) {
 	c := d.connect()
 	u := d.sim.World().Users[0]
 	now := d.sim.Now()
-	if c.Subject != u.Subject || c.Environment != "simulator" || c.State != saltoauth.ConnectionActive || c.UserHint != "d***@h***.example" || c.Site != "" {
+	if c.Subject != u.Subject || c.Environment != "simulator" || c.State != saltoauth.ConnectionActive ||
+		c.UserHint != "d***@h***.example" || c.Site != "" {
 		t.Errorf("%+v", c)
 	}
-	if age := now.Sub(c.ConsentedAt); age < 0 || age > time.Minute || c.ConnectedAt != c.ConsentedAt || c.DueAt != c.ConsentedAt.Add(75*24*time.Hour) {
+	if age := now.Sub(c.ConsentedAt); age < 0 || age > time.Minute || c.ConnectedAt != c.ConsentedAt ||
+		c.DueAt != c.ConsentedAt.Add(75*24*time.Hour) {
 		t.Errorf("times: %+v", c)
 	}
 	if c.Due(now) || !c.Due(now.Add(75*24*time.Hour)) {
@@ -58,14 +60,27 @@ func TestConsentGoneWrong(t *testing.T) {
 		"no offline access": {saltoauth.ErrNoOfflineAccess, saltokstest.ConsentChoice{FullAccess: true}, nil},
 		"no full access":    {saltoauth.ErrNoFullAccess, saltokstest.ConsentChoice{OfflineAccess: true}, nil},
 		"no box":            {saltoauth.ErrNoFullAccess, saltokstest.ConsentChoice{}, nil},
-		"other state":       {saltoauth.ErrStateMismatch, allow, func(_ *hostFixture, _ *saltoauth.Login, v url.Values) { v.Set("state", "planted") }},
-		"no state":          {saltoauth.ErrStateMismatch, allow, func(_ *hostFixture, _ *saltoauth.Login, v url.Values) { v.Del("state") }},
-		"no query":          {saltoauth.ErrStateMismatch, allow, func(_ *hostFixture, _ *saltoauth.Login, v url.Values) { clear(v) }},
-		"no code":           {saltoauth.ErrStateMismatch, allow, func(_ *hostFixture, _ *saltoauth.Login, v url.Values) { v.Del("code") }},
-		"other issuer":      {saltoauth.ErrStateMismatch, allow, func(_ *hostFixture, _ *saltoauth.Login, v url.Values) { v.Set("iss", "https://evil.example") }},
-		"zero login":        {saltoauth.ErrStateMismatch, allow, func(_ *hostFixture, l *saltoauth.Login, v url.Values) { *l = saltoauth.Login{}; v.Del("state") }},
-		"another login":     {saltoauth.ErrStateMismatch, allow, func(d *hostFixture, l *saltoauth.Login, _ url.Values) { *l = d.begin() }},
-		"too late":          {saltoauth.ErrLoginExpired, allow, func(d *hostFixture, _ *saltoauth.Login, _ url.Values) { d.sim.Clock().Advance(10 * time.Minute) }},
+		"other state": {saltoauth.ErrStateMismatch, allow, func(_ *hostFixture, _ *saltoauth.Login,
+			v url.Values) {
+			v.Set("state", "planted")
+		}},
+		"no state": {saltoauth.ErrStateMismatch, allow, func(_ *hostFixture, _ *saltoauth.Login, v url.Values) { v.Del("state") }},
+		"no query": {saltoauth.ErrStateMismatch, allow, func(_ *hostFixture, _ *saltoauth.Login, v url.Values) { clear(v) }},
+		"no code":  {saltoauth.ErrStateMismatch, allow, func(_ *hostFixture, _ *saltoauth.Login, v url.Values) { v.Del("code") }},
+		"other issuer": {saltoauth.ErrStateMismatch, allow, func(_ *hostFixture, _ *saltoauth.Login,
+			v url.Values) {
+			v.Set("iss", "https://evil.example")
+		}},
+		"zero login": {saltoauth.ErrStateMismatch, allow, func(_ *hostFixture, l *saltoauth.Login,
+			v url.Values) {
+			*l = saltoauth.Login{}
+			v.Del("state")
+		}},
+		"another login": {saltoauth.ErrStateMismatch, allow, func(d *hostFixture, l *saltoauth.Login, _ url.Values) { *l = d.begin() }},
+		"too late": {saltoauth.ErrLoginExpired, allow, func(d *hostFixture, _ *saltoauth.Login,
+			_ url.Values) {
+			d.sim.Clock().Advance(10 * time.Minute)
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newHost(t)

@@ -43,77 +43,98 @@ func tokenRows() []tokenRow {
 	return []tokenRow{
 		{name: "nothing", verdict: "accepted", commands: 1, with: func(*faultCase) {}},
 		{name: "context: over before", is: context.Canceled, with: func(p *faultCase) { p.stop() }},
-		{name: "context: a deadline shorter than the refresh", is: context.DeadlineExceeded, with: at("/connect/token", func(p *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error) {
-			<-time.After(14 * time.Second)
-			return next.RoundTrip(r)
-		})},
-		{name: "context: the caller leaves meanwhile", is: context.Canceled, with: at("/connect/token", func(p *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error) {
-			p.stop()
-			return next.RoundTrip(r)
-		})},
+		{name: "context: a deadline shorter than the refresh", is: context.DeadlineExceeded,
+			with: at("/connect/token", func(p *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+				<-time.After(14 * time.Second)
+				return next.RoundTrip(r)
+			})},
+		{name: "context: the caller leaves meanwhile", is: context.Canceled,
+			with: at("/connect/token", func(p *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+				p.stop()
+				return next.RoundTrip(r)
+			})},
 
-		{name: "identity server: the transport panics", says: "panic in the HTTP transport", refreshes: 1, with: at("/connect/token", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
-			panic(faulttest.PlantedPanic)
-		})},
-		{name: "identity server: panics once it has rotated", after: saltoks.ErrReauthorize, refreshes: 2, with: at("/connect/token", func(_ *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error) {
-			if resp, err := next.RoundTrip(r); err == nil {
-				resp.Body.Close()
-			}
-			panic(faulttest.PlantedPanic)
-		})},
-		{name: "identity server: the transport returns nothing", says: "no usable answer", with: at("/connect/token", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil })},
-		{name: "identity server: reading panics", says: "panic in", with: at("/connect/token", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
-			resp := faulttest.Reply(200, "")
-			resp.Body = faulttest.Body(func([]byte) (int, error) { panic(faulttest.PlantedPanic) })
-			return resp, nil
-		})},
-		{name: "identity server: never ends", with: at("/connect/token", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
-			resp := faulttest.Reply(200, "")
-			resp.ContentLength, resp.Body = -1, faulttest.Body(func(b []byte) (int, error) { b[0] = ' '; return 1, nil })
-			return resp, nil
-		})},
-		{name: "identity server: stalls", is: context.DeadlineExceeded, with: at("/connect/token", func(p *faultCase, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
-			return nil, faulttest.Until(r.Context())
-		})},
-		{name: "identity server: redirects the refresh token to elsewhere", says: "status 307", with: at("/connect/token", func(p *faultCase, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
-			if !strings.HasPrefix(p.sim.Issuer(), "http://"+r.URL.Host) {
-				p.t.Errorf("a refresh token went to %s", r.URL.Host)
-			}
-			return faulttest.Reply(307, "", "Location", "https://evil.example/connect/token"), nil
-		})},
+		{name: "identity server: the transport panics", says: "panic in the HTTP transport", refreshes: 1,
+			with: at("/connect/token", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
+				panic(faulttest.PlantedPanic)
+			})},
+		{name: "identity server: panics once it has rotated", after: saltoks.ErrReauthorize, refreshes: 2,
+			with: at("/connect/token", func(_ *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+				if resp, err := next.RoundTrip(r); err == nil {
+					resp.Body.Close()
+				}
+				panic(faulttest.PlantedPanic)
+			})},
+		{name: "identity server: the transport returns nothing", says: "no usable answer",
+			with: at("/connect/token", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil })},
+		{name: "identity server: reading panics", says: "panic in",
+			with: at("/connect/token", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
+				resp := faulttest.Reply(200, "")
+				resp.Body = faulttest.Body(func([]byte) (int, error) { panic(faulttest.PlantedPanic) })
+				return resp, nil
+			})},
+		{name: "identity server: never ends",
+			with: at("/connect/token", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
+				resp := faulttest.Reply(200, "")
+				resp.ContentLength, resp.Body = -1, faulttest.Body(func(b []byte) (int, error) { b[0] = ' '; return 1, nil })
+				return resp, nil
+			})},
+		{name: "identity server: stalls", is: context.DeadlineExceeded,
+			with: at("/connect/token", func(p *faultCase, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+				return nil, faulttest.Until(r.Context())
+			})},
+		{name: "identity server: redirects the refresh token to elsewhere", says: "status 307",
+			with: at("/connect/token", func(p *faultCase, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+				if !strings.HasPrefix(p.sim.Issuer(), "http://"+r.URL.Host) {
+					p.t.Errorf("a refresh token went to %s", r.URL.Host)
+				}
+				return faulttest.Reply(307, "", "Location", "https://evil.example/connect/token"), nil
+			})},
 
 		{name: "grant: empty", says: "refresh", with: grants(200, "")},
 		{name: "grant: null", with: grants(200, "null")},
 		{name: "grant: a list", with: grants(200, "[]")},
 		{name: "grant: no fields", with: grants(200, "{}")},
-		{name: "grant: an empty token, and a new refresh token", after: saltoks.ErrReauthorize, refreshes: 2, with: grants(200, `{"access_token":"","refresh_token":"planted-refresh-9"}`)},
+		{name: "grant: an empty token, and a new refresh token", after: saltoks.ErrReauthorize, refreshes: 2,
+			with: grants(200, `{"access_token":"","refresh_token":"planted-refresh-9"}`)},
 		{name: "grant: half of it", with: grants(200, `{`+planted+`,"refresh_tok`)},
 		{name: "grant: a page", with: grants(200, "<html>log in to the wifi</html>", "Content-Type", "text/html")},
-		{name: "grant: a token in a page", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`}`, "Content-Type", "text/html")},
-		{name: "grant: no new refresh token", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`,"expires_in":3600}`)},
+		{name: "grant: a token in a page", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1,
+			with: grants(200, `{`+planted+`}`, "Content-Type", "text/html")},
+		{name: "grant: no new refresh token", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1,
+			with: grants(200, `{`+planted+`,"expires_in":3600}`)},
 		{name: "grant: no lifetime", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`}`)},
-		{name: "grant: a lifetime below zero", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`,"expires_in":-5}`)},
-		{name: "grant: a lifetime of ages", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`,"expires_in":9223372036854775807}`)},
-		{name: "grant: a lifetime that is a word", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: grants(200, `{`+planted+`,"expires_in":"long"}`)},
-		{name: "grant: refused for the client", says: "check Credentials", with: grants(401, `{"error":"invalid_client","error_description":"planted-access-9"}`)},
-		{name: "grant: refused for good", is: saltoks.ErrReauthorize, says: "reconnect", after: saltoks.ErrReauthorize, with: grants(400, `{"error":"invalid_grant"}`)},
-		{name: "grant: an error that repeats our form", with: at("/connect/token", func(_ *faultCase, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
-			form, _ := io.ReadAll(r.Body)
-			return faulttest.Reply(500, fmt.Sprintf(`{"error":%q}`, form)), nil
-		})},
+		{name: "grant: a lifetime below zero", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1,
+			with: grants(200, `{`+planted+`,"expires_in":-5}`)},
+		{name: "grant: a lifetime of ages", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1,
+			with: grants(200, `{`+planted+`,"expires_in":9223372036854775807}`)},
+		{name: "grant: a lifetime that is a word", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1,
+			with: grants(200, `{`+planted+`,"expires_in":"long"}`)},
+		{name: "grant: refused for the client", says: "check Credentials",
+			with: grants(401, `{"error":"invalid_client","error_description":"planted-access-9"}`)},
+		{name: "grant: refused for good", is: saltoks.ErrReauthorize, says: "reconnect", after: saltoks.ErrReauthorize,
+			with: grants(400, `{"error":"invalid_grant"}`)},
+		{name: "grant: an error that repeats our form",
+			with: at("/connect/token", func(_ *faultCase, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+				form, _ := io.ReadAll(r.Body)
+				return faulttest.Reply(500, fmt.Sprintf(`{"error":%q}`, form)), nil
+			})},
 
-		{name: "discovery: fails", says: "discovery", with: anew(at("openid-configuration", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
-			return nil, faulttest.ErrHost
-		}))},
-		{name: "discovery: cut", says: "discovery", with: anew(at("openid-configuration", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
-			resp := faulttest.Reply(200, "")
-			resp.ContentLength, resp.Body = -1, faulttest.Body(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF })
-			return resp, nil
-		}))},
+		{name: "discovery: fails", says: "discovery",
+			with: anew(at("openid-configuration", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
+				return nil, faulttest.ErrHost
+			}))},
+		{name: "discovery: cut", says: "discovery",
+			with: anew(at("openid-configuration", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
+				resp := faulttest.Reply(200, "")
+				resp.ContentLength, resp.Body = -1, faulttest.Body(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF })
+				return resp, nil
+			}))},
 		{name: "discovery: empty", with: describes(func(*faultCase) string { return "" })},
 		{name: "discovery: no fields", says: "another issuer", with: describes(func(*faultCase) string { return "{}" })},
 		{name: "discovery: a token endpoint elsewhere", says: "not on the issuer's host", with: describes(func(p *faultCase) string {
-			return fmt.Sprintf(`{"issuer":%q,"authorization_endpoint":%q,"token_endpoint":"https://evil.example/t","jwks_uri":%q}`, p.sim.Issuer(), p.sim.Issuer()+"/a", p.sim.Issuer()+"/j")
+			return fmt.Sprintf(`{"issuer":%q,"authorization_endpoint":%q,"token_endpoint":"https://evil.example/t","jwks_uri":%q}`,
+				p.sim.Issuer(), p.sim.Issuer()+"/a", p.sim.Issuer()+"/j")
 		})},
 		{name: "discovery: no token endpoint", says: "token_endpoint", with: describes(func(p *faultCase) string {
 			return fmt.Sprintf(`{"issuer":%q,"authorization_endpoint":%q,"jwks_uri":%q}`, p.sim.Issuer(), p.sim.Issuer()+"/a", p.sim.Issuer()+"/j")
@@ -172,29 +193,41 @@ func tokenRows() []tokenRow {
 		{name: "store: does not ask", says: "run statetest", with: func(p *faultCase) {
 			p.onUpdate(func(context.Context, string, statetest.UpdateFunc) error { return nil })
 		}},
-		{name: "sealer: sealing panics once it has rotated", says: "saving", with: func(p *faultCase) { p.sealer.seal = func() { panic(faulttest.PlantedPanic) } }},
-		{name: "sealer: opening panics", says: "panic in the Sealer", with: func(p *faultCase) { p.sealer.open = func() { panic(faulttest.PlantedPanic) } }},
+		{name: "sealer: sealing panics once it has rotated", says: "saving",
+			with: func(p *faultCase) { p.sealer.seal = func() { panic(faulttest.PlantedPanic) } }},
+		{name: "sealer: opening panics", says: "panic in the Sealer",
+			with: func(p *faultCase) { p.sealer.open = func() { panic(faulttest.PlantedPanic) } }},
 
 		{name: "clock: panics", says: "panic in", with: clockOf(func(time.Time) time.Time { panic(faulttest.PlantedPanic) })},
-		{name: "clock: zero", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: clockOf(func(time.Time) time.Time { return time.Time{} })},
-		{name: "clock: two hours behind", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: clockOf(func(t time.Time) time.Time { return t.Add(-2 * time.Hour) })},
+		{name: "clock: zero", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1,
+			with: clockOf(func(time.Time) time.Time { return time.Time{} })},
+		{name: "clock: two hours behind", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1,
+			with: clockOf(func(t time.Time) time.Time { return t.Add(-2 * time.Hour) })},
 		{name: "clock: an hour ahead", verdict: "accepted", commands: 1, with: clockOf(func(t time.Time) time.Time { return t.Add(time.Hour) })},
 		{name: "logger: panics", verdict: "accepted", commands: 1, with: func(p *faultCase) { p.log = faulttest.PanickyHandler{} }},
 		{name: "logger: panics at a failure", with: func(p *faultCase) { p.log = faulttest.PanickyHandler{}; grants(500, "")(p) }},
 
 		{name: "password: panics", says: "panic in", refreshes: 1, with: passwordPanics},
-		{name: "password: none", is: saltoks.ErrReauthorize, refreshes: 2, with: password(func(context.Context) (saltoks.Secret, error) { return saltoks.Secret{}, nil })},
-		{name: "password: the host fails", says: "gave no password", refreshes: 1, with: password(func(context.Context) (saltoks.Secret, error) { return saltoks.Secret{}, faulttest.ErrHost })},
-		{name: "password: blocks", is: context.DeadlineExceeded, refreshes: 1, with: password(func(ctx context.Context) (saltoks.Secret, error) { return saltoks.Secret{}, faulttest.Until(ctx) })},
+		{name: "password: none", is: saltoks.ErrReauthorize, refreshes: 2,
+			with: password(func(context.Context) (saltoks.Secret, error) { return saltoks.Secret{}, nil })},
+		{name: "password: the host fails", says: "gave no password", refreshes: 1,
+			with: password(func(context.Context) (saltoks.Secret, error) { return saltoks.Secret{}, faulttest.ErrHost })},
+		{name: "password: blocks", is: context.DeadlineExceeded, refreshes: 1,
+			with: password(func(ctx context.Context) (saltoks.Secret, error) { return saltoks.Secret{}, faulttest.Until(ctx) })},
 		{name: "password: an access token of nobody", says: "access token", refreshes: 1, with: func(p *faultCase) {
 			password(func(context.Context) (saltoks.Secret, error) { return saltoks.NewSecret("x"), nil })(p)
 			grants(200, `{`+planted+`,"expires_in":3600}`)(p)
 		}},
-		{name: "oauth2: panics", says: "panic in", refreshes: 1, with: oauth(func(*faultCase) (*oauth2.Token, error) { panic(faulttest.PlantedPanic) })},
-		{name: "oauth2: ends the goroutine", says: "try again", refreshes: 1, with: oauth(func(*faultCase) (*oauth2.Token, error) { runtime.Goexit(); return nil, nil })},
-		{name: "oauth2: nothing", says: "it returned no token", refreshes: 1, with: oauth(func(*faultCase) (*oauth2.Token, error) { return nil, nil })},
-		{name: "oauth2: an empty token", says: "it returned no token", refreshes: 1, with: oauth(func(*faultCase) (*oauth2.Token, error) { return new(oauth2.Token), nil })},
-		{name: "oauth2: fails", refreshes: 1, with: oauth(func(*faultCase) (*oauth2.Token, error) { return nil, errors.New(faulttest.PlantedPanic) })},
+		{name: "oauth2: panics", says: "panic in", refreshes: 1,
+			with: oauth(func(*faultCase) (*oauth2.Token, error) { panic(faulttest.PlantedPanic) })},
+		{name: "oauth2: ends the goroutine", says: "try again", refreshes: 1,
+			with: oauth(func(*faultCase) (*oauth2.Token, error) { runtime.Goexit(); return nil, nil })},
+		{name: "oauth2: nothing", says: "it returned no token", refreshes: 1,
+			with: oauth(func(*faultCase) (*oauth2.Token, error) { return nil, nil })},
+		{name: "oauth2: an empty token", says: "it returned no token", refreshes: 1,
+			with: oauth(func(*faultCase) (*oauth2.Token, error) { return new(oauth2.Token), nil })},
+		{name: "oauth2: fails", refreshes: 1,
+			with: oauth(func(*faultCase) (*oauth2.Token, error) { return nil, errors.New(faulttest.PlantedPanic) })},
 		{name: "oauth2: the consent is over", is: saltoks.ErrReauthorize, refreshes: 1, with: oauth(func(*faultCase) (*oauth2.Token, error) {
 			return nil, &oauth2.RetrieveError{ErrorCode: "invalid_grant", Body: []byte(faulttest.PlantedPanic)}
 		})},
@@ -221,7 +254,8 @@ func (row tokenRow) run(t *testing.T) {
 	world.Sites[0].IQs[0].WithoutOTP = true
 	p := &faultCase{t: t, sim: saltokstest.New(t, saltokstest.Config{World: world}), on: new(atomic.Bool)}
 	var log strings.Builder
-	p.store, p.sealer, p.transport, p.now = &statetest.FaultyStore{Store: saltostate.NewMemoryStore()}, &faultySealer{Sealer: faulttest.Sealer(), p: p}, p.sim.HTTPClient().Transport, p.sim.Now
+	p.store, p.sealer, p.transport, p.now = &statetest.FaultyStore{Store: saltostate.NewMemoryStore()},
+		&faultySealer{Sealer: faulttest.Sealer(), p: p}, p.sim.HTTPClient().Transport, p.sim.Now
 	p.log = slog.NewTextHandler(&log, nil)
 	p.ctx, p.stop = context.WithTimeout(t.Context(), 10*time.Second)
 	defer p.stop()
@@ -259,11 +293,13 @@ func (row tokenRow) run(t *testing.T) {
 	if p.source != nil {
 		tokens = p.source(p)
 	}
-	client, err := saltoks.NewClient(saltoks.Config{Environment: p.env(), Tokens: tokens, HTTPClient: &http.Client{Transport: p.transport}, Limiter: saltoks.NoRateLimit(), Logger: slog.New(p.log)})
+	client, err := saltoks.NewClient(saltoks.Config{Environment: p.env(), Tokens: tokens, HTTPClient: &http.Client{Transport: p.transport},
+		Limiter: saltoks.NoRateLimit(), Logger: slog.New(p.log)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: saltoks.Identity{Environment: "simulator", Subject: conn.Subject}, Now: p.sim.Now})
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state,
+		User: saltoks.Identity{Environment: "simulator", Subject: conn.Subject}, Now: p.sim.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,13 +66,15 @@ func newTokenFixture(t *testing.T, store saltostate.Store, change func(*Credenti
 	b.id = newIdentity(mockEnv, creds, &http.Client{Transport: b.server}, slog.New(slog.NewTextHandler(&b.log, nil)), nil)
 	now := time.Now().UTC()
 	b.put(connectionDoc{Environment: "mock", Subject: "subject-1", ConnectedAt: now, ConsentedAt: now, Tokens: tokenSet{
-		Access: storedsecret.New(saltoks.NewSecret("a0-planted")), Refresh: storedsecret.New(saltoks.NewSecret("r0-planted")), ObtainedAt: now, Expiry: now.Add(time.Hour)}})
+		Access: storedsecret.New(saltoks.NewSecret("a0-planted")), Refresh: storedsecret.New(saltoks.NewSecret("r0-planted")),
+		ObtainedAt: now, Expiry: now.Add(time.Hour)}})
 	return b
 }
 
 func (b *tokenFixture) put(doc connectionDoc) {
 	b.t.Helper()
-	err := saltostate.Update(context.Background(), b.state, connectionDocs, fixtureConn, func(context.Context, *connectionDoc) (*connectionDoc, error) { return &doc, nil })
+	err := saltostate.Update(context.Background(), b.state, connectionDocs, fixtureConn,
+		func(context.Context, *connectionDoc) (*connectionDoc, error) { return &doc, nil })
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -126,7 +128,8 @@ func (b *tokenFixture) token(r *http.Request) (*http.Response, error) {
 			return resp, nil
 		}
 	}
-	return jsonAnswer(200, fmt.Sprintf(`{"access_token":"a%d-planted","refresh_token":%q,"expires_in":3600,"token_type":"Bearer","scope":"user_api.full_access"}`, b.n, b.refresh)), nil
+	const grant = `{"access_token":"a%d-planted","refresh_token":%q,"expires_in":3600,"token_type":"Bearer","scope":"user_api.full_access"}`
+	return jsonAnswer(200, fmt.Sprintf(grant, b.n, b.refresh)), nil
 }
 
 func (b *tokenFixture) posts() int {

@@ -188,7 +188,8 @@ func TestClientRefused(t *testing.T) {
 		})
 		_, err := b.source().Token(t.Context())
 		e, ok := errors.AsType[*IdentityError](err)
-		if !ok || errors.Is(err, saltoks.ErrReauthorize) || e.Temporary() || e.Code != "invalid_client" || strings.Contains(err.Error(), "planted") {
+		if !ok || errors.Is(err, saltoks.ErrReauthorize) || e.Temporary() || e.Code != "invalid_client" ||
+			strings.Contains(err.Error(), "planted") {
 			t.Errorf("%v", err)
 		}
 		b.change(func() { b.before = nil })

@@ -51,12 +51,14 @@ func TestEightProcesses(t *testing.T) {
 		span = 2 * time.Second
 	}
 	const lifetime = 4 * time.Second // refreshed after 2 s
-	srv, err := saltokstest.Serve("127.0.0.1:0", saltokstest.Config{Switches: saltokstest.Switches{AccessLifetime: lifetime}, MaxRequests: 1_000_000})
+	srv, err := saltokstest.Serve("127.0.0.1:0", saltokstest.Config{Switches: saltokstest.Switches{AccessLifetime: lifetime},
+		MaxRequests: 1_000_000})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer srv.Close(context.Background())
-	task := childTask{Dir: t.TempDir(), Key: "k1:" + strings.Repeat("A", 43) + "=", Issuer: srv.Issuer(), API: srv.API(), ID: srv.ClientID(), Secret: srv.ClientSecret(), For: span}
+	task := childTask{Dir: t.TempDir(), Key: "k1:" + strings.Repeat("A", 43) + "=", Issuer: srv.Issuer(), API: srv.API(),
+		ID: srv.ClientID(), Secret: srv.ClientSecret(), For: span}
 	auth, env, err := task.authorizer(srv.RedirectURI(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +195,8 @@ func (c childTask) run() (childResult, error) {
 	if err != nil {
 		return r, err
 	}
-	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: auth.Tokens(conn), HTTPClient: &http.Client{Transport: &http.Transport{}}, Limiter: saltoks.NoRateLimit()})
+	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: auth.Tokens(conn),
+		HTTPClient: &http.Client{Transport: &http.Transport{}}, Limiter: saltoks.NoRateLimit()})
 	if err != nil {
 		return r, err
 	}
@@ -239,7 +242,8 @@ func TestKilledBetweenRotationAndWrite(t *testing.T) {
 	}
 	defer srv.Close(context.Background())
 	const shift = 2 * time.Hour
-	task := childTask{Dir: t.TempDir(), Key: "k1:" + strings.Repeat("A", 43) + "=", Issuer: srv.Issuer(), API: srv.API(), ID: srv.ClientID(), Secret: srv.ClientSecret()}
+	task := childTask{Dir: t.TempDir(), Key: "k1:" + strings.Repeat("A", 43) + "=", Issuer: srv.Issuer(), API: srv.API(),
+		ID: srv.ClientID(), Secret: srv.ClientSecret()}
 	auth, _, err := task.authorizer(srv.RedirectURI(), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,8 @@ func inBubble(t *testing.T, fn func(t *testing.T, d *hostFixture, conn saltoauth
 		if err := client.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
-		if strings.Contains(d.log.String(), d.sim.ClientSecret()) || strings.Contains(d.log.String(), "Bearer") || strings.Contains(d.log.String(), "eyJ") {
+		if strings.Contains(d.log.String(), d.sim.ClientSecret()) || strings.Contains(d.log.String(), "Bearer") ||
+			strings.Contains(d.log.String(), "eyJ") {
 			t.Errorf("the log shows a secret:\n%s", d.log.String())
 		}
 	})

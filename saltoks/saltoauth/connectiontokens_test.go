@@ -226,7 +226,8 @@ func TestUnsavedTokensUndoNothing(t *testing.T) {
 		}
 		full.Store(false)
 		doc := *b.doc()
-		doc.Tokens.Access, doc.Tokens.Refresh = storedsecret.New(saltoks.NewSecret("a-reconnected")), storedsecret.New(saltoks.NewSecret("r-reconnected"))
+		doc.Tokens.Access, doc.Tokens.Refresh = storedsecret.New(saltoks.NewSecret("a-reconnected")),
+			storedsecret.New(saltoks.NewSecret("r-reconnected"))
 		doc.Tokens.ObtainedAt, doc.Tokens.Expiry = time.Now(), time.Now().Add(time.Hour)
 		b.put(doc)
 		if err := ts.Wait(t.Context()); err != nil {

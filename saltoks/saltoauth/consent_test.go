@@ -101,7 +101,8 @@ func (o *consentFixture) leave(h http.Handler, tenant string, choice saltokstest
 func TestConsentHandlers(t *testing.T) {
 	o := newConsentFixture(t)
 	target, cookie := o.leave(o.h.Connect(), "tenant-1", saltokstest.Allow())
-	if !strings.HasPrefix(cookie.Name, "__Host-") || !cookie.Secure || !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != "/" || cookie.Domain != "" || cookie.MaxAge != 600 {
+	if !strings.HasPrefix(cookie.Name, "__Host-") || !cookie.Secure || !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode ||
+		cookie.Path != "/" || cookie.Domain != "" || cookie.MaxAge != 600 {
 		t.Errorf("%v", cookie)
 	}
 	resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie)
@@ -176,7 +177,8 @@ func TestConsentHandlersRefuse(t *testing.T) {
 		t.Error("something was stored")
 	}
 	o.sim.Clock().Advance(10 * time.Minute)
-	if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != http.StatusBadRequest || !strings.Contains(body(resp), "10 minutes") {
+	if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != http.StatusBadRequest ||
+		!strings.Contains(body(resp), "10 minutes") {
 		t.Errorf("%s", body(resp))
 	}
 }
@@ -184,7 +186,8 @@ func TestConsentHandlersRefuse(t *testing.T) {
 func TestConsentHandlersTellWhatWentWrong(t *testing.T) {
 	o := newConsentFixture(t)
 	target, cookie := o.leave(o.h.Connect(), "tenant-1", saltokstest.ConsentChoice{FullAccess: true})
-	if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != 400 || !strings.Contains(body(resp), "offline access") {
+	if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != 400 ||
+		!strings.Contains(body(resp), "offline access") {
 		t.Errorf("%s", body(resp))
 	}
 	// The application cannot keep the connection: nothing is left of it.
@@ -214,7 +217,8 @@ func TestConsentHandlersTellWhatWentWrong(t *testing.T) {
 func TestBadConsentConfig(t *testing.T) {
 	for _, done := range []string{"", "https://evil.example", "//evil.example", `/\evil.example`, "settings", "/a\nb"} {
 		_, err := saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{Done: done})
-		for _, want := range []string{"ConsentConfig.Authorizer", "ConsentConfig.Authorize is", "ConsentConfig.ConnectionID", "ConsentConfig.Connected", "ConsentConfig.Done"} {
+		for _, want := range []string{"ConsentConfig.Authorizer", "ConsentConfig.Authorize is", "ConsentConfig.ConnectionID",
+			"ConsentConfig.Connected", "ConsentConfig.Done"} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%q: %s is not named: %v", done, want, err)
 			}

@@ -39,10 +39,11 @@ func TestDisconnectAsTheServerAllows(t *testing.T) {
 			}
 			auth, err := NewAuthorizer(Config{
 				Environment: saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()},
-				Credentials: Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(), SecretInBody: c.inBody},
-				State:       state,
-				HTTPClient:  &http.Client{Transport: transport},
-				Now:         sim.Now,
+				Credentials: Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()),
+					RedirectURL: sim.RedirectURI(), SecretInBody: c.inBody},
+				State:      state,
+				HTTPClient: &http.Client{Transport: transport},
+				Now:        sim.Now,
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -28,7 +28,8 @@ func TestNetworkCauses(t *testing.T) {
 		"canceled":    fmt.Errorf("planted: %w", context.Canceled),
 		"deadline":    fmt.Errorf("planted: %w", context.DeadlineExceeded),
 	} {
-		if e := networkError("refresh", "https://id.example/token", err); !strings.Contains(e.Error(), what) || strings.Contains(e.Error(), "planted") {
+		if e := networkError("refresh", "https://id.example/token", err); !strings.Contains(e.Error(), what) ||
+			strings.Contains(e.Error(), "planted") {
 			t.Errorf("%v: got %v, want %q in it", err, e, what)
 		}
 	}
@@ -55,7 +56,7 @@ func TestTyped(t *testing.T) {
 func TestWrongUserErrorOfLikeAddresses(t *testing.T) {
 	for _, c := range []struct{ want, got, says string }{
 		{"d***@h***.example", "o***@q***.example", "belongs to d***@h***.example, the consent came from o***@q***.example;"},
-		{"d***@h***.example", "d***@h***.example", "belongs to d***@h***.example, the consent came from another user whose address looks like it;"},
+		{"d***@h***.example", "d***@h***.example", "the consent came from another user whose address looks like it;"},
 		{"d***@h***.example", "", "the consent came from another user;"},
 		{"", "o***@q***.example", "belongs to the user who connected before, the consent came from o***@q***.example;"},
 		{"", "", "belongs to the user who connected before, the consent came from another user;"},

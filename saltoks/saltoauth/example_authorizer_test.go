@@ -35,7 +35,8 @@ func simulate() simulated {
 		log.Fatal(err)
 	}
 	s := simulated{Sim: sim, env: saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}}
-	s.creds = saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI()}
+	s.creds = saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()),
+		RedirectURL: sim.RedirectURI()}
 	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		log.Fatal(err)
@@ -335,7 +336,8 @@ func ExamplePasswordSource_remote() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: saltoks.Identity{Environment: s.env.Name, Subject: token.Subject}})
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state,
+		User: saltoks.Identity{Environment: s.env.Name, Subject: token.Subject}})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -81,8 +81,9 @@ func twoUsers() saltokstest.World {
 		saltokstest.User{Email: "other@quay.example", Password: "planted-password-2", FirstName: "Other"},
 		saltokstest.User{Email: "third@mole.example", Password: "planted-password-3", FirstName: "Third"})
 	w.Sites[0].Members = []saltokstest.Member{{User: w.Users[0].Email}, {User: w.Users[1].Email}}
-	w.Sites = append(w.Sites, saltokstest.Site{Name: "Mole House", UID: "NL0000000077", Members: []saltokstest.Member{{User: "third@mole.example"}},
-		IQs: []saltokstest.IQ{{Name: "IQ Mole"}}, Locks: []saltokstest.Lock{{Name: "Mole Door"}}})
+	w.Sites = append(w.Sites, saltokstest.Site{Name: "Mole House", UID: "NL0000000077",
+		Members: []saltokstest.Member{{User: "third@mole.example"}},
+		IQs:     []saltokstest.IQ{{Name: "IQ Mole"}}, Locks: []saltokstest.Lock{{Name: "Mole Door"}}})
 	return w
 }
 
@@ -93,7 +94,8 @@ func newHost(t *testing.T) *hostFixture {
 
 func newHostOf(t *testing.T, w saltokstest.World) *hostFixture {
 	t.Helper()
-	d := &hostFixture{t: t, sim: saltokstest.New(t, saltokstest.Config{World: w}), store: newRecordingStore(), sealer: saltostate.EphemeralSealer()}
+	d := &hostFixture{t: t, sim: saltokstest.New(t, saltokstest.Config{World: w}), store: newRecordingStore(),
+		sealer: saltostate.EphemeralSealer()}
 	d.env = saltoks.Environment{Name: "simulator", Issuer: d.sim.Issuer(), API: d.sim.API()}
 	d.restart()
 	return d

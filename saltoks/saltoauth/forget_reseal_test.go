@@ -18,7 +18,8 @@ func TestResealServiceAccount(t *testing.T) {
 	world := sim.World()
 	user, site := world.Users[0], world.Sites[0]
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()}
-	creds := saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI()}
+	creds := saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()),
+		RedirectURL: sim.RedirectURI()}
 	tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
 		Environment: env,
 		Credentials: creds,
@@ -58,7 +59,8 @@ func TestResealServiceAccount(t *testing.T) {
 		return state
 	}
 	wizard := func(state *saltostate.State) *saltoremote.Activation {
-		remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: saltoks.Identity{Environment: env.Name, Subject: token.Subject}})
+		remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state,
+			User: saltoks.Identity{Environment: env.Name, Subject: token.Subject}})
 		if err != nil {
 			t.Fatal(err)
 		}

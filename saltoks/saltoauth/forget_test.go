@@ -31,7 +31,10 @@ func TestForgetNamesTheIQsFirst(t *testing.T) {
 		userindex.TrackIQ(ctx, s, owner, back, "note", "n2"), saltostate.Update(ctx, s, noteDocs, "n2", put("a", "b")),
 		saltostate.Update(ctx, s, noteDocs, "another's", put("a", "b")),
 		userindex.TrackConnection(ctx, s, owner, "con-1"),
-		saltostate.Update(ctx, s, connectionDocs, "con-1", func(context.Context, *connectionDoc) (*connectionDoc, error) { return new(connectionDoc), nil }),
+		saltostate.Update(ctx, s, connectionDocs, "con-1", func(context.Context, *connectionDoc) (*connectionDoc,
+			error) {
+			return new(connectionDoc), nil
+		}),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -59,7 +62,8 @@ func TestForgetNamesTheIQsFirst(t *testing.T) {
 			t.Errorf("with %v named: %v", some, err)
 		}
 	}
-	if err := auth.Forget(ctx, "subject-1", nil); strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "iq-1 Front") || !strings.Contains(err.Error(), "iq-2") {
+	if err := auth.Forget(ctx, "subject-1", nil); strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "iq-1 Front") ||
+		!strings.Contains(err.Error(), "iq-2") {
 		t.Errorf("both are to be named, on one line: %v", err)
 	}
 	kept(4)
@@ -83,7 +87,8 @@ func TestReseal(t *testing.T) {
 	owner := userindex.ID("mock", "subject-1")
 	for _, err := range []error{
 		userindex.TrackConnection(ctx, old, owner, "con-1"),
-		userindex.TrackIQ(ctx, old, owner, userindex.IQRef{Site: "s", IQ: "iq"}, "note", "n1"), saltostate.Update(ctx, old, noteDocs, "n1", put("a", "b")),
+		userindex.TrackIQ(ctx, old, owner, userindex.IQRef{Site: "s", IQ: "iq"}, "note", "n1"),
+		saltostate.Update(ctx, old, noteDocs, "n1", put("a", "b")),
 	} {
 		if err != nil {
 			t.Fatal(err)

@@ -24,7 +24,8 @@ func FuzzOpenLogin(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	login := Login{Expires: time.Now().Add(time.Hour), state: saltoks.NewSecret("state"), nonce: saltoks.NewSecret("nonce"), verifier: saltoks.NewSecret("verifier")}
+	login := Login{Expires: time.Now().Add(time.Hour), state: saltoks.NewSecret("state"), nonce: saltoks.NewSecret("nonce"),
+		verifier: saltoks.NewSecret("verifier")}
 	sealed, err := auth.SealLogin(f.Context(), login, "tenant")
 	if err != nil {
 		f.Fatal(err)

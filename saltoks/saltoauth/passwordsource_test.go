@@ -65,7 +65,8 @@ func TestPasswordSource(t *testing.T) {
 		Environment: saltoks.Environment{},
 		Credentials: saltoauth.Credentials{},
 	})
-	for _, want := range []string{"Environment.Name", "Environment.Issuer", "Environment.API", "Credentials.ClientID", "PasswordConfig.User", "PasswordConfig.Password"} {
+	for _, want := range []string{"Environment.Name", "Environment.Issuer", "Environment.API", "Credentials.ClientID",
+		"PasswordConfig.User", "PasswordConfig.Password"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is not named: %v", want, err)
 		}

@@ -42,7 +42,8 @@ func (d *hostFixture) disconnect(c saltoauth.Connection) {
 // TestDisconnectEndsSources: those of its process at once, those of another within
 // 30 seconds, whether they are used all the time, now and then, or not at all.
 func TestDisconnectEndsSources(t *testing.T) {
-	for name, pause := range map[string]time.Duration{"all the time": time.Second, "now and then": 25 * time.Second, "rarely": 29 * time.Minute} {
+	for name, pause := range map[string]time.Duration{"all the time": time.Second, "now and then": 25 * time.Second,
+		"rarely": 29 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {
 				mine, theirs := d.auth.Tokens(conn), d.otherProcess(conn, nil)

@@ -155,7 +155,8 @@ func TestInvalidClient(t *testing.T) {
 			}
 		}
 		s, err := d.auth.Status(t.Context(), conn.ID)
-		if err != nil || !s.InvalidClient || s.State != saltoauth.ConnectionActive || !strings.Contains(s.Summary(d.sim.Now()), "client id and secret") {
+		if err != nil || !s.InvalidClient || s.State != saltoauth.ConnectionActive ||
+			!strings.Contains(s.Summary(d.sim.Now()), "client id and secret") {
 			t.Errorf("%+v, %v, %s", s, err, s.Summary(d.sim.Now()))
 		}
 	})
@@ -209,7 +210,8 @@ func TestPublicClient(t *testing.T) {
 	for _, r := range d.sim.Requests() {
 		if r.Method == "POST" && strings.HasPrefix(r.Path, "/connect/") {
 			form, _ := url.ParseQuery(string(r.Body))
-			if r.Header.Get("Authorization") != "" || form.Has("client_secret") || r.Path == "/connect/token" && form.Get("client_id") != d.sim.ClientID() {
+			if r.Header.Get("Authorization") != "" || form.Has("client_secret") || r.Path == "/connect/token" &&
+				form.Get("client_id") != d.sim.ClientID() {
 				t.Errorf("%s: %v", r.Path, form)
 			}
 		}

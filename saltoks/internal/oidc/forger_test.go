@@ -41,10 +41,11 @@ var forgerKey = sync.OnceValue(func() *rsa.PrivateKey {
 
 func newForger(t *testing.T) *forger {
 	f := &forger{key: forgerKey(), transport: httpmock.NewMockTransport(), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	f.transport.RegisterResponder("GET", mockIssuer+"/.well-known/openid-configuration", httpmock.NewJsonResponderOrPanic(200, map[string]string{
-		"issuer": mockIssuer, "authorization_endpoint": mockIssuer + "/connect/authorize",
-		"token_endpoint": mockIssuer + "/connect/token", "jwks_uri": mockIssuer + "/jwks",
-	}))
+	f.transport.RegisterResponder("GET", mockIssuer+"/.well-known/openid-configuration",
+		httpmock.NewJsonResponderOrPanic(200, map[string]string{
+			"issuer": mockIssuer, "authorization_endpoint": mockIssuer + "/connect/authorize",
+			"token_endpoint": mockIssuer + "/connect/token", "jwks_uri": mockIssuer + "/jwks",
+		}))
 	f.publish(f.jwk("k1", &f.key.PublicKey))
 	f.server = &Server{Issuer: mockIssuer, ClientID: mockClient, HTTP: &http.Client{Transport: f.transport},
 		Now: func() time.Time { return f.now }, Log: slog.New(slog.DiscardHandler)}
@@ -57,11 +58,13 @@ func (f *forger) publish(keys ...map[string]string) {
 
 func (f *forger) jwk(kid string, k *rsa.PublicKey) map[string]string {
 	enc := base64.RawURLEncoding
-	return map[string]string{"kty": "RSA", "use": "sig", "kid": kid, "n": enc.EncodeToString(k.N.Bytes()), "e": enc.EncodeToString(big.NewInt(int64(k.E)).Bytes())}
+	return map[string]string{"kty": "RSA", "use": "sig", "kid": kid, "n": enc.EncodeToString(k.N.Bytes()),
+		"e": enc.EncodeToString(big.NewInt(int64(k.E)).Bytes())}
 }
 
 func (f *forger) claims(change map[string]any) map[string]any {
-	c := map[string]any{"iss": mockIssuer, "sub": "subject-1", "aud": mockClient, "nonce": "n-1", "exp": f.now.Add(5 * time.Minute).Unix(), "iat": f.now.Unix()}
+	c := map[string]any{"iss": mockIssuer, "sub": "subject-1", "aud": mockClient, "nonce": "n-1", "exp": f.now.Add(5 * time.Minute).Unix(),
+		"iat": f.now.Unix()}
 	for k, v := range change {
 		if c[k] = v; v == nil {
 			delete(c, k)

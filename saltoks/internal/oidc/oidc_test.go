@@ -11,7 +11,8 @@ import (
 )
 
 func TestDiscoveryIsHeldToTheIssuer(t *testing.T) {
-	base := map[string]string{"issuer": mockIssuer, "authorization_endpoint": mockIssuer + "/a", "token_endpoint": mockIssuer + "/t", "jwks_uri": mockIssuer + "/k", "revocation_endpoint": mockIssuer + "/r"}
+	base := map[string]string{"issuer": mockIssuer, "authorization_endpoint": mockIssuer + "/a", "token_endpoint": mockIssuer + "/t",
+		"jwks_uri": mockIssuer + "/k", "revocation_endpoint": mockIssuer + "/r"}
 	for name, change := range map[string][2]string{
 		"other issuer":    {"issuer", "https://evil.example"},
 		"token elsewhere": {"token_endpoint", "https://evil.example/t"},
@@ -49,7 +50,8 @@ func TestOldDiscoveryServesThroughAnOutage(t *testing.T) {
 		t.Errorf("%v, %v", m, err)
 	}
 	fresh := newForger(t)
-	fresh.transport.RegisterResponder("GET", mockIssuer+"/.well-known/openid-configuration", httpmock.NewStringResponder(404, "<html>planted</html>"))
+	fresh.transport.RegisterResponder("GET", mockIssuer+"/.well-known/openid-configuration",
+		httpmock.NewStringResponder(404, "<html>planted</html>"))
 	_, err := fresh.server.Metadata(t.Context())
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Status != 404 || strings.Contains(fmt.Sprint(err), "planted") {
