@@ -17,15 +17,15 @@ import (
 func TestEveryTypeHonoursContexts(t *testing.T) {
 	tested := map[string]string{
 		"Activation":  "TestRemoteAndActivationHonourTheContext",
-		"Authorizer":  "TestAuthorizerHonoursContexts",
+		"Authorizer":  "TestAuthorizerHonorsContexts",
 		"Client":      "TestEveryMethodHonoursItsContext, TestClose and TestSubject",
 		"FileStore":   "statetest, CancelledContext",
 		"LocalOTP":    "TestRemoteAndActivationHonourTheContext",
 		"MemoryStore": "statetest, CancelledContext",
 		"OTPFunc":     "it hands the context on",
-		"State":       "saltostate, TestStateHonoursContexts",
+		"State":       "saltostate, TestStateHonorsContexts",
 		"RawService":  "TestEveryMethodHonoursItsContext",
-		"no type":     "Load and Update: saltostate, TestStateHonoursContexts",
+		"no type":     "Load and Update: saltostate, TestStateHonorsContexts",
 		"Remote":      "TestRemoteAndActivationHonourTheContext",
 	}
 	for field := range reflect.TypeFor[saltoks.Client]().Fields() {

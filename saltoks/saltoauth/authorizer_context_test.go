@@ -13,9 +13,9 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// TestAuthorizerHonoursContexts goes through every method with a cancelled
+// TestAuthorizerHonorsContexts goes through every method with a cancelled
 // context, and with one of 50 ms before a SALTO that never answers.
-func TestAuthorizerHonoursContexts(t *testing.T) {
+func TestAuthorizerHonorsContexts(t *testing.T) {
 	type try struct {
 		name  string
 		calls bool // it talks to SALTO
@@ -154,9 +154,9 @@ func TestAuthorizerHonoursContexts(t *testing.T) {
 	}
 }
 
-// TestAStoreThatHangsHoldsNoConsentUp: the connection cannot be written, and what
+// TestConsentWithAStoreThatHangs: the connection cannot be written, and what
 // was noted of it cannot be taken back. The person learns of it.
-func TestAStoreThatHangsHoldsNoConsentUp(t *testing.T) {
+func TestConsentWithAStoreThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newHost(t)
 		l := d.begin()

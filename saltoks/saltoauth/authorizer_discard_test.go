@@ -149,7 +149,7 @@ func (d *hostFixture) takes(refresh string) bool {
 }
 
 // TestConsentUnderAWrongClock: a clock that is an hour off, or says nothing,
-// connects nobody; set right, the same authorizer connects.
+// connects no user; set right, the same authorizer connects.
 func TestConsentUnderAWrongClock(t *testing.T) {
 	for name, read := range map[string]func(time.Time) time.Time{
 		"an hour ahead":  func(t time.Time) time.Time { return t.Add(time.Hour) },

@@ -48,8 +48,8 @@ func TestConsent(t *testing.T) {
 	}
 }
 
-// TestConsentGoneWrong: each way has its own error, and leaves nothing.
-func TestConsentGoneWrong(t *testing.T) {
+// TestFailedConsent: each way has its own error, and leaves nothing.
+func TestFailedConsent(t *testing.T) {
 	allow := saltokstest.Allow()
 	for name, c := range map[string]struct {
 		want   error

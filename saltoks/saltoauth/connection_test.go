@@ -37,8 +37,8 @@ func TestLinkSite(t *testing.T) {
 	}
 }
 
-// TestStatusTellsWhatIsWrong walks through the life of a consent.
-func TestStatusTellsWhatIsWrong(t *testing.T) {
+// TestStatusSummary walks through the life of a consent.
+func TestStatusSummary(t *testing.T) {
 	d := newHost(t)
 	c := d.connect()
 	summary := func(want string) {

@@ -31,7 +31,7 @@ type faultCase struct {
 	transport http.RoundTripper
 	now       func() time.Time
 	log       slog.Handler
-	restart   bool // the process was started anew: nothing is in memory
+	restart   bool // the process was restarted: nothing is in memory
 	source    func(*faultCase) saltoks.TokenSource
 }
 
@@ -75,12 +75,12 @@ func grants(status int, body string, header ...string) func(*faultCase) {
 	})
 }
 
-func anew(with func(*faultCase)) func(*faultCase) {
+func afterRestart(with func(*faultCase)) func(*faultCase) {
 	return func(p *faultCase) { p.restart = true; with(p) }
 }
 
 func describes(body func(p *faultCase) string) func(*faultCase) {
-	return anew(at("openid-configuration", func(p *faultCase, _ *http.Request, _ http.RoundTripper) (*http.Response, error) {
+	return afterRestart(at("openid-configuration", func(p *faultCase, _ *http.Request, _ http.RoundTripper) (*http.Response, error) {
 		return faulttest.Reply(200, body(p)), nil
 	}))
 }

@@ -29,12 +29,12 @@ type tokenRow struct {
 	name string
 	with func(*faultCase)
 
-	verdict   string // "not sent" unless told
+	verdict   string // "not sent" by default
 	is        error
 	says      string
 	commands  int
-	after     error // what the mended call a minute later meets; nil: it opens
-	refreshes int   // requests to the token endpoint, over both calls; 1 unless told
+	after     error // the error of the call a minute later, without the fault; nil: it opens
+	refreshes int   // requests to the token endpoint, over both calls; 1 by default
 }
 
 func tokenRows() []tokenRow {
@@ -121,11 +121,11 @@ func tokenRows() []tokenRow {
 			})},
 
 		{name: "discovery: fails", says: "discovery",
-			with: anew(at("openid-configuration", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
+			with: afterRestart(at("openid-configuration", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
 				return nil, faulttest.ErrHost
 			}))},
 		{name: "discovery: cut", says: "discovery",
-			with: anew(at("openid-configuration", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
+			with: afterRestart(at("openid-configuration", func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
 				resp := faulttest.Reply(200, "")
 				resp.ContentLength, resp.Body = -1, faulttest.Body(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF })
 				return resp, nil
@@ -214,7 +214,7 @@ func tokenRows() []tokenRow {
 			with: password(func(context.Context) (saltoks.Secret, error) { return saltoks.Secret{}, faulttest.ErrHost })},
 		{name: "password: blocks", is: context.DeadlineExceeded, refreshes: 1,
 			with: password(func(ctx context.Context) (saltoks.Secret, error) { return saltoks.Secret{}, faulttest.Until(ctx) })},
-		{name: "password: an access token of nobody", says: "access token", refreshes: 1, with: func(p *faultCase) {
+		{name: "password: an access token of no user", says: "access token", refreshes: 1, with: func(p *faultCase) {
 			password(func(context.Context) (saltoks.Secret, error) { return saltoks.NewSecret("x"), nil })(p)
 			grants(200, `{`+planted+`,"expires_in":3600}`)(p)
 		}},
@@ -240,7 +240,7 @@ func tokenRows() []tokenRow {
 
 // TestTokensFailClosed: whatever is wrong with the refresh, no command is sent
 // without a good token, the refresh token is sent once, and the door opens when
-// it is mended, unless SALTO has ended the consent.
+// the fault is gone, unless SALTO has ended the consent.
 func TestTokensFailClosed(t *testing.T) {
 	for _, row := range tokenRows() {
 		t.Run(row.name, func(t *testing.T) {
@@ -341,11 +341,11 @@ func (row tokenRow) run(t *testing.T) {
 	}
 	switch err := remote.Unlock(t.Context(), target); {
 	case row.after == nil && err != nil:
-		t.Errorf("mended, the door does not open: %v", err)
+		t.Errorf("without the fault, the door does not open: %v", err)
 	case row.after != nil && !errors.Is(err, row.after):
 		t.Errorf("afterwards: %v, want %v", err, row.after)
 	case row.after == nil && p.sim.Movements(site.Locks[0].ID)-moves != opened+1:
-		t.Error("mended, it did not move")
+		t.Error("without the fault, it did not move")
 	}
 	sent := 0
 	for _, q := range p.sim.Requests() {

@@ -24,7 +24,7 @@ import (
 )
 
 // tokenFixture is a token endpoint that rotates and detects reuse, whose next answers
-// a test can bend, and one connection on a store.
+// a test can change, and one connection on a store.
 type tokenFixture struct {
 	t      *testing.T
 	server *httpmock.MockTransport

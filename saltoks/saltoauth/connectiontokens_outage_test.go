@@ -91,7 +91,7 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// TestOutageWithAValidToken: nobody notices but the log.
+// TestOutageWithAValidToken: only the log shows it.
 func TestOutageWithAValidToken(t *testing.T) {
 	bubble(t, func(t *testing.T, b *tokenFixture) {
 		one, two := b.source(), b.source()
@@ -109,7 +109,7 @@ func TestOutageWithAValidToken(t *testing.T) {
 	})
 }
 
-// TestATokenInItsLastSeconds is given to nobody: the request would arrive with a
+// TestATokenInItsLastSeconds is not handed out: the request would arrive with a
 // dead one.
 func TestATokenInItsLastSeconds(t *testing.T) {
 	bubble(t, func(t *testing.T, b *tokenFixture) {

@@ -231,7 +231,7 @@ func (c childTask) refreshAndHang() error {
 
 // TestKilledBetweenRotationAndWrite is the one window that no client can close:
 // the new refresh token dies with the process. The others are not held up, they
-// get ErrReauthorize at once, and a Reconnect makes all well.
+// get ErrReauthorize at once, and a Reconnect repairs it.
 func TestKilledBetweenRotationAndWrite(t *testing.T) {
 	if task := os.Getenv(childEnv); task != "" {
 		tokenChild(task)

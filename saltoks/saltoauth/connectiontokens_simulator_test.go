@@ -84,7 +84,7 @@ func TestAnswerLostAfterRotation(t *testing.T) {
 	})
 }
 
-// TestHangingIdentityServer: 50 ms are 50 ms, the refresh goes on, and Close
+// TestHangingIdentityServer: 50 ms are 50 ms, the refresh continues, and Close
 // waits for it.
 func TestHangingIdentityServer(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {

@@ -51,7 +51,7 @@ func TestOneRefreshForManyCallers(t *testing.T) {
 	})
 }
 
-func TestOthersGoOnWithTheValidToken(t *testing.T) {
+func TestOthersUseTheValidToken(t *testing.T) {
 	bubble(t, func(t *testing.T, b *tokenFixture) {
 		ts := b.source()
 		b.want(ts, "a0-planted")
@@ -203,7 +203,7 @@ func TestUnsavedTokensAreSavedLater(t *testing.T) {
 			t.Error(err)
 		}
 		if err := ts.Wait(t.Context()); !errors.Is(err, errDisk) {
-			t.Errorf("Wait does not tell that tokens are lost: %v", err)
+			t.Errorf("Wait does not report that tokens are lost: %v", err)
 		}
 		full.Store(false)
 		if err := ts.Wait(t.Context()); err != nil || b.doc().Tokens.Refresh.Reveal() != "r5-planted" {

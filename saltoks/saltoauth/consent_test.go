@@ -120,7 +120,7 @@ func TestConsentHandlers(t *testing.T) {
 		t.Error(err)
 	}
 
-	// The same callback again, as a reload or a thief would.
+	// The same callback again, as a reload would, or an attacker.
 	if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("%s", body(resp))
 	}
@@ -148,10 +148,10 @@ func TestConsentHandlersRefuse(t *testing.T) {
 		status int
 	}{
 		"start by link":              {ask(o.h.Connect(), "GET", start, "tenant-1"), 405},
-		"start by nobody":            {ask(o.h.Connect(), "POST", start, ""), 403},
+		"start without a tenant":     {ask(o.h.Connect(), "POST", start, ""), 403},
 		"reconnect nothing":          {ask(o.h.Reconnect(), "POST", start, "tenant-9"), 404},
 		"callback by POST":           {ask(o.h.Callback(), "POST", target, "tenant-1", cookie), 405},
-		"callback by nobody":         {ask(o.h.Callback(), "GET", target, "", cookie), 403},
+		"callback without a tenant":  {ask(o.h.Callback(), "GET", target, "", cookie), 403},
 		"callback of another tenant": {ask(o.h.Callback(), "GET", target, "tenant-2", cookie), 400},
 		"no cookie":                  {ask(o.h.Callback(), "GET", target, "tenant-1"), 400},
 		"strange cookie":             {ask(o.h.Callback(), "GET", target, "tenant-1", &other), 400},
@@ -183,7 +183,7 @@ func TestConsentHandlersRefuse(t *testing.T) {
 	}
 }
 
-func TestConsentHandlersTellWhatWentWrong(t *testing.T) {
+func TestConsentHandlersReportFailures(t *testing.T) {
 	o := newConsentFixture(t)
 	target, cookie := o.leave(o.h.Connect(), "tenant-1", saltokstest.ConsentChoice{FullAccess: true})
 	if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != 400 ||
@@ -197,7 +197,7 @@ func TestConsentHandlersTellWhatWentWrong(t *testing.T) {
 		t.Errorf("%s", body(resp))
 	}
 	if o.store.documents() != 0 {
-		t.Error("a connection nobody knows is stored")
+		t.Error("a connection that no tenant knows is stored")
 	}
 	target, cookie = o.leave(o.h.Connect(), "tenant-1", saltokstest.Allow())
 	o.panics = true
@@ -205,7 +205,7 @@ func TestConsentHandlersTellWhatWentWrong(t *testing.T) {
 		t.Errorf("%s", body(resp))
 	}
 	if o.store.documents() != 0 {
-		t.Error("after a panic, a connection nobody knows is stored")
+		t.Error("after a panic, a connection that no tenant knows is stored")
 	}
 	o = newConsentFixture(t) // one that never read SALTO's discovery
 	o.sim.Fault(saltokstest.IdentityOutage)
@@ -227,7 +227,7 @@ func TestBadConsentConfig(t *testing.T) {
 }
 
 // FuzzCallback throws queries and cookies at the callback: it answers 400 and
-// calls nobody.
+// makes no request.
 func FuzzCallback(f *testing.F) {
 	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
@@ -267,7 +267,7 @@ func FuzzCallback(f *testing.F) {
 type refuse struct{ t testing.TB }
 
 func (r refuse) RoundTrip(req *http.Request) (*http.Response, error) {
-	r.t.Errorf("somebody was called: %s", req.URL.Path)
+	r.t.Errorf("a request was made: %s", req.URL.Path)
 	return nil, errors.New("refused")
 }
 

@@ -21,9 +21,9 @@ const AcknowledgeDisconnect Acknowledgement = "Remote opening stops within 30 se
 // Disconnected reports what Disconnect did at SALTO.
 type Disconnected struct {
 	// Revoked: the refresh token was revoked there.
-	Revoked bool
+	Revoked bool `json:"revoked"`
 	// RevokeErr is why not; nil also where discovery names no such endpoint.
-	RevokeErr error
+	RevokeErr error `json:"-"`
 }
 
 // Disconnect deletes the connection and its tokens and revokes the refresh

@@ -31,7 +31,7 @@ func TestDisconnect(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 
-	// Without an identity server the connection still goes, and it is told.
+	// Without an identity server the connection is still deleted, and the result says so.
 	c = d.connect()
 	d.sim.Fault(saltokstest.IdentityOutage)
 	done, err = d.auth.Disconnect(t.Context(), c.ID, saltoauth.AcknowledgeDisconnect)

@@ -61,7 +61,7 @@ func reached(limit, now time.Time) bool {
 	return !now.Before(limit) || !now.Round(0).Before(limit.Round(0))
 }
 
-// elapsed is the time from start to now, by the clock that says more. A wall clock
+// elapsed is the time from start to now, by the clock that shows more. A wall clock
 // that was set back counts as well.
 func elapsed(start, now time.Time) time.Duration {
 	return max(now.Sub(start), now.Round(0).Sub(start.Round(0)).Abs())

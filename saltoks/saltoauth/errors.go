@@ -118,14 +118,14 @@ func (e *IdentityError) Error() string {
 // Unwrap returns the context or network error behind it, if any.
 func (e *IdentityError) Unwrap() error { return e.cause }
 
-// Is reports whether target is ErrInvalidClient and the server said so.
+// Is reports whether target is ErrInvalidClient and the server answered that.
 func (e *IdentityError) Is(target error) bool {
 	return target == ErrInvalidClient && (e.Code == "invalid_client" || e.Code == "unauthorized_client")
 }
 
-// Temporary reports whether a later try may succeed with nothing changed: no
-// answer, 404, 408, 429, 5xx. Acceptance was seen answering 404 on every path
-// for two hours (WIRE.md 1.1, measured).
+// Temporary reports whether a later attempt may succeed with nothing changed: no
+// answer, 404, 408, 429, 5xx. An outage of SALTO may answer 404 on every path
+// (WIRE.md 1.1).
 func (e *IdentityError) Temporary() bool {
 	return e.Code == "" && (e.Status == 0 || e.Status == 404 || e.Status == 408 || e.Status == 429 || e.Status >= 500)
 }

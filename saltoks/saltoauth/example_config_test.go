@@ -50,7 +50,7 @@ func ExampleConfig() {
 	// false
 }
 
-// A fault of the identity server that may pass is told from one that needs a
+// A fault of the identity server that may pass differs from one that needs a
 // person.
 func ExampleIdentityError_Temporary() {
 	ctx := context.Background()

@@ -11,7 +11,7 @@ import (
 )
 
 // TestResealServiceAccount: a user without a Connection has its activations
-// sealed anew all the same.
+// sealed again, too.
 func TestResealServiceAccount(t *testing.T) {
 	ctx := t.Context()
 	sim := saltokstest.New(t, saltokstest.Config{})

@@ -68,7 +68,7 @@ func TestForgetNamesTheIQsFirst(t *testing.T) {
 	}
 	kept(4)
 	if err := auth.Forget(ctx, "subject-2", named); err != nil {
-		t.Errorf("nobody: %v", err)
+		t.Errorf("an unknown user: %v", err)
 	}
 	kept(4)
 	if err := auth.Forget(ctx, "subject-1", named); err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/oidc"
 )
 
-// Scopes of a consent (WIRE.md 1.2). A backend client may ask for the last
-// alone: even "openid" is refused to it (measured).
+// Scopes of a consent (WIRE.md 1.2). A backend client may request scopeFull only:
+// even "openid" is refused to it.
 const (
 	scopeFull    = "user_api.full_access"
 	scopeOffline = "offline_access"

@@ -12,17 +12,17 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/oidc"
 )
 
-// PasswordSource is the TokenSource of a backend client: the password grant
-// with HTTP Basic and a dedicated SALTO system user (WIRE.md 1.2, measured).
-// SALTO enables it per client. It stores no password: Password is called
-// each time a token ends, and the new token is granted anew. The subject is the
-// "sub" of the access token, after its signature was verified. There is no
-// refresh token and so no 90-day rule.
+// PasswordSource is the TokenSource of a backend client: the password grant of a
+// dedicated SALTO system user, which SALTO enables per client (WIRE.md 1.2). It
+// stores no password: c.Password is called each time a token ends, and there is no
+// refresh token. The subject is the "sub" of the access token, after its signature
+// was verified.
 //
 // It makes no request itself. The error names every fault. A failed grant is a
-// temporary *IdentityError and is tried again on a later call, after 5 seconds
-// to 5 minutes; a wrong user or password is ErrReauthorize with the same pause,
-// so that a mistyped password does not lock the account.
+// temporary *IdentityError and is tried again on a later call, after 5 seconds to 5
+// minutes; a wrong user or password is ErrReauthorize with the same pause, so that
+// a mistyped password does not lock the account. Give the source to one Client, or
+// to several: they share its token.
 func PasswordSource(c PasswordConfig) (saltoks.TokenSource, error) {
 	if err := c.check(); err != nil {
 		return nil, err

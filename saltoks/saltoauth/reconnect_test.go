@@ -54,8 +54,8 @@ func (d *hostFixture) reconnect(c saltoauth.Connection) error {
 	return err
 }
 
-// TestReconnectWantsTheSameSite: the user lost the site meanwhile.
-func TestReconnectWantsTheSameSite(t *testing.T) {
+// TestReconnectRequiresTheSameSite: the user lost the site meanwhile.
+func TestReconnectRequiresTheSameSite(t *testing.T) {
 	d := newHost(t)
 	home := d.sim.World().Sites[0]
 	c := d.link(d.connect(), home)
@@ -70,7 +70,7 @@ func TestReconnectWantsTheSameSite(t *testing.T) {
 }
 
 // TestConnectionChangedDuringReconnect: while the consent is checked, another
-// process links another site, or disconnects. The newer deed stands.
+// process links another site, or disconnects. The newer change is kept.
 func TestConnectionChangedDuringReconnect(t *testing.T) {
 	for name, c := range map[string]struct {
 		meanwhile func(d *hostFixture, c saltoauth.Connection) error
@@ -190,8 +190,8 @@ func TestReconnect(t *testing.T) {
 	}
 }
 
-// TestReconnectGoneWrong: the connection works on as if nothing had happened.
-func TestReconnectGoneWrong(t *testing.T) {
+// TestFailedReconnect: the connection works as if nothing had happened.
+func TestFailedReconnect(t *testing.T) {
 	d := newHost(t)
 	c := d.connect()
 	c, err := d.auth.LinkSite(t.Context(), c.ID, saltoks.SiteID(d.sim.World().Sites[0].ID))

@@ -187,7 +187,7 @@ func TestAStoreThatFailsForAMoment(t *testing.T) {
 	})
 }
 
-// TestReconnectIsUsedAtOnce: a source that failed goes on with the new consent.
+// TestReconnectIsUsedAtOnce: a source that failed continues with the new consent.
 func TestReconnectIsUsedAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {
 		time.Sleep(91 * 24 * time.Hour)

@@ -30,9 +30,9 @@ type tokenAnswer struct {
 	idToken saltoks.Secret
 }
 
-// requestToken makes one request to the token endpoint. Where it answers that it
-// is not there, the discovery document is read again and, if it names another
-// endpoint, that one is asked. set may hold a refresh token beside an error.
+// requestToken makes one request to the token endpoint. Where the answer is 404 or
+// 405, it reads the discovery document again and repeats the request if the
+// endpoint has moved. The answer may hold a refresh token beside an error.
 func (id *identity) requestToken(ctx context.Context, op string, form url.Values) (tokenAnswer, error) {
 	m, err := id.metadata(ctx)
 	if err != nil {

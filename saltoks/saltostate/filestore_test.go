@@ -176,7 +176,7 @@ func TestFileStoreOfABrokenFolder(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 	if err := put(t.Context()); err != nil {
-		t.Errorf("mended: %v", err)
+		t.Errorf("repaired: %v", err)
 	}
 
 	// Another process holds the file; the caller leaves.

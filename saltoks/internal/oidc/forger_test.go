@@ -23,7 +23,7 @@ const (
 	mockClient = "client-1"
 )
 
-// forger signs whatever a test wants; the simulator signs only what is right.
+// forger signs what a test requires; the simulator signs only valid tokens.
 type forger struct {
 	key       *rsa.PrivateKey
 	transport *httpmock.MockTransport

@@ -65,7 +65,7 @@ func (s *Server) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	return set.find(kid), nil
 }
 
-// find takes the only key for a token without key id.
+// find returns the only key for a token without key id.
 func (k keySet) find(kid string) *rsa.PublicKey {
 	if kid == "" && len(k.byID) == 1 {
 		for _, only := range k.byID {

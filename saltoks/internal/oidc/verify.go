@@ -76,7 +76,7 @@ func (s *Server) VerifyIDToken(ctx context.Context, raw, nonce, access string) (
 }
 
 // VerifyAccessToken checks the access token of a password grant: its header
-// says at+jwt, its audience is the Connect API (WIRE.md 1.2, measured).
+// is at+jwt, its audience the Connect API (WIRE.md 1.2).
 func (s *Server) VerifyAccessToken(ctx context.Context, raw string) (Claims, error) {
 	const token = "access token"
 	c, err := s.verify(ctx, token, raw)

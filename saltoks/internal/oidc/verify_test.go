@@ -22,7 +22,7 @@ func TestIDTokenChecks(t *testing.T) {
 
 		{"other issuer", f.sign(rs256, f.claims(map[string]any{"iss": "https://evil.example"})), "iss"},
 		{"no issuer", f.sign(rs256, f.claims(map[string]any{"iss": nil})), "iss"},
-		{"other audience", f.sign(rs256, f.claims(map[string]any{"aud": "somebody"})), "aud"},
+		{"other audience", f.sign(rs256, f.claims(map[string]any{"aud": "another"})), "aud"},
 		{"no audience", f.sign(rs256, f.claims(map[string]any{"aud": nil})), "aud"},
 		{"two audiences", f.sign(rs256, f.claims(map[string]any{"aud": []string{"x", mockClient}})), "azp"},
 		{"other azp", f.sign(rs256, f.claims(map[string]any{"azp": "x"})), "azp"},
@@ -100,7 +100,7 @@ func FuzzIDToken(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		c, err := fg.server.VerifyIDToken(t.Context(), raw, "n-1", "")
 		if err == nil && c.Subject != "subject-1" {
-			t.Errorf("took a token nobody signed: %q", raw)
+			t.Errorf("accepted a token that was not signed: %q", raw)
 		}
 	})
 }
