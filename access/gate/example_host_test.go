@@ -9,6 +9,7 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // A manager's change: read the rules, change them, ask access.Compile, put them
@@ -20,7 +21,7 @@ func ExampleRules() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	doc, err := gate.Export(ctx, gate.Readers{Doors: store, Rules: store, Members: store, Reservations: store}, "loft")
+	doc, err := gate.Export(ctx, storage.Readers{Doors: store, Rules: store, Members: store, Reservations: store}, "loft")
 	if err != nil {
 		log.Fatal(err)
 	}

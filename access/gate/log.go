@@ -60,8 +60,8 @@ func (g *Gate) Verify(ctx context.Context, from, want Head) (v Verification, err
 }
 
 // Retain removes the rows of the door log that are older than before, up to the
-// first that is not, and appends a row about it, without which Verify takes the
-// removal for a theft. It returns the last row that was removed, and how many were.
+// first that is not, and appends a row about it: without that row Verify reports the
+// removal. It returns the last row that was removed, and how many were.
 func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed int, err error) {
 	defer containIn("Retain", &err)
 	return g.records.Retain(ctx, g.site, before, LogDetail{}.seal(storage.LogEntry{At: g.clock()}))
@@ -73,7 +73,7 @@ func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed
 // counts them as erased. Facts are the host's to remove, Link.LinkedBy included, and
 // for up to KeepReceipts the receipts of members contain who asked on their behalf.
 // Requests of the last half minute stay until Erase is called again.
-func (g *Gate) Erase(ctx context.Context, person string) (erased Erased, err error) {
+func (g *Gate) Erase(ctx context.Context, person string) (erased storage.Erased, err error) {
 	defer containIn("Erase", &err)
 	return g.records.Erase(ctx, g.site, person, g.clock().Add(-staleAfter))
 }
@@ -81,7 +81,7 @@ func (g *Gate) Erase(ctx context.Context, person string) (erased Erased, err err
 // EraseVendorUser removes a user of the lock system from the entries of its log that
 // were ingested. The entries stay, without user, detail and raw row. ErrNotFound:
 // there are none of this user.
-func (g *Gate) EraseVendorUser(ctx context.Context, user string) (erased Erased, err error) {
+func (g *Gate) EraseVendorUser(ctx context.Context, user string) (erased storage.Erased, err error) {
 	defer containIn("EraseVendorUser", &err)
 	return g.records.EraseVendorUser(ctx, g.site, user)
 }

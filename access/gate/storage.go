@@ -81,8 +81,6 @@ type (
 	LogQuery = storage.LogQuery
 	// Head is one point of a site's log: a row's number and hash.
 	Head = storage.Head
-	// Erased is what Gate.Erase removed.
-	Erased = storage.Erased
 	// Verification is what Gate.Verify found in order.
 	Verification = storage.Verification
 	// ChainError says where the chain of the door log is broken.
@@ -96,8 +94,6 @@ type (
 type (
 	// Stores are the four stores of facts: one storage for all, or one for each.
 	Stores = storage.Stores
-	// Readers read the facts of a site: storages, or the host's own tables.
-	Readers = storage.Readers
 	// Document is all facts of one site with the links of its doors: to move a
 	// site, back it up, or attach it to a bug report. It contains no secret, no
 	// receipt and no log.
@@ -108,7 +104,7 @@ type (
 // moment: if the parts must fit exactly, nothing may change meanwhile. Rows that
 // point to something that does not exist any more are left out, and named in
 // LeftOut, so that Import takes the document.
-func Export(ctx context.Context, from Readers, site string) (Document, error) {
+func Export(ctx context.Context, from storage.Readers, site string) (Document, error) {
 	return storage.Export(ctx, from, site)
 }
 
