@@ -116,7 +116,8 @@ func TestOddCheckIns(t *testing.T) {
 // buffers, the next one, or else the last.
 func TestOncePerReservation(t *testing.T) {
 	booked := func(id string, start, end int) reservation.Reservation {
-		return reservation.Reservation{ID: id, Start: noon.Add(time.Duration(start) * time.Minute), End: noon.Add(time.Duration(end) * time.Minute)}
+		return reservation.Reservation{ID: id, Start: noon.Add(time.Duration(start) * time.Minute),
+			End: noon.Add(time.Duration(end) * time.Minute)}
 	}
 	for name, c := range map[string]struct {
 		list []reservation.Reservation
@@ -157,7 +158,8 @@ func TestOneCheckInPerReservation(t *testing.T) {
 		}
 		for i, id := range []string{"r1", "r2", "r3"} {
 			from := start.Add(time.Duration(i) * time.Hour)
-			r := reservation.Reservation{ID: id, Resource: "room", Member: "ada", Start: from, End: from.Add(time.Hour), Status: reservation.Confirmed}
+			r := reservation.Reservation{ID: id, Resource: "room", Member: "ada", Start: from, End: from.Add(time.Hour),
+				Status: reservation.Confirmed}
 			if err := b.store.PutReservation(ctx, site, gate.Reservation{Reservation: r}); err != nil {
 				t.Fatal(err)
 			}

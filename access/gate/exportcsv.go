@@ -75,8 +75,8 @@ func csvRecord(row LogRow, zone *time.Location) []string {
 
 // location returns the site's time zone.
 func (g *Gate) location(ctx context.Context) (*time.Location, error) {
-	const nobody = "-" // the rules are loaded whoever asks
-	facts, err := g.facts.Load(ctx, storage.FactsQuery{Site: g.site, Member: nobody, Door: nobody, At: g.clock()})
+	const unknown = "-" // the time zone is the same for every member and door
+	facts, err := g.facts.Load(ctx, storage.FactsQuery{Site: g.site, Member: unknown, Door: unknown, At: g.clock()})
 	if err != nil {
 		return nil, err
 	}

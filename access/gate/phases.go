@@ -12,7 +12,7 @@ import (
 )
 
 // An unlock passes through these types. Each phase takes one and returns the
-// next, or an ended that says why there is no next phase.
+// next, or an ended if there is no next phase.
 //
 //	request --decide--> decided --claim--> claimed --send--> Result --settle--> Receipt
 type (

@@ -22,8 +22,8 @@ const (
 	startedWithin = SendWithin + entryAfter
 	// proofFor is how long after a command its entry is looked for.
 	proofFor = 48 * time.Hour
-	// allEntries is a Limit that leaves no command out: its entry would be taken
-	// for another one's.
+	// allEntries is a Limit that leaves no command out: its entry would count for
+	// another command.
 	allEntries = 1 << 20
 )
 

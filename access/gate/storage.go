@@ -6,8 +6,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Outcome says what became of one request. The zero Outcome is no outcome and
-// opens nothing.
+// Outcome is the result of one request. The zero Outcome is none and opens nothing.
 type Outcome = storage.Outcome
 
 // The outcomes of a request.
@@ -67,13 +66,13 @@ type (
 
 // Records that a host reads from its gate.
 type (
-	// CheckIn says that a member came.
+	// CheckIn is one visit of a member.
 	CheckIn = storage.CheckIn
 	// CheckInQuery selects check-ins.
 	CheckInQuery = storage.CheckInQuery
-	// Hold says that a member put a door into office mode.
+	// Hold is a door that a member put into office mode.
 	Hold = storage.Hold
-	// KillSwitch says whether the site is switched off; its zero value is on.
+	// KillSwitch is whether the site is switched off; its zero value is on.
 	KillSwitch = storage.KillSwitch
 	// LogRow is a row of the door log.
 	LogRow = storage.LogRow
@@ -83,7 +82,7 @@ type (
 	Head = storage.Head
 	// Verification is what Gate.Verify found in order.
 	Verification = storage.Verification
-	// ChainError says where the chain of the door log is broken.
+	// ChainError names the row at which the chain of the door log is broken.
 	ChainError = storage.ChainError
 	// VendorEntry is one row of the lock system's own log.
 	VendorEntry = storage.VendorEntry
@@ -111,7 +110,7 @@ func Export(ctx context.Context, from storage.Readers, site string) (Document, e
 // Import writes the facts of a whole site, after checking all of them: facts that
 // access.Compile refuses and links of unknown doors leave the stores as they were.
 // ErrConflict: the site has rules already. The rules are written last, so an import
-// that failed half-way opens nothing and may be tried again.
+// that failed half-way opens nothing and may be repeated.
 func Import(ctx context.Context, to Stores, doc Document) error {
 	return storage.Import(ctx, to, doc)
 }

@@ -86,7 +86,7 @@ func (g *Gate) decide(ctx context.Context, r request, now moment) (decided, *end
 	err = contain("Facts", func() (err error) { facts, err = g.facts.Load(reading, query); return })
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return decided{}, g.lost(ctx, undecided, CauseUnknownSite, err, true)
+		return decided{}, g.lost(ctx, undecided, CauseUnknownSite, err, false) // no row for a site that does not exist
 	case err != nil:
 		return decided{}, g.lost(ctx, undecided, CauseStoreUnavailable, err, true)
 	}
