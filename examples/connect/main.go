@@ -93,7 +93,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(stdout, "http://%s/ user admin password %s\n", l.Addr(), password)
-	return errors.Join(serving.Until(ctx, l, app.handler()), app.close())
+	return errors.Join(serving.Serve(ctx, l, app.handler()), app.close())
 }
 
 // openState keeps documents in dir, or in memory until the process ends.

@@ -104,7 +104,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		defer close(stopped)
 		w.rounds(ctx)
 	}()
-	err = serving.Until(ctx, listener, w.handler())
+	err = serving.Serve(ctx, listener, w.handler())
 	<-stopped
 	return err
 }

@@ -1,7 +1,7 @@
-// Command custom-store is a club that had members and a calendar long before it
-// had doors. It keeps its own tables (tables.go) and two readers for them
-// (store.go); the other parts it takes ready-made. One test call proves that the
-// readers do what the gate relies on (main_test.go).
+// Command custom-store is a host that keeps members and bookings in its own tables
+// (tables.go). It implements the two readers that the gate requires for them (store.go)
+// and uses a store of doorkit for everything else. One test call checks that the readers
+// keep the contract of package storage (main_test.go).
 //
 //	go run ./examples/custom-store
 package main
@@ -34,7 +34,7 @@ func run(ctx context.Context) error {
 	own := &tables{
 		people: []person{
 			{club: club, number: "ada"},
-			{club: club, number: "bob", debt: "invoice 17", patience: now.Add(time.Hour)},
+			{club: club, number: "bob", debt: "invoice 17", payBy: now.Add(time.Hour)},
 			{club: club, number: "eve", debt: "invoice 3", banned: true},
 			{club: club, number: "cyd"},
 		},
@@ -43,34 +43,19 @@ func run(ctx context.Context) error {
 			{club: club, person: "bob", number: "c2", plan: "full"},
 			{club: club, person: "eve", number: "c3", plan: "full"},
 		},
-		calendar: []event{{club: club, number: "e1", room: "hall", person: "cyd", from: now, to: now.Add(2 * time.Hour), state: "booked"}},
+		calendar: []event{
+			{club: club, number: "e1", room: "hall", person: "cyd", from: now, to: now.Add(2 * time.Hour), state: "booked"},
+		},
 	}
-
-	// Doors, rules and everything the gate writes are in a store of this library:
-	// here in memory, in earnest sqlstore on the club's database.
-	rest := memstore.New()
-	err := rest.PutRules(ctx, gate.Rules{
-		Site:            access.Site{ID: club, Name: "The Chess Club", TimeZone: "Europe/Berlin"},
-		MembershipTypes: []access.MembershipType{{ID: "full", Doors: []access.DoorHours{{Door: "street", Hours: access.Always()}}}},
-		Resources:       []access.Resource{{ID: "hall", Doors: []string{"street", "hall"}}},
-	})
+	rest, err := newStore(ctx, now)
 	if err != nil {
 		return err
-	}
-	for _, id := range []string{"street", "hall"} {
-		err := rest.PutDoor(ctx, club, gate.Door{
-			Door: access.Door{ID: id, Name: id, AccessType: access.AccessOnly},
-			Link: gate.Link{Site: "their lock system", Lock: "lock-" + id, LinkedAt: now},
-		})
-		if err != nil {
-			return err
-		}
 	}
 	g, err := gate.New(gate.Config{
 		Site:    club,
 		Facts:   storage.JoinFacts(storage.Readers{Doors: rest, Rules: rest, Members: members{own}, Reservations: bookings{own}}),
 		Records: rest,
-		Locks:   buzzer{},
+		Locks:   fakeLocks{},
 		Now:     func() time.Time { return now },
 	})
 	if err != nil {
@@ -82,12 +67,14 @@ func run(ctx context.Context) error {
 		fmt.Printf("%s at %-6s  %-8s  %s: %s\n", member, door, r.Outcome, r.Decision.Reason, r.Message())
 		return err
 	}
-	for _, t := range [][2]string{{"ada", "street"}, {"ada", "hall"}, {"bob", "street"}, {"eve", "street"}, {"cyd", "hall"}, {"zoe", "street"}} {
+	for _, t := range [][2]string{
+		{"ada", "street"}, {"ada", "hall"}, {"bob", "street"}, {"eve", "street"}, {"cyd", "hall"}, {"zoe", "street"},
+	} {
 		if err := tap(t[0], t[1]); err != nil {
 			return err
 		}
 	}
-	fmt.Println("the club writes into its own tables: bob's hour is over, eve pays, cyd leaves")
+	fmt.Println("one hour later: bob's grace period is over, eve has paid, cyd has left early")
 	now = now.Add(time.Hour)
 	for i := range own.people {
 		if p := &own.people[i]; p.number == "eve" {
@@ -101,14 +88,38 @@ func run(ctx context.Context) error {
 		}
 	}
 	v, err := g.Verify(ctx, gate.Head{}, gate.Head{})
-	fmt.Printf("the door log holds: %d rows\n", v.Rows)
+	fmt.Printf("the door log is intact: %d rows\n", v.Rows)
 	return err
 }
 
-// buzzer stands for the lock system.
-type buzzer struct{}
+// newStore returns the store for the doors, the rules and what the gate writes. It is in
+// memory here; in production it is an sqlstore on the club's database.
+func newStore(ctx context.Context, now time.Time) (*memstore.Store, error) {
+	store := memstore.New()
+	err := store.PutRules(ctx, gate.Rules{
+		Site:            access.Site{ID: club, Name: "The Chess Club", TimeZone: "Europe/Berlin"},
+		MembershipTypes: []access.MembershipType{{ID: "full", Doors: []access.DoorHours{{Door: "street", Hours: access.Always()}}}},
+		Resources:       []access.Resource{{ID: "hall", Doors: []string{"street", "hall"}}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range []string{"street", "hall"} {
+		err := store.PutDoor(ctx, club, gate.Door{
+			Door: access.Door{ID: id, Name: id, AccessType: access.AccessOnly},
+			Link: gate.Link{Site: "their lock system", Lock: "lock-" + id, LinkedAt: now},
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return store, nil
+}
 
-func (buzzer) Move(_ context.Context, c gate.Command) gate.Result {
+// fakeLocks replaces the lock system: every command in time succeeds.
+type fakeLocks struct{}
+
+func (fakeLocks) Move(_ context.Context, c gate.Command) gate.Result {
 	if c.Left() <= 0 {
 		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseDeadline}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// TestMain runs the program itself when a test starts this binary again.
+// TestMain runs the program instead of the tests when TestProgram starts this binary.
 func TestMain(m *testing.M) {
 	if os.Getenv("RUN_CUSTOM_STORE") == "1" {
 		main()
@@ -23,8 +23,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestReaders is all that a host's own readers need. The suite writes what it reads,
-// so the test brings the writing that the program has no use for (writers_test.go).
+// TestReaders checks the readers with the storage suite: a host needs no other test for
+// them. The suite writes what it reads, so the test adds writers (writers_test.go).
 func TestReaders(t *testing.T) {
 	storagetest.Run(t, func(*testing.T) storagetest.Storage {
 		own, rest := &tables{}, memstore.New()
@@ -50,11 +50,11 @@ func TestProgram(t *testing.T) {
 		"eve at street  denied    standing_blocked: ",
 		"cyd at hall    accepted  reservation: ",
 		"zoe at street  denied    unknown_member: ",
-		"the club writes into its own tables: ",
+		"one hour later: ",
 		"bob at street  denied    standing_blocked: ",
 		"eve at street  accepted  membership: ",
 		"cyd at hall    denied    reservation_over: ",
-		"the door log holds: 13 rows",
+		"the door log is intact: 13 rows",
 	}
 	got := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if len(got) != len(want) {
@@ -67,28 +67,31 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// What the club's words mean at a door: doubt opens none.
-func TestWords(t *testing.T) {
+// The mapping from the club's columns to the rules. An unknown state opens no door.
+func TestMapping(t *testing.T) {
 	own := &tables{
 		people: []person{
 			{club: club, number: "owes", debt: "invoice 9"},
-			{club: club, number: "asked for time", debt: "invoice 9", patience: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)},
+			{club: club, number: "has time to pay", debt: "invoice 9", payBy: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)},
 			{club: club, number: "banned", banned: true},
 			{club: club, number: "paid"},
 		},
-		calendar: []event{{club: club, number: "e1", room: "hall", person: "paid", from: time.Unix(0, 0), to: time.Unix(3600, 0), state: "waiting list"}},
+		calendar: []event{{
+			club: club, number: "e1", room: "hall", person: "paid",
+			from: time.Unix(0, 0), to: time.Unix(3600, 0), state: "waiting list",
+		}},
 	}
 	for number, want := range map[string]access.StandingState{
-		"owes": access.StandingBlocked, "asked for time": access.StandingGrace, "banned": access.StandingBlocked, "paid": "",
+		"owes": access.StandingBlocked, "has time to pay": access.StandingGrace, "banned": access.StandingBlocked, "paid": "",
 	} {
 		m, err := members{own}.Member(t.Context(), club, number)
 		if err != nil || m.Standing.State != want {
-			t.Errorf("somebody who %s has standing %q (%v), want %q", number, m.Standing.State, err, want)
+			t.Errorf("person %q: standing %q (%v), want %q", number, m.Standing.State, err, want)
 		}
 	}
 	for r, err := range (bookings{own}).Reservations(t.Context(), storage.ReservationQuery{Site: club}) {
 		if err != nil || r.Status.OrDefault() == reservation.Confirmed {
-			t.Errorf("an event on the waiting list is %q to the rules (%v)", r.Status.OrDefault(), err)
+			t.Errorf("an event on the waiting list: status %q (%v), want one that opens nothing", r.Status.OrDefault(), err)
 		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// members reads the club's people as members: two of its tables together under one
-// lock, because standing and memberships must be of one instant.
+// members reads the club's people and contracts as members. It reads both tables under
+// one lock, because the standing and the memberships must be of the same instant.
 type members struct{ t *tables }
 
 var _ storage.MemberReader = members{}
@@ -33,21 +33,23 @@ func (s members) Member(ctx context.Context, club, number string) (storage.Membe
 	return storage.Member{}, missing("person", number)
 }
 
-// member is what the rules need to know of a person. Members who are banned, or in
-// debt without a respite, are blocked: the club's words end here.
+// member returns a person as the rules see them. A person who is banned, or in debt
+// without more time to pay, is blocked.
 func (t *tables) member(p person) access.Member {
 	m := access.Member{ID: p.number}
 	switch {
-	case p.banned, p.debt != "" && p.patience.IsZero():
+	case p.banned, p.debt != "" && p.payBy.IsZero():
 		m.Standing = access.Standing{State: access.StandingBlocked, Reason: p.debt}
-	case !p.patience.IsZero():
-		m.Standing = access.Standing{State: access.StandingGrace, Until: p.patience, Reason: p.debt}
+	case !p.payBy.IsZero():
+		m.Standing = access.Standing{State: access.StandingGrace, Until: p.payBy, Reason: p.debt}
 	default:
 		m.Standing.Reason = p.remark
 	}
 	for _, c := range t.contracts {
 		if c.club == p.club && c.person == p.number {
-			m.Memberships = append(m.Memberships, access.Membership{ID: c.number, Type: c.plan, From: c.starts, Until: c.ends, Paused: c.frozen})
+			m.Memberships = append(m.Memberships, access.Membership{
+				ID: c.number, Type: c.plan, From: c.starts, Until: c.ends, Paused: c.frozen,
+			})
 		}
 	}
 	return m
@@ -55,11 +57,11 @@ func (t *tables) member(p person) access.Member {
 
 func (s members) Members(ctx context.Context, club string) iter.Seq2[storage.Member, error] {
 	return func(yield func(storage.Member, error) bool) {
-		// Read first, then yield: the caller may take its time, or write.
+		// Yield without the lock: the caller may be slow, or write.
 		for _, number := range s.t.numbers(club) {
 			m, err := s.Member(ctx, club, number)
 			if errors.Is(err, storage.ErrNotFound) {
-				continue // left meanwhile
+				continue // deleted since
 			}
 			if !yield(m, err) || err != nil {
 				return
@@ -68,6 +70,7 @@ func (s members) Members(ctx context.Context, club string) iter.Seq2[storage.Mem
 	}
 }
 
+// numbers returns the ids of a club's people.
 func (t *tables) numbers(club string) (list []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -85,10 +88,12 @@ type bookings struct{ t *tables }
 
 var _ storage.ReservationReader = bookings{}
 
-var states = map[string]reservation.Status{"": "", "wish": reservation.Pending, "booked": reservation.Confirmed, "off": reservation.Cancelled}
+var states = map[string]reservation.Status{
+	"": "", "requested": reservation.Pending, "booked": reservation.Confirmed, "canceled": reservation.Cancelled,
+}
 
-// status is what a word of the calendar means to the rules. An unknown one opens
-// nothing: "" would be a confirmed booking.
+// status returns the reservation status for a state of the calendar. An unknown state is
+// Pending, which opens nothing: the zero Status means confirmed.
 func (e event) status() reservation.Status {
 	if s, known := states[e.state]; known {
 		return s
@@ -98,7 +103,7 @@ func (e event) status() reservation.Status {
 
 func (s bookings) Reservations(ctx context.Context, q storage.ReservationQuery) iter.Seq2[storage.Reservation, error] {
 	return func(yield func(storage.Reservation, error) bool) {
-		for _, r := range s.t.booked(q) {
+		for _, r := range s.t.reservations(q) {
 			if err := ctx.Err(); err != nil {
 				yield(storage.Reservation{}, err)
 				return
@@ -110,11 +115,15 @@ func (s bookings) Reservations(ctx context.Context, q storage.ReservationQuery) 
 	}
 }
 
-func (t *tables) booked(q storage.ReservationQuery) (list []reservation.Reservation) {
+// reservations returns the calendar's events that q selects.
+func (t *tables) reservations(q storage.ReservationQuery) (list []reservation.Reservation) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, e := range t.calendar {
-		r := reservation.Reservation{ID: e.number, Resource: e.room, Member: e.person, Start: e.from, End: e.to, EndedAt: e.left, Status: e.status()}
+		r := reservation.Reservation{
+			ID: e.number, Resource: e.room, Member: e.person,
+			Start: e.from, End: e.to, EndedAt: e.left, Status: e.status(),
+		}
 		if e.club == q.Site && q.Selects(r) {
 			list = append(list, r)
 		}

@@ -5,22 +5,21 @@ import (
 	"time"
 )
 
-// These are the club's own tables, as it had them long before it had doors:
-// people, what they pay for, and a calendar. Here they are slices; think of SQL.
+// The club's own tables. They are slices here, and SQL tables in production.
 
-// person is a row of the club's people.
+// person is a row of the table of people.
 type person struct {
 	club, number string
-	debt         string    // why they owe; empty if they do not
-	patience     time.Time // until when the club waits for the money; zero is not at all
+	debt         string    // the unpaid invoice, if any
+	payBy        time.Time // the end of the time that they have to pay; zero is none
 	banned       bool
-	remark       string // what the staff wrote down beside; it changes nothing
+	remark       string // a note of the staff, without an effect on access
 }
 
-// contract is a row of what people pay for.
+// contract is a row of the table of memberships.
 type contract struct {
 	club, person string
-	line         int // its place on the person's bill
+	line         int // the position on the person's invoice
 	number, plan string
 	starts, ends time.Time // zero is open
 	frozen       bool
@@ -31,11 +30,11 @@ type event struct {
 	club, number string
 	room, person string
 	from, to     time.Time
-	left         time.Time // when they left early
-	state        string    // "", "wish", "booked", "off"
+	left         time.Time // when the person left early; zero if they did not
+	state        string    // "", "requested", "booked", "canceled"
 }
 
-// tables are all of them behind one lock, which stands for a transaction.
+// tables contains all tables. The lock replaces a transaction.
 type tables struct {
 	mu        sync.Mutex
 	people    []person

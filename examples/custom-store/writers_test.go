@@ -9,7 +9,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// writers write into the club's tables what the suite then reads.
+// writers adds writing to the readers: the storage suite needs it.
 type writers struct {
 	members
 	bookings
@@ -37,7 +37,7 @@ func (s writers) PutMember(ctx context.Context, club string, m storage.Member) e
 	case access.StandingBlocked:
 		p.banned, p.debt = true, m.Standing.Reason
 	case access.StandingGrace:
-		p.patience, p.debt = m.Standing.Until, m.Standing.Reason
+		p.payBy, p.debt = m.Standing.Until, m.Standing.Reason
 	default:
 		p.remark = m.Standing.Reason
 	}
@@ -80,7 +80,7 @@ func (s writers) PutReservation(ctx context.Context, club string, r storage.Rese
 			return nil
 		}
 	}
-	return fmt.Errorf("the calendar has no word for status %q", r.Status)
+	return fmt.Errorf("the calendar has no state for status %q", r.Status)
 }
 
 func (s writers) DeleteReservation(ctx context.Context, club, number string) error {

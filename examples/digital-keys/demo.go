@@ -17,12 +17,12 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// demo is what a platform already has: a connected site, linked doors, members.
+// demo contains what a platform already has: a connected site, linked doors and members.
 type demo struct {
 	sim    *saltokstest.Sim
 	client *saltoks.Client
 	gate   *gate.Gate
-	tokens map[string]string
+	tokens map[string]string // bearer token to member
 }
 
 func newDemo(ctx context.Context) (*demo, error) {
@@ -61,7 +61,9 @@ func (d *demo) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: d.client, State: state, User: saltoks.Identity{Environment: env.Name, Subject: user.Subject}, Now: d.sim.Now})
+	remote, err := saltoremote.NewRemote(saltoremote.Config{
+		Client: d.client, State: state, User: saltoks.Identity{Environment: env.Name, Subject: user.Subject}, Now: d.sim.Now,
+	})
 	if err != nil {
 		return err
 	}
@@ -97,7 +99,8 @@ func (d *demo) setUp(ctx context.Context) error {
 	return err
 }
 
-// activate does what an administrator does once: request the PIN by mail and type it.
+// activate activates an IQ. An administrator does this once: they request the PIN by
+// mail and type it.
 func activate(ctx context.Context, wizard *saltoremote.Activation, site saltoks.SiteID, iq saltoks.IQID, mailbox func() string) error {
 	if _, err := wizard.Begin(ctx, site, iq); err != nil {
 		return err
@@ -115,7 +118,7 @@ func activate(ctx context.Context, wizard *saltoremote.Activation, site saltoks.
 
 func (d *demo) close() {
 	if d.client != nil {
-		_ = d.client.Close(context.Background()) // no refresh is under way here
+		_ = d.client.Close(context.Background()) // no token refresh is in progress here
 	}
 	d.sim.Close()
 }

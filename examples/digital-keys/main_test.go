@@ -19,7 +19,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 )
 
-// app is a mobile app: an address and a token.
+// app is a mobile app: the address of the server and the member's token.
 type app struct {
 	*testing.T
 	base, token string
@@ -54,7 +54,7 @@ func (a app) want(got map[string]any, key string, want any) {
 	}
 }
 
-// TestDigitalKeys runs the program and plays an app against it.
+// TestDigitalKeys runs the program and sends the requests of two members' apps.
 func TestDigitalKeys(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "digital-keys")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
@@ -83,12 +83,12 @@ func TestDigitalKeys(t *testing.T) {
 	_, keys := ada.call("GET", "/keys", "")
 	list := keys["list"].([]any)
 	if len(list) != 2 {
-		t.Fatalf("ada has %d keys, want 2", len(list))
+		t.Fatalf("Ada has %d keys, want 2", len(list))
 	}
 	ada.want(list[0].(map[string]any), "name", "Front Door")
 	ada.want(list[0].(map[string]any), "open", true)
 
-	// One tap, tried again: one movement, the same answer.
+	// A retry of the same tap returns the same receipt.
 	const id = `{"request_id": "tap-0123456789abcdef"}`
 	for range 2 {
 		status, r := ada.call("POST", "/doors/front/unlock", id)
@@ -101,9 +101,10 @@ func TestDigitalKeys(t *testing.T) {
 	_, r := ada.call("GET", "/receipts/tap-0123456789abcdef", "")
 	ada.want(r, "outcome", "accepted")
 
-	// Another member cannot read it, nor open the door before tomorrow.
+	// Another member cannot read the receipt. They cannot open the door before their
+	// membership starts.
 	if status, _ := bob.call("GET", "/receipts/tap-0123456789abcdef", ""); status != http.StatusNotFound {
-		t.Errorf("bob reads ada's receipt: status %d", status)
+		t.Errorf("Bob requests Ada's receipt: status %d, want 404", status)
 	}
 	_, keys = bob.call("GET", "/keys", "")
 	bob.want(keys["list"].([]any)[0].(map[string]any), "open", false)
@@ -111,7 +112,7 @@ func TestDigitalKeys(t *testing.T) {
 	_, r = bob.call("POST", "/doors/front/unlock", `{"request_id": "tap-fedcba9876543210"}`)
 	bob.want(r, "outcome", "denied")
 
-	// The same id for another door is a mistake of the app.
+	// The same id for another door is an error of the app.
 	status, r := ada.call("POST", "/doors/studio/unlock", id)
 	ada.want(r, "cause", "request_reused")
 	if status != http.StatusBadRequest {
@@ -129,12 +130,12 @@ func TestDigitalKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err != nil {
-		t.Errorf("the program ended with %v", err)
+		t.Errorf("after SIGTERM: %v", err)
 	}
 }
 
-// A journal that cannot be read is no receipt: the app must not show one.
-func TestReceiptThatCannotBeRead(t *testing.T) {
+// A journal that cannot be read is an error of the server, not a receipt.
+func TestReceiptJournalUnavailable(t *testing.T) {
 	demo, err := newDemo(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -142,18 +143,18 @@ func TestReceiptThatCannotBeRead(t *testing.T) {
 	defer demo.close()
 	h := (&api{gate: demo.gate, tokens: map[string]string{"token": "ada"}, now: demo.sim.Now}).handler()
 	gone, cancel := context.WithCancel(t.Context())
-	cancel() // a storage in memory fails in no other way
+	cancel() // the only way in which the store in memory fails
 	r := httptest.NewRequestWithContext(gone, "GET", "/receipts/tap-0123456789abcdef", nil)
 	r.Header.Set("Authorization", "Bearer token")
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	if w.Code != http.StatusServiceUnavailable {
-		t.Errorf("status %d: %s", w.Code, w.Body)
+		t.Errorf("status %d, want 503: %s", w.Code, w.Body)
 	}
 }
 
-// A token counts only with its scheme.
-func TestTokenNeedsItsScheme(t *testing.T) {
+// A token is accepted only with the scheme Bearer.
+func TestTokenRequiresBearerScheme(t *testing.T) {
 	h := (&api{tokens: map[string]string{"token": "ada"}, now: time.Now, gate: new(gate.Gate)}).handler()
 	for _, header := range []string{"token", "Basic token", " token", "Bearertoken", ""} {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/keys", nil)
@@ -166,8 +167,8 @@ func TestTokenNeedsItsScheme(t *testing.T) {
 	}
 }
 
-// A member who taps without end is stopped before the door log.
-func TestTapsAreLimited(t *testing.T) {
+// A tap above the member's limit is refused before it adds a row to the door log.
+func TestTapLimit(t *testing.T) {
 	demo, err := newDemo(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -196,9 +197,9 @@ func TestTapsAreLimited(t *testing.T) {
 		rows++
 	}
 	if limited == 0 || rows != 100-limited {
-		t.Errorf("%d of 100 taps were limited, %d rows in the door log", limited, rows)
+		t.Errorf("%d of 100 taps were refused, and the door log has %d rows", limited, rows)
 	}
 	if status := tap("b", 0); status != http.StatusOK {
-		t.Errorf("another member's tap: status %d", status)
+		t.Errorf("another member's tap: status %d, want 200", status)
 	}
 }

@@ -1,10 +1,10 @@
-// Command quickstart plays the main job from nothing to an open door, against a
-// simulated SALTO KS inside this process: consent, IQ activation, linking doors,
-// and then a night and a day of people tapping.
+// Command quickstart shows the main use of doorkit, from the first connection to an
+// open door: consent, IQ activation, linking doors, and then the taps of a day. It
+// runs against a simulated SALTO KS in the same process.
 //
 //	go run ./examples/quickstart
 //
-// A wizard or a server would handle each error where must ends the program.
+// To stay short, the program ends at the first error. A server handles each of them.
 package main
 
 import (
@@ -50,22 +50,22 @@ func main() {
 	conn := must(auth.Complete(ctx, login, callback.Query()))
 	client := must(saltoks.NewClient(saltoks.Config{Environment: env, Tokens: auth.Tokens(conn), HTTPClient: sim.HTTPClient()}))
 	var site saltoks.Site
-	for site = range must2(client.Sites.All(ctx)) {
+	for site = range mustAll(client.Sites.All(ctx)) {
 		conn = must(auth.LinkSite(ctx, conn.ID, site.ID))
 	}
 	fmt.Printf("%s as %s, site %q linked\n", conn.State, conn.UserHint, site.Name)
 
-	// Activate: the IQs mail a PIN, and somebody types it.
+	// Activate: SALTO sends a PIN for each IQ by mail, and the administrator types it.
 	remote := must(saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: conn.Identity(), Now: sim.Now}))
 	wizard := remote.Activation()
-	for iq := range must2(wizard.List(ctx, site.ID)) {
+	for iq := range mustAll(wizard.List(ctx, site.ID)) {
 		must(wizard.Begin(ctx, site.ID, iq.IQ.ID))
 		must(wizard.RequestPIN(ctx, site.ID, iq.IQ.ID, saltoks.PINByMail))
 		pin := must(saltoks.ParseIQPIN(sim.IQPIN(sim.World().Users[0].Email)))
 		fmt.Printf("IQ %q %s\n", iq.IQ.Name, must(wizard.Confirm(ctx, site.ID, iq.IQ.ID, pin)).Step)
 	}
 
-	// Link: two locks become doors of the platform, with names of its own.
+	// Link: two locks become doors of the platform, with the platform's own names.
 	locks := must(saltolocks.New(saltolocks.Config{Client: client, Remote: remote, Site: site.ID, Now: sim.Now}))
 	store := memstore.New()
 	doors := must(gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: store, Catalog: locks, Now: sim.Now}))
@@ -78,14 +78,18 @@ func main() {
 		fmt.Printf("lock %q is now %s (%s)\n", door.Link.Name, door.Name, door.AccessType)
 	}
 
-	// Rules: a plan around the clock, a room to book, three people.
-	booking := reservation.Reservation{ID: "r1", Resource: "office-4", Member: "bob", Start: night.Add(11 * time.Hour), End: night.Add(12 * time.Hour)}
+	// Rules: a membership type with 24/7 access, an office that can be booked, three members.
+	booking := reservation.Reservation{
+		ID: "r1", Resource: "office-4", Member: "bob", Start: night.Add(11 * time.Hour), End: night.Add(12 * time.Hour),
+	}
 	check(store.PutRules(ctx, gate.Rules{
 		Site:            access.Site{ID: "loft", Name: "The Loft", TimeZone: site.TimeZone},
 		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}}}},
 		Resources:       []access.Resource{{ID: "office-4", Doors: []string{"front", "office-4"}}},
 	}))
-	check(store.PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
+	check(store.PutMember(ctx, "loft", gate.Member{Member: access.Member{
+		ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "resident"}},
+	}}))
 	check(store.PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "bob"}}))
 	check(store.PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "cyd"}}))
 	check(store.PutReservation(ctx, "loft", gate.Reservation{Reservation: booking}))
@@ -108,16 +112,16 @@ func main() {
 		}
 		fmt.Println()
 	}
-	say := func(format string, args ...any) {
+	report := func(format string, args ...any) {
 		fmt.Printf("%s  %s\n", clock(sim.Now()), fmt.Sprintf(format, args...))
 	}
 
 	fmt.Println("\nThe day")
 	tap(g.Unlock, "ada", "front")
 	at(3, 0, 7)
-	say("Front Door is %s again, by itself", sim.LockState(simLocks[0].ID))
+	report("Front Door is %s again", sim.LockState(simLocks[0].ID))
 	at(13, 44, 0)
-	tap(g.Unlock, "bob", "office-4") // booked from 14:00: a minute too early
+	tap(g.Unlock, "bob", "office-4") // booked from 14:00, so the door opens from 13:45
 	at(13, 45, 0)
 	tap(g.Unlock, "bob", "office-4")
 	tap(g.Unlock, "cyd", "office-4")
@@ -125,30 +129,30 @@ func main() {
 	tap(g.StartOfficeMode, "bob", "front")
 	tap(g.StartOfficeMode, "bob", "office-4")
 	at(14, 20, 0)
-	say("Office 4 is in %s", sim.LockState(simLocks[1].ID))
+	report("Office 4 is in %s", sim.LockState(simLocks[1].ID))
 	tap(g.Lock, "bob", "office-4")
 	check(storage.UpdateReservation(ctx, store, "loft", "r1", func(b *gate.Reservation) (err error) {
 		b.Reservation, err = b.EndEarly(sim.Now())
 		return err
 	}))
-	say("bob ends the booking")
+	report("bob ends the booking early")
 	at(14, 34, 59)
 	tap(g.Unlock, "bob", "office-4")
 	at(14, 35, 0)
 	tap(g.Unlock, "bob", "office-4")
 
 	fmt.Println("\nThe door log")
-	for row := range must2(g.Log(ctx, gate.LogQuery{})) {
+	for row := range mustAll(g.Log(ctx, gate.LogQuery{})) {
 		detail, _, err := gate.ReadDetail(row)
 		check(err)
 		fmt.Printf("%2d  %s  %s %-11s %-8s  %-8s  %s\n", row.Seq, clock(row.At), detail.Member, row.Action, row.Door, row.Outcome, row.Reason)
 	}
-	fmt.Printf("its chain holds: %d rows\n", must(g.Verify(ctx, gate.Head{}, gate.Head{})).Rows)
+	fmt.Printf("the hash chain is intact: %d rows\n", must(g.Verify(ctx, gate.Head{}, gate.Head{})).Rows)
 	for _, c := range must(g.CheckIns(ctx, gate.CheckInQuery{})) {
 		fmt.Printf("check-in: %s on %s at %s\n", c.Member, c.Day, clock(c.At))
 	}
-	fmt.Println("\nSALTO's own log knows only the platform's user")
-	for e := range must2(client.Entries.All(ctx, site.ID)) {
+	fmt.Println("\nThe log of SALTO KS, which contains only the platform's user")
+	for e := range mustAll(client.Entries.All(ctx, site.ID)) {
 		fmt.Printf("%s  %-13s %-13s by %s: %s %s\n", clock(e.At), e.LockName, e.Category, e.AccessBy, e.FirstName, e.LastName)
 	}
 	check(client.Close(ctx))

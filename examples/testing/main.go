@@ -1,8 +1,8 @@
-// Command testing shows how a host tests its own code against the simulator,
-// with faults and without waiting. The host's code is screen, below: what a
-// door's tablet shows after a tap. The interesting file is main_test.go.
+// Command testing shows how a host tests its own code against the simulator, with
+// faults and without waiting. The code under test is the method screen: the text that a
+// tablet beside the door shows after a tap. Its tests are in main_test.go.
 //
-//	go run ./examples/testing      # one tap, for the look of it
+//	go run ./examples/testing      # one tap
 //	go test ./examples/testing
 package main
 
@@ -19,23 +19,28 @@ import (
 )
 
 func main() {
-	ctx := context.Background()
-	sim, err := saltokstest.Start(saltokstest.Config{})
-	if err == nil {
-		defer sim.Close()
-		var h *host
-		if h, err = newHost(ctx, sim); err == nil {
-			defer h.close()
-			fmt.Println(h.screen(ctx, rand.Text(), "ada", "front"))
-		}
-	}
-	if err != nil {
+	if err := run(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "testing:", err)
 		os.Exit(1)
 	}
 }
 
-// screen sends one tap through the gate and says what the tablet shows.
+func run(ctx context.Context) error {
+	sim, err := saltokstest.Start(saltokstest.Config{})
+	if err != nil {
+		return err
+	}
+	defer sim.Close()
+	h, err := newHost(ctx, sim)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	fmt.Println(h.screen(ctx, rand.Text(), "ada", "front"))
+	return nil
+}
+
+// screen sends one tap to the gate and returns the text that the tablet shows.
 func (h *host) screen(ctx context.Context, requestID, member, door string) string {
 	r, err := h.gate.Unlock(ctx, gate.Tap{RequestID: requestID, Member: member, Door: door, TappedAt: h.now()})
 	switch {

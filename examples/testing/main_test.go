@@ -11,10 +11,10 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// world starts a club on a simulator of its own, inside the test's bubble: every
-// wait below costs no time, and "now" is midnight UTC of 1 January 2000 plus
-// whatever was waited or advanced.
-func world(t *testing.T) (*host, *saltokstest.Sim, func() int) {
+// start sets up a club on its own simulator, in memory. Inside synctest.Test waiting
+// takes no real time, and the clock starts at midnight UTC on 1 January 2000. The
+// function it returns counts the movements of the door.
+func start(t *testing.T) (*host, *saltokstest.Sim, func() int) {
 	t.Helper()
 	sim := saltokstest.New(t, saltokstest.Config{})
 	h, err := newHost(t.Context(), sim)
@@ -30,7 +30,7 @@ func tap(t *testing.T, h *host, n int, member string) string {
 	return h.screen(t.Context(), fmt.Sprintf("tap-%012d", n), member, "front")
 }
 
-// TestScreen: what the tablet shows, fault by fault, and how often the door moved.
+// TestScreen checks what the tablet shows after each fault, and how often the door moved.
 func TestScreen(t *testing.T) {
 	for _, c := range []struct {
 		name, member string
@@ -40,17 +40,18 @@ func TestScreen(t *testing.T) {
 	}{
 		{"open", "ada", func(*saltokstest.Sim) {}, "OPEN  The door is open. Pull within 7 seconds.", 1},
 		{"too early", "eve", func(*saltokstest.Sim) {}, "LATER", 0},
-		{"a stranger", "zed", func(*saltokstest.Sim) {}, "NO    ", 0},
-		{"answer lost, door moved", "ada", func(s *saltokstest.Sim) { s.Fault(saltokstest.AnswerLostAfterMove) }, "TRY   ", 1},
-		{"answer lost, door did not move", "ada", func(s *saltokstest.Sim) { s.Fault(saltokstest.AnswerLostBeforeMove) }, "TRY   ", 0},
-		{"SALTO hangs for ever", "ada", func(s *saltokstest.Sim) { s.Fault(saltokstest.Hang, saltokstest.On("/locking")) }, "TRY   ", 0},
+		{"unknown member", "zed", func(*saltokstest.Sim) {}, "NO    ", 0},
+		{"response lost, door moved", "ada", func(s *saltokstest.Sim) { s.Fault(saltokstest.AnswerLostAfterMove) }, "TRY   ", 1},
+		{"response lost, door did not move", "ada", func(s *saltokstest.Sim) { s.Fault(saltokstest.AnswerLostBeforeMove) }, "TRY   ", 0},
+		{"no response", "ada", func(s *saltokstest.Sim) { s.Fault(saltokstest.Hang, saltokstest.On("/locking")) }, "TRY   ", 0},
 		{"too many requests", "ada", func(s *saltokstest.Sim) { s.Fault(saltokstest.HTTP429, saltokstest.On("/locking")) }, "SORRY ", 0},
-		{"codes blocked", "ada", func(s *saltokstest.Sim) { s.Fault(saltokstest.OTPBlocked) }, "SORRY ", 0},
-		{"consent ran out", "ada", func(s *saltokstest.Sim) { s.Fault(saltokstest.Day90) }, "SORRY The connection to the door system has to be renewed.", 0},
+		{"one-time codes blocked", "ada", func(s *saltokstest.Sim) { s.Fault(saltokstest.OTPBlocked) }, "SORRY ", 0},
+		{"consent expired", "ada", func(s *saltokstest.Sim) { s.Fault(saltokstest.Day90) },
+			"SORRY The connection to the door system has to be renewed.", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h, sim, movements := world(t)
+				h, sim, movements := start(t)
 				c.fault(sim)
 				if got := tap(t, h, 1, c.member); !strings.HasPrefix(got, c.want) {
 					t.Errorf("the tablet shows %q, want %q", got, c.want)
@@ -63,32 +64,31 @@ func TestScreen(t *testing.T) {
 	}
 }
 
-// TestTriedAgain: the tablet tries the same tap again after a lost answer; the
-// door must not move twice.
-func TestTriedAgain(t *testing.T) {
+// TestRetry sends the same tap three times after a lost response: the door moves once.
+func TestRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, sim, movements := world(t)
+		h, sim, movements := start(t)
 		sim.Fault(saltokstest.AnswerLostAfterMove)
 		for range 3 {
 			tap(t, h, 1, "ada")
-			time.Sleep(time.Second) // no time passes outside the bubble
+			time.Sleep(time.Second) // the clock of synctest: this takes no real time
 		}
 		if movements() != 1 {
-			t.Errorf("the door moved %d times", movements())
+			t.Errorf("the door moved %d times, want 1", movements())
 		}
 	})
 }
 
-// TestEvening: time is in the test's hand.
-func TestEvening(t *testing.T) {
+// TestEveningHours advances the simulator's clock to the hours of a membership type.
+func TestEveningHours(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, sim, _ := world(t)
+		h, sim, _ := start(t)
 		if got, want := tap(t, h, 1, "eve"), "LATER This door is closed for you at this hour. From 18:00."; got != want {
 			t.Errorf("the tablet shows %q, want %q", got, want)
 		}
 		sim.Clock().Advance(17 * time.Hour) // 18:00 at the site
 		if got := tap(t, h, 2, "eve"); !strings.HasPrefix(got, "OPEN") {
-			t.Errorf("the tablet shows %q", got)
+			t.Errorf("the tablet shows %q, want OPEN...", got)
 		}
 	})
 }

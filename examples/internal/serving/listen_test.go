@@ -13,7 +13,7 @@ import (
 )
 
 func TestListenRefusesPublicAddresses(t *testing.T) {
-	for addr, wanted := range map[string]bool{
+	for addr, allowed := range map[string]bool{
 		"127.0.0.1:0": true, "localhost:0": true, "[::1]:0": true,
 		":0": false, "0.0.0.0:0": false, "[::]:0": false, "192.0.2.1:0": false, "example.test:0": false,
 	} {
@@ -21,12 +21,12 @@ func TestListenRefusesPublicAddresses(t *testing.T) {
 		switch {
 		case err == nil:
 			l.Close()
-			if !wanted {
-				t.Errorf("%s was opened", addr)
+			if !allowed {
+				t.Errorf("%s: Listen succeeded, want an error", addr)
 			}
-		case wanted && !strings.Contains(addr, "::1"): // a machine may lack IPv6
+		case allowed && !strings.Contains(addr, "::1"): // a machine may lack IPv6
 			t.Errorf("%s: %v", addr, err)
-		case !wanted && !strings.Contains(err.Error(), "-insecure-http"):
+		case !allowed && !strings.Contains(err.Error(), "-insecure-http"):
 			t.Errorf("%s: the error does not name the flag: %v", addr, err)
 		}
 	}
@@ -37,13 +37,13 @@ func TestListenRefusesPublicAddresses(t *testing.T) {
 	l.Close()
 }
 
-// A body that never ends does not hold its connection.
-func TestSlowBodyIsCut(t *testing.T) {
+// The server closes a connection whose request body never ends.
+func TestServeLimitsReadTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 		served := make(chan error, 1)
 		go func() {
-			served <- serving.Until(t.Context(), l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			served <- serving.Serve(t.Context(), l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.ReadAll(r.Body)
 			}))
 		}()
@@ -57,7 +57,7 @@ func TestSlowBodyIsCut(t *testing.T) {
 		started := time.Now()
 		_, _ = io.ReadAll(conn)
 		if took := time.Since(started); took > 20*time.Second {
-			t.Errorf("the connection was held for %s", took)
+			t.Errorf("the connection stayed open for %s, want at most 20s", took)
 		}
 		l.Close()
 		<-served

@@ -1,4 +1,4 @@
-// Package serving runs the web server of an example.
+// Package serving runs the HTTP server of an example.
 package serving
 
 import (
@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Listen opens addr for plain HTTP. Passwords and tokens would be readable on the
-// way, so it refuses an address that other machines can reach, unless insecure is
-// set: in production a proxy with TLS forwards to a loopback address.
+// Listen listens on addr for plain HTTP. Without TLS the network can read passwords
+// and tokens, so an address that other machines can reach is an error unless insecure
+// is set. In production a proxy with TLS forwards to a loopback address.
 func Listen(addr string, insecure bool) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -27,13 +27,13 @@ func Listen(addr string, insecure bool) (net.Listener, error) {
 	return net.Listen("tcp", addr)
 }
 
-// Until serves until ctx ends, and then finishes the requests in progress, for at
-// most 30 seconds: an unlock or a consent must not be cut off.
-func Until(ctx context.Context, l net.Listener, h http.Handler) error {
+// Serve serves until ctx ends. Then it waits up to 30 seconds for the requests in
+// progress, so that no unlock and no consent is interrupted.
+func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	srv := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       15 * time.Second, // slow bodies would hold connections
+		ReadTimeout:       15 * time.Second, // a slow body must not occupy a connection
 		WriteTimeout:      60 * time.Second, // an unlock may take 30 seconds
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    64 << 10,
@@ -43,7 +43,7 @@ func Until(ctx context.Context, l net.Listener, h http.Handler) error {
 		defer close(drained)
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
-		_ = srv.Shutdown(closing) // the end of the process cuts the rest
+		_ = srv.Shutdown(closing) // what takes longer ends with the process
 	})
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err

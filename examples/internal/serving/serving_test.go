@@ -12,15 +12,15 @@ import (
 	"github.com/doorkit/doorkit/examples/internal/serving"
 )
 
-// A program that is told to end answers first whoever is at a door already.
-func TestUntilFinishesWhatItBegan(t *testing.T) {
+// A server that is stopped finishes the requests in progress.
+func TestServeFinishesRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 		release := make(chan struct{})
 		ctx, stop := context.WithCancel(t.Context())
 		served := make(chan error, 1)
 		go func() {
-			served <- serving.Until(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			served <- serving.Serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				<-release
 				_, _ = io.WriteString(w, "the door is open")
 			}))
@@ -41,11 +41,11 @@ func TestUntilFinishesWhatItBegan(t *testing.T) {
 		stop()
 		synctest.Wait()
 		if len(served) > 0 {
-			t.Error("it ended while a request was under way")
+			t.Error("Serve returned while a request was in progress")
 		}
 		close(release)
 		if got := <-answer; got != "the door is open" {
-			t.Errorf("the answer is %q", got)
+			t.Errorf("the response is %q, want %q", got, "the door is open")
 		}
 		if err := <-served; err != nil {
 			t.Error(err)
@@ -53,7 +53,7 @@ func TestUntilFinishesWhatItBegan(t *testing.T) {
 	})
 }
 
-// pipes is a listener in memory, which testing/synctest understands.
+// pipes is a listener in memory: testing/synctest does not support network connections.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
