@@ -15,7 +15,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// tenant is the only tenant here; a platform takes it from its own session.
+// tenant is the only tenant of this program. A platform takes it from its session.
 const tenant = "harbour-house"
 
 type app struct {
@@ -29,26 +29,25 @@ type app struct {
 	consent  *saltoauth.ConsentHandlers
 
 	mu     sync.Mutex
-	open   string // the connection that client and remote belong to
+	connID string // the connection that client and remote belong to
 	client *saltoks.Client
 	remote *saltoremote.Remote
 }
 
-func newApp(env saltoks.Environment, auth *saltoauth.Authorizer, state *saltostate.State, t *tenants, password string, clock *simulatorClock, log *slog.Logger) (*app, error) {
-	a := &app{env: env, auth: auth, state: state, tenants: t, password: password, clock: clock, log: log}
-	var err error
+// setUpConsent creates the handlers of the consent. The other fields must be set.
+func (a *app) setUpConsent() (err error) {
 	a.consent, err = saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{
-		Authorizer:   auth,
+		Authorizer:   a.auth,
 		Authorize:    a.authorize,
-		Connected:    a.keep,
+		Connected:    a.storeConnection,
 		ConnectionID: func(_ context.Context, tenant string) (string, error) { return a.tenants.get(tenant) },
 		Done:         "/",
-		Failed:       func(w http.ResponseWriter, r *http.Request, err error) { a.show(w, r, err) },
+		Failed:       a.show,
 	})
-	return a, err
+	return err
 }
 
-// authorize accepts the admin only. A platform checks its session instead.
+// authorize accepts only the admin. A platform checks its session instead.
 func (a *app) authorize(r *http.Request) (string, error) {
 	user, password, _ := r.BasicAuth()
 	if user != "admin" || subtle.ConstantTimeCompare([]byte(password), []byte(a.password)) != 1 {
@@ -67,7 +66,7 @@ func (a *app) handler() http.Handler {
 	mux.Handle("POST /iq/request", a.action(a.requestPIN))
 	mux.Handle("POST /iq/confirm", a.action(a.confirmPIN))
 	mux.Handle("POST /disconnect", a.action(a.disconnect))
-	// A form on another site must not press our buttons, nor may it frame them.
+	// Another site must neither submit these forms nor show this page in a frame.
 	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'")
@@ -77,12 +76,12 @@ func (a *app) handler() http.Handler {
 			http.Error(w, "log in as admin", http.StatusUnauthorized)
 			return
 		}
-		a.clock.follow(r.Context(), a.log)
+		a.clock.sync(r.Context(), a.log)
 		mux.ServeHTTP(w, r)
 	}))
 }
 
-// action changes something about the connection and redirects to the page.
+// action handles a form: do changes the connection, then the browser returns to the page.
 func (a *app) action(do func(context.Context, saltoauth.Connection, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := a.connection(r.Context())
@@ -97,6 +96,7 @@ func (a *app) action(do func(context.Context, saltoauth.Connection, *http.Reques
 	})
 }
 
+// connection returns the tenant's connection.
 func (a *app) connection(ctx context.Context) (saltoauth.Connection, error) {
 	id, err := a.tenants.get(tenant)
 	if err != nil {
@@ -105,8 +105,8 @@ func (a *app) connection(ctx context.Context) (saltoauth.Connection, error) {
 	return a.auth.Connection(ctx, id)
 }
 
-// keep is called when a consent has succeeded.
-func (a *app) keep(_ context.Context, tenant string, c saltoauth.Connection) error {
+// storeConnection stores the connection that a consent created or renewed.
+func (a *app) storeConnection(_ context.Context, tenant string, c saltoauth.Connection) error {
 	return a.tenants.set(tenant, c.ID)
 }
 
@@ -115,8 +115,8 @@ func (a *app) linkSite(ctx context.Context, conn saltoauth.Connection, r *http.R
 	return err
 }
 
-// requestPIN begins the activation, or restarts it if SALTO has lost it, and
-// requests the PIN. Pressed again, it requests another PIN.
+// requestPIN begins the activation, or restarts it if SALTO has lost it, and requests a
+// PIN. A second call requests another PIN.
 func (a *app) requestPIN(ctx context.Context, conn saltoauth.Connection, r *http.Request) error {
 	activation, err := a.activation(conn)
 	if err != nil {
@@ -153,7 +153,7 @@ func (a *app) confirmPIN(ctx context.Context, conn saltoauth.Connection, r *http
 
 func (a *app) disconnect(ctx context.Context, conn saltoauth.Connection, r *http.Request) error {
 	var ack saltoauth.Acknowledgement
-	if r.PostFormValue("understood") == "yes" { // the box beside the sentence itself
+	if r.PostFormValue("understood") == "yes" { // the checkbox beside the text of the acknowledgement
 		ack = saltoauth.AcknowledgeDisconnect
 	}
 	done, err := a.auth.Disconnect(ctx, conn.ID, ack)
@@ -167,19 +167,19 @@ func (a *app) disconnect(ctx context.Context, conn saltoauth.Connection, r *http
 }
 
 func (a *app) activation(conn saltoauth.Connection) (*saltoremote.Activation, error) {
-	_, remote, err := a.use(conn)
+	_, remote, err := a.clients(conn)
 	if err != nil {
 		return nil, err
 	}
 	return remote.Activation(), nil
 }
 
-// use returns the client and remote of the connection, the same ones as long as
-// the connection is the same.
-func (a *app) use(conn saltoauth.Connection) (*saltoks.Client, *saltoremote.Remote, error) {
+// clients returns the client and the remote of a connection. It creates them once per
+// connection.
+func (a *app) clients(conn saltoauth.Connection) (*saltoks.Client, *saltoremote.Remote, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.open == conn.ID {
+	if a.connID == conn.ID {
 		return a.client, a.remote, nil
 	}
 	client, err := saltoks.NewClient(saltoks.Config{Environment: a.env, Tokens: a.auth.Tokens(conn)})
@@ -195,11 +195,11 @@ func (a *app) use(conn saltoauth.Connection) (*saltoks.Client, *saltoremote.Remo
 			return nil, nil, err
 		}
 	}
-	a.open, a.client, a.remote = conn.ID, client, remote
+	a.connID, a.client, a.remote = conn.ID, client, remote
 	return client, remote, nil
 }
 
-// close waits for a token refresh in flight.
+// close waits for a token refresh in progress.
 func (a *app) close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

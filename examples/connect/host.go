@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// tenants stores which connection belongs to which tenant, as a platform's own
-// database does. The id is not secret.
+// tenants stores the connection id of each tenant. A platform keeps it in its own
+// database. The id is not secret.
 type tenants struct {
 	dir string
-	mem atomic.Value // without a folder: the one tenant's id
+	mem atomic.Value // without dir: the id of the only tenant
 }
 
 func (t *tenants) get(tenant string) (string, error) {
@@ -40,36 +40,41 @@ func (t *tenants) set(tenant, id string) error {
 	return os.WriteFile(filepath.Join(t.dir, tenant+".connection"), []byte(id), 0o600)
 }
 
-// simulatorClock is the real clock, shifted like the simulator's. With the real
-// SALTO there is no url and no shift.
+// simulatorClock returns the time of the simulator, whose clock can be advanced. Without
+// a url it returns the real time.
 type simulatorClock struct {
 	url   string
 	shift atomic.Int64
 }
 
-// Now returns the simulator's time.
+// Now returns the simulator's time, as of the last sync.
 func (c *simulatorClock) Now() time.Time { return time.Now().Add(time.Duration(c.shift.Load())) }
 
-// follow reads the time of the simulator.
-func (c *simulatorClock) follow(ctx context.Context, log *slog.Logger) {
+// sync reads the time of the simulator. If that fails, the clock continues as before.
+func (c *simulatorClock) sync(ctx context.Context, log *slog.Logger) {
 	if c.url == "" {
 		return
 	}
+	now, err := c.read(ctx)
+	if err != nil {
+		log.Error("reading the simulator's clock", "error", err)
+		return
+	}
+	c.shift.Store(int64(time.Until(now)))
+}
+
+func (c *simulatorClock) read(ctx context.Context) (time.Time, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url, nil)
 	if err != nil {
-		log.Error("clock", "error", err)
-		return
+		return time.Time{}, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	client := http.Client{Timeout: 10 * time.Second}
+	resp, err := client.Do(req)
 	if err != nil {
-		log.Error("clock", "error", err)
-		return
+		return time.Time{}, err
 	}
 	defer resp.Body.Close()
-	var answer struct{ Now time.Time }
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		log.Error("clock", "error", err)
-		return
-	}
-	c.shift.Store(int64(time.Until(answer.Now)))
+	var body struct{ Now time.Time }
+	err = json.NewDecoder(resp.Body).Decode(&body)
+	return body.Now, err
 }

@@ -1,6 +1,6 @@
-// Command connect is a settings page that connects a site to SALTO KS: the
-// Connect button, the consent at SALTO, the choice of the site, the activation
-// of its IQs with the PIN from the mail, and later Reconnect.
+// Command connect is a settings page that connects a site to SALTO KS. It has the
+// Connect button, the consent at SALTO, the choice of the site, the activation of its
+// IQs with a PIN, Reconnect and Disconnect.
 //
 //	go run ./examples/simulator -addr 127.0.0.1:8077   # in one terminal
 //	go run ./examples/connect                          # in another
@@ -8,13 +8,13 @@
 // Open the address it prints and log in as "admin" with the password it prints.
 // The PIN is in the simulator's inbox: curl http://127.0.0.1:8077/control/inbox
 //
-// Its defaults are those of the simulator. With -dir, connection and IQ
-// credentials survive a restart, sealed with the key in SEALING_KEY (ID:KEY, see
+// The defaults are those of the simulator. With -dir, the connection and the credentials
+// of the IQs survive a restart. They are sealed with the key in SEALING_KEY (ID:KEY, see
 // saltostate.ParseSealingKey). The client secret is read from SALTO_CLIENT_SECRET.
 //
-// SALTO's login returns to this page over the address given with -redirect. The
-// cookie that ties the callback to the browser is named __Host-..., which browsers
-// keep over plain HTTP for localhost and 127.0.0.1 only; everywhere else, use HTTPS.
+// After the login, SALTO redirects the browser to the address given with -redirect. A
+// cookie with the prefix __Host- ties that callback to the browser. Over plain HTTP
+// browsers accept such a cookie only from localhost and 127.0.0.1; elsewhere use HTTPS.
 package main
 
 import (
@@ -58,7 +58,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	redirect := flags.String("redirect", world.RedirectURI, "registered callback; its path must be /salto/callback")
 	insecure := flags.Bool("insecure-http", false, "listen on an address that other machines can reach, without TLS")
 	dir := flags.String("dir", "", "folder for the state (default: in memory)")
-	clock := flags.String("clock", "", "the simulator's clock, to follow when it is advanced: http://127.0.0.1:8077/control/clock")
+	clock := flags.String("clock", "", "URL of the simulator's clock, if it is advanced: http://127.0.0.1:8077/control/clock")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -84,8 +84,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	password := strings.ToLower(rand.Text())
-	app, err := newApp(env, auth, state, &tenants{dir: *dir}, password, now, logger)
-	if err != nil {
+	app := &app{
+		env: env, auth: auth, state: state, tenants: &tenants{dir: *dir}, password: password, clock: now, log: logger,
+	}
+	if err := app.setUpConsent(); err != nil {
 		return err
 	}
 	l, err := serving.Listen(*addr, *insecure)
@@ -96,7 +98,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return errors.Join(serving.Serve(ctx, l, app.handler()), app.close())
 }
 
-// openState keeps documents in dir, or in memory until the process ends.
+// openState opens the state in dir, or in memory if dir is empty.
 func openState(dir string) (*saltostate.State, error) {
 	if dir == "" {
 		return saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})

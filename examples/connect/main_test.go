@@ -18,8 +18,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// TestConnect runs simulator and settings page as programs, and is the admin
-// with a browser, from the Connect button to day 91.
+// TestConnect runs the simulator and the settings page as programs and sends the
+// requests of the admin's browser: from the first consent to day 91 and Disconnect.
 func TestConnect(t *testing.T) {
 	world := saltokstest.DefaultWorld()
 	world.RedirectURI = registered + "/salto/callback"
@@ -30,110 +30,115 @@ func TestConnect(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	args := []string{"-addr", "127.0.0.1:0", "-identity", salto.Identity, "-api", salto.Identity, "-redirect", world.RedirectURI, "-dir", dir, "-clock", salto.Control + "/clock"}
+	args := []string{
+		"-addr", "127.0.0.1:0", "-identity", salto.Identity, "-api", salto.Identity,
+		"-redirect", world.RedirectURI, "-dir", dir, "-clock", salto.Control + "/clock",
+	}
 	env := []string{"SEALING_KEY=k1:" + strings.Repeat("B", 43) + "="}
 	app := start(t, env, ".", args...)
 	b := &browser{t: t, app: app.address(), salto: salto.Identity, password: app.password(), cookies: map[string]map[string]string{}}
 
 	b.get("/")
-	b.wants("Connect with the SALTO user")
+	b.want("Connect with the SALTO user")
 
-	// Consent, with a box left unticked, denied, and as it should be.
+	// A consent with a box unchecked, a denied one, and a complete one.
 	b.press("/salto/connect", nil)
 	b.consent(world.Users[0], "user_api.full_access")
-	b.wants("granted no offline access")
+	b.want("granted no offline access")
 	b.press("/salto/connect", nil)
 	b.consent(world.Users[0], "")
-	b.wants("was denied at SALTO")
-	b.wants("Connect with the SALTO user") // nothing was kept
+	b.want("was denied at SALTO")
+	b.want("Connect with the SALTO user") // nothing was stored
 	b.press("/salto/connect", nil)
 	b.consent(world.Users[0], "user_api.full_access", "offline_access")
-	b.wants("Connected. Choose the site.")
-	b.wants("d***@h***.example")
+	b.want("Connected. Choose the site.")
+	b.want("d***@h***.example")
 
 	b.press("/site", url.Values{"site": {b.value(`<option value="([^"]+)">Harbour House`)}})
-	b.wants("Connected. Site linked.")
-	b.wants("not_activated")
+	b.want("Connected. Site linked.")
+	b.want("not_activated")
 
-	// The button of a page from before does not put another connection in its place.
+	// The Connect button of an outdated page does not replace the connection.
 	b.press("/salto/connect", nil)
-	b.wants("connected already")
+	b.want("connected already")
 	b.get("/")
-	b.wants("Connected. Site linked.")
+	b.want("Connected. Site linked.")
 
-	// The first IQ by mail: a wrong PIN is told, the right one activates.
+	// The first IQ by mail: a malformed PIN is an error, the right one activates.
 	iq := b.value(`name="iq" value="([^"]+)"`)
 	b.press("/iq/request", url.Values{"iq": {iq}, "channel": {"mail"}})
-	b.wants("in_progress")
+	b.want("in_progress")
 	pin := inbox(t, salto.Control)
 	b.press("/iq/confirm", url.Values{"iq": {iq}, "pin": {"12345"}})
-	b.wants("exactly 4 digits")
+	b.want("exactly 4 digits")
 	b.press("/iq/confirm", url.Values{"iq": {iq}, "pin": {pin}})
-	b.wants("<td>ready</td>")
+	b.want("<td>ready</td>")
 
-	// A restart of the page keeps everything.
+	// The state survives a restart of the program.
 	app.stop()
 	app = start(t, env, ".", args...)
 	b.app, b.password = app.address(), app.password()
 	b.get("/")
-	b.wants("Connected. Site linked.")
-	b.wants("<td>ready</td>")
+	b.want("Connected. Site linked.")
+	b.want("<td>ready</td>")
 
-	// Day 76 warns, day 91 is over, another user is refused, the same one goes on.
+	// Day 76 shows a warning. On day 91 the consent has expired: a reconnect of another
+	// user is refused, and one of the same user succeeds.
 	post(t, salto.Control+"/clock", `{"advance":"1824h"}`)
 	b.get("/")
-	b.wants("reconnect soon")
+	b.want("reconnect soon")
 	post(t, salto.Control+"/clock", `{"advance":"360h"}`)
 	b.get("/")
-	b.wants("SALTO no longer accepts this connection")
-	b.cookies = map[string]map[string]string{} // another browser: nobody is logged in at SALTO
+	b.want("SALTO no longer accepts this connection")
+	b.cookies = map[string]map[string]string{} // another browser, not logged in at SALTO
 	b.press("/salto/reconnect", nil)
 	b.consent(world.Users[1], "user_api.full_access", "offline_access")
-	b.wants("reconnect as d***@h***.example")
+	b.want("reconnect as d***@h***.example")
 	b.cookies = map[string]map[string]string{}
 	b.press("/salto/reconnect", nil)
 	b.consent(world.Users[0], "user_api.full_access", "offline_access")
-	b.wants("Connected. Site linked.")
-	b.wants("<td>ready</td>")
+	b.want("Connected. Site linked.")
+	b.want("<td>ready</td>")
 
-	// Disconnect wants the box ticked; the IQ is still activated afterwards.
+	// Disconnect requires the checkbox. The IQ stays activated.
 	b.press("/disconnect", nil)
-	b.wants("not acknowledged")
+	b.want("not acknowledged")
 	b.press("/disconnect", url.Values{"understood": {"yes"}})
-	b.wants("Connect with the SALTO user")
+	b.want("Connect with the SALTO user")
 	b.press("/salto/connect", nil)
 	b.consent(world.Users[0], "user_api.full_access", "offline_access")
 	b.press("/site", url.Values{"site": {b.value(`<option value="([^"]+)">Harbour House`)}})
-	b.wants("<td>ready</td>")
+	b.want("<td>ready</td>")
 
-	// SALTO forgets the activation: it is made anew.
+	// SALTO loses the activation: the IQ is activated again.
 	post(t, salto.Control+"/reset", "")
 	b.get("/")
-	b.wants("activation_lost")
-	b.press("/iq/request", url.Values{"iq": {iq}, "channel": {"mail"}, "restart": {b.value(`name="restart" value="([^"]+)"`)}})
-	b.wants("in_progress")
+	b.want("activation_lost")
+	restart := b.value(`name="restart" value="([^"]+)"`)
+	b.press("/iq/request", url.Values{"iq": {iq}, "channel": {"mail"}, "restart": {restart}})
+	b.want("in_progress")
 	pin = inbox(t, salto.Control)
 	b.press("/iq/confirm", url.Values{"iq": {iq}, "pin": {pin}})
-	b.wants("<td>ready</td>")
+	b.want("<td>ready</td>")
 
 	b.password = "wrong"
 	if b.status = b.request("GET", b.app+"/", nil).StatusCode; b.status != http.StatusUnauthorized {
-		t.Errorf("with a wrong password: %d", b.status)
+		t.Errorf("with a wrong password: status %d, want 401", b.status)
 	}
 	app.stop()
 	log := app.errs.String()
 	for _, secret := range []string{world.ClientSecret, world.Users[0].Password, pin, "eyJ"} {
 		if strings.Contains(log, secret) {
-			t.Errorf("the log shows %q:\n%s", secret, log)
+			t.Errorf("the log contains %q:\n%s", secret, log)
 		}
 	}
 }
 
-// program is one of the examples, running.
+// program is a running example.
 type program struct {
 	t     *testing.T
 	cmd   *exec.Cmd
-	first string // its first line
+	first string // the first line of its output
 	errs  strings.Builder
 }
 
@@ -156,7 +161,7 @@ func start(t *testing.T, env []string, dir string, args ...string) *program {
 	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
 	if p.first, err = bufio.NewReader(out).ReadString('\n'); err != nil {
 		_ = p.cmd.Wait()
-		t.Fatalf("%s says nothing: %v\n%s", dir, err, p.errs.String())
+		t.Fatalf("%s printed nothing: %v\n%s", dir, err, p.errs.String())
 	}
 	return p
 }
@@ -181,12 +186,12 @@ func (p *program) stop() {
 	}
 }
 
-// registered is where SALTO sends browsers back to. Nobody listens there: it stands
-// before the page, which takes any free port, as a proxy would.
+// registered is the origin of the registered callback. No server listens there: the
+// browser below sends such requests to the program, which listens on any free port.
 const registered = "http://127.0.0.1:1"
 
-// browser keeps cookies as a browser does on a loopback address: __Host-
-// cookies too, which net/http's jar sends over https alone.
+// browser sends requests as a browser does. It returns __Host- cookies to a loopback
+// address over plain HTTP, which the cookie jar of net/http does not.
 type browser struct {
 	t                    *testing.T
 	app, salto, password string
@@ -198,7 +203,7 @@ type browser struct {
 
 func (b *browser) request(method, to string, form url.Values) *http.Response {
 	b.t.Helper()
-	if path, ours := strings.CutPrefix(to, registered); ours {
+	if path, ok := strings.CutPrefix(to, registered); ok {
 		to = b.app + path
 	}
 	req, err := http.NewRequestWithContext(b.t.Context(), method, to, strings.NewReader(form.Encode()))
@@ -233,7 +238,7 @@ func (b *browser) request(method, to string, form url.Values) *http.Response {
 	return resp
 }
 
-// follow makes a request and goes where it is sent.
+// follow sends a request and follows the redirects.
 func (b *browser) follow(method, to string, form url.Values) {
 	b.t.Helper()
 	for range 10 {
@@ -245,7 +250,7 @@ func (b *browser) follow(method, to string, form url.Values) {
 		from, _ := url.Parse(to)
 		method, form, to = "GET", nil, from.ResolveReference(next).String()
 	}
-	b.t.Fatal("redirected without end")
+	b.t.Fatal("more than 10 redirects")
 }
 
 func (b *browser) get(path string) { b.t.Helper(); b.follow("GET", b.app+path, nil) }
@@ -254,11 +259,14 @@ func (b *browser) press(path string, form url.Values) {
 	b.follow("POST", b.app+path, form)
 }
 
-// consent logs in at SALTO where that is asked and ticks boxes; none is "no".
+// consent logs in at SALTO, if its page asks for it, and allows the scopes in boxes. The
+// scope "" denies the consent.
 func (b *browser) consent(u saltokstest.User, boxes ...string) {
 	b.t.Helper()
 	if strings.Contains(b.page, `name="password"`) {
-		b.follow("POST", b.salto+"/Account/Login", url.Values{"ReturnUrl": {b.value(`name="ReturnUrl" value="([^"]+)"`)}, "email": {u.Email}, "password": {u.Password}})
+		b.follow("POST", b.salto+"/Account/Login", url.Values{
+			"ReturnUrl": {b.value(`name="ReturnUrl" value="([^"]+)"`)}, "email": {u.Email}, "password": {u.Password},
+		})
 	}
 	form := url.Values{"returnUrl": {b.value(`name="returnUrl" value="([^"]+)"`)}, "button": {"yes"}, "ScopesConsented": boxes}
 	if boxes[0] == "" {
@@ -267,22 +275,25 @@ func (b *browser) consent(u saltokstest.User, boxes ...string) {
 	b.follow("POST", b.salto+"/consent", form)
 }
 
-func (b *browser) wants(text string) {
+// want fails the test if the page does not contain text.
+func (b *browser) want(text string) {
 	b.t.Helper()
 	if !strings.Contains(b.page, text) {
-		b.t.Fatalf("%s (%d) lacks %q:\n%s", b.at, b.status, text, b.page)
+		b.t.Fatalf("%s (%d) does not contain %q:\n%s", b.at, b.status, text, b.page)
 	}
 }
 
+// value returns the first group of pattern in the page.
 func (b *browser) value(pattern string) string {
 	b.t.Helper()
 	m := regexp.MustCompile(pattern).FindStringSubmatch(b.page)
 	if m == nil {
-		b.t.Fatalf("%s lacks %s:\n%s", b.at, pattern, b.page)
+		b.t.Fatalf("%s does not match %s:\n%s", b.at, pattern, b.page)
 	}
 	return m[1]
 }
 
+// inbox returns the PIN in the simulator's newest message.
 func inbox(t *testing.T, control string) string {
 	t.Helper()
 	resp, err := http.Get(control + "/inbox")

@@ -82,21 +82,41 @@ func (d *demo) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	always := []access.DoorHours{{Door: "front", Hours: access.Always()}, {Door: "studio", Hours: access.Always()}}
-	_, frontErr := doors.Link(ctx, gate.LinkRequest{Door: "front", Lock: site.Locks[0].ID, Name: "Front Door", AccessType: access.AccessOnly})
-	_, studioErr := doors.Link(ctx, gate.LinkRequest{Door: "studio", Lock: site.Locks[1].ID, Name: "Studio", AccessType: access.AccessAndOfficeMode})
-	// Ada is a member; Bob's membership starts tomorrow.
-	err = errors.Join(frontErr, studioErr,
-		store.PutRules(ctx, gate.Rules{Site: access.Site{ID: "club", TimeZone: site.TimeZone},
-			MembershipTypes: []access.MembershipType{{ID: "member", Doors: always}}}),
-		store.PutMember(ctx, "club", gate.Member{Member: access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "member"}}}}),
-		store.PutMember(ctx, "club", gate.Member{Member: access.Member{ID: "bob", Memberships: []access.Membership{{ID: "m2", Type: "member",
-			From: d.sim.Now().Add(23 * time.Hour).Truncate(time.Hour)}}}}))
+	err = errors.Join(linkDoors(ctx, doors, site.Locks), d.putRules(ctx, store, site.TimeZone))
 	if err != nil {
 		return err
 	}
 	d.gate, err = gate.New(gate.Config{Site: "club", Facts: store, Records: store, Locks: locks, Now: d.sim.Now})
 	return err
+}
+
+func linkDoors(ctx context.Context, doors *gate.Doors, locks []saltokstest.Lock) error {
+	for _, r := range []gate.LinkRequest{
+		{Door: "front", Lock: locks[0].ID, Name: "Front Door", AccessType: access.AccessOnly},
+		{Door: "studio", Lock: locks[1].ID, Name: "Studio", AccessType: access.AccessAndOfficeMode},
+	} {
+		if _, err := doors.Link(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putRules stores two members: Ada, and Bob, whose membership starts tomorrow.
+func (d *demo) putRules(ctx context.Context, store *memstore.Store, zone string) error {
+	always := []access.DoorHours{{Door: "front", Hours: access.Always()}, {Door: "studio", Hours: access.Always()}}
+	tomorrow := d.sim.Now().Add(23 * time.Hour).Truncate(time.Hour)
+	return errors.Join(
+		store.PutRules(ctx, gate.Rules{
+			Site:            access.Site{ID: "club", TimeZone: zone},
+			MembershipTypes: []access.MembershipType{{ID: "member", Doors: always}},
+		}),
+		store.PutMember(ctx, "club", gate.Member{Member: access.Member{
+			ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "member"}},
+		}}),
+		store.PutMember(ctx, "club", gate.Member{Member: access.Member{
+			ID: "bob", Memberships: []access.Membership{{ID: "m2", Type: "member", From: tomorrow}},
+		}}))
 }
 
 // activate activates an IQ. An administrator does this once: they request the PIN by

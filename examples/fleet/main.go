@@ -1,15 +1,15 @@
 //go:build unix
 
-// Command fleet runs a host with 50 sites on four processes and one PostgreSQL,
-// against a simulated SALTO KS: they share one consent with its rotating tokens,
-// the journal and the load. While members are unlocking, one process is killed;
-// its members' apps try the same taps again at another one. At the end the books
-// are checked: no tap moved a door twice, and every movement has its row.
+// Command fleet runs a host with 50 sites in four processes on one PostgreSQL, against a
+// simulated SALTO KS. The processes share one consent with its rotating tokens, the
+// journal and the load. While members are unlocking doors, one process is killed, and
+// the members' apps retry their taps with another one. At the end the program checks
+// that no tap moved a door twice and that every movement is recorded.
 //
 //	go run ./examples/fleet
 //	go run ./examples/fleet -postgres "host=db user=... dbname=..."
 //
-// Without -postgres it starts a server of its own for as long as it runs.
+// Without -postgres it starts a temporary PostgreSQL server.
 package main
 
 import (
@@ -28,14 +28,14 @@ import (
 )
 
 func main() {
-	postgres := flag.String("postgres", "", "the DSN of an empty database; empty starts a server")
-	sites := flag.Int("sites", 50, "how many sites")
+	postgres := flag.String("postgres", "", "DSN of an empty database (default: a temporary server)")
+	sites := flag.Int("sites", 50, "number of sites")
 	span := flag.Duration("for", 6*time.Second, "how long members tap")
-	worker := flag.Bool("worker", false, "be one of the processes: the host starts these itself")
+	worker := flag.Bool("worker", false, "run as one of the processes (internal)")
 	flag.Parse()
 	run := func(ctx context.Context) error { return host(ctx, *postgres, *sites, *span) }
 	if *worker {
-		run = work
+		run = serve
 	}
 	if err := run(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -43,7 +43,7 @@ func main() {
 	}
 }
 
-// host sets everything up, lets it run and checks the books.
+// host sets up the sites, starts the processes, runs the load and checks the result.
 func host(ctx context.Context, dsn string, n int, span time.Duration) error {
 	if dsn == "" {
 		server, err := pgserver.Start(ctx)
@@ -53,18 +53,8 @@ func host(ctx context.Context, dsn string, n int, span time.Duration) error {
 		defer server.Close()
 		dsn = server.DSN("postgres")
 	}
-	world := saltokstest.DefaultWorld()
-	world.Sites = nil
-	for i := range n {
-		world.Sites = append(world.Sites, saltokstest.Site{
-			Name: fmt.Sprintf("House %02d", i+1), UID: fmt.Sprintf("NL%010d", i+1), TimeZone: "Europe/Amsterdam", Seats: 10,
-			// Every fifth IQ wants a one-time code with each command.
-			IQs:   []saltokstest.IQ{{Name: fmt.Sprintf("IQ %02d", i+1), WithoutOTP: i%5 != 0}},
-			Locks: []saltokstest.Lock{{Name: "Entrance"}},
-		})
-	}
 	sim, err := saltokstest.Serve("127.0.0.1:0", saltokstest.Config{
-		World: world, MaxRequests: 1_000_000,
+		World: newWorld(n), MaxRequests: 1_000_000,
 		Switches: saltokstest.Switches{AccessLifetime: 4 * time.Second}, // short, so that tokens rotate during the run
 	})
 	if err != nil {
@@ -88,22 +78,22 @@ func host(ctx context.Context, dsn string, n int, span time.Duration) error {
 		}
 	}()
 	for range 4 {
-		p, err := start(f.config)
+		p, err := startProcess(f.config)
 		if err != nil {
 			return err
 		}
 		fleet = append(fleet, p)
 	}
-	fmt.Printf("%d processes serve\n", len(fleet))
+	fmt.Printf("%d processes started\n", len(fleet))
 
 	stats := load(ctx, fleet, f.config, span, func() {
 		fleet[1].kill()
-		fmt.Println("process 2 killed while members are unlocking")
+		fmt.Println("process 2 killed while members are unlocking doors")
 	})
 	for _, p := range fleet {
 		p.stop()
 	}
-	fmt.Printf("%d taps in %v, %d tried again at another process: %v\n", stats.taps, span, stats.again, stats.outcomes)
+	fmt.Printf("%d taps in %v, %d retried with another process: %v\n", stats.taps, span, stats.retries, stats.outcomes)
 	if err := f.audit(ctx, sim, stats); err != nil {
 		return err
 	}
@@ -111,15 +101,30 @@ func host(ctx context.Context, dsn string, n int, span time.Duration) error {
 	return nil
 }
 
-// process is one of the fleet.
+// newWorld returns n sites with one IQ and one lock each. Every fifth IQ requires a
+// one-time code with each command.
+func newWorld(n int) saltokstest.World {
+	world := saltokstest.DefaultWorld()
+	world.Sites = nil
+	for i := range n {
+		world.Sites = append(world.Sites, saltokstest.Site{
+			Name: fmt.Sprintf("House %02d", i+1), UID: fmt.Sprintf("NL%010d", i+1), TimeZone: "Europe/Amsterdam", Seats: 10,
+			IQs:   []saltokstest.IQ{{Name: fmt.Sprintf("IQ %02d", i+1), WithoutOTP: i%5 != 0}},
+			Locks: []saltokstest.Lock{{Name: "Entrance"}},
+		})
+	}
+	return world
+}
+
+// process is one process of the fleet.
 type process struct {
 	cmd *exec.Cmd
 	in  interface{ Close() error }
 	url string
 }
 
-// start starts a process, hands it the configuration and waits until it serves.
-func start(c config) (*process, error) {
+// startProcess starts a process, sends it the configuration and waits until it serves.
+func startProcess(c config) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -148,13 +153,13 @@ func start(c config) (*process, error) {
 	return p, nil
 }
 
-// kill ends it as a power cut would.
+// kill ends the process at once, as a power failure does.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // an error says that it ended before
+	_ = p.cmd.Process.Kill() // an error means that it has already ended
 }
 
-// stop lets it finish what it is doing.
+// stop ends the process after the requests in progress.
 func (p *process) stop() {
 	_ = p.in.Close()
-	_ = p.cmd.Wait() // one of them was killed
+	_ = p.cmd.Wait() // an error for the process that was killed
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/doorkit/doorkit/internal/dbtest/pgserver"
 )
 
-// TestMain runs the program itself when a test, or the program, starts this
-// binary again.
+// TestMain runs the program instead of the tests when TestFleet, or the program, starts
+// this binary.
 func TestMain(m *testing.M) {
 	if os.Getenv("RUN_FLEET") == "1" {
 		main()
@@ -46,15 +46,15 @@ func TestFleet(t *testing.T) {
 	}
 	t.Logf("%s", out)
 	for _, want := range []string{
-		`^50 sites set up, one consent, 10 IQs activated\n4 processes serve\n`,
-		`process 2 killed while members are unlocking\n`,
-		`\d\d+ taps in 4s, [1-9]\d* tried again at another process: map\[accepted:\d\d+`,
+		`^50 sites set up, one consent, 10 IQs activated\n4 processes started\n`,
+		`process 2 killed while members are unlocking doors\n`,
+		`\d\d+ taps in 4s, [1-9]\d* retried with another process: map\[accepted:\d\d+`,
 		`no tap moved a door twice\n`,
-		`\d\d+ rows in 50 door logs, and their chains hold\n`,
-		`refreshed [1-9]\d* times by whoever came first, and never reused\n$`,
+		`\d\d+ rows in 50 door logs, all hash chains intact\n`,
+		`refreshed [1-9]\d* times, and no refresh token was used twice\n$`,
 	} {
 		if !regexp.MustCompile(want).Match(out) {
-			t.Errorf("the output lacks %s", want)
+			t.Errorf("the output does not match %s", want)
 		}
 	}
 }

@@ -23,8 +23,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// config is what every process of the fleet is told. It goes over a pipe: it
-// holds secrets.
+// config is the configuration of every process. It contains secrets, so it is sent
+// through a pipe.
 type config struct {
 	Postgres                                      string
 	Issuer, API, ClientID, ClientSecret, Redirect string
@@ -33,12 +33,12 @@ type config struct {
 	Sites                                         []site
 }
 
-// site is one site of the host and what it is at SALTO.
+// site is one site of the host, with its id at SALTO.
 type site struct{ ID, Salto string }
 
 const members = 40 // per site
 
-// node is what a process stands on: the database, and SALTO KS through it.
+// node is what each process opens: the database and the connection to SALTO KS.
 type node struct {
 	config    config
 	db        *sql.DB
@@ -76,27 +76,31 @@ func open(ctx context.Context, c config) (*node, error) {
 	}
 	n.auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
 		Environment: n.env,
-		Credentials: saltoauth.Credentials{ClientID: c.ClientID, ClientSecret: saltoks.NewSecret(c.ClientSecret), RedirectURL: c.Redirect},
-		State:       n.state,
+		Credentials: saltoauth.Credentials{
+			ClientID: c.ClientID, ClientSecret: saltoks.NewSecret(c.ClientSecret), RedirectURL: c.Redirect,
+		},
+		State: n.state,
 	})
 	return n, err
 }
 
-// connect uses the one consent: its tokens are in the database, and whichever
-// process finds them old refreshes them for all.
+// connect uses the shared consent. Its tokens are in the database, and the first process
+// that finds them expired refreshes them for all.
 func (n *node) connect(ctx context.Context) (err error) {
 	if n.conn, err = n.auth.Connection(ctx, n.config.Connection); err != nil {
 		return err
 	}
-	// Acceptance and production want the client's own limits; the simulator does not.
-	if n.client, err = saltoks.NewClient(saltoks.Config{Environment: n.env, Tokens: n.auth.Tokens(n.conn), Limiter: saltoks.NoRateLimit()}); err != nil {
+	n.client, err = saltoks.NewClient(saltoks.Config{
+		Environment: n.env, Tokens: n.auth.Tokens(n.conn), Limiter: saltoks.NoRateLimit(), // the simulator has no quota
+	})
+	if err != nil {
 		return err
 	}
 	n.remote, err = saltoremote.NewRemote(saltoremote.Config{Client: n.client, State: n.state, User: n.conn.Identity()})
 	return err
 }
 
-// gate makes the gate of one site.
+// gate returns the gate of a site.
 func (n *node) gate(s site, now func() time.Time) (*gate.Gate, error) {
 	locks, err := saltolocks.New(saltolocks.Config{Client: n.client, Remote: n.remote, Site: saltoks.SiteID(s.Salto)})
 	if err != nil {
@@ -113,12 +117,13 @@ func (n *node) close(ctx context.Context) {
 	_ = n.db.Close()
 }
 
-// setUp is what a host does once: consent, activation, doors, rules, members.
+// setUp does what a host does once: consent, activation, doors, rules and members.
 func setUp(ctx context.Context, dsn string, sim *saltokstest.Server) (*node, error) {
 	key := make([]byte, 32)
 	rand.Read(key) // never fails
 	n, err := open(ctx, config{
-		Postgres: dsn, Issuer: sim.Issuer(), API: sim.API(), ClientID: sim.ClientID(), ClientSecret: sim.ClientSecret(), Redirect: sim.RedirectURI(),
+		Postgres: dsn, Issuer: sim.Issuer(), API: sim.API(),
+		ClientID: sim.ClientID(), ClientSecret: sim.ClientSecret(), Redirect: sim.RedirectURI(),
 		SealingKey: "k1:" + base64.StdEncoding.EncodeToString(key),
 	})
 	if err != nil {
@@ -154,6 +159,17 @@ func setUp(ctx context.Context, dsn string, sim *saltokstest.Server) (*node, err
 }
 
 func (n *node) setUpSite(ctx context.Context, s site, salto saltoks.Site, sim *saltokstest.Server) error {
+	if err := n.activate(ctx, salto, sim); err != nil {
+		return err
+	}
+	if err := n.linkDoors(ctx, s, salto); err != nil {
+		return err
+	}
+	return n.putRules(ctx, s, salto)
+}
+
+// activate activates the IQs of a site that require one-time codes.
+func (n *node) activate(ctx context.Context, salto saltoks.Site, sim *saltokstest.Server) error {
 	wizard := n.remote.Activation()
 	for iq, err := range wizard.List(ctx, salto.ID) {
 		if err != nil {
@@ -168,7 +184,7 @@ func (n *node) setUpSite(ctx context.Context, s site, salto saltoks.Site, sim *s
 		if _, err := wizard.RequestPIN(ctx, salto.ID, iq.IQ.ID, saltoks.PINByMail); err != nil {
 			return err
 		}
-		pin, err := saltoks.ParseIQPIN(sim.IQPIN(sim.World().Users[0].Email)) // somebody reads the mail
+		pin, err := saltoks.ParseIQPIN(sim.IQPIN(sim.World().Users[0].Email)) // from the administrator's mailbox
 		if err != nil {
 			return err
 		}
@@ -177,6 +193,11 @@ func (n *node) setUpSite(ctx context.Context, s site, salto saltoks.Site, sim *s
 		}
 		n.activated++
 	}
+	return nil
+}
+
+// linkDoors links each lock of a site as its entrance.
+func (n *node) linkDoors(ctx context.Context, s site, salto saltoks.Site) error {
 	locks, err := saltolocks.New(saltolocks.Config{Client: n.client, Remote: n.remote, Site: salto.ID})
 	if err != nil {
 		return err
@@ -189,26 +210,38 @@ func (n *node) setUpSite(ctx context.Context, s site, salto saltoks.Site, sim *s
 		if err != nil {
 			return err
 		}
-		if _, err := doors.Link(ctx, gate.LinkRequest{Door: "entrance", Lock: lock.Link.Lock, Name: "Entrance", AccessType: access.AccessOnly}); err != nil {
+		_, err := doors.Link(ctx, gate.LinkRequest{
+			Door: "entrance", Lock: lock.Link.Lock, Name: "Entrance", AccessType: access.AccessOnly,
+		})
+		if err != nil {
 			return err
 		}
 	}
-	// Rules and members in one transaction, which could be the host's own.
+	return nil
+}
+
+// putRules stores rules and members in one transaction, as a host does that changes its
+// own tables in it.
+func (n *node) putRules(ctx context.Context, s site, salto saltoks.Site) error {
 	tx, err := n.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // after a commit it does nothing
+	defer tx.Rollback() // without effect after Commit
 	facts := n.store.In(tx)
 	err = facts.PutRules(ctx, gate.Rules{
-		Site:            access.Site{ID: s.ID, Name: salto.Name, TimeZone: salto.TimeZone},
-		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "entrance", Hours: access.Always()}}}},
+		Site: access.Site{ID: s.ID, Name: salto.Name, TimeZone: salto.TimeZone},
+		MembershipTypes: []access.MembershipType{
+			{ID: "resident", Doors: []access.DoorHours{{Door: "entrance", Hours: access.Always()}}},
+		},
 	})
 	if err != nil {
 		return err
 	}
 	for i := range members {
-		err := facts.PutMember(ctx, s.ID, gate.Member{Member: access.Member{ID: fmt.Sprintf("member-%02d", i), Memberships: []access.Membership{{ID: "m", Type: "resident"}}}})
+		err := facts.PutMember(ctx, s.ID, gate.Member{Member: access.Member{
+			ID: fmt.Sprintf("member-%02d", i), Memberships: []access.Membership{{ID: "m", Type: "resident"}},
+		}})
 		if err != nil {
 			return err
 		}

@@ -15,14 +15,14 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 )
 
-// request is what a member's app sends.
+// request is the body that a member's app sends.
 type request struct {
 	Site string
 	Tap  gate.Tap
 }
 
-// work is one process: it serves taps for every site until its input is closed.
-func work(ctx context.Context) error {
+// serve is one process: it serves taps at every site until its standard input is closed.
+func serve(ctx context.Context) error {
 	input := json.NewDecoder(os.Stdin)
 	var c config
 	if err := input.Decode(&c); err != nil {
@@ -41,7 +41,7 @@ func work(ctx context.Context) error {
 		if gates[s.ID], err = n.gate(s, time.Now); err != nil {
 			return err
 		}
-		if _, err := gates[s.ID].Recover(ctx); err != nil { // what a process before this one left behind
+		if _, err := gates[s.ID].Recover(ctx); err != nil { // the unfinished commands of an earlier process
 			return err
 		}
 	}
@@ -55,14 +55,14 @@ func work(ctx context.Context) error {
 			http.Error(w, "bad request", http.StatusBadRequest)
 			return
 		}
-		// A real host knows the member from the session, never from the body.
-		// Nobody waits long at a door: whoever asks about a tap that another
-		// process is sending, or was when it died, hears that after five seconds.
+		// A real host takes the member from the session, never from the body.
+		// If another process is sending this tap, or crashed while it did, Unlock waits
+		// for the outcome: five seconds at most, because a member waits at the door.
 		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 		defer cancel()
-		receipt, _ := gates[q.Site].Unlock(ctx, q.Tap) // the receipt says it all
+		receipt, _ := gates[q.Site].Unlock(ctx, q.Tap) // the receipt contains the cause of the error
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(receipt) // the app may be gone
+		_ = json.NewEncoder(w).Encode(receipt) // an error means that the app has disconnected
 	})}
 	go func() {
 		_, _ = io.Copy(io.Discard, input.Buffered())
@@ -73,5 +73,5 @@ func work(ctx context.Context) error {
 	if err := server.Serve(listener); err != http.ErrServerClosed {
 		return err
 	}
-	return server.Shutdown(ctx) // waits for what is still being served
+	return server.Shutdown(ctx) // waits for the requests in progress
 }

@@ -1,6 +1,7 @@
 package serving_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -60,6 +61,8 @@ func TestServeLimitsReadTime(t *testing.T) {
 			t.Errorf("the connection stayed open for %s, want at most 20s", took)
 		}
 		l.Close()
-		<-served
+		if err := <-served; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Serve returned %v, want net.ErrClosed", err)
+		}
 	})
 }
