@@ -134,7 +134,7 @@ func (a *Authorizer) OpenLogin(ctx context.Context, text, bind string) (Login, e
 	enc := base64.RawURLEncoding.Strict()
 	keyID, err1 := enc.DecodeString(head)
 	data, err2 := enc.DecodeString(tail)
-	if !ok || err1 != nil || err2 != nil || len(text) > 8<<10 || strings.ContainsAny(text, "\r\n") || len(keyID) > 32 {
+	if !ok || err1 != nil || err2 != nil || len(text) > 8<<10 || strings.ContainsAny(text, "\r\n") || len(keyID) > 255 {
 		return Login{}, ErrStateMismatch
 	}
 	plain, err := a.state.Open(ctx, saltostate.Sealed{KeyID: string(keyID), Data: data}, a.loginAdditional(bind))
