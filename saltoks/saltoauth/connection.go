@@ -41,10 +41,10 @@ type Connection struct {
 type ConnectionState string
 
 const (
-	// ConnectionActive: connected; tokens are refreshed as needed.
+	// ConnectionActive is connected; tokens are refreshed as needed.
 	ConnectionActive ConnectionState = "connected"
-	// ConnectionReauthorize: SALTO refused the refresh token; a person must
-	// Reconnect. Links, names and activations are untouched.
+	// ConnectionReauthorize means that SALTO refused the refresh token: a person
+	// must Reconnect. Links, names and activations are untouched.
 	ConnectionReauthorize ConnectionState = "reauthorize"
 )
 

@@ -44,7 +44,10 @@ func TestConnections(t *testing.T) {
 	if diff := cmp.Diff(want, list()); diff != "" {
 		t.Error(diff)
 	}
-	for c := range d.auth.Connections(t.Context()) { // the list may change while it is read
+	for c, err := range d.auth.Connections(t.Context()) { // the list may change while it is read
+		if err != nil {
+			t.Fatal(err)
+		}
 		d.disconnect(c)
 		break
 	}

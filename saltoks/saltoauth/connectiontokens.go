@@ -150,7 +150,7 @@ func (c *connectionTokens) locked(ctx context.Context, fn func(ctx context.Conte
 	if saving != nil {
 		saving.Stop()
 	}
-	if cause := context.Cause(ctx); err != nil && (cause == tooLong || cause == tooSlow) {
+	if cause := context.Cause(ctx); err != nil && (errors.Is(cause, tooLong) || errors.Is(cause, tooSlow)) {
 		return cause
 	}
 	return err

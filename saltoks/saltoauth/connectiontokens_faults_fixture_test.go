@@ -85,7 +85,7 @@ func describes(body func(p *faultCase) string) func(*faultCase) {
 	}))
 }
 
-func clockOf(read func(true time.Time) time.Time) func(*faultCase) {
+func clockOf(read func(right time.Time) time.Time) func(*faultCase) {
 	return func(p *faultCase) {
 		p.now = func() time.Time {
 			if p.on.Load() {

@@ -105,7 +105,7 @@ func TestWaitGivesUpWithItsContext(t *testing.T) {
 		ts := b.source()
 		time.Sleep(2 * time.Hour)
 		b.delay = 10 * time.Second
-		go ts.Token(t.Context())
+		go func() { _, _ = ts.Token(t.Context()) }()
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -293,10 +293,12 @@ func TestLongWaitForAnotherProcess(t *testing.T) {
 		ts := b.source()
 		time.Sleep(2 * time.Hour)
 		hold := func(d time.Duration) {
-			go b.store.Update(t.Context(), fixtureKey, func(_ context.Context, cur []byte) ([]byte, error) {
-				time.Sleep(d)
-				return cur, nil
-			})
+			go func() {
+				_ = b.store.Update(t.Context(), fixtureKey, func(_ context.Context, cur []byte) ([]byte, error) {
+					time.Sleep(d)
+					return cur, nil
+				})
+			}()
 			synctest.Wait()
 		}
 		hold(20 * time.Second)

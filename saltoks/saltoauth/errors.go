@@ -160,10 +160,10 @@ func oauthCode(s string) string {
 
 // typed turns an error of internal/oidc into this package's error for it.
 func typed(err error) error {
-	switch e := err.(type) {
-	case *oidc.Error:
+	if e, ok := errors.AsType[*oidc.Error](err); ok {
 		return &IdentityError{Op: e.Op, URL: e.URL, Status: e.Status, What: e.What, cause: e.Cause}
-	case *oidc.TokenError:
+	}
+	if e, ok := errors.AsType[*oidc.TokenError](err); ok {
 		return &TokenError{Token: e.Token, Claim: e.Claim, What: e.What}
 	}
 	return err

@@ -47,7 +47,7 @@ func TestTyped(t *testing.T) {
 	if !ok || !ie.Temporary() || ie.Status != 404 || ie.Op != "discovery" || !errors.Is(err, io.EOF) {
 		t.Errorf("%v", err)
 	}
-	if typed(nil) != nil || typed(context.Canceled) != context.Canceled {
+	if typed(nil) != nil || !errors.Is(typed(context.Canceled), context.Canceled) {
 		t.Error("other errors are changed")
 	}
 }

@@ -64,7 +64,10 @@ func (o oneShot) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Close = true
 	var resp *http.Response
-	err := hostcall.Contain("the HTTP transport", func() (err error) { resp, err = o.base.RoundTrip(r); return err })
+	err := hostcall.Contain("the HTTP transport", func() (err error) {
+		resp, err = o.base.RoundTrip(r) //nolint:bodyclose // the caller closes it
+		return err
+	})
 	return resp, err
 }
 

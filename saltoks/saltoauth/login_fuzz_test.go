@@ -1,6 +1,7 @@
 package saltoauth
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ func FuzzOpenLogin(f *testing.F) {
 			}
 		case err == nil:
 			t.Errorf("%q opens for %q", text, bind)
-		case err != ErrStateMismatch && err != ErrLoginExpired:
+		case !errors.Is(err, ErrStateMismatch) && !errors.Is(err, ErrLoginExpired):
 			t.Errorf("got %v", err)
 		}
 	})

@@ -29,7 +29,7 @@ func stepDoc(change func(*connectionDoc)) *connectionDoc {
 
 func TestStep(t *testing.T) {
 	const minute = time.Minute
-	at := func(d time.Duration) time.Time { return stepStart.Add(d) }
+	at := stepStart.Add
 	paused := func(until time.Time) func(*connectionDoc) {
 		return func(d *connectionDoc) {
 			d.Attempts, d.RetryAt, d.Fault, d.FaultStatus, d.FaultCode = 1, until, "refresh: refused", 401, "invalid_client"

@@ -37,8 +37,8 @@ type Sealed struct {
 	Data  []byte
 }
 
-// ErrSealed: a stored document does not open. The key that sealed it is not among
-// the sealer's keys, or the document was changed or moved.
+// ErrSealed means that a stored document does not open: the key that sealed it is
+// not among the sealer's keys, or the document was changed or moved.
 var ErrSealed = errors.New("saltoks: a stored document does not open: give the sealer the key that sealed it; " +
 	"without it people must consent again and SALTO's support must reset the IQ activations")
 

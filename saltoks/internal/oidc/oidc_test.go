@@ -3,6 +3,7 @@ package oidc
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -25,10 +26,7 @@ func TestDiscoveryIsHeldToTheIssuer(t *testing.T) {
 		"relative":        {"token_endpoint", "/t"},
 	} {
 		f := newForger(t)
-		doc := map[string]string{}
-		for k, v := range base {
-			doc[k] = v
-		}
+		doc := maps.Clone(base)
 		doc[change[0]] = change[1]
 		f.transport.RegisterResponder("GET", mockIssuer+"/.well-known/openid-configuration", httpmock.NewJsonResponderOrPanic(200, doc))
 		if m, err := f.server.Metadata(t.Context()); err == nil {

@@ -239,8 +239,12 @@ func work(task, where string, open func(where string) (saltostate.Store, error))
 				return err
 			}
 		}
-		if own, err := s.Get(ctx, fmt.Sprintf("saltoks/own%d", i)); err != nil || len(own) != each {
-			return fmt.Errorf("own document has %d bytes (%v), want %d", len(own), err, each)
+		own, err := s.Get(ctx, fmt.Sprintf("saltoks/own%d", i))
+		if err != nil {
+			return err
+		}
+		if len(own) != each {
+			return fmt.Errorf("own document has %d bytes, want %d", len(own), each)
 		}
 		fmt.Println("done")
 	case "write":
