@@ -79,6 +79,8 @@ func (e *examination) consent(ctx context.Context) bool {
 	case !s.ReauthorizeSince.IsZero():
 		e.find(reauthorize(fmt.Sprintf("SALTO ended the consent on %s.", s.ReauthorizeSince.Format(time.DateOnly)), "Reconnect as the same SALTO user: doors, names and activations stay."))
 		return true
+	case s.InvalidClient:
+		e.find(clientRefused())
 	case !s.DueAt.IsZero() && !e.c.Now.Before(s.DueAt):
 		e.find(gate.Issue{
 			Code: "reauthorize_due", Severity: gate.Warning, What: fmt.Sprintf("The consent is of %s, and SALTO ends consents after about 90 days.", s.ConsentedAt.Format(time.DateOnly)),
@@ -93,6 +95,13 @@ func (e *examination) consent(ctx context.Context) bool {
 	return false
 }
 
+func clientRefused() gate.Issue {
+	return gate.Issue{
+		Code: "client_refused", Severity: gate.Critical, What: "SALTO refuses the client id and secret of this program.",
+		Breaks: "When the token in use expires, no digital key opens any door.", Do: "Set the credentials that SALTO issued, then reconnect if doors stay shut.",
+	}
+}
+
 func reauthorize(what, do string) gate.Issue {
 	return gate.Issue{Code: "reauthorize_required", Severity: gate.Critical, What: what, Breaks: "No digital key opens any door.", Do: do}
 }
@@ -101,6 +110,9 @@ func reauthorize(what, do string) gate.Issue {
 func (e *examination) site(ctx context.Context) bool {
 	s, err := e.l.c.Client.Sites.Get(ctx, e.l.c.Site)
 	switch {
+	case errors.Is(err, saltoauth.ErrInvalidClient):
+		e.find(clientRefused())
+		return true
 	case errors.Is(err, saltoks.ErrReauthorize):
 		e.find(reauthorize("SALTO gives no access token any more.", "Reconnect as the same SALTO user: doors, names and activations stay."))
 		return true

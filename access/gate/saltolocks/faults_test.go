@@ -143,7 +143,7 @@ func matrix() []cell {
 		{step: send, what: "an answer with a byte order mark", fault: saltokstest.ByteOrderMark, options: on(),
 			outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
 		{step: send, what: "the secret of the OAuth client was changed", fault: saltokstest.ClientSecretChanged, prepare: expired,
-			outcome: gate.NotSent, cause: gate.CauseCloudUnavailable},
+			outcome: gate.NotSent, cause: gate.CauseClientRefused},
 		{step: send, what: "the identity server signs with a new key", fault: saltokstest.SigningKeyRotated,
 			outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
 		{step: send, what: "the identity server withdrew its key", fault: saltokstest.SigningKeyWithdrawn,

@@ -1,6 +1,7 @@
 package saltolocks_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
 // refusing answers every request, or those to one host part, by itself.
@@ -90,6 +93,27 @@ func TestDoctorComparesTimeZones(t *testing.T) {
 					t.Errorf("SALTO is in %s: got %q", r.site.TimeZone, got)
 				}
 			})
+		})
+	}
+}
+
+// A changed client secret is no outage: it has a cause and a critical issue of its
+// own, with and without the state of the connection.
+func TestDoctorOnARefusedClient(t *testing.T) {
+	for _, withStatus := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, true)
+			r.sim.Clock().Advance(2 * time.Hour) // the access token has expired
+			r.sim.Fault(saltokstest.ClientSecretChanged)
+			r.want(r.do(access.Unlock, r.tap("front")), gate.NotSent, gate.CauseClientRefused)
+			doctor := r.locks.Doctor(nil)
+			if withStatus {
+				doctor = r.locks.Doctor(func(ctx context.Context) (saltoauth.ConnectionStatus, error) { return r.auth.Status(ctx, r.conn.ID) })
+			}
+			got := r.codes(gate.Diagnostics{Doors: r.store, Rules: r.store, Members: r.store, Checkers: []gate.Checker{doctor}})
+			if !slices.Contains(got, "critical client_refused") || slices.Contains(got, "critical cloud_unavailable") {
+				t.Errorf("with the status %t: got %q", withStatus, got)
+			}
 		})
 	}
 }

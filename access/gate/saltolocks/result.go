@@ -24,6 +24,7 @@ var causes = []struct {
 	{saltoks.ErrIQPINNotChanged, gate.CausePINNotChanged},
 	{saltoks.ErrOTPBlocked, gate.CauseOTPBlocked},
 	{saltoks.ErrOTPInvalid, gate.CauseOTPInvalid},
+	{saltoauth.ErrInvalidClient, gate.CauseClientRefused},
 	{saltoks.ErrReauthorize, gate.CauseReauthorize},
 	{saltoauth.ErrNotConnected, gate.CauseReauthorize},
 	{saltoks.ErrUnauthorized, gate.CauseTokenRefused},
