@@ -1,114 +1,21 @@
 package saltoks
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
-
-func verdict(err error) string {
-	e, ok := errors.AsType[*APIError](err)
-	switch {
-	case err == nil:
-		return "accepted"
-	case !ok:
-		return fmt.Sprintf("no APIError: %v", err)
-	}
-	var said []string
-	if e.NotSent() {
-		said = append(said, "not sent")
-	}
-	if e.Refused() {
-		said = append(said, "refused")
-	}
-	if e.Unconfirmed() {
-		said = append(said, "unconfirmed")
-	}
-	return strings.Join(said, "+")
-}
-
-func tcpClient(t testing.TB, url string, set ...func(*Config)) *Client {
-	t.Helper()
-	cfg := Config{Environment: testEnv(url), Tokens: staticTokens{testToken}, Limiter: NoRateLimit()}
-	for _, change := range set {
-		change(&cfg)
-	}
-	c, err := NewClient(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close(context.Background()) })
-	return c
-}
-
-// rawServer accepts connections, reads one request from each and hands it over.
-func rawServer(t *testing.T, handle func(conn net.Conn, n int)) (url string, requests func() int) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	var seen atomic.Int32
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go serveRaw(conn, &seen, handle)
-		}
-	}()
-	return "http://" + l.Addr().String(), func() int { return int(seen.Load()) }
-}
-
-// pipeServer is rawServer without a network, for bubbles: the machine's speed
-// counts nothing there.
-func pipeServer(handle func(conn net.Conn, n int)) (hc *http.Client, requests func() int) {
-	var seen atomic.Int32
-	dial := func(context.Context, string, string) (net.Conn, error) {
-		near, far := net.Pipe()
-		go serveRaw(far, &seen, handle)
-		return near, nil
-	}
-	return &http.Client{Transport: &http.Transport{DialContext: dial}}, func() int { return int(seen.Load()) }
-}
-
-func serveRaw(conn net.Conn, seen *atomic.Int32, handle func(conn net.Conn, n int)) {
-	defer conn.Close()
-	br := bufio.NewReader(conn)
-	for {
-		r, err := http.ReadRequest(br)
-		if err != nil {
-			return
-		}
-		_, _ = io.Copy(io.Discard, r.Body)
-		handle(conn, int(seen.Add(1)))
-	}
-}
-
-// neverCalls are a command with a body and one without.
-var neverCalls = map[string]func(context.Context, *Client) error{
-	"with a body": func(ctx context.Context, c *Client) error {
-		return c.Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("a1b2c"))
-	},
-	"without a body": func(ctx context.Context, c *Client) error {
-		_, err := c.Raw().FirstSecret(ctx, "s", "q")
-		return err
-	},
-}
 
 func TestOutcomeOfBrokenExchanges(t *testing.T) {
 	t.Parallel()
@@ -314,17 +221,58 @@ func testNoProof(t *testing.T) {
 	}
 }
 
-func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		r.Body.Close()
-	}
-	return f(r)
+// TestChainOrder: every attempt waits for the limiter, then takes a token, then
+// runs through the middleware to the network.
+func TestChainOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		statuses := []int{503, 429, 200}
+		start := time.Now()
+		base := roundTripper(func(r *http.Request) (*http.Response, error) {
+			j.add("network after %v", time.Since(start).Round(time.Second))
+			status := statuses[0]
+			statuses = statuses[1:]
+			return reply(status, goldenLock, "Retry-After", "2"), nil
+		})
+		limiter, err := NewLimiter(LimiterConfig{Reads: 0.1, ReadBurst: 1}) // one in ten seconds
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := NewClient(Config{Environment: testEnv("https://api.example.test"), Tokens: &countingTokens{j: &j}, Limiter: limiter, HTTPClient: &http.Client{Transport: base}, Middleware: []Middleware{j.middleware("outer"), j.middleware("inner")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{
+			"token", "outer Bearer t1", "inner Bearer t1", "network after 0s",
+			"token", "outer Bearer t2", "inner Bearer t2", "network after 10s", // limited inside the retry
+			"token", "outer Bearer t3", "inner Bearer t3", "network after 20s",
+		}
+		if diff := cmp.Diff(want, j.events); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
 }
 
-type failingTokens struct{ err error }
-
-func (f failingTokens) Token(context.Context) (Token, error) { return Token{}, f.err }
+// TestMiddlewareCannotRepeatACommand: not even a middleware that retries.
+func TestMiddlewareCannotRepeatACommand(t *testing.T) {
+	t.Parallel()
+	w := &wire{answer: always(500, "")}
+	c := newTestClient(t, w, func(cfg *Config) {
+		cfg.Middleware = []Middleware{func(next http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(r *http.Request) (*http.Response, error) {
+				if _, err := next.RoundTrip(r); err != nil {
+					return nil, err
+				}
+				return next.RoundTrip(r)
+			})
+		}}
+	})
+	err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{})
+	if verdict(err) != "unconfirmed" || w.count() != 1 {
+		t.Errorf("%s after %d requests: %v", verdict(err), w.count(), err)
+	}
+}

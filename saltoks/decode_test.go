@@ -6,11 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/doorkit/doorkit/saltoks/internal/baseurl"
 )
 
 // TestTolerance: new fields and new words change nothing; a text, a number or a
@@ -167,26 +164,6 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-func TestTimeOfDay(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]TimeOfDay{"08:30:00": {8, 30, 0}, "18:00": {18, 0, 0}, "23:59:59": {23, 59, 59}, "25:00:00": {}, "": {}, "noon": {}} {
-		var got TimeOfDay
-		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
-			t.Errorf("%q: %v %v", text, got, err)
-		}
-	}
-	w := &wire{answer: always(200, "")}
-	_, err := newTestClient(t, w).AccessGroups.AddTimeSchedule(t.Context(), "s", "g", TimeSchedule{Weekdays: EveryDay(), End: TimeOfDay{24, 0, 0}})
-	if verdict(err) != "not sent" || !strings.Contains(err.Error(), "23:59:59") {
-		t.Error(err)
-	}
-	for d := range time.Saturday + 1 {
-		if on := (Weekdays{Wednesday: true}).On(d); on != (d == time.Wednesday) {
-			t.Error(d, on)
-		}
-	}
-}
-
 // FuzzDecoders: no answer, however strange, panics, and what is not an error can
 // be shown.
 func FuzzDecoders(f *testing.F) {
@@ -223,124 +200,4 @@ func FuzzDecoders(f *testing.F) {
 		q, err := decodePage(body, same[Lock])
 		one(q.items, err)
 	})
-}
-
-// FuzzErrorBody: an error answer always gives an *APIError with one clean line.
-func FuzzErrorBody(f *testing.F) {
-	for _, s := range []string{``, `{"ErrorCode":"3102","Message":"Request execution failed with code: otp_invalid"}`, `{"ErrorCode":2202}`, `<html>`, `{"title":"x","traceId":"00"}`, "\x00\xff", `{"Message":"a\nb\u2028c"}`, `"otp_blocked"`} {
-		f.Add(400, []byte(s))
-	}
-	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		if status < 300 || status > 999 {
-			return
-		}
-		cl := &call{client: &Client{now: time.Now}, req: command("PATCH", routeLocking, "s", "l")}
-		cl.attempts = []*attempt{{handed: true, sent: maybeSent, status: status, says: parseAnswer(nil, trimBody(body))}}
-		err := cl.result(nil, nil)
-		e, ok := errors.AsType[*APIError](err)
-		if !ok {
-			t.Fatalf("%d %q: %v", status, body, err)
-		}
-		text := e.Error()
-		if strings.ContainsAny(text, "\n\r\x00") || len(text) > 2000 || text != e.Error() {
-			t.Errorf("%q", text)
-		}
-		if said := verdict(e); said != "refused" && said != "unconfirmed" {
-			t.Errorf("%d %q: %s", status, body, said)
-		}
-		for _, s := range everySentinel {
-			_ = e.Is(s)
-		}
-	})
-}
-
-// FuzzOwnLink: whatever link comes, the request stays on our host and path.
-func FuzzOwnLink(f *testing.F) {
-	for _, s := range []string{"https://api.example.test/connect/x?y=1", "//evil/connect/", "/connect/../x", "/connect/%2e%2e/x", "http://api.example.test/connect/\\evil", "https://api.example.test/connect/x#frag"} {
-		f.Add(s)
-	}
-	base, err := baseurl.Parse("https://api.example.test/connect")
-	if err != nil {
-		f.Fatal(err)
-	}
-	c := &Client{base: base.String(), baseURL: base}
-	f.Fuzz(func(t *testing.T, link string) {
-		path, query, err := c.ownLink(link)
-		if err != nil {
-			return
-		}
-		target := c.base + path + "?" + encodeQuery(query)
-		if !strings.HasPrefix(target, "https://api.example.test/connect/") || strings.Contains(path, "/../") || strings.HasSuffix(path, "/..") || strings.ContainsAny(target, " \r\n#") {
-			t.Errorf("%q leads to %q", link, target)
-		}
-	})
-}
-
-// FuzzRoute: values never change which route is called.
-func FuzzRoute(f *testing.F) {
-	for _, s := range []string{"a", "..", "a/b", "%2e%2e", "a?b", "a#b", "ü", "\\", " "} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, value string) {
-		path, err := fillRoute("/v1.2/sites/{site}/locks", []string{value})
-		if err == nil && (strings.Count(path, "/") != 4 || strings.ContainsAny(path, "?# \\")) {
-			t.Errorf("%q makes %q", value, path)
-		}
-	})
-}
-
-// FuzzFilter: a value stays one quoted string.
-func FuzzFilter(f *testing.F) {
-	for _, s := range []string{"a", "'", "''", "' or ''='", "\\'", "a)b"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, value string) {
-		if !utf8.ValidString(value) || strings.Contains(value, "\x00") {
-			if f := Equal("name", value); f.err == nil || f.text != "" {
-				t.Errorf("%q becomes %q", value, f.text)
-			}
-			return
-		}
-		text, ok := strings.CutPrefix(Equal("name", value).String(), "name eq '")
-		if !ok {
-			t.Fatal(text)
-		}
-		text, ok = strings.CutSuffix(text, "'")
-		if rest := strings.ReplaceAll(text, "''", ""); !ok || strings.Contains(rest, "'") || strings.ReplaceAll(text, "''", "'") != value {
-			t.Errorf("%q becomes %q", value, text)
-		}
-	})
-}
-
-// TestCutErrorBodies: of a refusal that was cut off, what was complete before
-// the cut counts, and nothing else.
-func TestCutErrorBodies(t *testing.T) {
-	const blocked = `"Message":"Request execution failed with code: otp_blocked"`
-	for body, want := range map[string]answerBody{
-		`{"ErrorCode":"3102",` + blocked:                        {code: "3102", inner: "otp_blocked", message: "Request execution failed with code: otp_blocked"},
-		`{` + blocked + `,"ErrorCode":"3102"`:                   {code: "3102", inner: "otp_blocked", message: "Request execution failed with code: otp_blocked"},
-		`{"ErrorCode":3102,` + blocked + `,"a":{"b":[1,`:        {code: "3102", inner: "otp_blocked", message: "Request execution failed with code: otp_blocked"},
-		`{"ErrorCode":"3102","Message":"code: otp_blocked`:      {code: "3102", message: messageCut},
-		`{"ErrorCode":"3102"`:                                   {code: "3102", message: messageCut},
-		`{"ErrorCode":"310`:                                     {message: messageCut},
-		`{"ErrorCode":310`:                                      {message: messageCut}, // more digits may have followed
-		`{"ErrorCode":3102 `:                                    {code: "3102", message: messageCut},
-		`{"ErrorCode`:                                           {message: messageCut},
-		`{`:                                                     {message: messageCut},
-		`{"x":{"ErrorCode":"2203"`:                              {message: messageCut},
-		`{"ErrorCode":"2203",<html>`:                            {message: messageBroken}, // not a cut
-		`{"ErrorCode":"2203"]`:                                  {message: messageBroken},
-		`{"ErrorCode":"2203"} {"ErrorCode":`:                    {message: messageBroken},
-		`{"ErrorCode":"2203","Message":"\ud8`:                   {code: "2203", message: messageCut},
-		`{"traceId":"t-1","title":"no","ErrorCode":["2203","22`: {trace: "t-1", message: "no"},
-	} {
-		got := parseAnswer(nil, []byte(body))
-		if got.kind != bodyNotJSON {
-			t.Errorf("%s: taken for JSON", body)
-		}
-		got.kind = bodyEmpty
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(answerBody{})); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", body, diff)
-		}
-	}
 }

@@ -151,35 +151,3 @@ func TestErrorText(t *testing.T) {
 		t.Error(text)
 	}
 }
-
-func TestErrorBodies(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct{ body, code, inner, message string }{
-		{``, "", "", ""},
-		{`null`, "", "", ""},
-		{`[]`, "", "", ""},
-		{`{}`, "", "", ""},
-		{`{"ErrorCode":0,"Message":"fine"}`, "", "", "fine"},
-		{`{"ErrorCode":"0"}`, "", "", ""},
-		{`{"ErrorCode":"0000"}`, "", "", ""},
-		{`{"ErrorCode":null}`, "", "", ""},
-		{`{"ErrorCode":""}`, "", "", ""},
-		{`{"ErrorCode":2211}`, "2211", "", ""},
-		{`{"ErrorCode":{"x":1},"Message":7}`, `{"x":1}`, "", ""},
-		{`{"errorcode":"2202","message":"m"}`, "2202", "", "m"},
-		{`{"ErrorCode":"3102","Message":"Request execution failed with code: 'otp_blocked'."}`, "3102", "otp_blocked", "Request execution failed with code: 'otp_blocked'."},
-		{`{"ErrorCode":"3102","Message":"pin_not_changed"}`, "3102", "pin_not_changed", "pin_not_changed"},
-		{`{"ErrorCode":"3102","Message":"code: two words_here"}`, "3102", "", "code: two words_here"},
-		{`{"error":"invalid_scope","error_description":"no such scope"}`, "", "", "no such scope"},
-		{`{"title":"Forbidden","detail":"why"}`, "", "", "why"},
-		{`<html><body>502</body></html>`, "", "", "an HTML page instead of JSON"},
-		{`upstream connect error`, "", "", "upstream connect error"},
-		{`{"ErrorCode":"22`, "", "", messageCut},
-		{`"code: otp_inva`, "", "", messageCut},
-	} {
-		got := parseAnswer(nil, []byte(tt.body))
-		if got.code != tt.code || got.inner != tt.inner || got.message != tt.message {
-			t.Errorf("%s: got %+v", tt.body, got)
-		}
-	}
-}

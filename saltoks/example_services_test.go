@@ -333,3 +333,8 @@ func ExampleNewKeypadPIN() {
 	fmt.Println(pin, pin.Reveal())
 	// Output: [redacted] 004711
 }
+
+func ExampleWeekdays_Any() {
+	fmt.Println(saltoks.Weekdays{}.Any(), saltoks.Weekdays{Monday: true}.Any())
+	// Output: false true
+}

@@ -2,7 +2,6 @@ package saltoks
 
 import (
 	"context"
-	"iter"
 	"net/http"
 	"strings"
 	"testing"
@@ -325,15 +324,4 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s has no golden request and answer", name)
 		}
 	}
-}
-
-func all[T any](seq iter.Seq2[T, error]) ([]T, error) {
-	var items []T
-	for v, err := range seq {
-		if err != nil {
-			return items, err
-		}
-		items = append(items, v)
-	}
-	return items, nil
 }

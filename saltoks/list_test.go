@@ -1,27 +1,18 @@
 package saltoks
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/doorkit/doorkit/saltoks/internal/baseurl"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-func lockIDs(c *Client, ctx context.Context, opts ...ListOption) ([]LockID, error) {
-	var ids []LockID
-	for l, err := range c.Locks.All(ctx, "s", opts...) {
-		if err != nil {
-			return ids, err
-		}
-		ids = append(ids, l.ID)
-	}
-	return ids, nil
-}
 
 // pages answers ?page=N with two locks each and a link to the next.
 func pages(last int, link func(next string) string) func(*http.Request, string) *http.Response {
@@ -290,6 +281,51 @@ func FuzzListsEnd(f *testing.F) {
 		// Brent's search finds a circle within three times the way to it and around it.
 		if most := 3*2*len(script) + maxEmptyPages + 4; w.count() > most {
 			t.Errorf("%d requests for %d pages: %v", w.count(), len(script), err)
+		}
+	})
+}
+
+// FuzzOwnLink: whatever link comes, the request stays on our host and path.
+func FuzzOwnLink(f *testing.F) {
+	for _, s := range []string{"https://api.example.test/connect/x?y=1", "//evil/connect/", "/connect/../x", "/connect/%2e%2e/x", "http://api.example.test/connect/\\evil", "https://api.example.test/connect/x#frag"} {
+		f.Add(s)
+	}
+	base, err := baseurl.Parse("https://api.example.test/connect")
+	if err != nil {
+		f.Fatal(err)
+	}
+	c := &Client{base: base.String(), baseURL: base}
+	f.Fuzz(func(t *testing.T, link string) {
+		path, query, err := c.ownLink(link)
+		if err != nil {
+			return
+		}
+		target := c.base + path + "?" + encodeQuery(query)
+		if !strings.HasPrefix(target, "https://api.example.test/connect/") || strings.Contains(path, "/../") || strings.HasSuffix(path, "/..") || strings.ContainsAny(target, " \r\n#") {
+			t.Errorf("%q leads to %q", link, target)
+		}
+	})
+}
+
+// FuzzFilter: a value stays one quoted string.
+func FuzzFilter(f *testing.F) {
+	for _, s := range []string{"a", "'", "''", "' or ''='", "\\'", "a)b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		if !utf8.ValidString(value) || strings.Contains(value, "\x00") {
+			if f := Equal("name", value); f.err == nil || f.text != "" {
+				t.Errorf("%q becomes %q", value, f.text)
+			}
+			return
+		}
+		text, ok := strings.CutPrefix(Equal("name", value).String(), "name eq '")
+		if !ok {
+			t.Fatal(text)
+		}
+		text, ok = strings.CutSuffix(text, "'")
+		if rest := strings.ReplaceAll(text, "''", ""); !ok || strings.Contains(rest, "'") || strings.ReplaceAll(text, "''", "'") != value {
+			t.Errorf("%q becomes %q", value, text)
 		}
 	})
 }

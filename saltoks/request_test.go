@@ -2,6 +2,7 @@ package saltoks
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,3 +53,73 @@ func (*panickyJSON) UnmarshalJSON(b []byte) error { panic(plantedPanic) }
 
 // plantedPanic is what careless code of the host panics with.
 const plantedPanic = "planted-in-a-panic-5d1c"
+
+// TestAClassNobodyKnows is sent never, and so not again either.
+func TestAClassNobodyKnows(t *testing.T) {
+	t.Parallel()
+	w := &wire{answer: always(503, "")}
+	c := newTestClient(t, w)
+	r, err := c.NewRequest("POST", "/v1.2/sites")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Class = Safe + 1
+	if _, err := c.Do(t.Context(), r, nil); verdict(err) != "not sent" || w.count() != 0 {
+		t.Errorf("%d requests: %v", w.count(), err)
+	}
+}
+
+func TestNewRequestAndDo(t *testing.T) {
+	t.Parallel()
+	w := &wire{answer: always(200, `{"items":[{"kind":"tamper","new":true}]}`, "Request-Id", "r9")}
+	c := newTestClient(t, w)
+	if _, err := c.NewRequest("GET", "/v1.1/sites/{site}/incidents", "s 1?"); err == nil {
+		t.Error("a blank in an id is taken")
+	}
+	r, err := c.NewRequest("GET", "/v1.1/sites/{site}/incidents", "s?1")
+	if err != nil || r.Class != Safe {
+		t.Fatal(err, r.Class)
+	}
+	r.Query = map[string][]string{"$top": {"5"}}
+	var out struct{ Items []struct{ Kind string } }
+	resp, err := c.Do(t.Context(), r, &out)
+	if err != nil || resp.Status != 200 || resp.RequestID != "r9" || resp.Attempts != 1 || out.Items[0].Kind != "tamper" || !slices.Equal(resp.Body, []byte(`{"items":[{"kind":"tamper","new":true}]}`)) {
+		t.Errorf("%+v %+v %v", resp, out, err)
+	}
+	if got := w.requests[0].target; got != "/connect/v1.1/sites/s%3F1/incidents?$top=5" {
+		t.Error(got)
+	}
+	for _, bad := range []struct {
+		method, route string
+		values        []string
+	}{
+		{"get", "/x", nil}, {"", "/x", nil}, {"GET", "x", nil}, {"GET", "/x?y=1", nil}, {"GET", "/x/../y", nil}, {"GET", "/{a", []string{"1"}},
+		{"GET", "/{a}", nil}, {"GET", "/x", []string{"1"}}, {"GET", "/{a}", []string{""}}, {"GET", "/{a}", []string{"."}}, {"GET", "/{a}", []string{"..."}},
+		{"GET", "/{a}", []string{"a%2fb"}}, {"GET", "/{a}", []string{`a\b`}}, {"GET", "/x%2e", nil},
+	} {
+		if _, err := c.NewRequest(bad.method, bad.route, bad.values...); verdict(err) != "not sent" {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+	post, err := c.NewRequest("POST", "/v1.1/x")
+	if err != nil || post.Class != Never {
+		t.Fatal(err)
+	}
+	post.Body = func() {}
+	if _, err := c.Do(t.Context(), post, nil); verdict(err) != "not sent" {
+		t.Error(err)
+	}
+}
+
+// FuzzRoute: values never change which route is called.
+func FuzzRoute(f *testing.F) {
+	for _, s := range []string{"a", "..", "a/b", "%2e%2e", "a?b", "a#b", "ü", "\\", " "} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		path, err := fillRoute("/v1.2/sites/{site}/locks", []string{value})
+		if err == nil && (strings.Count(path, "/") != 4 || strings.ContainsAny(path, "?# \\")) {
+			t.Errorf("%q makes %q", value, path)
+		}
+	})
+}

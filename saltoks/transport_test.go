@@ -2,401 +2,189 @@ package saltoks
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
-	"strings"
+	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
 
-// journal records what happened in which order.
-type journal struct {
-	mu     sync.Mutex
-	events []string
-}
+// What keeps a command at one request on the wire.
 
-func (j *journal) add(format string, args ...any) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.events = append(j.events, fmt.Sprintf(format, args...))
-}
-
-func (j *journal) middleware(name string) Middleware {
-	return func(next http.RoundTripper) http.RoundTripper {
-		return roundTripper(func(r *http.Request) (*http.Response, error) {
-			j.add("%s %s", name, r.Header.Get("Authorization"))
-			return next.RoundTrip(r)
-		})
-	}
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// countingTokens gives another token each time and may be told to reject.
-type countingTokens struct {
-	j        *journal
-	n        atomic.Int32
-	rejected atomic.Int32
-}
-
-func (c *countingTokens) Token(context.Context) (Token, error) {
-	c.j.add("token")
-	return Token{Access: NewSecret(fmt.Sprint("t", c.n.Add(1)))}, nil
-}
-
-func (c *countingTokens) Reject(_ context.Context, t Token) error {
-	c.j.add("reject %s", t.Access.Reveal())
-	c.rejected.Add(1)
-	return nil
-}
-
-// TestChainOrder: every attempt waits for the limiter, then takes a token, then
-// runs through the middleware to the network.
-func TestChainOrder(t *testing.T) {
+// TestRedirects: a command follows none; a read follows one that keeps the
+// origin and the method, and no other.
+func TestRedirects(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		statuses := []int{503, 429, 200}
-		start := time.Now()
-		base := roundTripper(func(r *http.Request) (*http.Response, error) {
-			j.add("network after %v", time.Since(start).Round(time.Second))
-			status := statuses[0]
-			statuses = statuses[1:]
-			return reply(status, goldenLock, "Retry-After", "2"), nil
-		})
-		limiter, err := NewLimiter(LimiterConfig{Reads: 0.1, ReadBurst: 1}) // one in ten seconds
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := NewClient(Config{Environment: testEnv("https://api.example.test"), Tokens: &countingTokens{j: &j}, Limiter: limiter, HTTPClient: &http.Client{Transport: base}, Middleware: []Middleware{j.middleware("outer"), j.middleware("inner")}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
-			t.Fatal(err)
-		}
-		want := []string{
-			"token", "outer Bearer t1", "inner Bearer t1", "network after 0s",
-			"token", "outer Bearer t2", "inner Bearer t2", "network after 10s", // limited inside the retry
-			"token", "outer Bearer t3", "inner Bearer t3", "network after 20s",
-		}
-		if diff := cmp.Diff(want, j.events); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-	})
-}
-
-// TestUnauthorized: a 401 marks the token stale; a read tries once more with
-// the next one, a command does not.
-func TestUnauthorized(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		call     func(context.Context, *Client) error
-		requests int
-	}{
-		"a read": {func(ctx context.Context, c *Client) error { _, err := c.Locks.Get(ctx, "s", "l"); return err }, 2},
-		"an idempotent call": {func(ctx context.Context, c *Client) error {
-			return c.Users.SetSubscription(ctx, "s", "u", Subscribed)
-		}, 2},
-		"a command": {func(ctx context.Context, c *Client) error { return c.Raw().SetLockState(ctx, "s", "l", Locked, OTP{}) }, 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := &wire{answer: always(401, "", "WWW-Authenticate", "Bearer")}
-			tokens := &countingTokens{j: new(journal)}
-			c, err := NewClient(Config{Environment: testEnv("https://api.example.test"), Tokens: tokens, HTTPClient: &http.Client{Transport: w}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = tt.call(t.Context(), c)
-			if !errors.Is(err, ErrUnauthorized) || verdict(err) != "refused" {
-				t.Errorf("%s: %v", verdict(err), err)
-			}
-			if w.count() != tt.requests || int(tokens.rejected.Load()) != tt.requests {
-				t.Errorf("%d requests, %d rejected", w.count(), tokens.rejected.Load())
-			}
-		})
-	}
-}
-
-// TestRetries: how often, how long, and what the caller learns.
-func TestRetries(t *testing.T) {
-	t.Parallel()
-	get := func(ctx context.Context, c *Client) error { _, err := c.Locks.Get(ctx, "s", "l"); return err }
-	patch := func(ctx context.Context, c *Client) error { return c.Users.SetSubscription(ctx, "s", "u", Subscribed) }
-	remove := func(ctx context.Context, c *Client) error { return c.Users.Delete(ctx, "s", "u") }
-	answers := func(a ...*http.Response) func(int) (*http.Response, error) {
-		return func(n int) (*http.Response, error) { return a[min(n, len(a)-1)], nil }
-	}
-	for _, tt := range []struct {
-		name        string
-		call        func(context.Context, *Client) error
-		answer      func(n int) (*http.Response, error)
-		attempts    int
-		least, most time.Duration
-		verdict     string
-		cause       error
-		noAnswer    bool // to the last attempt
-	}{
-		{"503, then good", get, answers(reply(503, ""), reply(200, goldenLock)), 2, 0, 500 * time.Millisecond, "accepted", nil, false},
-		{"for ever 502", get, answers(reply(502, "<html>")), 4, 0, 4 * time.Second, "not sent", nil, false},
-		{"a write, for ever 502", patch, answers(reply(502, "<html>")), 4, 0, 4 * time.Second, "unconfirmed", nil, false},
-		{"a write, 502 then refused", patch, answers(reply(502, ""), reply(403, "")), 2, 0, time.Second, "unconfirmed", ErrForbidden, false},
-		{"a read, 502 then refused", get, answers(reply(502, ""), reply(403, "")), 2, 0, time.Second, "refused", ErrForbidden, false},
-		{"a write, 429 then refused", patch, answers(reply(429, ""), reply(403, "")), 2, 0, time.Second, "refused", ErrForbidden, false},
-		{"a delete, 502 then gone", remove, answers(reply(502, ""), reply(404, "")), 2, 0, time.Second, "accepted", nil, false},
-		{"a delete, not there", remove, answers(reply(404, "")), 1, 0, 0, "refused", ErrNotFound, false},
-		{"400", get, answers(reply(400, "")), 1, 0, 0, "not sent", nil, false},
-		{"501", get, answers(reply(501, "")), 1, 0, 0, "not sent", nil, false},
-		{"Retry-After in seconds", get, answers(reply(429, "", "Retry-After", "7"), reply(200, goldenLock)), 2, 7 * time.Second, 8 * time.Second, "accepted", nil, false},
-		{"Retry-After as a date", get, func(n int) (*http.Response, error) {
-			if n == 0 {
-				return reply(503, "", "Retry-After", time.Now().Add(9*time.Second).UTC().Format(http.TimeFormat)), nil
-			}
-			return reply(200, goldenLock), nil
-		}, 2, 8 * time.Second, 10 * time.Second, "accepted", nil, false},
-		{"Retry-After of a day", get, answers(reply(429, "", "Retry-After", "86400")), 1, 0, 0, "refused", ErrRateLimited, false},
-		{"Retry-After beyond all", get, answers(reply(503, "", "Retry-After", "9223372036854775807")), 1, 0, 0, "not sent", nil, false},
-		{"the network fails, then good", get, func(n int) (*http.Response, error) {
-			if n < 2 {
-				return nil, io.ErrUnexpectedEOF
-			}
-			return reply(200, goldenLock), nil
-		}, 3, 0, 2 * time.Second, "accepted", nil, false},
-		{"a cut body, then good", get, func(n int) (*http.Response, error) {
-			resp := reply(200, goldenLock)
-			if n == 0 {
-				resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), errReader{io.ErrUnexpectedEOF}))
-			}
-			return resp, nil
-		}, 2, 0, time.Second, "accepted", nil, false},
-		{"a cut body for ever, in a write", patch, func(int) (*http.Response, error) {
-			resp := reply(200, goldenLock)
-			resp.Body = io.NopCloser(errReader{io.ErrUnexpectedEOF})
-			return resp, nil
-		}, 4, 0, 4 * time.Second, "unconfirmed", io.ErrUnexpectedEOF, false},
-		{"a write, 502 then no answer", patch, func(n int) (*http.Response, error) {
-			if n == 0 {
-				return reply(502, ""), nil
-			}
-			return nil, io.ErrUnexpectedEOF
-		}, 4, 0, 4 * time.Second, "unconfirmed", io.ErrUnexpectedEOF, true},
-		{"a write, a cut body, then no answer", patch, func(n int) (*http.Response, error) {
-			if n == 0 {
-				resp := reply(200, "")
-				resp.Body = io.NopCloser(errReader{io.ErrUnexpectedEOF})
-				return resp, nil
-			}
-			return nil, io.ErrUnexpectedEOF
-		}, 4, 0, 4 * time.Second, "unconfirmed", io.ErrUnexpectedEOF, true},
-		{"a bad certificate", get, func(int) (*http.Response, error) {
-			return nil, &tls.CertificateVerificationError{Err: errors.New("untrusted")}
-		}, 1, 0, 0, "not sent", nil, true},
-		{"not JSON", get, answers(reply(200, "<html>")), 1, 0, 0, "not sent", nil, false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				var n int
-				c := newTestClient(t, roundTrip(func(*http.Request) (*http.Response, error) {
-					n++
-					return tt.answer(n - 1)
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for kind, call := range neverCalls {
+			t.Run(fmt.Sprint(status, " ", kind), func(t *testing.T) {
+				t.Parallel()
+				var requests atomic.Int32
+				srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					requests.Add(1)
+					http.Redirect(w, r, "/elsewhere", status)
 				}))
-				begin := time.Now()
-				err := tt.call(t.Context(), c)
-				took := time.Since(begin)
-				if got := verdict(err); got != tt.verdict || tt.cause != nil && !errors.Is(err, tt.cause) {
-					t.Errorf("%s: %v", got, err)
+				defer srv.Close()
+				err := call(t.Context(), tcpClient(t, srv.URL))
+				want := "refused"
+				if status == 302 || status == 303 {
+					want = "unconfirmed" // they are how a server answers what it has carried out
 				}
-				if n != tt.attempts || took < tt.least || took > tt.most {
-					t.Errorf("%d attempts in %v, want %d in %v to %v", n, took, tt.attempts, tt.least, tt.most)
-				}
-				if e, ok := errors.AsType[*APIError](err); ok && (e.Attempts != n || tt.noAnswer != (e.Status == 0)) {
-					t.Errorf("the error speaks of %d attempts and status %d", e.Attempts, e.Status)
+				if verdict(err) != want || requests.Load() != 1 {
+					t.Errorf("%s after %d requests: %v", verdict(err), requests.Load(), err)
 				}
 			})
+		}
+	}
+	stranger := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("another origin was asked, with %q", r.Header.Get("Authorization"))
+	}))
+	t.Cleanup(stranger.Close)
+	for _, tt := range []struct {
+		name, location string
+		requests       int32
+		ok             bool
+	}{
+		{"same origin", "/moved", 2, true},
+		{"another port", stranger.URL + "/moved", 1, false},
+		{"for ever", "/v1.2/sites/s/locks/l", 4, false},
+	} {
+		t.Run("read, "+tt.name, func(t *testing.T) {
+			var requests atomic.Int32
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				requests.Add(1)
+				if r.Header.Get("Authorization") != "Bearer "+testToken {
+					t.Errorf("authorization %q", r.Header.Get("Authorization"))
+				}
+				if r.URL.Path == "/moved" {
+					_, _ = io.WriteString(w, goldenLock)
+					return
+				}
+				http.Redirect(w, r, tt.location, http.StatusTemporaryRedirect)
+			}))
+			defer srv.Close()
+			_, err := tcpClient(t, srv.URL).Locks.Get(t.Context(), "s", "l")
+			e, _ := errors.AsType[*APIError](err)
+			if (err == nil) != tt.ok || requests.Load() != tt.requests || !tt.ok && e.Status != 307 {
+				t.Errorf("%d requests: %v", requests.Load(), err)
+			}
 		})
 	}
 }
 
-type errReader struct{ err error }
-
-func (e errReader) Read([]byte) (int, error) { return 0, e.err }
-
-// TestRetryEndsWithContext: a sleep ends with the context, and the answer that
-// led to it is not lost; a sleep that could not end in time is not begun.
-func TestRetryEndsWithContext(t *testing.T) {
+// TestDeadIdleConnection: the server closes a kept connection just when the
+// next request goes out on it. net/http repeats a GET then, and does so here for
+// a read; a command never meets such a connection and goes out once.
+func TestDeadIdleConnection(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := &wire{answer: always(503, "", "Retry-After", "20")}
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(3*time.Second, cancel)
-		begin := time.Now()
-		_, err := newTestClient(t, w).Locks.Get(ctx, "s", "l")
-		e, _ := errors.AsType[*APIError](err)
-		if took := time.Since(begin); took != 3*time.Second || !errors.Is(err, context.Canceled) || e.Status != 503 || w.count() != 1 {
-			t.Errorf("%v: %v", took, err)
+	handle := func(c net.Conn, n int) {
+		if n == 2 {
+			c.Close() // read the second request, say nothing
+			return
 		}
-
-		ctx, cancel = context.WithTimeout(t.Context(), 5*time.Second)
-		defer cancel()
-		begin = time.Now()
-		_, err = newTestClient(t, w).Locks.Get(ctx, "s", "l")
-		if took := time.Since(begin); took != 0 || err.(*APIError).RetryAfter != 20*time.Second {
-			t.Errorf("%v: %v", took, err)
+		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n{\"id\":\"l\",\"secret\":\"s1\"}")
+	}
+	first := map[string]func(context.Context, *Client) error{"a read": func(ctx context.Context, c *Client) error {
+		_, err := c.Locks.Get(ctx, "s", "l")
+		return err
+	}}
+	maps.Copy(first, neverCalls)
+	for kind, call := range neverCalls {
+		for before, warm := range first {
+			t.Run(kind+" after "+before, func(t *testing.T) {
+				t.Parallel()
+				url, requests := rawServer(t, handle)
+				c := tcpClient(t, url)
+				if err := warm(t.Context(), c); err != nil {
+					t.Fatal(err)
+				}
+				err := call(t.Context(), c)
+				if got := verdict(err); got != "unconfirmed" {
+					t.Errorf("%s: %v", got, err)
+				}
+				if n := requests(); n != 2 {
+					t.Errorf("%d requests on the wire, want one and one command", n)
+				}
+			})
+		}
+	}
+	t.Run("a transport of another kind", func(t *testing.T) {
+		// net/http below an opaque RoundTripper: the connection cannot be chosen,
+		// so the request itself must not be repeatable.
+		t.Parallel()
+		for kind, call := range neverCalls {
+			url, requests := rawServer(t, handle)
+			tr := &http.Transport{}
+			t.Cleanup(tr.CloseIdleConnections)
+			c := tcpClient(t, url, func(cfg *Config) { cfg.HTTPClient = &http.Client{Transport: otherTransport{tr}} })
+			if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
+				t.Fatal(err)
+			}
+			if err := call(t.Context(), c); verdict(err) != "unconfirmed" {
+				t.Errorf("%s: %s: %v", kind, verdict(err), err)
+			}
+			if n := requests(); n != 2 {
+				t.Errorf("%s: %d requests on the wire, want the read and one command", kind, n)
+			}
 		}
 	})
-}
-
-// TestRetryBudget: in an outage a client's retries dry up, and come back with
-// success.
-func TestRetryBudget(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := &wire{answer: always(503, "")}
-		c := newTestClient(t, w)
-		const calls = 100
-		for range calls {
-			_, _ = c.Locks.Get(t.Context(), "s", "l")
-		}
-		if extra := w.count() - calls; extra != budgetSize/budgetRetry {
-			t.Errorf("%d retries, want %d", extra, budgetSize/budgetRetry)
-		}
-		w.answer = always(200, goldenLock)
-		for range budgetRetry {
+	t.Run("a read", func(t *testing.T) {
+		t.Parallel()
+		url, requests := rawServer(t, handle)
+		c := tcpClient(t, url)
+		for range 2 {
 			if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
 				t.Fatal(err)
 			}
 		}
-		w.answer = always(503, "")
-		before := w.count()
-		_, _ = c.Locks.Get(t.Context(), "s", "l")
-		if n := w.count() - before; n != 2 {
-			t.Errorf("%d attempts, want one retry earned back", n)
+		if n := requests(); n != 3 {
+			t.Errorf("%d requests, want 3: the lost one was repeated", n)
 		}
 	})
 }
 
-func TestBackoffIsJitteredAndBounded(t *testing.T) {
+// TestCommandsOverTLS: reads share an HTTP/2 connection; each command has one of
+// its own, by HTTP/1.1, whose rules of repeating are known.
+func TestCommandsOverTLS(t *testing.T) {
 	t.Parallel()
-	seen := map[time.Duration]bool{}
-	for attempt := range 40 {
-		d := backoff(attempt)
-		if d < 0 || d >= longestWait {
-			t.Errorf("attempt %d waits %v", attempt, d)
-		}
-		seen[d] = true
-	}
-	if len(seen) < 20 {
-		t.Errorf("only %d different waits", len(seen))
-	}
-}
-
-// TestLimiterLanes: commands do not wait behind reads, clients share a limiter,
-// a 429 holds its lane only.
-func TestLimiterLanes(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		limiter, err := NewLimiter(LimiterConfig{})
-		if err != nil {
+	type arrival struct{ method, proto, from string }
+	var mu sync.Mutex
+	var seen []arrival
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, arrival{r.Method, r.Proto, r.RemoteAddr})
+		_, _ = io.WriteString(w, goldenLock)
+	}))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	c := tcpClient(t, srv.URL, func(cfg *Config) { cfg.HTTPClient = srv.Client() })
+	for range 2 {
+		if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
 			t.Fatal(err)
 		}
-		w := &wire{answer: always(200, goldenLock)}
-		one, two := newTestClient(t, w, func(cfg *Config) { cfg.Limiter = limiter }), newTestClient(t, w, func(cfg *Config) { cfg.Limiter = limiter })
-		begin := time.Now()
-		var reads sync.WaitGroup
-		for i := range 30 {
-			reads.Go(func() {
-				c := []*Client{one, two}[i%2]
-				if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
-					t.Error(err)
-				}
-			})
+		if err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}); err != nil {
+			t.Fatal(err)
 		}
-		synctest.Wait()
-		if n := w.count(); n != 10 {
-			t.Errorf("%d reads went at once, want the burst of 10", n)
-		}
-		for range 40 {
-			if err := one.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if took := time.Since(begin); took != 0 {
-			t.Errorf("40 commands behind 20 waiting reads took %v", took)
-		}
-		reads.Wait()
-		if took := time.Since(begin); took != 4*time.Second {
-			t.Errorf("30 reads took %v, want 20/5 = 4s", took)
-		}
-
-		w.answer = func(r *http.Request, _ string) *http.Response {
-			if r.Method == "PATCH" {
-				return reply(200, "")
-			}
-			return reply(429, "", "Retry-After", "25")
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, err := one.Locks.Get(ctx, "s", "l"); !errors.Is(err, ErrRateLimited) {
-			t.Error(err)
-		}
-		if err := two.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}); err != nil {
-			t.Error(err)
-		}
-		before := w.count()
-		_, err = two.Locks.Get(ctx, "s", "l") // the other client knows as well
-		if !errors.Is(err, ErrRateLimited) || !errors.Is(err, context.DeadlineExceeded) || w.count() != before {
-			t.Errorf("%v after %d requests", err, w.count()-before)
-		}
-		limiter.pause(readLane, 100*time.Millisecond)
-		if err := limiter.wait(ctx, readLane); !errors.Is(err, ErrRateLimited) {
-			t.Errorf("a shorter pause ended a longer one: %v", err)
-		}
-	})
-}
-
-// TestMiddlewareCannotRepeatACommand: not even a middleware that retries.
-func TestMiddlewareCannotRepeatACommand(t *testing.T) {
-	t.Parallel()
-	w := &wire{answer: always(500, "")}
-	c := newTestClient(t, w, func(cfg *Config) {
-		cfg.Middleware = []Middleware{func(next http.RoundTripper) http.RoundTripper {
-			return roundTripper(func(r *http.Request) (*http.Response, error) {
-				if _, err := next.RoundTrip(r); err != nil {
-					return nil, err
-				}
-				return next.RoundTrip(r)
-			})
-		}}
-	})
-	err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{})
-	if verdict(err) != "unconfirmed" || w.count() != 1 {
-		t.Errorf("%s after %d requests: %v", verdict(err), w.count(), err)
 	}
-}
-
-// TestErrorsKeepTheirKindWithoutTheirText: a secret in the text of a network's
-// error goes, what errors.As finds stays.
-func TestErrorsKeepTheirKindWithoutTheirText(t *testing.T) {
-	errHost := errors.New("the host's own error")
-	c := newTestClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {
-		return nil, &net.OpError{Op: r.Header.Get("Authorization"), Err: errHost}
-	}))
-	err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{})
-	op, ok := errors.AsType[*net.OpError](err)
-	if !ok || !errors.Is(op, errHost) || strings.Contains(err.Error(), testToken) {
-		t.Errorf("%v", err)
+	reads, commands := map[string]bool{}, map[string]bool{}
+	for _, a := range seen {
+		switch a.method + " " + a.proto {
+		case "GET HTTP/2.0":
+			reads[a.from] = true
+		case "PATCH HTTP/1.1":
+			commands[a.from] = true
+		default:
+			t.Errorf("%+v", a)
+		}
+	}
+	if len(reads) != 1 || len(commands) != 2 {
+		t.Errorf("%d connections for two reads, %d for two commands", len(reads), len(commands))
 	}
 }

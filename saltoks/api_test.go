@@ -2,9 +2,14 @@ package saltoks_test
 
 import (
 	"context"
+	"encoding/json"
 	"go/ast"
+	"go/parser"
+	"go/token"
 	"go/types"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -68,4 +73,76 @@ func takeContext(typ reflect.Type) (names []string) {
 		}
 	}
 	return names
+}
+
+// declarations are those of saltoks and of the packages beside it that a host
+// imports, tests aside.
+func declarations(t *testing.T) (all []ast.Decl) {
+	t.Helper()
+	for _, dir := range []string{".", "saltostate", "saltoauth", "saltoremote", "../internal/hostcall"} {
+		all = append(all, packageDecls(t, dir)...)
+	}
+	return all
+}
+
+func packageDecls(t *testing.T, dir string) (all []ast.Decl) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files in %s, %v", len(files), dir, err)
+	}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, f.Decls...)
+	}
+	return all
+}
+
+// TestJSONTags: every exported struct that a host may put into an API answer has
+// snake_case tags.
+func TestJSONTags(t *testing.T) {
+	t.Parallel()
+	snake := regexp.MustCompile("^`json:\"(-|[a-z][a-z0-9_]*)(,omitempty|,omitzero)?\"`$")
+	inputs := []string{"Config", "LimiterConfig", "Client", "Request", "Token", "IQKey", "TimeOfDay", "PanicError"}
+	for _, d := range packageDecls(t, ".") {
+		ast.Inspect(d, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok || !spec.Name.IsExported() {
+				return true
+			}
+			fields, ok := spec.Type.(*ast.StructType)
+			if !ok || strings.Contains(" "+strings.Join(inputs, " ")+" ", " "+spec.Name.Name+" ") {
+				return true
+			}
+			for _, f := range fields.Fields.List {
+				if len(f.Names) == 0 || !f.Names[0].IsExported() {
+					continue
+				}
+				if f.Tag == nil || len(f.Names) > 1 || !snake.MatchString(f.Tag.Value) {
+					t.Errorf("%s.%s has no snake_case tag", spec.Name.Name, f.Names[0].Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// TestJSONOfValues: zero times are omitted.
+func TestJSONOfValues(t *testing.T) {
+	t.Parallel()
+	for _, v := range []any{
+		saltoks.SiteUser{}, saltoks.IQ{}, saltoks.ActivatedIQ{}, saltoks.Entry{}, saltoks.Key{}, saltoks.EntryCursor{}, saltoks.Lock{},
+		saltoks.LockSchedule{}, saltoks.TimeSchedule{},
+	} {
+		text, err := json.Marshal(v)
+		if err != nil || strings.Contains(string(text), "0001-01-01") {
+			t.Errorf("%v: %s, %v", reflect.TypeOf(v), text, err)
+		}
+	}
 }

@@ -1,0 +1,27 @@
+package saltoks
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTimeOfDay(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]TimeOfDay{"08:30:00": {8, 30, 0}, "18:00": {18, 0, 0}, "23:59:59": {23, 59, 59}, "25:00:00": {}, "": {}, "noon": {}} {
+		var got TimeOfDay
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%q: %v %v", text, got, err)
+		}
+	}
+	w := &wire{answer: always(200, "")}
+	_, err := newTestClient(t, w).AccessGroups.AddTimeSchedule(t.Context(), "s", "g", TimeSchedule{Weekdays: EveryDay(), End: TimeOfDay{24, 0, 0}})
+	if verdict(err) != "not sent" || !strings.Contains(err.Error(), "23:59:59") {
+		t.Error(err)
+	}
+	for d := range time.Saturday + 1 {
+		if on := (Weekdays{Wednesday: true}).On(d); on != (d == time.Wednesday) {
+			t.Error(d, on)
+		}
+	}
+}
