@@ -54,7 +54,12 @@ type GroupLock struct {
 }
 
 // Locks lists a group's locks.
-func (s *AccessGroupsService) Locks(ctx context.Context, site SiteID, group AccessGroupID, opts ...ListOption) iter.Seq2[GroupLock, error] {
+func (s *AccessGroupsService) Locks(
+	ctx context.Context,
+	site SiteID,
+	group AccessGroupID,
+	opts ...ListOption,
+) iter.Seq2[GroupLock, error] {
 	return list(ctx, s.c, same[GroupLock], func(l *GroupLock) string { return string(l.ID) }, opts,
 		routeGroupLocks, string(site), string(group))
 }
@@ -98,7 +103,12 @@ func (w *groupUserWire) value() GroupUser {
 }
 
 // Users lists a group's members.
-func (s *AccessGroupsService) Users(ctx context.Context, site SiteID, group AccessGroupID, opts ...ListOption) iter.Seq2[GroupUser, error] {
+func (s *AccessGroupsService) Users(
+	ctx context.Context,
+	site SiteID,
+	group AccessGroupID,
+	opts ...ListOption,
+) iter.Seq2[GroupUser, error] {
 	return list(ctx, s.c, (*groupUserWire).value, func(u *GroupUser) string { return string(u.ID) }, opts,
 		routeGroupUsers, string(site), string(group))
 }
@@ -169,5 +179,9 @@ func (s *AccessGroupsService) writeSchedule(ctx context.Context, r *Request, sch
 
 // DeleteTimeSchedule removes a time schedule.
 func (s *AccessGroupsService) DeleteTimeSchedule(ctx context.Context, site SiteID, group AccessGroupID, schedule TimeScheduleID) error {
-	return s.c.run(ctx, newRequest("DELETE", routeTimeSchedules+"/{schedule}", Idempotent, string(site), string(group), string(schedule)), nil)
+	return s.c.run(
+		ctx,
+		newRequest("DELETE", routeTimeSchedules+"/{schedule}", Idempotent, string(site), string(group), string(schedule)),
+		nil,
+	)
 }

@@ -44,7 +44,8 @@ func TestEveryTypeHonoursContexts(t *testing.T) {
 	found := map[string]bool{}
 	for _, d := range declarations(t) {
 		fn, ok := d.(*ast.FuncDecl)
-		if !ok || !fn.Name.IsExported() || !slices.ContainsFunc(fn.Type.Params.List, func(f *ast.Field) bool { return types.ExprString(f.Type) == "context.Context" }) {
+		if !ok || !fn.Name.IsExported() ||
+			!slices.ContainsFunc(fn.Type.Params.List, func(f *ast.Field) bool { return types.ExprString(f.Type) == "context.Context" }) {
 			continue
 		}
 		receiver := "no type"

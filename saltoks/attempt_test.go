@@ -66,8 +66,15 @@ func TestOutcomeOfBrokenExchanges(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			hc, requests := pipeServer(func(c net.Conn, _ int) { _, _ = c.Read(make([]byte, 1)) })
 			begin := time.Now()
-			err := tcpClient(t, "http://127.0.0.1", func(cfg *Config) { cfg.HTTPClient = hc }, func(cfg *Config) { cfg.AttemptTimeout = 3 * time.Second }).Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{})
-			if got := verdict(err); got != "unconfirmed" || !errors.Is(err, context.DeadlineExceeded) || requests() != 1 || time.Since(begin) != 3*time.Second {
+			err := tcpClient(
+				t,
+				"http://127.0.0.1",
+				func(cfg *Config) { cfg.HTTPClient = hc },
+				func(cfg *Config) { cfg.AttemptTimeout = 3 * time.Second },
+			).Raw().
+				SetLockState(t.Context(), "s", "l", Unlocked, OTP{})
+			if got := verdict(err); got != "unconfirmed" || !errors.Is(err, context.DeadlineExceeded) || requests() != 1 ||
+				time.Since(begin) != 3*time.Second {
 				t.Errorf("%s after %v: %v (%d requests)", got, time.Since(begin), err, requests())
 			}
 		})
@@ -94,7 +101,9 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 	})
 	t.Run("dial, below another kind of transport", func(t *testing.T) {
 		t.Parallel()
-		c := tcpClient(t, closed(t), func(cfg *Config) { cfg.HTTPClient = &http.Client{Transport: otherTransport{&http.Transport{}}} })
+		c := tcpClient(t, closed(t), func(cfg *Config) {
+			cfg.HTTPClient = &http.Client{Transport: transportFunc((&http.Transport{}).RoundTrip)}
+		})
 		if err := unlock(t.Context(), c); verdict(err) != "not sent" {
 			t.Errorf("%s: %v", verdict(err), err)
 		}
@@ -116,7 +125,8 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 		srv.TLS = &tls.Config{MaxVersion: tls.VersionTLS11}
 		srv.StartTLS()
 		defer srv.Close()
-		if err := unlock(t.Context(), tcpClient(t, srv.URL)); verdict(err) != "not sent" || !strings.Contains(err.Error(), "protocol version") {
+		if err := unlock(t.Context(), tcpClient(t, srv.URL)); verdict(err) != "not sent" ||
+			!strings.Contains(err.Error(), "protocol version") {
 			t.Errorf("%s: %v", verdict(err), err)
 		}
 	})
@@ -138,7 +148,9 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 	t.Run("token", func(t *testing.T) {
 		t.Parallel()
 		url, requests := rawServer(t, func(net.Conn, int) {})
-		c, err := NewClient(Config{Environment: testEnv(url), Tokens: failingTokens{fmt.Errorf("consent is over: %w", ErrReauthorize)}})
+		c, err := NewClient(Config{Environment: testEnv(url), Tokens: tokenFunc(func(context.Context) (Token, error) {
+			return Token{}, fmt.Errorf("consent is over: %w", ErrReauthorize)
+		})})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +223,7 @@ func TestNoProofIsUnconfirmed(t *testing.T) {
 }
 
 func testNoProof(t *testing.T) {
-	c := newTestClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }))
+	c := newTestClient(t, transportFunc(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }))
 	if err := neverCalls["with a body"](t.Context(), c); verdict(err) != "unconfirmed" {
 		t.Errorf("%s: %v", verdict(err), err)
 	}
@@ -229,7 +241,7 @@ func TestChainOrder(t *testing.T) {
 		var j journal
 		statuses := []int{503, 429, 200}
 		start := time.Now()
-		base := roundTripper(func(r *http.Request) (*http.Response, error) {
+		base := transportFunc(func(r *http.Request) (*http.Response, error) {
 			j.add("network after %v", time.Since(start).Round(time.Second))
 			status := statuses[0]
 			statuses = statuses[1:]
@@ -239,7 +251,15 @@ func TestChainOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := NewClient(Config{Environment: testEnv("https://api.example.test"), Tokens: &countingTokens{j: &j}, Limiter: limiter, HTTPClient: &http.Client{Transport: base}, Middleware: []Middleware{j.middleware("outer"), j.middleware("inner")}})
+		c, err := NewClient(
+			Config{
+				Environment: testEnv("https://api.example.test"),
+				Tokens:      &countingTokens{j: &j},
+				Limiter:     limiter,
+				HTTPClient:  &http.Client{Transport: base},
+				Middleware:  []Middleware{j.middleware("outer"), j.middleware("inner")},
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -263,7 +283,7 @@ func TestMiddlewareCannotRepeatACommand(t *testing.T) {
 	w := &wire{answer: always(500, "")}
 	c := newTestClient(t, w, func(cfg *Config) {
 		cfg.Middleware = []Middleware{func(next http.RoundTripper) http.RoundTripper {
-			return roundTripper(func(r *http.Request) (*http.Response, error) {
+			return transportFunc(func(r *http.Request) (*http.Response, error) {
 				if _, err := next.RoundTrip(r); err != nil {
 					return nil, err
 				}

@@ -70,7 +70,13 @@ func benchServer(tb testing.TB, locks, perPage int) string {
 
 func benchClient(tb testing.TB, url string) *saltoks.Client {
 	tb.Helper()
-	c, err := saltoks.NewClient(saltoks.Config{Environment: saltoks.Environment{Name: "bench", Issuer: "https://id.example.test", API: url}, Tokens: fixedToken{}, Limiter: saltoks.NoRateLimit()})
+	c, err := saltoks.NewClient(
+		saltoks.Config{
+			Environment: saltoks.Environment{Name: "bench", Issuer: "https://id.example.test", API: url},
+			Tokens:      fixedToken{},
+			Limiter:     saltoks.NoRateLimit(),
+		},
+	)
 	if err != nil {
 		tb.Fatal(err)
 	}

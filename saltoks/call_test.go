@@ -16,7 +16,7 @@ import (
 // error goes, what errors.As finds stays.
 func TestErrorsKeepTheirKindWithoutTheirText(t *testing.T) {
 	errHost := errors.New("the host's own error")
-	c := newTestClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+	c := newTestClient(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: r.Header.Get("Authorization"), Err: errHost}
 	}))
 	err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{})
@@ -64,14 +64,25 @@ func TestPlantedSecrets(t *testing.T) {
 		always(200, `{"secret":17,"x":"`+echo+`"}`),
 		always(200, `"`+echo+`"`), always(200, `{"secret":"`+echo), always(200, `<html>`+echo), always(401, ``), always(302, ``, "Location", "/?otp=0tp42"),
 	} {
-		c := newTestClient(t, &wire{answer: answer}, func(cfg *Config) { cfg.Logger = logger }, func(cfg *Config) { cfg.UnverifiedEndpoints = true })
+		c := newTestClient(
+			t,
+			&wire{answer: answer},
+			func(cfg *Config) { cfg.Logger = logger },
+			func(cfg *Config) { cfg.UnverifiedEndpoints = true },
+		)
 		ctx := t.Context()
 		var errs []error
 		_, err := c.Raw().FirstSecret(ctx, "s", "q")
 		errs = append(errs, err)
 		_, err = c.Raw().SecretByOTP(ctx, "s", "q", NewOTP("0tp42"))
-		errs = append(errs, err, c.Raw().ConfirmPIN(ctx, "s", "q", NewOTP("0tp42")), c.Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("0tp42")),
-			c.Raw().Deactivate(ctx, "s", "q", "u", NewOTP("0tp42")), c.Users.SetCustomPIN(ctx, "s", "u", NewKeypadPIN("246810135790")))
+		errs = append(
+			errs,
+			err,
+			c.Raw().ConfirmPIN(ctx, "s", "q", NewOTP("0tp42")),
+			c.Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("0tp42")),
+			c.Raw().Deactivate(ctx, "s", "q", "u", NewOTP("0tp42")),
+			c.Users.SetCustomPIN(ctx, "s", "u", NewKeypadPIN("246810135790")),
+		)
 		_, err = c.Users.IssuePIN(ctx, "s", "u", time.Time{})
 		errs = append(errs, err)
 		_, err = c.Locks.Get(ctx, "s", "l")

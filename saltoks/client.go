@@ -102,7 +102,10 @@ func NewClient(cfg Config) (*Client, error) {
 // carries, or "" if the token source does not know it. It may fetch a token.
 func (c *Client) Subject(ctx context.Context) (string, error) {
 	token, err := c.token(ctx)
-	return token.Subject, err
+	if err != nil {
+		return "", err
+	}
+	return token.Subject, nil
 }
 
 // Close makes further calls fail with ErrClientClosed, closes idle connections

@@ -9,7 +9,7 @@ import (
 
 func TestClose(t *testing.T) {
 	t.Parallel()
-	tokens := &waitingTokens{release: make(chan struct{})}
+	tokens := &waitingTokens{tokenFunc: testTokens, release: make(chan struct{})}
 	w := &wire{answer: always(200, goldenLock)}
 	c, err := NewClient(Config{Environment: testEnv("https://api.example.test"), Tokens: tokens, HTTPClient: &http.Client{Transport: w}})
 	if err != nil {
@@ -30,7 +30,7 @@ func TestClose(t *testing.T) {
 }
 
 type waitingTokens struct {
-	staticTokens
+	tokenFunc
 	release chan struct{}
 }
 
@@ -45,7 +45,7 @@ func (w *waitingTokens) Wait(ctx context.Context) error {
 
 // TestSubject: the subject is the token's, within the caller's context.
 func TestSubject(t *testing.T) {
-	c, err := NewClient(Config{Environment: testEnv("https://api.example.test"), Tokens: subjectTokens{}})
+	c, err := NewClient(Config{Environment: testEnv("https://api.example.test"), Tokens: tokenFunc(testTokens)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,13 +57,4 @@ func TestSubject(t *testing.T) {
 	if got, err := c.Subject(ctx); got != "" || !errors.Is(err, context.Canceled) {
 		t.Errorf("%q, %v", got, err)
 	}
-}
-
-type subjectTokens struct{}
-
-func (subjectTokens) Token(ctx context.Context) (Token, error) {
-	if err := ctx.Err(); err != nil {
-		return Token{}, err
-	}
-	return Token{Access: NewSecret("a"), Subject: "subject-1"}, nil
 }

@@ -68,7 +68,8 @@ func TestOptions(t *testing.T) {
 	}
 	c = newTestClient(t, w, func(cfg *Config) { cfg.UnverifiedEndpoints = true })
 	auto := LockSchedule{AutoStart: true, Weekdays: EveryDay()}
-	if err := c.Locks.SetSchedule(t.Context(), "s", "l", auto); verdict(err) != "not sent" || !strings.Contains(err.Error(), "AllowAutomaticStart") {
+	if err := c.Locks.SetSchedule(t.Context(), "s", "l", auto); verdict(err) != "not sent" ||
+		!strings.Contains(err.Error(), "AllowAutomaticStart") {
 		t.Errorf("automatic start: %v", err)
 	}
 	if err := c.Locks.SetSchedule(t.Context(), "s", "l", auto, AllowAutomaticStart()); err != nil {

@@ -14,7 +14,12 @@ import (
 // time of another kind costs that field.
 func TestTolerance(t *testing.T) {
 	t.Parallel()
-	p, err := decodePage([]byte(`{"items":[{"id":"l1","customer_reference":"A","locked_state":"half_open","online":null,"floor":["?"],"battery_level":42,"new":{"x":[1]},"iq":{"id":"q","otp_enabled":true,"z":1},"offline_access_keys_limit":1.5},{"id":"l2"}],"count":"2","more":1}`), same[Lock])
+	p, err := decodePage(
+		[]byte(
+			`{"items":[{"id":"l1","customer_reference":"A","locked_state":"half_open","online":null,"floor":["?"],"battery_level":42,"new":{"x":[1]},"iq":{"id":"q","otp_enabled":true,"z":1},"offline_access_keys_limit":1.5},{"id":"l2"}],"count":"2","more":1}`,
+		),
+		same[Lock],
+	)
 	want := []Lock{{ID: "l1", Name: "A", State: "half_open", IQ: &LockIQ{ID: "q", OTPEnabled: true}}, {ID: "l2"}}
 	if diff := cmp.Diff(want, p.items); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
@@ -64,7 +69,7 @@ func TestStrictDecoding(t *testing.T) {
 		{`"a"`, "the answer is text, not a list"},
 		{`null`, "the answer is null, not a list"},
 	} {
-		_, err := lockIDs(newTestClient(t, &wire{answer: always(200, tt.body)}), t.Context())
+		_, err := lockIDs(t.Context(), newTestClient(t, &wire{answer: always(200, tt.body)}))
 		if err == nil || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("list %s: %v does not say %q", tt.body, err, tt.says)
 		}
@@ -101,7 +106,7 @@ func TestByteOrderMark(t *testing.T) {
 	t.Parallel()
 	for _, mark := range []string{byteOrderMark, " " + byteOrderMark + "\n", ""} {
 		for _, list := range []string{`[{"id":"a"}]`, `{"items":[{"id":"a"}],"next_page_link":null}`} {
-			if ids, err := lockIDs(newTestClient(t, &wire{answer: always(200, mark+list)}), t.Context()); err != nil || len(ids) != 1 {
+			if ids, err := lockIDs(t.Context(), newTestClient(t, &wire{answer: always(200, mark+list)})); err != nil || len(ids) != 1 {
 				t.Errorf("%q: %v, %v", mark+list, ids, err)
 			}
 		}
@@ -115,7 +120,8 @@ func TestByteOrderMark(t *testing.T) {
 		}
 		for inner, want := range map[string]error{"otp_invalid": ErrOTPInvalid, "otp_blocked": ErrOTPBlocked} {
 			c = newTestClient(t, &wire{answer: always(403, mark+commandFailed(inner))})
-			if err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, NewOTP("a")); !errors.Is(err, want) || verdict(err) != "refused" {
+			if err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, NewOTP("a")); !errors.Is(err, want) ||
+				verdict(err) != "refused" {
 				t.Errorf("%q: %v", mark, err)
 			}
 		}
@@ -156,7 +162,9 @@ func TestTimes(t *testing.T) {
 		t.Skip("no zone data on this machine")
 	}
 	var l LocalTime
-	if err := json.Unmarshal([]byte(`"2026-07-01T18:00:00"`), &l); err != nil || !l.In(amsterdam).Equal(time.Date(2026, 7, 1, 16, 0, 0, 0, time.UTC)) || l.String() != "2026-07-01T18:00:00" {
+	if err := json.Unmarshal([]byte(`"2026-07-01T18:00:00"`), &l); err != nil ||
+		!l.In(amsterdam).Equal(time.Date(2026, 7, 1, 16, 0, 0, 0, time.UTC)) ||
+		l.String() != "2026-07-01T18:00:00" {
 		t.Error(l, err)
 	}
 	if got := LocalTimeOf(time.Date(2026, 7, 1, 16, 0, 0, 0, time.UTC).In(amsterdam)); got != l {

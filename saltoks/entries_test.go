@@ -18,7 +18,19 @@ import (
 func TestPollWithoutATime(t *testing.T) {
 	t.Parallel()
 	row := `{"id":%q,"utc_date_time":%q},`
-	newest, odd, older := fmt.Sprintf(row, "c", "2026-08-19T12:05:00Z"), fmt.Sprintf(row, "b", "soon"), fmt.Sprintf(row, "a", "2026-08-19T12:01:00Z")
+	newest, odd, older := fmt.Sprintf(
+		row,
+		"c",
+		"2026-08-19T12:05:00Z",
+	), fmt.Sprintf(
+		row,
+		"b",
+		"soon",
+	), fmt.Sprintf(
+		row,
+		"a",
+		"2026-08-19T12:01:00Z",
+	)
 	w := &wire{answer: always(200, items(strings.TrimSuffix(newest+odd+older, ",")))}
 	c := newTestClient(t, w)
 	cursor := EntryCursor{From: time.Date(2026, 8, 19, 12, 0, 0, 0, time.UTC)}
@@ -63,7 +75,10 @@ func TestPoll(t *testing.T) {
 		for _, e := range log {
 			var minute int
 			_, _ = fmt.Sscanf(e, "%d", &minute)
-			rows = append(rows, fmt.Sprintf(`{"id":%q,"utc_date_time":%q}`, e, day.Add(time.Duration(minute)*time.Minute).Format(time.RFC3339)))
+			rows = append(
+				rows,
+				fmt.Sprintf(`{"id":%q,"utc_date_time":%q}`, e, day.Add(time.Duration(minute)*time.Minute).Format(time.RFC3339)),
+			)
 		}
 		return reply(200, `{"items":[`+strings.Join(rows, ",")+`]}`)
 	}}

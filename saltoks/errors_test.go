@@ -90,7 +90,14 @@ func TestSentinels(t *testing.T) {
 			if n := mock.GetTotalCallCount(); n != 1 {
 				t.Errorf("%d requests", n)
 			}
-			literal := &APIError{Status: e.Status, Code: e.Code, InnerCode: e.InnerCode, Message: e.Message, Method: e.Method, Route: e.Route}
+			literal := &APIError{
+				Status:    e.Status,
+				Code:      e.Code,
+				InnerCode: e.InnerCode,
+				Message:   e.Message,
+				Method:    e.Method,
+				Route:     e.Route,
+			}
 			for _, s := range everySentinel {
 				if errors.Is(literal, s) != errors.Is(err, s) {
 					t.Errorf("a literal with the same fields differs on %q", s)
@@ -111,7 +118,14 @@ var everySentinel = []error{
 func TestErrorText(t *testing.T) {
 	t.Parallel()
 	const otp, secret = "7e57a", "PLANTED"
-	w := &wire{answer: always(400, `{"ErrorCode":"3102","Message":"Request to /x?otp=`+otp+` by `+testToken+` failed\nwith code: otp_invalid"}`, "X-Request-Id", "req-1")}
+	w := &wire{
+		answer: always(
+			400,
+			`{"ErrorCode":"3102","Message":"Request to /x?otp=`+otp+` by `+testToken+` failed\nwith code: otp_invalid"}`,
+			"X-Request-Id",
+			"req-1",
+		),
+	}
 	c := newTestClient(t, w)
 	_, err := c.Raw().SecretByOTP(t.Context(), "s", "q", NewOTP(otp))
 	want := `saltoks: GET /v1.2/sites/{site}/iqs/{iq}/secret: one-time code invalid: check the clock, then the IQ's secret and PIN: "Request to /x?otp=[redacted] by [redacted] failed with code: otp_invalid" (status 400, code 3102 otp_invalid, request req-1)`

@@ -76,7 +76,12 @@ func ExampleNewClient() {
 }
 
 func ExampleNewClient_faults() {
-	_, err := saltoks.NewClient(saltoks.Config{Environment: saltoks.Environment{Name: "mine", Issuer: "https://id.example.test", API: "http://api.example.test"}, Tokens: nil})
+	_, err := saltoks.NewClient(
+		saltoks.Config{
+			Environment: saltoks.Environment{Name: "mine", Issuer: "https://id.example.test", API: "http://api.example.test"},
+			Tokens:      nil,
+		},
+	)
 	fmt.Println(err)
 	// Output: saltoks: Environment.API "http://api.example.test" must be https: http is allowed on loopback addresses only; Config.Tokens is missing
 }
@@ -141,7 +146,16 @@ func ExampleAPIError() {
 		sim.Fault(fault, saltokstest.On("/locking"))
 		err := client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
 		if e, ok := errors.AsType[*saltoks.APIError](err); ok {
-			fmt.Println("not sent:", e.NotSent(), "refused:", e.Refused(), "unconfirmed:", e.Unconfirmed(), "blocked:", errors.Is(err, saltoks.ErrOTPBlocked))
+			fmt.Println(
+				"not sent:",
+				e.NotSent(),
+				"refused:",
+				e.Refused(),
+				"unconfirmed:",
+				e.Unconfirmed(),
+				"blocked:",
+				errors.Is(err, saltoks.ErrOTPBlocked),
+			)
 		}
 	}
 	// Output:
@@ -154,7 +168,13 @@ func ExampleAPIError_Error() {
 	defer end()
 	_, err := client.Locks.Get(context.Background(), at.site, "00000000-0000-4000-8000-000000000000")
 	fmt.Println(errors.Is(err, saltoks.ErrNotFound))
-	err = &saltoks.APIError{Status: 403, Code: "3102", InnerCode: "otp_blocked", Method: "PATCH", Route: "/v1.2/sites/{site}/locks/{lock}/locking"}
+	err = &saltoks.APIError{
+		Status:    403,
+		Code:      "3102",
+		InnerCode: "otp_blocked",
+		Method:    "PATCH",
+		Route:     "/v1.2/sites/{site}/locks/{lock}/locking",
+	}
 	fmt.Println(err)
 	// Output:
 	// true

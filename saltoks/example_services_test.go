@@ -184,7 +184,13 @@ func ExampleRawService_Deactivate() {
 func ExampleIQsService_SetTree() {
 	_, client, at, end := harbour()
 	defer end()
-	err := client.IQs.SetTree(context.Background(), at.site, at.iq, []saltoks.IQTreeItem{{ID: string(at.lock), ParentID: string(at.iq), Hardware: "lock"}}, at.code())
+	err := client.IQs.SetTree(
+		context.Background(),
+		at.site,
+		at.iq,
+		[]saltoks.IQTreeItem{{ID: string(at.lock), ParentID: string(at.iq), Hardware: "lock"}},
+		at.code(),
+	)
 	fmt.Println(errors.Is(err, saltoks.ErrUnverified)) // needs UnverifiedEndpoints
 	// Output: true
 }
@@ -229,7 +235,12 @@ func ExampleRawService_SetLockState() {
 func ExampleLocksService_SetSchedule() {
 	_, client, at, end := harbour(func(cfg *saltoks.Config) { cfg.UnverifiedEndpoints = true })
 	defer end()
-	err := client.Locks.SetSchedule(context.Background(), at.site, at.lock, saltoks.LockSchedule{AutoStart: true, Weekdays: saltoks.EveryDay()})
+	err := client.Locks.SetSchedule(
+		context.Background(),
+		at.site,
+		at.lock,
+		saltoks.LockSchedule{AutoStart: true, Weekdays: saltoks.EveryDay()},
+	)
 	fmt.Println(err)
 	// Output: saltoks: PUT /v1.2/sites/{site}/locks/{lock}/easy_office_mode_schedule: the schedule unlocks the door by itself: pass AllowAutomaticStart if this is intended
 }
@@ -237,8 +248,17 @@ func ExampleLocksService_SetSchedule() {
 func ExampleAllowAutomaticStart() {
 	_, client, at, end := harbour() // and needs UnverifiedEndpoints as well
 	defer end()
-	err := client.Locks.SetSchedule(context.Background(), at.site, at.lock,
-		saltoks.LockSchedule{AutoStart: true, Weekdays: saltoks.EveryDay(), End: saltoks.TimeOfDay{Hour: 18}}, saltoks.AllowAutomaticStart())
+	err := client.Locks.SetSchedule(
+		context.Background(),
+		at.site,
+		at.lock,
+		saltoks.LockSchedule{
+			AutoStart: true,
+			Weekdays:  saltoks.EveryDay(),
+			End:       saltoks.TimeOfDay{Hour: 18},
+		},
+		saltoks.AllowAutomaticStart(),
+	)
 	fmt.Println(errors.Is(err, saltoks.ErrUnverified))
 	// Output: true
 }

@@ -30,7 +30,11 @@ func ada(sim *saltokstest.Sim, client *saltoks.Client, site saltoks.SiteID) salt
 func ExampleUsersService_Create() {
 	_, client, at, end := harbour()
 	defer end()
-	u, err := client.Users.Create(context.Background(), at.site, saltoks.NewUser{FirstName: "Ada", LastName: "Byron", Email: "ada@harbour.example"})
+	u, err := client.Users.Create(
+		context.Background(),
+		at.site,
+		saltoks.NewUser{FirstName: "Ada", LastName: "Byron", Email: "ada@harbour.example"},
+	)
 	fmt.Println(u.Person.FirstName, u.Subscription, string(u.ID) != string(u.Person.ID), err)
 	// Output: Ada subscribed true <nil>
 }
@@ -241,7 +245,12 @@ func ExampleAccessGroupsService_TimeSchedules() {
 	_, client, at, end := harbour()
 	defer end()
 	group := members(client, at.site)
-	_, _ = client.AccessGroups.AddTimeSchedule(context.Background(), at.site, group, saltoks.TimeSchedule{Weekdays: saltoks.EveryDay(), End: saltoks.TimeOfDay{Hour: 22}})
+	_, _ = client.AccessGroups.AddTimeSchedule(
+		context.Background(),
+		at.site,
+		group,
+		saltoks.TimeSchedule{Weekdays: saltoks.EveryDay(), End: saltoks.TimeOfDay{Hour: 22}},
+	)
 	for s, err := range client.AccessGroups.TimeSchedules(context.Background(), at.site, group) {
 		fmt.Println(s.End, s.On(time.Sunday), err)
 	}
@@ -252,7 +261,12 @@ func ExampleAccessGroupsService_UpdateTimeSchedule() {
 	_, client, at, end := harbour()
 	defer end()
 	group := members(client, at.site)
-	s, _ := client.AccessGroups.AddTimeSchedule(context.Background(), at.site, group, saltoks.TimeSchedule{Weekdays: saltoks.EveryDay(), End: saltoks.TimeOfDay{Hour: 22}})
+	s, _ := client.AccessGroups.AddTimeSchedule(
+		context.Background(),
+		at.site,
+		group,
+		saltoks.TimeSchedule{Weekdays: saltoks.EveryDay(), End: saltoks.TimeOfDay{Hour: 22}},
+	)
 	s.End.Hour = 20
 	s, err := client.AccessGroups.UpdateTimeSchedule(context.Background(), at.site, group, s)
 	fmt.Println(s.End, err)
@@ -263,7 +277,12 @@ func ExampleAccessGroupsService_DeleteTimeSchedule() {
 	_, client, at, end := harbour()
 	defer end()
 	group := members(client, at.site)
-	s, _ := client.AccessGroups.AddTimeSchedule(context.Background(), at.site, group, saltoks.TimeSchedule{Weekdays: saltoks.EveryDay(), End: saltoks.TimeOfDay{Hour: 22}})
+	s, _ := client.AccessGroups.AddTimeSchedule(
+		context.Background(),
+		at.site,
+		group,
+		saltoks.TimeSchedule{Weekdays: saltoks.EveryDay(), End: saltoks.TimeOfDay{Hour: 22}},
+	)
 	fmt.Println(client.AccessGroups.DeleteTimeSchedule(context.Background(), at.site, group, s.ID))
 	// Output: <nil>
 }

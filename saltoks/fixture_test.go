@@ -18,11 +18,14 @@ import (
 
 const testToken = "planted-access-token-7f3a"
 
-// staticTokens is a token source that always has one.
-type staticTokens struct{ access string }
+// tokenFunc is a function as a TokenSource.
+type tokenFunc func(context.Context) (Token, error)
 
-func (s staticTokens) Token(ctx context.Context) (Token, error) {
-	return Token{Access: NewSecret(s.access)}, ctx.Err()
+func (f tokenFunc) Token(ctx context.Context) (Token, error) { return f(ctx) }
+
+// testTokens always has a token.
+func testTokens(ctx context.Context) (Token, error) {
+	return Token{Access: NewSecret(testToken), Subject: "subject-1"}, ctx.Err()
 }
 
 // wire answers requests from memory and records them.
@@ -57,6 +60,7 @@ func (w *wire) count() int {
 	return len(w.requests)
 }
 
+// reply is an answer; header holds names and values in turn.
 func reply(status int, body string, header ...string) *http.Response {
 	h := http.Header{"Content-Type": {"application/json"}}
 	for i := 0; i+1 < len(header); i += 2 {
@@ -72,15 +76,16 @@ func always(status int, body string, header ...string) func(*http.Request, strin
 	return func(*http.Request, string) *http.Response { return reply(status, body, header...) }
 }
 
-// testEnv has a base path, so that an absolute path anywhere fails loudly.
 func testEnv(api string) Environment {
 	return Environment{Name: "test", Issuer: "https://id.example.test", API: api}
 }
 
+// newTestClient is a client over a transport in memory. Its API has a base path,
+// so that an absolute path anywhere is found.
 func newTestClient(t testing.TB, rt http.RoundTripper, set ...func(*Config)) *Client {
 	t.Helper()
 	cfg := Config{
-		Environment: testEnv("https://api.example.test/connect"), Tokens: staticTokens{testToken},
+		Environment: testEnv("https://api.example.test/connect"), Tokens: tokenFunc(testTokens),
 		HTTPClient: &http.Client{Transport: rt}, Limiter: NoRateLimit(),
 	}
 	for _, change := range set {
@@ -93,6 +98,7 @@ func newTestClient(t testing.TB, rt http.RoundTripper, set ...func(*Config)) *Cl
 	return c
 }
 
+// verdict is what an error reports of its call.
 func verdict(err error) string {
 	e, ok := errors.AsType[*APIError](err)
 	switch {
@@ -114,16 +120,12 @@ func verdict(err error) string {
 	return strings.Join(said, "+")
 }
 
+// tcpClient is a client of a server that listens at url.
 func tcpClient(t testing.TB, url string, set ...func(*Config)) *Client {
 	t.Helper()
-	cfg := Config{Environment: testEnv(url), Tokens: staticTokens{testToken}, Limiter: NoRateLimit()}
-	for _, change := range set {
-		change(&cfg)
-	}
-	c, err := NewClient(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := newTestClient(t, nil, append([]func(*Config){func(cfg *Config) {
+		cfg.Environment, cfg.HTTPClient = testEnv(url), nil
+	}}, set...)...)
 	t.Cleanup(func() { _ = c.Close(context.Background()) })
 	return c
 }
@@ -149,8 +151,7 @@ func rawServer(t *testing.T, handle func(conn net.Conn, n int)) (url string, req
 	return "http://" + l.Addr().String(), func() int { return int(seen.Load()) }
 }
 
-// pipeServer is rawServer without a network, for bubbles: the machine's speed
-// counts nothing there.
+// pipeServer is rawServer without a network, for tests under synctest.
 func pipeServer(handle func(conn net.Conn, n int)) (hc *http.Client, requests func() int) {
 	var seen atomic.Int32
 	dial := func(context.Context, string, string) (net.Conn, error) {
@@ -187,19 +188,6 @@ var neverCalls = map[string]func(context.Context, *Client) error{
 
 func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		r.Body.Close()
-	}
-	return f(r)
-}
-
-type failingTokens struct{ err error }
-
-func (f failingTokens) Token(context.Context) (Token, error) { return Token{}, f.err }
-
 // journal records what happened in which order.
 type journal struct {
 	mu     sync.Mutex
@@ -214,16 +202,12 @@ func (j *journal) add(format string, args ...any) {
 
 func (j *journal) middleware(name string) Middleware {
 	return func(next http.RoundTripper) http.RoundTripper {
-		return roundTripper(func(r *http.Request) (*http.Response, error) {
+		return transportFunc(func(r *http.Request) (*http.Response, error) {
 			j.add("%s %s", name, r.Header.Get("Authorization"))
 			return next.RoundTrip(r)
 		})
 	}
 }
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // countingTokens gives another token each time and may be told to reject.
 type countingTokens struct {
@@ -243,17 +227,7 @@ func (c *countingTokens) Reject(_ context.Context, t Token) error {
 	return nil
 }
 
-type errReader struct{ err error }
-
-func (e errReader) Read([]byte) (int, error) { return 0, e.err }
-
-type otherTransport struct{ next http.RoundTripper }
-
-func (o otherTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	return o.next.RoundTrip(r)
-}
-
-func lockIDs(c *Client, ctx context.Context, opts ...ListOption) ([]LockID, error) {
+func lockIDs(ctx context.Context, c *Client, opts ...ListOption) ([]LockID, error) {
 	var ids []LockID
 	for l, err := range c.Locks.All(ctx, "s", opts...) {
 		if err != nil {

@@ -69,7 +69,20 @@ func goldenSiteValue() Site {
 const goldenIQ = `{"id":"8a1be2d4-90f3-11ee-b9d1-0242ac120002","customer_reference":"Hall","time_zone":"Europe/Amsterdam","mac":"3B.9E.05","operator":"KPN","state":"active","restore_required":false,"reset_date":null,"online":true,"led_enabled":true,"data_sync_state":"not_synced","signal_strength":71,"revision":"2.0","otp_enabled":true}`
 
 func goldenIQValue() IQ {
-	return IQ{ID: gIQ, Name: "Hall", TimeZone: "Europe/Amsterdam", MAC: "3B.9E.05", Operator: "KPN", State: "active", Online: true, LEDEnabled: true, SyncState: NotSynced, Signal: 71, Revision: "2.0", OTPEnabled: true}
+	return IQ{
+		ID:         gIQ,
+		Name:       "Hall",
+		TimeZone:   "Europe/Amsterdam",
+		MAC:        "3B.9E.05",
+		Operator:   "KPN",
+		State:      "active",
+		Online:     true,
+		LEDEnabled: true,
+		SyncState:  NotSynced,
+		Signal:     71,
+		Revision:   "2.0",
+		OTPEnabled: true,
+	}
 }
 
 const goldenEntry = `{"id":"e1","event_category":"lock_rejected","event_detail":"no_access","utc_date_time":"2026-08-19T09:12:41Z","local_date_time":"2026-08-19T11:12:41","lock_id":"c3d9f0aa-1f52-4a77-9b0e-6e5d4c3b2a19","lock_mac_address":"01630000A1B2C3","lock_customer_reference":"Front","user_id":null,"user_first_name":"","user_last_name":"","user_image_url":null,"user_alias":null,"iq_id":"8a1be2d4-90f3-11ee-b9d1-0242ac120002","iq_customer_reference":"Hall","iq_mac_address":"3B.9E.05","iq_revision":"2.0","exit_requested":false,"access_by":"tag","access_detail":"0455","ttl_in_seconds":7776000,"expiration_date_time":"2026-11-17T09:12:41.1234567Z"}`
@@ -77,7 +90,9 @@ const goldenEntry = `{"id":"e1","event_category":"lock_rejected","event_detail":
 func goldenEntryValue() Entry {
 	return Entry{
 		ID: "e1", Category: LockRejected, Detail: "no_access", At: time.Date(2026, 8, 19, 9, 12, 41, 0, time.UTC),
-		LocalTime: LocalTimeOf(time.Date(2026, 8, 19, 11, 12, 41, 0, time.UTC)), Lock: gLock, LockName: "Front", LockMAC: "01630000A1B2C3",
+		LocalTime: LocalTimeOf(
+			time.Date(2026, 8, 19, 11, 12, 41, 0, time.UTC),
+		), Lock: gLock, LockName: "Front", LockMAC: "01630000A1B2C3",
 		IQ: gIQ, IQName: "Hall", IQMAC: "3B.9E.05", IQRevision: "2.0", AccessBy: ByTag, AccessDetail: "0455",
 		ExpiresAt:  time.Date(2026, 11, 17, 9, 12, 41, 123456700, time.UTC),
 		TTLSeconds: 90 * 24 * 60 * 60,
@@ -310,7 +325,11 @@ func TestGolden(t *testing.T) {
 			if diff := cmp.Diff([]string{g.method, g.target, g.body}, []string{r.method, r.target, r.body}); diff != "" {
 				t.Errorf("request (-want +got):\n%s", diff)
 			}
-			wantHeader := http.Header{"Accept": {"application/json"}, "User-Agent": {libraryAgent}, "Authorization": {"Bearer " + testToken}}
+			wantHeader := http.Header{
+				"Accept":        {"application/json"},
+				"User-Agent":    {libraryAgent},
+				"Authorization": {"Bearer " + testToken},
+			}
 			if g.body != "" {
 				wantHeader.Set("Content-Type", "application/json")
 			}

@@ -31,7 +31,7 @@ import (
 func TestNoSecretEscapes(t *testing.T) {
 	sim := saltokstest.New(t, saltokstest.Config{World: twoUsers()})
 	wire := wiretap.New(sim.HTTPClient().Transport)
-	hc := &http.Client{Transport: tapped(wire.RoundTrip)}
+	hc := &http.Client{Transport: roundTripFunc(wire.RoundTrip)}
 	var seen strings.Builder
 	logger := slog.New(slog.NewTextHandler(&seen, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	shown := map[string]bool{}
@@ -51,7 +51,11 @@ func TestNoSecretEscapes(t *testing.T) {
 	}
 
 	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}
-	creds := saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI()}
+	creds := saltoauth.Credentials{
+		ClientID:     sim.ClientID(),
+		ClientSecret: saltoks.NewSecret(sim.ClientSecret()),
+		RedirectURL:  sim.RedirectURI(),
+	}
 	wire.Note("client secret", sim.ClientSecret())
 	key, err := saltostate.ParseSealingKey("k1:UExBTlRFRHBsYW50ZWRQTEFOVEVEcGxhbnRlZHBsYW4=")
 	if err != nil {
@@ -186,9 +190,13 @@ func TestNoSecretEscapes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	panicky := saltoremote.OTPFunc(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) { panic("planted-in-a-panic") })
+	panicky := saltoremote.OTPFunc(
+		func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) { panic("planted-in-a-panic") },
+	)
 	wire.Note("panic", "planted-in-a-panic")
-	elsewhere, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: empty, User: conn.Identity(), Now: sim.Now, OTP: panicky})
+	elsewhere, err := saltoremote.NewRemote(
+		saltoremote.Config{Client: client, State: empty, User: conn.Identity(), Now: sim.Now, OTP: panicky},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,15 +298,13 @@ func twoUsers() saltokstest.World {
 		saltokstest.User{Email: "other@quay.example", Password: "planted-password-2", FirstName: "Other"},
 		saltokstest.User{Email: "third@mole.example", Password: "planted-password-3", FirstName: "Third"})
 	w.Sites[0].Members = []saltokstest.Member{{User: w.Users[0].Email}, {User: w.Users[1].Email}}
-	w.Sites = append(w.Sites, saltokstest.Site{Name: "Mole House", UID: "NL0000000077", Members: []saltokstest.Member{{User: "third@mole.example"}},
-		IQs: []saltokstest.IQ{{Name: "IQ Mole"}}, Locks: []saltokstest.Lock{{Name: "Mole Door"}}})
+	w.Sites = append(
+		w.Sites,
+		saltokstest.Site{Name: "Mole House", UID: "NL0000000077", Members: []saltokstest.Member{{User: "third@mole.example"}},
+			IQs: []saltokstest.IQ{{Name: "IQ Mole"}}, Locks: []saltokstest.Lock{{Name: "Mole Door"}}},
+	)
 	return w
 }
-
-// tapped is a transport that shows nothing of the tap when it is printed.
-type tapped func(*http.Request) (*http.Response, error)
-
-func (f tapped) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // noteTypes remembers the types of a value and of all errors below it.
 func noteTypes(shown map[string]bool, v any) {

@@ -20,7 +20,15 @@ func TestLimiterLanes(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := &wire{answer: always(200, goldenLock)}
-		one, two := newTestClient(t, w, func(cfg *Config) { cfg.Limiter = limiter }), newTestClient(t, w, func(cfg *Config) { cfg.Limiter = limiter })
+		one, two := newTestClient(
+			t,
+			w,
+			func(cfg *Config) { cfg.Limiter = limiter },
+		), newTestClient(
+			t,
+			w,
+			func(cfg *Config) { cfg.Limiter = limiter },
+		)
 		begin := time.Now()
 		var reads sync.WaitGroup
 		for i := range 30 {

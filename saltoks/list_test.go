@@ -101,7 +101,7 @@ func TestForeignLinks(t *testing.T) {
 			}
 			return reply(200, fmt.Sprintf(`{"items":[{"id":"a"}],"next_page_link":%q}`, link))
 		}
-		ids, err := lockIDs(newTestClient(t, w), t.Context())
+		ids, err := lockIDs(t.Context(), newTestClient(t, w))
 		if ok && (err != nil || len(ids) != 2) || !ok && (!errors.Is(err, ErrCursor) || len(ids) != 1) {
 			t.Errorf("%s: %v %v", link, ids, err)
 		}
@@ -132,7 +132,7 @@ func TestCursorThatDoesNotMove(t *testing.T) {
 	} {
 		w := &wire{}
 		w.answer = func(*http.Request, string) *http.Response { return reply(200, answer(w.count())) }
-		_, err := lockIDs(newTestClient(t, w), t.Context())
+		_, err := lockIDs(t.Context(), newTestClient(t, w))
 		if !errors.Is(err, ErrCursor) || w.count() > maxEmptyPages+2 {
 			t.Errorf("%s: after %d requests: %v", name, w.count(), err)
 		}
@@ -145,7 +145,7 @@ func TestCursorThatDoesNotMove(t *testing.T) {
 		}
 		return reply(200, `{"items":[{"id":"x"}],"continuation_token":null}`)
 	}
-	if ids, err := lockIDs(newTestClient(t, w), t.Context()); err != nil || len(ids) != 1 {
+	if ids, err := lockIDs(t.Context(), newTestClient(t, w)); err != nil || len(ids) != 1 {
 		t.Errorf("%v %v", ids, err)
 	}
 }
@@ -181,7 +181,7 @@ func TestRowsInsertedBetweenPages(t *testing.T) {
 				}
 				return reply(200, fmt.Sprintf(`{"items":[%s],"next_page_link":%s}`, strings.Join(rows[skip:end], ","), next))
 			}
-			ids, err := lockIDs(newTestClient(t, w), t.Context())
+			ids, err := lockIDs(t.Context(), newTestClient(t, w))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -212,7 +212,8 @@ func TestContinuationToken(t *testing.T) {
 	if err != nil || len(got) != 2 {
 		t.Fatal(got, err)
 	}
-	if w.requests[0].target != w.requests[1].target || w.requests[1].header.Get("CLP-Continuation-Token") != token || w.requests[0].header.Get("CLP-Continuation-Token") != "" {
+	if w.requests[0].target != w.requests[1].target || w.requests[1].header.Get("CLP-Continuation-Token") != token ||
+		w.requests[0].header.Get("CLP-Continuation-Token") != "" {
 		t.Errorf("%+v", w.requests)
 	}
 }
@@ -223,7 +224,7 @@ func TestListOptions(t *testing.T) {
 	c := newTestClient(t, w)
 	for _, opt := range []ListOption{PageSize(0), PageSize(-1), Where(Filter{}), Where(Equal("", "x")), Where(Equal("a b", "x")), Where(Equal("a' or 'b", "x")), Where(Contains("1a", "x")), Where(Equal("/a", "x")),
 		Where(Equal("a", "x\x00y")), Where(Contains("a", "\xff")), Where(Equal("a", "caf\xe9")), Where(Equal("a", "\xed\xa0\x80"))} {
-		if _, err := lockIDs(c, t.Context(), opt); verdict(err) != "not sent" {
+		if _, err := lockIDs(t.Context(), c, opt); verdict(err) != "not sent" {
 			t.Error(err)
 		}
 	}
@@ -240,7 +241,7 @@ func TestListOptions(t *testing.T) {
 		if f.String() != want {
 			t.Errorf("got %s, want %s", f, want)
 		}
-		if _, err := lockIDs(c, t.Context(), Where(f), nil); err != nil {
+		if _, err := lockIDs(t.Context(), c, Where(f), nil); err != nil {
 			t.Error(err)
 		}
 	}
@@ -272,9 +273,12 @@ func FuzzListsEnd(f *testing.F) {
 			if jump := int(script[at]) / 4; jump > 32 {
 				next = jump % len(script)
 			}
-			return reply(200, fmt.Sprintf(`{"items":[%s],"next_page_link":"/connect/v1.2/sites/s/locks?page=%d"}`, strings.Join(items, ","), next))
+			return reply(
+				200,
+				fmt.Sprintf(`{"items":[%s],"next_page_link":"/connect/v1.2/sites/s/locks?page=%d"}`, strings.Join(items, ","), next),
+			)
 		}
-		_, err := lockIDs(newTestClient(t, w), t.Context())
+		_, err := lockIDs(t.Context(), newTestClient(t, w))
 		if err != nil && !errors.Is(err, ErrCursor) {
 			t.Error(err)
 		}
@@ -301,7 +305,9 @@ func FuzzOwnLink(f *testing.F) {
 			return
 		}
 		target := c.base + path + "?" + encodeQuery(query)
-		if !strings.HasPrefix(target, "https://api.example.test/connect/") || strings.Contains(path, "/../") || strings.HasSuffix(path, "/..") || strings.ContainsAny(target, " \r\n#") {
+		if !strings.HasPrefix(target, "https://api.example.test/connect/") || strings.Contains(path, "/../") ||
+			strings.HasSuffix(path, "/..") ||
+			strings.ContainsAny(target, " \r\n#") {
 			t.Errorf("%q leads to %q", link, target)
 		}
 	})
@@ -324,7 +330,8 @@ func FuzzFilter(f *testing.F) {
 			t.Fatal(text)
 		}
 		text, ok = strings.CutSuffix(text, "'")
-		if rest := strings.ReplaceAll(text, "''", ""); !ok || strings.Contains(rest, "'") || strings.ReplaceAll(text, "''", "'") != value {
+		if rest := strings.ReplaceAll(text, "''", ""); !ok || strings.Contains(rest, "'") ||
+			strings.ReplaceAll(text, "''", "'") != value {
 			t.Errorf("%q becomes %q", value, text)
 		}
 	})

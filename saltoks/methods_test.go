@@ -130,7 +130,7 @@ func TestEveryMethodHonoursItsContext(t *testing.T) {
 			l.pause(commandLane, time.Hour)
 			return l, nil
 		}},
-		"token": {ts: slowTokens{}},
+		"token": {ts: tokenFunc(func(ctx context.Context) (Token, error) { <-ctx.Done(); return Token{}, ctx.Err() })},
 		"dial":  {dial: stuckDial},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestEveryMethodHonoursItsContext(t *testing.T) {
 				case setup.serve != nil:
 					hc, _ = pipeServer(setup.serve)
 				case hc == nil:
-					hc = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+					hc = &http.Client{Transport: transportFunc(func(r *http.Request) (*http.Response, error) {
 						t.Errorf("%s %s was sent", r.Method, r.URL.Path)
 						return nil, io.EOF
 					})}
@@ -152,11 +152,19 @@ func TestEveryMethodHonoursItsContext(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				var ts TokenSource = staticTokens{testToken}
+				var ts TokenSource = tokenFunc(testTokens)
 				if setup.ts != nil {
 					ts = setup.ts
 				}
-				c, err := NewClient(Config{Environment: testEnv("http://127.0.0.1"), Tokens: ts, HTTPClient: hc, Limiter: limiter, UnverifiedEndpoints: true})
+				c, err := NewClient(
+					Config{
+						Environment:         testEnv("http://127.0.0.1"),
+						Tokens:              ts,
+						HTTPClient:          hc,
+						Limiter:             limiter,
+						UnverifiedEndpoints: true,
+					},
+				)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -181,7 +189,8 @@ func TestEveryMethodHonoursItsContext(t *testing.T) {
 							t.Errorf("%s: %v, want an *APIError", method, err)
 							return
 						}
-						if name != "sleep between tries" && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+						if name != "sleep between tries" && !errors.Is(err, context.Canceled) &&
+							!errors.Is(err, context.DeadlineExceeded) {
 							t.Errorf("%s does not name the context: %v", method, err)
 						}
 						if setup.done && !e.NotSent() {
@@ -197,13 +206,6 @@ func TestEveryMethodHonoursItsContext(t *testing.T) {
 			})
 		})
 	}
-}
-
-type slowTokens struct{}
-
-func (slowTokens) Token(ctx context.Context) (Token, error) {
-	<-ctx.Done()
-	return Token{}, ctx.Err()
 }
 
 // TestEveryMethodSurvivesAnyAnswer: strange answers give an *APIError or a
@@ -334,10 +336,9 @@ func TestNoMethodRepeatsASecret(t *testing.T) {
 		}
 	}
 	for name, answer := range answers {
-		var mu sync.Mutex
 		var log strings.Builder
-		c := newTestClient(t, roundTripper(answer), func(cfg *Config) { cfg.UnverifiedEndpoints = true }, func(cfg *Config) {
-			cfg.Logger = slog.New(slog.NewTextHandler(&lockedWriter{&mu, &log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		c := newTestClient(t, transportFunc(answer), func(cfg *Config) { cfg.UnverifiedEndpoints = true }, func(cfg *Config) {
+			cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		})
 		c.budget.spent = budgetSize // no retries: they change nothing here
 		for method, call := range publicCalls(t, c) {
@@ -353,15 +354,4 @@ func TestNoMethodRepeatsASecret(t *testing.T) {
 			log.Reset()
 		}
 	}
-}
-
-type lockedWriter struct {
-	mu *sync.Mutex
-	w  io.Writer
-}
-
-func (l *lockedWriter) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(b)
 }

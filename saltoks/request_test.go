@@ -83,7 +83,8 @@ func TestNewRequestAndDo(t *testing.T) {
 	r.Query = map[string][]string{"$top": {"5"}}
 	var out struct{ Items []struct{ Kind string } }
 	resp, err := c.Do(t.Context(), r, &out)
-	if err != nil || resp.Status != 200 || resp.RequestID != "r9" || resp.Attempts != 1 || out.Items[0].Kind != "tamper" || !slices.Equal(resp.Body, []byte(`{"items":[{"kind":"tamper","new":true}]}`)) {
+	if err != nil || resp.Status != 200 || resp.RequestID != "r9" || resp.Attempts != 1 || out.Items[0].Kind != "tamper" ||
+		!slices.Equal(resp.Body, []byte(`{"items":[{"kind":"tamper","new":true}]}`)) {
 		t.Errorf("%+v %+v %v", resp, out, err)
 	}
 	if got := w.requests[0].target; got != "/connect/v1.1/sites/s%3F1/incidents?$top=5" {

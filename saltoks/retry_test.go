@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 )
@@ -30,7 +31,9 @@ func TestUnauthorized(t *testing.T) {
 			t.Parallel()
 			w := &wire{answer: always(401, "", "WWW-Authenticate", "Bearer")}
 			tokens := &countingTokens{j: new(journal)}
-			c, err := NewClient(Config{Environment: testEnv("https://api.example.test"), Tokens: tokens, HTTPClient: &http.Client{Transport: w}})
+			c, err := NewClient(
+				Config{Environment: testEnv("https://api.example.test"), Tokens: tokens, HTTPClient: &http.Client{Transport: w}},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,13 +95,13 @@ func TestRetries(t *testing.T) {
 		{"a cut body, then good", get, func(n int) (*http.Response, error) {
 			resp := reply(200, goldenLock)
 			if n == 0 {
-				resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), errReader{io.ErrUnexpectedEOF}))
+				resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), iotest.ErrReader(io.ErrUnexpectedEOF)))
 			}
 			return resp, nil
 		}, 2, 0, time.Second, "accepted", nil, false},
 		{"a cut body for ever, in a write", patch, func(int) (*http.Response, error) {
 			resp := reply(200, goldenLock)
-			resp.Body = io.NopCloser(errReader{io.ErrUnexpectedEOF})
+			resp.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))
 			return resp, nil
 		}, 4, 0, 4 * time.Second, "unconfirmed", io.ErrUnexpectedEOF, false},
 		{"a write, 502 then no answer", patch, func(n int) (*http.Response, error) {
@@ -110,7 +113,7 @@ func TestRetries(t *testing.T) {
 		{"a write, a cut body, then no answer", patch, func(n int) (*http.Response, error) {
 			if n == 0 {
 				resp := reply(200, "")
-				resp.Body = io.NopCloser(errReader{io.ErrUnexpectedEOF})
+				resp.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))
 				return resp, nil
 			}
 			return nil, io.ErrUnexpectedEOF
@@ -124,7 +127,7 @@ func TestRetries(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var n int
-				c := newTestClient(t, roundTrip(func(*http.Request) (*http.Response, error) {
+				c := newTestClient(t, transportFunc(func(*http.Request) (*http.Response, error) {
 					n++
 					return tt.answer(n - 1)
 				}))
@@ -230,7 +233,7 @@ func TestAnAttemptUnderWayIsNotTheAnswerBefore(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				n := 0
-				c := newTestClient(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+				c := newTestClient(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 					if n++; n == 1 {
 						return reply(429, "", "Retry-After", "1"), nil
 					}

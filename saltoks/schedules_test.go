@@ -15,7 +15,15 @@ func TestTimeOfDay(t *testing.T) {
 		}
 	}
 	w := &wire{answer: always(200, "")}
-	_, err := newTestClient(t, w).AccessGroups.AddTimeSchedule(t.Context(), "s", "g", TimeSchedule{Weekdays: EveryDay(), End: TimeOfDay{24, 0, 0}})
+	_, err := newTestClient(
+		t,
+		w,
+	).AccessGroups.AddTimeSchedule(
+		t.Context(),
+		"s",
+		"g",
+		TimeSchedule{Weekdays: EveryDay(), End: TimeOfDay{24, 0, 0}},
+	)
 	if verdict(err) != "not sent" || !strings.Contains(err.Error(), "23:59:59") {
 		t.Error(err)
 	}

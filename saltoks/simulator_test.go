@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
@@ -82,7 +83,13 @@ type door struct {
 
 func activatedDoor(sim *saltokstest.Sim) door {
 	w := sim.World()
-	d := door{sim, saltoks.SiteID(w.Sites[0].ID), saltoks.IQID(w.Sites[0].IQs[0].ID), saltoks.LockID(w.Sites[0].Locks[0].ID), w.Users[0].Email}
+	d := door{
+		sim,
+		saltoks.SiteID(w.Sites[0].ID),
+		saltoks.IQID(w.Sites[0].IQs[0].ID),
+		saltoks.LockID(w.Sites[0].Locks[0].ID),
+		w.Users[0].Email,
+	}
 	sim.Activate(d.user, string(d.iq))
 	return d
 }
@@ -135,8 +142,10 @@ func TestCommandUnderFaults(t *testing.T) {
 				if tt.arm != nil {
 					tt.arm(sim, d)
 				}
-				err := c.Raw().SetLockState(t.Context(), d.site, d.lock, saltoks.Unlocked, d.code()) // an attempt's own limit ends what hangs
-				if got := outcome(err); got != tt.want || tt.cause != nil && !errors.Is(err, tt.cause) {
+				err := c.Raw().
+					SetLockState(t.Context(), d.site, d.lock, saltoks.Unlocked, d.code())
+					// an attempt's own limit ends what hangs
+				if got := faulttest.Verdict(err); got != tt.want || tt.cause != nil && !errors.Is(err, tt.cause) {
 					t.Errorf("%s, want %s: %v", got, tt.want, err)
 				}
 				if n := sim.Movements(string(d.lock)); n != tt.moved {
@@ -150,21 +159,6 @@ func TestCommandUnderFaults(t *testing.T) {
 	}
 }
 
-func outcome(err error) string {
-	e, ok := errors.AsType[*saltoks.APIError](err)
-	switch {
-	case err == nil:
-		return "accepted"
-	case !ok:
-		return "no APIError"
-	case e.NotSent():
-		return "not sent"
-	case e.Refused():
-		return "refused"
-	}
-	return "unconfirmed"
-}
-
 // TestWrongCodes: missing, wrong and too many.
 func TestWrongCodes(t *testing.T) {
 	t.Parallel()
@@ -172,8 +166,9 @@ func TestWrongCodes(t *testing.T) {
 	d := activatedDoor(sim)
 	wrong := saltoks.NewOTP(sim.WrongOTP(d.user, string(d.iq)))
 	for _, code := range []saltoks.OTP{{}, wrong} {
-		if err := c.Raw().SetLockState(t.Context(), d.site, d.lock, saltoks.Unlocked, code); !errors.Is(err, saltoks.ErrOTPInvalid) || outcome(err) != "refused" {
-			t.Errorf("%s: %v", outcome(err), err)
+		if err := c.Raw().SetLockState(t.Context(), d.site, d.lock, saltoks.Unlocked, code); !errors.Is(err, saltoks.ErrOTPInvalid) ||
+			faulttest.Verdict(err) != "refused" {
+			t.Errorf("%s: %v", faulttest.Verdict(err), err)
 		}
 	}
 	var err error
@@ -248,7 +243,15 @@ func TestMembersOfASite(t *testing.T) {
 	if i < 0 {
 		t.Fatalf("no role site_user in %v", roles)
 	}
-	ada := must[saltoks.SiteUser](t)(c.Users.Create(ctx, d.site, saltoks.NewUser{FirstName: "Ada", LastName: "Byron", Email: "ada@harbour.example", Roles: []saltoks.RoleID{roles[i].ID}}))
+	ada := must[saltoks.SiteUser](
+		t,
+	)(
+		c.Users.Create(
+			ctx,
+			d.site,
+			saltoks.NewUser{FirstName: "Ada", LastName: "Byron", Email: "ada@harbour.example", Roles: []saltoks.RoleID{roles[i].ID}},
+		),
+	)
 	sim.Clock().Advance(2 * time.Minute) // creation is eventually consistent
 	if ada.ID == "" || ada.Person.ID == "" || string(ada.ID) == string(ada.Person.ID) {
 		t.Fatalf("%+v", ada)
@@ -271,7 +274,16 @@ func TestMembersOfASite(t *testing.T) {
 	if err := c.AccessGroups.AddUser(ctx, d.site, group.ID, ada.Person.ID); err != nil {
 		t.Fatal(err)
 	}
-	schedule := must[saltoks.TimeSchedule](t)(c.AccessGroups.AddTimeSchedule(ctx, d.site, group.ID, saltoks.TimeSchedule{Weekdays: saltoks.EveryDay(), End: saltoks.TimeOfDay{Hour: 23, Minute: 59, Second: 59}}))
+	schedule := must[saltoks.TimeSchedule](
+		t,
+	)(
+		c.AccessGroups.AddTimeSchedule(
+			ctx,
+			d.site,
+			group.ID,
+			saltoks.TimeSchedule{Weekdays: saltoks.EveryDay(), End: saltoks.TimeOfDay{Hour: 23, Minute: 59, Second: 59}},
+		),
+	)
 	if schedule.ID == "" || schedule.End.String() != "23:59:59" {
 		t.Errorf("%+v", schedule)
 	}
@@ -339,13 +351,16 @@ func TestReadsAgainstTheSimulator(t *testing.T) {
 			t.Errorf("%d of 49 locks", len(seen))
 		}
 	}
-	if got := collect(t, c.Locks.All(ctx, d.site, saltoks.Where(saltoks.Equal("customer_reference", "Main Entrance")))); len(got) != 1 || got[0].ID != d.lock || got[0].IQ.ID != d.iq {
+	if got := collect(t, c.Locks.All(ctx, d.site, saltoks.Where(saltoks.Equal("customer_reference", "Main Entrance")))); len(got) != 1 ||
+		got[0].ID != d.lock ||
+		got[0].IQ.ID != d.iq {
 		t.Errorf("%+v", got)
 	}
 	if _, err := c.Sites.Get(ctx, saltoks.SiteID(sim.World().Sites[0].UID)); !errors.Is(err, saltoks.ErrInvalidRequest) {
 		t.Errorf("a UID in a path: %v", err)
 	}
-	if s := must[saltoks.Site](t)(c.Sites.Resolve(ctx, sim.World().Sites[0].UID)); s.ID != d.site || s.EntriesKept != 90*24*time.Hour || s.TimeZone != "Europe/Amsterdam" {
+	if s := must[saltoks.Site](t)(c.Sites.Resolve(ctx, sim.World().Sites[0].UID)); s.ID != d.site || s.EntriesKept != 90*24*time.Hour ||
+		s.TimeZone != "Europe/Amsterdam" {
 		t.Errorf("%+v", s)
 	}
 	if sub := must[saltoks.Subscription](t)(c.Sites.Subscription(ctx, d.site)); !sub.Has("events_storage") {
@@ -360,7 +375,8 @@ func TestReadsAgainstTheSimulator(t *testing.T) {
 		sim.Clock().Advance(20 * time.Second)
 	}
 	entries, cursor, err := c.Entries.Poll(ctx, d.site, cursor)
-	if err != nil || len(entries) != 3 || entries[0].Category != saltoks.LockOpened || entries[0].AccessBy != saltoks.ByRemote || entries[0].User != must[saltoks.Me](t)(c.Me.Get(ctx)).ID {
+	if err != nil || len(entries) != 3 || entries[0].Category != saltoks.LockOpened || entries[0].AccessBy != saltoks.ByRemote ||
+		entries[0].User != must[saltoks.Me](t)(c.Me.Get(ctx)).ID {
 		t.Errorf("%v: %+v", err, entries)
 	}
 	if entries, _, err = c.Entries.Poll(ctx, d.site, cursor); err != nil || len(entries) != 0 {
@@ -375,7 +391,7 @@ func TestReadsAgainstTheSimulator(t *testing.T) {
 		t.Errorf("v2: %v", err)
 	}
 	r = must[*saltoks.Request](t)(c.NewRequest("GET", "/v1.2/sites/{site}/entries", string(d.site)))
-	if _, err := c.Do(ctx, r, nil); outcome(err) != "refused" {
+	if _, err := c.Do(ctx, r, nil); faulttest.Verdict(err) != "refused" {
 		t.Errorf("entries by another version: %v", err)
 	}
 }

@@ -8,7 +8,12 @@ import (
 
 func TestResolve(t *testing.T) {
 	t.Parallel()
-	w := &wire{answer: always(200, `[{"id":"a","site_uid":"NL1","customer_reference":"Twin"},{"id":"b","site_uid":"NL2","customer_reference":"Twin"},{"id":"c","site_uid":"NL3","customer_reference":"NL1"}]`)}
+	w := &wire{
+		answer: always(
+			200,
+			`[{"id":"a","site_uid":"NL1","customer_reference":"Twin"},{"id":"b","site_uid":"NL2","customer_reference":"Twin"},{"id":"c","site_uid":"NL3","customer_reference":"NL1"}]`,
+		),
+	}
 	c := newTestClient(t, w)
 	for text, want := range map[string]SiteID{"NL1": "a", "nl2": "b", "B": "b", "NL3": "c"} {
 		if s, err := c.Sites.Resolve(t.Context(), text); err != nil || s.ID != want {

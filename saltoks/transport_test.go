@@ -121,7 +121,7 @@ func TestDeadIdleConnection(t *testing.T) {
 			url, requests := rawServer(t, handle)
 			tr := &http.Transport{}
 			t.Cleanup(tr.CloseIdleConnections)
-			c := tcpClient(t, url, func(cfg *Config) { cfg.HTTPClient = &http.Client{Transport: otherTransport{tr}} })
+			c := tcpClient(t, url, func(cfg *Config) { cfg.HTTPClient = &http.Client{Transport: transportFunc(tr.RoundTrip)} })
 			if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
 				t.Fatal(err)
 			}

@@ -38,7 +38,7 @@ var zeroTypes = []reflect.Type{
 // opens nothing.
 func TestZeroValuesOpenNothing(t *testing.T) {
 	sent := http.DefaultTransport
-	http.DefaultTransport = tapped(func(r *http.Request) (*http.Response, error) {
+	http.DefaultTransport = roundTripFunc(func(r *http.Request) (*http.Response, error) {
 		t.Errorf("a zero value sent %s %s", r.Method, r.URL)
 		return nil, http.ErrUseLastResponse
 	})
@@ -68,7 +68,12 @@ func TestZeroValuesOpenNothing(t *testing.T) {
 				switch name {
 				case "MemoryStore.Get", "MemoryStore.Update": // ready as it is
 				case "Secret.MarshalText", "OTP.MarshalText", "IQPIN.MarshalText", "KeypadPIN.MarshalText": // [redacted]
-				case "LocalTime.MarshalJSON", "TimeOfDay.MarshalText", "LocalTime.UnmarshalJSON", "TimeOfDay.UnmarshalText", "LocalTime.MarshalText", "LocalTime.UnmarshalText":
+				case "LocalTime.MarshalJSON",
+					"TimeOfDay.MarshalText",
+					"LocalTime.UnmarshalJSON",
+					"TimeOfDay.UnmarshalText",
+					"LocalTime.MarshalText",
+					"LocalTime.UnmarshalText":
 				case "ActivatedElsewhereError.Unwrap", "APIError.Unwrap", "IdentityError.Unwrap":
 				case "Client.Close": // there is nothing to close
 				default:
