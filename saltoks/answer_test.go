@@ -11,7 +11,8 @@ import (
 
 // FuzzErrorBody: an error answer always gives an *APIError with one clean line.
 func FuzzErrorBody(f *testing.F) {
-	for _, s := range []string{``, `{"ErrorCode":"3102","Message":"Request execution failed with code: otp_invalid"}`, `{"ErrorCode":2202}`, `<html>`, `{"title":"x","traceId":"00"}`, "\x00\xff", `{"Message":"a\nb\u2028c"}`, `"otp_blocked"`} {
+	for _, s := range []string{``, `{"ErrorCode":"3102","Message":"Request execution failed with code: otp_invalid"}`,
+		`{"ErrorCode":2202}`, `<html>`, `{"title":"x","traceId":"00"}`, "\x00\xff", `{"Message":"a\nb\u2028c"}`, `"otp_blocked"`} {
 		f.Add(400, []byte(s))
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
@@ -43,21 +44,24 @@ func FuzzErrorBody(f *testing.F) {
 func TestCutErrorBodies(t *testing.T) {
 	const blocked = `"Message":"Request execution failed with code: otp_blocked"`
 	for body, want := range map[string]answerBody{
-		`{"ErrorCode":"3102",` + blocked:                        {code: "3102", inner: "otp_blocked", message: "Request execution failed with code: otp_blocked"},
-		`{` + blocked + `,"ErrorCode":"3102"`:                   {code: "3102", inner: "otp_blocked", message: "Request execution failed with code: otp_blocked"},
-		`{"ErrorCode":3102,` + blocked + `,"a":{"b":[1,`:        {code: "3102", inner: "otp_blocked", message: "Request execution failed with code: otp_blocked"},
-		`{"ErrorCode":"3102","Message":"code: otp_blocked`:      {code: "3102", message: messageCut},
-		`{"ErrorCode":"3102"`:                                   {code: "3102", message: messageCut},
-		`{"ErrorCode":"310`:                                     {message: messageCut},
-		`{"ErrorCode":310`:                                      {message: messageCut}, // more digits may have followed
-		`{"ErrorCode":3102 `:                                    {code: "3102", message: messageCut},
-		`{"ErrorCode`:                                           {message: messageCut},
-		`{`:                                                     {message: messageCut},
-		`{"x":{"ErrorCode":"2203"`:                              {message: messageCut},
-		`{"ErrorCode":"2203",<html>`:                            {message: messageBroken}, // not a cut
-		`{"ErrorCode":"2203"]`:                                  {message: messageBroken},
-		`{"ErrorCode":"2203"} {"ErrorCode":`:                    {message: messageBroken},
-		`{"ErrorCode":"2203","Message":"\ud8`:                   {code: "2203", message: messageCut},
+		`{"ErrorCode":"3102",` + blocked: {code: "3102", inner: "otp_blocked",
+			message: "Request execution failed with code: otp_blocked"},
+		`{` + blocked + `,"ErrorCode":"3102"`: {code: "3102", inner: "otp_blocked",
+			message: "Request execution failed with code: otp_blocked"},
+		`{"ErrorCode":3102,` + blocked + `,"a":{"b":[1,`: {code: "3102", inner: "otp_blocked",
+			message: "Request execution failed with code: otp_blocked"},
+		`{"ErrorCode":"3102","Message":"code: otp_blocked`: {code: "3102", message: messageCut},
+		`{"ErrorCode":"3102"`:                              {code: "3102", message: messageCut},
+		`{"ErrorCode":"310`:                                {message: messageCut},
+		`{"ErrorCode":310`:                                 {message: messageCut}, // more digits may have followed
+		`{"ErrorCode":3102 `:                               {code: "3102", message: messageCut},
+		`{"ErrorCode`:                                      {message: messageCut},
+		`{`:                                                {message: messageCut},
+		`{"x":{"ErrorCode":"2203"`:                         {message: messageCut},
+		`{"ErrorCode":"2203",<html>`:                       {message: messageBroken}, // not a cut
+		`{"ErrorCode":"2203"]`:                             {message: messageBroken},
+		`{"ErrorCode":"2203"} {"ErrorCode":`:               {message: messageBroken},
+		`{"ErrorCode":"2203","Message":"\ud8`:              {code: "2203", message: messageCut},
 		`{"traceId":"t-1","title":"no","ErrorCode":["2203","22`: {trace: "t-1", message: "no"},
 	} {
 		got := parseAnswer(nil, []byte(body))
@@ -86,7 +90,8 @@ func TestErrorBodies(t *testing.T) {
 		{`{"ErrorCode":2211}`, "2211", "", ""},
 		{`{"ErrorCode":{"x":1},"Message":7}`, `{"x":1}`, "", ""},
 		{`{"errorcode":"2202","message":"m"}`, "2202", "", "m"},
-		{`{"ErrorCode":"3102","Message":"Request execution failed with code: 'otp_blocked'."}`, "3102", "otp_blocked", "Request execution failed with code: 'otp_blocked'."},
+		{`{"ErrorCode":"3102","Message":"Request execution failed with code: 'otp_blocked'."}`, "3102", "otp_blocked",
+			"Request execution failed with code: 'otp_blocked'."},
 		{`{"ErrorCode":"3102","Message":"pin_not_changed"}`, "3102", "pin_not_changed", "pin_not_changed"},
 		{`{"ErrorCode":"3102","Message":"code: two words_here"}`, "3102", "", "code: two words_here"},
 		{`{"error":"invalid_scope","error_description":"no such scope"}`, "", "", "no such scope"},

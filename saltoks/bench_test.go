@@ -19,7 +19,13 @@ import (
 // The yardstick is what a careful team writes by hand: net/http, encoding/json,
 // a bearer header, status checked, body limited and decoded, the same types.
 
-const benchLock = `{"id":"c3d9f0aa-1f52-4a77-9b0e-6e5d4c%06d","customer_reference":"Lock %d","mac":"01630000A1B2C3","floor":null,"locked_state":"locked","lock_type":"escutcheon_pin","online":true,"iq_link_state":"attached","tag_registration_state":"not_started","battery_level":"fresh","left_open_alarm":false,"intrusion_alarm":false,"easy_office_mode_schedule":null,"iq":{"mac_address":"3B.9E.05","is_online":true,"revision":"2.0","otp_enabled":true,"id":"8a1be2d4-90f3-11ee-b9d1-0242ac120002","customer_reference":"Hall"},"repeater":null,"privacy_mode":false,"communication_type":"blue_net","vendor":{"id":"v1","reference":"sallis","display_name":"Salto"},"offline_access_keys_limit":10,"offline_access_keys_count":2}`
+const benchLock = `{"id":"c3d9f0aa-1f52-4a77-9b0e-6e5d4c%06d","customer_reference":"Lock %d","mac":"01630000A1B2C3","floor":null,` +
+	`"locked_state":"locked","lock_type":"escutcheon_pin","online":true,"iq_link_state":"attached",` +
+	`"tag_registration_state":"not_started","battery_level":"fresh","left_open_alarm":false,"intrusion_alarm":false,` +
+	`"easy_office_mode_schedule":null,"iq":{"mac_address":"3B.9E.05","is_online":true,"revision":"2.0","otp_enabled":true,` +
+	`"id":"8a1be2d4-90f3-11ee-b9d1-0242ac120002","customer_reference":"Hall"},"repeater":null,"privacy_mode":false,` +
+	`"communication_type":"blue_net","vendor":{"id":"v1","reference":"sallis","display_name":"Salto"},"offline_access_keys_limit":10,` +
+	`"offline_access_keys_count":2}`
 
 type fixedToken struct{}
 

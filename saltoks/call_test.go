@@ -62,7 +62,8 @@ func TestPlantedSecrets(t *testing.T) {
 			return reply(200, fmt.Sprintf(`{"ErrorCode":"2203","Message":%q}`, r.Header.Get("Authorization")+body))
 		},
 		always(200, `{"secret":17,"x":"`+echo+`"}`),
-		always(200, `"`+echo+`"`), always(200, `{"secret":"`+echo), always(200, `<html>`+echo), always(401, ``), always(302, ``, "Location", "/?otp=0tp42"),
+		always(200, `"`+echo+`"`), always(200, `{"secret":"`+echo), always(200, `<html>`+echo), always(401, ``),
+		always(302, ``, "Location", "/?otp=0tp42"),
 	} {
 		c := newTestClient(
 			t,

@@ -19,8 +19,10 @@ func TestNewClientNamesEveryFault(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{
-		"Environment.Name is missing", "Environment.Issuer", "must be https", "Environment.API", "must not hold a user", "Config.Tokens is missing",
-		"TLS below 1.2", "Config.AttemptTimeout", "Config.MaxResponse", "Config.UserAgent", "Config.Limiter is a zero Limiter", "Config.Middleware[0]",
+		"Environment.Name is missing", "Environment.Issuer", "must be https", "Environment.API", "must not hold a user",
+		"Config.Tokens is missing",
+		"TLS below 1.2", "Config.AttemptTimeout", "Config.MaxResponse", "Config.UserAgent", "Config.Limiter is a zero Limiter",
+		"Config.Middleware[0]",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)
@@ -29,7 +31,8 @@ func TestNewClientNamesEveryFault(t *testing.T) {
 	if strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("leaks or breaks: %q", err)
 	}
-	for _, env := range []Environment{Production(), Acceptance(), {Name: "x", Issuer: "http://127.0.0.1:1", API: "http://[::1]:2/base/", Events: "http://localhost:3"}} {
+	for _, env := range []Environment{Production(), Acceptance(),
+		{Name: "x", Issuer: "http://127.0.0.1:1", API: "http://[::1]:2/base/", Events: "http://localhost:3"}} {
 		if err := env.Validate(); err != nil {
 			t.Errorf("%s: %v", env.Name, err)
 		}

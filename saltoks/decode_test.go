@@ -16,7 +16,8 @@ func TestTolerance(t *testing.T) {
 	t.Parallel()
 	p, err := decodePage(
 		[]byte(
-			`{"items":[{"id":"l1","customer_reference":"A","locked_state":"half_open","online":null,"floor":["?"],"battery_level":42,"new":{"x":[1]},"iq":{"id":"q","otp_enabled":true,"z":1},"offline_access_keys_limit":1.5},{"id":"l2"}],"count":"2","more":1}`,
+			`{"items":[{"id":"l1","customer_reference":"A","locked_state":"half_open","online":null,"floor":["?"],"battery_level":42,`+
+				`"new":{"x":[1]},"iq":{"id":"q","otp_enabled":true,"z":1},"offline_access_keys_limit":1.5},{"id":"l2"}],"count":"2","more":1}`,
 		),
 		same[Lock],
 	)
@@ -24,7 +25,8 @@ func TestTolerance(t *testing.T) {
 	if diff := cmp.Diff(want, p.items); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	for _, body := range []string{`{"items":7}`, `{"items":["a"]}`, `["a"]`, `7`, `"x"`, `null`, `{}`, `{"item":[]}`, `{"items":[`, `<html>`, ``} {
+	for _, body := range []string{`{"items":7}`, `{"items":["a"]}`, `["a"]`, `7`, `"x"`, `null`, `{}`, `{"item":[]}`, `{"items":[`,
+		`<html>`, ``} {
 		if p, err := decodePage([]byte(body), same[Lock]); err == nil {
 			t.Errorf("%s is a list of %v", body, p.items)
 		} else if strings.Contains(err.Error(), "html") {
@@ -77,7 +79,8 @@ func TestStrictDecoding(t *testing.T) {
 	for _, tt := range []struct{ body, says string }{
 		{`{}`, "id is missing"}, {`{"id":""}`, "id is missing"}, {`{"id":{}}`, "id is an object, not text"},
 		{`null`, "the answer is null, not an object"}, {`[]`, "the answer is a list, not an object"}, {`7`, "the answer is a number"},
-		{`{"id":"l","iq":{"id":"q","otp_enabled":"true"}}`, "iq.otp_enabled is text, not true or false"}, {`{"id":"l","iq":"q"}`, "iq is text, not an object"},
+		{`{"id":"l","iq":{"id":"q","otp_enabled":"true"}}`, "iq.otp_enabled is text, not true or false"},
+		{`{"id":"l","iq":"q"}`, "iq is text, not an object"},
 	} {
 		c := newTestClient(t, &wire{answer: always(200, tt.body)})
 		if l, err := c.Locks.Get(t.Context(), "s", "l"); err == nil || !strings.Contains(err.Error(), tt.says) {
@@ -145,13 +148,15 @@ func TestTimes(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]time.Duration{
-		"90.00:00:00": 90 * 24 * time.Hour, "00:00:15": 15 * time.Second, "1.02:03:04.5000000": 26*time.Hour + 3*time.Minute + 4500*time.Millisecond, "-00:01:00": -time.Minute,
+		"90.00:00:00": 90 * 24 * time.Hour, "00:00:15": 15 * time.Second,
+		"1.02:03:04.5000000": 26*time.Hour + 3*time.Minute + 4500*time.Millisecond, "-00:01:00": -time.Minute,
 	} {
 		if got, ok := parseSpan(text); !ok || got != want {
 			t.Errorf("%s: %v %v", text, got, ok)
 		}
 	}
-	for _, text := range []string{"", "90", "1:2", "25:00:00", "00:60:00", "00:00:60", "x.00:00:00", "00:00:00.x", "-1.-2:00:00", "99999.00:00:00"} {
+	for _, text := range []string{"", "90", "1:2", "25:00:00", "00:60:00", "00:00:60", "x.00:00:00", "00:00:00.x", "-1.-2:00:00",
+		"99999.00:00:00"} {
 		if got, ok := parseSpan(text); ok {
 			t.Errorf("%q is %v", text, got)
 		}
@@ -175,8 +180,10 @@ func TestTimes(t *testing.T) {
 // FuzzDecoders: no answer, however strange, panics, and what is not an error can
 // be shown.
 func FuzzDecoders(f *testing.F) {
-	for _, s := range []string{goldenSite, goldenUser, goldenLock, goldenIQ, goldenEntry, goldenSchedule, "[" + goldenLock + "]", items(goldenIQ), `"004711"`, `004711`,
-		`{"user_amount":1,"features":["a",{"code":"b"}]}`, `{"iq_id":"a","activation_date":null}`, `{"type":"pin","expiry_date":"2026-01-01"}`, `{"id":"g","user":{"id":"p"}}`, ``, `null`, `{"items":[{}],"continuation_token":{}}`} {
+	for _, s := range []string{goldenSite, goldenUser, goldenLock, goldenIQ, goldenEntry, goldenSchedule, "[" + goldenLock + "]",
+		items(goldenIQ), `"004711"`, `004711`,
+		`{"user_amount":1,"features":["a",{"code":"b"}]}`, `{"iq_id":"a","activation_date":null}`,
+		`{"type":"pin","expiry_date":"2026-01-01"}`, `{"id":"g","user":{"id":"p"}}`, ``, `null`, `{"items":[{}],"continuation_token":{}}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -43,26 +43,38 @@ func TestSentinels(t *testing.T) {
 	}{
 		{"not found", user, "GET", usersURL, nil, 404, `{"ErrorCode":"2202","Message":"User not found"}`, []error{ErrNotFound}, "2202", ""},
 		{"not found without a body", user, "GET", usersURL, nil, 404, ``, []error{ErrNotFound}, "", ""},
-		{"forbidden", user, "GET", usersURL, nil, 403, `{"ErrorCode":"2203","Message":"User does not have permission"}`, []error{ErrForbidden}, "2203", ""},
+		{"forbidden", user, "GET", usersURL, nil, 403, `{"ErrorCode":"2203","Message":"User does not have permission"}`,
+			[]error{ErrForbidden}, "2203", ""},
 		{"forbidden as a number", user, "GET", usersURL, nil, 403, `{"ErrorCode":2203,"Message":null}`, []error{ErrForbidden}, "2203", ""},
-		{"forbidden, v2", user, "GET", usersURL, nil, 403, `{"type":"https://httpstatuses.io/403","title":"Forbidden","status":403,"traceId":"00-aa-bb-00"}`, []error{ErrForbidden}, "", ""},
-		{"command forbidden", locking, "PATCH", lockingURL, nil, 403, failed("command_forbidden"), []error{ErrForbidden}, "3102", "command_forbidden"},
+		{"forbidden, v2", user, "GET", usersURL, nil, 403,
+			`{"type":"https://httpstatuses.io/403","title":"Forbidden","status":403,"traceId":"00-aa-bb-00"}`, []error{ErrForbidden}, "", ""},
+		{"command forbidden", locking, "PATCH", lockingURL, nil, 403, failed("command_forbidden"), []error{ErrForbidden}, "3102",
+			"command_forbidden"},
 		{"unauthorized", user, "GET", usersURL, nil, 401, ``, []error{ErrUnauthorized}, "", ""},
 		{"rate limited", locking, "PATCH", lockingURL, nil, 429, ``, []error{ErrRateLimited}, "", ""},
-		{"invalid request", locking, "PATCH", lockingURL, nil, 400, `{"ErrorCode":"1100","Message":"The otp field is required."}`, []error{ErrInvalidRequest}, "1100", ""},
+		{"invalid request", locking, "PATCH", lockingURL, nil, 400, `{"ErrorCode":"1100","Message":"The otp field is required."}`,
+			[]error{ErrInvalidRequest}, "1100", ""},
 		{"invalid filter", user, "GET", usersURL, nil, 400, `{"ErrorCode":1102}`, []error{ErrInvalidRequest}, "1102", ""},
 		{"code invalid", locking, "PATCH", lockingURL, nil, 400, failed("otp_invalid"), []error{ErrOTPInvalid}, "3102", "otp_invalid"},
 		{"code invalid, bare", secret, "GET", secretURL, nil, 403, `"otp_invalid"`, []error{ErrOTPInvalid}, "", "otp_invalid"},
-		{"code missing", locking, "PATCH", lockingURL, nil, 404, `{"ErrorCode":"2202","Message":"Otp is invalid"}`, []error{ErrOTPInvalid}, "2202", ""},
+		{"code missing", locking, "PATCH", lockingURL, nil, 404, `{"ErrorCode":"2202","Message":"Otp is invalid"}`, []error{ErrOTPInvalid},
+			"2202", ""},
 		{"codes blocked", locking, "PATCH", lockingURL, nil, 403, failed("otp_blocked"), []error{ErrOTPBlocked}, "3102", "otp_blocked"},
-		{"PIN not changed", locking, "PATCH", lockingURL, nil, 400, failed("pin_not_changed"), []error{ErrIQPINNotChanged}, "3102", "pin_not_changed"},
-		{"already activated, secret", secret, "GET", secretURL, nil, 403, `{"ErrorCode":"2203","Message":"Cannot get first secret for an already activated Iq."}`, []error{ErrIQAlreadyActivated, ErrForbidden}, "2203", ""},
-		{"already activated, PIN", pin, "GET", pinURL, map[string]string{"send_email": "true"}, 403, failed("command_forbidden"), []error{ErrIQAlreadyActivated, ErrForbidden}, "3102", "command_forbidden"},
+		{"PIN not changed", locking, "PATCH", lockingURL, nil, 400, failed("pin_not_changed"), []error{ErrIQPINNotChanged}, "3102",
+			"pin_not_changed"},
+		{"already activated, secret", secret, "GET", secretURL, nil, 403,
+			`{"ErrorCode":"2203","Message":"Cannot get first secret for an already activated Iq."}`,
+			[]error{ErrIQAlreadyActivated, ErrForbidden}, "2203", ""},
+		{"already activated, PIN", pin, "GET", pinURL, map[string]string{"send_email": "true"}, 403, failed("command_forbidden"),
+			[]error{ErrIQAlreadyActivated, ErrForbidden}, "3102", "command_forbidden"},
 		{"IQ offline", locking, "PATCH", lockingURL, nil, 400, failed("iq_offline"), []error{ErrIQOffline}, "3102", "iq_offline"},
 		{"lock offline", locking, "PATCH", lockingURL, nil, 400, failed("lock_offline"), []error{ErrLockOffline}, "3102", "lock_offline"},
-		{"restore required", locking, "PATCH", lockingURL, nil, 403, `{"ErrorCode":"2203","Message":"Iq restore required"}`, []error{ErrRestoreRequired}, "2203", ""},
-		{"no subscription", user, "GET", usersURL, nil, 403, `{"ErrorCode":"2212","Message":"No valid subscription for feature"}`, []error{ErrNoSubscription}, "2212", ""},
-		{"site not released", user, "GET", usersURL, nil, 400, `{"ErrorCode":"2210","Message":"Site not released"}`, []error{ErrSiteNotReleased}, "2210", ""},
+		{"restore required", locking, "PATCH", lockingURL, nil, 403, `{"ErrorCode":"2203","Message":"Iq restore required"}`,
+			[]error{ErrRestoreRequired}, "2203", ""},
+		{"no subscription", user, "GET", usersURL, nil, 403, `{"ErrorCode":"2212","Message":"No valid subscription for feature"}`,
+			[]error{ErrNoSubscription}, "2212", ""},
+		{"site not released", user, "GET", usersURL, nil, 400, `{"ErrorCode":"2210","Message":"Site not released"}`,
+			[]error{ErrSiteNotReleased}, "2210", ""},
 		{"unknown", user, "GET", usersURL, nil, 418, `{"ErrorCode":"9999","Message":"Odd"}`, nil, "9999", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -128,7 +140,8 @@ func TestErrorText(t *testing.T) {
 	}
 	c := newTestClient(t, w)
 	_, err := c.Raw().SecretByOTP(t.Context(), "s", "q", NewOTP(otp))
-	want := `saltoks: GET /v1.2/sites/{site}/iqs/{iq}/secret: one-time code invalid: check the clock, then the IQ's secret and PIN: "Request to /x?otp=[redacted] by [redacted] failed with code: otp_invalid" (status 400, code 3102 otp_invalid, request req-1)`
+	want := `saltoks: GET /v1.2/sites/{site}/iqs/{iq}/secret: one-time code invalid: check the clock, then the IQ's secret and PIN: ` +
+		`"Request to /x?otp=[redacted] by [redacted] failed with code: otp_invalid" (status 400, code 3102 otp_invalid, request req-1)`
 	for range 2 {
 		if got := err.Error(); got != want {
 			t.Fatalf("got  %s\nwant %s", got, want)

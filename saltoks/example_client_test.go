@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
@@ -82,8 +83,10 @@ func ExampleNewClient_faults() {
 			Tokens:      nil,
 		},
 	)
-	fmt.Println(err)
-	// Output: saltoks: Environment.API "http://api.example.test" must be https: http is allowed on loopback addresses only; Config.Tokens is missing
+	fmt.Println(strings.ReplaceAll(err.Error(), "; ", ";\n"))
+	// Output:
+	// saltoks: Environment.API "http://api.example.test" must be https: http is allowed on loopback addresses only;
+	// Config.Tokens is missing
 }
 
 func ExampleClient_Close() {

@@ -241,8 +241,8 @@ func ExampleLocksService_SetSchedule() {
 		at.lock,
 		saltoks.LockSchedule{AutoStart: true, Weekdays: saltoks.EveryDay()},
 	)
-	fmt.Println(err)
-	// Output: saltoks: PUT /v1.2/sites/{site}/locks/{lock}/easy_office_mode_schedule: the schedule unlocks the door by itself: pass AllowAutomaticStart if this is intended
+	fmt.Println(errors.Unwrap(err))
+	// Output: the schedule unlocks the door by itself: pass AllowAutomaticStart if this is intended
 }
 
 func ExampleAllowAutomaticStart() {
@@ -314,7 +314,8 @@ func ExamplePageSize() {
 func ExampleWhere() {
 	_, client, at, end := harbour()
 	defer end()
-	for lock, err := range client.Locks.All(context.Background(), at.site, saltoks.Where(saltoks.Equal("customer_reference", "Office Four"))) {
+	for lock, err := range client.Locks.All(context.Background(), at.site,
+		saltoks.Where(saltoks.Equal("customer_reference", "Office Four"))) {
 		fmt.Println(lock.Name, err)
 	}
 	// Output: Office Four <nil>

@@ -23,9 +23,13 @@ const (
 	gTS    = TimeScheduleID("0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d")
 )
 
-const goldenUser = `{"id":"1d2e3f40-5a6b-4c7d-8e9f-a0b1c2d3e4f5","user":{"email":null,"image_url":null,"tag_number":null,"is_managed_by_current_site":true,"has_profile":false,"id":"9e8d7c6b-5a49-4838-b726-150403f2e1d0","first_name":"Ada","last_name":"Byron"},
-"roles":[{"id":"b1","customer_reference":"Site User","code":"site_user","parent_id":null,"is_hierarchical":false}],"alias":null,"toggle_easy_office_mode":false,"toggle_manual_office_mode":true,"remote_access":true,"blocked":false,"tag_owned_by_this_site":false,
-"subscription_state":"subscribed","override_privacy_mode":false,"use_pin":true,"data_removal_expires_at":null,"expires_at":"2026-09-01T10:00:00Z"}`
+const goldenUser = `{"id":"1d2e3f40-5a6b-4c7d-8e9f-a0b1c2d3e4f5","user":{"email":null,"image_url":null,"tag_number":null,` +
+	`"is_managed_by_current_site":true,"has_profile":false,"id":"9e8d7c6b-5a49-4838-b726-150403f2e1d0","first_name":"Ada",` +
+	`"last_name":"Byron"},` +
+	`"roles":[{"id":"b1","customer_reference":"Site User","code":"site_user","parent_id":null,"is_hierarchical":false}],"alias":null,` +
+	`"toggle_easy_office_mode":false,"toggle_manual_office_mode":true,"remote_access":true,"blocked":false,"tag_owned_by_this_site":false,` +
+	`"subscription_state":"subscribed","override_privacy_mode":false,"use_pin":true,"data_removal_expires_at":null,` +
+	`"expires_at":"2026-09-01T10:00:00Z"}`
 
 func goldenUserValue() SiteUser {
 	return SiteUser{
@@ -36,9 +40,14 @@ func goldenUserValue() SiteUser {
 	}
 }
 
-const goldenLock = `{"id":"c3d9f0aa-1f52-4a77-9b0e-6e5d4c3b2a19","customer_reference":"Front","mac":"01630000A1B2C3","floor":null,"locked_state":"locked","lock_type":"escutcheon_pin","online":true,"iq_link_state":"attached","tag_registration_state":"not_started","battery_level":"fresh","left_open_alarm":false,"intrusion_alarm":false,
-"easy_office_mode_schedule":{"eom_auto_start":false,"monday":true,"tuesday":true,"wednesday":true,"thursday":true,"friday":true,"saturday":false,"sunday":false,"start_time":"08:00:00","end_time":"18:00:59","start_date":null,"end_date":"2026-12-31T00:00:00"},
-"iq":{"mac_address":"3B.9E.05","is_online":true,"revision":"2.0","otp_enabled":true,"id":"8a1be2d4-90f3-11ee-b9d1-0242ac120002","customer_reference":"Hall"},"repeater":null,"privacy_mode":false,"communication_type":"blue_net","vendor":{"id":"v1","reference":"sallis","display_name":"Salto"},"offline_access_keys_limit":10,"offline_access_keys_count":2}`
+const goldenLock = `{"id":"c3d9f0aa-1f52-4a77-9b0e-6e5d4c3b2a19","customer_reference":"Front","mac":"01630000A1B2C3","floor":null,` +
+	`"locked_state":"locked","lock_type":"escutcheon_pin","online":true,"iq_link_state":"attached",` +
+	`"tag_registration_state":"not_started","battery_level":"fresh","left_open_alarm":false,"intrusion_alarm":false,` +
+	`"easy_office_mode_schedule":{"eom_auto_start":false,"monday":true,"tuesday":true,"wednesday":true,"thursday":true,"friday":true,` +
+	`"saturday":false,"sunday":false,"start_time":"08:00:00","end_time":"18:00:59","start_date":null,"end_date":"2026-12-31T00:00:00"},` +
+	`"iq":{"mac_address":"3B.9E.05","is_online":true,"revision":"2.0","otp_enabled":true,"id":"8a1be2d4-90f3-11ee-b9d1-0242ac120002",` +
+	`"customer_reference":"Hall"},"repeater":null,"privacy_mode":false,"communication_type":"blue_net","vendor":{"id":"v1",` +
+	`"reference":"sallis","display_name":"Salto"},"offline_access_keys_limit":10,"offline_access_keys_count":2}`
 
 func goldenLockValue() Lock {
 	return Lock{
@@ -54,8 +63,11 @@ func goldenLockValue() Lock {
 	}
 }
 
-const goldenSite = `{"active_user_amount":7,"active_iq_amount":2,"pin_enabled":true,"site_uid":"NL2600000001","id":"5f0c7a10-2b6e-4d9a-8c31-70a1f2d3e401","customer_reference":"Harbour","subscribed_user_amount":5,"subscription_valid":true,"country_code":"NL","time_zone":"Europe/Amsterdam",
-"owner":{"id":"o1","first_name":"Grace","last_name":"Hopper","email":"owner@space.test"},"installation_state":"released","mkey_compatible":true,"store_events_ttl":"90.00:00:00"}`
+const goldenSite = `{"active_user_amount":7,"active_iq_amount":2,"pin_enabled":true,"site_uid":"NL2600000001",` +
+	`"id":"5f0c7a10-2b6e-4d9a-8c31-70a1f2d3e401","customer_reference":"Harbour","subscribed_user_amount":5,"subscription_valid":true,` +
+	`"country_code":"NL","time_zone":"Europe/Amsterdam",` +
+	`"owner":{"id":"o1","first_name":"Grace","last_name":"Hopper","email":"owner@space.test"},"installation_state":"released",` +
+	`"mkey_compatible":true,"store_events_ttl":"90.00:00:00"}`
 
 func goldenSiteValue() Site {
 	return Site{
@@ -66,7 +78,9 @@ func goldenSiteValue() Site {
 	}
 }
 
-const goldenIQ = `{"id":"8a1be2d4-90f3-11ee-b9d1-0242ac120002","customer_reference":"Hall","time_zone":"Europe/Amsterdam","mac":"3B.9E.05","operator":"KPN","state":"active","restore_required":false,"reset_date":null,"online":true,"led_enabled":true,"data_sync_state":"not_synced","signal_strength":71,"revision":"2.0","otp_enabled":true}`
+const goldenIQ = `{"id":"8a1be2d4-90f3-11ee-b9d1-0242ac120002","customer_reference":"Hall","time_zone":"Europe/Amsterdam",` +
+	`"mac":"3B.9E.05","operator":"KPN","state":"active","restore_required":false,"reset_date":null,"online":true,"led_enabled":true,` +
+	`"data_sync_state":"not_synced","signal_strength":71,"revision":"2.0","otp_enabled":true}`
 
 func goldenIQValue() IQ {
 	return IQ{
@@ -85,7 +99,12 @@ func goldenIQValue() IQ {
 	}
 }
 
-const goldenEntry = `{"id":"e1","event_category":"lock_rejected","event_detail":"no_access","utc_date_time":"2026-08-19T09:12:41Z","local_date_time":"2026-08-19T11:12:41","lock_id":"c3d9f0aa-1f52-4a77-9b0e-6e5d4c3b2a19","lock_mac_address":"01630000A1B2C3","lock_customer_reference":"Front","user_id":null,"user_first_name":"","user_last_name":"","user_image_url":null,"user_alias":null,"iq_id":"8a1be2d4-90f3-11ee-b9d1-0242ac120002","iq_customer_reference":"Hall","iq_mac_address":"3B.9E.05","iq_revision":"2.0","exit_requested":false,"access_by":"tag","access_detail":"0455","ttl_in_seconds":7776000,"expiration_date_time":"2026-11-17T09:12:41.1234567Z"}`
+const goldenEntry = `{"id":"e1","event_category":"lock_rejected","event_detail":"no_access","utc_date_time":"2026-08-19T09:12:41Z",` +
+	`"local_date_time":"2026-08-19T11:12:41","lock_id":"c3d9f0aa-1f52-4a77-9b0e-6e5d4c3b2a19","lock_mac_address":"01630000A1B2C3",` +
+	`"lock_customer_reference":"Front","user_id":null,"user_first_name":"","user_last_name":"","user_image_url":null,"user_alias":null,` +
+	`"iq_id":"8a1be2d4-90f3-11ee-b9d1-0242ac120002","iq_customer_reference":"Hall","iq_mac_address":"3B.9E.05","iq_revision":"2.0",` +
+	`"exit_requested":false,"access_by":"tag","access_detail":"0455","ttl_in_seconds":7776000,` +
+	`"expiration_date_time":"2026-11-17T09:12:41.1234567Z"}`
 
 func goldenEntryValue() Entry {
 	return Entry{
@@ -99,7 +118,9 @@ func goldenEntryValue() Entry {
 	}
 }
 
-const goldenSchedule = `{"id":"0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d","monday":true,"tuesday":false,"wednesday":false,"thursday":false,"friday":false,"saturday":false,"sunday":true,"start_time":"08:30:00","end_time":"18:00:59","start_date":null,"end_date":null}`
+const goldenSchedule = `{"id":"0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d","monday":true,"tuesday":false,"wednesday":false,` +
+	`"thursday":false,"friday":false,"saturday":false,"sunday":true,"start_time":"08:30:00","end_time":"18:00:59",` +
+	`"start_date":null,"end_date":null}`
 
 func goldenScheduleValue() TimeSchedule {
 	return TimeSchedule{ID: gTS, Weekdays: Weekdays{Monday: true, Sunday: true}, Start: TimeOfDay{8, 30, 0}, End: TimeOfDay{18, 0, 59}}
@@ -113,7 +134,8 @@ func TestGolden(t *testing.T) {
 	const lock = site + "/locks/c3d9f0aa-1f52-4a77-9b0e-6e5d4c3b2a19"
 	const user = site + "/users/1d2e3f40-5a6b-4c7d-8e9f-a0b1c2d3e4f5"
 	const group = site + "/access_groups/77aa66bb-55cc-44dd-33ee-22ff11aa00bb"
-	const schedules = "/connect/v1.1/sites/5f0c7a10-2b6e-4d9a-8c31-70a1f2d3e401/access_groups/77aa66bb-55cc-44dd-33ee-22ff11aa00bb/time_schedules"
+	const schedules = "/connect/v1.1/sites/5f0c7a10-2b6e-4d9a-8c31-70a1f2d3e401" +
+		"/access_groups/77aa66bb-55cc-44dd-33ee-22ff11aa00bb/time_schedules"
 	expiry := time.Date(2026, 9, 1, 12, 0, 0, 999, time.FixedZone("", 7200))
 
 	type golden struct {
@@ -128,14 +150,17 @@ func TestGolden(t *testing.T) {
 	for _, g := range []golden{
 		{"Me.Get", func(ctx context.Context, c *Client) (any, error) { return c.Me.Get(ctx) },
 			"GET", "/connect/v1.2/me", "", 200,
-			`{"id":"9e8d7c6b-5a49-4838-b726-150403f2e1d0","first_name":"Ada","last_name":"Byron","phone":"+31600000001","email":"locks@space.test","language":"de-DE","tag_number":null,"tag_rf_id_uid":null,"image_url":null}`,
+			`{"id":"9e8d7c6b-5a49-4838-b726-150403f2e1d0","first_name":"Ada","last_name":"Byron","phone":"+31600000001",` +
+				`"email":"locks@space.test","language":"de-DE","tag_number":null,"tag_rf_id_uid":null,"image_url":null}`,
 			Me{ID: gPlat, FirstName: "Ada", LastName: "Byron", Phone: "+31600000001", Email: "locks@space.test", Language: "de-DE"}},
 		{"Me.OnSite", func(ctx context.Context, c *Client) (any, error) { return c.Me.OnSite(ctx, gSite) },
-			"GET", site + "/me", "", 200, goldenUser[:len(goldenUser)-1] + `,"ownership_state":"site_user","member_of_pods":[],"guest_of_pods":[]}`,
+			"GET", site + "/me", "", 200,
+			goldenUser[:len(goldenUser)-1] + `,"ownership_state":"site_user","member_of_pods":[],"guest_of_pods":[]}`,
 			OwnSiteUser{goldenUserValue(), "site_user"}},
 		{"Me.ActivatedIQs", func(ctx context.Context, c *Client) (any, error) { return all(c.Me.ActivatedIQs(ctx, gSite)) },
 			"GET", "/connect/v1.2/me/5f0c7a10-2b6e-4d9a-8c31-70a1f2d3e401/activated_iqs", "", 200,
-			items(`{"iq_id":"8a1be2d4-90f3-11ee-b9d1-0242ac120002","activation_date":"2026-08-19T08:00:00Z","activated":true},{"iq_id":"i2","activation_date":null,"activated":false}`),
+			items(`{"iq_id":"8a1be2d4-90f3-11ee-b9d1-0242ac120002","activation_date":"2026-08-19T08:00:00Z","activated":true},{"iq_id":"i2",` +
+				`"activation_date":null,"activated":false}`),
 			[]ActivatedIQ{{gIQ, true, time.Date(2026, 8, 19, 8, 0, 0, 0, time.UTC)}, {IQ: "i2"}}},
 		{"Sites.All", func(ctx context.Context, c *Client) (any, error) { return all(c.Sites.All(ctx)) },
 			"GET", "/connect/v1.2/sites", "", 200, `[` + goldenSite + `]`, []Site{goldenSiteValue()}},
@@ -147,7 +172,8 @@ func TestGolden(t *testing.T) {
 			"GET", site + "/subscription", "", 200, `{"user_amount":10,"type":"default","features":["pods",{"code":"custom_pin"},7,{"x":1}]}`,
 			Subscription{Users: 10, Type: "default", Features: []string{"pods", "custom_pin"}}},
 		{"Sites.Roles", func(ctx context.Context, c *Client) (any, error) { return all(c.Sites.Roles(ctx, gSite)) },
-			"GET", site + "/roles", "", 200, items(`{"id":"r1","customer_reference":"Site Admin","code":"site_admin","parent_id":null,"is_hierarchical":true}`),
+			"GET", site + "/roles", "", 200,
+			items(`{"id":"r1","customer_reference":"Site Admin","code":"site_admin","parent_id":null,"is_hierarchical":true}`),
 			[]Role{{ID: "r1", Name: "Site Admin", Code: RoleSiteAdmin, Hierarchical: true}}},
 		{"IQs.All", func(ctx context.Context, c *Client) (any, error) { return all(c.IQs.All(ctx, gSite, PageSize(50))) },
 			"GET", site + "/iqs?$top=50", "", 200, items(goldenIQ), []IQ{goldenIQValue()}},
@@ -188,7 +214,8 @@ func TestGolden(t *testing.T) {
 		{"Locks.All", func(ctx context.Context, c *Client) (any, error) {
 			return all(c.Locks.All(ctx, gSite, Where(Equal("customer_reference", "Front'; it's"))))
 		},
-			"GET", site + "/locks?$filter=customer_reference%20eq%20%27Front%27%27%3B%20it%27%27s%27", "", 200, items(goldenLock), []Lock{goldenLockValue()}},
+			"GET", site + "/locks?$filter=customer_reference%20eq%20%27Front%27%27%3B%20it%27%27s%27", "", 200, items(goldenLock),
+			[]Lock{goldenLockValue()}},
 		{"Locks.Get", func(ctx context.Context, c *Client) (any, error) { return c.Locks.Get(ctx, gSite, gLock) },
 			"GET", lock, "", 200, goldenLock, goldenLockValue()},
 		{"Raw.SetLockState", func(ctx context.Context, c *Client) (any, error) {
@@ -200,19 +227,25 @@ func TestGolden(t *testing.T) {
 		},
 			"PATCH", lock + "/locking", `{"locked_state":"office_mode"}`, 200, "", nil},
 		{"Locks.SetSchedule", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Locks.SetSchedule(ctx, gSite, gLock, LockSchedule{Weekdays: Weekdays{Friday: true}, Start: TimeOfDay{9, 0, 0}, End: TimeOfDay{17, 0, 0}})
+			return nil, c.Locks.SetSchedule(ctx, gSite, gLock,
+				LockSchedule{Weekdays: Weekdays{Friday: true}, Start: TimeOfDay{9, 0, 0}, End: TimeOfDay{17, 0, 0}})
 		},
-			"PUT", lock + "/easy_office_mode_schedule", `{"eom_auto_start":false,"monday":false,"tuesday":false,"wednesday":false,"thursday":false,"friday":true,"saturday":false,"sunday":false,"start_time":"09:00:00","end_time":"17:00:00"}`, 200, "", nil},
+			"PUT", lock + "/easy_office_mode_schedule",
+			`{"eom_auto_start":false,"monday":false,"tuesday":false,"wednesday":false,"thursday":false,"friday":true,"saturday":false,` +
+				`"sunday":false,"start_time":"09:00:00","end_time":"17:00:00"}`, 200, "", nil},
 		{"Users.All", func(ctx context.Context, c *Client) (any, error) {
 			return all(c.Users.All(ctx, gSite, Where(Equal("user/email", "a+b@space.test"))))
 		},
-			"GET", site + "/users?$filter=user%2Femail%20eq%20%27a%2Bb%40space.test%27", "", 200, `[` + goldenUser + `]`, []SiteUser{goldenUserValue()}},
+			"GET", site + "/users?$filter=user%2Femail%20eq%20%27a%2Bb%40space.test%27", "", 200, `[` + goldenUser + `]`,
+			[]SiteUser{goldenUserValue()}},
 		{"Users.Get", func(ctx context.Context, c *Client) (any, error) { return c.Users.Get(ctx, gSite, gUser) },
 			"GET", user, "", 200, goldenUser, goldenUserValue()},
 		{"Users.Create", func(ctx context.Context, c *Client) (any, error) {
 			return c.Users.Create(ctx, gSite, NewUser{FirstName: "Ada", LastName: "Byron", Roles: []RoleID{"b1"}, UsePIN: true})
 		},
-			"POST", site + "/users", `{"first_name":"Ada","last_name":"Byron","role_ids":["b1"],"blocked":false,"toggle_easy_office_mode":false,"toggle_manual_office_mode":false,"override_privacy_mode":false,"use_pin":true}`, 201, goldenUser, goldenUserValue()},
+			"POST", site + "/users", `{"first_name":"Ada","last_name":"Byron","role_ids":["b1"],"blocked":false,` +
+				`"toggle_easy_office_mode":false,"toggle_manual_office_mode":false,"override_privacy_mode":false,"use_pin":true}`, 201, goldenUser,
+			goldenUserValue()},
 		{"Users.CreateGuest", func(ctx context.Context, c *Client) (any, error) {
 			return c.Users.CreateGuest(ctx, gSite, "Guest 4", expiry)
 		},
@@ -242,18 +275,22 @@ func TestGolden(t *testing.T) {
 		},
 			"PUT", user + "/pin/custom", `{"pin":"246810"}`, 200, "", nil},
 		{"Users.Keys", func(ctx context.Context, c *Client) (any, error) { return all(c.Users.Keys(ctx, gSite, gUser)) },
-			"GET", user + "/keys", "", 200, items(`{"type":"pin","key_identifier":"pin","expiry_date":"2026-09-01T10:00:00Z","offline_access":false}`),
+			"GET", user + "/keys", "", 200,
+			items(`{"type":"pin","key_identifier":"pin","expiry_date":"2026-09-01T10:00:00Z","offline_access":false}`),
 			[]Key{{Type: "pin", Identifier: "pin", ExpiresAt: time.Date(2026, 9, 1, 10, 0, 0, 0, time.UTC)}}},
 		{"Users.ActivatedIQs", func(ctx context.Context, c *Client) (any, error) { return all(c.Users.ActivatedIQs(ctx, gSite, gUser)) },
-			"GET", user + "/activated_iqs", "", 200, items(`{"id":"8a1be2d4-90f3-11ee-b9d1-0242ac120002","customer_reference":"Hall","otp_enabled":true}`),
+			"GET", user + "/activated_iqs", "", 200,
+			items(`{"id":"8a1be2d4-90f3-11ee-b9d1-0242ac120002","customer_reference":"Hall","otp_enabled":true}`),
 			[]UserIQ{{gIQ, "Hall", true}}},
 		{"AccessGroups.All", func(ctx context.Context, c *Client) (any, error) {
 			return all(c.AccessGroups.All(ctx, gSite, Where(Contains("customer_reference", "Mem"))))
 		},
-			"GET", site + "/access_groups?$filter=contains%28customer_reference%2C%27Mem%27%29", "", 200, items(`{"id":"77aa66bb-55cc-44dd-33ee-22ff11aa00bb","customer_reference":"Members"}`),
+			"GET", site + "/access_groups?$filter=contains%28customer_reference%2C%27Mem%27%29", "", 200,
+			items(`{"id":"77aa66bb-55cc-44dd-33ee-22ff11aa00bb","customer_reference":"Members"}`),
 			[]AccessGroup{{gGroup, "Members"}}},
 		{"AccessGroups.Create", func(ctx context.Context, c *Client) (any, error) { return c.AccessGroups.Create(ctx, gSite, "Members") },
-			"POST", site + "/access_groups", `{"customer_reference":"Members"}`, 200, `{"id":"77aa66bb-55cc-44dd-33ee-22ff11aa00bb","customer_reference":"Members"}`, AccessGroup{gGroup, "Members"}},
+			"POST", site + "/access_groups", `{"customer_reference":"Members"}`, 200,
+			`{"id":"77aa66bb-55cc-44dd-33ee-22ff11aa00bb","customer_reference":"Members"}`, AccessGroup{gGroup, "Members"}},
 		{"AccessGroups.Delete", func(ctx context.Context, c *Client) (any, error) {
 			return nil, c.AccessGroups.Delete(ctx, gSite, gGroup)
 		},
@@ -265,7 +302,8 @@ func TestGolden(t *testing.T) {
 		{"AccessGroups.AddLock", func(ctx context.Context, c *Client) (any, error) {
 			return nil, c.AccessGroups.AddLock(ctx, gSite, gGroup, gLock)
 		},
-			"POST", group + "/locks", `{"lock_id":"c3d9f0aa-1f52-4a77-9b0e-6e5d4c3b2a19"}`, 200, `{"id":"c3d9f0aa-1f52-4a77-9b0e-6e5d4c3b2a19"}`, nil},
+			"POST", group + "/locks", `{"lock_id":"c3d9f0aa-1f52-4a77-9b0e-6e5d4c3b2a19"}`, 200, `{"id":"c3d9f0aa-1f52-4a77-9b0e-6e5d4c3b2a19"}`,
+			nil},
 		{"AccessGroups.RemoveLock", func(ctx context.Context, c *Client) (any, error) {
 			return nil, c.AccessGroups.RemoveLock(ctx, gSite, gGroup, gLock)
 		},
@@ -273,12 +311,14 @@ func TestGolden(t *testing.T) {
 		{"AccessGroups.Users", func(ctx context.Context, c *Client) (any, error) {
 			return all(c.AccessGroups.Users(ctx, gSite, gGroup))
 		},
-			"GET", group + "/users", "", 200, items(`{"id":"9e8d7c6b-5a49-4838-b726-150403f2e1d0","first_name":"Ada","last_name":"Byron"},` + goldenUser),
+			"GET", group + "/users", "", 200,
+			items(`{"id":"9e8d7c6b-5a49-4838-b726-150403f2e1d0","first_name":"Ada","last_name":"Byron"},` + goldenUser),
 			[]GroupUser{{ID: gPlat, FirstName: "Ada", LastName: "Byron"}, {ID: gPlat, FirstName: "Ada", LastName: "Byron"}}},
 		{"AccessGroups.AddUser", func(ctx context.Context, c *Client) (any, error) {
 			return nil, c.AccessGroups.AddUser(ctx, gSite, gGroup, gPlat)
 		},
-			"POST", group + "/users", `{"user_id":"9e8d7c6b-5a49-4838-b726-150403f2e1d0"}`, 200, `{"id":"9e8d7c6b-5a49-4838-b726-150403f2e1d0"}`, nil},
+			"POST", group + "/users", `{"user_id":"9e8d7c6b-5a49-4838-b726-150403f2e1d0"}`, 200, `{"id":"9e8d7c6b-5a49-4838-b726-150403f2e1d0"}`,
+			nil},
 		{"AccessGroups.RemoveUser", func(ctx context.Context, c *Client) (any, error) {
 			return nil, c.AccessGroups.RemoveUser(ctx, gSite, gGroup, gPlat)
 		},
@@ -288,14 +328,19 @@ func TestGolden(t *testing.T) {
 		},
 			"GET", schedules, "", 200, items(goldenSchedule), []TimeSchedule{goldenScheduleValue()}},
 		{"AccessGroups.AddTimeSchedule", func(ctx context.Context, c *Client) (any, error) {
-			return c.AccessGroups.AddTimeSchedule(ctx, gSite, gGroup, TimeSchedule{ID: "not sent", Weekdays: Weekdays{Monday: true, Sunday: true}, Start: TimeOfDay{8, 30, 0}, End: TimeOfDay{18, 0, 0},
-				From: LocalTimeOf(time.Date(2026, 9, 1, 14, 0, 0, 0, time.FixedZone("", 7200)))})
+			return c.AccessGroups.AddTimeSchedule(ctx, gSite, gGroup,
+				TimeSchedule{ID: "not sent", Weekdays: Weekdays{Monday: true, Sunday: true}, Start: TimeOfDay{8, 30, 0}, End: TimeOfDay{18, 0, 0},
+					From: LocalTimeOf(time.Date(2026, 9, 1, 14, 0, 0, 0, time.FixedZone("", 7200)))})
 		},
-			"POST", schedules, `{"monday":true,"tuesday":false,"wednesday":false,"thursday":false,"friday":false,"saturday":false,"sunday":true,"start_time":"08:30:00","end_time":"18:00:00","start_date":"2026-09-01T14:00:00"}`, 200, goldenSchedule, goldenScheduleValue()},
+			"POST", schedules, `{"monday":true,"tuesday":false,"wednesday":false,"thursday":false,"friday":false,"saturday":false,` +
+				`"sunday":true,"start_time":"08:30:00","end_time":"18:00:00","start_date":"2026-09-01T14:00:00"}`, 200, goldenSchedule,
+			goldenScheduleValue()},
 		{"AccessGroups.UpdateTimeSchedule", func(ctx context.Context, c *Client) (any, error) {
 			return c.AccessGroups.UpdateTimeSchedule(ctx, gSite, gGroup, goldenScheduleValue())
 		},
-			"PATCH", schedules + "/0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d", `{"monday":true,"tuesday":false,"wednesday":false,"thursday":false,"friday":false,"saturday":false,"sunday":true,"start_time":"08:30:00","end_time":"18:00:59"}`, 204, "", goldenScheduleValue()},
+			"PATCH", schedules + "/0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d",
+			`{"monday":true,"tuesday":false,"wednesday":false,"thursday":false,"friday":false,"saturday":false,"sunday":true,` +
+				`"start_time":"08:30:00","end_time":"18:00:59"}`, 204, "", goldenScheduleValue()},
 		{"AccessGroups.DeleteTimeSchedule", func(ctx context.Context, c *Client) (any, error) {
 			return nil, c.AccessGroups.DeleteTimeSchedule(ctx, gSite, gGroup, gTS)
 		},
@@ -303,7 +348,8 @@ func TestGolden(t *testing.T) {
 		{"Entries.All", func(ctx context.Context, c *Client) (any, error) {
 			return all(c.Entries.All(ctx, gSite, PageSize(20)))
 		},
-			"GET", "/connect/v1.1/sites/5f0c7a10-2b6e-4d9a-8c31-70a1f2d3e401/entries?$orderby=utc_date_time%20desc&$top=20", "", 200, `{"items":[` + goldenEntry + `],"continuation_token":null}`, []Entry{goldenEntryValue()}},
+			"GET", "/connect/v1.1/sites/5f0c7a10-2b6e-4d9a-8c31-70a1f2d3e401/entries?$orderby=utc_date_time%20desc&$top=20", "", 200,
+			`{"items":[` + goldenEntry + `],"continuation_token":null}`, []Entry{goldenEntryValue()}},
 	} {
 		call, _, _ := strings.Cut(g.name, " ")
 		written[call] = true

@@ -175,7 +175,8 @@ func TestNoSecretEscapes(t *testing.T) {
 	withoutCode := target
 	withoutCode.OTPRequired = false
 	show(remote.Unlock(ctx, withoutCode))
-	for _, fault := range []string{saltokstest.HTTP500, saltokstest.AnswerLostAfterMove, saltokstest.OTPBlocked, saltokstest.Redirect307, saltokstest.TruncatedBody} {
+	for _, fault := range []string{saltokstest.HTTP500, saltokstest.AnswerLostAfterMove, saltokstest.OTPBlocked, saltokstest.Redirect307,
+		saltokstest.TruncatedBody} {
 		sim.Fault(fault, saltokstest.On("/locking"))
 		show(remote.Unlock(ctx, target))
 		sim.ClearFaults()
@@ -282,7 +283,8 @@ func TestNoSecretEscapes(t *testing.T) {
 		t.Errorf("it escapes: %s", found)
 	}
 	kinds := wire.Kinds()
-	for _, what := range []string{"access_token", "refresh_token", "id_token", "code", "code_verifier", "password", "secret", "otp", "authorization", "state", "nonce"} {
+	for _, what := range []string{"access_token", "refresh_token", "id_token", "code", "code_verifier", "password", "secret", "otp",
+		"authorization", "state", "nonce"} {
 		if !kinds[what] {
 			t.Errorf("no %s crossed the wire: the walk is not what it was", what)
 		}
@@ -340,7 +342,8 @@ func secretive(t *testing.T) (names []string) {
 			case *ast.TypeSpec:
 				s, ok := d.Type.(*ast.StructType)
 				if ok && slices.ContainsFunc(s.Fields.List, func(f *ast.Field) bool {
-					return slices.Contains([]string{"Secret", "OTP", "IQPIN", "KeypadPIN", "storedsecret.Secret"}, strings.TrimPrefix(types.ExprString(f.Type), "saltoks."))
+					return slices.Contains([]string{"Secret", "OTP", "IQPIN", "KeypadPIN", "storedsecret.Secret"},
+						strings.TrimPrefix(types.ExprString(f.Type), "saltoks."))
 				}) {
 					names = append(names, d.Name.Name)
 				}

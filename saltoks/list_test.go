@@ -222,7 +222,8 @@ func TestListOptions(t *testing.T) {
 	t.Parallel()
 	w := &wire{answer: always(200, `[]`)}
 	c := newTestClient(t, w)
-	for _, opt := range []ListOption{PageSize(0), PageSize(-1), Where(Filter{}), Where(Equal("", "x")), Where(Equal("a b", "x")), Where(Equal("a' or 'b", "x")), Where(Contains("1a", "x")), Where(Equal("/a", "x")),
+	for _, opt := range []ListOption{PageSize(0), PageSize(-1), Where(Filter{}), Where(Equal("", "x")), Where(Equal("a b", "x")),
+		Where(Equal("a' or 'b", "x")), Where(Contains("1a", "x")), Where(Equal("/a", "x")),
 		Where(Equal("a", "x\x00y")), Where(Contains("a", "\xff")), Where(Equal("a", "caf\xe9")), Where(Equal("a", "\xed\xa0\x80"))} {
 		if _, err := lockIDs(t.Context(), c, opt); verdict(err) != "not sent" {
 			t.Error(err)
@@ -291,7 +292,8 @@ func FuzzListsEnd(f *testing.F) {
 
 // FuzzOwnLink: whatever link comes, the request stays on our host and path.
 func FuzzOwnLink(f *testing.F) {
-	for _, s := range []string{"https://api.example.test/connect/x?y=1", "//evil/connect/", "/connect/../x", "/connect/%2e%2e/x", "http://api.example.test/connect/\\evil", "https://api.example.test/connect/x#frag"} {
+	for _, s := range []string{"https://api.example.test/connect/x?y=1", "//evil/connect/", "/connect/../x", "/connect/%2e%2e/x",
+		"http://api.example.test/connect/\\evil", "https://api.example.test/connect/x#frag"} {
 		f.Add(s)
 	}
 	base, err := baseurl.Parse("https://api.example.test/connect")

@@ -82,7 +82,8 @@ func callOnce(t *testing.T, method reflect.Value, name string) func(context.Cont
 func sample(t reflect.Type) reflect.Value {
 	for _, v := range []any{
 		NewOTP("a1b2c"), NewKeypadPIN("246810"), PINByMail, Unlocked, Subscribed, time.Unix(2e9, 0), NewUser{FirstName: "a", LastName: "b"},
-		UserChange{UsePIN: new(true)}, LockSchedule{Weekdays: EveryDay()}, TimeSchedule{ID: "t", Weekdays: EveryDay()}, []IQTreeItem{{}}, EntryCursor{},
+		UserChange{UsePIN: new(true)}, LockSchedule{Weekdays: EveryDay()}, TimeSchedule{ID: "t", Weekdays: EveryDay()}, []IQTreeItem{{}},
+		EntryCursor{},
 	} {
 		if reflect.TypeOf(v) == t {
 			return reflect.ValueOf(v)
@@ -212,8 +213,10 @@ func TestEveryMethodHonoursItsContext(t *testing.T) {
 // value, never a panic and nothing endless.
 func TestEveryMethodSurvivesAnyAnswer(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{``, `null`, `[]`, `{}`, `""`, `0`, `[null]`, `{"items":null}`, `{"items":{}}`, `{"items":[1]}`, `{"items":[{}],"next_page_link":7}`,
-		`{"items":[],"continuation_token":{"a":1}}`, `{"id":7,"roles":"x"}`, `<html>`, `{"items":[{"id":"a"}],"next_page_link":"?a"}`, "\xff\xfe", `[[[[`} {
+	for _, body := range []string{``, `null`, `[]`, `{}`, `""`, `0`, `[null]`, `{"items":null}`, `{"items":{}}`, `{"items":[1]}`,
+		`{"items":[{}],"next_page_link":7}`,
+		`{"items":[],"continuation_token":{"a":1}}`, `{"id":7,"roles":"x"}`, `<html>`, `{"items":[{"id":"a"}],"next_page_link":"?a"}`,
+		"\xff\xfe", `[[[[`} {
 		w := &wire{answer: always(200, body)}
 		c := newTestClient(t, w, func(cfg *Config) { cfg.UnverifiedEndpoints = true })
 		for method, call := range publicCalls(t, c) {

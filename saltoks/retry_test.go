@@ -77,7 +77,8 @@ func TestRetries(t *testing.T) {
 		{"a delete, not there", remove, answers(reply(404, "")), 1, 0, 0, "refused", ErrNotFound, false},
 		{"400", get, answers(reply(400, "")), 1, 0, 0, "not sent", nil, false},
 		{"501", get, answers(reply(501, "")), 1, 0, 0, "not sent", nil, false},
-		{"Retry-After in seconds", get, answers(reply(429, "", "Retry-After", "7"), reply(200, goldenLock)), 2, 7 * time.Second, 8 * time.Second, "accepted", nil, false},
+		{"Retry-After in seconds", get, answers(reply(429, "", "Retry-After", "7"), reply(200, goldenLock)), 2, 7 * time.Second,
+			8 * time.Second, "accepted", nil, false},
 		{"Retry-After as a date", get, func(n int) (*http.Response, error) {
 			if n == 0 {
 				return reply(503, "", "Retry-After", time.Now().Add(9*time.Second).UTC().Format(http.TimeFormat)), nil

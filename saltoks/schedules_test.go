@@ -8,7 +8,8 @@ import (
 
 func TestTimeOfDay(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]TimeOfDay{"08:30:00": {8, 30, 0}, "18:00": {18, 0, 0}, "23:59:59": {23, 59, 59}, "25:00:00": {}, "": {}, "noon": {}} {
+	for text, want := range map[string]TimeOfDay{"08:30:00": {8, 30, 0}, "18:00": {18, 0, 0}, "23:59:59": {23, 59, 59}, "25:00:00": {},
+		"": {}, "noon": {}} {
 		var got TimeOfDay
 		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
 			t.Errorf("%q: %v %v", text, got, err)

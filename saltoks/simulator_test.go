@@ -112,22 +112,29 @@ func TestCommandUnderFaults(t *testing.T) {
 		{"answer lost before", func(s *saltokstest.Sim, _ door) {
 			s.Fault(saltokstest.AnswerLostBeforeMove, saltokstest.On("/locking"))
 		}, "unconfirmed", nil, 0, 1},
-		{"answer lost after", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("/locking")) }, "unconfirmed", nil, 1, 1},
-		{"hangs", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.Hang, saltokstest.On("/locking")) }, "unconfirmed", context.DeadlineExceeded, 0, 1},
-		{"429", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.HTTP429, saltokstest.On("/locking")) }, "refused", saltoks.ErrRateLimited, 0, 1},
+		{"answer lost after", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("/locking")) },
+			"unconfirmed", nil, 1, 1},
+		{"hangs", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.Hang, saltokstest.On("/locking")) }, "unconfirmed",
+			context.DeadlineExceeded, 0, 1},
+		{"429", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.HTTP429, saltokstest.On("/locking")) }, "refused",
+			saltoks.ErrRateLimited, 0, 1},
 		{"500", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.HTTP500, saltokstest.On("/locking")) }, "unconfirmed", nil, 0, 1},
 		{"502 after the move", func(s *saltokstest.Sim, _ door) {
 			s.Fault(saltokstest.HTML502, saltokstest.On("/locking"), saltokstest.After())
 		}, "unconfirmed", nil, 1, 1},
-		{"half an answer", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.TruncatedBody, saltokstest.On("/locking")) }, "unconfirmed", nil, 1, 1},
+		{"half an answer", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.TruncatedBody, saltokstest.On("/locking")) }, "unconfirmed",
+			nil, 1, 1},
 		{"307", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.Redirect307, saltokstest.On("/locking")) }, "refused", nil, 0, 1},
 		{"IQ offline", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.IQOffline) }, "unconfirmed", saltoks.ErrIQOffline, 0, 1},
 		{"lock offline", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.LockOffline) }, "unconfirmed", saltoks.ErrLockOffline, 0, 1},
 		{"blocked", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.OTPBlocked) }, "refused", saltoks.ErrOTPBlocked, 0, 1},
-		{"app took the secret", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.AppRotatedSecret) }, "accepted", nil, 1, 1}, // the right code of now
-		{"no right", func(s *saltokstest.Sim, d door) { s.SetRemoteAccess(string(d.site), d.user, false) }, "refused", saltoks.ErrForbidden, 0, 1},
+		{"app took the secret", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.AppRotatedSecret) }, "accepted", nil, 1,
+			1}, // the right code of now
+		{"no right", func(s *saltokstest.Sim, d door) { s.SetRemoteAccess(string(d.site), d.user, false) }, "refused", saltoks.ErrForbidden,
+			0, 1},
 		{"no subscription", func(s *saltokstest.Sim, d door) { s.SetPaid(string(d.site), false) }, "refused", saltoks.ErrNoSubscription, 0, 1},
-		{"not released", func(s *saltokstest.Sim, d door) { s.SetReleased(string(d.site), false) }, "refused", saltoks.ErrSiteNotReleased, 0, 1},
+		{"not released", func(s *saltokstest.Sim, d door) { s.SetReleased(string(d.site), false) }, "refused", saltoks.ErrSiteNotReleased, 0,
+			1},
 		{"identity server out", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.IdentityOutage) }, "not sent", nil, 0, 0},
 		{"unknown words", func(s *saltokstest.Sim, _ door) { s.Fault(saltokstest.UnknownEnumValues) }, "accepted", nil, 1, 1},
 	} {

@@ -11,7 +11,8 @@ func TestResolve(t *testing.T) {
 	w := &wire{
 		answer: always(
 			200,
-			`[{"id":"a","site_uid":"NL1","customer_reference":"Twin"},{"id":"b","site_uid":"NL2","customer_reference":"Twin"},{"id":"c","site_uid":"NL3","customer_reference":"NL1"}]`,
+			`[{"id":"a","site_uid":"NL1","customer_reference":"Twin"},{"id":"b","site_uid":"NL2","customer_reference":"Twin"},{"id":"c",`+
+				`"site_uid":"NL3","customer_reference":"NL1"}]`,
 		),
 	}
 	c := newTestClient(t, w)

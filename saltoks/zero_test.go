@@ -21,15 +21,25 @@ import (
 
 // zeroTypes are all exported types that have methods.
 var zeroTypes = []reflect.Type{
-	reflect.TypeFor[saltoks.APIError](), reflect.TypeFor[saltoks.AccessGroupsService](), reflect.TypeFor[saltoremote.ActivatedElsewhereError](), reflect.TypeFor[saltoremote.Activation](),
-	reflect.TypeFor[saltoauth.Authorizer](), reflect.TypeFor[saltoks.Client](), reflect.TypeFor[saltoauth.Connection](), reflect.TypeFor[saltoauth.ConnectionStatus](),
-	reflect.TypeFor[saltoauth.ConsentHandlers](), reflect.TypeFor[saltoks.EntriesService](), reflect.TypeFor[saltoks.Environment](), reflect.TypeFor[saltostate.FileStore](),
-	reflect.TypeFor[saltoks.Filter](), reflect.TypeFor[saltoks.IQKey](), reflect.TypeFor[saltoks.IQPIN](), reflect.TypeFor[saltoremote.IQStatus](), reflect.TypeFor[saltoks.IQsService](),
-	reflect.TypeFor[saltoauth.IdentityError](), reflect.TypeFor[saltoks.KeypadPIN](), reflect.TypeFor[saltoks.Limiter](), reflect.TypeFor[saltoremote.LocalOTP](), reflect.TypeFor[saltoks.LocalTime](),
-	reflect.TypeFor[saltoks.LocksService](), reflect.TypeFor[saltoauth.Login](), reflect.TypeFor[saltoks.MeService](), reflect.TypeFor[saltostate.MemoryStore](), reflect.TypeFor[saltoks.OTP](),
-	reflect.TypeFor[saltoremote.OTPBlockedError](), reflect.TypeFor[saltoremote.OTPExhaustedError](), reflect.TypeFor[saltoremote.OTPFunc](), reflect.TypeFor[saltoks.PanicError](), reflect.TypeFor[saltoremote.Remote](),
-	reflect.TypeFor[saltoks.ReplayClass](), reflect.TypeFor[saltoks.Request](), reflect.TypeFor[saltoks.RawService](), reflect.TypeFor[saltoks.Secret](), reflect.TypeFor[saltoks.SendDeadline](), reflect.TypeFor[saltostate.SealingKey](), reflect.TypeFor[saltoks.SitesService](),
-	reflect.TypeFor[saltostate.State](), reflect.TypeFor[saltoks.Subscription](), reflect.TypeFor[saltoremote.Symptoms](), reflect.TypeFor[saltoremote.TargetError](), reflect.TypeFor[saltoks.TimeOfDay](), reflect.TypeFor[saltoauth.TokenError](),
+	reflect.TypeFor[saltoks.APIError](), reflect.TypeFor[saltoks.AccessGroupsService](),
+	reflect.TypeFor[saltoremote.ActivatedElsewhereError](), reflect.TypeFor[saltoremote.Activation](),
+	reflect.TypeFor[saltoauth.Authorizer](), reflect.TypeFor[saltoks.Client](), reflect.TypeFor[saltoauth.Connection](),
+	reflect.TypeFor[saltoauth.ConnectionStatus](),
+	reflect.TypeFor[saltoauth.ConsentHandlers](), reflect.TypeFor[saltoks.EntriesService](), reflect.TypeFor[saltoks.Environment](),
+	reflect.TypeFor[saltostate.FileStore](),
+	reflect.TypeFor[saltoks.Filter](), reflect.TypeFor[saltoks.IQKey](), reflect.TypeFor[saltoks.IQPIN](),
+	reflect.TypeFor[saltoremote.IQStatus](), reflect.TypeFor[saltoks.IQsService](),
+	reflect.TypeFor[saltoauth.IdentityError](), reflect.TypeFor[saltoks.KeypadPIN](), reflect.TypeFor[saltoks.Limiter](),
+	reflect.TypeFor[saltoremote.LocalOTP](), reflect.TypeFor[saltoks.LocalTime](),
+	reflect.TypeFor[saltoks.LocksService](), reflect.TypeFor[saltoauth.Login](), reflect.TypeFor[saltoks.MeService](),
+	reflect.TypeFor[saltostate.MemoryStore](), reflect.TypeFor[saltoks.OTP](),
+	reflect.TypeFor[saltoremote.OTPBlockedError](), reflect.TypeFor[saltoremote.OTPExhaustedError](),
+	reflect.TypeFor[saltoremote.OTPFunc](), reflect.TypeFor[saltoks.PanicError](), reflect.TypeFor[saltoremote.Remote](),
+	reflect.TypeFor[saltoks.ReplayClass](), reflect.TypeFor[saltoks.Request](), reflect.TypeFor[saltoks.RawService](),
+	reflect.TypeFor[saltoks.Secret](), reflect.TypeFor[saltoks.SendDeadline](), reflect.TypeFor[saltostate.SealingKey](),
+	reflect.TypeFor[saltoks.SitesService](),
+	reflect.TypeFor[saltostate.State](), reflect.TypeFor[saltoks.Subscription](), reflect.TypeFor[saltoremote.Symptoms](),
+	reflect.TypeFor[saltoremote.TargetError](), reflect.TypeFor[saltoks.TimeOfDay](), reflect.TypeFor[saltoauth.TokenError](),
 	reflect.TypeFor[saltoks.UsersService](), reflect.TypeFor[saltoks.Weekdays](), reflect.TypeFor[saltoauth.WrongUserError](),
 }
 
@@ -165,7 +175,8 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 	}{
 		"NewClient": {second(saltoks.NewClient(saltoks.Config{Limiter: new(saltoks.Limiter)})),
 			[]string{"Environment.Name is missing", "Config.Tokens is missing", "zero Limiter"}},
-		"NewClient, chain":  {second(saltoks.NewClient(saltoks.Config{Environment: env, Tokens: fixedToken{}, Middleware: []saltoks.Middleware{func(http.RoundTripper) http.RoundTripper { return nil }}})), []string{"middleware returned nil"}},
+		"NewClient, chain": {second(saltoks.NewClient(saltoks.Config{Environment: env, Tokens: fixedToken{},
+			Middleware: []saltoks.Middleware{func(http.RoundTripper) http.RoundTripper { return nil }}})), []string{"middleware returned nil"}},
 		"saltostate.New":    {second(saltostate.New(saltostate.Config{})), []string{"Config.Store is missing", "Config.Sealer is missing"}},
 		"NewSealer":         {second(saltostate.NewSealer()), []string{"at least one key"}},
 		"NewSealer, no key": {second(saltostate.NewSealer(saltostate.SealingKey{})), []string{"1 to 32"}},
@@ -174,16 +185,18 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 			Credentials: saltoauth.Credentials{},
 			State:       new(saltostate.State),
 		})), []string{"Credentials.ClientID", "Credentials.RedirectURL", "Config.State"}},
-		"NewRemote":   {second(saltoremote.NewRemote(saltoremote.Config{Client: new(saltoks.Client), State: new(saltostate.State)})), []string{"Client is required", "State is required", "User requires"}},
+		"NewRemote": {second(saltoremote.NewRemote(saltoremote.Config{Client: new(saltoks.Client), State: new(saltostate.State)})),
+			[]string{"Client is required", "State is required", "User requires"}},
 		"NewLocalOTP": {second(saltoremote.NewLocalOTP(nil, nil)), []string{"wants a function"}},
 		"PasswordSource": {second(saltoauth.PasswordSource(saltoauth.PasswordConfig{
 			Environment: env,
 			Credentials: saltoauth.Credentials{},
 		})), []string{"Credentials.ClientID", "PasswordConfig.User", "PasswordConfig.Password"}},
-		"NewConsentHandlers": {second(saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{})), []string{"ConsentConfig.Authorizer", "ConsentConfig.Authorize is", "ConsentConfig.Connected", "ConsentConfig.Done"}},
-		"NewFileStore":       {second(saltostate.NewFileStore("")), []string{"requires a folder"}},
-		"FromOAuth2":         {second(saltoauth.FromOAuth2(nil).Token(t.Context())), []string{"no source"}},
-		"StaticOTP":          {second(saltoremote.StaticOTP(saltoks.OTP{}).OTP(t.Context(), "s", "q")), []string{"is empty"}},
+		"NewConsentHandlers": {second(saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{})),
+			[]string{"ConsentConfig.Authorizer", "ConsentConfig.Authorize is", "ConsentConfig.Connected", "ConsentConfig.Done"}},
+		"NewFileStore": {second(saltostate.NewFileStore("")), []string{"requires a folder"}},
+		"FromOAuth2":   {second(saltoauth.FromOAuth2(nil).Token(t.Context())), []string{"no source"}},
+		"StaticOTP":    {second(saltoremote.StaticOTP(saltoks.OTP{}).OTP(t.Context(), "s", "q")), []string{"is empty"}},
 	} {
 		for _, want := range c.says {
 			if c.err == nil || !strings.Contains(c.err.Error(), want) {

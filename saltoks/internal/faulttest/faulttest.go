@@ -142,7 +142,8 @@ func PauseCommands(t *testing.T, l *saltoks.Limiter, d time.Duration) {
 		return Reply(429, "", "Retry-After", strconv.Itoa(int(d/time.Second))), nil
 	})
 	env := saltoks.Environment{Name: "test", Issuer: "https://id.example.test", API: "https://api.example.test"}
-	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: anyToken{}, HTTPClient: &http.Client{Transport: busy}, Limiter: l})
+	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: anyToken{}, HTTPClient: &http.Client{Transport: busy},
+		Limiter: l})
 	if err != nil {
 		t.Fatal(err)
 	}
