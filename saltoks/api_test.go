@@ -17,25 +17,25 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// TestEveryTypeHonoursContexts: each exported type with methods that take a
+// TestEveryTypeHonorsContexts: each exported type with methods that take a
 // context has a test that goes through all of them.
-func TestEveryTypeHonoursContexts(t *testing.T) {
+func TestEveryTypeHonorsContexts(t *testing.T) {
 	tested := map[string]string{
 		"Activation":  "TestRemoteAndActivationHonourTheContext",
 		"Authorizer":  "TestAuthorizerHonorsContexts",
-		"Client":      "TestEveryMethodHonoursItsContext, TestClose and TestSubject",
+		"Client":      "TestEveryMethodHonorsItsContext, TestClose and TestSubject",
 		"FileStore":   "statetest, CancelledContext",
 		"LocalOTP":    "TestRemoteAndActivationHonourTheContext",
 		"MemoryStore": "statetest, CancelledContext",
 		"OTPFunc":     "it hands the context on",
 		"State":       "saltostate, TestStateHonorsContexts",
-		"RawService":  "TestEveryMethodHonoursItsContext",
+		"RawService":  "TestEveryMethodHonorsItsContext",
 		"no type":     "Load and Update: saltostate, TestStateHonorsContexts",
 		"Remote":      "TestRemoteAndActivationHonourTheContext",
 	}
 	for field := range reflect.TypeFor[saltoks.Client]().Fields() {
 		if field.IsExported() {
-			tested[field.Type.Elem().Name()] = "TestEveryMethodHonoursItsContext" // by reflection
+			tested[field.Type.Elem().Name()] = "TestEveryMethodHonorsItsContext" // by reflection
 		}
 	}
 	if got := takeContext(reflect.TypeFor[*saltoks.Client]()); !slices.Equal(got, []string{"Close", "Do", "Subject"}) {

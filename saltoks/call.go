@@ -96,11 +96,7 @@ func encodeBody(r *Request) ([]byte, error) {
 	if r.Body == nil {
 		return nil, nil
 	}
-	var body []byte
-	err := hostcall.Contain("the request's Body", func() (err error) { body, err = json.Marshal(r.Body); return err })
-	if p, ok := errors.AsType[*PanicError](err); ok {
-		return nil, p
-	}
+	body, err := json.Marshal(r.Body)
 	if m, ok := errors.AsType[*json.MarshalerError](err); ok {
 		return nil, fmt.Errorf("the request's body: %w", m.Err)
 	}
@@ -259,9 +255,7 @@ func (cl *call) decode(a *attempt, decode func(*answer) error) error {
 	if decode == nil || a.status == http.StatusNotFound { // deleted by an earlier attempt
 		return nil
 	}
-	return hostcall.Contain("the value that the answer is decoded into", func() error {
-		return decode(&answer{a.status, a.header, a.body, cl.sent()})
-	})
+	return decode(&answer{a.status, a.header, a.body, cl.sent()})
 }
 
 // explanation says why an answer is no success where its status and code do not.

@@ -26,9 +26,9 @@ func TestErrorsKeepTheirKindWithoutTheirText(t *testing.T) {
 	}
 }
 
-// TestAPageIsNoSuccess: a proxy's page with status 200 has neither removed nor
+// TestHTMLPageIsNoSuccess: a proxy's page with status 200 has neither removed nor
 // suspended anybody.
-func TestAPageIsNoSuccess(t *testing.T) {
+func TestHTMLPageIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	c := newTestClient(t, &wire{answer: always(200, "<html>log in to the proxy</html>")})
 	for name, err := range map[string]error{

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jarcoal/httpmock"
 )
 
@@ -92,8 +93,7 @@ func TestSentinels(t *testing.T) {
 					got = append(got, s)
 				}
 			}
-			sameError := cmp.Comparer(func(a, b error) bool { return a == b })
-			if diff := cmp.Diff(tt.want, got, sameError); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmpopts.EquateErrors()); diff != "" {
 				t.Errorf("causes (-want +got):\n%s", diff)
 			}
 			if e.Status != tt.status || e.Code != tt.code || e.InnerCode != tt.inner {

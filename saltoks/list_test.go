@@ -37,7 +37,10 @@ func TestListsAreLazyAndRestartable(t *testing.T) {
 	if w.count() != 0 {
 		t.Error("a request before the range")
 	}
-	for range seq {
+	for _, err := range seq {
+		if err != nil {
+			t.Fatal(err)
+		}
 		break
 	}
 	if w.count() != 1 {

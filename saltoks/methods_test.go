@@ -69,12 +69,12 @@ func callOnce(t *testing.T, method reflect.Value, name string) func(context.Cont
 		if seq := out[0]; seq.Kind() == reflect.Func {
 			var err error
 			seq.Call([]reflect.Value{reflect.MakeFunc(seq.Type().In(0), func(args []reflect.Value) []reflect.Value {
-				err, _ = args[1].Interface().(error)
+				err, _ = reflect.TypeAssert[error](args[1])
 				return []reflect.Value{reflect.ValueOf(err == nil)}
 			})})
 			return err
 		}
-		err, _ := last.Interface().(error)
+		err, _ := reflect.TypeAssert[error](last)
 		return err
 	}
 }
@@ -95,9 +95,9 @@ func sample(t reflect.Type) reflect.Value {
 	panic(fmt.Sprintf("no sample of %v", t))
 }
 
-// TestEveryMethodHonoursItsContext: cancelled before, nothing is sent; with two
+// TestEveryMethodHonorsItsContext: cancelled before, nothing is sent; with two
 // seconds, each returns by then, whatever it is that takes long.
-func TestEveryMethodHonoursItsContext(t *testing.T) {
+func TestEveryMethodHonorsItsContext(t *testing.T) {
 	t.Parallel()
 	hang := func(c net.Conn, _ int) { _, _ = c.Read(make([]byte, 1)) }
 	trickle := func(c net.Conn, _ int) {

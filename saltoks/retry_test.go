@@ -168,7 +168,8 @@ func TestRetryEndsWithContext(t *testing.T) {
 		defer cancel()
 		begin = time.Now()
 		_, err = newTestClient(t, w).Locks.Get(ctx, "s", "l")
-		if took := time.Since(begin); took != 0 || err.(*APIError).RetryAfter != 20*time.Second {
+		e, _ = errors.AsType[*APIError](err)
+		if took := time.Since(begin); took != 0 || e.RetryAfter != 20*time.Second {
 			t.Errorf("%v: %v", took, err)
 		}
 	})

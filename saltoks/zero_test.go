@@ -143,7 +143,7 @@ func zeroCall(t *testing.T, method reflect.Value) (got string) {
 		return "nothing"
 	}
 	last := out[len(out)-1]
-	if list, ok := last.Interface().(iter.Seq2[saltoremote.IQStatus, error]); ok {
+	if list, ok := reflect.TypeAssert[iter.Seq2[saltoremote.IQStatus, error]](last); ok {
 		for _, err := range list {
 			last = reflect.ValueOf(&err).Elem()
 		}

@@ -45,7 +45,7 @@ func TestContain(t *testing.T) {
 	if p, ok := errors.AsType[*PanicError](err); !ok || p.What != "assignment to entry in nil map" {
 		t.Errorf("%v", err)
 	}
-	if err := Contain("Facts", func() error { return context.Canceled }); err != context.Canceled {
+	if err := Contain("Facts", func() error { return context.Canceled }); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 }

@@ -26,6 +26,8 @@ const PlantedPanic = "planted-in-a-panic-5d1c"
 var ErrHost = errors.New("the host's own error")
 
 // Sealer returns one sealer for all tests of a process.
+//
+//nolint:gochecknoglobals // a function that runs once
 var Sealer = sync.OnceValue(saltostate.EphemeralSealer)
 
 // Reply is an answer in memory.
