@@ -3,6 +3,7 @@ package access
 import (
 	"cmp"
 	"encoding/binary"
+	"reflect"
 	"slices"
 	"time"
 
@@ -26,7 +27,7 @@ var ready = span{-2 * day, 4_133_980_800 * second}
 func Compile(f Facts) (*Policy, error) {
 	faults := &faults{}
 	x, location := checkFacts(&f, faults)
-	if err := faults.err(); err != nil {
+	if err := faults.err(reflect.TypeFor[Facts]()); err != nil {
 		return nil, err
 	}
 	f.Location = location

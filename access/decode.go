@@ -22,7 +22,7 @@ func ParseFacts(data []byte) (f Facts, err error) {
 	if decode(data, &f, &faults) {
 		checkFacts(&f, &faults)
 	}
-	if err = faults.err(); err != nil {
+	if err = faults.err(reflect.TypeFor[Facts]()); err != nil {
 		return Facts{}, err
 	}
 	return f, nil
@@ -60,7 +60,7 @@ func unmarshal[T any](data []byte, to *T) error {
 		faults faults
 	)
 	decode(data, &part, &faults)
-	if err := faults.err(); err != nil {
+	if err := faults.err(reflect.TypeFor[T]()); err != nil {
 		return err
 	}
 	*to = part

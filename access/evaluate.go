@@ -3,6 +3,7 @@ package access
 import (
 	"fmt"
 	"iter"
+	"reflect"
 	"slices"
 	"time"
 
@@ -36,10 +37,10 @@ func Evaluate(q Question, r Request) (d Decision, err error) {
 	t := micros(r.At)
 	var faults faults
 	f, x, ok := soundFacts(&q, r, &faults)
-	bad := faults.all
+	bad := faults.err(reflect.TypeFor[Question]())
 	if ok {
 		p := build(f, x, span{t, t + horizon + 1})
-		p.faults = bad
+		p.faults = faults.all
 		member := int32(-1) // a booker may have the id of a member who is not there
 		if q.Member != nil {
 			member = 0
@@ -47,12 +48,12 @@ func Evaluate(q Question, r Request) (d Decision, err error) {
 		p.decide(&d, &r, member, p.door(r.Door))
 		return d, nil
 	}
-	d = Decision{Revision: q.Revision, policy: &Policy{faults: bad}, member: -1, door: -1, at: t}
+	d = Decision{Revision: q.Revision, policy: &Policy{faults: faults.all}, member: -1, door: -1, at: t}
 	if r.Action == Lock && r.Holding && q.Door != nil && q.Door.ID == r.Door && q.Member != nil && q.Member.ID == r.Member {
 		d.Allowed, d.Reason = true, ReasonHolder // the safe direction stays possible, whatever else is bad
 		return d, nil
 	}
-	return d, &FactsError{bad}
+	return d, bad
 }
 
 // EvaluateEach answers the same request at the door of each question; r.Door is

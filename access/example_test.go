@@ -69,8 +69,8 @@ func ExampleParseFacts() {
 		fmt.Println(fault.Path)
 	}
 	// Output:
-	// doors[0].colour
 	// doors[0].access_type
+	// doors[0].colour
 }
 
 func ExampleFacts_MarshalJSON() {

@@ -1,6 +1,8 @@
 package access
 
 import (
+	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +17,8 @@ type Fault struct {
 // String returns "path: what".
 func (f Fault) String() string { return f.Path + ": " + f.What }
 
-// FactsError reports that facts were refused, and names every fault at once: first
-// what could not be read, then what is wrong with the values.
+// FactsError reports that facts were refused, and names every fault at once, in
+// the order of the document.
 type FactsError struct {
 	Faults []Fault `json:"faults"`
 }
@@ -104,10 +106,38 @@ func (f *faults) follow(path, what string) {
 // readable reports whether the value at path was read.
 func (f *faults) readable(path string) bool { return !slices.Contains(f.broken, path) }
 
-// err returns the faults as an error, or nil.
-func (f *faults) err() error {
+// err returns the faults as an error in the order of the fields of a document's
+// type, or nil.
+func (f *faults) err(document reflect.Type) error {
 	if len(f.all) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(f.all, func(a, b Fault) int {
+		return slices.Compare(order(a.Path, document), order(b.Path, document))
+	})
 	return &FactsError{f.all}
+}
+
+// order returns the place of a path in a type: for each field and item on the way
+// its index. What the type does not have comes last.
+func order(path string, t reflect.Type) (place []int) {
+	for part := range strings.FieldsFuncSeq(path, func(r rune) bool { return strings.ContainsRune(".[]", r) }) {
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		} else if t == reflect.TypeFor[Hours]() { // in a document it is the list
+			t = reflect.TypeFor[[]Range]()
+		}
+		index, err := strconv.Atoi(part)
+		if err == nil && t.Kind() == reflect.Slice {
+			t = t.Elem()
+		} else if t.Kind() != reflect.Struct {
+			index = math.MaxInt
+		} else if index = slices.Index(keysOf(t), part); index >= 0 {
+			t = t.Field(index).Type
+		} else if part != wholeDocument {
+			index = math.MaxInt
+		}
+		place = append(place, index)
+	}
+	return place
 }
