@@ -15,7 +15,7 @@ type booking struct {
 	window           span
 	resource, booker int32
 	status           status
-	guests           []int32
+	guests           *[]int32 // nil for most
 }
 
 type status uint8

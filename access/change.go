@@ -1,7 +1,9 @@
 package access
 
 import (
-	"strconv"
+	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/doorkit/doorkit/reservation"
 )
@@ -9,8 +11,9 @@ import (
 // Change is one change of facts, for [Policy.With]. The changes are the types of
 // this file whose names start with Set or Remove.
 type Change interface {
-	check(p *Policy, c *checker, at path) // reports what is wrong with it
-	apply(p *Policy)                      // to a policy that is not shared yet
+	// apply makes the change in a policy, unless it has a fault. Every slice and
+	// every map of the policy may be shared, so none is changed in place.
+	apply(p *Policy, c *checker, at path)
 }
 
 // SetRevision changes the revision that every decision repeats.
@@ -57,65 +60,190 @@ type SetDoorDisabled struct {
 // "changes[i]"; a change is checked against p and against the changes before it.
 func (p *Policy) With(changes ...Change) (*Policy, error) {
 	changed := *p
-	faults := &faults{}
-	c, list := &checker{faults}, path{key: "changes"}
+	c, list := &checker{&faults{}}, path{key: "changes"}
 	for i, change := range changes {
-		n := len(faults.all)
-		if change.check(&changed, c, list.item(i)); len(faults.all) == n {
-			change.apply(&changed)
-		}
+		change.apply(&changed, c, list.item(i))
 	}
-	if len(faults.all) > 0 {
-		return nil, &FactsError{faults.all}
+	if len(c.faults.all) > 0 {
+		return nil, &FactsError{c.faults.all}
 	}
 	return &changed, nil
 }
 
-func (p *Policy) knownMembers() *references { return &references{what: "member", known: p.memberIndex} }
-func (p *Policy) knownDoors() *references   { return &references{what: "door", known: p.doorIndex} }
-func (p *Policy) knownTypes() *references {
-	return &references{what: "membership type", known: p.typeIndex}
-}
-func (p *Policy) knownResources() *references {
-	return &references{what: "resource", known: p.resourceIndex}
+func (p *Policy) knownMembers() *references {
+	return &references{what: "member", known: p.memberIndex}
 }
 
-func (SetRevision) check(*Policy, *checker, path) {}
+func (p *Policy) knownDoors() *references { return &references{what: "door", known: p.doorIndex} }
 
-func (s SetReservation) check(p *Policy, c *checker, at path) {
-	c.id(at.field("id"), s.ID)
-	c.reservation(at, (*reservation.Reservation)(&s), p.knownResources(), p.knownMembers())
+// edit replaces a member by a changed copy.
+func (p *Policy) edit(i int32, change func(*member)) {
+	m := *p.members.at(i)
+	change(&m)
+	p.members = p.members.with(i, m)
 }
 
-func (s RemoveReservation) check(p *Policy, c *checker, at path) {
-	if p.reservationIDs.find(string(s)) < 0 {
-		c.fault(at, "no reservation "+strconv.Quote(string(s)))
+func (s SetRevision) apply(p *Policy, _ *checker, _ path) { p.revision = string(s) }
+
+func (s SetStanding) apply(p *Policy, c *checker, at path) {
+	if all(c.reference(at.field("member"), s.Member, p.knownMembers()), c.standing(at.field("standing"), s.Standing)) {
+		p.edit(p.member(s.Member), func(m *member) { m.standing = standingEnd(s.Standing) })
 	}
 }
 
-func (s SetMembership) check(p *Policy, c *checker, at path) {
-	membership := at.field("membership")
-	c.reference(at.field("member"), s.Member, p.knownMembers())
-	c.id(membership.field("id"), s.Membership.ID)
-	c.membership(membership, &s.Membership, p.knownTypes())
-}
-
-func (s SetStanding) check(p *Policy, c *checker, at path) {
-	c.reference(at.field("member"), s.Member, p.knownMembers())
-	c.standing(at.field("standing"), s.Standing)
-}
-
-func (s SetGrant) check(p *Policy, c *checker, at path) {
-	c.id(at.field("id"), s.ID)
-	c.grant(at, (*Grant)(&s), p.knownMembers(), p.knownDoors())
-}
-
-func (s RemoveGrant) check(p *Policy, c *checker, at path) {
-	if p.grantIDs.find(string(s)) < 0 {
-		c.fault(at, "no grant "+strconv.Quote(string(s)))
+func (s SetDoorDisabled) apply(p *Policy, c *checker, at path) {
+	if c.reference(at.field("door"), s.Door, p.knownDoors()) {
+		p.doors = slices.Clone(p.doors)
+		p.doors[p.door(s.Door)].disabled = s.Disabled
 	}
 }
 
-func (s SetDoorDisabled) check(p *Policy, c *checker, at path) {
-	c.reference(at.field("door"), s.Door, p.knownDoors())
+func (s SetMembership) apply(p *Policy, c *checker, at path) {
+	in, types := at.field("membership"), &references{what: "membership type", known: p.typeIndex}
+	if !all(c.reference(at.field("member"), s.Member, p.knownMembers()), c.id(in.field("id"), s.Membership.ID), c.membership(in, &s.Membership, types)) {
+		return
+	}
+	made := p.newMembership(&s.Membership)
+	p.edit(p.member(s.Member), func(m *member) {
+		m.memberships = append(without(m.memberships, func(o *membership) bool { return o.id == made.id }), made)
+		slices.SortStableFunc(m.memberships, byFrom)
+	})
+}
+
+func (s SetGrant) apply(p *Policy, c *checker, at path) {
+	if !all(c.id(at.field("id"), s.ID), c.grant(at, (*Grant)(&s), p.knownMembers(), p.knownDoors())) {
+		return
+	}
+	p.removeGrant(s.ID)
+	p.schedules = maps.Clone(p.schedules)
+	holder, made := p.member(s.Member), p.newGrant((*Grant)(&s))
+	p.edit(holder, func(m *member) {
+		m.grants = append(slices.Clip(m.grants), made)
+		slices.SortStableFunc(m.grants, byDoor)
+	})
+	p.grantIDs = p.grantIDs.with(s.ID, -1, holder)
+}
+
+func (s RemoveGrant) apply(p *Policy, c *checker, at path) {
+	if !p.removeGrant(string(s)) {
+		c.fault(at, fmt.Sprintf("no grant %q", string(s)))
+	}
+}
+
+// removeGrant returns false if there is no grant with the id.
+func (p *Policy) removeGrant(id string) bool {
+	is := func(g *grant) bool { return g.id == id }
+	holder := p.grantIDs.find(id, func(m int32) bool { return slices.ContainsFunc(p.members.at(m).grants, func(g grant) bool { return is(&g) }) })
+	if holder < 0 {
+		return false
+	}
+	p.edit(holder, func(m *member) { m.grants = without(m.grants, is) })
+	p.grantIDs = p.grantIDs.with(id, holder, -1)
+	return true
+}
+
+// without returns a copy of a list without some items.
+func without[T any](list []T, drop func(*T) bool) []T {
+	kept := make([]T, 0, len(list)+1)
+	for i := range list {
+		if !drop(&list[i]) {
+			kept = append(kept, list[i])
+		}
+	}
+	return kept
+}
+
+func (s SetReservation) apply(p *Policy, c *checker, at path) {
+	r, resources := (*reservation.Reservation)(&s), &references{what: "resource", known: p.resourceIndex}
+	before := len(c.faults.all)
+	c.id(at.field("id"), s.ID)
+	if c.reservation(at, r, resources, p.knownMembers()); len(c.faults.all) > before {
+		return
+	}
+	made := p.newBooking(r)
+	p.replaceBooking(p.booking(s.ID), &made)
+}
+
+func (s RemoveReservation) apply(p *Policy, c *checker, at path) {
+	old := p.booking(string(s))
+	if old == nil {
+		c.fault(at, fmt.Sprintf("no reservation %q", string(s)))
+		return
+	}
+	p.replaceBooking(old, nil)
+}
+
+// booking returns the booking with an id, nil if there is none.
+func (p *Policy) booking(id string) (found *booking) {
+	p.reservationIDs.find(id, func(m int32) bool {
+		for _, b := range p.members.at(m).bookings {
+			if b.id == id {
+				found = b
+			}
+		}
+		return found != nil
+	})
+	return found
+}
+
+// replaceBooking takes a booking away and adds another one; either may be nil.
+func (p *Policy) replaceBooking(old, made *booking) {
+	p.resources = slices.Clone(p.resources)
+	moved := map[*booking]*booking{} // those whose window changes, because buffers are clipped
+	var members, holders []int32     // of all that change, and of made
+	if old != nil {
+		p.reservationIDs = p.reservationIDs.with(old.id, old.booker, -1)
+	}
+	if made != nil {
+		p.reservationIDs = p.reservationIDs.with(made.id, -1, made.booker)
+		holders = p.concerned(made)
+		p.rebook(made.resource, old, made, moved)
+	}
+	if old != nil {
+		members = p.concerned(old)
+		if made == nil || made.resource != old.resource {
+			p.rebook(old.resource, old, nil, moved)
+		}
+	}
+	for b := range moved {
+		members = append(members, p.concerned(b)...)
+	}
+	members = append(members, holders...)
+	slices.Sort(members)
+	for _, i := range slices.Compact(members) {
+		p.edit(i, func(m *member) {
+			m.bookings = without(m.bookings, func(b **booking) bool { return *b == old })
+			for j, b := range m.bookings {
+				if other := moved[b]; other != nil {
+					m.bookings[j] = other
+				}
+			}
+			if slices.Contains(holders, i) {
+				m.bookings = append(m.bookings, made)
+			}
+			p.setWindows(m)
+		})
+	}
+}
+
+// rebook replaces a resource by one without a booking and with another one, which
+// may be nil. Bookings whose window changes are replaced too: see moved.
+func (p *Policy) rebook(resource int32, old, made *booking, moved map[*booking]*booking) {
+	r := *p.resources[resource]
+	r.bookings = without(r.bookings, func(b **booking) bool { return *b == old })
+	if made != nil {
+		r.bookings = append(r.bookings, made)
+		slices.SortStableFunc(r.bookings, byStart)
+	}
+	for i, w := range r.windows(p.settings.clip) {
+		if b := r.bookings[i]; b == made {
+			made.window = w
+		} else if b.window != w {
+			copied := *b
+			copied.window = w
+			moved[b], r.bookings[i] = &copied, &copied
+		}
+	}
+	r.occupy()
+	p.resources[resource] = &r
 }

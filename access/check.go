@@ -39,6 +39,9 @@ type rows struct {
 
 // checkRows checks the rows of a list, whose ids must differ.
 func checkRows[T any](c *checker, in path, list []T, id func(*T) string, check func(at path, row *T) bool) rows {
+	if len(list) == 0 {
+		return rows{}
+	}
 	r := rows{make(map[string]int32, len(list)), make([]bool, len(list))}
 	for i := range list {
 		at, s := in.item(i), id(&list[i])
@@ -121,8 +124,10 @@ func (c *checker) reference(at path, id string, to *references) bool {
 
 // distinct checks a list of references, each once.
 func (c *checker) distinct(at path, list []string, to *references) bool {
-	ok := true
-	taken := make(map[string]int, len(list))
+	if len(list) == 0 {
+		return true
+	}
+	ok, taken := true, make(map[string]int, len(list))
 	for i, id := range list {
 		if first, twice := taken[id]; twice {
 			ok = c.fault(at.item(i), fmt.Sprintf("%q is in this list already, at [%d]", id, first))

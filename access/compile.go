@@ -135,7 +135,7 @@ func (p *Policy) addMembers(f *Facts) {
 		p.resources[b.resource].bookings = append(p.resources[b.resource].bookings, b)
 	}
 	for _, r := range p.resources {
-		r.bookings = slices.Clip(r.bookings)
+		r.bookings = slices.Clone(r.bookings) // what append had in reserve is freed
 		slices.SortFunc(r.bookings, byStart)
 		r.setWindows(p.settings.clip)
 	}
@@ -157,7 +157,7 @@ func (p *Policy) addMembers(f *Facts) {
 	}
 	for i := range members {
 		m := &members[i]
-		m.bookings = slices.Clip(m.bookings)
+		m.bookings = slices.Clone(m.bookings)
 		slices.SortFunc(m.grants, byDoor)
 		p.setWindows(m)
 	}
@@ -205,8 +205,11 @@ func (p *Policy) newBooking(r *reservation.Reservation) booking {
 		id: r.ID, span: span{micros(r.Start), micros(r.EffectiveEnd())}, status: statusOf(r.Status),
 		resource: p.resourceIndex[r.Resource], booker: p.member(r.Member),
 	}
-	for _, id := range r.Guests {
-		b.guests = append(b.guests, p.member(id))
+	if len(r.Guests) > 0 {
+		b.guests = new([]int32)
+		for _, id := range r.Guests {
+			*b.guests = append(*b.guests, p.member(id))
+		}
 	}
 	return b
 }
@@ -214,12 +217,8 @@ func (p *Policy) newBooking(r *reservation.Reservation) booking {
 // concerned returns the members whose reservation b is: RULES.md, section 3.
 func (p *Policy) concerned(b *booking) []int32 {
 	all := append(make([]int32, 0, 8), b.booker)
-	if p.settings.guests {
-		for _, g := range b.guests {
-			if g != b.booker {
-				all = append(all, g)
-			}
-		}
+	if p.settings.guests && b.guests != nil {
+		all = append(all, without(*b.guests, func(g *int32) bool { return *g == b.booker })...)
 	}
 	return all
 }
@@ -227,25 +226,24 @@ func (p *Policy) concerned(b *booking) []int32 {
 // setWindows sorts the bookings of a member and works out when they open doors.
 func (p *Policy) setWindows(m *member) {
 	slices.SortFunc(m.bookings, func(a, b *booking) int { return cmp.Compare(a.window.until, b.window.until) })
-	list := make([]window, 0, 2*len(m.bookings))
+	list := make([]window, 0, 8)
 	for _, b := range m.bookings {
-		if b.status != confirmed || b.window.from >= b.window.until {
-			continue
-		}
 		for _, d := range p.resources[b.resource].doors {
-			list = append(list, window{b.window, d})
+			if b.status == confirmed && b.window.from < b.window.until {
+				list = append(list, window{b.window, d})
+			}
 		}
 	}
 	slices.SortFunc(list, func(a, b window) int { return cmp.Or(cmp.Compare(a.door, b.door), cmp.Compare(a.from, b.from)) })
-	m.windows = list[:0]
+	joined := list[:0]
 	for _, w := range list {
-		if n := len(m.windows); n > 0 && m.windows[n-1].door == w.door && w.from <= m.windows[n-1].until {
-			m.windows[n-1].until = max(m.windows[n-1].until, w.until)
+		if n := len(joined); n > 0 && joined[n-1].door == w.door && w.from <= joined[n-1].until {
+			joined[n-1].until = max(joined[n-1].until, w.until)
 		} else {
-			m.windows = append(m.windows, w)
+			joined = append(joined, w)
 		}
 	}
-	m.windows = slices.Clip(m.windows)
+	m.windows = slices.Clone(joined)
 }
 
 // setWindows sets the windows of bookings that are not shared yet.

@@ -37,20 +37,13 @@ func (f *Facts) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// UnmarshalJSON reads "always" or a list of ranges.
-func (h *Hours) UnmarshalJSON(data []byte) error { return unmarshal(data, h) }
+// The parts of Facts whose form is not that of their fields are read as strictly.
 
-// UnmarshalJSON reads the object of the facts document.
-func (r *Range) UnmarshalJSON(data []byte) error { return unmarshal(data, r) }
-
-// UnmarshalJSON reads the object of the facts document.
+func (h *Hours) UnmarshalJSON(data []byte) error     { return unmarshal(data, h) }
+func (r *Range) UnmarshalJSON(data []byte) error     { return unmarshal(data, r) }
 func (e *Exception) UnmarshalJSON(data []byte) error { return unmarshal(data, e) }
-
-// UnmarshalJSON reads the object of the facts document.
-func (s *Settings) UnmarshalJSON(data []byte) error { return unmarshal(data, s) }
-
-// UnmarshalJSON reads the object of the facts document.
-func (r *Resource) UnmarshalJSON(data []byte) error { return unmarshal(data, r) }
+func (s *Settings) UnmarshalJSON(data []byte) error  { return unmarshal(data, s) }
+func (r *Resource) UnmarshalJSON(data []byte) error  { return unmarshal(data, r) }
 
 // unmarshal reads a part of a document. It does not change the part if it has a
 // fault.

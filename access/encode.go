@@ -14,20 +14,13 @@ import (
 // the document.
 func (f Facts) MarshalJSON() ([]byte, error) { return encode(f) }
 
-// MarshalJSON writes "always" or a list of ranges.
-func (h Hours) MarshalJSON() ([]byte, error) { return encode(h) }
+// The parts of Facts whose form is not that of their fields are written alike.
 
-// MarshalJSON writes an object with days, from and to.
-func (r Range) MarshalJSON() ([]byte, error) { return encode(r) }
-
-// MarshalJSON writes an object as in the facts document.
+func (h Hours) MarshalJSON() ([]byte, error)     { return encode(h) }
+func (r Range) MarshalJSON() ([]byte, error)     { return encode(r) }
 func (e Exception) MarshalJSON() ([]byte, error) { return encode(e) }
-
-// MarshalJSON writes an object as in the facts document: durations as Go durations.
-func (s Settings) MarshalJSON() ([]byte, error) { return encode(s) }
-
-// MarshalJSON writes an object as in the facts document: durations as Go durations.
-func (r Resource) MarshalJSON() ([]byte, error) { return encode(r) }
+func (s Settings) MarshalJSON() ([]byte, error)  { return encode(s) }
+func (r Resource) MarshalJSON() ([]byte, error)  { return encode(r) }
 
 // encode is the reverse of decode.
 func encode(v any) ([]byte, error) {
@@ -39,7 +32,7 @@ func encode(v any) ([]byte, error) {
 func write(b *bytes.Buffer, v reflect.Value) {
 	switch x := v.Interface().(type) {
 	case Hours:
-		wordOrRanges(b, "always", x.Always, x.Ranges)
+		writeHours(b, "always", x.Always, x.Ranges)
 	case Day:
 		writeText(b, dayName(x))
 	case Clock:
@@ -50,18 +43,23 @@ func write(b *bytes.Buffer, v reflect.Value) {
 		writeText(b, x.UTC().Format(time.RFC3339Nano))
 	case time.Duration:
 		writeText(b, x.String())
-	case Exception:
-		writeObject(b, v, func() { wordOrRanges(b, "closed", x.Closed, x.Hours) })
+	case bool:
+		b.WriteString(map[bool]string{false: "false", true: "true"}[x])
 	default:
 		switch v.Kind() {
 		case reflect.Struct:
-			writeObject(b, v, nil)
+			writeObject(b, v)
 		case reflect.Slice:
-			writeList(b, v)
+			b.WriteByte('[')
+			for i := range v.Len() {
+				if i > 0 {
+					b.WriteByte(',')
+				}
+				write(b, v.Index(i))
+			}
+			b.WriteByte(']')
 		case reflect.Pointer:
 			write(b, v.Elem()) // one that is nil is left out
-		case reflect.Bool:
-			b.WriteString(map[bool]string{false: "false", true: "true"}[v.Bool()])
 		default:
 			writeText(b, v.String())
 		}
@@ -73,55 +71,38 @@ func writeText(b *bytes.Buffer, s string) {
 	b.Write(text)
 }
 
-// writeObject writes the fields of a struct; hours writes the field of that name,
-// if it is not nil.
-func writeObject(b *bytes.Buffer, v reflect.Value, hours func()) {
-	separator, keys := byte('{'), keysOf(v.Type())
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		key := keys[i]
-		if key == "" || v.Field(i).IsZero() && strings.Contains(f.Tag.Get("json"), ",omit") {
+func writeObject(b *bytes.Buffer, v reflect.Value) {
+	separator := ""
+	b.WriteByte('{')
+	for i, key := range keysOf(v.Type()) {
+		if key == "" || v.Field(i).IsZero() && strings.Contains(v.Type().Field(i).Tag.Get("json"), ",omit") {
 			continue
 		}
-		b.WriteByte(separator)
+		b.WriteString(separator)
 		writeText(b, key)
 		b.WriteByte(':')
-		if key == "hours" && hours != nil {
-			hours()
+		if e, ok := v.Interface().(Exception); ok && key == "hours" {
+			writeHours(b, "closed", e.Closed, e.Hours)
 		} else {
 			write(b, v.Field(i))
 		}
-		separator = ','
-	}
-	if separator == '{' {
-		b.WriteByte(separator)
+		separator = ","
 	}
 	b.WriteByte('}')
 }
 
-func writeList(b *bytes.Buffer, v reflect.Value) {
-	b.WriteByte('[')
-	for i := range v.Len() {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		write(b, v.Index(i))
-	}
-	b.WriteByte(']')
-}
-
-// wordOrRanges writes both if both are there: that is a fault, and stays one.
-func wordOrRanges(b *bytes.Buffer, word string, is bool, ranges []Range) {
+// writeHours writes both if both are there: that is a fault, and stays one.
+func writeHours(b *bytes.Buffer, word string, is bool, ranges []Range) {
 	switch {
-	case !is:
-		writeList(b, reflect.ValueOf(ranges))
-	case len(ranges) == 0:
-		writeText(b, word)
-	default:
+	case is && len(ranges) > 0:
 		b.WriteByte('[')
 		writeText(b, word)
 		b.WriteByte(',')
-		writeList(b, reflect.ValueOf(ranges))
+		write(b, reflect.ValueOf(ranges))
 		b.WriteByte(']')
+	case is:
+		writeText(b, word)
+	default:
+		write(b, reflect.ValueOf(ranges))
 	}
 }

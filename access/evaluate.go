@@ -2,7 +2,6 @@ package access
 
 import (
 	"fmt"
-	"iter"
 	"reflect"
 	"slices"
 	"time"
@@ -54,22 +53,6 @@ func Evaluate(q Question, r Request) (d Decision, err error) {
 		return d, nil
 	}
 	return d, bad
-}
-
-// EvaluateEach answers the same request at the door of each question; r.Door is
-// ignored, and a question without a door answers for an unknown one. It yields
-// what [Evaluate] returns for each, in their order.
-func EvaluateEach(questions []Question, r Request) iter.Seq2[Decision, error] {
-	return func(yield func(Decision, error) bool) {
-		for i := range questions {
-			if r.Door = ""; questions[i].Door != nil {
-				r.Door = questions[i].Door.ID
-			}
-			if !yield(Evaluate(questions[i], r)) {
-				return
-			}
-		}
-	}
 }
 
 // soundFacts returns the facts of a Question without its bad rows: of one door, one

@@ -2,7 +2,6 @@ package access
 
 import (
 	"hash/maphash"
-	"maps"
 	"slices"
 )
 
@@ -32,40 +31,61 @@ func (t table[T]) with(i int32, item T) table[T] {
 	return t
 }
 
-// idIndex finds the member to whom something with an id belongs. It is sharded, so
-// that a changed copy shares all shards but one.
+// idIndex finds the member to whom something with an id belongs. It keeps hashes in
+// place of the ids, which the member has, and is sharded, so that a changed copy
+// shares all shards but one.
 type idIndex struct {
 	seed   maphash.Seed
-	shards []map[string]int32
+	shards [][]idOwner
+}
+
+type idOwner struct {
+	hash  uint32
+	owner int32
 }
 
 // newIDIndex makes the index of n ids.
 func newIDIndex(n int, at func(i int) (id string, owner int32)) idIndex {
-	x := idIndex{maphash.MakeSeed(), make([]map[string]int32, n/chunkSize+1)}
-	for i := range x.shards {
-		x.shards[i] = map[string]int32{}
-	}
+	x := idIndex{maphash.MakeSeed(), make([][]idOwner, n/64+1)}
 	for i := range n {
 		id, owner := at(i)
-		x.shards[x.shard(id)][id] = owner
+		hash, shard := x.place(id)
+		*shard = append(*shard, idOwner{hash, owner})
+	}
+	for i := range x.shards {
+		x.shards[i] = slices.Clone(x.shards[i]) // what append had in reserve is freed
 	}
 	return x
 }
 
-func (x *idIndex) shard(id string) int {
-	return int(maphash.String(x.seed, id) % uint64(len(x.shards)))
+func (x *idIndex) place(id string) (hash uint32, shard *[]idOwner) {
+	h := maphash.String(x.seed, id)
+	return uint32(h), &x.shards[h>>32%uint64(len(x.shards))]
 }
 
-// find returns the owner of an id, -1 if there is none.
-func (x *idIndex) find(id string) int32 { return find(x.shards[x.shard(id)], id) }
-
-// with returns an index in which an id has another owner, none if -1.
-func (x idIndex) with(id string, owner int32) idIndex {
-	i := x.shard(id)
-	x.shards = slices.Clone(x.shards)
-	x.shards[i] = maps.Clone(x.shards[i])
-	if x.shards[i][id] = owner; owner < 0 {
-		delete(x.shards[i], id)
+// find returns the owner of an id, -1 if there is none. Whether an owner has the id
+// is asked of has.
+func (x *idIndex) find(id string, has func(owner int32) bool) int32 {
+	hash, shard := x.place(id)
+	for _, o := range *shard {
+		if o.hash == hash && has(o.owner) {
+			return o.owner
+		}
 	}
+	return -1
+}
+
+// with returns an index in which an id has another owner; -1 is none.
+func (x idIndex) with(id string, old, owner int32) idIndex {
+	x.shards = slices.Clone(x.shards)
+	hash, shard := x.place(id)
+	kept := slices.Clone(*shard)
+	if i := slices.Index(kept, idOwner{hash, old}); i >= 0 {
+		kept = slices.Delete(kept, i, i+1)
+	}
+	if owner >= 0 {
+		kept = append(kept, idOwner{hash, owner})
+	}
+	*shard = kept
 	return x
 }
