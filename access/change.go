@@ -133,7 +133,9 @@ func (s RemoveGrant) apply(p *Policy, c *checker, at path) {
 // removeGrant returns false if there is no grant with the id.
 func (p *Policy) removeGrant(id string) bool {
 	is := func(g *grant) bool { return g.id == id }
-	holder := p.grantIDs.find(id, func(m int32) bool { return slices.ContainsFunc(p.members.at(m).grants, func(g grant) bool { return is(&g) }) })
+	holder := p.grantIDs.find(id, func(m int32) bool {
+		return slices.ContainsFunc(p.members.at(m).grants, func(g grant) bool { return is(&g) })
+	})
 	if holder < 0 {
 		return false
 	}

@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,15 +38,21 @@ type rows struct {
 	good  []bool
 }
 
-// checkRows checks the rows of a list, whose ids must differ.
+func (r rows) allGood() bool { return !slices.Contains(r.good, false) }
+
+// checkRows checks the rows of a list, whose ids, if they have any, must differ.
 func checkRows[T any](c *checker, in path, list []T, id func(*T) string, check func(at path, row *T) bool) rows {
 	if len(list) == 0 {
 		return rows{}
 	}
 	r := rows{make(map[string]int32, len(list)), make([]bool, len(list))}
 	for i := range list {
-		at, s := in.item(i), id(&list[i])
-		r.good[i] = all(c.id(at.field("id"), s), check(at, &list[i]))
+		at := in.item(i)
+		if r.good[i] = check(at, &list[i]); id == nil {
+			continue
+		}
+		s := id(&list[i])
+		r.good[i] = all(c.id(at.field("id"), s), r.good[i])
 		if first, taken := r.index[s]; taken {
 			r.good[first], r.good[i] = false, c.fault(at.field("id"), fmt.Sprintf("%q is the id of [%d] already", s, first))
 		} else if s != "" {
@@ -184,16 +191,7 @@ func (c *checker) settings(at path, s *Settings) bool {
 
 // oneOf checks a value of a set; the empty one stands for the default.
 func oneOf[T ~string](c *checker, at path, value T, set ...T) bool {
-	var names []string
-	for _, s := range set {
-		if s == value {
-			return true
-		}
-		if s != "" {
-			names = append(names, string(s))
-		}
-	}
-	return c.fault(at, fmt.Sprintf("%q is none of %s", value, strings.Join(names, ", ")))
+	return slices.Contains(set, value) || c.fault(at, fmt.Sprintf("%q is none of %s", value, strings.Trim(fmt.Sprint(set), "[ ]")))
 }
 
 func (c *checker) openTime(at path, d *time.Duration) bool {
@@ -289,21 +287,15 @@ func (c *checker) reservation(at path, r *reservation.Reservation, resources, me
 }
 
 func (c *checker) closures(list []Closure, doors *references) bool {
-	ok, in := true, path{key: "closures"}
-	for i := range list {
-		at := in.item(i)
-		ok = all(c.required(at, "from", list[i].From, "until", list[i].Until), c.someDoors(at.field("doors"), list[i].Doors, doors), ok)
-	}
-	return ok
+	return checkRows(c, path{key: "closures"}, list, nil, func(at path, x *Closure) bool {
+		return all(c.required(at, "from", x.From, "until", x.Until), c.someDoors(at.field("doors"), x.Doors, doors))
+	}).allGood()
 }
 
 func (c *checker) exceptions(list []Exception, doors *references) bool {
-	ok, in := true, path{key: "exceptions"}
-	for i := range list {
-		at := in.item(i)
-		ok = all(c.exception(at, &list[i]), c.someDoors(at.field("doors"), list[i].Doors, doors), ok)
-	}
-	return ok
+	return checkRows(c, path{key: "exceptions"}, list, nil, func(at path, x *Exception) bool {
+		return all(c.exception(at, x), c.someDoors(at.field("doors"), x.Doors, doors))
+	}).allGood()
 }
 
 func (c *checker) standing(at path, s Standing) bool {

@@ -23,6 +23,12 @@ func TestZeroValuesDeny(t *testing.T) {
 	if err != nil || string(data) != want {
 		t.Errorf("%s, %v", data, err)
 	}
+	if d.Faults() != nil || d.Evidence().Grants == nil {
+		t.Errorf("faults %v, evidence %v", d.Faults(), d.Evidence())
+	}
+	if got := (Decision{Reason: "of_a_later_version"}).Message(); got != "You have no access to this door." {
+		t.Error(got)
+	}
 	var p Policy
 	if d := p.Decide(Request{"ada", "front", Unlock, monday, true}); d.Allowed || d.Reason != ReasonUnknownDoor {
 		t.Errorf("a zero policy: %+v", d)

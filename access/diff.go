@@ -2,6 +2,7 @@ package access
 
 import (
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -85,16 +86,14 @@ func (d *Decision) changes(t int64) int64 {
 	return t + horizon
 }
 
-func (p *Policy) memberIDs() []string {
-	ids := make([]string, 0, p.members.len)
+func (p *Policy) memberIDs() (ids []string) {
 	for m := range int32(p.members.len) {
 		ids = append(ids, p.members.at(m).id)
 	}
 	return ids
 }
 
-func (p *Policy) doorIDs() []string {
-	ids := make([]string, 0, len(p.doors))
+func (p *Policy) doorIDs() (ids []string) {
 	for i := range p.doors {
 		ids = append(ids, p.doors[i].id)
 	}
@@ -107,10 +106,5 @@ func bothOf(a, b []string) []string {
 	for _, s := range a {
 		seen[s] = true
 	}
-	for _, s := range b {
-		if !seen[s] {
-			a = append(a, s)
-		}
-	}
-	return a
+	return append(a, slices.DeleteFunc(b, func(s string) bool { return seen[s] })...)
 }

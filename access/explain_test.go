@@ -129,3 +129,28 @@ func TestExplainNothing(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// A closure is explained, and so is who may open in spite of it.
+func TestExplainClosure(t *testing.T) {
+	f := loft()
+	f.Settings.ReservationsRequireMembership = new(true)
+	f.Closures = []Closure{{From: monday.Add(-time.Hour), Until: monday.Add(time.Hour), Doors: []string{"lab"}, Note: "new floor"}}
+	f.Grants = append(f.Grants, Grant{ID: "g5", Member: "ada", Door: "lab", Hours: Always()},
+		Grant{ID: "g6", Member: "bob", Door: "lab", Hours: Always(), RequiresMembership: new(false), DuringClosures: true})
+	p := compile(t, f)
+	text := p.Decide(Request{"ada", "lab", Unlock, monday, false}).Explain().String()
+	want := strings.Join([]string{
+		"ada at lab, 2026-05-04T10:00:00Z: denied (door_closed); standing good; the door is closed",
+		"  grant g2: the door is closed; opens 2026-05-04T20:00:00Z",
+		"  grant g5: the door is closed; opens 2026-05-04T11:00:00Z",
+		"  reservation r2: it has not begun; opens 2026-05-04T12:45:00Z",
+		"  room is booked by bob (r1)",
+	}, "\n")
+	if text != want {
+		t.Errorf("got:\n%s\nwant:\n%s", text, want)
+	}
+	e := p.Decide(Request{"bob", "lab", Unlock, monday, false}).Explain()
+	if !e.Closed || !e.Decision.Allowed || !e.Bases[0].Opens || e.Bases[1].Why != "it requires a membership, and none is in force" {
+		t.Errorf("%s", e)
+	}
+}

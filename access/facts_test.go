@@ -43,6 +43,60 @@ func TestFactsSurviveJSON(t *testing.T) {
 	}
 }
 
+// The parts of facts whose form is not that of their fields keep it by themselves.
+func TestPartsSurviveJSON(t *testing.T) {
+	type parts struct {
+		Hours     Hours
+		Range     Range
+		Exception Exception
+		Settings  Settings
+		Resource  Resource
+	}
+	f := loft()
+	first := parts{Always(), Range{[]Day{Mon}, At(8, 0), At(18, 30)}, f.Exceptions[1], f.Settings, Resource{ID: "r", After: new(time.Minute)}}
+	text, err := json.Marshal(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"Hours":"always","Range":{"days":["mon"],"from":"08:00","to":"18:30"},` +
+		`"Exception":{"from":"2026-12-28","to":"2026-12-28","hours":[{"from":"10:00","to":"14:00"}]},` +
+		`"Settings":{"before":"15m0s","after":"15m0s","open_time":"7s","reservations_require_standing":true},"Resource":{"id":"r","after":"1m0s"}}`
+	if string(text) != want {
+		t.Errorf("got  %s\nwant %s", text, want)
+	}
+	var again parts
+	if err := json.Unmarshal(text, &again); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, again); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if err := json.Unmarshal([]byte(`{"Range":{"days":["mon"],"From":"09:00","to":"x"}}`), &again); err == nil || again.Range.From != At(8, 0) {
+		t.Errorf("%v, %v", err, again.Range)
+	}
+}
+
+// An id that looks like a known one is named as such.
+func TestSimilarIDs(t *testing.T) {
+	for id, similar := range map[string]bool{"Resident": true, " resident": true, "resident\u00a0": true, "gold": false, "residents": false} {
+		f := loft()
+		f.Members[0].Memberships[0].Type = id
+		_, err := Compile(f)
+		if got := strings.Contains(err.Error(), `"resident" only in case, surrounding space or Unicode form`); got != similar {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+	f := loft()
+	f.Members[0].ID, f.Grants[1].Member, f.Reservations[1].Member = "jos\u00e9", "Jose\u0301", "jos\u00e9"
+	if _, err := Compile(f); err == nil || !strings.Contains(err.Error(), `grants[1].member: no member "Jose\u0301": it differs from "jos\u00e9" only`) &&
+		!strings.Contains(err.Error(), `it differs from "jos\u00e9" only`) {
+		t.Errorf("%v", err)
+	}
+	if n := len([]rune(composed)); n != len(decomposed) {
+		t.Errorf("%d letters with an accent, %d taken apart", n, len(decomposed))
+	}
+}
+
 // TestWriteBoth: hours that are always and ranges are refused when they are
 // written and read again, as they are by Compile.
 func TestWriteBoth(t *testing.T) {

@@ -49,12 +49,9 @@ func dailyRanges(list []Range) []daily {
 
 var alwaysOpen = &schedule{always: true}
 
-// newSchedule makes hours ready for the instants of a span, which holds a horizon
-// at least.
+// newSchedule makes weekly hours ready for the instants of a span, which holds a
+// horizon at least.
 func newSchedule(h Hours, c *calendar, within span) *schedule {
-	if h.Always {
-		return alwaysOpen
-	}
 	s := &schedule{hours: dailyRanges(h.Ranges), calendar: c}
 	s.divide(within)
 	return s

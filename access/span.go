@@ -12,17 +12,12 @@ type state struct {
 	until int64
 }
 
-// and returns the state of what is open while a and b both are.
+// and returns the state of what is open while a, which is open, and b both are.
 func (a state) and(b state) state {
-	switch {
-	case a.open && b.open:
-		return state{true, min(a.until, b.until)}
-	case a.open:
-		return b
-	case b.open:
-		return a
+	if b.open {
+		b.until = min(a.until, b.until)
 	}
-	return state{false, max(a.until, b.until)}
+	return b
 }
 
 // not returns the state of what is open while a is closed.
