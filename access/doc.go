@@ -4,25 +4,52 @@
 //	d := policy.Decide(access.Request{Member: "ada", Door: "front", Action: access.Unlock, At: now})
 //	fmt.Println(d.Allowed, d.Reason, d.ValidUntil) // holds until then, if no fact changes
 //
-// The rules are in RULES.md beside this file. The package is pure: it holds no
+// RULES.md beside this file is the specification. The package is pure: it holds no
 // clock, opens no connection and keeps no state.
 //
 // # Two ways in
 //
 // A host that holds a site's [Facts] in memory compiles them to a [Policy]:
-// [Policy.Decide] answers, [Policy.With] makes a changed one from it at the price of
-// the change, and [Policy.Keys], [Policy.Upcoming], [Policy.Holders] and [Diff] answer
-// for lists and for administrators.
+// [Policy.Decide] answers, [Policy.With] makes a changed one from it without
+// compiling again, and [Policy.Keys], [Policy.Upcoming], [Policy.Holders] and [Diff]
+// answer for lists and for administrators.
 //
-// A host that loads facts for each request asks [Evaluate] a [Question], which holds
-// what matters to one member at one door; [EvaluateEach] is for a list of doors.
-// Both ways are the same code and give the same [Decision].
+// A host that loads facts for each request gives [Evaluate] a [Question], which holds
+// what the rules look at for one member at one door. It makes a policy of the rows
+// that are good and asks it: both ways are the same code.
+//
+// # Where the rules are implemented
+//
+//	RULES.md                                function
+//	1  the facts                            decode and encode, checkFacts and checker
+//	2  hours, exceptions, clock changes     schedule.divide and at, calendar
+//	3  closures                             question.closed
+//	   membership, grant, reservation       question.membership, newGrant, question.reservation
+//	   what a basis requires                question.state, member.inForce, standingEnd
+//	   whose a reservation is               Policy.concerned
+//	   windows and clipped buffers          resource.windows, cuts
+//	4  actions                              Policy.decide, Policy.refusal
+//	5  evidence                             Decision.Evidence
+//	   valid_until                          question.at, question.closes
+//	   next_change and rule 7               question.opens
+//	   rules 1 to 4                         Policy.refusal
+//	   rules 5 and 6                        question.denial
+//	   rules 8 and 9                        question.neverAgain
+//	   messages                             Decision.Message
+//	   one person at a door                 Evaluate, soundFacts
+//	6  lists and audits                     Policy.Keys, Policy.Upcoming, Policy.Holders, Diff
+//	7  request lines, the decision as JSON  ParseRequest, Decision.MarshalJSON
+//
+// Instants are int64 microseconds inside the package. What can be open or closed
+// (hours, windows, closures, a membership in force) answers with a state: open or
+// not at t, and until when.
 //
 // # Concurrency and errors
 //
-// A Policy is immutable: any number of goroutines may use it. All else is values.
+// A Policy is immutable: any number of goroutines may use it. All other types are
+// plain values.
 //
-// Bad facts are a [*FactsError] that names every fault at once; they make no Policy,
-// and Evaluate denies. A request cannot fail: whatever it asks for, the answer is a
-// decision with its [Reason]. The zero Decision denies.
+// Bad facts are a [*FactsError] that names every fault: Compile makes no Policy of
+// them, and what Evaluate does is in its comment. A request cannot fail: whatever it
+// asks for, the answer is a decision with its [Reason]. The zero Decision denies.
 package access

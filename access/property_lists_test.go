@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/reservation"
 )
 
 // Diff says exactly where two policies differ, instant by instant.
@@ -120,6 +121,28 @@ func TestMessagesAndExplanations(t *testing.T) {
 			named := slices.ContainsFunc(e.Others, func(o access.Booking) bool { return o.ID == r.ID && o.Member == r.Member })
 			if others != named {
 				t.Errorf("the booking %s is there: %v, explained: %v", r.ID, others, named)
+			}
+		}
+	})
+}
+
+// Package reservation gives each booking the window that the engine gives it.
+func TestWindowsLikeReservation(t *testing.T) {
+	trials(t, 150, func(t *testing.T, c trial, q access.Request) {
+		s := c.facts.Settings
+		site := reservation.Buffers{Before: 15 * time.Minute, After: 15 * time.Minute, Clip: s.Buffers == access.BuffersClip}.Override(s.Before, s.After)
+		windows := map[string]reservation.Window{}
+		for _, b := range c.policy.Decide(q).Explain().Bases {
+			if b.Kind == access.ReasonReservation {
+				windows[b.ID] = reservation.Window{From: b.From, Until: b.Until}
+			}
+		}
+		for _, r := range c.facts.Reservations {
+			got, ok := windows[r.ID]
+			i := slices.IndexFunc(c.facts.Resources, func(res access.Resource) bool { return res.ID == r.Resource })
+			want := site.Override(c.facts.Resources[i].Before, c.facts.Resources[i].After).Window(r, c.facts.Reservations...)
+			if ok && (!got.From.Equal(want.From) || !got.Until.Equal(want.Until)) {
+				t.Errorf("%s: package reservation says %v, the engine %v", r.ID, want, got)
 			}
 		}
 	})
