@@ -191,7 +191,16 @@ func (c *checker) settings(at path, s *Settings) bool {
 
 // oneOf checks a value of a set; the empty one stands for the default.
 func oneOf[T ~string](c *checker, at path, value T, set ...T) bool {
-	return slices.Contains(set, value) || c.fault(at, fmt.Sprintf("%q is none of %s", value, strings.Trim(fmt.Sprint(set), "[ ]")))
+	if slices.Contains(set, value) {
+		return true
+	}
+	var names []string
+	for _, s := range set {
+		if s != "" {
+			names = append(names, string(s))
+		}
+	}
+	return c.fault(at, fmt.Sprintf("%q is none of %s", value, strings.Join(names, ", ")))
 }
 
 func (c *checker) openTime(at path, d *time.Duration) bool {

@@ -71,7 +71,7 @@ func soundFacts(q *Question, r Request, faults *faults) (f *Facts, x indexes, ok
 		door, x.doors[q.Door.ID], f.Doors = q.Door.ID, 0, []Door{*q.Door}
 	}
 	types := c.membershipTypes(q.MembershipTypes, anyDoor, door)
-	x.types = types.index
+	x.types, f.MembershipTypes = types.index, make([]MembershipType, 0, len(q.MembershipTypes))
 	for i := range q.MembershipTypes {
 		t := MembershipType{ID: q.MembershipTypes[i].ID}
 		for _, d := range q.MembershipTypes[i].Doors {
@@ -117,7 +117,8 @@ func goodRows[T any](list []T, r rows) []T {
 func (q *Question) soundReservations(c *checker, f *Facts, x *indexes, member, door string) {
 	anyMember := &references{what: "member", any: true}
 	resources := c.resources(q.Resources, &references{what: "door", any: true})
-	x.resources = resources.index
+	x.resources, f.Resources = resources.index, make([]Resource, 0, len(q.Resources))
+	f.Reservations = make([]reservation.Reservation, 0, len(q.Reservations)+len(q.Neighbours))
 	for i, r := range q.Resources {
 		if resources.good[i] && slices.Contains(r.Doors, door) {
 			r.Doors = []string{door}
