@@ -212,7 +212,7 @@ func TestFactsAgree(t *testing.T) {
 			return all, nil
 		})
 	})
-	if accepted < 400 {
+	if accepted < scaled(400, 80) {
 		t.Errorf("only %d writes were accepted", accepted)
 	}
 }

@@ -39,6 +39,7 @@ func pool(t *testing.T, connections int) Database {
 // TestTransactionPooler: behind a pooler that loses prepared statements Open refuses
 // to prepare any, and a driver that does; with neither, all of the suite passes.
 func TestTransactionPooler(t *testing.T) {
+	t.Parallel()
 	d := pool(t, 8)
 	quiet := Database{d.Dialect, d.DSN + " default_query_exec_mode=exec"}
 	for name, c := range map[string]struct {
@@ -72,6 +73,9 @@ func TestTransactionPooler(t *testing.T) {
 	s, err := sqlstore.Open(t.Context(), db, quiet.Dialect, sqlstore.Unprepared())
 	must(t, err)
 	t.Run("suite", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("the suite runs without a pooler")
+		}
 		storagetest.Run(t, func(t *testing.T) storagetest.Storage { return storagetest.All(s) })
 	})
 	t.Run("taps", func(t *testing.T) {
@@ -97,6 +101,7 @@ func TestTransactionPooler(t *testing.T) {
 
 // TestPoolerWithOneConnection loses no statement, and Open does not wait for ever.
 func TestPoolerWithOneConnection(t *testing.T) {
+	t.Parallel()
 	d := pool(t, 1)
 	d.DSN += " default_query_exec_mode=exec"
 	s, err := sqlstore.Open(t.Context(), d.Raw(t), d.Dialect, sqlstore.Unprepared(), sqlstore.Migrated())

@@ -18,9 +18,15 @@ import (
 // questions are the statements that read all that a question needs, in ONE
 // statement each: one round trip, and one snapshot on either database, without a
 // transaction. They are made of the branches below.
-type questions struct{ oneDoor, allDoors string }
+type questions struct {
+	branches          []branch
+	oneDoor, allDoors string
+}
 
-func newQuestions() questions { return questions{statement(true), statement(false)} }
+func newQuestions() questions {
+	list := branches()
+	return questions{list, statement(list, true), statement(list, false)}
+}
 
 // A row of a question's statement is the index of its branch, texts and numbers.
 const (
@@ -40,7 +46,7 @@ type branch struct {
 // statement reads one door, $7, or all. The other arguments are the site, the
 // member, the span of the member's reservations ($3, $4), and the span of a day
 // either side of the instant ($5, $6).
-func statement(oneDoor bool) string {
+func statement(list []branch, oneDoor bool) string {
 	ofDoor := func(column string) string {
 		if !oneDoor || column == "" {
 			return ""
@@ -49,7 +55,7 @@ func statement(oneDoor bool) string {
 	}
 	var b strings.Builder
 	b.WriteString(strings.ReplaceAll(reservationTables, "{of door}", ofDoor("door")))
-	for kind, br := range branches() {
+	for kind, br := range list {
 		if kind > 0 {
 			b.WriteString("\nUNION ALL ")
 		}
@@ -175,7 +181,7 @@ func (s *Store) load(ctx context.Context, q storage.FactsQuery, statement string
 	if err != nil {
 		return nil, fail(ctx, "Load", err)
 	}
-	raw, err := readQuestion(rows, q)
+	raw, err := s.questions.read(rows, q)
 	if err != nil {
 		return nil, fail(ctx, "Load", err)
 	}
@@ -210,7 +216,7 @@ func inOrder[T any](list []placed[T]) []T {
 	return values
 }
 
-func readQuestion(rows *sql.Rows, q storage.FactsQuery) (storage.RawFacts, error) {
+func (s *questions) read(rows *sql.Rows, q storage.FactsQuery) (storage.RawFacts, error) {
 	defer rows.Close()
 	r := reading{RawFacts: storage.RawFacts{Query: q}}
 	var kind int
@@ -223,12 +229,11 @@ func readQuestion(rows *sql.Rows, q storage.FactsQuery) (storage.RawFacts, error
 	for i := range numbers {
 		into = append(into, &numbers[i])
 	}
-	list := branches()
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
 			return r.RawFacts, err
 		}
-		if err := list[kind].add(&r, texts[:], numbers[:]); err != nil {
+		if err := s.branches[kind].add(&r, texts[:], numbers[:]); err != nil {
 			return r.RawFacts, &Error{"Load", Unreadable, err}
 		}
 	}

@@ -27,6 +27,20 @@ func TestHeadsAreText(t *testing.T) {
 	}
 }
 
+// A commitment says where the salt ends: bytes moved from one to the other are
+// another commitment.
+func TestCommitmentHasBoundaries(t *testing.T) {
+	salt, detail := []byte("0123456789abcdef"), []byte(`{"member":"ada"}`)
+	all := append(slices.Clone(salt), detail...)
+	seen := map[storage.Digest]int{}
+	for n := range len(all) + 1 {
+		seen[storage.Commitment(all[:n], all[n:])] = n
+	}
+	if len(seen) != len(all)+1 || seen[storage.Commitment(salt, detail)] != len(salt) {
+		t.Errorf("%d places to cut, %d commitments", len(all)+1, len(seen))
+	}
+}
+
 // What an append to the chain of a storage costs against encoding and hashing
 // the row alone, in turns: of each the quicker quarter, so that what else the
 // machine does counts less.

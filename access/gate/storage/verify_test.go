@@ -67,26 +67,21 @@ func TestVerifyFindsWhatItPromises(t *testing.T) {
 		}), at: 4},
 		// What someone did who can write the table of details, which no hash covers.
 		"salt and detail moved together": {change: row(3, func(r *storage.LogRow) {
-			r.Salt, r.Detail, r.Member = append(r.Salt, r.Detail...),
-				nil, "eve"
+			r.Salt, r.Detail, r.Member = append(r.Salt, r.Detail...), nil, "eve"
 		}), at: 4},
 		"detail moved to the salt": {change: row(3, func(r *storage.LogRow) {
-			r.Salt, r.Detail = append(r.Salt, r.Detail[:5]...),
-				r.Detail[5:]
+			r.Salt, r.Detail = append(r.Salt, r.Detail[:5]...), r.Detail[5:]
 		}), at: 4},
 		"salt moved to the detail": {change: row(3, func(r *storage.LogRow) {
-			r.Salt, r.Detail = r.Salt[:8],
-				append(slices.Clone(r.Salt[8:]), r.Detail...)
+			r.Salt, r.Detail = r.Salt[:8], append(slices.Clone(r.Salt[8:]), r.Detail...)
 		}), at: 4},
 		"erased, under a member": {change: row(3, func(r *storage.LogRow) { r.Detail, r.Salt, r.Member = nil, nil, "eve" }), at: 4},
 		"erased, with an actor": {change: row(3, func(r *storage.LogRow) {
-			r.Detail, r.Salt, r.Member, r.Actor = nil, nil, "",
-				"eve"
+			r.Detail, r.Salt, r.Member, r.Actor = nil, nil, "", "eve"
 		}), at: 4},
 		"hash": {change: row(3, func(r *storage.LogRow) { r.Hash[0] ^= 1 }), at: 4},
 		"a row and its hash": {change: row(3, func(r *storage.LogRow) {
-			*r = good.list[2].Head().Append(site,
-				storage.LogEntry{Door: "back"})
+			*r = good.list[2].Head().Append(site, storage.LogEntry{Door: "back"})
 		}), at: 5},
 		"bytes moved between two texts": {change: row(3, func(r *storage.LogRow) { r.Door, r.Action = "fron", "tunlock" }), at: 4},
 		"removed inside":                {change: func(r *rows) { r.list = slices.Delete(r.list, 3, 4) }, at: 4},
