@@ -336,8 +336,8 @@ func ExamplePasswordSource_remote() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state,
-		User: saltoks.Identity{Environment: s.env.Name, Subject: token.Subject}})
+	identity := saltoks.Identity{Environment: s.env.Name, Subject: token.Subject}
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: identity})
 	if err != nil {
 		log.Fatal(err)
 	}
