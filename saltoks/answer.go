@@ -13,8 +13,8 @@ import (
 	"unicode"
 )
 
-// answerBody is what an answer says about success and failure, in any of the
-// forms in which SALTO says it.
+// answerBody is what an answer reports about success and failure, in any of the
+// forms that SALTO uses.
 type answerBody struct {
 	kind bodyKind
 	// code is SALTO's error code; empty for none or zero.

@@ -24,7 +24,7 @@ type attempt struct {
 	status int // 0 without an answer
 	header http.Header
 	body   []byte
-	says   answerBody // what header and body say
+	parsed answerBody // from header and body
 	// unread is why the body was not read to its end; nil when it was.
 	unread error
 	// local is set where we ended it: trying again would not help.
@@ -245,7 +245,7 @@ func (cl *call) read(a *attempt, resp *http.Response) {
 		err = errTooLarge
 	}
 	a.body = trimBody(raw.Bytes())
-	a.says, a.unread = parseAnswer(a.header, a.body), err
+	a.parsed, a.unread = parseAnswer(a.header, a.body), err
 }
 
 const maxErrorBody = 64 << 10

@@ -112,7 +112,7 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 		t.Parallel()
 		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
 		srv.Config.ErrorLog = discardLog()
-		srv.StartTLS() // with a certificate nobody trusts
+		srv.StartTLS() // with a certificate that is not trusted
 		defer srv.Close()
 		if err := unlock(t.Context(), tcpClient(t, srv.URL)); verdict(err) != "not sent" {
 			t.Errorf("%s: %v", verdict(err), err)
@@ -216,7 +216,7 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 	})
 }
 
-// TestNoProofIsUnconfirmed: a transport that says nothing of what it did.
+// TestNoProofIsUnconfirmed: a transport that reports nothing.
 func TestNoProofIsUnconfirmed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, testNoProof)

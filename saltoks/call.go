@@ -161,7 +161,7 @@ func (cl *call) once(ctx context.Context, target string, body []byte) error {
 	return err
 }
 
-// errBadRequestLine stands for net/http's own error, which quotes the URL.
+// errBadRequestLine replaces net/http's own error, which quotes the URL.
 var errBadRequestLine = errors.New("the request's method or URL is not valid")
 
 func (cl *call) setHeader(h http.Header, body bool) {
@@ -228,7 +228,7 @@ func (cl *call) nameEnvironment(a *attempt, e *APIError, err error) error {
 	switch {
 	case a.handed && a.status == 0 && a.sent == sentNothing && isNetworkError(err):
 		return fmt.Errorf("no connection to Environment.API %s: %w", cl.client.base, err)
-	case errors.Is(err, errNotJSON), a.status != 0 && a.says.message == messageHTML, noCode && err == nil:
+	case errors.Is(err, errNotJSON), a.status != 0 && a.parsed.message == messageHTML, noCode && err == nil:
 		const hint = "is Environment.API %s the Connect API?"
 		if err == nil {
 			return fmt.Errorf(hint, cl.client.base)
@@ -258,12 +258,13 @@ func (cl *call) decode(a *attempt, decode func(*answer) error) error {
 	return decode(&answer{a.status, a.header, a.body, cl.sent()})
 }
 
-// explanation says why an answer is no success where its status and code do not.
+// explanation returns why an answer is no success, where its status and code do
+// not show it.
 func (a *attempt) explanation(want expectation) error {
 	if a.unread != nil || !success(a.status) {
 		return a.unread
 	}
-	switch b := a.says; {
+	switch b := a.parsed; {
 	case b.code != "":
 		return nil
 	case b.kind == bodyNotJSON:
@@ -288,7 +289,7 @@ func (cl *call) newError(a *attempt) *APIError {
 	if a.status == 0 || success(a.status) && a.unread != nil {
 		return e
 	}
-	b := a.says
+	b := a.parsed
 	if success(a.status) && b.code == "" && !b.failed {
 		return e
 	}

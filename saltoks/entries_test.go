@@ -14,7 +14,7 @@ import (
 )
 
 // TestPollWithoutATime: a row whose time cannot be read hides no other one, and
-// is told once as long as it is in reach.
+// is returned once as long as it is in reach.
 func TestPollWithoutATime(t *testing.T) {
 	t.Parallel()
 	row := `{"id":%q,"utc_date_time":%q},`

@@ -101,7 +101,7 @@ type APIError struct {
 }
 
 // NewNotSentError returns an error for a call that was never made: NotSent
-// reports true and Unwrap returns cause. It is for what stands between a host and
+// reports true and Unwrap returns cause. It is for code between a host and
 // the client, such as saltoremote or a host's own LockDriver.
 func NewNotSentError(cause error) *APIError { return &APIError{outcome: notSent, cause: cause} }
 
@@ -109,7 +109,7 @@ func NewNotSentError(cause error) *APIError { return &APIError{outcome: notSent,
 // out: Unconfirmed reports true and Unwrap returns cause.
 func NewUnconfirmedError(cause error) *APIError { return &APIError{outcome: unconfirmed, cause: cause} }
 
-// Error returns one line that says what happened and what to do.
+// Error returns one line with what happened and what to do.
 func (e *APIError) Error() string {
 	var what []string
 	if e.Method != "" || e.Route != "" {

@@ -125,7 +125,7 @@ var everySentinel = []error{
 	ErrNoSubscription, ErrSiteNotReleased, ErrClientClosed, ErrUnverified, ErrCursor,
 }
 
-// TestErrorText: one line that says what happened and what to do, the same
+// TestErrorText: one line with what happened and what to do, the same
 // every time, and nothing of what must stay hidden.
 func TestErrorText(t *testing.T) {
 	t.Parallel()
@@ -153,7 +153,7 @@ func TestErrorText(t *testing.T) {
 		}
 	}
 
-	// What lies below says whose it is too; once is enough.
+	// The prefix of an error below is not repeated.
 	blocked := NewNotSentError(errors.New("saltoks: no command to IQ q before 1970-01-01T00:00:00Z"))
 	if got := blocked.Error(); !strings.HasPrefix(got, "saltoks: no command to IQ q before 1970-01-01T00:00:00Z") {
 		t.Errorf("got %s", got)

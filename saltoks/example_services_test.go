@@ -63,7 +63,7 @@ func ExampleSitesService_Get() {
 	// Output: Harbour House Europe/Amsterdam 2160h0m0s <nil>
 }
 
-// People know the printed site UID; the API wants the UUID.
+// People know the printed site UID; the API requires the UUID.
 func ExampleSitesService_Resolve() {
 	_, client, at, end := harbour()
 	defer end()

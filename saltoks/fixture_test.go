@@ -209,7 +209,7 @@ func (j *journal) middleware(name string) Middleware {
 	}
 }
 
-// countingTokens gives another token each time and may be told to reject.
+// countingTokens returns another token each time and counts rejections.
 type countingTokens struct {
 	j        *journal
 	n        atomic.Int32

@@ -114,7 +114,7 @@ func TestForeignLinks(t *testing.T) {
 	}
 }
 
-// TestCursorThatDoesNotMove: no server keeps a range going for ever.
+// TestCursorThatDoesNotMove: no server makes a range endless.
 func TestCursorThatDoesNotMove(t *testing.T) {
 	t.Parallel()
 	path := func(q string) string { return `"https://api.example.test/connect/v1.2/sites/s/locks?` + q + `"` }

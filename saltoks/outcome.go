@@ -58,11 +58,11 @@ func (a *attempt) outcome(want expectation) outcome {
 	case a.status == 0, a.unread != nil:
 		return unconfirmed
 	}
-	return answered(a.status, a.says, want)
+	return answered(a.status, a.parsed, want)
 }
 
 // answered is the outcome that SALTO's answer gives. The first line that
-// matches counts; nothing was done only where the answer says so.
+// matches counts; nothing was done only where the answer reports it.
 func answered(status int, b answerBody, want expectation) outcome {
 	switch {
 	case success(status) && b.code != "" && want.state != "" && b.state == want.state:
@@ -81,7 +81,7 @@ func answered(status int, b answerBody, want expectation) outcome {
 	return unconfirmed
 }
 
-// fulfills reports whether a 2xx says that the call was carried out.
+// fulfills reports whether a 2xx confirms that the call was carried out.
 func fulfills(status int, b answerBody, want expectation) bool {
 	switch {
 	case status == http.StatusMultiStatus, want.command && !slices.Contains(commandStatuses, status):

@@ -68,8 +68,8 @@ func TestRetries(t *testing.T) {
 		noAnswer    bool // to the last attempt
 	}{
 		{"503, then good", get, answers(reply(503, ""), reply(200, goldenLock)), 2, 0, 500 * time.Millisecond, "accepted", nil, false},
-		{"for ever 502", get, answers(reply(502, "<html>")), 4, 0, 4 * time.Second, "not sent", nil, false},
-		{"a write, for ever 502", patch, answers(reply(502, "<html>")), 4, 0, 4 * time.Second, "unconfirmed", nil, false},
+		{"502 every time", get, answers(reply(502, "<html>")), 4, 0, 4 * time.Second, "not sent", nil, false},
+		{"a write, 502 every time", patch, answers(reply(502, "<html>")), 4, 0, 4 * time.Second, "unconfirmed", nil, false},
 		{"a write, 502 then refused", patch, answers(reply(502, ""), reply(403, "")), 2, 0, time.Second, "unconfirmed", ErrForbidden, false},
 		{"a read, 502 then refused", get, answers(reply(502, ""), reply(403, "")), 2, 0, time.Second, "refused", ErrForbidden, false},
 		{"a write, 429 then refused", patch, answers(reply(429, ""), reply(403, "")), 2, 0, time.Second, "refused", ErrForbidden, false},
@@ -100,7 +100,7 @@ func TestRetries(t *testing.T) {
 			}
 			return resp, nil
 		}, 2, 0, time.Second, "accepted", nil, false},
-		{"a cut body for ever, in a write", patch, func(int) (*http.Response, error) {
+		{"a cut body every time, in a write", patch, func(int) (*http.Response, error) {
 			resp := reply(200, goldenLock)
 			resp.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))
 			return resp, nil
@@ -220,7 +220,7 @@ func TestBackoffIsJitteredAndBounded(t *testing.T) {
 }
 
 // TestAnAttemptUnderWayIsNotTheAnswerBefore: the caller leaves while a second
-// attempt is under way. It may be carried out, whatever the first was told.
+// attempt is under way. It may be carried out, whatever the first was answered.
 func TestAnAttemptUnderWayIsNotTheAnswerBefore(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -96,7 +96,7 @@ func activatedDoor(sim *saltokstest.Sim) door {
 
 func (d door) code() saltoks.OTP { return saltoks.NewOTP(d.sim.OTP(d.user, string(d.iq))) }
 
-// TestCommandUnderFaults: what the client says of a command agrees with what
+// TestCommandUnderFaults: what the client reports of a command agrees with what
 // the door did, and the wire saw it once at most.
 func TestCommandUnderFaults(t *testing.T) {
 	t.Parallel()
@@ -387,7 +387,7 @@ func TestReadsAgainstTheSimulator(t *testing.T) {
 		t.Errorf("%v: %+v", err, entries)
 	}
 	if entries, _, err = c.Entries.Poll(ctx, d.site, cursor); err != nil || len(entries) != 0 {
-		t.Errorf("told twice: %v %+v", err, entries)
+		t.Errorf("returned twice: %v %+v", err, entries)
 	}
 	if got := collect(t, c.Entries.All(ctx, d.site, saltoks.PageSize(1))); len(got) != 3 {
 		t.Errorf("%d entries, one a page", len(got))

@@ -52,7 +52,7 @@ func TestRedirects(t *testing.T) {
 	}{
 		{"same origin", "/moved", 2, true},
 		{"another port", stranger.URL + "/moved", 1, false},
-		{"for ever", "/v1.2/sites/s/locks/l", 4, false},
+		{"endless", "/v1.2/sites/s/locks/l", 4, false},
 	} {
 		t.Run("read, "+tt.name, func(t *testing.T) {
 			var requests atomic.Int32

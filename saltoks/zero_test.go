@@ -70,9 +70,9 @@ func TestZeroValuesOpenNothing(t *testing.T) {
 			}
 			switch got := zeroCall(t, zero.Method(m.Index)); got {
 			case "true":
-				// An error whose outcome nobody fixed may have happened.
+				// An error without a known outcome may have happened.
 				if m.Name != "IsZero" && m.Name != "Equal" && name != "APIError.Unconfirmed" && name != "IdentityError.Temporary" {
-					t.Errorf("%s says true", name)
+					t.Errorf("%s returns true", name)
 				}
 			case "no error":
 				switch name {
@@ -111,7 +111,7 @@ func TestZeroValuesOpenNothing(t *testing.T) {
 	}
 }
 
-// zeroCall calls a method with plain arguments and says what came of it.
+// zeroCall calls a method with plain arguments and returns the kind of its result.
 func zeroCall(t *testing.T, method reflect.Value) (got string) {
 	t.Helper()
 	defer func() {

@@ -1,6 +1,6 @@
-// Package hostcall contains panics of code that the host supplies: stores,
-// clocks, log handlers, transports and callbacks. One broken callback then
-// fails one call and leaves nothing locked.
+// Package hostcall contains panics of code that the host supplies: stores, token
+// sources, transports, policies, log handlers. One broken callback then fails one
+// call and leaves nothing locked.
 package hostcall
 
 import (
@@ -49,7 +49,7 @@ func Contain(in string, fn func() error) (err error) {
 	return fn()
 }
 
-// Clock returns a clock that reads the zero time where now panics.
+// Clock returns a clock that returns the zero time where now panics.
 func Clock(now func() time.Time) func() time.Time {
 	return func() (t time.Time) {
 		_ = Contain("the clock", func() error { t = now(); return nil })
@@ -57,12 +57,12 @@ func Clock(now func() time.Time) func() time.Time {
 	}
 }
 
-// ClockIsSet reports whether a clock's time can be true: a machine without a
+// ClockIsSet reports whether a clock's time can be right: a machine without a
 // battery starts decades in the past.
 func ClockIsSet(now time.Time) bool { return now.Year() >= 1990 }
 
-// Logger returns l over a handler whose panics are contained: what is logged
-// has happened already. A nil l stays nil.
+// Logger returns l with a handler whose panics are contained, since what it logs
+// has happened already. It returns nil for nil.
 func Logger(l *slog.Logger) *slog.Logger {
 	if l == nil {
 		return nil

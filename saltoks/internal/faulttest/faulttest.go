@@ -88,7 +88,7 @@ func (l *LockedWriter) Write(b []byte) (int, error) {
 	return l.W.Write(b)
 }
 
-// Verdict says what an error reports of a command: "accepted" for nil, else "not
+// Verdict returns what an error reports of a command: "accepted" for nil, else "not
 // sent", "refused" or "unconfirmed".
 func Verdict(err error) string {
 	e, ok := errors.AsType[*saltoks.APIError](err)

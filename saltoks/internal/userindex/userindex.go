@@ -36,7 +36,7 @@ type OwnedIQ struct {
 	Docs []DocRef `json:"docs"`
 }
 
-// IQRef is one IQ as a person would be told about it.
+// IQRef is one IQ with its name for people.
 type IQRef struct {
 	Site saltoks.SiteID `json:"site"`
 	IQ   saltoks.IQID   `json:"iq"`
