@@ -8,25 +8,25 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
-	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// Activation takes one SALTO user through the activation of IQs, without which
-// no command reaches a lock (WIRE.md 3.3):
+// Activation activates IQs for one SALTO user. Without it no command reaches a
+// lock (WIRE.md 3.3):
 //
-//	Begin       fetches the first secret             StepSecretStored
-//	RequestPIN  has SALTO send the IQ PIN            StepPINRequested
-//	Confirm     sends the PIN that the person typed  StepActivated
+//	Begin       fetches the first secret                StepSecretStored
+//	RequestPIN  makes SALTO send the IQ PIN             StepPINRequested
+//	Confirm     sends the PIN that the person entered   StepActivated
 //
-// Every step is stored before the next one can be taken, the secret before
-// anything else; whatever crashes, State says where to go on. A step that was
-// taken already is not taken again and is no error. Get one from
-// Remote.Activation; it is safe for concurrent use, also by several processes
-// on one store.
+// Each step is stored before the next one can be taken, the secret first; after
+// a crash, State returns where to continue. A step that was taken already is not
+// taken again and is no error. transitions.go has the complete table.
 //
-// The user must be one that nobody logs into SALTO's phone app: the app makes a
-// new secret without a word, and only SALTO's support can help then.
+// Nobody may log this user into SALTO's phone app: the app replaces the secret
+// without notice, and only SALTO's support can repair that.
+//
+// Get one from Remote.Activation. It is safe for concurrent use, also by several
+// processes on one store. The zero Activation refuses every call.
 type Activation struct {
 	core
 	iqs iqCalls
@@ -49,7 +49,7 @@ type meCalls interface {
 	ActivatedIQs(ctx context.Context, site saltoks.SiteID) iter.Seq2[saltoks.ActivatedIQ, error]
 }
 
-// ActivationStep is how far an activation is.
+// ActivationStep is how far an activation has come.
 type ActivationStep string
 
 // Steps, in their order.
@@ -62,34 +62,35 @@ const (
 	// request it again.
 	StepPINRequested ActivationStep = "pin_requested"
 	// StepConfirming: the PIN was sent to SALTO and no answer came. Resume asks
-	// SALTO what became of it.
+	// SALTO for the result.
 	StepConfirming ActivationStep = "confirming"
 	// StepActivated: commands may be sent.
 	StepActivated ActivationStep = "activated"
 )
 
-// ActivationState is what this side knows of one activation. It holds no secret.
+// ActivationState is what is stored about one activation. It holds no secret.
+// Times are UTC.
 type ActivationState struct {
-	Site saltoks.SiteID
-	IQ   saltoks.IQID
-	Step ActivationStep
-	// Adopted: the secret came by Adopt, so there is no PIN to request.
-	Adopted bool
-	// Channel is how the PIN was last requested, PINRequestedAt when (UTC).
-	Channel        saltoks.PINChannel
-	PINRequestedAt time.Time
-	// ActivatedAt is when the activation was confirmed (UTC).
-	ActivatedAt time.Time
-	// BlockedUntil is when codes are sent again after wrong ones; zero when
-	// they are not held back.
-	BlockedUntil time.Time
+	Site saltoks.SiteID `json:"site"`
+	IQ   saltoks.IQID   `json:"iq"`
+	Step ActivationStep `json:"step"`
+	// Adopted: the secret was fetched by Adopt, so no PIN is requested.
+	Adopted bool `json:"adopted"`
+	// Channel is how the PIN was last requested, PINRequestedAt when.
+	Channel        saltoks.PINChannel `json:"channel"`
+	PINRequestedAt time.Time          `json:"pin_requested_at,omitzero"`
+	// ActivatedAt is when the activation was confirmed.
+	ActivatedAt time.Time `json:"activated_at,omitzero"`
+	// BlockedUntil is when codes are sent again after wrong ones; zero if they are
+	// sent now.
+	BlockedUntil time.Time `json:"blocked_until,omitzero"`
 }
 
-// Faults of the order of steps. Nothing was sent.
+// Errors of steps in the wrong order. Nothing was sent.
 var (
-	// ErrActivationNotBegun: the step needs the IQ's secret.
+	// ErrActivationNotBegun: the step requires the IQ's secret.
 	ErrActivationNotBegun = errors.New("the IQ's activation has not begun: call Begin first")
-	// ErrPINNotRequested: there is no PIN yet that could be confirmed.
+	// ErrPINNotRequested: no PIN was requested that could be confirmed.
 	ErrPINNotRequested = errors.New("no IQ PIN was requested: call RequestPIN first")
 	// ErrPINNotNeeded: after Adopt, the PIN is the one the user already has.
 	ErrPINNotNeeded = errors.New("this secret was adopted: confirm it with the IQ PIN that the user already has")
@@ -97,6 +98,13 @@ var (
 	// deactivate it.
 	ErrNotActivator = errors.New("only the SALTO user that activated this IQ here may deactivate it")
 )
+
+// ErrActivationLost: this IQ was activated here, and SALTO no longer reports this
+// user as activated: the IQ or the user's PIN was reset. The stored secret and PIN
+// are useless; Restart begins again.
+var ErrActivationLost = errors.New("SALTO has reset this user's activation at the IQ: call Restart")
+
+var errUnderWay = errors.New("an IQ PIN was sent to SALTO, which may still accept it: wait a minute, then try again")
 
 // State returns what is stored; it makes no call.
 func (a *Activation) State(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (ActivationState, error) {
@@ -108,247 +116,115 @@ func (a *Activation) State(ctx context.Context, site saltoks.SiteID, iq saltoks.
 	return a.done(at, doc, notSentError(err))
 }
 
-// Begin fetches this user's first secret at the IQ and stores it. SALTO hands it
-// out only while the user was never activated there; after that the error is
-// an *ActivatedElsewhereError.
-func (a *Activation) Begin(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (ActivationState, error) {
-	return a.fetchSecret(ctx, site, iq, secretFetch{
-		wanted: func(doc *iqDoc) bool { return doc.Step == StepNotStarted },
-		call:   a.firstSecret,
-	})
+// done is what every verb returns.
+func (a *Activation) done(at siteIQ, doc iqDoc, err error) (ActivationState, error) {
+	return ActivationState{
+		Site: at.site, IQ: at.iq, Step: doc.Step, Adopted: doc.Adopted,
+		Channel: doc.Channel, PINRequestedAt: doc.PINRequestedAt, ActivatedAt: doc.ActivatedAt,
+		BlockedUntil: doc.Breaker.openUntil(a.now()),
+	}, err
 }
 
-// Restart is Begin for an IQ that was reset (ErrRestoreRequired): secret and PIN
-// of before are dead. It is refused while SALTO still has this user as
-// activated, or may have in a moment, so it cannot destroy an activation that
-// works.
-func (a *Activation) Restart(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (ActivationState, error) {
-	at, err := a.place(site, iq)
-	if err != nil {
-		return ActivationState{}, notSentError(err)
-	}
-	known, err := a.atSALTO(ctx, at)
-	if err == nil && known.Activated {
-		err = fmt.Errorf("saltoks: restarting the activation of IQ %s: SALTO has it as activated, nothing was changed: %w", iq, saltoks.ErrIQAlreadyActivated)
-	}
-	if err != nil {
-		doc, loadErr := a.load(ctx, at)
-		return a.done(at, doc, also(err, loadErr))
-	}
-	return a.fetchSecret(ctx, site, iq, secretFetch{
-		wanted: func(*iqDoc) bool { return true },
-		call:   a.firstSecret,
-	})
-}
-
-// Adopt is the way in for a user who was activated by another integration: with
-// a code from there, SALTO hands the secret out once more. Confirm it then with
-// the IQ PIN that the user already has. A wrong code counts in the breaker.
-// Whether SALTO keeps the other side's secret is not known (WIRE.md 6).
-func (a *Activation) Adopt(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, code saltoks.OTP) (ActivationState, error) {
-	if code.IsZero() {
-		return ActivationState{}, notSentError(errors.New("saltoks: Adopt wants the code that the user has"))
-	}
-	return a.fetchSecret(ctx, site, iq, secretFetch{
-		wanted:  func(doc *iqDoc) bool { return doc.Step != StepActivated },
-		adopted: true,
-		call: func(ctx context.Context, at siteIQ) (saltoks.Secret, error) {
-			secret, err := a.iqs.SecretByOTP(ctx, at.site, at.iq, code)
-			if e, ok := errors.AsType[*saltoks.APIError](err); ok && e.Status == 403 && e.Code == "" {
-				err = also(err, saltoks.ErrOTPInvalid) // a bare 403 was seen for a wrong code (WIRE.md 2.4)
-			}
-			return secret, err
-		},
-	})
-}
-
-// secretFetch is one way to a secret.
-type secretFetch struct {
-	wanted  func(*iqDoc) bool
-	adopted bool // it takes a code, so the breaker has a say
-	call    func(context.Context, siteIQ) (saltoks.Secret, error)
-}
-
-// held says that the breaker holds a code back, or that the activation may be
-// under way: another secret would come with another PIN.
-func (f secretFetch) held(doc *iqDoc, at siteIQ, now time.Time) error {
-	if doc.underWay(now) {
-		return errUnderWay
-	}
-	if !f.adopted {
-		return nil
-	}
-	return doc.Breaker.holds(at, now)
-}
-
-func (a *Activation) firstSecret(ctx context.Context, at siteIQ) (saltoks.Secret, error) {
-	return a.iqs.FirstSecret(ctx, at.site, at.iq)
-}
-
-// fetchSecret fetches a secret where it is wanted and stores it. The document
-// stays locked meanwhile: two callers must not each get a secret.
-func (a *Activation) fetchSecret(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, f secretFetch) (ActivationState, error) {
-	at, err := a.place(site, iq)
-	if err != nil {
-		return ActivationState{}, notSentError(err)
-	}
-	before, err := a.load(ctx, at)
-	if err == nil && f.wanted(&before) {
-		if err = f.held(&before, at, a.now()); err == nil {
-			err = a.sameUser(ctx)
-		}
-		if err == nil {
-			err = a.track(ctx, at, a.nameOf(ctx, at))
-		}
-	}
-	if err == nil && !f.wanted(&before) && before.Step == StepActivated {
-		err = a.stillActivated(ctx, at)
-	}
-	if err != nil || !f.wanted(&before) {
-		return a.done(at, before, notSentError(err))
-	}
-	var secret saltoks.Secret
-	var answer error
-	var seen iqDoc
-	store := func(doc *iqDoc) {
-		next := iqDoc{Step: StepSecretStored, Secret: storedsecret.New(secret), SecretAt: a.now().UTC(), Adopted: f.adopted, Breaker: doc.Breaker}
-		if f.adopted {
-			next.Breaker = next.Breaker.after(a.now(), nil)
-		}
-		*doc = next
-	}
-	held, keep, release := untilKept(ctx)
-	defer release()
-	doc, err := a.update(held, at, func(doc *iqDoc) error {
-		if !f.wanted(doc) {
-			return nil
-		}
-		if err := f.held(doc, at, a.now()); err != nil {
-			return err
-		}
-		call, cancel := context.WithTimeout(ctx, stepLimit)
-		defer cancel()
-		if secret, answer = f.call(call, at); answer != nil {
-			return answer
-		}
-		keep() // the caller's end does not count any more: this secret may be the only one
-		seen = *doc
-		store(doc)
-		return nil
-	})
+// place checks what every verb requires.
+func (a *Activation) place(site saltoks.SiteID, iq saltoks.IQID) (siteIQ, error) {
 	switch {
-	case err == nil:
-		return a.done(at, doc, nil)
-	case answer != nil:
-		if !f.adopted {
-			return a.done(at, before, a.explainRefusal(ctx, at, answer))
-		}
-		return a.done(at, before, also(answer, a.record(ctx, at, before, a.now(), answer)))
-	case secret.IsZero():
-		return a.done(at, before, notSentError(err))
+	case a.state == nil:
+		return siteIQ{}, errZero
+	case site == "" || iq == "":
+		return siteIQ{}, errors.New("the id of a site and of an IQ are required")
 	}
-	// SALTO has answered and the secret is not stored yet: try once more, unless
-	// another process went on since.
-	doc, err = a.updateAfter(ctx, at, func(doc *iqDoc) error {
-		if doc.Step == seen.Step && doc.Secret.Equal(seen.Secret.Secret) {
-			store(doc)
-		}
-		return nil
-	})
-	if err != nil {
-		err = fmt.Errorf("saltoks: SALTO handed out the secret of IQ %s but it could not be stored: repair the store and begin again; if SALTO then refuses, its support has to reset the activation: %w", iq, err)
-		return a.done(at, before, saltoks.NewUnconfirmedError(err))
-	}
-	return a.done(at, doc, nil)
+	return siteIQ{site, iq}, nil
 }
 
-// nameOf is the IQ's name, by which Forget will ask a person about it. Nothing
-// fails for want of it.
-func (a *Activation) nameOf(ctx context.Context, at siteIQ) string {
-	ctx, cancel := context.WithTimeout(ctx, nameLimit)
-	defer cancel()
+// stillActivated asks SALTO about an IQ that is activated here. Without it, any
+// PIN would seem to activate an IQ that SALTO has reset.
+func (a *Activation) stillActivated(ctx context.Context, at siteIQ) error {
 	iq, err := a.iqs.Get(ctx, at.site, at.iq)
 	if err != nil {
-		return ""
+		return err
 	}
-	return iq.Name
+	if iq.RestoreRequired {
+		return fmt.Errorf("IQ %s: %w: restore it (IQs.Restore), then call Restart", at.iq, saltoks.ErrRestoreRequired)
+	}
+	known, err := a.atSALTO(ctx, at)
+	if err == nil && !known.Activated {
+		err = fmt.Errorf("IQ %s: %w", at.iq, ErrActivationLost)
+	}
+	return err
 }
 
-// RequestPIN has SALTO send a new IQ PIN to the user by mail or SMS; call it
-// again to resend. It needs the IQ online. When the answer is lost (the error
-// is Unconfirmed) the PIN may be on its way, and Confirm is possible.
-func (a *Activation) RequestPIN(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, channel saltoks.PINChannel) (ActivationState, error) {
+// atSALTO returns what SALTO reports about this user at the IQ; zero if it has no
+// record of the two.
+func (a *Activation) atSALTO(ctx context.Context, at siteIQ) (saltoks.ActivatedIQ, error) {
+	for known, err := range a.me.ActivatedIQs(ctx, at.site) {
+		if err != nil {
+			return saltoks.ActivatedIQ{}, err
+		}
+		if known.IQ == at.iq {
+			return known, nil
+		}
+	}
+	return saltoks.ActivatedIQ{}, nil
+}
+
+// Deactivate ends this user's activation at the IQ, at SALTO and here. Only the
+// user that activated the IQ here may: any other is refused without a call
+// (ErrNotActivator, ErrOtherUser). The client requires UnverifiedEndpoints. When
+// the answer is lost, SALTO is asked for the result.
+func (a *Activation) Deactivate(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (ActivationState, error) {
 	at, err := a.place(site, iq)
 	if err != nil {
 		return ActivationState{}, notSentError(err)
 	}
-	before, err := a.load(ctx, at)
-	if err == nil && before.Step == StepConfirming {
-		before, err = a.settle(ctx, at) // a PIN that works must not be replaced
-	}
-	if err == nil && before.Step == StepActivated {
-		err = a.stillActivated(ctx, at)
-	}
+	doc, err := a.load(ctx, at)
 	if err == nil {
-		err = mayRequest(&before)
+		_, _, err = doc.apply(event{kind: deactivate, at: at, now: a.now()})
 	}
 	if err == nil {
 		err = a.sameUser(ctx)
 	}
 	if err != nil {
-		return a.done(at, before, notSentError(err))
+		return a.done(at, doc, notSentError(err))
 	}
-	var answer error
-	held, keep, release := untilKept(ctx)
-	defer release()
-	doc, err := a.update(held, at, func(doc *iqDoc) error {
-		if err := mayRequest(doc); err != nil {
-			return err
+	me, err := a.me.Get(ctx)
+	if err != nil {
+		return a.done(at, doc, err)
+	}
+	code, err := a.code(ctx, at, doc)
+	if err != nil {
+		return a.done(at, doc, notSentError(err))
+	}
+	answer := a.iqs.Deactivate(ctx, site, iq, me.ID, code)
+	if isUnconfirmed(answer) {
+		if known, err := a.atSALTO(ctx, at); err == nil && !known.Activated {
+			answer = nil
 		}
-		call, cancel := context.WithTimeout(ctx, stepLimit)
-		defer cancel()
-		answer = a.iqs.RequestPIN(call, site, iq, channel)
-		if answer != nil && !isUnconfirmed(answer) {
-			return answer
-		}
-		keep()
-		doc.Step, doc.Channel, doc.PINRequestedAt, doc.PIN = StepPINRequested, channel, a.now().UTC(), storedsecret.Secret{}
-		return nil
+	}
+	if answer != nil {
+		return a.done(at, doc, also(answer, a.record(ctx, at, doc, a.now(), answer)))
+	}
+	next, err := a.answered(ctx, at, event{kind: deactivated, sent: doc})
+	if err != nil {
+		err = saltoks.NewUnconfirmedError(fmt.Errorf("IQ %s is deactivated at SALTO, but that could not be stored: %w", iq, err))
+		return a.done(at, doc, err)
+	}
+	return a.done(at, next, nil)
+}
+
+// answered stores what follows from an answer of SALTO, even if ctx has ended.
+func (a *Activation) answered(ctx context.Context, at siteIQ, e event) (iqDoc, error) {
+	return a.updateAfter(ctx, at, func(doc *iqDoc) (err error) {
+		e.at, e.now = at, a.now()
+		*doc, _, err = doc.apply(e)
+		return err
 	})
-	switch {
-	case answer != nil && !isUnconfirmed(answer):
-		if errors.Is(answer, saltoks.ErrIQAlreadyActivated) {
-			answer = &ActivatedElsewhereError{site, iq, answer}
-		}
-		return a.done(at, before, answer)
-	case err != nil && answer == nil && doc.Step == StepPINRequested:
-		return a.done(at, before, saltoks.NewUnconfirmedError(fmt.Errorf("saltoks: the IQ PIN was requested, but that could not be stored: request it again: %w", err)))
-	case err != nil:
-		return a.done(at, before, also(answer, notSentError(err)))
-	}
-	return a.done(at, doc, answer)
 }
-
-func mayRequest(doc *iqDoc) error {
-	switch {
-	case doc.Step == StepNotStarted:
-		return ErrActivationNotBegun
-	case doc.Step == StepActivated:
-		return saltoks.ErrIQAlreadyActivated
-	case doc.Adopted:
-		return ErrPINNotNeeded
-	}
-	return nil
-}
-
-// nameLimit bounds the read of an IQ's name.
-const nameLimit = 5 * time.Second
 
 // stepLimit bounds a call that is made while the document is locked.
 const stepLimit = 14 * time.Second
 
-// untilKept returns a context that ends with ctx until keep is called; from
-// then on it has saltostate.WriteLimit left, whatever ctx does.
+// untilKept returns a context that ends with ctx until keep is called; from then
+// on it ends after saltostate.WriteLimit, whatever happens to ctx.
 func untilKept(ctx context.Context) (held context.Context, keep, release func()) {
 	held, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })

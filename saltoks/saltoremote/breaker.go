@@ -9,24 +9,23 @@ import (
 )
 
 const (
-	// breakerWrong is how many wrong codes in a row open the breaker. SALTO was
-	// seen to block after three (WIRE.md 3.4, measured).
+	// breakerWrong is how many wrong codes in a row open the breaker. SALTO blocks
+	// after three (WIRE.md 3.4).
 	breakerWrong = 2
-	// breakerHold is a minute more than SALTO's own block (WIRE.md 3.4).
+	// breakerHold is a minute longer than SALTO's own block.
 	breakerHold = 21 * time.Minute
 )
 
-// breaker keeps one user from being blocked at one IQ: it opens after two
-// wrong codes in a row or when SALTO says that it blocks, and closes by itself
-// 21 minutes later. It is part of the IQ's document, so processes share it.
+// breaker prevents SALTO from blocking one user at one IQ: it opens after two
+// wrong codes in a row or when SALTO reports a block, and closes by itself 21
+// minutes later. It is part of the IQ's document, so processes share it.
 type breaker struct {
 	Wrong int       `json:"wrong,omitempty"`
 	Until time.Time `json:"until,omitzero"`
 }
 
-// openUntil returns when the breaker closes, zero when it is closed. An instant
-// that lies further off than the breaker ever holds was written by a wrong
-// clock and does not count.
+// openUntil returns when the breaker closes, zero if it is closed. An instant more
+// than twice breakerHold away was written by a wrong clock and does not count.
 func (b breaker) openUntil(now time.Time) time.Time {
 	if left := b.Until.Sub(now); left <= 0 || left > 2*breakerHold {
 		return time.Time{}
@@ -34,7 +33,7 @@ func (b breaker) openUntil(now time.Time) time.Time {
 	return b.Until
 }
 
-// holds is an *OTPBlockedError while the breaker is open.
+// holds returns an *OTPBlockedError while the breaker is open.
 func (b breaker) holds(at siteIQ, now time.Time) error {
 	if until := b.openUntil(now); !until.IsZero() {
 		return &OTPBlockedError{at.site, at.iq, until}
@@ -42,7 +41,7 @@ func (b breaker) holds(at siteIQ, now time.Time) error {
 	return nil
 }
 
-// after is the breaker after a command that was answered with err.
+// after returns the breaker after a command that was answered with err.
 func (b breaker) after(now time.Time, err error) breaker {
 	switch {
 	case err == nil && b.openUntil(now).IsZero():
@@ -51,7 +50,7 @@ func (b breaker) after(now time.Time, err error) breaker {
 		return breaker{Wrong: b.Wrong, Until: now.Add(breakerHold)}
 	case errors.Is(err, saltoks.ErrOTPInvalid):
 		if !b.Until.IsZero() && b.openUntil(now).IsZero() {
-			b = breaker{} // it was open and closed again: count anew
+			b = breaker{} // it was open and closed again: count from the start
 		}
 		b.Wrong++
 		if b.Wrong >= breakerWrong {
@@ -61,8 +60,9 @@ func (b breaker) after(now time.Time, err error) breaker {
 	return b
 }
 
-// OTPBlockedError says that no command is sent because codes were wrong before
-// and SALTO would block, or does. errors.Is finds ErrOTPBlocked.
+// OTPBlockedError reports that no command is sent because codes were wrong before
+// and SALTO blocks this user at the IQ, or soon would. errors.Is finds
+// ErrOTPBlocked.
 type OTPBlockedError struct {
 	Site saltoks.SiteID
 	IQ   saltoks.IQID
@@ -72,7 +72,8 @@ type OTPBlockedError struct {
 
 // Error names the instant and what to do.
 func (e *OTPBlockedError) Error() string {
-	return fmt.Sprintf("saltoks: no command to IQ %s before %s, as one-time codes were wrong: find out why meanwhile (Activation.Diagnose)", e.IQ, e.Until.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("no command to IQ %s before %s, because one-time codes were wrong: find the cause with Activation.Diagnose",
+		e.IQ, e.Until.UTC().Format(time.RFC3339))
 }
 
 // Unwrap returns ErrOTPBlocked.

@@ -13,96 +13,101 @@ import (
 // Finding is what is wrong between one SALTO user and one IQ.
 type Finding string
 
-// Findings. Diagnosis.Advice says what to do about each.
+// Findings. Diagnosis.Advice is what to do about each.
 const (
-	// FindingHealthy: SALTO took a code just now.
+	// FindingHealthy: SALTO accepted a code just now.
 	FindingHealthy Finding = "healthy"
-	// FindingNoFault: nothing speaks against it, but no code was checked.
+	// FindingNoFault: no problem is known, but no code was checked.
 	FindingNoFault Finding = "no_fault_known"
 	// FindingNotActivated: the IQ was never activated for this user.
 	FindingNotActivated Finding = "not_activated"
 	// FindingUnfinished: the activation was begun here and not finished.
 	FindingUnfinished Finding = "activation_unfinished"
-	// FindingActivatedElsewhere: activated, but not by us: the secret is not here.
+	// FindingActivatedElsewhere: activated, but the secret is not stored here.
 	FindingActivatedElsewhere Finding = "activated_elsewhere"
-	// FindingActivationLost: activated here, but SALTO no longer has it so.
+	// FindingActivationLost: activated here, but SALTO reports that it is not.
 	FindingActivationLost Finding = "activation_lost"
-	// FindingRestoreRequired: the IQ was reset; secret and PIN are dead.
+	// FindingRestoreRequired: the IQ was reset; secret and PIN are useless.
 	FindingRestoreRequired Finding = "restore_required"
-	// FindingPINNotChanged: SALTO still waits for the PIN to be confirmed.
+	// FindingPINNotChanged: the PIN was not confirmed at SALTO.
 	FindingPINNotChanged Finding = "pin_not_changed"
 	// FindingClockSkew: this machine's clock is too far off for codes.
 	FindingClockSkew Finding = "clock_skew"
-	// FindingIQClock: SALTO's cloud takes the code, the IQ does not.
+	// FindingIQClock: SALTO's cloud accepts the code, the IQ does not.
 	FindingIQClock Finding = "iq_refuses_code"
-	// FindingAppLogin: everything is right but the secret: somebody logged this
-	// SALTO user into the phone app, which makes a new one without a word
-	// (WIRE.md 3.3, measured).
+	// FindingAppLogin: only the secret is wrong: this SALTO user was logged into the
+	// phone app, which replaces it without notice (WIRE.md 3.3).
 	FindingAppLogin Finding = "app_login"
-	// FindingWrongCode: codes are refused, and whether the clock is to blame is
-	// not known.
+	// FindingWrongCode: codes are refused; whether the clock is the cause is not
+	// known.
 	FindingWrongCode Finding = "wrong_code"
-	// FindingBlocked: codes are held back; nothing can be checked before Until.
+	// FindingBlocked: no codes are sent before Until, so nothing can be checked.
 	FindingBlocked Finding = "blocked"
 	// FindingIQOffline: the IQ does not answer.
 	FindingIQOffline Finding = "iq_offline"
-	// FindingUnclear: the check failed for a reason that says nothing of codes.
+	// FindingUnclear: the check failed for a reason unrelated to codes.
 	FindingUnclear Finding = "unclear"
 )
 
 var findingAdvice = map[Finding]string{
-	FindingHealthy:            "SALTO took a one-time code just now: commands can be sent.",
-	FindingNoFault:            "Nothing is known against it. Check a code to be sure.",
-	FindingNotActivated:       "Activate the IQ: request the PIN and enter it.",
-	FindingUnfinished:         "Go on with the activation: enter the PIN, or request it again.",
-	FindingActivatedElsewhere: "This SALTO user was activated outside of this installation. If the user still has a code and the PIN from there, adopt it; otherwise ask SALTO's support to reset the activation, then activate the IQ here.",
-	FindingActivationLost:     "SALTO no longer has this user as activated: somebody reset it. Restart the activation.",
-	FindingRestoreRequired:    "The IQ was reset. Restore it, then restart the activation of every user.",
-	FindingPINNotChanged:      "SALTO waits for the PIN to be confirmed. Check a code: that confirms it.",
-	FindingClockSkew:          "The clock of this machine is wrong: set it by the network, then try again.",
-	FindingIQClock:            "SALTO's cloud takes the code but the IQ does not: its clock or its copy of the PIN is off. Power-cycle the IQ; if that does not help, ask SALTO's support.",
-	FindingAppLogin:           "Somebody logged this SALTO user into the phone app, which replaced the secret. Ask SALTO's support to reset the activation, restart it here, and keep the user out of the app.",
-	FindingWrongCode:          "One-time codes are refused. Compare this machine's clock with true time; if it is right, somebody logged this SALTO user into the phone app.",
-	FindingBlocked:            "One-time codes are held back because some were wrong. Wait, then check one.",
-	FindingIQOffline:          "The IQ is offline: look at its power and network.",
-	FindingUnclear:            "The check failed for another reason; see its error.",
+	FindingHealthy:      "SALTO accepted a one-time code just now: commands can be sent.",
+	FindingNoFault:      "No problem is known. Check a code to be sure.",
+	FindingNotActivated: "Activate the IQ: request the PIN and enter it.",
+	FindingUnfinished:   "Continue the activation: enter the PIN, or request it again.",
+	FindingActivatedElsewhere: "This SALTO user was activated outside of this installation. " +
+		"If the user still has a code and the PIN from there, adopt it; otherwise ask SALTO's support to reset the activation," +
+		" then activate the IQ here.",
+	FindingActivationLost:  "SALTO no longer reports this user as activated: it was reset. Restart the activation.",
+	FindingRestoreRequired: "The IQ was reset. Restore it, then restart the activation of every user.",
+	FindingPINNotChanged:   "The PIN was not confirmed at SALTO. Check a code: that confirms it.",
+	FindingClockSkew:       "The clock of this machine is wrong: set it by NTP, then try again.",
+	FindingIQClock: "SALTO's cloud accepts the code but the IQ does not: its clock or its copy of the PIN is wrong. " +
+		"Power-cycle the IQ; if that does not help, ask SALTO's support.",
+	FindingAppLogin: "This SALTO user was logged into the phone app, which replaced the secret. " +
+		"Ask SALTO's support to reset the activation, restart it here, and do not use the app with this user.",
+	FindingWrongCode: "One-time codes are refused. Compare this machine's clock with true time; if it is right," +
+		" this SALTO user was logged into the phone app.",
+	FindingBlocked:   "No one-time codes are sent for a while, because some were wrong. Wait, then check one.",
+	FindingIQOffline: "The IQ is offline: check its power and network.",
+	FindingUnclear:   "The check failed for another reason; see its error.",
 }
 
 // Symptoms is what is known about one user at one IQ.
 type Symptoms struct {
-	Status IQStatus
+	Status IQStatus `json:"status"`
 	// Command is the error of the last command, if there was one.
-	Command error
-	// ClockOffset is this machine's clock minus SALTO's; it counts if ClockKnown.
-	ClockOffset time.Duration
-	ClockKnown  bool
-	// Checked: a code was checked, with Check as the answer.
-	Checked bool
-	Check   error
+	Command error `json:"-"`
+	// ClockOffset is this machine's clock minus SALTO's, in nanoseconds in JSON; it
+	// counts if ClockKnown.
+	ClockOffset time.Duration `json:"clock_offset"`
+	ClockKnown  bool          `json:"clock_known"`
+	// Checked: a code was checked; Check is SALTO's refusal, nil if it was accepted.
+	Checked bool  `json:"checked"`
+	Check   error `json:"-"`
 }
 
-// Diagnosis is the most likely cause, and what it was concluded from.
+// Diagnosis is the most likely cause, and what it follows from.
 type Diagnosis struct {
-	Finding Finding
-	// Advice says in a sentence or two, for a person, what to do.
-	Advice string
-	// Until is when codes are sent again; zero when they are not held back.
-	Until time.Time
+	Finding Finding `json:"finding"`
+	// Advice is what to do, in a sentence or two for a person.
+	Advice string `json:"advice"`
+	// Until is when codes are sent again (UTC); zero if they are sent now.
+	Until time.Time `json:"until,omitzero"`
 	Symptoms
 }
 
-// clockTolerance is where a wrong clock becomes a likely cause: SALTO allows
-// three minutes, LocalOTP uses one of them.
+// clockTolerance is the offset from which the clock is a likely cause: SALTO
+// accepts three minutes, of which LocalOTP uses one.
 const clockTolerance = 110 * time.Second
 
-// Diagnose concludes from what is known. It is pure.
+// Diagnose returns the most likely cause. It is pure.
 func (s Symptoms) Diagnose() Diagnosis {
 	f := s.finding()
 	return Diagnosis{Finding: f, Advice: findingAdvice[f], Until: s.Status.Local.BlockedUntil, Symptoms: s}
 }
 
 func (s Symptoms) finding() Finding {
-	says := func(cause error) bool { return errors.Is(s.Command, cause) || errors.Is(s.Check, cause) }
+	reported := func(cause error) bool { return errors.Is(s.Command, cause) || errors.Is(s.Check, cause) }
 	switch s.Status.Readiness {
 	case IQRestoreRequired:
 		return FindingRestoreRequired
@@ -116,23 +121,23 @@ func (s Symptoms) finding() Finding {
 		return FindingActivationLost
 	}
 	switch {
-	case says(saltoks.ErrRestoreRequired):
+	case reported(saltoks.ErrRestoreRequired):
 		return FindingRestoreRequired
 	case s.Checked && s.Check == nil && errors.Is(s.Command, saltoks.ErrOTPInvalid):
 		return FindingIQClock
 	case s.Checked && s.Check == nil:
 		return FindingHealthy
-	case says(saltoks.ErrIQPINNotChanged):
+	case reported(saltoks.ErrIQPINNotChanged):
 		return FindingPINNotChanged
 	case s.Status.Readiness != IQNeedsNoCode && s.ClockKnown && s.ClockOffset.Abs() > clockTolerance:
 		return FindingClockSkew
-	case says(saltoks.ErrOTPInvalid) && s.ClockKnown:
+	case reported(saltoks.ErrOTPInvalid) && s.ClockKnown:
 		return FindingAppLogin
-	case says(saltoks.ErrOTPInvalid):
+	case reported(saltoks.ErrOTPInvalid):
 		return FindingWrongCode
-	case says(saltoks.ErrOTPBlocked) || !s.Status.Local.BlockedUntil.IsZero():
+	case reported(saltoks.ErrOTPBlocked) || !s.Status.Local.BlockedUntil.IsZero():
 		return FindingBlocked
-	case says(saltoks.ErrIQOffline) || !s.Status.IQ.Online:
+	case reported(saltoks.ErrIQOffline) || !s.Status.IQ.Online:
 		return FindingIQOffline
 	case s.Checked:
 		return FindingUnclear
@@ -140,7 +145,7 @@ func (s Symptoms) finding() Finding {
 	return FindingNoFault
 }
 
-// DiagnoseOption adds to what Activation.Diagnose looks at.
+// DiagnoseOption adds to what Activation.Diagnose examines.
 type DiagnoseOption func(*diagnoseConfig)
 
 type diagnoseConfig struct {
@@ -148,17 +153,16 @@ type diagnoseConfig struct {
 	check   bool
 }
 
-// AfterError tells the error of the last command.
+// AfterError adds the error of the last command.
 func AfterError(err error) DiagnoseOption { return func(c *diagnoseConfig) { c.command = err } }
 
-// CheckCode has SALTO check one code, which changes nothing at an activated IQ
-// (WIRE.md 2.4, measured). A wrong one counts in the breaker, and nothing is
-// checked while that is open.
+// CheckCode makes SALTO check one code, which changes nothing at an activated IQ.
+// A wrong one counts in the breaker; while that is open, no code is checked.
 func CheckCode() DiagnoseOption { return func(c *diagnoseConfig) { c.check = true } }
 
-// Diagnose looks at what SALTO and the store say of this user at the IQ and at
-// both clocks, and concludes. It changes nothing and sends no code, unless
-// CheckCode asks for it. The error is one of looking, not of what was found.
+// Diagnose compares what SALTO reports, what is stored and both clocks, and returns
+// the most likely cause. It changes nothing and sends no code, unless CheckCode is
+// given. The error is about the examination, not about what it found.
 func (a *Activation) Diagnose(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, opts ...DiagnoseOption) (Diagnosis, error) {
 	var cfg diagnoseConfig
 	for _, o := range opts {
@@ -197,7 +201,7 @@ func (a *Activation) Diagnose(ctx context.Context, site saltoks.SiteID, iq salto
 	return s.Diagnose(), nil
 }
 
-// checkCode has SALTO check one code.
+// checkCode makes SALTO check one code.
 func (a *Activation) checkCode(ctx context.Context, at siteIQ) error {
 	doc, err := a.load(ctx, at)
 	if err != nil {
@@ -220,8 +224,8 @@ func (a *Activation) checkCode(ctx context.Context, at siteIQ) error {
 	return answer
 }
 
-// clockOffset compares this machine's clock with the Date of an answer of
-// SALTO's, which has whole seconds.
+// clockOffset compares this machine's clock with the Date of an answer of SALTO,
+// which has whole seconds.
 func (a *Activation) clockOffset(ctx context.Context) (time.Duration, bool, error) {
 	r, err := a.client.NewRequest(http.MethodGet, routeMe)
 	if err != nil {
@@ -230,7 +234,7 @@ func (a *Activation) clockOffset(ctx context.Context) (time.Duration, bool, erro
 	before := a.now()
 	resp, err := a.client.Do(ctx, r, nil)
 	if err != nil {
-		return 0, false, fmt.Errorf("saltoks: comparing clocks: %w", err)
+		return 0, false, fmt.Errorf("comparing clocks: %w", err)
 	}
 	date, err := http.ParseTime(resp.Header.Get("Date"))
 	if err != nil {

@@ -3,8 +3,8 @@
 //   - [Remote] unlocks, locks and starts office mode: one one-time code and one
 //     request on the wire for each command, never sent again.
 //   - [Activation] activates the IQs of a site once, with the PIN that SALTO sends;
-//     [Activation.Diagnose] finds out why codes are refused.
+//     [Activation.Diagnose] finds the cause when codes are refused.
 //   - [OTPProvider] supplies the codes: [LocalOTP] computes them from what the
 //     activation stored, [StaticOTP] and [OTPFunc] take them from elsewhere. A
-//     breaker stops sending after wrong ones, before SALTO blocks the user.
+//     circuit breaker stops sending after wrong codes, before SALTO blocks the user.
 package saltoremote

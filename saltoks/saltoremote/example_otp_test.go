@@ -53,7 +53,7 @@ func ExampleConfig_oTP() {
 	err := s.remote.Unlock(context.Background(), s.target())
 	e, _ := errors.AsType[*saltoks.APIError](err)
 	fmt.Println(e.NotSent(), err)
-	// Output: true saltoks: the OTPProvider gave no code: the code service is down
+	// Output: true saltoks: the OTPProvider returned no code: the code service is down
 }
 
 func ExampleConfig_now() {

@@ -419,5 +419,5 @@ func ExampleSymptoms_Diagnose() {
 		Command: saltoks.ErrIQPINNotChanged,
 	}.Diagnose()
 	fmt.Println(d.Advice)
-	// Output: SALTO waits for the PIN to be confirmed. Check a code: that confirms it.
+	// Output: The PIN was not confirmed at SALTO. Check a code: that confirms it.
 }

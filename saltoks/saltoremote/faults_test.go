@@ -80,10 +80,8 @@ func closedRows() []closedRow {
 		{name: "send-by: the zero time", is: saltoks.ErrSendBy, with: func(p *parts) { p.commands = append(p.commands, SendBy(time.Time{})) }},
 		{name: "send-by: an hour ago", is: saltoks.ErrSendBy, with: sendBy(-time.Hour, func(*parts) {})},
 
-		{name: "clock: panics", is: ErrClock, says: "NTP", with: badClock(func(time.Time) time.Time { panic(faulttest.PlantedPanic) })},
 		{name: "clock: zero", is: ErrClock, with: badClock(func(time.Time) time.Time { return time.Time{} })},
 		{name: "clock: 1970", is: ErrClock, with: badClock(func(time.Time) time.Time { return time.Unix(60, 0) })},
-		{name: "clock: panics under a send-by", is: saltoks.ErrSendBy, with: sendBy(10*time.Second, badClock(func(time.Time) time.Time { panic(faulttest.PlantedPanic) }))},
 		{name: "clock: zero under a send-by", is: saltoks.ErrSendBy, with: sendBy(10*time.Second, badClock(func(time.Time) time.Time { return time.Time{} }))},
 		{name: "clock: an hour ahead", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "check the clock", commands: 1, with: badClock(func(t time.Time) time.Time { return t.Add(time.Hour) })},
 		{name: "clock: an hour behind", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "check the clock", commands: 1, with: badClock(func(t time.Time) time.Time { return t.Add(-time.Hour) })},
@@ -208,11 +206,11 @@ func closedRows() []closedRow {
 		}},
 
 		{name: "code: provider panics", says: "panic in the OTPProvider", with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { panic(faulttest.PlantedPanic) })},
-		{name: "code: provider is nil", says: "nil OTPFunc", with: badCode(func(p *parts, ctx context.Context) (saltoks.OTP, error) { return OTPFunc(nil).OTP(ctx, p.site, p.iq) })},
+		{name: "code: provider is nil", says: "the OTPFunc is nil", with: badCode(func(p *parts, ctx context.Context) (saltoks.OTP, error) { return OTPFunc(nil).OTP(ctx, p.site, p.iq) })},
 		{name: "code: provider fails", is: faulttest.ErrHost, with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, faulttest.ErrHost })},
 		{name: "code: provider fails with another call's unknown outcome", is: faulttest.ErrHost, with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, foreignError(500) })},
 		{name: "code: provider fails with another call's refusal", is: faulttest.ErrHost, with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, foreignError(403) })},
-		{name: "code: empty", is: ErrOTPProvider, says: "gave no code", with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, nil })},
+		{name: "code: empty", is: ErrOTPProvider, says: "returned no code", with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, nil })},
 		{name: "code: with a line feed", says: "letters and digits", with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("a1b2c\n"), nil })},
 		{name: "code: a whole page", says: "letters and digits", with: badCode(func(*parts, context.Context) (saltoks.OTP, error) {
 			return saltoks.NewOTP(strings.Repeat("a", 4096)), nil

@@ -14,18 +14,19 @@ import (
 
 var iqDocs = saltostate.Kind[iqDoc]{Name: "iq", Version: 1}
 
-// iqDoc is all that is kept of one SALTO user at one IQ: how far the activation
-// is, the secret and PIN that codes are made from, and the breaker. One
-// document, so that a command reads once and a step changes all of it at once.
+// iqDoc is everything that is stored about one SALTO user at one IQ: how far the
+// activation has come, the secret and PIN that codes are computed from, and the
+// breaker. It is one document, so that a command reads once and a step changes all
+// of it at once.
 type iqDoc struct {
 	Step ActivationStep `json:"step,omitempty"`
-	// Secret is written before anything else is done: SALTO may not hand it out
-	// a second time (WIRE.md 3.3).
+	// Secret is stored before anything else is done: SALTO may not hand it out a
+	// second time (WIRE.md 3.3).
 	Secret storedsecret.Secret `json:"secret,omitzero"`
-	// PIN is the one in force. While Step is StepConfirming it is the one that
-	// was sent and whose answer is not known yet.
+	// PIN is the valid one. While Step is StepConfirming it is the one that was
+	// sent and whose result is not known yet.
 	PIN storedsecret.Secret `json:"pin,omitzero"`
-	// Adopted: the secret came by a code, so no PIN is requested.
+	// Adopted: the secret was fetched with a code, so no PIN is requested.
 	Adopted bool `json:"adopted,omitempty"`
 
 	Channel        saltoks.PINChannel `json:"channel,omitempty"`
@@ -78,8 +79,8 @@ func (s iqStore) update(ctx context.Context, at siteIQ, fn func(*iqDoc) error) (
 	return result, err
 }
 
-// updateAfter is update for what must be kept although ctx may have ended. It
-// tries again where another process got between.
+// updateAfter is update for what must be stored although ctx may have ended. It
+// tries again after a conflict.
 func (s iqStore) updateAfter(ctx context.Context, at siteIQ, fn func(*iqDoc) error) (iqDoc, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saltostate.WriteLimit)
 	defer cancel()
@@ -91,7 +92,7 @@ func (s iqStore) updateAfter(ctx context.Context, at siteIQ, fn func(*iqDoc) err
 	}
 }
 
-// isConflict reports that a Store lost its lease and wrote nothing.
+// isConflict reports whether a Store lost its lease and wrote nothing.
 func isConflict(err error) bool {
 	c, ok := errors.AsType[interface {
 		error
@@ -100,23 +101,23 @@ func isConflict(err error) bool {
 	return ok && c.Conflict()
 }
 
-// track notes that a document will exist, so that Authorizer.Forget finds it;
-// name is the IQ's, "" where it is not known.
+// track records that a document will exist, so that Authorizer.Forget finds it;
+// name is the IQ's, "" if it is not known.
 func (s iqStore) track(ctx context.Context, at siteIQ, name string) error {
 	return userindex.TrackIQ(ctx, s.state, s.owner, userindex.IQRef{Site: at.site, IQ: at.iq, Name: name}, iqDocs.Name, s.id(at))
 }
 
-// record notes what a command's answer says about the breaker, if it says
-// anything. before is the document that the command was sent by.
+// record updates the breaker by a command's answer. before is the document that
+// the command was sent with.
 func (s iqStore) record(ctx context.Context, at siteIQ, before iqDoc, now time.Time, answer error) error {
 	if before.Breaker.after(now, answer) == before.Breaker {
-		return nil // the usual case: no write
+		return nil // as usual: nothing to write
 	}
 	if before == (iqDoc{}) {
 		tctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saltostate.WriteLimit)
 		defer cancel()
 		if err := s.track(tctx, at, ""); err != nil {
-			return fmt.Errorf("saltoks: recording a wrong one-time code: %w", err)
+			return fmt.Errorf("recording a wrong one-time code: %w", err)
 		}
 	}
 	_, err := s.updateAfter(ctx, at, func(doc *iqDoc) error {
@@ -124,7 +125,7 @@ func (s iqStore) record(ctx context.Context, at siteIQ, before iqDoc, now time.T
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("saltoks: recording what the answer says about one-time codes: %w", err)
+		return fmt.Errorf("recording the answer to a one-time code: %w", err)
 	}
 	return nil
 }

@@ -6,20 +6,19 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/doorkit/doorkit/internal/hostcall"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 	"github.com/doorkit/doorkit/saltoks/internal/userindex"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// Remote opens and locks doors as one SALTO user: it joins the client, the
-// codes and the breaker. Every command is exactly one code and one request on
-// the wire; nothing is ever sent again. Make one with NewRemote; it is safe for
-// concurrent use.
+// Remote opens and locks doors as one SALTO user. Every command is exactly one
+// one-time code and one request on the wire; nothing is ever sent twice. Make one
+// with NewRemote; it is safe for concurrent use. The zero Remote refuses every
+// call.
 //
 // Every error is or wraps an *APIError, whose NotSent, Refused and Unconfirmed
-// say what became of the door, and errors.Is finds the cause.
+// report what happened to the door; errors.Is finds the cause.
 type Remote struct {
 	core
 	locks      lockCalls
@@ -28,11 +27,12 @@ type Remote struct {
 }
 
 // errZero is the error of a Remote or Activation that no constructor made.
-var errZero = errors.New("saltoks: the zero value does nothing: see NewRemote")
+var errZero = errors.New("a zero Remote or Activation: make it with NewRemote")
 
 // lockCalls is what Remote uses of the client.
 type lockCalls interface {
-	SetLockState(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID, state saltoks.LockState, code saltoks.OTP, opts ...saltoks.CommandOption) error
+	SetLockState(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID, state saltoks.LockState, code saltoks.OTP,
+		opts ...saltoks.CommandOption) error
 	Get(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID) (saltoks.Lock, error)
 }
 
@@ -64,8 +64,8 @@ type Config struct {
 	Client *saltoks.Client
 	// State keeps the activations of User's IQs.
 	State *saltostate.State
-	// User is the SALTO user whose token the client carries: Connection.Identity,
-	// or for a password source the environment's name and the token's subject.
+	// User is the SALTO user whose token the client sends: Connection.Identity, or
+	// for a password source the environment's name and the token's subject.
 	User saltoks.Identity
 	// OTP supplies the codes of commands. Nil computes them from the stored secret
 	// and PIN of each IQ; with a provider, no activation is needed. The circuit
@@ -100,7 +100,6 @@ func NewRemote(cfg Config) (*Remote, error) {
 	if c.now == nil {
 		c.now = time.Now
 	}
-	c.now = hostcall.Clock(c.now)
 	c.local = newLocalOTP(c.storedKey, c.now)
 	r := &Remote{core: c, locks: rawLocks{cfg.Client.Locks, cfg.Client.Raw()}}
 	r.activation = &Activation{core: c, iqs: rawIQs{cfg.Client.IQs, cfg.Client.Raw()}, me: cfg.Client.Me}
@@ -115,10 +114,12 @@ type CommandOption func(*commandConfig)
 
 type commandConfig struct{ sendBy *time.Time }
 
-// SendBy lets the command start only before t: later nothing is sent, and the
-// error is ErrSendBy with NotSent; ErrRateLimited, at once, where the limiter or
-// the codes could only serve it later. It does not limit how long the answer is
-// waited for; ctx does. The zero time is long past.
+// SendBy lets the command start only before t. Later nothing is sent, and the error
+// is ErrSendBy with NotSent; it is ErrRateLimited, at once, if the limiter or the
+// codes could only serve the command later. Both the clock and the elapsed time
+// count, so neither a clock that is set back nor a suspended machine makes a
+// command late. SendBy does not limit how long the answer is waited for; ctx does.
+// The zero time has passed.
 func SendBy(t time.Time) CommandOption { return func(c *commandConfig) { c.sendBy = &t } }
 
 // Unlock opens the lock once; it relocks by itself after its open time.
@@ -126,7 +127,7 @@ func (r *Remote) Unlock(ctx context.Context, t Target, opts ...CommandOption) er
 	return r.command(ctx, t, saltoks.Unlocked, opts)
 }
 
-// StartOfficeMode keeps the lock unlocked until somebody locks it.
+// StartOfficeMode keeps the lock unlocked until it is locked, by Lock or at the door.
 func (r *Remote) StartOfficeMode(ctx context.Context, t Target, opts ...CommandOption) error {
 	return r.command(ctx, t, saltoks.OfficeMode, opts)
 }
@@ -140,7 +141,7 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 	var cfg commandConfig
 	for _, o := range opts {
 		if o == nil { // it may have been meant to be a SendBy
-			return notSentError(errors.New("saltoks: a command with a nil option"))
+			return notSentError(errors.New("a command with a nil option"))
 		}
 		o(&cfg)
 	}
@@ -181,12 +182,12 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 		return err
 	}
 	if recErr := r.record(ctx, at, doc, r.now(), err); recErr != nil && err != nil {
-		return also(err, recErr) // after a success there is nothing the caller could do
+		return also(err, recErr) // after a success the caller could do nothing about it
 	}
 	return err
 }
 
-// prepareBefore is prepare, which ends at the deadline.
+// prepareBefore is prepare, ended by the deadline.
 func (r *Remote) prepareBefore(ctx context.Context, d *saltoks.SendDeadline, at siteIQ) (iqDoc, saltoks.OTP, error) {
 	if d == nil {
 		return r.prepare(ctx, at)
@@ -218,7 +219,7 @@ func (r *Remote) prepare(ctx context.Context, at siteIQ) (iqDoc, saltoks.OTP, er
 	return doc, code, err
 }
 
-// code is the next code for the IQ whose document is doc.
+// code returns the next code for the IQ whose document is doc.
 func (c *core) code(ctx context.Context, at siteIQ, doc iqDoc) (saltoks.OTP, error) {
 	if c.otp != nil {
 		return provided(ctx, c.otp, at)
@@ -230,9 +231,10 @@ func (c *core) code(ctx context.Context, at siteIQ, doc iqDoc) (saltoks.OTP, err
 	return c.local.code(ctx, at, key)
 }
 
-// ErrOtherUser: the client's token belongs to another SALTO user than the one
-// whose activations these are, so every code would be wrong. Nothing was sent.
-var ErrOtherUser = errors.New("the client's token belongs to another SALTO user than these activations: make the Remote with the Subject of the client's own Connection, or of its Token")
+// ErrOtherUser: the client's token belongs to another SALTO user than the
+// activations, so every code would be wrong. Nothing was sent.
+var ErrOtherUser = errors.New("the client's token belongs to another SALTO user than these activations:" +
+	" make the Remote with the Subject of the client's own Connection, or of its Token")
 
 // sameUser checks whose token the client carries, where the token source knows.
 func (c *core) sameUser(ctx context.Context) error {
@@ -255,13 +257,13 @@ func (c *core) storedKey(ctx context.Context, site saltoks.SiteID, iq saltoks.IQ
 
 func (d *iqDoc) activatedKey(at siteIQ) (saltoks.IQKey, error) {
 	if d.Step != StepActivated {
-		return saltoks.IQKey{}, fmt.Errorf("saltoks: IQ %s: %w", at.iq, saltoks.ErrIQNotActivated)
+		return saltoks.IQKey{}, fmt.Errorf("IQ %s: %w", at.iq, saltoks.ErrIQNotActivated)
 	}
 	return d.key()
 }
 
-// notSentError makes err an *APIError that says NotSent. One that says something
-// else is of another call: a read's, or one of a host's own.
+// notSentError returns err as an *APIError with NotSent. An *APIError in err with
+// another outcome belongs to another call, such as one of the host's own.
 func notSentError(err error) error {
 	if err == nil {
 		return nil
@@ -277,7 +279,7 @@ func isUnconfirmed(err error) bool {
 	return ok && e.Unconfirmed()
 }
 
-// also is err with a second fault behind it, on one line.
+// also returns err followed by a second fault, on one line.
 func also(err, second error) error {
 	if second == nil {
 		return err

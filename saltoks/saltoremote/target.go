@@ -11,14 +11,14 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
-// Target is a lock and what has to be known to reach it. All of it is known
-// when a door is linked, so no read is needed between a tap and its command.
+// Target is a lock and how to reach it. All of it is known when a door is linked,
+// so no read is needed between a tap and its command.
 type Target struct {
 	Site saltoks.SiteID `json:"site"`
 	// IQ is the lock's gateway.
 	IQ   saltoks.IQID   `json:"iq"`
 	Lock saltoks.LockID `json:"lock"`
-	// OTPRequired is the IQ's otp_enabled: without it no code is made or sent.
+	// OTPRequired is the IQ's otp_enabled; if it is false, no code is computed or sent.
 	OTPRequired bool `json:"otp_required"`
 }
 
@@ -33,7 +33,7 @@ func (r *Remote) Target(ctx context.Context, site saltoks.SiteID, lock saltoks.L
 		return Target{}, err
 	}
 	if l.IQ == nil {
-		return Target{}, notSentError(fmt.Errorf("saltoks: lock %s has no IQ: attach it to one in SALTO KS, it cannot be reached remotely", lock))
+		return Target{}, notSentError(fmt.Errorf("lock %s has no IQ and cannot be reached remotely: attach it to one in SALTO KS", lock))
 	}
 	return Target{Site: site, IQ: l.IQ.ID, Lock: lock, OTPRequired: l.IQ.OTPEnabled}, nil
 }
@@ -47,10 +47,10 @@ func (t Target) check() error {
 		faults = append(faults, errors.New("Lock is required"))
 	}
 	if t.IQ == "" && t.OTPRequired {
-		faults = append(faults, errors.New("IQ is required: the one-time code is made for it"))
+		faults = append(faults, errors.New("IQ is required: the one-time code is computed for it"))
 	}
 	if len(faults) > 0 {
-		return fmt.Errorf("saltoks: Target: %w", faultlist.Join(faults))
+		return fmt.Errorf("Target: %w", faultlist.Join(faults))
 	}
 	return nil
 }
@@ -147,7 +147,7 @@ func (o *outdatedTargets) add(t, reached Target, now time.Time) {
 }
 
 // recheck reads the lock once after SALTO refused a code. If the lock is reached
-// in another way than t says, the code was wrong for that reason alone: the
+// in another way than by t, the code was wrong for that reason alone: the
 // refusal is returned as a *TargetError. A read that fails changes nothing.
 func (r *Remote) recheck(ctx context.Context, t Target, refusal error) (error, bool) {
 	ctx, cancel := context.WithTimeout(ctx, recheckLimit)
