@@ -285,7 +285,7 @@ func (h *house) round(ctx context.Context) error {
 	l, err := h.connected(ctx)
 	did("connection", err)
 	if l != nil && l.locks != nil {
-		_, err = g.Ingest(ctx, l.locks.Entries(h.now().Add(-24*time.Hour)))
+		_, err = g.Ingest(ctx, l.locks.Entries(saltolocks.EntriesConfig{From: h.now().Add(-24 * time.Hour)}))
 		did("SALTO's log", err)
 		closing := 22 * time.Hour
 		_, err = g.CloseOfficeMode(ctx, gate.CloseRequest{Closing: &closing, RightEnded: true, Reconcile: l.locks})

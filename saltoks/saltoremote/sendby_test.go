@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
@@ -257,3 +259,56 @@ func slowDial(hc *http.Client, d time.Duration) *http.Client {
 	}
 	return &http.Client{Transport: tr}
 }
+
+// A machine that was suspended while it waited for its token: the monotonic clock
+// stood still, the wall clock did not. Nothing is sent late. synctest's clock has
+// no monotonic reading, so this test uses the real one.
+func TestNothingIsSentAfterASuspension(t *testing.T) {
+	for name, c := range map[string]struct {
+		asleep time.Duration
+		sent   bool
+	}{
+		"an hour":       {asleep: time.Hour},
+		"to the limit":  {asleep: time.Minute},
+		"not so long":   {asleep: 10 * time.Second, sent: true},
+		"not suspended": {sent: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.activate()
+			var asleep time.Duration
+			now := func() time.Time { return suspended(t, time.Now(), asleep) }
+			tokens := tokenFunc(func(ctx context.Context) (saltoks.Token, error) {
+				asleep = c.asleep
+				return r.tokens.Token(ctx)
+			})
+			client := r.newClient(func(cfg *saltoks.Config) { cfg.Tokens = tokens })
+			remote := r.newRemote(client, r.state, withNow(now))
+			err := remote.Unlock(t.Context(), r.target, SendBy(now().Add(time.Minute)))
+			if !c.sent {
+				r.wantTooLate(err)
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// suspended returns t as a machine reads it that was suspended for d, whole
+// seconds: the wall clock is ahead by d, the monotonic clock is not.
+func suspended(test *testing.T, t time.Time, d time.Duration) time.Time {
+	test.Helper()
+	if !strings.Contains(t.String(), " m=") {
+		test.Fatal("the clock has no monotonic reading")
+	}
+	before := t
+	*(*uint64)(unsafe.Pointer(&t)) += uint64(d/time.Second) << 30 // with a monotonic reading, the wall seconds are there
+	if t.Sub(before) != 0 || t.Round(0).Sub(before.Round(0)) != d {
+		test.Fatal("time.Time has another layout")
+	}
+	return t
+}
+
+type tokenFunc func(context.Context) (saltoks.Token, error)
+
+func (f tokenFunc) Token(ctx context.Context) (saltoks.Token, error) { return f(ctx) }

@@ -44,11 +44,11 @@ func TestEveryMethodHonoursItsContext(t *testing.T) {
 			return err
 		},
 		"Entries.Poll": func(ctx context.Context, r *rig) error {
-			_, _, err := r.locks.Entries(time.Time{}).Poll(ctx, "")
+			_, _, err := r.locks.Entries(saltolocks.EntriesConfig{}).Poll(ctx, "")
 			return err
 		},
 		"Entries.Meaning": func(ctx context.Context, r *rig) error {
-			_, err := r.locks.Entries(time.Time{}).Meaning(ctx, gate.VendorEntry{What: string(saltoks.LockOpened), By: string(saltoks.ByRemote), User: "u"})
+			_, err := r.locks.Entries(saltolocks.EntriesConfig{}).Meaning(ctx, gate.VendorEntry{What: string(saltoks.LockOpened), By: string(saltoks.ByRemote), User: "u"})
 			return err
 		},
 	}

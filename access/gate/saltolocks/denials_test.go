@@ -47,11 +47,11 @@ func closedRows() []closedRow {
 			return h.auth.Tokens(h.conn).Token(ctx)
 		}), outcome: gate.Accepted, commands: 1, moves: 1},
 
-		{name: "clock: panics", with: badNow(func(time.Time) time.Time { panic(plantedPanic) }), outcome: never, cause: gate.CauseClock},
+		{name: "clock: panics", with: badNow(func(time.Time) time.Time { panic(plantedPanic) }), outcome: gate.Unconfirmed, cause: gate.CauseInternal},
 		{name: "clock: zero", with: badNow(func(time.Time) time.Time { return time.Time{} }), outcome: never, cause: gate.CauseClock},
 		{name: "clock: an hour behind the gate's", with: badNow(func(t time.Time) time.Time { return t.Add(-time.Hour) }), outcome: never, cause: gate.CauseDeadline},
 		{name: "clock: an hour ahead of the gate's", with: badNow(func(t time.Time) time.Time { return t.Add(time.Hour) }), outcome: gate.Accepted, commands: 1, moves: 1},
-		{name: "clock: the Remote's panics", with: badRemoteClock(func(time.Time) time.Time { panic(plantedPanic) }), outcome: never, cause: gate.CauseDeadline},
+		{name: "clock: the Remote's panics", with: badRemoteClock(func(time.Time) time.Time { panic(plantedPanic) }), outcome: gate.Unconfirmed, cause: gate.CauseInternal},
 		{name: "clock: the Remote's is zero", with: badRemoteClock(func(time.Time) time.Time { return time.Time{} }), outcome: never, cause: gate.CauseDeadline},
 		{name: "clock: the Remote's is an hour ahead", with: badRemoteClock(func(t time.Time) time.Time { return t.Add(time.Hour) }), outcome: never, cause: gate.CauseDeadline},
 		{name: "clock: the Remote's is an hour behind", with: badRemoteClock(func(t time.Time) time.Time { return t.Add(-time.Hour) }), outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1},

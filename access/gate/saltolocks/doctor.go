@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,8 +14,9 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
-// Doctor looks at the SALTO KS side of a site for gate.Doctor: connection, SALTO
-// user, subscription, IQs and locks. Make one with Locks.Doctor.
+// Doctor examines the SALTO KS side of a site for gate.Doctor: connection, SALTO
+// user, subscription, IQs and locks. Make one with Locks.Doctor; it is safe for
+// concurrent use.
 type Doctor struct {
 	l          *Locks
 	connection func(context.Context) (saltoauth.ConnectionStatus, error)
@@ -24,9 +26,9 @@ type Doctor struct {
 
 var _ gate.Checker = (*Doctor)(nil)
 
-// Doctor returns the Checker of the site. connection tells the state of the
-// consent (Authorizer.Status); nil where there is none, as with PasswordSource.
-// Keep the Doctor: it remembers, for its process, when it last checked a code.
+// Doctor returns the Checker of the site. connection returns the state of the
+// consent (Authorizer.Status); nil if there is none, as with PasswordSource. Keep
+// the Doctor: it remembers, for its process, when it last checked a code.
 func (l *Locks) Doctor(connection func(context.Context) (saltoauth.ConnectionStatus, error)) *Doctor {
 	return &Doctor{l: l, connection: connection, checked: map[saltoks.IQID]time.Time{}}
 }
@@ -34,6 +36,9 @@ func (l *Locks) Doctor(connection func(context.Context) (saltoauth.ConnectionSta
 // Check implements gate.Checker. It makes reads only, and, when c.Codes is set,
 // one check of a code per activated IQ and hour.
 func (d *Doctor) Check(ctx context.Context, c gate.Check) ([]gate.Issue, error) {
+	if d.l == nil || d.l.c.Remote == nil {
+		return nil, errZero
+	}
 	e := &examination{Doctor: d, c: c}
 	if over := e.consent(ctx); over {
 		return e.list, nil // every call would fail for this one cause
@@ -59,9 +64,14 @@ type examination struct {
 	errs []error
 }
 
-func (e *examination) find(f gate.Issue) { e.list = append(e.list, f) }
+func (e *examination) find(f gate.Issue) {
+	known := func(i gate.Issue) bool { return i.Code == f.Code && i.About == f.About }
+	if !slices.ContainsFunc(e.list, known) {
+		e.list = append(e.list, f)
+	}
+}
 
-// consent looks at the connection, and reports whether it is over.
+// consent examines the connection, and reports whether it gives no token.
 func (e *examination) consent(ctx context.Context) bool {
 	if e.connection == nil {
 		return false
@@ -69,7 +79,7 @@ func (e *examination) consent(ctx context.Context) bool {
 	s, err := e.connection(ctx)
 	if err != nil {
 		if errors.Is(err, saltoauth.ErrNotConnected) {
-			e.find(reauthorize("There is no connection to SALTO KS.", "Connect."))
+			e.find(reauthorize("There is no connection to SALTO KS.", "Connect to SALTO KS."))
 			return true
 		}
 		e.errs = append(e.errs, err)
@@ -77,49 +87,63 @@ func (e *examination) consent(ctx context.Context) bool {
 	}
 	switch {
 	case !s.ReauthorizeSince.IsZero():
-		e.find(reauthorize(fmt.Sprintf("SALTO ended the consent on %s.", s.ReauthorizeSince.Format(time.DateOnly)), "Reconnect as the same SALTO user: doors, names and activations stay."))
+		e.find(reauthorize(fmt.Sprintf("SALTO ended the consent on %s.", s.ReauthorizeSince.Format(time.DateOnly)), reconnect))
 		return true
 	case s.InvalidClient:
 		e.find(clientRefused())
+		return !e.c.Now.Before(s.TokenExpiry)
 	case !s.DueAt.IsZero() && !e.c.Now.Before(s.DueAt):
 		e.find(gate.Issue{
-			Code: "reauthorize_due", Severity: gate.Warning, What: fmt.Sprintf("The consent is of %s, and SALTO ends consents after about 90 days.", s.ConsentedAt.Format(time.DateOnly)),
-			Breaks: "One day soon no digital key opens any door.", Do: "Reconnect now as the same SALTO user: doors, names and activations stay.",
+			Code: "reauthorize_due", Severity: gate.Warning,
+			What:   fmt.Sprintf("The consent is from %s, and SALTO ends consents after about 90 days.", s.ConsentedAt.Format(time.DateOnly)),
+			Breaks: "Soon no digital key opens any door.", Do: reconnect,
 		})
 	case s.FailedRefreshes > 2:
 		e.find(gate.Issue{
-			Code: "tokens_failing", Severity: gate.Warning, What: fmt.Sprintf("Renewing the access token failed %d times: %s.", s.FailedRefreshes, s.Fault),
-			Breaks: "When the token in use runs out, no digital key opens any door.", Do: "Look at the network and at status.saltoks.com; it is tried again by itself.",
+			Code: "tokens_failing", Severity: gate.Warning,
+			What:   fmt.Sprintf("Renewing the access token failed %d times: %s.", s.FailedRefreshes, s.Fault),
+			Breaks: "When the current token expires, no digital key opens any door.",
+			Do:     "Check the network and status.saltoks.com; it is tried again automatically.",
 		})
 	}
 	return false
 }
 
+const (
+	nothingOpens = "No digital key opens any door."
+	allRefused   = "SALTO refuses every command."
+	reconnect    = "Reconnect as the same SALTO user: doors, names and activations stay."
+)
+
+func reauthorize(what, do string) gate.Issue {
+	return gate.Issue{Code: "reauthorize_required", Severity: gate.Critical, What: what, Breaks: nothingOpens, Do: do}
+}
+
 func clientRefused() gate.Issue {
 	return gate.Issue{
-		Code: "client_refused", Severity: gate.Critical, What: "SALTO refuses the client id and secret of this program.",
-		Breaks: "When the token in use expires, no digital key opens any door.", Do: "Set the credentials that SALTO issued, then reconnect if doors stay shut.",
+		Code: string(gate.CauseClientRefused), Severity: gate.Critical,
+		What:   "SALTO refuses the client id and secret of this application.",
+		Breaks: "When the current token expires, no digital key opens any door.",
+		Do:     "Correct the client id and secret in the configuration (Credentials); tokens, doors and activations stay.",
 	}
 }
 
-func reauthorize(what, do string) gate.Issue {
-	return gate.Issue{Code: "reauthorize_required", Severity: gate.Critical, What: what, Breaks: "No digital key opens any door.", Do: do}
-}
-
-// site looks at the site, and reports whether it cannot be seen at all.
+// site examines the site, and reports whether it cannot be read at all.
 func (e *examination) site(ctx context.Context) bool {
 	s, err := e.l.c.Client.Sites.Get(ctx, e.l.c.Site)
 	switch {
+	case errors.Is(err, saltoks.ErrReauthorize):
+		e.find(reauthorize("SALTO no longer issues access tokens.", reconnect))
+		return true
 	case errors.Is(err, saltoauth.ErrInvalidClient):
 		e.find(clientRefused())
-		return true
-	case errors.Is(err, saltoks.ErrReauthorize):
-		e.find(reauthorize("SALTO gives no access token any more.", "Reconnect as the same SALTO user: doors, names and activations stay."))
 		return true
 	case errors.Is(err, saltoks.ErrNotFound), errors.Is(err, saltoks.ErrForbidden):
 		e.find(gate.Issue{
 			Code: "site_not_visible", Severity: gate.Critical, What: "The connection's SALTO user does not see the site.",
-			Breaks: "No digital key opens any door.", Do: "Make the user a site admin again. If it is one, the connection is for another environment (production or acceptance) than the site's.",
+			Breaks: nothingOpens,
+			Do: "Make the user a site admin again. If it is one, the connection is for another environment (production or acceptance)" +
+				" than the site's.",
 		})
 		return true
 	case err != nil:
@@ -137,7 +161,8 @@ func (e *examination) site(ctx context.Context) bool {
 	}
 	if s.InstallationState != "released" {
 		e.find(gate.Issue{
-			Code: "site_not_released", Severity: gate.Critical, What: fmt.Sprintf("The installer has not released the site (%q).", s.InstallationState),
+			Code: "site_not_released", Severity: gate.Critical,
+			What:   fmt.Sprintf("The installer has not released the site (%q).", s.InstallationState),
 			Breaks: "SALTO operates none of its locks.", Do: "Ask the installer to release it.",
 		})
 	}
@@ -146,45 +171,48 @@ func (e *examination) site(ctx context.Context) bool {
 		e.errs = append(e.errs, err)
 	} else if plan.Users > 0 && plan.Users-s.SubscribedUsers <= 1 {
 		e.find(gate.Issue{
-			Code: "seats_nearly_full", Severity: gate.Warning, What: fmt.Sprintf("%d of %d seats of the subscription are taken.", s.SubscribedUsers, plan.Users),
-			Breaks: "SALTO takes further users without a word, and their fobs and PINs open nothing. Digital keys need no seat.", Do: "Remove users in SALTO KS, or order seats.",
+			Code: "seats_nearly_full", Severity: gate.Warning,
+			What:   fmt.Sprintf("%d of %d seats of the subscription are taken.", s.SubscribedUsers, plan.Users),
+			Breaks: "SALTO accepts further users without notice, and their fobs and PINs open nothing. Digital keys need no seat.",
+			Do:     "Remove users in SALTO KS, or order seats.",
 		})
 	}
 	return false
 }
 
-// user looks at the SALTO user everything is done as.
+// user examines the SALTO user of the connection.
 func (e *examination) user(ctx context.Context) {
 	me, err := e.l.c.Client.Me.OnSite(ctx, e.l.c.Site)
 	if err != nil {
 		e.errs = append(e.errs, err)
 		return
 	}
-	admin := len(me.Roles) == 0 // roles show up late (WIRE.md 4.4)
+	admin := len(me.Roles) == 0 // SALTO shows roles late
 	for _, r := range me.Roles {
 		admin = admin || r.Code == saltoks.RoleSiteAdmin || r.Code == "site_owner"
 	}
 	if !admin {
 		e.find(gate.Issue{
-			Code: "not_site_admin", Severity: gate.Critical, What: fmt.Sprintf("The connection's SALTO user is %q, not site admin.", me.Roles[0].Code),
+			Code: "not_site_admin", Severity: gate.Critical,
+			What:   fmt.Sprintf("The connection's SALTO user is %q, not site admin.", me.Roles[0].Code),
 			Breaks: "SALTO may refuse commands and hide locks.", Do: "Give the user the role Site admin in SALTO KS.",
 		})
 	}
 	if !me.RemoteAccess {
 		e.find(gate.Issue{
 			Code: "no_remote_access", Severity: gate.Critical, What: "The connection's SALTO user may not open remotely.",
-			Breaks: "SALTO refuses every command.", Do: "Switch on remote access for the user in SALTO KS.",
+			Breaks: allRefused, Do: "Switch on remote access for the user in SALTO KS.",
 		})
 	}
 	if me.Blocked {
 		e.find(gate.Issue{
 			Code: "user_blocked", Severity: gate.Critical, What: "The connection's SALTO user is blocked on the site.",
-			Breaks: "SALTO refuses every command.", Do: "Unblock the user in SALTO KS.",
+			Breaks: allRefused, Do: "Unblock the user in SALTO KS.",
 		})
 	}
 }
 
-// iqs looks at every IQ; one that no door needs is only worth a note.
+// iqs examines every IQ; an issue of one without doors is a note.
 func (e *examination) iqs(ctx context.Context) {
 	needed := map[saltoks.IQID]bool{}
 	for _, d := range e.c.Doors {
@@ -211,24 +239,24 @@ func (e *examination) iqs(ctx context.Context) {
 			continue
 		}
 		f := gate.Issue{
-			Code: string(d.Finding), Severity: gate.Critical, About: "IQ " + iq.IQ.Name, What: said[d.Finding],
-			Breaks: "No digital key opens the doors behind it.", Do: d.Advice, Until: d.Until,
+			Code: string(d.Finding), Severity: gate.Critical, About: "IQ " + iq.IQ.Name, What: findings[d.Finding],
+			Breaks: "No digital key opens the doors of this IQ.", Do: d.Advice, Until: d.Until,
 		}
 		if d.Finding == saltoremote.FindingClockSkew {
 			f.About = "" // this machine's clock, whatever the IQ
-			f.What = fmt.Sprintf("This machine's clock is %s off SALTO's.", d.ClockOffset.Round(time.Second))
+			f.What = fmt.Sprintf("This machine's clock differs from SALTO's by %s.", d.ClockOffset.Round(time.Second))
 		}
 		if d.Finding == saltoremote.FindingUnclear && d.Check != nil {
 			f.What = fmt.Sprintf("Checking a code failed: %v.", d.Check)
 		}
 		if !needed[iq.IQ.ID] {
-			f.Severity, f.Breaks = gate.Note, "Nothing now: no door is behind it."
+			f.Severity, f.Breaks = gate.Note, "Nothing now: it has no doors."
 		}
 		e.find(f)
 	}
 }
 
-// due reports whether a code may be checked at the IQ, and notes that it is.
+// due reports whether a code may be checked at the IQ now, and remembers it.
 func (e *examination) due(iq saltoks.IQID) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -239,23 +267,23 @@ func (e *examination) due(iq saltoks.IQID) bool {
 	return true
 }
 
-// said says what each issue about an IQ means.
-var said = map[saltoremote.Finding]string{
+// findings describes each finding about an IQ.
+var findings = map[saltoremote.Finding]string{
 	saltoremote.FindingNotActivated:       "It was never activated for the connection's SALTO user.",
 	saltoremote.FindingUnfinished:         "Its activation was begun and not finished.",
-	saltoremote.FindingActivatedElsewhere: "It was activated outside of this installation, so its secret is not here.",
+	saltoremote.FindingActivatedElsewhere: "It was activated outside of this installation, so its secret is not stored here.",
 	saltoremote.FindingActivationLost:     "Its activation was reset at SALTO.",
-	saltoremote.FindingRestoreRequired:    "It was reset and waits for its restore.",
-	saltoremote.FindingPINNotChanged:      "SALTO still waits for the PIN to be confirmed.",
-	saltoremote.FindingIQClock:            "SALTO's cloud takes our codes and the IQ does not.",
-	saltoremote.FindingAppLogin:           "Its secret was replaced: somebody logged the SALTO user into the phone app.",
+	saltoremote.FindingRestoreRequired:    "It was reset and has to be restored.",
+	saltoremote.FindingPINNotChanged:      "Its PIN was not confirmed at SALTO.",
+	saltoremote.FindingIQClock:            "SALTO's cloud accepts our codes and the IQ does not.",
+	saltoremote.FindingAppLogin:           "Its secret was replaced: the SALTO user was logged into the phone app.",
 	saltoremote.FindingWrongCode:          "Our one-time codes are refused.",
-	saltoremote.FindingBlocked:            "One-time codes are held back, because some were wrong.",
+	saltoremote.FindingBlocked:            "No one-time codes are sent for a while, because some were wrong.",
 	saltoremote.FindingIQOffline:          "It is offline.",
 	saltoremote.FindingUnclear:            "Checking a code failed.",
 }
 
-// locks looks at the locks that doors are linked to.
+// locks examines the locks that doors are linked to.
 func (e *examination) locks(ctx context.Context) {
 	doors := map[saltoks.LockID]gate.Door{}
 	for _, d := range e.c.Doors {
@@ -274,24 +302,27 @@ func (e *examination) locks(ctx context.Context) {
 		}
 		if lock.Battery != "" && lock.Battery != saltoks.BatteryFresh {
 			f := gate.Issue{
-				Code: "battery_low", Severity: gate.Warning, About: d.ID, What: fmt.Sprintf("The battery of its lock %q is %q.", lock.Name, lock.Battery),
-				Breaks: "One day the door opens for nobody.", Do: "Change the batteries.",
+				Code: "battery_low", Severity: gate.Warning, About: d.ID,
+				What:   fmt.Sprintf("The battery of its lock %q is %q.", lock.Name, lock.Battery),
+				Breaks: "When it is empty, the door opens for no one.", Do: "Change the batteries.",
 			}
-			if lock.Battery != saltoks.BatteryCritical { // a word we do not know
+			if lock.Battery != saltoks.BatteryCritical { // an unknown value
 				f.Severity = gate.Note
 			}
 			e.find(f)
 		}
 		if lock.PrivacyMode {
 			e.find(gate.Issue{
-				Code: "privacy_mode", Severity: gate.Note, About: d.ID, What: fmt.Sprintf("Somebody inside has put its lock %q into privacy mode.", lock.Name),
-				Breaks: "The lock may refuse digital keys until it ends.", Do: "Nothing, if somebody is inside; otherwise end it at the lock.",
+				Code: "privacy_mode", Severity: gate.Note, About: d.ID,
+				What:   fmt.Sprintf("Its lock %q was put into privacy mode from inside.", lock.Name),
+				Breaks: "The lock may refuse digital keys until it ends.", Do: "Nothing if a person is inside; otherwise end it at the lock.",
 			})
 		}
 		if lock.LeftOpenAlarm {
 			e.find(gate.Issue{
-				Code: "left_open_alarm", Severity: gate.Warning, About: d.ID, What: fmt.Sprintf("Its lock %q says that the door stands open.", lock.Name),
-				Breaks: "Anybody can walk in.", Do: "Close the door.",
+				Code: "left_open_alarm", Severity: gate.Warning, About: d.ID,
+				What:   fmt.Sprintf("Its lock %q reports that the door is open.", lock.Name),
+				Breaks: "Anyone can enter.", Do: "Close the door.",
 			})
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
@@ -49,6 +50,12 @@ func TestDoctorCausesAndClears(t *testing.T) {
 	iq := func(r *rig) saltoks.IQID { return saltoks.IQID(r.site.IQs[0].ID) }
 	lock := func(r *rig) string { return r.site.Locks[0].ID }
 	user := func(r *rig) string { return r.sim.World().Users[0].Email }
+	hours := func(r *rig, from, to access.Clock) {
+		r.ok(storage.UpdateGrant(r.Context(), r.store, "loft", "front", func(g *gate.Grant) error {
+			g.Hours = access.Hours{Ranges: []access.Range{{Days: []access.Day{access.Mon}, From: from, To: to}}}
+			return nil
+		}))
+	}
 	later := func(d time.Duration) func(*rig) { return func(r *rig) { r.sim.Clock().Advance(d) } }
 	blocked, unblocked := claims(`"blocked":false`, `"blocked":true`)
 	open, shut := claims(`"left_open_alarm":false`, `"left_open_alarm":true`)
@@ -98,6 +105,20 @@ func TestDoctorCausesAndClears(t *testing.T) {
 				r.do(access.Unlock, r.tap("front"))
 			},
 			clear: later(22 * time.Minute),
+		},
+		"warning schedule_opens front": {
+			cause: func(r *rig) {
+				r.sim.SetSchedule(lock(r), &saltokstest.Schedule{Monday: true, StartTime: "08:00:00", EndTime: "18:00:00", AutoStart: true})
+				hours(r, access.At(9, 0), access.At(17, 0))
+			},
+			clear: func(r *rig) { r.sim.SetSchedule(lock(r), nil) },
+		},
+		"note schedule_conflict front, grant front": {
+			cause: func(r *rig) {
+				r.sim.SetSchedule(lock(r), &saltokstest.Schedule{Monday: true, StartTime: "08:00:00", EndTime: "18:00:00"})
+				hours(r, access.At(9, 0), access.At(18, 1))
+			},
+			clear: func(r *rig) { hours(r, access.At(9, 0), access.At(18, 0)) },
 		},
 		"warning reauthorize_due": {cause: later(75*24*time.Hour + time.Minute), clear: func(r *rig) {
 			login, err := r.auth.BeginReconnect(r.Context(), r.conn.ID)

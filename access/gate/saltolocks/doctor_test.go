@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,6 +152,8 @@ func TestDoctorOnTheConsent(t *testing.T) {
 			"[critical reauthorize_required]":  {saltoauth.ConnectionStatus{ReauthorizeSince: now}, nil},
 			"[critical reauthorize_required] ": {saltoauth.ConnectionStatus{}, saltoauth.ErrNotConnected},
 			"[warning tokens_failing]":         {saltoauth.ConnectionStatus{FailedRefreshes: 3, Fault: "no route"}, nil},
+			"[critical client_refused]":        {saltoauth.ConnectionStatus{FailedRefreshes: 9, InvalidClient: true}, nil},
+			"[critical client_refused] ":       {saltoauth.ConnectionStatus{InvalidClient: true, TokenExpiry: now.Add(1)}, nil},
 		} {
 			d := r.locks.Doctor(func(context.Context) (saltoauth.ConnectionStatus, error) { return c.status, c.err })
 			if got := fmt.Sprint(r.issues(d, false)); got != want && got+" " != want {
@@ -201,4 +204,40 @@ func TestDoctorThroughTheLifeOfAConsent(t *testing.T) {
 		says("[]")
 		r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
 	})
+}
+
+// A wrong client secret is one critical issue and a cause of its own, with a
+// connection and with a password.
+func TestDoctorOnAWrongClientSecret(t *testing.T) {
+	for _, name := range []string{"connection", "connection, the token still valid", "password"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, true)
+				doctor := r.locks.Doctor(func(ctx context.Context) (saltoauth.ConnectionStatus, error) { return r.auth.Status(ctx, r.conn.ID) })
+				if name == "password" {
+					doctor = r.locks.Doctor(nil)
+				}
+				secret := r.sim.ClientSecret()
+				r.sim.Fault(saltokstest.ClientSecretChanged)
+				d := gate.Diagnostics{Doors: r.store, Rules: r.store, Members: r.store, Catalog: r.locks, Checkers: []gate.Checker{doctor}}
+				if name == "connection, the token still valid" {
+					r.sim.Clock().Advance(55 * time.Minute) // it is renewed before it expires
+					r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
+				} else {
+					r.sim.Clock().Advance(2 * time.Hour)
+					r.want(r.do(access.Unlock, r.tap("front")), gate.NotSent, gate.CauseClientRefused)
+				}
+				got := slices.DeleteFunc(r.codes(d), func(code string) bool { return !strings.HasPrefix(code, "critical") })
+				if !slices.Equal(got, []string{"critical client_refused"}) {
+					t.Errorf("got %q", got)
+				}
+				r.sim.Fault(saltokstest.ClientSecretChanged, saltokstest.Target(secret))
+				r.sim.Clock().Advance(time.Hour)
+				r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
+				if got := r.codes(d); slices.Contains(got, "critical client_refused") {
+					t.Errorf("with the right secret: got %q", got)
+				}
+			})
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package saltolocks
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,29 +13,60 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// Entries reads SALTO's audit log for gate.Ingest. Make one with Locks.Entries.
+// Entries reads SALTO's audit log for gate.Ingest. Make one with Locks.Entries; it
+// is safe for concurrent use.
 type Entries struct {
 	l    *Locks
-	from time.Time
+	c    EntriesConfig
 	mu   sync.Mutex
-	self saltoks.UserID // the platform user commands are sent as, once known
+	self saltoks.UserID // the SALTO user that sends the commands, once known
 }
+
+// EntriesConfig configures Locks.Entries. The zero EntriesConfig reads everything
+// that SALTO keeps, 90 days by default.
+type EntriesConfig struct {
+	// From is where the reading begins.
+	From time.Time
+	// Overlap is how far each Poll reads back behind the newest entry it knows:
+	// entries of an IQ that was offline appear late. 0 is saltoks.DefaultOverlap.
+	Overlap time.Duration
+	// DeepEvery is how often a Poll reads everything from From again, for entries
+	// that appeared later than Overlap and those of a lock with a wrong clock. 0 is
+	// DefaultDeepEvery; NoDeepPass never does.
+	DeepEvery time.Duration
+}
+
+const (
+	// DefaultDeepEvery is one deep pass a day.
+	DefaultDeepEvery = 24 * time.Hour
+	// NoDeepPass is the EntriesConfig.DeepEvery of a reader without deep passes.
+	NoDeepPass time.Duration = -1
+)
 
 var _ gate.VendorReader = (*Entries)(nil)
 
-// Entries returns a reader of the site's audit log from an instant on; the zero
-// time reads all that SALTO kept, 90 days by default.
-func (l *Locks) Entries(from time.Time) *Entries { return &Entries{l: l, from: from} }
+// Entries returns a reader of the site's audit log. Poll refuses a negative Overlap.
+func (l *Locks) Entries(c EntriesConfig) *Entries {
+	c.Overlap, c.DeepEvery = cmp.Or(c.Overlap, saltoks.DefaultOverlap), cmp.Or(c.DeepEvery, DefaultDeepEvery)
+	return &Entries{l: l, c: c}
+}
 
-// Poll implements gate.VendorReader. The cursor is saltoks.EntryCursor as JSON.
+// Poll implements gate.VendorReader. The cursor is a saltoks.EntryCursor as JSON.
 func (e *Entries) Poll(ctx context.Context, cursor string) ([]gate.VendorEntry, string, error) {
-	since := saltoks.EntryCursor{From: e.from}
+	if e.l == nil || e.l.c.Client == nil {
+		return nil, "", errZero
+	}
+	since := saltoks.EntryCursor{From: e.c.From}
 	if cursor != "" {
 		if err := json.Unmarshal([]byte(cursor), &since); err != nil {
-			return nil, "", fmt.Errorf("saltolocks: the stored cursor does not read; delete it to read SALTO's log anew: %w", err)
+			return nil, "", fmt.Errorf("saltolocks: the stored cursor is not valid; delete it to read SALTO's log from the start: %w", err)
 		}
 	}
-	list, next, err := e.l.c.Client.Entries.Poll(ctx, e.l.c.Site, since)
+	opts := []saltoks.PollOption{saltoks.Overlap(e.c.Overlap)}
+	if e.c.DeepEvery != NoDeepPass {
+		opts = append(opts, saltoks.DeepEvery(e.c.DeepEvery))
+	}
+	list, next, err := e.l.c.Client.Entries.Poll(ctx, e.l.c.Site, since, opts...)
 	if err != nil {
 		return nil, "", catalogError(err)
 	}
@@ -45,15 +77,16 @@ func (e *Entries) Poll(ctx context.Context, cursor string) ([]gate.VendorEntry, 
 			return nil, "", err
 		}
 		entries[i] = gate.VendorEntry{
-			ID: string(v.ID), Lock: string(v.Lock), At: v.At, What: string(v.Category), Detail: v.Detail, By: string(v.AccessBy), User: string(v.User), Raw: raw,
+			ID: string(v.ID), Lock: string(v.Lock), At: v.At, What: string(v.Category), Detail: v.Detail,
+			By: string(v.AccessBy), User: string(v.User), Raw: raw,
 		}
 	}
 	text, err := json.Marshal(next)
 	return entries, string(text), err
 }
 
-// Meaning implements gate.VendorReader (WIRE.md 2.7). It asks SALTO once who the
-// connection's user is.
+// Meaning implements gate.VendorReader (WIRE.md 2.7). Ours are the remote commands
+// of the connection's user, whom it reads from SALTO once.
 func (e *Entries) Meaning(ctx context.Context, v gate.VendorEntry) (gate.Meaning, error) {
 	var m gate.Meaning
 	switch what := saltoks.EventCategory(v.What); {
@@ -68,6 +101,9 @@ func (e *Entries) Meaning(ctx context.Context, v gate.VendorEntry) (gate.Meaning
 	}
 	if saltoks.AccessBy(v.By) != saltoks.ByRemote || v.User == "" {
 		return m, nil
+	}
+	if e.l == nil || e.l.c.Client == nil {
+		return m, errZero
 	}
 	self, err := e.me(ctx)
 	m.Ours = err == nil && saltoks.UserID(v.User) == self

@@ -7,7 +7,11 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
 func TestSALTOsLogSettlesWhatWasUnconfirmed(t *testing.T) {
@@ -15,7 +19,7 @@ func TestSALTOsLogSettlesWhatWasUnconfirmed(t *testing.T) {
 		t.Run(string(action), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, true)
-				reader := r.locks.Entries(time.Time{})
+				reader := r.locks.Entries(saltolocks.EntriesConfig{})
 				if action == access.Lock {
 					r.want(r.do(access.OfficeMode, r.tap("front")), gate.Accepted, "")
 					time.Sleep(time.Hour)
@@ -51,7 +55,7 @@ func TestSALTOsLogSettlesWhatWasUnconfirmed(t *testing.T) {
 func TestEntriesAreReadOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, true)
-		reader := r.locks.Entries(time.Time{})
+		reader := r.locks.Entries(saltolocks.EntriesConfig{})
 		report, err := r.gate.Ingest(t.Context(), reader)
 		r.ok(err)
 		had := report.New
@@ -92,7 +96,7 @@ func TestEntriesAreReadOnce(t *testing.T) {
 func TestALateStartIsHeldAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, true)
-		reader := r.locks.Entries(time.Time{})
+		reader := r.locks.Entries(saltolocks.EntriesConfig{})
 		held := func(when string, want int) {
 			t.Helper()
 			holds, err := r.gate.Holds(t.Context())
@@ -124,6 +128,129 @@ func TestALateStartIsHeldAgain(t *testing.T) {
 		held("locked by the guardian", 0)
 		if got := r.sim.LockState(r.site.Locks[0].ID); got != "locked" {
 			t.Errorf("the lock is %q", got)
+		}
+	})
+}
+
+// Only remote commands of the connection's own user are ours.
+func TestMeaningIsOurs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, true)
+		reader := r.locks.Entries(saltolocks.EntriesConfig{})
+		self := r.sim.World().Users[0].ID
+		for _, c := range []struct {
+			by, user string
+			want     bool
+		}{
+			{"remote", self, true}, {"remote", "0c5f1a40-0000-4000-8000-0000000000aa", false}, {"remote", "", false},
+			{"tag", self, false}, {"inside_handle", self, false}, {"", self, false},
+		} {
+			got, err := reader.Meaning(t.Context(), gate.VendorEntry{What: "lock_opened", By: c.by, User: c.user})
+			if err != nil || got != (gate.Meaning{Action: access.Unlock, Ours: c.want}) {
+				t.Errorf("by %q, user %q: got %+v, %v", c.by, c.user, got, err)
+			}
+		}
+	})
+}
+
+// A remote opening by another SALTO user proves nothing about our command.
+func TestAnotherUsersOpeningSettlesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := saltokstest.DefaultWorld()
+		w.Sites[0].IQs[0].WithoutOTP = true
+		r := newRigWith(t, false, saltokstest.Config{World: w})
+		other := r.sim.AddUser(saltokstest.User{Email: "other@quay.example", Password: "Quay-Other-71"})
+		r.sim.AddMember(r.site.ID, saltokstest.Member{User: other.Email})
+		remote := r.remoteOf(other)
+		r.sim.Fault(saltokstest.AnswerLostBeforeMove, saltokstest.On("/locking"))
+		tap := r.tap("front")
+		r.want(r.do(access.Unlock, tap), gate.Unconfirmed, gate.CauseNoAnswer)
+		lock := r.site.Locks[0]
+		r.ok(remote.Unlock(t.Context(), saltoremote.Target{
+			Site: saltoks.SiteID(r.site.ID), IQ: saltoks.IQID(r.site.IQs[0].ID), Lock: saltoks.LockID(lock.ID),
+		}))
+		report, err := r.gate.Ingest(t.Context(), r.locks.Entries(saltolocks.EntriesConfig{}))
+		r.ok(err)
+		if r.moved(0) != 1 || report.New == 0 || len(report.Settled) != 0 {
+			t.Errorf("%d movements, report %+v", r.moved(0), report)
+		}
+		r.want(r.do(access.Unlock, tap), gate.Unconfirmed, gate.CauseNoAnswer)
+	})
+}
+
+// remoteOf is a Remote of another SALTO user.
+func (r *rig) remoteOf(user saltokstest.User) *saltoremote.Remote {
+	r.Helper()
+	env := saltoks.Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API(), Events: r.sim.Events()}
+	tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
+		Environment: env,
+		Credentials: saltoauth.Credentials{ClientID: r.sim.ClientID(), ClientSecret: saltoks.NewSecret(r.sim.ClientSecret())},
+		User:        user.Email,
+		Password:    saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
+		HTTPClient:  r.sim.HTTPClient(),
+		Now:         r.sim.Now,
+	})
+	r.ok(err)
+	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: tokens, HTTPClient: r.sim.HTTPClient()})
+	r.ok(err)
+	remote, err := saltoremote.NewRemote(saltoremote.Config{
+		Client: client, State: r.state, User: saltoks.Identity{Environment: env.Name, Subject: user.Subject}, Now: r.sim.Now,
+	})
+	r.ok(err)
+	return remote
+}
+
+// Rows that appear behind newer ones are found within the overlap, or by a deep
+// pass.
+func TestLateEntries(t *testing.T) {
+	for name, c := range map[string]struct {
+		config saltolocks.EntriesConfig
+		behind time.Duration
+		atOnce bool // found by the next Ingest
+		later  bool // found by one a day later
+	}{
+		"within the default overlap":     {behind: 14 * time.Minute, atOnce: true, later: true},
+		"an IQ offline for two hours":    {behind: 110 * time.Minute, later: true},
+		"a longer overlap":               {config: saltolocks.EntriesConfig{Overlap: 2 * time.Hour}, behind: 110 * time.Minute, atOnce: true, later: true},
+		"no deep pass":                   {config: saltolocks.EntriesConfig{DeepEvery: saltolocks.NoDeepPass}, behind: 110 * time.Minute},
+		"a deep pass every hour, at six": {config: saltolocks.EntriesConfig{DeepEvery: time.Hour}, behind: 6 * time.Hour, later: true},
+		"a clock of the year 2000":       {behind: 26 * 365 * 24 * time.Hour, later: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, true)
+				c.config.From = r.sim.Now().Add(-24 * time.Hour)
+				reader := r.locks.Entries(c.config)
+				lock, user := r.site.Locks[1].ID, r.sim.World().Users[0].Email
+				r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
+				found := func(want bool, when string) {
+					t.Helper()
+					_, err := r.gate.Ingest(t.Context(), reader)
+					r.ok(err)
+					list, err := r.gate.VendorEntries(t.Context(), gate.VendorQuery{Lock: lock})
+					r.ok(err)
+					if (len(list) == 1) != want || len(list) > 1 {
+						t.Errorf("%s: %d entries, want one: %t", when, len(list), want)
+					}
+				}
+				found(false, "before")
+				r.sim.SetLockClock(lock, -c.behind)
+				if !r.sim.Tap(lock, user) {
+					t.Fatal("the fob does not open")
+				}
+				found(c.atOnce, "at once")
+				time.Sleep(24 * time.Hour)
+				found(c.later, "a day later")
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, true)
+		if _, _, err := r.locks.Entries(saltolocks.EntriesConfig{Overlap: -1}).Poll(t.Context(), ""); err == nil {
+			t.Error("a negative overlap was accepted")
+		}
+		if _, _, err := new(saltolocks.Entries).Poll(t.Context(), ""); err == nil {
+			t.Error("a zero Entries was accepted")
 		}
 	})
 }

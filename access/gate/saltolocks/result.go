@@ -3,6 +3,7 @@ package saltolocks
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/saltoks"
@@ -11,8 +12,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// causes gives each cause the client names its place in the gate's list; the
-// first that fits counts.
+// causes maps the errors of the client to the causes of the gate. The first one
+// that fits counts.
 var causes = []struct {
 	err   error
 	cause gate.Cause
@@ -42,7 +43,7 @@ var causes = []struct {
 	{saltoremote.ErrOTPProvider, gate.CauseInternal},
 }
 
-// result is what one command's error says about the door.
+// result returns what a command's error reports about the door.
 func result(err error) gate.Result {
 	if err == nil {
 		return gate.Result{Outcome: gate.Accepted}
@@ -59,7 +60,7 @@ func result(err error) gate.Result {
 		r.Cause = gate.CauseInternal
 	}
 	switch {
-	case !known: // not from the client: nobody knows
+	case !known: // not from the client: anything may have happened
 	case api.NotSent() && r.Cause == gate.CauseIQNotActivated:
 		r.Outcome = gate.Denied
 	case api.NotSent():
@@ -79,7 +80,7 @@ func result(err error) gate.Result {
 			r.Cause = gate.CauseRefused
 		}
 	default:
-		// The door may move all the same: only what explains the silence counts.
+		// The door may move all the same: only a cause of the missing answer counts.
 		if r.Cause != gate.CauseIQOffline && r.Cause != gate.CauseLockOffline {
 			r.Cause = gate.CauseNoAnswer
 		}
@@ -90,11 +91,32 @@ func result(err error) gate.Result {
 	return r
 }
 
-// storeFailed tells a failing store, its database's network included, from a
-// failing way to SALTO: that one has a route.
+// storeFailed reports whether a store failed, its database's network included, and
+// not a request to SALTO, which has a route.
 func storeFailed(err error) bool {
-	if api, ok := errors.AsType[*saltoks.APIError](err); ok && (api.Route != "" || api.Status != 0) {
-		return false
+	api, ok := errors.AsType[*saltoks.APIError](err)
+	return !ok || api.Route == "" && api.Status == 0
+}
+
+// catalogError adds to an error of a read the gate's sentinel for it.
+func catalogError(err error) error {
+	switch {
+	case errors.Is(err, saltoks.ErrNotFound):
+		return fmt.Errorf("%w: %w", gate.ErrNotFound, err)
+	case unreachable(err):
+		return fmt.Errorf("%w: %w", gate.ErrCloudUnavailable, err)
 	}
-	return true
+	return fmt.Errorf("%w: %w", gate.ErrUnavailable, err)
+}
+
+// unreachable reports whether SALTO did not answer a read, or answered that it
+// cannot: its API or its identity server.
+func unreachable(err error) bool {
+	for _, c := range causes {
+		if errors.Is(err, c.err) { // a cause that a person can act on
+			return false
+		}
+	}
+	api, ok := errors.AsType[*saltoks.APIError](err)
+	return ok && (api.Status >= 500 || api.Status == 0 && !storeFailed(err))
 }

@@ -1,15 +1,15 @@
-// Package saltolocks makes a SALTO KS site the locks of a gate. It is the one
-// place that knows both sides; another lock system is another package beside it.
+// Package saltolocks connects a SALTO KS site to a gate. It is the only package
+// that knows both sides; another lock system is another package beside it.
 //
-//	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: saltoks.Identity{Environment: env.Name, Subject: conn.Subject}})
+//	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: conn.Identity()})
 //	locks, err := saltolocks.New(saltolocks.Config{Client: client, Remote: remote, Site: conn.Site})
 //	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks})
 //
 // [Locks] moves locks for the gate and lists them for [gate.Doors]; [Locks.Entries]
-// reads SALTO's audit log for [gate.Gate.Ingest]; [Locks.Doctor] looks at the SALTO
-// side for [gate.Gate.Doctor]. All are safe for concurrent use. What SALTO answers
-// to a command becomes an outcome and a cause; the client's error stays in
-// [gate.Result], for errors.Is and errors.As.
+// reads SALTO's audit log for [gate.Gate.Ingest]; [Locks.Doctor] examines the SALTO
+// side for [gate.Gate.Doctor]. All are safe for concurrent use. SALTO's answer to a
+// command becomes an outcome and a cause; the client's error stays in [gate.Result],
+// for errors.Is and errors.As.
 package saltolocks
 
 import (
@@ -25,19 +25,20 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
-// Config says what Locks stands on. Client, Remote and Site are required.
+// Config configures New. Client, Remote and Site are required.
 type Config struct {
 	// Client reads the catalog; Remote, of the same connection, moves locks.
 	Client *saltoks.Client
 	Remote *saltoremote.Remote
-	// Site is the SALTO KS site the connection is used for.
+	// Site is the id of the SALTO KS site.
 	Site saltoks.SiteID
 	// Now is the clock, the same as Remote's; nil is time.Now.
 	Now func() time.Time
 }
 
-// Locks moves the locks of one SALTO KS site and lists them: a gate.LockDriver and a
-// gate.Catalog. It is safe for concurrent use.
+// Locks moves the locks of one SALTO KS site and lists them: it is a gate.LockDriver
+// and a gate.Catalog. It is safe for concurrent use. The zero Locks refuses every
+// call.
 type Locks struct{ c Config }
 
 var (
@@ -50,10 +51,10 @@ var (
 func New(c Config) (*Locks, error) {
 	var faults []gate.Fault
 	if c.Client == nil {
-		faults = append(faults, gate.Fault{Field: "Client", What: "required: saltoks.NewClient makes it"})
+		faults = append(faults, gate.Fault{Field: "Client", What: "required: see saltoks.NewClient"})
 	}
 	if c.Remote == nil {
-		faults = append(faults, gate.Fault{Field: "Remote", What: "required: saltoremote.NewRemote makes it of the client"})
+		faults = append(faults, gate.Fault{Field: "Remote", What: "required: see saltoremote.NewRemote"})
 	}
 	if c.Site == "" {
 		faults = append(faults, gate.Fault{Field: "Site", What: "required: the id of the SALTO KS site (Sites.Resolve finds it)"})
@@ -67,17 +68,7 @@ func New(c Config) (*Locks, error) {
 	return &Locks{c}, nil
 }
 
-// now reads the clock; zero when it panics.
-func (l *Locks) now() (t time.Time) {
-	defer func() {
-		if recover() != nil {
-			t = time.Time{}
-		}
-	}()
-	return l.c.Now()
-}
-
-var errZero = errors.New("saltolocks: a zero Locks moves and lists nothing: New makes one")
+var errZero = errors.New("saltolocks: a zero Locks: make it with New")
 
 // Move implements gate.LockDriver: one code, one request.
 func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
@@ -85,21 +76,24 @@ func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
 		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseInternal, Err: errZero}
 	}
 	if saltoks.SiteID(c.Link.Site) != l.c.Site {
-		return gate.Result{Outcome: gate.Denied, Cause: gate.CauseNotLinked, Err: fmt.Errorf("saltolocks: the door is linked to a lock of SALTO site %q, this connection is for %q: link it again", c.Link.Site, l.c.Site)}
+		err := fmt.Errorf("saltolocks: the door is linked to a lock of SALTO site %q, this connection is for %q: link it again",
+			c.Link.Site, l.c.Site)
+		return gate.Result{Outcome: gate.Denied, Cause: gate.CauseNotLinked, Err: err}
 	}
 	left := c.Left()
 	if left <= 0 {
 		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseDeadline}
 	}
 	if c.Link.Lock == "" || c.Link.NeedsCode && c.Link.Gateway == "" {
-		return gate.Result{Outcome: gate.Denied, Cause: gate.CauseNotLinked, Err: errors.New("saltolocks: the door's link names no lock, or no IQ for its code: link it again")}
+		err := errors.New("saltolocks: the door's link names no lock, or no IQ for its one-time code: link it again")
+		return gate.Result{Outcome: gate.Denied, Cause: gate.CauseNotLinked, Err: err}
 	}
-	now := l.now()
+	now := l.c.Now()
 	if now.IsZero() {
-		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseClock, Err: errors.New("saltolocks: Config.Now panics or says the zero time: mend it")}
+		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseClock, Err: errors.New("saltolocks: Config.Now returned the zero time")}
 	}
-	// Remote watches both its clock and the time that passes. A clock that
-	// jumped back since the claim must not make the time longer.
+	// A clock that was set back since the claim must not make the time longer.
+	// From here on Remote checks both the clock and the elapsed time.
 	by := now.Add(left)
 	if c.SendBy.Before(by) {
 		by = c.SendBy
@@ -154,7 +148,7 @@ func (l *Locks) Locks(ctx context.Context) iter.Seq2[gate.CatalogLock, error] {
 	}
 }
 
-// Lock implements gate.Catalog with one call. It does not ask about the
+// Lock implements gate.Catalog with one call. It does not report a missing
 // activation of the IQ.
 func (l *Locks) Lock(ctx context.Context, id string) (gate.CatalogLock, error) {
 	if l.c.Client == nil {
@@ -175,7 +169,7 @@ func (l *Locks) catalogued(lock saltoks.Lock) gate.CatalogLock {
 	c := gate.CatalogLock{
 		Link:   gate.Link{Site: string(l.c.Site), Lock: string(lock.ID), Name: lock.Name},
 		State:  string(lock.State),
-		Online: lock.Online, SeenAt: l.now(),
+		Online: lock.Online, SeenAt: l.c.Now(),
 		Problem: gate.CauseNotLinked,
 	}
 	if s := lock.Schedule; s != nil {
@@ -194,7 +188,7 @@ func (l *Locks) catalogued(lock saltoks.Lock) gate.CatalogLock {
 	return c
 }
 
-// problem is why a lock that hangs on an IQ cannot be moved now.
+// problem returns why a lock that is attached to an IQ cannot be moved now.
 func problem(c *gate.CatalogLock, seen bool, iq saltoremote.IQStatus) gate.Cause {
 	switch {
 	case seen && iq.Readiness == saltoremote.IQRestoreRequired:

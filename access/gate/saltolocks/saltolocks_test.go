@@ -2,6 +2,7 @@ package saltolocks_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
@@ -191,4 +193,78 @@ func TestConfig(t *testing.T) {
 	if !ok || len(bad.Faults) != 3 || !strings.Contains(err.Error(), "Remote") {
 		t.Fatalf("got %v", err)
 	}
+}
+
+// A link that is outdated costs one command: SALTO blocks nobody, and the other
+// doors of the IQ keep working.
+func TestOutdatedLink(t *testing.T) {
+	for name, outdate := range map[string]func(r *rig){
+		"linked before the IQ required codes": func(r *rig) {
+			r.relink("front", func(l *gate.Link) { l.NeedsCode = false })
+		},
+		"the link names another IQ": func(r *rig) {
+			r.relink("front", func(l *gate.Link) { l.Gateway = r.site.IQs[1].ID })
+		},
+		"the lock was attached to another IQ": func(r *rig) { r.sim.AttachLock(r.site.Locks[0].ID, r.site.IQs[1].ID) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, true)
+				sibling := r.site.Locks[slices.IndexFunc(r.site.Locks, func(l saltokstest.Lock) bool { return l.Name == "Bicycle Store" })]
+				_, err := r.doors.Link(t.Context(), gate.LinkRequest{Door: "shed", Lock: sibling.ID, AccessType: access.AccessOnly})
+				r.ok(err)
+				r.ok(r.store.PutGrant(t.Context(), "loft", gate.Grant{Grant: access.Grant{
+					ID: "shed", Member: "ada", Door: "shed", Hours: access.Always(), RequiresMembership: new(false),
+				}}))
+				outdate(r)
+				time.Sleep(time.Minute) // the codes of the activation are old ones
+				r.want(r.do(access.Unlock, r.tap("front")), gate.Refused, gate.CauseLinkOutdated)
+				for range 3 {
+					r.want(r.do(access.Unlock, r.tap("front")), gate.NotSent, gate.CauseLinkOutdated)
+				}
+				if r.commands() != 1 {
+					t.Errorf("%d commands", r.commands())
+				}
+				r.want(r.do(access.Unlock, r.tap("shed")), gate.Accepted, "")
+				r.want(r.do(access.Unlock, r.tap("office")), gate.Accepted, "")
+				_, err = r.doors.RefreshLinks(t.Context())
+				r.ok(err)
+				r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
+			})
+		})
+	}
+}
+
+// relink changes the stored link of a door.
+func (r *rig) relink(door string, change func(*gate.Link)) {
+	r.Helper()
+	d, err := r.store.Door(r.Context(), "loft", door)
+	r.ok(err)
+	change(&d.Link)
+	r.ok(r.store.PutDoor(r.Context(), "loft", d))
+}
+
+// Disconnect in one process ends the commands of another within 30 seconds.
+func TestDisconnectInAnotherProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, true)
+		other, err := saltoauth.NewAuthorizer(saltoauth.Config{
+			Environment: saltoks.Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API(), Events: r.sim.Events()},
+			Credentials: saltoauth.Credentials{
+				ClientID: r.sim.ClientID(), ClientSecret: saltoks.NewSecret(r.sim.ClientSecret()), RedirectURL: r.sim.RedirectURI(),
+			},
+			State: r.state, HTTPClient: r.sim.HTTPClient(), Now: r.sim.Now,
+		})
+		r.ok(err)
+		r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
+		_, err = other.Disconnect(t.Context(), r.conn.ID, saltoauth.AcknowledgeDisconnect)
+		r.ok(err)
+		time.Sleep(30*time.Second + 1)
+		for _, action := range []access.Action{access.Unlock, access.OfficeMode, access.Lock} {
+			r.want(r.do(action, r.tap("front")), gate.NotSent, gate.CauseReauthorize)
+		}
+		if r.commands() != 1 {
+			t.Errorf("%d commands", r.commands())
+		}
+	})
 }
