@@ -177,7 +177,9 @@ func TestPragmasAreNamed(t *testing.T) {
 		}
 	}
 	// Settings made by hand on one connection do not pass for all.
-	for _, q := range []string{"PRAGMA journal_mode = WAL", "PRAGMA busy_timeout = 5000", "PRAGMA foreign_keys = ON", "PRAGMA secure_delete = ON"} {
+	for _, q := range []string{
+		"PRAGMA journal_mode = WAL", "PRAGMA busy_timeout = 5000", "PRAGMA foreign_keys = ON", "PRAGMA secure_delete = ON",
+	} {
 		_, err = db.ExecContext(t.Context(), q)
 		must(t, err)
 	}

@@ -90,7 +90,7 @@ func step[T any](c *conn, s Step, do func() (T, error)) (v T, err error) {
 		case driver.Stmt:
 			v.Close()
 		case driver.Tx:
-			v.Rollback()
+			_ = v.Rollback()
 		}
 		return zero, err
 	}

@@ -27,7 +27,7 @@ func conflict(kind, id, why string) error {
 // not have the version of the one before.
 func next(kind, id string, version, stored uint64) (uint64, error) {
 	switch {
-	case version == stored && version == 0:
+	case version == 0 && stored == 0:
 		return 1 + rand.Uint64N(1<<52), nil
 	case version == stored:
 		return version + 1, nil
@@ -40,30 +40,30 @@ func next(kind, id string, version, stored uint64) (uint64, error) {
 // missing returns which of ids the site does not have; none if the site has nothing
 // of the kind here (see storage.CheckReferences).
 func (st *site) missing(kind storage.Kind, ids []string) ([]string, error) {
-	has, any := map[string]bool{}, false
+	has, some := map[string]bool{}, false
 	switch kind {
 	case storage.KindDoor:
-		any = len(st.doors) > 0
+		some = len(st.doors) > 0
 		for i := range st.doors {
 			has[st.doors[i].ID] = true
 		}
 	case storage.KindMember:
-		any = len(st.members) > 0
+		some = len(st.members) > 0
 		for _, id := range ids {
 			has[id] = st.members[id] != nil
 		}
 	case storage.KindType:
-		any = st.rules.Version > 0
+		some = st.rules.Version > 0
 		for i := range st.rules.MembershipTypes {
 			has[st.rules.MembershipTypes[i].ID] = true
 		}
 	case storage.KindResource:
-		any = st.rules.Version > 0
+		some = st.rules.Version > 0
 		for i := range st.rules.Resources {
 			has[st.rules.Resources[i].ID] = true
 		}
 	}
-	if !any {
+	if !some {
 		return nil, nil
 	}
 	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return has[id] }), nil

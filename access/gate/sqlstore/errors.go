@@ -14,24 +14,25 @@ import (
 type Kind string
 
 const (
-	// Unreachable: no connection, or it broke, or an error of no other kind. A write
+	// Unreachable means no connection, a broken one, or an error of no other kind. A write
 	// may have happened.
 	Unreachable Kind = "unreachable"
-	// Locked: another process held a lock for too long.
+	// Locked means that another process held a lock for too long.
 	Locked Kind = "locked"
-	// ReadOnly: the database takes no writes.
+	// ReadOnly means that the database takes no writes.
 	ReadOnly Kind = "read_only"
-	// Full: the disk or a quota is full.
+	// Full means that the disk or a quota is full.
 	Full Kind = "full"
-	// Damaged: the file is not a database, or broken.
+	// Damaged means that the file is not a database, or broken.
 	Damaged Kind = "damaged"
-	// NoFile: the file of an SQLite database could not be opened or made.
+	// NoFile means that the file of an SQLite database could not be opened or made.
 	NoFile Kind = "no_file"
-	// Missing: a table does not exist; Migrate was not called, or on another database.
+	// Missing means that a table does not exist: Migrate was not called, or on another
+	// database.
 	Missing Kind = "missing"
-	// NotDurable: the connection may lose acknowledged commits.
+	// NotDurable means that the connection may lose acknowledged commits.
 	NotDurable Kind = "not_durable"
-	// Unreadable: a row contains what this program cannot read.
+	// Unreadable means that a row contains what this program cannot read.
 	Unreadable Kind = "unreadable"
 )
 

@@ -55,7 +55,7 @@ func TestFailKeepsWhatCallersAskFor(t *testing.T) {
 		}
 	}
 	for _, err := range []error{notFound("door", "front"), conflict("taken"), &LeaseError{"k"}} {
-		if got := fail(t.Context(), "Door", err); got != err {
+		if got := fail(t.Context(), "Door", err); !errors.Is(got, err) || got.Error() != err.Error() {
 			t.Errorf("%v became %v", err, got)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -38,7 +39,7 @@ func (s *Store) In(tx *sql.Tx) Tx {
 	run := &txRunner{tx: tx, dialect: s.dialect}
 	return Tx{facts{dialect: s.dialect, read: run, in: func(ctx context.Context, op string, fn func(runner) error) error {
 		err := fn(run)
-		if err == errKeep {
+		if errors.Is(err, errKeep) {
 			return nil
 		}
 		return fail(ctx, op, err)

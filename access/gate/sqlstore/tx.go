@@ -237,7 +237,7 @@ func (s *Store) write(ctx context.Context, op string, fn func(runner) error) err
 			break // the next one tries again
 		}
 	}
-	if err == errKeep {
+	if errors.Is(err, errKeep) {
 		return nil
 	}
 	return fail(ctx, op, err)

@@ -119,13 +119,13 @@ type Attempt struct {
 type ClaimState int
 
 const (
-	// Claimed: this caller, and no other, may send the command.
+	// Claimed means that this caller, and no other, may send the command.
 	Claimed ClaimState = iota + 1
-	// Known: the key has an entry already.
+	// Known means that the key has an entry already.
 	Known
-	// Shared: the request shares another command of this member.
+	// Shared means that the request shares another command of this member.
 	Shared
-	// SwitchedOff: the site is switched off.
+	// SwitchedOff means that the site is switched off.
 	SwitchedOff
 )
 

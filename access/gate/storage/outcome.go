@@ -5,20 +5,20 @@ package storage
 type Outcome string
 
 const (
-	// Denied: the rules, the kill switch, an unlinked lock or an unactivated IQ
+	// Denied means that the rules, the kill switch, an unlinked lock or an unactivated IQ
 	// refused it. Nothing was sent.
 	Denied Outcome = "denied"
-	// NotSent: something failed before the first byte of the command was written.
+	// NotSent means that something failed before the first byte of the command was written.
 	// Nothing moved and nothing will.
 	NotSent Outcome = "not_sent"
-	// Accepted: the lock system accepted the command.
+	// Accepted means that the lock system accepted the command.
 	Accepted Outcome = "accepted"
-	// Refused: the lock system answered that it does not execute it. Nothing moved.
+	// Refused means that the lock system answered that it does not execute it. Nothing moved.
 	Refused Outcome = "refused"
-	// Unconfirmed: the command may have been sent and no clear answer came. The
+	// Unconfirmed means that the command may have been sent and no clear answer came. The
 	// door may have opened, or may open yet.
 	Unconfirmed Outcome = "unconfirmed"
-	// Sending: a command was claimed and its outcome is not known yet. Only the
+	// Sending means that a command was claimed and its outcome is not known yet. Only the
 	// journal and the door log contain it; a receipt never does.
 	Sending Outcome = "sending"
 )

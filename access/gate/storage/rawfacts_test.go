@@ -5,10 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/memstore"
 	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
-	"github.com/google/go-cmp/cmp"
 )
 
 // All doors together are asked what each is asked alone, also when there are so
@@ -47,5 +49,37 @@ func TestRawFactsOfManyDoors(t *testing.T) {
 			t.Errorf("door %d: %d grants, %d reservations, %d neighbours, resources %v", i*97, len(q.Grants), len(q.Reservations),
 				len(q.Neighbours), one.Resources())
 		}
+	}
+}
+
+// A member with very many memberships is written and read in well under a second: no
+// step compares each with each other.
+func TestManyMemberships(t *testing.T) {
+	const n = 20_000
+	m := storage.Member{Member: access.Member{ID: "ada"}}
+	rules := storage.Rules{Site: access.Site{ID: site, TimeZone: "UTC"}}
+	for i := range n {
+		id := fmt.Sprint("t", i)
+		rules.MembershipTypes = append(rules.MembershipTypes, access.MembershipType{ID: id})
+		m.Memberships = append(m.Memberships, access.Membership{ID: id, Type: id})
+	}
+	s := memstore.New()
+	start := time.Now()
+	for _, err := range []error{
+		s.PutRules(t.Context(), rules), s.PutDoor(t.Context(), site, storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}}),
+		s.PutMember(t.Context(), site, m),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	snap, err := s.Load(t.Context(), storage.FactsQuery{Site: site, Member: "ada", Door: "front", At: noon})
+	if err != nil || len(snap.Question.MembershipTypes) != n {
+		t.Fatalf("%d types, %v", len(snap.Question.MembershipTypes), err)
+	}
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("it took %v", d)
+	} else {
+		t.Log(d)
 	}
 }

@@ -12,9 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorkit/doorkit/access/gate/memstore"
 	"github.com/doorkit/doorkit/access/gate/storage"
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestVerifyFindsWhatItPromises(t *testing.T) {

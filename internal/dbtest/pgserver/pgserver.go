@@ -59,8 +59,8 @@ func Start(ctx context.Context) (*Server, error) {
 // find returns the folder of the server's programs.
 func find() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			return filepath.Dir(real), nil
+		if path, err := filepath.EvalSymlinks(path); err == nil {
+			return filepath.Dir(path), nil
 		}
 	}
 	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/initdb", "/usr/local/pgsql/bin/initdb",

@@ -192,14 +192,14 @@ func (w watched) traced(ctx context.Context, a asked) {
 
 // counted is the last thing before the wire: it counts commands and cuts the
 // site's network.
-func (s *site) counted(next http.RoundTripper) http.RoundTripper {
+func (x *site) counted(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
-		if time.Now().Before(s.cutUntil) {
+		if time.Now().Before(x.cutUntil) {
 			return nil, errCut
 		}
 		if strings.HasSuffix(r.URL.Path, "/locking") {
 			a, _ := r.Context().Value(askedKey{}).(asked)
-			l := s.soak.ledger
+			l := x.soak.ledger
 			l.mu.Lock()
 			l.wire[a.id]++
 			n := l.wire[a.id]

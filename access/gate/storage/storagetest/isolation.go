@@ -54,7 +54,7 @@ var isolationTests = map[string]func(*bench){
 		}
 		_, head, err := r.Ends(b.ctx, here)
 		b.ok(err)
-		base, _, err := r.Retain(b.ctx, here, at(time.Hour+1), retention)
+		base, _, err := r.Retain(b.ctx, here, at(time.Hour+1), retention())
 		b.ok(err)
 		b.same("what retention leaves", base, head)
 		_, err = r.Note(b.ctx, here, logEntry("cem", "front", "unlock", storage.Denied, time.Hour))

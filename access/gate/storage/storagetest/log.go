@@ -27,7 +27,7 @@ var logTests = map[string]func(*bench){
 			b.ok(err)
 		}
 		for said, cut := range []int{0, 10, 255, 256, 600, long} { // each but the first says so in a row
-			base, n, err := r.Retain(b.ctx, b.site, at(time.Duration(cut)*time.Second), retention)
+			base, n, err := r.Retain(b.ctx, b.site, at(time.Duration(cut)*time.Second), retention())
 			b.ok(err)
 			b.same("base", base.Seq, uint64(cut))
 			b.same("rows that verify", b.verified().Rows, long-cut+said)
@@ -142,22 +142,22 @@ var logTests = map[string]func(*bench){
 			b.ok(err)
 		}
 		rows := b.rows()
-		base, n, err := r.Retain(b.ctx, b.site, at(4*time.Second), retention)
+		base, n, err := r.Retain(b.ctx, b.site, at(4*time.Second), retention())
 		b.ok(err)
 		b.same("removed", n, 2)
 		b.same("base", base, rows[1].Head())
 		now := b.rows()
 		b.same("rows kept", now[:3], rows[2:])
 		said := now[3]
-		b.same("the row about it", said.LogEntry, retention.Retention(base))
+		b.same("the row about it", said.LogEntry, retention().Retention(base))
 		v := b.verified()
 		b.same("verified", v, storage.Verification{Rows: 4, Head: said.Head()})
-		base, n, err = r.Retain(b.ctx, b.site, at(4*time.Second), retention)
+		base, n, err = r.Retain(b.ctx, b.site, at(4*time.Second), retention())
 		b.ok(err)
 		b.same("removed again", n, 0)
 		b.same("base again", base, rows[1].Head())
 		b.same("rows", len(b.rows()), 4)
-		base, n, err = r.Retain(b.ctx, b.site, at(retained+time.Second), retention)
+		base, n, err = r.Retain(b.ctx, b.site, at(retained+time.Second), retention())
 		b.ok(err)
 		b.same("removed the rest, the row about the first too", n, 4)
 		b.same("base", base, said.Head())
@@ -194,7 +194,8 @@ var logTests = map[string]func(*bench){
 	},
 }
 
-// retention is the row about a removal, retained after the fixed instant.
+// retained is when the tests' retention runs, after the fixed instant.
 const retained = 24 * time.Hour
 
-var retention = logEntry("", "", "", "", retained)
+// retention is the row about a removal.
+func retention() storage.LogEntry { return logEntry("", "", "", "", retained) }

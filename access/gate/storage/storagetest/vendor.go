@@ -43,11 +43,11 @@ var vendorTests = map[string]func(*bench){
 			q.Site = b.site
 			list, err := r.VendorEntries(b.ctx, q.VendorQuery)
 			b.ok(err)
-			ids := ""
+			var ids []string
 			for _, e := range list {
-				ids += e.ID
+				ids = append(ids, e.ID)
 			}
-			b.same("ids", ids, q.want)
+			b.same("ids", strings.Join(ids, ""), q.want)
 		}
 		list, err := r.VendorEntries(b.ctx, storage.VendorQuery{Site: b.site, Lock: "l2"})
 		b.ok(err)
