@@ -89,6 +89,7 @@ func TestCloseOfficeModeAtClosingTime(t *testing.T) {
 			t.Fatalf("got %q", got)
 		}
 		moves := b.driver.count()
+		time.Sleep(10 * time.Second)
 		b.closeOfficeMode(closing) // once per door and minute, over all callers
 		b.wantMoves(moves)
 		time.Sleep(time.Minute)
@@ -133,6 +134,23 @@ func TestCloseOfficeModeWhenTheRightEnds(t *testing.T) {
 		if actor != "closing run" {
 			t.Errorf("got actor %q", actor)
 		}
+	})
+}
+
+// A right that cannot be decided is over: the door does not stay open on bad facts.
+func TestCloseOfficeModeOnBadFacts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.startOffice("ada")
+		b.bad().setMember(access.Member{ID: "ada", Standing: access.Standing{State: "odd"}})
+		if got := b.closeOfficeMode(gate.CloseRequest{}); got != "" {
+			t.Fatalf("nothing was asked for: got %q", got)
+		}
+		if got := b.closeOfficeMode(gate.CloseRequest{RightEnded: true}); got != "ended ada right_ended" {
+			t.Fatalf("got %q", got)
+		}
+		b.wantMoves(2)
+		b.wantHolders("after closing")
 	})
 }
 

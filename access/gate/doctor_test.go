@@ -48,6 +48,30 @@ type checker func(gate.Check) ([]gate.Issue, error)
 
 func (c checker) Check(_ context.Context, u gate.Check) ([]gate.Issue, error) { return c(u) }
 
+// severities are those of the doctor's own issues.
+var severities = map[string]gate.Severity{
+	"cloud_unavailable":        gate.Critical,
+	"unknown_site":             gate.Critical,
+	"switched_off":             gate.Critical,
+	"bad_rules":                gate.Critical,
+	"lock_gone":                gate.Critical,
+	"lock_without_iq":          gate.Critical,
+	"link_outdated":            gate.Critical,
+	"lock_offline":             gate.Critical,
+	"not_checked":              gate.Warning,
+	"store_not_durable":        gate.Warning,
+	"not_recovered":            gate.Warning,
+	"rules_without_door":       gate.Warning,
+	"not_linked":               gate.Warning,
+	"office_mode_on_entrance":  gate.Warning,
+	"grant_without_membership": gate.Warning,
+	"door_left_open":           gate.Warning,
+	"schedule_opens":           gate.Warning,
+	"door_without_rules":       gate.Note,
+	"grant_without_member":     gate.Note,
+	"schedule_conflict":        gate.Note,
+}
+
 // found returns the issues of Doctor as "code about".
 func (b *fixture) found(p gate.Diagnostics) (list []string) {
 	b.Helper()
@@ -58,6 +82,9 @@ func (b *fixture) found(p gate.Diagnostics) (list []string) {
 	for i, f := range issues {
 		if f.What == "" || f.Breaks == "" || f.Do == "" || f.Severity < gate.Critical || f.Severity > gate.Note {
 			b.Errorf("half an issue: %+v", f)
+		}
+		if want, ok := severities[f.Code]; ok && f.Severity != want {
+			b.Errorf("%s is %s, want %s", f.Code, f.Severity, want)
 		}
 		if i > 0 && f.Severity < issues[i-1].Severity {
 			b.Errorf("%s is listed after %s", f.Code, issues[i-1].Code)
@@ -236,6 +263,8 @@ func TestDoctor(t *testing.T) {
 		"lock_without_iq front": {broken: shown(func(c catalog) catalog { c[0].Link.Gateway = ""; return c }),
 			healthy: shown(slices.Clone[catalog])},
 		"link_outdated front": {broken: shown(func(c catalog) catalog { c[0].Link.Gateway = "iq-2"; return c }),
+			healthy: shown(slices.Clone[catalog])},
+		"link_outdated office": {broken: shown(func(c catalog) catalog { c[1].Link.NeedsCode = true; return c }),
 			healthy: shown(slices.Clone[catalog])},
 		"lock_offline front": {broken: shown(func(c catalog) catalog { c[0].Problem = gate.CauseLockOffline; return c }),
 			healthy: shown(slices.Clone[catalog])},

@@ -95,6 +95,39 @@ func TestStorageFails(t *testing.T) {
 	}
 }
 
+// unclaimed is a storage that claims nothing and returns no error.
+type unclaimed struct {
+	*faults
+	state storage.ClaimState
+}
+
+func (u unclaimed) Begin(context.Context, storage.Attempt) (storage.Claim, error) {
+	return storage.Claim{State: u.state}, nil
+}
+
+// Only a storage that reports the claim lets a command be sent.
+func TestUnknownClaimState(t *testing.T) {
+	for _, state := range []storage.ClaimState{0, 99} {
+		synctest.Test(t, func(t *testing.T) {
+			b := setup(t)
+			b.config.Records = unclaimed{b.faults, state}
+			g, err := gate.New(b.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := g.Unlock(t.Context(), b.tap("ada", "front"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.want(r, gate.NotSent, gate.CauseInternal)
+			if r.Recorded || r.Err == nil {
+				t.Errorf("state %d: recorded %t, error %v", state, r.Recorded, r.Err)
+			}
+			b.wantMoves(0)
+		})
+	}
+}
+
 // A storage that never answers delays a tap by no more than SendWithin.
 func TestStorageHangs(t *testing.T) {
 	for _, call := range []string{"Lookup", "Load"} {

@@ -189,6 +189,7 @@ func TestBadRequest(t *testing.T) {
 	for name, tap := range map[string]gate.Tap{
 		"RequestID: Member: Door: TappedAt:": {},
 		"RequestID: ":                        {RequestID: strings.Repeat("x", 65), Member: "ada", Door: "front", TappedAt: time.Now()},
+		"RequestID:   ":                      {RequestID: strings.Repeat("x", 15), Member: "ada", Door: "front", TappedAt: time.Now()},
 		"RequestID:  ":                       {RequestID: "with a space in it", Member: "ada", Door: "front", TappedAt: time.Now()},
 		"Member: Door: Actor: Source:": {RequestID: strings.Repeat("x", 16), Member: "a\x00", Door: "\xff", Actor: strings.Repeat("y",
 			201), Source: gate.Source(strings.Repeat("z", 51)), TappedAt: time.Now()},

@@ -80,7 +80,9 @@ func TestVerifyFindsWhatItPromises(t *testing.T) {
 		"erased, with an actor": {change: row(3, func(r *storage.LogRow) {
 			r.Detail, r.Salt, r.Member, r.Actor = nil, nil, "", "eve"
 		}), at: 4},
-		"hash": {change: row(3, func(r *storage.LogRow) { r.Hash[0] ^= 1 }), at: 4},
+		"salt removed alone":   {change: row(3, func(r *storage.LogRow) { r.Salt, r.Member = nil, "" }), at: 4},
+		"detail removed alone": {change: row(3, func(r *storage.LogRow) { r.Detail, r.Member = nil, "" }), at: 4},
+		"hash":                 {change: row(3, func(r *storage.LogRow) { r.Hash[0] ^= 1 }), at: 4},
 		"a row and its hash": {change: row(3, func(r *storage.LogRow) {
 			*r = good.list[2].Head().Append(site, storage.LogEntry{Door: "back"})
 		}), at: 5},
