@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
 	"github.com/doorkit/doorkit/access/gate/storage"
@@ -262,6 +263,55 @@ func TestBrokenAtEveryStep(t *testing.T) {
 		}
 		t.Log(outcomes)
 		s.judge()
+	})
+}
+
+// TestFailedWriteChangesNothing fails the last statement of a settlement: nothing
+// of what came before it is written, and the same settlement succeeds later.
+func TestFailedWriteChangesNothing(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s := newScene(t, d)
+		now := time.Now()
+		key := storage.RequestKey{Site: "loft", Member: member(1), RequestID: "a-settlement-fails"}
+		row := func(o storage.Outcome) storage.LogEntry {
+			return storage.LogEntry{At: now.Truncate(time.Microsecond), Door: "front", Action: "unlock", Outcome: o}
+		}
+		_, err := s.store.Begin(t.Context(), storage.Attempt{
+			Entry: storage.JournalEntry{
+				RequestKey: key, AttemptID: "attempt", Door: "front", Action: access.Unlock, Outcome: storage.Sending, Begun: now, SendBy: now,
+			},
+			Log: row(storage.Sending),
+		})
+		must(t, err)
+		before, head, err := s.store.Ends(t.Context(), "loft")
+		must(t, err)
+
+		settlement := storage.Settlement{
+			RequestKey: key, Outcome: storage.Accepted, At: now, Log: row(storage.Accepted),
+			CheckIn: &storage.CheckIn{Member: key.Member, Key: "day", Door: "front", Action: access.Unlock, RequestID: key.RequestID, At: now},
+		}
+		rename := func(from, to string) {
+			_, err := d.Raw(t).ExecContext(t.Context(), "ALTER TABLE "+from+" RENAME TO "+to)
+			must(t, err)
+		}
+		rename("doorkit_check_ins", "away")
+		if _, err := s.store.Settle(t.Context(), settlement); err == nil {
+			t.Fatal("settled without the table of check-ins")
+		}
+		found, err := s.store.Lookup(t.Context(), key, "front")
+		must(t, err)
+		if found.Entry == nil || found.Entry.Outcome != storage.Sending {
+			t.Errorf("the failed settlement left the entry %+v", found.Entry)
+		}
+		if base, now, err := s.store.Ends(t.Context(), "loft"); err != nil || base != before || now != head {
+			t.Errorf("the failed settlement left a row in the door log: %v, %v", now, err)
+		}
+
+		rename("away", "doorkit_check_ins")
+		done, err := s.store.Settle(t.Context(), settlement)
+		if err != nil || done.Entry.Outcome != storage.Accepted || done.CheckIn == nil {
+			t.Errorf("later: %+v, %v", done, err)
+		}
 	})
 }
 
