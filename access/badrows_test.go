@@ -304,3 +304,22 @@ func TestBadRowTakesBuffers(t *testing.T) {
 		}
 	}
 }
+
+// Rows about nobody known are no reason to panic.
+func TestBadRowsWithoutAMember(t *testing.T) {
+	facts := space()
+	facts.Settings.Guests = access.GuestsAdmitted
+	bookings := slices.Clone(facts.Reservations)
+	bookings[0].Guests = []string{"", "ada"}
+	for _, buffers := range []access.Buffers{access.BuffersOverlap, access.BuffersClip} {
+		facts.Settings.Buffers = buffers
+		for _, door := range []*access.Door{nil, &facts.Doors[0]} {
+			q := access.Question{TimeZone: "UTC", Settings: facts.Settings, Door: door, MembershipTypes: facts.MembershipTypes,
+				Grants: []access.Grant{{}}, Resources: append(facts.Resources, access.Resource{Doors: []string{""}}), Reservations: bookings, Neighbours: []access.Neighbour{{}}}
+			d, err := access.Evaluate(q, access.Request{Door: "front", Action: access.Unlock, At: noon})
+			if err != nil || d.Allowed || len(d.Faults()) == 0 || d.Explain().String() == "" {
+				t.Errorf("%+v, %v", d, err)
+			}
+		}
+	}
+}

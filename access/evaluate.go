@@ -132,7 +132,7 @@ func (q *Question) soundReservations(c *checker, f *Facts, x *indexes, member, d
 			f.dropBuffers(r.Resource, x.resources)
 			return
 		}
-		if slices.Contains(r.Guests, member) {
+		if member != "" && slices.Contains(r.Guests, member) {
 			r.Guests = []string{member}
 		} else {
 			r.Guests = nil
