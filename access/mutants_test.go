@@ -17,7 +17,7 @@ var mutants = []struct{ bug, old, new string }{
 	{"the last reason wins a tie", "next == first.at && rank < first.rank", "next == first.at && rank > first.rank"},
 	{"a horizon without its last instant", "if at > q.limit {\n\t\treturn time.Time{}", "if at >= q.limit {\n\t\treturn time.Time{}"},
 	{"a search that stops before the horizon", "for t <= limit {", "for t < limit {"},
-	{"a window that opens late by a microsecond", "case t < s.from:", "case t <= s.from:"},
+	{"a window that opens late by a microsecond", "span{b.from - r.before, b.until + r.after}", "span{b.from - r.before + 1, b.until + r.after}"},
 	{"over for a day less an instant", "if b.window.until < q.t-day {", "if b.window.until <= q.t-day {"},
 	{"ended an instant late", "ended = ended || !m.paused && m.until <= q.t", "ended = ended || !m.paused && m.until < q.t"},
 	{"a grant in force is said to lack its membership all the same", "g.at(q.t).open && !q.member.inForce(q.t).open", "g.at(q.t).open"},
