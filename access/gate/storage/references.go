@@ -16,8 +16,8 @@ const (
 	KindMember   Kind = "member"
 )
 
-// Reference is one fact's mention of another.
-type Reference struct {
+// reference is one fact's mention of another.
+type reference struct {
 	Kind Kind
 	ID   string
 	Path string // where in the JSON of the fact: "memberships[0].type"
@@ -32,9 +32,9 @@ type Reference struct {
 func CheckReferences[F Rules | Grant | Member | Reservation](fact F, stored func() (F, error),
 	missing func(kind Kind, ids []string) ([]string, error)) error {
 	refs, version := referencesOf(&fact)
-	ids, gone := map[Kind][]string{}, map[Reference]bool{}
+	ids, gone := map[Kind][]string{}, map[reference]bool{}
 	for _, r := range refs {
-		if at := (Reference{Kind: r.Kind, ID: r.ID}); !gone[at] {
+		if at := (reference{Kind: r.Kind, ID: r.ID}); !gone[at] {
 			gone[at] = true
 			ids[r.Kind] = append(ids[r.Kind], r.ID)
 		}
@@ -46,7 +46,7 @@ func CheckReferences[F Rules | Grant | Member | Reservation](fact F, stored func
 			return err
 		}
 		for _, id := range list {
-			gone[Reference{Kind: kind, ID: id}] = true
+			gone[reference{Kind: kind, ID: id}] = true
 		}
 	}
 	if len(gone) > 0 && version > 0 {
@@ -56,17 +56,17 @@ func CheckReferences[F Rules | Grant | Member | Reservation](fact F, stored func
 		}
 		refs, _ := referencesOf(&old)
 		for _, r := range refs {
-			delete(gone, Reference{Kind: r.Kind, ID: r.ID})
+			delete(gone, reference{Kind: r.Kind, ID: r.ID})
 		}
 	}
 	var c factCheck
 	for _, r := range refs {
-		c.bad(gone[Reference{Kind: r.Kind, ID: r.ID}], r.Path, fmt.Sprintf("no %s %q", r.Kind, r.ID))
+		c.bad(gone[reference{Kind: r.Kind, ID: r.ID}], r.Path, fmt.Sprintf("no %s %q", r.Kind, r.ID))
 	}
 	return c.err()
 }
 
-func referencesOf(fact any) (refs []Reference, version uint64) {
+func referencesOf(fact any) (refs []reference, version uint64) {
 	switch f := fact.(type) {
 	case *Rules:
 		return f.references(), f.Version
@@ -80,45 +80,45 @@ func referencesOf(fact any) (refs []Reference, version uint64) {
 	return nil, 0
 }
 
-func (r *Rules) references() (list []Reference) {
+func (r *Rules) references() (list []reference) {
 	for i, t := range r.MembershipTypes {
 		for j, d := range t.Doors {
-			list = append(list, Reference{KindDoor, d.Door, fmt.Sprintf("membership_types[%d].doors[%d].door", i, j)})
+			list = append(list, reference{KindDoor, d.Door, fmt.Sprintf("membership_types[%d].doors[%d].door", i, j)})
 		}
 	}
 	for i, x := range r.Resources {
 		for j, d := range x.Doors {
-			list = append(list, Reference{KindDoor, d, fmt.Sprintf("resources[%d].doors[%d]", i, j)})
+			list = append(list, reference{KindDoor, d, fmt.Sprintf("resources[%d].doors[%d]", i, j)})
 		}
 	}
 	for i, e := range r.Exceptions {
 		for j, d := range e.Doors {
-			list = append(list, Reference{KindDoor, d, fmt.Sprintf("exceptions[%d].doors[%d]", i, j)})
+			list = append(list, reference{KindDoor, d, fmt.Sprintf("exceptions[%d].doors[%d]", i, j)})
 		}
 	}
 	for i, c := range r.Closures {
 		for j, d := range c.Doors {
-			list = append(list, Reference{KindDoor, d, fmt.Sprintf("closures[%d].doors[%d]", i, j)})
+			list = append(list, reference{KindDoor, d, fmt.Sprintf("closures[%d].doors[%d]", i, j)})
 		}
 	}
 	return list
 }
 
-func (g *Grant) references() []Reference {
-	return []Reference{{KindMember, g.Member, "member"}, {KindDoor, g.Door, "door"}}
+func (g *Grant) references() []reference {
+	return []reference{{KindMember, g.Member, "member"}, {KindDoor, g.Door, "door"}}
 }
 
-func (m *Member) references() (list []Reference) {
+func (m *Member) references() (list []reference) {
 	for i, s := range m.Memberships {
-		list = append(list, Reference{KindType, s.Type, fmt.Sprintf("memberships[%d].type", i)})
+		list = append(list, reference{KindType, s.Type, fmt.Sprintf("memberships[%d].type", i)})
 	}
 	return list
 }
 
-func (r *Reservation) references() []Reference {
-	list := []Reference{{KindResource, r.Resource, "resource"}, {KindMember, r.Member, "member"}}
+func (r *Reservation) references() []reference {
+	list := []reference{{KindResource, r.Resource, "resource"}, {KindMember, r.Member, "member"}}
 	for i, id := range r.Guests {
-		list = append(list, Reference{KindMember, id, fmt.Sprintf("guests[%d]", i)})
+		list = append(list, reference{KindMember, id, fmt.Sprintf("guests[%d]", i)})
 	}
 	return list
 }
