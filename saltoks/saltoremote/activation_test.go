@@ -13,13 +13,14 @@ import (
 
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/userindex"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 func TestActivationWalk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		ctx := t.Context()
 		if s := r.must(r.act.State(ctx, r.site, r.iq)); s.Step != StepNotStarted {
 			t.Fatalf("at first: %+v", s)
@@ -64,7 +65,7 @@ func TestActivationWalk(t *testing.T) {
 
 func TestActivationOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		ctx := t.Context()
 		pin, _ := saltoks.ParseIQPIN("1234")
 		refused := func(name string, want error) func(ActivationState, error) {
@@ -106,42 +107,10 @@ func TestActivationOrder(t *testing.T) {
 	})
 }
 
-func second[A, B any](_ A, b B) B { return b }
-
-func TestWrongPINKeepsTheStepAndCounts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		ctx := t.Context()
-		r.requestPIN()
-		for i := range 2 {
-			s, err := r.act.Confirm(ctx, r.site, r.iq, r.wrongPIN())
-			if !errors.Is(err, saltoks.ErrOTPInvalid) || s.Step != StepPINRequested {
-				t.Fatalf("wrong PIN: %+v, %v", s, err)
-			}
-			if blocked := !s.BlockedUntil.IsZero(); blocked != (i == 1) {
-				t.Fatalf("after %d wrong PINs: blocked until %v", i+1, s.BlockedUntil)
-			}
-		}
-		r.sim.ForgetRequests()
-		s, err := r.act.Confirm(ctx, r.site, r.iq, r.pin())
-		held, ok := errors.AsType[*OTPBlockedError](err)
-		if !ok || !errors.Is(err, saltoks.ErrOTPBlocked) || !held.Until.Equal(r.sim.Now().Add(21*time.Minute)) || s.Step != StepPINRequested {
-			t.Fatalf("while held back: %+v, %v", s, err)
-		}
-		if n := len(r.sent()); n != 0 {
-			t.Fatalf("%d requests while held back", n)
-		}
-		time.Sleep(21 * time.Minute)
-		if s := r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin())); s.Step != StepActivated || !s.BlockedUntil.IsZero() {
-			t.Fatalf("at last: %+v", s)
-		}
-	})
-}
-
 // The process dies at its n-th write, before or after the write took effect;
 // another one goes on from what is stored.
 func TestActivationSurvivesACrashAtEveryWrite(t *testing.T) {
-	walk := func(r *rig, act *Activation) error {
+	walk := func(r *fixture, act *Activation) error {
 		ctx := r.t.Context()
 		s, err := act.Resume(ctx, r.site, r.iq)
 		for err == nil && s.Step != StepActivated {
@@ -161,7 +130,7 @@ func TestActivationSurvivesACrashAtEveryWrite(t *testing.T) {
 		for n := range 100 {
 			done := false
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t)
+				r := newFixture(t)
 				r.store.broken, r.store.left, r.store.lost = true, n, lost
 				err := walk(r, r.act)
 				if done = err == nil; done {
@@ -189,109 +158,25 @@ func TestActivationSurvivesACrashAtEveryWrite(t *testing.T) {
 	}
 }
 
-func TestSecretIsKeptAlthoughTheCallerIsGone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRigWith(t, saltokstest.Config{Switches: saltokstest.Switches{FirstSecretOnce: true}})
-		// The first try to store it fails once the secret is there.
-		r.store.broken, r.store.left = true, 2 // one read, the owner's document
-		_, err := r.act.Begin(t.Context(), r.site, r.iq)
-		if !errors.Is(err, errStore) || !isUnconfirmed(err) || !strings.Contains(err.Error(), "could not be stored") {
-			t.Fatalf("got %v", err)
-		}
-		r.store.broken = false
-		// SALTO gives it only once here: now there is a typed error that says so.
-		_, err = r.act.Begin(t.Context(), r.site, r.iq)
-		if elsewhere, ok := errors.AsType[*ActivatedElsewhereError](err); !ok || elsewhere.IQ != r.iq || !errors.Is(err, saltoks.ErrIQAlreadyActivated) {
-			t.Fatalf("got %v", err)
-		}
-	})
-}
-
-func TestActivatedElsewhereAndAdopt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		ctx := t.Context()
-		r.activate()
-		other := r.newRemote(r.newClient(), r.newState(saltostate.NewMemoryStore()))
-		act := other.Activation()
-		_, err := act.Begin(ctx, r.site, r.iq)
-		elsewhere, ok := errors.AsType[*ActivatedElsewhereError](err)
-		e, api := errors.AsType[*saltoks.APIError](err)
-		if !ok || !api || !e.Refused() || elsewhere.Site != r.site || !strings.Contains(err.Error(), "Activation.Adopt") {
-			t.Fatalf("got %v", err)
-		}
-		if s := r.must(act.State(ctx, r.site, r.iq)); s.Step != StepNotStarted {
-			t.Fatalf("after the refusal: %+v", s)
-		}
-		if _, err := act.Adopt(ctx, r.site, r.iq, saltoks.NewOTP("zzzzz")); !errors.Is(err, saltoks.ErrOTPInvalid) {
-			t.Fatalf("a wrong code: %v", err)
-		}
-		code, err := r.remote.local.OTP(ctx, r.site, r.iq)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s := r.must(act.Adopt(ctx, r.site, r.iq, code)); s.Step != StepSecretStored || !s.Adopted {
-			t.Fatalf("after Adopt: %+v", s)
-		}
-		if _, err := act.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail); !errors.Is(err, ErrPINNotNeeded) {
-			t.Fatalf("a PIN after Adopt: %v", err)
-		}
-		if s, err := act.Confirm(ctx, r.site, r.iq, r.wrongPIN()); !errors.Is(err, saltoks.ErrOTPInvalid) || s.Step != StepSecretStored {
-			t.Fatalf("wrong PIN: %+v, %v", s, err)
-		}
-		// A lost answer proves nothing here: SALTO had the user activated before.
-		r.sim.Fault(saltokstest.AnswerLostBeforeMove, saltokstest.On("PUT "))
-		if s, err := act.Confirm(ctx, r.site, r.iq, r.wrongPIN()); !isUnconfirmed(err) || s.Step != StepConfirming {
-			t.Fatalf("lost: %+v, %v", s, err)
-		}
-		if s := r.must(act.Confirm(ctx, r.site, r.iq, r.pin())); s.Step != StepActivated {
-			t.Fatalf("after Confirm: %+v", s)
-		}
-		for _, remote := range []*Remote{other, r.remote} { // one secret, two installations
-			if err := remote.Unlock(ctx, r.target); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-}
-
-func TestAdoptIsHeldBackByTheBreaker(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		ctx := t.Context()
-		r.activate()
-		act := r.newRemote(r.newClient(), r.newState(saltostate.NewMemoryStore())).Activation()
-		for range 2 {
-			if _, err := act.Adopt(ctx, r.site, r.iq, saltoks.NewOTP("zzzzz")); !errors.Is(err, saltoks.ErrOTPInvalid) {
-				t.Fatal(err)
-			}
-		}
-		r.sim.ForgetRequests()
-		if _, err := act.Adopt(ctx, r.site, r.iq, saltoks.NewOTP("zzzzz")); !errors.Is(err, saltoks.ErrOTPBlocked) || len(r.sent()) != 0 {
-			t.Fatalf("%v, %d requests", err, len(r.sent()))
-		}
-	})
-}
-
 // No PIN, right or wrong, seems to activate an IQ that SALTO has reset.
 func TestResetIQIsNotActivated(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		reset func(r *rig)
+		reset func(r *fixture)
 		want  error
 	}{
-		{"SALTO has it as not activated", func(r *rig) {
+		{"SALTO has it as not activated", func(r *fixture) {
 			r.sim.Fault(saltokstest.RestoreRequired)
 			if err := r.client.IQs.Restore(r.t.Context(), r.site, r.iq); err != nil {
 				r.t.Fatal(err)
 			}
 		}, ErrActivationLost},
-		{"a restore is required", func(r *rig) { r.sim.Fault(saltokstest.RestoreRequired) }, saltoks.ErrRestoreRequired},
-		{"SALTO does not answer", func(r *rig) { r.sim.Fault(saltokstest.HTTP500, saltokstest.Count(-1)) }, nil},
+		{"a restore is required", func(r *fixture) { r.sim.Fault(saltokstest.RestoreRequired) }, saltoks.ErrRestoreRequired},
+		{"SALTO does not answer", func(r *fixture) { r.sim.Fault(saltokstest.HTTP500, saltokstest.Count(-1)) }, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t)
+				r := newFixture(t)
 				ctx := t.Context()
 				r.activate()
 				pin, wrong := r.pin(), r.wrongPIN()
@@ -316,47 +201,10 @@ func TestResetIQIsNotActivated(t *testing.T) {
 	}
 }
 
-func TestRestartAfterAReset(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		ctx := t.Context()
-		r.activate()
-		if s, err := r.act.Restart(ctx, r.site, r.iq); !errors.Is(err, saltoks.ErrIQAlreadyActivated) || s.Step != StepActivated {
-			t.Fatalf("restarting what works: %+v, %v", s, err)
-		}
-		if got := r.sent(); len(got) != 1 || !strings.HasSuffix(got[0], "activated_iqs") {
-			t.Errorf("restarting what works sent %v", got)
-		}
-		if err := r.remote.Unlock(ctx, r.target); err != nil {
-			t.Fatal(err)
-		}
-		r.sim.Fault(saltokstest.RestoreRequired)
-		if err := r.remote.Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrRestoreRequired) && !errors.Is(err, saltoks.ErrForbidden) {
-			t.Fatalf("an IQ that was reset: %v", err)
-		}
-		if err := r.client.IQs.Restore(ctx, r.site, r.iq); err != nil {
-			t.Fatal(err)
-		}
-		for s, err := range r.act.List(ctx, r.site) {
-			if err != nil || s.IQ.ID == r.iq && s.Readiness != IQActivationLost {
-				t.Fatalf("%+v, %v", s, err)
-			}
-		}
-		if s := r.must(r.act.Restart(ctx, r.site, r.iq)); s.Step != StepSecretStored {
-			t.Fatalf("after Restart: %+v", s)
-		}
-		r.must(r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail))
-		r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin()))
-		if err := r.remote.Unlock(ctx, r.target); err != nil {
-			t.Fatal(err)
-		}
-	})
-}
-
 // Two wizards at once are one activation: one secret, one set of credentials.
 func TestTwoProcessesActivateAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		ctx := t.Context()
 		second := r.newRemote(r.newClient(), r.newState(r.store.Store)).Activation()
 		errs := make(chan error)
@@ -400,7 +248,7 @@ func TestTwoProcessesActivateAtOnce(t *testing.T) {
 
 func TestActivationKeepsItsSecrets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		ctx := t.Context()
 		var seen []string
 		look := func(s ActivationState, err error) { seen = append(seen, fmt.Sprintf("%+v %#v %v %+v", s, s, err, err)) }
@@ -432,6 +280,115 @@ func TestActivationKeepsItsSecrets(t *testing.T) {
 					t.Errorf("a secret prints: %s", text)
 				}
 			}
+		}
+	})
+}
+
+func TestDeactivate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := saltokstest.DefaultWorld()
+		world.Users = append(world.Users, saltokstest.User{Email: "other@harbour.example", Password: "Quay-Rope-19", Phone: "+31200000043", FirstName: "Other", LastName: "Hand"})
+		r := newFixtureWith(t, saltokstest.Config{World: world})
+		ctx := t.Context()
+		r.activate()
+
+		// Another user, on the same store.
+		tokens := *r
+		tokens.tokens = &simTokens{sim: r.sim, user: r.sim.World().Users[1]}
+		measured := tokens.newClient(func(cfg *saltoks.Config) { cfg.UnverifiedEndpoints = true })
+		other := tokens.newRemote(measured, r.state).Activation()
+		if _, err := other.Deactivate(ctx, r.site, r.iq); !errors.Is(err, ErrNotActivator) {
+			t.Errorf("another user: %v", err)
+		}
+		// The right subject, but a client with another user's token.
+		mixed := r.newRemote(measured, r.state).Activation()
+		if _, err := mixed.Deactivate(ctx, r.site, r.iq); !errors.Is(err, ErrOtherUser) {
+			t.Errorf("another user's token: %v", err)
+		}
+		if n := len(r.sent()); n != 0 {
+			t.Errorf("%d requests for another user", n)
+		}
+		// The right one, without the permission to make unmeasured calls.
+		if s, err := r.act.Deactivate(ctx, r.site, r.iq); !errors.Is(err, saltoks.ErrUnverified) || s.Step != StepActivated {
+			t.Errorf("without the option: %+v, %v", s, err)
+		}
+		act := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.UnverifiedEndpoints = true }), r.state).Activation()
+		if s := r.must(act.Deactivate(ctx, r.site, r.iq)); s.Step != StepNotStarted {
+			t.Errorf("after: %+v", s)
+		}
+		if err := r.remote.Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrIQNotActivated) {
+			t.Errorf("unlocking afterwards: %v", err)
+		}
+		r.activate() // and once more from the start
+		if err := r.remote.Unlock(ctx, r.target); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestDeactivateThroughTheBreakerAndALostAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.activate()
+		ctx := t.Context()
+		act := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.UnverifiedEndpoints = true }), r.state).Activation()
+		r.sim.Fault(saltokstest.ClockSkew)
+		for range 2 {
+			if s, err := act.Deactivate(ctx, r.site, r.iq); !errors.Is(err, saltoks.ErrOTPInvalid) || s.Step != StepActivated {
+				t.Fatalf("%+v, %v", s, err)
+			}
+		}
+		r.sim.ClearFaults()
+		r.sim.ForgetRequests()
+		if _, err := act.Deactivate(ctx, r.site, r.iq); !errors.Is(err, saltoks.ErrOTPBlocked) || len(r.sent()) != 0 {
+			t.Fatalf("%v, %d requests", err, len(r.sent()))
+		}
+		time.Sleep(21 * time.Minute)
+		r.sim.Fault(saltokstest.AnswerLostBeforeMove, saltokstest.On("DELETE "))
+		if s, err := act.Deactivate(ctx, r.site, r.iq); !isUnconfirmed(err) || s.Step != StepActivated {
+			t.Fatalf("lost before: %+v, %v", s, err)
+		}
+		r.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("DELETE "))
+		if s, err := act.Deactivate(ctx, r.site, r.iq); err != nil || s.Step != StepNotStarted {
+			t.Fatalf("lost after: %+v, %v", s, err)
+		}
+	})
+}
+
+// Only what is stored is lost by Forget, and a person knows IQs by their names.
+func TestNeedSupportNamesWhatIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		ctx := t.Context()
+		env := saltoks.Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API()}
+		auth, err := saltoauth.NewAuthorizer(saltoauth.Config{
+			Environment: env,
+			Credentials: saltoauth.Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"},
+			State:       r.state,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := func(want ...saltoauth.ForgottenIQ) {
+			t.Helper()
+			got, err := auth.NeedSupport(ctx, r.tokens.user.Subject)
+			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+		}
+		named()
+		r.activate()
+		iq := r.sim.World().Sites[0].IQs[0]
+		named(saltoauth.ForgottenIQ{Site: r.site, IQ: saltoks.IQID(iq.ID), Name: iq.Name})
+
+		act := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.UnverifiedEndpoints = true }), r.state).Activation()
+		r.must(act.Deactivate(ctx, r.site, r.iq))
+		named()
+		if err := auth.Forget(ctx, r.tokens.user.Subject, nil); err != nil {
+			t.Errorf("nothing is stored, and Forget says %v", err)
+		}
+		if r.store.broken = true; second(auth.NeedSupport(ctx, r.tokens.user.Subject)) == nil {
+			t.Error("a broken store is not told")
 		}
 	})
 }

@@ -16,26 +16,26 @@ import (
 // SALTO that may be asked once only.
 var activationSteps = []struct {
 	name  string
-	do    func(*Activation, context.Context, *rig) (ActivationState, error)
+	do    func(*Activation, context.Context, *fixture) (ActivationState, error)
 	after ActivationStep
 	once  string // the request on the wire
 }{
-	{"Begin", func(a *Activation, ctx context.Context, r *rig) (ActivationState, error) {
+	{"Begin", func(a *Activation, ctx context.Context, r *fixture) (ActivationState, error) {
 		return a.Begin(ctx, r.site, r.iq)
 	}, StepSecretStored, "GET /v1.2/sites/S/iqs/Q/secret"},
-	{"RequestPIN", func(a *Activation, ctx context.Context, r *rig) (ActivationState, error) {
+	{"RequestPIN", func(a *Activation, ctx context.Context, r *fixture) (ActivationState, error) {
 		return a.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail)
 	}, StepPINRequested, "GET /v1.2/sites/S/iqs/Q/pin"},
-	{"Confirm", func(a *Activation, ctx context.Context, r *rig) (ActivationState, error) {
+	{"Confirm", func(a *Activation, ctx context.Context, r *fixture) (ActivationState, error) {
 		return a.Confirm(ctx, r.site, r.iq, r.pin())
 	}, StepActivated, "PUT /v1.2/sites/S/iqs/Q/pin"},
 
 	// These come later.
-	{"Diagnose", func(a *Activation, ctx context.Context, r *rig) (ActivationState, error) {
+	{"Diagnose", func(a *Activation, ctx context.Context, r *fixture) (ActivationState, error) {
 		_, err := a.Diagnose(ctx, r.site, r.iq, CheckCode())
 		return ActivationState{Step: StepActivated}, err
 	}, StepActivated, "PUT /v1.2/sites/S/iqs/Q/pin"},
-	{"Deactivate", func(a *Activation, ctx context.Context, r *rig) (ActivationState, error) {
+	{"Deactivate", func(a *Activation, ctx context.Context, r *fixture) (ActivationState, error) {
 		return a.Deactivate(ctx, r.site, r.iq)
 	}, StepNotStarted, "DELETE /v1.2/sites/S/iqs/Q/pin/"},
 }
@@ -43,13 +43,13 @@ var activationSteps = []struct {
 // stepsToActivate are the first of them.
 const stepsToActivate = 3
 
-// TestActivationFailsClosed: whatever is wrong on the way of an unlock is wrong
+// TestActivationUnderFaults: whatever is wrong on the way of an unlock is wrong
 // at each step of the activation. The step says so or is done, SALTO is asked
 // once at most, nothing claims to be activated that is not, and a host that
 // goes on where State says comes to a door that opens.
-func TestActivationFailsClosed(t *testing.T) {
+func TestActivationUnderFaults(t *testing.T) {
 	for i, step := range activationSteps {
-		for _, row := range closedRows() {
+		for _, row := range faultRows() {
 			t.Run(step.name+"/"+row.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { row.runActivation(t, i) })
 			})
@@ -57,8 +57,8 @@ func TestActivationFailsClosed(t *testing.T) {
 	}
 }
 
-func (row closedRow) runActivation(t *testing.T, n int) {
-	r := newRig(t)
+func (row faultRow) runActivation(t *testing.T, n int) {
+	r := newFixture(t)
 	p := newParts(t, r)
 	defer func() { p.stop() }()
 	row.with(p)
@@ -124,11 +124,11 @@ func (row closedRow) runActivation(t *testing.T, n int) {
 		}
 		_, again := activationSteps[at].do(act, t.Context(), r)
 		if again != nil {
-			t.Errorf("mended, %s fails: %v", activationSteps[at].name, again)
+			t.Errorf("repaired, %s fails: %v", activationSteps[at].name, again)
 		}
 	}
 	if err := remote.Unlock(t.Context(), r.target); err != nil || r.sim.Movements(string(r.target.Lock)) != 1 {
-		t.Errorf("mended, the door does not open: %v", err)
+		t.Errorf("repaired, the door does not open: %v", err)
 	}
 	seen := p.logged()
 	for e := err; e != nil; e = errors.Unwrap(e) {

@@ -1,13 +1,16 @@
 package saltoremote
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
 func TestBreaker(t *testing.T) {
@@ -40,8 +43,8 @@ func TestBreaker(t *testing.T) {
 		{"a block opens it at once", []step{{0, blocked}}, 1, 21 * time.Minute},
 		{"open to the last nanosecond", []step{{0, blocked}}, 21*time.Minute - 1, 21 * time.Minute},
 		{"closed after 21 minutes", []step{{0, blocked}}, 21 * time.Minute, 0},
-		{"after that it counts anew", []step{{0, wrong}, {0, wrong}, {22 * time.Minute, wrong}}, 23 * time.Minute, 0},
-		{"and opens anew", []step{{0, wrong}, {0, wrong}, {22 * time.Minute, wrong}, {22 * time.Minute, wrong}}, 23 * time.Minute, 43 * time.Minute},
+		{"after that it counts from the start", []step{{0, wrong}, {0, wrong}, {22 * time.Minute, wrong}}, 23 * time.Minute, 0},
+		{"and opens again", []step{{0, wrong}, {0, wrong}, {22 * time.Minute, wrong}, {22 * time.Minute, wrong}}, 23 * time.Minute, 43 * time.Minute},
 		{"a command under way does not close it", []step{{0, wrong}, {0, wrong}, {1, ok}}, 2, 21 * time.Minute},
 		{"opened by a clock that was 22 minutes ahead", []step{{22 * time.Minute, blocked}}, 0, 0},
 		{"by one that was 20 minutes ahead, which may have been set back since", []step{{20 * time.Minute, blocked}}, 0, 41 * time.Minute},
@@ -65,10 +68,122 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
-// TestBlockedIsSaidOnce: the library's name stands before the sentence once.
-func TestBlockedIsSaidOnce(t *testing.T) {
+// TestErrorPrefixIsWrittenOnce: the prefix is written once.
+func TestErrorPrefixIsWrittenOnce(t *testing.T) {
 	blocked := notSentError(&OTPBlockedError{IQ: "q", Until: time.Unix(0, 0)})
 	if got := blocked.Error(); !strings.HasPrefix(got, "saltoks: no command to IQ q before 1970-01-01T00:00:00Z") {
 		t.Errorf("got %s", got)
 	}
+}
+
+func TestBreakerIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.activate()
+		ctx := t.Context()
+		other := r.newRemote(r.newClient(), r.newState(r.store.Store)) // another process
+		r.sim.Fault(saltokstest.ClockSkew)
+		for _, remote := range []*Remote{r.remote, other} {
+			if err := remote.Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrOTPInvalid) {
+				t.Fatal(err)
+			}
+		}
+		until := r.sim.Now().Add(21 * time.Minute)
+		r.sim.ClearFaults()
+		r.sim.ForgetRequests()
+		for _, verb := range []func(context.Context, Target, ...CommandOption) error{r.remote.Unlock, other.Unlock, other.Lock, r.remote.StartOfficeMode} {
+			err := verb(ctx, r.target)
+			held, ok := errors.AsType[*OTPBlockedError](err)
+			e, api := errors.AsType[*saltoks.APIError](err)
+			if !ok || !api || !e.NotSent() || !errors.Is(err, saltoks.ErrOTPBlocked) || !held.Until.Equal(until) || held.IQ != r.iq {
+				t.Errorf("got %v", err)
+			}
+		}
+		if n := len(r.sent()); n != 0 {
+			t.Errorf("%d requests while held back", n)
+		}
+		if s := r.must(r.act.State(ctx, r.site, r.iq)); !s.BlockedUntil.Equal(until) {
+			t.Errorf("State: %+v", s)
+		}
+		time.Sleep(21*time.Minute - time.Nanosecond)
+		if err := other.Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrOTPBlocked) {
+			t.Errorf("a nanosecond before the end: %v", err)
+		}
+		time.Sleep(time.Nanosecond)
+		if err := other.Unlock(ctx, r.target); err != nil {
+			t.Error(err)
+		}
+		// A right code resets the count, and is the only write.
+		r.sim.Fault(saltokstest.ClockSkew)
+		if err := r.remote.Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrOTPInvalid) {
+			t.Fatal(err)
+		}
+		r.sim.ClearFaults()
+		r.store.reset()
+		if err := r.remote.Unlock(ctx, r.target); err != nil || r.store.updates != 1 {
+			t.Errorf("%v, %d writes", err, r.store.updates)
+		}
+		r.sim.Fault(saltokstest.ClockSkew)
+		if err := r.remote.Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrOTPInvalid) {
+			t.Fatal(err)
+		}
+		r.sim.ClearFaults()
+		if err := r.remote.Unlock(ctx, r.target); err != nil {
+			t.Errorf("after one wrong code: %v", err)
+		}
+	})
+}
+
+func TestBreakerOpensAtSALTOsBlock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.activate()
+		r.sim.Fault(saltokstest.OTPBlocked)
+		err := r.remote.Unlock(t.Context(), r.target)
+		if e, ok := errors.AsType[*saltoks.APIError](err); !ok || !e.Refused() || !errors.Is(err, saltoks.ErrOTPBlocked) {
+			t.Fatal(err)
+		}
+		time.Sleep(20*time.Minute + 30*time.Second)
+		r.sim.ForgetRequests()
+		if err := r.remote.Unlock(t.Context(), r.target); !errors.Is(err, saltoks.ErrOTPBlocked) || len(r.sent()) != 0 {
+			t.Errorf("%v, %d requests", err, len(r.sent()))
+		}
+		time.Sleep(30 * time.Second)
+		if err := r.remote.Unlock(t.Context(), r.target); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestBreakerThatCannotBeStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.activate()
+		r.sim.Fault(saltokstest.ClockSkew)
+		r.store.broken, r.store.left = true, 1
+		err := r.remote.Unlock(t.Context(), r.target)
+		e, ok := errors.AsType[*saltoks.APIError](err)
+		if !errors.Is(err, saltoks.ErrOTPInvalid) || !errors.Is(err, errStore) || !ok || !e.Refused() {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// A wrong code is remembered although its caller has gone.
+func TestAWrongCodeOutlivesItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.activate()
+		r.sim.Fault(saltokstest.ClockSkew)
+		for range 2 {
+			ctx, cancel := context.WithCancel(t.Context())
+			slow := &slowStore{Store: r.store, before: cancel, d: time.Second}
+			if err := r.newRemote(r.client, r.newState(slow)).Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrOTPInvalid) {
+				t.Fatal(err)
+			}
+		}
+		if s := r.must(r.act.State(t.Context(), r.site, r.iq)); s.BlockedUntil.IsZero() {
+			t.Errorf("%+v", s)
+		}
+	})
 }

@@ -62,7 +62,7 @@ func TestFindings(t *testing.T) {
 func TestDiagnose(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		fault   func(*rig)
+		fault   func(*fixture)
 		skew    time.Duration
 		unlock  bool
 		check   bool
@@ -71,23 +71,23 @@ func TestDiagnose(t *testing.T) {
 	}{
 		{name: "at rest", want: FindingNoFault},
 		{name: "checked", check: true, want: FindingHealthy, putsPIN: 1},
-		{name: "app login, by the last error", unlock: true, fault: func(r *rig) { r.sim.Fault(saltokstest.AppRotatedSecret) }, want: FindingAppLogin},
-		{name: "app login, by a check", check: true, fault: func(r *rig) { r.sim.Fault(saltokstest.AppRotatedSecret) }, want: FindingAppLogin, putsPIN: 1},
+		{name: "app login, by the last error", unlock: true, fault: func(r *fixture) { r.sim.Fault(saltokstest.AppRotatedSecret) }, want: FindingAppLogin},
+		{name: "app login, by a check", check: true, fault: func(r *fixture) { r.sim.Fault(saltokstest.AppRotatedSecret) }, want: FindingAppLogin, putsPIN: 1},
 		{name: "our clock is ahead", skew: 5 * time.Minute, unlock: true, want: FindingClockSkew},
 		{name: "our clock is behind", skew: -5 * time.Minute, check: true, want: FindingClockSkew, putsPIN: 1},
-		{name: "the IQ was reset", unlock: true, fault: func(r *rig) { r.sim.Fault(saltokstest.RestoreRequired) }, want: FindingRestoreRequired},
-		{name: "the IQ was reset and restored", check: true, fault: func(r *rig) {
+		{name: "the IQ was reset", unlock: true, fault: func(r *fixture) { r.sim.Fault(saltokstest.RestoreRequired) }, want: FindingRestoreRequired},
+		{name: "the IQ was reset and restored", check: true, fault: func(r *fixture) {
 			r.sim.Fault(saltokstest.RestoreRequired)
 			if err := r.client.IQs.Restore(r.t.Context(), r.site, r.iq); err != nil {
 				r.t.Fatal(err)
 			}
 		}, want: FindingActivationLost},
-		{name: "offline", unlock: true, fault: func(r *rig) { r.sim.Fault(saltokstest.IQOffline) }, want: FindingIQOffline},
-		{name: "blocked", unlock: true, check: true, fault: func(r *rig) { r.sim.Fault(saltokstest.OTPBlocked) }, want: FindingBlocked},
+		{name: "offline", unlock: true, fault: func(r *fixture) { r.sim.Fault(saltokstest.IQOffline) }, want: FindingIQOffline},
+		{name: "blocked", unlock: true, check: true, fault: func(r *fixture) { r.sim.Fault(saltokstest.OTPBlocked) }, want: FindingBlocked},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t)
+				r := newFixture(t)
 				r.activate()
 				ctx := t.Context()
 				if c.fault != nil {
@@ -132,7 +132,7 @@ func TestDiagnose(t *testing.T) {
 // The check of a code goes through the breaker like every command.
 func TestCheckCodeCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		r.activate()
 		ctx := t.Context()
 		r.sim.Fault(saltokstest.AppRotatedSecret)

@@ -344,7 +344,7 @@ func ExampleActivation_Restart() {
 	_, err := act.Restart(ctx, s.site, s.iq)
 	fmt.Println(errors.Is(err, saltoks.ErrIQAlreadyActivated)) // it works: nothing is touched
 
-	s.Fault(saltokstest.RestoreRequired) // somebody pressed the reset button
+	s.Fault(saltokstest.RestoreRequired) // the reset button was pressed
 	if err := s.client.IQs.Restore(ctx, s.site, s.iq); err != nil {
 		log.Fatal(err)
 	}
@@ -394,7 +394,7 @@ func ExampleActivation_Diagnose() {
 	s := simulateRemote().activate()
 	defer s.Close()
 	ctx := context.Background()
-	s.Fault(saltokstest.AppRotatedSecret) // somebody logs the platform user into the phone app
+	s.Fault(saltokstest.AppRotatedSecret) // the platform user is logged into the phone app
 	err := s.remote.Unlock(ctx, s.target())
 	fmt.Println(errors.Is(err, saltoks.ErrOTPInvalid))
 

@@ -140,7 +140,7 @@ func TestOTPExhaustion(t *testing.T) {
 	})
 }
 
-func TestOTPGivesBackASecondNobodyWaitedFor(t *testing.T) {
+func TestOTPReusesASecondAfterCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := secondsProvider(t, 30)
 		for range 31 {

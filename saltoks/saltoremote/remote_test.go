@@ -21,7 +21,7 @@ import (
 
 func TestRemoteVerbs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		r.activate()
 		ctx := t.Context()
 		lock := string(r.target.Lock)
@@ -41,7 +41,7 @@ func TestRemoteVerbs(t *testing.T) {
 			if n := r.sim.Movements(lock); n != i+1 {
 				t.Errorf("%d movements, want %d", n, i+1)
 			}
-			// What stands between a tap and the door: one read of the store, one request.
+			// All there is between a tap and the door: one read of the store, one request.
 			if r.store.gets != 1 || r.store.updates != 0 {
 				t.Errorf("%s: %d reads and %d writes of the store", c.want, r.store.gets, r.store.updates)
 			}
@@ -72,13 +72,13 @@ func sentCodes(t *testing.T, sim *saltokstest.Sim) map[string]bool {
 	return codes
 }
 
-func TestIQWithoutCodesWantsNothing(t *testing.T) {
+func TestIQWithoutCodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := saltokstest.DefaultWorld()
 		world.Sites[0].IQs[0].WithoutOTP = true
-		r := newRigWith(t, saltokstest.Config{World: world})
+		r := newFixtureWith(t, saltokstest.Config{World: world})
 		if r.target.OTPRequired {
-			t.Fatal("the target wants a code")
+			t.Fatal("the target requires a code")
 		}
 		r.store.broken = true // nothing of it is needed
 		if err := r.remote.Unlock(t.Context(), r.target); err != nil {
@@ -94,7 +94,7 @@ func TestTargetOfALockWithoutIQ(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := saltokstest.DefaultWorld()
 		world.Sites[0].Locks[1].IQ = "none"
-		r := newRigWith(t, saltokstest.Config{World: world})
+		r := newFixtureWith(t, saltokstest.Config{World: world})
 		_, err := r.remote.Target(t.Context(), r.site, saltoks.LockID(r.sim.World().Sites[0].Locks[1].ID))
 		if e, ok := errors.AsType[*saltoks.APIError](err); !ok || !e.NotSent() || !strings.Contains(err.Error(), "no IQ") {
 			t.Errorf("got %v", err)
@@ -104,7 +104,7 @@ func TestTargetOfALockWithoutIQ(t *testing.T) {
 
 func TestNothingIsSentWithoutWhatACommandNeeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		ctx := t.Context()
 		past := r.sim.Now()
 		time.Sleep(time.Second)
@@ -156,7 +156,7 @@ func TestRemoteOfAnotherUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := saltokstest.DefaultWorld()
 		world.Users = append(world.Users, saltokstest.User{Email: "other@harbour.example", Password: "Quay-Rope-19", Phone: "+31200000043", FirstName: "Other", LastName: "Hand"})
-		r := newRigWith(t, saltokstest.Config{World: world})
+		r := newFixtureWith(t, saltokstest.Config{World: world})
 		r.activate()
 		other := *r
 		other.tokens = &simTokens{sim: r.sim, user: r.sim.World().Users[1]}
@@ -214,7 +214,7 @@ func TestAtMostOnceUnderFaults(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t)
+				r := newFixture(t)
 				r.activate()
 				r.sim.Fault(c.fault, c.opts...)
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -255,7 +255,7 @@ func TestAtMostOnceUnderFaults(t *testing.T) {
 // works all the same.
 func TestForeignProvider(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		r.activate()
 		ctx := t.Context()
 		state := r.newState(saltostate.NewMemoryStore())
@@ -288,7 +288,7 @@ func TestManyDoorsAtOnce(t *testing.T) {
 		for i := range 60 {
 			world.Sites[0].Locks = append(world.Sites[0].Locks, saltokstest.Lock{Name: fmt.Sprintf("Locker %d", i)})
 		}
-		r := newRigWith(t, saltokstest.Config{World: world, Switches: saltokstest.Switches{SingleUseOTP: true}})
+		r := newFixtureWith(t, saltokstest.Config{World: world, Switches: saltokstest.Switches{SingleUseOTP: true}})
 		r.activate()
 		var mu sync.Mutex
 		var wg sync.WaitGroup

@@ -21,7 +21,7 @@ import (
 // at once; one that can go out in time waits.
 func TestSendByWithinAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		r.activate()
 		limiter, err := saltoks.NewLimiter(saltoks.LimiterConfig{})
 		if err != nil {
@@ -44,7 +44,7 @@ func TestSendByWithinAPause(t *testing.T) {
 }
 
 func TestNothingIsSentLate(t *testing.T) {
-	late := func(t *testing.T, r *rig, remote *Remote, limit time.Duration, want error) {
+	late := func(t *testing.T, r *fixture, remote *Remote, limit time.Duration, want error) {
 		t.Helper()
 		start := time.Now()
 		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(limit)))
@@ -62,7 +62,7 @@ func TestNothingIsSentLate(t *testing.T) {
 	}
 	t.Run("the token is slow", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			r.activate()
 			r.tokens.delay = 3 * time.Second
 			late(t, r, r.remote, 2*time.Second, saltoks.ErrSendBy)
@@ -70,7 +70,7 @@ func TestNothingIsSentLate(t *testing.T) {
 	})
 	t.Run("the network is slow", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			r.activate()
 			slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
 			late(t, r, r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.HTTPClient = slow }), r.state), 2*time.Second, saltoks.ErrSendBy)
@@ -78,7 +78,7 @@ func TestNothingIsSentLate(t *testing.T) {
 	})
 	t.Run("the limiter is full", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			r.activate()
 			l, err := saltoks.NewLimiter(saltoks.LimiterConfig{Commands: 0.1, CommandBurst: 1})
 			if err != nil {
@@ -94,7 +94,7 @@ func TestNothingIsSentLate(t *testing.T) {
 	})
 	t.Run("a transport of the host's", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			r.activate()
 			// The clock jumps while the middleware holds the request.
 			var jump time.Duration
@@ -111,7 +111,7 @@ func TestNothingIsSentLate(t *testing.T) {
 	})
 	t.Run("no code is left", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			r.activate()
 			drain(t, r)
 			start := time.Now()
@@ -123,7 +123,7 @@ func TestNothingIsSentLate(t *testing.T) {
 	})
 	t.Run("but an answer may come late", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			r.activate()
 			for _, hc := range []*http.Client{r.sim.HTTPClient(), slowDial(r.sim.HTTPClient(), time.Second), {Transport: faulttest.RoundTripper(r.sim.HTTPClient().Transport.RoundTrip)}} {
 				r.sim.Fault(saltokstest.Slow, saltokstest.Delay(15*time.Second), saltokstest.After())
@@ -136,11 +136,11 @@ func TestNothingIsSentLate(t *testing.T) {
 	})
 }
 
-// A transport that tells nothing of its connections: the instant ends no answer
+// A transport that does not report its connections: the instant ends no answer
 // that is under way, and a request that was handed over is never "not sent".
 func TestSendByOverAnOpaqueTransport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		r.activate()
 		answers := 0
 		opaque := faulttest.RoundTripper(func(q *http.Request) (*http.Response, error) {
@@ -171,19 +171,19 @@ func TestSendByOverAnOpaqueTransport(t *testing.T) {
 	})
 	t.Run("that has net/http below", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			r.activate()
 			slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
 			wrapped := &http.Client{Transport: faulttest.RoundTripper(slow.Transport.RoundTrip)}
 			remote := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.HTTPClient = wrapped }), r.state)
 			err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
-			r.wantTooLate(err)
+			r.checkTooLate(err)
 		})
 	})
 }
 
-// wantTooLate wants err to say that the command was not sent, since it was late.
-func (r *rig) wantTooLate(err error) {
+// checkTooLate checks that the command was not sent because it was late.
+func (r *fixture) checkTooLate(err error) {
 	r.t.Helper()
 	if e, ok := errors.AsType[*saltoks.APIError](err); !ok || !e.NotSent() || !errors.Is(err, saltoks.ErrSendBy) || len(r.sim.Commands()) != 0 {
 		r.t.Errorf("got %v, %d commands", err, len(r.sim.Commands()))
@@ -194,7 +194,7 @@ func (r *rig) wantTooLate(err error) {
 // that passes counts as well as the clock.
 func TestAClockSetBackWhileDialing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		r.activate()
 		slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
 		var off atomic.Int64
@@ -210,7 +210,7 @@ func TestAClockSetBackWhileDialing(t *testing.T) {
 		})
 		remote := r.newRemote(client, r.state, withNow(func() time.Time { return r.sim.Now().Add(time.Duration(off.Load())) }))
 		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
-		r.wantTooLate(err)
+		r.checkTooLate(err)
 	})
 }
 
@@ -218,7 +218,7 @@ func TestAClockSetBackWhileDialing(t *testing.T) {
 // this package, with the context it is given, takes nothing from the guard.
 func TestSendByIsOfItsOwnCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		r.activate()
 		other := r.newClient()
 		asks := OTPFunc(func(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
@@ -232,12 +232,12 @@ func TestSendByIsOfItsOwnCall(t *testing.T) {
 		remote := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.HTTPClient = slow }), r.state, withOTP(asks))
 		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
 		time.Sleep(time.Minute) // nothing comes later either
-		r.wantTooLate(err)
+		r.checkTooLate(err)
 	})
 }
 
-// drain uses up every second of the rig's codes.
-func drain(t *testing.T, r *rig) {
+// drain uses up every second of the fixture's codes.
+func drain(t *testing.T, r *fixture) {
 	t.Helper()
 	for {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
@@ -274,7 +274,7 @@ func TestNothingIsSentAfterASuspension(t *testing.T) {
 		"not suspended": {sent: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			r.activate()
 			var asleep time.Duration
 			now := func() time.Time { return suspended(t, time.Now(), asleep) }
@@ -286,7 +286,7 @@ func TestNothingIsSentAfterASuspension(t *testing.T) {
 			remote := r.newRemote(client, r.state, withNow(now))
 			err := remote.Unlock(t.Context(), r.target, SendBy(now().Add(time.Minute)))
 			if !c.sent {
-				r.wantTooLate(err)
+				r.checkTooLate(err)
 			} else if err != nil {
 				t.Error(err)
 			}

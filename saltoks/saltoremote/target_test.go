@@ -2,7 +2,6 @@ package saltoremote
 
 import (
 	"errors"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,15 +15,15 @@ import (
 func TestOutdatedTarget(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		change func(r *rig)
+		change func(r *fixture)
 	}{
-		{"linked before the IQ required codes", func(r *rig) { r.target.OTPRequired = false }},
-		{"the link names another IQ", func(r *rig) {
+		{"linked before the IQ required codes", func(r *fixture) { r.target.OTPRequired = false }},
+		{"the link names another IQ", func(r *fixture) {
 			other := r.sim.AddIQ(string(r.site), saltokstest.IQ{Name: "Cellar"})
 			r.activateIQ(saltoks.IQID(other.ID))
 			r.target.IQ = saltoks.IQID(other.ID)
 		}},
-		{"the lock was attached to another IQ", func(r *rig) {
+		{"the lock was attached to another IQ", func(r *fixture) {
 			other := r.sim.AddIQ(string(r.site), saltokstest.IQ{Name: "Cellar"})
 			r.activateIQ(saltoks.IQID(other.ID))
 			r.sim.AttachLock(string(r.target.Lock), other.ID)
@@ -32,7 +31,7 @@ func TestOutdatedTarget(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t)
+				r := newFixture(t)
 				r.activate()
 				r.remote.local.start = 0 // the same codes in every run: none is right by chance
 				ctx := t.Context()
@@ -71,28 +70,10 @@ func TestOutdatedTarget(t *testing.T) {
 	}
 }
 
-// activateIQ activates another IQ for the same user.
-func (r *rig) activateIQ(iq saltoks.IQID) {
-	r.t.Helper()
-	r.must(r.act.Begin(r.t.Context(), r.site, iq))
-	r.must(r.act.RequestPIN(r.t.Context(), r.site, iq, saltoks.PINByMail))
-	r.must(r.act.Confirm(r.t.Context(), r.site, iq, r.pin()))
-}
-
-// commands is how many locking requests were sent.
-func (r *rig) commands() (n int) {
-	for _, line := range r.sent() {
-		if strings.HasSuffix(line, "/locking") {
-			n++
-		}
-	}
-	return n
-}
-
 // A target is sent again once SALTO has forgotten the wrong code.
 func TestOutdatedTargetIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		r.activate()
 		old := r.target
 		old.OTPRequired = false
@@ -113,7 +94,7 @@ func TestWrongCodeStillCounts(t *testing.T) {
 	for _, name := range []string{"lock unchanged", "lock unreadable"} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t)
+				r := newFixture(t)
 				r.activate()
 				r.sim.Fault(saltokstest.ClockSkew)
 				if name == "lock unreadable" {

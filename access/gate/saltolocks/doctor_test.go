@@ -18,7 +18,7 @@ import (
 )
 
 // issues are what the doctor says, as "severity code about".
-func (r *rig) issues(d *saltolocks.Doctor, codes bool) (list []string) {
+func (r *fixture) issues(d *saltolocks.Doctor, codes bool) (list []string) {
 	r.Helper()
 	doors, err := r.store.Doors(r.Context(), "loft")
 	r.ok(err)
@@ -73,7 +73,7 @@ func TestDoctorOnTheWorld(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRigWith(t, !c.unlinked, saltokstest.Config{World: c.world})
+				r := newFixtureWith(t, !c.unlinked, saltokstest.Config{World: c.world})
 				if got := r.issues(r.locks.Doctor(nil), false); !slices.Equal(got, c.want) {
 					t.Fatalf("got %q, want %q", got, c.want)
 				}
@@ -90,23 +90,23 @@ func TestDoctorOnTheWorld(t *testing.T) {
 func TestDoctorOnFaults(t *testing.T) {
 	const ground, first = " IQ IQ Ground Floor", " IQ IQ First Floor"
 	for name, c := range map[string]struct {
-		fault  func(*rig)
+		fault  func(*fixture)
 		want   []string
 		checks int // codes sent
 	}{
-		"healthy": {func(*rig) {}, nil, 2},
-		"restore required": {func(r *rig) { r.sim.Fault(saltokstest.RestoreRequired, saltokstest.Target(r.site.IQs[0].ID)) },
+		"healthy": {func(*fixture) {}, nil, 2},
+		"restore required": {func(r *fixture) { r.sim.Fault(saltokstest.RestoreRequired, saltokstest.Target(r.site.IQs[0].ID)) },
 			[]string{"critical restore_required" + ground}, 1},
-		"secret rotated by the phone app": {func(r *rig) { r.sim.Fault(saltokstest.AppRotatedSecret) },
+		"secret rotated by the phone app": {func(r *fixture) { r.sim.Fault(saltokstest.AppRotatedSecret) },
 			[]string{"critical app_login" + first, "critical app_login" + ground}, 2},
-		"one-time codes blocked": {func(r *rig) {
+		"one-time codes blocked": {func(r *fixture) {
 			r.sim.Fault(saltokstest.OTPBlocked, saltokstest.On("/locking"))
 			r.do("unlock", r.tap("front"))
 		}, []string{"critical blocked" + ground}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, true)
+				r := newFixture(t, true)
 				c.fault(r)
 				r.sim.ForgetRequests()
 				d := r.locks.Doctor(nil)
@@ -130,7 +130,7 @@ func TestDoctorOnFaults(t *testing.T) {
 }
 
 // checks counts the codes that were sent to be checked.
-func (r *rig) checks() (n int) {
+func (r *fixture) checks() (n int) {
 	for _, q := range r.sim.Requests() {
 		if q.Method == "PUT" {
 			n++
@@ -141,7 +141,7 @@ func (r *rig) checks() (n int) {
 
 func TestDoctorOnTheConsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, true)
+		r := newFixture(t, true)
 		now := r.sim.Now()
 		for want, c := range map[string]struct {
 			status saltoauth.ConnectionStatus
@@ -178,7 +178,7 @@ func TestDoctorOnTheConsent(t *testing.T) {
 // The consent grows old, runs out, and is renewed: the doctor says so each time.
 func TestDoctorThroughTheLifeOfAConsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, true)
+		r := newFixture(t, true)
 		d := r.locks.Doctor(func(ctx context.Context) (saltoauth.ConnectionStatus, error) { return r.auth.Status(ctx, r.conn.ID) })
 		says := func(want string) {
 			t.Helper()
@@ -212,7 +212,7 @@ func TestDoctorOnAWrongClientSecret(t *testing.T) {
 	for _, name := range []string{"connection", "connection, the token still valid", "password"} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, true)
+				r := newFixture(t, true)
 				doctor := r.locks.Doctor(func(ctx context.Context) (saltoauth.ConnectionStatus, error) { return r.auth.Status(ctx, r.conn.ID) })
 				if name == "password" {
 					doctor = r.locks.Doctor(nil)

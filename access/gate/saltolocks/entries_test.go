@@ -9,16 +9,15 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/saltoks"
-	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
-func TestSALTOsLogSettlesWhatWasUnconfirmed(t *testing.T) {
+func TestEntriesSettleUnconfirmedCommands(t *testing.T) {
 	for _, action := range []access.Action{access.Unlock, access.OfficeMode, access.Lock} {
 		t.Run(string(action), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, true)
+				r := newFixture(t, true)
 				reader := r.locks.Entries(saltolocks.EntriesConfig{})
 				if action == access.Lock {
 					r.want(r.do(access.OfficeMode, r.tap("front")), gate.Accepted, "")
@@ -54,7 +53,7 @@ func TestSALTOsLogSettlesWhatWasUnconfirmed(t *testing.T) {
 
 func TestEntriesAreReadOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, true)
+		r := newFixture(t, true)
 		reader := r.locks.Entries(saltolocks.EntriesConfig{})
 		report, err := r.gate.Ingest(t.Context(), reader)
 		r.ok(err)
@@ -92,10 +91,10 @@ func TestEntriesAreReadOnce(t *testing.T) {
 }
 
 // A cloud so slow that it carries a start out after the lock that came later:
-// the door is open, and its log tells who holds it.
+// the door is open, and its log shows who holds it.
 func TestALateStartIsHeldAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, true)
+		r := newFixture(t, true)
 		reader := r.locks.Entries(saltolocks.EntriesConfig{})
 		held := func(when string, want int) {
 			t.Helper()
@@ -135,7 +134,7 @@ func TestALateStartIsHeldAgain(t *testing.T) {
 // Only remote commands of the connection's own user are ours.
 func TestMeaningIsOurs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, true)
+		r := newFixture(t, true)
 		reader := r.locks.Entries(saltolocks.EntriesConfig{})
 		self := r.sim.World().Users[0].ID
 		for _, c := range []struct {
@@ -158,7 +157,7 @@ func TestAnotherUsersOpeningSettlesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := saltokstest.DefaultWorld()
 		w.Sites[0].IQs[0].WithoutOTP = true
-		r := newRigWith(t, false, saltokstest.Config{World: w})
+		r := newFixtureWith(t, false, saltokstest.Config{World: w})
 		other := r.sim.AddUser(saltokstest.User{Email: "other@quay.example", Password: "Quay-Other-71"})
 		r.sim.AddMember(r.site.ID, saltokstest.Member{User: other.Email})
 		remote := r.remoteOf(other)
@@ -176,28 +175,6 @@ func TestAnotherUsersOpeningSettlesNothing(t *testing.T) {
 		}
 		r.want(r.do(access.Unlock, tap), gate.Unconfirmed, gate.CauseNoAnswer)
 	})
-}
-
-// remoteOf is a Remote of another SALTO user.
-func (r *rig) remoteOf(user saltokstest.User) *saltoremote.Remote {
-	r.Helper()
-	env := saltoks.Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API(), Events: r.sim.Events()}
-	tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
-		Environment: env,
-		Credentials: saltoauth.Credentials{ClientID: r.sim.ClientID(), ClientSecret: saltoks.NewSecret(r.sim.ClientSecret())},
-		User:        user.Email,
-		Password:    saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
-		HTTPClient:  r.sim.HTTPClient(),
-		Now:         r.sim.Now,
-	})
-	r.ok(err)
-	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: tokens, HTTPClient: r.sim.HTTPClient()})
-	r.ok(err)
-	remote, err := saltoremote.NewRemote(saltoremote.Config{
-		Client: client, State: r.state, User: saltoks.Identity{Environment: env.Name, Subject: user.Subject}, Now: r.sim.Now,
-	})
-	r.ok(err)
-	return remote
 }
 
 // Rows that appear behind newer ones are found within the overlap, or by a deep
@@ -218,7 +195,7 @@ func TestLateEntries(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, true)
+				r := newFixture(t, true)
 				c.config.From = r.sim.Now().Add(-24 * time.Hour)
 				reader := r.locks.Entries(c.config)
 				lock, user := r.site.Locks[1].ID, r.sim.World().Users[0].Email
@@ -245,7 +222,7 @@ func TestLateEntries(t *testing.T) {
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, true)
+		r := newFixture(t, true)
 		if _, _, err := r.locks.Entries(saltolocks.EntriesConfig{Overlap: -1}).Poll(t.Context(), ""); err == nil {
 			t.Error("a negative overlap was accepted")
 		}

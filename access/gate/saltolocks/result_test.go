@@ -9,11 +9,11 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// TestResultOfWhatNobodyKnows: an error that does not say what became of the
+// TestResultOfUnknownErrors: an error that does not say what became of the
 // command is never "nothing happened".
-func TestResultOfWhatNobodyKnows(t *testing.T) {
+func TestResultOfUnknownErrors(t *testing.T) {
 	for _, err := range []error{
-		errors.New("somebody's error"), saltoks.ErrOTPInvalid, fmt.Errorf("lost: %w", saltoks.ErrNotFound), &saltoks.PanicError{In: "x"},
+		errors.New("the host's error"), saltoks.ErrOTPInvalid, fmt.Errorf("lost: %w", saltoks.ErrNotFound), &saltoks.PanicError{In: "x"},
 		&saltoks.APIError{}, &saltoks.APIError{Status: 200}, &saltoks.APIError{Status: 500, Code: "2203"}, &saltoks.APIError{Status: 400, Code: "3102", InnerCode: "new"},
 	} {
 		if r := result(err); r.Outcome != gate.Unconfirmed || !r.Cause.Valid() || r.Err != err {

@@ -18,9 +18,9 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-func TestTheMainJob(t *testing.T) {
+func TestUnlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, true)
+		r := newFixture(t, true)
 		lock := r.site.Locks[0].ID
 		receipt := r.do(access.Unlock, r.tap("front"))
 		r.want(receipt, gate.Accepted, "")
@@ -52,7 +52,7 @@ func TestTheMainJob(t *testing.T) {
 
 func TestOneCommandOnTheWire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, true)
+		r := newFixture(t, true)
 		tap := r.tap("front")
 		first := r.do(access.Unlock, tap)
 		second := r.do(access.Unlock, tap)
@@ -67,7 +67,7 @@ func TestOneCommandOnTheWire(t *testing.T) {
 
 func TestIQNotActivated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, false)
+		r := newFixture(t, false)
 		r.want(r.do(access.Unlock, r.tap("front")), gate.Denied, gate.CauseIQNotActivated)
 		if n := len(r.sim.Requests()); n != 0 {
 			t.Errorf("%d calls were made", n)
@@ -79,13 +79,13 @@ func TestAnIQWithoutCodesNeedsNoActivation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := saltokstest.DefaultWorld()
 		w.Sites[0].IQs[0].WithoutOTP = true
-		r := newRigWith(t, false, saltokstest.Config{World: w})
+		r := newFixtureWith(t, false, saltokstest.Config{World: w})
 		r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
 	})
 }
 
 func TestAnotherSite(t *testing.T) {
-	r := newRig(t, true)
+	r := newFixture(t, true)
 	other, err := saltolocks.New(saltolocks.Config{Client: r.client, Remote: r.remote, Site: "another"})
 	r.ok(err)
 	d, err := r.store.Door(t.Context(), "loft", "front")
@@ -111,9 +111,9 @@ func TestAnotherSite(t *testing.T) {
 
 // A clock that jumped back between the claim and the command does not make the
 // time for sending longer: what counts is what the gate says is left.
-func TestTheTimeLeftCountsNotTheClock(t *testing.T) {
+func TestTimeLeftCountsNotTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, true)
+		r := newFixture(t, true)
 		r.sim.Clock().Advance(2 * time.Hour) // the token has run out, and
 		r.sim.Fault(saltokstest.Slow, saltokstest.On("/connect/token"), saltokstest.Delay(3*time.Second))
 		d, err := r.store.Door(t.Context(), "loft", "front")
@@ -131,13 +131,13 @@ func TestTheTimeLeftCountsNotTheClock(t *testing.T) {
 	})
 }
 
-func TestCatalogue(t *testing.T) {
+func TestCatalog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := saltokstest.DefaultWorld()
 		w.Sites[0].Locks = append(w.Sites[0].Locks, saltokstest.Lock{Name: "Loose", IQ: "none"}, saltokstest.Lock{Name: "Asleep", IQ: "IQ Ground Floor", Offline: true},
 			saltokstest.Lock{Name: "Cellar", IQ: "IQ Cellar"})
 		w.Sites[0].IQs = append(w.Sites[0].IQs, saltokstest.IQ{Name: "IQ Cellar", Offline: true, WithoutOTP: true})
-		r := newRigWith(t, false, saltokstest.Config{World: w})
+		r := newFixtureWith(t, false, saltokstest.Config{World: w})
 		r.activate(saltoks.IQID(r.site.IQs[0].ID), r.sim.World().Users[0].Email)
 		r.sim.ForgetRequests()
 		got := map[string]gate.Cause{}
@@ -195,21 +195,21 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// A link that is outdated costs one command: SALTO blocks nobody, and the other
+// A link that is outdated costs one command: SALTO blocks no user, and the other
 // doors of the IQ keep working.
 func TestOutdatedLink(t *testing.T) {
-	for name, outdate := range map[string]func(r *rig){
-		"linked before the IQ required codes": func(r *rig) {
+	for name, outdate := range map[string]func(r *fixture){
+		"linked before the IQ required codes": func(r *fixture) {
 			r.relink("front", func(l *gate.Link) { l.NeedsCode = false })
 		},
-		"the link names another IQ": func(r *rig) {
+		"the link names another IQ": func(r *fixture) {
 			r.relink("front", func(l *gate.Link) { l.Gateway = r.site.IQs[1].ID })
 		},
-		"the lock was attached to another IQ": func(r *rig) { r.sim.AttachLock(r.site.Locks[0].ID, r.site.IQs[1].ID) },
+		"the lock was attached to another IQ": func(r *fixture) { r.sim.AttachLock(r.site.Locks[0].ID, r.site.IQs[1].ID) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, true)
+				r := newFixture(t, true)
 				sibling := r.site.Locks[slices.IndexFunc(r.site.Locks, func(l saltokstest.Lock) bool { return l.Name == "Bicycle Store" })]
 				_, err := r.doors.Link(t.Context(), gate.LinkRequest{Door: "shed", Lock: sibling.ID, AccessType: access.AccessOnly})
 				r.ok(err)
@@ -235,19 +235,10 @@ func TestOutdatedLink(t *testing.T) {
 	}
 }
 
-// relink changes the stored link of a door.
-func (r *rig) relink(door string, change func(*gate.Link)) {
-	r.Helper()
-	d, err := r.store.Door(r.Context(), "loft", door)
-	r.ok(err)
-	change(&d.Link)
-	r.ok(r.store.PutDoor(r.Context(), "loft", d))
-}
-
 // Disconnect in one process ends the commands of another within 30 seconds.
 func TestDisconnectInAnotherProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, true)
+		r := newFixture(t, true)
 		other, err := saltoauth.NewAuthorizer(saltoauth.Config{
 			Environment: saltoks.Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API(), Events: r.sim.Events()},
 			Credentials: saltoauth.Credentials{
@@ -265,6 +256,36 @@ func TestDisconnectInAnotherProcess(t *testing.T) {
 		}
 		if r.commands() != 1 {
 			t.Errorf("%d commands", r.commands())
+		}
+	})
+}
+
+// TestCatalogUnderFaults: a list that cannot be read to its end is an
+// error, and a lock that cannot be moved says why.
+func TestCatalogUnderFaults(t *testing.T) {
+	for _, part := range []string{"/activated_iqs", "/iqs", "/locks"} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newFixture(t, true)
+			r.sim.Fault(saltokstest.HTML502, saltokstest.On(part), saltokstest.Count(-1))
+			var last error
+			for _, last = range r.locks.Locks(t.Context()) {
+			}
+			if !errors.Is(last, gate.ErrUnavailable) {
+				t.Errorf("%s: %v", part, last)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t, true)
+		r.sim.Fault(saltokstest.RestoreRequired, saltokstest.Target(r.site.IQs[0].ID))
+		for lock, err := range r.locks.Locks(t.Context()) {
+			r.ok(err)
+			if lock.Link.Lock == r.site.Locks[0].ID && lock.Problem != gate.CauseRestoreRequired {
+				t.Errorf("problem %q", lock.Problem)
+			}
+		}
+		for range r.locks.Locks(t.Context()) {
+			break
 		}
 	})
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
-// TestEveryLockType: what kind of lock hangs on the IQ decides nothing, and a
+// TestEveryLockType: the type of a lock changes nothing, and a
 // door controller with a strike or a magnet is one more kind, also one that no
 // version of this library has heard of.
 func TestEveryLockType(t *testing.T) {
@@ -30,7 +30,7 @@ func TestEveryLockType(t *testing.T) {
 		for _, kind := range types {
 			w.Sites[0].Locks = append(w.Sites[0].Locks, saltokstest.Lock{Name: kind, Type: kind})
 		}
-		r := newRigWith(t, true, saltokstest.Config{World: w})
+		r := newFixtureWith(t, true, saltokstest.Config{World: w})
 		byName := map[string]string{}
 		for lock, err := range r.locks.Locks(t.Context()) {
 			r.ok(err)
@@ -53,12 +53,12 @@ func TestEveryLockType(t *testing.T) {
 	})
 }
 
-// TestFobsStaySALTOs: what hands do at a door is in SALTO's log with its
+// TestFobsAreNotChanged: what hands do at a door is in SALTO's log with its
 // provenance, in no row of the door log and in no check-in; and nothing that is
 // done here takes a fob, a key code or a right away, or gives one.
-func TestFobsStaySALTOs(t *testing.T) {
+func TestFobsAreNotChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, true)
+		r := newFixture(t, true)
 		lock, user := r.site.Locks[0].ID, r.sim.World().Users[0].Email
 		reader := r.locks.Entries(saltolocks.EntriesConfig{From: r.sim.Now()})
 		hands := func() {
@@ -139,7 +139,7 @@ func TestFobsStaySALTOs(t *testing.T) {
 // other.
 func TestTwoSites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, true)
+		r := newFixture(t, true)
 		second := r.sim.AddSite(saltokstest.Site{
 			Name: "Quay House", Members: []saltokstest.Member{{User: r.sim.World().Users[0].Email}},
 			IQs: []saltokstest.IQ{{Name: "IQ Quay", WithoutOTP: true}}, Locks: []saltokstest.Lock{{Name: "Quay Door"}},
@@ -180,7 +180,7 @@ func TestReconnectKeepsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := saltokstest.DefaultWorld()
 		w.Users = append(w.Users, saltokstest.User{Email: "other@quay.example", Password: "Quay-Other-71"})
-		r := newRigWith(t, true, saltokstest.Config{World: w})
+		r := newFixtureWith(t, true, saltokstest.Config{World: w})
 		_, err := r.doors.Rename(t.Context(), "front", "Harbour Gate")
 		r.ok(err)
 		r.want(r.do(access.OfficeMode, r.tap("office")), gate.Accepted, "")
@@ -240,7 +240,7 @@ func TestReconnectKeepsEverything(t *testing.T) {
 // holds it open; the hold is over here once SALTO's log was read.
 func TestScheduleEndsOfficeMode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // it is 01:00 at the site
-		r := newRig(t, true)
+		r := newFixture(t, true)
 		lock := r.site.Locks[1].ID
 		r.sim.SetSchedule(lock, &saltokstest.Schedule{
 			Monday: true, Tuesday: true, Wednesday: true, Thursday: true, Friday: true, Saturday: true, Sunday: true,

@@ -29,7 +29,7 @@ type cell struct {
 	what    string // for people
 	fault   string // the simulator's name; empty for storage and clock
 	options []saltokstest.FaultOption
-	prepare func(*rig)
+	prepare func(*fixture)
 
 	outcome  gate.Outcome
 	cause    gate.Cause
@@ -81,18 +81,18 @@ func (b *broken) Settle(ctx context.Context, s storage.Settlement) (storage.Sett
 	return strike(b, "Settle", func() (storage.Settled, error) { return b.Store.Settle(ctx, s) })
 }
 
-// failing makes the rig's gate stand on a storage that fails.
-func failing(call string, after bool) func(*rig) {
-	return func(r *rig) {
+// failing gives the fixture's gate a storage that fails.
+func failing(call string, after bool) func(*fixture) {
+	return func(r *fixture) {
 		b := &broken{r.store, call, after}
 		var err error
 		r.gate, err = gate.New(gate.Config{Site: "loft", Facts: b, Records: b, Locks: r.locks, Now: r.sim.Now})
 		r.ok(err)
-		r.heal = func() { b.call = "" }
+		r.repair = func() { b.call = "" }
 	}
 }
 
-func expired(r *rig) { r.sim.Clock().Advance(2 * time.Hour) }
+func expired(r *fixture) { r.sim.Clock().Advance(2 * time.Hour) }
 
 // matrix is the whole of it. docs/fault-matrix.md is made of it.
 func matrix() []cell {
@@ -105,12 +105,12 @@ func matrix() []cell {
 		{step: "", what: "nothing", outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
 		{step: read, what: "storage fails", prepare: failing("Lookup", false), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable, lost: true, free: true},
 		{step: facts, what: "storage fails", prepare: failing("Load", false), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable, lost: true, free: true},
-		{step: decide, what: "the tap is ten seconds old", prepare: func(r *rig) { r.ago = gate.SendWithin }, outcome: gate.Denied, cause: gate.CauseDeadline, rows: 1},
+		{step: decide, what: "the tap is ten seconds old", prepare: func(r *fixture) { r.ago = gate.SendWithin }, outcome: gate.Denied, cause: gate.CauseDeadline, rows: 1},
 		{step: claim, what: "storage fails", prepare: failing("Begin", false), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable, lost: true, free: true},
 		{step: claim, what: "storage commits, its answer is lost", prepare: failing("Begin", true), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable, lost: true},
 
 		{step: send, what: "every seat of the plan is taken", fault: saltokstest.SeatsFull, outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
-		{step: send, what: "enum values nobody has seen", fault: saltokstest.UnknownEnumValues, options: []saltokstest.FaultOption{saltokstest.Count(-1)}, outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
+		{step: send, what: "unknown enum values", fault: saltokstest.UnknownEnumValues, options: []saltokstest.FaultOption{saltokstest.Count(-1)}, outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
 		{step: send, what: "the consent is 90 days old", fault: saltokstest.Day90, outcome: gate.NotSent, cause: gate.CauseReauthorize},
 		{step: send, what: "the identity server is away", fault: saltokstest.IdentityOutage, prepare: expired, outcome: gate.NotSent, cause: gate.CauseCloudUnavailable},
 		{step: send, what: "the identity server rotates and answers 502", fault: saltokstest.TokenEndpoint502AfterRotation, prepare: expired, outcome: gate.NotSent, cause: gate.CauseCloudUnavailable},
@@ -179,7 +179,7 @@ func TestFaultMatrix(t *testing.T) {
 }
 
 func (c cell) run(t *testing.T, action access.Action) {
-	r := newRig(t, true)
+	r := newFixture(t, true)
 	if c.prepare != nil {
 		c.prepare(r)
 	}
@@ -202,8 +202,8 @@ func (c cell) run(t *testing.T, action access.Action) {
 	if got := r.moved(0); got != c.moves {
 		t.Errorf("got %d movements, want %d", got, c.moves)
 	}
-	if r.heal != nil {
-		r.heal()
+	if r.repair != nil {
+		r.repair()
 	}
 	// The host tries again, twice; then two minutes pass, with Recover.
 	for range 2 {

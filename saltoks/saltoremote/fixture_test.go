@@ -20,9 +20,9 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// rig is a simulator with one SALTO user's Remote on it. More Remotes on the
-// same rig are more processes of one installation, or another one.
-type rig struct {
+// fixture is a simulator with one SALTO user's Remote on it. More Remotes on the
+// same fixture are more processes of one installation, or another one.
+type fixture struct {
 	t      *testing.T
 	sim    *saltokstest.Sim
 	tokens *simTokens
@@ -37,14 +37,14 @@ type rig struct {
 	target Target
 }
 
-func newRig(t *testing.T) *rig { return newRigWith(t, saltokstest.Config{}) }
+func newFixture(t *testing.T) *fixture { return newFixtureWith(t, saltokstest.Config{}) }
 
-func newRigWith(t *testing.T, cfg saltokstest.Config) *rig {
+func newFixtureWith(t *testing.T, cfg saltokstest.Config) *fixture {
 	t.Helper()
 	sim := saltokstest.New(t, cfg)
 	world := sim.World()
 	site := world.Sites[0]
-	r := &rig{t: t, sim: sim, tokens: &simTokens{sim: sim, user: world.Users[0]}, site: saltoks.SiteID(site.ID)}
+	r := &fixture{t: t, sim: sim, tokens: &simTokens{sim: sim, user: world.Users[0]}, site: saltoks.SiteID(site.ID)}
 	r.client = r.newClient()
 	r.store = &countingStore{Store: saltostate.NewMemoryStore()}
 	r.state = r.newState(r.store)
@@ -60,7 +60,7 @@ func newRigWith(t *testing.T, cfg saltokstest.Config) *rig {
 	return r
 }
 
-func (r *rig) newClient(set ...func(*saltoks.Config)) *saltoks.Client {
+func (r *fixture) newClient(set ...func(*saltoks.Config)) *saltoks.Client {
 	r.t.Helper()
 	env := saltoks.Environment{Name: "simulator", Issuer: r.sim.Issuer(), API: r.sim.API(), Events: r.sim.Events()}
 	cfg := saltoks.Config{Environment: env, Tokens: r.tokens, HTTPClient: r.sim.HTTPClient(), Limiter: saltoks.NoRateLimit()}
@@ -75,7 +75,7 @@ func (r *rig) newClient(set ...func(*saltoks.Config)) *saltoks.Client {
 }
 
 // newState seals every State of a test with the same key.
-func (r *rig) newState(store saltostate.Store) *saltostate.State {
+func (r *fixture) newState(store saltostate.Store) *saltostate.State {
 	r.t.Helper()
 	s, err := saltostate.New(saltostate.Config{Store: store, Sealer: faulttest.Sealer()})
 	if err != nil {
@@ -84,7 +84,7 @@ func (r *rig) newState(store saltostate.Store) *saltostate.State {
 	return s
 }
 
-func (r *rig) newRemote(c *saltoks.Client, s *saltostate.State, changes ...func(*Config)) *Remote {
+func (r *fixture) newRemote(c *saltoks.Client, s *saltostate.State, changes ...func(*Config)) *Remote {
 	r.t.Helper()
 	cfg := Config{Client: c, State: s, User: saltoks.Identity{Environment: "simulator", Subject: r.tokens.user.Subject}, Now: r.sim.Now}
 	for _, change := range changes {
@@ -98,7 +98,7 @@ func (r *rig) newRemote(c *saltoks.Client, s *saltostate.State, changes ...func(
 }
 
 // activate walks the whole way and forgets the requests it took.
-func (r *rig) activate() {
+func (r *fixture) activate() {
 	r.t.Helper()
 	r.requestPIN()
 	r.must(r.act.Confirm(r.t.Context(), r.site, r.iq, r.pin()))
@@ -106,7 +106,7 @@ func (r *rig) activate() {
 }
 
 // requestPIN brings the activation to where the PIN is under way, by mail.
-func (r *rig) requestPIN() {
+func (r *fixture) requestPIN() {
 	r.t.Helper()
 	r.must(r.act.Begin(r.t.Context(), r.site, r.iq))
 	r.must(r.act.RequestPIN(r.t.Context(), r.site, r.iq, saltoks.PINByMail))
@@ -114,7 +114,7 @@ func (r *rig) requestPIN() {
 
 // loseConfirmation confirms the PIN and hears nothing, neither of that nor when
 // it asks what became of it.
-func (r *rig) loseConfirmation() {
+func (r *fixture) loseConfirmation() {
 	r.t.Helper()
 	r.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("PUT "))
 	r.sim.Fault(saltokstest.HTTP500, saltokstest.On("activated_iqs"), saltokstest.Count(-1))
@@ -124,7 +124,7 @@ func (r *rig) loseConfirmation() {
 	r.sim.ClearFaults()
 }
 
-func (r *rig) must(s ActivationState, err error) ActivationState {
+func (r *fixture) must(s ActivationState, err error) ActivationState {
 	r.t.Helper()
 	if err != nil {
 		r.t.Fatal(err)
@@ -135,7 +135,7 @@ func (r *rig) must(s ActivationState, err error) ActivationState {
 var fourDigits = regexp.MustCompile(`\b\d{4}\b`)
 
 // pin is the newest IQ PIN that SALTO has sent.
-func (r *rig) pin() saltoks.IQPIN {
+func (r *fixture) pin() saltoks.IQPIN {
 	r.t.Helper()
 	inbox := r.sim.Inbox()
 	if len(inbox) == 0 {
@@ -150,7 +150,7 @@ func (r *rig) pin() saltoks.IQPIN {
 
 // wrongPIN is a PIN whose codes are proven wrong: of 361 seconds that SALTO
 // accepts, one has the same five characters now and then.
-func (r *rig) wrongPIN() saltoks.IQPIN {
+func (r *fixture) wrongPIN() saltoks.IQPIN {
 	r.t.Helper()
 	doc, err := r.act.load(r.t.Context(), siteIQ{r.site, r.iq})
 	if err != nil {
@@ -182,7 +182,7 @@ func (r *rig) wrongPIN() saltoks.IQPIN {
 }
 
 // sent returns "METHOD /path" of the recorded requests to the API.
-func (r *rig) sent() []string {
+func (r *fixture) sent() []string {
 	var out []string
 	for _, q := range r.sim.Requests() {
 		if q.Part == "api" {
@@ -304,3 +304,23 @@ func (s *countingStore) Update(ctx context.Context, key string, fn func(context.
 func withNow(now func() time.Time) func(*Config) { return func(cfg *Config) { cfg.Now = now } }
 
 func withOTP(p OTPProvider) func(*Config) { return func(cfg *Config) { cfg.OTP = p } }
+
+// activateIQ activates another IQ for the same user.
+func (r *fixture) activateIQ(iq saltoks.IQID) {
+	r.t.Helper()
+	r.must(r.act.Begin(r.t.Context(), r.site, iq))
+	r.must(r.act.RequestPIN(r.t.Context(), r.site, iq, saltoks.PINByMail))
+	r.must(r.act.Confirm(r.t.Context(), r.site, iq, r.pin()))
+}
+
+// commands is how many locking requests were sent.
+func (r *fixture) commands() (n int) {
+	for _, line := range r.sent() {
+		if strings.HasSuffix(line, "/locking") {
+			n++
+		}
+	}
+	return n
+}
+
+func second[A, B any](_ A, b B) B { return b }

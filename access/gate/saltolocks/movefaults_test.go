@@ -24,25 +24,25 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// closedRow is one thing that is wrong between the gate and the lock.
-type closedRow struct {
+// faultRow is one thing that is wrong between the gate and the lock.
+type faultRow struct {
 	name     string
-	with     func(*house)
+	with     func(*faultFixture)
 	outcome  gate.Outcome
 	cause    gate.Cause
 	is       error
 	commands int // that reached SALTO
 	moves    int
-	stays    bool // nothing here mends it
+	stays    bool // the fault does not end
 }
 
-func closedRows() []closedRow {
+func faultRows() []faultRow {
 	const never = gate.NotSent
-	past := func(h *house) { h.now = func() time.Time { return h.sim.Now().Add(-time.Hour) } }
-	return []closedRow{
-		{name: "nothing", with: func(*house) {}, outcome: gate.Accepted, commands: 1, moves: 1},
-		{name: "context: over before", with: func(h *house) { h.stop() }, outcome: never, cause: gate.CauseCancelled},
-		{name: "context: over once it is claimed", with: badTokens(func(h *house, ctx context.Context) (saltoks.Token, error) {
+	past := func(h *faultFixture) { h.now = func() time.Time { return h.sim.Now().Add(-time.Hour) } }
+	return []faultRow{
+		{name: "nothing", with: func(*faultFixture) {}, outcome: gate.Accepted, commands: 1, moves: 1},
+		{name: "context: over before", with: func(h *faultFixture) { h.stop() }, outcome: never, cause: gate.CauseCancelled},
+		{name: "context: over once it is claimed", with: badTokens(func(h *faultFixture, ctx context.Context) (saltoks.Token, error) {
 			h.stop()
 			return h.auth.Tokens(h.conn).Token(ctx)
 		}), outcome: gate.Accepted, commands: 1, moves: 1},
@@ -55,49 +55,49 @@ func closedRows() []closedRow {
 		{name: "clock: the Remote's is zero", with: badRemoteClock(func(time.Time) time.Time { return time.Time{} }), outcome: never, cause: gate.CauseDeadline},
 		{name: "clock: the Remote's is an hour ahead", with: badRemoteClock(func(t time.Time) time.Time { return t.Add(time.Hour) }), outcome: never, cause: gate.CauseDeadline},
 		{name: "clock: the Remote's is an hour behind", with: badRemoteClock(func(t time.Time) time.Time { return t.Add(-time.Hour) }), outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1},
-		{name: "clock: both are an hour behind", with: func(h *house) {
+		{name: "clock: both are an hour behind", with: func(h *faultFixture) {
 			badRemoteClock(func(t time.Time) time.Time { return t.Add(-time.Hour) })(h)
 			past(h)
 		}, outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1, stays: true},
 
-		{name: "tokens: panic", with: badTokens(func(*house, context.Context) (saltoks.Token, error) { panic(plantedPanic) }), outcome: never, cause: gate.CauseInternal},
-		{name: "tokens: an empty one", with: badTokens(func(*house, context.Context) (saltoks.Token, error) { return saltoks.Token{}, nil }), outcome: never, cause: gate.CauseCloudUnavailable},
-		{name: "tokens: the consent is over", with: badTokens(func(*house, context.Context) (saltoks.Token, error) { return saltoks.Token{}, saltoks.ErrReauthorize }), outcome: never, cause: gate.CauseReauthorize, is: saltoks.ErrReauthorize},
-		{name: "tokens: disconnected", with: func(h *house) {
+		{name: "tokens: panic", with: badTokens(func(*faultFixture, context.Context) (saltoks.Token, error) { panic(plantedPanic) }), outcome: never, cause: gate.CauseInternal},
+		{name: "tokens: an empty one", with: badTokens(func(*faultFixture, context.Context) (saltoks.Token, error) { return saltoks.Token{}, nil }), outcome: never, cause: gate.CauseCloudUnavailable},
+		{name: "tokens: the consent is over", with: badTokens(func(*faultFixture, context.Context) (saltoks.Token, error) { return saltoks.Token{}, saltoks.ErrReauthorize }), outcome: never, cause: gate.CauseReauthorize, is: saltoks.ErrReauthorize},
+		{name: "tokens: disconnected", with: func(h *faultFixture) {
 			h.before = func() {
 				_, err := h.auth.Disconnect(h.Context(), h.conn.ID, saltoauth.AcknowledgeDisconnect)
 				h.ok(err)
 			}
 		}, outcome: never, cause: gate.CauseReauthorize, is: saltoauth.ErrNotConnected, stays: true},
-		{name: "tokens: another user's", with: badTokens(func(h *house, ctx context.Context) (saltoks.Token, error) {
+		{name: "tokens: another user's", with: badTokens(func(h *faultFixture, ctx context.Context) (saltoks.Token, error) {
 			token, err := h.auth.Tokens(h.conn).Token(ctx)
-			token.Subject = "somebody-else"
+			token.Subject = "another-user"
 			return token, err
 		}), outcome: never, cause: gate.CauseInternal, is: saltoremote.ErrOtherUser},
-		{name: "tokens: refused", with: badTokens(func(h *house, _ context.Context) (saltoks.Token, error) {
+		{name: "tokens: refused", with: badTokens(func(h *faultFixture, _ context.Context) (saltoks.Token, error) {
 			return saltoks.Token{Access: saltoks.NewSecret("stale"), Subject: h.conn.Subject}, nil
 		}), outcome: gate.Refused, cause: gate.CauseTokenRefused, commands: 1},
-		{name: "tokens: too late", with: badTokens(func(_ *house, ctx context.Context) (saltoks.Token, error) {
+		{name: "tokens: too late", with: badTokens(func(_ *faultFixture, ctx context.Context) (saltoks.Token, error) {
 			<-ctx.Done()
 			return saltoks.Token{}, ctx.Err()
 		}), outcome: never, cause: gate.CauseDeadline},
 
-		{name: "store: fails", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) { return nil, errHost }), outcome: never, cause: gate.CauseStoreUnavailable, is: errHost},
-		{name: "store: its database is not reached", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) {
+		{name: "store: fails", with: badDocs(func(*faultFixture, context.Context, []byte) ([]byte, error) { return nil, errHost }), outcome: never, cause: gate.CauseStoreUnavailable, is: errHost},
+		{name: "store: its database is not reached", with: badDocs(func(*faultFixture, context.Context, []byte) ([]byte, error) {
 			return nil, &net.OpError{Op: "dial", Err: errHost}
 		}), outcome: never, cause: gate.CauseStoreUnavailable, is: errHost},
-		{name: "store: panics", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) { panic(plantedPanic) }), outcome: never, cause: gate.CauseInternal},
-		{name: "store: blocks", with: badDocs(func(_ *house, ctx context.Context, _ []byte) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }), outcome: never, cause: gate.CauseDeadline},
-		{name: "store: garbage", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) { return []byte("garbage"), nil }), outcome: never, cause: gate.CauseInternal, is: saltostate.ErrSealed},
-		{name: "store: half of it", with: badDocs(func(_ *house, _ context.Context, doc []byte) ([]byte, error) { return doc[:len(doc)/2], nil }), outcome: never, cause: gate.CauseInternal, is: saltostate.ErrSealed},
-		{name: "store: nothing", with: badDocs(func(*house, context.Context, []byte) ([]byte, error) { return nil, nil }), outcome: gate.Denied, cause: gate.CauseIQNotActivated},
+		{name: "store: panics", with: badDocs(func(*faultFixture, context.Context, []byte) ([]byte, error) { panic(plantedPanic) }), outcome: never, cause: gate.CauseInternal},
+		{name: "store: blocks", with: badDocs(func(_ *faultFixture, ctx context.Context, _ []byte) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }), outcome: never, cause: gate.CauseDeadline},
+		{name: "store: garbage", with: badDocs(func(*faultFixture, context.Context, []byte) ([]byte, error) { return []byte("garbage"), nil }), outcome: never, cause: gate.CauseInternal, is: saltostate.ErrSealed},
+		{name: "store: half of it", with: badDocs(func(_ *faultFixture, _ context.Context, doc []byte) ([]byte, error) { return doc[:len(doc)/2], nil }), outcome: never, cause: gate.CauseInternal, is: saltostate.ErrSealed},
+		{name: "store: nothing", with: badDocs(func(*faultFixture, context.Context, []byte) ([]byte, error) { return nil, nil }), outcome: gate.Denied, cause: gate.CauseIQNotActivated},
 
 		{name: "code: panics", with: badCode(func(context.Context) (saltoks.OTP, error) { panic(plantedPanic) }), outcome: never, cause: gate.CauseInternal, stays: true},
 		{name: "code: fails", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, errHost }), outcome: never, cause: gate.CauseInternal, is: errHost, stays: true},
 		{name: "code: empty", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, nil }), outcome: never, cause: gate.CauseInternal, stays: true},
 		{name: "code: no code", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("a b\n"), nil }), outcome: never, cause: gate.CauseInternal, stays: true},
 		{name: "code: wrong", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil }), outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1, stays: true},
-		{name: "code: used up, and the next one comes in time", with: func(h *house) {
+		{name: "code: used up, and the next one comes in time", with: func(h *faultFixture) {
 			h.before = func() {
 				for range 200 {
 					if h.remote.Unlock(h.Context(), h.target(), saltoremote.SendBy(h.sim.Now().Add(time.Millisecond))) != nil {
@@ -107,27 +107,27 @@ func closedRows() []closedRow {
 			}
 		}, outcome: gate.Accepted, commands: 1, moves: 1, stays: true},
 
-		{name: "client: closed", with: func(h *house) { h.before = func() { h.ok(h.client.Close(h.Context())) } }, outcome: never, cause: gate.CauseInternal, is: saltoks.ErrClientClosed, stays: true},
-		{name: "limiter: too many at once", with: func(h *house) {
+		{name: "client: closed", with: func(h *faultFixture) { h.before = func() { h.ok(h.client.Close(h.Context())) } }, outcome: never, cause: gate.CauseInternal, is: saltoks.ErrClientClosed, stays: true},
+		{name: "limiter: too many at once", with: func(h *faultFixture) {
 			limiter, err := saltoks.NewLimiter(saltoks.LimiterConfig{Commands: 0.01, CommandBurst: 1})
 			h.ok(err)
 			h.clients = append(h.clients, func(cfg *saltoks.Config) { cfg.Limiter = limiter })
 			h.before = func() { h.ok(h.remote.Lock(h.Context(), h.target())); h.sim.ForgetRequests() }
 		}, outcome: never, cause: gate.CauseRateLimited, is: saltoks.ErrRateLimited, stays: true},
-		{name: "logger: panics", with: func(h *house) {
+		{name: "logger: panics", with: func(h *faultFixture) {
 			h.clients = append(h.clients, func(cfg *saltoks.Config) { cfg.Logger = slog.New(panickyHandler{}) })
 		}, outcome: gate.Accepted, commands: 1, moves: 1},
 
-		{name: "wire: panics", with: badWire(func(*house, *http.Request, http.RoundTripper) (*http.Response, error) { panic(plantedPanic) }), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "wire: panics once it is sent", with: badWire(func(_ *house, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+		{name: "wire: panics", with: badWire(func(*faultFixture, *http.Request, http.RoundTripper) (*http.Response, error) { panic(plantedPanic) }), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+		{name: "wire: panics once it is sent", with: badWire(func(_ *faultFixture, r *http.Request, next http.RoundTripper) (*http.Response, error) {
 			_, _ = next.RoundTrip(r)
 			panic(plantedPanic)
 		}), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, moves: 1},
-		{name: "wire: neither an answer nor an error", with: badWire(func(*house, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil }), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "wire: fails with our token in its text", with: badWire(func(_ *house, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+		{name: "wire: neither an answer nor an error", with: badWire(func(*faultFixture, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil }), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+		{name: "wire: fails with our token in its text", with: badWire(func(_ *faultFixture, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
 			return nil, fmt.Errorf("sending %v: %w", r.Header, errHost)
 		}), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, is: errHost},
-		{name: "wire: no connection", with: func(h *house) {
+		{name: "wire: no connection", with: func(h *faultFixture) {
 			right := h.transport
 			dead := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errHost }}
 			h.transport = tripFunc(func(r *http.Request) (*http.Response, error) {
@@ -137,7 +137,7 @@ func closedRows() []closedRow {
 				return right.RoundTrip(r)
 			})
 		}, outcome: never, cause: gate.CauseCloudUnavailable, is: errHost},
-		{name: "wire: no connection in time", with: func(h *house) {
+		{name: "wire: no connection in time", with: func(h *faultFixture) {
 			right := h.transport
 			dead := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 				<-time.After(time.Minute)
@@ -151,40 +151,40 @@ func closedRows() []closedRow {
 			})
 		}, outcome: never, cause: gate.CauseDeadline, is: context.DeadlineExceeded},
 
-		{name: "answer: empty", with: says(200, ""), outcome: gate.Accepted},
-		{name: "answer: a page", with: says(200, "<html>log in to the wifi</html>"), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "answer: 200 with a code", with: says(200, `{"ErrorCode":"1501"}`), outcome: gate.Refused, cause: gate.CauseRefused},
-		{name: "answer: a redirect", with: says(302, ""), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "answer: a permanent redirect", with: says(308, ""), outcome: gate.Refused, cause: gate.CauseRefused},
-		{name: "answer: 400 with no reason", with: says(400, ""), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "answer: 400, a code nobody knows", with: says(400, inner("door_on_fire")), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "answer: 400, not valid", with: says(400, `{"ErrorCode":"1101"}`), outcome: gate.Refused, cause: gate.CauseRefused},
-		{name: "answer: 400, not found", with: says(400, `{"ErrorCode":"2202"}`), outcome: gate.Refused, cause: gate.CauseLockGone, is: saltoks.ErrNotFound},
-		{name: "answer: 400, half of it", with: says(400, inner("otp_blocked")[:60]), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "answer: 400, cut after its code", with: says(400, strings.TrimSuffix(inner("otp_blocked"), "}")), outcome: gate.Refused, cause: gate.CauseOTPBlocked, is: saltoks.ErrOTPBlocked, stays: true},
-		{name: "answer: 403, PIN not changed", with: says(403, inner("pin_not_changed")), outcome: gate.Refused, cause: gate.CausePINNotChanged},
-		{name: "answer: 403", with: says(403, ""), outcome: gate.Refused, cause: gate.CauseForbidden},
-		{name: "answer: 403, no subscription", with: says(403, `{"ErrorCode":"2212"}`), outcome: gate.Refused, cause: gate.CauseNoSubscription},
-		{name: "answer: 403, not released", with: says(403, `{"ErrorCode":"2210"}`), outcome: gate.Refused, cause: gate.CauseRefused, is: saltoks.ErrSiteNotReleased},
-		{name: "answer: 400, not released", with: says(400, `{"ErrorCode":"2210"}`), outcome: gate.Refused, cause: gate.CauseRefused, is: saltoks.ErrSiteNotReleased},
-		{name: "answer: 403, restore", with: says(403, `{"ErrorCode":"2203","Message":"Iq restore required"}`), outcome: gate.Refused, cause: gate.CauseRestoreRequired},
-		{name: "answer: 403, restore as an inner code", with: says(403, inner("restore_required")), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "answer: 401 with a code", with: says(401, `{"ErrorCode":"1500"}`), outcome: gate.Refused, cause: gate.CauseTokenRefused},
-		{name: "answer: 404", with: says(404, ""), outcome: gate.Refused, cause: gate.CauseLockGone},
-		{name: "answer: 405", with: says(405, ""), outcome: gate.Refused, cause: gate.CauseRefused},
-		{name: "answer: 500 that repeats what was sent", with: badWire(func(_ *house, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+		{name: "answer: empty", with: reply(200, ""), outcome: gate.Accepted},
+		{name: "answer: a page", with: reply(200, "<html>log in to the wifi</html>"), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+		{name: "answer: 200 with a code", with: reply(200, `{"ErrorCode":"1501"}`), outcome: gate.Refused, cause: gate.CauseRefused},
+		{name: "answer: a redirect", with: reply(302, ""), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+		{name: "answer: a permanent redirect", with: reply(308, ""), outcome: gate.Refused, cause: gate.CauseRefused},
+		{name: "answer: 400 with no reason", with: reply(400, ""), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+		{name: "answer: 400, an unknown code", with: reply(400, inner("door_on_fire")), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+		{name: "answer: 400, not valid", with: reply(400, `{"ErrorCode":"1101"}`), outcome: gate.Refused, cause: gate.CauseRefused},
+		{name: "answer: 400, not found", with: reply(400, `{"ErrorCode":"2202"}`), outcome: gate.Refused, cause: gate.CauseLockGone, is: saltoks.ErrNotFound},
+		{name: "answer: 400, half of it", with: reply(400, inner("otp_blocked")[:60]), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+		{name: "answer: 400, cut after its code", with: reply(400, strings.TrimSuffix(inner("otp_blocked"), "}")), outcome: gate.Refused, cause: gate.CauseOTPBlocked, is: saltoks.ErrOTPBlocked, stays: true},
+		{name: "answer: 403, PIN not changed", with: reply(403, inner("pin_not_changed")), outcome: gate.Refused, cause: gate.CausePINNotChanged},
+		{name: "answer: 403", with: reply(403, ""), outcome: gate.Refused, cause: gate.CauseForbidden},
+		{name: "answer: 403, no subscription", with: reply(403, `{"ErrorCode":"2212"}`), outcome: gate.Refused, cause: gate.CauseNoSubscription},
+		{name: "answer: 403, not released", with: reply(403, `{"ErrorCode":"2210"}`), outcome: gate.Refused, cause: gate.CauseRefused, is: saltoks.ErrSiteNotReleased},
+		{name: "answer: 400, not released", with: reply(400, `{"ErrorCode":"2210"}`), outcome: gate.Refused, cause: gate.CauseRefused, is: saltoks.ErrSiteNotReleased},
+		{name: "answer: 403, restore", with: reply(403, `{"ErrorCode":"2203","Message":"Iq restore required"}`), outcome: gate.Refused, cause: gate.CauseRestoreRequired},
+		{name: "answer: 403, restore as an inner code", with: reply(403, inner("restore_required")), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
+		{name: "answer: 401 with a code", with: reply(401, `{"ErrorCode":"1500"}`), outcome: gate.Refused, cause: gate.CauseTokenRefused},
+		{name: "answer: 404", with: reply(404, ""), outcome: gate.Refused, cause: gate.CauseLockGone},
+		{name: "answer: 405", with: reply(405, ""), outcome: gate.Refused, cause: gate.CauseRefused},
+		{name: "answer: 500 that repeats what was sent", with: badWire(func(_ *faultFixture, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
 			sent, _ := io.ReadAll(r.Body)
 			return answer(r, 500, fmt.Sprintf(`{"Message":%q}`, r.Header.Get("Authorization")+string(sent))), nil
 		}), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
 	}
 }
 
-// TestFailClosed: whatever is wrong below the gate, at most one command is on
+// TestMoveUnderFaults: whatever is wrong below the gate, at most one command is on
 // the wire, every one of them has its row in the log before, the receipt says
-// what is known and no more, no secret is in anything, and mended, the door
+// what is known and no more, no secret is in anything, and repaired, the door
 // opens.
-func TestFailClosed(t *testing.T) {
-	for _, row := range closedRows() {
+func TestMoveUnderFaults(t *testing.T) {
+	for _, row := range faultRows() {
 		for _, action := range []access.Action{access.Unlock, access.OfficeMode} {
 			t.Run(row.name+"/"+string(action), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { row.run(t, action) })
@@ -193,8 +193,8 @@ func TestFailClosed(t *testing.T) {
 	}
 }
 
-func (row closedRow) run(t *testing.T, action access.Action) {
-	h := &house{rig: newRig(t, true)}
+func (row faultRow) run(t *testing.T, action access.Action) {
+	h := &faultFixture{fixture: newFixture(t, true)}
 	time.Sleep(time.Minute) // the codes of the activation are old ones
 	h.tokens, h.docs, h.transport, h.now, h.clock = h.auth.Tokens(h.conn), h.kept, h.wire, h.sim.Now, h.sim.Now
 	h.ctx, h.stop = context.WithCancel(t.Context())
@@ -253,7 +253,7 @@ func (row closedRow) run(t *testing.T, action access.Action) {
 	if !row.stays {
 		again, err := h.gate.Unlock(t.Context(), h.tap("front"))
 		if err != nil || !again.Opened() {
-			t.Errorf("mended, the door does not open: %s %q %v %v", again.Outcome, again.Cause, again.Err, err)
+			t.Errorf("repaired, the door does not open: %s %q %v %v", again.Outcome, again.Cause, again.Err, err)
 		}
 	}
 
@@ -279,10 +279,10 @@ func (row closedRow) run(t *testing.T, action access.Action) {
 	}
 }
 
-// TestMoveFailsClosed: what no gate would ask is refused as well.
-func TestMoveFailsClosed(t *testing.T) {
+// TestMoveRefusesFaultyCommands: what no gate would ask is refused as well.
+func TestMoveRefusesFaultyCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, true)
+		r := newFixture(t, true)
 		d, err := r.store.Door(t.Context(), "loft", "front")
 		r.ok(err)
 		soon := func() time.Duration { return 5 * time.Second }

@@ -9,8 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,31 +20,9 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// parts is what one Remote is made of, and what one command is called with. A
-// row makes one of them fail while on is set.
-type parts struct {
-	*rig
-	on        *atomic.Bool
-	ctx       context.Context
-	stop      context.CancelFunc // ends ctx
-	tokens    saltoks.TokenSource
-	store     saltostate.Store
-	sealer    saltostate.Sealer
-	transport http.RoundTripper
-	now       func() time.Time
-	client    []func(*saltoks.Config)
-	remote    []func(*Config)
-	commands  []CommandOption
-	target    Target
-	before    func() // the command
-
-	mu  sync.Mutex
-	log strings.Builder
-}
-
-// closedRow is one thing that is wrong on the way to an unlock. After it was
-// mended, the same Remote opens the door.
-type closedRow struct {
+// faultRow is one thing that is wrong on the way to an unlock. After it was
+// repaired, the same Remote opens the door.
+type faultRow struct {
 	name string
 	with func(*parts)
 
@@ -63,9 +39,9 @@ func foreignError(status int) error {
 	return fmt.Errorf("%w: %w", faulttest.ErrHost, &saltoks.APIError{Status: status})
 }
 
-// closedRows is the whole of it, in the order of the way of one unlock.
-func closedRows() []closedRow {
-	return []closedRow{
+// faultRows is the whole of it, in the order of the way of one unlock.
+func faultRows() []faultRow {
+	return []faultRow{
 		{name: "nothing", verdict: "accepted", commands: 1, moves: 1, with: func(*parts) {}},
 
 		{name: "target: zero", says: "Site is required; Lock is required", with: func(p *parts) { p.target = Target{} }},
@@ -90,7 +66,7 @@ func closedRows() []closedRow {
 			badClock(func(t time.Time) time.Time { return t.Add(off) })(p)
 			sendBy(10*time.Second, badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
 				off = time.Hour
-				return p.rig.tokens.Token(ctx)
+				return p.fixture.tokens.Token(ctx)
 			}))(p)
 		}},
 		{name: "clock: jumps an hour back, and the time passes", is: saltoks.ErrSendBy, with: func(p *parts) {
@@ -113,7 +89,7 @@ func closedRows() []closedRow {
 				if asked++; asked == 2 { // the first is asked whose it is
 					off = time.Hour
 				}
-				return p.rig.tokens.Token(ctx)
+				return p.fixture.tokens.Token(ctx)
 			}))(p)
 		}},
 
@@ -133,7 +109,7 @@ func closedRows() []closedRow {
 		{name: "store: has nothing", is: saltoks.ErrIQNotActivated, says: "activate it first", with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return nil, nil })},
 		{name: "store: an empty document", is: saltostate.ErrSealed, with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return []byte{}, nil })},
 		{name: "store: garbage", is: saltostate.ErrSealed, says: "give the sealer the key", with: badGet(func(*parts, context.Context, []byte) ([]byte, error) {
-			return []byte("\x01\x00\x01\x09garbage of somebody"), nil
+			return []byte("\x01\x00\x01\x09garbage of another"), nil
 		})},
 		{name: "store: half a document", is: saltostate.ErrSealed, with: badGet(func(_ *parts, _ context.Context, doc []byte) ([]byte, error) { return doc[:len(doc)/2], nil })},
 		{name: "store: one bit off", is: saltostate.ErrSealed, with: badGet(func(_ *parts, _ context.Context, doc []byte) ([]byte, error) {
@@ -144,7 +120,7 @@ func closedRows() []closedRow {
 		{name: "store: of a newer release", says: "upgrade this process", with: func(p *parts) { p.swap(iqDocs.Name, 9, p.id(), p.sealer) }},
 		{name: "store: of a release long gone", says: "no longer reads", with: func(p *parts) { p.swap(iqDocs.Name, 0, p.id(), p.sealer) }},
 		{name: "store: another subject's document", is: saltostate.ErrSealed, with: func(p *parts) {
-			p.swap(iqDocs.Name, iqDocs.Version, userindex.ID("simulator", "somebody-else")+"/x/y", p.sealer)
+			p.swap(iqDocs.Name, iqDocs.Version, userindex.ID("simulator", "another-user")+"/x/y", p.sealer)
 		}},
 		{name: "store: another kind of document", is: saltostate.ErrSealed, with: func(p *parts) { p.swap("owner", iqDocs.Version, p.id(), p.sealer) }},
 		{name: "store: sealed with a key we lack", is: saltostate.ErrSealed, says: "does not have", with: func(p *parts) {
@@ -177,8 +153,8 @@ func closedRows() []closedRow {
 		{name: "tokens: the consent is over", is: saltoks.ErrReauthorize, says: "reconnect", with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { return saltoks.Token{}, saltoks.ErrReauthorize })},
 		{name: "tokens: an empty one", says: "empty access token", with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { return saltoks.Token{}, nil })},
 		{name: "tokens: another user's", is: ErrOtherUser, says: "make the Remote with the Subject", with: badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
-			token, err := p.rig.tokens.Token(ctx)
-			token.Subject = "somebody-else"
+			token, err := p.fixture.tokens.Token(ctx)
+			token.Subject = "another-user"
 			return token, err
 		})},
 		{name: "tokens: a deadline shorter than the refresh", is: context.DeadlineExceeded, with: badTokens(func(_ *parts, ctx context.Context) (saltoks.Token, error) {
@@ -190,17 +166,17 @@ func closedRows() []closedRow {
 		})},
 		{name: "tokens: too late for its caller", is: context.Canceled, with: badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
 			p.stop()
-			return p.rig.tokens.Token(context.Background())
+			return p.fixture.tokens.Token(context.Background())
 		})},
 		{name: "tokens: past the send-by", is: saltoks.ErrSendBy, with: sendBy(10*time.Second, badTokens(func(_ *parts, ctx context.Context) (saltoks.Token, error) {
 			return saltoks.Token{}, faulttest.Until(ctx)
 		}))},
 		{name: "tokens: refused by SALTO", verdict: "refused", is: saltoks.ErrUnauthorized, says: "did not accept", commands: 1, with: badTokens(func(p *parts, _ context.Context) (saltoks.Token, error) {
-			return saltoks.Token{Access: saltoks.NewSecret("stale"), Subject: p.rig.tokens.user.Subject}, nil
+			return saltoks.Token{Access: saltoks.NewSecret("stale"), Subject: p.fixture.tokens.user.Subject}, nil
 		})},
 		{name: "tokens: refused, and Reject panics", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: func(p *parts) {
 			badTokens(func(p *parts, _ context.Context) (saltoks.Token, error) {
-				return saltoks.Token{Access: saltoks.NewSecret("stale"), Subject: p.rig.tokens.user.Subject}, nil
+				return saltoks.Token{Access: saltoks.NewSecret("stale"), Subject: p.fixture.tokens.user.Subject}, nil
 			})(p)
 			p.tokens = rejectTokens{p.tokens}
 		}},
@@ -226,7 +202,7 @@ func closedRows() []closedRow {
 			paused(time.Second)(p)
 			badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
 				time.AfterFunc(time.Millisecond, p.stop)
-				return p.rig.tokens.Token(ctx)
+				return p.fixture.tokens.Token(ctx)
 			})(p)
 		}},
 
@@ -319,19 +295,19 @@ func closedRows() []closedRow {
 	}
 }
 
-// TestFailClosed: whatever is wrong, at most one command is on the wire, the
+// TestRemoteUnderFaults: whatever is wrong, at most one command is on the wire, the
 // error says what became of it and what to do, holds no secret, and nothing is
-// left locked: mended, the same Remote opens the door.
-func TestFailClosed(t *testing.T) {
-	for _, row := range closedRows() {
+// left locked: repaired, the same Remote opens the door.
+func TestRemoteUnderFaults(t *testing.T) {
+	for _, row := range faultRows() {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { row.run(t) })
 		})
 	}
 }
 
-func (row closedRow) run(t *testing.T) {
-	r := newRig(t)
+func (row faultRow) run(t *testing.T) {
+	r := newFixture(t)
 	r.activate()
 	time.Sleep(time.Minute) // the code of the activation is an old one
 	p := newParts(t, r)
@@ -359,10 +335,10 @@ func (row closedRow) run(t *testing.T) {
 		t.Errorf("%d movements, want %d", n, row.moves)
 	}
 	if err := remote.Unlock(t.Context(), r.target); err != nil {
-		t.Errorf("mended, the door does not open: %v", err)
+		t.Errorf("repaired, the door does not open: %v", err)
 	}
 	if n := r.sim.Movements(lock); n != row.moves+1 {
-		t.Errorf("mended: %d movements, want %d", n, row.moves+1)
+		t.Errorf("repaired: %d movements, want %d", n, row.moves+1)
 	}
 
 	seen := p.logged()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -94,7 +95,7 @@ func badOpen(do func(p *parts, ctx context.Context, plain []byte) ([]byte, error
 // badCode takes the codes from a provider of the host's.
 func badCode(do func(p *parts, ctx context.Context) (saltoks.OTP, error)) func(*parts) {
 	return func(p *parts) {
-		right := p.rig.remote.local
+		right := p.fixture.remote.local
 		p.remote = append(p.remote, withOTP(OTPFunc(func(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
 			if p.on.Load() {
 				return do(p, ctx)
@@ -195,7 +196,7 @@ func paused(d time.Duration) func(*parts) {
 	}
 }
 
-// nilStore is a *MemoryStore nobody made, while it is on.
+// nilStore is a nil *MemoryStore while it is on.
 type nilStore struct {
 	p *parts
 	saltostate.Store
@@ -210,7 +211,7 @@ func (s nilStore) Get(ctx context.Context, key string) ([]byte, error) {
 }
 
 // id is the id of the user's document at the IQ.
-func (p *parts) id() string { return p.rig.remote.id(siteIQ{p.site, p.iq}) }
+func (p *parts) id() string { return p.fixture.remote.id(siteIQ{p.site, p.iq}) }
 
 // swap puts what another place, kind, version or key sealed where the document is.
 func (p *parts) swap(kind string, version uint16, from string, sealer saltostate.Sealer) {
@@ -238,8 +239,8 @@ func (p *parts) swap(kind string, version uint16, from string, sealer saltostate
 	badGet(func(_ *parts, _ context.Context, _ []byte) ([]byte, error) { return doc, nil })(p)
 }
 
-func newParts(t *testing.T, r *rig) *parts {
-	p := &parts{rig: r, on: new(atomic.Bool), tokens: r.tokens, store: r.store, sealer: faulttest.Sealer(), transport: r.sim.HTTPClient().Transport, now: r.sim.Now, target: r.target}
+func newParts(t *testing.T, r *fixture) *parts {
+	p := &parts{fixture: r, on: new(atomic.Bool), tokens: r.tokens, store: r.store, sealer: faulttest.Sealer(), transport: r.sim.HTTPClient().Transport, now: r.sim.Now, target: r.target}
 	p.ctx, p.stop = context.WithTimeout(t.Context(), 20*time.Second)
 	return p
 }
@@ -264,7 +265,7 @@ func (p *parts) build() *Remote {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	remoteConfig := Config{Client: client, State: state, User: saltoks.Identity{Environment: "simulator", Subject: p.rig.tokens.user.Subject}, Now: p.now}
+	remoteConfig := Config{Client: client, State: state, User: saltoks.Identity{Environment: "simulator", Subject: p.fixture.tokens.user.Subject}, Now: p.now}
 	for _, set := range p.remote {
 		set(&remoteConfig)
 	}
@@ -288,7 +289,7 @@ func (p *parts) searched(seen string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	secrets := map[string]string{"panic value": faulttest.PlantedPanic, "access token": p.rig.tokens.token, "IQ secret": doc.Secret.Reveal(), "IQ PIN": `pin":"` + doc.PIN.Reveal()}
+	secrets := map[string]string{"panic value": faulttest.PlantedPanic, "access token": p.fixture.tokens.token, "IQ secret": doc.Secret.Reveal(), "IQ PIN": `pin":"` + doc.PIN.Reveal()}
 	for _, q := range p.sim.Commands() {
 		// Five hex digits occur in ids: look for the code as a value.
 		if _, code, ok := strings.Cut(string(q.Body), `"otp":"`); ok && strings.Contains(seen, `otp\":\"`+strings.Trim(code, `"}`)) {
@@ -300,4 +301,26 @@ func (p *parts) searched(seen string) {
 			p.t.Errorf("the %s %q is in: %s", what, secret, seen)
 		}
 	}
+}
+
+// parts is what one Remote is made of, and what one command is called with. A
+// row makes one of them fail while on is set.
+type parts struct {
+	*fixture
+	on        *atomic.Bool
+	ctx       context.Context
+	stop      context.CancelFunc // ends ctx
+	tokens    saltoks.TokenSource
+	store     saltostate.Store
+	sealer    saltostate.Sealer
+	transport http.RoundTripper
+	now       func() time.Time
+	client    []func(*saltoks.Config)
+	remote    []func(*Config)
+	commands  []CommandOption
+	target    Target
+	before    func() // the command
+
+	mu  sync.Mutex
+	log strings.Builder
 }

@@ -16,48 +16,48 @@ import (
 
 // Every method that may wait, with a context that ended and with one that ends
 // after 50 ms while SALTO does not answer.
-func TestRemoteAndActivationHonourTheContext(t *testing.T) {
-	type verb func(context.Context, *rig) error
+func TestRemoteAndActivationHonorTheContext(t *testing.T) {
+	type verb func(context.Context, *fixture) error
 	state := func(_ ActivationState, err error) error { return err }
 	verbs := map[string]struct {
 		do        verb
 		activated bool
 		local     bool // it makes no call: the store is what takes long
 	}{
-		"Remote.Unlock":          {func(ctx context.Context, r *rig) error { return r.remote.Unlock(ctx, r.target) }, true, false},
-		"Remote.Lock":            {func(ctx context.Context, r *rig) error { return r.remote.Lock(ctx, r.target) }, true, false},
-		"Remote.StartOfficeMode": {func(ctx context.Context, r *rig) error { return r.remote.StartOfficeMode(ctx, r.target) }, true, false},
-		"Remote.Target": {func(ctx context.Context, r *rig) error {
+		"Remote.Unlock":          {func(ctx context.Context, r *fixture) error { return r.remote.Unlock(ctx, r.target) }, true, false},
+		"Remote.Lock":            {func(ctx context.Context, r *fixture) error { return r.remote.Lock(ctx, r.target) }, true, false},
+		"Remote.StartOfficeMode": {func(ctx context.Context, r *fixture) error { return r.remote.StartOfficeMode(ctx, r.target) }, true, false},
+		"Remote.Target": {func(ctx context.Context, r *fixture) error {
 			return second(r.remote.Target(ctx, r.site, r.target.Lock))
 		}, true, false},
-		"Activation.Begin": {func(ctx context.Context, r *rig) error { return state(r.act.Begin(ctx, r.site, r.iq)) }, false, false},
-		"Activation.RequestPIN": {func(ctx context.Context, r *rig) error {
+		"Activation.Begin": {func(ctx context.Context, r *fixture) error { return state(r.act.Begin(ctx, r.site, r.iq)) }, false, false},
+		"Activation.RequestPIN": {func(ctx context.Context, r *fixture) error {
 			return state(r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail))
 		}, false, false},
-		"Activation.Confirm": {func(ctx context.Context, r *rig) error { return state(r.act.Confirm(ctx, r.site, r.iq, r.pin())) }, false, false},
-		"Activation.Adopt": {func(ctx context.Context, r *rig) error {
+		"Activation.Confirm": {func(ctx context.Context, r *fixture) error { return state(r.act.Confirm(ctx, r.site, r.iq, r.pin())) }, false, false},
+		"Activation.Adopt": {func(ctx context.Context, r *fixture) error {
 			return state(r.act.Adopt(ctx, r.site, r.iq, saltoks.NewOTP("zzzzz")))
 		}, false, false},
-		"Activation.Restart":    {func(ctx context.Context, r *rig) error { return state(r.act.Restart(ctx, r.site, r.iq)) }, true, false},
-		"Activation.Deactivate": {func(ctx context.Context, r *rig) error { return state(r.act.Deactivate(ctx, r.site, r.iq)) }, true, false},
-		"Activation.Diagnose": {func(ctx context.Context, r *rig) error {
+		"Activation.Restart":    {func(ctx context.Context, r *fixture) error { return state(r.act.Restart(ctx, r.site, r.iq)) }, true, false},
+		"Activation.Deactivate": {func(ctx context.Context, r *fixture) error { return state(r.act.Deactivate(ctx, r.site, r.iq)) }, true, false},
+		"Activation.Diagnose": {func(ctx context.Context, r *fixture) error {
 			return second(r.act.Diagnose(ctx, r.site, r.iq, CheckCode()))
 		}, true, false},
-		"Activation.List": {func(ctx context.Context, r *rig) error {
+		"Activation.List": {func(ctx context.Context, r *fixture) error {
 			for _, err := range r.act.List(ctx, r.site) {
 				return err
 			}
 			return nil
 		}, true, false},
-		"LocalOTP.OTP": {func(ctx context.Context, r *rig) error {
+		"LocalOTP.OTP": {func(ctx context.Context, r *fixture) error {
 			for {
 				if _, err := r.remote.local.OTP(ctx, r.site, r.iq); err != nil {
 					return err
 				}
 			}
 		}, true, false},
-		"Activation.State":  {do: func(ctx context.Context, r *rig) error { return state(r.act.State(ctx, r.site, r.iq)) }, local: true},
-		"Activation.Resume": {do: func(ctx context.Context, r *rig) error { return state(r.act.Resume(ctx, r.site, r.iq)) }, local: true},
+		"Activation.State":  {do: func(ctx context.Context, r *fixture) error { return state(r.act.State(ctx, r.site, r.iq)) }, local: true},
+		"Activation.Resume": {do: func(ctx context.Context, r *fixture) error { return state(r.act.Resume(ctx, r.site, r.iq)) }, local: true},
 	}
 	for _, typ := range []reflect.Type{reflect.TypeFor[*Remote](), reflect.TypeFor[*Activation](), reflect.TypeFor[*LocalOTP]()} {
 		for _, name := range takeContext(typ) {
@@ -70,7 +70,7 @@ func TestRemoteAndActivationHonourTheContext(t *testing.T) {
 		for _, wait := range []time.Duration{0, 50 * time.Millisecond} {
 			t.Run(name+"/"+wait.String(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					r := newRig(t)
+					r := newFixture(t)
 					switch {
 					case c.activated:
 						r.activate()
@@ -128,7 +128,7 @@ func takeContext(typ reflect.Type) (names []string) {
 // its context.
 func TestActivationWaitsForTheOtherProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		other := r.newRemote(r.newClient(), r.newState(r.store.Store)).Activation()
 		r.sim.Fault(saltokstest.Slow, saltokstest.On("/secret"), saltokstest.Delay(5*time.Second))
 		done := make(chan error)
@@ -146,46 +146,6 @@ func TestActivationWaitsForTheOtherProcess(t *testing.T) {
 		}
 		if s := r.must(r.act.Begin(t.Context(), r.site, r.iq)); s.Step != StepSecretStored {
 			t.Errorf("%+v", s)
-		}
-	})
-}
-
-// The caller leaves while SALTO's answer is on its way into the store: it gets
-// there all the same.
-func TestTheSecretOutlivesItsCaller(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		slow := &slowStore{Store: r.store, before: cancel, d: time.Second}
-		act := r.newRemote(r.client, r.newState(slow)).Activation()
-		if s := r.must(act.Begin(ctx, r.site, r.iq)); s.Step != StepSecretStored || ctx.Err() == nil {
-			t.Errorf("%+v, %v", s, ctx.Err())
-		}
-		if s := r.must(r.act.State(t.Context(), r.site, r.iq)); s.Step != StepSecretStored {
-			t.Errorf("stored: %+v", s)
-		}
-	})
-}
-
-// slowStore takes d to write an IQ's document, as long as its context lives.
-type slowStore struct {
-	saltostate.Store
-	before func()
-	d      time.Duration
-}
-
-func (s *slowStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
-	return s.Store.Update(ctx, key, func(fctx context.Context, current []byte) ([]byte, error) {
-		next, err := fn(fctx, current)
-		if err != nil || key[:11] != "saltoks/iq/" {
-			return next, err
-		}
-		s.before()
-		select {
-		case <-time.After(s.d):
-			return next, nil
-		case <-ctx.Done():
-			return nil, ctx.Err()
 		}
 	})
 }

@@ -1,0 +1,383 @@
+package saltoremote
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
+	"github.com/doorkit/doorkit/saltoks/internal/userindex"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
+)
+
+func TestAdoptLeavesAnActivationAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.activate()
+		s, err := r.act.Adopt(t.Context(), r.site, r.iq, saltoks.NewOTP("zzzzz"))
+		if want := []string{"GET /v1.2/sites/S/iqs/Q", "GET /v1.2/me/S/activated_iqs"}; err != nil || s.Step != StepActivated || !cmp.Equal(want, r.sent()) {
+			t.Errorf("%+v, %v, requests %v", s, err, r.sent())
+		}
+	})
+}
+
+// conflictStore loses its lease once, after fn has run for an IQ's document.
+type conflictStore struct {
+	saltostate.Store
+	left int
+}
+
+type conflict struct{}
+
+func (conflict) Error() string  { return "the lease was lost" }
+func (conflict) Conflict() bool { return true }
+
+func (s *conflictStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	return s.Store.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, error) {
+		next, err := fn(ctx, current)
+		if err == nil && strings.HasPrefix(key, "saltoks/iq/") && s.left > 0 {
+			s.left--
+			return nil, conflict{}
+		}
+		return next, err
+	})
+}
+
+func TestTheSecretSurvivesALostLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixtureWith(t, saltokstest.Config{Switches: saltokstest.Switches{FirstSecretOnce: true}})
+		act := r.newRemote(r.client, r.newState(&conflictStore{r.store, 2})).Activation()
+		if s := r.must(act.Begin(t.Context(), r.site, r.iq)); s.Step != StepSecretStored {
+			t.Fatalf("%+v", s)
+		}
+		r.must(act.RequestPIN(t.Context(), r.site, r.iq, saltoks.PINByMail))
+		r.must(act.Confirm(t.Context(), r.site, r.iq, r.pin()))
+		want := []string{"GET /v1.2/sites/S/iqs/Q", "GET /v1.2/sites/S/iqs/Q/secret", "GET /v1.2/sites/S/iqs/Q/pin", "PUT /v1.2/sites/S/iqs/Q/pin"}
+		if diff := cmp.Diff(want, r.sent()); diff != "" {
+			t.Errorf("requests (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// SALTO's block is of the user at the IQ, whatever secret comes next.
+func TestANewSecretDoesNotCloseTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.activate()
+		ctx := t.Context()
+		r.sim.Fault(saltokstest.OTPBlocked)
+		if err := r.remote.Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrOTPBlocked) {
+			t.Fatal(err)
+		}
+		r.sim.Fault(saltokstest.RestoreRequired)
+		if err := r.client.IQs.Restore(ctx, r.site, r.iq); err != nil {
+			t.Fatal(err)
+		}
+		until := r.sim.Now().Add(21 * time.Minute)
+		if s := r.must(r.act.Restart(ctx, r.site, r.iq)); !s.BlockedUntil.Equal(until) {
+			t.Errorf("after Restart: %+v", s)
+		}
+		r.must(r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail))
+		if _, err := r.act.Confirm(ctx, r.site, r.iq, r.pin()); !errors.Is(err, saltoks.ErrOTPBlocked) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// A 2203 that means a missing right is not mistaken for an activation.
+func TestMissingRightIsNotAnActivation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		forbid := func(_ *http.Request) *http.Response {
+			return faulttest.Reply(403, `{"ErrorCode":"2203","Message":"User does not have permission."}`)
+		}
+		client := r.newClient(func(cfg *saltoks.Config) { cfg.Middleware = []saltoks.Middleware{answerOn("/secret", forbid)} })
+		_, err := r.newRemote(client, r.state).Activation().Begin(t.Context(), r.site, r.iq)
+		if _, elsewhere := errors.AsType[*ActivatedElsewhereError](err); elsewhere || !errors.Is(err, saltoks.ErrForbidden) {
+			t.Errorf("got %v", err)
+		}
+		// The same refusal with a record of this user at SALTO is one.
+		r.must(r.newRemote(r.client, r.newState(saltostate.NewMemoryStore())).Activation().Begin(t.Context(), r.site, r.iq))
+		_, err = r.newRemote(client, r.state).Activation().Begin(t.Context(), r.site, r.iq)
+		if _, elsewhere := errors.AsType[*ActivatedElsewhereError](err); !elsewhere {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// A bare 403 to Adopt was seen for a wrong code, so it counts as one.
+func TestBare403ToAdoptCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		bare := func(_ *http.Request) *http.Response { return faulttest.Reply(403, "") }
+		act := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.Middleware = []saltoks.Middleware{answerOn("/secret", bare)} }), r.state).Activation()
+		for i := range 3 {
+			_, err := act.Adopt(t.Context(), r.site, r.iq, saltoks.NewOTP("zzzzz"))
+			if want := []error{saltoks.ErrOTPInvalid, saltoks.ErrOTPInvalid, saltoks.ErrOTPBlocked}[i]; !errors.Is(err, want) {
+				t.Errorf("try %d: %v, want %v", i+1, err, want)
+			}
+		}
+	})
+}
+
+// answerOn answers requests to paths that end in suffix, without the network.
+func answerOn(suffix string, answer func(*http.Request) *http.Response) saltoks.Middleware {
+	return func(next http.RoundTripper) http.RoundTripper {
+		return faulttest.RoundTripper(func(q *http.Request) (*http.Response, error) {
+			if !strings.HasSuffix(q.URL.Path, suffix) {
+				return next.RoundTrip(q)
+			}
+			resp := answer(q)
+			resp.Request = q
+			return resp, nil
+		})
+	}
+}
+
+func TestSecretIsKeptAlthoughTheCallerIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixtureWith(t, saltokstest.Config{Switches: saltokstest.Switches{FirstSecretOnce: true}})
+		// The first try to store it fails once the secret is there.
+		r.store.broken, r.store.left = true, 2 // one read, the owner's document
+		_, err := r.act.Begin(t.Context(), r.site, r.iq)
+		if !errors.Is(err, errStore) || !isUnconfirmed(err) || !strings.Contains(err.Error(), "could not be stored") {
+			t.Fatalf("got %v", err)
+		}
+		r.store.broken = false
+		// SALTO gives it only once here: now there is a typed error that says so.
+		_, err = r.act.Begin(t.Context(), r.site, r.iq)
+		if elsewhere, ok := errors.AsType[*ActivatedElsewhereError](err); !ok || elsewhere.IQ != r.iq || !errors.Is(err, saltoks.ErrIQAlreadyActivated) {
+			t.Fatalf("got %v", err)
+		}
+	})
+}
+
+func TestActivatedElsewhereAndAdopt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		ctx := t.Context()
+		r.activate()
+		other := r.newRemote(r.newClient(), r.newState(saltostate.NewMemoryStore()))
+		act := other.Activation()
+		_, err := act.Begin(ctx, r.site, r.iq)
+		elsewhere, ok := errors.AsType[*ActivatedElsewhereError](err)
+		e, api := errors.AsType[*saltoks.APIError](err)
+		if !ok || !api || !e.Refused() || elsewhere.Site != r.site || !strings.Contains(err.Error(), "Activation.Adopt") {
+			t.Fatalf("got %v", err)
+		}
+		if s := r.must(act.State(ctx, r.site, r.iq)); s.Step != StepNotStarted {
+			t.Fatalf("after the refusal: %+v", s)
+		}
+		if _, err := act.Adopt(ctx, r.site, r.iq, saltoks.NewOTP("zzzzz")); !errors.Is(err, saltoks.ErrOTPInvalid) {
+			t.Fatalf("a wrong code: %v", err)
+		}
+		code, err := r.remote.local.OTP(ctx, r.site, r.iq)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := r.must(act.Adopt(ctx, r.site, r.iq, code)); s.Step != StepSecretStored || !s.Adopted {
+			t.Fatalf("after Adopt: %+v", s)
+		}
+		if _, err := act.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail); !errors.Is(err, ErrPINNotNeeded) {
+			t.Fatalf("a PIN after Adopt: %v", err)
+		}
+		if s, err := act.Confirm(ctx, r.site, r.iq, r.wrongPIN()); !errors.Is(err, saltoks.ErrOTPInvalid) || s.Step != StepSecretStored {
+			t.Fatalf("wrong PIN: %+v, %v", s, err)
+		}
+		// A lost answer proves nothing here: SALTO had the user activated before.
+		r.sim.Fault(saltokstest.AnswerLostBeforeMove, saltokstest.On("PUT "))
+		if s, err := act.Confirm(ctx, r.site, r.iq, r.wrongPIN()); !isUnconfirmed(err) || s.Step != StepConfirming {
+			t.Fatalf("lost: %+v, %v", s, err)
+		}
+		if s := r.must(act.Confirm(ctx, r.site, r.iq, r.pin())); s.Step != StepActivated {
+			t.Fatalf("after Confirm: %+v", s)
+		}
+		for _, remote := range []*Remote{other, r.remote} { // one secret, two installations
+			if err := remote.Unlock(ctx, r.target); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func TestAdoptIsHeldBackByTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		ctx := t.Context()
+		r.activate()
+		act := r.newRemote(r.newClient(), r.newState(saltostate.NewMemoryStore())).Activation()
+		for range 2 {
+			if _, err := act.Adopt(ctx, r.site, r.iq, saltoks.NewOTP("zzzzz")); !errors.Is(err, saltoks.ErrOTPInvalid) {
+				t.Fatal(err)
+			}
+		}
+		r.sim.ForgetRequests()
+		if _, err := act.Adopt(ctx, r.site, r.iq, saltoks.NewOTP("zzzzz")); !errors.Is(err, saltoks.ErrOTPBlocked) || len(r.sent()) != 0 {
+			t.Fatalf("%v, %d requests", err, len(r.sent()))
+		}
+	})
+}
+
+func TestRestartAfterAReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		ctx := t.Context()
+		r.activate()
+		if s, err := r.act.Restart(ctx, r.site, r.iq); !errors.Is(err, saltoks.ErrIQAlreadyActivated) || s.Step != StepActivated {
+			t.Fatalf("restarting what works: %+v, %v", s, err)
+		}
+		if got := r.sent(); len(got) != 1 || !strings.HasSuffix(got[0], "activated_iqs") {
+			t.Errorf("restarting what works sent %v", got)
+		}
+		if err := r.remote.Unlock(ctx, r.target); err != nil {
+			t.Fatal(err)
+		}
+		r.sim.Fault(saltokstest.RestoreRequired)
+		if err := r.remote.Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrRestoreRequired) && !errors.Is(err, saltoks.ErrForbidden) {
+			t.Fatalf("an IQ that was reset: %v", err)
+		}
+		if err := r.client.IQs.Restore(ctx, r.site, r.iq); err != nil {
+			t.Fatal(err)
+		}
+		for s, err := range r.act.List(ctx, r.site) {
+			if err != nil || s.IQ.ID == r.iq && s.Readiness != IQActivationLost {
+				t.Fatalf("%+v, %v", s, err)
+			}
+		}
+		if s := r.must(r.act.Restart(ctx, r.site, r.iq)); s.Step != StepSecretStored {
+			t.Fatalf("after Restart: %+v", s)
+		}
+		r.must(r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail))
+		r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin()))
+		if err := r.remote.Unlock(ctx, r.target); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestAStoreThatIsStuckAfterTheAnswer: the secret is there and the store takes
+// for ever: the step ends in some seconds and says what to do.
+func TestAStoreThatIsStuckAfterTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		stuck := &slowStore{Store: r.store, before: func() {}, d: time.Hour}
+		act := r.newRemote(r.client, r.newState(stuck)).Activation()
+		start := time.Now()
+		s, err := act.Begin(t.Context(), r.site, r.iq)
+		if took := time.Since(start); !isUnconfirmed(err) || s.Step != StepNotStarted || took > 2*saltostate.WriteLimit {
+			t.Errorf("after %v: %+v, %v", took, s, err)
+		}
+		if s := r.must(r.act.Begin(t.Context(), r.site, r.iq)); s.Step != StepSecretStored {
+			t.Errorf("repaired: %+v", s)
+		}
+	})
+}
+
+// An IQ whose name cannot be read is activated all the same.
+func TestActivationWithoutTheName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		act := *r.act
+		act.iqs = namelessIQs{act.iqs}
+		r.must(act.Begin(t.Context(), r.site, r.iq))
+		owner, err := saltostate.Load(t.Context(), r.state, userindex.Docs, userindex.ID("simulator", r.tokens.user.Subject))
+		if err != nil || owner == nil || len(owner.IQs) != 1 || owner.IQs[0].Name != "" {
+			t.Errorf("%+v, %v", owner, err)
+		}
+	})
+}
+
+type namelessIQs struct{ iqCalls }
+
+func (namelessIQs) Get(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.IQ, error) {
+	return saltoks.IQ{}, saltoks.ErrForbidden
+}
+
+// lateStore loses the lease of an IQ's document once, after fn has run, and is
+// slow to say so: then runs meanwhile.
+type lateStore struct {
+	saltostate.Store
+	meanwhile func()
+}
+
+func (s *lateStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	lost := false
+	err := s.Store.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, error) {
+		next, err := fn(ctx, current)
+		if lost = err == nil && strings.HasPrefix(key, "saltoks/iq/") && s.meanwhile != nil; lost {
+			return nil, conflict{}
+		}
+		return next, err
+	})
+	if lost {
+		meanwhile := s.meanwhile
+		s.meanwhile = nil
+		meanwhile()
+	}
+	return err
+}
+
+// TestALateSecretDoesNotUndoAnActivation: a process stops after it got the first
+// secret, and loses its lease. Meanwhile another one has gone the
+// whole way: what it stored stays.
+func TestALateSecretDoesNotUndoAnActivation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		late := &lateStore{r.store, r.activate}
+		act := r.newRemote(r.client, r.newState(late)).Activation()
+		if s, err := act.Begin(t.Context(), r.site, r.iq); err != nil || s.Step != StepActivated {
+			t.Errorf("%+v, %v", s, err)
+		}
+		if err := r.remote.Unlock(t.Context(), r.target); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// The caller leaves while SALTO's answer is on its way into the store: it gets
+// there all the same.
+func TestTheSecretOutlivesItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		slow := &slowStore{Store: r.store, before: cancel, d: time.Second}
+		act := r.newRemote(r.client, r.newState(slow)).Activation()
+		if s := r.must(act.Begin(ctx, r.site, r.iq)); s.Step != StepSecretStored || ctx.Err() == nil {
+			t.Errorf("%+v, %v", s, ctx.Err())
+		}
+		if s := r.must(r.act.State(t.Context(), r.site, r.iq)); s.Step != StepSecretStored {
+			t.Errorf("stored: %+v", s)
+		}
+	})
+}
+
+// slowStore takes d to write an IQ's document, as long as its context lives.
+type slowStore struct {
+	saltostate.Store
+	before func()
+	d      time.Duration
+}
+
+func (s *slowStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	return s.Store.Update(ctx, key, func(fctx context.Context, current []byte) ([]byte, error) {
+		next, err := fn(fctx, current)
+		if err != nil || key[:11] != "saltoks/iq/" {
+			return next, err
+		}
+		s.before()
+		select {
+		case <-time.After(s.d):
+			return next, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	})
+}
