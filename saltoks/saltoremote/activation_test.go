@@ -31,7 +31,8 @@ func TestActivationWalk(t *testing.T) {
 		if s := r.must(r.act.Begin(ctx, r.site, r.iq)); s.Step != StepSecretStored {
 			t.Fatalf("Begin again: %+v", s)
 		}
-		if s := r.must(r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail)); s.Step != StepPINRequested || s.Channel != saltoks.PINByMail || !s.PINRequestedAt.Equal(r.sim.Now()) {
+		s := r.must(r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail))
+		if s.Step != StepPINRequested || s.Channel != saltoks.PINByMail || !s.PINRequestedAt.Equal(r.sim.Now()) {
 			t.Fatalf("after RequestPIN: %+v", s)
 		}
 		r.must(r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINBySMS)) // resent, another way
@@ -43,7 +44,8 @@ func TestActivationWalk(t *testing.T) {
 		}
 		r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin())) // a double click
 		want := []string{
-			"GET /v1.2/sites/S/iqs/Q", "GET /v1.2/sites/S/iqs/Q/secret", "GET /v1.2/sites/S/iqs/Q/pin", "GET /v1.2/sites/S/iqs/Q/pin", "PUT /v1.2/sites/S/iqs/Q/pin",
+			"GET /v1.2/sites/S/iqs/Q", "GET /v1.2/sites/S/iqs/Q/secret", "GET /v1.2/sites/S/iqs/Q/pin", "GET /v1.2/sites/S/iqs/Q/pin",
+			"PUT /v1.2/sites/S/iqs/Q/pin",
 			"GET /v1.2/sites/S/iqs/Q", "GET /v1.2/me/S/activated_iqs", // the double click asks whether it still is
 		}
 		if diff := cmp.Diff(want, r.sent()); diff != "" {
@@ -287,7 +289,10 @@ func TestActivationKeepsItsSecrets(t *testing.T) {
 func TestDeactivate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := saltokstest.DefaultWorld()
-		world.Users = append(world.Users, saltokstest.User{Email: "other@harbour.example", Password: "Quay-Rope-19", Phone: "+31200000043", FirstName: "Other", LastName: "Hand"})
+		world.Users = append(
+			world.Users,
+			saltokstest.User{Email: "other@harbour.example", Password: "Quay-Rope-19", Phone: "+31200000043", FirstName: "Other", LastName: "Hand"},
+		)
 		r := newFixtureWith(t, saltokstest.Config{World: world})
 		ctx := t.Context()
 		r.activate()

@@ -44,7 +44,10 @@ func TestBreaker(t *testing.T) {
 		{"open to the last nanosecond", []step{{0, blocked}}, 21*time.Minute - 1, 21 * time.Minute},
 		{"closed after 21 minutes", []step{{0, blocked}}, 21 * time.Minute, 0},
 		{"after that it counts from the start", []step{{0, wrong}, {0, wrong}, {22 * time.Minute, wrong}}, 23 * time.Minute, 0},
-		{"and opens again", []step{{0, wrong}, {0, wrong}, {22 * time.Minute, wrong}, {22 * time.Minute, wrong}}, 23 * time.Minute, 43 * time.Minute},
+		{
+			"and opens again", []step{{0, wrong}, {0, wrong}, {22 * time.Minute, wrong}, {22 * time.Minute, wrong}}, 23 * time.Minute,
+			43 * time.Minute,
+		},
 		{"a command under way does not close it", []step{{0, wrong}, {0, wrong}, {1, ok}}, 2, 21 * time.Minute},
 		{"opened by a clock that was 22 minutes ahead", []step{{22 * time.Minute, blocked}}, 0, 0},
 		{"by one that was 20 minutes ahead, which may have been set back since", []step{{20 * time.Minute, blocked}}, 0, 41 * time.Minute},
@@ -91,7 +94,9 @@ func TestBreakerIsShared(t *testing.T) {
 		until := r.sim.Now().Add(21 * time.Minute)
 		r.sim.ClearFaults()
 		r.sim.ForgetRequests()
-		for _, verb := range []func(context.Context, Target, ...CommandOption) error{r.remote.Unlock, other.Unlock, other.Lock, r.remote.StartOfficeMode} {
+		for _, verb := range []func(
+			context.Context, Target, ...CommandOption,
+		) error{r.remote.Unlock, other.Unlock, other.Lock, r.remote.StartOfficeMode} {
 			err := verb(ctx, r.target)
 			held, ok := errors.AsType[*OTPBlockedError](err)
 			e, api := errors.AsType[*saltoks.APIError](err)

@@ -34,7 +34,9 @@ func TestRemoteAndActivationHonorTheContext(t *testing.T) {
 		"Activation.RequestPIN": {func(ctx context.Context, r *fixture) error {
 			return state(r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail))
 		}, false, false},
-		"Activation.Confirm": {func(ctx context.Context, r *fixture) error { return state(r.act.Confirm(ctx, r.site, r.iq, r.pin())) }, false, false},
+		"Activation.Confirm": {
+			func(ctx context.Context, r *fixture) error { return state(r.act.Confirm(ctx, r.site, r.iq, r.pin())) }, false, false,
+		},
 		"Activation.Adopt": {func(ctx context.Context, r *fixture) error {
 			return state(r.act.Adopt(ctx, r.site, r.iq, saltoks.NewOTP("zzzzz")))
 		}, false, false},

@@ -29,7 +29,10 @@ func TestFindings(t *testing.T) {
 		{"code taken", Symptoms{Status: ready, Checked: true}, FindingHealthy},
 		{"code taken, clock odd", Symptoms{Status: ready, Checked: true, ClockKnown: true, ClockOffset: 2 * time.Minute}, FindingHealthy},
 		{"wrong code, good clock", Symptoms{Status: ready, Command: wrong, ClockKnown: true}, FindingAppLogin},
-		{"wrong code in the check, good clock", Symptoms{Status: ready, Checked: true, Check: wrong, ClockKnown: true, ClockOffset: 90 * time.Second}, FindingAppLogin},
+		{
+			"wrong code in the check, good clock",
+			Symptoms{Status: ready, Checked: true, Check: wrong, ClockKnown: true, ClockOffset: 90 * time.Second}, FindingAppLogin,
+		},
 		{"wrong code, held back by now", Symptoms{Status: blocked, Command: wrong, ClockKnown: true}, FindingAppLogin},
 		{"wrong code, clock unknown", Symptoms{Status: ready, Command: wrong}, FindingWrongCode},
 		{"wrong code, clock behind", Symptoms{Status: ready, Command: wrong, ClockKnown: true, ClockOffset: -4 * time.Minute}, FindingClockSkew},
@@ -39,8 +42,14 @@ func TestFindings(t *testing.T) {
 		{"PIN not changed, then confirmed", Symptoms{Status: ready, Command: unchanged, Checked: true}, FindingHealthy},
 		{"held back", Symptoms{Status: blocked, ClockKnown: true}, FindingBlocked},
 		{"offline by its state", Symptoms{Status: offline, ClockKnown: true}, FindingIQOffline},
-		{"offline by the error", Symptoms{Status: ready, Command: &saltoks.APIError{Status: 400, Code: "3102", InnerCode: "iq_offline"}}, FindingIQOffline},
-		{"reset, by the error", Symptoms{Status: ready, Command: &saltoks.APIError{Status: 403, Message: "restore pending"}}, FindingRestoreRequired},
+		{
+			"offline by the error", Symptoms{Status: ready, Command: &saltoks.APIError{Status: 400, Code: "3102", InnerCode: "iq_offline"}},
+			FindingIQOffline,
+		},
+		{
+			"reset, by the error", Symptoms{Status: ready, Command: &saltoks.APIError{Status: 403, Message: "restore pending"}},
+			FindingRestoreRequired,
+		},
 		{"the check failed otherwise", Symptoms{Status: ready, Checked: true, Check: &saltoks.APIError{Status: 500}}, FindingUnclear},
 		{"no code needed, clock ahead", Symptoms{Status: with(IQNeedsNoCode), ClockKnown: true, ClockOffset: time.Hour}, FindingNoFault},
 		{"not activated", Symptoms{Status: with(IQNotActivated), Command: wrong}, FindingNotActivated},
@@ -71,11 +80,20 @@ func TestDiagnose(t *testing.T) {
 	}{
 		{name: "at rest", want: FindingNoFault},
 		{name: "checked", check: true, want: FindingHealthy, putsPIN: 1},
-		{name: "app login, by the last error", unlock: true, fault: func(r *fixture) { r.sim.Fault(saltokstest.AppRotatedSecret) }, want: FindingAppLogin},
-		{name: "app login, by a check", check: true, fault: func(r *fixture) { r.sim.Fault(saltokstest.AppRotatedSecret) }, want: FindingAppLogin, putsPIN: 1},
+		{
+			name: "app login, by the last error", unlock: true, fault: func(r *fixture) { r.sim.Fault(saltokstest.AppRotatedSecret) },
+			want: FindingAppLogin,
+		},
+		{
+			name: "app login, by a check", check: true, fault: func(r *fixture) { r.sim.Fault(saltokstest.AppRotatedSecret) },
+			want: FindingAppLogin, putsPIN: 1,
+		},
 		{name: "our clock is ahead", skew: 5 * time.Minute, unlock: true, want: FindingClockSkew},
 		{name: "our clock is behind", skew: -5 * time.Minute, check: true, want: FindingClockSkew, putsPIN: 1},
-		{name: "the IQ was reset", unlock: true, fault: func(r *fixture) { r.sim.Fault(saltokstest.RestoreRequired) }, want: FindingRestoreRequired},
+		{
+			name: "the IQ was reset", unlock: true, fault: func(r *fixture) { r.sim.Fault(saltokstest.RestoreRequired) },
+			want: FindingRestoreRequired,
+		},
 		{name: "the IQ was reset and restored", check: true, fault: func(r *fixture) {
 			r.sim.Fault(saltokstest.RestoreRequired)
 			if err := r.client.IQs.Restore(r.t.Context(), r.site, r.iq); err != nil {

@@ -30,7 +30,9 @@ func simulate() simulated {
 		log.Fatal(err)
 	}
 	s := simulated{Sim: sim, env: saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}}
-	s.creds = saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI()}
+	s.creds = saltoauth.Credentials{
+		ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(),
+	}
 	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		log.Fatal(err)
@@ -91,7 +93,9 @@ func simulateRemote(changes ...func(*saltoremote.Config)) remoteSim {
 	if err != nil {
 		log.Fatal(err)
 	}
-	s.client, err = saltoks.NewClient(saltoks.Config{Environment: s.env, Tokens: tokens, HTTPClient: s.HTTPClient(), UnverifiedEndpoints: true})
+	s.client, err = saltoks.NewClient(saltoks.Config{
+		Environment: s.env, Tokens: tokens, HTTPClient: s.HTTPClient(), UnverifiedEndpoints: true,
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -99,7 +103,9 @@ func simulateRemote(changes ...func(*saltoremote.Config)) remoteSim {
 	if err != nil {
 		log.Fatal(err)
 	}
-	cfg := saltoremote.Config{Client: s.client, State: state, User: saltoks.Identity{Environment: s.env.Name, Subject: user.Subject}, Now: s.Now}
+	cfg := saltoremote.Config{
+		Client: s.client, State: state, User: saltoks.Identity{Environment: s.env.Name, Subject: user.Subject}, Now: s.Now,
+	}
 	for _, change := range changes {
 		change(&cfg)
 	}
@@ -262,7 +268,9 @@ func ExampleActivation_Begin() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: s.client, State: other, User: saltoks.Identity{Environment: s.env.Name, Subject: s.World().Users[0].Subject}})
+	remote, err := saltoremote.NewRemote(saltoremote.Config{
+		Client: s.client, State: other, User: saltoks.Identity{Environment: s.env.Name, Subject: s.World().Users[0].Subject},
+	})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -240,7 +240,10 @@ func (p *parts) swap(kind string, version uint16, from string, sealer saltostate
 }
 
 func newParts(t *testing.T, r *fixture) *parts {
-	p := &parts{fixture: r, on: new(atomic.Bool), tokens: r.tokens, store: r.store, sealer: faulttest.Sealer(), transport: r.sim.HTTPClient().Transport, now: r.sim.Now, target: r.target}
+	p := &parts{
+		fixture: r, on: new(atomic.Bool), tokens: r.tokens, store: r.store, sealer: faulttest.Sealer(),
+		transport: r.sim.HTTPClient().Transport, now: r.sim.Now, target: r.target,
+	}
 	p.ctx, p.stop = context.WithTimeout(t.Context(), 20*time.Second)
 	return p
 }
@@ -265,7 +268,10 @@ func (p *parts) build() *Remote {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	remoteConfig := Config{Client: client, State: state, User: saltoks.Identity{Environment: "simulator", Subject: p.fixture.tokens.user.Subject}, Now: p.now}
+	remoteConfig := Config{
+		Client: client, State: state, User: saltoks.Identity{Environment: "simulator", Subject: p.fixture.tokens.user.Subject},
+		Now: p.now,
+	}
 	for _, set := range p.remote {
 		set(&remoteConfig)
 	}
@@ -289,7 +295,10 @@ func (p *parts) searched(seen string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	secrets := map[string]string{"panic value": faulttest.PlantedPanic, "access token": p.fixture.tokens.token, "IQ secret": doc.Secret.Reveal(), "IQ PIN": `pin":"` + doc.PIN.Reveal()}
+	secrets := map[string]string{
+		"panic value": faulttest.PlantedPanic, "access token": p.fixture.tokens.token, "IQ secret": doc.Secret.Reveal(),
+		"IQ PIN": `pin":"` + doc.PIN.Reveal(),
+	}
 	for _, q := range p.sim.Commands() {
 		// Five hex digits occur in ids: look for the code as a value.
 		if _, code, ok := strings.Cut(string(q.Body), `"otp":"`); ok && strings.Contains(seen, `otp\":\"`+strings.Trim(code, `"}`)) {

@@ -25,7 +25,8 @@ func FuzzIQDocument(f *testing.F) {
 		if err := json.Unmarshal(again, &same); err != nil {
 			t.Fatalf("what was written does not read: %v", err)
 		}
-		if same.Step != doc.Step || !same.Secret.Equal(doc.Secret.Secret) || !same.PIN.Equal(doc.PIN.Secret) || same.Breaker.Wrong != doc.Breaker.Wrong || !same.Breaker.Until.Equal(doc.Breaker.Until) {
+		if same.Step != doc.Step || !same.Secret.Equal(doc.Secret.Secret) || !same.PIN.Equal(doc.PIN.Secret) ||
+			same.Breaker.Wrong != doc.Breaker.Wrong || !same.Breaker.Until.Equal(doc.Breaker.Until) {
 			t.Fatalf("%+v became %+v", doc, same)
 		}
 	})

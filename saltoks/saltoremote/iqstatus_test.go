@@ -14,7 +14,10 @@ import (
 func TestListShowsAllIQs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := saltokstest.DefaultWorld()
-		world.Sites[0].IQs = append(world.Sites[0].IQs, saltokstest.IQ{Name: "IQ Shed", WithoutOTP: true}, saltokstest.IQ{Name: "IQ Attic"}, saltokstest.IQ{Name: "IQ Roof"})
+		world.Sites[0].IQs = append(
+			world.Sites[0].IQs, saltokstest.IQ{Name: "IQ Shed", WithoutOTP: true}, saltokstest.IQ{Name: "IQ Attic"},
+			saltokstest.IQ{Name: "IQ Roof"},
+		)
 		r := newFixtureWith(t, saltokstest.Config{World: world})
 		ctx := t.Context()
 		byName := make(map[string]saltoks.IQID)
@@ -32,7 +35,10 @@ func TestListShowsAllIQs(t *testing.T) {
 			return got
 		}
 		first := "IQ Ground Floor"
-		want := map[string]Readiness{first: IQNotActivated, "IQ First Floor": IQNotActivated, "IQ Shed": IQNeedsNoCode, "IQ Attic": IQNotActivated, "IQ Roof": IQNotActivated}
+		want := map[string]Readiness{
+			first: IQNotActivated, "IQ First Floor": IQNotActivated, "IQ Shed": IQNeedsNoCode, "IQ Attic": IQNotActivated,
+			"IQ Roof": IQNotActivated,
+		}
 		if diff := cmp.Diff(want, list(r.act)); diff != "" {
 			t.Fatalf("at first (-want +got):\n%s", diff)
 		}

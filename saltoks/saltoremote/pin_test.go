@@ -146,7 +146,8 @@ func TestRequestPINSettlesFirst(t *testing.T) {
 		r.loseConfirmation()
 		r.sim.ForgetRequests()
 		s, err := r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail)
-		if e, ok := errors.AsType[*saltoks.APIError](err); !errors.Is(err, saltoks.ErrIQAlreadyActivated) || !ok || !e.NotSent() || s.Step != StepActivated {
+		e, ok := errors.AsType[*saltoks.APIError](err)
+		if !errors.Is(err, saltoks.ErrIQAlreadyActivated) || !ok || !e.NotSent() || s.Step != StepActivated {
 			t.Errorf("%+v, %v", s, err)
 		}
 		for _, line := range r.sent() {

@@ -46,7 +46,10 @@ func TestRemoteVerbs(t *testing.T) {
 				t.Errorf("%s: %d reads and %d writes of the store", c.want, r.store.gets, r.store.updates)
 			}
 		}
-		if diff := cmp.Diff([]string{"PATCH /v1.2/sites/S/locks/L/locking", "PATCH /v1.2/sites/S/locks/L/locking", "PATCH /v1.2/sites/S/locks/L/locking"}, r.sent()); diff != "" {
+		if diff := cmp.Diff(
+			[]string{"PATCH /v1.2/sites/S/locks/L/locking", "PATCH /v1.2/sites/S/locks/L/locking", "PATCH /v1.2/sites/S/locks/L/locking"},
+			r.sent(),
+		); diff != "" {
 			t.Errorf("requests (-want +got):\n%s", diff)
 		}
 		if codes := sentCodes(t, r.sim); len(codes) != 3 {
@@ -155,7 +158,10 @@ func TestNothingIsSentWithoutWhatACommandNeeds(t *testing.T) {
 func TestRemoteOfAnotherUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := saltokstest.DefaultWorld()
-		world.Users = append(world.Users, saltokstest.User{Email: "other@harbour.example", Password: "Quay-Rope-19", Phone: "+31200000043", FirstName: "Other", LastName: "Hand"})
+		world.Users = append(
+			world.Users,
+			saltokstest.User{Email: "other@harbour.example", Password: "Quay-Rope-19", Phone: "+31200000043", FirstName: "Other", LastName: "Hand"},
+		)
 		r := newFixtureWith(t, saltokstest.Config{World: world})
 		r.activate()
 		other := *r

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,7 +14,6 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
 	"github.com/doorkit/doorkit/saltoks/internal/userindex"
-	"github.com/doorkit/doorkit/saltoks/saltokstest"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
@@ -41,7 +38,7 @@ func foreignError(status int) error {
 
 // faultRows is the whole of it, in the order of the way of one unlock.
 func faultRows() []faultRow {
-	return []faultRow{
+	return append([]faultRow{
 		{name: "nothing", verdict: "accepted", commands: 1, moves: 1, with: func(*parts) {}},
 
 		{name: "target: zero", says: "Site is required; Lock is required", with: func(p *parts) { p.target = Target{} }},
@@ -58,9 +55,18 @@ func faultRows() []faultRow {
 
 		{name: "clock: zero", is: ErrClock, with: badClock(func(time.Time) time.Time { return time.Time{} })},
 		{name: "clock: 1970", is: ErrClock, with: badClock(func(time.Time) time.Time { return time.Unix(60, 0) })},
-		{name: "clock: zero under a send-by", is: saltoks.ErrSendBy, with: sendBy(10*time.Second, badClock(func(time.Time) time.Time { return time.Time{} }))},
-		{name: "clock: an hour ahead", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "check the clock", commands: 1, with: badClock(func(t time.Time) time.Time { return t.Add(time.Hour) })},
-		{name: "clock: an hour behind", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "check the clock", commands: 1, with: badClock(func(t time.Time) time.Time { return t.Add(-time.Hour) })},
+		{
+			name: "clock: zero under a send-by", is: saltoks.ErrSendBy,
+			with: sendBy(10*time.Second, badClock(func(time.Time) time.Time { return time.Time{} })),
+		},
+		{
+			name: "clock: an hour ahead", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "check the clock", commands: 1,
+			with: badClock(func(t time.Time) time.Time { return t.Add(time.Hour) }),
+		},
+		{
+			name: "clock: an hour behind", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "check the clock", commands: 1,
+			with: badClock(func(t time.Time) time.Time { return t.Add(-time.Hour) }),
+		},
 		{name: "clock: jumps an hour ahead meanwhile", is: saltoks.ErrSendBy, with: func(p *parts) {
 			var off time.Duration
 			badClock(func(t time.Time) time.Time { return t.Add(off) })(p)
@@ -93,25 +99,53 @@ func faultRows() []faultRow {
 			}))(p)
 		}},
 
-		{name: "store: fails", is: faulttest.ErrHost, says: "reading saltoks/iq", with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return nil, faulttest.ErrHost })},
-		{name: "store: panics", says: "panic in the Store", with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { panic(faulttest.PlantedPanic) })},
-		{name: "store: fails with another call's unknown outcome", is: faulttest.ErrHost, with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return nil, foreignError(500) })},
+		{
+			name: "store: fails", is: faulttest.ErrHost, says: "reading saltoks/iq",
+			with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return nil, faulttest.ErrHost }),
+		},
+		{
+			name: "store: panics", says: "panic in the Store",
+			with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { panic(faulttest.PlantedPanic) }),
+		},
+		{
+			name: "store: fails with another call's unknown outcome", is: faulttest.ErrHost,
+			with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return nil, foreignError(500) }),
+		},
 		{name: "store: a nil one of its own type", says: "nil pointer", with: func(p *parts) {
 			right := p.store
 			p.store = nilStore{p, right}
 		}},
-		{name: "store: blocks, the caller's deadline", is: context.DeadlineExceeded, with: badGet(func(p *parts, ctx context.Context, _ []byte) ([]byte, error) { return nil, faulttest.Until(ctx) })},
-		{name: "store: blocks, the caller leaves", is: context.Canceled, with: badGet(func(p *parts, ctx context.Context, _ []byte) ([]byte, error) {
-			p.stop()
-			return nil, faulttest.Until(ctx)
-		})},
-		{name: "store: blocks past the send-by", is: saltoks.ErrSendBy, with: sendBy(10*time.Second, badGet(func(p *parts, ctx context.Context, _ []byte) ([]byte, error) { return nil, faulttest.Until(ctx) }))},
-		{name: "store: has nothing", is: saltoks.ErrIQNotActivated, says: "activate it first", with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return nil, nil })},
-		{name: "store: an empty document", is: saltostate.ErrSealed, with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return []byte{}, nil })},
-		{name: "store: garbage", is: saltostate.ErrSealed, says: "give the sealer the key", with: badGet(func(*parts, context.Context, []byte) ([]byte, error) {
-			return []byte("\x01\x00\x01\x09garbage of another"), nil
-		})},
-		{name: "store: half a document", is: saltostate.ErrSealed, with: badGet(func(_ *parts, _ context.Context, doc []byte) ([]byte, error) { return doc[:len(doc)/2], nil })},
+		{
+			name: "store: blocks, the caller's deadline", is: context.DeadlineExceeded,
+			with: badGet(func(p *parts, ctx context.Context, _ []byte) ([]byte, error) { return nil, faulttest.Until(ctx) }),
+		},
+		{
+			name: "store: blocks, the caller leaves", is: context.Canceled,
+			with: badGet(func(p *parts, ctx context.Context, _ []byte) ([]byte, error) {
+				p.stop()
+				return nil, faulttest.Until(ctx)
+			})},
+		{
+			name: "store: blocks past the send-by", is: saltoks.ErrSendBy,
+			with: sendBy(10*time.Second, badGet(func(p *parts, ctx context.Context, _ []byte) ([]byte, error) { return nil, faulttest.Until(ctx) })),
+		},
+		{
+			name: "store: has nothing", is: saltoks.ErrIQNotActivated, says: "activate it first",
+			with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return nil, nil }),
+		},
+		{
+			name: "store: an empty document", is: saltostate.ErrSealed,
+			with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return []byte{}, nil }),
+		},
+		{
+			name: "store: garbage", is: saltostate.ErrSealed, says: "give the sealer the key",
+			with: badGet(func(*parts, context.Context, []byte) ([]byte, error) {
+				return []byte("\x01\x00\x01\x09garbage of another"), nil
+			})},
+		{
+			name: "store: half a document", is: saltostate.ErrSealed,
+			with: badGet(func(_ *parts, _ context.Context, doc []byte) ([]byte, error) { return doc[:len(doc)/2], nil }),
+		},
 		{name: "store: one bit off", is: saltostate.ErrSealed, with: badGet(func(_ *parts, _ context.Context, doc []byte) ([]byte, error) {
 			doc = bytes.Clone(doc)
 			doc[len(doc)-1] ^= 1
@@ -122,7 +156,10 @@ func faultRows() []faultRow {
 		{name: "store: another subject's document", is: saltostate.ErrSealed, with: func(p *parts) {
 			p.swap(iqDocs.Name, iqDocs.Version, userindex.ID("simulator", "another-user")+"/x/y", p.sealer)
 		}},
-		{name: "store: another kind of document", is: saltostate.ErrSealed, with: func(p *parts) { p.swap("owner", iqDocs.Version, p.id(), p.sealer) }},
+		{
+			name: "store: another kind of document", is: saltostate.ErrSealed,
+			with: func(p *parts) { p.swap("owner", iqDocs.Version, p.id(), p.sealer) },
+		},
 		{name: "store: sealed with a key we lack", is: saltostate.ErrSealed, says: "does not have", with: func(p *parts) {
 			other, err := saltostate.NewSealer(saltostate.SealingKey{ID: "other", Key: saltoks.NewSecret(strings.Repeat("k", 32))})
 			if err != nil {
@@ -130,15 +167,35 @@ func faultRows() []faultRow {
 			}
 			p.swap(iqDocs.Name, iqDocs.Version, p.id(), other)
 		}},
-		{name: "sealer: fails", is: faulttest.ErrHost, with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { return nil, faulttest.ErrHost })},
-		{name: "sealer: panics", says: "panic in the Sealer", with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { panic(faulttest.PlantedPanic) })},
-		{name: "sealer: blocks", is: context.DeadlineExceeded, with: badOpen(func(_ *parts, ctx context.Context, _ []byte) ([]byte, error) { return nil, faulttest.Until(ctx) })},
-		{name: "sealer: opens to nothing", says: "does not decode", with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { return nil, nil })},
-		{name: "sealer: opens to null", is: saltoks.ErrIQNotActivated, with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { return []byte("null"), nil })},
-		{name: "sealer: opens to half of it", says: "does not decode", with: badOpen(func(_ *parts, _ context.Context, plain []byte) ([]byte, error) { return plain[:len(plain)/2], nil })},
-		{name: "document: activated without a secret", is: saltoks.ErrIQNotActivated, with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) {
-			return []byte(`{"step":"activated","pin":"1234"}`), nil
-		})},
+		{
+			name: "sealer: fails", is: faulttest.ErrHost,
+			with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { return nil, faulttest.ErrHost }),
+		},
+		{
+			name: "sealer: panics", says: "panic in the Sealer",
+			with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { panic(faulttest.PlantedPanic) }),
+		},
+		{
+			name: "sealer: blocks", is: context.DeadlineExceeded,
+			with: badOpen(func(_ *parts, ctx context.Context, _ []byte) ([]byte, error) { return nil, faulttest.Until(ctx) }),
+		},
+		{
+			name: "sealer: opens to nothing", says: "does not decode",
+			with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { return nil, nil }),
+		},
+		{
+			name: "sealer: opens to null", is: saltoks.ErrIQNotActivated,
+			with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { return []byte("null"), nil }),
+		},
+		{
+			name: "sealer: opens to half of it", says: "does not decode",
+			with: badOpen(func(_ *parts, _ context.Context, plain []byte) ([]byte, error) { return plain[:len(plain)/2], nil }),
+		},
+		{
+			name: "document: activated without a secret", is: saltoks.ErrIQNotActivated,
+			with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) {
+				return []byte(`{"step":"activated","pin":"1234"}`), nil
+			})},
 		{name: "document: activated without a PIN", is: saltoks.ErrBadIQPIN, with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) {
 			return []byte(`{"step":"activated","secret":"0123456789abcdef"}`), nil
 		})},
@@ -147,33 +204,60 @@ func faultRows() []faultRow {
 			var none *simTokens
 			return none.Token(context.Background())
 		})},
-		{name: "tokens: panics", says: "panic in the TokenSource (string)", with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { panic(faulttest.PlantedPanic) })},
-		{name: "tokens: fails", is: faulttest.ErrHost, with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { return saltoks.Token{}, faulttest.ErrHost })},
-		{name: "tokens: fails with another call's unknown outcome", is: faulttest.ErrHost, with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { return saltoks.Token{}, foreignError(500) })},
-		{name: "tokens: the consent is over", is: saltoks.ErrReauthorize, says: "reconnect", with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { return saltoks.Token{}, saltoks.ErrReauthorize })},
-		{name: "tokens: an empty one", says: "empty access token", with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { return saltoks.Token{}, nil })},
-		{name: "tokens: another user's", is: ErrOtherUser, says: "make the Remote with the Subject", with: badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
-			token, err := p.fixture.tokens.Token(ctx)
-			token.Subject = "another-user"
-			return token, err
-		})},
-		{name: "tokens: a deadline shorter than the refresh", is: context.DeadlineExceeded, with: badTokens(func(_ *parts, ctx context.Context) (saltoks.Token, error) {
-			return saltoks.Token{}, faulttest.Until(ctx)
-		})},
-		{name: "tokens: the caller leaves meanwhile", is: context.Canceled, with: badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
-			p.stop()
-			return saltoks.Token{}, faulttest.Until(ctx)
-		})},
-		{name: "tokens: too late for its caller", is: context.Canceled, with: badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
-			p.stop()
-			return p.fixture.tokens.Token(context.Background())
-		})},
-		{name: "tokens: past the send-by", is: saltoks.ErrSendBy, with: sendBy(10*time.Second, badTokens(func(_ *parts, ctx context.Context) (saltoks.Token, error) {
-			return saltoks.Token{}, faulttest.Until(ctx)
-		}))},
-		{name: "tokens: refused by SALTO", verdict: "refused", is: saltoks.ErrUnauthorized, says: "did not accept", commands: 1, with: badTokens(func(p *parts, _ context.Context) (saltoks.Token, error) {
-			return saltoks.Token{Access: saltoks.NewSecret("stale"), Subject: p.fixture.tokens.user.Subject}, nil
-		})},
+		{
+			name: "tokens: panics", says: "panic in the TokenSource (string)",
+			with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { panic(faulttest.PlantedPanic) }),
+		},
+		{
+			name: "tokens: fails", is: faulttest.ErrHost,
+			with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { return saltoks.Token{}, faulttest.ErrHost }),
+		},
+		{
+			name: "tokens: fails with another call's unknown outcome", is: faulttest.ErrHost,
+			with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { return saltoks.Token{}, foreignError(500) }),
+		},
+		{
+			name: "tokens: the consent is over", is: saltoks.ErrReauthorize, says: "reconnect",
+			with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { return saltoks.Token{}, saltoks.ErrReauthorize }),
+		},
+		{
+			name: "tokens: an empty one", says: "empty access token",
+			with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { return saltoks.Token{}, nil }),
+		},
+		{
+			name: "tokens: another user's", is: ErrOtherUser, says: "make the Remote with the Subject",
+			with: badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
+				token, err := p.fixture.tokens.Token(ctx)
+				token.Subject = "another-user"
+				return token, err
+			})},
+		{
+			name: "tokens: a deadline shorter than the refresh", is: context.DeadlineExceeded,
+			with: badTokens(func(_ *parts, ctx context.Context) (saltoks.Token, error) {
+				return saltoks.Token{}, faulttest.Until(ctx)
+			})},
+		{
+			name: "tokens: the caller leaves meanwhile", is: context.Canceled,
+			with: badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
+				p.stop()
+				return saltoks.Token{}, faulttest.Until(ctx)
+			})},
+		{
+			name: "tokens: too late for its caller", is: context.Canceled,
+			with: badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
+				p.stop()
+				return p.fixture.tokens.Token(context.Background())
+			})},
+		{
+			name: "tokens: past the send-by", is: saltoks.ErrSendBy,
+			with: sendBy(10*time.Second, badTokens(func(_ *parts, ctx context.Context) (saltoks.Token, error) {
+				return saltoks.Token{}, faulttest.Until(ctx)
+			}))},
+		{
+			name: "tokens: refused by SALTO", verdict: "refused", is: saltoks.ErrUnauthorized, says: "did not accept", commands: 1,
+			with: badTokens(func(p *parts, _ context.Context) (saltoks.Token, error) {
+				return saltoks.Token{Access: saltoks.NewSecret("stale"), Subject: p.fixture.tokens.user.Subject}, nil
+			})},
 		{name: "tokens: refused, and Reject panics", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: func(p *parts) {
 			badTokens(func(p *parts, _ context.Context) (saltoks.Token, error) {
 				return saltoks.Token{Access: saltoks.NewSecret("stale"), Subject: p.fixture.tokens.user.Subject}, nil
@@ -181,118 +265,57 @@ func faultRows() []faultRow {
 			p.tokens = rejectTokens{p.tokens}
 		}},
 
-		{name: "code: provider panics", says: "panic in the OTPProvider", with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { panic(faulttest.PlantedPanic) })},
-		{name: "code: provider is nil", says: "the OTPFunc is nil", with: badCode(func(p *parts, ctx context.Context) (saltoks.OTP, error) { return OTPFunc(nil).OTP(ctx, p.site, p.iq) })},
-		{name: "code: provider fails", is: faulttest.ErrHost, with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, faulttest.ErrHost })},
-		{name: "code: provider fails with another call's unknown outcome", is: faulttest.ErrHost, with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, foreignError(500) })},
-		{name: "code: provider fails with another call's refusal", is: faulttest.ErrHost, with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, foreignError(403) })},
-		{name: "code: empty", is: ErrOTPProvider, says: "returned no code", with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, nil })},
-		{name: "code: with a line feed", says: "letters and digits", with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("a1b2c\n"), nil })},
+		{
+			name: "code: provider panics", says: "panic in the OTPProvider",
+			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { panic(faulttest.PlantedPanic) }),
+		},
+		{
+			name: "code: provider is nil", says: "the OTPFunc is nil",
+			with: badCode(func(p *parts, ctx context.Context) (saltoks.OTP, error) { return OTPFunc(nil).OTP(ctx, p.site, p.iq) }),
+		},
+		{
+			name: "code: provider fails", is: faulttest.ErrHost,
+			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, faulttest.ErrHost }),
+		},
+		{
+			name: "code: provider fails with another call's unknown outcome", is: faulttest.ErrHost,
+			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, foreignError(500) }),
+		},
+		{
+			name: "code: provider fails with another call's refusal", is: faulttest.ErrHost,
+			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, foreignError(403) }),
+		},
+		{
+			name: "code: empty", is: ErrOTPProvider, says: "returned no code",
+			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, nil }),
+		},
+		{
+			name: "code: with a line feed", says: "letters and digits",
+			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("a1b2c\n"), nil }),
+		},
 		{name: "code: a whole page", says: "letters and digits", with: badCode(func(*parts, context.Context) (saltoks.OTP, error) {
 			return saltoks.NewOTP(strings.Repeat("a", 4096)), nil
 		})},
-		{name: "code: wrong", verdict: "refused", is: saltoks.ErrOTPInvalid, commands: 1, with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })},
-		{name: "code: blocks", is: context.DeadlineExceeded, with: badCode(func(_ *parts, ctx context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, faulttest.Until(ctx) })},
-		{name: "code: past the send-by", is: saltoks.ErrSendBy, with: sendBy(10*time.Second, badCode(func(_ *parts, ctx context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, faulttest.Until(ctx) }))},
-		{name: "code: too late for its caller", is: context.Canceled, with: badCode(func(p *parts, _ context.Context) (saltoks.OTP, error) { p.stop(); return saltoks.NewOTP("a1b2c"), nil })},
-
-		{name: "limiter: paused past the deadline", is: saltoks.ErrRateLimited, says: "try again later", with: paused(time.Minute)},
-		{name: "limiter: paused past the send-by", is: saltoks.ErrRateLimited, with: sendBy(10*time.Second, paused(11*time.Second))},
-		{name: "limiter: paused, the caller leaves", is: context.Canceled, with: func(p *parts) {
-			paused(time.Second)(p)
-			badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
-				time.AfterFunc(time.Millisecond, p.stop)
-				return p.fixture.tokens.Token(ctx)
-			})(p)
-		}},
-
-		{name: "wire: panics before it sends", verdict: "unconfirmed", says: "panic in a transport", with: badWire(func(*parts, *http.Request, http.RoundTripper) (*http.Response, error) { panic(faulttest.PlantedPanic) })},
-		{name: "wire: panics after it sent", verdict: "unconfirmed", says: "it may have happened", commands: 1, moves: 1, with: badAnswer(func(*parts, *http.Response) *http.Response { panic(faulttest.PlantedPanic) })},
-		{name: "wire: returns nothing", verdict: "unconfirmed", says: "neither an answer nor an error", with: badWire(func(*parts, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil })},
-		{name: "wire: returns nothing after it sent", verdict: "unconfirmed", says: "neither", commands: 1, moves: 1, with: badAnswer(func(*parts, *http.Response) *http.Response { return nil })},
-		{name: "wire: fails", verdict: "unconfirmed", is: faulttest.ErrHost, with: badWire(func(*parts, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, faulttest.ErrHost })},
-		{name: "wire: fails with our token in its text", verdict: "unconfirmed", is: faulttest.ErrHost, with: badWire(func(_ *parts, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
-			return nil, fmt.Errorf("sending %v: %w", r.Header, faulttest.ErrHost)
-		})},
-		{name: "wire: the caller leaves after it sent", verdict: "unconfirmed", is: context.Canceled, commands: 1, moves: 1, with: badWire(func(p *parts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(r)
-			if err == nil {
-				resp.Body.Close()
-			}
-			p.stop()
-			return nil, faulttest.Until(r.Context())
-		})},
-		{name: "wire: past the send-by, once it is sent", verdict: "accepted", commands: 1, moves: 1, with: sendBy(10*time.Second, badAnswer(func(_ *parts, resp *http.Response) *http.Response {
-			<-time.After(11 * time.Second)
-			return faulttest.Reply(200, "{}")
-		}))},
-
-		{name: "answer: no body at all", verdict: "accepted", commands: 1, moves: 1, with: badAnswer(func(*parts, *http.Response) *http.Response {
-			resp := faulttest.Reply(200, "")
-			resp.Body = nil
-			return resp
-		})},
-		{name: "answer: reading it panics", verdict: "unconfirmed", says: "panic in a transport", commands: 1, moves: 1, with: badBody(func([]byte) (int, error) { panic(faulttest.PlantedPanic) })},
-		{name: "answer: reading it fails", verdict: "unconfirmed", is: faulttest.ErrHost, commands: 1, moves: 1, with: badBody(func([]byte) (int, error) { return 0, faulttest.ErrHost })},
-		{name: "answer: too much of it", verdict: "unconfirmed", says: "larger than", commands: 1, moves: 1, with: otherAnswer(200, strings.Repeat(" ", 2<<20))},
-		{name: "answer: never ends", verdict: "unconfirmed", says: "larger than", commands: 1, moves: 1, with: badBody(func(b []byte) (int, error) { return len(b), nil })},
-		{name: "answer: stalls", verdict: "unconfirmed", is: context.DeadlineExceeded, commands: 1, moves: 1, with: badWire(func(p *parts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
-			if _, err := next.RoundTrip(r); err != nil {
-				return nil, err
-			}
-			resp := faulttest.Reply(200, "")
-			resp.ContentLength, resp.Body = -1, faulttest.Body(func([]byte) (int, error) { return 0, faulttest.Until(r.Context()) })
-			return resp, nil
-		})},
-		{name: "answer: empty", verdict: "accepted", commands: 1, moves: 1, with: otherAnswer(200, "")},
-		{name: "answer: JSON that calls itself a page", verdict: "accepted", commands: 1, moves: 1, with: otherAnswer(200, `{"id":"x"}`, "Content-Type", "text/html")},
-		{name: "answer: a page", verdict: "unconfirmed", says: "not JSON", commands: 1, moves: 1, with: otherAnswer(200, "<html>log in to the wifi</html>")},
-		{name: "answer: half of it", verdict: "unconfirmed", says: "not JSON", commands: 1, moves: 1, with: otherAnswer(200, `{"id":"l`)},
-		{name: "answer: a refusal with status 200", verdict: "refused", with: instead(200, `{"ErrorCode":"2203","Message":"m"}`)},
-		{name: "answer: an unknown error with status 200", verdict: "unconfirmed", with: instead(200, `{"ErrorCode":"2211","Message":"m"}`)},
-		{name: "answer: a redirect to the same host", verdict: "refused", says: "status 307", commands: 1, with: func(p *parts) { p.before = func() { p.sim.Fault(saltokstest.Redirect307) } }},
-		{name: "answer: a redirect to elsewhere", verdict: "unconfirmed", says: "status 302", with: instead(302, "", "Location", "https://evil.example/"+"planted-access-token-7f3a")},
-		{name: "answer: half a refusal", verdict: "unconfirmed", says: "cut short", with: instead(400, `{"ErrorCode":"3102","Message":"Request execution failed with code: otp_inv`)},
-		{name: "answer: a refusal cut after its code", verdict: "refused", is: saltoks.ErrOTPInvalid, with: instead(400, `{"ErrorCode":"3102","Message":"Request execution failed with code: otp_invalid","x":`)},
-		{name: "answer: repeats our secrets", verdict: "unconfirmed", commands: 1, moves: 1, with: badAnswer(func(_ *parts, resp *http.Response) *http.Response {
-			r := resp.Request
-			body, _ := r.GetBody()
-			sent, _ := io.ReadAll(body)
-			return faulttest.Reply(500, fmt.Sprintf(`{"Message":%q}`, r.Header.Get("Authorization")+" "+string(sent)))
-		})},
-
-		{name: "breaker: cannot be noted", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "recording", commands: 1, with: func(p *parts) {
-			badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
-			p.store = hookStore{Store: p.store, p: p, update: func(context.Context) error { return faulttest.ErrHost }}
-		}},
-		{name: "breaker: cannot be announced", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "recording a wrong", commands: 1, with: func(p *parts) {
-			badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
-			p.store = hookStore{Store: p.store, p: p, get: func(context.Context, []byte) ([]byte, error) { return nil, nil }, update: func(context.Context) error { return faulttest.ErrHost }}
-		}},
-		{name: "breaker: the store panics", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "panic in the Store", commands: 1, with: func(p *parts) {
-			badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
-			p.store = hookStore{Store: p.store, p: p, update: func(context.Context) error { panic(faulttest.PlantedPanic) }}
-		}},
-		{name: "breaker: the store forgets to write", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "run statetest", commands: 1, with: func(p *parts) {
-			badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
-			p.store = hookStore{Store: p.store, p: p, update: func(context.Context) error { return nil }}
-		}},
-
-		{name: "middleware: panics", verdict: "not sent", says: "panic in a transport or a middleware", with: middle(func(*http.Request, http.RoundTripper) (*http.Response, error) { panic(faulttest.PlantedPanic) })},
-		{name: "middleware: returns nothing", says: "neither", with: middle(func(*http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil })},
-		{name: "middleware: sends twice", verdict: "unconfirmed", says: "send a command twice", commands: 1, moves: 1, with: middle(func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
-			if resp, err := next.RoundTrip(r); err == nil {
-				resp.Body.Close()
-			}
-			return next.RoundTrip(r)
-		})},
-		{name: "middleware: drops the context", says: "middleware", with: middle(func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
-			return next.RoundTrip(r.WithContext(context.Background()))
-		})},
-		{name: "logger: panics", verdict: "accepted", commands: 1, moves: 1, with: func(p *parts) {
-			p.client = append(p.client, func(cfg *saltoks.Config) { cfg.Logger = slog.New(faulttest.PanickyHandler{}) })
-		}},
-	}
+		{
+			name: "code: wrong", verdict: "refused", is: saltoks.ErrOTPInvalid, commands: 1,
+			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil }),
+		},
+		{
+			name: "code: blocks", is: context.DeadlineExceeded,
+			with: badCode(func(_ *parts, ctx context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, faulttest.Until(ctx) }),
+		},
+		{
+			name: "code: past the send-by", is: saltoks.ErrSendBy,
+			with: sendBy(
+				10*time.Second,
+				badCode(func(_ *parts, ctx context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, faulttest.Until(ctx) }),
+			),
+		},
+		{
+			name: "code: too late for its caller", is: context.Canceled,
+			with: badCode(func(p *parts, _ context.Context) (saltoks.OTP, error) { p.stop(); return saltoks.NewOTP("a1b2c"), nil }),
+		},
+	}, wireFaults()...)
 }
 
 // TestRemoteUnderFaults: whatever is wrong, at most one command is on the wire, the

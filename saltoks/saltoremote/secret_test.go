@@ -23,7 +23,9 @@ func TestAdoptLeavesAnActivationAlone(t *testing.T) {
 		r := newFixture(t)
 		r.activate()
 		s, err := r.act.Adopt(t.Context(), r.site, r.iq, saltoks.NewOTP("zzzzz"))
-		if want := []string{"GET /v1.2/sites/S/iqs/Q", "GET /v1.2/me/S/activated_iqs"}; err != nil || s.Step != StepActivated || !cmp.Equal(want, r.sent()) {
+		if want := []string{
+			"GET /v1.2/sites/S/iqs/Q", "GET /v1.2/me/S/activated_iqs",
+		}; err != nil || s.Step != StepActivated || !cmp.Equal(want, r.sent()) {
 			t.Errorf("%+v, %v, requests %v", s, err, r.sent())
 		}
 	})
@@ -60,7 +62,9 @@ func TestTheSecretSurvivesALostLease(t *testing.T) {
 		}
 		r.must(act.RequestPIN(t.Context(), r.site, r.iq, saltoks.PINByMail))
 		r.must(act.Confirm(t.Context(), r.site, r.iq, r.pin()))
-		want := []string{"GET /v1.2/sites/S/iqs/Q", "GET /v1.2/sites/S/iqs/Q/secret", "GET /v1.2/sites/S/iqs/Q/pin", "PUT /v1.2/sites/S/iqs/Q/pin"}
+		want := []string{
+			"GET /v1.2/sites/S/iqs/Q", "GET /v1.2/sites/S/iqs/Q/secret", "GET /v1.2/sites/S/iqs/Q/pin", "PUT /v1.2/sites/S/iqs/Q/pin",
+		}
 		if diff := cmp.Diff(want, r.sent()); diff != "" {
 			t.Errorf("requests (-want +got):\n%s", diff)
 		}
@@ -118,7 +122,9 @@ func TestBare403ToAdoptCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
 		bare := func(_ *http.Request) *http.Response { return faulttest.Reply(403, "") }
-		act := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.Middleware = []saltoks.Middleware{answerOn("/secret", bare)} }), r.state).Activation()
+		act := r.newRemote(
+			r.newClient(func(cfg *saltoks.Config) { cfg.Middleware = []saltoks.Middleware{answerOn("/secret", bare)} }), r.state,
+		).Activation()
 		for i := range 3 {
 			_, err := act.Adopt(t.Context(), r.site, r.iq, saltoks.NewOTP("zzzzz"))
 			if want := []error{saltoks.ErrOTPInvalid, saltoks.ErrOTPInvalid, saltoks.ErrOTPBlocked}[i]; !errors.Is(err, want) {
@@ -154,7 +160,8 @@ func TestSecretIsKeptAlthoughTheCallerIsGone(t *testing.T) {
 		r.store.broken = false
 		// SALTO gives it only once here: now there is a typed error that says so.
 		_, err = r.act.Begin(t.Context(), r.site, r.iq)
-		if elsewhere, ok := errors.AsType[*ActivatedElsewhereError](err); !ok || elsewhere.IQ != r.iq || !errors.Is(err, saltoks.ErrIQAlreadyActivated) {
+		elsewhere, ok := errors.AsType[*ActivatedElsewhereError](err)
+		if !ok || elsewhere.IQ != r.iq || !errors.Is(err, saltoks.ErrIQAlreadyActivated) {
 			t.Fatalf("got %v", err)
 		}
 	})

@@ -31,10 +31,13 @@ func TestSendByWithinAPause(t *testing.T) {
 		faulttest.PauseCommands(t, limiter, 12*time.Second)
 		start := time.Now()
 		err = remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(10*time.Second)))
-		if e, ok := errors.AsType[*saltoks.APIError](err); !errors.Is(err, saltoks.ErrRateLimited) || !ok || !e.NotSent() || time.Since(start) != 0 {
+		e, ok := errors.AsType[*saltoks.APIError](err)
+		if !errors.Is(err, saltoks.ErrRateLimited) || !ok || !e.NotSent() || time.Since(start) != 0 {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
-		if err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(15*time.Second))); err != nil || time.Since(start) < 12*time.Second {
+		if err := remote.Unlock(
+			t.Context(), r.target, SendBy(r.sim.Now().Add(15*time.Second)),
+		); err != nil || time.Since(start) < 12*time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 		if n := r.sim.Movements(string(r.target.Lock)); n != 1 {
@@ -125,7 +128,10 @@ func TestNothingIsSentLate(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newFixture(t)
 			r.activate()
-			for _, hc := range []*http.Client{r.sim.HTTPClient(), slowDial(r.sim.HTTPClient(), time.Second), {Transport: faulttest.RoundTripper(r.sim.HTTPClient().Transport.RoundTrip)}} {
+			for _, hc := range []*http.Client{
+				r.sim.HTTPClient(), slowDial(r.sim.HTTPClient(), time.Second),
+				{Transport: faulttest.RoundTripper(r.sim.HTTPClient().Transport.RoundTrip)},
+			} {
 				r.sim.Fault(saltokstest.Slow, saltokstest.Delay(15*time.Second), saltokstest.After())
 				remote := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.HTTPClient = hc }), r.state)
 				if err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second))); err != nil {
@@ -185,7 +191,8 @@ func TestSendByOverAnOpaqueTransport(t *testing.T) {
 // checkTooLate checks that the command was not sent because it was late.
 func (r *fixture) checkTooLate(err error) {
 	r.t.Helper()
-	if e, ok := errors.AsType[*saltoks.APIError](err); !ok || !e.NotSent() || !errors.Is(err, saltoks.ErrSendBy) || len(r.sim.Commands()) != 0 {
+	e, ok := errors.AsType[*saltoks.APIError](err)
+	if !ok || !e.NotSent() || !errors.Is(err, saltoks.ErrSendBy) || len(r.sim.Commands()) != 0 {
 		r.t.Errorf("got %v, %d commands", err, len(r.sim.Commands()))
 	}
 }

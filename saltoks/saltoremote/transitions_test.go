@@ -108,7 +108,10 @@ func TestTransitionsStore(t *testing.T) {
 		{requestPIN, docs["confirming"], with(docs["confirming"], func(d *iqDoc) {
 			d.Step, d.Channel, d.PINRequestedAt, d.PIN = StepPINRequested, saltoks.PINBySMS, noon, storedsecret.Secret{}
 		})},
-		{confirm, docs["PIN requested"], with(docs["PIN requested"], func(d *iqDoc) { d.Step, d.PIN, d.ConfirmingAt = StepConfirming, pin, noon })},
+		{
+			confirm, docs["PIN requested"],
+			with(docs["PIN requested"], func(d *iqDoc) { d.Step, d.PIN, d.ConfirmingAt = StepConfirming, pin, noon }),
+		},
 		{confirmed, docs["confirming"], with(docs["confirming"], func(d *iqDoc) { d.Step, d.ActivatedAt = StepActivated, noon })},
 		{found, oneWrong(docs["confirming"]), with(docs["confirming"], func(d *iqDoc) { d.Step, d.ActivatedAt = StepActivated, noon.Add(-1) })},
 		{refused, docs["confirming"], with(docs["confirming"], func(d *iqDoc) { d.Step, d.PIN = StepPINRequested, storedsecret.Secret{} })},

@@ -48,11 +48,15 @@ func TestEveryMethodHonorsItsContext(t *testing.T) {
 			return err
 		},
 		"Entries.Meaning": func(ctx context.Context, r *fixture) error {
-			_, err := r.locks.Entries(saltolocks.EntriesConfig{}).Meaning(ctx, gate.VendorEntry{What: string(saltoks.LockOpened), By: string(saltoks.ByRemote), User: "u"})
+			_, err := r.locks.Entries(saltolocks.EntriesConfig{}).Meaning(
+				ctx, gate.VendorEntry{What: string(saltoks.LockOpened), By: string(saltoks.ByRemote), User: "u"},
+			)
 			return err
 		},
 	}
-	for _, typ := range []reflect.Type{reflect.TypeFor[*saltolocks.Locks](), reflect.TypeFor[*saltolocks.Doctor](), reflect.TypeFor[*saltolocks.Entries]()} {
+	for _, typ := range []reflect.Type{
+		reflect.TypeFor[*saltolocks.Locks](), reflect.TypeFor[*saltolocks.Doctor](), reflect.TypeFor[*saltolocks.Entries](),
+	} {
 		for m := range typ.Methods() {
 			name := typ.Elem().Name() + "." + m.Name
 			if m.Type.NumIn() > 1 && m.Type.In(1) == reflect.TypeFor[context.Context]() && calls[name] == nil {

@@ -55,13 +55,18 @@ func TestDoctorOnTheWorld(t *testing.T) {
 		unlinked bool // nothing but the IQs
 		want     []string
 	}{
-		"healthy":          {world: saltokstest.DefaultWorld()},
-		"not activated":    {world: saltokstest.DefaultWorld(), unlinked: true, want: []string{"critical not_activated IQ IQ First Floor", "critical not_activated IQ IQ Ground Floor"}},
-		"no subscription":  {world: site(func(s *saltokstest.Site) { s.Unpaid = true }), want: []string{"critical no_subscription"}},
-		"not released":     {world: site(func(s *saltokstest.Site) { s.Unreleased = true }), want: []string{"critical site_not_released"}},
-		"seats":            {world: site(func(s *saltokstest.Site) { s.Seats = 2 }), want: []string{"warning seats_nearly_full"}},
-		"not site admin":   {world: member(func(m *saltokstest.Member) { m.Role = "site_user" }), want: []string{"critical not_site_admin"}},
-		"no remote access": {world: member(func(m *saltokstest.Member) { m.RemoteAccess = new(false) }), want: []string{"critical no_remote_access"}},
+		"healthy": {world: saltokstest.DefaultWorld()},
+		"not activated": {
+			world: saltokstest.DefaultWorld(), unlinked: true,
+			want: []string{"critical not_activated IQ IQ First Floor", "critical not_activated IQ IQ Ground Floor"},
+		},
+		"no subscription": {world: site(func(s *saltokstest.Site) { s.Unpaid = true }), want: []string{"critical no_subscription"}},
+		"not released":    {world: site(func(s *saltokstest.Site) { s.Unreleased = true }), want: []string{"critical site_not_released"}},
+		"seats":           {world: site(func(s *saltokstest.Site) { s.Seats = 2 }), want: []string{"warning seats_nearly_full"}},
+		"not site admin":  {world: member(func(m *saltokstest.Member) { m.Role = "site_user" }), want: []string{"critical not_site_admin"}},
+		"no remote access": {
+			world: member(func(m *saltokstest.Member) { m.RemoteAccess = new(false) }), want: []string{"critical no_remote_access"},
+		},
 		"IQ offline, no door behind it": {world: site(func(s *saltokstest.Site) {
 			s.IQs = append(s.IQs, saltokstest.IQ{Name: "IQ Cellar", Offline: true, WithoutOTP: true})
 		}), want: []string{"note iq_offline IQ IQ Cellar"}},

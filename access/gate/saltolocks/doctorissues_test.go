@@ -65,23 +65,39 @@ func TestDoctorCausesAndClears(t *testing.T) {
 		raw          bool // the IQs are as SALTO delivers them
 		cause, clear func(*fixture)
 	}{
-		"critical no_subscription":   {cause: func(r *fixture) { r.sim.SetPaid(r.site.ID, false) }, clear: func(r *fixture) { r.sim.SetPaid(r.site.ID, true) }},
-		"critical site_not_released": {cause: func(r *fixture) { r.sim.SetReleased(r.site.ID, false) }, clear: func(r *fixture) { r.sim.SetReleased(r.site.ID, true) }},
+		"critical no_subscription": {
+			cause: func(r *fixture) { r.sim.SetPaid(r.site.ID, false) }, clear: func(r *fixture) { r.sim.SetPaid(r.site.ID, true) },
+		},
+		"critical site_not_released": {
+			cause: func(r *fixture) { r.sim.SetReleased(r.site.ID, false) }, clear: func(r *fixture) { r.sim.SetReleased(r.site.ID, true) },
+		},
 		"critical no_remote_access": {
-			cause: func(r *fixture) { r.sim.SetRemoteAccess(r.site.ID, user(r), false) }, clear: func(r *fixture) { r.sim.SetRemoteAccess(r.site.ID, user(r), true) },
+			cause: func(r *fixture) { r.sim.SetRemoteAccess(r.site.ID, user(r), false) },
+			clear: func(r *fixture) { r.sim.SetRemoteAccess(r.site.ID, user(r), true) },
 		},
 		"critical user_blocked":         {cause: blocked, clear: unblocked},
 		"warning left_open_alarm front": {cause: open, clear: shut},
-		"warning battery_low front":     {cause: func(r *fixture) { r.sim.SetBattery(lock(r), "critical") }, clear: func(r *fixture) { r.sim.SetBattery(lock(r), "fresh") }},
-		"note privacy_mode front":       {cause: func(r *fixture) { r.sim.SetPrivacyMode(lock(r), true) }, clear: func(r *fixture) { r.sim.SetPrivacyMode(lock(r), false) }},
-		"critical lock_offline front":   {cause: func(r *fixture) { r.sim.SetLockOnline(lock(r), false) }, clear: func(r *fixture) { r.sim.SetLockOnline(lock(r), true) }},
+		"warning battery_low front": {
+			cause: func(r *fixture) { r.sim.SetBattery(lock(r), "critical") },
+			clear: func(r *fixture) { r.sim.SetBattery(lock(r), "fresh") },
+		},
+		"note privacy_mode front": {
+			cause: func(r *fixture) { r.sim.SetPrivacyMode(lock(r), true) },
+			clear: func(r *fixture) { r.sim.SetPrivacyMode(lock(r), false) },
+		},
+		"critical lock_offline front": {
+			cause: func(r *fixture) { r.sim.SetLockOnline(lock(r), false) }, clear: func(r *fixture) { r.sim.SetLockOnline(lock(r), true) },
+		},
 		"critical lock_without_iq front": {cause: func(r *fixture) { r.sim.DetachLock(lock(r)) }, clear: func(r *fixture) {
 			_, err := r.doors.Unlink(r.Context(), "front")
 			r.ok(err)
 			_, err = r.doors.Link(r.Context(), gate.LinkRequest{Door: "front", Lock: r.site.Locks[2].ID})
 			r.ok(err)
 		}},
-		"critical iq_offline IQ IQ Ground Floor": {cause: func(r *fixture) { r.sim.SetIQOnline(string(iq(r)), false) }, clear: func(r *fixture) { r.sim.SetIQOnline(string(iq(r)), true) }},
+		"critical iq_offline IQ IQ Ground Floor": {
+			cause: func(r *fixture) { r.sim.SetIQOnline(string(iq(r)), false) },
+			clear: func(r *fixture) { r.sim.SetIQOnline(string(iq(r)), true) },
+		},
 		"critical not_activated IQ IQ Ground Floor": {raw: true, cause: func(r *fixture) { r.activate(saltoks.IQID(r.site.IQs[1].ID), user(r)) },
 			clear: func(r *fixture) { r.activate(iq(r), user(r)) }},
 		"critical activation_unfinished IQ IQ Ground Floor": {
@@ -191,7 +207,9 @@ func TestDoctorWhileSALTOIsDown(t *testing.T) {
 				base := r.wire.Base
 				r.wire.Base = refusing{base, c.answer}
 				d := gate.Diagnostics{Doors: r.store, Rules: r.store, Members: r.store, Catalog: r.locks, Checkers: []gate.Checker{r.locks.Doctor(nil)}}
-				if got := r.codes(d); !slices.Equal(got, []string{"critical cloud_unavailable", "warning office_mode_on_entrance", "warning store_not_durable"}) {
+				if got := r.codes(d); !slices.Equal(
+					got, []string{"critical cloud_unavailable", "warning office_mode_on_entrance", "warning store_not_durable"},
+				) {
 					t.Errorf("got %q", got)
 				}
 				r.wire.Base = base
@@ -206,7 +224,9 @@ func TestDoctorWhileSALTOIsDown(t *testing.T) {
 
 // The zone of SALTO's site is compared by the time that it shows, not by its name.
 func TestDoctorComparesTimeZones(t *testing.T) {
-	for zone, differs := range map[string]bool{"Europe/Amsterdam": false, "Europe/Berlin": false, "Europe/London": true, "UTC": true, "Africa/Algiers": true} {
+	for zone, differs := range map[string]bool{
+		"Europe/Amsterdam": false, "Europe/Berlin": false, "Europe/London": true, "UTC": true, "Africa/Algiers": true,
+	} {
 		t.Run(zone, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newFixture(t, true)
@@ -225,7 +245,10 @@ func TestDoctorComparesTimeZones(t *testing.T) {
 
 // TestDoctorContainsNoSecret: issues and errors, whatever fails.
 func TestDoctorContainsNoSecret(t *testing.T) {
-	for _, fault := range []string{"", saltokstest.HTTP500, saltokstest.HTML502, saltokstest.TruncatedBody, saltokstest.Redirect307, saltokstest.AppRotatedSecret, saltokstest.OTPBlocked, saltokstest.RestoreRequired, saltokstest.ClockSkew} {
+	for _, fault := range []string{
+		"", saltokstest.HTTP500, saltokstest.HTML502, saltokstest.TruncatedBody, saltokstest.Redirect307, saltokstest.AppRotatedSecret,
+		saltokstest.OTPBlocked, saltokstest.RestoreRequired, saltokstest.ClockSkew,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newFixture(t, true)
 			if fault != "" {

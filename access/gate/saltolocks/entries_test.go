@@ -186,9 +186,11 @@ func TestLateEntries(t *testing.T) {
 		atOnce bool // found by the next Ingest
 		later  bool // found by one a day later
 	}{
-		"within the default overlap":     {behind: 14 * time.Minute, atOnce: true, later: true},
-		"an IQ offline for two hours":    {behind: 110 * time.Minute, later: true},
-		"a longer overlap":               {config: saltolocks.EntriesConfig{Overlap: 2 * time.Hour}, behind: 110 * time.Minute, atOnce: true, later: true},
+		"within the default overlap":  {behind: 14 * time.Minute, atOnce: true, later: true},
+		"an IQ offline for two hours": {behind: 110 * time.Minute, later: true},
+		"a longer overlap": {
+			config: saltolocks.EntriesConfig{Overlap: 2 * time.Hour}, behind: 110 * time.Minute, atOnce: true, later: true,
+		},
 		"no deep pass":                   {config: saltolocks.EntriesConfig{DeepEvery: saltolocks.NoDeepPass}, behind: 110 * time.Minute},
 		"a deep pass every hour, at six": {config: saltolocks.EntriesConfig{DeepEvery: time.Hour}, behind: 6 * time.Hour, later: true},
 		"a clock of the year 2000":       {behind: 26 * 365 * 24 * time.Hour, later: true},

@@ -42,7 +42,9 @@ func connected() (*saltokstest.Sim, *saltolocks.Locks) {
 	must(err)
 	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	must(err)
-	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: saltoks.Identity{Environment: env.Name, Subject: user.Subject}})
+	remote, err := saltoremote.NewRemote(saltoremote.Config{
+		Client: client, State: state, User: saltoks.Identity{Environment: env.Name, Subject: user.Subject},
+	})
 	must(err)
 	iq := saltoks.IQID(site.IQs[0].ID)
 	_, err = remote.Activation().Begin(ctx, saltoks.SiteID(site.ID), iq)
@@ -75,7 +77,9 @@ func ExampleNew() {
 		Site:            access.Site{ID: "loft", TimeZone: "Europe/Amsterdam"},
 		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}}}},
 	})
-	_ = store.PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}})
+	_ = store.PutMember(
+		ctx, "loft", gate.Member{Member: access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}},
+	)
 	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks})
 	if err != nil {
 		log.Fatal(err)

@@ -103,41 +103,114 @@ func matrix() []cell {
 	const read, facts, decide, claim, send, settle = "0 read", "1 facts", "2 decide", "3 claim", "4 send", "5 settle"
 	return []cell{
 		{step: "", what: "nothing", outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
-		{step: read, what: "storage fails", prepare: failing("Lookup", false), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable, lost: true, free: true},
-		{step: facts, what: "storage fails", prepare: failing("Load", false), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable, lost: true, free: true},
-		{step: decide, what: "the tap is ten seconds old", prepare: func(r *fixture) { r.ago = gate.SendWithin }, outcome: gate.Denied, cause: gate.CauseDeadline, rows: 1},
-		{step: claim, what: "storage fails", prepare: failing("Begin", false), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable, lost: true, free: true},
-		{step: claim, what: "storage commits, its answer is lost", prepare: failing("Begin", true), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable, lost: true},
+		{
+			step: read, what: "storage fails", prepare: failing("Lookup", false), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable,
+			lost: true, free: true,
+		},
+		{
+			step: facts, what: "storage fails", prepare: failing("Load", false), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable,
+			lost: true, free: true,
+		},
+		{
+			step: decide, what: "the tap is ten seconds old", prepare: func(r *fixture) { r.ago = gate.SendWithin }, outcome: gate.Denied,
+			cause: gate.CauseDeadline, rows: 1,
+		},
+		{
+			step: claim, what: "storage fails", prepare: failing("Begin", false), outcome: gate.NotSent, cause: gate.CauseStoreUnavailable,
+			lost: true, free: true,
+		},
+		{
+			step: claim, what: "storage commits, its answer is lost", prepare: failing("Begin", true), outcome: gate.NotSent,
+			cause: gate.CauseStoreUnavailable, lost: true,
+		},
 
-		{step: send, what: "every seat of the plan is taken", fault: saltokstest.SeatsFull, outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
-		{step: send, what: "unknown enum values", fault: saltokstest.UnknownEnumValues, options: []saltokstest.FaultOption{saltokstest.Count(-1)}, outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
+		{
+			step: send, what: "every seat of the plan is taken", fault: saltokstest.SeatsFull, outcome: gate.Accepted, commands: 1, moves: 1,
+			later: 1,
+		},
+		{
+			step: send, what: "unknown enum values", fault: saltokstest.UnknownEnumValues,
+			options: []saltokstest.FaultOption{saltokstest.Count(-1)}, outcome: gate.Accepted, commands: 1, moves: 1, later: 1,
+		},
 		{step: send, what: "the consent is 90 days old", fault: saltokstest.Day90, outcome: gate.NotSent, cause: gate.CauseReauthorize},
-		{step: send, what: "the identity server is away", fault: saltokstest.IdentityOutage, prepare: expired, outcome: gate.NotSent, cause: gate.CauseCloudUnavailable},
-		{step: send, what: "the identity server rotates and answers 502", fault: saltokstest.TokenEndpoint502AfterRotation, prepare: expired, outcome: gate.NotSent, cause: gate.CauseCloudUnavailable},
-		{step: send, what: "the IQ was reset", fault: saltokstest.RestoreRequired, outcome: gate.Refused, cause: gate.CauseRestoreRequired, commands: 1},
-		{step: send, what: "the secret was rotated by the phone app", fault: saltokstest.AppRotatedSecret, outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1},
-		{step: send, what: "the IQ's clock is ten minutes ahead", fault: saltokstest.ClockSkew, outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1},
-		{step: send, what: "one-time codes are blocked", fault: saltokstest.OTPBlocked, outcome: gate.Refused, cause: gate.CauseOTPBlocked, commands: 1},
+		{
+			step: send, what: "the identity server is away", fault: saltokstest.IdentityOutage, prepare: expired, outcome: gate.NotSent,
+			cause: gate.CauseCloudUnavailable,
+		},
+		{
+			step: send, what: "the identity server rotates and answers 502", fault: saltokstest.TokenEndpoint502AfterRotation,
+			prepare: expired, outcome: gate.NotSent, cause: gate.CauseCloudUnavailable,
+		},
+		{
+			step: send, what: "the IQ was reset", fault: saltokstest.RestoreRequired, outcome: gate.Refused,
+			cause: gate.CauseRestoreRequired, commands: 1,
+		},
+		{
+			step: send, what: "the secret was rotated by the phone app", fault: saltokstest.AppRotatedSecret, outcome: gate.Refused,
+			cause: gate.CauseOTPInvalid, commands: 1,
+		},
+		{
+			step: send, what: "the IQ's clock is ten minutes ahead", fault: saltokstest.ClockSkew, outcome: gate.Refused,
+			cause: gate.CauseOTPInvalid, commands: 1,
+		},
+		{
+			step: send, what: "one-time codes are blocked", fault: saltokstest.OTPBlocked, outcome: gate.Refused,
+			cause: gate.CauseOTPBlocked, commands: 1,
+		},
 		{step: send, what: "the IQ is offline", fault: saltokstest.IQOffline, outcome: gate.Unconfirmed, cause: gate.CauseIQOffline, commands: 1},
-		{step: send, what: "the lock is offline", fault: saltokstest.LockOffline, outcome: gate.Unconfirmed, cause: gate.CauseLockOffline, commands: 1},
+		{
+			step: send, what: "the lock is offline", fault: saltokstest.LockOffline, outcome: gate.Unconfirmed, cause: gate.CauseLockOffline,
+			commands: 1,
+		},
 		{step: send, what: "429", fault: saltokstest.HTTP429, options: on(), outcome: gate.Refused, cause: gate.CauseRateLimited, commands: 1},
-		{step: send, what: "a redirect", fault: saltokstest.Redirect307, options: on(), outcome: gate.Refused, cause: gate.CauseRefused, commands: 1},
+		{
+			step: send, what: "a redirect", fault: saltokstest.Redirect307, options: on(), outcome: gate.Refused, cause: gate.CauseRefused,
+			commands: 1,
+		},
 		{step: send, what: "500", fault: saltokstest.HTTP500, options: on(), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1},
-		{step: send, what: "500 after it moved", fault: saltokstest.HTTP500, options: on(after), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, moves: 1, later: 1},
-		{step: send, what: "a gateway's 502 page", fault: saltokstest.HTML502, options: on(), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1},
-		{step: send, what: "cut before it moved", fault: saltokstest.AnswerLostBeforeMove, options: on(), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1},
-		{step: send, what: "cut after it moved", fault: saltokstest.AnswerLostAfterMove, options: on(), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, moves: 1, later: 1},
-		{step: send, what: "half an answer", fault: saltokstest.TruncatedBody, options: on(), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, moves: 1, later: 1},
+		{
+			step: send, what: "500 after it moved", fault: saltokstest.HTTP500, options: on(after), outcome: gate.Unconfirmed,
+			cause: gate.CauseNoAnswer, commands: 1, moves: 1, later: 1,
+		},
+		{
+			step: send, what: "a gateway's 502 page", fault: saltokstest.HTML502, options: on(), outcome: gate.Unconfirmed,
+			cause: gate.CauseNoAnswer, commands: 1,
+		},
+		{
+			step: send, what: "cut before it moved", fault: saltokstest.AnswerLostBeforeMove, options: on(), outcome: gate.Unconfirmed,
+			cause: gate.CauseNoAnswer, commands: 1,
+		},
+		{
+			step: send, what: "cut after it moved", fault: saltokstest.AnswerLostAfterMove, options: on(), outcome: gate.Unconfirmed,
+			cause: gate.CauseNoAnswer, commands: 1, moves: 1, later: 1,
+		},
+		{
+			step: send, what: "half an answer", fault: saltokstest.TruncatedBody, options: on(), outcome: gate.Unconfirmed,
+			cause: gate.CauseNoAnswer, commands: 1, moves: 1, later: 1,
+		},
 		{step: send, what: "three seconds slow", fault: saltokstest.Slow, options: on(), outcome: gate.Accepted, commands: 1, moves: 1, later: 1},
-		{step: send, what: "forty seconds slow to move", fault: saltokstest.Slow, options: on(forty), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, later: 1, late: 40 * time.Second},
-		{step: send, what: "forty seconds slow to answer", fault: saltokstest.Slow, options: on(forty, after), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, moves: 1, later: 1},
-		{step: send, what: "no answer ever", fault: saltokstest.Hang, options: on(), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1},
-		{step: send, what: "no answer ever, and it moved", fault: saltokstest.Hang, options: on(after), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, moves: 1, later: 1},
+		{
+			step: send, what: "forty seconds slow to move", fault: saltokstest.Slow, options: on(forty), outcome: gate.Unconfirmed,
+			cause: gate.CauseNoAnswer, commands: 1, later: 1, late: 40 * time.Second,
+		},
+		{
+			step: send, what: "forty seconds slow to answer", fault: saltokstest.Slow, options: on(forty, after), outcome: gate.Unconfirmed,
+			cause: gate.CauseNoAnswer, commands: 1, moves: 1, later: 1,
+		},
+		{
+			step: send, what: "no answer ever", fault: saltokstest.Hang, options: on(), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer,
+			commands: 1,
+		},
+		{
+			step: send, what: "no answer ever, and it moved", fault: saltokstest.Hang, options: on(after), outcome: gate.Unconfirmed,
+			cause: gate.CauseNoAnswer, commands: 1, moves: 1, later: 1,
+		},
 
 		{step: send, what: "401", fault: saltokstest.HTTP401, options: on(),
 			outcome: gate.Refused, cause: gate.CauseTokenRefused, commands: 1},
 		{step: send, what: "otp_invalid with status 404", fault: saltokstest.APIError,
-			options: on(saltokstest.Status(404), saltokstest.InnerCode("otp_invalid")), outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1},
+			options: on(saltokstest.Status(404), saltokstest.InnerCode("otp_invalid")),
+			outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1},
 		{step: send, what: "a body that is not JSON", fault: saltokstest.RewriteAnswer, options: on(saltokstest.Body("{")),
 			outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, moves: 1, later: 1},
 		{step: send, what: "an answer with a byte order mark", fault: saltokstest.ByteOrderMark, options: on(),
@@ -153,8 +226,14 @@ func matrix() []cell {
 		{step: send, what: "an ID token of another user", fault: saltokstest.WrongIDToken, prepare: expired,
 			outcome: gate.NotSent, cause: gate.CauseCloudUnavailable},
 
-		{step: settle, what: "storage fails", prepare: failing("Settle", false), outcome: gate.Accepted, commands: 1, moves: 1, later: 1, lost: true},
-		{step: settle, what: "storage commits, its answer is lost", prepare: failing("Settle", true), outcome: gate.Accepted, commands: 1, moves: 1, later: 1, lost: true},
+		{
+			step: settle, what: "storage fails", prepare: failing("Settle", false), outcome: gate.Accepted, commands: 1, moves: 1, later: 1,
+			lost: true,
+		},
+		{
+			step: settle, what: "storage commits, its answer is lost", prepare: failing("Settle", true), outcome: gate.Accepted, commands: 1,
+			moves: 1, later: 1, lost: true,
+		},
 	}
 }
 

@@ -47,12 +47,14 @@ type fixture struct {
 	n      int
 	// repair ends the failure of a storage; ago is how long ago a tap was.
 	repair func()
-	ago  time.Duration
+	ago    time.Duration
 }
 
 // newFixture makes it; without activation the IQs of the site are as SALTO delivers
 // them.
-func newFixture(t *testing.T, activate bool) *fixture { return newFixtureWith(t, activate, saltokstest.Config{}) }
+func newFixture(t *testing.T, activate bool) *fixture {
+	return newFixtureWith(t, activate, saltokstest.Config{})
+}
 
 func newFixtureWith(t *testing.T, activate bool, cfg saltokstest.Config) *fixture {
 	t.Helper()
@@ -69,10 +71,12 @@ func newFixtureWith(t *testing.T, activate bool, cfg saltokstest.Config) *fixtur
 	r.ok(err)
 	r.auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
 		Environment: env,
-		Credentials: saltoauth.Credentials{ClientID: r.sim.ClientID(), ClientSecret: saltoks.NewSecret(r.sim.ClientSecret()), RedirectURL: r.sim.RedirectURI()},
-		State:       r.state,
-		HTTPClient:  &http.Client{Transport: r.wire},
-		Now:         r.sim.Now,
+		Credentials: saltoauth.Credentials{
+			ClientID: r.sim.ClientID(), ClientSecret: saltoks.NewSecret(r.sim.ClientSecret()), RedirectURL: r.sim.RedirectURI(),
+		},
+		State:      r.state,
+		HTTPClient: &http.Client{Transport: r.wire},
+		Now:        r.sim.Now,
 	})
 	r.ok(err)
 	login, err := r.auth.Begin(ctx)
@@ -81,7 +85,9 @@ func newFixtureWith(t *testing.T, activate bool, cfg saltokstest.Config) *fixtur
 	r.ok(err)
 	r.conn, err = r.auth.Complete(ctx, login, callback.Query())
 	r.ok(err)
-	r.client, err = saltoks.NewClient(saltoks.Config{Environment: env, Tokens: r.auth.Tokens(r.conn), HTTPClient: &http.Client{Transport: r.wire}, Limiter: saltoks.NoRateLimit()})
+	r.client, err = saltoks.NewClient(saltoks.Config{
+		Environment: env, Tokens: r.auth.Tokens(r.conn), HTTPClient: &http.Client{Transport: r.wire}, Limiter: saltoks.NoRateLimit(),
+	})
 	r.ok(err)
 	r.remote, err = saltoremote.NewRemote(saltoremote.Config{Client: r.client, State: r.state, User: r.conn.Identity(), Now: r.sim.Now})
 	r.ok(err)
@@ -101,7 +107,10 @@ func newFixtureWith(t *testing.T, activate bool, cfg saltokstest.Config) *fixtur
 	for i, door := range []string{"front", "office"} {
 		_, err := r.doors.Link(ctx, gate.LinkRequest{Door: door, Lock: r.site.Locks[i].ID, AccessType: access.AccessAndOfficeMode, By: "eve"})
 		r.ok(err)
-		r.ok(r.store.PutGrant(ctx, "loft", gate.Grant{Grant: access.Grant{ID: door, Member: "ada", Door: door, Hours: access.Always(), RequiresMembership: new(false)}}))
+		r.ok(r.store.PutGrant(
+			ctx, "loft",
+			gate.Grant{Grant: access.Grant{ID: door, Member: "ada", Door: door, Hours: access.Always(), RequiresMembership: new(false)}},
+		))
 	}
 	r.ok(r.store.PutRules(ctx, gate.Rules{Site: access.Site{ID: "loft", TimeZone: r.site.TimeZone}}))
 	r.ok(r.store.PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "ada"}}))
@@ -272,7 +281,10 @@ func reply(status int, body string) func(*faultFixture) {
 }
 
 func answer(r *http.Request, status int, body string) *http.Response {
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r, ProtoMajor: 1, ProtoMinor: 1}
+	return &http.Response{
+		StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
+		Request: r, ProtoMajor: 1, ProtoMinor: 1,
+	}
 }
 
 func inner(code string) string {

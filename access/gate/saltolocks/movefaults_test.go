@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -39,7 +38,7 @@ type faultRow struct {
 func faultRows() []faultRow {
 	const never = gate.NotSent
 	past := func(h *faultFixture) { h.now = func() time.Time { return h.sim.Now().Add(-time.Hour) } }
-	return []faultRow{
+	return append([]faultRow{
 		{name: "nothing", with: func(*faultFixture) {}, outcome: gate.Accepted, commands: 1, moves: 1},
 		{name: "context: over before", with: func(h *faultFixture) { h.stop() }, outcome: never, cause: gate.CauseCancelled},
 		{name: "context: over once it is claimed", with: badTokens(func(h *faultFixture, ctx context.Context) (saltoks.Token, error) {
@@ -47,22 +46,56 @@ func faultRows() []faultRow {
 			return h.auth.Tokens(h.conn).Token(ctx)
 		}), outcome: gate.Accepted, commands: 1, moves: 1},
 
-		{name: "clock: panics", with: badNow(func(time.Time) time.Time { panic(plantedPanic) }), outcome: gate.Unconfirmed, cause: gate.CauseInternal},
+		{
+			name: "clock: panics", with: badNow(func(time.Time) time.Time { panic(plantedPanic) }), outcome: gate.Unconfirmed,
+			cause: gate.CauseInternal,
+		},
 		{name: "clock: zero", with: badNow(func(time.Time) time.Time { return time.Time{} }), outcome: never, cause: gate.CauseClock},
-		{name: "clock: an hour behind the gate's", with: badNow(func(t time.Time) time.Time { return t.Add(-time.Hour) }), outcome: never, cause: gate.CauseDeadline},
-		{name: "clock: an hour ahead of the gate's", with: badNow(func(t time.Time) time.Time { return t.Add(time.Hour) }), outcome: gate.Accepted, commands: 1, moves: 1},
-		{name: "clock: the Remote's panics", with: badRemoteClock(func(time.Time) time.Time { panic(plantedPanic) }), outcome: gate.Unconfirmed, cause: gate.CauseInternal},
-		{name: "clock: the Remote's is zero", with: badRemoteClock(func(time.Time) time.Time { return time.Time{} }), outcome: never, cause: gate.CauseDeadline},
-		{name: "clock: the Remote's is an hour ahead", with: badRemoteClock(func(t time.Time) time.Time { return t.Add(time.Hour) }), outcome: never, cause: gate.CauseDeadline},
-		{name: "clock: the Remote's is an hour behind", with: badRemoteClock(func(t time.Time) time.Time { return t.Add(-time.Hour) }), outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1},
+		{
+			name: "clock: an hour behind the gate's", with: badNow(func(t time.Time) time.Time { return t.Add(-time.Hour) }), outcome: never,
+			cause: gate.CauseDeadline,
+		},
+		{
+			name: "clock: an hour ahead of the gate's", with: badNow(func(t time.Time) time.Time { return t.Add(time.Hour) }),
+			outcome: gate.Accepted, commands: 1, moves: 1,
+		},
+		{
+			name: "clock: the Remote's panics", with: badRemoteClock(func(time.Time) time.Time { panic(plantedPanic) }),
+			outcome: gate.Unconfirmed, cause: gate.CauseInternal,
+		},
+		{
+			name: "clock: the Remote's is zero", with: badRemoteClock(func(time.Time) time.Time { return time.Time{} }), outcome: never,
+			cause: gate.CauseDeadline,
+		},
+		{
+			name: "clock: the Remote's is an hour ahead", with: badRemoteClock(func(t time.Time) time.Time { return t.Add(time.Hour) }),
+			outcome: never, cause: gate.CauseDeadline,
+		},
+		{
+			name: "clock: the Remote's is an hour behind", with: badRemoteClock(func(t time.Time) time.Time { return t.Add(-time.Hour) }),
+			outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1,
+		},
 		{name: "clock: both are an hour behind", with: func(h *faultFixture) {
 			badRemoteClock(func(t time.Time) time.Time { return t.Add(-time.Hour) })(h)
 			past(h)
 		}, outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1, stays: true},
 
-		{name: "tokens: panic", with: badTokens(func(*faultFixture, context.Context) (saltoks.Token, error) { panic(plantedPanic) }), outcome: never, cause: gate.CauseInternal},
-		{name: "tokens: an empty one", with: badTokens(func(*faultFixture, context.Context) (saltoks.Token, error) { return saltoks.Token{}, nil }), outcome: never, cause: gate.CauseCloudUnavailable},
-		{name: "tokens: the consent is over", with: badTokens(func(*faultFixture, context.Context) (saltoks.Token, error) { return saltoks.Token{}, saltoks.ErrReauthorize }), outcome: never, cause: gate.CauseReauthorize, is: saltoks.ErrReauthorize},
+		{
+			name: "tokens: panic", with: badTokens(func(*faultFixture, context.Context) (saltoks.Token, error) { panic(plantedPanic) }),
+			outcome: never, cause: gate.CauseInternal,
+		},
+		{
+			name: "tokens: an empty one",
+			with: badTokens(func(*faultFixture, context.Context) (saltoks.Token, error) { return saltoks.Token{}, nil }), outcome: never,
+			cause: gate.CauseCloudUnavailable,
+		},
+		{
+			name: "tokens: the consent is over",
+			with: badTokens(func(*faultFixture, context.Context) (saltoks.Token, error) {
+				return saltoks.Token{}, saltoks.ErrReauthorize
+			}),
+			outcome: never, cause: gate.CauseReauthorize, is: saltoks.ErrReauthorize,
+		},
 		{name: "tokens: disconnected", with: func(h *faultFixture) {
 			h.before = func() {
 				_, err := h.auth.Disconnect(h.Context(), h.conn.ID, saltoauth.AcknowledgeDisconnect)
@@ -82,21 +115,60 @@ func faultRows() []faultRow {
 			return saltoks.Token{}, ctx.Err()
 		}), outcome: never, cause: gate.CauseDeadline},
 
-		{name: "store: fails", with: badDocs(func(*faultFixture, context.Context, []byte) ([]byte, error) { return nil, errHost }), outcome: never, cause: gate.CauseStoreUnavailable, is: errHost},
+		{
+			name: "store: fails", with: badDocs(func(*faultFixture, context.Context, []byte) ([]byte, error) { return nil, errHost }),
+			outcome: never, cause: gate.CauseStoreUnavailable, is: errHost,
+		},
 		{name: "store: its database is not reached", with: badDocs(func(*faultFixture, context.Context, []byte) ([]byte, error) {
 			return nil, &net.OpError{Op: "dial", Err: errHost}
 		}), outcome: never, cause: gate.CauseStoreUnavailable, is: errHost},
-		{name: "store: panics", with: badDocs(func(*faultFixture, context.Context, []byte) ([]byte, error) { panic(plantedPanic) }), outcome: never, cause: gate.CauseInternal},
-		{name: "store: blocks", with: badDocs(func(_ *faultFixture, ctx context.Context, _ []byte) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }), outcome: never, cause: gate.CauseDeadline},
-		{name: "store: garbage", with: badDocs(func(*faultFixture, context.Context, []byte) ([]byte, error) { return []byte("garbage"), nil }), outcome: never, cause: gate.CauseInternal, is: saltostate.ErrSealed},
-		{name: "store: half of it", with: badDocs(func(_ *faultFixture, _ context.Context, doc []byte) ([]byte, error) { return doc[:len(doc)/2], nil }), outcome: never, cause: gate.CauseInternal, is: saltostate.ErrSealed},
-		{name: "store: nothing", with: badDocs(func(*faultFixture, context.Context, []byte) ([]byte, error) { return nil, nil }), outcome: gate.Denied, cause: gate.CauseIQNotActivated},
+		{
+			name: "store: panics", with: badDocs(func(*faultFixture, context.Context, []byte) ([]byte, error) { panic(plantedPanic) }),
+			outcome: never, cause: gate.CauseInternal,
+		},
+		{
+			name: "store: blocks",
+			with: badDocs(func(_ *faultFixture, ctx context.Context, _ []byte) ([]byte, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}),
+			outcome: never, cause: gate.CauseDeadline,
+		},
+		{
+			name: "store: garbage",
+			with: badDocs(func(*faultFixture, context.Context, []byte) ([]byte, error) { return []byte("garbage"), nil }), outcome: never,
+			cause: gate.CauseInternal, is: saltostate.ErrSealed,
+		},
+		{
+			name:    "store: half of it",
+			with:    badDocs(func(_ *faultFixture, _ context.Context, doc []byte) ([]byte, error) { return doc[:len(doc)/2], nil }),
+			outcome: never, cause: gate.CauseInternal, is: saltostate.ErrSealed,
+		},
+		{
+			name: "store: nothing", with: badDocs(func(*faultFixture, context.Context, []byte) ([]byte, error) { return nil, nil }),
+			outcome: gate.Denied, cause: gate.CauseIQNotActivated,
+		},
 
-		{name: "code: panics", with: badCode(func(context.Context) (saltoks.OTP, error) { panic(plantedPanic) }), outcome: never, cause: gate.CauseInternal, stays: true},
-		{name: "code: fails", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, errHost }), outcome: never, cause: gate.CauseInternal, is: errHost, stays: true},
-		{name: "code: empty", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, nil }), outcome: never, cause: gate.CauseInternal, stays: true},
-		{name: "code: no code", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("a b\n"), nil }), outcome: never, cause: gate.CauseInternal, stays: true},
-		{name: "code: wrong", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil }), outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1, stays: true},
+		{
+			name: "code: panics", with: badCode(func(context.Context) (saltoks.OTP, error) { panic(plantedPanic) }), outcome: never,
+			cause: gate.CauseInternal, stays: true,
+		},
+		{
+			name: "code: fails", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, errHost }), outcome: never,
+			cause: gate.CauseInternal, is: errHost, stays: true,
+		},
+		{
+			name: "code: empty", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, nil }), outcome: never,
+			cause: gate.CauseInternal, stays: true,
+		},
+		{
+			name: "code: no code", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("a b\n"), nil }),
+			outcome: never, cause: gate.CauseInternal, stays: true,
+		},
+		{
+			name: "code: wrong", with: badCode(func(context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil }),
+			outcome: gate.Refused, cause: gate.CauseOTPInvalid, commands: 1, stays: true,
+		},
 		{name: "code: used up, and the next one comes in time", with: func(h *faultFixture) {
 			h.before = func() {
 				for range 200 {
@@ -107,7 +179,10 @@ func faultRows() []faultRow {
 			}
 		}, outcome: gate.Accepted, commands: 1, moves: 1, stays: true},
 
-		{name: "client: closed", with: func(h *faultFixture) { h.before = func() { h.ok(h.client.Close(h.Context())) } }, outcome: never, cause: gate.CauseInternal, is: saltoks.ErrClientClosed, stays: true},
+		{
+			name: "client: closed", with: func(h *faultFixture) { h.before = func() { h.ok(h.client.Close(h.Context())) } }, outcome: never,
+			cause: gate.CauseInternal, is: saltoks.ErrClientClosed, stays: true,
+		},
 		{name: "limiter: too many at once", with: func(h *faultFixture) {
 			limiter, err := saltoks.NewLimiter(saltoks.LimiterConfig{Commands: 0.01, CommandBurst: 1})
 			h.ok(err)
@@ -117,66 +192,7 @@ func faultRows() []faultRow {
 		{name: "logger: panics", with: func(h *faultFixture) {
 			h.clients = append(h.clients, func(cfg *saltoks.Config) { cfg.Logger = slog.New(panickyHandler{}) })
 		}, outcome: gate.Accepted, commands: 1, moves: 1},
-
-		{name: "wire: panics", with: badWire(func(*faultFixture, *http.Request, http.RoundTripper) (*http.Response, error) { panic(plantedPanic) }), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "wire: panics once it is sent", with: badWire(func(_ *faultFixture, r *http.Request, next http.RoundTripper) (*http.Response, error) {
-			_, _ = next.RoundTrip(r)
-			panic(plantedPanic)
-		}), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, commands: 1, moves: 1},
-		{name: "wire: neither an answer nor an error", with: badWire(func(*faultFixture, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil }), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "wire: fails with our token in its text", with: badWire(func(_ *faultFixture, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
-			return nil, fmt.Errorf("sending %v: %w", r.Header, errHost)
-		}), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer, is: errHost},
-		{name: "wire: no connection", with: func(h *faultFixture) {
-			right := h.transport
-			dead := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errHost }}
-			h.transport = tripFunc(func(r *http.Request) (*http.Response, error) {
-				if h.on.Load() {
-					return dead.RoundTrip(r)
-				}
-				return right.RoundTrip(r)
-			})
-		}, outcome: never, cause: gate.CauseCloudUnavailable, is: errHost},
-		{name: "wire: no connection in time", with: func(h *faultFixture) {
-			right := h.transport
-			dead := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-				<-time.After(time.Minute)
-				return nil, errHost
-			}}
-			h.transport = tripFunc(func(r *http.Request) (*http.Response, error) {
-				if h.on.Load() {
-					return dead.RoundTrip(r)
-				}
-				return right.RoundTrip(r)
-			})
-		}, outcome: never, cause: gate.CauseDeadline, is: context.DeadlineExceeded},
-
-		{name: "answer: empty", with: reply(200, ""), outcome: gate.Accepted},
-		{name: "answer: a page", with: reply(200, "<html>log in to the wifi</html>"), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "answer: 200 with a code", with: reply(200, `{"ErrorCode":"1501"}`), outcome: gate.Refused, cause: gate.CauseRefused},
-		{name: "answer: a redirect", with: reply(302, ""), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "answer: a permanent redirect", with: reply(308, ""), outcome: gate.Refused, cause: gate.CauseRefused},
-		{name: "answer: 400 with no reason", with: reply(400, ""), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "answer: 400, an unknown code", with: reply(400, inner("door_on_fire")), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "answer: 400, not valid", with: reply(400, `{"ErrorCode":"1101"}`), outcome: gate.Refused, cause: gate.CauseRefused},
-		{name: "answer: 400, not found", with: reply(400, `{"ErrorCode":"2202"}`), outcome: gate.Refused, cause: gate.CauseLockGone, is: saltoks.ErrNotFound},
-		{name: "answer: 400, half of it", with: reply(400, inner("otp_blocked")[:60]), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "answer: 400, cut after its code", with: reply(400, strings.TrimSuffix(inner("otp_blocked"), "}")), outcome: gate.Refused, cause: gate.CauseOTPBlocked, is: saltoks.ErrOTPBlocked, stays: true},
-		{name: "answer: 403, PIN not changed", with: reply(403, inner("pin_not_changed")), outcome: gate.Refused, cause: gate.CausePINNotChanged},
-		{name: "answer: 403", with: reply(403, ""), outcome: gate.Refused, cause: gate.CauseForbidden},
-		{name: "answer: 403, no subscription", with: reply(403, `{"ErrorCode":"2212"}`), outcome: gate.Refused, cause: gate.CauseNoSubscription},
-		{name: "answer: 403, not released", with: reply(403, `{"ErrorCode":"2210"}`), outcome: gate.Refused, cause: gate.CauseRefused, is: saltoks.ErrSiteNotReleased},
-		{name: "answer: 400, not released", with: reply(400, `{"ErrorCode":"2210"}`), outcome: gate.Refused, cause: gate.CauseRefused, is: saltoks.ErrSiteNotReleased},
-		{name: "answer: 403, restore", with: reply(403, `{"ErrorCode":"2203","Message":"Iq restore required"}`), outcome: gate.Refused, cause: gate.CauseRestoreRequired},
-		{name: "answer: 403, restore as an inner code", with: reply(403, inner("restore_required")), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-		{name: "answer: 401 with a code", with: reply(401, `{"ErrorCode":"1500"}`), outcome: gate.Refused, cause: gate.CauseTokenRefused},
-		{name: "answer: 404", with: reply(404, ""), outcome: gate.Refused, cause: gate.CauseLockGone},
-		{name: "answer: 405", with: reply(405, ""), outcome: gate.Refused, cause: gate.CauseRefused},
-		{name: "answer: 500 that repeats what was sent", with: badWire(func(_ *faultFixture, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
-			sent, _ := io.ReadAll(r.Body)
-			return answer(r, 500, fmt.Sprintf(`{"Message":%q}`, r.Header.Get("Authorization")+string(sent))), nil
-		}), outcome: gate.Unconfirmed, cause: gate.CauseNoAnswer},
-	}
+	}, wireFaults()...)
 }
 
 // TestMoveUnderFaults: whatever is wrong below the gate, at most one command is on
@@ -214,7 +230,9 @@ func (row faultRow) run(t *testing.T, action access.Action) {
 	}
 	h.client, err = saltoks.NewClient(cfg)
 	h.ok(err)
-	h.remote, err = saltoremote.NewRemote(saltoremote.Config{Client: h.client, State: state, User: h.conn.Identity(), OTP: h.otp, Now: h.clock})
+	h.remote, err = saltoremote.NewRemote(saltoremote.Config{
+		Client: h.client, State: state, User: h.conn.Identity(), OTP: h.otp, Now: h.clock,
+	})
 	h.ok(err)
 	h.locks, err = saltolocks.New(saltolocks.Config{Client: h.client, Remote: h.remote, Site: saltoks.SiteID(h.site.ID), Now: h.now})
 	h.ok(err)
@@ -294,16 +312,35 @@ func TestMoveRefusesFaultyCommands(t *testing.T) {
 			outcome gate.Outcome
 			cause   gate.Cause
 		}{
-			{"a zero Locks", new(saltolocks.Locks), gate.NewCommand(gate.Link{}, access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.NotSent, gate.CauseInternal},
+			{
+				"a zero Locks", new(saltolocks.Locks), gate.NewCommand(gate.Link{}, access.Unlock, r.sim.Now().Add(time.Minute), soon),
+				gate.NotSent, gate.CauseInternal,
+			},
 			{"a zero command", r.locks, gate.Command{}, gate.Denied, gate.CauseNotLinked},
 			{"no link", r.locks, gate.NewCommand(gate.Link{}, access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.Denied, gate.CauseNotLinked},
-			{"no lock", r.locks, gate.NewCommand(link(func(l *gate.Link) { l.Lock = "" }), access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.Denied, gate.CauseNotLinked},
-			{"no IQ", r.locks, gate.NewCommand(link(func(l *gate.Link) { l.Gateway = "" }), access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.Denied, gate.CauseNotLinked},
-			{"a lock that is a path", r.locks, gate.NewCommand(link(func(l *gate.Link) { l.Lock = "../x" }), access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.NotSent, gate.CauseCloudUnavailable},
+			{
+				"no lock", r.locks,
+				gate.NewCommand(link(func(l *gate.Link) { l.Lock = "" }), access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.Denied,
+				gate.CauseNotLinked,
+			},
+			{
+				"no IQ", r.locks,
+				gate.NewCommand(link(func(l *gate.Link) { l.Gateway = "" }), access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.Denied,
+				gate.CauseNotLinked,
+			},
+			{
+				"a lock that is a path", r.locks,
+				gate.NewCommand(link(func(l *gate.Link) { l.Lock = "../x" }), access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.NotSent,
+				gate.CauseCloudUnavailable,
+			},
 			{"no action", r.locks, gate.NewCommand(d.Link, "", r.sim.Now().Add(time.Minute), soon), gate.NotSent, gate.CauseInternal},
 			{"no time", r.locks, gate.NewCommand(d.Link, access.Unlock, time.Time{}, nil), gate.NotSent, gate.CauseDeadline},
 			{"no instant", r.locks, gate.NewCommand(d.Link, access.Unlock, time.Time{}, soon), gate.NotSent, gate.CauseDeadline},
-			{"no time left", r.locks, gate.NewCommand(d.Link, access.Unlock, r.sim.Now().Add(time.Minute), func() time.Duration { return 0 }), gate.NotSent, gate.CauseDeadline},
+			{
+				"no time left", r.locks,
+				gate.NewCommand(d.Link, access.Unlock, r.sim.Now().Add(time.Minute), func() time.Duration { return 0 }), gate.NotSent,
+				gate.CauseDeadline,
+			},
 		} {
 			got := c.locks.Move(t.Context(), c.command)
 			if got.Outcome != c.outcome || got.Cause != c.cause {

@@ -14,7 +14,8 @@ import (
 func TestResultOfUnknownErrors(t *testing.T) {
 	for _, err := range []error{
 		errors.New("the host's error"), saltoks.ErrOTPInvalid, fmt.Errorf("lost: %w", saltoks.ErrNotFound), &saltoks.PanicError{In: "x"},
-		&saltoks.APIError{}, &saltoks.APIError{Status: 200}, &saltoks.APIError{Status: 500, Code: "2203"}, &saltoks.APIError{Status: 400, Code: "3102", InnerCode: "new"},
+		&saltoks.APIError{}, &saltoks.APIError{Status: 200}, &saltoks.APIError{Status: 500, Code: "2203"},
+		&saltoks.APIError{Status: 400, Code: "3102", InnerCode: "new"},
 	} {
 		if r := result(err); r.Outcome != gate.Unconfirmed || !r.Cause.Valid() || r.Err != err {
 			t.Errorf("%v: got %s, cause %q", err, r.Outcome, r.Cause)

@@ -134,7 +134,9 @@ func TestTimeLeftCountsNotTheClock(t *testing.T) {
 func TestCatalog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := saltokstest.DefaultWorld()
-		w.Sites[0].Locks = append(w.Sites[0].Locks, saltokstest.Lock{Name: "Loose", IQ: "none"}, saltokstest.Lock{Name: "Asleep", IQ: "IQ Ground Floor", Offline: true},
+		w.Sites[0].Locks = append(
+			w.Sites[0].Locks, saltokstest.Lock{Name: "Loose", IQ: "none"},
+			saltokstest.Lock{Name: "Asleep", IQ: "IQ Ground Floor", Offline: true},
 			saltokstest.Lock{Name: "Cellar", IQ: "IQ Cellar"})
 		w.Sites[0].IQs = append(w.Sites[0].IQs, saltokstest.IQ{Name: "IQ Cellar", Offline: true, WithoutOTP: true})
 		r := newFixtureWith(t, false, saltokstest.Config{World: w})
@@ -163,10 +165,14 @@ func TestCatalog(t *testing.T) {
 				loose = l.ID
 			}
 		}
-		if _, err := r.doors.Link(t.Context(), gate.LinkRequest{Door: "x", Lock: loose, AccessType: access.AccessOnly}); !errors.Is(err, gate.ErrNoGateway) {
+		if _, err := r.doors.Link(
+			t.Context(), gate.LinkRequest{Door: "x", Lock: loose, AccessType: access.AccessOnly},
+		); !errors.Is(err, gate.ErrNoGateway) {
 			t.Errorf("got error %v", err)
 		}
-		if _, err := r.doors.Link(t.Context(), gate.LinkRequest{Door: "x", Lock: "0c5f1a40-0000-4000-8000-00000000dead", AccessType: access.AccessOnly}); !errors.Is(err, gate.ErrNotFound) {
+		if _, err := r.doors.Link(
+			t.Context(), gate.LinkRequest{Door: "x", Lock: "0c5f1a40-0000-4000-8000-00000000dead", AccessType: access.AccessOnly},
+		); !errors.Is(err, gate.ErrNotFound) {
 			t.Errorf("got error %v", err)
 		}
 		// Names are ours alone: nothing but reads ever went to SALTO.

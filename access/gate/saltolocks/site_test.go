@@ -40,7 +40,10 @@ func TestEveryLockType(t *testing.T) {
 			id := byName[kind]
 			_, err := r.doors.Link(t.Context(), gate.LinkRequest{Door: kind, Lock: id, AccessType: access.AccessOnly})
 			r.ok(err)
-			r.ok(r.store.PutGrant(t.Context(), "loft", gate.Grant{Grant: access.Grant{ID: kind, Member: "ada", Door: kind, Hours: access.Always(), RequiresMembership: new(false)}}))
+			r.ok(r.store.PutGrant(
+				t.Context(), "loft",
+				gate.Grant{Grant: access.Grant{ID: kind, Member: "ada", Door: kind, Hours: access.Always(), RequiresMembership: new(false)}},
+			))
 			r.want(r.do(access.Unlock, r.tap(kind)), gate.Accepted, "")
 			if got := r.sim.LockState(id); got != "unlocked" || r.sim.Movements(id) != 1 {
 				t.Errorf("%s: %s after %d movements", kind, got, r.sim.Movements(id))
@@ -168,7 +171,9 @@ func TestTwoSites(t *testing.T) {
 				t.Errorf("seen through the other site: %+v, %v", lock, err)
 			}
 		}
-		if _, err := r.doors.Link(t.Context(), gate.LinkRequest{Door: "quay", Lock: second.Locks[0].ID, AccessType: access.AccessOnly}); !errors.Is(err, gate.ErrNotFound) {
+		if _, err := r.doors.Link(
+			t.Context(), gate.LinkRequest{Door: "quay", Lock: second.Locks[0].ID, AccessType: access.AccessOnly},
+		); !errors.Is(err, gate.ErrNotFound) {
 			t.Errorf("linked through the other site: %v", err)
 		}
 	})
