@@ -5,6 +5,7 @@ package gate
 // returns all of them. The zero Cause means that there is none.
 type Cause string
 
+// The causes, in the order of Causes.
 const (
 	CauseNotLinked        Cause = "not_linked"        // no lock is linked to the door
 	CauseSwitchedOff      Cause = "switched_off"      // the site's kill switch

@@ -92,7 +92,7 @@ func TestWhenConditionsAreChecked(t *testing.T) {
 				d access.Decision) error {
 				limit, ok := ctx.Deadline()
 				asked = append(asked, strings.Join([]string{site, tap.Member, tap.Door, tap.Presence, string(d.Reason)}, " "))
-				if !ok || limit.Sub(time.Now()) != gate.SendWithin {
+				if !ok || time.Until(limit) != gate.SendWithin {
 					t.Errorf("the context ends at %v", limit)
 				}
 				return nil

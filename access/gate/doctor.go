@@ -15,11 +15,11 @@ import (
 type Severity int
 
 const (
-	// Critical: no member can open any door, or one door or IQ.
+	// Critical means that no member can open any door, or one door or IQ.
 	Critical Severity = iota + 1
-	// Warning: it will become critical, or harms some members.
+	// Warning means that it will become critical, or affects some members.
 	Warning
-	// Note: worth knowing; it may be intended.
+	// Note is worth knowing; it may be intended.
 	Note
 )
 

@@ -12,11 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/memstore"
 	"github.com/doorkit/doorkit/reservation"
-	"github.com/google/go-cmp/cmp"
 )
 
 func stores(s *memstore.Store) gate.Stores {

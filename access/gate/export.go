@@ -176,7 +176,7 @@ func (g *Gate) ExportJSON(ctx context.Context, w io.Writer, q LogQuery) (n int, 
 		if len(row.Detail) > 0 {
 			line.Salt = fmt.Sprintf("%x", row.Salt)
 			if json.Valid(row.Detail) {
-				line.Detail = new(json.RawMessage(row.Detail))
+				line.Detail = &row.Detail
 			} else {
 				line.Damaged = fmt.Sprintf("%x", row.Detail)
 			}

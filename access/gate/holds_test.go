@@ -129,7 +129,7 @@ func TestAnUnconfirmedStart(t *testing.T) {
 				b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
 				b.command(access.OfficeMode, "ada", gate.Unconfirmed)
 				b.driver.move = nil
-				for _, step := range strings.Fields(script) {
+				for step := range strings.FieldsSeq(script) {
 					switch step {
 					case "l":
 						b.command(access.Lock, "ada", gate.Accepted)

@@ -80,7 +80,7 @@ func TestProofs(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b, r := setup(t), &vendorLog{}
 				var open []gate.Tap
-				for _, step := range strings.Fields(script) {
+				for step := range strings.FieldsSeq(script) {
 					tap := b.tap("ada", "front")
 					switch step {
 					case "U":

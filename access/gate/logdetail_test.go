@@ -5,9 +5,10 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/storage"
-	"github.com/google/go-cmp/cmp"
 )
 
 // FuzzReadDetail feeds any bytes as the detail of a row: an error that names the

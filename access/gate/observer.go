@@ -31,13 +31,13 @@ type Observer interface {
 type EventKind string
 
 const (
-	// RequestCompleted: one request was answered; Event.Receipt is its receipt.
+	// RequestCompleted reports one answered request; Event.Receipt is its receipt.
 	// Count only those that are not Repeated.
 	RequestCompleted EventKind = "request_completed"
-	// ProblemRaised: a problem that a person should look at began. It is reported
+	// ProblemRaised reports the begin of a problem that needs a person. It is reported
 	// once, however many requests meet it.
 	ProblemRaised EventKind = "problem_raised"
-	// ProblemResolved: the problem is over.
+	// ProblemResolved reports that the problem is over.
 	ProblemResolved EventKind = "problem_resolved"
 )
 
@@ -90,7 +90,7 @@ func factsOf(faults []access.Fault) scope {
 		list, _, _ = strings.Cut(list, "[")
 		switch list {
 		case "member", "grants", "reservations":
-		case "door", "membership_types", "resources", "neighbours":
+		case "door", "membership_types", "resources", "neighbors":
 			widest = min(widest, perDoor)
 		default:
 			widest = siteWide

@@ -7,9 +7,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
-	"github.com/google/go-cmp/cmp"
 )
 
 type recorder struct{ events []string }

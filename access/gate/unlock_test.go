@@ -203,7 +203,7 @@ func TestBadRequest(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s: got error %v", name, err)
 		}
-		for _, field := range strings.Fields(name) {
+		for field := range strings.FieldsSeq(name) {
 			if !strings.Contains(bad.Error(), field) {
 				t.Errorf("%q does not name %s", bad, field)
 			}

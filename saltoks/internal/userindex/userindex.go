@@ -21,7 +21,7 @@ const ConnectionKind = "connection"
 
 // Docs is the kind of the index documents.
 //
-//nolint:gochecknoglobals // a constant
+
 var Docs = saltostate.Kind[Doc]{Name: "owner", Version: 1}
 
 // Doc is the index of one SALTO user.
