@@ -14,15 +14,15 @@ import (
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
 )
 
-// accounts are the platform's own tables, beside doorkit's in one database: who
-// may log in, and a few settings.
+// accounts reads and writes the platform's own tables, which are in the same database as
+// those of doorkit: the accounts and a few settings.
 type accounts struct {
-	db      *sql.DB
-	dialect sqlstore.Dialect
-	rounds  int // of PBKDF2
+	db         *sql.DB
+	dialect    sqlstore.Dialect
+	iterations int // of PBKDF2
 }
 
-// account is one person who may log in.
+// account is a person who can log in.
 type account struct {
 	email, name string
 	member      string // the member the account belongs to
@@ -42,7 +42,7 @@ func (a accounts) create(ctx context.Context) error {
 	return nil
 }
 
-// setting returns "" for one that was never set.
+// setting returns a setting, or "" if it was never set.
 func (a accounts) setting(ctx context.Context, name string) (string, error) {
 	var value string
 	err := a.db.QueryRowContext(ctx, `SELECT value FROM app_settings WHERE name = $1`, name).Scan(&value)
@@ -58,11 +58,11 @@ func (a accounts) set(ctx context.Context, name, value string) error {
 	return err
 }
 
-// add makes or replaces an account.
+// add creates or replaces an account.
 func (a accounts) add(ctx context.Context, acc account, password string) error {
 	salt := make([]byte, 16)
 	rand.Read(salt)
-	hash, err := a.hashed(password, salt)
+	hash, err := a.hash(password, salt)
 	if err != nil {
 		return err
 	}
@@ -77,8 +77,8 @@ func (a accounts) add(ctx context.Context, acc account, password string) error {
 	return err
 }
 
-// login returns the account if the password is its own. An unknown address takes
-// as long as a wrong password.
+// login returns the account and true if the password is right. An unknown email address
+// takes as long as a wrong password.
 func (a accounts) login(ctx context.Context, email, password string) (account, bool, error) {
 	var acc account
 	var manager int
@@ -91,7 +91,7 @@ func (a accounts) login(ctx context.Context, email, password string) (account, b
 	}
 	rawSalt, _ := hex.DecodeString(salt) // empty for an unknown address
 	want, _ := hex.DecodeString(hash)
-	got, err := a.hashed(password, rawSalt)
+	got, err := a.hash(password, rawSalt)
 	if err != nil {
 		return account{}, false, err
 	}
@@ -102,7 +102,7 @@ func (a accounts) login(ctx context.Context, email, password string) (account, b
 	return acc, true, nil
 }
 
-// names are the people's, by member.
+// names returns the names of the members by member id.
 func (a accounts) names(ctx context.Context) (map[string]string, error) {
 	rows, err := a.db.QueryContext(ctx, `SELECT member, name FROM app_accounts`)
 	if err != nil {
@@ -120,6 +120,6 @@ func (a accounts) names(ctx context.Context) (map[string]string, error) {
 	return names, rows.Err()
 }
 
-func (a accounts) hashed(password string, salt []byte) ([]byte, error) {
-	return pbkdf2.Key(sha256.New, password, salt, a.rounds, 32)
+func (a accounts) hash(password string, salt []byte) ([]byte, error) {
+	return pbkdf2.Key(sha256.New, password, salt, a.iterations, 32)
 }

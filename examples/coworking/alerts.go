@@ -9,7 +9,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 )
 
-// alerts hears the gate: it keeps what is wrong now for the manager's pages.
+// alerts observes the gate and keeps its current problems for the manager's pages.
 type alerts struct {
 	log *slog.Logger
 
@@ -26,16 +26,16 @@ func (a *alerts) Observe(_ context.Context, e gate.Event) {
 	same := func(o gate.Event) bool { return o.Cause == e.Cause && o.Gateway == e.Gateway && o.Door == e.Door }
 	switch e.Kind {
 	case gate.ProblemRaised:
-		a.log.Warn("trouble", "cause", e.Cause, "door", e.Door, "iq", e.Gateway)
+		a.log.Warn("problem raised", "cause", e.Cause, "door", e.Door, "iq", e.Gateway)
 		a.open = append(slices.DeleteFunc(a.open, same), e)
 	case gate.ProblemResolved:
-		a.log.Info("trouble over", "cause", e.Cause, "door", e.Door, "iq", e.Gateway)
+		a.log.Info("problem resolved", "cause", e.Cause, "door", e.Door, "iq", e.Gateway)
 		a.open = slices.DeleteFunc(a.open, same)
 	}
 }
 
-// now returns the troubles that are not over.
-func (a *alerts) now() []gate.Event {
+// active returns the problems that are not resolved.
+func (a *alerts) active() []gate.Event {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.open)

@@ -12,47 +12,49 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// booking is a reservation on a member's screen, with what can be done to it.
+// booking is a reservation as the page shows it.
 type booking struct {
 	reservation.Reservation
 	Name        string
 	Window      reservation.Window
 	Now, Coming bool
-	buttons
+	changes
 }
 
-// longestBooking limits a booking, its extensions included.
+// longestBooking is the maximum length of a booking, extensions included.
 const longestBooking = 12 * time.Hour
 
-// buttons are what its booker may do to a booking at a time: what the page shows,
-// and what a request may ask for.
-type buttons struct{ CanEnd, CanExt, CanCan bool }
+// changes are the changes that a member may make to their booking now. The page shows only
+// these, and only these requests succeed.
+type changes struct{ CanEnd, CanExtend, CanCancel bool }
 
-func buttonsOf(one reservation.Reservation, now time.Time) buttons {
+func allowedChanges(one reservation.Reservation, now time.Time) changes {
 	_, ending := one.EndEarly(now)
 	live := one.Status.OrDefault() == reservation.Confirmed && one.EndedAt.IsZero()
-	return buttons{CanEnd: ending == nil, CanExt: live && now.Before(one.End), CanCan: live && now.Before(one.Start)}
+	return changes{CanEnd: ending == nil, CanExtend: live && now.Before(one.End), CanCancel: live && now.Before(one.Start)}
 }
 
-// Over reports whether nothing is left of it.
+// Over reports whether the booking is neither current nor upcoming.
 func (b booking) Over() bool { return !b.Now && !b.Coming }
 
 func (w *web) bookingsPage(rw http.ResponseWriter, r *http.Request, who account) error {
 	ctx, now := r.Context(), w.now()
-	rules, err := w.store.Rules(ctx, space)
+	rules, err := w.store.Rules(ctx, siteID)
 	if err != nil {
 		return err
 	}
 	var list []booking
-	for one, err := range w.store.Reservations(ctx, reservationsOf(who.member, now.Add(-30*24*time.Hour))) {
+	for one, err := range w.store.Reservations(ctx, memberReservations(who.member, now.Add(-30*24*time.Hour))) {
 		if err != nil {
 			return err
 		}
 		b := booking{
-			Reservation: one.Reservation, Name: resourceName(one.Resource), Window: buffers(rules.Settings).Window(one.Reservation), buttons: buttonsOf(one.Reservation, now),
+			Reservation: one.Reservation, Name: resourceName(one.Resource),
+			Window: buffers(rules.Settings).Window(one.Reservation), changes: allowedChanges(one.Reservation, now),
 		}
 		live := one.Status.OrDefault() == reservation.Confirmed
 		b.Now = live && b.Window.Contains(now)
@@ -71,17 +73,17 @@ func (w *web) bookingsPage(rw http.ResponseWriter, r *http.Request, who account)
 		}
 		return a.Start.Compare(b.Start)
 	})
+	start, b := now.Truncate(15*time.Minute).Add(15*time.Minute), buffers(rules.Settings)
 	w.show(rw, r, http.StatusOK, "bookings", view{Title: "My bookings", Data: struct {
-		List      []booking
-		Resources []access.Resource
-		Start     time.Time
-		Before    time.Duration
-		After     time.Duration
-	}{list, rules.Resources, now.Truncate(15 * time.Minute).Add(15 * time.Minute), buffers(rules.Settings).Before, buffers(rules.Settings).After}})
+		List          []booking
+		Resources     []access.Resource
+		Start         time.Time
+		Before, After time.Duration
+	}{list, rules.Resources, start, b.Before, b.After}})
 	return nil
 }
 
-// resourceName makes words of a resource's id: "meeting-room" is "Meeting room".
+// resourceName returns the name of a resource for its id: "meeting-room" is "Meeting room".
 func resourceName(id string) string {
 	words := strings.ReplaceAll(id, "-", " ")
 	if words == "" {
@@ -108,53 +110,52 @@ func (w *web) book(rw http.ResponseWriter, r *http.Request, who account) error {
 	}
 	minutes, err := strconv.Atoi(r.PostFormValue("minutes"))
 	if err != nil || minutes < 15 || time.Duration(minutes)*time.Minute > longestBooking {
-		return bad("A booking lasts between 15 minutes and 12 hours.")
+		return invalid("A booking lasts between 15 minutes and 12 hours.")
 	}
 	if start.Before(w.now().Add(-15*time.Minute)) || start.After(w.now().Add(365*24*time.Hour)) {
-		return bad("A booking starts between now and a year from now.")
+		return invalid("A booking starts between now and a year from now.")
 	}
 	one := reservation.Reservation{
 		ID: "b-" + rand.Text(), Resource: r.PostFormValue("resource"), Member: who.member,
 		Start: start.UTC(), End: start.UTC().Add(time.Duration(minutes) * time.Minute),
 	}
-	rules, err := w.store.Rules(r.Context(), space)
+	rules, err := w.store.Rules(r.Context(), siteID)
 	if err != nil {
 		return err
 	}
 	if !slices.ContainsFunc(rules.Resources, func(x access.Resource) bool { return x.ID == one.Resource }) {
-		return bad("There is no such room.")
+		return invalid("This room does not exist.")
 	}
-	member, err := w.store.Member(r.Context(), space, who.member)
+	member, err := w.store.Member(r.Context(), siteID, who.member)
 	if err != nil {
 		return err
 	}
 	if s := member.Standing; s.State == access.StandingBlocked || s.State == access.StandingGrace && !w.now().Before(s.Until) {
-		return bad("You cannot book at the moment. Please ask the staff.")
+		return invalid("You cannot book a room at the moment. Please contact the staff.")
 	}
 	w.booking.Lock()
 	defer w.booking.Unlock()
-	if err := w.keep(r.Context(), gate.Reservation{Reservation: one}); err != nil {
+	if err := w.storeBooking(r.Context(), gate.Reservation{Reservation: one}); err != nil {
 		return err
 	}
-	return back(rw, r, "/bookings", "booked")
+	return redirectWithNote(rw, r, "/bookings", "booked")
 }
 
-// keep stores a booking unless somebody else has the room then. One process
-// writes bookings here, so a mutex serialises them, from the read that a change
-// rests on to its write, and the caller holds it; with several processes it is the
-// database's to do.
-func (w *web) keep(ctx context.Context, one gate.Reservation) error {
+// storeBooking stores a booking unless it overlaps another one of the same room. The caller holds
+// the mutex from reading the booking to storing it. That is enough for one process; with
+// several, use a transaction of the database.
+func (w *web) storeBooking(ctx context.Context, one gate.Reservation) error {
 	var others []reservation.Reservation
-	for other, err := range w.store.Reservations(ctx, reservationsOn(one.Resource, one.Start, one.EffectiveEnd())) {
+	for other, err := range w.store.Reservations(ctx, roomReservations(one.Resource, one.Start, one.EffectiveEnd())) {
 		if err != nil {
 			return err
 		}
 		others = append(others, other.Reservation)
 	}
 	if one.Status.OrDefault() == reservation.Confirmed && len(one.Conflicts(others)) > 0 {
-		return bad("%s is taken then. Please choose another time.", resourceName(one.Resource))
+		return invalid("%s is already booked at that time. Please choose another time.", resourceName(one.Resource))
 	}
-	return w.store.PutReservation(ctx, space, one)
+	return w.store.PutReservation(ctx, siteID, one)
 }
 
 func (w *web) changeBooking(rw http.ResponseWriter, r *http.Request, who account) error {
@@ -162,7 +163,7 @@ func (w *web) changeBooking(rw http.ResponseWriter, r *http.Request, who account
 	defer w.booking.Unlock()
 	ctx, now := r.Context(), w.now()
 	var one gate.Reservation
-	for mine, err := range w.store.Reservations(ctx, reservationsOf(who.member, time.Time{})) {
+	for mine, err := range w.store.Reservations(ctx, memberReservations(who.member, time.Time{})) {
 		if err != nil {
 			return err
 		}
@@ -170,10 +171,10 @@ func (w *web) changeBooking(rw http.ResponseWriter, r *http.Request, who account
 			one = mine
 		}
 	}
-	if one.ID == "" { // also when it is somebody else's
+	if one.ID == "" { // also for the booking of another member
 		return &problem{http.StatusNotFound, "You have no such booking."}
 	}
-	may := buttonsOf(one.Reservation, now)
+	may := allowedChanges(one.Reservation, now)
 	changed := one
 	var err error
 	var note string
@@ -182,38 +183,46 @@ func (w *web) changeBooking(rw http.ResponseWriter, r *http.Request, who account
 		changed.Reservation, err = one.EndEarly(now.Truncate(time.Second))
 		note = "ended"
 	case "extend":
-		if changed.Reservation, err = one.Extend(one.End.Add(30 * time.Minute)); err == nil && !may.CanExt {
-			return bad("The booking stays as it is: it is over.")
+		if changed.Reservation, err = one.Extend(one.End.Add(30 * time.Minute)); err == nil && !may.CanExtend {
+			return invalid("Your booking was not changed: it is over.")
 		}
 		if err == nil && changed.End.Sub(changed.Start) > longestBooking {
-			return bad("The booking stays as it is: it lasts 12 hours at most.")
+			return invalid("Your booking was not changed: a booking lasts 12 hours at most.")
 		}
 		note = "extended"
 	case "cancel":
-		if changed.Reservation, err = one.Cancel(); err == nil && !may.CanCan {
-			return bad("The booking stays as it is: it has begun.")
+		if changed.Reservation, err = one.Cancel(); err == nil && !may.CanCancel {
+			return invalid("Your booking was not changed: it has already started.")
 		}
-		note = "cancelled"
+		note = "canceled"
 	default:
-		return &problem{http.StatusNotFound, "There is no such button."}
+		return errNotFound
 	}
 	if refused, ok := errors.AsType[*reservation.ChangeError](err); ok {
-		return bad("The booking stays as it is: %s.", refused.Err)
+		return invalid("Your booking was not changed: %s.", refused.Err)
 	}
 	if err != nil {
 		return err
 	}
-	if err := w.keep(ctx, changed); err != nil {
+	if err := w.storeBooking(ctx, changed); err != nil {
 		return err
 	}
-	return back(rw, r, "/bookings", note)
+	return redirectWithNote(rw, r, "/bookings", note)
 }
 
-// localTime reads what <input type=datetime-local> sends: wall clock at the site.
+// localTime parses the value of <input type=datetime-local>, in the zone of the site.
 func (w *web) localTime(text string) (time.Time, error) {
 	t, err := time.ParseInLocation("2006-01-02T15:04", text, w.zone)
 	if err != nil {
-		return t, bad("Please give a date and a time.")
+		return t, invalid("Please give a date and a time.")
 	}
 	return t, nil
+}
+
+func memberReservations(member string, endAfter time.Time) storage.ReservationQuery {
+	return storage.ReservationQuery{Site: siteID, Member: member, EndAfter: endAfter}
+}
+
+func roomReservations(resource string, from, until time.Time) storage.ReservationQuery {
+	return storage.ReservationQuery{Site: siteID, Resources: []string{resource}, EndAfter: from, StartBefore: until}
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 )
 
-// week is the order in which people here read it.
+// week is the order of the days on the pages.
 var week = access.Days(access.Mon, access.Sun)
 
-// hoursForm is what the fields for hours show: of one door, or of one grant.
+// hoursForm is the form for the hours of a door or a grant.
 type hoursForm struct {
-	Key  string // tells the fields of several apart
-	Name string // of what they are the hours
+	Key  string // part of the field names
+	Name string // the name of the door or grant
 	Kind string // "none", "always", "weekly"
 	Rows []rangeForm
 }
@@ -47,7 +47,7 @@ func rangeRow(i int, r access.Range) rangeForm {
 	return row
 }
 
-// newHoursForm shows given hours, and one more empty row.
+// newHoursForm returns the form for hours, with one more empty row.
 func newHoursForm(key, name string, h access.Hours, given bool) hoursForm {
 	f := hoursForm{Key: key, Name: name, Kind: "none"}
 	switch {
@@ -63,8 +63,8 @@ func newHoursForm(key, name string, h access.Hours, given bool) hoursForm {
 	return f
 }
 
-// hoursTyped shows the fields as somebody filled them in, right or wrong.
-func hoursTyped(form url.Values, key, name string) hoursForm {
+// submittedHours returns the form as it was submitted, valid or not.
+func submittedHours(form url.Values, key, name string) hoursForm {
 	f := hoursForm{Key: key, Name: name, Kind: form.Get("hours." + key)}
 	for i := range maxRanges {
 		suffix := fmt.Sprintf(".%s.%d", key, i)
@@ -86,8 +86,8 @@ func hoursTyped(form url.Values, key, name string) hoursForm {
 // maxRanges is how many rows of hours a form may have.
 const maxRanges = 20
 
-// hoursIn reads what the fields say; given is false for "none".
-func hoursIn(form url.Values, key, name string) (h access.Hours, given bool, err error) {
+// parseHours parses the fields of a form. given is false for "none".
+func parseHours(form url.Values, key, name string) (h access.Hours, given bool, err error) {
 	switch form.Get("hours." + key) {
 	case "always":
 		return access.Always(), true, nil
@@ -95,7 +95,7 @@ func hoursIn(form url.Values, key, name string) (h access.Hours, given bool, err
 	case "none", "":
 		return h, false, nil
 	default:
-		return h, false, bad("%s: choose no access, 24/7 or weekly hours.", name)
+		return h, false, invalid("%s: choose no access, 24/7 or weekly hours.", name)
 	}
 	for i := range maxRanges {
 		suffix := fmt.Sprintf(".%s.%d", key, i)
@@ -110,26 +110,26 @@ func hoursIn(form url.Values, key, name string) (h access.Hours, given bool, err
 			}
 		}
 		if len(r.Days) == 0 {
-			return h, true, bad("%s: tick the days for %s to %s.", name, from, to)
+			return h, true, invalid("%s: check the days for %s to %s.", name, from, to)
 		}
 		if r.From, err = access.ParseClock(from); err == nil {
 			r.To, err = access.ParseClock(to)
 		}
 		if err != nil {
-			return h, true, bad("%s: give both times, from and to.", name)
+			return h, true, invalid("%s: enter both times.", name)
 		}
-		if r.From == r.To && r.From == 0 {
+		if midnight := access.At(0, 0); r.From == midnight && r.To == midnight {
 			r.To = access.At(24, 0) // the whole day
 		}
 		h.Ranges = append(h.Ranges, r)
 	}
 	if len(h.Ranges) == 0 {
-		return h, true, bad("%s: weekly hours want at least one day with its times.", name)
+		return h, true, invalid("%s: weekly hours require at least one day with its times.", name)
 	}
 	return h, true, nil
 }
 
-// hoursText is hours in a word or a line.
+// hoursText returns hours as text.
 func hoursText(h access.Hours) string {
 	if h.Always {
 		return "24/7"
@@ -141,7 +141,7 @@ func hoursText(h access.Hours) string {
 	return strings.Join(parts, ", ")
 }
 
-// scheduleText is a lock's own schedule, which is SALTO's to change.
+// scheduleText returns the schedule of a lock as text. Schedules are changed in SALTO KS.
 func scheduleText(s *gate.LockSchedule) string {
 	if s == nil {
 		return "none"
@@ -149,7 +149,7 @@ func scheduleText(s *gate.LockSchedule) string {
 	return "locks at " + s.End.String() + ", " + daysText(s.Days)
 }
 
-// daysText names days the short way: "Mon–Fri", "Sat, Sun".
+// daysText returns days as text: "Mon–Fri", "Sat, Sun".
 func daysText(days []access.Day) string {
 	on := map[access.Day]bool{}
 	for _, d := range days {

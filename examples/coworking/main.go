@@ -1,11 +1,11 @@
-// Command coworking is a small coworking platform on doorkit: digital keys and
-// bookings for members, SALTO KS settings, rules and logs for the manager.
+// Command coworking is a small coworking platform that uses doorkit: digital keys and
+// bookings for members; SALTO KS settings, rules and logs for the manager.
 //
 //	go run ./examples/coworking
 //
-// It needs nothing installed: a SQLite file in a temporary folder, a simulated
-// SALTO KS in the same process, a space with people and rooms. It prints its
-// address and who may log in.
+// It has no requirements: it uses a SQLite file in a temporary folder and a simulated
+// SALTO KS in the same process, with members and rooms. It prints its address and the
+// accounts.
 package main
 
 import (
@@ -36,33 +36,33 @@ func main() {
 	}
 }
 
-// options are what the command line says.
+// options are the options of the command line.
 type options struct {
 	addr, db, postgres, demo string
-	identity, api, clientID  string           // of another SALTO KS than the simulated one
-	now                      func() time.Time // the demo's clock before somebody moves it; nil is the real one
-	rounds                   int              // of PBKDF2 for a password
-	limit                    *saltoks.Limiter // of calls to SALTO KS; nil is its quota
+	identity, api, clientID  string           // of a SALTO KS other than the simulated one
+	now                      func() time.Time // the clock of the simulator; nil is the real time
+	iterations               int              // of PBKDF2 for a password
+	limiter                  *saltoks.Limiter // of calls to SALTO KS; nil is its documented quota
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	o := options{rounds: 200_000}
+	o := options{iterations: 200_000}
 	flags := flag.NewFlagSet("coworking", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "host:port to listen on")
 	flags.StringVar(&o.db, "db", "", "SQLite `file` (default: one in a temporary folder)")
 	flags.StringVar(&o.postgres, "postgres", "", "PostgreSQL `DSN` instead of a SQLite file")
-	flags.StringVar(&o.demo, "demo", "ready", "ready: SALTO KS is connected and doors are linked; fresh: do it in the browser")
-	at := flags.String("at", "", "the `time` at which the demo's clock starts, as 2026-05-06T10:20:00+02:00 (default: now)")
-	flags.StringVar(&o.api, "salto", "", "`URL` of a SALTO KS Connect API instead of the simulated one")
-	flags.StringVar(&o.identity, "salto-identity", "", "its identity server's `URL` (default: the same)")
-	flags.StringVar(&o.clientID, "salto-client-id", "", "the client id SALTO issued; the secret is read from SALTO_CLIENT_SECRET")
+	flags.StringVar(&o.demo, "demo", "ready", "ready: SALTO KS is connected and doors are linked; fresh: connect in the browser")
+	at := flags.String("at", "", "start `time` of the demo's clock, as 2026-05-06T10:20:00+02:00 (default: now)")
+	flags.StringVar(&o.api, "salto", "", "`URL` of a SALTO KS Connect API, instead of the simulated one")
+	flags.StringVar(&o.identity, "salto-identity", "", "`URL` of its identity server (default: that of -salto)")
+	flags.StringVar(&o.clientID, "salto-client-id", "", "client id issued by SALTO; the secret is read from SALTO_CLIENT_SECRET")
 	insecure := flags.Bool("insecure-http", false, "listen on an address that other machines can reach, without TLS")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if o.demo != "ready" && o.demo != "fresh" {
-		return fmt.Errorf("-demo is ready or fresh, not %q", o.demo)
+		return fmt.Errorf("-demo must be ready or fresh, not %q", o.demo)
 	}
 	if *at != "" {
 		begin, err := time.Parse(time.RFC3339, *at)
@@ -96,38 +96,38 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer w.close()
 
 	fmt.Fprintf(stdout, "%s\n", origin)
-	for _, p := range people {
-		fmt.Fprintf(stdout, "  %-20s %s   %s\n", p.email, password, p.about)
+	for _, u := range people {
+		fmt.Fprintf(stdout, "  %-20s %s   %s\n", u.email, password, u.about)
 	}
 	stopped := make(chan struct{})
-	go func() { // a program may; the library does not
+	go func() {
 		defer close(stopped)
-		w.rounds(ctx)
+		w.runPeriodicTasks(ctx)
 	}()
 	err = serving.Serve(ctx, listener, w.handler())
 	<-stopped
 	return err
 }
 
-// open sets everything up; close it.
+// open opens the platform and, for the demo, sets it up. The caller closes it.
 func open(ctx context.Context, o options, origin, password string, logger *slog.Logger) (*web, error) {
-	h, err := openHouse(ctx, o, origin, logger)
+	p, err := openPlatform(ctx, o, origin, logger)
 	if err != nil {
 		return nil, err
 	}
 	w, err := func() (*web, error) {
-		if err := h.seed(ctx, password); err != nil {
+		if err := p.seed(ctx, password); err != nil {
 			return nil, err
 		}
-		if o.demo == "ready" && h.sim != nil {
-			if err := h.setUp(ctx); err != nil {
+		if o.demo == "ready" && p.sim != nil {
+			if err := p.setUpDemo(ctx); err != nil {
 				return nil, err
 			}
 		}
-		return newWeb(h, logger)
+		return newWeb(p, logger)
 	}()
 	if err != nil {
-		h.close()
+		p.close()
 	}
 	return w, err
 }

@@ -14,7 +14,7 @@ import (
 
 func (w *web) managerRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /manage", w.manager(w.overviewPage))
-	mux.HandleFunc("POST /manage/switch", w.manager(w.throwSwitch))
+	mux.HandleFunc("POST /manage/switch", w.manager(w.changeKillSwitch))
 
 	mux.HandleFunc("POST /salto/connect", w.manager(w.connect))
 	mux.Handle("POST /salto/reconnect", w.consent.Reconnect())
@@ -54,7 +54,7 @@ func (w *web) managerRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /manage/doctor", w.manager(w.doctorPage))
 }
 
-// stores are the facts, all of them in one database here.
+// stores returns the stores of the facts. All of them are in one database here.
 func (w *web) stores() gate.Stores {
 	return gate.Stores{Doors: w.store, Rules: w.store, Members: w.store, Reservations: w.store}
 }
@@ -69,19 +69,19 @@ func (w *web) overviewPage(rw http.ResponseWriter, r *http.Request) error {
 		Unlinked  int
 		Holds     []gate.Hold
 		Today     int
-		Troubles  []gate.Event
+		Problems  []gate.Event
 		Switch    gate.KillSwitch
 		Names     map[string]string // of people
 		DoorNames map[string]string
 	}
-	l, status, err := w.connection(ctx)
+	c, status, err := w.connection(ctx)
 	if err != nil {
 		return err
 	}
-	if l != nil {
-		data.Status, data.Connected, data.Linked = status.Summary(w.now()), true, l.conn.Site != ""
+	if c != nil {
+		data.Status, data.Connected, data.Linked = status.Summary(w.now()), true, c.conn.Site != ""
 	}
-	if data.Doors, err = w.store.Doors(ctx, space); err != nil {
+	if data.Doors, err = w.store.Doors(ctx, siteID); err != nil {
 		return err
 	}
 	for _, d := range data.Doors {
@@ -96,7 +96,7 @@ func (w *web) overviewPage(rw http.ResponseWriter, r *http.Request) error {
 	if data.Holds, err = g.Holds(ctx); err != nil {
 		return err
 	}
-	if data.Names, err = w.table.names(ctx); err != nil {
+	if data.Names, err = w.accounts.names(ctx); err != nil {
 		return err
 	}
 	if data.DoorNames, err = w.doorNames(ctx); err != nil {
@@ -107,7 +107,7 @@ func (w *web) overviewPage(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	data.Today, data.Troubles = len(today), w.alert.now()
+	data.Today, data.Problems = len(today), w.alerts.active()
 	if data.Switch, err = g.KillSwitch(ctx); err != nil {
 		return err
 	}
@@ -115,50 +115,50 @@ func (w *web) overviewPage(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// throwSwitch stops or frees every unlock of the site at once.
-func (w *web) throwSwitch(rw http.ResponseWriter, r *http.Request) error {
+// changeKillSwitch switches all digital keys of the site off or on.
+func (w *web) changeKillSwitch(rw http.ResponseWriter, r *http.Request) error {
 	g, err := w.gate(r.Context())
 	if err != nil {
 		return err
 	}
-	who, _ := w.sessions.who(r)
+	who, _ := w.sessions.account(r)
 	why := r.PostFormValue("why")
 	switch r.PostFormValue("to") {
 	case "off":
 		if why == "" {
-			return bad("Please say why: it is written into the door log.")
+			return invalid("Please give a reason. It is recorded in the door log.")
 		}
 		err = g.SwitchOff(r.Context(), who.member, why)
 	case "on":
 		err = g.SwitchOn(r.Context(), who.member, why)
-	default: // a form that lost its fields switches nothing on
+	default: // an incomplete form must not switch the keys on
 		return errIncomplete
 	}
 	if err != nil {
 		return err
 	}
-	return back(rw, r, "/manage", "saved")
+	return redirectWithNote(rw, r, "/manage", "saved")
 }
 
-// doctorPage examines the site.
+// doctorPage checks the site and shows the issues.
 func (w *web) doctorPage(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	g, err := w.gate(ctx)
 	if err != nil {
 		return err
 	}
-	l, err := w.connected(ctx)
+	c, err := w.connected(ctx)
 	if err != nil {
 		return err
 	}
-	patient := gate.Diagnostics{Doors: w.store, Rules: w.store, Members: w.store}
-	if l != nil && l.locks != nil {
-		patient.Catalog = l.locks
-		patient.Checkers = []gate.Checker{l.locks.Doctor(func(ctx context.Context) (saltoauth.ConnectionStatus, error) {
-			return w.auth.Status(ctx, l.conn.ID)
+	diagnostics := gate.Diagnostics{Doors: w.store, Rules: w.store, Members: w.store}
+	if c != nil && c.locks != nil {
+		diagnostics.Catalog = c.locks
+		diagnostics.Checkers = []gate.Checker{c.locks.Doctor(func(ctx context.Context) (saltoauth.ConnectionStatus, error) {
+			return w.auth.Status(ctx, c.conn.ID)
 		})}
 	}
-	findings, err := g.Doctor(ctx, patient)
+	issues, err := g.Doctor(ctx, diagnostics)
 	if err != nil {
 		return err
 	}
@@ -175,16 +175,16 @@ func (w *web) doctorPage(rw http.ResponseWriter, r *http.Request) error {
 	}
 	w.show(rw, r, http.StatusOK, "doctor", view{Title: "Doctor", Data: struct {
 		Connected bool
-		Findings  []gate.Issue
+		Issues    []gate.Issue
 		Head      gate.Head
 		Verified  gate.Verification
 		Broken    string
-	}{l != nil && l.locks != nil, findings, head, verified, broken}})
+	}{c != nil && c.locks != nil, issues, head, verified, broken}})
 	return nil
 }
 
-// sorted returns the keys of a map in the order of their values.
-func sorted[K comparable, V cmp.Ordered](m map[K]V) []K {
+// sortedKeys returns the keys of a map in the order of their values.
+func sortedKeys[K comparable, V cmp.Ordered](m map[K]V) []K {
 	keys := make([]K, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)

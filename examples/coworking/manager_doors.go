@@ -12,23 +12,23 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 )
 
-// doorsSeen are the doors beside what SALTO says of their locks, and the locks
-// that no door uses; without a connection only the doors.
-func (w *web) doorsSeen(ctx context.Context) (doors []gate.DoorStatus, free []gate.CatalogLock, fault string, err error) {
-	l, err := w.connected(ctx)
+// listDoors returns the doors with the state of their locks, and the locks that are not
+// linked. If SALTO KS cannot be read, it returns only the doors, and why in fault.
+func (w *web) listDoors(ctx context.Context) (doors []gate.DoorStatus, free []gate.CatalogLock, fault string, err error) {
+	c, err := w.connected(ctx)
 	if err != nil {
 		return nil, nil, "", err
 	}
-	if l != nil && l.doors != nil {
-		if doors, free, err = l.doors.List(ctx); err == nil {
+	if c != nil && c.doors != nil {
+		if doors, free, err = c.doors.List(ctx); err == nil {
 			return doors, free, "", nil
 		}
-		w.log.Warn("the locks could not be listed", "error", err)
-		fault = saltoSays(err)
+		w.log.Warn("listing the locks failed", "error", err)
+		fault = saltoMessage(err)
 	} else {
-		fault = "SALTO KS is not connected: locks cannot be shown."
+		fault = "SALTO KS is not connected, so the locks cannot be shown."
 	}
-	known, err := w.store.Doors(ctx, space)
+	known, err := w.store.Doors(ctx, siteID)
 	for _, d := range known {
 		one := gate.DoorStatus{Door: d}
 		if d.Link.IsZero() {
@@ -40,7 +40,7 @@ func (w *web) doorsSeen(ctx context.Context) (doors []gate.DoorStatus, free []ga
 }
 
 func (w *web) doorsPage(rw http.ResponseWriter, r *http.Request) error {
-	doors, free, fault, err := w.doorsSeen(r.Context())
+	doors, free, fault, err := w.listDoors(r.Context())
 	if err != nil {
 		return err
 	}
@@ -52,53 +52,53 @@ func (w *web) doorsPage(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// newDoor makes a door of a lock that no door uses.
+// newDoor adds a door for a lock that is not linked.
 func (w *web) newDoor(rw http.ResponseWriter, r *http.Request) error {
-	l, err := w.needConnection(r.Context())
+	c, err := w.requireConnection(r.Context())
 	if err != nil {
 		return err
 	}
-	if l.doors == nil {
-		return bad("Link a SALTO KS site first.")
+	if c.doors == nil {
+		return invalid("Link a SALTO KS site first.")
 	}
-	who, _ := w.sessions.who(r)
-	_, err = l.doors.Link(r.Context(), gate.LinkRequest{
+	who, _ := w.sessions.account(r)
+	_, err = c.doors.Link(r.Context(), gate.LinkRequest{
 		Door: "door-" + strings.ToLower(rand.Text()[:10]), Lock: r.PostFormValue("lock"), Name: strings.TrimSpace(r.PostFormValue("name")),
 		AccessType: access.AccessType(r.PostFormValue("access")), By: who.member,
 	})
 	if err != nil {
-		return doorSays(err)
+		return doorError(err)
 	}
-	return back(rw, r, "/manage/doors", "linked")
+	return redirectWithNote(rw, r, "/manage/doors", "linked")
 }
 
-func doorSays(err error) error {
+func doorError(err error) error {
 	switch {
 	case errors.Is(err, gate.ErrNotFound):
-		return notHere
+		return errNotFound
 	case errors.Is(err, gate.ErrConflict):
-		return bad("Somebody else changed this door, or the lock has a door already. Please look again.")
+		return invalid("Another manager has changed this door, or the lock is already linked. Please reload the page.")
 	case errors.Is(err, gate.ErrNoGateway):
-		return bad("This lock is not attached to an IQ, so it cannot be opened from here. Attach it in SALTO KS first.")
+		return invalid("This lock has no IQ, so it cannot be opened remotely. Assign it to an IQ in SALTO KS first.")
 	}
 	if faulty, ok := errors.AsType[*gate.RequestError](err); ok {
-		return bad("%s", faulty)
+		return invalid("%s", faulty)
 	}
 	return err
 }
 
-// asked is one person in the answer to "who can open this door?".
-type asked struct {
+// doorAccess is a person in the list "Who can open this door?".
+type doorAccess struct {
 	Member, Name string
 	Allowed      bool
 	Reason       access.Reason
-	Until        time.Time
-	Why          string // the whole explanation
+	Until        time.Time // the next change of the decision
+	Why          string    // the full explanation
 }
 
 func (w *web) doorPage(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	doors, free, fault, err := w.doorsSeen(ctx)
+	doors, free, fault, err := w.listDoors(ctx)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (w *web) doorPage(rw http.ResponseWriter, r *http.Request) error {
 		Free  []gate.CatalogLock
 		Fault string
 		At    time.Time
-		Who   []asked
+		Who   []doorAccess
 		Can   int
 	}
 	for _, d := range doors {
@@ -116,7 +116,7 @@ func (w *web) doorPage(rw http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if data.Door.ID == "" {
-		return notHere
+		return errNotFound
 	}
 	data.Free, data.Fault, data.At = free, fault, w.now()
 	if text := r.URL.Query().Get("at"); text != "" {
@@ -124,7 +124,7 @@ func (w *web) doorPage(rw http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	if data.Who, err = w.whoOpens(ctx, data.Door.ID, data.At); err != nil {
+	if data.Who, err = w.whoCanOpen(ctx, data.Door.ID, data.At); err != nil {
 		return err
 	}
 	for _, a := range data.Who {
@@ -136,9 +136,9 @@ func (w *web) doorPage(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// whoOpens asks for everybody: first those who can, then the others with why not.
-func (w *web) whoOpens(ctx context.Context, door string, at time.Time) ([]asked, error) {
-	doc, err := gate.Export(ctx, w.stores().Readers(), space)
+// whoCanOpen returns the decision for each member: first those who can open the door.
+func (w *web) whoCanOpen(ctx context.Context, door string, at time.Time) ([]doorAccess, error) {
+	doc, err := gate.Export(ctx, w.stores().Readers(), siteID)
 	if err != nil {
 		return nil, err
 	}
@@ -146,23 +146,23 @@ func (w *web) whoOpens(ctx context.Context, door string, at time.Time) ([]asked,
 	if err != nil {
 		return nil, err
 	}
-	names, err := w.table.names(ctx)
+	names, err := w.accounts.names(ctx)
 	if err != nil {
 		return nil, err
 	}
 	explain := func(member string) string {
 		return policy.Decide(access.Request{Member: member, Door: door, Action: access.Unlock, At: at}).Explain().String()
 	}
-	var can, cannot []asked
+	var can, cannot []doorAccess
 	holds := map[string]bool{}
 	for _, h := range policy.Holders(door, at) {
 		holds[h.Member] = true
-		can = append(can, asked{h.Member, names[h.Member], true, h.Reason, h.ValidUntil, explain(h.Member)})
+		can = append(can, doorAccess{h.Member, names[h.Member], true, h.Reason, h.ValidUntil, explain(h.Member)})
 	}
 	for _, m := range doc.Facts.Members {
 		if !holds[m.ID] {
 			d := policy.Decide(access.Request{Member: m.ID, Door: door, Action: access.Unlock, At: at})
-			cannot = append(cannot, asked{m.ID, names[m.ID], false, d.Reason, d.NextChange, explain(m.ID)})
+			cannot = append(cannot, doorAccess{m.ID, names[m.ID], false, d.Reason, d.NextChange, explain(m.ID)})
 		}
 	}
 	return append(can, cannot...), nil
@@ -170,37 +170,37 @@ func (w *web) whoOpens(ctx context.Context, door string, at time.Time) ([]asked,
 
 func (w *web) changeDoor(rw http.ResponseWriter, r *http.Request) error {
 	ctx, door := r.Context(), r.PathValue("door")
-	l, err := w.needConnection(ctx)
+	c, err := w.requireConnection(ctx)
 	if err != nil {
 		return err
 	}
-	if l.doors == nil {
-		return bad("Link a SALTO KS site first.")
+	if c.doors == nil {
+		return invalid("Link a SALTO KS site first.")
 	}
-	who, _ := w.sessions.who(r)
+	who, _ := w.sessions.account(r)
 	note := "saved"
 	switch r.PathValue("verb") {
 	case "rename":
-		_, err = l.doors.Rename(ctx, door, strings.TrimSpace(r.PostFormValue("name")))
+		_, err = c.doors.Rename(ctx, door, strings.TrimSpace(r.PostFormValue("name")))
 	case "access":
-		_, err = l.doors.SetAccessType(ctx, door, access.AccessType(r.PostFormValue("access")))
+		_, err = c.doors.SetAccessType(ctx, door, access.AccessType(r.PostFormValue("access")))
 	case "disable":
 		to := r.PostFormValue("disabled")
 		if to != "yes" && to != "no" {
 			return errIncomplete
 		}
-		_, err = l.doors.SetDisabled(ctx, door, to == "yes")
+		_, err = c.doors.SetDisabled(ctx, door, to == "yes")
 	case "link":
-		_, err = l.doors.Link(ctx, gate.LinkRequest{Door: door, Lock: r.PostFormValue("lock"), By: who.member})
+		_, err = c.doors.Link(ctx, gate.LinkRequest{Door: door, Lock: r.PostFormValue("lock"), By: who.member})
 		note = "linked"
 	case "unlink":
-		_, err = l.doors.Unlink(ctx, door)
+		_, err = c.doors.Unlink(ctx, door)
 		note = "unlinked"
 	default:
-		return notHere
+		return errNotFound
 	}
 	if err != nil {
-		return doorSays(err)
+		return doorError(err)
 	}
-	return back(rw, r, "/manage/doors/"+door, note)
+	return redirectWithNote(rw, r, "/manage/doors/"+door, note)
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/doorkit/doorkit/access"
 )
 
-// holidaysView is the days on which other hours hold, and a form for one more.
+// holidaysView lists the days with other hours, with a form to add one.
 type holidaysView struct {
 	Version  uint64
 	List     []holiday
 	Form     holidayForm
 	Reviewed bool
-	Removes  string // the one that the review is about to take away, by its number
+	Removes  string // the index of the holiday to remove, if the review is about one
 	Effects  []effect
 }
 
@@ -27,7 +27,7 @@ type holiday struct {
 	Over       bool
 }
 
-// holidayForm is what the fields say, also while it is not right yet.
+// holidayForm contains the fields of the form as they were submitted.
 type holidayForm struct {
 	From, To, Kind, Opens, Closes string
 }
@@ -37,7 +37,7 @@ func (w *web) holidaysPage(rw http.ResponseWriter, r *http.Request) error {
 }
 
 func (w *web) showHolidays(rw http.ResponseWriter, r *http.Request, status int, problem string, v holidaysView) error {
-	rules, err := w.store.Rules(r.Context(), space)
+	rules, err := w.store.Rules(r.Context(), siteID)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (w *web) showHolidays(rw http.ResponseWriter, r *http.Request, status int, 
 	return nil
 }
 
-// changeHolidays shows what one more holiday, or one less, would do, or does it.
+// changeHolidays shows the effects of adding or removing a holiday, or saves it.
 func (w *web) changeHolidays(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	rules, version, err := w.rulesForForm(r)
@@ -59,15 +59,15 @@ func (w *web) changeHolidays(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if rules.Version != version {
-		return &problem{http.StatusConflict, "Somebody else changed the rules meanwhile. Please look at them again."}
+		return errRulesChanged
 	}
-	v := holidaysView{Version: version, Reviewed: true, Removes: r.PostForm.Get("remove"), Form: holidayFormOf(r.PostForm)}
+	v := holidaysView{Version: version, Reviewed: true, Removes: r.PostForm.Get("remove"), Form: parseHolidayForm(r.PostForm)}
 	list := slices.Clone(rules.Exceptions)
 	var changed access.Exception
 	if v.Removes != "" {
 		i, err := strconv.Atoi(v.Removes)
 		if err != nil || i < 0 || i >= len(list) {
-			return notHere
+			return errNotFound
 		}
 		changed = list[i]
 		list = slices.Delete(list, i, i+1)
@@ -89,10 +89,10 @@ func (w *web) changeHolidays(rw http.ResponseWriter, r *http.Request) error {
 	if err := w.putRules(ctx, rules); err != nil {
 		return err
 	}
-	return back(rw, r, "/manage/holidays", "saved")
+	return redirectWithNote(rw, r, "/manage/holidays", "saved")
 }
 
-func holidayFormOf(form url.Values) holidayForm {
+func parseHolidayForm(form url.Values) holidayForm {
 	f := holidayForm{form.Get("from"), form.Get("to"), form.Get("kind"), form.Get("opens"), form.Get("closes")}
 	if f.To == "" {
 		f.To = f.From
@@ -100,7 +100,7 @@ func holidayFormOf(form url.Values) holidayForm {
 	return f
 }
 
-// exception reads the form, or says what is wrong with it.
+// exception parses the form. If the form is not valid, wrong is the message for it.
 func (f holidayForm) exception() (e access.Exception, wrong string) {
 	var err error
 	if e.From, err = access.ParseDate(f.From); err == nil {
@@ -109,11 +109,11 @@ func (f holidayForm) exception() (e access.Exception, wrong string) {
 	days := at(e.To, time.UTC, 1).Sub(at(e.From, time.UTC, 0)) / (24 * time.Hour)
 	switch {
 	case err != nil:
-		return e, "Give the date, or the first and the last one."
+		return e, "Enter the date, or the first and the last day."
 	case days < 1:
-		return e, "The last day lies before the first."
+		return e, "The last day is before the first day."
 	case days > 366:
-		return e, "A holiday is at most a year long."
+		return e, "A holiday lasts at most one year."
 	case f.Kind == "closed":
 		e.Closed = true
 		return e, ""
@@ -123,16 +123,16 @@ func (f holidayForm) exception() (e access.Exception, wrong string) {
 		hours.To, err = access.ParseClock(f.Closes)
 	}
 	if err != nil {
-		return e, "Give both times, from and to."
+		return e, "Enter both times."
 	}
 	if hours.From == hours.To {
-		return e, "From and to are the same time."
+		return e, "The two times are the same."
 	}
 	e.Hours = []access.Range{hours}
 	return e, ""
 }
 
-// midnight is the beginning of a date here, some days on.
+// midnight returns the start of a date, plus days, in the zone of the site.
 func (w *web) midnight(d access.Date, days int) time.Time { return at(d, w.zone, days) }
 
 func at(d access.Date, zone *time.Location, days int) time.Time {

@@ -13,10 +13,10 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 )
 
-// filters are what a log page was asked for, as the form shows them again.
+// filters are the filters of a log page.
 type filters struct {
 	Door, Member, Outcome, From, Until string
-	Query                              string // all of them, for the links to exports
+	Query                              string // the encoded filters, for the links to the exports
 
 	from, until time.Time
 }
@@ -34,22 +34,22 @@ func (w *web) filters(r *http.Request) (filters, error) {
 	var err error
 	if f.From != "" {
 		if f.from, err = time.ParseInLocation(time.DateOnly, f.From, w.zone); err != nil {
-			return f, bad("Please give the first day as a date.")
+			return f, invalid("Please enter the first day as a date.")
 		}
 	}
 	if f.Until != "" {
 		if f.until, err = time.ParseInLocation(time.DateOnly, f.Until, w.zone); err != nil {
-			return f, bad("Please give the last day as a date.")
+			return f, invalid("Please enter the last day as a date.")
 		}
-		f.until = f.until.AddDate(0, 0, 1) // that day included
+		f.until = f.until.AddDate(0, 0, 1) // include the last day
 	}
 	if f.Outcome != "" && !gate.Outcome(f.Outcome).Valid() {
-		return f, bad("There is no such outcome.")
+		return f, invalid("This outcome does not exist.")
 	}
 	return f, nil
 }
 
-func (f filters) log() gate.LogQuery {
+func (f filters) logQuery() gate.LogQuery {
 	return gate.LogQuery{Door: f.Door, Member: f.Member, Outcome: gate.Outcome(f.Outcome), From: f.from, Until: f.until}
 }
 
@@ -68,10 +68,10 @@ type logLine struct {
 	Why    string
 }
 
-// shownRows is how many rows a page shows; an export has all.
-const shownRows = 100
+// pageRows is how many rows a page shows. An export contains all of them.
+const pageRows = 100
 
-// choices are what the filter forms offer.
+// choices are the options of the filter forms.
 type choices struct {
 	filters
 	Doors, Names map[string]string
@@ -86,10 +86,10 @@ func (w *web) choices(r *http.Request) (c choices, err error) {
 	if c.Doors, err = w.doorNames(r.Context()); err != nil {
 		return c, err
 	}
-	if c.Names, err = w.table.names(r.Context()); err != nil {
+	if c.Names, err = w.accounts.names(r.Context()); err != nil {
 		return c, err
 	}
-	c.DoorIDs, c.IDs = sorted(c.Doors), sorted(c.Names)
+	c.DoorIDs, c.IDs = sortedKeys(c.Doors), sortedKeys(c.Names)
 	return c, nil
 }
 
@@ -102,8 +102,8 @@ func (w *web) logPage(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q := c.log()
-	q.Newest, q.Limit = true, shownRows+1
+	q := c.logQuery()
+	q.Newest, q.Limit = true, pageRows+1
 	var lines []logLine
 	for row, err := range g.Log(r.Context(), q) {
 		if err != nil {
@@ -115,8 +115,8 @@ func (w *web) logPage(rw http.ResponseWriter, r *http.Request) error {
 		}
 		lines = append(lines, logLine{row, d, !ok, strings.ReplaceAll(row.Reason, "_", " ")})
 	}
-	if c.More = len(lines) > shownRows; c.More {
-		lines = lines[:shownRows]
+	if c.More = len(lines) > pageRows; c.More {
+		lines = lines[:pageRows]
 	}
 	w.show(rw, r, http.StatusOK, "log", view{Title: "Door log", Data: struct {
 		choices
@@ -138,14 +138,14 @@ func (w *web) exportLog(rw http.ResponseWriter, r *http.Request) error {
 	switch file := r.PathValue("file"); file {
 	case "door-log.csv":
 		attach(rw, file, "text/csv; charset=utf-8")
-		_, err = g.ExportCSV(r.Context(), rw, f.log())
+		_, err = g.ExportCSV(r.Context(), rw, f.logQuery())
 	case "door-log.jsonl":
 		attach(rw, file, "application/jsonl")
-		_, err = g.ExportJSON(r.Context(), rw, f.log())
+		_, err = g.ExportJSON(r.Context(), rw, f.logQuery())
 	default:
-		return notHere
+		return errNotFound
 	}
-	w.cut(err)
+	w.abortOnError(err)
 	return nil
 }
 
@@ -154,11 +154,11 @@ func attach(rw http.ResponseWriter, file, kind string) {
 	rw.Header().Set("Content-Disposition", `attachment; filename="`+file+`"`)
 }
 
-// cut breaks the connection of a download that failed half-way, so that nobody
-// takes what came for all there is.
-func (w *web) cut(err error) {
+// abortOnError aborts the connection of a download that failed, so that an incomplete file is not
+// taken for a complete one.
+func (w *web) abortOnError(err error) {
 	if err != nil {
-		w.log.Error("a download failed half-way", "error", err)
+		w.log.Error("a download failed", "error", err)
 		panic(http.ErrAbortHandler)
 	}
 }
@@ -173,8 +173,8 @@ func (w *web) allCheckInsPage(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	slices.Reverse(list)
-	if c.More = len(list) > shownRows; c.More {
-		list = list[:shownRows]
+	if c.More = len(list) > pageRows; c.More {
+		list = list[:pageRows]
 	}
 	w.show(rw, r, http.StatusOK, "allcheckins", view{Title: "Check-ins", Data: struct {
 		choices
@@ -199,7 +199,9 @@ func (w *web) exportCheckIns(rw http.ResponseWriter, r *http.Request) error {
 		err = out.Write([]string{"day", "at", "member", "door", "action", "request_id"})
 		for _, c := range list {
 			if err == nil {
-				err = out.Write([]string{c.Day, c.At.UTC().Format(time.RFC3339), harmless(c.Member), c.Door, string(c.Action), harmless(c.RequestID)})
+				err = out.Write([]string{
+					c.Day, c.At.UTC().Format(time.RFC3339), escapeFormula(c.Member), c.Door, string(c.Action), escapeFormula(c.RequestID),
+				})
 			}
 		}
 		if out.Flush(); err == nil {
@@ -215,14 +217,15 @@ func (w *web) exportCheckIns(rw http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	default:
-		return notHere
+		return errNotFound
 	}
-	w.cut(err)
+	w.abortOnError(err)
 	return nil
 }
 
-// harmless keeps a spreadsheet from running what a member's app made up.
-func harmless(text string) string {
+// escapeFormula quotes a text that a spreadsheet would run as a formula: request ids come from
+// members' apps.
+func escapeFormula(text string) string {
 	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
 		return "'" + text
 	}

@@ -19,12 +19,12 @@ type personRow struct {
 
 func (w *web) peoplePage(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	names, err := w.table.names(ctx)
+	names, err := w.accounts.names(ctx)
 	if err != nil {
 		return err
 	}
 	var rows []personRow
-	for m, err := range w.store.Members(ctx, space) {
+	for m, err := range w.store.Members(ctx, siteID) {
 		if err != nil {
 			return err
 		}
@@ -34,29 +34,29 @@ func (w *web) peoplePage(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (w *web) thisMember(ctx context.Context, id string) (gate.Member, error) {
-	m, err := w.store.Member(ctx, space, id)
+func (w *web) requireMember(ctx context.Context, id string) (gate.Member, error) {
+	m, err := w.store.Member(ctx, siteID, id)
 	if errors.Is(err, gate.ErrNotFound) {
-		return m, notHere
+		return m, errNotFound
 	}
 	return m, err
 }
 
 func (w *web) personPage(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	m, err := w.thisMember(ctx, r.PathValue("member"))
+	m, err := w.requireMember(ctx, r.PathValue("member"))
 	if err != nil {
 		return err
 	}
-	names, err := w.table.names(ctx)
+	names, err := w.accounts.names(ctx)
 	if err != nil {
 		return err
 	}
-	grants, err := w.store.Grants(ctx, space, m.ID)
+	grants, err := w.store.Grants(ctx, siteID, m.ID)
 	if err != nil {
 		return err
 	}
-	doors, err := w.store.Doors(ctx, space)
+	doors, err := w.store.Doors(ctx, siteID)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (w *web) personPage(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rules, err := w.store.Rules(ctx, space)
+	rules, err := w.store.Rules(ctx, siteID)
 	if err != nil {
 		return err
 	}
@@ -84,36 +84,30 @@ func (w *web) personPage(rw http.ResponseWriter, r *http.Request) error {
 		DoorNames map[string]string
 		Hours     hoursForm
 		Keys      []keyView
-	}{personRow{m.Member, names[m.ID]}, rules.MembershipTypes, grants, doors, doorNames, newHoursForm("grant", "Hours", access.Always(), true), keys}})
+	}{
+		personRow{m.Member, names[m.ID]}, rules.MembershipTypes, grants, doors, doorNames,
+		newHoursForm("grant", "Hours", access.Always(), true), keys,
+	}})
 	return nil
 }
 
 func (w *web) changePerson(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	m, err := w.thisMember(ctx, r.PathValue("member"))
+	m, err := w.requireMember(ctx, r.PathValue("member"))
 	if err != nil {
 		return err
 	}
 	if err := r.ParseForm(); err != nil {
-		return bad("This form could not be read.")
+		return invalid("This form could not be read.")
 	}
 	note := "saved"
 	switch r.PathValue("verb") {
 	case "standing":
-		if r.PostFormValue("state") == "" { // to the rules, nothing is good
-			return bad("Choose whether this person is active, grace or blocked.")
-		}
-		m.Standing = access.Standing{State: access.StandingState(r.PostFormValue("state")), Reason: r.PostFormValue("reason")}
-		if m.Standing.State == access.StandingGrace {
-			if m.Standing.Until, err = w.localTime(r.PostFormValue("until")); err != nil {
-				return bad("Grace needs a date until which it holds.")
-			}
-		}
-		err = w.putMember(ctx, m)
+		err = w.changeStanding(ctx, r, m)
 	case "pause", "resume":
 		i := slices.IndexFunc(m.Memberships, func(s access.Membership) bool { return s.ID == r.PostFormValue("membership") })
 		if i < 0 {
-			return notHere
+			return errNotFound
 		}
 		m.Memberships[i].Paused = r.PathValue("verb") == "pause"
 		err = w.putMember(ctx, m)
@@ -124,37 +118,61 @@ func (w *web) changePerson(rw http.ResponseWriter, r *http.Request) error {
 	case "grant":
 		err = w.addGrant(ctx, r, m.ID)
 	case "withdraw":
-		grants, errG := w.store.Grants(ctx, space, m.ID)
-		if errG != nil {
-			return errG
-		}
-		id := r.PostFormValue("grant")
-		if !slices.ContainsFunc(grants, func(g gate.Grant) bool { return g.ID == id }) {
-			return notHere
-		}
-		err = w.store.DeleteGrant(ctx, space, id)
+		err = w.deleteGrant(ctx, m.ID, r.PostFormValue("grant"))
 	case "erase":
-		if r.PostFormValue("understood") != "yes" {
-			return bad("Please tick the box: what is erased does not come back.")
-		}
-		g, errG := w.gate(ctx)
-		if errG != nil {
-			return errG
-		}
-		if _, err = g.Erase(ctx, m.ID); errors.Is(err, gate.ErrNotFound) {
-			err = nil // they never came
-		}
-		note = "erased"
+		err, note = w.erase(ctx, r, m.ID), "erased"
 	default:
-		return notHere
+		return errNotFound
 	}
 	if err != nil {
 		return err
 	}
-	return back(rw, r, "/manage/people/"+m.ID, note)
+	return redirectWithNote(rw, r, "/manage/people/"+m.ID, note)
 }
 
-// putMember stores a member whom the rules accept.
+func (w *web) changeStanding(ctx context.Context, r *http.Request, m gate.Member) (err error) {
+	state := access.StandingState(r.PostFormValue("state"))
+	if state == "" { // an incomplete form: the zero state means good
+		return invalid("Choose whether this person is active, in grace or blocked.")
+	}
+	m.Standing = access.Standing{State: state, Reason: r.PostFormValue("reason")}
+	if state == access.StandingGrace {
+		if m.Standing.Until, err = w.localTime(r.PostFormValue("until")); err != nil {
+			return invalid("Grace requires an end date.")
+		}
+	}
+	return w.putMember(ctx, m)
+}
+
+// deleteGrant deletes a grant if it belongs to the member.
+func (w *web) deleteGrant(ctx context.Context, member, id string) error {
+	grants, err := w.store.Grants(ctx, siteID, member)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(grants, func(g gate.Grant) bool { return g.ID == id }) {
+		return errNotFound
+	}
+	return w.store.DeleteGrant(ctx, siteID, id)
+}
+
+// erase erases the member from the door log, check-ins and receipts.
+func (w *web) erase(ctx context.Context, r *http.Request, member string) error {
+	if r.PostFormValue("understood") != "yes" {
+		return invalid("Please check the box: erased data cannot be restored.")
+	}
+	g, err := w.gate(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = g.Erase(ctx, member)
+	if errors.Is(err, gate.ErrNotFound) { // the member has no records
+		return nil
+	}
+	return err
+}
+
+// putMember stores a member if the rules stay valid with them.
 func (w *web) putMember(ctx context.Context, m gate.Member) error {
 	if _, err := w.whatIf(ctx, func(f *access.Facts) {
 		f.Members = slices.Clone(f.Members)
@@ -166,20 +184,20 @@ func (w *web) putMember(ctx context.Context, m gate.Member) error {
 	}); err != nil {
 		return err
 	}
-	err := w.store.PutMember(ctx, space, m)
+	err := w.store.PutMember(ctx, siteID, m)
 	if errors.Is(err, gate.ErrConflict) {
-		return &problem{http.StatusConflict, "Another manager changed this person meanwhile. Please look at them again."}
+		return &problem{http.StatusConflict, "Another manager has changed this person. Please reload the page and try again."}
 	}
 	return err
 }
 
 func (w *web) addGrant(ctx context.Context, r *http.Request, member string) error {
-	hours, given, err := hoursIn(r.PostForm, "grant", "Hours")
+	hours, given, err := parseHours(r.PostForm, "grant", "Hours")
 	if err != nil {
 		return err
 	}
 	if !given {
-		return bad("Choose 24/7 or weekly hours.")
+		return invalid("Choose 24/7 or weekly hours.")
 	}
 	g := access.Grant{ID: "g-" + rand.Text(), Member: member, Door: r.PostFormValue("door"), Hours: hours,
 		RequiresMembership: new(r.PostFormValue("membership") == "yes"), RequiresStanding: new(r.PostFormValue("standing") == "yes")}
@@ -198,5 +216,43 @@ func (w *web) addGrant(ctx context.Context, r *http.Request, member string) erro
 	if _, err := w.whatIf(ctx, func(f *access.Facts) { f.Grants = append(slices.Clone(f.Grants), g) }); err != nil {
 		return err
 	}
-	return w.store.PutGrant(ctx, space, gate.Grant{Grant: g})
+	return w.store.PutGrant(ctx, siteID, gate.Grant{Grant: g})
+}
+
+// join adds a membership to a person.
+func (w *web) join(ctx context.Context, r *http.Request, m gate.Member) error {
+	s := access.Membership{ID: "m-" + rand.Text(), Type: r.PostFormValue("plan")}
+	rules, err := w.store.Rules(ctx, siteID)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(rules.MembershipTypes, func(t access.MembershipType) bool { return t.ID == s.Type }) {
+		return invalid("Choose a plan.")
+	}
+	for _, bound := range []struct {
+		field string
+		to    *time.Time
+	}{{"from", &s.From}, {"until", &s.Until}} {
+		if text := r.PostFormValue(bound.field); text != "" {
+			if *bound.to, err = w.localTime(text); err != nil {
+				return err
+			}
+		}
+	}
+	if !s.Until.IsZero() && !s.Until.After(s.From) {
+		return invalid("The membership ends before it begins.")
+	}
+	m.Memberships = append(slices.Clone(m.Memberships), s)
+	return w.putMember(ctx, m)
+}
+
+// leave removes a membership from a person.
+func (w *web) leave(ctx context.Context, r *http.Request, m gate.Member) error {
+	id := r.PostFormValue("membership")
+	i := slices.IndexFunc(m.Memberships, func(s access.Membership) bool { return s.ID == id })
+	if i < 0 {
+		return errNotFound
+	}
+	m.Memberships = slices.Delete(slices.Clone(m.Memberships), i, i+1)
+	return w.putMember(ctx, m)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 )
 
-// plansPage is membership types against doors.
+// plansPage shows a table of membership types and doors.
 func (w *web) plansPage(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	rules, doors, err := w.rulesAndDoors(ctx)
@@ -19,7 +19,7 @@ func (w *web) plansPage(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	count := map[string]int{}
-	for m, err := range w.store.Members(ctx, space) {
+	for m, err := range w.store.Members(ctx, siteID) {
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (w *web) plansPage(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// planView is one plan's form, before and after a look at what it would do.
+// planView is the form of a plan, before or after the review of its effects.
 type planView struct {
 	ID       string
 	Version  uint64
@@ -63,14 +63,15 @@ type planView struct {
 }
 
 func (w *web) rulesAndDoors(ctx context.Context) (gate.Rules, []gate.Door, error) {
-	rules, err := w.store.Rules(ctx, space)
+	rules, err := w.store.Rules(ctx, siteID)
 	if err != nil {
 		return rules, nil, err
 	}
-	doors, err := w.store.Doors(ctx, space)
+	doors, err := w.store.Doors(ctx, siteID)
 	return rules, doors, err
 }
 
+// plan returns the rules, the index of a membership type in them, and the doors.
 func (w *web) plan(ctx context.Context, id string) (gate.Rules, int, []gate.Door, error) {
 	rules, doors, err := w.rulesAndDoors(ctx)
 	if err != nil {
@@ -78,7 +79,7 @@ func (w *web) plan(ctx context.Context, id string) (gate.Rules, int, []gate.Door
 	}
 	i := slices.IndexFunc(rules.MembershipTypes, func(t access.MembershipType) bool { return t.ID == id })
 	if i < 0 {
-		return rules, 0, nil, notHere
+		return rules, 0, nil, errNotFound
 	}
 	return rules, i, doors, nil
 }
@@ -88,26 +89,29 @@ func (w *web) planPage(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.showPlan(rw, r, http.StatusOK, rules.MembershipTypes[i], rules.Version, doors, "", planView{})
+	w.showPlan(rw, r, http.StatusOK, "", newPlanView(rules.MembershipTypes[i], rules.Version, doors))
 	return nil
 }
 
-func (w *web) showPlan(rw http.ResponseWriter, r *http.Request, status int, t access.MembershipType, version uint64, doors []gate.Door, problem string, v planView) {
-	v.ID, v.Version = t.ID, version
-	if v.Doors == nil { // not as somebody typed them
-		for _, d := range doors {
-			i := slices.IndexFunc(t.Doors, func(h access.DoorHours) bool { return h.Door == d.ID })
-			var h access.Hours
-			if i >= 0 {
-				h = t.Doors[i].Hours
-			}
-			v.Doors = append(v.Doors, newHoursForm(d.ID, d.Name, h, i >= 0))
+// newPlanView fills the form with the hours of a membership type.
+func newPlanView(t access.MembershipType, version uint64, doors []gate.Door) planView {
+	v := planView{ID: t.ID, Version: version}
+	for _, d := range doors {
+		i := slices.IndexFunc(t.Doors, func(h access.DoorHours) bool { return h.Door == d.ID })
+		var h access.Hours
+		if i >= 0 {
+			h = t.Doors[i].Hours
 		}
+		v.Doors = append(v.Doors, newHoursForm(d.ID, d.Name, h, i >= 0))
 	}
-	w.show(rw, r, status, "plan", view{Title: "Plan " + resourceName(t.ID), Problem: problem, Data: v})
+	return v
 }
 
-// changePlan shows what the form would do, or does it.
+func (w *web) showPlan(rw http.ResponseWriter, r *http.Request, status int, problem string, v planView) {
+	w.show(rw, r, status, "plan", view{Title: "Plan " + resourceName(v.ID), Problem: problem, Data: v})
+}
+
+// changePlan shows the effects of a change, or saves it.
 func (w *web) changePlan(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	rules, i, doors, err := w.plan(ctx, r.PathValue("plan"))
@@ -118,26 +122,26 @@ func (w *web) changePlan(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	wanted := access.MembershipType{ID: rules.MembershipTypes[i].ID}
+	updated := access.MembershipType{ID: rules.MembershipTypes[i].ID}
 	for _, d := range doors {
-		h, given, err := hoursIn(r.PostForm, d.ID, d.Name)
+		h, given, err := parseHours(r.PostForm, d.ID, d.Name)
 		if p, ok := errors.AsType[*problem](err); ok {
-			var typed []hoursForm
+			v := planView{ID: updated.ID, Version: version}
 			for _, d := range doors {
-				typed = append(typed, hoursTyped(r.PostForm, d.ID, d.Name))
+				v.Doors = append(v.Doors, submittedHours(r.PostForm, d.ID, d.Name))
 			}
-			w.showPlan(rw, r, p.status, wanted, version, doors, p.text, planView{Doors: typed})
+			w.showPlan(rw, r, p.status, p.text, v)
 			return nil
 		}
 		if given {
-			wanted.Doors = append(wanted.Doors, access.DoorHours{Door: d.ID, Hours: h})
+			updated.Doors = append(updated.Doors, access.DoorHours{Door: d.ID, Hours: h})
 		}
 	}
 	effects, err := w.whatIf(ctx, func(f *access.Facts) {
 		f.MembershipTypes = slices.Clone(f.MembershipTypes)
 		for j := range f.MembershipTypes {
-			if f.MembershipTypes[j].ID == wanted.ID {
-				f.MembershipTypes[j] = wanted
+			if f.MembershipTypes[j].ID == updated.ID {
+				f.MembershipTypes[j] = updated
 			}
 		}
 	})
@@ -145,68 +149,58 @@ func (w *web) changePlan(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if r.PostForm.Get("do") != "save" {
-		w.showPlan(rw, r, http.StatusOK, wanted, version, doors, "", planView{Reviewed: true, Effects: effects})
+		v := newPlanView(updated, version, doors)
+		v.Reviewed, v.Effects = true, effects
+		w.showPlan(rw, r, http.StatusOK, "", v)
 		return nil
 	}
-	rules.MembershipTypes[i] = wanted
+	rules.MembershipTypes[i] = updated
 	rules.Version, rules.Revision = version, rand.Text()
 	if err := w.putRules(ctx, rules); err != nil {
 		return err
 	}
-	return back(rw, r, "/manage/plans", "saved")
+	return redirectWithNote(rw, r, "/manage/plans", "saved")
 }
 
 func (w *web) putRules(ctx context.Context, rules gate.Rules) error {
 	err := w.store.PutRules(ctx, rules)
 	if errors.Is(err, gate.ErrConflict) {
-		return &problem{http.StatusConflict, "Somebody else changed the rules meanwhile. Please look at them again."}
+		return errRulesChanged
 	}
 	return err
 }
 
-// roomsView is resources against doors.
-type roomsView struct {
-	Version  uint64
-	Doors    []gate.Door
-	Rooms    []roomForm
-	New      string // a room that is not stored yet
-	Reviewed bool
-	Effects  []effect
-}
+// errRulesChanged is the error for a form that is based on outdated rules.
+var errRulesChanged = &problem{http.StatusConflict, "Another manager has changed the rules. Please reload the page and try again."}
 
-type roomForm struct {
-	ID string
-	On map[string]bool // by door
-}
-
-func (w *web) roomsPage(rw http.ResponseWriter, r *http.Request) error {
-	rules, err := w.store.Rules(r.Context(), space)
-	if err != nil {
-		return err
-	}
-	return w.showRooms(rw, r, rules.Resources, rules.Version, roomsView{})
-}
-
-func (w *web) showRooms(rw http.ResponseWriter, r *http.Request, rooms []access.Resource, version uint64, v roomsView) error {
-	doors, err := w.store.Doors(r.Context(), space)
-	if err != nil {
-		return err
-	}
-	v.Version, v.Doors = version, doors
-	for _, room := range rooms {
-		f := roomForm{ID: room.ID, On: map[string]bool{}}
-		for _, d := range room.Doors {
-			f.On[d] = true
-		}
-		v.Rooms = append(v.Rooms, f)
-	}
-	w.show(rw, r, http.StatusOK, "rooms", view{Title: "Rooms", Data: v})
-	return nil
-}
-
-func (w *web) changeRooms(rw http.ResponseWriter, r *http.Request) error {
+// newPlan adds a membership type without doors. It affects no member, so there is
+// nothing to review.
+func (w *web) newPlan(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	rules, doors, err := w.rulesAndDoors(ctx)
+	id := roomID(r.PostFormValue("name"))
+	if id == "" {
+		return invalid("Give the plan a name with letters or digits.")
+	}
+	rules, err := w.store.Rules(ctx, siteID)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(rules.MembershipTypes, func(t access.MembershipType) bool { return t.ID == id }) {
+		return invalid("A plan with this name exists already.")
+	}
+	rules.MembershipTypes = append(slices.Clone(rules.MembershipTypes), access.MembershipType{ID: id})
+	rules.Revision = rand.Text()
+	if err := w.putRules(ctx, rules); err != nil {
+		return err
+	}
+	return redirectWithNote(rw, r, "/manage/plans/"+id, "planned")
+}
+
+// deletePlan deletes a membership type that is not in use: the rules require that the type
+// of every membership exists.
+func (w *web) deletePlan(rw http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	rules, i, _, err := w.plan(ctx, r.PathValue("plan"))
 	if err != nil {
 		return err
 	}
@@ -214,54 +208,25 @@ func (w *web) changeRooms(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	wanted := slices.Clone(rules.Resources)
-	if id := roomID(r.PostForm.Get("new")); id != "" {
-		if slices.ContainsFunc(wanted, func(x access.Resource) bool { return x.ID == id }) {
-			return bad("There is a room of that name.")
+	id, members := rules.MembershipTypes[i].ID, 0
+	for m, err := range w.store.Members(ctx, siteID) {
+		if err != nil {
+			return err
 		}
-		wanted = append(wanted, access.Resource{ID: id})
-	}
-	for i := range wanted {
-		ticked := r.PostForm["room."+wanted[i].ID]
-		if i >= len(rules.Resources) {
-			ticked = append(ticked, r.PostForm["newdoor"]...)
-		}
-		wanted[i].Doors = nil
-		for _, d := range doors {
-			if slices.Contains(ticked, d.ID) {
-				wanted[i].Doors = append(wanted[i].Doors, d.ID)
-			}
+		if slices.ContainsFunc(m.Memberships, func(s access.Membership) bool { return s.Type == id }) {
+			members++
 		}
 	}
-	effects, err := w.whatIf(ctx, func(f *access.Facts) { f.Resources = wanted })
-	if err != nil {
-		return err
+	switch {
+	case members == 1:
+		return invalid("One person has this plan. Give them another one first.")
+	case members > 1:
+		return invalid("%d people have this plan. Give them another one first.", members)
 	}
-	if r.PostForm.Get("do") != "save" {
-		return w.showRooms(rw, r, wanted, version, roomsView{New: r.PostForm.Get("new"), Reviewed: true, Effects: effects})
-	}
-	rules.Resources, rules.Version, rules.Revision = wanted, version, rand.Text()
+	rules.MembershipTypes = slices.Delete(slices.Clone(rules.MembershipTypes), i, i+1)
+	rules.Version, rules.Revision = version, rand.Text()
 	if err := w.putRules(ctx, rules); err != nil {
 		return err
 	}
-	return back(rw, r, "/manage/rooms", "saved")
-}
-
-// roomID makes an id of a name: letters, digits and dashes.
-func roomID(name string) string {
-	var id []rune
-	for _, c := range name {
-		switch {
-		case c >= 'A' && c <= 'Z':
-			id = append(id, c+'a'-'A')
-		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
-			id = append(id, c)
-		case len(id) > 0 && id[len(id)-1] != '-':
-			id = append(id, '-')
-		}
-	}
-	if len(id) > 40 {
-		id = id[:40]
-	}
-	return string(id)
+	return redirectWithNote(rw, r, "/manage/plans", "deleted")
 }

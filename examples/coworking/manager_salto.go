@@ -4,70 +4,75 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
-// saltoPage is Settings > Integrations > SALTO KS: connect, choose the site,
-// activate IQs, reconnect.
+// saltoView is the data of the page SALTO KS.
+type saltoView struct {
+	Status  *saltoauth.ConnectionStatus
+	Summary string
+	Site    *saltoks.Site
+	Sites   []saltoks.Site // if no site is linked
+	IQs     []saltoremote.IQStatus
+	Fault   string // why SALTO KS could not be read
+}
+
+// saltoPage is Settings > Integrations > SALTO KS: connect, choose the site, activate the
+// IQs, reconnect.
 func (w *web) saltoPage(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	var data struct {
-		Status *saltoauth.ConnectionStatus
-		Sum    string
-		Site   *saltoks.Site
-		Sites  []saltoks.Site
-		IQs    []saltoremote.IQStatus
-		Fault  string // why SALTO could not be asked
-	}
-	l, status, err := w.connection(ctx)
+	var data saltoView
+	c, status, err := w.connection(ctx)
 	if err != nil {
 		return err
 	}
-	if l != nil {
-		data.Status, data.Sum = status, status.Summary(w.now())
-		if err := func() error {
-			if l.conn.Site == "" {
-				for site, err := range l.client.Sites.All(ctx) {
-					if err != nil {
-						return err
-					}
-					data.Sites = append(data.Sites, site)
-				}
-				return nil
-			}
-			site, err := l.client.Sites.Get(ctx, l.conn.Site)
-			if err != nil {
-				return err
-			}
-			data.Site = &site
-			for iq, err := range l.remote.Activation().List(ctx, l.conn.Site) {
-				if err != nil {
-					return err
-				}
-				data.IQs = append(data.IQs, iq)
-			}
-			return nil
-		}(); err != nil {
-			w.log.Warn("SALTO KS could not be asked", "error", err)
-			data.Fault = saltoSays(err)
+	if c != nil {
+		data.Status, data.Summary = status, status.Summary(w.now())
+		if err := data.read(ctx, c); err != nil {
+			w.log.Warn("reading SALTO KS failed", "error", err)
+			data.Fault = saltoMessage(err)
 		}
 	}
 	w.show(rw, r, http.StatusOK, "salto", view{Title: "SALTO KS", Data: data})
 	return nil
 }
 
-// connection is the present one and how it is; nil when there is none.
-func (w *web) connection(ctx context.Context) (*live, *saltoauth.ConnectionStatus, error) {
-	l, err := w.connected(ctx)
-	if err != nil || l == nil {
+// read reads the linked site and its IQs, or the sites to choose from.
+func (v *saltoView) read(ctx context.Context, c *connection) error {
+	if c.conn.Site == "" {
+		for site, err := range c.client.Sites.All(ctx) {
+			if err != nil {
+				return err
+			}
+			v.Sites = append(v.Sites, site)
+		}
+		return nil
+	}
+	site, err := c.client.Sites.Get(ctx, c.conn.Site)
+	if err != nil {
+		return err
+	}
+	v.Site = &site
+	for iq, err := range c.remote.Activation().List(ctx, c.conn.Site) {
+		if err != nil {
+			return err
+		}
+		v.IQs = append(v.IQs, iq)
+	}
+	return nil
+}
+
+// connection returns the current connection and its status; nil if there is none.
+func (w *web) connection(ctx context.Context) (*connection, *saltoauth.ConnectionStatus, error) {
+	c, err := w.connected(ctx)
+	if err != nil || c == nil {
 		return nil, nil, err
 	}
-	status, err := w.auth.Status(ctx, l.conn.ID)
-	return l, &status, err
+	status, err := w.auth.Status(ctx, c.conn.ID)
+	return c, &status, err
 }
 
 func (w *web) connect(rw http.ResponseWriter, r *http.Request) error {
@@ -75,38 +80,39 @@ func (w *web) connect(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// keepConnection is called when a consent has succeeded.
-func (w *web) keepConnection(ctx context.Context, _ string, c saltoauth.Connection) error {
-	return w.table.set(ctx, "connection", c.ID)
+// storeConnection stores the connection that a consent created or renewed.
+func (w *web) storeConnection(ctx context.Context, _ string, c saltoauth.Connection) error {
+	return w.accounts.set(ctx, "connection", c.ID)
 }
 
-// saltoSays makes a sentence for a manager of an error of the client.
-func saltoSays(err error) string {
+// saltoMessage returns the message for the manager for an error of the client.
+func saltoMessage(err error) string {
 	for _, known := range []struct {
 		err  error
 		text string
 	}{
-		{saltoks.ErrReauthorize, "SALTO KS wants you to log in again. Reconnect with the same SALTO user."},
-		{saltoks.ErrForbidden, "This SALTO user may not do that on this site. It needs the role Site admin."},
-		{saltoks.ErrOTPInvalid, "That PIN is not the one SALTO sent. Look at the newest message and type it again."},
-		{saltoks.ErrOTPBlocked, "Too many wrong PINs. SALTO takes the next one in about 20 minutes."},
+		{saltoks.ErrReauthorize, "SALTO KS requires a new login. Reconnect with the same SALTO user."},
+		{saltoks.ErrForbidden, "This SALTO user is not allowed to do that at this site. It requires the role Site admin."},
+		{saltoks.ErrOTPInvalid, "This is not the PIN that SALTO sent. Check the newest message and type the PIN again."},
+		{saltoks.ErrOTPBlocked, "Too many wrong PINs. SALTO accepts the next one in about 20 minutes."},
 		{saltoks.ErrIQOffline, "The IQ is offline. Check its power and network, then try again."},
-		{saltoks.ErrIQAlreadyActivated, "SALTO has this user as activated at this IQ already, by another integration. Adopt it with a code from there, or ask SALTO's support to reset it."},
-		{saltoks.ErrRestoreRequired, "The IQ was reset. Restore it in SALTO KS, then activate it anew."},
+		{saltoks.ErrIQAlreadyActivated, "Another integration has already activated this IQ for this SALTO user. " +
+			"Adopt the activation with a code from there, or ask SALTO support to reset it."},
+		{saltoks.ErrRestoreRequired, "The IQ was reset. Restore it in SALTO KS, then activate it again."},
 		{saltoremote.ErrPINNotRequested, "Request a PIN first."},
 		{saltoremote.ErrActivationNotBegun, "Begin the activation first."},
 		{saltoks.ErrBadIQPIN, "A PIN is exactly 4 digits, as in the message from SALTO."},
-		{saltoauth.ErrSiteNotVisible, "This SALTO user does not see that site."},
+		{saltoauth.ErrSiteNotVisible, "This SALTO user has no access to that site."},
 		{saltoks.ErrRateLimited, "SALTO KS is busy. Please try again in a minute."},
-		{saltoks.ErrNoSubscription, "The site's SALTO subscription does not cover this."},
+		{saltoks.ErrNoSubscription, "The site's SALTO subscription does not include this."},
 		{saltoauth.ErrConsentDenied, "You did not allow the access at SALTO. Nothing was connected."},
-		{saltoauth.ErrNoOfflineAccess, "The box “Offline access” was not ticked. Connect again and leave both boxes ticked."},
-		{saltoauth.ErrNoFullAccess, "The box “Full access” was not ticked. Connect again and leave both boxes ticked."},
-		{saltoauth.ErrStateMismatch, "That answer of SALTO belongs to another login. Press the button again in this browser."},
-		{saltoauth.ErrLoginExpired, "That login took longer than ten minutes, or was used twice. Press the button again."},
+		{saltoauth.ErrNoOfflineAccess, "The box “Offline access” was not checked. Connect again and leave both boxes checked."},
+		{saltoauth.ErrNoFullAccess, "The box “Full access” was not checked. Connect again and leave both boxes checked."},
+		{saltoauth.ErrStateMismatch, "This login was started in another browser or window. Press the button again here."},
+		{saltoauth.ErrLoginExpired, "The login took longer than ten minutes, or was used twice. Press the button again."},
 		{saltoauth.ErrNotConnected, "SALTO KS is not connected."},
-		{saltoauth.ErrAlreadyConnected, "SALTO KS is connected already. Reconnect it with the same SALTO user, or disconnect it first."},
-		{saltoks.ErrIQPINNotChanged, "The activation of this IQ was not finished."},
+		{saltoauth.ErrAlreadyConnected, "SALTO KS is already connected. Reconnect with the same SALTO user, or disconnect first."},
+		{saltoks.ErrIQPINNotChanged, "The activation of this IQ is not finished."},
 		{saltoks.ErrLockOffline, "The lock is offline."},
 	} {
 		if errors.Is(err, known.err) {
@@ -116,113 +122,24 @@ func saltoSays(err error) string {
 	return "SALTO KS could not be reached. Please try again."
 }
 
-// needConnection is connected for the pages that cannot do without.
-func (w *web) needConnection(ctx context.Context) (*live, error) {
-	l, err := w.connected(ctx)
-	if err == nil && l == nil {
-		err = bad("SALTO KS is not connected.")
+// requireConnection returns the connection, or a problem if there is none.
+func (w *web) requireConnection(ctx context.Context) (*connection, error) {
+	c, err := w.connected(ctx)
+	if err == nil && c == nil {
+		err = invalid("SALTO KS is not connected.")
 	}
-	return l, err
+	return c, err
 }
 
 func (w *web) linkSite(rw http.ResponseWriter, r *http.Request) error {
-	l, err := w.needConnection(r.Context())
+	c, err := w.requireConnection(r.Context())
 	if err != nil {
 		return err
 	}
-	if _, err := w.auth.LinkSite(r.Context(), l.conn.ID, saltoks.SiteID(r.PostFormValue("site"))); err != nil {
-		return bad("%s", saltoSays(err))
+	if _, err := w.auth.LinkSite(r.Context(), c.conn.ID, saltoks.SiteID(r.PostFormValue("site"))); err != nil {
+		return invalid("%s", saltoMessage(err))
 	}
-	return back(rw, r, "/manage/salto", "site")
-}
-
-func (w *web) iqPage(rw http.ResponseWriter, r *http.Request) error {
-	return w.showIQ(rw, r, http.StatusOK, "")
-}
-
-// showIQ is the wizard at the step that the IQ is at, which no form decides.
-func (w *web) showIQ(rw http.ResponseWriter, r *http.Request, status int, problem string) error {
-	ctx := r.Context()
-	l, err := w.needConnection(ctx)
-	if err != nil {
-		return err
-	}
-	wizard := l.remote.Activation()
-	id := saltoks.IQID(r.PathValue("iq"))
-	if state, err := wizard.State(ctx, l.conn.Site, id); err == nil && state.Step == saltoremote.StepConfirming {
-		if _, err := wizard.Resume(ctx, l.conn.Site, id); err != nil {
-			problem = saltoSays(err)
-		}
-	}
-	for iq, err := range wizard.List(ctx, l.conn.Site) {
-		if err != nil {
-			return bad("%s", saltoSays(err))
-		}
-		if iq.IQ.ID != id {
-			continue
-		}
-		var advice string
-		if iq.Readiness == saltoremote.IQActivatedElsewhere || iq.Readiness == saltoremote.IQActivationLost || iq.Readiness == saltoremote.IQRestoreRequired {
-			if d, err := wizard.Diagnose(ctx, l.conn.Site, id); err == nil {
-				advice = d.Advice
-			}
-		}
-		w.show(rw, r, status, "iq", view{Title: "Activate " + iq.IQ.Name, Problem: problem, Data: struct {
-			saltoremote.IQStatus
-			User, Advice string
-		}{iq, l.conn.UserHint, advice}})
-		return nil
-	}
-	return notHere
-}
-
-// notHere is the answer to an address that names nothing.
-var notHere = &problem{http.StatusNotFound, "There is no such thing here."}
-
-func (w *web) iqStep(rw http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	l, err := w.needConnection(ctx)
-	if err != nil {
-		return err
-	}
-	wizard, site, iq := l.remote.Activation(), l.conn.Site, saltoks.IQID(r.PathValue("iq"))
-	note := ""
-	switch r.PathValue("step") {
-	case "begin":
-		_, err = wizard.Begin(ctx, site, iq)
-	case "restart":
-		_, err = wizard.Restart(ctx, site, iq)
-	case "restore":
-		err, note = l.client.IQs.Restore(ctx, site, iq), "restored"
-	case "adopt":
-		err, note = w.adopt(ctx, wizard, site, iq, r.PostFormValue("code")), "adopted"
-	case "request":
-		channel := saltoks.PINByMail
-		if r.PostFormValue("channel") == "sms" {
-			channel = saltoks.PINBySMS
-		}
-		_, err = wizard.RequestPIN(ctx, site, iq, channel)
-		note = "sent"
-	case "confirm":
-		var pin saltoks.IQPIN
-		if pin, err = saltoks.ParseIQPIN(strings.TrimSpace(r.PostFormValue("pin"))); err == nil {
-			_, err = wizard.Confirm(ctx, site, iq, pin)
-		}
-		note = "activated"
-	default:
-		return notHere
-	}
-	if p, ok := errors.AsType[*problem](err); ok {
-		return w.showIQ(rw, r, p.status, p.text)
-	}
-	if err != nil {
-		w.log.Warn("activating an IQ", "step", r.PathValue("step"), "error", err)
-		return w.showIQ(rw, r, http.StatusUnprocessableEntity, saltoSays(err))
-	}
-	if note == "activated" {
-		return back(rw, r, "/manage/salto", note)
-	}
-	return back(rw, r, "/manage/salto/iq/"+string(iq), note)
+	return redirectWithNote(rw, r, "/manage/salto", "site")
 }
 
 func (w *web) disconnectPage(rw http.ResponseWriter, r *http.Request) error {
@@ -231,22 +148,22 @@ func (w *web) disconnectPage(rw http.ResponseWriter, r *http.Request) error {
 
 func (w *web) showDisconnect(rw http.ResponseWriter, r *http.Request, status int, problem string) error {
 	ctx := r.Context()
-	l, err := w.needConnection(ctx)
+	c, err := w.requireConnection(ctx)
 	if err != nil {
 		return err
 	}
-	iqs, err := w.auth.NeedSupport(ctx, l.conn.Subject)
+	iqs, err := w.auth.NeedSupport(ctx, c.conn.Subject)
 	if err != nil {
 		return err
 	}
-	if l.conn.Site != "" {
-		for i := range iqs { // names are SALTO's; without them the ids have to do
-			if iq, err := l.client.IQs.Get(ctx, iqs[i].Site, iqs[i].IQ); err == nil {
+	if c.conn.Site != "" {
+		for i := range iqs { // without a name, the page shows the id
+			if iq, err := c.client.IQs.Get(ctx, iqs[i].Site, iqs[i].IQ); err == nil {
 				iqs[i].Name = iq.Name
 			}
 		}
 	}
-	doors, err := w.store.Doors(ctx, space)
+	doors, err := w.store.Doors(ctx, siteID)
 	if err != nil {
 		return err
 	}
@@ -255,38 +172,38 @@ func (w *web) showDisconnect(rw http.ResponseWriter, r *http.Request, status int
 		User     string
 		Doors    int
 		IQs      []saltoauth.ForgottenIQ
-	}{string(saltoauth.AcknowledgeDisconnect), l.conn.UserHint, len(doors), iqs}})
+	}{string(saltoauth.AcknowledgeDisconnect), c.conn.UserHint, len(doors), iqs}})
 	return nil
 }
 
 func (w *web) disconnect(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	l, err := w.needConnection(ctx)
+	c, err := w.requireConnection(ctx)
 	if err != nil {
 		return err
 	}
 	if r.PostFormValue("understood") != "yes" {
-		return w.showDisconnect(rw, r, http.StatusUnprocessableEntity, "Please tick the box if this is what you want.")
+		return w.showDisconnect(rw, r, http.StatusUnprocessableEntity, "Please check the box to confirm.")
 	}
-	done, err := w.auth.Disconnect(ctx, l.conn.ID, saltoauth.AcknowledgeDisconnect)
+	done, err := w.auth.Disconnect(ctx, c.conn.ID, saltoauth.AcknowledgeDisconnect)
 	if err != nil {
 		return err
 	}
 	if done.RevokeErr != nil {
 		w.log.Warn("the refresh token was not revoked at SALTO", "error", done.RevokeErr)
 	}
-	if err := w.table.set(ctx, "connection", ""); err != nil {
+	if err := w.accounts.set(ctx, "connection", ""); err != nil {
 		return err
 	}
-	return back(rw, r, "/manage/salto", "disconnected")
+	return redirectWithNote(rw, r, "/manage/salto", "disconnected")
 }
 
-// consentFailed tells what went wrong between the button and SALTO's pages.
+// consentFailed shows why a consent failed.
 func (w *web) consentFailed(rw http.ResponseWriter, r *http.Request, err error) {
 	if wrong, ok := errors.AsType[*saltoauth.WrongUserError](err); ok {
 		w.show(rw, r, http.StatusConflict, "wronguser", view{Title: "That was another SALTO user", Data: wrong})
 		return
 	}
 	w.log.Warn("a consent failed", "error", err)
-	w.show(rw, r, http.StatusUnprocessableEntity, "consentfailed", view{Title: "SALTO KS is not connected", Problem: saltoSays(err)})
+	w.show(rw, r, http.StatusUnprocessableEntity, "consentfailed", view{Title: "SALTO KS is not connected", Problem: saltoMessage(err)})
 }

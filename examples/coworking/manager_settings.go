@@ -10,7 +10,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 )
 
-// settingsView is what holds for every booking of the house.
+// settingsView is the form of the rules for all bookings.
 type settingsView struct {
 	Version       uint64
 	Before, After string // minutes
@@ -21,7 +21,7 @@ type settingsView struct {
 }
 
 func (w *web) settingsPage(rw http.ResponseWriter, r *http.Request) error {
-	rules, err := w.store.Rules(r.Context(), space)
+	rules, err := w.store.Rules(r.Context(), siteID)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (w *web) showSettings(rw http.ResponseWriter, r *http.Request, status int, 
 	w.show(rw, r, status, "settings", view{Title: "Booking rules", Problem: problem, Data: v})
 }
 
-// changeSettings shows what the form would do in the coming week, or does it.
+// changeSettings shows the effects of a change in the coming week, or saves it.
 func (w *web) changeSettings(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	rules, version, err := w.rulesForForm(r)
@@ -45,34 +45,34 @@ func (w *web) changeSettings(rw http.ResponseWriter, r *http.Request) error {
 	}
 	v := settingsView{
 		Version: version, Before: r.PostForm.Get("before"), After: r.PostForm.Get("after"),
-		Clip: r.PostForm.Get("neighbours") == "clip", Standing: r.PostForm.Get("standing") == "yes",
+		Clip: r.PostForm.Get("neighbors") == "clip", Standing: r.PostForm.Get("standing") == "yes",
 	}
-	wanted := rules.Settings
-	wanted.Before, wanted.After = minutes(r.PostForm, "before"), minutes(r.PostForm, "after")
-	if wanted.Before == nil || wanted.After == nil {
-		w.showSettings(rw, r, http.StatusUnprocessableEntity, "Give both as minutes, 0 to 1440.", v)
+	updated := rules.Settings
+	updated.Before, updated.After = minutes(r.PostForm, "before"), minutes(r.PostForm, "after")
+	if updated.Before == nil || updated.After == nil {
+		w.showSettings(rw, r, http.StatusUnprocessableEntity, "Enter both as minutes, 0 to 1440.", v)
 		return nil
 	}
-	wanted.Buffers, wanted.ReservationsRequireStanding = access.BuffersOverlap, new(v.Standing)
+	updated.Buffers, updated.ReservationsRequireStanding = access.BuffersOverlap, new(v.Standing)
 	if v.Clip {
-		wanted.Buffers = access.BuffersClip
+		updated.Buffers = access.BuffersClip
 	}
 	if r.PostForm.Get("do") != "save" {
-		if v.Effects, err = w.whatIf(ctx, func(f *access.Facts) { f.Settings = wanted }); err != nil {
+		if v.Effects, err = w.whatIf(ctx, func(f *access.Facts) { f.Settings = updated }); err != nil {
 			return err
 		}
 		v.Reviewed = true
 		w.showSettings(rw, r, http.StatusOK, "", v)
 		return nil
 	}
-	rules.Settings, rules.Version, rules.Revision = wanted, version, rand.Text()
+	rules.Settings, rules.Version, rules.Revision = updated, version, rand.Text()
 	if err := w.putRules(ctx, rules); err != nil {
 		return err
 	}
-	return back(rw, r, "/manage/settings", "saved")
+	return redirectWithNote(rw, r, "/manage/settings", "saved")
 }
 
-// minutes reads a field of 0 to 1440 minutes; nil for anything else.
+// minutes parses a field of 0 to 1440 minutes. It returns nil for any other text.
 func minutes(form url.Values, field string) *time.Duration {
 	n, err := strconv.Atoi(form.Get(field))
 	if err != nil || n < 0 || n > 24*60 {

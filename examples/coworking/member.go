@@ -15,7 +15,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// keysAhead is how far ahead a door counts as one of a member's keys.
+// keysAhead is how far into the future the keys page looks.
 const keysAhead = 7 * 24 * time.Hour
 
 func (w *web) memberRoutes(mux *http.ServeMux) {
@@ -34,22 +34,23 @@ func (w *web) memberRoutes(mux *http.ServeMux) {
 // keyView is one door on a member's screen.
 type keyView struct {
 	gate.DigitalKey
-	Why     string // why it is closed
-	Request string // the RequestID of the next tap, where no script makes one
-	Said    *said  // what became of the last tap
+	Why     string     // why it does not open
+	Request string     // the RequestID of the next tap, for browsers without scripts
+	Result  *tapResult // the result of the last tap
 }
 
-// said is a receipt as a screen tells it.
-type said struct {
+// tapResult is a receipt as the page shows it.
+type tapResult struct {
 	Outcome gate.Outcome `json:"outcome"`
-	Tone    string       `json:"tone"` // "open", "wait", "unsure", "no"
+	Tone    string       `json:"tone"` // "open", "done", "unsure", "no"
 	Title   string       `json:"title"`
 	Text    string       `json:"text"`
 	Seconds int          `json:"seconds,omitempty"` // how long the door stays open
 }
 
-func say(r gate.Receipt, now time.Time) *said {
-	s := &said{Outcome: r.Outcome, Tone: "no", Title: "Not opened", Text: r.Message()}
+// newTapResult returns the result to show at the time now.
+func newTapResult(r gate.Receipt, now time.Time) *tapResult {
+	s := &tapResult{Outcome: r.Outcome, Tone: "no", Title: "Not opened", Text: r.Message()}
 	switch {
 	case r.Outcome == gate.Unconfirmed:
 		s.Tone, s.Title = "unsure", "Could not confirm"
@@ -58,9 +59,9 @@ func say(r gate.Receipt, now time.Time) *said {
 	case r.Outcome == gate.Accepted && r.Action == access.OfficeMode:
 		s.Tone, s.Title = "open", "Kept open"
 	case r.Outcome == gate.Accepted && !r.RelockAt.IsZero() && !now.Before(r.RelockAt):
-		s.Tone, s.Title, s.Text = "done", "It was open", "The door has locked itself again."
+		s.Tone, s.Title, s.Text = "done", "Locked again", "The door was open and has locked itself."
 	case r.Outcome == gate.Accepted:
-		s.Tone, s.Title, s.Text = "open", "Open", r.Message()+" It locks itself."
+		s.Tone, s.Title, s.Text = "open", "Open", r.Message()+" It will lock itself."
 		s.Seconds = int(r.RelockAt.Sub(now).Seconds() + 0.5)
 	case r.Action == access.Lock:
 		s.Title = "Not locked"
@@ -83,22 +84,22 @@ func (w *web) keysPage(rw http.ResponseWriter, r *http.Request, who account) err
 		i := slices.IndexFunc(keys, func(k keyView) bool { return k.Door == door && receipt.Door == door })
 		over := i >= 0 && receipt.Action == access.OfficeMode && receipt.Outcome == gate.Accepted && !keys[i].OfficeModeOn
 		if err == nil && i >= 0 && !over {
-			keys[i].Said = say(receipt, w.now())
+			keys[i].Result = newTapResult(receipt, w.now())
 		}
 	}
 	w.show(rw, r, http.StatusOK, "keys", view{Title: "My keys", Data: keys})
 	return nil
 }
 
-// keysOf adds to the digital keys those doors that would be the member's if
-// something else were not: a payment, a pause, an end.
+// keysOf returns the member's digital keys, and the doors that they had or would have but
+// for a payment, a pause or an expired membership, with the reason.
 func (w *web) keysOf(ctx context.Context, g *gate.Gate, member string) ([]keyView, error) {
 	keys, err := g.Keys(ctx, member, keysAhead)
 	if err != nil {
 		return nil, err
 	}
 	now := w.now()
-	all, err := w.store.LoadAll(ctx, storage.FactsQuery{Site: space, Member: member, At: now})
+	all, err := w.store.LoadAll(ctx, storage.FactsQuery{Site: siteID, Member: member, At: now})
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +120,7 @@ func (w *web) keysOf(ctx context.Context, g *gate.Gate, member string) ([]keyVie
 			switch decision.Reason {
 			case access.ReasonNoEntitlement, access.ReasonNotBooker, access.ReasonUnknownMember,
 				access.ReasonReservationOver, access.ReasonReservationCancelled:
-				continue // never theirs, or over: no key to show
+				continue // not a door of this member
 			}
 			v.DigitalKey = gate.DigitalKey{Door: d.ID, Name: d.Name, AccessType: d.AccessType, Reason: decision.Reason, OpensAt: decision.NextChange}
 		}
@@ -134,47 +135,49 @@ func (w *web) keysOf(ctx context.Context, g *gate.Gate, member string) ([]keyVie
 	return views, nil
 }
 
-// tap is one tap on a door: a form's or a script's, which differ in what they
-// want to read. TappedAt is when it reached us: no phone's clock is trusted.
+// tap handles one tap at a door. It responds to a script with JSON, and to a form with a
+// redirect. TappedAt is the time at which the request arrived, because a phone's clock may
+// be wrong.
 func (w *web) tap(rw http.ResponseWriter, r *http.Request, who account) error {
 	tap := gate.Tap{RequestID: r.PostFormValue("request"), Member: who.member, Door: r.PathValue("door"), TappedAt: w.now()}
 	script := strings.Contains(r.Header.Get("Accept"), "application/json")
 	g, err := w.gate(r.Context())
-	if err != nil && script { // it could not read a page
-		w.log.Error("a tap without a gate", "door", tap.Door, "error", err)
-		return w.told(rw, gate.Receipt{Outcome: gate.NotSent, Cause: gate.CauseStoreUnavailable})
+	if err != nil && script { // a script cannot show the error page
+		w.log.Error("opening the gate failed", "door", tap.Door, "error", err)
+		return w.writeResult(rw, gate.Receipt{Outcome: gate.NotSent, Cause: gate.CauseStoreUnavailable})
 	}
 	if err != nil {
 		return err
 	}
-	deeds := map[string]func(context.Context, gate.Tap) (gate.Receipt, error){
+	actions := map[string]func(context.Context, gate.Tap) (gate.Receipt, error){
 		"unlock": g.Unlock, "keep-open": g.StartOfficeMode, "lock": g.Lock,
 	}
-	do, ok := deeds[r.PathValue("action")]
+	do, ok := actions[r.PathValue("action")]
 	if !ok {
-		return &problem{http.StatusNotFound, "There is no such button."}
+		return errNotFound
 	}
 	receipt, err := do(r.Context(), tap)
-	if err != nil { // the receipt says so too
-		w.log.Info("a tap without an answer of the gate", "door", tap.Door, "error", err)
+	if err != nil { // the receipt contains the cause
+		w.log.Info("a tap failed", "door", tap.Door, "error", err)
 	}
 	if script {
-		return w.told(rw, receipt)
+		return w.writeResult(rw, receipt)
 	}
 	if err != nil {
-		return bad("%s", receipt.Message())
+		return invalid("%s", receipt.Message())
 	}
-	http.Redirect(rw, r, "/?"+url.Values{"door": {tap.Door}, "request": {tap.RequestID}}.Encode()+"#door-"+url.PathEscape(tap.Door), http.StatusSeeOther)
+	query := url.Values{"door": {tap.Door}, "request": {tap.RequestID}}.Encode()
+	http.Redirect(rw, r, "/?"+query+"#door-"+url.PathEscape(tap.Door), http.StatusSeeOther)
 	return nil
 }
 
-// told answers a script.
-func (w *web) told(rw http.ResponseWriter, r gate.Receipt) error {
+// writeResult writes the result of a tap as JSON.
+func (w *web) writeResult(rw http.ResponseWriter, r gate.Receipt) error {
 	rw.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(rw).Encode(say(r, w.now()))
+	return json.NewEncoder(rw).Encode(newTapResult(r, w.now()))
 }
 
-// checkInDays groups check-ins for the eye.
+// checkInsPage lists the member's check-ins of the last 90 days.
 func (w *web) checkInsPage(rw http.ResponseWriter, r *http.Request, who account) error {
 	g, err := w.gate(r.Context())
 	if err != nil {
@@ -197,7 +200,7 @@ func (w *web) checkInsPage(rw http.ResponseWriter, r *http.Request, who account)
 }
 
 func (w *web) doorNames(ctx context.Context) (map[string]string, error) {
-	doors, err := w.store.Doors(ctx, space)
+	doors, err := w.store.Doors(ctx, siteID)
 	names := map[string]string{}
 	for _, d := range doors {
 		names[d.ID] = d.Name

@@ -12,18 +12,18 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// sessions are kept in memory: a restart ends all of them.
+// sessions keeps the sessions in memory: a restart ends all of them.
 type sessions struct {
 	now func() time.Time
 
-	mu    sync.Mutex
-	open  map[string]session
-	tries map[string]*rate.Limiter // by address and by account
+	mu       sync.Mutex
+	open     map[string]session
+	limiters map[string]*rate.Limiter // by address and by account
 }
 
 type session struct {
-	who   account
-	until time.Time
+	account account
+	until   time.Time
 }
 
 const (
@@ -32,10 +32,10 @@ const (
 )
 
 func newSessions(now func() time.Time) *sessions {
-	return &sessions{now: now, open: map[string]session{}, tries: map[string]*rate.Limiter{}}
+	return &sessions{now: now, open: map[string]session{}, limiters: map[string]*rate.Limiter{}}
 }
 
-func (s *sessions) who(r *http.Request) (account, bool) {
+func (s *sessions) account(r *http.Request) (account, bool) {
 	c, err := r.Cookie(sessionCookie)
 	if err != nil {
 		return account{}, false
@@ -43,7 +43,7 @@ func (s *sessions) who(r *http.Request) (account, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one, ok := s.open[c.Value]
-	return one.who, ok && s.now().Before(one.until)
+	return one.account, ok && s.now().Before(one.until)
 }
 
 func (s *sessions) start(rw http.ResponseWriter, r *http.Request, who account) {
@@ -69,19 +69,19 @@ func (s *sessions) end(rw http.ResponseWriter, r *http.Request) {
 	http.SetCookie(rw, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
+// Logins are limited to loginBurst at once, and then one per loginInterval.
 const (
-	atOnce   = 10               // tries, and then
-	oneEvery = 10 * time.Second // more
+	loginBurst    = 10
+	loginInterval = 10 * time.Second
 )
 
-// slowest is how long a login to an account with many failed ones waits.
-const slowest = 3 * time.Second
+// loginDelay is the delay of a login to an account above its limit.
+const loginDelay = 3 * time.Second
 
-// mayTry counts a login against the caller's address, which is refused after many,
-// and then against the account, which is only slowed down: other people's attempts
-// must not lock the manager out. wait is how long to wait before the password is
-// checked. An address that is refused does not count against the account.
-func (s *sessions) mayTry(r *http.Request, email string) (wait time.Duration, ok bool) {
+// allowLogin applies the login limits. An address above its limit is refused. An account
+// above its limit is only delayed, by wait, so that the attempts of other people do not
+// lock its owner out. A refused attempt does not count for the account.
+func (s *sessions) allowLogin(r *http.Request, email string) (wait time.Duration, ok bool) {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr
@@ -93,22 +93,22 @@ func (s *sessions) mayTry(r *http.Request, email string) (wait time.Duration, ok
 		return 0, false
 	}
 	if !s.limiter("to "+email[:min(len(email), 254)], now).AllowN(now, 1) {
-		wait = slowest
+		wait = loginDelay
 	}
 	return wait, true
 }
 
 func (s *sessions) limiter(key string, now time.Time) *rate.Limiter {
-	if len(s.tries) >= 10_000 { // those with no recent try are not needed
-		maps.DeleteFunc(s.tries, func(_ string, l *rate.Limiter) bool { return l.TokensAt(now) >= atOnce-1 })
+	if len(s.limiters) >= 10_000 { // remove limiters without recent attempts
+		maps.DeleteFunc(s.limiters, func(_ string, l *rate.Limiter) bool { return l.TokensAt(now) >= loginBurst-1 })
 	}
-	if len(s.tries) >= 10_000 {
-		clear(s.tries)
+	if len(s.limiters) >= 10_000 {
+		clear(s.limiters)
 	}
-	l := s.tries[key]
+	l := s.limiters[key]
 	if l == nil {
-		l = rate.NewLimiter(rate.Every(oneEvery), atOnce)
-		s.tries[key] = l
+		l = rate.NewLimiter(rate.Every(loginInterval), loginBurst)
+		s.limiters[key] = l
 	}
 	return l
 }
@@ -119,9 +119,9 @@ func (w *web) loginPage(rw http.ResponseWriter, r *http.Request) {
 
 func (w *web) login(rw http.ResponseWriter, r *http.Request) {
 	email := strings.ToLower(strings.TrimSpace(r.PostFormValue("email")))
-	wait, ok := w.sessions.mayTry(r, email)
+	wait, ok := w.sessions.allowLogin(r, email)
 	if !ok {
-		w.show(rw, r, http.StatusTooManyRequests, "login", view{Title: "Log in", Problem: "Too many tries. Please wait a minute."})
+		w.show(rw, r, http.StatusTooManyRequests, "login", view{Title: "Log in", Problem: "Too many attempts. Please wait a minute."})
 		return
 	}
 	select {
@@ -129,12 +129,12 @@ func (w *web) login(rw http.ResponseWriter, r *http.Request) {
 	case <-r.Context().Done():
 		return
 	}
-	who, ok, err := w.table.login(r.Context(), email, r.PostFormValue("password"))
+	who, ok, err := w.accounts.login(r.Context(), email, r.PostFormValue("password"))
 	switch {
 	case err != nil:
-		w.failed(rw, r, err)
+		w.showError(rw, r, err)
 	case !ok:
-		w.show(rw, r, http.StatusUnauthorized, "login", view{Title: "Log in", Problem: "That address and password do not fit."})
+		w.show(rw, r, http.StatusUnauthorized, "login", view{Title: "Log in", Problem: "Wrong email address or password."})
 	default:
 		w.sessions.start(rw, r, who)
 		to := "/"

@@ -25,9 +25,9 @@ var templateFiles embed.FS
 //go:embed static
 var staticFiles embed.FS
 
-// web is the platform's pages.
+// web serves the pages of the platform.
 type web struct {
-	*house
+	*platform
 	log      *slog.Logger
 	sessions *sessions
 	consent  *saltoauth.ConsentHandlers
@@ -35,22 +35,39 @@ type web struct {
 	zone     *time.Location
 }
 
-func newWeb(h *house, log *slog.Logger) (*web, error) {
-	w := &web{house: h, log: log, sessions: newSessions(time.Now), pages: map[string]*template.Template{}}
-	rules, err := h.store.Rules(context.Background(), space)
+func newWeb(p *platform, log *slog.Logger) (*web, error) {
+	w := &web{platform: p, log: log, sessions: newSessions(time.Now), pages: map[string]*template.Template{}}
+	rules, err := p.store.Rules(context.Background(), siteID)
 	if err != nil {
 		return nil, err
 	}
 	if w.zone, err = time.LoadLocation(rules.Site.TimeZone); err != nil {
 		return nil, err
 	}
-	names, err := fs.Glob(templateFiles, "templates/*.html")
-	if err != nil {
+	if err := w.parsePages(); err != nil {
 		return nil, err
 	}
-	layout, err := template.New("layout.html").Funcs(w.funcs()).ParseFS(templateFiles, "templates/layout.html", "templates/partials.html")
+	w.consent, err = saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{
+		Authorizer:   p.auth,
+		Authorize:    w.authorizeConnect,
+		Connected:    w.storeConnection,
+		ConnectionID: func(ctx context.Context, _ string) (string, error) { return p.accounts.setting(ctx, "connection") },
+		Done:         "/manage/salto?note=connected",
+		Failed:       func(rw http.ResponseWriter, r *http.Request, err error) { w.consentFailed(rw, r, err) },
+	})
+	return w, err
+}
+
+// parsePages parses each template together with the layout.
+func (w *web) parsePages() error {
+	names, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
-		return nil, err
+		return err
+	}
+	layout, err := template.New("layout.html").Funcs(w.funcs()).
+		ParseFS(templateFiles, "templates/layout.html", "templates/partials.html")
+	if err != nil {
+		return err
 	}
 	for _, name := range names {
 		page := strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")
@@ -58,22 +75,14 @@ func newWeb(h *house, log *slog.Logger) (*web, error) {
 			continue
 		}
 		if w.pages[page], err = template.Must(layout.Clone()).ParseFS(templateFiles, name); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	w.consent, err = saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{
-		Authorizer:   h.auth,
-		Authorize:    w.mayConnect,
-		Connected:    w.keepConnection,
-		ConnectionID: func(ctx context.Context, _ string) (string, error) { return h.table.setting(ctx, "connection") },
-		Done:         "/manage/salto?note=connected",
-		Failed:       func(rw http.ResponseWriter, r *http.Request, err error) { w.consentFailed(rw, r, err) },
-	})
-	return w, err
+	return nil
 }
 
-// handler routes. Forms on strange pages are refused by the origin check, and
-// what a page may load is only what this program serves.
+// handler returns the handler of all pages. It refuses forms of other origins, and its
+// content security policy allows only resources of this program.
 func (w *web) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", http.FileServerFS(staticFiles))
@@ -103,50 +112,62 @@ func (w *web) handler() http.Handler {
 	}))
 }
 
-// view is what every page gets.
+// view is the data of every page.
 type view struct {
 	Title   string
-	Who     account
+	Account account
 	Path    string
 	Now     time.Time
-	Demo    bool // the clock can be moved, the mailbox read
+	Demo    bool // the clock can be advanced, and the mailbox read
 	Note    string
 	Problem string
-	Due     *saltoauth.Connection // a connection to renew, for the manager
+	Due     *saltoauth.Connection // the connection to renew, for the manager
 	Data    any
 }
 
-// Name and Manager are for templates, which do not see unexported fields.
-func (v view) Name() string  { return v.Who.name }
-func (v view) Manager() bool { return v.Who.manager }
+// Name and Manager are for the templates, which cannot read unexported fields.
+func (v view) Name() string  { return v.Account.name }
+func (v view) Manager() bool { return v.Account.manager }
 
-// notes are the sentences that a redirect may ask a page to show: never text
-// from a URL.
+// notes are the messages that a page may show after a redirect. The URL contains only the
+// key, so that a link cannot make a page show any text.
 var notes = map[string]string{
-	"connected": "SALTO KS is connected.", "saved": "Saved.", "booked": "Booked.", "ended": "The booking has ended.",
-	"extended": "The booking is extended.", "cancelled": "The booking is cancelled.", "moved": "The clock was moved.",
-	"sent": "The PIN is on its way.", "activated": "The IQ is activated.", "linked": "The lock is linked.", "unlinked": "The lock is unlinked.",
-	"disconnected": "SALTO KS is disconnected.", "site": "The site is linked.", "erased": "The person was erased from the logs.",
-	"planned": "The plan is there. Choose its doors and hours.", "deleted": "The plan is deleted.",
-	"restored": "The IQ is restored. Activate it anew.", "adopted": "SALTO gave the secret out. Now the PIN.",
+	"connected":    "SALTO KS is connected.",
+	"saved":        "Saved.",
+	"booked":       "Booked.",
+	"ended":        "The booking has ended.",
+	"extended":     "The booking is extended.",
+	"canceled":     "The booking is canceled.",
+	"moved":        "The clock was advanced.",
+	"sent":         "The PIN is on its way.",
+	"activated":    "The IQ is activated.",
+	"linked":       "The lock is linked.",
+	"unlinked":     "The lock is unlinked.",
+	"disconnected": "SALTO KS is disconnected.",
+	"site":         "The site is linked.",
+	"erased":       "The person was erased from the logs.",
+	"planned":      "The plan is added. Choose its doors and hours.",
+	"deleted":      "The plan is deleted.",
+	"restored":     "The IQ is restored. Activate it again.",
+	"adopted":      "SALTO accepted the code. Now enter the PIN.",
 }
 
-// show renders a page whole before it sends a byte.
+// show renders a page completely before it sends the first byte.
 func (w *web) show(rw http.ResponseWriter, r *http.Request, status int, page string, v view) {
-	v.Who, _ = w.sessions.who(r)
+	v.Account, _ = w.sessions.account(r)
 	v.Path, v.Now, v.Demo = r.URL.Path, w.now(), w.sim != nil
 	if v.Note == "" {
 		v.Note = notes[r.URL.Query().Get("note")]
 	}
-	if v.Who.manager && page != "wronguser" { // that page has the button itself
-		if l, err := w.connected(r.Context()); err == nil && l != nil && (l.conn.Due(v.Now) || l.conn.State == saltoauth.ConnectionReauthorize) {
-			v.Due = &l.conn
+	if v.Account.manager && page != "wronguser" { // that page has its own Reconnect button
+		if c, err := w.connected(r.Context()); err == nil && c != nil && (c.conn.Due(v.Now) || c.conn.State == saltoauth.ConnectionReauthorize) {
+			v.Due = &c.conn
 		}
 	}
 	var b bytes.Buffer
 	if err := w.pages[page].Execute(&b, v); err != nil {
 		w.log.Error("rendering", "page", page, "error", err)
-		http.Error(rw, "This page could not be made. Please try again.", http.StatusInternalServerError)
+		http.Error(rw, "This page cannot be shown. Please try again.", http.StatusInternalServerError)
 		return
 	}
 	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -154,7 +175,7 @@ func (w *web) show(rw http.ResponseWriter, r *http.Request, status int, page str
 	_, _ = b.WriteTo(rw)
 }
 
-// problem is a mistake of the person at the screen: its text is shown.
+// problem is an error of the user. Pages show its text.
 type problem struct {
 	status int
 	text   string
@@ -162,16 +183,20 @@ type problem struct {
 
 func (p *problem) Error() string { return p.text }
 
-func bad(format string, args ...any) error {
+func invalid(format string, args ...any) error {
 	return &problem{http.StatusUnprocessableEntity, fmt.Sprintf(format, args...)}
 }
 
-var errIncomplete = bad("This form is incomplete. Please load the page again.")
+// errNotFound is the error for an address that does not exist.
+var errNotFound = &problem{http.StatusNotFound, "This page does not exist."}
 
-// formVersion reads a form, and the version of the rules that it was shown for.
+// errIncomplete is the error for a form with missing fields.
+var errIncomplete = invalid("This form is incomplete. Please load the page again.")
+
+// formVersion parses a form and returns the version of the rules that it is based on.
 func formVersion(r *http.Request) (uint64, error) {
 	if err := r.ParseForm(); err != nil {
-		return 0, bad("This form could not be read.")
+		return 0, invalid("This form could not be read.")
 	}
 	version, err := strconv.ParseUint(r.PostForm.Get("version"), 10, 64)
 	if err != nil {
@@ -180,17 +205,16 @@ func formVersion(r *http.Request) (uint64, error) {
 	return version, nil
 }
 
-// rulesForForm returns the rules as they are now, and the version the form was
-// filled in for.
+// rulesForForm returns the current rules, and the version that the form is based on.
 func (w *web) rulesForForm(r *http.Request) (rules gate.Rules, version uint64, err error) {
 	if version, err = formVersion(r); err == nil {
-		rules, err = w.store.Rules(r.Context(), space)
+		rules, err = w.store.Rules(r.Context(), siteID)
 	}
 	return rules, version, err
 }
 
-// failed shows an error: a problem as it is, anything else without its details.
-func (w *web) failed(rw http.ResponseWriter, r *http.Request, err error) {
+// showError shows an error: the text of a problem, and a general message for others.
+func (w *web) showError(rw http.ResponseWriter, r *http.Request, err error) {
 	status, text := http.StatusInternalServerError, "Something went wrong on our side. Please try again."
 	if p, ok := errors.AsType[*problem](err); ok {
 		status, text = p.status, p.text
@@ -200,21 +224,21 @@ func (w *web) failed(rw http.ResponseWriter, r *http.Request, err error) {
 	w.show(rw, r, status, "problem", view{Title: "That did not work", Problem: text})
 }
 
-// member lets only somebody who is logged in through.
+// member requires a login.
 func (w *web) member(do func(http.ResponseWriter, *http.Request, account) error) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
-		who, ok := w.sessions.who(r)
+		who, ok := w.sessions.account(r)
 		if !ok {
 			http.Redirect(rw, r, "/login", http.StatusSeeOther)
 			return
 		}
 		if err := do(rw, r, who); err != nil {
-			w.failed(rw, r, err)
+			w.showError(rw, r, err)
 		}
 	}
 }
 
-// manager lets only a manager through.
+// manager requires the login of a manager.
 func (w *web) manager(do func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return w.member(func(rw http.ResponseWriter, r *http.Request, who account) error {
 		if !who.manager {
@@ -224,15 +248,15 @@ func (w *web) manager(do func(http.ResponseWriter, *http.Request) error) http.Ha
 	})
 }
 
-func (w *web) mayConnect(r *http.Request) (string, error) {
-	if who, ok := w.sessions.who(r); !ok || !who.manager {
+func (w *web) authorizeConnect(r *http.Request) (string, error) {
+	if who, ok := w.sessions.account(r); !ok || !who.manager {
 		return "", errors.New("not a manager")
 	}
-	return space, nil
+	return siteID, nil
 }
 
-// back returns to a page of this program with a note.
-func back(rw http.ResponseWriter, r *http.Request, path, note string) error {
+// redirectWithNote redirects to a page of this program, which then shows a note.
+func redirectWithNote(rw http.ResponseWriter, r *http.Request, path, note string) error {
 	http.Redirect(rw, r, path+"?note="+note, http.StatusSeeOther)
 	return nil
 }
@@ -253,7 +277,7 @@ func (w *web) funcs() template.FuncMap {
 	}
 }
 
-// when says a time the way people do: "18:00", "tomorrow 08:00", "Mon 08:00".
+// when returns a time in short form: "18:00", "tomorrow 08:00", "Mon 08:00".
 func when(t, now time.Time) string {
 	day := func(t time.Time) time.Time { y, m, d := t.Date(); return time.Date(y, m, d, 0, 0, 0, 0, time.UTC) }
 	switch days := int(day(t).Sub(day(now)).Hours() / 24); {

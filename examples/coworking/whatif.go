@@ -11,7 +11,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 )
 
-// effect is what a change of rules does to one door, as a sentence says it.
+// effect describes what a change of the rules does at one door.
 type effect struct {
 	Door   string
 	Gained bool
@@ -19,7 +19,7 @@ type effect struct {
 	When   string
 }
 
-// String is such as "3 people lose Front Door at weekends".
+// String returns a sentence such as "3 people lose Front Door on weekends".
 func (e effect) String() string {
 	who, verb := fmt.Sprintf("%d people", len(e.People)), "lose"
 	if e.Gained {
@@ -31,15 +31,17 @@ func (e effect) String() string {
 	return who + " " + verb + " " + e.Door + " " + e.When
 }
 
-// whatIf compares the rules as they are with the rules as they would be, over
-// the week from tomorrow on. Nothing is written.
+// whatIf compares the current rules with the changed ones, over the week from tomorrow.
+// It writes nothing.
 func (w *web) whatIf(ctx context.Context, change func(*access.Facts)) ([]effect, error) {
 	y, m, d := w.now().In(w.zone).Date()
-	return w.whatIfDuring(ctx, access.Span{From: time.Date(y, m, d+1, 0, 0, 0, 0, w.zone), Until: time.Date(y, m, d+8, 0, 0, 0, 0, w.zone)}, change)
+	return w.whatIfDuring(ctx, access.Span{
+		From: time.Date(y, m, d+1, 0, 0, 0, 0, w.zone), Until: time.Date(y, m, d+8, 0, 0, 0, 0, w.zone),
+	}, change)
 }
 
 func (w *web) whatIfDuring(ctx context.Context, span access.Span, change func(*access.Facts)) ([]effect, error) {
-	doc, err := gate.Export(ctx, w.stores().Readers(), space)
+	doc, err := gate.Export(ctx, w.stores().Readers(), siteID)
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +53,12 @@ func (w *web) whatIfDuring(ctx context.Context, span access.Span, change func(*a
 	change(&facts)
 	after, err := access.Compile(facts)
 	if faulty, ok := errors.AsType[*access.FactsError](err); ok {
-		return nil, bad("These rules contradict themselves: %s", faulty)
+		return nil, invalid("These rules are not valid: %s", faulty)
 	}
 	if err != nil {
 		return nil, err
 	}
-	names, err := w.table.names(ctx)
+	names, err := w.accounts.names(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +86,8 @@ func (w *web) whatIfDuring(ctx context.Context, span access.Span, change func(*a
 	return effects, nil
 }
 
-// spansText says when: on which days, and between which times if they are the
-// same on all of them.
+// spansText describes spans of one week: the days, and the times if they are the same on
+// all of them.
 func spansText(spans []access.Span, zone *time.Location) string {
 	days := map[access.Day]bool{}
 	pieces := map[string]bool{}
@@ -93,8 +95,8 @@ func spansText(spans []access.Span, zone *time.Location) string {
 		for at := s.From; at.Before(s.Until); {
 			local := at.In(zone)
 			y, m, d := local.Date()
-			from, to, end := local.Format("15:04"), "24:00", dawn(y, m, d+1, zone)
-			if at.Equal(dawn(y, m, d, zone)) {
+			from, to, end := local.Format("15:04"), "24:00", startOfDay(y, m, d+1, zone)
+			if at.Equal(startOfDay(y, m, d, zone)) {
 				from = "00:00"
 			}
 			if s.Until.Before(end) {
@@ -115,7 +117,7 @@ func spansText(spans []access.Span, zone *time.Location) string {
 	case len(list) == 7:
 		text = "every day"
 	case slices.Equal(list, []access.Day{access.Sun, access.Sat}):
-		text = "at weekends"
+		text = "on weekends"
 	case slices.Equal(list, access.Days(access.Mon, access.Fri)):
 		text = "on weekdays"
 	}
@@ -134,9 +136,9 @@ func spansText(spans []access.Span, zone *time.Location) string {
 	return text
 }
 
-// dawn is the first instant of a day: midnight, or an hour later on a day that
-// has none. time.Date may then answer with the day before.
-func dawn(y int, m time.Month, d int, zone *time.Location) time.Time {
+// startOfDay returns the first instant of a day: midnight, or an hour later if the clocks skip
+// midnight on that day. time.Date may then return an instant of the day before.
+func startOfDay(y int, m time.Month, d int, zone *time.Location) time.Time {
 	t := time.Date(y, m, d, 0, 0, 0, 0, zone)
 	if t.Day() != time.Date(y, m, d, 12, 0, 0, 0, zone).Day() {
 		t = t.Add(time.Hour)

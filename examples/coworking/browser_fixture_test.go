@@ -19,15 +19,15 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// screen is a size at which people look at the pages.
-type screen struct {
+// screenSize is the size of a browser window.
+type screenSize struct {
 	name          string
 	width, height int64
 }
 
-var screens = []screen{{"phone", 390, 844}, {"desktop", 1280, 800}}
+var screenSizes = []screenSize{{"phone", 390, 844}, {"desktop", 1280, 800}}
 
-// chromium starts one browser for a test.
+// chromium starts a browser for a test.
 func chromium(t *testing.T) context.Context {
 	t.Helper()
 	if testing.Short() {
@@ -35,11 +35,12 @@ func chromium(t *testing.T) context.Context {
 	}
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		t.Skip("these tests want Debian's chromium in PATH: apt-get install -y chromium")
+		t.Skip("this test requires Debian's chromium in PATH: apt-get install -y chromium")
 	}
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true), chromedp.Flag("lang", "en-GB"),
 		chromedp.UserDataDir(t.TempDir()))
 	t.Cleanup(cancel)
@@ -51,22 +52,22 @@ func chromium(t *testing.T) context.Context {
 	return ctx
 }
 
-// tab is one person's window.
+// tab is a browser window.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
-	*place
-	screen
+	*testPlatform
+	screenSize
 
 	mu       sync.Mutex
 	problems []string
-	allowed  []string // parts of problems that a test provokes
+	allowed  []string // texts of problems that the test expects
 }
 
-func (p *place) tab(t *testing.T, browser context.Context, s screen) *tab {
+func (p *testPlatform) tab(browser context.Context, t *testing.T, s screenSize) *tab {
 	t.Helper()
-	b := &tab{t: t, place: p, screen: s}
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.hear))
+	b := &tab{t: t, testPlatform: p, screenSize: s}
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.listen))
 	t.Cleanup(cancel)
 	b.ctx = ctx
 	b.run()
@@ -75,11 +76,11 @@ func (p *place) tab(t *testing.T, browser context.Context, s screen) *tab {
 	command(b, cdplog.Enable, cdp.Empty{})
 	command(b, network.Enable, network.EnableParams{})
 	b.run(chromedp.EmulateViewport(s.width, s.height))
-	t.Cleanup(b.check)
+	t.Cleanup(b.reportProblems)
 	return b
 }
 
-// command sends one command of the protocol.
+// command sends a command of the DevTools protocol.
 func command[P, R any](b *tab, c cdp.Command[P, R], params P) {
 	b.t.Helper()
 	if _, err := chromedp.Call(b.ctx, c, params); err != nil {
@@ -87,8 +88,8 @@ func command[P, R any](b *tab, c cdp.Command[P, R], params P) {
 	}
 }
 
-// asks evaluates a script in the page.
-func asks[T any](b *tab, script string) T {
+// evaluate evaluates a script in the page.
+func evaluate[T any](b *tab, script string) T {
 	b.t.Helper()
 	got, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](script))
 	if err != nil {
@@ -97,9 +98,8 @@ func asks[T any](b *tab, script string) T {
 	return got
 }
 
-// hear collects what must not happen: errors in the console, and requests that
-// leave this machine.
-func (b *tab) hear(event any) {
+// listen collects errors in the console, and requests to other machines.
+func (b *tab) listen(event any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch e := event.(type) {
@@ -110,19 +110,19 @@ func (b *tab) hear(event any) {
 			b.problems = append(b.problems, "console: "+string(e.Type))
 		}
 	case *cdplog.EventEntryAdded:
-		ours := e.Entry.URL == "" || strings.HasPrefix(e.Entry.URL, b.url)
-		if ours && (e.Entry.Level == "error" || e.Entry.Level == "warning") {
+		own := e.Entry.URL == "" || strings.HasPrefix(e.Entry.URL, b.url)
+		if own && (e.Entry.Level == "error" || e.Entry.Level == "warning") {
 			b.problems = append(b.problems, "console: "+e.Entry.Text+" "+e.Entry.URL)
 		}
 	case *network.EventRequestWillBeSent:
 		u, err := url.Parse(e.Request.URL)
 		if err != nil || u.Scheme != "data" && u.Hostname() != "127.0.0.1" {
-			b.problems = append(b.problems, "a request left the machine: "+e.Request.URL)
+			b.problems = append(b.problems, "request to another machine: "+e.Request.URL)
 		}
 	}
 }
 
-func (b *tab) check() {
+func (b *tab) reportProblems() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 problems:
@@ -143,47 +143,49 @@ func (b *tab) run(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// fail says where the window is and what it shows.
+// fail fails the test with the address and the text of the page.
 func (b *tab) fail(err error) {
 	b.t.Helper()
 	late, cancel := context.WithTimeout(context.WithoutCancel(b.ctx), 3*time.Second)
 	defer cancel()
-	page, _ := chromedp.Run(late, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`)) // for the message only
+	page, _ := chromedp.Run(late, // only for the message
+		chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
 	b.t.Fatalf("%s: %v\n%s", b.name, err, page)
 }
 
-// until waits for a script to say true, over any number of pages.
-func (b *tab) until(script string) {
+// waitUntil waits until a script returns true. The page may change in between.
+func (b *tab) waitUntil(script string) {
 	b.t.Helper()
 	limit := time.After(20 * time.Second)
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	for {
-		if yes, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](script)); err == nil && yes { // an error: between two pages
+		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](script))
+		if err == nil && ok { // an error means that the page is changing
 			return
 		}
 		select {
 		case <-again.C:
 		case <-limit:
-			b.fail(errors.New("never came true: " + script))
+			b.fail(errors.New("not true within 20s: " + script))
 		case <-b.ctx.Done():
-			b.fail(errors.New("out of time: " + script))
+			b.fail(errors.New("the test's time is over, and this is not true: " + script))
 		}
 	}
 }
 
-// open goes to a page and audits it.
+// open opens a page and audits it.
 func (b *tab) open(path string) {
 	b.t.Helper()
 	b.run(chromedp.Navigate(b.url + path))
 	b.audit()
 }
 
-// audit demands of the page what every page owes: a heading, a name for each
-// field, and no scrolling sideways.
+// audit checks that the page has one heading, a name for each field, unique ids, and no
+// horizontal scrolling.
 func (b *tab) audit() {
 	b.t.Helper()
-	faults := asks[[]string](b, `(() => {
+	faults := evaluate[[]string](b, `(() => {
 		const faults = [];
 		if (document.querySelectorAll("h1").length !== 1) faults.push("not one h1");
 		if (!document.querySelector("main")) faults.push("no main");
@@ -192,9 +194,10 @@ func (b *tab) audit() {
 		for (const e of document.querySelectorAll("button, a"))
 			if (!e.textContent.trim() && !e.getAttribute("aria-label")) faults.push("no name: " + e.outerHTML);
 		const root = document.documentElement;
-		if (root.scrollWidth > root.clientWidth) faults.push("wider than the screen: " + root.scrollWidth + " of " + root.clientWidth);
+		const widths = root.scrollWidth + " of " + root.clientWidth;
+		if (root.scrollWidth > root.clientWidth) faults.push("wider than the screen: " + widths);
 		const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
-		if (new Set(ids).size !== ids.length) faults.push("an id is there twice");
+		if (new Set(ids).size !== ids.length) faults.push("an id is not unique");
 		return faults;
 	})()`)
 	for _, f := range faults {
@@ -203,26 +206,26 @@ func (b *tab) audit() {
 }
 
 func (b *tab) path() string {
-	return strings.TrimPrefix(asks[string](b, "location.href"), b.url)
+	return strings.TrimPrefix(evaluate[string](b, "location.href"), b.url)
 }
 
-// sees waits until the page says something.
-func (b *tab) sees(texts ...string) {
+// waitForText waits until the page contains the texts.
+func (b *tab) waitForText(texts ...string) {
 	b.t.Helper()
 	for _, text := range texts {
-		b.until(`document.readyState === "complete" && document.body.innerText.includes(` + quoted(text) + `)`)
+		b.waitUntil(`document.readyState === "complete" && document.body.innerText.includes(` + quoted(text) + `)`)
 	}
 }
 
 func quoted(s string) string { return "`" + s + "`" }
 
-// press clicks the button or link with these words, as a screen reader hears
-// them, and waits for the next page.
+// press clicks the button or link with this accessible name.
 func (b *tab) press(name string) {
 	b.t.Helper()
-	asks[chromedp.Void](b, `(() => {
+	evaluate[chromedp.Void](b, `(() => {
 		const named = (e) => (e.getAttribute("aria-label") || e.textContent).trim().replace(/\s+/g, " ");
-		const found = [...document.querySelectorAll("button, a, summary")].filter((e) => e.checkVisibility() && named(e) === `+quoted(name)+`);
+		const found = [...document.querySelectorAll("button, a, summary")]
+			.filter((e) => e.checkVisibility() && named(e) === `+quoted(name)+`);
 		if (found.length === 0) throw new Error("no button "+`+quoted(name)+`);
 		document.querySelectorAll("[data-pressed]").forEach((e) => e.removeAttribute("data-pressed"));
 		found[0].setAttribute("data-pressed", "");
@@ -242,11 +245,11 @@ func (b *tab) login(who string) {
 	b.fill("email", who+"@harbour.example")
 	b.fill("password", testPassword)
 	b.press("Log in")
-	b.sees("Log out")
+	b.waitForText("Log out")
 }
 
-// shot writes a screenshot when DOORKIT_SCREENSHOTS names a folder.
-func (b *tab) shot(name string) {
+// screenshot writes a screenshot to the folder in DOORKIT_SCREENSHOTS, if it is set.
+func (b *tab) screenshot(name string) {
 	b.t.Helper()
 	dir := os.Getenv("DOORKIT_SCREENSHOTS")
 	if dir == "" {
@@ -261,21 +264,27 @@ func (b *tab) shot(name string) {
 	}
 }
 
-// atSALTO logs in at SALTO's pages and allows what they ask.
-func (b *tab) atSALTO(email, password string) {
+// consentAtSALTO logs in at SALTO and allows the access.
+func (b *tab) consentAtSALTO(email, password string) {
 	b.t.Helper()
 	b.fill("email", email)
 	b.fill("password", password)
 	b.press("Log in")
-	b.sees("asks for your permission")
+	b.waitForText("asks for your permission")
 	b.press("Yes, allow")
 }
 
 func eachScreen(t *testing.T, demo string, do func(t *testing.T, b *tab)) {
 	browser := chromium(t)
-	for _, s := range screens {
+	for _, s := range screenSizes {
 		t.Run(s.name, func(t *testing.T) {
-			do(t, newPlace(t, demo).tab(t, browser, s))
+			do(t, newTestPlatform(t, demo).tab(browser, t, s))
 		})
 	}
+}
+
+// choose clicks a radio button or checkbox.
+func (b *tab) choose(name, value string) {
+	b.t.Helper()
+	b.run(chromedp.Click(chromedp.CSS(`[name="` + name + `"][value="` + value + `"]`)))
 }

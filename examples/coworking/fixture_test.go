@@ -15,37 +15,39 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/saltoks"
 )
 
 const testPassword = "harbour-test"
 
-// The tests begin on a Wednesday morning, 10:20 at the house. Their clocks stand
-// still unless a test moves them: none depends on how fast it runs.
-func morning() time.Time { return time.Date(2026, 5, 6, 8, 20, 0, 0, time.UTC) }
+// startTime is a Wednesday at 10:20 in the zone of the site. The clock of a test changes
+// only when the test advances it, so no test depends on how long it runs.
+func startTime() time.Time { return time.Date(2026, 5, 6, 8, 20, 0, 0, time.UTC) }
 
-// place is a running platform.
-type place struct {
+// testPlatform is a running platform.
+type testPlatform struct {
 	*web
 	url string
 }
 
-func newPlace(t *testing.T, demo string) *place {
+func newTestPlatform(t *testing.T, demo string) *testPlatform {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(nil)
 	origin := "http://" + srv.Listener.Addr().String()
 	logger := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	o := options{db: filepath.Join(t.TempDir(), "coworking.db"), demo: demo, now: morning, rounds: 10, limit: saltoks.NoRateLimit()}
+	o := options{db: filepath.Join(t.TempDir(), "coworking.db"), demo: demo, now: startTime, iterations: 10, limiter: saltoks.NoRateLimit()}
 	w, err := open(t.Context(), o, origin, testPassword, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.sessions.now = morning
+	w.sessions.now = startTime
 	srv.Config.Handler = w.handler()
 	srv.Start()
 	t.Cleanup(func() { srv.Close(); w.close() })
-	return &place{w, origin}
+	return &testPlatform{w, origin}
 }
 
 type testLog struct{ t *testing.T }
@@ -57,8 +59,8 @@ func (l testLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// jar keeps cookies by host, also Secure ones: browsers take those from
-// loopback, net/http/cookiejar does not.
+// jar keeps cookies by host. Like a browser, and unlike net/http/cookiejar, it returns
+// Secure cookies to a loopback address over plain HTTP.
 type jar struct {
 	mu   sync.Mutex
 	kept map[string]map[string]string
@@ -88,35 +90,35 @@ func (j *jar) Cookies(u *url.URL) (all []*http.Cookie) {
 	return all
 }
 
-// visitor is one browser without scripts.
+// visitor is a browser without scripts.
 type visitor struct {
 	t *testing.T
-	*place
+	*testPlatform
 	client *http.Client
 }
 
-func (p *place) visitor(t *testing.T) *visitor {
+func (p *testPlatform) visitor(t *testing.T) *visitor {
 	return &visitor{t, p, &http.Client{Jar: &jar{kept: map[string]map[string]string{}}}}
 }
 
-// as logs somebody in.
-func (p *place) as(t *testing.T, who string) *visitor {
+// as returns a visitor who is logged in.
+func (p *testPlatform) as(t *testing.T, who string) *visitor {
 	t.Helper()
 	v := p.visitor(t)
-	v.post("/login", "email", who+"@harbour.example", "password", testPassword).wants(200)
+	v.post("/login", "email", who+"@harbour.example", "password", testPassword).want(200)
 	return v
 }
 
-// answer is a page, after redirects.
-type answer struct {
+// response is the response after redirects.
+type response struct {
 	t      *testing.T
 	status int
 	body   string
-	at     *url.URL
-	head   http.Header
+	url    *url.URL
+	header http.Header
 }
 
-func (v *visitor) do(r *http.Request) answer {
+func (v *visitor) do(r *http.Request) response {
 	v.t.Helper()
 	resp, err := v.client.Do(r)
 	if err != nil {
@@ -127,10 +129,10 @@ func (v *visitor) do(r *http.Request) answer {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	return answer{v.t, resp.StatusCode, string(body), resp.Request.URL, resp.Header}
+	return response{v.t, resp.StatusCode, string(body), resp.Request.URL, resp.Header}
 }
 
-func (v *visitor) get(path string) answer {
+func (v *visitor) get(path string) response {
 	v.t.Helper()
 	return v.do(v.request("GET", path))
 }
@@ -152,31 +154,31 @@ func (v *visitor) request(method, path string, fields ...string) *http.Request {
 	return r
 }
 
-func (v *visitor) post(path string, fields ...string) answer {
+func (v *visitor) post(path string, fields ...string) response {
 	v.t.Helper()
 	return v.do(v.request("POST", path, fields...))
 }
 
-// wants demands a status and texts.
-func (a answer) wants(status int, texts ...string) answer {
+// want fails the test unless the response has the status and contains the texts.
+func (a response) want(status int, texts ...string) response {
 	a.t.Helper()
 	if a.status != status {
-		a.t.Fatalf("%s: status %d, want %d\n%s", a.at, a.status, status, a.text())
+		a.t.Fatalf("%s: status %d, want %d\n%s", a.url, a.status, status, a.text())
 	}
 	for _, text := range texts {
 		if !strings.Contains(a.text(), text) {
-			a.t.Fatalf("%s does not say %q:\n%s", a.at, text, a.text())
+			a.t.Fatalf("%s does not contain %q:\n%s", a.url, text, a.text())
 		}
 	}
 	return a
 }
 
-// lacks demands that texts are not there.
-func (a answer) lacks(texts ...string) answer {
+// wantNot fails the test if the response contains one of the texts.
+func (a response) wantNot(texts ...string) response {
 	a.t.Helper()
 	for _, text := range texts {
 		if strings.Contains(a.text(), text) {
-			a.t.Fatalf("%s says %q:\n%s", a.at, text, a.text())
+			a.t.Fatalf("%s contains %q:\n%s", a.url, text, a.text())
 		}
 	}
 	return a
@@ -188,15 +190,15 @@ var (
 	escape = strings.NewReplacer("&#39;", "'", "&#34;", `"`, "&amp;", "&", "&lt;", "<", "&gt;", ">", "&#43;", "+")
 )
 
-// text is what a reader sees of the page.
-func (a answer) text() string {
-	if !strings.Contains(a.head.Get("Content-Type"), "html") {
+// text returns the visible text of a page.
+func (a response) text() string {
+	if !strings.Contains(a.header.Get("Content-Type"), "html") {
 		return a.body
 	}
 	return spaces.ReplaceAllString(escape.Replace(tags.ReplaceAllString(a.body, " ")), " ")
 }
 
-func (p *place) log(t *testing.T) []gate.LogRow {
+func (p *testPlatform) doorLog(t *testing.T) []gate.LogRow {
 	t.Helper()
 	g, err := p.gate(t.Context())
 	if err != nil {
@@ -212,17 +214,18 @@ func (p *place) log(t *testing.T) []gate.LogRow {
 	return rows
 }
 
-// moved is how often the lock behind a door carried out a command.
-func (p *place) moved(t *testing.T, door string) int {
+// movements returns how often the lock of a door has moved.
+func (p *testPlatform) movements(t *testing.T, door string) int {
 	t.Helper()
-	d, err := p.store.Door(context.WithoutCancel(t.Context()), space, door)
+	d, err := p.store.Door(context.WithoutCancel(t.Context()), siteID, door)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p.sim.Movements(d.Link.Lock)
 }
 
-func (p *place) to(t *testing.T, at string) {
+// setTime advances the clock to a time.
+func (p *testPlatform) setTime(t *testing.T, at string) {
 	t.Helper()
 	want, err := time.Parse(time.RFC3339, at)
 	if err != nil {
@@ -236,10 +239,41 @@ var serial struct {
 	n int
 }
 
-// tapID is a new RequestID.
-func tapID() string {
+// newRequestID returns a new request id.
+func newRequestID() string {
 	serial.Lock()
 	defer serial.Unlock()
 	serial.n++
 	return fmt.Sprintf("tap-of-a-test-%06d", serial.n)
+}
+
+func countOn(n int, part string) []saltokstest.FaultOption {
+	return []saltokstest.FaultOption{saltokstest.Count(n), saltokstest.On(part)}
+}
+
+// consent sends the form at path, and consents at SALTO as a browser does.
+func (v *visitor) consent(path string, choice saltokstest.ConsentChoice) response {
+	v.t.Helper()
+	login := v.redirected(path)
+	back, err := v.sim.Consent(v.t.Context(), login, choice)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return v.get(back.RequestURI())
+}
+
+// redirected returns the target of the redirect after a form, without following it.
+func (v *visitor) redirected(path string) string {
+	v.t.Helper()
+	client := *v.client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := client.Do(v.request("POST", path))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode/100 != 3 {
+		v.t.Fatalf("%s: status %d", path, resp.StatusCode)
+	}
+	return resp.Header.Get("Location")
 }

@@ -2,16 +2,17 @@ package main
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// moveClock is the demo's: it moves the simulated SALTO KS and this program to
-// another time. There is no way to see day 90 otherwise.
+// moveClock advances the clock of the demo, that is of this program and of the simulated
+// SALTO KS.
 func (w *web) moveClock(rw http.ResponseWriter, r *http.Request) {
-	if _, ok := w.sessions.who(r); !ok {
+	if _, ok := w.sessions.account(r); !ok {
 		http.Redirect(rw, r, "/login", http.StatusSeeOther)
 		return
 	}
@@ -42,35 +43,35 @@ func (w *web) moveClock(rw http.ResponseWriter, r *http.Request) {
 	case "day90":
 		by = 91 * 24 * time.Hour
 	default:
-		w.failed(rw, r, bad("The clock cannot be moved there."))
+		w.showError(rw, r, invalid("The clock cannot be set to that time."))
 		return
 	}
 	w.sim.Clock().Advance(by)
-	_ = back(rw, r, ownPath(r.PostFormValue("from")), "moved") // a redirect cannot fail
+	_ = redirectWithNote(rw, r, ownPath(r.PostFormValue("from")), "moved") // a redirect cannot fail
 }
 
-// ownPath is the path of a page of this program, "/" for anything else. Browsers
-// leave out control characters and take a backslash for a slash: with either, a
-// path can lead to another host.
+// ownPath returns path if it is a path of this program, and "/" otherwise. Browsers remove
+// control characters and treat a backslash as a slash, so a path with one of them can lead
+// to another host.
 func ownPath(path string) string {
-	strange := func(c rune) bool { return c < ' ' || c == 0x7f || strings.ContainsRune(`\?#`, c) }
-	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsFunc(path, strange) {
+	unsafe := func(c rune) bool { return c < ' ' || c == 0x7f || strings.ContainsRune(`\?#`, c) }
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsFunc(path, unsafe) {
 		return "/"
 	}
 	return path
 }
 
-// mailboxPage shows what SALTO KS sent to its users: the PIN of an IQ arrives
-// there.
+// mailboxPage shows the messages that the simulated SALTO KS has sent, such as the PIN of
+// an IQ.
 func (w *web) mailboxPage(rw http.ResponseWriter, r *http.Request) {
-	if who, ok := w.sessions.who(r); !ok || !who.manager {
-		w.failed(rw, r, &problem{http.StatusForbidden, "This page is for managers."})
+	if who, ok := w.sessions.account(r); !ok || !who.manager {
+		w.showError(rw, r, &problem{http.StatusForbidden, "This page is for managers."})
 		return
 	}
 	inbox := w.sim.Inbox()
 	newest := make([]saltokstest.Message, 0, len(inbox))
-	for i := len(inbox) - 1; i >= 0; i-- {
-		newest = append(newest, inbox[i])
+	for _, m := range slices.Backward(inbox) {
+		newest = append(newest, m)
 	}
 	w.show(rw, r, http.StatusOK, "mailbox", view{Title: "The demo's mailbox", Data: struct {
 		Users []saltokstest.User

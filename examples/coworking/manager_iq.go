@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
+)
+
+func (w *web) iqPage(rw http.ResponseWriter, r *http.Request) error {
+	return w.showIQ(rw, r, http.StatusOK, "")
+}
+
+// showIQ shows the wizard at the current step of the IQ's activation.
+func (w *web) showIQ(rw http.ResponseWriter, r *http.Request, status int, problem string) error {
+	ctx := r.Context()
+	c, err := w.requireConnection(ctx)
+	if err != nil {
+		return err
+	}
+	wizard := c.remote.Activation()
+	id := saltoks.IQID(r.PathValue("iq"))
+	if state, err := wizard.State(ctx, c.conn.Site, id); err == nil && state.Step == saltoremote.StepConfirming {
+		if _, err := wizard.Resume(ctx, c.conn.Site, id); err != nil {
+			problem = saltoMessage(err)
+		}
+	}
+	for iq, err := range wizard.List(ctx, c.conn.Site) {
+		if err != nil {
+			return invalid("%s", saltoMessage(err))
+		}
+		if iq.IQ.ID != id {
+			continue
+		}
+		var advice string
+		switch iq.Readiness {
+		case saltoremote.IQActivatedElsewhere, saltoremote.IQActivationLost, saltoremote.IQRestoreRequired:
+			if d, err := wizard.Diagnose(ctx, c.conn.Site, id); err == nil {
+				advice = d.Advice
+			}
+		}
+		w.show(rw, r, status, "iq", view{Title: "Activate " + iq.IQ.Name, Problem: problem, Data: struct {
+			saltoremote.IQStatus
+			User, Advice string
+		}{iq, c.conn.UserHint, advice}})
+		return nil
+	}
+	return errNotFound
+}
+
+func (w *web) iqStep(rw http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	c, err := w.requireConnection(ctx)
+	if err != nil {
+		return err
+	}
+	wizard, site, iq := c.remote.Activation(), c.conn.Site, saltoks.IQID(r.PathValue("iq"))
+	note := ""
+	switch r.PathValue("step") {
+	case "begin":
+		_, err = wizard.Begin(ctx, site, iq)
+	case "restart":
+		_, err = wizard.Restart(ctx, site, iq)
+	case "restore":
+		err, note = c.client.IQs.Restore(ctx, site, iq), "restored"
+	case "adopt":
+		err, note = w.adopt(ctx, wizard, site, iq, r.PostFormValue("code")), "adopted"
+	case "request":
+		channel := saltoks.PINByMail
+		if r.PostFormValue("channel") == "sms" {
+			channel = saltoks.PINBySMS
+		}
+		_, err = wizard.RequestPIN(ctx, site, iq, channel)
+		note = "sent"
+	case "confirm":
+		var pin saltoks.IQPIN
+		if pin, err = saltoks.ParseIQPIN(strings.TrimSpace(r.PostFormValue("pin"))); err == nil {
+			_, err = wizard.Confirm(ctx, site, iq, pin)
+		}
+		note = "activated"
+	default:
+		return errNotFound
+	}
+	if p, ok := errors.AsType[*problem](err); ok {
+		return w.showIQ(rw, r, p.status, p.text)
+	}
+	if err != nil {
+		w.log.Warn("activating an IQ", "step", r.PathValue("step"), "error", err)
+		return w.showIQ(rw, r, http.StatusUnprocessableEntity, saltoMessage(err))
+	}
+	if note == "activated" {
+		return redirectWithNote(rw, r, "/manage/salto", note)
+	}
+	return redirectWithNote(rw, r, "/manage/salto/iq/"+string(iq), note)
+}
+
+var oneTimeCode = regexp.MustCompile(`^[0-9a-fA-F]{5}$`)
+
+// adopt takes over the activation of another integration, with a one-time code of it. The
+// wizard then requires the IQ PIN of that activation.
+func (w *web) adopt(ctx context.Context, wizard *saltoremote.Activation, site saltoks.SiteID, iq saltoks.IQID, code string) error {
+	code = strings.TrimSpace(code)
+	if !oneTimeCode.MatchString(code) {
+		return invalid("A one-time code has five characters, 0 to 9 and a to f.")
+	}
+	_, err := wizard.Adopt(ctx, site, iq, saltoks.NewOTP(code))
+	if errors.Is(err, saltoks.ErrOTPInvalid) {
+		return invalid("SALTO did not accept this code. Create a new one and type it immediately.")
+	}
+	return err
+}
