@@ -120,17 +120,17 @@ func rowSpoilers() (all []spoiler) {
 	} {
 		all = append(all, of(name, "reservations", reservations, change))
 	}
-	neighbours := func(q *access.Question) []access.Neighbour { return q.Neighbours }
-	for name, change := range map[string]func(all []access.Neighbour, i int) bool{
-		"no resource":      onRow(func(n *access.Neighbour) { n.Resource = "" }),
-		"unknown resource": onRow(func(n *access.Neighbour) { n.Resource = "R0" }),
-		"no booker":        onRow(func(n *access.Neighbour) { n.Booker = "" }),
-		"no start":         onRow(func(n *access.Neighbour) { n.Start = time.Time{} }),
-		"no end":           onRow(func(n *access.Neighbour) { n.End = time.Time{} }),
-		"backwards":        onRow(func(n *access.Neighbour) { n.Start, n.End = n.End, n.Start }),
-		"odd early end":    onRow(func(n *access.Neighbour) { n.EndedAt = longAgo }),
+	neighbors := func(q *access.Question) []access.Neighbor { return q.Neighbors }
+	for name, change := range map[string]func(all []access.Neighbor, i int) bool{
+		"no resource":      onRow(func(n *access.Neighbor) { n.Resource = "" }),
+		"unknown resource": onRow(func(n *access.Neighbor) { n.Resource = "R0" }),
+		"no booker":        onRow(func(n *access.Neighbor) { n.Booker = "" }),
+		"no start":         onRow(func(n *access.Neighbor) { n.Start = time.Time{} }),
+		"no end":           onRow(func(n *access.Neighbor) { n.End = time.Time{} }),
+		"backwards":        onRow(func(n *access.Neighbor) { n.Start, n.End = n.End, n.Start }),
+		"odd early end":    onRow(func(n *access.Neighbor) { n.EndedAt = longAgo }),
 	} {
-		all = append(all, of(name, "neighbours", neighbours, change))
+		all = append(all, of(name, "neighbors", neighbors, change))
 	}
 	return all
 }
@@ -146,7 +146,7 @@ func cloneQuestion(q access.Question) access.Question {
 	for i := range q.MembershipTypes {
 		q.MembershipTypes[i].Doors = slices.Clone(q.MembershipTypes[i].Doors)
 	}
-	q.Reservations, q.Neighbours = slices.Clone(q.Reservations), slices.Clone(q.Neighbours)
+	q.Reservations, q.Neighbors = slices.Clone(q.Reservations), slices.Clone(q.Neighbors)
 	return q
 }
 
@@ -230,7 +230,7 @@ func TestMissingRowsGiveNoAccess(t *testing.T) {
 		drop("resource", len(whole.Resources), func(o *access.Question, i int) { o.Resources = slices.Delete(o.Resources, i, i+1) })
 		if c.facts.Settings.Buffers != access.BuffersClip {
 			drop("reservation", len(whole.Reservations), func(o *access.Question, i int) { o.Reservations = slices.Delete(o.Reservations, i, i+1) })
-			drop("neighbour", len(whole.Neighbours), func(o *access.Question, i int) { o.Neighbours = slices.Delete(o.Neighbours, i, i+1) })
+			drop("neighbor", len(whole.Neighbors), func(o *access.Question, i int) { o.Neighbors = slices.Delete(o.Neighbors, i, i+1) })
 		}
 	})
 }
@@ -285,15 +285,15 @@ func TestBadRowTakesBuffers(t *testing.T) {
 	facts.Settings.Buffers = access.BuffersClip
 	other := access.Resource{ID: "other", Doors: []string{"front"}}
 	for name, c := range map[string]struct {
-		bad  access.Neighbour
+		bad  access.Neighbor
 		open bool
 	}{
-		"of the resource":     {access.Neighbour{Resource: "room", Booker: "cyd", Start: noon}, false},
-		"of another resource": {access.Neighbour{Resource: "other", Booker: "cyd", Start: noon}, true},
-		"of an unknown one":   {access.Neighbour{Resource: "rooms", Booker: "cyd", Start: noon, End: noon.Add(time.Hour)}, false},
+		"of the resource":     {access.Neighbor{Resource: "room", Booker: "cyd", Start: noon}, false},
+		"of another resource": {access.Neighbor{Resource: "other", Booker: "cyd", Start: noon}, true},
+		"of an unknown one":   {access.Neighbor{Resource: "rooms", Booker: "cyd", Start: noon, End: noon.Add(time.Hour)}, false},
 	} {
 		q := access.Question{TimeZone: "UTC", Settings: facts.Settings, Door: &facts.Doors[0], Member: &facts.Members[1],
-			Resources: append([]access.Resource{other}, facts.Resources...), Reservations: facts.Reservations, Neighbours: []access.Neighbour{c.bad}}
+			Resources: append([]access.Resource{other}, facts.Resources...), Reservations: facts.Reservations, Neighbors: []access.Neighbor{c.bad}}
 		r := access.Request{Member: "bob", Door: "front", Action: access.Unlock, At: noon.Add(50 * time.Minute)}
 		if d, err := access.Evaluate(q, r); err != nil || d.Allowed != c.open || len(d.Faults()) != 1 {
 			t.Errorf("%s, in the buffer: %+v, %v, %v", name, d, d.Faults(), err)
@@ -315,7 +315,7 @@ func TestBadRowsWithoutAMember(t *testing.T) {
 		facts.Settings.Buffers = buffers
 		for _, door := range []*access.Door{nil, &facts.Doors[0]} {
 			q := access.Question{TimeZone: "UTC", Settings: facts.Settings, Door: door, MembershipTypes: facts.MembershipTypes,
-				Grants: []access.Grant{{}}, Resources: append(facts.Resources, access.Resource{Doors: []string{""}}), Reservations: bookings, Neighbours: []access.Neighbour{{}}}
+				Grants: []access.Grant{{}}, Resources: append(facts.Resources, access.Resource{Doors: []string{""}}), Reservations: bookings, Neighbors: []access.Neighbor{{}}}
 			d, err := access.Evaluate(q, access.Request{Door: "front", Action: access.Unlock, At: noon})
 			if err != nil || d.Allowed || len(d.Faults()) == 0 || d.Explain().String() == "" {
 				t.Errorf("%+v, %v", d, err)

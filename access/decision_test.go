@@ -101,7 +101,7 @@ func TestEvaluateRefusesBadQuestions(t *testing.T) {
 	q.Grants = []Grant{{ID: "g"}, {ID: "g", Hours: Always()}}
 	q.Reservations = []reservation.Reservation{{ID: "r", Start: monday, End: monday.Add(1), Status: "gone"}}
 	q.Resources = []Resource{{ID: "x", Doors: []string{"a", "a"}, Before: new(-time.Second)}}
-	q.Neighbours = []Neighbour{{}, {Resource: "x", Booker: "cyd", Start: monday, End: time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)}}
+	q.Neighbors = []Neighbor{{}, {Resource: "x", Booker: "cyd", Start: monday, End: time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)}}
 	d, err := Evaluate(q, r)
 	bad, ok := err.(*FactsError)
 	if d.Allowed || d.Reason != "" || !ok || !slices.Equal(d.Faults(), bad.Faults) {
@@ -117,7 +117,7 @@ func TestEvaluateRefusesBadQuestions(t *testing.T) {
 		"membership_types[1].doors[0].hours", "grants[0].member", "grants[0].door", "grants[0].hours",
 		"grants[1].id", "grants[1].member", "grants[1].door", "resources[0].doors[1]", "resources[0].before",
 		"reservations[0].resource", "reservations[0].member", "reservations[0].end", "reservations[0].status",
-		"neighbours[0].resource", "neighbours[0].booker", "neighbours[0].start", "neighbours[0].end", "neighbours[1].end",
+		"neighbors[0].resource", "neighbors[0].booker", "neighbors[0].start", "neighbors[0].end", "neighbors[1].end",
 	}
 	if diff := cmp.Diff(want, paths); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -244,7 +244,7 @@ func deriveQuestion(f access.Facts, q refRequest, at *time.Time) access.Question
 			return own.Resource == r.Resource && near(r, own.Start.Add(-day), own.EffectiveEnd().Add(day))
 		})
 		if counts {
-			out.Neighbours = append(out.Neighbours, access.Neighbour{Resource: r.Resource, Booker: r.Member, Start: r.Start, End: r.End, EndedAt: r.EndedAt})
+			out.Neighbors = append(out.Neighbors, access.Neighbor{Resource: r.Resource, Booker: r.Member, Start: r.Start, End: r.End, EndedAt: r.EndedAt})
 		}
 	}
 	return out
@@ -259,7 +259,7 @@ func reversed(q access.Question) access.Question {
 	slices.Reverse(q.MembershipTypes)
 	slices.Reverse(q.Grants)
 	slices.Reverse(q.Reservations)
-	slices.Reverse(q.Neighbours)
+	slices.Reverse(q.Neighbors)
 	return q
 }
 

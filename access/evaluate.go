@@ -22,7 +22,7 @@ import (
 //     <= t + 24 h and effective end >= t - 24 h;
 //   - with clipped buffers also, for each of the member's reservations above, those
 //     on its resource with start <= E + 24 h and effective end >= start - 24 h,
-//     start and E being those of the member's. They are in Neighbours, or in
+//     start and E being those of the member's. They are in Neighbors, or in
 //     Reservations if they are the member's too.
 //
 // Rows that have nothing to do with the request are allowed and ignored.
@@ -113,12 +113,12 @@ func goodRows[T any](list []T, r rows) []T {
 	return good
 }
 
-// soundReservations adds the resources, the reservations and the neighbours to f.
+// soundReservations adds the resources, the reservations and the neighbors to f.
 func (q *Question) soundReservations(c *checker, f *Facts, x *indexes, member, door string) {
 	anyMember := &references{what: "member", any: true}
 	resources := c.resources(q.Resources, &references{what: "door", any: true})
 	x.resources, f.Resources = resources.index, make([]Resource, 0, len(q.Resources))
-	f.Reservations = make([]reservation.Reservation, 0, len(q.Reservations)+len(q.Neighbours))
+	f.Reservations = make([]reservation.Reservation, 0, len(q.Reservations)+len(q.Neighbors))
 	for i, r := range q.Resources {
 		if resources.good[i] && slices.Contains(r.Doors, door) {
 			r.Doors = []string{door}
@@ -148,8 +148,8 @@ func (q *Question) soundReservations(c *checker, f *Facts, x *indexes, member, d
 	for i, r := range q.Reservations {
 		book(r, reservations.good[i])
 	}
-	in := path{key: "neighbours"}
-	for i, n := range q.Neighbours {
+	in := path{key: "neighbors"}
+	for i, n := range q.Neighbors {
 		at := in.item(i)
 		book(reservation.Reservation{Resource: n.Resource, Member: n.Booker, Start: n.Start, End: n.End, EndedAt: n.EndedAt}, all(
 			c.reference(at.field("resource"), n.Resource, known), c.reference(at.field("booker"), n.Booker, anyMember),

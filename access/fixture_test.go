@@ -78,7 +78,7 @@ func questionOf(f Facts, member, door string) Question {
 		if r.Member == member || slices.Contains(r.Guests, member) {
 			q.Reservations = append(q.Reservations, r)
 		} else if r.Status.OrDefault() == reservation.Confirmed {
-			q.Neighbours = append(q.Neighbours, Neighbour{r.Resource, r.Member, r.Start, r.End, r.EndedAt})
+			q.Neighbors = append(q.Neighbors, Neighbor{r.Resource, r.Member, r.Start, r.End, r.EndedAt})
 		}
 	}
 	return q

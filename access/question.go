@@ -24,12 +24,12 @@ type Question struct {
 	Grants          []Grant                   `json:"grants"`           // the member's grants for the door
 	Resources       []Resource                `json:"resources"`        // those that list the door
 	Reservations    []reservation.Reservation `json:"reservations"`     // of this member, as booker or guest, on those resources
-	Neighbours      []Neighbour               `json:"neighbours"`       // the confirmed reservations of other bookers on those resources
+	Neighbors       []Neighbor                `json:"neighbors"`        // the confirmed reservations of other bookers on those resources
 }
 
-// Neighbour is a confirmed reservation of another member: what it takes to cut a
+// Neighbor is a confirmed reservation of another member: what it takes to cut a
 // buffer, and no more.
-type Neighbour struct {
+type Neighbor struct {
 	Resource string    `json:"resource"`
 	Booker   string    `json:"booker"` // the id of the member who made it; only compared, as Reservation.Member is
 	Start    time.Time `json:"start"`

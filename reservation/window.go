@@ -41,20 +41,20 @@ func (b Buffers) Override(before, after *time.Duration) Buffers {
 
 // Window returns [Start-Before, E+After) of r, E being its effective end.
 //
-// With Clip, other bookings cut the buffers: those among neighbours that are of
+// With Clip, other bookings cut the buffers: those among neighbors that are of
 // the same resource, by another member, and hold time. The leading buffer begins
 // no earlier than the latest min(E', Start) of those that start before r; the
 // trailing buffer ends no later than the earliest max(start', E) of those that
 // end after r. Passing all reservations of a resource, r among them, is fine.
 // The window of a pending or cancelled reservation is computed as if it were
 // confirmed.
-func (b Buffers) Window(r Reservation, neighbours ...Reservation) Window {
+func (b Buffers) Window(r Reservation, neighbors ...Reservation) Window {
 	end := r.EffectiveEnd()
 	w := Window{From: r.Start.Add(-b.Before), Until: end.Add(b.After)}
 	if !b.Clip {
 		return w
 	}
-	for _, n := range neighbours {
+	for _, n := range neighbors {
 		if n.Resource != r.Resource || n.Member == r.Member || !n.HoldsTime() {
 			continue
 		}

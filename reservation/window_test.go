@@ -23,7 +23,7 @@ func TestWindow(t *testing.T) {
 	for name, c := range map[string]struct {
 		buffers     Buffers
 		r           Reservation
-		neighbours  []Reservation
+		neighbors   []Reservation
 		from, until int
 	}{
 		"alone":                    {clip, r, []Reservation{r}, -15, 75},
@@ -46,7 +46,7 @@ func TestWindow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := Window{at(c.from), at(c.until)}
-			if diff := cmp.Diff(want, c.buffers.Window(c.r, c.neighbours...)); diff != "" {
+			if diff := cmp.Diff(want, c.buffers.Window(c.r, c.neighbors...)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

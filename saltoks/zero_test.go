@@ -186,8 +186,8 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 			State:       new(saltostate.State),
 		})), []string{"Credentials.ClientID", "Credentials.RedirectURL", "Config.State"}},
 		"NewRemote": {second(saltoremote.NewRemote(saltoremote.Config{Client: new(saltoks.Client), State: new(saltostate.State)})),
-			[]string{"Client is required", "State is required", "User requires"}},
-		"NewLocalOTP": {second(saltoremote.NewLocalOTP(nil, nil)), []string{"wants a function"}},
+			[]string{"Config.Client is missing", "Config.State is missing", "Config.User requires"}},
+		"NewLocalOTP": {second(saltoremote.NewLocalOTP(nil, nil)), []string{"requires a function"}},
 		"PasswordSource": {second(saltoauth.PasswordSource(saltoauth.PasswordConfig{
 			Environment: env,
 			Credentials: saltoauth.Credentials{},

@@ -214,7 +214,7 @@ func BenchmarkQuestion(b *testing.B) {
 				m := n * 7919 % members
 				s, err := store.Load(b.Context(), storage.FactsQuery{Site: "loft", Member: fmt.Sprint("m", m), Door: fmt.Sprint("door", m*10/1000),
 					At: noon})
-				if err != nil || s.Question.Member == nil || s.Question.Door == nil || len(s.Question.Neighbours) == 0 {
+				if err != nil || s.Question.Member == nil || s.Question.Door == nil || len(s.Question.Neighbors) == 0 {
 					b.Fatal(s, err)
 				}
 			}

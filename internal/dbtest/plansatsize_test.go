@@ -41,7 +41,7 @@ func TestQuestionPlansAtSize(t *testing.T) {
 			} {
 				r.take()
 				list, err := load(t.Context())
-				if err != nil || len(list[0].Question.Neighbours) == 0 {
+				if err != nil || len(list[0].Question.Neighbors) == 0 {
 					t.Fatal(name, err, list)
 				}
 				queries := slices.DeleteFunc(r.take(), func(s Step) bool { return s.What != "query" })

@@ -18,7 +18,7 @@ import (
 // TestQuestionSuffices asks for random members, doors and instants, and wants
 // the facts that Load reads to decide as all facts of the site do: bookings are
 // crowded, months apart, ended early or never confirmed, and buffers are cut at
-// the neighbours'.
+// the neighbors'.
 func TestQuestionSuffices(t *testing.T) {
 	Both(t, func(t *testing.T, d Database) {
 		store, _ := d.Store(t)

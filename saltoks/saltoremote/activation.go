@@ -99,7 +99,7 @@ var (
 	ErrNotActivator = errors.New("only the SALTO user that activated this IQ here may deactivate it")
 )
 
-// ErrActivationLost: this IQ was activated here, and SALTO no longer reports this
+// ErrActivationLost means that this IQ was activated here, and SALTO no longer reports this
 // user as activated: the IQ or the user's PIN was reset. The stored secret and PIN
 // are useless; Restart begins again.
 var ErrActivationLost = errors.New("SALTO has reset this user's activation at the IQ: call Restart")

@@ -143,7 +143,7 @@ func instead(status int, body string, header ...string) func(*parts) {
 	})
 }
 
-func badClock(read func(true time.Time) time.Time) func(*parts) {
+func badClock(read func(now time.Time) time.Time) func(*parts) {
 	return func(p *parts) {
 		right := p.now
 		p.now = func() time.Time {

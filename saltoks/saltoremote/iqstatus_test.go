@@ -56,8 +56,11 @@ func TestListShowsAllIQs(t *testing.T) {
 		if elsewhere[first] != IQActivatedElsewhere {
 			t.Errorf("on another store: %v", elsewhere)
 		}
-		for range r.act.List(ctx, r.site) {
-			break // stops
+		for _, err := range r.act.List(ctx, r.site) {
+			if err != nil {
+				t.Error(err)
+			}
+			break // the list stops
 		}
 	})
 }

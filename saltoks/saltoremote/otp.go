@@ -48,11 +48,11 @@ func provided(ctx context.Context, p OTPProvider, at siteIQ) (code saltoks.OTP, 
 	return code, nil
 }
 
-// ErrOTPProvider: Config.OTP failed, or returned a text that cannot be a code.
+// ErrOTPProvider means that Config.OTP failed, or returned a text that cannot be a code.
 // Nothing was sent.
 var ErrOTPProvider = errors.New("the OTPProvider returned no code")
 
-// ErrClock: the clock is before 1990, like that of a machine that has just started
+// ErrClock means that the clock is before 1990, like that of a machine that has just started
 // without a battery. Codes computed from it would be wrong, and wrong codes block.
 // Nothing was sent.
 var ErrClock = errors.New("this machine's clock is wrong: set it, best by NTP, and try again")

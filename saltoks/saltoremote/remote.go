@@ -82,16 +82,16 @@ type Config struct {
 func NewRemote(cfg Config) (*Remote, error) {
 	var faults []error
 	if cfg.Client == nil || cfg.Client.Locks == nil {
-		faults = append(faults, errors.New("Client is required: see saltoks.NewClient"))
+		faults = append(faults, errors.New("Config.Client is missing: see saltoks.NewClient"))
 	}
 	if cfg.State.IsZero() {
-		faults = append(faults, errors.New("State is required: see saltostate.New"))
+		faults = append(faults, errors.New("Config.State is missing: see saltostate.New"))
 	}
 	if cfg.User.Environment == "" || cfg.User.Subject == "" {
-		faults = append(faults, errors.New("User requires Environment and Subject: see Connection.Identity"))
+		faults = append(faults, errors.New("Config.User requires Environment and Subject: see Connection.Identity"))
 	}
 	if err := faultlist.Join(faults); err != nil {
-		return nil, fmt.Errorf("saltoremote: Config: %w", err)
+		return nil, fmt.Errorf("saltoremote: NewRemote: %w", err)
 	}
 	c := core{
 		iqStore: iqStore{cfg.State, userindex.ID(cfg.User.Environment, cfg.User.Subject)},
@@ -231,7 +231,7 @@ func (c *core) code(ctx context.Context, at siteIQ, doc iqDoc) (saltoks.OTP, err
 	return c.local.code(ctx, at, key)
 }
 
-// ErrOtherUser: the client's token belongs to another SALTO user than the
+// ErrOtherUser means that the client's token belongs to another SALTO user than the
 // activations, so every code would be wrong. Nothing was sent.
 var ErrOtherUser = errors.New("the client's token belongs to another SALTO user than these activations:" +
 	" make the Remote with the Subject of the client's own Connection, or of its Token")

@@ -176,7 +176,7 @@ func TestRemoteOfAnotherUser(t *testing.T) {
 
 func TestNewRemoteNamesEveryFault(t *testing.T) {
 	_, err := NewRemote(Config{})
-	for _, want := range []string{"Client is required", "State is required", "User requires"} {
+	for _, want := range []string{"Config.Client is missing", "Config.State is missing", "Config.User requires"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}

@@ -41,8 +41,8 @@ func faultRows() []faultRow {
 	return append([]faultRow{
 		{name: "nothing", verdict: "accepted", commands: 1, moves: 1, with: func(*parts) {}},
 
-		{name: "target: zero", says: "Site is required; Lock is required", with: func(p *parts) { p.target = Target{} }},
-		{name: "target: no IQ", says: "IQ is required", with: func(p *parts) { p.target.IQ = "" }},
+		{name: "target: zero", says: "Target.Site is missing; Target.Lock is missing", with: func(p *parts) { p.target = Target{} }},
+		{name: "target: no IQ", says: "Target.IQ is missing", with: func(p *parts) { p.target.IQ = "" }},
 		{name: "target: an id that is a path", says: "characters no id has", with: func(p *parts) { p.target.Lock = "../x" }},
 
 		{name: "option: nil", says: "nil option", with: func(p *parts) { p.commands = append(p.commands, nil) }},

@@ -41,21 +41,21 @@ func (r *Remote) Target(ctx context.Context, site saltoks.SiteID, lock saltoks.L
 func (t Target) check() error {
 	var faults []error
 	if t.Site == "" {
-		faults = append(faults, errors.New("Site is required"))
+		faults = append(faults, errors.New("Target.Site is missing"))
 	}
 	if t.Lock == "" {
-		faults = append(faults, errors.New("Lock is required"))
+		faults = append(faults, errors.New("Target.Lock is missing"))
 	}
 	if t.IQ == "" && t.OTPRequired {
-		faults = append(faults, errors.New("IQ is required: the one-time code is computed for it"))
+		faults = append(faults, errors.New("Target.IQ is missing: the one-time code is computed for it"))
 	}
 	if len(faults) > 0 {
-		return fmt.Errorf("Target: %w", faultlist.Join(faults))
+		return faultlist.Join(faults)
 	}
 	return nil
 }
 
-// ErrTargetOutdated: since the door was linked, the lock was attached to another
+// ErrTargetOutdated means that, since the door was linked, the lock was attached to another
 // IQ, or its IQ began or ceased to require one-time codes. Link the door again.
 // SALTO refused the command, or it was not sent; the error around it reports
 // which.

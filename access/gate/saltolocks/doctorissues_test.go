@@ -41,7 +41,7 @@ func (w rewriting) RoundTrip(q *http.Request) (*http.Response, error) {
 }
 
 // claims makes SALTO say something the simulator never does, and back.
-func claims(was, now string) (cause, clear func(*fixture)) {
+func claims(was, now string) (cause, undo func(*fixture)) {
 	var base http.RoundTripper
 	return func(r *fixture) { base = r.wire.Base; r.wire.Base = rewriting{base, was, now} }, func(r *fixture) { r.wire.Base = base }
 }

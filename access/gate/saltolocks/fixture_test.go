@@ -198,11 +198,11 @@ func (h *faultFixture) target() saltoremote.Target {
 	return target
 }
 
-func badNow(read func(true time.Time) time.Time) func(*faultFixture) {
+func badNow(read func(now time.Time) time.Time) func(*faultFixture) {
 	return func(h *faultFixture) { h.now = h.faulty(h.now, read) }
 }
 
-func badRemoteClock(read func(true time.Time) time.Time) func(*faultFixture) {
+func badRemoteClock(read func(now time.Time) time.Time) func(*faultFixture) {
 	return func(h *faultFixture) { h.clock = h.faulty(h.clock, read) }
 }
 

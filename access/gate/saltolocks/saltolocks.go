@@ -136,7 +136,7 @@ func (l *Locks) Locks(ctx context.Context) iter.Seq2[gate.CatalogLock, error] {
 				yield(gate.CatalogLock{}, catalogError(err))
 				return
 			}
-			c := l.catalogued(lock)
+			c := l.cataloged(lock)
 			if lock.IQ != nil {
 				iq, seen := iqs[lock.IQ.ID]
 				c.Problem = problem(&c, seen, iq)
@@ -158,14 +158,14 @@ func (l *Locks) Lock(ctx context.Context, id string) (gate.CatalogLock, error) {
 	if err != nil {
 		return gate.CatalogLock{}, catalogError(err)
 	}
-	c := l.catalogued(lock)
+	c := l.cataloged(lock)
 	if lock.IQ != nil {
 		c.Problem = problem(&c, false, saltoremote.IQStatus{})
 	}
 	return c, nil
 }
 
-func (l *Locks) catalogued(lock saltoks.Lock) gate.CatalogLock {
+func (l *Locks) cataloged(lock saltoks.Lock) gate.CatalogLock {
 	c := gate.CatalogLock{
 		Link:   gate.Link{Site: string(l.c.Site), Lock: string(lock.ID), Name: lock.Name},
 		State:  string(lock.State),

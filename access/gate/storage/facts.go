@@ -16,7 +16,7 @@ type Facts interface {
 	//
 	// An unknown door or member is not an error: its pointer is nil. An unknown
 	// site is ErrNotFound. The reservations are this member's on resources that
-	// list the door, the neighbours are the confirmed reservations of others on the
+	// list the door, the neighbors are the confirmed reservations of others on the
 	// same resources. Both cover at least q.Span and may cover more.
 	//
 	// SQL: two round trips; indexes (site, member), (site, resource, end).

@@ -29,7 +29,8 @@ func TestRecordsAsJSON(t *testing.T) {
 		}, `{"revision":"r1","site":{"id":"loft","time_zone":"UTC"},"settings":{},` +
 			`"membership_types":[],"resources":[{"id":"room","before":"5m0s"}],"exceptions":[],` +
 			`"closures":[{"from":"2026-05-04T12:00:00Z","until":"2026-05-04T13:00:00Z","note":"new floor"}],"version":3}`},
-		{storage.Door{Door: access.Door{ID: "lab", AccessType: access.AccessOnly}, Version: 2}, `{"id":"lab","access_type":"access_only","version":2}`},
+		{storage.Door{Door: access.Door{ID: "lab", AccessType: access.AccessOnly}, Version: 2},
+			`{"id":"lab","access_type":"access_only","version":2}`},
 		{storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}, Link: link("l1")},
 			`{"id":"front","access_type":"access_only","link":{"site":"salto-site","gateway":"iq","lock":"l1","name":"Lock l1"}}`},
 		{storage.Member{Member: access.Member{ID: "ada"}, Version: 1}, `{"id":"ada","version":1}`},

@@ -138,7 +138,7 @@ func (p *RawFacts) addReservations(list []Snapshot, known *places) {
 			case r.Member == p.Member.ID, slices.Contains(r.Guests, p.Member.ID):
 				q.Reservations = append(q.Reservations, r)
 			case r.Status.OrDefault() == reservation.Confirmed:
-				q.Neighbours = append(q.Neighbours, access.Neighbour{Resource: r.Resource, Booker: r.Member, Start: r.Start, End: r.End,
+				q.Neighbors = append(q.Neighbors, access.Neighbor{Resource: r.Resource, Booker: r.Member, Start: r.Start, End: r.End,
 					EndedAt: r.EndedAt})
 			}
 		}

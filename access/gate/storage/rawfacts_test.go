@@ -45,9 +45,9 @@ func TestRawFactsOfManyDoors(t *testing.T) {
 		if diff := cmp.Diff(alone, all[i*97]); diff != "" {
 			t.Errorf("door %d (-alone +among all):\n%s", i*97, diff)
 		}
-		if q := alone.Question; len(q.Grants) != 1 || len(q.Reservations)+len(q.Neighbours) < 15 || len(one.Resources()) != 2 {
-			t.Errorf("door %d: %d grants, %d reservations, %d neighbours, resources %v", i*97, len(q.Grants), len(q.Reservations),
-				len(q.Neighbours), one.Resources())
+		if q := alone.Question; len(q.Grants) != 1 || len(q.Reservations)+len(q.Neighbors) < 15 || len(one.Resources()) != 2 {
+			t.Errorf("door %d: %d grants, %d reservations, %d neighbors, resources %v", i*97, len(q.Grants), len(q.Reservations),
+				len(q.Neighbors), one.Resources())
 		}
 	}
 }

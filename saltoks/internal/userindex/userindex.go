@@ -20,8 +20,6 @@ import (
 const ConnectionKind = "connection"
 
 // Docs is the kind of the index documents.
-//
-
 var Docs = saltostate.Kind[Doc]{Name: "owner", Version: 1}
 
 // Doc is the index of one SALTO user.

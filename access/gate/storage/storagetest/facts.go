@@ -36,7 +36,7 @@ var factTests = map[string]func(*bench){
 			own = append(own, r.ID)
 		}
 		b.same("her reservations", own, []string{"r1", "r2"})
-		b.same("neighbours", q.Neighbours, []access.Neighbour{
+		b.same("neighbors", q.Neighbors, []access.Neighbor{
 			{Resource: "meeting", Booker: "bob", Start: at(3 * time.Hour), End: at(4 * time.Hour)},
 			{Resource: "meeting", Booker: "cem", Start: at(4 * time.Hour), End: at(5 * time.Hour)},
 			{Resource: "meeting", Booker: "bob", Start: at(6 * time.Hour), End: at(8 * time.Hour), EndedAt: at(7 * time.Hour)},
