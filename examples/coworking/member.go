@@ -141,6 +141,12 @@ func (w *web) keysOf(ctx context.Context, g *gate.Gate, member string) ([]keyVie
 func (w *web) tap(rw http.ResponseWriter, r *http.Request, who account) error {
 	tap := gate.Tap{RequestID: r.PostFormValue("request"), Member: who.member, Door: r.PathValue("door"), TappedAt: w.now()}
 	script := strings.Contains(r.Header.Get("Accept"), "application/json")
+	if !w.sessions.allowTap(who.member) {
+		if script {
+			return w.writeResult(rw, gate.Receipt{Outcome: gate.NotSent, Cause: gate.CauseRateLimited})
+		}
+		return invalid("%s", gate.CauseRateLimited.Message())
+	}
 	g, err := w.gate(r.Context())
 	if err != nil && script { // a script cannot show the error page
 		w.log.Error("opening the gate failed", "door", tap.Door, "error", err)

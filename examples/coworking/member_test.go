@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -94,4 +95,24 @@ func TestTapWithoutDatabase(t *testing.T) {
 	if n := p.movements(t, "front"); n != 0 {
 		t.Errorf("%d movements, want 0", n)
 	}
+}
+
+// A member who taps without end is stopped before the door log; others are not.
+func TestTapsAreLimited(t *testing.T) {
+	t.Parallel()
+	p := newTestPlatform(t, "ready")
+	ada := p.as(t, "ada")
+	before := len(p.doorLog(t))
+	limited := 0
+	for range tapBurst + 10 {
+		r := ada.request("POST", "/keys/no-door/unlock", "request", newRequestID())
+		r.Header.Set("Accept", "application/json")
+		if strings.Contains(ada.do(r).body, "Too many doors at once") {
+			limited++
+		}
+	}
+	if rows := len(p.doorLog(t)) - before; limited != 10 || rows != tapBurst {
+		t.Errorf("%d taps were limited, %d rows in the door log", limited, rows)
+	}
+	p.as(t, "bob").post("/keys/front/unlock", "request", newRequestID()).want(200)
 }

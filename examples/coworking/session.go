@@ -19,6 +19,7 @@ type sessions struct {
 	mu       sync.Mutex
 	open     map[string]session
 	limiters map[string]*rate.Limiter // by address and by account
+	taps     map[string]*rate.Limiter // by member, of whom there are few
 }
 
 type session struct {
@@ -32,7 +33,7 @@ const (
 )
 
 func newSessions(now func() time.Time) *sessions {
-	return &sessions{now: now, open: map[string]session{}, limiters: map[string]*rate.Limiter{}}
+	return &sessions{now: now, open: map[string]session{}, limiters: map[string]*rate.Limiter{}, taps: map[string]*rate.Limiter{}}
 }
 
 func (s *sessions) account(r *http.Request) (account, bool) {
@@ -96,6 +97,26 @@ func (s *sessions) allowLogin(r *http.Request, email string) (wait time.Duration
 		wait = loginDelay
 	}
 	return wait, true
+}
+
+// tapInterval is how often a member may tap after a burst of tapBurst. Each tap is a row
+// in the door log and holds its chain, so a member must not flood it.
+const (
+	tapInterval = 2 * time.Second
+	tapBurst    = 20
+)
+
+// allowTap counts a tap of the member.
+func (s *sessions) allowTap(member string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	l := s.taps[member]
+	if l == nil {
+		l = rate.NewLimiter(rate.Every(tapInterval), tapBurst)
+		s.taps[member] = l
+	}
+	return l.AllowN(now, 1)
 }
 
 func (s *sessions) limiter(key string, now time.Time) *rate.Limiter {
