@@ -73,6 +73,28 @@ func TestALateStartBesideAnEndInTheFuture(t *testing.T) {
 	})
 }
 
+// A start that is proven after the door was locked again is not held again, not
+// even until the end is found.
+func TestALateStartThatEndedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t), &vendorLog{}
+		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+		b.command(access.OfficeMode, "ada", gate.Unconfirmed)
+		time.Sleep(5 * time.Second)
+		b.driver.move = nil
+		b.command(access.Lock, "ada", gate.Accepted)
+		time.Sleep(30 * time.Second)
+		r.add("l2", access.OfficeMode, "us", time.Now())
+		time.Sleep(time.Minute)
+		r.add("l2", access.Lock, "a schedule", time.Now())
+		report := b.ingest(r)
+		if len(report.Settled) != 1 || len(report.Ended) != 0 {
+			t.Errorf("settled %+v, ended %+v", report.Settled, report.Ended)
+		}
+		b.wantHolders("the door is locked")
+	})
+}
+
 // A member who starts after the schedule's end holds the door alone.
 func TestAnotherStartAfterTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
