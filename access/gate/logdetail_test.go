@@ -58,3 +58,22 @@ func TestDetailHoldsWhatHappened(t *testing.T) {
 		}
 	})
 }
+
+// An erased detail cannot be guessed from its commitment: each row has a random salt.
+func TestSaltsAreRandom(t *testing.T) {
+	b := setup(t)
+	salts := map[string]bool{string(make([]byte, storage.SaltSize)): true}
+	b.want(b.unlock(b.tap("ada", "front")), gate.Accepted, "")
+	for row, err := range b.gate.Log(t.Context(), gate.LogQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(row.Salt) != storage.SaltSize || salts[string(row.Salt)] {
+			t.Errorf("row %d has the salt %x, of another row or of none", row.Seq, row.Salt)
+		}
+		salts[string(row.Salt)] = true
+	}
+	if len(salts) != 3 {
+		t.Errorf("got %d rows, want 2", len(salts)-1)
+	}
+}
