@@ -100,6 +100,34 @@ func TestRefreshOutlivesItsCaller(t *testing.T) {
 	})
 }
 
+// A caller who goes away while the refresh waits for the document does not end it
+// for those who joined.
+func TestRefreshOutlivesItsCallerBeforeTheExchange(t *testing.T) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
+		ts := b.source()
+		time.Sleep(2 * time.Hour)
+		go func() {
+			_ = b.store.Update(t.Context(), fixtureKey, func(_ context.Context, cur []byte) ([]byte, error) {
+				time.Sleep(time.Second) // as another process
+				return cur, nil
+			})
+		}()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		var all sync.WaitGroup
+		all.Go(func() {
+			if _, err := ts.Token(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("the caller that went away: %v", err)
+			}
+		})
+		synctest.Wait()
+		b.want(ts, "a1-planted")
+		all.Wait()
+		b.wantPosts(1)
+	})
+}
+
 func TestWaitGivesUpWithItsContext(t *testing.T) {
 	bubble(t, func(t *testing.T, b *tokenFixture) {
 		ts := b.source()
