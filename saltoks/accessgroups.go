@@ -6,8 +6,8 @@ import (
 	"iter"
 )
 
-// AccessGroupsService manages which users may open which locks in SALTO. A group
-// without a time schedule never reaches its locks (WIRE.md 2.6).
+// AccessGroupsService manages which users may open which locks in SALTO. SALTO
+// never sends a group without a time schedule to its locks (WIRE.md 2.6).
 type AccessGroupsService service
 
 // AccessGroup is one access group.
@@ -47,7 +47,7 @@ func (s *AccessGroupsService) Delete(ctx context.Context, site SiteID, group Acc
 	return s.c.run(ctx, newRequest("DELETE", routeGroup, Idempotent, string(site), string(group)), nil)
 }
 
-// GroupLock is what an access group shows of a lock.
+// GroupLock is a lock as an access group lists it.
 type GroupLock struct {
 	ID   LockID `json:"id"`
 	Name string `json:"customer_reference"`
@@ -81,7 +81,7 @@ func (s *AccessGroupsService) RemoveLock(ctx context.Context, site SiteID, group
 	return s.c.run(ctx, newRequest("DELETE", routeGroupLocks+"/{lock}", Idempotent, string(site), string(group), string(lock)), nil)
 }
 
-// GroupUser is what an access group shows of a member.
+// GroupUser is a member as an access group lists them.
 type GroupUser struct {
 	ID        UserID `json:"id"`
 	FirstName string `json:"first_name"`
@@ -113,9 +113,9 @@ func (s *AccessGroupsService) Users(
 		routeGroupUsers, string(site), string(group))
 }
 
-// AddUser adds a member to a group by the platform user's id. ErrNotFound is the
-// answer to a site user's id, and for up to a minute to a new member. It is one
-// request.
+// AddUser adds a member to a group by the platform user's id. It returns
+// ErrNotFound for a site user's id, and for up to a minute for a new member. It
+// is one request.
 func (s *AccessGroupsService) AddUser(ctx context.Context, site SiteID, group AccessGroupID, user UserID) error {
 	r := newRequest("POST", routeGroupUsers, Never, string(site), string(group))
 	if user == "" {
@@ -140,8 +140,8 @@ func (s *AccessGroupsService) TimeSchedules(
 		routeTimeSchedules, string(site), string(group))
 }
 
-// AddTimeSchedule adds a time schedule, whose ID SALTO assigns. It takes up to
-// some minutes to reach the locks. It is one request.
+// AddTimeSchedule adds a time schedule, whose ID SALTO assigns. The schedule
+// can take several minutes to reach the locks. It is one request.
 func (s *AccessGroupsService) AddTimeSchedule(
 	ctx context.Context, site SiteID, group AccessGroupID, schedule TimeSchedule,
 ) (TimeSchedule, error) {
@@ -166,7 +166,7 @@ func (s *AccessGroupsService) writeSchedule(ctx context.Context, r *Request, sch
 	body.ID = ""
 	r.Body = body
 	err := s.c.run(ctx, r, func(a *answer) (err error) {
-		if len(a.body) > 0 { // without one it is as it was sent
+		if len(a.body) > 0 { // without a body, the result is what was sent
 			schedule, err = decodeOne(a.body, same[TimeSchedule])
 		}
 		return err

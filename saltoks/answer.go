@@ -19,7 +19,8 @@ type answerBody struct {
 	kind bodyKind
 	// code is SALTO's error code; empty for none or zero.
 	code string
-	// inner is what code 3102 names, in SALTO's spelling.
+	// inner is the inner code of a code 3102. A known one is in the spelling of
+	// the constants below, any other in lower case.
 	inner   string
 	message string
 	trace   string
@@ -36,7 +37,7 @@ const (
 	bodyNotJSON
 )
 
-// The inner codes that mean something here.
+// The inner codes that this package interprets.
 const (
 	innerOTPInvalid       = "otp_invalid"
 	innerOTPBlocked       = "otp_blocked"
@@ -104,7 +105,7 @@ func parseText(body []byte) answerBody {
 }
 
 // parseObject reads the members of an object under any spelling of their names.
-// Of an object that was cut off, the members before the cut count.
+// If the object was cut off, it uses the members before the cut.
 func parseObject(body []byte) answerBody {
 	b := answerBody{kind: bodyJSON}
 	members, err := readMembers(body)
@@ -164,9 +165,8 @@ func (m member) text() (s string) {
 	return s
 }
 
-// readMembers reads the members of one object, in the order of their names. Of
-// an object that is cut off or broken it reads those before, and returns an
-// error.
+// readMembers reads the members of one object, sorted by name. If the object is
+// cut off or malformed, it returns the members before that point and an error.
 func readMembers(body []byte) (members []member, err error) {
 	var all map[string]json.RawMessage
 	if json.Unmarshal(body, &all) != nil {
@@ -178,8 +178,8 @@ func readMembers(body []byte) (members []member, err error) {
 	return members, nil
 }
 
-// readMembersBefore reads what comes before an error. A number right at the end
-// of a cut body might have gone on, so it does not count.
+// readMembersBefore returns the members before the first error. A number at the
+// very end of a cut body may be incomplete, so it is dropped.
 func readMembersBefore(body []byte) (members []member, err error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	if _, err := d.Token(); err != nil { // the brace
@@ -204,13 +204,14 @@ func readMembersBefore(body []byte) (members []member, err error) {
 	return members, errNotJSON // something follows the object
 }
 
-// plainName is a member's name without its spelling: "ErrorCode", "errorCode"
-// and "error_code" are one.
+// plainName normalizes a member's name: it returns the same for "ErrorCode",
+// "errorCode" and "error_code".
 func plainName(name string) string {
 	return strings.ToLower(strings.ReplaceAll(name, "_", ""))
 }
 
-// errorCode reads a code that is a string or a number; zero is no code.
+// errorCode reads a code that is a string or a number. It returns "" for zero
+// and null.
 func errorCode(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
@@ -223,9 +224,10 @@ func errorCode(raw json.RawMessage) string {
 	return s
 }
 
-// innerCode finds what a code 3102 names: "Request execution failed with code:
-// otp_invalid". A message that is nothing but a code is one as well. A known
-// code is found in any spelling ("OTP_INVALID", "OtpInvalid").
+// innerCode returns the inner code in a message such as "Request execution
+// failed with code: otp_invalid". The message may also consist of the code
+// alone. A known code is recognized in any spelling ("OTP_INVALID",
+// "OtpInvalid").
 func innerCode(message string) string {
 	named := false
 	if i := strings.LastIndex(strings.ToLower(message), "code:"); i >= 0 {
@@ -250,7 +252,8 @@ func notInCode(r rune) bool {
 	return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
 }
 
-// clip makes server text fit for one line of a log.
+// clip makes server text safe for one line of a log: it replaces control
+// characters and shortens the text to most bytes.
 func clip(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == unicode.ReplacementChar {
@@ -268,7 +271,7 @@ func clip(s string, most int) string {
 	return s[:most] + "…"
 }
 
-// requestID finds what the server calls the request.
+// requestID returns the id that the server gave the request, or "".
 func requestID(h http.Header) string {
 	for _, name := range []string{"X-Request-Id", "Request-Id", "X-Correlation-Id"} {
 		if v := h.Get(name); v != "" {

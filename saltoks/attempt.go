@@ -13,25 +13,27 @@ import (
 	"github.com/doorkit/doorkit/internal/hostcall"
 )
 
-// attempt is one try of a call: what went in and what is known of it. A call's
-// outcome is computed from its attempts and from nothing else (see outcomeOf).
+// attempt records one attempt of a call: its token, how far the request got,
+// and the answer. A call's outcome is computed from its attempts and from
+// nothing else (see outcomeOf).
 type attempt struct {
 	token    Secret
 	rejected bool // the token was marked stale after a 401
 
-	handed bool // the transport had the request
+	handed bool // the request was passed to the transport
 	sent   progress
 	status int // 0 without an answer
 	header http.Header
 	body   []byte
 	parsed answerBody // from header and body
-	// unread is why the body was not read to its end; nil when it was.
+	// unread is the error that kept the body from being read to its end, or
+	// nil.
 	unread error
-	// local is set where we ended it: trying again would not help.
+	// local is set if this package ended the attempt: a retry would not help.
 	local bool
 }
 
-// stop ends the attempt before the transport.
+// stop ends the attempt before the request is passed to the transport.
 func (a *attempt) stop(r *http.Request, err error) (*http.Response, error) {
 	if r.Body != nil {
 		_ = r.Body.Close()
@@ -44,15 +46,17 @@ func (a *attempt) stop(r *http.Request, err error) (*http.Response, error) {
 type progress uint8
 
 const (
-	// sentNothing: it ended before the transport had it, net/http reported that
-	// it wrote nothing, or its connection came too late and was closed.
+	// sentNothing: the attempt ended before the request was passed to the
+	// transport, net/http reported that it wrote nothing, or the connection was
+	// ready too late and was closed.
 	sentNothing progress = iota
 	// maybeSent: net/http may have written the first byte, or the transport
-	// reports nothing.
+	// does not report what it writes.
 	maybeSent
 )
 
-// RoundTrip is one attempt, from the limiter to the end of the answer's body:
+// RoundTrip makes one attempt, from the limiter to the end of the answer's
+// body:
 //
 //	limiter -> token -> middleware -> transport
 //
@@ -114,8 +118,8 @@ func (cl *call) try(a *attempt, r *http.Request, seen *sendTrace) (*http.Respons
 
 var errNoAnswer = errors.New("the transport or a middleware gave neither an answer nor an error")
 
-// waitForLimiter fails at once when the turn would come too late for the
-// request's deadline: a person is waiting at the door.
+// waitForLimiter fails immediately if the limiter would start the request after
+// its deadline: a person is waiting at the door.
 func (cl *call) waitForLimiter(ctx context.Context) error {
 	if d := cl.req.Deadline; d != nil {
 		left := d.Left()
@@ -129,7 +133,7 @@ func (cl *call) waitForLimiter(ctx context.Context) error {
 	return cl.client.limiter.wait(ctx, cl.req.lane)
 }
 
-// token returns a token that can be sent.
+// token returns a token that is not empty.
 func (c *Client) token(ctx context.Context) (token Token, err error) {
 	err = hostcall.Contain("the TokenSource", func() error { token, err = c.tokens.Token(ctx); return err })
 	if err == nil && token.Access.IsZero() {
@@ -141,7 +145,8 @@ func (c *Client) token(ctx context.Context) (token Token, err error) {
 	return token, err
 }
 
-// reject marks the token as stale, so that the next call works.
+// reject marks the token as stale, so that the next call gets another one. It
+// reports whether that succeeded.
 func (c *Client) reject(ctx context.Context, cl *call, token Token) bool {
 	rejecter, ok := c.tokens.(Rejecter)
 	if !ok {
@@ -164,7 +169,7 @@ func (c *Client) wrap(next http.RoundTripper) (http.RoundTripper, error) {
 	return next, nil
 }
 
-// send hands a request to the transport.
+// send passes a request to the transport.
 func (cl *call) send(a *attempt, r *http.Request, seen *sendTrace) (*http.Response, error) {
 	if seen.handed.Load() && cl.req.Class == Never {
 		return a.stop(r, errSecondSend)
@@ -190,9 +195,9 @@ var (
 // sendTrace collects what net/http reports of one attempt, from any goroutine.
 type sendTrace struct {
 	gate   *sendGate
-	handed atomic.Bool // the transport has the request
-	traced atomic.Bool // net/http has it, and reports
-	wrote  atomic.Bool // the first byte may be on its way
+	handed atomic.Bool // the request was passed to the transport
+	traced atomic.Bool // net/http has the request and calls the hooks
+	wrote  atomic.Bool // the first byte may have been written
 	closed atomic.Bool // the gate closed the connection before the first byte
 }
 
@@ -208,10 +213,10 @@ func (s *sendTrace) hooks() *httptrace.ClientTrace {
 	}
 }
 
-// progress is what is proven when RoundTrip has returned: net/http writes to the
-// connection only after it reported the first header field, and has closed the
-// connection of a request that it gave up. known means that net/http is the
-// transport, so that its silence is a report.
+// progress returns what is proven after RoundTrip has returned. net/http writes
+// to the connection only after it has reported the first header field, and it
+// closes the connection of a request that it gives up. known means that the
+// transport is an *http.Transport: if it called no hook, it wrote nothing.
 func (s *sendTrace) progress(known bool) progress {
 	if !s.handed.Load() || s.closed.Load() {
 		return sentNothing
@@ -222,7 +227,7 @@ func (s *sendTrace) progress(known bool) progress {
 	return sentNothing
 }
 
-// read takes in the whole answer, up to the limit.
+// read reads the whole answer, up to the limit.
 func (cl *call) read(a *attempt, resp *http.Response) {
 	body := resp.Body
 	if body == nil {
@@ -231,7 +236,7 @@ func (cl *call) read(a *attempt, resp *http.Response) {
 	defer body.Close()
 	resp.Body = http.NoBody
 	a.status, a.header = resp.StatusCode, resp.Header
-	a.unread = errUnread // a panic may keep it from being read
+	a.unread = errUnread // stays set if a panic interrupts the reading
 	limit := cl.client.maxResponse
 	if !success(a.status) {
 		limit = min(limit, maxErrorBody)

@@ -31,13 +31,13 @@ type call struct {
 	client    *Client
 	req       *Request
 	transport http.RoundTripper
-	known     bool // transport is net/http's, with nothing in between
+	known     bool // transport is an *http.Transport itself
 	attempts  []*attempt
 
-	// What the retries have used up.
+	// The state of the retries.
 	retries int
 	wait    time.Duration // before the next attempt
-	renewed bool          // the one retry with another token
+	renewed bool          // the one retry with another token has been made
 }
 
 // answer is what a call's decoder reads.
@@ -106,8 +106,8 @@ func encodeBody(r *Request) ([]byte, error) {
 	return body, nil
 }
 
-// exchange makes the attempts. A Never call takes a path of its own that holds
-// no loop: one RoundTrip, no redirect, no retry.
+// exchange makes the attempts. A Never call has a separate path without a loop:
+// one RoundTrip, no redirect, no retry.
 func (cl *call) exchange(ctx context.Context, body []byte) error {
 	target := cl.client.base + cl.req.path
 	if q := encodeQuery(cl.req.Query); q != "" {
@@ -175,7 +175,7 @@ func (cl *call) setHeader(h http.Header, body bool) {
 	}
 }
 
-// last is the last attempt; an empty one before the first.
+// last returns the last attempt, or an empty one before the first.
 func (cl *call) last() *attempt {
 	if len(cl.attempts) == 0 {
 		return &attempt{}
@@ -183,7 +183,7 @@ func (cl *call) last() *attempt {
 	return cl.attempts[len(cl.attempts)-1]
 }
 
-// sent counts the requests that the transport had.
+// sent counts the requests that were passed to the transport.
 func (cl *call) sent() (n int) {
 	for _, a := range cl.attempts {
 		if a.handed {
@@ -193,8 +193,8 @@ func (cl *call) sent() (n int) {
 	return n
 }
 
-// result turns the attempts into success or an *APIError. err is what ended the
-// exchange where the last attempt has no answer to show.
+// result turns the attempts into success or an *APIError. err is the error that
+// ended the exchange, if any.
 func (cl *call) result(err error, decode func(*answer) error) error {
 	a := cl.last()
 	o := outcomeOf(cl.req.expectation(), cl.attempts)
@@ -221,8 +221,8 @@ func (cl *call) result(err error, decode func(*answer) error) error {
 	return e
 }
 
-// nameEnvironment adds the configured URL where it may be the fault: nothing
-// could be reached there, or what answered is not SALTO.
+// nameEnvironment adds the configured URL to the error if that URL may be
+// wrong: the connection failed, or the answer does not look like SALTO's.
 func (cl *call) nameEnvironment(a *attempt, e *APIError, err error) error {
 	noCode := (a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed) && e.Code == "" && e.InnerCode == ""
 	switch {
@@ -258,8 +258,8 @@ func (cl *call) decode(a *attempt, decode func(*answer) error) error {
 	return decode(&answer{a.status, a.header, a.body, cl.sent()})
 }
 
-// explanation returns why an answer is no success, where its status and code do
-// not show it.
+// explanation returns why an answer is not a success, if its status and code do
+// not show the reason.
 func (a *attempt) explanation(want expectation) error {
 	if a.unread != nil || !success(a.status) {
 		return a.unread
@@ -304,13 +304,13 @@ func (cl *call) newError(a *attempt) *APIError {
 	return e
 }
 
-// refuse is the error of a call that never began.
+// refuse returns the error of a call that was not started.
 func (c *Client) refuse(r *Request, err error) *APIError {
 	return &APIError{Method: r.method, Route: r.route, outcome: notSent, cause: err}
 }
 
-// scrub removes the URL that net/http puts around an error, and any secret in
-// its text; what errors.Is finds stays.
+// scrub removes the URL that net/http adds to an error, and any secret in its
+// text. errors.Is and errors.As work as before.
 func (cl *call) scrub(err error) error {
 	for {
 		u, ok := err.(*url.Error) //nolint:errorlint // only the outermost ones, which net/http adds
@@ -326,8 +326,8 @@ func (cl *call) scrub(err error) error {
 	return err
 }
 
-// hide removes the call's secrets from a text. It comes before anything that
-// cuts the text, as half a secret would stay.
+// hide removes the call's secrets from a text. Call it before the text is
+// shortened: it would not find a part of a secret.
 func (cl *call) hide(text string) string {
 	secrets := slices.Clip(cl.req.secrets)
 	for _, a := range cl.attempts {

@@ -15,9 +15,9 @@ import (
 // concurrent use; make one per credential and share it. Every error of a call is
 // an *APIError.
 type Client struct {
-	// Me is the SALTO user whose token the client carries.
+	// Me is the SALTO user whose token the client sends.
 	Me *MeService
-	// Sites are the sites that this user sees.
+	// Sites are the sites that this user can see.
 	Sites *SitesService
 	// IQs are a site's gateways.
 	IQs *IQsService
@@ -60,8 +60,8 @@ type Waiter interface {
 	Wait(ctx context.Context) error
 }
 
-// NewClient makes a client. It makes no call. Its error names every missing or
-// bad field of the config.
+// NewClient returns a client. It sends no request. Its error names every
+// missing or invalid field of the config.
 func NewClient(cfg Config) (*Client, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func NewClient(cfg Config) (*Client, error) {
 }
 
 // Subject returns the OIDC subject of the SALTO user whose token the client
-// carries, or "" if the token source does not know it. It may fetch a token.
+// sends, or "" if the token source does not know it. It may fetch a token.
 func (c *Client) Subject(ctx context.Context) (string, error) {
 	token, err := c.token(ctx)
 	if err != nil {
@@ -109,8 +109,8 @@ func (c *Client) Subject(ctx context.Context) (string, error) {
 }
 
 // Close makes further calls fail with ErrClientClosed, closes idle connections
-// and waits for a token refresh in flight if the token source is a Waiter. Calls
-// in flight are not interrupted. Close may be called again.
+// and waits for a token refresh in flight if the token source is a Waiter.
+// Calls in flight are not interrupted. Close may be called more than once.
 func (c *Client) Close(ctx context.Context) error {
 	c.closed.Store(true)
 	for _, t := range []http.RoundTripper{c.transport, c.commands} {

@@ -14,30 +14,31 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/httptransport"
 )
 
-// Config is what NewClient requires. Environment and Tokens are required; the
-// zero value of every other field is its documented default.
+// Config configures a Client. Environment and Tokens are required; the zero
+// value of every other field is its documented default.
 type Config struct {
 	// Environment names the hosts of one SALTO KS installation. Required.
 	Environment Environment
-	// Tokens gives the access token of one SALTO user. Required.
+	// Tokens supplies the access token of one SALTO user. Required.
 	Tokens TokenSource
 	// HTTPClient supplies the transport, and with its Timeout the default of
-	// AttemptTimeout; its cookies and redirect rules are not used. A transport
-	// that is an *http.Transport is copied for commands, which need a new
-	// connection each. The default is a transport of the client's own.
+	// AttemptTimeout; its cookies and redirect rules are not used. If the
+	// transport is an *http.Transport, commands use a copy of it that opens a
+	// new connection for every request. The default is a transport of the
+	// client's own.
 	HTTPClient *http.Client
 	// Limiter is shared between the clients of one credential. The default is a
 	// limiter of the client's own with the default rates.
 	Limiter *Limiter
-	// Logger gets one line per call: debug level when it succeeded, warn when it
-	// failed. No line holds a URL, a query, a body or a secret. The default logs
-	// nothing.
+	// Logger receives one line per call: debug level when it succeeded, warn
+	// when it failed. No line holds a URL, a query, a body or a secret. The
+	// default logs nothing.
 	Logger *slog.Logger
-	// Now is the clock that dates of SALTO are compared with: entries and
-	// Retry-After. The default is time.Now.
+	// Now is the clock to which times from SALTO are compared: those of entries
+	// and of Retry-After. The default is time.Now.
 	Now func() time.Time
-	// UserAgent is a product such as "myspace/1.2", in printable ASCII. It goes
-	// before the library's own.
+	// UserAgent is a product such as "myspace/1.2", in printable ASCII. It is
+	// sent before the library's own product.
 	UserAgent string
 	// AttemptTimeout limits one attempt, from the moment it has its token to the
 	// end of its answer. The default is 30 seconds.
@@ -45,10 +46,11 @@ type Config struct {
 	// MaxResponse limits the bytes of one answer. The default is 16 MiB.
 	MaxResponse int64
 	// Middleware wraps the transport of every attempt; the first one is the
-	// outermost. Each is applied once for reads and once for commands.
+	// outermost. Each is called for every attempt, and once by NewClient, which
+	// fails if one returns nil.
 	Middleware []Middleware
 	// UnverifiedEndpoints enables Locks.SetSchedule, IQs.SetTree and
-	// Raw().Deactivate, whose form is not verified against SALTO.
+	// Raw().Deactivate, whose wire format is not verified against SALTO.
 	UnverifiedEndpoints bool
 }
 

@@ -15,14 +15,14 @@ import (
 // could be sent. Nothing was sent.
 var ErrSendBy = errors.New("the instant until which this command may be sent has passed: nothing was sent")
 
-// SendDeadline is the instant until which a command may start to be sent. It
-// has passed when the clock reads it or later, or when as much time has elapsed
-// as was left when NewSendDeadline was called, whichever comes first: neither a
-// clock that is set back nor a suspended machine makes a command late. It does
-// not limit how long the answer is waited for.
+// SendDeadline is the instant before which sending a command must start. It has
+// passed when the clock has reached it, or when the time that was left at
+// NewSendDeadline has elapsed, whichever comes first. So no command is sent
+// late, even if the clock is set back or the machine is suspended. It does not
+// limit the wait for the answer.
 //
-// A nil SendDeadline never passes, a zero one has passed. It is safe for concurrent use if its clock
-// is.
+// A nil SendDeadline never passes; a zero one has already passed. It is safe
+// for concurrent use if its clock is.
 type SendDeadline struct {
 	at   time.Time
 	now  func() time.Time
@@ -30,8 +30,9 @@ type SendDeadline struct {
 	left time.Duration // when it was made
 }
 
-// NewSendDeadline returns the deadline at by the clock now; nil means time.Now.
-// Make it before the first wait, such as the one for a one-time code.
+// NewSendDeadline returns a deadline at the instant at, read by the clock now;
+// nil means time.Now. Call it before the first wait, such as the one for a
+// one-time code.
 func NewSendDeadline(at time.Time, now func() time.Time) *SendDeadline {
 	if now == nil {
 		now = time.Now
@@ -41,8 +42,9 @@ func NewSendDeadline(at time.Time, now func() time.Time) *SendDeadline {
 	return d
 }
 
-// Left returns how long a command may still start; it is not positive when the
-// deadline has passed or when the clock is plainly wrong (before 1990).
+// Left returns the time during which a command may still start. It is zero or
+// negative when the deadline has passed or when the clock is not set (before
+// 1990).
 func (d *SendDeadline) Left() time.Duration {
 	if d == nil {
 		return math.MaxInt64
@@ -66,31 +68,32 @@ func (d *SendDeadline) byClock() time.Duration {
 // CommandOption changes one command.
 type CommandOption func(*Request)
 
-// SendBefore lets a command start only before d. A later one is not sent: its
-// error is ErrSendBy, or at once ErrRateLimited where the Limiter could only
-// start it later; NotSent reports true for both.
+// SendBefore sets the send deadline of a command. A command that cannot start
+// before d is not sent: its error is ErrSendBy, or immediately ErrRateLimited
+// if the Limiter would start it only later. NotSent reports true for both.
 func SendBefore(d *SendDeadline) CommandOption { return func(r *Request) { r.Deadline = d } }
 
-// sendGate holds one attempt to its SendDeadline. The attempt's context ends at
-// the deadline, unless the request has its connection by then: from there on
-// only the caller's context counts. A nil gate holds nothing.
+// sendGate enforces the SendDeadline of one attempt. The attempt's context ends
+// at the deadline, unless the request has its connection by then; from that
+// moment only the caller's context counts. A nil gate enforces nothing.
 type sendGate struct {
 	deadline *SendDeadline
 	cancel   context.CancelFunc
 	timer    *time.Timer
-	passed   atomic.Bool // whatever the clock reads since
+	passed   atomic.Bool // stays set, even if the clock is set back
 	phase    atomic.Int32
 }
 
 // The phases of a gate.
 const (
 	gateWaiting = iota
-	gateHanded  // given to a transport that may report its connection, or not
-	gateStarted // the first byte follows
+	gateHanded  // passed to a transport that may or may not report its connection
+	gateStarted // the first byte is written next
 	gateLate    // nothing is sent
 )
 
-// newSendGate returns ctx under d, and a function that ends the gate.
+// newSendGate returns a context that ends at d, the gate, and a function that
+// releases both.
 func newSendGate(ctx context.Context, d *SendDeadline) (context.Context, *sendGate, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	if d == nil {
@@ -115,13 +118,14 @@ func (g *sendGate) end() {
 	}
 }
 
-// late reports that the request did not start in time and never will.
+// late reports that the request did not start in time and will not be sent.
 func (g *sendGate) late() bool { return g != nil && g.phase.Load() == gateLate }
 
-// start is called with the connection, right before the first byte, and with
-// nil before that where the transport may never report a connection. It returns
-// false when it is too late, and has closed the connection then: from here to
-// the first byte net/http does not look at the context.
+// start reports whether the request may still be sent. It is called with the
+// connection right before the first byte. For a transport that may never report
+// a connection it is also called earlier, with nil. If it is too late, start
+// closes the connection and returns false: between this call and the first byte
+// net/http does not check the context.
 func (g *sendGate) start(conn net.Conn) bool {
 	if g == nil {
 		return true

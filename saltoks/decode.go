@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// What is decoded strictly is what a later command could depend on: booleans,
-// ids, objects and lists. One of another kind is an error that names its path,
-// and so is an item that is null and an id that is missing. Everything else is
-// tolerated: unknown fields are skipped; a text, a number or a time of another
-// kind stays zero.
+// Booleans, ids, objects and lists are decoded strictly, because a later
+// command could depend on them. A value of another JSON type, a null item and a
+// missing id are errors that name the path. Everything else is decoded
+// leniently: unknown fields are skipped; a string, a number or a time of
+// another JSON type stays zero.
 
 var (
 	errNotJSON = errors.New("the answer is not JSON")
 	errEmpty   = errors.New("the answer is empty")
 )
 
-// decodeInto decodes one JSON value. Errors never repeat the text.
+// decodeInto decodes one JSON value. Its errors never quote the body.
 func decodeInto(body []byte, out any) error {
 	if len(body) == 0 {
 		return errEmpty
@@ -42,7 +42,7 @@ func decodeInto(body []byte, out any) error {
 	return nil
 }
 
-// decodeOne decodes an object through its wire form.
+// decodeOne decodes an object of the wire type W and converts it with value.
 func decodeOne[W, T any](body []byte, value func(*W) T) (T, error) {
 	var w W
 	var zero T
@@ -135,7 +135,7 @@ func decodeGeneric(body []byte) (v any, err error) {
 	return v, nil
 }
 
-// decodeTolerant leaves a field of another type zero.
+// decodeTolerant leaves a field zero if its JSON type does not match.
 func decodeTolerant(body []byte, out any) error {
 	err := json.Unmarshal(body, out)
 	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok || err == nil {
@@ -144,10 +144,10 @@ func decodeTolerant(body []byte, out any) error {
 	return errors.New("the answer does not decode")
 }
 
-// same is the wire form of types that need none.
+// same is the conversion for a type that is its own wire type.
 func same[T any](t *T) T { return *t }
 
-// text is a string that may come as null or as something else.
+// text is a string; null or any other JSON type leaves it empty.
 type text string
 
 func (t *text) UnmarshalJSON(b []byte) error {
@@ -158,7 +158,7 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// opaque is a string, or any other JSON value kept as its own text.
+// opaque is a string, or the raw JSON of any other value.
 type opaque string
 
 func (o *opaque) UnmarshalJSON(b []byte) error {
@@ -173,7 +173,7 @@ func (o *opaque) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// instant is a moment; without an offset it is read as UTC.
+// instant is a point in time in UTC; a time without an offset is read as UTC.
 type instant struct{ time.Time }
 
 func (t *instant) UnmarshalJSON(b []byte) error {

@@ -1,9 +1,10 @@
 // Package saltoks is a typed client of the SALTO KS Connect API: sites, IQs,
-// locks, users, access groups and SALTO's audit log. Beside it are saltoauth
-// (consent and tokens), saltoremote (IQ activation, one-time codes, commands) and
-// saltostate (what those two store). WIRE.md holds the facts that they rest on.
+// locks, users, access groups and SALTO's audit log. It is used with saltoauth
+// (consent and tokens), saltoremote (IQ activation, one-time codes, commands)
+// and saltostate (the stored state of those two). WIRE.md documents the SALTO
+// behavior that they depend on.
 //
-// # From nothing to an open door
+// # Getting started
 //
 //   - saltoauth turns an admin's consent into a connection whose tokens are
 //     refreshed automatically; a backend client has its password source.
@@ -15,7 +16,7 @@
 //
 // # One call
 //
-// Every call, typed or by [Client.Do], takes the same way:
+// Every call, typed or by [Client.Do], goes through the same steps:
 //
 //	Client.Locks.Get(ctx, site, lock)
 //	  0 check    the arguments; a bad one is an error before anything is sent
@@ -28,15 +29,15 @@
 //	  7 outcome  a function of the attempts: accepted, NotSent, Refused, Unconfirmed
 //	  8 decode   the value, strictly where a later command could depend on it
 //
-// Steps 2 to 6 are one attempt. What an attempt leaves is its status, header,
-// body and error, and what net/http reported of the connection; the outcome is
+// Steps 2 to 6 are one attempt. An attempt records its status, header, body and
+// error, and what net/http reported about the connection. The outcome is
 // computed from these alone.
 //
 // # Lists
 //
-// A list is an iter.Seq2. It makes no request before the range, starts at the
-// first page with every range, and holds two pages at a time. A cursor that does
-// not move ends it with [ErrCursor].
+// A list is an iter.Seq2. It makes no request until it is ranged over, starts
+// at the first page each time, and holds two pages at a time. If the server's
+// cursor does not move, the list ends with [ErrCursor].
 //
 //	for lock, err := range client.Locks.All(ctx, site) {
 //		if err != nil {
@@ -49,16 +50,16 @@
 //
 // Every call's error is an [*APIError]. errors.Is finds the cause (ErrNotFound,
 // ErrOTPBlocked, ErrIQOffline, ErrReauthorize, context.Canceled, …). For a call
-// that changes something, three methods report what became of it: NotSent is
-// proven, Refused is SALTO's answer, everything else is Unconfirmed. No error and
-// no log line holds a secret, a URL's query or a body.
+// that changes something, three methods report the outcome: NotSent (proven),
+// Refused (SALTO answered that nothing was done), and Unconfirmed (everything
+// else). No error and no log line holds a secret, a URL's query or a body.
 //
 // # Replay
 //
-// Each request has a [ReplayClass]. Safe and Idempotent ones are tried up to four
-// times, with jitter, a capped Retry-After and a budget. A Never request, and
-// every command is one, is sent exactly once: no retry, no redirect, a connection
-// of its own.
+// Each request has a [ReplayClass]. Safe and Idempotent requests are tried up
+// to four times, with jitter, a capped Retry-After and a budget. A Never
+// request is sent exactly once: no retry, no redirect, and a new connection.
+// Every command is a Never request.
 //
 // # Concurrency, time and quota
 //

@@ -11,22 +11,23 @@ import (
 // EntriesService reads SALTO's audit log, newest first.
 type EntriesService service
 
-// Entry is one row of SALTO's audit log (WIRE.md 2.7). A remote opening carries
-// the platform user of the token, not the member for whom it was.
+// Entry is one row of SALTO's audit log (WIRE.md 2.7). The entry of a remote
+// opening names the platform user of the token, not the member for whom the
+// door was opened.
 type Entry struct {
 	ID       EntryID       `json:"id"`
 	Category EventCategory `json:"event_category"`
-	// Detail is why a lock rejected someone ("no_access", "suspended", "offline"),
-	// or "start" and "end" of office mode.
+	// Detail is why a lock rejected a user ("no_access", "suspended",
+	// "offline"), or "start" and "end" of office mode.
 	Detail string `json:"event_detail"`
-	// At has whole seconds, by the clock of the lock.
+	// At is the time by the lock's clock, in UTC and whole seconds.
 	At        time.Time `json:"utc_date_time,omitzero"`
 	LocalTime LocalTime `json:"local_date_time,omitzero"`
 	Lock      LockID    `json:"lock_id"`
 	LockName  string    `json:"lock_customer_reference"`
 	LockMAC   string    `json:"lock_mac_address"`
-	// User is empty for an unknown tag, and the id of no user for an unknown PIN:
-	// a lookup may find nothing.
+	// User is empty for an unknown tag. For an unknown PIN it is an id that no
+	// user has, so a lookup may find nothing.
 	User          UserID   `json:"user_id"`
 	FirstName     string   `json:"user_first_name"`
 	LastName      string   `json:"user_last_name"`
@@ -59,8 +60,8 @@ func (w *entryWire) value() Entry {
 	return w.Entry
 }
 
-// All lists the entries of a site, newest first. It goes through everything
-// that SALTO keeps, 90 days by default: stop when you have enough.
+// All lists the entries of a site, newest first. It lists every entry that
+// SALTO keeps, 90 days by default: stop ranging when you have enough.
 func (s *EntriesService) All(ctx context.Context, site SiteID, opts ...ListOption) iter.Seq2[Entry, error] {
 	opts = append([]ListOption{newestFirst}, opts...)
 	return list(ctx, s.c, (*entryWire).value, func(e *Entry) string { return string(e.ID) }, opts,
@@ -69,20 +70,23 @@ func (s *EntriesService) All(ctx context.Context, site SiteID, opts ...ListOptio
 
 func newestFirst(c *listConfig) { c.query.Set("$orderby", "utc_date_time desc") }
 
-// EntryCursor remembers how far Poll has read. It is plain data: store it as
-// JSON. Start with EntryCursor{From: t}; the zero cursor reads all that is kept.
+// EntryCursor records how far Poll has read. It is plain data: store it as
+// JSON. Start with EntryCursor{From: t}; the zero cursor reads every entry that
+// SALTO keeps.
 type EntryCursor struct {
-	// From is where the reading began; Poll returns nothing older.
+	// From is the start of the reading; Poll returns no older entry.
 	From time.Time `json:"from,omitzero"`
-	// At is the time of the newest entry, without those that lie in the future.
+	// At is the time of the newest entry, not counting entries with a time in
+	// the future.
 	At time.Time `json:"at,omitzero"`
-	// Seen are the entries that were returned from within the overlap.
+	// Seen holds the ids of the entries within the overlap that were already
+	// returned.
 	Seen []EntryID `json:"seen,omitempty"`
-	// DeepAt is when the last deep pass was.
+	// DeepAt is the time of the last deep pass.
 	DeepAt time.Time `json:"deep_at,omitzero"`
 }
 
-// DefaultOverlap is how far Poll reads back behind the newest entry it knows.
+// DefaultOverlap is how far Poll reads back before the newest entry it knows.
 const DefaultOverlap = 15 * time.Minute
 
 // PollOption changes one Poll.
@@ -95,10 +99,11 @@ type pollConfig struct {
 	err       error
 }
 
-// Overlap makes Poll read back d behind the newest entry it knows; d must be
-// positive. Rows of an IQ that was offline appear behind newer ones: with a
-// longer overlap, later ones are found, by more requests. When d grows from one
-// Poll to the next, entries may be returned a second time.
+// Overlap makes Poll read back d before the newest entry it knows; d must be
+// positive. Entries of an IQ that was offline appear late, with times before
+// those of entries already read. A longer overlap finds entries that appear
+// later, at the cost of more requests. When d grows from one Poll to the next,
+// entries may be returned a second time.
 func Overlap(d time.Duration) PollOption {
 	return func(c *pollConfig) {
 		if c.overlap = d; d <= 0 {
@@ -107,12 +112,12 @@ func Overlap(d time.Duration) PollOption {
 	}
 }
 
-// DeepEvery makes Poll read everything that SALTO keeps when d has passed since
-// the cursor's last deep pass, at the first Poll too; zero makes every Poll a
-// deep one. A deep pass finds what appeared further behind than the overlap, and
-// the rows of a lock whose clock went back by years. It returns all entries
-// since From again, except those that the cursor remembers: recognize them by
-// their ID.
+// DeepEvery makes Poll do a deep pass when d has passed since the cursor's last
+// one, and at the first Poll; zero makes every Poll a deep pass. A deep pass
+// reads every entry that SALTO keeps. It finds entries that appeared later than
+// the overlap covers, and the entries of a lock whose clock went back by years.
+// It returns all entries since From again, except those in the cursor's Seen:
+// recognize duplicates by their ID.
 func DeepEvery(d time.Duration) PollOption {
 	return func(c *pollConfig) {
 		c.deep, c.deepEvery = true, d
@@ -122,9 +127,9 @@ func DeepEvery(d time.Duration) PollOption {
 	}
 }
 
-// Poll reads what came since the cursor, oldest first, and the cursor for the
-// next time. Each entry is returned once, except after a deep pass. A row that
-// appears further behind newer ones than the overlap is found by a deep pass
+// Poll returns the entries since the cursor, oldest first, and the cursor for
+// the next Poll. Each entry is returned once, except after a deep pass. An
+// entry that appears later than the overlap covers is found by a deep pass
 // only. After an error the old cursor stays valid.
 func (s *EntriesService) Poll(ctx context.Context, site SiteID, since EntryCursor, opts ...PollOption) ([]Entry, EntryCursor, error) {
 	cfg := pollConfig{overlap: DefaultOverlap}
@@ -149,16 +154,16 @@ func (s *EntriesService) Poll(ctx context.Context, site SiteID, since EntryCurso
 	return fresh, next, nil
 }
 
-// poll is one reading of the entries, newest first.
+// poll collects the entries of one Poll, read newest first.
 type poll struct {
 	now     time.Time
 	overlap time.Duration
 	deep    bool
 	from    time.Time // of the cursor
-	stop    time.Time // a normal pass ends at the first entry before
+	stop    time.Time // a normal pass ends at the first entry before this time
 	known   map[EntryID]bool
 	fresh   []Entry
-	window  []Entry // what the next poll may meet again
+	window  []Entry // what the next poll may read again
 	next    EntryCursor
 }
 
@@ -179,14 +184,15 @@ func newPoll(cfg pollConfig, since EntryCursor, now time.Time) *poll {
 
 // add takes the next entry. It returns false when no further one is needed.
 func (p *poll) add(e Entry) bool {
-	timed := !e.At.IsZero() // one whose time does not parse ends nothing
+	timed := !e.At.IsZero() // an entry whose time does not parse does not end the pass
 	if timed && e.At.Before(p.stop) && !p.deep {
 		return false
 	}
 	if timed && e.At.Before(p.from) && !e.wrongClock(p.now) {
 		return true
 	}
-	// A lock whose clock is years ahead must not hide what comes until then.
+	// A lock whose clock is years ahead must not hide later entries of other
+	// locks.
 	if e.At.After(p.next.At) && !e.At.After(p.now.Add(p.overlap)) {
 		p.next.At = e.At
 	}

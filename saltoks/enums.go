@@ -1,7 +1,7 @@
 package saltoks
 
 // Values of SALTO's enumerations are strings: a value that is not listed here
-// survives as it came, so every switch over one needs a default.
+// is kept as it is, so every switch over one needs a default case.
 
 // LockState is the state of a lock. Unlocked, Locked and OfficeMode can be
 // commanded (WIRE.md 2.5).
@@ -34,7 +34,7 @@ const (
 // BatteryLevel is a word, not a number.
 type BatteryLevel string
 
-// Battery levels; critical is assumed.
+// Battery levels; BatteryCritical is assumed, not verified.
 const (
 	BatteryFresh    BatteryLevel = "fresh"
 	BatteryCritical BatteryLevel = "critical"
@@ -50,8 +50,8 @@ const (
 	DetachedPending LinkState = "detached_pending"
 )
 
-// SyncState is that of an IQ's data. Base no decision on it: IQs that work
-// perfectly stay "not_synced".
+// SyncState is the sync state of an IQ's data. Do not base a decision on it:
+// IQs that work perfectly stay "not_synced".
 type SyncState string
 
 // Sync states.
@@ -100,7 +100,7 @@ const (
 // AccessBy is what opened a lock.
 type AccessBy string
 
-// Ways in known so far; "remote" from SALTO's texts only.
+// Values known so far; "remote" is known from SALTO's texts only.
 const (
 	ByTag          AccessBy = "tag"
 	ByPINCode      AccessBy = "pin_code"

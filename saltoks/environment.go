@@ -8,8 +8,9 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
-// Environment names the hosts of one SALTO KS installation. Copy one and change
-// a field if SALTO named another host to you; no other host is tried.
+// Environment names the hosts of one SALTO KS installation. If SALTO gave you
+// another host, copy an Environment and change the field; no other host is
+// tried.
 type Environment struct {
 	// Name is stored in a Connection, so that a token of one environment is never
 	// sent to another.
@@ -23,7 +24,7 @@ type Environment struct {
 }
 
 // Production returns SALTO's European production environment. Its API host is
-// known from integrations (WIRE.md 1.1); set API if SALTO named another to you.
+// known from integrations (WIRE.md 1.1); set API if SALTO gave you another one.
 func Production() Environment {
 	return Environment{
 		Name:   "production",

@@ -14,14 +14,14 @@ import (
 
 // Causes of an *APIError, which errors.Is finds.
 var (
-	// ErrNotFound: what the path names does not exist, or it was given the other
-	// one of a member's two ids.
+	// ErrNotFound: the object that the path names does not exist, or the path
+	// has the wrong one of a member's two ids.
 	ErrNotFound = errors.New("not found")
 	// ErrForbidden: this SALTO user lacks the right on this site.
 	ErrForbidden = errors.New("forbidden: this SALTO user lacks the right: give the user a role on the site that has it")
 	// ErrUnauthorized: SALTO did not accept the access token.
 	ErrUnauthorized = errors.New("unauthorized: SALTO did not accept the access token")
-	// ErrReauthorize: no token can be obtained any more; a person has to consent
+	// ErrReauthorize: no further token can be obtained; a person must consent
 	// again.
 	ErrReauthorize = errors.New("authorization has ended: reconnect with the same SALTO user")
 	// ErrRateLimited: SALTO answered 429, or the limiter cannot start the call
@@ -55,32 +55,32 @@ var (
 	ErrSiteNotReleased = errors.New("site not released yet: its installer has to release it")
 )
 
-// Causes that come before SALTO; nothing was sent.
+// Causes that the client finds before it sends the request.
 var (
 	// ErrClientClosed: the client was closed.
 	ErrClientClosed = errors.New("client closed: make a new one")
 	// ErrUnverified: the call requires Config.UnverifiedEndpoints.
 	ErrUnverified = errors.New("this call is not verified against SALTO: enable it with Config.UnverifiedEndpoints")
-	// ErrCursor: a list's cursor does not move or leaves the API's host.
+	// ErrCursor: a list's cursor does not move or points outside the API.
 	ErrCursor = errors.New("list cannot continue")
 )
 
-// PanicError is a panic in code that the host supplied: a TokenSource, a
-// transport, a middleware, a store. It is contained, so that it fails one call:
-// nothing stays locked, and nothing was sent unless an *APIError around it is
-// Unconfirmed.
+// PanicError reports a panic in code that the host supplied: a TokenSource, a
+// transport, a middleware, a store. The panic is recovered and fails one call
+// only: no mutex stays locked, and nothing was sent unless the *APIError that
+// wraps it is Unconfirmed.
 type PanicError = hostcall.PanicError
 
 // APIError is the error of every call of the client: an answer of SALTO that is
-// no success, or what kept an answer from coming. It holds no secret and no URL
-// query. errors.Is finds the cause and, below it, context.Canceled and the like.
-// A literal APIError is classified by its exported fields; without a status it is
-// unconfirmed.
+// not a success, or the reason why there is no answer. It holds no secret and
+// no URL query. errors.Is finds the cause and the errors that it wraps, such as
+// context.Canceled. A literal APIError is classified by its exported fields;
+// without a status it is unconfirmed.
 type APIError struct {
 	// Status is the HTTP status; 0 without an answer.
 	Status int `json:"status"`
-	// Code is SALTO's ErrorCode ("2202"), InnerCode what a code 3102 names
-	// ("otp_invalid"); both may be empty (WIRE.md 4).
+	// Code is SALTO's ErrorCode ("2202"), InnerCode is the inner code of a code
+	// 3102 ("otp_invalid"); both may be empty (WIRE.md 4).
 	Code      string `json:"code"`
 	InnerCode string `json:"inner_code"`
 	// Message is SALTO's text, shortened, without secrets.
@@ -88,7 +88,7 @@ type APIError struct {
 	// Method and Route are the request's method and path template.
 	Method string `json:"method"`
 	Route  string `json:"route"`
-	// RequestID is SALTO's id of the request; empty if it gave none.
+	// RequestID is SALTO's id of the request; empty if the answer has none.
 	RequestID string `json:"request_id"`
 	// RetryAfter is the wait that SALTO asked for; 0 if it asked for none. In JSON
 	// it is in nanoseconds.
@@ -159,7 +159,8 @@ func (e *APIError) details() (list []string) {
 	return list
 }
 
-// Unwrap returns the error below: a context's, the network's, a token source's.
+// Unwrap returns the underlying error, such as one of a context, the network or
+// a token source.
 func (e *APIError) Unwrap() error { return e.cause }
 
 // Is reports whether target is the cause that SALTO's answer names.
@@ -171,15 +172,16 @@ func (e *APIError) Is(target error) bool {
 	return k != nil && k == target
 }
 
-// NotSent reports that nothing that could change anything was sent: this is
-// proven, not assumed. It is true for every failed read that SALTO did not refuse.
+// NotSent reports that no request that could change anything was sent: this is
+// proven, not assumed. It is true for every failed read that SALTO did not
+// refuse.
 func (e *APIError) NotSent() bool { return e.result() == notSent }
 
 // Refused reports that SALTO answered that nothing was done.
 func (e *APIError) Refused() bool { return e.result() == refused }
 
-// Unconfirmed reports that the request may have been carried out. A program must
-// not send such a request again by itself.
+// Unconfirmed reports that the request may have been carried out. A program
+// must not resend such a request automatically.
 func (e *APIError) Unconfirmed() bool { return e.result() == unconfirmed }
 
 func (e *APIError) result() outcome {
@@ -187,13 +189,13 @@ func (e *APIError) result() outcome {
 		return e.outcome
 	}
 	o := answered(e.Status, answerBody{code: e.Code, inner: e.InnerCode}, expectation{class: Never})
-	if o == accepted { // an error all the same
+	if o == accepted { // it is an error nevertheless
 		return unconfirmed
 	}
 	return o
 }
 
-// kind is the one cause that SALTO's answer names, nil when it names none.
+// kind returns the cause that SALTO's answer names, or nil.
 func (e *APIError) kind() error {
 	switch e.InnerCode {
 	case innerOTPInvalid:
@@ -217,7 +219,7 @@ func (e *APIError) kind() error {
 	message := strings.ToLower(e.Message)
 	switch {
 	case e.Code == codeCommandFailed:
-		return nil // whatever the status: the IQ did not say what it was
+		return nil // at any status: the IQ did not report the cause
 	case e.Code == "2202" && namesOTP(message):
 		return ErrOTPInvalid // a missing code, or a user who was never activated
 	case e.Code == "2202":

@@ -4,8 +4,8 @@ package saltoks
 // strings, do not parse them. Each kind has its own type, so that the two ids of
 // a site member cannot be confused (WIRE.md 2.0).
 
-// SiteID is the UUID of a site, not its printed site UID ("NL…", "DE…"), which no
-// path takes. Sites.Resolve finds the id for a UID.
+// SiteID is the UUID of a site, not its printed site UID ("NL…", "DE…"), which
+// is not valid in a path. Sites.Resolve finds the id for a UID.
 type SiteID string
 
 // IQID is the UUID of an IQ.
@@ -18,8 +18,8 @@ type LockID string
 // of access groups use it.
 type UserID string
 
-// SiteUserID is the id of a person on one site. The methods of Client.Users take
-// it.
+// SiteUserID is the id of a person on one site. The methods of Client.Users
+// require it.
 type SiteUserID string
 
 // RoleID is the UUID of a role.

@@ -59,7 +59,7 @@ func (s *IQsService) Get(ctx context.Context, site SiteID, iq IQID) (IQ, error) 
 	return one(ctx, s.c, newRequest("GET", routeIQ, Safe, string(site), string(iq)), (*iqWire).value)
 }
 
-// Restore takes a reset IQ back into service (see IQ.RestoreRequired). All its
+// Restore puts a reset IQ back into service (see IQ.RestoreRequired). All its
 // users must be activated again. It is one request.
 func (s *IQsService) Restore(ctx context.Context, site SiteID, iq IQID) error {
 	return s.c.run(ctx, command("POST", routeIQ+"/restore", string(site), string(iq)), nil)

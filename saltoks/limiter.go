@@ -12,10 +12,10 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
-// Limiter keeps one credential's calls under a rate, in two lanes so that a
+// Limiter limits the rate of one credential's calls. It has two lanes, so a
 // command never waits behind reads. The quota belongs to the credential: give
-// one Limiter to all clients that share it. It is safe for concurrent use. SALTO
-// publishes no limit; the defaults are chosen here.
+// one Limiter to all clients that share it. It is safe for concurrent use.
+// SALTO publishes no limit; the defaults are this package's choice.
 type Limiter struct {
 	lanes [2]limiterLane
 }
@@ -29,7 +29,7 @@ type LimiterConfig struct {
 	ReadBurst    int     // default 10
 }
 
-// NewLimiter makes a Limiter. Its error names every bad field.
+// NewLimiter returns a Limiter. Its error names every invalid field.
 func NewLimiter(cfg LimiterConfig) (*Limiter, error) {
 	var faults []error
 	for _, f := range []struct {
@@ -81,11 +81,11 @@ type limiterLane struct {
 	rate *rate.Limiter
 
 	mu    sync.Mutex
-	until time.Time // after a 429, nothing starts before
+	until time.Time // after a 429, no call starts before this time
 }
 
-// wait blocks until a call may start. It returns ctx's error, or at once one
-// that wraps ErrRateLimited and context.DeadlineExceeded when the call could
+// wait blocks until a call may start. It returns ctx's error, or immediately
+// one that wraps ErrRateLimited and context.DeadlineExceeded if the call could
 // not start in time.
 func (l *Limiter) wait(ctx context.Context, which lane) error {
 	ln := &l.lanes[which]

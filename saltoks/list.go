@@ -14,7 +14,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
-// ListOption narrows or sizes a list.
+// ListOption filters a list or sets its page size.
 type ListOption func(*listConfig)
 
 type listConfig struct {
@@ -22,8 +22,8 @@ type listConfig struct {
 	faults []error
 }
 
-// PageSize asks for n items per request ($top). Without it SALTO chooses, 20 as
-// far as known.
+// PageSize asks for n items per request ($top). Without it SALTO chooses the
+// size, 20 as far as known.
 func PageSize(n int) ListOption {
 	return func(c *listConfig) {
 		if n <= 0 {
@@ -34,8 +34,8 @@ func PageSize(n int) ListOption {
 	}
 }
 
-// Where asks SALTO for the items that f describes ($filter). A field that SALTO
-// does not know is ErrInvalidRequest.
+// Where lists only the items that match f ($filter). A field that SALTO does
+// not know fails with ErrInvalidRequest.
 func Where(f Filter) ListOption {
 	return func(c *listConfig) {
 		if f.err != nil {
@@ -50,20 +50,20 @@ func Where(f Filter) ListOption {
 	}
 }
 
-// Filter is an OData condition whose values are quoted, so that a value never
-// becomes a part of the condition. The zero Filter is an error in Where.
+// Filter is an OData condition. Values are quoted, so a value cannot change the
+// condition. Where rejects the zero Filter.
 type Filter struct {
 	text string
 	err  error
 }
 
-// Equal holds where field, such as "customer_reference" or "user/email", is
-// exactly value.
+// Equal matches items whose field, such as "customer_reference" or
+// "user/email", is exactly value.
 func Equal(field, value string) Filter {
 	return filter(field, func(f, v string) string { return f + " eq " + v }, value)
 }
 
-// Contains holds where value is a part of field.
+// Contains matches items whose field contains value.
 func Contains(field, value string) Filter {
 	return filter(field, func(f, v string) string { return "contains(" + f + "," + v + ")" }, value)
 }
@@ -87,11 +87,11 @@ func filter(field string, format func(field, value string) string, value string)
 	return Filter{text: format(field, "'"+strings.ReplaceAll(value, "'", "''")+"'")}
 }
 
-// maxEmptyPages limits how many pages in a row may hold no new item: some servers
-// send a few while a cursor moves on.
+// maxEmptyPages limits how many pages in a row may hold no new item: some
+// servers send a few of them while the cursor still moves.
 const maxEmptyPages = 50
 
-// lister is one list: how its first request looks and how its pages decode.
+// lister reads one list.
 type lister[T any] struct {
 	c      *Client
 	first  func() *Request
@@ -99,8 +99,8 @@ type lister[T any] struct {
 	id     func(*T) string
 }
 
-// list returns a lazy list: every range makes its own requests and starts at the
-// first page, and none is endless.
+// list returns a lazy list: every range makes its own requests, starts at the
+// first page, and ends.
 func list[W, T any](
 	ctx context.Context, c *Client, value func(*W) T, id func(*T) string, opts []ListOption, route string, ids ...string,
 ) iter.Seq2[T, error] {
@@ -129,13 +129,13 @@ func listRequest(opts []ListOption, route string, ids ...string) *Request {
 	return r
 }
 
-// walk yields the items page by page and holds two pages at a time. A list by
-// offset repeats items when rows are inserted while it is read: an item of the
-// page before is not yielded again.
+// walk yields the items page by page and holds two pages at a time. A list that
+// pages by offset repeats items when rows are inserted while it is read, so an
+// item of the previous page is not yielded again.
 func (l lister[T]) walk(ctx context.Context, yield func(T, error) bool) {
 	var zero T
 	var guard cursorGuard
-	var before map[string]bool // the ids of the page before
+	var before map[string]bool // the ids of the previous page
 	r := l.first()
 	for {
 		p, err := l.fetch(ctx, r)
@@ -165,8 +165,8 @@ func (l lister[T]) walk(ctx context.Context, yield func(T, error) bool) {
 	}
 }
 
-// without returns the items whose id is not in before, and the ids of all. What
-// has no id is always new.
+// without returns the items whose id is not in before, and the ids of all
+// items. An item without an id is always new.
 func (l lister[T]) without(before map[string]bool, items []T) (fresh []T, ids map[string]bool) {
 	ids = make(map[string]bool, len(items))
 	for i := range items {
@@ -188,7 +188,8 @@ func (l lister[T]) fetch(ctx context.Context, r *Request) (page[T], error) {
 	return p, err
 }
 
-// nextPage is the request for the page after r's, nil when that was the last.
+// nextPage returns the request for the page after r's, or nil if that was the
+// last one.
 func (c *Client) nextPage(r *Request, link, token string) (*Request, error) {
 	next := *r
 	switch {
@@ -208,7 +209,7 @@ func (c *Client) nextPage(r *Request, link, token string) (*Request, error) {
 
 // ownLink returns path and query of a next_page_link, which must stay on the
 // API's host and below its base path: the request carries the token. The link's
-// scheme does not count; SALTO's own library replaces http by https too.
+// scheme may be http: SALTO's own library replaces it with https too.
 func (c *Client) ownLink(link string) (path string, query url.Values, err error) {
 	u, err := url.Parse(link)
 	if err != nil {
@@ -240,9 +241,9 @@ func (r *Request) cursor() string {
 	return r.path + "?" + encodeQuery(r.Query) + "#" + r.continuation
 }
 
-// cursorGuard finds a cursor that goes nowhere, in constant memory: one that
-// repeats an earlier one (Brent's algorithm, so any cycle is found), and one
-// that moves over pages without a new item forever.
+// cursorGuard detects, in constant memory, a list that would not end: its
+// cursor repeats an earlier one (Brent's algorithm, so any cycle is found), or
+// too many pages in a row hold no new item.
 type cursorGuard struct {
 	kept        string
 	steps, most int

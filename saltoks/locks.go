@@ -6,8 +6,8 @@ import (
 	"iter"
 )
 
-// LocksService reads the locks of a site. Commands are in saltoremote and, below
-// it, in Client.Raw.
+// LocksService reads the locks of a site. Commands are in saltoremote and, at a
+// lower level, in Client.Raw.
 type LocksService service
 
 // Lock is one lock (WIRE.md 2.5).
@@ -35,11 +35,12 @@ type Lock struct {
 	Communication string  `json:"communication_type"`
 	Vendor        Vendor  `json:"vendor"`
 	OfflineKeys   int     `json:"offline_access_keys_count"`
-	// OfflineKeysMax is how many keys the lock can store for when it is offline.
+	// OfflineKeysMax is how many keys the lock can store for use while it is
+	// offline.
 	OfflineKeysMax int `json:"offline_access_keys_limit"`
 }
 
-// LockIQ is what a Lock shows of its IQ.
+// LockIQ is the IQ of a Lock, with fewer fields than IQ.
 type LockIQ struct {
 	ID         IQID   `json:"id"`
 	Name       string `json:"customer_reference"`
@@ -83,8 +84,9 @@ func AllowAutomaticStart() ScheduleOption {
 	return func(c *scheduleConfig) { c.autoStart = true }
 }
 
-// SetSchedule writes a lock's easy office mode schedule, at whose end the lock
-// locks by itself. It requires Config.UnverifiedEndpoints. It is one request.
+// SetSchedule writes a lock's easy office mode schedule. At the end of the
+// schedule the lock locks by itself. It requires Config.UnverifiedEndpoints. It
+// is one request.
 func (s *LocksService) SetSchedule(
 	ctx context.Context, site SiteID, lock LockID, schedule LockSchedule, opts ...ScheduleOption,
 ) error {

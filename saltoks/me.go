@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// MeService reads the SALTO user whose token the client carries.
+// MeService reads the SALTO user whose token the client sends.
 type MeService service
 
 // Me is the platform user of the token (WIRE.md 2.1).
@@ -49,7 +49,8 @@ func (w *ownSiteUserWire) ownValue() OwnSiteUser {
 	return OwnSiteUser{w.siteUserWire.value(), w.OwnershipState}
 }
 
-// ActivatedIQ is one IQ at which this user's activation was begun or finished.
+// ActivatedIQ is one IQ at which this user's activation was started or
+// finished.
 type ActivatedIQ struct {
 	IQ IQID `json:"iq_id"`
 	// Activated is false from the first secret or PIN until the PIN is confirmed.
@@ -68,8 +69,8 @@ func (w *activatedIQWire) value() ActivatedIQ {
 	return w.ActivatedIQ
 }
 
-// ActivatedIQs lists this user's activations at the IQs of a site. It leaves out
-// IQs at which none was begun.
+// ActivatedIQs lists this user's activations at the IQs of a site. IQs at which
+// none was started are not listed.
 func (s *MeService) ActivatedIQs(ctx context.Context, site SiteID) iter.Seq2[ActivatedIQ, error] {
 	return list(ctx, s.c, (*activatedIQWire).value, func(a *ActivatedIQ) string { return string(a.IQ) },
 		nil, "/v1.2/me/{site}/activated_iqs", string(site)) // "me/{site}", without "sites"

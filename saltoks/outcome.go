@@ -21,15 +21,15 @@ const (
 type expectation struct {
 	class  ReplayClass
 	method string
-	// command: a 2xx other than 200, 201 and 204 is no success.
+	// command: a 2xx other than 200, 201 and 204 is not a success.
 	command bool
 	// state is the lock state that was commanded, or empty.
 	state LockState
 }
 
-// outcomeOf is the outcome of a call after its attempts, the last one being the
-// one that counts. What an earlier attempt may have done stays possible, unless
-// a later one succeeded.
+// outcomeOf returns the outcome of a call from its attempts. The last attempt
+// decides. But if an earlier one is unconfirmed, so is the call, unless the
+// last one succeeded.
 func outcomeOf(want expectation, attempts []*attempt) outcome {
 	if len(attempts) == 0 {
 		return notSent
@@ -50,7 +50,7 @@ func outcomeOf(want expectation, attempts []*attempt) outcome {
 	}
 }
 
-// outcome is that of one attempt by itself.
+// outcome returns the outcome of one attempt alone.
 func (a *attempt) outcome(want expectation) outcome {
 	switch {
 	case a.status == 0 && a.sent == sentNothing:
@@ -61,14 +61,15 @@ func (a *attempt) outcome(want expectation) outcome {
 	return answered(a.status, a.parsed, want)
 }
 
-// answered is the outcome that SALTO's answer gives. The first line that
-// matches counts; nothing was done only where the answer reports it.
+// answered returns the outcome of one answer from SALTO. The first case that
+// matches decides. The outcome is refused only if the answer reports that
+// nothing was done.
 func answered(status int, b answerBody, want expectation) outcome {
 	switch {
 	case success(status) && b.code != "" && want.state != "" && b.state == want.state:
-		return unconfirmed // it contradicts itself
+		return unconfirmed // the answer contradicts itself
 	case b.code == codeCommandFailed && !slices.Contains(refusingInnerCodes, b.inner):
-		return unconfirmed // the IQ did not say what became of it
+		return unconfirmed // the IQ did not report what happened
 	case b.code == codeCommandFailed:
 		return refused
 	case slices.Contains(refusingStatuses, status):
@@ -116,8 +117,8 @@ var (
 	refusingInnerCodes = []string{innerOTPInvalid, innerOTPBlocked, innerPINNotChanged, innerCommandForbidden}
 )
 
-// refusingCode reports whether SALTO gives a code before any hardware is
-// touched.
+// refusingCode reports whether SALTO returns a code before it sends anything to
+// the hardware.
 func refusingCode(code string) bool {
 	n, err := strconv.Atoi(code)
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 // Activation stores each secret before the next step.
 //
 // Every call is of class Never: exactly one request on the wire over a
-// connection of its own, no retry, no redirect. After an error, NotSent, Refused
-// and Unconfirmed of the *APIError report what became of it; never send again
-// what is unconfirmed.
+// connection of its own, no retry, no redirect. After an error, the methods
+// NotSent, Refused and Unconfirmed of the *APIError report the outcome. Never
+// resend an unconfirmed request.
 type RawService service
 
 // Raw returns the calls that move a lock or cannot be undone.
@@ -49,15 +49,15 @@ func (s *RawService) SetLockState(
 	return s.c.run(ctx, r, nil)
 }
 
-// FirstSecret returns the secret of the token's user at an IQ. SALTO gives it
+// FirstSecret returns the secret of the token's user at an IQ. SALTO returns it
 // only before this user's activation; afterwards the error is
-// ErrIQAlreadyActivated. Store it before anything else: SALTO may not give it
-// again.
+// ErrIQAlreadyActivated. Store the secret before the next step: SALTO may not
+// return it again.
 func (s *RawService) FirstSecret(ctx context.Context, site SiteID, iq IQID) (Secret, error) {
 	return s.secret(ctx, command("GET", routeIQSecret, string(site), string(iq)))
 }
 
-// SecretByOTP returns the secret to a further device of an activated user.
+// SecretByOTP returns the secret of an activated user, for another device.
 // Whether it is the same secret is not known: store it, and verify it with
 // ConfirmPIN.
 func (s *RawService) SecretByOTP(ctx context.Context, site SiteID, iq IQID, otp OTP) (Secret, error) {
@@ -85,7 +85,7 @@ func (s *RawService) secret(ctx context.Context, r *Request) (Secret, error) {
 	return secret, err
 }
 
-// PINChannel is the way an IQ PIN is sent to the person.
+// PINChannel is how an IQ PIN is sent to the person.
 type PINChannel int
 
 // Channels of RequestPIN.
@@ -97,8 +97,8 @@ const (
 )
 
 // RequestPIN makes SALTO send the IQ PIN to the token's user. The IQ must be
-// online. Whether the message arrives is not reported; asking again is allowed.
-// After the activation the error is ErrIQAlreadyActivated.
+// online. SALTO does not report whether the message arrives; RequestPIN may be
+// called again. After the activation the error is ErrIQAlreadyActivated.
 func (s *RawService) RequestPIN(ctx context.Context, site SiteID, iq IQID, by PINChannel) error {
 	r := command("GET", routeIQPIN, string(site), string(iq))
 	switch by {
@@ -125,8 +125,8 @@ func (s *RawService) ConfirmPIN(ctx context.Context, site SiteID, iq IQID, otp O
 }
 
 // Deactivate ends a user's activation at an IQ with a code of the acting user.
-// It requires Config.UnverifiedEndpoints: which id it takes, and where the code
-// goes, is a guess.
+// It requires Config.UnverifiedEndpoints: which kind of id it takes, and where
+// the request holds the code, is a guess.
 func (s *RawService) Deactivate(ctx context.Context, site SiteID, iq IQID, user UserID, otp OTP) error {
 	r := command("DELETE", routeIQPIN+"/{user}", string(site), string(iq), string(user))
 	r.unverified(s.c)

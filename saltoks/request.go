@@ -12,7 +12,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
-// ReplayClass is whether a request may be sent again when its answer was lost.
+// ReplayClass determines whether a request may be sent again when its answer
+// was lost.
 type ReplayClass uint8
 
 const (
@@ -20,7 +21,8 @@ const (
 	// connection, so that net/http cannot repeat it either. It is for commands,
 	// codes, PINs and everything that creates.
 	Never ReplayClass = iota
-	// Idempotent may be sent again: twice has the effect of once.
+	// Idempotent may be sent again: sending it twice has the same effect as
+	// once.
 	Idempotent
 	// Safe changes nothing and may be sent again.
 	Safe
@@ -47,11 +49,11 @@ type Request struct {
 	// "[redacted]": put Reveal's text where the wire requires it, and pass the
 	// text to Hide.
 	Body any
-	// Class is Safe for GET and HEAD and Never for all others unless set. A Never
-	// request waits in the limiter's lane of commands.
+	// Class is Safe for GET and HEAD and Never for all others unless set. A
+	// Never request waits in the limiter's command lane.
 	Class ReplayClass
-	// Deadline is the instant until which the request may start to be sent; nil
-	// for none.
+	// Deadline is the instant before which sending the request must start; nil
+	// means no deadline.
 	Deadline *SendDeadline
 
 	method, route, path string
@@ -60,12 +62,13 @@ type Request struct {
 	continuation        string    // of the page before
 	command             bool      // moves a lock or concerns an IQ
 	state               LockState // that is commanded
-	err                 error     // a fault in building it, which the call returns
+	err                 error     // a fault found while building it, which the call returns
 }
 
 // NewRequest builds a request for a path template such as
 // "/v1.1/sites/{site}/incidents". The values replace the braces in order and
-// are escaped; an empty one, or one with a slash or dots only, is an error.
+// are escaped; it is an error if a value is empty, contains a slash or consists
+// of dots.
 func (c *Client) NewRequest(method, route string, values ...string) (*Request, error) {
 	r := newRequest(method, route, classOf(method), values...)
 	if r.err != nil {
@@ -74,7 +77,8 @@ func (c *Client) NewRequest(method, route string, values ...string) (*Request, e
 	return r, nil
 }
 
-// Hide lists texts that must not appear in an error, whatever SALTO answers.
+// Hide adds texts that are redacted in errors and log lines, whatever SALTO
+// answers.
 func (r *Request) Hide(secrets ...string) {
 	for _, s := range secrets {
 		if s != "" {
@@ -139,7 +143,7 @@ func (r *Request) unverified(c *Client) {
 	}
 }
 
-// command is a request of class Never in the lane of commands.
+// command returns a request of class Never in the command lane.
 func command(method, route string, values ...string) *Request {
 	r := newRequest(method, route, Never, values...)
 	r.lane, r.command = commandLane, true
@@ -213,8 +217,8 @@ func fillRoute(route string, values []string) (string, error) {
 	return path, nil
 }
 
-// pathValue reports whether a server can only read s as one segment of a path,
-// even if it decodes it twice.
+// pathValue reports whether every server reads s as exactly one path segment,
+// even if it decodes s twice.
 func pathValue(s string) bool {
 	if s == "" || strings.Trim(s, ".") == "" || !utf8.ValidString(s) {
 		return false
@@ -227,8 +231,8 @@ func pathValue(s string) bool {
 	return true
 }
 
-// isSiteUID reports whether s has the form of a printed site UID: two letters and
-// digits. No path takes it.
+// isSiteUID reports whether s has the form of a printed site UID: two letters
+// and digits. It is not valid in a path.
 func isSiteUID(s string) bool {
 	if len(s) < 6 || !digits(s[2:]) {
 		return false
@@ -238,7 +242,7 @@ func isSiteUID(s string) bool {
 }
 
 // encodeQuery is url.Values.Encode with the dollar of OData names and %20 for
-// spaces, as SALTO's own callers write them.
+// spaces, as SALTO's own clients write them.
 func encodeQuery(q url.Values) string {
 	if len(q) == 0 {
 		return ""

@@ -21,12 +21,12 @@ const (
 
 	budgetSize   = 100 // of the client
 	budgetRetry  = 5   // what one retry costs
-	budgetRefund = 1   // what one success gives back
+	budgetRefund = 1   // what one success returns
 )
 
-// checkRetry decides after each attempt whether there is another one, and how
-// long the wait before it is. It returns no error: what came back goes to the
-// caller as it is.
+// checkRetry decides after each attempt whether to make another one, and sets
+// the wait before it. It never returns an error, so that the caller gets the
+// last answer or error unchanged.
 func (cl *call) checkRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	if ctx.Err() != nil || cl.retries >= maxRetries {
 		return false, nil
@@ -72,7 +72,7 @@ func (cl *call) again(err error) (bool, time.Duration) {
 	return false, 0
 }
 
-// permanent reports errors that another attempt would not change.
+// permanent reports whether another attempt would fail with the same error.
 func permanent(err error) bool {
 	var cert *tls.CertificateVerificationError
 	return errors.As(err, &cert) || errors.Is(err, errTooLarge)
@@ -84,7 +84,7 @@ func backoff(attempt int) time.Duration {
 	return rand.N(min(d, longestWait))
 }
 
-// retryAfter reads the wait that an answer asks for.
+// retryAfter returns the wait that an answer asks for.
 func (c *Client) retryAfter(h http.Header) (time.Duration, bool) {
 	return retryafter.Parse(h.Get("Retry-After"), c.now())
 }

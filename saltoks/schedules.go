@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// LockSchedule is a lock's easy office mode schedule (WIRE.md 2.5). During it, a
-// user with the right can start office mode at the lock; at its end the lock
-// locks by itself. Times are wall clock in the zone of the IQ.
+// LockSchedule is a lock's easy office mode schedule (WIRE.md 2.5). During the
+// schedule, a user with the right can start office mode at the lock; at its end
+// the lock locks by itself. Times are wall-clock times in the IQ's time zone.
 type LockSchedule struct {
 	// AutoStart unlocks at Start without a person at the lock.
 	AutoStart bool `json:"eom_auto_start"`
@@ -21,7 +21,7 @@ type LockSchedule struct {
 }
 
 // TimeSchedule is when an access group's members may enter (WIRE.md 2.6). Times
-// are wall clock in the zone of the IQ.
+// are wall-clock times in the IQ's time zone.
 type TimeSchedule struct {
 	ID TimeScheduleID `json:"id,omitempty"`
 	Weekdays
@@ -66,7 +66,7 @@ func (t TimeOfDay) String() string {
 	return fmt.Sprintf("%02d:%02d:%02d", t.Hour, t.Minute, t.Second)
 }
 
-// MarshalText returns "HH:MM:SS"; a time that no clock shows is an error.
+// MarshalText returns "HH:MM:SS"; a value out of range is an error.
 func (t TimeOfDay) MarshalText() ([]byte, error) {
 	if t.Hour < 0 || t.Hour > 23 || t.Minute < 0 || t.Minute > 59 || t.Second < 0 || t.Second > 59 {
 		return nil, errors.New("saltoks: a time of day is from 00:00:00 to 23:59:59")
@@ -113,7 +113,7 @@ func (l LocalTime) String() string {
 	return l.wall.Format("2006-01-02T15:04:05")
 }
 
-// MarshalText returns String.
+// MarshalText returns the text of String.
 func (l LocalTime) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // UnmarshalText reads a local date, with or without a time. An offset after it is

@@ -54,8 +54,8 @@ type OTP struct{ shield }
 // NewOTP wraps a code.
 func NewOTP(s string) OTP { return OTP{newShield(s)} }
 
-// shield keeps its text behind a pointer: where fmt reads unexported fields and
-// calls no method, it prints the address.
+// shield keeps its text behind a pointer: for an unexported field, fmt calls no
+// method and prints only the address.
 type shield struct{ text *string }
 
 func newShield(s string) shield {
@@ -65,7 +65,7 @@ func newShield(s string) shield {
 	return shield{&s}
 }
 
-// Reveal returns the text itself. It must not be passed to anything that logs.
+// Reveal returns the text itself. Do not pass the result to anything that logs.
 func (s shield) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -116,17 +116,17 @@ func digits(s string) bool {
 	return true
 }
 
-// IQKey is what the codes of one user at one IQ are computed from. Its fields
-// print as "[redacted]".
+// IQKey holds the values from which the codes of one user at one IQ are
+// computed. Its fields print as "[redacted]".
 type IQKey struct {
 	// Secret is the IQ's secret exactly as SALTO returned it.
 	Secret Secret
-	// PIN is the IQ PIN in force.
+	// PIN is the current IQ PIN.
 	PIN IQPIN
 }
 
-// OTP computes the code for the whole UTC second of at (WIRE.md 3.1). MD5 is
-// SALTO's choice.
+// OTP computes the code for the UTC second of at (WIRE.md 3.1). SALTO requires
+// MD5.
 func (k IQKey) OTP(at time.Time) OTP {
 	text := at.UTC().AppendFormat(make([]byte, 0, 48), "20060102150405")
 	text = append(text, k.Secret.Reveal()...)

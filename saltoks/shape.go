@@ -89,8 +89,8 @@ func isID(t reflect.Type) bool {
 	return t.Kind() == reflect.String && strings.HasSuffix(t.Name(), "ID") && t.PkgPath() != ""
 }
 
-// check returns an error that names the first path at which v cannot be
-// understood. A null is an absent value, except as an item of a list.
+// check returns an error that names the first path at which v does not have the
+// shape. Null means absent, except as an item of a list.
 func (s *shape) check(v any, path string) error {
 	if v == nil || s.kind == kindAny {
 		return nil

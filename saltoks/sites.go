@@ -10,13 +10,14 @@ import (
 	"time"
 )
 
-// SitesService reads the sites that the token's user sees.
+// SitesService reads the sites that the token's user can see.
 type SitesService service
 
 // Site is one site (WIRE.md 2.2).
 type Site struct {
 	ID SiteID `json:"id"`
-	// UID is the printed site UID: a country code and ten digits. No path takes it.
+	// UID is the printed site UID: a country code and ten digits. It is not
+	// valid in a path.
 	UID               string `json:"site_uid"`
 	Name              string `json:"customer_reference"`
 	CountryCode       string `json:"country_code"`
@@ -35,7 +36,7 @@ type Site struct {
 	EntriesKept time.Duration `json:"entries_kept"`
 }
 
-// Person is a platform user as sites show it.
+// Person is a platform user as shown within a site.
 type Person struct {
 	ID                UserID `json:"id"`
 	FirstName         string `json:"first_name"`
@@ -57,7 +58,7 @@ func (w *siteWire) value() Site {
 	return w.Site
 }
 
-// All lists the sites that the token's user sees.
+// All lists the sites that the token's user can see.
 func (s *SitesService) All(ctx context.Context, opts ...ListOption) iter.Seq2[Site, error] {
 	return list(ctx, s.c, (*siteWire).value, func(s *Site) string { return string(s.ID) }, opts, routeSites)
 }
@@ -69,9 +70,9 @@ func (s *SitesService) Get(ctx context.Context, site SiteID) (Site, error) {
 	return one(ctx, s.c, newRequest("GET", "/v1.2/sites/{site}", Safe, string(site)), (*siteWire).value)
 }
 
-// Resolve finds the site whose id, printed site UID or name is text. Ids and UIDs
-// are compared first, without regard to case. No such site is ErrNotFound; two
-// sites of that name are ErrInvalidRequest.
+// Resolve finds the site whose id, printed site UID or name is text. Ids and
+// UIDs are compared first, without regard to case. The error is ErrNotFound if
+// there is no such site, and ErrInvalidRequest if several sites have that name.
 func (s *SitesService) Resolve(ctx context.Context, text string) (Site, error) {
 	var named []Site
 	seen := 0
@@ -119,7 +120,7 @@ type subscriptionWire struct {
 	Features []feature `json:"features"`
 }
 
-// feature is a code, or an object that holds one: its form is not known.
+// feature is a code, or an object that holds one: its wire format is not known.
 type feature string
 
 func (f *feature) UnmarshalJSON(b []byte) error {

@@ -9,7 +9,7 @@ import (
 type Token struct {
 	// Access is the bearer token.
 	Access Secret
-	// Expiry is the instant that the server named; zero if it named none.
+	// Expiry is the expiry that the server returned; zero if it returned none.
 	Expiry time.Time
 	// Subject is the OIDC "sub" of the token's user; empty if the source does not
 	// know it. It is neither a UserID nor a SiteUserID.
@@ -17,23 +17,23 @@ type Token struct {
 }
 
 // TokenSource supplies the client's access token before each attempt. Token
-// returns quickly while the token is fresh, and ends its waits with ctx. An error
-// that wraps ErrReauthorize means that a person has to consent again.
+// returns quickly while the token is fresh, and stops waiting when ctx ends. An
+// error that wraps ErrReauthorize means that a person must consent again.
 // Implementations must be safe for concurrent use.
 type TokenSource interface {
 	Token(ctx context.Context) (Token, error)
 }
 
 // Rejecter is implemented by a TokenSource that can replace a token before it
-// expires. The client calls Reject after SALTO answered 401 to t, so that the
-// next call gets another token. Rejecting a token that is no longer current does
-// nothing.
+// expires. The client calls Reject after SALTO answered 401 to a request with
+// t, so that the next call gets another token. Rejecting a token that is no
+// longer current does nothing.
 type Rejecter interface {
 	Reject(ctx context.Context, t Token) error
 }
 
-// Identity names one SALTO user, whose stored state is found by it. The same
-// subject in two environments is two users.
+// Identity names one SALTO user. It is the key of the user's stored state. The
+// same subject in two environments means two users.
 type Identity struct {
 	// Environment is Environment.Name.
 	Environment string `json:"environment"`

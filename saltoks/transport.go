@@ -8,20 +8,20 @@ import (
 )
 
 // Middleware wraps the transport of an attempt, for tracing and metrics. It is
-// called for every attempt, with a transport that is that attempt's, so state
-// that lives longer belongs outside of it. The returned transport must call next
-// at most once, keep the request's context, and log neither the Authorization
+// called for every attempt, with a transport for that attempt only, so keep
+// longer-lived state outside of it. The returned transport must call next at
+// most once, keep the request's context, and log neither the Authorization
 // header nor the query nor the body.
 type Middleware func(next http.RoundTripper) http.RoundTripper
 
-// transportFunc is a function as an http.RoundTripper.
+// transportFunc adapts a function to http.RoundTripper.
 type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // freshTransport copies t to one that opens a new connection for every request,
-// with HTTP/1.1 only: net/http repeats a request by itself on a connection that
-// was used before, and by the rules of HTTP/2. The cost is one handshake per
+// with HTTP/1.1 only: net/http can repeat a request automatically on a reused
+// connection, and as the rules of HTTP/2 allow. The cost is one handshake per
 // command; TLS sessions are resumed.
 func freshTransport(t *http.Transport) *http.Transport {
 	f := t.Clone()
@@ -40,8 +40,9 @@ func freshTransport(t *http.Transport) *http.Transport {
 	return f
 }
 
-// sameOrigin lets a redirect keep method, scheme, host and port, three times at
-// most; any other 3xx becomes the answer, and so an APIError.
+// sameOrigin follows at most three redirects, which must keep the method,
+// scheme, host and port. Any other 3xx is the final answer and results in an
+// APIError.
 func sameOrigin(r *http.Request, via []*http.Request) error {
 	first := via[0]
 	if len(via) > 3 || r.Method != first.Method || !sameHost(r.URL, first.URL) || r.URL.Scheme != first.URL.Scheme {
@@ -64,9 +65,10 @@ func port(u *url.URL) string {
 	return "443"
 }
 
-// unrepeatable is an empty body that net/http does not know to be empty. Below a
-// transport of another kind, whose connections cannot be chosen, it keeps
-// net/http from repeating a request without a body.
+// unrepeatable is an empty body that net/http does not recognize as empty. It
+// is sent through transports other than *http.Transport, whose connections
+// cannot be controlled: it keeps net/http below them from repeating a request
+// without a body.
 type unrepeatable struct{}
 
 func (unrepeatable) Read([]byte) (int, error) { return 0, io.EOF }

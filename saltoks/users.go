@@ -19,8 +19,8 @@ type SiteUser struct {
 	Alias  string `json:"alias"`
 	// Roles may be empty for up to a minute after the user was created.
 	Roles []Role `json:"roles"`
-	// Subscription is Suspended if no seat was free: SALTO creates the user all the
-	// same, and the user's PIN opens nothing.
+	// Subscription is Suspended if no seat was free: SALTO creates the user
+	// anyway, but the user's PIN opens nothing.
 	Subscription     SubscriptionState `json:"subscription_state"`
 	Blocked          bool              `json:"blocked"`
 	RemoteAccess     bool              `json:"remote_access"`
@@ -29,7 +29,7 @@ type SiteUser struct {
 	OverridePrivacy  bool              `json:"override_privacy_mode"`
 	UsePIN           bool              `json:"use_pin"`
 	TagOwnedByThis   bool              `json:"tag_owned_by_this_site"`
-	// ExpiresAt does not free the seat when it passes; Delete does.
+	// When ExpiresAt passes, the seat is not freed; Delete frees it.
 	ExpiresAt     time.Time `json:"expires_at,omitzero"`
 	DataRemovalAt time.Time `json:"data_removal_expires_at,omitzero"`
 }
@@ -53,7 +53,8 @@ const (
 	routeUser  = routeUsers + "/{user}"
 )
 
-// All lists the members of a site. SALTO knows the filter Equal("user/email", …).
+// All lists the members of a site. SALTO supports the filter
+// Equal("user/email", …).
 func (s *UsersService) All(ctx context.Context, site SiteID, opts ...ListOption) iter.Seq2[SiteUser, error] {
 	return list(ctx, s.c, (*siteUserWire).value, func(u *SiteUser) string { return string(u.ID) }, opts,
 		routeUsers, string(site))
@@ -95,9 +96,9 @@ func (s *UsersService) Create(ctx context.Context, site SiteID, user NewUser) (S
 	return one(ctx, s.c, r, (*siteUserWire).value)
 }
 
-// CreateGuest adds a guest without an e-mail address until an instant. Check the
-// guest's Subscription: on a site without a free seat it is Suspended, without an
-// error. It is one request.
+// CreateGuest adds a guest without an email address, who expires at the given
+// instant. Check the guest's Subscription: on a site without a free seat it is
+// Suspended, without an error. It is one request.
 func (s *UsersService) CreateGuest(ctx context.Context, site SiteID, alias string, expires time.Time) (SiteUser, error) {
 	r := newRequest("POST", "/v1.2/sites/{site}/guests", Never, string(site))
 	if alias == "" || expires.IsZero() {
@@ -144,15 +145,15 @@ func (s *UsersService) SetSubscription(ctx context.Context, site SiteID, user Si
 	return s.c.run(ctx, r, nil)
 }
 
-// Delete removes a member and frees the seat at once. Get finds the member for a
-// few seconds more.
+// Delete removes a member and frees the seat at once. Get may still find the
+// member for a few seconds.
 func (s *UsersService) Delete(ctx context.Context, site SiteID, user SiteUserID) error {
 	return s.c.run(ctx, newRequest("DELETE", routeUser, Idempotent, string(site), string(user)), nil)
 }
 
-// IssuePIN creates a new keypad PIN, which SALTO never shows again; the previous
-// one is void. A zero expires means no expiry. The PIN of a suspended member
-// opens nothing. It is one request.
+// IssuePIN creates a new keypad PIN, which SALTO never shows again; the
+// previous PIN no longer works. A zero expires means no expiry. The PIN of a
+// suspended member opens nothing. It is one request.
 func (s *UsersService) IssuePIN(ctx context.Context, site SiteID, user SiteUserID, expires time.Time) (KeypadPIN, error) {
 	r := newRequest("PUT", routeUser+"/pin", Never, string(site), string(user))
 	body := struct {
@@ -245,5 +246,5 @@ func (s *UsersService) ActivatedIQs(ctx context.Context, site SiteID, user SiteU
 		routeUser+"/activated_iqs", string(site), string(user))
 }
 
-// wholeUTC returns t as instants are written on the wire.
+// wholeUTC returns t in UTC and whole seconds, as times are sent on the wire.
 func wholeUTC(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
