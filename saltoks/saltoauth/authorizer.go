@@ -19,8 +19,8 @@ import (
 )
 
 // Authorizer turns a person's consent at SALTO into a stored Connection: Begin,
-// Complete, then Tokens for a Client. Later Reconnect, Disconnect, Forget. It is
-// safe for concurrent use.
+// Complete, then Tokens for a Client. Reconnect, Disconnect and Forget follow
+// later. It is safe for concurrent use.
 type Authorizer struct {
 	id        *identity
 	state     *saltostate.State
@@ -28,11 +28,11 @@ type Authorizer struct {
 
 	mu sync.Mutex
 	// used holds the hashes of the states of finished logins until they expire,
-	// so that one is accepted once per process; over processes the server accepts
-	// a code once.
+	// so that each login is accepted once per process. Across processes, the
+	// server accepts each code once.
 	used map[[sha256.Size]byte]time.Time
-	// sources are the token sources by connection ID. All clients of a connection
-	// share one, and Disconnect ends it.
+	// sources are the token sources by connection ID. All clients of a
+	// connection share one source, and Disconnect ends it.
 	sources map[string]*connectionTokens
 }
 
@@ -50,16 +50,17 @@ func NewAuthorizer(c Config) (*Authorizer, error) {
 	}, nil
 }
 
-// Format keeps credentials and pending logins out of every print.
+// Format writes the environment's name only: no credentials and no pending
+// logins.
 func (a *Authorizer) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "authorizer of "+a.id.env.Name)
 }
 
 // Complete finishes a consent with the query of the callback and stores the
-// Connection with its tokens. Errors are typed: ErrConsentDenied,
+// Connection with its tokens. Its typed errors are ErrConsentDenied,
 // ErrStateMismatch, ErrLoginExpired, ErrNoOfflineAccess, ErrNoFullAccess,
-// *TokenError, *IdentityError. When it returns an error, nothing is stored, and it
-// has tried to revoke the refresh token that SALTO issued.
+// *TokenError and *IdentityError. When it returns an error, nothing is stored,
+// and it has tried to revoke the refresh token that SALTO issued.
 func (a *Authorizer) Complete(ctx context.Context, l Login, callback url.Values) (Connection, error) {
 	if l.reconnect != "" {
 		return Connection{}, errors.New("saltoks: this login was begun by BeginReconnect: finish it with Reconnect")
@@ -84,8 +85,9 @@ func (a *Authorizer) Complete(ctx context.Context, l Login, callback url.Values)
 	return a.connection(conn, doc), nil
 }
 
-// store writes a new connection. What lists it comes first: a list may name what
-// is not there, never the reverse.
+// store writes a new connection. It is added to the lists first: a list may
+// name a connection that does not exist, but no connection may be missing from
+// them.
 func (a *Authorizer) store(ctx context.Context, conn string, doc *connectionDoc) error {
 	owner := userindex.ID(doc.Environment, doc.Subject)
 	err := a.list(ctx, conn)
@@ -110,7 +112,7 @@ type granted struct {
 	tokens        tokenSet
 }
 
-// grant checks the callback, exchanges the code, and checks what was issued.
+// grant checks the callback, exchanges the code, and checks the tokens.
 func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (granted, error) {
 	if err := ctx.Err(); err != nil {
 		return granted{}, err
@@ -131,7 +133,7 @@ func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (g
 	c, err := a.id.verifyIDToken(ctx, t.idToken, l.nonce, t.set.Access.Secret)
 	g := granted{subject: c.Subject, hint: maskedMail(c.Email), tokens: t.set}
 	switch {
-	case err != nil: // whose tokens these are is not known
+	case err != nil: // the user of these tokens is not known
 		return granted{}, err
 	case !strings.EqualFold(t.kind, "bearer"):
 		a.discard(ctx, g)
@@ -148,10 +150,10 @@ func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (g
 	return g, nil
 }
 
-// discard revokes a consent that is not kept, within ctx and a few seconds; a
-// failure is ignored. It does nothing where the same user is connected here: what
-// else SALTO revokes along with a refresh token is not known, and a connection
-// that works is worth more.
+// discard revokes a consent that is not stored, within ctx and a few seconds; a
+// failure is ignored. It does nothing if the same user has a connection here:
+// it is not known what else SALTO revokes along with a refresh token, and the
+// working connection must not be lost.
 func (a *Authorizer) discard(ctx context.Context, g granted) {
 	owner, err := saltostate.Load(ctx, a.state, userindex.Docs, userindex.ID(a.id.env.Name, g.subject))
 	n := 0
@@ -166,8 +168,8 @@ func (a *Authorizer) discard(ctx context.Context, g granted) {
 	_, _ = a.id.revoke(ctx, g.tokens.Refresh.Secret)
 }
 
-// askHint reads the user's e-mail from SALTO, which an ID token need not hold. A
-// consent does not fail without it.
+// askHint reads the user's email from SALTO, because an ID token may not
+// contain it. A consent does not fail without it.
 func (a *Authorizer) askHint(ctx context.Context, g granted) string {
 	client, err := a.asUser(fixedToken{g.tokens.Access.Secret, g.subject})
 	if err != nil {
@@ -177,7 +179,7 @@ func (a *Authorizer) askHint(ctx context.Context, g granted) string {
 	defer cancel()
 	me, err := client.Me.Get(ctx)
 	if err = errors.Join(err, client.Close(ctx)); err != nil {
-		a.id.log.LogAttrs(ctx, slog.LevelWarn, "the e-mail of the connected user could not be read", slog.String("error", err.Error()))
+		a.id.log.LogAttrs(ctx, slog.LevelWarn, "the email of the connected user could not be read", slog.String("error", err.Error()))
 	}
 	return maskedMail(me.Email)
 }
@@ -210,7 +212,8 @@ func (a *Authorizer) wasUsed(l Login) bool {
 	return used
 }
 
-// useOnce marks l as used and forgets the logins that have expired.
+// useOnce marks l as used and reports whether it was unused. It removes expired
+// logins.
 func (a *Authorizer) useOnce(l Login, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -236,14 +239,15 @@ func hasScope(scopes, want string) bool {
 	return false
 }
 
-// Tokens returns the token source of a connection, for NewClient: the same one at
-// every call. Only the connection's ID is used. Sources of one connection, in any
-// number of processes on one store, refresh one at a time.
+// Tokens returns the token source of a connection, for NewClient. Every call
+// with the same connection returns the same source. Only the connection's ID is
+// used. Sources of one connection, in any number of processes on one store,
+// refresh one at a time.
 //
 // Its Token fails with ErrReauthorize when a person must Reconnect, and with
-// ErrNotConnected after Disconnect: at once in the same process, within 30 seconds
-// in others. A process that cannot read the store hands out its token for 5
-// minutes more. Client.Close waits for a refresh in flight.
+// ErrNotConnected after Disconnect: at once in the same process, within 30
+// seconds in others. A process that cannot read the store returns its token for
+// 5 minutes more. Client.Close waits for a refresh in flight.
 func (a *Authorizer) Tokens(c Connection) saltoks.TokenSource { return a.source(c.ID) }
 
 func (a *Authorizer) source(id string) *connectionTokens {
@@ -257,7 +261,7 @@ func (a *Authorizer) source(id string) *connectionTokens {
 	return s
 }
 
-// known is the source of a connection where this process has one.
+// known returns the source of a connection if this process has one, else nil.
 func (a *Authorizer) known(id string) *connectionTokens {
 	a.mu.Lock()
 	defer a.mu.Unlock()

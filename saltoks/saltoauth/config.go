@@ -16,7 +16,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// Config is what NewAuthorizer requires. Environment, Credentials and State are
+// Config configures an Authorizer. Environment, Credentials and State are
 // required; the zero value of every other field is its documented default.
 type Config struct {
 	// Environment names the hosts of one SALTO KS installation. Required.
@@ -27,19 +27,20 @@ type Config struct {
 	State *saltostate.State
 	// HTTPClient supplies the transport (proxy, TLS roots, a simulator) for the
 	// identity server. Its timeout, redirect rules and cookies are not used: a
-	// token request is one request. The default is a transport of its own.
+	// token request is one request. The default is a separate transport.
 	HTTPClient *http.Client
-	// Logger gets refreshes and failures. No line holds a token, a secret, a code
-	// or a query. The default logs nothing.
+	// Logger receives refreshes and failures. No line holds a token, a secret,
+	// a code or a query. The default logs nothing.
 	Logger *slog.Logger
 	// Now is the clock. The default is time.Now.
 	Now func() time.Time
 	// WarnAfter is the age of a consent from which Connection.Due reports true.
-	// How long SALTO accepts a consent is not published. The default is 75 days.
+	// SALTO does not publish how long it accepts a consent. The default is 75
+	// days.
 	WarnAfter time.Duration
 }
 
-// PasswordConfig is what PasswordSource requires. Environment, Credentials, User
+// PasswordConfig configures a PasswordSource. Environment, Credentials, User
 // and Password are required; the other fields are those of Config.
 type PasswordConfig struct {
 	// Environment names the hosts of one SALTO KS installation. Required.
@@ -63,7 +64,7 @@ type PasswordConfig struct {
 type Credentials struct {
 	// ClientID is the OAuth client id. Required.
 	ClientID string
-	// ClientSecret is empty for a public client, which proves itself by PKCE.
+	// ClientSecret is empty for a public client, which uses PKCE alone.
 	ClientSecret saltoks.Secret
 	// RedirectURL is the registered callback, exactly as registered. It is
 	// required by an Authorizer and not used by PasswordSource.
@@ -76,7 +77,8 @@ type Credentials struct {
 // needed, for example from a secret manager.
 type PasswordFunc func(ctx context.Context) (saltoks.Secret, error)
 
-// FixedPassword is a PasswordFunc for a password that the host holds in memory.
+// FixedPassword returns a PasswordFunc for a password that the host holds in
+// memory.
 func FixedPassword(password saltoks.Secret) PasswordFunc {
 	return func(context.Context) (saltoks.Secret, error) { return password, nil }
 }
@@ -119,7 +121,7 @@ func (c Credentials) check() error {
 	return nil
 }
 
-// checkRedirect allows a query: the callback is registered literally.
+// checkRedirect allows a query, because the callback is registered literally.
 func checkRedirect(raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -130,8 +132,8 @@ func checkRedirect(raw string) error {
 	return err
 }
 
-// configError joins the faults of a config under one prefix; nil where there is
-// none.
+// configError joins the faults of a config under one prefix; it returns nil if
+// there are none.
 func configError(faults []error) error {
 	err := faultlist.Join(faults)
 	if err == nil || strings.HasPrefix(err.Error(), "saltoks: ") {

@@ -13,35 +13,35 @@ import (
 )
 
 // Connection is one SALTO user's consent, as it was when it was read. It holds
-// no secret. Keep its ID beside the tenant it belongs to.
+// no secret. Store its ID with the tenant that it belongs to.
 type Connection struct {
 	// ID is "con-" and 26 letters and digits. It never changes.
 	ID string `json:"id"`
-	// Environment is the Name of the Environment it was made in.
+	// Environment is the Name of the Environment in which it was created.
 	Environment string `json:"environment"`
 	// Subject is the OIDC "sub" of the SALTO user. It is neither a UserID nor a
 	// SiteUserID (WIRE.md 1.2).
 	Subject string `json:"subject"`
-	// UserHint is the user's e-mail, masked ("a***@e***.com"), or "".
+	// UserHint is the user's email, masked ("a***@e***.com"), or "".
 	UserHint string `json:"user_hint,omitempty"`
 	// Site is the linked site, "" until LinkSite.
 	Site saltoks.SiteID `json:"site,omitempty"`
-	// ConnectedAt is when it was made, ConsentedAt when a person last consented
-	// (UTC).
+	// ConnectedAt is when the connection was created, ConsentedAt when a person
+	// last consented (UTC).
 	ConnectedAt time.Time `json:"connected_at,omitzero"`
 	ConsentedAt time.Time `json:"consented_at,omitzero"`
 	// DueAt is when a person should reconnect (UTC): Config.WarnAfter after
 	// ConsentedAt.
 	DueAt time.Time `json:"due_at,omitzero"`
-	// State is what it needs.
+	// State reports whether a person must reconnect.
 	State ConnectionState `json:"state"`
 }
 
-// ConnectionState is what a Connection needs.
+// ConnectionState is the state of a Connection.
 type ConnectionState string
 
 const (
-	// ConnectionActive is connected; tokens are refreshed as needed.
+	// ConnectionActive means connected: tokens are refreshed as needed.
 	ConnectionActive ConnectionState = "connected"
 	// ConnectionReauthorize means that SALTO refused the refresh token: a person
 	// must Reconnect. Links, names and activations are untouched.
@@ -62,21 +62,22 @@ type ConnectionStatus struct {
 	Connection
 	// TokenExpiry is when the stored access token ends (UTC).
 	TokenExpiry time.Time `json:"token_expiry,omitzero"`
-	// FailedRefreshes counts the attempts since the last success, of all processes
-	// that got an answer, or of this one where it got none. Fault describes the
-	// last one, without secrets; RetryAt is when the next may be made (UTC).
+	// FailedRefreshes counts the failed refreshes since the last success: those
+	// of all processes that got an answer, or those of this process that got
+	// none. Fault describes the last failure, without secrets. RetryAt is when
+	// the next refresh may be attempted (UTC).
 	FailedRefreshes int       `json:"failed_refreshes"`
 	Fault           string    `json:"fault,omitempty"`
 	RetryAt         time.Time `json:"retry_at,omitzero"`
-	// InvalidClient: the last one failed with ErrInvalidClient.
+	// InvalidClient: the last refresh failed with ErrInvalidClient.
 	InvalidClient bool `json:"invalid_client,omitempty"`
-	// ReauthorizeSince is when SALTO refused the refresh token; zero where it did
+	// ReauthorizeSince is when SALTO refused the refresh token; zero if it did
 	// not (UTC).
 	ReauthorizeSince time.Time `json:"reauthorize_since,omitzero"`
 }
 
-// Summary describes the connection at that instant in one sentence or two, for a
-// settings page.
+// Summary describes the connection at the instant at, in one or two sentences
+// for a settings page.
 func (s ConnectionStatus) Summary(at time.Time) string {
 	switch {
 	case s.State == ConnectionReauthorize:
@@ -129,7 +130,8 @@ func (a *Authorizer) check(doc *connectionDoc, id string) error {
 	return usableDoc(doc, a.id.env.Name, id)
 }
 
-// Connection reads a connection by its ID; ErrNotConnected when there is none.
+// Connection reads a connection by its ID. The error is ErrNotConnected if
+// there is none.
 func (a *Authorizer) Connection(ctx context.Context, id string) (Connection, error) {
 	doc, err := a.load(ctx, id)
 	if err != nil {
@@ -161,10 +163,10 @@ func (a *Authorizer) Status(ctx context.Context, id string) (ConnectionStatus, e
 	}, nil
 }
 
-// LinkSite sets the site of a connection, after asking SALTO whether the
-// connection's user sees it (ErrSiteNotVisible when not). site may be the printed
-// UID of the site; its id is stored. Linking another site later changes nothing
-// else: activations belong to user and IQ.
+// LinkSite sets the site of a connection. It first asks SALTO whether the
+// connection's user can see the site; if not, the error is ErrSiteNotVisible.
+// site may be the site's printed UID; its id is stored. Linking another site
+// later changes nothing else: an activation belongs to a user and an IQ.
 func (a *Authorizer) LinkSite(ctx context.Context, id string, site saltoks.SiteID) (Connection, error) {
 	doc, err := a.load(ctx, id)
 	if err != nil {
@@ -192,14 +194,15 @@ func (a *Authorizer) LinkSite(ctx context.Context, id string, site saltoks.SiteI
 	return a.connection(id, doc), nil
 }
 
-// asUser makes a client of ts over the transport of the identity requests.
+// asUser returns a client that uses ts and the transport of the identity
+// requests.
 func (a *Authorizer) asUser(ts saltoks.TokenSource) (*saltoks.Client, error) {
 	return saltoks.NewClient(saltoks.Config{Environment: a.id.env, Tokens: ts, HTTPClient: &http.Client{Transport: a.id.transport}})
 }
 
-// seesSite asks SALTO whether the user of ts sees the site, and returns its id.
-// It reads the list: what SALTO answers for a site that the user does not see is
-// not known.
+// seesSite asks SALTO whether the user of ts can see the site, and returns its
+// id. It reads the list of sites, because it is not known what SALTO answers to
+// a request for a site that the user cannot see.
 func (a *Authorizer) seesSite(ctx context.Context, ts saltoks.TokenSource, site saltoks.SiteID) (saltoks.SiteID, error) {
 	client, err := a.asUser(ts)
 	if err != nil {

@@ -12,20 +12,20 @@ import (
 
 var connectionDocs = saltostate.Kind[connectionDoc]{Name: userindex.ConnectionKind, Version: 1}
 
-// connectionDoc is one consent with its tokens. They are one document so that
-// a consent, its tokens and the note of a failed refresh change together.
+// connectionDoc is one consent with its tokens. It is one document, so that the
+// consent, its tokens and the record of a failed refresh change together.
 type connectionDoc struct {
 	Environment string         `json:"environment"`
 	Subject     string         `json:"subject"`
-	Hint        string         `json:"hint,omitempty"` // the user's e-mail, masked
+	Hint        string         `json:"hint,omitempty"` // the user's email, masked
 	Site        saltoks.SiteID `json:"site,omitempty"`
 	ConnectedAt time.Time      `json:"connected_at"`
 	ConsentedAt time.Time      `json:"consented_at"` // the newest consent: ConnectedAt or a Reconnect
 
 	Tokens tokenSet `json:"tokens"`
 
-	// The failed refreshes that the identity server answered. All processes on
-	// this document keep the pause.
+	// The failed refreshes that the identity server answered. All processes
+	// that share this document observe the pause.
 	Attempts    int       `json:"attempts,omitempty"`
 	RetryAt     time.Time `json:"retry_at,omitzero"`
 	Fault       string    `json:"fault,omitempty"`
@@ -56,7 +56,7 @@ type tokenSet struct {
 	Expiry     time.Time           `json:"expiry,omitzero"`
 }
 
-// usableDoc returns why there is no connection to use, nil where there is one.
+// usableDoc returns the reason why doc cannot be used as a connection, or nil.
 func usableDoc(doc *connectionDoc, environment, id string) error {
 	switch {
 	case doc == nil:

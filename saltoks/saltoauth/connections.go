@@ -9,9 +9,10 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// A Store cannot list its keys, so the IDs of all connections are kept in lists,
-// one for each last letter of an ID: a document holds about 1,900 of them. An ID
-// is listed before its connection is stored and removed after it is deleted.
+// A Store cannot list its keys, so the IDs of all connections are kept in
+// lists, one list for each last letter of an ID. A document can hold about
+// 1,900 IDs. An ID is listed before its connection is stored and removed after
+// it is deleted.
 var connectionLists = saltostate.Kind[connectionList]{Name: "connections", Version: 1}
 
 type connectionList struct {
@@ -49,8 +50,9 @@ func (a *Authorizer) unlist(ctx context.Context, id string) error {
 }
 
 // Connections reads all connections of the Authorizer's environment, in no
-// particular order and one at a time. Use it to find those that no tenant knows.
-// It yields an error for a connection that cannot be read and continues.
+// particular order and one at a time. Use it to find connections that no tenant
+// refers to. It yields an error for a connection that cannot be read and
+// continues.
 func (a *Authorizer) Connections(ctx context.Context) iter.Seq2[Connection, error] {
 	return func(yield func(Connection, error) bool) {
 		for _, letter := range listLetters {
@@ -64,7 +66,7 @@ func (a *Authorizer) Connections(ctx context.Context) iter.Seq2[Connection, erro
 			for _, id := range l.IDs {
 				c, err := a.Connection(ctx, id)
 				if errors.Is(err, ErrNotConnected) {
-					continue // listed before it was stored, or deleted meanwhile
+					continue // listed but not stored yet, or deleted in the meantime
 				}
 				if !yield(c, err) {
 					return

@@ -13,8 +13,8 @@ import (
 )
 
 // connectionTokens refreshes the tokens of one connection inside Store.Update,
-// so that over all processes on one store each refresh token is sent once. It is
-// the driver of step and apply.
+// so that each refresh token is sent once across all processes on one store. It
+// is the driver of step and apply.
 type connectionTokens struct {
 	refresher
 	id    *identity
@@ -26,7 +26,7 @@ type connectionTokens struct {
 	unsaved *unsavedSet // tokens that could not be saved; the next flight saves them
 }
 
-// unsavedSet is tokens that only this process has. They are saved unless the
+// unsavedSet holds tokens that only this process has. They are saved unless the
 // document was changed in the meantime.
 type unsavedSet struct {
 	base saltoks.Secret // the refresh token in the stored document
@@ -39,7 +39,7 @@ func newConnectionTokens(id *identity, state *saltostate.State, conn string) *co
 	return c
 }
 
-// fetch reads the document, and refreshes where step says so.
+// fetch reads the document, and refreshes if step decides so.
 func (c *connectionTokens) fetch(ctx context.Context, rejected saltoks.Secret) (held, error) {
 	reading, cancel := context.WithTimeout(ctx, lockLimit)
 	doc, err := saltostate.Load(reading, c.state, connectionDocs, c.conn)
@@ -53,8 +53,8 @@ func (c *connectionTokens) fetch(ctx context.Context, rejected saltoks.Secret) (
 	return c.update(ctx, rejected)
 }
 
-// step is step with what this process knows, and what follows for the token in
-// memory.
+// step calls the function step with the state of this process, and drops the
+// token in memory if it must not be used.
 func (c *connectionTokens) step(doc *connectionDoc, rejected saltoks.Secret) action {
 	s := situation{environment: c.id.env.Name, conn: c.conn, rejected: rejected, pause: c.localPause()}
 	a := step(doc, c.id.now(), s)
@@ -65,8 +65,8 @@ func (c *connectionTokens) step(doc *connectionDoc, rejected saltoks.Secret) act
 	return a
 }
 
-// update refreshes while it holds the document: it looks again, sends the refresh
-// token once, saves, and only then hands out the new token.
+// update refreshes while it holds the document: it reads the document again,
+// sends the refresh token once, saves, and only then returns the new token.
 func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) (held, error) {
 	var out action
 	var unsaved *unsavedSet // what this flight must not lose
@@ -113,8 +113,8 @@ func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) 
 	return out.held, out.err
 }
 
-// outcome is what the callers of a flight get: a token where one serves, else why
-// the refresh failed.
+// outcome returns the result for the callers of a flight: a token if one can be
+// used, else the reason why the refresh failed.
 func (c *connectionTokens) outcome(next *connectionDoc, a answer, rejected saltoks.Secret) action {
 	out := c.step(next, rejected)
 	e, ok := errors.AsType[*IdentityError](out.err)
@@ -130,8 +130,9 @@ func (c *connectionTokens) outcome(next *connectionDoc, a answer, rejected salto
 	return out
 }
 
-// locked is saltostate.Update with limits of its own for the wait and for the
-// save: a long wait must not shorten the exchange, nor a slow exchange the save.
+// locked is saltostate.Update with separate limits for the wait and for the
+// save: a long wait must not shorten the exchange, nor a slow exchange the
+// save.
 func (c *connectionTokens) locked(ctx context.Context, fn func(ctx context.Context, doc *connectionDoc) (*connectionDoc, error)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -163,8 +164,9 @@ func (c *connectionTokens) storeError(what string) error {
 // errAdopted ends an Update without a write.
 var errAdopted = errors.New("saltoks: another process refreshed")
 
-// adopt returns errAdopted and the token of another process where the document was
-// changed although it is locked here: a store that lost its lease.
+// adopt returns errAdopted and the token of another process if the document was
+// changed although it is locked here, which happens when a store loses its
+// lease.
 func (c *connectionTokens) adopt(ctx context.Context, a answer, sent saltoks.Secret) (held, error) {
 	if a.err == nil || a.err.Code != "invalid_grant" {
 		return held{}, nil
@@ -180,7 +182,7 @@ func (c *connectionTokens) adopt(ctx context.Context, a answer, sent saltoks.Sec
 	return held{}, nil
 }
 
-// note keeps the pause of this process, and logs.
+// note records the pause of this process, and logs the result.
 func (c *connectionTokens) note(ctx context.Context, a answer, next connectionDoc) {
 	c.mu.Lock()
 	p := pause{}
@@ -210,8 +212,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// Wait is refresher.Wait, and the last chance to save tokens that could not be
-// saved: without them a person would have to consent again.
+// Wait is refresher.Wait, followed by a last attempt to save tokens that could
+// not be saved: without them a person would have to consent again.
 func (c *connectionTokens) Wait(ctx context.Context) error {
 	if err := c.refresher.Wait(ctx); err != nil {
 		return err
@@ -226,15 +228,15 @@ func (c *connectionTokens) Wait(ctx context.Context) error {
 	return err
 }
 
-// localPause is the pause of this process alone.
+// localPause returns the pause of this process alone.
 func (c *connectionTokens) localPause() pause {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.pause
 }
 
-// newest is the refresh token that was issued last: stored, unless this process
-// could not save one.
+// newest returns the refresh token that was issued last: the stored one, unless
+// this process has a newer one that it could not save.
 func (c *connectionTokens) newest(stored saltoks.Secret) saltoks.Secret {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -250,14 +252,14 @@ func (c *connectionTokens) keepUnsaved(u *unsavedSet) {
 	c.unsaved = u
 }
 
-// takeUnsaved puts tokens that could not be saved into doc, if doc still is what
-// they were refreshed from.
+// takeUnsaved puts tokens that could not be saved into doc, if doc still holds
+// the refresh token that they replaced.
 func (c *connectionTokens) takeUnsaved(doc *connectionDoc) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	u := c.unsaved
 	if u == nil || doc == nil || !doc.Tokens.Refresh.Equal(u.base) {
-		c.unsaved = nil // saved, or overtaken
+		c.unsaved = nil // saved already, or replaced by newer tokens
 		return
 	}
 	doc.Tokens = u.set

@@ -13,7 +13,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// ConsentConfig is what NewConsentHandlers requires. All fields but Failed are
+// ConsentConfig configures ConsentHandlers. All fields except Failed are
 // required.
 type ConsentConfig struct {
 	// Authorizer begins and finishes the consents, and logs those that fail.
@@ -21,26 +21,27 @@ type ConsentConfig struct {
 	// Authorize returns the tenant that the request may connect, or an error (403).
 	// It is called at the start and again at the callback.
 	Authorize func(*http.Request) (tenant string, err error)
-	// ConnectionID returns the ID of the tenant's connection, "" where it has none.
-	// Connect refuses while there is one, Reconnect requires it.
+	// ConnectionID returns the ID of the tenant's connection, or "" if it has
+	// none. Connect fails if there is one, Reconnect requires one.
 	ConnectionID func(ctx context.Context, tenant string) (string, error)
-	// Connected stores the ID of a new Connection beside the tenant, and is called
-	// for a reconnected one. When it fails for a new one, the connection is deleted
-	// again. Two consents of one tenant may finish at once: refuse the second.
+	// Connected stores the ID of a new Connection with the tenant. It is also
+	// called for a reconnected one. If it fails for a new connection, that
+	// connection is deleted again. Two consents of one tenant may finish at the
+	// same time: return an error for the second.
 	Connected func(ctx context.Context, tenant string, c Connection) error
 	// Done is the page to redirect to afterwards: a path on this host.
 	Done string
-	// Failed answers a consent that failed. err holds no secret; what comes from
-	// the store may hold a path. The default writes one sentence, with the status
-	// that the error deserves.
+	// Failed writes the response to a consent that failed. err holds no secret,
+	// but an error of the store may hold a path. The default writes one
+	// sentence with a status that fits the error.
 	Failed func(w http.ResponseWriter, r *http.Request, err error)
 }
 
-// ConsentHandlers are the net/http handlers of a consent. The pending login is in
-// a sealed cookie (name prefix __Host-, Secure, HttpOnly, SameSite=Lax, 10
-// minutes, deleted at the callback), bound to the tenant. Browsers store a cookie
-// with this prefix over https only, and on localhost. They are safe for concurrent
-// use; zero handlers refuse every request.
+// ConsentHandlers are the net/http handlers of a consent. The pending login is
+// in a sealed cookie (name prefix __Host-, Secure, HttpOnly, SameSite=Lax, 10
+// minutes, deleted at the callback), bound to the tenant. Browsers store a
+// cookie with this prefix over https only, and on localhost. They are safe for
+// concurrent use; the zero ConsentHandlers refuse every request.
 type ConsentHandlers struct{ cfg ConsentConfig }
 
 // consentCookie holds the one login that a browser may have pending.
@@ -70,10 +71,11 @@ func localPath(p string) bool {
 	return strings.HasPrefix(p, "/") && !strings.HasPrefix(p, "//") && !strings.ContainsAny(p, "\\\r\n\t")
 }
 
-// Connect starts a consent. Serve it on POST, from the Connect button: a link on
-// another page must not start one, so other methods are answered 405 and requests
-// from another origin 403. A tenant that has a connection is refused with
-// ErrAlreadyConnected (409): another SALTO user would replace one that works.
+// Connect starts a consent. Serve it on POST, from the Connect button: a link
+// on another page must not start one, so other methods are answered 405 and
+// requests from another origin 403. For a tenant that has a connection it fails
+// with ErrAlreadyConnected (409), so that another SALTO user cannot replace a
+// working connection.
 func (h *ConsentHandlers) Connect() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.start(w, r, func(ctx context.Context, tenant string) (Login, error) {
@@ -85,7 +87,8 @@ func (h *ConsentHandlers) Connect() http.Handler {
 	})
 }
 
-// Reconnect starts the renewal of the tenant's connection, like Connect.
+// Reconnect starts a new consent for the tenant's connection. Serve it like
+// Connect.
 func (h *ConsentHandlers) Reconnect() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.start(w, r, func(ctx context.Context, tenant string) (Login, error) {
@@ -98,7 +101,7 @@ func (h *ConsentHandlers) Reconnect() http.Handler {
 	})
 }
 
-// unconnected fails where the tenant has a connection that exists.
+// unconnected fails if the tenant has a connection that exists.
 func (h *ConsentHandlers) unconnected(ctx context.Context, tenant string) error {
 	id, err := h.cfg.ConnectionID(ctx, tenant)
 	if err != nil {
@@ -117,7 +120,8 @@ func (h *ConsentHandlers) unconnected(ctx context.Context, tenant string) error 
 	return ErrAlreadyConnected
 }
 
-// authorize is Authorize of the host. Zero handlers permit nothing.
+// authorize calls the host's Authorize. The zero ConsentHandlers permit
+// nothing.
 func (h *ConsentHandlers) authorize(r *http.Request) (tenant string, err error) {
 	if h.cfg.Authorize == nil {
 		return "", errors.New("saltoks: NewConsentHandlers makes the handlers")
@@ -155,8 +159,8 @@ func (h *ConsentHandlers) start(w http.ResponseWriter, r *http.Request, begin fu
 	http.Redirect(w, r, login.URL(), http.StatusSeeOther)
 }
 
-// Callback finishes what Connect or Reconnect began. Serve it on GET at the
-// registered redirect URL.
+// Callback finishes a consent that Connect or Reconnect started. Serve it on
+// GET at the registered redirect URL.
 func (h *ConsentHandlers) Callback() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		guard(w)
@@ -197,7 +201,7 @@ func (h *ConsentHandlers) finish(r *http.Request, tenant, sealed string) error {
 		return login.failed(ErrLoginExpired)
 	}
 	if err := h.unconnected(ctx, tenant); err != nil {
-		return err // another consent of this tenant was finished meanwhile
+		return err // another consent of this tenant was finished in the meantime
 	}
 	conn, err := h.cfg.Authorizer.Complete(ctx, login, r.URL.Query())
 	if err != nil {
@@ -232,11 +236,11 @@ func (h *ConsentHandlers) finishReconnect(ctx context.Context, tenant string, lo
 	return nil
 }
 
-// undoLimit bounds what is undone after the caller's context may have ended: two
-// documents and one request.
+// undoLimit bounds an undo, which runs even if the caller's context has ended:
+// two documents and one request.
 const undoLimit = exchangeLimit + 2*saltostate.WriteLimit
 
-// hostError is an error of the host's own functions. It is kept for errors.Is and
+// hostError is an error of the host's own functions. errors.Is finds it, but
 // its text is not shown.
 type hostError struct{ err error }
 
@@ -257,8 +261,9 @@ func (h *ConsentHandlers) fail(w http.ResponseWriter, r *http.Request, err error
 	http.Error(w, text, status)
 }
 
-// logged is the text of an error with what hostError hides. What the host's own
-// code returned stays hidden: it may hold anything.
+// logged returns the text of an error for the log. For a hostError it adds a
+// panic or a sealing failure; any other text from the host's code stays hidden,
+// because it may hold a secret.
 func logged(err error) string {
 	text := err.Error()
 	if _, hidden := errors.AsType[hostError](err); !hidden {

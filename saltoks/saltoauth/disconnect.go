@@ -9,32 +9,34 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// Acknowledgement is what a person must have read and agreed to.
+// Acknowledgement is a text that a person must have read and agreed to.
 type Acknowledgement string
 
-// AcknowledgeDisconnect is what Disconnect does. Show it to the person who asks
-// for it, and pass it on.
+// AcknowledgeDisconnect describes what Disconnect does. Show it to the person
+// who wants to disconnect, and pass it to Disconnect.
 const AcknowledgeDisconnect Acknowledgement = "Remote opening stops within 30 seconds for every member, " +
 	"until an administrator connects to SALTO KS again. Doors, names and activations are kept. " +
 	"To renew an expired connection, reconnect instead."
 
 // Disconnected reports what Disconnect did at SALTO.
 type Disconnected struct {
-	// Revoked: the refresh token was revoked there.
+	// Revoked: the refresh token was revoked.
 	Revoked bool `json:"revoked"`
-	// RevokeErr is why not; nil also where discovery names no such endpoint.
+	// RevokeErr is why it was not revoked. It is also nil if discovery names no
+	// revocation endpoint.
 	RevokeErr error `json:"-"`
 }
 
 // Disconnect deletes the connection and its tokens and revokes the refresh
-// token where the identity server offers that. Site links, door names,
-// activations and sealed IQ credentials are kept by SALTO user: the same user may
-// connect again and continue. Without ack being AcknowledgeDisconnect it does
-// nothing and returns ErrNotAcknowledged.
+// token if the identity server supports that. Site links, door names,
+// activations and sealed IQ credentials are kept under the SALTO user: the same
+// user may connect again and continue. If ack is not AcknowledgeDisconnect, it
+// does nothing and returns ErrNotAcknowledged.
 //
-// Token sources of this Authorizer end at once, those of other processes within
-// 30 seconds; one that cannot read the store ends within 5 minutes more. A failed
-// revocation does not keep the connection; it is in the result.
+// Token sources of this Authorizer end immediately, those of other processes
+// within 30 seconds; a source that cannot read the store ends within 5 minutes
+// more. If the revocation fails, the connection is deleted nevertheless, and
+// the result holds the error.
 func (a *Authorizer) Disconnect(ctx context.Context, id string, ack Acknowledgement) (Disconnected, error) {
 	if ack != AcknowledgeDisconnect {
 		return Disconnected{}, fmt.Errorf("%w: Disconnect requires AcknowledgeDisconnect: %s", ErrNotAcknowledged, AcknowledgeDisconnect)

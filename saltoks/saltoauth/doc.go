@@ -3,12 +3,12 @@
 //   - [Authorizer] turns an admin's consent into a [Connection] and later reconnects
 //     or disconnects it; [ConsentHandlers] are ready-made net/http handlers for that.
 //   - [Authorizer.Tokens] is the token source of a connection for
-//     saltoks.NewClient. Over all processes on one store, each refresh token is
+//     saltoks.NewClient. Across all processes on one store, each refresh token is
 //     sent once.
 //   - [PasswordSource] is the token source of a backend client, and [FromOAuth2]
-//     makes one of an oauth2.TokenSource that the host already has.
+//     creates one from an oauth2.TokenSource that the host already has.
 //
 // Errors are typed: [IdentityError] for the identity server, [TokenError] for a
-// signed token, and sentinels for errors.Is. saltoks.ErrReauthorize means that a
-// person has to reconnect.
+// signed token, and sentinels for errors.Is. saltoks.ErrReauthorize means that
+// a person must reconnect.
 package saltoauth

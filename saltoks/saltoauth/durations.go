@@ -40,9 +40,9 @@ const (
 	defaultWarnAfter = 75 * 24 * time.Hour
 )
 
-// retryTime returns when the attempt after failed ones may be made: the pause
-// doubles from backoffFirst to backoffLast, and is longer where the server asked
-// for it, up to backoffLast.
+// retryTime returns when the next attempt may be made after failed attempts in
+// a row. The pause doubles from backoffFirst to backoffLast. It is longer if
+// the server asked for that, up to backoffLast.
 func retryTime(now time.Time, failed int, asked time.Time) time.Time {
 	pause := backoffLast
 	if n := failed - 1; n < 6 {
@@ -54,15 +54,16 @@ func retryTime(now time.Time, failed int, asked time.Time) time.Time {
 	return now.Add(pause)
 }
 
-// reached reports whether limit has come, by the wall clock or by elapsed time. A
-// machine that slept has a wall clock that is ahead of its elapsed time; one whose
-// clock was set back, the reverse.
+// reached reports whether limit is reached, by the wall clock or by elapsed
+// time. On a machine that was suspended, the wall clock is ahead of the elapsed
+// time; after a clock was set back, it is behind.
 func reached(limit, now time.Time) bool {
 	return !now.Before(limit) || !now.Round(0).Before(limit.Round(0))
 }
 
-// elapsed is the time from start to now, by the clock that shows more. A wall clock
-// that was set back counts as well.
+// elapsed returns the time from start to now: the larger of the elapsed time
+// and the wall-clock difference. A wall clock that was set back counts by the
+// same amount.
 func elapsed(start, now time.Time) time.Duration {
 	return max(now.Sub(start), now.Round(0).Sub(start.Round(0)).Abs())
 }

@@ -10,16 +10,18 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/oidc"
 )
 
-// What can fail between "Connect" and a stored Connection, and later. When a
-// consent returns one of these, nothing is stored.
+// Errors of a consent and of a Connection. If a consent fails with one of
+// these, nothing is stored.
 var (
-	// ErrConsentDenied: the person pressed "no", or SALTO refused for them.
+	// ErrConsentDenied: the person pressed "no", or SALTO denied the consent.
 	ErrConsentDenied = errors.New("saltoks: the consent was denied at SALTO: allow full access and offline access")
 	// ErrStateMismatch: the callback does not belong to this login.
 	ErrStateMismatch = errors.New("saltoks: the callback does not belong to this login (state mismatch)")
-	// ErrLoginExpired: more than 10 minutes passed, or the login was used.
+	// ErrLoginExpired: more than 10 minutes have passed, or the login was
+	// already used.
 	ErrLoginExpired = errors.New("saltoks: this login has expired (10 minutes, single use)")
-	// ErrNoOfflineAccess: there is no refresh token, so access would end in an hour.
+	// ErrNoOfflineAccess: SALTO issued no refresh token, so access would end
+	// after an hour.
 	ErrNoOfflineAccess = errors.New("saltoks: SALTO granted no offline access: leave the box \"offline access\" ticked")
 	// ErrNoFullAccess: the token may not call the Connect API.
 	ErrNoFullAccess = errors.New("saltoks: SALTO granted no full access: leave the box \"full access\" ticked")
@@ -27,7 +29,7 @@ var (
 	ErrToken = errors.New("saltoks: a token of the identity server is not valid")
 	// ErrWrongUser: another SALTO user answered a Reconnect; see WrongUserError.
 	ErrWrongUser = errors.New("saltoks: reconnected as another SALTO user")
-	// ErrSiteNotVisible: the SALTO user does not see the site.
+	// ErrSiteNotVisible: the SALTO user cannot see the site.
 	ErrSiteNotVisible = errors.New("saltoks: this SALTO user does not see the site: give the user a role there, or choose another site")
 	// ErrNotConnected: there is no such connection, or it was disconnected.
 	ErrNotConnected = errors.New("saltoks: there is no such connection: connect to SALTO KS first")
@@ -57,8 +59,8 @@ func (e *TokenError) Error() string {
 // Unwrap returns ErrToken.
 func (e *TokenError) Unwrap() error { return ErrToken }
 
-// WrongUserError is ErrWrongUser with what may be shown of the two users: their
-// e-mail addresses, masked ("a***@e***.com"), or "" where SALTO named none.
+// WrongUserError is ErrWrongUser with the email addresses of the two users,
+// masked ("a***@e***.com"), or "" if SALTO returned none.
 type WrongUserError struct{ Want, Got string }
 
 // Error names both users, masked.
@@ -84,10 +86,10 @@ func (e *WrongUserError) Unwrap() error { return ErrWrongUser }
 // kept; nothing in it is secret.
 type IdentityError struct {
 	Op      string    // "discovery", "keys", "consent", "code exchange", "refresh", "password grant", "revocation"
-	URL     string    // the address of the request, without a query; "" where none was made
+	URL     string    // the address of the request, without a query; "" if none was made
 	Status  int       // 0: no answer
-	Code    string    // the OAuth error code, "" where there was none
-	RetryAt time.Time // the next try is made on a call after this instant; zero: on the next call
+	Code    string    // the OAuth error code, "" if there was none
+	RetryAt time.Time // the next attempt is made on a call after this instant; zero: on the next call
 	What    string    // one clause without secrets
 	cause   error     // a context or network error, never one that quotes a body or a query
 }
@@ -115,30 +117,31 @@ func (e *IdentityError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the context or network error behind it, if any.
+// Unwrap returns the underlying context or network error, if any.
 func (e *IdentityError) Unwrap() error { return e.cause }
 
-// Is reports whether target is ErrInvalidClient and the server answered that.
+// Is reports whether target is ErrInvalidClient and the server refused the
+// client.
 func (e *IdentityError) Is(target error) bool {
 	return target == ErrInvalidClient && (e.Code == "invalid_client" || e.Code == "unauthorized_client")
 }
 
-// Temporary reports whether a later attempt may succeed with nothing changed: no
-// answer, 404, 408, 429, 5xx. An outage of SALTO may answer 404 on every path
-// (WIRE.md 1.1).
+// Temporary reports whether a later attempt may succeed without any change:
+// after no answer, 404, 408, 429 or 5xx. An outage of SALTO may answer 404 on
+// every path (WIRE.md 1.1).
 func (e *IdentityError) Temporary() bool {
 	return e.Code == "" && (e.Status == 0 || e.Status == 404 || e.Status == 408 || e.Status == 429 || e.Status >= 500)
 }
 
-// networkError keeps of an error below the identity server only its kind: its
-// text may hold a body, a query or an Authorization header.
+// networkError returns an IdentityError that keeps only the kind of err: the
+// text of err may hold a body, a query or an Authorization header.
 func networkError(op, address string, err error) *IdentityError {
 	e := &IdentityError{Op: op, URL: address}
 	e.What, e.cause = oidc.NetworkCause(err)
 	return e
 }
 
-// asIdentityError is err where it is an IdentityError, else a network error.
+// asIdentityError returns err if it is an IdentityError, else a network error.
 func asIdentityError(op string, err error) *IdentityError {
 	if e, ok := errors.AsType[*IdentityError](err); ok {
 		return e
@@ -150,7 +153,7 @@ func reauthorize(cause error) error {
 	return fmt.Errorf("%w (%w)", saltoks.ErrReauthorize, cause)
 }
 
-// oauthCode lets through what looks like an OAuth error code and nothing else.
+// oauthCode returns s if it looks like an OAuth error code, else "".
 func oauthCode(s string) string {
 	if s == "" || len(s) > 40 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") != "" {
 		return ""
@@ -158,7 +161,7 @@ func oauthCode(s string) string {
 	return s
 }
 
-// typed turns an error of internal/oidc into this package's error for it.
+// typed converts an error of internal/oidc to this package's error type.
 func typed(err error) error {
 	if e, ok := errors.AsType[*oidc.Error](err); ok {
 		return &IdentityError{Op: e.Op, URL: e.URL, Status: e.Status, What: e.What, cause: e.Cause}

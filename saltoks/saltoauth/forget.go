@@ -20,11 +20,11 @@ import (
 type ForgottenIQ struct {
 	Site saltoks.SiteID `json:"site"`
 	IQ   saltoks.IQID   `json:"iq"`
-	Name string         `json:"name,omitempty"` // "" where it was never known
+	Name string         `json:"name,omitempty"` // "" if it was never known
 }
 
-// NeedSupport names the IQs that would need SALTO's support after Forget.
-// Show them to the person who asks for it.
+// NeedSupport returns the IQs that would need SALTO's support after Forget.
+// Show them to the person who wants to forget the user.
 func (a *Authorizer) NeedSupport(ctx context.Context, subject string) ([]ForgottenIQ, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -36,8 +36,8 @@ func (a *Authorizer) NeedSupport(ctx context.Context, subject string) ([]Forgott
 	return a.needSupport(ctx, doc)
 }
 
-// needSupport leaves out the IQs of which nothing is stored: no activation was
-// begun, or it was deactivated.
+// needSupport leaves out the IQs for which nothing is stored: no activation was
+// started, or it was deactivated.
 func (a *Authorizer) needSupport(ctx context.Context, doc *userindex.Doc) ([]ForgottenIQ, error) {
 	var out []ForgottenIQ
 	for _, iq := range doc.IQs {
@@ -55,8 +55,8 @@ func (a *Authorizer) needSupport(ctx context.Context, doc *userindex.Doc) ([]For
 	return out, nil
 }
 
-// connected counts the connections of a user. The index may name one that is
-// not there, where a process or a store failed on the way.
+// connected counts the connections of a user. The index may name a connection
+// that does not exist, if a process or a store failed halfway.
 func (a *Authorizer) connected(ctx context.Context, doc *userindex.Doc) (n int, err error) {
 	for _, id := range doc.Connections {
 		stored, err := a.state.Has(ctx, connectionDocs.Name, id)
@@ -70,17 +70,19 @@ func (a *Authorizer) connected(ctx context.Context, doc *userindex.Doc) (n int, 
 	return n, nil
 }
 
-// Forget deletes activations and sealed IQ credentials of one SALTO user for
-// good. acknowledged is what NeedSupport returned: an IQ missing there, or a
-// connection of that user that still exists, is ErrNotAcknowledged, and nothing is
-// deleted. Where nothing is stored of the user it does nothing.
+// Forget permanently deletes the activations and sealed IQ credentials of one
+// SALTO user. acknowledged is what NeedSupport returned. If an IQ is missing
+// there, or if a connection of that user still exists, the error is
+// ErrNotAcknowledged and nothing is deleted. If nothing is stored for the user,
+// Forget does nothing.
 func (a *Authorizer) Forget(ctx context.Context, subject string, acknowledged []ForgottenIQ) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	owner := userindex.ID(a.id.env.Name, subject)
-	// The whole deletion runs under the owner's document: no new document can
-	// be announced meanwhile, and a crash leaves the names of what is left.
+	// The whole deletion runs while the owner's document is locked: no new
+	// document can be added to it in the meantime, and after a crash it still
+	// names what is left.
 	return saltostate.Update(ctx, a.state, userindex.Docs, owner, func(ctx context.Context, doc *userindex.Doc) (*userindex.Doc, error) {
 		if doc == nil {
 			return nil, nil
@@ -117,8 +119,9 @@ func (a *Authorizer) Forget(ctx context.Context, subject string, acknowledged []
 	})
 }
 
-// Reseal seals everything of one SALTO user (connections, activations, IQ
-// credentials) with the Sealer's current key, so that an older key can be removed.
+// Reseal encrypts all documents of one SALTO user (connections, activations, IQ
+// credentials) again with the Sealer's current key, so that an older key can be
+// removed.
 func (a *Authorizer) Reseal(ctx context.Context, subject string) error {
 	if err := ctx.Err(); err != nil {
 		return err

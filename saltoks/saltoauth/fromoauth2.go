@@ -10,13 +10,15 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// FromOAuth2 makes a TokenSource of an oauth2.TokenSource that the host already
-// has. src is called again when a tenth of the token's lifetime is left, counted
-// from when it was returned, and after a 401. Each caller waits until its own
-// context ends, although src.Token takes none. The token's subject is not known.
+// FromOAuth2 returns a TokenSource that uses an oauth2.TokenSource of the host.
+// src is called again when a tenth of the token's lifetime, counted from when
+// src returned the token, is left, and after a 401. Each caller waits at most
+// until its own context ends, although src.Token takes no context. The token's
+// subject is not known.
 //
-// src must work for several processes by itself: sources of golang.org/x/oauth2
-// that rotate refresh tokens do not. A consent is better kept by an Authorizer.
+// If several processes use the same credentials, src must coordinate them:
+// sources of golang.org/x/oauth2 that rotate refresh tokens do not. For a
+// consent, use an Authorizer instead.
 func FromOAuth2(src oauth2.TokenSource) saltoks.TokenSource {
 	s := &oauth2Tokens{src: src}
 	s.refresher.now = time.Now
@@ -44,7 +46,8 @@ func (s *oauth2Tokens) fetch(context.Context, saltoks.Secret) (held, error) {
 	return newHeld(saltoks.Token{Access: saltoks.NewSecret(t.AccessToken), Expiry: t.Expiry}, now, now), nil
 }
 
-// sourceError keeps what the server answered. The text of err may hold a body.
+// sourceError keeps the server's status and error code. It drops the text of
+// err, which may hold a body.
 func sourceError(err error, now time.Time) error {
 	re, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok {

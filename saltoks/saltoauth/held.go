@@ -6,20 +6,23 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// held is a token in memory, and when it counts as fresh and as usable.
+// held is a token in memory with the instants until which it is fresh and
+// usable.
 type held struct {
 	token     saltoks.Token
 	refreshAt time.Time // zero: never
 	usableTo  time.Time // zero: without a limit
 }
 
-// newHeld derives the instants from the wall-clock times of the token: a tenth of
-// the lifetime is left to refresh, usableMargin is left for a request on its way.
-// Both are at least what whole seconds in a token's "exp" can take away from a
-// short life. A token that names no lifetime is refreshed after assumedLifetime
-// and usable until SALTO rejects it.
+// newHeld derives the instants from the wall-clock times of the token: a tenth
+// of the lifetime is left for the refresh, up to usableMargin for a request in
+// flight. Both margins cover the rounding of a token's "exp" to whole seconds,
+// which matters for a short lifetime. A token without a stated lifetime is
+// refreshed when nine tenths of assumedLifetime have passed, and is usable
+// until SALTO rejects it.
 //
-// The instants are counted from now, so that they carry its elapsed time too.
+// The instants are computed from now, so that they also carry its monotonic
+// reading.
 func newHeld(t saltoks.Token, obtained, now time.Time) held {
 	h := held{token: t}
 	now0, obtained := now.Round(0), obtained.Round(0)

@@ -21,8 +21,8 @@ const (
 	scopeOffline = "offline_access"
 )
 
-// identity speaks to one identity server: discovery, keys, tokens. It is safe
-// for concurrent use.
+// identity is a client of one identity server: discovery, keys, tokens. It is
+// safe for concurrent use.
 type identity struct {
 	env       saltoks.Environment
 	creds     Credentials
@@ -56,8 +56,8 @@ func newIdentity(env saltoks.Environment, creds Credentials, hc *http.Client, lo
 	return id
 }
 
-// oneShot uses each connection for one request: net/http then never replays
-// one, and nothing idles for an hour until the next refresh.
+// oneShot uses each connection for one request: so net/http never replays a
+// request, and no connection stays idle for an hour until the next refresh.
 type oneShot struct{ base http.RoundTripper }
 
 func (o oneShot) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -88,7 +88,7 @@ func (id *identity) verifyAccessToken(ctx context.Context, raw saltoks.Secret) (
 	return c, typed(err)
 }
 
-// loginPage is the address of SALTO's login page for a consent.
+// loginPage returns the URL of SALTO's login page for a consent.
 func (id *identity) loginPage(m *oidc.Metadata, state, nonce, verifier saltoks.Secret) saltoks.Secret {
 	config := oauth2.Config{
 		ClientID:    id.creds.ClientID,

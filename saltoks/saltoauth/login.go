@@ -19,12 +19,13 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// Login is a consent that was begun: the address to redirect the person to, and
-// what proves that the callback belongs to it. Keep it on the server; SealLogin
-// makes text of it for a cookie or a session. It prints without its secrets.
+// Login is a consent that was started: the URL to redirect the person to, and
+// the secrets that prove that the callback belongs to it. Keep it on the
+// server; SealLogin encodes it for a cookie or a session. It prints without its
+// secrets.
 type Login struct {
-	// Expires is when Complete and Reconnect stop accepting it, 10 minutes after
-	// it was begun (UTC).
+	// Expires is when Complete and Reconnect stop accepting it, 10 minutes
+	// after its start (UTC).
 	Expires time.Time
 
 	url                    saltoks.Secret // state and nonce are in its query
@@ -45,11 +46,11 @@ func (l Login) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "login at %s until %s", host, l.Expires.UTC().Format(time.RFC3339))
 }
 
-// LogValue is what Format writes.
+// LogValue returns the text that Format writes.
 func (l Login) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(l)) }
 
-// MarshalText always fails, so that JSON and XML hold no Login: SealLogin is the
-// way to store one.
+// MarshalText always fails, so that JSON and XML never hold a Login. Store one
+// with SealLogin.
 func (l Login) MarshalText() ([]byte, error) { return nil, errLoginEncoding }
 
 // GobEncode always fails, as MarshalText does.
@@ -57,9 +58,9 @@ func (l Login) GobEncode() ([]byte, error) { return nil, errLoginEncoding }
 
 var errLoginEncoding = errors.New("saltoks: a Login holds secrets and is not encoded: store it with SealLogin")
 
-// Begin starts a consent: it reads where SALTO's login page is and makes a
-// state, a nonce and a PKCE verifier (S256). Redirect the person to Login.URL
-// and hand the callback's query to Complete.
+// Begin starts a consent: it reads the URL of SALTO's login page and generates
+// a state, a nonce and a PKCE verifier (S256). Redirect the person to Login.URL
+// and pass the callback's query to Complete.
 func (a *Authorizer) Begin(ctx context.Context) (Login, error) { return a.begin(ctx, "") }
 
 func (a *Authorizer) begin(ctx context.Context, reconnect string) (Login, error) {
@@ -81,7 +82,7 @@ func (a *Authorizer) begin(ctx context.Context, reconnect string) (Login, error)
 	return l, nil
 }
 
-// verb is what the person pressed.
+// verb is the button that the person pressed.
 func (l Login) verb() string {
 	if l.reconnect != "" {
 		return "Reconnect"
@@ -89,10 +90,10 @@ func (l Login) verb() string {
 	return "Connect"
 }
 
-// failed adds to an error what the person should press again.
+// failed adds to an error the button that the person should press again.
 func (l Login) failed(err error) error { return fmt.Errorf("%w; press %s again", err, l.verb()) }
 
-// loginDoc is a stored Login, without its URL, which is used already.
+// loginDoc is a stored Login without its URL, which was already used.
 type loginDoc struct {
 	Expires   time.Time           `json:"expires"`
 	State     storedsecret.Secret `json:"state"`
@@ -101,9 +102,9 @@ type loginDoc struct {
 	Reconnect string              `json:"reconnect,omitempty"`
 }
 
-// SealLogin makes text of l for a cookie or a session, sealed and bound to
-// bind (a tenant, a session id): OpenLogin requires the same. About 500 bytes of
-// letters, digits, '-', '_' and '.'.
+// SealLogin encodes l for a cookie or a session. The text is encrypted and
+// bound to bind (a tenant, a session id): OpenLogin requires the same bind. It
+// has about 500 bytes: letters, digits, '-', '_' and '.'.
 func (a *Authorizer) SealLogin(ctx context.Context, l Login, bind string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -122,10 +123,10 @@ func (a *Authorizer) SealLogin(ctx context.Context, l Login, bind string) (strin
 	return enc.EncodeToString([]byte(sealed.KeyID)) + "." + enc.EncodeToString(sealed.Data), nil
 }
 
-// OpenLogin is the reverse of SealLogin. It fails with ErrStateMismatch for text
-// that was changed, or sealed for another bind or with a key that the Sealer does
-// not have (the log names the cause), and with ErrLoginExpired. The login's URL is
-// not kept.
+// OpenLogin is the reverse of SealLogin. It fails with ErrStateMismatch if the
+// text was changed, or was sealed for another bind or with a key that the
+// Sealer does not have (the log names the cause). It fails with ErrLoginExpired
+// after Expires. The login's URL is not kept.
 func (a *Authorizer) OpenLogin(ctx context.Context, text, bind string) (Login, error) {
 	if err := ctx.Err(); err != nil {
 		return Login{}, err
@@ -139,8 +140,9 @@ func (a *Authorizer) OpenLogin(ctx context.Context, text, bind string) (Login, e
 	}
 	plain, err := a.state.Open(ctx, saltostate.Sealed{KeyID: string(keyID), Data: data}, a.loginAdditional(bind))
 	if err != nil {
-		// err quotes the key ID, which anybody may put into a cookie: it is for the log.
-		a.id.log.LogAttrs(ctx, slog.LevelWarn, "a pending login does not open", slog.String("error", err.Error()))
+		// err quotes the key ID from the cookie, which any client can set: it is
+		// only logged.
+		a.id.log.LogAttrs(ctx, slog.LevelWarn, "a pending login could not be opened", slog.String("error", err.Error()))
 		return Login{}, ErrStateMismatch
 	}
 	var d loginDoc

@@ -12,17 +12,17 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/oidc"
 )
 
-// PasswordSource is the TokenSource of a backend client: the password grant of a
-// dedicated SALTO system user, which SALTO enables per client (WIRE.md 1.2). It
-// stores no password: c.Password is called each time a token ends, and there is no
-// refresh token. The subject is the "sub" of the access token, after its signature
-// was verified.
+// PasswordSource returns the TokenSource of a backend client. It uses the
+// password grant of a dedicated SALTO system user, which SALTO enables per
+// client (WIRE.md 1.2). It stores no password: there is no refresh token, so
+// c.Password is called for each new token. The subject is the "sub" of the
+// access token, whose signature is verified.
 //
-// It makes no request itself. The error names every fault. A failed grant is a
-// temporary *IdentityError and is tried again on a later call, after 5 seconds to 5
-// minutes; a wrong user or password is ErrReauthorize with the same pause, so that
-// a mistyped password does not lock the account. Give the source to one Client, or
-// to several: they share its token.
+// PasswordSource makes no request itself. Its error names every fault. If a
+// grant fails, Token returns an *IdentityError, and a later call tries again
+// after a pause of 5 seconds to 5 minutes. For a wrong user or password, Token
+// returns ErrReauthorize with the same pause, so that a mistyped password does
+// not lock the account. Several clients may share one source and its token.
 func PasswordSource(c PasswordConfig) (saltoks.TokenSource, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ type passwordTokens struct {
 	user     string
 	password PasswordFunc
 
-	mu       sync.Mutex // not held while a request runs
+	mu       sync.Mutex // not locked while a request runs
 	attempts int
 	retryAt  time.Time
 	last     error
@@ -80,7 +80,7 @@ func (p *passwordTokens) fetch(ctx context.Context, rejected saltoks.Secret) (he
 	return held{}, err
 }
 
-// pause answers without a request while one would come too soon.
+// pause returns an error while another request would be too soon.
 func (p *passwordTokens) pause(rejected saltoks.Secret) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,13 +95,15 @@ func (p *passwordTokens) pause(rejected saltoks.Secret) error {
 }
 
 func (p *passwordTokens) grant(ctx context.Context) (held, error) {
-	// Discovery first: the password is not fetched for a server that does not answer.
+	// Discovery comes first: if the server does not answer, the password is not
+	// fetched.
 	if _, err := p.id.metadata(ctx); err != nil {
 		return held{}, err
 	}
 	password, err := p.password(ctx)
 	if err != nil {
-		// The host's own error may quote anything: keep what errors.Is finds.
+		// The text of the host's error may hold a secret: keep only what errors.Is
+		// finds.
 		_, cause := oidc.NetworkCause(err)
 		return held{}, &IdentityError{Op: "password grant", What: "the PasswordFunc gave no password", cause: cause}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// BeginReconnect starts a new consent for an existing connection, whatever its
-// state. Finish it with Reconnect.
+// BeginReconnect starts a new consent for an existing connection in any state.
+// Finish it with Reconnect.
 func (a *Authorizer) BeginReconnect(ctx context.Context, id string) (Login, error) {
 	if _, err := a.load(ctx, id); err != nil {
 		return Login{}, err
@@ -20,12 +20,13 @@ func (a *Authorizer) BeginReconnect(ctx context.Context, id string) (Login, erro
 	return a.begin(ctx, id)
 }
 
-// Reconnect finishes what BeginReconnect began: it replaces the tokens of the
-// connection and changes nothing else. The consent must come from the same
-// SALTO user by OIDC subject (*WrongUserError) who must still see the linked
-// site (ErrSiteNotVisible); both are checked before the old tokens are replaced.
-// On any error the connection is as it was, and a refresh token of another user
-// is revoked where SALTO permits it.
+// Reconnect finishes the consent that BeginReconnect started: it replaces the
+// tokens of the connection and changes nothing else. The consent must come from
+// the same SALTO user, compared by OIDC subject (else *WrongUserError), and
+// that user must still see the linked site (else ErrSiteNotVisible). Both are
+// checked before the old tokens are replaced. On any error the connection stays
+// as it was, and a refresh token of another user is revoked if SALTO permits
+// it.
 func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values) (Connection, error) {
 	if l.reconnect == "" {
 		return Connection{}, errors.New("saltoks: this login was begun by Begin: finish it with Complete")
@@ -74,7 +75,8 @@ func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values
 	return a.connection(id, after), nil
 }
 
-// fixedToken is the token of a consent that is not stored yet.
+// fixedToken is a TokenSource for the token of a consent that is not stored
+// yet.
 type fixedToken struct {
 	access  saltoks.Secret
 	subject string

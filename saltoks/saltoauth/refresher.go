@@ -12,34 +12,35 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// refresher is the in-memory half of every TokenSource here: one current token,
-// and at most one flight that fetches the next one.
+// refresher is the in-memory part of every TokenSource in this package: one
+// current token, and at most one flight, which fetches the next token.
 //
-// With a tenth of the lifetime left one caller starts the flight. The others use
-// the token, which is still valid, and so does that caller when the flight takes
-// longer than refreshPatience or fails. Without a valid token callers wait, each
-// until its own context ends, and share one result.
+// When a tenth of the lifetime is left, one caller starts the flight. The
+// others use the token, which is still valid. The caller that started the
+// flight also uses it, if the flight takes longer than refreshPatience or
+// fails. Without a valid token all callers wait, each until its own context
+// ends, and share one result.
 //
-// A source with recheck starts a flight also when its token was not confirmed for
-// that long, and every caller waits up to recheckLimit for fetch to call confirm.
-// When it does not, the token serves for recheckGrace more.
+// A source with recheck also starts a flight when its token was not confirmed
+// for that long, and every caller waits up to recheckLimit until fetch calls
+// confirm. If fetch does not, the token can be used for recheckGrace more.
 type refresher struct {
 	now func() time.Time
-	// fetch returns a token other than rejected (zero: nothing was rejected) that
-	// is fresh, from wherever it is kept. It is detached from the caller's
-	// cancellation and must limit itself. It calls drop where the token in memory
-	// must not be used any more.
+	// fetch returns a fresh token other than rejected (zero: no token was
+	// rejected). It is detached from the caller's cancellation and must set its
+	// own time limits. It calls drop if the token in memory must not be used
+	// anymore.
 	fetch   func(ctx context.Context, rejected saltoks.Secret) (held, error)
 	recheck time.Duration // 0: never
 
 	mu       sync.Mutex
 	cur      held
 	rejected bool      // SALTO answered 401 to cur
-	dropped  bool      // cur must not be used any more
-	quiet    time.Time // after a failed flight: no other while cur is valid
+	dropped  bool      // cur must not be used anymore
+	quiet    time.Time // after a failed flight: no other before this time while cur is valid
 	flight   *flight
 	checked  time.Time // when cur was last confirmed, or could not be
-	failing  time.Time // since when cur cannot be confirmed; zero: it was
+	failing  time.Time // since when cur cannot be confirmed; zero: it was confirmed
 }
 
 var (
@@ -86,14 +87,14 @@ func (r *refresher) Token(ctx context.Context) (saltoks.Token, error) {
 
 // wait is what a caller waits for.
 type wait struct {
-	flight    *flight // nil: for nothing
+	flight    *flight // nil: there is no need to wait
 	own       *flight // the flight that this caller started
 	confirmed chan struct{}
 	patience  time.Duration // 0: without a limit
 }
 
-// join returns the current token where it serves at once, else what to wait for.
-// own is the flight that this caller started before.
+// join returns the current token if it can be used immediately, else what to
+// wait for. own is the flight that this caller started before.
 func (r *refresher) join(ctx context.Context, own *flight) (saltoks.Token, wait) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -116,13 +117,14 @@ func (r *refresher) join(ctx context.Context, own *flight) (saltoks.Token, wait)
 	return saltoks.Token{}, w
 }
 
-// serves reports whether the token in memory may be given out.
+// serves reports whether the token in memory may be returned.
 func (r *refresher) serves(now time.Time) bool {
 	over := !r.failing.IsZero() && elapsed(r.failing, now) >= recheckGrace
 	return !r.rejected && !r.dropped && r.cur.usable(now) && !(r.recheck > 0 && over)
 }
 
-// landed is what a flight brought, or the token in memory where that serves.
+// landed returns the result of a flight, or the token in memory if the flight
+// failed and that token can be used.
 func (r *refresher) landed(f *flight) (saltoks.Token, error) {
 	if f.err == nil {
 		return f.got.token, nil
@@ -135,7 +137,7 @@ func (r *refresher) landed(f *flight) (saltoks.Token, error) {
 	return saltoks.Token{}, f.err
 }
 
-// confirm notes that the token in memory was compared with what is stored.
+// confirm records that the token in memory was compared with the stored one.
 func (r *refresher) confirm() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -149,7 +151,7 @@ func (r *refresher) confirm() {
 	}
 }
 
-// unconfirmed notes that it could not be.
+// unconfirmed records that the token in memory could not be compared.
 func (r *refresher) unconfirmed() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -163,8 +165,9 @@ func (r *refresher) fail(now time.Time) {
 	}
 }
 
-// launch starts the one goroutine that may outlive its caller: a deadline that
-// cuts a refresh after the server rotated would lose the only valid token.
+// launch starts the only goroutine that may outlive its caller: if a deadline
+// interrupted a refresh after the server rotated the refresh token, the only
+// valid one would be lost.
 func (r *refresher) launch(ctx context.Context) *flight {
 	f := &flight{confirmed: make(chan struct{}), done: make(chan struct{})}
 	r.flight = f
@@ -174,7 +177,7 @@ func (r *refresher) launch(ctx context.Context) *flight {
 	}
 	ctx = context.WithoutCancel(ctx)
 	go func() {
-		f.err = errNoFlight // should the host's code end this goroutine
+		f.err = errNoFlight // in case the host's code ends this goroutine
 		defer r.land(f)
 		f.err = hostcall.Contain("a Store, a Sealer or a transport", func() (err error) {
 			f.got, err = r.fetch(ctx, rejected)
@@ -186,13 +189,13 @@ func (r *refresher) launch(ctx context.Context) *flight {
 
 var errNoFlight = errors.New("saltoks: the token refresh was interrupted by code of the host: try again")
 
-// land keeps what a flight brought, and wakes those who wait for it.
+// land stores the result of a flight, and wakes the callers that wait for it.
 func (r *refresher) land(f *flight) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer close(f.done)
 	if r.flight != f {
-		f.got, f.err = held{}, ErrNotConnected // end was called meanwhile
+		f.got, f.err = held{}, ErrNotConnected // end was called in the meantime
 		return
 	}
 	now := r.now()
@@ -212,21 +215,22 @@ func (r *refresher) land(f *flight) {
 	}
 }
 
-// drop makes the next Token fetch one, whatever is in memory.
+// drop makes the next Token call fetch a token, even if one is in memory.
 func (r *refresher) drop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.dropped = true
 }
 
-// end is drop, and a flight that is under way brings nothing.
+// end does what drop does, and discards the result of a flight in progress.
 func (r *refresher) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.dropped, r.flight = true, nil
 }
 
-// Reject makes the next Token fetch another one, if t is still the current.
+// Reject makes the next Token call fetch another token, if t is still the
+// current one.
 func (r *refresher) Reject(_ context.Context, t saltoks.Token) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -253,5 +257,6 @@ func (r *refresher) Wait(ctx context.Context) error {
 	}
 }
 
-// Format keeps tokens, and fields that change meanwhile, out of every print.
+// Format keeps tokens out of the output, and does not read fields that change
+// concurrently.
 func (r *refresher) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "token source") }

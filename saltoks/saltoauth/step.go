@@ -12,7 +12,7 @@ import (
 //	step(document, now, situation) -> action      what to do with what is stored
 //	apply(document, answer)        -> document    what to store of an answer
 
-// situation is what a process knows beside the document.
+// situation is what a process knows in addition to the document.
 type situation struct {
 	environment string         // the Authorizer's
 	conn        string         // the connection's ID
@@ -29,14 +29,15 @@ type pause struct {
 	fault  string
 }
 
-// action is what step decides: to hand out a token, to refresh, or to fail.
+// action is what step decides: to return a token, to refresh, or to fail.
 type action struct {
 	refresh bool
 	held    held
 	err     error
 }
 
-// step is what to do with a document (nil: there is none) at an instant.
+// step returns what to do with a document (nil: there is none) at the instant
+// now.
 func step(doc *connectionDoc, now time.Time, s situation) action {
 	if err := usableDoc(doc, s.environment, s.conn); err != nil {
 		return action{err: err}
@@ -46,7 +47,7 @@ func step(doc *connectionDoc, now time.Time, s situation) action {
 	usable := !rejected && h.usable(now)
 	switch p, paused := doc.pause().or(s.pause, now); {
 	case usable && !doc.ReauthorizeAt.IsZero():
-		h.refreshAt = h.usableTo // no refresh can succeed, and the access token is valid still
+		h.refreshAt = h.usableTo // no refresh can succeed, but the access token is still valid
 		return action{held: h}
 	case !doc.ReauthorizeAt.IsZero():
 		return action{err: saltoks.ErrReauthorize}
@@ -64,17 +65,17 @@ func step(doc *connectionDoc, now time.Time, s situation) action {
 	return action{refresh: true}
 }
 
-// answer is what came of one refresh.
+// answer is the result of one refresh.
 type answer struct {
 	at      time.Time
 	set     tokenSet       // what the answer holds; its fields may be missing
 	subject string         // of the ID token, if there is one
-	err     *IdentityError // nil where set has an access token
+	err     *IdentityError // nil if set has an access token
 }
 
-// apply is the document after an answer. A new refresh token is kept whatever else
-// the answer holds: the one that was sent is spent. Only what was issued to
-// another user is not.
+// apply returns the document after an answer. A new refresh token is kept,
+// whatever else the answer holds, because the one that was sent is used up.
+// Tokens that were issued to another user are not kept.
 func apply(doc connectionDoc, a answer) connectionDoc {
 	if a.otherUser(doc) {
 		a = answer{at: a.at, err: &IdentityError{Op: "refresh", Status: 200, What: "the answer belongs to another SALTO user"}}
@@ -94,7 +95,8 @@ func apply(doc connectionDoc, a answer) connectionDoc {
 		doc.RetryAt = retryTime(a.at, doc.Attempts, a.err.RetryAt).UTC()
 		doc.Fault, doc.FaultStatus, doc.FaultCode = a.err.Op+": "+a.err.What, a.err.Status, a.err.Code
 	}
-	// Without an answer nothing is stored: this process alone may have no route.
+	// Without an answer nothing is stored: perhaps only this process cannot
+	// reach the server.
 	return doc
 }
 
@@ -102,8 +104,8 @@ func (a answer) otherUser(doc connectionDoc) bool {
 	return a.subject != "" && a.subject != doc.Subject
 }
 
-// or is the pause that holds at an instant, the document's before the process's.
-// One longer than any pause was noted under a wrong clock and does not hold.
+// or returns the pause that is in effect at now: p if it is, else other. A
+// pause longer than backoffLast was recorded with a wrong clock and is ignored.
 func (p pause) or(other pause, now time.Time) (pause, bool) {
 	for _, p := range []pause{p, other} {
 		if left := p.until.Sub(now); left > 0 && left <= backoffLast {
@@ -117,8 +119,9 @@ func (p pause) error(op string) *IdentityError {
 	return &IdentityError{Op: op, Status: p.status, Code: p.code, What: "waiting after " + p.fault, RetryAt: p.until}
 }
 
-// justGranted reports until when a token is too young to be replaced after a 401;
-// otherwise an API that refuses everything would rotate it at every call.
+// justGranted reports whether a token is too young to be replaced after a 401,
+// and until when. Without this limit, an API that rejects every token would
+// cause a refresh at every call.
 func justGranted(obtained, expiry, now time.Time) (until time.Time, young bool) {
 	until = obtained.Add(rejectPause)
 	if !expiry.IsZero() {

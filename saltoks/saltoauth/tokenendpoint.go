@@ -18,10 +18,10 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
 )
 
-// Token requests are made here and not by golang.org/x/oauth2, which discards the
-// tokens of an answer for one odd field (an expires_in of 3600.0 or "", an error
-// of 0, a byte order mark, a content type of text/plain). A refresh token that is
-// discarded after the server rotated it ends the connection.
+// Token requests are made here and not by golang.org/x/oauth2, which discards
+// the tokens of an answer because of one unusual field (an expires_in of 3600.0
+// or "", an error of 0, a byte order mark, a content type of text/plain). If a
+// rotated refresh token is discarded, the connection is lost.
 
 // tokenAnswer is a 2xx of the token endpoint. Its fields may be missing.
 type tokenAnswer struct {
@@ -30,9 +30,10 @@ type tokenAnswer struct {
 	idToken saltoks.Secret
 }
 
-// requestToken makes one request to the token endpoint. Where the answer is 404 or
+// requestToken makes one request to the token endpoint. If the answer is 404 or
 // 405, it reads the discovery document again and repeats the request if the
-// endpoint has moved. The answer may hold a refresh token beside an error.
+// endpoint has moved. The result may hold a refresh token together with an
+// error.
 func (id *identity) requestToken(ctx context.Context, op string, form url.Values) (tokenAnswer, error) {
 	m, err := id.metadata(ctx)
 	if err != nil {
@@ -73,7 +74,7 @@ func (id *identity) postToken(ctx context.Context, op, endpoint string, form url
 		a.set.Access = storedsecret.New(saltoks.NewSecret(all.text("access_token")))
 	}
 	if life := all.seconds("expires_in"); life > 0 {
-		a.set.Expiry = a.set.ObtainedAt.Add(life) // from before the request, on our clock
+		a.set.Expiry = a.set.ObtainedAt.Add(life) // counted from before the request, by the local clock
 	}
 	if ok && !a.set.Access.IsZero() {
 		return a, nil
@@ -84,7 +85,7 @@ func (id *identity) postToken(ctx context.Context, op, endpoint string, form url
 	return a, refusal(op, endpoint, resp, oauthCode(all.text("error")), at)
 }
 
-// refusal is the error of an answer without an access token.
+// refusal returns the error for an answer without an access token.
 func refusal(op, endpoint string, resp *http.Response, code string, at time.Time) *IdentityError {
 	e := &IdentityError{Op: op, URL: endpoint, Status: resp.StatusCode, Code: code, What: "the answer holds no token"}
 	if e.Code == "" && e.Status == http.StatusUnauthorized {
@@ -105,7 +106,7 @@ func refusal(op, endpoint string, resp *http.Response, code string, at time.Time
 }
 
 // post sends one form with the client's credentials. A public client, which has
-// no secret, names its id in the form.
+// no secret, sends its id in the form.
 func (id *identity) post(ctx context.Context, endpoint string, form url.Values) (*http.Response, error) {
 	secret := id.creds.ClientSecret.Reveal()
 	inForm := id.creds.SecretInBody || secret == ""
@@ -127,13 +128,13 @@ func (id *identity) post(ctx context.Context, endpoint string, form url.Values) 
 	return id.http.Do(req)
 }
 
-// answered are the fields of an answer, as JSON.
+// answered holds the fields of an answer as JSON.
 type answered map[string]json.RawMessage
 
-// answerFields reads the fields of a JSON object, whatever its content type, as
-// far as they can be read: one that is cut after the refresh token still holds it.
-// An answer in the form encoding is read as well. whole is false for one that is
-// neither, or is cut.
+// answerFields reads the fields of a JSON object, with any content type, as far
+// as possible: if the body is cut off after the refresh token, the token is
+// still found. A form-encoded answer is read too. whole is false if the body is
+// neither, or is cut off.
 func answerFields(body []byte) (all answered, whole bool) {
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	all = make(answered)
@@ -158,7 +159,7 @@ func answerFields(body []byte) (all answered, whole bool) {
 	return all, err == nil
 }
 
-// text is a field that holds text, "" for any other.
+// text returns a field that holds a string, or "" for any other field.
 func (a answered) text(name string) (s string) {
 	if json.Unmarshal(a[name], &s) != nil {
 		return ""
@@ -166,7 +167,8 @@ func (a answered) text(name string) (s string) {
 	return s
 }
 
-// seconds is a field that holds a number, or text with a number; 0 for any other.
+// seconds returns a field that holds a number, or a string with a number, as a
+// duration; 0 for any other field.
 func (a answered) seconds(name string) time.Duration {
 	raw := string(a[name])
 	if s := a.text(name); s != "" {
@@ -189,8 +191,8 @@ func (id *identity) refresh(ctx context.Context, refresh saltoks.Secret) answer 
 	return out
 }
 
-// revoke asks the server to forget a refresh token. ok is false where discovery
-// names no endpoint for it.
+// revoke asks the server to revoke a refresh token. ok is false if discovery
+// names no endpoint for that.
 func (id *identity) revoke(ctx context.Context, refresh saltoks.Secret) (ok bool, err error) {
 	m, err := id.metadata(ctx)
 	if err != nil || m.RevocationEndpoint == "" {
