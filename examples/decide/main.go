@@ -32,7 +32,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	if *factsFile == "" || *requestsFile == "" || flags.NArg() > 0 {
-		fmt.Fprintln(stderr, "want -facts FILE and -requests FILE, and nothing else")
+		fmt.Fprintln(stderr, "usage: decide -facts FILE -requests FILE")
 		return 2
 	}
 	facts, err := os.ReadFile(*factsFile)
@@ -66,7 +66,7 @@ func compile(document []byte) (*access.Policy, error) {
 	return access.Compile(facts)
 }
 
-// report prints every fault on a line of its own.
+// report prints one fault per line.
 func report(err error, stderr io.Writer) {
 	bad, ok := errors.AsType[*access.FactsError](err)
 	if !ok {
@@ -78,7 +78,7 @@ func report(err error, stderr io.Writer) {
 	}
 }
 
-// answer prints one line per request; empty lines are none.
+// answer prints one line per request and skips empty lines.
 func answer(policy *access.Policy, requests []byte, stdout io.Writer) (status int, err error) {
 	out := bufio.NewWriter(stdout)
 	enc := json.NewEncoder(out)
@@ -89,10 +89,10 @@ func answer(policy *access.Policy, requests []byte, stdout io.Writer) (status in
 		request, err := access.ParseRequest(line)
 		if err != nil {
 			status = 1
-			enc.Encode(map[string]string{"error": err.Error()})
+			_ = enc.Encode(map[string]string{"error": err.Error()}) // Flush returns a failed write
 			continue
 		}
-		enc.Encode(policy.Decide(request))
+		_ = enc.Encode(policy.Decide(request))
 	}
-	return status, out.Flush() // which keeps the first error of all
+	return status, out.Flush() // returns the first failed write
 }

@@ -61,9 +61,12 @@ func TestDecisions(t *testing.T) {
 		`{"at":"2026-05-04T18:00:00+02:00","member":"ada","door":"front","action":"unlock"}`,
 	}, "\n"))
 	want := strings.Join([]string{
-		`{"allowed":true,"reason":"membership","evidence":{"memberships":["m1"],"grants":[],"reservations":[]},"valid_until":"2026-05-04T16:00:00Z","next_change":null,"relock_after":"7s","revision":"7"}`,
-		`{"allowed":true,"reason":"holder","evidence":{"memberships":[],"grants":[],"reservations":[]},"valid_until":null,"next_change":null,"relock_after":null,"revision":"7"}`,
-		`{"allowed":false,"reason":"outside_hours","evidence":{"memberships":[],"grants":[],"reservations":[]},"valid_until":null,"next_change":"2026-05-11T06:00:00Z","relock_after":null,"revision":"7"}`,
+		`{"allowed":true,"reason":"membership","evidence":{"memberships":["m1"],"grants":[],"reservations":[]},` +
+			`"valid_until":"2026-05-04T16:00:00Z","next_change":null,"relock_after":"7s","revision":"7"}`,
+		`{"allowed":true,"reason":"holder","evidence":{"memberships":[],"grants":[],"reservations":[]},` +
+			`"valid_until":null,"next_change":null,"relock_after":null,"revision":"7"}`,
+		`{"allowed":false,"reason":"outside_hours","evidence":{"memberships":[],"grants":[],"reservations":[]},` +
+			`"valid_until":null,"next_change":"2026-05-11T06:00:00Z","relock_after":null,"revision":"7"}`,
 	}, "\n") + "\n"
 	if stdout != want || stderr != "" || status != 0 {
 		t.Errorf("status %d, stderr %q, stdout:\n%s\nwant:\n%s", status, stderr, stdout, want)
@@ -88,12 +91,13 @@ func TestBadRequestLines(t *testing.T) {
 }
 
 func TestBadFacts(t *testing.T) {
-	stdout, stderr, status := decide(t, `{"site":{"id":"loft","time_zone":"Local"},"doors":[{"id":"front","access_type":"wide","colour":"red"}]}`, "nonsense")
+	stdout, stderr, status := decide(t,
+		`{"site":{"id":"loft","time_zone":"Local"},"doors":[{"id":"front","access_type":"wide","color":"red"}]}`, "nonsense")
 	if status != 2 || stdout != "" {
 		t.Errorf("status %d, stdout %q", status, stdout)
 	}
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
-	for i, path := range []string{"site.time_zone", "doors[0].access_type", "doors[0].colour"} {
+	for i, path := range []string{"site.time_zone", "doors[0].access_type", "doors[0].color"} {
 		if len(lines) != 3 || !strings.HasPrefix(lines[i], path+": ") {
 			t.Fatalf("stderr %q, want %s in line %d of 3", stderr, path, i)
 		}
@@ -105,7 +109,9 @@ func TestBadUse(t *testing.T) {
 	if err := os.WriteFile(file, []byte(facts), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"-colour"}, {}, {"-facts", file}, {"-facts", file, "-requests", file, "more"}, {"-facts", file + ".not", "-requests", file}} {
+	for _, args := range [][]string{
+		{"-color"}, {}, {"-facts", file}, {"-facts", file, "-requests", file, "more"}, {"-facts", file + ".not", "-requests", file},
+	} {
 		if stdout, stderr, status := program(t, args...); status != 2 || stdout != "" || stderr == "" {
 			t.Errorf("%q: status %d, stdout %q, stderr %q", args, status, stdout, stderr)
 		}

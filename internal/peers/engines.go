@@ -80,7 +80,11 @@ func newCedar() func(c *candidate) bool {
 			context.WindowFrom <= context.Now && context.Now < context.WindowUntil)
 	};`
 	policies := must(cedar.NewPolicySetFromBytes("doors.cedar", []byte(policy)))
-	request := cedar.Request{Principal: cedar.NewEntityUID("Member", "m"), Action: cedar.NewEntityUID("Action", "unlock"), Resource: cedar.NewEntityUID("Door", "d")}
+	request := cedar.Request{
+		Principal: cedar.NewEntityUID("Member", "m"),
+		Action:    cedar.NewEntityUID("Action", "unlock"),
+		Resource:  cedar.NewEntityUID("Door", "d"),
+	}
 	return func(c *candidate) bool {
 		record := make(cedar.RecordMap, 16)
 		for name, value := range c.fields() {

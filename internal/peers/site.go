@@ -80,8 +80,10 @@ func (s size) facts() access.Facts {
 	}
 	for i := range s.reservations {
 		start := monday.Add(time.Duration(rng.IntN(60*48)-30*48) * 30 * time.Minute)
-		f.Reservations = append(f.Reservations, reservation.Reservation{ID: id("res", i), Start: start, End: start.Add(time.Duration(1+rng.IntN(4)) * 30 * time.Minute),
-			Resource: f.Resources[rng.IntN(s.resources)].ID, Member: f.Members[rng.IntN(s.members)].ID})
+		f.Reservations = append(f.Reservations, reservation.Reservation{
+			ID: id("res", i), Start: start, End: start.Add(time.Duration(1+rng.IntN(4)) * 30 * time.Minute),
+			Resource: f.Resources[rng.IntN(s.resources)].ID, Member: f.Members[rng.IntN(s.members)].ID,
+		})
 	}
 	for month := range time.Month(12) {
 		on := access.Date{Year: 2026, Month: month + 1, Day: 1 + rng.IntN(27)}
@@ -229,7 +231,10 @@ func (x *index) candidate(r *access.Request) (c candidate, ok bool) {
 		return c, false
 	}
 	local := r.At.In(x.zone)
-	c = candidate{Now: r.At.Unix(), Minute: int64(local.Hour()*60 + local.Minute()), Standing: p.standing, MemberFrom: p.from, MemberUntil: p.until}
+	c = candidate{
+		Now: r.At.Unix(), Minute: int64(local.Hour()*60 + local.Minute()),
+		Standing: p.standing, MemberFrom: p.from, MemberUntil: p.until,
+	}
 	if p.hours != nil {
 		c.HoursFrom, c.HoursUntil = x.today(p.hours[door], local)
 	}
@@ -249,7 +254,8 @@ func (x *index) today(h access.Hours, local time.Time) (from, until int64) {
 	switch {
 	case h.Always:
 		return 0, 24 * 60
-	case len(h.Ranges) == 0 || !slices.Contains(h.Ranges[0].Days, local.Weekday()) || x.closed[access.Date{Year: year, Month: month, Day: day}]:
+	case len(h.Ranges) == 0 || !slices.Contains(h.Ranges[0].Days, local.Weekday()) ||
+		x.closed[access.Date{Year: year, Month: month, Day: day}]:
 		return 0, 0
 	}
 	return int64(h.Ranges[0].From), int64(h.Ranges[0].To)
