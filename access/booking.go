@@ -3,8 +3,6 @@ package access
 import (
 	"cmp"
 	"slices"
-
-	"github.com/doorkit/doorkit/reservation"
 )
 
 // booking is a Reservation made ready. It is not changed once it is part of a
@@ -25,16 +23,6 @@ const (
 	pending
 	cancelled
 )
-
-func statusOf(s reservation.Status) status {
-	switch s {
-	case reservation.Pending:
-		return pending
-	case reservation.Cancelled:
-		return cancelled
-	}
-	return confirmed
-}
 
 // holdsTime reports whether b can cut the buffers of other bookings.
 func (b *booking) holdsTime() bool { return b.status == confirmed && b.from < b.until }
@@ -79,7 +67,7 @@ func cuts(bookings []*booking, reserved func(*booking) span) []int64 {
 	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(start(i), start(j)) })
 
 	all := make([]int64, len(bookings))
-	var ends latest
+	ends := latest{-1, -forever, -forever}
 	for n := 0; n < len(order); {
 		first := n
 		for ; n < len(order) && start(order[n]) == start(order[first]); n++ {
@@ -95,37 +83,27 @@ func cuts(bookings []*booking, reserved func(*booking) span) []int64 {
 	return all
 }
 
-// latest is the latest instant of any booker, and that of all bookers but the one
-// it belongs to.
+// latest is the latest instant of any booker, and that of all others.
 type latest struct {
-	known       bool
-	booker      int32
-	at          int64
-	others      int64
-	othersKnown bool
+	booker     int32
+	at, others int64
 }
 
 func (l *latest) add(booker int32, at int64) {
 	switch {
-	case !l.known:
-		l.known, l.booker, l.at = true, booker, at
 	case booker == l.booker:
 		l.at = max(l.at, at)
 	case at > l.at:
-		l.booker, l.at, l.others, l.othersKnown = booker, at, l.at, true
-	case !l.othersKnown || at > l.others:
-		l.others, l.othersKnown = at, true
+		l.booker, l.at, l.others = booker, at, l.at
+	default:
+		l.others = max(l.others, at)
 	}
 }
 
-// except returns the latest instant of other bookers than one, -forever if there
-// is none.
+// except returns the latest instant of other bookers than one.
 func (l *latest) except(booker int32) int64 {
-	switch {
-	case l.known && l.booker != booker:
+	if l.booker != booker {
 		return l.at
-	case l.othersKnown:
-		return l.others
 	}
-	return -forever
+	return l.others
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/doorkit/doorkit/internal/strictjson"
 	"github.com/doorkit/doorkit/reservation"
 )
 
@@ -13,7 +14,7 @@ import (
 type Change interface {
 	// apply makes the change in a policy, unless it has a fault. Every slice and
 	// every map of the policy may be shared, so none is changed in place.
-	apply(p *Policy, c *checker, at path)
+	apply(p *Policy, c *checker, at strictjson.Path)
 }
 
 // SetRevision changes the revision that every decision repeats.
@@ -60,21 +61,15 @@ type SetDoorDisabled struct {
 // "changes[i]"; a change is checked against p and against the changes before it.
 func (p *Policy) With(changes ...Change) (*Policy, error) {
 	changed := *p
-	c, list := &checker{&faults{}}, path{key: "changes"}
+	c, list := &checker{&strictjson.Faults{}}, strictjson.Key("changes")
 	for i, change := range changes {
-		change.apply(&changed, c, list.item(i))
+		change.apply(&changed, c, list.Item(i))
 	}
-	if len(c.faults.all) > 0 {
-		return nil, &FactsError{c.faults.all}
+	if c.faults.Len() > 0 {
+		return nil, errorOf(faultsOf[[]Change](c.faults))
 	}
 	return &changed, nil
 }
-
-func (p *Policy) knownMembers() *references {
-	return &references{what: "member", known: p.memberIndex}
-}
-
-func (p *Policy) knownDoors() *references { return &references{what: "door", known: p.doorIndex} }
 
 // edit replaces a member by a changed copy.
 func (p *Policy) edit(i int32, change func(*member)) {
@@ -83,24 +78,25 @@ func (p *Policy) edit(i int32, change func(*member)) {
 	p.members = p.members.with(i, m)
 }
 
-func (s SetRevision) apply(p *Policy, _ *checker, _ path) { p.revision = string(s) }
+func (s SetRevision) apply(p *Policy, _ *checker, _ strictjson.Path) { p.revision = string(s) }
 
-func (s SetStanding) apply(p *Policy, c *checker, at path) {
-	if all(c.reference(at.field("member"), s.Member, p.knownMembers()), c.standing(at.field("standing"), s.Standing)) {
+func (s SetStanding) apply(p *Policy, c *checker, at strictjson.Path) {
+	if all(c.reference(at.Field("member"), s.Member, refs("member", p.memberIndex)), c.standing(at.Field("standing"), s.Standing)) {
 		p.edit(p.member(s.Member), func(m *member) { m.standing = standingEnd(s.Standing) })
 	}
 }
 
-func (s SetDoorDisabled) apply(p *Policy, c *checker, at path) {
-	if c.reference(at.field("door"), s.Door, p.knownDoors()) {
+func (s SetDoorDisabled) apply(p *Policy, c *checker, at strictjson.Path) {
+	if c.reference(at.Field("door"), s.Door, refs("door", p.doorIndex)) {
 		p.doors = slices.Clone(p.doors)
 		p.doors[p.door(s.Door)].disabled = s.Disabled
 	}
 }
 
-func (s SetMembership) apply(p *Policy, c *checker, at path) {
-	in, types := at.field("membership"), &references{what: "membership type", known: p.typeIndex}
-	if !all(c.reference(at.field("member"), s.Member, p.knownMembers()), c.id(in.field("id"), s.Membership.ID), c.membership(in, &s.Membership, types)) {
+func (s SetMembership) apply(p *Policy, c *checker, at strictjson.Path) {
+	in, types := at.Field("membership"), refs("membership type", p.typeIndex)
+	known := c.reference(at.Field("member"), s.Member, refs("member", p.memberIndex))
+	if !all(known, c.id(in.Field("id"), s.Membership.ID), c.membership(in, &s.Membership, types)) {
 		return
 	}
 	made := p.newMembership(&s.Membership)
@@ -110,8 +106,8 @@ func (s SetMembership) apply(p *Policy, c *checker, at path) {
 	})
 }
 
-func (s SetGrant) apply(p *Policy, c *checker, at path) {
-	if !all(c.id(at.field("id"), s.ID), c.grant(at, (*Grant)(&s), p.knownMembers(), p.knownDoors())) {
+func (s SetGrant) apply(p *Policy, c *checker, at strictjson.Path) {
+	if !all(c.id(at.Field("id"), s.ID), c.grant(at, (*Grant)(&s), refs("member", p.memberIndex), refs("door", p.doorIndex))) {
 		return
 	}
 	p.removeGrant(s.ID)
@@ -124,7 +120,7 @@ func (s SetGrant) apply(p *Policy, c *checker, at path) {
 	p.grantIDs = p.grantIDs.with(s.ID, -1, holder)
 }
 
-func (s RemoveGrant) apply(p *Policy, c *checker, at path) {
+func (s RemoveGrant) apply(p *Policy, c *checker, at strictjson.Path) {
 	if !p.removeGrant(string(s)) {
 		c.fault(at, fmt.Sprintf("no grant %q", string(s)))
 	}
@@ -155,18 +151,18 @@ func without[T any](list []T, drop func(*T) bool) []T {
 	return kept
 }
 
-func (s SetReservation) apply(p *Policy, c *checker, at path) {
-	r, resources := (*reservation.Reservation)(&s), &references{what: "resource", known: p.resourceIndex}
-	before := len(c.faults.all)
-	c.id(at.field("id"), s.ID)
-	if c.reservation(at, r, resources, p.knownMembers()); len(c.faults.all) > before {
+func (s SetReservation) apply(p *Policy, c *checker, at strictjson.Path) {
+	r, resources := (*reservation.Reservation)(&s), refs("resource", p.resourceIndex)
+	before := c.faults.Len()
+	c.id(at.Field("id"), s.ID)
+	if c.reservation(at, r, resources, refs("member", p.memberIndex)); c.faults.Len() > before {
 		return
 	}
 	made := p.newBooking(r)
 	p.replaceBooking(p.booking(s.ID), &made)
 }
 
-func (s RemoveReservation) apply(p *Policy, c *checker, at path) {
+func (s RemoveReservation) apply(p *Policy, c *checker, at strictjson.Path) {
 	old := p.booking(string(s))
 	if old == nil {
 		c.fault(at, fmt.Sprintf("no reservation %q", string(s)))

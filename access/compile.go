@@ -3,10 +3,10 @@ package access
 import (
 	"cmp"
 	"encoding/binary"
-	"reflect"
 	"slices"
 	"time"
 
+	"github.com/doorkit/doorkit/internal/strictjson"
 	"github.com/doorkit/doorkit/reservation"
 )
 
@@ -25,14 +25,16 @@ var ready = span{-2 * day, 4_133_980_800 * second}
 // given, it reads the zone data of the machine, or of time/tzdata if the program
 // imports that.
 func Compile(f Facts) (*Policy, error) {
-	faults := &faults{}
+	faults := &strictjson.Faults{}
 	x, location := checkFacts(&f, faults)
-	if err := faults.err(reflect.TypeFor[Facts]()); err != nil {
+	if err := errorOf(faultsOf[Facts](faults)); err != nil {
 		return nil, err
 	}
 	f.Location = location
 	p := build(&f, x, ready)
-	p.reservationIDs = newIDIndex(len(f.Reservations), func(i int) (string, int32) { return f.Reservations[i].ID, p.member(f.Reservations[i].Member) })
+	p.reservationIDs = newIDIndex(len(f.Reservations), func(i int) (string, int32) {
+		return f.Reservations[i].ID, p.member(f.Reservations[i].Member)
+	})
 	p.grantIDs = newIDIndex(len(f.Grants), func(i int) (string, int32) { return f.Grants[i].ID, p.member(f.Grants[i].Member) })
 	return p, nil
 }
@@ -57,7 +59,7 @@ func build(f *Facts, x indexes, ready span) *Policy {
 
 func newSettings(s *Settings) settings {
 	return settings{
-		before: valueOr(s.Before, defaultBuffer).Microseconds(), after: valueOr(s.After, defaultBuffer).Microseconds(),
+		before: valueOr(s.Before, defaultBuffer), after: valueOr(s.After, defaultBuffer),
 		openTime: valueOr(s.OpenTime, defaultOpenTime), clip: s.Buffers == BuffersClip, guests: s.Guests == GuestsAdmitted,
 		requireStanding: valueOr(s.ReservationsRequireStanding, true), requireMembership: valueOr(s.ReservationsRequireMembership, false),
 	}
@@ -111,13 +113,8 @@ func (p *Policy) newMembershipType(t *MembershipType) *membershipType {
 }
 
 func (p *Policy) addResource(r *Resource) {
-	made := &resource{id: r.ID, before: p.settings.before, after: p.settings.after}
-	if r.Before != nil {
-		made.before = r.Before.Microseconds()
-	}
-	if r.After != nil {
-		made.after = r.After.Microseconds()
-	}
+	before, after := valueOr(r.Before, p.settings.before), valueOr(r.After, p.settings.after)
+	made := &resource{id: r.ID, before: before.Microseconds(), after: after.Microseconds()}
 	for _, id := range r.Doors {
 		door := p.door(id)
 		made.doors = append(made.doors, door)
@@ -142,8 +139,7 @@ func (p *Policy) addMembers(f *Facts) {
 
 	members := make([]member, len(f.Members))
 	for i := range f.Members {
-		m := &f.Members[i]
-		members[i] = p.newMember(m)
+		members[i] = p.newMember(&f.Members[i])
 	}
 	for i := range bookings {
 		for _, m := range p.concerned(&bookings[i]) {
@@ -151,9 +147,8 @@ func (p *Policy) addMembers(f *Facts) {
 		}
 	}
 	for i := range f.Grants {
-		g := &f.Grants[i]
-		m := &members[p.member(g.Member)]
-		m.grants = append(m.grants, p.newGrant(g))
+		m := &members[p.member(f.Grants[i].Member)]
+		m.grants = append(m.grants, p.newGrant(&f.Grants[i]))
 	}
 	for i := range members {
 		m := &members[i]
@@ -193,7 +188,7 @@ func (p *Policy) newMembership(m *Membership) membership {
 func (p *Policy) newGrant(g *Grant) grant {
 	door := p.door(g.Door)
 	return grant{basis{
-		kind: byGrant, id: g.ID, span: span{bound(g.From, never), bound(g.Until, forever)},
+		id: g.ID, span: span{bound(g.From, never), bound(g.Until, forever)},
 		hours: p.schedule(g.Hours, p.doors[door].calendar), duringClosures: g.DuringClosures,
 		requiresMembership: valueOr(g.RequiresMembership, true), requiresStanding: valueOr(g.RequiresStanding, true),
 	}, door}
@@ -201,9 +196,13 @@ func (p *Policy) newGrant(g *Grant) grant {
 
 // newBooking makes a reservation ready, without its window.
 func (p *Policy) newBooking(r *reservation.Reservation) booking {
-	b := booking{
-		id: r.ID, span: span{micros(r.Start), micros(r.EffectiveEnd())}, status: statusOf(r.Status),
-		resource: p.resourceIndex[r.Resource], booker: p.member(r.Member),
+	reserved := span{micros(r.Start), micros(r.EffectiveEnd())}
+	b := booking{id: r.ID, span: reserved, resource: p.resourceIndex[r.Resource], booker: p.member(r.Member)}
+	switch r.Status {
+	case reservation.Pending:
+		b.status = pending
+	case reservation.Cancelled:
+		b.status = cancelled
 	}
 	if len(r.Guests) > 0 {
 		b.guests = new([]int32)
@@ -292,7 +291,7 @@ func (p *Policy) schedule(h Hours, c *calendar) *schedule {
 	key := scheduleKey{c, string(text)}
 	made := p.schedules[key]
 	if made == nil {
-		made = newSchedule(h, c, p.ready)
+		made = newSchedule(dailyRanges(h.Ranges), c, p.ready)
 		p.schedules[key] = made
 	}
 	return made

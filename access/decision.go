@@ -60,18 +60,19 @@ func (d Decision) Evidence() Evidence {
 	}
 	q := d.policy.question(d.member, d.at)
 	q.turnTo(d.door)
+	opens := func(b *basis) bool { return q.state(b, q.t, q.member.standing).open }
 	for i := range q.member.memberships {
-		if b, ok := q.membership(&q.member.memberships[i]); ok && q.openNow(&b) {
+		if b, ok := q.membership(&q.member.memberships[i]); ok && opens(&b) {
 			e.Memberships = append(e.Memberships, b.id)
 		}
 	}
 	for i := range q.grants {
-		if b := &q.grants[i].basis; q.openNow(b) {
+		if b := &q.grants[i].basis; opens(b) {
 			e.Grants = append(e.Grants, b.id)
 		}
 	}
 	for _, r := range q.member.bookings {
-		if b := q.reservation(r.id, r.window); r.status == confirmed && q.lists(r) && q.openNow(&b) {
+		if b := q.reservation(r.id, r.window); r.status == confirmed && q.lists(r) && opens(&b) {
 			e.Reservations = append(e.Reservations, b.id)
 		}
 	}
@@ -84,7 +85,7 @@ func (d Decision) Evidence() Evidence {
 // MarshalJSON writes the fields in the order of RULES.md, section 5: instants in
 // UTC, absent ones as null, durations as Go durations.
 func (d Decision) MarshalJSON() ([]byte, error) {
-	relock := (*string)(nil)
+	var relock *string
 	if d.RelockAfter != 0 {
 		relock = new(d.RelockAfter.String())
 	}

@@ -94,8 +94,8 @@ func (p *Policy) memberIDs() (ids []string) {
 }
 
 func (p *Policy) doorIDs() (ids []string) {
-	for i := range p.doors {
-		ids = append(ids, p.doors[i].id)
+	for _, d := range p.doors {
+		ids = append(ids, d.id)
 	}
 	return ids
 }

@@ -21,8 +21,8 @@
 // # Where the rules are implemented
 //
 //	RULES.md                                function
-//	1  the facts                            decode and encode, checkFacts and checker
-//	2  hours, exceptions, clock changes     schedule.divide and at, calendar
+//	1  the facts                            ParseFacts, forms, checkFacts, checker
+//	2  hours, exceptions, clock changes     newSchedule, schedule.at, calendar
 //	3  closures                             question.closed
 //	   membership, grant, reservation       question.membership, newGrant, question.reservation
 //	   what a basis requires                question.state, member.inForce, standingEnd
@@ -40,9 +40,8 @@
 //	6  lists and audits                     Policy.Keys, Policy.Upcoming, Policy.Holders, Diff
 //	7  request lines, the decision as JSON  ParseRequest, Decision.MarshalJSON
 //
-// Instants are int64 microseconds inside the package. What can be open or closed
-// (hours, windows, closures, a membership in force) answers with a state: open or
-// not at t, and until when.
+// Inside the package, what can be open or closed (hours, windows, closures, a
+// membership in force) answers with a state: open or not at t, and until when.
 //
 // # Concurrency and errors
 //

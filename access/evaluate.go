@@ -2,12 +2,43 @@ package access
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"time"
 
+	"github.com/doorkit/doorkit/internal/strictjson"
 	"github.com/doorkit/doorkit/reservation"
 )
+
+// Question holds the facts that decide one request, for a host that loads facts
+// per request and keeps no Policy. See [Evaluate] for what must be in it; more
+// than that is allowed. The field tags are the paths of its faults.
+type Question struct {
+	Revision   string         `json:"revision"`
+	TimeZone   string         `json:"time_zone"` // the site's IANA zone, or ...
+	Location   *time.Location `json:"-"`         // ... the zone itself, which saves loading it each time
+	Settings   Settings       `json:"settings"`
+	Exceptions []Exception    `json:"exceptions"` // those that count for the door, or all
+	Closures   []Closure      `json:"closures"`   // those that count for the door, or all
+
+	Door   *Door   `json:"door"`   // nil: there is no such door
+	Member *Member `json:"member"` // nil: there is no such member
+
+	MembershipTypes []MembershipType          `json:"membership_types"` // the types of the member's memberships
+	Grants          []Grant                   `json:"grants"`           // the member's grants for the door
+	Resources       []Resource                `json:"resources"`        // those that list the door
+	Reservations    []reservation.Reservation `json:"reservations"`     // of this member, as booker or guest, on those resources
+	Neighbors      []Neighbor               `json:"neighbors"`       // the confirmed reservations of other bookers on those resources
+}
+
+// Neighbor is a confirmed reservation of another member: what it takes to cut a
+// buffer, and no more.
+type Neighbor struct {
+	Resource string    `json:"resource"`
+	Booker   string    `json:"booker"` // the id of the member who made it; only compared, as Reservation.Member is
+	Start    time.Time `json:"start"`
+	End      time.Time `json:"end"`
+	EndedAt  time.Time `json:"ended_at,omitzero"`
+}
 
 // Evaluate answers a request from the facts in q alone. It gives the decision of
 // [Policy.Decide] if q holds, for the asked instant t:
@@ -34,12 +65,12 @@ import (
 // decision denies, with an empty Reason.
 func Evaluate(q Question, r Request) (d Decision, err error) {
 	t := micros(r.At)
-	var faults faults
+	var faults strictjson.Faults
 	f, x, ok := soundFacts(&q, r, &faults)
-	bad := faults.err(reflect.TypeFor[Question]())
+	bad := faultsOf[Question](&faults)
 	if ok {
 		p := build(f, x, span{t, t + horizon + 1})
-		p.faults = faults.all
+		p.faults = bad
 		member := int32(-1) // a booker may have the id of a member who is not there
 		if q.Member != nil {
 			member = 0
@@ -47,27 +78,27 @@ func Evaluate(q Question, r Request) (d Decision, err error) {
 		p.decide(&d, &r, member, p.door(r.Door))
 		return d, nil
 	}
-	d = Decision{Revision: q.Revision, policy: &Policy{faults: faults.all}, member: -1, door: -1, at: t}
+	d = Decision{Revision: q.Revision, policy: &Policy{faults: bad}, member: -1, door: -1, at: t}
 	if r.Action == Lock && r.Holding && q.Door != nil && q.Door.ID == r.Door && q.Member != nil && q.Member.ID == r.Member {
 		d.Allowed, d.Reason = true, ReasonHolder // the safe direction stays possible, whatever else is bad
 		return d, nil
 	}
-	return d, bad
+	return d, errorOf(bad)
 }
 
 // soundFacts returns the facts of a Question without its bad rows: of one door, one
 // member, and the other bookers. It returns false if more than rows is bad.
-func soundFacts(q *Question, r Request, faults *faults) (f *Facts, x indexes, ok bool) {
+func soundFacts(q *Question, r Request, faults *strictjson.Faults) (f *Facts, x indexes, ok bool) {
 	c := &checker{faults}
-	anyDoor, anyMember := &references{what: "door", any: true}, &references{what: "member", any: true}
+	anyDoor, anyMember := anyOf("door"), anyOf("member")
 	f = &Facts{Revision: q.Revision, Settings: q.Settings, Exceptions: q.Exceptions, Closures: q.Closures}
 	x = indexes{doors: map[string]int32{}, members: map[string]int32{}}
-	f.Location, ok = c.zone(path{key: "time_zone"}, q.TimeZone, q.Location)
-	ok = all(c.settings(path{key: "settings"}, &q.Settings), c.exceptions(q.Exceptions, anyDoor), c.closures(q.Closures, anyDoor), ok)
+	f.Location, ok = c.zone(strictjson.Key("time_zone"), q.TimeZone, q.Location)
+	ok = all(c.settings(strictjson.Key("settings"), &q.Settings), c.exceptions(q.Exceptions, anyDoor), c.closures(q.Closures, anyDoor), ok)
 	door, member := "", ""
 	if q.Door != nil {
-		at := path{key: "door"}
-		ok = all(c.asked(at.field("id"), "door", q.Door.ID, r.Door), c.door(at, q.Door), ok)
+		at := strictjson.Key("door")
+		ok = all(c.asked(at.Field("id"), "door", q.Door.ID, r.Door), c.door(at, q.Door), ok)
 		door, x.doors[q.Door.ID], f.Doors = q.Door.ID, 0, []Door{*q.Door}
 	}
 	types := c.membershipTypes(q.MembershipTypes, anyDoor, door)
@@ -82,9 +113,9 @@ func soundFacts(q *Question, r Request, faults *faults) (f *Facts, x indexes, ok
 		f.MembershipTypes = append(f.MembershipTypes, t)
 	}
 	if q.Member != nil {
-		at := path{key: "member"}
-		ok = all(c.asked(at.field("id"), "member", q.Member.ID, r.Member), c.standing(at.field("standing"), q.Member.Standing), ok)
-		memberships := c.memberships(at, q.Member.Memberships, &references{what: "membership type", known: x.types})
+		at := strictjson.Key("member")
+		ok = all(c.asked(at.Field("id"), "member", q.Member.ID, r.Member), c.standing(at.Field("standing"), q.Member.Standing), ok)
+		memberships := c.memberships(at, q.Member.Memberships, refs("membership type", x.types))
 		member, x.members[q.Member.ID] = q.Member.ID, 0
 		f.Members = []Member{{member, q.Member.Standing, goodRows(q.Member.Memberships, memberships)}}
 	}
@@ -95,7 +126,7 @@ func soundFacts(q *Question, r Request, faults *faults) (f *Facts, x indexes, ok
 }
 
 // asked checks that a Question is about what the request asks about.
-func (c *checker) asked(at path, what, id, asked string) bool {
+func (c *checker) asked(at strictjson.Path, what, id, asked string) bool {
 	if id != "" && id != asked {
 		return c.fault(at, fmt.Sprintf("the request is about %s %q, not %q", what, asked, id))
 	}
@@ -115,8 +146,8 @@ func goodRows[T any](list []T, r rows) []T {
 
 // soundReservations adds the resources, the reservations and the neighbors to f.
 func (q *Question) soundReservations(c *checker, f *Facts, x *indexes, member, door string) {
-	anyMember := &references{what: "member", any: true}
-	resources := c.resources(q.Resources, &references{what: "door", any: true})
+	anyMember := anyOf("member")
+	resources := c.resources(q.Resources, anyOf("door"))
 	x.resources, f.Resources = resources.index, make([]Resource, 0, len(q.Resources))
 	f.Reservations = make([]reservation.Reservation, 0, len(q.Reservations)+len(q.Neighbors))
 	for i, r := range q.Resources {
@@ -143,17 +174,17 @@ func (q *Question) soundReservations(c *checker, f *Facts, x *indexes, member, d
 		}
 		f.Reservations = append(f.Reservations, r)
 	}
-	known := &references{what: "resource", known: x.resources}
+	known := refs("resource", x.resources)
 	reservations := c.reservations(q.Reservations, known, anyMember)
 	for i, r := range q.Reservations {
 		book(r, reservations.good[i])
 	}
-	in := path{key: "neighbors"}
+	in := strictjson.Key("neighbors")
 	for i, n := range q.Neighbors {
-		at := in.item(i)
+		at := in.Item(i)
 		book(reservation.Reservation{Resource: n.Resource, Member: n.Booker, Start: n.Start, End: n.End, EndedAt: n.EndedAt}, all(
-			c.reference(at.field("resource"), n.Resource, known), c.reference(at.field("booker"), n.Booker, anyMember),
-			c.required(at, "start", n.Start, "end", n.End), c.instant(at.field("ended_at"), n.EndedAt)))
+			c.reference(at.Field("resource"), n.Resource, known), c.reference(at.Field("booker"), n.Booker, anyMember),
+			c.required(at, "start", n.Start, "end", n.End), c.instant(at.Field("ended_at"), n.EndedAt)))
 	}
 }
 

@@ -59,13 +59,13 @@ const (
 // membership returns a membership as a basis, ok false if it cannot be one.
 func (q *question) membership(m *membership) (b basis, ok bool) {
 	hours := m.typ.hours[q.place]
-	return basis{kind: byMembership, id: m.id, span: m.span, hours: hours, requiresStanding: true}, hours != nil && !m.paused
+	return basis{id: m.id, span: m.span, hours: hours, requiresStanding: true}, hours != nil && !m.paused
 }
 
 // reservation returns a reservation as a basis.
 func (q *question) reservation(id string, window span) basis {
 	s := &q.p.settings
-	return basis{kind: byReservation, id: id, span: window, requiresStanding: s.requireStanding, requiresMembership: s.requireMembership}
+	return basis{id: id, span: window, requiresStanding: s.requireStanding, requiresMembership: s.requireMembership}
 }
 
 // state returns whether a basis opens the door at an instant, and until when.
@@ -254,6 +254,3 @@ func (q *question) opens(now view, standing int64) opening {
 func (q *question) lists(b *booking) bool {
 	return slices.Contains(q.p.resources[b.resource].doors, q.place)
 }
-
-// openNow reports whether a basis opens the door at the instant asked about.
-func (q *question) openNow(b *basis) bool { return q.state(b, q.t, q.member.standing).open }

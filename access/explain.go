@@ -71,27 +71,28 @@ func (d Decision) Explain() Explanation {
 	for i := range q.member.memberships {
 		m := &q.member.memberships[i]
 		if b, ok := q.membership(m); ok {
-			e.Bases = append(e.Bases, q.explain(ReasonMembership, &b))
-		} else if m.paused && b.hours != nil {
-			e.Bases = append(e.Bases, Basis{Kind: ReasonMembership, ID: m.id, From: unbounded(m.from), Until: unbounded(m.until), Why: "it is paused"})
+			e.Bases = append(e.Bases, q.explain(ReasonMembership, &b, ""))
+		} else if b.hours != nil {
+			e.Bases = append(e.Bases, q.explain(ReasonMembership, &b, "it is paused"))
 		}
 	}
 	for i := range q.grants {
-		e.Bases = append(e.Bases, q.explain(ReasonGrant, &q.grants[i].basis))
+		e.Bases = append(e.Bases, q.explain(ReasonGrant, &q.grants[i].basis, ""))
 	}
 	for _, r := range q.member.bookings {
-		if !q.lists(r) {
-			continue
+		if b := q.reservation(r.id, r.window); q.lists(r) {
+			e.Bases = append(e.Bases, q.explain(ReasonReservation, &b, noWindow(r)))
 		}
-		b := q.reservation(r.id, r.window)
-		explained := q.explain(ReasonReservation, &b)
-		if why := noWindow(r); why != "" {
-			explained = Basis{Kind: ReasonReservation, ID: r.id, From: instant(r.window.from), Until: instant(r.window.until), Why: why}
-		}
-		e.Bases = append(e.Bases, explained)
 	}
 	slices.SortFunc(e.Bases, func(a, b Basis) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID)) })
-	e.Others = q.others(e.Others)
+	for _, i := range q.door.resources {
+		r := q.p.resources[i]
+		for _, b := range r.bookings {
+			if b.status == confirmed && b.window.at(q.t).open && !slices.Contains(q.member.bookings, b) {
+				e.Others = append(e.Others, Booking{r.id, q.p.members.at(b.booker).id, b.id, instant(b.window.from), instant(b.window.until)})
+			}
+		}
+	}
 	return e
 }
 
@@ -119,13 +120,18 @@ func noWindow(r *booking) string {
 	return ""
 }
 
-// explain says why a basis opens or does not, and when it does next.
-func (q *question) explain(kind Reason, b *basis) Basis {
+// explain says why a basis opens or does not, and when it does next. If it never
+// does, never says why.
+func (q *question) explain(kind Reason, b *basis, never string) Basis {
+	e := Basis{Kind: kind, ID: b.id, From: unbounded(b.from), Until: unbounded(b.until), Why: never}
+	if never != "" {
+		return e
+	}
 	next := func(standing int64) int64 {
 		return firstOpen(q.t, q.limit, func(t int64) state { return q.state(b, t, standing) })
 	}
 	opens := next(q.member.standing)
-	e := Basis{Kind: kind, ID: b.id, From: unbounded(b.from), Until: unbounded(b.until), Next: q.within(opens)}
+	e.Next = q.within(opens)
 	switch {
 	case opens == q.t:
 		e.Opens, e.Why, e.Next = true, "it opens the door", time.Time{}
@@ -145,20 +151,6 @@ func (q *question) explain(kind Reason, b *basis) Basis {
 		e.Why = "outside its hours"
 	}
 	return e
-}
-
-// others appends the confirmed reservations of other members whose window contains
-// the instant.
-func (q *question) others(all []Booking) []Booking {
-	for _, i := range q.door.resources {
-		r := q.p.resources[i]
-		for _, b := range r.bookings {
-			if b.status == confirmed && b.window.at(q.t).open && !slices.Contains(q.member.bookings, b) {
-				all = append(all, Booking{r.id, q.p.members.at(b.booker).id, b.id, instant(b.window.from), instant(b.window.until)})
-			}
-		}
-	}
-	return all
 }
 
 // String is the explanation as text, one line for the decision and one for each

@@ -50,13 +50,15 @@ type Site struct {
 type Settings struct {
 	Before   *time.Duration `json:"before,omitzero"`    // how long before a booking its window begins; nil is 15m. 0 to 24h, whole seconds
 	After    *time.Duration `json:"after,omitzero"`     // how long after a booking its window ends; nil is 15m. 0 to 24h, whole seconds
-	OpenTime *time.Duration `json:"open_time,omitzero"` // how long a door stays unlocked after an unlock; nil is 7s. 1s to 240s, whole seconds
+	OpenTime *time.Duration `json:"open_time,omitzero"` // how long a door stays unlocked; nil is 7s. 1s to 240s, whole seconds
 
 	Buffers Buffers     `json:"buffers,omitzero"` // what other bookings do to Before and After; "" is BuffersOverlap
 	Guests  GuestPolicy `json:"guests,omitzero"`  // whether the guests of a booking are admitted; "" is GuestsRefused
 
-	ReservationsRequireStanding   *bool `json:"reservations_require_standing,omitzero"`   // a booking opens only while the standing of who taps holds; nil is true
-	ReservationsRequireMembership *bool `json:"reservations_require_membership,omitzero"` // ... only while a membership of who taps, of any type, is in force; nil is false
+	// A booking opens only while the standing of who taps holds; nil is true.
+	ReservationsRequireStanding *bool `json:"reservations_require_standing,omitzero"`
+	// A booking opens only while who taps has a membership in force; nil is false.
+	ReservationsRequireMembership *bool `json:"reservations_require_membership,omitzero"`
 }
 
 // Buffers says whether the buffers of back-to-back bookings overlap or are
@@ -153,8 +155,8 @@ type Grant struct {
 	From   time.Time `json:"from,omitzero" null:"absent"`
 	Until  time.Time `json:"until,omitzero" null:"absent"` // zero is unbounded; later than From
 
-	RequiresMembership *bool `json:"requires_membership,omitzero"` // opens only while a membership of the member, of any type, is in force; nil is true
-	RequiresStanding   *bool `json:"requires_standing,omitzero"`   // opens only while the member's standing holds; nil is true
+	RequiresMembership *bool `json:"requires_membership,omitzero"` // a membership of the member, of any type, must be in force; nil is true
+	RequiresStanding   *bool `json:"requires_standing,omitzero"`   // the member's standing must hold; nil is true
 	DuringClosures     bool  `json:"during_closures,omitzero"`     // opens while a closure covers the door too: for the people who work there
 }
 

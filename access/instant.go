@@ -50,11 +50,7 @@ func unbounded(us int64) time.Time {
 	return instant(us)
 }
 
-var (
-	errNoInstant = errors.New("required is RFC 3339 with an offset, such as 2026-05-04T14:00:00+02:00")
-	errTooFine   = errors.New("it is finer than a microsecond")
-	errYear      = errors.New("its year, in UTC, is not 1970 to 9999")
-)
+var errTooFine = errors.New("it is finer than a microsecond")
 
 // ParseInstant reads an instant as documents and requests hold it: RFC 3339
 // with an offset, in the years 1970 to 9999 (UTC), at most microseconds. It is
@@ -66,7 +62,7 @@ func ParseInstant(s string) (t time.Time, err error) {
 	lax := len(s) < 20 || s[13] != ':' || strings.Contains(s, ",") || s[len(s)-1] != 'Z' && (s[len(s)-5:] > "23:59" || s[len(s)-2:] > "59")
 	switch {
 	case lax || t.UnmarshalText([]byte(s)) != nil:
-		err = errNoInstant
+		err = errors.New("required is RFC 3339 with an offset, such as 2026-05-04T14:00:00+02:00")
 	case len(digits) > 6 && strings.Trim(digits[6:], "0") != "": // package time drops some of them
 		err = errTooFine
 	default:
@@ -81,7 +77,7 @@ func ParseInstant(s string) (t time.Time, err error) {
 // checkInstant returns an error for an instant that no fact may hold.
 func checkInstant(t time.Time) error {
 	if y := t.UTC().Year(); y < 1970 || y > 9999 {
-		return errYear
+		return errors.New("its year, in UTC, is not 1970 to 9999")
 	}
 	if t.Nanosecond()%1000 != 0 {
 		return errTooFine

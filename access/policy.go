@@ -27,8 +27,7 @@ type Policy struct {
 
 // settings are Settings made ready.
 type settings struct {
-	before, after                      int64
-	openTime                           time.Duration
+	before, after, openTime            time.Duration
 	clip                               bool
 	guests                             bool // are admitted
 	requireStanding, requireMembership bool // of reservations

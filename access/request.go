@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/doorkit/doorkit/internal/strictjson"
 )
 
 // Request asks whether a member may do something at a door at an instant.
@@ -47,12 +49,12 @@ type requestLine struct {
 func ParseRequest(data []byte) (Request, error) {
 	var (
 		line   requestLine
-		faults faults
+		faults strictjson.Faults
 	)
-	decode(data, &line, &faults)
+	strictjson.Decode(data, &line, forms(), &faults)
 	check := func(ok bool, key, what string) {
 		if !ok {
-			faults.follow(key, what)
+			faults.Follow(key, what)
 		}
 	}
 	check(line.At != nil, "at", "required")
@@ -61,12 +63,12 @@ func ParseRequest(data []byte) (Request, error) {
 	check(line.Door != nil, "door", "required")
 	check(line.Action != nil, "action", "required")
 	if line.Action != nil {
-		oneOf(&checker{&faults}, path{key: "action"}, *line.Action, Unlock, OfficeMode, Lock)
+		oneOf(&checker{&faults}, strictjson.Key("action"), *line.Action, Unlock, OfficeMode, Lock)
 	}
 	check(line.Holding == nil || line.Action != nil && *line.Action == Lock, "holding", "allowed with the action lock only")
-	if len(faults.all) > 0 {
+	if faults.Len() > 0 {
 		var text []string
-		for _, f := range faults.all {
+		for _, f := range faultsOf[requestLine](&faults) {
 			text = append(text, f.String())
 		}
 		return Request{}, errors.New("access: bad request: " + strings.Join(text, "; "))

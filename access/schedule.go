@@ -49,17 +49,9 @@ func dailyRanges(list []Range) []daily {
 
 var alwaysOpen = &schedule{always: true}
 
-// newSchedule makes weekly hours ready for the instants of a span, which holds a
-// horizon at least.
-func newSchedule(h Hours, c *calendar, within span) *schedule {
-	s := &schedule{hours: dailyRanges(h.Ranges), calendar: c}
-	s.divide(within)
-	return s
-}
-
-// divide makes the eras of a span.
-func (s *schedule) divide(within span) {
-	s.span, s.eras = within, make([]era, 0, 4)
+// newSchedule divides a span, which holds a horizon at least, into eras.
+func newSchedule(hours []daily, c *calendar, within span) *schedule {
+	s := &schedule{hours: hours, calendar: c, span: within, eras: make([]era, 0, 4)}
 	plain := newWeek(s.startsIn(noException))
 	for at := within.from; at < within.until; {
 		offset, end := s.calendar.offsetAt(at)
@@ -76,6 +68,7 @@ func (s *schedule) divide(within span) {
 		}
 		at = end
 	}
+	return s
 }
 
 // add appends an era, unless it changes nothing.
@@ -134,9 +127,7 @@ func (s *schedule) at(t, limit int64) state {
 	}
 	if t < s.span.from || limit >= s.span.until {
 		// Beyond the years that are ready, the eras are made when they are needed.
-		far := &schedule{hours: s.hours, calendar: s.calendar}
-		far.divide(span{t, limit + 1})
-		s = far
+		s = newSchedule(s.hours, s.calendar, span{t, limit + 1})
 	}
 	i := s.eraOf(t)
 	now := s.eras[i].at(t)
