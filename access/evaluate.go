@@ -27,7 +27,7 @@ type Question struct {
 	Grants          []Grant                   `json:"grants"`           // the member's grants for the door
 	Resources       []Resource                `json:"resources"`        // those that list the door
 	Reservations    []reservation.Reservation `json:"reservations"`     // of this member, as booker or guest, on those resources
-	Neighbors      []Neighbor               `json:"neighbors"`       // the confirmed reservations of other bookers on those resources
+	Neighbors       []Neighbor                `json:"neighbors"`        // the confirmed reservations of other bookers on those resources
 }
 
 // Neighbor is a confirmed reservation of another member: what it takes to cut a
