@@ -17,6 +17,7 @@ var layers = []struct {
 }{
 	{"internal/hostcall", nil},
 	{"internal/curves", nil},
+	{"internal/strictjson", nil},
 	{"internal/wiretap", nil},
 
 	{"saltoks", []string{"saltoks/internal/...", "internal/hostcall"}},
@@ -31,7 +32,7 @@ var layers = []struct {
 	{"saltoks/saltokstest", []string{"saltoks/saltokstest/..."}}, // the simulator shares no code with the client
 
 	{"reservation", nil},
-	{"access", []string{"reservation"}},
+	{"access", []string{"reservation", "internal/strictjson"}},
 	{"access/gate/storage", []string{"access", "reservation"}},
 	{"access/gate/storage/storagetest", []string{"access", "access/gate/storage", "reservation"}},
 	{"access/gate/memstore", []string{"access", "access/gate/storage", "reservation"}},
