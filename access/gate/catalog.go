@@ -10,43 +10,44 @@ import (
 	"github.com/doorkit/doorkit/access"
 )
 
-// Catalog lists the locks of the lock system's site that this site is connected
-// to. It only reads. It must be safe for concurrent use.
+// Catalog lists the locks of the site in the lock system. It only reads. It must be
+// safe for concurrent use.
 type Catalog interface {
-	// Locks yields every lock of the site, each fresh from the lock system. An
-	// error is ErrCloudUnavailable if the lock system could not be reached.
+	// Locks reads every lock of the site from the lock system and yields it. An error
+	// is ErrCloudUnavailable if the lock system could not be reached.
 	Locks(ctx context.Context) iter.Seq2[CatalogLock, error]
 	// Lock returns one of them, or ErrNotFound.
 	Lock(ctx context.Context, lock string) (CatalogLock, error)
 }
 
-// CatalogLock is a lock as the lock system shows it.
+// CatalogLock is a lock as the lock system reports it.
 type CatalogLock struct {
-	// Link names it; LinkedAt and LinkedBy are empty.
+	// Link identifies the lock; LinkedAt and LinkedBy are empty.
 	Link Link `json:"link"`
 	// State is "locked", "unlocked", "office_mode", or another word of the lock
 	// system.
 	State string `json:"state"`
-	// Online and GatewayOnline are what the lock system reports, which may be old.
+	// Online and GatewayOnline are what the lock system reports, which may be outdated.
 	Online        bool `json:"online"`
 	GatewayOnline bool `json:"gateway_online"`
-	// Problem is why it cannot be moved now, as far as the catalog shows it:
-	// CauseIQOffline, CauseLockOffline, CauseIQNotActivated, ...; CauseNotLinked
-	// for a lock without a gateway.
+	// Problem is why the lock cannot be moved now, as far as the catalog knows:
+	// CauseIQOffline, CauseLockOffline, CauseIQNotActivated, ...; CauseNotLinked for a
+	// lock without a gateway.
 	Problem Cause `json:"problem,omitempty"`
-	// Schedule is the lock's own, which locks at its end; nil for none.
+	// Schedule is the lock's own schedule, which locks it at the end; nil if there is
+	// none.
 	Schedule *LockSchedule `json:"schedule,omitempty"`
 	// SeenAt is when the lock system was asked.
 	SeenAt time.Time `json:"seen_at,omitzero"`
 }
 
-// LockSchedule is when a lock's own schedule lets office mode be on. It belongs to
-// the lock system.
+// LockSchedule is the schedule that the lock system keeps for a lock: when office mode
+// may be on.
 type LockSchedule struct {
 	Days  []access.Day `json:"days"`
-	Start access.Clock `json:"start"` // of the wall clock at the site
+	Start access.Clock `json:"start"` // local time at the site
 	End   access.Clock `json:"end"`
-	// AutoStart: the lock opens at Start by itself.
+	// AutoStart reports whether the lock opens at Start without a command.
 	AutoStart bool `json:"auto_start"`
 }
 
@@ -54,8 +55,9 @@ type LockSchedule struct {
 // can move it remotely.
 var ErrNoGateway = errors.New("gate: the lock has no IQ; attach it to one in SALTO KS first")
 
-// ErrCloudUnavailable reports that the lock system could not be reached. The errors
-// of a Catalog and of a Checker wrap it. It is an ErrUnavailable as well.
+// ErrCloudUnavailable reports that the lock system could not be reached. The errors of
+// a Catalog and of a Checker wrap it. errors.Is reports true for ErrUnavailable as
+// well.
 var ErrCloudUnavailable error = cloudUnavailable{}
 
 type cloudUnavailable struct{}
@@ -64,9 +66,9 @@ func (cloudUnavailable) Error() string { return "gate: the lock system cannot be
 
 func (cloudUnavailable) Is(target error) bool { return target == ErrUnavailable }
 
-// RefreshLockStates reads the state of every lock from the lock system, for Keys to
-// show with its age, and returns the locks. Call it as often as screens should be
-// fresh: it is one list of the lock system for all members together. The states are
+// RefreshLockStates reads every lock from the lock system and returns the locks. From
+// then on, Keys returns their states with the time at which they were read. One call
+// serves all members; call it as often as screens need a fresh state. The states are
 // kept in this Gate: each process refreshes its own.
 func (g *Gate) RefreshLockStates(ctx context.Context, c Catalog) (list []CatalogLock, err error) {
 	defer containIn("RefreshLockStates", &err)
@@ -85,7 +87,7 @@ type lockID struct{ site, lock string }
 
 func lockIDOf(l Link) lockID { return lockID{l.Site, l.Lock} }
 
-// lockStates are the states of locks as this Gate last saw them.
+// lockStates are the states of locks as this Gate last read them.
 type lockStates struct {
 	mu   sync.RWMutex
 	last map[lockID]lockState

@@ -1,8 +1,8 @@
 package gate
 
-// Cause is why a request did not end as the rules allow: a code of everything
-// outside the rules, whose own codes are access.Reason. The list is closed: Causes
-// returns all of them. The zero Cause means that there is none.
+// Cause is a code for why a request did not do what the rules allow. The reasons of the
+// rules themselves are access.Reason. The list is closed: Causes returns all of them.
+// The zero Cause means that there is none.
 type Cause string
 
 // The causes, in the order of Causes.
@@ -11,25 +11,25 @@ const (
 	CauseSwitchedOff      Cause = "switched_off"      // the site's kill switch
 	CauseCondition        Cause = "condition"         // a Condition of the host is not met
 	CauseDeadline         Cause = "deadline"          // too late to send it
-	CauseClock            Cause = "clock"             // the tap is ahead of the clock, or the clock failed
-	CauseCancelled        Cause = "cancelled"         // the caller went away before anything was claimed
-	CauseBadRequest       Cause = "bad_request"       // the request itself is faulty
+	CauseClock            Cause = "clock"             // the tap is dated in the future, or the host's clock failed
+	CauseCancelled        Cause = "cancelled"         // the caller's context ended before the claim
+	CauseBadRequest       Cause = "bad_request"       // the request itself is invalid
 	CauseRequestReused    Cause = "request_reused"    // its RequestID belongs to another request
 	CauseStoreUnavailable Cause = "store_unavailable" // facts or journal could not be read or written
 	CauseUnknownSite      Cause = "unknown_site"      // the storage has no rules of this site
-	CauseBadFacts         Cause = "bad_facts"         // the facts of this member and door contradict themselves
+	CauseBadFacts         Cause = "bad_facts"         // the facts of this member and door are inconsistent
 	CauseInternal         Cause = "internal"          // a fault in this program or in code of the host
 	CauseIQNotActivated   Cause = "iq_not_activated"  // the IQ is not activated for the connection's user
 	CauseIQOffline        Cause = "iq_offline"        // the IQ does not reach the cloud
 	CauseLockOffline      Cause = "lock_offline"      // the lock does not reach its IQ
-	CauseLinkOutdated     Cause = "link_outdated"     // the lock has another IQ, or another need for a code, than when it was linked
-	CauseLockGone         Cause = "lock_gone"         // the linked lock is not on the site any more
-	CauseRestoreRequired  Cause = "restore_required"  // the IQ was reset and waits for its restore
+	CauseLinkOutdated     Cause = "link_outdated"     // the lock's IQ or its need for a one-time code changed since it was linked
+	CauseLockGone         Cause = "lock_gone"         // the linked lock is no longer on the site
+	CauseRestoreRequired  Cause = "restore_required"  // the IQ was reset and has to be restored
 	CausePINNotChanged    Cause = "pin_not_changed"   // the activation was never confirmed
 	CauseOTPInvalid       Cause = "otp_invalid"       // the one-time code was wrong
 	CauseOTPBlocked       Cause = "otp_blocked"       // one-time codes are blocked for a while
 	CauseReauthorize      Cause = "reauthorize"       // a person has to consent again
-	CauseTokenRefused     Cause = "token_refused"     // the access token was refused; the next tap gets another
+	CauseTokenRefused     Cause = "token_refused"     // the access token was refused; the next tap uses a new one
 	CauseClientRefused    Cause = "client_refused"    // the client id or secret of this program was refused
 	CauseForbidden        Cause = "forbidden"         // the connection's user may not move this lock
 	CauseNoSubscription   Cause = "no_subscription"   // the site's subscription does not cover it
@@ -53,8 +53,8 @@ func causeTexts() []causeText {
 		{CauseSwitchedOff, "Digital keys are switched off here at the moment. Please ask the staff."},
 		{CauseCondition, "This door does not open for you right now. Please ask the staff."},
 		{CauseDeadline, "That took too long, so the door stayed shut. Please tap again."},
-		{CauseClock, "The time of this tap does not fit. If the clock of your phone is right, please ask the staff."},
-		{CauseCancelled, "The request was cancelled. Please tap again."},
+		{CauseClock, "The time of this tap is not right. Please check the clock of your phone, or ask the staff."},
+		{CauseCancelled, "The request was canceled. Please tap again."},
 		{CauseBadRequest, "The app sent something we could not read. Please update the app and tap again."},
 		{CauseRequestReused, "The app mixed up two requests. Please tap again."},
 		{CauseStoreUnavailable, "We cannot check your access right now. Please try again in a moment."},
@@ -65,7 +65,7 @@ func causeTexts() []causeText {
 		{CauseIQOffline, "The door system seems to be offline. If the door stays shut, use another way in or ask the staff."},
 		{CauseLockOffline, "This lock seems to be offline. If the door stays shut, use another way in or ask the staff."},
 		{CauseLinkOutdated, "This door has to be connected again. Please ask the staff."},
-		{CauseLockGone, "This door is not set up for digital keys any more. Please ask the staff."},
+		{CauseLockGone, "This door is no longer set up for digital keys. Please ask the staff."},
 		{CauseRestoreRequired, "The door system has to be set up again. Please ask the staff."},
 		{CausePINNotChanged, "This door is not ready for digital keys yet. Please ask the staff."},
 		{CauseOTPInvalid, "The door system did not accept our code. Please ask the staff."},
@@ -73,14 +73,14 @@ func causeTexts() []causeText {
 		{CauseReauthorize, "The connection to the door system has to be renewed. Please ask the staff."},
 		{CauseTokenRefused, "The door system did not accept our connection. Please tap again."},
 		{CauseClientRefused, "The connection to the door system is not set up correctly. Please ask the staff."},
-		{CauseForbidden, "We may not move this lock. Please ask the staff."},
+		{CauseForbidden, "We are not allowed to move this lock. Please ask the staff."},
 		{CauseNoSubscription, "Remote opening is not included here at the moment. Please ask the staff."},
-		{CauseRateLimited, "Too many doors at once. Please try again in a moment."},
+		{CauseRateLimited, "Too many requests at once. Please try again in a moment."},
 		{CauseRefused, "The door system refused. Please ask the staff."},
 		{CauseCloudUnavailable, "The door system cannot be reached. Please try again in a moment."},
-		{CauseNoAnswer, "We got no clear answer from the door. Please try it, then tap again if it is shut."},
+		{CauseNoAnswer, "We got no clear answer from the door. Please try the door, then tap again if it is shut."},
 		{CauseInterrupted, "We lost track of this request. Please try the door, then tap again if it is shut."},
-		{CauseStillSending, "The door is still being asked. Please try it in a moment."},
+		{CauseStillSending, "Your request is still on its way to the door. Please try the door in a moment."},
 	}
 }
 
@@ -97,9 +97,9 @@ func Causes() []Cause {
 // Valid reports whether c is in the list; the zero Cause is not.
 func (c Cause) Valid() bool { return c.Message() != "" }
 
-// Message returns one short English sentence that may be shown to a member: it
-// contains no name, no secret and nothing of the configuration. To translate it, use
-// the code. It is empty for the zero Cause and for one that is not in the list.
+// Message returns one short English sentence that may be shown to a member: it contains
+// no name, no secret and nothing of the configuration. To translate it, use the code.
+// It is empty for the zero Cause and for an unknown one.
 func (c Cause) Message() string {
 	for _, t := range causeTexts() {
 		if t.cause == c {

@@ -19,14 +19,14 @@ type Movement struct {
 	At                      time.Time      // when the lock moved, as far as is known
 	Location                *time.Location // the site's time zone; never nil
 	Reason                  access.Reason
-	// Reservations are those that opened the door, by ID. Of each the ID, the
+	// Reservations are the reservations that allowed the movement, by ID. Only ID,
 	// Resource, Start and End (the effective end) are set.
 	Reservations []reservation.Reservation
 }
 
-// Day returns the date of the movement at the site, YYYY-MM-DD. A movement
-// before the cutoff, a time of day, belongs to the day before: with 4 hours,
-// a member who comes in the evening and again at three at night came once.
+// Day returns the date of the movement at the site, YYYY-MM-DD. A movement before the
+// cutoff, which is a time of day, belongs to the previous day: with a cutoff of 4
+// hours, a visit at 3 a.m. belongs to the evening before.
 func (m Movement) Day(cutoff time.Duration) string {
 	local := m.At.In(m.Location)
 	if cutoff <= 0 {
@@ -41,9 +41,10 @@ func (m Movement) Day(cutoff time.Duration) string {
 	return time.Date(y, mo, d, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
 }
 
-// Reservation returns the reservation that the tap belongs to: the one whose
-// reserved time contains it; else, in the buffers, the next to start; else the last
-// to have ended. ok is false when no reservation opened the door.
+// Reservation returns the reservation that the tap belongs to: the one whose reserved
+// time contains the tap; otherwise, if the tap is in a buffer, the next one to start;
+// otherwise the last one that ended. ok is false if no reservation allowed the
+// movement.
 func (m Movement) Reservation() (r reservation.Reservation, ok bool) {
 	if len(m.Reservations) == 0 {
 		return r, false
@@ -58,18 +59,18 @@ func (m Movement) Reservation() (r reservation.Reservation, ok bool) {
 		case over(a):
 			return cmp.Or(b.EffectiveEnd().Compare(a.EffectiveEnd()), cmp.Compare(a.ID, b.ID))
 		}
-		// What has begun comes before what has not.
+		// A reservation that has started comes before one that has not.
 		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
 	}), true
 }
 
-// CheckInPolicy returns the key under which a movement counts as a check-in, and
-// its day; movements of one member with one key count once. An empty key counts
-// nothing. It is not called for locking, for staff and for requests on a member's
-// behalf. It must be safe for concurrent use.
+// CheckInPolicy returns the key under which a movement counts as a check-in, and its
+// day; several movements of a member with the same key count once. With an empty key,
+// the movement does not count. It is not called for locking, for staff, or for requests
+// on a member's behalf. It must be safe for concurrent use.
 type CheckInPolicy func(Movement) (key, day string)
 
-// OncePerDay counts a member once per local day of the site.
+// OncePerDay counts a member once per day at the site; for cutoff see Movement.Day.
 func OncePerDay(cutoff time.Duration) CheckInPolicy {
 	return func(m Movement) (key, day string) {
 		day = m.Day(cutoff)
@@ -82,8 +83,8 @@ func EveryUnlock(cutoff time.Duration) CheckInPolicy {
 	return func(m Movement) (key, day string) { return "unlock/" + m.RequestID, m.Day(cutoff) }
 }
 
-// OncePerReservation counts a member once per reservation (see
-// Movement.Reservation), and once per day where no reservation opened the door.
+// OncePerReservation counts a member once per reservation (see Movement.Reservation),
+// and once per day if no reservation allowed the movement.
 func OncePerReservation(cutoff time.Duration) CheckInPolicy {
 	return func(m Movement) (key, day string) {
 		day = m.Day(cutoff)
@@ -97,8 +98,8 @@ func OncePerReservation(cutoff time.Duration) CheckInPolicy {
 // NoCheckIns counts nothing.
 func NoCheckIns() CheckInPolicy { return func(Movement) (key, day string) { return "", "" } }
 
-// checkIn asks the policy; nil when the movement does not count, also when the
-// policy panics.
+// checkIn calls the policy. It returns nil if the movement does not count or the policy
+// panics.
 func (g *Gate) checkIn(d decided, at time.Time) *CheckIn {
 	if d.action == access.Lock || !d.tap.ownKey() {
 		return nil
@@ -107,7 +108,7 @@ func (g *Gate) checkIn(d decided, at time.Time) *CheckIn {
 		Member: d.tap.Member, Door: d.tap.Door, RequestID: d.tap.RequestID, Action: d.action,
 		TappedAt: d.tap.TappedAt, At: at, Location: d.loc, Reason: d.decision.Reason, Reservations: d.evidence.bookings(),
 	}
-	if m.Location == nil { // of an entry from the journal whose zone is gone
+	if m.Location == nil { // the zone of a journal entry that no longer exists
 		m.Location = time.UTC
 	}
 	var key, day string

@@ -27,7 +27,7 @@ func (g *Gate) execute(ctx context.Context, d decided, now moment) *ended {
 func (g *Gate) claim(ctx context.Context, d decided, by deadline) (claimed, *ended) {
 	switch {
 	case ctx.Err() != nil:
-		return claimed{}, g.lost(ctx, d, CauseCancelled, ctx.Err(), true)
+		return claimed{}, g.unrecorded(ctx, d, CauseCancelled, ctx.Err(), true)
 	case by.left() <= 0:
 		return claimed{}, g.deny(ctx, d, CauseDeadline, nil)
 	}
@@ -61,8 +61,8 @@ func (g *Gate) claim(ctx context.Context, d decided, by deadline) (claimed, *end
 	return claimed{}, &ended{receipt: r, link: d.link}
 }
 
-// begin writes the first commit of a request: a claim, or a denial. The attempt
-// comes with what only a claim has.
+// begin writes the first commit of a request: a claim, or a denial. The caller sets the
+// AttemptID of a, and for a claim SendBy and ShareWithin.
 func (g *Gate) begin(ctx context.Context, d decided, a storage.Attempt, r Receipt) (claim storage.Claim, err error) {
 	if r.At.IsZero() {
 		r.At = d.tap.TappedAt
@@ -83,9 +83,9 @@ func (g *Gate) begin(ctx context.Context, d decided, a storage.Attempt, r Receip
 	return claim, err
 }
 
-// release settles a claim whose commit was uncertain: nothing was sent for it.
-// If that fails, Recover settles it as Unconfirmed. An entry of another attempt
-// is returned: the same request came again, and its command may be under way.
+// release settles a claim whose commit was uncertain: nothing was sent for it. If that
+// fails, Recover settles it as Unconfirmed. An entry of another attempt is returned:
+// the same request was made again, and its command may be in progress.
 func (g *Gate) release(ctx context.Context, d decided, attemptID string) (other *storage.JournalEntry) {
 	at := g.clock()
 	r := Receipt{Outcome: NotSent, Decision: d.decision, Cause: CauseStoreUnavailable, At: at}
@@ -117,7 +117,7 @@ func (g *Gate) send(ctx context.Context, c claimed, by deadline) (result Result)
 	defer cancel()
 	command := Command{Link: c.link, Action: c.action, SendBy: by.wall, left: by.left}
 	err := contain("Locks", func() error { result = g.locks.Move(ctx, command); return nil })
-	if err != nil { // it may have sent before it panicked
+	if err != nil { // the command may have been sent before the panic
 		return Result{Unconfirmed, CauseInternal, err}
 	}
 	result.Err = contain("Locks", func() error { return result.Err })
@@ -170,7 +170,8 @@ func (g *Gate) settle(ctx context.Context, c claimed, result Result) Receipt {
 	return r
 }
 
-// receipt is the receipt of a command whose outcome was known at an instant.
+// receipt returns the receipt of a command whose outcome became known at the given
+// time.
 func (c claimed) receipt(o Outcome, at time.Time) Receipt {
 	r := Receipt{
 		RequestID: c.entry.RequestID, Member: c.tap.Member, Door: c.tap.Door, Action: c.action,
@@ -182,7 +183,7 @@ func (c claimed) receipt(o Outcome, at time.Time) Receipt {
 	return r
 }
 
-// hold is the office mode that the command began.
+// hold returns the hold that the command started.
 func (c claimed) hold(uncertain bool) *Hold {
 	return &Hold{Door: c.tap.Door, Member: c.tap.Member, RequestID: c.tap.RequestID, Since: c.entry.Begun, Uncertain: uncertain}
 }

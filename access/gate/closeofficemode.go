@@ -16,17 +16,17 @@ import (
 // CloseRequest selects the doors in office mode that CloseOfficeMode locks. A door
 // whose office mode began before a closure that covers it now is always locked.
 type CloseRequest struct {
-	// Closing is a time of day at the site, after 00:00: doors that were put into
-	// office mode before it last came are locked. Nil for none.
+	// Closing is a time of day at the site, as the time since 00:00: doors whose office
+	// mode started before the most recent Closing are locked. Nil for none.
 	Closing *time.Duration
-	// RightEnded locks doors whose holder may not open them any more.
+	// RightEnded locks doors whose holder no longer has the right to open them.
 	RightEnded bool
-	// Reconcile, when set, first ends the holds whose lock it shows as "locked",
-	// if the lock was seen more than 130 seconds after the start: until then a slow
-	// cloud may still execute the start. SALTO's schedule or a person ended them, so
-	// nothing is sent for these.
+	// Reconcile, when set, first ends the holds whose lock it reports as "locked".
+	// Nothing is sent for these, because a schedule of the lock system or a person
+	// ended them. The state must have been read more than 130 seconds after the start:
+	// until then a slow cloud may still execute the start.
 	Reconcile Catalog
-	// By is who closes, for the log; empty is "closing run".
+	// By is the actor of the log rows; empty is "closing run".
 	By string
 }
 
@@ -35,8 +35,7 @@ type CloseResult struct {
 	Hold Hold `json:"hold"`
 	// Why is "closure", "closing", "right_ended" or "seen_locked".
 	Why string `json:"why"`
-	// Receipt is what became of the command to lock; its zero value for
-	// "seen_locked".
+	// Receipt is the receipt of the command to lock; zero for "seen_locked".
 	Receipt Receipt `json:"receipt,omitzero"`
 }
 
@@ -44,15 +43,16 @@ type CloseResult struct {
 type CloseReport struct {
 	// Ended are the holds that are over.
 	Ended []CloseResult `json:"ended"`
-	// Open are the holds that should be over and are not: a person has to look.
+	// Open are the holds that should be over and are not: a person has to check these
+	// doors.
 	Open []CloseResult `json:"open"`
 }
 
-// CloseOfficeMode locks the doors that should no longer be in office mode, and
-// reports those it could not lock. A door with several holds is locked once all of
-// them are over. Call it at closing time, or every minute with RightEnded. Over all
-// processes it sends at most one command per door and minute, unless the door was
-// put into office mode again, and it never unlocks a door.
+// CloseOfficeMode locks the doors that should no longer be in office mode, and reports
+// those it could not lock. A door with several holds is locked once all of them are
+// over. Call it at closing time, or every minute with RightEnded. Across all processes
+// it sends at most one command per door and minute, unless the door was put into office
+// mode again, and it never unlocks a door.
 func (g *Gate) CloseOfficeMode(ctx context.Context, s CloseRequest) (report CloseReport, err error) {
 	defer containIn("CloseOfficeMode", &err)
 	if s.Closing != nil && (*s.Closing < 0 || *s.Closing >= 24*time.Hour) {
@@ -66,7 +66,7 @@ func (g *Gate) CloseOfficeMode(ctx context.Context, s CloseRequest) (report Clos
 	if s.By = shortID(s.By); s.By == "" {
 		s.By = "closing run"
 	}
-	var failed []error // an error at one door does not keep the others open
+	var failed []error // an error at one door does not leave the others open
 	if s.Reconcile != nil {
 		holds, err = g.reconcile(ctx, s, holds, &report)
 		failed = append(failed, err)
@@ -86,7 +86,7 @@ func (g *Gate) load(ctx context.Context, h Hold, now time.Time) (snap storage.Sn
 	return snap, err
 }
 
-// byDoor splits holds, which come by door.
+// byDoor groups holds by door; they are sorted by door.
 func byDoor(holds []Hold) (doors [][]Hold) {
 	for len(holds) > 0 {
 		n := 1
@@ -98,14 +98,14 @@ func byDoor(holds []Hold) (doors [][]Hold) {
 	return doors
 }
 
-// endHold ends a hold that was ended at the lock, and those that began before it,
-// and writes why.
+// endHold ends a hold whose office mode ended at the lock, and the earlier holds of the
+// door. It writes the reason to the door log.
 func (g *Gate) endHold(ctx context.Context, h Hold, d LogDetail, why string) ([]Hold, error) {
 	row := d.seal(storage.LogEntry{At: g.clock(), Door: h.Door, Action: "hold_end", Reason: why})
 	return g.records.EndHolds(ctx, g.site, h.Door, h.Since, row)
 }
 
-// closeDoor locks a door all of whose holds are over: one command ends them.
+// closeDoor locks a door if all its holds are over. One command ends all of them.
 func (g *Gate) closeDoor(ctx context.Context, s CloseRequest, holds []Hold, report *CloseReport) error {
 	closed := make([]CloseResult, len(holds))
 	var snap storage.Snapshot
@@ -128,8 +128,8 @@ func (g *Gate) closeDoor(ctx context.Context, s CloseRequest, holds []Hold, repo
 	return nil
 }
 
-// reconcile ends the holds whose lock is seen locked, and returns the others, also
-// when it returns an error.
+// reconcile ends the holds whose lock is reported as locked. It returns the other
+// holds, even with an error.
 func (g *Gate) reconcile(ctx context.Context, s CloseRequest, holds []Hold, report *CloseReport) ([]Hold, error) {
 	seen, err := g.RefreshLockStates(ctx, s.Reconcile)
 	if err != nil {
@@ -142,10 +142,10 @@ func (g *Gate) reconcile(ctx context.Context, s CloseRequest, holds []Hold, repo
 	}
 	var rest []Hold
 	for i, h := range holds {
-		snap, err := g.load(ctx, h, now) // an error comes again in closeDoor
+		snap, err := g.load(ctx, h, now) // closeDoor reports an error
 		lock, ok := states[lockIDOf(snap.Link)]
-		// Until then a slow cloud may open it: its last start may be Unconfirmed,
-		// whatever an earlier one was.
+		// Until then a slow cloud may still open it: the latest start may be
+		// Unconfirmed, even if an earlier one was Accepted.
 		settled := h.Since.Add(startedWithin)
 		if err != nil || !ok || lock.State != "locked" || !lock.SeenAt.After(settled) {
 			rest = append(rest, h)
@@ -163,7 +163,7 @@ func (g *Gate) reconcile(ctx context.Context, s CloseRequest, holds []Hold, repo
 	return rest, nil
 }
 
-// due returns why a hold is over, "" if it is not.
+// due returns why a hold is over, or "" if it is not.
 func (g *Gate) due(ctx context.Context, s CloseRequest, h Hold) (why string, facts storage.Snapshot, err error) {
 	now := g.clock()
 	if now.IsZero() {
@@ -214,15 +214,15 @@ func closedSince(since, now time.Time, closing time.Duration, loc *time.Location
 	return from.Before(last)
 }
 
-// lockDoor sends one command to lock, in the name of the site. Its RequestID is
-// the same for all processes within one minute.
+// lockDoor sends one command to lock, on behalf of the site. Its RequestID is the same
+// for all processes within one minute.
 func (g *Gate) lockDoor(ctx context.Context, s CloseRequest, over []CloseResult, facts storage.Snapshot) Receipt {
 	now, door := g.moment(), over[0].Hold.Door
-	once := fmt.Appendf(nil, "%d\x00%s", now.wall.Unix()/60, door)
+	seed := fmt.Appendf(nil, "%d\x00%s", now.wall.Unix()/60, door)
 	for _, o := range over {
-		once = append(append(once, 0), o.Hold.RequestID...)
+		seed = append(append(seed, 0), o.Hold.RequestID...)
 	}
-	sum := sha256.Sum256(once)
+	sum := sha256.Sum256(seed)
 	tap := Tap{RequestID: "close-" + hex.EncodeToString(sum[:16]), Door: door, TappedAt: now.wall, Source: sourceClosing, Actor: s.By}
 	d := decided{
 		request:  request{tap, access.Lock, storage.RequestKey{Site: g.site, RequestID: tap.RequestID}},

@@ -7,32 +7,31 @@ import (
 	"github.com/doorkit/doorkit/access"
 )
 
-// Condition is a requirement of the host's beside the rules: presence at the
+// Condition is a requirement of the host in addition to the rules: presence at the
 // door, a limit of visits, credits, occupancy, "only while staff are in".
 //
 // Conditions are checked after the rules allowed an unlock or a start of office
 // mode and before the command is claimed; they are never checked for locking.
 // They are checked in order until one is not met.
 //
-// A check is not part of the claim's commit. Two simultaneous taps are both
-// checked before either counts: one that reads "9 of 10 visits used" lets both
-// pass. Where the limit must be exact, the check itself takes the visit in one
-// transaction, keyed by Tap.RequestID so that a repeated tap takes it once, and
-// an Observer gives it back when the receipt is not Accepted or Unconfirmed.
-// Both variants are shown in the examples.
+// A check is not part of the claim's commit. Two simultaneous taps are both checked
+// before either of them counts: a check that reads "9 of 10 visits used" lets both
+// pass. If the limit must be exact, the check itself has to take the visit in one
+// transaction, keyed by Tap.RequestID so that a repeated tap takes it once. An Observer
+// then returns the visit if the receipt is neither Accepted nor Unconfirmed. The
+// examples show both variants.
 type Condition struct {
-	// Code names the condition in receipts and in the door log: 1 to 50
-	// lower-case letters, digits and underscores, none of Causes. Required.
+	// Code names the condition in receipts and in the door log: 1 to 50 lower-case
+	// letters, digits and underscores, and not one of Causes. Required.
 	Code string
 	// Message is the sentence for the member when the condition is not met. It
 	// must not contain anything that a member must not see. Empty uses the
 	// sentence of CauseCondition.
 	Message string
-	// Check returns nil when the condition is met. Any error denies the request;
-	// it is for staff and goes into the door log's detail. An
-	// *UnmetCondition replaces Message. It must be safe for concurrent use and
-	// return soon after ctx ends, which is SendWithin after the tap arrived.
-	// Required.
+	// Check returns nil when the condition is met. Any error denies the request; it is
+	// for staff and is written to the detail of the door log row. An *UnmetCondition
+	// replaces Message. It must be safe for concurrent use and return soon after ctx
+	// ends, at the latest SendWithin after the tap arrived. Required.
 	Check func(ctx context.Context, site string, tap Tap, d access.Decision) error
 }
 
@@ -57,8 +56,8 @@ func goodCode(s string) bool {
 	return len(s) >= 1 && len(s) <= 50
 }
 
-// check returns nil if every condition is met, else the first that is not and
-// why.
+// check returns nil if every condition is met, otherwise the first one that is not, and
+// its error.
 func (g *Gate) check(ctx context.Context, d decided) (*UnmetCondition, error) {
 	if d.action == access.Lock {
 		return nil, nil

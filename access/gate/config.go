@@ -45,7 +45,7 @@ type Config struct {
 	Conditions []Condition
 	// CheckIns decides what counts as a check-in; nil is OncePerDay(0).
 	CheckIns CheckInPolicy
-	// Observer receives what happens; nil for none.
+	// Observer receives an Event per request and per change of a problem; nil for none.
 	Observer Observer
 	// Logger receives problems and outcomes that could not be written to the
 	// storage, without the member's id; nil discards them.
@@ -102,11 +102,11 @@ func New(c Config) (*Gate, error) {
 // Site returns the site this gate serves.
 func (g *Gate) Site() string { return g.site }
 
-// ErrRequestReused reports that a RequestID came again with another door, action
-// or source. Nothing was sent. Make a new RequestID per tap.
+// ErrRequestReused reports that a RequestID was used again with another door, action,
+// source or actor. Nothing was sent. Make a new RequestID per tap.
 var ErrRequestReused = errors.New("gate: this RequestID belongs to another request; make a new one per tap")
 
-// errClock reports that a task needs the time and there is none.
+// errClock reports that the host's clock returned no time.
 var errClock = errors.New("gate: Config.Now returns the zero time: fix the host's clock")
 
 // ConfigError names every fault of a Config at once.
@@ -160,17 +160,17 @@ func isNil(v any) bool {
 	return false
 }
 
-// clock reads the host's clock, in UTC and whole microseconds.
-// It is zero while that clock cannot be used.
+// clock reads the host's clock, in UTC and whole microseconds. It returns the zero time
+// while that clock is unusable.
 func (g *Gate) clock() time.Time {
 	now := micro(g.now())
-	if now.Year() > 9998 { // no JSON document could hold what follows from it
+	if now.Year() > 9998 { // JSON could not hold the deadlines that follow from it
 		return time.Time{}
 	}
 	return now
 }
 
-// micro cuts t to the precision that every storage keeps. It also strips the
+// micro truncates t to the precision that every storage keeps. It also strips the
 // monotonic reading, so that comparisons are by the wall clock.
 func micro(t time.Time) time.Time {
 	if t.IsZero() {
@@ -179,8 +179,8 @@ func micro(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Microsecond)
 }
 
-// location loads a time zone; nil when there is no such zone. It is loaded each
-// time, so that an updated time zone database counts at once.
+// location loads a time zone; nil when there is no such zone. It is loaded each time,
+// so that an updated time zone database takes effect at once.
 func location(name string) *time.Location {
 	if name == "" || name == "Local" {
 		return nil

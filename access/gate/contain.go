@@ -35,8 +35,8 @@ func write(ctx context.Context, fn func(context.Context) error) error {
 	return fn(ctx)
 }
 
-// writeRetrying is write for a commit that may be repeated: it is tried again
-// until it succeeds, is refused for good, or WriteWithin is over.
+// writeRetrying is write for a commit that may be repeated: it is tried again until it
+// succeeds, fails with a final error, or WriteWithin is over.
 func writeRetrying(ctx context.Context, fn func(context.Context) error) error {
 	return write(ctx, func(ctx context.Context) error {
 		for pause := 50 * time.Millisecond; ; pause *= 2 {

@@ -10,13 +10,14 @@
 //	lookup   a receipt for this RequestID? return it, touch nothing
 //	facts    the member's memberships, grants and reservations, the door and its link
 //	decide   access.Evaluate, then Config.Conditions; denied: one commit, stop
-//	claim    one commit: journal row and door log row. Another call has it: wait for its outcome
-//	send     within 10 seconds of the tap and within the right: one request on the wire
+//	claim    one commit: journal row and door log row. If another call has it: wait for its outcome
+//	send     at most 10 seconds after the tap, while the right lasts: one request on the wire
 //	settle   one commit: the outcome, its door log row, the check-in
 //
-// Over any number of processes on one durable storage, a RequestID sends at most one
-// command, nothing is sent late, nothing is sent twice, and every command that may
-// have been sent has its row in the door log before it is sent. Every error denies.
+// Over any number of processes on one durable storage, at most one command is sent per
+// RequestID, nothing is sent late, nothing is sent twice, and every command that may
+// have been sent has its row in the door log before it is sent. Every error denies
+// access.
 //
 // Package gate imports no lock system and no database. [Config.Facts] and
 // [Config.Records] are the storage: memstore and sqlstore implement both; for your
@@ -38,19 +39,19 @@
 //
 // # Receipts and errors
 //
-// The result of a tap is its [Receipt], whatever happened: an [Outcome], and where
-// the rules are not the reason, a [Cause]. An error beside it means that the request
-// itself was wrong (a [*RequestError], [ErrRequestReused]) or that the caller went
-// away. Storage that does not answer is [ErrUnavailable].
+// Every tap returns a [Receipt], whatever happened. It has an [Outcome] and, if the
+// reason is not one of the rules, a [Cause]. A non-nil error means that the request
+// itself was invalid (a [*RequestError], [ErrRequestReused]) or that the caller's
+// context ended. A storage that does not answer is reported as [ErrUnavailable].
 //
 // A [Gate] is safe for concurrent use. From the claim on, the caller's cancellation
 // does not count: a call may outlast its context by up to 30 seconds.
 //
 // # What a host has to do itself
 //
-// Authenticate the member, and limit the taps per member before calling the gate:
-// each tap writes a row of the door log, a denied one too, so a member with a script
-// can fill the log and slow the taps of others.
+// Authenticate the member, and limit the rate of taps per member before calling the
+// gate. Every tap, even a denied one, writes a row to the door log, so a member with a
+// script could fill the log and slow down the taps of others.
 //
 // Nothing here is a way out of a building: doors on escape routes open from the
 // inside by hardware, without this program.

@@ -15,11 +15,12 @@ import (
 type Severity int
 
 const (
-	// Critical means that no member can open any door, or one door or IQ.
+	// Critical means that no digital key opens any door, one door, or the doors of one
+	// IQ.
 	Critical Severity = iota + 1
-	// Warning means that it will become critical, or affects some members.
+	// Warning means that the issue will become critical, or affects some members.
 	Warning
-	// Note is worth knowing; it may be intended.
+	// Note is for information: the state may be intended.
 	Note
 )
 
@@ -33,16 +34,17 @@ func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil
 
 // Issue is one thing that a person should know about a site.
 type Issue struct {
-	// Code is stable: hosts translate by it. docs/operating.md lists them all.
+	// Code is stable, so hosts can translate by it. docs/operating.md lists all codes.
 	Code     string   `json:"code"`
 	Severity Severity `json:"severity"`
-	// About names the door, IQ, grant, ... in question; empty for the site.
+	// About names the affected door, IQ, grant, ...; empty for the whole site.
 	About string `json:"about,omitempty"`
 	// What is wrong, what it Breaks, and what to Do, in a sentence each.
 	What   string `json:"what"`
 	Breaks string `json:"breaks"`
 	Do     string `json:"do"`
-	// Until is when it ends by itself; zero if it does not, or if that is unknown.
+	// Until is when the issue ends without action; zero if it does not, or if that is
+	// unknown.
 	Until time.Time `json:"until,omitzero"`
 }
 
@@ -61,11 +63,11 @@ type Check struct {
 	Doors    []Door
 	TimeZone string // the IANA zone of the site's rules, empty if it is not known
 	Now      time.Time
-	Codes    bool
+	Codes    bool // whether one-time codes may be checked
 }
 
-// Diagnostics is what Doctor examines beside the gate's own records. Doors, Rules
-// and Members are required.
+// Diagnostics is what Doctor examines in addition to the gate's own records. Doors,
+// Rules and Members are required.
 type Diagnostics struct {
 	Doors   storage.DoorReader
 	Rules   storage.RuleReader
@@ -99,10 +101,10 @@ func (d *Diagnostics) check() error {
 	return nil
 }
 
-// Doctor examines the site once and returns its issues ranked by severity, one per
-// code and thing. It changes nothing and moves no lock. What it could not examine is
-// an issue of its own ("not_checked"), so the only error is a *RequestError about
-// Diagnostics without stores.
+// Doctor examines the site once and returns its issues sorted by severity, one per Code
+// and About. It changes nothing and moves no lock. What it could not examine is
+// reported as an issue ("not_checked"), so the only error is a *RequestError that names
+// the missing fields of Diagnostics.
 func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
 	if err := d.check(); err != nil {
 		return nil, err
@@ -133,7 +135,7 @@ func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
 	return rank(e.list), nil
 }
 
-// rank sorts by severity, and keeps one issue per code and thing.
+// rank sorts by severity, and keeps one issue per Code and About.
 func rank(list []Issue) []Issue {
 	slices.SortStableFunc(list, func(a, b Issue) int {
 		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Code, b.Code), cmp.Compare(a.About, b.About))
@@ -152,27 +154,27 @@ type examination struct {
 	list   []Issue
 }
 
-func (e *examination) find(i Issue) { e.list = append(e.list, i) }
+func (e *examination) report(i Issue) { e.list = append(e.list, i) }
 
-// unchecked reports what could not be examined. That the lock system cannot be
-// reached is one issue, whatever depends on it.
+// unchecked reports what could not be examined. An unreachable lock system is one
+// issue, however many parts depend on it.
 func (e *examination) unchecked(what string, err error) {
 	if errors.Is(err, ErrCloudUnavailable) {
-		e.find(Issue{
+		e.report(Issue{
 			Code: string(CauseCloudUnavailable), Severity: Critical,
 			What:   fmt.Sprintf("The lock system cannot be reached: %v.", err),
 			Breaks: "No digital key opens any door.", Do: "Check this machine's network and the status page of the lock system.",
 		})
 		return
 	}
-	e.find(Issue{
+	e.report(Issue{
 		Code: "not_checked", Severity: Warning, About: what,
 		What:   fmt.Sprintf("It could not be examined: %v.", err),
-		Breaks: "What is wrong there stays unknown.", Do: "Fix that, then run the doctor again.",
+		Breaks: "Problems there are not reported.", Do: "Fix that, then run the doctor again.",
 	})
 }
 
-// read reads what the other parts compare.
+// read loads the doors, rules and grants that the other parts compare.
 func (e *examination) read(ctx context.Context) {
 	var err error
 	if e.doors, err = e.d.Doors.Doors(ctx, e.g.site); err != nil {
@@ -180,8 +182,8 @@ func (e *examination) read(ctx context.Context) {
 	}
 	switch e.rules, err = e.d.Rules.Rules(ctx, e.g.site); {
 	case errors.Is(err, ErrNotFound):
-		e.find(Issue{
-			Code: string(CauseUnknownSite), Severity: Critical, What: fmt.Sprintf("The storage has no rules of a site %q.", e.g.site),
+		e.report(Issue{
+			Code: string(CauseUnknownSite), Severity: Critical, What: fmt.Sprintf("The storage has no rules for site %q.", e.g.site),
 			Breaks: "No digital key opens any door.", Do: "Correct Config.Site, or write the rules of this site.",
 		})
 	case err != nil:
@@ -192,10 +194,10 @@ func (e *examination) read(ctx context.Context) {
 	}
 }
 
-// records examines what the gate itself wrote.
+// records examines the gate's own records.
 func (e *examination) records(ctx context.Context) {
 	if d, ok := e.g.records.(interface{ Durable() bool }); ok && !d.Durable() {
-		e.find(Issue{
+		e.report(Issue{
 			Code: "store_not_durable", Severity: Warning,
 			What: "The storage loses everything when the process ends.", Breaks: "Receipts, door log and office mode are lost at a restart.",
 			Do: "Use sqlstore, with a file or PostgreSQL, for anything but a test.",
@@ -204,9 +206,9 @@ func (e *examination) records(ctx context.Context) {
 	if s, err := e.g.records.KillSwitch(ctx, e.g.site); err != nil {
 		e.unchecked("kill switch", err)
 	} else if s.Off {
-		e.find(Issue{
+		e.report(Issue{
 			Code: "switched_off", Severity: Critical,
-			What:   fmt.Sprintf("The site is switched off since %s (%s).", s.At.Format(time.RFC3339), s.Why),
+			What:   fmt.Sprintf("The site has been switched off since %s (%s).", s.At.Format(time.RFC3339), s.Why),
 			Breaks: "No digital key opens any door; locking works.", Do: "Switch it on again when the reason is gone.",
 		})
 	}
@@ -215,9 +217,9 @@ func (e *examination) records(ctx context.Context) {
 	if err != nil {
 		e.unchecked("journal", err)
 	} else if len(stale) > 0 {
-		e.find(Issue{
-			Code: "not_recovered", Severity: Warning, What: "A command has been in sending for more than an hour.",
-			Breaks: "Its member never learns that the outcome is unknown.", Do: "Call Recover when the host starts and once a minute.",
+		e.report(Issue{
+			Code: "not_recovered", Severity: Warning, What: "A command has been in the state sending for more than an hour.",
+			Breaks: "The member is never told that the outcome is unknown.", Do: "Call Recover when the host starts and once a minute.",
 		})
 	}
 }

@@ -27,7 +27,7 @@ func (e *examination) rulesAndDoors(context.Context) {
 	refer := func(about, door string) {
 		used[door]++
 		if !names[door] {
-			e.find(Issue{
+			e.report(Issue{
 				Code: "rules_without_door", Severity: Warning, About: about, What: fmt.Sprintf("It names the door %q, which does not exist.", door),
 				Breaks: "Members who rely on it find a locked door.", Do: "Link a lock as that door, or remove it from the rule.",
 			})
@@ -55,31 +55,32 @@ func (e *examination) rulesAndDoors(context.Context) {
 		if strings.HasPrefix(f.Path, "membership_types") || strings.HasPrefix(f.Path, "resources") {
 			breaks = "What it should open stays closed."
 		}
-		e.find(Issue{Code: "bad_rules", Severity: Critical, About: f.Path, What: f.What + ".", Breaks: breaks, Do: "Correct the rules."})
+		e.report(Issue{Code: "bad_rules", Severity: Critical, About: f.Path, What: f.What + ".", Breaks: breaks, Do: "Correct the rules."})
 	}
-	e.unusedDoors(used, types)
+	e.doorUse(used, types)
 }
 
-// unusedDoors finds doors that do not open, and doors that open for too many. used
-// and types count what names each door.
-func (e *examination) unusedDoors(used, types map[string]int) {
+// doorUse reports doors that do not open, and shared entrances that members may put
+// into office mode. used counts the rules that name each door, types the membership
+// types among them.
+func (e *examination) doorUse(used, types map[string]int) {
 	for _, d := range e.doors {
 		switch {
 		case d.Link.IsZero():
-			e.find(Issue{
+			e.report(Issue{
 				Code: string(CauseNotLinked), Severity: Warning, About: d.ID, What: "No lock is linked to it.",
 				Breaks: "The door does not open.", Do: "Link a lock, or delete the door.",
 			})
 		case used[d.ID] == 0:
-			e.find(Issue{
+			e.report(Issue{
 				Code: "door_without_rules", Severity: Note, About: d.ID, What: "No membership type, grant or resource names it.",
 				Breaks: "The door opens for no member.", Do: "Add it to a membership type, a resource, or a grant.",
 			})
 		}
 		if d.AccessType == access.AccessAndOfficeMode && (types[d.ID] > 1 || looksLikeEntrance(d.Name)) {
-			e.find(Issue{
+			e.report(Issue{
 				Code: "office_mode_on_entrance", Severity: Warning, About: d.ID,
-				What:   "Members may put it into office mode, and it looks like an entrance for many.",
+				What:   "Members may put it into office mode, and it looks like a shared entrance.",
 				Breaks: "One member can leave the door open for everyone.",
 				Do:     "Make it access only: office mode is for private offices and for rooms that are booked.",
 			})
@@ -111,8 +112,8 @@ func faultsOf(facts access.Facts) []access.Fault {
 	return nil
 }
 
-// people finds members, grants and reservations that contradict themselves or the
-// rules.
+// people reports members, grants and reservations that are inconsistent, alone or with
+// the rules.
 func (e *examination) people(ctx context.Context) {
 	if e.rules.Version == 0 {
 		return
@@ -125,7 +126,7 @@ func (e *examination) people(ctx context.Context) {
 		e.unchecked("reservations", err)
 	}
 	for _, f := range faults.list {
-		e.find(f.issue())
+		e.report(f.issue())
 	}
 }
 
@@ -173,7 +174,7 @@ func (e *examination) reservations(ctx context.Context, known map[string]bool, f
 	}
 	facts := access.Facts{Site: e.rules.Site, Settings: e.rules.Settings, Resources: slices.Clone(e.rules.Resources)}
 	for i := range facts.Resources {
-		facts.Resources[i].Doors = nil // the rules are examined by themselves
+		facts.Resources[i].Doors = nil // rulesAndDoors examines them
 	}
 	named := map[string]bool{}
 	name := func(member string) {
@@ -218,7 +219,7 @@ func rowOf(path string) (list string, index int) {
 	return list, index
 }
 
-// rowFaults collects faults of rows: equal ones of many rows are one issue.
+// rowFaults collects the faults of rows: the same fault in several rows is one issue.
 type rowFaults struct {
 	list []*rowFault
 }
@@ -252,7 +253,7 @@ func (r *rowFault) issue() Issue {
 	}
 	i := Issue{
 		Code: "bad_" + r.kind, Severity: Warning, About: about, What: fmt.Sprintf("Its %s is bad: %s.", r.field, r.what),
-		Breaks: "It opens nothing.", Do: "Correct it, or bring back what it names.",
+		Breaks: "It opens nothing.", Do: "Correct it, or restore what it refers to.",
 	}
 	switch {
 	case r.kind == "member" && strings.HasPrefix(r.field, "memberships"):
@@ -260,14 +261,14 @@ func (r *rowFault) issue() Issue {
 	case r.kind == "member":
 		i.Breaks = "The member is denied at every door."
 	case r.kind == "reservation" && strings.HasPrefix(r.what, "no "):
-		i.Severity, i.Breaks, i.Do = Note, "It opens nothing, and Export leaves it out.", "Delete it, or bring back what it names."
+		i.Severity, i.Breaks, i.Do = Note, "It opens nothing, and Export leaves it out.", "Delete it, or restore what it refers to."
 	case r.kind == "reservation":
-		i.Breaks = "It opens nothing. Where buffers are clipped, the other bookings of its resource lose theirs."
+		i.Breaks = "It opens nothing. If buffers are clipped, the other reservations of its resource lose their buffers."
 	}
 	return i
 }
 
-// grantsAndMembers finds grants that open nothing.
+// grantsAndMembers reports grants that open nothing.
 func (e *examination) grantsAndMembers(ctx context.Context) {
 	for _, g := range e.grants {
 		if !g.Until.IsZero() && !e.now.Before(g.Until) {
@@ -276,7 +277,7 @@ func (e *examination) grantsAndMembers(ctx context.Context) {
 		m, err := e.d.Members.Member(ctx, e.g.site, g.Member)
 		switch {
 		case errors.Is(err, ErrNotFound):
-			e.find(Issue{
+			e.report(Issue{
 				Code: "grant_without_member", Severity: Note, About: "grant " + g.ID, What: "Its member does not exist.",
 				Breaks: "It opens nothing, and Export leaves it out.", Do: "Delete the grant, or add the member.",
 			})
@@ -286,10 +287,10 @@ func (e *examination) grantsAndMembers(ctx context.Context) {
 		case (g.RequiresMembership == nil || *g.RequiresMembership) && !slices.ContainsFunc(m.Memberships, func(s access.Membership) bool {
 			return !s.Paused && (s.Until.IsZero() || e.now.Before(s.Until))
 		}):
-			e.find(Issue{
+			e.report(Issue{
 				Code: "grant_without_membership", Severity: Warning, About: "grant " + g.ID,
 				What:   "It requires an active membership, and its member has none.",
-				Breaks: "The member finds a locked door.", Do: "Give the member a membership, or let the grant go without one.",
+				Breaks: "The member finds a locked door.", Do: "Give the member a membership, or set requires_membership of the grant to false.",
 			})
 		}
 	}

@@ -29,21 +29,21 @@ func (e *examination) openDoors(ctx context.Context) {
 	for _, h := range holds {
 		switch {
 		case !allowed[h.Door]:
-			e.find(Issue{
-				Code: "door_left_open", Severity: Warning, About: h.Door, What: "It is in office mode, and its holder may not open it any more.",
+			e.report(Issue{
+				Code: "door_left_open", Severity: Warning, About: h.Door, What: "It is in office mode, and its holder no longer has the right to open it.",
 				Breaks: "The door may be open for everyone.", Do: "Lock it, or call CloseOfficeMode with RightEnded.",
 			})
 		case e.now.Sub(h.Since) > long:
-			e.find(Issue{
+			e.report(Issue{
 				Code: "door_left_open", Severity: Warning, About: h.Door,
-				What:   fmt.Sprintf("It is in office mode since %s.", h.Since.Format(time.RFC3339)),
+				What:   fmt.Sprintf("It has been in office mode since %s.", h.Since.Format(time.RFC3339)),
 				Breaks: "The door may be open for everyone.", Do: "Lock it, or call CloseOfficeMode at closing time.",
 			})
 		}
 	}
 }
 
-// catalog compares the doors with what the lock system shows.
+// catalog compares the doors with what the lock system reports.
 func (e *examination) catalog(ctx context.Context) {
 	if e.d.Catalog == nil {
 		return
@@ -62,8 +62,8 @@ func (e *examination) catalog(ctx context.Context) {
 		}
 		l, ok := seen[lockIDOf(d.Link)]
 		if !ok {
-			e.find(Issue{
-				Code: "lock_gone", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q is not on the SALTO site any more.", d.Link.Name),
+			e.report(Issue{
+				Code: "lock_gone", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q is no longer on the SALTO site.", d.Link.Name),
 				Breaks: "The door does not open.", Do: "Link another lock, or check the connection: it may be for another site.",
 			})
 			continue
@@ -76,18 +76,18 @@ func (e *examination) catalog(ctx context.Context) {
 func (e *examination) lock(d Door, l CatalogLock) {
 	switch {
 	case l.Link.Gateway == "":
-		e.find(Issue{
+		e.report(Issue{
 			Code: "lock_without_iq", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q is attached to no IQ.", l.Link.Name),
 			Breaks: "No command reaches it.", Do: "Attach the lock to an IQ in SALTO KS, then call Doors.RefreshLinks.",
 		})
 	case l.Link.Gateway != d.Link.Gateway || l.Link.NeedsCode != d.Link.NeedsCode:
-		e.find(Issue{
+		e.report(Issue{
 			Code: string(CauseLinkOutdated), Severity: Critical, About: d.ID,
 			What:   fmt.Sprintf("Its lock %q moved to another IQ, or its IQ changed whether it requires one-time codes.", l.Link.Name),
 			Breaks: "Commands are refused.", Do: "Call Doors.RefreshLinks; name and rules stay.",
 		})
 	case l.Problem == CauseLockOffline:
-		e.find(Issue{
+		e.report(Issue{
 			Code: string(CauseLockOffline), Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q does not reach its IQ.", l.Link.Name),
 			Breaks: "No digital key opens the door.", Do: "Check the lock's batteries, and the distance to the IQ (up to about 10 m).",
 		})
@@ -95,7 +95,7 @@ func (e *examination) lock(d Door, l CatalogLock) {
 }
 
 // schedule compares the lock's own schedule with the hours of membership types and
-// grants: it opens and locks whatever the rules say.
+// grants. The schedule opens and locks the door regardless of the rules.
 func (e *examination) schedule(d Door, s *LockSchedule) {
 	if s == nil {
 		return
@@ -105,10 +105,10 @@ func (e *examination) schedule(d Door, s *LockSchedule) {
 		for i, day := range s.Days {
 			days[i] = day.String()
 		}
-		e.find(Issue{
+		e.report(Issue{
 			Code: "schedule_opens", Severity: Warning, About: d.ID,
-			What:   fmt.Sprintf("SALTO's schedule opens this door by itself at %s (%s).", s.Start, strings.Join(days, ", ")),
-			Breaks: fmt.Sprintf("The door is open for everyone until %s, whatever the rules say.", s.End),
+			What:   fmt.Sprintf("SALTO's schedule opens this door automatically at %s (%s).", s.Start, strings.Join(days, ", ")),
+			Breaks: fmt.Sprintf("The door is open for everyone until %s, regardless of the rules.", s.End),
 			Do:     "Switch off the automatic start in SALTO KS, unless it is intended.",
 		})
 	}
@@ -126,13 +126,13 @@ func (e *examination) schedule(d Door, s *LockSchedule) {
 	}
 }
 
-// outside finds hours that outlast the lock's schedule.
+// outside reports hours that end later than the lock's schedule.
 func (e *examination) outside(d Door, s LockSchedule, who string, h access.Hours) {
 	until, late := opensAfter(h, s)
 	if !late {
 		return
 	}
-	e.find(Issue{
+	e.report(Issue{
 		Code: "schedule_conflict", Severity: Note, About: d.ID + ", " + who,
 		What:   fmt.Sprintf("SALTO's schedule locks this door at %s while the %s opens it until %s.", s.End, who, until),
 		Breaks: "Office mode ends at that time; unlocking with a digital key still works.",
@@ -140,8 +140,8 @@ func (e *examination) outside(d Door, s LockSchedule, who string, h access.Hours
 	})
 }
 
-// opensAfter returns until when hours are open on a day of the schedule whose end
-// they outlast.
+// opensAfter reports whether hours end later than the schedule on one of its days, and
+// when.
 func opensAfter(h access.Hours, s LockSchedule) (until string, late bool) {
 	if h.Always {
 		return "any hour", true

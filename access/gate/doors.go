@@ -19,8 +19,8 @@ type DoorsConfig struct {
 	Now     func() time.Time // nil is time.Now
 }
 
-// Doors links locks to doors and names them. It never writes to the lock system. It
-// is safe for concurrent use. Make one with NewDoors.
+// Doors links locks to doors and sets the names of doors. It never writes to the lock
+// system. It is safe for concurrent use. Make one with NewDoors.
 type Doors struct {
 	c DoorsConfig
 }
@@ -65,7 +65,7 @@ func (r *LinkRequest) check() error {
 	return nil
 }
 
-// LinkConflictError reports why a lock could not be linked to a door. It is
+// LinkConflictError reports why a lock could not be linked to a door. It wraps
 // ErrConflict.
 type LinkConflictError struct {
 	Wanted string // the door that was to be linked
@@ -84,9 +84,9 @@ func (e *LinkConflictError) Error() string {
 // Unwrap returns ErrConflict.
 func (e *LinkConflictError) Unwrap() error { return ErrConflict }
 
-// Link makes a door of a lock, after asking the lock system that it still exists.
-// ErrNotFound: it does not. A *LinkConflictError: the door has a lock, or the lock a
-// door. ErrNoGateway: nothing can move the lock remotely.
+// Link links a lock to a door, after checking with the lock system that the lock
+// exists. ErrNotFound: it does not. A *LinkConflictError: the door already has a lock,
+// or the lock already has a door. ErrNoGateway: nothing can move the lock remotely.
 func (d *Doors) Link(ctx context.Context, r LinkRequest) (linked Door, err error) {
 	defer containIn("Link", &err)
 	if err := r.check(); err != nil {
@@ -127,7 +127,7 @@ func (d *Doors) Link(ctx context.Context, r LinkRequest) (linked Door, err error
 	return d.c.Store.Door(ctx, d.c.Site, r.Door)
 }
 
-// linkConflict names the door that is in the way of a link.
+// linkConflict returns an error that names the door that prevents the link.
 func (d *Doors) linkConflict(ctx context.Context, wanted Door, err error) error {
 	if !errors.Is(err, ErrConflict) {
 		return err
@@ -144,10 +144,10 @@ func (d *Doors) linkConflict(ctx context.Context, wanted Door, err error) error 
 	return fmt.Errorf("gate: door %q was changed at the same time: read it again: %w", wanted.ID, err)
 }
 
-// RefreshLinks reads the locks of all linked doors again. Where a lock has another
-// gateway, or another need for a one-time code, than when it was linked
-// (CauseLinkOutdated), it stores the new ones and returns the door; name and rules
-// stay. Call it from the site's maintenance.
+// RefreshLinks reads the locks of all linked doors from the lock system. If the gateway
+// of a lock, or its need for a one-time code, changed since it was linked
+// (CauseLinkOutdated), RefreshLinks stores the new values and returns the door; name
+// and rules stay. Call it once a day.
 func (d *Doors) RefreshLinks(ctx context.Context) (changed []Door, err error) {
 	defer containIn("RefreshLinks", &err)
 	doors, err := d.c.Store.Doors(ctx, d.c.Site)
@@ -205,7 +205,7 @@ func (d *Doors) Rename(ctx context.Context, door, name string) (Door, error) {
 	})
 }
 
-// SetAccessType decides whether members may start office mode at the door.
+// SetAccessType sets whether members may start office mode at the door.
 func (d *Doors) SetAccessType(ctx context.Context, door string, t access.AccessType) (Door, error) {
 	if !goodAccessType(t) {
 		return Door{}, &RequestError{Faults: []Fault{{Field: "AccessType", What: badAccessType}}}
@@ -226,7 +226,8 @@ func (d *Doors) SetDisabled(ctx context.Context, door string, disabled bool) (Do
 	})
 }
 
-// change reads, changes and writes a door, again while other writes come between.
+// change reads, changes and writes a door. It starts again if another write came in
+// between.
 func (d *Doors) change(ctx context.Context, id string, fn func(*Door) bool) (changed Door, err error) {
 	defer containIn("Doors", &err)
 	err = storage.UpdateDoor(ctx, d.c.Store, d.c.Site, id, func(door *Door) error {
@@ -249,18 +250,18 @@ func (d *Doors) change(ctx context.Context, id string, fn func(*Door) bool) (cha
 
 var errUnchanged = errors.New("gate: nothing to change")
 
-// DoorStatus is a door beside what the lock system shows of its lock.
+// DoorStatus is a door and its lock as the lock system reports it.
 type DoorStatus struct {
 	Door Door `json:"door"`
 	// Lock is nil when the door is not linked, or its lock no longer exists.
 	Lock *CatalogLock `json:"lock,omitempty"`
 	// Problem is why the door cannot be moved now: CauseNotLinked, CauseLockGone,
-	// CauseLinkOutdated, or what the catalog shows; empty if nothing is known.
+	// CauseLinkOutdated, or what the catalog reports; empty if no problem is known.
 	Problem Cause `json:"problem,omitempty"`
 }
 
-// List returns the doors of the site in their order, with the lock system's name and
-// state of each lock, and the locks that no door uses.
+// List returns the doors of the site in their order, each with its lock as the lock
+// system reports it, and the locks that no door uses.
 func (d *Doors) List(ctx context.Context) (doors []DoorStatus, free []CatalogLock, err error) {
 	defer containIn("List", &err)
 	known, err := d.c.Store.Doors(ctx, d.c.Site)

@@ -9,7 +9,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// entryDoc is what a journal entry keeps of a request beside its columns.
+// entryDoc is the part of a request that a journal entry keeps in its document.
 type entryDoc struct {
 	Source      Source          `json:"source"`
 	Actor       string          `json:"actor,omitempty"`
@@ -38,7 +38,7 @@ func (d decided) entryDoc(r *Receipt) entryDoc {
 		Cause: r.Cause, Condition: r.Condition, At: r.At, RelockAt: r.RelockAt, Link: logged(d.link),
 	}
 	if d.loc != nil {
-		doc.Zone = d.loc.String() // the day of a check-in that is proven later
+		doc.Zone = d.loc.String() // for the day of a check-in that is proven later
 	}
 	return doc
 }
@@ -71,8 +71,8 @@ func readDoc(e *storage.JournalEntry) (entryDoc, error) {
 	return d, nil
 }
 
-// logged returns what receipts and log rows keep of a link: not who linked it,
-// because erasing that person would not reach the rows of every member who opens
+// logged returns the part of a link that receipts and log rows keep. It omits who
+// linked the lock: erasing that person would not change the rows of the members who use
 // the door.
 func logged(l Link) Link {
 	l.LinkedBy, l.LinkedAt = "", time.Time{}

@@ -70,5 +70,5 @@ func ExampleGate_Wait_unconfirmed() {
 	fmt.Println(r.Message())
 	// Output:
 	// unconfirmed true
-	// We got no clear answer from the door. Please try it, then tap again if it is shut.
+	// We got no clear answer from the door. Please try the door, then tap again if it is shut.
 }

@@ -55,7 +55,7 @@ func ExampleGate_Verify() {
 	fmt.Println(err)
 	// Output:
 	// 3 rows, 0 erased, <nil>
-	// storage: the door log is wrong at row 2: another row than the required head
+	// storage: the door log is wrong at row 2: the row differs from the required head
 }
 
 func ExampleGate_Retain() {

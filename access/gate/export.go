@@ -16,8 +16,8 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// ExportCSV writes what q selects of the door log as CSV for a spreadsheet: UTF-8
-// with a byte order mark, a heading, comma as separator, times in UTC and in the
+// ExportCSV writes the rows of the door log that q selects as CSV for a spreadsheet:
+// UTF-8 with a byte order mark, a heading, comma as separator, times in UTC and in the
 // site's time zone with six digits after the second. A text that a spreadsheet would
 // turn into a formula, a number or a date has a leading apostrophe. It returns the
 // number of rows, and reads page by page.
@@ -53,7 +53,7 @@ func (g *Gate) ExportCSV(ctx context.Context, w io.Writer, q LogQuery) (n int, e
 
 func csvRecord(row LogRow, zone *time.Location) []string {
 	d, _, err := ReadDetail(row)
-	if err != nil { // Verify reports it; it hides no other row
+	if err != nil { // Verify reports it; the export continues
 		d = LogDetail{Note: err.Error()}
 	}
 	instant := func(t time.Time) (utc, local string) {
@@ -92,8 +92,8 @@ func (g *Gate) location(ctx context.Context) (*time.Location, error) {
 	return zone, nil
 }
 
-// csvText returns s, with a leading apostrophe if a spreadsheet would take it for
-// something other than text.
+// csvText returns s, with a leading apostrophe if a spreadsheet would not read it as
+// text.
 func csvText(s string) string {
 	if isFormula(s) || isValue(s) {
 		return "'" + s
@@ -101,8 +101,8 @@ func csvText(s string) string {
 	return s
 }
 
-// isFormula reports whether s begins, after what a spreadsheet ignores, like a
-// formula. Full-width signs count as their narrow ones.
+// isFormula reports whether s begins, after what a spreadsheet ignores, like a formula.
+// Full-width characters count as their ASCII forms.
 func isFormula(s string) bool {
 	if s != "" && strings.ContainsRune("\t\r\n", rune(s[0])) {
 		return true
@@ -149,17 +149,17 @@ type exportedRow struct {
 	Reason  string    `json:"reason,omitempty"`
 	// Detail is null once erased.
 	Detail *json.RawMessage `json:"detail"`
-	// Damaged is a detail that is not JSON, in hex: the gate has not written it.
+	// Damaged is a detail that is not JSON, in hex: the gate did not write it.
 	Damaged    string         `json:"damaged,omitempty"`
 	Salt       string         `json:"salt,omitempty"` // hex
 	Commitment storage.Digest `json:"commitment"`
 	Hash       storage.Digest `json:"hash"`
 }
 
-// ExportJSON writes what q selects of the door log as JSON Lines, with all that a
-// third party needs to verify it: salt, detail, commitment and hash of each row, in
-// the encoding that Head.Append describes. A damaged detail hides no other row. It
-// returns the number of rows, and reads page by page.
+// ExportJSON writes the rows of the door log that q selects as JSON Lines, with all
+// that a third party needs to verify them: salt, detail, commitment and hash of each
+// row, in the encoding that Head.Append describes. A damaged detail does not stop the
+// export. It returns the number of rows, and reads page by page.
 func (g *Gate) ExportJSON(ctx context.Context, w io.Writer, q LogQuery) (n int, err error) {
 	defer containIn("ExportJSON", &err)
 	out := bufio.NewWriter(w)

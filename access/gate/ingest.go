@@ -15,8 +15,8 @@ import (
 // VendorReader reads the lock system's own log. It must be safe for concurrent
 // use.
 type VendorReader interface {
-	// Poll returns the entries that came since cursor, and the next cursor. The
-	// empty cursor is the first one. An entry may come again.
+	// Poll returns the entries that came since cursor, and the next cursor. The empty
+	// cursor means the beginning. An entry may be returned more than once.
 	Poll(ctx context.Context, cursor string) (entries []VendorEntry, next string, err error)
 	// Meaning returns what an entry reports about its lock.
 	Meaning(ctx context.Context, e VendorEntry) (Meaning, error)
@@ -28,12 +28,12 @@ type Meaning struct {
 	// mode began, access.Lock if it ended; empty for anything else, such as a
 	// rejected fob.
 	Action access.Action
-	// Ours: it was done remotely, by the user whom the gate's commands are sent
-	// as.
+	// Ours reports whether it was done remotely, by the user of the lock system that
+	// sends the gate's commands.
 	Ours bool
 }
 
-// IngestReport is what an Ingest did.
+// IngestReport is the result of one Ingest.
 type IngestReport struct {
 	// New is how many entries were stored.
 	New int `json:"new"`
@@ -44,12 +44,13 @@ type IngestReport struct {
 	Ended []Hold `json:"ended"`
 }
 
-// Ingest reads the lock system's own log into the storage, exactly once over all
-// processes, and draws two conclusions: an Unconfirmed command is settled as
-// Accepted if exactly one entry is left for exactly one such command, and office
-// mode that ended by a schedule or at the lock is over. A missing entry proves
-// nothing. Entries never become rows of the door log or check-ins. Call it about
-// once a minute; after an error, call it again.
+// Ingest copies new entries of the lock system's own log to the storage, each entry
+// once across all processes. It then settles an Unconfirmed command as Accepted if
+// exactly one entry remains for it after all other commands to the lock have their
+// entries; if two commands are Unconfirmed, neither is settled. It also ends the holds
+// whose office mode ended by a schedule or at the lock. A missing entry proves nothing.
+// Entries never become rows of the door log or check-ins. Call it about once a minute;
+// after an error, call it again.
 func (g *Gate) Ingest(ctx context.Context, reader VendorReader) (report IngestReport, err error) {
 	defer containIn("Ingest", &err)
 	report = IngestReport{Settled: []Receipt{}, Ended: []Hold{}}
@@ -62,7 +63,7 @@ func (g *Gate) Ingest(ctx context.Context, reader VendorReader) (report IngestRe
 	if err := contain("VendorReader", func() (err error) { entries, next, err = reader.Poll(ctx, cursor); return }); err != nil {
 		return report, err
 	}
-	entries = slices.Clone(entries) // they may be the reader's own
+	entries = slices.Clone(entries) // the reader may own the slice
 	for i := range entries {
 		makeStorable(&entries[i])
 	}
@@ -78,8 +79,8 @@ func (g *Gate) Ingest(ctx context.Context, reader VendorReader) (report IngestRe
 	return report, errors.Join(notSettled, notEnded)
 }
 
-// makeStorable changes what a storage would refuse: one such text would block the
-// reading of all later entries.
+// makeStorable replaces values that a storage would refuse: one refused entry would
+// block all later ones.
 func makeStorable(e *VendorEntry) {
 	const maxRaw = 64 << 10
 	e.At = micro(e.At)
@@ -107,28 +108,29 @@ func meaning(ctx context.Context, reader VendorReader, e VendorEntry) (m Meaning
 	return m, err
 }
 
-// VendorEntries returns the lock system's own log as far as it was read;
-// q.Site is this gate's. It is for hosts that show fobs and key codes beside
-// digital keys.
+// VendorEntries returns the entries of the lock system's own log that Ingest has
+// stored; q.Site is ignored. Hosts can use it to show fobs and key codes beside digital
+// keys.
 func (g *Gate) VendorEntries(ctx context.Context, q VendorQuery) (list []VendorEntry, err error) {
 	defer containIn("VendorEntries", &err)
 	q.Site = g.site
 	return g.records.VendorEntries(ctx, q)
 }
 
-// endedElsewhere ends the holds whose lock reports an end of office mode.
+// endedElsewhere ends the holds whose office mode ended according to the lock's
+// entries.
 func (g *Gate) endedElsewhere(ctx context.Context, reader VendorReader) (ended []Hold, err error) {
 	holds, err := g.records.Holds(ctx, g.site)
 	if err != nil {
 		return nil, err
 	}
-	var failed []error // an error at one door does not keep the others from ending
+	var failed []error // an error at one door does not affect the others
 	for _, list := range byDoor(holds) {
 		facts, err := g.load(ctx, list[0], g.clock())
 		if failed = append(failed, err); err != nil || facts.Link.IsZero() {
 			continue
 		}
-		for _, h := range list { // the earliest first: its end does not end a later one
+		for _, h := range list { // the earliest first: its end does not end a later hold
 			end, err := g.endOf(ctx, reader, h, facts.Link.Lock)
 			if err != nil {
 				return ended, err
@@ -147,10 +149,10 @@ func (g *Gate) endedElsewhere(ctx context.Context, reader VendorReader) (ended [
 	return ended, errors.Join(failed...)
 }
 
-// endOf returns the entry that reports the end of a hold, or nil. An end before
-// the hold's own start belongs to another hold: of commands under way at once,
-// only the lock shows which came first. It does not show it for two entries of one
-// second, nor while a start that has no entry may still have been under way.
+// endOf returns the entry that reports the end of a hold, or nil. An end before the
+// hold's own start belongs to another hold. If several commands were in progress at
+// once, only the lock's entries show their order. They do not show it if both have the
+// same time, or while a start without an entry may still have been in progress.
 func (g *Gate) endOf(ctx context.Context, reader VendorReader, h Hold, lock string) (end *VendorEntry, err error) {
 	// An entry dated in the future would end every hold that begins before it.
 	query := VendorQuery{Site: g.site, Lock: lock, From: h.Since, Until: g.clock().Add(entryBefore)}

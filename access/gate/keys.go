@@ -13,34 +13,35 @@ type DigitalKey struct {
 	Door       string            `json:"door"`
 	Name       string            `json:"name"`
 	AccessType access.AccessType `json:"access_type"`
-	// Open: the rules would allow a tap now. Then Reason is why, and ValidUntil
-	// until when (zero: as far as is known).
+	// Open reports whether the rules would allow a tap now. Reason is the reason for
+	// that; ValidUntil is when a door that is open now closes, zero if that is not
+	// known.
 	Open       bool          `json:"open"`
 	Reason     access.Reason `json:"reason"`
 	ValidUntil time.Time     `json:"valid_until,omitzero"`
-	// OpensAt is when a door that is not open now will be.
+	// OpensAt is when a door that is not open now will open.
 	OpensAt time.Time `json:"opens_at,omitzero"`
-	// OfficeMode: a start of office mode now would be allowed.
+	// OfficeMode reports whether starting office mode now would be allowed.
 	OfficeMode bool `json:"office_mode"`
-	// OfficeModeOn: a member holds the door open, as far as the gate knows;
-	// HeldSince is set if it is this member, who then may lock it.
+	// OfficeModeOn reports whether a member holds the door open in office mode, as far
+	// as the gate knows. HeldSince is set if it is this member, who may then lock it.
 	OfficeModeOn bool      `json:"office_mode_on"`
 	HeldSince    time.Time `json:"held_since,omitzero"`
-	// CanLock: a tap to lock now would be allowed.
+	// CanLock reports whether locking now would be allowed.
 	CanLock bool `json:"can_lock"`
-	// Cause is why a tap would fail all the same, as far as is known without
-	// asking the lock system: not linked, switched off, bad facts.
+	// Cause is why a tap would fail for a reason outside the rules, as far as is known
+	// without a call to the lock system: not linked, switched off, bad facts.
 	Cause Cause `json:"cause,omitempty"`
-	// State is the lock's state when it was last seen, SeenAt; empty if it never
-	// was. See Gate.RefreshLockStates.
+	// State is the lock's state at SeenAt, when it was last read; empty if it was never
+	// read. See Gate.RefreshLockStates.
 	State  string    `json:"state,omitempty"`
 	SeenAt time.Time `json:"seen_at,omitzero"`
 }
 
-// Keys returns the member's digital keys, in the order of the doors: those that
-// are open now, those that will open within ahead, and those the member holds
-// open. It makes no call to the lock system and checks no Condition. A door whose
-// facts are bad has a Cause; if all have, the error is an *access.FactsError.
+// Keys returns the member's digital keys, in the order of the doors: those that are
+// open now, those that will open within ahead, and those the member holds open. It
+// makes no call to the lock system and checks no Condition. A door with bad facts has
+// CauseBadFacts; if all doors have bad facts, the error is an *access.FactsError.
 func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (list []DigitalKey, err error) {
 	defer containIn("Keys", &err)
 	if !storage.ValidID(member) {
@@ -63,7 +64,7 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 		return nil, err
 	}
 	list = []DigitalKey{}
-	zones := map[string]*time.Location{} // all doors of a site have one
+	zones := map[string]*time.Location{} // all doors of a site have the same zone
 	var refused error
 	good := 0
 	for _, s := range all {
@@ -100,14 +101,14 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 	return list, nil
 }
 
-// key is the key of one door, shown or not.
+// key returns the key of one door, whether or not Keys returns it.
 func (g *Gate) key(s *storage.Snapshot, d access.Decision, member string, holds []Hold) DigitalKey {
 	q := &s.Question
 	k := DigitalKey{
 		Door: q.Door.ID, Name: q.Door.Name, AccessType: q.Door.AccessType,
 		Open: d.Allowed, Reason: d.Reason, ValidUntil: d.ValidUntil, OpensAt: d.NextChange,
-		// Office mode is allowed where unlocking is, if the door offers it, and so
-		// is locking, always (RULES.md 4).
+		// Where unlocking is allowed, locking is allowed too, and office mode if the
+		// door offers it (RULES.md, section 4).
 		OfficeMode: d.Allowed && q.Door.AccessType == access.AccessAndOfficeMode,
 		CanLock:    d.Allowed,
 	}

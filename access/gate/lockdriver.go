@@ -7,12 +7,12 @@ import (
 	"github.com/doorkit/doorkit/access"
 )
 
-// LockDriver moves locks. It is the gate's only way to the lock system.
+// LockDriver moves locks. The gate sends all its commands through it.
 type LockDriver interface {
-	// Move sends one command, once: no retry, no redirect, no replay. It obtains
-	// what it needs first (token, one-time code, a connection) and calls c.Left
-	// right before the first byte: 0 or less means NotSent with CauseDeadline.
-	// It returns soon after ctx ends.
+	// Move sends one command, once: no retry, no redirect, no replay. It obtains what
+	// it needs first (token, one-time code, a connection) and calls c.Left right before
+	// the first byte: if that is 0 or less, it sends nothing and returns NotSent with
+	// CauseDeadline. It returns soon after ctx ends.
 	//
 	// The outcome is Denied (no call was made because of a rule of the lock
 	// system: CauseIQNotActivated), NotSent, Accepted, Refused or Unconfirmed.
@@ -24,7 +24,7 @@ type LockDriver interface {
 type Command struct {
 	Link   Link
 	Action access.Action
-	// SendBy is the instant, by the gate's clock, from which nothing may be sent.
+	// SendBy is the instant, by the gate's clock, from which on nothing may be sent.
 	SendBy time.Time
 	left   func() time.Duration
 }
@@ -36,10 +36,9 @@ func NewCommand(link Link, action access.Action, sendBy time.Time, left func() t
 	return Command{link, action, sendBy, left}
 }
 
-// Left returns how long the command may still be sent: 0 or less means not any
-// more. It compares both the wall clock and the elapsed time, and the stricter
-// counts: a clock that was set back gains nothing, nor does a machine that was
-// suspended.
+// Left returns how long the command may still be sent: 0 or less means no longer. It
+// returns the shorter time of the wall clock and the elapsed time: neither a clock that
+// was set back nor a suspended machine extends it.
 func (c Command) Left() time.Duration {
 	if c.left == nil {
 		return time.Until(c.SendBy.Round(0)) // without the monotonic reading
@@ -47,7 +46,7 @@ func (c Command) Left() time.Duration {
 	return c.left()
 }
 
-// Result is what became of a Command. The zero Result counts as Unconfirmed.
+// Result is the result of a Command. The zero Result counts as Unconfirmed.
 type Result struct {
 	Outcome Outcome
 	Cause   Cause

@@ -21,7 +21,7 @@ func (g *Gate) SwitchOn(ctx context.Context, by, why string) error {
 
 func (g *Gate) flip(ctx context.Context, s KillSwitch) (err error) {
 	defer containIn("SetKillSwitch", &err)
-	s.At, s.By, s.Why = g.clock(), shortID(s.By), short(s.Why) // no text must prevent the switching
+	s.At, s.By, s.Why = g.clock(), shortID(s.By), short(s.Why) // a bad text must not prevent the switch
 	action := "switch_on"
 	if s.Off {
 		action = "switch_off"
@@ -36,43 +36,43 @@ func (g *Gate) KillSwitch(ctx context.Context) (s KillSwitch, err error) {
 	return g.records.KillSwitch(ctx, g.site)
 }
 
-// Log yields rows of the door log; q.Site is this gate's.
+// Log yields rows of the door log; q.Site is ignored.
 func (g *Gate) Log(ctx context.Context, q LogQuery) iter.Seq2[LogRow, error] {
 	q.Site = g.site
 	return g.records.Rows(ctx, q)
 }
 
-// Head returns the end of the door log. Export it regularly to a place that the
-// people who can write to the storage cannot change: only a comparison with such a
-// head finds rows removed at the end, or a chain that was built again.
+// Head returns the end of the door log. Export it regularly to a place that the people
+// who can write to the storage cannot change: only a comparison with such a head finds
+// rows removed at the end, or a chain that was rebuilt.
 func (g *Gate) Head(ctx context.Context) (head Head, err error) {
 	defer containIn("Head", &err)
 	_, head, err = g.records.Ends(ctx, g.site)
 	return head, err
 }
 
-// Verify checks the door log of the site from one point of it on, and that it
-// contains another; zero Heads check all of it. See storage.Verify. An error is a
-// *ChainError where the log does not hold.
+// Verify checks the door log of the site after from, and that it contains want; zero
+// Heads check all of it. See storage.Verify. The error is a *ChainError if the log is
+// wrong.
 func (g *Gate) Verify(ctx context.Context, from, want Head) (v Verification, err error) {
 	defer containIn("Verify", &err)
 	return storage.Verify(ctx, g.records, g.site, from, want)
 }
 
-// Retain removes the rows of the door log that are older than before, up to the
-// first that is not, and appends a row about it: without that row Verify reports the
-// removal. It returns the last row that was removed, and how many were.
+// Retain removes the rows of the door log that are older than before, up to the first
+// row that is not, and appends a row about the removal. Without that row, Verify
+// returns a *ChainError. It returns the last row that was removed, and how many were.
 func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed int, err error) {
 	defer containIn("Retain", &err)
 	return g.records.Retain(ctx, g.site, before, LogDetail{}.seal(storage.LogEntry{At: g.clock()}))
 }
 
 // Erase removes a person, a member or staff, from the door log's details, the
-// check-ins, the receipts, and the kill switch with its text. ErrNotFound: the
-// records name no such person. The rows of the log stay, without a name; Verify
-// counts them as erased. Facts are the host's to remove, Link.LinkedBy included, and
-// for up to KeepReceipts the receipts of members contain who asked on their behalf.
-// Requests of the last half minute stay until Erase is called again.
+// check-ins, the receipts, and the kill switch with its text. ErrNotFound: the records
+// name no such person. The rows of the log stay, without a name; Verify counts them as
+// erased. The host has to remove the facts, Link.LinkedBy included. For up to
+// KeepReceipts, the receipts of members contain the Actor of requests on their behalf.
+// Requests of the last 30 seconds stay until Erase is called again.
 func (g *Gate) Erase(ctx context.Context, person string) (erased storage.Erased, err error) {
 	defer containIn("Erase", &err)
 	return g.records.Erase(ctx, g.site, person, g.clock().Add(-staleAfter))
@@ -86,7 +86,7 @@ func (g *Gate) EraseVendorUser(ctx context.Context, user string) (erased storage
 	return g.records.EraseVendorUser(ctx, g.site, user)
 }
 
-// CheckIns returns check-ins; q.Site is this gate's.
+// CheckIns returns check-ins; q.Site is ignored.
 func (g *Gate) CheckIns(ctx context.Context, q CheckInQuery) (list []CheckIn, err error) {
 	defer containIn("CheckIns", &err)
 	q.Site = g.site

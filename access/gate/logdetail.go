@@ -40,7 +40,8 @@ func ReadDetail(row LogRow) (d LogDetail, ok bool, err error) {
 	return d, true, nil
 }
 
-// logEntry is the row of the door log about d; ref is the row it follows up.
+// logEntry returns the row of the door log about d. ref is the row of the attempt, 0
+// for the attempt itself.
 func (d decided) logEntry(r *Receipt, at time.Time, ref uint64) storage.LogEntry {
 	detail := LogDetail{
 		Member: d.tap.Member, Actor: d.tap.Actor, Source: d.tap.Source, RequestID: d.tap.RequestID, TappedAt: d.tap.TappedAt,
@@ -65,11 +66,11 @@ func (d LogDetail) seal(e storage.LogEntry) storage.LogEntry {
 	return e
 }
 
-// short returns s as every storage keeps a text: valid, without NUL, at most 500
-// bytes.
+// short returns s as a text that every storage accepts: valid UTF-8 without NUL, at
+// most 500 bytes.
 func short(s string) string { return clean(s[:min(len(s), 500)]) }
 
-// shortID is short for an id.
+// shortID is like short, with the limit of an id: 200 bytes.
 func shortID(s string) string { return clean(s[:min(len(s), 200)]) }
 
 func clean(s string) string {

@@ -5,22 +5,23 @@ import (
 	"time"
 )
 
-// The matching of commands to the entries of the lock system's log. Times are all
-// it sees: which lock, action and user an entry is about is filtered before.
+// The matching of commands to the entries of the lock system's log. It compares times
+// only: the entries are already filtered by lock, action and user.
 //
 // A command that was carried out has exactly one entry, dated within the command's
-// interval. So commands to one lock whose intervals overlap are looked at
-// together, and if n of them have n entries, one in the interval of each, all of
-// them were carried out:
+// interval. So commands to one lock whose intervals overlap are examined together, and
+// if n of them have n entries, one in the interval of each, all of them were carried
+// out:
 //
 //	accepted   a  |--------|
 //	open       b       |-----------------|
 //	accepted   c                 |----------|
 //	entries            1           2    3
 //
-// Here 1 belongs to a, which has no other. Of 2 and 3 one belongs to c and one to
-// b: whichever it is, b moved the lock, first at 2, last at 3. With one entry less,
-// or with a second open command, nothing is known: the missing entry may be b's.
+// Entry 1 belongs to a, which can have no other. Of 2 and 3, one belongs to b and one
+// to c. In both cases b moved the lock, at the earliest at 2 and at the latest at 3.
+// With one entry less, or with a second open command, nothing is proven: the missing
+// entry may be b's.
 
 // interval is when the entry of a command may be dated, both ends included.
 type interval struct{ from, until time.Time }
@@ -29,8 +30,8 @@ func (i interval) contains(t time.Time) bool { return !t.Before(i.from) && !t.Af
 
 func (i interval) overlaps(o interval) bool { return !i.from.After(o.until) && !o.from.After(i.until) }
 
-// overlapping splits a list that is sorted by from into runs that no interval
-// connects.
+// overlapping splits a list that is sorted by from into groups: intervals of different
+// groups do not overlap.
 func overlapping[T any](list []T, of func(T) interval) (groups [][]T) {
 	var until time.Time
 	start := 0
@@ -70,8 +71,8 @@ func matchOpen(commands []interval, open int, entries []time.Time) (first, last 
 	return first, last, ok
 }
 
-// matchAll reports whether each command can have one of the entries in its
-// interval. Each entry in turn goes to the command that can wait least.
+// matchAll reports whether each command can have one of the entries in its interval.
+// Each entry in turn is assigned to the command whose interval ends first.
 func matchAll(commands []interval, entries []time.Time) bool {
 	var waiting []interval // those that have begun and have no entry yet
 	for _, at := range entries {

@@ -17,12 +17,12 @@ import (
 // It is called during the request, so it must return quickly; a panic in it is
 // contained.
 //
-// A Gate reports a problem once, from the first request that meets it until a
-// command succeeds there again, and keeps that in memory: several processes each
-// report what they meet, a new process reports again what lasts, and the end of a
-// problem that ended while no process ran is not reported. Alerts that must be
-// one over all processes are keyed by Site, Cause, Gateway and Door, which are the
-// same everywhere, and closed by hand or by age; Doctor reports what lasts now.
+// A Gate reports a problem once, on the first request that encounters it, and reports
+// its end when a command succeeds there again. It keeps open problems in memory: each
+// process reports the problems that it encounters, a new process reports a lasting
+// problem again, and the end of a problem that ended while no process ran is not
+// reported. To have one alert for all processes, use Site, Cause, Gateway and Door as
+// its key, and close it by hand or by age. Doctor reports the problems of the moment.
 type Observer interface {
 	Observe(ctx context.Context, e Event)
 }
@@ -34,22 +34,22 @@ const (
 	// RequestCompleted reports one answered request; Event.Receipt is its receipt.
 	// Count only those that are not Repeated.
 	RequestCompleted EventKind = "request_completed"
-	// ProblemRaised reports the begin of a problem that needs a person. It is reported
-	// once, however many requests meet it.
+	// ProblemRaised reports the beginning of a problem that requires a person. It is
+	// reported once, however many requests encounter it.
 	ProblemRaised EventKind = "problem_raised"
 	// ProblemResolved reports that the problem is over.
 	ProblemResolved EventKind = "problem_resolved"
 )
 
-// Event is one thing that happened.
+// Event is what an Observer receives.
 type Event struct {
 	Kind EventKind `json:"kind"`
 	Site string    `json:"site"`
 	At   time.Time `json:"at,omitzero"`
 	// Receipt is set for RequestCompleted.
 	Receipt *Receipt `json:"receipt,omitempty"`
-	// Cause names the problem, with Member, Gateway or Door if it is about one;
-	// Since is when it began.
+	// Cause names the problem, with Member, Gateway or Door if it concerns one; Since
+	// is when it began.
 	Cause   Cause     `json:"cause,omitempty"`
 	Gateway string    `json:"gateway,omitempty"`
 	Door    string    `json:"door,omitempty"`
@@ -67,8 +67,8 @@ const (
 	perMember
 )
 
-// scopeOf returns what a problem with this cause is about; 0 if the cause is not
-// a problem that a person should look at.
+// scopeOf returns what a problem with this cause concerns; 0 if the cause is not a
+// problem that requires a person.
 func scopeOf(c Cause) scope {
 	switch c {
 	case CauseStoreUnavailable, CauseUnknownSite, CauseClock, CauseCloudUnavailable, CauseReauthorize, CauseClientRefused,
@@ -82,8 +82,8 @@ func scopeOf(c Cause) scope {
 	return 0
 }
 
-// factsOf returns what bad facts are about: the widest of what the faults name.
-func factsOf(faults []access.Fault) scope {
+// scopeOfFaults returns the widest scope that the faults of bad facts name.
+func scopeOfFaults(faults []access.Fault) scope {
 	widest := perMember
 	for _, f := range faults {
 		list, _, _ := strings.Cut(f.Path, ".")
@@ -104,8 +104,8 @@ type problem struct {
 	gateway, door, member string
 }
 
-// problemOf returns the problem that a receipt shows; its cause is empty if it
-// shows none.
+// problemOf returns the problem that a receipt reports; its cause is empty if there is
+// none.
 func problemOf(r *Receipt, link Link) problem {
 	p := problem{cause: r.Cause}
 	switch {
@@ -116,7 +116,7 @@ func problemOf(r *Receipt, link Link) problem {
 	}
 	about := scopeOf(p.cause)
 	if p.cause == CauseBadFacts {
-		about = factsOf(r.Decision.Faults())
+		about = scopeOfFaults(r.Decision.Faults())
 	}
 	if r.Repeated && r.Recorded {
 		return problem{} // reported when it happened
@@ -155,8 +155,8 @@ func (p problem) endedBy(r *Receipt, link Link) bool {
 	return p.door == r.Door
 }
 
-// watch turns receipts into events, each problem once from its beginning to its
-// end. It knows only what this Gate met.
+// watch turns receipts into events, each problem once from its beginning to its end. It
+// knows only the problems that this Gate encountered.
 type watch struct {
 	site     string
 	observer Observer
@@ -173,8 +173,8 @@ func (w *watch) completed(ctx context.Context, link Link, r Receipt) {
 	w.report(ctx, link, r, func(time.Time) bool { return true })
 }
 
-// proven reports a movement that became known later: it ends no problem that
-// began after it.
+// proven reports a movement that became known later. It does not end a problem that
+// began after the movement.
 func (w *watch) proven(ctx context.Context, link Link, r Receipt) {
 	w.report(ctx, link, r, func(since time.Time) bool { return !r.At.Before(since) })
 }
@@ -219,8 +219,8 @@ func (p problem) event(kind EventKind, since time.Time, err error) Event {
 	return Event{Kind: kind, Cause: p.cause, Gateway: p.gateway, Door: p.door, Member: p.member, Since: since, Err: err}
 }
 
-// log writes what staff should see in the program's log. Members are left out:
-// nothing erases them from there.
+// log writes what staff should see in the program's log. It omits members, because they
+// could not be erased from there.
 func (w *watch) log(ctx context.Context, e Event) {
 	l := w.logger.With("site", w.site, "cause", e.Cause, "gateway", e.Gateway, "door", e.Door)
 	switch e.Kind {

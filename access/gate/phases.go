@@ -16,15 +16,15 @@ import (
 //
 //	request --decide--> decided --claim--> claimed --send--> Result --settle--> Receipt
 type (
-	// request is what is asked: a checked tap and an action.
+	// request is a valid tap and its action.
 	request struct {
 		tap    Tap
 		action access.Action
 		key    storage.RequestKey
 	}
 
-	// decided is a request with what the facts say about it. For a request that
-	// was denied before the rules were asked, all but the request is zero.
+	// decided is a request and its decision. If the request was denied before the rules
+	// were evaluated, all other fields are zero.
 	decided struct {
 		request
 		decision access.Decision
@@ -40,10 +40,10 @@ type (
 		entry storage.JournalEntry
 	}
 
-	// ended is how a request ended, in whatever phase.
+	// ended is the result of a request, in whichever phase it ended.
 	ended struct {
 		receipt Receipt
-		link    Link // what the receipt is about, for the observer
+		link    Link // the lock that the receipt concerns, for the observer
 		err     error
 	}
 )
@@ -98,12 +98,12 @@ type moment struct {
 }
 
 func (g *Gate) moment() moment {
-	steady := time.Now() // first, so that a slow clock of the host gains nothing
+	steady := time.Now() // first, so that a slow host clock does not extend a deadline
 	return moment{g.clock(), steady}
 }
 
-// sendBy returns until when the command may be sent: SendWithin after the tap
-// (or after now, should the tap lie ahead), and never beyond the right itself.
+// sendBy returns the deadline of the command: SendWithin after the tap, or after now if
+// the tap is dated later, but not after the member's right ends.
 func (g *Gate) sendBy(d decided, now moment) deadline {
 	by := d.tap.TappedAt
 	if by.After(now.wall) {
@@ -116,7 +116,7 @@ func (g *Gate) sendBy(d decided, now moment) deadline {
 	return deadline{clock: g.clock, wall: by, steady: now.steady.Add(by.Sub(now.wall))}
 }
 
-// deadline is an instant on two clocks; what passes first counts.
+// deadline is an instant on two clocks; the one that passes first counts.
 type deadline struct {
 	clock        func() time.Time // the host's
 	wall, steady time.Time
@@ -151,10 +151,10 @@ func (g *Gate) denyWith(ctx context.Context, d decided, r Receipt) *ended {
 	return &ended{receipt: r, link: d.link}
 }
 
-// lost ends a request that could not be decided: nothing is in the journal, so
-// the same RequestID may come again. The door log gets a row if logged is set
-// and the caller is still there.
-func (g *Gate) lost(ctx context.Context, d decided, cause Cause, why error, logged bool) *ended {
+// unrecorded ends a request that could not be decided, or whose context ended before
+// the claim. Nothing is in the journal, so the RequestID may be used again. The door
+// log gets a row if logged is set and ctx has not ended.
+func (g *Gate) unrecorded(ctx context.Context, d decided, cause Cause, why error, logged bool) *ended {
 	r := Receipt{Outcome: NotSent, Cause: cause, At: g.clock(), Err: why}
 	if _, ok := errors.AsType[*PanicError](why); ok {
 		r.Cause = CauseInternal
@@ -171,7 +171,7 @@ func (g *Gate) lost(ctx context.Context, d decided, cause Cause, why error, logg
 	return &ended{receipt: r, link: d.link}
 }
 
-// note writes a row of the door log by itself.
+// note writes a row of the door log without a journal entry.
 func (g *Gate) note(ctx context.Context, d decided, r *Receipt) {
 	at := r.At
 	if at.IsZero() {

@@ -12,22 +12,22 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// How far from a command its entry may be dated: the clocks of locks are a little
-// off, and a slow cloud moves the lock late.
+// How far from a command its entry may be dated: the clocks of locks are inexact, and a
+// slow cloud moves the lock late.
 const (
 	entryBefore = 5 * time.Second
 	entryAfter  = 2 * time.Minute
 	// startedWithin is how long after its claim a start of office mode may still
 	// be carried out, and its entry dated.
 	startedWithin = SendWithin + entryAfter
-	// proofFor is how long after a command its entry is looked for.
+	// proofFor is how long after a command its entry is searched for.
 	proofFor = 48 * time.Hour
-	// allEntries is a Limit that leaves no command out: its entry would count for
-	// another command.
+	// allEntries is a Limit that omits no command. The entry of an omitted command
+	// would be taken for that of another one.
 	allEntries = 1 << 20
 )
 
-// movement is what a lock was told to do.
+// movement is an action at a lock.
 type movement struct {
 	lock   string
 	action access.Action
@@ -69,11 +69,11 @@ func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receip
 	return settled, nil
 }
 
-// sentSince returns the commands since an instant, by lock and action, each list
-// in order. unknown are those whose document does not show the lock.
+// sentSince returns the commands since an instant, by lock and action, each list sorted
+// by time. unknown are the commands whose document does not name the lock.
 func (g *Gate) sentSince(ctx context.Context, since time.Time) (known map[movement][]sentCommand, unknown []sentCommand, err error) {
 	known = map[movement][]sentCommand{}
-	for _, o := range []Outcome{Sending, Unconfirmed, Accepted} { // as commands proceed, so that none is missed in between
+	for _, o := range []Outcome{Sending, Unconfirmed, Accepted} { // in the order in which commands proceed, so that none is missed
 		list, err := g.records.Entries(ctx, storage.JournalQuery{Site: g.site, Outcome: o, BegunSince: since, Limit: allEntries})
 		if err != nil {
 			return nil, nil, err
@@ -86,7 +86,7 @@ func (g *Gate) sentSince(ctx context.Context, since time.Time) (known map[moveme
 				continue
 			}
 			if o == Accepted {
-				c.until = doc.At.Add(entryBefore) // it had moved when the answer came
+				c.until = doc.At.Add(entryBefore) // the lock had moved when the answer came
 			}
 			what := movement{doc.Link.Lock, e.Action}
 			known[what] = append(known[what], c)
@@ -100,14 +100,14 @@ func (g *Gate) sentSince(ctx context.Context, since time.Time) (known map[moveme
 	return known, unknown, nil
 }
 
-// proveGroup settles the one open command of a group, if every command of it has
-// its entry. unknown are commands to unknown locks, locks those that locked this
-// lock.
+// proveGroup settles the one open command of a group if every command of the group has
+// an entry. unknown are the commands to unknown locks; locks are the commands that
+// locked this lock.
 func (g *Gate) proveGroup(
 	ctx context.Context, reader VendorReader, what movement, group, unknown, locks []sentCommand,
 ) (r Receipt, ok bool, err error) {
 	open, ok := onlyOpen(group)
-	if !ok || slices.ContainsFunc(unknown, func(u sentCommand) bool { // an entry may be its
+	if !ok || slices.ContainsFunc(unknown, func(u sentCommand) bool { // an entry may belong to u
 		return slices.ContainsFunc(group, func(c sentCommand) bool { return c.overlaps(u.interval) })
 	}) {
 		return Receipt{}, false, nil
@@ -133,7 +133,7 @@ func (g *Gate) proveGroup(
 		return Receipt{}, false, nil
 	}
 	stillOpen := false
-	if what.action == access.OfficeMode { // the door may be open since then
+	if what.action == access.OfficeMode { // the door may still be open
 		if stillOpen, err = g.notLockedSince(ctx, reader, locks, what.lock, entries[last]); err != nil {
 			return Receipt{}, false, err
 		}
@@ -178,9 +178,9 @@ func (g *Gate) ownEntries(ctx context.Context, reader VendorReader, what movemen
 	return own, nil
 }
 
-// notLockedSince reports whether nothing is known to have locked the lock after
-// the movement of an entry. The clocks of locks are a little off, and an entry
-// dated in the future is no end.
+// notLockedSince reports whether nothing is known to have locked the lock after the
+// movement of an entry. The clocks of locks are inexact, and an entry dated in the
+// future does not count.
 func (g *Gate) notLockedSince(ctx context.Context, reader VendorReader, locks []sentCommand, lock string, moved VendorEntry) (bool, error) {
 	if slices.ContainsFunc(locks, func(c sentCommand) bool { return c.Outcome == Accepted && c.Begun.After(moved.At.Add(entryBefore)) }) {
 		return false, nil
@@ -198,8 +198,8 @@ func (g *Gate) notLockedSince(ctx context.Context, reader VendorReader, locks []
 	return true, nil
 }
 
-// settleAsMoved writes that a command moved its lock after all; stillOpen reports
-// that nothing locked it since.
+// settleAsMoved settles a command as Accepted, because an entry proves that it moved
+// its lock. stillOpen reports that nothing has locked it since.
 func (g *Gate) settleAsMoved(ctx context.Context, e storage.JournalEntry, proof VendorEntry, stillOpen bool) (Receipt, error) {
 	c, doc, err := reopen(e)
 	if err != nil {

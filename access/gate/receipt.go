@@ -7,35 +7,36 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Receipt reports what became of one request. It is always safe to show: the
-// zero Receipt opened nothing.
+// Receipt is the result of one request. It is always safe to show: the zero Receipt
+// opened nothing.
 type Receipt struct {
 	RequestID string        `json:"request_id"`
 	Member    string        `json:"member"`
 	Door      string        `json:"door"`
 	Action    access.Action `json:"action"`
 	Outcome   Outcome       `json:"outcome"`
-	// Decision is the answer of the rules; its zero value when they were not
-	// asked. One that was read from the journal has no Evidence.
+	// Decision is the decision of the rules; zero if they were not evaluated. A
+	// Decision that was read from the journal has no Evidence.
 	Decision access.Decision `json:"decision,omitzero"`
 	// Cause is the reason outside the rules, if there is one.
 	Cause Cause `json:"cause,omitempty"`
 	// Condition is set with CauseCondition: the condition that was not met.
 	Condition *UnmetCondition `json:"condition,omitempty"`
-	// At is when the outcome was known; an Accepted one moved the lock about then.
+	// At is when the outcome became known. An accepted command moved the lock at about
+	// this time.
 	At time.Time `json:"at"`
 	// RelockAt is when an accepted unlock is expected to be locked again by the
 	// lock itself; zero for anything else.
 	RelockAt time.Time `json:"relock_at,omitzero"`
-	// CheckIn is the check-in this visit counts under, made by this request or
-	// by an earlier one.
+	// CheckIn is the check-in that this request counts toward, made by it or by an
+	// earlier request.
 	CheckIn *CheckIn `json:"check_in,omitempty"`
 	// Recorded reports that the journal and the door log hold this outcome. When
 	// it is false, this Receipt is the only record: keep it.
 	Recorded bool `json:"recorded"`
 	// Shared reports that an identical tap within ShareWithin sent the command.
 	Shared bool `json:"shared,omitempty"`
-	// Repeated reports that the request came before: this is its receipt, read
+	// Repeated reports that the same request was made before: this is its receipt, read
 	// from the journal.
 	Repeated bool `json:"repeated,omitempty"`
 	// LogRow is the number of the attempt or denial in the door log; 0 for none.
@@ -44,8 +45,8 @@ type Receipt struct {
 	Err error `json:"-"`
 }
 
-// Opened reports whether the command was accepted. It is false for Unconfirmed:
-// the door may have opened then.
+// Opened reports whether the command was accepted. It is false for Unconfirmed,
+// although the door may have opened.
 func (r Receipt) Opened() bool { return r.Outcome == Accepted }
 
 // Message returns one short English sentence for the member. To translate it,
@@ -83,8 +84,8 @@ func (r *Receipt) reason() string {
 	return string(r.Decision.Reason)
 }
 
-// receiptOf makes the receipt of an entry. While the command is being sent, it
-// is Unconfirmed.
+// receiptOf returns the receipt of an entry. While the command is being sent, it is
+// Unconfirmed.
 func receiptOf(e storage.JournalEntry) (Receipt, error) {
 	c, doc, err := reopen(e)
 	r := c.receipt(e.Outcome, e.Settled)

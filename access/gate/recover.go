@@ -8,9 +8,9 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Recover settles every command of the site whose process is gone as
-// Unconfirmed, and returns how many. Call it when the host starts and once a
-// minute; any number of processes may. Nothing is ever sent again.
+// Recover settles every command of the site whose process ended as Unconfirmed, and
+// returns how many. Call it when the host starts and once a minute; any number of
+// processes may call it. Nothing is ever sent again.
 func (g *Gate) Recover(ctx context.Context) (settled int, err error) {
 	defer containIn("Recover", &err)
 	const batch = 100
@@ -34,9 +34,9 @@ func (g *Gate) Recover(ctx context.Context) (settled int, err error) {
 	}
 }
 
-// abandon settles a command whose process is gone.
+// abandon settles a command whose process ended.
 func (g *Gate) abandon(ctx context.Context, e storage.JournalEntry) error {
-	c, doc, err := reopen(e) // an unreadable document is no reason to leave it in Sending
+	c, doc, err := reopen(e) // it is settled even if its document is unreadable
 	at := g.clock()
 	if at.IsZero() {
 		at = e.SendBy.Add(staleAfter)
@@ -51,8 +51,8 @@ func (g *Gate) abandon(ctx context.Context, e storage.JournalEntry) error {
 	return contain("Records", func() error { _, err := g.records.Settle(ctx, s); return err })
 }
 
-// reopen makes a claimed of a journal entry. If the entry's document cannot be
-// read, the result has no decision, no link and no zone, and there is an error.
+// reopen converts a journal entry to a claimed. If the entry's document cannot be read,
+// the result has no decision, no link and no zone, and there is an error.
 func reopen(e storage.JournalEntry) (claimed, entryDoc, error) {
 	doc, err := readDoc(&e)
 	tap := Tap{RequestID: e.RequestID, Member: e.Member, Door: e.Door, TappedAt: doc.TappedAt, Source: doc.Source, Actor: doc.Actor}

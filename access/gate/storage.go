@@ -21,8 +21,8 @@ const (
 	Accepted = storage.Accepted
 	// Refused: the lock system answered that it does not execute it. Nothing moved.
 	Refused = storage.Refused
-	// Unconfirmed: the command may have been sent and no clear answer came. The
-	// door may have opened, or may open yet.
+	// Unconfirmed: the command may have been sent and no clear answer came. The door
+	// may have opened, or may still open.
 	Unconfirmed = storage.Unconfirmed
 	// Sending: a command was claimed and its outcome is not known yet. Only the
 	// journal and the door log contain it; a receipt never does.
@@ -60,7 +60,7 @@ type (
 	Grant = storage.Grant
 	// Reservation is a reservation with the version that a write is based on.
 	Reservation = storage.Reservation
-	// Link names the lock behind a door, in the lock system's own words.
+	// Link identifies the lock behind a door, by the lock system's ids.
 	Link = storage.Link
 )
 
@@ -72,15 +72,16 @@ type (
 	CheckInQuery = storage.CheckInQuery
 	// Hold is a door that a member put into office mode.
 	Hold = storage.Hold
-	// KillSwitch is whether the site is switched off; its zero value is on.
+	// KillSwitch reports whether the site is switched off; its zero value means that it
+	// is on.
 	KillSwitch = storage.KillSwitch
 	// LogRow is a row of the door log.
 	LogRow = storage.LogRow
 	// LogQuery selects rows of the door log.
 	LogQuery = storage.LogQuery
-	// Head is one point of a site's log: a row's number and hash.
+	// Head identifies one row of a site's log by its number and hash.
 	Head = storage.Head
-	// Verification is what Gate.Verify found in order.
+	// Verification is what Gate.Verify found correct.
 	Verification = storage.Verification
 	// ChainError names the row at which the chain of the door log is broken.
 	ChainError = storage.ChainError
@@ -93,24 +94,24 @@ type (
 type (
 	// Stores are the four stores of facts: one storage for all, or one for each.
 	Stores = storage.Stores
-	// Document is all facts of one site with the links of its doors: to move a
-	// site, back it up, or attach it to a bug report. It contains no secret, no
-	// receipt and no log.
+	// Document is all facts of one site with the links of its doors. Use it to move a
+	// site, to back it up, or for a bug report. It contains no secret, no receipt and
+	// no log.
 	Document = storage.Document
 )
 
-// Export reads the facts of a whole site. Each store is read as it is at that
-// moment: if the parts must fit exactly, nothing may change meanwhile. Rows that
-// point to something that does not exist any more are left out, and named in
-// LeftOut, so that Import takes the document.
+// Export reads the facts of a whole site. It reads the stores one after the other: for
+// an exact copy, nothing may change meanwhile. Rows that refer to something that no
+// longer exists are left out, and named in LeftOut, so that Import accepts the
+// document.
 func Export(ctx context.Context, from storage.Readers, site string) (Document, error) {
 	return storage.Export(ctx, from, site)
 }
 
-// Import writes the facts of a whole site, after checking all of them: facts that
-// access.Compile refuses and links of unknown doors leave the stores as they were.
-// ErrConflict: the site has rules already. The rules are written last, so an import
-// that failed half-way opens nothing and may be repeated.
+// Import writes the facts of a whole site, after checking all of them: if
+// access.Compile refuses them, or a link is for an unknown door, nothing is written.
+// ErrConflict: the site already has rules. The rules are written last, so an import
+// that failed halfway opens nothing and may be repeated.
 func Import(ctx context.Context, to Stores, doc Document) error {
 	return storage.Import(ctx, to, doc)
 }

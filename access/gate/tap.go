@@ -18,7 +18,7 @@ const (
 	// SourceDigitalKey is the member's own app: the one source that makes
 	// check-ins.
 	SourceDigitalKey Source = "digital_key"
-	// SourceStaff is a dashboard.
+	// SourceStaff is a dashboard of staff.
 	SourceStaff Source = "staff"
 
 	sourceClosing Source = "closing_run" // CloseOfficeMode
@@ -31,13 +31,14 @@ type Tap struct {
 	RequestID string `json:"request_id"`
 	Member    string `json:"member"` // required
 	Door      string `json:"door"`   // required
-	// TappedAt is when the member tapped, by a clock in step with the gate's; if
-	// the phone's clock cannot be trusted, when the first try reached the host. A
+	// TappedAt is when the member tapped, by a clock that agrees with the gate's. If
+	// the phone's clock cannot be trusted, it is when the first try reached the host. A
 	// request that is retried keeps it. Required.
 	TappedAt time.Time `json:"tapped_at"`
 	Source   Source    `json:"source,omitempty"`
-	// Actor is who asked on the member's behalf, empty for the member: it is
-	// logged, and there is no check-in. The rights are the member's in any case.
+	// Actor is who made the request on the member's behalf; empty for the member. It is
+	// logged, and such a request makes no check-in. The member's rights apply in any
+	// case.
 	Actor string `json:"actor,omitempty"`
 	// Presence is for the conditions: a scanned code, a position. It is not stored.
 	Presence string `json:"presence,omitempty"`
@@ -52,7 +53,7 @@ func (t *Tap) check() error {
 	badSource := len(t.Source) > 50 || t.Source != "" && !storage.ValidID(string(t.Source))
 	f.add(badSource, "Source", "must be up to 50 bytes of valid UTF-8 without NUL")
 	f.add(t.TappedAt.IsZero(), "TappedAt", "required: when the member tapped")
-	year := t.TappedAt.UTC().Year() // JSON has no other
+	year := t.TappedAt.UTC().Year() // JSON can hold no other
 	f.add(year < 1 || year > 9999, "TappedAt", "must be a year from 1 to 9999")
 	if f != nil {
 		return &RequestError{Faults: f}

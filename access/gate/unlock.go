@@ -12,24 +12,24 @@ import (
 // Unlock opens the door for one open time of its lock, if the rules and the
 // conditions allow it.
 //
-// The receipt is always valid and safe to show. The error is nil whenever the
-// gate could do its work, whatever the outcome. It is a *RequestError,
-// ErrRequestReused, or the context's error when the caller went away before the
-// claim or while another call was sending the same command.
+// The receipt is always valid and safe to show. The error is nil if the gate handled
+// the request, whatever the outcome. Otherwise it is a *RequestError, ErrRequestReused,
+// or the context's error if ctx ended before the claim or while another call was
+// sending the same command.
 func (g *Gate) Unlock(ctx context.Context, tap Tap) (Receipt, error) {
 	return g.handle(ctx, access.Unlock, tap)
 }
 
-// StartOfficeMode opens the door until a member or SALTO's schedule locks it.
-// Receipt and error are as for Unlock.
+// StartOfficeMode opens the door until a member or a schedule of the lock system locks
+// it. Receipt and error are as for Unlock.
 func (g *Gate) StartOfficeMode(ctx context.Context, tap Tap) (Receipt, error) {
 	return g.handle(ctx, access.OfficeMode, tap)
 }
 
-// Lock locks the door and ends its office mode. It requires weaker rights than
-// Unlock: a member who holds the door in office mode may lock it after their
-// right to open it ended, on a disabled door, while the site is switched off, and
-// where the facts are bad. Receipt and error are as for Unlock.
+// Lock locks the door and ends its office mode. It requires weaker rights than Unlock:
+// a member who holds the door in office mode may lock it even if their right to open it
+// ended, the door is disabled, the site is switched off, or the facts are bad. Receipt
+// and error are as for Unlock.
 func (g *Gate) Lock(ctx context.Context, tap Tap) (Receipt, error) {
 	return g.handle(ctx, access.Lock, tap)
 }
@@ -41,8 +41,8 @@ func (g *Gate) handle(ctx context.Context, action access.Action, tap Tap) (Recei
 	return e.receipt, e.err
 }
 
-// process is the whole of one request: lookup, facts, decision, claim, command,
-// settlement. Package doorkit draws it.
+// process runs one request: lookup, facts, decision, claim, command, settlement. The
+// package documentation lists these phases.
 func (g *Gate) process(ctx context.Context, action access.Action, tap Tap) *ended {
 	if err := tap.check(); err != nil {
 		return &ended{Receipt{Outcome: Denied, Cause: CauseBadRequest, At: g.clock(), Err: err}, Link{}, err}
@@ -56,29 +56,29 @@ func (g *Gate) process(ctx context.Context, action access.Action, tap Tap) *ende
 	return g.execute(ctx, d, now)
 }
 
-// decide looks the request up, reads the facts, and asks the rules and the
+// decide looks the request up, reads the facts, and evaluates the rules and the
 // conditions.
 func (g *Gate) decide(ctx context.Context, r request, now moment) (decided, *ended) {
-	// What is read later than this is too late for the tap.
+	// Facts that are read later than this are too late for the tap.
 	reading, cancel := context.WithTimeout(ctx, SendWithin)
 	defer cancel()
 
-	undecided := decided{request: r}
+	initial := decided{request: r}
 	var known storage.LookupResult
 	err := contain("Records", func() (err error) { known, err = g.records.Lookup(reading, r.key, r.tap.Door); return })
 	if err != nil {
-		return decided{}, g.lost(ctx, undecided, CauseStoreUnavailable, err, false)
+		return decided{}, g.unrecorded(ctx, initial, CauseStoreUnavailable, err, false)
 	}
 	if known.Entry != nil {
-		return decided{}, g.answer(ctx, undecided, *known.Entry)
+		return decided{}, g.answer(ctx, initial, *known.Entry)
 	}
 	switch {
 	case now.wall.IsZero(), r.tap.TappedAt.Sub(now.wall) > SendWithin:
-		return decided{}, g.deny(ctx, undecided, CauseClock, nil)
+		return decided{}, g.deny(ctx, initial, CauseClock, nil)
 	case now.wall.Sub(r.tap.TappedAt) >= SendWithin:
-		return decided{}, g.deny(ctx, undecided, CauseDeadline, nil)
+		return decided{}, g.deny(ctx, initial, CauseDeadline, nil)
 	case known.KillSwitch.Off && r.action != access.Lock:
-		return decided{}, g.deny(ctx, undecided, CauseSwitchedOff, nil)
+		return decided{}, g.deny(ctx, initial, CauseSwitchedOff, nil)
 	}
 
 	var facts storage.Snapshot
@@ -86,9 +86,9 @@ func (g *Gate) decide(ctx context.Context, r request, now moment) (decided, *end
 	err = contain("Facts", func() (err error) { facts, err = g.facts.Load(reading, query); return })
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return decided{}, g.lost(ctx, undecided, CauseUnknownSite, err, false) // no row for a site that does not exist
+		return decided{}, g.unrecorded(ctx, initial, CauseUnknownSite, err, false) // no row for a site that does not exist
 	case err != nil:
-		return decided{}, g.lost(ctx, undecided, CauseStoreUnavailable, err, true)
+		return decided{}, g.unrecorded(ctx, initial, CauseStoreUnavailable, err, true)
 	}
 
 	d, err := evaluate(r, now.wall, facts, known.Holding)
@@ -103,17 +103,17 @@ func (g *Gate) decide(ctx context.Context, r request, now moment) (decided, *end
 	unmet, err := g.check(reading, d)
 	switch {
 	case unmet != nil && ctx.Err() != nil:
-		return decided{}, g.lost(ctx, d, CauseCancelled, err, true)
+		return decided{}, g.unrecorded(ctx, d, CauseCancelled, err, true)
 	case unmet != nil:
 		return decided{}, g.denyWith(ctx, d, Receipt{Outcome: Denied, Decision: d.decision, Cause: CauseCondition, Condition: unmet, Err: err})
 	}
 	return d, nil
 }
 
-// evaluate asks the rules. Where facts of the site, the door or the member are bad,
-// it denies with an error; bad rows alone open nothing, and are named by
-// decision.Faults. A member who holds the door in office mode may lock it whatever
-// is bad (RULES.md, section 5).
+// evaluate evaluates the rules. If facts of the site, the door or the member are bad,
+// it denies with an error. Other bad rows only open nothing; decision.Faults names
+// them. A member who holds the door in office mode may lock it whichever facts are bad
+// (RULES.md, section 5).
 func evaluate(r request, at time.Time, facts storage.Snapshot, holding bool) (decided, error) {
 	q := facts.Question
 	if q.Location == nil {

@@ -19,9 +19,10 @@ func (g *Gate) Receipt(ctx context.Context, member, requestID string) (Receipt, 
 	return receiptOf(e)
 }
 
-// Wait returns the receipt once its outcome is final: it waits while the command is
-// being sent, and while it is Unconfirmed. An Unconfirmed one may stay so, so give ctx
-// a limit; when it ends, Wait returns the receipt as it is and the context's error.
+// Wait returns the receipt once its outcome is final. It waits while the command is
+// being sent, and while the outcome is Unconfirmed. An outcome may stay Unconfirmed, so
+// give ctx a deadline: when ctx ends, Wait returns the current receipt and the
+// context's error.
 func (g *Gate) Wait(ctx context.Context, member, requestID string) (Receipt, error) {
 	e, err := g.entry(ctx, storage.RequestKey{Site: g.site, Member: member, RequestID: requestID})
 	for err == nil && (e.Outcome == Sending || e.Outcome == Unconfirmed) {
@@ -45,12 +46,12 @@ func (g *Gate) Wait(ctx context.Context, member, requestID string) (Receipt, err
 	}
 	r, ferr := receiptOf(e)
 	if ferr == nil && err != nil && ctx.Err() != nil {
-		return r, ctx.Err() // nothing else is wrong
+		return r, ctx.Err() // there is no other error
 	}
 	return r, errors.Join(err, ferr)
 }
 
-// entry reads an entry; one that shares a command comes with that command's
+// entry reads an entry. If the entry shares a command, the result has that command's
 // outcome, its own RequestID, and SharedWith set.
 func (g *Gate) entry(ctx context.Context, key storage.RequestKey) (storage.JournalEntry, error) {
 	m, err := g.look(ctx, key)
@@ -81,7 +82,7 @@ func (g *Gate) look(ctx context.Context, key storage.RequestKey) (storage.Journa
 	return *m.Entry, nil
 }
 
-// commandKey is the key of the command that answers for e.
+// commandKey returns the key of the command whose outcome is that of e.
 func commandKey(e *storage.JournalEntry) storage.RequestKey {
 	if e.SharedWith == "" {
 		return e.RequestKey
@@ -92,7 +93,7 @@ func commandKey(e *storage.JournalEntry) storage.RequestKey {
 // answer ends a request with the receipt of an entry that was stored before. It
 // waits for an outcome under the caller's own context.
 func (g *Gate) answer(ctx context.Context, d decided, e storage.JournalEntry) *ended {
-	repeated := e.RequestID == d.tap.RequestID // else it is the command that this tap shares
+	repeated := e.RequestID == d.tap.RequestID // otherwise e is the command that this tap shares
 	if repeated && e.Fingerprint != d.tap.fingerprint(d.action) {
 		r := Receipt{Outcome: Denied, Cause: CauseRequestReused, At: g.clock(), Err: ErrRequestReused}
 		g.note(ctx, d, &r)
@@ -101,7 +102,7 @@ func (g *Gate) answer(ctx context.Context, d decided, e storage.JournalEntry) *e
 	shared := !repeated || e.SharedWith != ""
 	if e.SharedWith != "" {
 		lead, err := g.entry(ctx, e.RequestKey)
-		if err != nil { // there was a command
+		if err != nil { // a command may have been sent
 			r := Receipt{Outcome: Unconfirmed, Cause: CauseStoreUnavailable, At: g.clock(), Shared: true, Repeated: repeated, Err: unavailable(err)}
 			return &ended{receipt: r, link: d.link}
 		}
@@ -122,9 +123,9 @@ func (g *Gate) answer(ctx context.Context, d decided, e storage.JournalEntry) *e
 	return &ended{receipt: r, link: d.link}
 }
 
-// await waits until the command of e is not Sending any more. It settles a
-// command whose process is gone itself, as Recover would. With a clock that fails
-// or went back it waits no longer than a command may be under way.
+// await waits until the command of e is no longer Sending. If the command's process
+// ended, await settles the command, as Recover would. If the clock fails or was set
+// back, it waits no longer than a command can be in progress.
 func (g *Gate) await(ctx context.Context, e storage.JournalEntry) (next storage.JournalEntry, err error) {
 	e.RequestKey = commandKey(&e)
 	lost := min(max(e.SendBy.Add(staleAfter).Sub(g.clock()), 0), SendWithin+staleAfter)

@@ -1,6 +1,6 @@
 // Package hostcall contains panics of code that the host supplies: stores, token
-// sources, transports, policies, log handlers. One broken callback then fails one
-// call and leaves nothing locked.
+// sources, transports, policies, log handlers. A broken callback then fails one call
+// and leaves no mutex locked.
 package hostcall
 
 import (
@@ -16,8 +16,8 @@ import (
 type PanicError struct {
 	// In names what panicked, such as "the Store" or "Facts".
 	In string
-	// What is the Go runtime's own text, or else the type of the value: the
-	// value itself may hold a secret.
+	// What is the text of a runtime.Error, otherwise the type of the panic value: the
+	// value itself may contain a secret.
 	What string
 	// Stack is the stack of the goroutine that panicked.
 	Stack []byte
@@ -57,12 +57,12 @@ func Clock(now func() time.Time) func() time.Time {
 	}
 }
 
-// ClockIsSet reports whether a clock's time can be right: a machine without a
+// ClockIsSet reports whether a clock's time can be right: a machine whose clock has no
 // battery starts decades in the past.
 func ClockIsSet(now time.Time) bool { return now.Year() >= 1990 }
 
-// Logger returns l with a handler whose panics are contained, since what it logs
-// has happened already. It returns nil for nil.
+// Logger returns l with a handler whose panics are contained, because a panic must not
+// change the result of what is logged. It returns nil for nil.
 func Logger(l *slog.Logger) *slog.Logger {
 	if l == nil {
 		return nil

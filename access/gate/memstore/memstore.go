@@ -83,13 +83,13 @@ func newSite() *site {
 }
 
 // Load implements storage.Facts.
-func (s *Store) Load(ctx context.Context, ask storage.FactsQuery) (snap storage.Snapshot, err error) {
-	err = s.read(ctx, ask.Site, func(st *site) error {
+func (s *Store) Load(ctx context.Context, query storage.FactsQuery) (snap storage.Snapshot, err error) {
+	err = s.read(ctx, query.Site, func(st *site) error {
 		var doors []storage.Door
-		if i := st.door(ask.Door); i >= 0 {
+		if i := st.door(query.Door); i >= 0 {
 			doors = st.doors[i : i+1 : i+1]
 		}
-		list, err := st.snapshots(ask, doors)
+		list, err := st.snapshots(query, doors)
 		if err == nil {
 			snap = list[0]
 		}
@@ -99,24 +99,24 @@ func (s *Store) Load(ctx context.Context, ask storage.FactsQuery) (snap storage.
 }
 
 // LoadAll implements storage.Facts.
-func (s *Store) LoadAll(ctx context.Context, ask storage.FactsQuery) (list []storage.Snapshot, err error) {
-	err = s.read(ctx, ask.Site, func(st *site) (err error) {
+func (s *Store) LoadAll(ctx context.Context, query storage.FactsQuery) (list []storage.Snapshot, err error) {
+	err = s.read(ctx, query.Site, func(st *site) (err error) {
 		if len(st.doors) > 0 || st.rules.Version == 0 {
-			list, err = st.snapshots(ask, st.doors)
+			list, err = st.snapshots(query, st.doors)
 		}
 		return err
 	})
 	return list, err
 }
 
-func (st *site) snapshots(ask storage.FactsQuery, doors []storage.Door) ([]storage.Snapshot, error) {
+func (st *site) snapshots(query storage.FactsQuery, doors []storage.Door) ([]storage.Snapshot, error) {
 	if st.rules.Version == 0 {
-		return nil, &storage.UnknownSiteError{Site: ask.Site}
+		return nil, &storage.UnknownSiteError{Site: query.Site}
 	}
-	raw := storage.RawFacts{Query: ask, Rules: st.rules, Doors: doors}
-	if m := st.members[ask.Member]; m != nil {
-		raw.Member, raw.Grants = &m.Member, st.granted[ask.Member]
-		from, until := ask.Span()
+	raw := storage.RawFacts{Query: query, Rules: st.rules, Doors: doors}
+	if m := st.members[query.Member]; m != nil {
+		raw.Member, raw.Grants = &m.Member, st.granted[query.Member]
+		from, until := query.Span()
 		for _, r := range st.bookings.find(storage.ReservationQuery{Resources: raw.Resources(), EndAfter: from, StartBefore: until}) {
 			raw.Reservations = append(raw.Reservations, r.Reservation)
 		}

@@ -64,7 +64,7 @@ type examination struct {
 	errs []error
 }
 
-func (e *examination) find(f gate.Issue) {
+func (e *examination) report(f gate.Issue) {
 	known := func(i gate.Issue) bool { return i.Code == f.Code && i.About == f.About }
 	if !slices.ContainsFunc(e.list, known) {
 		e.list = append(e.list, f)
@@ -79,7 +79,7 @@ func (e *examination) consent(ctx context.Context) bool {
 	s, err := e.connection(ctx)
 	if err != nil {
 		if errors.Is(err, saltoauth.ErrNotConnected) {
-			e.find(reauthorize("There is no connection to SALTO KS.", "Connect to SALTO KS."))
+			e.report(reauthorize("There is no connection to SALTO KS.", "Connect to SALTO KS."))
 			return true
 		}
 		e.errs = append(e.errs, err)
@@ -87,19 +87,19 @@ func (e *examination) consent(ctx context.Context) bool {
 	}
 	switch {
 	case !s.ReauthorizeSince.IsZero():
-		e.find(reauthorize(fmt.Sprintf("SALTO ended the consent on %s.", s.ReauthorizeSince.Format(time.DateOnly)), reconnect))
+		e.report(reauthorize(fmt.Sprintf("SALTO ended the consent on %s.", s.ReauthorizeSince.Format(time.DateOnly)), reconnect))
 		return true
 	case s.InvalidClient:
-		e.find(clientRefused())
+		e.report(clientRefused())
 		return !e.c.Now.Before(s.TokenExpiry)
 	case !s.DueAt.IsZero() && !e.c.Now.Before(s.DueAt):
-		e.find(gate.Issue{
+		e.report(gate.Issue{
 			Code: "reauthorize_due", Severity: gate.Warning,
 			What:   fmt.Sprintf("The consent is from %s, and SALTO ends consents after about 90 days.", s.ConsentedAt.Format(time.DateOnly)),
 			Breaks: "Soon no digital key opens any door.", Do: reconnect,
 		})
 	case s.FailedRefreshes > 2:
-		e.find(gate.Issue{
+		e.report(gate.Issue{
 			Code: "tokens_failing", Severity: gate.Warning,
 			What:   fmt.Sprintf("Renewing the access token failed %d times: %s.", s.FailedRefreshes, s.Fault),
 			Breaks: "When the current token expires, no digital key opens any door.",
@@ -133,13 +133,13 @@ func (e *examination) site(ctx context.Context) bool {
 	s, err := e.l.c.Client.Sites.Get(ctx, e.l.c.Site)
 	switch {
 	case errors.Is(err, saltoks.ErrReauthorize):
-		e.find(reauthorize("SALTO no longer issues access tokens.", reconnect))
+		e.report(reauthorize("SALTO no longer issues access tokens.", reconnect))
 		return true
 	case errors.Is(err, saltoauth.ErrInvalidClient):
-		e.find(clientRefused())
+		e.report(clientRefused())
 		return true
 	case errors.Is(err, saltoks.ErrNotFound), errors.Is(err, saltoks.ErrForbidden):
-		e.find(gate.Issue{
+		e.report(gate.Issue{
 			Code: "site_not_visible", Severity: gate.Critical, What: "The connection's SALTO user does not see the site.",
 			Breaks: nothingOpens,
 			Do: "Make the user a site admin again. If it is one, the connection is for another environment (production or acceptance)" +
@@ -151,16 +151,16 @@ func (e *examination) site(ctx context.Context) bool {
 		return false
 	}
 	if i, differs := timeZone(s.TimeZone, e.c.TimeZone, e.c.Now); differs {
-		e.find(i)
+		e.report(i)
 	}
 	if !s.SubscriptionValid {
-		e.find(gate.Issue{
+		e.report(gate.Issue{
 			Code: "no_subscription", Severity: gate.Critical, What: "The site has no valid SALTO KS subscription.",
 			Breaks: "SALTO refuses remote opening.", Do: "Renew it with SALTO.",
 		})
 	}
 	if s.InstallationState != "released" {
-		e.find(gate.Issue{
+		e.report(gate.Issue{
 			Code: "site_not_released", Severity: gate.Critical,
 			What:   fmt.Sprintf("The installer has not released the site (%q).", s.InstallationState),
 			Breaks: "SALTO operates none of its locks.", Do: "Ask the installer to release it.",
@@ -170,7 +170,7 @@ func (e *examination) site(ctx context.Context) bool {
 	if err != nil {
 		e.errs = append(e.errs, err)
 	} else if plan.Users > 0 && plan.Users-s.SubscribedUsers <= 1 {
-		e.find(gate.Issue{
+		e.report(gate.Issue{
 			Code: "seats_nearly_full", Severity: gate.Warning,
 			What:   fmt.Sprintf("%d of %d seats of the subscription are taken.", s.SubscribedUsers, plan.Users),
 			Breaks: "SALTO accepts further users without notice, and their fobs and PINs open nothing. Digital keys need no seat.",
@@ -192,20 +192,20 @@ func (e *examination) user(ctx context.Context) {
 		admin = admin || r.Code == saltoks.RoleSiteAdmin || r.Code == "site_owner"
 	}
 	if !admin {
-		e.find(gate.Issue{
+		e.report(gate.Issue{
 			Code: "not_site_admin", Severity: gate.Critical,
 			What:   fmt.Sprintf("The connection's SALTO user is %q, not site admin.", me.Roles[0].Code),
 			Breaks: "SALTO may refuse commands and hide locks.", Do: "Give the user the role Site admin in SALTO KS.",
 		})
 	}
 	if !me.RemoteAccess {
-		e.find(gate.Issue{
+		e.report(gate.Issue{
 			Code: "no_remote_access", Severity: gate.Critical, What: "The connection's SALTO user may not open remotely.",
 			Breaks: allRefused, Do: "Switch on remote access for the user in SALTO KS.",
 		})
 	}
 	if me.Blocked {
-		e.find(gate.Issue{
+		e.report(gate.Issue{
 			Code: "user_blocked", Severity: gate.Critical, What: "The connection's SALTO user is blocked on the site.",
 			Breaks: allRefused, Do: "Unblock the user in SALTO KS.",
 		})
@@ -252,7 +252,7 @@ func (e *examination) iqs(ctx context.Context) {
 		if !needed[iq.IQ.ID] {
 			f.Severity, f.Breaks = gate.Note, "Nothing now: it has no doors."
 		}
-		e.find(f)
+		e.report(f)
 	}
 }
 
@@ -309,17 +309,17 @@ func (e *examination) locks(ctx context.Context) {
 			if lock.Battery != saltoks.BatteryCritical { // an unknown value
 				f.Severity = gate.Note
 			}
-			e.find(f)
+			e.report(f)
 		}
 		if lock.PrivacyMode {
-			e.find(gate.Issue{
+			e.report(gate.Issue{
 				Code: "privacy_mode", Severity: gate.Note, About: d.ID,
 				What:   fmt.Sprintf("Its lock %q was put into privacy mode from inside.", lock.Name),
 				Breaks: "The lock may refuse digital keys until it ends.", Do: "Nothing if a person is inside; otherwise end it at the lock.",
 			})
 		}
 		if lock.LeftOpenAlarm {
-			e.find(gate.Issue{
+			e.report(gate.Issue{
 				Code: "left_open_alarm", Severity: gate.Warning, About: d.ID,
 				What:   fmt.Sprintf("Its lock %q reports that the door is open.", lock.Name),
 				Breaks: "Anyone can enter.", Do: "Close the door.",

@@ -8,7 +8,7 @@ import (
 	"fmt"
 )
 
-// Head is one point of the chain of a site: a row's number and hash. The zero Head
+// Head identifies one row of the chain of a site by its number and hash. The zero Head
 // is the point before the first row.
 type Head struct {
 	Seq  uint64 `json:"seq"`
@@ -18,12 +18,15 @@ type Head struct {
 // Append returns e as the row that follows h in the chain of a site, with the next
 // number and the hash over
 //
-//	"doorkit door log 1\n", h's hash, and then, each behind its length:
-//	site, seq, time (seconds and microseconds since 1970), ref,
+//	"doorkit door log 1\n", h's hash, site,
+//	seq, seconds since 1970, microseconds, ref,
 //	door, action, outcome, reason, commitment.
 //
-// A storage calls it inside the transaction that locks the head of the site. It
-// rounds nothing: e.At has whole microseconds, as the gate passes it.
+// Each string from site on is preceded by its length in 4 bytes. Numbers are
+// big-endian: 8 bytes each, the microseconds 4.
+//
+// A storage calls it inside the transaction that locks the head of the site. It does
+// not round: e.At has whole microseconds, as the gate passes it.
 func (h Head) Append(site string, e LogEntry) LogRow {
 	row := LogRow{Seq: h.Seq + 1, LogEntry: e}
 	row.Hash = h.link(site, &row)
@@ -55,8 +58,8 @@ func field(b []byte, s string) []byte {
 // SaltSize is the length of the salt of a log row.
 const SaltSize = 16
 
-// Commitment returns the commitment to a detail: SHA-256 over "doorkit detail 1\n"
-// and then, each behind its length, salt and detail.
+// Commitment returns the commitment to a detail: SHA-256 over "doorkit detail 1\n",
+// salt and detail, the latter two each preceded by its length as 4 big-endian bytes.
 func Commitment(salt, detail []byte) Digest {
 	var space [1024]byte
 	b := append(space[:0], "doorkit detail 1\n"...)
@@ -65,9 +68,9 @@ func Commitment(salt, detail []byte) Digest {
 	return sha256.Sum256(b)
 }
 
-// unsealed returns what is wrong with the part of a row that can be erased; empty if
-// it is in order, or erased.
-func (e *LogEntry) unsealed() string {
+// detailFault returns what is wrong with the part of a row that can be erased; empty if
+// it is correct or erased.
+func (e *LogEntry) detailFault() string {
 	var named struct {
 		Member string `json:"member"`
 		Actor  string `json:"actor"`
@@ -80,11 +83,11 @@ func (e *LogEntry) unsealed() string {
 	case len(e.Salt) != SaltSize:
 		return fmt.Sprintf("its salt has %d bytes, not %d", len(e.Salt), SaltSize)
 	case Commitment(e.Salt, e.Detail) != e.Commitment:
-		return "its detail is not the one committed to"
+		return "its detail does not match its commitment"
 	case len(e.Detail) == 0 || e.Detail[0] != '{' || json.Unmarshal(e.Detail, &named) != nil:
 		return "its detail is not a JSON object"
 	case named.Member != e.Member || named.Actor != e.Actor:
-		return "it is filed under another member or actor than its detail names"
+		return "its member or actor differs from the one in its detail"
 	}
 	return ""
 }

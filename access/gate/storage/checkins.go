@@ -13,11 +13,11 @@ type CheckIns interface {
 	CheckIns(ctx context.Context, q CheckInQuery) ([]CheckIn, error)
 }
 
-// CheckIn records that a member came.
+// CheckIn records a visit of a member.
 type CheckIn struct {
 	Member string `json:"member"`
-	// Key makes a check-in unique: of two with the same member and key at one site
-	// the first one stays.
+	// Key makes a check-in unique: of several with the same member and key at one site,
+	// only the first is stored.
 	Key       string        `json:"key"`
 	Door      string        `json:"door"`
 	Action    access.Action `json:"action"`

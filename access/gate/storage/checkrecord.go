@@ -69,7 +69,7 @@ func (c *factCheck) log(e *LogEntry) {
 	c.text("Log.Reason", e.Reason)
 	c.ref("Log.Member", e.Member)
 	c.ref("Log.Actor", e.Actor)
-	if what := e.unsealed(); what != "" && c.list == nil {
+	if what := e.detailFault(); what != "" && c.list == nil {
 		c.add("Log.Detail", what)
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// leaveOutDangling removes what points to something that does not exist any more,
-// such as the old bookings of a member who was deleted: access.Compile refuses it,
-// so no Import could take the document. LeftOut names each.
+// leaveOutDangling removes what refers to something that no longer exists, such as the
+// old bookings of a member who was deleted: access.Compile refuses it, so Import could
+// not accept the document. LeftOut names what was removed.
 func (d *Document) leaveOutDangling() {
 	f := &d.Facts
 	doors := idsOf(f.Doors, func(x access.Door) string { return x.ID })
@@ -37,7 +37,7 @@ func (d *Document) leaveOutDangling() {
 	for i, r := range f.Resources {
 		f.Resources[i].Doors = knownDoors(fmt.Sprintf("resource %q", r.ID), r.Doors)
 	}
-	// Without any door left, an exception or a closure would count for all.
+	// An exception or a closure without doors would apply to all doors.
 	f.Exceptions = slices.Clone(f.Exceptions)
 	for i, x := range f.Exceptions {
 		f.Exceptions[i].Doors = knownDoors(fmt.Sprintf("exception of %s", x.From), x.Doors)
@@ -74,7 +74,7 @@ func idsOf[T any](list []T, id func(T) string) map[string]bool {
 	return ids
 }
 
-// only returns those of list that keep keeps; an absent list stays absent.
+// only returns the elements of list for which keep returns true; nil stays nil.
 func only[T any](list []T, keep func(T) bool) []T {
 	if list == nil {
 		return nil

@@ -1,16 +1,15 @@
-// Package storage defines what a gate needs of a storage: interfaces for facts
-// and for records, the values they exchange, and the rules for implementing them.
-// Package memstore implements all of them in memory, package sqlstore on SQLite and
-// PostgreSQL. To keep part of the facts in tables of your own, implement
-// [MemberReader] and [ReservationReader] and combine them with [JoinFacts]: a gate
-// only reads facts. Package storagetest is the test suite for every implementation.
+// Package storage defines what a gate requires of a storage: interfaces for facts and
+// for records, the values they exchange, and the rules for implementing them. Package
+// memstore implements all of them in memory, package sqlstore on SQLite and PostgreSQL.
+// To keep part of the facts in tables of your own, implement [MemberReader] and
+// [ReservationReader] and combine them with [JoinFacts]: a gate only reads facts.
+// Package storagetest is the test suite for every implementation.
 //
-// Facts decide access: [DoorStore], [RuleStore], [MemberStore] and
-// [ReservationStore] keep them, each with a reader of its own; [Facts] loads what one
-// decision needs.
+// Facts decide access: [DoorStore], [RuleStore], [MemberStore] and [ReservationStore]
+// keep them, each with a read-only interface; [Facts] loads what one decision needs.
 // Records are what the gate writes: [Records] combines [Journal], [DoorLog],
-// [CheckIns], [Holds], [KillSwitches], [VendorLog] and [Eraser] in one storage,
-// because one commit writes to several of them.
+// [CheckIns], [Holds], [KillSwitches], [VendorLog] and [Eraser] in one storage, because
+// one commit writes to several of them.
 //
 // The following rules apply to every method.
 //
@@ -32,25 +31,25 @@
 // An error wraps [ErrNotFound], [ErrConflict] or [ErrUnavailable], or is a
 // [*RequestError]. The gate treats any other error like ErrUnavailable. Every error
 // denies access. A site without rules is an [*UnknownSiteError], so that a mistyped
-// name is not taken for an outage.
+// name does not look like an outage.
 //
 // # Versions
 //
 // Rules, doors, members, grants and reservations have a Version. A write carries the
 // version that was read and is refused with ErrConflict if it is not the stored one:
-// otherwise a plan that was saved from an old page would undo a block. Version 0 is a
+// otherwise saving an outdated page could undo a block of the member. Version 0 is a
 // row that does not exist yet. Each write increments the version; the first one of a
 // door, member, grant or reservation is random, so that a row that was deleted and
-// added again has another. [UpdateMember] and the like repeat a write that lost
-// against another.
+// added again has another version. [UpdateMember] and the other Update functions repeat
+// a write that failed with ErrConflict.
 //
 // # Validation
 //
 // Before each write of a fact a storage calls [Normalize] and stores what it returns,
 // and inside the commit [CheckReferences]. Both refuse with one *RequestError that
-// names every fault by its path: what access.Compile would refuse does not get into
-// a storage. Rows can still point to something that was removed later; such rows
-// open nothing, Gate.Doctor names them, and [Export] leaves them out.
+// names every fault by its path: what access.Compile would refuse is never stored. Rows
+// can still refer to something that was removed later; such rows open nothing,
+// Gate.Doctor names them, and [Export] leaves them out.
 //
 // # Durability
 //
@@ -67,8 +66,8 @@
 // error, so that all storages refuse the same values. A read with a string that is
 // not valid finds nothing or returns a *RequestError.
 //
-// Instants are exact to the microsecond and may come back in any time zone; Normalize
-// truncates those of facts. The zero time comes back as the zero time. Years range
+// Instants are exact to the microsecond and may be returned in any time zone; Normalize
+// truncates those of facts. The zero time is returned as the zero time. Years range
 // from 1970 to 9999, so instants do not fit into int64 nanoseconds.
 //
 // Sites are separate: each row belongs to one site, and no method returns or
@@ -82,7 +81,7 @@
 //
 // # Indexes
 //
-// A storage on SQL has at least these indexes; the methods state who uses them.
+// A storage on SQL needs at least these indexes.
 //
 //   - journal: unique (site, member, request id); (site, door, begun);
 //     (site, outcome, begun)

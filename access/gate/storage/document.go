@@ -11,15 +11,14 @@ import (
 	"github.com/doorkit/doorkit/access"
 )
 
-// Document is all facts of one site with the links of its doors: to move it,
-// back it up, or attach it to a bug report. It contains no secret, no receipt and
-// no log.
+// Document is all facts of one site with the links of its doors. Use it to move a site,
+// to back it up, or for a bug report. It contains no secret, no receipt and no log.
 type Document struct {
 	Facts access.Facts    `json:"facts"` // RULES.md 1
 	Links map[string]Link `json:"links"` // by door
-	// LeftOut names what Export left out because it points to something that does
-	// not exist any more, such as the bookings of a member who was deleted. It is
-	// not part of the JSON.
+	// LeftOut names what Export left out because it refers to something that no longer
+	// exists, such as the bookings of a member who was deleted. It is not part of the
+	// JSON.
 	LeftOut []Fault `json:"-"`
 }
 
@@ -50,7 +49,7 @@ func ReadDocument(data []byte) (Document, error) {
 		return Document{}, fmt.Errorf("storage: not a doorkit document: %w", err)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return Document{}, errors.New("storage: something follows the document")
+		return Document{}, errors.New("storage: unexpected data after the document")
 	}
 	if raw.Version != documentVersion {
 		return Document{}, fmt.Errorf("storage: the document has version %d, this program reads version %d", raw.Version, documentVersion)
@@ -62,10 +61,10 @@ func ReadDocument(data []byte) (Document, error) {
 	return Document{Facts: facts, Links: raw.Links}, nil
 }
 
-// Export reads the facts of a whole site. Each store is read as it is at that
-// moment: if the parts must fit exactly, nothing may change meanwhile. Rows that
-// point to something that does not exist any more are left out, and named in
-// LeftOut, so that Import takes the document.
+// Export reads the facts of a whole site. It reads the stores one after the other: for
+// an exact copy, nothing may change meanwhile. Rows that refer to something that no
+// longer exists are left out, and named in LeftOut, so that Import accepts the
+// document.
 func Export(ctx context.Context, from Readers, site string) (Document, error) {
 	if err := from.check(); err != nil {
 		return Document{}, err
@@ -111,10 +110,10 @@ func Export(ctx context.Context, from Readers, site string) (Document, error) {
 	return doc, nil
 }
 
-// Import writes the facts of a whole site, after checking all of them: facts that
-// access.Compile refuses and links of unknown doors leave the stores as they were.
-// ErrConflict: the site has rules already. The rules are written last, so an import
-// that failed half-way opens nothing and may be tried again.
+// Import writes the facts of a whole site, after checking all of them: if
+// access.Compile refuses them, or a link is for an unknown door, nothing is written.
+// ErrConflict: the site already has rules. The rules are written last, so an import
+// that failed halfway opens nothing and may be repeated.
 func Import(ctx context.Context, to Stores, doc Document) error {
 	if err := to.Readers().check(); err != nil {
 		return err
@@ -131,11 +130,11 @@ func Import(ctx context.Context, to Stores, doc Document) error {
 	}
 	switch _, err := to.Rules.Rules(ctx, site); {
 	case err == nil:
-		return fmt.Errorf("storage: site %q has rules already; import into a site that has none: %w", site, ErrConflict)
+		return fmt.Errorf("storage: site %q already has rules; import into a site that has none: %w", site, ErrConflict)
 	case !errors.Is(err, ErrNotFound):
 		return err
 	}
-	// Rows of a try before are overwritten.
+	// Rows of an earlier import that failed are overwritten.
 	for _, d := range doc.Facts.Doors {
 		door := doc.door(d)
 		put := func(version uint64) error { door.Version = version; return to.Doors.PutDoor(ctx, site, door) }
@@ -165,7 +164,7 @@ func Import(ctx context.Context, to Stores, doc Document) error {
 	return to.Rules.PutRules(ctx, doc.rules())
 }
 
-// overwrite puts a new row, or over the one that is stored.
+// overwrite adds a row, or replaces the stored one.
 func overwrite(put func(version uint64) error, stored func() (uint64, error)) error {
 	err := put(0)
 	if !errors.Is(err, ErrConflict) {
@@ -191,7 +190,8 @@ func (d Document) rules() Rules {
 	}
 }
 
-// checkRecords finds what the rules allow and no storage keeps: a NUL, a long id.
+// checkRecords returns an error for values that the rules allow and no storage accepts:
+// a NUL, a long id.
 func (d Document) checkRecords() error {
 	var list []Fault
 	add := func(path string, err error) {

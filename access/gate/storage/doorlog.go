@@ -19,21 +19,20 @@ type DoorLog interface {
 	// the last row that retention removed, or the zero Head; the head is the last
 	// row.
 	Ends(ctx context.Context, site string) (base, head Head, err error)
-	// Retain removes rows with their details from the beginning of the log, up to
-	// the first row that is not older than before, and moves the base to the last
-	// removed row. The first commit appends e to the chain, with ActionRetention as
-	// its action, and number and hash of the last row to remove as Ref and Reason,
-	// so that Verify can tell retention from a theft. Retain may use several
-	// commits, each of which removes a part, so that no unlock waits for it. It
-	// returns the new base and the number of removed rows; if there are none, it
-	// appends nothing.
+	// Retain removes rows with their details from the beginning of the log, up to the
+	// first row that is not older than before, and moves the base to the last removed
+	// row. The first commit appends e to the chain, with ActionRetention as its action,
+	// and number and hash of the last row to remove as Ref and Reason, so that Verify
+	// can distinguish retention from tampering. Retain may use several commits, each of
+	// which removes a part, so that no unlock has to wait long. It returns the new base
+	// and the number of removed rows; if there are none, it appends nothing.
 	Retain(ctx context.Context, site string, before time.Time, e LogEntry) (base Head, removed int, err error)
 }
 
 // ActionRetention is the action of the row that Retain appends.
 const ActionRetention = "retention"
 
-// Retention returns e as the row about the removal of the rows up to last.
+// Retention returns e as the row that records the removal of the rows up to last.
 func (e LogEntry) Retention(last Head) LogEntry {
 	e.Action, e.Ref, e.Reason = ActionRetention, last.Seq, last.Hash.String()
 	return e
@@ -44,7 +43,7 @@ func (e LogEntry) Retention(last Head) LogEntry {
 // persons; only the commitment binds it to the public part, so it can be erased.
 type LogEntry struct {
 	At time.Time `json:"at"`
-	// Ref is the row that this one follows: the attempt of which it has the outcome.
+	// Ref is the earlier row that this one refers to: the attempt whose outcome it has.
 	Ref     uint64  `json:"ref,omitempty"`
 	Door    string  `json:"door,omitempty"`
 	Action  string  `json:"action"` // an access.Action, "switch_off", "switch_on", "hold_end" or ActionRetention
@@ -84,7 +83,7 @@ type LogRow struct {
 	Hash Digest `json:"hash"`
 }
 
-// Head returns the point of the chain that row is.
+// Head returns the number and hash of the row.
 func (r LogRow) Head() Head { return Head{r.Seq, r.Hash} }
 
 // LogQuery selects rows of the door log.

@@ -29,8 +29,8 @@ type DoorReader interface {
 type DoorStore interface {
 	DoorReader
 	// PutDoor writes a door and its link in one commit, if the stored Version is
-	// d.Version: 0 adds a new door. Otherwise ErrConflict. A lock that another
-	// door of the site links is a *LockTakenError, which is ErrConflict: a unique
+	// d.Version: 0 adds a new door. Otherwise ErrConflict. If another door of the site
+	// links the lock, the error is a *LockTakenError, which wraps ErrConflict: a unique
 	// index on (site, link site, lock) for rows that have a link. Refused with a
 	// *RequestError: what Normalize refuses.
 	PutDoor(ctx context.Context, site string, d Door) error
@@ -38,19 +38,19 @@ type DoorStore interface {
 	DeleteDoor(ctx context.Context, site, door string) error
 }
 
-// Link names the lock behind a door, in the lock system's own words.
+// Link identifies the lock behind a door, by the lock system's ids.
 type Link struct {
 	Site    string `json:"site"`    // its site: for SALTO KS the site's UUID
-	Gateway string `json:"gateway"` // what the lock is reached through: for SALTO KS the IQ's UUID
+	Gateway string `json:"gateway"` // what connects the lock: for SALTO KS the IQ's UUID
 	Lock    string `json:"lock"`
-	// NeedsCode: every command carries a one-time code (for SALTO KS the IQ's
-	// otp_enabled).
+	// NeedsCode reports whether every command requires a one-time code (for SALTO KS
+	// the IQ's otp_enabled).
 	NeedsCode bool `json:"needs_code,omitempty"`
 	// Name is the lock's name in the lock system when it was linked.
 	Name     string    `json:"name"`
 	LinkedAt time.Time `json:"linked_at,omitzero"`
-	// LinkedBy is who linked it, in the host's words. It is stored here alone, not
-	// in receipts or the log. The host removes it.
+	// LinkedBy is who linked it, as the host names them. It is stored only here, not in
+	// receipts or the log; Erase does not remove it, so the host has to.
 	LinkedBy string `json:"linked_by,omitempty"`
 }
 

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// The errors of a storage; it wraps one of them with what happened. Everything else
-// that a storage returns counts as ErrUnavailable.
+// The errors of a storage. A storage wraps one of them and adds what happened. Any
+// other error counts as ErrUnavailable.
 var (
 	// ErrNotFound: there is no such row.
 	ErrNotFound = errors.New("storage: not found")
@@ -19,8 +19,8 @@ var (
 	ErrUnavailable = errors.New("storage: unavailable")
 )
 
-// UnknownSiteError says that a site has no rules: it was never set up, or its name is
-// mistyped. It is ErrNotFound.
+// UnknownSiteError reports that a site has no rules: it was never set up, or its name
+// is mistyped. It wraps ErrNotFound.
 type UnknownSiteError struct{ Site string }
 
 func (e *UnknownSiteError) Error() string {
@@ -30,11 +30,11 @@ func (e *UnknownSiteError) Error() string {
 // Unwrap returns ErrNotFound.
 func (e *UnknownSiteError) Unwrap() error { return ErrNotFound }
 
-// LockTakenError says that another door links the lock. It is ErrConflict, but to
-// read and write again does not help: unlink the other door first.
+// LockTakenError reports that another door links the lock. It wraps ErrConflict, but
+// reading and writing again does not help: unlink the other door first.
 type LockTakenError struct {
 	Lock string // the lock system's id
-	Door string // the door that links it; empty if the storage cannot tell
+	Door string // the door that links it; empty if that is not known
 }
 
 func (e *LockTakenError) Error() string {

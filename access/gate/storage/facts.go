@@ -8,11 +8,11 @@ import (
 )
 
 // Facts loads what a decision needs. A storage that keeps all facts implements it;
-// JoinFacts makes one of four stores that may be in different places.
+// JoinFacts combines four stores that may be in different places.
 type Facts interface {
 	// Load returns the Question for one member and one door at q.At, with the lock
-	// behind the door, as ONE snapshot: no fact in it is older than the start of
-	// the call, and facts that are in one database are of one instant.
+	// behind the door, as ONE snapshot: no fact in it is older than the start of the
+	// call, and facts in one database are read at one instant.
 	//
 	// An unknown door or member is not an error: its pointer is nil. An unknown
 	// site is ErrNotFound. The reservations are this member's on resources that
@@ -35,9 +35,8 @@ type FactsQuery struct {
 	At                 time.Time
 }
 
-// Span returns the instants between which reservations matter, for a
-// ReservationQuery: what access.Question requires, widened by the longest buffers
-// that the rules allow.
+// Span returns the time span for a ReservationQuery: what access.Question requires,
+// widened by the longest buffers that the rules allow.
 func (q FactsQuery) Span() (from, until time.Time) {
 	const day = 24 * time.Hour
 	return q.At.Add(-2 * day), q.At.Add(371 * day)

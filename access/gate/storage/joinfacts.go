@@ -27,10 +27,9 @@ type Stores struct {
 // Readers returns the reading part of the stores.
 func (s Stores) Readers() Readers { return Readers{s.Doors, s.Rules, s.Members, s.Reservations} }
 
-// JoinFacts makes Facts of four readers, all of them required. What each returns is
-// a snapshot of its own: a change that lands between two of them may be seen in one
-// and not in the other. A storage that keeps all four offers Facts itself, in one
-// snapshot.
+// JoinFacts returns Facts that read from four readers, all of them required. Each
+// reader is read separately: a change between two reads may be visible in one and not
+// in the other. A storage that keeps all four implements Facts itself, as one snapshot.
 func JoinFacts(r Readers) Facts { return joined{r} }
 
 type joined struct{ r Readers }
@@ -52,11 +51,11 @@ func (r Readers) check() error {
 	return nil
 }
 
-func (j joined) Load(ctx context.Context, ask FactsQuery) (Snapshot, error) {
+func (j joined) Load(ctx context.Context, query FactsQuery) (Snapshot, error) {
 	if err := j.r.check(); err != nil {
 		return Snapshot{}, err
 	}
-	door, err := j.r.Doors.Door(ctx, ask.Site, ask.Door)
+	door, err := j.r.Doors.Door(ctx, query.Site, query.Door)
 	var doors []Door
 	switch {
 	case err == nil:
@@ -64,39 +63,39 @@ func (j joined) Load(ctx context.Context, ask FactsQuery) (Snapshot, error) {
 	case !errors.Is(err, ErrNotFound):
 		return Snapshot{}, err
 	}
-	list, err := j.load(ctx, ask, doors)
+	list, err := j.load(ctx, query, doors)
 	if err != nil {
 		return Snapshot{}, err
 	}
 	return list[0], nil
 }
 
-func (j joined) LoadAll(ctx context.Context, ask FactsQuery) ([]Snapshot, error) {
+func (j joined) LoadAll(ctx context.Context, query FactsQuery) ([]Snapshot, error) {
 	if err := j.r.check(); err != nil {
 		return nil, err
 	}
-	doors, err := j.r.Doors.Doors(ctx, ask.Site)
+	doors, err := j.r.Doors.Doors(ctx, query.Site)
 	if err != nil {
 		return nil, err
 	}
 	if len(doors) == 0 {
-		_, err := j.r.Rules.Rules(ctx, ask.Site) // an unknown site is an error
+		_, err := j.r.Rules.Rules(ctx, query.Site) // an unknown site is an error
 		return nil, err
 	}
-	return j.load(ctx, ask, doors)
+	return j.load(ctx, query, doors)
 }
 
-func (j joined) load(ctx context.Context, ask FactsQuery, doors []Door) ([]Snapshot, error) {
-	rules, err := j.r.Rules.Rules(ctx, ask.Site)
+func (j joined) load(ctx context.Context, query FactsQuery, doors []Door) ([]Snapshot, error) {
+	rules, err := j.r.Rules.Rules(ctx, query.Site)
 	if err != nil {
 		return nil, err
 	}
-	raw := RawFacts{Query: ask, Rules: rules, Doors: doors}
-	member, err := j.r.Members.Member(ctx, ask.Site, ask.Member)
+	raw := RawFacts{Query: query, Rules: rules, Doors: doors}
+	member, err := j.r.Members.Member(ctx, query.Site, query.Member)
 	switch {
 	case err == nil:
 		raw.Member = &member.Member
-		grants, err := j.r.Rules.Grants(ctx, ask.Site, ask.Member)
+		grants, err := j.r.Rules.Grants(ctx, query.Site, query.Member)
 		if err != nil {
 			return nil, err
 		}
@@ -106,8 +105,8 @@ func (j joined) load(ctx context.Context, ask FactsQuery, doors []Door) ([]Snaps
 	case !errors.Is(err, ErrNotFound):
 		return nil, err
 	}
-	from, until := ask.Span()
-	q := ReservationQuery{Site: ask.Site, Resources: raw.Resources(), EndAfter: from, StartBefore: until}
+	from, until := query.Span()
+	q := ReservationQuery{Site: query.Site, Resources: raw.Resources(), EndAfter: from, StartBefore: until}
 	for r, err := range j.r.Reservations.Reservations(ctx, q) {
 		if err != nil {
 			return nil, err

@@ -8,13 +8,13 @@ import (
 )
 
 // WriteWithin is how long the gate waits for one commit, retries included. A storage
-// that finds the connection of another process silent in the middle of a commit may
-// take its locks after that time.
+// may release the locks of another process whose connection was silent for that long in
+// the middle of a commit.
 const WriteWithin = 5 * time.Second
 
-// Journal records requests so that a command is sent at most once. Begin and Settle
-// are the two commits of every unlock; what they wrote survives a crash once they
-// returned nil.
+// Journal records requests so that a command is sent at most once. Begin and Settle are
+// the two commits of every unlock. Once they return nil, what they wrote survives a
+// crash.
 type Journal interface {
 	// Lookup returns what the gate needs before it decides: the entry under key
 	// (nil if there is none), whether the member holds the door open in office
@@ -42,12 +42,12 @@ type Journal interface {
 	// After an error the write may have happened or not, and nothing is sent.
 	Begin(ctx context.Context, a Attempt) (Claim, error)
 
-	// Settle writes an outcome, its log row, the check-in and the change of holds
-	// in ONE commit. An entry may go from Sending to any settled outcome, and from
+	// Settle writes an outcome, its log row, the check-in and the change of holds in
+	// ONE commit. An entry may go from Sending to any settled outcome, and from
 	// Unconfirmed to Accepted, Refused or NotSent. If the entry has this outcome
-	// already, nothing is written and the result is as if it had been, so that a
-	// caller can retry. ErrConflict if the entry has another outcome, ErrNotFound
-	// if there is no entry or it is shared.
+	// already, nothing is written and the result is the same as the first time, so that
+	// a caller can retry. ErrConflict if the entry has another outcome, ErrNotFound if
+	// there is no entry or it is shared.
 	Settle(ctx context.Context, s Settlement) (Settled, error)
 
 	// Note appends one row to the chain of the site and returns its number.
@@ -92,7 +92,7 @@ type JournalEntry struct {
 	// SharedWith is the RequestID of the same member's command that this tap
 	// shares. Such a row has no outcome and no log row of its own.
 	SharedWith string
-	// Doc is the rest of the receipt: up to 64 KiB that a storage does not read.
+	// Doc is the rest of the receipt: up to 64 KiB that a storage does not interpret.
 	Doc []byte
 }
 

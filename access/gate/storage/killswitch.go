@@ -9,8 +9,8 @@ import (
 type KillSwitches interface {
 	// KillSwitch returns the switch of the site; its zero value if it was never set.
 	KillSwitch(ctx context.Context, site string) (KillSwitch, error)
-	// SetKillSwitch stores s and appends the log row in ONE commit. A Begin that
-	// starts after it returned uses s.
+	// SetKillSwitch stores s and appends the log row in ONE commit. A Begin that starts
+	// after SetKillSwitch returned uses s.
 	SetKillSwitch(ctx context.Context, site string, s KillSwitch, e LogEntry) error
 }
 

@@ -12,12 +12,12 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// Normalize returns a fact as a storage keeps it: instants in UTC, cut to
-// microseconds. It refuses, with a *RequestError that names every fault by its path
-// in the JSON of the fact ("memberships[0].until"), what access.Compile would refuse
-// of this fact alone, and what not every storage can keep: an id or a site longer
-// than 200 bytes, a text that is not valid UTF-8 or contains a NUL. A storage calls
-// it before each write, so that all of them refuse the same.
+// Normalize returns a fact as a storage keeps it: instants in UTC, truncated to
+// microseconds. It refuses, with a *RequestError that names every fault by its path in
+// the JSON of the fact ("memberships[0].until"), what access.Compile would refuse of
+// this fact alone, and what not every storage can keep: an id or a site longer than 200
+// bytes, a text that is not valid UTF-8 or contains a NUL. A storage calls it before
+// each write, so that all storages refuse the same facts.
 func Normalize[F Door | Rules | Grant | Member | Reservation](site string, fact F) (F, error) {
 	c := factCheck{}
 	var err error
@@ -83,8 +83,8 @@ func Normalize[F Door | Rules | Grant | Member | Reservation](site string, fact 
 	return fact, nil
 }
 
-// micro cuts an instant to what is stored; no database keeps what is finer, and the
-// rules refuse it.
+// micro truncates an instant to microseconds. Databases do not keep finer instants, and
+// the rules refuse them.
 func micro(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}
@@ -92,7 +92,7 @@ func micro(t time.Time) time.Time {
 	return t.Truncate(time.Microsecond).UTC()
 }
 
-// facts returns the rules with a door for each that they name.
+// facts returns the rules with a stub for each door that they name.
 func (r *Rules) facts() access.Facts {
 	var ids []string
 	for _, ref := range r.references() {
@@ -111,7 +111,7 @@ func stubDoors(ids ...string) (list []access.Door) {
 	return distinct(list, func(d access.Door) string { return d.ID })
 }
 
-// distinct removes what has no id and what has the id of another.
+// distinct removes elements without an id and elements with the id of an earlier one.
 func distinct[T any](list []T, id func(T) string) []T {
 	seen := map[string]bool{"": true}
 	return slices.DeleteFunc(list, func(v T) bool {
@@ -124,8 +124,8 @@ func distinct[T any](list []T, id func(T) string) []T {
 // factCheck gathers faults, one per path.
 type factCheck struct{ list []Fault }
 
-// compile adds what access.Compile refuses below prefix. Facts without a site get
-// one.
+// compile adds what access.Compile refuses below prefix. If prefix is not empty, it
+// adds a site, which access.Compile requires.
 func (c *factCheck) compile(f access.Facts, prefix string) {
 	if prefix != "" {
 		f.Site = access.Site{ID: "site", TimeZone: "UTC"}

@@ -15,15 +15,15 @@ const (
 	Accepted Outcome = "accepted"
 	// Refused means that the lock system answered that it does not execute it. Nothing moved.
 	Refused Outcome = "refused"
-	// Unconfirmed means that the command may have been sent and no clear answer came. The
-	// door may have opened, or may open yet.
+	// Unconfirmed means that the command may have been sent and no clear answer came.
+	// The door may have opened, or may still open.
 	Unconfirmed Outcome = "unconfirmed"
 	// Sending means that a command was claimed and its outcome is not known yet. Only the
 	// journal and the door log contain it; a receipt never does.
 	Sending Outcome = "sending"
 )
 
-// Valid reports whether o is one of the six.
+// Valid reports whether o is one of the six outcomes.
 func (o Outcome) Valid() bool {
 	switch o {
 	case Denied, NotSent, Accepted, Refused, Unconfirmed, Sending:

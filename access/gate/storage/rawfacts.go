@@ -22,8 +22,8 @@ type RawFacts struct {
 	Reservations []reservation.Reservation
 }
 
-// Resources returns the ids of the resources that list one of the doors, whose
-// reservations are to be read. It never returns nil.
+// Resources returns the ids of the resources that list one of the doors: their
+// reservations have to be read. It never returns nil.
 func (p RawFacts) Resources() []string {
 	ids := []string{}
 	if len(p.Rules.Resources) == 0 {
@@ -38,8 +38,8 @@ func (p RawFacts) Resources() []string {
 	return ids
 }
 
-// Snapshots returns one Snapshot per door; a single one without a door when
-// there is none.
+// Snapshots returns one Snapshot per door. If there is no door, it returns a single
+// Snapshot without one.
 func (p RawFacts) Snapshots() []Snapshot {
 	slices.SortFunc(p.Reservations, func(a, b reservation.Reservation) int {
 		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
@@ -89,8 +89,8 @@ func (p *RawFacts) types() []access.MembershipType {
 	return list
 }
 
-// addGrants and addReservations add to each door its own rows. Each goes over the
-// grants, resources and reservations once, for any number of doors.
+// addGrants gives each door its grants. Like addResources and addReservations, it reads
+// its rows once for all doors.
 func (p *RawFacts) addGrants(list []Snapshot, known *places) {
 	for k := range p.Grants {
 		g := &p.Grants[k]
@@ -99,15 +99,15 @@ func (p *RawFacts) addGrants(list []Snapshot, known *places) {
 			continue
 		}
 		if q := &list[i].Question; q.Grants == nil {
-			q.Grants = p.Grants[k : k+1 : k+1] // mostly all there is
+			q.Grants = p.Grants[k : k+1 : k+1] // without a copy: most doors have one
 		} else {
 			q.Grants = append(q.Grants, *g)
 		}
 	}
 }
 
-// addResources gives each door the resources that list it, of their doors only
-// this one.
+// addResources gives each door the resources that list it, with only this door in
+// Doors.
 func (p *RawFacts) addResources(list []Snapshot, known *places) {
 	for _, r := range p.Rules.Resources {
 		for _, id := range r.Doors {
@@ -123,7 +123,7 @@ func (p *RawFacts) addReservations(list []Snapshot, known *places) {
 	if len(p.Reservations) == 0 {
 		return
 	}
-	behind := map[string][]int{} // a resource's doors
+	behind := map[string][]int{} // by resource: the indexes of its doors
 	for _, r := range p.Rules.Resources {
 		for _, id := range r.Doors {
 			if i := known.place(id); i >= 0 && !slices.Contains(behind[r.ID], i) {

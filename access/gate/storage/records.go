@@ -29,8 +29,8 @@ type Eraser interface {
 	//   - the person's name from holds, which stay with an empty member,
 	//   - KillSwitch.By and Why, if By is the person or Why contains their id.
 	//
-	// ErrNotFound: the records name no such person. On a file, nothing of what was
-	// removed is left in it afterwards, or Erased.Pending says so.
+	// ErrNotFound: the records name no such person. A storage in a file also removes
+	// the data from the file; until that is done, Erased.Pending is true.
 	Erase(ctx context.Context, site, person string, before time.Time) (Erased, error)
 	// EraseVendorUser removes the user, the detail and the raw row from all entries
 	// of one user of the lock system, and returns how many. The entries stay, so
@@ -41,8 +41,8 @@ type Eraser interface {
 // Erased is what an Eraser removed.
 type Erased struct {
 	Rows int `json:"rows"` // log rows that lost their detail, or entries that lost their user
-	// Pending: the removal is committed, but other connections kept the file from
-	// being cleaned, so the removed bytes are still in it. DoorLog.Retain cleans it
-	// again.
+	// Pending reports that the removal is committed, but the removed bytes are still in
+	// the file, because other connections prevented its cleanup. DoorLog.Retain tries
+	// the cleanup again.
 	Pending bool `json:"pending,omitempty"`
 }

@@ -16,19 +16,19 @@ const (
 	KindMember   Kind = "member"
 )
 
-// reference is one fact's mention of another.
+// reference is a reference of one fact to another.
 type reference struct {
 	Kind Kind
 	ID   string
 	Path string // where in the JSON of the fact: "memberships[0].type"
 }
 
-// CheckReferences refuses, with a *RequestError, references of fact to what does
-// not exist. missing returns those of ids that are not there; none if the store
-// keeps nothing of the kind for the site (types and resources: no rules). A
-// reference that the stored row has as well passes: to block a member, or to cancel
-// a booking, must not fail because something else was removed. stored is not called
-// for a new row. A storage calls CheckReferences inside the commit of a write.
+// CheckReferences returns a *RequestError if fact refers to something that does not
+// exist. missing returns the ids that do not exist; none if the store keeps nothing of
+// the kind for the site (for types and resources: no rules). A reference that the
+// stored row already has is accepted: blocking a member, or canceling a booking, must
+// not fail because something else was removed. stored reads that row; it is not called
+// for a new one. A storage calls CheckReferences inside the commit of a write.
 func CheckReferences[F Rules | Grant | Member | Reservation](fact F, stored func() (F, error),
 	missing func(kind Kind, ids []string) ([]string, error)) error {
 	refs, version := referencesOf(&fact)

@@ -28,11 +28,11 @@ type ReservationStore interface {
 	ReservationReader
 	// Reservation returns one reservation or ErrNotFound.
 	Reservation(ctx context.Context, site, id string) (Reservation, error)
-	// PutReservation writes a reservation if the stored Version is r.Version: 0
-	// adds a new one. Otherwise ErrConflict. Ending one early, extending and
-	// cancelling are puts. Refused with a *RequestError: what Normalize refuses,
-	// and a resource or member that the site does not have, if this store keeps
-	// the site's rules or members.
+	// PutReservation writes a reservation if the stored Version is r.Version: 0 adds a
+	// new one. Otherwise ErrConflict. To end a reservation early, to extend it or to
+	// cancel it is a PutReservation. Refused with a *RequestError: what Normalize
+	// refuses, and a resource or member that the site does not have, if this store
+	// keeps the site's rules or members.
 	PutReservation(ctx context.Context, site string, r Reservation) error
 	// DeleteReservation removes a reservation; ErrNotFound: there is none.
 	DeleteReservation(ctx context.Context, site, id string) error
@@ -41,19 +41,20 @@ type ReservationStore interface {
 // ReservationQuery selects reservations.
 type ReservationQuery struct {
 	Site string
-	// Member, when set, selects this member's.
+	// Member, when set, selects the reservations that this member booked.
 	Member string
 	// Resources, when not nil, selects those on one of these; an empty list
 	// selects none.
 	Resources []string
-	// EndAfter and StartBefore, when not zero, select those whose effective end
-	// is later, and whose start is earlier. Of one that was ended before it began
-	// they look at the other instant: both may clip the buffers of others.
+	// EndAfter and StartBefore, when not zero, select those whose effective end is
+	// later, and whose start is earlier. For a reservation that was ended before it
+	// began, the two instants are exchanged, because both may clip the buffers of
+	// others.
 	EndAfter, StartBefore time.Time
 }
 
-// Selects reports whether q selects a reservation of q.Site, for storages that
-// examine each.
+// Selects reports whether q selects a reservation of q.Site, for storages that filter
+// in Go.
 func (q *ReservationQuery) Selects(r reservation.Reservation) bool {
 	first, last := Instants(r)
 	return (q.Member == "" || r.Member == q.Member) && (q.Resources == nil || slices.Contains(q.Resources, r.Resource)) &&

@@ -10,9 +10,9 @@ import (
 // Rules are what a manager decides for a whole site: small, read whole and
 // written whole.
 type Rules struct {
-	// Revision is the host's own mark; decisions repeat it.
+	// Revision is set by the host; decisions contain it.
 	Revision string `json:"revision,omitempty"`
-	// Site carries the time zone; Site.ID is the key.
+	// Site contains the time zone; Site.ID is the key.
 	Site            access.Site             `json:"site"`
 	Settings        access.Settings         `json:"settings"`
 	MembershipTypes []access.MembershipType `json:"membership_types"`
@@ -47,8 +47,8 @@ type Grant struct {
 
 // RuleReader reads the rules of a site and the grants of its members.
 type RuleReader interface {
-	// Rules returns the rules of one site as one snapshot. A site without rules
-	// is an *UnknownSiteError, which is ErrNotFound.
+	// Rules returns the rules of one site as one snapshot. For a site without rules,
+	// the error is an *UnknownSiteError, which wraps ErrNotFound.
 	Rules(ctx context.Context, site string) (Rules, error)
 	// Grants returns the grants of one member, or of all members when member is
 	// empty, in byte order of their ids.

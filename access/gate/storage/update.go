@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-// UpdateRules reads the rules of a site, lets fn change them, and writes them; when
-// another write came between, it does all of that again, so fn may be called more
-// than once. A site without rules starts with empty rules of Version 0, so that any
-// number of processes may set up one site. An error of fn is returned as it is, and
-// nothing is written.
+// UpdateRules reads the rules of a site, lets fn change them, and writes them. If
+// another write came in between, it starts again, so fn may be called more than once. A
+// site without rules starts with empty rules of Version 0, so that any number of
+// processes may set up one site. An error of fn is returned as it is, and nothing is
+// written.
 func UpdateRules(ctx context.Context, s RuleStore, site string, fn func(*Rules) error) error {
 	read := func() (Rules, error) {
 		r, err := s.Rules(ctx, site)
@@ -24,26 +24,26 @@ func UpdateRules(ctx context.Context, s RuleStore, site string, fn func(*Rules) 
 		func(r Rules) error { return s.PutRules(ctx, r) })
 }
 
-// UpdateDoor is as UpdateRules for one door; ErrNotFound: there is none.
+// UpdateDoor is like UpdateRules, for one door; ErrNotFound: there is none.
 func UpdateDoor(ctx context.Context, s DoorStore, site, door string, fn func(*Door) error) error {
 	return update(ctx, func() (Door, error) { return s.Door(ctx, site, door) }, func(d *Door) (string, uint64) { return d.ID, d.Version },
 		fn, func(d Door) error { return s.PutDoor(ctx, site, d) })
 }
 
-// UpdateMember is as UpdateRules for one member; ErrNotFound: there is none.
+// UpdateMember is like UpdateRules, for one member; ErrNotFound: there is none.
 func UpdateMember(ctx context.Context, s MemberStore, site, member string, fn func(*Member) error) error {
 	return update(ctx, func() (Member, error) { return s.Member(ctx, site, member) },
 		func(m *Member) (string, uint64) { return m.ID, m.Version },
 		fn, func(m Member) error { return s.PutMember(ctx, site, m) })
 }
 
-// UpdateGrant is as UpdateRules for one grant; ErrNotFound: there is none.
+// UpdateGrant is like UpdateRules, for one grant; ErrNotFound: there is none.
 func UpdateGrant(ctx context.Context, s RuleStore, site, grant string, fn func(*Grant) error) error {
 	return update(ctx, func() (Grant, error) { return s.Grant(ctx, site, grant) }, func(g *Grant) (string, uint64) { return g.ID, g.Version },
 		fn, func(g Grant) error { return s.PutGrant(ctx, site, g) })
 }
 
-// UpdateReservation is as UpdateRules for one reservation; ErrNotFound: there is
+// UpdateReservation is like UpdateRules, for one reservation; ErrNotFound: there is
 // none.
 func UpdateReservation(ctx context.Context, s ReservationStore, site, id string, fn func(*Reservation) error) error {
 	return update(ctx, func() (Reservation, error) { return s.Reservation(ctx, site, id) },
@@ -51,8 +51,8 @@ func UpdateReservation(ctx context.Context, s ReservationStore, site, id string,
 		fn, func(r Reservation) error { return s.PutReservation(ctx, site, r) })
 }
 
-// updateTries is how often an update is tried. A conflict means that another
-// write succeeded, so writers make progress together.
+// updateTries is how often an update is tried. A conflict means that another write
+// succeeded, so some writer always makes progress.
 const updateTries = 100
 
 func update[T any](ctx context.Context, read func() (T, error), key func(*T) (id string, version uint64), fn func(*T) error,

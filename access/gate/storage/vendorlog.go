@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// VendorLog keeps the lock system's own log, apart from the door log.
+// VendorLog keeps the lock system's own log, separate from the door log.
 type VendorLog interface {
 	// Cursor returns the position up to which the lock system's log was read; empty
 	// at first.

@@ -10,13 +10,13 @@ import (
 // hash, every commitment whose detail is not erased, and that Member and Actor are
 // those of the detail.
 //
-// It starts after from, of which the zero Head means the base that retention left,
-// and unless want is zero it requires that the chain contains want. It always finds
-// a changed row, a row removed from the middle, exchanged rows, and a beginning that
-// was removed without a row of retention about it. It finds a removed end and a
-// chain that was rebuilt as a whole only if from or want was exported earlier to a
-// place that those who can write the storage cannot write. The error is a
-// *ChainError if the log is wrong, and any other error if it could not be read.
+// It starts after from; the zero Head means the start of the log that retention left.
+// Unless want is zero, the chain must contain want. It always finds a changed row, a
+// row removed from the middle, exchanged rows, and a beginning that was removed without
+// a retention row. It finds a removed end, or a chain that was rebuilt as a whole, only
+// if from or want was exported earlier to a place that those who can write to the
+// storage cannot write to. The error is a *ChainError if the log is wrong, and any
+// other error if it could not be read.
 func Verify(ctx context.Context, log DoorLog, site string, from, want Head) (Verification, error) {
 	for {
 		base, _, err := log.Ends(ctx, site)
@@ -38,7 +38,7 @@ func Verify(ctx context.Context, log DoorLog, site string, from, want Head) (Ver
 type Verification struct {
 	Rows   int  `json:"rows"`   // verified rows
 	Erased int  `json:"erased"` // of these, rows whose detail was erased
-	Head   Head `json:"head"`   // the last row: export it to where the storage's owner cannot write
+	Head   Head `json:"head"`   // the last row: export it to a place where the storage's owner cannot write
 }
 
 // ChainError names the first row of the door log that is wrong.
@@ -60,15 +60,15 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 			base.Seq)}
 	}
 	if from.Seq == base.Seq && from.Hash != base.Hash {
-		return Verification{}, &ChainError{from.Seq, "the start of the log is another one than the head given"}
+		return Verification{}, &ChainError{from.Seq, "the start of the log differs from the given head"}
 	}
 	v := Verification{Head: from}
 	met := want == Head{} || want == from
 	if want.Seq < from.Seq && want != (Head{}) {
 		return v, &ChainError{want.Seq, "the required head is before the start"}
 	}
-	// The row of from itself is looked at as well, where it is kept; so is what
-	// is before the base, where nothing may be.
+	// The row of from itself is checked as well, if it is kept. There must be no rows
+	// up to the base.
 	q := LogQuery{Site: site}
 	if from.Seq > base.Seq {
 		q.After = from.Seq - 1
@@ -79,12 +79,12 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 			return v, err
 		}
 		if row.Seq <= base.Seq {
-			return v, &ChainError{row.Seq, "retention removed it, and it is there again"}
+			return v, &ChainError{row.Seq, "retention removed this row, but it is present again"}
 		}
 		if first && from.Seq > base.Seq {
 			first = false
 			if row.Head() != from {
-				return v, &ChainError{from.Seq, "the row is missing or another one than the head given"}
+				return v, &ChainError{from.Seq, "the row is missing or differs from the given head"}
 			}
 			continue
 		}
@@ -93,9 +93,9 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 		case row.Seq != v.Head.Seq+1:
 			return v, &ChainError{v.Head.Seq + 1, "the row is missing"}
 		case v.Head.link(site, &row) != row.Hash:
-			return v, &ChainError{row.Seq, "its hash does not fit its content or the row before"}
+			return v, &ChainError{row.Seq, "its hash does not match its content or the row before"}
 		}
-		if what := row.unsealed(); what != "" {
+		if what := row.detailFault(); what != "" {
 			return v, &ChainError{row.Seq, what}
 		}
 		if len(row.Detail) == 0 {
@@ -106,7 +106,7 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 		v.Head = row.Head()
 		if v.Head.Seq == want.Seq {
 			if v.Head != want {
-				return v, &ChainError{row.Seq, "another row than the required head"}
+				return v, &ChainError{row.Seq, "the row differs from the required head"}
 			}
 			met = true
 		}
@@ -115,7 +115,7 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 		return v, &ChainError{from.Seq, "the row is missing"}
 	}
 	if !retained {
-		return v, &ChainError{base.Seq, "the rows up to this one are gone, and no row says that retention removed them"}
+		return v, &ChainError{base.Seq, "the rows up to this one are missing, and no retention row records their removal"}
 	}
 	if !met {
 		return v, &ChainError{want.Seq, "the log ends before the required head"}
@@ -123,8 +123,8 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 	return v, nil
 }
 
-// retains reports whether the row says that retention removed the rows up to base. A
-// retention that was interrupted has removed fewer than its row says.
+// retains reports whether the row records that retention removed the rows up to base. A
+// retention that was interrupted removed fewer rows than its row records.
 func (r *LogRow) retains(base Head) bool {
 	return r.Action == ActionRetention && (r.Ref > base.Seq || r.Ref == base.Seq && r.Reason == base.Hash.String())
 }
