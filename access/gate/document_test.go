@@ -108,7 +108,7 @@ func TestBadDocuments(t *testing.T) {
 	}
 	for what, bad := range map[string]string{
 		"not a doorkit document":    "[]",
-		"something follows":         string(text) + "{}",
+		"unexpected data":           string(text) + "{}",
 		"version 2":                 strings.Replace(string(text), `"doorkit":1`, `"doorkit":2`, 1),
 		"unknown field \"secrets\"": strings.Replace(string(text), `"doorkit":1`, `"doorkit":1,"secrets":{}`, 1),
 		"no time zone":              strings.Replace(string(text), "Europe/Berlin", "Mars/Olympus", 1),
