@@ -197,7 +197,8 @@ func givesNoMore(t *testing.T, what string, whole *access.Policy, q access.Reque
 	t.Helper()
 	want := whole.Decide(q)
 	if got.Allowed && (!want.Allowed || !want.ValidUntil.IsZero() && (got.ValidUntil.IsZero() || got.ValidUntil.After(want.ValidUntil))) {
-		t.Errorf("%s: allowed by %s until %s; the whole facts: %v by %s until %s", what, got.Reason, got.ValidUntil, want.Allowed, want.Reason, want.ValidUntil)
+		t.Errorf("%s: allowed by %s until %s; the whole facts: %v by %s until %s",
+			what, got.Reason, got.ValidUntil, want.Allowed, want.Reason, want.ValidUntil)
 	}
 	if q.At = got.NextChange; !q.At.IsZero() && !whole.Decide(q).Allowed {
 		t.Errorf("%s: opens at %s, and not with the whole facts", what, got.NextChange)
@@ -256,12 +257,15 @@ func TestBadSiteDenies(t *testing.T) {
 		},
 	} {
 		facts := space()
-		q := access.Question{Revision: "7", TimeZone: "UTC", Door: &facts.Doors[0], Member: &facts.Members[0], MembershipTypes: facts.MembershipTypes,
-			Grants: []access.Grant{{ID: "g", Member: "ada", Door: "front", Hours: access.Always()}, {ID: "bad"}}}
+		q := access.Question{
+			Revision: "7", TimeZone: "UTC", Door: &facts.Doors[0], Member: &facts.Members[0], MembershipTypes: facts.MembershipTypes,
+			Grants: []access.Grant{{ID: "g", Member: "ada", Door: "front", Hours: access.Always()}, {ID: "bad"}},
+		}
 		spoil(&q)
 		r := access.Request{Member: "ada", Door: "front", Action: access.Unlock, At: noon}
 		d, err := access.Evaluate(q, r)
-		if paths := faultPaths(err); d.Allowed || d.Reason != "" || d.Revision != "7" || !slices.Contains(paths, name) || !slices.Contains(paths, "grants[1].hours") {
+		paths := faultPaths(err)
+		if d.Allowed || d.Reason != "" || d.Revision != "7" || !slices.Contains(paths, name) || !slices.Contains(paths, "grants[1].hours") {
 			t.Errorf("%s: %+v, %v", name, d, err)
 		}
 		if d.Message() == "" || len(d.Explain().Bases) > 0 {
@@ -269,7 +273,8 @@ func TestBadSiteDenies(t *testing.T) {
 		}
 		r.Action, r.Holding = access.Lock, true
 		d, err = access.Evaluate(q, r)
-		if known := name != "door.id" && name != "member.id"; d.Allowed != known || (err == nil) != known || known && (d.Reason != access.ReasonHolder || len(d.Faults()) == 0) {
+		known := name != "door.id" && name != "member.id"
+		if d.Allowed != known || (err == nil) != known || known && (d.Reason != access.ReasonHolder || len(d.Faults()) == 0) {
 			t.Errorf("%s, a holder locks: %+v, %v", name, d, err)
 		}
 		if e := d.Evidence(); len(e.Memberships)+len(e.Grants)+len(e.Reservations) > 0 {
@@ -314,8 +319,12 @@ func TestBadRowsWithoutAMember(t *testing.T) {
 	for _, buffers := range []access.Buffers{access.BuffersOverlap, access.BuffersClip} {
 		facts.Settings.Buffers = buffers
 		for _, door := range []*access.Door{nil, &facts.Doors[0]} {
-			q := access.Question{TimeZone: "UTC", Settings: facts.Settings, Door: door, MembershipTypes: facts.MembershipTypes,
-				Grants: []access.Grant{{}}, Resources: append(facts.Resources, access.Resource{Doors: []string{""}}), Reservations: bookings, Neighbors: []access.Neighbor{{}}}
+			q := access.Question{
+				TimeZone: "UTC", Settings: facts.Settings, Door: door, MembershipTypes: facts.MembershipTypes,
+				Grants:    []access.Grant{{}},
+				Resources: append(facts.Resources, access.Resource{Doors: []string{""}}), Reservations: bookings,
+				Neighbors: []access.Neighbor{{}},
+			}
 			d, err := access.Evaluate(q, access.Request{Door: "front", Action: access.Unlock, At: noon})
 			if err != nil || d.Allowed || len(d.Faults()) == 0 || d.Explain().String() == "" {
 				t.Errorf("%+v, %v", d, err)

@@ -2,6 +2,7 @@ package access
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -127,7 +128,7 @@ func faultPaths(t *testing.T, document []byte) (paths []string) {
 	if err == nil {
 		return nil
 	}
-	bad, ok := err.(*FactsError)
+	bad, ok := errors.AsType[*FactsError](err)
 	if !ok {
 		t.Fatalf("%T: %v", err, err)
 	}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -81,13 +82,20 @@ func randomChange(rng *rand.Rand, f *Facts) Change {
 		return SetReservation(r)
 	case 4:
 		m := member()
-		ms := Membership{ID: []string{"m", "n"}[rng.IntN(2)], Type: f.MembershipTypes[rng.IntN(len(f.MembershipTypes))].ID, Paused: rng.IntN(2) == 0}
+		ms := Membership{
+			ID:   []string{"m", "n"}[rng.IntN(2)],
+			Type: f.MembershipTypes[rng.IntN(len(f.MembershipTypes))].ID, Paused: rng.IntN(2) == 0,
+		}
 		m.Memberships = slices.DeleteFunc(slices.Clone(m.Memberships), func(o Membership) bool { return o.ID == ms.ID })
 		m.Memberships = append(m.Memberships, ms)
 		return SetMembership{m.ID, ms}
 	case 5:
 		m := member()
-		m.Standing = []Standing{{}, {State: StandingBlocked}, {State: StandingGrace, Until: epoch.Add(time.Duration(rng.IntN(99)) * time.Hour)}}[rng.IntN(3)]
+		m.Standing = []Standing{
+			{},
+			{State: StandingBlocked},
+			{State: StandingGrace, Until: epoch.Add(time.Duration(rng.IntN(99)) * time.Hour)},
+		}[rng.IntN(3)]
 		return SetStanding{m.ID, m.Standing}
 	case 6:
 		i := rng.IntN(len(f.Grants))
@@ -124,7 +132,7 @@ func TestWithRefusesBadChanges(t *testing.T) {
 		RemoveGrant("g9"),
 		SetDoorDisabled{Door: "attic"},
 	)
-	bad, ok := err.(*FactsError)
+	bad, ok := errors.AsType[*FactsError](err)
 	if got != nil || !ok {
 		t.Fatalf("%v, %T %v", got, err, err)
 	}
@@ -135,7 +143,8 @@ func TestWithRefusesBadChanges(t *testing.T) {
 	want := []string{
 		"changes[1].id", "changes[1].resource", "changes[1].member", "changes[1].start", "changes[1].end",
 		"changes[2]", "changes[4]",
-		"changes[5].member", "changes[5].membership.id", "changes[5].membership.type", "changes[5].membership.from", "changes[5].membership.until",
+		"changes[5].member",
+		"changes[5].membership.id", "changes[5].membership.type", "changes[5].membership.from", "changes[5].membership.until",
 		"changes[6].standing.state", "changes[7].standing.until",
 		"changes[8].id", "changes[8].member", "changes[8].door", "changes[8].hours", "changes[9]", "changes[10].door",
 	}
@@ -159,7 +168,10 @@ func TestWithOnOneMember(t *testing.T) {
 		"blocked":  {[]Change{SetStanding{"ada", Standing{State: StandingBlocked}}}, ReasonStandingBlocked},
 		"disabled": {[]Change{SetDoorDisabled{"front", true}}, ReasonDoorDisabled},
 		"again":    {[]Change{SetDoorDisabled{"front", true}, SetDoorDisabled{"front", false}}, ReasonMembership},
-		"granted":  {[]Change{SetGrant{ID: "g3", Member: "ada", Door: "front", Hours: Always()}, SetGrant{ID: "g4", Member: "ada", Door: "front", Hours: Weekly(Range{[]Day{Fri}, 0, 60})}}, ReasonGrant},
+		"granted": {[]Change{
+			SetGrant{ID: "g3", Member: "ada", Door: "front", Hours: Always()},
+			SetGrant{ID: "g4", Member: "ada", Door: "front", Hours: Weekly(Range{[]Day{Fri}, 0, 60})},
+		}, ReasonGrant},
 	} {
 		q, err := p.With(append(c.changes, SetRevision("8"))...)
 		if err != nil {

@@ -50,7 +50,9 @@ func TestEvaluateManyDoors(t *testing.T) {
 	at := time.Date(2026, 5, 5, 12, 0, 0, 0, time.UTC) // a Tuesday: half the doors are closed
 	var questions []Question
 	for i := range f.Doors { // they share all but the door, as a store gives them
-		questions = append(questions, Question{TimeZone: f.Site.TimeZone, Door: &f.Doors[i], Member: &f.Members[0], MembershipTypes: f.MembershipTypes})
+		questions = append(questions, Question{
+			TimeZone: f.Site.TimeZone, Door: &f.Doors[i], Member: &f.Members[0], MembershipTypes: f.MembershipTypes,
+		})
 	}
 	for i := range questions {
 		got, err := Evaluate(questions[i], Request{Member: "ada", Door: f.Doors[i].ID, Action: Unlock, At: at})
@@ -58,7 +60,8 @@ func TestEvaluateManyDoors(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := policy.Decide(Request{Member: "ada", Door: f.Doors[i].ID, Action: Unlock, At: at})
-		if got.Allowed != want.Allowed || got.Allowed != (i%2 == 0) || got.Reason != want.Reason || !got.ValidUntil.Equal(want.ValidUntil) || !got.NextChange.Equal(want.NextChange) {
+		if got.Allowed != want.Allowed || got.Allowed != (i%2 == 0) || got.Reason != want.Reason ||
+			!got.ValidUntil.Equal(want.ValidUntil) || !got.NextChange.Equal(want.NextChange) {
 			t.Errorf("%s: Evaluate says %+v, Decide %+v", f.Doors[i].ID, got, want)
 		}
 	}

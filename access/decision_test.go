@@ -2,6 +2,7 @@ package access
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,7 +20,8 @@ func TestZeroValuesDeny(t *testing.T) {
 		t.Errorf("%+v: %s", d, d.Message())
 	}
 	data, err := json.Marshal(d)
-	want := `{"allowed":false,"reason":"","evidence":{"memberships":[],"grants":[],"reservations":[]},"valid_until":null,"next_change":null,"relock_after":null}`
+	want := `{"allowed":false,"reason":"","evidence":{"memberships":[],"grants":[],"reservations":[]},` +
+		`"valid_until":null,"next_change":null,"relock_after":null}`
 	if err != nil || string(data) != want {
 		t.Errorf("%s, %v", data, err)
 	}
@@ -75,7 +77,10 @@ func TestDecideAllocatesNothing(t *testing.T) {
 		p := compile(t, f)
 		reasons := map[Reason]int{}
 		requests := workloadA.requests(p, &f, 2000)
-		requests = append(requests, Request{"x", f.Doors[0].ID, Unlock, epoch, false}, Request{"x", "x", Unlock, epoch, false}, Request{f.Members[0].ID, f.Doors[3].ID, Lock, epoch, true})
+		requests = append(requests,
+			Request{"x", f.Doors[0].ID, Unlock, epoch, false},
+			Request{"x", "x", Unlock, epoch, false},
+			Request{f.Members[0].ID, f.Doors[3].ID, Lock, epoch, true})
 		for _, r := range requests {
 			reasons[p.Decide(r).Reason]++
 			if n := testing.AllocsPerRun(1, func() { p.Decide(r) }); n != 0 {
@@ -103,7 +108,7 @@ func TestEvaluateRefusesBadQuestions(t *testing.T) {
 	q.Resources = []Resource{{ID: "x", Doors: []string{"a", "a"}, Before: new(-time.Second)}}
 	q.Neighbors = []Neighbor{{}, {Resource: "x", Booker: "cyd", Start: monday, End: time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)}}
 	d, err := Evaluate(q, r)
-	bad, ok := err.(*FactsError)
+	bad, ok := errors.AsType[*FactsError](err)
 	if d.Allowed || d.Reason != "" || !ok || !slices.Equal(d.Faults(), bad.Faults) {
 		t.Fatalf("%+v, %v", d, err)
 	}
@@ -150,7 +155,10 @@ func TestEvaluateIgnoresTheRest(t *testing.T) {
 func TestSameStart(t *testing.T) {
 	f := loft()
 	for i, m := range []string{"ada", "bob", "cyd"} {
-		f.Reservations = append(f.Reservations, reservation.Reservation{ID: fmt.Sprint("s", i), Resource: "room", Member: m, Start: monday.AddDate(0, 0, 1), End: monday.AddDate(0, 0, 1).Add(time.Hour)})
+		f.Reservations = append(f.Reservations, reservation.Reservation{
+			ID: fmt.Sprint("s", i), Resource: "room", Member: m,
+			Start: monday.AddDate(0, 0, 1), End: monday.AddDate(0, 0, 1).Add(time.Hour),
+		})
 	}
 	p := compile(t, f)
 	for i, gone := range []string{"ada", "bob"} {

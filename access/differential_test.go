@@ -9,9 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/reservation"
-	"github.com/google/go-cmp/cmp"
 )
 
 // rounds is how many random documents a differential test looks at:
@@ -85,7 +86,8 @@ func TestCasesLikeReference(t *testing.T) {
 
 var everyReason = []access.Reason{
 	access.ReasonGrant, access.ReasonMembership, access.ReasonReservation, access.ReasonHolder,
-	access.ReasonUnknownDoor, access.ReasonUnknownMember, access.ReasonDoorDisabled, access.ReasonOfficeModeNotOffered, access.ReasonDoorClosed,
+	access.ReasonUnknownDoor, access.ReasonUnknownMember,
+	access.ReasonDoorDisabled, access.ReasonOfficeModeNotOffered, access.ReasonDoorClosed,
 	access.ReasonStandingBlocked, access.ReasonTooEarly, access.ReasonOutsideHours, access.ReasonNotStarted,
 	access.ReasonReservationPending, access.ReasonReservationCancelled, access.ReasonReservationOver, access.ReasonMembershipPaused,
 	access.ReasonMembershipEnded, access.ReasonMembershipRequired, access.ReasonGrantEnded, access.ReasonNotBooker, access.ReasonNoEntitlement,
@@ -145,7 +147,10 @@ func sameDecision(got access.Decision, want refDecision) string {
 		}
 		return new(t.UTC())
 	}
-	fields := refDecision{got.Allowed, string(got.Reason), refEvidence(got.Evidence()), pointer(got.ValidUntil), pointer(got.NextChange), nil, got.Revision}
+	fields := refDecision{
+		got.Allowed, string(got.Reason), refEvidence(got.Evidence()),
+		pointer(got.ValidUntil), pointer(got.NextChange), nil, got.Revision,
+	}
 	if got.RelockAfter != 0 {
 		fields.RelockAfter = new(got.RelockAfter.String())
 	}
@@ -189,7 +194,10 @@ func stepOver(t *testing.T, policy *access.Policy, request access.Request, got a
 // load for one request. Without an instant it takes everything that the
 // comment of Evaluate names, else no more than what can count at that instant.
 func deriveQuestion(f access.Facts, q refRequest, at *time.Time) access.Question {
-	out := access.Question{Revision: f.Revision, TimeZone: f.Site.TimeZone, Settings: f.Settings, Exceptions: f.Exceptions, Closures: f.Closures}
+	out := access.Question{
+		Revision: f.Revision, TimeZone: f.Site.TimeZone, Settings: f.Settings,
+		Exceptions: f.Exceptions, Closures: f.Closures,
+	}
 	for _, d := range f.Doors {
 		if d.ID == q.Door {
 			out.Door = &d
@@ -240,11 +248,15 @@ func deriveQuestion(f access.Facts, q refRequest, at *time.Time) access.Question
 		}
 	}
 	for _, r := range others {
-		counts := at == nil || near(r, at.Add(-day), at.Add(day)) || slices.ContainsFunc(out.Reservations, func(own reservation.Reservation) bool {
-			return own.Resource == r.Resource && near(r, own.Start.Add(-day), own.EffectiveEnd().Add(day))
-		})
+		counts := at == nil || near(r, at.Add(-day), at.Add(day)) ||
+			slices.ContainsFunc(out.Reservations, func(own reservation.Reservation) bool {
+				return own.Resource == r.Resource && near(r, own.Start.Add(-day), own.EffectiveEnd().Add(day))
+			})
 		if counts {
-			out.Neighbors = append(out.Neighbors, access.Neighbor{Resource: r.Resource, Booker: r.Member, Start: r.Start, End: r.End, EndedAt: r.EndedAt})
+			out.Neighbors = append(out.Neighbors, access.Neighbor{
+				Resource: r.Resource, Booker: r.Member,
+				Start: r.Start, End: r.End, EndedAt: r.EndedAt,
+			})
 		}
 	}
 	return out

@@ -10,11 +10,18 @@ import (
 // A bad row at one door changes nothing at the others.
 func TestEvaluateDoorByDoor(t *testing.T) {
 	member := &access.Member{ID: "ada", Memberships: []access.Membership{{ID: "m1", Type: "flex"}}}
-	types := []access.MembershipType{{ID: "flex", Doors: []access.DoorHours{{Door: "a", Hours: access.Always()}, {Door: "b", Hours: access.Always()}, {Door: "c", Hours: access.Always()}}}}
+	types := []access.MembershipType{{ID: "flex", Doors: []access.DoorHours{
+		{Door: "a", Hours: access.Always()},
+		{Door: "b", Hours: access.Always()},
+		{Door: "c", Hours: access.Always()},
+	}}}
 	at := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 	var questions []access.Question
 	for _, id := range []string{"a", "b", "c"} {
-		questions = append(questions, access.Question{TimeZone: "Europe/Berlin", Door: &access.Door{ID: id, AccessType: access.AccessOnly}, Member: member, MembershipTypes: types})
+		questions = append(questions, access.Question{
+			TimeZone: "Europe/Berlin", Door: &access.Door{ID: id, AccessType: access.AccessOnly},
+			Member: member, MembershipTypes: types,
+		})
 	}
 	questions[1].Grants = []access.Grant{{ID: "g", Member: "ada", Door: "b"}} // without hours
 	r := access.Request{Member: "ada", Action: access.Unlock, At: at}
@@ -28,7 +35,8 @@ func TestEvaluateDoorByDoor(t *testing.T) {
 	if !got[0].Allowed || !got[2].Allowed || errs[0] != nil || errs[2] != nil {
 		t.Errorf("the doors without a fault: %+v, %v", got, errs)
 	}
-	if bad := got[1].Faults(); !got[1].Allowed || got[1].Reason != access.ReasonMembership || errs[1] != nil || len(bad) != 1 || bad[0].Path != "grants[0].hours" {
+	if bad := got[1].Faults(); !got[1].Allowed || got[1].Reason != access.ReasonMembership || errs[1] != nil ||
+		len(bad) != 1 || bad[0].Path != "grants[0].hours" {
 		t.Errorf("the door with a bad grant: %+v, %v, %v", got[1], bad, errs[1])
 	}
 }

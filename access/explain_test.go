@@ -21,7 +21,8 @@ func TestExplain(t *testing.T) {
 		Grant{ID: "g3", Member: "bob", Door: "office", Hours: Always()},
 		Grant{ID: "g4", Member: "bob", Door: "office", Hours: Weekly(Range{[]Day{Sun}, At(1, 0), At(2, 0)}), RequiresMembership: new(false)})
 	f.Reservations = append(f.Reservations, reservation.Reservation{
-		ID: "r5", Resource: "room", Member: "bob", Start: monday.AddDate(0, 0, 5), End: monday.AddDate(0, 0, 6), EndedAt: monday.AddDate(0, 0, 4)})
+		ID: "r5", Resource: "room", Member: "bob",
+		Start: monday.AddDate(0, 0, 5), End: monday.AddDate(0, 0, 6), EndedAt: monday.AddDate(0, 0, 4)})
 	p := compile(t, f)
 	type basis struct {
 		Kind  Reason
@@ -77,7 +78,8 @@ func TestExplain(t *testing.T) {
 				if !strings.Contains(e.String(), b.ID+": "+b.Why) {
 					t.Errorf("the text does not name %s:\n%s", b.ID, e)
 				}
-				if b.Opens && !slices.Contains(slices.Concat(e.Decision.Evidence().Memberships, e.Decision.Evidence().Grants, e.Decision.Evidence().Reservations), b.ID) {
+				evidence := e.Decision.Evidence()
+				if b.Opens && !slices.Contains(slices.Concat(evidence.Memberships, evidence.Grants, evidence.Reservations), b.ID) {
 					t.Errorf("%s opens and is no evidence", b.ID)
 				}
 			}
@@ -125,7 +127,8 @@ func TestExplainNothing(t *testing.T) {
 	if text != want {
 		t.Errorf("got:\n%s\nwant:\n%s", text, want)
 	}
-	if text := p.Decide(Request{"bob", "lab", Unlock, monday, false}).Explain().String(); !strings.Contains(text, "allowed (reservation); standing grace") {
+	text = p.Decide(Request{"bob", "lab", Unlock, monday, false}).Explain().String()
+	if !strings.Contains(text, "allowed (reservation); standing grace") {
 		t.Error(text)
 	}
 }

@@ -16,7 +16,10 @@ func loft() Facts {
 	return Facts{
 		Revision: "7",
 		Site:     Site{ID: "loft", Name: "The Loft", TimeZone: "Europe/Berlin"},
-		Settings: Settings{Before: new(15 * time.Minute), After: new(15 * time.Minute), OpenTime: new(7 * time.Second), ReservationsRequireStanding: new(true)},
+		Settings: Settings{
+			Before: new(15 * time.Minute), After: new(15 * time.Minute), OpenTime: new(7 * time.Second),
+			ReservationsRequireStanding: new(true),
+		},
 		Doors: []Door{
 			{ID: "front", Name: "Front Door", AccessType: AccessOnly},
 			{ID: "office", Name: "Office 4", AccessType: AccessAndOfficeMode, OpenTime: new(12 * time.Second)},
@@ -32,14 +35,23 @@ func loft() Facts {
 			{ID: "cyd", Standing: Standing{State: StandingBlocked}, Memberships: []Membership{{ID: "m2", Type: "guest", Until: monday}}},
 		},
 		Grants: []Grant{
-			{ID: "g1", Member: "cyd", Door: "lab", Hours: Always(), Until: monday.AddDate(0, 1, 0), RequiresMembership: new(false), RequiresStanding: new(false)},
+			{
+				ID: "g1", Member: "cyd", Door: "lab", Hours: Always(), Until: monday.AddDate(0, 1, 0),
+				RequiresMembership: new(false), RequiresStanding: new(false),
+			},
 			{ID: "g2", Member: "ada", Door: "lab", Hours: Weekly(Range{[]Day{Mon}, At(22, 0), At(2, 0)})},
 		},
 		Resources: []Resource{{ID: "room", Doors: []string{"office", "lab"}}, {ID: "bench"}},
 		Reservations: []reservation.Reservation{
 			{ID: "r1", Resource: "room", Member: "bob", Start: monday, End: monday.Add(time.Hour)},
-			{ID: "r2", Resource: "room", Member: "ada", Start: monday.Add(3 * time.Hour), End: monday.Add(4 * time.Hour), EndedAt: monday.Add(200 * time.Minute), Status: reservation.Confirmed},
-			{ID: "r3", Resource: "room", Member: "cyd", Start: monday.Add(5 * time.Hour), End: monday.Add(6 * time.Hour), Status: reservation.Cancelled},
+			{
+				ID: "r2", Resource: "room", Member: "ada", Status: reservation.Confirmed,
+				Start: monday.Add(3 * time.Hour), End: monday.Add(4 * time.Hour), EndedAt: monday.Add(200 * time.Minute),
+			},
+			{
+				ID: "r3", Resource: "room", Member: "cyd", Status: reservation.Cancelled,
+				Start: monday.Add(5 * time.Hour), End: monday.Add(6 * time.Hour),
+			},
 			{ID: "r4", Resource: "room", Member: "cyd", Start: monday.Add(-time.Hour), End: monday.Add(time.Hour), Status: reservation.Pending},
 		},
 		Exceptions: []Exception{
@@ -61,7 +73,8 @@ func compile(t testing.TB, f Facts) *Policy {
 // questionOf takes from facts what Evaluate needs, and more.
 func questionOf(f Facts, member, door string) Question {
 	q := Question{
-		Revision: f.Revision, TimeZone: f.Site.TimeZone, Location: f.Location, Settings: f.Settings, Exceptions: f.Exceptions, Closures: f.Closures,
+		Revision: f.Revision, TimeZone: f.Site.TimeZone, Location: f.Location, Settings: f.Settings,
+		Exceptions: f.Exceptions, Closures: f.Closures,
 		MembershipTypes: f.MembershipTypes, Resources: f.Resources, Grants: f.Grants,
 	}
 	for i := range f.Doors {

@@ -67,7 +67,8 @@ func FuzzTimes(f *testing.F) {
 			t.Errorf("%q is refused, and package time reads %v", text, want)
 		}
 		if d, err := access.ParseDate(text); err == nil {
-			if want, err := time.Parse(time.DateOnly, text); err != nil || d.String() != text || want.Day() != d.Day || want.Month() != d.Month || want.Year() != d.Year {
+			want, err := time.Parse(time.DateOnly, text)
+			if err != nil || d.String() != text || want.Day() != d.Day || want.Month() != d.Month || want.Year() != d.Year {
 				t.Errorf("%q is %v; package time: %v, %v", text, d, want, err)
 			}
 		} else if _, err := time.Parse(time.DateOnly, text); err == nil {

@@ -7,8 +7,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/doorkit/doorkit/access"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorkit/doorkit/access"
 )
 
 // FuzzDecide is the differential test with the fuzzer at the dice: its bytes
@@ -53,7 +54,12 @@ func FuzzParseFacts(f *testing.F) {
 			f.Add([]byte(c.Facts))
 		}
 	}
-	for _, text := range []string{"", "null", "[]", "{", `{"site":{"id":"a","time_zone":"UTC"}} {}`, "{\"site\":{\"id\":\"a\xff\",\"time_zone\":\"UTC\"}}", `{"a":{"a":{"a":[[[[1e999]]]]}},"a":0}`} {
+	for _, text := range []string{
+		"", "null", "[]", "{",
+		`{"site":{"id":"a","time_zone":"UTC"}} {}`,
+		"{\"site\":{\"id\":\"a\xff\",\"time_zone\":\"UTC\"}}",
+		`{"a":{"a":{"a":[[[[1e999]]]]}},"a":0}`,
+	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
