@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -63,14 +64,14 @@ func ExampleCompile_faults() {
 }
 
 func ExampleParseFacts() {
-	_, err := access.ParseFacts([]byte(`{"site": {"id": "loft", "time_zone": "Europe/Berlin"}, "doors": [{"id": "front", "colour": "red"}]}`))
-	bad, _ := err.(*access.FactsError)
+	_, err := access.ParseFacts([]byte(`{"site": {"id": "loft", "time_zone": "Europe/Berlin"}, "doors": [{"id": "front", "color": "red"}]}`))
+	bad, _ := errors.AsType[*access.FactsError](err)
 	for _, fault := range bad.Faults {
 		fmt.Println(fault.Path)
 	}
 	// Output:
 	// doors[0].access_type
-	// doors[0].colour
+	// doors[0].color
 }
 
 func ExampleFacts_MarshalJSON() {
@@ -118,9 +119,24 @@ func ExamplePolicy_Decide() {
 
 func ExampleDecision_MarshalJSON() {
 	policy := must(access.Compile(space()))
-	data, _ := json.Marshal(policy.Decide(access.Request{Member: "bob", Door: "front", Action: access.Unlock, At: noon.Add(time.Hour)}))
+	d := policy.Decide(access.Request{Member: "bob", Door: "front", Action: access.Unlock, At: noon.Add(time.Hour)})
+	data, _ := json.MarshalIndent(d, "", "  ")
 	fmt.Println(string(data))
-	// Output: {"allowed":true,"reason":"reservation","evidence":{"memberships":[],"grants":[],"reservations":["r1"]},"valid_until":"2026-05-04T12:15:00Z","next_change":null,"relock_after":"7s"}
+	// Output:
+	// {
+	//   "allowed": true,
+	//   "reason": "reservation",
+	//   "evidence": {
+	//     "memberships": [],
+	//     "grants": [],
+	//     "reservations": [
+	//       "r1"
+	//     ]
+	//   },
+	//   "valid_until": "2026-05-04T12:15:00Z",
+	//   "next_change": null,
+	//   "relock_after": "7s"
+	// }
 }
 
 func ExampleDecision_Explain() {

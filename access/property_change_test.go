@@ -2,8 +2,8 @@ package access_test
 
 import (
 	"archive/zip"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -11,9 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/reservation"
-	"github.com/google/go-cmp/cmp"
 )
 
 // P8: what other members have, and what other doors are, counts for nothing;
@@ -33,7 +34,8 @@ func TestOthersDoNotCount(t *testing.T) {
 			}
 		}
 		for i := range f.MembershipTypes {
-			f.MembershipTypes[i].Doors = slices.DeleteFunc(slices.Clone(f.MembershipTypes[i].Doors), func(d access.DoorHours) bool { return d.Door != q.Door })
+			others := func(d access.DoorHours) bool { return d.Door != q.Door }
+			f.MembershipTypes[i].Doors = slices.DeleteFunc(slices.Clone(f.MembershipTypes[i].Doors), others)
 		}
 		f.Grants = slices.DeleteFunc(f.Grants, func(g access.Grant) bool { return g.Member != q.Member || g.Door != q.Door })
 		onDoor := map[string]bool{}
@@ -106,9 +108,15 @@ func TestListsAreLoopsOfDecide(t *testing.T) {
 			got := c.policy.Decide(q)
 			q.Action = access.OfficeMode
 			if got.Allowed {
-				keys = append(keys, access.DigitalKey{Door: d.ID, Name: d.Name, AccessType: d.AccessType, Reason: got.Reason, ValidUntil: got.ValidUntil, OfficeMode: c.policy.Decide(q).Allowed})
+				keys = append(keys, access.DigitalKey{
+					Door: d.ID, Name: d.Name, AccessType: d.AccessType,
+					Reason: got.Reason, ValidUntil: got.ValidUntil, OfficeMode: c.policy.Decide(q).Allowed,
+				})
 			} else if !got.NextChange.IsZero() && !got.NextChange.After(q.At.Add(span)) {
-				coming = append(coming, access.ComingKey{Door: d.ID, Name: d.Name, AccessType: d.AccessType, Reason: got.Reason, From: got.NextChange})
+				coming = append(coming, access.ComingKey{
+					Door: d.ID, Name: d.Name, AccessType: d.AccessType,
+					Reason: got.Reason, From: got.NextChange,
+				})
 			}
 		}
 		slices.SortStableFunc(coming, func(a, b access.ComingKey) int { return a.From.Compare(b.From) })
@@ -181,7 +189,10 @@ func someChange(c trial, f *access.Facts, i int) access.Change {
 		return access.RemoveGrant(g.ID)
 	case 2, 3:
 		b := c.reservation(pick(c.dice, "b0", "b1", "b2", "new"))
-		r := reservation.Reservation{ID: b.ID, Resource: b.Resource, Member: b.Member, Start: b.Start, End: b.End, Status: reservation.Status(b.Status)}
+		r := reservation.Reservation{
+			ID: b.ID, Resource: b.Resource, Member: b.Member,
+			Start: b.Start, End: b.End, Status: reservation.Status(b.Status),
+		}
 		if b.EndedAt != nil {
 			r.EndedAt = *b.EndedAt
 		}
@@ -195,13 +206,20 @@ func someChange(c trial, f *access.Facts, i int) access.Change {
 		f.Reservations = slices.DeleteFunc(f.Reservations, func(o reservation.Reservation) bool { return o.ID == r.ID })
 		return access.RemoveReservation(r.ID)
 	case 5:
-		m := access.Membership{ID: pick(c.dice, "m0", "m1", "new"), Type: f.MembershipTypes[c.rng.IntN(len(f.MembershipTypes))].ID, From: q0(c), Paused: c.chance(30)}
+		m := access.Membership{
+			ID:   pick(c.dice, "m0", "m1", "new"),
+			Type: f.MembershipTypes[c.rng.IntN(len(f.MembershipTypes))].ID,
+			From: q0(c), Paused: c.chance(30),
+		}
 		k := c.rng.IntN(len(f.Members))
 		f.Members[k].Memberships = replaced(f.Members[k].Memberships, m, func(o access.Membership) bool { return o.ID == m.ID })
 		return access.SetMembership{Member: f.Members[k].ID, Membership: m}
 	case 6:
 		k := c.rng.IntN(len(f.Members))
-		f.Members[k].Standing = pick(c.dice, access.Standing{}, access.Standing{State: access.StandingBlocked}, access.Standing{State: access.StandingGrace, Until: c.at()})
+		f.Members[k].Standing = pick(c.dice,
+			access.Standing{},
+			access.Standing{State: access.StandingBlocked},
+			access.Standing{State: access.StandingGrace, Until: c.at()})
 		return access.SetStanding{Member: f.Members[k].ID, Standing: f.Members[k].Standing}
 	case 7:
 		k := c.rng.IntN(len(f.Doors))
@@ -225,18 +243,30 @@ func replaced[T any](list []T, item T, same func(T) bool) []T {
 
 // P13: no instant, no zone and no emptiness makes it panic.
 func TestNeverPanics(t *testing.T) {
-	instants := []time.Time{{}, time.Unix(0, 0), time.Unix(-1<<62, 0), time.Unix(1<<62, 999999999), time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC),
-		time.Date(-5000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9998, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC), time.Date(300000, 1, 1, 0, 0, 0, 0, time.UTC)}
+	instants := []time.Time{
+		{}, time.Unix(0, 0), time.Unix(-1<<62, 0), time.Unix(1<<62, 999999999),
+		time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-5000, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(9998, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC),
+		time.Date(300000, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
 	for year := 2036; year < 2046; year++ { // time.ZoneBounds errs on 31 December of leap years
 		instants = append(instants, time.Date(year, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(year, 12, 31, 23, 59, 59, 0, time.UTC))
 	}
-	weekly := access.Weekly(access.Range{Days: []access.Day{access.Sun}, From: access.At(1, 0), To: access.At(2, 30)}, access.Range{Days: []access.Day{access.Tue, access.Thu}, From: access.At(23, 59), To: access.At(0, 1)})
+	weekly := access.Weekly(
+		access.Range{Days: []access.Day{access.Sun}, From: access.At(1, 0), To: access.At(2, 30)},
+		access.Range{Days: []access.Day{access.Tue, access.Thu}, From: access.At(23, 59), To: access.At(0, 1)})
 	for _, zone := range everyZone(t) {
-		f := access.Facts{Site: access.Site{ID: "s", TimeZone: zone}, Doors: []access.Door{{ID: "d", AccessType: access.AccessOnly}, {ID: "e", AccessType: access.AccessOnly}},
+		f := access.Facts{
+			Site:            access.Site{ID: "s", TimeZone: zone},
+			Doors:           []access.Door{{ID: "d", AccessType: access.AccessOnly}, {ID: "e", AccessType: access.AccessOnly}},
 			MembershipTypes: []access.MembershipType{{ID: "t", Doors: []access.DoorHours{{Door: "d", Hours: weekly}}}, {ID: "none"}},
-			Members:         []access.Member{{ID: "m", Memberships: []access.Membership{{ID: "1", Type: "t"}, {ID: "2", Type: "none"}}}, {ID: "empty"}},
-			Resources:       []access.Resource{{ID: "r"}},
-			Reservations:    []reservation.Reservation{{ID: "b", Resource: "r", Member: "m", Start: time.Unix(0, 0), End: time.Unix(1, 0)}}}
+			Members: []access.Member{
+				{ID: "m", Memberships: []access.Membership{{ID: "1", Type: "t"}, {ID: "2", Type: "none"}}},
+				{ID: "empty"},
+			},
+			Resources:    []access.Resource{{ID: "r"}},
+			Reservations: []reservation.Reservation{{ID: "b", Resource: "r", Member: "m", Start: time.Unix(0, 0), End: time.Unix(1, 0)}},
+		}
 		policy, err := access.Compile(f)
 		if zone == "Factory" {
 			continue // not the zone of a place: refused
@@ -252,7 +282,8 @@ func TestNeverPanics(t *testing.T) {
 					if _, err := access.Evaluate(deriveQuestion(f, refRequest{Member: member, Door: door}, nil), q); err != nil {
 						t.Errorf("%s, %s: %v", zone, at, err)
 					}
-					if change := promised(got); at.Year() >= 1970 && at.Year() < 9999 && !change.IsZero() && (!change.After(at) || change.Sub(at) > refHorizon) {
+					change := promised(got)
+					if at.Year() >= 1970 && at.Year() < 9999 && !change.IsZero() && (!change.After(at) || change.Sub(at) > refHorizon) {
 						t.Errorf("%s: asked at %s, promised for %s", zone, at, change)
 					}
 				}
@@ -266,8 +297,12 @@ func everyZone(t *testing.T) []string {
 	if testing.Short() {
 		return randomZones
 	}
-	//lint:ignore SA1019 a test runs where it was built
-	archive, err := zip.OpenReader(filepath.Join(runtime.GOROOT(), "lib", "time", "zoneinfo.zip"))
+	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Logf("only some zones: go env GOROOT: %v", err)
+		return randomZones
+	}
+	archive, err := zip.OpenReader(filepath.Join(strings.TrimSpace(string(root)), "lib", "time", "zoneinfo.zip"))
 	if err != nil {
 		t.Logf("only some zones: %v", err)
 		return randomZones
@@ -285,8 +320,11 @@ func everyZone(t *testing.T) []string {
 // P14: readers and a writer that swaps snapshots do not disturb each other,
 // and each answer names the snapshot it was made from.
 func TestReadersAndSwaps(t *testing.T) {
-	f := access.Facts{Revision: "0", Site: access.Site{ID: "s", TimeZone: "Europe/Berlin"}, Doors: []access.Door{{ID: "d", AccessType: access.AccessOnly}},
-		Members: []access.Member{{ID: "m"}}, Resources: []access.Resource{{ID: "r", Doors: []string{"d"}}}}
+	f := access.Facts{
+		Revision: "0", Site: access.Site{ID: "s", TimeZone: "Europe/Berlin"},
+		Doors:   []access.Door{{ID: "d", AccessType: access.AccessOnly}},
+		Members: []access.Member{{ID: "m"}}, Resources: []access.Resource{{ID: "r", Doors: []string{"d"}}},
+	}
 	at := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	var current atomic.Pointer[access.Policy]
 	current.Store(compile(t, f))
@@ -309,7 +347,10 @@ func TestReadersAndSwaps(t *testing.T) {
 		})
 	}
 	for i := range 500 {
-		changes := []access.Change{access.SetReservation{ID: "b", Resource: "r", Member: "m", Start: at, End: at.Add(time.Hour)}, access.SetRevision("1")}
+		changes := []access.Change{
+			access.SetReservation{ID: "b", Resource: "r", Member: "m", Start: at, End: at.Add(time.Hour)},
+			access.SetRevision("1"),
+		}
 		if i%2 == 1 {
 			changes = []access.Change{access.RemoveReservation("b"), access.SetRevision("0")}
 		}

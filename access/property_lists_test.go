@@ -111,7 +111,8 @@ func TestMessagesAndExplanations(t *testing.T) {
 			}
 		}
 		for _, b := range e.Bases {
-			if b.Opens && !b.Next.IsZero() || !b.Next.IsZero() && (!b.Next.After(e.At) || !got.NextChange.IsZero() && b.Next.Before(got.NextChange)) {
+			if b.Opens && !b.Next.IsZero() ||
+				!b.Next.IsZero() && (!b.Next.After(e.At) || !got.NextChange.IsZero() && b.Next.Before(got.NextChange)) {
 				t.Errorf("the %s %s opens next at %s, the door at %s", b.Kind, b.ID, b.Next, got.NextChange)
 			}
 		}
@@ -130,7 +131,8 @@ func TestMessagesAndExplanations(t *testing.T) {
 func TestWindowsLikeReservation(t *testing.T) {
 	trials(t, 150, func(t *testing.T, c trial, q access.Request) {
 		s := c.facts.Settings
-		site := reservation.Buffers{Before: 15 * time.Minute, After: 15 * time.Minute, Clip: s.Buffers == access.BuffersClip}.Override(s.Before, s.After)
+		site := reservation.Buffers{Before: 15 * time.Minute, After: 15 * time.Minute, Clip: s.Buffers == access.BuffersClip}
+		site = site.Override(s.Before, s.After)
 		windows := map[string]reservation.Window{}
 		for _, b := range c.policy.Decide(q).Explain().Bases {
 			if b.Kind == access.ReasonReservation {

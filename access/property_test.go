@@ -6,9 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/reservation"
-	"github.com/google/go-cmp/cmp"
 )
 
 // trial is one random document with the policy made from it.
@@ -119,7 +120,8 @@ func TestAllowedIffABasisOpens(t *testing.T) {
 				opens := slices.ContainsFunc(c.ref.bases(m, d.ID), func(b refBasis) bool { return b.opens(q.At, false) })
 				got := c.policy.Decide(access.Request{Member: m.ID, Door: d.ID, Action: access.Unlock, At: q.At})
 				evidence := got.Evidence()
-				if want := opens && !d.Disabled; got.Allowed != want || want != (len(evidence.Memberships)+len(evidence.Grants)+len(evidence.Reservations) > 0) {
+				want := opens && !d.Disabled
+				if got.Allowed != want || want != (len(evidence.Memberships)+len(evidence.Grants)+len(evidence.Reservations) > 0) {
 					t.Errorf("%s at %s: a basis opens: %v, disabled: %v, allowed: %v by %v", m.ID, d.ID, opens, d.Disabled, got.Allowed, evidence)
 				}
 			}
@@ -171,7 +173,8 @@ func TestOrderAndRepeatsDoNotCount(t *testing.T) {
 			f.Reservations = append(f.Reservations, r)
 		}
 		got := compile(t, f).Decide(q)
-		if got.Allowed != want.Allowed || got.Reason != want.Reason || !got.ValidUntil.Equal(want.ValidUntil) || !got.NextChange.Equal(want.NextChange) {
+		if got.Allowed != want.Allowed || got.Reason != want.Reason ||
+			!got.ValidUntil.Equal(want.ValidUntil) || !got.NextChange.Equal(want.NextChange) {
 			t.Errorf("everything twice: %+v, once: %+v", got, want)
 		}
 	})
@@ -203,7 +206,10 @@ func TestMoreFactsNeverDeny(t *testing.T) {
 			access.SetMembership{Member: c.someMember(), Membership: access.Membership{ID: "new", Type: c.facts.MembershipTypes[0].ID}}}
 		if slices.ContainsFunc(c.facts.Members, func(m access.Member) bool { return m.ID == q.Member }) {
 			gives = append(gives, access.SetStanding{Member: q.Member},
-				access.SetReservation{ID: "new", Resource: c.facts.Resources[0].ID, Member: q.Member, Start: q.At.Truncate(time.Microsecond).Add(-time.Minute), End: q.At.Add(time.Hour).Truncate(time.Microsecond)})
+				access.SetReservation{
+					ID: "new", Resource: c.facts.Resources[0].ID, Member: q.Member,
+					Start: q.At.Truncate(time.Microsecond).Add(-time.Minute), End: q.At.Add(time.Hour).Truncate(time.Microsecond),
+				})
 		}
 		var takes []access.Change
 		for _, g := range c.facts.Grants {
@@ -247,7 +253,8 @@ func TestActionsAreMonotone(t *testing.T) {
 			q.Action, q.Holding = a, holding
 			return c.policy.Decide(q).Allowed
 		}
-		office, unlock, lock, holder := allowed(access.OfficeMode, false), allowed(access.Unlock, false), allowed(access.Lock, false), allowed(access.Lock, true)
+		office, unlock := allowed(access.OfficeMode, false), allowed(access.Unlock, false)
+		lock, holder := allowed(access.Lock, false), allowed(access.Lock, true)
 		if office && !unlock || unlock != lock || lock && !holder {
 			t.Errorf("office mode %v, unlock %v, lock %v, lock by the holder %v", office, unlock, lock, holder)
 		}
@@ -272,7 +279,8 @@ func TestPromisesAreTight(t *testing.T) {
 			later := q
 			later.At = q.At.Add(time.Duration(c.rng.Int64N(int64(promise.Sub(q.At)))))
 			if next := c.policy.Decide(later); !next.ValidUntil.Equal(got.ValidUntil) || !next.NextChange.Equal(got.NextChange) {
-				t.Errorf("at %s: until %s, next %s; promised before: %s, %s", later.At, next.ValidUntil, next.NextChange, got.ValidUntil, got.NextChange)
+				t.Errorf("at %s: until %s, next %s; promised before: %s, %s",
+					later.At, next.ValidUntil, next.NextChange, got.ValidUntil, got.NextChange)
 			}
 		}
 	})

@@ -65,8 +65,10 @@ func newScene(d *dice) *scene {
 	s.base = s.someBase()
 	s.settings()
 	for i := range 1 + d.n(3) {
-		s.doc.Doors = append(s.doc.Doors, refDoor{ID: fmt.Sprint("d", i), AccessType: pick(d, "access_only", "access_and_office_mode", "access_and_office_mode"),
-			Disabled: d.chance(8), OpenTime: pick(d, "", "", "1s", "90s", "240s")})
+		s.doc.Doors = append(s.doc.Doors, refDoor{
+			ID: fmt.Sprint("d", i), AccessType: pick(d, "access_only", "access_and_office_mode", "access_and_office_mode"),
+			Disabled: d.chance(8), OpenTime: pick(d, "", "", "1s", "90s", "240s"),
+		})
 	}
 	for i := range 1 + d.n(3) {
 		t := refType{ID: fmt.Sprint("t", i)}
@@ -82,8 +84,12 @@ func newScene(d *dice) *scene {
 	}
 	for i := range max(0, d.n(6)-1) {
 		from, until := s.interval()
-		s.doc.Grants = append(s.doc.Grants, refGrant{ID: fmt.Sprint("g", i), Member: s.someMember(), Door: s.someDoor(), Hours: s.hours(), From: from, Until: until,
-			RequiresMembership: maybe(d, 60, func() bool { return d.chance(30) }), RequiresStanding: maybe(d, 40, func() bool { return d.chance(50) }), DuringClosures: d.chance(25)})
+		s.doc.Grants = append(s.doc.Grants, refGrant{
+			ID: fmt.Sprint("g", i), Member: s.someMember(), Door: s.someDoor(), Hours: s.hours(), From: from, Until: until,
+			RequiresMembership: maybe(d, 60, func() bool { return d.chance(30) }),
+			RequiresStanding:   maybe(d, 40, func() bool { return d.chance(50) }),
+			DuringClosures:     d.chance(25),
+		})
 	}
 	for i := range 1 + d.n(2) {
 		r := refResource{ID: fmt.Sprint("r", i), Before: pick(d, "", "", "0s", "5m", "1h"), After: pick(d, "", "", "0s", "5m", "1h")}
@@ -138,7 +144,10 @@ func (s *scene) crowd() {
 				s.doc.Members[0].Memberships[j].ID = fmt.Sprint("m", j)
 			}
 			from, until := s.interval()
-			s.doc.Grants = append(s.doc.Grants, refGrant{ID: fmt.Sprint("h", i), Member: s.someMember(), Door: s.someDoor(), Hours: s.hours(), From: from, Until: until})
+			s.doc.Grants = append(s.doc.Grants, refGrant{
+				ID: fmt.Sprint("h", i), Member: s.someMember(), Door: s.someDoor(),
+				Hours: s.hours(), From: from, Until: until,
+			})
 		}
 	}
 }
@@ -182,7 +191,8 @@ func (s *scene) at() time.Time {
 		}
 	case 6:
 		local := t.In(s.zone) // the wall clock of the hours
-		t = t.Add(-time.Duration(local.Hour())*time.Hour - time.Duration(local.Minute())*time.Minute).Add(time.Duration(s.n(48)) * 30 * time.Minute)
+		midnight := t.Add(-time.Duration(local.Hour())*time.Hour - time.Duration(local.Minute())*time.Minute)
+		t = midnight.Add(time.Duration(s.n(48)) * 30 * time.Minute)
 	}
 	return s.nudge(t, 20)
 }
@@ -231,7 +241,8 @@ func (s *scene) clock() string {
 	case 1:
 		return fmt.Sprintf("%02d:%02d", s.n(24), s.n(60))
 	}
-	return s.base.In(s.zone).Add(time.Duration(s.n(13)-6) * pick(s.dice, time.Minute, 15*time.Minute, 30*time.Minute, time.Hour)).Format("15:04")
+	near := time.Duration(s.n(13)-6) * pick(s.dice, time.Minute, 15*time.Minute, 30*time.Minute, time.Hour)
+	return s.base.In(s.zone).Add(near).Format("15:04")
 }
 
 func (s *scene) ranges(days bool) []refRange {
@@ -296,7 +307,10 @@ func (s *scene) member(id string) refMember {
 	}
 	for i := range s.n(4) {
 		from, until := s.interval()
-		m.Memberships = append(m.Memberships, refMembership{ID: fmt.Sprint("m", i), Type: s.doc.Types[s.n(len(s.doc.Types))].ID, From: from, Until: until, Paused: s.chance(15)})
+		m.Memberships = append(m.Memberships, refMembership{
+			ID: fmt.Sprint("m", i), Type: s.doc.Types[s.n(len(s.doc.Types))].ID,
+			From: from, Until: until, Paused: s.chance(15),
+		})
 	}
 	return m
 }
@@ -307,7 +321,8 @@ func (s *scene) someDoor() string   { return s.doc.Doors[s.n(len(s.doc.Doors))].
 func (s *scene) reservation(id string) refReservation {
 	b := refReservation{ID: id, Resource: s.doc.Resources[s.n(len(s.doc.Resources))].ID, Member: s.someMember(), Start: s.at(),
 		Status: pick(s.dice, "", "confirmed", "confirmed", "", "pending", "cancelled")}
-	b.End = s.nudge(b.Start.Add(pick(s.dice, time.Microsecond, 15*time.Minute, 30*time.Minute, time.Hour, time.Hour, 3*time.Hour, 30*time.Hour)), 10)
+	length := pick(s.dice, time.Microsecond, 15*time.Minute, 30*time.Minute, time.Hour, time.Hour, 3*time.Hour, 30*time.Hour)
+	b.End = s.nudge(b.Start.Add(length), 10)
 	if !b.End.After(b.Start) {
 		b.End = b.Start.Add(time.Hour)
 	}
@@ -336,7 +351,8 @@ func (s *scene) someDoors() []string {
 
 func (s *scene) closure() {
 	from := s.at()
-	c := refClosure{From: from, Until: from.Add(pick(s.dice, time.Microsecond, time.Hour, 6*time.Hour, 48*time.Hour, 400*24*time.Hour)), Doors: s.someDoors()}
+	length := pick(s.dice, time.Microsecond, time.Hour, 6*time.Hour, 48*time.Hour, 400*24*time.Hour)
+	c := refClosure{From: from, Until: from.Add(length), Doors: s.someDoors()}
 	if s.chance(30) {
 		c.Until = s.at()
 	}
@@ -347,7 +363,11 @@ func (s *scene) closure() {
 
 func (s *scene) exception() {
 	day := s.base.In(s.zone).AddDate(0, 0, s.n(9)-4)
-	e := refException{From: day.Format(time.DateOnly), To: day.AddDate(0, 0, pick(s.dice, 0, 0, 0, 1, 3, 14, 14, 400)).Format(time.DateOnly), Hours: refHours{Word: "closed"}, Doors: s.someDoors()}
+	last := day.AddDate(0, 0, pick(s.dice, 0, 0, 0, 1, 3, 14, 14, 400))
+	e := refException{
+		From: day.Format(time.DateOnly), To: last.Format(time.DateOnly),
+		Hours: refHours{Word: "closed"}, Doors: s.someDoors(),
+	}
 	if s.chance(60) {
 		e.Hours = refHours{Ranges: s.ranges(false)}
 	}

@@ -50,7 +50,9 @@ func (r *reference) decide(q refRequest) refDecision {
 
 	if allowed(q.At, false) {
 		out := refDecision{Allowed: true, Evidence: none, ValidUntil: first(false, false), Revision: r.doc.Revision}
-		lists := map[string]*[]string{"membership": &out.Evidence.Memberships, "grant": &out.Evidence.Grants, "reservation": &out.Evidence.Reservations}
+		lists := map[string]*[]string{
+			"membership": &out.Evidence.Memberships, "grant": &out.Evidence.Grants, "reservation": &out.Evidence.Reservations,
+		}
 		for _, b := range bases {
 			if b.opens(q.At, false) {
 				*lists[b.kind] = append(*lists[b.kind], b.id)
@@ -164,8 +166,10 @@ func (r *reference) never(m refMember, q refRequest) string {
 		}
 	}
 	found["membership_required"] = wanting
-	for _, reason := range []string{"reservation_pending", "reservation_cancelled", "reservation_over", "membership_paused", "membership_ended",
-		"membership_required", "grant_ended", "not_booker"} {
+	for _, reason := range []string{
+		"reservation_pending", "reservation_cancelled", "reservation_over", "membership_paused", "membership_ended",
+		"membership_required", "grant_ended", "not_booker",
+	} {
 		if found[reason] {
 			return reason
 		}

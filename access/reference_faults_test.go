@@ -261,7 +261,8 @@ func (c checker) hours(n *node, path, word string, days bool) {
 }
 
 func (c checker) document(n *node) {
-	if !c.object(n, "", "revision", "site", "settings", "doors", "membership_types", "members", "grants", "resources", "reservations", "exceptions", "closures") {
+	if !c.object(n, "", "revision", "site", "settings", "doors", "membership_types", "members", "grants",
+		"resources", "reservations", "exceptions", "closures") {
 		return
 	}
 	c.text(n.get("revision"), "revision", false)
@@ -277,7 +278,8 @@ func (c checker) document(n *node) {
 		c.fault("site.time_zone", err != nil || slices.Contains([]string{"Local", "localtime", "posixrules", "Factory"}, zone) ||
 			strings.HasPrefix(zone, "right/") || strings.HasPrefix(zone, "posix/"))
 	}
-	if s := n.get("settings"); c.object(s, "settings", "before", "after", "open_time", "buffers", "guests", "reservations_require_standing", "reservations_require_membership") {
+	if s := n.get("settings"); c.object(s, "settings", "before", "after", "open_time", "buffers", "guests",
+		"reservations_require_standing", "reservations_require_membership") {
 		c.duration(s.get("before"), "settings.before", 0, 24*time.Hour)
 		c.duration(s.get("after"), "settings.after", 0, 24*time.Hour)
 		c.duration(s.get("open_time"), "settings.open_time", time.Second, 240*time.Second)
@@ -336,7 +338,11 @@ func (c checker) document(n *node) {
 			}
 		})
 	})
-	each("grants", []string{"id", "member", "door", "hours", "from", "until", "requires_membership", "requires_standing", "during_closures"}, func(g *node, path string) {
+	grant := []string{
+		"id", "member", "door", "hours", "from", "until",
+		"requires_membership", "requires_standing", "during_closures",
+	}
+	each("grants", grant, func(g *node, path string) {
 		c.reference(g.get("member"), path+".member", n.get("members"))
 		c.reference(g.get("door"), path+".door", doors)
 		c.hours(g.get("hours"), path+".hours", "always", true)
