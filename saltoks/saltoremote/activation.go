@@ -18,14 +18,15 @@ import (
 //	RequestPIN  makes SALTO send the IQ PIN             StepPINRequested
 //	Confirm     sends the PIN that the person entered   StepActivated
 //
-// Each step is stored before the next one can be taken, the secret first; after
-// a crash, State returns where to continue. A step that was taken already is not
-// taken again and is no error. transitions.go has the complete table.
+// Each step is stored before the next one can start, the secret first; after a
+// crash, State returns where to continue. Calling a step that was already
+// carried out does nothing and is not an error. transitions.go has the complete
+// table.
 //
-// Nobody may log this user into SALTO's phone app: the app replaces the secret
+// Do not log this user into SALTO's phone app: the app replaces the secret
 // without notice, and only SALTO's support can repair that.
 //
-// Get one from Remote.Activation. It is safe for concurrent use, also by several
+// Remote.Activation returns one. It is safe for concurrent use, also by several
 // processes on one store. The zero Activation refuses every call.
 type Activation struct {
 	core
@@ -33,7 +34,7 @@ type Activation struct {
 	me  meCalls
 }
 
-// iqCalls and meCalls are what Activation uses of the client.
+// iqCalls and meCalls are the client methods that Activation uses.
 type iqCalls interface {
 	All(ctx context.Context, site saltoks.SiteID, opts ...saltoks.ListOption) iter.Seq2[saltoks.IQ, error]
 	Get(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.IQ, error)
@@ -49,7 +50,7 @@ type meCalls interface {
 	ActivatedIQs(ctx context.Context, site saltoks.SiteID) iter.Seq2[saltoks.ActivatedIQ, error]
 }
 
-// ActivationStep is how far an activation has come.
+// ActivationStep is the progress of an activation.
 type ActivationStep string
 
 // Steps, in their order.
@@ -61,8 +62,8 @@ const (
 	// StepPINRequested: SALTO was asked to send the PIN; confirm it next, or
 	// request it again.
 	StepPINRequested ActivationStep = "pin_requested"
-	// StepConfirming: the PIN was sent to SALTO and no answer came. Resume asks
-	// SALTO for the result.
+	// StepConfirming: the PIN was sent to SALTO, but its answer was lost.
+	// Resume asks SALTO for the result.
 	StepConfirming ActivationStep = "confirming"
 	// StepActivated: commands may be sent.
 	StepActivated ActivationStep = "activated"
@@ -76,13 +77,13 @@ type ActivationState struct {
 	Step ActivationStep `json:"step"`
 	// Adopted: the secret was fetched by Adopt, so no PIN is requested.
 	Adopted bool `json:"adopted"`
-	// Channel is how the PIN was last requested, PINRequestedAt when.
+	// Channel is how the PIN was last requested, PINRequestedAt is when.
 	Channel        saltoks.PINChannel `json:"channel"`
 	PINRequestedAt time.Time          `json:"pin_requested_at,omitzero"`
 	// ActivatedAt is when the activation was confirmed.
 	ActivatedAt time.Time `json:"activated_at,omitzero"`
-	// BlockedUntil is when codes are sent again after wrong ones; zero if they are
-	// sent now.
+	// BlockedUntil is when codes are sent again after wrong codes; zero if they
+	// are sent now.
 	BlockedUntil time.Time `json:"blocked_until,omitzero"`
 }
 
@@ -90,7 +91,7 @@ type ActivationState struct {
 var (
 	// ErrActivationNotBegun: the step requires the IQ's secret.
 	ErrActivationNotBegun = errors.New("the IQ's activation has not begun: call Begin first")
-	// ErrPINNotRequested: no PIN was requested that could be confirmed.
+	// ErrPINNotRequested: no PIN was requested, so there is none to confirm.
 	ErrPINNotRequested = errors.New("no IQ PIN was requested: call RequestPIN first")
 	// ErrPINNotNeeded: after Adopt, the PIN is the one the user already has.
 	ErrPINNotNeeded = errors.New("this secret was adopted: confirm it with the IQ PIN that the user already has")
@@ -116,7 +117,7 @@ func (a *Activation) State(ctx context.Context, site saltoks.SiteID, iq saltoks.
 	return a.done(at, doc, notSentError(err))
 }
 
-// done is what every verb returns.
+// done builds the result of every method.
 func (a *Activation) done(at siteIQ, doc iqDoc, err error) (ActivationState, error) {
 	return ActivationState{
 		Site: at.site, IQ: at.iq, Step: doc.Step, Adopted: doc.Adopted,
@@ -125,7 +126,7 @@ func (a *Activation) done(at siteIQ, doc iqDoc, err error) (ActivationState, err
 	}, err
 }
 
-// place checks what every verb requires.
+// place checks the arguments that every method requires.
 func (a *Activation) place(site saltoks.SiteID, iq saltoks.IQID) (siteIQ, error) {
 	switch {
 	case a.state == nil:
@@ -136,8 +137,9 @@ func (a *Activation) place(site saltoks.SiteID, iq saltoks.IQID) (siteIQ, error)
 	return siteIQ{site, iq}, nil
 }
 
-// stillActivated asks SALTO about an IQ that is activated here. Without it, any
-// PIN would seem to activate an IQ that SALTO has reset.
+// stillActivated asks SALTO whether an IQ that is activated here is still
+// activated there. Without this check, any PIN would seem to activate an IQ
+// that SALTO has reset.
 func (a *Activation) stillActivated(ctx context.Context, at siteIQ) error {
 	iq, err := a.iqs.Get(ctx, at.site, at.iq)
 	if err != nil {
@@ -168,9 +170,10 @@ func (a *Activation) atSALTO(ctx context.Context, at siteIQ) (saltoks.ActivatedI
 }
 
 // Deactivate ends this user's activation at the IQ, at SALTO and here. Only the
-// user that activated the IQ here may: any other is refused without a call
-// (ErrNotActivator, ErrOtherUser). The client requires UnverifiedEndpoints. When
-// the answer is lost, SALTO is asked for the result.
+// user that activated the IQ here may do this: for any other user it fails
+// without a call (ErrNotActivator, ErrOtherUser). The client must have
+// UnverifiedEndpoints set. If the answer is lost, Deactivate asks SALTO for the
+// result.
 func (a *Activation) Deactivate(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (ActivationState, error) {
 	at, err := a.place(site, iq)
 	if err != nil {
@@ -211,7 +214,7 @@ func (a *Activation) Deactivate(ctx context.Context, site saltoks.SiteID, iq sal
 	return a.done(at, next, nil)
 }
 
-// answered stores what follows from an answer of SALTO, even if ctx has ended.
+// answered stores the effect of an answer from SALTO, even if ctx has ended.
 func (a *Activation) answered(ctx context.Context, at siteIQ, e event) (iqDoc, error) {
 	return a.updateAfter(ctx, at, func(doc *iqDoc) (err error) {
 		e.at, e.now = at, a.now()
@@ -223,8 +226,8 @@ func (a *Activation) answered(ctx context.Context, at siteIQ, e event) (iqDoc, e
 // stepLimit bounds a call that is made while the document is locked.
 const stepLimit = 14 * time.Second
 
-// untilKept returns a context that ends with ctx until keep is called; from then
-// on it ends after saltostate.WriteLimit, whatever happens to ctx.
+// untilKept returns a context that ends with ctx until keep is called. From
+// then on it ignores ctx and ends after saltostate.WriteLimit.
 func untilKept(ctx context.Context) (held context.Context, keep, release func()) {
 	held, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })

@@ -24,8 +24,9 @@ type breaker struct {
 	Until time.Time `json:"until,omitzero"`
 }
 
-// openUntil returns when the breaker closes, zero if it is closed. An instant more
-// than twice breakerHold away was written by a wrong clock and does not count.
+// openUntil returns when the breaker closes, zero if it is closed. An instant
+// more than twice breakerHold away was written with a wrong clock and is
+// ignored.
 func (b breaker) openUntil(now time.Time) time.Time {
 	if left := b.Until.Sub(now); left <= 0 || left > 2*breakerHold {
 		return time.Time{}
@@ -33,8 +34,8 @@ func (b breaker) openUntil(now time.Time) time.Time {
 	return b.Until
 }
 
-// holds returns an *OTPBlockedError while the breaker is open.
-func (b breaker) holds(at siteIQ, now time.Time) error {
+// check returns an *OTPBlockedError while the breaker is open.
+func (b breaker) check(at siteIQ, now time.Time) error {
 	if until := b.openUntil(now); !until.IsZero() {
 		return &OTPBlockedError{at.site, at.iq, until}
 	}
@@ -60,9 +61,9 @@ func (b breaker) after(now time.Time, err error) breaker {
 	return b
 }
 
-// OTPBlockedError reports that no command is sent because codes were wrong before
-// and SALTO blocks this user at the IQ, or soon would. errors.Is finds
-// ErrOTPBlocked.
+// OTPBlockedError reports that the command is not sent, because earlier codes
+// were wrong and SALTO blocks this user at the IQ, or would do so after another
+// wrong code. errors.Is finds ErrOTPBlocked.
 type OTPBlockedError struct {
 	Site saltoks.SiteID
 	IQ   saltoks.IQID

@@ -10,7 +10,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// Finding is what is wrong between one SALTO user and one IQ.
+// Finding is the problem of one SALTO user at one IQ.
 type Finding string
 
 // Findings. Diagnosis.Advice is what to do about each.
@@ -21,7 +21,7 @@ const (
 	FindingNoFault Finding = "no_fault_known"
 	// FindingNotActivated: the IQ was never activated for this user.
 	FindingNotActivated Finding = "not_activated"
-	// FindingUnfinished: the activation was begun here and not finished.
+	// FindingUnfinished: the activation was started here and not finished.
 	FindingUnfinished Finding = "activation_unfinished"
 	// FindingActivatedElsewhere: activated, but the secret is not stored here.
 	FindingActivatedElsewhere Finding = "activated_elsewhere"
@@ -35,8 +35,9 @@ const (
 	FindingClockSkew Finding = "clock_skew"
 	// FindingIQClock: SALTO's cloud accepts the code, the IQ does not.
 	FindingIQClock Finding = "iq_refuses_code"
-	// FindingAppLogin: only the secret is wrong: this SALTO user was logged into the
-	// phone app, which replaces it without notice (WIRE.md 3.3).
+	// FindingAppLogin: only the secret is wrong. This SALTO user was logged
+	// into the phone app, which replaces the secret without notice (WIRE.md
+	// 3.3).
 	FindingAppLogin Finding = "app_login"
 	// FindingWrongCode: codes are refused; whether the clock is the cause is not
 	// known.
@@ -77,8 +78,8 @@ type Symptoms struct {
 	Status IQStatus `json:"status"`
 	// Command is the error of the last command, if there was one.
 	Command error `json:"-"`
-	// ClockOffset is this machine's clock minus SALTO's, in nanoseconds in JSON; it
-	// counts if ClockKnown.
+	// ClockOffset is this machine's clock minus SALTO's, in nanoseconds in
+	// JSON. It is valid if ClockKnown is true.
 	ClockOffset time.Duration `json:"clock_offset"`
 	ClockKnown  bool          `json:"clock_known"`
 	// Checked: a code was checked; Check is SALTO's refusal, nil if it was accepted.
@@ -86,10 +87,10 @@ type Symptoms struct {
 	Check   error `json:"-"`
 }
 
-// Diagnosis is the most likely cause, and what it follows from.
+// Diagnosis is the most likely cause, with the Symptoms that it is based on.
 type Diagnosis struct {
 	Finding Finding `json:"finding"`
-	// Advice is what to do, in a sentence or two for a person.
+	// Advice is what to do, in one or two sentences for a person.
 	Advice string `json:"advice"`
 	// Until is when codes are sent again (UTC); zero if they are sent now.
 	Until time.Time `json:"until,omitzero"`
@@ -100,7 +101,7 @@ type Diagnosis struct {
 // accepts three minutes, of which LocalOTP uses one.
 const clockTolerance = 110 * time.Second
 
-// Diagnose returns the most likely cause. It is pure.
+// Diagnose returns the most likely cause. It makes no call.
 func (s Symptoms) Diagnose() Diagnosis {
 	f := s.finding()
 	return Diagnosis{Finding: f, Advice: findingAdvice[f], Until: s.Status.Local.BlockedUntil, Symptoms: s}
@@ -156,13 +157,15 @@ type diagnoseConfig struct {
 // AfterError adds the error of the last command.
 func AfterError(err error) DiagnoseOption { return func(c *diagnoseConfig) { c.command = err } }
 
-// CheckCode makes SALTO check one code, which changes nothing at an activated IQ.
-// A wrong one counts in the breaker; while that is open, no code is checked.
+// CheckCode makes SALTO check one code, which changes nothing at an activated
+// IQ. A wrong code counts in the breaker; while the breaker is open, no code is
+// checked.
 func CheckCode() DiagnoseOption { return func(c *diagnoseConfig) { c.check = true } }
 
-// Diagnose compares what SALTO reports, what is stored and both clocks, and returns
-// the most likely cause. It changes nothing and sends no code, unless CheckCode is
-// given. The error is about the examination, not about what it found.
+// Diagnose compares what SALTO reports, what is stored and both clocks, and
+// returns the most likely cause. It changes nothing and sends no code, unless
+// CheckCode is given. The error reports that the examination failed; what it
+// found is in the Diagnosis.
 func (a *Activation) Diagnose(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, opts ...DiagnoseOption) (Diagnosis, error) {
 	var cfg diagnoseConfig
 	for _, o := range opts {
@@ -207,7 +210,7 @@ func (a *Activation) checkCode(ctx context.Context, at siteIQ) error {
 	if err != nil {
 		return notSentError(err)
 	}
-	if err := doc.Breaker.holds(at, a.now()); err != nil {
+	if err := doc.Breaker.check(at, a.now()); err != nil {
 		return notSentError(err)
 	}
 	if err := a.sameUser(ctx); err != nil {

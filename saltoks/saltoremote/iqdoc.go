@@ -14,17 +14,17 @@ import (
 
 var iqDocs = saltostate.Kind[iqDoc]{Name: "iq", Version: 1}
 
-// iqDoc is everything that is stored about one SALTO user at one IQ: how far the
-// activation has come, the secret and PIN that codes are computed from, and the
-// breaker. It is one document, so that a command reads once and a step changes all
-// of it at once.
+// iqDoc is everything that is stored about one SALTO user at one IQ: the
+// progress of the activation, the secret and PIN that codes are computed from,
+// and the breaker. It is one document, so that a command reads once and a step
+// changes all of it at once.
 type iqDoc struct {
 	Step ActivationStep `json:"step,omitempty"`
-	// Secret is stored before anything else is done: SALTO may not hand it out a
+	// Secret is stored before anything else is done: SALTO may not return it a
 	// second time (WIRE.md 3.3).
 	Secret storedsecret.Secret `json:"secret,omitzero"`
-	// PIN is the valid one. While Step is StepConfirming it is the one that was
-	// sent and whose result is not known yet.
+	// PIN is the valid PIN. While Step is StepConfirming, it is the PIN that
+	// was sent and whose result is not known yet.
 	PIN storedsecret.Secret `json:"pin,omitzero"`
 	// Adopted: the secret was fetched with a code, so no PIN is requested.
 	Adopted bool `json:"adopted,omitempty"`
@@ -51,7 +51,7 @@ type iqStore struct {
 
 func (s iqStore) id(at siteIQ) string { return s.owner + "/" + string(at.site) + "/" + string(at.iq) }
 
-// load returns an empty document where there is none.
+// load returns an empty document if there is none.
 func (s iqStore) load(ctx context.Context, at siteIQ) (iqDoc, error) {
 	doc, err := saltostate.Load(ctx, s.state, iqDocs, s.id(at))
 	if err != nil || doc == nil {
@@ -79,8 +79,8 @@ func (s iqStore) update(ctx context.Context, at siteIQ, fn func(*iqDoc) error) (
 	return result, err
 }
 
-// updateAfter is update for what must be stored although ctx may have ended. It
-// tries again after a conflict.
+// updateAfter is update for changes that must be stored even if ctx has ended.
+// It tries again after a conflict.
 func (s iqStore) updateAfter(ctx context.Context, at siteIQ, fn func(*iqDoc) error) (iqDoc, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saltostate.WriteLimit)
 	defer cancel()
@@ -101,8 +101,8 @@ func isConflict(err error) bool {
 	return ok && c.Conflict()
 }
 
-// track records that a document will exist, so that Authorizer.Forget finds it;
-// name is the IQ's, "" if it is not known.
+// track records that a document will exist, so that Authorizer.Forget finds it.
+// name is the IQ's name, or "" if it is not known.
 func (s iqStore) track(ctx context.Context, at siteIQ, name string) error {
 	return userindex.TrackIQ(ctx, s.state, s.owner, userindex.IQRef{Site: at.site, IQ: at.iq, Name: name}, iqDocs.Name, s.id(at))
 }
@@ -111,7 +111,7 @@ func (s iqStore) track(ctx context.Context, at siteIQ, name string) error {
 // the command was sent with.
 func (s iqStore) record(ctx context.Context, at siteIQ, before iqDoc, now time.Time, answer error) error {
 	if before.Breaker.after(now, answer) == before.Breaker {
-		return nil // as usual: nothing to write
+		return nil // the usual case: nothing to write
 	}
 	if before == (iqDoc{}) {
 		tctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saltostate.WriteLimit)

@@ -8,16 +8,17 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// IQStatus is one IQ of a site with its activation, as a setup page shows it.
+// IQStatus is one IQ of a site with its activation, for a setup page.
 type IQStatus struct {
 	IQ saltoks.IQ `json:"iq"`
 	// Local is what is stored here.
 	Local ActivationState `json:"local"`
-	// ActivatedAtSALTO is whether SALTO reports this user as activated at this IQ,
-	// SinceAtSALTO since when (UTC; zero if not activated).
+	// ActivatedAtSALTO is whether SALTO reports this user as activated at this
+	// IQ. SinceAtSALTO is the time of that activation (UTC; zero if not
+	// activated).
 	ActivatedAtSALTO bool      `json:"activated_at_salto"`
 	SinceAtSALTO     time.Time `json:"since_at_salto,omitzero"`
-	// Readiness is the conclusion from all of it.
+	// Readiness is the conclusion from the other fields.
 	Readiness Readiness `json:"readiness"`
 }
 
@@ -37,9 +38,9 @@ const (
 	// IQNeedsNoCode: the IQ accepts commands without a code and requires no
 	// activation.
 	IQNeedsNoCode Readiness = "needs_no_code"
-	// IQNotActivated: the activation was not begun.
+	// IQNotActivated: the activation was not started.
 	IQNotActivated Readiness = "not_activated"
-	// IQInProgress: begun here; Local.Step is where to continue.
+	// IQInProgress: started here; Local.Step is where to continue.
 	IQInProgress Readiness = "in_progress"
 	// IQActivatedElsewhere: SALTO reports the user as activated, but the secret is
 	// not stored here. See ActivatedElsewhereError.

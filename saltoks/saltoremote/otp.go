@@ -12,11 +12,12 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// OTPProvider supplies the one-time code for one command to one IQ. NewLocalOTP
+// OTPProvider supplies the one-time code for one command to one IQ. LocalOTP
 // computes it; StaticOTP and OTPFunc take it from a person or another service.
 //
-// Each code is used for one command. After an error nothing is sent.
-// Implementations return soon after ctx ends and are safe for concurrent use.
+// Each code is used for one command. If OTP returns an error, nothing is sent.
+// Implementations must return soon after ctx ends and must be safe for
+// concurrent use.
 type OTPProvider interface {
 	OTP(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error)
 }
@@ -32,8 +33,8 @@ func (f OTPFunc) OTP(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) 
 	return f(ctx, site, iq)
 }
 
-// provided returns a provider's code. A text that cannot be a code is not sent: at
-// SALTO it would count as a wrong one.
+// provided returns a provider's code. A text that cannot be a code is not sent:
+// SALTO would count it as a wrong code.
 func provided(ctx context.Context, p OTPProvider, at siteIQ) (code saltoks.OTP, err error) {
 	err = hostcall.Contain("the OTPProvider", func() error { code, err = p.OTP(ctx, at.site, at.iq); return err })
 	if err == nil {
@@ -52,9 +53,9 @@ func provided(ctx context.Context, p OTPProvider, at siteIQ) (code saltoks.OTP, 
 // Nothing was sent.
 var ErrOTPProvider = errors.New("the OTPProvider returned no code")
 
-// ErrClock means that the clock is before 1990, like that of a machine that has just started
-// without a battery. Codes computed from it would be wrong, and wrong codes block.
-// Nothing was sent.
+// ErrClock means that the clock is before 1990, for example because the machine
+// has no clock battery and has just started. Codes computed from it would be
+// wrong, and SALTO blocks a user after wrong codes. Nothing was sent.
 var ErrClock = errors.New("this machine's clock is wrong: set it, best by NTP, and try again")
 
 // codeLike accepts any short text of letters and digits: another service's codes
@@ -80,22 +81,23 @@ func StaticOTP(code saltoks.OTP) OTPProvider {
 }
 
 const (
-	// otpMaxAge is the age in seconds up to which a second is used. SALTO accepts
-	// three minutes: two remain for the clocks and the network.
+	// otpMaxAge is the maximum age, in seconds, of the second that a code is
+	// computed from. SALTO accepts three minutes: two remain for clock
+	// differences and the network.
 	otpMaxAge = 60
-	// otpMaxStart bounds the random start in seconds: independent processes rarely
-	// choose the same second.
+	// otpMaxStart bounds the random start in seconds, so that independent
+	// processes rarely choose the same second.
 	otpMaxStart = 30
 	// otpMaxWait bounds how long a command waits for an unused second.
 	otpMaxWait = 10 * time.Second
 )
 
-// LocalOTP computes codes on this machine, no two of them for one IQ from the same
-// second: it uses the newest unused second that is at most 60 s old, counted from a
-// start that each LocalOTP chooses at random 0 to 30 s in the past. So at least 31
-// codes are available at once, and then one per second. Make one per SALTO user
-// with NewLocalOTP; it is safe for concurrent use. The zero LocalOTP returns an
-// error.
+// LocalOTP computes codes on this machine. It never computes two codes for one
+// IQ from the same second: it uses the newest unused second that is at most 60
+// s old. The search starts 0 to 30 s in the past, an offset that each LocalOTP
+// chooses at random. So at least 31 codes are available immediately, and then
+// one per second. Make one LocalOTP per SALTO user with NewLocalOTP; it is safe
+// for concurrent use. The zero LocalOTP returns an error.
 type LocalOTP struct {
 	keys  func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.IQKey, error)
 	now   func() time.Time
@@ -127,9 +129,9 @@ func newLocalOTP(keys func(context.Context, saltoks.SiteID, saltoks.IQID) (salto
 	return &LocalOTP{keys: keys, now: now, start: rand.Int64N(otpMaxStart + 1), used: make(map[siteIQ]*usedSeconds)}
 }
 
-// OTP returns the next code. When every second is used it waits for the next one,
-// less than 10 s and only if ctx ends later; otherwise it fails at once with an
-// *OTPExhaustedError.
+// OTP returns the next code. If every second is used, it waits for the next
+// one, but only if the wait is shorter than 10 s and ends before ctx's
+// deadline; otherwise it fails immediately with an *OTPExhaustedError.
 func (p *LocalOTP) OTP(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
 	if p.keys == nil {
 		return saltoks.OTP{}, errors.New("saltoremote: a zero LocalOTP: make it with NewLocalOTP")
@@ -175,7 +177,7 @@ func (p *LocalOTP) second(ctx context.Context, at siteIQ) (int64, error) {
 	}
 	newest := now.Unix() - p.start
 	second := used.find(newest, now.Unix()-otpMaxAge)
-	wait := time.Unix(second+p.start, 0).Sub(now) // not positive for a second in the past
+	wait := time.Unix(second+p.start, 0).Sub(now) // zero or negative for a second in the past
 	if wait > 0 && wait >= limit {                // a code at the deadline would be useless
 		p.mu.Unlock()
 		return 0, &OTPExhaustedError{IQ: at.iq, RetryAfter: wait}
@@ -199,8 +201,8 @@ func (p *LocalOTP) second(ctx context.Context, at siteIQ) (int64, error) {
 	}
 }
 
-// usedSeconds holds the used seconds of the last 17 minutes, so that a clock that
-// is set back does not repeat one: slot s%1024 holds s once s is used.
+// usedSeconds holds the used seconds of the last 17 minutes, so that no second
+// is repeated when the clock is set back. Slot s%1024 holds s once s is used.
 type usedSeconds [1024]int64
 
 // find returns the newest unused second from newest back to oldest; if there is
@@ -222,11 +224,11 @@ func (u *usedSeconds) is(s int64) bool { return u[s&1023] == s }
 func (u *usedSeconds) mark(s int64)    { u[s&1023] = s }
 func (u *usedSeconds) free(s int64)    { u[s&1023] = 0 }
 
-// OTPExhaustedError reports that every second a code could be computed from is used.
-// Nothing was sent. errors.Is finds ErrRateLimited.
+// OTPExhaustedError reports that every second from which a code could be
+// computed is used. Nothing was sent. errors.Is finds ErrRateLimited.
 type OTPExhaustedError struct {
 	IQ saltoks.IQID
-	// RetryAfter is how long until the next unused second.
+	// RetryAfter is the time until the next unused second.
 	RetryAfter time.Duration
 }
 

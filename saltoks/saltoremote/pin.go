@@ -9,8 +9,8 @@ import (
 )
 
 // RequestPIN makes SALTO send a new IQ PIN to the user by mail or SMS; call it
-// again to resend. The IQ has to be online. When the answer is lost (the error
-// is Unconfirmed) the PIN may be on its way, and Confirm is possible.
+// again to resend. The IQ must be online. If the answer is lost (the error is
+// Unconfirmed), the PIN may still arrive, and Confirm is possible.
 func (a *Activation) RequestPIN(
 	ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, channel saltoks.PINChannel,
 ) (ActivationState, error) {
@@ -66,12 +66,12 @@ func (a *Activation) RequestPIN(
 }
 
 // Confirm finishes the activation with the PIN that the person entered. A wrong
-// PIN keeps the step, so that it can be entered again, and counts in the breaker:
-// after the second wrong one, nothing is sent for 21 minutes. When the answer is
-// lost, SALTO is asked at once whether the activation happened; while that is
-// unknown too, the step is StepConfirming, and Resume or another Confirm settles
-// it. For a minute only the same PIN is accepted then: codes are computed from the
-// PIN that SALTO accepts.
+// PIN keeps the step, so that it can be entered again, and counts in the
+// breaker: after the second wrong one, nothing is sent for 21 minutes. If the
+// answer is lost, Confirm immediately asks SALTO whether the user is activated.
+// If that is unknown too, the step is StepConfirming, and Resume or another
+// Confirm finds out the result. Until then, and for a minute, only the same PIN
+// is accepted: codes must be computed from the PIN that SALTO has accepted.
 func (a *Activation) Confirm(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, pin saltoks.IQPIN) (ActivationState, error) {
 	at, err := a.place(site, iq)
 	if err == nil && pin.IsZero() {
@@ -80,7 +80,7 @@ func (a *Activation) Confirm(ctx context.Context, site saltoks.SiteID, iq saltok
 	if err != nil {
 		return ActivationState{}, notSentError(err)
 	}
-	doc, err := a.settle(ctx, at) // the PIN sent before may have been the right one
+	doc, err := a.settle(ctx, at) // an earlier PIN may have been accepted
 	if err == nil && doc.Step == StepActivated {
 		return a.done(at, doc, notSentError(a.stillActivated(ctx, at)))
 	}
@@ -130,8 +130,8 @@ func (a *Activation) Confirm(ctx context.Context, site saltoks.SiteID, iq saltok
 	return a.done(at, doc, answer)
 }
 
-// sendConfirm makes the call with a code of the PIN that is being confirmed;
-// SALTO checks it against the PIN that it sent.
+// sendConfirm makes the call with a code computed from the PIN that is being
+// confirmed. SALTO checks the code against the PIN that it sent.
 func (a *Activation) sendConfirm(ctx context.Context, at siteIQ, secret saltoks.Secret, pin saltoks.IQPIN) error {
 	code, err := a.local.code(ctx, at, saltoks.IQKey{Secret: secret, PIN: pin})
 	if err != nil {
@@ -140,8 +140,9 @@ func (a *Activation) sendConfirm(ctx context.Context, at siteIQ, secret saltoks.
 	return a.iqs.ConfirmPIN(ctx, at.site, at.iq, code)
 }
 
-// Resume asks SALTO for the result of a confirmation whose answer was lost; at any
-// other step it makes no call. A host calls it when it shows the activation.
+// Resume asks SALTO for the result of a confirmation whose answer was lost; at
+// any other step it makes no call. Call it before you show the activation to a
+// person.
 func (a *Activation) Resume(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (ActivationState, error) {
 	at, err := a.place(site, iq)
 	if err != nil {
@@ -151,10 +152,10 @@ func (a *Activation) Resume(ctx context.Context, site saltoks.SiteID, iq saltoks
 	return a.done(at, doc, notSentError(err))
 }
 
-// settle ends StepConfirming by what SALTO reports; at any other step it only
-// reads. After Adopt the user was activated before, so what SALTO reports proves
-// nothing about the PIN: it has to be confirmed again, which changes nothing at
-// SALTO.
+// settle resolves StepConfirming with what SALTO reports; at any other step it
+// only reads the document. After Adopt the user was already activated, so
+// SALTO's report proves nothing about the PIN: the PIN must be confirmed again,
+// which changes nothing at SALTO.
 func (a *Activation) settle(ctx context.Context, at siteIQ) (iqDoc, error) {
 	doc, err := a.load(ctx, at)
 	if err != nil || doc.Step != StepConfirming {

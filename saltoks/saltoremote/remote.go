@@ -12,8 +12,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// Remote opens and locks doors as one SALTO user. Every command is exactly one
-// one-time code and one request on the wire; nothing is ever sent twice. Make one
+// Remote opens and locks doors as one SALTO user. Every command uses one
+// one-time code and sends one request; nothing is ever sent twice. Make one
 // with NewRemote; it is safe for concurrent use. The zero Remote refuses every
 // call.
 //
@@ -26,17 +26,17 @@ type Remote struct {
 	outdated   outdatedTargets
 }
 
-// errZero is the error of a Remote or Activation that no constructor made.
+// errZero is the error of a zero Remote or Activation.
 var errZero = errors.New("a zero Remote or Activation: make it with NewRemote")
 
-// lockCalls is what Remote uses of the client.
+// lockCalls are the client methods that Remote uses.
 type lockCalls interface {
 	SetLockState(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID, state saltoks.LockState, code saltoks.OTP,
 		opts ...saltoks.CommandOption) error
 	Get(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID) (saltoks.Lock, error)
 }
 
-// rawLocks and rawIQs join a service with the calls of Client.Raw.
+// rawLocks and rawIQs combine a service with the methods of Client.Raw.
 type (
 	rawLocks struct {
 		*saltoks.LocksService
@@ -54,7 +54,7 @@ type core struct {
 	client  *saltoks.Client
 	subject string
 	local   *LocalOTP
-	otp     OTPProvider // nil: local, by the stored secret and PIN
+	otp     OTPProvider // nil: local, with the stored secret and PIN
 	now     func() time.Time
 }
 
@@ -62,7 +62,7 @@ type core struct {
 type Config struct {
 	// Client calls the API as User.
 	Client *saltoks.Client
-	// State keeps the activations of User's IQs.
+	// State stores the activations of User's IQs.
 	State *saltostate.State
 	// User is the SALTO user whose token the client sends: Connection.Identity, or
 	// for a password source the environment's name and the token's subject.
@@ -114,12 +114,13 @@ type CommandOption func(*commandConfig)
 
 type commandConfig struct{ sendBy *time.Time }
 
-// SendBy lets the command start only before t. Later nothing is sent, and the error
-// is ErrSendBy with NotSent; it is ErrRateLimited, at once, if the limiter or the
-// codes could only serve the command later. Both the clock and the elapsed time
-// count, so neither a clock that is set back nor a suspended machine makes a
-// command late. SendBy does not limit how long the answer is waited for; ctx does.
-// The zero time has passed.
+// SendBy sets the send deadline of a command: sending it must start before t.
+// After t nothing is sent, and the error is ErrSendBy with NotSent. The error
+// is immediately ErrRateLimited if the limiter or the codes would allow the
+// command only after t. Both the clock and the elapsed time count, so no
+// command is sent late, even if the clock is set back or the machine is
+// suspended. SendBy does not limit the wait for the answer; ctx does. The zero
+// time has already passed.
 func SendBy(t time.Time) CommandOption { return func(c *commandConfig) { c.sendBy = &t } }
 
 // Unlock opens the lock once; it relocks by itself after its open time.
@@ -175,19 +176,19 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 	if errors.Is(err, saltoks.ErrOTPInvalid) {
 		outdated := false
 		if err, outdated = r.recheck(ctx, t, err); outdated {
-			return err // no code could have been right: the breaker does not count it
+			return err // every code would be wrong here: the breaker does not count it
 		}
 	}
 	if !t.OTPRequired {
 		return err
 	}
 	if recErr := r.record(ctx, at, doc, r.now(), err); recErr != nil && err != nil {
-		return also(err, recErr) // after a success the caller could do nothing about it
+		return also(err, recErr) // after a success the caller could not act on it
 	}
 	return err
 }
 
-// prepareBefore is prepare, ended by the deadline.
+// prepareBefore is prepare, limited by the deadline.
 func (r *Remote) prepareBefore(ctx context.Context, d *saltoks.SendDeadline, at siteIQ) (iqDoc, saltoks.OTP, error) {
 	if d == nil {
 		return r.prepare(ctx, at)
@@ -201,13 +202,13 @@ func (r *Remote) prepareBefore(ctx context.Context, d *saltoks.SendDeadline, at 
 	return doc, code, err
 }
 
-// prepare is one read of the store and one code.
+// prepare reads the store once and gets one code.
 func (r *Remote) prepare(ctx context.Context, at siteIQ) (iqDoc, saltoks.OTP, error) {
 	doc, err := r.load(ctx, at)
 	if err != nil {
 		return doc, saltoks.OTP{}, err
 	}
-	if err := doc.Breaker.holds(at, r.now()); err != nil {
+	if err := doc.Breaker.check(at, r.now()); err != nil {
 		return doc, saltoks.OTP{}, err
 	}
 	if err := r.sameUser(ctx); err != nil {
@@ -236,7 +237,8 @@ func (c *core) code(ctx context.Context, at siteIQ, doc iqDoc) (saltoks.OTP, err
 var ErrOtherUser = errors.New("the client's token belongs to another SALTO user than these activations:" +
 	" make the Remote with the Subject of the client's own Connection, or of its Token")
 
-// sameUser checks whose token the client carries, where the token source knows.
+// sameUser checks that the client's token belongs to the Remote's user, if the
+// token source knows the user.
 func (c *core) sameUser(ctx context.Context) error {
 	subject, err := c.client.Subject(ctx)
 	if err == nil && subject != "" && subject != c.subject {
@@ -245,7 +247,7 @@ func (c *core) sameUser(ctx context.Context) error {
 	return err
 }
 
-// storedKey finds the secret and PIN of an activated IQ.
+// storedKey returns the stored secret and PIN of an activated IQ.
 func (c *core) storedKey(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.IQKey, error) {
 	at := siteIQ{site, iq}
 	doc, err := c.load(ctx, at)
@@ -279,7 +281,7 @@ func isUnconfirmed(err error) bool {
 	return ok && e.Unconfirmed()
 }
 
-// also returns err followed by a second fault, on one line.
+// also returns err joined with a second error on one line.
 func also(err, second error) error {
 	if second == nil {
 		return err

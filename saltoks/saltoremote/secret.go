@@ -9,17 +9,17 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// Begin fetches this user's first secret at the IQ and stores it. SALTO hands it
-// out only while the user was never activated there; after that the error is
-// an *ActivatedElsewhereError.
+// Begin fetches this user's first secret at the IQ and stores it. SALTO returns
+// it only until the user is activated there; after that the error is an
+// *ActivatedElsewhereError.
 func (a *Activation) Begin(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (ActivationState, error) {
 	return a.fetchSecret(ctx, site, iq, begin, a.firstSecret)
 }
 
-// Restart is Begin for an IQ that was reset (ErrRestoreRequired, ErrActivationLost):
-// the secret and PIN from before are useless. It is refused while SALTO reports
-// this user as activated, or may do so in a moment, so it cannot destroy an
-// activation that works.
+// Restart is Begin for an IQ that was reset (ErrRestoreRequired,
+// ErrActivationLost): the previous secret and PIN are useless. It fails while
+// SALTO reports this user as activated, or may still do so shortly, so it
+// cannot destroy a working activation.
 func (a *Activation) Restart(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (ActivationState, error) {
 	at, err := a.place(site, iq)
 	if err != nil {
@@ -37,10 +37,11 @@ func (a *Activation) Restart(ctx context.Context, site saltoks.SiteID, iq saltok
 	return a.fetchSecret(ctx, site, iq, restart, a.firstSecret)
 }
 
-// Adopt fetches the secret of a user who was activated by another integration: for
-// a code from there, SALTO hands it out once more. Then confirm it with the IQ PIN
-// that the user already has. A wrong code counts in the breaker. It is not known
-// whether the other integration's secret stays valid (WIRE.md 6).
+// Adopt fetches the secret of a user who was activated by another integration:
+// SALTO returns the secret again for a code from that integration. Then confirm
+// it with the IQ PIN that the user already has. A wrong code counts in the
+// breaker. It is not known whether the other integration's secret stays valid
+// (WIRE.md 6).
 func (a *Activation) Adopt(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, code saltoks.OTP) (ActivationState, error) {
 	if code.IsZero() {
 		return ActivationState{}, notSentError(errors.New("Adopt requires the one-time code that the user has"))
@@ -59,7 +60,8 @@ func (a *Activation) firstSecret(ctx context.Context, site saltoks.SiteID, iq sa
 	return a.iqs.FirstSecret(ctx, site, iq)
 }
 
-// fetchSecret carries out a verb that fetches a secret.
+// fetchSecret carries out begin, restart or adopt: the steps that fetch a
+// secret.
 func (a *Activation) fetchSecret(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, verb eventKind,
 	fetch func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.Secret, error),
 ) (ActivationState, error) {
@@ -125,15 +127,15 @@ func (f *secretFetch) run(ctx context.Context, a *Activation, call func(context.
 		if f.secret, f.answer = call(limited); f.answer != nil {
 			return f.answer
 		}
-		keep() // from here on the caller's context does not count: this secret may be the only one
+		keep() // from here on the caller's context does not count: SALTO may not return another secret
 		seen = *doc
 		return f.store(doc, a.now())
 	})
 	if err == nil || f.answer != nil || f.secret.IsZero() {
 		return doc, err
 	}
-	// SALTO has answered and the secret is not stored yet: try once more, unless
-	// another process has changed the activation since.
+	// SALTO has answered and the secret is not stored yet: try once more,
+	// unless another process has changed the activation in the meantime.
 	return a.updateAfter(ctx, f.at, func(doc *iqDoc) error {
 		if doc.Step != seen.Step || !doc.Secret.Equal(seen.Secret.Secret) {
 			return nil
@@ -162,9 +164,9 @@ func (a *Activation) nameOf(ctx context.Context, at siteIQ) string {
 	return iq.Name
 }
 
-// ActivatedElsewhereError reports that this user is activated at the IQ, or that
-// SALTO has handed out the secret before, and will not do so again. errors.Is
-// finds ErrIQAlreadyActivated.
+// ActivatedElsewhereError reports that this user is already activated at the
+// IQ, or that SALTO has already returned the secret and will not return it
+// again. errors.Is finds ErrIQAlreadyActivated.
 type ActivatedElsewhereError struct {
 	Site saltoks.SiteID
 	IQ   saltoks.IQID
@@ -172,7 +174,7 @@ type ActivatedElsewhereError struct {
 	Err error
 }
 
-// Error names the IQ and what can be done.
+// Error names the IQ and what to do.
 func (e *ActivatedElsewhereError) Error() string {
 	return fmt.Sprintf("IQ %s was already activated for this SALTO user outside of this installation, and SALTO hands out"+
 		" the first secret only once: if the user still has a code and the IQ PIN from there, use Activation.Adopt;"+
@@ -187,8 +189,9 @@ func (e *ActivatedElsewhereError) Is(target error) bool {
 	return target == saltoks.ErrIQAlreadyActivated
 }
 
-// explainRefusal finds out what a refused first secret means. Code 2203 is also
-// SALTO's answer to a missing right; then it has no record of user and IQ.
+// explainRefusal determines why SALTO refused the first secret. Code 2203 also
+// means a missing right; in that case SALTO has no record of this user at the
+// IQ.
 func (a *Activation) explainRefusal(ctx context.Context, at siteIQ, answer error) error {
 	e, ok := errors.AsType[*saltoks.APIError](answer)
 	elsewhere := errors.Is(answer, saltoks.ErrIQAlreadyActivated)

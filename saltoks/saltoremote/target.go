@@ -22,7 +22,7 @@ type Target struct {
 	OTPRequired bool `json:"otp_required"`
 }
 
-// Target reads the lock and returns how it is reached now. A lock without an IQ
+// Target reads the lock and returns its current Target. A lock without an IQ
 // cannot be reached remotely, which is an error.
 func (r *Remote) Target(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID) (Target, error) {
 	if r.locks == nil {
@@ -55,17 +55,17 @@ func (t Target) check() error {
 	return nil
 }
 
-// ErrTargetOutdated means that, since the door was linked, the lock was attached to another
-// IQ, or its IQ began or ceased to require one-time codes. Link the door again.
-// SALTO refused the command, or it was not sent; the error around it reports
-// which.
+// ErrTargetOutdated means that, since the door was linked, the lock was
+// attached to another IQ, or its IQ was changed to require one-time codes or to
+// require none. Link the door again. Either SALTO refused the command, or it
+// was not sent; the error that wraps it reports which.
 var ErrTargetOutdated = errors.New("the door's link is outdated")
 
 // TargetError is the error of a command to an outdated target. errors.Is finds
 // ErrTargetOutdated.
 type TargetError struct {
-	// Target is the target of the command, Now how the lock is reached today; its
-	// IQ is empty if the lock has none.
+	// Target is the target of the command. Now is the current one; its IQ is
+	// empty if the lock has none.
 	Target, Now Target
 	// Err is SALTO's refusal; nil for a command that was not sent.
 	Err error
@@ -105,13 +105,13 @@ const (
 	// recheckLimit bounds the read of the lock after a wrong code: a person is
 	// waiting for the answer.
 	recheckLimit = 5 * time.Second
-	// outdatedFor is how long a target that was found outdated is not sent again.
-	// SALTO counts each wrong code for 20 minutes.
+	// outdatedFor is how long no command is sent to a target that was found
+	// outdated. SALTO counts each wrong code for 20 minutes.
 	outdatedFor = breakerHold
 )
 
-// outdatedTargets remembers targets that were found outdated, so that further
-// taps do not make SALTO block the user at the IQ.
+// outdatedTargets records targets that were found outdated, so that further
+// taps do not cause SALTO to block the user at the IQ.
 type outdatedTargets struct {
 	mu    sync.Mutex
 	found map[Target]outdatedTarget
@@ -146,9 +146,10 @@ func (o *outdatedTargets) add(t, reached Target, now time.Time) {
 	o.found[t] = outdatedTarget{now: reached, until: now.Add(outdatedFor)}
 }
 
-// recheck reads the lock once after SALTO refused a code. If the lock is reached
-// in another way than by t, the code was wrong for that reason alone: the
-// refusal is returned as a *TargetError. A read that fails changes nothing.
+// recheck reads the lock once after SALTO refused a code. If the lock's current
+// target differs from t, that is why the code was wrong, and the refusal is
+// returned as a *TargetError. If the read fails, the refusal is returned
+// unchanged.
 func (r *Remote) recheck(ctx context.Context, t Target, refusal error) (error, bool) {
 	ctx, cancel := context.WithTimeout(ctx, recheckLimit)
 	defer cancel()

@@ -7,14 +7,14 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
 )
 
-// event is what happens to an activation: a verb of the host, or an answer of
-// SALTO. It is stored by the rows of transitions.
+// event is what happens to an activation: a call by the host, or an answer from
+// SALTO. The rows of transitions define its effect.
 type event struct {
 	kind eventKind
 	at   siteIQ
 	now  time.Time
 
-	secret  saltoks.Secret     // begin, restart, adopt: the secret that SALTO handed out
+	secret  saltoks.Secret     // begin, restart, adopt: the secret that SALTO returned
 	channel saltoks.PINChannel // requestPIN
 	pin     saltoks.Secret     // confirm
 	sent    iqDoc              // answers: the document that the call was made with
@@ -24,7 +24,8 @@ type event struct {
 type eventKind string
 
 const (
-	// Verbs. A verb that is refused, or that was carried out before, makes no call.
+	// Calls by the host. If one is refused or was already carried out, no
+	// request is made.
 	begin      eventKind = "begin"
 	restart    eventKind = "restart"
 	adopt      eventKind = "adopt"
@@ -39,9 +40,9 @@ const (
 	deactivated eventKind = "deactivated" // SALTO ended the activation
 )
 
-// transition is one row of the table: at step from, if when holds, the event
+// transition is one row of the table: at step from, if when is true, the event
 // leads to step to, and store changes the document. A row with refuse changes
-// nothing and makes no call.
+// nothing and makes no request.
 type transition struct {
 	event  eventKind
 	from   ActivationStep
@@ -57,7 +58,8 @@ const (
 )
 
 // transitions is the activation of one SALTO user at one IQ. The first row that
-// fits counts; where none fits, the event changes nothing and is no error.
+// matches applies. If none matches, the event changes nothing and is not an
+// error.
 func transitions() []transition {
 	return []transition{
 		{event: begin, from: StepNotStarted, to: StepSecretStored, store: newSecret},
@@ -98,7 +100,8 @@ func transitions() []transition {
 	}
 }
 
-// apply returns the document after e, and whether e changes it. It is pure.
+// apply returns the document after e, and whether e changes it. It has no side
+// effects.
 func (d iqDoc) apply(e event) (next iqDoc, changed bool, err error) {
 	for _, t := range transitions() {
 		if t.event != e.kind || t.from != anyStep && t.from != d.Step || t.when != nil && !t.when(d, e) {
@@ -122,13 +125,13 @@ func (d iqDoc) apply(e event) (next iqDoc, changed bool, err error) {
 
 // What is stored.
 
-// newSecret replaces everything but the breaker: another secret comes with
-// another PIN.
+// newSecret replaces everything except the breaker: a new secret requires a new
+// PIN.
 func newSecret(d *iqDoc, e event) {
 	*d = iqDoc{Secret: storedsecret.New(e.secret), SecretAt: e.now.UTC(), Breaker: d.Breaker}
 }
 
-// adoptedSecret is newSecret; SALTO accepted a code.
+// adoptedSecret is newSecret for Adopt, for which SALTO has accepted a code.
 func adoptedSecret(d *iqDoc, e event) {
 	newSecret(d, e)
 	d.Adopted, d.Breaker = true, d.Breaker.after(e.now, nil)
@@ -142,10 +145,11 @@ func newPIN(d *iqDoc, e event) { d.PIN, d.ConfirmingAt = storedsecret.New(e.pin)
 
 func dropPIN(d *iqDoc, _ event) { d.PIN = storedsecret.Secret{} }
 
-// confirmedPIN stores the PIN that SALTO accepted, whatever was stored since.
+// confirmedPIN stores the PIN that SALTO accepted, even if another one was
+// stored since.
 func confirmedPIN(d *iqDoc, e event) { d.PIN, d.ActivatedAt = e.sent.PIN, e.now.UTC() }
 
-// activatedSince is confirmedPIN where SALTO reports since when.
+// activatedSince is confirmedPIN with the activation time that SALTO reports.
 func activatedSince(d *iqDoc, e event) {
 	d.ActivatedAt, d.Breaker = e.since.UTC(), d.Breaker.after(e.now, nil)
 }
@@ -158,8 +162,8 @@ func forget(d *iqDoc, e event) { *d = iqDoc{Breaker: d.Breaker.after(e.now, nil)
 // not answered.
 const confirmLimit = time.Minute
 
-// underWay reports that SALTO may still carry out a confirmation. After Adopt the
-// user was activated before, so nothing follows from that.
+// underWay reports that SALTO may still carry out a confirmation. After Adopt
+// that does not matter, because the user was already activated.
 func underWay(d iqDoc, e event) bool {
 	return d.Step == StepConfirming && !d.Adopted && e.now.Sub(d.ConfirmingAt).Abs() <= confirmLimit
 }
@@ -190,4 +194,4 @@ func both(a, b func(iqDoc, event) bool) func(iqDoc, event) bool {
 
 func with(err error) func(iqDoc, event) error { return func(iqDoc, event) error { return err } }
 
-func untilUnblocked(d iqDoc, e event) error { return d.Breaker.holds(e.at, e.now) }
+func untilUnblocked(d iqDoc, e event) error { return d.Breaker.check(e.at, e.now) }
