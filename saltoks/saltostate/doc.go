@@ -1,5 +1,6 @@
-// Package saltostate stores what saltoauth and saltoremote keep: connections with
-// their tokens, activations and IQ credentials, always sealed.
+// Package saltostate stores the state of saltoauth and saltoremote: connections
+// with their tokens, activations and IQ credentials. All of it is stored
+// sealed, which means encrypted and authenticated.
 //
 //   - [Store] has two methods; [MemoryStore] and [FileStore] are here, sqlstore has
 //     one on a database, and package statetest checks any other.

@@ -17,26 +17,27 @@ import (
 )
 
 // FileStore is a Store in one folder of a local file system, for any number of
-// processes of one machine. Each key has a document file and a lock file, named
+// processes on one machine. Each key has a document file and a lock file, named
 // by the SHA-256 of the key; a document is replaced by rename, so a reader sees
-// the old or the new one and never waits. It is safe for concurrent use; the zero
-// FileStore refuses every call.
+// the old or the new one and never waits. It is safe for concurrent use; the
+// zero FileStore refuses every call.
 //
-// The kernel releases the lock of a process that dies. Lock files stay, empty. Do
-// not put the folder on NFS: its locks and renames promise less. A restored backup
-// holds refresh tokens that were rotated since: the next refresh fails with
-// ErrReauthorize, and a Reconnect repairs it.
+// The kernel releases the lock of a process that dies. Empty lock files remain.
+// Do not put the folder on NFS: its locks and renames give weaker guarantees. A
+// restored backup holds refresh tokens that were rotated since: the next
+// refresh fails with ErrReauthorize, and the connection must be reconnected.
 //
-// Only the process's own user may have write access to the folder. What is not a
-// regular file there (a symbolic link, a named pipe) is an error and is neither
-// followed nor waited for.
+// Only the process's own user may have write access to the folder. If one of
+// the files is not a regular file (a symbolic link, a named pipe), the call
+// fails without following it or waiting for it.
 type FileStore struct {
 	dir   string
-	locks keylock.Locks // one goroutine per key asks for the file lock
+	locks keylock.Locks // one goroutine per key waits for the file lock
 }
 
-// NewFileStore uses dir, which it makes (mode 0700) where it is missing. It fails
-// where other users may write to dir, and where the system has no flock.
+// NewFileStore returns a FileStore in dir. It creates dir (mode 0700) if it is
+// missing. It fails if other users may write to dir, or if the system has no
+// flock.
 func NewFileStore(dir string) (*FileStore, error) {
 	if dir == "" {
 		return nil, errors.New("saltoks: NewFileStore requires a folder")
@@ -70,7 +71,7 @@ func (s *FileStore) path(key string) string {
 	return filepath.Join(s.dir, hex.EncodeToString(sum[:]))
 }
 
-// Get reads the document under key; nil when absent.
+// Get reads the document under key. It returns nil if the document is absent.
 func (s *FileStore) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -154,8 +155,8 @@ func openFile(path string, flag int) (*os.File, error) {
 	return f, nil
 }
 
-// replaceFile writes through a temporary file. There is one writer per key, so its
-// name is fixed; what a killed process left there is removed.
+// replaceFile writes through a temporary file. There is one writer per key, so
+// the file's name is fixed; a file that a killed process left is removed.
 func replaceFile(path, temp string, b []byte) error {
 	if info, err := os.Lstat(temp); err == nil && !info.IsDir() {
 		if err := os.Remove(temp); err != nil {
@@ -194,8 +195,8 @@ func syncDir(dir string) error {
 	return err
 }
 
-// lockFile takes the exclusive lock of a file. Where the file was deleted in the
-// meantime, a lock on it would exclude no other process: then it starts again.
+// lockFile takes the exclusive lock of a file. If the file was deleted in the
+// meantime, a lock on it would exclude no other process, so it starts again.
 func lockFile(ctx context.Context, path string) (*os.File, error) {
 	for {
 		f, err := openFile(path, os.O_RDWR|os.O_CREATE)

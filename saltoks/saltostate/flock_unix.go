@@ -10,11 +10,11 @@ import (
 
 const canFlock = true
 
-// onlyRegular makes an open follow no symbolic link and wait for no named pipe.
+// onlyRegular makes open fail on a symbolic link and not wait for a named pipe.
 const onlyRegular = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
-// flock tries to take the exclusive lock of f; false and no error when another
-// process or another open file has it.
+// flock tries to take the exclusive lock of f. It returns false and no error if
+// another process or another open file has it.
 func flock(f *os.File) (bool, error) {
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)

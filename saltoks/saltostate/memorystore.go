@@ -8,9 +8,9 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/keylock"
 )
 
-// MemoryStore is a Store that is lost when the process ends: for tests, examples
-// and tools that ask for a consent each time. The zero value is an empty store. It
-// is safe for concurrent use.
+// MemoryStore is a Store whose documents are lost when the process ends. It is
+// for tests, examples and tools that ask for a consent each time. The zero
+// value is an empty store. It is safe for concurrent use.
 type MemoryStore struct {
 	locks keylock.Locks
 	mu    sync.Mutex
@@ -22,7 +22,7 @@ func NewMemoryStore() *MemoryStore {
 	return new(MemoryStore)
 }
 
-// Get returns a copy of the document under key, nil when absent.
+// Get returns a copy of the document under key, or nil if it is absent.
 func (m *MemoryStore) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -14,39 +14,41 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
-// Sealer encrypts what is stored. Every document is sealed; there is no unsealed
-// mode. NewSealer makes one for production, and a host with a key service writes
-// its own.
+// Sealer encrypts stored documents. Every document is sealed; there is no
+// unsealed mode. NewSealer returns one for production; a host with a key
+// service can implement its own.
 //
-// Implementations are safe for concurrent use and must authenticate both plain
-// and additional: a document that was moved elsewhere must not open.
+// Implementations must be safe for concurrent use and must authenticate both
+// plain and additional: Open must fail for a document that was moved to another
+// key.
 type Sealer interface {
-	// KeyID names the key that Seal uses now. A document sealed with another key is
-	// sealed with this one the next time it is changed or resealed.
+	// KeyID returns the id of the key that Seal currently uses. A document
+	// sealed with another key is sealed with this one the next time it is
+	// changed or resealed.
 	KeyID() string
 	// Seal encrypts plain and binds it to additional.
 	Seal(ctx context.Context, plain, additional []byte) (Sealed, error)
-	// Open is the reverse of Seal. Its error wraps ErrSealed when the text
-	// does not open, whatever the reason.
+	// Open is the reverse of Seal. If the data cannot be opened, for any
+	// reason, its error wraps ErrSealed.
 	Open(ctx context.Context, s Sealed, additional []byte) ([]byte, error)
 }
 
-// Sealed is a document at rest: which key opens it, and the encrypted text.
+// Sealed is an encrypted document: the id of its key, and the encrypted data.
 type Sealed struct {
 	KeyID string
 	Data  []byte
 }
 
-// ErrSealed means that a stored document does not open: the key that sealed it is
-// not among the sealer's keys, or the document was changed or moved.
+// ErrSealed means that a stored document cannot be opened: the sealer does not
+// have the key that sealed it, or the document was changed or moved.
 var ErrSealed = errors.New("saltoks: a stored document does not open: give the sealer the key that sealed it; " +
 	"without it people must consent again and SALTO's support must reset the IQ activations")
 
-// SealingKey is one 256-bit key and the name that documents store of it.
+// SealingKey is one 256-bit key and the id by which documents refer to it.
 type SealingKey struct {
 	// ID is 1 to 32 letters, digits, '-', '_' or '.'.
 	ID string
-	// Key holds exactly 32 bytes, best from a random generator.
+	// Key holds exactly 32 bytes. Use a secure random generator.
 	Key saltoks.Secret
 }
 
@@ -75,10 +77,10 @@ func (k SealingKey) check() error {
 	return nil
 }
 
-// NewSealer returns a Sealer on AES-256-GCM with a random nonce per document.
-// The first key seals; all of them open. To rotate, put a new key in front and
-// keep the old ones until every document was sealed again (Authorizer.Reseal). The
-// error names every fault of every key.
+// NewSealer returns a Sealer that uses AES-256-GCM with a random nonce per
+// document. Seal uses the first key; Open uses any of them. To rotate, put a
+// new key first and keep the old ones until every document was sealed again
+// (Authorizer.Reseal). The error names every fault of every key.
 func NewSealer(keys ...SealingKey) (Sealer, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("saltoks: NewSealer requires at least one key")
@@ -143,8 +145,8 @@ func (s *gcmSealer) Open(_ context.Context, sealed Sealed, additional []byte) ([
 	return plain, nil
 }
 
-// String keeps the keys out of every print.
+// String returns the key id only, so that keys are never printed.
 func (s *gcmSealer) String() string { return "sealer with key " + s.current }
 
-// GoString keeps the keys out of every print.
+// GoString returns the key id only, so that keys are never printed.
 func (s *gcmSealer) GoString() string { return s.String() }

@@ -15,25 +15,25 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
-// State joins a Store and a Sealer. Make one with New and give it to saltoauth
-// and saltoremote. It is immutable and safe for concurrent use; the zero State is
-// not usable. Its methods and the functions Load and Update are for packages that
-// store documents of their own.
+// State combines a Store and a Sealer. Create one with New and pass it to
+// saltoauth and saltoremote. It is immutable and safe for concurrent use; the
+// zero State is not usable. Its methods and the functions Load and Update are
+// for packages that store documents of their own.
 type State struct {
 	store  Store
 	sealer Sealer
 }
 
-// Config is what New requires. Both fields are required.
+// Config configures a State. Both fields are required.
 type Config struct {
-	// Store holds the documents: a MemoryStore, a FileStore, the documents of
-	// sqlstore, or one of the host's own.
+	// Store holds the documents: a MemoryStore, a FileStore, the Store of
+	// sqlstore, or the host's own.
 	Store Store
 	// Sealer encrypts every document. There is no unsealed mode.
 	Sealer Sealer
 }
 
-// New checks that nothing is missing. The error names every missing field.
+// New returns a State. Its error names every missing field.
 func New(c Config) (*State, error) {
 	var faults []error
 	if c.Store == nil {
@@ -53,18 +53,18 @@ func New(c Config) (*State, error) {
 type Kind[T any] struct {
 	// Name is part of the Store key: letters, digits, '-' and '_'.
 	Name string
-	// Version is the one that this code writes. A document of a newer version
-	// is an error.
+	// Version is the version that this code writes. Reading a document of a
+	// newer version is an error.
 	Version uint16
 	// Upgrade turns the JSON of an older version into that of Version. Without
-	// it an older document is an error.
+	// it, reading an older document is an error.
 	Upgrade func(version uint16, plain []byte) ([]byte, error)
 }
 
-// maxDocument is what every Store accepts (store.go).
+// maxDocument is the size, in bytes, that every Store accepts (store.go).
 const maxDocument = 64 << 10
 
-// Load returns the document of that kind under id, nil when absent.
+// Load returns the document of that kind under id, or nil if it is absent.
 func Load[T any](ctx context.Context, s *State, kind Kind[T], id string) (*T, error) {
 	key := stateKey(kind.Name, id)
 	stored, err := s.get(ctx, key)
@@ -75,9 +75,9 @@ func Load[T any](ctx context.Context, s *State, kind Kind[T], id string) (*T, er
 	return doc, err
 }
 
-// Update is Store.Update for a document of that kind: fn gets the newest document
-// (nil when absent, its own to change) and returns the next one (nil deletes). An
-// unchanged document is not written. fn is called at most once.
+// Update is Store.Update for a document of that kind: fn receives the newest
+// document (nil if absent), which it may change, and returns the next one (nil
+// deletes). An unchanged document is not written. fn is called at most once.
 func Update[T any](ctx context.Context, s *State, kind Kind[T], id string, fn func(ctx context.Context, doc *T) (*T, error)) error {
 	key := stateKey(kind.Name, id)
 	return s.update(ctx, key, func(ctx context.Context, stored []byte) ([]byte, error) {
@@ -113,20 +113,21 @@ func (s *State) Has(ctx context.Context, kind, id string) (bool, error) {
 	return stored != nil, err
 }
 
-// Delete deletes the document of that kind under id; one that is absent is no
-// error.
+// Delete deletes the document of that kind under id. An absent document is not
+// an error.
 func (s *State) Delete(ctx context.Context, kind, id string) error {
 	return s.update(ctx, stateKey(kind, id), func(context.Context, []byte) ([]byte, error) { return nil, nil })
 }
 
-// get is Store.Get.
+// get calls Store.Get.
 func (s *State) get(ctx context.Context, key string) (stored []byte, err error) {
 	err = hostcall.Contain("the Store", func() error { stored, err = s.store.Get(ctx, key); return err })
 	return stored, err
 }
 
-// update is Store.Update, and checks its contract: a Store that calls fn twice
-// would send a refresh token twice, one that does not call it saves nothing.
+// update calls Store.Update and checks its contract: if a Store called fn
+// twice, a refresh token would be sent twice; if it did not call fn, nothing
+// would be saved.
 func (s *State) update(ctx context.Context, key string, fn func(ctx context.Context, stored []byte) ([]byte, error)) error {
 	calls := 0
 	err := hostcall.Contain("the Store", func() error {
@@ -146,7 +147,7 @@ func (s *State) update(ctx context.Context, key string, fn func(ctx context.Cont
 var errStoreContract = errors.New(
 	"saltoks: the Store breaks its contract, which is that Update calls its function once: run statetest on it")
 
-// opened is what a stored document was, to see whether it changed.
+// opened is a stored document as it was read, to detect whether it changed.
 type opened struct {
 	version uint16
 	keyID   string
@@ -221,8 +222,8 @@ func openSealed(ctx context.Context, s *State, kind, key string, stored []byte) 
 	return o, nil
 }
 
-// Seal encrypts plain with the Sealer and binds it to additional. It is for what
-// is not kept in the Store.
+// Seal encrypts plain with the Sealer and binds it to additional. It is for
+// data that is not stored in the Store.
 func (s *State) Seal(ctx context.Context, plain, additional []byte) (sealed Sealed, err error) {
 	err = hostcall.Contain("the Sealer", func() error { sealed, err = s.sealer.Seal(ctx, plain, additional); return err })
 	return sealed, err
@@ -234,12 +235,14 @@ func (s *State) Open(ctx context.Context, sealed Sealed, additional []byte) (pla
 	return plain, err
 }
 
-// docAdditional binds a document to its place: key and kind hold no zero byte.
+// docAdditional returns the additional data that binds a document to its key,
+// kind and version. It is unambiguous because key and kind hold no zero byte.
 func docAdditional(key, kind string, version uint16) []byte {
 	return fmt.Appendf(nil, "%s\x00%s\x00%d", key, kind, version)
 }
 
-// Reseal seals the document under key with the sealer's current key.
+// Reseal encrypts the document of that kind under id again with the sealer's
+// current key.
 func (s *State) Reseal(ctx context.Context, kind, id string) error {
 	key := stateKey(kind, id)
 	return s.update(ctx, key, func(ctx context.Context, stored []byte) ([]byte, error) {
@@ -257,9 +260,9 @@ func (s *State) Reseal(ctx context.Context, kind, id string) error {
 	})
 }
 
-// stateKey makes the Store key of a document: "saltoks/KIND/ID". What is not a
-// letter, a digit or one of "-_.~/" is written as %XX, so that two ids never
-// share a key; an id that would be too long is replaced by its SHA-256.
+// stateKey returns the Store key of a document: "saltoks/KIND/ID". A byte that
+// is not a letter, a digit or one of "-_.~/" is written as %XX, so that two ids
+// never share a key. An id that would be too long is replaced by its SHA-256.
 func stateKey(kind, id string) string {
 	var b strings.Builder
 	b.WriteString("saltoks/" + kind + "/")

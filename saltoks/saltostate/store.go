@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// WriteLimit is the limit of a write that may outlast its caller's context: what
-// SALTO answered must not be lost because a person closed a browser.
+// WriteLimit is the time limit of a write that continues after its caller's
+// context has ended: an answer from SALTO must not be lost because a person
+// closed a browser.
 const WriteLimit = 5 * time.Second
 
 // Store holds all state of saltoauth and saltoremote: connections, tokens,
-// activation steps and sealed IQ credentials, as documents under keys. It has two
-// methods, so that any storage can implement it without importing this package.
+// activation steps and sealed IQ credentials, as documents under keys. It has
+// two methods, so any storage can implement it without importing this package.
 //
 // The contract, which package statetest checks:
 //
 //   - An absent document is nil. A nil next deletes.
-//   - Update serializes ONE key, over goroutines and processes.
+//   - Update serializes the calls for ONE key, across goroutines and processes.
 //   - fn is called at most once. It may take 20 seconds (a token refresh), and the
 //     store then holds no transaction, table lock or file lock that another key, or
 //     another table, needs.
@@ -26,16 +27,17 @@ const WriteLimit = 5 * time.Second
 //   - Both methods return the context's error when it ends while they wait.
 //
 // Keys are at most 200 bytes of printable ASCII without spaces. Documents are
-// opaque, up to 64 KiB, and sealed before they are passed to the store. Neither a
-// document that Get returns nor one that fn gets or returns is shared with the
-// store: both sides may change theirs.
+// opaque, up to 64 KiB, and sealed before they are passed to the store. The
+// store copies the documents that Get returns and that fn receives or returns:
+// the caller and the store may each change their own.
 type Store interface {
-	// Get returns the document under key, nil and no error where it is absent. It
-	// does not wait for an Update of the same key.
+	// Get returns the document under key, or nil and no error if it is absent.
+	// It does not wait for an Update of the same key.
 	Get(ctx context.Context, key string) ([]byte, error)
 
-	// Update calls fn with the newest document under key (nil where it is absent)
-	// and stores what fn returns. A document that is equal is not written. An
-	// error from fn changes nothing and is returned.
+	// Update calls fn with the newest document under key (nil if it is absent)
+	// and stores the document that fn returns. If that document is equal to the
+	// current one, nothing is written. If fn returns an error, nothing changes
+	// and Update returns that error.
 	Update(ctx context.Context, key string, fn func(ctx context.Context, current []byte) (next []byte, err error)) error
 }

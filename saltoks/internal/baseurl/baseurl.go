@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Parse accepts https, or http on a loopback address, without user, query or
-// fragment. Its errors quote the URL, but not one that may hold a password.
+// Parse parses a base URL: https, or http on a loopback address, without user,
+// query or fragment. Its errors quote the URL, unless it may hold a password.
 func Parse(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Join returns all faults as one error on one line, since a person reads them;
-// nil where there is none. A fault's own prefix "saltoks: " is kept only once.
+// Join returns all faults as one error on one line, because people read them,
+// or nil if there are none. The prefix "saltoks: " is kept only in the first
+// fault.
 func Join(all []error) error {
 	all = slices.DeleteFunc(all, func(err error) bool { return err == nil })
 	if len(all) == 0 {

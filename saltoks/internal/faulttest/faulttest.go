@@ -1,5 +1,5 @@
-// Package faulttest holds what tests of faults share: answers, transports, log
-// handlers and stores that fail on purpose, and the verdict on a command.
+// Package faulttest holds helpers for tests of faults: answers, transports and
+// log handlers that fail on purpose, and checks of a command's outcome.
 package faulttest
 
 import (
@@ -19,10 +19,10 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// PlantedPanic is the value that code of the host panics with.
+// PlantedPanic is the value with which the test's host code panics.
 const PlantedPanic = "planted-in-a-panic-5d1c"
 
-// ErrHost is an error of code of the host.
+// ErrHost is an error of the test's host code.
 var ErrHost = errors.New("the host's own error")
 
 // Sealer returns one sealer for all tests of a process.
@@ -30,7 +30,7 @@ var ErrHost = errors.New("the host's own error")
 //nolint:gochecknoglobals // a function that runs once
 var Sealer = sync.OnceValue(saltostate.EphemeralSealer)
 
-// Reply is an answer in memory.
+// Reply returns an answer in memory.
 func Reply(status int, body string, header ...string) *http.Response {
 	h := http.Header{"Content-Type": {"application/json"}}
 	for i := 0; i+1 < len(header); i += 2 {
@@ -42,14 +42,14 @@ func Reply(status int, body string, header ...string) *http.Response {
 	}
 }
 
-// RoundTripper is a function as an http.RoundTripper. It is not an
-// *http.Transport, whatever it forwards to.
+// RoundTripper adapts a function to http.RoundTripper. It is not an
+// *http.Transport, even if it forwards to one.
 type RoundTripper func(*http.Request) (*http.Response, error)
 
 // RoundTrip calls f.
 func (f RoundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// Body is a function as the body of an answer.
+// Body adapts a function to the body of an answer.
 type Body func([]byte) (int, error)
 
 // Read calls f.
@@ -88,8 +88,8 @@ func (l *LockedWriter) Write(b []byte) (int, error) {
 	return l.W.Write(b)
 }
 
-// Verdict returns what an error reports of a command: "accepted" for nil, else "not
-// sent", "refused" or "unconfirmed".
+// Verdict returns the outcome of a command that err reports: "accepted" for
+// nil, else "not sent", "refused" or "unconfirmed".
 func Verdict(err error) string {
 	e, ok := errors.AsType[*saltoks.APIError](err)
 	switch {
@@ -98,22 +98,23 @@ func Verdict(err error) string {
 	case !ok:
 		return fmt.Sprintf("no APIError: %v", err)
 	}
-	var said []string
+	var outcomes []string
 	if e.NotSent() {
-		said = append(said, "not sent")
+		outcomes = append(outcomes, "not sent")
 	}
 	if e.Refused() {
-		said = append(said, "refused")
+		outcomes = append(outcomes, "refused")
 	}
 	if e.Unconfirmed() {
-		said = append(said, "unconfirmed")
+		outcomes = append(outcomes, "unconfirmed")
 	}
-	return strings.Join(said, "+")
+	return strings.Join(outcomes, "+")
 }
 
-// WantVerdict checks what an error reports of the command ("not sent" where want
-// is empty), what it is, and its words; it returns the verdict that was wanted.
-func WantVerdict(t *testing.T, err error, want string, is error, says string) string {
+// WantVerdict checks that err reports the outcome want ("not sent" if want is
+// empty), that errors.Is finds is, and that its text contains text. It returns
+// the expected outcome.
+func WantVerdict(t *testing.T, err error, want string, is error, text string) string {
 	t.Helper()
 	if want == "" {
 		want = "not sent"
@@ -124,8 +125,8 @@ func WantVerdict(t *testing.T, err error, want string, is error, says string) st
 	if is != nil && !errors.Is(err, is) {
 		t.Errorf("%v is not %v", err, is)
 	}
-	if !strings.Contains(fmt.Sprint(err), says) {
-		t.Errorf("%v does not say %q", err, says)
+	if !strings.Contains(fmt.Sprint(err), text) {
+		t.Errorf("%v does not contain %q", err, text)
 	}
 	return want
 }
@@ -136,8 +137,8 @@ func (anyToken) Token(ctx context.Context) (saltoks.Token, error) {
 	return saltoks.Token{Access: saltoks.NewSecret("any")}, ctx.Err()
 }
 
-// PauseCommands makes a limiter pause commands for d (whole seconds), by an
-// answer 429 of another client that shares it.
+// PauseCommands makes a limiter pause commands for d (whole seconds): another
+// client that shares the limiter receives a 429.
 func PauseCommands(t *testing.T, l *saltoks.Limiter, d time.Duration) {
 	t.Helper()
 	busy := RoundTripper(func(*http.Request) (*http.Response, error) {

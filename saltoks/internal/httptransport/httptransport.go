@@ -1,4 +1,4 @@
-// Package httptransport holds the HTTP transport that is used where the host
+// Package httptransport holds the HTTP transport that is used if the host
 // supplies none.
 package httptransport
 

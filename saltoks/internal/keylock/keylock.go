@@ -1,4 +1,4 @@
-// Package keylock serializes goroutines key by key.
+// Package keylock provides one lock per key for the goroutines of a process.
 package keylock
 
 import (
@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Locks serializes the goroutines of one process key by key. A waiter leaves
-// with its context. The zero value is ready.
+// Locks holds one lock per key. A waiter stops waiting when its context ends.
+// The zero value is ready to use.
 type Locks struct {
 	mu   sync.Mutex
 	held map[string]*lock
@@ -18,7 +18,7 @@ type lock struct {
 	users int           // holder and waiters
 }
 
-// Lock takes the lock of key, or fails with ctx's error. The caller calls
+// Lock takes the lock of key, or fails with ctx's error. The caller must call
 // unlock once.
 func (l *Locks) Lock(ctx context.Context, key string) (unlock func(), err error) {
 	if err := ctx.Err(); err != nil {

@@ -33,14 +33,15 @@ func (e *Error) Error() string {
 // Unwrap returns Cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// TokenError is a signed token that is not valid. It never carries the token.
+// TokenError reports a signed token that is not valid. It never holds the
+// token.
 type TokenError struct {
 	Token string // "ID token" or "access token"
 	Claim string // "iss", "aud", "nonce", "exp", "alg", "signature", ...
 	What  string
 }
 
-// Error names the token, the claim and what is wrong.
+// Error names the token, the claim and the fault.
 func (e *TokenError) Error() string { return e.Token + ", " + e.Claim + ": " + e.What }
 
 func answerError(op, address string, err error) *Error {
@@ -49,7 +50,8 @@ func answerError(op, address string, err error) *Error {
 	return e
 }
 
-// NetworkCause keeps what errors.Is may find and drops every text.
+// NetworkCause returns a description of err without its text, and the cause
+// that errors.Is may find.
 func NetworkCause(err error) (what string, cause error) {
 	for _, known := range []error{context.DeadlineExceeded, context.Canceled, io.ErrUnexpectedEOF, io.EOF} {
 		if errors.Is(err, known) {
@@ -60,7 +62,7 @@ func NetworkCause(err error) (what string, cause error) {
 		return "panic in " + p.In, p
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return "its certificate does not verify", nil
+		return "its certificate is not valid", nil
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return "no answer (" + op.Op + " failed)", op

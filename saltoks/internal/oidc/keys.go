@@ -15,12 +15,14 @@ type keySet struct {
 	readAt time.Time
 }
 
-// keysPause is how soon the keys are read again for an unknown key id.
+// keysPause is the minimum time between two reads of the keys for an unknown
+// key id.
 const keysPause = 10 * time.Second
 
-// key returns the public key with that id, nil where there is none. The keys are
-// read again for an unknown id, at most once per keysPause, and when they are as
-// old as a discovery document may be: the server may have withdrawn one.
+// key returns the public key with that id, or nil if there is none. The keys
+// are read again for an unknown id, at most once per keysPause. They are also
+// read again when they are older than metadataAge, because the server may have
+// withdrawn one.
 func (s *Server) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	cached := func() (*rsa.PublicKey, bool) {
 		s.mu.Lock()
@@ -65,7 +67,8 @@ func (s *Server) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	return set.find(kid), nil
 }
 
-// find returns the only key for a token without key id.
+// find returns the key with that id. For a token without a key id it returns
+// the only key, if there is exactly one.
 func (k keySet) find(kid string) *rsa.PublicKey {
 	if kid == "" && len(k.byID) == 1 {
 		for _, only := range k.byID {

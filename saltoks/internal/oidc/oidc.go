@@ -19,11 +19,12 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/keylock"
 )
 
-// Server is one identity server, as one client of it sees it. All exported
-// fields are required. It caches the discovery document and the keys, and is
-// safe for concurrent use.
+// Server reads from one identity server on behalf of one OAuth client. All
+// exported fields are required. It caches the discovery document and the keys,
+// and is safe for concurrent use.
 type Server struct {
-	// Issuer is the server's issuer URL, ClientID the client its tokens are for.
+	// Issuer is the server's issuer URL. ClientID is the client for which it
+	// issues tokens.
 	Issuer, ClientID string
 	HTTP             *http.Client
 	Now              func() time.Time
@@ -46,8 +47,8 @@ type Metadata struct {
 	readAt time.Time
 }
 
-// metadataAge is how long a discovery document is used before it is read
-// again. An old one still serves while the server does not answer.
+// metadataAge is how long a discovery document is used before it is read again.
+// An old document is still used while the server does not answer.
 const metadataAge = 24 * time.Hour
 
 // Metadata returns the discovery document, from the cache for a day. Its error is
@@ -89,8 +90,8 @@ func (s *Server) Metadata(ctx context.Context) (*Metadata, error) {
 	return m, nil
 }
 
-// Expire makes the next Metadata read the document again, if m is still the
-// cached one: an endpoint that it names is not there.
+// Expire makes the next Metadata call read the document again, if m is still
+// the cached one. Call it when an endpoint in m does not exist.
 func (s *Server) Expire(m *Metadata) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,8 +102,8 @@ func (s *Server) Expire(m *Metadata) {
 	}
 }
 
-// check requires every endpoint to be on the issuer's own origin, so that a forged
-// or broken document cannot send a code or a refresh token elsewhere.
+// check requires every endpoint to have the issuer's origin, so that a forged
+// or broken document cannot redirect a code or a refresh token to another host.
 func (m *Metadata) check(issuer, address string) error {
 	bad := func(what string) error { return &Error{Op: "discovery", URL: address, Status: 200, What: what} }
 	if strings.TrimSuffix(m.Issuer, "/") != strings.TrimSuffix(issuer, "/") {

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// Claims of an ID token or a JWT access token, as far as they are looked at.
+// Claims holds the claims of an ID token or a JWT access token that this
+// package uses.
 type Claims struct {
 	Issuer   string    `json:"iss"`
 	Subject  string    `json:"sub"`
@@ -45,14 +46,14 @@ func (a *audiences) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// clockLeeway is what the two clocks may differ by.
+// clockLeeway is the allowed difference between the two clocks.
 const clockLeeway = time.Minute
 
-// maxToken bounds what is decoded at all.
+// maxToken is the maximum size, in bytes, of a token that is decoded.
 const maxToken = 32 << 10
 
 // VerifyIDToken checks an ID token of the code flow: RS256 by a published key,
-// issuer, audience, nonce, expiry, and at_hash where the server sent one.
+// issuer, audience, nonce, expiry, and at_hash if the server sent one.
 func (s *Server) VerifyIDToken(ctx context.Context, raw, nonce, access string) (Claims, error) {
 	const token = "ID token"
 	c, err := s.verify(ctx, token, raw)
@@ -95,7 +96,8 @@ func (s *Server) VerifyAccessToken(ctx context.Context, raw string) (Claims, err
 	return c, nil
 }
 
-// verify checks what both kinds share: signature, issuer, times, subject.
+// verify checks the parts that both kinds of token have: signature, issuer,
+// times, subject.
 func (s *Server) verify(ctx context.Context, token string, raw string) (Claims, error) {
 	bad := func(claim, what string) (Claims, error) { return Claims{}, &TokenError{token, claim, what} }
 	head, body, signed, sig, ok := splitJWT(raw)
@@ -147,9 +149,9 @@ func (s *Server) verify(ctx context.Context, token string, raw string) (Claims, 
 	return c, nil
 }
 
-// UnverifiedSubject is the subject that a JWT names, "" where it cannot be read.
-// It is for a token that came over TLS from the issuer itself, as OpenID Connect
-// Core 3.1.3.7 allows; the signature is not checked.
+// UnverifiedSubject returns the subject of a JWT, or "" if it cannot be read.
+// It does not check the signature: use it only for a token that came over TLS
+// from the issuer itself, as OpenID Connect Core 3.1.3.7 allows.
 func UnverifiedSubject(raw string) string {
 	_, body, _, _, ok := splitJWT(raw)
 	var c struct {

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Most is the longest wait that Parse returns: what asks for more is a mistake
-// of the server, and no caller waits that long.
+// Most is the longest wait that Parse returns. A longer one is a mistake of the
+// server, and no caller waits that long.
 const Most = 365 * 24 * time.Hour
 
-// Parse reads a Retry-After value: seconds or an HTTP date. It returns a wait
-// from 0, also for a date in the past, to Most. ok is false where the value is
-// empty or neither, such as a negative number.
+// Parse reads a Retry-After value: seconds or an HTTP date. The wait is at
+// least 0, also for a date in the past, and at most Most. ok is false if the
+// value is empty or neither of the two, such as a negative number.
 func Parse(value string, now time.Time) (wait time.Duration, ok bool) {
 	value = strings.TrimSpace(value)
 	if value == "" {
@@ -29,7 +29,7 @@ func Parse(value string, now time.Time) (wait time.Duration, ok bool) {
 	return min(max(0, at.Sub(now)), Most), true
 }
 
-// seconds reads digits. What is larger than Most, whatever its length, is Most.
+// seconds parses digits of any length. It returns Most for larger values.
 func seconds(digits string) time.Duration {
 	var wait time.Duration
 	for _, c := range digits {

@@ -1,5 +1,5 @@
-// Package storedsecret encodes secrets inside documents that are only ever
-// stored sealed. It is internal because its JSON holds the text.
+// Package storedsecret encodes secrets inside documents that are always
+// encrypted when stored. It is internal because its JSON holds the text.
 package storedsecret
 
 import "github.com/doorkit/doorkit/saltoks"
@@ -14,7 +14,7 @@ func New(s saltoks.Secret) Secret { return Secret{s} }
 // MarshalText returns the text itself.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.Reveal()), nil }
 
-// UnmarshalText takes the text itself.
+// UnmarshalText reads the text itself.
 func (s *Secret) UnmarshalText(text []byte) error {
 	s.Secret = saltoks.NewSecret(string(text))
 	return nil

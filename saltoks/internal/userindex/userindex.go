@@ -1,9 +1,10 @@
-// Package userindex is the index of what is stored of each SALTO user.
+// Package userindex is the index of the documents that are stored for each
+// SALTO user.
 //
 // A Store cannot list its keys, so each SALTO user (by environment and subject)
-// has one document that lists their connections and their documents at IQs. It
-// is written before what it names: it may name a document that is absent, never
-// the reverse.
+// has one document that lists their connections and their documents at IQs. The
+// index is written first: it may name a document that does not exist, but it
+// names every document that exists.
 package userindex
 
 import (
@@ -41,18 +42,18 @@ type IQRef struct {
 	Name string         `json:"name,omitempty"`
 }
 
-// DocRef finds one document.
+// DocRef is the kind and id of one document.
 type DocRef struct {
 	Kind string `json:"kind"`
 	ID   string `json:"id"`
 }
 
-// ID is the id of what belongs to one SALTO user. Subjects of different
+// ID returns the id of one SALTO user's documents. Subjects of different
 // issuers may be equal, so the environment is part of it.
 func ID(environment, subject string) string { return environment + "/" + subject }
 
-// TrackIQ notes that the document (kind, id) belongs to owner at an IQ. Noting
-// it again only fills in the IQ's name.
+// TrackIQ records that the document (kind, id) belongs to owner at an IQ. A
+// second call only fills in the IQ's name.
 func TrackIQ(ctx context.Context, s *saltostate.State, owner string, iq IQRef, kind, id string) error {
 	return saltostate.Update(ctx, s, Docs, owner, func(_ context.Context, doc *Doc) (*Doc, error) {
 		if doc == nil {
@@ -71,7 +72,7 @@ func TrackIQ(ctx context.Context, s *saltostate.State, owner string, iq IQRef, k
 	})
 }
 
-// TrackConnection notes that a connection belongs to owner.
+// TrackConnection records that a connection belongs to owner.
 func TrackConnection(ctx context.Context, s *saltostate.State, owner, id string) error {
 	return saltostate.Update(ctx, s, Docs, owner, func(_ context.Context, doc *Doc) (*Doc, error) {
 		if doc == nil {
@@ -84,7 +85,8 @@ func TrackConnection(ctx context.Context, s *saltostate.State, owner, id string)
 	})
 }
 
-// UntrackConnection is the reverse, after the connection is gone.
+// UntrackConnection removes the record of a connection, after the connection
+// was deleted.
 func UntrackConnection(ctx context.Context, s *saltostate.State, owner, id string) error {
 	return saltostate.Update(ctx, s, Docs, owner, func(_ context.Context, doc *Doc) (*Doc, error) {
 		if doc == nil {
@@ -98,7 +100,8 @@ func UntrackConnection(ctx context.Context, s *saltostate.State, owner, id strin
 	})
 }
 
-// Reseal seals everything of one owner with the sealer's current key.
+// Reseal encrypts all documents of one owner again with the sealer's current
+// key.
 func Reseal(ctx context.Context, s *saltostate.State, owner string) error {
 	doc, err := saltostate.Load(ctx, s, Docs, owner)
 	if err != nil || doc == nil {

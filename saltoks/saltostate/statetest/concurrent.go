@@ -25,8 +25,8 @@ func serialized(t *testing.T, s saltostate.Store) {
 					inside++
 					most = max(most, inside)
 					mu.Unlock()
-					_, _ = s.Get(ctx, "saltoks/other") // something that takes a moment
-					for range 100 {                    // in which the others have their turn
+					_, _ = s.Get(ctx, "saltoks/other") // takes some time,
+					for range 100 {                    // during which other goroutines run
 						runtime.Gosched()
 					}
 					mu.Lock()
@@ -47,8 +47,8 @@ func serialized(t *testing.T, s saltostate.Store) {
 	want(t, s, "saltoks/a", bytes.Repeat([]byte{'.'}, 80))
 }
 
-// otherKeys: while fn runs for one key, other keys can be read and changed, by
-// others and by fn itself.
+// otherKeys: while fn runs for one key, other goroutines and fn itself can read
+// and change other keys.
 func otherKeys(t *testing.T, s saltostate.Store) {
 	ctx := within(t)
 	must(t, s.Update(ctx, "saltoks/a", func(ctx context.Context, _ []byte) ([]byte, error) {
@@ -71,7 +71,8 @@ func otherKeys(t *testing.T, s saltostate.Store) {
 	want(t, s, "saltoks/c", []byte("inner"))
 }
 
-// readers: Get of a key whose fn is running returns the old document at once.
+// readers: while fn runs for a key, Get of that key returns the old document
+// immediately.
 func readers(t *testing.T, s saltostate.Store) {
 	ctx := within(t)
 	must(t, set(ctx, s, "saltoks/a", []byte("old")))
@@ -115,19 +116,19 @@ func whole(t *testing.T, s saltostate.Store) {
 	all.Wait()
 }
 
-func cancelled(t *testing.T, s saltostate.Store) {
+func canceled(t *testing.T, s saltostate.Store) {
 	must(t, set(within(t), s, "saltoks/a", []byte("kept")))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := s.Get(ctx, "saltoks/a"); !errors.Is(err, context.Canceled) {
-		t.Errorf("Get with a cancelled context: %v", err)
+		t.Errorf("Get with a canceled context: %v", err)
 	}
 	err := s.Update(ctx, "saltoks/a", func(context.Context, []byte) ([]byte, error) {
-		t.Error("fn was called although the context was cancelled before")
+		t.Error("fn was called although the context was canceled before")
 		return nil, nil
 	})
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("Update with a cancelled context: %v", err)
+		t.Errorf("Update with a canceled context: %v", err)
 	}
 	want(t, s, "saltoks/a", []byte("kept"))
 }
@@ -149,7 +150,7 @@ func waiter(t *testing.T, s saltostate.Store) {
 				t.Errorf("a waiter whose context ended got %v", err)
 			}
 		case <-time.After(limit / 3):
-			t.Error("a waiter does not leave with its context")
+			t.Error("a waiter did not return when its context ended")
 		}
 		return []byte("mine"), nil
 	}))

@@ -8,10 +8,10 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// RunConflict checks a store whose hold on a key can be lost while fn runs (a
-// lease). steal takes the key away from the running Update, as another process
-// would whose clock says that the lease is over, and writes doc. The losing
-// Update must write nothing and return an error with Conflict() true.
+// RunConflict checks a store that locks a key with a lease, which can be lost
+// while fn runs. steal takes the lease from the running Update and writes doc,
+// as another process would do after the lease has expired. The losing Update
+// must write nothing and return an error with Conflict() true.
 func RunConflict(t *testing.T, s saltostate.Store, steal func(key string, doc []byte) error) {
 	ctx := within(t)
 	must(t, set(ctx, s, "saltoks/leased", []byte("before")))

@@ -17,21 +17,22 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// The variables that make a process of the test binary a child.
+// The environment variables that make a process of the test binary a child.
 const (
 	childTask  = "DOORKIT_STATETEST_TASK"
 	childWhere = "DOORKIT_STATETEST_WHERE"
 )
 
-// RunProcesses checks a store that processes share, with real ones: it starts
-// the test binary again for the running test, which comes back here and works
-// as a child. where names an empty store for open (a folder, a data source);
-// it is called in the parent alone. open is called in every process.
+// RunProcesses checks a store that processes share, with real processes. It
+// starts the test binary again for the running test; in the child process,
+// RunProcesses carries out one task and exits. where returns the location of an
+// empty store for open (a folder, a data source); it is called in the parent
+// only. open is called in every process.
 //
-// Call it from a test of its own, or a subtest with a plain name, with no other
-// work before it: a child runs the test up to this call. leaseLimit is how long
-// the store may take to notice that the process which held a key is dead; 0 is
-// 5 seconds.
+// Call it from a separate test, or a subtest with a plain name, without other
+// work before it: a child runs the test up to this call. leaseLimit is the time
+// within which the store must free the key of a process that died; 0 means 5
+// seconds.
 func RunProcesses(
 	t *testing.T, where func(t *testing.T) string, open func(where string) (saltostate.Store, error), leaseLimit time.Duration,
 ) {
@@ -73,8 +74,8 @@ type processes struct {
 	test  string
 }
 
-// process is a child with its answers line by line. It ends when its standard
-// input is closed, or is killed.
+// process is a child that reports line by line on its standard output. It ends
+// when its standard input is closed, or when it is killed.
 type process struct {
 	cmd   *exec.Cmd
 	in    interface{ Close() error }
@@ -94,7 +95,7 @@ func (p processes) start(t *testing.T, where, task string) *process {
 	c.in, c.lines = in, bufio.NewScanner(out)
 	must(t, c.cmd.Start())
 	t.Cleanup(func() {
-		_ = c.cmd.Process.Kill() // an error says that it ended before
+		_ = c.cmd.Process.Kill() // an error means that it has already ended
 		_ = c.cmd.Wait()
 	})
 	return c
@@ -104,10 +105,10 @@ func (c *process) line(t *testing.T, want string) {
 	t.Helper()
 	if !c.lines.Scan() {
 		_ = c.cmd.Wait()
-		t.Fatalf("a child ended instead of saying %q: %s", want, c.errs.String())
+		t.Fatalf("a child ended without printing %q: %s", want, c.errs.String())
 	}
 	if got := c.lines.Text(); got != want {
-		t.Fatalf("a child says %q, want %q", got, want)
+		t.Fatalf("a child printed %q, want %q", got, want)
 	}
 }
 
@@ -118,8 +119,8 @@ func (p processes) store(t *testing.T, where string) saltostate.Store {
 	return s
 }
 
-// serialized: processes add to one document and to one of their own; none of
-// their additions is lost.
+// serialized: processes append to one shared document and each to a separate
+// one; no addition is lost.
 func (p processes) serialized(t *testing.T) {
 	const n, each = 4, 50
 	where := p.where(t)
@@ -130,7 +131,7 @@ func (p processes) serialized(t *testing.T) {
 		all.Go(func() { c.lines.Scan() })
 		defer func() {
 			if got := c.lines.Text(); got != "done" {
-				t.Errorf("child %d says %q: %s", i, got, c.errs.String())
+				t.Errorf("child %d printed %q: %s", i, got, c.errs.String())
 			}
 		}()
 	}
@@ -147,7 +148,8 @@ func (p processes) serialized(t *testing.T) {
 	}
 }
 
-// durable: what Update acknowledged is there after the process was killed.
+// durable: a change that Update acknowledged is still stored after the process
+// was killed.
 func (p processes) durable(t *testing.T) {
 	where := p.where(t)
 	s := p.store(t, where)
@@ -158,8 +160,8 @@ func (p processes) durable(t *testing.T) {
 	want(t, s, "saltoks/durable", []byte("written by a process that was killed"))
 }
 
-// killed: a process dies inside fn. Nothing of its change is seen, and the key
-// is free within the limit.
+// killed: a process dies inside fn. Its change is not visible, and the key is
+// free within the limit.
 func (p processes) killed(t *testing.T, leaseLimit time.Duration) {
 	where := p.where(t)
 	s := p.store(t, where)
@@ -179,8 +181,9 @@ func (p processes) killed(t *testing.T, leaseLimit time.Duration) {
 	want(t, s, "saltoks/held", []byte("after"))
 }
 
-// held: while a process is inside fn, another one waits for this key and for no
-// other; then it sees the change, unless the lease was lost, which is an error.
+// held: while a process is inside fn, another one waits for this key, but not
+// for other keys; afterwards it sees the change. If the lease was lost, that is
+// an error.
 func (p processes) held(t *testing.T) {
 	where := p.where(t)
 	s := p.store(t, where)
@@ -198,7 +201,7 @@ func (p processes) held(t *testing.T) {
 	}
 	must(t, set(within(t), s, "saltoks/free", []byte("free")))
 	want(t, s, "saltoks/held", []byte("before"))
-	must(t, c.in.Close()) // let go
+	must(t, c.in.Close()) // release the key
 	c.line(t, "held")
 	must(t, s.Update(within(t), "saltoks/held", func(_ context.Context, current []byte) ([]byte, error) {
 		if string(current) != "held" {
@@ -256,7 +259,7 @@ func work(task, where string, open func(where string) (saltostate.Store, error))
 	case "hold":
 		err := s.Update(ctx, "saltoks/held", func(context.Context, []byte) ([]byte, error) {
 			fmt.Println("holding")
-			_, _ = os.Stdin.Read(make([]byte, 1)) // until killed or let go
+			_, _ = os.Stdin.Read(make([]byte, 1)) // until killed or released
 			return []byte("held"), nil
 		})
 		if err != nil {

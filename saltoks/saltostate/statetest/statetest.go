@@ -17,7 +17,7 @@
 //		statetest.RunConflict(t, store, steal) // a store whose lease on a key can be lost
 //	}
 //
-// FaultyStore is a Store that fails as a test requires.
+// FaultyStore is a Store whose methods a test can make fail.
 package statetest
 
 import (
@@ -33,11 +33,11 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// limit ends a check that hangs; a store that works needs a fraction of it.
+// limit ends a check that hangs; a correct store needs much less.
 const limit = 30 * time.Second
 
 // Run checks one store within one process, each check on a new empty store.
-// newStore may use t.Cleanup.
+// newStore may call t.Cleanup.
 func Run(t *testing.T, newStore func(t *testing.T) saltostate.Store) {
 	checks := []struct {
 		name string
@@ -53,7 +53,7 @@ func Run(t *testing.T, newStore func(t *testing.T) saltostate.Store) {
 		{"OtherKeysAreFree", otherKeys},
 		{"ReadersDoNotWait", readers},
 		{"ReadsAreWhole", whole},
-		{"CancelledContext", cancelled},
+		{"CanceledContext", canceled},
 		{"WaiterLeavesWithItsContext", waiter},
 		{"PanicFreesTheKey", panics},
 		{"LargeValues", large},
@@ -62,7 +62,8 @@ func Run(t *testing.T, newStore func(t *testing.T) saltostate.Store) {
 	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStore(t)
-			// Not a failure of t: a store that waits without its context cannot be stopped.
+			// This panics instead of failing t, because a store that ignores its
+			// context cannot be stopped.
 			stuck := time.AfterFunc(limit+10*time.Second, func() { panic("statetest: " + hangs(c.name)) })
 			defer stuck.Stop()
 			c.fn(t, s)
@@ -139,8 +140,8 @@ func createReplaceDelete(t *testing.T, s saltostate.Store) {
 	}
 }
 
-// unchanged can only see that the document stays; RunUnchanged sees whether it
-// is written.
+// unchanged can only check that the document stays the same; RunUnchanged
+// checks whether it is written.
 func unchanged(t *testing.T, s saltostate.Store) {
 	ctx := within(t)
 	must(t, set(ctx, s, "saltoks/a", []byte("same")))
@@ -191,7 +192,8 @@ func fnOnce(t *testing.T, s saltostate.Store) {
 	want(t, s, "saltoks/a", bytes.Repeat([]byte{'.'}, each*callers))
 }
 
-// ownBytes: neither what fn gets nor what it returns is shared with the store.
+// ownBytes: the store shares neither the bytes that fn receives nor those that
+// it returns.
 func ownBytes(t *testing.T, s saltostate.Store) {
 	ctx := within(t)
 	kept := func(changed string) {
@@ -223,7 +225,7 @@ func panics(t *testing.T, s saltostate.Store) {
 	func() {
 		defer func() {
 			if recover() == nil {
-				t.Error("the panic of fn was swallowed")
+				t.Error("the panic of fn did not reach the caller of Update")
 			}
 		}()
 		_ = s.Update(ctx, "saltoks/a", func(context.Context, []byte) ([]byte, error) { panic("boom") })
@@ -237,7 +239,7 @@ func large(t *testing.T, s saltostate.Store) {
 	ctx := within(t)
 	doc := make([]byte, 64<<10)
 	for i := range doc {
-		doc[i] = byte(i * 7) // every byte value, zero and newline too
+		doc[i] = byte(i * 7) // every byte value, including zero and newline
 	}
 	must(t, set(ctx, s, "saltoks/large", doc))
 	want(t, s, "saltoks/large", doc)
