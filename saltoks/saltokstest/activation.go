@@ -50,7 +50,7 @@ func (s *Sim) Activate(email, iqID string) (secret, pin string) {
 	return secret, pin
 }
 
-// OTP returns a valid one-time code for the current second, or "" when the user
+// OTP returns a valid one-time code for the current second, or "" if the user
 // has no secret or no PIN at the IQ.
 func (s *Sim) OTP(email, iqID string) (otp string) {
 	now := s.Now()
@@ -179,8 +179,9 @@ func (a *activation) failsOf(command string, perIQ bool) *fails {
 }
 
 // newSecret and newPIN are deterministic: the same calls return the same values
-// in every run. A wrong code is valid by chance in about one of 2,900 cases, and
-// this way a test either always meets such a case or never.
+// in every run. A wrong code is valid by chance in about one of 2,900 cases.
+// Because the values are deterministic, a test has such a case in every run or
+// in none.
 func (c *cloud) newSecret() string {
 	return strings.ToUpper(strings.ReplaceAll(id("secret", c.draw()), "-", ""))[16:]
 }

@@ -41,7 +41,7 @@ type route struct {
 	run      func(*call)
 }
 
-// callers is who may use a route.
+// callers determines who may use a route.
 type callers int
 
 const (
@@ -49,8 +49,8 @@ const (
 	managers           // members whose role manages the site
 )
 
-// apiRoutes returns the Connect API as WIRE.md describes it. A path that exists
-// under another version or method is answered 405.
+// apiRoutes returns the Connect API as WIRE.md describes it. The answer is 405
+// for a path that exists only under another version or method.
 func apiRoutes() []route {
 	return slices.Concat(siteRoutes(), userRoutes(), iqRoutes(), lockRoutes(), groupRoutes(), entryRoutes())
 }
@@ -213,7 +213,7 @@ func (c *call) ok(v any) {
 	c.json(http.StatusOK, v)
 }
 
-// problem writes the answer of every v2 path: 403 with a problem+json body.
+// problem writes the answer to every v2 path: 403 with a problem+json body.
 func (c *call) problem() {
 	c.json(http.StatusForbidden, obj{
 		"type": "https://httpstatuses.io/403", "title": "Forbidden", "status": 403,

@@ -87,7 +87,8 @@ func needsLogin(login *session, prompt []string, maxAge string, now time.Time) b
 	return err == nil && now.Sub(login.loggedIn) > time.Duration(seconds)*time.Second
 }
 
-// afterLogin removes what the login has fulfilled from an authorization request.
+// afterLogin removes the parameters of an authorization request that the login
+// has satisfied.
 func afterLogin(q url.Values) url.Values {
 	next := maps.Clone(q)
 	next.Del("max_age")
@@ -137,8 +138,8 @@ func (s *Sim) login(w *answer, form url.Values, now time.Time) {
 	redirect(w, back)
 }
 
-// pending returns the authorization request that a login or consent page carries, or
-// why it is refused.
+// pending returns the authorization request of a login or consent page, or why
+// it is refused.
 func (s *Sim) pending(returnURL string) (url.Values, string) {
 	_, raw, _ := strings.Cut(returnURL, "?")
 	q, err := url.ParseQuery(raw)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Clock is the simulator's time: Config.Now plus the duration it was advanced by.
-// Nothing in the simulator waits for it: the effects of elapsed time are computed when
-// the state is read. It is safe for concurrent use.
+// Clock is the simulator's time: Config.Now plus the duration it was advanced
+// by. No part of the simulator waits for it: the effects of elapsed time are
+// computed when the state is read. It is safe for concurrent use.
 type Clock struct {
 	base func() time.Time
 
@@ -30,7 +30,7 @@ func (c *Clock) Advance(d time.Duration) {
 	c.offset += d
 }
 
-// advanced returns by how much the clock is ahead of Config.Now.
+// advanced returns how far the clock is ahead of Config.Now.
 func (c *Clock) advanced() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -20,15 +20,15 @@ type ConsentChoice struct {
 	Email, Password string
 	// FullAccess and OfflineAccess tick the two boxes of the consent page.
 	FullAccess, OfflineAccess bool
-	// Deny refuses the consent.
+	// Deny denies the consent.
 	Deny bool
 }
 
 // Allow logs in as the world's first user and ticks both boxes.
 func Allow() ConsentChoice { return ConsentChoice{FullAccess: true, OfflineAccess: true} }
 
-// ErrLogin reports that the identity server refused the e-mail and password.
-var ErrLogin = errors.New("saltokstest: the login page refused the e-mail and password")
+// ErrLogin reports that the identity server refused the email and password.
+var ErrLogin = errors.New("saltokstest: the login page refused the email and password")
 
 // Consent acts as the administrator's browser: it opens authorizeURL over HTTP, logs
 // in, submits the consent page, and returns the URL that the browser would have been

@@ -53,9 +53,9 @@ func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request, path string, 
 	}
 }
 
-// foreignPage returns why a request of a web page is refused. A page of another origin
-// could otherwise move the clock of a simulator on its visitor's machine: either
-// directly, or by giving its own host name the address of that machine.
+// foreignPage returns why a request of a web page is refused. Otherwise a page
+// of another origin could change a simulator on its visitor's machine, either
+// directly or by making its own host name resolve to that machine.
 func (s *Sim) foreignPage(r *http.Request) string {
 	if origin := r.Header.Get("Origin"); origin != "" && origin != "http://"+r.Host {
 		return "the control endpoints do not answer pages of other origins, such as " + origin

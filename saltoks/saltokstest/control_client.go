@@ -75,10 +75,10 @@ func (c *ControlClient) clock(ctx context.Context, method string, body any) (tim
 	return v.Now, err
 }
 
-// Clock returns a clock that follows the simulator's, for a Config.Now of the program
-// under test. It asks the simulator at most every 100 milliseconds of real time. The
-// error is that of the first request. When a later one fails, the clock continues at the
-// pace of the real clock.
+// Clock returns a clock that follows the simulator's, for a Config.Now of the
+// program under test. It asks the simulator at most every 100 milliseconds of
+// real time. The error is that of the first request. If a later request fails,
+// the clock continues at the pace of the real clock.
 func (c *ControlClient) Clock(ctx context.Context) (now func() time.Time, err error) {
 	f := &following{client: c}
 	if err := f.ask(ctx); err != nil {
@@ -87,7 +87,8 @@ func (c *ControlClient) Clock(ctx context.Context) (now func() time.Time, err er
 	return f.now, nil
 }
 
-// following is a clock with the simulator's last known distance from the real one.
+// following is a clock that adds the simulator's last known offset to the real
+// clock.
 type following struct {
 	client *ControlClient
 
@@ -124,7 +125,7 @@ func (c *ControlClient) Inbox(ctx context.Context) ([]Message, error) {
 	return list, err
 }
 
-// IQPIN returns the IQ PIN in the newest message to an e-mail address or a phone
+// IQPIN returns the IQ PIN in the newest message to an email address or a phone
 // number, or "".
 func (c *ControlClient) IQPIN(ctx context.Context, to string) (string, error) {
 	list, err := c.Inbox(ctx)
@@ -170,7 +171,7 @@ func (c *ControlClient) ClearFaults(ctx context.Context) error {
 	return c.do(ctx, http.MethodDelete, "/faults", nil, nil)
 }
 
-// Reset returns everything to the start, the clock included.
+// Reset restores the initial state, including the clock.
 func (c *ControlClient) Reset(ctx context.Context) error {
 	return c.do(ctx, http.MethodPost, "/reset", nil, nil)
 }

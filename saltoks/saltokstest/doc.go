@@ -32,7 +32,7 @@
 //
 // Programs in other languages use the endpoints under Control(). Bodies are JSON.
 //
-//	GET    inbox        every e-mail and SMS, newest last: [{"channel","to","body","at"}];
+//	GET    inbox        every email and SMS, newest last: [{"channel","to","body","at"}];
 //	                    an IQ PIN is the only 4-digit number in its body
 //	GET    locks/{id}   {"id","name","locked_state","movements","online","iq"}
 //	POST   locks/{id}   {"online","iq","name","battery_level","privacy_mode","clock_offset"}, each optional
@@ -44,7 +44,7 @@
 //	POST   faults       {"name"}, and the options "count", "delay", "on", "target", "after", "status", "code",
 //	                    "inner_code", "message", "content_type", "body", "fields", "remove_fields"
 //	DELETE faults       disarms all
-//	POST   reset        returns everything to the start
+//	POST   reset        restores the initial state
 //
 // They do not answer web pages of other origins. A simulator gives tokens and PINs to every
 // program that can reach it, so Serve listens on loopback only unless

@@ -30,7 +30,7 @@ type entry struct {
 	lock     *lock
 	lockName string
 	user     *user
-	userID   string // the id when there is no user: that of an unknown PIN
+	userID   string // the id if there is no user: that of an unknown PIN
 	by       string
 	byDetail *string
 	exit     bool

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// exportEntries writes the entries between from_date and to_date as a CSV file with
-// semicolons, oldest first. The names of its columns are our own: what SALTO calls them
-// is not known.
+// exportEntries writes the entries between from_date and to_date as a CSV file
+// with semicolons, oldest first. The names of its columns are invented, because
+// SALTO's names are not known.
 func (c *call) exportEntries() {
 	if !c.storesEntries() {
 		return

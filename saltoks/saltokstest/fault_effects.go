@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// check reports options that make no sense.
+// check returns an error for options that are not valid.
 func (f *armedFault) check() error {
 	var faults []error
 	if f.status != 0 && (f.status < 200 || f.status > 599) {
@@ -139,7 +139,7 @@ func (f *armedFault) matches(p part, line string) bool {
 	return p == partAPI
 }
 
-// before applies the faults that precede carrying out the request.
+// before applies the faults that take effect before the request is carried out.
 func (s *Sim) before(r *http.Request, p requestFaults) {
 	if f := p.get(Slow); f != nil && !f.after {
 		s.wait(f.delay)
@@ -242,7 +242,8 @@ func (p requestFaults) rewrite(a *answer) {
 	}
 }
 
-// changeFields sets and removes fields of a JSON body. Another body stays as it is.
+// changeFields sets and removes fields of a JSON body. Any other body is not
+// changed.
 func (a *answer) changeFields(changes []fieldChange) {
 	if len(changes) == 0 {
 		return

@@ -11,17 +11,17 @@ import (
 
 // The faults. A request fault affects the next requests that match it, a state
 // fault the next commands or token answers, and an immediate fault changes the
-// simulator at once. In parentheses is the value when no FaultOption sets another.
+// simulator immediately. The default value of a FaultOption is in parentheses.
 const (
-	// IQOffline: the next commands and PIN requests find the IQ offline and are
-	// answered 400 with 3102 iq_offline. Reads still report it as online, as SALTO
-	// does for up to half an hour.
+	// IQOffline: for the next commands and PIN requests the IQ is offline, and
+	// the answer is 400 with 3102 iq_offline. Reads still report it as online,
+	// as SALTO does for up to half an hour.
 	IQOffline = "iq_offline"
-	// LockOffline: the next commands find the lock offline and are answered 400 with
-	// 3102 lock_offline.
+	// LockOffline: for the next commands the lock is offline, and the answer is
+	// 400 with 3102 lock_offline.
 	LockOffline = "lock_offline"
-	// OTPBlocked: the next code that is checked finds its user blocked at the IQ for
-	// this kind of command, for 20 minutes: 403 with 3102 otp_blocked.
+	// OTPBlocked: when the next code is checked, its user is blocked at the IQ
+	// for this kind of command, for 20 minutes: 403 with 3102 otp_blocked.
 	OTPBlocked = "otp_blocked"
 	// AnswerLostBeforeMove: the request is read and the connection closed. Nothing
 	// is done.
@@ -57,8 +57,8 @@ const (
 	// TokenEndpoint502AfterRotation: the next refresh rotates the token and is
 	// answered 502, so the new token is lost.
 	TokenEndpoint502AfterRotation = "token_endpoint_502_after_rotation"
-	// WrongIDToken: the ID token of the next token answer belongs to the user whose
-	// e-mail is Target, or to an unknown user.
+	// WrongIDToken: the ID token of the next token answer belongs to the user
+	// whose email is Target, or to an unknown user.
 	WrongIDToken = "wrong_id_token"
 	// IdentityOutage: the identity server answers 404 to everything for Delay (2 h)
 	// on the simulator's clock, or with Count for that many requests.
@@ -70,7 +70,8 @@ const (
 	// SigningKeyRotated: the identity server signs with a new key. The old keys stay
 	// in the JWKS. Immediate.
 	SigningKeyRotated = "signing_key_rotated"
-	// SigningKeyWithdrawn: like SigningKeyRotated, and the old keys leave the JWKS.
+	// SigningKeyWithdrawn: like SigningKeyRotated, but the old keys are removed
+	// from the JWKS.
 	SigningKeyWithdrawn = "signing_key_withdrawn"
 	// ClientSecretChanged: the secret of the OAuth client becomes Target (a random
 	// one). Immediate.
@@ -104,7 +105,7 @@ const (
 	immediateFault
 )
 
-// faultDefault is what a fault does unless options change it.
+// faultDefault holds the default options of a fault.
 type faultDefault struct {
 	kind   faultKind
 	count  int // -1 is until ClearFaults
@@ -153,8 +154,8 @@ func FaultNames() []string { return slices.Sorted(maps.Keys(faultDefaults())) }
 // FaultOption changes what one fault does and to which requests.
 type FaultOption func(*armedFault)
 
-// Count is how many times the fault occurs: a negative n is until ClearFaults, and
-// 0 disarms the fault.
+// Count is how many times the fault occurs. A negative n means until
+// ClearFaults; 0 disarms the fault.
 func Count(n int) FaultOption { return func(f *armedFault) { f.count, f.counted = n, true } }
 
 // Delay is the duration that the fault's constant describes.
@@ -198,8 +199,8 @@ func ContentType(value string) FaultOption {
 func Body(text string) FaultOption { return func(f *armedFault) { f.body = &text } }
 
 // Field sets a field of a rewritten JSON answer to a JSON value, such as
-// Field("expires_in", "3600.0"). In a list it sets the field of every item. A slash
-// leads into an object: "iq/otp_enabled".
+// Field("expires_in", "3600.0"). In a list it sets the field of every item. A
+// slash separates the names of nested fields: "iq/otp_enabled".
 func Field(path, json string) FaultOption {
 	return func(f *armedFault) { f.fields = append(f.fields, fieldChange{path, json}) }
 }
@@ -242,8 +243,9 @@ func newFault(name string, opts []FaultOption) (*armedFault, error) {
 	return f, f.check()
 }
 
-// Fault arms a fault, or applies it at once if it is an immediate one. It panics on
-// an unknown name and on options that make no sense, which are errors of the test.
+// Fault arms a fault, or applies it immediately if it is an immediate fault. It
+// panics if the name is unknown or an option is not valid, because that is an
+// error in the test.
 func (s *Sim) Fault(name string, opts ...FaultOption) {
 	f, err := newFault(name, opts)
 	if err != nil {

@@ -19,10 +19,11 @@ func (s *Sim) LockState(lockID string) (state string) {
 	return state
 }
 
-// Tap presents a fob at a lock and reports whether the door opened. The fob is named by
-// the number on a user's tag, or by the e-mail of a user who has one. There is an entry
-// in either case. While the lock's schedule runs, the fob of a member with
-// toggle_easy_office_mode toggles office mode instead.
+// Tap presents a fob at a lock and reports whether the door opened. The fob is
+// named by the number on a user's tag, or by the email of a user who has a fob.
+// An entry is written whether or not the door opens. While the lock's schedule
+// runs, the fob of a member with toggle_easy_office_mode toggles office mode
+// instead.
 func (s *Sim) Tap(lockID, fob string) (opened bool) {
 	s.atLock(lockID, func(l *lock, now time.Time) {
 		m := find(l.site.members, func(m *member) bool {
@@ -70,8 +71,8 @@ func (s *Sim) EnterPIN(lockID, pin string) (opened bool) {
 	return opened
 }
 
-// OpenFromInside turns the inside handle. That is always possible, and gives an entry
-// with exit_requested.
+// OpenFromInside turns the inside handle. That is always possible, and writes
+// an entry with exit_requested.
 func (s *Sim) OpenFromInside(lockID string) {
 	s.atLock(lockID, func(l *lock, now time.Time) {
 		s.cloud.log(l, entry{category: "lock_opened", by: "inside_handle", exit: true, at: now})
@@ -195,8 +196,8 @@ func (s *Sim) SetOTPEnabled(iqID string, enabled bool) {
 	s.atIQ(iqID, func(q *iq) { q.WithoutOTP = !enabled })
 }
 
-// atLock calls fn with a settled lock. It panics on an unknown id, which is an error of
-// the test.
+// atLock calls fn with a lock after settle. It panics if the id is unknown,
+// because that is an error in the test.
 func (s *Sim) atLock(lockID string, fn func(*lock, time.Time)) {
 	now := s.Now()
 	s.mu.Lock()

@@ -17,7 +17,7 @@ const (
 	hubPoll      = 90 * time.Second
 	recordEnd    = "\x1e"
 
-	maxHubQueue = 1 << 20 // bytes that wait for a client which does not read
+	maxHubQueue = 1 << 20 // bytes queued for a client that does not read
 	maxHubs     = 1000    // connections, most of which may have negotiated only
 )
 
@@ -155,8 +155,8 @@ func (s *Sim) serveEvents(w http.ResponseWriter, r *http.Request, path string, b
 	a.writeTo(w, false)
 }
 
-// hubAnswer answers the requests that need not wait. For the request of a transport it
-// returns the connection.
+// hubAnswer answers the requests that do not wait. For a request of a transport
+// it returns the connection.
 func (s *Sim) hubAnswer(a *answer, r *http.Request, path string, body []byte) (*hubConn, string) {
 	now := s.Now()
 	s.mu.Lock()

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Message is an e-mail or SMS that the cloud sent. An IQ PIN is the only 4-digit number
-// in its Body.
+// Message is an email or SMS that the cloud sent. An IQ PIN is the only 4-digit
+// number in its Body.
 type Message struct {
 	Channel string    `json:"channel"` // "email" or "sms"
 	To      string    `json:"to"`
@@ -22,8 +22,8 @@ func (s *Sim) Inbox() []Message {
 	return slices.Clone(s.cloud.inbox)
 }
 
-// IQPIN returns the IQ PIN in the newest message to an e-mail address or a phone number,
-// or "".
+// IQPIN returns the IQ PIN in the newest message to an email address or a phone
+// number, or "".
 func (s *Sim) IQPIN(to string) string { return pinIn(s.Inbox(), to) }
 
 func pinIn(inbox []Message, to string) string {

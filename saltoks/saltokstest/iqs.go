@@ -72,7 +72,7 @@ func (c *call) secretByOTP(q *iq) {
 	c.json(http.StatusOK, obj{"secret": a.secret})
 }
 
-// requestPIN sends a new IQ PIN by SMS or e-mail.
+// requestPIN sends a new IQ PIN by SMS or email.
 func (c *call) requestPIN(q *iq) {
 	a := q.record(c.user)
 	if a.activated {

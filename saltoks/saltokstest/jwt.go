@@ -33,7 +33,7 @@ func keyID(k *rsa.PrivateKey) string {
 	return strings.ToUpper(fmt.Sprintf("%x", sum[:16])) + "RS256"
 }
 
-// sign makes a JWT with the newest key. Sim.mu is locked.
+// sign returns a JWT signed with the newest key. Sim.mu is locked.
 func (s *Sim) sign(typ string, claims obj) string {
 	key := s.keys[len(s.keys)-1]
 	head, _ := json.Marshal(obj{"alg": "RS256", "kid": keyID(key), "typ": typ})
@@ -98,7 +98,7 @@ func (s *Sim) RotateKey(forget bool) {
 	s.keys = append(s.keys, key)
 }
 
-// accessToken makes an access token with SALTO's claims.
+// accessToken returns an access token with SALTO's claims.
 func (s *Sim) accessToken(u *user, scope []string, amr string, authTime, now time.Time) string {
 	claims := obj{
 		"iss": s.issuer, "client_id": s.ClientID(), "sub": u.Subject, "scope": scope, "amr": []string{amr},

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// list writes a list in the usual envelope, one page at a time. item is called only
-// for the items that are needed: for all of them when there is a filter or an order.
+// list writes a list in the usual envelope, one page at a time. item is called
+// only for the items that are needed, which are all items if there is a filter
+// or an order.
 func (c *call) list(n int, item func(int) obj) {
 	page, ok := c.page(n, item)
 	if !ok {

@@ -99,8 +99,8 @@ func lookup(o obj, path string) (any, bool) {
 // filterParser parses comparisons (property eq 'text'), contains(property,'text'),
 // startswith, and, or, not and parentheses.
 //
-// In OData v3, which is the default, a time is datetime'2026-12-01T16:00:00', and
-// substringof('text',property) is understood as well. In v4 a time is
+// In OData v3, which is the default, a time is datetime'2026-12-01T16:00:00',
+// and substringof('text',property) is supported too. In v4 a time is
 // 2026-12-01T16:00:00Z.
 type filterParser struct {
 	text string
@@ -173,7 +173,7 @@ func (p *filterParser) function(name string) (filterExpr, error) {
 		return nil, err
 	}
 	text := p.next()
-	if name == "substringof" { // its arguments are the other way around
+	if name == "substringof" { // its arguments are in the reverse order
 		prop, text = text, prop
 	}
 	lit, err := p.literal(text)

@@ -18,8 +18,8 @@ func otpAt(at time.Time, secret, pin string) string {
 	return hex.EncodeToString(sum[:])[:5]
 }
 
-// madeAt returns the second that a code was made for: of all seconds of the window
-// that give the code, the one nearest to now.
+// madeAt returns the second from which a code was computed: of all seconds in
+// the window that result in this code, the one nearest to now.
 func madeAt(otp string, now time.Time, secret, pin string) (at time.Time, ok bool) {
 	if len(otp) != 5 || secret == "" || pin == "" {
 		return time.Time{}, false
@@ -36,9 +36,9 @@ func madeAt(otp string, now time.Time, secret, pin string) (at time.Time, ok boo
 	return time.Time{}, false
 }
 
-// otpMatches reports whether a verifier accepts the code whose clock is off by skew.
-// A code made for true time is not accepted because it is valid by chance at
-// another second.
+// otpMatches reports whether a verifier whose clock is off by skew accepts the
+// code. A code that was computed from the true time is not accepted just
+// because it is also valid, by chance, at another second.
 func otpMatches(otp string, now time.Time, skew time.Duration, secret, pin string) bool {
 	at, ok := madeAt(otp, now, secret, pin)
 	if ok {

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// pipeListener is a network of net.Pipe connections: net/http on both ends, no
-// socket, and only waits that testing/synctest can control.
+// pipeListener is an in-memory network of net.Pipe connections. It uses no
+// socket, so testing/synctest controls every wait.
 type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}

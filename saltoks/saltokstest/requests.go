@@ -22,13 +22,14 @@ type Request struct {
 	Body   []byte
 	// At is the simulator's time of arrival.
 	At time.Time
-	// Status is the status of the answer. It is 0 until there is one, and stays 0
-	// when the answer was lost.
+	// Status is the status of the answer. It is 0 until there is an answer, and
+	// stays 0 if the answer was lost.
 	Status int
 }
 
-// Requests returns the recorded requests, oldest first: the last Config.MaxRequests
-// of them, or fewer when those take more than 32 MiB and 1 KiB each on average.
+// Requests returns the recorded requests, oldest first: the last
+// Config.MaxRequests of them, or fewer if those take more than 32 MiB and more
+// than 1 KiB each on average.
 func (s *Sim) Requests() []Request { return s.rec.list() }
 
 // Commands returns the recorded requests that commanded a lock.
@@ -36,7 +37,7 @@ func (s *Sim) Commands() []Request {
 	return slices.DeleteFunc(s.Requests(), func(r Request) bool { return !strings.HasSuffix(r.Path, "/locking") })
 }
 
-// ForgetRequests empties the record.
+// ForgetRequests deletes the recorded requests.
 func (s *Sim) ForgetRequests() { s.rec.reset() }
 
 // The memory that requests of unknown senders can take is limited to minRecordBytes,

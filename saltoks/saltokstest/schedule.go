@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// settle applies the time since the last call: openings end and schedules end. The
-// end of a schedule locks the door and ends office mode; only eom_auto_start unlocks
-// one. When the clock was set back, the same period is applied again.
+// settle applies the effects of the time since the last call: openings and
+// schedules end. The end of a schedule locks the door and ends office mode;
+// only eom_auto_start unlocks one. When the clock was set back, the same period
+// is applied again.
 func (l *lock) settle(cl *cloud, now time.Time) {
 	if !now.Before(l.openUntil) {
 		l.openUntil = time.Time{} // stays ended when the clock is set back
@@ -82,8 +83,8 @@ func (s *Schedule) on(d time.Time, loc *time.Location) (start, end time.Time, ok
 	return start, end, true
 }
 
-// running reports whether at lies in a window. The last second belongs to it, so that
-// 23:59:59 leaves no gap before midnight.
+// running reports whether at is in a window. The window includes its last
+// second, so that 23:59:59 leaves no gap before midnight.
 func (s *Schedule) running(at time.Time, loc *time.Location) bool {
 	local := at.In(loc)
 	for back := range 2 {

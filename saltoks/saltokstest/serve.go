@@ -47,7 +47,7 @@ func Serve(addr string, cfg Config) (*Server, error) {
 	return srv, nil
 }
 
-// reachable replaces the unspecified address by loopback.
+// reachable replaces the unspecified address with loopback.
 func reachable(a net.Addr) string {
 	host, port, _ := net.SplitHostPort(a.String())
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
@@ -59,8 +59,8 @@ func reachable(a net.Addr) string {
 // URL returns the origin, without a trailing slash.
 func (s *Server) URL() string { return s.url }
 
-// Close ends the requests that wait, and lets the others finish until ctx ends. The
-// error is that of ctx or of the state file.
+// Close ends the requests that wait, and lets the others finish until ctx ends.
+// Its error is that of ctx or of the state file.
 func (s *Server) Close(ctx context.Context) error {
 	s.release()
 	err := s.server.Shutdown(ctx)

@@ -115,9 +115,9 @@ func (s *Sim) Close() {
 // release ends every request that hangs or waits.
 func (s *Sim) release() { s.releasing.Do(func() { close(s.closed) }) }
 
-// HTTPClient returns a client that reaches only the simulator, whatever host a URL
-// names. It follows redirects and reuses connections as http.Client does. The client of
-// a Server is an ordinary one.
+// HTTPClient returns a client whose requests go to the simulator, whatever host
+// a URL names. It follows redirects and reuses connections as http.Client does.
+// For a Server it returns an ordinary client.
 func (s *Sim) HTTPClient() *http.Client {
 	c := *s.client
 	return &c
@@ -143,8 +143,8 @@ func (s *Sim) Clock() *Clock { return s.clock }
 // Now returns the simulator's time. It is the clock for the code under test.
 func (s *Sim) Now() time.Time { return s.clock.Now() }
 
-// World returns the world with all its ids: the one of the start, with what the Add
-// methods have added.
+// World returns the world with all its ids: the initial one, including the
+// objects that the Add methods have added.
 func (s *Sim) World() World {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,8 +164,8 @@ func (s *Sim) ClientSecret() string {
 // RedirectURI returns the redirect URI of the registered OAuth client.
 func (s *Sim) RedirectURI() string { return s.cfg.World.RedirectURI }
 
-// Reset returns everything to the start: world, locks, tokens, keys, mailbox, faults,
-// recorded requests and the clock.
+// Reset restores the initial state: world, locks, tokens, keys, mailbox,
+// faults, recorded requests and the clock.
 func (s *Sim) Reset() {
 	s.clock.reset()
 	s.rec.reset()

@@ -84,7 +84,7 @@ func (s *Sim) saveState() error {
 	return nil
 }
 
-// writeFile replaces a file at once. Only its owner can read it.
+// writeFile replaces a file atomically. Only its owner can read it.
 func writeFile(name string, data []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*") // mode 0600
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"maps"
 )
 
-// restore replaces the state by a snapshot. It changes nothing when it fails.
+// restore replaces the state with a snapshot. If it fails, it changes nothing.
 func (s *Sim) restore(snap *snapshot) error {
 	if snap.Version != snapshotVersion {
 		return fmt.Errorf("version %d, this simulator reads version %d", snap.Version, snapshotVersion)
@@ -61,7 +61,8 @@ func (s *Sim) restore(snap *snapshot) error {
 	return nil
 }
 
-// restoring resolves the ids of a snapshot and collects those that lead nowhere.
+// restoring resolves the ids in a snapshot and collects those that do not
+// exist.
 type restoring struct {
 	users  map[string]*user
 	faults []error
@@ -137,7 +138,7 @@ func (r *restoring) iq(snap iqSnapshot) *iq {
 	return q
 }
 
-// userOrNew is user for a reference that needs only the id.
+// userOrNew is user for a reference that requires only the id.
 func (r *restoring) userOrNew(id string) *user {
 	if u := r.user(id); u != nil {
 		return u

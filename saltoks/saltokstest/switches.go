@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Delta is the meaning of a PIN change with a delta other than "0000". What is known
-// about it contradicts itself.
+// Delta is the meaning of a PIN change with a delta other than "0000". The
+// known facts about it are contradictory.
 type Delta string
 
 // The meanings of a delta.
@@ -22,9 +22,9 @@ const (
 	DeltaNumber Delta = "number"
 )
 
-// Switches decide what the public facts leave open, and set a few sizes. The rows are
-// those of the table in WIRE.md 6. The zero value is the reading that WIRE.md
-// recommends.
+// Switches select the behavior where the public facts are incomplete, and set a
+// few sizes. "Row" refers to the table in WIRE.md 6. The zero value is the
+// behavior that WIRE.md recommends.
 type Switches struct {
 	// RefreshLifetime is how long a consent is valid; 0 is 90 days. Row 2.
 	RefreshLifetime time.Duration `json:"refresh_lifetime,omitempty"`
@@ -110,7 +110,7 @@ func (sw *Switches) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return err
 	}
-	type plain Switches // without this method
+	type plain Switches // without the method UnmarshalJSON
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	return dec.Decode((*plain)(sw))

@@ -26,7 +26,7 @@ type refreshToken struct {
 	rotatedAt time.Time // zero while the token is the current one
 }
 
-// token is the token endpoint. Sim.mu is locked.
+// token serves the token endpoint. Sim.mu is locked.
 func (s *Sim) token(w *answer, r *http.Request, form url.Values, now time.Time) {
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		oauthError(w, http.StatusBadRequest, "invalid_request", "")
@@ -171,8 +171,8 @@ func (s *Sim) otherSubject(email string) string {
 	return id("subject", "of an unknown user")
 }
 
-// grantPassword is the grant of backend clients. Any scope but that of the API is
-// refused, and a public client is refused altogether.
+// grantPassword is the grant of backend clients. It refuses any scope except
+// that of the API, and it refuses public clients.
 func (s *Sim) grantPassword(w *answer, form url.Values, now time.Time) {
 	if s.cfg.World.PublicClient {
 		oauthError(w, http.StatusBadRequest, "unauthorized_client", "")

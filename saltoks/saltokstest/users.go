@@ -86,8 +86,8 @@ func (c *call) join(u *user, r *role, body obj) *member {
 	return m
 }
 
-// emailIn reads the e-mail of a new user. SALTO documents the field user_email, and
-// integrations send email.
+// emailIn reads the email of a new user. SALTO documents the field user_email,
+// but integrations send email.
 func emailIn(body obj) (email string, given bool) {
 	for _, name := range []string{"user_email", "email"} {
 		if email, given = body[name].(string); given {
@@ -209,7 +209,8 @@ func (c *call) apply(m *member, body obj) bool {
 	return ok
 }
 
-// changeUser answers without roles, as SALTO does for a while after a change.
+// changeUser writes an answer without roles, as SALTO does for a while after a
+// change.
 func (c *call) changeUser(m *member) {
 	body, ok := c.decode()
 	if !ok {
@@ -263,7 +264,7 @@ func (c *call) subscribe(m *member) {
 	c.ok(c.memberObj(m))
 }
 
-// newPIN makes a new keypad PIN and answers with a bare JSON string.
+// newPIN creates a new keypad PIN and writes it as a bare JSON string.
 func (c *call) newPIN(m *member) {
 	body, ok := c.decode()
 	if !ok || !c.settledMember(m) {
@@ -332,7 +333,7 @@ func (c *call) userActivatedIQs(m *member) {
 	c.list(len(items), func(i int) obj { return items[i] })
 }
 
-// pinHolder returns the member whose keypad PIN is valid at a time.
+// pinHolder returns the member who has the keypad PIN, if it is valid at now.
 func (st *site) pinHolder(pin string, now time.Time) *member {
 	return find(st.members, func(m *member) bool {
 		return m.pin != "" && m.pin == pin && (m.pinExpires == nil || now.Before(*m.pinExpires)) && (m.expires.IsZero() || now.Before(m.expires))

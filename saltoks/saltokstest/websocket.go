@@ -60,7 +60,7 @@ func (s *Sim) webSocket(w http.ResponseWriter, r *http.Request, h *hubConn) {
 	reading.Wait()
 }
 
-// push writes what is queued, and a ping after a quiet period.
+// push writes the queued messages, and a ping after a quiet period.
 func (s *Sim) push(ws *socket, h *hubConn, gone <-chan struct{}) {
 	for {
 		text, closed := s.take(h)

@@ -1,17 +1,17 @@
 package saltokstest
 
-// World is what the simulated cloud holds at the start and after a reset. Empty
-// fields get a default; ids are made from the names, so they are the same in every
-// run. In JSON it is the file that examples/simulator reads with -world. WIRE.md
-// describes the objects.
+// World is the content of the simulated cloud at the start and after a reset.
+// Empty fields get a default; ids are derived from the names, so they are the
+// same in every run. As JSON, it is the file that examples/simulator reads with
+// -world. WIRE.md describes the objects.
 type World struct {
 	// ClientID, ClientSecret and RedirectURI are the registered OAuth client. It may
 	// use the grants authorization_code, password and refresh_token.
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
 	RedirectURI  string `json:"redirect_uri"`
-	// PublicClient makes the client a public one: it has no secret and may not use
-	// the password grant.
+	// PublicClient makes the OAuth client public: it has no secret and may not
+	// use the password grant.
 	PublicClient bool `json:"public_client,omitempty"`
 	// PostLogoutRedirectURI is where the browser may be sent after a logout; empty is
 	// the root of RedirectURI's host.
@@ -32,7 +32,7 @@ type User struct {
 	FirstName string `json:"first_name"`
 	LastName  string `json:"last_name"`
 	Language  string `json:"language"`
-	// Tag is the number printed on the user's fob; "" is no fob.
+	// Tag is the number printed on the user's fob; "" means no fob.
 	Tag string `json:"tag,omitempty"`
 }
 
@@ -63,7 +63,7 @@ type Site struct {
 type Member struct {
 	// ID is the site-user id, which is not the user's id.
 	ID string `json:"id"`
-	// User is the e-mail of a user of the world.
+	// User is the email of a user of the world.
 	User string `json:"user"`
 	// Role is a role code: "site_admin" (the default), "site_owner",
 	// "site_super_user", "site_user" and so on.

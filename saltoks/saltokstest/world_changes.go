@@ -11,7 +11,7 @@ func (s *Sim) AddUser(u User) User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if u.Email == "" || s.cloud.userByEmail(u.Email) != nil {
-		panic(fmt.Sprintf("saltokstest: a user needs an e-mail that no other user has, not %q", u.Email))
+		panic(fmt.Sprintf("saltokstest: a user requires an email that no other user has, not %q", u.Email))
 	}
 	u.fill()
 	s.cloud.users = append(s.cloud.users, &user{u})

@@ -241,7 +241,8 @@ func hasUser(users []User, email string) bool {
 	return false
 }
 
-// id makes a lower-case UUID from words; the same words always give the same id.
+// id derives a lower-case UUID from words; the same words always result in the
+// same id.
 func id(words ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
 	h := hex.EncodeToString(sum[:16])
@@ -257,8 +258,8 @@ func digitsOf(s string, n int) string {
 	return string(out)
 }
 
-// hexOf returns the digits of a UUID. Another id, which fill reports, gives as many
-// digits.
+// hexOf returns the hexadecimal digits of a UUID. For any other id, which fill
+// reports as a fault, it returns the same number of digits.
 func hexOf(s string) string {
 	if !isUUID(s) {
 		s = id(s)
