@@ -39,7 +39,6 @@ func (q *question) turnTo(door int32) {
 
 // basis is what can open the door: a membership, a grant or a reservation.
 type basis struct {
-	kind  kinds
 	id    string
 	span            // when it is in force: of a reservation, its window
 	hours *schedule // nil if it is always open then

@@ -62,7 +62,8 @@ func TestPartsSurviveJSON(t *testing.T) {
 	}
 	want := `{"Hours":"always","Range":{"days":["mon"],"from":"08:00","to":"18:30"},` +
 		`"Exception":{"from":"2026-12-28","to":"2026-12-28","hours":[{"from":"10:00","to":"14:00"}]},` +
-		`"Settings":{"before":"15m0s","after":"15m0s","open_time":"7s","reservations_require_standing":true},"Resource":{"id":"r","after":"1m0s"}}`
+		`"Settings":{"before":"15m0s","after":"15m0s","open_time":"7s","reservations_require_standing":true},` +
+		`"Resource":{"id":"r","after":"1m0s"}}`
 	if string(text) != want {
 		t.Errorf("got  %s\nwant %s", text, want)
 	}
@@ -73,14 +74,17 @@ func TestPartsSurviveJSON(t *testing.T) {
 	if diff := cmp.Diff(first, again); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if err := json.Unmarshal([]byte(`{"Range":{"days":["mon"],"From":"09:00","to":"x"}}`), &again); err == nil || again.Range.From != At(8, 0) {
+	const faulty = `{"Range":{"days":["mon"],"From":"09:00","to":"x"}}`
+	if err := json.Unmarshal([]byte(faulty), &again); err == nil || again.Range.From != At(8, 0) {
 		t.Errorf("%v, %v", err, again.Range)
 	}
 }
 
 // An id that looks like a known one is named as such.
 func TestSimilarIDs(t *testing.T) {
-	for id, similar := range map[string]bool{"Resident": true, " resident": true, "resident\u00a0": true, "gold": false, "residents": false} {
+	for id, similar := range map[string]bool{
+		"Resident": true, "\u0020resident": true, "resident\u00a0": true, "gold": false, "residents": false,
+	} {
 		f := loft()
 		f.Members[0].Memberships[0].Type = id
 		_, err := Compile(f)
@@ -90,8 +94,9 @@ func TestSimilarIDs(t *testing.T) {
 	}
 	f := loft()
 	f.Members[0].ID, f.Grants[1].Member, f.Reservations[1].Member = "jos\u00e9", "Jose\u0301", "jos\u00e9"
-	if _, err := Compile(f); err == nil || !strings.Contains(err.Error(), `grants[1].member: no member "Jose\u0301": it differs from "jos\u00e9" only`) &&
-		!strings.Contains(err.Error(), `it differs from "jos\u00e9" only`) {
+	if _, err := Compile(f); err == nil ||
+		!strings.Contains(err.Error(), `grants[1].member: no member "Jose\u0301": it differs from "jos\u00e9" only`) &&
+			!strings.Contains(err.Error(), `it differs from "jos\u00e9" only`) {
 		t.Errorf("%v", err)
 	}
 	if n := len(strings.Fields(accents)); n%2 != 0 || n < 80 {
@@ -145,7 +150,7 @@ func TestParseFaults(t *testing.T) {
 		"null":                  {`null`, []string{"document"}},
 		"cut off":               {`{` + site + `,"doors":[{"id":"d"`, []string{"document"}},
 		"cut off at a fault":    {`{"site":5,"doors":[`, []string{"document", "site"}},
-		"cut off while skipped": {`{"colour":[[`, []string{"document", "colour"}},
+		"cut off while skipped": {`{"color":[[`, []string{"document", "color"}},
 		"no JSON":               {`{` + site + `,}`, []string{"document"}},
 		"more":                  {`{` + site + `} {}`, []string{"document"}},
 		"more nonsense":         {`{` + site + `} x`, []string{"document"}},
@@ -156,7 +161,8 @@ func TestParseFaults(t *testing.T) {
 		"no site":               {`{}`, []string{"site.id", "site.time_zone"}},
 		"broken site":           {`{"site":"loft"}`, []string{"site"}},
 		"broken list":           {`{` + site + `,"doors":{"a":[1,{}]},"resources":[{"id":"r","doors":["d"]}]}`, []string{"doors"}},
-		"broken elements":       {`{` + site + `,"doors":[7,null,"x"],"members":[[],true]}`, []string{"doors[0]", "doors[1]", "doors[2]", "members[0]", "members[1]"}},
+		"broken elements": {`{` + site + `,"doors":[7,null,"x"],"members":[[],true]}`,
+			[]string{"doors[0]", "doors[1]", "doors[2]", "members[0]", "members[1]"}},
 		"wrong kinds": {`{` + site + `,"revision":1,"settings":{"before":15,"buffers":"","reservations_require_standing":null,"after":"soon"}}`,
 			[]string{"revision", "settings.before", "settings.after", "settings.buffers", "settings.reservations_require_standing"}},
 		"instants": {`{` + site + `,"members":[{"id":"a"}],"resources":[{"id":"r"}],"reservations":[
@@ -164,11 +170,15 @@ func TestParseFaults(t *testing.T) {
 			{"id":"2","member":"a","resource":"r","start":"2026-01-01T00:00:00Z","end":"2026-01-01T00:00:00Z","ended_at":null}]}`,
 			[]string{"reservations[0].start", "reservations[0].end", "reservations[0].ended_at", "reservations[1].end"}},
 		"hours": {`{` + site + `,"doors":[{"id":"d","access_type":"access_only"}],"membership_types":[{"id":"t","doors":[
-			{"door":"d","hours":"closed"},{"door":"d","hours":5},{"hours":[]},{"door":"e","hours":[{"days":[1,"mon","mon"],"from":5,"to":"24:01"},{"from":"24:00"},{"days":[],"from":"24:00","to":"24:00"}]}]}],
-			"exceptions":[{"from":"2026-02-30","to":7,"hours":5},{"hours":"always"},{"from":"2026-1-01","to":"2026-01-01","hours":[{"days":[],"from":"08:00","to":"08:00"}]}]}`,
-			[]string{"membership_types[0].doors[0].hours", "membership_types[0].doors[1].door", "membership_types[0].doors[1].hours", "membership_types[0].doors[2].door",
+			{"door":"d","hours":"closed"},{"door":"d","hours":5},{"hours":[]},
+			{"door":"e","hours":[{"days":[1,"mon","mon"],"from":5,"to":"24:01"},{"from":"24:00"},{"days":[],"from":"24:00","to":"24:00"}]}]}],
+			"exceptions":[{"from":"2026-02-30","to":7,"hours":5},{"hours":"always"},
+			{"from":"2026-1-01","to":"2026-01-01","hours":[{"days":[],"from":"08:00","to":"08:00"}]}]}`,
+			[]string{"membership_types[0].doors[0].hours", "membership_types[0].doors[1].door",
+				"membership_types[0].doors[1].hours", "membership_types[0].doors[2].door",
 				"membership_types[0].doors[2].hours", "membership_types[0].doors[3].door", "membership_types[0].doors[3].hours[0].days[0]",
-				"membership_types[0].doors[3].hours[0].days[2]", "membership_types[0].doors[3].hours[0].from", "membership_types[0].doors[3].hours[0].to",
+				"membership_types[0].doors[3].hours[0].days[2]", "membership_types[0].doors[3].hours[0].from",
+				"membership_types[0].doors[3].hours[0].to",
 				"membership_types[0].doors[3].hours[1].days", "membership_types[0].doors[3].hours[1].from", "membership_types[0].doors[3].hours[1].to",
 				"membership_types[0].doors[3].hours[2].days", "membership_types[0].doors[3].hours[2].from", "membership_types[0].doors[3].hours[2].to",
 				"exceptions[0].from", "exceptions[0].to", "exceptions[0].hours", "exceptions[1].from", "exceptions[1].to", "exceptions[1].hours",
@@ -199,7 +209,8 @@ func TestCompileFaults(t *testing.T) {
 	f.Exceptions[1].Hours[0].Days = []Day{Mon}
 	f.Exceptions = append(f.Exceptions, Exception{From: Date{2026, 13, 1}, To: Date{2026, 1, 0}})
 	_, err := Compile(f)
-	bad, ok := err.(*FactsError)
+	bad := &FactsError{}
+	ok := errors.As(err, &bad)
 	if !ok {
 		t.Fatalf("%T: %v", err, err)
 	}
@@ -212,7 +223,8 @@ func TestCompileFaults(t *testing.T) {
 	}
 	want := []string{
 		"site.time_zone", "doors[0].access_type",
-		"membership_types[0].doors[0].hours", "membership_types[0].doors[0].hours[0].days[0]", "membership_types[0].doors[0].hours[0].days[2]", "membership_types[0].doors[0].hours[0].to",
+		"membership_types[0].doors[0].hours", "membership_types[0].doors[0].hours[0].days[0]",
+		"membership_types[0].doors[0].hours[0].days[2]", "membership_types[0].doors[0].hours[0].to",
 		"members[0].memberships[0].from", "members[1].id", "members[2].memberships[0].id", "members[2].memberships[2].id", "grants[0].from",
 		"reservations[0].member", "reservations[0].start", "reservations[0].end", "reservations[1].ended_at",
 		"exceptions[0].hours", "exceptions[1].hours[0].days", "exceptions[2].from", "exceptions[2].to", "exceptions[2].hours",
@@ -264,9 +276,12 @@ func TestParseInstant(t *testing.T) {
 		}
 	}
 	for _, s := range []string{
-		"", "2026-05-04", "2026-05-04T14:00:00", "2026-05-04 14:00:00Z", "2026-05-04T14:00:00z", "2026-05-04T14:00:60Z", "2026-05-04T24:00:00Z",
-		"2026-02-29T00:00:00Z", "2026-05-04T14:00:00,5Z", "2026-05-04T14:00:00.Z", "2026-05-04T14:00:00.1234567Z", "2026-05-04T14:00:00.0000000001Z",
-		"2026-05-04T14:00:00+24:00", "2026-05-04T14:00:00+02", "2026-05-04T14:00:00+0200", "2026-05-04T14:00:00+02:60", "2026-05-04T1:00:00+02:00",
+		"", "2026-05-04", "2026-05-04T14:00:00", "2026-05-04 14:00:00Z", "2026-05-04T14:00:00z", "2026-05-04T14:00:60Z",
+		"2026-05-04T24:00:00Z",
+		"2026-02-29T00:00:00Z", "2026-05-04T14:00:00,5Z", "2026-05-04T14:00:00.Z", "2026-05-04T14:00:00.1234567Z",
+		"2026-05-04T14:00:00.0000000001Z",
+		"2026-05-04T14:00:00+24:00", "2026-05-04T14:00:00+02", "2026-05-04T14:00:00+0200",
+		"2026-05-04T14:00:00+02:60", "2026-05-04T1:00:00+02:00",
 		"1969-12-31T23:59:59Z", "1970-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "02026-05-04T14:00:00Z", "2026-05-04T14:0a:00Z",
 	} {
 		if got, err := ParseInstant(s); err == nil || !got.IsZero() {
@@ -304,7 +319,10 @@ func TestClocksAndDates(t *testing.T) {
 // TestFarInstants: any time.Time may be asked about.
 func TestFarInstants(t *testing.T) {
 	p := compile(t, loft())
-	for _, at := range []time.Time{{}, time.Unix(math.MinInt64/2, 0), time.Unix(math.MaxInt64/2, 0), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(-5000, 1, 1, 0, 0, 0, 0, time.UTC)} {
+	for _, at := range []time.Time{
+		{}, time.Unix(math.MinInt64/2, 0), time.Unix(math.MaxInt64/2, 0),
+		time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(-5000, 1, 1, 0, 0, 0, 0, time.UTC),
+	} {
 		d := p.Decide(Request{"ada", "front", Unlock, at, false})
 		if want := at.After(monday); d.Allowed != want {
 			t.Errorf("%v: allowed is %v", at, d.Allowed)
@@ -318,7 +336,7 @@ func TestFarInstants(t *testing.T) {
 // Faults come in the order of the document, whatever order they are found in.
 func TestFaultsAreSorted(t *testing.T) {
 	want := []string{
-		"document", "site", "site.id", "doors", "doors[2].id", "doors[10].id", "doors[10].access_type", "doors[10].colour", "doors[10].id.x",
+		"document", "site", "site.id", "doors", "doors[2].id", "doors[10].id", "doors[10].access_type", "doors[10].color", "doors[10].id.x",
 		"membership_types[0].doors[0].hours[1].to", "members[1].standing.until", "exceptions[0]", "closures[0].note", "a",
 	}
 	want[6], want[7], want[8] = want[8], want[6], want[7] // below the id
@@ -338,7 +356,8 @@ func TestFaultsAreSorted(t *testing.T) {
 // A state that could not be read says nothing about the until beside it.
 func TestUnreadableStandingIsOneFault(t *testing.T) {
 	for _, state := range []string{`null`, `5`, `""`} {
-		_, err := ParseFacts([]byte(`{"site":{"id":"s","time_zone":"UTC"},"members":[{"id":"m","standing":{"state":` + state + `,"until":"2026-05-08T00:00:00Z"}}]}`))
+		_, err := ParseFacts([]byte(`{"site":{"id":"s","time_zone":"UTC"},"members":[{"id":"m","standing":{"state":` +
+			state + `,"until":"2026-05-08T00:00:00Z"}}]}`))
 		if bad, ok := errors.AsType[*FactsError](err); !ok || len(bad.Faults) != 1 || bad.Faults[0].Path != "members[0].standing.state" {
 			t.Errorf("state %s: %v", state, err)
 		}

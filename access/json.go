@@ -81,20 +81,35 @@ func (f *Facts) UnmarshalJSON(data []byte) error {
 // the document.
 func (f Facts) MarshalJSON() ([]byte, error) { return strictjson.Encode(f, forms()), nil }
 
-// The parts of Facts whose form is not that of their fields are read as strictly, and
-// written alike.
+// UnmarshalJSON reads hours as strictly as ParseFacts.
+func (h *Hours) UnmarshalJSON(data []byte) error { return unmarshal(data, h) }
 
-func (h *Hours) UnmarshalJSON(data []byte) error     { return unmarshal(data, h) }
-func (r *Range) UnmarshalJSON(data []byte) error     { return unmarshal(data, r) }
+// UnmarshalJSON reads a range as strictly as ParseFacts.
+func (r *Range) UnmarshalJSON(data []byte) error { return unmarshal(data, r) }
+
+// UnmarshalJSON reads an exception as strictly as ParseFacts.
 func (e *Exception) UnmarshalJSON(data []byte) error { return unmarshal(data, e) }
-func (s *Settings) UnmarshalJSON(data []byte) error  { return unmarshal(data, s) }
-func (r *Resource) UnmarshalJSON(data []byte) error  { return unmarshal(data, r) }
 
-func (h Hours) MarshalJSON() ([]byte, error)     { return strictjson.Encode(h, forms()), nil }
-func (r Range) MarshalJSON() ([]byte, error)     { return strictjson.Encode(r, forms()), nil }
+// UnmarshalJSON reads settings as strictly as ParseFacts.
+func (s *Settings) UnmarshalJSON(data []byte) error { return unmarshal(data, s) }
+
+// UnmarshalJSON reads a resource as strictly as ParseFacts.
+func (r *Resource) UnmarshalJSON(data []byte) error { return unmarshal(data, r) }
+
+// MarshalJSON writes hours in the form of the facts.
+func (h Hours) MarshalJSON() ([]byte, error) { return strictjson.Encode(h, forms()), nil }
+
+// MarshalJSON writes a range in the form of the facts.
+func (r Range) MarshalJSON() ([]byte, error) { return strictjson.Encode(r, forms()), nil }
+
+// MarshalJSON writes an exception in the form of the facts.
 func (e Exception) MarshalJSON() ([]byte, error) { return strictjson.Encode(e, forms()), nil }
-func (s Settings) MarshalJSON() ([]byte, error)  { return strictjson.Encode(s, forms()), nil }
-func (r Resource) MarshalJSON() ([]byte, error)  { return strictjson.Encode(r, forms()), nil }
+
+// MarshalJSON writes settings in the form of the facts.
+func (s Settings) MarshalJSON() ([]byte, error) { return strictjson.Encode(s, forms()), nil }
+
+// MarshalJSON writes a resource in the form of the facts.
+func (r Resource) MarshalJSON() ([]byte, error) { return strictjson.Encode(r, forms()), nil }
 
 // unmarshal reads a part of a document. It does not change the part if it has a
 // fault.

@@ -10,6 +10,7 @@ package strictjson
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -81,7 +82,7 @@ func (d *Decoder) next() (token json.Token) {
 	}
 	if token, d.err = d.tokens.Token(); d.err != nil {
 		what := strings.TrimPrefix(d.err.Error(), "json: ")
-		if d.err == io.EOF || d.err == io.ErrUnexpectedEOF {
+		if errors.Is(d.err, io.EOF) || errors.Is(d.err, io.ErrUnexpectedEOF) {
 			what = "it ends in the middle"
 		}
 		d.faults.Add(WholeDocument, fmt.Sprintf("not JSON, at byte %d: %s", d.tokens.InputOffset(), what))
@@ -181,7 +182,8 @@ func (d *Decoder) Object(v reflect.Value, token json.Token, special map[string]f
 		i, token := slices.Index(keys, key), d.next()
 		switch {
 		case i < 0 || key == "":
-			d.Fault("unknown key; known here are " + strings.Join(slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return k == "" }), ", "))
+			known := slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return k == "" })
+			d.Fault("unknown key; known here are " + strings.Join(known, ", "))
 			d.Skip(token)
 		case seen&(1<<i) != 0:
 			d.Fault("this key is here twice")

@@ -97,9 +97,11 @@ type Path struct {
 // Key returns the path of a key of the document.
 func Key(key string) Path { return Path{key: key} }
 
-// Field and Item return the path of a value in the value at p.
+// Field returns the path of the value of a key in the object at p.
 func (p *Path) Field(key string) Path { return Path{In: p, key: key} }
-func (p *Path) Item(i int) Path       { return Path{In: p, index: i} }
+
+// Item returns the path of an item in the list at p, counted from 0.
+func (p *Path) Item(i int) Path { return Path{In: p, index: i} }
 
 // String returns the path as text, such as "members[3].standing.until".
 func (p *Path) String() string { return string(p.appendTo(nil)) }

@@ -93,7 +93,8 @@ func TestFollow(t *testing.T) {
 	if diff := cmp.Diff([]string{"name", "kind", "items", "items2"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if !faults.Has("name") || faults.Has("open") || faults.Readable("items") || !faults.Readable("kind") || price.String() != "items[0].price" {
+	if !faults.Has("name") || faults.Has("open") || faults.Readable("items") ||
+		!faults.Readable("kind") || price.String() != "items[0].price" {
 		t.Errorf("%v", faults)
 	}
 }
