@@ -364,3 +364,39 @@ func TestReadersAndSwaps(t *testing.T) {
 	close(done)
 	group.Wait()
 }
+
+// A booking that With adds, moves or removes cuts the buffers of its neighbors and of
+// their guests.
+func TestWithClipsNeighbors(t *testing.T) {
+	f := space()
+	f.Settings.Buffers, f.Settings.Guests = access.BuffersClip, access.GuestsAdmitted
+	f.Members = append(f.Members, access.Member{ID: "cyd"})
+	f.Reservations[0].Guests = []string{"cyd"} // bob's, from 11:00 to 12:00 UTC
+	start := f.Reservations[0].End.Add(5 * time.Minute)
+	next := reservation.Reservation{ID: "next", Resource: "room", Member: "ada", Start: start, End: start.Add(time.Hour)}
+	whole := compile(t, f)
+	cut, err := whole.With(access.SetReservation(next))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.Start = start.Add(5 * time.Minute)
+	moved, err := cut.With(access.SetReservation(next))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := moved.With(access.RemoveReservation("next"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		policy *access.Policy
+		until  time.Time
+	}{"before": {whole, start.Add(10 * time.Minute)}, "added": {cut, start}, "moved": {moved, start.Add(5 * time.Minute)}, "removed": {again, start.Add(10 * time.Minute)}} {
+		for _, member := range []string{"bob", "cyd"} {
+			d := c.policy.Decide(access.Request{Member: member, Door: "front", Action: access.Unlock, At: f.Reservations[0].Start})
+			if !d.Allowed || !d.ValidUntil.Equal(c.until) {
+				t.Errorf("%s, %s: until %s, want %s", name, member, d.ValidUntil, c.until)
+			}
+		}
+	}
+}
