@@ -132,7 +132,7 @@ func (p *Policy) addMembers(f *Facts) {
 		p.resources[b.resource].bookings = append(p.resources[b.resource].bookings, b)
 	}
 	for _, r := range p.resources {
-		r.bookings = slices.Clone(r.bookings) // what append had in reserve is freed
+		r.bookings = shrunk(r.bookings)
 		slices.SortFunc(r.bookings, byStart)
 		r.setWindows(p.settings.clip)
 	}
@@ -152,11 +152,19 @@ func (p *Policy) addMembers(f *Facts) {
 	}
 	for i := range members {
 		m := &members[i]
-		m.bookings = slices.Clone(m.bookings)
+		m.bookings = shrunk(m.bookings)
 		slices.SortFunc(m.grants, byDoor)
 		p.setWindows(m)
 	}
 	p.members = newTable(members)
+}
+
+// shrunk frees what append had in reserve.
+func shrunk[T any](list []T) []T {
+	if len(list) == cap(list) {
+		return list
+	}
+	return slices.Clone(list)
 }
 
 // newMember makes a member ready, without grants and reservations.
@@ -242,7 +250,7 @@ func (p *Policy) setWindows(m *member) {
 			joined = append(joined, w)
 		}
 	}
-	m.windows = slices.Clone(joined)
+	m.windows = shrunk(joined)
 }
 
 // setWindows sets the windows of bookings that are not shared yet.

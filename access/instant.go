@@ -87,9 +87,5 @@ func checkInstant(t time.Time) error {
 
 // floorDiv divides rounding down, also below zero.
 func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
+	return (a - (a%b+b)%b) / b
 }

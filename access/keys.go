@@ -26,13 +26,9 @@ func (p *Policy) Keys(member string, at time.Time) []DigitalKey {
 	q := p.question(m, micros(at))
 	for i := range p.doors {
 		// As decide for an unlock, but the reason of a denial is not asked for.
-		door := &p.doors[i]
-		if door.disabled {
-			continue
-		}
 		q.turnTo(int32(i))
-		now := q.at(q.t, q.member.standing)
-		if now.opens != 0 {
+		if now := q.at(q.t, q.member.standing); now.opens != 0 && !q.door.disabled {
+			door := q.door
 			keys = append(keys, DigitalKey{
 				Door: door.id, Name: door.name, AccessType: door.access, Reason: now.reason(),
 				ValidUntil: q.within(q.closes(now)), OfficeMode: door.access == AccessAndOfficeMode,

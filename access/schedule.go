@@ -63,10 +63,7 @@ func newSchedule(hours []daily, c *calendar, within span) *schedule {
 			w = newWeek(s.startsIn(on))
 		}
 		s.add(era{at, offset, w})
-		if next < forever {
-			end = min(end, next*day-offset)
-		}
-		at = end
+		at = min(end, next*day-offset)
 	}
 	return s
 }
@@ -175,8 +172,8 @@ const weekLength = 7 * day
 // instant of the week sees its next change. Hours that never close are open forever.
 func newWeek(starts []span) spans {
 	all := make([]span, 0, 3*len(starts))
-	for _, s := range starts {
-		for _, shift := range [3]int64{-weekLength, 0, weekLength} {
+	for _, shift := range [3]int64{-weekLength, 0, weekLength} {
+		for _, s := range starts {
 			all = append(all, span{s.from + shift, s.until + shift})
 		}
 	}

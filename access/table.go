@@ -16,7 +16,7 @@ const chunkSize = 256
 
 // newTable returns a table of a list, which becomes its own.
 func newTable[T any](list []T) table[T] {
-	return table[T]{slices.Collect(slices.Chunk(list, chunkSize)), len(list)}
+	return table[T]{slices.AppendSeq(make([][]T, 0, len(list)/chunkSize+1), slices.Chunk(list, chunkSize)), len(list)}
 }
 
 // at returns an item, which must not be changed.
@@ -53,7 +53,7 @@ func newIDIndex(n int, at func(i int) (id string, owner int32)) idIndex {
 		*shard = append(*shard, idOwner{hash, owner})
 	}
 	for i := range x.shards {
-		x.shards[i] = slices.Clone(x.shards[i]) // what append had in reserve is freed
+		x.shards[i] = shrunk(x.shards[i])
 	}
 	return x
 }
