@@ -191,8 +191,7 @@ func TestBadRowsGiveNoAccess(t *testing.T) {
 	}
 }
 
-// givesNoMore checks that whoever is allowed by a decision is allowed by the whole
-// facts.
+// givesNoMore checks that what a decision allows, the whole facts allow.
 func givesNoMore(t *testing.T, what string, whole *access.Policy, q access.Request, got access.Decision) {
 	t.Helper()
 	want := whole.Decide(q)
@@ -310,7 +309,7 @@ func TestBadRowTakesBuffers(t *testing.T) {
 	}
 }
 
-// Rows about nobody known are no reason to panic.
+// Rows of an unknown member do not make Evaluate panic.
 func TestBadRowsWithoutAMember(t *testing.T) {
 	facts := space()
 	facts.Settings.Guests = access.GuestsAdmitted

@@ -194,7 +194,7 @@ func BenchmarkKeys(b *testing.B) {
 }
 
 // worst adds a member with n bookings of one door that touch each other, and
-// returns requests about him all over them.
+// returns requests about the member at all of them.
 func worst(f *Facts, n int) []Request {
 	f.Members = append(f.Members, Member{ID: "worst"})
 	start := epoch.AddDate(0, 0, -100)
@@ -212,7 +212,7 @@ func worst(f *Facts, n int) []Request {
 	return requests
 }
 
-// BenchmarkWorstMember compares him with the mixed requests, in turns.
+// BenchmarkWorstMember compares that member with the mixed requests, in turns.
 func BenchmarkWorstMember(b *testing.B) {
 	f := workloadA.facts()
 	requests := worst(&f, 10_000)

@@ -9,7 +9,7 @@ import (
 
 func TestKeys(t *testing.T) {
 	p := compile(t, loft())
-	// Three o'clock: his booking is near, his membership is on, his grant is off.
+	// 14:50: the booking's window is open, the membership is in force, the grant is closed.
 	at := monday.Add(170 * time.Minute)
 	want := []DigitalKey{
 		{"front", "Front Door", AccessOnly, ReasonMembership, time.Time{}, false},
@@ -29,7 +29,7 @@ func TestKeys(t *testing.T) {
 
 func TestUpcoming(t *testing.T) {
 	p := compile(t, loft())
-	at := monday.Add(10 * time.Hour) // 22:00: his grant is on
+	at := monday.Add(10 * time.Hour) // 22:00: the grant opens
 	want := []ComingKey{{"office", "Office 4", AccessAndOfficeMode, ReasonOutsideHours, monday.Add(20 * time.Hour)}}
 	if diff := cmp.Diff(want, p.Upcoming("ada", at, 12*time.Hour)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -62,6 +62,6 @@ func TestHolders(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if got := p.Holders("attic", monday); got == nil || len(got) > 0 {
-		t.Errorf("somebody holds a door that is none: %v", got)
+		t.Errorf("an unknown door has holders: %v", got)
 	}
 }

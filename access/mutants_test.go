@@ -66,7 +66,7 @@ var mutants = []struct{ bug, old, new string }{
 	{"an interval may be empty", "!end.IsZero() && !end.After(start)", "!end.IsZero() && end.Before(start)"},
 	{"a buffer may have a fraction", "*d%time.Second != 0", "*d%time.Millisecond != 0"},
 	{"an empty list of doors is every door", "if list != nil && len(list) == 0 {", "if false {"},
-	{"a guest twice is taken", "ok = c.fault(at.item(i), fmt.Sprintf(\"%q is in this list", "ok = true || c.fault(at.item(i), fmt.Sprintf(\"%q is in this list"},
+	{"a guest twice is taken", "ok = c.fault(at.Item(i), fmt.Sprintf(\"%q is in this list", "ok = true || c.fault(at.Item(i), fmt.Sprintf(\"%q is in this list"},
 	{"the zone Factory is taken", "case name == \"Factory\" || strings", "case strings"},
 	{"null is absent everywhere", "case token != nil || v.Type().Field(i).Tag.Get(\"null\") != \"absent\":", "case token != nil:"},
 	{"a repeated key is taken", "case seen&(1<<i) != 0:", "case false:"},

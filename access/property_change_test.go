@@ -145,7 +145,7 @@ func nilIfEmpty[T any](list []T) []T {
 	return list
 }
 
-// P11: a policy changed step by step answers like one made anew from the
+// P11: a policy changed step by step answers like one compiled from the
 // changed facts, and the old ones answer as before.
 func TestWithIsLikeCompile(t *testing.T) {
 	trials(t, 150, func(t *testing.T, c trial, q access.Request) {
@@ -158,11 +158,11 @@ func TestWithIsLikeCompile(t *testing.T) {
 				t.Fatalf("%T %+v: %v", change, change, err)
 			}
 			policy = next
-			anew := compile(t, f)
+			compiled := compile(t, f)
 			for _, d := range f.Doors {
 				for _, m := range f.Members[:min(len(f.Members), 10)] {
 					q := access.Request{Member: m.ID, Door: d.ID, Action: q.Action, At: q.At, Holding: q.Holding}
-					same(t, "after a change", anew.Decide(q), policy.Decide(q))
+					same(t, "after a change", compiled.Decide(q), policy.Decide(q))
 				}
 			}
 			if t.Failed() {

@@ -73,7 +73,7 @@ func TestDiffIsPointwise(t *testing.T) {
 	})
 }
 
-// What a member is told names nobody and nothing; what an administrator is told
+// A message names no person and no payment; the explanation for an administrator
 // agrees with the decision, basis by basis.
 func TestMessagesAndExplanations(t *testing.T) {
 	trials(t, 200, func(t *testing.T, c trial, q access.Request) {
@@ -91,7 +91,7 @@ func TestMessagesAndExplanations(t *testing.T) {
 		e := got.Explain()
 		if got.Reason == access.ReasonUnknownDoor || got.Reason == access.ReasonUnknownMember {
 			if len(e.Bases)+len(e.Others) > 0 {
-				t.Errorf("bases of somebody or something unknown: %+v", e)
+				t.Errorf("bases of an unknown member or door: %+v", e)
 			}
 			return
 		}

@@ -194,8 +194,8 @@ func mixedHours(c trial, h access.Hours) access.Hours {
 	return h
 }
 
-// P4: giving somebody something never denies him what was allowed, and taking
-// something from him never allows what was denied.
+// P4: a member who is given more is denied nothing that was allowed, and one from
+// whom something is taken is allowed nothing that was denied.
 func TestMoreFactsNeverDeny(t *testing.T) {
 	trials(t, 200, func(t *testing.T, c trial, q access.Request) {
 		if q.At.Year() < 1971 {

@@ -382,7 +382,7 @@ func (s *scene) request(r *reference) refRequest {
 	q := refRequest{Member: s.someMember(), Door: s.someDoor(), Action: pick(s.dice, "unlock", "unlock", "office_mode", "lock")}
 	q.Holding = q.Action == "lock" && s.chance(30)
 	if s.chance(3) {
-		q.Member = "nobody"
+		q.Member = "unknown"
 	}
 	if s.chance(3) {
 		q.Door = "nowhere"

@@ -188,7 +188,7 @@ func (c checker) id(n *node, path string, seen map[string]bool) {
 func (c checker) reference(n *node, path string, to *node) {
 	id := c.text(n, path, true)
 	if to != nil && to.kind != '[' {
-		return // the list itself is at fault: nobody knows what it holds
+		return // the list itself is at fault: what it holds is unknown
 	}
 	found := to != nil && to.kind == '[' && slices.ContainsFunc(to.items, func(item *node) bool {
 		own := item.get("id")

@@ -125,12 +125,12 @@ func (w workload) requests(p *Policy, f *Facts, n int) []Request {
 			At: epoch.Add(time.Duration(rng.IntN(7*24*3600)) * time.Second),
 		}
 		switch rng.IntN(3) {
-		case 0: // somebody with a booking, about its time
+		case 0: // a member with a booking, about its time
 			b := f.Reservations[rng.IntN(w.reservations)]
 			at := slices.IndexFunc(f.Resources, func(r Resource) bool { return r.ID == b.Resource })
 			r.Member, r.Door = b.Member, f.Resources[at].Doors[0]
 			r.At = b.Start.Add(time.Duration(rng.IntN(7200)-1800) * time.Second)
-		case 1: // somebody with a grant
+		case 1: // a member with a grant
 			if g := f.Grants[rng.IntN(w.grants)]; rng.IntN(2) == 0 {
 				r.Member, r.Door = g.Member, g.Door
 			}
