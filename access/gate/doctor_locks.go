@@ -30,7 +30,8 @@ func (e *examination) openDoors(ctx context.Context) {
 		switch {
 		case !allowed[h.Door]:
 			e.report(Issue{
-				Code: "door_left_open", Severity: Warning, About: h.Door, What: "It is in office mode, and its holder no longer has the right to open it.",
+				Code: "door_left_open", Severity: Warning, About: h.Door,
+				What:   "It is in office mode, and its holder no longer has the right to open it.",
 				Breaks: "The door may be open for everyone.", Do: "Lock it, or call CloseOfficeMode with RightEnded.",
 			})
 		case e.now.Sub(h.Since) > long:

@@ -410,9 +410,8 @@ func TestUnknownSite(t *testing.T) {
 // A member with several faults has the same issue each time.
 func TestDoctorRepeatsItself(t *testing.T) {
 	b := setup(t)
-	odd := access.Member{ID: "bob", Standing: access.Standing{State: "odd"}, Memberships: []access.Membership{{ID: "m", Type: "gone"},
-		{ID: "n", Type: ""}}}
-	b.bad().setMember(odd)
+	odd := []access.Membership{{ID: "m", Type: "gone"}, {ID: "n", Type: ""}}
+	b.bad().setMember(access.Member{ID: "bob", Standing: access.Standing{State: "odd"}, Memberships: odd})
 	var first []gate.Issue
 	for range 30 {
 		list, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Doors: b.store, Rules: b.bad(), Members: b.bad()})

@@ -49,7 +49,7 @@ func TestTransactionPooler(t *testing.T) {
 	}{
 		"prepared":               {quiet, nil, "pass sqlstore.Unprepared()"},
 		"prepared by both":       {d, nil, "pass sqlstore.Unprepared()"},
-		"prepared by the driver": {d, []sqlstore.Option{sqlstore.Unprepared()}, "the driver must prepare nothing"},
+		"prepared by the driver": {d, []sqlstore.Option{sqlstore.Unprepared()}, "the driver must not prepare statements"},
 		"described by the driver": {Database{d.Dialect, d.DSN + " default_query_exec_mode=cache_describe"},
 			[]sqlstore.Option{sqlstore.Unprepared()}, ""},
 		"nothing prepared": {quiet, []sqlstore.Option{sqlstore.Unprepared()}, ""},
@@ -130,9 +130,9 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 	file := SQLite(t)
-	refused(open(file, sqlstore.PostgreSQL, nil), "speaks SQLite, not PostgreSQL: pass sqlstore.SQLite")
+	refused(open(file, sqlstore.PostgreSQL, nil), "the database is SQLite, not PostgreSQL: pass sqlstore.SQLite")
 	t.Run("PostgreSQL", func(t *testing.T) {
-		refused(open(PostgreSQL(t), sqlstore.SQLite, nil), "speaks PostgreSQL, not SQLite: pass sqlstore.PostgreSQL")
+		refused(open(PostgreSQL(t), sqlstore.SQLite, nil), "the database is PostgreSQL, not SQLite: pass sqlstore.PostgreSQL")
 	})
 	missing := Database{sqlstore.SQLite, sqlstore.SQLiteDSN(filepath.Join(t.TempDir(), "no such folder", "doors.db"))}
 	if e, ok := errors.AsType[*sqlstore.Error](open(missing, sqlstore.SQLite, nil)); !ok || e.Kind != sqlstore.NoFile ||

@@ -2,8 +2,8 @@ package memstore
 
 import "reflect"
 
-// deepCopy returns v with slices and pointers of its own, so that a caller may
-// change what it was given, or what it gave. Unexported fields (of time.Time) are
+// deepCopy returns a copy of v that shares no slice or pointer with it, so that a
+// caller may change what it passed or received. Unexported fields (of time.Time) are
 // copied as they are.
 func deepCopy[T any](v T) T {
 	copyInto(reflect.ValueOf(&v).Elem())

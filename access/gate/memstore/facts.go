@@ -21,10 +21,10 @@ func conflict(kind, id, why string) error {
 	return fmt.Errorf("memstore: %s %q %s: %w", kind, id, why, storage.ErrConflict)
 }
 
-// next returns the version that a write based on version gives to a row, or
-// storage.ErrConflict when the row is not at it; stored is 0 when there is no row.
-// The first version is random, so that a row that was deleted and added again does
-// not have the version of the one before.
+// next returns the new version of a row after a write that is based on version, or
+// storage.ErrConflict if version is not the stored one; stored is 0 if there is no row.
+// The first version is random, so that a row that was deleted and added again does not
+// have an earlier version.
 func next(kind, id string, version, stored uint64) (uint64, error) {
 	switch {
 	case version == 0 && stored == 0:
@@ -32,13 +32,13 @@ func next(kind, id string, version, stored uint64) (uint64, error) {
 	case version == stored:
 		return version + 1, nil
 	case version == 0:
-		return 0, conflict(kind, id, "exists already")
+		return 0, conflict(kind, id, "already exists")
 	}
-	return 0, conflict(kind, id, "was changed meanwhile, or deleted")
+	return 0, conflict(kind, id, "was changed or deleted meanwhile")
 }
 
-// missing returns which of ids the site does not have; none if the site has nothing
-// of the kind here (see storage.CheckReferences).
+// missing returns the ids that the site does not have; none if the site has no facts of
+// the kind at all (see storage.CheckReferences).
 func (st *site) missing(kind storage.Kind, ids []string) ([]string, error) {
 	has, some := map[string]bool{}, false
 	switch kind {
@@ -112,7 +112,7 @@ func (s *Store) PutDoor(ctx context.Context, siteID string, d storage.Door) erro
 		if d.Version, err = next("door", d.ID, d.Version, stored); err != nil {
 			return err
 		}
-		// Load hands the list out: it is not changed under its reader.
+		// Load returns this list, so it is not changed in place.
 		st.doors = slices.Clone(st.doors)
 		if i < 0 {
 			st.doors = append(st.doors, d)
@@ -252,8 +252,8 @@ func (s *Store) Member(ctx context.Context, siteID, id string) (m storage.Member
 	return m, err
 }
 
-// Members implements storage.MemberReader. It yields the members of the moment it
-// was called.
+// Members implements storage.MemberReader. It yields the members that exist when the
+// iteration starts.
 func (s *Store) Members(ctx context.Context, siteID string) iter.Seq2[storage.Member, error] {
 	return func(yield func(storage.Member, error) bool) {
 		var list []storage.Member

@@ -10,7 +10,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// records is what the gate wrote about one site.
+// records are the gate's records of one site.
 type records struct {
 	entries map[storage.RequestKey]*storage.JournalEntry
 	// open holds the entries that are Sending or Unconfirmed.
@@ -93,7 +93,7 @@ func (s *Store) Begin(ctx context.Context, a storage.Attempt) (claim storage.Cla
 	return claim, err
 }
 
-// afterBegun is the first index with a later Begun.
+// afterBegun returns the first index with a later Begun.
 func afterBegun(list []*storage.JournalEntry, t time.Time) int {
 	i, _ := slices.BinarySearchFunc(list, t, func(e *storage.JournalEntry, t time.Time) int {
 		if e.Begun.After(t) {
@@ -104,7 +104,7 @@ func afterBegun(list []*storage.JournalEntry, t time.Time) int {
 	return i
 }
 
-// shared finds the command that answers for e as well.
+// shared returns the command that e may share, or nil.
 func (st *site) shared(e *storage.JournalEntry, within time.Duration) *storage.JournalEntry {
 	if within <= 0 {
 		return nil
@@ -147,7 +147,7 @@ func (s *Store) Settle(ctx context.Context, set storage.Settlement) (done storag
 			e.Outcome == storage.Unconfirmed && (set.Outcome == storage.Accepted || set.Outcome == storage.Refused ||
 				set.Outcome == storage.NotSent):
 		default:
-			return conflict("command", set.RequestID, "is "+string(e.Outcome)+" already")
+			return conflict("command", set.RequestID, "is already "+string(e.Outcome))
 		}
 		was := e.Outcome
 		e.Outcome, e.Settled, e.Doc = set.Outcome, set.At, set.Doc
@@ -180,7 +180,7 @@ func (s *Store) Settle(ctx context.Context, set storage.Settlement) (done storag
 	return done, err
 }
 
-// hold renews a hold, or stores a new one if it begins.
+// hold renews a hold. If there is none and begins is set, it stores h.
 func (st *site) hold(h storage.Hold, begins bool) {
 	i := slices.IndexFunc(st.holds, func(o storage.Hold) bool { return o.Door == h.Door && o.Member == h.Member })
 	if i < 0 {
@@ -283,9 +283,9 @@ func (s *Store) Prune(ctx context.Context, siteID string, before time.Time) (n i
 	return n, err
 }
 
-// forget removes the entries for which old returns true, but none that is Sending.
+// forget removes the entries for which old returns true, except those that are Sending.
 func (st *site) forget(old func(*storage.JournalEntry) bool) (n int) {
-	doors := map[string]bool{} // each list is gone through once, not for each entry
+	doors := map[string]bool{} // the doors whose lists have to be filtered, each list once
 	for key, e := range st.entries {
 		if e.Outcome == storage.Sending || !old(e) {
 			continue

@@ -11,10 +11,10 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// rows are rows of the door log in pieces, so that a log that grows is not copied.
+// rows are the rows of the door log in pieces, so that appending copies nothing.
 type rows struct {
-	pieces [][]storage.LogRow // each full but for the last
-	first  int                // how many of the first piece are gone
+	pieces [][]storage.LogRow // all full except the last
+	first  int                // how many rows of the first piece were removed
 }
 
 const pieceSize = 256
@@ -32,7 +32,7 @@ func (r *rows) at(i int) *storage.LogRow {
 	return &r.pieces[i/pieceSize][i%pieceSize]
 }
 
-// next returns the place of the next row.
+// next appends an empty row and returns it.
 func (r *rows) next() *storage.LogRow {
 	n := len(r.pieces) - 1
 	if n < 0 || len(r.pieces[n]) == pieceSize {
@@ -80,7 +80,7 @@ func (s *Store) Rows(ctx context.Context, q storage.LogQuery) iter.Seq2[storage.
 
 func (st *site) page(q storage.LogQuery) []storage.LogRow {
 	list := make([]storage.LogRow, 0, min(q.Limit, st.rows.len()))
-	step, i := 1, 0 // i rows are kept up to q.After; one too many if it lies behind the last
+	step, i := 1, 0 // i is the number of kept rows up to q.After; one more if q.After is after the last row
 	if q.After > st.base.Seq {
 		i = int(min(q.After-st.base.Seq, uint64(st.rows.len()+1)))
 	}

@@ -1,8 +1,9 @@
-// Package memstore keeps everything a gate needs in memory: the reference for
-// every other storage, and enough for tests, demonstrations and a simulator.
+// Package memstore keeps everything a gate needs in memory. It is the reference
+// implementation of package storage, and enough for tests, demonstrations and a
+// simulator.
 //
-// It is complete and safe for concurrent use. It loses everything when the process
-// ends: use sqlstore where taps must survive a restart.
+// It implements every interface and is safe for concurrent use. It loses everything
+// when the process ends: use sqlstore where requests must survive a restart.
 package memstore
 
 import (
@@ -36,18 +37,18 @@ func (s *Store) Durable() bool { return false }
 
 type site struct {
 	doors   []storage.Door // in the order they were added
-	rules   storage.Rules  // Version 0: not there
+	rules   storage.Rules  // Version 0: the site has no rules
 	grants  map[string]storage.Grant
 	members map[string]*storage.Member
-	// granted holds a member's grants in byte order of their ids. Load hands the
-	// lists out, so they are not changed in place.
+	// granted holds a member's grants in byte order of their ids. Load returns these
+	// lists, so they are not changed in place.
 	granted  map[string][]access.Grant
 	bookings bookings
 	records
 }
 
-// read and write run fn on a site; several reads run at the same time. A site that
-// does not exist reads as an empty one.
+// read runs fn on a site; several reads run at the same time. A site that does not
+// exist is read as an empty one.
 func (s *Store) read(ctx context.Context, id string, fn func(*site) error) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -66,7 +66,7 @@ func (s *Store) DeleteReservation(ctx context.Context, siteID, id string) error 
 	})
 }
 
-// bookings are the reservations of a site, found by resource or member in order
+// bookings are the reservations of a site, indexed by resource and by member in order
 // of their last instant.
 type bookings struct {
 	byID       map[string]storage.Reservation
@@ -126,7 +126,7 @@ func (b *bookings) drop(id string) bool {
 
 func (b *bookings) find(q storage.ReservationQuery) (list []storage.Reservation) {
 	rest := q
-	rest.Resources = nil // each is gone to by itself
+	rest.Resources = nil // the loop below selects each resource
 	add := func(index []booking) {
 		from := 0
 		if !q.EndAfter.IsZero() {

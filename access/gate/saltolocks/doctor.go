@@ -26,22 +26,22 @@ type Doctor struct {
 
 var _ gate.Checker = (*Doctor)(nil)
 
-// Doctor returns the Checker of the site. connection returns the state of the
-// consent (Authorizer.Status); nil if there is none, as with PasswordSource. Keep
-// the Doctor: it remembers, for its process, when it last checked a code.
+// Doctor returns the Checker of the site. connection returns the state of the consent
+// (Authorizer.Status); nil if there is no consent, as with PasswordSource. Keep the
+// Doctor: it remembers when it last checked a code.
 func (l *Locks) Doctor(connection func(context.Context) (saltoauth.ConnectionStatus, error)) *Doctor {
 	return &Doctor{l: l, connection: connection, checked: map[saltoks.IQID]time.Time{}}
 }
 
-// Check implements gate.Checker. It makes reads only, and, when c.Codes is set,
-// one check of a code per activated IQ and hour.
+// Check implements gate.Checker. It only reads and, if c.Codes is set, checks at most
+// one code per activated IQ and hour.
 func (d *Doctor) Check(ctx context.Context, c gate.Check) ([]gate.Issue, error) {
 	if d.l == nil || d.l.c.Remote == nil {
 		return nil, errZero
 	}
 	e := &examination{Doctor: d, c: c}
 	if over := e.consent(ctx); over {
-		return e.list, nil // every call would fail for this one cause
+		return e.list, nil // every call would fail for the same reason
 	}
 	if over := e.site(ctx); over {
 		return e.list, nil
@@ -71,7 +71,7 @@ func (e *examination) report(f gate.Issue) {
 	}
 }
 
-// consent examines the connection, and reports whether it gives no token.
+// consent examines the connection. It returns true if there is no usable token.
 func (e *examination) consent(ctx context.Context) bool {
 	if e.connection == nil {
 		return false
@@ -103,7 +103,7 @@ func (e *examination) consent(ctx context.Context) bool {
 			Code: "tokens_failing", Severity: gate.Warning,
 			What:   fmt.Sprintf("Renewing the access token failed %d times: %s.", s.FailedRefreshes, s.Fault),
 			Breaks: "When the current token expires, no digital key opens any door.",
-			Do:     "Check the network and status.saltoks.com; it is tried again automatically.",
+			Do:     "Check the network and status.saltoks.com; the renewal is retried automatically.",
 		})
 	}
 	return false
@@ -128,7 +128,7 @@ func clientRefused() gate.Issue {
 	}
 }
 
-// site examines the site, and reports whether it cannot be read at all.
+// site examines the site. It returns true if the site cannot be read at all.
 func (e *examination) site(ctx context.Context) bool {
 	s, err := e.l.c.Client.Sites.Get(ctx, e.l.c.Site)
 	switch {
@@ -140,7 +140,7 @@ func (e *examination) site(ctx context.Context) bool {
 		return true
 	case errors.Is(err, saltoks.ErrNotFound), errors.Is(err, saltoks.ErrForbidden):
 		e.report(gate.Issue{
-			Code: "site_not_visible", Severity: gate.Critical, What: "The connection's SALTO user does not see the site.",
+			Code: "site_not_visible", Severity: gate.Critical, What: "The connection's SALTO user has no access to the site.",
 			Breaks: nothingOpens,
 			Do: "Make the user a site admin again. If it is one, the connection is for another environment (production or acceptance)" +
 				" than the site's.",
@@ -200,7 +200,7 @@ func (e *examination) user(ctx context.Context) {
 	}
 	if !me.RemoteAccess {
 		e.report(gate.Issue{
-			Code: "no_remote_access", Severity: gate.Critical, What: "The connection's SALTO user may not open remotely.",
+			Code: "no_remote_access", Severity: gate.Critical, What: "The connection's SALTO user has no right to open remotely.",
 			Breaks: allRefused, Do: "Switch on remote access for the user in SALTO KS.",
 		})
 	}
@@ -212,7 +212,7 @@ func (e *examination) user(ctx context.Context) {
 	}
 }
 
-// iqs examines every IQ; an issue of one without doors is a note.
+// iqs examines every IQ. An issue of an IQ without doors is a Note.
 func (e *examination) iqs(ctx context.Context) {
 	needed := map[saltoks.IQID]bool{}
 	for _, d := range e.c.Doors {
@@ -256,7 +256,7 @@ func (e *examination) iqs(ctx context.Context) {
 	}
 }
 
-// due reports whether a code may be checked at the IQ now, and remembers it.
+// due reports whether a code may be checked at the IQ now, and records the check.
 func (e *examination) due(iq saltoks.IQID) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -315,7 +315,7 @@ func (e *examination) locks(ctx context.Context) {
 			e.report(gate.Issue{
 				Code: "privacy_mode", Severity: gate.Note, About: d.ID,
 				What:   fmt.Sprintf("Its lock %q was put into privacy mode from inside.", lock.Name),
-				Breaks: "The lock may refuse digital keys until it ends.", Do: "Nothing if a person is inside; otherwise end it at the lock.",
+				Breaks: "The lock may refuse digital keys until privacy mode ends.", Do: "Nothing if a person is inside; otherwise end it at the lock.",
 			})
 		}
 		if lock.LeftOpenAlarm {

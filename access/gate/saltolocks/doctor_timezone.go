@@ -8,7 +8,7 @@ import (
 )
 
 // timeZone compares the time zone of the SALTO site with that of the site's rules:
-// SALTO's schedules and entries are in the one, the rules in the other.
+// SALTO's schedules and entries use the former, the rules the latter.
 func timeZone(salto, rules string, now time.Time) (gate.Issue, bool) {
 	if rules == "" || salto == rules || sameOffsets(salto, rules, now) {
 		return gate.Issue{}, false
@@ -20,8 +20,8 @@ func timeZone(salto, rules string, now time.Time) (gate.Issue, bool) {
 	}, true
 }
 
-// sameOffsets reports whether two zones have the same time in the year to come, as
-// "Europe/Berlin" and "Europe/Amsterdam" have.
+// sameOffsets reports whether two zones have the same time during the next year, like
+// "Europe/Berlin" and "Europe/Amsterdam".
 func sameOffsets(a, b string, now time.Time) bool {
 	first, err := time.LoadLocation(a)
 	if err != nil || a == "" {

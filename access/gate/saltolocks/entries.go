@@ -25,9 +25,9 @@ type Entries struct {
 // EntriesConfig configures Locks.Entries. The zero EntriesConfig reads everything
 // that SALTO keeps, 90 days by default.
 type EntriesConfig struct {
-	// From is where the reading begins.
+	// From is the time of the first entry to read.
 	From time.Time
-	// Overlap is how far each Poll reads back behind the newest entry it knows:
+	// Overlap is how far before the newest known entry each Poll starts to read:
 	// entries of an IQ that was offline appear late. 0 is saltoks.DefaultOverlap.
 	Overlap time.Duration
 	// DeepEvery is how often a Poll reads everything from From again, for entries
@@ -37,7 +37,7 @@ type EntriesConfig struct {
 }
 
 const (
-	// DefaultDeepEvery is one deep pass a day.
+	// DefaultDeepEvery is one deep pass per day.
 	DefaultDeepEvery = 24 * time.Hour
 	// NoDeepPass is the EntriesConfig.DeepEvery of a reader without deep passes.
 	NoDeepPass time.Duration = -1
@@ -85,8 +85,8 @@ func (e *Entries) Poll(ctx context.Context, cursor string) ([]gate.VendorEntry, 
 	return entries, string(text), err
 }
 
-// Meaning implements gate.VendorReader (WIRE.md 2.7). Ours are the remote commands
-// of the connection's user, whom it reads from SALTO once.
+// Meaning implements gate.VendorReader (WIRE.md 2.7). It sets Ours for remote commands
+// of the connection's user, which it reads from SALTO once.
 func (e *Entries) Meaning(ctx context.Context, v gate.VendorEntry) (gate.Meaning, error) {
 	var m gate.Meaning
 	switch what := saltoks.EventCategory(v.What); {

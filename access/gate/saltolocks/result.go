@@ -12,8 +12,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// causes maps the errors of the client to the causes of the gate. The first one
-// that fits counts.
+// causes maps the errors of the client to the causes of the gate. The first match
+// counts.
 var causes = []struct {
 	err   error
 	cause gate.Cause
@@ -43,7 +43,7 @@ var causes = []struct {
 	{saltoremote.ErrOTPProvider, gate.CauseInternal},
 }
 
-// result returns what a command's error reports about the door.
+// result converts the error of a command to a gate.Result.
 func result(err error) gate.Result {
 	if err == nil {
 		return gate.Result{Outcome: gate.Accepted}
@@ -60,7 +60,7 @@ func result(err error) gate.Result {
 		r.Cause = gate.CauseInternal
 	}
 	switch {
-	case !known: // not from the client: anything may have happened
+	case !known: // not an error of the client: the command may have been sent
 	case api.NotSent() && r.Cause == gate.CauseIQNotActivated:
 		r.Outcome = gate.Denied
 	case api.NotSent():
@@ -80,7 +80,8 @@ func result(err error) gate.Result {
 			r.Cause = gate.CauseRefused
 		}
 	default:
-		// The door may move all the same: only a cause of the missing answer counts.
+		// The door may still move, so only a cause that explains the missing answer is
+		// kept.
 		if r.Cause != gate.CauseIQOffline && r.Cause != gate.CauseLockOffline {
 			r.Cause = gate.CauseNoAnswer
 		}
@@ -91,14 +92,14 @@ func result(err error) gate.Result {
 	return r
 }
 
-// storeFailed reports whether a store failed, its database's network included, and
-// not a request to SALTO, which has a route.
+// storeFailed reports whether a store failed, including the network of its database. An
+// error of a request to SALTO has a route.
 func storeFailed(err error) bool {
 	api, ok := errors.AsType[*saltoks.APIError](err)
 	return !ok || api.Route == "" && api.Status == 0
 }
 
-// catalogError adds to an error of a read the gate's sentinel for it.
+// catalogError wraps the error of a read with the gate's sentinel error.
 func catalogError(err error) error {
 	switch {
 	case errors.Is(err, saltoks.ErrNotFound):
@@ -109,11 +110,11 @@ func catalogError(err error) error {
 	return fmt.Errorf("%w: %w", gate.ErrUnavailable, err)
 }
 
-// unreachable reports whether SALTO did not answer a read, or answered that it
-// cannot: its API or its identity server.
+// unreachable reports whether SALTO's API or identity server did not answer a read, or
+// answered with a server error.
 func unreachable(err error) bool {
 	for _, c := range causes {
-		if errors.Is(err, c.err) { // a cause that a person can act on
+		if errors.Is(err, c.err) { // a cause on which a person can act
 			return false
 		}
 	}

@@ -1,5 +1,5 @@
-// Package saltolocks connects a SALTO KS site to a gate. It is the only package
-// that knows both sides; another lock system is another package beside it.
+// Package saltolocks connects a SALTO KS site to a gate. It is the only package that
+// imports both; support for another lock system is another package beside it.
 //
 //	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: conn.Identity()})
 //	locks, err := saltolocks.New(saltolocks.Config{Client: client, Remote: remote, Site: conn.Site})
@@ -68,9 +68,10 @@ func New(c Config) (*Locks, error) {
 	return &Locks{c}, nil
 }
 
-var errZero = errors.New("saltolocks: a zero Locks: make it with New")
+var errZero = errors.New("saltolocks: the Locks is a zero value: create it with New")
 
-// Move implements gate.LockDriver: one code, one request.
+// Move implements gate.LockDriver: it sends one request, with one code if the link
+// requires it.
 func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
 	if l.c.Remote == nil {
 		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseInternal, Err: errZero}
@@ -92,8 +93,8 @@ func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
 	if now.IsZero() {
 		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseClock, Err: errors.New("saltolocks: Config.Now returned the zero time")}
 	}
-	// A clock that was set back since the claim must not make the time longer.
-	// From here on Remote checks both the clock and the elapsed time.
+	// A clock that was set back since the claim must not extend the time. From here on
+	// Remote checks both the clock and the elapsed time.
 	by := now.Add(left)
 	if c.SendBy.Before(by) {
 		by = c.SendBy

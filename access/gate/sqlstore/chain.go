@@ -12,20 +12,20 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// chain is a site's chain, locked by the transaction that runs.
+// chain is a site's chain, locked by the current transaction.
 type chain struct {
 	site string
 	head storage.Head
 	off  bool // the kill switch
 }
 
-// lock locks and reads the site's row, so that the commits of a site follow one
-// another, over all processes. It refuses a connection whose commits may be lost:
-// synchronous and synchronous_commit belong to the connection, so every commit checks
-// them.
+// lock locks and reads the site's row, so that the commits of a site run one after the
+// other, across all processes. It refuses a connection whose commits may be lost:
+// synchronous and synchronous_commit are settings of the connection, so every commit
+// checks them.
 func (s *Store) lock(ctx context.Context, run runner, site string) (*chain, error) {
-	// On SQLite a transaction that begins with a write never has to turn from
-	// reading to writing, which SQLite may refuse.
+	// On SQLite a transaction that begins with a write never has to change from reading
+	// to writing, which SQLite may refuse.
 	q := "SELECT head_seq, head_hash, switch_off, {sync}, {idle} FROM doorkit_chains WHERE site = $1 FOR UPDATE"
 	if s.dialect == SQLite {
 		q = "UPDATE doorkit_chains SET site = site WHERE site = $1 RETURNING head_seq, head_hash, switch_off, {sync}, {idle}"
@@ -73,7 +73,7 @@ func (s *Store) durable(ctx context.Context, run runner, sync string) error {
 
 func digest(d *storage.Digest, b []byte) error {
 	if copy(d[:], b) != len(d) || len(b) != len(d) {
-		return &Error{"Rows", Unreadable, fmt.Errorf("a hash of %d bytes", len(b))}
+		return &Error{"Rows", Unreadable, fmt.Errorf("its hash has %d bytes", len(b))}
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Dialect is the SQL a database speaks. The zero Dialect is none.
+// Dialect is the SQL dialect of a database. The zero Dialect is not valid.
 type Dialect int
 
 const (
@@ -29,13 +29,12 @@ func (d Dialect) String() string {
 	return "no dialect"
 }
 
-// SQLiteDSN is the data source name that sets up the database file at path as
-// Open requires it, on every connection, for the driver modernc.org/sqlite: WAL,
+// SQLiteDSN is the data source name that sets up the database file at path as Open
+// requires it, on every connection, for the driver modernc.org/sqlite: WAL,
 // synchronous=FULL, a busy timeout of 5 s, foreign keys and secure_delete on, and
-// transactions that take the write lock when they begin, so that none is refused
-// halfway.
+// transactions that take the write lock when they begin, so that none fails halfway.
 //
-// For another driver, set the same by its own means: journal_mode=WAL,
+// For another driver, set the same options in its way: journal_mode=WAL,
 // synchronous=FULL, busy_timeout=5000, foreign_keys=on, secure_delete=on.
 func SQLiteDSN(path string) string {
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
@@ -43,8 +42,8 @@ func SQLiteDSN(path string) string {
 		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=secure_delete(1)"
 }
 
-// sql puts the dialect's words into a statement that is written with $1, $2, ...
-// for its arguments and {name} for the rest.
+// sql converts a statement to the dialect. Statements are written with $1, $2, ... for
+// arguments and {name} for what differs between the dialects.
 func (d Dialect) sql(text string) string {
 	if strings.Contains(text, "{") {
 		text = d.words().Replace(text)
@@ -73,14 +72,14 @@ func (d Dialect) words() *strings.Replacer {
 		"{) by effective}", " ORDER BY n.effective OFFSET 0) n",
 		"{sync}", "current_setting('synchronous_commit')",
 		// A server does not notice that a process froze or a cable was cut, and would
-		// keep its locks for hours. After WriteWithin a live process has given up, too.
-		// A setting of the host's own stays.
+		// keep its locks for hours. After WriteWithin a live process has given up as
+		// well. A value that the host has set is kept.
 		"{idle}", "CASE current_setting('idle_in_transaction_session_timeout') WHEN '0' THEN set_config('idle_in_transaction_session_timeout', '"+
 			strconv.FormatInt(storage.WriteWithin.Milliseconds(), 10)+"', true) ELSE '' END",
 	)
 }
 
-// list is a set of strings passed as one JSON argument.
+// list returns the SQL for a list of strings that is passed as one JSON argument.
 func (d Dialect) list(arg string) string {
 	if d == SQLite {
 		return "(SELECT value FROM json_each(" + arg + "))"

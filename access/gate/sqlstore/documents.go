@@ -12,19 +12,19 @@ import (
 )
 
 // Documents keeps the state of a SALTO KS client: it is a saltostate.Store. Each
-// document is changed under a lease of its own, taken and given back in two
-// short transactions, so that nothing is locked while fn runs.
+// document is changed under its own lease, which is taken and released in two short
+// transactions, so that nothing is locked while fn runs.
 //
-// A lease holds for 8 seconds by the database's clock and is renewed while fn
-// runs. When its process dies, the next one waits for the rest of it; or, if that
-// clock was set back, until it was not renewed for 8 seconds.
+// A lease lasts 8 seconds by the database's clock and is renewed while fn runs. If its
+// process dies, the next one waits until the lease expires or, if that clock was set
+// back, until the lease was not renewed for 8 seconds.
 type Documents struct{ s *Store }
 
 // Documents returns the documents in this database.
 func (s *Store) Documents() Documents { return Documents{s} }
 
 const (
-	leaseTime  = 8 * time.Second // how long a lease holds
+	leaseTime  = 8 * time.Second // how long a lease lasts
 	renewEvery = 2 * time.Second
 	giveWithin = 5 * time.Second // how long writing the change may take
 )
@@ -44,7 +44,7 @@ func (e *LeaseError) Conflict() bool { return true }
 // Unwrap returns storage.ErrConflict.
 func (e *LeaseError) Unwrap() error { return storage.ErrConflict }
 
-// Get is saltostate.Store's.
+// Get implements saltostate.Store.
 func (d Documents) Get(ctx context.Context, key string) (doc []byte, err error) {
 	err = d.s.prepared.row(ctx, "SELECT doc FROM doorkit_documents WHERE name = $1", key).Scan(&doc)
 	if missing(err) {
@@ -53,21 +53,21 @@ func (d Documents) Get(ctx context.Context, key string) (doc []byte, err error) 
 	return doc, fail(ctx, "Get", err)
 }
 
-// Update is saltostate.Store's.
+// Update implements saltostate.Store.
 func (d Documents) Update(ctx context.Context, key string, fn func(ctx context.Context, current []byte) (next []byte, err error)) error {
 	holder := rand.Text()
 	current, err := d.take(ctx, key, holder)
 	if err != nil {
 		return err
 	}
-	// What becomes of the row; a row without a document was made for the lease.
+	// The statement that ends the lease. A row without a document was only added for the lease.
 	end, args := "UPDATE doorkit_documents SET holder = '', held_until = 0", []any(nil)
 	if current == nil {
 		end = "DELETE FROM doorkit_documents"
 	}
 	ended := false
 	defer func() {
-		if !ended { // fn failed or panicked; if this fails too, the lease runs out
+		if !ended { // fn failed or panicked; if this fails too, the lease expires
 			_ = d.give(ctx, key, holder, end)
 		}
 	}()
@@ -84,7 +84,7 @@ func (d Documents) Update(ctx context.Context, key string, fn func(ctx context.C
 	return d.give(ctx, key, holder, end, args...)
 }
 
-// run calls fn and keeps the lease alive meanwhile.
+// run calls fn and renews the lease meanwhile.
 func (d Documents) run(ctx context.Context, key, holder string, current []byte,
 	fn func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
 	over := make(chan struct{})
@@ -97,7 +97,7 @@ func (d Documents) run(ctx context.Context, key, holder string, current []byte,
 			case <-over:
 				return
 			case <-tick.C:
-				// If it fails, the next one may succeed; if none does, give reports it.
+				// If this renewal fails, the next one may succeed; if none does, give reports it.
 				_ = d.give(ctx, key, holder, "UPDATE doorkit_documents SET held_until = {clock} + $3", leaseTime.Microseconds())
 			}
 		}
@@ -144,15 +144,14 @@ func (d Documents) take(ctx context.Context, key, holder string) (doc []byte, er
 	}
 }
 
-// lease is one span of a lease, as one process took or renewed it.
+// lease is one period of a lease, as one process took or renewed it.
 type lease struct {
 	holder string
 	until  int64 // microseconds by the database's clock
 }
 
-// give writes what fn made and gives the lease back. It does not heed the
-// caller's cancellation: what fn did elsewhere, such as rotating a token, cannot
-// be undone.
+// give writes what fn returned and releases the lease. It ignores the caller's
+// cancellation: what fn did elsewhere, such as rotating a token, cannot be undone.
 func (d Documents) give(ctx context.Context, key, holder, end string, args ...any) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveWithin)
 	defer cancel()

@@ -45,7 +45,7 @@ func (f facts) PutDoor(ctx context.Context, site string, d storage.Door) error {
 	l := d.Link
 	return f.in(ctx, "PutDoor", func(run runner) error {
 		if !l.IsZero() {
-			// Before the unique index refuses it: a refusal aborts a transaction.
+			// Check before the unique index refuses it: that aborts the transaction.
 			taken := &storage.LockTakenError{Lock: l.Lock}
 			err := run.row(ctx, "SELECT id FROM doorkit_doors WHERE site = $1 AND link_site = $2 AND link_lock = $3 AND link_lock <> '' "+
 				"AND id <> $4",
@@ -70,7 +70,7 @@ func (f facts) PutDoor(ctx context.Context, site string, d storage.Door) error {
 				l.Site, l.Gateway, l.Lock, l.Name, truth(l.NeedsCode), micros(l.LinkedAt), l.LinkedBy,
 			},
 		}.put(ctx, run, site)
-		if err != nil && duplicate(err) { // linked at the same moment
+		if err != nil && duplicate(err) { // another door linked it at the same time
 			return &storage.LockTakenError{Lock: l.Lock}
 		}
 		return err

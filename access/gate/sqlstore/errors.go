@@ -10,29 +10,29 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Kind is the way in which a database failed, as far as the driver reports it.
+// Kind is how a database failed, as far as the driver reports it.
 type Kind string
 
 const (
-	// Unreachable means no connection, a broken one, or an error of no other kind. A write
-	// may have happened.
+	// Unreachable means that there was no connection, that it broke, or an error of no
+	// other kind. A write may have happened.
 	Unreachable Kind = "unreachable"
 	// Locked means that another process held a lock for too long.
 	Locked Kind = "locked"
-	// ReadOnly means that the database takes no writes.
+	// ReadOnly means that the database accepts no writes.
 	ReadOnly Kind = "read_only"
 	// Full means that the disk or a quota is full.
 	Full Kind = "full"
-	// Damaged means that the file is not a database, or broken.
+	// Damaged means that the file is not a database, or is corrupt.
 	Damaged Kind = "damaged"
-	// NoFile means that the file of an SQLite database could not be opened or made.
+	// NoFile means that the file of an SQLite database could not be opened or created.
 	NoFile Kind = "no_file"
-	// Missing means that a table does not exist: Migrate was not called, or on another
+	// Missing means that a table does not exist: Migrate was not called on this
 	// database.
 	Missing Kind = "missing"
 	// NotDurable means that the connection may lose acknowledged commits.
 	NotDurable Kind = "not_durable"
-	// Unreadable means that a row contains what this program cannot read.
+	// Unreadable means that this program cannot decode a row.
 	Unreadable Kind = "unreadable"
 )
 
@@ -52,12 +52,12 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() []error { return []error{storage.ErrUnavailable, e.Err} }
 
 var kindText = map[Kind]string{
-	Unreachable: "the database did not answer, or with an error",
+	Unreachable: "the database did not answer, or returned an error",
 	Locked:      "another process kept the database locked",
 	ReadOnly:    "the database is read-only",
 	Full:        "the database has no space left",
-	Damaged:     "the file is not a sound database",
-	NoFile:      "the database file cannot be opened or made: does its folder exist, and may this process write there",
+	Damaged:     "the file is not a database, or is corrupt",
+	NoFile:      "the database file cannot be opened or created: check that its folder exists and that this process may write there",
 	Missing:     "a table is missing: call sqlstore.Migrate on this database",
 	NotDurable:  "the connection may lose acknowledged commits",
 	Unreadable:  "a row is unreadable",
@@ -69,7 +69,7 @@ type VersionError struct{ Have, Want int }
 
 func (e *VersionError) Error() string {
 	if e.Have > e.Want {
-		return fmt.Sprintf("sqlstore: the database is at version %d, newer than this program, which knows %d: update the program", e.Have, e.Want)
+		return fmt.Sprintf("sqlstore: the database is at version %d, newer than version %d of this program: update the program", e.Have, e.Want)
 	}
 	return fmt.Sprintf("sqlstore: the database is at version %d of %d: call sqlstore.Migrate first", e.Have, e.Want)
 }
@@ -87,7 +87,8 @@ func (e *SettingError) Error() string {
 // Unwrap returns storage.ErrUnavailable.
 func (e *SettingError) Unwrap() error { return storage.ErrUnavailable }
 
-// fail makes an *Error of what a driver returned; typed errors pass.
+// fail converts the error of a driver to an *Error; it returns typed errors as they
+// are.
 func fail(ctx context.Context, op string, err error) error {
 	if err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrUnavailable) {
 		return err
@@ -116,8 +117,8 @@ func sqlState(err error) string {
 	return ""
 }
 
-// kindOf reads what drivers tell: an SQLSTATE (pgx, lib/pq), a result code
-// (modernc.org/sqlite) or, last, SQLite's own words.
+// kindOf uses what drivers report: an SQLSTATE (pgx, lib/pq), a result code
+// (modernc.org/sqlite) or, last, SQLite's error text.
 func kindOf(err error) Kind {
 	if state := sqlState(err); state != "" {
 		for _, s := range sqlStates {

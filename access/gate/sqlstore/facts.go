@@ -13,13 +13,12 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Tx reads and writes facts inside a transaction of the host's own, so that the
-// host's tables and the facts change together; storage.UpdateMember and the like
-// take it as a store. It writes nothing of the gate's records: those are commits of
-// their own by their nature.
+// Tx reads and writes facts inside a transaction of the host, so that the host's tables
+// and the facts change together. It can be passed to storage.UpdateMember and the other
+// Update functions. It does not write the gate's records, which need their own commits.
 //
 // On PostgreSQL an error other than storage.ErrNotFound, storage.ErrConflict and
-// *storage.RequestError leaves the transaction aborted: roll back.
+// *storage.RequestError leaves the transaction aborted: roll it back.
 type Tx struct{ facts }
 
 var _ allFacts = Tx{}
@@ -32,9 +31,9 @@ type allFacts interface {
 	storage.ReservationStore
 }
 
-// In returns the facts inside tx, which stays the host's to commit. On SQLite
-// let it begin with a write, or as immediate (see SQLiteDSN): SQLite refuses to
-// turn a transaction that has read into one that writes while others write.
+// In returns the facts inside tx, which the host commits. On SQLite, begin it with a
+// write, or as immediate (see SQLiteDSN): SQLite refuses a write in a transaction that
+// began with a read while others write.
 func (s *Store) In(tx *sql.Tx) Tx {
 	run := &txRunner{tx: tx, dialect: s.dialect}
 	return Tx{facts{dialect: s.dialect, read: run, in: func(ctx context.Context, op string, fn func(runner) error) error {
@@ -46,15 +45,15 @@ func (s *Store) In(tx *sql.Tx) Tx {
 	}}}
 }
 
-// facts are the four stores of facts, in commits of their own or in a transaction
-// of the host.
+// facts are the four stores of facts. They write in their own commits or in a
+// transaction of the host.
 type facts struct {
 	dialect Dialect
 	read    runner
 	in      func(ctx context.Context, op string, fn func(runner) error) error
 }
 
-// on returns the facts as run reads them.
+// on returns the facts as read by run.
 func (f facts) on(run runner) facts { return facts{dialect: f.dialect, read: run} }
 
 // versioned is a row that is written with the version it is based on.
@@ -78,18 +77,18 @@ func (r versioned) put(ctx context.Context, run runner, site string) error {
 	case err != nil || n == 1:
 		return err
 	case r.version == 0:
-		return conflict("the %s %q exists already", r.what, r.id)
+		return conflict("the %s %q already exists", r.what, r.id)
 	}
-	return conflict("the %s %q was changed since version %d, or deleted", r.what, r.id, r.version)
+	return conflict("the %s %q was changed or deleted since version %d", r.what, r.id, r.version)
 }
 
 // firstVersion is the version of a new row. It is random, so that a row that was
-// deleted and added again does not have the version of the one before; a number in
-// JSON keeps it exactly.
+// deleted and added again does not have an earlier version. It is small enough for a
+// number in JSON.
 func firstVersion() int64 { return 1 + rand.Int64N(1<<52) }
 
-// missing returns which of ids the site does not have; none if the site has nothing
-// of the kind here (see storage.CheckReferences).
+// missing returns the ids that the site does not have; none if the site has no facts of
+// the kind at all (see storage.CheckReferences).
 func (f facts) missing(ctx context.Context, run runner, site string) func(storage.Kind, []string) ([]string, error) {
 	return func(kind storage.Kind, ids []string) ([]string, error) {
 		at := references[kind]
@@ -112,8 +111,8 @@ func (f facts) missing(ctx context.Context, run runner, site string) func(storag
 	}
 }
 
-// references says where a kind of fact is stored, and which table has a row if the
-// site has any.
+// references maps a kind of fact to its table, and to the table that has a row if the
+// site has any facts of the kind.
 var references = map[storage.Kind]struct{ table, column, guard string }{
 	storage.KindDoor:     {"doorkit_doors", "id", "doorkit_doors"},
 	storage.KindType:     {"doorkit_membership_types", "id", "doorkit_sites"},
@@ -121,7 +120,8 @@ var references = map[storage.Kind]struct{ table, column, guard string }{
 	storage.KindMember:   {"doorkit_members", "id", "doorkit_members"},
 }
 
-// delete runs statements on (site, id); the first one finds whether it was there.
+// delete runs statements on (site, id). If the first one deletes no row, the fact does
+// not exist.
 func (f facts) delete(ctx context.Context, op, what, site, id string, statements ...string) error {
 	return f.in(ctx, op, func(run runner) error {
 		for i, q := range statements {

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// filter gathers conditions and their arguments.
+// filter collects conditions and their arguments.
 type filter struct {
 	dialect Dialect
 	where   []string
 	args    []any
 }
 
-// and adds a condition that ends in front of its argument.
+// and adds a condition, to which it appends the placeholder of arg.
 func (f *filter) and(condition string, arg any) {
 	f.args = append(f.args, arg)
 	f.where = append(f.where, condition+"$"+strconv.Itoa(len(f.args)))
 }
 
-// either is and with two conditions of which one is enough.
+// either is like and, with two conditions of which one must be true.
 func (f *filter) either(one, other string, arg any) {
 	f.args = append(f.args, arg)
 	n := "$" + strconv.Itoa(len(f.args))
@@ -40,7 +40,7 @@ func (f *filter) span(column string, from, until time.Time) {
 	}
 }
 
-// text is the conditions, the order, and a limit if there is one.
+// text returns the conditions, the order, and a limit if there is one.
 func (f *filter) text(order string, limit int) string {
 	text := strings.Join(f.where, " AND ") + order
 	if limit > 0 {

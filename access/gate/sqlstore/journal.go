@@ -14,7 +14,7 @@ import (
 
 const entryColumns = "member, request_id, attempt_id, fingerprint, door, action, outcome, begun, send_by, settled, seq, shared_with, doc"
 
-// entryRow is a row of the journal on its way out.
+// entryRow is a row of the journal as it is scanned.
 type entryRow struct {
 	storage.JournalEntry
 	begun, sendBy, settled sql.NullInt64
@@ -77,8 +77,8 @@ func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string)
 	return m, nil
 }
 
-// shareable finds the entry under the key, and the command that this tap may
-// share; a shared row has no outcome, so it is never one.
+// shareable selects the entry under the key, and the command that this tap may share. A
+// row that shares a command has no outcome, so it is never selected.
 const shareable = entryByKey + ` UNION ALL SELECT * FROM (SELECT ` + entryColumns + ` FROM doorkit_journal j
 	WHERE j.site = $1 AND j.door = $4 AND j.begun > $6 AND j.begun < $7 AND j.member = $2 AND j.action = $5
 		AND j.outcome IN ('sending', 'accepted', 'unconfirmed')
@@ -145,8 +145,9 @@ func insertEntry(b *batch, e storage.JournalEntry) {
 		micros(e.Begun), micros(e.SendBy), micros(e.Settled), int64(e.Seq), e.SharedWith, blob(e.Doc))
 }
 
-// The later start of two holds, and one that is certain makes both so. Only the
-// outcome of a command that was being sent begins one, or a late proof.
+// Two starts of a hold are merged: the later start is kept, and the hold is certain if
+// one of them is. Only the outcome of a command that was Sending, or a late proof,
+// inserts a hold.
 const (
 	insertHold = `INSERT INTO doorkit_holds AS h (site, door, member, request_id, since, uncertain) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (site, door, member) WHERE member <> '' DO UPDATE SET uncertain = h.uncertain * excluded.uncertain,
@@ -234,7 +235,7 @@ func (s *Store) Settle(ctx context.Context, st storage.Settlement) (done storage
 	return done, nil
 }
 
-// settles reports whether an outcome may follow another.
+// settles reports whether the outcome to may follow from.
 func settles(from, to storage.Outcome) bool {
 	switch from {
 	case storage.Sending:
@@ -308,7 +309,7 @@ func (s *Store) Prune(ctx context.Context, site string, before time.Time) (int, 
 	})
 }
 
-// whole cuts an instant to what is stored.
+// whole truncates an instant to microseconds, as it is stored.
 func whole(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
@@ -316,7 +317,7 @@ func whole(t time.Time) time.Time {
 	return time.UnixMicro(t.UnixMicro()).UTC()
 }
 
-// blob keeps an empty document apart from none, which NOT NULL refuses.
+// blob returns an empty document for nil, which NOT NULL refuses.
 func blob(b []byte) []byte {
 	if b == nil {
 		return []byte{}

@@ -9,11 +9,12 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// memberRows joins a member with the memberships: one statement, one instant.
+// memberRows joins a member with the memberships, so that one statement reads both at
+// one instant.
 const memberRows = `SELECT m.id, m.version, m.standing, m.standing_until, m.standing_reason, s.id, s.type, s.starts, s.ends, s.paused
 	FROM doorkit_members m LEFT JOIN doorkit_memberships s ON s.site = m.site AND s.member = m.id WHERE m.site = $1 AND `
 
-// readMembers gathers the rows of memberRows, ordered by member and position.
+// readMembers collects the rows of memberRows, ordered by member and position.
 func readMembers(rows *sql.Rows) (list []storage.Member, err error) {
 	defer rows.Close()
 	for rows.Next() {
@@ -56,7 +57,7 @@ func (f facts) Member(ctx context.Context, site, member string) (storage.Member,
 // two pages.
 const pageSize = 500
 
-// Members implements storage.MemberReader. Each page is a snapshot of its own.
+// Members implements storage.MemberReader. Each page is a separate snapshot.
 func (f facts) Members(ctx context.Context, site string) iter.Seq2[storage.Member, error] {
 	return func(yield func(storage.Member, error) bool) {
 		for after := ""; ; {
@@ -94,7 +95,7 @@ func (f facts) PutMember(ctx context.Context, site string, m storage.Member) err
 		if err := storage.CheckReferences(m, stored, f.missing(ctx, run, site)); err != nil {
 			return err
 		}
-		// The member's row comes first: it is the lock of the memberships.
+		// The member's row comes first: it also locks the memberships.
 		err := versioned{
 			what: "member", id: m.ID, version: m.Version,
 			insert: `INSERT INTO doorkit_members (site, id, version, standing, standing_until, standing_reason) VALUES ($1, $2, $3, $4, $5, $6)

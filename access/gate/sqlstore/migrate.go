@@ -51,18 +51,18 @@ func version(ctx context.Context, conn *sql.Conn, d Dialect) (int, error) {
 	return n, err
 }
 
-// Migrate brings the tables to this program's version, forward only, in one
-// transaction: after an error nothing has changed. Any number of processes may
-// call it at once; one does the work and the others wait. On a newer database
-// it is a *VersionError.
+// Migrate migrates the tables to this program's version, forward only, in one
+// transaction: after an error nothing has changed. Any number of processes may call it
+// at once; one does the work and the others wait. For a newer database it returns a
+// *VersionError.
 func Migrate(ctx context.Context, db *sql.DB, d Dialect) error {
-	return patient(ctx, "Migrate", func() error { return migrateOnce(ctx, db, d) })
+	return retryLocked(ctx, "Migrate", func() error { return migrateOnce(ctx, db, d) })
 }
 
-// patient repeats fn while the database is locked. SQLite's busy
-// timeout does not cover the change of a new file to WAL, which each connection
-// may ask for first, and nothing was done when the file is locked.
-func patient(ctx context.Context, op string, fn func() error) error {
+// retryLocked repeats fn while the database is locked. SQLite's busy timeout does not
+// apply to the change of a new file to WAL, which the first use of each connection may
+// request. When the file is locked, fn has changed nothing.
+func retryLocked(ctx context.Context, op string, fn func() error) error {
 	for pause := 10 * time.Millisecond; ; pause *= 2 {
 		err := fail(ctx, op, fn())
 		if e, ok := errors.AsType[*Error](err); !ok || e.Kind != Locked || pause > 2*time.Second {

@@ -7,15 +7,15 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Store keeps facts and records in one database. It is safe for concurrent use,
-// also by many processes on one database.
+// Store keeps facts and records in one database. It is safe for concurrent use; many
+// processes may use one database.
 type Store struct {
 	facts
 	db        *sql.DB
 	prepared  *prepared
 	questions questions
 	volatile  bool
-	// turn lets one goroutine at a time write to SQLite, whose own queue sleeps.
+	// turn lets one goroutine at a time write to SQLite, which waits for locks by polling.
 	turn chan struct{}
 }
 
@@ -33,22 +33,21 @@ type Option func(*options)
 
 type options struct{ migrate, volatile, unprepared bool }
 
-// Migrated lets Open call Migrate first.
+// Migrated makes Open call Migrate first.
 func Migrated() Option { return func(o *options) { o.migrate = true } }
 
-// Volatile accepts a database that may lose commits it acknowledged: one in memory,
-// or one whose syncing is off. For tests. On such a database a crash may make a
-// command happen twice.
+// Volatile accepts a database that may lose commits it acknowledged: one in memory, or
+// one with synchronous writes off. It is for tests. On such a database, a command may
+// be sent twice after a crash.
 func Volatile() Option { return func(o *options) { o.volatile = true } }
 
-// Unprepared prepares no statement, for PostgreSQL behind a transaction pooler such
-// as PgBouncer, where a prepared statement is gone with the next transaction. The
-// driver must not prepare any either: with pgx, set
-// default_query_exec_mode=exec (or simple_protocol) in the connection string.
+// Unprepared prepares no statement, for PostgreSQL behind a transaction pooler such as
+// PgBouncer, where a prepared statement may not exist in the next transaction. The
+// driver must not prepare any either: with pgx, set default_query_exec_mode=exec (or
+// simple_protocol) in the connection string.
 func Unprepared() Option { return func(o *options) { o.unprepared = true } }
 
-// Open returns a Store on db, which stays the caller's to set up and to close:
-// close the Store first.
+// Open returns a Store on db. The caller sets up db and closes it, after the Store.
 //
 // It refuses tables of another version with a *VersionError. It refuses with a
 // *SettingError a database that is not set up to keep what it acknowledged, or to
@@ -65,7 +64,7 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, e
 	if db == nil || d != SQLite && d != PostgreSQL {
 		return nil, &SettingError{[]string{"a *sql.DB and one of the dialects SQLite and PostgreSQL are required"}}
 	}
-	if err := patient(ctx, "Open", func() error { return check(ctx, db, d, o) }); err != nil {
+	if err := retryLocked(ctx, "Open", func() error { return check(ctx, db, d, o) }); err != nil {
 		return nil, err
 	}
 	if o.migrate {

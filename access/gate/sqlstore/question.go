@@ -15,9 +15,9 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// questions are the statements that read all that a question needs, in ONE
-// statement each: one round trip, and one snapshot on either database, without a
-// transaction. They are made of the branches below.
+// questions are the statements that read all that a question needs, in ONE statement
+// each: one round trip, and one snapshot on either database, without a transaction.
+// They are built from the branches below.
 type questions struct {
 	branches          []branch
 	oneDoor, allDoors string
@@ -28,18 +28,18 @@ func newQuestions() questions {
 	return questions{list, statement(list, true), statement(list, false)}
 }
 
-// A row of a question's statement is the index of its branch, texts and numbers.
+// A row of a question's statement has the index of its branch, then texts and numbers.
 const (
 	rowTexts   = 8
 	rowNumbers = 5
 )
 
-// branch is one SELECT of the statement and what becomes of its rows. Its columns
-// are texts, then numbers; add takes them in the same order.
+// branch is one SELECT of the statement; add processes a row. The columns are texts,
+// then numbers; add receives them in the same order.
 type branch struct {
 	texts, numbers []string
 	from, where    string
-	door           string // the column that is the door, where one door is asked for
+	door           string // the column with the door's id, for a statement about one door
 	add            func(r *reading, t []string, n []sql.NullInt64) error
 }
 
@@ -76,11 +76,11 @@ func statement(list []branch, oneDoor bool) string {
 	return b.String()
 }
 
-// reservationTables are the parts that several branches read: the resources behind
-// the door; the member's reservations of them, as booker or guest; and the spots
-// around which reservations of others matter. Those are the ones that start or end
-// within a day of one of the member's, or of the instant; which is also how one
-// that was ended before it began is found.
+// reservationTables are the parts that several branches read: rooms are the resources
+// that list the door; own are the member's reservations of them, as booker or guest;
+// spots are the time spans in which reservations of others matter: those that start or
+// end within a day of one of the member's, or of the instant. This also finds a
+// reservation that was ended before it began.
 const reservationTables = `WITH rooms AS MATERIALIZED (SELECT DISTINCT resource FROM doorkit_resource_doors WHERE site = $1{of door}),
 own AS MATERIALIZED (
 	SELECT id, resource, member, status, guests, starts, ends, ended_at, effective FROM doorkit_reservations
@@ -94,11 +94,11 @@ spots AS MATERIALIZED (
 	UNION ALL SELECT resource, $5, $6, $5, $6 FROM rooms)
 `
 
-// others are other members' reservations of a resource. Each room is searched by
-// itself and by index, and a room's past, which only grows, is not read. SQLite
-// joins a CROSS JOIN from left to right whatever the sizes of the tables, and the
-// plus keeps it from using an index on the start for the long ones. PostgreSQL is
-// given a search for each room, in the order of the index that suits it; otherwise
+// others selects other members' reservations of a resource. Each room is searched
+// separately and by index, and the past of a room, which only grows, is not read.
+// SQLite joins a CROSS JOIN from left to right regardless of the table sizes, and the
+// plus prevents it from using an index on the start for the long ones. For PostgreSQL
+// the statement has a search for each room, in the order of the index to use; otherwise
 // it may read the whole table once, or the past of each room.
 const others = "n.site = $1 AND n.resource = o.resource AND n.member <> $2 AND n.status IN ('', 'confirmed')"
 
@@ -191,7 +191,7 @@ func (s *Store) load(ctx context.Context, q storage.FactsQuery, statement string
 	return raw.Snapshots(), nil
 }
 
-// reading gathers the rows, which come in any order.
+// reading collects the rows, which arrive in any order.
 type reading struct {
 	storage.RawFacts
 	known       *access.Member
@@ -201,7 +201,7 @@ type reading struct {
 	resources   []placed[access.Resource] // each with one door
 }
 
-// placed is a row with its place in a list.
+// placed is a row with its position in a list.
 type placed[T any] struct {
 	pos, sub int64
 	v        T
@@ -303,7 +303,7 @@ func (r *reading) reservation(t []string, n []sql.NullInt64) error {
 	return err
 }
 
-// finish puts the rows in order and together.
+// finish sorts and combines the rows.
 func (r *reading) finish() {
 	r.Doors, r.Rules.MembershipTypes = inOrder(r.doors), inOrder(r.types)
 	if r.known != nil {
@@ -319,8 +319,8 @@ func (r *reading) finish() {
 		}
 	}
 	slices.SortFunc(r.Grants, func(x, y access.Grant) int { return cmp.Compare(x.ID, y.ID) })
-	// A reservation that is near in two ways was read twice; of a guest's, one has
-	// the guests.
+	// A reservation that matches in two ways was read twice. If only one of the two has
+	// the guests, that one is kept.
 	slices.SortFunc(r.Reservations, func(x, y reservation.Reservation) int {
 		return cmp.Or(x.Start.Compare(y.Start), cmp.Compare(x.ID, y.ID), cmp.Compare(len(y.Guests), len(x.Guests)))
 	})

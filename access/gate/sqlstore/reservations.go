@@ -24,20 +24,19 @@ func scanReservation(row scanner) (r storage.Reservation, err error) {
 	return r, readJSON(guests, &r.Guests)
 }
 
-// mostRows is how far the pages of reservations grow. Each page is found and
-// sorted again, because no index has a site's reservations by start; so a long
-// list, such as an export, is read in few pages.
+// mostRows is the largest page of reservations. Each page searches and sorts again,
+// because there is no index on a site's reservations by start. Pages grow, so that a
+// long list, such as an export, is read in few of them.
 const mostRows = 128 * pageSize
 
-// Reservations implements storage.ReservationReader. Each page is a snapshot of its
-// own.
+// Reservations implements storage.ReservationReader. Each page is a separate snapshot.
 func (f facts) Reservations(ctx context.Context, q storage.ReservationQuery) iter.Seq2[storage.Reservation, error] {
 	selected := f.selected(q)
 	return func(yield func(storage.Reservation, error) bool) {
 		if q.Resources != nil && len(q.Resources) == 0 {
 			return
 		}
-		for _, id := range q.Resources { // JSON would make another text of a bad one
+		for _, id := range q.Resources { // encoding to JSON would change an invalid id
 			if err := unfit([]any{id}); err != nil {
 				yield(storage.Reservation{}, err)
 				return
@@ -47,7 +46,7 @@ func (f facts) Reservations(ctx context.Context, q storage.ReservationQuery) ite
 		for page := selected; ; {
 			text := "SELECT " + reservationColumns + " FROM doorkit_reservations WHERE " + strings.Join(page.where, " AND ") +
 				" ORDER BY starts, id LIMIT $" + strconv.Itoa(len(page.args)+1)
-			rows, err := f.read.query(ctx, text, append(slices.Clip(page.args), size)...) // another goroutine may read the list too
+			rows, err := f.read.query(ctx, text, append(slices.Clip(page.args), size)...) // a copy: another goroutine may iterate as well
 			list, err := collect(rows, err, scanReservation)
 			if err != nil {
 				yield(storage.Reservation{}, fail(ctx, "Reservations", err))
@@ -71,7 +70,7 @@ func (f facts) Reservations(ctx context.Context, q storage.ReservationQuery) ite
 	}
 }
 
-// selected are the conditions of q.
+// selected returns the conditions of q.
 func (f facts) selected(q storage.ReservationQuery) filter {
 	c := filter{dialect: f.dialect}
 	c.and("site = ", q.Site)

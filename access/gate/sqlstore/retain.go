@@ -28,13 +28,13 @@ func (s *Store) Retain(ctx context.Context, site string, before time.Time, e sto
 	if err != nil {
 		return base, removed, err
 	}
-	// What an Erase could not clean, because others were reading, is cleaned here.
+	// Clean what an Erase could not clean because others were reading.
 	_, err = s.clean(ctx)
 	return base, removed, fail(ctx, "Retain", err)
 }
 
-// oldRows returns the base of the log and the last of the rows to remove. The log
-// only grows, so what is read here without a lock stays true.
+// oldRows returns the base of the log and the last of the rows to remove. The log only
+// grows, so what is read here without a lock stays valid.
 func (s *Store) oldRows(ctx context.Context, site string, before time.Time) (base, last storage.Head, err error) {
 	base, head, err := s.Ends(ctx, site)
 	if err != nil || head == base {
@@ -72,7 +72,7 @@ func (s *Store) retain(ctx context.Context, run runner, site string, last storag
 	if err := digest(&base.Hash, hash); err != nil {
 		return base, 0, err
 	}
-	if base.Seq >= last.Seq { // another retention was faster
+	if base.Seq >= last.Seq { // another call has removed them
 		return base, 0, errKeep
 	}
 	next := last
@@ -214,7 +214,8 @@ func (s *Store) EraseVendorUser(ctx context.Context, site, user string) (erased 
 	return s.cleaned(ctx, erased)
 }
 
-// cleaned cleans the file after an erasure, which is committed whatever comes of it.
+// cleaned cleans the file after an erasure. The erasure is committed even if this
+// fails.
 func (s *Store) cleaned(ctx context.Context, erased storage.Erased) (storage.Erased, error) {
 	done, err := s.clean(ctx)
 	erased.Pending = !done || err != nil
@@ -222,9 +223,8 @@ func (s *Store) cleaned(ctx context.Context, erased storage.Erased) (storage.Era
 }
 
 // clean moves everything from SQLite's write-ahead log into the file, where
-// secure_delete has overwritten what was deleted, and empties the log. It reports
-// false while other connections read what is older. On PostgreSQL there is nothing
-// that a client can do.
+// secure_delete has overwritten what was deleted, and empties the log. It returns false
+// if other connections still read older data. On PostgreSQL a client cannot do this.
 func (s *Store) clean(ctx context.Context) (done bool, err error) {
 	if s.dialect != SQLite {
 		return true, nil

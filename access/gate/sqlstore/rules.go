@@ -12,8 +12,8 @@ import (
 
 // Rules implements storage.RuleReader.
 func (f facts) Rules(ctx context.Context, site string) (storage.Rules, error) {
-	// One statement is one snapshot. The site first, then types, resources, and each
-	// resource's doors behind it.
+	// One statement is one snapshot. It returns the site first, then types, then
+	// resources, each followed by its doors.
 	rows, err := f.read.query(ctx, `
 		SELECT 0 AS kind, 0 AS pos, -1 AS sub, version, revision AS a, name AS b, time_zone AS c, settings AS d, exceptions AS e,
 			closures AS f, {null int} AS i, {null int} AS j
@@ -189,8 +189,8 @@ func (f facts) DeleteGrant(ctx context.Context, site, grant string) error {
 // Hours, settings, exceptions and closures are stored as in the facts document
 // (access/RULES.md, section 1), so that a person can read them with any SQL client.
 
-// jsonText returns a part of the facts that was normalized: it always encodes. A
-// list that is empty is "[]".
+// jsonText returns a normalized part of the facts as JSON; it always encodes. An empty
+// list is "[]".
 func jsonText(v any) string {
 	text, _ := json.Marshal(v)
 	if string(text) == "null" {

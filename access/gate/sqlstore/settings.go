@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// check examines the settings of up to two connections at once, so that a setting
-// made by hand on the first one does not pass for all.
+// check examines the settings of up to two connections at once, so that a setting of
+// the first connection alone is not taken for a setting of all.
 func check(ctx context.Context, db *sql.DB, d Dialect, o options) error {
 	faults, err := examine(ctx, db, d, o)
 	if fault := poolerFault(err, o.unprepared); fault != "" {
@@ -37,7 +37,7 @@ func examine(ctx context.Context, db *sql.DB, d Dialect, o options) (faults []st
 			return nil, err
 		}
 		defer conn.Close()
-		if err := d.spoken(ctx, conn); err != nil {
+		if err := d.checkDialect(ctx, conn); err != nil {
 			return nil, err
 		}
 		more, err := d.faults(ctx, conn, o.volatile)
@@ -59,20 +59,20 @@ func examine(ctx context.Context, db *sql.DB, d Dialect, o options) (faults []st
 			return nil, err
 		}
 		if file == "" {
-			faults = append(faults, "each connection has a database in memory of its own: call db.SetMaxOpenConns(1), or use a file")
+			faults = append(faults, "each connection has its own database in memory: call db.SetMaxOpenConns(1), or use a file")
 		}
 	}
 	return faults, nil
 }
 
-// spoken refuses a database that speaks the other dialect.
-func (d Dialect) spoken(ctx context.Context, conn *sql.Conn) error {
+// checkDialect refuses a database of the other dialect.
+func (d Dialect) checkDialect(ctx context.Context, conn *sql.Conn) error {
 	other := SQLite + PostgreSQL - d
 	ask := map[Dialect]string{SQLite: "SELECT sqlite_version()", PostgreSQL: "SHOW server_version"}
 	var version string
 	err := conn.QueryRowContext(ctx, ask[d]).Scan(&version)
 	if err != nil && conn.QueryRowContext(ctx, ask[other]).Scan(&version) == nil {
-		return &SettingError{[]string{fmt.Sprintf("the database speaks %s, not %s: pass sqlstore.%s", other, d, other)}}
+		return &SettingError{[]string{fmt.Sprintf("the database is %s, not %s: pass sqlstore.%s", other, d, other)}}
 	}
 	return err
 }
@@ -95,10 +95,10 @@ func (d Dialect) faults(ctx context.Context, conn *sql.Conn, volatile bool) (fau
 
 var settings = []struct {
 	dialect     Dialect
-	durable     bool // only a database that must not lose commits, or keep what is erased, requires it
+	durable     bool // not required of a Volatile database
 	name, query string
-	good        string // each between spaces
-	not         bool   // good lists the bad ones
+	good        string // the accepted values, each between spaces
+	not         bool   // good lists the refused values
 	want        string
 }{
 	{SQLite, true, "journal_mode", "PRAGMA journal_mode", " wal ", false, "WAL (see SQLiteDSN)"},
@@ -111,10 +111,11 @@ var settings = []struct {
 	{PostgreSQL, false, "server_encoding", "SHOW server_encoding", " utf8 ", false, "UTF8"},
 }
 
-// pooled lets a transaction on other take the server connection that a transaction
-// pooler gave to one before. A statement that was prepared there is then missing.
+// pooled detects a transaction pooler that loses prepared statements: a transaction on
+// other may take the server connection that the pooler gave to one before, and the
+// statement that was prepared there is then missing.
 func pooled(ctx context.Context, one, other *sql.Conn, unprepared bool) error {
-	ask := func(ctx context.Context) (err error) { // with an argument, so that a driver that prepares does
+	ask := func(ctx context.Context) (err error) { // with an argument, so that a driver that prepares statements prepares this one
 		var n int64
 		return one.QueryRowContext(ctx, "SELECT pg_backend_pid() + CAST($1 AS BIGINT)", int64(1)).Scan(&n)
 	}
@@ -145,7 +146,7 @@ func pooled(ctx context.Context, one, other *sql.Conn, unprepared bool) error {
 		}
 		tx.Rollback()
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			return nil // a pooler with one server connection lets it wait, and loses nothing
+			return nil // a pooler with one server connection makes it wait and loses nothing
 		}
 		if err != nil {
 			return err
@@ -158,11 +159,11 @@ func pooled(ctx context.Context, one, other *sql.Conn, unprepared bool) error {
 // pooler lost; empty for other errors.
 func poolerFault(err error, unprepared bool) string {
 	switch state := sqlState(err); {
-	case state != "26000" && state != "42P05": // no such statement, or there already
+	case state != "26000" && state != "42P05": // the statement does not exist, or already exists
 		return ""
 	case unprepared:
-		return "behind this transaction pooler the driver must prepare nothing: with pgx, set default_query_exec_mode=exec"
+		return "behind this transaction pooler the driver must not prepare statements: with pgx, set default_query_exec_mode=exec"
 	}
-	return "a transaction pooler loses prepared statements: pass sqlstore.Unprepared(), and let the driver prepare none " +
-		"(with pgx, default_query_exec_mode=exec), or let the pool be one of sessions"
+	return "a transaction pooler loses prepared statements: pass sqlstore.Unprepared(), and configure the driver to prepare none " +
+		"(with pgx, default_query_exec_mode=exec), or use session pooling"
 }

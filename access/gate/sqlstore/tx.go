@@ -16,8 +16,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// runner runs statements, written as Dialect.sql reads them: on the pool, or in
-// a transaction.
+// runner runs statements, written as for Dialect.sql, on the pool or in a transaction.
 type runner interface {
 	exec(ctx context.Context, q string, args ...any) (changed int64, err error)
 	query(ctx context.Context, q string, args ...any) (*sql.Rows, error)
@@ -53,7 +52,7 @@ func (p *prepared) stmt(ctx context.Context, q string) (*sql.Stmt, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if other := p.stmts[q]; other != nil {
-		// Another goroutine was faster. Closing waits for the statement's connection,
+		// Another goroutine has prepared it. Closing waits for the statement's connection,
 		// which may wait for a lock in the database, so it is closed with the Store.
 		p.spare = append(p.spare, st)
 		return other, nil
@@ -117,8 +116,8 @@ func (p *prepared) row(ctx context.Context, q string, args ...any) scanner {
 	return st.QueryRowContext(ctx, args...)
 }
 
-// unfit refuses a text that PostgreSQL cannot take, on SQLite as well: before it
-// is sent, so that a transaction is not aborted by it.
+// unfit returns an error for a text that PostgreSQL refuses, on SQLite as well. It is
+// called before the text is sent, because a refusal would abort the transaction.
 func unfit(args []any) error {
 	for _, a := range args {
 		if s, ok := a.(string); ok && (!utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0) {
@@ -139,13 +138,13 @@ func changed(r sql.Result, err error) (int64, error) {
 	return r.RowsAffected()
 }
 
-// txRunner runs statements in a transaction. Preparing needs a connection of the
-// pool, and the transaction may hold the only one; so it uses what is prepared
-// and remembers what is not.
+// txRunner runs statements in a transaction. Preparing needs a connection of the pool,
+// and the transaction may hold the only one. So it uses the statements that are
+// prepared, and records the others in missing.
 type txRunner struct {
 	tx      *sql.Tx
 	dialect Dialect
-	p       *prepared // nil in a transaction of the host's own
+	p       *prepared // nil in a transaction of the host
 	missing []string
 }
 
@@ -210,8 +209,8 @@ func (s *Store) give() {
 	}
 }
 
-// write runs fn in one transaction and commits it, unless fn returns an error.
-// errKeep commits nothing and is no error: there was nothing to write.
+// write runs fn in one transaction and commits it, unless fn returns an error. After
+// errKeep it commits nothing and returns nil: there was nothing to write.
 func (s *Store) write(ctx context.Context, op string, fn func(runner) error) error {
 	if err := s.take(ctx); err != nil {
 		return fail(ctx, op, err)
@@ -234,7 +233,7 @@ func (s *Store) write(ctx context.Context, op string, fn func(runner) error) err
 	}
 	for _, q := range t.missing {
 		if _, e := s.prepared.stmt(ctx, q); e != nil {
-			break // the next one tries again
+			break // the next write tries again
 		}
 	}
 	if errors.Is(err, errKeep) {
@@ -248,8 +247,8 @@ var errKeep = errors.New("sqlstore: nothing to write")
 // piece is how many rows one commit removes.
 const piece = 2000
 
-// pieces removes many rows in several commits, and lets others write between two of
-// them: a member may be at a door.
+// pieces removes many rows in several commits, with pauses in which others can write: a
+// member may be at a door.
 func (s *Store) pieces(ctx context.Context, op string, remove func(runner) (n int, err error)) (all int, err error) {
 	for {
 		n, began := 0, time.Now()
@@ -330,7 +329,7 @@ func renumber(text []byte, q string, by int) []byte {
 	}
 }
 
-// micros is an instant as it is stored.
+// micros returns an instant as it is stored.
 func micros(t time.Time) any {
 	if t.IsZero() {
 		return nil

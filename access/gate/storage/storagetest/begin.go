@@ -103,15 +103,15 @@ var beginTests = map[string]func(*bench){
 		b.same("log rows", len(b.rows()), 1)
 		_, err = b.records().Settle(b.ctx, settlement(want, storage.Accepted, 0))
 		b.is(err, storage.ErrNotFound)
-		// A tap with a clock that jumped back shares as well, and with the
-		// command, not with the tap that shared it.
+		// A tap with a clock that jumped back shares the command as well. It shares the
+		// command itself, not the tap that shared it.
 		c, err = b.records().Begin(b.ctx, b.attempt("ada", "front", access.Unlock, -1999*time.Millisecond))
 		b.ok(err)
 		b.same("claim back in time", c, storage.Claim{State: storage.Shared, Entry: lead})
 		c, err = b.records().Begin(b.ctx, b.attempt("ada", "front", access.Unlock, 1999*time.Millisecond))
 		b.ok(err)
 		b.same("third claim", c, storage.Claim{State: storage.Shared, Entry: lead})
-		// The known entry of a tap that shared comes back as it is.
+		// The known entry of a tap that shared is returned unchanged.
 		c, err = b.records().Begin(b.ctx, a)
 		b.ok(err)
 		b.same("the same tap again", c, storage.Claim{State: storage.Known, Entry: want})
@@ -149,7 +149,7 @@ var beginTests = map[string]func(*bench){
 		b.claim(b.attempt("ada", "office", access.OfficeMode, 0))
 		b.claim(b.attempt("bob", "office", access.Lock, 500*time.Millisecond))
 		b.claim(b.attempt("ada", "office", access.OfficeMode, time.Second))
-		// A refused one in between does not count.
+		// A refused command in between does not count.
 		b.claim(b.attempt("ada", "lab", access.OfficeMode, 0))
 		e := b.claim(b.attempt("bob", "lab", access.Lock, 500*time.Millisecond))
 		_, err := b.records().Settle(b.ctx, settlement(e, storage.Refused, 600*time.Millisecond))
@@ -234,7 +234,7 @@ var beginTests = map[string]func(*bench){
 			b.is(err, context.Canceled)
 		}
 		if b.look(a.Entry.RequestKey) != nil {
-			b.Fatal("a cancelled Begin wrote")
+			b.Fatal("a canceled Begin wrote an entry")
 		}
 		b.same("entry", *b.look(e.RequestKey), e)
 		b.same("log rows", len(b.rows()), 1)

@@ -10,7 +10,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// factTests are about the questions that Facts puts together.
+// factTests test the questions that Facts builds.
 var factTests = map[string]func(*bench){
 	"Facts/one question": func(b *bench) {
 		f := b.facts()

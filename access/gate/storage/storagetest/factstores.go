@@ -11,7 +11,7 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// storeTests are about the four stores that Facts reads.
+// storeTests test the four stores that Facts reads.
 var storeTests = map[string]func(*bench){
 	"Doors/add, change, delete": func(b *bench) {
 		s := b.doors()

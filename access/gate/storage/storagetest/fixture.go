@@ -18,7 +18,7 @@ func door(id string, link storage.Link) storage.Door {
 	return storage.Door{Door: access.Door{ID: id, Name: "Door " + id, AccessType: access.AccessOnly}, Link: link}
 }
 
-// need is a part of the storage; without it the test is skipped.
+// need returns a part of the storage, or skips the test if it is nil.
 func need[T comparable](b *bench, part T, name string) T {
 	b.Helper()
 	if part == *new(T) {
@@ -35,7 +35,7 @@ func (b *bench) bookings() storage.ReservationStore {
 }
 func (b *bench) records() storage.Records { return need(b, b.s.Records, "Records") }
 
-// facts skips unless there are Facts and all four stores to fill them.
+// facts skips the test unless there are Facts and all four stores.
 func (b *bench) facts() storage.Facts {
 	b.doors()
 	b.rules()
@@ -88,7 +88,7 @@ func (b *bench) readers() storage.Readers {
 	return storage.Readers{Doors: b.s.Doors, Rules: b.s.Rules, Members: b.s.Members, Reservations: b.s.Reservations}
 }
 
-// door0 and the like are records without their versions, for comparing.
+// door0 and the similar functions return facts without their versions, for comparing.
 func door0(d storage.Door) storage.Door {
 	d.Version = 0
 	return d
@@ -164,7 +164,7 @@ func refused(err error) bool {
 	return ok
 }
 
-// refused requires that a write was refused for what it writes.
+// refused requires that a write was refused with a *storage.RequestError.
 func (b *bench) refused(err error) {
 	b.Helper()
 	if !refused(err) {
@@ -172,7 +172,7 @@ func (b *bench) refused(err error) {
 	}
 }
 
-// absent requires that a read by a string that is never stored finds nothing.
+// absent requires that a read with a string that cannot be stored finds nothing.
 func (b *bench) absent(found any, err error) {
 	b.Helper()
 	if !refused(err) && !errors.Is(err, storage.ErrNotFound) {

@@ -7,7 +7,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// holdTests are about which member holds which door open.
+// holdTests test which member holds which door open.
 var holdTests = map[string]func(*bench){
 	"Settle/holds begin and end": func(b *bench) {
 		r := b.records()
@@ -117,7 +117,7 @@ func (b *bench) claimStart(member string, d time.Duration) storage.JournalEntry 
 	return b.claim(a)
 }
 
-// settleStart settles it with the hold that goes with the outcome.
+// settleStart settles a start with the outcome and the hold that it requires.
 func (b *bench) settleStart(e storage.JournalEntry, outcome storage.Outcome, d time.Duration) storage.Hold {
 	b.Helper()
 	s := settlement(e, outcome, d)

@@ -10,15 +10,15 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// isolationTests are about what one site must not read of another, and what every
-// handle must read at once.
+// isolationTests test that no site reads rows of another, and that every handle reads
+// writes at once.
 var isolationTests = map[string]func(*bench){
 	"Records/sites are apart": func(b *bench) {
 		r := b.records()
 		here, there := b.site, b.site+"-other"
 		var unsureHere *storage.JournalEntry
 		for _, site := range []string{here, there} {
-			b.site, b.n = site, 0 // the same requests at both
+			b.site, b.n = site, 0 // the same requests at both sites
 			b.settleStart(b.claimStart("ada", 0), storage.Accepted, time.Second)
 			unsure := b.claimStart("bob", 0)
 			b.settleStart(unsure, storage.Unconfirmed, time.Second)
@@ -63,7 +63,7 @@ var isolationTests = map[string]func(*bench){
 		b.site = there
 		b.same("the other site", b.everything(), before)
 		b.verified()
-		b.claim(b.attempt("cem", "front", access.Unlock, 0)) // its switch is on
+		b.claim(b.attempt("cem", "front", access.Unlock, 0)) // this site is not switched off
 	},
 	"Stores/sites are apart": func(b *bench) {
 		f := b.facts()
@@ -200,7 +200,7 @@ var isolationTests = map[string]func(*bench){
 
 func second[T any](_ T, err error) error { return err }
 
-// everything is what the records say of the site.
+// everything returns all records of the site.
 func (b *bench) everything() (list []any) {
 	b.Helper()
 	r := b.records()
@@ -229,7 +229,7 @@ func (b *bench) everything() (list []any) {
 	return list
 }
 
-// pull reads the first row of the site's log and stays there.
+// pull reads the first row of the site's log and keeps the iterator open.
 func (b *bench) pull() (stop func()) {
 	b.Helper()
 	next, stop := iter.Pull2(b.records().Rows(b.ctx, storage.LogQuery{Site: b.site}))

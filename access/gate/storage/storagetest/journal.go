@@ -10,7 +10,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// journalTests are about what is read from the journal, and what leaves it.
+// journalTests test what is read from the journal, and what is removed from it.
 var journalTests = map[string]func(*bench){
 	"Wait/for another handle's outcome": func(b *bench) {
 		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
@@ -72,13 +72,13 @@ var journalTests = map[string]func(*bench){
 		_, err := b.records().Erase(b.ctx, b.site, "ada", at(time.Hour))
 		b.ok(err)
 		if b.look(ada) != nil || b.look(bob) == nil {
-			b.Fatal("erased: her tap that shared goes, his stays")
+			b.Fatal("Erase must remove the shared tap of ada and keep that of bob")
 		}
 		n, err := b.records().Prune(b.ctx, b.site, at(time.Hour))
 		b.ok(err)
 		b.same("pruned", n, 2)
 		if b.look(bob) != nil {
-			b.Fatal("his tap that shared stays")
+			b.Fatal("Prune must remove the shared tap of bob")
 		}
 	},
 	"Entries/select and prune": func(b *bench) {
@@ -150,14 +150,14 @@ var journalTests = map[string]func(*bench){
 		b.is(err, storage.ErrNotFound)
 		erased, err := r.Erase(b.ctx, b.site, "ada", settled[2].SendBy)
 		b.ok(err)
-		b.same("rows without detail", erased.Rows, 7) // 4 of hers, the open attempt, two as actor
+		b.same("rows without detail", erased.Rows, 7) // 4 of ada's, the open attempt, and two with ada as the actor
 		b.same("verified", b.verified().Erased, 7)
 		sw, err := r.KillSwitch(b.ctx, b.site)
 		b.ok(err)
 		b.same("the switch", sw, storage.KillSwitch{At: at(0)})
 		if b.look(settled[0].RequestKey) != nil || b.look(settled[1].RequestKey) == nil || b.look(settled[2].RequestKey) == nil ||
 			b.look(open.RequestKey) == nil {
-			b.Fatal("erased entries: her old one goes; her late one, her open one and bob's stay")
+			b.Fatal("Erase must remove the old entry of ada, and keep her late one, her open one and that of bob")
 		}
 		list, err := r.CheckIns(b.ctx, storage.CheckInQuery{Site: b.site})
 		b.ok(err)
@@ -173,13 +173,13 @@ var journalTests = map[string]func(*bench){
 				b.Fatalf("row %d is half erased: %+v", row.Seq, row)
 			}
 		}
-		_, err = r.Erase(b.ctx, b.site, "", at(time.Hour)) // rows without an actor are not hers
+		_, err = r.Erase(b.ctx, b.site, "", at(time.Hour)) // rows without an actor do not name anyone
 		b.is(err, storage.ErrNotFound)
 		erased, err = r.Erase(b.ctx, b.site, "ada", at(time.Hour))
 		b.ok(err)
 		b.same("rows the second time", erased.Rows, 0)
 		if b.look(settled[2].RequestKey) != nil || b.look(open.RequestKey) == nil {
-			b.Fatal("the second time her late entry goes and her open one stays")
+			b.Fatal("the second Erase must remove the late entry of ada and keep the open one")
 		}
 	},
 	"Erase/the text of the kill switch": func(b *bench) {

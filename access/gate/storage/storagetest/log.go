@@ -26,12 +26,12 @@ var logTests = map[string]func(*bench){
 			_, err := r.Note(b.ctx, b.site, logEntry("ada", "front", "unlock", storage.Denied, time.Duration(i)*time.Second))
 			b.ok(err)
 		}
-		for said, cut := range []int{0, 10, 255, 256, 600, long} { // each but the first says so in a row
+		for retentions, cut := range []int{0, 10, 255, 256, 600, long} { // each but the first appends a retention row
 			base, n, err := r.Retain(b.ctx, b.site, at(time.Duration(cut)*time.Second), retention())
 			b.ok(err)
 			b.same("base", base.Seq, uint64(cut))
-			b.same("rows that verify", b.verified().Rows, long-cut+said)
-			b.same("nothing removed, nothing said", n == 0, said == 0)
+			b.same("rows that verify", b.verified().Rows, long-cut+retentions)
+			b.same("no row removed, no retention row", n == 0, retentions == 0)
 			newest := b.log(storage.LogQuery{Site: b.site, Newest: true, After: long, Limit: 2})
 			b.same("rows from the end", len(newest), min(2, max(long-1-cut, 0)))
 		}
@@ -120,7 +120,7 @@ var logTests = map[string]func(*bench){
 			if n++; row.Seq != uint64(n) {
 				b.Fatalf("row %d has Seq %d", n, row.Seq)
 			}
-			if n == 1 { // nothing is held while callers work on a row, however many do
+			if n == 1 { // a storage holds nothing while a caller works on a row, for any number of callers
 				for range 100 {
 					defer b.pull()()
 				}
@@ -178,7 +178,7 @@ var logTests = map[string]func(*bench){
 			func(e *storage.LogEntry) { e.Detail = []byte(`["ada"]`) },
 			func(e *storage.LogEntry) { e.Detail = nil },
 			func(e *storage.LogEntry) { e.Member = "eve" },
-			func(e *storage.LogEntry) { e.Salt, e.Detail = nil, nil }, // and a member
+			func(e *storage.LogEntry) { e.Salt, e.Detail = nil, nil }, // but e names a member
 		} {
 			e := logEntry("ada", "front", "unlock", storage.Denied, 0)
 			change(&e)
@@ -194,8 +194,8 @@ var logTests = map[string]func(*bench){
 	},
 }
 
-// retained is when the tests' retention runs, after the fixed instant.
+// retained is when the retention of the tests runs, after the fixed instant.
 const retained = 24 * time.Hour
 
-// retention is the row about a removal.
+// retention returns the row about a removal.
 func retention() storage.LogEntry { return logEntry("", "", "", "", retained) }

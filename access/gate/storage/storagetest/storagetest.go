@@ -1,5 +1,5 @@
-// Package storagetest is the test suite for implementations of package storage. Run
-// it in a test of yours:
+// Package storagetest is the test suite for implementations of package storage. Run it
+// in one of your tests:
 //
 //	func TestStorage(t *testing.T) {
 //		storagetest.Run(t, func(t *testing.T) storagetest.Storage {
@@ -37,9 +37,9 @@ type Storage struct {
 	Members      storage.MemberStore
 	Reservations storage.ReservationStore
 	Records      storage.Records
-	// ReadOnly: Members and Reservations read a host's own tables. Their Put methods
-	// are the test's: they write over what is stored, whatever its version, and
-	// tests of what writing refuses are skipped.
+	// ReadOnly reports that Members and Reservations read a host's own tables. Their
+	// Put methods exist for this test only: they overwrite what is stored regardless of
+	// its version. Tests of refused writes are skipped.
 	ReadOnly bool
 	// Other, when set, is a second handle on the same data, like that of another
 	// process. Concurrent tests use both.
@@ -56,31 +56,31 @@ type Everything interface {
 	storage.Records
 }
 
-// All makes a Storage of one value that implements every part.
+// All returns a Storage for one value that implements every part.
 func All(s Everything) Storage {
 	return Storage{Facts: s, Doors: s, Rules: s, Members: s, Reservations: s, Records: s}
 }
 
-// shareWithin is the span that the gate gives to identical taps.
+// shareWithin is the span within which the gate shares identical taps.
 const shareWithin = 2 * time.Second
 
-// detail is the beginning of what the gate writes as the detail of a log row.
+// detail has the first fields of what the gate writes as the detail of a log row.
 type detail struct {
 	Member string `json:"member,omitempty"`
 	Actor  string `json:"actor,omitempty"`
 	Note   string `json:"note,omitempty"`
 }
 
-// sealed gives e a detail and the commitment to it.
+// sealed returns e with a detail and its commitment.
 func sealed(e storage.LogEntry, d detail) storage.LogEntry {
 	e.Detail, _ = json.Marshal(d) // texts always encode
 	e.Commitment = storage.Commitment(e.Salt, e.Detail)
 	return e
 }
 
-// Run runs the suite. Each test gets its Storage from factory and works at sites
-// of its own, so that factory may return the same storage every time, with
-// whatever rows it already has; it must return at least one part.
+// Run runs the suite. Each test gets its Storage from factory and uses its own sites,
+// so factory may return the same storage every time, even if it already has rows. It
+// must return at least one part.
 func Run(t *testing.T, factory func(t *testing.T) Storage) {
 	t.Helper()
 	run := func(name string, writing bool, fn func(*bench)) {
@@ -184,7 +184,7 @@ func settlement(e storage.JournalEntry, outcome storage.Outcome, d time.Duration
 	return storage.Settlement{RequestKey: e.RequestKey, Outcome: outcome, At: at(d), Doc: []byte(`{"settled":true}`), Log: l}
 }
 
-// claim begins the attempt, which must be claimed.
+// claim begins the attempt and fails the test unless it is claimed.
 func (b *bench) claim(a storage.Attempt) storage.JournalEntry {
 	b.Helper()
 	c, err := b.records().Begin(b.ctx, a)
@@ -218,7 +218,7 @@ func (b *bench) log(q storage.LogQuery) (list []storage.LogRow) {
 	return list
 }
 
-// verified checks the chain and returns what Verify found.
+// verified checks the chain and returns the result of Verify.
 func (b *bench) verified() storage.Verification {
 	b.Helper()
 	_, head, err := b.records().Ends(b.ctx, b.site)
@@ -228,7 +228,7 @@ func (b *bench) verified() storage.Verification {
 	return v
 }
 
-// hostile are strings that a storage must keep apart and return unchanged.
+// hostile are strings that a storage must distinguish and return unchanged.
 var hostile = []string{
 	"plain", "Plain", "PLAIN", " plain", "plain ", "plain\n", "pl%in", "pl_in", "100%", `a\b`,
 	`a"b`, "a'b", "a''b", "a;--b", "a`b", "$1", "?1", ":name",
@@ -236,5 +236,5 @@ var hostile = []string{
 	"null", "NULL", "true", "0", "00", "1e3", "{}", "[]", "2026-05-04",
 }
 
-// unfit are ids that no storage keeps, because not all of them could.
+// unfit are ids that every storage refuses, because not every storage could keep them.
 var unfit = []string{"", "\x00", "a\x00b", "ada\x00", "\xff", "a\xc3", "\xed\xa0\x80", strings.Repeat("x", 201), strings.Repeat("ä", 101)}

@@ -8,7 +8,7 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// valueTests are about values at the limits of what a storage keeps, and beyond.
+// valueTests test values at the limits of what a storage keeps, and beyond them.
 var valueTests = map[string]func(*bench){
 	"Records/unfit texts": func(b *bench) {
 		r := b.records()

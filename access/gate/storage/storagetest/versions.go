@@ -12,8 +12,7 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// versionTests are about writes that are based on what was read, and about what a
-// write refuses.
+// versionTests test writes that are based on an earlier read, and what a write refuses.
 var versionTests = map[string]func(*bench){
 	"Doors/a stale write": func(b *bench) {
 		s := b.doors()
@@ -178,8 +177,8 @@ var versionTests = map[string]func(*bench){
 	},
 	"Facts/references to what is not there": func(b *bench) {
 		b.facts()
-		// With nothing there, nothing is known to be missing: parts may be set up in
-		// any order, or be kept elsewhere.
+		// In an empty storage, no reference is known to be missing: the parts may be
+		// set up in any order, or be kept elsewhere.
 		b.fill()
 		rules, err := b.s.Rules.Rules(b.ctx, b.site)
 		b.ok(err)
@@ -191,8 +190,8 @@ var versionTests = map[string]func(*bench){
 		m.Memberships[1].Type = "gold"
 		b.names(b.s.Members.PutMember(b.ctx, b.site, m), "memberships[1].type")
 		b.names(b.s.Reservations.PutReservation(b.ctx, b.site, booking("r9", "attic", "dot", 0, time.Hour)), "resource", "member")
-		// What was removed meanwhile keeps no one from blocking a member or cancelling
-		// a booking; only what is new is checked.
+		// A reference to something that was removed does not prevent blocking a member
+		// or canceling a booking: only new references are checked.
 		b.ok(b.s.Members.DeleteMember(b.ctx, b.site, "bob"))
 		b.ok(storage.UpdateRules(b.ctx, b.s.Rules, b.site, func(r *storage.Rules) error {
 			r.MembershipTypes, r.Resources = r.MembershipTypes[2:], r.Resources[:1]
@@ -259,18 +258,18 @@ var versionTests = map[string]func(*bench){
 	},
 }
 
-// kept is one row of a store and how it is written.
+// kept describes one row of a store and how to read and write it.
 type kept[T any] struct {
 	read   func() (T, error)
 	put    func(T) error
 	del    func() error
 	make   func() T
-	mark   func(*T, int) // makes versions of the row differ
+	mark   func(*T, int) // makes the row differ from others
 	at     func(*T) *uint64
 	update func(fn func(*T) error) error
 }
 
-// stale proves that a write which is not based on what is stored changes nothing.
+// stale checks that a write that is not based on the stored version changes nothing.
 func stale[T any](b *bench, k kept[T]) {
 	b.Helper()
 	unknown := k.make()
@@ -279,7 +278,7 @@ func stale[T any](b *bench, k kept[T]) {
 	b.is(k.update(func(*T) error { return nil }), storage.ErrNotFound)
 
 	b.ok(k.put(k.make()))
-	b.is(k.put(k.make()), storage.ErrConflict) // it is not new any more
+	b.is(k.put(k.make()), storage.ErrConflict) // it is no longer new
 	first, err := k.read()
 	b.ok(err)
 	second := first
@@ -296,7 +295,7 @@ func stale[T any](b *bench, k kept[T]) {
 	b.ok(err)
 	b.same("the row after a stale write", now, stored)
 
-	// One that was deleted and added again is another row.
+	// A row that was deleted and added again is another row.
 	b.ok(k.del())
 	b.is(k.put(third), storage.ErrConflict)
 	b.ok(k.put(k.make()))
@@ -320,7 +319,7 @@ func stale[T any](b *bench, k kept[T]) {
 	b.refused(k.update(func(v *T) error { *k.at(v)++; return nil }))
 }
 
-// names requires a write to be refused for these paths and no others.
+// names requires that a write was refused for exactly these paths.
 func (b *bench) names(err error, paths ...string) {
 	b.Helper()
 	e, ok := errors.AsType[*storage.RequestError](err)
