@@ -83,7 +83,10 @@ func (p *platform) seed(ctx context.Context, password string) error {
 		},
 		Resources: []access.Resource{{ID: "meeting-room", Doors: []string{"front", "meeting"}}},
 	}
-	if err := p.store.PutRules(ctx, rules); err != nil {
+	switch err := p.store.PutRules(ctx, rules); {
+	case errors.Is(err, gate.ErrConflict):
+		return nil // another process, started at the same time, seeds the database
+	case err != nil:
 		return fmt.Errorf("seeding the rules: %w", err)
 	}
 	for _, d := range plannedDoors {
