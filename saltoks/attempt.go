@@ -116,7 +116,7 @@ func (cl *call) try(a *attempt, r *http.Request, seen *sendTrace) (*http.Respons
 	return resp, nil
 }
 
-var errNoAnswer = errors.New("the transport or a middleware gave neither an answer nor an error")
+var errNoAnswer = errors.New("the transport or a middleware returned neither an answer nor an error")
 
 // waitForLimiter fails immediately if the limiter would start the request after
 // its deadline: a person is waiting at the door.

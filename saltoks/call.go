@@ -229,7 +229,7 @@ func (cl *call) nameEnvironment(a *attempt, e *APIError, err error) error {
 	case a.handed && a.status == 0 && a.sent == sentNothing && isNetworkError(err):
 		return fmt.Errorf("no connection to Environment.API %s: %w", cl.client.base, err)
 	case errors.Is(err, errNotJSON), a.status != 0 && a.parsed.message == messageHTML, noCode && err == nil:
-		const hint = "is Environment.API %s the Connect API?"
+		const hint = "check that Environment.API %s is the Connect API"
 		if err == nil {
 			return fmt.Errorf(hint, cl.client.base)
 		}

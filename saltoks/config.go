@@ -78,7 +78,7 @@ func (c *Config) complete() error {
 		fault("Config.UserAgent is not printable ASCII")
 	}
 	if c.Limiter != nil && !c.Limiter.ready() {
-		fault("Config.Limiter is a zero Limiter: make one with NewLimiter")
+		fault("Config.Limiter is a zero value: create it with NewLimiter")
 	}
 	for i, m := range c.Middleware {
 		if m == nil {
@@ -119,7 +119,7 @@ func (c *Config) complete() error {
 	return nil
 }
 
-// transport is the host's transport, nil where the host supplies none.
+// transport returns the host's transport, or nil if the host supplies none.
 func (c *Config) transport() http.RoundTripper {
 	if c.HTTPClient == nil {
 		return nil

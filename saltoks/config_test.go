@@ -21,7 +21,7 @@ func TestNewClientNamesEveryFault(t *testing.T) {
 	for _, want := range []string{
 		"Environment.Name is missing", "Environment.Issuer", "must be https", "Environment.API", "must not hold a user",
 		"Config.Tokens is missing",
-		"TLS below 1.2", "Config.AttemptTimeout", "Config.MaxResponse", "Config.UserAgent", "Config.Limiter is a zero Limiter",
+		"TLS below 1.2", "Config.AttemptTimeout", "Config.MaxResponse", "Config.UserAgent", "Config.Limiter is a zero value",
 		"Config.Middleware[0]",
 	} {
 		if !strings.Contains(err.Error(), want) {

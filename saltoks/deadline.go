@@ -13,7 +13,7 @@ import (
 
 // ErrSendBy reports that a command's SendDeadline passed before the command
 // could be sent. Nothing was sent.
-var ErrSendBy = errors.New("the instant until which this command may be sent has passed: nothing was sent")
+var ErrSendBy = errors.New("the send deadline of this command has passed: nothing was sent")
 
 // SendDeadline is the instant before which sending a command must start. It has
 // passed when the clock has reached it, or when the time that was left at

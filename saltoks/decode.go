@@ -37,7 +37,7 @@ func decodeInto(body []byte, out any) error {
 		return errNotJSON
 	}
 	if err != nil {
-		return errors.New("the answer does not decode")
+		return errors.New("the answer cannot be decoded")
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func decodeTolerant(body []byte, out any) error {
 	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok || err == nil {
 		return nil
 	}
-	return errors.New("the answer does not decode")
+	return errors.New("the answer cannot be decoded")
 }
 
 // same is the conversion for a type that is its own wire type.

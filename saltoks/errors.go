@@ -18,7 +18,7 @@ var (
 	// has the wrong one of a member's two ids.
 	ErrNotFound = errors.New("not found")
 	// ErrForbidden: this SALTO user lacks the right on this site.
-	ErrForbidden = errors.New("forbidden: this SALTO user lacks the right: give the user a role on the site that has it")
+	ErrForbidden = errors.New("forbidden: this SALTO user lacks the right: give the user a role on the site that includes it")
 	// ErrUnauthorized: SALTO did not accept the access token.
 	ErrUnauthorized = errors.New("unauthorized: SALTO did not accept the access token")
 	// ErrReauthorize: no further token can be obtained; a person must consent
@@ -50,15 +50,15 @@ var (
 	// ErrRestoreRequired: the IQ was reset. Restore it, then activate it again.
 	ErrRestoreRequired = errors.New("IQ was reset: restore it and activate it again")
 	// ErrNoSubscription: the site's subscription lacks the feature.
-	ErrNoSubscription = errors.New("no valid subscription for this feature: the site's owner has to extend it")
+	ErrNoSubscription = errors.New("no valid subscription for this feature: the site's owner must extend it")
 	// ErrSiteNotReleased: the installer has not released the site yet.
-	ErrSiteNotReleased = errors.New("site not released yet: its installer has to release it")
+	ErrSiteNotReleased = errors.New("site not released yet: its installer must release it")
 )
 
 // Causes that the client finds before it sends the request.
 var (
 	// ErrClientClosed: the client was closed.
-	ErrClientClosed = errors.New("client closed: make a new one")
+	ErrClientClosed = errors.New("client closed: create a new one")
 	// ErrUnverified: the call requires Config.UnverifiedEndpoints.
 	ErrUnverified = errors.New("this call is not verified against SALTO: enable it with Config.UnverifiedEndpoints")
 	// ErrCursor: a list's cursor does not move or points outside the API.

@@ -97,7 +97,7 @@ func ExampleClient_Close() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// saltoks: GET /v1.2/me: client closed: make a new one
+	// saltoks: GET /v1.2/me: client closed: create a new one
 }
 
 func ExampleClient_Do() {
@@ -124,7 +124,7 @@ func ExampleClient_NewRequest() {
 	defer end()
 	_, err := client.NewRequest("GET", "/v1.1/sites/{site}/incidents", "../admin")
 	fmt.Println(err)
-	// Output: saltoks: GET /v1.1/sites/{site}/incidents: {site} is empty or holds characters no id has
+	// Output: saltoks: GET /v1.1/sites/{site}/incidents: {site} is empty or holds characters that no id has
 }
 
 func ExampleRequest_Hide() {

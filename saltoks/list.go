@@ -213,16 +213,16 @@ func (c *Client) nextPage(r *Request, link, token string) (*Request, error) {
 func (c *Client) ownLink(link string) (path string, query url.Values, err error) {
 	u, err := url.Parse(link)
 	if err != nil {
-		return "", nil, fmt.Errorf("%w: the next page's link is no URL", ErrCursor)
+		return "", nil, fmt.Errorf("%w: the next page's link is not a URL", ErrCursor)
 	}
 	u = c.baseURL.ResolveReference(u)
 	same := sameHost(u, c.baseURL) || u.Scheme == "http" && u.Port() == "" && u.Hostname() == c.baseURL.Hostname()
 	if !same || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return "", nil, fmt.Errorf("%w: the next page's link leads to another host", ErrCursor)
+		return "", nil, fmt.Errorf("%w: the next page's link points to another host", ErrCursor)
 	}
 	path, ok := strings.CutPrefix(u.EscapedPath(), c.baseURL.EscapedPath())
 	if !ok || !strings.HasPrefix(path, "/") {
-		return "", nil, fmt.Errorf("%w: the next page's link leads out of the API", ErrCursor)
+		return "", nil, fmt.Errorf("%w: the next page's link points outside the API", ErrCursor)
 	}
 	for segment := range strings.SplitSeq(u.Path, "/") {
 		if segment == "." || segment == ".." { // escaped ones; plain ones are resolved

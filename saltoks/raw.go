@@ -106,7 +106,7 @@ func (s *RawService) RequestPIN(ctx context.Context, site SiteID, iq IQID, by PI
 		r.Query = url.Values{"send_email": {"true"}}
 	case PINBySMS:
 	default:
-		r.fault(errors.New("the PIN is sent PINByMail or PINBySMS"))
+		r.fault(errors.New("the channel of the PIN must be PINByMail or PINBySMS"))
 	}
 	return s.c.run(ctx, r, nil)
 }

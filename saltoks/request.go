@@ -191,7 +191,7 @@ func fillRoute(route string, values []string) (string, error) {
 		default:
 			switch {
 			case !pathValue(values[0]):
-				faults = append(faults, fmt.Errorf("{%s} is empty or holds characters no id has", name))
+				faults = append(faults, fmt.Errorf("{%s} is empty or holds characters that no id has", name))
 			case name == "site" && isSiteUID(values[0]):
 				faults = append(faults, fmt.Errorf("%w: {site} is %q, a printed site UID: Sites.Resolve finds its id",
 					ErrInvalidRequest, values[0]))

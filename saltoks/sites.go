@@ -92,7 +92,7 @@ func (s *SitesService) Resolve(ctx context.Context, text string) (Site, error) {
 		return named[0], nil
 	}
 	e := &APIError{Method: "GET", Route: routeSites, outcome: notSent, cause: ErrNotFound,
-		Message: fmt.Sprintf("none of the %d sites this user sees has the id, UID or name %q", seen, clip(text, 60))}
+		Message: fmt.Sprintf("none of the %d sites that this user can see has the id, UID or name %q", seen, clip(text, 60))}
 	if len(named) > 1 {
 		e.cause = ErrInvalidRequest
 		e.Message = fmt.Sprintf("%d sites have the name %q: use the site UID", len(named), clip(text, 60))

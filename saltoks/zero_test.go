@@ -174,7 +174,7 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 		says []string
 	}{
 		"NewClient": {second(saltoks.NewClient(saltoks.Config{Limiter: new(saltoks.Limiter)})),
-			[]string{"Environment.Name is missing", "Config.Tokens is missing", "zero Limiter"}},
+			[]string{"Environment.Name is missing", "Config.Tokens is missing", "Config.Limiter is a zero value"}},
 		"NewClient, chain": {second(saltoks.NewClient(saltoks.Config{Environment: env, Tokens: fixedToken{},
 			Middleware: []saltoks.Middleware{func(http.RoundTripper) http.RoundTripper { return nil }}})), []string{"middleware returned nil"}},
 		"saltostate.New":    {second(saltostate.New(saltostate.Config{})), []string{"Config.Store is missing", "Config.Sealer is missing"}},
@@ -195,7 +195,7 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 		"NewConsentHandlers": {second(saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{})),
 			[]string{"ConsentConfig.Authorizer", "ConsentConfig.Authorize is", "ConsentConfig.Connected", "ConsentConfig.Done"}},
 		"NewFileStore": {second(saltostate.NewFileStore("")), []string{"requires a folder"}},
-		"FromOAuth2":   {second(saltoauth.FromOAuth2(nil).Token(t.Context())), []string{"no source"}},
+		"FromOAuth2":   {second(saltoauth.FromOAuth2(nil).Token(t.Context())), []string{"the source passed to FromOAuth2 is nil"}},
 		"StaticOTP":    {second(saltoremote.StaticOTP(saltoks.OTP{}).OTP(t.Context(), "s", "q")), []string{"is empty"}},
 	} {
 		for _, want := range c.says {

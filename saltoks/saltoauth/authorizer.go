@@ -63,7 +63,7 @@ func (a *Authorizer) Format(f fmt.State, _ rune) {
 // and it has tried to revoke the refresh token that SALTO issued.
 func (a *Authorizer) Complete(ctx context.Context, l Login, callback url.Values) (Connection, error) {
 	if l.reconnect != "" {
-		return Connection{}, errors.New("saltoks: this login was begun by BeginReconnect: finish it with Reconnect")
+		return Connection{}, errors.New("saltoks: this login was started by BeginReconnect: finish it with Reconnect")
 	}
 	g, err := a.grant(ctx, l, callback)
 	if err != nil {

@@ -91,7 +91,7 @@ func (c *Config) complete() error {
 		faults = append(faults, fmt.Errorf("Credentials.RedirectURL %w", err))
 	}
 	if c.State.IsZero() {
-		faults = append(faults, errors.New("Config.State is missing: make one with saltostate.New"))
+		faults = append(faults, errors.New("Config.State is missing: create it with saltostate.New"))
 	}
 	if c.WarnAfter < 0 {
 		faults = append(faults, errors.New("Config.WarnAfter is negative"))
@@ -109,7 +109,7 @@ func (c PasswordConfig) check() error {
 		faults = append(faults, errors.New("PasswordConfig.User is missing"))
 	}
 	if c.Password == nil {
-		faults = append(faults, errors.New("PasswordConfig.Password is missing: FixedPassword is one"))
+		faults = append(faults, errors.New("PasswordConfig.Password is missing: use FixedPassword for a fixed password"))
 	}
 	return configError(faults)
 }

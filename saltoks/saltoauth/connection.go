@@ -86,7 +86,7 @@ func (s ConnectionStatus) Summary(at time.Time) string {
 		return fmt.Sprintf("Connected, but SALTO refuses the client id and secret of this application: an administrator must correct them. "+
 			"Next try after %s.", s.RetryAt.UTC().Format(time.RFC3339))
 	case s.FailedRefreshes > 0:
-		return fmt.Sprintf("Connected, but SALTO's identity server does not answer as it should (%s); next try after %s.",
+		return fmt.Sprintf("Connected, but SALTO's identity server does not answer correctly (%s); next try after %s.",
 			s.Fault, s.RetryAt.UTC().Format(time.RFC3339))
 	case s.Due(at):
 		return fmt.Sprintf("Connected, but the consent is from %s: reconnect soon.", s.ConsentedAt.UTC().Format(time.DateOnly))

@@ -100,7 +100,7 @@ func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) 
 	case err != nil && unsaved != nil:
 		c.keepUnsaved(unsaved)
 		c.id.log.LogAttrs(ctx, slog.LevelError,
-			"rotated tokens could not be saved; trying again on the next call, and lost if the process ends first",
+			"rotated tokens could not be saved; the next call tries again, but the tokens are lost if the process ends first",
 			slog.String("connection", c.conn), slog.String("error", err.Error()))
 		return held{}, fmt.Errorf("saltoks: saving the refreshed tokens of connection %s: %w", c.conn, err)
 	case err != nil:

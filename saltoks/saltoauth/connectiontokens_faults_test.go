@@ -210,7 +210,7 @@ func tokenRows() []tokenRow {
 		{name: "password: panics", says: "panic in", refreshes: 1, with: passwordPanics},
 		{name: "password: none", is: saltoks.ErrReauthorize, refreshes: 2,
 			with: password(func(context.Context) (saltoks.Secret, error) { return saltoks.Secret{}, nil })},
-		{name: "password: the host fails", says: "gave no password", refreshes: 1,
+		{name: "password: the host fails", says: "returned no password", refreshes: 1,
 			with: password(func(context.Context) (saltoks.Secret, error) { return saltoks.Secret{}, faulttest.ErrHost })},
 		{name: "password: blocks", is: context.DeadlineExceeded, refreshes: 1,
 			with: password(func(ctx context.Context) (saltoks.Secret, error) { return saltoks.Secret{}, faulttest.Until(ctx) })},

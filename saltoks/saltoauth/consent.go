@@ -124,7 +124,7 @@ func (h *ConsentHandlers) unconnected(ctx context.Context, tenant string) error 
 // nothing.
 func (h *ConsentHandlers) authorize(r *http.Request) (tenant string, err error) {
 	if h.cfg.Authorize == nil {
-		return "", errors.New("saltoks: NewConsentHandlers makes the handlers")
+		return "", errors.New("saltoks: the ConsentHandlers are a zero value: create them with NewConsentHandlers")
 	}
 	return h.cfg.Authorize(r)
 }
@@ -218,7 +218,7 @@ func (h *ConsentHandlers) finish(r *http.Request, tenant, sealed string) error {
 }
 
 func (h *ConsentHandlers) finishReconnect(ctx context.Context, tenant string, login Login, callback url.Values) error {
-	// The tenant's connection may have changed since the login began.
+	// The tenant's connection may have changed since the login was started.
 	id, err := h.cfg.ConnectionID(ctx, tenant)
 	if err != nil {
 		return hostError{err}
@@ -244,7 +244,7 @@ const undoLimit = exchangeLimit + 2*saltostate.WriteLimit
 // its text is not shown.
 type hostError struct{ err error }
 
-func (e hostError) Error() string { return "saltoks: the application could not keep the connection" }
+func (e hostError) Error() string { return "saltoks: the application could not store the connection" }
 func (e hostError) Unwrap() error { return e.err }
 
 func (h *ConsentHandlers) fail(w http.ResponseWriter, r *http.Request, err error) {
@@ -256,7 +256,7 @@ func (h *ConsentHandlers) fail(w http.ResponseWriter, r *http.Request, err error
 	status := consentStatus(err)
 	text := strings.TrimPrefix(err.Error(), "saltoks: ")
 	if status == http.StatusInternalServerError {
-		text = "the connection could not be kept; ask the administrator of this application"
+		text = "the connection could not be stored; ask the administrator of this application"
 	}
 	http.Error(w, text, status)
 }

@@ -382,7 +382,7 @@ func TestConsentUnderAChangedSealingKey(t *testing.T) {
 		if text := body(resp); resp.StatusCode != c.status || strings.Contains(text, "ephemeral") {
 			t.Errorf("%s: %s", name, text)
 		}
-		if text := o.log.String(); !strings.Contains(text, "does not open") || !strings.Contains(text, "ephemeral") {
+		if text := o.log.String(); !strings.Contains(text, "cannot be opened") || !strings.Contains(text, "ephemeral") {
 			t.Errorf("%s: the log does not name the cause: %s", name, text)
 		}
 	}

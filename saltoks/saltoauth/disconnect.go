@@ -13,7 +13,7 @@ import (
 type Acknowledgement string
 
 // AcknowledgeDisconnect describes what Disconnect does. Show it to the person
-// who wants to disconnect, and pass it to Disconnect.
+// who disconnects, and pass it to Disconnect.
 const AcknowledgeDisconnect Acknowledgement = "Remote opening stops within 30 seconds for every member, " +
 	"until an administrator connects to SALTO KS again. Doors, names and activations are kept. " +
 	"To renew an expired connection, reconnect instead."

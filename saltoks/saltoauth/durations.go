@@ -9,20 +9,20 @@ import "time"
 // again (10 s).
 //
 //	recheckLimit     1 s    a person waits at a door while the document is read
-//	refreshPatience  2 s    a refresh is a request to another host, a recheck is not
+//	refreshPatience  2 s    longer than a recheck: a refresh is a request to another host
 //	backoffFirst     5 s    longer than a caller waits, so that a second tap makes no second request
 //	rejectPause      5 s    one request cycle: a rejected token is replaced at most once in it
 //	hintLimit        5 s    an optional extra call of a consent, longer than a usual answer
-//	usableMargin    10 s    a token is not given out this close to its end: longer than a usual request
+//	usableMargin    10 s    a token is not returned this close to its end: longer than a usual request
 //	exchangeLimit   15 s    an answer after the usual time is still worth its refresh token; with
 //	                        WriteLimit it is the 20 s that Store.Update allows its function
 //	lockLimit       15 s    a wait for another process's exchange ends when that exchange must have
-//	recheckEvery    30 s    what Disconnect promises; well above recheckLimit, so reads stay rare
+//	recheckEvery    30 s    the limit that Disconnect documents; well above recheckLimit, so reads stay rare
 //	recheckGrace     5 min  a store that is restarted is back by then; well above recheckEvery
 //	backoffLast      5 min  below the 6 min that a token of an hour still has when its refresh starts
 //	loginTime       10 min  a person logs in, with a password reset if need be
-//	assumedLifetime  1 h    of a token whose lifetime is not named: SALTO's usual (WIRE.md 1.2)
-//	defaultWarnAfter 75 d   two weeks before the 90 days that SALTO's support names
+//	assumedLifetime  1 h    of a token without a stated lifetime: SALTO's usual one (WIRE.md 1.2)
+//	defaultWarnAfter 75 d   two weeks before the 90 days that SALTO's support states
 const (
 	recheckLimit     = time.Second
 	refreshPatience  = 2 * time.Second

@@ -30,11 +30,11 @@ var (
 	// ErrWrongUser: another SALTO user answered a Reconnect; see WrongUserError.
 	ErrWrongUser = errors.New("saltoks: reconnected as another SALTO user")
 	// ErrSiteNotVisible: the SALTO user cannot see the site.
-	ErrSiteNotVisible = errors.New("saltoks: this SALTO user does not see the site: give the user a role there, or choose another site")
+	ErrSiteNotVisible = errors.New("saltoks: this SALTO user cannot see the site: give the user a role there, or choose another site")
 	// ErrNotConnected: there is no such connection, or it was disconnected.
 	ErrNotConnected = errors.New("saltoks: there is no such connection: connect to SALTO KS first")
 	// ErrAlreadyConnected: the tenant has a connection.
-	ErrAlreadyConnected = errors.New("saltoks: SALTO KS is connected already: reconnect that connection, or disconnect it first")
+	ErrAlreadyConnected = errors.New("saltoks: SALTO KS is already connected: reconnect that connection, or disconnect it first")
 	// ErrInvalidClient: the identity server refused the client id and secret. An
 	// administrator must correct Credentials; tokens and consents are kept.
 	ErrInvalidClient = errors.New("saltoks: the identity server refused the client id and secret")

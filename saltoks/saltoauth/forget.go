@@ -24,7 +24,7 @@ type ForgottenIQ struct {
 }
 
 // NeedSupport returns the IQs that would need SALTO's support after Forget.
-// Show them to the person who wants to forget the user.
+// Show them to the person before calling Forget.
 func (a *Authorizer) NeedSupport(ctx context.Context, subject string) ([]ForgottenIQ, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (a *Authorizer) Forget(ctx context.Context, subject string, acknowledged []
 	owner := userindex.ID(a.id.env.Name, subject)
 	// The whole deletion runs while the owner's document is locked: no new
 	// document can be added to it in the meantime, and after a crash it still
-	// names what is left.
+	// names the remaining documents.
 	return saltostate.Update(ctx, a.state, userindex.Docs, owner, func(ctx context.Context, doc *userindex.Doc) (*userindex.Doc, error) {
 		if doc == nil {
 			return nil, nil

@@ -33,7 +33,7 @@ type oauth2Tokens struct {
 
 func (s *oauth2Tokens) fetch(context.Context, saltoks.Secret) (held, error) {
 	if s.src == nil {
-		return held{}, errors.New("saltoks: FromOAuth2 got no source")
+		return held{}, errors.New("saltoks: the source passed to FromOAuth2 is nil")
 	}
 	t, err := s.src.Token()
 	if err != nil {

@@ -105,7 +105,7 @@ func (p *passwordTokens) grant(ctx context.Context) (held, error) {
 		// The text of the host's error may hold a secret: keep only what errors.Is
 		// finds.
 		_, cause := oidc.NetworkCause(err)
-		return held{}, &IdentityError{Op: "password grant", What: "the PasswordFunc gave no password", cause: cause}
+		return held{}, &IdentityError{Op: "password grant", What: "the PasswordFunc returned no password", cause: cause}
 	}
 	a, err := p.id.requestToken(ctx, "password grant", url.Values{
 		"grant_type": {"password"}, "username": {p.user}, "password": {password.Reveal()}, "scope": {scopeFull},

@@ -29,7 +29,7 @@ func (a *Authorizer) BeginReconnect(ctx context.Context, id string) (Login, erro
 // it.
 func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values) (Connection, error) {
 	if l.reconnect == "" {
-		return Connection{}, errors.New("saltoks: this login was begun by Begin: finish it with Complete")
+		return Connection{}, errors.New("saltoks: this login was started by Begin: finish it with Complete")
 	}
 	id := l.reconnect
 	before, err := a.load(ctx, id)

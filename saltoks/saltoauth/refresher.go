@@ -85,7 +85,7 @@ func (r *refresher) Token(ctx context.Context) (saltoks.Token, error) {
 	}
 }
 
-// wait is what a caller waits for.
+// wait describes what a caller must wait for.
 type wait struct {
 	flight    *flight // nil: there is no need to wait
 	own       *flight // the flight that this caller started

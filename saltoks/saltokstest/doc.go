@@ -7,7 +7,7 @@
 // TCP, as the program examples/simulator does.
 //
 //   - World describes users, sites, IQs and locks: Config.World and the Add methods.
-//   - Switches decide what the public facts leave open: Config.Switches.
+//   - Switches select the behavior where the public facts are incomplete: Config.Switches.
 //   - Fault makes requests fail; the constants describe each fault.
 //   - Movements, LockState, Entries, Inbox and Requests report what happened.
 //   - Tap, EnterPIN, OpenFromInside and the Set methods are people at the door and the

@@ -92,8 +92,9 @@ func (s *Sim) Entries(siteID string) (list []Entry) {
 	return list
 }
 
-// entries writes the audit log, newest first unless another order is asked for, with an
-// opaque continuation token that the client sends back in CLP-Continuation-Token.
+// entries writes the audit log, newest first unless the request has another
+// order, with an opaque continuation token that the client sends back in
+// CLP-Continuation-Token.
 func (c *call) entries() {
 	if !c.storesEntries() {
 		return

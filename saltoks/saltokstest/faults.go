@@ -31,8 +31,8 @@ const (
 	// Slow: the request waits for Delay (3 s) before it is carried out, even if the
 	// client has disconnected by then. With After it waits before the answer.
 	Slow = "slow"
-	// Hang: there is no answer until the client gives up. Nothing is done; with
-	// After the request is carried out.
+	// Hang: there is no answer until the client disconnects. Nothing is done;
+	// with After the request is carried out.
 	Hang = "hang"
 	// HTTP401: 401 with an empty body and WWW-Authenticate: invalid_token.
 	HTTP401 = "http_401"

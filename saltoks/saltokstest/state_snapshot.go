@@ -15,7 +15,7 @@ type snapshot struct {
 	Version     int           `json:"version"`
 	ClockOffset time.Duration `json:"clock_offset"`
 	Keys        [][]byte      `json:"keys"`  // PKCS #8
-	Start       World         `json:"start"` // what a reset returns to
+	Start       World         `json:"start"` // the world that a reset restores
 	World       World         `json:"world"`
 
 	Users     []User                     `json:"users"`

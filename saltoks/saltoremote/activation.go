@@ -90,7 +90,7 @@ type ActivationState struct {
 // Errors of steps in the wrong order. Nothing was sent.
 var (
 	// ErrActivationNotBegun: the step requires the IQ's secret.
-	ErrActivationNotBegun = errors.New("the IQ's activation has not begun: call Begin first")
+	ErrActivationNotBegun = errors.New("the IQ's activation was not started: call Begin first")
 	// ErrPINNotRequested: no PIN was requested, so there is none to confirm.
 	ErrPINNotRequested = errors.New("no IQ PIN was requested: call RequestPIN first")
 	// ErrPINNotNeeded: after Adopt, the PIN is the one the user already has.

@@ -164,8 +164,8 @@ func CheckCode() DiagnoseOption { return func(c *diagnoseConfig) { c.check = tru
 
 // Diagnose compares what SALTO reports, what is stored and both clocks, and
 // returns the most likely cause. It changes nothing and sends no code, unless
-// CheckCode is given. The error reports that the examination failed; what it
-// found is in the Diagnosis.
+// CheckCode is given. The error is not nil only if the examination failed; the
+// problem that it found is in the Diagnosis.
 func (a *Activation) Diagnose(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, opts ...DiagnoseOption) (Diagnosis, error) {
 	var cfg diagnoseConfig
 	for _, o := range opts {

@@ -134,7 +134,7 @@ func newLocalOTP(keys func(context.Context, saltoks.SiteID, saltoks.IQID) (salto
 // deadline; otherwise it fails immediately with an *OTPExhaustedError.
 func (p *LocalOTP) OTP(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
 	if p.keys == nil {
-		return saltoks.OTP{}, errors.New("saltoremote: a zero LocalOTP: make it with NewLocalOTP")
+		return saltoks.OTP{}, errors.New("saltoremote: the LocalOTP is a zero value: create it with NewLocalOTP")
 	}
 	var key saltoks.IQKey
 	err := hostcall.Contain("the keys of NewLocalOTP", func() (err error) { key, err = p.keys(ctx, site, iq); return err })

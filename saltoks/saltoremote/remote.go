@@ -27,7 +27,7 @@ type Remote struct {
 }
 
 // errZero is the error of a zero Remote or Activation.
-var errZero = errors.New("a zero Remote or Activation: make it with NewRemote")
+var errZero = errors.New("the Remote or Activation is a zero value: create it with NewRemote")
 
 // lockCalls are the client methods that Remote uses.
 type lockCalls interface {
@@ -142,7 +142,7 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 	var cfg commandConfig
 	for _, o := range opts {
 		if o == nil { // it may have been meant to be a SendBy
-			return notSentError(errors.New("a command with a nil option"))
+			return notSentError(errors.New("a CommandOption is nil"))
 		}
 		o(&cfg)
 	}

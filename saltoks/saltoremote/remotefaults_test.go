@@ -43,9 +43,9 @@ func faultRows() []faultRow {
 
 		{name: "target: zero", says: "Target.Site is missing; Target.Lock is missing", with: func(p *parts) { p.target = Target{} }},
 		{name: "target: no IQ", says: "Target.IQ is missing", with: func(p *parts) { p.target.IQ = "" }},
-		{name: "target: an id that is a path", says: "characters no id has", with: func(p *parts) { p.target.Lock = "../x" }},
+		{name: "target: an id that is a path", says: "characters that no id has", with: func(p *parts) { p.target.Lock = "../x" }},
 
-		{name: "option: nil", says: "nil option", with: func(p *parts) { p.commands = append(p.commands, nil) }},
+		{name: "option: nil", says: "a CommandOption is nil", with: func(p *parts) { p.commands = append(p.commands, nil) }},
 
 		{name: "context: over before", is: context.Canceled, with: func(p *parts) { p.stop() }},
 		{name: "send-by: over before", is: saltoks.ErrSendBy, says: "nothing was sent", with: sendBy(0, func(*parts) {})},
@@ -180,7 +180,7 @@ func faultRows() []faultRow {
 			with: badOpen(func(_ *parts, ctx context.Context, _ []byte) ([]byte, error) { return nil, faulttest.Until(ctx) }),
 		},
 		{
-			name: "sealer: opens to nothing", says: "does not decode",
+			name: "sealer: opens to nothing", says: "cannot be decoded",
 			with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { return nil, nil }),
 		},
 		{
@@ -188,7 +188,7 @@ func faultRows() []faultRow {
 			with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { return []byte("null"), nil }),
 		},
 		{
-			name: "sealer: opens to half of it", says: "does not decode",
+			name: "sealer: opens to half of it", says: "cannot be decoded",
 			with: badOpen(func(_ *parts, _ context.Context, plain []byte) ([]byte, error) { return plain[:len(plain)/2], nil }),
 		},
 		{

@@ -98,8 +98,8 @@ func (a *Activation) fetchSecret(ctx context.Context, site saltoks.SiteID, iq sa
 	case f.secret.IsZero():
 		return a.done(at, before, notSentError(err))
 	}
-	err = fmt.Errorf("SALTO handed out the secret of IQ %s but it could not be stored: repair the store and begin again;"+
-		" if SALTO then refuses, its support has to reset the activation: %w", iq, err)
+	err = fmt.Errorf("SALTO returned the secret of IQ %s but it could not be stored: repair the store and begin again;"+
+		" if SALTO then refuses, its support must reset the activation: %w", iq, err)
 	return a.done(at, before, saltoks.NewUnconfirmedError(err))
 }
 
@@ -176,7 +176,7 @@ type ActivatedElsewhereError struct {
 
 // Error names the IQ and what to do.
 func (e *ActivatedElsewhereError) Error() string {
-	return fmt.Sprintf("IQ %s was already activated for this SALTO user outside of this installation, and SALTO hands out"+
+	return fmt.Sprintf("IQ %s was already activated for this SALTO user outside of this installation, and SALTO returns"+
 		" the first secret only once: if the user still has a code and the IQ PIN from there, use Activation.Adopt;"+
 		" otherwise ask SALTO's support to reset the activation, then begin again: %v", e.IQ, e.Err)
 }

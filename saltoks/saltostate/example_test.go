@@ -61,7 +61,7 @@ func ExampleNew() {
 	_, err = saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	fmt.Println(err)
 	// Output:
-	// saltoks: Config.Sealer is missing: NewSealer makes one
+	// saltoks: Config.Sealer is missing: create it with NewSealer
 	// <nil>
 }
 

@@ -47,10 +47,10 @@ func NewFileStore(dir string) (*FileStore, error) {
 		return nil, fmt.Errorf("saltoks: the folder of the file store: %w", err)
 	}
 	if !canFlock {
-		return nil, fmt.Errorf("saltoks: the file store needs flock, which this system lacks: %w", errors.ErrUnsupported)
+		return nil, fmt.Errorf("saltoks: the file store requires flock, which this system does not have: %w", errors.ErrUnsupported)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("saltoks: making the folder of the file store: %w", err)
+		return nil, fmt.Errorf("saltoks: creating the folder of the file store: %w", err)
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -62,7 +62,7 @@ func NewFileStore(dir string) (*FileStore, error) {
 	return &FileStore{dir: dir}, nil
 }
 
-var errZeroFileStore = errors.New("saltoks: a zero FileStore: NewFileStore makes one")
+var errZeroFileStore = errors.New("saltoks: the FileStore is a zero value: create it with NewFileStore")
 
 // path returns the document's file, without a suffix. A key may hold characters
 // that a file name must not; its hash holds none.

@@ -41,7 +41,7 @@ type Sealed struct {
 
 // ErrSealed means that a stored document cannot be opened: the sealer does not
 // have the key that sealed it, or the document was changed or moved.
-var ErrSealed = errors.New("saltoks: a stored document does not open: give the sealer the key that sealed it; " +
+var ErrSealed = errors.New("saltoks: a stored document cannot be opened: give the sealer the key that sealed it; " +
 	"without it people must consent again and SALTO's support must reset the IQ activations")
 
 // SealingKey is one 256-bit key and the id by which documents refer to it.
@@ -110,8 +110,9 @@ func NewSealer(keys ...SealingKey) (Sealer, error) {
 	return s, nil
 }
 
-// EphemeralSealer returns a Sealer with a random key that is lost when the process
-// ends: what it sealed can never be opened again. For examples and tests only.
+// EphemeralSealer returns a Sealer with a random key that is lost when the
+// process ends: after that, no document that it sealed can be opened. For
+// examples and tests only.
 func EphemeralSealer() Sealer {
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw) // never fails: crypto/rand ends the process instead

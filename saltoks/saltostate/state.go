@@ -37,10 +37,10 @@ type Config struct {
 func New(c Config) (*State, error) {
 	var faults []error
 	if c.Store == nil {
-		faults = append(faults, errors.New("Config.Store is missing: NewMemoryStore or NewFileStore make one"))
+		faults = append(faults, errors.New("Config.Store is missing: create one with NewMemoryStore or NewFileStore"))
 	}
 	if c.Sealer == nil {
-		faults = append(faults, errors.New("Config.Sealer is missing: NewSealer makes one"))
+		faults = append(faults, errors.New("Config.Sealer is missing: create it with NewSealer"))
 	}
 	if err := faultlist.Join(faults); err != nil {
 		return nil, fmt.Errorf("saltoks: %w", err)
@@ -145,7 +145,7 @@ func (s *State) update(ctx context.Context, key string, fn func(ctx context.Cont
 }
 
 var errStoreContract = errors.New(
-	"saltoks: the Store breaks its contract, which is that Update calls its function once: run statetest on it")
+	"saltoks: the Store violates its contract: Update must call its function exactly once; run statetest on it")
 
 // opened is a stored document as it was read, to detect whether it changed.
 type opened struct {
@@ -182,7 +182,7 @@ func openDoc[T any](ctx context.Context, s *State, kind Kind[T], key string, sto
 	doc := new(T)
 	if err := json.Unmarshal(plain, doc); err != nil {
 		// The JSON error may quote the text; the text may be a secret.
-		return nil, opened{}, fmt.Errorf("saltoks: %s opens but does not decode as a %s document", key, kind.Name)
+		return nil, opened{}, fmt.Errorf("saltoks: %s was opened but cannot be decoded as a %s document", key, kind.Name)
 	}
 	return doc, o, nil
 }

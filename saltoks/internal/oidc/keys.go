@@ -94,7 +94,7 @@ func (k jwk) rsa() (*rsa.PublicKey, error) {
 	}
 	n, err := base64.RawURLEncoding.DecodeString(k.N)
 	if err != nil || len(n) < 256 || len(n) > 1024 {
-		return nil, fmt.Errorf("saltoks: key %q has not 2048 to 8192 bits", k.ID)
+		return nil, fmt.Errorf("saltoks: key %q does not have 2048 to 8192 bits", k.ID)
 	}
 	e, err := base64.RawURLEncoding.DecodeString(k.E)
 	if err != nil || len(e) == 0 || len(e) > 4 {

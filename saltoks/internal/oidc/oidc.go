@@ -155,7 +155,7 @@ func (s *Server) getJSON(ctx context.Context, op, u string, into any) error {
 		return &Error{Op: op, URL: u, Status: resp.StatusCode, What: "the answer is not a document"}
 	}
 	if json.Unmarshal(bytes.TrimPrefix(body, []byte("\ufeff")), into) != nil {
-		return &Error{Op: op, URL: u, Status: resp.StatusCode, What: "the answer does not decode"}
+		return &Error{Op: op, URL: u, Status: resp.StatusCode, What: "the answer cannot be decoded"}
 	}
 	return nil
 }

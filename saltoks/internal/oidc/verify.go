@@ -64,7 +64,7 @@ func (s *Server) VerifyIDToken(ctx context.Context, raw, nonce, access string) (
 	case !slices.Contains(c.Audience, s.ClientID):
 		err = &TokenError{token, "aud", "it was issued to another client"}
 	case c.Party != "" && c.Party != s.ClientID, c.Party == "" && len(c.Audience) > 1:
-		err = &TokenError{token, "azp", "it was issued to several clients, and not for this one to use"}
+		err = &TokenError{token, "azp", "it was issued to several clients, and this client is not its authorized party"}
 	case nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(c.Nonce)) != 1:
 		err = &TokenError{token, "nonce", "it belongs to another login"}
 	case c.AtHash != "" && subtle.ConstantTimeCompare([]byte(c.AtHash), []byte(accessHash(access))) != 1:
@@ -110,7 +110,7 @@ func (s *Server) verify(ctx context.Context, token string, raw string) (Claims, 
 		Critical  json.RawMessage `json:"crit"`
 	}
 	if json.Unmarshal(head, &h) != nil {
-		return bad("format", "its header does not decode")
+		return bad("format", "its header cannot be decoded")
 	}
 	if h.Algorithm != "RS256" {
 		return bad("alg", "only RS256 is accepted")
@@ -131,14 +131,14 @@ func (s *Server) verify(ctx context.Context, token string, raw string) (Claims, 
 	}
 	var c Claims
 	if json.Unmarshal(body, &c) != nil {
-		return bad("format", "its claims do not decode")
+		return bad("format", "its claims cannot be decoded")
 	}
 	now := s.Now()
 	switch {
 	case strings.TrimSuffix(c.Issuer, "/") != strings.TrimSuffix(s.Issuer, "/"):
 		return bad("iss", "it comes from another identity server")
 	case c.Expires == nil || now.Add(-clockLeeway).After(unixTime(*c.Expires)):
-		return bad("exp", "it is expired: check this machine's clock, then connect again")
+		return bad("exp", "it has expired: check this machine's clock, then connect again")
 	case c.Before != nil && now.Add(clockLeeway).Before(unixTime(*c.Before)):
 		return bad("nbf", "it is not valid yet: check this machine's clock")
 	case c.Issued != nil && now.Add(clockLeeway).Before(unixTime(*c.Issued)):

@@ -73,7 +73,7 @@ func Run(t *testing.T, newStore func(t *testing.T) saltostate.Store) {
 
 // hangs describes the fault of a store that waits without a limit.
 func hangs(check string) string {
-	return check + " does not end: the store waits without honoring its context, most likely for one lock over all keys; " +
+	return check + " does not end: the store waits and ignores its context, most likely for one lock on all keys; " +
 		"while fn runs for a key, Get of any key and Update of another one must not wait"
 }
 
