@@ -60,7 +60,7 @@ func TestConnect(t *testing.T) {
 
 	// The Connect button of an outdated page does not replace the connection.
 	b.press("/salto/connect", nil)
-	b.want("connected already")
+	b.want("already connected")
 	b.get("/")
 	b.want("Connected. Site linked.")
 
