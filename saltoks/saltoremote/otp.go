@@ -94,10 +94,10 @@ const (
 
 // LocalOTP computes codes on this machine. It never computes two codes for one
 // IQ from the same second: it uses the newest unused second that is at most 60
-// s old. The search starts 0 to 30 s in the past, an offset that each LocalOTP
-// chooses at random. So at least 31 codes are available immediately, and then
-// one per second. Make one LocalOTP per SALTO user with NewLocalOTP; it is safe
-// for concurrent use. The zero LocalOTP returns an error.
+// seconds old. The search starts 0 to 30 s in the past, an offset that each
+// LocalOTP chooses at random. So at least 31 codes are available immediately,
+// and then one per second. Make one LocalOTP per SALTO user with NewLocalOTP;
+// it is safe for concurrent use. The zero LocalOTP returns an error.
 type LocalOTP struct {
 	keys  func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.IQKey, error)
 	now   func() time.Time
