@@ -136,7 +136,7 @@ func TestOpenRefuses(t *testing.T) {
 	})
 	missing := Database{sqlstore.SQLite, sqlstore.SQLiteDSN(filepath.Join(t.TempDir(), "no such folder", "doors.db"))}
 	if e, ok := errors.AsType[*sqlstore.Error](open(missing, sqlstore.SQLite, nil)); !ok || e.Kind != sqlstore.NoFile ||
-		!strings.Contains(e.Error(), "does its folder exist") {
+		!strings.Contains(e.Error(), "check that its folder exists") {
 		t.Errorf("a missing folder: %v", e)
 	}
 	one := func(db *sql.DB) { db.SetMaxOpenConns(1) }

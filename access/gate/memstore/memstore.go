@@ -62,6 +62,7 @@ func (s *Store) read(ctx context.Context, id string, fn func(*site) error) error
 	return fn(st)
 }
 
+// write runs fn on a site, alone. It adds a site that does not exist.
 func (s *Store) write(ctx context.Context, id string, fn func(*site) error) error {
 	if err := ctx.Err(); err != nil {
 		return err

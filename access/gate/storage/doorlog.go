@@ -43,7 +43,8 @@ func (e LogEntry) Retention(last Head) LogEntry {
 // persons; only the commitment binds it to the public part, so it can be erased.
 type LogEntry struct {
 	At time.Time `json:"at"`
-	// Ref is the earlier row that this one refers to: the attempt whose outcome it has.
+	// Ref is the earlier row that this one refers to: the attempt whose outcome it has,
+	// or the last row that retention removed.
 	Ref     uint64  `json:"ref,omitempty"`
 	Door    string  `json:"door,omitempty"`
 	Action  string  `json:"action"` // an access.Action, "switch_off", "switch_on", "hold_end" or ActionRetention
