@@ -45,7 +45,7 @@ func (c *calendar) exceptionOn(date int64) int {
 // change returns the first date after another on which an exception begins, or
 // which is the first one behind an exception: a far one if there is none.
 func (c *calendar) change(date int64) int64 {
-	next := int64(forever/day - 1)
+	next := forever/day - 1
 	for i := range c.exceptions {
 		for _, edge := range [2]int64{c.exceptions[i].first, c.exceptions[i].last + 1} {
 			if edge > date {

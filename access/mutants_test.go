@@ -13,19 +13,27 @@ import (
 // package that use only its exported names must catch each. Each pattern occurs
 // once in the engine.
 var mutants = []struct{ bug, old, new string }{
-	{"the holder may do anything at a disabled door", "p.doors[door].disabled && holder:", "p.doors[door].disabled && (holder || action == Lock):"},
+	{"the holder may do anything at a disabled door",
+		"p.doors[door].disabled && holder:",
+		"p.doors[door].disabled && (holder || action == Lock):"},
 	{"the last reason wins a tie", "next == first.at && rank < first.rank", "next == first.at && rank > first.rank"},
 	{"a horizon without its last instant", "if at > q.limit {\n\t\treturn time.Time{}", "if at >= q.limit {\n\t\treturn time.Time{}"},
 	{"a search that stops before the horizon", "for t <= limit {", "for t < limit {"},
-	{"a window that opens late by a microsecond", "span{b.from - r.before, b.until + r.after}", "span{b.from - r.before + 1, b.until + r.after}"},
+	{"a window that opens late by a microsecond",
+		"span{b.from - r.before, b.until + r.after}",
+		"span{b.from - r.before + 1, b.until + r.after}"},
 	{"over for a day less an instant", "if b.window.until < q.t-day {", "if b.window.until <= q.t-day {"},
 	{"ended an instant late", "ended = ended || !m.paused && m.until <= q.t", "ended = ended || !m.paused && m.until < q.t"},
 	{"a grant in force is said to lack its membership all the same", "g.at(q.t).open && !q.member.inForce(q.t).open", "g.at(q.t).open"},
 	{"membership before grant", "case v.opens&byGrant != 0:", "case v.opens == byGrant:"},
-	{"bookings do not require standing", "requireStanding: valueOr(s.ReservationsRequireStanding, true)", "requireStanding: valueOr(s.ReservationsRequireStanding, false)"},
+	{"bookings do not require standing",
+		"requireStanding: valueOr(s.ReservationsRequireStanding, true)",
+		"requireStanding: valueOr(s.ReservationsRequireStanding, false)"},
 	{"what standing hides later is forgotten", "next.at == forever && q.opens(ignored, forever).at != forever", "false"},
 	{"office mode at every door", "action == OfficeMode && p.doors[door].access != AccessAndOfficeMode", "false"},
-	{"a grant is not given the standing it requires", "requiresStanding: valueOr(g.RequiresStanding, true)", "requiresStanding: valueOr(g.RequiresStanding, false)"},
+	{"a grant is not given the standing it requires",
+		"requiresStanding: valueOr(g.RequiresStanding, true)",
+		"requiresStanding: valueOr(g.RequiresStanding, false)"},
 	{"paused memberships count", "hours != nil && !m.paused", "hours != nil"},
 	{"paused memberships are in force", "case ms.paused || ms.until <= t:", "case ms.until <= t:"},
 	{"a gap between memberships is overlooked", "case s.open && ms.from <= s.until:", "case s.open:"},
@@ -33,9 +41,13 @@ var mutants = []struct{ bug, old, new string }{
 	{"the first exception wins", "for i := len(c.exceptions) - 1; i >= 0; i-- {", "for i := range c.exceptions {"},
 	{"an exception without its last day", "e.first <= date && date <= e.last", "e.first <= date && date < e.last"},
 	{"an exception ends a day late", "c.exceptions[i].last + 1}", "c.exceptions[i].last + 2}"},
-	{"an exception for some doors counts for all", "if e.Doors == nil || slices.Contains(e.Doors, door) {", "if e.Doors == nil || slices.Contains(e.Doors, e.Doors[0]) || door == \"\" {"},
+	{"an exception for some doors counts for all",
+		"if e.Doors == nil || slices.Contains(e.Doors, door) {",
+		"if e.Doors == nil || slices.Contains(e.Doors, e.Doors[0]) || door == \"\" {"},
 	{"doors share the exceptions of others", "c := calendars[string(own)]", "c := calendars[\"\"]"},
-	{"a night under an exception ends at midnight", "s.startsOn(s.startsOn(nil, (weekday+6)%7, before), weekday, on)", "s.startsOn(nil, weekday, on)"},
+	{"a night under an exception ends at midnight",
+		"s.startsOn(s.startsOn(nil, (weekday+6)%7, before), weekday, on)",
+		"s.startsOn(nil, weekday, on)"},
 	{"the week does not wrap", "{-weekLength, 0, weekLength}", "{0, weekLength}"},
 	{"ranges end a minute late", "end: int64(r.To) * 60 * second}", "end: int64(r.To)*60*second + 60*second}"},
 	{"a buffer of fourteen minutes", "defaultBuffer   = 15 * time.Minute", "defaultBuffer   = 14 * time.Minute"},
@@ -56,9 +68,13 @@ var mutants = []struct{ bug, old, new string }{
 	{"works during closures are for all", "duringClosures: g.DuringClosures", "duringClosures: true"},
 	{"a closure for some doors closes all", "if e.Doors == nil || slices.Contains(e.Doors, d.ID) {\n\t\t\t\tmade", "if true {\n\t\t\t\tmade"},
 	{"a closed door is not told", "if q.closed(q.t).open {\n\t\treturn ReasonDoorClosed", "if false {\n\t\treturn ReasonDoorClosed"},
-	{"a booking opens without its membership", "requireMembership: valueOr(s.ReservationsRequireMembership, false)", "requireMembership: false"},
+	{"a booking opens without its membership",
+		"requireMembership: valueOr(s.ReservationsRequireMembership, false)",
+		"requireMembership: false"},
 	{"membership_required is not told", "case lacking:", "case false:"},
-	{"a booking that lacks a membership is not told", "found.lacking = found.lacking || inside && q.p", "found.lacking = found.lacking || false && q.p"},
+	{"a booking that lacks a membership is not told",
+		"found.lacking = found.lacking || inside && q.p",
+		"found.lacking = found.lacking || false && q.p"},
 	{"a begun window is too early", "if r.window.from <= q.t {", "if r.window.from < q.t {"},
 	{"evidence unsorted", "slices.Sort(e.Grants)", ""},
 	{"ended_at after the end counts", "!r.EndedAt.IsZero() && r.EndedAt.Before(r.End)", "!r.EndedAt.IsZero()"},
@@ -66,7 +82,9 @@ var mutants = []struct{ bug, old, new string }{
 	{"an interval may be empty", "!end.IsZero() && !end.After(start)", "!end.IsZero() && end.Before(start)"},
 	{"a buffer may have a fraction", "*d%time.Second != 0", "*d%time.Millisecond != 0"},
 	{"an empty list of doors is every door", "if list != nil && len(list) == 0 {", "if false {"},
-	{"a guest twice is taken", "ok = c.fault(at.Item(i), fmt.Sprintf(\"%q is in this list", "ok = true || c.fault(at.Item(i), fmt.Sprintf(\"%q is in this list"},
+	{"a guest twice is taken",
+		"ok = c.fault(at.Item(i), fmt.Sprintf(\"%q is in this list",
+		"ok = true || c.fault(at.Item(i), fmt.Sprintf(\"%q is in this list"},
 	{"the zone Factory is taken", "case name == \"Factory\" || strings", "case strings"},
 	{"null is absent everywhere", "case token != nil || v.Type().Field(i).Tag.Get(\"null\") != \"absent\":", "case token != nil:"},
 	{"a repeated key is taken", "case seen&(1<<i) != 0:", "case false:"},
@@ -147,7 +165,9 @@ func copyModule(t *testing.T) string {
 		}
 		write(t, filepath.Join(dir, from), string(text))
 	}
-	for _, pattern := range []string{"access/*.go", "reservation/*.go", "internal/strictjson/*.go", "access/testdata/cases/*.json", "access/testdata/cases/invalid/*.json"} {
+	for _, pattern := range []string{
+		"access/*.go", "reservation/*.go", "internal/strictjson/*.go", "access/testdata/cases/*.json", "access/testdata/cases/invalid/*.json",
+	} {
 		files, err := filepath.Glob(filepath.Join("..", filepath.FromSlash(pattern)))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, %v", pattern, len(files), err)

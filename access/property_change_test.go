@@ -391,7 +391,10 @@ func TestWithClipsNeighbors(t *testing.T) {
 	for name, c := range map[string]struct {
 		policy *access.Policy
 		until  time.Time
-	}{"before": {whole, start.Add(10 * time.Minute)}, "added": {cut, start}, "moved": {moved, start.Add(5 * time.Minute)}, "removed": {again, start.Add(10 * time.Minute)}} {
+	}{
+		"before": {whole, start.Add(10 * time.Minute)}, "added": {cut, start},
+		"moved": {moved, start.Add(5 * time.Minute)}, "removed": {again, start.Add(10 * time.Minute)},
+	} {
 		for _, member := range []string{"bob", "cyd"} {
 			d := c.policy.Decide(access.Request{Member: member, Door: "front", Action: access.Unlock, At: f.Reservations[0].Start})
 			if !d.Allowed || !d.ValidUntil.Equal(c.until) {
