@@ -97,8 +97,13 @@ func TestVerifyFindsWhatItPromises(t *testing.T) {
 		"added twice": {change: func(r *rows) { r.list = slices.Insert(r.list, 4, r.list[3]) }, at: 5},
 		"erased": {change: row(3, func(r *storage.LogRow) { r.Detail, r.Salt, r.Member = nil, nil, "" }), want: end,
 			erased: 1},
-		"removed at the end":          {change: func(r *rows) { r.list = r.list[:9] }},
-		"removed at the end, head":    {change: func(r *rows) { r.list = r.list[:9] }, want: end, at: 10},
+		"removed at the end":       {change: func(r *rows) { r.list = r.list[:9] }},
+		"removed at the end, head": {change: func(r *rows) { r.list = r.list[:9] }, want: end, at: 10},
+		"a salt of 8 bytes, rebuilt": {change: func(r *rows) {
+			r.list[3].Salt = r.list[3].Salt[:8]
+			r.list[3].Commitment = storage.Commitment(r.list[3].Salt, r.list[3].Detail)
+			rebuilt(r, 3)
+		}, at: 4},
 		"rebuilt":                     {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }},
 		"rebuilt, head":               {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }, want: end, at: 10},
 		"rebuilt, from a head behind": {change: func(r *rows) { r.list[3].Door = "back"; rebuilt(r, 3) }, from: good.list[4].Head(), at: 5},
