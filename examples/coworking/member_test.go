@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
 )
 
 func TestUnlockByForm(t *testing.T) {
@@ -107,7 +109,7 @@ func TestTapsAreLimited(t *testing.T) {
 	for range tapBurst + 10 {
 		r := ada.request("POST", "/keys/no-door/unlock", "request", newRequestID())
 		r.Header.Set("Accept", "application/json")
-		if strings.Contains(ada.do(r).body, "Too many doors at once") {
+		if strings.Contains(ada.do(r).body, gate.CauseRateLimited.Message()) {
 			limited++
 		}
 	}
