@@ -107,22 +107,21 @@ func (q *question) denial(next opening) Reason {
 // neverAgain returns the reason when nothing opens within the horizon: rules 8
 // and 9.
 func (q *question) neverAgain() Reason {
-	found := q.pastBookings()
+	isPending, isCancelled, isOver, lacking := q.pastBookings() // lacking: only the membership it requires
 	switch {
-	case found.pending:
+	case isPending:
 		return ReasonReservationPending
-	case found.cancelled:
+	case isCancelled:
 		return ReasonReservationCancelled
-	case found.over:
+	case isOver:
 		return ReasonReservationOver
 	}
-	lacking, grantEnded := found.lacking, false // lacking: only the membership it requires
+	grantEnded, paused, ended := false, false, false
 	for i := range q.grants {
 		g := &q.grants[i]
 		lacking = lacking || g.requiresMembership && g.at(q.t).open && !q.member.inForce(q.t).open
 		grantEnded = grantEnded || g.until <= q.t
 	}
-	paused, ended := false, false
 	for i := range q.member.memberships {
 		m := &q.member.memberships[i]
 		if lacking || m.typ.hours[q.place] != nil {
@@ -150,13 +149,9 @@ func (q *question) neverAgain() Reason {
 	return ReasonNoEntitlement
 }
 
-// past says what there is among the reservations of a member.
-type past struct {
-	pending, cancelled, over bool
-	lacking                  bool // a confirmed one lacks only the membership it requires
-}
-
-func (q *question) pastBookings() (found past) {
+// pastBookings returns what there is among the reservations of the member: lacking is a
+// confirmed one that lacks only the membership it requires.
+func (q *question) pastBookings() (isPending, isCancelled, isOver, lacking bool) {
 	for _, b := range slices.Backward(q.member.bookings) {
 		if b.window.until < q.t-day {
 			break // they are sorted by the end of their window
@@ -168,13 +163,13 @@ func (q *question) pastBookings() (found past) {
 		}
 		switch b.status {
 		case pending:
-			found.pending = found.pending || inside
+			isPending = isPending || inside
 		case cancelled:
-			found.cancelled = found.cancelled || inside
+			isCancelled = isCancelled || inside
 		case confirmed:
-			found.over = found.over || over
-			found.lacking = found.lacking || inside && q.p.settings.requireMembership && !q.member.inForce(q.t).open
+			isOver = isOver || over
+			lacking = lacking || inside && q.p.settings.requireMembership && !q.member.inForce(q.t).open
 		}
 	}
-	return found
+	return isPending, isCancelled, isOver, lacking
 }

@@ -80,7 +80,8 @@ func (q *question) state(b *basis, t, standing int64) state {
 		s = s.and(b.hours.at(t, q.limit))
 	}
 	if s.open && !b.duringClosures {
-		s = s.and(q.closed(t).not())
+		closed := q.closed(t)
+		s = s.and(state{!closed.open, closed.until})
 	}
 	return s
 }

@@ -114,10 +114,8 @@ func (r Resource) MarshalJSON() ([]byte, error) { return strictjson.Encode(r, fo
 // unmarshal reads a part of a document. It does not change the part if it has a
 // fault.
 func unmarshal[T any](data []byte, to *T) error {
-	var (
-		part   T
-		faults strictjson.Faults
-	)
+	var part T
+	var faults strictjson.Faults
 	strictjson.Decode(data, &part, forms(), &faults)
 	if err := errorOf(faultsOf[T](&faults)); err != nil {
 		return err

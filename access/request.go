@@ -47,10 +47,8 @@ type requestLine struct {
 // It refuses what RULES.md, section 7, calls a bad request line, and repeated
 // keys; the error names every fault.
 func ParseRequest(data []byte) (Request, error) {
-	var (
-		line   requestLine
-		faults strictjson.Faults
-	)
+	var line requestLine
+	var faults strictjson.Faults
 	strictjson.Decode(data, &line, forms(), &faults)
 	check := func(ok bool, key, what string) {
 		if !ok {

@@ -20,9 +20,6 @@ func (a state) and(b state) state {
 	return b
 }
 
-// not returns the state of what is open while a is closed.
-func (a state) not() state { return state{!a.open, a.until} }
-
 // firstOpen returns the first instant in [t, limit] at which something is open,
 // forever if there is none.
 func firstOpen(t, limit int64, at func(t int64) state) int64 {
