@@ -66,7 +66,7 @@ var spoilers = map[string][]string{
 	"unknown keys": {`"Doors"`, `"ID"`, `"note"`, `"time-zone"`, `"days"`, `"until"`, `"state"`, `"title"`},
 }
 
-// spoilerKind tells which spoilers suit a key in its object.
+// spoilerKind returns which spoilers suit a key in its object.
 func spoilerKind(object *node, key string) string {
 	switch key {
 	case "after":

@@ -125,7 +125,8 @@ func TestExportForSpreadsheets(t *testing.T) {
 		b := setup(t)
 		for text, changed := range map[string]bool{
 			"007": true, "1E5": true, "3-4": true, "＝1+1": true, "=1+1": true, "+49 30 1234": true, "-1": true, "@SUM(A1)": true,
-			"\t=1": true, " =1": true, "\u200b=1": true, "＋1": true, "－1": true, "＠x": true, "１２３": true, "1,5": true, "1 000": true, "5%": true,
+			"\t=1": true, " =1": true, "\u200b=1": true, "＋1": true, "－1": true, "＠x": true, "１２３": true,
+			"1,5": true, "1 000": true, "5%": true,
 			"$5":  true,
 			"(5)": true, "12:30": true, "12:30 pm": true, "1/2": true, "4 May": true, "May 4": true, "MAR1": true, "Sept-3": true,
 			"2026-05-04T12:00:00Z": true,

@@ -42,7 +42,7 @@ func agree(t *testing.T, ask func(*pair)) {
 	})
 }
 
-// both wants one answer of both; how an error is worded is their own.
+// both requires the same answer of both storages. The text of an error may differ.
 func (p *pair) both(what string, ask func(context.Context, storagetest.Everything) (any, error)) {
 	p.Helper()
 	answer := func(s storagetest.Everything) string {

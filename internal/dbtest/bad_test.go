@@ -39,7 +39,7 @@ func (s *scene) broken(dsn string) *gate.Gate {
 	return g
 }
 
-// refused taps and wants nothing to move and the error to be of a kind; then
+// refused taps, and requires that nothing moves and that the error is of a kind. Then
 // the same database, as it should be, must open the door for the next tap.
 func (s *scene) refused(g *gate.Gate, n int, kind sqlstore.Kind) {
 	s.Helper()

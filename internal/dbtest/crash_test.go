@@ -58,7 +58,7 @@ func (s *scene) gate(ahead time.Duration) *gate.Gate {
 	return g
 }
 
-// movements counts the movements by the instant that tells taps apart.
+// movements counts the movements by the instant that distinguishes taps.
 func (s *scene) movements() map[string]int {
 	s.Helper()
 	text, err := os.ReadFile(s.doors)

@@ -49,7 +49,7 @@ func fillDump(t *testing.T, s *sqlstore.Store) {
 	must(t, s.Documents().Update(ctx, "saltoks/k", func(context.Context, []byte) ([]byte, error) { return []byte("sealed"), nil }))
 }
 
-// readDump wants what fillDump stored, as far as the version had tables for it.
+// readDump checks what fillDump stored, as far as the version had tables for it.
 func readDump(t *testing.T, s *sqlstore.Store, version int) {
 	t.Helper()
 	ctx := t.Context()

@@ -73,7 +73,7 @@ func TestOpenNewFile(t *testing.T) {
 	}
 }
 
-// watchful tells of connections that were refused.
+// watchful reports connections that were refused.
 type watchful struct {
 	driver.Connector
 	refused func()

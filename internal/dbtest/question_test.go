@@ -15,8 +15,8 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// TestQuestionSuffices asks for random members, doors and instants, and wants
-// the facts that Load reads to decide as all facts of the site do: bookings are
+// TestQuestionSuffices asks for random members, doors and instants, and
+// requires that the facts that Load reads decide as all facts of the site do: bookings are
 // crowded, months apart, ended early or never confirmed, and buffers are cut at
 // the neighbors'.
 func TestQuestionSuffices(t *testing.T) {

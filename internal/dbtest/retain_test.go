@@ -41,7 +41,7 @@ func longLog(t *testing.T, d Database, site string, n int) {
 	must(t, tx.Commit())
 }
 
-// TestRetainLetsOthersIn removes most of a long log and wants others to write
+// TestRetainLetsOthersIn removes most of a long log and requires that others write
 // before it is done: a member at a door does not wait for a year of rows.
 func TestRetainLetsOthersIn(t *testing.T) {
 	Both(t, func(t *testing.T, d Database) {

@@ -49,14 +49,6 @@ func Contain(in string, fn func() error) (err error) {
 	return fn()
 }
 
-// Clock returns a clock that returns the zero time where now panics.
-func Clock(now func() time.Time) func() time.Time {
-	return func() (t time.Time) {
-		_ = Contain("the clock", func() error { t = now(); return nil })
-		return t
-	}
-}
-
 // ClockIsSet reports whether a clock's time can be right: a machine whose clock has no
 // battery starts decades in the past.
 func ClockIsSet(now time.Time) bool { return now.Year() >= 1990 }

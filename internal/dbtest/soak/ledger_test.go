@@ -100,7 +100,7 @@ var explains = map[gate.Cause][]string{
 	gate.CauseForbidden:        {"truncated_body"}, // a refusal that lost its code: the 403 is all there is
 }
 
-// Observe makes the ledger a gate's observer: every alert wants its cause.
+// Observe makes the ledger a gate's observer: every alert requires its cause.
 func (l *ledger) Observe(_ context.Context, e gate.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

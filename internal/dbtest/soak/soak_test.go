@@ -49,7 +49,7 @@ type soak struct {
 	mu   sync.Mutex
 	rand *rand.Rand
 
-	// What a restart makes anew.
+	// What a restart creates again.
 	db    *sql.DB
 	store *sqlstore.Store
 	state *saltostate.State

@@ -85,7 +85,7 @@ type site struct {
 	members []*member
 	head    storage.Head // exported once a day
 
-	// What a restart makes anew.
+	// What a restart creates again.
 	shaky    *shaky
 	client   *saltoks.Client
 	locks    *saltolocks.Locks
