@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest/internal/odata"
 )
 
 // groupRoutes are access groups and time schedules.
@@ -258,13 +260,13 @@ func (l *lock) zone() *time.Location {
 func (gs *groupSchedule) opens(at time.Time, loc *time.Location) bool {
 	s := gs.Schedule
 	if s.StartDate != nil && len(*s.StartDate) > len(time.DateOnly) {
-		if from, err := parseTime(*s.StartDate, loc); err != nil || at.Before(from) {
+		if from, err := odata.ParseTime(*s.StartDate, loc); err != nil || at.Before(from) {
 			return false
 		}
 		s.StartDate = nil
 	}
 	if s.EndDate != nil && len(*s.EndDate) > len(time.DateOnly) {
-		if to, err := parseTime(*s.EndDate, loc); err != nil || at.After(to) {
+		if to, err := odata.ParseTime(*s.EndDate, loc); err != nil || at.After(to) {
 			return false
 		}
 		s.EndDate = nil

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest/internal/websocket"
 )
 
 // poll answers one long poll. The first returns at once, the others when there is
@@ -89,4 +92,60 @@ func (s *Sim) waitForMessage(h *hubConn, gone <-chan struct{}) bool {
 		return false
 	}
 	return true
+}
+
+// webSocket streams to the client until either side ends the connection.
+func (s *Sim) webSocket(w http.ResponseWriter, r *http.Request, h *hubConn) {
+	ws, err := websocket.Upgrade(w, r)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	defer ws.Close()
+	gone := make(chan struct{})
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		defer close(gone)
+		for {
+			op, data, err := ws.Read(maxBody)
+			if err != nil || op == websocket.Close {
+				return
+			}
+			switch op {
+			case websocket.Ping:
+				_ = ws.Write(websocket.Pong, data)
+			case websocket.Pong: // nothing to do
+			default:
+				s.mu.Lock()
+				h.receive(string(data))
+				s.mu.Unlock()
+			}
+		}
+	})
+	reading.Go(func() { // also ends a write that the client does not read
+		select {
+		case <-s.closed:
+			ws.Close()
+		case <-gone:
+		}
+	})
+	s.push(ws, h, gone)
+	ws.Close()
+	reading.Wait()
+}
+
+// push writes the queued messages, and a ping after a quiet period.
+func (s *Sim) push(ws *websocket.Conn, h *hubConn, gone <-chan struct{}) {
+	for {
+		text, closed := s.take(h)
+		if text != "" && ws.Write(websocket.Text, []byte(text)) != nil {
+			return
+		}
+		if closed {
+			_ = ws.Write(websocket.Close, nil)
+			return
+		}
+		if !s.waitForMessage(h, gone) {
+			return
+		}
+	}
 }

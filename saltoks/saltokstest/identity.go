@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest/internal/jwt"
 )
 
 const (
@@ -41,7 +43,7 @@ func (s *Sim) serveIdentity(w *answer, r *http.Request, path string, body []byte
 	case "GET /.well-known/openid-configuration":
 		writeJSON(w, http.StatusOK, s.discovery())
 	case "GET /.well-known/openid-configuration/jwks":
-		writeJSON(w, http.StatusOK, s.jwks())
+		writeJSON(w, http.StatusOK, jwt.JWKS(s.keys))
 	case "GET /connect/authorize", "GET /connect/authorize/callback":
 		s.authorize(w, r, r.URL.Query(), now)
 	case "POST /connect/authorize":
@@ -140,7 +142,7 @@ func (s *Sim) endSession(w *answer, r *http.Request, q url.Values) {
 		delete(s.cloud.sessions, c.Value)
 	}
 	to := q.Get("post_logout_redirect_uri")
-	claims, err := s.verify(q.Get("id_token_hint"))
+	claims, err := jwt.Verify(s.keys, q.Get("id_token_hint"))
 	if err != nil || claims["aud"] != s.ClientID() || to != s.cfg.World.PostLogoutRedirectURI {
 		showPage(w, http.StatusOK, textPage, "You are now logged out.")
 		return

@@ -4,11 +4,15 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest/internal/jwt"
+	"github.com/doorkit/doorkit/saltoks/saltokstest/internal/odata"
 )
 
 // family is one consent with all its refresh tokens. Using a refresh token that has
@@ -206,4 +210,122 @@ func (s *Sim) revoke(w *answer, r *http.Request, form url.Values) {
 		t.family.dead = true
 	}
 	w.WriteHeader(http.StatusOK)
+}
+
+// authenticate returns the caller, or writes a 401 with an empty body and returns
+// nil. Sim.mu is locked.
+func (s *Sim) authenticate(w *answer, r *http.Request, now time.Time) *user {
+	u, claims := s.bearer(w, r, now)
+	if u != nil && claims["aud"] != apiAudience {
+		unauthorized(w, fmt.Sprintf("The audience '%v' is invalid", claims["aud"]))
+		return nil
+	}
+	return u
+}
+
+// authenticateAny is authenticate for a token of any scope, and returns the scope.
+func (s *Sim) authenticateAny(w *answer, r *http.Request, now time.Time) (*user, []string) {
+	u, claims := s.bearer(w, r, now)
+	var scope []string
+	list, _ := claims["scope"].([]any)
+	for _, x := range list {
+		if text, ok := x.(string); ok {
+			scope = append(scope, text)
+		}
+	}
+	return u, scope
+}
+
+// apiAudience is the audience of tokens for the Connect API.
+const apiAudience = "user_api"
+
+func (s *Sim) bearer(w *answer, r *http.Request, now time.Time) (*user, obj) {
+	token, ok := odata.CutFold(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		w.WriteHeader(http.StatusUnauthorized)
+		return nil, nil
+	}
+	claims, why := s.validClaims(token, now)
+	if why != "" {
+		unauthorized(w, why)
+		return nil, nil
+	}
+	sub, _ := claims["sub"].(string)
+	u := s.cloud.userBySubject(sub)
+	if u == nil {
+		unauthorized(w, "The user is not known")
+	}
+	return u, claims
+}
+
+func unauthorized(w *answer, why string) {
+	w.Header().Set("WWW-Authenticate", invalidToken(why))
+	w.WriteHeader(http.StatusUnauthorized)
+}
+
+func invalidToken(why string) string {
+	return `Bearer error="invalid_token", error_description="` + why + `"`
+}
+
+// validClaims returns the claims of an access token, or why it is refused.
+func (s *Sim) validClaims(token string, now time.Time) (claims obj, why string) {
+	claims, err := jwt.Verify(s.keys, token)
+	if err != nil {
+		return nil, "The signature key was not found"
+	}
+	if exp, _ := claims["exp"].(float64); now.Unix() >= int64(exp) {
+		return nil, "The token expired at '" + time.Unix(int64(exp), 0).UTC().Format("01/02/2006 15:04:05") + "'"
+	}
+	if claims["iss"] != s.issuer {
+		return nil, "The issuer is invalid"
+	}
+	return claims, ""
+}
+
+// RotateKey makes the identity server sign with a new key. The old keys stay in the
+// JWKS unless forget is true.
+func (s *Sim) RotateKey(forget bool) {
+	key := jwt.NewKey()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if forget {
+		s.keys = nil
+	}
+	s.keys = append(s.keys, key)
+}
+
+// accessToken returns an access token with SALTO's claims.
+func (s *Sim) accessToken(u *user, scope []string, amr string, authTime, now time.Time) string {
+	claims := obj{
+		"iss": s.issuer, "client_id": s.ClientID(), "sub": u.Subject, "scope": scope, "amr": []string{amr},
+		"idp": "local", "auth_time": authTime.Unix(), "iat": now.Unix(), "nbf": now.Unix(),
+		"exp": now.Add(s.cfg.Switches.AccessLifetime).Unix(), "jti": strings.ToUpper(randomHex(16)),
+		"product_id": id("product"), "tenant_id": id("tenant"), "identity_id": id("identity", u.Subject), "skip_email": "False",
+		"profile_id_" + id("profile"): id("profile", u.Subject),
+	}
+	if slices.Contains(scope, fullAccess) {
+		claims["aud"] = apiAudience
+	} else {
+		claims["aud"] = s.issuer + "/resources"
+	}
+	return s.signJWT("at+jwt", claims)
+}
+
+func (s *Sim) idToken(subject, nonce, access string, authTime, now time.Time) string {
+	half := sha256.Sum256([]byte(access))
+	claims := obj{
+		"iss": s.issuer, "aud": s.ClientID(), "sub": subject, "iat": now.Unix(), "nbf": now.Unix(),
+		"exp": now.Add(5 * time.Minute).Unix(), "auth_time": authTime.Unix(), "amr": []string{"pwd"}, "idp": "local",
+		"at_hash": base64.RawURLEncoding.EncodeToString(half[:16]), "sid": strings.ToUpper(randomHex(16)),
+	}
+	if nonce != "" {
+		claims["nonce"] = nonce
+	}
+	return s.signJWT("JWT", claims)
+}
+
+// signJWT signs with the newest key. Sim.mu is locked.
+func (s *Sim) signJWT(typ string, claims obj) string {
+	return jwt.Sign(s.keys[len(s.keys)-1], typ, claims)
 }

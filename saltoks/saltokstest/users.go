@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest/internal/odata"
 )
 
 // userRoutes are site users, guests and keypad PINs.
@@ -195,7 +197,7 @@ func (c *call) apply(m *member, body obj) bool {
 	}
 	if v, given := body["expires_at"]; given {
 		s, _ := v.(string)
-		at, err := parseTime(s, c.site.loc)
+		at, err := odata.ParseTime(s, c.site.loc)
 		if v != nil && err != nil {
 			c.fail(400, "1101", "The expires_at field is not a time.")
 			return false
@@ -272,7 +274,7 @@ func (c *call) newPIN(m *member) {
 	}
 	var expires *time.Time
 	if s, given := body["expiry_date"].(string); given {
-		at, err := parseTime(s, c.site.loc)
+		at, err := odata.ParseTime(s, c.site.loc)
 		if err != nil {
 			c.fail(400, "1101", "The expiry_date field is not a time.")
 			return

@@ -1,4 +1,6 @@
-package saltokstest
+// Package odata reads the OData parameters of a list request: $filter, $orderby,
+// $top and $skip.
+package odata
 
 import (
 	"cmp"
@@ -11,26 +13,32 @@ import (
 	"unicode/utf8"
 )
 
-// listQuery is the OData part of a list request.
-type listQuery struct {
-	filter func(obj) (bool, error)
-	order  func([]obj) error
-	skip   int
-	top    int
+// Object is an item of a list as it stands in the answer.
+type Object = map[string]any
+
+// Query is the OData part of a list request.
+type Query struct {
+	// Filter reports whether an item is in the list. It is nil without $filter.
+	Filter func(Object) (bool, error)
+	// Order sorts the items. It is nil without $orderby.
+	Order func([]Object) error
+	Skip  int
+	Top   int
 }
 
-// disableODataV3 is the header with which a client switches from OData v3 to v4.
-const disableODataV3 = "CLP-disable-odata-v3-conversion"
+// DisableV3 is the header with which a client switches from OData v3 to v4.
+const DisableV3 = "CLP-disable-odata-v3-conversion"
 
-func parseQuery(r *http.Request, pageSize int) (listQuery, error) {
-	q := listQuery{top: pageSize}
+// Parse reads the query of r. Without $top it asks for pageSize items.
+func Parse(r *http.Request, pageSize int) (Query, error) {
+	q := Query{Top: pageSize}
 	v := r.URL.Query()
 	for name, values := range v {
 		if text := strings.Join(values, " "); !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 			return q, fmt.Errorf("%s is not valid text", name)
 		}
 	}
-	for key, to := range map[string]*int{"$top": &q.top, "$skip": &q.skip, "skip": &q.skip} {
+	for key, to := range map[string]*int{"$top": &q.Top, "$skip": &q.Skip, "skip": &q.Skip} {
 		s := v.Get(key)
 		if s == "" {
 			continue
@@ -42,7 +50,7 @@ func parseQuery(r *http.Request, pageSize int) (listQuery, error) {
 		*to = n
 	}
 	if f := v.Get("$filter"); f != "" {
-		p := &filterParser{text: f, v4: strings.EqualFold(r.Header.Get(disableODataV3), "true")}
+		p := &filterParser{text: f, v4: strings.EqualFold(r.Header.Get(DisableV3), "true")}
 		expr, err := p.or()
 		if err == nil && p.peek() != "" {
 			err = fmt.Errorf("unexpected %q", p.peek())
@@ -50,15 +58,15 @@ func parseQuery(r *http.Request, pageSize int) (listQuery, error) {
 		if err != nil {
 			return q, err
 		}
-		q.filter = expr
+		q.Filter = expr
 	}
 	if o := v.Get("$orderby"); o != "" {
-		q.order = func(all []obj) error { return orderBy(all, o) }
+		q.Order = func(all []Object) error { return orderBy(all, o) }
 	}
 	return q, nil
 }
 
-func orderBy(all []obj, by string) error {
+func orderBy(all []Object, by string) error {
 	name, dir, _ := strings.Cut(strings.TrimSpace(by), " ")
 	if dir != "" && dir != "asc" && dir != "desc" {
 		return fmt.Errorf("unknown direction %q", dir)
@@ -68,7 +76,7 @@ func orderBy(all []obj, by string) error {
 			return fmt.Errorf("could not find a property named '%s'", name)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b obj) int {
+	slices.SortStableFunc(all, func(a, b Object) int {
 		x, _ := lookup(a, name)
 		y, _ := lookup(b, name)
 		n := cmp.Compare(fmt.Sprint(x), fmt.Sprint(y))
@@ -81,15 +89,15 @@ func orderBy(all []obj, by string) error {
 }
 
 // lookup reads a property path: "user/email".
-func lookup(o obj, path string) (any, bool) {
+func lookup(o Object, path string) (any, bool) {
 	for {
 		name, rest, more := strings.Cut(path, "/")
 		v, ok := o[name]
 		if !ok || !more {
 			return v, ok
 		}
-		inner, isObj := v.(obj)
-		if !isObj {
+		inner, isObject := v.(Object)
+		if !isObject {
 			return nil, v == nil // a path through null is null
 		}
 		o, path = inner, rest
@@ -107,7 +115,7 @@ type filterParser struct {
 	v4   bool
 }
 
-type filterExpr = func(obj) (bool, error)
+type filterExpr = func(Object) (bool, error)
 
 func (p *filterParser) or() (filterExpr, error)  { return p.chain("or", p.and) }
 func (p *filterParser) and() (filterExpr, error) { return p.chain("and", p.term) }
@@ -121,7 +129,7 @@ func (p *filterParser) chain(word string, next func() (filterExpr, error)) (filt
 			break
 		}
 		l := left
-		left = func(o obj) (bool, error) {
+		left = func(o Object) (bool, error) {
 			x, err := l(o)
 			if err != nil {
 				return false, err
@@ -149,7 +157,7 @@ func (p *filterParser) term() (filterExpr, error) {
 		if err != nil {
 			return nil, err
 		}
-		return func(o obj) (bool, error) { ok, err := inner(o); return !ok, err }, nil
+		return func(o Object) (bool, error) { ok, err := inner(o); return !ok, err }, nil
 	case "contains", "startswith":
 		return p.function(t)
 	case "substringof":
@@ -188,7 +196,7 @@ func (p *filterParser) function(name string) (filterExpr, error) {
 		return nil, err
 	}
 	want = strings.ToLower(want)
-	return func(o obj) (bool, error) {
+	return func(o Object) (bool, error) {
 		v, ok := lookup(o, prop)
 		if !ok {
 			return false, fmt.Errorf("could not find a property named '%s'", prop)
@@ -214,7 +222,7 @@ func (p *filterParser) comparison(prop string) (filterExpr, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(o obj) (bool, error) {
+	return func(o Object) (bool, error) {
 		got, ok := lookup(o, prop)
 		if !ok {
 			return false, fmt.Errorf("could not find a property named '%s'", prop)
@@ -240,7 +248,7 @@ func compare(got, want any) int {
 	}
 	a, b := fmt.Sprint(got), fmt.Sprint(want)
 	if x, err := time.Parse(time.RFC3339Nano, a); err == nil {
-		if y, err := parseTime(b, time.UTC); err == nil {
+		if y, err := ParseTime(b, time.UTC); err == nil {
 			return x.Compare(y)
 		}
 	}
@@ -249,7 +257,7 @@ func compare(got, want any) int {
 
 // literal reads a value: 'text', a time, a number, true, false or null.
 func (p *filterParser) literal(t string) (any, error) {
-	if rest, ok := cutFold(t, "datetime'"); ok && !p.v4 {
+	if rest, ok := CutFold(t, "datetime'"); ok && !p.v4 {
 		return timeLiteral(strings.TrimSuffix(rest, "'"))
 	}
 	switch {
@@ -269,15 +277,26 @@ func (p *filterParser) literal(t string) (any, error) {
 	return nil, fmt.Errorf("%q is not a value", t)
 }
 
+// ParseTime reads a date, a wall-clock time in loc or an instant.
+func ParseTime(s string, loc *time.Location) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"} {
+		if t, err := time.ParseInLocation(layout, s, loc); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is not a time", s)
+}
+
 func timeLiteral(text string) (any, error) {
-	at, err := parseTime(text, time.UTC)
+	at, err := ParseTime(text, time.UTC)
 	if err != nil {
 		return nil, err
 	}
 	return at.UTC().Format(time.RFC3339Nano), nil
 }
 
-func cutFold(s, prefix string) (string, bool) {
+// CutFold is strings.CutPrefix without regard to case.
+func CutFold(s, prefix string) (string, bool) {
 	if len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix) {
 		return s[len(prefix):], true
 	}
