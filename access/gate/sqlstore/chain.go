@@ -118,7 +118,7 @@ func (s *Store) Note(ctx context.Context, site string, e storage.LogEntry) (seq 
 // Ends implements storage.DoorLog.
 func (s *Store) Ends(ctx context.Context, site string) (base, head storage.Head, err error) {
 	var b, h []byte
-	err = s.prepared.row(ctx, "SELECT base_seq, base_hash, head_seq, head_hash FROM doorkit_chains WHERE site = $1", site).Scan(&base.Seq,
+	err = s.read.row(ctx, "SELECT base_seq, base_hash, head_seq, head_hash FROM doorkit_chains WHERE site = $1", site).Scan(&base.Seq,
 		&b, &head.Seq, &h)
 	if missing(err) {
 		return storage.Head{}, storage.Head{}, nil
@@ -159,7 +159,7 @@ func (s *Store) Rows(ctx context.Context, q storage.LogQuery) iter.Seq2[storage.
 		}
 		f.span("l.at", q.From, q.Until)
 		f.args = append(f.args, q.Limit)
-		rows, err := s.prepared.query(ctx, `SELECT l.seq, l.at, l.ref, l.door, l.action, l.outcome, l.reason, l.commitment, l.hash,
+		rows, err := s.read.query(ctx, `SELECT l.seq, l.at, l.ref, l.door, l.action, l.outcome, l.reason, l.commitment, l.hash,
 			COALESCE(d.member, ''), COALESCE(d.actor, ''), d.salt, d.detail
 			FROM doorkit_log l LEFT JOIN doorkit_log_details d ON d.site = l.site AND d.seq = l.seq
 			WHERE `+strings.Join(f.where, " AND ")+order+strconv.Itoa(len(f.args)), f.args...)

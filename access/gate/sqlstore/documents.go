@@ -46,7 +46,7 @@ func (e *LeaseError) Unwrap() error { return storage.ErrConflict }
 
 // Get implements saltostate.Store.
 func (d Documents) Get(ctx context.Context, key string) (doc []byte, err error) {
-	err = d.s.prepared.row(ctx, "SELECT doc FROM doorkit_documents WHERE name = $1", key).Scan(&doc)
+	err = d.s.read.row(ctx, "SELECT doc FROM doorkit_documents WHERE name = $1", key).Scan(&doc)
 	if missing(err) {
 		return nil, nil
 	}

@@ -35,7 +35,7 @@ type allFacts interface {
 // write, or as immediate (see SQLiteDSN): SQLite refuses a write in a transaction that
 // began with a read while others write.
 func (s *Store) In(tx *sql.Tx) Tx {
-	run := &txRunner{tx: tx, dialect: s.dialect}
+	run := runner{dialect: s.dialect, on: tx}
 	return Tx{facts{dialect: s.dialect, read: run, in: func(ctx context.Context, op string, fn func(runner) error) error {
 		err := fn(run)
 		if errors.Is(err, errKeep) {

@@ -55,7 +55,7 @@ func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string)
 		seq                     sql.NullInt64
 		doc                     []byte
 	)
-	err := s.prepared.row(ctx, `SELECT COALESCE(c.switch_off, 0), COALESCE(c.switch_by, ''), COALESCE(c.switch_why, ''), c.switch_at,
+	err := s.read.row(ctx, `SELECT COALESCE(c.switch_off, 0), COALESCE(c.switch_by, ''), COALESCE(c.switch_why, ''), c.switch_at,
 			(SELECT COUNT(*) FROM doorkit_holds h WHERE h.site = $1 AND h.door = $4 AND h.member = $2),
 			j.member, j.request_id, j.attempt_id, j.fingerprint, j.door, j.action, j.outcome,
 			j.begun, j.send_by, j.settled, j.seq, j.shared_with, j.doc
@@ -250,7 +250,7 @@ func settles(from, to storage.Outcome) bool {
 // answered soon, then four to eight times a second.
 func (s *Store) Wait(ctx context.Context, key storage.RequestKey, known storage.Outcome) (storage.JournalEntry, error) {
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
-		e, err := scanEntry(key.Site)(s.prepared.row(ctx, entryByKey, key.Site, key.Member, key.RequestID))
+		e, err := scanEntry(key.Site)(s.read.row(ctx, entryByKey, key.Site, key.Member, key.RequestID))
 		switch {
 		case missing(err):
 			return storage.JournalEntry{}, notFound("request", key.RequestID)
@@ -293,7 +293,7 @@ func (s *Store) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.
 		limit = 1000
 	}
 	f.args = append(f.args, limit)
-	rows, err := s.prepared.query(ctx, "SELECT "+entryColumns+" FROM doorkit_journal WHERE "+strings.Join(f.where, " AND ")+
+	rows, err := s.read.query(ctx, "SELECT "+entryColumns+" FROM doorkit_journal WHERE "+strings.Join(f.where, " AND ")+
 		" ORDER BY begun, member, request_id LIMIT $"+strconv.Itoa(len(f.args)), f.args...)
 	list, err := collect(rows, err, scanEntry(q.Site))
 	return list, fail(ctx, "Entries", err)

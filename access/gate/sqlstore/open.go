@@ -11,10 +11,10 @@ import (
 // processes may use one database.
 type Store struct {
 	facts
-	db        *sql.DB
-	prepared  *prepared
-	questions questions
-	volatile  bool
+	db         *sql.DB
+	statements *statements // nil for PostgreSQL
+	questions  questions
+	volatile   bool
 	// turn lets one goroutine at a time write to SQLite, which waits for locks by polling.
 	turn chan struct{}
 }
@@ -31,7 +31,7 @@ var (
 // Option changes how Open works.
 type Option func(*options)
 
-type options struct{ migrate, volatile, unprepared bool }
+type options struct{ migrate, volatile bool }
 
 // Migrated makes Open call Migrate first.
 func Migrated() Option { return func(o *options) { o.migrate = true } }
@@ -41,12 +41,6 @@ func Migrated() Option { return func(o *options) { o.migrate = true } }
 // be sent twice after a crash.
 func Volatile() Option { return func(o *options) { o.volatile = true } }
 
-// Unprepared prepares no statement, for PostgreSQL behind a transaction pooler such as
-// PgBouncer, where a prepared statement may not exist in the next transaction. The
-// driver must not prepare any either: with pgx, set default_query_exec_mode=exec (or
-// simple_protocol) in the connection string.
-func Unprepared() Option { return func(o *options) { o.unprepared = true } }
-
 // Open returns a Store on db. The caller sets up db and closes it, after the Store.
 //
 // It refuses tables of another version with a *VersionError. It refuses with a
@@ -55,7 +49,8 @@ func Unprepared() Option { return func(o *options) { o.unprepared = true } }
 // timeout, foreign keys and secure_delete on every connection (SQLiteDSN sets them),
 // for PostgreSQL synchronous_commit and fsync; a database of the other dialect; a
 // database in memory with more than one connection; and a transaction pooler that
-// loses prepared statements, unless Unprepared is given.
+// loses prepared statements, if the driver prepares any. With pgx behind PgBouncer, set
+// default_query_exec_mode=exec (or simple_protocol) in the connection string.
 func Open(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, error) {
 	var o options
 	for _, opt := range opts {
@@ -79,14 +74,20 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, e
 	if want := d.latest(); have != want {
 		return nil, &VersionError{have, want}
 	}
-	p := &prepared{db: db, dialect: d, off: o.unprepared, stmts: map[string]*sql.Stmt{}}
-	s := &Store{db: db, prepared: p, questions: newQuestions(), volatile: o.volatile}
-	s.facts = facts{dialect: d, read: p, in: s.write}
+	s := &Store{db: db, questions: newQuestions(), volatile: o.volatile}
+	s.facts = facts{dialect: d, read: runner{dialect: d, on: db}, in: s.write}
 	if d == SQLite {
 		s.turn = make(chan struct{}, 1)
+		s.statements = &statements{db: db, last: map[string]*sql.Stmt{}}
+		s.read.prepare = s.statements.prepare
 	}
 	return s, nil
 }
 
 // Close releases the prepared statements; the *sql.DB stays open.
-func (s *Store) Close() error { return s.prepared.close() }
+func (s *Store) Close() error {
+	if s.statements == nil {
+		return nil
+	}
+	return s.statements.close()
+}

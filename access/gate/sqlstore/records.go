@@ -23,7 +23,7 @@ func scanHold(row scanner) (h storage.Hold, err error) {
 
 // Holds implements storage.Holds.
 func (s *Store) Holds(ctx context.Context, site string) ([]storage.Hold, error) {
-	rows, err := s.prepared.query(ctx, "SELECT "+holdColumns+" FROM doorkit_holds WHERE site = $1 ORDER BY door, since, member", site)
+	rows, err := s.read.query(ctx, "SELECT "+holdColumns+" FROM doorkit_holds WHERE site = $1 ORDER BY door, since, member", site)
 	list, err := collect(rows, err, scanHold)
 	return list, fail(ctx, "Holds", err)
 }
@@ -64,7 +64,7 @@ func (s *Store) KillSwitch(ctx context.Context, site string) (storage.KillSwitch
 	var sw storage.KillSwitch
 	var off int64
 	var at sql.NullInt64
-	err := s.prepared.row(ctx, "SELECT switch_off, switch_by, switch_why, switch_at FROM doorkit_chains WHERE site = $1", site).Scan(&off,
+	err := s.read.row(ctx, "SELECT switch_off, switch_by, switch_why, switch_at FROM doorkit_chains WHERE site = $1", site).Scan(&off,
 		&sw.By, &sw.Why, &at)
 	if missing(err) {
 		return storage.KillSwitch{}, nil
@@ -121,7 +121,7 @@ func (s *Store) CheckIns(ctx context.Context, q storage.CheckInQuery) ([]storage
 		f.and("member = ", q.Member)
 	}
 	f.span("at", q.From, q.Until)
-	rows, err := s.prepared.query(ctx, "SELECT "+checkInColumns+" FROM doorkit_check_ins WHERE "+f.text(" ORDER BY at, member, visit",
+	rows, err := s.read.query(ctx, "SELECT "+checkInColumns+" FROM doorkit_check_ins WHERE "+f.text(" ORDER BY at, member, visit",
 		q.Limit), f.args...)
 	list, err := collect(rows, err, scanCheckIn)
 	return list, fail(ctx, "CheckIns", err)
@@ -129,7 +129,7 @@ func (s *Store) CheckIns(ctx context.Context, q storage.CheckInQuery) ([]storage
 
 // Cursor implements storage.VendorLog.
 func (s *Store) Cursor(ctx context.Context, site string) (place string, err error) {
-	err = s.prepared.row(ctx, "SELECT place FROM doorkit_cursors WHERE site = $1", site).Scan(&place)
+	err = s.read.row(ctx, "SELECT place FROM doorkit_cursors WHERE site = $1", site).Scan(&place)
 	if missing(err) {
 		return "", nil
 	}
@@ -203,7 +203,7 @@ func (s *Store) VendorEntries(ctx context.Context, q storage.VendorQuery) ([]sto
 		f.and("user_id = ", q.User)
 	}
 	f.span("at", q.From, q.Until)
-	rows, err := s.prepared.query(ctx, "SELECT "+vendorColumns+" FROM doorkit_vendor_log WHERE "+f.text(" ORDER BY at, id", q.Limit),
+	rows, err := s.read.query(ctx, "SELECT "+vendorColumns+" FROM doorkit_vendor_log WHERE "+f.text(" ORDER BY at, id", q.Limit),
 		f.args...)
 	list, err := collect(rows, err, func(row scanner) (e storage.VendorEntry, err error) {
 		var at sql.NullInt64

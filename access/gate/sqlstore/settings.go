@@ -13,7 +13,7 @@ import (
 // the first connection alone is not taken for a setting of all.
 func check(ctx context.Context, db *sql.DB, d Dialect, o options) error {
 	faults, err := examine(ctx, db, d, o)
-	if fault := poolerFault(err, o.unprepared); fault != "" {
+	if fault := poolerFault(err); fault != "" {
 		return &SettingError{[]string{fault}}
 	}
 	if err != nil {
@@ -51,7 +51,7 @@ func examine(ctx context.Context, db *sql.DB, d Dialect, o options) (faults []st
 	}
 	if n == 2 && faults == nil {
 		if d == PostgreSQL {
-			return nil, pooled(ctx, conns[0], conns[1], o.unprepared)
+			return nil, pooled(ctx, conns[0], conns[1])
 		}
 		var file string
 		err := conns[0].QueryRowContext(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&file)
@@ -113,22 +113,11 @@ var settings = []struct {
 
 // pooled detects a transaction pooler that loses prepared statements: a transaction on
 // other may take the server connection that the pooler gave to one before, and the
-// statement that was prepared there is then missing.
-func pooled(ctx context.Context, one, other *sql.Conn, unprepared bool) error {
+// statement that the driver prepared there is then missing.
+func pooled(ctx context.Context, one, other *sql.Conn) error {
 	ask := func(ctx context.Context) (err error) { // with an argument, so that a driver that prepares statements prepares this one
 		var n int64
 		return one.QueryRowContext(ctx, "SELECT pg_backend_pid() + CAST($1 AS BIGINT)", int64(1)).Scan(&n)
-	}
-	if !unprepared {
-		st, err := one.PrepareContext(ctx, "SELECT pg_backend_pid() + CAST($1 AS BIGINT)")
-		if err != nil {
-			return err
-		}
-		defer st.Close()
-		ask = func(ctx context.Context) error {
-			var n int64
-			return st.QueryRowContext(ctx, int64(1)).Scan(&n)
-		}
 	}
 	for range 3 { // another client may take that server connection first
 		if err := ask(ctx); err != nil {
@@ -157,13 +146,11 @@ func pooled(ctx context.Context, one, other *sql.Conn, unprepared bool) error {
 
 // poolerFault returns what to do about a prepared statement that a transaction
 // pooler lost; empty for other errors.
-func poolerFault(err error, unprepared bool) string {
-	switch state := sqlState(err); {
-	case state != "26000" && state != "42P05": // the statement does not exist, or already exists
-		return ""
-	case unprepared:
-		return "behind this transaction pooler the driver must not prepare statements: with pgx, set default_query_exec_mode=exec"
+func poolerFault(err error) string {
+	switch sqlState(err) {
+	case "26000", "42P05": // the statement does not exist, or already exists
+		return "behind this transaction pooler the driver must not prepare statements: with pgx, set default_query_exec_mode=exec; " +
+			"or use session pooling"
 	}
-	return "a transaction pooler loses prepared statements: pass sqlstore.Unprepared(), and configure the driver to prepare none " +
-		"(with pgx, default_query_exec_mode=exec), or use session pooling"
+	return ""
 }
