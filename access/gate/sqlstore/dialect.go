@@ -63,6 +63,7 @@ func (d Dialect) words() *strings.Replacer {
 			"{each (}", "", "{) by starts}", "", "{) by effective}", "",
 			// A pragma cannot be read by a SELECT: see Store.durable.
 			"{sync}", "''", "{idle}", "''",
+			"{migrated}", "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'doorkit_migrations'",
 		)
 	}
 	return strings.NewReplacer(
@@ -70,6 +71,7 @@ func (d Dialect) words() *strings.Replacer {
 		"{null int}", "CAST(NULL AS BIGINT)", "{unindexed}", "",
 		"{each (}", "LATERAL (SELECT n.* FROM ", "{) by starts}", " ORDER BY n.starts OFFSET 0) n",
 		"{) by effective}", " ORDER BY n.effective OFFSET 0) n",
+		"{migrated}", "SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('doorkit_migrations')",
 		"{sync}", "current_setting('synchronous_commit')",
 		// A server does not notice that a process froze or a cable was cut, and would
 		// keep its locks for hours. After WriteWithin a live process has given up as

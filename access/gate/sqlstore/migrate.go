@@ -29,25 +29,15 @@ func (d Dialect) latest() int { return len(d.steps()) }
 
 // Version returns the version of the tables in db: 0 when there are none.
 func Version(ctx context.Context, db *sql.DB, d Dialect) (int, error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return 0, fail(ctx, "Version", err)
-	}
-	defer conn.Close()
-	v, err := version(ctx, conn, d)
+	v, err := version(ctx, runner{dialect: d, on: db})
 	return v, fail(ctx, "Version", err)
 }
 
-func version(ctx context.Context, conn *sql.Conn, d Dialect) (int, error) {
-	there := "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'doorkit_migrations'"
-	if d == PostgreSQL {
-		there = "SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('doorkit_migrations')"
-	}
-	var n int
-	if err := conn.QueryRowContext(ctx, there).Scan(&n); err != nil || n == 0 {
+func version(ctx context.Context, run runner) (n int, err error) {
+	if err := run.row(ctx, "{migrated}").Scan(&n); err != nil || n == 0 {
 		return 0, err
 	}
-	err := conn.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), 0) FROM doorkit_migrations").Scan(&n)
+	err = run.row(ctx, "SELECT COALESCE(MAX(version), 0) FROM doorkit_migrations").Scan(&n)
 	return n, err
 }
 
@@ -56,7 +46,7 @@ func version(ctx context.Context, conn *sql.Conn, d Dialect) (int, error) {
 // at once; one does the work and the others wait. For a newer database it returns a
 // *VersionError.
 func Migrate(ctx context.Context, db *sql.DB, d Dialect) error {
-	return retryLocked(ctx, "Migrate", func() error { return migrateOnce(ctx, db, d) })
+	return retryLocked(ctx, "Migrate", func() error { return migrate(ctx, db, d) })
 }
 
 // retryLocked repeats fn while the database is locked. SQLite's busy timeout does not
@@ -74,53 +64,31 @@ func retryLocked(ctx context.Context, op string, fn func() error) error {
 	}
 }
 
-func migrateOnce(ctx context.Context, db *sql.DB, d Dialect) error {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return migrate(ctx, conn, d)
-}
-
-func migrate(ctx context.Context, conn *sql.Conn, d Dialect) (err error) {
-	have, err := version(ctx, conn, d)
+func migrate(ctx context.Context, db *sql.DB, d Dialect) error {
+	have, err := version(ctx, runner{dialect: d, on: db})
 	if err != nil || have == d.latest() {
 		return err // the usual case, without a lock
 	}
-	begin := []string{"BEGIN IMMEDIATE"}
+	tx, err := d.begin(ctx, db)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	run := runner{dialect: d, on: tx}
 	if d == PostgreSQL {
 		// The number is "doorkit" in ASCII, which no other program is likely to use.
-		begin = []string{"BEGIN ISOLATION LEVEL READ COMMITTED", "SELECT pg_advisory_xact_lock(28260998092089716)"}
-	}
-	whole := false
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-		defer cancel()
-		if whole {
-			if _, err = conn.ExecContext(ctx, "COMMIT"); err == nil {
-				return
-			}
-		}
-		// Also after a COMMIT that failed: the connection goes back to the pool
-		// and must not hold the lock.
-		if _, endErr := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
-			err = errors.Join(err, endErr)
-		}
-	}()
-	for _, q := range begin {
-		if _, err := conn.ExecContext(ctx, q); err != nil {
+		if _, err := run.exec(ctx, "SELECT pg_advisory_xact_lock(28260998092089716)"); err != nil {
 			return err
 		}
 	}
-	have, err = version(ctx, conn, d)
+	have, err = version(ctx, run)
 	switch {
 	case err != nil || have == d.latest():
 		return err
 	case have > d.latest():
 		return &VersionError{have, d.latest()}
 	case have == 0:
-		if _, err := conn.ExecContext(ctx, "CREATE TABLE doorkit_migrations (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, "+
+		if _, err := run.exec(ctx, "CREATE TABLE doorkit_migrations (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, "+
 			"done BIGINT NOT NULL)"); err != nil {
 			return err
 		}
@@ -134,15 +102,14 @@ func migrate(ctx context.Context, conn *sql.Conn, d Dialect) (err error) {
 			if strings.TrimSpace(q) == "" {
 				continue
 			}
-			if _, err := conn.ExecContext(ctx, q); err != nil {
+			if _, err := tx.ExecContext(ctx, q); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
-		q := d.sql("INSERT INTO doorkit_migrations (version, name, done) VALUES ($1, $2, {clock})")
-		if _, err := conn.ExecContext(ctx, q, have+i+1, path.Base(name)); err != nil {
+		if _, err := run.exec(ctx, "INSERT INTO doorkit_migrations (version, name, done) VALUES ($1, $2, {clock})",
+			have+i+1, path.Base(name)); err != nil {
 			return err
 		}
 	}
-	whole = true
-	return nil
+	return tx.Commit()
 }

@@ -37,11 +37,7 @@ func (s *Store) write(ctx context.Context, op string, fn func(runner) error) err
 		return fail(ctx, op, err)
 	}
 	defer s.give()
-	var opts sql.TxOptions
-	if s.dialect == PostgreSQL {
-		opts.Isolation = sql.LevelReadCommitted
-	}
-	tx, err := s.db.BeginTx(ctx, &opts)
+	tx, err := s.dialect.begin(ctx, s.db)
 	if err != nil {
 		return fail(ctx, op, err)
 	}
@@ -56,6 +52,15 @@ func (s *Store) write(ctx context.Context, op string, fn func(runner) error) err
 		return nil
 	}
 	return fail(ctx, op, err)
+}
+
+// begin starts a transaction in which each statement sees what others have committed.
+func (d Dialect) begin(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
+	var opts sql.TxOptions
+	if d == PostgreSQL {
+		opts.Isolation = sql.LevelReadCommitted
+	}
+	return db.BeginTx(ctx, &opts)
 }
 
 // inTx returns a runner for a transaction of the Store. Preparing needs a connection of
