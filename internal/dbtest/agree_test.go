@@ -77,6 +77,7 @@ func value[T any](v T, err error) (any, error) { return v, err }
 
 // TestRecordsAgree writes whatever may be written, sensible or not.
 func TestRecordsAgree(t *testing.T) {
+	t.Parallel()
 	agree(t, func(p *pair) {
 		p.change()
 		q := storage.LogQuery{Site: p.site, After: uint64(p.IntN(12)), Limit: 20, Newest: p.chance(2), Member: p.pick("", "", "ada"),
@@ -175,6 +176,7 @@ func (p *pair) change() {
 // TestFactsAgree writes facts, some of which contradict themselves: both refuse the
 // same ones, and the same question comes of the others.
 func TestFactsAgree(t *testing.T) {
+	t.Parallel()
 	accepted := 0
 	agree(t, func(p *pair) {
 		accepted += p.changeFacts()

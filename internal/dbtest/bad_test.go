@@ -77,6 +77,7 @@ func TestReadOnly(t *testing.T) {
 }
 
 func TestLocked(t *testing.T) {
+	t.Parallel()
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
 		s.works(1)
@@ -214,6 +215,7 @@ func TestNotADatabase(t *testing.T) {
 // TestBrokenAtEveryStep breaks the connection at every step of one unlock: the
 // receipt must tell the truth, and the database must work right after.
 func TestBrokenAtEveryStep(t *testing.T) {
+	t.Parallel()
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
 		var mu sync.Mutex

@@ -17,6 +17,7 @@ import (
 var _ saltostate.Store = sqlstore.Documents{}
 
 func TestGateConformance(t *testing.T) {
+	t.Parallel()
 	Both(t, runGateConformance)
 }
 
@@ -34,12 +35,14 @@ func runGateConformance(t *testing.T, d Database) {
 // transactions do not take the write lock when they begin, as another driver's
 // may not.
 func TestDeferredTransactions(t *testing.T) {
+	t.Parallel()
 	d := SQLite(t)
 	d.DSN = strings.Replace(d.DSN, "_txlock=immediate", "_txlock=deferred", 1)
 	runGateConformance(t, d)
 }
 
 func TestStateConformance(t *testing.T) {
+	t.Parallel()
 	Both(t, func(t *testing.T, d Database) {
 		s, db := d.Store(t)
 		statetest.Run(t, func(t *testing.T) saltostate.Store {

@@ -198,6 +198,7 @@ func (s *scene) ingest() gate.IngestReport {
 // TestKilledWhileIngesting kills a process at every step of an Ingest that
 // stores an entry and settles a command by it.
 func TestKilledWhileIngesting(t *testing.T) {
+	t.Parallel()
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
 		step, n, byChild := 1, 0, 0
@@ -225,6 +226,7 @@ func TestKilledWhileIngesting(t *testing.T) {
 // TestIngestersKilledAtRandom kills two processes that ingest one log, at any
 // instant, while commands lose their answers.
 func TestIngestersKilledAtRandom(t *testing.T) {
+	t.Parallel()
 	rounds := scaled(40, 5)
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)

@@ -153,6 +153,7 @@ func (s *scene) judge() {
 // TestKilledAtEveryStep kills a process at every step of one unlock: before and
 // after every call of the driver, and around the movement.
 func TestKilledAtEveryStep(t *testing.T) {
+	t.Parallel()
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
 		step := 1
@@ -190,6 +191,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 
 // TestKilledAtRandom kills a busy process again and again, at any instant.
 func TestKilledAtRandom(t *testing.T) {
+	t.Parallel()
 	kills := scaled(150, 10)
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)

@@ -25,6 +25,7 @@ import (
 // than any token refresh, while a thousand updates of another one and unlocks go
 // through the same database. Who waits for the document sees what was written.
 func TestSlowUpdateBlocksNobody(t *testing.T) {
+	t.Parallel()
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
 		docs := s.store.Documents()

@@ -75,6 +75,7 @@ var (
 // TestReservationsInPages lists all 20 000 bookings of a site: in order, each
 // once, and in few pages, because each page is a search through all of them.
 func TestReservationsInPages(t *testing.T) {
+	t.Parallel()
 	Both(t, func(t *testing.T, d Database) {
 		s, r := watched(t, d)
 		crowd(t, d, d.Raw(t), s, 2000)

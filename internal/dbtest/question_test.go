@@ -20,6 +20,7 @@ import (
 // crowded, months apart, ended early or never confirmed, and buffers are cut at
 // the neighbors'.
 func TestQuestionSuffices(t *testing.T) {
+	t.Parallel()
 	Both(t, func(t *testing.T, d Database) {
 		store, _ := d.Store(t)
 		for round, buffers := range []access.Buffers{access.BuffersClip, access.BuffersOverlap} {

@@ -78,6 +78,7 @@ func TestRetainLetsOthersIn(t *testing.T) {
 // TestPruneInPieces removes many receipts and many entries of the lock system, each
 // in more than one commit.
 func TestPruneInPieces(t *testing.T) {
+	t.Parallel()
 	Both(t, func(t *testing.T, d Database) {
 		const many = 4500
 		d.Store(t)
@@ -116,6 +117,7 @@ func TestPruneInPieces(t *testing.T) {
 // TestBrokenWhileRetaining breaks the connection at every step of a Retain: what
 // is left always verifies, and the next call does the rest.
 func TestBrokenWhileRetaining(t *testing.T) {
+	t.Parallel()
 	d := SQLite(t)
 	good, _ := d.Store(t)
 	for at, broke := 1, true; broke; at += scaled(1, 5) {

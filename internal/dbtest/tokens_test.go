@@ -58,6 +58,7 @@ func (o oauth) authorizer(ctx context.Context, d Database) (*saltoauth.Authorize
 // connection in one database. The identity server rotates every refresh token
 // and ends the family when one is used twice.
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	Both(t, func(t *testing.T, d Database) {
 		const processes, lifetime = 8, 3 * time.Second
 		span := 5 * time.Second
