@@ -77,7 +77,7 @@ func New(c Config) (*Gate, error) {
 	f.add(!storage.ValidID(c.Site), "Site", badID)
 	f.add(isNil(c.Facts), "Facts", "required: a memstore, a sqlstore, or storage.JoinFacts of your own stores")
 	f.add(isNil(c.Records), "Records", "required: a memstore or a sqlstore")
-	f.add(isNil(c.Locks), "Locks", "required: saltolocks.New returns one for SALTO KS")
+	f.add(isNil(c.Locks), "Locks", "required: saltolocks.NewLocks returns one for SALTO KS")
 	f.add(c.Observer != nil && isNil(c.Observer), "Observer", "a nil pointer; leave the field out for no observer")
 	f.conditions(c.Conditions)
 	if f != nil {

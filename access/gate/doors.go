@@ -30,7 +30,7 @@ func NewDoors(c DoorsConfig) (*Doors, error) {
 	var f faultList
 	f.add(!storage.ValidID(c.Site), "Site", badID)
 	f.add(isNil(c.Store), "Store", "required: a memstore, a sqlstore, or your own")
-	f.add(isNil(c.Catalog), "Catalog", "required: saltolocks.New returns one for SALTO KS")
+	f.add(isNil(c.Catalog), "Catalog", "required: saltolocks.NewLocks returns one for SALTO KS")
 	if f != nil {
 		return nil, &ConfigError{f}
 	}

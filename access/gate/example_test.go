@@ -64,7 +64,7 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// loft <nil>
-	// gate: bad configuration: Locks: required: saltolocks.New returns one for SALTO KS
+	// gate: bad configuration: Locks: required: saltolocks.NewLocks returns one for SALTO KS
 }
 
 func ExampleGate_Unlock() {

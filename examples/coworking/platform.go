@@ -216,7 +216,7 @@ func (p *platform) newConnection(conn saltoauth.Connection) (*connection, error)
 	if err != nil || conn.Site == "" {
 		return c, err
 	}
-	c.locks, err = saltolocks.New(saltolocks.Config{Client: c.client, Remote: c.remote, Site: conn.Site, Now: p.now})
+	c.locks, err = saltolocks.NewLocks(saltolocks.LocksConfig{Client: c.client, Remote: c.remote, Site: conn.Site, Now: p.now})
 	if err != nil {
 		return nil, err
 	}

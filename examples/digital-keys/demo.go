@@ -73,7 +73,7 @@ func (d *demo) setUp(ctx context.Context) error {
 			return err
 		}
 	}
-	locks, err := saltolocks.New(saltolocks.Config{Client: d.client, Remote: remote, Site: salto, Now: d.sim.Now})
+	locks, err := saltolocks.NewLocks(saltolocks.LocksConfig{Client: d.client, Remote: remote, Site: salto, Now: d.sim.Now})
 	if err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ func (n *node) connect(ctx context.Context) (err error) {
 
 // gate returns the gate of a site.
 func (n *node) gate(s site, now func() time.Time) (*gate.Gate, error) {
-	locks, err := saltolocks.New(saltolocks.Config{Client: n.client, Remote: n.remote, Site: saltoks.SiteID(s.Salto)})
+	locks, err := saltolocks.NewLocks(saltolocks.LocksConfig{Client: n.client, Remote: n.remote, Site: saltoks.SiteID(s.Salto)})
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +198,7 @@ func (n *node) activate(ctx context.Context, salto saltoks.Site, sim *saltokstes
 
 // linkDoors links each lock of a site as its entrance.
 func (n *node) linkDoors(ctx context.Context, s site, salto saltoks.Site) error {
-	locks, err := saltolocks.New(saltolocks.Config{Client: n.client, Remote: n.remote, Site: salto.ID})
+	locks, err := saltolocks.NewLocks(saltolocks.LocksConfig{Client: n.client, Remote: n.remote, Site: salto.ID})
 	if err != nil {
 		return err
 	}

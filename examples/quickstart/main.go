@@ -66,7 +66,7 @@ func main() {
 	}
 
 	// Link: two locks become doors of the platform, with the platform's own names.
-	locks := must(saltolocks.New(saltolocks.Config{Client: client, Remote: remote, Site: site.ID, Now: sim.Now}))
+	locks := must(saltolocks.NewLocks(saltolocks.LocksConfig{Client: client, Remote: remote, Site: site.ID, Now: sim.Now}))
 	store := memstore.New()
 	doors := must(gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: store, Catalog: locks, Now: sim.Now}))
 	simLocks := sim.World().Sites[0].Locks

@@ -34,7 +34,7 @@ func newHost(ctx context.Context, sim *saltokstest.Sim) (*host, error) {
 	if err := activate(ctx, sim, remote.Activation()); err != nil {
 		return nil, err
 	}
-	locks, err := saltolocks.New(saltolocks.Config{Client: client, Remote: remote, Site: saltoks.SiteID(site.ID), Now: sim.Now})
+	locks, err := saltolocks.NewLocks(saltolocks.LocksConfig{Client: client, Remote: remote, Site: saltoks.SiteID(site.ID), Now: sim.Now})
 	if err != nil {
 		return nil, err
 	}

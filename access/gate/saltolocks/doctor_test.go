@@ -172,7 +172,9 @@ func TestDoctorOnTheConsent(t *testing.T) {
 		if _, err := d.Check(t.Context(), gate.Check{Now: now}); err == nil {
 			t.Error("no error")
 		}
-		other, err := saltolocks.New(saltolocks.Config{Client: r.client, Remote: r.remote, Site: "0c5f1a40-0000-4000-8000-00000000dead"})
+		other, err := saltolocks.NewLocks(saltolocks.LocksConfig{
+			Client: r.client, Remote: r.remote, Site: "0c5f1a40-0000-4000-8000-00000000dead",
+		})
 		r.ok(err)
 		if got := fmt.Sprint(r.issues(other.Doctor(nil), false)); got != "[critical site_not_visible]" {
 			t.Errorf("got %s", got)

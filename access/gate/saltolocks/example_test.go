@@ -55,12 +55,12 @@ func connected() (*saltokstest.Sim, *saltolocks.Locks) {
 	must(err)
 	_, err = remote.Activation().Confirm(ctx, saltoks.SiteID(site.ID), iq, pin)
 	must(err)
-	locks, err := saltolocks.New(saltolocks.Config{Client: client, Remote: remote, Site: saltoks.SiteID(site.ID)})
+	locks, err := saltolocks.NewLocks(saltolocks.LocksConfig{Client: client, Remote: remote, Site: saltoks.SiteID(site.ID)})
 	must(err)
 	return sim, locks
 }
 
-func ExampleNew() {
+func ExampleNewLocks() {
 	ctx := context.Background()
 	sim, locks := connected()
 	defer sim.Close()

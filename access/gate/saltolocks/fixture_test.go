@@ -98,7 +98,9 @@ func newFixtureWith(t *testing.T, activate bool, cfg saltokstest.Config) *fixtur
 			}
 		}
 	}
-	r.locks, err = saltolocks.New(saltolocks.Config{Client: r.client, Remote: r.remote, Site: saltoks.SiteID(r.site.ID), Now: r.sim.Now})
+	r.locks, err = saltolocks.NewLocks(saltolocks.LocksConfig{
+		Client: r.client, Remote: r.remote, Site: saltoks.SiteID(r.site.ID), Now: r.sim.Now,
+	})
 	r.ok(err)
 	r.doors, err = gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: r.store, Catalog: r.locks, Now: r.sim.Now})
 	r.ok(err)

@@ -234,7 +234,7 @@ func (row faultRow) run(t *testing.T, action access.Action) {
 		Client: h.client, State: state, User: h.conn.Identity(), OTP: h.otp, Now: h.clock,
 	})
 	h.ok(err)
-	h.locks, err = saltolocks.New(saltolocks.Config{Client: h.client, Remote: h.remote, Site: saltoks.SiteID(h.site.ID), Now: h.now})
+	h.locks, err = saltolocks.NewLocks(saltolocks.LocksConfig{Client: h.client, Remote: h.remote, Site: saltoks.SiteID(h.site.ID), Now: h.now})
 	h.ok(err)
 	h.gate, err = gate.New(gate.Config{Site: "loft", Facts: h.store, Records: h.store, Locks: h.locks, Now: h.sim.Now})
 	h.ok(err)

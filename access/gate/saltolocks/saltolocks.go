@@ -2,7 +2,7 @@
 // imports both; support for another lock system is another package beside it.
 //
 //	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: conn.Identity()})
-//	locks, err := saltolocks.New(saltolocks.Config{Client: client, Remote: remote, Site: conn.Site})
+//	locks, err := saltolocks.NewLocks(saltolocks.LocksConfig{Client: client, Remote: remote, Site: conn.Site})
 //	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks})
 //
 // [Locks] moves locks for the gate and lists them for [gate.Doors]; [Locks.Entries]
@@ -25,8 +25,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
-// Config configures New. Client, Remote and Site are required.
-type Config struct {
+// LocksConfig configures NewLocks. Client, Remote and Site are required.
+type LocksConfig struct {
 	// Client reads the catalog; Remote, of the same connection, moves locks.
 	Client *saltoks.Client
 	Remote *saltoremote.Remote
@@ -39,16 +39,16 @@ type Config struct {
 // Locks moves the locks of one SALTO KS site and lists them: it is a gate.LockDriver
 // and a gate.Catalog. It is safe for concurrent use. The zero Locks refuses every
 // call.
-type Locks struct{ c Config }
+type Locks struct{ c LocksConfig }
 
 var (
 	_ gate.LockDriver = (*Locks)(nil)
 	_ gate.Catalog    = (*Locks)(nil)
 )
 
-// New returns Locks, or a *gate.ConfigError that names every fault. It makes no
+// NewLocks returns Locks, or a *gate.ConfigError that names every fault. It makes no
 // call.
-func New(c Config) (*Locks, error) {
+func NewLocks(c LocksConfig) (*Locks, error) {
 	var faults []gate.Fault
 	if c.Client == nil {
 		faults = append(faults, gate.Fault{Field: "Client", What: "required: see saltoks.NewClient"})
@@ -68,7 +68,7 @@ func New(c Config) (*Locks, error) {
 	return &Locks{c}, nil
 }
 
-var errZero = errors.New("saltolocks: the Locks is a zero value: create it with New")
+var errZero = errors.New("saltolocks: the Locks is a zero value: create it with NewLocks")
 
 // Move implements gate.LockDriver: it sends one request, with one code if the link
 // requires it.

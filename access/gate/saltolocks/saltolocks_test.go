@@ -86,7 +86,7 @@ func TestAnIQWithoutCodesNeedsNoActivation(t *testing.T) {
 
 func TestAnotherSite(t *testing.T) {
 	r := newFixture(t, true)
-	other, err := saltolocks.New(saltolocks.Config{Client: r.client, Remote: r.remote, Site: "another"})
+	other, err := saltolocks.NewLocks(saltolocks.LocksConfig{Client: r.client, Remote: r.remote, Site: "another"})
 	r.ok(err)
 	d, err := r.store.Door(t.Context(), "loft", "front")
 	r.ok(err)
@@ -194,7 +194,7 @@ func TestCatalog(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	_, err := saltolocks.New(saltolocks.Config{})
+	_, err := saltolocks.NewLocks(saltolocks.LocksConfig{})
 	bad, ok := errors.AsType[*gate.ConfigError](err)
 	if !ok || len(bad.Faults) != 3 || !strings.Contains(err.Error(), "Remote") {
 		t.Fatalf("got %v", err)

@@ -147,7 +147,9 @@ func TestTwoSites(t *testing.T) {
 			Name: "Quay House", Members: []saltokstest.Member{{User: r.sim.World().Users[0].Email}},
 			IQs: []saltokstest.IQ{{Name: "IQ Quay", WithoutOTP: true}}, Locks: []saltokstest.Lock{{Name: "Quay Door"}},
 		})
-		other, err := saltolocks.New(saltolocks.Config{Client: r.client, Remote: r.remote, Site: saltoks.SiteID(second.ID), Now: r.sim.Now})
+		other, err := saltolocks.NewLocks(saltolocks.LocksConfig{
+			Client: r.client, Remote: r.remote, Site: saltoks.SiteID(second.ID), Now: r.sim.Now,
+		})
 		r.ok(err)
 		names := func(l *saltolocks.Locks) (list []string) {
 			t.Helper()

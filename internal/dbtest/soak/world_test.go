@@ -219,7 +219,7 @@ func (x *site) open(ctx context.Context) {
 	s.ok(err)
 	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: x.client, State: s.state, User: conn.Identity()})
 	s.ok(err)
-	x.locks, err = saltolocks.New(saltolocks.Config{Client: x.client, Remote: remote, Site: conn.Site})
+	x.locks, err = saltolocks.NewLocks(saltolocks.LocksConfig{Client: x.client, Remote: remote, Site: conn.Site})
 	s.ok(err)
 	x.gate, err = gate.New(gate.Config{
 		Site: x.id, Facts: x.shaky, Records: x.shaky, Locks: watched{s.ledger, x, x.locks},
