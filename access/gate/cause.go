@@ -28,6 +28,7 @@ const (
 	CausePINNotChanged    Cause = "pin_not_changed"   // the activation was never confirmed
 	CauseOTPInvalid       Cause = "otp_invalid"       // the one-time code was wrong
 	CauseOTPBlocked       Cause = "otp_blocked"       // one-time codes are blocked for a while
+	CauseNotConnected     Cause = "not_connected"     // no connection to the lock system, or its site was not chosen
 	CauseReauthorize      Cause = "reauthorize"       // a person has to consent again
 	CauseTokenRefused     Cause = "token_refused"     // the access token was refused; the next tap uses a new one
 	CauseClientRefused    Cause = "client_refused"    // the client id or secret of this program was refused
@@ -70,6 +71,7 @@ func causeTexts() []causeText {
 		{CausePINNotChanged, "This door is not ready for digital keys yet. Please ask the staff."},
 		{CauseOTPInvalid, "The door system did not accept our code. Please ask the staff."},
 		{CauseOTPBlocked, "The door system has paused remote opening for some minutes. Please ask the staff."},
+		{CauseNotConnected, "The door system is not connected at the moment. Please ask the staff."},
 		{CauseReauthorize, "The connection to the door system has to be renewed. Please ask the staff."},
 		{CauseTokenRefused, "The door system did not accept our connection. Please tap again."},
 		{CauseClientRefused, "The connection to the door system is not set up correctly. Please ask the staff."},

@@ -71,8 +71,8 @@ const (
 // problem that requires a person.
 func scopeOf(c Cause) scope {
 	switch c {
-	case CauseStoreUnavailable, CauseUnknownSite, CauseClock, CauseCloudUnavailable, CauseReauthorize, CauseClientRefused,
-		CauseNoSubscription, CauseRateLimited:
+	case CauseStoreUnavailable, CauseUnknownSite, CauseClock, CauseCloudUnavailable, CauseNotConnected, CauseReauthorize,
+		CauseClientRefused, CauseNoSubscription, CauseRateLimited:
 		return siteWide
 	case CauseIQNotActivated, CauseIQOffline, CauseRestoreRequired, CausePINNotChanged, CauseOTPInvalid, CauseOTPBlocked:
 		return perGateway

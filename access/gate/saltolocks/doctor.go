@@ -12,6 +12,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltoremote"
+	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // Doctor examines the SALTO KS side of a site for gate.Doctor: connection, SALTO
@@ -36,19 +37,20 @@ func (l *Locks) Doctor(connection func(context.Context) (saltoauth.ConnectionSta
 // Check implements gate.Checker. It only reads and, if c.Codes is set, checks at most
 // one code per activated IQ and hour.
 func (d *Doctor) Check(ctx context.Context, c gate.Check) ([]gate.Issue, error) {
-	if d.l == nil || d.l.c.Remote == nil {
-		return nil, errZero
-	}
 	e := &examination{Doctor: d, c: c}
 	if over := e.consent(ctx); over {
 		return e.list, nil // every call would fail for the same reason
 	}
-	if over := e.site(ctx); over {
+	var err error
+	if e.s, err = d.l.session(ctx); err != nil {
+		e.failed(err)
+	} else if over := e.site(ctx); over {
 		return e.list, nil
+	} else {
+		e.user(ctx)
+		e.iqs(ctx)
+		e.locks(ctx)
 	}
-	e.user(ctx)
-	e.iqs(ctx)
-	e.locks(ctx)
 	for i, err := range e.errs {
 		if unreachable(err) {
 			e.errs[i] = fmt.Errorf("%w: %w", gate.ErrCloudUnavailable, err)
@@ -59,6 +61,7 @@ func (d *Doctor) Check(ctx context.Context, c gate.Check) ([]gate.Issue, error) 
 
 type examination struct {
 	*Doctor
+	s    Session
 	c    gate.Check
 	list []gate.Issue
 	errs []error
@@ -78,12 +81,7 @@ func (e *examination) consent(ctx context.Context) bool {
 	}
 	s, err := e.connection(ctx)
 	if err != nil {
-		if errors.Is(err, saltoauth.ErrNotConnected) {
-			e.report(reauthorize("There is no connection to SALTO KS.", "Connect to SALTO KS."))
-			return true
-		}
-		e.errs = append(e.errs, err)
-		return false
+		return e.failed(err)
 	}
 	switch {
 	case !s.ReauthorizeSince.IsZero():
@@ -128,16 +126,34 @@ func clientRefused() gate.Issue {
 	}
 }
 
+// failed reports an error. It returns true if a person has to fix the connection first:
+// every call would fail for the same reason.
+func (e *examination) failed(err error) (over bool) {
+	i := gate.Issue{Severity: gate.Critical, Breaks: nothingOpens}
+	switch {
+	case errors.Is(err, saltoauth.ErrNotConnected):
+		i.Code, i.What, i.Do = string(gate.CauseNotConnected), "There is no connection to SALTO KS.", "Connect to SALTO KS."
+	case errors.Is(err, ErrNoSite):
+		i.Code, i.What, i.Do = "no_site", "SALTO KS is connected, but no site is chosen.", "Choose the site (LinkSite)."
+	case errors.Is(err, saltoks.ErrReauthorize):
+		i = reauthorize("SALTO no longer issues access tokens.", reconnect)
+	case errors.Is(err, saltoauth.ErrInvalidClient):
+		i = clientRefused()
+	case errors.Is(err, saltostate.ErrSealed):
+		i.Code, i.What = "sealing_key", "The connection to SALTO KS was stored with another sealing key than this process has."
+		i.Do = "Give every process the same SealingKey."
+	default:
+		e.errs = append(e.errs, err)
+		return false
+	}
+	e.report(i)
+	return true
+}
+
 // site examines the site. It returns true if the site cannot be read at all.
 func (e *examination) site(ctx context.Context) bool {
-	s, err := e.l.c.Client.Sites.Get(ctx, e.l.c.Site)
+	s, err := e.s.Client.Sites.Get(ctx, e.s.Site)
 	switch {
-	case errors.Is(err, saltoks.ErrReauthorize):
-		e.report(reauthorize("SALTO no longer issues access tokens.", reconnect))
-		return true
-	case errors.Is(err, saltoauth.ErrInvalidClient):
-		e.report(clientRefused())
-		return true
 	case errors.Is(err, saltoks.ErrNotFound), errors.Is(err, saltoks.ErrForbidden):
 		e.report(gate.Issue{
 			Code: "site_not_visible", Severity: gate.Critical, What: "The connection's SALTO user has no access to the site.",
@@ -147,8 +163,7 @@ func (e *examination) site(ctx context.Context) bool {
 		})
 		return true
 	case err != nil:
-		e.errs = append(e.errs, err)
-		return false
+		return e.failed(err)
 	}
 	if i, differs := timeZone(s.TimeZone, e.c.TimeZone, e.c.Now); differs {
 		e.report(i)
@@ -166,7 +181,7 @@ func (e *examination) site(ctx context.Context) bool {
 			Breaks: "SALTO operates none of its locks.", Do: "Ask the installer to release it.",
 		})
 	}
-	plan, err := e.l.c.Client.Sites.Subscription(ctx, e.l.c.Site)
+	plan, err := e.s.Client.Sites.Subscription(ctx, e.s.Site)
 	if err != nil {
 		e.errs = append(e.errs, err)
 	} else if plan.Users > 0 && plan.Users-s.SubscribedUsers <= 1 {
@@ -182,7 +197,7 @@ func (e *examination) site(ctx context.Context) bool {
 
 // user examines the SALTO user of the connection.
 func (e *examination) user(ctx context.Context) {
-	me, err := e.l.c.Client.Me.OnSite(ctx, e.l.c.Site)
+	me, err := e.s.Client.Me.OnSite(ctx, e.s.Site)
 	if err != nil {
 		e.errs = append(e.errs, err)
 		return
@@ -220,17 +235,19 @@ func (e *examination) iqs(ctx context.Context) {
 			needed[saltoks.IQID(d.Link.Gateway)] = true
 		}
 	}
-	activation := e.l.c.Remote.Activation()
-	for iq, err := range activation.List(ctx, e.l.c.Site) {
+	none := true
+	activation := e.s.Remote.Activation()
+	for iq, err := range activation.List(ctx, e.s.Site) {
 		if err != nil {
 			e.errs = append(e.errs, err)
 			return
 		}
+		none = false
 		var opts []saltoremote.DiagnoseOption
 		if e.c.Codes && e.due(iq.IQ.ID) {
 			opts = append(opts, saltoremote.CheckCode())
 		}
-		d, err := activation.Diagnose(ctx, e.l.c.Site, iq.IQ.ID, opts...)
+		d, err := activation.Diagnose(ctx, e.s.Site, iq.IQ.ID, opts...)
 		if err != nil {
 			e.errs = append(e.errs, fmt.Errorf("IQ %q: %w", iq.IQ.Name, err))
 			continue
@@ -253,6 +270,12 @@ func (e *examination) iqs(ctx context.Context) {
 			f.Severity, f.Breaks = gate.Note, "Nothing now: it has no doors."
 		}
 		e.report(f)
+	}
+	if none {
+		e.report(gate.Issue{
+			Code: "no_iq", Severity: gate.Critical, What: "The SALTO KS site has no IQ.",
+			Breaks: nothingOpens, Do: "Add an IQ to the site in SALTO KS, or choose another site.",
+		})
 	}
 }
 
@@ -287,11 +310,11 @@ var findings = map[saltoremote.Finding]string{
 func (e *examination) locks(ctx context.Context) {
 	doors := map[saltoks.LockID]gate.Door{}
 	for _, d := range e.c.Doors {
-		if d.Link.Site == string(e.l.c.Site) {
+		if d.Link.Site == string(e.s.Site) {
 			doors[saltoks.LockID(d.Link.Lock)] = d
 		}
 	}
-	for lock, err := range e.l.c.Client.Locks.All(ctx, e.l.c.Site) {
+	for lock, err := range e.s.Client.Locks.All(ctx, e.s.Site) {
 		if err != nil {
 			e.errs = append(e.errs, err)
 			return

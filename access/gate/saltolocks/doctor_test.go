@@ -152,13 +152,13 @@ func TestDoctorOnTheConsent(t *testing.T) {
 			status saltoauth.ConnectionStatus
 			err    error
 		}{
-			"[]":                               {saltoauth.ConnectionStatus{Connection: saltoauth.Connection{DueAt: now.Add(time.Second)}}, nil},
-			"[warning reauthorize_due]":        {saltoauth.ConnectionStatus{Connection: saltoauth.Connection{DueAt: now}}, nil},
-			"[critical reauthorize_required]":  {saltoauth.ConnectionStatus{ReauthorizeSince: now}, nil},
-			"[critical reauthorize_required] ": {saltoauth.ConnectionStatus{}, saltoauth.ErrNotConnected},
-			"[warning tokens_failing]":         {saltoauth.ConnectionStatus{FailedRefreshes: 3, Fault: "no route"}, nil},
-			"[critical client_refused]":        {saltoauth.ConnectionStatus{FailedRefreshes: 9, InvalidClient: true}, nil},
-			"[critical client_refused] ":       {saltoauth.ConnectionStatus{InvalidClient: true, TokenExpiry: now.Add(1)}, nil},
+			"[]":                              {saltoauth.ConnectionStatus{Connection: saltoauth.Connection{DueAt: now.Add(time.Second)}}, nil},
+			"[warning reauthorize_due]":       {saltoauth.ConnectionStatus{Connection: saltoauth.Connection{DueAt: now}}, nil},
+			"[critical reauthorize_required]": {saltoauth.ConnectionStatus{ReauthorizeSince: now}, nil},
+			"[critical not_connected]":        {saltoauth.ConnectionStatus{}, saltoauth.ErrNotConnected},
+			"[warning tokens_failing]":        {saltoauth.ConnectionStatus{FailedRefreshes: 3, Fault: "no route"}, nil},
+			"[critical client_refused]":       {saltoauth.ConnectionStatus{FailedRefreshes: 9, InvalidClient: true}, nil},
+			"[critical client_refused] ":      {saltoauth.ConnectionStatus{InvalidClient: true, TokenExpiry: now.Add(1)}, nil},
 		} {
 			d := r.locks.Doctor(func(context.Context) (saltoauth.ConnectionStatus, error) { return c.status, c.err })
 			if got := fmt.Sprint(r.issues(d, false)); got != want && got+" " != want {

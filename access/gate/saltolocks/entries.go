@@ -19,7 +19,8 @@ type Entries struct {
 	l    *Locks
 	c    EntriesConfig
 	mu   sync.Mutex
-	self saltoks.UserID // the SALTO user that sends the commands, once known
+	of   *saltoks.Client // the client whose user self is
+	self saltoks.UserID  // the SALTO user that sends the commands, once known
 }
 
 // EntriesConfig configures Locks.Entries. The zero EntriesConfig reads everything
@@ -53,8 +54,9 @@ func (l *Locks) Entries(c EntriesConfig) *Entries {
 
 // Poll implements gate.VendorReader. The cursor is a saltoks.EntryCursor as JSON.
 func (e *Entries) Poll(ctx context.Context, cursor string) ([]gate.VendorEntry, string, error) {
-	if e.l == nil || e.l.c.Client == nil {
-		return nil, "", errZero
+	session, err := e.l.session(ctx)
+	if err != nil {
+		return nil, "", catalogError(err)
 	}
 	since := saltoks.EntryCursor{From: e.c.From}
 	if cursor != "" {
@@ -66,7 +68,7 @@ func (e *Entries) Poll(ctx context.Context, cursor string) ([]gate.VendorEntry, 
 	if e.c.DeepEvery != NoDeepPass {
 		opts = append(opts, saltoks.DeepEvery(e.c.DeepEvery))
 	}
-	list, next, err := e.l.c.Client.Entries.Poll(ctx, e.l.c.Site, since, opts...)
+	list, next, err := session.Client.Entries.Poll(ctx, session.Site, since, opts...)
 	if err != nil {
 		return nil, "", catalogError(err)
 	}
@@ -102,23 +104,24 @@ func (e *Entries) Meaning(ctx context.Context, v gate.VendorEntry) (gate.Meaning
 	if saltoks.AccessBy(v.By) != saltoks.ByRemote || v.User == "" {
 		return m, nil
 	}
-	if e.l == nil || e.l.c.Client == nil {
-		return m, errZero
-	}
 	self, err := e.me(ctx)
 	m.Ours = err == nil && saltoks.UserID(v.User) == self
 	return m, err
 }
 
 func (e *Entries) me(ctx context.Context) (saltoks.UserID, error) {
+	s, err := e.l.session(ctx)
+	if err != nil {
+		return "", catalogError(err)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.self == "" {
-		me, err := e.l.c.Client.Me.Get(ctx)
+	if e.of != s.Client {
+		me, err := s.Client.Me.Get(ctx)
 		if err != nil {
 			return "", catalogError(err)
 		}
-		e.self = me.ID
+		e.of, e.self = s.Client, me.ID
 	}
 	return e.self, nil
 }

@@ -1,15 +1,3 @@
-// Package saltolocks connects a SALTO KS site to a gate. It is the only package that
-// imports both; support for another lock system is another package beside it.
-//
-//	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: conn.Identity()})
-//	locks, err := saltolocks.NewLocks(saltolocks.LocksConfig{Client: client, Remote: remote, Site: conn.Site})
-//	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks})
-//
-// [Locks] moves locks for the gate and lists them for [gate.Doors]; [Locks.Entries]
-// reads SALTO's audit log for [gate.Gate.Ingest]; [Locks.Doctor] examines the SALTO
-// side for [gate.Gate.Doctor]. All are safe for concurrent use. SALTO's answer to a
-// command becomes an outcome and a cause; the client's error stays in [gate.Result],
-// for errors.Is and errors.As.
 package saltolocks
 
 import (
@@ -39,7 +27,11 @@ type LocksConfig struct {
 // Locks moves the locks of one SALTO KS site and lists them: it is a gate.LockDriver
 // and a gate.Catalog. It is safe for concurrent use. The zero Locks refuses every
 // call.
-type Locks struct{ c LocksConfig }
+type Locks struct {
+	// current returns what the next call uses.
+	current func(context.Context) (Session, error)
+	now     func() time.Time
+}
 
 var (
 	_ gate.LockDriver = (*Locks)(nil)
@@ -65,20 +57,37 @@ func NewLocks(c LocksConfig) (*Locks, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Locks{c}, nil
+	s := Session{Client: c.Client, Remote: c.Remote, Site: c.Site}
+	return &Locks{func(context.Context) (Session, error) { return s, nil }, c.Now}, nil
 }
 
 var errZero = errors.New("saltolocks: the Locks is a zero value: create it with NewLocks")
 
+// ErrNoSite reports that SALTO KS is connected, but its site was not chosen.
+var ErrNoSite = errors.New("saltolocks: no site of SALTO KS is chosen: call Site.LinkSite")
+
+// session returns what a call uses: a client, a remote and a site.
+func (l *Locks) session(ctx context.Context) (Session, error) {
+	if l == nil || l.current == nil {
+		return Session{}, errZero
+	}
+	s, err := l.current(ctx)
+	if err == nil && s.Site == "" {
+		err = ErrNoSite
+	}
+	return s, err
+}
+
 // Move implements gate.LockDriver: it sends one request, with one code if the link
 // requires it.
 func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
-	if l.c.Remote == nil {
-		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseInternal, Err: errZero}
+	s, err := l.session(ctx)
+	if err != nil {
+		return result(saltoks.NewNotSentError(err))
 	}
-	if saltoks.SiteID(c.Link.Site) != l.c.Site {
+	if saltoks.SiteID(c.Link.Site) != s.Site {
 		err := fmt.Errorf("saltolocks: the door is linked to a lock of SALTO site %q, this connection is for %q: link it again",
-			c.Link.Site, l.c.Site)
+			c.Link.Site, s.Site)
 		return gate.Result{Outcome: gate.Denied, Cause: gate.CauseNotLinked, Err: err}
 	}
 	left := c.Left()
@@ -89,9 +98,9 @@ func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
 		err := errors.New("saltolocks: the door's link names no lock, or no IQ for its one-time code: link it again")
 		return gate.Result{Outcome: gate.Denied, Cause: gate.CauseNotLinked, Err: err}
 	}
-	now := l.c.Now()
+	now := l.now()
 	if now.IsZero() {
-		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseClock, Err: errors.New("saltolocks: Config.Now returned the zero time")}
+		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseClock, Err: errors.New("saltolocks: Now returned the zero time")}
 	}
 	// A clock that was set back since the claim must not extend the time. From here on
 	// Remote checks both the clock and the elapsed time.
@@ -100,16 +109,15 @@ func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
 		by = c.SendBy
 	}
 	target := saltoremote.Target{
-		Site: l.c.Site, IQ: saltoks.IQID(c.Link.Gateway), Lock: saltoks.LockID(c.Link.Lock), OTPRequired: c.Link.NeedsCode,
+		Site: s.Site, IQ: saltoks.IQID(c.Link.Gateway), Lock: saltoks.LockID(c.Link.Lock), OTPRequired: c.Link.NeedsCode,
 	}
-	var err error
 	switch c.Action {
 	case access.Unlock:
-		err = l.c.Remote.Unlock(ctx, target, saltoremote.SendBy(by))
+		err = s.Remote.Unlock(ctx, target, saltoremote.SendBy(by))
 	case access.Lock:
-		err = l.c.Remote.Lock(ctx, target, saltoremote.SendBy(by))
+		err = s.Remote.Lock(ctx, target, saltoremote.SendBy(by))
 	case access.OfficeMode:
-		err = l.c.Remote.StartOfficeMode(ctx, target, saltoremote.SendBy(by))
+		err = s.Remote.StartOfficeMode(ctx, target, saltoremote.SendBy(by))
 	default:
 		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseInternal, Err: fmt.Errorf("saltolocks: no command for action %q", c.Action)}
 	}
@@ -120,24 +128,25 @@ func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
 // user's activations: three lists.
 func (l *Locks) Locks(ctx context.Context) iter.Seq2[gate.CatalogLock, error] {
 	return func(yield func(gate.CatalogLock, error) bool) {
-		if l.c.Remote == nil {
-			yield(gate.CatalogLock{}, catalogError(errZero))
+		s, err := l.session(ctx)
+		if err != nil {
+			yield(gate.CatalogLock{}, catalogError(err))
 			return
 		}
 		iqs := map[saltoks.IQID]saltoremote.IQStatus{}
-		for iq, err := range l.c.Remote.Activation().List(ctx, l.c.Site) {
+		for iq, err := range s.Remote.Activation().List(ctx, s.Site) {
 			if err != nil {
 				yield(gate.CatalogLock{}, catalogError(err))
 				return
 			}
 			iqs[iq.IQ.ID] = iq
 		}
-		for lock, err := range l.c.Client.Locks.All(ctx, l.c.Site) {
+		for lock, err := range s.Client.Locks.All(ctx, s.Site) {
 			if err != nil {
 				yield(gate.CatalogLock{}, catalogError(err))
 				return
 			}
-			c := l.cataloged(lock)
+			c := l.cataloged(s, lock)
 			if lock.IQ != nil {
 				iq, seen := iqs[lock.IQ.ID]
 				c.Problem = problem(&c, seen, iq)
@@ -152,33 +161,34 @@ func (l *Locks) Locks(ctx context.Context) iter.Seq2[gate.CatalogLock, error] {
 // Lock implements gate.Catalog with one call. It does not report a missing
 // activation of the IQ.
 func (l *Locks) Lock(ctx context.Context, id string) (gate.CatalogLock, error) {
-	if l.c.Client == nil {
-		return gate.CatalogLock{}, catalogError(errZero)
-	}
-	lock, err := l.c.Client.Locks.Get(ctx, l.c.Site, saltoks.LockID(id))
+	s, err := l.session(ctx)
 	if err != nil {
 		return gate.CatalogLock{}, catalogError(err)
 	}
-	c := l.cataloged(lock)
+	lock, err := s.Client.Locks.Get(ctx, s.Site, saltoks.LockID(id))
+	if err != nil {
+		return gate.CatalogLock{}, catalogError(err)
+	}
+	c := l.cataloged(s, lock)
 	if lock.IQ != nil {
 		c.Problem = problem(&c, false, saltoremote.IQStatus{})
 	}
 	return c, nil
 }
 
-func (l *Locks) cataloged(lock saltoks.Lock) gate.CatalogLock {
+func (l *Locks) cataloged(s Session, lock saltoks.Lock) gate.CatalogLock {
 	c := gate.CatalogLock{
-		Link:   gate.Link{Site: string(l.c.Site), Lock: string(lock.ID), Name: lock.Name},
+		Link:   gate.Link{Site: string(s.Site), Lock: string(lock.ID), Name: lock.Name},
 		State:  string(lock.State),
-		Online: lock.Online, SeenAt: l.c.Now(),
+		Online: lock.Online, SeenAt: l.now(),
 		Problem: gate.CauseNotLinked,
 	}
-	if s := lock.Schedule; s != nil {
+	if plan := lock.Schedule; plan != nil {
 		c.Schedule = &gate.LockSchedule{
-			Start: access.At(s.Start.Hour, s.Start.Minute), End: access.At(s.End.Hour, s.End.Minute), AutoStart: s.AutoStart,
+			Start: access.At(plan.Start.Hour, plan.Start.Minute), End: access.At(plan.End.Hour, plan.End.Minute), AutoStart: plan.AutoStart,
 		}
 		for day := access.Sun; day <= access.Sat; day++ {
-			if s.On(day) {
+			if plan.On(day) {
 				c.Schedule.Days = append(c.Schedule.Days, day)
 			}
 		}

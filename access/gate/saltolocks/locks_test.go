@@ -258,7 +258,7 @@ func TestDisconnectInAnotherProcess(t *testing.T) {
 		r.ok(err)
 		time.Sleep(30*time.Second + 1)
 		for _, action := range []access.Action{access.Unlock, access.OfficeMode, access.Lock} {
-			r.want(r.do(action, r.tap("front")), gate.NotSent, gate.CauseReauthorize)
+			r.want(r.do(action, r.tap("front")), gate.NotSent, gate.CauseNotConnected)
 		}
 		if r.commands() != 1 {
 			t.Errorf("%d commands", r.commands())

@@ -101,7 +101,7 @@ func faultRows() []faultRow {
 				_, err := h.auth.Disconnect(h.Context(), h.conn.ID, saltoauth.AcknowledgeDisconnect)
 				h.ok(err)
 			}
-		}, outcome: never, cause: gate.CauseReauthorize, is: saltoauth.ErrNotConnected, stays: true},
+		}, outcome: never, cause: gate.CauseNotConnected, is: saltoauth.ErrNotConnected, stays: true},
 		{name: "tokens: another user's", with: badTokens(func(h *faultFixture, ctx context.Context) (saltoks.Token, error) {
 			token, err := h.auth.Tokens(h.conn).Token(ctx)
 			token.Subject = "another-user"

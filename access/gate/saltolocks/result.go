@@ -27,7 +27,8 @@ var causes = []struct {
 	{saltoks.ErrOTPInvalid, gate.CauseOTPInvalid},
 	{saltoauth.ErrInvalidClient, gate.CauseClientRefused},
 	{saltoks.ErrReauthorize, gate.CauseReauthorize},
-	{saltoauth.ErrNotConnected, gate.CauseReauthorize},
+	{saltoauth.ErrNotConnected, gate.CauseNotConnected},
+	{ErrNoSite, gate.CauseNotConnected},
 	{saltoks.ErrUnauthorized, gate.CauseTokenRefused},
 	{saltoks.ErrRestoreRequired, gate.CauseRestoreRequired},
 	{saltoks.ErrIQOffline, gate.CauseIQOffline},
@@ -41,6 +42,7 @@ var causes = []struct {
 	{saltoks.ErrClientClosed, gate.CauseInternal},
 	{saltostate.ErrSealed, gate.CauseInternal},
 	{saltoremote.ErrOTPProvider, gate.CauseInternal},
+	{errZero, gate.CauseInternal},
 }
 
 // result converts the error of a command to a gate.Result.
@@ -95,6 +97,9 @@ func result(err error) gate.Result {
 // storeFailed reports whether a store failed, including the network of its database. An
 // error of a request to SALTO has a route.
 func storeFailed(err error) bool {
+	if _, ok := errors.AsType[*saltoauth.IdentityError](err); ok {
+		return false
+	}
 	api, ok := errors.AsType[*saltoks.APIError](err)
 	return !ok || api.Route == "" && api.Status == 0
 }

@@ -1,0 +1,247 @@
+package saltolocks_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// TestConnectingChangesOpenSites: two processes start unconnected. Connecting, choosing
+// the site, disconnecting and connecting as another user apply to both.
+func TestConnectingChangesOpenSites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t)
+		first, second := h.open(), h.open()
+		user, other := h.sim.World().Users[0], h.sim.AddUser(saltokstest.User{Email: "two@harbour.example", Password: "Another-Word-3"})
+		h.sim.AddMember(h.sim.World().Sites[0].ID, saltokstest.Member{User: other.Email})
+
+		for _, site := range []*saltolocks.Site{first, second} {
+			r := h.unlock(site)
+			if r.Outcome != gate.NotSent || r.Cause != gate.CauseNotConnected || !strings.Contains(r.Message(), "not connected") {
+				t.Fatalf("%s, cause %q: %s", r.Outcome, r.Cause, r.Message())
+			}
+			h.wantCritical(site, "not_connected")
+			if _, err := site.Session(t.Context()); !errors.Is(err, saltoauth.ErrNotConnected) {
+				t.Errorf("Session: %v", err)
+			}
+		}
+		h.connect(first, saltokstest.Allow())
+		h.activate(first, user.Email)
+		h.want(first, gate.Accepted, "")
+		time.Sleep(30 * time.Second)
+		h.want(second, gate.Accepted, "")
+		h.wantCritical(second)
+
+		_, err := second.Disconnect(t.Context(), saltoauth.AcknowledgeDisconnect)
+		h.ok(err)
+		h.want(second, gate.NotSent, gate.CauseNotConnected)
+		time.Sleep(30 * time.Second)
+		h.want(first, gate.NotSent, gate.CauseNotConnected)
+
+		h.connect(second, saltokstest.ConsentChoice{Email: other.Email, Password: other.Password, FullAccess: true, OfflineAccess: true})
+		h.want(second, gate.Denied, gate.CauseIQNotActivated)
+		h.activate(second, other.Email)
+		h.want(second, gate.Accepted, "")
+		time.Sleep(30 * time.Second)
+		h.want(first, gate.Accepted, "")
+		if commands := h.sim.Commands(); len(commands) != 4 {
+			t.Errorf("%d commands, want 4", len(commands))
+		}
+	})
+}
+
+// TestOpenWhileSALTOIsDown: a site opens without SALTO, and works when SALTO is back.
+func TestOpenWhileSALTOIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t)
+		before := h.open()
+		h.connect(before, saltokstest.Allow())
+		h.activate(before, h.sim.World().Users[0].Email)
+		h.sim.Clock().Advance(2 * time.Hour) // the access token has expired
+		down := true
+		h.config.HTTPClient = &http.Client{Transport: refusing{h.sim.HTTPClient().Transport, func(*http.Request) (*http.Response, error) {
+			if down {
+				return nil, errors.New("dial tcp: no route to host")
+			}
+			return nil, nil
+		}}}
+		site := h.open()
+		h.want(site, gate.NotSent, gate.CauseCloudUnavailable)
+		h.wantCritical(site, "cloud_unavailable")
+		down = false
+		h.want(site, gate.Accepted, "")
+	})
+}
+
+// TestSessionOutlivesItsStore: while State cannot be read, a connected process
+// continues as long as its tokens do, and an unconnected one names the cause.
+func TestSessionOutlivesItsStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t)
+		down, hangs := false, false
+		right := h.config.State
+		h.config.State = getFunc{right, func(ctx context.Context, key string) ([]byte, error) {
+			switch {
+			case hangs:
+				<-ctx.Done()
+				return nil, ctx.Err()
+			case down:
+				return nil, errors.New("no database")
+			}
+			return right.Get(ctx, key)
+		}}
+		site := h.open()
+		h.connect(site, saltokstest.Allow())
+		h.activate(site, h.sim.World().Users[0].Email)
+		h.want(site, gate.Accepted, "")
+		late := h.open()
+		down = true
+		time.Sleep(time.Minute)
+		_, err := site.Session(t.Context())
+		h.ok(err)
+		h.want(late, gate.NotSent, gate.CauseStoreUnavailable)
+		hangs = true
+		time.Sleep(time.Minute)
+		began := time.Now()
+		_, err = site.Session(t.Context())
+		h.ok(err)
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("a member waited %v for the store", took)
+		}
+		down, hangs = false, false
+		time.Sleep(2 * time.Second)
+		h.want(late, gate.Accepted, "")
+	})
+}
+
+// TestOpenWithPassword: a token source replaces the consent.
+func TestOpenWithPassword(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t)
+		user := h.sim.World().Users[0]
+		tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
+			Environment: h.config.Environment, Credentials: h.config.Credentials, User: user.Email,
+			Password: saltoauth.FixedPassword(saltoks.NewSecret(user.Password)), HTTPClient: h.config.HTTPClient, Now: h.sim.Now,
+		})
+		h.ok(err)
+		site := h.open(func(c *saltolocks.Config) {
+			c.Credentials, c.Tokens, c.SaltoSite = saltoauth.Credentials{}, tokens, saltoks.SiteID(h.sim.World().Sites[0].ID)
+		})
+		h.activate(site, user.Email)
+		h.want(site, gate.Accepted, "")
+		h.wantCritical(site)
+		status, err := site.Status(t.Context())
+		h.ok(err)
+		if status.State != saltoauth.ConnectionActive || status.Site == "" {
+			t.Errorf("status %+v", status)
+		}
+		var config *gate.ConfigError
+		if err := site.UseConnection(t.Context(), saltoauth.Connection{ID: "x"}); !errors.As(err, &config) {
+			t.Errorf("UseConnection: %v", err)
+		}
+		if _, err := site.Disconnect(t.Context(), saltoauth.AcknowledgeDisconnect); !errors.As(err, &config) {
+			t.Errorf("Disconnect: %v", err)
+		}
+		if err := site.LinkSite(t.Context(), "x"); !errors.As(err, &config) {
+			t.Errorf("LinkSite: %v", err)
+		}
+
+		h.sim.Fault(saltokstest.ClientSecretChanged)
+		h.sim.Clock().Advance(2 * time.Hour)
+		h.want(site, gate.NotSent, gate.CauseClientRefused)
+		h.wantCritical(site, "client_refused")
+	})
+}
+
+// TestSitesShareAConnection: sites with one Connection use one consent, each for its
+// own site of SALTO KS.
+func TestSitesShareAConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t)
+		second := h.sim.AddSite(saltokstest.Site{
+			Name: "Quay House", Members: []saltokstest.Member{{User: h.sim.World().Users[0].Email}},
+			IQs: []saltokstest.IQ{{Name: "IQ Quay", WithoutOTP: true}}, Locks: []saltokstest.Lock{{Name: "Quay Door"}},
+		})
+		shared := func(id, salto string) func(*saltolocks.Config) {
+			return func(c *saltolocks.Config) { c.Site, c.Connection, c.SaltoSite = id, "company", saltoks.SiteID(salto) }
+		}
+		loft := h.open(shared("loft", h.sim.World().Sites[0].ID))
+		login, err := loft.Auth.Begin(t.Context())
+		h.ok(err)
+		callback, err := h.sim.Consent(t.Context(), login.URL(), saltokstest.Allow())
+		h.ok(err)
+		conn, err := loft.Auth.Complete(t.Context(), login, callback.Query())
+		h.ok(err)
+		h.ok(loft.UseConnection(t.Context(), conn))
+		quay := h.open(shared("quay", second.ID))
+		door, err := quay.Doors.Link(t.Context(), gate.LinkRequest{Door: "quay", Lock: second.Locks[0].ID, AccessType: access.AccessOnly})
+		h.ok(err)
+		if door.Link.Site != second.ID {
+			t.Errorf("linked to site %s, want %s", door.Link.Site, second.ID)
+		}
+		if _, err := loft.Doors.Link(t.Context(), gate.LinkRequest{
+			Door: "quay", Lock: second.Locks[0].ID, AccessType: access.AccessOnly,
+		}); !errors.Is(err, gate.ErrNotFound) {
+			t.Errorf("a lock of the other site: %v", err)
+		}
+		if err := loft.UseConnection(t.Context(), saltoauth.Connection{ID: "con-other"}); !errors.Is(err, saltoauth.ErrAlreadyConnected) {
+			t.Errorf("another connection: %v", err)
+		}
+	})
+}
+
+// TestConsentOfASite: the handlers of a site connect it, and only for its own tenant.
+func TestConsentOfASite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t)
+		tenant := "another"
+		site := h.open(func(c *saltolocks.Config) {
+			c.Consent.Authorize, c.Consent.Done = func(*http.Request) (string, error) { return tenant, nil }, "/settings"
+		})
+		press := func() *httptest.ResponseRecorder {
+			w := httptest.NewRecorder()
+			site.Consent.Connect().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/salto/connect", nil))
+			return w
+		}
+		if w := press(); w.Code != http.StatusForbidden {
+			t.Errorf("the manager of another tenant: %d", w.Code)
+		}
+		tenant = "loft"
+		started := press()
+		callback, err := h.sim.Consent(t.Context(), started.Header().Get("Location"), saltokstest.Allow())
+		h.ok(err)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, callback.String(), nil)
+		for _, c := range started.Result().Cookies() {
+			r.AddCookie(c)
+		}
+		w := httptest.NewRecorder()
+		site.Consent.Callback().ServeHTTP(w, r)
+		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/settings" {
+			t.Fatalf("the callback: %d %s", w.Code, w.Body)
+		}
+		s, err := site.Session(t.Context())
+		h.ok(err)
+		if s.Client == nil || s.Site != "" {
+			t.Errorf("session %+v", s)
+		}
+		h.want(site, gate.NotSent, gate.CauseNotConnected)
+		h.wantCritical(site, "no_site")
+		h.ok(site.LinkSite(t.Context(), saltoks.SiteID(h.sim.World().Sites[0].ID)))
+		h.want(site, gate.Denied, gate.CauseIQNotActivated)
+		if w := press(); w.Code != http.StatusConflict {
+			t.Errorf("connecting again: %d", w.Code)
+		}
+	})
+}
