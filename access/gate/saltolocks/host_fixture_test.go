@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -28,8 +29,13 @@ type host struct {
 	n      int
 }
 
-// newHost makes a host with a door that is linked already, as after an earlier
+// withHost runs a test in a bubble, for a host with a door that is linked already, as after an earlier
 // connection, and the member ada who may open it.
+func withHost(t *testing.T, test func(*testing.T, *host)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, newHost(t)) })
+}
+
 func newHost(t *testing.T) *host {
 	t.Helper()
 	h := &host{T: t, sim: saltokstest.New(t, saltokstest.Config{}), store: memstore.New()}
@@ -56,6 +62,8 @@ func newHost(t *testing.T) *host {
 	}}))
 	return h
 }
+
+func (h *host) sleep(d time.Duration) { time.Sleep(d) }
 
 func (h *host) ok(err error) {
 	h.Helper()
@@ -109,7 +117,7 @@ func (h *host) activate(site *saltolocks.Site, email string) {
 func (h *host) unlock(site *saltolocks.Site) gate.Receipt {
 	h.Helper()
 	h.n++
-	time.Sleep(gate.ShareWithin + 5*time.Second) // the lock relocks
+	h.sleep(gate.ShareWithin + 5*time.Second) // the lock relocks
 	r, err := site.Gate.Unlock(h.Context(), gate.Tap{
 		RequestID: fmt.Sprintf("request-%010d", h.n), Member: "ada", Door: "front", TappedAt: h.sim.Now(),
 	})

@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -21,8 +20,7 @@ import (
 // TestConnectingChangesOpenSites: two processes start unconnected. Connecting, choosing
 // the site, disconnecting and connecting as another user apply to both.
 func TestConnectingChangesOpenSites(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHost(t)
+	withHost(t, func(t *testing.T, h *host) {
 		first, second := h.open(), h.open()
 		user, other := h.sim.World().Users[0], h.sim.AddUser(saltokstest.User{Email: "two@harbour.example", Password: "Another-Word-3"})
 		h.sim.AddMember(h.sim.World().Sites[0].ID, saltokstest.Member{User: other.Email})
@@ -40,21 +38,21 @@ func TestConnectingChangesOpenSites(t *testing.T) {
 		h.connect(first, saltokstest.Allow())
 		h.activate(first, user.Email)
 		h.want(first, gate.Accepted, "")
-		time.Sleep(30 * time.Second)
+		h.sleep(30 * time.Second)
 		h.want(second, gate.Accepted, "")
 		h.wantCritical(second)
 
 		_, err := second.Disconnect(t.Context(), saltoauth.AcknowledgeDisconnect)
 		h.ok(err)
 		h.want(second, gate.NotSent, gate.CauseNotConnected)
-		time.Sleep(30 * time.Second)
+		h.sleep(30 * time.Second)
 		h.want(first, gate.NotSent, gate.CauseNotConnected)
 
 		h.connect(second, saltokstest.ConsentChoice{Email: other.Email, Password: other.Password, FullAccess: true, OfflineAccess: true})
 		h.want(second, gate.Denied, gate.CauseIQNotActivated)
 		h.activate(second, other.Email)
 		h.want(second, gate.Accepted, "")
-		time.Sleep(30 * time.Second)
+		h.sleep(30 * time.Second)
 		h.want(first, gate.Accepted, "")
 		if commands := h.sim.Commands(); len(commands) != 4 {
 			t.Errorf("%d commands, want 4", len(commands))
@@ -64,8 +62,7 @@ func TestConnectingChangesOpenSites(t *testing.T) {
 
 // TestOpenWhileSALTOIsDown: a site opens without SALTO, and works when SALTO is back.
 func TestOpenWhileSALTOIsDown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHost(t)
+	withHost(t, func(t *testing.T, h *host) {
 		before := h.open()
 		h.connect(before, saltokstest.Allow())
 		h.activate(before, h.sim.World().Users[0].Email)
@@ -88,8 +85,7 @@ func TestOpenWhileSALTOIsDown(t *testing.T) {
 // TestSessionOutlivesItsStore: while State cannot be read, a connected process
 // continues as long as its tokens do, and an unconnected one names the cause.
 func TestSessionOutlivesItsStore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHost(t)
+	withHost(t, func(t *testing.T, h *host) {
 		down, hangs := false, false
 		right := h.config.State
 		h.config.State = getFunc{right, func(ctx context.Context, key string) ([]byte, error) {
@@ -108,12 +104,12 @@ func TestSessionOutlivesItsStore(t *testing.T) {
 		h.want(site, gate.Accepted, "")
 		late := h.open()
 		down = true
-		time.Sleep(time.Minute)
+		h.sleep(time.Minute)
 		_, err := site.Session(t.Context())
 		h.ok(err)
 		h.want(late, gate.NotSent, gate.CauseStoreUnavailable)
 		hangs = true
-		time.Sleep(time.Minute)
+		h.sleep(time.Minute)
 		began := time.Now()
 		_, err = site.Session(t.Context())
 		h.ok(err)
@@ -121,15 +117,14 @@ func TestSessionOutlivesItsStore(t *testing.T) {
 			t.Errorf("a member waited %v for the store", took)
 		}
 		down, hangs = false, false
-		time.Sleep(2 * time.Second)
+		h.sleep(2 * time.Second)
 		h.want(late, gate.Accepted, "")
 	})
 }
 
 // TestOpenWithPassword: a token source replaces the consent.
 func TestOpenWithPassword(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHost(t)
+	withHost(t, func(t *testing.T, h *host) {
 		user := h.sim.World().Users[0]
 		tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
 			Environment: h.config.Environment, Credentials: h.config.Credentials, User: user.Email,
@@ -168,8 +163,7 @@ func TestOpenWithPassword(t *testing.T) {
 // TestSitesShareAConnection: sites with one Connection use one consent, each for its
 // own site of SALTO KS.
 func TestSitesShareAConnection(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHost(t)
+	withHost(t, func(t *testing.T, h *host) {
 		second := h.sim.AddSite(saltokstest.Site{
 			Name: "Quay House", Members: []saltokstest.Member{{User: h.sim.World().Users[0].Email}},
 			IQs: []saltokstest.IQ{{Name: "IQ Quay", WithoutOTP: true}}, Locks: []saltokstest.Lock{{Name: "Quay Door"}},
@@ -204,8 +198,7 @@ func TestSitesShareAConnection(t *testing.T) {
 
 // TestConsentOfASite: the handlers of a site connect it, and only for its own tenant.
 func TestConsentOfASite(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHost(t)
+	withHost(t, func(t *testing.T, h *host) {
 		tenant := "another"
 		site := h.open(func(c *saltolocks.Config) {
 			c.Consent.Authorize, c.Consent.Done = func(*http.Request) (string, error) { return tenant, nil }, "/settings"

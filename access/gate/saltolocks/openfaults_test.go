@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -37,8 +36,7 @@ func TestOpenNamesEveryFault(t *testing.T) {
 		t.Errorf("fields (-want +got):\n%s\n%v", diff, err)
 	}
 
-	synctest.Test(t, func(t *testing.T) {
-		h := newHost(t)
+	withHost(t, func(t *testing.T, h *host) {
 		for name, c := range map[string]struct {
 			change func(*saltolocks.Config)
 			want   string
@@ -66,8 +64,7 @@ func manager(*http.Request) (string, error) { return "loft", nil }
 // TestOpenWithAnotherSealingKey: the second process fails at its start, and a key that
 // was changed properly does not.
 func TestOpenWithAnotherSealingKey(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHost(t)
+	withHost(t, func(t *testing.T, h *host) {
 		h.open()
 		for _, key := range []string{"k2:QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=", "k1:QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI="} {
 			config := h.config
@@ -92,8 +89,7 @@ func TestOpenWithAnotherSealingKey(t *testing.T) {
 
 // TestDoctorOnASiteWithoutIQ names the cause before a member meets it.
 func TestDoctorOnASiteWithoutIQ(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHost(t)
+	withHost(t, func(t *testing.T, h *host) {
 		bare := h.sim.AddSite(saltokstest.Site{Name: "Bare", Members: []saltokstest.Member{{User: h.sim.World().Users[0].Email}}})
 		site := h.open(func(c *saltolocks.Config) { c.SaltoSite = saltoks.SiteID(bare.ID) })
 		login, err := site.Auth.Begin(t.Context())
