@@ -82,7 +82,6 @@ func TestPlantedSecrets(t *testing.T) {
 			c.Raw().ConfirmPIN(ctx, "s", "q", NewOTP("0tp42")),
 			c.Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("0tp42")),
 			c.Raw().Deactivate(ctx, "s", "q", "u", NewOTP("0tp42")),
-			c.Users.SetCustomPIN(ctx, "s", "u", NewKeypadPIN("246810135790")),
 		)
 		_, err = c.Users.IssuePIN(ctx, "s", "u", time.Time{})
 		errs = append(errs, err)

@@ -104,14 +104,6 @@ func ExampleUsersService_IssuePIN() {
 	// Output: [redacted] 6 <nil>
 }
 
-func ExampleUsersService_SetCustomPIN() {
-	_, client, at, end := harbour()
-	defer end()
-	err := client.Users.SetCustomPIN(context.Background(), at.site, "1d2e3f40-5a6b-4c7d-8e9f-a0b1c2d3e4f5", saltoks.NewKeypadPIN("12ab"))
-	fmt.Println(err)
-	// Output: saltoks: PUT /v1.2/sites/{site}/users/{user}/pin/custom: a keypad PIN consists of digits
-}
-
 func ExampleUsersService_Keys() {
 	sim, client, at, end := harbour()
 	defer end()

@@ -2,7 +2,6 @@ package saltoks
 
 import (
 	"context"
-	"errors"
 	"iter"
 )
 
@@ -71,39 +70,4 @@ func (s *LocksService) All(ctx context.Context, site SiteID, opts ...ListOption)
 // Get reads one lock, with its schedule.
 func (s *LocksService) Get(ctx context.Context, site SiteID, lock LockID) (Lock, error) {
 	return one(ctx, s.c, newRequest("GET", routeLock, Safe, string(site), string(lock)), same[Lock])
-}
-
-// ScheduleOption changes what Locks.SetSchedule accepts.
-type ScheduleOption func(*scheduleConfig)
-
-type scheduleConfig struct{ autoStart bool }
-
-// AllowAutomaticStart lets SetSchedule write a schedule that unlocks the door by
-// itself, without a person at the lock. Without it such a schedule is refused.
-func AllowAutomaticStart() ScheduleOption {
-	return func(c *scheduleConfig) { c.autoStart = true }
-}
-
-// SetSchedule writes a lock's easy office mode schedule. At the end of the
-// schedule the lock locks by itself. It requires Config.UnverifiedEndpoints. It
-// is one request.
-func (s *LocksService) SetSchedule(
-	ctx context.Context, site SiteID, lock LockID, schedule LockSchedule, opts ...ScheduleOption,
-) error {
-	r := newRequest("PUT", routeLock+"/easy_office_mode_schedule", Never, string(site), string(lock))
-	r.unverified(s.c)
-	var cfg scheduleConfig
-	for _, o := range opts {
-		if o != nil {
-			o(&cfg)
-		}
-	}
-	if schedule.AutoStart && !cfg.autoStart {
-		r.fault(errors.New("the schedule unlocks the door by itself: pass AllowAutomaticStart if this is intended"))
-	}
-	if !schedule.Any() {
-		r.fault(errNoDay)
-	}
-	r.Body = schedule
-	return s.c.run(ctx, r, nil)
 }

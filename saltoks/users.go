@@ -194,21 +194,6 @@ func decodePIN(body []byte) (string, error) {
 
 var errNotPIN = errors.New("the answer is not a keypad PIN")
 
-// SetCustomPIN sets a chosen keypad PIN. It requires the feature "custom_pin" of
-// the site's subscription, and its body is not verified against SALTO. It is one
-// request.
-func (s *UsersService) SetCustomPIN(ctx context.Context, site SiteID, user SiteUserID, pin KeypadPIN) error {
-	r := newRequest("PUT", routeUser+"/pin/custom", Never, string(site), string(user))
-	if pin.IsZero() || !digits(pin.Reveal()) {
-		r.fault(errors.New("a keypad PIN consists of digits"))
-	}
-	r.Hide(pin.Reveal())
-	r.Body = struct {
-		PIN string `json:"pin"`
-	}{pin.Reveal()}
-	return s.c.run(ctx, r, nil)
-}
-
 // Key is a credential of a member.
 type Key struct {
 	Type          string    `json:"type"` // only "pin" is known
