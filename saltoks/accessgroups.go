@@ -26,8 +26,7 @@ const (
 
 // All lists the access groups of a site.
 func (s *AccessGroupsService) All(ctx context.Context, site SiteID, opts ...ListOption) iter.Seq2[AccessGroup, error] {
-	return list(ctx, s.c, same[AccessGroup], func(g *AccessGroup) string { return string(g.ID) }, opts,
-		routeGroups, string(site))
+	return list[AccessGroup](ctx, s.c, opts, routeGroups, string(site))
 }
 
 // Create adds an access group. It is one request.
@@ -39,7 +38,7 @@ func (s *AccessGroupsService) Create(ctx context.Context, site SiteID, name stri
 	r.Body = struct {
 		Name string `json:"customer_reference"`
 	}{name}
-	return one(ctx, s.c, r, same[AccessGroup])
+	return one[AccessGroup](ctx, s.c, r)
 }
 
 // Delete removes an access group.
@@ -60,8 +59,7 @@ func (s *AccessGroupsService) Locks(
 	group AccessGroupID,
 	opts ...ListOption,
 ) iter.Seq2[GroupLock, error] {
-	return list(ctx, s.c, same[GroupLock], func(l *GroupLock) string { return string(l.ID) }, opts,
-		routeGroupLocks, string(site), string(group))
+	return list[GroupLock](ctx, s.c, opts, routeGroupLocks, string(site), string(group))
 }
 
 // AddLock adds a lock to a group. It is one request.
@@ -95,7 +93,7 @@ type groupUserWire struct {
 }
 
 // value prefers the platform user, in case SALTO wraps it in a site user.
-func (w *groupUserWire) value() GroupUser {
+func (w groupUserWire) value() GroupUser {
 	if w.Person != nil && w.Person.ID != "" {
 		return *w.Person
 	}
@@ -109,8 +107,14 @@ func (s *AccessGroupsService) Users(
 	group AccessGroupID,
 	opts ...ListOption,
 ) iter.Seq2[GroupUser, error] {
-	return list(ctx, s.c, (*groupUserWire).value, func(u *GroupUser) string { return string(u.ID) }, opts,
-		routeGroupUsers, string(site), string(group))
+	wire := list[groupUserWire](ctx, s.c, opts, routeGroupUsers, string(site), string(group))
+	return func(yield func(GroupUser, error) bool) {
+		for user, err := range wire {
+			if !yield(user.value(), err) {
+				return
+			}
+		}
+	}
 }
 
 // AddUser adds a member to a group by the platform user's id. It returns
@@ -136,8 +140,7 @@ func (s *AccessGroupsService) RemoveUser(ctx context.Context, site SiteID, group
 func (s *AccessGroupsService) TimeSchedules(
 	ctx context.Context, site SiteID, group AccessGroupID, opts ...ListOption,
 ) iter.Seq2[TimeSchedule, error] {
-	return list(ctx, s.c, same[TimeSchedule], func(t *TimeSchedule) string { return string(t.ID) }, opts,
-		routeTimeSchedules, string(site), string(group))
+	return list[TimeSchedule](ctx, s.c, opts, routeTimeSchedules, string(site), string(group))
 }
 
 // AddTimeSchedule adds a time schedule, whose ID SALTO assigns. The schedule
@@ -167,7 +170,7 @@ func (s *AccessGroupsService) writeSchedule(ctx context.Context, r *Request, sch
 	r.Body = body
 	err := s.c.run(ctx, r, func(a *answer) (err error) {
 		if len(a.body) > 0 { // without a body, the result is what was sent
-			schedule, err = decodeOne(a.body, same[TimeSchedule])
+			schedule, err = decode[TimeSchedule](a.body)
 		}
 		return err
 	})

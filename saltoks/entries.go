@@ -49,23 +49,11 @@ type Entry struct {
 
 const routeEntries = "/v1.1/sites/{site}/entries" // v1.2 answers 405
 
-type entryWire struct {
-	Entry
-	At        instant `json:"utc_date_time"`
-	ExpiresAt instant `json:"expiration_date_time"`
-}
-
-func (w *entryWire) value() Entry {
-	w.Entry.At, w.Entry.ExpiresAt = w.At.Time, w.ExpiresAt.Time
-	return w.Entry
-}
-
 // All lists the entries of a site, newest first. It lists every entry that
 // SALTO keeps, 90 days by default: stop ranging when you have enough.
 func (s *EntriesService) All(ctx context.Context, site SiteID, opts ...ListOption) iter.Seq2[Entry, error] {
 	opts = append([]ListOption{newestFirst}, opts...)
-	return list(ctx, s.c, (*entryWire).value, func(e *Entry) string { return string(e.ID) }, opts,
-		routeEntries, string(site))
+	return list[Entry](ctx, s.c, opts, routeEntries, string(site))
 }
 
 func newestFirst(c *listConfig) { c.query.Set("$orderby", "utc_date_time desc") }

@@ -31,16 +31,6 @@ type IQ struct {
 	OTPEnabled bool `json:"otp_enabled"`
 }
 
-type iqWire struct {
-	IQ
-	ResetAt instant `json:"reset_date"`
-}
-
-func (w *iqWire) value() IQ {
-	w.IQ.ResetAt = w.ResetAt.Time
-	return w.IQ
-}
-
 const (
 	routeIQ       = "/v1.2/sites/{site}/iqs/{iq}"
 	routeIQSecret = routeIQ + "/secret"
@@ -49,13 +39,12 @@ const (
 
 // All lists the IQs of a site.
 func (s *IQsService) All(ctx context.Context, site SiteID, opts ...ListOption) iter.Seq2[IQ, error] {
-	return list(ctx, s.c, (*iqWire).value, func(q *IQ) string { return string(q.ID) }, opts,
-		"/v1.2/sites/{site}/iqs", string(site))
+	return list[IQ](ctx, s.c, opts, "/v1.2/sites/{site}/iqs", string(site))
 }
 
 // Get reads one IQ.
 func (s *IQsService) Get(ctx context.Context, site SiteID, iq IQID) (IQ, error) {
-	return one(ctx, s.c, newRequest("GET", routeIQ, Safe, string(site), string(iq)), (*iqWire).value)
+	return one[IQ](ctx, s.c, newRequest("GET", routeIQ, Safe, string(site), string(iq)))
 }
 
 // Restore puts a reset IQ back into service (see IQ.RestoreRequired). All its

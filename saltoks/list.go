@@ -93,24 +93,15 @@ const maxEmptyPages = 50
 
 // lister reads one list.
 type lister[T any] struct {
-	c      *Client
-	first  func() *Request
-	decode func([]byte) (page[T], error)
-	id     func(*T) string
+	c     *Client
+	first func() *Request
 }
 
 // list returns a lazy list: every range makes its own requests, starts at the
 // first page, and ends.
-func list[W, T any](
-	ctx context.Context, c *Client, value func(*W) T, id func(*T) string, opts []ListOption, route string, ids ...string,
-) iter.Seq2[T, error] {
+func list[T any](ctx context.Context, c *Client, opts []ListOption, route string, ids ...string) iter.Seq2[T, error] {
 	opts = slices.Clone(opts)
-	l := lister[T]{
-		c:      c,
-		first:  func() *Request { return listRequest(opts, route, ids...) },
-		decode: func(b []byte) (page[T], error) { return decodePage(b, value) },
-		id:     id,
-	}
+	l := lister[T]{c, func() *Request { return listRequest(opts, route, ids...) }}
 	return func(yield func(T, error) bool) { l.walk(ctx, yield) }
 }
 
@@ -170,7 +161,7 @@ func (l lister[T]) walk(ctx context.Context, yield func(T, error) bool) {
 func (l lister[T]) without(before map[string]bool, items []T) (fresh []T, ids map[string]bool) {
 	ids = make(map[string]bool, len(items))
 	for i := range items {
-		id := l.id(&items[i])
+		id := ownID(items[i])
 		if id == "" || !before[id] {
 			fresh = append(fresh, items[i])
 		}
@@ -182,7 +173,7 @@ func (l lister[T]) without(before map[string]bool, items []T) (fresh []T, ids ma
 func (l lister[T]) fetch(ctx context.Context, r *Request) (page[T], error) {
 	var p page[T]
 	err := l.c.run(ctx, r, func(a *answer) (err error) {
-		p, err = l.decode(a.body)
+		p, err = decodePage[T](a.body)
 		return err
 	})
 	return p, err

@@ -63,11 +63,10 @@ const (
 
 // All lists the locks of a site.
 func (s *LocksService) All(ctx context.Context, site SiteID, opts ...ListOption) iter.Seq2[Lock, error] {
-	return list(ctx, s.c, same[Lock], func(l *Lock) string { return string(l.ID) }, opts,
-		"/v1.2/sites/{site}/locks", string(site))
+	return list[Lock](ctx, s.c, opts, "/v1.2/sites/{site}/locks", string(site))
 }
 
 // Get reads one lock, with its schedule.
 func (s *LocksService) Get(ctx context.Context, site SiteID, lock LockID) (Lock, error) {
-	return one(ctx, s.c, newRequest("GET", routeLock, Safe, string(site), string(lock)), same[Lock])
+	return one[Lock](ctx, s.c, newRequest("GET", routeLock, Safe, string(site), string(lock)))
 }

@@ -24,7 +24,7 @@ type Me struct {
 
 // Get reads the platform user of the token.
 func (s *MeService) Get(ctx context.Context) (Me, error) {
-	return one(ctx, s.c, newRequest("GET", "/v1.2/me", Safe), same[Me])
+	return one[Me](ctx, s.c, newRequest("GET", "/v1.2/me", Safe))
 }
 
 // OwnSiteUser is the token's user as a member of one site.
@@ -36,17 +36,7 @@ type OwnSiteUser struct {
 
 // OnSite reads the token's user as a member of one site.
 func (s *MeService) OnSite(ctx context.Context, site SiteID) (OwnSiteUser, error) {
-	return one(ctx, s.c, newRequest("GET", "/v1.2/sites/{site}/me", Safe, string(site)),
-		(*ownSiteUserWire).ownValue)
-}
-
-type ownSiteUserWire struct {
-	siteUserWire
-	OwnershipState string `json:"ownership_state"`
-}
-
-func (w *ownSiteUserWire) ownValue() OwnSiteUser {
-	return OwnSiteUser{w.siteUserWire.value(), w.OwnershipState}
+	return one[OwnSiteUser](ctx, s.c, newRequest("GET", "/v1.2/sites/{site}/me", Safe, string(site)))
 }
 
 // ActivatedIQ is one IQ at which this user's activation was started or
@@ -59,19 +49,9 @@ type ActivatedIQ struct {
 	ActivatedAt time.Time `json:"activation_date,omitzero"`
 }
 
-type activatedIQWire struct {
-	ActivatedIQ
-	ActivatedAt instant `json:"activation_date"`
-}
-
-func (w *activatedIQWire) value() ActivatedIQ {
-	w.ActivatedIQ.ActivatedAt = w.ActivatedAt.Time
-	return w.ActivatedIQ
-}
-
 // ActivatedIQs lists this user's activations at the IQs of a site. IQs at which
 // none was started are not listed.
 func (s *MeService) ActivatedIQs(ctx context.Context, site SiteID) iter.Seq2[ActivatedIQ, error] {
-	return list(ctx, s.c, (*activatedIQWire).value, func(a *ActivatedIQ) string { return string(a.IQ) },
-		nil, "/v1.2/me/{site}/activated_iqs", string(site)) // "me/{site}", without "sites"
+	// "me/{site}", without "sites"
+	return list[ActivatedIQ](ctx, s.c, nil, "/v1.2/me/{site}/activated_iqs", string(site))
 }

@@ -1,8 +1,8 @@
 package saltoks
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"slices"
@@ -33,7 +33,7 @@ type Site struct {
 	MobileKeyCapable bool `json:"mkey_compatible"`
 	// EntriesKept is how long SALTO keeps its audit log; zero if unknown. In JSON it
 	// is in nanoseconds.
-	EntriesKept time.Duration `json:"entries_kept"`
+	EntriesKept time.Duration `json:"store_events_ttl"`
 }
 
 // Person is a platform user as shown within a site.
@@ -48,26 +48,16 @@ type Person struct {
 	HasProfile        bool   `json:"has_profile"`
 }
 
-type siteWire struct {
-	Site
-	EntriesKept span `json:"store_events_ttl"`
-}
-
-func (w *siteWire) value() Site {
-	w.Site.EntriesKept = time.Duration(w.EntriesKept)
-	return w.Site
-}
-
 // All lists the sites that the token's user can see.
 func (s *SitesService) All(ctx context.Context, opts ...ListOption) iter.Seq2[Site, error] {
-	return list(ctx, s.c, (*siteWire).value, func(s *Site) string { return string(s.ID) }, opts, routeSites)
+	return list[Site](ctx, s.c, opts, routeSites)
 }
 
 const routeSites = "/v1.2/sites"
 
 // Get reads one site.
 func (s *SitesService) Get(ctx context.Context, site SiteID) (Site, error) {
-	return one(ctx, s.c, newRequest("GET", "/v1.2/sites/{site}", Safe, string(site)), (*siteWire).value)
+	return one[Site](ctx, s.c, newRequest("GET", "/v1.2/sites/{site}", Safe, string(site)))
 }
 
 // Resolve finds the site whose id, printed site UID or name is text. Ids and
@@ -117,33 +107,23 @@ func (s Subscription) Has(feature string) bool {
 
 type subscriptionWire struct {
 	Subscription
-	Features []feature `json:"features"`
+	Features []any `json:"features"`
 }
 
-// feature is a code, or an object that holds one: its wire format is not known.
-type feature string
-
-func (f *feature) UnmarshalJSON(b []byte) error {
-	var s string
-	var o struct{ Code, Name, Reference, ID text }
-	switch {
-	case json.Unmarshal(b, &s) == nil:
-	case json.Unmarshal(b, &o) == nil:
-		for _, t := range []text{o.Code, o.Reference, o.Name, o.ID} {
-			if s == "" {
-				s = string(t)
-			}
-		}
-	}
-	*f = feature(s)
-	return nil
-}
-
-func (w *subscriptionWire) value() Subscription {
+// value reads the features, each a code or an object that holds one: their wire
+// format is not known.
+func (w subscriptionWire) value() Subscription {
 	w.Subscription.Features = []string{}
 	for _, f := range w.Features {
-		if f != "" {
-			w.Subscription.Features = append(w.Subscription.Features, string(f))
+		code, _ := f.(string)
+		object, _ := f.(map[string]any)
+		for _, name := range []string{"code", "reference", "name", "id"} {
+			value, _ := lookup(object, name)
+			text, _ := value.(string)
+			code = cmp.Or(code, text)
+		}
+		if code != "" {
+			w.Subscription.Features = append(w.Subscription.Features, code)
 		}
 	}
 	return w.Subscription
@@ -151,7 +131,11 @@ func (w *subscriptionWire) value() Subscription {
 
 // Subscription reads what a site has paid for.
 func (s *SitesService) Subscription(ctx context.Context, site SiteID) (Subscription, error) {
-	return one(ctx, s.c, newRequest("GET", "/v1.2/sites/{site}/subscription", Safe, string(site)), (*subscriptionWire).value)
+	w, err := one[subscriptionWire](ctx, s.c, newRequest("GET", "/v1.2/sites/{site}/subscription", Safe, string(site)))
+	if err != nil {
+		return Subscription{}, err
+	}
+	return w.value(), nil
 }
 
 // Role is a role of a site. Its id differs from site to site.
@@ -165,6 +149,5 @@ type Role struct {
 
 // Roles lists the roles that the token's user may assign on a site.
 func (s *SitesService) Roles(ctx context.Context, site SiteID, opts ...ListOption) iter.Seq2[Role, error] {
-	return list(ctx, s.c, same[Role], func(r *Role) string { return string(r.ID) }, opts,
-		"/v1.2/sites/{site}/roles", string(site))
+	return list[Role](ctx, s.c, opts, "/v1.2/sites/{site}/roles", string(site))
 }

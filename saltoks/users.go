@@ -34,20 +34,6 @@ type SiteUser struct {
 	DataRemovalAt time.Time `json:"data_removal_expires_at,omitzero"`
 }
 
-type siteUserWire struct {
-	SiteUser
-	ExpiresAt     instant `json:"expires_at"`
-	DataRemovalAt instant `json:"data_removal_expires_at"`
-}
-
-func (w *siteUserWire) value() SiteUser {
-	w.SiteUser.ExpiresAt, w.SiteUser.DataRemovalAt = w.ExpiresAt.Time, w.DataRemovalAt.Time
-	if w.SiteUser.Roles == nil {
-		w.SiteUser.Roles = []Role{}
-	}
-	return w.SiteUser
-}
-
 const (
 	routeUsers = "/v1.2/sites/{site}/users"
 	routeUser  = routeUsers + "/{user}"
@@ -56,13 +42,12 @@ const (
 // All lists the members of a site. SALTO supports the filter
 // Equal("user/email", …).
 func (s *UsersService) All(ctx context.Context, site SiteID, opts ...ListOption) iter.Seq2[SiteUser, error] {
-	return list(ctx, s.c, (*siteUserWire).value, func(u *SiteUser) string { return string(u.ID) }, opts,
-		routeUsers, string(site))
+	return list[SiteUser](ctx, s.c, opts, routeUsers, string(site))
 }
 
 // Get reads one member.
 func (s *UsersService) Get(ctx context.Context, site SiteID, user SiteUserID) (SiteUser, error) {
-	return one(ctx, s.c, newRequest("GET", routeUser, Safe, string(site), string(user)), (*siteUserWire).value)
+	return one[SiteUser](ctx, s.c, newRequest("GET", routeUser, Safe, string(site), string(user)))
 }
 
 // NewUser is the input of Create.
@@ -93,7 +78,7 @@ func (s *UsersService) Create(ctx context.Context, site SiteID, user NewUser) (S
 		user.Roles = []RoleID{}
 	}
 	r.Body = user
-	return one(ctx, s.c, r, (*siteUserWire).value)
+	return one[SiteUser](ctx, s.c, r)
 }
 
 // CreateGuest adds a guest without an email address, who expires at the given
@@ -108,7 +93,7 @@ func (s *UsersService) CreateGuest(ctx context.Context, site SiteID, alias strin
 		Alias   string    `json:"alias"`
 		Expires time.Time `json:"expires_at"`
 	}{alias, wholeUTC(expires)}
-	return one(ctx, s.c, r, (*siteUserWire).value)
+	return one[SiteUser](ctx, s.c, r)
 }
 
 // UserChange is the input of Update; nil fields stay as they are.
@@ -130,7 +115,7 @@ func (s *UsersService) Update(ctx context.Context, site SiteID, user SiteUserID,
 		r.fault(errors.New("the change is empty"))
 	}
 	r.Body = change
-	return one(ctx, s.c, r, (*siteUserWire).value)
+	return one[SiteUser](ctx, s.c, r)
 }
 
 // SetSubscription gives a member a seat (Subscribed) or takes it away (Suspended).
@@ -202,20 +187,9 @@ type Key struct {
 	OfflineAccess bool      `json:"offline_access"`
 }
 
-type keyWire struct {
-	Key
-	ExpiresAt instant `json:"expiry_date"`
-}
-
-func (w *keyWire) value() Key {
-	w.Key.ExpiresAt = w.ExpiresAt.Time
-	return w.Key
-}
-
 // Keys lists a member's credentials.
 func (s *UsersService) Keys(ctx context.Context, site SiteID, user SiteUserID) iter.Seq2[Key, error] {
-	return list(ctx, s.c, (*keyWire).value, func(k *Key) string { return "" }, nil,
-		routeUser+"/keys", string(site), string(user))
+	return list[Key](ctx, s.c, nil, routeUser+"/keys", string(site), string(user))
 }
 
 // UserIQ is an IQ at which a member is activated.
@@ -227,8 +201,7 @@ type UserIQ struct {
 
 // ActivatedIQs lists the IQs at which a member's activation is finished.
 func (s *UsersService) ActivatedIQs(ctx context.Context, site SiteID, user SiteUserID) iter.Seq2[UserIQ, error] {
-	return list(ctx, s.c, same[UserIQ], func(q *UserIQ) string { return string(q.IQ) }, nil,
-		routeUser+"/activated_iqs", string(site), string(user))
+	return list[UserIQ](ctx, s.c, nil, routeUser+"/activated_iqs", string(site), string(user))
 }
 
 // wholeUTC returns t in UTC and whole seconds, as times are sent on the wire.
