@@ -20,7 +20,7 @@ func FuzzErrorBody(f *testing.F) {
 			return
 		}
 		cl := &call{client: &Client{now: time.Now}, req: command("PATCH", routeLocking, "s", "l")}
-		cl.attempts = []*attempt{{handed: true, sent: maybeSent, status: status, parsed: parseAnswer(nil, trimBody(body))}}
+		cl.attempts = []*attempt{{handed: true, maybeSent: true, status: status, parsed: parseAnswer(nil, trimBody(body))}}
 		err := cl.result(nil, nil)
 		e, ok := errors.AsType[*APIError](err)
 		if !ok {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"slices"
-	"sync/atomic"
 
 	"github.com/doorkit/doorkit/internal/hostcall"
 )
@@ -20,12 +19,12 @@ type attempt struct {
 	token    Secret
 	rejected bool // the token was marked stale after a 401
 
-	handed bool // the request was passed to the transport
-	sent   progress
-	status int // 0 without an answer
-	header http.Header
-	body   []byte
-	parsed answerBody // from header and body
+	handed    bool // the request was passed to the transport
+	maybeSent bool // false: it is proven that nothing was sent
+	status    int  // 0 without an answer
+	header    http.Header
+	body      []byte
+	parsed    answerBody // from header and body
 	// unread is the error that kept the body from being read to its end, or
 	// nil.
 	unread error
@@ -42,19 +41,6 @@ func (a *attempt) stop(r *http.Request, err error) (*http.Response, error) {
 	return nil, err
 }
 
-// progress is how far a request got, as far as it can be proven.
-type progress uint8
-
-const (
-	// sentNothing: the attempt ended before the request was passed to the
-	// transport, net/http reported that it wrote nothing, or the connection was
-	// ready too late and was closed.
-	sentNothing progress = iota
-	// maybeSent: net/http may have written the first byte, or the transport
-	// does not report what it writes.
-	maybeSent
-)
-
 // RoundTrip makes one attempt, from the limiter to the end of the answer's
 // body:
 //
@@ -65,19 +51,18 @@ const (
 func (cl *call) RoundTrip(r *http.Request) (*http.Response, error) {
 	a := &attempt{}
 	cl.attempts = append(cl.attempts, a)
-	ctx, gate, end := newSendGate(r.Context(), cl.req.Deadline)
+	ctx, s, end := newSending(r.Context(), cl.req.Deadline, cl.known)
 	defer end()
-	seen := &sendTrace{gate: gate}
-	defer func() { a.handed, a.sent = seen.handed.Load(), seen.progress(cl.known) }() // after a panic too
+	defer func() { a.handed, a.maybeSent = s.handed.Load(), s.maybeSent() }() // after a panic too
 
-	resp, err := cl.try(a, r.WithContext(ctx), seen)
-	if err != nil && gate.late() {
+	resp, err := cl.try(a, r.WithContext(ctx), s)
+	if err != nil && s.isLate() {
 		err = ErrSendBy
 	}
 	return resp, err
 }
 
-func (cl *call) try(a *attempt, r *http.Request, seen *sendTrace) (*http.Response, error) {
+func (cl *call) try(a *attempt, r *http.Request, s *sending) (*http.Response, error) {
 	if err := cl.waitForLimiter(r.Context()); err != nil {
 		return a.stop(r, err)
 	}
@@ -93,7 +78,7 @@ func (cl *call) try(a *attempt, r *http.Request, seen *sendTrace) (*http.Respons
 	r.Header = r.Header.Clone()
 	r.Header.Set("Authorization", "Bearer "+token.Access.Reveal())
 
-	next, err := cl.client.wrap(transportFunc(func(r *http.Request) (*http.Response, error) { return cl.send(a, r, seen) }))
+	next, err := cl.client.wrap(transportFunc(func(r *http.Request) (*http.Response, error) { return cl.send(a, r, s) }))
 	if err != nil {
 		return a.stop(r, err)
 	}
@@ -121,15 +106,8 @@ var errNoAnswer = errors.New("the transport or a middleware returned neither an 
 // waitForLimiter fails immediately if the limiter would start the request after
 // its deadline: a person is waiting at the door.
 func (cl *call) waitForLimiter(ctx context.Context) error {
-	if d := cl.req.Deadline; d != nil {
-		left := d.Left()
-		if left <= 0 {
-			return ErrSendBy
-		}
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, left)
-		defer cancel()
-	}
+	ctx, cancel := context.WithTimeout(ctx, cl.req.Deadline.Left())
+	defer cancel()
 	return cl.client.limiter.wait(ctx, cl.req.lane)
 }
 
@@ -170,19 +148,18 @@ func (c *Client) wrap(next http.RoundTripper) (http.RoundTripper, error) {
 }
 
 // send passes a request to the transport.
-func (cl *call) send(a *attempt, r *http.Request, seen *sendTrace) (*http.Response, error) {
-	if seen.handed.Load() && cl.req.Class == Never {
+func (cl *call) send(a *attempt, r *http.Request, s *sending) (*http.Response, error) {
+	if s.handed.Load() && cl.req.Class == Never {
 		return a.stop(r, errSecondSend)
 	}
 	if _, ok := r.Context().Deadline(); !ok {
 		return a.stop(r, errContextDropped)
 	}
-	if !cl.known && !seen.gate.start(nil) {
+	if !s.hand() {
 		return a.stop(r, ErrSendBy)
 	}
-	seen.handed.Store(true)
 	if cl.req.Class != Safe {
-		r = r.WithContext(httptrace.WithClientTrace(r.Context(), seen.hooks()))
+		r = r.WithContext(httptrace.WithClientTrace(r.Context(), s.hooks()))
 	}
 	return cl.transport.RoundTrip(r)
 }
@@ -191,41 +168,6 @@ var (
 	errSecondSend     = errors.New("a middleware tried to send a command twice")
 	errContextDropped = errors.New("a middleware replaced the request's context: it must keep it")
 )
-
-// sendTrace collects what net/http reports of one attempt, from any goroutine.
-type sendTrace struct {
-	gate   *sendGate
-	handed atomic.Bool // the request was passed to the transport
-	traced atomic.Bool // net/http has the request and calls the hooks
-	wrote  atomic.Bool // the first byte may have been written
-	closed atomic.Bool // the gate closed the connection before the first byte
-}
-
-func (s *sendTrace) hooks() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn: func(string) { s.traced.Store(true) },
-		GotConn: func(info httptrace.GotConnInfo) {
-			if !s.gate.start(info.Conn) {
-				s.closed.Store(true)
-			}
-		},
-		WroteHeaderField: func(string, []string) { s.wrote.Store(true) },
-	}
-}
-
-// progress returns what is proven after RoundTrip has returned. net/http writes
-// to the connection only after it has reported the first header field, and it
-// closes the connection of a request that it gives up. known means that the
-// transport is an *http.Transport: if it called no hook, it wrote nothing.
-func (s *sendTrace) progress(known bool) progress {
-	if !s.handed.Load() || s.closed.Load() {
-		return sentNothing
-	}
-	if s.wrote.Load() || !known && !s.traced.Load() {
-		return maybeSent
-	}
-	return sentNothing
-}
 
 // read reads the whole answer, up to the limit.
 func (cl *call) read(a *attempt, resp *http.Response) {

@@ -226,7 +226,7 @@ func (cl *call) result(err error, decode func(*answer) error) error {
 func (cl *call) nameEnvironment(a *attempt, e *APIError, err error) error {
 	noCode := (a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed) && e.Code == "" && e.InnerCode == ""
 	switch {
-	case a.handed && a.status == 0 && a.sent == sentNothing && isNetworkError(err):
+	case a.handed && a.status == 0 && !a.maybeSent && isNetworkError(err):
 		return fmt.Errorf("no connection to Environment.API %s: %w", cl.client.base, err)
 	case errors.Is(err, errNotJSON), a.status != 0 && a.parsed.message == messageHTML, noCode && err == nil:
 		const hint = "check that Environment.API %s is the Connect API"

@@ -1,11 +1,8 @@
 package saltoks
 
 import (
-	"context"
 	"errors"
 	"math"
-	"net"
-	"sync/atomic"
 	"time"
 
 	"github.com/doorkit/doorkit/internal/hostcall"
@@ -72,80 +69,3 @@ type CommandOption func(*Request)
 // before d is not sent: its error is ErrSendBy, or immediately ErrRateLimited
 // if the Limiter would start it only later. NotSent reports true for both.
 func SendBefore(d *SendDeadline) CommandOption { return func(r *Request) { r.Deadline = d } }
-
-// sendGate enforces the SendDeadline of one attempt. The attempt's context ends
-// at the deadline, unless the request has its connection by then; from that
-// moment only the caller's context counts. A nil gate enforces nothing.
-type sendGate struct {
-	deadline *SendDeadline
-	cancel   context.CancelFunc
-	timer    *time.Timer
-	passed   atomic.Bool // stays set, even if the clock is set back
-	phase    atomic.Int32
-}
-
-// The phases of a gate.
-const (
-	gateWaiting = iota
-	gateHanded  // passed to a transport that may or may not report its connection
-	gateStarted // the first byte is written next
-	gateLate    // nothing is sent
-)
-
-// newSendGate returns a context that ends at d, the gate, and a function that
-// releases both.
-func newSendGate(ctx context.Context, d *SendDeadline) (context.Context, *sendGate, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	if d == nil {
-		return ctx, nil, cancel
-	}
-	g := &sendGate{deadline: d, cancel: cancel}
-	left := d.Left()
-	g.timer = time.AfterFunc(left, g.end)
-	if left <= 0 {
-		g.end()
-	}
-	return ctx, g, func() {
-		g.timer.Stop()
-		cancel()
-	}
-}
-
-func (g *sendGate) end() {
-	g.passed.Store(true)
-	if g.phase.CompareAndSwap(gateWaiting, gateLate) {
-		g.cancel()
-	}
-}
-
-// late reports that the request did not start in time and will not be sent.
-func (g *sendGate) late() bool { return g != nil && g.phase.Load() == gateLate }
-
-// start reports whether the request may still be sent. It is called with the
-// connection right before the first byte. For a transport that may never report
-// a connection it is also called earlier, with nil. If it is too late, start
-// closes the connection and returns false: between this call and the first byte
-// net/http does not check the context.
-func (g *sendGate) start(conn net.Conn) bool {
-	if g == nil {
-		return true
-	}
-	next := int32(gateStarted)
-	if conn == nil {
-		next = gateHanded
-	}
-	if g.passed.Load() || g.deadline.Left() <= 0 {
-		next = gateLate
-	}
-	if !g.phase.CompareAndSwap(gateWaiting, next) {
-		g.phase.CompareAndSwap(gateHanded, next)
-	}
-	if !g.late() {
-		return true
-	}
-	g.cancel()
-	if conn != nil {
-		_ = conn.Close()
-	}
-	return false
-}

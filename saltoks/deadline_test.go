@@ -61,12 +61,12 @@ func TestLateConnectionIsClosed(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 	d := NewSendDeadline(now.Add(time.Minute), func() time.Time { return now })
-	ctx, gate, end := newSendGate(t.Context(), d)
+	ctx, s, end := newSending(t.Context(), d, true)
 	defer end()
 	now = now.Add(time.Minute) // to the nanosecond: "before" is before
 	near, far := net.Pipe()
 	defer far.Close()
-	if gate.start(near) || !gate.late() {
+	if s.connected(near); !s.isLate() {
 		t.Error("a late connection may be used")
 	}
 	if _, err := near.Write([]byte("PATCH")); err == nil || ctx.Err() == nil {

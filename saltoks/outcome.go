@@ -53,7 +53,7 @@ func outcomeOf(want expectation, attempts []*attempt) outcome {
 // outcome returns the outcome of one attempt alone.
 func (a *attempt) outcome(want expectation) outcome {
 	switch {
-	case a.status == 0 && a.sent == sentNothing:
+	case a.status == 0 && !a.maybeSent:
 		return notSent
 	case a.status == 0, a.unread != nil:
 		return unconfirmed

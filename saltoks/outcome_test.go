@@ -147,12 +147,12 @@ func TestAnsweredState(t *testing.T) {
 // TestOutcomeOf: what the attempts of one call add up to.
 func TestOutcomeOf(t *testing.T) {
 	t.Parallel()
-	status := func(n int) *attempt { return &attempt{handed: true, sent: maybeSent, status: n} }
+	status := func(n int) *attempt { return &attempt{handed: true, maybeSent: true, status: n} }
 	never := &attempt{}
 	connecting := &attempt{handed: true}
-	lost := &attempt{handed: true, sent: maybeSent}
-	half := &attempt{handed: true, sent: maybeSent, status: 200, unread: io.ErrUnexpectedEOF}
-	halfRefusal := &attempt{handed: true, sent: maybeSent, status: 403, unread: io.ErrUnexpectedEOF}
+	lost := &attempt{handed: true, maybeSent: true}
+	half := &attempt{handed: true, maybeSent: true, status: 200, unread: io.ErrUnexpectedEOF}
+	halfRefusal := &attempt{handed: true, maybeSent: true, status: 403, unread: io.ErrUnexpectedEOF}
 	command := expectation{class: Never, method: "PATCH", command: true, state: Unlocked}
 	write := expectation{class: Idempotent, method: "PATCH"}
 	remove := expectation{class: Idempotent, method: "DELETE"}

@@ -1,0 +1,122 @@
+package saltoks
+
+import (
+	"context"
+	"net"
+	"net/http/httptrace"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// sending records how far the request of one attempt got, as the transport
+// reports it from any goroutine, and enforces the request's SendDeadline. The
+// attempt's context ends at the deadline, unless the request has its connection
+// by then; from that moment only the caller's context counts.
+type sending struct {
+	deadline *SendDeadline
+	known    bool // the transport is an *http.Transport, which reports what it does
+	cancel   context.CancelFunc
+
+	handed atomic.Bool // the request was passed to the transport
+	traced atomic.Bool // net/http has the request and calls the hooks
+	wrote  atomic.Bool // the first byte may have been written
+
+	mu      sync.Mutex
+	expired bool // the deadline has passed; stays set if the clock is set back
+	started bool // the request has its connection; the first byte is written next
+	late    bool // the deadline passed before that: the request is not sent
+	closed  bool // and its connection was closed before the first byte
+}
+
+// newSending returns the attempt's context, and a function that releases what
+// it holds.
+func newSending(ctx context.Context, d *SendDeadline, known bool) (context.Context, *sending, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	s := &sending{deadline: d, known: known, cancel: cancel}
+	left := d.Left()
+	if left <= 0 {
+		s.expire()
+	}
+	timer := time.AfterFunc(left, s.expire)
+	return ctx, s, func() {
+		timer.Stop()
+		cancel()
+	}
+}
+
+// expire is called when the deadline passes. A transport that may not report its
+// connection decides for itself once it has the request.
+func (s *sending) expire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expired = true
+	if !s.started && (s.known || !s.handed.Load()) {
+		s.stop()
+	}
+}
+
+// stop makes the request late. The caller holds mu.
+func (s *sending) stop() {
+	s.late = true
+	s.cancel()
+}
+
+// start reports whether the request may still be sent. The caller holds mu.
+func (s *sending) start() bool {
+	if !s.started && (s.expired || s.deadline.Left() <= 0) {
+		s.stop()
+	}
+	return !s.late
+}
+
+// hand is called right before the request is passed to the transport. It
+// returns false if it is too late.
+func (s *sending) hand() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.known && !s.start() {
+		return false
+	}
+	s.handed.Store(true)
+	return true
+}
+
+// connected is called with the connection right before the first byte. If it is
+// too late, it closes the connection: between this call and the first byte
+// net/http does not check the context.
+func (s *sending) connected(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.start() {
+		s.started = true
+		return
+	}
+	s.closed = !s.wrote.Load()
+	_ = conn.Close()
+}
+
+func (s *sending) hooks() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn:          func(string) { s.traced.Store(true) },
+		GotConn:          func(info httptrace.GotConnInfo) { s.connected(info.Conn) },
+		WroteHeaderField: func(string, []string) { s.wrote.Store(true) },
+	}
+}
+
+// isLate reports that the request did not start in time and will not be sent.
+func (s *sending) isLate() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.late
+}
+
+// maybeSent reports, after RoundTrip has returned, whether a byte may have been
+// sent. net/http writes to the connection only after it has reported the first
+// header field, and it closes the connection of a request that it gives up. A
+// transport that reports nothing may have sent the request.
+func (s *sending) maybeSent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.closed && (s.wrote.Load() || s.handed.Load() && !s.known && !s.traced.Load())
+}
