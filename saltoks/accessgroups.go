@@ -168,7 +168,7 @@ func (s *AccessGroupsService) writeSchedule(ctx context.Context, r *Request, sch
 	body := schedule
 	body.ID = ""
 	r.Body = body
-	err := s.c.run(ctx, r, func(a *answer) (err error) {
+	err := s.c.run(ctx, r, func(a *attempt) (err error) {
 		if len(a.body) > 0 { // without a body, the result is what was sent
 			schedule, err = decode[TimeSchedule](a.body)
 		}

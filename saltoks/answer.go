@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"unicode"
 )
@@ -16,42 +14,17 @@ import (
 // answerBody is what an answer reports about success and failure, in any of the
 // forms that SALTO uses.
 type answerBody struct {
-	kind bodyKind
 	// code is SALTO's error code; empty for none or zero.
 	code string
 	// inner is the inner code of a code 3102. A known one is in the spelling of
-	// the constants below, any other in lower case.
+	// innerCauses, any other in lower case.
 	inner   string
 	message string
 	trace   string
 	// failed is set by an error, "success": false or problem+json.
-	failed bool
-	state  LockState
-}
-
-type bodyKind uint8
-
-const (
-	bodyEmpty bodyKind = iota
-	bodyJSON
-	bodyNotJSON
-)
-
-// The inner codes that this package interprets.
-const (
-	innerOTPInvalid       = "otp_invalid"
-	innerOTPBlocked       = "otp_blocked"
-	innerPINNotChanged    = "pin_not_changed"
-	innerCommandForbidden = "command_forbidden"
-	innerIQOffline        = "iq_offline"
-	innerIQNotResponding  = "iq_not_responding"
-	innerLockOffline      = "lock_offline"
-	innerRestoreRequired  = "restore_required"
-)
-
-var knownInnerCodes = []string{
-	innerOTPInvalid, innerOTPBlocked, innerPINNotChanged, innerCommandForbidden,
-	innerIQOffline, innerIQNotResponding, innerLockOffline, innerRestoreRequired,
+	failed  bool
+	state   LockState
+	notJSON bool
 }
 
 const (
@@ -83,20 +56,14 @@ func parseAnswer(header http.Header, body []byte) answerBody {
 // parseText reads a body that is not an object: a JSON string, an HTML page, a
 // proxy's line of text.
 func parseText(body []byte) answerBody {
-	b := answerBody{kind: bodyNotJSON}
-	var s string
+	b := answerBody{notJSON: !json.Valid(body)}
 	switch {
-	case json.Unmarshal(body, &s) == nil:
-		b.kind, b.message = bodyJSON, s
-	case json.Valid(body):
-		b.kind = bodyJSON
-		return b
+	case !b.notJSON:
+		_ = json.Unmarshal(body, &b.message) // stays empty if it is no string
 	case body[0] == '"':
 		b.message = messageCut
-		return b
 	case body[0] == '<':
 		b.message = messageHTML
-		return b
 	default:
 		b.message = string(body)
 	}
@@ -107,44 +74,30 @@ func parseText(body []byte) answerBody {
 // parseObject reads the members of an object under any spelling of their names.
 // If the object was cut off, it uses the members before the cut.
 func parseObject(body []byte) answerBody {
-	b := answerBody{kind: bodyJSON}
-	members, err := readMembers(body)
-	cut := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-	if err != nil {
-		b.kind = bodyNotJSON
-	}
-	if err != nil && !cut {
-		b.message = messageBroken
-		return b
-	}
-	var texts [5]string
-	for _, m := range members {
-		text := m.text()
-		switch plainName(m.name) {
-		case "errorcode":
-			if code := errorCode(m.value); code != "" {
-				b.code = code
-			}
-		case "error":
-			b.failed = b.failed || string(m.value) != "null"
-			texts[4] = text
-		case "success":
-			b.failed = b.failed || string(m.value) == "false"
-		case "lockedstate":
-			b.state = LockState(text)
-		case "traceid":
-			b.trace = text
-		case "message":
-			texts[0] = text
-		case "detail":
-			texts[1] = text
-		case "title":
-			texts[2] = text
-		case "errordescription":
-			texts[3] = text
+	var b answerBody
+	texts := map[string]string{}
+	err := readMembers(body, func(name string, value json.RawMessage) {
+		if value[0] == '"' {
+			var text string
+			_ = json.Unmarshal(value, &text) // the decoder found it valid
+			texts[name] = text
 		}
+		switch name {
+		case "errorcode":
+			b.code = cmp.Or(errorCode(value), b.code)
+		case "error":
+			b.failed = b.failed || string(value) != "null"
+		case "success":
+			b.failed = b.failed || string(value) == "false"
+		}
+	})
+	b.notJSON = err != nil
+	cut := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	if b.notJSON && !cut {
+		return answerBody{notJSON: true, message: messageBroken}
 	}
-	b.message = cmp.Or(texts[:]...)
+	b.state, b.trace = LockState(texts["lockedstate"]), texts["traceid"]
+	b.message = cmp.Or(texts["message"], texts["detail"], texts["title"], texts["errordescription"], texts["error"])
 	b.inner = innerCode(b.message)
 	if cut && b.message == "" {
 		b.message = messageCut
@@ -152,56 +105,34 @@ func parseObject(body []byte) answerBody {
 	return b
 }
 
-type member struct {
-	name  string
-	value json.RawMessage
-}
-
-// text is the member's value if it is a string.
-func (m member) text() (s string) {
-	if m.value[0] == '"' {
-		_ = json.Unmarshal(m.value, &s) // the decoder found it valid
-	}
-	return s
-}
-
-// readMembers reads the members of one object, sorted by name. If the object is
-// cut off or malformed, it returns the members before that point and an error.
-func readMembers(body []byte) (members []member, err error) {
-	var all map[string]json.RawMessage
-	if json.Unmarshal(body, &all) != nil {
-		return readMembersBefore(body)
-	}
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		members = append(members, member{name, all[name]})
-	}
-	return members, nil
-}
-
-// readMembersBefore returns the members before the first error. A number at the
-// very end of a cut body may be incomplete, so it is dropped.
-func readMembersBefore(body []byte) (members []member, err error) {
+// readMembers passes the members of one object to use, with plain names, up to
+// the first error. A number at the very end of a cut body may be incomplete, so
+// it is left out.
+func readMembers(body []byte, use func(name string, value json.RawMessage)) error {
 	d := json.NewDecoder(bytes.NewReader(body))
-	if _, err := d.Token(); err != nil { // the brace
-		return nil, err
+	if _, err := d.Token(); err != nil { // the opening brace
+		return err
 	}
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
-			return members, err
+			return err
 		}
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
-			return members, err
+			return err
 		}
 		if value[0] == '"' || d.InputOffset() < int64(len(body)) {
-			members = append(members, member{name.(string), value})
+			use(plainName(name.(string)), value)
 		}
 	}
-	if _, err := d.Token(); err != nil {
-		return members, err
+	if _, err := d.Token(); err != nil { // the closing brace
+		return err
 	}
-	return members, errNotJSON // something follows the object
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errNotJSON // something follows the object
+	}
+	return nil
 }
 
 // plainName normalizes a member's name: it returns the same for "ErrorCode",
@@ -237,7 +168,7 @@ func innerCode(message string) string {
 	if message == "" || len(message) > 64 || strings.ContainsFunc(message, notInCode) {
 		return ""
 	}
-	for _, known := range knownInnerCodes {
+	for known := range innerCauses {
 		if plainName(message) == plainName(known) {
 			return known
 		}

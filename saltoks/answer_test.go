@@ -65,10 +65,10 @@ func TestCutErrorBodies(t *testing.T) {
 		`{"traceId":"t-1","title":"no","ErrorCode":["2203","22`: {trace: "t-1", message: "no"},
 	} {
 		got := parseAnswer(nil, []byte(body))
-		if got.kind != bodyNotJSON {
+		if !got.notJSON {
 			t.Errorf("%s: taken for JSON", body)
 		}
-		got.kind = bodyEmpty
+		got.notJSON = false
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(answerBody{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", body, diff)
 		}

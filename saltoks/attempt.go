@@ -1,10 +1,10 @@
 package saltoks
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptrace"
 	"slices"
@@ -132,7 +132,7 @@ func (c *Client) reject(ctx context.Context, cl *call, token Token) bool {
 	}
 	err := hostcall.Contain("the TokenSource", func() error { return rejecter.Reject(ctx, token) })
 	if err != nil {
-		c.log(ctx, levelWarn, "saltoks: rejecting the token failed", cl, 0, err)
+		c.log(ctx, slog.LevelWarn, "saltoks: rejecting the token failed", cl, 0, err)
 	}
 	return err == nil
 }
@@ -183,15 +183,11 @@ func (cl *call) read(a *attempt, resp *http.Response) {
 	if !success(a.status) {
 		limit = min(limit, maxErrorBody)
 	}
-	var raw bytes.Buffer
-	if n := resp.ContentLength; n > 0 && n <= limit {
-		raw.Grow(int(n) + bytes.MinRead)
-	}
-	n, err := raw.ReadFrom(io.LimitReader(body, limit+1))
-	if err == nil && n > limit {
+	raw, err := io.ReadAll(io.LimitReader(body, limit+1))
+	if err == nil && int64(len(raw)) > limit {
 		err = errTooLarge
 	}
-	a.body = trimBody(raw.Bytes())
+	a.body = trimBody(raw)
 	a.parsed, a.unread = parseAnswer(a.header, a.body), err
 }
 

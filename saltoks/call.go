@@ -21,11 +21,6 @@ import (
 	"github.com/doorkit/doorkit/internal/hostcall"
 )
 
-const (
-	levelDebug = slog.LevelDebug
-	levelWarn  = slog.LevelWarn
-)
-
 // call is one call of the client. It is the http.RoundTripper of its attempts.
 type call struct {
 	client    *Client
@@ -40,17 +35,9 @@ type call struct {
 	renewed bool          // the one retry with another token has been made
 }
 
-// answer is what a call's decoder reads.
-type answer struct {
-	status   int
-	header   http.Header
-	body     []byte
-	attempts int
-}
-
 // run makes the call and passes a successful answer to decode, which may be nil.
 // Every error is an *APIError.
-func (c *Client) run(ctx context.Context, r *Request, decode func(*answer) error) error {
+func (c *Client) run(ctx context.Context, r *Request, decode func(*attempt) error) error {
 	cl := &call{client: c, req: r, transport: c.transport, known: c.known}
 	if r.Class == Never {
 		cl.transport = c.commands
@@ -67,12 +54,12 @@ func (c *Client) run(ctx context.Context, r *Request, decode func(*answer) error
 	err = cl.result(err, decode)
 	if err == nil {
 		c.budget.refund()
-		c.log(ctx, levelDebug, "saltoks: call", cl, time.Since(start), nil)
+		c.log(ctx, slog.LevelDebug, "saltoks: call", cl, time.Since(start), nil)
 		return nil
 	}
-	level := levelWarn
+	level := slog.LevelWarn
 	if ctx.Err() != nil {
-		level = levelDebug // the caller gave up
+		level = slog.LevelDebug // the caller gave up
 	}
 	c.log(ctx, level, "saltoks: call failed", cl, time.Since(start), err)
 	return err
@@ -195,9 +182,9 @@ func (cl *call) sent() (n int) {
 
 // result turns the attempts into success or an *APIError. err is the error that
 // ended the exchange, if any.
-func (cl *call) result(err error, decode func(*answer) error) error {
+func (cl *call) result(err error, decode func(*attempt) error) error {
 	a := cl.last()
-	o := outcomeOf(cl.req.expectation(), cl.attempts)
+	o := outcomeOf(cl.req, cl.attempts)
 	if o == accepted {
 		if err == nil {
 			err = cl.decode(a, decode)
@@ -212,7 +199,7 @@ func (cl *call) result(err error, decode func(*answer) error) error {
 	e := cl.newError(a)
 	e.outcome = o
 	if err == nil {
-		err = a.explanation(cl.req.expectation())
+		err = a.explanation(cl.req)
 	}
 	if err != nil {
 		err = cl.scrub(err)
@@ -251,27 +238,27 @@ func isNetworkError(err error) bool {
 }
 
 // decode reads a successful answer.
-func (cl *call) decode(a *attempt, decode func(*answer) error) error {
+func (cl *call) decode(a *attempt, decode func(*attempt) error) error {
 	if decode == nil || a.status == http.StatusNotFound { // deleted by an earlier attempt
 		return nil
 	}
-	return decode(&answer{a.status, a.header, a.body, cl.sent()})
+	return decode(a)
 }
 
 // explanation returns why an answer is not a success, if its status and code do
 // not show the reason.
-func (a *attempt) explanation(want expectation) error {
+func (a *attempt) explanation(r *Request) error {
 	if a.unread != nil || !success(a.status) {
 		return a.unread
 	}
 	switch b := a.parsed; {
 	case b.code != "":
 		return nil
-	case b.kind == bodyNotJSON:
+	case b.notJSON:
 		return errNotJSON
 	case b.failed:
 		return errors.New("the answer reports a failure")
-	case want.state != "" && b.state != "":
+	case r.state != "" && b.state != "":
 		return errors.New("the answer shows another state of the lock")
 	}
 	return nil
@@ -294,7 +281,7 @@ func (cl *call) newError(a *attempt) *APIError {
 		return e
 	}
 	e.Code, e.InnerCode = clip(cl.hide(b.code), 32), b.inner
-	if !slices.Contains(knownInnerCodes, b.inner) {
+	if innerCauses[b.inner] == nil {
 		e.InnerCode = cl.hide(b.inner)
 	}
 	e.Message = clip(cl.hide(b.message), 300)

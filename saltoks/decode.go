@@ -28,7 +28,7 @@ var (
 // one makes a call whose answer is one object.
 func one[T any](ctx context.Context, c *Client, r *Request) (T, error) {
 	var v T
-	err := c.run(ctx, r, func(a *answer) (err error) {
+	err := c.run(ctx, r, func(a *attempt) (err error) {
 		v, err = decode[T](a.body)
 		return err
 	})

@@ -188,7 +188,7 @@ func (e *APIError) result() outcome {
 	if e.outcome != undecided {
 		return e.outcome
 	}
-	o := answered(e.Status, answerBody{code: e.Code, inner: e.InnerCode}, expectation{class: Never})
+	o := answered(e.Status, answerBody{code: e.Code, inner: e.InnerCode}, new(Request))
 	if o == accepted { // it is an error nevertheless
 		return unconfirmed
 	}
@@ -197,60 +197,62 @@ func (e *APIError) result() outcome {
 
 // kind returns the cause that SALTO's answer names, or nil.
 func (e *APIError) kind() error {
-	switch e.InnerCode {
-	case innerOTPInvalid:
-		return ErrOTPInvalid
-	case innerOTPBlocked:
-		return ErrOTPBlocked
-	case innerPINNotChanged:
-		return ErrIQPINNotChanged
-	case innerIQOffline, innerIQNotResponding:
-		return ErrIQOffline
-	case innerLockOffline:
-		return ErrLockOffline
-	case innerRestoreRequired:
-		return ErrRestoreRequired
-	case innerCommandForbidden:
-		if e.Route == routeIQPIN && e.Method == http.MethodGet {
+	if cause := innerCauses[e.InnerCode]; cause != nil {
+		if e.InnerCode == "command_forbidden" && e.Route == routeIQPIN && e.Method == http.MethodGet {
 			return ErrIQAlreadyActivated
 		}
-		return ErrForbidden
+		return cause
 	}
 	message := strings.ToLower(e.Message)
+	cause := codeCauses[e.Code]
+	if cause == nil {
+		cause = statusCauses[e.Status]
+	}
 	switch {
 	case e.Code == codeCommandFailed:
 		return nil // at any status: the IQ did not report the cause
 	case e.Code == "2202" && namesOTP(message):
 		return ErrOTPInvalid // a missing code, or a user who was never activated
-	case e.Code == "2202":
-		return ErrNotFound
-	case e.Code == "2212":
-		return ErrNoSubscription
-	case e.Code == "2210":
-		return ErrSiteNotReleased
 	case e.Code == "2203" && strings.Contains(message, "already activated"):
 		return ErrIQAlreadyActivated
-	case e.Status == http.StatusForbidden && strings.Contains(message, "restore"):
+	case cause == ErrForbidden && e.Status == http.StatusForbidden && strings.Contains(message, "restore"):
 		return ErrRestoreRequired
-	case e.Code == "2203":
-		return ErrForbidden
-	case e.Code == "1500":
-		return ErrUnauthorized
-	case e.Code == "1100", e.Code == "1101", e.Code == "1102":
-		return ErrInvalidRequest
 	}
-	switch e.Status {
-	case http.StatusUnauthorized:
-		return ErrUnauthorized
-	case http.StatusForbidden:
-		return ErrForbidden
-	case http.StatusNotFound:
-		return ErrNotFound
-	case http.StatusTooManyRequests:
-		return ErrRateLimited
-	}
-	return nil
+	return cause
 }
+
+var (
+	// innerCauses are the inner codes of a code 3102 that this package
+	// interprets.
+	innerCauses = map[string]error{
+		"otp_invalid":       ErrOTPInvalid,
+		"otp_blocked":       ErrOTPBlocked,
+		"pin_not_changed":   ErrIQPINNotChanged,
+		"command_forbidden": ErrForbidden,
+		"iq_offline":        ErrIQOffline,
+		"iq_not_responding": ErrIQOffline,
+		"lock_offline":      ErrLockOffline,
+		"restore_required":  ErrRestoreRequired,
+	}
+
+	codeCauses = map[string]error{
+		"1100": ErrInvalidRequest,
+		"1101": ErrInvalidRequest,
+		"1102": ErrInvalidRequest,
+		"1500": ErrUnauthorized,
+		"2202": ErrNotFound,
+		"2203": ErrForbidden,
+		"2210": ErrSiteNotReleased,
+		"2212": ErrNoSubscription,
+	}
+
+	statusCauses = map[int]error{
+		http.StatusUnauthorized:    ErrUnauthorized,
+		http.StatusForbidden:       ErrForbidden,
+		http.StatusNotFound:        ErrNotFound,
+		http.StatusTooManyRequests: ErrRateLimited,
+	}
+)
 
 // namesOTP reports whether a message in lower case is about the one-time code.
 func namesOTP(message string) bool {

@@ -115,8 +115,8 @@ func ExampleClient_Do() {
 		} `json:"items"`
 	}
 	resp, err := client.Do(context.Background(), r, &out)
-	fmt.Println(resp.Status, resp.Attempts, out.Items, err)
-	// Output: 200 1 [{Main Entrance} {Office Four}] <nil>
+	fmt.Println(resp.Status, out.Items, err)
+	// Output: 200 [{Main Entrance} {Office Four}] <nil>
 }
 
 func ExampleClient_NewRequest() {

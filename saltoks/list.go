@@ -172,7 +172,7 @@ func (l lister[T]) without(before map[string]bool, items []T) (fresh []T, ids ma
 
 func (l lister[T]) fetch(ctx context.Context, r *Request) (page[T], error) {
 	var p page[T]
-	err := l.c.run(ctx, r, func(a *answer) (err error) {
+	err := l.c.run(ctx, r, func(a *attempt) (err error) {
 		p, err = decodePage[T](a.body)
 		return err
 	})

@@ -17,31 +17,21 @@ const (
 	unconfirmed
 )
 
-// expectation is what a call's answer must fulfill to be a success.
-type expectation struct {
-	class  ReplayClass
-	method string
-	// command: a 2xx other than 200, 201 and 204 is not a success.
-	command bool
-	// state is the lock state that was commanded, or empty.
-	state LockState
-}
-
 // outcomeOf returns the outcome of a call from its attempts. The last attempt
 // decides. But if an earlier one is unconfirmed, so is the call, unless the
 // last one succeeded.
-func outcomeOf(want expectation, attempts []*attempt) outcome {
+func outcomeOf(r *Request, attempts []*attempt) outcome {
 	if len(attempts) == 0 {
 		return notSent
 	}
 	last := len(attempts) - 1
-	doubt := slices.ContainsFunc(attempts[:last], func(a *attempt) bool { return a.outcome(want) == unconfirmed })
-	switch o := attempts[last].outcome(want); {
-	case want.class == Safe && o == unconfirmed:
+	doubt := slices.ContainsFunc(attempts[:last], func(a *attempt) bool { return a.outcome(r) == unconfirmed })
+	switch o := attempts[last].outcome(r); {
+	case r.Class == Safe && o == unconfirmed:
 		return notSent // a read changes nothing
-	case want.class == Safe || o == accepted:
+	case r.Class == Safe || o == accepted:
 		return o
-	case doubt && want.method == http.MethodDelete && attempts[last].status == http.StatusNotFound:
+	case doubt && r.method == http.MethodDelete && attempts[last].status == http.StatusNotFound:
 		return accepted // an earlier attempt deleted it
 	case doubt:
 		return unconfirmed
@@ -51,22 +41,22 @@ func outcomeOf(want expectation, attempts []*attempt) outcome {
 }
 
 // outcome returns the outcome of one attempt alone.
-func (a *attempt) outcome(want expectation) outcome {
+func (a *attempt) outcome(r *Request) outcome {
 	switch {
 	case a.status == 0 && !a.maybeSent:
 		return notSent
 	case a.status == 0, a.unread != nil:
 		return unconfirmed
 	}
-	return answered(a.status, a.parsed, want)
+	return answered(a.status, a.parsed, r)
 }
 
 // answered returns the outcome of one answer from SALTO. The first case that
 // matches decides. The outcome is refused only if the answer reports that
 // nothing was done.
-func answered(status int, b answerBody, want expectation) outcome {
+func answered(status int, b answerBody, r *Request) outcome {
 	switch {
-	case success(status) && b.code != "" && want.state != "" && b.state == want.state:
+	case success(status) && b.code != "" && r.state != "" && b.state == r.state:
 		return unconfirmed // the answer contradicts itself
 	case b.code == codeCommandFailed && !slices.Contains(refusingInnerCodes, b.inner):
 		return unconfirmed // the IQ did not report what happened
@@ -76,24 +66,24 @@ func answered(status int, b answerBody, want expectation) outcome {
 		return refused
 	case (status == http.StatusBadRequest || success(status)) && refusingCode(b.code):
 		return refused
-	case success(status) && fulfills(status, b, want):
+	case success(status) && fulfills(status, b, r):
 		return accepted
 	}
 	return unconfirmed
 }
 
 // fulfills reports whether a 2xx confirms that the call was carried out.
-func fulfills(status int, b answerBody, want expectation) bool {
+func fulfills(status int, b answerBody, r *Request) bool {
 	switch {
-	case status == http.StatusMultiStatus, want.command && !slices.Contains(commandStatuses, status):
+	case status == http.StatusMultiStatus, r.command && !slices.Contains(commandStatuses, status):
 		return false
 	case b.code != "" || b.failed:
 		return false
-	case b.kind == bodyNotJSON && want.class != Safe:
+	case b.notJSON && r.Class != Safe:
 		return false
-	case want.state == "":
+	case r.state == "":
 		return true
-	case want.state == Locked:
+	case r.state == Locked:
 		return b.state != Uncertain && b.state != Unlocked && b.state != OfficeMode
 	}
 	return b.state != Uncertain
@@ -114,7 +104,7 @@ var (
 		http.StatusMovedPermanently, http.StatusTemporaryRedirect, http.StatusPermanentRedirect,
 	}
 
-	refusingInnerCodes = []string{innerOTPInvalid, innerOTPBlocked, innerPINNotChanged, innerCommandForbidden}
+	refusingInnerCodes = []string{"otp_invalid", "otp_blocked", "pin_not_changed", "command_forbidden"}
 )
 
 // refusingCode reports whether SALTO returns a code before it sends anything to

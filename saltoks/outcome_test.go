@@ -101,7 +101,7 @@ func (o outcome) String() string {
 // TestAnswered: the outcome is a function of the answer alone.
 func TestAnswered(t *testing.T) {
 	t.Parallel()
-	unlock := expectation{class: Never, method: "PATCH", command: true, state: Unlocked}
+	unlock := &Request{Class: Never, method: "PATCH", command: true, state: Unlocked}
 	for _, tt := range answerRows() {
 		got := answered(tt.status, parseAnswer(nil, trimBody([]byte(tt.body))), unlock)
 		if got.String() != tt.want {
@@ -118,7 +118,7 @@ func TestAnswered(t *testing.T) {
 		}
 	}
 	for status, want := range map[int]outcome{200: accepted, 201: accepted, 202: accepted, 204: accepted, 207: unconfirmed} {
-		if got := answered(status, answerBody{}, expectation{class: Idempotent, method: "DELETE"}); got != want {
+		if got := answered(status, answerBody{}, &Request{Class: Idempotent, method: "DELETE"}); got != want {
 			t.Errorf("a DELETE answered %d: %v, want %v", status, got, want)
 		}
 	}
@@ -136,7 +136,7 @@ func TestAnsweredState(t *testing.T) {
 		{Unlocked, OfficeMode, accepted}, {Unlocked, Locked, accepted}, {Unlocked, Uncertain, unconfirmed},
 		{OfficeMode, Unlocked, accepted}, {OfficeMode, Locked, accepted}, {OfficeMode, Uncertain, unconfirmed},
 	} {
-		want := expectation{class: Never, method: "PATCH", command: true, state: tt.commanded}
+		want := &Request{Class: Never, method: "PATCH", command: true, state: tt.commanded}
 		body := parseAnswer(nil, []byte(`{"locked_state":"`+string(tt.shown)+`"}`))
 		if got := answered(200, body, want); got != tt.want {
 			t.Errorf("%s, the answer shows %s: %v, want %v", tt.commanded, tt.shown, got, tt.want)
@@ -153,13 +153,13 @@ func TestOutcomeOf(t *testing.T) {
 	lost := &attempt{handed: true, maybeSent: true}
 	half := &attempt{handed: true, maybeSent: true, status: 200, unread: io.ErrUnexpectedEOF}
 	halfRefusal := &attempt{handed: true, maybeSent: true, status: 403, unread: io.ErrUnexpectedEOF}
-	command := expectation{class: Never, method: "PATCH", command: true, state: Unlocked}
-	write := expectation{class: Idempotent, method: "PATCH"}
-	remove := expectation{class: Idempotent, method: "DELETE"}
-	read := expectation{class: Safe, method: "GET"}
+	command := &Request{Class: Never, method: "PATCH", command: true, state: Unlocked}
+	write := &Request{Class: Idempotent, method: "PATCH"}
+	remove := &Request{Class: Idempotent, method: "DELETE"}
+	read := &Request{Class: Safe, method: "GET"}
 	for _, tt := range []struct {
 		name     string
-		want     expectation
+		req      *Request
 		attempts []*attempt
 		outcome  outcome
 	}{
@@ -187,7 +187,7 @@ func TestOutcomeOf(t *testing.T) {
 		{"a read refused after one that was lost", read, []*attempt{lost, status(403)}, refused},
 		{"a read from a failing server", read, []*attempt{status(500)}, notSent},
 	} {
-		if got := outcomeOf(tt.want, tt.attempts); got != tt.outcome {
+		if got := outcomeOf(tt.req, tt.attempts); got != tt.outcome {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.outcome)
 		}
 	}

@@ -69,7 +69,7 @@ func (s *RawService) SecretByOTP(ctx context.Context, site SiteID, iq IQID, otp 
 
 func (s *RawService) secret(ctx context.Context, r *Request) (Secret, error) {
 	var secret Secret
-	err := s.c.run(ctx, r, func(a *answer) error {
+	err := s.c.run(ctx, r, func(a *attempt) error {
 		var w struct {
 			Secret string `json:"secret"`
 		}

@@ -93,7 +93,6 @@ type Response struct {
 	Header    http.Header `json:"header"`
 	Body      []byte      `json:"body"`
 	RequestID string      `json:"request_id"`
-	Attempts  int         `json:"attempts"`
 }
 
 // Do makes the call with the client's token, limits, retries and errors, and
@@ -103,11 +102,8 @@ func (c *Client) Do(ctx context.Context, r *Request, out any) (*Response, error)
 		r.lane = commandLane
 	}
 	var resp *Response
-	err := c.run(ctx, r, func(a *answer) error {
-		resp = &Response{
-			Status: a.status, Header: a.header, RequestID: requestID(a.header),
-			Body: a.body, Attempts: a.attempts,
-		}
+	err := c.run(ctx, r, func(a *attempt) error {
+		resp = &Response{Status: a.status, Header: a.header, Body: a.body, RequestID: requestID(a.header)}
 		if out == nil {
 			return nil
 		}
@@ -117,10 +113,6 @@ func (c *Client) Do(ctx context.Context, r *Request, out any) (*Response, error)
 		return nil, err
 	}
 	return resp, nil
-}
-
-func (r *Request) expectation() expectation {
-	return expectation{class: r.Class, method: r.method, command: r.command, state: r.state}
 }
 
 // fault keeps the first fault of the arguments, which the call returns.

@@ -149,7 +149,7 @@ func (s *UsersService) IssuePIN(ctx context.Context, site SiteID, user SiteUserI
 	}
 	r.Body = body
 	var pin KeypadPIN
-	err := s.c.run(ctx, r, func(a *answer) error {
+	err := s.c.run(ctx, r, func(a *attempt) error {
 		digits, err := decodePIN(a.body)
 		if err == nil {
 			pin = NewKeypadPIN(digits)
