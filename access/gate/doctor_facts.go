@@ -261,7 +261,7 @@ func (r *rowFault) issue() Issue {
 	case r.kind == "member":
 		i.Breaks = "The member is denied at every door."
 	case r.kind == "reservation" && strings.HasPrefix(r.what, "no "):
-		i.Severity, i.Breaks, i.Do = Note, "It opens nothing, and Export leaves it out.", "Delete it, or restore what it refers to."
+		i.Severity, i.Breaks, i.Do = Note, "It opens nothing, and storage.Export leaves it out.", "Delete it, or restore what it refers to."
 	case r.kind == "reservation":
 		i.Breaks = "It opens nothing. If buffers are clipped, the other reservations of its resource lose their buffers."
 	}
@@ -279,7 +279,7 @@ func (e *examination) grantsAndMembers(ctx context.Context) {
 		case errors.Is(err, ErrNotFound):
 			e.report(Issue{
 				Code: "grant_without_member", Severity: Note, About: "grant " + g.ID, What: "Its member does not exist.",
-				Breaks: "It opens nothing, and Export leaves it out.", Do: "Delete the grant, or add the member.",
+				Breaks: "It opens nothing, and storage.Export leaves it out.", Do: "Delete the grant, or add the member.",
 			})
 		case err != nil:
 			e.unchecked("members", err)

@@ -1,10 +1,6 @@
 package gate
 
-import (
-	"context"
-
-	"github.com/doorkit/doorkit/access/gate/storage"
-)
+import "github.com/doorkit/doorkit/access/gate/storage"
 
 // Outcome is the result of one request. The zero Outcome is none and opens nothing.
 type Outcome = storage.Outcome
@@ -90,32 +86,3 @@ type (
 	// VendorQuery selects rows of the lock system's log.
 	VendorQuery = storage.VendorQuery
 )
-
-type (
-	// Stores are the four stores of facts: one storage for all, or one for each.
-	Stores = storage.Stores
-	// Document is all facts of one site with the links of its doors. Use it to move a
-	// site, to back it up, or for a bug report. It contains no secret, no receipt and
-	// no log.
-	Document = storage.Document
-)
-
-// Export reads the facts of a whole site. It reads the stores one after the other: for
-// an exact copy, nothing may change meanwhile. Rows that refer to something that no
-// longer exists are left out, and named in LeftOut, so that Import accepts the
-// document.
-func Export(ctx context.Context, from storage.Readers, site string) (Document, error) {
-	return storage.Export(ctx, from, site)
-}
-
-// Import writes the facts of a whole site, after checking all of them: if
-// access.Compile refuses them, or a link is for an unknown door, nothing is written.
-// ErrConflict: the site already has rules. The rules are written last, so an import
-// that failed halfway opens nothing and may be repeated.
-func Import(ctx context.Context, to Stores, doc Document) error {
-	return storage.Import(ctx, to, doc)
-}
-
-// ReadDocument reads the JSON of a Document, strictly. An error about the facts is
-// an *access.FactsError that names every fault.
-func ReadDocument(data []byte) (Document, error) { return storage.ReadDocument(data) }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 )
 
@@ -55,8 +56,8 @@ func (w *web) managerRoutes(mux *http.ServeMux) {
 }
 
 // stores returns the stores of the facts. All of them are in one database here.
-func (w *web) stores() gate.Stores {
-	return gate.Stores{Doors: w.store, Rules: w.store, Members: w.store, Reservations: w.store}
+func (w *web) stores() storage.Stores {
+	return storage.Stores{Doors: w.store, Rules: w.store, Members: w.store, Reservations: w.store}
 }
 
 func (w *web) overviewPage(rw http.ResponseWriter, r *http.Request) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // listDoors returns the doors with the state of their locks, and the locks that are not
@@ -138,7 +139,7 @@ func (w *web) doorPage(rw http.ResponseWriter, r *http.Request) error {
 
 // whoCanOpen returns the decision for each member: first those who can open the door.
 func (w *web) whoCanOpen(ctx context.Context, door string, at time.Time) ([]doorAccess, error) {
-	doc, err := gate.Export(ctx, w.stores().Readers(), siteID)
+	doc, err := storage.Export(ctx, w.stores().Readers(), siteID)
 	if err != nil {
 		return nil, err
 	}

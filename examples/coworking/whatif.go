@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
-	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // effect describes what a change of the rules does at one door.
@@ -41,7 +41,7 @@ func (w *web) whatIf(ctx context.Context, change func(*access.Facts)) ([]effect,
 }
 
 func (w *web) whatIfDuring(ctx context.Context, span access.Span, change func(*access.Facts)) ([]effect, error) {
-	doc, err := gate.Export(ctx, w.stores().Readers(), siteID)
+	doc, err := storage.Export(ctx, w.stores().Readers(), siteID)
 	if err != nil {
 		return nil, err
 	}

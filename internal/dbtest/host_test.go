@@ -202,9 +202,9 @@ func TestMoveSite(t *testing.T) {
 			To: access.At(24, 0)}), Until: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}}))
 	want := export(t, lite)
 	for _, to := range []*sqlstore.Store{post, back} {
-		doc, err := gate.ReadDocument(want)
+		doc, err := storage.ReadDocument(want)
 		must(t, err)
-		must(t, gate.Import(t.Context(), stores(to), doc))
+		must(t, storage.Import(t.Context(), stores(to), doc))
 		if got := export(t, to); !bytes.Equal(got, want) {
 			t.Errorf("it left as %s and is now %s", want, got)
 		}
@@ -214,13 +214,13 @@ func TestMoveSite(t *testing.T) {
 	}
 }
 
-func stores(s *sqlstore.Store) gate.Stores {
-	return gate.Stores{Doors: s, Rules: s, Members: s, Reservations: s}
+func stores(s *sqlstore.Store) storage.Stores {
+	return storage.Stores{Doors: s, Rules: s, Members: s, Reservations: s}
 }
 
 func export(t *testing.T, s *sqlstore.Store) []byte {
 	t.Helper()
-	doc, err := gate.Export(t.Context(), stores(s).Readers(), "loft")
+	doc, err := storage.Export(t.Context(), stores(s).Readers(), "loft")
 	must(t, err)
 	text, err := json.Marshal(doc)
 	must(t, err)

@@ -192,7 +192,7 @@ func TestReconnectKeepsEverything(t *testing.T) {
 		r.ok(err)
 		r.want(r.do(access.OfficeMode, r.tap("office")), gate.Accepted, "")
 		everything := func() (all struct {
-			Doc         gate.Document
+			Doc         storage.Document
 			Doors       []gate.Door
 			Holds       []gate.Hold
 			Activations []saltoremote.ActivationState
@@ -200,9 +200,9 @@ func TestReconnectKeepsEverything(t *testing.T) {
 		},
 		) {
 			t.Helper()
-			s := gate.Stores{Doors: r.store, Rules: r.store, Members: r.store, Reservations: r.store}
+			s := storage.Stores{Doors: r.store, Rules: r.store, Members: r.store, Reservations: r.store}
 			var err error
-			all.Doc, err = gate.Export(t.Context(), s.Readers(), "loft")
+			all.Doc, err = storage.Export(t.Context(), s.Readers(), "loft")
 			r.ok(err)
 			all.Doors, err = r.store.Doors(t.Context(), "loft")
 			r.ok(err)

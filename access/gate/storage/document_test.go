@@ -1,4 +1,4 @@
-package gate_test
+package storage_test
 
 import (
 	"context"
@@ -15,19 +15,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorkit/doorkit/access"
-	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/memstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 )
 
-func stores(s *memstore.Store) gate.Stores {
-	return gate.Stores{Doors: s, Rules: s, Members: s, Reservations: s}
+func stores(s *memstore.Store) storage.Stores {
+	return storage.Stores{Doors: s, Rules: s, Members: s, Reservations: s}
 }
 
 // Every case of the access rules goes in and out of a storage unchanged.
 func TestDocumentsGoInAndOut(t *testing.T) {
 	ctx := t.Context()
-	files, err := filepath.Glob(filepath.Join("..", "testdata", "cases", "*.json"))
+	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "cases", "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
@@ -44,7 +44,7 @@ func TestDocumentsGoInAndOut(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		doc := gate.Document{Facts: facts, Links: map[string]gate.Link{}}
+		doc := storage.Document{Facts: facts, Links: map[string]storage.Link{}}
 		for i, d := range facts.Doors {
 			doc.Links[d.ID] = link(fmt.Sprint("lock-", i))
 		}
@@ -52,22 +52,22 @@ func TestDocumentsGoInAndOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if doc, err = gate.ReadDocument(text); err != nil {
+		if doc, err = storage.ReadDocument(text); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
 		first := memstore.New()
-		if err := gate.Import(ctx, stores(first), doc); err != nil {
+		if err := storage.Import(ctx, stores(first), doc); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		out, err := gate.Export(ctx, stores(first).Readers(), facts.Site.ID)
+		out, err := storage.Export(ctx, stores(first).Readers(), facts.Site.ID)
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
 		second := memstore.New()
-		if err := gate.Import(ctx, stores(second), out); err != nil {
+		if err := storage.Import(ctx, stores(second), out); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		again, err := gate.Export(ctx, stores(second).Readers(), facts.Site.ID)
+		again, err := storage.Export(ctx, stores(second).Readers(), facts.Site.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestDocumentsGoInAndOut(t *testing.T) {
 }
 
 func TestBadDocuments(t *testing.T) {
-	good, err := gate.Export(t.Context(), stores(filled(t)).Readers(), site)
+	good, err := storage.Export(t.Context(), stores(filled(t)).Readers(), site)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,43 +113,43 @@ func TestBadDocuments(t *testing.T) {
 		"unknown field \"secrets\"": strings.Replace(string(text), `"doorkit":1`, `"doorkit":1,"secrets":{}`, 1),
 		"no time zone":              strings.Replace(string(text), "Europe/Berlin", "Mars/Olympus", 1),
 	} {
-		if _, err := gate.ReadDocument([]byte(bad)); err == nil || !strings.Contains(err.Error(), what) && what != "no time zone" {
+		if _, err := storage.ReadDocument([]byte(bad)); err == nil || !strings.Contains(err.Error(), what) && what != "no time zone" {
 			t.Errorf("%s: got %v", what, err)
 		}
 	}
-	for what, change := range map[string]func(*gate.Document){
-		"links.cellar: there is no such door":                        func(d *gate.Document) { d.Links["cellar"] = link("l9") },
-		"links.office: its lock is linked to door \"front\" as well": func(d *gate.Document) { d.Links["office"] = link("l1") },
-		"grants[0].id: must be 1 to 200 bytes": func(d *gate.Document) {
+	for what, change := range map[string]func(*storage.Document){
+		"links.cellar: there is no such door":                        func(d *storage.Document) { d.Links["cellar"] = link("l9") },
+		"links.office: its lock is linked to door \"front\" as well": func(d *storage.Document) { d.Links["office"] = link("l1") },
+		"grants[0].id: must be 1 to 200 bytes": func(d *storage.Document) {
 			d.Facts.Grants[0].ID = strings.Repeat("g",
 				201)
 		},
-		"doors[0].name: must be valid UTF-8 without NUL": func(d *gate.Document) { d.Facts.Doors[0].Name = "a\x00" },
-		"doors[0].access_type":                           func(d *gate.Document) { d.Facts.Doors[0].AccessType = "open" },
+		"doors[0].name: must be valid UTF-8 without NUL": func(d *storage.Document) { d.Facts.Doors[0].Name = "a\x00" },
+		"doors[0].access_type":                           func(d *storage.Document) { d.Facts.Doors[0].AccessType = "open" },
 	} {
-		doc, err := gate.ReadDocument(text)
+		doc, err := storage.ReadDocument(text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		change(&doc)
 		s := memstore.New()
-		if err := gate.Import(t.Context(), stores(s), doc); err == nil || !strings.Contains(err.Error(), what) {
+		if err := storage.Import(t.Context(), stores(s), doc); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: got %v", what, err)
 		}
 		if doors, _ := s.Doors(t.Context(), site); len(doors) != 0 {
 			t.Errorf("%s: something was written", what)
 		}
 	}
-	if err := gate.Import(t.Context(), stores(filled(t)), good); !errors.Is(err, gate.ErrConflict) {
+	if err := storage.Import(t.Context(), stores(filled(t)), good); !errors.Is(err, storage.ErrConflict) {
 		t.Errorf("into a site that is there: got %v", err)
 	}
 	// Half an import may be tried again.
 	s := memstore.New()
-	if err := s.PutDoor(t.Context(), site, gate.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly},
+	if err := s.PutDoor(t.Context(), site, storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly},
 		Link: link("l1")}); err != nil {
 		t.Fatal(err)
 	}
-	if err := gate.Import(t.Context(), stores(s), good); err != nil {
+	if err := storage.Import(t.Context(), stores(s), good); err != nil {
 		t.Error(err)
 	}
 	if d, err := s.Door(t.Context(), site, "front"); err != nil || d.Name != "Front Door" {
@@ -157,48 +157,65 @@ func TestBadDocuments(t *testing.T) {
 	}
 	// Not where a lock is another door's meanwhile.
 	s = memstore.New()
-	if err := s.PutDoor(t.Context(), site, gate.Door{Door: access.Door{ID: "cellar", AccessType: access.AccessOnly},
+	if err := s.PutDoor(t.Context(), site, storage.Door{Door: access.Door{ID: "cellar", AccessType: access.AccessOnly},
 		Link: link("l1")}); err != nil {
 		t.Fatal(err)
 	}
-	if err := gate.Import(t.Context(), stores(s), good); !errors.Is(err, gate.ErrConflict) {
+	if err := storage.Import(t.Context(), stores(s), good); !errors.Is(err, storage.ErrConflict) {
 		t.Errorf("a lock that is taken: got %v", err)
 	}
 }
 
-func filled(t *testing.T) *memstore.Store {
+// filled is a storage with one site: ada may open its two doors with a lock.
+func filled(t testing.TB) *memstore.Store {
 	t.Helper()
 	s := memstore.New()
-	fillSite(t, s)
+	if err := storage.Import(t.Context(), stores(s), loft()); err != nil {
+		t.Fatal(err)
+	}
 	return s
+}
+
+func loft() storage.Document {
+	doc := storage.Document{Links: map[string]storage.Link{"front": link("l1"), "office": link("l2")}, Facts: access.Facts{
+		Revision: "r1", Site: access.Site{ID: site, Name: "The Loft", TimeZone: "Europe/Berlin"},
+		Members: []access.Member{{ID: "ada"}, {ID: "bob"}},
+		Doors: []access.Door{
+			{ID: "front", Name: "Front Door", AccessType: access.AccessOnly},
+			{ID: "office", Name: "Office 4", AccessType: access.AccessAndOfficeMode},
+			{ID: "lab", Name: "Lab", AccessType: access.AccessOnly},
+		},
+	}}
+	for _, d := range doc.Facts.Doors {
+		doc.Facts.Grants = append(doc.Facts.Grants, access.Grant{
+			ID: "ada-" + d.ID, Member: "ada", Door: d.ID, Hours: access.Always(), RequiresMembership: new(false),
+		})
+	}
+	return doc
 }
 
 func ExampleExport() {
 	ctx := context.Background()
-	_, ours := newSite()
-	doc, err := gate.Export(ctx, stores(ours).Readers(), "loft")
+	ours, other := memstore.New(), memstore.New()
+	fmt.Println(storage.Import(ctx, stores(ours), loft()))
+	doc, err := storage.Export(ctx, stores(ours).Readers(), "loft")
 	fmt.Println(len(doc.Facts.Doors), "doors,", len(doc.Links), "links", err)
-	other := memstore.New()
-	fmt.Println(gate.Import(ctx, stores(other), doc))
+	fmt.Println(storage.Import(ctx, stores(other), doc))
 	// Output:
-	// 2 doors, 2 links <nil>
+	// <nil>
+	// 3 doors, 2 links <nil>
 	// <nil>
 }
 
 // A document goes out as JSON and comes back strictly.
 func ExampleReadDocument() {
-	_, ours := newSite()
-	doc, err := gate.Export(context.Background(), stores(ours).Readers(), "loft")
+	text, err := loft().MarshalJSON()
 	if err != nil {
 		panic(err)
 	}
-	text, err := doc.MarshalJSON()
-	if err != nil {
-		panic(err)
-	}
-	back, err := gate.ReadDocument(text)
+	back, err := storage.ReadDocument(text)
 	fmt.Println(back.Facts.Site.Name, len(back.Links), err)
-	_, err = gate.ReadDocument([]byte(`{"doorkit":2}`))
+	_, err = storage.ReadDocument([]byte(`{"doorkit":2}`))
 	fmt.Println(err)
 	// Output:
 	// The Loft 2 <nil>
@@ -208,9 +225,7 @@ func ExampleReadDocument() {
 // FuzzReadDocument feeds any bytes: no panic, and what is taken can be written,
 // read again, and put into a storage whole or not at all.
 func FuzzReadDocument(f *testing.F) {
-	s := memstore.New()
-	fillSite(f, s)
-	doc, err := gate.Export(f.Context(), stores(s).Readers(), site)
+	doc, err := storage.Export(f.Context(), stores(filled(f)).Readers(), site)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -224,7 +239,7 @@ func FuzzReadDocument(f *testing.F) {
 		f.Add([]byte(bad))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		doc, err := gate.ReadDocument(data)
+		doc, err := storage.ReadDocument(data)
 		if err != nil {
 			return
 		}
@@ -232,7 +247,7 @@ func FuzzReadDocument(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := gate.ReadDocument(text)
+		again, err := storage.ReadDocument(text)
 		if err != nil {
 			t.Fatalf("what was written cannot be read: %v\n%s", err, text)
 		}
@@ -240,13 +255,13 @@ func FuzzReadDocument(f *testing.F) {
 			t.Fatalf("written and read (-before +after):\n%s", diff)
 		}
 		s := memstore.New()
-		if err := gate.Import(t.Context(), stores(s), doc); err != nil {
+		if err := storage.Import(t.Context(), stores(s), doc); err != nil {
 			if doors, err := s.Doors(t.Context(), doc.Facts.Site.ID); len(doors) > 0 {
 				t.Errorf("an import that was refused left %d doors, %v", len(doors), err)
 			}
 			return
 		}
-		out, err := gate.Export(t.Context(), stores(s).Readers(), doc.Facts.Site.ID)
+		out, err := storage.Export(t.Context(), stores(s).Readers(), doc.Facts.Site.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,7 +286,7 @@ func TestExportWithoutDanglingRows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	must(s.PutDoor(ctx, site, gate.Door{Door: access.Door{ID: "cellar", Name: "Cellar", AccessType: access.AccessOnly}}))
+	must(s.PutDoor(ctx, site, storage.Door{Door: access.Door{ID: "cellar", Name: "Cellar", AccessType: access.AccessOnly}}))
 	rules, err := s.Rules(ctx, site)
 	must(err)
 	day := access.Date{Year: 2026, Month: 5, Day: 4}
@@ -282,16 +297,16 @@ func TestExportWithoutDanglingRows(t *testing.T) {
 	rules.Closures = []access.Closure{{From: noon, Until: noon.Add(time.Hour), Doors: []string{"cellar", "front"}},
 		{From: noon, Until: noon.Add(time.Hour), Doors: []string{"cellar"}}}
 	must(s.PutRules(ctx, rules))
-	must(s.PutMember(ctx, site, gate.Member{Member: access.Member{ID: "cem", Memberships: []access.Membership{{ID: "m1", Type: "old"},
+	must(s.PutMember(ctx, site, storage.Member{Member: access.Member{ID: "cem", Memberships: []access.Membership{{ID: "m1", Type: "old"},
 		{ID: "m2", Type: "day"}}}}))
 	for _, r := range []reservation.Reservation{
 		booked("r1", "room", "ada", "bob", "cem"), booked("r2", "room", "bob"), booked("r3", "gone", "ada"),
 	} {
-		must(s.PutReservation(ctx, site, gate.Reservation{Reservation: r}))
+		must(s.PutReservation(ctx, site, storage.Reservation{Reservation: r}))
 	}
-	must(s.PutGrant(ctx, site, gate.Grant{Grant: access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always()}}))
-	must(s.PutGrant(ctx, site, gate.Grant{Grant: access.Grant{ID: "ada-cellar", Member: "ada", Door: "cellar", Hours: access.Always()}}))
-	whole, err := gate.Export(ctx, stores(s).Readers(), site)
+	must(s.PutGrant(ctx, site, storage.Grant{Grant: access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always()}}))
+	must(s.PutGrant(ctx, site, storage.Grant{Grant: access.Grant{ID: "ada-cellar", Member: "ada", Door: "cellar", Hours: access.Always()}}))
+	whole, err := storage.Export(ctx, stores(s).Readers(), site)
 	if err != nil || whole.LeftOut != nil {
 		t.Fatalf("nothing is deleted yet: left out %v, %v", whole.LeftOut, err)
 	}
@@ -302,7 +317,7 @@ func TestExportWithoutDanglingRows(t *testing.T) {
 	must(err)
 	rules.MembershipTypes, rules.Resources = rules.MembershipTypes[1:], rules.Resources[:1]
 	must(s.PutRules(ctx, rules))
-	doc, err := gate.Export(ctx, stores(s).Readers(), site)
+	doc, err := storage.Export(ctx, stores(s).Readers(), site)
 	must(err)
 	var got []string
 	for _, f := range doc.LeftOut {
@@ -320,8 +335,8 @@ func TestExportWithoutDanglingRows(t *testing.T) {
 		t.Errorf("left out (-want +got):\n%s", diff)
 	}
 	other := memstore.New()
-	must(gate.Import(ctx, stores(other), doc))
-	again, err := gate.Export(ctx, stores(other).Readers(), site)
+	must(storage.Import(ctx, stores(other), doc))
+	again, err := storage.Export(ctx, stores(other).Readers(), site)
 	if err != nil || again.LeftOut != nil || len(again.Facts.Exceptions) != 1 || len(again.Facts.Closures) != 1 ||
 		len(again.Facts.Reservations) != 1 {
 		t.Errorf("got %+v, left out %v, %v", again.Facts, again.LeftOut, err)
