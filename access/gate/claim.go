@@ -115,7 +115,7 @@ func (g *Gate) send(ctx context.Context, c claimed, by deadline) (result Result)
 	}
 	ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
 	defer cancel()
-	command := Command{Link: c.link, Action: c.action, SendBy: by.wall, left: by.left}
+	command := Command{Link: c.link, Action: c.action, SendBy: by.wall, Left: by.left}
 	err := contain("Locks", func() error { result = g.locks.Move(ctx, command); return nil })
 	if err != nil { // the command may have been sent before the panic
 		return Result{Unconfirmed, CauseInternal, err}

@@ -63,9 +63,11 @@ func ExampleCauses() {
 }
 
 // A driver of another lock system asks Left right before the first byte.
-func ExampleNewCommand() {
+func ExampleCommand() {
 	left := 3 * time.Second
-	c := gate.NewCommand(link("l1"), access.Unlock, noon.Add(left), func() time.Duration { return left })
+	c := gate.Command{
+		Link: link("l1"), Action: access.Unlock, SendBy: noon.Add(left), Left: func() time.Duration { return left },
+	}
 	fmt.Println(c.Link.Lock, c.Action, c.Left())
 	left = 0
 	fmt.Println(c.Left() <= 0, "means: send nothing")

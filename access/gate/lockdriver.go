@@ -26,24 +26,10 @@ type Command struct {
 	Action access.Action
 	// SendBy is the instant, by the gate's clock, from which on nothing may be sent.
 	SendBy time.Time
-	left   func() time.Duration
-}
-
-// NewCommand makes a Command whose Left calls left; with nil, Left compares
-// SendBy with the wall clock. Drivers get their commands from the gate; this is
-// for their tests.
-func NewCommand(link Link, action access.Action, sendBy time.Time, left func() time.Duration) Command {
-	return Command{link, action, sendBy, left}
-}
-
-// Left returns how long the command may still be sent: 0 or less means no longer. It
-// returns the shorter time of the wall clock and the elapsed time: neither a clock that
-// was set back nor a suspended machine extends it.
-func (c Command) Left() time.Duration {
-	if c.left == nil {
-		return time.Until(c.SendBy.Round(0)) // without the monotonic reading
-	}
-	return c.left()
+	// Left returns how long the command may still be sent: 0 or less means no longer. It
+	// returns the shorter time of the wall clock and the elapsed time: neither a clock
+	// that was set back nor a suspended machine extends it. The gate always sets it.
+	Left func() time.Duration
 }
 
 // Result is the result of a Command. The zero Result counts as Unconfirmed.

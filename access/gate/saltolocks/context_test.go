@@ -23,7 +23,9 @@ func TestEveryMethodHonorsItsContext(t *testing.T) {
 		"Locks.Move": func(ctx context.Context, r *fixture) error {
 			d, err := r.store.Door(r.Context(), "loft", "front")
 			r.ok(err)
-			result := r.locks.Move(ctx, gate.NewCommand(d.Link, access.Unlock, r.sim.Now().Add(time.Minute), nil))
+			result := r.locks.Move(ctx, gate.Command{
+				Link: d.Link, Action: access.Unlock, SendBy: r.sim.Now().Add(time.Minute), Left: func() time.Duration { return time.Minute },
+			})
 			if result.Outcome == gate.Accepted || ctx.Err() == nil && result.Outcome != gate.Unconfirmed {
 				r.Errorf("got %s, cause %q", result.Outcome, result.Cause)
 			}

@@ -90,7 +90,10 @@ func TestAnotherSite(t *testing.T) {
 	r.ok(err)
 	d, err := r.store.Door(t.Context(), "loft", "front")
 	r.ok(err)
-	result := other.Move(t.Context(), gate.NewCommand(d.Link, access.Unlock, time.Now().Add(time.Second), nil))
+	command := func(a access.Action, by time.Time) gate.Command {
+		return gate.Command{Link: d.Link, Action: a, SendBy: by, Left: func() time.Duration { return time.Until(by) }}
+	}
+	result := other.Move(t.Context(), command(access.Unlock, time.Now().Add(time.Second)))
 	if result.Outcome != gate.Denied || result.Cause != gate.CauseNotLinked || result.Err == nil {
 		t.Fatalf("got %+v", result)
 	}
@@ -99,7 +102,7 @@ func TestAnotherSite(t *testing.T) {
 		if want != gate.CauseDeadline {
 			late = late.Add(time.Minute)
 		}
-		result = r.locks.Move(t.Context(), gate.NewCommand(d.Link, action, late, nil))
+		result = r.locks.Move(t.Context(), command(action, late))
 		if result.Outcome != gate.NotSent || result.Cause != want {
 			t.Errorf("%s: got %+v", action, result)
 		}
@@ -119,7 +122,8 @@ func TestTimeLeftCountsNotTheClock(t *testing.T) {
 		d, err := r.store.Door(t.Context(), "loft", "front")
 		r.ok(err)
 		end := time.Now().Add(2 * time.Second)
-		c := gate.NewCommand(d.Link, access.Unlock, r.sim.Now().Add(time.Hour), func() time.Duration { return time.Until(end) })
+		left := func() time.Duration { return time.Until(end) }
+		c := gate.Command{Link: d.Link, Action: access.Unlock, SendBy: r.sim.Now().Add(time.Hour), Left: left}
 		result := r.locks.Move(t.Context(), c)
 		if result.Outcome != gate.NotSent || result.Cause != gate.CauseDeadline {
 			t.Fatalf("got %+v", result)

@@ -303,7 +303,10 @@ func TestMoveRefusesFaultyCommands(t *testing.T) {
 		r := newFixture(t, true)
 		d, err := r.store.Door(t.Context(), "loft", "front")
 		r.ok(err)
-		soon := func() time.Duration { return 5 * time.Second }
+		soon, over := func() time.Duration { return 5 * time.Second }, func() time.Duration { return 0 }
+		command := func(l gate.Link, a access.Action) gate.Command {
+			return gate.Command{Link: l, Action: a, SendBy: r.sim.Now().Add(time.Minute), Left: soon}
+		}
 		link := func(change func(*gate.Link)) gate.Link { l := d.Link; change(&l); return l }
 		for _, c := range []struct {
 			name    string
@@ -312,33 +315,30 @@ func TestMoveRefusesFaultyCommands(t *testing.T) {
 			outcome gate.Outcome
 			cause   gate.Cause
 		}{
-			{
-				"a zero Locks", new(saltolocks.Locks), gate.NewCommand(gate.Link{}, access.Unlock, r.sim.Now().Add(time.Minute), soon),
-				gate.NotSent, gate.CauseInternal,
-			},
+			{"a zero Locks", new(saltolocks.Locks), command(gate.Link{}, access.Unlock), gate.NotSent, gate.CauseInternal},
 			{"a zero command", r.locks, gate.Command{}, gate.Denied, gate.CauseNotLinked},
-			{"no link", r.locks, gate.NewCommand(gate.Link{}, access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.Denied, gate.CauseNotLinked},
+			{"no link", r.locks, command(gate.Link{}, access.Unlock), gate.Denied, gate.CauseNotLinked},
 			{
 				"no lock", r.locks,
-				gate.NewCommand(link(func(l *gate.Link) { l.Lock = "" }), access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.Denied,
+				command(link(func(l *gate.Link) { l.Lock = "" }), access.Unlock), gate.Denied,
 				gate.CauseNotLinked,
 			},
 			{
 				"no IQ", r.locks,
-				gate.NewCommand(link(func(l *gate.Link) { l.Gateway = "" }), access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.Denied,
+				command(link(func(l *gate.Link) { l.Gateway = "" }), access.Unlock), gate.Denied,
 				gate.CauseNotLinked,
 			},
 			{
 				"a lock that is a path", r.locks,
-				gate.NewCommand(link(func(l *gate.Link) { l.Lock = "../x" }), access.Unlock, r.sim.Now().Add(time.Minute), soon), gate.NotSent,
+				command(link(func(l *gate.Link) { l.Lock = "../x" }), access.Unlock), gate.NotSent,
 				gate.CauseCloudUnavailable,
 			},
-			{"no action", r.locks, gate.NewCommand(d.Link, "", r.sim.Now().Add(time.Minute), soon), gate.NotSent, gate.CauseInternal},
-			{"no time", r.locks, gate.NewCommand(d.Link, access.Unlock, time.Time{}, nil), gate.NotSent, gate.CauseDeadline},
-			{"no instant", r.locks, gate.NewCommand(d.Link, access.Unlock, time.Time{}, soon), gate.NotSent, gate.CauseDeadline},
+			{"no action", r.locks, command(d.Link, ""), gate.NotSent, gate.CauseInternal},
+			{"no time", r.locks, gate.Command{Link: d.Link, Action: access.Unlock, Left: over}, gate.NotSent, gate.CauseDeadline},
+			{"no instant", r.locks, gate.Command{Link: d.Link, Action: access.Unlock, Left: soon}, gate.NotSent, gate.CauseDeadline},
 			{
 				"no time left", r.locks,
-				gate.NewCommand(d.Link, access.Unlock, r.sim.Now().Add(time.Minute), func() time.Duration { return 0 }), gate.NotSent,
+				gate.Command{Link: d.Link, Action: access.Unlock, SendBy: r.sim.Now().Add(time.Minute), Left: over}, gate.NotSent,
 				gate.CauseDeadline,
 			},
 		} {
