@@ -11,61 +11,100 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
 )
 
 // What counts as a check-in is the host's choice.
 func ExampleCheckInPolicy() {
 	m := gate.Movement{
-		Member: "ada", Door: "front", RequestID: "3f1c9a52-one-tap", At: noon.Add(13 * time.Hour), // one at night
-		Location: time.UTC, Reservations: []reservation.Reservation{{ID: "r1"}},
+		Member: "ada", Door: "front", RequestID: "3f1c9a52-one-tap", Day: "2026-05-04", Reservation: &reservation.Reservation{ID: "r1"},
 	}
-	for _, policy := range []gate.CheckInPolicy{
-		gate.OncePerDay(0), gate.OncePerDay(4 * time.Hour), gate.EveryUnlock(0), gate.OncePerReservation(0), gate.NoCheckIns(),
-	} {
-		key, day := policy(m)
-		fmt.Printf("%q %q\n", key, day)
+	onlyVisits := func(m gate.Movement) string {
+		if m.Door != "front" {
+			return "" // does not count
+		}
+		return gate.OncePerDay(m)
+	}
+	for _, policy := range []gate.CheckInPolicy{gate.OncePerDay, gate.EveryUnlock, gate.OncePerReservation, onlyVisits} {
+		fmt.Println(policy(m))
 	}
 	// Output:
-	// "day/2026-05-05" "2026-05-05"
-	// "day/2026-05-04" "2026-05-04"
-	// "unlock/3f1c9a52-one-tap" "2026-05-05"
-	// "reservation/r1" "2026-05-05"
-	// "" ""
+	// day/2026-05-04
+	// unlock/3f1c9a52-one-tap
+	// reservation/r1
+	// day/2026-05-04
 }
 
+// TestCheckInPolicies: each policy, with and without a booking, and the day that an
+// unlock at half past midnight belongs to.
 func TestCheckInPolicies(t *testing.T) {
-	berlin, err := time.LoadLocation("Europe/Berlin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := gate.Movement{
-		Member: "ada", RequestID: "r1", Action: access.Unlock, Location: berlin,
-		At: time.Date(2026, 5, 3, 22, 30, 0, 0, time.UTC), // 00:30 on the 4th in Berlin
-	}
-	booked := m
-	booked.Reservations = []reservation.Reservation{{ID: "b7"}, {ID: "b8"}}
+	none := func(gate.Movement) string { return "" }
 	for name, c := range map[string]struct {
 		policy   gate.CheckInPolicy
-		m        gate.Movement
+		dayStart time.Duration
+		booked   bool
+		at       string
 		key, day string
 	}{
-		"per day":                      {gate.OncePerDay(0), m, "day/2026-05-04", "2026-05-04"},
-		"per day, up to the cut-off":   {gate.OncePerDay(31 * time.Minute), m, "day/2026-05-03", "2026-05-03"},
-		"per day, from the cut-off":    {gate.OncePerDay(30 * time.Minute), m, "day/2026-05-04", "2026-05-04"},
-		"per unlock":                   {gate.EveryUnlock(0), m, "unlock/r1", "2026-05-04"},
-		"per reservation":              {gate.OncePerReservation(0), booked, "reservation/b7", "2026-05-04"},
-		"per reservation, without one": {gate.OncePerReservation(0), m, "day/2026-05-04", "2026-05-04"},
-		"none":                         {gate.NoCheckIns(), m, "", ""},
+		"the default":                  {nil, 0, false, "2026-05-04 00:30", "day/2026-05-04", "2026-05-04"},
+		"per day":                      {gate.OncePerDay, 0, false, "2026-05-04 00:30", "day/2026-05-04", "2026-05-04"},
+		"per day, before its start":    {gate.OncePerDay, 31 * time.Minute, false, "2026-05-04 00:30", "day/2026-05-03", "2026-05-03"},
+		"per day, at its start":        {gate.OncePerDay, 30 * time.Minute, false, "2026-05-04 00:30", "day/2026-05-04", "2026-05-04"},
+		"per unlock":                   {gate.EveryUnlock, 0, false, "2026-05-04 00:30", "unlock/request-0000000001", "2026-05-04"},
+		"per reservation":              {gate.OncePerReservation, 0, true, "2026-05-04 00:30", "reservation/b7", "2026-05-04"},
+		"per reservation, without one": {gate.OncePerReservation, 0, false, "2026-05-04 00:30", "day/2026-05-04", "2026-05-04"},
+		"none":                         {none, 0, false, "2026-05-04 00:30", "", ""},
+		// The clocks go back and 02:30 comes twice; the start of the day is a wall clock.
+		"in the first of two hours":  {nil, 3 * time.Hour, false, "2026-10-25 02:30", "day/2026-10-24", "2026-10-24"},
+		"in the second of two hours": {nil, 3 * time.Hour, false, "2026-10-25 01:30 UTC", "day/2026-10-24", "2026-10-24"},
 	} {
-		if key, day := c.policy(c.m); key != c.key || day != c.day {
-			t.Errorf("%s: got %q, %q; want %q, %q", name, key, day, c.key, c.day)
+		t.Run(name, func(t *testing.T) {
+			berlin, err := time.LoadLocation("Europe/Berlin")
+			if err != nil {
+				t.Fatal(err)
+			}
+			now, err := time.ParseInLocation("2006-01-02 15:04", c.at, berlin)
+			if err != nil {
+				now, err = time.Parse("2006-01-02 15:04 MST", c.at)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := setup(t, func(g *gate.Config) {
+				g.CheckIns, g.DayStart, g.Now = c.policy, c.dayStart, func() time.Time { return now }
+			})
+			if c.booked {
+				b.book(reservation.Reservation{ID: "b7", Start: now.Add(-time.Hour), End: now.Add(time.Hour)})
+			}
+			tap := b.tap("ada", "front")
+			tap.TappedAt = now
+			var key, day string
+			if in := b.unlock(tap).CheckIn; in != nil {
+				key, day = in.Key, in.Day
+			}
+			if key != c.key || day != c.day {
+				t.Errorf("got %q, %q; want %q, %q", key, day, c.key, c.day)
+			}
+		})
+	}
+}
+
+// book adds bookings of ada's for a room behind the front door.
+func (b *fixture) book(list ...reservation.Reservation) {
+	b.Helper()
+	err := storage.UpdateRules(b.Context(), b.store, site, func(r *gate.Rules) error {
+		r.Resources = []access.Resource{{ID: "room", Doors: []string{"front"}}}
+		return nil
+	})
+	for _, r := range list {
+		r.Resource, r.Member, r.Status = "room", "ada", reservation.Confirmed
+		if err == nil {
+			err = b.store.PutReservation(b.Context(), site, gate.Reservation{Reservation: r})
 		}
 	}
-	// The night the clocks go back: 02:30 comes twice, the cut-off is a wall clock.
-	m.At = time.Date(2026, 10, 25, 1, 30, 0, 0, time.UTC)
-	if day := m.Day(3 * time.Hour); day != "2026-10-24" {
-		t.Errorf("got %s", day)
+	if err != nil {
+		b.Fatal(err)
 	}
 }
 
@@ -97,7 +136,7 @@ func TestOddCheckIns(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				policy := func(gate.Movement) (string, string) { return key, key }
+				policy := func(gate.Movement) string { return key }
 				b := setup(t, func(c *gate.Config) { c.CheckIns = policy })
 				first := b.unlock(b.tap("ada", "front"))
 				time.Sleep(gate.ShareWithin)
@@ -134,10 +173,15 @@ func TestOncePerReservation(t *testing.T) {
 		"in two at once":                     {[]reservation.Reservation{booked("a", -5, 60), booked("b", -10, 60)}, 5, "b"},
 		"equal ones":                         {[]reservation.Reservation{booked("b", 0, 60), booked("a", 0, 60)}, 5, "a"},
 	} {
-		at := noon.Add(time.Duration(c.tap) * time.Minute)
-		m := gate.Movement{Member: "ada", TappedAt: at, At: at.Add(2 * time.Second), Location: time.UTC, Reservations: c.list}
-		if key, _ := gate.OncePerReservation(0)(m); key != "reservation/"+c.want {
-			t.Errorf("%s: got %s, want %s", name, key, c.want)
+		now := noon.Add(time.Duration(c.tap) * time.Minute)
+		b := setup(t, func(g *gate.Config) {
+			g.CheckIns, g.Now = gate.OncePerReservation, func() time.Time { return now }
+		})
+		b.book(c.list...)
+		tap := b.tap("ada", "front")
+		tap.TappedAt = now
+		if in := b.unlock(tap).CheckIn; in == nil || in.Key != "reservation/"+c.want {
+			t.Errorf("%s: got %+v, want %s", name, in, c.want)
 		}
 	}
 }
@@ -146,24 +190,14 @@ func TestOncePerReservation(t *testing.T) {
 // only later.
 func TestOneCheckInPerReservation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, func(c *gate.Config) { c.CheckIns = gate.OncePerReservation(0) })
+		b := setup(t, func(c *gate.Config) { c.CheckIns = gate.OncePerReservation })
 		ctx, start, entries := t.Context(), time.Now(), &vendorLog{}
-		rules, err := b.store.Rules(ctx, site)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rules.Resources = []access.Resource{{ID: "room", Doors: []string{"front"}}}
-		if err := b.store.PutRules(ctx, rules); err != nil {
-			t.Fatal(err)
-		}
+		var bookings []reservation.Reservation
 		for i, id := range []string{"r1", "r2", "r3"} {
 			from := start.Add(time.Duration(i) * time.Hour)
-			r := reservation.Reservation{ID: id, Resource: "room", Member: "ada", Start: from, End: from.Add(time.Hour),
-				Status: reservation.Confirmed}
-			if err := b.store.PutReservation(ctx, site, gate.Reservation{Reservation: r}); err != nil {
-				t.Fatal(err)
-			}
+			bookings = append(bookings, reservation.Reservation{ID: id, Start: from, End: from.Add(time.Hour)})
 		}
+		b.book(bookings...)
 		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
 		time.Sleep(55 * time.Minute) // r1, in the window of r2
 		b.unlock(b.tap("ada", "front"))

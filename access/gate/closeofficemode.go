@@ -56,7 +56,7 @@ type CloseReport struct {
 func (g *Gate) CloseOfficeMode(ctx context.Context, s CloseRequest) (report CloseReport, err error) {
 	defer containIn("CloseOfficeMode", &err)
 	if s.Closing != nil && (*s.Closing < 0 || *s.Closing >= 24*time.Hour) {
-		return report, &RequestError{Faults: []Fault{{Field: "Closing", What: "must be a time of day from 0 to under 24 hours"}}}
+		return report, &RequestError{Faults: []Fault{{Field: "Closing", What: badTimeOfDay}}}
 	}
 	report = CloseReport{Ended: []CloseResult{}, Open: []CloseResult{}}
 	holds, err := g.records.Holds(ctx, g.site)
@@ -202,11 +202,7 @@ func begunIn(c access.Closure, h Hold, now time.Time) bool {
 // closedSince reports whether the wall clock passed closing between since and
 // now.
 func closedSince(since, now time.Time, closing time.Duration, loc *time.Location) bool {
-	wall := func(t time.Time) time.Time {
-		t = t.In(loc)
-		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
-	}
-	from, until := wall(since), wall(now)
+	from, until := wallClock(since, loc), wallClock(now, loc)
 	last := until.Truncate(24 * time.Hour).Add(closing)
 	if last.After(until) {
 		last = last.Add(-24 * time.Hour)

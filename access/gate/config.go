@@ -43,8 +43,11 @@ type Config struct {
 	// Conditions are checked, in this order, before each unlock and office mode
 	// that the rules allow.
 	Conditions []Condition
-	// CheckIns decides what counts as a check-in; nil is OncePerDay(0).
+	// CheckIns decides what counts as a check-in; nil is OncePerDay.
 	CheckIns CheckInPolicy
+	// DayStart is the time of day, as the time since 00:00, at which a day of check-ins
+	// begins: with 4 hours, a visit at 3 a.m. belongs to the evening before.
+	DayStart time.Duration
 	// Observer receives an Event per request and per change of a problem; nil for none.
 	Observer Observer
 	// Logger receives problems and outcomes that could not be written to the
@@ -65,6 +68,7 @@ type Gate struct {
 	locks      LockDriver
 	conditions []Condition
 	policy     CheckInPolicy
+	dayStart   time.Duration
 	watch      *watch
 	now        func() time.Time
 	states     lockStates
@@ -79,12 +83,13 @@ func New(c Config) (*Gate, error) {
 	f.add(isNil(c.Records), "Records", "required: a memstore or a sqlstore")
 	f.add(isNil(c.Locks), "Locks", "required: saltolocks.NewLocks returns one for SALTO KS")
 	f.add(c.Observer != nil && isNil(c.Observer), "Observer", "a nil pointer; leave the field out for no observer")
+	f.add(c.DayStart < 0 || c.DayStart >= 24*time.Hour, "DayStart", badTimeOfDay)
 	f.conditions(c.Conditions)
 	if f != nil {
 		return nil, &ConfigError{f}
 	}
 	if c.CheckIns == nil {
-		c.CheckIns = OncePerDay(0)
+		c.CheckIns = OncePerDay
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -94,7 +99,7 @@ func New(c Config) (*Gate, error) {
 	}
 	return &Gate{
 		site: c.Site, facts: c.Facts, records: c.Records, locks: c.Locks,
-		conditions: c.Conditions, policy: c.CheckIns,
+		conditions: c.Conditions, policy: c.CheckIns, dayStart: c.DayStart,
 		watch: newWatch(c.Site, c.Observer, hostcall.Logger(c.Logger)), now: c.Now,
 	}, nil
 }
@@ -123,6 +128,8 @@ func (e *ConfigError) Error() string {
 
 // PanicError is a panic in code that the host supplied, contained by the gate.
 type PanicError = hostcall.PanicError
+
+const badTimeOfDay = "must be a time of day from 0 to under 24 hours"
 
 const badID = "must be 1 to 200 bytes of valid UTF-8 without NUL"
 

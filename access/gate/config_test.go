@@ -16,9 +16,9 @@ import (
 )
 
 func TestConfigNamesEveryFault(t *testing.T) {
-	_, err := gate.New(gate.Config{})
+	_, err := gate.New(gate.Config{DayStart: 24 * time.Hour})
 	bad, ok := errors.AsType[*gate.ConfigError](err)
-	if !ok || len(bad.Faults) != 4 {
+	if !ok || len(bad.Faults) != 5 {
 		t.Fatalf("got %v", err)
 	}
 	_, err = gate.NewDoors(gate.DoorsConfig{})
@@ -78,7 +78,7 @@ func (c hostCode) presence() []gate.Condition {
 
 func (c hostCode) check(context.Context, string, gate.Tap, access.Decision) error { return c.fail() }
 
-func (c hostCode) policy(gate.Movement) (key, day string) { _ = c.fail(); return "k", "d" }
+func (c hostCode) policy(gate.Movement) string { _ = c.fail(); return "k" }
 
 func (c hostCode) Load(context.Context, storage.FactsQuery) (storage.Snapshot, error) {
 	return storage.Snapshot{}, c.fail()

@@ -45,7 +45,7 @@ func ReadDetail(row LogRow) (d LogDetail, ok bool, err error) {
 func (d decided) logEntry(r *Receipt, at time.Time, ref uint64) storage.LogEntry {
 	detail := LogDetail{
 		Member: d.tap.Member, Actor: d.tap.Actor, Source: d.tap.Source, RequestID: d.tap.RequestID, TappedAt: d.tap.TappedAt,
-		Memberships: d.evidence.Memberships, Grants: d.evidence.Grants, Reservations: d.evidence.reservationIDs(),
+		Memberships: d.evidence.Memberships, Grants: d.evidence.Grants, Reservations: d.evidence.Reservations,
 		Revision: d.decision.Revision, Link: d.link,
 	}
 	if r.Err != nil {

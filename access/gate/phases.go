@@ -27,10 +27,11 @@ type (
 	// were evaluated, all other fields are zero.
 	decided struct {
 		request
-		decision access.Decision
-		evidence evidence
-		link     Link
-		loc      *time.Location // of the site; nil if it is not known
+		decision    access.Decision
+		evidence    access.Evidence
+		reservation *reservation.Reservation // that the tap belongs to, for its check-in
+		link        Link
+		loc         *time.Location // of the site; nil if it is not known
 	}
 
 	// claimed is a decided request whose attempt is in the journal and in the
@@ -47,49 +48,6 @@ type (
 		err     error
 	}
 )
-
-// evidence is what a decision is based on, with the times of the bookings.
-type evidence struct {
-	Memberships  []string  `json:"memberships,omitempty"`
-	Grants       []string  `json:"grants,omitempty"`
-	Reservations []booking `json:"reservations,omitempty"`
-}
-
-// booking is a reservation as the journal keeps it.
-type booking struct {
-	ID       string    `json:"id"`
-	Resource string    `json:"resource,omitempty"`
-	Start    time.Time `json:"start,omitzero"`
-	End      time.Time `json:"end,omitzero"` // the effective end
-}
-
-func evidenceOf(e access.Evidence, known []reservation.Reservation) evidence {
-	list := evidence{Memberships: e.Memberships, Grants: e.Grants}
-	for _, id := range e.Reservations {
-		b := booking{ID: id}
-		for _, r := range known {
-			if r.ID == id {
-				b = booking{id, r.Resource, micro(r.Start), micro(r.EffectiveEnd())}
-			}
-		}
-		list.Reservations = append(list.Reservations, b)
-	}
-	return list
-}
-
-func (e evidence) bookings() (list []reservation.Reservation) {
-	for _, b := range e.Reservations {
-		list = append(list, reservation.Reservation{ID: b.ID, Resource: b.Resource, Start: b.Start, End: b.End})
-	}
-	return list
-}
-
-func (e evidence) reservationIDs() (ids []string) {
-	for _, b := range e.Reservations {
-		ids = append(ids, b.ID)
-	}
-	return ids
-}
 
 // moment is one instant on two clocks.
 type moment struct {

@@ -58,7 +58,7 @@ func reopen(e storage.JournalEntry) (claimed, entryDoc, error) {
 	tap := Tap{RequestID: e.RequestID, Member: e.Member, Door: e.Door, TappedAt: doc.TappedAt, Source: doc.Source, Actor: doc.Actor}
 	d := decided{
 		request:  request{tap, e.Action, e.RequestKey},
-		decision: doc.decision(), evidence: doc.Evidence, link: doc.Link, loc: location(doc.Zone),
+		decision: doc.decision(), evidence: doc.Evidence, reservation: doc.Reservation, link: doc.Link, loc: location(doc.Zone),
 	}
 	return claimed{d, e}, doc, err
 }

@@ -122,6 +122,10 @@ func evaluate(r request, at time.Time, facts storage.Snapshot, holding bool) (de
 	decision, err := access.Evaluate(q, access.Request{
 		Member: r.tap.Member, Door: r.tap.Door, Action: r.action, At: at, Holding: holding && r.action == access.Lock,
 	})
-	evidence := evidenceOf(decision.Evidence(), q.Reservations)
-	return decided{request: r, decision: decision, evidence: evidence, link: facts.Link, loc: q.Location}, err
+	d := decided{request: r, decision: decision, link: facts.Link, loc: q.Location}
+	if decision.Allowed {
+		d.evidence = decision.Evidence()
+		d.reservation = reservationOf(r.tap.TappedAt, d.evidence.Reservations, q.Reservations)
+	}
+	return d, err
 }

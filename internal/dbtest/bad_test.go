@@ -228,7 +228,7 @@ func TestBrokenAtEveryStep(t *testing.T) {
 			}
 			return nil
 		})
-		g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{path: s.doors}, CheckIns: gate.EveryUnlock(0)})
+		g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{path: s.doors}, CheckIns: gate.EveryUnlock})
 		must(t, err)
 		for i := range 3 { // statements are prepared
 			_, err := g.Unlock(t.Context(), tap(i))
@@ -378,7 +378,7 @@ func TestFrozenProcess(t *testing.T) {
 	defer db.Close()
 	store, err := sqlstore.Open(t.Context(), db, s.d.Dialect)
 	must(t, err)
-	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{path: s.doors}, CheckIns: gate.EveryUnlock(0)})
+	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{path: s.doors}, CheckIns: gate.EveryUnlock})
 	must(t, err)
 	write := func(_ context.Context, current []byte) ([]byte, error) { return append([]byte("x"), current...), nil }
 	var receipt gate.Receipt

@@ -51,7 +51,7 @@ func BenchmarkUnlock(b *testing.B) {
 			return t
 		}
 		newGate := func(s *sqlstore.Store) *gate.Gate {
-			g, err := gate.New(gate.Config{Site: "loft", Facts: s, Records: s, Locks: instantly, CheckIns: gate.EveryUnlock(0),
+			g, err := gate.New(gate.Config{Site: "loft", Facts: s, Records: s, Locks: instantly, CheckIns: gate.EveryUnlock,
 				Now: func() time.Time { return clock }})
 			must(b, err)
 			return g

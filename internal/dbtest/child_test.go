@@ -180,7 +180,7 @@ func openGate(ctx context.Context, job task, s *stepper) (*gate.Gate, *sqlstore.
 	if err != nil {
 		return nil, nil, err
 	}
-	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{job.Doors, s}, CheckIns: gate.EveryUnlock(0)})
+	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{job.Doors, s}, CheckIns: gate.EveryUnlock})
 	return g, store, err
 }
 

@@ -91,7 +91,7 @@ func childIngest(ctx context.Context, job task) error {
 func (s *scene) lostAnswer(i int, id string) gate.Receipt {
 	s.Helper()
 	g, err := gate.New(gate.Config{Site: "loft", Facts: s.store, Records: s.store, Locks: silent{doors{path: s.doors}},
-		CheckIns: gate.EveryUnlock(0)})
+		CheckIns: gate.EveryUnlock})
 	must(s.T, err)
 	tap := gate.Tap{RequestID: id, Member: member(i), Door: "front", TappedAt: time.Now()}
 	move := g.Unlock

@@ -51,7 +51,7 @@ func (s *scene) task(kind string) task {
 func (s *scene) gate(ahead time.Duration) *gate.Gate {
 	s.Helper()
 	g, err := gate.New(gate.Config{
-		Site: "loft", Facts: s.store, Records: s.store, Locks: doors{path: s.doors}, CheckIns: gate.EveryUnlock(0),
+		Site: "loft", Facts: s.store, Records: s.store, Locks: doors{path: s.doors}, CheckIns: gate.EveryUnlock,
 		Now: func() time.Time { return time.Now().Add(ahead) },
 	})
 	must(s.T, err)

@@ -32,7 +32,7 @@ func TestEraseFromTheFile(t *testing.T) {
 		now := noon
 		g, err := gate.New(gate.Config{
 			Site: "loft", Facts: s, Records: s, Locks: doors{path: filepath.Join(dir,
-				"movements")}, CheckIns: gate.EveryUnlock(0), Now: func() time.Time { return now },
+				"movements")}, CheckIns: gate.EveryUnlock, Now: func() time.Time { return now },
 		})
 		must(t, err)
 		for i := range taps {

@@ -223,7 +223,7 @@ func (x *site) open(ctx context.Context) {
 	s.ok(err)
 	x.gate, err = gate.New(gate.Config{
 		Site: x.id, Facts: x.shaky, Records: x.shaky, Locks: watched{s.ledger, x, x.locks},
-		CheckIns: gate.EveryUnlock(0), Observer: s.ledger,
+		CheckIns: gate.EveryUnlock, Observer: s.ledger,
 	})
 	s.ok(err)
 }
