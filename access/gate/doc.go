@@ -29,7 +29,7 @@
 //   - [Gate.Unlock], [Gate.StartOfficeMode] and [Gate.Lock] for a member's tap,
 //     [Gate.Keys] for the list of doors in their app, [Gate.Receipt] and [Gate.Wait]
 //     for an outcome.
-//   - [Doors] to link locks and name doors; [Gate.SwitchOff] to close a site.
+//   - [Doors] to link locks to doors; [Gate.SwitchOff] to close a site.
 //   - From a timer: [Gate.Recover] and [Gate.CloseOfficeMode] every minute,
 //     [Gate.Ingest] every minute to learn from the lock system's own log,
 //     [Doors.RefreshLinks] and [Gate.Prune] once a day.

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +20,9 @@ type DoorsConfig struct {
 	Now     func() time.Time // nil is time.Now
 }
 
-// Doors links locks to doors and sets the names of doors. It never writes to the lock
-// system. It is safe for concurrent use. Make one with NewDoors.
+// Doors links locks to doors. It never writes to the lock system. It is safe for
+// concurrent use. Make one with NewDoors. storage.UpdateDoor changes a door's name,
+// access type or open time, and takes it out of use.
 type Doors struct {
 	c DoorsConfig
 }
@@ -65,42 +67,14 @@ func (r *LinkRequest) check() error {
 	return nil
 }
 
-// LinkConflictError reports why a lock could not be linked to a door. It wraps
-// ErrConflict.
-type LinkConflictError struct {
-	Wanted string // the door that was to be linked
-	Door   string // the door that has a lock already
-	Lock   string // the lock that it has
-}
-
-// Error names the door and the cause.
-func (e *LinkConflictError) Error() string {
-	if e.Door == e.Wanted {
-		return fmt.Sprintf("gate: door %q has the lock %q already: unlink it first", e.Door, e.Lock)
-	}
-	return fmt.Sprintf("gate: door %q cannot have the lock %q, which is linked to door %q: unlink it there first", e.Wanted, e.Lock, e.Door)
-}
-
-// Unwrap returns ErrConflict.
-func (e *LinkConflictError) Unwrap() error { return ErrConflict }
-
 // Link links a lock to a door, after checking with the lock system that the lock
-// exists. ErrNotFound: it does not. A *LinkConflictError: the door already has a lock,
-// or the lock already has a door. ErrNoGateway: nothing can move the lock remotely.
+// exists. ErrNotFound: it does not. ErrConflict: the door already has a lock, or the
+// lock has a door (a *storage.LockTakenError). ErrNoGateway: nothing can move the lock
+// remotely.
 func (d *Doors) Link(ctx context.Context, r LinkRequest) (linked Door, err error) {
 	defer containIn("Link", &err)
 	if err := r.check(); err != nil {
 		return Door{}, err
-	}
-	door, err := d.c.Store.Door(ctx, d.c.Site, r.Door)
-	isNew := errors.Is(err, ErrNotFound)
-	switch {
-	case err != nil && !isNew:
-		return Door{}, err
-	case isNew && r.AccessType == "":
-		return Door{}, &RequestError{Faults: []Fault{{Field: "AccessType", What: badAccessType}}}
-	case !isNew && !door.Link.IsZero():
-		return Door{}, &LinkConflictError{Wanted: r.Door, Door: r.Door, Lock: door.Link.Lock}
 	}
 	lock, err := d.c.Catalog.Lock(ctx, r.Lock)
 	if err != nil {
@@ -109,39 +83,30 @@ func (d *Doors) Link(ctx context.Context, r LinkRequest) (linked Door, err error
 	if lock.Link.Gateway == "" {
 		return Door{}, fmt.Errorf("gate: lock %q: %w", r.Lock, ErrNoGateway)
 	}
-	door.ID = r.Door
-	door.Link = lock.Link
-	door.Link.Name = short(lock.Link.Name)
-	door.Link.LinkedAt, door.Link.LinkedBy = micro(d.c.Now()), r.By
-	if r.Name != "" {
-		door.Name = r.Name
-	} else if door.Name == "" {
-		door.Name = door.Link.Name
+	link := func(door *Door) error {
+		if !door.Link.IsZero() {
+			return fmt.Errorf("gate: door %q has the lock %q already; unlink it first: %w", r.Door, door.Link.Lock, ErrConflict)
+		}
+		door.Link = lock.Link
+		door.Link.Name = short(lock.Link.Name)
+		door.Link.LinkedAt, door.Link.LinkedBy = micro(d.c.Now()), r.By
+		door.Name = cmp.Or(r.Name, door.Name, door.Link.Name)
+		door.AccessType = cmp.Or(r.AccessType, door.AccessType)
+		return nil
 	}
-	if r.AccessType != "" {
-		door.AccessType = r.AccessType
-	}
-	if err := d.c.Store.PutDoor(ctx, d.c.Site, door); err != nil {
-		return Door{}, d.linkConflict(ctx, door, err)
-	}
-	return d.c.Store.Door(ctx, d.c.Site, r.Door)
-}
-
-// linkConflict returns an error that names the door that prevents the link.
-func (d *Doors) linkConflict(ctx context.Context, wanted Door, err error) error {
-	if !errors.Is(err, ErrConflict) {
-		return err
-	}
-	doors, listErr := d.c.Store.Doors(ctx, d.c.Site)
-	if listErr != nil {
-		return err
-	}
-	for _, x := range doors {
-		if !x.Link.IsZero() && (lockIDOf(x.Link) == lockIDOf(wanted.Link) || x.ID == wanted.ID) {
-			return &LinkConflictError{Wanted: wanted.ID, Door: x.ID, Lock: x.Link.Lock}
+	err = storage.UpdateDoor(ctx, d.c.Store, d.c.Site, r.Door, link)
+	if errors.Is(err, ErrNotFound) { // a new door
+		door := Door{Door: access.Door{ID: r.Door}}
+		_ = link(&door)
+		err = d.c.Store.PutDoor(ctx, d.c.Site, door)
+		if _, taken := errors.AsType[*storage.LockTakenError](err); errors.Is(err, ErrConflict) && !taken { // added meanwhile
+			err = storage.UpdateDoor(ctx, d.c.Store, d.c.Site, r.Door, link)
 		}
 	}
-	return fmt.Errorf("gate: door %q was changed at the same time: read it again: %w", wanted.ID, err)
+	if err != nil {
+		return Door{}, err
+	}
+	return d.c.Store.Door(ctx, d.c.Site, r.Door)
 }
 
 // RefreshLinks reads the locks of all linked doors from the lock system. If the gateway
@@ -167,17 +132,18 @@ func (d *Doors) RefreshLinks(ctx context.Context) (changed []Door, err error) {
 		if x.Link.IsZero() || now.Gateway == "" || now.Gateway == x.Link.Gateway && now.NeedsCode == x.Link.NeedsCode {
 			continue
 		}
-		door, err := d.change(ctx, x.ID, func(door *Door) bool {
-			if lockIDOf(door.Link) != lockIDOf(now) { // linked to another lock meanwhile
-				return false
+		err := storage.UpdateDoor(ctx, d.c.Store, d.c.Site, x.ID, func(door *Door) error {
+			if lockIDOf(door.Link) == lockIDOf(now) { // not linked to another lock meanwhile
+				door.Link.Gateway, door.Link.NeedsCode = now.Gateway, now.NeedsCode
 			}
-			door.Link.Gateway, door.Link.NeedsCode = now.Gateway, now.NeedsCode
-			return true
+			x = *door
+			return nil
 		})
 		if err != nil {
 			return changed, err
 		}
-		changed = append(changed, door)
+		x.Version++
+		changed = append(changed, x)
 	}
 	return changed, nil
 }
@@ -185,70 +151,13 @@ func (d *Doors) RefreshLinks(ctx context.Context) (changed []Door, err error) {
 // Unlink removes the lock from a door. The door and the rules about it stay; it does
 // not open until it is linked again. Unlinking twice is no error. Lock a door in
 // office mode first: no command reaches its lock afterwards.
-func (d *Doors) Unlink(ctx context.Context, door string) (Door, error) {
-	return d.change(ctx, door, func(x *Door) bool {
-		was := x.Link
+func (d *Doors) Unlink(ctx context.Context, door string) (err error) {
+	defer containIn("Unlink", &err)
+	return storage.UpdateDoor(ctx, d.c.Store, d.c.Site, door, func(x *Door) error {
 		x.Link = Link{}
-		return !was.IsZero()
-	})
-}
-
-// Rename changes the name that members see. The lock system keeps its own.
-func (d *Doors) Rename(ctx context.Context, door, name string) (Door, error) {
-	if !goodName(name) {
-		return Door{}, &RequestError{Faults: []Fault{{Field: "Name", What: badName}}}
-	}
-	return d.change(ctx, door, func(x *Door) bool {
-		was := x.Name
-		x.Name = name
-		return was != name
-	})
-}
-
-// SetAccessType sets whether members may start office mode at the door.
-func (d *Doors) SetAccessType(ctx context.Context, door string, t access.AccessType) (Door, error) {
-	if !goodAccessType(t) {
-		return Door{}, &RequestError{Faults: []Fault{{Field: "AccessType", What: badAccessType}}}
-	}
-	return d.change(ctx, door, func(x *Door) bool {
-		was := x.AccessType
-		x.AccessType = t
-		return was != t
-	})
-}
-
-// SetDisabled takes a door out of use, or puts it back into use.
-func (d *Doors) SetDisabled(ctx context.Context, door string, disabled bool) (Door, error) {
-	return d.change(ctx, door, func(x *Door) bool {
-		was := x.Disabled
-		x.Disabled = disabled
-		return was != disabled
-	})
-}
-
-// change reads, changes and writes a door. It starts again if another write came in
-// between.
-func (d *Doors) change(ctx context.Context, id string, fn func(*Door) bool) (changed Door, err error) {
-	defer containIn("Doors", &err)
-	err = storage.UpdateDoor(ctx, d.c.Store, d.c.Site, id, func(door *Door) error {
-		differs := fn(door)
-		changed = *door
-		if !differs {
-			return errUnchanged
-		}
 		return nil
 	})
-	switch {
-	case errors.Is(err, errUnchanged):
-		return changed, nil
-	case err != nil:
-		return Door{}, err
-	}
-	changed.Version++
-	return changed, nil
 }
-
-var errUnchanged = errors.New("gate: nothing to change")
 
 // DoorStatus is a door and its lock as the lock system reports it.
 type DoorStatus struct {

@@ -8,6 +8,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/memstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 func ExampleNewDoors() {
@@ -27,37 +28,25 @@ func ExampleNewDoors() {
 	// Front Door is LOCK 01 over there; 0 free
 }
 
-func ExampleDoors_Rename() {
+// A door's name, access type and open time are facts that a host writes to its
+// storage.
+func ExampleDoors() {
 	ctx := context.Background()
 	_, store := newSite()
-	doors, _ := gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: store, Catalog: catalog{}})
-	door, err := doors.Rename(ctx, "front", "Street Door")
-	fmt.Println(door.Name, err)
-	// Output: Street Door <nil>
-}
-
-// What staff may change about a door.
-func ExampleDoors_SetAccessType() {
-	ctx := context.Background()
-	_, store := newSite()
-	doors, err := gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: store, Catalog: catalog{}})
-	if err != nil {
-		panic(err)
-	}
-	door, err := doors.SetAccessType(ctx, "front", access.AccessAndOfficeMode)
-	fmt.Println(door.AccessType, err)
-	door, err = doors.SetDisabled(ctx, "front", true)
-	fmt.Println(door.Disabled, err)
-	// Output:
-	// access_and_office_mode <nil>
-	// true <nil>
+	err := storage.UpdateDoor(ctx, store, "loft", "front", func(d *gate.Door) error {
+		d.Name, d.AccessType = "Street Door", access.AccessAndOfficeMode
+		return nil
+	})
+	door, _ := store.Door(ctx, "loft", "front")
+	fmt.Println(door.Name, door.AccessType, err)
+	// Output: Street Door access_and_office_mode <nil>
 }
 
 func ExampleDoors_Unlink() {
 	ctx := context.Background()
 	g, store := newSite()
 	doors, _ := gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: store, Catalog: catalog{}})
-	_, _ = doors.Unlink(ctx, "front")
+	_ = doors.Unlink(ctx, "front")
 	r, _ := g.Unlock(ctx, tap("3f1c9a52-one-tap", "ada", "front"))
 	fmt.Println(r.Outcome, r.Cause)
 	// Output: denied not_linked

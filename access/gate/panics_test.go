@@ -62,7 +62,7 @@ func TestPanicsAreContainedEverywhere(t *testing.T) {
 			_, err := doors.Link(ctx, gate.LinkRequest{Door: "front", Lock: "l1", AccessType: "access_only"})
 			return err
 		},
-		"Rename": func(ctx context.Context) error { _, err := doors.Rename(ctx, "front", "Front"); return err },
+		"Unlink": func(ctx context.Context) error { return doors.Unlink(ctx, "front") },
 		"List":   func(ctx context.Context) error { _, _, err := doors.List(ctx); return err },
 	} {
 		err := call(t.Context())

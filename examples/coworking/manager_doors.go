@@ -182,20 +182,24 @@ func (w *web) changeDoor(rw http.ResponseWriter, r *http.Request) error {
 	note := "saved"
 	switch r.PathValue("verb") {
 	case "rename":
-		_, err = c.doors.Rename(ctx, door, strings.TrimSpace(r.PostFormValue("name")))
+		name := strings.TrimSpace(r.PostFormValue("name"))
+		if name == "" {
+			return errIncomplete
+		}
+		err = w.updateDoor(ctx, door, func(d *gate.Door) { d.Name = name })
 	case "access":
-		_, err = c.doors.SetAccessType(ctx, door, access.AccessType(r.PostFormValue("access")))
+		err = w.updateDoor(ctx, door, func(d *gate.Door) { d.AccessType = access.AccessType(r.PostFormValue("access")) })
 	case "disable":
 		to := r.PostFormValue("disabled")
 		if to != "yes" && to != "no" {
 			return errIncomplete
 		}
-		_, err = c.doors.SetDisabled(ctx, door, to == "yes")
+		err = w.updateDoor(ctx, door, func(d *gate.Door) { d.Disabled = to == "yes" })
 	case "link":
 		_, err = c.doors.Link(ctx, gate.LinkRequest{Door: door, Lock: r.PostFormValue("lock"), By: who.member})
 		note = "linked"
 	case "unlink":
-		_, err = c.doors.Unlink(ctx, door)
+		err = c.doors.Unlink(ctx, door)
 		note = "unlinked"
 	default:
 		return errNotFound
@@ -204,4 +208,11 @@ func (w *web) changeDoor(rw http.ResponseWriter, r *http.Request) error {
 		return doorError(err)
 	}
 	return redirectWithNote(rw, r, "/manage/doors/"+door, note)
+}
+
+func (w *web) updateDoor(ctx context.Context, door string, change func(*gate.Door)) error {
+	return storage.UpdateDoor(ctx, w.store, siteID, door, func(d *gate.Door) error {
+		change(d)
+		return nil
+	})
 }

@@ -89,7 +89,7 @@ func TestDoctorCausesAndClears(t *testing.T) {
 			cause: func(r *fixture) { r.sim.SetLockOnline(lock(r), false) }, clear: func(r *fixture) { r.sim.SetLockOnline(lock(r), true) },
 		},
 		"critical lock_without_iq front": {cause: func(r *fixture) { r.sim.DetachLock(lock(r)) }, clear: func(r *fixture) {
-			_, err := r.doors.Unlink(r.Context(), "front")
+			err := r.doors.Unlink(r.Context(), "front")
 			r.ok(err)
 			_, err = r.doors.Link(r.Context(), gate.LinkRequest{Door: "front", Lock: r.site.Locks[2].ID})
 			r.ok(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/memstore"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/internal/wiretap"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
@@ -125,6 +126,12 @@ func (r *fixture) ok(err error) {
 	if err != nil {
 		r.Fatal(err)
 	}
+}
+
+// rename changes the name that members see.
+func (r *fixture) rename(door, name string) {
+	r.Helper()
+	r.ok(storage.UpdateDoor(r.Context(), r.store, "loft", door, func(d *gate.Door) error { d.Name = name; return nil }))
 }
 
 func (r *fixture) activate(iq saltoks.IQID, to string) {

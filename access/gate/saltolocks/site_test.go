@@ -96,10 +96,8 @@ func TestFobsAreNotChanged(t *testing.T) {
 			return err
 		}))
 		r.ok(r.store.DeleteReservation(t.Context(), "loft", booking.ID))
-		_, err = r.doors.Rename(t.Context(), "front", "Harbour Gate")
-		r.ok(err)
-		_, err = r.doors.Unlink(t.Context(), "front")
-		r.ok(err)
+		r.rename("front", "Harbour Gate")
+		r.ok(r.doors.Unlink(t.Context(), "front"))
 		hands()
 
 		_, err = r.gate.Ingest(t.Context(), reader)
@@ -188,8 +186,7 @@ func TestReconnectKeepsEverything(t *testing.T) {
 		w := saltokstest.DefaultWorld()
 		w.Users = append(w.Users, saltokstest.User{Email: "other@quay.example", Password: "Quay-Other-71"})
 		r := newFixtureWith(t, true, saltokstest.Config{World: w})
-		_, err := r.doors.Rename(t.Context(), "front", "Harbour Gate")
-		r.ok(err)
+		r.rename("front", "Harbour Gate")
 		r.want(r.do(access.OfficeMode, r.tap("office")), gate.Accepted, "")
 		everything := func() (all struct {
 			Doc         storage.Document
