@@ -11,26 +11,18 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Severity ranks issues; the zero Severity is none.
-type Severity int
+// Severity ranks issues.
+type Severity string
 
 const (
 	// Critical means that no digital key opens any door, one door, or the doors of one
 	// IQ.
-	Critical Severity = iota + 1
+	Critical Severity = "critical"
 	// Warning means that the issue will become critical, or affects some members.
-	Warning
+	Warning Severity = "warning"
 	// Note is for information: the state may be intended.
-	Note
+	Note Severity = "note"
 )
-
-// String returns "critical", "warning" or "note".
-func (s Severity) String() string {
-	return [...]string{"", "critical", "warning", "note"}[max(0, min(int(s), 3))]
-}
-
-// MarshalText returns what String does.
-func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Issue is one thing that a person should know about a site.
 type Issue struct {
@@ -137,8 +129,10 @@ func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
 
 // rank sorts by severity, and keeps one issue per Code and About.
 func rank(list []Issue) []Issue {
+	order := []Severity{Critical, Warning, Note}
 	slices.SortStableFunc(list, func(a, b Issue) int {
-		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Code, b.Code), cmp.Compare(a.About, b.About))
+		bySeverity := cmp.Compare(slices.Index(order, a.Severity), slices.Index(order, b.Severity))
+		return cmp.Or(bySeverity, cmp.Compare(a.Code, b.Code), cmp.Compare(a.About, b.About))
 	})
 	return slices.CompactFunc(list, func(a, b Issue) bool { return a.Code == b.Code && a.About == b.About })
 }

@@ -28,7 +28,7 @@ func (r *fixture) issues(d *saltolocks.Doctor, codes bool) (list []string) {
 		if f.What == "" || f.Breaks == "" || f.Do == "" {
 			r.Errorf("half an issue: %+v", f)
 		}
-		text := f.Severity.String() + " " + f.Code
+		text := string(f.Severity) + " " + f.Code
 		if f.About != "" {
 			text += " " + f.About
 		}

@@ -159,7 +159,7 @@ func TestDoctorCausesAndClears(t *testing.T) {
 					r.ok(err)
 					for _, f := range issues {
 						if f.Code != "store_not_durable" && f.Code != "office_mode_on_entrance" { // this world's own
-							list = append(list, strings.Trim(f.Severity.String()+" "+f.Code+" "+f.About, " "))
+							list = append(list, strings.Trim(string(f.Severity)+" "+f.Code+" "+f.About, " "))
 						}
 					}
 					return list

@@ -345,7 +345,7 @@ func (r *fixture) codes(d gate.Diagnostics) (list []string) {
 	issues, err := r.gate.Doctor(r.Context(), d)
 	r.ok(err)
 	for _, i := range issues {
-		list = append(list, i.Severity.String()+" "+i.Code)
+		list = append(list, string(i.Severity)+" "+i.Code)
 	}
 	return list
 }
