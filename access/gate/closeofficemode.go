@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -21,69 +22,38 @@ type CloseRequest struct {
 	Closing *time.Duration
 	// RightEnded locks doors whose holder no longer has the right to open them.
 	RightEnded bool
-	// Reconcile, when set, first ends the holds whose lock it reports as "locked".
-	// Nothing is sent for these, because a schedule of the lock system or a person
-	// ended them. The state must have been read more than 130 seconds after the start:
-	// until then a slow cloud may still execute the start.
-	Reconcile Catalog
 	// By is the actor of the log rows; empty is "closing run".
 	By string
 }
 
-// CloseResult is what CloseOfficeMode did about one hold.
+// CloseResult is a hold that should be over, and the command to lock its door.
 type CloseResult struct {
-	Hold Hold `json:"hold"`
-	// Why is "closure", "closing", "right_ended" or "seen_locked".
-	Why string `json:"why"`
-	// Receipt is the receipt of the command to lock; zero for "seen_locked".
-	Receipt Receipt `json:"receipt,omitzero"`
+	Hold Hold   `json:"hold"`
+	Why  string `json:"why"` // "closure", "closing" or "right_ended"
+	// Receipt is that of the command. If it is not Accepted, the hold is not over, and a
+	// person has to check the door.
+	Receipt Receipt `json:"receipt"`
 }
 
-// CloseReport is what CloseOfficeMode did.
-type CloseReport struct {
-	// Ended are the holds that are over.
-	Ended []CloseResult `json:"ended"`
-	// Open are the holds that should be over and are not: a person has to check these
-	// doors.
-	Open []CloseResult `json:"open"`
-}
-
-// CloseOfficeMode locks the doors that should no longer be in office mode, and reports
-// those it could not lock. A door with several holds is locked once all of them are
+// CloseOfficeMode locks the doors that should no longer be in office mode, and returns
+// their holds, by door. A door with several holds is locked once all of them should be
 // over. Call it at closing time, or every minute with RightEnded. Across all processes
 // it sends at most one command per door and minute, unless the door was put into office
 // mode again, and it never unlocks a door.
-func (g *Gate) CloseOfficeMode(ctx context.Context, s CloseRequest) (report CloseReport, err error) {
+func (g *Gate) CloseOfficeMode(ctx context.Context, s CloseRequest) (results []CloseResult, err error) {
 	defer containIn("CloseOfficeMode", &err)
 	if s.Closing != nil && (*s.Closing < 0 || *s.Closing >= 24*time.Hour) {
-		return report, &RequestError{Faults: []Fault{{Field: "Closing", What: badTimeOfDay}}}
+		return nil, &RequestError{Faults: []Fault{{Field: "Closing", What: badTimeOfDay}}}
 	}
-	report = CloseReport{Ended: []CloseResult{}, Open: []CloseResult{}}
+	s.By = cmp.Or(shortID(s.By), "closing run")
+	results = []CloseResult{}
 	holds, err := g.records.Holds(ctx, g.site)
-	if err != nil || len(holds) == 0 {
-		return report, err
-	}
-	if s.By = shortID(s.By); s.By == "" {
-		s.By = "closing run"
-	}
-	var failed []error // an error at one door does not leave the others open
-	if s.Reconcile != nil {
-		holds, err = g.reconcile(ctx, s, holds, &report)
-		failed = append(failed, err)
-	}
+	failed := []error{err} // an error at one door does not leave the others open
 	for _, list := range byDoor(holds) {
-		failed = append(failed, g.closeDoor(ctx, s, list, &report))
+		closed, err := g.closeDoor(ctx, s, list)
+		results, failed = append(results, closed...), append(failed, err)
 	}
-	return report, errors.Join(failed...)
-}
-
-// load reads the facts of a hold.
-func (g *Gate) load(ctx context.Context, h Hold, now time.Time) (snap storage.Snapshot, err error) {
-	err = contain("Facts", func() (err error) {
-		snap, err = g.facts.Load(ctx, storage.FactsQuery{Site: g.site, Member: h.Member, Door: h.Door, At: now})
-		return
-	})
-	return snap, err
+	return results, errors.Join(failed...)
 }
 
 // byDoor groups holds by door; they are sorted by door.
@@ -98,21 +68,14 @@ func byDoor(holds []Hold) (doors [][]Hold) {
 	return doors
 }
 
-// endHold ends a hold whose office mode ended at the lock, and the earlier holds of the
-// door. It writes the reason to the door log.
-func (g *Gate) endHold(ctx context.Context, h Hold, d LogDetail, why string) ([]Hold, error) {
-	row := d.seal(storage.LogEntry{At: g.clock(), Door: h.Door, Action: "hold_end", Reason: why})
-	return g.records.EndHolds(ctx, g.site, h.Door, h.Since, row)
-}
-
 // closeDoor locks a door if all its holds are over. One command ends all of them.
-func (g *Gate) closeDoor(ctx context.Context, s CloseRequest, holds []Hold, report *CloseReport) error {
+func (g *Gate) closeDoor(ctx context.Context, s CloseRequest, holds []Hold) ([]CloseResult, error) {
 	closed := make([]CloseResult, len(holds))
 	var snap storage.Snapshot
 	for i, h := range holds {
 		why, facts, err := g.due(ctx, s, h)
 		if err != nil || why == "" {
-			return err
+			return nil, err
 		}
 		closed[i], snap = CloseResult{Hold: h, Why: why}, facts
 	}
@@ -120,47 +83,7 @@ func (g *Gate) closeDoor(ctx context.Context, s CloseRequest, holds []Hold, repo
 	for i := range closed {
 		closed[i].Receipt = receipt
 	}
-	if receipt.Outcome == Accepted {
-		report.Ended = append(report.Ended, closed...)
-	} else {
-		report.Open = append(report.Open, closed...)
-	}
-	return nil
-}
-
-// reconcile ends the holds whose lock is reported as locked. It returns the other
-// holds, even with an error.
-func (g *Gate) reconcile(ctx context.Context, s CloseRequest, holds []Hold, report *CloseReport) ([]Hold, error) {
-	seen, err := g.RefreshLockStates(ctx, s.Reconcile)
-	if err != nil {
-		return holds, err
-	}
-	now := g.clock()
-	states := map[lockID]CatalogLock{}
-	for _, l := range seen {
-		states[lockIDOf(l.Link)] = l
-	}
-	var rest []Hold
-	for i, h := range holds {
-		snap, err := g.load(ctx, h, now) // closeDoor reports an error
-		lock, ok := states[lockIDOf(snap.Link)]
-		// Until then a slow cloud may still open it: the latest start may be
-		// Unconfirmed, even if an earlier one was Accepted.
-		settled := h.Since.Add(startedWithin)
-		if err != nil || !ok || lock.State != "locked" || !lock.SeenAt.After(settled) {
-			rest = append(rest, h)
-			continue
-		}
-		d := LogDetail{Member: h.Member, Actor: s.By, RequestID: h.RequestID, Link: snap.Link}
-		ended, err := g.endHold(ctx, h, d, "seen_locked")
-		if err != nil {
-			return append(rest, holds[i:]...), err
-		}
-		for _, e := range ended {
-			report.Ended = append(report.Ended, CloseResult{Hold: e, Why: "seen_locked"})
-		}
-	}
-	return rest, nil
+	return closed, nil
 }
 
 // due returns why a hold is over, or "" if it is not.
@@ -169,16 +92,13 @@ func (g *Gate) due(ctx context.Context, s CloseRequest, h Hold) (why string, fac
 	if now.IsZero() {
 		return "", facts, errClock
 	}
-	if facts, err = g.load(ctx, h, now); err != nil {
+	if facts, err = g.load(ctx, h.Member, h.Door, now); err != nil {
 		return "", facts, err
 	}
 	q := &facts.Question
-	if q.Location == nil {
-		q.Location = location(q.TimeZone)
-	}
 	switch {
 	case q.Location == nil:
-		return "", facts, fmt.Errorf("gate: the time zone %q of site %q is unknown: correct the site's rules", q.TimeZone, g.site)
+		return "", facts, g.unknownZone(q)
 	case slices.ContainsFunc(q.Closures, func(c access.Closure) bool { return begunIn(c, h, now) }):
 		return "closure", facts, nil
 	case s.Closing != nil && closedSince(h.Since, now, *s.Closing, q.Location):

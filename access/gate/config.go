@@ -185,16 +185,3 @@ func micro(t time.Time) time.Time {
 	}
 	return t.UTC().Truncate(time.Microsecond)
 }
-
-// location loads a time zone; nil when there is no such zone. It is loaded each time,
-// so that an updated time zone database takes effect at once.
-func location(name string) *time.Location {
-	if name == "" || name == "Local" {
-		return nil
-	}
-	loc, err := time.LoadLocation(name)
-	if err != nil {
-		return nil
-	}
-	return loc
-}

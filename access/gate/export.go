@@ -23,9 +23,14 @@ import (
 // number of rows, and reads page by page.
 func (g *Gate) ExportCSV(ctx context.Context, w io.Writer, q LogQuery) (n int, err error) {
 	defer containIn("ExportCSV", &err)
-	zone, err := g.location(ctx)
+	const unknown = "-" // the time zone is the same for every member and door
+	facts, err := g.load(ctx, unknown, unknown, g.clock())
 	if err != nil {
 		return 0, err
+	}
+	zone := facts.Question.Location
+	if zone == nil {
+		return 0, g.unknownZone(&facts.Question)
 	}
 	if _, err := io.WriteString(w, "\ufeff"); err != nil {
 		return 0, err
@@ -73,23 +78,6 @@ func csvRecord(row LogRow, zone *time.Location) []string {
 		strconv.FormatUint(row.Seq, 10), at, atLocal, csvText(row.Door), csvText(row.Action), csvText(string(row.Outcome)), csvText(row.Reason),
 		csvText(d.Member), csvText(d.Actor), csvText(string(d.Source)), csvText(d.RequestID), tapped, tappedLocal, follows, csvText(d.Note),
 	}
-}
-
-// location returns the site's time zone.
-func (g *Gate) location(ctx context.Context) (*time.Location, error) {
-	const unknown = "-" // the time zone is the same for every member and door
-	facts, err := g.facts.Load(ctx, storage.FactsQuery{Site: g.site, Member: unknown, Door: unknown, At: g.clock()})
-	if err != nil {
-		return nil, err
-	}
-	zone := facts.Question.Location
-	if zone == nil {
-		zone = location(facts.Question.TimeZone)
-	}
-	if zone == nil {
-		return nil, fmt.Errorf("gate: the time zone %q of site %q is unknown: correct the site's rules", facts.Question.TimeZone, g.site)
-	}
-	return zone, nil
 }
 
 // csvText returns s, with a leading apostrophe if a spreadsheet would not read it as

@@ -126,7 +126,7 @@ func (g *Gate) endedElsewhere(ctx context.Context, reader VendorReader) (ended [
 	}
 	var failed []error // an error at one door does not affect the others
 	for _, list := range byDoor(holds) {
-		facts, err := g.load(ctx, list[0], g.clock())
+		facts, err := g.load(ctx, list[0].Member, list[0].Door, g.clock())
 		if failed = append(failed, err); err != nil || facts.Link.IsZero() {
 			continue
 		}
@@ -139,7 +139,8 @@ func (g *Gate) endedElsewhere(ctx context.Context, reader VendorReader) (ended [
 				break
 			}
 			d := LogDetail{Member: h.Member, RequestID: h.RequestID, Link: facts.Link, Note: "entry " + short(end.ID)}
-			gone, err := g.endHold(ctx, h, d, "ended_at_lock")
+			row := d.seal(storage.LogEntry{At: g.clock(), Door: h.Door, Action: "hold_end", Reason: "ended_at_lock"})
+			gone, err := g.records.EndHolds(ctx, g.site, h.Door, h.Since, row)
 			if err != nil {
 				return ended, err
 			}

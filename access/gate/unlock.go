@@ -81,9 +81,7 @@ func (g *Gate) decide(ctx context.Context, r request, now moment) (decided, *end
 		return decided{}, g.deny(ctx, initial, CauseSwitchedOff, nil)
 	}
 
-	var facts storage.Snapshot
-	query := storage.FactsQuery{Site: g.site, Member: r.tap.Member, Door: r.tap.Door, At: now.wall}
-	err = contain("Facts", func() (err error) { facts, err = g.facts.Load(reading, query); return })
+	facts, err := g.load(reading, r.tap.Member, r.tap.Door, now.wall)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return decided{}, g.unrecorded(ctx, initial, CauseUnknownSite, err, false) // no row for a site that does not exist
@@ -115,11 +113,8 @@ func (g *Gate) decide(ctx context.Context, r request, now moment) (decided, *end
 // them. A member who holds the door in office mode may lock it whichever facts are bad
 // (RULES.md, section 5).
 func evaluate(r request, at time.Time, facts storage.Snapshot, holding bool) (decided, error) {
-	q := facts.Question
-	if q.Location == nil {
-		q.Location = location(q.TimeZone) // nil for an unknown one, which Evaluate refuses
-	}
-	decision, err := access.Evaluate(q, access.Request{
+	q := &facts.Question
+	decision, err := access.Evaluate(*q, access.Request{
 		Member: r.tap.Member, Door: r.tap.Door, Action: r.action, At: at, Holding: holding && r.action == access.Lock,
 	})
 	d := decided{request: r, decision: decision, link: facts.Link, loc: q.Location}

@@ -301,7 +301,7 @@ func (p *platform) runTasksOnce(ctx context.Context) error {
 		_, err = g.Ingest(ctx, c.locks.Entries(saltolocks.EntriesConfig{From: p.now().Add(-24 * time.Hour)}))
 		collect("reading SALTO's log", err)
 		closing := 22 * time.Hour
-		_, err = g.CloseOfficeMode(ctx, gate.CloseRequest{Closing: &closing, RightEnded: true, Reconcile: c.locks})
+		_, err = g.CloseOfficeMode(ctx, gate.CloseRequest{Closing: &closing, RightEnded: true})
 		collect("closing office mode", err)
 	}
 	_, err = g.Prune(ctx)

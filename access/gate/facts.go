@@ -1,0 +1,39 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
+)
+
+// load reads the facts of one member at one door, and loads the site's time zone.
+func (g *Gate) load(ctx context.Context, member, door string, at time.Time) (facts storage.Snapshot, err error) {
+	err = contain("Facts", func() (err error) {
+		facts, err = g.facts.Load(ctx, storage.FactsQuery{Site: g.site, Member: member, Door: door, At: at})
+		return err
+	})
+	if q := &facts.Question; q.Location == nil {
+		q.Location = location(q.TimeZone) // nil for an unknown one, which Evaluate refuses
+	}
+	return facts, err
+}
+
+func (g *Gate) unknownZone(q *access.Question) error {
+	return fmt.Errorf("gate: the time zone %q of site %q is unknown: correct the site's rules", q.TimeZone, g.site)
+}
+
+// location loads a time zone; nil when there is no such zone. It is loaded each time,
+// so that an updated time zone database takes effect at once.
+func location(name string) *time.Location {
+	if name == "" || name == "Local" {
+		return nil
+	}
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		return nil
+	}
+	return loc
+}
