@@ -72,11 +72,6 @@ var severities = map[string]gate.Severity{
 	"schedule_conflict":        gate.Note,
 }
 
-// rank is 0 for a critical issue, -1 for an unknown severity.
-func rank(i gate.Issue) int {
-	return slices.Index([]gate.Severity{gate.Critical, gate.Warning, gate.Note}, i.Severity)
-}
-
 // found returns the issues of Doctor as "code about".
 func (b *fixture) found(p gate.Diagnostics) (list []string) {
 	b.Helper()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -261,4 +262,9 @@ func once(fn func() error) func() error {
 		o.Do(func() { err = fn() })
 		return err
 	}
+}
+
+// rank is 0 for a critical issue, -1 for an unknown severity.
+func rank(i gate.Issue) int {
+	return slices.Index([]gate.Severity{gate.Critical, gate.Warning, gate.Note}, i.Severity)
 }
