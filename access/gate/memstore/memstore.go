@@ -16,8 +16,9 @@ import (
 
 // Store is a storage in memory. Make one with New.
 type Store struct {
-	mu    sync.RWMutex
-	sites map[string]*site
+	mu     sync.RWMutex
+	sites  map[string]*site
+	leases map[leaseName]lease
 }
 
 var (
@@ -30,7 +31,7 @@ var (
 )
 
 // New returns an empty Store.
-func New() *Store { return &Store{sites: map[string]*site{}} }
+func New() *Store { return &Store{sites: map[string]*site{}, leases: map[leaseName]lease{}} }
 
 // Durable reports false: a restart loses everything.
 func (s *Store) Durable() bool { return false }

@@ -15,6 +15,7 @@ type Records interface {
 	KillSwitches
 	VendorLog
 	Eraser
+	Leases
 }
 
 // Eraser removes a person.

@@ -1,0 +1,23 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+)
+
+// AcquireLease implements storage.Leases, by the database's clock.
+func (s *Store) AcquireLease(ctx context.Context, site, name, holder string, d time.Duration) (held bool, err error) {
+	err = s.write(ctx, "AcquireLease", func(run runner) error {
+		var is string
+		err := run.row(ctx, `INSERT INTO doorkit_leases (site, name, holder, held_from, held_until) VALUES ($1, $2, $3, {clock}, {clock} + $4)
+			ON CONFLICT (site, name) DO UPDATE
+			SET holder = excluded.holder, held_from = excluded.held_from, held_until = excluded.held_until
+			WHERE doorkit_leases.holder = excluded.holder OR doorkit_leases.held_until <= {clock} OR doorkit_leases.held_from > {clock}
+			RETURNING holder`, site, name, holder, d.Microseconds()).Scan(&is)
+		if held = err == nil; missing(err) {
+			return errKeep
+		}
+		return err
+	})
+	return held && err == nil, err
+}
