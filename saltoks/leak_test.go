@@ -191,9 +191,7 @@ func TestNoSecretEscapes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	panicky := saltoremote.OTPFunc(
-		func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) { panic("planted-in-a-panic") },
-	)
+	panicky := func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) { panic("planted-in-a-panic") }
 	wire.Note("panic", "planted-in-a-panic")
 	elsewhere, err := saltoremote.NewRemote(
 		saltoremote.Config{Client: client, State: empty, User: conn.Identity(), Now: sim.Now, OTP: panicky},

@@ -30,11 +30,11 @@ var zeroTypes = []reflect.Type{
 	reflect.TypeFor[saltoks.Filter](), reflect.TypeFor[saltoks.IQKey](), reflect.TypeFor[saltoks.IQPIN](),
 	reflect.TypeFor[saltoremote.IQStatus](), reflect.TypeFor[saltoks.IQsService](),
 	reflect.TypeFor[saltoauth.IdentityError](), reflect.TypeFor[saltoks.KeypadPIN](), reflect.TypeFor[saltoks.Limiter](),
-	reflect.TypeFor[saltoremote.LocalOTP](), reflect.TypeFor[saltoks.LocalTime](),
+	reflect.TypeFor[saltoks.LocalTime](),
 	reflect.TypeFor[saltoks.LocksService](), reflect.TypeFor[saltoauth.Login](), reflect.TypeFor[saltoks.MeService](),
 	reflect.TypeFor[saltostate.MemoryStore](), reflect.TypeFor[saltoks.OTP](),
 	reflect.TypeFor[saltoremote.OTPBlockedError](), reflect.TypeFor[saltoremote.OTPExhaustedError](),
-	reflect.TypeFor[saltoremote.OTPFunc](), reflect.TypeFor[saltoks.PanicError](), reflect.TypeFor[saltoremote.Remote](),
+	reflect.TypeFor[saltoks.PanicError](), reflect.TypeFor[saltoremote.Remote](),
 	reflect.TypeFor[saltoks.ReplayClass](), reflect.TypeFor[saltoks.Request](), reflect.TypeFor[saltoks.RawService](),
 	reflect.TypeFor[saltoks.Secret](), reflect.TypeFor[saltoks.SendDeadline](), reflect.TypeFor[saltostate.SealingKey](),
 	reflect.TypeFor[saltoks.SitesService](),
@@ -187,7 +187,6 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 		})), []string{"Credentials.ClientID", "Credentials.RedirectURL", "Config.State"}},
 		"NewRemote": {second(saltoremote.NewRemote(saltoremote.Config{Client: new(saltoks.Client), State: new(saltostate.State)})),
 			[]string{"Config.Client is missing", "Config.State is missing", "Config.User requires"}},
-		"NewLocalOTP": {second(saltoremote.NewLocalOTP(nil, nil)), []string{"requires a function"}},
 		"PasswordSource": {second(saltoauth.PasswordSource(saltoauth.PasswordConfig{
 			Environment: env,
 			Credentials: saltoauth.Credentials{},
@@ -196,7 +195,6 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 			[]string{"ConsentConfig.Authorizer", "ConsentConfig.Authorize is", "ConsentConfig.Connected", "ConsentConfig.Done"}},
 		"NewFileStore": {second(saltostate.NewFileStore("")), []string{"requires a folder"}},
 		"FromOAuth2":   {second(saltoauth.FromOAuth2(nil).Token(t.Context())), []string{"the source passed to FromOAuth2 is nil"}},
-		"StaticOTP":    {second(saltoremote.StaticOTP(saltoks.OTP{}).OTP(t.Context(), "s", "q")), []string{"is empty"}},
 	} {
 		for _, want := range c.says {
 			if c.err == nil || !strings.Contains(c.err.Error(), want) {

@@ -18,7 +18,7 @@ var shown = map[string][]string{
 	"saltoks":                {"All", "Do", "Get", "NewClient", "NewLimiter", "NewRequest", "NewSecret"},
 	"saltoks/saltoauth":      {"Begin", "Complete", "Disconnect", "Forget", "NewAuthorizer", "NewConsentHandlers", "Reconnect", "Reseal"},
 	"saltoks/saltokstest":    {"New", "NewControlClient", "Serve"},
-	"saltoks/saltoremote":    {"Begin", "Confirm", "Lock", "NewLocalOTP", "NewRemote", "RequestPIN", "StartOfficeMode", "Unlock"},
+	"saltoks/saltoremote":    {"Begin", "Confirm", "Lock", "NewRemote", "RequestPIN", "StartOfficeMode", "Unlock"},
 	"saltoks/saltostate":     {"New", "NewFileStore", "NewMemoryStore", "NewSealer"},
 }
 

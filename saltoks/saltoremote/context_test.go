@@ -51,9 +51,9 @@ func TestRemoteAndActivationHonorTheContext(t *testing.T) {
 			}
 			return nil
 		}, true, false},
-		"LocalOTP.OTP": {func(ctx context.Context, r *fixture) error {
+		"a local code": {func(ctx context.Context, r *fixture) error {
 			for {
-				if _, err := r.remote.local.OTP(ctx, r.site, r.iq); err != nil {
+				if _, err := storedCodes(r.remote)(ctx, r.site, r.iq); err != nil {
 					return err
 				}
 			}
@@ -61,7 +61,7 @@ func TestRemoteAndActivationHonorTheContext(t *testing.T) {
 		"Activation.State":  {do: func(ctx context.Context, r *fixture) error { return state(r.act.State(ctx, r.site, r.iq)) }, local: true},
 		"Activation.Resume": {do: func(ctx context.Context, r *fixture) error { return state(r.act.Resume(ctx, r.site, r.iq)) }, local: true},
 	}
-	for _, typ := range []reflect.Type{reflect.TypeFor[*Remote](), reflect.TypeFor[*Activation](), reflect.TypeFor[*LocalOTP]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[*Remote](), reflect.TypeFor[*Activation]()} {
 		for _, name := range takeContext(typ) {
 			if name = typ.Elem().Name() + "." + name; verbs[name].do == nil {
 				t.Errorf("%s takes a context and is not tested with one that ends", name)
@@ -95,7 +95,7 @@ func TestRemoteAndActivationHonorTheContext(t *testing.T) {
 					if took := time.Since(start); took > wait {
 						t.Errorf("it took %v: %v", took, err)
 					}
-					if name != "LocalOTP.OTP" {
+					if name != "a local code" {
 						if _, ok := errors.AsType[*saltoks.APIError](err); !ok {
 							t.Errorf("%v is no *APIError", err)
 						}

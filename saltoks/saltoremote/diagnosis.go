@@ -98,7 +98,7 @@ type Diagnosis struct {
 }
 
 // clockTolerance is the offset from which the clock is a likely cause: SALTO
-// accepts three minutes, of which LocalOTP uses one.
+// accepts three minutes, of which a code may use one before it is sent.
 const clockTolerance = 110 * time.Second
 
 // Diagnose returns the most likely cause. It makes no call.

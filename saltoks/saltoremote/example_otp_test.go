@@ -11,24 +11,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
-func ExampleNewLocalOTP() {
-	pin, err := saltoks.ParseIQPIN("0042")
-	if err != nil {
-		log.Fatal(err)
-	}
-	vault := func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.IQKey, error) {
-		return saltoks.IQKey{Secret: saltoks.NewSecret("A1B2C3D4E5F60718"), PIN: pin}, nil
-	}
-	codes, err := saltoremote.NewLocalOTP(vault, time.Now)
-	if err != nil {
-		log.Fatal(err)
-	}
-	code, err := codes.OTP(context.Background(), "the site", "the IQ")
-	fmt.Println(code, len(code.Reveal()), err)
-	// Output: [redacted] 5 <nil>
-}
-
-func ExampleIQKey_OTP() {
+func Example_code() {
 	pin, err := saltoks.ParseIQPIN("0042")
 	if err != nil {
 		log.Fatal(err)
@@ -38,22 +21,16 @@ func ExampleIQKey_OTP() {
 	// Output: b6946
 }
 
-func ExampleStaticOTP() {
-	code, err := saltoremote.StaticOTP(saltoks.NewOTP("b6946")).OTP(context.Background(), "the site", "the IQ")
-	fmt.Println(code, err)
-	// Output: [redacted] <nil>
-}
-
 func ExampleConfig_oTP() {
-	service := saltoremote.OTPFunc(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) {
+	service := func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) {
 		return saltoks.OTP{}, errors.New("the code service is down")
-	})
+	}
 	s := simulateRemote(func(cfg *saltoremote.Config) { cfg.OTP = service })
 	defer s.Close()
 	err := s.remote.Unlock(context.Background(), s.target())
 	e, _ := errors.AsType[*saltoks.APIError](err)
 	fmt.Println(e.NotSent(), err)
-	// Output: true saltoks: the OTPProvider returned no code: the code service is down
+	// Output: true saltoks: the OTPFunc returned no code: the code service is down
 }
 
 func ExampleConfig_now() {

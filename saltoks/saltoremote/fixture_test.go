@@ -303,7 +303,21 @@ func (s *countingStore) Update(ctx context.Context, key string, fn func(context.
 
 func withNow(now func() time.Time) func(*Config) { return func(cfg *Config) { cfg.Now = now } }
 
-func withOTP(p OTPProvider) func(*Config) { return func(cfg *Config) { cfg.OTP = p } }
+func withOTP(f OTPFunc) func(*Config) { return func(cfg *Config) { cfg.OTP = f } }
+
+// storedCodes returns codes that are computed from what r has stored.
+func storedCodes(r *Remote) OTPFunc {
+	local := r.core
+	local.otp = nil
+	return func(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
+		at := siteIQ{site, iq}
+		doc, err := local.load(ctx, at)
+		if err != nil {
+			return saltoks.OTP{}, err
+		}
+		return local.code(ctx, at, doc)
+	}
+}
 
 // activateIQ activates another IQ for the same user.
 func (r *fixture) activateIQ(iq saltoks.IQID) {

@@ -92,16 +92,16 @@ func badOpen(do func(p *parts, ctx context.Context, plain []byte) ([]byte, error
 	}
 }
 
-// badCode takes the codes from a provider of the host's.
+// badCode takes the codes from a function of the host.
 func badCode(do func(p *parts, ctx context.Context) (saltoks.OTP, error)) func(*parts) {
 	return func(p *parts) {
-		right := p.fixture.remote.local
-		p.remote = append(p.remote, withOTP(OTPFunc(func(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
+		right := storedCodes(p.fixture.remote)
+		p.remote = append(p.remote, withOTP(func(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
 			if p.on.Load() {
 				return do(p, ctx)
 			}
-			return right.OTP(ctx, site, iq)
-		})))
+			return right(ctx, site, iq)
+		}))
 	}
 }
 

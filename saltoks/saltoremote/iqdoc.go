@@ -38,7 +38,11 @@ type iqDoc struct {
 	Breaker breaker `json:"breaker,omitzero"`
 }
 
-func (d *iqDoc) key() (saltoks.IQKey, error) {
+// key returns the secret and PIN of an activated IQ.
+func (d *iqDoc) key(at siteIQ) (saltoks.IQKey, error) {
+	if d.Step != StepActivated {
+		return saltoks.IQKey{}, fmt.Errorf("IQ %s: %w", at.iq, saltoks.ErrIQNotActivated)
+	}
 	pin, err := saltoks.ParseIQPIN(d.PIN.Reveal())
 	return saltoks.IQKey{Secret: d.Secret.Secret, PIN: pin}, err
 }

@@ -12,31 +12,18 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// OTPProvider supplies the one-time code for one command to one IQ. LocalOTP
-// computes it; StaticOTP and OTPFunc take it from a person or another service.
+// OTPFunc returns the one-time code for one command to one IQ, such as a code
+// that a person entered or that another service computed.
 //
-// Each code is used for one command. If OTP returns an error, nothing is sent.
-// Implementations must return soon after ctx ends and must be safe for
-// concurrent use.
-type OTPProvider interface {
-	OTP(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error)
-}
-
-// OTPFunc is a function used as an OTPProvider.
+// Each code is used for one command. If the function returns an error, nothing
+// is sent. It must return soon after ctx ends and must be safe for concurrent
+// use.
 type OTPFunc func(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error)
 
-// OTP calls f.
-func (f OTPFunc) OTP(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
-	if f == nil {
-		return saltoks.OTP{}, errors.New("the OTPFunc is nil")
-	}
-	return f(ctx, site, iq)
-}
-
-// provided returns a provider's code. A text that cannot be a code is not sent:
-// SALTO would count it as a wrong code.
-func provided(ctx context.Context, p OTPProvider, at siteIQ) (code saltoks.OTP, err error) {
-	err = hostcall.Contain("the OTPProvider", func() error { code, err = p.OTP(ctx, at.site, at.iq); return err })
+// call returns the host's code. A text that cannot be a code is not sent: SALTO
+// would count it as a wrong code.
+func (f OTPFunc) call(ctx context.Context, at siteIQ) (code saltoks.OTP, err error) {
+	err = hostcall.Contain("the OTPFunc", func() error { code, err = f(ctx, at.site, at.iq); return err })
 	if err == nil {
 		err = ctx.Err() // too late for this command
 	}
@@ -44,14 +31,14 @@ func provided(ctx context.Context, p OTPProvider, at siteIQ) (code saltoks.OTP, 
 		err = errors.New("it must return letters and digits (SALTO's codes have 5), or an error")
 	}
 	if err != nil {
-		return saltoks.OTP{}, fmt.Errorf("%w: %w", ErrOTPProvider, err)
+		return saltoks.OTP{}, fmt.Errorf("%w: %w", ErrOTPFunc, err)
 	}
 	return code, nil
 }
 
-// ErrOTPProvider means that Config.OTP failed, or returned a text that cannot be a code.
-// Nothing was sent.
-var ErrOTPProvider = errors.New("the OTPProvider returned no code")
+// ErrOTPFunc means that Config.OTP failed, or returned a text that cannot be a
+// code. Nothing was sent.
+var ErrOTPFunc = errors.New("the OTPFunc returned no code")
 
 // ErrClock means that the clock is before 1990, for example because the machine
 // has no clock battery and has just started. Codes computed from it would be
@@ -69,17 +56,6 @@ func codeLike(s string) bool {
 	return 0 < len(s) && len(s) <= 16
 }
 
-// StaticOTP always returns the same code, such as one that a person enters. SALTO
-// accepts a code for three minutes (WIRE.md 3.2).
-func StaticOTP(code saltoks.OTP) OTPProvider {
-	return OTPFunc(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) {
-		if code.IsZero() {
-			return saltoks.OTP{}, errors.New("saltoremote: the static one-time code is empty")
-		}
-		return code, nil
-	})
-}
-
 const (
 	// otpMaxAge is the maximum age, in seconds, of the second that a code is
 	// computed from. SALTO accepts three minutes: two remain for clock
@@ -92,14 +68,12 @@ const (
 	otpMaxWait = 10 * time.Second
 )
 
-// LocalOTP computes codes on this machine. It never computes two codes for one
-// IQ from the same second: it uses the newest unused second that is at most 60
-// seconds old. The search starts 0 to 30 s in the past, an offset that each
-// LocalOTP chooses at random. So at least 31 codes are available immediately,
-// and then one per second. Make one LocalOTP per SALTO user with NewLocalOTP;
-// it is safe for concurrent use. The zero LocalOTP returns an error.
-type LocalOTP struct {
-	keys  func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.IQKey, error)
+// localCodes computes the codes of one SALTO user. It never computes two codes
+// for one IQ from the same second: it uses the newest unused second that is at
+// most 60 seconds old. The search starts 0 to 30 s in the past, an offset that
+// is chosen at random. So at least 31 codes are available immediately, and then
+// one per second. It is safe for concurrent use.
+type localCodes struct {
 	now   func() time.Time
 	start int64 // seconds
 
@@ -107,44 +81,19 @@ type LocalOTP struct {
 	used map[siteIQ]*usedSeconds
 }
 
+func newLocalCodes(now func() time.Time) *localCodes {
+	return &localCodes{now: now, start: rand.Int64N(otpMaxStart + 1), used: make(map[siteIQ]*usedSeconds)}
+}
+
 type siteIQ struct {
 	site saltoks.SiteID
 	iq   saltoks.IQID
 }
 
-// NewLocalOTP returns a provider that calls keys for the secret and PIN of each
-// command. now is the clock, nil for time.Now; it must be within a minute of true
-// time, because SALTO refuses codes that are three minutes off.
-func NewLocalOTP(keys func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.IQKey, error), now func() time.Time) (*LocalOTP, error) {
-	if keys == nil {
-		return nil, errors.New("saltoremote: NewLocalOTP requires a function that returns the secret and PIN of an IQ")
-	}
-	return newLocalOTP(keys, now), nil
-}
-
-func newLocalOTP(keys func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.IQKey, error), now func() time.Time) *LocalOTP {
-	if now == nil {
-		now = time.Now
-	}
-	return &LocalOTP{keys: keys, now: now, start: rand.Int64N(otpMaxStart + 1), used: make(map[siteIQ]*usedSeconds)}
-}
-
-// OTP returns the next code. If every second is used, it waits for the next
+// code returns the next code. If every second is used, it waits for the next
 // one, but only if the wait is shorter than 10 s and ends before ctx's
 // deadline; otherwise it fails immediately with an *OTPExhaustedError.
-func (p *LocalOTP) OTP(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
-	if p.keys == nil {
-		return saltoks.OTP{}, errors.New("saltoremote: the LocalOTP is a zero value: create it with NewLocalOTP")
-	}
-	var key saltoks.IQKey
-	err := hostcall.Contain("the keys of NewLocalOTP", func() (err error) { key, err = p.keys(ctx, site, iq); return err })
-	if err != nil {
-		return saltoks.OTP{}, err
-	}
-	return p.code(ctx, siteIQ{site, iq}, key)
-}
-
-func (p *LocalOTP) code(ctx context.Context, at siteIQ, key saltoks.IQKey) (saltoks.OTP, error) {
+func (p *localCodes) code(ctx context.Context, at siteIQ, key saltoks.IQKey) (saltoks.OTP, error) {
 	if key.Secret.IsZero() || key.PIN.IsZero() {
 		return saltoks.OTP{}, fmt.Errorf("no secret or no PIN for IQ %s: %w", at.iq, saltoks.ErrIQNotActivated)
 	}
@@ -156,7 +105,7 @@ func (p *LocalOTP) code(ctx context.Context, at siteIQ, key saltoks.IQKey) (salt
 }
 
 // second reserves an unused second, and waits for it if it is in the future.
-func (p *LocalOTP) second(ctx context.Context, at siteIQ) (int64, error) {
+func (p *localCodes) second(ctx context.Context, at siteIQ) (int64, error) {
 	if err := context.Cause(ctx); err != nil {
 		return 0, err
 	}

@@ -42,11 +42,21 @@ func TestOTPFormula(t *testing.T) {
 	}
 }
 
+// codesOfKey computes the codes of one key.
+type codesOfKey struct {
+	*localCodes
+	key saltoks.IQKey
+}
+
+func (c *codesOfKey) OTP(ctx context.Context, iq saltoks.IQID) (saltoks.OTP, error) {
+	return c.code(ctx, siteIQ{"s", iq}, c.key)
+}
+
 // secondsProvider lets a test see which seconds were used.
-func secondsProvider(t testing.TB, start int64) (*LocalOTP, func(saltoks.OTP) int64) {
+func secondsProvider(t testing.TB, start int64) (*codesOfKey, func(saltoks.OTP) int64) {
 	t.Helper()
 	key := testIQKey(t, "0042")
-	p := newLocalOTP(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.IQKey, error) { return key, nil }, nil)
+	p := &codesOfKey{newLocalCodes(time.Now), key}
 	p.start = start
 	return p, func(code saltoks.OTP) int64 {
 		now := time.Now().Unix()
@@ -65,19 +75,19 @@ func TestOTPTakesTheNewestUnusedSecond(t *testing.T) {
 		p, age := secondsProvider(t, 7)
 		var got []int64
 		for range 3 {
-			code, err := p.OTP(t.Context(), "s", "q")
+			code, err := p.OTP(t.Context(), "q")
 			if err != nil {
 				t.Fatal(err)
 			}
 			got = append(got, age(code))
 		}
-		other, err := p.OTP(t.Context(), "s", "another")
+		other, err := p.OTP(t.Context(), "another")
 		if err != nil {
 			t.Fatal(err)
 		}
 		got = append(got, age(other)) // an IQ of its own
 		time.Sleep(5 * time.Second)
-		code, err := p.OTP(t.Context(), "s", "q")
+		code, err := p.OTP(t.Context(), "q")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,13 +102,13 @@ func TestOTPExhaustion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, age := secondsProvider(t, 30)
 		for range 31 {
-			if _, err := p.OTP(t.Context(), "s", "q"); err != nil {
+			if _, err := p.OTP(t.Context(), "q"); err != nil {
 				t.Fatal(err)
 			}
 		}
 		// The next second is less than one away: it is waited for.
 		start := time.Now()
-		code, err := p.OTP(t.Context(), "s", "q")
+		code, err := p.OTP(t.Context(), "q")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +122,7 @@ func TestOTPExhaustion(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		start = time.Now()
-		_, err = p.OTP(ctx, "s", "q")
+		_, err = p.OTP(ctx, "q")
 		exhausted, ok := errors.AsType[*OTPExhaustedError](err)
 		if !ok || !errors.Is(err, saltoks.ErrRateLimited) || exhausted.RetryAfter <= 0 || exhausted.RetryAfter > time.Second {
 			t.Fatalf("got %v, want an OTPExhaustedError that names up to a second", err)
@@ -126,7 +136,7 @@ func TestOTPExhaustion(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 11 {
 			wg.Go(func() {
-				if _, err := p.OTP(t.Context(), "s", "q"); err != nil {
+				if _, err := p.OTP(t.Context(), "q"); err != nil {
 					mu.Lock()
 					refused++
 					mu.Unlock()
@@ -144,18 +154,18 @@ func TestOTPReusesASecondAfterCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := secondsProvider(t, 30)
 		for range 31 {
-			if _, err := p.OTP(t.Context(), "s", "q"); err != nil {
+			if _, err := p.OTP(t.Context(), "q"); err != nil {
 				t.Fatal(err)
 			}
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		gone := errors.New("the tap was taken back")
 		time.AfterFunc(time.Millisecond, func() { cancel(gone) })
-		if _, err := p.OTP(ctx, "s", "q"); !errors.Is(err, gone) {
+		if _, err := p.OTP(ctx, "q"); !errors.Is(err, gone) {
 			t.Fatalf("got %v", err)
 		}
 		start := time.Now()
-		if _, err := p.OTP(t.Context(), "s", "q"); err != nil || time.Since(start) > time.Second {
+		if _, err := p.OTP(t.Context(), "q"); err != nil || time.Since(start) > time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 	})
@@ -165,7 +175,6 @@ func TestOTPReusesASecondAfterCancel(t *testing.T) {
 // codes come from one second, and none from one that is too old or to come.
 func TestOTPSecondsAreUniqueUnderConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		key := testIQKey(t, "0042")
 		var mu sync.Mutex
 		var setBack time.Duration
 		now := func() time.Time {
@@ -173,7 +182,7 @@ func TestOTPSecondsAreUniqueUnderConcurrency(t *testing.T) {
 			defer mu.Unlock()
 			return time.Now().Add(-setBack)
 		}
-		p := newLocalOTP(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.IQKey, error) { return key, nil }, now)
+		p := newLocalCodes(now)
 		seen := make(map[int64]bool)
 		oldest := int64(0)
 		for round := range 20 {
@@ -217,7 +226,7 @@ func TestOTPSecondsAreUniqueUnderConcurrency(t *testing.T) {
 func TestOTPStartsDiffer(t *testing.T) {
 	seen := make(map[int64]bool)
 	for range 200 {
-		p := newLocalOTP(nil, nil)
+		p := newLocalCodes(time.Now)
 		if p.start < 0 || p.start > otpMaxStart {
 			t.Fatalf("start %d", p.start)
 		}
@@ -228,20 +237,8 @@ func TestOTPStartsDiffer(t *testing.T) {
 	}
 }
 
-func TestOTPProvidersRefuseTheEmpty(t *testing.T) {
-	if _, err := NewLocalOTP(nil, nil); err == nil {
-		t.Error("NewLocalOTP(nil) works")
-	}
-	if _, err := StaticOTP(saltoks.OTP{}).OTP(t.Context(), "s", "q"); err == nil {
-		t.Error("an empty static code works")
-	}
-	p, err := NewLocalOTP(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.IQKey, error) {
-		return saltoks.IQKey{}, nil
-	}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.OTP(t.Context(), "s", "q"); !errors.Is(err, saltoks.ErrIQNotActivated) {
+func TestNoCodeWithoutAKey(t *testing.T) {
+	if _, err := newLocalCodes(time.Now).code(t.Context(), siteIQ{"s", "q"}, saltoks.IQKey{}); !errors.Is(err, saltoks.ErrIQNotActivated) {
 		t.Errorf("a key without secret: %v", err)
 	}
 	key := testIQKey(t, "0042")
@@ -259,7 +256,7 @@ func FuzzOTPSeconds(f *testing.F) {
 	f.Fuzz(func(t *testing.T, start int64, moves []byte) {
 		base := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 		now := base
-		p := newLocalOTP(nil, func() time.Time { return now })
+		p := newLocalCodes(func() time.Time { return now })
 		p.start = (start%31 + 31) % 31
 		seen := make(map[int64]bool)
 		ctx, cancel := context.WithTimeout(t.Context(), 0) // nothing is waited for
@@ -295,14 +292,12 @@ type deadlineOnly struct {
 
 func (d deadlineOnly) Deadline() (time.Time, bool) { return d.deadline.Deadline() }
 
-func BenchmarkLocalOTP(b *testing.B) {
-	key := testIQKey(b, "0042")
+func BenchmarkLocalCodes(b *testing.B) {
 	var second int64
-	p := newLocalOTP(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.IQKey, error) { return key, nil },
-		func() time.Time { second++; return time.Unix(second, 0) })
+	p := codesOfKey{newLocalCodes(func() time.Time { second++; return time.Unix(second, 0) }), testIQKey(b, "0042")}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := p.OTP(b.Context(), "s", "q"); err != nil {
+		if _, err := p.OTP(b.Context(), "q"); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -53,8 +53,8 @@ type core struct {
 	iqStore
 	client  *saltoks.Client
 	subject string
-	local   *LocalOTP
-	otp     OTPProvider // nil: local, with the stored secret and PIN
+	local   *localCodes
+	otp     OTPFunc // nil: local, with the stored secret and PIN
 	now     func() time.Time
 }
 
@@ -68,9 +68,9 @@ type Config struct {
 	// for a password source the environment's name and the token's subject.
 	User saltoks.Identity
 	// OTP supplies the codes of commands. Nil computes them from the stored secret
-	// and PIN of each IQ; with a provider, no activation is needed. The circuit
+	// and PIN of each IQ; with a function, no activation is needed. The circuit
 	// breaker for wrong codes works with both.
-	OTP OTPProvider
+	OTP OTPFunc
 	// Now is the clock; nil is time.Now. Codes depend on it: SALTO accepts them
 	// for 3 minutes.
 	Now func() time.Time
@@ -100,7 +100,7 @@ func NewRemote(cfg Config) (*Remote, error) {
 	if c.now == nil {
 		c.now = time.Now
 	}
-	c.local = newLocalOTP(c.storedKey, c.now)
+	c.local = newLocalCodes(c.now)
 	r := &Remote{core: c, locks: rawLocks{cfg.Client.Locks, cfg.Client.Raw()}}
 	r.activation = &Activation{core: c, iqs: rawIQs{cfg.Client.IQs, cfg.Client.Raw()}, me: cfg.Client.Me}
 	return r, nil
@@ -223,9 +223,9 @@ func (r *Remote) prepare(ctx context.Context, at siteIQ) (iqDoc, saltoks.OTP, er
 // code returns the next code for the IQ whose document is doc.
 func (c *core) code(ctx context.Context, at siteIQ, doc iqDoc) (saltoks.OTP, error) {
 	if c.otp != nil {
-		return provided(ctx, c.otp, at)
+		return c.otp.call(ctx, at)
 	}
-	key, err := doc.activatedKey(at)
+	key, err := doc.key(at)
 	if err != nil {
 		return saltoks.OTP{}, err
 	}
@@ -245,23 +245,6 @@ func (c *core) sameUser(ctx context.Context) error {
 		err = ErrOtherUser
 	}
 	return err
-}
-
-// storedKey returns the stored secret and PIN of an activated IQ.
-func (c *core) storedKey(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.IQKey, error) {
-	at := siteIQ{site, iq}
-	doc, err := c.load(ctx, at)
-	if err != nil {
-		return saltoks.IQKey{}, err
-	}
-	return doc.activatedKey(at)
-}
-
-func (d *iqDoc) activatedKey(at siteIQ) (saltoks.IQKey, error) {
-	if d.Step != StepActivated {
-		return saltoks.IQKey{}, fmt.Errorf("IQ %s: %w", at.iq, saltoks.ErrIQNotActivated)
-	}
-	return d.key()
 }
 
 // notSentError returns err as an *APIError with NotSent. An *APIError in err with

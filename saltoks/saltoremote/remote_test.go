@@ -140,9 +140,9 @@ func TestNothingIsSentWithoutWhatACommandNeeds(t *testing.T) {
 			t.Error("too late, and the store was read")
 		}
 		check("no context", r.remote.Unlock(gone, r.target), context.Canceled)
-		mute := r.newRemote(r.client, r.state, withOTP(OTPFunc(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) {
+		mute := r.newRemote(r.client, r.state, withOTP(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) {
 			return saltoks.OTP{}, errStore
-		})))
+		}))
 		check("no code", mute.Unlock(ctx, r.target), errStore)
 		r.store.broken = true
 		check("no store", r.remote.Unlock(ctx, r.target), errStore)
@@ -265,11 +265,15 @@ func TestForeignProvider(t *testing.T) {
 		r.activate()
 		ctx := t.Context()
 		state := r.newState(saltostate.NewMemoryStore())
-		remote := r.newRemote(r.newClient(), state, withOTP(r.remote.local))
+		remote := r.newRemote(r.newClient(), state, withOTP(storedCodes(r.remote)))
 		if err := remote.Unlock(ctx, r.target); err != nil {
 			t.Fatal(err)
 		}
-		wrong := r.newRemote(r.newClient(), state, withOTP(StaticOTP(saltoks.NewOTP("zzzzz"))))
+		wrong := r.newRemote(r.newClient(), state, withOTP(
+			func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) {
+				return saltoks.NewOTP("zzzzz"), nil
+			},
+		))
 		for range 2 {
 			if err := wrong.Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrOTPInvalid) {
 				t.Fatal(err)

@@ -266,27 +266,23 @@ func faultRows() []faultRow {
 		}},
 
 		{
-			name: "code: provider panics", says: "panic in the OTPProvider",
+			name: "code: function panics", says: "panic in the OTPFunc",
 			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { panic(faulttest.PlantedPanic) }),
 		},
 		{
-			name: "code: provider is nil", says: "the OTPFunc is nil",
-			with: badCode(func(p *parts, ctx context.Context) (saltoks.OTP, error) { return OTPFunc(nil).OTP(ctx, p.site, p.iq) }),
-		},
-		{
-			name: "code: provider fails", is: faulttest.ErrHost,
+			name: "code: function fails", is: faulttest.ErrHost,
 			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, faulttest.ErrHost }),
 		},
 		{
-			name: "code: provider fails with another call's unknown outcome", is: faulttest.ErrHost,
+			name: "code: function fails with another call's unknown outcome", is: faulttest.ErrHost,
 			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, foreignError(500) }),
 		},
 		{
-			name: "code: provider fails with another call's refusal", is: faulttest.ErrHost,
+			name: "code: function fails with another call's refusal", is: faulttest.ErrHost,
 			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, foreignError(403) }),
 		},
 		{
-			name: "code: empty", is: ErrOTPProvider, says: "returned no code",
+			name: "code: empty", is: ErrOTPFunc, says: "returned no code",
 			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, nil }),
 		},
 		{

@@ -186,7 +186,7 @@ func TestActivatedElsewhereAndAdopt(t *testing.T) {
 		if _, err := act.Adopt(ctx, r.site, r.iq, saltoks.NewOTP("zzzzz")); !errors.Is(err, saltoks.ErrOTPInvalid) {
 			t.Fatalf("a wrong code: %v", err)
 		}
-		code, err := r.remote.local.OTP(ctx, r.site, r.iq)
+		code, err := storedCodes(r.remote)(ctx, r.site, r.iq)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -228,13 +228,13 @@ func TestSendByIsOfItsOwnCall(t *testing.T) {
 		r := newFixture(t)
 		r.activate()
 		other := r.newClient()
-		asks := OTPFunc(func(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
+		asks := func(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
 			q, err := other.NewRequest("POST", "/v1.2/codes")
 			if err == nil {
 				_, _ = other.Do(ctx, q, nil) // what it answers does not matter here
 			}
-			return r.remote.local.OTP(ctx, site, iq)
-		})
+			return storedCodes(r.remote)(ctx, site, iq)
+		}
 		slow := slowDial(r.sim.HTTPClient(), 3*time.Second)
 		remote := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.HTTPClient = slow }), r.state, withOTP(asks))
 		err := remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(2*time.Second)))
@@ -248,7 +248,7 @@ func drain(t *testing.T, r *fixture) {
 	t.Helper()
 	for {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
-		_, err := r.remote.local.OTP(ctx, r.site, r.iq)
+		_, err := storedCodes(r.remote)(ctx, r.site, r.iq)
 		cancel()
 		if err != nil {
 			return

@@ -190,7 +190,7 @@ type faultFixture struct {
 	transport http.RoundTripper
 	now       func() time.Time // of saltolocks
 	clock     func() time.Time // of the Remote
-	otp       saltoremote.OTPProvider
+	otp       saltoremote.OTPFunc
 	clients   []func(*saltoks.Config)
 	before    func() // the tap
 }
@@ -262,7 +262,7 @@ func badDocs(do func(h *faultFixture, ctx context.Context, doc []byte) ([]byte, 
 
 func badCode(do func(ctx context.Context) (saltoks.OTP, error)) func(*faultFixture) {
 	return func(h *faultFixture) {
-		h.otp = saltoremote.OTPFunc(func(ctx context.Context, _ saltoks.SiteID, _ saltoks.IQID) (saltoks.OTP, error) { return do(ctx) })
+		h.otp = func(ctx context.Context, _ saltoks.SiteID, _ saltoks.IQID) (saltoks.OTP, error) { return do(ctx) }
 	}
 }
 

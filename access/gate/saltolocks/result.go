@@ -41,7 +41,7 @@ var causes = []struct {
 	{saltoremote.ErrOtherUser, gate.CauseInternal},
 	{saltoks.ErrClientClosed, gate.CauseInternal},
 	{saltostate.ErrSealed, gate.CauseInternal},
-	{saltoremote.ErrOTPProvider, gate.CauseInternal},
+	{saltoremote.ErrOTPFunc, gate.CauseInternal},
 	{errZero, gate.CauseInternal},
 }
 
