@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
@@ -28,27 +27,7 @@ import (
 //
 // Remote.Activation returns one. It is safe for concurrent use, also by several
 // processes on one store. The zero Activation refuses every call.
-type Activation struct {
-	core
-	iqs iqCalls
-	me  meCalls
-}
-
-// iqCalls and meCalls are the client methods that Activation uses.
-type iqCalls interface {
-	All(ctx context.Context, site saltoks.SiteID, opts ...saltoks.ListOption) iter.Seq2[saltoks.IQ, error]
-	Get(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.IQ, error)
-	FirstSecret(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.Secret, error)
-	SecretByOTP(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, code saltoks.OTP) (saltoks.Secret, error)
-	RequestPIN(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, channel saltoks.PINChannel) error
-	ConfirmPIN(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, code saltoks.OTP) error
-	Deactivate(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, user saltoks.UserID, code saltoks.OTP) error
-}
-
-type meCalls interface {
-	Get(ctx context.Context) (saltoks.Me, error)
-	ActivatedIQs(ctx context.Context, site saltoks.SiteID) iter.Seq2[saltoks.ActivatedIQ, error]
-}
+type Activation struct{ *core }
 
 // ActivationStep is the progress of an activation.
 type ActivationStep string
@@ -129,7 +108,7 @@ func (a *Activation) done(at siteIQ, doc iqDoc, err error) (ActivationState, err
 // place checks the arguments that every method requires.
 func (a *Activation) place(site saltoks.SiteID, iq saltoks.IQID) (siteIQ, error) {
 	switch {
-	case a.state == nil:
+	case a.core == nil:
 		return siteIQ{}, errZero
 	case site == "" || iq == "":
 		return siteIQ{}, errors.New("the id of a site and of an IQ are required")
@@ -141,7 +120,7 @@ func (a *Activation) place(site saltoks.SiteID, iq saltoks.IQID) (siteIQ, error)
 // activated there. Without this check, any PIN would seem to activate an IQ
 // that SALTO has reset.
 func (a *Activation) stillActivated(ctx context.Context, at siteIQ) error {
-	iq, err := a.iqs.Get(ctx, at.site, at.iq)
+	iq, err := a.client.IQs.Get(ctx, at.site, at.iq)
 	if err != nil {
 		return err
 	}
@@ -158,7 +137,7 @@ func (a *Activation) stillActivated(ctx context.Context, at siteIQ) error {
 // atSALTO returns what SALTO reports about this user at the IQ; zero if it has no
 // record of the two.
 func (a *Activation) atSALTO(ctx context.Context, at siteIQ) (saltoks.ActivatedIQ, error) {
-	for known, err := range a.me.ActivatedIQs(ctx, at.site) {
+	for known, err := range a.client.Me.ActivatedIQs(ctx, at.site) {
 		if err != nil {
 			return saltoks.ActivatedIQ{}, err
 		}
@@ -189,7 +168,7 @@ func (a *Activation) Deactivate(ctx context.Context, site saltoks.SiteID, iq sal
 	if err != nil {
 		return a.done(at, doc, notSentError(err))
 	}
-	me, err := a.me.Get(ctx)
+	me, err := a.client.Me.Get(ctx)
 	if err != nil {
 		return a.done(at, doc, err)
 	}
@@ -197,7 +176,7 @@ func (a *Activation) Deactivate(ctx context.Context, site saltoks.SiteID, iq sal
 	if err != nil {
 		return a.done(at, doc, notSentError(err))
 	}
-	answer := a.iqs.Deactivate(ctx, site, iq, me.ID, code)
+	answer := a.client.Raw().Deactivate(ctx, site, iq, me.ID, code)
 	if isUnconfirmed(answer) {
 		if known, err := a.atSALTO(ctx, at); err == nil && !known.Activated {
 			answer = nil

@@ -177,7 +177,7 @@ func (a *Activation) Diagnose(ctx context.Context, site saltoks.SiteID, iq salto
 	if err != nil {
 		return Diagnosis{}, notSentError(err)
 	}
-	gateway, err := a.iqs.Get(ctx, site, iq)
+	gateway, err := a.client.IQs.Get(ctx, site, iq)
 	if err != nil {
 		return Diagnosis{}, err
 	}
@@ -220,7 +220,7 @@ func (a *Activation) checkCode(ctx context.Context, at siteIQ) error {
 	if err != nil {
 		return notSentError(err)
 	}
-	answer := a.iqs.ConfirmPIN(ctx, at.site, at.iq, code)
+	answer := a.client.Raw().ConfirmPIN(ctx, at.site, at.iq, code)
 	if err := a.record(ctx, at, doc, a.now(), answer); err != nil && answer != nil {
 		return also(answer, err)
 	}

@@ -61,14 +61,14 @@ func (a *Activation) List(ctx context.Context, site saltoks.SiteID) iter.Seq2[IQ
 			return
 		}
 		known := make(map[saltoks.IQID]saltoks.ActivatedIQ)
-		for k, err := range a.me.ActivatedIQs(ctx, site) {
+		for k, err := range a.client.Me.ActivatedIQs(ctx, site) {
 			if err != nil {
 				yield(IQStatus{}, err)
 				return
 			}
 			known[k.IQ] = k
 		}
-		for iq, err := range a.iqs.All(ctx, site) {
+		for iq, err := range a.client.IQs.All(ctx, site) {
 			if err != nil {
 				yield(IQStatus{}, err)
 				return

@@ -41,7 +41,7 @@ func (a *Activation) RequestPIN(
 		}
 		limited, cancel := context.WithTimeout(ctx, stepLimit)
 		defer cancel()
-		answer = a.iqs.RequestPIN(limited, site, iq, channel)
+		answer = a.client.Raw().RequestPIN(limited, site, iq, channel)
 		if answer != nil && !isUnconfirmed(answer) {
 			return answer
 		}
@@ -137,7 +137,7 @@ func (a *Activation) sendConfirm(ctx context.Context, at siteIQ, secret saltoks.
 	if err != nil {
 		return notSentError(err)
 	}
-	return a.iqs.ConfirmPIN(ctx, at.site, at.iq, code)
+	return a.client.Raw().ConfirmPIN(ctx, at.site, at.iq, code)
 }
 
 // Resume asks SALTO for the result of a confirmation whose answer was lost; at

@@ -20,33 +20,12 @@ import (
 // Every error is or wraps an *APIError, whose NotSent, Refused and Unconfirmed
 // report what happened to the door; errors.Is finds the cause.
 type Remote struct {
-	core
-	locks      lockCalls
-	activation *Activation
-	outdated   outdatedTargets
+	*core
+	outdated outdatedTargets
 }
 
 // errZero is the error of a zero Remote or Activation.
 var errZero = errors.New("the Remote or Activation is a zero value: create it with NewRemote")
-
-// lockCalls are the client methods that Remote uses.
-type lockCalls interface {
-	SetLockState(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID, state saltoks.LockState, code saltoks.OTP,
-		opts ...saltoks.CommandOption) error
-	Get(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID) (saltoks.Lock, error)
-}
-
-// rawLocks and rawIQs combine a service with the methods of Client.Raw.
-type (
-	rawLocks struct {
-		*saltoks.LocksService
-		*saltoks.RawService
-	}
-	rawIQs struct {
-		*saltoks.IQsService
-		*saltoks.RawService
-	}
-)
 
 // core is what Remote and Activation share.
 type core struct {
@@ -93,7 +72,7 @@ func NewRemote(cfg Config) (*Remote, error) {
 	if err := faultlist.Join(faults); err != nil {
 		return nil, fmt.Errorf("saltoremote: NewRemote: %w", err)
 	}
-	c := core{
+	c := &core{
 		iqStore: iqStore{cfg.State, userindex.ID(cfg.User.Environment, cfg.User.Subject)},
 		client:  cfg.Client, subject: cfg.User.Subject, otp: cfg.OTP, now: cfg.Now,
 	}
@@ -101,13 +80,11 @@ func NewRemote(cfg Config) (*Remote, error) {
 		c.now = time.Now
 	}
 	c.local = newLocalCodes(c.now)
-	r := &Remote{core: c, locks: rawLocks{cfg.Client.Locks, cfg.Client.Raw()}}
-	r.activation = &Activation{core: c, iqs: rawIQs{cfg.Client.IQs, cfg.Client.Raw()}, me: cfg.Client.Me}
-	return r, nil
+	return &Remote{core: c}, nil
 }
 
 // Activation activates IQs for the same user.
-func (r *Remote) Activation() *Activation { return r.activation }
+func (r *Remote) Activation() *Activation { return &Activation{r.core} }
 
 // CommandOption changes one command.
 type CommandOption func(*commandConfig)
@@ -146,7 +123,7 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 		}
 		o(&cfg)
 	}
-	if r.locks == nil {
+	if r.core == nil {
 		return notSentError(errZero)
 	}
 	if err := t.check(); err != nil {
@@ -172,7 +149,7 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 			return notSentError(err)
 		}
 	}
-	err := r.locks.SetLockState(ctx, t.Site, t.Lock, state, code, saltoks.SendBefore(deadline))
+	err := r.client.Raw().SetLockState(ctx, t.Site, t.Lock, state, code, saltoks.SendBefore(deadline))
 	if errors.Is(err, saltoks.ErrOTPInvalid) {
 		outdated := false
 		if err, outdated = r.recheck(ctx, t, err); outdated {

@@ -47,7 +47,7 @@ func (a *Activation) Adopt(ctx context.Context, site saltoks.SiteID, iq saltoks.
 		return ActivationState{}, notSentError(errors.New("Adopt requires the one-time code that the user has"))
 	}
 	fetch := func(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.Secret, error) {
-		secret, err := a.iqs.SecretByOTP(ctx, site, iq, code)
+		secret, err := a.client.Raw().SecretByOTP(ctx, site, iq, code)
 		if e, ok := errors.AsType[*saltoks.APIError](err); ok && e.Status == 403 && e.Code == "" {
 			err = also(err, saltoks.ErrOTPInvalid) // SALTO answers a wrong code with a bare 403 too
 		}
@@ -57,7 +57,7 @@ func (a *Activation) Adopt(ctx context.Context, site saltoks.SiteID, iq saltoks.
 }
 
 func (a *Activation) firstSecret(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.Secret, error) {
-	return a.iqs.FirstSecret(ctx, site, iq)
+	return a.client.Raw().FirstSecret(ctx, site, iq)
 }
 
 // fetchSecret carries out begin, restart or adopt: the steps that fetch a
@@ -157,7 +157,7 @@ const nameLimit = 5 * time.Second
 func (a *Activation) nameOf(ctx context.Context, at siteIQ) string {
 	ctx, cancel := context.WithTimeout(ctx, nameLimit)
 	defer cancel()
-	iq, err := a.iqs.Get(ctx, at.site, at.iq)
+	iq, err := a.client.IQs.Get(ctx, at.site, at.iq)
 	if err != nil {
 		return ""
 	}

@@ -292,20 +292,13 @@ func TestAStoreThatIsStuckAfterTheAnswer(t *testing.T) {
 func TestActivationWithoutTheName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
-		act := *r.act
-		act.iqs = namelessIQs{act.iqs}
-		r.must(act.Begin(t.Context(), r.site, r.iq))
+		r.sim.Fault(saltokstest.APIError, saltokstest.Status(403), saltokstest.On("GET /v1.2/sites/"+string(r.site)+"/iqs/"+string(r.iq)))
+		r.must(r.act.Begin(t.Context(), r.site, r.iq))
 		owner, err := saltostate.Load(t.Context(), r.state, userindex.Docs, userindex.ID("simulator", r.tokens.user.Subject))
 		if err != nil || owner == nil || len(owner.IQs) != 1 || owner.IQs[0].Name != "" {
 			t.Errorf("%+v, %v", owner, err)
 		}
 	})
-}
-
-type namelessIQs struct{ iqCalls }
-
-func (namelessIQs) Get(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.IQ, error) {
-	return saltoks.IQ{}, saltoks.ErrForbidden
 }
 
 // lateStore loses the lease of an IQ's document once, after fn has run, and is

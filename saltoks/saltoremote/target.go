@@ -25,10 +25,10 @@ type Target struct {
 // Target reads the lock and returns its current Target. A lock without an IQ
 // cannot be reached remotely, which is an error.
 func (r *Remote) Target(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID) (Target, error) {
-	if r.locks == nil {
+	if r.core == nil {
 		return Target{}, notSentError(errZero)
 	}
-	l, err := r.locks.Get(ctx, site, lock)
+	l, err := r.client.Locks.Get(ctx, site, lock)
 	if err != nil {
 		return Target{}, err
 	}
@@ -153,7 +153,7 @@ func (o *outdatedTargets) add(t, reached Target, now time.Time) {
 func (r *Remote) recheck(ctx context.Context, t Target, refusal error) (error, bool) {
 	ctx, cancel := context.WithTimeout(ctx, recheckLimit)
 	defer cancel()
-	l, err := r.locks.Get(ctx, t.Site, t.Lock)
+	l, err := r.client.Locks.Get(ctx, t.Site, t.Lock)
 	if err != nil {
 		return refusal, false
 	}
