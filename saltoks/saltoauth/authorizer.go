@@ -95,7 +95,7 @@ func (a *Authorizer) store(ctx context.Context, conn string, doc *connectionDoc)
 		err = userindex.TrackConnection(ctx, a.state, owner, conn)
 	}
 	if err == nil {
-		put := func(context.Context, *connectionDoc) (*connectionDoc, error) { return doc, nil }
+		put := func(*connectionDoc) (*connectionDoc, error) { return doc, nil }
 		err = saltostate.Update(ctx, a.state, connectionDocs, conn, put)
 	}
 	if err == nil {

@@ -177,7 +177,7 @@ func (a *Authorizer) LinkSite(ctx context.Context, id string, site saltoks.SiteI
 		return Connection{}, err
 	}
 	subject := doc.Subject
-	err = saltostate.Update(ctx, a.state, connectionDocs, id, func(_ context.Context, now *connectionDoc) (*connectionDoc, error) {
+	err = saltostate.Update(ctx, a.state, connectionDocs, id, func(now *connectionDoc) (*connectionDoc, error) {
 		if err := a.check(now, id); err != nil {
 			return nil, err
 		}

@@ -26,7 +26,7 @@ const listLetters = "abcdefghijklmnopqrstuvwxyz234567"
 func (a *Authorizer) listOf(id string) string { return a.id.env.Name + "/" + id[len(id)-1:] }
 
 func (a *Authorizer) list(ctx context.Context, id string) error {
-	return saltostate.Update(ctx, a.state, connectionLists, a.listOf(id), func(_ context.Context, l *connectionList) (*connectionList, error) {
+	return saltostate.Update(ctx, a.state, connectionLists, a.listOf(id), func(l *connectionList) (*connectionList, error) {
 		if l == nil {
 			l = new(connectionList)
 		}
@@ -38,7 +38,7 @@ func (a *Authorizer) list(ctx context.Context, id string) error {
 }
 
 func (a *Authorizer) unlist(ctx context.Context, id string) error {
-	return saltostate.Update(ctx, a.state, connectionLists, a.listOf(id), func(_ context.Context, l *connectionList) (*connectionList, error) {
+	return saltostate.Update(ctx, a.state, connectionLists, a.listOf(id), func(l *connectionList) (*connectionList, error) {
 		if l == nil {
 			return nil, nil
 		}

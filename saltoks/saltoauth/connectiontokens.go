@@ -70,7 +70,11 @@ func (c *connectionTokens) step(doc *connectionDoc, rejected saltoks.Secret) act
 func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) (held, error) {
 	var out action
 	var unsaved *unsavedSet // what this flight must not lose
-	err := c.locked(ctx, func(ctx context.Context, doc *connectionDoc) (*connectionDoc, error) {
+	waiting, cancel := context.WithTimeoutCause(ctx, lockLimit, &IdentityError{
+		Op: "refresh", What: "another process holds the connection's document for too long", cause: context.DeadlineExceeded,
+	})
+	defer cancel()
+	err := saltostate.Update(waiting, c.state, connectionDocs, c.conn, func(doc *connectionDoc) (*connectionDoc, error) {
 		var base saltoks.Secret
 		if doc != nil {
 			base = doc.Tokens.Refresh.Secret
@@ -128,37 +132,6 @@ func (c *connectionTokens) outcome(next *connectionDoc, a answer, rejected salto
 		out.err = &first
 	}
 	return out
-}
-
-// locked is saltostate.Update with separate limits for the wait and for the
-// save: a long wait must not shorten the exchange, nor a slow exchange the
-// save.
-func (c *connectionTokens) locked(ctx context.Context, fn func(ctx context.Context, doc *connectionDoc) (*connectionDoc, error)) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	tooLong := c.storeError("another process holds the connection's document for too long")
-	tooSlow := c.storeError("the store takes too long to save the connection's document")
-	waiting := time.AfterFunc(lockLimit, func() { cancel(tooLong) })
-	defer waiting.Stop()
-	var saving *time.Timer
-	err := saltostate.Update(ctx, c.state, connectionDocs, c.conn, func(ctx context.Context, doc *connectionDoc) (*connectionDoc, error) {
-		if !waiting.Stop() {
-			return nil, tooLong
-		}
-		defer func() { saving = time.AfterFunc(saltostate.WriteLimit, func() { cancel(tooSlow) }) }()
-		return fn(ctx, doc)
-	})
-	if saving != nil {
-		saving.Stop()
-	}
-	if cause := context.Cause(ctx); err != nil && (errors.Is(cause, tooLong) || errors.Is(cause, tooSlow)) {
-		return cause
-	}
-	return err
-}
-
-func (c *connectionTokens) storeError(what string) error {
-	return &IdentityError{Op: "refresh", What: what, cause: context.DeadlineExceeded}
 }
 
 // errAdopted ends an Update without a write.

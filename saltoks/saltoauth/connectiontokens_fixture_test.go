@@ -74,7 +74,7 @@ func newTokenFixture(t *testing.T, store saltostate.Store, change func(*Credenti
 func (b *tokenFixture) put(doc connectionDoc) {
 	b.t.Helper()
 	err := saltostate.Update(context.Background(), b.state, connectionDocs, fixtureConn,
-		func(context.Context, *connectionDoc) (*connectionDoc, error) { return &doc, nil })
+		func(*connectionDoc) (*connectionDoc, error) { return &doc, nil })
 	if err != nil {
 		b.t.Fatal(err)
 	}

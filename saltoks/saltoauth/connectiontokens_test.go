@@ -273,7 +273,7 @@ func TestUnsavedTokensUndoNothing(t *testing.T) {
 func sealed(t *testing.T, doc connectionDoc) []byte {
 	theirs := saltostate.NewMemoryStore()
 	err := saltostate.Update(t.Context(), testState(t, theirs, testKey("k")), connectionDocs, fixtureConn,
-		func(context.Context, *connectionDoc) (*connectionDoc, error) { return &doc, nil })
+		func(*connectionDoc) (*connectionDoc, error) { return &doc, nil })
 	stored, err2 := theirs.Get(t.Context(), fixtureKey)
 	if err != nil || err2 != nil || stored == nil {
 		t.Error(err, err2)

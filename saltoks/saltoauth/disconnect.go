@@ -45,7 +45,7 @@ func (a *Authorizer) Disconnect(ctx context.Context, id string, ack Acknowledgem
 		return Disconnected{}, err
 	}
 	var gone *connectionDoc
-	err := saltostate.Update(ctx, a.state, connectionDocs, id, func(_ context.Context, doc *connectionDoc) (*connectionDoc, error) {
+	err := saltostate.Update(ctx, a.state, connectionDocs, id, func(doc *connectionDoc) (*connectionDoc, error) {
 		if err := a.check(doc, id); err != nil {
 			return nil, err
 		}

@@ -83,7 +83,7 @@ func (a *Authorizer) Forget(ctx context.Context, subject string, acknowledged []
 	// The whole deletion runs while the owner's document is locked: no new
 	// document can be added to it in the meantime, and after a crash it still
 	// names the remaining documents.
-	return saltostate.Update(ctx, a.state, userindex.Docs, owner, func(ctx context.Context, doc *userindex.Doc) (*userindex.Doc, error) {
+	return saltostate.Update(ctx, a.state, userindex.Docs, owner, func(doc *userindex.Doc) (*userindex.Doc, error) {
 		if doc == nil {
 			return nil, nil
 		}

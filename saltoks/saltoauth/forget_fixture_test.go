@@ -36,8 +36,8 @@ func testState(t *testing.T, store saltostate.Store, keys ...saltostate.SealingK
 	return s
 }
 
-func put(text, secret string) func(context.Context, *noteDoc) (*noteDoc, error) {
-	return func(context.Context, *noteDoc) (*noteDoc, error) {
+func put(text, secret string) func(*noteDoc) (*noteDoc, error) {
+	return func(*noteDoc) (*noteDoc, error) {
 		return &noteDoc{Text: text, Secret: storedsecret.New(saltoks.NewSecret(secret))}, nil
 	}
 }

@@ -1,7 +1,6 @@
 package saltoauth
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -31,7 +30,7 @@ func TestForgetNamesTheIQsFirst(t *testing.T) {
 		userindex.TrackIQ(ctx, s, owner, back, "note", "n2"), saltostate.Update(ctx, s, noteDocs, "n2", put("a", "b")),
 		saltostate.Update(ctx, s, noteDocs, "another's", put("a", "b")),
 		userindex.TrackConnection(ctx, s, owner, "con-1"),
-		saltostate.Update(ctx, s, connectionDocs, "con-1", func(context.Context, *connectionDoc) (*connectionDoc,
+		saltostate.Update(ctx, s, connectionDocs, "con-1", func(*connectionDoc) (*connectionDoc,
 			error) {
 			return new(connectionDoc), nil
 		}),

@@ -50,7 +50,7 @@ func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values
 		}
 	}
 	var after *connectionDoc
-	err = saltostate.Update(ctx, a.state, connectionDocs, id, func(_ context.Context, doc *connectionDoc) (*connectionDoc, error) {
+	err = saltostate.Update(ctx, a.state, connectionDocs, id, func(doc *connectionDoc) (*connectionDoc, error) {
 		if err := a.check(doc, id); err != nil {
 			return nil, err
 		}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
-	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // Activation activates IQs for one SALTO user. Without it no command reaches a
@@ -204,23 +203,3 @@ func (a *Activation) answered(ctx context.Context, at siteIQ, e event) (iqDoc, e
 
 // stepLimit bounds a call that is made while the document is locked.
 const stepLimit = 14 * time.Second
-
-// untilKept returns a context that ends with ctx until keep is called. From
-// then on it ignores ctx and ends after saltostate.WriteLimit.
-func untilKept(ctx context.Context) (held context.Context, keep, release func()) {
-	held, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
-	var timer *time.Timer
-	keep = func() {
-		stop()
-		timer = time.AfterFunc(saltostate.WriteLimit, func() { cancel(context.DeadlineExceeded) })
-	}
-	release = func() {
-		stop()
-		if timer != nil {
-			timer.Stop()
-		}
-		cancel(nil)
-	}
-	return held, keep, release
-}

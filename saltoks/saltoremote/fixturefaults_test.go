@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -222,7 +223,7 @@ func (p *parts) swap(kind string, version uint16, from string, sealer saltostate
 		p.t.Fatal(err)
 	}
 	docs := saltostate.Kind[iqDoc]{Name: kind, Version: version}
-	err = saltostate.Update(p.t.Context(), state, docs, from, func(context.Context, *iqDoc) (*iqDoc, error) {
+	err = saltostate.Update(p.t.Context(), state, docs, from, func(*iqDoc) (*iqDoc, error) {
 		return &iqDoc{
 			Step:   StepActivated,
 			Secret: storedsecret.New(saltoks.NewSecret("0123456789abcdef")),
@@ -232,7 +233,7 @@ func (p *parts) swap(kind string, version uint16, from string, sealer saltostate
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	doc, err := store.Get(p.t.Context(), "saltoks/"+kind+"/"+from)
+	doc, err := store.Get(p.t.Context(), "saltoks/"+kind+"/"+url.QueryEscape(from))
 	if err != nil || doc == nil {
 		p.t.Fatalf("no document of %s: %v", from, err)
 	}

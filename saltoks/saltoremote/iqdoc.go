@@ -68,7 +68,7 @@ func (s iqStore) load(ctx context.Context, at siteIQ) (iqDoc, error) {
 // nothing is stored. An empty document is deleted.
 func (s iqStore) update(ctx context.Context, at siteIQ, fn func(*iqDoc) error) (iqDoc, error) {
 	var result iqDoc
-	err := saltostate.Update(ctx, s.state, iqDocs, s.id(at), func(_ context.Context, doc *iqDoc) (*iqDoc, error) {
+	err := saltostate.Update(ctx, s.state, iqDocs, s.id(at), func(doc *iqDoc) (*iqDoc, error) {
 		if doc == nil {
 			doc = new(iqDoc)
 		}

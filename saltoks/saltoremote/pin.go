@@ -33,9 +33,7 @@ func (a *Activation) RequestPIN(
 		return a.done(at, before, notSentError(err))
 	}
 	var answer error
-	held, keep, release := untilKept(ctx)
-	defer release()
-	doc, err := a.update(held, at, func(doc *iqDoc) (err error) {
+	doc, err := a.update(ctx, at, func(doc *iqDoc) (err error) {
 		if _, _, err := doc.apply(request); err != nil {
 			return err
 		}
@@ -45,7 +43,6 @@ func (a *Activation) RequestPIN(
 		if answer != nil && !isUnconfirmed(answer) {
 			return answer
 		}
-		keep()
 		request.now = a.now()
 		*doc, _, err = doc.apply(request)
 		return err

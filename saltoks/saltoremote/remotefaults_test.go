@@ -151,8 +151,8 @@ func faultRows() []faultRow {
 			doc[len(doc)-1] ^= 1
 			return doc, nil
 		})},
-		{name: "store: of a newer release", says: "upgrade this process", with: func(p *parts) { p.swap(iqDocs.Name, 9, p.id(), p.sealer) }},
-		{name: "store: of a release long gone", says: "no longer reads", with: func(p *parts) { p.swap(iqDocs.Name, 0, p.id(), p.sealer) }},
+		{name: "store: of a newer release", says: "another release (version 9", with: func(p *parts) { p.swap(iqDocs.Name, 9, p.id(), p.sealer) }},
+		{name: "store: of a release long gone", says: "another release (version 0", with: func(p *parts) { p.swap(iqDocs.Name, 0, p.id(), p.sealer) }},
 		{name: "store: another subject's document", is: saltostate.ErrSealed, with: func(p *parts) {
 			p.swap(iqDocs.Name, iqDocs.Version, userindex.ID("simulator", "another-user")+"/x/y", p.sealer)
 		}},

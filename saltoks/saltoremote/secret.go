@@ -114,10 +114,8 @@ type secretFetch struct {
 // run makes the call and stores the secret. The document stays locked meanwhile:
 // two callers must not each get a secret.
 func (f *secretFetch) run(ctx context.Context, a *Activation, call func(context.Context) (saltoks.Secret, error)) (iqDoc, error) {
-	held, keep, release := untilKept(ctx)
-	defer release()
 	var seen iqDoc
-	doc, err := a.update(held, f.at, func(doc *iqDoc) error {
+	doc, err := a.update(ctx, f.at, func(doc *iqDoc) error {
 		_, wanted, err := doc.apply(event{kind: f.verb, at: f.at, now: a.now()})
 		if err != nil || !wanted {
 			return err
@@ -127,7 +125,6 @@ func (f *secretFetch) run(ctx context.Context, a *Activation, call func(context.
 		if f.secret, f.answer = call(limited); f.answer != nil {
 			return f.answer
 		}
-		keep() // from here on the caller's context does not count: SALTO may not return another secret
 		seen = *doc
 		return f.store(doc, a.now())
 	})

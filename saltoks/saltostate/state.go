@@ -9,7 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"net/url"
+	"time"
 
 	"github.com/doorkit/doorkit/internal/hostcall"
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
@@ -53,12 +54,9 @@ func New(c Config) (*State, error) {
 type Kind[T any] struct {
 	// Name is part of the Store key: letters, digits, '-' and '_'.
 	Name string
-	// Version is the version that this code writes. Reading a document of a
-	// newer version is an error.
+	// Version is the version that this code writes and reads. Reading a document
+	// of another version is an error.
 	Version uint16
-	// Upgrade turns the JSON of an older version into that of Version. Without
-	// it, reading an older document is an error.
-	Upgrade func(version uint16, plain []byte) ([]byte, error)
 }
 
 // maxDocument is the size, in bytes, that every Store accepts (store.go).
@@ -78,20 +76,38 @@ func Load[T any](ctx context.Context, s *State, kind Kind[T], id string) (*T, er
 // Update is Store.Update for a document of that kind: fn receives the newest
 // document (nil if absent), which it may change, and returns the next one (nil
 // deletes). An unchanged document is not written. fn is called at most once.
-func Update[T any](ctx context.Context, s *State, kind Kind[T], id string, fn func(ctx context.Context, doc *T) (*T, error)) error {
+//
+// ctx limits the wait for the document. What fn does elsewhere, such as using up
+// a refresh token, cannot be undone: from its call on, the end of ctx no longer
+// matters, and the save has WriteLimit.
+func Update[T any](ctx context.Context, s *State, kind Kind[T], id string, fn func(doc *T) (*T, error)) error {
 	key := stateKey(kind.Name, id)
-	return s.update(ctx, key, func(ctx context.Context, stored []byte) ([]byte, error) {
-		doc, before, err := openDoc(ctx, s, kind, key, stored)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	held, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	detach := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	defer detach()
+	var saving *time.Timer
+	defer func() {
+		if saving != nil {
+			saving.Stop()
+		}
+	}()
+	err := s.update(held, key, func(held context.Context, stored []byte) ([]byte, error) {
+		doc, before, err := openDoc(held, s, kind, key, stored)
 		if err != nil {
 			return nil, err
 		}
-		next, err := fn(ctx, doc)
-		if err != nil {
+		if !detach() {
+			return nil, context.Cause(ctx)
+		}
+		next, err := fn(doc)
+		if err != nil || next == nil {
 			return nil, err
 		}
-		if next == nil {
-			return nil, nil
-		}
+		saving = time.AfterFunc(WriteLimit, func() { cancel(errSlowStore) })
 		plain, err := json.Marshal(next)
 		if err != nil {
 			return nil, fmt.Errorf("saltoks: encoding %s: %w", key, err)
@@ -99,9 +115,15 @@ func Update[T any](ctx context.Context, s *State, kind Kind[T], id string, fn fu
 		if before.is(kind.Version, s.sealer.KeyID(), plain) {
 			return stored, nil // sealing again would change the bytes and force a write
 		}
-		return sealDoc(ctx, s, kind.Name, kind.Version, key, plain)
+		return sealDoc(held, s, kind.Name, kind.Version, key, plain)
 	})
+	if err != nil && errors.Is(err, held.Err()) {
+		return context.Cause(held)
+	}
+	return err
 }
+
+var errSlowStore = fmt.Errorf("saltoks: the Store takes too long to save a document: %w", context.DeadlineExceeded)
 
 // IsZero reports whether s is nil or was not made by New.
 func (s *State) IsZero() bool { return s == nil || s.store == nil }
@@ -166,21 +188,12 @@ func openDoc[T any](ctx context.Context, s *State, kind Kind[T], key string, sto
 	if err != nil {
 		return nil, opened{}, err
 	}
-	plain := o.plain
-	switch {
-	case o.version > kind.Version:
-		return nil, opened{}, fmt.Errorf("saltoks: %s was written by a newer release (version %d, this one reads %d): upgrade this process",
+	if o.version != kind.Version {
+		return nil, opened{}, fmt.Errorf("saltoks: %s was written by another release (version %d, this one reads %d): use that release",
 			key, o.version, kind.Version)
-	case o.version < kind.Version:
-		if kind.Upgrade == nil {
-			return nil, opened{}, fmt.Errorf("saltoks: %s has version %d, which this release no longer reads", key, o.version)
-		}
-		if plain, err = kind.Upgrade(o.version, plain); err != nil {
-			return nil, opened{}, fmt.Errorf("saltoks: upgrading %s from version %d: %w", key, o.version, err)
-		}
 	}
 	doc := new(T)
-	if err := json.Unmarshal(plain, doc); err != nil {
+	if err := json.Unmarshal(o.plain, doc); err != nil {
 		// The JSON error may quote the text; the text may be a secret.
 		return nil, opened{}, fmt.Errorf("saltoks: %s was opened but cannot be decoded as a %s document", key, kind.Name)
 	}
@@ -260,23 +273,12 @@ func (s *State) Reseal(ctx context.Context, kind, id string) error {
 	})
 }
 
-// stateKey returns the Store key of a document: "saltoks/KIND/ID". A byte that
-// is not a letter, a digit or one of "-_.~/" is written as %XX, so that two ids
-// never share a key. An id that would be too long is replaced by its SHA-256.
+// stateKey returns the Store key of a document: "saltoks/KIND/ID", with the
+// ID escaped as in a query, so that two ids never share a key. An id that would
+// be too long is replaced by its SHA-256.
 func stateKey(kind, id string) string {
-	var b strings.Builder
-	b.WriteString("saltoks/" + kind + "/")
-	for i := range len(id) {
-		c := id[i]
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-_.~/", c) >= 0:
-			b.WriteByte(c)
-		default:
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	if b.Len() <= 200 {
-		return b.String()
+	if key := "saltoks/" + kind + "/" + url.QueryEscape(id); len(key) <= 200 {
+		return key
 	}
 	sum := sha256.Sum256([]byte(id))
 	return "saltoks/" + kind + "/%sha256-" + hex.EncodeToString(sum[:])

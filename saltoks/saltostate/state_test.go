@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
@@ -36,8 +38,8 @@ func testState(t *testing.T, store Store, keys ...SealingKey) *State {
 	return s
 }
 
-func put(text, secret string) func(context.Context, *noteDoc) (*noteDoc, error) {
-	return func(context.Context, *noteDoc) (*noteDoc, error) {
+func put(text, secret string) func(*noteDoc) (*noteDoc, error) {
+	return func(*noteDoc) (*noteDoc, error) {
 		return &noteDoc{Text: text, Secret: storedsecret.New(saltoks.NewSecret(secret))}, nil
 	}
 }
@@ -58,14 +60,14 @@ func TestDocumentRoundTripIsSealed(t *testing.T) {
 	if got := fmt.Sprintf("%v %+v %#v", *doc, *doc, *doc); strings.Contains(got, "planted") {
 		t.Errorf("a print shows the secret: %s", got)
 	}
-	stored, _ := store.Get(t.Context(), "saltoks/note/x/1")
+	stored, _ := store.Get(t.Context(), "saltoks/note/x%2F1")
 	if stored == nil || bytes.Contains(stored, []byte("hello")) || bytes.Contains(stored, []byte("planted")) {
 		t.Errorf("stored in the clear or elsewhere: %q", stored)
 	}
 	if err := s.Delete(t.Context(), noteDocs.Name, "x/1"); err != nil {
 		t.Fatal(err)
 	}
-	if stored, _ := store.Get(t.Context(), "saltoks/note/x/1"); stored != nil {
+	if stored, _ := store.Get(t.Context(), "saltoks/note/x%2F1"); stored != nil {
 		t.Error("still there after the deletion")
 	}
 }
@@ -155,24 +157,28 @@ func TestKeyRotation(t *testing.T) {
 	}
 }
 
+// TestDocumentVersions: a document of another version is not read, and stays.
 func TestDocumentVersions(t *testing.T) {
 	ctx := t.Context()
 	s := testState(t, NewMemoryStore(), testKey("a"))
 	if err := Update(ctx, s, noteDocs, "x", put("v1", "s")); err != nil {
 		t.Fatal(err)
 	}
-	v2 := Kind[noteDoc]{Name: "note", Version: 2, Upgrade: func(version uint16, plain []byte) ([]byte, error) {
-		return bytes.Replace(plain, []byte("v1"), []byte("v2 from v1"), 1), nil
-	}}
-	doc, err := Load(ctx, s, v2, "x")
-	if err != nil || doc.Text != "v2 from v1" {
-		t.Fatalf("%+v, %v", doc, err)
+	v2 := Kind[noteDoc]{Name: "note", Version: 2}
+	if doc, err := Load(ctx, s, v2, "x"); doc != nil || err == nil || !strings.Contains(err.Error(), "another release (version 1,") {
+		t.Errorf("version 1 read by version 2: %+v, %v", doc, err)
 	}
-	if err := Update(ctx, s, v2, "x", func(_ context.Context, d *noteDoc) (*noteDoc, error) { return d, nil }); err != nil {
+	if err := Update(ctx, s, v2, "x", put("v2", "s")); err == nil || !strings.Contains(err.Error(), "another release") {
+		t.Errorf("version 1 replaced by version 2: %v", err)
+	}
+	if err := Update(ctx, s, v2, "y", put("v2", "s")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(ctx, s, noteDocs, "x"); err == nil || !strings.Contains(err.Error(), "newer release") {
+	if _, err := Load(ctx, s, noteDocs, "y"); err == nil || !strings.Contains(err.Error(), "another release (version 2,") {
 		t.Errorf("version 2 read by version 1: %v", err)
+	}
+	if doc, err := Load(ctx, s, noteDocs, "x"); err != nil || doc.Text != "v1" {
+		t.Errorf("%+v, %v", doc, err)
 	}
 }
 
@@ -206,7 +212,7 @@ func TestUpdateErrorChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	boom := errors.New("boom")
-	err := Update(ctx, s, noteDocs, "x", func(_ context.Context, d *noteDoc) (*noteDoc, error) {
+	err := Update(ctx, s, noteDocs, "x", func(d *noteDoc) (*noteDoc, error) {
 		d.Text = "changed"
 		return d, boom
 	})
@@ -245,6 +251,70 @@ func TestStateHonorsContexts(t *testing.T) {
 	}
 }
 
+// slowStore waits before it saves, until the save's context ends or for a second.
+type slowStore struct {
+	Store
+	hangs bool
+}
+
+func (s slowStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+	return s.Store.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, error) {
+		next, err := fn(ctx, current)
+		if err != nil {
+			return nil, err
+		}
+		if s.hangs {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Second):
+			return next, nil
+		}
+	})
+}
+
+// TestASaveOutlivesItsCaller: the context limits the wait for a document. A save
+// ends after WriteLimit.
+func TestASaveOutlivesItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := NewMemoryStore()
+		s := testState(t, slowStore{Store: store}, testKey("a"))
+		ctx, cancel := context.WithCancel(t.Context())
+		err := Update(ctx, s, noteDocs, "x", func(*noteDoc) (*noteDoc, error) {
+			cancel() // the caller leaves while the change is made
+			return &noteDoc{Text: "kept"}, nil
+		})
+		if doc, loadErr := Load(t.Context(), s, noteDocs, "x"); err != nil || loadErr != nil || doc == nil || doc.Text != "kept" {
+			t.Errorf("%+v, %v, %v", doc, err, loadErr)
+		}
+
+		start := time.Now()
+		hangs := testState(t, slowStore{store, true}, testKey("a"))
+		err = Update(t.Context(), hangs, noteDocs, "x", put("b", ""))
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != WriteLimit {
+			t.Errorf("a store that hangs: %v after %v", err, took)
+		}
+
+		held := make(chan struct{})
+		go func() {
+			_ = Update(t.Context(), s, noteDocs, "x", func(doc *noteDoc) (*noteDoc, error) { <-held; return doc, nil })
+		}()
+		synctest.Wait()
+		busy := errors.New("another one has it")
+		waiting, end := context.WithTimeoutCause(t.Context(), time.Second, busy)
+		defer end()
+		if err := Update(waiting, s, noteDocs, "x", put("c", "")); !errors.Is(err, busy) {
+			t.Errorf("a wait that ends: %v", err)
+		}
+		close(held)
+		synctest.Wait()
+		time.Sleep(time.Second) // until the slow save has ended
+	})
+}
+
 // longSealer names its key with more than a document can hold.
 type longSealer struct{ Sealer }
 
@@ -254,17 +324,16 @@ func (s longSealer) Seal(ctx context.Context, plain, additional []byte) (Sealed,
 	return sealed, err
 }
 
-// TestDocumentsThatCannotBeKept: what cannot be sealed, or brought up to date,
-// is an error, and the document stays as it was.
+// TestDocumentsThatCannotBeKept: what cannot be sealed is an error, and the document
+// stays as it was.
 func TestDocumentsThatCannotBeKept(t *testing.T) {
 	ctx, store, sealer := t.Context(), NewMemoryStore(), EphemeralSealer()
-	errHost := errors.New("the host's own error")
 	put := func(sealer Sealer, kind Kind[noteDoc]) error {
 		state, err := New(Config{Store: store, Sealer: sealer})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return Update(ctx, state, kind, "x", func(context.Context, *noteDoc) (*noteDoc, error) {
+		return Update(ctx, state, kind, "x", func(*noteDoc) (*noteDoc, error) {
 			return &noteDoc{Text: "kept"}, nil
 		})
 	}
@@ -272,12 +341,6 @@ func TestDocumentsThatCannotBeKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, _ := store.Get(ctx, stateKey("note", "x"))
-	newer := noteDocs
-	newer.Version++
-	newer.Upgrade = func(uint16, []byte) ([]byte, error) { return nil, errHost }
-	if err := put(sealer, newer); !errors.Is(err, errHost) || !strings.Contains(err.Error(), "upgrading") {
-		t.Errorf("an upgrade that fails: %v", err)
-	}
 	if err := put(longSealer{sealer}, Kind[noteDoc]{Name: "note", Version: 1}); err != nil {
 		t.Errorf("an unchanged document was sealed again: %v", err)
 	}
@@ -285,7 +348,7 @@ func TestDocumentsThatCannotBeKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = Update(ctx, state, noteDocs, "x", func(context.Context, *noteDoc) (*noteDoc, error) {
+	err = Update(ctx, state, noteDocs, "x", func(*noteDoc) (*noteDoc, error) {
 		return new(noteDoc), nil
 	})
 	if err == nil || !strings.Contains(err.Error(), "key id") {

@@ -55,7 +55,7 @@ func ID(environment, subject string) string { return environment + "/" + subject
 // TrackIQ records that the document (kind, id) belongs to owner at an IQ. A
 // second call only fills in the IQ's name.
 func TrackIQ(ctx context.Context, s *saltostate.State, owner string, iq IQRef, kind, id string) error {
-	return saltostate.Update(ctx, s, Docs, owner, func(_ context.Context, doc *Doc) (*Doc, error) {
+	return saltostate.Update(ctx, s, Docs, owner, func(doc *Doc) (*Doc, error) {
 		if doc == nil {
 			doc = new(Doc)
 		}
@@ -74,7 +74,7 @@ func TrackIQ(ctx context.Context, s *saltostate.State, owner string, iq IQRef, k
 
 // TrackConnection records that a connection belongs to owner.
 func TrackConnection(ctx context.Context, s *saltostate.State, owner, id string) error {
-	return saltostate.Update(ctx, s, Docs, owner, func(_ context.Context, doc *Doc) (*Doc, error) {
+	return saltostate.Update(ctx, s, Docs, owner, func(doc *Doc) (*Doc, error) {
 		if doc == nil {
 			doc = new(Doc)
 		}
@@ -88,7 +88,7 @@ func TrackConnection(ctx context.Context, s *saltostate.State, owner, id string)
 // UntrackConnection removes the record of a connection, after the connection
 // was deleted.
 func UntrackConnection(ctx context.Context, s *saltostate.State, owner, id string) error {
-	return saltostate.Update(ctx, s, Docs, owner, func(_ context.Context, doc *Doc) (*Doc, error) {
+	return saltostate.Update(ctx, s, Docs, owner, func(doc *Doc) (*Doc, error) {
 		if doc == nil {
 			return nil, nil
 		}
