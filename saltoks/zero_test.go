@@ -28,7 +28,7 @@ var zeroTypes = []reflect.Type{
 	reflect.TypeFor[saltoauth.ConsentHandlers](), reflect.TypeFor[saltoks.EntriesService](), reflect.TypeFor[saltoks.Environment](),
 	reflect.TypeFor[saltostate.FileStore](),
 	reflect.TypeFor[saltoks.Filter](), reflect.TypeFor[saltoks.IQKey](), reflect.TypeFor[saltoks.IQPIN](),
-	reflect.TypeFor[saltoremote.IQStatus](), reflect.TypeFor[saltoks.IQsService](),
+	reflect.TypeFor[saltoremote.Finding](), reflect.TypeFor[saltoks.IQsService](),
 	reflect.TypeFor[saltoauth.IdentityError](), reflect.TypeFor[saltoks.KeypadPIN](), reflect.TypeFor[saltoks.Limiter](),
 	reflect.TypeFor[saltoks.LocalTime](),
 	reflect.TypeFor[saltoks.LocksService](), reflect.TypeFor[saltoauth.Login](), reflect.TypeFor[saltoks.MeService](),
@@ -38,7 +38,7 @@ var zeroTypes = []reflect.Type{
 	reflect.TypeFor[saltoks.ReplayClass](), reflect.TypeFor[saltoks.Request](), reflect.TypeFor[saltoks.RawService](),
 	reflect.TypeFor[saltoks.Secret](), reflect.TypeFor[saltoks.SendDeadline](), reflect.TypeFor[saltostate.SealingKey](),
 	reflect.TypeFor[saltoks.SitesService](),
-	reflect.TypeFor[saltostate.State](), reflect.TypeFor[saltoks.Subscription](), reflect.TypeFor[saltoremote.Symptoms](),
+	reflect.TypeFor[saltostate.State](), reflect.TypeFor[saltoks.Subscription](),
 	reflect.TypeFor[saltoremote.TargetError](), reflect.TypeFor[saltoks.TimeOfDay](), reflect.TypeFor[saltoauth.TokenError](),
 	reflect.TypeFor[saltoks.UsersService](), reflect.TypeFor[saltoks.Weekdays](), reflect.TypeFor[saltoauth.WrongUserError](),
 }

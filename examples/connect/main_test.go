@@ -67,7 +67,7 @@ func TestConnect(t *testing.T) {
 	// The first IQ by mail: a malformed PIN is an error, the right one activates.
 	iq := b.value(`name="iq" value="([^"]+)"`)
 	b.press("/iq/request", url.Values{"iq": {iq}, "channel": {"mail"}})
-	b.want("in_progress")
+	b.want("activation_unfinished")
 	pin := inbox(t, salto.Control)
 	b.press("/iq/confirm", url.Values{"iq": {iq}, "pin": {"12345"}})
 	b.want("exactly 4 digits")
@@ -116,7 +116,7 @@ func TestConnect(t *testing.T) {
 	b.want("activation_lost")
 	restart := b.value(`name="restart" value="([^"]+)"`)
 	b.press("/iq/request", url.Values{"iq": {iq}, "channel": {"mail"}, "restart": {restart}})
-	b.want("in_progress")
+	b.want("activation_unfinished")
 	pin = inbox(t, salto.Control)
 	b.press("/iq/confirm", url.Values{"iq": {iq}, "pin": {pin}})
 	b.want("<td>ready</td>")

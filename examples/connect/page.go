@@ -120,11 +120,11 @@ td,th{padding:.3rem 1rem .3rem 0;text-align:left;vertical-align:top}
 {{range .Sites}}<option value="{{.ID}}">{{.Name}} ({{.UID}})</option>{{end}}</select> <button>Link site</button></form>{{end}}
 {{if .Site.ID}}<h2>{{.Site.Name}}</h2>
 <table><tr><th>IQ</th><th>State</th><th></th></tr>
-{{range .IQs}}<tr><td>{{.IQ.Name}}</td><td>{{.Readiness}}</td><td>
-{{if .Usable}}ready{{else if eq .Readiness "activated_elsewhere"}}Activated by another system: ask SALTO support to reset it.
-{{else if eq .Readiness "restore_required"}}The IQ was reset: restore it in SALTO KS, then activate it again.
+{{range .IQs}}<tr><td>{{.IQ.Name}}</td><td>{{.Finding}}</td><td>
+{{if .Finding.Usable}}ready{{else if eq .Finding "activated_elsewhere"}}Activated by another system: ask SALTO support to reset it.
+{{else if eq .Finding "restore_required"}}The IQ was reset: restore it in SALTO KS, then activate it again.
 {{else}}<form method="post" action="/iq/request"><input type="hidden" name="iq" value="{{.IQ.ID}}">
-{{if eq .Readiness "activation_lost"}}<input type="hidden" name="restart" value="yes">{{end}}
+{{if eq .Finding "activation_lost"}}<input type="hidden" name="restart" value="yes">{{end}}
 <select name="channel"><option value="mail">by email</option><option value="sms">by SMS</option></select> <button>Send PIN</button></form>
 {{if or (eq .Local.Step "pin_requested") (eq .Local.Step "confirming")}}<form method="post" action="/iq/confirm">
 <input type="hidden" name="iq" value="{{.IQ.ID}}">

@@ -37,8 +37,8 @@ func (w *web) showIQ(rw http.ResponseWriter, r *http.Request, status int, proble
 			continue
 		}
 		var advice string
-		switch iq.Readiness {
-		case saltoremote.IQActivatedElsewhere, saltoremote.IQActivationLost, saltoremote.IQRestoreRequired:
+		switch iq.Finding {
+		case saltoremote.FindingActivatedElsewhere, saltoremote.FindingActivationLost, saltoremote.FindingRestoreRequired:
 			if d, err := wizard.Diagnose(ctx, c.conn.Site, id); err == nil {
 				advice = d.Advice
 			}

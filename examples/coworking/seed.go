@@ -155,7 +155,7 @@ func (p *platform) activateDemo(ctx context.Context, c *connection) error {
 		if err != nil {
 			return err
 		}
-		if iq.Usable() {
+		if iq.Finding.Usable() {
 			continue
 		}
 		if _, err := wizard.Begin(ctx, c.conn.Site, iq.IQ.ID); err != nil {

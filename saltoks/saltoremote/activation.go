@@ -87,32 +87,21 @@ var errUnderWay = errors.New("an IQ PIN was sent to SALTO, which may still accep
 
 // State returns what is stored; it makes no call.
 func (a *Activation) State(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (ActivationState, error) {
-	at, err := a.place(site, iq)
-	if err != nil {
-		return ActivationState{}, notSentError(err)
-	}
+	at := siteIQ{site, iq}
 	doc, err := a.load(ctx, at)
 	return a.done(at, doc, notSentError(err))
 }
 
 // done builds the result of every method.
 func (a *Activation) done(at siteIQ, doc iqDoc, err error) (ActivationState, error) {
-	return ActivationState{
+	s := ActivationState{
 		Site: at.site, IQ: at.iq, Step: doc.Step, Adopted: doc.Adopted,
 		Channel: doc.Channel, PINRequestedAt: doc.PINRequestedAt, ActivatedAt: doc.ActivatedAt,
-		BlockedUntil: doc.Breaker.openUntil(a.now()),
-	}, err
-}
-
-// place checks the arguments that every method requires.
-func (a *Activation) place(site saltoks.SiteID, iq saltoks.IQID) (siteIQ, error) {
-	switch {
-	case a.core == nil:
-		return siteIQ{}, errZero
-	case site == "" || iq == "":
-		return siteIQ{}, errors.New("the id of a site and of an IQ are required")
 	}
-	return siteIQ{site, iq}, nil
+	if doc.Breaker != (breaker{}) {
+		s.BlockedUntil = doc.Breaker.openUntil(a.now())
+	}
+	return s, err
 }
 
 // stillActivated asks SALTO whether an IQ that is activated here is still
@@ -153,10 +142,7 @@ func (a *Activation) atSALTO(ctx context.Context, at siteIQ) (saltoks.ActivatedI
 // UnverifiedEndpoints set. If the answer is lost, Deactivate asks SALTO for the
 // result.
 func (a *Activation) Deactivate(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (ActivationState, error) {
-	at, err := a.place(site, iq)
-	if err != nil {
-		return ActivationState{}, notSentError(err)
-	}
+	at := siteIQ{site, iq}
 	doc, err := a.load(ctx, at)
 	if err == nil {
 		_, _, err = doc.apply(event{kind: deactivate, at: at, now: a.now()})

@@ -10,25 +10,34 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// Finding is the problem of one SALTO user at one IQ.
+// Finding is whether one SALTO user can send commands through one IQ, and if
+// not, the problem.
 type Finding string
 
-// Findings. Diagnosis.Advice is what to do about each.
+// Findings. Activation.List returns those down to FindingRestoreRequired;
+// Activation.Diagnose returns each of them, and Diagnosis.Advice is what to do.
 const (
-	// FindingHealthy: SALTO accepted a code just now.
-	FindingHealthy Finding = "healthy"
-	// FindingNoFault: no problem is known, but no code was checked.
-	FindingNoFault Finding = "no_fault_known"
+	// FindingReady: activated here and at SALTO. No problem is known.
+	FindingReady Finding = "ready"
+	// FindingNeedsNoCode: the IQ accepts commands without a code and requires no
+	// activation. No problem is known.
+	FindingNeedsNoCode Finding = "needs_no_code"
 	// FindingNotActivated: the IQ was never activated for this user.
 	FindingNotActivated Finding = "not_activated"
 	// FindingUnfinished: the activation was started here and not finished.
+	// ActivationState.Step is where to continue.
 	FindingUnfinished Finding = "activation_unfinished"
-	// FindingActivatedElsewhere: activated, but the secret is not stored here.
+	// FindingActivatedElsewhere: SALTO reports the user as activated, but the
+	// secret is not stored here. See ActivatedElsewhereError.
 	FindingActivatedElsewhere Finding = "activated_elsewhere"
-	// FindingActivationLost: activated here, but SALTO reports that it is not.
+	// FindingActivationLost: activated here, but SALTO reports that it is not: it
+	// was reset. Call Restart.
 	FindingActivationLost Finding = "activation_lost"
-	// FindingRestoreRequired: the IQ was reset; secret and PIN are useless.
+	// FindingRestoreRequired: the IQ was reset; secret and PIN are useless. Call
+	// IQs.Restore, then Restart.
 	FindingRestoreRequired Finding = "restore_required"
+	// FindingHealthy: SALTO accepted a code just now.
+	FindingHealthy Finding = "healthy"
 	// FindingPINNotChanged: the PIN was not confirmed at SALTO.
 	FindingPINNotChanged Finding = "pin_not_changed"
 	// FindingClockSkew: this machine's clock is too far off for codes.
@@ -50,9 +59,15 @@ const (
 	FindingUnclear Finding = "unclear"
 )
 
+// Usable reports whether commands to the IQ's locks can be sent.
+func (f Finding) Usable() bool {
+	return f == FindingReady || f == FindingNeedsNoCode || f == FindingHealthy
+}
+
 var findingAdvice = map[Finding]string{
+	FindingReady:        "No problem is known. Check a code to be sure.",
+	FindingNeedsNoCode:  "No problem is known.",
 	FindingHealthy:      "SALTO accepted a one-time code just now: commands can be sent.",
-	FindingNoFault:      "No problem is known. Check a code to be sure.",
 	FindingNotActivated: "Activate the IQ: request the PIN and enter it.",
 	FindingUnfinished:   "Continue the activation: enter the PIN, or request it again.",
 	FindingActivatedElsewhere: "This SALTO user was activated outside of this installation. " +
@@ -73,10 +88,17 @@ var findingAdvice = map[Finding]string{
 	FindingUnclear:   "The check failed for another reason; see its error.",
 }
 
-// Symptoms is what is known about one user at one IQ.
-type Symptoms struct {
+// Diagnosis is the most likely cause of a problem of one user at one IQ, with
+// what is known about it.
+type Diagnosis struct {
+	Finding Finding `json:"finding"`
+	// Advice is what to do, in one or two sentences for a person.
+	Advice string `json:"advice"`
+	// Until is when codes are sent again (UTC); zero if they are sent now.
+	Until time.Time `json:"until,omitzero"`
+
 	Status IQStatus `json:"status"`
-	// Command is the error of the last command, if there was one.
+	// Command is the error of the last command, if AfterError named one.
 	Command error `json:"-"`
 	// ClockOffset is this machine's clock minus SALTO's, in nanoseconds in
 	// JSON. It is valid if ClockKnown is true.
@@ -87,63 +109,45 @@ type Symptoms struct {
 	Check   error `json:"-"`
 }
 
-// Diagnosis is the most likely cause, with the Symptoms that it is based on.
-type Diagnosis struct {
-	Finding Finding `json:"finding"`
-	// Advice is what to do, in one or two sentences for a person.
-	Advice string `json:"advice"`
-	// Until is when codes are sent again (UTC); zero if they are sent now.
-	Until time.Time `json:"until,omitzero"`
-	Symptoms
-}
-
 // clockTolerance is the offset from which the clock is a likely cause: SALTO
 // accepts three minutes, of which a code may use one before it is sent.
 const clockTolerance = 110 * time.Second
 
-// Diagnose returns the most likely cause. It makes no call.
-func (s Symptoms) Diagnose() Diagnosis {
-	f := s.finding()
-	return Diagnosis{Finding: f, Advice: findingAdvice[f], Until: s.Status.Local.BlockedUntil, Symptoms: s}
+// conclude sets the finding.
+func (d Diagnosis) conclude() Diagnosis {
+	d.Finding, d.Until = d.finding(), d.Status.Local.BlockedUntil
+	d.Advice = findingAdvice[d.Finding]
+	return d
 }
 
-func (s Symptoms) finding() Finding {
-	reported := func(cause error) bool { return errors.Is(s.Command, cause) || errors.Is(s.Check, cause) }
-	switch s.Status.Readiness {
-	case IQRestoreRequired:
-		return FindingRestoreRequired
-	case IQNotActivated:
-		return FindingNotActivated
-	case IQInProgress:
-		return FindingUnfinished
-	case IQActivatedElsewhere:
-		return FindingActivatedElsewhere
-	case IQActivationLost:
-		return FindingActivationLost
+func (d Diagnosis) finding() Finding {
+	reported := func(cause error) bool { return errors.Is(d.Command, cause) || errors.Is(d.Check, cause) }
+	if !d.Status.Finding.Usable() {
+		return d.Status.Finding
 	}
 	switch {
 	case reported(saltoks.ErrRestoreRequired):
 		return FindingRestoreRequired
-	case s.Checked && s.Check == nil && errors.Is(s.Command, saltoks.ErrOTPInvalid):
+	case d.Checked && d.Check == nil && errors.Is(d.Command, saltoks.ErrOTPInvalid):
 		return FindingIQClock
-	case s.Checked && s.Check == nil:
+	case d.Checked && d.Check == nil:
 		return FindingHealthy
 	case reported(saltoks.ErrIQPINNotChanged):
 		return FindingPINNotChanged
-	case s.Status.Readiness != IQNeedsNoCode && s.ClockKnown && s.ClockOffset.Abs() > clockTolerance:
+	case d.Status.Finding != FindingNeedsNoCode && d.ClockKnown && d.ClockOffset.Abs() > clockTolerance:
 		return FindingClockSkew
-	case reported(saltoks.ErrOTPInvalid) && s.ClockKnown:
+	case reported(saltoks.ErrOTPInvalid) && d.ClockKnown:
 		return FindingAppLogin
 	case reported(saltoks.ErrOTPInvalid):
 		return FindingWrongCode
-	case reported(saltoks.ErrOTPBlocked) || !s.Status.Local.BlockedUntil.IsZero():
+	case reported(saltoks.ErrOTPBlocked) || !d.Status.Local.BlockedUntil.IsZero():
 		return FindingBlocked
-	case reported(saltoks.ErrIQOffline) || !s.Status.IQ.Online:
+	case reported(saltoks.ErrIQOffline) || !d.Status.IQ.Online:
 		return FindingIQOffline
-	case s.Checked:
+	case d.Checked:
 		return FindingUnclear
 	}
-	return FindingNoFault
+	return d.Status.Finding
 }
 
 // DiagnoseOption adds to what Activation.Diagnose examines.
@@ -173,9 +177,10 @@ func (a *Activation) Diagnose(ctx context.Context, site saltoks.SiteID, iq salto
 			o(&cfg)
 		}
 	}
-	at, err := a.place(site, iq)
+	at := siteIQ{site, iq}
+	local, err := a.State(ctx, site, iq)
 	if err != nil {
-		return Diagnosis{}, notSentError(err)
+		return Diagnosis{}, err
 	}
 	gateway, err := a.client.IQs.Get(ctx, site, iq)
 	if err != nil {
@@ -185,23 +190,19 @@ func (a *Activation) Diagnose(ctx context.Context, site saltoks.SiteID, iq salto
 	if err != nil {
 		return Diagnosis{}, err
 	}
-	local, err := a.State(ctx, site, iq)
-	if err != nil {
+	d := Diagnosis{Status: iqStatus(gateway, known, local), Command: cfg.command}
+	if d.ClockOffset, d.ClockKnown, err = a.clockOffset(ctx); err != nil {
 		return Diagnosis{}, err
 	}
-	s := Symptoms{Status: iqStatus(gateway, known, local), Command: cfg.command}
-	if s.ClockOffset, s.ClockKnown, err = a.clockOffset(ctx); err != nil {
-		return Diagnosis{}, err
-	}
-	if cfg.check && s.Status.Readiness == IQReady {
-		s.Check = a.checkCode(ctx, at)
+	if cfg.check && d.Status.Finding == FindingReady {
+		d.Check = a.checkCode(ctx, at)
 		var held *OTPBlockedError
-		s.Checked = !errors.As(s.Check, &held)
+		d.Checked = !errors.As(d.Check, &held)
 		if after, err := a.State(ctx, site, iq); err == nil {
-			s.Status.Local = after // a wrong code may have opened the breaker
+			d.Status.Local = after // a wrong code may have opened the breaker
 		}
 	}
-	return s.Diagnose(), nil
+	return d.conclude(), nil
 }
 
 // checkCode makes SALTO check one code.

@@ -12,8 +12,8 @@ import (
 )
 
 func TestFindings(t *testing.T) {
-	ready := IQStatus{IQ: saltoks.IQ{Online: true, OTPEnabled: true}, Readiness: IQReady, ActivatedAtSALTO: true}
-	with := func(r Readiness) IQStatus { s := ready; s.Readiness = r; return s }
+	ready := IQStatus{IQ: saltoks.IQ{Online: true, OTPEnabled: true}, Finding: FindingReady, ActivatedAtSALTO: true}
+	with := func(r Finding) IQStatus { s := ready; s.Finding = r; return s }
 	offline := ready
 	offline.IQ.Online = false
 	blocked := ready
@@ -22,43 +22,43 @@ func TestFindings(t *testing.T) {
 	unchanged := &saltoks.APIError{Status: 400, Code: "3102", InnerCode: "pin_not_changed"}
 	for _, c := range []struct {
 		name string
-		s    Symptoms
+		s    Diagnosis
 		want Finding
 	}{
-		{"nothing known", Symptoms{Status: ready}, FindingNoFault},
-		{"code taken", Symptoms{Status: ready, Checked: true}, FindingHealthy},
-		{"code taken, clock odd", Symptoms{Status: ready, Checked: true, ClockKnown: true, ClockOffset: 2 * time.Minute}, FindingHealthy},
-		{"wrong code, good clock", Symptoms{Status: ready, Command: wrong, ClockKnown: true}, FindingAppLogin},
+		{"nothing known", Diagnosis{Status: ready}, FindingReady},
+		{"code taken", Diagnosis{Status: ready, Checked: true}, FindingHealthy},
+		{"code taken, clock odd", Diagnosis{Status: ready, Checked: true, ClockKnown: true, ClockOffset: 2 * time.Minute}, FindingHealthy},
+		{"wrong code, good clock", Diagnosis{Status: ready, Command: wrong, ClockKnown: true}, FindingAppLogin},
 		{
 			"wrong code in the check, good clock",
-			Symptoms{Status: ready, Checked: true, Check: wrong, ClockKnown: true, ClockOffset: 90 * time.Second}, FindingAppLogin,
+			Diagnosis{Status: ready, Checked: true, Check: wrong, ClockKnown: true, ClockOffset: 90 * time.Second}, FindingAppLogin,
 		},
-		{"wrong code, held back by now", Symptoms{Status: blocked, Command: wrong, ClockKnown: true}, FindingAppLogin},
-		{"wrong code, clock unknown", Symptoms{Status: ready, Command: wrong}, FindingWrongCode},
-		{"wrong code, clock behind", Symptoms{Status: ready, Command: wrong, ClockKnown: true, ClockOffset: -4 * time.Minute}, FindingClockSkew},
-		{"no error yet, clock ahead", Symptoms{Status: ready, ClockKnown: true, ClockOffset: 4 * time.Minute}, FindingClockSkew},
-		{"the IQ alone refuses", Symptoms{Status: ready, Command: wrong, Checked: true, ClockKnown: true}, FindingIQClock},
-		{"PIN not changed", Symptoms{Status: ready, Command: unchanged, ClockKnown: true}, FindingPINNotChanged},
-		{"PIN not changed, then confirmed", Symptoms{Status: ready, Command: unchanged, Checked: true}, FindingHealthy},
-		{"held back", Symptoms{Status: blocked, ClockKnown: true}, FindingBlocked},
-		{"offline by its state", Symptoms{Status: offline, ClockKnown: true}, FindingIQOffline},
+		{"wrong code, held back by now", Diagnosis{Status: blocked, Command: wrong, ClockKnown: true}, FindingAppLogin},
+		{"wrong code, clock unknown", Diagnosis{Status: ready, Command: wrong}, FindingWrongCode},
+		{"wrong code, clock behind", Diagnosis{Status: ready, Command: wrong, ClockKnown: true, ClockOffset: -4 * time.Minute}, FindingClockSkew},
+		{"no error yet, clock ahead", Diagnosis{Status: ready, ClockKnown: true, ClockOffset: 4 * time.Minute}, FindingClockSkew},
+		{"the IQ alone refuses", Diagnosis{Status: ready, Command: wrong, Checked: true, ClockKnown: true}, FindingIQClock},
+		{"PIN not changed", Diagnosis{Status: ready, Command: unchanged, ClockKnown: true}, FindingPINNotChanged},
+		{"PIN not changed, then confirmed", Diagnosis{Status: ready, Command: unchanged, Checked: true}, FindingHealthy},
+		{"held back", Diagnosis{Status: blocked, ClockKnown: true}, FindingBlocked},
+		{"offline by its state", Diagnosis{Status: offline, ClockKnown: true}, FindingIQOffline},
 		{
-			"offline by the error", Symptoms{Status: ready, Command: &saltoks.APIError{Status: 400, Code: "3102", InnerCode: "iq_offline"}},
+			"offline by the error", Diagnosis{Status: ready, Command: &saltoks.APIError{Status: 400, Code: "3102", InnerCode: "iq_offline"}},
 			FindingIQOffline,
 		},
 		{
-			"reset, by the error", Symptoms{Status: ready, Command: &saltoks.APIError{Status: 403, Message: "restore pending"}},
+			"reset, by the error", Diagnosis{Status: ready, Command: &saltoks.APIError{Status: 403, Message: "restore pending"}},
 			FindingRestoreRequired,
 		},
-		{"the check failed otherwise", Symptoms{Status: ready, Checked: true, Check: &saltoks.APIError{Status: 500}}, FindingUnclear},
-		{"no code needed, clock ahead", Symptoms{Status: with(IQNeedsNoCode), ClockKnown: true, ClockOffset: time.Hour}, FindingNoFault},
-		{"not activated", Symptoms{Status: with(IQNotActivated), Command: wrong}, FindingNotActivated},
-		{"unfinished", Symptoms{Status: with(IQInProgress)}, FindingUnfinished},
-		{"elsewhere", Symptoms{Status: with(IQActivatedElsewhere)}, FindingActivatedElsewhere},
-		{"lost", Symptoms{Status: with(IQActivationLost), Command: wrong, ClockKnown: true}, FindingActivationLost},
-		{"reset", Symptoms{Status: with(IQRestoreRequired), Command: wrong, ClockKnown: true}, FindingRestoreRequired},
+		{"the check failed otherwise", Diagnosis{Status: ready, Checked: true, Check: &saltoks.APIError{Status: 500}}, FindingUnclear},
+		{"no code needed, clock ahead", Diagnosis{Status: with(FindingNeedsNoCode), ClockKnown: true, ClockOffset: time.Hour}, FindingNeedsNoCode},
+		{"not activated", Diagnosis{Status: with(FindingNotActivated), Command: wrong}, FindingNotActivated},
+		{"unfinished", Diagnosis{Status: with(FindingUnfinished)}, FindingUnfinished},
+		{"elsewhere", Diagnosis{Status: with(FindingActivatedElsewhere)}, FindingActivatedElsewhere},
+		{"lost", Diagnosis{Status: with(FindingActivationLost), Command: wrong, ClockKnown: true}, FindingActivationLost},
+		{"reset", Diagnosis{Status: with(FindingRestoreRequired), Command: wrong, ClockKnown: true}, FindingRestoreRequired},
 	} {
-		got := c.s.Diagnose()
+		got := c.s.conclude()
 		if got.Finding != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got.Finding, c.want)
 		}
@@ -78,7 +78,7 @@ func TestDiagnose(t *testing.T) {
 		want    Finding
 		putsPIN int
 	}{
-		{name: "at rest", want: FindingNoFault},
+		{name: "at rest", want: FindingReady},
 		{name: "checked", check: true, want: FindingHealthy, putsPIN: 1},
 		{
 			name: "app login, by the last error", unlock: true, fault: func(r *fixture) { r.sim.Fault(saltokstest.AppRotatedSecret) },

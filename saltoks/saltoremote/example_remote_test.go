@@ -378,7 +378,7 @@ func ExampleActivation_List() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(status.IQ.Name, status.Readiness, status.Usable())
+		fmt.Println(status.IQ.Name, status.Finding, status.Finding.Usable())
 	}
 	// Output:
 	// IQ Ground Floor ready true
@@ -419,13 +419,4 @@ func ExampleCheckCode() {
 	d, err := s.remote.Activation().Diagnose(context.Background(), s.site, s.iq, saltoremote.CheckCode())
 	fmt.Println(d.Finding, err)
 	// Output: healthy <nil>
-}
-
-func ExampleSymptoms_Diagnose() {
-	d := saltoremote.Symptoms{
-		Status:  saltoremote.IQStatus{IQ: saltoks.IQ{Online: true}, Readiness: saltoremote.IQReady},
-		Command: saltoks.ErrIQPINNotChanged,
-	}.Diagnose()
-	fmt.Println(d.Advice)
-	// Output: The PIN was not confirmed at SALTO. Check a code: that confirms it.
 }

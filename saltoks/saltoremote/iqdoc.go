@@ -47,17 +47,25 @@ func (d *iqDoc) key(at siteIQ) (saltoks.IQKey, error) {
 	return saltoks.IQKey{Secret: d.Secret.Secret, PIN: pin}, err
 }
 
-// iqStore reads and changes the documents of one SALTO user.
-type iqStore struct {
-	state *saltostate.State
-	owner string
+func (c *core) id(at siteIQ) string { return c.owner + "/" + string(at.site) + "/" + string(at.iq) }
+
+// check refuses a zero Remote or Activation, and an incomplete place.
+func (c *core) check(at siteIQ) error {
+	switch {
+	case c == nil:
+		return errZero
+	case at.site == "" || at.iq == "":
+		return errors.New("the id of a site and of an IQ are required")
+	}
+	return nil
 }
 
-func (s iqStore) id(at siteIQ) string { return s.owner + "/" + string(at.site) + "/" + string(at.iq) }
-
 // load returns an empty document if there is none.
-func (s iqStore) load(ctx context.Context, at siteIQ) (iqDoc, error) {
-	doc, err := saltostate.Load(ctx, s.state, iqDocs, s.id(at))
+func (c *core) load(ctx context.Context, at siteIQ) (iqDoc, error) {
+	if err := c.check(at); err != nil {
+		return iqDoc{}, err
+	}
+	doc, err := saltostate.Load(ctx, c.state, iqDocs, c.id(at))
 	if err != nil || doc == nil {
 		return iqDoc{}, err
 	}
@@ -66,9 +74,9 @@ func (s iqStore) load(ctx context.Context, at siteIQ) (iqDoc, error) {
 
 // update changes a document. fn may change its argument even if it fails; then
 // nothing is stored. An empty document is deleted.
-func (s iqStore) update(ctx context.Context, at siteIQ, fn func(*iqDoc) error) (iqDoc, error) {
+func (c *core) update(ctx context.Context, at siteIQ, fn func(*iqDoc) error) (iqDoc, error) {
 	var result iqDoc
-	err := saltostate.Update(ctx, s.state, iqDocs, s.id(at), func(doc *iqDoc) (*iqDoc, error) {
+	err := saltostate.Update(ctx, c.state, iqDocs, c.id(at), func(doc *iqDoc) (*iqDoc, error) {
 		if doc == nil {
 			doc = new(iqDoc)
 		}
@@ -85,11 +93,11 @@ func (s iqStore) update(ctx context.Context, at siteIQ, fn func(*iqDoc) error) (
 
 // updateAfter is update for changes that must be stored even if ctx has ended.
 // It tries again after a conflict.
-func (s iqStore) updateAfter(ctx context.Context, at siteIQ, fn func(*iqDoc) error) (iqDoc, error) {
+func (c *core) updateAfter(ctx context.Context, at siteIQ, fn func(*iqDoc) error) (iqDoc, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saltostate.WriteLimit)
 	defer cancel()
 	for {
-		doc, err := s.update(ctx, at, fn)
+		doc, err := c.update(ctx, at, fn)
 		if err == nil || ctx.Err() != nil || !isConflict(err) {
 			return doc, err
 		}
@@ -98,33 +106,33 @@ func (s iqStore) updateAfter(ctx context.Context, at siteIQ, fn func(*iqDoc) err
 
 // isConflict reports whether a Store lost its lease and wrote nothing.
 func isConflict(err error) bool {
-	c, ok := errors.AsType[interface {
+	conflict, ok := errors.AsType[interface {
 		error
 		Conflict() bool
 	}](err)
-	return ok && c.Conflict()
+	return ok && conflict.Conflict()
 }
 
 // track records that a document will exist, so that Authorizer.Forget finds it.
 // name is the IQ's name, or "" if it is not known.
-func (s iqStore) track(ctx context.Context, at siteIQ, name string) error {
-	return userindex.TrackIQ(ctx, s.state, s.owner, userindex.IQRef{Site: at.site, IQ: at.iq, Name: name}, iqDocs.Name, s.id(at))
+func (c *core) track(ctx context.Context, at siteIQ, name string) error {
+	return userindex.TrackIQ(ctx, c.state, c.owner, userindex.IQRef{Site: at.site, IQ: at.iq, Name: name}, iqDocs.Name, c.id(at))
 }
 
 // record updates the breaker by a command's answer. before is the document that
 // the command was sent with.
-func (s iqStore) record(ctx context.Context, at siteIQ, before iqDoc, now time.Time, answer error) error {
+func (c *core) record(ctx context.Context, at siteIQ, before iqDoc, now time.Time, answer error) error {
 	if before.Breaker.after(now, answer) == before.Breaker {
 		return nil // the usual case: nothing to write
 	}
 	if before == (iqDoc{}) {
 		tctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saltostate.WriteLimit)
 		defer cancel()
-		if err := s.track(tctx, at, ""); err != nil {
+		if err := c.track(tctx, at, ""); err != nil {
 			return fmt.Errorf("recording a wrong one-time code: %w", err)
 		}
 	}
-	_, err := s.updateAfter(ctx, at, func(doc *iqDoc) error {
+	_, err := c.updateAfter(ctx, at, func(doc *iqDoc) error {
 		doc.Breaker = doc.Breaker.after(now, answer)
 		return nil
 	})

@@ -21,23 +21,23 @@ func TestListShowsAllIQs(t *testing.T) {
 		r := newFixtureWith(t, saltokstest.Config{World: world})
 		ctx := t.Context()
 		byName := make(map[string]saltoks.IQID)
-		list := func(act *Activation) map[string]Readiness {
-			got := make(map[string]Readiness)
+		list := func(act *Activation) map[string]Finding {
+			got := make(map[string]Finding)
 			for s, err := range act.List(ctx, r.site) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got[s.IQ.Name], byName[s.IQ.Name] = s.Readiness, s.IQ.ID
-				if s.Usable() != (s.Readiness == IQReady || s.Readiness == IQNeedsNoCode) {
-					t.Errorf("%s: usable %v", s.Readiness, s.Usable())
+				got[s.IQ.Name], byName[s.IQ.Name] = s.Finding, s.IQ.ID
+				if s.Finding.Usable() != (s.Finding == FindingReady || s.Finding == FindingNeedsNoCode) {
+					t.Errorf("%s: usable %v", s.Finding, s.Finding.Usable())
 				}
 			}
 			return got
 		}
 		first := "IQ Ground Floor"
-		want := map[string]Readiness{
-			first: IQNotActivated, "IQ First Floor": IQNotActivated, "IQ Shed": IQNeedsNoCode, "IQ Attic": IQNotActivated,
-			"IQ Roof": IQNotActivated,
+		want := map[string]Finding{
+			first: FindingNotActivated, "IQ First Floor": FindingNotActivated, "IQ Shed": FindingNeedsNoCode, "IQ Attic": FindingNotActivated,
+			"IQ Roof": FindingNotActivated,
 		}
 		if diff := cmp.Diff(want, list(r.act)); diff != "" {
 			t.Fatalf("at first (-want +got):\n%s", diff)
@@ -48,12 +48,12 @@ func TestListShowsAllIQs(t *testing.T) {
 		r.iq = byName["IQ Roof"]
 		r.activate()
 		r.sim.Fault(saltokstest.RestoreRequired, saltokstest.Target(string(byName["IQ Roof"])))
-		want[first], want["IQ Attic"], want["IQ Roof"] = IQReady, IQInProgress, IQRestoreRequired
+		want[first], want["IQ Attic"], want["IQ Roof"] = FindingReady, FindingUnfinished, FindingRestoreRequired
 		if diff := cmp.Diff(want, list(r.act)); diff != "" {
 			t.Errorf("later (-want +got):\n%s", diff)
 		}
 		elsewhere := list(r.newRemote(r.newClient(), r.newState(saltostate.NewMemoryStore())).Activation())
-		if elsewhere[first] != IQActivatedElsewhere {
+		if elsewhere[first] != FindingActivatedElsewhere {
 			t.Errorf("on another store: %v", elsewhere)
 		}
 		for _, err := range r.act.List(ctx, r.site) {

@@ -14,10 +14,7 @@ import (
 func (a *Activation) RequestPIN(
 	ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, channel saltoks.PINChannel,
 ) (ActivationState, error) {
-	at, err := a.place(site, iq)
-	if err != nil {
-		return ActivationState{}, notSentError(err)
-	}
+	at := siteIQ{site, iq}
 	request := event{kind: requestPIN, at: at, channel: channel}
 	before, err := a.settle(ctx, at) // a PIN that SALTO has accepted must not be replaced
 	if err == nil && before.Step == StepActivated {
@@ -70,13 +67,10 @@ func (a *Activation) RequestPIN(
 // Confirm finds out the result. Until then, and for a minute, only the same PIN
 // is accepted: codes must be computed from the PIN that SALTO has accepted.
 func (a *Activation) Confirm(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, pin saltoks.IQPIN) (ActivationState, error) {
-	at, err := a.place(site, iq)
-	if err == nil && pin.IsZero() {
-		err = saltoks.ErrBadIQPIN
+	if pin.IsZero() {
+		return ActivationState{}, notSentError(saltoks.ErrBadIQPIN)
 	}
-	if err != nil {
-		return ActivationState{}, notSentError(err)
-	}
+	at := siteIQ{site, iq}
 	doc, err := a.settle(ctx, at) // an earlier PIN may have been accepted
 	if err == nil && doc.Step == StepActivated {
 		return a.done(at, doc, notSentError(a.stillActivated(ctx, at)))
@@ -141,10 +135,7 @@ func (a *Activation) sendConfirm(ctx context.Context, at siteIQ, secret saltoks.
 // any other step it makes no call. Call it before you show the activation to a
 // person.
 func (a *Activation) Resume(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (ActivationState, error) {
-	at, err := a.place(site, iq)
-	if err != nil {
-		return ActivationState{}, notSentError(err)
-	}
+	at := siteIQ{site, iq}
 	doc, err := a.settle(ctx, at)
 	return a.done(at, doc, notSentError(err))
 }

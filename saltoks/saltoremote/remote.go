@@ -29,7 +29,8 @@ var errZero = errors.New("the Remote or Activation is a zero value: create it wi
 
 // core is what Remote and Activation share.
 type core struct {
-	iqStore
+	state   *saltostate.State
+	owner   string // of the documents
 	client  *saltoks.Client
 	subject string
 	local   *localCodes
@@ -73,8 +74,8 @@ func NewRemote(cfg Config) (*Remote, error) {
 		return nil, fmt.Errorf("saltoremote: NewRemote: %w", err)
 	}
 	c := &core{
-		iqStore: iqStore{cfg.State, userindex.ID(cfg.User.Environment, cfg.User.Subject)},
-		client:  cfg.Client, subject: cfg.User.Subject, otp: cfg.OTP, now: cfg.Now,
+		state: cfg.State, owner: userindex.ID(cfg.User.Environment, cfg.User.Subject),
+		client: cfg.Client, subject: cfg.User.Subject, otp: cfg.OTP, now: cfg.Now,
 	}
 	if c.now == nil {
 		c.now = time.Now

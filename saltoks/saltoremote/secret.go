@@ -21,9 +21,10 @@ func (a *Activation) Begin(ctx context.Context, site saltoks.SiteID, iq saltoks.
 // SALTO reports this user as activated, or may still do so shortly, so it
 // cannot destroy a working activation.
 func (a *Activation) Restart(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (ActivationState, error) {
-	at, err := a.place(site, iq)
+	at := siteIQ{site, iq}
+	doc, err := a.load(ctx, at)
 	if err != nil {
-		return ActivationState{}, notSentError(err)
+		return a.done(at, doc, notSentError(err))
 	}
 	known, err := a.atSALTO(ctx, at)
 	if err == nil && known.Activated {
@@ -31,8 +32,7 @@ func (a *Activation) Restart(ctx context.Context, site saltoks.SiteID, iq saltok
 			iq, saltoks.ErrIQAlreadyActivated)
 	}
 	if err != nil {
-		doc, loadErr := a.load(ctx, at)
-		return a.done(at, doc, notSentError(also(err, loadErr)))
+		return a.done(at, doc, notSentError(err))
 	}
 	return a.fetchSecret(ctx, site, iq, restart, a.firstSecret)
 }
@@ -62,13 +62,9 @@ func (a *Activation) firstSecret(ctx context.Context, site saltoks.SiteID, iq sa
 
 // fetchSecret carries out begin, restart or adopt: the steps that fetch a
 // secret.
-func (a *Activation) fetchSecret(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, verb eventKind,
-	fetch func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.Secret, error),
+func (a *Activation) fetchSecret(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, verb eventKind, fetch fetchFunc,
 ) (ActivationState, error) {
-	at, err := a.place(site, iq)
-	if err != nil {
-		return ActivationState{}, notSentError(err)
-	}
+	at := siteIQ{site, iq}
 	before, err := a.load(ctx, at)
 	wanted := false
 	if err == nil {
@@ -86,64 +82,59 @@ func (a *Activation) fetchSecret(ctx context.Context, site saltoks.SiteID, iq sa
 	if err != nil || !wanted {
 		return a.done(at, before, notSentError(err))
 	}
-	f := secretFetch{at: at, verb: verb}
-	doc, err := f.run(ctx, a, func(ctx context.Context) (saltoks.Secret, error) { return fetch(ctx, site, iq) })
+	doc, answer, err := a.storeSecret(ctx, at, verb, fetch)
 	switch {
 	case err == nil:
 		return a.done(at, doc, nil)
-	case f.answer != nil && verb == adopt:
-		return a.done(at, before, also(f.answer, a.record(ctx, at, before, a.now(), f.answer)))
-	case f.answer != nil:
-		return a.done(at, before, a.explainRefusal(ctx, at, f.answer))
-	case f.secret.IsZero():
-		return a.done(at, before, notSentError(err))
+	case answer != nil && verb == adopt:
+		return a.done(at, before, also(answer, a.record(ctx, at, before, a.now(), answer)))
+	case answer != nil:
+		return a.done(at, before, a.explainRefusal(ctx, at, answer))
 	}
-	err = fmt.Errorf("SALTO returned the secret of IQ %s but it could not be stored: repair the store and begin again;"+
-		" if SALTO then refuses, its support must reset the activation: %w", iq, err)
-	return a.done(at, before, saltoks.NewUnconfirmedError(err))
+	return a.done(at, before, err)
 }
 
-// secretFetch is one call that fetches a secret.
-type secretFetch struct {
-	at     siteIQ
-	verb   eventKind
-	secret saltoks.Secret
-	answer error // SALTO's refusal
-}
+// fetchFunc makes SALTO return a secret.
+type fetchFunc func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.Secret, error)
 
-// run makes the call and stores the secret. The document stays locked meanwhile:
-// two callers must not each get a secret.
-func (f *secretFetch) run(ctx context.Context, a *Activation, call func(context.Context) (saltoks.Secret, error)) (iqDoc, error) {
+// storeSecret fetches a secret and stores it, while it holds the document: two
+// callers must not each get a secret. answer is SALTO's refusal.
+func (a *Activation) storeSecret(ctx context.Context, at siteIQ, verb eventKind, fetch fetchFunc) (doc iqDoc, answer, err error) {
+	e := event{kind: verb, at: at}
 	var seen iqDoc
-	doc, err := a.update(ctx, f.at, func(doc *iqDoc) error {
-		_, wanted, err := doc.apply(event{kind: f.verb, at: f.at, now: a.now()})
+	doc, err = a.update(ctx, at, func(doc *iqDoc) error {
+		e.now, seen = a.now(), *doc
+		_, wanted, err := doc.apply(e)
 		if err != nil || !wanted {
 			return err
 		}
 		limited, cancel := context.WithTimeout(ctx, stepLimit)
 		defer cancel()
-		if f.secret, f.answer = call(limited); f.answer != nil {
-			return f.answer
+		if e.secret, answer = fetch(limited, at.site, at.iq); answer != nil {
+			return answer
 		}
-		seen = *doc
-		return f.store(doc, a.now())
+		*doc, _, err = doc.apply(e)
+		return err
 	})
-	if err == nil || f.answer != nil || f.secret.IsZero() {
-		return doc, err
+	if err == nil || answer != nil {
+		return doc, answer, err
 	}
-	// SALTO has answered and the secret is not stored yet: try once more,
+	if e.secret.IsZero() {
+		return doc, nil, notSentError(err)
+	}
+	// SALTO may not return another secret: try once more to store this one,
 	// unless another process has changed the activation in the meantime.
-	return a.updateAfter(ctx, f.at, func(doc *iqDoc) error {
-		if doc.Step != seen.Step || !doc.Secret.Equal(seen.Secret.Secret) {
-			return nil
+	doc, err = a.updateAfter(ctx, at, func(doc *iqDoc) (err error) {
+		if doc.Step == seen.Step && doc.Secret.Equal(seen.Secret.Secret) {
+			*doc, _, err = doc.apply(e)
 		}
-		return f.store(doc, a.now())
+		return err
 	})
-}
-
-func (f *secretFetch) store(doc *iqDoc, now time.Time) (err error) {
-	*doc, _, err = doc.apply(event{kind: f.verb, at: f.at, now: now, secret: f.secret})
-	return err
+	if err != nil {
+		err = saltoks.NewUnconfirmedError(fmt.Errorf("SALTO returned the secret of IQ %s but it could not be stored: repair the store"+
+			" and begin again; if SALTO then refuses, its support must reset the activation: %w", at.iq, err))
+	}
+	return doc, nil, err
 }
 
 // nameLimit bounds the read of an IQ's name.

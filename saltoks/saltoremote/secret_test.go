@@ -255,7 +255,7 @@ func TestRestartAfterAReset(t *testing.T) {
 			t.Fatal(err)
 		}
 		for s, err := range r.act.List(ctx, r.site) {
-			if err != nil || s.IQ.ID == r.iq && s.Readiness != IQActivationLost {
+			if err != nil || s.IQ.ID == r.iq && s.Finding != FindingActivationLost {
 				t.Fatalf("%+v, %v", s, err)
 			}
 		}

@@ -252,7 +252,7 @@ func (e *examination) iqs(ctx context.Context) {
 			e.errs = append(e.errs, fmt.Errorf("IQ %q: %w", iq.IQ.Name, err))
 			continue
 		}
-		if d.Finding == saltoremote.FindingHealthy || d.Finding == saltoremote.FindingNoFault {
+		if d.Finding.Usable() {
 			continue
 		}
 		f := gate.Issue{

@@ -202,9 +202,9 @@ func (l *Locks) cataloged(s Session, lock saltoks.Lock) gate.CatalogLock {
 // problem returns why a lock that is attached to an IQ cannot be moved now.
 func problem(c *gate.CatalogLock, seen bool, iq saltoremote.IQStatus) gate.Cause {
 	switch {
-	case seen && iq.Readiness == saltoremote.IQRestoreRequired:
+	case seen && iq.Finding == saltoremote.FindingRestoreRequired:
 		return gate.CauseRestoreRequired
-	case seen && !iq.Usable():
+	case seen && !iq.Finding.Usable():
 		return gate.CauseIQNotActivated
 	case !c.GatewayOnline:
 		return gate.CauseIQOffline
