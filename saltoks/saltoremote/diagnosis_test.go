@@ -51,7 +51,10 @@ func TestFindings(t *testing.T) {
 			FindingRestoreRequired,
 		},
 		{"the check failed otherwise", Diagnosis{Status: ready, Checked: true, Check: &saltoks.APIError{Status: 500}}, FindingUnclear},
-		{"no code needed, clock ahead", Diagnosis{Status: with(FindingNeedsNoCode), ClockKnown: true, ClockOffset: time.Hour}, FindingNeedsNoCode},
+		{
+			"no code needed, clock ahead", Diagnosis{Status: with(FindingNeedsNoCode), ClockKnown: true, ClockOffset: time.Hour},
+			FindingNeedsNoCode,
+		},
 		{"not activated", Diagnosis{Status: with(FindingNotActivated), Command: wrong}, FindingNotActivated},
 		{"unfinished", Diagnosis{Status: with(FindingUnfinished)}, FindingUnfinished},
 		{"elsewhere", Diagnosis{Status: with(FindingActivatedElsewhere)}, FindingActivatedElsewhere},
