@@ -165,7 +165,7 @@ func (s *sessions) connection(ctx context.Context) (saltoauth.Connection, error)
 // prepare creates the document, or seals it again with the current key. It fails with
 // saltostate.ErrSealed if it was sealed with an unknown key.
 func (s *sessions) prepare(ctx context.Context) error {
-	return saltostate.Update(ctx, s.state, siteDocs, s.doc, func(_ context.Context, doc *siteDoc) (*siteDoc, error) {
+	return saltostate.Update(ctx, s.state, siteDocs, s.doc, func(doc *siteDoc) (*siteDoc, error) {
 		if doc == nil {
 			doc = &siteDoc{}
 		}
@@ -176,7 +176,7 @@ func (s *sessions) prepare(ctx context.Context) error {
 // use stores the ID of a connection, unless there is another one.
 func (s *sessions) use(ctx context.Context, id string) error {
 	defer s.reread()
-	return saltostate.Update(ctx, s.state, siteDocs, s.doc, func(ctx context.Context, doc *siteDoc) (*siteDoc, error) {
+	return saltostate.Update(ctx, s.state, siteDocs, s.doc, func(doc *siteDoc) (*siteDoc, error) {
 		if doc == nil {
 			doc = &siteDoc{}
 		}
