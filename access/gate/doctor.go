@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
@@ -64,8 +65,8 @@ type Diagnostics struct {
 	Doors   storage.DoorReader
 	Rules   storage.RuleReader
 	Members storage.MemberReader
-	// Reservations are examined too; nil uses Members if that is a
-	// storage.ReservationReader as well, as memstore and sqlstore are.
+	// Reservations may be nil if Members is a storage.ReservationReader as well, as
+	// memstore and sqlstore are.
 	Reservations storage.ReservationReader
 	// Catalog, when set, is read for the state and schedule of the locks.
 	Catalog Catalog
@@ -84,17 +85,18 @@ func (d *Diagnostics) check() error {
 	f.add(isNil(d.Doors), "Doors", "required")
 	f.add(isNil(d.Rules), "Rules", "required")
 	f.add(isNil(d.Members), "Members", "required")
-	if f != nil {
-		return &RequestError{Faults: f}
-	}
 	if d.Reservations == nil {
 		d.Reservations, _ = d.Members.(storage.ReservationReader)
+	}
+	f.add(isNil(d.Reservations), "Reservations", "required, because Members does not read them")
+	if f != nil {
+		return &RequestError{Faults: f}
 	}
 	return nil
 }
 
 // Doctor examines the site once and returns its issues sorted by severity, one per Code
-// and About. It changes nothing and moves no lock. What it could not examine is
+// and About. It reads all facts of the site, changes nothing and moves no lock. What it could not examine is
 // reported as an issue ("not_checked"), so the only error is a *RequestError that names
 // the missing fields of Diagnostics.
 func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
@@ -102,12 +104,15 @@ func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
 		return nil, err
 	}
 	e := &examination{g: g, d: d, now: g.clock(), list: []Issue{}}
+	err := contain("Doctor", func() (err error) { e.doors, err = d.Doors.Doors(ctx, g.site); return err })
+	if err != nil {
+		e.unchecked("doors", err)
+	}
 	for _, part := range []struct {
 		what    string
 		examine func(context.Context)
 	}{
-		{"facts", e.read}, {"records", e.records}, {"rules and doors", e.rulesAndDoors}, {"grants", e.grantsAndMembers},
-		{"members", e.people}, {"office mode", e.openDoors}, {"catalog", e.catalog},
+		{"facts", e.examineFacts}, {"records", e.records}, {"office mode", e.openDoors}, {"catalog", e.catalog},
 	} {
 		if err := contain("Doctor", func() error { part.examine(ctx); return nil }); err != nil {
 			e.unchecked(part.what, err)
@@ -116,7 +121,7 @@ func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
 	for i, c := range d.Checkers {
 		var list []Issue
 		err := contain("Checker", func() (err error) {
-			list, err = c.Check(ctx, Check{Doors: e.doors, TimeZone: e.rules.Site.TimeZone, Now: e.now, Codes: d.CheckOTP})
+			list, err = c.Check(ctx, Check{Doors: e.doors, TimeZone: e.facts.Site.TimeZone, Now: e.now, Codes: d.CheckOTP})
 			return
 		})
 		if err != nil {
@@ -139,13 +144,12 @@ func rank(list []Issue) []Issue {
 
 // examination is one call of Doctor.
 type examination struct {
-	g      *Gate
-	d      Diagnostics
-	now    time.Time
-	doors  []Door
-	rules  Rules
-	grants []Grant
-	list   []Issue
+	g     *Gate
+	d     Diagnostics
+	now   time.Time
+	doors []Door
+	facts access.Facts // of the site, without what refers to nothing
+	list  []Issue
 }
 
 func (e *examination) report(i Issue) { e.list = append(e.list, i) }
@@ -166,26 +170,6 @@ func (e *examination) unchecked(what string, err error) {
 		What:   fmt.Sprintf("It could not be examined: %v.", err),
 		Breaks: "Problems there are not reported.", Do: "Fix that, then run the doctor again.",
 	})
-}
-
-// read loads the doors, rules and grants that the other parts compare.
-func (e *examination) read(ctx context.Context) {
-	var err error
-	if e.doors, err = e.d.Doors.Doors(ctx, e.g.site); err != nil {
-		e.unchecked("doors", err)
-	}
-	switch e.rules, err = e.d.Rules.Rules(ctx, e.g.site); {
-	case errors.Is(err, ErrNotFound):
-		e.report(Issue{
-			Code: string(CauseUnknownSite), Severity: Critical, What: fmt.Sprintf("The storage has no rules for site %q.", e.g.site),
-			Breaks: "No digital key opens any door.", Do: "Correct Config.Site, or write the rules of this site.",
-		})
-	case err != nil:
-		e.unchecked("rules", err)
-	}
-	if e.grants, err = e.d.Rules.Grants(ctx, e.g.site, ""); err != nil {
-		e.unchecked("grants", err)
-	}
 }
 
 // records examines the gate's own records.

@@ -12,58 +12,174 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// rulesAndDoors compares the rules with the doors.
-func (e *examination) rulesAndDoors(context.Context) {
-	if e.rules.Version == 0 {
+// examineFacts reports what is inconsistent in the facts of the site: what storage.Export
+// leaves out, and what access.Compile refuses in the rest.
+func (e *examination) examineFacts(ctx context.Context) {
+	from := storage.Readers{Doors: e.d.Doors, Rules: e.d.Rules, Members: e.d.Members, Reservations: e.d.Reservations}
+	doc, err := storage.Export(ctx, from, e.g.site)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		e.report(Issue{
+			Code: string(CauseUnknownSite), Severity: Critical, What: fmt.Sprintf("The storage has no rules for site %q.", e.g.site),
+			Breaks: "No digital key opens any door.", Do: "Correct Config.Site, or write the rules of this site.",
+		})
+		return
+	case err != nil:
+		e.unchecked("facts", err)
 		return
 	}
-	facts := e.facts()
-	facts.Resources, facts.Exceptions, facts.Closures = e.rules.Resources, e.rules.Exceptions, e.rules.Closures
-	names := map[string]bool{}
-	for _, d := range e.doors {
-		names[d.ID] = true
+	e.facts = doc.Facts
+	var faults rowFaults
+	for _, f := range doc.LeftOut {
+		row := strings.ReplaceAll(f.Field, `"`, "")
+		faults.add(rowFault{row: row, what: f.What, dangling: true})
 	}
-	used, types := map[string]int{}, map[string]int{}
-	refer := func(about, door string) {
-		used[door]++
-		if !names[door] {
+	_, err = access.Compile(doc.Facts)
+	if bad, ok := errors.AsType[*access.FactsError](err); ok {
+		for _, f := range bad.Faults {
+			row, field := rowOf(&doc.Facts, f.Path)
+			faults.add(rowFault{row: row, field: field, what: f.What})
+		}
+	}
+	for _, f := range faults.list {
+		e.report(f.issue())
+	}
+	e.grantsWithoutMembership()
+	e.doorUse()
+}
+
+// rowOf returns the row of a person that a path in the facts is about, and the path
+// within it. For anything else, row is the path and field is empty.
+func rowOf(f *access.Facts, path string) (row, field string) {
+	list, rest, _ := strings.Cut(path, "[")
+	number, field, _ := strings.Cut(rest, "]")
+	n, err := strconv.Atoi(number)
+	field = strings.TrimPrefix(field, ".")
+	switch {
+	case err != nil:
+	case list == "members":
+		return "member " + f.Members[n].ID, field
+	case list == "grants":
+		return "grant " + f.Grants[n].ID, field
+	case list == "reservations":
+		return "reservation " + f.Reservations[n].ID, field
+	}
+	return path, ""
+}
+
+// rowFaults collects the faults of rows: the same fault in several rows of one kind is
+// one issue.
+type rowFaults struct {
+	list []*rowFault
+}
+
+type rowFault struct {
+	row         string // "member ada", or a path in the rules
+	field, what string
+	dangling    bool   // it refers to something that does not exist
+	last        string // the row that was counted last
+	others      int
+}
+
+func (f *rowFault) kind() string {
+	kind, _, isRow := strings.Cut(f.row, " ")
+	if !isRow {
+		return "rules"
+	}
+	return kind
+}
+
+func (r *rowFaults) add(f rowFault) {
+	i := slices.IndexFunc(r.list, func(x *rowFault) bool { return x.kind() == f.kind() && x.what == f.what })
+	if i < 0 {
+		f.last = f.row
+		r.list = append(r.list, &f)
+		return
+	}
+	if x := r.list[i]; x.last != f.row {
+		x.last, x.others = f.row, x.others+1
+	}
+}
+
+func (f *rowFault) issue() Issue {
+	kind := f.kind()
+	i := Issue{
+		Code: "bad_" + kind, Severity: Warning, About: f.row, What: fmt.Sprintf("Its %s is bad: %s.", f.field, f.what),
+		Breaks: "It opens nothing.", Do: "Correct it, or restore what it refers to.",
+	}
+	switch {
+	case f.others == 1:
+		i.About += " and 1 other"
+	case f.others > 1:
+		i.About += fmt.Sprintf(" and %d others", f.others)
+	}
+	if f.dangling {
+		i.What = fmt.Sprintf("It refers to something that does not exist: %s.", f.what)
+	}
+	switch {
+	case kind == "rules":
+		i.Severity, i.What, i.Breaks, i.Do = Critical, f.what+".", "No digital key opens any door.", "Correct the rules."
+		if strings.HasPrefix(f.row, "membership_types") || strings.HasPrefix(f.row, "resources") {
+			i.Breaks = "What it should open stays closed."
+		}
+	case strings.HasPrefix(f.what, "no door "):
+		i.Code, i.Breaks = "rules_without_door", "Members who rely on it find a locked door."
+		i.Do = "Link a lock as that door, or remove it from the rule."
+	case kind == "member" && (f.dangling || strings.HasPrefix(f.field, "memberships")):
+		i.Breaks = "That membership opens nothing."
+	case kind == "member":
+		i.Breaks = "The member is denied at every door."
+	case kind == "grant" && f.dangling:
+		i.Code, i.Severity, i.Do = "grant_without_member", Note, "Delete the grant, or add the member."
+	case kind == "reservation" && f.dangling:
+		i.Severity, i.Do = Note, "Delete it, or restore what it refers to."
+	case kind == "reservation":
+		i.Breaks = "It opens nothing. If buffers are clipped, the other reservations of its resource lose their buffers."
+	}
+	return i
+}
+
+// grantsWithoutMembership reports grants whose member lacks the membership that they
+// require.
+func (e *examination) grantsWithoutMembership() {
+	active := map[string]bool{}
+	for _, m := range e.facts.Members {
+		active[m.ID] = slices.ContainsFunc(m.Memberships, func(s access.Membership) bool {
+			return !s.Paused && (s.Until.IsZero() || e.now.Before(s.Until))
+		})
+	}
+	for _, g := range e.facts.Grants {
+		required := g.RequiresMembership == nil || *g.RequiresMembership
+		if required && !active[g.Member] && !e.ended(g) {
 			e.report(Issue{
-				Code: "rules_without_door", Severity: Warning, About: about, What: fmt.Sprintf("It names the door %q, which does not exist.", door),
-				Breaks: "Members who rely on it find a locked door.", Do: "Link a lock as that door, or remove it from the rule.",
+				Code: "grant_without_membership", Severity: Warning, About: "grant " + g.ID,
+				What:   "It requires an active membership, and its member has none.",
+				Breaks: "The member finds a locked door.", Do: "Give the member a membership, or set requires_membership of the grant to false.",
 			})
 		}
 	}
-	for _, t := range e.rules.MembershipTypes {
+}
+
+func (e *examination) ended(g access.Grant) bool { return !g.Until.IsZero() && !e.now.Before(g.Until) }
+
+// doorUse reports doors that do not open, and shared entrances that members may put
+// into office mode.
+func (e *examination) doorUse() {
+	used, types := map[string]bool{}, map[string]int{}
+	for _, t := range e.facts.MembershipTypes {
 		for _, d := range t.Doors {
-			refer("membership type "+t.ID, d.Door)
+			used[d.Door] = true
 			types[d.Door]++
 		}
 	}
-	for _, r := range e.rules.Resources {
+	for _, r := range e.facts.Resources {
 		for _, d := range r.Doors {
-			refer("resource "+r.ID, d)
+			used[d] = true
 		}
 	}
-	for _, g := range e.grants {
-		refer("grant "+g.ID, g.Door)
+	for _, g := range e.facts.Grants {
+		used[g.Door] = true
 	}
-	for _, f := range faultsOf(facts) {
-		if strings.Contains(f.What, "no door") {
-			continue // reported above, by name
-		}
-		breaks := "No digital key opens any door."
-		if strings.HasPrefix(f.Path, "membership_types") || strings.HasPrefix(f.Path, "resources") {
-			breaks = "What it should open stays closed."
-		}
-		e.report(Issue{Code: "bad_rules", Severity: Critical, About: f.Path, What: f.What + ".", Breaks: breaks, Do: "Correct the rules."})
-	}
-	e.doorUse(used, types)
-}
-
-// doorUse reports doors that do not open, and shared entrances that members may put
-// into office mode. used counts the rules that name each door, types the membership
-// types among them.
-func (e *examination) doorUse(used, types map[string]int) {
 	for _, d := range e.doors {
 		switch {
 		case d.Link.IsZero():
@@ -71,7 +187,7 @@ func (e *examination) doorUse(used, types map[string]int) {
 				Code: string(CauseNotLinked), Severity: Warning, About: d.ID, What: "No lock is linked to it.",
 				Breaks: "The door does not open.", Do: "Link a lock, or delete the door.",
 			})
-		case used[d.ID] == 0:
+		case !used[d.ID]:
 			e.report(Issue{
 				Code: "door_without_rules", Severity: Note, About: d.ID, What: "No membership type, grant or resource names it.",
 				Breaks: "The door opens for no member.", Do: "Add it to a membership type, a resource, or a grant.",
@@ -92,206 +208,4 @@ func looksLikeEntrance(name string) bool {
 	name = strings.ToLower(name)
 	return slices.ContainsFunc([]string{"entrance", "front door", "main door", "lobby", "eingang", "haustür", "ingang", "entrée"},
 		func(s string) bool { return strings.Contains(name, s) })
-}
-
-// facts are the rules and doors that members, grants and reservations refer to.
-func (e *examination) facts() access.Facts {
-	facts := access.Facts{Site: e.rules.Site, Settings: e.rules.Settings, MembershipTypes: e.rules.MembershipTypes}
-	for _, d := range e.doors {
-		facts.Doors = append(facts.Doors, d.Door)
-	}
-	return facts
-}
-
-// faultsOf returns what is wrong with facts.
-func faultsOf(facts access.Facts) []access.Fault {
-	_, err := access.Compile(facts)
-	if bad, ok := errors.AsType[*access.FactsError](err); ok {
-		return bad.Faults
-	}
-	return nil
-}
-
-// people reports members, grants and reservations that are inconsistent, alone or with
-// the rules.
-func (e *examination) people(ctx context.Context) {
-	if e.rules.Version == 0 {
-		return
-	}
-	var faults rowFaults
-	known, err := e.members(ctx, &faults)
-	if err != nil {
-		e.unchecked("members", err)
-	} else if err := e.reservations(ctx, known, &faults); err != nil {
-		e.unchecked("reservations", err)
-	}
-	for _, f := range faults.list {
-		e.report(f.issue())
-	}
-}
-
-// chunk is how many rows are compiled together.
-const chunk = 1000
-
-// members examines the members with their grants, and returns the ids of all.
-func (e *examination) members(ctx context.Context, faults *rowFaults) (known map[string]bool, err error) {
-	known = map[string]bool{}
-	grants := map[string][]access.Grant{}
-	for _, g := range e.grants {
-		grants[g.Member] = append(grants[g.Member], g.Grant)
-	}
-	facts := e.facts()
-	examine := func() {
-		for _, f := range faultsOf(facts) {
-			switch list, n := rowOf(f.Path); {
-			case strings.HasPrefix(f.What, "no door"): // reported with the rules
-			case list == "members" && n < len(facts.Members):
-				faults.add("member", facts.Members[n].ID, f)
-			case list == "grants" && n < len(facts.Grants):
-				faults.add("grant", facts.Grants[n].ID, f)
-			}
-		}
-		facts.Members, facts.Grants = facts.Members[:0], facts.Grants[:0]
-	}
-	for m, err := range e.d.Members.Members(ctx, e.g.site) {
-		if err != nil {
-			return nil, err
-		}
-		known[m.ID] = true
-		facts.Members, facts.Grants = append(facts.Members, m.Member), append(facts.Grants, grants[m.ID]...)
-		if len(facts.Members) == chunk {
-			examine()
-		}
-	}
-	examine()
-	return known, nil
-}
-
-// reservations examines the reservations of the members that exist.
-func (e *examination) reservations(ctx context.Context, known map[string]bool, faults *rowFaults) error {
-	if e.d.Reservations == nil {
-		return nil
-	}
-	facts := access.Facts{Site: e.rules.Site, Settings: e.rules.Settings, Resources: slices.Clone(e.rules.Resources)}
-	for i := range facts.Resources {
-		facts.Resources[i].Doors = nil // rulesAndDoors examines them
-	}
-	named := map[string]bool{}
-	name := func(member string) {
-		if known[member] && !named[member] {
-			named[member] = true
-			facts.Members = append(facts.Members, access.Member{ID: member})
-		}
-	}
-	examine := func() {
-		for _, f := range faultsOf(facts) {
-			if list, n := rowOf(f.Path); list == "reservations" && n < len(facts.Reservations) {
-				faults.add("reservation", facts.Reservations[n].ID, f)
-			}
-		}
-		facts.Members, facts.Reservations = facts.Members[:0], facts.Reservations[:0]
-		clear(named)
-	}
-	for r, err := range e.d.Reservations.Reservations(ctx, storage.ReservationQuery{Site: e.g.site}) {
-		if err != nil {
-			return err
-		}
-		name(r.Member)
-		for _, guest := range r.Guests {
-			name(guest)
-		}
-		if facts.Reservations = append(facts.Reservations, r.Reservation); len(facts.Reservations) == chunk {
-			examine()
-		}
-	}
-	examine()
-	return nil
-}
-
-// rowOf returns the list and the index that a path begins with.
-func rowOf(path string) (list string, index int) {
-	list, rest, _ := strings.Cut(path, "[")
-	number, _, _ := strings.Cut(rest, "]")
-	index, err := strconv.Atoi(number)
-	if err != nil {
-		return "", 0
-	}
-	return list, index
-}
-
-// rowFaults collects the faults of rows: the same fault in several rows is one issue.
-type rowFaults struct {
-	list []*rowFault
-}
-
-type rowFault struct {
-	kind, first string // the first row that has it
-	field, what string
-	last        string // the row that was counted last
-	others      int
-}
-
-func (r *rowFaults) add(kind, id string, f access.Fault) {
-	_, field, _ := strings.Cut(f.Path, ".")
-	i := slices.IndexFunc(r.list, func(x *rowFault) bool { return x.kind == kind && x.what == f.What })
-	if i < 0 {
-		r.list = append(r.list, &rowFault{kind: kind, first: id, last: id, field: field, what: f.What})
-		return
-	}
-	if x := r.list[i]; x.last != id {
-		x.last, x.others = id, x.others+1
-	}
-}
-
-func (r *rowFault) issue() Issue {
-	about := r.kind + " " + r.first
-	switch {
-	case r.others == 1:
-		about += " and 1 other"
-	case r.others > 1:
-		about += fmt.Sprintf(" and %d others", r.others)
-	}
-	i := Issue{
-		Code: "bad_" + r.kind, Severity: Warning, About: about, What: fmt.Sprintf("Its %s is bad: %s.", r.field, r.what),
-		Breaks: "It opens nothing.", Do: "Correct it, or restore what it refers to.",
-	}
-	switch {
-	case r.kind == "member" && strings.HasPrefix(r.field, "memberships"):
-		i.Breaks = "That membership opens nothing."
-	case r.kind == "member":
-		i.Breaks = "The member is denied at every door."
-	case r.kind == "reservation" && strings.HasPrefix(r.what, "no "):
-		i.Severity, i.Breaks, i.Do = Note, "It opens nothing, and storage.Export leaves it out.", "Delete it, or restore what it refers to."
-	case r.kind == "reservation":
-		i.Breaks = "It opens nothing. If buffers are clipped, the other reservations of its resource lose their buffers."
-	}
-	return i
-}
-
-// grantsAndMembers reports grants that open nothing.
-func (e *examination) grantsAndMembers(ctx context.Context) {
-	for _, g := range e.grants {
-		if !g.Until.IsZero() && !e.now.Before(g.Until) {
-			continue
-		}
-		m, err := e.d.Members.Member(ctx, e.g.site, g.Member)
-		switch {
-		case errors.Is(err, ErrNotFound):
-			e.report(Issue{
-				Code: "grant_without_member", Severity: Note, About: "grant " + g.ID, What: "Its member does not exist.",
-				Breaks: "It opens nothing, and storage.Export leaves it out.", Do: "Delete the grant, or add the member.",
-			})
-		case err != nil:
-			e.unchecked("members", err)
-			return
-		case (g.RequiresMembership == nil || *g.RequiresMembership) && !slices.ContainsFunc(m.Memberships, func(s access.Membership) bool {
-			return !s.Paused && (s.Until.IsZero() || e.now.Before(s.Until))
-		}):
-			e.report(Issue{
-				Code: "grant_without_membership", Severity: Warning, About: "grant " + g.ID,
-				What:   "It requires an active membership, and its member has none.",
-				Breaks: "The member finds a locked door.", Do: "Give the member a membership, or set requires_membership of the grant to false.",
-			})
-		}
-	}
 }

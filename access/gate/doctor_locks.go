@@ -49,28 +49,22 @@ func (e *examination) catalog(ctx context.Context) {
 	if e.d.Catalog == nil {
 		return
 	}
-	seen := map[lockID]CatalogLock{}
-	for l, err := range e.d.Catalog.Locks(ctx) {
-		if err != nil {
-			e.unchecked("catalog", err)
-			return
-		}
-		seen[lockIDOf(l.Link)] = l
+	list, _, err := compare(ctx, e.doors, e.d.Catalog)
+	if err != nil {
+		e.unchecked("catalog", err)
+		return
 	}
-	for _, d := range e.doors {
-		if d.Link.IsZero() {
-			continue
-		}
-		l, ok := seen[lockIDOf(d.Link)]
-		if !ok {
+	for _, s := range list {
+		switch d := s.Door; {
+		case s.Lock != nil:
+			e.lock(d, *s.Lock)
+			e.schedule(d, s.Lock.Schedule)
+		case s.Problem == CauseLockGone:
 			e.report(Issue{
 				Code: "lock_gone", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q is no longer on the SALTO site.", d.Link.Name),
 				Breaks: "The door does not open.", Do: "Link another lock, or check the connection: it may be for another site.",
 			})
-			continue
 		}
-		e.lock(d, l)
-		e.schedule(d, l.Schedule)
 	}
 }
 
@@ -81,7 +75,7 @@ func (e *examination) lock(d Door, l CatalogLock) {
 			Code: "lock_without_iq", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q is attached to no IQ.", l.Link.Name),
 			Breaks: "No command reaches it.", Do: "Attach the lock to an IQ in SALTO KS, then call Doors.RefreshLinks.",
 		})
-	case l.Link.Gateway != d.Link.Gateway || l.Link.NeedsCode != d.Link.NeedsCode:
+	case outdated(d.Link, l.Link):
 		e.report(Issue{
 			Code: string(CauseLinkOutdated), Severity: Critical, About: d.ID,
 			What:   fmt.Sprintf("Its lock %q moved to another IQ, or its IQ changed whether it requires one-time codes.", l.Link.Name),
@@ -113,15 +107,15 @@ func (e *examination) schedule(d Door, s *LockSchedule) {
 			Do:     "Switch off the automatic start in SALTO KS, unless it is intended.",
 		})
 	}
-	for _, t := range e.rules.MembershipTypes {
+	for _, t := range e.facts.MembershipTypes {
 		for _, h := range t.Doors {
 			if h.Door == d.ID {
 				e.outside(d, *s, "membership type "+t.ID, h.Hours)
 			}
 		}
 	}
-	for _, g := range e.grants {
-		if ended := !g.Until.IsZero() && !e.now.Before(g.Until); g.Door == d.ID && !ended {
+	for _, g := range e.facts.Grants {
+		if g.Door == d.ID && !e.ended(g) {
 			e.outside(d, *s, "grant "+g.ID, g.Hours)
 		}
 	}

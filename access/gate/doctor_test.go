@@ -381,7 +381,7 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	_, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Members: (*memstore.Store)(nil)})
-	if bad, ok := errors.AsType[*gate.RequestError](err); !ok || len(bad.Faults) != 3 {
+	if bad, ok := errors.AsType[*gate.RequestError](err); !ok || len(bad.Faults) != 4 {
 		t.Errorf("without stores: got %v", err)
 	}
 	zone := ""

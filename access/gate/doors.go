@@ -115,23 +115,16 @@ func (d *Doors) Link(ctx context.Context, r LinkRequest) (linked Door, err error
 // and rules stay. Call it once a day.
 func (d *Doors) RefreshLinks(ctx context.Context) (changed []Door, err error) {
 	defer containIn("RefreshLinks", &err)
-	doors, err := d.c.Store.Doors(ctx, d.c.Site)
+	doors, _, err := d.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	shown := map[lockID]Link{}
-	for lock, err := range d.c.Catalog.Locks(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		shown[lockIDOf(lock.Link)] = lock.Link
-	}
 	changed = []Door{}
-	for _, x := range doors {
-		now := shown[lockIDOf(x.Link)]
-		if x.Link.IsZero() || now.Gateway == "" || now.Gateway == x.Link.Gateway && now.NeedsCode == x.Link.NeedsCode {
+	for _, status := range doors {
+		if status.Lock == nil || status.Lock.Link.Gateway == "" || !outdated(status.Door.Link, status.Lock.Link) {
 			continue
 		}
+		x, now := status.Door, status.Lock.Link
 		err := storage.UpdateDoor(ctx, d.c.Store, d.c.Site, x.ID, func(door *Door) error {
 			if lockIDOf(door.Link) == lockIDOf(now) { // not linked to another lock meanwhile
 				door.Link.Gateway, door.Link.NeedsCode = now.Gateway, now.NeedsCode
@@ -177,31 +170,41 @@ func (d *Doors) List(ctx context.Context) (doors []DoorStatus, free []CatalogLoc
 	if err != nil {
 		return nil, nil, err
 	}
-	doors, free = make([]DoorStatus, 0, len(known)), []CatalogLock{}
-	at := map[lockID]int{}
+	return compare(ctx, known, d.c.Catalog)
+}
+
+// compare returns the doors, each with its lock, and the locks that no door uses.
+func compare(ctx context.Context, known []Door, c Catalog) (doors []DoorStatus, free []CatalogLock, err error) {
+	doors, free = make([]DoorStatus, len(known)), []CatalogLock{}
+	at := map[lockID]*DoorStatus{}
 	for i, x := range known {
-		doors = append(doors, DoorStatus{Door: x, Problem: CauseNotLinked})
+		doors[i] = DoorStatus{Door: x, Problem: CauseNotLinked}
 		if !x.Link.IsZero() {
-			at[lockIDOf(x.Link)] = i
 			doors[i].Problem = CauseLockGone
+			at[lockIDOf(x.Link)] = &doors[i]
 		}
 	}
-	for lock, err := range d.c.Catalog.Locks(ctx) {
+	for lock, err := range c.Locks(ctx) {
 		if err != nil {
 			return nil, nil, err
 		}
-		i, linked := at[lockIDOf(lock.Link)]
+		x, linked := at[lockIDOf(lock.Link)]
 		if !linked {
 			free = append(free, lock)
 			continue
 		}
-		x := &doors[i]
 		x.Lock, x.Problem = &lock, lock.Problem
-		if outdated := lock.Link.Gateway != x.Door.Link.Gateway || lock.Link.NeedsCode != x.Door.Link.NeedsCode; outdated && x.Problem == "" {
+		if x.Problem == "" && outdated(x.Door.Link, lock.Link) {
 			x.Problem = CauseLinkOutdated
 		}
 	}
 	return doors, free, nil
+}
+
+// outdated reports whether the gateway of a lock, or its need for a one-time code,
+// changed since it was linked.
+func outdated(link, now Link) bool {
+	return now.Gateway != link.Gateway || now.NeedsCode != link.NeedsCode
 }
 
 const badName = badID + ", and not only spaces"
