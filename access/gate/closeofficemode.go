@@ -156,6 +156,6 @@ func (g *Gate) lockDoor(ctx context.Context, s CloseRequest, over []CloseResult,
 	if r.Err == nil {
 		r.Err = e.err
 	}
-	g.watch.completed(ctx, e.link, r)
+	g.watch.report(ctx, e.link, r, false)
 	return r
 }

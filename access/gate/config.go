@@ -100,7 +100,7 @@ func New(c Config) (*Gate, error) {
 	return &Gate{
 		site: c.Site, facts: c.Facts, records: c.Records, locks: c.Locks,
 		conditions: c.Conditions, policy: c.CheckIns, dayStart: c.DayStart,
-		watch: newWatch(c.Site, c.Observer, hostcall.Logger(c.Logger)), now: c.Now,
+		watch: &watch{site: c.Site, observer: c.Observer, logger: hostcall.Logger(c.Logger), open: map[problem]time.Time{}}, now: c.Now,
 	}, nil
 }
 

@@ -1,11 +1,9 @@
 package gate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -58,6 +56,7 @@ type Event struct {
 	Err     error     `json:"-"`
 }
 
+// scope is what a problem concerns; 0 for what is not a problem that requires a person.
 type scope int
 
 const (
@@ -67,23 +66,21 @@ const (
 	perMember
 )
 
-// scopeOf returns what a problem with this cause concerns; 0 if the cause is not a
-// problem that requires a person.
-func scopeOf(c Cause) scope {
+// scopeOf returns the scope of a cause. The scope of bad facts is the widest one that
+// the faults name.
+func scopeOf(c Cause, faults []access.Fault) scope {
 	switch c {
-	case CauseStoreUnavailable, CauseUnknownSite, CauseClock, CauseCloudUnavailable, CauseNotConnected, CauseReauthorize,
-		CauseClientRefused, CauseNoSubscription, CauseRateLimited:
+	case CauseStoreUnavailable, CauseUnknownSite, CauseClock, CauseCloudUnavailable, CauseReauthorize, CauseClientRefused,
+		CauseNoSubscription, CauseRateLimited:
 		return siteWide
 	case CauseIQNotActivated, CauseIQOffline, CauseRestoreRequired, CausePINNotChanged, CauseOTPInvalid, CauseOTPBlocked:
 		return perGateway
 	case CauseLockOffline, CauseLockGone, CauseLinkOutdated, CauseForbidden, CauseNotLinked:
 		return perDoor
+	case CauseBadFacts:
+	default:
+		return 0
 	}
-	return 0
-}
-
-// scopeOfFaults returns the widest scope that the faults of bad facts name.
-func scopeOfFaults(faults []access.Fault) scope {
 	widest := perMember
 	for _, f := range faults {
 		list, _, _ := strings.Cut(f.Path, ".")
@@ -101,58 +98,43 @@ func scopeOfFaults(faults []access.Fault) scope {
 
 type problem struct {
 	cause                 Cause
-	gateway, door, member string
+	gateway, door, member string // what it concerns; all empty for the whole site
 }
 
-// problemOf returns the problem that a receipt reports; its cause is empty if there is
+// problemOf returns the problem that a receipt reports; the zero problem if there is
 // none.
 func problemOf(r *Receipt, link Link) problem {
-	p := problem{cause: r.Cause}
+	cause, faults := r.Cause, r.Decision.Faults()
 	switch {
-	case r.Outcome == Accepted && !r.Recorded:
-		p.cause = CauseStoreUnavailable
-	case p.cause == "" && r.Decision.Faults() != nil: // bad rows, which opened nothing
-		p.cause = CauseBadFacts
-	}
-	about := scopeOf(p.cause)
-	if p.cause == CauseBadFacts {
-		about = scopeOfFaults(r.Decision.Faults())
-	}
-	if r.Repeated && r.Recorded {
-		return problem{} // reported when it happened
-	}
-	if p.cause == CauseClock && r.Outcome == Denied && !r.At.IsZero() {
-		return problem{} // the phone's clock is wrong, not ours
-	}
-	switch about {
-	case siteWide:
-	case perGateway:
-		p.gateway = link.Gateway
-	case perDoor:
-		p.door = r.Door
-	case perMember:
-		p.door, p.member = r.Door, r.Member
-	default:
+	case r.Repeated && r.Recorded: // reported when it happened
 		return problem{}
+	case cause == CauseClock && r.Outcome == Denied && !r.At.IsZero(): // the phone's clock is wrong, not ours
+		return problem{}
+	case r.Outcome == Accepted && !r.Recorded:
+		cause = CauseStoreUnavailable
+	case cause == "" && faults != nil: // bad rows, which opened nothing
+		cause = CauseBadFacts
 	}
-	return p
+	switch scopeOf(cause, faults) {
+	case siteWide:
+		return problem{cause: cause}
+	case perGateway:
+		return problem{cause: cause, gateway: link.Gateway}
+	case perDoor:
+		return problem{cause: cause, door: r.Door}
+	case perMember:
+		return problem{cause: cause, door: r.Door, member: r.Member}
+	}
+	return problem{}
 }
 
-// endedBy reports whether a command that succeeded shows that the problem is over.
-func (p problem) endedBy(r *Receipt, link Link) bool {
-	switch p.cause {
-	case CauseStoreUnavailable:
-		return r.Recorded
-	case CauseBadFacts:
-		return (p.door == "" || p.door == r.Door) && (p.member == "" || p.member == r.Member) && r.Decision.Faults() == nil
+// resolvedBy reports whether a command that succeeded shows that the problem is over.
+func (p problem) resolvedBy(r *Receipt, link Link) bool {
+	if p.cause == CauseStoreUnavailable && !r.Recorded || p.cause == CauseBadFacts && r.Decision.Faults() != nil {
+		return false
 	}
-	switch scopeOf(p.cause) {
-	case siteWide:
-		return true
-	case perGateway:
-		return p.gateway == link.Gateway
-	}
-	return p.door == r.Door
+	concerns := func(of, is string) bool { return of == "" || of == is }
+	return concerns(p.gateway, link.Gateway) && concerns(p.door, r.Door) && concerns(p.member, r.Member)
 }
 
 // watch turns receipts into events, each problem once from its beginning to its end. It
@@ -165,34 +147,19 @@ type watch struct {
 	open     map[problem]time.Time
 }
 
-func newWatch(site string, o Observer, l *slog.Logger) *watch {
-	return &watch{site: site, observer: o, logger: l, open: map[problem]time.Time{}}
-}
-
-func (w *watch) completed(ctx context.Context, link Link, r Receipt) {
-	w.report(ctx, link, r, func(time.Time) bool { return true })
-}
-
-// proven reports a movement that became known later. It does not end a problem that
-// began after the movement.
-func (w *watch) proven(ctx context.Context, link Link, r Receipt) {
-	w.report(ctx, link, r, func(since time.Time) bool { return !r.At.Before(since) })
-}
-
-func (w *watch) report(ctx context.Context, link Link, r Receipt, ends func(since time.Time) bool) {
+// report reports a receipt. If it is late, the movement became known afterwards: it
+// does not end a problem that began after the movement.
+func (w *watch) report(ctx context.Context, link Link, r Receipt, late bool) {
 	events := []Event{{Kind: RequestCompleted, Receipt: &r, Cause: r.Cause, Door: r.Door, Gateway: link.Gateway, Err: r.Err}}
 	w.mu.Lock()
 	if r.Outcome == Accepted && !r.Shared && !r.Repeated {
 		for p, since := range w.open {
-			if p.endedBy(&r, link) && ends(since) {
+			if p.resolvedBy(&r, link) && !(late && r.At.Before(since)) {
 				delete(w.open, p)
 				events = append(events, p.event(ProblemResolved, since, nil))
 			}
 		}
 	}
-	slices.SortFunc(events[1:], func(a, b Event) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Door, b.Door), cmp.Compare(a.Member, b.Member))
-	})
 	p := problemOf(&r, link)
 	if _, known := w.open[p]; p.cause != "" && !known {
 		w.open[p] = r.At

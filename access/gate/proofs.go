@@ -227,6 +227,6 @@ func (g *Gate) settleAsMoved(ctx context.Context, e storage.JournalEntry, proof 
 		return Receipt{}, err
 	}
 	r.Recorded, r.CheckIn, r.Err = true, done.CheckIn, nil
-	g.watch.proven(ctx, c.link, r)
+	g.watch.report(ctx, c.link, r, true)
 	return r, nil
 }

@@ -37,7 +37,7 @@ func (g *Gate) Lock(ctx context.Context, tap Tap) (Receipt, error) {
 func (g *Gate) handle(ctx context.Context, action access.Action, tap Tap) (Receipt, error) {
 	e := g.process(ctx, action, tap)
 	e.receipt.RequestID, e.receipt.Member, e.receipt.Door, e.receipt.Action = tap.RequestID, tap.Member, tap.Door, action
-	g.watch.completed(ctx, e.link, e.receipt)
+	g.watch.report(ctx, e.link, e.receipt, false)
 	return e.receipt, e.err
 }
 
