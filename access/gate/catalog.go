@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"sync"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -79,36 +78,14 @@ func (g *Gate) RefreshLockStates(ctx context.Context, c Catalog) (list []Catalog
 		}
 		list = append(list, lock)
 	}
-	g.states.set(list)
+	last := make(map[lockID]CatalogLock, len(list))
+	for _, l := range list {
+		last[lockIDOf(l.Link)] = l
+	}
+	g.states.Store(&last)
 	return list, nil
 }
 
 type lockID struct{ site, lock string }
 
 func lockIDOf(l Link) lockID { return lockID{l.Site, l.Lock} }
-
-// lockStates are the states of locks as this Gate last read them.
-type lockStates struct {
-	mu   sync.RWMutex
-	last map[lockID]lockState
-}
-
-type lockState struct {
-	state  string
-	seenAt time.Time
-}
-
-func (s *lockStates) set(list []CatalogLock) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.last = make(map[lockID]lockState, len(list))
-	for _, l := range list {
-		s.last[lockIDOf(l.Link)] = lockState{l.State, l.SeenAt}
-	}
-}
-
-func (s *lockStates) of(l Link) lockState {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.last[lockIDOf(l)]
-}

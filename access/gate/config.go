@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
@@ -71,7 +72,7 @@ type Gate struct {
 	dayStart   time.Duration
 	watch      *watch
 	now        func() time.Time
-	states     lockStates
+	states     atomic.Pointer[map[lockID]CatalogLock] // as this Gate last read them
 }
 
 // New returns a Gate, or a *ConfigError that names every fault. It reads and

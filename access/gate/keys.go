@@ -121,7 +121,9 @@ func (g *Gate) key(s *storage.Snapshot, d access.Decision, member string, holds 
 			k.HeldSince, k.CanLock = h.Since, true
 		}
 	}
-	seen := g.states.of(s.Link)
-	k.State, k.SeenAt = seen.state, seen.seenAt
+	if last := g.states.Load(); last != nil {
+		seen := (*last)[lockIDOf(s.Link)]
+		k.State, k.SeenAt = seen.State, seen.SeenAt
+	}
 	return k
 }

@@ -1,9 +1,11 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -160,6 +162,9 @@ func (w *watch) report(ctx context.Context, link Link, r Receipt, late bool) {
 			}
 		}
 	}
+	slices.SortFunc(events[1:], func(a, b Event) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Door, b.Door), cmp.Compare(a.Member, b.Member))
+	})
 	p := problemOf(&r, link)
 	if _, known := w.open[p]; p.cause != "" && !known {
 		w.open[p] = r.At
