@@ -25,47 +25,36 @@ func (g *Gate) Receipt(ctx context.Context, member, requestID string) (Receipt, 
 // context's error.
 func (g *Gate) Wait(ctx context.Context, member, requestID string) (Receipt, error) {
 	e, err := g.entry(ctx, storage.RequestKey{Site: g.site, Member: member, RequestID: requestID})
-	for err == nil && (e.Outcome == Sending || e.Outcome == Unconfirmed) {
-		if e.Outcome == Sending {
-			var next storage.JournalEntry
-			if next, err = g.await(ctx, e); err == nil {
-				next.RequestID, next.SharedWith = e.RequestID, e.SharedWith
-				e = next
-			}
-			continue
-		}
-		var next storage.JournalEntry
-		err = contain("Records", func() (err error) { next, err = g.records.Wait(ctx, commandKey(&e), Unconfirmed); return })
-		if err == nil {
-			next.RequestID, next.SharedWith = e.RequestID, e.SharedWith
-			e = next
-		}
-	}
-	if e.RequestID == "" {
+	if err != nil {
 		return Receipt{}, err
 	}
-	r, ferr := receiptOf(e)
-	if ferr == nil && err != nil && ctx.Err() != nil {
-		return r, ctx.Err() // there is no other error
+	for err == nil && (e.Outcome == Sending || e.Outcome == Unconfirmed) {
+		e, err = g.await(ctx, e)
 	}
-	return r, errors.Join(err, ferr)
+	r, unreadable := receiptOf(e)
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err() // there is no other error
+	}
+	return r, errors.Join(err, unreadable)
 }
 
 // entry reads an entry. If the entry shares a command, the result has that command's
 // outcome, its own RequestID, and SharedWith set.
 func (g *Gate) entry(ctx context.Context, key storage.RequestKey) (storage.JournalEntry, error) {
-	m, err := g.look(ctx, key)
+	e, err := g.look(ctx, key)
+	if err != nil || e.SharedWith == "" {
+		return e, err
+	}
+	return g.shared(ctx, e)
+}
+
+// shared returns an entry that shares a command, with that command's outcome.
+func (g *Gate) shared(ctx context.Context, e storage.JournalEntry) (storage.JournalEntry, error) {
+	lead, err := g.look(ctx, commandKey(&e))
 	if err != nil {
 		return storage.JournalEntry{}, err
 	}
-	if m.SharedWith == "" {
-		return m, nil
-	}
-	lead, err := g.look(ctx, storage.RequestKey{Site: key.Site, Member: key.Member, RequestID: m.SharedWith})
-	if err != nil {
-		return storage.JournalEntry{}, err
-	}
-	lead.RequestID, lead.SharedWith, lead.Fingerprint = m.RequestID, m.SharedWith, m.Fingerprint
+	lead.RequestID, lead.SharedWith = e.RequestID, e.SharedWith
 	return lead, nil
 }
 
@@ -100,43 +89,48 @@ func (g *Gate) answer(ctx context.Context, d decided, e storage.JournalEntry) *e
 		return &ended{r, d.link, ErrRequestReused}
 	}
 	shared := !repeated || e.SharedWith != ""
+	var err error
 	if e.SharedWith != "" {
-		lead, err := g.entry(ctx, e.RequestKey)
-		if err != nil { // a command may have been sent
+		if e, err = g.shared(ctx, e); err != nil { // a command may have been sent
 			r := Receipt{Outcome: Unconfirmed, Cause: CauseStoreUnavailable, At: g.clock(), Shared: true, Repeated: repeated, Err: unavailable(err)}
 			return &ended{receipt: r, link: d.link}
 		}
-		e = lead
 	}
-	var waited error
 	if e.Outcome == Sending {
-		var settled storage.JournalEntry
-		if settled, waited = g.await(ctx, e); waited == nil {
-			e = settled
-		}
+		e, err = g.await(ctx, e)
 	}
-	r, err := receiptOf(e)
-	r.Shared, r.Repeated, r.Err = shared, repeated, errors.Join(waited, err)
-	if waited != nil && ctx.Err() != nil {
+	r, unreadable := receiptOf(e)
+	r.Shared, r.Repeated, r.Err = shared, repeated, errors.Join(err, unreadable)
+	if err != nil && ctx.Err() != nil {
 		return &ended{r, d.link, context.Cause(ctx)}
 	}
 	return &ended{receipt: r, link: d.link}
 }
 
-// await waits until the command of e is no longer Sending. If the command's process
-// ended, await settles the command, as Recover would. If the clock fails or was set
-// back, it waits no longer than a command can be in progress.
-func (g *Gate) await(ctx context.Context, e storage.JournalEntry) (next storage.JournalEntry, err error) {
-	e.RequestKey = commandKey(&e)
-	lost := min(max(e.SendBy.Add(staleAfter).Sub(g.clock()), 0), SendWithin+staleAfter)
-	waiting, cancel := context.WithTimeout(ctx, lost)
-	defer cancel()
-	err = contain("Records", func() (err error) { next, err = g.records.Wait(waiting, e.RequestKey, Sending); return })
-	if err == nil || ctx.Err() != nil || waiting.Err() == nil {
-		return next, err
+// await returns e with the next outcome of its command, or e itself with an error. If
+// the process that was sending the command ended, await settles the command, as Recover
+// would. If the clock fails or was set back, it waits no longer than a command can be in
+// progress.
+func (g *Gate) await(ctx context.Context, e storage.JournalEntry) (storage.JournalEntry, error) {
+	key, waiting := commandKey(&e), ctx
+	if e.Outcome == Sending {
+		lost := min(max(e.SendBy.Add(staleAfter).Sub(g.clock()), 0), SendWithin+staleAfter)
+		var cancel context.CancelFunc
+		waiting, cancel = context.WithTimeout(ctx, lost)
+		defer cancel()
 	}
-	if err := g.abandon(ctx, e); err != nil && !errors.Is(err, ErrConflict) {
-		return storage.JournalEntry{}, err
+	var next storage.JournalEntry
+	err := contain("Records", func() (err error) { next, err = g.records.Wait(waiting, key, e.Outcome); return })
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		command := e
+		command.RequestKey = key
+		if err = g.abandon(ctx, command); err == nil || errors.Is(err, ErrConflict) {
+			next, err = g.look(ctx, key)
+		}
 	}
-	return g.look(ctx, e.RequestKey)
+	if err != nil {
+		return e, err
+	}
+	next.RequestID, next.SharedWith = e.RequestID, e.SharedWith
+	return next, nil
 }
