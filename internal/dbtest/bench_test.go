@@ -266,14 +266,21 @@ func crowd(b testing.TB, d Database, db *sql.DB, store *sqlstore.Store, members 
 	}
 	of := func(n int) string { return fmt.Sprintf(series, n-1) }
 	// Each room is booked a thousand times, every eight hours, most of them past.
+	starts := fmt.Sprintf("(%d + (i * 37 %% 1000 - 750) * 28800000000)", noon.UnixMicro())
+	ends := "(" + starts + " + 7200000000)"
+	text := `strftime('%%Y-%%m-%%dT%%H:%%M:%%S', %s / 1000000, 'unixepoch')`
+	if d.Dialect == sqlstore.PostgreSQL {
+		text = `to_char(to_timestamp(%s / 1000000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS')`
+	}
+	text += " || '" + noon.UTC().Format(".000000Z") + "'"
 	for _, q := range []string{
-		"INSERT INTO doorkit_members (site, id, version, standing, standing_reason) SELECT 'loft', 'm' || i, 1, '', '' FROM " + of(members),
-		"INSERT INTO doorkit_memberships (site, member, pos, id, type, paused) SELECT 'loft', 'm' || i, 0, 'm1', 'resident', 0 FROM " +
-			of(members),
-		fmt.Sprintf(`INSERT INTO doorkit_reservations (site, id, version, resource, member, starts, ends, effective, status, guests)
-			SELECT 'loft', 'r' || i, 1, 'room' || (i / 1000), 'm' || (i / 10), %[1]d + (i * 37 %% 1000 - 750) * 28800000000, 
-				%[1]d + (i * 37 %% 1000 - 750) * 28800000000 + 7200000000,
-			%[1]d + (i * 37 %% 1000 - 750) * 28800000000 + 7200000000, 'confirmed', '[]' FROM `, noon.UnixMicro()) + of(10*members),
+		`INSERT INTO doorkit_members (site, id, version, doc) SELECT 'loft', 'm' || i, 1,
+			'{"id":"m' || i || '","memberships":[{"id":"m1","type":"resident"}],"version":1}' FROM ` + of(members),
+		`INSERT INTO doorkit_reservations (site, id, version, doc, member, resource, status, starts, effective)
+			SELECT 'loft', 'r' || i, 1, '{"id":"r' || i || '","resource":"room' || (i / 1000) || '","member":"m' || (i / 10) ||
+			'","start":"' || ` + fmt.Sprintf(text, starts) + ` || '","end":"' || ` + fmt.Sprintf(text, ends) + ` ||
+			'","status":"confirmed","version":1}', 'm' || (i / 10), 'room' || (i / 1000), 'confirmed', ` + starts + ", " + ends + " FROM " +
+			of(10*members),
 		`INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash)
 			SELECT 'loft', i, i, 0, 'door' || (i % 50), 'unlock', 'accepted', 'membership', '` + "xx" + `', 'xx' FROM ` + of(10*members),
 	} {

@@ -71,9 +71,12 @@ func (s *Store) Note(ctx context.Context, siteID string, e storage.LogEntry) (se
 
 // Rows implements storage.DoorLog.
 func (s *Store) Rows(ctx context.Context, q storage.LogQuery) iter.Seq2[storage.LogRow, error] {
-	const page = 500
-	return storage.LogPages(q, page, func(q storage.LogQuery) (list []storage.LogRow, err error) {
-		err = s.read(ctx, q.Site, func(st *site) error { list = st.page(q); return nil })
+	return storage.Pages(q.Limit, 500, func(last *storage.LogRow, size int) (list []storage.LogRow, err error) {
+		next := q
+		if next.Limit = size; last != nil {
+			next.After = last.Seq
+		}
+		err = s.read(ctx, q.Site, func(st *site) error { list = st.page(next); return nil })
 		return list, err
 	})
 }

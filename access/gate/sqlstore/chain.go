@@ -2,12 +2,10 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"iter"
 	"math"
-	"strconv"
-	"strings"
+	"time"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
@@ -27,22 +25,16 @@ func (s *Store) lock(ctx context.Context, run runner, site string) (*chain, erro
 	// On SQLite a transaction that begins with a write never has to change from reading
 	// to writing, which SQLite may refuse.
 	q := "SELECT head_seq, head_hash, switch_off, {sync}, {idle} FROM doorkit_chains WHERE site = $1 FOR UPDATE"
-	if s.dialect == SQLite {
+	if s.read.dialect == SQLite {
 		q = "UPDATE doorkit_chains SET site = site WHERE site = $1 RETURNING head_seq, head_hash, switch_off, {sync}, {idle}"
 	}
 	c := &chain{site: site}
 	for try := 0; ; try++ {
-		var hash []byte
-		var off int64
 		var sync, idle string
-		err := run.row(ctx, q, site).Scan(&c.head.Seq, &hash, &off, &sync, &idle)
+		err := run.row(ctx, q, site).Scan(&c.head.Seq, digest{&c.head.Hash}, &c.off, &sync, &idle)
 		switch {
 		case err == nil:
-			c.off = off != 0
-			if err := s.durable(ctx, run, sync); err != nil {
-				return nil, err
-			}
-			return c, digest(&c.head.Hash, hash)
+			return c, s.durable(ctx, run, sync)
 		case !missing(err) || try > 0:
 			return nil, err
 		}
@@ -60,7 +52,7 @@ func (s *Store) durable(ctx context.Context, run runner, sync string) error {
 	if s.volatile {
 		return nil
 	}
-	if s.dialect == SQLite {
+	if s.read.dialect == SQLite {
 		if err := run.row(ctx, "PRAGMA synchronous").Scan(&sync); err != nil {
 			return err
 		}
@@ -71,28 +63,30 @@ func (s *Store) durable(ctx context.Context, run runner, sync string) error {
 	return nil
 }
 
-func digest(d *storage.Digest, b []byte) error {
-	if copy(d[:], b) != len(d) || len(b) != len(d) {
-		return &Error{"Rows", Unreadable, fmt.Errorf("its hash has %d bytes", len(b))}
-	}
-	return nil
-}
-
 // append adds the next row of the log to a batch and returns its number.
 func (c *chain) append(b *batch, e storage.LogEntry) uint64 {
-	e.At = whole(e.At)
+	if !e.At.IsZero() {
+		e.At = e.At.Truncate(time.Microsecond)
+	}
 	row := c.head.Append(c.site, e)
 	c.head = row.Head()
-	b.add("INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) "+
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-		c.site, int64(row.Seq), micros(row.At), int64(row.Ref), row.Door, row.Action, string(row.Outcome), row.Reason,
-		row.Commitment[:], row.Hash[:])
+	b.add(logRows.insert(c.site, row))
 	if len(e.Salt) > 0 || len(e.Detail) > 0 {
-		b.add("INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ($1, $2, $3, $4, $5, $6)",
-			c.site, int64(row.Seq), e.Member, e.Actor, blob(e.Salt), blob(e.Detail))
+		b.add(logDetails.insert(c.site, row))
 	}
-	b.add("UPDATE doorkit_chains SET head_seq = $2, head_hash = $3 WHERE site = $1", c.site, int64(row.Seq), row.Hash[:])
+	b.add("UPDATE doorkit_chains SET head_seq = $2, head_hash = $3 WHERE site = $1", []any{c.site, int64(row.Seq), row.Hash[:]})
 	return row.Seq
+}
+
+// writeLocked runs fn in a transaction that has locked the chain of a site.
+func (s *Store) writeLocked(ctx context.Context, op, site string, fn func(runner, *chain) error) error {
+	return s.write(ctx, op, func(run runner) error {
+		chain, err := s.lock(ctx, run, site)
+		if err != nil {
+			return err
+		}
+		return fn(run, chain)
+	})
 }
 
 // Note implements storage.Journal.
@@ -100,12 +94,8 @@ func (s *Store) Note(ctx context.Context, site string, e storage.LogEntry) (seq 
 	if err := storage.CheckRecord(site, &e); err != nil {
 		return 0, err
 	}
-	err = s.write(ctx, "Note", func(run runner) error {
-		chain, err := s.lock(ctx, run, site)
-		if err != nil {
-			return err
-		}
-		b := batch{dialect: s.dialect}
+	err = s.writeLocked(ctx, "Note", site, func(run runner, chain *chain) error {
+		var b batch
 		seq = chain.append(&b, e)
 		return b.run(ctx, run)
 	})
@@ -117,68 +107,45 @@ func (s *Store) Note(ctx context.Context, site string, e storage.LogEntry) (seq 
 
 // Ends implements storage.DoorLog.
 func (s *Store) Ends(ctx context.Context, site string) (base, head storage.Head, err error) {
-	var b, h []byte
-	err = s.read.row(ctx, "SELECT base_seq, base_hash, head_seq, head_hash FROM doorkit_chains WHERE site = $1", site).Scan(&base.Seq,
-		&b, &head.Seq, &h)
+	err = s.read.row(ctx, "SELECT base_seq, base_hash, head_seq, head_hash FROM doorkit_chains WHERE site = $1", site).Scan(
+		&base.Seq, digest{&base.Hash}, &head.Seq, digest{&head.Hash})
 	if missing(err) {
-		return storage.Head{}, storage.Head{}, nil
-	}
-	if err == nil {
-		err = digest(&base.Hash, b)
-	}
-	if err == nil {
-		err = digest(&head.Hash, h)
+		err = nil
 	}
 	return base, head, fail(ctx, "Ends", err)
 }
 
 // Rows implements storage.DoorLog.
 func (s *Store) Rows(ctx context.Context, q storage.LogQuery) iter.Seq2[storage.LogRow, error] {
-	return storage.LogPages(q, pageSize, func(q storage.LogQuery) ([]storage.LogRow, error) {
-		f := filter{dialect: s.dialect}
-		f.and("l.site = ", q.Site)
-		after := int64(min(q.After, math.MaxInt64))
-		order := " ORDER BY l.seq LIMIT $"
-		if !q.Newest {
-			f.and("l.seq > ", after)
-		} else {
-			order = " ORDER BY l.seq DESC LIMIT $"
-			f.and("l.seq > ", int64(0)) // Verify starts at row 1
-			if after > 0 {
-				f.and("l.seq < ", after)
-			}
+	return storage.Pages(q.Limit, pageSize, func(last *storage.LogRow, size int) ([]storage.LogRow, error) {
+		after := q.After
+		if last != nil {
+			after = last.Seq
 		}
-		if q.Door != "" {
-			f.and("l.door = ", q.Door)
+		var f filter
+		f.and("l.site = ?", q.Site)
+		order := "l.seq"
+		switch from := int64(min(after, math.MaxInt64)); {
+		case !q.Newest:
+			f.and("l.seq > ?", from)
+		case from > 0:
+			f.and("l.seq < ?", from)
+			fallthrough
+		default:
+			order = "l.seq DESC"
 		}
-		if q.Member != "" {
-			f.and("d.member = ", q.Member)
-		}
-		if q.Outcome != "" {
-			f.and("l.outcome = ", string(q.Outcome))
-		}
+		f.equal("l.door", q.Door)
+		f.equal("d.member", q.Member)
+		f.equal("l.outcome", string(q.Outcome))
 		f.span("l.at", q.From, q.Until)
-		f.args = append(f.args, q.Limit)
-		rows, err := s.read.query(ctx, `SELECT l.seq, l.at, l.ref, l.door, l.action, l.outcome, l.reason, l.commitment, l.hash,
-			COALESCE(d.member, ''), COALESCE(d.actor, ''), d.salt, d.detail
-			FROM doorkit_log l LEFT JOIN doorkit_log_details d ON d.site = l.site AND d.seq = l.seq
-			WHERE `+strings.Join(f.where, " AND ")+order+strconv.Itoa(len(f.args)), f.args...)
-		list, err := collect(rows, err, scanLogRow)
+		where, args := f.text(order, size)
+		rows, err := s.read.query(ctx, `SELECT l.site, l.seq, l.at, l.ref, l.door, l.action, l.outcome, l.reason, l.commitment, l.hash,
+			l.site, l.seq, COALESCE(d.member, ''), COALESCE(d.actor, ''), d.salt, d.detail
+			FROM doorkit_log l LEFT JOIN doorkit_log_details d ON d.site = l.site AND d.seq = l.seq WHERE `+where, args...)
+		list, err := collect(rows, err, func(row scanner) (r storage.LogRow, err error) {
+			var site string
+			return r, row.Scan(append(logRows.fields(&site, &r), logDetails.fields(&site, &r)...)...)
+		})
 		return list, fail(ctx, "Rows", err)
 	})
-}
-
-func scanLogRow(row scanner) (r storage.LogRow, err error) {
-	var at sql.NullInt64
-	var commitment, hash []byte
-	err = row.Scan(&r.Seq, &at, &r.Ref, &r.Door, &r.Action, &r.Outcome, &r.Reason, &commitment, &hash, &r.Member, &r.Actor, &r.Salt,
-		(*[]byte)(&r.Detail))
-	r.At = instant(at)
-	if err == nil {
-		err = digest(&r.Commitment, commitment)
-	}
-	if err == nil {
-		err = digest(&r.Hash, hash)
-	}
-	return r, err
 }

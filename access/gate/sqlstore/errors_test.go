@@ -54,7 +54,7 @@ func TestFailKeepsWhatCallersAskFor(t *testing.T) {
 			t.Errorf("%v is not %v", err, want)
 		}
 	}
-	for _, err := range []error{notFound("door", "front"), conflict("taken"), &LeaseError{"k"}} {
+	for _, err := range []error{storage.NotFound("door", "front"), storage.Stale("door", "front", 1), &LeaseError{"k"}} {
 		if got := fail(t.Context(), "Door", err); !errors.Is(got, err) || got.Error() != err.Error() {
 			t.Errorf("%v became %v", err, got)
 		}

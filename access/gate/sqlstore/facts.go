@@ -6,9 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
@@ -35,8 +34,8 @@ type allFacts interface {
 // write, or as immediate (see SQLiteDSN): SQLite refuses a write in a transaction that
 // began with a read while others write.
 func (s *Store) In(tx *sql.Tx) Tx {
-	run := runner{dialect: s.dialect, on: tx}
-	return Tx{facts{dialect: s.dialect, read: run, in: func(ctx context.Context, op string, fn func(runner) error) error {
+	run := runner{dialect: s.read.dialect, on: tx}
+	return Tx{facts{read: run, in: func(ctx context.Context, op string, fn func(runner) error) error {
 		err := fn(run)
 		if errors.Is(err, errKeep) {
 			return nil
@@ -48,53 +47,145 @@ func (s *Store) In(tx *sql.Tx) Tx {
 // facts are the four stores of facts. They write in their own commits or in a
 // transaction of the host.
 type facts struct {
-	dialect Dialect
-	read    runner
-	in      func(ctx context.Context, op string, fn func(runner) error) error
+	read runner
+	in   func(ctx context.Context, op string, fn func(runner) error) error
 }
 
-// on returns the facts as read by run.
-func (f facts) on(run runner) facts { return facts{dialect: f.dialect, read: run} }
-
-// versioned is a row that is written with the version it is based on.
-type versioned struct {
-	what, id string
-	version  uint64 // 0: the row is new
-	// insert and update take the site, the id, the version and the other columns;
-	// update must match and increment the version.
-	insert, update string
-	columns        []any
+// table is where facts of one kind are stored: each row is the fact as JSON, so that a
+// person can read it with any SQL client, beside the columns by which it is selected.
+type table[F storage.Fact] struct {
+	fact    string // as in the names of methods
+	name    string
+	columns []string
+	values  func(*F) []any
 }
 
-// put writes the row, or returns storage.ErrConflict.
-func (r versioned) put(ctx context.Context, run runner, site string) error {
-	q, version := r.update, int64(r.version)
-	if r.version == 0 {
-		q, version = r.insert, firstVersion()
+var (
+	sites = table[storage.Rules]{fact: "Site", name: "doorkit_sites"}
+	doors = table[storage.Door]{"Door", "doorkit_doors", []string{"link_site", "link_lock"},
+		func(d *storage.Door) []any { return []any{d.Link.Site, d.Link.Lock} }}
+	members = table[storage.Member]{fact: "Member", name: "doorkit_members"}
+	grants  = table[storage.Grant]{"Grant", "doorkit_grants", []string{"member", "door"},
+		func(g *storage.Grant) []any { return []any{g.Member, g.Door} }}
+	reservations = table[storage.Reservation]{"Reservation", "doorkit_reservations", []string{"member", "resource", "status", "starts", "effective"},
+		func(r *storage.Reservation) []any {
+			return []any{r.Member, r.Resource, string(r.Status), micros(r.Start), micros(r.EffectiveEnd())}
+		}}
+)
+
+// get reads one fact.
+func (t table[F]) get(ctx context.Context, run runner, site, id string) (fact F, err error) {
+	fact, err = scanDoc[F](run.row(ctx, "SELECT doc FROM "+t.name+" WHERE site = $1 AND id = $2", site, id))
+	if missing(err) {
+		kind, _, _ := storage.RowOf(&fact)
+		err = storage.NotFound(kind, id)
 	}
-	n, err := run.exec(ctx, q, append([]any{site, r.id, version}, r.columns...)...)
-	switch {
-	case err != nil || n == 1:
+	return fact, fail(ctx, t.fact, err)
+}
+
+// list reads facts; where selects them and sorts them.
+func (t table[F]) list(ctx context.Context, run runner, where string, args ...any) ([]F, error) {
+	rows, err := run.query(ctx, "SELECT doc FROM "+t.name+" WHERE "+where, args...)
+	list, err := collect(rows, err, scanDoc[F])
+	return list, fail(ctx, t.fact+"s", err)
+}
+
+// put checks a fact and writes it with its next version. then writes what belongs to it.
+func (t table[F]) put(ctx context.Context, f facts, site string, fact F, then func(run runner, fact F) error) error {
+	fact, err := storage.Normalize(site, fact)
+	if err != nil {
 		return err
-	case r.version == 0:
-		return conflict("the %s %q already exists", r.what, r.id)
 	}
-	return conflict("the %s %q was changed or deleted since version %d", r.what, r.id, r.version)
+	return f.in(ctx, "Put"+t.fact, func(run runner) error {
+		_, id, _ := storage.RowOf(&fact)
+		stored := func() (F, error) { return t.get(ctx, run, site, id) }
+		if err := storage.CheckReferences(fact, stored, absent(ctx, run, site)); err != nil {
+			return err
+		}
+		if err := t.write(ctx, run, site, fact); err != nil || then == nil {
+			return err
+		}
+		return then(run, fact)
+	})
 }
 
-// firstVersion is the version of a new row. It is random, so that a row that was
-// deleted and added again does not have an earlier version. It is small enough for a
-// number in JSON.
-func firstVersion() int64 { return 1 + rand.Int64N(1<<52) }
+func (t table[F]) write(ctx context.Context, run runner, site string, fact F) error {
+	based := storage.NextVersion(&fact)
+	kind, id, version := storage.RowOf(&fact)
+	columns := append([]string{"site", "id", "version", "doc"}, t.columns...)
+	args := []any{site, id, int64(*version), document(fact)}
+	if t.values != nil {
+		args = append(args, t.values(&fact)...)
+	}
+	q := "INSERT INTO " + t.name + " (" + strings.Join(columns, ", ") + ") VALUES (" + places(len(args)) + ") ON CONFLICT (site, id) DO NOTHING"
+	if based > 0 {
+		for i, column := range columns {
+			columns[i] = fmt.Sprintf("%s = $%d", column, i+1)
+		}
+		q = fmt.Sprintf("UPDATE %s SET %s WHERE site = $1 AND id = $2 AND version = $%d", t.name, strings.Join(columns[2:], ", "), len(args)+1)
+		args = append(args, int64(based))
+	}
+	n, err := run.exec(ctx, q, args...)
+	if err == nil && n == 0 {
+		err = storage.Stale(kind, id, based)
+	}
+	return err
+}
 
-// missing returns the ids that the site does not have; none if the site has no facts of
-// the kind at all (see storage.CheckReferences).
-func (f facts) missing(ctx context.Context, run runner, site string) func(storage.Kind, []string) ([]string, error) {
+// delete deletes a fact, and what statements on (site, id) delete.
+func (t table[F]) delete(ctx context.Context, f facts, site, id string, statements ...string) error {
+	return f.in(ctx, "Delete"+t.fact, func(run runner) error {
+		n, err := run.exec(ctx, "DELETE FROM "+t.name+" WHERE site = $1 AND id = $2", site, id)
+		if err == nil && n == 0 {
+			var none F
+			kind, _, _ := storage.RowOf(&none)
+			err = storage.NotFound(kind, id)
+		}
+		for _, q := range statements {
+			if err == nil {
+				_, err = run.exec(ctx, q, site, id)
+			}
+		}
+		return err
+	})
+}
+
+// document returns a normalized fact, or a part of one, as JSON; it always encodes.
+func document(v any) string {
+	text, _ := json.Marshal(v)
+	return string(text)
+}
+
+func scanDoc[T any](row scanner) (v T, err error) {
+	var doc []byte
+	if err := row.Scan(&doc); err != nil {
+		return v, err
+	}
+	return v, readDoc(doc, &v)
+}
+
+func readDoc[T any](doc []byte, into *T) error {
+	if err := json.Unmarshal(doc, into); err != nil {
+		return &Error{"read", Unreadable, err}
+	}
+	return nil
+}
+
+// places returns the places of n arguments: $1, $2, ...
+func places(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("$%d", i+1)
+	}
+	return strings.Join(list, ", ")
+}
+
+// absent returns a function that returns the ids that the site does not have; none if the
+// site has no facts of the kind at all (see storage.CheckReferences).
+func absent(ctx context.Context, run runner, site string) func(storage.Kind, []string) ([]string, error) {
 	return func(kind storage.Kind, ids []string) ([]string, error) {
-		at := references[kind]
-		list, _ := json.Marshal(ids) // valid ids always encode
-		rows, err := run.query(ctx, "SELECT DISTINCT "+at.column+" FROM "+at.table+" WHERE site = $1 "+
-			"AND "+at.column+" IN "+f.dialect.list("$2"), site, string(list))
+		at := referenced[kind]
+		rows, err := run.query(ctx, "SELECT id FROM "+at.table+" WHERE site = $1 AND id IN "+run.dialect.list("$2"), site, document(ids))
 		found, err := collect(rows, err, func(row scanner) (id string, err error) {
 			err = row.Scan(&id)
 			return id, err
@@ -111,64 +202,11 @@ func (f facts) missing(ctx context.Context, run runner, site string) func(storag
 	}
 }
 
-// references maps a kind of fact to its table, and to the table that has a row if the
+// referenced maps a kind of fact to its table, and to the table that has a row if the
 // site has any facts of the kind.
-var references = map[storage.Kind]struct{ table, column, guard string }{
-	storage.KindDoor:     {"doorkit_doors", "id", "doorkit_doors"},
-	storage.KindType:     {"doorkit_membership_types", "id", "doorkit_sites"},
-	storage.KindResource: {"doorkit_resources", "id", "doorkit_sites"},
-	storage.KindMember:   {"doorkit_members", "id", "doorkit_members"},
-}
-
-// delete runs statements on (site, id). If the first one deletes no row, the fact does
-// not exist.
-func (f facts) delete(ctx context.Context, op, what, site, id string, statements ...string) error {
-	return f.in(ctx, op, func(run runner) error {
-		for i, q := range statements {
-			n, err := run.exec(ctx, q, site, id)
-			if err != nil {
-				return err
-			}
-			if i == 0 && n == 0 {
-				return notFound(what, id)
-			}
-		}
-		return nil
-	})
-}
-
-func maybe(b *bool) any {
-	if b == nil {
-		return nil
-	}
-	return truth(*b)
-}
-
-func maybeBool(n sql.NullInt64) *bool {
-	if !n.Valid {
-		return nil
-	}
-	return new(n.Int64 != 0)
-}
-
-func maybeDuration(n sql.NullInt64) *time.Duration {
-	if !n.Valid {
-		return nil
-	}
-	return new(time.Duration(n.Int64))
-}
-
-func durationOrNull(d *time.Duration) any {
-	if d == nil {
-		return nil
-	}
-	return int64(*d)
-}
-
-func notFound(what, id string) error {
-	return fmt.Errorf("sqlstore: no %s %q: %w", what, id, storage.ErrNotFound)
-}
-
-func conflict(format string, args ...any) error {
-	return fmt.Errorf("sqlstore: %s: %w", fmt.Sprintf(format, args...), storage.ErrConflict)
+var referenced = map[storage.Kind]struct{ table, guard string }{
+	storage.KindDoor:     {"doorkit_doors", "doorkit_doors"},
+	storage.KindType:     {"doorkit_membership_types", "doorkit_sites"},
+	storage.KindResource: {"doorkit_resources", "doorkit_sites"},
+	storage.KindMember:   {"doorkit_members", "doorkit_members"},
 }

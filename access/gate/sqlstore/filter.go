@@ -8,44 +8,43 @@ import (
 
 // filter collects conditions and their arguments.
 type filter struct {
-	dialect Dialect
-	where   []string
-	args    []any
+	where []string
+	args  []any
 }
 
-// and adds a condition, to which it appends the placeholder of arg.
-func (f *filter) and(condition string, arg any) {
-	f.args = append(f.args, arg)
-	f.where = append(f.where, condition+"$"+strconv.Itoa(len(f.args)))
+// and adds a condition with a question mark for each argument.
+func (f *filter) and(condition string, args ...any) {
+	for _, arg := range args {
+		f.args = append(f.args, arg)
+		condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(f.args)), 1)
+	}
+	f.where = append(f.where, condition)
 }
 
-// either is like and, with two conditions of which one must be true.
-func (f *filter) either(one, other string, arg any) {
-	f.args = append(f.args, arg)
-	n := "$" + strconv.Itoa(len(f.args))
-	f.where = append(f.where, "("+one+n+" OR "+other+n+")")
-}
-
-func (f *filter) clone() filter {
-	return filter{f.dialect, append([]string(nil), f.where...), append([]any(nil), f.args...)}
+// equal adds the condition that a column has a value, if there is a value.
+func (f *filter) equal(column, value string) {
+	if value != "" {
+		f.and(column+" = ?", value)
+	}
 }
 
 // span adds the conditions of a half-open span of time.
 func (f *filter) span(column string, from, until time.Time) {
 	if !from.IsZero() {
-		f.and(column+" >= ", micros(from))
+		f.and(column+" >= ?", micros(from))
 	}
 	if !until.IsZero() {
-		f.and(column+" < ", micros(until))
+		f.and(column+" < ?", micros(until))
 	}
 }
 
-// text returns the conditions, the order, and a limit if there is one.
-func (f *filter) text(order string, limit int) string {
-	text := strings.Join(f.where, " AND ") + order
+// text returns the conditions, the order, and the limit unless it is 0, with the
+// arguments of all.
+func (f *filter) text(order string, limit int) (string, []any) {
+	text := strings.Join(f.where, " AND ") + " ORDER BY " + order
 	if limit > 0 {
 		f.args = append(f.args, limit)
 		text += " LIMIT $" + strconv.Itoa(len(f.args))
 	}
-	return text
+	return text, f.args
 }

@@ -13,7 +13,6 @@ type Store struct {
 	facts
 	db         *sql.DB
 	statements *statements // nil for PostgreSQL
-	questions  questions
 	volatile   bool
 	// turn lets one goroutine at a time write to SQLite, which waits for locks by polling.
 	turn chan struct{}
@@ -74,8 +73,8 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, e
 	if want := d.latest(); have != want {
 		return nil, &VersionError{have, want}
 	}
-	s := &Store{db: db, questions: newQuestions(), volatile: o.volatile}
-	s.facts = facts{dialect: d, read: runner{dialect: d, on: db}, in: s.write}
+	s := &Store{db: db, volatile: o.volatile}
+	s.facts = facts{read: runner{dialect: d, on: db}, in: s.write}
 	if d == SQLite {
 		s.turn = make(chan struct{}, 1)
 		s.statements = &statements{db: db, last: map[string]*sql.Stmt{}}

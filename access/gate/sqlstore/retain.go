@@ -49,12 +49,13 @@ func (s *Store) oldRows(ctx context.Context, site string, before time.Time) (bas
 	case err != nil || stays == int64(base.Seq)+1:
 		return base, base, err
 	}
-	var hash []byte
-	err = s.read.row(ctx, "SELECT seq, hash FROM doorkit_log WHERE site = $1 AND seq = $2", site, stays-1).Scan(&last.Seq, &hash)
-	if err == nil {
-		err = digest(&last.Hash, hash)
-	}
-	return base, last, err
+	last.Seq = uint64(stays - 1)
+	return base, last, rowHash(ctx, s.read, site, &last)
+}
+
+// rowHash reads the hash of the row with the number h.Seq.
+func rowHash(ctx context.Context, run runner, site string, h *storage.Head) error {
+	return run.row(ctx, "SELECT hash FROM doorkit_log WHERE site = $1 AND seq = $2", site, int64(h.Seq)).Scan(digest{&h.Hash})
 }
 
 // retain removes the next rows up to last, and appends e to the chain unless appended
@@ -65,11 +66,8 @@ func (s *Store) retain(ctx context.Context, run runner, site string, last storag
 	if err != nil {
 		return base, 0, err
 	}
-	var hash []byte
-	if err := run.row(ctx, "SELECT base_seq, base_hash FROM doorkit_chains WHERE site = $1", site).Scan(&base.Seq, &hash); err != nil {
-		return base, 0, err
-	}
-	if err := digest(&base.Hash, hash); err != nil {
+	if err := run.row(ctx, "SELECT base_seq, base_hash FROM doorkit_chains WHERE site = $1", site).Scan(
+		&base.Seq, digest{&base.Hash}); err != nil {
 		return base, 0, err
 	}
 	if base.Seq >= last.Seq { // another call has removed them
@@ -78,15 +76,12 @@ func (s *Store) retain(ctx context.Context, run runner, site string, last storag
 	next := last
 	if last.Seq-base.Seq > piece {
 		next.Seq = base.Seq + piece
-		if err := run.row(ctx, "SELECT hash FROM doorkit_log WHERE site = $1 AND seq = $2", site, int64(next.Seq)).Scan(&hash); err != nil {
-			return base, 0, err
-		}
-		if err := digest(&next.Hash, hash); err != nil {
+		if err := rowHash(ctx, run, site, &next); err != nil {
 			return base, 0, err
 		}
 	}
 	if !appended {
-		b := batch{dialect: s.dialect}
+		var b batch
 		chain.append(&b, e.Retention(last))
 		if err := b.run(ctx, run); err != nil {
 			return base, 0, err
@@ -106,13 +101,9 @@ func (s *Store) retain(ctx context.Context, run runner, site string, last storag
 // Erase implements storage.Eraser.
 func (s *Store) Erase(ctx context.Context, site, person string, before time.Time) (erased storage.Erased, err error) {
 	if person == "" {
-		return erased, notFound("person", person) // rows without an actor are not theirs
+		return erased, storage.NotFound("person", person) // rows without an actor are not theirs
 	}
-	err = s.write(ctx, "Erase", func(run runner) error {
-		erased = storage.Erased{}
-		if _, err := s.lock(ctx, run, site); err != nil {
-			return err
-		}
+	err = s.writeLocked(ctx, "Erase", site, func(run runner, _ *chain) error {
 		var known int64
 		for i, q := range []string{
 			"DELETE FROM doorkit_log_details WHERE site = $1 AND (member = $2 OR actor = $2)",
@@ -143,7 +134,7 @@ func (s *Store) Erase(ctx context.Context, site, person string, before time.Time
 		}
 		switched, err := eraseSwitch(ctx, run, site, person)
 		if err == nil && known+entries == 0 && !switched {
-			err = notFound("person", person)
+			err = storage.NotFound("person", person)
 		}
 		return err
 	})
@@ -197,14 +188,14 @@ func eraseSwitch(ctx context.Context, run runner, site, person string) (bool, er
 // EraseVendorUser implements storage.Eraser.
 func (s *Store) EraseVendorUser(ctx context.Context, site, user string) (erased storage.Erased, err error) {
 	if user == "" {
-		return erased, notFound("user", user)
+		return erased, storage.NotFound("user", user)
 	}
 	err = s.write(ctx, "EraseVendorUser", func(run runner) error {
 		n, err := run.exec(ctx, "UPDATE doorkit_vendor_log SET user_id = '', detail = '', raw = $3 WHERE site = $1 AND user_id = $2", site,
 			user, []byte{})
 		erased.Rows = int(n)
 		if err == nil && n == 0 {
-			err = notFound("user", user)
+			err = storage.NotFound("user", user)
 		}
 		return err
 	})
@@ -226,7 +217,7 @@ func (s *Store) cleaned(ctx context.Context, erased storage.Erased) (storage.Era
 // secure_delete has overwritten what was deleted, and empties the log. It returns false
 // if other connections still read older data. On PostgreSQL a client cannot do this.
 func (s *Store) clean(ctx context.Context) (done bool, err error) {
-	if s.dialect != SQLite {
+	if s.read.dialect != SQLite {
 		return true, nil
 	}
 	if err := s.take(ctx); err != nil {

@@ -37,7 +37,7 @@ func (s *Store) write(ctx context.Context, op string, fn func(runner) error) err
 		return fail(ctx, op, err)
 	}
 	defer s.give()
-	tx, err := s.dialect.begin(ctx, s.db)
+	tx, err := s.read.dialect.begin(ctx, s.db)
 	if err != nil {
 		return fail(ctx, op, err)
 	}
@@ -67,7 +67,7 @@ func (d Dialect) begin(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 // the pool, and the transaction may hold the only one. So it uses the statements that
 // are prepared; prepareLater, which is called after the transaction, prepares the others.
 func (s *Store) inTx(tx *sql.Tx) (run runner, prepareLater func(context.Context)) {
-	run = runner{dialect: s.dialect, on: tx}
+	run = runner{dialect: s.read.dialect, on: tx}
 	if s.statements == nil {
 		return run, func(context.Context) {}
 	}
@@ -118,18 +118,17 @@ func (s *Store) pieces(ctx context.Context, op string, remove func(runner) (n in
 // batch is a list of statements that change different rows and do not read what the
 // others wrote. PostgreSQL receives them as one statement, in one round trip.
 type batch struct {
-	dialect Dialect
-	texts   []string
-	args    [][]any
+	texts []string
+	args  [][]any
 }
 
-func (b *batch) add(q string, args ...any) {
+func (b *batch) add(q string, args []any) {
 	b.texts = append(b.texts, q)
 	b.args = append(b.args, args)
 }
 
 func (b *batch) run(ctx context.Context, run runner) error {
-	if b.dialect == SQLite {
+	if run.dialect == SQLite {
 		for i, q := range b.texts {
 			if _, err := run.exec(ctx, q, b.args[i]...); err != nil {
 				return err
@@ -160,28 +159,6 @@ func (b *batch) run(ctx context.Context, run runner) error {
 
 // argument is the place of an argument in a statement.
 var argument = regexp.MustCompile(`\$[0-9]+`)
-
-// micros returns an instant as it is stored.
-func micros(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixMicro()
-}
-
-func instant(n sql.NullInt64) time.Time {
-	if !n.Valid {
-		return time.Time{}
-	}
-	return time.UnixMicro(n.Int64).UTC()
-}
-
-func truth(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
-}
 
 // collect reads all rows.
 func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([]T, error) {

@@ -221,7 +221,7 @@ func (d Document) checkRecords() error {
 	return nil
 }
 
-func check[F Door | Rules | Grant | Member | Reservation](site string, fact F) error {
+func check[F Fact](site string, fact F) error {
 	_, err := Normalize(site, fact)
 	return err
 }

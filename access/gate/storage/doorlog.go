@@ -13,7 +13,7 @@ import (
 // action, outcome, reason, commitment, hash), and details (site, seq, member, actor,
 // salt, detail), which can be erased.
 type DoorLog interface {
-	// Rows yields the selected rows in order of Seq. See LogPages.
+	// Rows yields the selected rows in order of Seq. See Pages.
 	Rows(ctx context.Context, q LogQuery) iter.Seq2[LogRow, error]
 	// Ends returns the base and the head of the chain, as one snapshot. The base is
 	// the last row that retention removed, or the zero Head; the head is the last
@@ -102,34 +102,4 @@ type LogQuery struct {
 	// Newest yields the highest Seq first.
 	Newest bool
 	Limit  int // 0 is no limit
-}
-
-// LogPages implements DoorLog.Rows with a function that returns one page of at most
-// size rows: those that the query passed to it selects, at most its Limit. Each page
-// starts where the previous one ended, so nothing is held between pages.
-func LogPages(q LogQuery, size int, page func(LogQuery) ([]LogRow, error)) iter.Seq2[LogRow, error] {
-	return func(yield func(LogRow, error) bool) {
-		left := q.Limit
-		for next := q; ; {
-			next.Limit = size
-			if q.Limit > 0 {
-				next.Limit = min(size, left)
-			}
-			rows, err := page(next)
-			if err != nil {
-				yield(LogRow{}, err)
-				return
-			}
-			for _, row := range rows {
-				if !yield(row, nil) {
-					return
-				}
-			}
-			left -= len(rows)
-			if len(rows) < next.Limit || q.Limit > 0 && left == 0 {
-				return
-			}
-			next.After = rows[len(rows)-1].Seq
-		}
-	}
 }

@@ -19,6 +19,24 @@ var (
 	ErrUnavailable = errors.New("storage: unavailable")
 )
 
+// NotFound returns the error for a row that does not exist. It wraps ErrNotFound; for a
+// site it is an *UnknownSiteError.
+func NotFound(kind Kind, id string) error {
+	if kind == KindSite {
+		return &UnknownSiteError{id}
+	}
+	return fmt.Errorf("storage: no %s %q: %w", kind, id, ErrNotFound)
+}
+
+// Stale returns the error for a write that is based on another version than the stored
+// one. It wraps ErrConflict.
+func Stale(kind Kind, id string, based uint64) error {
+	if based == 0 {
+		return fmt.Errorf("storage: the %s %q already exists: %w", kind, id, ErrConflict)
+	}
+	return fmt.Errorf("storage: the %s %q was changed or deleted since version %d: %w", kind, id, based, ErrConflict)
+}
+
 // UnknownSiteError reports that a site has no rules: it was never set up, or its name
 // is mistyped. It wraps ErrNotFound.
 type UnknownSiteError struct{ Site string }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -24,20 +25,23 @@ func ExampleHead_Append() {
 	// Output: 1 2 true false
 }
 
-// A storage that can read one page has Rows.
-func ExampleLogPages() {
-	table := []storage.LogRow{{Seq: 1}, {Seq: 2}, {Seq: 3}, {Seq: 4}, {Seq: 5}}
-	page := func(q storage.LogQuery) ([]storage.LogRow, error) { // SELECT ... WHERE seq > After ORDER BY seq LIMIT Limit
-		rows := table[q.After:]
-		return rows[:min(q.Limit, len(rows))], nil
+// A storage that can read one page of members has Members.
+func ExamplePages() {
+	table := []string{"ada", "bob", "cyd", "dot", "eve"}
+	page := func(last *string, size int) ([]string, error) { // SELECT ... WHERE id > last ORDER BY id LIMIT size
+		after := 0
+		if last != nil {
+			after = slices.Index(table, *last) + 1
+		}
+		return table[after:min(after+size, len(table))], nil
 	}
-	for row, err := range storage.LogPages(storage.LogQuery{After: 1, Limit: 3}, 2, page) {
-		fmt.Println(row.Seq, err)
+	for id, err := range storage.Pages(3, 2, page) {
+		fmt.Println(id, err)
 	}
 	// Output:
-	// 2 <nil>
-	// 3 <nil>
-	// 4 <nil>
+	// ada <nil>
+	// bob <nil>
+	// cyd <nil>
 }
 
 // A storage of a host's own whose bookings are a list.

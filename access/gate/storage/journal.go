@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -115,6 +116,28 @@ type Attempt struct {
 	ShareWithin time.Duration
 }
 
+// Shares reports whether the attempt may share the command of another tap.
+func (a *Attempt) Shares() bool { return a.Entry.Outcome == Sending && a.ShareWithin > 0 }
+
+// Claim implements the four cases of Begin for a storage that found these: the entry
+// under the key and the command to share, nil if there is none, and whether the site is
+// switched off. The storage writes row unless it is nil; for Claimed it appends a.Log
+// first and sets Seq in row and in the claim.
+func (a *Attempt) Claim(known, lead *JournalEntry, off bool) (c Claim, row *JournalEntry) {
+	e := a.Entry
+	e.Begun, e.SendBy, e.Settled, e.Seq, e.SharedWith = micro(e.Begun), micro(e.SendBy), micro(e.Settled), 0, ""
+	switch {
+	case known != nil:
+		return Claim{Known, *known}, nil
+	case e.Outcome == Sending && e.Action != access.Lock && off:
+		return Claim{State: SwitchedOff}, nil
+	case lead != nil:
+		e.Outcome, e.SharedWith = "", lead.RequestID
+		return Claim{Shared, *lead}, &e
+	}
+	return Claim{Claimed, e}, &e
+}
+
 // ClaimState is the result of Journal.Begin. The zero ClaimState is not valid.
 type ClaimState int
 
@@ -156,6 +179,22 @@ type Settlement struct {
 	// at or before it and whose command was Settled at or before it. A command
 	// that was being sent at the same time may have opened the door later.
 	EndHolds time.Time
+}
+
+// Apply changes the stored entry as Settle requires, or returns its error. e is nil if
+// there is no entry. If the entry has the outcome already, repeated is true.
+func (s *Settlement) Apply(e *JournalEntry) (repeated bool, err error) {
+	switch {
+	case e == nil || e.SharedWith != "":
+		return false, NotFound("command", s.RequestID)
+	case e.Outcome == s.Outcome && e.Outcome.Settled():
+		return true, nil
+	case e.Outcome == Sending && s.Outcome.Settled(),
+		e.Outcome == Unconfirmed && (s.Outcome == Accepted || s.Outcome == Refused || s.Outcome == NotSent):
+		e.Outcome, e.Settled, e.Doc = s.Outcome, micro(s.At), s.Doc
+		return false, nil
+	}
+	return false, fmt.Errorf("storage: the command %q is %s, not to become %s: %w", s.RequestID, e.Outcome, s.Outcome, ErrConflict)
 }
 
 // Settled is what Journal.Settle returns.

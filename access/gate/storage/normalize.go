@@ -18,7 +18,7 @@ import (
 // this fact alone, and what not every storage can keep: an id or a site longer than 200
 // bytes, a text that is not valid UTF-8 or contains a NUL. A storage calls it before
 // each write, so that all storages refuse the same facts.
-func Normalize[F Door | Rules | Grant | Member | Reservation](site string, fact F) (F, error) {
+func Normalize[F Fact](site string, fact F) (F, error) {
 	c := factCheck{}
 	var err error
 	switch f := any(&fact).(type) {
@@ -26,7 +26,9 @@ func Normalize[F Door | Rules | Grant | Member | Reservation](site string, fact 
 		c.id("site", site)
 		f.Link.LinkedAt = micro(f.Link.LinkedAt)
 		c.compile(access.Facts{Doors: []access.Door{f.Door}}, "doors[0].")
-		c.door(f)
+		if c.door(f); f.Link.IsZero() {
+			f.Link = Link{}
+		}
 	case *Rules:
 		f.Closures = slices.Clone(f.Closures)
 		for i := range f.Closures {

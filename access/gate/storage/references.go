@@ -5,17 +5,6 @@ import (
 	"fmt"
 )
 
-// Kind is a kind of fact that others refer to.
-type Kind string
-
-// The kinds of facts that others refer to.
-const (
-	KindDoor     Kind = "door"
-	KindType     Kind = "membership type"
-	KindResource Kind = "resource"
-	KindMember   Kind = "member"
-)
-
 // reference is a reference of one fact to another.
 type reference struct {
 	Kind Kind
@@ -29,9 +18,9 @@ type reference struct {
 // stored row already has is accepted: blocking a member, or canceling a booking, must
 // not fail because something else was removed. stored reads that row; it is not called
 // for a new one. A storage calls CheckReferences inside the commit of a write.
-func CheckReferences[F Rules | Grant | Member | Reservation](fact F, stored func() (F, error),
+func CheckReferences[F Fact](fact F, stored func() (F, error),
 	missing func(kind Kind, ids []string) ([]string, error)) error {
-	refs, version := referencesOf(&fact)
+	refs := references(&fact)
 	ids, gone := map[Kind][]string{}, map[reference]bool{}
 	for _, r := range refs {
 		if at := (reference{Kind: r.Kind, ID: r.ID}); !gone[at] {
@@ -49,13 +38,12 @@ func CheckReferences[F Rules | Grant | Member | Reservation](fact F, stored func
 			gone[reference{Kind: kind, ID: id}] = true
 		}
 	}
-	if len(gone) > 0 && version > 0 {
+	if _, _, version := RowOf(&fact); len(gone) > 0 && *version > 0 {
 		old, err := stored()
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		refs, _ := referencesOf(&old)
-		for _, r := range refs {
+		for _, r := range references(&old) {
 			delete(gone, reference{Kind: r.Kind, ID: r.ID})
 		}
 	}
@@ -66,18 +54,23 @@ func CheckReferences[F Rules | Grant | Member | Reservation](fact F, stored func
 	return c.err()
 }
 
-func referencesOf(fact any) (refs []reference, version uint64) {
+func references(fact any) (list []reference) {
 	switch f := fact.(type) {
 	case *Rules:
-		return f.references(), f.Version
+		return f.references()
 	case *Grant:
-		return f.references(), f.Version
+		return []reference{{KindMember, f.Member, "member"}, {KindDoor, f.Door, "door"}}
 	case *Member:
-		return f.references(), f.Version
+		for i, s := range f.Memberships {
+			list = append(list, reference{KindType, s.Type, fmt.Sprintf("memberships[%d].type", i)})
+		}
 	case *Reservation:
-		return f.references(), f.Version
+		list = []reference{{KindResource, f.Resource, "resource"}, {KindMember, f.Member, "member"}}
+		for i, id := range f.Guests {
+			list = append(list, reference{KindMember, id, fmt.Sprintf("guests[%d]", i)})
+		}
 	}
-	return nil, 0
+	return list
 }
 
 func (r *Rules) references() (list []reference) {
@@ -86,39 +79,19 @@ func (r *Rules) references() (list []reference) {
 			list = append(list, reference{KindDoor, d.Door, fmt.Sprintf("membership_types[%d].doors[%d].door", i, j)})
 		}
 	}
+	doors := func(in string, i int, ids []string) {
+		for j, id := range ids {
+			list = append(list, reference{KindDoor, id, fmt.Sprintf("%s[%d].doors[%d]", in, i, j)})
+		}
+	}
 	for i, x := range r.Resources {
-		for j, d := range x.Doors {
-			list = append(list, reference{KindDoor, d, fmt.Sprintf("resources[%d].doors[%d]", i, j)})
-		}
+		doors("resources", i, x.Doors)
 	}
-	for i, e := range r.Exceptions {
-		for j, d := range e.Doors {
-			list = append(list, reference{KindDoor, d, fmt.Sprintf("exceptions[%d].doors[%d]", i, j)})
-		}
+	for i, x := range r.Exceptions {
+		doors("exceptions", i, x.Doors)
 	}
-	for i, c := range r.Closures {
-		for j, d := range c.Doors {
-			list = append(list, reference{KindDoor, d, fmt.Sprintf("closures[%d].doors[%d]", i, j)})
-		}
-	}
-	return list
-}
-
-func (g *Grant) references() []reference {
-	return []reference{{KindMember, g.Member, "member"}, {KindDoor, g.Door, "door"}}
-}
-
-func (m *Member) references() (list []reference) {
-	for i, s := range m.Memberships {
-		list = append(list, reference{KindType, s.Type, fmt.Sprintf("memberships[%d].type", i)})
-	}
-	return list
-}
-
-func (r *Reservation) references() []reference {
-	list := []reference{{KindResource, r.Resource, "resource"}, {KindMember, r.Member, "member"}}
-	for i, id := range r.Guests {
-		list = append(list, reference{KindMember, id, fmt.Sprintf("guests[%d]", i)})
+	for i, x := range r.Closures {
+		doors("closures", i, x.Doors)
 	}
 	return list
 }

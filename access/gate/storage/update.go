@@ -20,53 +20,50 @@ func UpdateRules(ctx context.Context, s RuleStore, site string, fn func(*Rules) 
 		}
 		return r, err
 	}
-	return update(ctx, read, func(r *Rules) (string, uint64) { return r.Site.ID, r.Version }, fn,
-		func(r Rules) error { return s.PutRules(ctx, r) })
+	return update(ctx, read, fn, func(r Rules) error { return s.PutRules(ctx, r) })
 }
 
 // UpdateDoor is like UpdateRules, for one door; ErrNotFound: there is none.
 func UpdateDoor(ctx context.Context, s DoorStore, site, door string, fn func(*Door) error) error {
-	return update(ctx, func() (Door, error) { return s.Door(ctx, site, door) }, func(d *Door) (string, uint64) { return d.ID, d.Version },
-		fn, func(d Door) error { return s.PutDoor(ctx, site, d) })
+	return update(ctx, func() (Door, error) { return s.Door(ctx, site, door) }, fn,
+		func(d Door) error { return s.PutDoor(ctx, site, d) })
 }
 
 // UpdateMember is like UpdateRules, for one member; ErrNotFound: there is none.
 func UpdateMember(ctx context.Context, s MemberStore, site, member string, fn func(*Member) error) error {
-	return update(ctx, func() (Member, error) { return s.Member(ctx, site, member) },
-		func(m *Member) (string, uint64) { return m.ID, m.Version },
-		fn, func(m Member) error { return s.PutMember(ctx, site, m) })
+	return update(ctx, func() (Member, error) { return s.Member(ctx, site, member) }, fn,
+		func(m Member) error { return s.PutMember(ctx, site, m) })
 }
 
 // UpdateGrant is like UpdateRules, for one grant; ErrNotFound: there is none.
 func UpdateGrant(ctx context.Context, s RuleStore, site, grant string, fn func(*Grant) error) error {
-	return update(ctx, func() (Grant, error) { return s.Grant(ctx, site, grant) }, func(g *Grant) (string, uint64) { return g.ID, g.Version },
-		fn, func(g Grant) error { return s.PutGrant(ctx, site, g) })
+	return update(ctx, func() (Grant, error) { return s.Grant(ctx, site, grant) }, fn,
+		func(g Grant) error { return s.PutGrant(ctx, site, g) })
 }
 
 // UpdateReservation is like UpdateRules, for one reservation; ErrNotFound: there is
 // none.
 func UpdateReservation(ctx context.Context, s ReservationStore, site, id string, fn func(*Reservation) error) error {
-	return update(ctx, func() (Reservation, error) { return s.Reservation(ctx, site, id) },
-		func(r *Reservation) (string, uint64) { return r.ID, r.Version },
-		fn, func(r Reservation) error { return s.PutReservation(ctx, site, r) })
+	return update(ctx, func() (Reservation, error) { return s.Reservation(ctx, site, id) }, fn,
+		func(r Reservation) error { return s.PutReservation(ctx, site, r) })
 }
 
 // updateTries is how often an update is tried. A conflict means that another write
 // succeeded, so some writer always makes progress.
 const updateTries = 100
 
-func update[T any](ctx context.Context, read func() (T, error), key func(*T) (id string, version uint64), fn func(*T) error,
-	write func(T) error) error {
+func update[F Fact](ctx context.Context, read func() (F, error), fn func(*F) error, write func(F) error) error {
 	for try := 1; ; try++ {
 		v, err := read()
 		if err != nil {
 			return err
 		}
-		id, version := key(&v)
+		_, id, version := RowOf(&v)
+		based := *version
 		if err := fn(&v); err != nil {
 			return err
 		}
-		if newID, newVersion := key(&v); newID != id || newVersion != version {
+		if _, now, version := RowOf(&v); now != id || *version != based {
 			return &RequestError{[]Fault{{"id", fmt.Sprintf("an update must not change the id %q or the version", id)}}}
 		}
 		err = write(v)

@@ -220,20 +220,20 @@ type endless struct {
 	heap      []uint64
 }
 
-func (l *endless) Rows(_ context.Context, q storage.LogQuery) iter.Seq2[storage.LogRow, error] {
+func (l *endless) Rows(context.Context, storage.LogQuery) iter.Seq2[storage.LogRow, error] {
 	var head storage.Head
-	return storage.LogPages(q, 500, func(q storage.LogQuery) ([]storage.LogRow, error) {
-		if q.After == 0 {
+	return storage.Pages(0, 500, func(last *storage.LogRow, size int) ([]storage.LogRow, error) {
+		if last == nil {
 			l.passes++
 		}
-		if q.After%50_000 == 0 {
+		if head.Seq%50_000 == 0 {
 			var m runtime.MemStats
 			runtime.GC()
 			runtime.ReadMemStats(&m)
 			l.heap = append(l.heap, m.HeapAlloc)
 		}
 		var page []storage.LogRow
-		for len(page) < q.Limit && head.Seq < uint64(l.n) {
+		for len(page) < size && head.Seq < uint64(l.n) {
 			row := head.Append(site, l.entry)
 			row.Salt, row.Detail = slices.Clone(row.Salt), slices.Clone(row.Detail)
 			page, head = append(page, row), row.Head()

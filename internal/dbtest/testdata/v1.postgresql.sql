@@ -1,56 +1,44 @@
 CREATE TABLE doorkit_migrations (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, done BIGINT NOT NULL);
--- Instants are microseconds since 1970, NULL is the zero time. Durations are
--- nanoseconds, booleans are 0 or 1, lists are JSON.
+-- Instants are microseconds since 1970, NULL is the zero time. Booleans are 0 or 1.
+
+-- Facts are stored as JSON, beside the columns by which they are selected.
 
 CREATE TABLE doorkit_sites (
-	site TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+	site TEXT COLLATE "C" NOT NULL,
+	id TEXT COLLATE "C" NOT NULL,
 	version BIGINT NOT NULL,
-	revision TEXT COLLATE "C" NOT NULL,
-	name TEXT COLLATE "C" NOT NULL,
-	time_zone TEXT COLLATE "C" NOT NULL,
-	settings TEXT COLLATE "C" NOT NULL,
-	exceptions TEXT COLLATE "C" NOT NULL,
-	closures TEXT COLLATE "C" NOT NULL
+	doc TEXT COLLATE "C" NOT NULL,
+	PRIMARY KEY (site, id)
 );
 CREATE TABLE doorkit_membership_types (
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
 	pos BIGINT NOT NULL,
-	doors TEXT COLLATE "C" NOT NULL,
+	doc TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (site, id)
 );
 CREATE TABLE doorkit_resources (
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
 	pos BIGINT NOT NULL,
-	before BIGINT,
-	after BIGINT,
+	doc TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (site, id)
 );
+-- The doors of the resources again, to find the resources of a door.
 CREATE TABLE doorkit_resource_doors (
 	site TEXT COLLATE "C" NOT NULL,
-	resource TEXT COLLATE "C" NOT NULL,
-	pos BIGINT NOT NULL,
 	door TEXT COLLATE "C" NOT NULL,
-	PRIMARY KEY (site, resource, pos)
+	resource TEXT COLLATE "C" NOT NULL,
+	PRIMARY KEY (site, door, resource)
 );
-CREATE INDEX doorkit_resource_doors_by_door ON doorkit_resource_doors (site, door, resource);
 CREATE TABLE doorkit_doors (
 	added BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
 	version BIGINT NOT NULL,
-	name TEXT COLLATE "C" NOT NULL,
-	access_type TEXT COLLATE "C" NOT NULL,
-	disabled BIGINT NOT NULL,
-	open_time BIGINT,
+	doc TEXT COLLATE "C" NOT NULL,
 	link_site TEXT COLLATE "C" NOT NULL,
-	link_gateway TEXT COLLATE "C" NOT NULL,
 	link_lock TEXT COLLATE "C" NOT NULL,
-	link_name TEXT COLLATE "C" NOT NULL,
-	link_needs_code BIGINT NOT NULL,
-	linked_at BIGINT,
-	linked_by TEXT COLLATE "C" NOT NULL,
 	UNIQUE (site, id)
 );
 CREATE UNIQUE INDEX doorkit_doors_by_lock ON doorkit_doors (site, link_site, link_lock) WHERE link_lock <> '';
@@ -58,50 +46,30 @@ CREATE TABLE doorkit_members (
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
 	version BIGINT NOT NULL,
-	standing TEXT COLLATE "C" NOT NULL,
-	standing_until BIGINT,
-	standing_reason TEXT COLLATE "C" NOT NULL,
+	doc TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (site, id)
-);
-CREATE TABLE doorkit_memberships (
-	site TEXT COLLATE "C" NOT NULL,
-	member TEXT COLLATE "C" NOT NULL,
-	pos BIGINT NOT NULL,
-	id TEXT COLLATE "C" NOT NULL,
-	type TEXT COLLATE "C" NOT NULL,
-	starts BIGINT,
-	ends BIGINT,
-	paused BIGINT NOT NULL,
-	PRIMARY KEY (site, member, pos)
 );
 CREATE TABLE doorkit_grants (
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
 	version BIGINT NOT NULL,
+	doc TEXT COLLATE "C" NOT NULL,
 	member TEXT COLLATE "C" NOT NULL,
 	door TEXT COLLATE "C" NOT NULL,
-	hours TEXT COLLATE "C" NOT NULL,
-	starts BIGINT,
-	ends BIGINT,
-	requires_membership BIGINT,
-	requires_standing BIGINT,
-	during_closures BIGINT NOT NULL,
 	PRIMARY KEY (site, id)
 );
 CREATE INDEX doorkit_grants_by_member ON doorkit_grants (site, member, door);
--- effective is the earlier of ends and ended_at.
+-- effective is the earlier of end and ended_at.
 CREATE TABLE doorkit_reservations (
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
 	version BIGINT NOT NULL,
-	resource TEXT COLLATE "C" NOT NULL,
+	doc TEXT COLLATE "C" NOT NULL,
 	member TEXT COLLATE "C" NOT NULL,
-	starts BIGINT,
-	ends BIGINT,
-	ended_at BIGINT,
-	effective BIGINT,
+	resource TEXT COLLATE "C" NOT NULL,
 	status TEXT COLLATE "C" NOT NULL,
-	guests TEXT COLLATE "C" NOT NULL,
+	starts BIGINT,
+	effective BIGINT,
 	PRIMARY KEY (site, id)
 );
 CREATE INDEX doorkit_reservations_by_member ON doorkit_reservations (site, member, effective);
@@ -228,18 +196,16 @@ CREATE TABLE doorkit_documents (
 	held_until BIGINT NOT NULL
 );
 INSERT INTO doorkit_migrations (version, name, done) VALUES (1, '0001_tables.sql', 0);
-INSERT INTO doorkit_sites (site, version, revision, name, time_zone, settings, exceptions, closures) VALUES ('loft', 2, 'r1', 'The Loft', 'Europe/Berlin', '{}', '[{"from":"2026-12-24","to":"2026-12-26","hours":"closed","doors":["lab"]}]', '[{"from":"2026-05-04T12:00:00.123456Z","until":"2026-05-04T13:00:00.123456Z","note":"new floor"}]');
-INSERT INTO doorkit_membership_types (site, id, pos, doors) VALUES ('loft', 'resident', 0, '[{"door":"front","hours":"always"},{"door":"lab","hours":"always"}]');
-INSERT INTO doorkit_resources (site, id, pos, before, after) VALUES ('loft', 'meeting', 0, 300000000000, NULL);
-INSERT INTO doorkit_resource_doors (site, resource, pos, door) VALUES ('loft', 'meeting', 0, 'front');
-INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by) VALUES ('loft', 'front', 4052261609663606, 'front', 'access_and_office_mode', 0, NULL, 'salto', 'iq', 'lock-front', 'front', 0, 1777896000123456, '');
-INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by) VALUES ('loft', 'lab', 2262146917794571, 'lab', 'access_and_office_mode', 0, NULL, 'salto', 'iq', 'lock-lab', 'lab', 0, 1777896000123456, '');
-INSERT INTO doorkit_members (site, id, version, standing, standing_until, standing_reason) VALUES ('loft', 'ada', 3889579069399566, '', NULL, '');
-INSERT INTO doorkit_members (site, id, version, standing, standing_until, standing_reason) VALUES ('loft', 'bob', 3673292202644722, '', NULL, '');
-INSERT INTO doorkit_memberships (site, member, pos, id, type, starts, ends, paused) VALUES ('loft', 'ada', 0, 'm1', 'resident', NULL, NULL, 0);
-INSERT INTO doorkit_memberships (site, member, pos, id, type, starts, ends, paused) VALUES ('loft', 'bob', 0, 'm1', 'resident', NULL, NULL, 0);
-INSERT INTO doorkit_grants (site, id, version, member, door, hours, starts, ends, requires_membership, requires_standing, during_closures) VALUES ('loft', 'g1', 2685340924551935, 'ada', 'lab', '[{"days":["mon"],"from":"08:00","to":"18:00"}]', NULL, 1777896000123456, NULL, NULL, 1);
-INSERT INTO doorkit_reservations (site, id, version, resource, member, starts, ends, ended_at, effective, status, guests) VALUES ('loft', 'r1', 4458212501742597, 'meeting', 'ada', 1777896000123456, 1777899600123456, NULL, 1777899600123456, '', '["bob"]');
+INSERT INTO doorkit_sites (site, id, version, doc) VALUES ('loft', 'loft', 2, '{"revision":"r1","site":{"id":"loft","name":"The Loft","time_zone":"Europe/Berlin"},"settings":{},"membership_types":[],"resources":[],"exceptions":[{"from":"2026-12-24","to":"2026-12-26","hours":"closed","doors":["lab"]}],"closures":[{"from":"2026-05-04T12:00:00.123456Z","until":"2026-05-04T13:00:00.123456Z","note":"new floor"}],"version":2}');
+INSERT INTO doorkit_membership_types (site, id, pos, doc) VALUES ('loft', 'resident', 0, '{"id":"resident","doors":[{"door":"front","hours":"always"},{"door":"lab","hours":"always"}]}');
+INSERT INTO doorkit_resources (site, id, pos, doc) VALUES ('loft', 'meeting', 0, '{"id":"meeting","doors":["front"],"before":"5m0s"}');
+INSERT INTO doorkit_resource_doors (site, door, resource) VALUES ('loft', 'front', 'meeting');
+INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'front', 465422695052026, '{"id":"front","name":"front","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-front","name":"front","linked_at":"2026-05-04T12:00:00.123456Z"},"version":465422695052026}', 'salto', 'lock-front');
+INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'lab', 27113555986338, '{"id":"lab","name":"lab","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-lab","name":"lab","linked_at":"2026-05-04T12:00:00.123456Z"},"version":27113555986338}', 'salto', 'lock-lab');
+INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'ada', 2774304928956024, '{"id":"ada","memberships":[{"id":"m1","type":"resident"}],"version":2774304928956024}');
+INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'bob', 1032416834252249, '{"id":"bob","memberships":[{"id":"m1","type":"resident"}],"version":1032416834252249}');
+INSERT INTO doorkit_grants (site, id, version, doc, member, door) VALUES ('loft', 'g1', 2903133039257142, '{"id":"g1","member":"ada","door":"lab","hours":[{"days":["mon"],"from":"08:00","to":"18:00"}],"until":"2026-05-04T12:00:00.123456Z","during_closures":true,"version":2903133039257142}', 'ada', 'lab');
+INSERT INTO doorkit_reservations (site, id, version, doc, member, resource, status, starts, effective) VALUES ('loft', 'r1', 671436854174958, '{"id":"r1","resource":"meeting","member":"ada","start":"2026-05-04T12:00:00.123456Z","end":"2026-05-04T13:00:00.123456Z","guests":["bob"],"version":671436854174958}', 'ada', 'meeting', '', 1777896000123456, 1777899600123456);
 INSERT INTO doorkit_guests (site, reservation, member, resource, starts, effective) VALUES ('loft', 'r1', 'bob', 'meeting', 1777896000123456, 1777899600123456);
 INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why, switch_at) VALUES ('loft', 0, '\x0000000000000000000000000000000000000000000000000000000000000000', 2, '\xc874261867efa413f9c47e059eb00a2412989570645ce708129903fa7a6163f4', 0, '', '', NULL);
 INSERT INTO doorkit_journal (site, member, request_id, attempt_id, fingerprint, door, action, outcome, begun, send_by, settled, seq, shared_with, doc) VALUES ('loft', 'ada', 'request-00000001', 'attempt-request-00000001', 'f', 'front', 'unlock', 'accepted', 1777896000123456, 1777896010123456, 1777896000123456, 1, '', '\x7b7d');

@@ -1,56 +1,44 @@
 CREATE TABLE doorkit_migrations (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, done BIGINT NOT NULL);
--- Instants are microseconds since 1970, NULL is the zero time. Durations are
--- nanoseconds, booleans are 0 or 1, lists are JSON.
+-- Instants are microseconds since 1970, NULL is the zero time. Booleans are 0 or 1.
+
+-- Facts are stored as JSON, beside the columns by which they are selected.
 
 CREATE TABLE doorkit_sites (
-	site TEXT NOT NULL PRIMARY KEY,
+	site TEXT NOT NULL,
+	id TEXT NOT NULL,
 	version INTEGER NOT NULL,
-	revision TEXT NOT NULL,
-	name TEXT NOT NULL,
-	time_zone TEXT NOT NULL,
-	settings TEXT NOT NULL,
-	exceptions TEXT NOT NULL,
-	closures TEXT NOT NULL
+	doc TEXT NOT NULL,
+	PRIMARY KEY (site, id)
 ) STRICT;
 CREATE TABLE doorkit_membership_types (
 	site TEXT NOT NULL,
 	id TEXT NOT NULL,
 	pos INTEGER NOT NULL,
-	doors TEXT NOT NULL,
+	doc TEXT NOT NULL,
 	PRIMARY KEY (site, id)
 ) STRICT;
 CREATE TABLE doorkit_resources (
 	site TEXT NOT NULL,
 	id TEXT NOT NULL,
 	pos INTEGER NOT NULL,
-	before INTEGER,
-	after INTEGER,
+	doc TEXT NOT NULL,
 	PRIMARY KEY (site, id)
 ) STRICT;
+-- The doors of the resources again, to find the resources of a door.
 CREATE TABLE doorkit_resource_doors (
 	site TEXT NOT NULL,
-	resource TEXT NOT NULL,
-	pos INTEGER NOT NULL,
 	door TEXT NOT NULL,
-	PRIMARY KEY (site, resource, pos)
+	resource TEXT NOT NULL,
+	PRIMARY KEY (site, door, resource)
 ) STRICT;
-CREATE INDEX doorkit_resource_doors_by_door ON doorkit_resource_doors (site, door, resource);
 CREATE TABLE doorkit_doors (
 	added INTEGER PRIMARY KEY AUTOINCREMENT,
 	site TEXT NOT NULL,
 	id TEXT NOT NULL,
 	version INTEGER NOT NULL,
-	name TEXT NOT NULL,
-	access_type TEXT NOT NULL,
-	disabled INTEGER NOT NULL,
-	open_time INTEGER,
+	doc TEXT NOT NULL,
 	link_site TEXT NOT NULL,
-	link_gateway TEXT NOT NULL,
 	link_lock TEXT NOT NULL,
-	link_name TEXT NOT NULL,
-	link_needs_code INTEGER NOT NULL,
-	linked_at INTEGER,
-	linked_by TEXT NOT NULL,
 	UNIQUE (site, id)
 ) STRICT;
 CREATE UNIQUE INDEX doorkit_doors_by_lock ON doorkit_doors (site, link_site, link_lock) WHERE link_lock <> '';
@@ -58,50 +46,30 @@ CREATE TABLE doorkit_members (
 	site TEXT NOT NULL,
 	id TEXT NOT NULL,
 	version INTEGER NOT NULL,
-	standing TEXT NOT NULL,
-	standing_until INTEGER,
-	standing_reason TEXT NOT NULL,
+	doc TEXT NOT NULL,
 	PRIMARY KEY (site, id)
-) STRICT;
-CREATE TABLE doorkit_memberships (
-	site TEXT NOT NULL,
-	member TEXT NOT NULL,
-	pos INTEGER NOT NULL,
-	id TEXT NOT NULL,
-	type TEXT NOT NULL,
-	starts INTEGER,
-	ends INTEGER,
-	paused INTEGER NOT NULL,
-	PRIMARY KEY (site, member, pos)
 ) STRICT;
 CREATE TABLE doorkit_grants (
 	site TEXT NOT NULL,
 	id TEXT NOT NULL,
 	version INTEGER NOT NULL,
+	doc TEXT NOT NULL,
 	member TEXT NOT NULL,
 	door TEXT NOT NULL,
-	hours TEXT NOT NULL,
-	starts INTEGER,
-	ends INTEGER,
-	requires_membership INTEGER,
-	requires_standing INTEGER,
-	during_closures INTEGER NOT NULL,
 	PRIMARY KEY (site, id)
 ) STRICT;
 CREATE INDEX doorkit_grants_by_member ON doorkit_grants (site, member, door);
--- effective is the earlier of ends and ended_at.
+-- effective is the earlier of end and ended_at.
 CREATE TABLE doorkit_reservations (
 	site TEXT NOT NULL,
 	id TEXT NOT NULL,
 	version INTEGER NOT NULL,
-	resource TEXT NOT NULL,
+	doc TEXT NOT NULL,
 	member TEXT NOT NULL,
-	starts INTEGER,
-	ends INTEGER,
-	ended_at INTEGER,
-	effective INTEGER,
+	resource TEXT NOT NULL,
 	status TEXT NOT NULL,
-	guests TEXT NOT NULL,
+	starts INTEGER,
+	effective INTEGER,
 	PRIMARY KEY (site, id)
 ) STRICT;
 CREATE INDEX doorkit_reservations_by_member ON doorkit_reservations (site, member, effective);
@@ -228,18 +196,16 @@ CREATE TABLE doorkit_documents (
 	held_until INTEGER NOT NULL
 ) STRICT;
 INSERT INTO doorkit_migrations (version, name, done) VALUES (1, '0001_tables.sql', 0);
-INSERT INTO doorkit_sites (site, version, revision, name, time_zone, settings, exceptions, closures) VALUES ('loft', 2, 'r1', 'The Loft', 'Europe/Berlin', '{}', '[{"from":"2026-12-24","to":"2026-12-26","hours":"closed","doors":["lab"]}]', '[{"from":"2026-05-04T12:00:00.123456Z","until":"2026-05-04T13:00:00.123456Z","note":"new floor"}]');
-INSERT INTO doorkit_membership_types (site, id, pos, doors) VALUES ('loft', 'resident', 0, '[{"door":"front","hours":"always"},{"door":"lab","hours":"always"}]');
-INSERT INTO doorkit_resources (site, id, pos, before, after) VALUES ('loft', 'meeting', 0, 300000000000, NULL);
-INSERT INTO doorkit_resource_doors (site, resource, pos, door) VALUES ('loft', 'meeting', 0, 'front');
-INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by) VALUES ('loft', 'front', 621755383794858, 'front', 'access_and_office_mode', 0, NULL, 'salto', 'iq', 'lock-front', 'front', 0, 1777896000123456, '');
-INSERT INTO doorkit_doors (site, id, version, name, access_type, disabled, open_time, link_site, link_gateway, link_lock, link_name, link_needs_code, linked_at, linked_by) VALUES ('loft', 'lab', 342519856241422, 'lab', 'access_and_office_mode', 0, NULL, 'salto', 'iq', 'lock-lab', 'lab', 0, 1777896000123456, '');
-INSERT INTO doorkit_members (site, id, version, standing, standing_until, standing_reason) VALUES ('loft', 'ada', 1232423031266914, '', NULL, '');
-INSERT INTO doorkit_members (site, id, version, standing, standing_until, standing_reason) VALUES ('loft', 'bob', 1823399915396284, '', NULL, '');
-INSERT INTO doorkit_memberships (site, member, pos, id, type, starts, ends, paused) VALUES ('loft', 'ada', 0, 'm1', 'resident', NULL, NULL, 0);
-INSERT INTO doorkit_memberships (site, member, pos, id, type, starts, ends, paused) VALUES ('loft', 'bob', 0, 'm1', 'resident', NULL, NULL, 0);
-INSERT INTO doorkit_grants (site, id, version, member, door, hours, starts, ends, requires_membership, requires_standing, during_closures) VALUES ('loft', 'g1', 2984968312594220, 'ada', 'lab', '[{"days":["mon"],"from":"08:00","to":"18:00"}]', NULL, 1777896000123456, NULL, NULL, 1);
-INSERT INTO doorkit_reservations (site, id, version, resource, member, starts, ends, ended_at, effective, status, guests) VALUES ('loft', 'r1', 1825232786941415, 'meeting', 'ada', 1777896000123456, 1777899600123456, NULL, 1777899600123456, '', '["bob"]');
+INSERT INTO doorkit_sites (site, id, version, doc) VALUES ('loft', 'loft', 2, '{"revision":"r1","site":{"id":"loft","name":"The Loft","time_zone":"Europe/Berlin"},"settings":{},"membership_types":[],"resources":[],"exceptions":[{"from":"2026-12-24","to":"2026-12-26","hours":"closed","doors":["lab"]}],"closures":[{"from":"2026-05-04T12:00:00.123456Z","until":"2026-05-04T13:00:00.123456Z","note":"new floor"}],"version":2}');
+INSERT INTO doorkit_membership_types (site, id, pos, doc) VALUES ('loft', 'resident', 0, '{"id":"resident","doors":[{"door":"front","hours":"always"},{"door":"lab","hours":"always"}]}');
+INSERT INTO doorkit_resources (site, id, pos, doc) VALUES ('loft', 'meeting', 0, '{"id":"meeting","doors":["front"],"before":"5m0s"}');
+INSERT INTO doorkit_resource_doors (site, door, resource) VALUES ('loft', 'front', 'meeting');
+INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'front', 3349440887234402, '{"id":"front","name":"front","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-front","name":"front","linked_at":"2026-05-04T12:00:00.123456Z"},"version":3349440887234402}', 'salto', 'lock-front');
+INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'lab', 2745521680410006, '{"id":"lab","name":"lab","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-lab","name":"lab","linked_at":"2026-05-04T12:00:00.123456Z"},"version":2745521680410006}', 'salto', 'lock-lab');
+INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'ada', 894016372941612, '{"id":"ada","memberships":[{"id":"m1","type":"resident"}],"version":894016372941612}');
+INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'bob', 2872855574575285, '{"id":"bob","memberships":[{"id":"m1","type":"resident"}],"version":2872855574575285}');
+INSERT INTO doorkit_grants (site, id, version, doc, member, door) VALUES ('loft', 'g1', 4120759589121092, '{"id":"g1","member":"ada","door":"lab","hours":[{"days":["mon"],"from":"08:00","to":"18:00"}],"until":"2026-05-04T12:00:00.123456Z","during_closures":true,"version":4120759589121092}', 'ada', 'lab');
+INSERT INTO doorkit_reservations (site, id, version, doc, member, resource, status, starts, effective) VALUES ('loft', 'r1', 3755041595825176, '{"id":"r1","resource":"meeting","member":"ada","start":"2026-05-04T12:00:00.123456Z","end":"2026-05-04T13:00:00.123456Z","guests":["bob"],"version":3755041595825176}', 'ada', 'meeting', '', 1777896000123456, 1777899600123456);
 INSERT INTO doorkit_guests (site, reservation, member, resource, starts, effective) VALUES ('loft', 'r1', 'bob', 'meeting', 1777896000123456, 1777899600123456);
 INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why, switch_at) VALUES ('loft', 0, X'0000000000000000000000000000000000000000000000000000000000000000', 2, X'c874261867efa413f9c47e059eb00a2412989570645ce708129903fa7a6163f4', 0, '', '', NULL);
 INSERT INTO doorkit_journal (site, member, request_id, attempt_id, fingerprint, door, action, outcome, begun, send_by, settled, seq, shared_with, doc) VALUES ('loft', 'ada', 'request-00000001', 'attempt-request-00000001', 'f', 'front', 'unlock', 'accepted', 1777896000123456, 1777896010123456, 1777896000123456, 1, '', X'7b7d');

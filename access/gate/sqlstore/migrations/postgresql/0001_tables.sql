@@ -1,22 +1,20 @@
--- Instants are microseconds since 1970, NULL is the zero time. Durations are
--- nanoseconds, booleans are 0 or 1, lists are JSON.
+-- Instants are microseconds since 1970, NULL is the zero time. Booleans are 0 or 1.
+
+-- Facts are stored as JSON, beside the columns by which they are selected.
 
 CREATE TABLE doorkit_sites (
-	site TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+	site TEXT COLLATE "C" NOT NULL,
+	id TEXT COLLATE "C" NOT NULL,
 	version BIGINT NOT NULL,
-	revision TEXT COLLATE "C" NOT NULL,
-	name TEXT COLLATE "C" NOT NULL,
-	time_zone TEXT COLLATE "C" NOT NULL,
-	settings TEXT COLLATE "C" NOT NULL,
-	exceptions TEXT COLLATE "C" NOT NULL,
-	closures TEXT COLLATE "C" NOT NULL
+	doc TEXT COLLATE "C" NOT NULL,
+	PRIMARY KEY (site, id)
 );
 
 CREATE TABLE doorkit_membership_types (
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
 	pos BIGINT NOT NULL,
-	doors TEXT COLLATE "C" NOT NULL,
+	doc TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (site, id)
 );
 
@@ -24,37 +22,26 @@ CREATE TABLE doorkit_resources (
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
 	pos BIGINT NOT NULL,
-	before BIGINT,
-	after BIGINT,
+	doc TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (site, id)
 );
 
+-- The doors of the resources again, to find the resources of a door.
 CREATE TABLE doorkit_resource_doors (
 	site TEXT COLLATE "C" NOT NULL,
-	resource TEXT COLLATE "C" NOT NULL,
-	pos BIGINT NOT NULL,
 	door TEXT COLLATE "C" NOT NULL,
-	PRIMARY KEY (site, resource, pos)
+	resource TEXT COLLATE "C" NOT NULL,
+	PRIMARY KEY (site, door, resource)
 );
-
-CREATE INDEX doorkit_resource_doors_by_door ON doorkit_resource_doors (site, door, resource);
 
 CREATE TABLE doorkit_doors (
 	added BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
 	version BIGINT NOT NULL,
-	name TEXT COLLATE "C" NOT NULL,
-	access_type TEXT COLLATE "C" NOT NULL,
-	disabled BIGINT NOT NULL,
-	open_time BIGINT,
+	doc TEXT COLLATE "C" NOT NULL,
 	link_site TEXT COLLATE "C" NOT NULL,
-	link_gateway TEXT COLLATE "C" NOT NULL,
 	link_lock TEXT COLLATE "C" NOT NULL,
-	link_name TEXT COLLATE "C" NOT NULL,
-	link_needs_code BIGINT NOT NULL,
-	linked_at BIGINT,
-	linked_by TEXT COLLATE "C" NOT NULL,
 	UNIQUE (site, id)
 );
 
@@ -64,54 +51,33 @@ CREATE TABLE doorkit_members (
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
 	version BIGINT NOT NULL,
-	standing TEXT COLLATE "C" NOT NULL,
-	standing_until BIGINT,
-	standing_reason TEXT COLLATE "C" NOT NULL,
+	doc TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (site, id)
-);
-
-CREATE TABLE doorkit_memberships (
-	site TEXT COLLATE "C" NOT NULL,
-	member TEXT COLLATE "C" NOT NULL,
-	pos BIGINT NOT NULL,
-	id TEXT COLLATE "C" NOT NULL,
-	type TEXT COLLATE "C" NOT NULL,
-	starts BIGINT,
-	ends BIGINT,
-	paused BIGINT NOT NULL,
-	PRIMARY KEY (site, member, pos)
 );
 
 CREATE TABLE doorkit_grants (
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
 	version BIGINT NOT NULL,
+	doc TEXT COLLATE "C" NOT NULL,
 	member TEXT COLLATE "C" NOT NULL,
 	door TEXT COLLATE "C" NOT NULL,
-	hours TEXT COLLATE "C" NOT NULL,
-	starts BIGINT,
-	ends BIGINT,
-	requires_membership BIGINT,
-	requires_standing BIGINT,
-	during_closures BIGINT NOT NULL,
 	PRIMARY KEY (site, id)
 );
 
 CREATE INDEX doorkit_grants_by_member ON doorkit_grants (site, member, door);
 
--- effective is the earlier of ends and ended_at.
+-- effective is the earlier of end and ended_at.
 CREATE TABLE doorkit_reservations (
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
 	version BIGINT NOT NULL,
-	resource TEXT COLLATE "C" NOT NULL,
+	doc TEXT COLLATE "C" NOT NULL,
 	member TEXT COLLATE "C" NOT NULL,
-	starts BIGINT,
-	ends BIGINT,
-	ended_at BIGINT,
-	effective BIGINT,
+	resource TEXT COLLATE "C" NOT NULL,
 	status TEXT COLLATE "C" NOT NULL,
-	guests TEXT COLLATE "C" NOT NULL,
+	starts BIGINT,
+	effective BIGINT,
 	PRIMARY KEY (site, id)
 );
 
@@ -120,6 +86,7 @@ CREATE INDEX doorkit_reservations_by_member ON doorkit_reservations (site, membe
 CREATE INDEX doorkit_reservations_by_resource ON doorkit_reservations (site, resource, effective, starts);
 
 CREATE INDEX doorkit_reservations_by_start ON doorkit_reservations (site, resource, starts);
+
 -- The guests of the reservations again, to find a guest's reservations.
 CREATE TABLE doorkit_guests (
 	site TEXT COLLATE "C" NOT NULL,

@@ -1,22 +1,20 @@
--- Instants are microseconds since 1970, NULL is the zero time. Durations are
--- nanoseconds, booleans are 0 or 1, lists are JSON.
+-- Instants are microseconds since 1970, NULL is the zero time. Booleans are 0 or 1.
+
+-- Facts are stored as JSON, beside the columns by which they are selected.
 
 CREATE TABLE doorkit_sites (
-	site TEXT NOT NULL PRIMARY KEY,
+	site TEXT NOT NULL,
+	id TEXT NOT NULL,
 	version INTEGER NOT NULL,
-	revision TEXT NOT NULL,
-	name TEXT NOT NULL,
-	time_zone TEXT NOT NULL,
-	settings TEXT NOT NULL,
-	exceptions TEXT NOT NULL,
-	closures TEXT NOT NULL
+	doc TEXT NOT NULL,
+	PRIMARY KEY (site, id)
 ) STRICT;
 
 CREATE TABLE doorkit_membership_types (
 	site TEXT NOT NULL,
 	id TEXT NOT NULL,
 	pos INTEGER NOT NULL,
-	doors TEXT NOT NULL,
+	doc TEXT NOT NULL,
 	PRIMARY KEY (site, id)
 ) STRICT;
 
@@ -24,37 +22,26 @@ CREATE TABLE doorkit_resources (
 	site TEXT NOT NULL,
 	id TEXT NOT NULL,
 	pos INTEGER NOT NULL,
-	before INTEGER,
-	after INTEGER,
+	doc TEXT NOT NULL,
 	PRIMARY KEY (site, id)
 ) STRICT;
 
+-- The doors of the resources again, to find the resources of a door.
 CREATE TABLE doorkit_resource_doors (
 	site TEXT NOT NULL,
-	resource TEXT NOT NULL,
-	pos INTEGER NOT NULL,
 	door TEXT NOT NULL,
-	PRIMARY KEY (site, resource, pos)
+	resource TEXT NOT NULL,
+	PRIMARY KEY (site, door, resource)
 ) STRICT;
-
-CREATE INDEX doorkit_resource_doors_by_door ON doorkit_resource_doors (site, door, resource);
 
 CREATE TABLE doorkit_doors (
 	added INTEGER PRIMARY KEY AUTOINCREMENT,
 	site TEXT NOT NULL,
 	id TEXT NOT NULL,
 	version INTEGER NOT NULL,
-	name TEXT NOT NULL,
-	access_type TEXT NOT NULL,
-	disabled INTEGER NOT NULL,
-	open_time INTEGER,
+	doc TEXT NOT NULL,
 	link_site TEXT NOT NULL,
-	link_gateway TEXT NOT NULL,
 	link_lock TEXT NOT NULL,
-	link_name TEXT NOT NULL,
-	link_needs_code INTEGER NOT NULL,
-	linked_at INTEGER,
-	linked_by TEXT NOT NULL,
 	UNIQUE (site, id)
 ) STRICT;
 
@@ -64,54 +51,33 @@ CREATE TABLE doorkit_members (
 	site TEXT NOT NULL,
 	id TEXT NOT NULL,
 	version INTEGER NOT NULL,
-	standing TEXT NOT NULL,
-	standing_until INTEGER,
-	standing_reason TEXT NOT NULL,
+	doc TEXT NOT NULL,
 	PRIMARY KEY (site, id)
-) STRICT;
-
-CREATE TABLE doorkit_memberships (
-	site TEXT NOT NULL,
-	member TEXT NOT NULL,
-	pos INTEGER NOT NULL,
-	id TEXT NOT NULL,
-	type TEXT NOT NULL,
-	starts INTEGER,
-	ends INTEGER,
-	paused INTEGER NOT NULL,
-	PRIMARY KEY (site, member, pos)
 ) STRICT;
 
 CREATE TABLE doorkit_grants (
 	site TEXT NOT NULL,
 	id TEXT NOT NULL,
 	version INTEGER NOT NULL,
+	doc TEXT NOT NULL,
 	member TEXT NOT NULL,
 	door TEXT NOT NULL,
-	hours TEXT NOT NULL,
-	starts INTEGER,
-	ends INTEGER,
-	requires_membership INTEGER,
-	requires_standing INTEGER,
-	during_closures INTEGER NOT NULL,
 	PRIMARY KEY (site, id)
 ) STRICT;
 
 CREATE INDEX doorkit_grants_by_member ON doorkit_grants (site, member, door);
 
--- effective is the earlier of ends and ended_at.
+-- effective is the earlier of end and ended_at.
 CREATE TABLE doorkit_reservations (
 	site TEXT NOT NULL,
 	id TEXT NOT NULL,
 	version INTEGER NOT NULL,
-	resource TEXT NOT NULL,
+	doc TEXT NOT NULL,
 	member TEXT NOT NULL,
-	starts INTEGER,
-	ends INTEGER,
-	ended_at INTEGER,
-	effective INTEGER,
+	resource TEXT NOT NULL,
 	status TEXT NOT NULL,
-	guests TEXT NOT NULL,
+	starts INTEGER,
+	effective INTEGER,
 	PRIMARY KEY (site, id)
 ) STRICT;
 
@@ -120,6 +86,7 @@ CREATE INDEX doorkit_reservations_by_member ON doorkit_reservations (site, membe
 CREATE INDEX doorkit_reservations_by_resource ON doorkit_reservations (site, resource, effective, starts);
 
 CREATE INDEX doorkit_reservations_by_start ON doorkit_reservations (site, resource, starts);
+
 -- The guests of the reservations again, to find a guest's reservations.
 CREATE TABLE doorkit_guests (
 	site TEXT NOT NULL,
