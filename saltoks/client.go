@@ -31,6 +31,7 @@ type Client struct {
 	Entries *EntriesService
 
 	base       string
+	events     string // of event streaming; may be empty
 	baseURL    *url.URL
 	tokens     TokenSource
 	limiter    *Limiter
@@ -72,6 +73,7 @@ func NewClient(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		base:           api.String(),
+		events:         cfg.Environment.Events,
 		baseURL:        api,
 		tokens:         cfg.Tokens,
 		limiter:        cfg.Limiter,

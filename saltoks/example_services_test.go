@@ -314,3 +314,23 @@ func ExampleWeekdays_Any() {
 	fmt.Println(saltoks.Weekdays{}.Any(), saltoks.Weekdays{Monday: true}.Any())
 	// Output: false true
 }
+
+// Stream yields the entries of a site as they happen.
+func ExampleEntriesService_Stream() {
+	sim, client, at, end := harbour()
+	defer end()
+	useFob := saltoks.OnStreamState(func(s saltoks.StreamState) {
+		if s.Live && s.Cursor.At.IsZero() {
+			sim.Tap(string(at.lock), sim.World().Users[0].Email)
+		}
+	})
+	for entry, err := range client.Entries.Stream(context.Background(), at.site, useFob) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(entry.LockName, entry.Category, entry.AccessBy)
+		return
+	}
+	// Output: Main Entrance lock_opened tag
+}

@@ -19,7 +19,7 @@ import (
 // simClient is a client of a simulator in memory, as the world's first user by
 // the password grant.
 func simClient(sim *saltokstest.Sim, set ...func(*saltoks.Config)) (*saltoks.Client, error) {
-	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}
+	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()}
 	user := sim.World().Users[0]
 	tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
 		Environment: env,

@@ -126,6 +126,9 @@ type Switches struct {
 	// UserDelay is how long a new user has no roles and gets no PIN; 0 is 30 seconds,
 	// and a negative delay is none.
 	UserDelay time.Duration `json:"user_delay,omitempty"`
+	// StreamClientTimeout ends a connection of the event stream whose client has sent
+	// nothing for so long, as ASP.NET Core does after 30 seconds; 0 never ends it.
+	StreamClientTimeout time.Duration `json:"stream_client_timeout,omitempty"`
 	// PageSize is the size of a page without $top; 0 is 20.
 	PageSize int `json:"page_size,omitempty"`
 }

@@ -29,6 +29,7 @@ type hubConn struct {
 	handshaken bool
 	polled     bool // the first long poll has been answered
 	closed     bool
+	heard      time.Time // when the client last sent something
 	inbound    string
 	queue      strings.Builder
 	wake       chan struct{}
@@ -67,13 +68,18 @@ func (s *Sim) take(h *hubConn) (text string, closed bool) {
 	for _, l := range h.site.locks {
 		l.settle(s.cloud, now)
 	}
+	if limit := s.cfg.Switches.StreamClientTimeout; limit > 0 && now.Sub(h.heard) >= limit && !h.closed {
+		h.send(obj{"type": 7, "error": "Connection closed with an error."})
+		h.closed = true
+	}
 	text = h.queue.String()
 	h.queue.Reset()
 	return text, h.closed
 }
 
 // receive handles what the client sent. Sim.mu is locked.
-func (h *hubConn) receive(data string) {
+func (h *hubConn) receive(data string, now time.Time) {
+	h.heard = now
 	h.inbound += data
 	for {
 		record, rest, ok := strings.Cut(h.inbound, recordEnd)
@@ -191,7 +197,7 @@ func (s *Sim) hubAnswer(a *answer, r *http.Request, path string, body []byte) (*
 	case http.MethodGet:
 		return h, token
 	case http.MethodPost:
-		h.receive(string(body))
+		h.receive(string(body), now)
 	case http.MethodDelete:
 		h.closed = true
 		h.poke()
@@ -251,7 +257,7 @@ func (s *Sim) connectHub(st *site, only string) string {
 		}
 	}
 	token := randomHex(11)
-	s.cloud.hubs[token] = &hubConn{site: st, userID: only, wake: make(chan struct{}, 1)}
+	s.cloud.hubs[token] = &hubConn{site: st, userID: only, heard: s.Now(), wake: make(chan struct{}, 1)}
 	return token
 }
 

@@ -279,3 +279,23 @@ func TestConnectionsThatOnlyNegotiate(t *testing.T) {
 		t.Errorf("the one in use: %d %q", status, raw)
 	}
 }
+
+// TestStreamClientTimeout checks that a silent client is disconnected, if the switch is set.
+func TestStreamClientTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newActivatedWith(t, saltokstest.Config{Switches: saltokstest.Switches{StreamClientTimeout: 30 * time.Second}})
+		send, receive := d.webSocket()
+		send(handshake)
+		receive() // the answer
+		send(`{"type":6}` + "\x1e")
+		began := time.Now()
+		for !strings.Contains(receive(), `"type":7`) {
+			if time.Since(began) > time.Minute {
+				t.Fatal("a silent client stays connected")
+			}
+		}
+		if d := time.Since(began); d < 30*time.Second {
+			t.Errorf("disconnected after %v", d)
+		}
+	})
+}

@@ -116,7 +116,7 @@ func (s *Sim) webSocket(w http.ResponseWriter, r *http.Request, h *hubConn) {
 			case websocket.Pong: // nothing to do
 			default:
 				s.mu.Lock()
-				h.receive(string(data))
+				h.receive(string(data), s.Now())
 				s.mu.Unlock()
 			}
 		}

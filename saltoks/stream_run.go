@@ -1,0 +1,310 @@
+package saltoks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks/internal/signalr"
+)
+
+// stream is one running Stream.
+type stream struct {
+	c       *Client
+	site    SiteID
+	cfg     streamConfig
+	overlap time.Duration
+	yield   func(Entry, error) bool
+	stopped bool // the caller left the loop
+
+	cursor EntryCursor
+	// recent holds the entries that were yielded within the overlap, by the time
+	// of their arrival: another poll may return them, or may not list them yet.
+	recent map[EntryID]time.Time
+	polled time.Time // the last poll
+	state  StreamState
+}
+
+func newStream(c *Client, site SiteID, cfg streamConfig, yield func(Entry, error) bool) *stream {
+	poll := pollConfig{overlap: DefaultOverlap}
+	for _, o := range cfg.polls {
+		if o != nil {
+			o(&poll)
+		}
+	}
+	return &stream{
+		c: c, site: site, cfg: cfg, overlap: poll.overlap, yield: yield,
+		cursor: cfg.cursor, recent: map[EntryID]time.Time{},
+	}
+}
+
+var (
+	errStopped      = errors.New("the loop was left")
+	errNoEvents     = errors.New("Environment.Events is empty")
+	errTokenExpired = errors.New("the access token of the event stream has expired")
+)
+
+// run connects, and polls until it connects again. It returns when the stream
+// has ended.
+func (st *stream) run(ctx context.Context) error {
+	wait := firstReconnect
+	for {
+		began := time.Now()
+		err := st.live(ctx)
+		if end := st.ended(ctx, err); end != nil {
+			return end
+		}
+		if errors.Is(err, errTokenExpired) && time.Since(began) >= lasting {
+			continue
+		}
+		st.report(ctx, false, st.c.streamError(err))
+		if time.Since(began) >= lasting {
+			wait = firstReconnect
+		}
+		pause := wait/2 + rand.N(wait/2)
+		if wait = min(2*wait, longestReconnect); refusesStream(err) {
+			pause = refusedWait
+		}
+		if err := st.offline(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// ended returns the error that ends the stream, or nil if it continues after err.
+func (st *stream) ended(ctx context.Context, err error) error {
+	switch {
+	case st.stopped:
+		return errStopped
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case st.c.closed.Load():
+		return ErrClientClosed
+	case errors.Is(err, ErrReauthorize):
+		return err
+	}
+	return nil
+}
+
+// refusesStream reports that connecting again soon is of no use.
+func refusesStream(err error) bool {
+	if status, ok := errors.AsType[*signalr.StatusError](err); ok {
+		return status.Status == http.StatusForbidden || status.Status == http.StatusNotFound
+	}
+	return errors.Is(err, errNoEvents) || errors.Is(err, signalr.ErrNoTransport)
+}
+
+// offline polls until it is time to connect again.
+func (st *stream) offline(ctx context.Context, pause time.Duration) error {
+	reconnect := time.After(pause)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-reconnect:
+			return nil
+		case <-time.After(time.Until(st.polled.Add(st.cfg.every))):
+			if err := st.poll(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// live connects, fills the gap and yields what the event stream delivers, until
+// the connection ends.
+func (st *stream) live(ctx context.Context) error {
+	hub, err := st.hub()
+	if err != nil {
+		return err
+	}
+	token, err := st.c.token(ctx)
+	if err != nil {
+		return err
+	}
+	transport, err := st.c.wrap(st.c.transport)
+	if err != nil {
+		return err
+	}
+	conn, err := signalr.Dial(ctx, signalr.Config{
+		URL: hub, Transport: transport, UserAgent: st.c.agent,
+		Token: func(ctx context.Context) (string, error) {
+			t, err := st.c.token(ctx)
+			return t.Access.Reveal(), err
+		},
+	})
+	if err != nil {
+		// A 401 does not mark the token stale: the API may accept it, and commands
+		// use it. If the API does not, the next poll renews it.
+		if status, ok := errors.AsType[*signalr.StatusError](err); ok && status.Status == http.StatusUnauthorized {
+			st.polled = time.Time{}
+		}
+		return err
+	}
+	defer conn.Close()
+	st.report(ctx, true, nil)
+	if err := st.poll(ctx); err != nil {
+		return err
+	}
+	return st.receive(ctx, conn, token.Expiry)
+}
+
+func (st *stream) hub() (*url.URL, error) {
+	if st.c.events == "" {
+		return nil, errNoEvents
+	}
+	u, err := url.Parse(st.c.events)
+	if err != nil {
+		return nil, errNoEvents
+	}
+	u = u.JoinPath("v1", "hub", "entries")
+	u.RawQuery = url.Values{"site_id": {string(st.site)}}.Encode()
+	return u, nil
+}
+
+// receive yields entries until the connection or its token ends.
+func (st *stream) receive(ctx context.Context, conn *signalr.Conn, expiry time.Time) error {
+	pollAt := time.Now().Add(max(livePoll, st.cfg.every))
+	for {
+		m, err := st.next(ctx, conn, pollAt, expiry)
+		switch {
+		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) && time.Now().Before(pollAt):
+			return errTokenExpired
+		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+			if err := st.poll(ctx); err != nil {
+				return err
+			}
+			pollAt = time.Now().Add(max(livePoll, st.cfg.every))
+			continue
+		case err != nil:
+			return err
+		}
+		e, ok, err := streamedEntry(m)
+		if err != nil { // a poll returns it, or an error that names its fault
+			pollAt = time.Now().Add(firstReconnect)
+		}
+		if ok && !st.emit(e) {
+			return errStopped
+		}
+	}
+}
+
+// next receives one message, until it is time to poll or the token expires.
+func (st *stream) next(ctx context.Context, conn *signalr.Conn, pollAt, expiry time.Time) (signalr.Message, error) {
+	if !expiry.IsZero() && expiry.Before(pollAt) {
+		pollAt = expiry
+	}
+	ctx, stop := context.WithDeadline(ctx, pollAt)
+	defer stop()
+	return conn.Receive(ctx)
+}
+
+// streamedEntry decodes the entry of a message. Its argument is a JSON text that
+// holds the object; the object itself is understood too.
+func streamedEntry(m signalr.Message) (e Entry, ok bool, err error) {
+	if m.Target != "ReceiveMessage" || len(m.Arguments) == 0 {
+		return Entry{}, false, nil
+	}
+	raw := []byte(m.Arguments[0])
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		raw = []byte(text)
+	}
+	e, err = decodeOne(raw, (*entryWire).value)
+	return e, err == nil, err
+}
+
+// poll yields the entries that were not yielded yet. It returns an error only if
+// the stream ends with it.
+func (st *stream) poll(ctx context.Context) error {
+	st.polled = time.Now()
+	fresh, next, err := st.c.Entries.Poll(ctx, st.site, st.cursor, st.cfg.polls...)
+	if err != nil {
+		if endsPolling(err) {
+			return err
+		}
+		if end := st.ended(ctx, err); end != nil {
+			return end
+		}
+		st.log(ctx, "saltoks: the poll of a stream failed", err)
+		return nil
+	}
+	for _, e := range fresh {
+		if !st.emit(e) {
+			return errStopped
+		}
+	}
+	st.cursor = next
+	for id, at := range st.recent {
+		if time.Since(at) > st.overlap {
+			delete(st.recent, id)
+		}
+	}
+	st.report(ctx, st.state.Live, st.state.Err)
+	return nil
+}
+
+// endsPolling reports an error that another poll would return again.
+func endsPolling(err error) bool {
+	for _, end := range []error{ErrForbidden, ErrNotFound, ErrInvalidRequest, ErrClientClosed, ErrReauthorize} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// emit yields an entry, unless it was yielded before. It returns false when the
+// caller has left the loop.
+func (st *stream) emit(e Entry) bool {
+	if _, ok := st.recent[e.ID]; ok || slices.Contains(st.cursor.Seen, e.ID) {
+		return true
+	}
+	st.recent[e.ID] = time.Now()
+	st.stopped = !st.yield(e, nil)
+	return !st.stopped
+}
+
+// report passes the state to the host. It is called when the state changes, and
+// after each poll.
+func (st *stream) report(ctx context.Context, live bool, err error) {
+	switch {
+	case live && !st.state.Live:
+		st.log(ctx, "saltoks: the event stream has begun", nil)
+	case !live && st.state.Live:
+		st.log(ctx, "saltoks: the event stream has ended", err)
+	}
+	st.state = StreamState{Live: live, Err: err, Cursor: st.cursor}
+	if st.cfg.onState != nil {
+		st.cfg.onState(st.state)
+	}
+}
+
+func (st *stream) log(ctx context.Context, message string, err error) {
+	if st.c.logger == nil {
+		return
+	}
+	attrs := []slog.Attr{slog.String("site", string(st.site))}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	st.c.logger.LogAttrs(ctx, slog.LevelInfo, message, attrs...)
+}
+
+// streamError describes a failure of the event stream as an *APIError.
+func (c *Client) streamError(err error) error {
+	if _, ok := errors.AsType[*APIError](err); ok || err == nil {
+		return err
+	}
+	e := c.refuse(newRequest(http.MethodPost, routeStream, Safe), err)
+	if status, ok := errors.AsType[*signalr.StatusError](err); ok {
+		e.Status, e.cause, e.outcome = status.Status, nil, undecided
+	}
+	return e
+}

@@ -1,0 +1,341 @@
+package saltoks_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+func TestStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newStreamFixture(t, saltokstest.Config{Switches: saltokstest.Switches{StreamClientTimeout: 30 * time.Second}})
+		f.tap() // before the stream: not part of it
+		time.Sleep(2 * time.Second)
+		stop := f.start()
+		if !f.state().Live {
+			t.Fatalf("the stream is not live: %v", f.state().Err)
+		}
+		for range 3 {
+			time.Sleep(time.Second)
+			f.tap()
+			synctest.Wait()
+		}
+		if len(f.got) != 3 {
+			t.Errorf("%d entries at once, want 3", len(f.got))
+		}
+		f.ordered()
+		time.Sleep(time.Hour) // pings, polls, a new token
+		f.tap()
+		synctest.Wait()
+		if len(f.got) != 4 || !f.state().Live {
+			t.Errorf("%d entries after an hour, want 4: %+v", len(f.got), f.state())
+		}
+		if dials := f.net.count("/negotiate"); dials > 2 {
+			t.Errorf("%d connections in an hour, in which one token expires", dials)
+		}
+		stop()
+		if !errors.Is(f.end, context.Canceled) {
+			t.Errorf("the end is %v", f.end)
+		}
+	})
+}
+
+// TestStreamCutAnywhere ends the connection after each number of bytes.
+func TestStreamCutAnywhere(t *testing.T) {
+	t.Parallel()
+	step := int64(1)
+	if testing.Short() {
+		step = 7
+	}
+	whole := int64(1600) // more than two entries take
+	for cut := int64(1); cut < whole; cut += step {
+		synctest.Test(t, func(t *testing.T) {
+			f := newStreamFixture(t, saltokstest.Config{})
+			f.net.cutAt.Store(cut)
+			f.start(saltoks.Since(saltoks.EntryCursor{}))
+			for range 4 {
+				f.tap()
+				time.Sleep(300 * time.Millisecond)
+			}
+			time.Sleep(time.Minute)
+			if !f.state().Live {
+				t.Fatalf("cut after %d bytes: not live again: %v", cut, f.state().Err)
+			}
+			f.exactlyOnce()
+		})
+		if t.Failed() {
+			t.Fatalf("cut after %d bytes", cut)
+		}
+	}
+}
+
+func TestStreamDamaged(t *testing.T) {
+	t.Parallel()
+	var held string
+	var nth int
+	for name, change := range map[string]func(string) []string{
+		"dropped":    func(string) []string { return nil },
+		"duplicated": func(s string) []string { return []string{s, s} },
+		"not an entry": func(s string) []string {
+			return []string{strings.ReplaceAll(s, `\"id\":\"`, `\"id\":7,\"x\":\"`)}
+		},
+		"reordered": func(s string) []string {
+			if nth++; nth%2 == 1 {
+				held = s
+				return nil
+			}
+			return []string{s, held}
+		},
+		"dropped at random": func(s string) []string { return []string{s}[:rand.N(2)] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newStreamFixture(t, saltokstest.Config{})
+				f.net.change = change
+				f.start(saltoks.Since(saltoks.EntryCursor{}))
+				for range 20 {
+					f.tap()
+					time.Sleep(20 * time.Second)
+				}
+				time.Sleep(6 * time.Minute) // the next poll
+				f.exactlyOnce()
+			})
+		})
+	}
+}
+
+// TestStreamWithoutANetwork: entries of an hour without a network arrive later.
+func TestStreamWithoutANetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newStreamFixture(t, saltokstest.Config{Switches: saltokstest.Switches{AccessLifetime: 10 * time.Minute}})
+		f.start(saltoks.Since(saltoks.EntryCursor{}))
+		f.net.down.Store(true)
+		for range 60 {
+			f.tap()
+			time.Sleep(time.Minute)
+		}
+		if s := f.state(); s.Live || s.Err == nil {
+			t.Errorf("without a network the state is %+v", s)
+		}
+		f.net.down.Store(false)
+		time.Sleep(time.Minute)
+		f.exactlyOnce()
+		f.ordered()
+		if !f.state().Live {
+			t.Errorf("not live again: %v", f.state().Err)
+		}
+	})
+}
+
+// TestStreamSilent: a connection that carries nothing is replaced.
+func TestStreamSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newStreamFixture(t, saltokstest.Config{})
+		f.start(saltoks.Since(saltoks.EntryCursor{}))
+		f.net.mute.Store(true)
+		f.tap()
+		time.Sleep(29 * time.Second)
+		f.net.mute.Store(false)
+		time.Sleep(5 * time.Second)
+		f.exactlyOnce()
+	})
+}
+
+func TestStreamLongPolling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newStreamFixture(t, saltokstest.Config{Switches: saltokstest.Switches{StreamClientTimeout: 30 * time.Second}})
+		f.sim.Fault(saltokstest.RewriteAnswer, saltokstest.On("/negotiate"),
+			saltokstest.Field("availableTransports", `[{"transport":"LongPolling","transferFormats":["Text","Binary"]}]`))
+		f.start(saltoks.Since(saltoks.EntryCursor{}))
+		for range 5 {
+			f.tap()
+			synctest.Wait()
+			time.Sleep(50 * time.Second)
+		}
+		if len(f.got) != 5 || !f.state().Live {
+			t.Errorf("%d entries, want 5: %+v", len(f.got), f.state())
+		}
+		if dials := f.net.count("/negotiate"); dials != 1 {
+			t.Errorf("%d connections", dials)
+		}
+		f.exactlyOnce()
+	})
+}
+
+// TestStreamRefused: without the feature, or the role, entries are polled.
+func TestStreamRefused(t *testing.T) {
+	t.Parallel()
+	noFeature := saltokstest.DefaultWorld()
+	noFeature.Sites[0].Features = []string{"events_storage"}
+	for name, tt := range map[string]struct {
+		cfg    saltokstest.Config
+		change func(*streamFixture)
+		want   error
+	}{
+		"no feature":     {saltokstest.Config{World: noFeature}, nil, saltoks.ErrForbidden},
+		"no hub":         {change: func(f *streamFixture) { f.net.answer = hubAnswers(404, "") }, want: saltoks.ErrNotFound},
+		"no token":       {change: func(f *streamFixture) { f.net.answer = hubAnswers(401, "") }, want: saltoks.ErrUnauthorized},
+		"another server": {change: func(f *streamFixture) { f.net.answer = hubAnswers(200, "<html>") }},
+		"no transport":   {change: func(f *streamFixture) { f.net.answer = hubAnswers(200, `{"connectionToken":"a"}`) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newStreamFixture(t, tt.cfg)
+				if tt.change != nil {
+					tt.change(f)
+				}
+				f.start()
+				time.Sleep(time.Second)
+				if s := f.state(); s.Live || s.Err == nil || tt.want != nil && !errors.Is(s.Err, tt.want) {
+					t.Errorf("the state is %+v, want %v", s, tt.want)
+				}
+				for range 5 {
+					f.tap()
+					time.Sleep(61 * time.Second)
+				}
+				f.exactlyOnce()
+				f.ordered()
+			})
+		})
+	}
+}
+
+// TestStreamUnauthorized: a 401 of the event stream does not disturb commands,
+// which use the same token.
+func TestStreamUnauthorized(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newStreamFixture(t, saltokstest.Config{})
+		f.net.answer = hubAnswers(401, "")
+		f.start()
+		for range 30 {
+			time.Sleep(10 * time.Second)
+			if err := f.c.Raw().SetLockState(t.Context(), f.site, f.lock, saltoks.Unlocked, f.code()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.net.answer = nil // between two requests: the clock of the bubble stands still
+		time.Sleep(time.Minute)
+		if !f.state().Live {
+			t.Errorf("not live again: %v", f.state().Err)
+		}
+	})
+}
+
+// TestStreamEnds: what no later poll can repair ends the sequence.
+func TestStreamEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newStreamFixture(t, saltokstest.Config{})
+		f.site = "00000000-0000-4000-8000-000000000000"
+		f.start()
+		time.Sleep(3 * time.Minute)
+		if f.end == nil || errors.Is(f.end, context.Canceled) {
+			t.Errorf("the stream of an unknown site ends with %v", f.end)
+		}
+		f = newStreamFixture(t, saltokstest.Config{})
+		f.start()
+		must[any](t)(nil, f.c.Close(t.Context()))
+		f.sim.Fault(saltokstest.AnswerLostBeforeMove, saltokstest.On("/hub/"))
+		time.Sleep(6 * time.Minute)
+		if !errors.Is(f.end, saltoks.ErrClientClosed) {
+			t.Errorf("the stream of a closed client ends with %v", f.end)
+		}
+		for _, err := range f.c.Entries.Stream(t.Context(), f.site, saltoks.PollEvery(0)) {
+			if err == nil || !strings.Contains(err.Error(), "PollEvery: must be positive") {
+				t.Errorf("a bad option: %v", err)
+			}
+		}
+	})
+}
+
+// TestStreamBreak: leaving the loop ends the connection and its goroutines, for
+// which the bubble waits.
+func TestStreamBreak(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newStreamFixture(t, saltokstest.Config{})
+		f.tap()
+		for e, err := range f.c.Entries.Stream(t.Context(), f.site, saltoks.Since(saltoks.EntryCursor{})) {
+			if err != nil || e.Lock != f.lock {
+				t.Errorf("%+v, %v", e, err)
+			}
+			break
+		}
+	})
+}
+
+// TestStreamToken: the token is renewed while the stream runs, and travels in the
+// header only.
+func TestStreamToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newStreamFixture(t, saltokstest.Config{Switches: saltokstest.Switches{AccessLifetime: 10 * time.Minute}})
+		f.start()
+		time.Sleep(time.Hour)
+		f.tap()
+		synctest.Wait()
+		if len(f.got) != 1 {
+			t.Errorf("%d entries, want 1", len(f.got))
+		}
+		tokens := map[string]bool{}
+		f.net.mu.Lock()
+		defer f.net.mu.Unlock()
+		for _, r := range f.net.requests {
+			token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+			if !ok || strings.Contains(r.URL.String(), "access_token") || strings.Contains(r.URL.String(), token) {
+				t.Errorf("%s %s", r.Method, r.URL.Redacted())
+			}
+			tokens[token] = true
+		}
+		if len(tokens) < 6 {
+			t.Errorf("%d tokens in an hour, each valid for ten minutes", len(tokens))
+		}
+	})
+}
+
+// TestStreamRedirect: the hub that a negotiation names gets the token of the
+// answer, never SALTO's.
+func TestStreamRedirect(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, answer, token string }{
+		{"with a token", `{"url":"https://hub.example.test/x?asrs=1","accessToken":"for-the-hub"}`, "Bearer for-the-hub"},
+		{"without a token", `{"url":"https://hub.example.test/x"}`, ""},
+		{"over http", `{"url":"http://hub.example.test/x","accessToken":"for-the-hub"}`, "none"},
+		{"to nothing", `{"url":"hub","accessToken":"for-the-hub"}`, "none"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newStreamFixture(t, saltokstest.Config{})
+				asked := 0
+				f.net.answer = func(r *http.Request) *http.Response {
+					answer := tt.answer
+					switch {
+					case r.URL.Host == "hub.example.test":
+						asked++
+						if got := r.Header.Get("Authorization"); got != tt.token {
+							t.Errorf("the hub gets %q, want %q", got, tt.token)
+						}
+						answer = `{"error":"closed for today"}`
+					case !strings.Contains(r.URL.Path, "/hub/"):
+						return nil
+					}
+					return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(answer))}
+				}
+				f.start()
+				time.Sleep(time.Second)
+				if err := f.state().Err; err == nil || f.state().Live {
+					t.Errorf("the state is %+v", f.state())
+				}
+				if (asked > 0) != (tt.token != "none") {
+					t.Errorf("the hub was asked %d times: %v", asked, f.state().Err)
+				}
+			})
+		})
+	}
+}
