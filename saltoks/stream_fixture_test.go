@@ -74,6 +74,7 @@ func (f *streamFixture) start(opts ...saltoks.StreamOption) (stop func()) {
 func (f *streamFixture) tap() { f.sim.Tap(string(f.lock), f.user) }
 
 func (f *streamFixture) state() saltoks.StreamState {
+	synctest.Wait()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.states) == 0 {
@@ -82,9 +83,18 @@ func (f *streamFixture) state() saltoks.StreamState {
 	return f.states[len(f.states)-1]
 }
 
+// ended returns the error that ended the stream, or nil while it runs.
+func (f *streamFixture) ended() error {
+	synctest.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.end
+}
+
 // exactlyOnce compares what was yielded with SALTO's log.
 func (f *streamFixture) exactlyOnce() {
 	f.Helper()
+	synctest.Wait()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var got, want []saltoks.EntryID
@@ -124,7 +134,7 @@ type eventNetwork struct {
 	cutAt  atomic.Int64 // the next stream ends after so many bytes
 	mute   atomic.Bool  // streams carry nothing
 	change func(record string) []string
-	answer func(*http.Request) *http.Response // before the simulator
+	answer atomic.Pointer[hubAnswer] // in place of the simulator
 
 	mu       sync.Mutex
 	requests []*http.Request
@@ -142,20 +152,23 @@ func (n *eventNetwork) count(suffix string) (count int) {
 	return count
 }
 
+// hubAnswer answers a request, or returns nil.
+type hubAnswer func(*http.Request) *http.Response
+
 var errDown = errors.New("network is unreachable")
 
 func (n *eventNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 	if n.down.Load() {
 		return nil, errDown
 	}
-	if !strings.HasPrefix(r.URL.String(), n.events) && n.answer == nil {
+	if !strings.HasPrefix(r.URL.String(), n.events) && n.answer.Load() == nil {
 		return n.next.RoundTrip(r)
 	}
 	n.mu.Lock()
 	n.requests = append(n.requests, r)
 	n.mu.Unlock()
-	if n.answer != nil {
-		if resp := n.answer(r); resp != nil {
+	if answer := n.answer.Load(); answer != nil {
+		if resp := (*answer)(r); resp != nil {
 			return resp, nil
 		}
 	}
@@ -212,11 +225,12 @@ func (b *eventBody) pass(text string) string {
 }
 
 // hubAnswers answers every request to the hub.
-func hubAnswers(status int, body string) func(*http.Request) *http.Response {
-	return func(r *http.Request) *http.Response {
+func hubAnswers(status int, body string) *hubAnswer {
+	answer := hubAnswer(func(r *http.Request) *http.Response {
 		if !strings.Contains(r.URL.Path, "/hub/") {
 			return nil
 		}
 		return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
-	}
+	})
+	return &answer
 }

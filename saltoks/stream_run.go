@@ -95,7 +95,7 @@ func (st *stream) ended(ctx context.Context, err error) error {
 // refusesStream reports that connecting again soon is of no use.
 func refusesStream(err error) bool {
 	if status, ok := errors.AsType[*signalr.StatusError](err); ok {
-		return status.Status == http.StatusForbidden || status.Status == http.StatusNotFound
+		return status.Negotiating && (status.Status == http.StatusForbidden || status.Status == http.StatusNotFound)
 	}
 	return errors.Is(err, errNoEvents) || errors.Is(err, signalr.ErrNoTransport)
 }
@@ -216,7 +216,7 @@ func streamedEntry(m signalr.Message) (e Entry, ok bool, err error) {
 	if json.Unmarshal(raw, &text) == nil {
 		raw = []byte(text)
 	}
-	e, err = decodeOne(raw, (*entryWire).value)
+	e, err = decode[Entry](raw)
 	return e, err == nil, err
 }
 

@@ -43,8 +43,8 @@ func TestStream(t *testing.T) {
 			t.Errorf("%d connections in an hour, in which one token expires", dials)
 		}
 		stop()
-		if !errors.Is(f.end, context.Canceled) {
-			t.Errorf("the end is %v", f.end)
+		if !errors.Is(f.ended(), context.Canceled) {
+			t.Errorf("the end is %v", f.ended())
 		}
 	})
 }
@@ -182,10 +182,10 @@ func TestStreamRefused(t *testing.T) {
 		want   error
 	}{
 		"no feature":     {saltokstest.Config{World: noFeature}, nil, saltoks.ErrForbidden},
-		"no hub":         {change: func(f *streamFixture) { f.net.answer = hubAnswers(404, "") }, want: saltoks.ErrNotFound},
-		"no token":       {change: func(f *streamFixture) { f.net.answer = hubAnswers(401, "") }, want: saltoks.ErrUnauthorized},
-		"another server": {change: func(f *streamFixture) { f.net.answer = hubAnswers(200, "<html>") }},
-		"no transport":   {change: func(f *streamFixture) { f.net.answer = hubAnswers(200, `{"connectionToken":"a"}`) }},
+		"no hub":         {change: func(f *streamFixture) { f.net.answer.Store(hubAnswers(404, "")) }, want: saltoks.ErrNotFound},
+		"no token":       {change: func(f *streamFixture) { f.net.answer.Store(hubAnswers(401, "")) }, want: saltoks.ErrUnauthorized},
+		"another server": {change: func(f *streamFixture) { f.net.answer.Store(hubAnswers(200, "<html>")) }},
+		"no transport":   {change: func(f *streamFixture) { f.net.answer.Store(hubAnswers(200, `{"connectionToken":"a"}`)) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -214,7 +214,7 @@ func TestStreamRefused(t *testing.T) {
 func TestStreamUnauthorized(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newStreamFixture(t, saltokstest.Config{})
-		f.net.answer = hubAnswers(401, "")
+		f.net.answer.Store(hubAnswers(401, ""))
 		f.start()
 		for range 30 {
 			time.Sleep(10 * time.Second)
@@ -222,7 +222,7 @@ func TestStreamUnauthorized(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		f.net.answer = nil // between two requests: the clock of the bubble stands still
+		f.net.answer.Store(nil)
 		time.Sleep(time.Minute)
 		if !f.state().Live {
 			t.Errorf("not live again: %v", f.state().Err)
@@ -237,16 +237,16 @@ func TestStreamEnds(t *testing.T) {
 		f.site = "00000000-0000-4000-8000-000000000000"
 		f.start()
 		time.Sleep(3 * time.Minute)
-		if f.end == nil || errors.Is(f.end, context.Canceled) {
-			t.Errorf("the stream of an unknown site ends with %v", f.end)
+		if f.ended() == nil || errors.Is(f.ended(), context.Canceled) {
+			t.Errorf("the stream of an unknown site ends with %v", f.ended())
 		}
 		f = newStreamFixture(t, saltokstest.Config{})
 		f.start()
 		must[any](t)(nil, f.c.Close(t.Context()))
 		f.sim.Fault(saltokstest.AnswerLostBeforeMove, saltokstest.On("/hub/"))
 		time.Sleep(6 * time.Minute)
-		if !errors.Is(f.end, saltoks.ErrClientClosed) {
-			t.Errorf("the stream of a closed client ends with %v", f.end)
+		if !errors.Is(f.ended(), saltoks.ErrClientClosed) {
+			t.Errorf("the stream of a closed client ends with %v", f.ended())
 		}
 		for _, err := range f.c.Entries.Stream(t.Context(), f.site, saltoks.PollEvery(0)) {
 			if err == nil || !strings.Contains(err.Error(), "PollEvery: must be positive") {
@@ -313,7 +313,7 @@ func TestStreamRedirect(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newStreamFixture(t, saltokstest.Config{})
 				asked := 0
-				f.net.answer = func(r *http.Request) *http.Response {
+				answer := hubAnswer(func(r *http.Request) *http.Response {
 					answer := tt.answer
 					switch {
 					case r.URL.Host == "hub.example.test":
@@ -326,7 +326,8 @@ func TestStreamRedirect(t *testing.T) {
 						return nil
 					}
 					return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(answer))}
-				}
+				})
+				f.net.answer.Store(&answer)
 				f.start()
 				time.Sleep(time.Second)
 				if err := f.state().Err; err == nil || f.state().Live {

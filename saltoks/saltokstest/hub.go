@@ -92,7 +92,6 @@ func (h *hubConn) receive(data string, now time.Time) {
 		}
 		h.inbound = rest
 		h.receiveMessage(record)
-		h.poke()
 	}
 }
 
@@ -114,6 +113,7 @@ func (h *hubConn) receiveMessage(record string) {
 		h.send(obj{})
 	case m.Type == 7:
 		h.closed = true
+		h.poke()
 	case m.Type == 1 && m.InvocationID != "":
 		h.send(obj{"type": 3, "invocationId": m.InvocationID, "error": "Method does not exist."})
 	}

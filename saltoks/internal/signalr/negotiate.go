@@ -68,6 +68,9 @@ func (c *Conn) negotiateOnce(ctx context.Context) (n negotiation, err error) {
 	u := withQuery(c.url, "negotiateVersion", "1")
 	u = u.JoinPath("negotiate")
 	resp, err := c.do(ctx, http.MethodPost, u, "application/json", "")
+	if status, ok := errors.AsType[*StatusError](err); ok {
+		status.Negotiating = true
+	}
 	if err != nil {
 		return n, err
 	}

@@ -50,7 +50,12 @@ var (
 )
 
 // StatusError is an answer that is not a success.
-type StatusError struct{ Status int }
+type StatusError struct {
+	Status int
+	// Negotiating is true if it answers a negotiation. Later a 404 means that the
+	// connection is gone, not the hub.
+	Negotiating bool
+}
 
 func (e *StatusError) Error() string { return fmt.Sprintf("the event stream answered %d", e.Status) }
 
