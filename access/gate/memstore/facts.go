@@ -3,121 +3,68 @@ package memstore
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"iter"
 	"maps"
-	"math/rand/v2"
 	"slices"
 
-	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-func missing(kind, id string) error {
-	return fmt.Errorf("memstore: no %s %q: %w", kind, id, storage.ErrNotFound)
-}
-
-func conflict(kind, id, why string) error {
-	return fmt.Errorf("memstore: %s %q %s: %w", kind, id, why, storage.ErrConflict)
-}
-
-// next returns the new version of a row after a write that is based on version, or
-// storage.ErrConflict if version is not the stored one; stored is 0 if there is no row.
-// The first version is random, so that a row that was deleted and added again does not
-// have an earlier version.
-func next(kind, id string, version, stored uint64) (uint64, error) {
-	switch {
-	case version == 0 && stored == 0:
-		return 1 + rand.Uint64N(1<<52), nil
-	case version == stored:
-		return version + 1, nil
-	case version == 0:
-		return 0, conflict(kind, id, "already exists")
-	}
-	return 0, conflict(kind, id, "was changed or deleted meanwhile")
-}
+func rules(st *site) *table[storage.Rules]              { return &st.rules }
+func doors(st *site) *table[storage.Door]               { return &st.doors }
+func members(st *site) *table[storage.Member]           { return &st.members }
+func grants(st *site) *table[storage.Grant]             { return &st.grants }
+func reservations(st *site) *table[storage.Reservation] { return &st.reservations }
 
 // missing returns the ids that the site does not have; none if the site has no facts of
 // the kind at all (see storage.CheckReferences).
 func (st *site) missing(kind storage.Kind, ids []string) ([]string, error) {
-	has, some := map[string]bool{}, false
+	var has func(id string) bool
 	switch kind {
 	case storage.KindDoor:
-		some = len(st.doors) > 0
-		for i := range st.doors {
-			has[st.doors[i].ID] = true
+		if len(st.doors.rows) > 0 {
+			has = func(id string) bool { return st.doors.rows[id] != nil }
 		}
 	case storage.KindMember:
-		some = len(st.members) > 0
-		for _, id := range ids {
-			has[id] = st.members[id] != nil
+		if len(st.members.rows) > 0 {
+			has = func(id string) bool { return st.members.rows[id] != nil }
 		}
-	case storage.KindType:
-		some = st.rules.Version > 0
-		for i := range st.rules.MembershipTypes {
-			has[st.rules.MembershipTypes[i].ID] = true
-		}
-	case storage.KindResource:
-		some = st.rules.Version > 0
-		for i := range st.rules.Resources {
-			has[st.rules.Resources[i].ID] = true
+	default:
+		for _, r := range st.rules.rows { // at most one
+			known := map[string]bool{}
+			for _, t := range r.MembershipTypes {
+				known[t.ID] = kind == storage.KindType
+			}
+			for _, x := range r.Resources {
+				known[x.ID] = known[x.ID] || kind == storage.KindResource
+			}
+			has = func(id string) bool { return known[id] }
 		}
 	}
-	if !some {
+	if has == nil {
 		return nil, nil
 	}
-	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return has[id] }), nil
-}
-
-func (st *site) door(id string) int {
-	return slices.IndexFunc(st.doors, func(d storage.Door) bool { return d.ID == id })
+	return slices.DeleteFunc(slices.Clone(ids), has), nil
 }
 
 // Doors implements storage.DoorReader.
 func (s *Store) Doors(ctx context.Context, siteID string) (list []storage.Door, err error) {
-	err = s.read(ctx, siteID, func(st *site) error { list = deepCopy(st.doors); return nil })
+	err = s.read(ctx, siteID, func(st *site) error { list = st.doors.copies(slices.Values(st.doors.order)); return nil })
 	return list, err
 }
 
 // Door implements storage.DoorReader.
-func (s *Store) Door(ctx context.Context, siteID, id string) (d storage.Door, err error) {
-	err = s.read(ctx, siteID, func(st *site) error {
-		i := st.door(id)
-		if i < 0 {
-			return missing("door", id)
-		}
-		d = deepCopy(st.doors[i])
-		return nil
-	})
-	return d, err
+func (s *Store) Door(ctx context.Context, siteID, id string) (storage.Door, error) {
+	return get(ctx, s, siteID, id, doors)
 }
 
 // PutDoor implements storage.DoorStore.
 func (s *Store) PutDoor(ctx context.Context, siteID string, d storage.Door) error {
-	d, err := storage.Normalize(siteID, d)
-	if err != nil {
-		return err
-	}
-	d = deepCopy(d)
-	return s.write(ctx, siteID, func(st *site) (err error) {
-		i, stored := st.door(d.ID), uint64(0)
-		if i >= 0 {
-			stored = st.doors[i].Version
-		}
-		for _, other := range st.doors {
-			if !d.Link.IsZero() && other.ID != d.ID && other.Link.Site == d.Link.Site && other.Link.Lock == d.Link.Lock {
-				return &storage.LockTakenError{Lock: d.Link.Lock, Door: other.ID}
+	return put(ctx, s, siteID, d, doors, func(st *site) error {
+		for id, other := range st.doors.rows {
+			if !d.Link.IsZero() && id != d.ID && other.Link.Site == d.Link.Site && other.Link.Lock == d.Link.Lock {
+				return &storage.LockTakenError{Lock: d.Link.Lock, Door: id}
 			}
-		}
-		if d.Version, err = next("door", d.ID, d.Version, stored); err != nil {
-			return err
-		}
-		// Load returns this list, so it is not changed in place.
-		st.doors = slices.Clone(st.doors)
-		if i < 0 {
-			st.doors = append(st.doors, d)
-		} else {
-			st.doors[i] = d
 		}
 		return nil
 	})
@@ -125,131 +72,50 @@ func (s *Store) PutDoor(ctx context.Context, siteID string, d storage.Door) erro
 
 // DeleteDoor implements storage.DoorStore.
 func (s *Store) DeleteDoor(ctx context.Context, siteID, id string) error {
-	return s.write(ctx, siteID, func(st *site) error {
-		i := st.door(id)
-		if i < 0 {
-			return missing("door", id)
-		}
-		st.doors = slices.Delete(slices.Clone(st.doors), i, i+1)
-		return nil
-	})
+	return remove(ctx, s, siteID, id, doors)
 }
 
 // Rules implements storage.RuleReader.
-func (s *Store) Rules(ctx context.Context, siteID string) (r storage.Rules, err error) {
-	err = s.read(ctx, siteID, func(st *site) error {
-		if st.rules.Version == 0 {
-			return &storage.UnknownSiteError{Site: siteID}
-		}
-		r = deepCopy(st.rules)
-		return nil
-	})
-	return r, err
+func (s *Store) Rules(ctx context.Context, siteID string) (storage.Rules, error) {
+	return get(ctx, s, siteID, siteID, rules)
 }
 
 // PutRules implements storage.RuleStore.
 func (s *Store) PutRules(ctx context.Context, r storage.Rules) error {
-	r, err := storage.Normalize("", r)
-	if err != nil {
-		return err
-	}
-	r = deepCopy(r)
-	return s.write(ctx, r.Site.ID, func(st *site) error {
-		if err := storage.CheckReferences(r, func() (storage.Rules, error) { return st.rules, nil }, st.missing); err != nil {
-			return err
-		}
-		if st.rules.Version != r.Version {
-			return conflict("site", r.Site.ID, fmt.Sprintf("has rules of version %d, not %d", st.rules.Version, r.Version))
-		}
-		r.Version++
-		st.rules = r
-		return nil
-	})
+	return put(ctx, s, r.Site.ID, r, rules, nil)
 }
 
 // Grants implements storage.RuleReader.
 func (s *Store) Grants(ctx context.Context, siteID, member string) (list []storage.Grant, err error) {
 	err = s.read(ctx, siteID, func(st *site) error {
+		ids := maps.Keys(st.grants.rows)
 		if member != "" {
-			for _, g := range st.granted[member] {
-				list = append(list, deepCopy(st.grants[g.ID]))
-			}
-			return nil
+			ids = maps.Keys(st.grants.groups[member])
 		}
-		for _, id := range slices.Sorted(maps.Keys(st.grants)) {
-			list = append(list, deepCopy(st.grants[id]))
-		}
+		list = st.grants.copies(slices.Values(slices.Sorted(ids)))
 		return nil
 	})
 	return list, err
 }
 
 // Grant implements storage.RuleStore.
-func (s *Store) Grant(ctx context.Context, siteID, id string) (g storage.Grant, err error) {
-	err = s.read(ctx, siteID, func(st *site) error {
-		have, ok := st.grants[id]
-		if !ok {
-			return missing("grant", id)
-		}
-		g = deepCopy(have)
-		return nil
-	})
-	return g, err
+func (s *Store) Grant(ctx context.Context, siteID, id string) (storage.Grant, error) {
+	return get(ctx, s, siteID, id, grants)
 }
 
 // PutGrant implements storage.RuleStore.
 func (s *Store) PutGrant(ctx context.Context, siteID string, g storage.Grant) error {
-	g, err := storage.Normalize(siteID, g)
-	if err != nil {
-		return err
-	}
-	g = deepCopy(g)
-	return s.write(ctx, siteID, func(st *site) (err error) {
-		if err := storage.CheckReferences(g, func() (storage.Grant, error) { return st.grants[g.ID], nil }, st.missing); err != nil {
-			return err
-		}
-		if g.Version, err = next("grant", g.ID, g.Version, st.grants[g.ID].Version); err != nil {
-			return err
-		}
-		st.dropGrant(g.ID)
-		st.grants[g.ID] = g
-		list := st.granted[g.Member]
-		i, _ := slices.BinarySearchFunc(list, g.ID, func(g access.Grant, id string) int { return cmp.Compare(g.ID, id) })
-		st.granted[g.Member] = slices.Insert(slices.Clip(list), i, g.Grant)
-		return nil
-	})
+	return put(ctx, s, siteID, g, grants, nil)
 }
 
 // DeleteGrant implements storage.RuleStore.
 func (s *Store) DeleteGrant(ctx context.Context, siteID, id string) error {
-	return s.write(ctx, siteID, func(st *site) error {
-		if !st.dropGrant(id) {
-			return missing("grant", id)
-		}
-		return nil
-	})
-}
-
-func (st *site) dropGrant(id string) bool {
-	old, ok := st.grants[id]
-	if ok {
-		delete(st.grants, id)
-		st.granted[old.Member] = slices.DeleteFunc(slices.Clone(st.granted[old.Member]), func(g access.Grant) bool { return g.ID == id })
-	}
-	return ok
+	return remove(ctx, s, siteID, id, grants)
 }
 
 // Member implements storage.MemberReader.
-func (s *Store) Member(ctx context.Context, siteID, id string) (m storage.Member, err error) {
-	err = s.read(ctx, siteID, func(st *site) error {
-		have := st.members[id]
-		if have == nil {
-			return missing("member", id)
-		}
-		m = deepCopy(*have)
-		return nil
-	})
-	return m, err
+func (s *Store) Member(ctx context.Context, siteID, id string) (storage.Member, error) {
+	return get(ctx, s, siteID, id, members)
 }
 
 // Members implements storage.MemberReader. It yields the members that exist when the
@@ -258,9 +124,7 @@ func (s *Store) Members(ctx context.Context, siteID string) iter.Seq2[storage.Me
 	return func(yield func(storage.Member, error) bool) {
 		var list []storage.Member
 		err := s.read(ctx, siteID, func(st *site) error {
-			for _, id := range slices.Sorted(maps.Keys(st.members)) {
-				list = append(list, deepCopy(*st.members[id]))
-			}
+			list = st.members.copies(slices.Values(slices.Sorted(maps.Keys(st.members.rows))))
 			return nil
 		})
 		each(ctx, list, err, yield)
@@ -269,51 +133,52 @@ func (s *Store) Members(ctx context.Context, siteID string) iter.Seq2[storage.Me
 
 // PutMember implements storage.MemberStore.
 func (s *Store) PutMember(ctx context.Context, siteID string, m storage.Member) error {
-	m, err := storage.Normalize(siteID, m)
-	if err != nil {
-		return err
-	}
-	m = deepCopy(m)
-	return s.write(ctx, siteID, func(st *site) (err error) {
-		var stored storage.Member
-		if have := st.members[m.ID]; have != nil {
-			stored = *have
-		}
-		if err := storage.CheckReferences(m, func() (storage.Member, error) { return stored, nil }, st.missing); err != nil {
-			return err
-		}
-		if m.Version, err = next("member", m.ID, m.Version, stored.Version); err != nil {
-			return err
-		}
-		st.members[m.ID] = &m
-		return nil
-	})
+	return put(ctx, s, siteID, m, members, nil)
 }
 
 // DeleteMember implements storage.MemberStore.
 func (s *Store) DeleteMember(ctx context.Context, siteID, id string) error {
-	return s.write(ctx, siteID, func(st *site) error {
-		if _, ok := st.members[id]; !ok {
-			return missing("member", id)
-		}
-		delete(st.members, id)
-		return nil
-	})
+	return remove(ctx, s, siteID, id, members)
 }
 
-func each[T any](ctx context.Context, list []T, err error, yield func(T, error) bool) {
-	var zero T
-	if err != nil {
-		yield(zero, err)
-		return
+// Reservations implements storage.ReservationStore.
+func (s *Store) Reservations(ctx context.Context, q storage.ReservationQuery) iter.Seq2[storage.Reservation, error] {
+	return func(yield func(storage.Reservation, error) bool) {
+		var list []storage.Reservation
+		err := s.read(ctx, q.Site, func(st *site) error { list = deepCopy(st.selected(q)); return nil })
+		slices.SortFunc(list, func(a, b storage.Reservation) int {
+			return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
+		})
+		each(ctx, list, err, yield)
 	}
-	for _, v := range list {
-		if err := ctx.Err(); err != nil {
-			yield(zero, err)
-			return
+}
+
+// selected returns the reservations that q selects, in no order.
+func (st *site) selected(q storage.ReservationQuery) (list []storage.Reservation) {
+	for resource, ids := range st.reservations.groups {
+		if q.Resources != nil && !slices.Contains(q.Resources, resource) {
+			continue
 		}
-		if !yield(v, nil) {
-			return
+		for id := range ids {
+			if r := st.reservations.rows[id]; q.Selects(r.Reservation) {
+				list = append(list, *r)
+			}
 		}
 	}
+	return list
+}
+
+// Reservation implements storage.ReservationStore.
+func (s *Store) Reservation(ctx context.Context, siteID, id string) (storage.Reservation, error) {
+	return get(ctx, s, siteID, id, reservations)
+}
+
+// PutReservation implements storage.ReservationStore.
+func (s *Store) PutReservation(ctx context.Context, siteID string, r storage.Reservation) error {
+	return put(ctx, s, siteID, r, reservations, nil)
+}
+
+// DeleteReservation implements storage.ReservationStore.
+func (s *Store) DeleteReservation(ctx context.Context, siteID, id string) error {
+	return remove(ctx, s, siteID, id, reservations)
 }

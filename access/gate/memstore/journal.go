@@ -4,22 +4,19 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sort"
 	"time"
 
-	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // records are the gate's records of one site.
 type records struct {
-	entries map[storage.RequestKey]*storage.JournalEntry
-	// open holds the entries that are Sending or Unconfirmed.
-	open map[storage.RequestKey]*storage.JournalEntry
-	// commands holds, per door, the entries that were claimed, by Begun.
-	commands map[string][]*storage.JournalEntry
-	waiting  map[storage.RequestKey]*waiters
+	entries  map[storage.RequestKey]*storage.JournalEntry
+	commands []*storage.JournalEntry // the entries that were claimed, by Begun
+	changed  chan struct{}           // closed when the outcome of an entry changed
 	base     storage.Head
-	rows     rows // row i has Seq base.Seq+1+i
+	rows     []storage.LogRow // row i has Seq base.Seq+1+i
 	head     storage.Head
 	holds    []storage.Hold
 	toggle   storage.KillSwitch
@@ -30,16 +27,10 @@ type records struct {
 
 type checkInKey struct{ member, key string }
 
-type waiters struct {
-	changed chan struct{}
-	n       int
-}
-
 func newRecords() records {
 	return records{
-		entries: map[storage.RequestKey]*storage.JournalEntry{},
-		open:    map[storage.RequestKey]*storage.JournalEntry{}, commands: map[string][]*storage.JournalEntry{},
-		waiting: map[storage.RequestKey]*waiters{}, checkIns: map[checkInKey]storage.CheckIn{}, vendor: map[string]storage.VendorEntry{},
+		entries: map[storage.RequestKey]*storage.JournalEntry{}, changed: make(chan struct{}),
+		checkIns: map[checkInKey]storage.CheckIn{}, vendor: map[string]storage.VendorEntry{},
 	}
 }
 
@@ -62,58 +53,39 @@ func (s *Store) Begin(ctx context.Context, a storage.Attempt) (claim storage.Cla
 		return claim, err
 	}
 	err = s.write(ctx, a.Entry.Site, func(st *site) error {
-		if e := st.entries[a.Entry.RequestKey]; e != nil {
-			claim = storage.Claim{State: storage.Known, Entry: *e}
+		var lead *storage.JournalEntry
+		if a.Shares() {
+			lead = st.shared(&a)
+		}
+		var row *storage.JournalEntry
+		if claim, row = a.Claim(st.entries[a.Entry.RequestKey], lead, st.toggle.Off); row == nil {
 			return nil
 		}
-		e := new(a.Entry)
-		if e.Outcome == storage.Sending {
-			if st.toggle.Off && e.Action != access.Lock {
-				claim = storage.Claim{State: storage.SwitchedOff}
-				return nil
-			}
-			if lead := st.shared(e, a.ShareWithin); lead != nil {
-				e.SharedWith, e.Outcome, e.Seq = lead.RequestID, "", 0
-				st.entries[e.RequestKey] = e
-				claim = storage.Claim{State: storage.Shared, Entry: *lead}
-				return nil
+		st.entries[row.RequestKey] = row
+		if claim.State == storage.Claimed {
+			row.Seq = st.append(row.Site, &a.Log)
+			claim.Entry.Seq = row.Seq
+			if row.Outcome == storage.Sending {
+				st.commands = slices.Insert(st.commands, st.begunAfter(row.Begun), row)
 			}
 		}
-		e.Seq = st.append(e.Site, &a.Log)
-		st.entries[e.RequestKey] = e
-		if e.Outcome == storage.Sending {
-			st.open[e.RequestKey] = e
-			list := st.commands[e.Door]
-			i := afterBegun(list, e.Begun)
-			st.commands[e.Door] = slices.Insert(list, i, e)
-		}
-		claim = storage.Claim{State: storage.Claimed, Entry: *e}
 		return nil
 	})
 	return claim, err
 }
 
-// afterBegun returns the first index with a later Begun.
-func afterBegun(list []*storage.JournalEntry, t time.Time) int {
-	i, _ := slices.BinarySearchFunc(list, t, func(e *storage.JournalEntry, t time.Time) int {
-		if e.Begun.After(t) {
-			return 1
-		}
-		return -1
-	})
-	return i
+// begunAfter returns the first index of a command that begun later than t.
+func (st *site) begunAfter(t time.Time) int {
+	return sort.Search(len(st.commands), func(i int) bool { return st.commands[i].Begun.After(t) })
 }
 
-// shared returns the command that e may share, or nil.
-func (st *site) shared(e *storage.JournalEntry, within time.Duration) *storage.JournalEntry {
-	if within <= 0 {
-		return nil
-	}
-	list := st.commands[e.Door]
+// shared returns the command that an attempt may share, or nil.
+func (st *site) shared(a *storage.Attempt) *storage.JournalEntry {
+	e, within := &a.Entry, a.ShareWithin
 	var other time.Time // the latest Begun of another action
-	for _, c := range slices.Backward(list[afterBegun(list, e.Begun.Add(-within)):]) {
+	for _, c := range slices.Backward(st.commands[st.begunAfter(e.Begun.Add(-within)):]) {
 		switch {
-		case c.Outcome != storage.Sending && c.Outcome != storage.Accepted && c.Outcome != storage.Unconfirmed:
+		case c.Door != e.Door || c.Outcome != storage.Sending && c.Outcome != storage.Accepted && c.Outcome != storage.Unconfirmed:
 		case c.Begun.Before(other):
 			return nil
 		case c.Action != e.Action:
@@ -132,38 +104,30 @@ func (s *Store) Settle(ctx context.Context, set storage.Settlement) (done storag
 	}
 	err = s.write(ctx, set.Site, func(st *site) error {
 		e := st.entries[set.RequestKey]
-		switch {
-		case e == nil || e.SharedWith != "":
-			return missing("command", set.RequestID)
-		case e.Outcome == set.Outcome && e.Outcome != storage.Sending:
-			done = storage.Settled{Entry: *e}
-			if c := set.CheckIn; c != nil {
-				if have, ok := st.checkIns[checkInKey{c.Member, c.Key}]; ok {
-					done.CheckIn = &have
-				}
-			}
-			return nil
-		case e.Outcome == storage.Sending && set.Outcome.Settled(),
-			e.Outcome == storage.Unconfirmed && (set.Outcome == storage.Accepted || set.Outcome == storage.Refused ||
-				set.Outcome == storage.NotSent):
-		default:
-			return conflict("command", set.RequestID, "is already "+string(e.Outcome))
+		var was storage.Outcome
+		if e != nil {
+			was = e.Outcome
 		}
-		was := e.Outcome
-		e.Outcome, e.Settled, e.Doc = set.Outcome, set.At, set.Doc
-		if e.Outcome != storage.Unconfirmed {
-			delete(st.open, e.RequestKey)
+		repeated, err := set.Apply(e)
+		if err != nil {
+			return err
 		}
-		st.append(set.Site, &set.Log)
+		done.Entry = *e
 		if c := set.CheckIn; c != nil {
 			k := checkInKey{c.Member, c.Key}
-			if have, ok := st.checkIns[k]; ok {
-				done.CheckIn = &have
-			} else {
+			have, ok := st.checkIns[k]
+			if !ok && !repeated {
 				st.checkIns[k] = *c
-				done.CheckIn = c
+				have, ok = *c, true
+			}
+			if ok {
+				done.CheckIn = &have
 			}
 		}
+		if repeated {
+			return nil
+		}
+		st.append(set.Site, &set.Log)
 		if set.Hold != nil {
 			st.hold(*set.Hold, was == storage.Sending || set.RestartHold)
 		}
@@ -173,8 +137,7 @@ func (s *Store) Settle(ctx context.Context, set storage.Settlement) (done storag
 				return start == nil || !start.Settled.After(until)
 			})
 		}
-		st.wake(set.RequestKey)
-		done.Entry = *e
+		st.wake()
 		return nil
 	})
 	return done, err
@@ -208,45 +171,30 @@ func (st *site) endHolds(door string, until time.Time, over func(storage.Hold) b
 	return ended
 }
 
-func (st *site) wake(key storage.RequestKey) {
-	if w := st.waiting[key]; w != nil {
-		close(w.changed)
-		delete(st.waiting, key)
-	}
+// wake lets all calls of Wait read again.
+func (st *site) wake() {
+	close(st.changed)
+	st.changed = make(chan struct{})
 }
 
 // Wait implements storage.Journal.
 func (s *Store) Wait(ctx context.Context, key storage.RequestKey, known storage.Outcome) (e storage.JournalEntry, err error) {
 	for {
-		var w *waiters
-		err := s.write(ctx, key.Site, func(st *site) error {
+		var changed chan struct{}
+		err := s.read(ctx, key.Site, func(st *site) error {
 			have := st.entries[key]
 			if have == nil {
-				return missing("command", key.RequestID)
+				return storage.NotFound("command", key.RequestID)
 			}
-			if e = *have; e.Outcome != known {
-				return nil
-			}
-			if w = st.waiting[key]; w == nil {
-				w = &waiters{changed: make(chan struct{})}
-				st.waiting[key] = w
-			}
-			w.n++
+			e, changed = *have, st.changed
 			return nil
 		})
-		if err != nil || w == nil {
+		if err != nil || e.Outcome != known {
 			return e, err
 		}
 		select {
-		case <-w.changed:
+		case <-changed:
 		case <-ctx.Done():
-			s.mu.Lock()
-			if w.n--; w.n == 0 {
-				if st := s.sites[key.Site]; st.waiting[key] == w {
-					delete(st.waiting, key)
-				}
-			}
-			s.mu.Unlock()
 			return storage.JournalEntry{}, ctx.Err()
 		}
 	}
@@ -255,11 +203,7 @@ func (s *Store) Wait(ctx context.Context, key storage.RequestKey, known storage.
 // Entries implements storage.Journal.
 func (s *Store) Entries(ctx context.Context, q storage.JournalQuery) (list []storage.JournalEntry, err error) {
 	err = s.read(ctx, q.Site, func(st *site) error {
-		from := st.entries
-		if q.Outcome == storage.Sending || q.Outcome == storage.Unconfirmed {
-			from = st.open
-		}
-		for _, e := range from {
+		for _, e := range st.entries {
 			if e.Outcome == q.Outcome && e.SharedWith == "" &&
 				(q.SendByBefore.IsZero() || e.SendBy.Before(q.SendByBefore)) &&
 				(q.BegunSince.IsZero() || !e.Begun.Before(q.BegunSince)) {
@@ -285,22 +229,13 @@ func (s *Store) Prune(ctx context.Context, siteID string, before time.Time) (n i
 
 // forget removes the entries for which old returns true, except those that are Sending.
 func (st *site) forget(old func(*storage.JournalEntry) bool) (n int) {
-	doors := map[string]bool{} // the doors whose lists have to be filtered, each list once
 	for key, e := range st.entries {
-		if e.Outcome == storage.Sending || !old(e) {
-			continue
-		}
-		delete(st.entries, key)
-		delete(st.open, key)
-		st.wake(key)
-		doors[e.Door] = true
-		n++
-	}
-	for door := range doors {
-		list := slices.DeleteFunc(st.commands[door], func(c *storage.JournalEntry) bool { return st.entries[c.RequestKey] != c })
-		if st.commands[door] = list; len(list) == 0 {
-			delete(st.commands, door)
+		if e.Outcome != storage.Sending && old(e) {
+			delete(st.entries, key)
+			n++
 		}
 	}
+	st.commands = slices.DeleteFunc(st.commands, func(c *storage.JournalEntry) bool { return st.entries[c.RequestKey] != c })
+	st.wake()
 	return n
 }

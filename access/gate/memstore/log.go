@@ -3,6 +3,7 @@ package memstore
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -11,52 +12,9 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// rows are the rows of the door log in pieces, so that appending copies nothing.
-type rows struct {
-	pieces [][]storage.LogRow // all full except the last
-	first  int                // how many rows of the first piece were removed
-}
-
-const pieceSize = 256
-
-func (r *rows) len() int {
-	n := len(r.pieces)
-	if n == 0 {
-		return 0
-	}
-	return (n-1)*pieceSize + len(r.pieces[n-1]) - r.first
-}
-
-func (r *rows) at(i int) *storage.LogRow {
-	i += r.first
-	return &r.pieces[i/pieceSize][i%pieceSize]
-}
-
-// next appends an empty row and returns it.
-func (r *rows) next() *storage.LogRow {
-	n := len(r.pieces) - 1
-	if n < 0 || len(r.pieces[n]) == pieceSize {
-		r.pieces = append(r.pieces, make([]storage.LogRow, 0, pieceSize))
-		n++
-	}
-	piece := &r.pieces[n]
-	*piece = (*piece)[:len(*piece)+1]
-	return &(*piece)[len(*piece)-1]
-}
-
-// drop removes the first n rows.
-func (r *rows) drop(n int) {
-	for i := range n {
-		*r.at(i) = storage.LogRow{}
-	}
-	n += r.first
-	r.pieces, r.first = slices.Delete(r.pieces, 0, n/pieceSize), n%pieceSize
-}
-
 func (st *site) append(siteID string, e *storage.LogEntry) uint64 {
-	row := st.rows.next()
-	*row = st.head.Append(siteID, *e)
-	st.head = row.Head()
+	row := st.head.Append(siteID, *e)
+	st.rows, st.head = append(st.rows, row), row.Head()
 	return row.Seq
 }
 
@@ -81,24 +39,20 @@ func (s *Store) Rows(ctx context.Context, q storage.LogQuery) iter.Seq2[storage.
 	})
 }
 
-func (st *site) page(q storage.LogQuery) []storage.LogRow {
-	list := make([]storage.LogRow, 0, min(q.Limit, st.rows.len()))
-	step, i := 1, 0 // i is the number of kept rows up to q.After; one more if q.After is after the last row
-	if q.After > st.base.Seq {
-		i = int(min(q.After-st.base.Seq, uint64(st.rows.len()+1)))
+func (st *site) page(q storage.LogQuery) (list []storage.LogRow) {
+	// kept returns how many of the rows up to a number are kept.
+	kept := func(seq uint64) int { return int(min(max(seq, st.base.Seq)-st.base.Seq, uint64(len(st.rows)))) }
+	rows := slices.All(st.rows[kept(q.After):])
+	if q.Newest {
+		rows = slices.Backward(st.rows[:kept(q.After-1)]) // of 0 - 1, the last number, all
 	}
-	switch {
-	case q.Newest && q.After == 0:
-		step, i = -1, st.rows.len()-1
-	case q.Newest:
-		step, i = -1, i-2
-	}
-	for ; i >= 0 && i < st.rows.len() && len(list) < q.Limit; i += step {
-		r := st.rows.at(i)
+	for _, r := range rows {
+		if len(list) == q.Limit {
+			break
+		}
 		if (q.Door == "" || r.Door == q.Door) && (q.Member == "" || r.Member == q.Member) &&
-			(q.Outcome == "" || r.Outcome == q.Outcome) &&
-			(q.From.IsZero() || !r.At.Before(q.From)) && (q.Until.IsZero() || r.At.Before(q.Until)) {
-			list = append(list, *r)
+			(q.Outcome == "" || r.Outcome == q.Outcome) && within(r.At, q.From, q.Until) {
+			list = append(list, r)
 		}
 	}
 	return list
@@ -116,14 +70,14 @@ func (s *Store) Retain(ctx context.Context, siteID string, before time.Time, e s
 		return base, 0, err
 	}
 	err = s.write(ctx, siteID, func(st *site) error {
-		for n < st.rows.len() && st.rows.at(n).At.Before(before) {
+		for n < len(st.rows) && st.rows[n].At.Before(before) {
 			n++
 		}
 		if n > 0 {
-			st.base = st.rows.at(n - 1).Head()
+			st.base = st.rows[n-1].Head()
 			e = e.Retention(st.base)
 			st.append(siteID, &e)
-			st.rows.drop(n)
+			st.rows = slices.Clone(st.rows[n:])
 		}
 		base = st.base
 		return nil
@@ -134,12 +88,12 @@ func (s *Store) Retain(ctx context.Context, siteID string, before time.Time, e s
 // Erase implements storage.Eraser.
 func (s *Store) Erase(ctx context.Context, siteID, person string, before time.Time) (erased storage.Erased, err error) {
 	if person == "" {
-		return erased, cmp.Or(ctx.Err(), missing("person", person))
+		return erased, cmp.Or(ctx.Err(), storage.NotFound("person", person))
 	}
 	err = s.write(ctx, siteID, func(st *site) error {
 		known := false
-		for i := range st.rows.len() {
-			if r := st.rows.at(i); r.Names(person) {
+		for i := range st.rows {
+			if r := &st.rows[i]; r.Names(person) {
 				r.Salt, r.Detail, r.Member, r.Actor = nil, nil, "", ""
 				erased.Rows++
 			}
@@ -169,7 +123,7 @@ func (s *Store) Erase(ctx context.Context, siteID, person string, before time.Ti
 			}
 		}
 		if !known && erased.Rows == 0 {
-			return missing("person", person)
+			return storage.NotFound("person", person)
 		}
 		return nil
 	})
@@ -179,7 +133,7 @@ func (s *Store) Erase(ctx context.Context, siteID, person string, before time.Ti
 // EraseVendorUser implements storage.Eraser.
 func (s *Store) EraseVendorUser(ctx context.Context, siteID, user string) (erased storage.Erased, err error) {
 	if user == "" {
-		return erased, cmp.Or(ctx.Err(), missing("user", user))
+		return erased, cmp.Or(ctx.Err(), storage.NotFound("user", user))
 	}
 	err = s.write(ctx, siteID, func(st *site) error {
 		for id, e := range st.vendor {
@@ -190,7 +144,7 @@ func (s *Store) EraseVendorUser(ctx context.Context, siteID, user string) (erase
 			}
 		}
 		if erased.Rows == 0 {
-			return missing("user", user)
+			return storage.NotFound("user", user)
 		}
 		return nil
 	})
@@ -272,7 +226,7 @@ func (s *Store) Ingest(ctx context.Context, siteID, was, next string, entries []
 	}
 	err = s.write(ctx, siteID, func(st *site) error {
 		if st.cursor != was {
-			return conflict("cursor", was, "has moved on")
+			return fmt.Errorf("memstore: the cursor is no longer at %q: %w", was, storage.ErrConflict)
 		}
 		st.cursor = next
 		for _, e := range entries {

@@ -8,9 +8,10 @@ package memstore
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
-	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
@@ -37,14 +38,11 @@ func New() *Store { return &Store{sites: map[string]*site{}, leases: map[leaseNa
 func (s *Store) Durable() bool { return false }
 
 type site struct {
-	doors   []storage.Door // in the order they were added
-	rules   storage.Rules  // Version 0: the site has no rules
-	grants  map[string]storage.Grant
-	members map[string]*storage.Member
-	// granted holds a member's grants in byte order of their ids. Load returns these
-	// lists, so they are not changed in place.
-	granted  map[string][]access.Grant
-	bookings bookings
+	rules        table[storage.Rules]
+	doors        table[storage.Door]
+	members      table[storage.Member]
+	grants       table[storage.Grant]       // grouped by member
+	reservations table[storage.Reservation] // grouped by resource
 	records
 }
 
@@ -80,8 +78,10 @@ func (s *Store) write(ctx context.Context, id string, fn func(*site) error) erro
 
 func newSite() *site {
 	return &site{
-		grants: map[string]storage.Grant{}, members: map[string]*storage.Member{}, granted: map[string][]access.Grant{},
-		bookings: newBookings(), records: newRecords(),
+		rules: newTable(ungrouped[storage.Rules]), doors: newTable(ungrouped[storage.Door]), members: newTable(ungrouped[storage.Member]),
+		grants:       newTable(func(g *storage.Grant) string { return g.Member }),
+		reservations: newTable(func(r *storage.Reservation) string { return r.Resource }),
+		records:      newRecords(),
 	}
 }
 
@@ -89,8 +89,8 @@ func newSite() *site {
 func (s *Store) Load(ctx context.Context, query storage.FactsQuery) (snap storage.Snapshot, err error) {
 	err = s.read(ctx, query.Site, func(st *site) error {
 		var doors []storage.Door
-		if i := st.door(query.Door); i >= 0 {
-			doors = st.doors[i : i+1 : i+1]
+		if d := st.doors.rows[query.Door]; d != nil {
+			doors = append(doors, *d)
 		}
 		list, err := st.snapshots(query, doors)
 		if err == nil {
@@ -103,9 +103,13 @@ func (s *Store) Load(ctx context.Context, query storage.FactsQuery) (snap storag
 
 // LoadAll implements storage.Facts.
 func (s *Store) LoadAll(ctx context.Context, query storage.FactsQuery) (list []storage.Snapshot, err error) {
-	err = s.read(ctx, query.Site, func(st *site) (err error) {
-		if len(st.doors) > 0 || st.rules.Version == 0 {
-			list, err = st.snapshots(query, st.doors)
+	err = s.read(ctx, query.Site, func(st *site) error {
+		var doors []storage.Door
+		for _, id := range st.doors.order {
+			doors = append(doors, *st.doors.rows[id])
+		}
+		if list, err = st.snapshots(query, doors); len(doors) == 0 {
+			list = nil
 		}
 		return err
 	})
@@ -113,14 +117,18 @@ func (s *Store) LoadAll(ctx context.Context, query storage.FactsQuery) (list []s
 }
 
 func (st *site) snapshots(query storage.FactsQuery, doors []storage.Door) ([]storage.Snapshot, error) {
-	if st.rules.Version == 0 {
-		return nil, &storage.UnknownSiteError{Site: query.Site}
+	rules := st.rules.rows[query.Site]
+	if rules == nil {
+		return nil, storage.NotFound(storage.KindSite, query.Site)
 	}
-	raw := storage.RawFacts{Query: query, Rules: st.rules, Doors: doors}
-	if m := st.members[query.Member]; m != nil {
-		raw.Member, raw.Grants = &m.Member, st.granted[query.Member]
+	raw := storage.RawFacts{Query: query, Rules: *rules, Doors: doors}
+	if m := st.members.rows[query.Member]; m != nil {
+		raw.Member = &m.Member
+		for _, id := range slices.Sorted(maps.Keys(st.grants.groups[query.Member])) {
+			raw.Grants = append(raw.Grants, st.grants.rows[id].Grant)
+		}
 		from, until := query.Span()
-		for _, r := range st.bookings.find(storage.ReservationQuery{Resources: raw.Resources(), EndAfter: from, StartBefore: until}) {
+		for _, r := range st.selected(storage.ReservationQuery{Resources: raw.Resources(), EndAfter: from, StartBefore: until}) {
 			raw.Reservations = append(raw.Reservations, r.Reservation)
 		}
 	}

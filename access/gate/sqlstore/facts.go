@@ -67,8 +67,8 @@ var (
 	members = table[storage.Member]{fact: "Member", name: "doorkit_members"}
 	grants  = table[storage.Grant]{"Grant", "doorkit_grants", []string{"member", "door"},
 		func(g *storage.Grant) []any { return []any{g.Member, g.Door} }}
-	reservations = table[storage.Reservation]{"Reservation", "doorkit_reservations", []string{"member", "resource", "status", "starts", "effective"},
-		func(r *storage.Reservation) []any {
+	reservations = table[storage.Reservation]{"Reservation", "doorkit_reservations",
+		[]string{"member", "resource", "status", "starts", "effective"}, func(r *storage.Reservation) []any {
 			return []any{r.Member, r.Resource, string(r.Status), micros(r.Start), micros(r.EffectiveEnd())}
 		}}
 )
@@ -117,7 +117,7 @@ func (t table[F]) write(ctx context.Context, run runner, site string, fact F) er
 	if t.values != nil {
 		args = append(args, t.values(&fact)...)
 	}
-	q := "INSERT INTO " + t.name + " (" + strings.Join(columns, ", ") + ") VALUES (" + places(len(args)) + ") ON CONFLICT (site, id) DO NOTHING"
+	q := fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (site, id) DO NOTHING", t.name, strings.Join(columns, ", "), places(len(args)))
 	if based > 0 {
 		for i, column := range columns {
 			columns[i] = fmt.Sprintf("%s = $%d", column, i+1)

@@ -46,7 +46,8 @@ func switchFields(w *storage.KillSwitch) []any {
 
 // KillSwitch implements storage.KillSwitches.
 func (s *Store) KillSwitch(ctx context.Context, site string) (w storage.KillSwitch, err error) {
-	err = s.read.row(ctx, "SELECT switch_off, switch_by, switch_why, switch_at FROM doorkit_chains WHERE site = $1", site).Scan(switchFields(&w)...)
+	err = s.read.row(ctx, "SELECT switch_off, switch_by, switch_why, switch_at FROM doorkit_chains WHERE site = $1",
+		site).Scan(switchFields(&w)...)
 	if missing(err) {
 		return storage.KillSwitch{}, nil
 	}
