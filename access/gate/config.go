@@ -130,7 +130,10 @@ func (e *ConfigError) Error() string {
 // PanicError is a panic in code that the host supplied, contained by the gate.
 type PanicError = hostcall.PanicError
 
-const badTimeOfDay = "must be a time of day from 0 to under 24 hours"
+const (
+	badTimeOfDay = "must be a time of day from 0 to under 24 hours"
+	badCode      = "must be 1 to 50 lower-case letters, digits and underscores, a letter first"
+)
 
 const badID = "must be 1 to 200 bytes of valid UTF-8 without NUL"
 
@@ -147,7 +150,7 @@ func (f *faultList) conditions(list []Condition) {
 	seen := map[string]bool{}
 	for i, c := range list {
 		at := fmt.Sprintf("Conditions[%d].", i)
-		f.add(!goodCode(c.Code), at+"Code", "must be 1 to 50 lower-case letters, digits and underscores, a letter first")
+		f.add(!goodCode(c.Code), at+"Code", badCode)
 		f.add(Cause(c.Code).Valid(), at+"Code", "is a Cause of this package; choose another")
 		f.add(seen[c.Code], at+"Code", "is used twice")
 		f.add(!storage.ValidText(c.Message), at+"Message", "must be valid UTF-8 without NUL")

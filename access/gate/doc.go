@@ -30,9 +30,8 @@
 //     [Gate.Keys] for the list of doors in their app, [Gate.Receipt] and [Gate.Wait]
 //     for an outcome.
 //   - [Doors] to link locks to doors; [Gate.SwitchOff] to close a site.
-//   - From a timer: [Gate.Recover] and [Gate.CloseOfficeMode] every minute,
-//     [Gate.Ingest] every minute to learn from the lock system's own log,
-//     [Doors.RefreshLinks] and [Gate.Prune] once a day.
+//   - [Runner] does what a site needs regularly: [Gate.Recover], [Gate.CloseOfficeMode],
+//     [Gate.Ingest], [Gate.Prune], [Gate.Retain] and jobs of the host.
 //   - [Gate.Log], [Gate.CheckIns] and [Gate.ExportCSV] report what happened;
 //     [Gate.Head] and [Gate.Verify] prove that the log was not changed.
 //   - [Gate.Doctor] reports what is wrong and what to do.

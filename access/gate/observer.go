@@ -39,6 +39,9 @@ const (
 	ProblemRaised EventKind = "problem_raised"
 	// ProblemResolved reports that the problem is over.
 	ProblemResolved EventKind = "problem_resolved"
+	// JobCompleted reports one run of a job of a Runner: Job, Took, Next, and Err if it
+	// failed.
+	JobCompleted EventKind = "job_completed"
 )
 
 // Event is what an Observer receives.
@@ -55,7 +58,12 @@ type Event struct {
 	Door    string    `json:"door,omitempty"`
 	Member  string    `json:"member,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
-	Err     error     `json:"-"`
+	// Job is the name of a job. Took is how long it ran, in nanoseconds in JSON; Next is
+	// when it is due again.
+	Job  string        `json:"job,omitempty"`
+	Took time.Duration `json:"took,omitempty"`
+	Next time.Time     `json:"next,omitzero"`
+	Err  error         `json:"-"`
 }
 
 // scope is what a problem concerns; 0 for what is not a problem that requires a person.
@@ -178,12 +186,17 @@ func (w *watch) report(ctx context.Context, link Link, r Receipt, late bool) {
 	for _, e := range events {
 		e.Site, e.At = w.site, r.At
 		w.log(ctx, e)
-		if w.observer == nil {
-			continue
-		}
-		if err := contain("Observer", func() error { w.observer.Observe(ctx, e); return nil }); err != nil {
-			w.logger.ErrorContext(ctx, "gate: the observer panicked", "site", w.site, "error", err)
-		}
+		w.observe(ctx, e)
+	}
+}
+
+// observe calls the Observer.
+func (w *watch) observe(ctx context.Context, e Event) {
+	if w.observer == nil {
+		return
+	}
+	if err := contain("Observer", func() error { w.observer.Observe(ctx, e); return nil }); err != nil {
+		w.logger.ErrorContext(ctx, "gate: the observer panicked", "site", w.site, "error", err)
 	}
 }
 

@@ -1,0 +1,276 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	mathrand "math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Job is periodic work of a Runner. It must be safe to run twice at the same time: a
+// process that was frozen continues its run although another process has begun one.
+type Job struct {
+	// Name is unique: 1 to 50 lower-case letters, digits and underscores, a letter
+	// first.
+	Name string
+	// Every is the time from the start of one run to the start of the next one, in all
+	// processes together. Up to a tenth is added or subtracted.
+	Every time.Duration
+	// EachProcess makes every process run it, for what a process keeps in memory.
+	EachProcess bool
+	// Run does the work and returns soon after ctx ends. A panic in it is contained.
+	Run func(ctx context.Context) error
+}
+
+// RunnerConfig configures a Runner. Gate is required.
+//
+// The jobs of a Runner, with their intervals:
+//
+//	recover            1 min   Gate.Recover
+//	close_office_mode  1 min   Gate.CloseOfficeMode; fails if a door could not be locked
+//	ingest             1 min   Gate.Ingest, with a VendorReader
+//	prune              24 h    Gate.Prune
+//	retain             24 h    Gate.Retain, with KeepLog
+type RunnerConfig struct {
+	Gate *Gate
+	// Vendor is the lock system's own log; nil for none.
+	Vendor VendorReader
+	// OfficeMode selects the doors to lock; nil is CloseRequest{RightEnded: true}.
+	OfficeMode *CloseRequest
+	// KeepLog is how long the door log is kept; 0 keeps it forever.
+	KeepLog time.Duration
+	// Jobs are further jobs.
+	Jobs []Job
+	// Every replaces the interval of the jobs that it names. 0 keeps the default, a
+	// negative interval turns the job off.
+	Every map[string]time.Duration
+}
+
+// Runner does what a site needs regularly. Each process of a host has one: they divide
+// the work by leases in the storage, so that each job runs once per interval, and if a
+// process dies, the others continue. It reports each run to the Observer of the Gate
+// (JobCompleted), and to its Logger when a job begins to fail and when it works again.
+// Make one with NewRunner; it is safe for concurrent use.
+type Runner struct {
+	gate    *Gate
+	jobs    []Job
+	mu      sync.Mutex
+	failing map[string]bool
+}
+
+const (
+	// jobLease is how long a process that died delays a job that it was running.
+	jobLease = time.Minute
+	// pollEvery is the longest time between two looks at the lease of a job.
+	pollEvery = 10 * time.Minute
+	// jobWithin ends a run that hangs.
+	jobWithin = 30 * time.Minute
+	// stopWithin is how long Run waits for jobs after its context ended. A command that
+	// was claimed is finished within it.
+	stopWithin = staleAfter + WriteWithin
+)
+
+// NewRunner returns a Runner, or a *ConfigError that names every fault.
+func NewRunner(c RunnerConfig) (*Runner, error) {
+	var f faultList
+	f.add(c.Gate == nil, "Gate", "required")
+	f.add(c.KeepLog < 0, "KeepLog", "must not be negative")
+	if m := c.OfficeMode; m != nil && m.Closing != nil {
+		f.add(*m.Closing < 0 || *m.Closing >= 24*time.Hour, "OfficeMode.Closing", badTimeOfDay)
+	}
+	r := &Runner{gate: c.Gate, failing: map[string]bool{}}
+	seen := map[string]bool{}
+	for i, j := range slices.Concat(c.own(), c.Jobs) {
+		every := cmp.Or(c.Every[j.Name], j.Every)
+		if n := i - len(c.own()); n >= 0 {
+			at := fmt.Sprintf("Jobs[%d].", n)
+			f.add(!goodCode(j.Name), at+"Name", badCode)
+			f.add(seen[j.Name], at+"Name", "is used twice")
+			f.add(every == 0, at+"Every", "required")
+			f.add(j.Run == nil, at+"Run", "required")
+		}
+		seen[j.Name] = true
+		if j.Every = every; every > 0 {
+			r.jobs = append(r.jobs, j)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Every)) {
+		f.add(!seen[name], fmt.Sprintf("Every[%q]", name), "there is no such job")
+	}
+	if f != nil {
+		return nil, &ConfigError{f}
+	}
+	return r, nil
+}
+
+// own returns the jobs of the gate.
+func (c *RunnerConfig) own() []Job {
+	g := c.Gate
+	jobs := []Job{
+		{Name: "recover", Every: time.Minute, Run: func(ctx context.Context) error { _, err := g.Recover(ctx); return err }},
+		{Name: "close_office_mode", Every: time.Minute, Run: func(ctx context.Context) error { return g.closeJob(ctx, c.OfficeMode) }},
+		{Name: "prune", Every: 24 * time.Hour, Run: func(ctx context.Context) error { _, err := g.Prune(ctx); return err }},
+	}
+	if vendor := c.Vendor; !isNil(vendor) {
+		jobs = append(jobs, Job{Name: "ingest", Every: time.Minute, Run: func(ctx context.Context) error {
+			_, err := g.Ingest(ctx, vendor)
+			return err
+		}})
+	}
+	if keep := c.KeepLog; keep > 0 {
+		jobs = append(jobs, Job{Name: "retain", Every: 24 * time.Hour, Run: func(ctx context.Context) error {
+			_, _, err := g.Retain(ctx, g.clock().Add(-keep))
+			return err
+		}})
+	}
+	return jobs
+}
+
+// closeJob fails if a door that should be locked is not: a person has to check it.
+func (g *Gate) closeJob(ctx context.Context, s *CloseRequest) error {
+	if s == nil {
+		s = &CloseRequest{RightEnded: true}
+	}
+	results, err := g.CloseOfficeMode(ctx, *s)
+	var open []string
+	for _, c := range results {
+		if c.Receipt.Outcome != Accepted && !slices.Contains(open, c.Hold.Door) {
+			open = append(open, c.Hold.Door)
+		}
+	}
+	if open != nil {
+		err = errors.Join(err, fmt.Errorf("gate: doors in office mode that could not be locked: %s", strings.Join(open, ", ")))
+	}
+	return err
+}
+
+// Run runs the jobs, each at once and then at its interval, until ctx ends. It returns
+// when the jobs that are running have ended, at most 40 seconds later.
+func (r *Runner) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, j := range r.jobs {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				_ = r.try(ctx, j) // reported
+				wait := min(j.Every, pollEvery)
+				wait += time.Duration((mathrand.Float64() - 0.5) * 0.1 * float64(wait))
+				select {
+				case <-ctx.Done():
+				case <-time.After(wait):
+				}
+			}
+		})
+	}
+	ended := make(chan struct{})
+	go func() { all.Wait(); close(ended) }()
+	<-ctx.Done()
+	select {
+	case <-ended:
+	case <-time.After(stopWithin):
+		r.gate.watch.logger.ErrorContext(ctx, "gate: a job did not end after its context", "site", r.gate.site)
+	}
+}
+
+// RunOnce runs each job that is due, one after the other, for a host with a scheduler
+// of its own: call it every minute. A job is due if no process ran it within its
+// interval. The error joins those of the jobs.
+func (r *Runner) RunOnce(ctx context.Context) error {
+	var failed []error
+	for _, j := range r.jobs {
+		if err := r.try(ctx, j); err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", j.Name, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// try runs a job if it is due.
+func (r *Runner) try(ctx context.Context, j Job) error {
+	if j.EachProcess {
+		return r.run(ctx, j)
+	}
+	holder, began := rand.Text(), time.Now()
+	held, err := r.lease(ctx, j.Name, holder, jobLease)
+	if err != nil && ctx.Err() == nil {
+		r.report(ctx, j, began, err)
+	}
+	if err != nil || !held {
+		return err
+	}
+	runCtx, stop := context.WithCancel(ctx)
+	var renewal sync.WaitGroup
+	renewal.Go(func() {
+		for {
+			select {
+			case <-runCtx.Done():
+				return
+			case <-time.After(jobLease / 3):
+				// If it is lost, the job runs twice, which does no harm.
+				_, _ = r.lease(runCtx, j.Name, holder, jobLease)
+			}
+		}
+	})
+	err = r.run(runCtx, j)
+	stop()
+	renewal.Wait()
+	// The job is not due before its interval is over. A run that was stopped is.
+	rest := max(0, j.Every-min(j.Every, pollEvery)/10-time.Since(began))
+	if ctx.Err() != nil {
+		rest = 0
+	}
+	_, endErr := r.lease(context.WithoutCancel(ctx), j.Name, holder, rest)
+	return errors.Join(err, endErr)
+}
+
+// lease acquires, renews or ends the lease of a job.
+func (r *Runner) lease(ctx context.Context, job, holder string, d time.Duration) (held bool, err error) {
+	err = write(ctx, func(ctx context.Context) error {
+		return contain("Records", func() error {
+			held, err = r.gate.records.AcquireLease(ctx, r.gate.site, "job "+job, holder, d)
+			return err
+		})
+	})
+	return held, err
+}
+
+// run runs a job and reports it.
+func (r *Runner) run(ctx context.Context, j Job) error {
+	began := time.Now()
+	limited, cancel := context.WithTimeout(ctx, jobWithin)
+	defer cancel()
+	err := contain("the job "+j.Name, func() error { return j.Run(limited) })
+	if ctx.Err() == nil { // a run that was stopped is no failure
+		r.report(ctx, j, began, err)
+	}
+	return err
+}
+
+// report tells the Observer about a run, and the Logger if it changed whether the job
+// fails.
+func (r *Runner) report(ctx context.Context, j Job, began time.Time, err error) {
+	r.mu.Lock()
+	was := r.failing[j.Name]
+	r.failing[j.Name] = err != nil
+	r.mu.Unlock()
+	now, took := r.gate.clock(), time.Since(began)
+	w := r.gate.watch
+	l := w.logger.With("site", r.gate.site, "job", j.Name, "took", took, "next", now.Add(j.Every-took))
+	switch p, panicked := errors.AsType[*PanicError](err); {
+	case panicked && !was:
+		l.ErrorContext(ctx, "gate: a job panicked", "error", err, "stack", string(p.Stack))
+	case err != nil && !was:
+		l.WarnContext(ctx, "gate: a job fails", "error", err)
+	case err == nil && was:
+		l.InfoContext(ctx, "gate: a job works again")
+	default:
+		l.DebugContext(ctx, "gate: a job ended", "error", err)
+	}
+	w.observe(ctx, Event{Kind: JobCompleted, Site: r.gate.site, At: now, Job: j.Name, Took: took, Next: now.Add(j.Every - took), Err: err})
+}
