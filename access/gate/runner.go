@@ -155,26 +155,36 @@ func (g *Gate) closeJob(ctx context.Context, s *CloseRequest) error {
 // when the jobs that are running have ended, at most 40 seconds later.
 func (r *Runner) Run(ctx context.Context) {
 	var all sync.WaitGroup
+	ended := make(chan struct{}, len(r.jobs))
 	for _, j := range r.jobs {
-		all.Go(func() {
-			for ctx.Err() == nil {
-				_ = r.try(ctx, j) // reported
-				wait := min(j.Every, pollEvery)
-				wait += time.Duration((mathrand.Float64() - 0.5) * 0.1 * float64(wait))
-				select {
-				case <-ctx.Done():
-				case <-time.After(wait):
-				}
-			}
-		})
+		all.Go(func() { r.loop(ctx, j); ended <- struct{}{} })
 	}
-	ended := make(chan struct{})
-	go func() { all.Wait(); close(ended) }()
 	<-ctx.Done()
-	select {
-	case <-ended:
-	case <-time.After(stopWithin):
-		r.gate.watch.logger.ErrorContext(ctx, "gate: a job did not end after its context", "site", r.gate.site)
+	limit := time.After(stopWithin)
+	for range r.jobs {
+		select {
+		case <-ended:
+		case <-limit:
+			r.gate.watch.logger.ErrorContext(ctx, "gate: a job did not end after its context", "site", r.gate.site)
+			return
+		}
+	}
+	all.Wait()
+}
+
+// loop runs a job until ctx ends.
+func (r *Runner) loop(ctx context.Context, j Job) {
+	for ctx.Err() == nil {
+		_ = r.try(ctx, j) // it is reported
+		wait := j.Every
+		if !j.EachProcess {
+			wait = min(wait, pollEvery)
+		}
+		wait += time.Duration((mathrand.Float64() - 0.5) * 0.1 * float64(wait))
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
 	}
 }
 

@@ -94,10 +94,13 @@ func TestRunnerRunsEachJobAtItsInterval(t *testing.T) {
 		var mine atomic.Int32
 		r := b.runner(gate.RunnerConfig{
 			Vendor: &vendorLog{}, KeepLog: time.Hour, Every: map[string]time.Duration{"close_office_mode": 10 * time.Minute, "prune": -1},
-			Jobs: []gate.Job{{Name: "mine", Every: time.Hour, Run: func(context.Context) error { mine.Add(1); return nil }}},
+			Jobs: []gate.Job{
+				{Name: "mine", Every: time.Hour, Run: func(context.Context) error { mine.Add(1); return nil }},
+				{Name: "each", Every: time.Hour, EachProcess: true, Run: func(context.Context) error { return nil }},
+			},
 		})
 		runFor(t, 25*time.Hour, r)
-		seen.wantRuns(t, map[string]int{"recover": 25 * 60, "ingest": 25 * 60, "close_office_mode": 25 * 6, "retain": 2, "mine": 25})
+		seen.wantRuns(t, map[string]int{"recover": 25 * 60, "ingest": 25 * 60, "close_office_mode": 25 * 6, "retain": 2, "mine": 25, "each": 25})
 		if int(mine.Load()) != seen.count("mine") {
 			t.Errorf("%d runs, %d reported", mine.Load(), seen.count("mine"))
 		}

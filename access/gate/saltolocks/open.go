@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,10 +59,12 @@ type Config struct {
 	// Sealer replaces SealingKey, for a key service or to change the key.
 	Sealer saltostate.Sealer
 
-	// Conditions, CheckIns and Observer are those of gate.Config.
-	Conditions []gate.Condition
-	CheckIns   gate.CheckInPolicy
-	Observer   gate.Observer
+	// Gate has what a gate needs besides: Conditions, CheckIns, DayStart, Observer. Open
+	// sets the other fields.
+	Gate gate.Config
+	// Work changes what Site.Run does: the jobs of the host (Jobs), intervals (Every),
+	// KeepLog, OfficeMode. Open sets the other fields.
+	Work gate.RunnerConfig
 	// HTTPClient supplies the transport for SALTO, see saltoks.Config.
 	HTTPClient *http.Client
 	// Limiter is shared by the sites of one credential; nil is a limiter per site.
@@ -93,55 +96,36 @@ func Open(ctx context.Context, c Config) (*Site, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Site{storage: c.Storage, name: c.Connection, now: c.Now}
-	var faults []gate.Fault
-	add := func(err error) { faults = append(faults, faultsOf(err)...) }
-	state, err := c.state()
-	add(err)
-	s.session = sessions{
+	var f faults
+	state := f.state(c)
+	s := &Site{now: c.Now, session: sessions{
 		state: state, doc: siteDocID(c.Environment.Name, c.Connection), tokens: c.Tokens, site: c.SaltoSite, now: c.Now,
 		client: saltoks.Config{Environment: c.Environment, HTTPClient: c.HTTPClient, Limiter: c.Limiter, Logger: c.Logger, Now: c.Now},
+	}}
+	if c.Tokens == nil {
+		f.add("", s.authorize(c, state))
+	} else {
+		f.add("", c.Environment.Validate())
+		f.check(c.SaltoSite != "", "SaltoSite", "required with Tokens: the id of the site in SALTO KS")
+		f.check(c.Consent.Authorize == nil, "Consent", "must be empty with Tokens, which need no consent")
 	}
-	add(s.authorize(c, state))
-	add(s.assemble(c))
-	if faults != nil {
-		return nil, &gate.ConfigError{Faults: faults}
-	}
-	if err := s.session.prepare(ctx); errors.Is(err, saltostate.ErrSealed) {
-		return nil, &gate.ConfigError{Faults: []gate.Fault{{Field: "SealingKey", What: wrongKey}}}
-	} else if err != nil {
-		return nil, fmt.Errorf("saltolocks: State: %w", err)
-	}
-	return s, nil
-}
-
-const wrongKey = "State was sealed with another key: give every process the same key"
-
-// faultsOf returns the faults that an error of a constructor names.
-func faultsOf(err error) (faults []gate.Fault) {
-	if err == nil {
-		return nil
-	}
-	var list interface{ Unwrap() []error }
-	if errors.As(err, &list) {
-		for _, err := range list.Unwrap() {
-			faults = append(faults, faultsOf(err)...)
+	s.assemble(c, &f)
+	if f == nil {
+		switch err := s.session.prepare(ctx); {
+		case err == nil:
+			return s, nil
+		case !errors.Is(err, saltostate.ErrSealed):
+			return nil, fmt.Errorf("saltolocks: State: %w", err)
 		}
-		return faults
+		f.check(false, "SealingKey", "State was sealed with another key: give every process the same key")
 	}
-	if c, ok := errors.AsType[*gate.ConfigError](err); ok {
-		return c.Faults
-	}
-	field, what, _ := strings.Cut(strings.TrimPrefix(err.Error(), "saltoks: "), " ")
-	return []gate.Fault{{Field: strings.Replace(strings.TrimPrefix(field, "Config."), "ConsentConfig.", "Consent.", 1), What: what}}
+	return nil, &gate.ConfigError{Faults: f}
 }
 
-// state combines State with the sealing key.
-func (c *Config) state() (*saltostate.State, error) {
-	var faults []gate.Fault
-	if c.State == nil {
-		faults = append(faults, gate.Fault{Field: "State", What: "required: the Documents of a sqlstore, or a saltostate.FileStore"})
-	}
+// state combines State with the sealing key. If one of them is wrong, it returns a
+// State with which the other fields can be checked.
+func (f *faults) state(c Config) *saltostate.State {
+	f.check(c.State != nil, "State", "required: the Documents of a sqlstore, or a saltostate.FileStore")
 	sealer := c.Sealer
 	if sealer == nil {
 		key, err := saltostate.ParseSealingKey(c.SealingKey.Reveal())
@@ -149,31 +133,19 @@ func (c *Config) state() (*saltostate.State, error) {
 			sealer, err = saltostate.NewSealer(key)
 		}
 		if err != nil {
-			what := strings.TrimPrefix(err.Error(), "saltoks: ")
-			faults = append(faults, gate.Fault{Field: "SealingKey", What: what})
+			f.check(false, "SealingKey", strings.TrimPrefix(err.Error(), "saltoks: "))
 		}
 	}
-	if faults != nil {
-		return nil, &gate.ConfigError{Faults: faults}
+	if *f != nil {
+		c.State, sealer = saltostate.NewMemoryStore(), saltostate.EphemeralSealer()
 	}
-	return saltostate.New(saltostate.Config{Store: c.State, Sealer: sealer})
+	state, err := saltostate.New(saltostate.Config{Store: c.State, Sealer: sealer})
+	f.add("", err)
+	return state
 }
 
-// authorize sets up the consent, or checks what a token source requires.
+// authorize sets up the consent.
 func (s *Site) authorize(c Config, state *saltostate.State) (err error) {
-	if c.Tokens != nil {
-		var faults []gate.Fault
-		if c.SaltoSite == "" {
-			faults = append(faults, gate.Fault{Field: "SaltoSite", What: "required with Tokens: the id of the site in SALTO KS"})
-		}
-		if c.Consent.Authorize != nil {
-			faults = append(faults, gate.Fault{Field: "Consent", What: "must be empty with Tokens, which need no consent"})
-		}
-		return errors.Join(c.Environment.Validate(), &gate.ConfigError{Faults: faults})
-	}
-	if state == nil { // already a fault; the other fields are checked nevertheless
-		state, _ = saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
-	}
 	s.Auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
 		Environment: c.Environment, Credentials: c.Credentials, State: state, HTTPClient: c.HTTPClient, Logger: c.Logger, Now: c.Now,
 	})
@@ -182,26 +154,26 @@ func (s *Site) authorize(c Config, state *saltostate.State) (err error) {
 		return err
 	}
 	consent := c.Consent
-	consent.Authorizer = s.Auth
-	consent.Authorize = func(r *http.Request) (string, error) {
-		tenant, err := c.Consent.Authorize(r)
-		if err == nil && tenant != s.name {
-			err = fmt.Errorf("saltolocks: Consent.Authorize returned %q, this site's Connection is %q", tenant, s.name)
-		}
-		return tenant, err
+	consent.Authorizer, consent.ConnectionID = s.Auth, func(ctx context.Context, _ string) (string, error) {
+		return s.session.connectionID(ctx)
 	}
-	consent.ConnectionID = func(ctx context.Context, _ string) (string, error) { return s.session.connectionID(ctx) }
 	consent.Connected = func(ctx context.Context, _ string, conn saltoauth.Connection) error {
 		return s.session.use(ctx, conn.ID)
+	}
+	consent.Authorize = func(r *http.Request) (string, error) {
+		tenant, err := c.Consent.Authorize(r)
+		if err == nil && tenant != c.Connection {
+			err = fmt.Errorf("saltolocks: Consent.Authorize returned %q, the Connection of this site is %q", tenant, c.Connection)
+		}
+		return tenant, err
 	}
 	s.Consent, err = saltoauth.NewConsentHandlers(consent)
 	return err
 }
 
-// assemble makes the parts that depend on the storage.
-func (s *Site) assemble(c Config) (err error) {
+// assemble makes the parts that use the storage.
+func (s *Site) assemble(c Config, f *faults) {
 	s.Locks = &Locks{s.session.current, c.Now}
-	var facts storage.Facts = c.Storage
 	s.Diagnostics = gate.Diagnostics{
 		Doors: c.Storage, Rules: c.Storage, Members: c.Storage, Reservations: c.Storage,
 		Catalog: s.Locks, Checkers: []gate.Checker{s.Locks.Doctor(s.Status)},
@@ -212,33 +184,53 @@ func (s *Site) assemble(c Config) (err error) {
 	if c.Reservations != nil {
 		s.Diagnostics.Reservations = c.Reservations
 	}
+	config := c.Gate
+	config.Site, config.Facts, config.Records, config.Locks, config.Logger, config.Now = c.Site, c.Storage, c.Storage, s.Locks, c.Logger, c.Now
 	if c.Members != nil || c.Reservations != nil {
-		facts = storage.JoinFacts(storage.Readers{
+		config.Facts = storage.JoinFacts(storage.Readers{
 			Doors: c.Storage, Rules: c.Storage, Members: s.Diagnostics.Members, Reservations: s.Diagnostics.Reservations,
 		})
 	}
-	s.Gate, err = gate.New(gate.Config{
-		Site: c.Site, Facts: facts, Records: c.Storage, Locks: s.Locks,
-		Conditions: c.Conditions, CheckIns: c.CheckIns, Observer: c.Observer, Logger: c.Logger, Now: c.Now,
-	})
-	if err != nil {
-		return s.storageFault(err)
-	}
+	var err error
+	s.Gate, err = gate.New(config)
+	f.add("Gate.", err)
 	s.Doors, err = gate.NewDoors(gate.DoorsConfig{Site: c.Site, Store: c.Storage, Catalog: s.Locks, Now: c.Now})
-	return err
+	f.add("", err)
+	if s.Gate == nil { // a fault already; Work is checked nevertheless
+		s.Gate = new(gate.Gate)
+	}
+	f.add("Work.", s.addJobs(c.Work))
 }
 
-// storageFault names the field Storage instead of the fields of gate.Config.
-func (s *Site) storageFault(err error) error {
-	var faults []gate.Fault
-	for _, f := range faultsOf(err) {
-		switch f.Field {
-		case "Facts":
-		case "Records":
-			faults = append(faults, gate.Fault{Field: "Storage", What: "required: a sqlstore or a memstore"})
-		default:
-			faults = append(faults, f)
-		}
+// faults collects what is wrong with a Config, one fault per field.
+type faults []gate.Fault
+
+func (f *faults) check(ok bool, field, what string) {
+	known := func(k gate.Fault) bool { return k.Field == field }
+	if !ok && !slices.ContainsFunc(*f, known) {
+		*f = append(*f, gate.Fault{Field: field, What: what})
 	}
-	return &gate.ConfigError{Faults: faults}
+}
+
+// fields are the fields of Config for those of the parts.
+var fields = map[string]string{"Gate.Site": "Site", "Gate.Facts": "Storage", "Gate.Records": "Storage", "Store": "Storage"}
+
+// add adds the faults that the constructor of a part names.
+func (f *faults) add(part string, err error) {
+	var list interface{ Unwrap() []error }
+	config, ok := errors.AsType[*gate.ConfigError](err)
+	switch {
+	case err == nil:
+	case ok:
+		for _, x := range config.Faults {
+			f.check(false, cmp.Or(fields[part+x.Field], part+x.Field), x.What)
+		}
+	case errors.As(err, &list):
+		for _, err := range list.Unwrap() {
+			f.add(part, err)
+		}
+	default: // "saltoks: Config.Field what"
+		field, what, _ := strings.Cut(strings.TrimPrefix(err.Error(), "saltoks: "), " ")
+		f.check(false, strings.Replace(strings.TrimPrefix(field, "Config."), "ConsentConfig.", "Consent.", 1), what)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -46,7 +47,8 @@ func TestOpenNamesEveryFault(t *testing.T) {
 			"tokens, no site":   {func(c *saltolocks.Config) { c.Tokens = tokenFunc(nil) }, "SaltoSite: required with Tokens"},
 			"nil storage":       {func(c *saltolocks.Config) { c.Storage = (*memstore.Store)(nil) }, "Storage: required"},
 			"page after":        {func(c *saltolocks.Config) { c.Consent.Authorize = manager }, "Consent.Done: must be a path on this host"},
-			"bad condition":     {func(c *saltolocks.Config) { c.Conditions = []gate.Condition{{Code: "X"}} }, "Conditions[0].Code: "},
+			"bad condition":     {func(c *saltolocks.Config) { c.Gate.Conditions = []gate.Condition{{Code: "X"}} }, "Gate.Conditions[0].Code: "},
+			"no such job":       {func(c *saltolocks.Config) { c.Work.Every = map[string]time.Duration{"sync": 1} }, `Work.Every["sync"]: `},
 			"consent, password": {func(c *saltolocks.Config) { c.Tokens, c.Consent.Authorize = tokenFunc(nil), manager }, "Consent: must be empty"},
 		} {
 			config := h.config

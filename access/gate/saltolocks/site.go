@@ -28,9 +28,8 @@ type Site struct {
 	// Gate.Doctor with a copy whose CheckOTP is set.
 	Diagnostics gate.Diagnostics
 
-	name    string // of the connection
-	storage Storage
 	session sessions
+	runner  *gate.Runner
 	now     func() time.Time
 }
 

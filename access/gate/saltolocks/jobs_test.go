@@ -1,0 +1,110 @@
+package saltolocks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// jobLog is an Observer that keeps the last error of each job and the number of runs.
+type jobLog struct {
+	mu   sync.Mutex
+	runs map[string]int
+	errs map[string]error
+}
+
+func (l *jobLog) Observe(_ context.Context, e gate.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e.Kind == gate.JobCompleted {
+		l.runs[e.Job]++
+		l.errs[e.Job] = e.Err
+	}
+}
+
+func (l *jobLog) err(job string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.errs[job]
+}
+
+// running runs a site for a time.
+func (h *host) running(d time.Duration, sites ...*saltolocks.Site) {
+	h.Helper()
+	ctx, cancel := context.WithTimeout(h.Context(), d)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, site := range sites {
+		all.Go(func() { site.Run(ctx) })
+	}
+	all.Wait()
+}
+
+// TestSiteRuns: two processes run a site that is connected later, until its consent
+// has ended.
+func TestSiteRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t)
+		log := &jobLog{runs: map[string]int{}, errs: map[string]error{}}
+		h.config.Gate.Observer = log
+		h.config.Work.Every = map[string]time.Duration{"lock_states": time.Hour}
+		one, two := h.open(), h.open()
+		h.running(time.Hour, one, two)
+		for job, err := range log.errs {
+			if err != nil {
+				t.Errorf("not connected: %s fails: %v", job, err)
+			}
+		}
+		if runs := log.runs; runs["recover"] < 50 || runs["recover"] > 70 || runs["consent"] != 1 || runs["links"] != 1 || runs["lock_states"] < 2 || runs["lock_states"] > 4 {
+			t.Errorf("runs of two processes within an hour: %v", runs)
+		}
+		if n := len(h.sim.Requests()); n != 0 {
+			t.Errorf("%d requests before the connection", n)
+		}
+
+		h.connect(one, saltokstest.Allow())
+		h.activate(one, h.sim.World().Users[0].Email)
+		door, err := h.store.Door(t.Context(), "loft", "front")
+		h.ok(err)
+		door.Link.Gateway = "another IQ"
+		h.ok(h.store.PutDoor(t.Context(), "loft", door))
+		h.want(one, gate.Denied, gate.CauseIQNotActivated) // of another IQ: "links" corrects it
+		h.running(25*time.Hour, one, two)
+		h.want(one, gate.Accepted, "")
+		keys, err := two.Gate.Keys(t.Context(), "ada", 0)
+		h.ok(err)
+		if len(keys) != 1 || keys[0].State != "locked" {
+			t.Errorf("keys %+v", keys)
+		}
+		entries, err := two.Gate.VendorEntries(t.Context(), gate.VendorQuery{})
+		h.ok(err)
+		h.running(2*time.Minute, two)
+		later, err := two.Gate.VendorEntries(t.Context(), gate.VendorQuery{})
+		h.ok(err)
+		if len(later) != len(entries)+1 {
+			t.Errorf("%d entries of SALTO, were %d before the unlock", len(later), len(entries))
+		}
+
+		h.sleep(72 * 24 * time.Hour)
+		h.ok(two.RunOnce(t.Context()))
+		h.sleep(3 * 24 * time.Hour)
+		if err := two.RunOnce(t.Context()); !errors.Is(err, saltolocks.ErrConsentDue) || !errors.Is(log.err("consent"), saltolocks.ErrConsentDue) {
+			t.Errorf("day 76: %v", err)
+		}
+		h.sleep(16 * 24 * time.Hour)
+		_ = two.RunOnce(t.Context()) // SALTO refuses the refresh
+		h.sleep(24 * time.Hour)
+		if err := two.RunOnce(t.Context()); err == nil || !strings.Contains(fmt.Sprint(log.err("consent")), "no longer accepts this connection") {
+			t.Errorf("day 92: %v", err)
+		}
+	})
+}
