@@ -9,8 +9,6 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 
-	"golang.org/x/oauth2"
-
 	"log/slog"
 	"net/http"
 	"strings"
@@ -115,37 +113,6 @@ func password(get PasswordFunc) func(*faultCase) {
 				p.t.Fatal(err)
 			}
 			return ts
-		}
-	}
-}
-
-// foreign is an oauth2.TokenSource of the host's.
-type foreign func() (*oauth2.Token, error)
-
-func (f foreign) Token() (*oauth2.Token, error) { return f() }
-
-func oauth(get func(p *faultCase) (*oauth2.Token, error)) func(*faultCase) {
-	return func(p *faultCase) {
-		user := p.sim.World().Users[0]
-		right, err := PasswordSource(PasswordConfig{
-			Environment: p.env(),
-			Credentials: p.creds(),
-			User:        user.Email,
-			Password:    FixedPassword(saltoks.NewSecret(user.Password)),
-			HTTPClient:  p.sim.HTTPClient(),
-			Now:         p.sim.Now,
-		})
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		p.source = func(p *faultCase) saltoks.TokenSource {
-			return FromOAuth2(foreign(func() (*oauth2.Token, error) {
-				if p.on.Load() {
-					return get(p)
-				}
-				token, err := right.Token(context.Background())
-				return &oauth2.Token{AccessToken: token.Access.Reveal()}, err
-			}))
 		}
 	}
 }

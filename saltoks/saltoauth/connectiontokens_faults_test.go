@@ -14,8 +14,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
@@ -218,23 +216,8 @@ func tokenRows() []tokenRow {
 			password(func(context.Context) (saltoks.Secret, error) { return saltoks.NewSecret("x"), nil })(p)
 			grants(200, `{`+planted+`,"expires_in":3600}`)(p)
 		}},
-		{name: "oauth2: panics", says: "panic in", refreshes: 1,
-			with: oauth(func(*faultCase) (*oauth2.Token, error) { panic(faulttest.PlantedPanic) })},
-		{name: "oauth2: ends the goroutine", says: "try again", refreshes: 1,
-			with: oauth(func(*faultCase) (*oauth2.Token, error) { runtime.Goexit(); return nil, nil })},
-		{name: "oauth2: nothing", says: "it returned no token", refreshes: 1,
-			with: oauth(func(*faultCase) (*oauth2.Token, error) { return nil, nil })},
-		{name: "oauth2: an empty token", says: "it returned no token", refreshes: 1,
-			with: oauth(func(*faultCase) (*oauth2.Token, error) { return new(oauth2.Token), nil })},
-		{name: "oauth2: fails", refreshes: 1,
-			with: oauth(func(*faultCase) (*oauth2.Token, error) { return nil, errors.New(faulttest.PlantedPanic) })},
-		{name: "oauth2: the consent is over", is: saltoks.ErrReauthorize, refreshes: 1, with: oauth(func(*faultCase) (*oauth2.Token, error) {
-			return nil, &oauth2.RetrieveError{ErrorCode: "invalid_grant", Body: []byte(faulttest.PlantedPanic)}
-		})},
-		{name: "oauth2: blocks", is: context.DeadlineExceeded, refreshes: 1, with: oauth(func(p *faultCase) (*oauth2.Token, error) {
-			<-time.After(30 * time.Second)
-			return nil, faulttest.ErrHost
-		})},
+		{name: "password: ends the goroutine", says: "try again", refreshes: 1,
+			with: password(func(context.Context) (saltoks.Secret, error) { runtime.Goexit(); return saltoks.Secret{}, nil })},
 	}
 }
 

@@ -5,8 +5,7 @@
 //   - [Authorizer.Tokens] is the token source of a connection for
 //     saltoks.NewClient. Across all processes on one store, each refresh token is
 //     sent once.
-//   - [PasswordSource] is the token source of a backend client, and [FromOAuth2]
-//     creates one from an oauth2.TokenSource that the host already has.
+//   - [PasswordSource] is the token source of a backend client.
 //
 // Errors are typed: [IdentityError] for the identity server, [TokenError] for a
 // signed token, and sentinels for errors.Is. saltoks.ErrReauthorize means that

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
@@ -349,13 +347,6 @@ func ExamplePasswordSource_remote() {
 func ExampleFixedPassword() {
 	password, err := saltoauth.FixedPassword(saltoks.NewSecret("hunter2"))(context.Background())
 	fmt.Println(password, err)
-	// Output: [redacted] <nil>
-}
-
-func ExampleFromOAuth2() {
-	theirs := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "an access token", Expiry: time.Now().Add(time.Hour)})
-	token, err := saltoauth.FromOAuth2(theirs).Token(context.Background())
-	fmt.Println(token.Access, err)
 	// Output: [redacted] <nil>
 }
 

@@ -1,11 +1,10 @@
 package saltoauth
 
 import (
+	"context"
 	"testing"
 	"time"
 	"unsafe"
-
-	"golang.org/x/oauth2"
 
 	"github.com/doorkit/doorkit/saltoks"
 )
@@ -49,11 +48,11 @@ func TestTokensEndByBothClocks(t *testing.T) {
 		}
 
 		clock, granted := start, 0
-		s := FromOAuth2(foreign(func() (*oauth2.Token, error) {
+		s := refresher{now: func() time.Time { return clock }}
+		s.fetch = func(context.Context, saltoks.Secret) (held, error) {
 			granted++
-			return &oauth2.Token{AccessToken: "a", Expiry: clock.Add(time.Hour)}, nil
-		})).(*oauth2Tokens)
-		s.refresher.now = func() time.Time { return clock }
+			return newHeld(saltoks.Token{Access: saltoks.NewSecret("a"), Expiry: clock.Add(time.Hour)}, clock, clock), nil
+		}
 		for range 2 {
 			if _, err := s.Token(t.Context()); err != nil {
 				t.Fatal(err)
