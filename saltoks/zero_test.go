@@ -39,7 +39,7 @@ var zeroTypes = []reflect.Type{
 	reflect.TypeFor[saltoks.Secret](), reflect.TypeFor[saltoks.SendDeadline](), reflect.TypeFor[saltostate.SealingKey](),
 	reflect.TypeFor[saltoks.SitesService](),
 	reflect.TypeFor[saltostate.State](), reflect.TypeFor[saltoks.Subscription](),
-	reflect.TypeFor[saltoremote.TargetError](), reflect.TypeFor[saltoks.TimeOfDay](), reflect.TypeFor[saltoauth.TokenError](),
+	reflect.TypeFor[saltoremote.TargetError](), reflect.TypeFor[saltoks.TimeOfDay](),
 	reflect.TypeFor[saltoks.UsersService](), reflect.TypeFor[saltoks.Weekdays](), reflect.TypeFor[saltoauth.WrongUserError](),
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/oidc"
 	"github.com/doorkit/doorkit/saltoks/internal/userindex"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
@@ -59,7 +60,7 @@ func (a *Authorizer) Format(f fmt.State, _ rune) {
 // Complete finishes a consent with the query of the callback and stores the
 // Connection with its tokens. Its typed errors are ErrConsentDenied,
 // ErrStateMismatch, ErrLoginExpired, ErrNoOfflineAccess, ErrNoFullAccess,
-// *TokenError and *IdentityError. When it returns an error, nothing is stored,
+// ErrToken and *IdentityError. When it returns an error, nothing is stored,
 // and it has tried to revoke the refresh token that SALTO issued.
 func (a *Authorizer) Complete(ctx context.Context, l Login, callback url.Values) (Connection, error) {
 	if l.reconnect != "" {
@@ -130,14 +131,14 @@ func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (g
 	if err != nil {
 		return granted{}, err
 	}
-	c, err := a.id.verifyIDToken(ctx, t.idToken, l.nonce, t.set.Access.Secret)
+	c, err := a.id.oidc.VerifyIDToken(ctx, t.idToken.Reveal(), l.nonce.Reveal(), t.set.Access.Reveal())
 	g := granted{subject: c.Subject, hint: maskedMail(c.Email), tokens: t.set}
 	switch {
 	case err != nil: // the user of these tokens is not known
 		return granted{}, err
 	case !strings.EqualFold(t.kind, "bearer"):
 		a.discard(ctx, g)
-		return granted{}, &TokenError{"access token", "token_type", "only Bearer is supported"}
+		return granted{}, &oidc.TokenError{Token: "access token", Claim: "token_type", What: "only Bearer is supported"}
 	case g.tokens.Scope != "" && !hasScope(g.tokens.Scope, scopeFull):
 		a.discard(ctx, g)
 		return granted{}, ErrNoFullAccess

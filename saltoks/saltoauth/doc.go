@@ -7,7 +7,7 @@
 //     sent once.
 //   - [PasswordSource] is the token source of a backend client.
 //
-// Errors are typed: [IdentityError] for the identity server, [TokenError] for a
-// signed token, and sentinels for errors.Is. saltoks.ErrReauthorize means that
+// Errors are typed: [IdentityError] for the identity server, and sentinels for
+// errors.Is. saltoks.ErrReauthorize means that
 // a person must reconnect.
 package saltoauth

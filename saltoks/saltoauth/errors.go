@@ -1,11 +1,17 @@
 package saltoauth
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/url"
 	"strings"
 	"time"
 
+	"github.com/doorkit/doorkit/internal/hostcall"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/oidc"
 )
@@ -25,8 +31,9 @@ var (
 	ErrNoOfflineAccess = errors.New("saltoks: SALTO granted no offline access: leave the box \"offline access\" ticked")
 	// ErrNoFullAccess: the token may not call the Connect API.
 	ErrNoFullAccess = errors.New("saltoks: SALTO granted no full access: leave the box \"full access\" ticked")
-	// ErrToken: a signed token of the identity server is not valid; see TokenError.
-	ErrToken = errors.New("saltoks: a token of the identity server is not valid")
+	// ErrToken: a signed token of the identity server is not valid. The error
+	// names the claim.
+	ErrToken = oidc.ErrToken
 	// ErrWrongUser: another SALTO user answered a Reconnect; see WrongUserError.
 	ErrWrongUser = errors.New("saltoks: reconnected as another SALTO user")
 	// ErrSiteNotVisible: the SALTO user cannot see the site.
@@ -42,22 +49,6 @@ var (
 	// acknowledged.
 	ErrNotAcknowledged = errors.New("saltoks: the consequences were not acknowledged")
 )
-
-// TokenError names the claim or part of a signed token that is not valid. It is
-// ErrToken for errors.Is and never holds the token.
-type TokenError struct {
-	Token string // "ID token" or "access token"
-	Claim string // "iss", "aud", "nonce", "exp", "alg", "signature", ...
-	What  string
-}
-
-// Error names the token, the claim and the fault.
-func (e *TokenError) Error() string {
-	return fmt.Sprintf("%v: %s, %s: %s", ErrToken, e.Token, e.Claim, e.What)
-}
-
-// Unwrap returns ErrToken.
-func (e *TokenError) Unwrap() error { return ErrToken }
 
 // WrongUserError is ErrWrongUser with the email addresses of the two users,
 // masked ("a***@e***.com"), or "" if SALTO returned none.
@@ -137,7 +128,7 @@ func (e *IdentityError) Temporary() bool {
 // text of err may hold a body, a query or an Authorization header.
 func networkError(op, address string, err error) *IdentityError {
 	e := &IdentityError{Op: op, URL: address}
-	e.What, e.cause = oidc.NetworkCause(err)
+	e.What, e.cause = networkCause(err)
 	return e
 }
 
@@ -161,13 +152,25 @@ func oauthCode(s string) string {
 	return s
 }
 
-// typed converts an error of internal/oidc to this package's error type.
-func typed(err error) error {
-	if e, ok := errors.AsType[*oidc.Error](err); ok {
-		return &IdentityError{Op: e.Op, URL: e.URL, Status: e.Status, What: e.What, cause: e.Cause}
+// networkCause returns a description of err without its text, and the cause
+// that errors.Is may find.
+func networkCause(err error) (what string, cause error) {
+	for _, known := range []error{context.DeadlineExceeded, context.Canceled, io.ErrUnexpectedEOF, io.EOF} {
+		if errors.Is(err, known) {
+			return "no answer (" + known.Error() + ")", known
+		}
 	}
-	if e, ok := errors.AsType[*oidc.TokenError](err); ok {
-		return &TokenError{Token: e.Token, Claim: e.Claim, What: e.What}
+	if p, ok := errors.AsType[*hostcall.PanicError](err); ok {
+		return "panic in " + p.In, p
 	}
-	return err
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "its certificate is not valid", nil
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return "no answer (" + op.Op + " failed)", op
+	}
+	if ue, ok := errors.AsType[*url.Error](err); ok && ue.Timeout() {
+		return "no answer (timeout)", context.DeadlineExceeded
+	}
+	return "no usable answer", nil
 }

@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/doorkit/doorkit/saltoks"
-	"github.com/doorkit/doorkit/saltoks/internal/oidc"
 )
 
 // TestNetworkCauses: of an error below the identity server only the kind stays.
@@ -32,23 +31,6 @@ func TestNetworkCauses(t *testing.T) {
 			strings.Contains(e.Error(), "planted") {
 			t.Errorf("%v: got %v, want %q in it", err, e, what)
 		}
-	}
-}
-
-// TestTyped: what internal/oidc finds is this package's typed error.
-func TestTyped(t *testing.T) {
-	err := typed(&oidc.TokenError{Token: "ID token", Claim: "aud", What: "it was issued to another client"})
-	te, ok := errors.AsType[*TokenError](err)
-	if !ok || te.Claim != "aud" || !errors.Is(err, ErrToken) || !strings.Contains(err.Error(), "ID token, aud: it was issued") {
-		t.Errorf("%v", err)
-	}
-	err = typed(&oidc.Error{Op: "discovery", Status: 404, What: "the answer was no document", Cause: io.EOF})
-	ie, ok := errors.AsType[*IdentityError](err)
-	if !ok || !ie.Temporary() || ie.Status != 404 || ie.Op != "discovery" || !errors.Is(err, io.EOF) {
-		t.Errorf("%v", err)
-	}
-	if typed(nil) != nil || !errors.Is(typed(context.Canceled), context.Canceled) {
-		t.Error("other errors are changed")
 	}
 }
 

@@ -2,6 +2,7 @@ package saltoauth
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -52,7 +53,7 @@ func newIdentity(env saltoks.Environment, creds Credentials, hc *http.Client, lo
 		Timeout:       exchangeLimit,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	id.oidc = &oidc.Server{Issuer: env.Issuer, ClientID: creds.ClientID, HTTP: id.http, Now: id.now, Log: id.log}
+	id.oidc = &oidc.Server{Issuer: env.Issuer, ClientID: creds.ClientID, Get: id.get, Now: id.now, Log: id.log}
 	return id
 }
 
@@ -71,21 +72,31 @@ func (o oneShot) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-func (id *identity) metadata(ctx context.Context) (*oidc.Metadata, error) {
-	m, err := id.oidc.Metadata(ctx)
-	return m, typed(err)
-}
-
-// verifyIDToken is oidc.Server.VerifyIDToken with this package's errors.
-func (id *identity) verifyIDToken(ctx context.Context, raw, nonce, access saltoks.Secret) (oidc.Claims, error) {
-	c, err := id.oidc.VerifyIDToken(ctx, raw.Reveal(), nonce.Reveal(), access.Reveal())
-	return c, typed(err)
-}
-
-// verifyAccessToken is oidc.Server.VerifyAccessToken with this package's errors.
-func (id *identity) verifyAccessToken(ctx context.Context, raw saltoks.Secret) (oidc.Claims, error) {
-	c, err := id.oidc.VerifyAccessToken(ctx, raw.Reveal())
-	return c, typed(err)
+// get reads a document of the server and passes it to parse, whose error is the
+// fault of the document.
+func (id *identity) get(ctx context.Context, op, address string, parse func(body []byte) error) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return &IdentityError{Op: op, URL: address, What: "the address is not a URL"}
+	}
+	req.Header.Set("Accept", "application/json")
+	resp, err := id.http.Do(req)
+	if err != nil {
+		return networkError(op, address, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return networkError(op, address, err)
+	}
+	e := &IdentityError{Op: op, URL: address, Status: resp.StatusCode, What: "the answer is not a document"}
+	if e.Status == http.StatusOK {
+		if err = parse(body); err == nil {
+			return nil
+		}
+		e.What = err.Error()
+	}
+	return e
 }
 
 // loginPage returns the URL of SALTO's login page for a consent.

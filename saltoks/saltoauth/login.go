@@ -67,7 +67,7 @@ func (a *Authorizer) begin(ctx context.Context, reconnect string) (Login, error)
 	if err := ctx.Err(); err != nil {
 		return Login{}, err
 	}
-	m, err := a.id.metadata(ctx)
+	m, err := a.id.oidc.Metadata(ctx)
 	if err != nil {
 		return Login{}, err
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
-	"github.com/doorkit/doorkit/saltoks/internal/oidc"
 )
 
 // PasswordSource returns the TokenSource of a backend client. It uses the
@@ -97,14 +96,14 @@ func (p *passwordTokens) pause(rejected saltoks.Secret) error {
 func (p *passwordTokens) grant(ctx context.Context) (held, error) {
 	// Discovery comes first: if the server does not answer, the password is not
 	// fetched.
-	if _, err := p.id.metadata(ctx); err != nil {
+	if _, err := p.id.oidc.Metadata(ctx); err != nil {
 		return held{}, err
 	}
 	password, err := p.password(ctx)
 	if err != nil {
 		// The text of the host's error may hold a secret: keep only what errors.Is
 		// finds.
-		_, cause := oidc.NetworkCause(err)
+		_, cause := networkCause(err)
 		return held{}, &IdentityError{Op: "password grant", What: "the PasswordFunc returned no password", cause: cause}
 	}
 	a, err := p.id.requestToken(ctx, "password grant", url.Values{
@@ -118,7 +117,7 @@ func (p *passwordTokens) grant(ctx context.Context) (held, error) {
 		}
 		return held{}, e
 	}
-	c, err := p.id.verifyAccessToken(ctx, a.set.Access.Secret)
+	c, err := p.id.oidc.VerifyAccessToken(ctx, a.set.Access.Reveal())
 	if err != nil {
 		return held{}, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
+	"github.com/doorkit/doorkit/saltoks/internal/oidc"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
@@ -124,7 +125,7 @@ func TestConsentTakesBearerTokensAlone(t *testing.T) {
 	})
 	l := d.begin()
 	_, err := d.auth.Complete(t.Context(), l, d.callback(l, saltokstest.Allow()))
-	if e, ok := errors.AsType[*saltoauth.TokenError](err); !ok || e.Claim != "token_type" || d.store.documents() != 0 {
+	if e, ok := errors.AsType[*oidc.TokenError](err); !ok || e.Claim != "token_type" || !errors.Is(err, saltoauth.ErrToken) || d.store.documents() != 0 {
 		t.Errorf("%v", err)
 	}
 }

@@ -35,7 +35,7 @@ type tokenAnswer struct {
 // endpoint has moved. The result may hold a refresh token together with an
 // error.
 func (id *identity) requestToken(ctx context.Context, op string, form url.Values) (tokenAnswer, error) {
-	m, err := id.metadata(ctx)
+	m, err := id.oidc.Metadata(ctx)
 	if err != nil {
 		return tokenAnswer{}, err
 	}
@@ -44,8 +44,10 @@ func (id *identity) requestToken(ctx context.Context, op string, form url.Values
 		return a, nil
 	}
 	if failed.Status == http.StatusNotFound || failed.Status == http.StatusMethodNotAllowed {
-		id.oidc.Expire(m)
-		if again, err := id.metadata(ctx); err == nil && again.TokenEndpoint != m.TokenEndpoint {
+		if err := id.oidc.Expire(ctx, m); err != nil {
+			return a, failed
+		}
+		if again, err := id.oidc.Metadata(ctx); err == nil && again.TokenEndpoint != m.TokenEndpoint {
 			if a, failed = id.postToken(ctx, op, again.TokenEndpoint, form); failed == nil {
 				return a, nil
 			}
@@ -194,7 +196,7 @@ func (id *identity) refresh(ctx context.Context, refresh saltoks.Secret) answer 
 // revoke asks the server to revoke a refresh token. ok is false if discovery
 // names no endpoint for that.
 func (id *identity) revoke(ctx context.Context, refresh saltoks.Secret) (ok bool, err error) {
-	m, err := id.metadata(ctx)
+	m, err := id.oidc.Metadata(ctx)
 	if err != nil || m.RevocationEndpoint == "" {
 		return false, err
 	}

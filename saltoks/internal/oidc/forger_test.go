@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"context"
 	"crypto"
 	"crypto/hmac"
 	"crypto/rand"
@@ -8,6 +9,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"io"
 	"log/slog"
 	"math/big"
 	"net/http"
@@ -47,9 +50,38 @@ func newForger(t *testing.T) *forger {
 			"token_endpoint": mockIssuer + "/connect/token", "jwks_uri": mockIssuer + "/jwks",
 		}))
 	f.publish(f.jwk("k1", &f.key.PublicKey))
-	f.server = &Server{Issuer: mockIssuer, ClientID: mockClient, HTTP: &http.Client{Transport: f.transport},
+	f.server = &Server{Issuer: mockIssuer, ClientID: mockClient, Get: f.get,
 		Now: func() time.Time { return f.now }, Log: slog.New(slog.DiscardHandler)}
 	return f
+}
+
+// getError is the error of a document that could not be read.
+type getError struct {
+	what   string
+	status int
+	err    error
+}
+
+func (e *getError) Error() string { return fmt.Sprintf("%s, status %d: %v", e.what, e.status, e.err) }
+
+func (f *forger) get(ctx context.Context, what, url string, parse func([]byte) error) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := f.transport.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode == 200 {
+		err = parse(body)
+	}
+	if err != nil || resp.StatusCode != 200 {
+		return &getError{what, resp.StatusCode, err}
+	}
+	return nil
 }
 
 func (f *forger) publish(keys ...map[string]string) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rsa"
 	"encoding/base64"
-	"fmt"
 	"math/big"
 	"time"
 )
@@ -24,26 +23,15 @@ const keysPause = 10 * time.Second
 // read again when they are older than metadataAge, because the server may have
 // withdrawn one.
 func (s *Server) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
-	cached := func() (*rsa.PublicKey, bool) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		age := s.Now().Sub(s.keys.readAt).Abs()
-		if s.keys.readAt.IsZero() || age >= metadataAge {
-			return nil, false
-		}
-		k := s.keys.find(kid)
-		return k, k != nil || age < keysPause
-	}
-	if k, done := cached(); done {
-		return k, nil
-	}
-	unlock, err := s.fetching.Lock(ctx, "keys")
+	unlock, err := s.reading.Lock(ctx, "keys")
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if k, done := cached(); done {
-		return k, nil
+	if age := s.Now().Sub(s.keys.readAt).Abs(); !s.keys.readAt.IsZero() && age < metadataAge {
+		if k := s.keys.find(kid); k != nil || age < keysPause {
+			return k, nil
+		}
 	}
 	m, err := s.Metadata(ctx)
 	if err != nil {
@@ -52,19 +40,16 @@ func (s *Server) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	var doc struct {
 		Keys []jwk `json:"keys"`
 	}
-	if err := s.getJSON(ctx, "keys", m.KeysURL, &doc); err != nil {
+	if err := s.Get(ctx, "keys", m.KeysURL, func(body []byte) error { return decode(body, &doc) }); err != nil {
 		return nil, err
 	}
-	set := keySet{byID: make(map[string]*rsa.PublicKey), readAt: s.Now()}
+	s.keys = keySet{byID: make(map[string]*rsa.PublicKey), readAt: s.Now()}
 	for _, k := range doc.Keys {
-		if pub, err := k.rsa(); err == nil {
-			set.byID[k.ID] = pub
+		if pub := k.rsa(); pub != nil {
+			s.keys.byID[k.ID] = pub
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.keys = set
-	return set.find(kid), nil
+	return s.keys.find(kid), nil
 }
 
 // find returns the key with that id. For a token without a key id it returns
@@ -88,21 +73,20 @@ type jwk struct {
 	E         string `json:"e"`
 }
 
-func (k jwk) rsa() (*rsa.PublicKey, error) {
+// rsa returns the key, or nil if it is not an RS256 key of 2048 to 8192 bits with
+// an odd exponent.
+func (k jwk) rsa() *rsa.PublicKey {
 	if k.Type != "RSA" || k.Use != "" && k.Use != "sig" || k.Algorithm != "" && k.Algorithm != "RS256" {
-		return nil, fmt.Errorf("saltoks: key %q is not for RS256", k.ID)
+		return nil
 	}
 	n, err := base64.RawURLEncoding.DecodeString(k.N)
-	if err != nil || len(n) < 256 || len(n) > 1024 {
-		return nil, fmt.Errorf("saltoks: key %q does not have 2048 to 8192 bits", k.ID)
+	e, err2 := base64.RawURLEncoding.DecodeString(k.E)
+	if err != nil || err2 != nil || len(n) < 256 || len(n) > 1024 || len(e) > 4 {
+		return nil
 	}
-	e, err := base64.RawURLEncoding.DecodeString(k.E)
-	if err != nil || len(e) == 0 || len(e) > 4 {
-		return nil, fmt.Errorf("saltoks: key %q has no usable exponent", k.ID)
+	exp := new(big.Int).SetBytes(e).Int64()
+	if exp < 3 || exp > 1<<31-1 || exp%2 == 0 {
+		return nil
 	}
-	exp := new(big.Int).SetBytes(e)
-	if exp.Int64() < 3 || exp.Int64() > 1<<31-1 || exp.Bit(0) == 0 {
-		return nil, fmt.Errorf("saltoks: key %q has no usable exponent", k.ID)
-	}
-	return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exp.Int64())}, nil
+	return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exp)}
 }

@@ -92,7 +92,7 @@ func TestAWithdrawnKeyIsTrustedForADay(t *testing.T) {
 	}
 	f.transport.RegisterResponder("GET", mockIssuer+"/jwks", httpmock.NewStringResponder(503, ""))
 	f.now = f.now.Add(metadataAge)
-	if e, ok := errors.AsType[*Error](verify()); !ok || e.Op != "keys" || e.Status != 503 {
+	if e, ok := errors.AsType[*getError](verify()); !ok || e.what != "keys" || e.status != 503 {
 		t.Errorf("the keys cannot be read: %v", e)
 	}
 }

@@ -2,7 +2,6 @@ package oidc
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -31,7 +30,7 @@ func TestDiscoveryIsHeldToTheIssuer(t *testing.T) {
 		f.transport.RegisterResponder("GET", mockIssuer+"/.well-known/openid-configuration", httpmock.NewJsonResponderOrPanic(200, doc))
 		if m, err := f.server.Metadata(t.Context()); err == nil {
 			t.Errorf("%s: taken: %+v", name, m)
-		} else if _, ok := errors.AsType[*Error](err); !ok {
+		} else if _, ok := errors.AsType[*getError](err); !ok {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -48,11 +47,11 @@ func TestOldDiscoveryServesThroughAnOutage(t *testing.T) {
 		t.Errorf("%v, %v", m, err)
 	}
 	fresh := newForger(t)
-	fresh.transport.RegisterResponder("GET", mockIssuer+"/.well-known/openid-configuration",
-		httpmock.NewStringResponder(404, "<html>planted</html>"))
-	_, err := fresh.server.Metadata(t.Context())
-	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Status != 404 || strings.Contains(fmt.Sprint(err), "planted") {
-		t.Errorf("%v", err)
+	for body, status := range map[string]int{"not found": 404, "<html>planted</html>": 200} {
+		fresh.transport.RegisterResponder("GET", mockIssuer+"/.well-known/openid-configuration", httpmock.NewStringResponder(status, body))
+		_, err := fresh.server.Metadata(t.Context())
+		if e, ok := errors.AsType[*getError](err); !ok || e.status != status || strings.Contains(err.Error(), "planted") {
+			t.Errorf("%v", err)
+		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -52,53 +54,76 @@ const clockLeeway = time.Minute
 // maxToken is the maximum size, in bytes, of a token that is decoded.
 const maxToken = 32 << 10
 
+// ErrToken means that a signed token is not valid; see TokenError.
+var ErrToken = errors.New("saltoks: a token of the identity server is not valid")
+
+// TokenError names the claim or part of a signed token that is not valid. It is
+// ErrToken for errors.Is and never holds the token.
+type TokenError struct {
+	Token string // "ID token" or "access token"
+	Claim string // "iss", "aud", "nonce", "exp", "alg", "signature", ...
+	What  string
+}
+
+// Error names the token, the claim and the fault.
+func (e *TokenError) Error() string {
+	return fmt.Sprintf("%v: %s, %s: %s", ErrToken, e.Token, e.Claim, e.What)
+}
+
+// Unwrap returns ErrToken.
+func (e *TokenError) Unwrap() error { return ErrToken }
+
 // VerifyIDToken checks an ID token of the code flow: RS256 by a published key,
 // issuer, audience, nonce, expiry, and at_hash if the server sent one.
 func (s *Server) VerifyIDToken(ctx context.Context, raw, nonce, access string) (Claims, error) {
-	const token = "ID token"
-	c, err := s.verify(ctx, token, raw)
-	if err != nil {
-		return Claims{}, err
-	}
-	switch {
-	case !slices.Contains(c.Audience, s.ClientID):
-		err = &TokenError{token, "aud", "it was issued to another client"}
-	case c.Party != "" && c.Party != s.ClientID, c.Party == "" && len(c.Audience) > 1:
-		err = &TokenError{token, "azp", "it was issued to several clients, and this client is not its authorized party"}
-	case nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(c.Nonce)) != 1:
-		err = &TokenError{token, "nonce", "it belongs to another login"}
-	case c.AtHash != "" && subtle.ConstantTimeCompare([]byte(c.AtHash), []byte(accessHash(access))) != 1:
-		err = &TokenError{token, "at_hash", "it belongs to another access token"}
-	}
-	if err != nil {
-		return Claims{}, err
-	}
-	return c, nil
+	return s.verify(ctx, "ID token", raw, func(c Claims) (claim, what string) {
+		switch {
+		case !slices.Contains(c.Audience, s.ClientID):
+			return "aud", "it was issued to another client"
+		case c.Party != "" && c.Party != s.ClientID, c.Party == "" && len(c.Audience) > 1:
+			return "azp", "it was issued to several clients, and this client is not its authorized party"
+		case nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(c.Nonce)) != 1:
+			return "nonce", "it belongs to another login"
+		case c.AtHash != "" && subtle.ConstantTimeCompare([]byte(c.AtHash), []byte(accessHash(access))) != 1:
+			return "at_hash", "it belongs to another access token"
+		}
+		return "", ""
+	})
 }
 
 // VerifyAccessToken checks the access token of a password grant: its header
 // is at+jwt, its audience the Connect API (WIRE.md 1.2).
 func (s *Server) VerifyAccessToken(ctx context.Context, raw string) (Claims, error) {
-	const token = "access token"
-	c, err := s.verify(ctx, token, raw)
+	return s.verify(ctx, "access token", raw, func(c Claims) (claim, what string) {
+		switch {
+		case !slices.Contains(c.Audience, "user_api"):
+			return "aud", "it is not for the Connect API (user_api)"
+		case c.ClientID != s.ClientID:
+			return "client_id", "it was issued to another client"
+		}
+		return "", ""
+	})
+}
+
+// verify checks the parts that both kinds of token have: signature, issuer,
+// times, subject. own checks the others and returns the claim that is not valid.
+func (s *Server) verify(ctx context.Context, token, raw string, own func(Claims) (claim, what string)) (Claims, error) {
+	c, err := s.signed(ctx, token, raw)
 	if err != nil {
 		return Claims{}, err
 	}
-	switch {
-	case !slices.Contains(c.Audience, "user_api"):
-		err = &TokenError{token, "aud", "it is not for the Connect API (user_api)"}
-	case c.ClientID != s.ClientID:
-		err = &TokenError{token, "client_id", "it was issued to another client"}
+	claim, what := s.common(c)
+	if claim == "" {
+		claim, what = own(c)
 	}
-	if err != nil {
-		return Claims{}, err
+	if claim != "" {
+		return Claims{}, &TokenError{token, claim, what}
 	}
 	return c, nil
 }
 
-// verify checks the parts that both kinds of token have: signature, issuer,
-// times, subject.
-func (s *Server) verify(ctx context.Context, token string, raw string) (Claims, error) {
+// signed returns the claims of a token that one of the server's keys signed.
+func (s *Server) signed(ctx context.Context, token, raw string) (Claims, error) {
 	bad := func(claim, what string) (Claims, error) { return Claims{}, &TokenError{token, claim, what} }
 	head, body, signed, sig, ok := splitJWT(raw)
 	if !ok {
@@ -133,20 +158,25 @@ func (s *Server) verify(ctx context.Context, token string, raw string) (Claims, 
 	if json.Unmarshal(body, &c) != nil {
 		return bad("format", "its claims cannot be decoded")
 	}
+	return c, nil
+}
+
+// common checks the issuer, the times and the subject.
+func (s *Server) common(c Claims) (claim, what string) {
 	now := s.Now()
 	switch {
 	case strings.TrimSuffix(c.Issuer, "/") != strings.TrimSuffix(s.Issuer, "/"):
-		return bad("iss", "it comes from another identity server")
+		return "iss", "it comes from another identity server"
 	case c.Expires == nil || now.Add(-clockLeeway).After(unixTime(*c.Expires)):
-		return bad("exp", "it has expired: check this machine's clock, then connect again")
+		return "exp", "it has expired: check this machine's clock, then connect again"
 	case c.Before != nil && now.Add(clockLeeway).Before(unixTime(*c.Before)):
-		return bad("nbf", "it is not valid yet: check this machine's clock")
+		return "nbf", "it is not valid yet: check this machine's clock"
 	case c.Issued != nil && now.Add(clockLeeway).Before(unixTime(*c.Issued)):
-		return bad("iat", "it was issued in the future: check this machine's clock")
+		return "iat", "it was issued in the future: check this machine's clock"
 	case c.Subject == "" || len(c.Subject) > 255:
-		return bad("sub", "it names no usable subject")
+		return "sub", "it names no usable subject"
 	}
-	return c, nil
+	return "", ""
 }
 
 // UnverifiedSubject returns the subject of a JWT, or "" if it cannot be read.
