@@ -86,15 +86,9 @@ func (a *Authorizer) Complete(ctx context.Context, l Login, callback url.Values)
 	return a.connection(conn, doc), nil
 }
 
-// store writes a new connection. It is added to the lists first: a list may
-// name a connection that does not exist, but no connection may be missing from
-// them.
+// store writes a new connection.
 func (a *Authorizer) store(ctx context.Context, conn string, doc *connectionDoc) error {
-	owner := userindex.ID(doc.Environment, doc.Subject)
-	err := a.list(ctx, conn)
-	if err == nil {
-		err = userindex.TrackConnection(ctx, a.state, owner, conn)
-	}
+	err := userindex.TrackConnection(ctx, a.state, doc.Environment, doc.Subject, conn)
 	if err == nil {
 		put := func(*connectionDoc) (*connectionDoc, error) { return doc, nil }
 		err = saltostate.Update(ctx, a.state, connectionDocs, conn, put)
@@ -104,7 +98,7 @@ func (a *Authorizer) store(ctx context.Context, conn string, doc *connectionDoc)
 	}
 	undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), saltostate.WriteLimit)
 	defer cancel()
-	return errors.Join(err, userindex.UntrackConnection(undoing, a.state, owner, conn), a.unlist(undoing, conn))
+	return errors.Join(err, userindex.UntrackConnection(undoing, a.state, doc.Environment, doc.Subject, conn))
 }
 
 // granted is a consent that passed every check.

@@ -2,7 +2,6 @@ package saltoauth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/doorkit/doorkit/saltoks/internal/userindex"
@@ -41,9 +40,6 @@ func (a *Authorizer) Disconnect(ctx context.Context, id string, ack Acknowledgem
 	if ack != AcknowledgeDisconnect {
 		return Disconnected{}, fmt.Errorf("%w: Disconnect requires AcknowledgeDisconnect: %s", ErrNotAcknowledged, AcknowledgeDisconnect)
 	}
-	if _, err := a.load(ctx, id); err != nil {
-		return Disconnected{}, err
-	}
 	var gone *connectionDoc
 	err := saltostate.Update(ctx, a.state, connectionDocs, id, func(doc *connectionDoc) (*connectionDoc, error) {
 		if err := a.check(doc, id); err != nil {
@@ -63,7 +59,7 @@ func (a *Authorizer) Disconnect(ctx context.Context, id string, ack Acknowledgem
 		refresh = s.newest(refresh)
 	}
 	a.end(id)
-	err = errors.Join(userindex.UntrackConnection(ctx, a.state, userindex.ID(gone.Environment, gone.Subject), id), a.unlist(ctx, id))
+	err = userindex.UntrackConnection(ctx, a.state, gone.Environment, gone.Subject, id)
 	var d Disconnected
 	if gone.ReauthorizeAt.IsZero() {
 		d.Revoked, d.RevokeErr = a.id.revoke(ctx, refresh)

@@ -2,7 +2,6 @@ package saltoauth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,27 +28,25 @@ func (a *Authorizer) NeedSupport(ctx context.Context, subject string) ([]Forgott
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	doc, err := saltostate.Load(ctx, a.state, userindex.Docs, userindex.ID(a.id.env.Name, subject))
+	owner := userindex.ID(a.id.env.Name, subject)
+	doc, err := saltostate.Load(ctx, a.state, userindex.Docs, owner)
 	if err != nil || doc == nil {
 		return nil, err
 	}
-	return a.needSupport(ctx, doc)
+	return a.needSupport(ctx, owner, doc)
 }
 
 // needSupport leaves out the IQs for which nothing is stored: no activation was
 // started, or it was deactivated.
-func (a *Authorizer) needSupport(ctx context.Context, doc *userindex.Doc) ([]ForgottenIQ, error) {
+func (a *Authorizer) needSupport(ctx context.Context, owner string, doc *userindex.Doc) ([]ForgottenIQ, error) {
 	var out []ForgottenIQ
 	for _, iq := range doc.IQs {
-		for _, ref := range iq.Docs {
-			stored, err := a.state.Has(ctx, ref.Kind, ref.ID)
-			if err != nil {
-				return nil, fmt.Errorf("saltoks: looking for what is stored of IQ %s: %w", iq.IQ, err)
-			}
-			if stored {
-				out = append(out, ForgottenIQ{Site: iq.Site, IQ: iq.IQ, Name: iq.Name})
-				break
-			}
+		stored, err := a.state.Has(ctx, userindex.IQKind, userindex.IQID(owner, iq.Site, iq.IQ))
+		if err != nil {
+			return nil, fmt.Errorf("saltoks: looking for what is stored of IQ %s: %w", iq.IQ, err)
+		}
+		if stored {
+			out = append(out, ForgottenIQ(iq))
 		}
 	}
 	return out, nil
@@ -94,7 +91,7 @@ func (a *Authorizer) Forget(ctx context.Context, subject string, acknowledged []
 		if n > 0 {
 			return nil, fmt.Errorf("%w: %d connection(s) of this user are still in place: Disconnect first", ErrNotAcknowledged, n)
 		}
-		lost, err := a.needSupport(ctx, doc)
+		lost, err := a.needSupport(ctx, owner, doc)
 		if err != nil {
 			return nil, err
 		}
@@ -109,10 +106,8 @@ func (a *Authorizer) Forget(ctx context.Context, subject string, acknowledged []
 			return nil, err
 		}
 		for _, iq := range doc.IQs {
-			for _, ref := range iq.Docs {
-				if err := a.state.Delete(ctx, ref.Kind, ref.ID); err != nil {
-					return nil, fmt.Errorf("saltoks: forgetting IQ %s: %w", iq.IQ, err)
-				}
+			if err := a.state.Delete(ctx, userindex.IQKind, userindex.IQID(owner, iq.Site, iq.IQ)); err != nil {
+				return nil, fmt.Errorf("saltoks: forgetting IQ %s: %w", iq.IQ, err)
 			}
 		}
 		return nil, nil
@@ -123,17 +118,5 @@ func (a *Authorizer) Forget(ctx context.Context, subject string, acknowledged []
 // credentials) again with the Sealer's current key, so that an older key can be
 // removed.
 func (a *Authorizer) Reseal(ctx context.Context, subject string) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	owner := userindex.ID(a.id.env.Name, subject)
-	doc, err := saltostate.Load(ctx, a.state, userindex.Docs, owner)
-	if err != nil || doc == nil {
-		return err
-	}
-	faults := []error{userindex.Reseal(ctx, a.state, owner)}
-	for _, id := range doc.Connections {
-		faults = append(faults, a.state.Reseal(ctx, connectionLists.Name, a.listOf(id)))
-	}
-	return errors.Join(faults...)
+	return userindex.Reseal(ctx, a.state, a.id.env.Name, subject)
 }

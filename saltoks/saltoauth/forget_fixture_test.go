@@ -7,17 +7,18 @@ import (
 
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
+	"github.com/doorkit/doorkit/saltoks/internal/userindex"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
-// noteDoc is a document of another kind than this package's own.
+// noteDoc stands for the document of an IQ.
 type noteDoc struct {
 	Text   string              `json:"text"`
 	Secret storedsecret.Secret `json:"secret"`
 }
 
-var noteDocs = saltostate.Kind[noteDoc]{Name: "note", Version: 1}
+var noteDocs = saltostate.Kind[noteDoc]{Name: userindex.IQKind, Version: 1}
 
 func testKey(id string) saltostate.SealingKey {
 	return saltostate.SealingKey{ID: id, Key: saltoks.NewSecret(strings.Repeat(id[:1], 32))}

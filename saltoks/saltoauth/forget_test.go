@@ -24,12 +24,12 @@ func TestForgetNamesTheIQsFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	owner := userindex.ID("mock", "subject-1")
-	front, back := userindex.IQRef{Site: "s1", IQ: "iq-1", Name: "Front"}, userindex.IQRef{Site: "s1", IQ: "iq-2"}
+	front, back := userindex.IQ{Site: "s1", IQ: "iq-1", Name: "Front"}, userindex.IQ{Site: "s1", IQ: "iq-2"}
 	for _, err := range []error{
-		userindex.TrackIQ(ctx, s, owner, front, "note", "n1"), saltostate.Update(ctx, s, noteDocs, "n1", put("a", "b")),
-		userindex.TrackIQ(ctx, s, owner, back, "note", "n2"), saltostate.Update(ctx, s, noteDocs, "n2", put("a", "b")),
+		userindex.TrackIQ(ctx, s, owner, front), saltostate.Update(ctx, s, noteDocs, userindex.IQID(owner, "s1", "iq-1"), put("a", "b")),
+		userindex.TrackIQ(ctx, s, owner, back), saltostate.Update(ctx, s, noteDocs, userindex.IQID(owner, "s1", "iq-2"), put("a", "b")),
 		saltostate.Update(ctx, s, noteDocs, "another's", put("a", "b")),
-		userindex.TrackConnection(ctx, s, owner, "con-1"),
+		userindex.TrackConnection(ctx, s, "mock", "subject-1", "con-1"),
 		saltostate.Update(ctx, s, connectionDocs, "con-1", func(*connectionDoc) (*connectionDoc,
 			error) {
 			return new(connectionDoc), nil
@@ -49,7 +49,7 @@ func TestForgetNamesTheIQsFirst(t *testing.T) {
 			t.Errorf("%d documents, want %d", got, want)
 		}
 	}
-	kept(5)
+	kept(6)
 	if err := auth.Forget(ctx, "subject-1", named); !errors.Is(err, ErrNotAcknowledged) {
 		t.Errorf("with a connection in place: %v", err)
 	}
@@ -65,15 +65,15 @@ func TestForgetNamesTheIQsFirst(t *testing.T) {
 		!strings.Contains(err.Error(), "iq-2") {
 		t.Errorf("both are to be named, on one line: %v", err)
 	}
-	kept(4)
+	kept(5)
 	if err := auth.Forget(ctx, "subject-2", named); err != nil {
 		t.Errorf("an unknown user: %v", err)
 	}
-	kept(4)
+	kept(5)
 	if err := auth.Forget(ctx, "subject-1", named); err != nil {
 		t.Fatal(err)
 	}
-	kept(1)
+	kept(2) // another user's document, and the list of connections
 	if doc, err := saltostate.Load(ctx, s, noteDocs, "another's"); doc == nil || err != nil {
 		t.Errorf("another's document is gone: %v", err)
 	}
@@ -85,9 +85,9 @@ func TestReseal(t *testing.T) {
 	old := testState(t, store, testKey("old"))
 	owner := userindex.ID("mock", "subject-1")
 	for _, err := range []error{
-		userindex.TrackConnection(ctx, old, owner, "con-1"),
-		userindex.TrackIQ(ctx, old, owner, userindex.IQRef{Site: "s", IQ: "iq"}, "note", "n1"),
-		saltostate.Update(ctx, old, noteDocs, "n1", put("a", "b")),
+		userindex.TrackConnection(ctx, old, "mock", "subject-1", "con-1"),
+		userindex.TrackIQ(ctx, old, owner, userindex.IQ{Site: "s", IQ: "iq"}),
+		saltostate.Update(ctx, old, noteDocs, userindex.IQID(owner, "s", "iq"), put("a", "b")),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -106,7 +106,7 @@ func TestReseal(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := testState(t, store, testKey("new"))
-	if doc, err := saltostate.Load(ctx, after, noteDocs, "n1"); doc == nil || err != nil {
+	if doc, err := saltostate.Load(ctx, after, noteDocs, userindex.IQID(owner, "s", "iq")); doc == nil || err != nil {
 		t.Errorf("%v, %v", doc, err)
 	}
 	if doc, err := saltostate.Load(ctx, after, userindex.Docs, owner); doc == nil || err != nil {

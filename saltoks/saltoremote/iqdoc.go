@@ -12,7 +12,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-var iqDocs = saltostate.Kind[iqDoc]{Name: "iq", Version: 1}
+var iqDocs = saltostate.Kind[iqDoc]{Name: userindex.IQKind, Version: 1}
 
 // iqDoc is everything that is stored about one SALTO user at one IQ: the
 // progress of the activation, the secret and PIN that codes are computed from,
@@ -47,7 +47,7 @@ func (d *iqDoc) key(at siteIQ) (saltoks.IQKey, error) {
 	return saltoks.IQKey{Secret: d.Secret.Secret, PIN: pin}, err
 }
 
-func (c *core) id(at siteIQ) string { return c.owner + "/" + string(at.site) + "/" + string(at.iq) }
+func (c *core) id(at siteIQ) string { return userindex.IQID(c.owner, at.site, at.iq) }
 
 // check refuses a zero Remote or Activation, and an incomplete place.
 func (c *core) check(at siteIQ) error {
@@ -116,7 +116,7 @@ func isConflict(err error) bool {
 // track records that a document will exist, so that Authorizer.Forget finds it.
 // name is the IQ's name, or "" if it is not known.
 func (c *core) track(ctx context.Context, at siteIQ, name string) error {
-	return userindex.TrackIQ(ctx, c.state, c.owner, userindex.IQRef{Site: at.site, IQ: at.iq, Name: name}, iqDocs.Name, c.id(at))
+	return userindex.TrackIQ(ctx, c.state, c.owner, userindex.IQ{Site: at.site, IQ: at.iq, Name: name})
 }
 
 // record updates the breaker by a command's answer. before is the document that

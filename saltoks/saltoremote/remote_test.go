@@ -284,7 +284,7 @@ func TestForeignProvider(t *testing.T) {
 		}
 		// The document is found by whoever has to delete it.
 		owner, err := saltostate.Load(ctx, state, userindex.Docs, userindex.ID("simulator", r.tokens.user.Subject))
-		if err != nil || owner == nil || len(owner.IQs) != 1 || len(owner.IQs[0].Docs) != 1 {
+		if err != nil || owner == nil || len(owner.IQs) != 1 || owner.IQs[0].IQ != r.iq {
 			t.Errorf("%+v, %v", owner, err)
 		}
 	})

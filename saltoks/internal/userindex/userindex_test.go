@@ -15,14 +15,17 @@ func TestOwnerIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	owner := ID("acceptance", "sub-1")
-	front := IQRef{Site: "s", IQ: "iq1"}
+	front := IQ{Site: "s", IQ: "iq1"}
 	for _, step := range []error{
-		TrackIQ(ctx, s, owner, front, "activation", "d1"),
-		TrackIQ(ctx, s, owner, IQRef{Site: "s", IQ: "iq1", Name: "Front"}, "activation", "d1"),
-		TrackIQ(ctx, s, owner, front, "breaker", "d2"),
-		TrackConnection(ctx, s, owner, "c1"),
-		TrackConnection(ctx, s, owner, "c1"),
-		UntrackConnection(ctx, s, owner, "c1"),
+		TrackIQ(ctx, s, owner, front),
+		TrackIQ(ctx, s, owner, IQ{Site: "s", IQ: "iq1", Name: "Front"}),
+		TrackIQ(ctx, s, owner, front),
+		TrackIQ(ctx, s, owner, IQ{Site: "s", IQ: "iq2"}),
+		TrackConnection(ctx, s, "acceptance", "sub-1", "c1"),
+		TrackConnection(ctx, s, "acceptance", "sub-1", "c1"),
+		TrackConnection(ctx, s, "acceptance", "sub-1", "d1"),
+		UntrackConnection(ctx, s, "acceptance", "sub-1", "c1"),
+		UntrackConnection(ctx, s, "acceptance", "sub-2", "e1"),
 	} {
 		if step != nil {
 			t.Fatal(step)
@@ -32,9 +35,15 @@ func TestOwnerIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	front.Name = "Front"
-	want := &Doc{IQs: []OwnedIQ{{IQRef: front, Docs: []DocRef{{"activation", "d1"}, {"breaker", "d2"}}}}}
-	if d := cmp.Diff(want, got, cmp.AllowUnexported(OwnedIQ{}), cmp.Transformer("empty", func(s []string) int { return len(s) })); d != "" {
+	want := &Doc{Connections: []string{"d1"}, IQs: []IQ{{"s", "iq1", "Front"}, {"s", "iq2", ""}}}
+	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+	list, err := saltostate.Load(ctx, s, Lists, ListID("acceptance", "1"))
+	if d := cmp.Diff(&List{[]string{"d1"}}, list); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	if none, err := saltostate.Load(ctx, s, Docs, ID("acceptance", "sub-2")); none != nil || err != nil {
+		t.Errorf("an empty index is stored: %v, %v", none, err)
 	}
 }
