@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -66,21 +67,13 @@ func (a *Authorizer) Complete(ctx context.Context, l Login, callback url.Values)
 	if l.reconnect != "" {
 		return Connection{}, errors.New("saltoks: this login was started by BeginReconnect: finish it with Reconnect")
 	}
-	g, err := a.grant(ctx, l, callback)
+	doc, err := a.grant(ctx, l, callback)
 	if err != nil {
 		return Connection{}, l.failed(err)
 	}
 	conn := "con-" + strings.ToLower(rand.Text())
-	doc := &connectionDoc{
-		Environment: a.id.env.Name,
-		Subject:     g.subject,
-		Hint:        g.hint,
-		ConnectedAt: g.tokens.ObtainedAt,
-		ConsentedAt: g.tokens.ObtainedAt,
-		Tokens:      g.tokens,
-	}
 	if err := a.store(ctx, conn, doc); err != nil {
-		a.discard(ctx, g)
+		a.discard(ctx, doc)
 		return Connection{}, fmt.Errorf("saltoks: saving the connection: %w", err)
 	}
 	return a.connection(conn, doc), nil
@@ -101,79 +94,78 @@ func (a *Authorizer) store(ctx context.Context, conn string, doc *connectionDoc)
 	return errors.Join(err, userindex.UntrackConnection(undoing, a.state, doc.Environment, doc.Subject, conn))
 }
 
-// granted is a consent that passed every check.
-type granted struct {
-	subject, hint string
-	tokens        tokenSet
-}
-
-// grant checks the callback, exchanges the code, and checks the tokens.
-func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (granted, error) {
+// grant checks the callback, exchanges the code, and checks the tokens. It
+// returns the document of a new connection.
+func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (*connectionDoc, error) {
 	if err := ctx.Err(); err != nil {
-		return granted{}, err
+		return nil, err
 	}
 	code, err := a.checkCallback(l, callback)
 	if err != nil {
-		return granted{}, err
+		return nil, err
 	}
-	t, err := a.id.requestToken(ctx, "code exchange", url.Values{
+	t := a.id.requestToken(ctx, "code exchange", url.Values{
 		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {a.id.creds.RedirectURL}, "code_verifier": {l.verifier.Reveal()},
 	})
-	if e, ok := errors.AsType[*IdentityError](err); ok && e.Code == "invalid_grant" {
-		e.What = "SALTO does not accept the code (used, too old, or of another login)"
-	}
-	if err != nil {
-		return granted{}, err
+	if t.err != nil {
+		if t.err.Code == "invalid_grant" {
+			t.err.What = "SALTO does not accept the code (used, too old, or of another login)"
+		}
+		return nil, t.err
 	}
 	c, err := a.id.oidc.VerifyIDToken(ctx, t.idToken.Reveal(), l.nonce.Reveal(), t.set.Access.Reveal())
-	g := granted{subject: c.Subject, hint: maskedMail(c.Email), tokens: t.set}
+	if err != nil { // the user of these tokens is not known
+		return nil, err
+	}
+	doc := &connectionDoc{
+		Environment: a.id.env.Name, Subject: c.Subject, Hint: maskedMail(c.Email),
+		ConnectedAt: t.set.ObtainedAt, ConsentedAt: t.set.ObtainedAt, Tokens: t.set,
+	}
 	switch {
-	case err != nil: // the user of these tokens is not known
-		return granted{}, err
 	case !strings.EqualFold(t.kind, "bearer"):
-		a.discard(ctx, g)
-		return granted{}, &oidc.TokenError{Token: "access token", Claim: "token_type", What: "only Bearer is supported"}
-	case g.tokens.Scope != "" && !hasScope(g.tokens.Scope, scopeFull):
-		a.discard(ctx, g)
-		return granted{}, ErrNoFullAccess
-	case g.tokens.Refresh.IsZero():
-		return granted{}, ErrNoOfflineAccess
+		a.discard(ctx, doc)
+		return nil, &oidc.TokenError{Token: "access token", Claim: "token_type", What: "only Bearer is supported"}
+	case t.set.Scope != "" && !slices.Contains(strings.Fields(t.set.Scope), scopeFull):
+		a.discard(ctx, doc)
+		return nil, ErrNoFullAccess
+	case t.set.Refresh.IsZero():
+		return nil, ErrNoOfflineAccess
 	}
-	if g.hint == "" {
-		g.hint = a.askHint(ctx, g)
+	if doc.Hint == "" {
+		doc.Hint = a.askHint(ctx, doc)
 	}
-	return g, nil
+	return doc, nil
 }
 
 // discard revokes a consent that is not stored, within ctx and a few seconds; a
 // failure is ignored. It does nothing if the same user has a connection here:
 // it is not known what else SALTO revokes along with a refresh token, and the
 // working connection must not be lost.
-func (a *Authorizer) discard(ctx context.Context, g granted) {
-	owner, err := saltostate.Load(ctx, a.state, userindex.Docs, userindex.ID(a.id.env.Name, g.subject))
+func (a *Authorizer) discard(ctx context.Context, doc *connectionDoc) {
+	owner, err := saltostate.Load(ctx, a.state, userindex.Docs, userindex.ID(doc.Environment, doc.Subject))
 	n := 0
 	if err == nil && owner != nil {
 		n, err = a.connected(ctx, owner)
 	}
-	if err != nil || n > 0 || g.tokens.Refresh.IsZero() {
+	if err != nil || n > 0 || doc.Tokens.Refresh.IsZero() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, hintLimit)
 	defer cancel()
-	_, _ = a.id.revoke(ctx, g.tokens.Refresh.Secret)
+	_, _ = a.id.revoke(ctx, doc.Tokens.Refresh.Secret)
 }
 
 // askHint reads the user's email from SALTO, because an ID token may not
 // contain it. A consent does not fail without it.
-func (a *Authorizer) askHint(ctx context.Context, g granted) string {
-	client, err := a.asUser(fixedToken{g.tokens.Access.Secret, g.subject})
-	if err != nil {
-		return ""
-	}
+func (a *Authorizer) askHint(ctx context.Context, doc *connectionDoc) string {
 	ctx, cancel := context.WithTimeout(ctx, hintLimit)
 	defer cancel()
-	me, err := client.Me.Get(ctx)
-	if err = errors.Join(err, client.Close(ctx)); err != nil {
+	client, err := a.asUser(fixedToken(doc.token()))
+	var me saltoks.Me
+	if err == nil {
+		me, err = client.Me.Get(ctx)
+	}
+	if err != nil {
 		a.id.log.LogAttrs(ctx, slog.LevelWarn, "the email of the connected user could not be read", slog.String("error", err.Error()))
 	}
 	return maskedMail(me.Email)
@@ -199,14 +191,6 @@ func (a *Authorizer) checkCallback(l Login, callback url.Values) (string, error)
 	return callback.Get("code"), nil
 }
 
-// wasUsed reports whether l was used in this process.
-func (a *Authorizer) wasUsed(l Login) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	_, used := a.used[sha256.Sum256([]byte(l.state.Reveal()))]
-	return used
-}
-
 // useOnce marks l as used and reports whether it was unused. It removes expired
 // logins.
 func (a *Authorizer) useOnce(l Login, now time.Time) bool {
@@ -223,15 +207,6 @@ func (a *Authorizer) useOnce(l Login, now time.Time) bool {
 	}
 	a.used[state] = l.Expires
 	return true
-}
-
-func hasScope(scopes, want string) bool {
-	for s := range strings.FieldsSeq(scopes) {
-		if s == want {
-			return true
-		}
-	}
-	return false
 }
 
 // Tokens returns the token source of a connection, for NewClient. Every call
@@ -256,20 +231,10 @@ func (a *Authorizer) source(id string) *connectionTokens {
 	return s
 }
 
-// known returns the source of a connection if this process has one, else nil.
-func (a *Authorizer) known(id string) *connectionTokens {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.sources[id]
-}
-
 // end ends the source of a connection that was deleted.
 func (a *Authorizer) end(id string) {
+	a.source(id).end()
 	a.mu.Lock()
-	s := a.sources[id]
+	defer a.mu.Unlock()
 	delete(a.sources, id)
-	a.mu.Unlock()
-	if s != nil {
-		s.end()
-	}
 }

@@ -2,7 +2,6 @@ package saltoauth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -116,18 +115,23 @@ func (a *Authorizer) connection(id string, doc *connectionDoc) Connection {
 
 // load returns a connection's document, whatever its state.
 func (a *Authorizer) load(ctx context.Context, id string) (*connectionDoc, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	doc, err := saltostate.Load(ctx, a.state, connectionDocs, id)
 	if err != nil {
 		return nil, err
 	}
-	return doc, a.check(doc, id)
+	return doc, usableDoc(doc, a.id.env.Name, id)
 }
 
-func (a *Authorizer) check(doc *connectionDoc, id string) error {
-	return usableDoc(doc, a.id.env.Name, id)
+// update changes a connection's document and returns it.
+func (a *Authorizer) update(ctx context.Context, id string, change func(doc *connectionDoc) error) (changed *connectionDoc, err error) {
+	err = saltostate.Update(ctx, a.state, connectionDocs, id, func(doc *connectionDoc) (*connectionDoc, error) {
+		if err := usableDoc(doc, a.id.env.Name, id); err != nil {
+			return nil, err
+		}
+		changed = doc
+		return doc, change(doc)
+	})
+	return changed, err
 }
 
 // Connection reads a connection by its ID. The error is ErrNotConnected if
@@ -146,11 +150,9 @@ func (a *Authorizer) Status(ctx context.Context, id string) (ConnectionStatus, e
 	if err != nil {
 		return ConnectionStatus{}, err
 	}
-	p := doc.pause()
-	if s := a.known(id); s != nil && !newHeld(doc.token(), doc.Tokens.ObtainedAt, a.id.now()).fresh(a.id.now()) {
-		if local := s.localPause(); local.failed > p.failed {
-			p = local
-		}
+	p, now := doc.pause(), a.id.now()
+	if local := a.source(id).localPause(); local.failed > p.failed && !newHeld(doc.token(), doc.Tokens.ObtainedAt, now).fresh(now) {
+		p = local
 	}
 	return ConnectionStatus{
 		Connection:       a.connection(id, doc),
@@ -176,22 +178,17 @@ func (a *Authorizer) LinkSite(ctx context.Context, id string, site saltoks.SiteI
 	if err != nil {
 		return Connection{}, err
 	}
-	subject := doc.Subject
-	err = saltostate.Update(ctx, a.state, connectionDocs, id, func(now *connectionDoc) (*connectionDoc, error) {
-		if err := a.check(now, id); err != nil {
-			return nil, err
-		}
-		if now.Subject != subject {
-			return nil, ErrNotConnected
+	changed, err := a.update(ctx, id, func(now *connectionDoc) error {
+		if now.Subject != doc.Subject {
+			return ErrNotConnected
 		}
 		now.Site = seen
-		doc = now
-		return now, nil
+		return nil
 	})
 	if err != nil {
 		return Connection{}, err
 	}
-	return a.connection(id, doc), nil
+	return a.connection(id, changed), nil
 }
 
 // asUser returns a client that uses ts and the transport of the identity
@@ -210,11 +207,11 @@ func (a *Authorizer) seesSite(ctx context.Context, ts saltoks.TokenSource, site 
 	}
 	for s, err := range client.Sites.All(ctx) {
 		if err != nil {
-			return "", errors.Join(err, client.Close(ctx))
+			return "", err
 		}
 		if site != "" && (s.ID == site || strings.EqualFold(s.UID, string(site))) {
-			return s.ID, client.Close(ctx)
+			return s.ID, nil
 		}
 	}
-	return "", errors.Join(ErrSiteNotVisible, client.Close(ctx))
+	return "", ErrSiteNotVisible
 }

@@ -77,38 +77,39 @@ func localPath(p string) bool {
 // with ErrAlreadyConnected (409), so that another SALTO user cannot replace a
 // working connection.
 func (h *ConsentHandlers) Connect() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.start(w, r, func(ctx context.Context, tenant string) (Login, error) {
-			if err := h.unconnected(ctx, tenant); err != nil {
-				return Login{}, err
-			}
-			return h.cfg.Authorizer.Begin(ctx)
-		})
+	return h.start(func(ctx context.Context, tenant string) (Login, error) {
+		if err := h.unconnected(ctx, tenant); err != nil {
+			return Login{}, err
+		}
+		return h.cfg.Authorizer.Begin(ctx)
 	})
 }
 
 // Reconnect starts a new consent for the tenant's connection. Serve it like
 // Connect.
 func (h *ConsentHandlers) Reconnect() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.start(w, r, func(ctx context.Context, tenant string) (Login, error) {
-			id, err := h.cfg.ConnectionID(ctx, tenant)
-			if err != nil {
-				return Login{}, hostError{err}
-			}
-			return h.cfg.Authorizer.BeginReconnect(ctx, id)
-		})
+	return h.start(func(ctx context.Context, tenant string) (Login, error) {
+		id, err := h.connectionID(ctx, tenant)
+		if err != nil {
+			return Login{}, err
+		}
+		return h.cfg.Authorizer.BeginReconnect(ctx, id)
 	})
+}
+
+func (h *ConsentHandlers) connectionID(ctx context.Context, tenant string) (string, error) {
+	id, err := h.cfg.ConnectionID(ctx, tenant)
+	if err != nil {
+		return "", hostError{err}
+	}
+	return id, nil
 }
 
 // unconnected fails if the tenant has a connection that exists.
 func (h *ConsentHandlers) unconnected(ctx context.Context, tenant string) error {
-	id, err := h.cfg.ConnectionID(ctx, tenant)
-	if err != nil {
-		return hostError{err}
-	}
-	if id == "" {
-		return nil
+	id, err := h.connectionID(ctx, tenant)
+	if err != nil || id == "" {
+		return err
 	}
 	_, err = h.cfg.Authorizer.Connection(ctx, id)
 	switch {
@@ -120,94 +121,88 @@ func (h *ConsentHandlers) unconnected(ctx context.Context, tenant string) error 
 	return ErrAlreadyConnected
 }
 
-// authorize calls the host's Authorize. The zero ConsentHandlers permit
-// nothing.
-func (h *ConsentHandlers) authorize(r *http.Request) (tenant string, err error) {
-	if h.cfg.Authorize == nil {
-		return "", errors.New("saltoks: the ConsentHandlers are a zero value: create them with NewConsentHandlers")
-	}
-	return h.cfg.Authorize(r)
+// handle answers requests with one method whose sender may connect a tenant.
+// The zero ConsentHandlers permit nothing.
+func (h *ConsentHandlers) handle(method, wrong string, serve func(w http.ResponseWriter, r *http.Request, tenant string) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Keep codes and states out of caches and Referer headers.
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if r.Method != method {
+			w.Header().Set("Allow", method)
+			http.Error(w, wrong, http.StatusMethodNotAllowed)
+			return
+		}
+		if err := http.NewCrossOriginProtection().Check(r); err != nil {
+			http.Error(w, "this request comes from another site", http.StatusForbidden)
+			return
+		}
+		if h.cfg.Authorize == nil {
+			http.Error(w, "create the ConsentHandlers with NewConsentHandlers", http.StatusForbidden)
+			return
+		}
+		tenant, err := h.cfg.Authorize(r)
+		if err != nil {
+			http.Error(w, "you may not connect SALTO KS here", http.StatusForbidden)
+			return
+		}
+		if err := serve(w, r, tenant); err != nil {
+			h.fail(w, r, err)
+		}
+	})
 }
 
-func (h *ConsentHandlers) start(w http.ResponseWriter, r *http.Request, begin func(ctx context.Context, tenant string) (Login, error)) {
-	guard(w)
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "press the Connect button", http.StatusMethodNotAllowed)
-		return
-	}
-	if err := http.NewCrossOriginProtection().Check(r); err != nil {
-		http.Error(w, "this request comes from another site", http.StatusForbidden)
-		return
-	}
-	tenant, err := h.authorize(r)
-	if err != nil {
-		http.Error(w, "you may not connect SALTO KS here", http.StatusForbidden)
-		return
-	}
-	login, err := begin(r.Context(), tenant)
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	sealed, err := h.cfg.Authorizer.SealLogin(r.Context(), login, tenant)
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	setConsentCookie(w, sealed, int(loginTime.Seconds()))
-	http.Redirect(w, r, login.URL(), http.StatusSeeOther)
+func (h *ConsentHandlers) start(begin func(ctx context.Context, tenant string) (Login, error)) http.Handler {
+	return h.handle(http.MethodPost, "press the Connect button", func(w http.ResponseWriter, r *http.Request, tenant string) error {
+		login, err := begin(r.Context(), tenant)
+		if err != nil {
+			return err
+		}
+		sealed, err := h.cfg.Authorizer.SealLogin(r.Context(), login, tenant)
+		if err != nil {
+			return err
+		}
+		setConsentCookie(w, sealed, int(loginTime.Seconds()))
+		http.Redirect(w, r, login.URL(), http.StatusSeeOther)
+		return nil
+	})
 }
 
 // Callback finishes a consent that Connect or Reconnect started. Serve it on
 // GET at the registered redirect URL.
 func (h *ConsentHandlers) Callback() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		guard(w)
-		if r.Method != http.MethodGet {
-			w.Header().Set("Allow", http.MethodGet)
-			http.Error(w, "the callback is a GET request", http.StatusMethodNotAllowed)
-			return
-		}
-		tenant, err := h.authorize(r)
-		if err != nil {
-			http.Error(w, "you may not connect SALTO KS here", http.StatusForbidden)
-			return
-		}
+	return h.handle(http.MethodGet, "the callback is a GET request", func(w http.ResponseWriter, r *http.Request, tenant string) error {
 		setConsentCookie(w, "", -1) // single use, however it ends
 		cookie, err := r.Cookie(consentCookie)
 		if err != nil {
-			h.fail(w, r, ErrStateMismatch)
-			return
+			return ErrStateMismatch
 		}
 		if err := h.finish(r, tenant, cookie.Value); err != nil {
-			h.fail(w, r, err)
-			return
+			return err
 		}
 		http.Redirect(w, r, h.cfg.Done, http.StatusSeeOther)
+		return nil
 	})
 }
 
 func (h *ConsentHandlers) finish(r *http.Request, tenant, sealed string) error {
-	ctx := r.Context()
+	ctx, callback := r.Context(), r.URL.Query()
 	login, err := h.cfg.Authorizer.OpenLogin(ctx, sealed, tenant)
 	if err != nil {
 		return err
 	}
 	if login.reconnect != "" {
-		return h.finishReconnect(ctx, tenant, login, r.URL.Query())
-	}
-	if h.cfg.Authorizer.wasUsed(login) {
-		return login.failed(ErrLoginExpired)
+		return h.finishReconnect(ctx, tenant, login, callback)
 	}
 	if err := h.unconnected(ctx, tenant); err != nil {
 		return err // another consent of this tenant was finished in the meantime
 	}
-	conn, err := h.cfg.Authorizer.Complete(ctx, login, r.URL.Query())
+	conn, err := h.cfg.Authorizer.Complete(ctx, login, callback)
 	if err != nil {
 		return err
 	}
-	if err := hostcall.Contain("ConsentConfig.Connected", func() error { return h.cfg.Connected(ctx, tenant, conn) }); err != nil {
+	if err := h.connected(ctx, tenant, conn); err != nil {
 		// The connection's ID is not stored: leave nothing behind.
 		undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
 		defer cancel()
@@ -219,9 +214,9 @@ func (h *ConsentHandlers) finish(r *http.Request, tenant, sealed string) error {
 
 func (h *ConsentHandlers) finishReconnect(ctx context.Context, tenant string, login Login, callback url.Values) error {
 	// The tenant's connection may have changed since the login was started.
-	id, err := h.cfg.ConnectionID(ctx, tenant)
+	id, err := h.connectionID(ctx, tenant)
 	if err != nil {
-		return hostError{err}
+		return err
 	}
 	if subtle.ConstantTimeCompare([]byte(id), []byte(login.reconnect)) != 1 {
 		return login.failed(ErrStateMismatch)
@@ -230,7 +225,13 @@ func (h *ConsentHandlers) finishReconnect(ctx context.Context, tenant string, lo
 	if err != nil {
 		return err
 	}
-	if err := h.cfg.Connected(ctx, tenant, conn); err != nil {
+	return h.connected(ctx, tenant, conn)
+}
+
+// connected passes a finished connection to the host.
+func (h *ConsentHandlers) connected(ctx context.Context, tenant string, conn Connection) error {
+	err := hostcall.Contain("ConsentConfig.Connected", func() error { return h.cfg.Connected(ctx, tenant, conn) })
+	if err != nil {
 		return hostError{err}
 	}
 	return nil
@@ -241,14 +242,25 @@ func (h *ConsentHandlers) finishReconnect(ctx context.Context, tenant string, lo
 const undoLimit = exchangeLimit + 2*saltostate.WriteLimit
 
 // hostError is an error of the host's own functions. errors.Is finds it, but
-// its text is not shown.
+// its text is not shown, because it may hold a secret: only a panic or a
+// sealing failure is.
 type hostError struct{ err error }
 
-func (e hostError) Error() string { return "saltoks: the application could not store the connection" }
+func (e hostError) Error() string {
+	text := "saltoks: the application could not store the connection"
+	if p, ok := errors.AsType[*hostcall.PanicError](e.err); ok {
+		text += ": " + p.Error()
+	}
+	if errors.Is(e.err, saltostate.ErrSealed) {
+		text += ": " + saltostate.ErrSealed.Error()
+	}
+	return text
+}
+
 func (e hostError) Unwrap() error { return e.err }
 
 func (h *ConsentHandlers) fail(w http.ResponseWriter, r *http.Request, err error) {
-	h.cfg.Authorizer.id.log.LogAttrs(r.Context(), slog.LevelWarn, "a consent failed", slog.String("error", logged(err)))
+	h.cfg.Authorizer.id.log.LogAttrs(r.Context(), slog.LevelWarn, "a consent failed", slog.String("error", err.Error()))
 	if h.cfg.Failed != nil {
 		h.cfg.Failed(w, r, err)
 		return
@@ -259,23 +271,6 @@ func (h *ConsentHandlers) fail(w http.ResponseWriter, r *http.Request, err error
 		text = "the connection could not be stored; ask the administrator of this application"
 	}
 	http.Error(w, text, status)
-}
-
-// logged returns the text of an error for the log. For a hostError it adds a
-// panic or a sealing failure; any other text from the host's code stays hidden,
-// because it may hold a secret.
-func logged(err error) string {
-	text := err.Error()
-	if _, hidden := errors.AsType[hostError](err); !hidden {
-		return text
-	}
-	if p, ok := errors.AsType[*hostcall.PanicError](err); ok {
-		text += ": " + p.Error()
-	}
-	if errors.Is(err, saltostate.ErrSealed) {
-		text += ": " + saltostate.ErrSealed.Error()
-	}
-	return text
 }
 
 func consentStatus(err error) int {
@@ -306,11 +301,4 @@ func setConsentCookie(w http.ResponseWriter, value string, maxAge int) {
 		Name: consentCookie, Value: value, Path: "/", MaxAge: maxAge,
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
-}
-
-// guard keeps codes and states out of caches and Referer headers.
-func guard(w http.ResponseWriter) {
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 }

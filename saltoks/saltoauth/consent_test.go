@@ -121,9 +121,14 @@ func TestConsentHandlers(t *testing.T) {
 	}
 
 	// The same callback again, as a reload would, or an attacker.
+	if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != http.StatusConflict {
+		t.Errorf("%s", body(resp))
+	}
+	delete(o.kept, "tenant-1")
 	if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("%s", body(resp))
 	}
+	o.kept["tenant-1"] = first
 	if _, err := o.sites(first); err != nil {
 		t.Errorf("a reload ended the connection: %v", err)
 	}

@@ -42,22 +42,15 @@ func (a *Authorizer) Disconnect(ctx context.Context, id string, ack Acknowledgem
 	}
 	var gone *connectionDoc
 	err := saltostate.Update(ctx, a.state, connectionDocs, id, func(doc *connectionDoc) (*connectionDoc, error) {
-		if err := a.check(doc, id); err != nil {
-			return nil, err
-		}
 		gone = doc
-		return nil, nil
+		return nil, usableDoc(doc, a.id.env.Name, id)
 	})
+	source := a.source(id)
 	if err != nil {
-		if s := a.known(id); s != nil {
-			s.drop() // it may be deleted: the next call reads it again
-		}
+		source.drop() // it may be deleted: the next call reads it again
 		return Disconnected{}, err
 	}
-	refresh := gone.Tokens.Refresh.Secret
-	if s := a.known(id); s != nil {
-		refresh = s.newest(refresh)
-	}
+	refresh := source.newest(gone.Tokens.Refresh.Secret)
 	a.end(id)
 	err = userindex.UntrackConnection(ctx, a.state, gone.Environment, gone.Subject, id)
 	var d Disconnected

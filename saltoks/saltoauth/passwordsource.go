@@ -106,16 +106,15 @@ func (p *passwordTokens) grant(ctx context.Context) (held, error) {
 		_, cause := networkCause(err)
 		return held{}, &IdentityError{Op: "password grant", What: "the PasswordFunc returned no password", cause: cause}
 	}
-	a, err := p.id.requestToken(ctx, "password grant", url.Values{
+	a := p.id.requestToken(ctx, "password grant", url.Values{
 		"grant_type": {"password"}, "username": {p.user}, "password": {password.Reveal()}, "scope": {scopeFull},
 	})
-	if err != nil {
-		e := asIdentityError("password grant", err)
-		if e.Code == "invalid_grant" {
-			e.What = "SALTO does not accept this user and password"
-			return held{}, reauthorize(e)
-		}
-		return held{}, e
+	if e := a.err; e != nil && e.Code == "invalid_grant" {
+		e.What = "SALTO does not accept this user and password"
+		return held{}, reauthorize(e)
+	}
+	if a.err != nil {
+		return held{}, a.err
 	}
 	c, err := p.id.oidc.VerifyAccessToken(ctx, a.set.Access.Reveal())
 	if err != nil {

@@ -1,6 +1,7 @@
 package saltoauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
-	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // BeginReconnect starts a new consent for an existing connection in any state.
@@ -40,48 +40,36 @@ func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values
 	if err != nil {
 		return Connection{}, l.failed(err)
 	}
-	if g.subject != before.Subject {
+	if g.Subject != before.Subject {
 		a.discard(ctx, g)
-		return Connection{}, &WrongUserError{Want: before.Hint, Got: g.hint}
+		return Connection{}, &WrongUserError{Want: before.Hint, Got: g.Hint}
 	}
 	if before.Site != "" {
-		if _, err := a.seesSite(ctx, fixedToken{g.tokens.Access.Secret, g.subject}, before.Site); err != nil {
+		if _, err := a.seesSite(ctx, fixedToken(g.token()), before.Site); err != nil {
 			return Connection{}, err
 		}
 	}
-	var after *connectionDoc
-	err = saltostate.Update(ctx, a.state, connectionDocs, id, func(doc *connectionDoc) (*connectionDoc, error) {
-		if err := a.check(doc, id); err != nil {
-			return nil, err
+	after, err := a.update(ctx, id, func(doc *connectionDoc) error {
+		if doc.Subject != g.Subject || doc.Site != before.Site {
+			return errors.New("saltoks: the connection was changed while it was being reconnected: begin again")
 		}
-		if doc.Subject != g.subject || doc.Site != before.Site {
-			return nil, errors.New("saltoks: the connection was changed while it was being reconnected: begin again")
-		}
-		doc.Tokens, doc.ConsentedAt = g.tokens, g.tokens.ObtainedAt
+		doc.Tokens, doc.ConsentedAt = g.Tokens, g.ConsentedAt
 		doc.clearFault()
 		doc.ReauthorizeAt = time.Time{}
-		if g.hint != "" {
-			doc.Hint = g.hint
-		}
-		after = doc
-		return doc, nil
+		doc.Hint = cmp.Or(g.Hint, doc.Hint)
+		return nil
 	})
 	if err != nil {
 		return Connection{}, fmt.Errorf("saltoks: saving the reconnected connection: %w", err)
 	}
-	if s := a.known(id); s != nil {
-		s.drop() // the next call uses the new consent
-	}
+	a.source(id).drop() // the next call uses the new consent
 	return a.connection(id, after), nil
 }
 
 // fixedToken is a TokenSource for the token of a consent that is not stored
 // yet.
-type fixedToken struct {
-	access  saltoks.Secret
-	subject string
-}
+type fixedToken saltoks.Token
 
 func (f fixedToken) Token(ctx context.Context) (saltoks.Token, error) {
-	return saltoks.Token{Access: f.access, Subject: f.subject}, ctx.Err()
+	return saltoks.Token(f), ctx.Err()
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/oidc"
 )
 
 // The refresh of a connection is two pure functions under a driver
@@ -65,14 +66,6 @@ func step(doc *connectionDoc, now time.Time, s situation) action {
 	return action{refresh: true}
 }
 
-// answer is the result of one refresh.
-type answer struct {
-	at      time.Time
-	set     tokenSet       // what the answer holds; its fields may be missing
-	subject string         // of the ID token, if there is one
-	err     *IdentityError // nil if set has an access token
-}
-
 // apply returns the document after an answer. A new refresh token is kept,
 // whatever else the answer holds, because the one that was sent is used up.
 // Tokens that were issued to another user are not kept.
@@ -101,7 +94,8 @@ func apply(doc connectionDoc, a answer) connectionDoc {
 }
 
 func (a answer) otherUser(doc connectionDoc) bool {
-	return a.subject != "" && a.subject != doc.Subject
+	subject := oidc.UnverifiedSubject(a.idToken.Reveal())
+	return subject != "" && subject != doc.Subject
 }
 
 // or returns the pause that is in effect at now: p if it is, else other. A

@@ -1,6 +1,7 @@
 package saltoauth
 
 import (
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -25,6 +26,12 @@ func stepDoc(change func(*connectionDoc)) *connectionDoc {
 		change(doc)
 	}
 	return doc
+}
+
+// idTokenOf returns an ID token of a user, without a valid signature.
+func idTokenOf(subject string) saltoks.Secret {
+	part := base64.RawURLEncoding.EncodeToString
+	return saltoks.NewSecret(part([]byte("{}")) + "." + part([]byte(`{"sub":"`+subject+`"}`)) + "." + part([]byte("x")))
 }
 
 func TestStep(t *testing.T) {
@@ -109,7 +116,7 @@ func TestApply(t *testing.T) {
 		want   func(*connectionDoc)
 	}{
 		"tokens": {answer: answer{set: full}, want: func(d *connectionDoc) { d.Tokens = full }},
-		"tokens after failures": {before: failed(3, 0, 503, ""), answer: answer{set: full, subject: "subject-1"},
+		"tokens after failures": {before: failed(3, 0, 503, ""), answer: answer{set: full, idToken: idTokenOf("subject-1")},
 			want: func(d *connectionDoc) { d.Tokens = full }},
 		"no new refresh token": {answer: answer{set: tokenSet{Access: stored("a1"), ObtainedAt: now}},
 			want: func(d *connectionDoc) {
@@ -125,7 +132,7 @@ func TestApply(t *testing.T) {
 				failed(1, 5*time.Second, 200, "invalid_grant")(d)
 				d.Tokens.Refresh = stored("r1")
 			}},
-		"another user": {answer: answer{set: full, subject: "subject-2"},
+		"another user": {answer: answer{set: full, idToken: idTokenOf("subject-2")},
 			want: func(d *connectionDoc) {
 				failed(1, 5*time.Second, 200, "")(d)
 				d.Fault = "refresh: the answer belongs to another SALTO user"

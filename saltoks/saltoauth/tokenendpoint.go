@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
-	"github.com/doorkit/doorkit/saltoks/internal/oidc"
 	"github.com/doorkit/doorkit/saltoks/internal/retryafter"
 	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
 )
@@ -23,68 +22,69 @@ import (
 // or "", an error of 0, a byte order mark, a content type of text/plain). If a
 // rotated refresh token is discarded, the connection is lost.
 
-// tokenAnswer is a 2xx of the token endpoint. Its fields may be missing.
-type tokenAnswer struct {
-	set     tokenSet
-	kind    string // token_type
+// answer is the answer of the token endpoint to one request. It may hold a
+// refresh token together with an error.
+type answer struct {
+	at      time.Time
+	set     tokenSet // its fields may be missing
+	kind    string   // token_type
 	idToken saltoks.Secret
+	err     *IdentityError // nil if set has an access token
 }
 
 // requestToken makes one request to the token endpoint. If the answer is 404 or
 // 405, it reads the discovery document again and repeats the request if the
-// endpoint has moved. The result may hold a refresh token together with an
-// error.
-func (id *identity) requestToken(ctx context.Context, op string, form url.Values) (tokenAnswer, error) {
+// endpoint has moved.
+func (id *identity) requestToken(ctx context.Context, op string, form url.Values) answer {
 	m, err := id.oidc.Metadata(ctx)
 	if err != nil {
-		return tokenAnswer{}, err
+		return answer{at: id.now(), err: asIdentityError(op, err)}
 	}
-	a, failed := id.postToken(ctx, op, m.TokenEndpoint, form)
-	if failed == nil {
-		return a, nil
+	a := id.postToken(ctx, op, m.TokenEndpoint, form)
+	if a.err == nil || a.err.Status != http.StatusNotFound && a.err.Status != http.StatusMethodNotAllowed {
+		return a
 	}
-	if failed.Status == http.StatusNotFound || failed.Status == http.StatusMethodNotAllowed {
-		if err := id.oidc.Expire(ctx, m); err != nil {
-			return a, failed
-		}
-		if again, err := id.oidc.Metadata(ctx); err == nil && again.TokenEndpoint != m.TokenEndpoint {
-			if a, failed = id.postToken(ctx, op, again.TokenEndpoint, form); failed == nil {
-				return a, nil
-			}
-		}
+	if id.oidc.Expire(ctx, m) != nil {
+		return a
 	}
-	return a, failed
+	if again, err := id.oidc.Metadata(ctx); err == nil && again.TokenEndpoint != m.TokenEndpoint {
+		return id.postToken(ctx, op, again.TokenEndpoint, form)
+	}
+	return a
 }
 
-func (id *identity) postToken(ctx context.Context, op, endpoint string, form url.Values) (tokenAnswer, *IdentityError) {
-	at := id.now()
+func (id *identity) postToken(ctx context.Context, op, endpoint string, form url.Values) answer {
+	start := id.now()
 	resp, err := id.post(ctx, endpoint, form)
 	if err != nil {
-		return tokenAnswer{}, networkError(op, endpoint, err)
+		return answer{at: id.now(), err: networkError(op, endpoint, err)}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	ok := resp.StatusCode >= 200 && resp.StatusCode < 300
 	all, whole := answerFields(body)
 	refresh := saltoks.NewSecret(all.text("refresh_token"))
-	if err != nil && (!ok || refresh.IsZero()) {
-		return tokenAnswer{}, networkError(op, endpoint, err)
+	ok := resp.StatusCode >= 200 && resp.StatusCode < 300
+	a := answer{at: id.now()}
+	switch {
+	case err != nil && (!ok || refresh.IsZero()):
+		a.err = networkError(op, endpoint, err)
+		return a
+	case !ok:
+		a.err = refusal(op, endpoint, resp, oauthCode(all.text("error")), start)
+		return a
 	}
-	a := tokenAnswer{kind: all.text("token_type"), idToken: saltoks.NewSecret(all.text("id_token"))}
-	a.set = tokenSet{Refresh: storedsecret.New(refresh), Scope: all.text("scope"), ObtainedAt: at.UTC()}
-	if ok && (whole || !refresh.IsZero()) {
-		a.set.Access = storedsecret.New(saltoks.NewSecret(all.text("access_token")))
-	}
+	a.kind, a.idToken = all.text("token_type"), saltoks.NewSecret(all.text("id_token"))
+	a.set = tokenSet{Refresh: storedsecret.New(refresh), Scope: all.text("scope"), ObtainedAt: start.UTC()}
 	if life := all.seconds("expires_in"); life > 0 {
 		a.set.Expiry = a.set.ObtainedAt.Add(life) // counted from before the request, by the local clock
 	}
-	if ok && !a.set.Access.IsZero() {
-		return a, nil
+	if whole || !refresh.IsZero() {
+		a.set.Access = storedsecret.New(saltoks.NewSecret(all.text("access_token")))
 	}
-	if !ok {
-		a = tokenAnswer{}
+	if a.set.Access.IsZero() {
+		a.err = refusal(op, endpoint, resp, oauthCode(all.text("error")), start)
 	}
-	return a, refusal(op, endpoint, resp, oauthCode(all.text("error")), at)
+	return a
 }
 
 // refusal returns the error for an answer without an access token.
@@ -185,12 +185,7 @@ func (a answered) seconds(name string) time.Duration {
 
 // refresh sends a refresh token once.
 func (id *identity) refresh(ctx context.Context, refresh saltoks.Secret) answer {
-	a, err := id.requestToken(ctx, "refresh", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh.Reveal()}})
-	out := answer{at: id.now(), set: a.set, subject: oidc.UnverifiedSubject(a.idToken.Reveal())}
-	if err != nil {
-		out.err = asIdentityError("refresh", err)
-	}
-	return out
+	return id.requestToken(ctx, "refresh", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh.Reveal()}})
 }
 
 // revoke asks the server to revoke a refresh token. ok is false if discovery
