@@ -123,7 +123,9 @@ func (h *ConsentHandlers) unconnected(ctx context.Context, tenant string) error 
 
 // handle answers requests with one method whose sender may connect a tenant.
 // The zero ConsentHandlers permit nothing.
-func (h *ConsentHandlers) handle(method, wrong string, serve func(w http.ResponseWriter, r *http.Request, tenant string) error) http.Handler {
+func (h *ConsentHandlers) handle(
+	method, wrong string, serve func(w http.ResponseWriter, r *http.Request, tenant string) error,
+) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Keep codes and states out of caches and Referer headers.
 		w.Header().Set("Cache-Control", "no-store")

@@ -125,7 +125,8 @@ func TestConsentTakesBearerTokensAlone(t *testing.T) {
 	})
 	l := d.begin()
 	_, err := d.auth.Complete(t.Context(), l, d.callback(l, saltokstest.Allow()))
-	if e, ok := errors.AsType[*oidc.TokenError](err); !ok || e.Claim != "token_type" || !errors.Is(err, saltoauth.ErrToken) || d.store.documents() != 0 {
+	if e, ok := errors.AsType[*oidc.TokenError](err); !ok || e.Claim != "token_type" ||
+		!errors.Is(err, saltoauth.ErrToken) || d.store.documents() != 0 {
 		t.Errorf("%v", err)
 	}
 }

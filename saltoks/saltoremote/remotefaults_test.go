@@ -152,10 +152,12 @@ func faultRows() []faultRow {
 			return doc, nil
 		})},
 		{
-			name: "store: of a newer release", says: "(version 9, this one reads 1)", with: func(p *parts) { p.swap(iqDocs.Name, 9, p.id(), p.sealer) },
+			name: "store: of a newer release", says: "(version 9, this one reads 1)",
+			with: func(p *parts) { p.swap(iqDocs.Name, 9, p.id(), p.sealer) },
 		},
 		{
-			name: "store: of a release long gone", says: "(version 0, this one reads 1)", with: func(p *parts) { p.swap(iqDocs.Name, 0, p.id(), p.sealer) },
+			name: "store: of a release long gone", says: "(version 0, this one reads 1)",
+			with: func(p *parts) { p.swap(iqDocs.Name, 0, p.id(), p.sealer) },
 		},
 		{name: "store: another subject's document", is: saltostate.ErrSealed, with: func(p *parts) {
 			p.swap(iqDocs.Name, iqDocs.Version, userindex.ID("simulator", "another-user")+"/x/y", p.sealer)
