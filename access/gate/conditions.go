@@ -47,6 +47,16 @@ func (u *UnmetCondition) Error() string {
 	return "gate: condition " + u.Code + " is not met: " + u.Message
 }
 
+// ConditionCodes returns the codes of Config.Conditions, in their order. Keys checks
+// none of them.
+func (g *Gate) ConditionCodes() []string {
+	codes := make([]string, len(g.conditions))
+	for i, c := range g.conditions {
+		codes[i] = c.Code
+	}
+	return codes
+}
+
 func goodCode(s string) bool {
 	for i, c := range []byte(s) {
 		if !(c >= 'a' && c <= 'z' || i > 0 && (c == '_' || c >= '0' && c <= '9')) {

@@ -2,10 +2,12 @@ package gate
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/reservation"
 )
 
 // DigitalKey is one door in a member's app.
@@ -126,4 +128,29 @@ func (g *Gate) key(s *storage.Snapshot, d access.Decision, member string, holds 
 		k.State, k.SeenAt = seen.State, seen.SeenAt
 	}
 	return k
+}
+
+// HasKey reports whether a membership, a grant or a reservation of the member is for
+// the door, in force or not. Without one, a host should answer as for an unknown door,
+// because the reasons of a real door report that it exists or is reserved.
+func (g *Gate) HasKey(ctx context.Context, member, door string) (has bool, err error) {
+	defer containIn("HasKey", &err)
+	facts, err := g.facts.Load(ctx, storage.FactsQuery{Site: g.site, Member: member, Door: door, At: g.clock()})
+	q := facts.Question
+	if err != nil || q.Door == nil || q.Member == nil {
+		return false, err
+	}
+	own := func(t access.MembershipType) bool {
+		return slices.ContainsFunc(q.Member.Memberships, func(m access.Membership) bool { return m.Type == t.ID }) &&
+			slices.ContainsFunc(t.Doors, func(d access.DoorHours) bool { return d.Door == door })
+	}
+	granted := func(x access.Grant) bool { return x.Member == member && x.Door == door }
+	booked := func(r reservation.Reservation) bool {
+		guest := q.Settings.Guests == access.GuestsAdmitted && slices.Contains(r.Guests, member)
+		return (guest || r.Member == member) && slices.ContainsFunc(q.Resources, func(x access.Resource) bool {
+			return x.ID == r.Resource && slices.Contains(x.Doors, door)
+		})
+	}
+	return slices.ContainsFunc(q.MembershipTypes, own) || slices.ContainsFunc(q.Grants, granted) ||
+		slices.ContainsFunc(q.Reservations, booked), nil
 }

@@ -157,6 +157,19 @@ type watch struct {
 	open     map[problem]time.Time
 }
 
+// Problems returns the causes of the problems that this Gate has encountered and that
+// are not resolved, sorted and without repeats. See Observer.
+func (g *Gate) Problems() []Cause {
+	g.watch.mu.Lock()
+	defer g.watch.mu.Unlock()
+	causes := []Cause{}
+	for p := range g.watch.open {
+		causes = append(causes, p.cause)
+	}
+	slices.Sort(causes)
+	return slices.Compact(causes)
+}
+
 // report reports a receipt. If it is late, the movement became known afterwards: it
 // does not end a problem that began after the movement.
 func (w *watch) report(ctx context.Context, link Link, r Receipt, late bool) {
