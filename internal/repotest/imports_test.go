@@ -19,6 +19,8 @@ var layers = []struct {
 	{"internal/curves", nil},
 	{"internal/strictjson", nil},
 	{"internal/wiretap", nil},
+	{"internal/gatehttptest", []string{"access/...", "reservation"}},
+	{"internal/openapi", []string{"access/gate/gatehttp", "internal/gatehttptest"}},
 
 	{"saltoks", []string{"saltoks/internal/...", "internal/hostcall"}},
 	{"saltoks/internal", []string{"saltoks/internal/...", "internal/hostcall"}},
@@ -38,7 +40,9 @@ var layers = []struct {
 	{"access/gate/memstore", []string{"access", "access/gate/storage", "reservation"}},
 	{"access/gate/sqlstore", []string{"access", "access/gate/storage", "access/gate/sqlstore/...", "reservation"}},
 	{"access/gate", []string{"access", "access/gate/storage", "reservation", "internal/hostcall"}},
-	{"access/gate/gatehttp", []string{"access", "access/gate", "access/gate/storage", "reservation"}},
+	{"access/gate/gatehttp", []string{
+		"access", "access/gate", "access/gate/storage", "reservation", "internal/hostcall", "internal/strictjson",
+	}},
 	{"access/gate/gateotel", []string{"access", "access/gate", "access/gate/storage", "reservation"}},
 	{"access/gate/saltolocks", []string{
 		"access", "access/gate", "access/gate/storage", "reservation", "internal/hostcall",

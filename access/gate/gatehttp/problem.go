@@ -1,0 +1,139 @@
+package gatehttp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+)
+
+// problem is the body of an error, as RFC 9457 defines it, with a stable code and a
+// sentence for the member.
+type problem struct {
+	Title   string       `json:"title"`
+	Status  int          `json:"status"`
+	Code    string       `json:"code"`
+	Detail  string       `json:"detail,omitempty"` // for developers
+	Message string       `json:"message"`          // for the member
+	Errors  []gate.Fault `json:"errors,omitempty"` // what is wrong with the request
+
+	cause error // for the log
+}
+
+func (p *problem) Error() string { return p.Code + ": " + p.Detail }
+
+func newProblem(status int, code, message, detail string) *problem {
+	return &problem{Title: http.StatusText(status), Status: status, Code: code, Message: message, Detail: detail}
+}
+
+// newCause returns a problem whose code and message are those of a cause.
+func newCause(status int, c gate.Cause, detail string) *problem {
+	return newProblem(status, string(c), c.Message(), detail)
+}
+
+func noRoute() error {
+	return newProblem(http.StatusNotFound, "not_found", "This does not exist.", "There is no such route.")
+}
+
+func noReceipt() error {
+	return newProblem(http.StatusNotFound, "not_found", "We know nothing about this tap. Please tap again.",
+		"The caller has sent no request with this id in the last 30 days.")
+}
+
+func wrongMethod(allow string) error {
+	return newProblem(http.StatusMethodNotAllowed, "method_not_allowed", gate.CauseBadRequest.Message(), "Allowed are "+allow+".")
+}
+
+func crossOrigin() error {
+	return newProblem(http.StatusForbidden, "cross_origin", gate.CauseBadRequest.Message(), "The request comes from a page of another origin.")
+}
+
+func unauthenticated() error {
+	return newProblem(http.StatusUnauthorized, "unauthenticated", "Please log in again.", "The request has no valid credentials.")
+}
+
+func authenticationFailed(err error) error {
+	p := newCause(http.StatusServiceUnavailable, gate.CauseStoreUnavailable, "The credentials could not be checked.")
+	p.cause = err
+	return p
+}
+
+func badCaller() error {
+	p := newCause(http.StatusInternalServerError, gate.CauseInternal, "The program's log has the cause.")
+	p.cause = errors.New("gatehttp: Authenticate returned a Member that is not 1 to 200 bytes of valid UTF-8 without NUL")
+	return p
+}
+
+func forbidden(detail string) error {
+	return newProblem(http.StatusForbidden, "forbidden", "You may not use this.", detail)
+}
+
+func rateLimited() error {
+	return newCause(http.StatusTooManyRequests, gate.CauseRateLimited, "Wait as long as Retry-After says.")
+}
+
+func tooLarge() error {
+	return newProblem(http.StatusRequestEntityTooLarge, "body_too_large", gate.CauseBadRequest.Message(), "A body has at most 16 KiB.")
+}
+
+func wrongType(detail string) error {
+	return newProblem(http.StatusUnsupportedMediaType, "unsupported_media_type", gate.CauseBadRequest.Message(), detail)
+}
+
+// badRequest names every fault of a request.
+func badRequest(faults []gate.Fault) error {
+	p := newCause(http.StatusBadRequest, gate.CauseBadRequest, "Some fields are wrong.")
+	p.Errors = faults
+	return p
+}
+
+// problemOf returns the problem that is reported for an error of the gate or of the
+// host.
+func problemOf(err error) *problem {
+	if p, ok := errors.AsType[*problem](err); ok {
+		return p
+	}
+	if bad, ok := errors.AsType[*gate.RequestError](err); ok {
+		names := map[string]string{"RequestID": "request_id", "Door": "door", "TappedAt": "tapped_at", "Member": "member"}
+		p := newCause(http.StatusBadRequest, gate.CauseBadRequest, "Some fields are wrong.")
+		for _, f := range bad.Faults {
+			p.Errors = append(p.Errors, gate.Fault{Field: names[f.Field], What: f.What})
+		}
+		return p
+	}
+	p := newCause(http.StatusServiceUnavailable, gate.CauseStoreUnavailable, "Try again in a moment.")
+	_, badFacts := errors.AsType[*access.FactsError](err)
+	_, panicked := errors.AsType[*gate.PanicError](err)
+	switch {
+	case errors.Is(err, gate.ErrRequestReused):
+		p = newCause(http.StatusUnprocessableEntity, gate.CauseRequestReused, "The request id belongs to another request: make a new one per tap.")
+	case errors.Is(err, gate.ErrCloudUnavailable):
+		p = newCause(http.StatusServiceUnavailable, gate.CauseCloudUnavailable, "Try again in a moment.")
+	case errors.Is(err, gate.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, gate.ErrNotFound):
+		p = newCause(http.StatusInternalServerError, gate.CauseUnknownSite, "The storage has no rules of this site.")
+	case badFacts:
+		p = newCause(http.StatusInternalServerError, gate.CauseBadFacts, "The facts of this member are inconsistent.")
+	case panicked:
+		p = newCause(http.StatusInternalServerError, gate.CauseInternal, "The program's log has the cause.")
+	}
+	p.cause = err
+	return p
+}
+
+// fail answers a request with an error. If the response has begun, it aborts the
+// connection, so that a part of a file is not taken for the whole.
+func (h *Handler) fail(c *call, err error) {
+	p := problemOf(err)
+	if p.Status >= http.StatusInternalServerError && c.r.Context().Err() == nil {
+		h.config.Logger.ErrorContext(c.r.Context(), "gatehttp: a request failed", "method", c.r.Method, "route", c.r.Pattern, "error", p.cause)
+	}
+	if c.w.begun {
+		panic(http.ErrAbortHandler)
+	}
+	if err := c.body(p.Status, "application/problem+json", p); err != nil {
+		panic(http.ErrAbortHandler) // it holds only texts and cannot fail
+	}
+}

@@ -1,0 +1,136 @@
+package gatehttp
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"path"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/internal/hostcall"
+)
+
+// call is one request being served.
+type call struct {
+	w       *response
+	r       *http.Request
+	caller  Caller
+	arrived time.Time // by Config.Now
+}
+
+// response records whether the header was written: after that, no problem can be.
+type response struct {
+	http.ResponseWriter
+	begun bool
+}
+
+func (w *response) WriteHeader(status int) {
+	w.begun = true
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	w.begun = true
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// ServeHTTP serves one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// A ServeMux redirects to the clean form of a path, without the prefix that
+	// http.StripPrefix removed.
+	if p := r.URL.EscapedPath(); path.Clean(p) != p {
+		h.notFound(w, r)
+		return
+	}
+	h.mux.ServeHTTP(w, r)
+}
+
+func (h *Handler) notFound(w http.ResponseWriter, r *http.Request) {
+	h.answer(w, r, func(*call) error { return noRoute() })
+}
+
+// answer calls serve, and writes the problem if it returns an error or panics.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, serve func(*call) error) {
+	c := &call{w: &response{ResponseWriter: w}, r: r}
+	c.w.Header().Set("Cache-Control", "no-store")
+	c.w.Header().Set("X-Content-Type-Options", "nosniff")
+	var err error
+	defer func() {
+		v := recover()
+		if v == http.ErrAbortHandler {
+			panic(v)
+		}
+		if v != nil {
+			err = hostcall.NewPanicError("a handler", v)
+		}
+		if err != nil {
+			h.fail(c, err)
+		}
+	}()
+	c.arrived = h.config.Now()
+	err = serve(c)
+}
+
+// serve serves a request for the path of a route.
+func (h *Handler) serve(c *call, r route) error {
+	allow := r.method + ", OPTIONS"
+	if r.method == http.MethodGet {
+		allow = "GET, HEAD, OPTIONS"
+	}
+	switch method := c.r.Method; {
+	case method == http.MethodOptions:
+		c.w.Header().Set("Allow", allow)
+		c.w.WriteHeader(http.StatusNoContent)
+		return nil
+	case method != r.method && (method != http.MethodHead || r.method != http.MethodGet):
+		c.w.Header().Set("Allow", allow)
+		return wrongMethod(allow)
+	}
+	if err := h.config.CrossOrigin.Check(c.r); err != nil {
+		return crossOrigin()
+	}
+	if r.audience != anyone {
+		if err := h.authenticate(c, r.audience); err != nil {
+			return err
+		}
+	}
+	return r.handle(h, c)
+}
+
+// authenticate sets the caller, who must belong to the audience.
+func (h *Handler) authenticate(c *call, a audience) error {
+	caller, err := h.config.Authenticate(c.r)
+	switch {
+	case errors.Is(err, ErrUnauthenticated), err == nil && caller == Caller{}:
+		c.w.Header().Set("WWW-Authenticate", h.config.Challenge)
+		return unauthenticated()
+	case err != nil:
+		return authenticationFailed(err)
+	case caller.Member != "" && !storage.ValidID(caller.Member):
+		return badCaller()
+	case a == staff && !caller.Staff:
+		return forbidden("This route is for staff.")
+	case a == members && caller.Member == "":
+		return forbidden("This route is for members, and the caller is none.")
+	}
+	c.caller = caller
+	return nil
+}
+
+// json writes a response.
+func (c *call) json(status int, v any) error { return c.body(status, "application/json", v) }
+
+func (c *call) body(status int, contentType string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set("Content-Type", contentType)
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(data) // an error means that the client has disconnected
+	return nil
+}
