@@ -38,7 +38,7 @@ type Exchange struct {
 	Received []byte
 }
 
-// Run runs all tests. observe, if not nil, is called for every exchange.
+// Run runs all tests. After each test observe, if not nil, gets its exchanges.
 func Run(t *testing.T, observe func(*testing.T, Exchange)) {
 	all := map[string]func(*fixture){}
 	for _, part := range []map[string]func(*fixture){tapTests, receiptTests, memberTests, staffTests, healthTests, protocolTests, failureTests} {
@@ -46,7 +46,19 @@ func Run(t *testing.T, observe func(*testing.T, Exchange)) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { all[name](newFixture(t, observe)) })
+			var exchanges []Exchange
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t)
+				all[name](f)
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				exchanges = f.exchanges
+			})
+			for _, x := range exchanges {
+				if observe != nil {
+					observe(t, x)
+				}
+			}
 		})
 	}
 }
@@ -56,20 +68,22 @@ func Run(t *testing.T, observe func(*testing.T, Exchange)) {
 // and Stan is staff without being a member.
 type fixture struct {
 	*testing.T
-	store   *failing
-	driver  *driver
-	config  gate.Config
-	gate    *gate.Gate
-	http    gatehttp.Config
-	client  *http.Client
-	observe func(*testing.T, Exchange)
-	n       int
+	store  *failing
+	driver *driver
+	config gate.Config
+	gate   *gate.Gate
+	http   gatehttp.Config
+	client *http.Client
+	n      int
+
+	mu        sync.Mutex
+	exchanges []Exchange
 }
 
 const site = "loft"
 
-func newFixture(t *testing.T, observe func(*testing.T, Exchange)) *fixture {
-	f := &fixture{T: t, store: &failing{Store: memstore.New()}, driver: &driver{}, observe: observe}
+func newFixture(t *testing.T) *fixture {
+	f := &fixture{T: t, store: &failing{Store: memstore.New()}, driver: &driver{}}
 	f.fill()
 	f.config = gate.Config{Site: site, Facts: f.store, Records: f.store, Locks: f.driver}
 	f.http = gatehttp.Config{Authenticate: authenticate}
@@ -286,12 +300,12 @@ func (f *fixture) send(who, method, path, body string, header ...string) answer 
 	if bytes.Contains(received, []byte("secret-4711")) {
 		f.Errorf("%s %s: the response contains an error for staff: %s", method, path, received)
 	}
-	if f.observe != nil {
-		seen := r.Clone(f.Context())
-		seen.URL.Path = strings.TrimPrefix(seen.URL.Path, "/api")
-		seen.URL.RawPath = strings.TrimPrefix(seen.URL.RawPath, "/api")
-		f.observe(f.T, Exchange{seen, []byte(body), resp, received})
-	}
+	seen := r.Clone(context.Background())
+	seen.URL.Path = strings.TrimPrefix(seen.URL.Path, "/api")
+	seen.URL.RawPath = strings.TrimPrefix(seen.URL.RawPath, "/api")
+	f.mu.Lock()
+	f.exchanges = append(f.exchanges, Exchange{seen, []byte(body), resp, received})
+	f.mu.Unlock()
 	a := answer{fixture: f, status: resp.StatusCode, header: resp.Header, body: received}
 	if strings.Contains(resp.Header.Get("Content-Type"), "json") && method != http.MethodHead {
 		_ = json.Unmarshal(received, &a.json) // a file of JSON Lines is no object

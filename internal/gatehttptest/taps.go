@@ -54,6 +54,7 @@ var tapTests = map[string]func(*fixture){
 		f.post("ada", path, "", "Idempotency-Key", a, "Idempotency-Key", b).problem(400, "bad_request")
 		f.post("ada", "/doors/office/unlock", "", "Idempotency-Key", a).problem(422, "request_reused")
 		f.post("ada", "/doors/front/lock", "", "Idempotency-Key", a).problem(422, "request_reused")
+		f.post("ada", "/doors/front/office-mode", "", "Idempotency-Key", a).problem(422, "request_reused")
 		if n := f.driver.count(); n != 1 {
 			f.Errorf("%d commands, want 1", n)
 		}
