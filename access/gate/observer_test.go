@@ -188,3 +188,24 @@ func TestALateProofResolvesNoLaterProblem(t *testing.T) {
 		}
 	})
 }
+
+// Problems lists the causes of the open problems, until a command succeeds.
+func TestProblems(t *testing.T) {
+	b := setup(t)
+	want := func(causes ...gate.Cause) {
+		t.Helper()
+		if diff := cmp.Diff(causes, b.gate.Problems()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	want([]gate.Cause{}...)
+	b.driver.move = answers(gate.Refused, gate.CauseLockOffline)
+	b.unlock(b.tap("ada", "front"))
+	b.unlock(b.tap("ada", "office"))
+	b.unlock(b.tap("ada", "lab"))
+	want(gate.CauseLockOffline, gate.CauseNotLinked)
+	b.driver.move = nil
+	b.unlock(b.tap("ada", "front"))
+	b.unlock(b.tap("ada", "office"))
+	want(gate.CauseNotLinked)
+}

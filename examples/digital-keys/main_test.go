@@ -14,9 +14,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/gatehttp"
 )
 
 // app is a mobile app: the address of the server and the member's token.
@@ -32,6 +32,7 @@ func (a app) call(method, path, body string) (int, map[string]any) {
 		a.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+a.token)
+	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		a.Fatal(err)
@@ -40,9 +41,6 @@ func (a app) call(method, path, body string) (int, map[string]any) {
 	var v any
 	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
 		a.Fatal(err)
-	}
-	if list, ok := v.([]any); ok {
-		return resp.StatusCode, map[string]any{"list": list}
 	}
 	return resp.StatusCode, v.(map[string]any)
 }
@@ -81,7 +79,7 @@ func TestDigitalKeys(t *testing.T) {
 	ada, bob := app{t, base, tokens["ada"]}, app{t, base, tokens["bob"]}
 
 	_, keys := ada.call("GET", "/keys", "")
-	list := keys["list"].([]any)
+	list := keys["keys"].([]any)
 	if len(list) != 2 {
 		t.Fatalf("Ada has %d keys, want 2", len(list))
 	}
@@ -107,18 +105,18 @@ func TestDigitalKeys(t *testing.T) {
 		t.Errorf("Bob requests Ada's receipt: status %d, want 404", status)
 	}
 	_, keys = bob.call("GET", "/keys", "")
-	bob.want(keys["list"].([]any)[0].(map[string]any), "open", false)
-	bob.want(keys["list"].([]any)[0].(map[string]any), "reason", "not_started")
+	bob.want(keys["keys"].([]any)[0].(map[string]any), "open", false)
+	bob.want(keys["keys"].([]any)[0].(map[string]any), "reason", "not_started")
 	_, r = bob.call("POST", "/doors/front/unlock", `{"request_id": "tap-fedcba9876543210"}`)
 	bob.want(r, "outcome", "denied")
 
 	// The same id for another door is an error of the app.
 	status, r := ada.call("POST", "/doors/studio/unlock", id)
-	ada.want(r, "cause", "request_reused")
-	if status != http.StatusBadRequest {
-		t.Errorf("status %d, want 400", status)
+	ada.want(r, "code", "request_reused")
+	if status != http.StatusUnprocessableEntity {
+		t.Errorf("status %d, want 422", status)
 	}
-	_, r = ada.call("POST", "/doors/studio/keep-open", `{"request_id": "keep-0123456789abcdef"}`)
+	_, r = ada.call("POST", "/doors/studio/office-mode", `{"request_id": "keep-0123456789abcdef"}`)
 	ada.want(r, "outcome", "accepted")
 	_, r = ada.call("POST", "/doors/studio/lock", `{"request_id": "lock-0123456789abcdef"}`)
 	ada.want(r, "outcome", "accepted")
@@ -134,6 +132,15 @@ func TestDigitalKeys(t *testing.T) {
 	}
 }
 
+func newHandler(t *testing.T, c gatehttp.Config) http.Handler {
+	t.Helper()
+	h, err := gatehttp.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
 // A journal that cannot be read is an error of the server, not a receipt.
 func TestReceiptJournalUnavailable(t *testing.T) {
 	demo, err := newDemo(t.Context())
@@ -141,7 +148,7 @@ func TestReceiptJournalUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer demo.close()
-	h := (&api{gate: demo.gate, tokens: map[string]string{"token": "ada"}, now: demo.sim.Now}).handler()
+	h := newHandler(t, gatehttp.Config{Gate: demo.gate, Authenticate: bearer(map[string]string{"token": "ada"}), Now: demo.sim.Now})
 	gone, cancel := context.WithCancel(t.Context())
 	cancel() // the only way in which the store in memory fails
 	r := httptest.NewRequestWithContext(gone, "GET", "/receipts/tap-0123456789abcdef", nil)
@@ -155,7 +162,7 @@ func TestReceiptJournalUnavailable(t *testing.T) {
 
 // A token is accepted only with the scheme Bearer.
 func TestTokenRequiresBearerScheme(t *testing.T) {
-	h := (&api{tokens: map[string]string{"token": "ada"}, now: time.Now, gate: new(gate.Gate)}).handler()
+	h := newHandler(t, gatehttp.Config{Gate: new(gate.Gate), Authenticate: bearer(map[string]string{"token": "ada"})})
 	for _, header := range []string{"token", "Basic token", " token", "Bearertoken", ""} {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/keys", nil)
 		r.Header.Set("Authorization", header)
@@ -174,11 +181,12 @@ func TestTapLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer demo.close()
-	h := (&api{gate: demo.gate, tokens: map[string]string{"a": "ada", "b": "bob"}, now: demo.sim.Now}).handler()
+	h := newHandler(t, gatehttp.Config{Gate: demo.gate, Authenticate: bearer(map[string]string{"a": "ada", "b": "bob"}), Now: demo.sim.Now})
 	tap := func(token string, n int) int {
 		body := strings.NewReader(fmt.Sprintf(`{"request_id": "tap-%s-%012d"}`, token, n))
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "/doors/no-door/unlock", body)
 		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		return w.Code

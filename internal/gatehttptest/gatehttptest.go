@@ -41,7 +41,9 @@ type Exchange struct {
 // Run runs all tests. After each test observe, if not nil, gets its exchanges.
 func Run(t *testing.T, observe func(*testing.T, Exchange)) {
 	all := map[string]func(*fixture){}
-	for _, part := range []map[string]func(*fixture){tapTests, receiptTests, memberTests, staffTests, healthTests, protocolTests, failureTests} {
+	for _, part := range []map[string]func(*fixture){
+		tapTests, receiptTests, memberTests, staffTests, healthTests, protocolTests, failureTests,
+	} {
 		maps.Copy(all, part)
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {

@@ -78,7 +78,9 @@ var staffTests = map[string]func(*fixture){
 		if rows, _ := read("?door=vault"); rows[0]["erased"] != true || rows[0]["detail"] != nil {
 			f.Errorf("%v", rows[0])
 		}
-		for _, query := range []string{"?outcome=open", "?before=0", "?before=x", "?doors=front", "?door=a&door=b", "?door=%FF", "?from=1", "?a;b"} {
+		for _, query := range []string{
+			"?outcome=open", "?before=0", "?before=x", "?doors=front", "?door=a&door=b", "?door=%FF", "?from=1", "?a;b",
+		} {
 			f.get("mia", "/staff/log"+query).problem(400, "bad_request")
 			if query != "?before=0" && query != "?before=x" {
 				f.get("mia", "/staff/log.csv"+query).problem(400, "bad_request")
@@ -220,7 +222,7 @@ var failureTests = map[string]func(*fixture){
 			code   string
 		}{
 			"no caller":    {gatehttp.Caller{}, nil, false, 401, "unauthenticated"},
-			"wrapped":      {gatehttp.Caller{Member: "ada", Staff: true}, fmt.Errorf("x: %w", gatehttp.ErrUnauthenticated), false, 401, "unauthenticated"},
+			"wrapped":      {gatehttp.Caller{Staff: true}, fmt.Errorf("x: %w", gatehttp.ErrUnauthenticated), false, 401, "unauthenticated"},
 			"unavailable":  {gatehttp.Caller{Member: "ada", Staff: true}, errors.New("secret-4711"), false, 503, "store_unavailable"},
 			"a bad member": {gatehttp.Caller{Member: "a\x00", Staff: true}, nil, false, 500, "internal"},
 			"a panic":      {gatehttp.Caller{Member: "ada", Staff: true}, nil, true, 500, "internal"},

@@ -11,6 +11,7 @@ import (
 var shown = map[string][]string{
 	"access":                 {"Compile", "Decide", "Evaluate", "Explain", "With"},
 	"access/gate":            {"Doctor", "Ingest", "Keys", "Lock", "New", "NewDoors", "Recover", "StartOfficeMode", "Unlock", "Verify"},
+	"access/gate/gatehttp":   {"New"},
 	"access/gate/memstore":   {"New"},
 	"access/gate/saltolocks": {"New"},
 	"internal/dbtest":        {"Open", "Volatile"}, // of access/gate/sqlstore, whose examples need a driver

@@ -108,7 +108,7 @@ func problemOf(err error) *problem {
 	_, panicked := errors.AsType[*gate.PanicError](err)
 	switch {
 	case errors.Is(err, gate.ErrRequestReused):
-		p = newCause(http.StatusUnprocessableEntity, gate.CauseRequestReused, "The request id belongs to another request: make a new one per tap.")
+		p = newCause(http.StatusUnprocessableEntity, gate.CauseRequestReused, "The request id is that of another request: make one per tap.")
 	case errors.Is(err, gate.ErrCloudUnavailable):
 		p = newCause(http.StatusServiceUnavailable, gate.CauseCloudUnavailable, "Try again in a moment.")
 	case errors.Is(err, gate.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

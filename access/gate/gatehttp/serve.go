@@ -61,7 +61,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, serve func(*cal
 	var err error
 	defer func() {
 		v := recover()
-		if v == http.ErrAbortHandler {
+		if aborted, ok := v.(error); ok && errors.Is(aborted, http.ErrAbortHandler) {
 			panic(v)
 		}
 		if v != nil {
