@@ -114,7 +114,7 @@ var memberTests = map[string]func(*fixture){
 		}
 	},
 	"check-ins: own, page by page": func(f *fixture) {
-		f.config.CheckIns = gate.EveryUnlock(0)
+		f.config.CheckIns = gate.EveryUnlock
 		f.serve()
 		var want []string
 		for range 5 {

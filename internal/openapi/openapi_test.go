@@ -55,8 +55,9 @@ func (c *checker) observe(t *testing.T, x gatehttptest.Exchange) {
 	route := x.Request.Method + " " + template(x.Request.URL.EscapedPath())
 	statuses, status := c.documented[route], fmt.Sprint(x.Response.StatusCode)
 	if statuses == nil {
-		if s := x.Response.StatusCode; s != 404 && s != 405 && (s != 204 || x.Request.Method != http.MethodOptions) && x.Request.Method != http.MethodHead {
-			t.Errorf("%s: status %d, and the document has no such route", route, s)
+		method := x.Request.Method
+		if status != "404" && status != "405" && method != http.MethodOptions && method != http.MethodHead {
+			t.Errorf("%s: status %s, and the document has no such route", route, status)
 		}
 		return
 	}
