@@ -5,15 +5,12 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // ExportCSV writes the rows of the door log that q selects as CSV for a spreadsheet:
@@ -126,28 +123,11 @@ func narrow(s string) string {
 	}, s)
 }
 
-// exportedRow is a line of an export.
-type exportedRow struct {
-	Seq     uint64    `json:"seq"`
-	At      time.Time `json:"at"`
-	Ref     uint64    `json:"ref,omitempty"`
-	Door    string    `json:"door,omitempty"`
-	Action  string    `json:"action"`
-	Outcome Outcome   `json:"outcome,omitempty"`
-	Reason  string    `json:"reason,omitempty"`
-	// Detail is null once erased.
-	Detail *json.RawMessage `json:"detail"`
-	// Damaged is a detail that is not JSON, in hex: the gate did not write it.
-	Damaged    string         `json:"damaged,omitempty"`
-	Salt       string         `json:"salt,omitempty"` // hex
-	Commitment storage.Digest `json:"commitment"`
-	Hash       storage.Digest `json:"hash"`
-}
-
-// ExportJSON writes the rows of the door log that q selects as JSON Lines, with all
-// that a third party needs to verify them: salt, detail, commitment and hash of each
-// row, in the encoding that Head.Append describes. A damaged detail does not stop the
-// export. It returns the number of rows, and reads page by page.
+// ExportJSON writes the rows of the door log that q selects as JSON Lines, as LogRow
+// encodes them, with all that a third party needs to verify them: salt, detail,
+// commitment and hash of each row; see storage.Head.Append. A row without detail was
+// erased. A detail that is not JSON, which the gate did not write, becomes a string of
+// its bytes in base64. It returns the number of rows, and reads page by page.
 func (g *Gate) ExportJSON(ctx context.Context, w io.Writer, q LogQuery) (n int, err error) {
 	defer containIn("ExportJSON", &err)
 	out := bufio.NewWriter(w)
@@ -157,19 +137,11 @@ func (g *Gate) ExportJSON(ctx context.Context, w io.Writer, q LogQuery) (n int, 
 		if err != nil {
 			return n, err
 		}
-		line := exportedRow{
-			Seq: row.Seq, At: row.At.UTC(), Ref: row.Ref, Door: row.Door, Action: row.Action, Outcome: row.Outcome, Reason: row.Reason,
-			Commitment: row.Commitment, Hash: row.Hash,
+		if len(row.Detail) > 0 && !json.Valid(row.Detail) {
+			row.Detail = encode([]byte(row.Detail))
 		}
-		if len(row.Detail) > 0 {
-			line.Salt = fmt.Sprintf("%x", row.Salt)
-			if json.Valid(row.Detail) {
-				line.Detail = &row.Detail
-			} else {
-				line.Damaged = fmt.Sprintf("%x", row.Detail)
-			}
-		}
-		if err := encoder.Encode(line); err != nil {
+		row.At = row.At.UTC()
+		if err := encoder.Encode(row); err != nil {
 			return n, err
 		}
 		n++
