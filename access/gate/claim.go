@@ -18,8 +18,8 @@ func (g *Gate) execute(ctx context.Context, d decided, now moment) *ended {
 	if done != nil {
 		return done
 	}
-	own := context.WithoutCancel(ctx) // from here on the caller's cancellation does not count
-	return &ended{receipt: g.settle(own, c, g.send(own, c, by)), link: d.link}
+	result := g.send(context.WithoutCancel(ctx), c, by) // from the claim on the caller's cancellation does not count
+	return &ended{receipt: g.settle(ctx, c, result), link: d.link}
 }
 
 // claim writes the attempt into the journal and the door log, in one commit.
@@ -31,14 +31,13 @@ func (g *Gate) claim(ctx context.Context, d decided, by deadline) (claimed, *end
 	case by.left() <= 0:
 		return claimed{}, g.deny(ctx, d, CauseDeadline, nil)
 	}
-	own := context.WithoutCancel(ctx)
 	attempt := storage.Attempt{Entry: storage.JournalEntry{AttemptID: rand.Text(), SendBy: by.wall}}
 	if d.tap.ownKey() { // each command of staff has its own row in the log
 		attempt.ShareWithin = ShareWithin
 	}
-	claim, err := g.begin(own, d, attempt, Receipt{Outcome: Sending, Decision: d.decision, At: g.clock()})
+	claim, err := g.begin(ctx, d, attempt, Receipt{Outcome: Sending, Decision: d.decision, At: g.clock()})
 	if err != nil {
-		if other := g.release(own, d, attempt.Entry.AttemptID); other != nil {
+		if other := g.release(ctx, d, attempt.Entry.AttemptID); other != nil {
 			return claimed{}, g.answer(ctx, d, *other)
 		}
 		r := Receipt{Outcome: NotSent, Decision: d.decision, Cause: CauseStoreUnavailable, At: g.clock(), Err: err}
@@ -76,10 +75,8 @@ func (g *Gate) begin(ctx context.Context, d decided, a storage.Attempt, r Receip
 	} else {
 		e.Settled = r.At
 	}
-	e.Doc = d.entryDoc(&r).encode()
-	err = write(ctx, func(ctx context.Context) error {
-		return contain("Records", func() (err error) { claim, err = g.records.Begin(ctx, a); return })
-	})
+	e.Doc = encode(d.entryDoc(&r))
+	err = commit(ctx, false, func(ctx context.Context) (err error) { claim, err = g.records.Begin(ctx, a); return })
 	return claim, err
 }
 
@@ -87,23 +84,20 @@ func (g *Gate) begin(ctx context.Context, d decided, a storage.Attempt, r Receip
 // fails, Recover settles it as Unconfirmed. An entry of another attempt is returned:
 // the same request was made again, and its command may be in progress.
 func (g *Gate) release(ctx context.Context, d decided, attemptID string) (other *storage.JournalEntry) {
-	at := g.clock()
-	r := Receipt{Outcome: NotSent, Decision: d.decision, Cause: CauseStoreUnavailable, At: at}
-	_ = write(ctx, func(ctx context.Context) error {
-		return contain("Records", func() error {
-			known, err := g.records.Lookup(ctx, d.key, d.tap.Door)
-			if err != nil || known.Entry == nil {
-				return err
-			}
-			if known.Entry.AttemptID != attemptID || known.Entry.Outcome != Sending {
-				other = known.Entry
-				return nil
-			}
-			_, err = g.records.Settle(ctx, storage.Settlement{
-				RequestKey: d.key, Outcome: NotSent, At: at, Doc: d.entryDoc(&r).encode(), Log: d.logEntry(&r, at, known.Entry.Seq),
-			})
+	_ = commit(ctx, false, func(ctx context.Context) error {
+		known, err := g.records.Lookup(ctx, d.key, d.tap.Door)
+		if err != nil || known.Entry == nil {
 			return err
-		})
+		}
+		if known.Entry.AttemptID != attemptID || known.Entry.Outcome != Sending {
+			other = known.Entry
+			return nil
+		}
+		c := claimed{d, *known.Entry}
+		r := c.receipt(NotSent, g.clock())
+		r.Cause = CauseStoreUnavailable
+		_, err = g.records.Settle(ctx, g.settlement(c, &r, r.At))
+		return err
 	})
 	return other
 }
@@ -145,29 +139,35 @@ func (g *Gate) settle(ctx context.Context, c claimed, result Result) Receipt {
 	}
 	r := c.receipt(result.Outcome, at)
 	r.Cause, r.Err = result.Cause, result.Err
-	s := storage.Settlement{RequestKey: c.key, Outcome: r.Outcome, At: at, Log: c.logEntry(&r, at, c.entry.Seq)}
-	if r.Outcome == Accepted {
-		s.CheckIn = g.checkIn(c.decided, at)
-	}
-	switch {
-	case c.action == access.OfficeMode && (r.Outcome == Accepted || r.Outcome == Unconfirmed):
-		s.Hold = c.hold(r.Outcome == Unconfirmed)
-	case c.action == access.Lock && r.Outcome == Accepted:
-		s.EndHolds = c.entry.Begun
-	}
-	doc := c.entryDoc(&r)
-	doc.CheckIn = s.CheckIn
-	s.Doc = doc.encode()
+	s := g.settlement(c, &r, at)
 	var done storage.Settled
-	err := writeRetrying(ctx, func(ctx context.Context) error {
-		return contain("Records", func() (err error) { done, err = g.records.Settle(ctx, s); return })
-	})
+	err := commit(ctx, true, func(ctx context.Context) (err error) { done, err = g.records.Settle(ctx, s); return })
 	if err != nil {
 		r.Err = errors.Join(r.Err, unavailable(err))
 		return r
 	}
 	r.Recorded, r.CheckIn = true, done.CheckIn
 	return r
+}
+
+// settlement returns what is written at the given time with the outcome of a command:
+// its log row, its check-in, and its change of holds.
+func (g *Gate) settlement(c claimed, r *Receipt, at time.Time) storage.Settlement {
+	s := storage.Settlement{RequestKey: c.key, Outcome: r.Outcome, At: at, Log: c.logEntry(r, at, c.entry.Seq)}
+	accepted, unconfirmed := r.Outcome == Accepted, r.Outcome == Unconfirmed
+	if accepted {
+		s.CheckIn = g.checkIn(c.decided, r.At)
+	}
+	switch {
+	case c.action == access.OfficeMode && (accepted || unconfirmed):
+		s.Hold = &Hold{Door: c.tap.Door, Member: c.tap.Member, RequestID: c.tap.RequestID, Since: c.entry.Begun, Uncertain: unconfirmed}
+	case c.action == access.Lock && accepted:
+		s.EndHolds = c.entry.Begun
+	}
+	doc := c.entryDoc(r)
+	doc.CheckIn = s.CheckIn
+	s.Doc = encode(doc)
+	return s
 }
 
 // receipt returns the receipt of a command whose outcome became known at the given
@@ -181,9 +181,4 @@ func (c claimed) receipt(o Outcome, at time.Time) Receipt {
 		r.RelockAt = at.Add(c.decision.RelockAfter)
 	}
 	return r
-}
-
-// hold returns the hold that the command started.
-func (c claimed) hold(uncertain bool) *Hold {
-	return &Hold{Door: c.tap.Door, Member: c.tap.Member, RequestID: c.tap.RequestID, Since: c.entry.Begun, Uncertain: uncertain}
 }

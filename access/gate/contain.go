@@ -28,29 +28,23 @@ func containIn(method string, err *error) {
 	}
 }
 
-// write runs one commit within its own time limit.
-func write(ctx context.Context, fn func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, WriteWithin)
+// commit runs one commit of the storage within WriteWithin. The caller's cancellation
+// does not count. With retry, the commit may be repeated: it is tried again until it
+// succeeds, fails with a final error, or the time is over.
+func commit(ctx context.Context, retry bool, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), WriteWithin)
 	defer cancel()
-	return fn(ctx)
-}
-
-// writeRetrying is write for a commit that may be repeated: it is tried again until it
-// succeeds, fails with a final error, or WriteWithin is over.
-func writeRetrying(ctx context.Context, fn func(context.Context) error) error {
-	return write(ctx, func(ctx context.Context) error {
-		for pause := 50 * time.Millisecond; ; pause *= 2 {
-			err := fn(ctx)
-			if err == nil || isFinal(err) {
-				return err
-			}
-			select {
-			case <-ctx.Done():
-				return err
-			case <-time.After(pause):
-			}
+	for pause := 50 * time.Millisecond; ; pause *= 2 {
+		err := contain("Records", func() error { return fn(ctx) })
+		if err == nil || !retry || isFinal(err) {
+			return err
 		}
-	})
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
 }
 
 // isFinal reports whether repeating a commit cannot change its error.

@@ -52,8 +52,6 @@ func (d entryDoc) decision() access.Decision {
 	}
 }
 
-func (d entryDoc) encode() []byte { return encode(d) }
-
 // encode returns v as JSON.
 func encode(v any) []byte {
 	data, err := json.Marshal(v)

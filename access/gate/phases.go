@@ -97,7 +97,7 @@ func (g *Gate) deny(ctx context.Context, d decided, cause Cause, why error) *end
 func (g *Gate) denyWith(ctx context.Context, d decided, r Receipt) *ended {
 	r.At = g.clock()
 	attempt := storage.Attempt{Entry: storage.JournalEntry{AttemptID: rand.Text()}}
-	claim, err := g.begin(context.WithoutCancel(ctx), d, attempt, r)
+	claim, err := g.begin(ctx, d, attempt, r)
 	switch {
 	case err != nil:
 		r.Err = errors.Join(r.Err, unavailable(err))
@@ -135,10 +135,8 @@ func (g *Gate) note(ctx context.Context, d decided, r *Receipt) {
 	if at.IsZero() {
 		at = d.tap.TappedAt
 	}
-	_ = write(context.WithoutCancel(ctx), func(ctx context.Context) error {
-		return contain("Records", func() error {
-			_, err := g.records.Note(ctx, g.site, d.logEntry(r, at, 0))
-			return err
-		})
+	_ = commit(ctx, false, func(ctx context.Context) error {
+		_, err := g.records.Note(ctx, g.site, d.logEntry(r, at, 0))
+		return err
 	})
 }

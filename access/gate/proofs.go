@@ -201,7 +201,7 @@ func (g *Gate) notLockedSince(ctx context.Context, reader VendorReader, locks []
 // settleAsMoved settles a command as Accepted, because an entry proves that it moved
 // its lock. stillOpen reports that nothing has locked it since.
 func (g *Gate) settleAsMoved(ctx context.Context, e storage.JournalEntry, proof VendorEntry, stillOpen bool) (Receipt, error) {
-	c, doc, err := reopen(e)
+	c, _, err := reopen(e)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -209,19 +209,10 @@ func (g *Gate) settleAsMoved(ctx context.Context, e storage.JournalEntry, proof 
 	if moved.Before(e.Begun) { // the lock's clock, or its whole seconds
 		moved = e.Begun
 	}
-	now := g.clock()
 	r := c.receipt(Accepted, moved)
 	r.Err = fmt.Errorf("proven by entry %s of %s", proof.ID, proof.At.Format(time.RFC3339))
-	s := storage.Settlement{RequestKey: e.RequestKey, Outcome: Accepted, At: now, Log: c.logEntry(&r, now, e.Seq)}
-	s.CheckIn = g.checkIn(c.decided, moved)
-	switch e.Action {
-	case access.OfficeMode:
-		s.Hold, s.RestartHold = c.hold(false), stillOpen
-	case access.Lock:
-		s.EndHolds = e.Begun
-	}
-	doc.Cause, doc.At, doc.RelockAt, doc.CheckIn = "", moved, r.RelockAt, s.CheckIn
-	s.Doc = doc.encode()
+	s := g.settlement(c, &r, g.clock())
+	s.RestartHold = stillOpen
 	done, err := g.records.Settle(ctx, s)
 	if err != nil {
 		return Receipt{}, err

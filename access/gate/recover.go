@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
@@ -36,18 +35,14 @@ func (g *Gate) Recover(ctx context.Context) (settled int, err error) {
 
 // abandon settles a command whose process ended.
 func (g *Gate) abandon(ctx context.Context, e storage.JournalEntry) error {
-	c, doc, err := reopen(e) // it is settled even if its document is unreadable
+	c, _, unreadable := reopen(e) // it is settled all the same
 	at := g.clock()
 	if at.IsZero() {
 		at = e.SendBy.Add(staleAfter)
 	}
 	r := c.receipt(Unconfirmed, at)
-	r.Cause, r.Err = CauseInterrupted, err
-	doc.Cause, doc.At = r.Cause, at
-	s := storage.Settlement{RequestKey: e.RequestKey, Outcome: Unconfirmed, At: at, Doc: doc.encode(), Log: c.logEntry(&r, at, e.Seq)}
-	if e.Action == access.OfficeMode {
-		s.Hold = c.hold(true)
-	}
+	r.Cause, r.Err = CauseInterrupted, unreadable
+	s := g.settlement(c, &r, at)
 	return contain("Records", func() error { _, err := g.records.Settle(ctx, s); return err })
 }
 

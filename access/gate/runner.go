@@ -241,11 +241,11 @@ func (r *Runner) try(ctx context.Context, j Job) error {
 
 // lease acquires, renews or ends the lease of a job.
 func (r *Runner) lease(ctx context.Context, job, holder string, d time.Duration) (held bool, err error) {
-	err = write(ctx, func(ctx context.Context) error {
-		return contain("Records", func() error {
-			held, err = r.gate.records.AcquireLease(ctx, r.gate.site, "job "+job, holder, d)
-			return err
-		})
+	ctx, cancel := context.WithTimeout(ctx, WriteWithin)
+	defer cancel()
+	err = contain("Records", func() (err error) {
+		held, err = r.gate.records.AcquireLease(ctx, r.gate.site, "job "+job, holder, d)
+		return err
 	})
 	return held, err
 }
