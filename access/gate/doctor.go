@@ -75,9 +75,6 @@ type Diagnostics struct {
 	// CheckOTP lets the checkers try a one-time code: at most once per IQ and
 	// hour, and only where activated.
 	CheckOTP bool
-	// LongOpen is how long a door may be in office mode before it counts as left
-	// open; 0 is 16 hours.
-	LongOpen time.Duration
 }
 
 func (d *Diagnostics) check() error {
@@ -96,38 +93,25 @@ func (d *Diagnostics) check() error {
 }
 
 // Doctor examines the site once and returns its issues sorted by severity, one per Code
-// and About. It reads all facts of the site, changes nothing and moves no lock. What it could not examine is
-// reported as an issue ("not_checked"), so the only error is a *RequestError that names
-// the missing fields of Diagnostics.
+// and About. It reads all facts of the site, changes nothing and moves no lock. What it
+// could not examine is reported as an issue ("not_checked"), so the only error is a
+// *RequestError that names the missing fields of Diagnostics.
 func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
 	e := &examination{g: g, d: d, now: g.clock(), list: []Issue{}}
-	err := contain("Doctor", func() (err error) { e.doors, err = d.Doors.Doors(ctx, g.site); return err })
-	if err != nil {
-		e.unchecked("doors", err)
-	}
-	for _, part := range []struct {
-		what    string
-		examine func(context.Context)
-	}{
-		{"facts", e.examineFacts}, {"records", e.records}, {"office mode", e.openDoors}, {"catalog", e.catalog},
-	} {
-		if err := contain("Doctor", func() error { part.examine(ctx); return nil }); err != nil {
-			e.unchecked(part.what, err)
-		}
-	}
+	e.examine("doors", func() (err error) { e.doors, err = d.Doors.Doors(ctx, g.site); return err })
+	e.examine("facts", func() error { return e.examineFacts(ctx) })
+	e.examine("records", func() error { return e.records(ctx) })
+	e.examine("office mode", func() error { return e.openDoors(ctx) })
+	e.examine("catalog", func() error { return e.catalog(ctx) })
 	for i, c := range d.Checkers {
-		var list []Issue
-		err := contain("Checker", func() (err error) {
-			list, err = c.Check(ctx, Check{Doors: e.doors, TimeZone: e.facts.Site.TimeZone, Now: e.now, Codes: d.CheckOTP})
-			return
+		e.examine(fmt.Sprintf("lock system (checker %d)", i+1), func() error {
+			list, err := c.Check(ctx, Check{Doors: e.doors, TimeZone: e.facts.Site.TimeZone, Now: e.now, Codes: d.CheckOTP})
+			e.list = append(e.list, list...)
+			return err
 		})
-		if err != nil {
-			e.unchecked(fmt.Sprintf("lock system (checker %d)", i+1), err)
-		}
-		e.list = append(e.list, list...)
 	}
 	return rank(e.list), nil
 }
@@ -154,26 +138,27 @@ type examination struct {
 
 func (e *examination) report(i Issue) { e.list = append(e.list, i) }
 
-// unchecked reports what could not be examined. An unreachable lock system is one
-// issue, however many parts depend on it.
-func (e *examination) unchecked(what string, err error) {
-	if errors.Is(err, ErrCloudUnavailable) {
+// examine runs a part of the examination and reports if it fails. An unreachable lock
+// system is one issue, however many parts depend on it.
+func (e *examination) examine(what string, part func() error) {
+	switch err := contain("Doctor", part); {
+	case errors.Is(err, ErrCloudUnavailable):
 		e.report(Issue{
 			Code: string(CauseCloudUnavailable), Severity: Critical,
 			What:   fmt.Sprintf("The lock system cannot be reached: %v.", err),
 			Breaks: "No digital key opens any door.", Do: "Check this machine's network and the status page of the lock system.",
 		})
-		return
+	case err != nil:
+		e.report(Issue{
+			Code: "not_checked", Severity: Warning, About: what,
+			What:   fmt.Sprintf("It could not be examined: %v.", err),
+			Breaks: "Problems there are not reported.", Do: "Fix that, then run the doctor again.",
+		})
 	}
-	e.report(Issue{
-		Code: "not_checked", Severity: Warning, About: what,
-		What:   fmt.Sprintf("It could not be examined: %v.", err),
-		Breaks: "Problems there are not reported.", Do: "Fix that, then run the doctor again.",
-	})
 }
 
 // records examines the gate's own records.
-func (e *examination) records(ctx context.Context) {
+func (e *examination) records(ctx context.Context) error {
 	if d, ok := e.g.records.(interface{ Durable() bool }); ok && !d.Durable() {
 		e.report(Issue{
 			Code: "store_not_durable", Severity: Warning,
@@ -181,9 +166,11 @@ func (e *examination) records(ctx context.Context) {
 			Do: "Use sqlstore, with a file or PostgreSQL, for anything but a test.",
 		})
 	}
-	if s, err := e.g.records.KillSwitch(ctx, e.g.site); err != nil {
-		e.unchecked("kill switch", err)
-	} else if s.Off {
+	s, err := e.g.records.KillSwitch(ctx, e.g.site)
+	if err != nil {
+		return err
+	}
+	if s.Off {
 		e.report(Issue{
 			Code: "switched_off", Severity: Critical,
 			What:   fmt.Sprintf("The site has been switched off since %s (%s).", s.At.Format(time.RFC3339), s.Why),
@@ -192,12 +179,11 @@ func (e *examination) records(ctx context.Context) {
 	}
 	query := storage.JournalQuery{Site: e.g.site, Outcome: Sending, SendByBefore: e.now.Add(-staleAfter - time.Hour), Limit: 1}
 	stale, err := e.g.records.Entries(ctx, query)
-	if err != nil {
-		e.unchecked("journal", err)
-	} else if len(stale) > 0 {
+	if len(stale) > 0 {
 		e.report(Issue{
 			Code: "not_recovered", Severity: Warning, What: "A command has been in the state sending for more than an hour.",
 			Breaks: "The member is never told that the outcome is unknown.", Do: "Call Recover when the host starts and once a minute.",
 		})
 	}
+	return err
 }

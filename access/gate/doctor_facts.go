@@ -14,7 +14,7 @@ import (
 
 // examineFacts reports what is inconsistent in the facts of the site: what storage.Export
 // leaves out, and what access.Compile refuses in the rest.
-func (e *examination) examineFacts(ctx context.Context) {
+func (e *examination) examineFacts(ctx context.Context) error {
 	from := storage.Readers{Doors: e.d.Doors, Rules: e.d.Rules, Members: e.d.Members, Reservations: e.d.Reservations}
 	doc, err := storage.Export(ctx, from, e.g.site)
 	switch {
@@ -23,10 +23,9 @@ func (e *examination) examineFacts(ctx context.Context) {
 			Code: string(CauseUnknownSite), Severity: Critical, What: fmt.Sprintf("The storage has no rules for site %q.", e.g.site),
 			Breaks: "No digital key opens any door.", Do: "Correct Config.Site, or write the rules of this site.",
 		})
-		return
+		return nil
 	case err != nil:
-		e.unchecked("facts", err)
-		return
+		return err
 	}
 	e.facts = doc.Facts
 	var faults rowFaults
@@ -46,6 +45,7 @@ func (e *examination) examineFacts(ctx context.Context) {
 	}
 	e.grantsWithoutMembership()
 	e.doorUse()
+	return nil
 }
 
 // rowOf returns the row of a person that a path in the facts is about, and the path

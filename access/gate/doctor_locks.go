@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -12,19 +11,16 @@ import (
 )
 
 // openDoors examines office mode.
-func (e *examination) openDoors(ctx context.Context) {
+func (e *examination) openDoors(ctx context.Context) error {
+	const long = 16 * time.Hour // longer than a working day
 	holds, err := e.g.records.Holds(ctx, e.g.site)
-	if err != nil {
-		e.unchecked("office mode", err)
-	}
-	long := cmp.Or(e.d.LongOpen, 16*time.Hour)
 	allowed := map[string]bool{} // the doors that one of their holders may open
 	for _, h := range holds {
-		why, _, err := e.g.due(ctx, CloseRequest{RightEnded: true}, h)
-		if err != nil {
-			e.unchecked("office mode of "+h.Door, err)
-		}
-		allowed[h.Door] = allowed[h.Door] || why == ""
+		e.examine("office mode of "+h.Door, func() error {
+			why, _, err := e.g.due(ctx, CloseRequest{RightEnded: true}, h)
+			allowed[h.Door] = allowed[h.Door] || why == ""
+			return err
+		})
 	}
 	for _, h := range holds {
 		switch {
@@ -42,18 +38,15 @@ func (e *examination) openDoors(ctx context.Context) {
 			})
 		}
 	}
+	return err
 }
 
 // catalog compares the doors with what the lock system reports.
-func (e *examination) catalog(ctx context.Context) {
+func (e *examination) catalog(ctx context.Context) error {
 	if e.d.Catalog == nil {
-		return
+		return nil
 	}
 	list, _, err := compare(ctx, e.doors, e.d.Catalog)
-	if err != nil {
-		e.unchecked("catalog", err)
-		return
-	}
 	for _, s := range list {
 		switch d := s.Door; {
 		case s.Lock != nil:
@@ -66,6 +59,7 @@ func (e *examination) catalog(ctx context.Context) {
 			})
 		}
 	}
+	return err
 }
 
 func (e *examination) lock(d Door, l CatalogLock) {
