@@ -103,11 +103,6 @@ func makeStorable(e *VendorEntry) {
 
 func hashed(s string) string { return fmt.Sprintf("sha256-%x", sha256.Sum256([]byte(s))) }
 
-func meaning(ctx context.Context, reader VendorReader, e VendorEntry) (m Meaning, err error) {
-	err = contain("VendorReader", func() (err error) { m, err = reader.Meaning(ctx, e); return })
-	return m, err
-}
-
 // VendorEntries returns the entries of the lock system's own log that Ingest has
 // stored; q.Site is ignored. Hosts can use it to show fobs and key codes beside digital
 // keys.
@@ -156,24 +151,19 @@ func (g *Gate) endedElsewhere(ctx context.Context, reader VendorReader) (ended [
 // same time, or while a start without an entry may still have been in progress.
 func (g *Gate) endOf(ctx context.Context, reader VendorReader, h Hold, lock string) (end *VendorEntry, err error) {
 	// An entry dated in the future would end every hold that begins before it.
-	query := VendorQuery{Site: g.site, Lock: lock, From: h.Since, Until: g.clock().Add(entryBefore)}
-	list, err := g.records.VendorEntries(ctx, query)
+	list, err := g.readings(ctx, reader, lock, h.Since, g.clock().Add(entryBefore))
 	if err != nil {
 		return nil, err
 	}
 	var started time.Time
 	for _, e := range list {
-		m, err := meaning(ctx, reader, e)
-		if err != nil {
-			return nil, err
-		}
-		ownStart := m.Action == access.OfficeMode && !e.At.After(h.Since.Add(startedWithin))
+		ownStart := e.Action == access.OfficeMode && !e.At.After(h.Since.Add(startedWithin))
 		afterStart := !started.IsZero() || e.At.After(h.Since.Add(AnswerWithin))
 		switch {
 		case ownStart:
 			started, end = e.At, nil
-		case m.Action == access.Lock && end == nil && afterStart && !e.At.Equal(started):
-			end = &e
+		case e.Action == access.Lock && end == nil && afterStart && !e.At.Equal(started):
+			end = &e.VendorEntry
 		}
 	}
 	return end, nil

@@ -120,13 +120,16 @@ func (g *Gate) proveGroup(
 			until = c.until
 		}
 	}
-	entries, err := g.ownEntries(ctx, reader, what, group[0].from, until)
+	list, err := g.readings(ctx, reader, what.lock, group[0].from, until.Add(time.Microsecond))
 	if err != nil {
 		return Receipt{}, false, err
 	}
-	times := make([]time.Time, len(entries))
-	for i, e := range entries {
-		times[i] = e.At
+	var entries []VendorEntry // of this movement, by the gate's own user
+	var times []time.Time
+	for _, e := range list {
+		if e.Ours && e.Action == what.action {
+			entries, times = append(entries, e.VendorEntry), append(times, e.At)
+		}
 	}
 	first, last, ok := matchOpen(intervals, open, times)
 	if !ok {
@@ -159,23 +162,28 @@ func onlyOpen(group []sentCommand) (index int, ok bool) {
 	return index, ok
 }
 
-// ownEntries returns the entries of a movement that the gate's own user made,
-// dated from one instant until another, both included.
-func (g *Gate) ownEntries(ctx context.Context, reader VendorReader, what movement, from, until time.Time) (own []VendorEntry, err error) {
-	list, err := g.records.VendorEntries(ctx, VendorQuery{Site: g.site, Lock: what.lock, From: from, Until: until.Add(time.Microsecond)})
+// reading is an entry of the lock system's log and its meaning.
+type reading struct {
+	VendorEntry
+	Meaning
+}
+
+// readings returns the entries of a lock, dated from one instant until another, the
+// latter not included.
+func (g *Gate) readings(ctx context.Context, reader VendorReader, lock string, from, until time.Time) ([]reading, error) {
+	entries, err := g.records.VendorEntries(ctx, VendorQuery{Site: g.site, Lock: lock, From: from, Until: until})
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range list {
-		m, err := meaning(ctx, reader, e)
+	list := make([]reading, len(entries))
+	for i, e := range entries {
+		list[i].VendorEntry = e
+		err := contain("VendorReader", func() (err error) { list[i].Meaning, err = reader.Meaning(ctx, e); return })
 		if err != nil {
 			return nil, err
 		}
-		if m.Ours && m.Action == what.action {
-			own = append(own, e)
-		}
 	}
-	return own, nil
+	return list, nil
 }
 
 // notLockedSince reports whether nothing is known to have locked the lock after the
@@ -185,17 +193,8 @@ func (g *Gate) notLockedSince(ctx context.Context, reader VendorReader, locks []
 	if slices.ContainsFunc(locks, func(c sentCommand) bool { return c.Outcome == Accepted && c.Begun.After(moved.At.Add(entryBefore)) }) {
 		return false, nil
 	}
-	query := VendorQuery{Site: g.site, Lock: lock, From: moved.At.Add(time.Microsecond), Until: g.clock().Add(entryBefore)}
-	list, err := g.records.VendorEntries(ctx, query)
-	if err != nil {
-		return false, err
-	}
-	for _, e := range list {
-		if m, err := meaning(ctx, reader, e); err != nil || m.Action == access.Lock {
-			return false, err
-		}
-	}
-	return true, nil
+	list, err := g.readings(ctx, reader, lock, moved.At.Add(time.Microsecond), g.clock().Add(entryBefore))
+	return err == nil && !slices.ContainsFunc(list, func(r reading) bool { return r.Action == access.Lock }), err
 }
 
 // settleAsMoved settles a command as Accepted, because an entry proves that it moved
