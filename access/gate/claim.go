@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -115,18 +116,14 @@ func (g *Gate) send(ctx context.Context, c claimed, by deadline) (result Result)
 		return Result{Unconfirmed, CauseInternal, err}
 	}
 	result.Err = contain("Locks", func() error { return result.Err })
-	switch {
-	case !result.Outcome.Settled():
+	if !result.Outcome.Settled() {
 		return Result{Unconfirmed, CauseInternal, fmt.Errorf("gate: Locks.Move returned the outcome %q: %w", result.Outcome, result.Err)}
-	case result.Outcome == Accepted:
+	}
+	if result.Outcome == Accepted {
 		result.Cause = ""
-	case result.Cause.Valid():
-	case result.Outcome == Unconfirmed:
-		result.Cause = CauseNoAnswer
-	case result.Outcome == Refused:
-		result.Cause = CauseRefused
-	default:
-		result.Cause = CauseInternal
+	} else if !result.Cause.Valid() {
+		unnamed := map[Outcome]Cause{Unconfirmed: CauseNoAnswer, Refused: CauseRefused}
+		result.Cause = cmp.Or(unnamed[result.Outcome], CauseInternal)
 	}
 	return result
 }

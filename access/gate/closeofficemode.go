@@ -6,8 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -134,11 +134,11 @@ func closedSince(since, now time.Time, closing time.Duration, loc *time.Location
 // for all processes within one minute.
 func (g *Gate) lockDoor(ctx context.Context, s CloseRequest, over []CloseResult, facts storage.Snapshot) Receipt {
 	now, door := g.moment(), over[0].Hold.Door
-	seed := fmt.Appendf(nil, "%d\x00%s", now.wall.Unix()/60, door)
+	seed := []string{strconv.FormatInt(now.wall.Unix()/60, 10), door}
 	for _, o := range over {
-		seed = append(append(seed, 0), o.Hold.RequestID...)
+		seed = append(seed, o.Hold.RequestID)
 	}
-	sum := sha256.Sum256(seed)
+	sum := sha256.Sum256(encode(seed))
 	tap := Tap{RequestID: "close-" + hex.EncodeToString(sum[:16]), Door: door, TappedAt: now.wall, Source: sourceClosing, Actor: s.By}
 	d := decided{
 		request:  request{tap, access.Lock, storage.RequestKey{Site: g.site, RequestID: tap.RequestID}},

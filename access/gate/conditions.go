@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/doorkit/doorkit/access"
 )
@@ -58,12 +59,8 @@ func (g *Gate) ConditionCodes() []string {
 }
 
 func goodCode(s string) bool {
-	for i, c := range []byte(s) {
-		if !(c >= 'a' && c <= 'z' || i > 0 && (c == '_' || c >= '0' && c <= '9')) {
-			return false
-		}
-	}
-	return len(s) >= 1 && len(s) <= 50
+	const letters, others = "abcdefghijklmnopqrstuvwxyz", "0123456789_"
+	return len(s) >= 1 && len(s) <= 50 && strings.Trim(s, letters+others) == "" && strings.ContainsAny(s[:1], letters)
 }
 
 // check returns nil if every condition is met, otherwise the first one that is not, and

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -95,13 +96,10 @@ func New(c Config) (*Gate, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
 	return &Gate{
 		site: c.Site, facts: c.Facts, records: c.Records, locks: c.Locks,
 		conditions: c.Conditions, policy: c.CheckIns, dayStart: c.DayStart,
-		watch: &watch{site: c.Site, observer: c.Observer, logger: hostcall.Logger(c.Logger), open: map[problem]time.Time{}}, now: c.Now,
+		watch: &watch{site: c.Site, observer: c.Observer, logger: hostcall.Logger(cmp.Or(c.Logger, slog.New(slog.DiscardHandler))), open: map[problem]time.Time{}}, now: c.Now,
 	}, nil
 }
 

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -66,7 +67,7 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 		return nil, err
 	}
 	list = []DigitalKey{}
-	zones := map[string]*time.Location{} // all doors of a site have the same zone
+	zone := sync.OnceValue(func() *time.Location { return location(all[0].Question.TimeZone) }) // the same for all doors of a site
 	var refused error
 	good := 0
 	for _, s := range all {
@@ -75,10 +76,7 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 			continue
 		}
 		if q.Location == nil {
-			if _, ok := zones[q.TimeZone]; !ok {
-				zones[q.TimeZone] = location(q.TimeZone)
-			}
-			q.Location = zones[q.TimeZone]
+			q.Location = zone()
 		}
 		d, err := access.Evaluate(*q, access.Request{Member: member, Door: q.Door.ID, Action: access.Unlock, At: now})
 		key := g.key(&s, d, member, holds)

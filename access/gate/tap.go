@@ -2,8 +2,8 @@ package gate
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -73,23 +73,11 @@ func (t *Tap) ownKey() bool { return t.Source == SourceDigitalKey && t.Actor == 
 
 // fingerprint is a hash of what a request asks for.
 func (t *Tap) fingerprint(action access.Action) string {
-	var b []byte
-	for _, s := range []string{t.Door, string(action), string(t.Source), t.Actor} {
-		b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
-		b = append(b, s...)
-	}
-	sum := sha256.Sum256(b)
+	sum := sha256.Sum256(encode([]string{t.Door, string(action), string(t.Source), t.Actor}))
 	return hex.EncodeToString(sum[:16])
 }
 
 func goodRequestID(s string) bool {
-	if len(s) < 16 || len(s) > 64 {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
+	unprintable := func(r rune) bool { return r <= ' ' || r > '~' }
+	return len(s) >= 16 && len(s) <= 64 && !strings.ContainsFunc(s, unprintable)
 }
