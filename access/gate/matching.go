@@ -32,16 +32,16 @@ func (i interval) overlaps(o interval) bool { return !i.from.After(o.until) && !
 
 // overlapping splits a list that is sorted by from into groups: intervals of different
 // groups do not overlap.
-func overlapping[T any](list []T, of func(T) interval) (groups [][]T) {
+func overlapping(list []sentCommand) (groups [][]sentCommand) {
 	var until time.Time
 	start := 0
-	for i, x := range list {
-		if i > start && of(x).from.After(until) {
+	for i, c := range list {
+		if i > start && c.from.After(until) {
 			groups = append(groups, list[start:i])
 			start = i
 		}
-		if i == start || of(x).until.After(until) {
-			until = of(x).until
+		if i == start || c.until.After(until) {
+			until = c.until
 		}
 	}
 	if start < len(list) {

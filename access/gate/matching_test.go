@@ -155,9 +155,13 @@ func TestOverlapping(t *testing.T) {
 		{[]string{" |--|", "    |--|", "         |--|"}, "[2 1]"},
 		{[]string{" |----------|", "    |--|", "          |--|", "                |--|"}, "[3 1]"},
 	} {
-		commands, _, _ := figure(t, c.lines...)
+		intervals, _, _ := figure(t, c.lines...)
+		var commands []sentCommand
+		for _, i := range intervals {
+			commands = append(commands, sentCommand{interval: i})
+		}
 		sizes := []int{}
-		for _, g := range overlapping(commands, func(i interval) interval { return i }) {
+		for _, g := range overlapping(commands) {
 			sizes = append(sizes, len(g))
 		}
 		if got := fmt.Sprint(sizes); got != c.want {

@@ -39,8 +39,6 @@ type sentCommand struct {
 	interval
 }
 
-func intervalOf(c sentCommand) interval { return c.interval }
-
 // prove settles the Unconfirmed commands that the stored entries show to have
 // moved their lock.
 func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receipt, err error) {
@@ -49,14 +47,13 @@ func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receip
 	if err != nil || len(open) == 0 {
 		return nil, err
 	}
-	known, unknown, err := g.sentSince(ctx, open[0].Begun.Add(-entryAfter-AnswerWithin-SendWithin))
+	sent, err := g.sentSince(ctx, open[0].Begun.Add(-entryAfter-AnswerWithin-SendWithin))
 	if err != nil {
 		return nil, err
 	}
-	for what, list := range known {
-		locks := known[movement{what.lock, access.Lock}]
-		for _, group := range overlapping(list, intervalOf) {
-			receipt, ok, err := g.proveGroup(ctx, reader, what, group, unknown, locks)
+	for what, list := range sent {
+		for _, group := range overlapping(list) {
+			receipt, ok, err := g.proveGroup(ctx, reader, what, group, sent)
 			if err != nil {
 				return settled, err
 			}
@@ -70,44 +67,43 @@ func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receip
 }
 
 // sentSince returns the commands since an instant, by lock and action, each list sorted
-// by time. unknown are the commands whose document does not name the lock.
-func (g *Gate) sentSince(ctx context.Context, since time.Time) (known map[movement][]sentCommand, unknown []sentCommand, err error) {
-	known = map[movement][]sentCommand{}
+// by time. The zero movement has the commands whose document does not name the lock.
+func (g *Gate) sentSince(ctx context.Context, since time.Time) (map[movement][]sentCommand, error) {
+	sent := map[movement][]sentCommand{}
 	for _, o := range []Outcome{Sending, Unconfirmed, Accepted} { // in the order in which commands proceed, so that none is missed
 		list, err := g.records.Entries(ctx, storage.JournalQuery{Site: g.site, Outcome: o, BegunSince: since, Limit: allEntries})
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for _, e := range list {
 			doc, err := readDoc(&e)
+			what := movement{doc.Link.Lock, e.Action}
 			c := sentCommand{e, interval{e.Begun.Add(-entryBefore), e.SendBy.Add(entryAfter)}}
-			if err != nil || doc.Link.IsZero() {
-				unknown = append(unknown, c)
-				continue
-			}
-			if o == Accepted {
+			switch {
+			case err != nil || doc.Link.IsZero():
+				what = movement{}
+			case o == Accepted:
 				c.until = doc.At.Add(entryBefore) // the lock had moved when the answer came
 			}
-			what := movement{doc.Link.Lock, e.Action}
-			known[what] = append(known[what], c)
+			sent[what] = append(sent[what], c)
 		}
 	}
-	for _, list := range known {
+	for _, list := range sent {
 		slices.SortFunc(list, func(a, b sentCommand) int {
 			return cmp.Or(a.from.Compare(b.from), cmp.Compare(a.RequestID, b.RequestID))
 		})
 	}
-	return known, unknown, nil
+	return sent, nil
 }
 
 // proveGroup settles the one open command of a group if every command of the group has
-// an entry. unknown are the commands to unknown locks; locks are the commands that
-// locked this lock.
+// an entry.
 func (g *Gate) proveGroup(
-	ctx context.Context, reader VendorReader, what movement, group, unknown, locks []sentCommand,
+	ctx context.Context, reader VendorReader, what movement, group []sentCommand, sent map[movement][]sentCommand,
 ) (r Receipt, ok bool, err error) {
 	open, ok := onlyOpen(group)
-	if !ok || slices.ContainsFunc(unknown, func(u sentCommand) bool { // an entry may belong to u
+	unknown, locks := sent[movement{}], sent[movement{what.lock, access.Lock}]
+	if !ok || what == (movement{}) || slices.ContainsFunc(unknown, func(u sentCommand) bool { // an entry may belong to u
 		return slices.ContainsFunc(group, func(c sentCommand) bool { return c.overlaps(u.interval) })
 	}) {
 		return Receipt{}, false, nil
