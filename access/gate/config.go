@@ -96,10 +96,11 @@ func New(c Config) (*Gate, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	logger := hostcall.Logger(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
 	return &Gate{
 		site: c.Site, facts: c.Facts, records: c.Records, locks: c.Locks,
 		conditions: c.Conditions, policy: c.CheckIns, dayStart: c.DayStart,
-		watch: &watch{site: c.Site, observer: c.Observer, logger: hostcall.Logger(cmp.Or(c.Logger, slog.New(slog.DiscardHandler))), open: map[problem]time.Time{}}, now: c.Now,
+		watch: &watch{site: c.Site, observer: c.Observer, logger: logger, open: map[problem]time.Time{}}, now: c.Now,
 	}, nil
 }
 
