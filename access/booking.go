@@ -5,16 +5,17 @@ import (
 	"slices"
 )
 
-// booking is a Reservation made ready. It is not changed once it is part of a
-// policy; its span is [start, effective end).
+// booking is a Reservation made ready. Its span is the reserved time: [start,
+// effective end).
 type booking struct {
 	id string
 	span
-	window           span
 	resource, booker int32
 	status           status
 	guests           *[]int32 // nil for most
 }
+
+func (b *booking) identity() string { return b.id }
 
 type status uint8
 
@@ -34,6 +35,17 @@ type resource struct {
 	before, after int64
 	bookings      []*booking // by start
 	occupied      spans      // the windows of the confirmed ones
+}
+
+// occupy sets when the resource is booked, given the windows of its bookings.
+func (r *resource) occupy(windows []span) {
+	list := make([]span, 0, len(windows))
+	for i, b := range r.bookings {
+		if b.status == confirmed {
+			list = append(list, windows[i])
+		}
+	}
+	r.occupied = slices.Clone(union(list))
 }
 
 // windows returns the window of each booking of a resource: RULES.md, section 3,

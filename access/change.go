@@ -12,8 +12,8 @@ import (
 // Change is one change of facts, for [Policy.With]. The changes are the types of
 // this file whose names start with Set or Remove.
 type Change interface {
-	// apply makes the change in a policy, unless it has a fault. Every slice and
-	// every map of the policy may be shared, so none is changed in place.
+	// apply makes the change in a policy, unless it has a fault. Only the list
+	// of resources is its own: all other lists and maps may be shared.
 	apply(p *Policy, c *checker, at strictjson.Path)
 }
 
@@ -61,6 +61,7 @@ type SetDoorDisabled struct {
 // "changes[i]"; a change is checked against p and against the changes before it.
 func (p *Policy) With(changes ...Change) (*Policy, error) {
 	changed := *p
+	changed.resources = slices.Clone(p.resources)
 	c, list := &checker{&strictjson.Faults{}}, strictjson.Key("changes")
 	for i, change := range changes {
 		change.apply(&changed, c, list.Item(i))
@@ -110,34 +111,31 @@ func (s SetGrant) apply(p *Policy, c *checker, at strictjson.Path) {
 	if !all(c.id(at.Field("id"), s.ID), c.grant(at, (*Grant)(&s), refs("member", p.memberIndex), refs("door", p.doorIndex))) {
 		return
 	}
-	p.removeGrant(s.ID)
 	p.schedules = maps.Clone(p.schedules)
-	holder, made := p.member(s.Member), p.newGrant((*Grant)(&s))
-	p.edit(holder, func(m *member) {
-		m.grants = append(slices.Clip(m.grants), made)
-		slices.SortStableFunc(m.grants, byDoor)
-	})
-	p.grantIDs = p.grantIDs.with(s.ID, -1, holder)
+	made := p.newGrant((*Grant)(&s))
+	p.replaceGrant(p.grants.find(s.ID), &made)
 }
 
 func (s RemoveGrant) apply(p *Policy, c *checker, at strictjson.Path) {
-	if !p.removeGrant(string(s)) {
+	if old := p.grants.find(string(s)); old != nil {
+		p.replaceGrant(old, nil)
+	} else {
 		c.fault(at, fmt.Sprintf("no grant %q", string(s)))
 	}
 }
 
-// removeGrant returns false if there is no grant with the id.
-func (p *Policy) removeGrant(id string) bool {
-	is := func(g *grant) bool { return g.id == id }
-	holder := p.grantIDs.find(id, func(m int32) bool {
-		return slices.ContainsFunc(p.members.at(m).grants, func(g grant) bool { return is(&g) })
-	})
-	if holder < 0 {
-		return false
+// replaceGrant takes a grant away and adds another one; either may be nil.
+func (p *Policy) replaceGrant(old, made *grant) {
+	p.grants = p.grants.with(old, made)
+	if old != nil {
+		p.edit(old.member, func(m *member) { m.grants = without(m.grants, func(g **grant) bool { return *g == old }) })
 	}
-	p.edit(holder, func(m *member) { m.grants = without(m.grants, is) })
-	p.grantIDs = p.grantIDs.with(id, holder, -1)
-	return true
+	if made != nil {
+		p.edit(made.member, func(m *member) {
+			m.grants = append(slices.Clip(m.grants), made)
+			slices.SortStableFunc(m.grants, byDoor)
+		})
+	}
 }
 
 // without returns a copy of a list without some items.
@@ -159,89 +157,67 @@ func (s SetReservation) apply(p *Policy, c *checker, at strictjson.Path) {
 		return
 	}
 	made := p.newBooking(r)
-	p.replaceBooking(p.booking(s.ID), &made)
+	p.replaceBooking(p.bookings.find(s.ID), &made)
 }
 
 func (s RemoveReservation) apply(p *Policy, c *checker, at strictjson.Path) {
-	old := p.booking(string(s))
-	if old == nil {
+	if old := p.bookings.find(string(s)); old != nil {
+		p.replaceBooking(old, nil)
+	} else {
 		c.fault(at, fmt.Sprintf("no reservation %q", string(s)))
-		return
 	}
-	p.replaceBooking(old, nil)
-}
-
-// booking returns the booking with an id, nil if there is none.
-func (p *Policy) booking(id string) (found *booking) {
-	p.reservationIDs.find(id, func(m int32) bool {
-		for _, b := range p.members.at(m).bookings {
-			if b.id == id {
-				found = b
-			}
-		}
-		return found != nil
-	})
-	return found
 }
 
 // replaceBooking takes a booking away and adds another one; either may be nil.
 func (p *Policy) replaceBooking(old, made *booking) {
-	p.resources = slices.Clone(p.resources)
-	moved := map[*booking]*booking{} // those whose window changes, because buffers are clipped
-	var members, holders []int32     // of all that change, and of made
+	p.bookings = p.bookings.with(old, made)
+	windows := map[*booking]span{} // of made, and of those whose window changes because buffers are clipped
+	var members []int32            // who has one of them
 	if old != nil {
-		p.reservationIDs = p.reservationIDs.with(old.id, old.booker, -1)
+		p.rebook(old.resource, old, nil, windows)
+		members = p.concerned(old)
 	}
 	if made != nil {
-		p.reservationIDs = p.reservationIDs.with(made.id, -1, made.booker)
-		holders = p.concerned(made)
-		p.rebook(made.resource, old, made, moved)
+		p.rebook(made.resource, nil, made, windows)
 	}
-	if old != nil {
-		members = p.concerned(old)
-		if made == nil || made.resource != old.resource {
-			p.rebook(old.resource, old, nil, moved)
-		}
-	}
-	for b := range moved {
+	for b := range windows {
 		members = append(members, p.concerned(b)...)
 	}
-	members = append(members, holders...)
 	slices.Sort(members)
 	for _, i := range slices.Compact(members) {
 		p.edit(i, func(m *member) {
-			m.bookings = without(m.bookings, func(b **booking) bool { return *b == old })
-			for j, b := range m.bookings {
-				if other := moved[b]; other != nil {
-					m.bookings[j] = other
+			m.bookings = without(m.bookings, func(b *held) bool {
+				_, changed := windows[b.booking]
+				return changed || b.booking == old
+			})
+			for b, w := range windows {
+				if slices.Contains(p.concerned(b), i) {
+					m.bookings = append(m.bookings, held{b, w})
 				}
-			}
-			if slices.Contains(holders, i) {
-				m.bookings = append(m.bookings, made)
 			}
 			p.setWindows(m)
 		})
 	}
 }
 
-// rebook replaces a resource by one without a booking and with another one, which
-// may be nil. Bookings whose window changes are replaced too: see moved.
-func (p *Policy) rebook(resource int32, old, made *booking, moved map[*booking]*booking) {
-	r := *p.resources[resource]
+// rebook replaces a booking of a resource and notes the windows that are new.
+func (p *Policy) rebook(resource int32, old, made *booking, windows map[*booking]span) {
+	clip, r := p.settings.clip, *p.resources[resource]
+	before := make(map[*booking]span, len(r.bookings))
+	for i, w := range r.windows(clip) {
+		before[r.bookings[i]] = w
+	}
 	r.bookings = without(r.bookings, func(b **booking) bool { return *b == old })
 	if made != nil {
 		r.bookings = append(r.bookings, made)
 		slices.SortStableFunc(r.bookings, byStart)
 	}
-	for i, w := range r.windows(p.settings.clip) {
-		if b := r.bookings[i]; b == made {
-			made.window = w
-		} else if b.window != w {
-			copied := *b
-			copied.window = w
-			moved[b], r.bookings[i] = &copied, &copied
+	after := r.windows(clip)
+	for i, b := range r.bookings {
+		if w, was := before[b]; !was || w != after[i] {
+			windows[b] = after[i]
 		}
 	}
-	r.occupy()
+	r.occupy(after)
 	p.resources[resource] = &r
 }

@@ -32,10 +32,15 @@ func Compile(f Facts) (*Policy, error) {
 	}
 	f.Location = location
 	p := build(&f, x, ready)
-	p.reservationIDs = newIDIndex(len(f.Reservations), func(i int) (string, int32) {
-		return f.Reservations[i].ID, p.member(f.Reservations[i].Member)
-	})
-	p.grantIDs = newIDIndex(len(f.Grants), func(i int) (string, int32) { return f.Grants[i].ID, p.member(f.Grants[i].Member) })
+	var bookings []*booking
+	for _, r := range p.resources {
+		bookings = append(bookings, r.bookings...)
+	}
+	var grants []*grant
+	for i := range int32(p.members.len) {
+		grants = append(grants, p.members.at(i).grants...)
+	}
+	p.bookings, p.grants = newIDs(bookings), newIDs(grants)
 	return p, nil
 }
 
@@ -125,35 +130,34 @@ func (p *Policy) addResource(r *Resource) {
 
 // addMembers adds the members with all they hold.
 func (p *Policy) addMembers(f *Facts) {
-	bookings := make([]booking, len(f.Reservations))
-	for i := range f.Reservations {
-		r, b := &f.Reservations[i], &bookings[i]
-		*b = p.newBooking(r)
-		p.resources[b.resource].bookings = append(p.resources[b.resource].bookings, b)
-	}
-	for _, r := range p.resources {
-		r.bookings = shrunk(r.bookings)
-		slices.SortFunc(r.bookings, byStart)
-		r.setWindows(p.settings.clip)
-	}
-
-	members := make([]member, len(f.Members))
-	for i := range f.Members {
+	members, grants, bookings := make([]member, len(f.Members)), make([]grant, len(f.Grants)), make([]booking, len(f.Reservations))
+	for i := range members {
 		members[i] = p.newMember(&f.Members[i])
 	}
-	for i := range bookings {
-		for _, m := range p.concerned(&bookings[i]) {
-			members[m].bookings = append(members[m].bookings, &bookings[i])
-		}
+	for i := range grants {
+		grants[i] = p.newGrant(&f.Grants[i])
+		m := &members[grants[i].member]
+		m.grants = append(m.grants, &grants[i])
 	}
-	for i := range f.Grants {
-		m := &members[p.member(f.Grants[i].Member)]
-		m.grants = append(m.grants, p.newGrant(&f.Grants[i]))
+	for i := range bookings {
+		bookings[i] = p.newBooking(&f.Reservations[i])
+		r := p.resources[bookings[i].resource]
+		r.bookings = append(r.bookings, &bookings[i])
+	}
+	for _, r := range p.resources {
+		slices.SortFunc(r.bookings, byStart)
+		windows := r.windows(p.settings.clip)
+		r.occupy(windows)
+		for i, b := range r.bookings {
+			for _, m := range p.concerned(b) {
+				members[m].bookings = append(members[m].bookings, held{b, windows[i]})
+			}
+		}
 	}
 	for i := range members {
 		m := &members[i]
-		m.bookings = shrunk(m.bookings)
 		slices.SortFunc(m.grants, byDoor)
+		m.bookings = shrunk(m.bookings)
 		p.setWindows(m)
 	}
 	p.members = newTable(members)
@@ -189,20 +193,21 @@ func standingEnd(s Standing) int64 {
 }
 
 func (p *Policy) newMembership(m *Membership) membership {
-	return membership{id: m.ID, span: span{bound(m.From, never), bound(m.Until, forever)}, typ: p.types[p.typeIndex[m.Type]], paused: m.Paused}
+	b := basis{kind: byMembership, id: m.ID, span: span{bound(m.From, never), bound(m.Until, forever)}, requiresStanding: true}
+	return membership{b, p.types[p.typeIndex[m.Type]], m.Paused}
 }
 
 // newGrant makes a grant ready.
 func (p *Policy) newGrant(g *Grant) grant {
 	door := p.door(g.Door)
 	return grant{basis{
-		id: g.ID, span: span{bound(g.From, never), bound(g.Until, forever)},
+		kind: byGrant, id: g.ID, span: span{bound(g.From, never), bound(g.Until, forever)},
 		hours: p.schedule(g.Hours, p.doors[door].calendar), duringClosures: g.DuringClosures,
 		requiresMembership: valueOr(g.RequiresMembership, true), requiresStanding: valueOr(g.RequiresStanding, true),
-	}, door}
+	}, p.member(g.Member), door}
 }
 
-// newBooking makes a reservation ready, without its window.
+// newBooking makes a reservation ready.
 func (p *Policy) newBooking(r *reservation.Reservation) booking {
 	reserved := span{micros(r.Start), micros(r.EffectiveEnd())}
 	b := booking{id: r.ID, span: reserved, resource: p.resourceIndex[r.Resource], booker: p.member(r.Member)}
@@ -232,7 +237,7 @@ func (p *Policy) concerned(b *booking) []int32 {
 
 // setWindows sorts the bookings of a member and works out when they open doors.
 func (p *Policy) setWindows(m *member) {
-	slices.SortFunc(m.bookings, func(a, b *booking) int { return cmp.Compare(a.window.until, b.window.until) })
+	slices.SortFunc(m.bookings, byWindowEnd)
 	list := make([]window, 0, 8)
 	for _, b := range m.bookings {
 		for _, d := range p.resources[b.resource].doors {
@@ -253,28 +258,10 @@ func (p *Policy) setWindows(m *member) {
 	m.windows = shrunk(joined)
 }
 
-// setWindows sets the windows of bookings that are not shared yet.
-func (r *resource) setWindows(clip bool) {
-	for i, w := range r.windows(clip) {
-		r.bookings[i].window = w
-	}
-	r.occupy()
-}
-
-// occupy works out when the resource is booked.
-func (r *resource) occupy() {
-	list := make([]span, 0, len(r.bookings))
-	for _, b := range r.bookings {
-		if b.status == confirmed {
-			list = append(list, b.window)
-		}
-	}
-	r.occupied = slices.Clone(union(list))
-}
-
 func byStart(a, b *booking) int  { return cmp.Compare(a.from, b.from) }
 func byFrom(a, b membership) int { return cmp.Compare(a.from, b.from) }
-func byDoor(a, b grant) int      { return cmp.Compare(a.door, b.door) }
+func byDoor(a, b *grant) int     { return cmp.Compare(a.door, b.door) }
+func byWindowEnd(a, b held) int  { return cmp.Compare(a.window.until, b.window.until) }
 
 // scheduleKey says which schedules are the same.
 type scheduleKey struct {

@@ -9,12 +9,8 @@ import (
 // the site holds, and never panics: what the policy does not know is denied. An
 // action that is none of the three is denied with [ReasonNoEntitlement].
 func (p *Policy) Decide(r Request) (d Decision) {
-	p.answer(&d, &r)
+	p.decide(&d, &r, p.member(r.Member), p.door(r.Door))
 	return d
-}
-
-func (p *Policy) answer(d *Decision, r *Request) {
-	p.decide(d, r, p.member(r.Member), p.door(r.Door))
 }
 
 // decide is RULES.md, sections 4 and 5, for the indexes of a member and a door. It
@@ -32,7 +28,7 @@ func (p *Policy) decide(d *Decision, r *Request, member, door int32) {
 	now := q.at(t, q.member.standing)
 	switch {
 	case now.opens != 0:
-		d.Allowed, d.Reason = true, now.reason()
+		d.Allowed, d.Reason = true, now.opens.reason()
 		if !holder { // who is never denied
 			d.ValidUntil = q.within(q.closes(now))
 		}
@@ -75,12 +71,12 @@ func (q *question) within(at int64) time.Time {
 	return instant(at)
 }
 
-// reason returns why an action is allowed.
-func (v *view) reason() Reason {
+// reason returns the reason for allowing what these kinds of bases open.
+func (k kinds) reason() Reason {
 	switch {
-	case v.opens&byGrant != 0:
+	case k&byGrant != 0:
 		return ReasonGrant
-	case v.opens&byMembership != 0:
+	case k&byMembership != 0:
 		return ReasonMembership
 	}
 	return ReasonReservation
@@ -99,77 +95,76 @@ func (q *question) denial(next opening) Reason {
 		}
 	}
 	if next.at != forever {
-		return waiting[next.rank]
+		return later[next.rank]
 	}
 	return q.neverAgain()
 }
 
-// neverAgain returns the reason when nothing opens within the horizon: rules 8
-// and 9.
-func (q *question) neverAgain() Reason {
-	isPending, isCancelled, isOver, lacking := q.pastBookings() // lacking: only the membership it requires
-	switch {
-	case isPending:
-		return ReasonReservationPending
-	case isCancelled:
-		return ReasonReservationCancelled
-	case isOver:
-		return ReasonReservationOver
-	}
-	grantEnded, paused, ended := false, false, false
-	for i := range q.grants {
-		g := &q.grants[i]
-		lacking = lacking || g.requiresMembership && g.at(q.t).open && !q.member.inForce(q.t).open
-		grantEnded = grantEnded || g.until <= q.t
-	}
-	for i := range q.member.memberships {
-		m := &q.member.memberships[i]
-		if lacking || m.typ.hours[q.place] != nil {
-			paused = paused || m.paused
-			ended = ended || !m.paused && m.until <= q.t
-		}
-	}
-	switch {
-	case paused:
-		return ReasonMembershipPaused
-	case ended:
-		return ReasonMembershipEnded
-	case lacking:
-		return ReasonMembershipRequired
-	case grantEnded:
-		return ReasonGrantEnded
-	}
-	// The member's own windows do not contain t: one that did would have been
-	// answered above.
-	for _, r := range q.door.resources {
-		if q.p.resources[r].occupied.at(q.t).open {
-			return ReasonNotBooker
-		}
-	}
-	return ReasonNoEntitlement
+// later are the reasons of a denial for which no rule before them applies, in the
+// order of rules 7 to 9.
+var later = [...]Reason{
+	tooEarly: ReasonTooEarly, outsideHours: ReasonOutsideHours, notStarted: ReasonNotStarted,
+	reservationPending: ReasonReservationPending, reservationCancelled: ReasonReservationCancelled, reservationOver: ReasonReservationOver,
+	membershipPaused: ReasonMembershipPaused, membershipEnded: ReasonMembershipEnded, membershipRequired: ReasonMembershipRequired,
+	grantEnded: ReasonGrantEnded, notBooker: ReasonNotBooker, noEntitlement: ReasonNoEntitlement,
 }
 
-// pastBookings returns what there is among the reservations of the member: lacking is a
-// confirmed one that lacks only the membership it requires.
-func (q *question) pastBookings() (isPending, isCancelled, isOver, lacking bool) {
-	for _, b := range slices.Backward(q.member.bookings) {
-		if b.window.until < q.t-day {
-			break // they are sorted by the end of their window
+const (
+	tooEarly = iota
+	outsideHours
+	notStarted
+	reservationPending
+	reservationCancelled
+	reservationOver
+	membershipPaused
+	membershipEnded
+	membershipRequired
+	grantEnded
+	notBooker
+	noEntitlement
+)
+
+// neverAgain returns the reason when nothing opens within the horizon: the first of
+// rules 8 and 9 that applies.
+func (q *question) neverAgain() Reason {
+	first := noEntitlement
+	note := func(applies bool, rank int) {
+		if applies {
+			first = min(first, rank)
 		}
+	}
+	lacking, member := false, q.member.inForce(q.t).open // lacking: something lacks only the membership it requires
+	for i := len(q.member.bookings) - 1; i >= 0 && q.member.bookings[i].window.until >= q.t-day; i-- {
+		b := &q.member.bookings[i]
 		over := b.window.until <= q.t // also of an empty one, which may begin later
 		inside := !over && b.window.from <= q.t
 		if !over && !inside || !q.lists(b) {
 			continue
 		}
-		switch b.status {
-		case pending:
-			isPending = isPending || inside
-		case cancelled:
-			isCancelled = isCancelled || inside
-		case confirmed:
-			isOver = isOver || over
-			lacking = lacking || inside && q.p.settings.requireMembership && !q.member.inForce(q.t).open
+		note(inside && b.status == pending, reservationPending)
+		note(inside && b.status == cancelled, reservationCancelled)
+		note(over && b.status == confirmed, reservationOver)
+		lacking = lacking || inside && b.status == confirmed && q.p.settings.requireMembership && !member
+	}
+	for _, g := range q.grants {
+		note(g.until <= q.t, grantEnded)
+		lacking = lacking || g.requiresMembership && g.at(q.t).open && !member
+	}
+	note(lacking, membershipRequired)
+	for i := range q.member.memberships {
+		if m := &q.member.memberships[i]; lacking || m.typ.hours[q.place] != nil {
+			note(m.paused, membershipPaused)
+			note(!m.paused && m.until <= q.t, membershipEnded)
 		}
 	}
-	return isPending, isCancelled, isOver, lacking
+	// The member's own windows do not contain t: one that did has been noted.
+	for _, r := range q.door.resources {
+		note(q.p.resources[r].occupied.at(q.t).open, notBooker)
+	}
+	return later[first]
+}
+
+// lists reports whether the resource of a booking lists the door.
+func (q *question) lists(b *held) bool {
+	return slices.Contains(q.p.resources[b.resource].doors, q.place)
 }

@@ -60,20 +60,10 @@ func (d Decision) Evidence() Evidence {
 	}
 	q := d.policy.question(d.member, d.at)
 	q.turnTo(d.door)
-	opens := func(b *basis) bool { return q.state(b, q.t, q.member.standing).open }
-	for i := range q.member.memberships {
-		if b, ok := q.membership(&q.member.memberships[i]); ok && opens(&b) {
-			e.Memberships = append(e.Memberships, b.id)
-		}
-	}
-	for i := range q.grants {
-		if b := &q.grants[i].basis; opens(b) {
-			e.Grants = append(e.Grants, b.id)
-		}
-	}
-	for _, r := range q.member.bookings {
-		if b := q.reservation(r.id, r.window); r.status == confirmed && q.lists(r) && opens(&b) {
-			e.Reservations = append(e.Reservations, b.id)
+	lists := map[kinds]*[]string{byMembership: &e.Memberships, byGrant: &e.Grants, byReservation: &e.Reservations}
+	for i := range q.bases() {
+		if b, never, ok := q.basis(i); ok && never == "" && q.state(&b, q.t, q.member.standing).open {
+			*lists[b.kind] = append(*lists[b.kind], b.id)
 		}
 	}
 	slices.Sort(e.Memberships)

@@ -1,7 +1,5 @@
 package access
 
-import "slices"
-
 // question is what the rules look at for one member at one door. [Policy.Decide]
 // and [Evaluate] both ask it: there is no other evaluator.
 //
@@ -12,7 +10,7 @@ type question struct {
 	door   *door
 	place  int32 // the index of the door
 	member *member
-	grants []grant // of the member for the door
+	grants []*grant // of the member for the door
 
 	t, limit int64 // the instant asked about, and the last one within the horizon
 }
@@ -41,10 +39,13 @@ func (q *question) turnTo(door int32) {
 type basis struct {
 	id    string
 	span            // when it is in force: of a reservation, its window
-	hours *schedule // nil if it is always open then
+	hours *schedule // when it opens then
 
+	kind                                                 kinds
 	requiresStanding, requiresMembership, duringClosures bool
 }
+
+func (b *basis) identity() string { return b.id }
 
 // kinds are kinds of bases.
 type kinds uint8
@@ -55,20 +56,45 @@ const (
 	byReservation
 )
 
-// membership returns a membership as a basis, ok false if it cannot be one.
-func (q *question) membership(m *membership) (b basis, ok bool) {
-	hours := m.typ.hours[q.place]
-	return basis{id: m.id, span: m.span, hours: hours, requiresStanding: true}, hours != nil && !m.paused
-}
-
 // reservation returns a reservation as a basis.
 func (q *question) reservation(id string, window span) basis {
 	s := &q.p.settings
-	return basis{id: id, span: window, requiresStanding: s.requireStanding, requiresMembership: s.requireMembership}
+	return basis{id: id, span: window, hours: alwaysOpen, kind: byReservation, requiresStanding: s.requireStanding, requiresMembership: s.requireMembership}
+}
+
+// bases returns how many bases the member has, of which some may be for other doors.
+func (q *question) bases() int {
+	return len(q.member.memberships) + len(q.grants) + len(q.member.bookings)
+}
+
+// basis returns one basis, first the memberships, then the grants. It returns false if
+// the basis is not for the door, and why it never opens the door, or "".
+func (q *question) basis(i int) (b basis, never string, ok bool) {
+	memberships := len(q.member.memberships)
+	switch bookings := memberships + len(q.grants); {
+	case i < memberships:
+		m := &q.member.memberships[i]
+		b = m.basis
+		b.hours = m.typ.hours[q.place]
+		if m.paused {
+			never = "it is paused"
+		}
+		return b, never, b.hours != nil
+	case i < bookings:
+		return q.grants[i-memberships].basis, "", true
+	default:
+		r := &q.member.bookings[i-bookings]
+		return q.reservation(r.id, r.window), r.noWindow(), q.lists(r)
+	}
 }
 
 // state returns whether a basis opens the door at an instant, and until when.
 func (q *question) state(b *basis, t, standing int64) state {
+	return q.stateIn(b, b.hours, t, standing)
+}
+
+// stateIn is state with hours in place of those of the basis.
+func (q *question) stateIn(b *basis, hours *schedule, t, standing int64) state {
 	s := b.span.at(t)
 	if s.open && b.requiresStanding {
 		s = s.and(span{never, standing}.at(t))
@@ -76,8 +102,8 @@ func (q *question) state(b *basis, t, standing int64) state {
 	if s.open && b.requiresMembership {
 		s = s.and(q.member.inForce(t))
 	}
-	if s.open && b.hours != nil {
-		s = s.and(b.hours.at(t, q.limit))
+	if s.open {
+		s = s.and(hours.at(t, q.limit))
 	}
 	if s.open && !b.duringClosures {
 		closed := q.closed(t)
@@ -149,12 +175,13 @@ type view struct {
 func (q *question) at(t, standing int64) view {
 	v := view{other: forever}
 	for i := range q.member.memberships {
-		if b, ok := q.membership(&q.member.memberships[i]); ok {
-			v.add(byMembership, q.state(&b, t, standing))
+		m := &q.member.memberships[i]
+		if hours := m.typ.hours[q.place]; hours != nil && !m.paused {
+			v.add(byMembership, q.stateIn(&m.basis, hours, t, standing))
 		}
 	}
-	for i := range q.grants {
-		v.add(byGrant, q.state(&q.grants[i].basis, t, standing))
+	for _, g := range q.grants {
+		v.add(byGrant, q.state(&g.basis, t, standing))
 	}
 	if len(q.member.windows) > 0 {
 		v.add(byReservation, q.reservations(t, standing))
@@ -191,20 +218,11 @@ func (q *question) closes(v view) int64 {
 	return forever
 }
 
-// opening is when a basis opens, and why not before: RULES.md, section 5, rule 7.
+// opening is when a basis opens, and the rank of the reason why not before.
 type opening struct {
 	at   int64
-	rank int // of the reason in waiting
+	rank int
 }
-
-// waiting are the reasons of a denial that ends: the first one wins a tie.
-var waiting = [...]Reason{tooEarly: ReasonTooEarly, outsideHours: ReasonOutsideHours, notStarted: ReasonNotStarted}
-
-const (
-	tooEarly = iota
-	outsideHours
-	notStarted
-)
 
 // opens returns the first opening up to the limit, at forever if there is none. No
 // basis opens in the view, which is of the instant asked about.
@@ -218,39 +236,22 @@ func (q *question) opens(now view, standing int64) opening {
 			first = opening{next, rank}
 		}
 	}
-	waits := func(b *basis) {
+	inWindow := q.member.windowAt(q.place, q.t).open // of a booking that lacks the membership it requires
+	for i := range q.bases() {
+		b, never, ok := q.basis(i)
 		rank := outsideHours
-		if !b.span.at(q.t).open || b.requiresMembership && !q.member.inForce(q.t).open {
+		switch {
+		case !ok || never != "":
+			continue
+		case b.kind == byReservation && !inWindow:
+			add(tooEarly, func(t int64) state { return q.reservations(t, standing) })
+			return first
+		case b.kind == byReservation && q.t < b.from:
+			rank = tooEarly
+		case !b.span.at(q.t).open || b.requiresMembership && !q.member.inForce(q.t).open:
 			rank = notStarted
 		}
-		add(rank, func(t int64) state { return q.state(b, t, standing) })
-	}
-	for i := range q.member.memberships {
-		if b, ok := q.membership(&q.member.memberships[i]); ok {
-			waits(&b)
-		}
-	}
-	for i := range q.grants {
-		waits(&q.grants[i].basis)
-	}
-	if !q.member.windowAt(q.place, q.t).open {
-		add(tooEarly, func(t int64) state { return q.reservations(t, standing) })
-		return first
-	}
-	// A window has begun and lacks the membership it requires: one by one.
-	for _, r := range q.member.bookings {
-		if b := q.reservation(r.id, r.window); r.status == confirmed && q.lists(r) {
-			rank := tooEarly
-			if r.window.from <= q.t {
-				rank = notStarted
-			}
-			add(rank, func(t int64) state { return q.state(&b, t, standing) })
-		}
+		add(rank, func(t int64) state { return q.state(&b, t, standing) })
 	}
 	return first
-}
-
-// lists reports whether the resource of a booking lists the door.
-func (q *question) lists(b *booking) bool {
-	return slices.Contains(q.p.resources[b.resource].doors, q.place)
 }

@@ -68,28 +68,18 @@ func (d Decision) Explain() Explanation {
 	q := d.policy.question(d.member, d.at)
 	q.turnTo(d.door)
 	e.Standing, e.Holds, e.Closed = standingUntil(q.member.standing), q.t < q.member.standing, q.closed(q.t).open
-	for i := range q.member.memberships {
-		m := &q.member.memberships[i]
-		if b, ok := q.membership(m); ok {
-			e.Bases = append(e.Bases, q.explain(ReasonMembership, &b, ""))
-		} else if b.hours != nil {
-			e.Bases = append(e.Bases, q.explain(ReasonMembership, &b, "it is paused"))
-		}
-	}
-	for i := range q.grants {
-		e.Bases = append(e.Bases, q.explain(ReasonGrant, &q.grants[i].basis, ""))
-	}
-	for _, r := range q.member.bookings {
-		if b := q.reservation(r.id, r.window); q.lists(r) {
-			e.Bases = append(e.Bases, q.explain(ReasonReservation, &b, noWindow(r)))
+	for i := range q.bases() {
+		if b, never, ok := q.basis(i); ok {
+			e.Bases = append(e.Bases, q.explain(&b, never))
 		}
 	}
 	slices.SortFunc(e.Bases, func(a, b Basis) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID)) })
 	for _, i := range q.door.resources {
 		r := q.p.resources[i]
-		for _, b := range r.bookings {
-			if b.status == confirmed && b.window.at(q.t).open && !slices.Contains(q.member.bookings, b) {
-				e.Others = append(e.Others, Booking{r.id, q.p.members.at(b.booker).id, b.id, instant(b.window.from), instant(b.window.until)})
+		for j, w := range r.windows(q.p.settings.clip) {
+			b := r.bookings[j]
+			if b.status == confirmed && w.at(q.t).open && !slices.Contains(q.p.concerned(b), d.member) {
+				e.Others = append(e.Others, Booking{r.id, q.p.members.at(b.booker).id, b.id, instant(w.from), instant(w.until)})
 			}
 		}
 	}
@@ -108,7 +98,7 @@ func standingUntil(end int64) Standing {
 }
 
 // noWindow returns why a reservation opens nothing at any time, or "".
-func noWindow(r *booking) string {
+func (r *held) noWindow() string {
 	switch {
 	case r.status == pending:
 		return "it is pending"
@@ -122,8 +112,8 @@ func noWindow(r *booking) string {
 
 // explain says why a basis opens or does not, and when it does next. If it never
 // does, never says why.
-func (q *question) explain(kind Reason, b *basis, never string) Basis {
-	e := Basis{Kind: kind, ID: b.id, From: unbounded(b.from), Until: unbounded(b.until), Why: never}
+func (q *question) explain(b *basis, never string) Basis {
+	e := Basis{Kind: b.kind.reason(), ID: b.id, From: unbounded(b.from), Until: unbounded(b.until), Why: never}
 	if never != "" {
 		return e
 	}

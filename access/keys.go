@@ -30,7 +30,7 @@ func (p *Policy) Keys(member string, at time.Time) []DigitalKey {
 		if now := q.at(q.t, q.member.standing); now.opens != 0 && !q.door.disabled {
 			door := q.door
 			keys = append(keys, DigitalKey{
-				Door: door.id, Name: door.name, AccessType: door.access, Reason: now.reason(),
+				Door: door.id, Name: door.name, AccessType: door.access, Reason: now.opens.reason(),
 				ValidUntil: q.within(q.closes(now)), OfficeMode: door.access == AccessAndOfficeMode,
 			})
 		}

@@ -17,10 +17,11 @@ type Policy struct {
 	types     []*membershipType
 	resources []*resource
 	members   table[member]
+	bookings  ids[*booking] // by their id, for With
+	grants    ids[*grant]
 
-	reservationIDs, grantIDs idIndex // whose they are, for With
-	schedules                map[scheduleKey]*schedule
-	ready                    span // the time for which they are made
+	schedules map[scheduleKey]*schedule
+	ready     span // the time for which they are made
 
 	faults []Fault // of the rows that Evaluate left out
 }
@@ -56,15 +57,14 @@ type member struct {
 	id          string
 	standing    int64        // the first instant at which it does not hold: forever if good, never if blocked
 	memberships []membership // by from
-	grants      []grant      // by door
-	bookings    []*booking   // theirs, as booker or admitted guest, by the end of their window
+	grants      []*grant     // by door
+	bookings    []held       // by the end of their window
 	windows     []window     // the times at which those open, by door and time
 }
 
 // membership is a Membership made ready.
 type membership struct {
-	id string
-	span
+	basis  // without hours, which are those of the type
 	typ    *membershipType
 	paused bool
 }
@@ -72,7 +72,13 @@ type membership struct {
 // grant is a Grant made ready.
 type grant struct {
 	basis
-	door int32
+	member, door int32
+}
+
+// held is a booking of a member, as booker or admitted guest.
+type held struct {
+	*booking
+	window span
 }
 
 // window is a time at which reservations of a member open a door: the windows of

@@ -31,26 +31,23 @@ func (t table[T]) with(i int32, item T) table[T] {
 	return t
 }
 
-// idIndex finds the member to whom something with an id belongs. It keeps hashes in
-// place of the ids, which the member has, and is sharded, so that a changed copy
-// shares all shards but one.
-type idIndex struct {
+// ids finds items by their id. They are in shards by a hash of it: a changed copy
+// shares all shards but the changed ones.
+type ids[T identified] struct {
 	seed   maphash.Seed
-	shards [][]idOwner
+	shards [][]T
 }
 
-type idOwner struct {
-	hash  uint32
-	owner int32
+type identified interface {
+	comparable
+	identity() string
 }
 
-// newIDIndex makes the index of n ids.
-func newIDIndex(n int, at func(i int) (id string, owner int32)) idIndex {
-	x := idIndex{maphash.MakeSeed(), make([][]idOwner, n/64+1)}
-	for i := range n {
-		id, owner := at(i)
-		hash, shard := x.place(id)
-		*shard = append(*shard, idOwner{hash, owner})
+func newIDs[T identified](list []T) ids[T] {
+	x := ids[T]{maphash.MakeSeed(), make([][]T, len(list)/64+1)}
+	for _, item := range list {
+		shard := x.shard(item.identity())
+		*shard = append(*shard, item)
 	}
 	for i := range x.shards {
 		x.shards[i] = shrunk(x.shards[i])
@@ -58,34 +55,32 @@ func newIDIndex(n int, at func(i int) (id string, owner int32)) idIndex {
 	return x
 }
 
-func (x *idIndex) place(id string) (hash uint32, shard *[]idOwner) {
-	h := maphash.String(x.seed, id)
-	return uint32(h), &x.shards[h>>32%uint64(len(x.shards))]
+// shard returns where the item with an id is.
+func (x *ids[T]) shard(id string) *[]T {
+	return &x.shards[maphash.String(x.seed, id)%uint64(len(x.shards))]
 }
 
-// find returns the owner of an id, -1 if there is none. Whether an owner has the id
-// is asked of has.
-func (x *idIndex) find(id string, has func(owner int32) bool) int32 {
-	hash, shard := x.place(id)
-	for _, o := range *shard {
-		if o.hash == hash && has(o.owner) {
-			return o.owner
+// find returns the item with an id, zero if there is none.
+func (x *ids[T]) find(id string) (none T) {
+	for _, item := range *x.shard(id) {
+		if item.identity() == id {
+			return item
 		}
 	}
-	return -1
+	return none
 }
 
-// with returns an index in which an id has another owner; -1 is none.
-func (x idIndex) with(id string, old, owner int32) idIndex {
+// with returns ids without one item and with another; either may be zero.
+func (x ids[T]) with(old, made T) ids[T] {
+	var none T
 	x.shards = slices.Clone(x.shards)
-	hash, shard := x.place(id)
-	kept := slices.Clone(*shard)
-	if i := slices.Index(kept, idOwner{hash, old}); i >= 0 {
-		kept = slices.Delete(kept, i, i+1)
+	if old != none {
+		shard := x.shard(old.identity())
+		*shard = without(*shard, func(item *T) bool { return *item == old })
 	}
-	if owner >= 0 {
-		kept = append(kept, idOwner{hash, owner})
+	if made != none {
+		shard := x.shard(made.identity())
+		*shard = append(slices.Clip(*shard), made)
 	}
-	*shard = kept
 	return x
 }
