@@ -9,8 +9,13 @@ import (
 // the site holds, and never panics: what the policy does not know is denied. An
 // action that is none of the three is denied with [ReasonNoEntitlement].
 func (p *Policy) Decide(r Request) (d Decision) {
-	p.decide(&d, &r, p.member(r.Member), p.door(r.Door))
+	p.answer(&d, &r)
 	return d
+}
+
+// answer keeps Decide so small that the compiler copies neither request nor decision.
+func (p *Policy) answer(d *Decision, r *Request) {
+	p.decide(d, r, p.member(r.Member), p.door(r.Door))
 }
 
 // decide is RULES.md, sections 4 and 5, for the indexes of a member and a door. It
@@ -36,7 +41,7 @@ func (p *Policy) decide(d *Decision, r *Request, member, door int32) {
 		d.Allowed, d.Reason = true, ReasonHolder
 	default:
 		next := q.opens(now, q.member.standing)
-		d.Reason, d.NextChange = q.denial(next), q.within(next.at)
+		d.Reason, d.NextChange = q.denial(next), q.within(next)
 	}
 	if d.Allowed && r.Action == Unlock {
 		d.RelockAfter = q.door.openTime
@@ -84,18 +89,18 @@ func (k kinds) reason() Reason {
 
 // denial returns why no basis opens now, given the next opening: rules 5 to 9 of
 // RULES.md, section 5.
-func (q *question) denial(next opening) Reason {
+func (q *question) denial(next int64) Reason {
 	if q.closed(q.t).open {
 		return ReasonDoorClosed
 	}
 	if q.member.standing != forever { // and so may be what denies
 		ignored := q.at(q.t, forever)
-		if ignored.opens != 0 || next.at == forever && q.opens(ignored, forever).at != forever {
+		if ignored.opens != 0 || next == forever && q.opens(ignored, forever) != forever {
 			return ReasonStandingBlocked
 		}
 	}
-	if next.at != forever {
-		return later[next.rank]
+	if next != forever {
+		return later[q.waits(next)]
 	}
 	return q.neverAgain()
 }

@@ -218,40 +218,38 @@ func (q *question) closes(v view) int64 {
 	return forever
 }
 
-// opening is when a basis opens, and the rank of the reason why not before.
-type opening struct {
-	at   int64
-	rank int
+// opens follows the union of all bases from a view in which none opens, and returns
+// the first instant at which one does: forever if there is none up to the limit.
+func (q *question) opens(v view, standing int64) int64 {
+	for v.other <= q.limit {
+		at := v.other
+		if v = q.at(at, standing); v.opens != 0 {
+			return at
+		}
+	}
+	return forever
 }
 
-// opens returns the first opening up to the limit, at forever if there is none. No
-// basis opens in the view, which is of the instant asked about.
-func (q *question) opens(now view, standing int64) opening {
-	first := opening{at: forever}
-	if now.other > q.limit {
-		return first
+// waits returns the rank of the reason why the door does not open before an instant,
+// the first one at which a basis opens: rule 7.
+func (q *question) waits(until int64) int {
+	standing, bases := q.member.standing, q.bases()
+	switch booked := q.reservations(until, standing).open; {
+	case !booked:
+		bases -= len(q.member.bookings)
+	case !q.member.windowAt(q.place, q.t).open:
+		return tooEarly
 	}
-	add := func(rank int, at func(t int64) state) {
-		if next := firstOpen(now.other, q.limit, at); next < first.at || next == first.at && rank < first.rank {
-			first = opening{next, rank}
-		}
-	}
-	inWindow := q.member.windowAt(q.place, q.t).open // of a booking that lacks the membership it requires
-	for i := range q.bases() {
+	first := notStarted
+	for i := range bases {
 		b, never, ok := q.basis(i)
-		rank := outsideHours
 		switch {
-		case !ok || never != "":
-			continue
-		case b.kind == byReservation && !inWindow:
-			add(tooEarly, func(t int64) state { return q.reservations(t, standing) })
-			return first
+		case !ok || never != "" || !q.state(&b, until, standing).open:
 		case b.kind == byReservation && q.t < b.from:
-			rank = tooEarly
-		case !b.span.at(q.t).open || b.requiresMembership && !q.member.inForce(q.t).open:
-			rank = notStarted
+			return tooEarly
+		case b.span.at(q.t).open && (!b.requiresMembership || q.member.inForce(q.t).open):
+			first = outsideHours
 		}
-		add(rank, func(t int64) state { return q.state(&b, t, standing) })
 	}
 	return first
 }
