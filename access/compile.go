@@ -66,7 +66,10 @@ func newSettings(s *Settings) settings {
 	return settings{
 		before: valueOr(s.Before, defaultBuffer), after: valueOr(s.After, defaultBuffer),
 		openTime: valueOr(s.OpenTime, defaultOpenTime), clip: s.Buffers == BuffersClip, guests: s.Guests == GuestsAdmitted,
-		requireStanding: valueOr(s.ReservationsRequireStanding, true), requireMembership: valueOr(s.ReservationsRequireMembership, false),
+		booked: basis{
+			kind: byReservation, requiresStanding: valueOr(s.ReservationsRequireStanding, true),
+			requiresMembership: valueOr(s.ReservationsRequireMembership, false),
+		},
 	}
 }
 
@@ -193,18 +196,18 @@ func standingEnd(s Standing) int64 {
 }
 
 func (p *Policy) newMembership(m *Membership) membership {
-	b := basis{kind: byMembership, id: m.ID, span: span{bound(m.From, never), bound(m.Until, forever)}, requiresStanding: true}
-	return membership{b, p.types[p.typeIndex[m.Type]], m.Paused}
+	return membership{basis{
+		kind: byMembership, id: m.ID, span: span{bound(m.From, never), bound(m.Until, forever)},
+		paused: m.Paused, requiresStanding: true,
+	}, p.types[p.typeIndex[m.Type]]}
 }
 
-// newGrant makes a grant ready.
 func (p *Policy) newGrant(g *Grant) grant {
 	door := p.door(g.Door)
 	return grant{basis{
-		kind: byGrant, id: g.ID, span: span{bound(g.From, never), bound(g.Until, forever)},
-		hours: p.schedule(g.Hours, p.doors[door].calendar), duringClosures: g.DuringClosures,
+		kind: byGrant, id: g.ID, span: span{bound(g.From, never), bound(g.Until, forever)}, duringClosures: g.DuringClosures,
 		requiresMembership: valueOr(g.RequiresMembership, true), requiresStanding: valueOr(g.RequiresStanding, true),
-	}, p.member(g.Member), door}
+	}, p.schedule(g.Hours, p.doors[door].calendar), p.member(g.Member), door}
 }
 
 // newBooking makes a reservation ready.

@@ -62,7 +62,8 @@ func (d Decision) Evidence() Evidence {
 	q.turnTo(d.door)
 	lists := map[kinds]*[]string{byMembership: &e.Memberships, byGrant: &e.Grants, byReservation: &e.Reservations}
 	for i := range q.bases() {
-		if b, never, ok := q.basis(i); ok && never == "" && q.state(&b, q.t, q.member.standing).open {
+		b, hours, never := q.basis(i)
+		if hours != nil && never == "" && q.state(&b, hours, q.t, q.member.standing).open {
 			*lists[b.kind] = append(*lists[b.kind], b.id)
 		}
 	}

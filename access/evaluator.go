@@ -35,14 +35,14 @@ func (q *question) turnTo(door int32) {
 
 // RULES.md, section 3: what opens a door.
 
-// basis is what can open the door: a membership, a grant or a reservation.
+// basis is what can open the door while its hours are open: a membership, a grant or
+// a reservation.
 type basis struct {
-	id    string
-	span            // when it is in force: of a reservation, its window
-	hours *schedule // when it opens then
+	id   string
+	span // when it is in force: of a reservation, its window
 
-	kind                                                 kinds
-	requiresStanding, requiresMembership, duringClosures bool
+	kind                                                         kinds
+	paused, requiresStanding, requiresMembership, duringClosures bool
 }
 
 func (b *basis) identity() string { return b.id }
@@ -56,45 +56,43 @@ const (
 	byReservation
 )
 
-// reservation returns a reservation as a basis.
-func (q *question) reservation(id string, window span) basis {
-	s := &q.p.settings
-	return basis{id: id, span: window, hours: alwaysOpen, kind: byReservation, requiresStanding: s.requireStanding, requiresMembership: s.requireMembership}
-}
-
 // bases returns how many bases the member has, of which some may be for other doors.
 func (q *question) bases() int {
 	return len(q.member.memberships) + len(q.grants) + len(q.member.bookings)
 }
 
-// basis returns one basis, first the memberships, then the grants. It returns false if
-// the basis is not for the door, and why it never opens the door, or "".
-func (q *question) basis(i int) (b basis, never string, ok bool) {
+// basis returns one of the bases, reservations last, with its hours: nil if it is not
+// for the door. Never says why it opens at no time, or "".
+func (q *question) basis(i int) (b basis, hours *schedule, never string) {
 	memberships := len(q.member.memberships)
 	switch bookings := memberships + len(q.grants); {
 	case i < memberships:
 		m := &q.member.memberships[i]
-		b = m.basis
-		b.hours = m.typ.hours[q.place]
 		if m.paused {
 			never = "it is paused"
 		}
-		return b, never, b.hours != nil
+		return m.basis, m.typ.hours[q.place], never
 	case i < bookings:
-		return q.grants[i-memberships].basis, "", true
+		g := q.grants[i-memberships]
+		return g.basis, g.hours, ""
 	default:
 		r := &q.member.bookings[i-bookings]
-		return q.reservation(r.id, r.window), r.noWindow(), q.lists(r)
+		if q.lists(r) {
+			hours = alwaysOpen
+		}
+		return q.reservation(r.id, r.window), hours, r.noWindow()
 	}
 }
 
-// state returns whether a basis opens the door at an instant, and until when.
-func (q *question) state(b *basis, t, standing int64) state {
-	return q.stateIn(b, b.hours, t, standing)
+// reservation returns a reservation as a basis.
+func (q *question) reservation(id string, window span) basis {
+	b := q.p.settings.booked
+	b.id, b.span = id, window
+	return b
 }
 
-// stateIn is state with hours in place of those of the basis.
-func (q *question) stateIn(b *basis, hours *schedule, t, standing int64) state {
+// state returns whether a basis opens the door at an instant, and until when.
+func (q *question) state(b *basis, hours *schedule, t, standing int64) state {
 	s := b.span.at(t)
 	if s.open && b.requiresStanding {
 		s = s.and(span{never, standing}.at(t))
@@ -117,7 +115,7 @@ func (q *question) reservations(t, standing int64) state {
 	s := q.member.windowAt(q.place, t)
 	if s.open {
 		b := q.reservation("", span{t, s.until})
-		s = q.state(&b, t, standing)
+		s = q.state(&b, alwaysOpen, t, standing)
 	}
 	return s
 }
@@ -177,11 +175,11 @@ func (q *question) at(t, standing int64) view {
 	for i := range q.member.memberships {
 		m := &q.member.memberships[i]
 		if hours := m.typ.hours[q.place]; hours != nil && !m.paused {
-			v.add(byMembership, q.stateIn(&m.basis, hours, t, standing))
+			v.add(byMembership, q.state(&m.basis, hours, t, standing))
 		}
 	}
 	for _, g := range q.grants {
-		v.add(byGrant, q.state(&g.basis, t, standing))
+		v.add(byGrant, q.state(&g.basis, g.hours, t, standing))
 	}
 	if len(q.member.windows) > 0 {
 		v.add(byReservation, q.reservations(t, standing))
@@ -242,9 +240,9 @@ func (q *question) waits(until int64) int {
 	}
 	first := notStarted
 	for i := range bases {
-		b, never, ok := q.basis(i)
+		b, hours, never := q.basis(i)
 		switch {
-		case !ok || never != "" || !q.state(&b, until, standing).open:
+		case hours == nil || never != "" || !q.state(&b, hours, until, standing).open:
 		case b.kind == byReservation && q.t < b.from:
 			return tooEarly
 		case b.span.at(q.t).open && (!b.requiresMembership || q.member.inForce(q.t).open):

@@ -69,8 +69,8 @@ func (d Decision) Explain() Explanation {
 	q.turnTo(d.door)
 	e.Standing, e.Holds, e.Closed = standingUntil(q.member.standing), q.t < q.member.standing, q.closed(q.t).open
 	for i := range q.bases() {
-		if b, never, ok := q.basis(i); ok {
-			e.Bases = append(e.Bases, q.explain(&b, never))
+		if b, hours, never := q.basis(i); hours != nil {
+			e.Bases = append(e.Bases, q.explain(&b, hours, never))
 		}
 	}
 	slices.SortFunc(e.Bases, func(a, b Basis) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID)) })
@@ -112,13 +112,13 @@ func (r *held) noWindow() string {
 
 // explain says why a basis opens or does not, and when it does next. If it never
 // does, never says why.
-func (q *question) explain(b *basis, never string) Basis {
+func (q *question) explain(b *basis, hours *schedule, never string) Basis {
 	e := Basis{Kind: b.kind.reason(), ID: b.id, From: unbounded(b.from), Until: unbounded(b.until), Why: never}
 	if never != "" {
 		return e
 	}
 	next := func(standing int64) int64 {
-		return firstOpen(q.t, q.limit, func(t int64) state { return q.state(b, t, standing) })
+		return firstOpen(q.t, q.limit, func(t int64) state { return q.state(b, hours, t, standing) })
 	}
 	opens := next(q.member.standing)
 	e.Next = q.within(opens)

@@ -28,10 +28,10 @@ type Policy struct {
 
 // settings are Settings made ready.
 type settings struct {
-	before, after, openTime            time.Duration
-	clip                               bool
-	guests                             bool // are admitted
-	requireStanding, requireMembership bool // of reservations
+	before, after, openTime time.Duration
+	clip                    bool
+	guests                  bool  // are admitted
+	booked                  basis // what each reservation is as a basis
 }
 
 // door is a Door made ready.
@@ -64,14 +64,14 @@ type member struct {
 
 // membership is a Membership made ready.
 type membership struct {
-	basis  // without hours, which are those of the type
-	typ    *membershipType
-	paused bool
+	basis
+	typ *membershipType
 }
 
 // grant is a Grant made ready.
 type grant struct {
 	basis
+	hours        *schedule
 	member, door int32
 }
 
