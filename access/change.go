@@ -62,7 +62,8 @@ type SetDoorDisabled struct {
 func (p *Policy) With(changes ...Change) (*Policy, error) {
 	changed := *p
 	changed.resources = slices.Clone(p.resources)
-	c, list := &checker{&strictjson.Faults{}}, strictjson.Key("changes")
+	c, list := newChecker(&strictjson.Faults{}), strictjson.Key("changes")
+	c.doors.index, c.types.index, c.members.index, c.resources.index = p.doorIndex, p.typeIndex, p.memberIndex, p.resourceIndex
 	for i, change := range changes {
 		change.apply(&changed, c, list.Item(i))
 	}
@@ -82,22 +83,20 @@ func (p *Policy) edit(i int32, change func(*member)) {
 func (s SetRevision) apply(p *Policy, _ *checker, _ strictjson.Path) { p.revision = string(s) }
 
 func (s SetStanding) apply(p *Policy, c *checker, at strictjson.Path) {
-	if all(c.reference(at.Field("member"), s.Member, refs("member", p.memberIndex)), c.standing(at.Field("standing"), s.Standing)) {
+	if all(c.reference(at.Field("member"), s.Member, &c.members), c.standing(at.Field("standing"), s.Standing)) {
 		p.edit(p.member(s.Member), func(m *member) { m.standing = standingEnd(s.Standing) })
 	}
 }
 
 func (s SetDoorDisabled) apply(p *Policy, c *checker, at strictjson.Path) {
-	if c.reference(at.Field("door"), s.Door, refs("door", p.doorIndex)) {
+	if c.reference(at.Field("door"), s.Door, &c.doors) {
 		p.doors = slices.Clone(p.doors)
 		p.doors[p.door(s.Door)].disabled = s.Disabled
 	}
 }
 
 func (s SetMembership) apply(p *Policy, c *checker, at strictjson.Path) {
-	in, types := at.Field("membership"), refs("membership type", p.typeIndex)
-	known := c.reference(at.Field("member"), s.Member, refs("member", p.memberIndex))
-	if !all(known, c.id(in.Field("id"), s.Membership.ID), c.membership(in, &s.Membership, types)) {
+	if !all(c.reference(at.Field("member"), s.Member, &c.members), c.membership(at.Field("membership"), &s.Membership)) {
 		return
 	}
 	made := p.newMembership(&s.Membership)
@@ -108,7 +107,7 @@ func (s SetMembership) apply(p *Policy, c *checker, at strictjson.Path) {
 }
 
 func (s SetGrant) apply(p *Policy, c *checker, at strictjson.Path) {
-	if !all(c.id(at.Field("id"), s.ID), c.grant(at, (*Grant)(&s), refs("member", p.memberIndex), refs("door", p.doorIndex))) {
+	if !c.grant(at, (*Grant)(&s)) {
 		return
 	}
 	p.schedules = maps.Clone(p.schedules)
@@ -150,10 +149,8 @@ func without[T any](list []T, drop func(*T) bool) []T {
 }
 
 func (s SetReservation) apply(p *Policy, c *checker, at strictjson.Path) {
-	r, resources := (*reservation.Reservation)(&s), refs("resource", p.resourceIndex)
-	before := c.faults.Len()
-	c.id(at.Field("id"), s.ID)
-	if c.reservation(at, r, resources, refs("member", p.memberIndex)); c.faults.Len() > before {
+	before, r := c.faults.Len(), (*reservation.Reservation)(&s)
+	if c.reservation(at, r); c.faults.Len() > before { // a bad guest too
 		return
 	}
 	made := p.newBooking(r)
@@ -172,31 +169,25 @@ func (s RemoveReservation) apply(p *Policy, c *checker, at strictjson.Path) {
 func (p *Policy) replaceBooking(old, made *booking) {
 	p.bookings = p.bookings.with(old, made)
 	windows := map[*booking]span{} // of made, and of those whose window changes because buffers are clipped
-	var members []int32            // who has one of them
 	if old != nil {
 		p.rebook(old.resource, old, nil, windows)
-		members = p.concerned(old)
+		for i := range p.concerned(old) {
+			p.edit(i, func(m *member) {
+				m.bookings = without(m.bookings, func(b *held) bool { return b.booking == old })
+				p.setWindows(m)
+			})
+		}
 	}
 	if made != nil {
 		p.rebook(made.resource, nil, made, windows)
 	}
-	for b := range windows {
-		members = append(members, p.concerned(b)...)
-	}
-	slices.Sort(members)
-	for _, i := range slices.Compact(members) {
-		p.edit(i, func(m *member) {
-			m.bookings = without(m.bookings, func(b *held) bool {
-				_, changed := windows[b.booking]
-				return changed || b.booking == old
+	for b, w := range windows {
+		for i := range p.concerned(b) {
+			p.edit(i, func(m *member) {
+				m.bookings = append(without(m.bookings, func(o *held) bool { return o.booking == b }), held{b, w})
+				p.setWindows(m)
 			})
-			for b, w := range windows {
-				if slices.Contains(p.concerned(b), i) {
-					m.bookings = append(m.bookings, held{b, w})
-				}
-			}
-			p.setWindows(m)
-		})
+		}
 	}
 }
 

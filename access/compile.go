@@ -3,6 +3,7 @@ package access
 import (
 	"cmp"
 	"encoding/binary"
+	"iter"
 	"slices"
 	"time"
 
@@ -25,13 +26,13 @@ var ready = span{-2 * day, 4_133_980_800 * second}
 // given, it reads the zone data of the machine, or of time/tzdata if the program
 // imports that.
 func Compile(f Facts) (*Policy, error) {
-	faults := &strictjson.Faults{}
-	x, location := checkFacts(&f, faults)
-	if err := errorOf(faultsOf[Facts](faults)); err != nil {
+	var faults strictjson.Faults
+	c := newChecker(&faults)
+	f.Location = c.facts(&f)
+	if err := errorOf(faultsOf[Facts](&faults)); err != nil {
 		return nil, err
 	}
-	f.Location = location
-	p := build(&f, x, ready)
+	p := build(&f, c, ready)
 	var bookings []*booking
 	for _, r := range p.resources {
 		bookings = append(bookings, r.bookings...)
@@ -45,10 +46,10 @@ func Compile(f Facts) (*Policy, error) {
 }
 
 // build makes a policy of good facts, whose Location is set.
-func build(f *Facts, x indexes, ready span) *Policy {
+func build(f *Facts, c *checker, ready span) *Policy {
 	p := &Policy{
 		revision: f.Revision, settings: newSettings(&f.Settings),
-		doorIndex: x.doors, typeIndex: x.types, memberIndex: x.members, resourceIndex: x.resources,
+		doorIndex: c.doors.index, typeIndex: c.types.index, memberIndex: c.members.index, resourceIndex: c.resources.index,
 		schedules: map[scheduleKey]*schedule{}, ready: ready,
 	}
 	p.addDoors(f)
@@ -152,7 +153,7 @@ func (p *Policy) addMembers(f *Facts) {
 		windows := r.windows(p.settings.clip)
 		r.occupy(windows)
 		for i, b := range r.bookings {
-			for _, m := range p.concerned(b) {
+			for m := range p.concerned(b) {
 				members[m].bookings = append(members[m].bookings, held{b, windows[i]})
 			}
 		}
@@ -229,13 +230,18 @@ func (p *Policy) newBooking(r *reservation.Reservation) booking {
 	return b
 }
 
-// concerned returns the members whose reservation b is: RULES.md, section 3.
-func (p *Policy) concerned(b *booking) []int32 {
-	all := append(make([]int32, 0, 8), b.booker)
-	if p.settings.guests && b.guests != nil {
-		all = append(all, without(*b.guests, func(g *int32) bool { return *g == b.booker })...)
+// concerned yields the members whose reservation b is: RULES.md, section 3.
+func (p *Policy) concerned(b *booking) iter.Seq[int32] {
+	return func(yield func(member int32) bool) {
+		if !yield(b.booker) || !p.settings.guests || b.guests == nil {
+			return
+		}
+		for _, guest := range *b.guests {
+			if guest != b.booker && !yield(guest) {
+				return
+			}
+		}
 	}
-	return all
 }
 
 // setWindows sorts the bookings of a member and works out when they open doors.
@@ -286,11 +292,10 @@ func (p *Policy) schedule(h Hours, c *calendar) *schedule {
 		text = binary.BigEndian.AppendUint16(text, 0xf000|uint16(r.From)) // no day
 		text = binary.BigEndian.AppendUint16(text, uint16(r.To))
 	}
-	key := scheduleKey{c, string(text)}
-	made := p.schedules[key]
+	made := p.schedules[scheduleKey{c, string(text)}]
 	if made == nil {
 		made = newSchedule(dailyRanges(h.Ranges), c, p.ready)
-		p.schedules[key] = made
+		p.schedules[scheduleKey{c, string(text)}] = made
 	}
 	return made
 }

@@ -66,10 +66,11 @@ type Neighbor struct {
 func Evaluate(q Question, r Request) (d Decision, err error) {
 	t := micros(r.At)
 	var faults strictjson.Faults
-	f, x, ok := soundFacts(&q, r, &faults)
+	c := newChecker(&faults)
+	f, ok := c.question(&q, r)
 	bad := faultsOf[Question](&faults)
 	if ok {
-		p := build(f, x, span{t, t + horizon + 1})
+		p := build(f, c, span{t, t + horizon + 1})
 		p.faults = bad
 		member := int32(-1) // a booker may have the id of a member who is not there
 		if q.Member != nil {
@@ -86,43 +87,47 @@ func Evaluate(q Question, r Request) (d Decision, err error) {
 	return d, errorOf(bad)
 }
 
-// soundFacts returns the facts of a Question without its bad rows: of one door, one
+// question returns the facts of a Question without its bad rows: of one door, one
 // member, and the other bookers. It returns false if more than rows is bad.
-func soundFacts(q *Question, r Request, faults *strictjson.Faults) (f *Facts, x indexes, ok bool) {
-	c := &checker{faults}
-	anyDoor, anyMember := anyOf("door"), anyOf("member")
+func (c *checker) question(q *Question, r Request) (f *Facts, ok bool) {
 	f = &Facts{Revision: q.Revision, Settings: q.Settings, Exceptions: q.Exceptions, Closures: q.Closures}
-	x = indexes{doors: map[string]int32{}, members: map[string]int32{}}
+	c.doors.any, c.members.any = true, true
+	c.doors.index, c.members.index = map[string]int32{}, map[string]int32{}
 	f.Location, ok = c.zone(strictjson.Key("time_zone"), q.TimeZone, q.Location)
-	ok = all(c.settings(strictjson.Key("settings"), &q.Settings), c.exceptions(q.Exceptions, anyDoor), c.closures(q.Closures, anyDoor), ok)
+	ok = all(c.settings(strictjson.Key("settings"), &q.Settings), c.exceptions(q.Exceptions), c.closures(q.Closures), ok)
 	door, member := "", ""
 	if q.Door != nil {
 		at := strictjson.Key("door")
 		ok = all(c.asked(at.Field("id"), "door", q.Door.ID, r.Door), c.door(at, q.Door), ok)
-		door, x.doors[q.Door.ID], f.Doors = q.Door.ID, 0, []Door{*q.Door}
+		door, c.doors.index[q.Door.ID], f.Doors = q.Door.ID, 0, []Door{*q.Door}
 	}
-	types := c.membershipTypes(q.MembershipTypes, anyDoor, door)
-	x.types, f.MembershipTypes = types.index, make([]MembershipType, 0, len(q.MembershipTypes))
-	for i := range q.MembershipTypes {
-		t := MembershipType{ID: q.MembershipTypes[i].ID}
-		for _, d := range q.MembershipTypes[i].Doors {
-			if types.good[i] && d.Door == door {
-				t.Doors = append(t.Doors, d)
-			}
-		}
-		f.MembershipTypes = append(f.MembershipTypes, t)
+	c.only = door
+	bad := c.checkTypes(q.MembershipTypes)
+	f.MembershipTypes = slices.Clone(q.MembershipTypes)
+	for i := range f.MembershipTypes {
+		t := &f.MembershipTypes[i]
+		t.Doors = only(t.Doors, func(d DoorHours) bool { return !bad.has(i) && d.Door == door })
 	}
 	if q.Member != nil {
 		at := strictjson.Key("member")
-		ok = all(c.asked(at.Field("id"), "member", q.Member.ID, r.Member), c.standing(at.Field("standing"), q.Member.Standing), ok)
-		memberships := c.memberships(at, q.Member.Memberships, refs("membership type", x.types))
-		member, x.members[q.Member.ID] = q.Member.ID, 0
-		f.Members = []Member{{member, q.Member.Standing, goodRows(q.Member.Memberships, memberships)}}
+		ok = all(
+			c.asked(at.Field("id"), "member", q.Member.ID, r.Member), c.id(at.Field("id"), q.Member.ID),
+			c.standing(at.Field("standing"), q.Member.Standing), ok,
+		)
+		bad := c.checkMemberships(at, q.Member.Memberships)
+		member, c.members.index[q.Member.ID] = q.Member.ID, 0
+		f.Members = []Member{{member, q.Member.Standing, kept(q.Member.Memberships, func(i int, _ *Membership) bool { return !bad.has(i) })}}
 	}
-	grants := goodRows(q.Grants, c.grants(q.Grants, anyMember, anyDoor))
-	f.Grants = slices.DeleteFunc(grants, func(g Grant) bool { return g.Member != member || g.Door != door })
-	q.soundReservations(c, f, &x, member, door)
-	return f, x, ok
+	bad = c.checkGrants(q.Grants)
+	f.Grants = kept(q.Grants, func(i int, g *Grant) bool { return !bad.has(i) && g.Member == member && g.Door == door })
+	bad = c.checkResources(q.Resources)
+	f.Resources = slices.Clone(q.Resources)
+	for i := range f.Resources {
+		r := &f.Resources[i]
+		r.Doors = only(r.Doors, func(d string) bool { return !bad.has(i) && d == door })
+	}
+	c.addReservations(f, q, member)
+	return f, ok
 }
 
 // asked checks that a Question is about what the request asks about.
@@ -130,61 +135,51 @@ func (c *checker) asked(at strictjson.Path, what, id, asked string) bool {
 	if id != "" && id != asked {
 		return c.fault(at, fmt.Sprintf("the request is about %s %q, not %q", what, asked, id))
 	}
-	return c.id(at, id)
+	return true
 }
 
-// goodRows returns a copy of the good rows.
-func goodRows[T any](list []T, r rows) []T {
-	good := make([]T, 0, len(list))
+// kept returns a copy of some rows.
+func kept[T any](list []T, keep func(i int, row *T) bool) []T {
+	kept := make([]T, 0, len(list))
 	for i := range list {
-		if r.good[i] {
-			good = append(good, list[i])
+		if keep(i, &list[i]) {
+			kept = append(kept, list[i])
 		}
 	}
-	return good
+	return kept
 }
 
-// soundReservations adds the resources, the reservations and the neighbors to f.
-func (q *Question) soundReservations(c *checker, f *Facts, x *indexes, member, door string) {
-	anyMember := anyOf("member")
-	resources := c.resources(q.Resources, anyOf("door"))
-	x.resources, f.Resources = resources.index, make([]Resource, 0, len(q.Resources))
-	f.Reservations = make([]reservation.Reservation, 0, len(q.Reservations)+len(q.Neighbors))
-	for i, r := range q.Resources {
-		if resources.good[i] && slices.Contains(r.Doors, door) {
-			r.Doors = []string{door}
-		} else {
-			r.Doors = nil
-		}
-		f.Resources = append(f.Resources, r)
+// only returns the part of a list that is its first item of a kind, nil if it has none.
+func only[T any](list []T, is func(item T) bool) []T {
+	if i := slices.IndexFunc(list, is); i >= 0 {
+		return list[i : i+1]
 	}
-	book := func(r reservation.Reservation, good bool) {
-		if !good {
-			f.dropBuffers(r.Resource, x.resources)
+	return nil
+}
+
+// addReservations adds the good reservations and neighbors.
+func (c *checker) addReservations(f *Facts, q *Question, member string) {
+	f.Reservations = make([]reservation.Reservation, 0, len(q.Reservations)+len(q.Neighbors))
+	add := func(r reservation.Reservation, bad bool) {
+		if bad {
+			f.dropBuffers(r.Resource, c.resources.index)
 			return
 		}
-		if member != "" && slices.Contains(r.Guests, member) {
-			r.Guests = []string{member}
-		} else {
-			r.Guests = nil
-		}
-		if _, known := x.members[r.Member]; !known {
-			x.members[r.Member] = int32(len(f.Members))
+		r.Guests = only(r.Guests, func(guest string) bool { return member != "" && guest == member })
+		if _, known := c.members.index[r.Member]; !known {
+			c.members.index[r.Member] = int32(len(f.Members))
 			f.Members = append(f.Members, Member{ID: r.Member})
 		}
 		f.Reservations = append(f.Reservations, r)
 	}
-	known := refs("resource", x.resources)
-	reservations := c.reservations(q.Reservations, known, anyMember)
+	bad := c.checkReservations(q.Reservations)
 	for i, r := range q.Reservations {
-		book(r, reservations.good[i])
+		add(r, bad.has(i))
 	}
 	in := strictjson.Key("neighbors")
 	for i, n := range q.Neighbors {
-		at := in.Item(i)
-		book(reservation.Reservation{Resource: n.Resource, Member: n.Booker, Start: n.Start, End: n.End, EndedAt: n.EndedAt}, all(
-			c.reference(at.Field("resource"), n.Resource, known), c.reference(at.Field("booker"), n.Booker, anyMember),
-			c.required(at, "start", n.Start, "end", n.End), c.instant(at.Field("ended_at"), n.EndedAt)))
+		r := reservation.Reservation{Resource: n.Resource, Member: n.Booker, Start: n.Start, End: n.End, EndedAt: n.EndedAt}
+		add(r, !c.booked(in.Item(i), "booker", &r))
 	}
 }
 

@@ -78,7 +78,7 @@ func (d Decision) Explain() Explanation {
 		r := q.p.resources[i]
 		for j, w := range r.windows(q.p.settings.clip) {
 			b := r.bookings[j]
-			if b.status == confirmed && w.at(q.t).open && !slices.Contains(q.p.concerned(b), d.member) {
+			if b.status == confirmed && w.at(q.t).open && !slices.ContainsFunc(q.member.bookings, func(h held) bool { return h.booking == b }) {
 				e.Others = append(e.Others, Booking{r.id, q.p.members.at(b.booker).id, b.id, instant(w.from), instant(w.until)})
 			}
 		}

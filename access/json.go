@@ -58,7 +58,7 @@ func errorOf(all []Fault) error {
 func ParseFacts(data []byte) (f Facts, err error) {
 	var faults strictjson.Faults
 	if strictjson.Decode(data, &f, forms(), &faults) {
-		checkFacts(&f, &faults)
+		newChecker(&faults).facts(&f)
 	}
 	if err = errorOf(faultsOf[Facts](&faults)); err != nil {
 		return Facts{}, err

@@ -61,7 +61,7 @@ func ParseRequest(data []byte) (Request, error) {
 	check(line.Door != nil, "door", "required")
 	check(line.Action != nil, "action", "required")
 	if line.Action != nil {
-		oneOf(&checker{&faults}, strictjson.Key("action"), *line.Action, Unlock, OfficeMode, Lock)
+		oneOf(newChecker(&faults), strictjson.Key("action"), *line.Action, Unlock, OfficeMode, Lock)
 	}
 	check(line.Holding == nil || line.Action != nil && *line.Action == Lock, "holding", "allowed with the action lock only")
 	if faults.Len() > 0 {
