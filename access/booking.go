@@ -45,7 +45,7 @@ func (r *resource) occupy(windows []span) {
 			list = append(list, windows[i])
 		}
 	}
-	r.occupied = slices.Clone(union(list))
+	r.occupied = shrunk(union(list))
 }
 
 // windows returns the window of each booking of a resource: RULES.md, section 3,

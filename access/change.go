@@ -62,13 +62,13 @@ type SetDoorDisabled struct {
 func (p *Policy) With(changes ...Change) (*Policy, error) {
 	changed := *p
 	changed.resources = slices.Clone(p.resources)
-	c, list := newChecker(&strictjson.Faults{}), strictjson.Key("changes")
+	c, list := newChecker(), strictjson.Key("changes")
 	c.doors.index, c.types.index, c.members.index, c.resources.index = p.doorIndex, p.typeIndex, p.memberIndex, p.resourceIndex
 	for i, change := range changes {
 		change.apply(&changed, c, list.Item(i))
 	}
 	if c.faults.Len() > 0 {
-		return nil, errorOf(faultsOf[[]Change](c.faults))
+		return nil, errorOf(faultsOf[[]Change](&c.faults))
 	}
 	return &changed, nil
 }
@@ -193,7 +193,7 @@ func (p *Policy) replaceBooking(old, made *booking) {
 
 // rebook replaces a booking of a resource and notes the windows that are new.
 func (p *Policy) rebook(resource int32, old, made *booking, windows map[*booking]span) {
-	clip, r := p.settings.clip, *p.resources[resource]
+	clip, r := p.clip, *p.resources[resource]
 	before := make(map[*booking]span, len(r.bookings))
 	for i, w := range r.windows(clip) {
 		before[r.bookings[i]] = w

@@ -12,7 +12,7 @@ import (
 // checker reports what RULES.md, section 1, refuses. Its methods return whether
 // the value is without a fault.
 type checker struct {
-	faults                           *strictjson.Faults
+	faults                           strictjson.Faults
 	doors, types, members, resources references
 	only                             string // the door whose hours make a membership type a bad one, "" if all do
 }
@@ -27,9 +27,8 @@ type references struct {
 	folded map[string]string      // the known ids by what they fold to
 }
 
-func newChecker(faults *strictjson.Faults) *checker {
+func newChecker() *checker {
 	return &checker{
-		faults:    faults,
 		doors:     references{what: "door", list: "doors"},
 		types:     references{what: "membership type", list: "membership_types"},
 		members:   references{what: "member", list: "members"},
@@ -43,9 +42,11 @@ func (c *checker) facts(f *Facts) *time.Location {
 	c.id(site.Field("id"), f.Site.ID)
 	l, _ := c.zone(site.Field("time_zone"), f.Site.TimeZone, f.Location)
 	c.settings(strictjson.Key("settings"), &f.Settings)
-	c.doors.index, _ = checkRows(c, strictjson.Key("doors"), f.Doors, func(d *Door) string { return d.ID }, c.door)
+	c.doors.index = make(map[string]int32, len(f.Doors))
+	checkRows(c, strictjson.Key("doors"), f.Doors, c.doors.index, func(d *Door) string { return d.ID }, c.door)
 	c.checkTypes(f.MembershipTypes)
-	c.members.index, _ = checkRows(c, strictjson.Key("members"), f.Members, func(m *Member) string { return m.ID }, c.member)
+	c.members.index = make(map[string]int32, len(f.Members))
+	checkRows(c, strictjson.Key("members"), f.Members, c.members.index, func(m *Member) string { return m.ID }, c.member)
 	c.checkResources(f.Resources)
 	c.checkGrants(f.Grants)
 	c.checkReservations(f.Reservations)
@@ -56,30 +57,31 @@ func (c *checker) facts(f *Facts) *time.Location {
 
 // The lists that a Question has too: each returns which rows are bad.
 
-func (c *checker) checkTypes(list []MembershipType) (bad badRows) {
-	c.types.index, bad = checkRows(c, strictjson.Key("membership_types"), list, func(t *MembershipType) string { return t.ID }, c.membershipType)
-	return bad
+func (c *checker) checkTypes(list []MembershipType) badRows {
+	c.types.index = make(map[string]int32, len(list))
+	in, id := strictjson.Key("membership_types"), func(t *MembershipType) string { return t.ID }
+	return checkRows(c, in, list, c.types.index, id, c.membershipType)
 }
 
 func (c *checker) checkMemberships(member strictjson.Path, list []Membership) badRows {
-	_, bad := checkRows(c, member.Field("memberships"), list, func(m *Membership) string { return m.ID }, c.membership)
-	return bad
+	in, id := member.Field("memberships"), func(m *Membership) string { return m.ID }
+	return checkRows(c, in, list, make(map[string]int32, len(list)), id, c.membership)
 }
 
 func (c *checker) checkGrants(list []Grant) badRows {
-	_, bad := checkRows(c, strictjson.Key("grants"), list, func(g *Grant) string { return g.ID }, c.grant)
-	return bad
+	in, id := strictjson.Key("grants"), func(g *Grant) string { return g.ID }
+	return checkRows(c, in, list, make(map[string]int32, len(list)), id, c.grant)
 }
 
-func (c *checker) checkResources(list []Resource) (bad badRows) {
-	c.resources.index, bad = checkRows(c, strictjson.Key("resources"), list, func(r *Resource) string { return r.ID }, c.resource)
-	return bad
+func (c *checker) checkResources(list []Resource) badRows {
+	c.resources.index = make(map[string]int32, len(list))
+	in, id := strictjson.Key("resources"), func(r *Resource) string { return r.ID }
+	return checkRows(c, in, list, c.resources.index, id, c.resource)
 }
 
 func (c *checker) checkReservations(list []reservation.Reservation) badRows {
 	in, id := strictjson.Key("reservations"), func(r *reservation.Reservation) string { return r.ID }
-	_, bad := checkRows(c, in, list, id, c.reservation)
-	return bad
+	return checkRows(c, in, list, make(map[string]int32, len(list)), id, c.reservation)
 }
 
 // badRows says which rows of a list are bad; nil if none is.
@@ -88,11 +90,10 @@ type badRows []bool
 func (b badRows) has(i int) bool { return b != nil && b[i] }
 
 // checkRows checks the rows of a list, and that no two have the same id: then both
-// are bad. It returns the place of each id.
+// are bad. It adds the place of each id to index.
 func checkRows[T any](
-	c *checker, in strictjson.Path, list []T, id func(row *T) string, check func(at strictjson.Path, row *T) bool,
-) (index map[string]int32, bad badRows) {
-	index = make(map[string]int32, len(list))
+	c *checker, in strictjson.Path, list []T, index map[string]int32, id func(row *T) string, check func(at strictjson.Path, row *T) bool,
+) (bad badRows) {
 	spoil := func(i int) {
 		if bad == nil {
 			bad = make(badRows, len(list))
@@ -112,7 +113,7 @@ func checkRows[T any](
 			index[id] = int32(i)
 		}
 	}
-	return index, bad
+	return bad
 }
 
 // fault reports what is wrong at a path and returns false.

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/doorkit/doorkit/internal/strictjson"
 	"github.com/doorkit/doorkit/reservation"
 )
 
@@ -26,13 +25,12 @@ var ready = span{-2 * day, 4_133_980_800 * second}
 // given, it reads the zone data of the machine, or of time/tzdata if the program
 // imports that.
 func Compile(f Facts) (*Policy, error) {
-	var faults strictjson.Faults
-	c := newChecker(&faults)
+	c := newChecker()
 	f.Location = c.facts(&f)
-	if err := errorOf(faultsOf[Facts](&faults)); err != nil {
+	if err := errorOf(faultsOf[Facts](&c.faults)); err != nil {
 		return nil, err
 	}
-	p := build(&f, c, ready)
+	p := build(&f, c, ready, map[scheduleKey]*schedule{})
 	var bookings []*booking
 	for _, r := range p.resources {
 		bookings = append(bookings, r.bookings...)
@@ -45,33 +43,28 @@ func Compile(f Facts) (*Policy, error) {
 	return p, nil
 }
 
-// build makes a policy of good facts, whose Location is set.
-func build(f *Facts, c *checker, ready span) *Policy {
+// build makes a policy of good facts, whose Location is set. Schedules is nil for one
+// that answers once and need not share them.
+func build(f *Facts, c *checker, ready span, schedules map[scheduleKey]*schedule) *Policy {
+	s := &f.Settings
 	p := &Policy{
-		revision: f.Revision, settings: newSettings(&f.Settings),
+		revision: f.Revision, clip: s.Buffers == BuffersClip, guests: s.Guests == GuestsAdmitted,
+		booked: basis{
+			kind: byReservation, requiresStanding: valueOr(s.ReservationsRequireStanding, true),
+			requiresMembership: valueOr(s.ReservationsRequireMembership, false),
+		},
 		doorIndex: c.doors.index, typeIndex: c.types.index, memberIndex: c.members.index, resourceIndex: c.resources.index,
-		schedules: map[scheduleKey]*schedule{}, ready: ready,
+		schedules: schedules, ready: ready,
 	}
 	p.addDoors(f)
 	for i := range f.MembershipTypes {
 		p.types = append(p.types, p.newMembershipType(&f.MembershipTypes[i]))
 	}
 	for i := range f.Resources {
-		p.addResource(&f.Resources[i])
+		p.addResource(&f.Resources[i], s)
 	}
 	p.addMembers(f)
 	return p
-}
-
-func newSettings(s *Settings) settings {
-	return settings{
-		before: valueOr(s.Before, defaultBuffer), after: valueOr(s.After, defaultBuffer),
-		openTime: valueOr(s.OpenTime, defaultOpenTime), clip: s.Buffers == BuffersClip, guests: s.Guests == GuestsAdmitted,
-		booked: basis{
-			kind: byReservation, requiresStanding: valueOr(s.ReservationsRequireStanding, true),
-			requiresMembership: valueOr(s.ReservationsRequireMembership, false),
-		},
-	}
 }
 
 func valueOr[T any](v *T, absent T) T {
@@ -100,7 +93,7 @@ func (p *Policy) addDoors(f *Facts) {
 		}
 		made := door{
 			id: d.ID, name: d.Name, access: d.AccessType, disabled: d.Disabled,
-			openTime: valueOr(d.OpenTime, p.settings.openTime), calendar: c,
+			openTime: valueOr(cmp.Or(d.OpenTime, f.Settings.OpenTime), defaultOpenTime), calendar: c,
 		}
 		for _, e := range f.Closures {
 			if e.Doors == nil || slices.Contains(e.Doors, d.ID) {
@@ -121,8 +114,8 @@ func (p *Policy) newMembershipType(t *MembershipType) *membershipType {
 	return made
 }
 
-func (p *Policy) addResource(r *Resource) {
-	before, after := valueOr(r.Before, p.settings.before), valueOr(r.After, p.settings.after)
+func (p *Policy) addResource(r *Resource, s *Settings) {
+	before, after := valueOr(cmp.Or(r.Before, s.Before), defaultBuffer), valueOr(cmp.Or(r.After, s.After), defaultBuffer)
 	made := &resource{id: r.ID, before: before.Microseconds(), after: after.Microseconds()}
 	for _, id := range r.Doors {
 		door := p.door(id)
@@ -150,7 +143,7 @@ func (p *Policy) addMembers(f *Facts) {
 	}
 	for _, r := range p.resources {
 		slices.SortFunc(r.bookings, byStart)
-		windows := r.windows(p.settings.clip)
+		windows := r.windows(p.clip)
 		r.occupy(windows)
 		for i, b := range r.bookings {
 			for m := range p.concerned(b) {
@@ -233,7 +226,7 @@ func (p *Policy) newBooking(r *reservation.Reservation) booking {
 // concerned yields the members whose reservation b is: RULES.md, section 3.
 func (p *Policy) concerned(b *booking) iter.Seq[int32] {
 	return func(yield func(member int32) bool) {
-		if !yield(b.booker) || !p.settings.guests || b.guests == nil {
+		if !yield(b.booker) || !p.guests || b.guests == nil {
 			return
 		}
 		for _, guest := range *b.guests {
@@ -247,7 +240,7 @@ func (p *Policy) concerned(b *booking) iter.Seq[int32] {
 // setWindows sorts the bookings of a member and works out when they open doors.
 func (p *Policy) setWindows(m *member) {
 	slices.SortFunc(m.bookings, byWindowEnd)
-	list := make([]window, 0, 8)
+	list := make([]window, 0, len(m.bookings))
 	for _, b := range m.bookings {
 		for _, d := range p.resources[b.resource].doors {
 			if b.status == confirmed && b.window.from < b.window.until {
@@ -295,7 +288,9 @@ func (p *Policy) schedule(h Hours, c *calendar) *schedule {
 	made := p.schedules[scheduleKey{c, string(text)}]
 	if made == nil {
 		made = newSchedule(dailyRanges(h.Ranges), c, p.ready)
-		p.schedules[scheduleKey{c, string(text)}] = made
+		if p.schedules != nil {
+			p.schedules[scheduleKey{c, string(text)}] = made
+		}
 	}
 	return made
 }

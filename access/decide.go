@@ -149,7 +149,7 @@ func (q *question) neverAgain() Reason {
 		note(inside && b.status == pending, reservationPending)
 		note(inside && b.status == cancelled, reservationCancelled)
 		note(over && b.status == confirmed, reservationOver)
-		lacking = lacking || inside && b.status == confirmed && q.p.settings.booked.requiresMembership && !member
+		lacking = lacking || inside && b.status == confirmed && q.p.booked.requiresMembership && !member
 	}
 	for _, g := range q.grants {
 		note(g.until <= q.t, grantEnded)

@@ -65,12 +65,11 @@ type Neighbor struct {
 // decision denies, with an empty Reason.
 func Evaluate(q Question, r Request) (d Decision, err error) {
 	t := micros(r.At)
-	var faults strictjson.Faults
-	c := newChecker(&faults)
-	f, ok := c.question(&q, r)
-	bad := faultsOf[Question](&faults)
+	c, f := newChecker(), Facts{}
+	ok := c.question(&q, r, &f)
+	bad := faultsOf[Question](&c.faults)
 	if ok {
-		p := build(f, c, span{t, t + horizon + 1})
+		p := build(&f, c, span{t, t + horizon + 1}, nil)
 		p.faults = bad
 		member := int32(-1) // a booker may have the id of a member who is not there
 		if q.Member != nil {
@@ -87,10 +86,10 @@ func Evaluate(q Question, r Request) (d Decision, err error) {
 	return d, errorOf(bad)
 }
 
-// question returns the facts of a Question without its bad rows: of one door, one
+// question fills in the facts of a Question without its bad rows: of one door, one
 // member, and the other bookers. It returns false if more than rows is bad.
-func (c *checker) question(q *Question, r Request) (f *Facts, ok bool) {
-	f = &Facts{Revision: q.Revision, Settings: q.Settings, Exceptions: q.Exceptions, Closures: q.Closures}
+func (c *checker) question(q *Question, r Request, f *Facts) (ok bool) {
+	f.Revision, f.Settings, f.Exceptions, f.Closures = q.Revision, q.Settings, q.Exceptions, q.Closures
 	c.doors.any, c.members.any = true, true
 	c.doors.index, c.members.index = map[string]int32{}, map[string]int32{}
 	f.Location, ok = c.zone(strictjson.Key("time_zone"), q.TimeZone, q.Location)
@@ -127,7 +126,7 @@ func (c *checker) question(q *Question, r Request) (f *Facts, ok bool) {
 		r.Doors = only(r.Doors, func(d string) bool { return !bad.has(i) && d == door })
 	}
 	c.addReservations(f, q, member)
-	return f, ok
+	return ok
 }
 
 // asked checks that a Question is about what the request asks about.

@@ -1,5 +1,7 @@
 package access
 
+import "sort"
+
 // question is what the rules look at for one member at one door. [Policy.Decide]
 // and [Evaluate] both ask it: there is no other evaluator.
 //
@@ -86,7 +88,7 @@ func (q *question) basis(i int) (b basis, hours *schedule, never string) {
 
 // reservation returns a reservation as a basis.
 func (q *question) reservation(id string, window span) basis {
-	b := q.p.settings.booked
+	b := q.p.booked
 	b.id, b.span = id, window
 	return b
 }
@@ -144,22 +146,14 @@ func (m *member) inForce(t int64) state {
 
 // windowAt returns the state of being within a window of the member at a door.
 func (m *member) windowAt(door int32, t int64) state {
-	low, high := 0, len(m.windows)
-	for low < high { // the first one of the door that ends after t
-		mid := low
-		if high-low > 8 { // a few are walked
-			mid = (low + high) / 2
-		}
-		if w := &m.windows[mid]; w.door < door || w.door == door && w.until <= t {
-			low = mid + 1
-		} else {
-			high = mid
-		}
-	}
-	if low == len(m.windows) || m.windows[low].door != door {
+	i := sort.Search(len(m.windows), func(i int) bool { // the first one of the door that ends after t
+		w := &m.windows[i]
+		return w.door > door || w.door == door && w.until > t
+	})
+	if i == len(m.windows) || m.windows[i].door != door {
 		return state{false, forever}
 	}
-	return m.windows[low].at(t)
+	return m.windows[i].at(t)
 }
 
 // view is the union of all bases at an instant.

@@ -76,7 +76,7 @@ func (d Decision) Explain() Explanation {
 	slices.SortFunc(e.Bases, func(a, b Basis) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID)) })
 	for _, i := range q.door.resources {
 		r := q.p.resources[i]
-		for j, w := range r.windows(q.p.settings.clip) {
+		for j, w := range r.windows(q.p.clip) {
 			b := r.bookings[j]
 			if b.status == confirmed && w.at(q.t).open && !slices.ContainsFunc(q.member.bookings, func(h held) bool { return h.booking == b }) {
 				e.Others = append(e.Others, Booking{r.id, q.p.members.at(b.booker).id, b.id, instant(w.from), instant(w.until)})

@@ -56,11 +56,11 @@ func errorOf(all []Fault) error {
 // with a [*FactsError] that names every fault, those that [Compile] would find
 // included.
 func ParseFacts(data []byte) (f Facts, err error) {
-	var faults strictjson.Faults
-	if strictjson.Decode(data, &f, forms(), &faults) {
-		newChecker(&faults).facts(&f)
+	c := newChecker()
+	if strictjson.Decode(data, &f, forms(), &c.faults) {
+		c.facts(&f)
 	}
-	if err = errorOf(faultsOf[Facts](&faults)); err != nil {
+	if err = errorOf(faultsOf[Facts](&c.faults)); err != nil {
 		return Facts{}, err
 	}
 	return f, nil

@@ -8,8 +8,9 @@ import "time"
 // refers to the strings of the facts and to nothing else of them, so the facts may
 // be changed afterwards. The zero Policy denies everything.
 type Policy struct {
-	revision string
-	settings settings
+	revision     string
+	clip, guests bool  // buffers are clipped, guests admitted
+	booked       basis // what each reservation is as a basis
 
 	doorIndex, memberIndex, typeIndex, resourceIndex map[string]int32
 
@@ -24,14 +25,6 @@ type Policy struct {
 	ready     span // the time for which they are made
 
 	faults []Fault // of the rows that Evaluate left out
-}
-
-// settings are Settings made ready.
-type settings struct {
-	before, after, openTime time.Duration
-	clip                    bool
-	guests                  bool  // are admitted
-	booked                  basis // what each reservation is as a basis
 }
 
 // door is a Door made ready.

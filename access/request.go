@@ -48,25 +48,21 @@ type requestLine struct {
 // keys; the error names every fault.
 func ParseRequest(data []byte) (Request, error) {
 	var line requestLine
-	var faults strictjson.Faults
-	strictjson.Decode(data, &line, forms(), &faults)
-	check := func(ok bool, key, what string) {
-		if !ok {
-			faults.Follow(key, what)
-		}
-	}
+	c := newChecker()
+	strictjson.Decode(data, &line, forms(), &c.faults)
+	check := func(ok bool, key, what string) { c.require(ok, strictjson.Key(key), what) }
 	check(line.At != nil, "at", "required")
 	check(line.At == nil || line.At.Year() <= 9998, "at", "its year is later than 9998")
 	check(line.Member != nil, "member", "required")
 	check(line.Door != nil, "door", "required")
 	check(line.Action != nil, "action", "required")
 	if line.Action != nil {
-		oneOf(newChecker(&faults), strictjson.Key("action"), *line.Action, Unlock, OfficeMode, Lock)
+		oneOf(c, strictjson.Key("action"), *line.Action, Unlock, OfficeMode, Lock)
 	}
 	check(line.Holding == nil || line.Action != nil && *line.Action == Lock, "holding", "allowed with the action lock only")
-	if faults.Len() > 0 {
+	if c.faults.Len() > 0 {
 		var text []string
-		for _, f := range faultsOf[requestLine](&faults) {
+		for _, f := range faultsOf[requestLine](&c.faults) {
 			text = append(text, f.String())
 		}
 		return Request{}, errors.New("access: bad request: " + strings.Join(text, "; "))

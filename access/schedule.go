@@ -2,6 +2,7 @@ package access
 
 import (
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -126,7 +127,7 @@ func (s *schedule) at(t, limit int64) state {
 		// Beyond the years that are ready, the eras are made when they are needed.
 		s = newSchedule(s.hours, s.calendar, span{t, limit + 1})
 	}
-	i := s.eraOf(t)
+	i := sort.Search(len(s.eras), func(i int) bool { return s.eras[i].start > t }) - 1
 	now := s.eras[i].at(t)
 	for i++; i < len(s.eras) && now.until >= s.eras[i].start; i++ {
 		next := s.eras[i].at(s.eras[i].start)
@@ -137,19 +138,6 @@ func (s *schedule) at(t, limit int64) state {
 		now.until = next.until
 	}
 	return now
-}
-
-// eraOf returns the index of the era of an instant.
-func (s *schedule) eraOf(t int64) int {
-	low, high := 1, len(s.eras)
-	for low < high { // the first one that starts after t
-		if mid := (low + high) / 2; s.eras[mid].start <= t {
-			low = mid + 1
-		} else {
-			high = mid
-		}
-	}
-	return low - 1
 }
 
 // at returns the state at an instant as if the era did not end.

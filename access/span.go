@@ -3,6 +3,7 @@ package access
 import (
 	"cmp"
 	"slices"
+	"sort"
 )
 
 // state is whether something is open at an instant t, and until when that holds:
@@ -52,18 +53,11 @@ type spans []span
 
 // at returns the state of being within one of the spans.
 func (list spans) at(t int64) state {
-	low, high := 0, len(list)
-	for low < high { // the first one that ends after t
-		if mid := (low + high) / 2; list[mid].until <= t {
-			low = mid + 1
-		} else {
-			high = mid
-		}
-	}
-	if low == len(list) {
+	i := sort.Search(len(list), func(i int) bool { return list[i].until > t })
+	if i == len(list) {
 		return state{false, forever}
 	}
-	return list[low].at(t)
+	return list[i].at(t)
 }
 
 // union sorts spans and joins those that overlap or touch. It reuses the memory
