@@ -106,7 +106,7 @@ func (p *Policy) addDoors(f *Facts) {
 }
 
 func (p *Policy) newMembershipType(t *MembershipType) *membershipType {
-	made := &membershipType{id: t.ID, hours: make([]*schedule, len(p.doors))}
+	made := &membershipType{hours: make([]*schedule, len(p.doors)), doors: len(t.Doors)}
 	for i := range t.Doors {
 		door := p.door(t.Doors[i].Door)
 		made.hours[door] = p.schedule(t.Doors[i].Hours, p.doors[door].calendar)

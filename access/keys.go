@@ -28,6 +28,9 @@ func (p *Policy) Keys(member string, at time.Time) []DigitalKey {
 		// As decide for an unlock, but the reason of a denial is not asked for.
 		q.turnTo(int32(i))
 		if now := q.at(q.t, q.member.standing); now.opens != 0 && !q.door.disabled {
+			if len(keys) == 0 {
+				keys = make([]DigitalKey, 0, min(len(p.doors)-i, q.member.doors()))
+			}
 			door := q.door
 			keys = append(keys, DigitalKey{
 				Door: door.id, Name: door.name, AccessType: door.access, Reason: now.opens.reason(),
@@ -36,6 +39,15 @@ func (p *Policy) Keys(member string, at time.Time) []DigitalKey {
 		}
 	}
 	return keys
+}
+
+// doors returns the number of doors that the member's bases are for, or a larger one.
+func (m *member) doors() int {
+	n := len(m.grants) + len(m.windows)
+	for _, m := range m.memberships {
+		n += m.typ.doors
+	}
+	return n
 }
 
 // ComingKey is a door that is closed for a member now and will open.

@@ -41,8 +41,8 @@ type door struct {
 // membershipType is a MembershipType made ready: its hours by the index of a door,
 // nil where it does not list the door.
 type membershipType struct {
-	id    string
 	hours []*schedule
+	doors int // how many it lists
 }
 
 // member is a Member made ready, with their grants and reservations.
