@@ -191,9 +191,15 @@ func TestBadRowsGiveNoAccess(t *testing.T) {
 	}
 }
 
-// givesNoMore checks that what a decision allows, the whole facts allow.
+// givesNoMore checks that what a decision allows, the whole facts allow, and that its
+// evidence is in order and without repeats.
 func givesNoMore(t *testing.T, what string, whole *access.Policy, q access.Request, got access.Decision) {
 	t.Helper()
+	for _, list := range [][]string{got.Evidence().Memberships, got.Evidence().Grants, got.Evidence().Reservations} {
+		if !slices.Equal(list, slices.Compact(slices.Sorted(slices.Values(list)))) {
+			t.Errorf("%s: evidence %v", what, list)
+		}
+	}
 	want := whole.Decide(q)
 	if got.Allowed && (!want.Allowed || !want.ValidUntil.IsZero() && (got.ValidUntil.IsZero() || got.ValidUntil.After(want.ValidUntil))) {
 		t.Errorf("%s: allowed by %s until %s; the whole facts: %v by %s until %s",

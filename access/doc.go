@@ -21,22 +21,22 @@
 // # Where the rules are implemented
 //
 //	RULES.md                                function
-//	1  the facts                            ParseFacts, forms, checkFacts, checker
+//	1  the facts                            ParseFacts, forms, checker.facts
 //	2  hours, exceptions, clock changes     newSchedule, schedule.at, calendar
 //	3  closures                             question.closed
-//	   membership, grant, reservation       question.membership, newGrant, question.reservation
+//	   membership, grant, reservation       question.basis, newMembership, newGrant
 //	   what a basis requires                question.state, member.inForce, standingEnd
 //	   whose a reservation is               Policy.concerned
 //	   windows and clipped buffers          resource.windows, cuts
 //	4  actions                              Policy.decide, Policy.refusal
 //	5  evidence                             Decision.Evidence
 //	   valid_until                          question.at, question.closes
-//	   next_change and rule 7               question.opens
+//	   next_change and rule 7               question.opens, question.waits
 //	   rules 1 to 4                         Policy.refusal
 //	   rules 5 and 6                        question.denial
 //	   rules 8 and 9                        question.neverAgain
 //	   messages                             Decision.Message
-//	   one person at a door                 Evaluate, soundFacts
+//	   one person at a door                 Evaluate, checker.question
 //	6  lists and audits                     Policy.Keys, Policy.Upcoming, Policy.Holders, Diff
 //	7  request lines, the decision as JSON  ParseRequest, Decision.MarshalJSON
 //
