@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+func TestEntries(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, saltokstest.Config{}).login()
+	lock := f.site().Locks[0]
+	f.sim.SetLockClock(lock.ID, -2*time.Second)
+	f.sim.Tap(lock.ID, "unknown fob")
+	f.sim.SetLockClock(lock.ID, 0)
+	f.sim.Tap(lock.ID, f.user().Tag)
+	out := f.ok("entries")
+	contains(t, out, "lock_rejected (no_access)", "Main Entrance", "tag", "Harbour Doors")
+	if strings.Index(out, "lock_rejected") > strings.Index(out, "lock_opened") {
+		t.Errorf("not oldest first:\n%s", out)
+	}
+	var categories []string
+	for line := range strings.Lines(f.ok("entries", "-json", "-since", "1h")) {
+		categories = append(categories, decode[struct {
+			Category string `json:"event_category"`
+		}](t, line).Category)
+	}
+	if strings.Join(categories, " ") != "lock_rejected lock_opened" {
+		t.Errorf("entries -json: %v", categories)
+	}
+	f.fails(exitUsage, []string{"entries", "-every", "1ms"}, "-every must be at least 1s")
+	f.fails(exitUsage, []string{"entries", "-since", "yesterday"}, "ks entries -h")
+}
+
+// -follow prints entries that appear later, survives an outage, and ends with status 0 when
+// it is interrupted.
+func TestEntriesFollow(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, saltokstest.Config{}).login()
+	lock := f.site().Locks[0]
+	cmd := exec.Command(program, "entries", "-follow", "-every", "1s", "-json")
+	cmd.Env = append([]string{"HOME=" + f.home, "XDG_CONFIG_HOME=" + filepath.Join(f.home, ".config")}, f.env...)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	lines := bufio.NewReader(stdout)
+	next := func() string {
+		t.Helper()
+		line, err := lines.ReadBytes('\n')
+		var e struct {
+			Category string `json:"event_category"`
+		}
+		if err != nil || json.Unmarshal(line, &e) != nil {
+			t.Fatalf("%v: %q", err, line)
+		}
+		return e.Category
+	}
+	f.sim.OpenFromInside(lock.ID)
+	if got := next(); got != "lock_opened" {
+		t.Errorf("the first entry is %s", got)
+	}
+	f.sim.Fault(saltokstest.HTML502, saltokstest.On("/entries"), saltokstest.Count(4)) // one read, with its retries
+	f.sim.Tap(lock.ID, "unknown fob")
+	if got := next(); got != "lock_rejected" {
+		t.Errorf("the second entry is %s", got)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("interrupted: %v", err)
+	}
+}
