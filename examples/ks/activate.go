@@ -22,6 +22,10 @@ a PIN by mail (or SMS with -sms), asks for the PIN, and confirms it. Run it agai
 continue where it stopped; the PIN is requested again only with -resend. The PIN is read
 from KS_IQ_PIN, or asked for.
 
+SALTO hands the secret out once per user and IQ. If your platform is to open doors as the
+same SALTO user, activate the IQ from the platform instead: it cannot read the secret that
+ks has stored.
+
 With -restart it activates an IQ again that was reset. With -adopt it takes over a user
 who was activated by another program: it asks for a code of that program (KS_CODE), then
 for the PIN that the user already has.`,
@@ -109,8 +113,8 @@ func (a *app) secretAndPIN(
 		state, err = act.Begin(ctx, site, id)
 	}
 	if _, elsewhere := errors.AsType[*saltoremote.ActivatedElsewhereError](err); elsewhere {
-		return state, personf("this user was activated at the IQ by another program or the phone app: run ks activate -adopt with a code from there, " +
-			"or ask SALTO's support to reset the activation")
+		return state, personf("this user was activated at the IQ by another program or the phone app: run ks activate -adopt with a code " +
+			"from there, or ask SALTO's support to reset the activation")
 	}
 	if err != nil || state.Adopted || state.Step != saltoremote.StepSecretStored && !o.resend {
 		return state, err

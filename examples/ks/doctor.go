@@ -84,7 +84,9 @@ func (s *session) doors(ctx context.Context, site saltoks.SiteID) ([]gate.Door, 
 		if l.IQ == nil {
 			continue
 		}
-		d := gate.Door{Link: gate.Link{Site: string(site), Gateway: string(l.IQ.ID), Lock: string(l.ID), NeedsCode: l.IQ.OTPEnabled, Name: l.Name}}
+		d := gate.Door{Link: gate.Link{
+			Site: string(site), Gateway: string(l.IQ.ID), Lock: string(l.ID), NeedsCode: l.IQ.OTPEnabled, Name: l.Name,
+		}}
 		d.ID = l.Name
 		doors = append(doors, d)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +45,7 @@ func TestEntriesFollow(t *testing.T) {
 	f := newFixture(t, saltokstest.Config{}).login()
 	lock := f.site().Locks[0]
 	cmd := exec.Command(program, "entries", "-follow", "-every", "1s", "-json")
-	cmd.Env = append([]string{"HOME=" + f.home, "XDG_CONFIG_HOME=" + filepath.Join(f.home, ".config")}, f.env...)
+	cmd.Env = f.environ()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -86,16 +86,19 @@ var known = []struct {
 	{saltoauth.ErrInvalidClient, "SALTO refuses the client id and secret: run ks login with the right -client-id and secret, " +
 		"and with the -environment for which SALTO issued them", exitFailed},
 	{saltoauth.ErrConsentDenied, "the consent was denied at SALTO: run ks login again and answer \"Yes, allow\"", exitPerson},
-	{saltoauth.ErrNoOfflineAccess, "SALTO granted no offline access: run ks login again and leave the box \"offline access\" ticked", exitPerson},
+	{saltoauth.ErrNoOfflineAccess,
+		"SALTO granted no offline access: run ks login again and leave the box \"offline access\" ticked", exitPerson},
 	{saltoauth.ErrNoFullAccess, "SALTO granted no full access: run ks login again and leave the box \"full access\" ticked", exitPerson},
-	{saltoauth.ErrLoginExpired, "the login was not finished within 10 minutes, or its callback was used already: run ks login again", exitPerson},
+	{saltoauth.ErrLoginExpired,
+		"the login was not finished within 10 minutes, or its callback was used already: run ks login again", exitPerson},
 	{saltoauth.ErrStateMismatch, "the callback belongs to another login: paste the URL of the page that this login ended on", exitPerson},
 	{saltoks.ErrIQNotActivated, "the IQ of this lock is not activated: run ks activate", exitPerson},
 	{saltoks.ErrIQPINNotChanged, "the activation of this lock's IQ is not finished: run ks activate", exitPerson},
 	{saltoks.ErrRestoreRequired, "the IQ was reset: restore it in SALTO KS, then run ks activate -restart", exitPerson},
-	{saltostate.ErrSealed, "the stored state was sealed with another key: put back the file \"key\" or KS_SEALING_KEY; without it, delete the folder " +
-		"of -config and log in again, but SALTO's support must then reset the IQ activations", exitPerson},
-	{errEndOfInput, "an answer is needed and the input has ended: run the command in a terminal, or pass the answer on the standard input", exitPerson},
+	{saltostate.ErrSealed, "the stored state was sealed with another key: put back the file \"key\" or KS_SEALING_KEY; without it, delete " +
+		"the folder of -config and log in again, but SALTO's support must then reset the IQ activations", exitPerson},
+	{errEndOfInput, "an answer is needed and the input has ended: run the command in a terminal, or pass the answer on the standard input",
+		exitPerson},
 }
 
 func identityText(e *saltoauth.IdentityError) string {

@@ -208,7 +208,8 @@ func (v *survey) export(ctx context.Context) finding {
 	day := v.began.UTC().Format(time.DateOnly)
 	r := v.get(ctx, entriesPath+"/export", "export_file_name=ks&from_date="+day+"&to_date="+day)
 	first, _, _ := strings.Cut(string(r.body), "\n")
-	return expect(r.status == http.StatusOK && strings.Contains(first, ";"), "%d, %s, %d columns", r.status, mediaType(r), strings.Count(first, ";")+1)
+	return expect(r.status == http.StatusOK && strings.Contains(first, ";"), "%d, %s, columns: %d",
+		r.status, mediaType(r), strings.Count(first, ";")+1)
 }
 
 // filtered checks that a filter which every entry matches returns entries.

@@ -8,14 +8,15 @@ import (
 
 const (
 	iqFields fields = "id:id customer_reference:text time_zone:zone mac:mac operator:text? state:text restore_required:boolean " +
-		"reset_date:instant? online:boolean led_enabled:boolean data_sync_state:text signal_strength:number revision:text otp_enabled:boolean"
-	lockFields fields = "id:id customer_reference:text mac:mac14 floor:text? locked_state:text lock_type:text online:boolean iq_link_state:text " +
-		"tag_registration_state:text battery_level:text left_open_alarm:boolean intrusion_alarm:boolean privacy_mode:boolean " +
-		"communication_type:text vendor:object offline_access_keys_limit:number offline_access_keys_count:number " +
+		"reset_date:instant? online:boolean led_enabled:boolean data_sync_state:text signal_strength:number revision:text " +
+		"otp_enabled:boolean"
+	lockFields fields = "id:id customer_reference:text mac:mac14 floor:text? locked_state:text lock_type:text online:boolean " +
+		"iq_link_state:text tag_registration_state:text battery_level:text left_open_alarm:boolean intrusion_alarm:boolean " +
+		"privacy_mode:boolean communication_type:text vendor:object offline_access_keys_limit:number offline_access_keys_count:number " +
 		"easy_office_mode_schedule:object? repeater:object? iq:object?"
 	nestedIQ       fields = "id:id customer_reference:text mac_address:mac is_online:boolean revision:text otp_enabled:boolean"
-	scheduleFields fields = "monday:boolean tuesday:boolean wednesday:boolean thursday:boolean friday:boolean saturday:boolean sunday:boolean " +
-		"start_time:clock end_time:clock start_date:text? end_date:text?"
+	scheduleFields fields = "monday:boolean tuesday:boolean wednesday:boolean thursday:boolean friday:boolean saturday:boolean " +
+		"sunday:boolean start_time:clock end_time:clock start_date:text? end_date:text?"
 )
 
 const (
@@ -88,10 +89,14 @@ func lockFacts() []fact {
 		{"2.5", markMeasured, "a lock has 20 fields and no site id", (*survey).lockShape},
 		{"2.5", markMeasured, "one lock can be read", firstOf(locksPath, lockFields)},
 		{"2.5", markMeasured, "the IQ in a lock has other names than an IQ", nested(locksPath, "iq", nestedIQ)},
-		{"2.5", markMeasured, "the vendor of a lock has id, reference and display_name", nested(locksPath, "vendor", "id:text reference:text display_name:text")},
-		{"2.5", markMeasured, "the schedule of a lock is a week with times of day", nested(locksPath, "easy_office_mode_schedule", "eom_auto_start:boolean "+scheduleFields)},
-		{"2.5", markSpec, "locked_state has five values", valued(locksPath, "locked_state", "none", "locked", "office_mode", "uncertain", "unlocked")},
-		{"2.5", markMeasured, "lock_type is escutcheon_pin or wall_reader_pin", valued(locksPath, "lock_type", "escutcheon_pin", "wall_reader_pin")},
+		{"2.5", markMeasured, "the vendor of a lock has id, reference and display_name",
+			nested(locksPath, "vendor", "id:text reference:text display_name:text")},
+		{"2.5", markMeasured, "the schedule of a lock is a week with times of day",
+			nested(locksPath, "easy_office_mode_schedule", "eom_auto_start:boolean "+scheduleFields)},
+		{"2.5", markSpec, "locked_state has five values",
+			valued(locksPath, "locked_state", "none", "locked", "office_mode", "uncertain", "unlocked")},
+		{"2.5", markMeasured, "lock_type is escutcheon_pin or wall_reader_pin",
+			valued(locksPath, "lock_type", "escutcheon_pin", "wall_reader_pin")},
 		{"2.5", markCode, "iq_link_state has three values", valued(locksPath, "iq_link_state", "attached", "detached", "detached_pending")},
 		{"2.5", markMeasured, "tag_registration_state is not_started", valued(locksPath, "tag_registration_state", "not_started")},
 		{"2.5", markGuess, "battery_level is fresh or critical", valued(locksPath, "battery_level", "fresh", "critical")},
@@ -133,8 +138,10 @@ func groupFacts() []fact {
 		{"2.6", markCode, "access groups are an envelope", listed(groups)},
 		{"2.6", markCode, "an access group has an id and a name", shaped(groups, "id:id customer_reference:text")},
 		{"2.6", markMeasured, "the locks of a group are an envelope of short locks", ofGroup("v1.2", "locks", "id:id customer_reference:text")},
-		{"2.6", markMeasured, "the users of a group are an envelope of persons", ofGroup("v1.2", "users", "id:id first_name:text last_name:text")},
-		{"2.6", markMeasured, "the time schedules of a group are weeks with times of day", ofGroup("v1.1", "time_schedules", "id:id "+scheduleFields)},
+		{"2.6", markMeasured, "the users of a group are an envelope of persons",
+			ofGroup("v1.2", "users", "id:id first_name:text last_name:text")},
+		{"2.6", markMeasured, "the time schedules of a group are weeks with times of day",
+			ofGroup("v1.1", "time_schedules", "id:id "+scheduleFields)},
 	}
 }
 

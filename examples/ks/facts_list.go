@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -26,7 +27,8 @@ func errorFacts() []fact {
 func (v *survey) withoutToken(ctx context.Context) finding {
 	r := v.send(ctx, request{url: v.address("/v1.2/me"), auth: "none"})
 	challenge := r.header.Get("WWW-Authenticate")
-	return expect(r.status == http.StatusUnauthorized && len(r.body) == 0 && challenge == "Bearer", "%s, %s", r.summary(), challengeWord(challenge))
+	return expect(r.status == http.StatusUnauthorized && len(r.body) == 0 && challenge == "Bearer",
+		"%s, %s", r.summary(), challengeWord(challenge))
 }
 
 func (v *survey) badToken(ctx context.Context) finding {
@@ -84,6 +86,8 @@ func headerFacts() []fact {
 	}
 }
 
+var aboutRates = regexp.MustCompile(`(?i)rate-?limit|^retry-after$`)
+
 func (v *survey) rateLimits(context.Context) finding {
 	var seen []string
 	for _, r := range v.replies {
@@ -91,7 +95,7 @@ func (v *survey) rateLimits(context.Context) finding {
 			seen = merge(seen, []string{"429"})
 		}
 		for name := range r.header {
-			if lower := strings.ToLower(name); strings.Contains(lower, "ratelimit") || strings.Contains(lower, "rate-limit") || lower == "retry-after" {
+			if aboutRates.MatchString(name) {
 				seen = merge(seen, []string{name})
 			}
 		}
@@ -109,7 +113,7 @@ func (v *survey) plainJSON(context.Context) finding {
 		if bytes.HasPrefix(r.body, []byte("\ufeff")) {
 			return differ("a byte order mark")
 		}
-		if strings.Contains(mediaType(r), "json") && r.json() == nil && len(r.body) > 0 {
+		if strings.Contains(mediaType(r), "json") && len(r.body) > 0 && !json.Valid(r.body) {
 			return differ("an answer of type %s that is not JSON", mediaType(r))
 		}
 		n++

@@ -86,7 +86,8 @@ func refused(path, query string, status int, code string) func(*survey, context.
 }
 
 const (
-	meFields     fields = "id:id first_name:text last_name:text phone:text? email:text language:text tag_number:text? tag_rf_id_uid:text? image_url:text?"
+	meFields fields = "id:id first_name:text last_name:text phone:text? email:text language:text tag_number:text? " +
+		"tag_rf_id_uid:text? image_url:text?"
 	memberFields fields = "id:id user:object roles:list alias:text? toggle_easy_office_mode:boolean toggle_manual_office_mode:boolean " +
 		"remote_access:boolean blocked:boolean tag_owned_by_this_site:boolean subscription_state:text override_privacy_mode:boolean " +
 		"use_pin:boolean data_removal_expires_at:instant? expires_at:instant?"
@@ -136,7 +137,8 @@ func siteFacts() []fact {
 		{"2.2", markMeasured, "a site in the list has the fields of a site", shaped("/v1.2/sites", siteFields)},
 		{"2.2", markMeasured, "/v1.2/sites/{S} has the fields of a site", shaped("/v1.2/sites/{S}", siteFields)},
 		{"2.2", markMeasured, "installation_state is released", valued("/v1.2/sites", "installation_state", "released")},
-		{"2.2", markMeasured, "the plan has user_amount, type and features", shaped("/v1.2/sites/{S}/subscription", "user_amount:number type:text features:list")},
+		{"2.2", markMeasured, "the plan has user_amount, type and features",
+			shaped("/v1.2/sites/{S}/subscription", "user_amount:number type:text features:list")},
 		{"2.2", markGuess, "the features are texts, and known", (*survey).features},
 		{"2.2", markMeasured, "/v1.2/sites/{S}/roles is an envelope", listed("/v1.2/sites/{S}/roles")},
 		{"2.2", markMeasured, "a role has five fields", shaped("/v1.2/sites/{S}/roles", roleFields)},
@@ -201,7 +203,8 @@ func userFacts() []fact {
 		{"2.3", markMeasured, "a site user has the fields of a site user", shaped("/v1.2/sites/{S}/users", memberFields)},
 		{"2.3", markMeasured, "the user in a site user has eight fields", (*survey).persons},
 		{"2.3", markMeasured, "the roles of a site user are roles", (*survey).memberRoles},
-		{"2.3", markMeasured, "subscription_state is subscribed or suspended", valued("/v1.2/sites/{S}/users", "subscription_state", "subscribed", "suspended")},
+		{"2.3", markMeasured, "subscription_state is subscribed or suspended",
+			valued("/v1.2/sites/{S}/users", "subscription_state", "subscribed", "suspended")},
 		{"2.3", markMeasured, "one site user can be read", (*survey).oneUser},
 		{"2.3", markMeasured, "the keys of a site user are an envelope", ownMember("/keys")},
 		{"2.3", markMeasured, "the activated IQs of a site user have another shape than those of the caller", (*survey).userIQs},

@@ -144,7 +144,8 @@ func (v *survey) tokenHeader(ctx context.Context) finding {
 		return differ("no JWT")
 	}
 	_, hasKey := h["kid"].(string)
-	return expect(h["alg"] == "RS256" && h["typ"] == "at+jwt" && hasKey, "%s, %s, kid %s", wordOf(h["alg"]), wordOf(h["typ"]), jsonType(h["kid"]))
+	return expect(h["alg"] == "RS256" && h["typ"] == "at+jwt" && hasKey,
+		"%s, %s, kid %s", wordOf(h["alg"]), wordOf(h["typ"]), jsonType(h["kid"]))
 }
 
 func (v *survey) tokenKey(ctx context.Context) finding {

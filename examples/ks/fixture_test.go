@@ -71,12 +71,16 @@ type process struct {
 	stderr bytes.Buffer
 }
 
+func (f *fixture) environ() []string {
+	return append([]string{"HOME=" + f.home, "XDG_CONFIG_HOME=" + filepath.Join(f.home, ".config"), "PATH=" + os.Getenv("PATH")}, f.env...)
+}
+
 func (f *fixture) start(args ...string) *process {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // ends a program that waits for an answer
 	f.t.Cleanup(cancel)
 	p := &process{f: f, cmd: exec.CommandContext(ctx, program, args...)}
-	p.cmd.Env = append([]string{"HOME=" + f.home, "XDG_CONFIG_HOME=" + filepath.Join(f.home, ".config"), "PATH=" + os.Getenv("PATH")}, f.env...)
+	p.cmd.Env = f.environ()
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		f.t.Fatal(err)

@@ -23,7 +23,8 @@ func TestLists(t *testing.T) {
 		ID   string
 		Name string `json:"customer_reference"`
 	}
-	if got := decode[[]named](t, f.ok("locks", "-json")); len(got) != 4 || got[0].Name != "Main Entrance" || got[0].ID != f.site().Locks[0].ID {
+	first := named{f.site().Locks[0].ID, "Main Entrance"}
+	if got := decode[[]named](t, f.ok("locks", "-json")); len(got) != 4 || got[0] != first {
 		t.Errorf("locks -json: %+v", got)
 	}
 	if got := decode[[]named](t, f.ok("sites", "-json")); len(got) != 1 || got[0].ID != f.site().ID {

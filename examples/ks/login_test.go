@@ -178,13 +178,13 @@ func TestLoginBadInput(t *testing.T) {
 	}{
 		"no environment":     {[]string{"login"}, exitUsage, []string{"-environment is missing"}},
 		"bad environment":    {[]string{"login", "-environment", "moon"}, exitUsage, []string{`"moon" is neither production`}},
-		"plain http":         {[]string{"login", "-environment", "http://salto.example", "-client-id", "x", "-redirect", "http://127.0.0.1:1/"}, exitUsage, []string{"must be https"}},
+		"plain http":         {with(f.sim.RedirectURI(), "-environment", "http://salto.example"), exitUsage, []string{"must be https"}},
 		"no client id":       {here[:3], exitUsage, []string{"-client-id is missing"}},
 		"no redirect":        {here[:5], exitUsage, []string{"-redirect is missing"}},
 		"redirect elsewhere": {with("https://host.example/cb"), exitUsage, []string{"-paste", "https://host.example/cb"}},
-		"no identity server": {slices.Concat(registered, []string{"-issuer", "http://127.0.0.1:1"}), exitFailed, []string{"check -environment or -issuer"}},
-		"an argument":        {slices.Concat(registered, []string{"now"}), exitUsage, []string{"usage: ks login"}},
-		"an unknown flag":    {slices.Concat(registered, []string{"-passwort", "x"}), exitUsage, []string{"ks login -h lists the flags"}},
+		"no identity server": {with(f.sim.RedirectURI(), "-issuer", "http://127.0.0.1:1"), exitFailed, []string{"check -environment or -issuer"}},
+		"an argument":        {with(f.sim.RedirectURI(), "now"), exitUsage, []string{"usage: ks login"}},
+		"an unknown flag":    {with(f.sim.RedirectURI(), "-passwort", "x"), exitUsage, []string{"ks login -h lists the flags"}},
 	} {
 		t.Run(name, func(t *testing.T) { f.fails(c.code, c.args, c.texts...) })
 	}

@@ -127,7 +127,8 @@ func (a *app) runCommand(ctx context.Context, c command, args []string) error {
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&a.opts.environment, "environment", a.getenv("KS_ENVIRONMENT"),
 		"`NAME` of the environment: production, acceptance, or the URL of a simulator (default: the only one that is logged in)")
-	flags.StringVar(&a.opts.dir, "config", a.getenv("KS_CONFIG"), "`FOLDER` of the stored state (default: doorkit-ks in your configuration folder)")
+	flags.StringVar(&a.opts.dir, "config", a.getenv("KS_CONFIG"),
+		"`FOLDER` of the stored state (default: doorkit-ks in your configuration folder)")
 	flags.BoolVar(&a.opts.json, "json", false, "print JSON")
 	flags.BoolVar(&a.opts.verbose, "v", false, "log every call to the standard error")
 	run := c.setup(flags)

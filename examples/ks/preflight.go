@@ -265,7 +265,8 @@ func (f *flight) person(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	f.verify(me.Email != "", "The SALTO user has a mailbox ("+cmp.Or(s.conn.UserHint, "set")+").", "Add an e-mail address to the user's profile.")
+	f.verify(me.Email != "", "The SALTO user has a mailbox ("+cmp.Or(s.conn.UserHint, "set")+").",
+		"Add an e-mail address to the user's profile.")
 	f.verify(me.Phone != "", "The SALTO user has a phone number (..."+lastDigits(me.Phone)+").", "Add a phone number to the user's profile.")
 	return nil
 }

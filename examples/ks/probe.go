@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -59,10 +60,7 @@ type reply struct {
 
 // send sends a request, or returns the reply of an equal one that was sent before.
 func (p *prober) send(ctx context.Context, q request) *reply {
-	key := strings.Join([]string{q.method, q.url, q.query, q.auth, q.form.Encode()}, "\x00")
-	for name, value := range q.header {
-		key += "\x00" + name + value
-	}
+	key := fmt.Sprintf("%q %q %q %q %q %q", q.method, q.url, q.query, q.auth, q.form.Encode(), q.header)
 	r := p.cache[key]
 	if r == nil {
 		r = p.again(ctx, q)

@@ -199,9 +199,13 @@ type clientDoc struct {
 type storedSecret struct{ saltoks.Secret }
 
 // MarshalText returns the text itself, unlike that of Secret.
+//
+//nolint:unparam // encoding.TextMarshaler
 func (s storedSecret) MarshalText() ([]byte, error) { return []byte(s.Reveal()), nil }
 
 // UnmarshalText reads the text.
+//
+//nolint:unparam // encoding.TextUnmarshaler
 func (s *storedSecret) UnmarshalText(text []byte) error {
 	s.Secret = saltoks.NewSecret(string(text))
 	return nil

@@ -141,7 +141,8 @@ func (a *app) verify(ctx context.Context, o verifyOptions) error {
 		return err
 	}
 	rec := &recorder{}
-	return a.withSession(ctx, sessionOptions{identity: rec.identity(), middleware: []saltoks.Middleware{rec.commands}}, func(s *session) error {
+	options := sessionOptions{identity: rec.identity(), middleware: []saltoks.Middleware{rec.commands}}
+	return a.withSession(ctx, options, func(s *session) error {
 		v, err := a.survey(ctx, s, rec, o)
 		if err != nil {
 			return err
@@ -153,7 +154,8 @@ func (a *app) verify(ctx context.Context, o verifyOptions) error {
 		if err := a.printVerification(rows); err != nil {
 			return err
 		}
-		if err := write(report{Environment: v.scrub.environment(s.Environment), Date: v.began.UTC().Format(time.DateOnly), Facts: rows}); err != nil {
+		r := report{Environment: v.scrub.environment(s.Environment), Date: v.began.UTC().Format(time.DateOnly), Facts: rows}
+		if err := write(r); err != nil {
 			return err
 		}
 		if e, ok := errors.AsType[*saltoks.APIError](v.unlockErr); ok && e.Unconfirmed() {
