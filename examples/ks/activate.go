@@ -56,13 +56,13 @@ for the PIN that the user already has.`,
 
 func (a *app) activate(ctx context.Context, s *session, site saltoks.SiteID, iq saltoremote.IQStatus, o activateOptions) error {
 	act := s.remote.Activation()
-	switch iq.Readiness {
-	case saltoremote.IQReady, saltoremote.IQNeedsNoCode:
-		a.printf("%s is %s: there is nothing to do.\n", printable(iq.IQ.Name), iq.Readiness)
+	switch iq.Finding {
+	case saltoremote.FindingReady, saltoremote.FindingNeedsNoCode:
+		a.printf("%s is %s: there is nothing to do.\n", printable(iq.IQ.Name), iq.Finding)
 		return a.activated(iq.Local)
-	case saltoremote.IQRestoreRequired:
+	case saltoremote.FindingRestoreRequired:
 		return saltoks.ErrRestoreRequired
-	case saltoremote.IQActivationLost:
+	case saltoremote.FindingActivationLost:
 		if !o.restart {
 			return personf("SALTO has reset this activation: run ks activate -restart")
 		}
@@ -97,7 +97,7 @@ func (a *app) secretAndPIN(
 ) (saltoremote.ActivationState, error) {
 	act, id := s.remote.Activation(), iq.IQ.ID
 	state, err := act.Resume(ctx, site, id) // an earlier confirmation may have lost its answer
-	if err != nil || state.Step == saltoremote.StepActivated && iq.Readiness != saltoremote.IQActivationLost {
+	if err != nil || state.Step == saltoremote.StepActivated && iq.Finding != saltoremote.FindingActivationLost {
 		return state, err
 	}
 	switch {

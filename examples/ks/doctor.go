@@ -31,7 +31,7 @@ The exit code is 3 if there is a critical issue.`,
 }
 
 func (a *app) doctor(ctx context.Context, s *session, site saltoks.Site, codes bool) error {
-	driver, err := saltolocks.New(saltolocks.Config{Client: s.client, Remote: s.remote, Site: site.ID})
+	driver, err := saltolocks.NewLocks(saltolocks.LocksConfig{Client: s.client, Remote: s.remote, Site: site.ID})
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func sitesCommand() command {
 func iqsCommand() command {
 	return command{
 		name: "iqs", short: "list the IQs of a site and their activation",
-		long: `Lists the gateways of a site. READINESS is whether commands can be sent through an IQ: ready,
+		long: `Lists the gateways of a site. FINDING is whether commands can be sent through an IQ: ready,
 needs_no_code, or what is missing; ks activate continues from there.`,
 		setup: func(flags *flag.FlagSet) action {
 			site := siteFlag(flags)
@@ -55,10 +55,10 @@ needs_no_code, or what is missing; ks activate continues from there.`,
 					var rows [][]string
 					for _, q := range iqs {
 						rows = append(rows, []string{
-							q.IQ.Name, string(q.Readiness), yesNo(q.IQ.Online), yesNo(q.IQ.OTPEnabled), q.IQ.TimeZone, string(q.IQ.ID),
+							q.IQ.Name, string(q.Finding), yesNo(q.IQ.Online), yesNo(q.IQ.OTPEnabled), q.IQ.TimeZone, string(q.IQ.ID),
 						})
 					}
-					return a.result(iqs, []string{"NAME", "READINESS", "ONLINE", "CODES", "TIME ZONE", "ID"}, rows)
+					return a.result(iqs, []string{"NAME", "FINDING", "ONLINE", "CODES", "TIME ZONE", "ID"}, rows)
 				})
 			}
 		},

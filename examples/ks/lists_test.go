@@ -30,7 +30,7 @@ func TestLists(t *testing.T) {
 	if got := decode[[]named](t, f.ok("sites", "-json")); len(got) != 1 || got[0].ID != f.site().ID {
 		t.Errorf("sites -json: %+v", got)
 	}
-	if got := decode[[]struct{ Readiness string }](t, f.ok("iqs", "-json")); len(got) != 2 || got[0].Readiness != "not_activated" {
+	if got := decode[[]struct{ Finding string }](t, f.ok("iqs", "-json")); len(got) != 2 || got[0].Finding != "not_activated" {
 		t.Errorf("iqs -json: %+v", got)
 	}
 	for _, site := range []string{f.site().ID, "nl0417263859", "harbour house"} {

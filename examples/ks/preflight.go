@@ -304,7 +304,7 @@ func (f *flight) hardware(ctx context.Context, s *session, site saltoks.Site) er
 		name := printable(q.IQ.Name)
 		f.verify(q.IQ.Online, "The IQ "+name+" is online.", "Check its power and network: an offline IQ sends no PIN.")
 		f.verify(!q.IQ.RestoreRequired, "The IQ "+name+" needs no restore.", "Restore it in SALTO KS, then run ks activate -restart.")
-		f.verify(q.IQ.RestoreRequired || q.Usable(), fmt.Sprintf("The IQ %s can be commanded (%s).", name, q.Readiness), "Run ks activate.")
+		f.verify(q.IQ.RestoreRequired || q.Finding.Usable(), fmt.Sprintf("The IQ %s can be commanded (%s).", name, q.Finding), "Run ks activate.")
 	}
 	var detached, offline []string
 	locks, err := collect(s.client.Locks.All(ctx, site.ID))

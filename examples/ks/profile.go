@@ -272,7 +272,7 @@ func (a *app) open(ctx context.Context, p *profile, o openOptions) (*account, er
 
 // saveSecret stores the client secret, sealed.
 func (acc *account) saveSecret(ctx context.Context, secret saltoks.Secret) error {
-	return saltostate.Update(ctx, acc.state, clientDocs, "secret", func(context.Context, *clientDoc) (*clientDoc, error) {
+	return saltostate.Update(ctx, acc.state, clientDocs, "secret", func(*clientDoc) (*clientDoc, error) {
 		return &clientDoc{storedSecret{secret}}, nil
 	})
 }

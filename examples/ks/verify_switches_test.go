@@ -68,20 +68,21 @@ const (
 
 // hidden lists the switches that verify cannot see, with the reason.
 var hidden = map[string]string{
-	"refresh_lifetime":     needsTime,
-	"refresh_sliding":      needsTime,
-	"refresh_grace":        "it takes a second use of a refresh token, which may end the consent",
-	"single_use_otp":       needsCode,
-	"block_after":          needsCode,
-	"block_per_iq":         needsCode,
-	"missing_otp_invalid":  needsCode,
-	"delta":                "it takes a change of the IQ PIN",
-	"rotate_secret_on_otp": "reading the secret may replace it",
-	"first_secret_once":    "the first secret can be read only before the activation, and perhaps only once",
-	"offline_hangs":        needsHardware,
-	"any_two_hundred":      needsWrite,
-	"user_delay":           needsWrite,
-	"list_newest_first":    "no field of a row of a list says when the row was created",
+	"refresh_lifetime":      needsTime,
+	"refresh_sliding":       needsTime,
+	"refresh_grace":         "it takes a second use of a refresh token, which may end the consent",
+	"single_use_otp":        needsCode,
+	"block_after":           needsCode,
+	"block_per_iq":          needsCode,
+	"missing_otp_invalid":   needsCode,
+	"delta":                 "it takes a change of the IQ PIN",
+	"rotate_secret_on_otp":  "reading the secret may replace it",
+	"first_secret_once":     "the first secret can be read only before the activation, and perhaps only once",
+	"offline_hangs":         needsHardware,
+	"any_two_hundred":       needsWrite,
+	"user_delay":            needsWrite,
+	"stream_client_timeout": "it takes a connection to the stream that stays silent for minutes",
+	"list_newest_first":     "no field of a row of a list says when the row was created",
 }
 
 // TestSwitches checks that verify finds and names each deviation that a switch makes, or that
