@@ -117,3 +117,19 @@ func TestBadFactsProblems(t *testing.T) {
 		}
 	})
 }
+
+// An exception or a closure may name a door that was deleted, too.
+func TestDoctorOnDatesOfADeletedDoor(t *testing.T) {
+	b := setup(t)
+	day := access.Date{Year: 2026, Month: 5, Day: 4}
+	b.bad().setRules(func(r *gate.Rules) {
+		r.Exceptions = []access.Exception{{From: day, To: day, Closed: true, Doors: []string{"cellar"}}}
+		r.Closures = []access.Closure{{From: noon, Until: noon.Add(time.Hour), Doors: []string{"cellar", "front"}}}
+	})
+	got := b.found(gate.Diagnostics{Doors: b.store, Rules: b.bad(), Members: b.bad()})
+	want := []string{"not_linked lab", "rules_without_door closure of 2026-05-04T12:00:00Z", "rules_without_door exception of 2026-05-04",
+		"store_not_durable"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("issues (-want +got):\n%s", diff)
+	}
+}

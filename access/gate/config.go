@@ -104,9 +104,6 @@ func New(c Config) (*Gate, error) {
 	}, nil
 }
 
-// Site returns the site this gate serves.
-func (g *Gate) Site() string { return g.site }
-
 // ErrRequestReused reports that a RequestID was used again with another door, action,
 // source or actor. Nothing was sent. Make a new RequestID per tap.
 var ErrRequestReused = errors.New("gate: this RequestID belongs to another request; make a new one per tap")

@@ -31,16 +31,17 @@ func (e *examination) examineFacts(ctx context.Context) error {
 	var faults rowFaults
 	for _, f := range doc.LeftOut {
 		row := strings.ReplaceAll(f.Field, `"`, "")
-		faults.add(rowFault{row: row, what: f.What, dangling: true})
+		kind, _, _ := strings.Cut(row, " ")
+		faults.add(row, rowFault{kind: kind, what: f.What, dangling: true})
 	}
 	_, err = access.Compile(doc.Facts)
 	if bad, ok := errors.AsType[*access.FactsError](err); ok {
 		for _, f := range bad.Faults {
-			row, field := rowOf(&doc.Facts, f.Path)
-			faults.add(rowFault{row: row, field: field, what: f.What})
+			kind, row, field := rowOf(&doc.Facts, f.Path)
+			faults.add(row, rowFault{kind: kind, field: field, what: f.What})
 		}
 	}
-	for _, f := range faults.list {
+	for _, f := range faults {
 		e.report(f.issue())
 	}
 	e.grantsWithoutMembership()
@@ -49,8 +50,8 @@ func (e *examination) examineFacts(ctx context.Context) error {
 }
 
 // rowOf returns the row of a person that a path in the facts is about, and the path
-// within it. For anything else, row is the path and field is empty.
-func rowOf(f *access.Facts, path string) (row, field string) {
+// within it. Anything else is of the kind "rules", and its row is the path.
+func rowOf(f *access.Facts, path string) (kind, row, field string) {
 	list, rest, _ := strings.Cut(path, "[")
 	number, field, _ := strings.Cut(rest, "]")
 	n, err := strconv.Atoi(number)
@@ -58,82 +59,67 @@ func rowOf(f *access.Facts, path string) (row, field string) {
 	switch {
 	case err != nil:
 	case list == "members":
-		return "member " + f.Members[n].ID, field
+		return "member", "member " + f.Members[n].ID, field
 	case list == "grants":
-		return "grant " + f.Grants[n].ID, field
+		return "grant", "grant " + f.Grants[n].ID, field
 	case list == "reservations":
-		return "reservation " + f.Reservations[n].ID, field
+		return "reservation", "reservation " + f.Reservations[n].ID, field
 	}
-	return path, ""
+	return "rules", path, ""
 }
 
-// rowFaults collects the faults of rows: the same fault in several rows of one kind is
-// one issue.
-type rowFaults struct {
-	list []*rowFault
-}
+// rowFaults are the faults of rows: the same fault in several rows of one kind is one.
+type rowFaults []*rowFault
 
 type rowFault struct {
-	row         string // "member ada", or a path in the rules
+	kind        string // "member", "grant", "reservation", "rules", ...
 	field, what string
-	dangling    bool   // it refers to something that does not exist
-	last        string // the row that was counted last
-	others      int
+	dangling    bool     // it refers to something that does not exist
+	rows        []string // "member ada", or a path in the rules
 }
 
-func (f *rowFault) kind() string {
-	kind, _, isRow := strings.Cut(f.row, " ")
-	if !isRow {
-		return "rules"
-	}
-	return kind
-}
-
-func (r *rowFaults) add(f rowFault) {
-	i := slices.IndexFunc(r.list, func(x *rowFault) bool { return x.kind() == f.kind() && x.what == f.what })
+func (r *rowFaults) add(row string, f rowFault) {
+	i := slices.IndexFunc(*r, func(x *rowFault) bool { return x.kind == f.kind && x.what == f.what })
 	if i < 0 {
-		f.last = f.row
-		r.list = append(r.list, &f)
-		return
+		i, *r = len(*r), append(*r, &f)
 	}
-	if x := r.list[i]; x.last != f.row {
-		x.last, x.others = f.row, x.others+1
-	}
+	(*r)[i].rows = append((*r)[i].rows, row)
 }
 
 func (f *rowFault) issue() Issue {
-	kind := f.kind()
+	rows := slices.Compact(f.rows)
 	i := Issue{
-		Code: "bad_" + kind, Severity: Warning, About: f.row, What: fmt.Sprintf("Its %s is bad: %s.", f.field, f.what),
+		Code: "bad_" + f.kind, Severity: Warning, About: rows[0], What: fmt.Sprintf("Its %s is bad: %s.", f.field, f.what),
 		Breaks: "It opens nothing.", Do: "Correct it, or restore what it refers to.",
 	}
-	switch {
-	case f.others == 1:
+	switch len(rows) {
+	case 1:
+	case 2:
 		i.About += " and 1 other"
-	case f.others > 1:
-		i.About += fmt.Sprintf(" and %d others", f.others)
+	default:
+		i.About += fmt.Sprintf(" and %d others", len(rows)-1)
 	}
 	if f.dangling {
 		i.What = fmt.Sprintf("It refers to something that does not exist: %s.", f.what)
 	}
 	switch {
-	case kind == "rules":
+	case f.kind == "rules":
 		i.Severity, i.What, i.Breaks, i.Do = Critical, f.what+".", "No digital key opens any door.", "Correct the rules."
-		if strings.HasPrefix(f.row, "membership_types") || strings.HasPrefix(f.row, "resources") {
+		if strings.HasPrefix(rows[0], "membership_types") || strings.HasPrefix(rows[0], "resources") {
 			i.Breaks = "What it should open stays closed."
 		}
 	case strings.HasPrefix(f.what, "no door "):
 		i.Code, i.Breaks = "rules_without_door", "Members who rely on it find a locked door."
 		i.Do = "Link a lock as that door, or remove it from the rule."
-	case kind == "member" && (f.dangling || strings.HasPrefix(f.field, "memberships")):
+	case f.kind == "member" && (f.dangling || strings.HasPrefix(f.field, "memberships")):
 		i.Breaks = "That membership opens nothing."
-	case kind == "member":
+	case f.kind == "member":
 		i.Breaks = "The member is denied at every door."
-	case kind == "grant" && f.dangling:
+	case f.kind == "grant" && f.dangling:
 		i.Code, i.Severity, i.Do = "grant_without_member", Note, "Delete the grant, or add the member."
-	case kind == "reservation" && f.dangling:
+	case f.kind == "reservation" && f.dangling:
 		i.Severity, i.Do = Note, "Delete it, or restore what it refers to."
-	case kind == "reservation":
+	case f.kind == "reservation":
 		i.Breaks = "It opens nothing. If buffers are clipped, the other reservations of its resource lose their buffers."
 	}
 	return i

@@ -58,12 +58,12 @@ func tap(id, member, door string) gate.Tap {
 
 func ExampleNew() {
 	store := memstore.New()
-	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: obedient{}})
-	fmt.Println(g.Site(), err)
+	_, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: obedient{}})
+	fmt.Println(err)
 	_, err = gate.New(gate.Config{Site: "loft", Facts: store, Records: store})
 	fmt.Println(err)
 	// Output:
-	// loft <nil>
+	// <nil>
 	// gate: bad configuration: Locks: required: saltolocks.NewLocks returns one for SALTO KS
 }
 
