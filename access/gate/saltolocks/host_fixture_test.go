@@ -91,9 +91,8 @@ func (h *host) connect(site *saltolocks.Site, choice saltokstest.ConsentChoice) 
 	h.ok(err)
 	callback, err := h.sim.Consent(h.Context(), login.URL(), choice)
 	h.ok(err)
-	conn, err := site.Auth.Complete(h.Context(), login, callback.Query())
+	_, err = site.Complete(h.Context(), login, callback.Query())
 	h.ok(err)
-	h.ok(site.UseConnection(h.Context(), conn))
 	h.ok(site.LinkSite(h.Context(), saltoks.SiteID(h.sim.World().Sites[0].ID)))
 }
 

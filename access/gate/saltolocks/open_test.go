@@ -143,8 +143,8 @@ func TestOpenWithPassword(t *testing.T) {
 			t.Errorf("status %+v", status)
 		}
 		var config *gate.ConfigError
-		if err := site.UseConnection(t.Context(), saltoauth.Connection{ID: "x"}); !errors.As(err, &config) {
-			t.Errorf("UseConnection: %v", err)
+		if _, err := site.Complete(t.Context(), saltoauth.Login{}, nil); !errors.As(err, &config) {
+			t.Errorf("Complete: %v", err)
 		}
 		if _, err := site.Disconnect(t.Context(), saltoauth.AcknowledgeDisconnect); !errors.As(err, &config) {
 			t.Errorf("Disconnect: %v", err)
@@ -176,9 +176,8 @@ func TestSitesShareAConnection(t *testing.T) {
 		h.ok(err)
 		callback, err := h.sim.Consent(t.Context(), login.URL(), saltokstest.Allow())
 		h.ok(err)
-		conn, err := loft.Auth.Complete(t.Context(), login, callback.Query())
+		_, err = loft.Complete(t.Context(), login, callback.Query())
 		h.ok(err)
-		h.ok(loft.UseConnection(t.Context(), conn))
 		quay := h.open(shared("quay", second.ID))
 		door, err := quay.Doors.Link(t.Context(), gate.LinkRequest{Door: "quay", Lock: second.Locks[0].ID, AccessType: access.AccessOnly})
 		h.ok(err)
@@ -190,8 +189,22 @@ func TestSitesShareAConnection(t *testing.T) {
 		}); !errors.Is(err, gate.ErrNotFound) {
 			t.Errorf("a lock of the other site: %v", err)
 		}
-		if err := loft.UseConnection(t.Context(), saltoauth.Connection{ID: "con-other"}); !errors.Is(err, saltoauth.ErrAlreadyConnected) {
+
+		// A second consent for the same name is undone.
+		login, err = quay.Auth.Begin(t.Context())
+		h.ok(err)
+		callback, err = h.sim.Consent(t.Context(), login.URL(), saltokstest.Allow())
+		h.ok(err)
+		if _, err := quay.Complete(t.Context(), login, callback.Query()); !errors.Is(err, saltoauth.ErrAlreadyConnected) {
 			t.Errorf("another connection: %v", err)
+		}
+		connections := 0
+		for _, err := range loft.Auth.Connections(t.Context()) {
+			h.ok(err)
+			connections++
+		}
+		if connections != 1 {
+			t.Errorf("%d connections, want 1", connections)
 		}
 	})
 }

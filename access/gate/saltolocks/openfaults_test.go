@@ -98,9 +98,8 @@ func TestDoctorOnASiteWithoutIQ(t *testing.T) {
 		h.ok(err)
 		callback, err := h.sim.Consent(t.Context(), login.URL(), saltokstest.Allow())
 		h.ok(err)
-		conn, err := site.Auth.Complete(t.Context(), login, callback.Query())
+		_, err = site.Complete(t.Context(), login, callback.Query())
 		h.ok(err)
-		h.ok(site.UseConnection(t.Context(), conn))
 		if got := h.critical(site); !slices.Contains(got, "no_iq") {
 			t.Errorf("critical issues %q, want no_iq among them", got)
 		}

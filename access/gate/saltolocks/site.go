@@ -2,6 +2,8 @@ package saltolocks
 
 import (
 	"context"
+	"errors"
+	"net/url"
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate"
@@ -56,14 +58,23 @@ func (s *Site) Status(ctx context.Context) (saltoauth.ConnectionStatus, error) {
 	return s.Auth.Status(ctx, id)
 }
 
-// UseConnection makes conn the connection of the site, for a host that calls
-// Auth.Begin and Auth.Complete itself. It fails with saltoauth.ErrAlreadyConnected if
-// the site has another one. Consent does this on its own.
-func (s *Site) UseConnection(ctx context.Context, conn saltoauth.Connection) error {
+// Complete finishes a consent that Auth.Begin started, see saltoauth.Authorizer.Complete,
+// and makes it the connection of the site. It fails with saltoauth.ErrAlreadyConnected
+// if the site has one. Consent does this on its own. Finish one that Auth.BeginReconnect
+// started with Auth.Reconnect.
+func (s *Site) Complete(ctx context.Context, login saltoauth.Login, callback url.Values) (saltoauth.Connection, error) {
 	if s.Auth == nil {
-		return errTokens
+		return saltoauth.Connection{}, errTokens
 	}
-	return s.session.use(ctx, conn.ID)
+	conn, err := s.Auth.Complete(ctx, login, callback)
+	if err != nil {
+		return conn, err
+	}
+	if err := s.session.use(ctx, conn.ID); err != nil { // leave nothing behind
+		_, undo := s.Auth.Disconnect(context.WithoutCancel(ctx), conn.ID, saltoauth.AcknowledgeDisconnect)
+		return saltoauth.Connection{}, errors.Join(err, undo)
+	}
+	return conn, nil
 }
 
 // LinkSite chooses the site of SALTO KS; Client.Sites lists those that the user can
