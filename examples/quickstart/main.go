@@ -23,7 +23,6 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
-	"github.com/doorkit/doorkit/saltoks/saltoremote"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
@@ -33,48 +32,45 @@ func main() {
 	sim := must(saltokstest.Start(saltokstest.Config{Now: func() time.Time { return night }}))
 	defer sim.Close()
 
-	// Connect: an administrator consents at SALTO, once.
-	env := saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()}
-	state := must(saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()}))
-	auth := must(saltoauth.NewAuthorizer(saltoauth.Config{
-		Environment: env,
+	// Open: a whole site, which is not connected to SALTO KS yet.
+	store := memstore.New()
+	site := must(saltolocks.Open(ctx, saltolocks.Config{
+		Site:        "loft",
+		Environment: saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API(), Events: sim.Events()},
 		Credentials: saltoauth.Credentials{
 			ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(),
 		},
-		State:      state,
-		HTTPClient: sim.HTTPClient(),
-		Now:        sim.Now,
+		Storage: store, State: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer(),
+		HTTPClient: sim.HTTPClient(), Now: sim.Now,
 	}))
-	login := must(auth.Begin(ctx))
+
+	// Connect: an administrator consents at SALTO, once, and chooses the site.
+	login := must(site.Auth.Begin(ctx))
 	callback := must(sim.Consent(ctx, login.URL(), saltokstest.Allow())) // the browser's part
-	conn := must(auth.Complete(ctx, login, callback.Query()))
-	client := must(saltoks.NewClient(saltoks.Config{Environment: env, Tokens: auth.Tokens(conn), HTTPClient: sim.HTTPClient()}))
-	var site saltoks.Site
-	for site = range mustAll(client.Sites.All(ctx)) {
-		conn = must(auth.LinkSite(ctx, conn.ID, site.ID))
+	conn := must(site.Complete(ctx, login, callback.Query()))
+	session := must(site.Session(ctx))
+	var salto saltoks.Site
+	for salto = range mustAll(session.Client.Sites.All(ctx)) {
+		check(site.LinkSite(ctx, salto.ID))
 	}
-	fmt.Printf("%s as %s, site %q linked\n", conn.State, conn.UserHint, site.Name)
+	fmt.Printf("%s as %s, site %q linked\n", conn.State, conn.UserHint, salto.Name)
 
 	// Activate: SALTO sends a PIN for each IQ by mail, and the administrator types it.
-	remote := must(saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: conn.Identity(), Now: sim.Now}))
-	wizard := remote.Activation()
-	for iq := range mustAll(wizard.List(ctx, site.ID)) {
-		must(wizard.Begin(ctx, site.ID, iq.IQ.ID))
-		must(wizard.RequestPIN(ctx, site.ID, iq.IQ.ID, saltoks.PINByMail))
+	wizard := session.Remote.Activation()
+	for iq := range mustAll(wizard.List(ctx, salto.ID)) {
+		must(wizard.Begin(ctx, salto.ID, iq.IQ.ID))
+		must(wizard.RequestPIN(ctx, salto.ID, iq.IQ.ID, saltoks.PINByMail))
 		pin := must(saltoks.ParseIQPIN(sim.IQPIN(sim.World().Users[0].Email)))
-		fmt.Printf("IQ %q %s\n", iq.IQ.Name, must(wizard.Confirm(ctx, site.ID, iq.IQ.ID, pin)).Step)
+		fmt.Printf("IQ %q %s\n", iq.IQ.Name, must(wizard.Confirm(ctx, salto.ID, iq.IQ.ID, pin)).Step)
 	}
 
 	// Link: two locks become doors of the platform, with the platform's own names.
-	locks := must(saltolocks.NewLocks(saltolocks.LocksConfig{Client: client, Remote: remote, Site: site.ID, Now: sim.Now}))
-	store := memstore.New()
-	doors := must(gate.NewDoors(gate.DoorsConfig{Site: "loft", Store: store, Catalog: locks, Now: sim.Now}))
 	simLocks := sim.World().Sites[0].Locks
 	for _, r := range []gate.LinkRequest{
 		{Door: "front", Lock: simLocks[0].ID, Name: "Front Door", AccessType: access.AccessOnly},
 		{Door: "office-4", Lock: simLocks[1].ID, Name: "Office 4", AccessType: access.AccessAndOfficeMode},
 	} {
-		door := must(doors.Link(ctx, r))
+		door := must(site.Doors.Link(ctx, r))
 		fmt.Printf("lock %q is now %s (%s)\n", door.Link.Name, door.Name, door.AccessType)
 	}
 
@@ -83,7 +79,7 @@ func main() {
 		ID: "r1", Resource: "office-4", Member: "bob", Start: night.Add(11 * time.Hour), End: night.Add(12 * time.Hour),
 	}
 	check(store.PutRules(ctx, gate.Rules{
-		Site:            access.Site{ID: "loft", Name: "The Loft", TimeZone: site.TimeZone},
+		Site:            access.Site{ID: "loft", Name: "The Loft", TimeZone: salto.TimeZone},
 		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}}}},
 		Resources:       []access.Resource{{ID: "office-4", Doors: []string{"front", "office-4"}}},
 	}))
@@ -95,8 +91,8 @@ func main() {
 	check(store.PutReservation(ctx, "loft", gate.Reservation{Reservation: booking}))
 
 	// The day: each tap is one call of the gate.
-	g := must(gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks, Now: sim.Now}))
-	zone := must(time.LoadLocation(site.TimeZone))
+	g := site.Gate
+	zone := must(time.LoadLocation(salto.TimeZone))
 	clock := func(t time.Time) string { return t.In(zone).Format("15:04:05") }
 	at := func(h, m, s int) {
 		today := time.Duration(h-3)*time.Hour + time.Duration(m)*time.Minute + time.Duration(s)*time.Second
@@ -151,9 +147,12 @@ func main() {
 	for _, c := range must(g.CheckIns(ctx, gate.CheckInQuery{})) {
 		fmt.Printf("check-in: %s on %s at %s\n", c.Member, c.Day, clock(c.At))
 	}
+	// The periodic work. A server calls site.Run instead, which does it in the background.
+	check(site.RunOnce(ctx))
+
 	fmt.Println("\nThe log of SALTO KS, which contains only the platform's user")
-	for e := range mustAll(client.Entries.All(ctx, site.ID)) {
+	for e := range mustAll(session.Client.Entries.All(ctx, salto.ID)) {
 		fmt.Printf("%s  %-13s %-13s by %s: %s %s\n", clock(e.At), e.LockName, e.Category, e.AccessBy, e.FirstName, e.LastName)
 	}
-	check(client.Close(ctx))
+	check(site.Close(ctx))
 }
