@@ -29,8 +29,12 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
+	"github.com/doorkit/doorkit/access/gate/memstore"
+	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/examples/internal/serving"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
@@ -62,58 +66,50 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	state, err := openState(*dir)
+	store, sealer, err := openState(*dir)
 	if err != nil {
 		return err
 	}
-	env := saltoks.Environment{Name: "example", Issuer: *identity, API: *api}
-	now := &simulatorClock{url: *clock}
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-	auth, err := saltoauth.NewAuthorizer(saltoauth.Config{
-		Environment: env,
+	app := &app{password: strings.ToLower(rand.Text()), clock: &simulatorClock{url: *clock}, log: logger}
+	app.site, err = saltolocks.Open(ctx, saltolocks.Config{
+		Site:        tenant,
+		Environment: saltoks.Environment{Name: "example", Issuer: *identity, API: *api},
 		Credentials: saltoauth.Credentials{
 			ClientID:     *clientID,
 			ClientSecret: saltoks.NewSecret(cmp.Or(os.Getenv("SALTO_CLIENT_SECRET"), world.ClientSecret)),
 			RedirectURL:  *redirect,
 		},
-		State:  state,
-		Logger: logger,
-		Now:    now.Now,
+		Consent: saltoauth.ConsentConfig{Authorize: app.authorize, Done: "/", Failed: app.show},
+		Storage: memstore.New(), // this program has no doors
+		State:   store, Sealer: sealer, SealingKey: saltoks.NewSecret(os.Getenv("SEALING_KEY")),
+		Logger: logger, Now: app.clock.Now,
 	})
 	if err != nil {
-		return err
-	}
-	password := strings.ToLower(rand.Text())
-	app := &app{
-		env: env, auth: auth, state: state, tenants: &tenants{dir: *dir}, password: password, clock: now, log: logger,
-	}
-	if err := app.setUpConsent(); err != nil {
 		return err
 	}
 	l, err := serving.Listen(*addr, *insecure)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "http://%s/ user admin password %s\n", l.Addr(), password)
-	return errors.Join(serving.Serve(ctx, l, app.handler()), app.close())
+	fmt.Fprintf(stdout, "http://%s/ user admin password %s\n", l.Addr(), app.password)
+	ctx, stop := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	work.Go(func() { app.site.Run(ctx) })
+	err = serving.Serve(ctx, l, app.handler())
+	stop()
+	work.Wait()
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	return errors.Join(err, app.site.Close(ending))
 }
 
-// openState opens the state in dir, or in memory if dir is empty.
-func openState(dir string) (*saltostate.State, error) {
+// openState opens the store in dir, with the key in SEALING_KEY, or one in memory if
+// dir is empty.
+func openState(dir string) (saltostate.Store, saltostate.Sealer, error) {
 	if dir == "" {
-		return saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
-	}
-	key, err := saltostate.ParseSealingKey(os.Getenv("SEALING_KEY"))
-	if err != nil {
-		return nil, fmt.Errorf("-dir requires SEALING_KEY: %w", err)
-	}
-	sealer, err := saltostate.NewSealer(key)
-	if err != nil {
-		return nil, err
+		return saltostate.NewMemoryStore(), saltostate.EphemeralSealer(), nil
 	}
 	store, err := saltostate.NewFileStore(dir)
-	if err != nil {
-		return nil, err
-	}
-	return saltostate.New(saltostate.Config{Store: store, Sealer: sealer})
+	return store, nil, err
 }

@@ -44,38 +44,35 @@ func (a *app) show(w http.ResponseWriter, r *http.Request, problem error) {
 // gather collects the data of the page.
 func (a *app) gather(ctx context.Context) (page, error) {
 	p := page{Disconnect: saltoauth.AcknowledgeDisconnect}
-	id, err := a.tenants.get(tenant)
-	if err != nil || id == "" {
+	if err := a.status(ctx, &p); err != nil || !p.Connected || p.Broken {
 		return p, err
 	}
-	if err := a.status(ctx, id, &p); err != nil || p.Broken {
-		return p, err
-	}
-	err = a.fromSALTO(ctx, &p)
+	err := a.fromSALTO(ctx, &p)
 	if errors.Is(err, saltoks.ErrReauthorize) { // it has just expired: show that instead of the error
-		err = a.status(ctx, id, &p)
+		err = a.status(ctx, &p)
 	}
 	return p, err
 }
 
-func (a *app) status(ctx context.Context, id string, p *page) (err error) {
-	if p.Status, err = a.auth.Status(ctx, id); err != nil {
-		return err
+func (a *app) status(ctx context.Context, p *page) (err error) {
+	p.Status, err = a.site.Status(ctx)
+	if errors.Is(err, saltoauth.ErrNotConnected) {
+		return nil
 	}
 	now := a.clock.Now()
-	p.Connected, p.Summary, p.Due = true, p.Status.Summary(now), p.Status.Due(now)
+	p.Connected, p.Summary, p.Due = err == nil, p.Status.Summary(now), p.Status.Due(now)
 	p.Broken = p.Status.State == saltoauth.ConnectionReauthorize
-	return nil
+	return err
 }
 
 // fromSALTO reads the sites, or the linked site and its IQs.
 func (a *app) fromSALTO(ctx context.Context, p *page) error {
-	client, remote, err := a.clients(p.Status.Connection)
+	session, err := a.site.Session(ctx)
 	if err != nil {
 		return err
 	}
-	if p.Status.Site == "" {
-		for site, err := range client.Sites.All(ctx) {
+	if session.Site == "" {
+		for site, err := range session.Client.Sites.All(ctx) {
 			if err != nil {
 				return err
 			}
@@ -83,13 +80,13 @@ func (a *app) fromSALTO(ctx context.Context, p *page) error {
 		}
 		return nil
 	}
-	if p.Site, err = client.Sites.Get(ctx, p.Status.Site); err != nil {
+	if p.Site, err = session.Client.Sites.Get(ctx, session.Site); err != nil {
 		return err
 	}
-	activation := remote.Activation()
-	for iq, err := range activation.List(ctx, p.Status.Site) {
+	activation := session.Remote.Activation()
+	for iq, err := range activation.List(ctx, session.Site) {
 		if err == nil && iq.Local.Step == saltoremote.StepConfirming { // the response was lost: ask SALTO for the state
-			iq.Local, err = activation.Resume(ctx, p.Status.Site, iq.IQ.ID)
+			iq.Local, err = activation.Resume(ctx, session.Site, iq.IQ.ID)
 		}
 		if err != nil {
 			return err

@@ -18,8 +18,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// Config configures Open. Site, Environment, Credentials (or Tokens), Storage, State
-// and SealingKey (or Sealer) are required; the zero value of every other field is its
+// Config configures Open. Site, Storage, Environment, Credentials (or Tokens), State and
+// SealingKey (or Sealer) are required; the zero value of every other field is its
 // documented default.
 type Config struct {
 	// Site is the host's id of the site, as in gate.Rules.Site.ID. Required.
@@ -37,8 +37,11 @@ type Config struct {
 	// with Site.LinkSite.
 	SaltoSite saltoks.SiteID
 	// Connection is the name under which the connection to SALTO KS is stored. Empty is
-	// Site. Sites with one name share one consent; each needs its own SaltoSite.
+	// Site.
 	Connection string
+	// ShareWith is another Site of this process whose connection this one uses, with its
+	// own SaltoSite. The fields about SALTO KS and State are those of the other Site.
+	ShareWith *Site
 	// Consent, if its Authorize is set, makes Open create the handlers of the consent
 	// (Site.Consent). Authorize returns Connection as the tenant. Set Authorize, Done
 	// and Failed; Open sets the other fields.
@@ -67,7 +70,7 @@ type Config struct {
 	Work gate.RunnerConfig
 	// HTTPClient supplies the transport for SALTO, see saltoks.Config.
 	HTTPClient *http.Client
-	// Limiter is shared by the sites of one credential; nil is a limiter per site.
+	// Limiter is shared by all connections of one credential; nil is a limiter of its own.
 	Limiter *saltoks.Limiter
 	// Logger receives problems, without secrets and members' ids; nil discards them.
 	Logger *slog.Logger
@@ -97,19 +100,17 @@ func Open(ctx context.Context, c Config) (*Site, error) {
 		c.Now = time.Now
 	}
 	var f faults
-	state := f.state(c)
-	s := &Site{now: c.Now, session: sessions{
-		state: state, doc: siteDocID(c.Environment.Name, c.Connection), tokens: c.Tokens, site: c.SaltoSite, now: c.Now,
-		client: saltoks.Config{Environment: c.Environment, HTTPClient: c.HTTPClient, Limiter: c.Limiter, Logger: c.Logger, Now: c.Now},
-	}}
-	if c.Tokens == nil {
-		f.add("", s.authorize(c, state))
+	s := &Site{salto: c.SaltoSite, now: c.Now}
+	if other := c.ShareWith; other != nil {
+		f.check(c.SaltoSite != "", "SaltoSite", "required with ShareWith: the id of the site in SALTO KS")
+		s.Auth, s.Consent, s.session = other.Auth, other.Consent, other.session
 	} else {
-		f.add("", c.Environment.Validate())
-		f.check(c.SaltoSite != "", "SaltoSite", "required with Tokens: the id of the site in SALTO KS")
-		f.check(c.Consent.Authorize == nil, "Consent", "must be empty with Tokens, which need no consent")
+		s.connect(c, &f)
 	}
 	s.assemble(c, &f)
+	if f == nil && c.ShareWith != nil {
+		return s, nil
+	}
 	if f == nil {
 		switch err := s.session.prepare(ctx); {
 		case err == nil:
@@ -120,6 +121,22 @@ func Open(ctx context.Context, c Config) (*Site, error) {
 		f.check(false, "SealingKey", "State was sealed with another key: give every process the same key")
 	}
 	return nil, &gate.ConfigError{Faults: f}
+}
+
+// connect sets up the consent, or what a token source requires.
+func (s *Site) connect(c Config, f *faults) {
+	state := f.state(c)
+	s.session = &sessions{
+		state: state, doc: siteDocID(c.Environment.Name, c.Connection), tokens: c.Tokens, now: c.Now,
+		client: saltoks.Config{Environment: c.Environment, HTTPClient: c.HTTPClient, Limiter: c.Limiter, Logger: c.Logger, Now: c.Now},
+	}
+	if c.Tokens == nil {
+		f.add("", s.authorize(c, state))
+		return
+	}
+	f.add("", c.Environment.Validate())
+	f.check(c.SaltoSite != "", "SaltoSite", "required with Tokens: the id of the site in SALTO KS")
+	f.check(c.Consent.Authorize == nil, "Consent", "must be empty with Tokens, which need no consent")
 }
 
 // state combines State with the sealing key. If one of them is wrong, it returns a
@@ -173,7 +190,7 @@ func (s *Site) authorize(c Config, state *saltostate.State) (err error) {
 
 // assemble makes the parts that use the storage.
 func (s *Site) assemble(c Config, f *faults) {
-	s.Locks = &Locks{s.session.current, c.Now}
+	s.Locks = &Locks{s.Session, c.Now}
 	s.Diagnostics = gate.Diagnostics{
 		Doors: c.Storage, Rules: c.Storage, Members: c.Storage, Reservations: c.Storage,
 		Catalog: s.Locks, Checkers: []gate.Checker{s.Locks.Doctor(s.Status)},

@@ -160,25 +160,27 @@ func TestOpenWithPassword(t *testing.T) {
 	})
 }
 
-// TestSitesShareAConnection: sites with one Connection use one consent, each for its
-// own site of SALTO KS.
+// TestSitesShareAConnection: two sites use one consent, each for its own site of SALTO
+// KS.
 func TestSitesShareAConnection(t *testing.T) {
 	withHost(t, func(t *testing.T, h *host) {
 		second := h.sim.AddSite(saltokstest.Site{
 			Name: "Quay House", Members: []saltokstest.Member{{User: h.sim.World().Users[0].Email}},
 			IQs: []saltokstest.IQ{{Name: "IQ Quay", WithoutOTP: true}}, Locks: []saltokstest.Lock{{Name: "Quay Door"}},
 		})
-		shared := func(id, salto string) func(*saltolocks.Config) {
-			return func(c *saltolocks.Config) { c.Site, c.Connection, c.SaltoSite = id, "company", saltoks.SiteID(salto) }
-		}
-		loft := h.open(shared("loft", h.sim.World().Sites[0].ID))
-		login, err := loft.Auth.Begin(t.Context())
+		loft := h.open(func(c *saltolocks.Config) {
+			c.Connection, c.SaltoSite = "company", saltoks.SiteID(h.sim.World().Sites[0].ID)
+		})
+		quay, err := saltolocks.Open(t.Context(), saltolocks.Config{
+			Site: "quay", SaltoSite: saltoks.SiteID(second.ID), ShareWith: loft, Storage: h.store, Now: h.sim.Now,
+		})
+		h.ok(err)
+		login, err := quay.Auth.Begin(t.Context())
 		h.ok(err)
 		callback, err := h.sim.Consent(t.Context(), login.URL(), saltokstest.Allow())
 		h.ok(err)
-		_, err = loft.Complete(t.Context(), login, callback.Query())
+		_, err = quay.Complete(t.Context(), login, callback.Query())
 		h.ok(err)
-		quay := h.open(shared("quay", second.ID))
 		door, err := quay.Doors.Link(t.Context(), gate.LinkRequest{Door: "quay", Lock: second.Locks[0].ID, AccessType: access.AccessOnly})
 		h.ok(err)
 		if door.Link.Site != second.ID {

@@ -47,14 +47,14 @@ const (
 	rereadPause = 2 * time.Second
 )
 
-// sessions returns the current Session of a site. It reads the connection again when
-// it is used, at most every rereadEvery, so no goroutine is needed.
+// sessions returns the current Session of a connection. It reads the connection again
+// when it is used, at most every rereadEvery, so no goroutine is needed. Sites may share
+// it.
 type sessions struct {
 	state   *saltostate.State
 	doc     string                // the id of the siteDoc
 	auth    *saltoauth.Authorizer // nil with tokens
 	tokens  saltoks.TokenSource   // instead of a consent
-	site    saltoks.SiteID        // instead of the connection's
 	client  saltoks.Config        // without Tokens
 	now     func() time.Time
 	mu      sync.Mutex
@@ -104,15 +104,12 @@ func (s *sessions) ofTokens(ctx context.Context) (Session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	user := saltoks.Identity{Environment: s.client.Environment.Name, Subject: token.Subject}
-	err = s.set(token.Subject, user, s.site)
+	err = s.set(token.Subject, user, "")
 	return s.session, err
 }
 
 // set makes the Session of a user, unless it is the current one.
 func (s *sessions) set(user string, identity saltoks.Identity, site saltoks.SiteID) error {
-	if s.site != "" {
-		site = s.site
-	}
 	if s.session.Client != nil && s.user == user {
 		s.session.Site = site
 		return nil

@@ -30,7 +30,8 @@ type Site struct {
 	// Gate.Doctor with a copy whose CheckOTP is set.
 	Diagnostics gate.Diagnostics
 
-	session sessions
+	session *sessions
+	salto   saltoks.SiteID // Config.SaltoSite
 	runner  *gate.Runner
 	now     func() time.Time
 }
@@ -38,14 +39,20 @@ type Site struct {
 // Session returns the client and the remote of the SALTO user that is connected now.
 // The error is saltoauth.ErrNotConnected if none is. It makes no request, except with
 // Config.Tokens, whose Token it calls.
-func (s *Site) Session(ctx context.Context) (Session, error) { return s.session.current(ctx) }
+func (s *Site) Session(ctx context.Context) (Session, error) {
+	now, err := s.session.current(ctx)
+	if s.salto != "" {
+		now.Site = s.salto
+	}
+	return now, err
+}
 
 // Status returns the state of the connection: saltoauth.ErrNotConnected if there is
 // none. With Config.Tokens there is no consent, and only Site and State are set. It
 // makes no request.
 func (s *Site) Status(ctx context.Context) (saltoauth.ConnectionStatus, error) {
 	if s.Auth == nil {
-		conn := saltoauth.Connection{Site: s.session.site, State: saltoauth.ConnectionActive}
+		conn := saltoauth.Connection{Site: s.salto, State: saltoauth.ConnectionActive}
 		return saltoauth.ConnectionStatus{Connection: conn}, nil
 	}
 	id, err := s.session.connectionID(ctx)
@@ -81,7 +88,7 @@ func (s *Site) Complete(ctx context.Context, login saltoauth.Login, callback url
 // see. The error is saltoauth.ErrSiteNotVisible for any other. Doors that are linked to
 // locks of another site have to be linked again.
 func (s *Site) LinkSite(ctx context.Context, site saltoks.SiteID) error {
-	if s.session.site != "" {
+	if s.salto != "" {
 		return &gate.ConfigError{Faults: []gate.Fault{{Field: "SaltoSite", What: "is set, so no other site can be chosen"}}}
 	}
 	conn, err := s.session.connection(ctx)

@@ -3,42 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io/fs"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 )
-
-// tenants stores the connection id of each tenant. A platform keeps it in its own
-// database. The id is not secret.
-type tenants struct {
-	dir string
-	mem atomic.Value // without dir: the id of the only tenant
-}
-
-func (t *tenants) get(tenant string) (string, error) {
-	if t.dir == "" {
-		id, _ := t.mem.Load().(string)
-		return id, nil
-	}
-	id, err := os.ReadFile(filepath.Join(t.dir, tenant+".connection"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	return string(id), err
-}
-
-func (t *tenants) set(tenant, id string) error {
-	if t.dir == "" {
-		t.mem.Store(id)
-		return nil
-	}
-	return os.WriteFile(filepath.Join(t.dir, tenant+".connection"), []byte(id), 0o600)
-}
 
 // simulatorClock returns the time of the simulator, whose clock can be advanced. Without
 // a url it returns the real time.
