@@ -3,11 +3,11 @@ package gate
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
+	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
-	mathrand "math/rand/v2"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -172,19 +172,20 @@ func (r *Runner) Run(ctx context.Context) {
 	all.Wait()
 }
 
-// loop runs a job until ctx ends.
+// loop runs a job until ctx ends. Its first pause is random, so that not all jobs of
+// all sites are due in the same process at the same moment.
 func (r *Runner) loop(ctx context.Context, j Job) {
+	every, pause := j.Every, rand.Float64()
+	if !j.EachProcess {
+		every = min(every, pollEvery)
+	}
 	for ctx.Err() == nil {
 		_ = r.try(ctx, j) // it is reported
-		wait := j.Every
-		if !j.EachProcess {
-			wait = min(wait, pollEvery)
-		}
-		wait += time.Duration((mathrand.Float64() - 0.5) * 0.1 * float64(wait))
 		select {
 		case <-ctx.Done():
-		case <-time.After(wait):
+		case <-time.After(time.Duration(pause * float64(every))):
 		}
+		pause = 0.95 + rand.Float64()/10
 	}
 }
 
@@ -206,7 +207,7 @@ func (r *Runner) try(ctx context.Context, j Job) error {
 	if j.EachProcess {
 		return r.run(ctx, j)
 	}
-	holder, began := rand.Text(), time.Now()
+	holder, began := cryptorand.Text(), time.Now()
 	held, err := r.lease(ctx, j.Name, holder, jobLease)
 	if err != nil && ctx.Err() == nil {
 		r.report(ctx, j, began, err)
@@ -214,6 +215,7 @@ func (r *Runner) try(ctx context.Context, j Job) error {
 	if err != nil || !held {
 		return err
 	}
+	began = time.Now()
 	runCtx, stop := context.WithCancel(ctx)
 	var renewal sync.WaitGroup
 	renewal.Go(func() {

@@ -95,10 +95,11 @@ func (n *node) audit(ctx context.Context, sim *saltokstest.Server, s *stats) err
 	later := func() time.Time { return time.Now().Add(time.Minute) }
 	var recovered, accepted, unconfirmed, moved, rows int
 	for _, one := range n.config.Sites {
-		g, err := n.gate(one, later)
+		opened, err := n.open(ctx, one, later)
 		if err != nil {
 			return err
 		}
+		g := opened.Gate
 		left, err := g.Recover(ctx)
 		if err != nil {
 			return err
@@ -138,7 +139,11 @@ func (n *node) audit(ctx context.Context, sim *saltokstest.Server, s *stats) err
 	if s.lost > 0 {
 		return fmt.Errorf("%d taps got no receipt", s.lost)
 	}
-	if _, err := n.client.Me.Get(ctx); err != nil { // SALTO revokes a consent whose refresh token is used twice
+	session, err := n.first.Session(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := session.Client.Me.Get(ctx); err != nil { // SALTO revokes a consent whose refresh token is used twice
 		return err
 	}
 	fmt.Printf("%d rows in %d door logs, all hash chains intact\n", rows, len(n.config.Sites))

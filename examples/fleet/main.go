@@ -16,6 +16,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -86,8 +87,10 @@ func host(ctx context.Context, dsn string, n int, span time.Duration) error {
 	}
 	fmt.Printf("%d processes started\n", len(fleet))
 
+	var killed time.Time
 	stats := load(ctx, fleet, f.config, span, func() {
 		fleet[1].kill()
+		killed = time.Now()
 		fmt.Println("process 2 killed while members are unlocking doors")
 	})
 	for _, p := range fleet {
@@ -95,6 +98,9 @@ func host(ctx context.Context, dsn string, n int, span time.Duration) error {
 	}
 	fmt.Printf("%d taps in %v, %d retried with another process: %v\n", stats.taps, span, stats.retries, stats.outcomes)
 	if err := f.audit(ctx, sim, stats); err != nil {
+		return err
+	}
+	if err := auditRuns(fleet, killed); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "took %v\n", time.Since(began).Round(time.Second))
@@ -118,9 +124,10 @@ func newWorld(n int) saltokstest.World {
 
 // process is one process of the fleet.
 type process struct {
-	cmd *exec.Cmd
-	in  interface{ Close() error }
-	url string
+	cmd  *exec.Cmd
+	in   interface{ Close() error }
+	url  string
+	runs chan []run // the runs of "recover", once the process has ended
 }
 
 // startProcess starts a process, sends it the configuration and waits until it serves.
@@ -146,10 +153,12 @@ func startProcess(c config) (*process, error) {
 	if err := json.NewEncoder(in).Encode(c); err != nil {
 		return nil, err
 	}
-	if p.url, err = bufio.NewReader(out).ReadString('\n'); err != nil {
-		return nil, fmt.Errorf("a process did not start: %w", err)
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		return nil, errors.New("a process did not start")
 	}
-	p.url = p.url[:len(p.url)-1]
+	p.url, p.runs = lines.Text(), make(chan []run, 1)
+	go func() { p.runs <- readRuns(lines) }()
 	return p, nil
 }
 

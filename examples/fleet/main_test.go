@@ -51,7 +51,8 @@ func TestFleet(t *testing.T) {
 		`\d\d+ taps in 4s, [1-9]\d* retried with another process: map\[accepted:\d\d+`,
 		`no tap moved a door twice\n`,
 		`\d\d+ rows in 50 door logs, all hash chains intact\n`,
-		`refreshed [1-9]\d* times, and no refresh token was used twice\n$`,
+		`refreshed [1-9]\d* times, and no refresh token was used twice\n`,
+		`\d\d\d+ runs of a periodic job at 50 sites, divided between 4 processes, also after the kill\n$`,
 	} {
 		if !regexp.MustCompile(want).Match(out) {
 			t.Errorf("the output does not match %s", want)

@@ -19,8 +19,6 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
-	"github.com/doorkit/doorkit/saltoks/saltoremote"
-	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // config is the configuration of every process. It contains secrets, so it is sent
@@ -29,31 +27,30 @@ type config struct {
 	Postgres                                      string
 	Issuer, API, ClientID, ClientSecret, Redirect string
 	SealingKey                                    string
-	Connection                                    string
 	Sites                                         []site
 }
 
 // site is one site of the host, with its id at SALTO.
-type site struct{ ID, Salto string }
+type site struct {
+	ID    string
+	Salto saltoks.SiteID
+}
 
 const members = 40 // per site
 
-// node is what each process opens: the database and the connection to SALTO KS.
+// node is what each process opens: the database and the sites.
 type node struct {
 	config    config
 	db        *sql.DB
 	store     *sqlstore.Store
-	auth      *saltoauth.Authorizer
-	env       saltoks.Environment
-	state     *saltostate.State
-	conn      saltoauth.Connection
-	client    *saltoks.Client
-	remote    *saltoremote.Remote
+	sites     map[string]*saltolocks.Site
+	first     *saltolocks.Site // has the connection that the others share
+	observer  gate.Observer
 	activated int
 }
 
-func open(ctx context.Context, c config) (*node, error) {
-	n := &node{config: c, env: saltoks.Environment{Name: "simulator", Issuer: c.Issuer, API: c.API}}
+func open(ctx context.Context, c config, observer gate.Observer) (*node, error) {
+	n := &node{config: c, sites: map[string]*saltolocks.Site{}, observer: observer}
 	var err error
 	if n.db, err = sql.Open("pgx", c.Postgres); err != nil {
 		return nil, err
@@ -63,55 +60,40 @@ func open(ctx context.Context, c config) (*node, error) {
 	if n.store, err = sqlstore.Open(ctx, n.db, sqlstore.PostgreSQL, sqlstore.Migrated()); err != nil {
 		return nil, err
 	}
-	key, err := saltostate.ParseSealingKey(c.SealingKey)
-	if err != nil {
-		return nil, err
+	for _, s := range c.Sites {
+		if n.sites[s.ID], err = n.open(ctx, s, time.Now); err != nil {
+			return nil, err
+		}
 	}
-	sealer, err := saltostate.NewSealer(key)
-	if err != nil {
-		return nil, err
-	}
-	if n.state, err = saltostate.New(saltostate.Config{Store: n.store.Documents(), Sealer: sealer}); err != nil {
-		return nil, err
-	}
-	n.auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
-		Environment: n.env,
-		Credentials: saltoauth.Credentials{
-			ClientID: c.ClientID, ClientSecret: saltoks.NewSecret(c.ClientSecret), RedirectURL: c.Redirect,
-		},
-		State: n.state,
-	})
-	return n, err
+	return n, nil
 }
 
-// connect uses the shared consent. Its tokens are in the database, and the first process
-// that finds them expired refreshes them for all.
-func (n *node) connect(ctx context.Context) (err error) {
-	if n.conn, err = n.auth.Connection(ctx, n.config.Connection); err != nil {
-		return err
+// open opens a site. The first one has the consent, whose tokens are in the database:
+// the process that finds them expired refreshes them for all.
+func (n *node) open(ctx context.Context, s site, now func() time.Time) (*saltolocks.Site, error) {
+	c := saltolocks.Config{
+		Site: s.ID, SaltoSite: s.Salto, Storage: n.store, ShareWith: n.first, Now: now, Gate: gate.Config{Observer: n.observer},
+		// Seconds instead of minutes, to see how the processes divide the work.
+		Work: gate.RunnerConfig{Every: map[string]time.Duration{"recover": recoverEvery, "lock_states": -1}},
 	}
-	n.client, err = saltoks.NewClient(saltoks.Config{
-		Environment: n.env, Tokens: n.auth.Tokens(n.conn), Limiter: saltoks.NoRateLimit(), // the simulator has no quota
-	})
-	if err != nil {
-		return err
+	if n.first == nil {
+		c.Environment = saltoks.Environment{Name: "simulator", Issuer: n.config.Issuer, API: n.config.API}
+		c.Credentials = saltoauth.Credentials{
+			ClientID: n.config.ClientID, ClientSecret: saltoks.NewSecret(n.config.ClientSecret), RedirectURL: n.config.Redirect,
+		}
+		c.State, c.SealingKey, c.Connection = n.store.Documents(), saltoks.NewSecret(n.config.SealingKey), "fleet"
+		c.Limiter = saltoks.NoRateLimit() // the simulator has no quota
 	}
-	n.remote, err = saltoremote.NewRemote(saltoremote.Config{Client: n.client, State: n.state, User: n.conn.Identity()})
-	return err
-}
-
-// gate returns the gate of a site.
-func (n *node) gate(s site, now func() time.Time) (*gate.Gate, error) {
-	locks, err := saltolocks.NewLocks(saltolocks.LocksConfig{Client: n.client, Remote: n.remote, Site: saltoks.SiteID(s.Salto)})
-	if err != nil {
-		return nil, err
+	opened, err := saltolocks.Open(ctx, c)
+	if n.first == nil {
+		n.first = opened
 	}
-	return gate.New(gate.Config{Site: s.ID, Facts: n.store, Records: n.store, Locks: locks, Now: now})
+	return opened, err
 }
 
 func (n *node) close(ctx context.Context) {
-	if n.client != nil {
-		_ = n.client.Close(ctx)
+	if n.first != nil {
+		_ = n.first.Close(ctx)
 	}
 	_ = n.store.Close()
 	_ = n.db.Close()
@@ -125,31 +107,22 @@ func setUp(ctx context.Context, dsn string, sim *saltokstest.Server) (*node, err
 		Postgres: dsn, Issuer: sim.Issuer(), API: sim.API(),
 		ClientID: sim.ClientID(), ClientSecret: sim.ClientSecret(), Redirect: sim.RedirectURI(),
 		SealingKey: "k1:" + base64.StdEncoding.EncodeToString(key),
-	})
+	}, nil)
 	if err != nil {
 		return nil, err
 	}
-	login, err := n.auth.Begin(ctx)
+	if err := n.connect(ctx, sim); err != nil {
+		return nil, err
+	}
+	session, err := n.first.Session(ctx)
 	if err != nil {
 		return nil, err
 	}
-	callback, err := sim.Consent(ctx, login.URL(), saltokstest.Allow()) // the administrator's browser
-	if err != nil {
-		return nil, err
-	}
-	conn, err := n.auth.Complete(ctx, login, callback.Query())
-	if err != nil {
-		return nil, err
-	}
-	n.config.Connection = conn.ID
-	if err := n.connect(ctx); err != nil {
-		return nil, err
-	}
-	for s, err := range n.client.Sites.All(ctx) {
+	for s, err := range session.Client.Sites.All(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		one := site{ID: fmt.Sprintf("house-%02d", len(n.config.Sites)+1), Salto: string(s.ID)}
+		one := site{ID: fmt.Sprintf("house-%02d", len(n.config.Sites)+1), Salto: s.ID}
 		if err := n.setUpSite(ctx, one, s, sim); err != nil {
 			return nil, fmt.Errorf("%s: %w", one.ID, err)
 		}
@@ -158,37 +131,64 @@ func setUp(ctx context.Context, dsn string, sim *saltokstest.Server) (*node, err
 	return n, nil
 }
 
-func (n *node) setUpSite(ctx context.Context, s site, salto saltoks.Site, sim *saltokstest.Server) error {
-	if err := n.activate(ctx, salto, sim); err != nil {
+// connect is the consent of the administrator, for all sites.
+func (n *node) connect(ctx context.Context, sim *saltokstest.Server) error {
+	first, err := n.open(ctx, site{ID: "house-01"}, time.Now)
+	if err != nil {
 		return err
 	}
-	if err := n.linkDoors(ctx, s, salto); err != nil {
+	login, err := first.Auth.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	callback, err := sim.Consent(ctx, login.URL(), saltokstest.Allow()) // the administrator's browser
+	if err != nil {
+		return err
+	}
+	_, err = first.Complete(ctx, login, callback.Query())
+	return err
+}
+
+func (n *node) setUpSite(ctx context.Context, s site, salto saltoks.Site, sim *saltokstest.Server) error {
+	opened, err := n.open(ctx, s, time.Now)
+	if err != nil {
+		return err
+	}
+	n.sites[s.ID] = opened
+	if err := n.activate(ctx, opened, sim); err != nil {
+		return err
+	}
+	if err := linkDoors(ctx, opened); err != nil {
 		return err
 	}
 	return n.putRules(ctx, s, salto)
 }
 
 // activate activates the IQs of a site that require one-time codes.
-func (n *node) activate(ctx context.Context, salto saltoks.Site, sim *saltokstest.Server) error {
-	wizard := n.remote.Activation()
-	for iq, err := range wizard.List(ctx, salto.ID) {
+func (n *node) activate(ctx context.Context, opened *saltolocks.Site, sim *saltokstest.Server) error {
+	session, err := opened.Session(ctx)
+	if err != nil {
+		return err
+	}
+	wizard := session.Remote.Activation()
+	for iq, err := range wizard.List(ctx, session.Site) {
 		if err != nil {
 			return err
 		}
 		if !iq.IQ.OTPEnabled {
 			continue
 		}
-		if _, err := wizard.Begin(ctx, salto.ID, iq.IQ.ID); err != nil {
+		if _, err := wizard.Begin(ctx, session.Site, iq.IQ.ID); err != nil {
 			return err
 		}
-		if _, err := wizard.RequestPIN(ctx, salto.ID, iq.IQ.ID, saltoks.PINByMail); err != nil {
+		if _, err := wizard.RequestPIN(ctx, session.Site, iq.IQ.ID, saltoks.PINByMail); err != nil {
 			return err
 		}
 		pin, err := saltoks.ParseIQPIN(sim.IQPIN(sim.World().Users[0].Email)) // from the administrator's mailbox
 		if err != nil {
 			return err
 		}
-		if _, err := wizard.Confirm(ctx, salto.ID, iq.IQ.ID, pin); err != nil {
+		if _, err := wizard.Confirm(ctx, session.Site, iq.IQ.ID, pin); err != nil {
 			return err
 		}
 		n.activated++
@@ -197,20 +197,12 @@ func (n *node) activate(ctx context.Context, salto saltoks.Site, sim *saltokstes
 }
 
 // linkDoors links each lock of a site as its entrance.
-func (n *node) linkDoors(ctx context.Context, s site, salto saltoks.Site) error {
-	locks, err := saltolocks.NewLocks(saltolocks.LocksConfig{Client: n.client, Remote: n.remote, Site: salto.ID})
-	if err != nil {
-		return err
-	}
-	doors, err := gate.NewDoors(gate.DoorsConfig{Site: s.ID, Store: n.store, Catalog: locks})
-	if err != nil {
-		return err
-	}
-	for lock, err := range locks.Locks(ctx) {
+func linkDoors(ctx context.Context, opened *saltolocks.Site) error {
+	for lock, err := range opened.Locks.Locks(ctx) {
 		if err != nil {
 			return err
 		}
-		_, err := doors.Link(ctx, gate.LinkRequest{
+		_, err := opened.Doors.Link(ctx, gate.LinkRequest{
 			Door: "entrance", Lock: lock.Link.Lock, Name: "Entrance", AccessType: access.AccessOnly,
 		})
 		if err != nil {
