@@ -2,7 +2,6 @@ package saltoks
 
 import (
 	"context"
-	"errors"
 	"iter"
 )
 
@@ -32,12 +31,8 @@ func (s *AccessGroupsService) All(ctx context.Context, site SiteID, opts ...List
 // Create adds an access group. It is one request.
 func (s *AccessGroupsService) Create(ctx context.Context, site SiteID, name string) (AccessGroup, error) {
 	r := newRequest("POST", routeGroups, Never, string(site))
-	if name == "" {
-		r.fault(errors.New("an access group requires a name"))
-	}
-	r.Body = struct {
-		Name string `json:"customer_reference"`
-	}{name}
+	r.faults.Require(name != "", "an access group requires a name")
+	r.Body = map[string]string{"customer_reference": name}
 	return one[AccessGroup](ctx, s.c, r)
 }
 
@@ -65,12 +60,8 @@ func (s *AccessGroupsService) Locks(
 // AddLock adds a lock to a group. It is one request.
 func (s *AccessGroupsService) AddLock(ctx context.Context, site SiteID, group AccessGroupID, lock LockID) error {
 	r := newRequest("POST", routeGroupLocks, Never, string(site), string(group))
-	if lock == "" {
-		r.fault(errors.New("the lock's id is empty"))
-	}
-	r.Body = struct {
-		Lock LockID `json:"lock_id"`
-	}{lock}
+	r.faults.Require(lock != "", "the lock's id is empty")
+	r.Body = map[string]LockID{"lock_id": lock}
 	return s.c.run(ctx, r, nil)
 }
 
@@ -122,12 +113,8 @@ func (s *AccessGroupsService) Users(
 // is one request.
 func (s *AccessGroupsService) AddUser(ctx context.Context, site SiteID, group AccessGroupID, user UserID) error {
 	r := newRequest("POST", routeGroupUsers, Never, string(site), string(group))
-	if user == "" {
-		r.fault(errors.New("the user's id is empty"))
-	}
-	r.Body = struct {
-		User UserID `json:"user_id"`
-	}{user}
+	r.faults.Require(user != "", "the user's id is empty")
+	r.Body = map[string]UserID{"user_id": user}
 	return s.c.run(ctx, r, nil)
 }
 
@@ -162,9 +149,7 @@ func (s *AccessGroupsService) UpdateTimeSchedule(
 }
 
 func (s *AccessGroupsService) writeSchedule(ctx context.Context, r *Request, schedule TimeSchedule) (TimeSchedule, error) {
-	if !schedule.Any() {
-		r.fault(errNoDay)
-	}
+	r.faults.Require(schedule.Any(), "a schedule requires at least one weekday")
 	body := schedule
 	body.ID = ""
 	r.Body = body

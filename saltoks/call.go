@@ -19,6 +19,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/doorkit/doorkit/internal/hostcall"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
 // call is one call of the client. It is the http.RoundTripper of its attempts.
@@ -66,9 +67,10 @@ func (c *Client) run(ctx context.Context, r *Request, decode func(*attempt) erro
 }
 
 func (cl *call) ready(ctx context.Context) error {
+	if err := faultlist.Join(cl.req.faults); err != nil {
+		return err
+	}
 	switch {
-	case cl.req.err != nil:
-		return cl.req.err
 	case cl.req.Class > Safe:
 		return errors.New("the request's Class is none of Never, Idempotent and Safe")
 	case cl.client.closed.Load():

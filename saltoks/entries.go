@@ -52,11 +52,10 @@ const routeEntries = "/v1.1/sites/{site}/entries" // v1.2 answers 405
 // All lists the entries of a site, newest first. It lists every entry that
 // SALTO keeps, 90 days by default: stop ranging when you have enough.
 func (s *EntriesService) All(ctx context.Context, site SiteID, opts ...ListOption) iter.Seq2[Entry, error] {
+	newestFirst := func(r *Request) { r.Query.Set("$orderby", "utc_date_time desc") }
 	opts = append([]ListOption{newestFirst}, opts...)
 	return list[Entry](ctx, s.c, opts, routeEntries, string(site))
 }
-
-func newestFirst(c *listConfig) { c.query.Set("$orderby", "utc_date_time desc") }
 
 // EntryCursor records how far Poll has read. It is plain data: store it as
 // JSON. Start with EntryCursor{From: t}; the zero cursor reads every entry that

@@ -266,24 +266,22 @@ func ExamplePageSize() {
 	// Output: 2 requests for 4 locks
 }
 
-func ExampleWhere() {
+func ExampleEqual() {
 	_, client, at, end := harbour()
 	defer end()
-	for lock, err := range client.Locks.All(context.Background(), at.site,
-		saltoks.Where(saltoks.Equal("customer_reference", "Office Four"))) {
+	for lock, err := range client.Locks.All(context.Background(), at.site, saltoks.Equal("customer_reference", "Office Four")) {
 		fmt.Println(lock.Name, err)
 	}
 	// Output: Office Four <nil>
 }
 
-func ExampleEqual() {
-	fmt.Println(saltoks.Equal("user/email", "o'hara@harbour.example")) // a value stays a value
-	// Output: user/email eq 'o''hara@harbour.example'
-}
-
 func ExampleContains() {
-	fmt.Println(saltoks.Contains("customer_reference", "Office"))
-	// Output: contains(customer_reference,'Office')
+	_, client, at, end := harbour()
+	defer end()
+	for lock, err := range client.Locks.All(context.Background(), at.site, saltoks.Contains("customer_reference", "Office")) {
+		fmt.Println(lock.Name, err)
+	}
+	// Output: Office Four <nil>
 }
 
 func ExampleEveryDay() {

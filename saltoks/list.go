@@ -10,133 +10,101 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
-// ListOption filters a list or sets its page size.
-type ListOption func(*listConfig)
-
-type listConfig struct {
-	query  url.Values
-	faults []error
-}
+// ListOption changes the requests of a list: PageSize, Equal, Contains.
+type ListOption func(*Request)
 
 // PageSize asks for n items per request ($top). Without it SALTO chooses the
 // size, 20 as far as known.
 func PageSize(n int) ListOption {
-	return func(c *listConfig) {
-		if n <= 0 {
-			c.faults = append(c.faults, errors.New("PageSize: must be positive"))
-			return
-		}
-		c.query.Set("$top", strconv.Itoa(n))
+	return func(r *Request) {
+		r.faults.Require(n > 0, "PageSize: must be positive")
+		r.Query.Set("$top", strconv.Itoa(n))
 	}
 }
 
-// Where lists only the items that match f ($filter). A field that SALTO does
-// not know fails with ErrInvalidRequest.
-func Where(f Filter) ListOption {
-	return func(c *listConfig) {
-		if f.err != nil {
-			c.faults = append(c.faults, f.err)
-			return
+// Equal lists only the items whose field, such as "customer_reference" or
+// "user/email", is exactly value ($filter). With several filters, all must
+// match. A field that SALTO does not know fails with ErrInvalidRequest.
+func Equal(field, value string) ListOption { return filter("%s eq %s", field, value) }
+
+// Contains lists only the items whose field contains value, as Equal does.
+func Contains(field, value string) ListOption { return filter("contains(%s,%s)", field, value) }
+
+func filter(format, field, value string) ListOption {
+	return func(r *Request) {
+		condition, err := odata(format, field, value)
+		if before := r.Query.Get("$filter"); before != "" {
+			condition = before + " and " + condition
 		}
-		if f.text == "" {
-			c.faults = append(c.faults, errors.New("Where: empty filter"))
-			return
-		}
-		c.query.Set("$filter", f.text)
+		r.Query.Set("$filter", condition)
+		r.faults = append(r.faults, err)
 	}
 }
 
-// Filter is an OData condition. Values are quoted, so a value cannot change the
-// condition. Where rejects the zero Filter.
-type Filter struct {
-	text string
-	err  error
-}
-
-// Equal matches items whose field, such as "customer_reference" or
-// "user/email", is exactly value.
-func Equal(field, value string) Filter {
-	return filter(field, func(f, v string) string { return f + " eq " + v }, value)
-}
-
-// Contains matches items whose field contains value.
-func Contains(field, value string) Filter {
-	return filter(field, func(f, v string) string { return "contains(" + f + "," + v + ")" }, value)
-}
-
-// String returns the condition as it is sent.
-func (f Filter) String() string { return f.text }
-
-func filter(field string, format func(field, value string) string, value string) Filter {
+// odata returns an OData condition. The value is quoted, so that it cannot change
+// the condition.
+func odata(format, field, value string) (string, error) {
 	for i, r := range field {
 		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 		if !letter && (i == 0 || r != '/' && (r < '0' || r > '9')) {
-			return Filter{err: fmt.Errorf("filter: %q is not a field's name", clip(field, 40))}
+			return "", fmt.Errorf("filter: %q is not a field's name", clip(field, 40))
 		}
 	}
 	if field == "" {
-		return Filter{err: errors.New("filter: empty field")}
+		return "", errors.New("filter: empty field")
 	}
 	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-		return Filter{err: fmt.Errorf("filter: the value for %s holds NUL or is not UTF-8", field)}
+		return "", fmt.Errorf("filter: the value for %s holds NUL or is not UTF-8", field)
 	}
-	return Filter{text: format(field, "'"+strings.ReplaceAll(value, "'", "''")+"'")}
+	return fmt.Sprintf(format, field, "'"+strings.ReplaceAll(value, "'", "''")+"'"), nil
 }
 
 // maxEmptyPages limits how many pages in a row may hold no new item: some
 // servers send a few of them while the cursor still moves.
 const maxEmptyPages = 50
 
-// lister reads one list.
-type lister[T any] struct {
-	c     *Client
-	first func() *Request
-}
-
 // list returns a lazy list: every range makes its own requests, starts at the
 // first page, and ends.
 func list[T any](ctx context.Context, c *Client, opts []ListOption, route string, ids ...string) iter.Seq2[T, error] {
 	opts = slices.Clone(opts)
-	l := lister[T]{c, func() *Request { return listRequest(opts, route, ids...) }}
-	return func(yield func(T, error) bool) { l.walk(ctx, yield) }
+	return func(yield func(T, error) bool) {
+		walk(ctx, c, listRequest(opts, route, ids...), yield)
+	}
 }
 
 func listRequest(opts []ListOption, route string, ids ...string) *Request {
 	r := newRequest("GET", route, Safe, ids...)
-	cfg := listConfig{query: url.Values{}}
+	r.Query = url.Values{}
 	for _, o := range opts {
 		if o != nil {
-			o(&cfg)
+			o(r)
 		}
 	}
-	if r.err == nil && len(cfg.faults) > 0 {
-		r.err = faultlist.Join(cfg.faults)
-	}
-	r.Query = cfg.query
 	return r
 }
 
 // walk yields the items page by page and holds two pages at a time. A list that
 // pages by offset repeats items when rows are inserted while it is read, so an
 // item of the previous page is not yielded again.
-func (l lister[T]) walk(ctx context.Context, yield func(T, error) bool) {
+func walk[T any](ctx context.Context, c *Client, r *Request, yield func(T, error) bool) {
 	var zero T
 	var guard cursorGuard
 	var before map[string]bool // the ids of the previous page
-	r := l.first()
-	for {
-		p, err := l.fetch(ctx, r)
+	for r != nil {
+		var p page[T]
+		err := c.run(ctx, r, func(a *attempt) (err error) {
+			p, err = decodePage[T](a.body)
+			return err
+		})
 		if err != nil {
 			yield(zero, err)
 			return
 		}
-		fresh, ids := l.without(before, p.items)
+		fresh, ids := without(before, p.items)
 		before = ids
-		next, err := l.c.nextPage(r, p.next, p.token)
+		next, err := c.nextPage(r, p.next, p.token)
 		if err == nil && next != nil {
 			err = guard.moved(next.cursor(), len(fresh))
 		}
@@ -146,10 +114,7 @@ func (l lister[T]) walk(ctx context.Context, yield func(T, error) bool) {
 			}
 		}
 		if err != nil {
-			yield(zero, l.c.refuse(r, err))
-			return
-		}
-		if next == nil {
+			yield(zero, c.refuse(r, err))
 			return
 		}
 		r = next
@@ -158,25 +123,16 @@ func (l lister[T]) walk(ctx context.Context, yield func(T, error) bool) {
 
 // without returns the items whose id is not in before, and the ids of all
 // items. An item without an id is always new.
-func (l lister[T]) without(before map[string]bool, items []T) (fresh []T, ids map[string]bool) {
+func without[T any](before map[string]bool, items []T) (fresh []T, ids map[string]bool) {
 	ids = make(map[string]bool, len(items))
-	for i := range items {
-		id := ownID(items[i])
+	for _, item := range items {
+		id := ownID(item)
 		if id == "" || !before[id] {
-			fresh = append(fresh, items[i])
+			fresh = append(fresh, item)
 		}
 		ids[id] = true
 	}
 	return fresh, ids
-}
-
-func (l lister[T]) fetch(ctx context.Context, r *Request) (page[T], error) {
-	var p page[T]
-	err := l.c.run(ctx, r, func(a *attempt) (err error) {
-		p, err = decodePage[T](a.body)
-		return err
-	})
-	return p, err
 }
 
 // nextPage returns the request for the page after r's, or nil if that was the

@@ -28,17 +28,12 @@ func (s *RawService) SetLockState(
 	ctx context.Context, site SiteID, lock LockID, state LockState, otp OTP, opts ...CommandOption,
 ) error {
 	r := command("PATCH", routeLocking, string(site), string(lock))
-	switch state {
-	case Unlocked, Locked, OfficeMode:
-	default:
-		r.fault(errors.New("a lock can be set to Unlocked, Locked or OfficeMode"))
-	}
+	r.faults.Require(state == Unlocked || state == Locked || state == OfficeMode, "a lock can be set to Unlocked, Locked or OfficeMode")
 	for _, o := range opts {
-		if o == nil {
-			r.fault(errors.New("a CommandOption is nil")) // it may have been meant as a deadline
-			continue
+		r.faults.Require(o != nil, "a CommandOption is nil") // it may have been meant as a deadline
+		if o != nil {
+			o(r)
 		}
-		o(r)
 	}
 	r.Hide(otp.Reveal())
 	r.state = state
@@ -101,12 +96,9 @@ const (
 // called again. After the activation the error is ErrIQAlreadyActivated.
 func (s *RawService) RequestPIN(ctx context.Context, site SiteID, iq IQID, by PINChannel) error {
 	r := command("GET", routeIQPIN, string(site), string(iq))
-	switch by {
-	case PINByMail:
+	r.faults.Require(by == PINByMail || by == PINBySMS, "the channel of the PIN must be PINByMail or PINBySMS")
+	if by == PINByMail {
 		r.Query = url.Values{"send_email": {"true"}}
-	case PINBySMS:
-	default:
-		r.fault(errors.New("the channel of the PIN must be PINByMail or PINBySMS"))
 	}
 	return s.c.run(ctx, r, nil)
 }
@@ -131,8 +123,6 @@ func (s *RawService) Deactivate(ctx context.Context, site SiteID, iq IQID, user 
 	r := command("DELETE", routeIQPIN+"/{user}", string(site), string(iq), string(user))
 	r.unverified(s.c)
 	r.needOTP(otp)
-	r.Body = struct {
-		OTP string `json:"otp"`
-	}{otp.Reveal()}
+	r.Body = map[string]string{"otp": otp.Reveal()}
 	return s.c.run(ctx, r, nil)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -59,10 +60,10 @@ type Request struct {
 	method, route, path string
 	lane                lane
 	secrets             []string
-	continuation        string    // of the page before
-	command             bool      // moves a lock or concerns an IQ
-	state               LockState // that is commanded
-	err                 error     // a fault found while building it, which the call returns
+	continuation        string         // of the page before
+	command             bool           // moves a lock or concerns an IQ
+	state               LockState      // that is commanded
+	faults              faultlist.List // of the arguments; the call fails with them
 }
 
 // NewRequest builds a request for a path template such as
@@ -71,8 +72,8 @@ type Request struct {
 // of dots.
 func (c *Client) NewRequest(method, route string, values ...string) (*Request, error) {
 	r := newRequest(method, route, classOf(method), values...)
-	if r.err != nil {
-		return nil, c.refuse(r, r.err)
+	if err := faultlist.Join(r.faults); err != nil {
+		return nil, c.refuse(r, err)
 	}
 	return r, nil
 }
@@ -115,23 +116,14 @@ func (c *Client) Do(ctx context.Context, r *Request, out any) (*Response, error)
 	return resp, nil
 }
 
-// fault keeps the first fault of the arguments, which the call returns.
-func (r *Request) fault(err error) {
-	if r.err == nil {
-		r.err = err
-	}
-}
-
 func (r *Request) needOTP(otp OTP) {
-	if otp.IsZero() {
-		r.fault(errors.New("the one-time code is empty"))
-	}
+	r.faults.Require(!otp.IsZero(), "the one-time code is empty")
 	r.Hide(otp.Reveal())
 }
 
 func (r *Request) unverified(c *Client) {
 	if !c.unverified {
-		r.fault(ErrUnverified)
+		r.faults = append(r.faults, ErrUnverified)
 	}
 }
 
@@ -151,11 +143,9 @@ func classOf(method string) ReplayClass {
 
 func newRequest(method, route string, class ReplayClass, values ...string) *Request {
 	r := &Request{method: method, route: route, Class: class}
-	if method == "" || strings.ToUpper(method) != method {
-		r.err = fmt.Errorf("method %q is not an HTTP method", method)
-		return r
-	}
-	r.path, r.err = fillRoute(route, values)
+	r.faults.Require(method != "" && strings.ToUpper(method) == method, "method "+strconv.Quote(method)+" is not an HTTP method")
+	path, err := fillRoute(route, values)
+	r.path, r.faults = path, append(r.faults, err)
 	return r
 }
 

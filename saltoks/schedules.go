@@ -32,8 +32,6 @@ type TimeSchedule struct {
 	Until LocalTime `json:"end_date,omitzero"`
 }
 
-var errNoDay = errors.New("a schedule requires at least one weekday")
-
 // Weekdays are the days of a schedule.
 type Weekdays struct {
 	Monday    bool `json:"monday"`

@@ -315,7 +315,7 @@ func TestMembersOfASite(t *testing.T) {
 	if got = must[saltoks.SiteUser](t)(c.Users.Get(ctx, d.site, ada.ID)); got.Subscription != saltoks.Suspended {
 		t.Errorf("%+v", got)
 	}
-	found := collect(t, c.Users.All(ctx, d.site, saltoks.Where(saltoks.Equal("user/email", "ada@harbour.example"))))
+	found := collect(t, c.Users.All(ctx, d.site, saltoks.Equal("user/email", "ada@harbour.example")))
 	if len(found) != 1 || found[0].ID != ada.ID {
 		t.Errorf("%+v", found)
 	}
@@ -358,7 +358,7 @@ func TestReadsAgainstTheSimulator(t *testing.T) {
 			t.Errorf("%d of 49 locks", len(seen))
 		}
 	}
-	if got := collect(t, c.Locks.All(ctx, d.site, saltoks.Where(saltoks.Equal("customer_reference", "Main Entrance")))); len(got) != 1 ||
+	if got := collect(t, c.Locks.All(ctx, d.site, saltoks.Equal("customer_reference", "Main Entrance"))); len(got) != 1 ||
 		got[0].ID != d.lock ||
 		got[0].IQ.ID != d.iq {
 		t.Errorf("%+v", got)

@@ -71,9 +71,7 @@ type NewUser struct {
 // before trying again.
 func (s *UsersService) Create(ctx context.Context, site SiteID, user NewUser) (SiteUser, error) {
 	r := newRequest("POST", routeUsers, Never, string(site))
-	if user.FirstName == "" || user.LastName == "" {
-		r.fault(errors.New("a user requires a first and a last name"))
-	}
+	r.faults.Require(user.FirstName != "" && user.LastName != "", "a user requires a first and a last name")
 	if user.Roles == nil {
 		user.Roles = []RoleID{}
 	}
@@ -86,13 +84,8 @@ func (s *UsersService) Create(ctx context.Context, site SiteID, user NewUser) (S
 // Suspended, without an error. It is one request.
 func (s *UsersService) CreateGuest(ctx context.Context, site SiteID, alias string, expires time.Time) (SiteUser, error) {
 	r := newRequest("POST", "/v1.2/sites/{site}/guests", Never, string(site))
-	if alias == "" || expires.IsZero() {
-		r.fault(errors.New("a guest requires an alias and an instant of expiry"))
-	}
-	r.Body = struct {
-		Alias   string    `json:"alias"`
-		Expires time.Time `json:"expires_at"`
-	}{alias, wholeUTC(expires)}
+	r.faults.Require(alias != "" && !expires.IsZero(), "a guest requires an alias and an instant of expiry")
+	r.Body = map[string]any{"alias": alias, "expires_at": wholeUTC(expires)}
 	return one[SiteUser](ctx, s.c, r)
 }
 
@@ -111,9 +104,7 @@ type UserChange struct {
 // show no roles for a minute.
 func (s *UsersService) Update(ctx context.Context, site SiteID, user SiteUserID, change UserChange) (SiteUser, error) {
 	r := newRequest("PATCH", routeUser, Idempotent, string(site), string(user))
-	if change == (UserChange{}) {
-		r.fault(errors.New("the change is empty"))
-	}
+	r.faults.Require(change != UserChange{}, "the change is empty")
 	r.Body = change
 	return one[SiteUser](ctx, s.c, r)
 }
@@ -121,12 +112,8 @@ func (s *UsersService) Update(ctx context.Context, site SiteID, user SiteUserID,
 // SetSubscription gives a member a seat (Subscribed) or takes it away (Suspended).
 func (s *UsersService) SetSubscription(ctx context.Context, site SiteID, user SiteUserID, state SubscriptionState) error {
 	r := newRequest("PATCH", routeUser+"/subscription", Idempotent, string(site), string(user))
-	if state != Subscribed && state != Suspended {
-		r.fault(errors.New("a subscription can be set to Subscribed or Suspended"))
-	}
-	r.Body = struct {
-		State SubscriptionState `json:"state"` // not "subscription_state"
-	}{state}
+	r.faults.Require(state == Subscribed || state == Suspended, "a subscription can be set to Subscribed or Suspended")
+	r.Body = map[string]SubscriptionState{"state": state} // not "subscription_state"
 	return s.c.run(ctx, r, nil)
 }
 
@@ -141,11 +128,9 @@ func (s *UsersService) Delete(ctx context.Context, site SiteID, user SiteUserID)
 // suspended member opens nothing. It is one request.
 func (s *UsersService) IssuePIN(ctx context.Context, site SiteID, user SiteUserID, expires time.Time) (KeypadPIN, error) {
 	r := newRequest("PUT", routeUser+"/pin", Never, string(site), string(user))
-	body := struct {
-		Expires time.Time `json:"expiry_date,omitzero"`
-	}{}
+	body := map[string]time.Time{}
 	if !expires.IsZero() {
-		body.Expires = wholeUTC(expires)
+		body["expiry_date"] = wholeUTC(expires)
 	}
 	r.Body = body
 	var pin KeypadPIN

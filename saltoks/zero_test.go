@@ -27,7 +27,7 @@ var zeroTypes = []reflect.Type{
 	reflect.TypeFor[saltoauth.ConnectionStatus](),
 	reflect.TypeFor[saltoauth.ConsentHandlers](), reflect.TypeFor[saltoks.EntriesService](), reflect.TypeFor[saltoks.Environment](),
 	reflect.TypeFor[saltostate.FileStore](),
-	reflect.TypeFor[saltoks.Filter](), reflect.TypeFor[saltoks.IQKey](), reflect.TypeFor[saltoks.IQPIN](),
+	reflect.TypeFor[saltoks.IQKey](), reflect.TypeFor[saltoks.IQPIN](),
 	reflect.TypeFor[saltoremote.Finding](), reflect.TypeFor[saltoks.IQsService](),
 	reflect.TypeFor[saltoauth.IdentityError](), reflect.TypeFor[saltoks.KeypadPIN](), reflect.TypeFor[saltoks.Limiter](),
 	reflect.TypeFor[saltoks.LocalTime](),

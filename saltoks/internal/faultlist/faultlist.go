@@ -1,10 +1,21 @@
-// Package faultlist joins the faults of one input into one error.
+// Package faultlist collects the faults of one input into one error.
 package faultlist
 
 import (
+	"errors"
 	"slices"
 	"strings"
 )
+
+// List collects faults. The zero value has none.
+type List []error
+
+// Require adds a fault unless ok.
+func (l *List) Require(ok bool, fault string) {
+	if !ok {
+		*l = append(*l, errors.New(fault))
+	}
+}
 
 // Join returns all faults as one error on one line, because people read them,
 // or nil if there are none. The prefix "saltoks: " is kept only in the first
@@ -14,12 +25,12 @@ func Join(all []error) error {
 	if len(all) == 0 {
 		return nil
 	}
-	return list(all)
+	return joined(all)
 }
 
-type list []error
+type joined []error
 
-func (l list) Error() string {
+func (l joined) Error() string {
 	texts := make([]string, len(l))
 	for i, err := range l {
 		texts[i] = err.Error()
@@ -30,4 +41,4 @@ func (l list) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-func (l list) Unwrap() []error { return l }
+func (l joined) Unwrap() []error { return l }
