@@ -19,7 +19,7 @@ func FuzzErrorBody(f *testing.F) {
 		if status < 300 || status > 999 {
 			return
 		}
-		cl := &call{client: &Client{now: time.Now}, req: command("PATCH", routeLocking, "s", "l")}
+		cl := &call{client: &Client{cfg: Config{Now: time.Now}}, req: command("PATCH", routeLocking, "s", "l")}
 		cl.attempts = []*attempt{{handed: true, maybeSent: true, status: status, parsed: parseAnswer(nil, trimBody(body))}}
 		err := cl.result(nil, nil)
 		e, ok := errors.AsType[*APIError](err)

@@ -72,7 +72,7 @@ func (cl *call) try(a *attempt, r *http.Request, s *sending) (*http.Response, er
 	}
 	a.token = token.Access
 
-	ctx, cancel := context.WithTimeout(r.Context(), cl.client.attemptTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), cl.client.cfg.AttemptTimeout)
 	defer cancel()
 	r = r.WithContext(ctx)
 	r.Header = r.Header.Clone()
@@ -92,7 +92,7 @@ func (cl *call) try(a *attempt, r *http.Request, s *sending) (*http.Response, er
 	cl.read(a, resp)
 	if a.status == http.StatusTooManyRequests {
 		if wait, ok := cl.client.retryAfter(a.header); ok {
-			cl.client.limiter.pause(cl.req.lane, min(wait, maxRetryAfter))
+			cl.client.cfg.Limiter.pause(cl.req.lane, min(wait, maxRetryAfter))
 		}
 	}
 	if a.status == http.StatusUnauthorized {
@@ -108,12 +108,12 @@ var errNoAnswer = errors.New("the transport or a middleware returned neither an 
 func (cl *call) waitForLimiter(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, cl.req.Deadline.Left())
 	defer cancel()
-	return cl.client.limiter.wait(ctx, cl.req.lane)
+	return cl.client.cfg.Limiter.wait(ctx, cl.req.lane)
 }
 
 // token returns a token that is not empty.
 func (c *Client) token(ctx context.Context) (token Token, err error) {
-	err = hostcall.Contain("the TokenSource", func() error { token, err = c.tokens.Token(ctx); return err })
+	err = hostcall.Contain("the TokenSource", func() error { token, err = c.cfg.Tokens.Token(ctx); return err })
 	if err == nil && token.Access.IsZero() {
 		err = errors.New("the token source returned an empty access token and no error")
 	}
@@ -126,7 +126,7 @@ func (c *Client) token(ctx context.Context) (token Token, err error) {
 // reject marks the token as stale, so that the next call gets another one. It
 // reports whether that succeeded.
 func (c *Client) reject(ctx context.Context, cl *call, token Token) bool {
-	rejecter, ok := c.tokens.(Rejecter)
+	rejecter, ok := c.cfg.Tokens.(Rejecter)
 	if !ok {
 		return false
 	}
@@ -139,7 +139,7 @@ func (c *Client) reject(ctx context.Context, cl *call, token Token) bool {
 
 // wrap puts the host's middleware around the transport of one attempt.
 func (c *Client) wrap(next http.RoundTripper) (http.RoundTripper, error) {
-	for _, m := range slices.Backward(c.middleware) {
+	for _, m := range slices.Backward(c.cfg.Middleware) {
 		if next = m(next); next == nil {
 			return nil, errNilMiddleware
 		}
@@ -179,7 +179,7 @@ func (cl *call) read(a *attempt, resp *http.Response) {
 	resp.Body = http.NoBody
 	a.status, a.header = resp.StatusCode, resp.Header
 	a.unread = errUnread // stays set if a panic interrupts the reading
-	limit := cl.client.maxResponse
+	limit := cl.client.cfg.MaxResponse
 	if !success(a.status) {
 		limit = min(limit, maxErrorBody)
 	}

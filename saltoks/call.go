@@ -155,7 +155,7 @@ var errBadRequestLine = errors.New("the request's method or URL is not valid")
 
 func (cl *call) setHeader(h http.Header, body bool) {
 	h.Set("Accept", "application/json")
-	h.Set("User-Agent", cl.client.agent)
+	h.Set("User-Agent", cl.client.cfg.UserAgent)
 	if body {
 		h.Set("Content-Type", "application/json")
 	}
@@ -342,7 +342,7 @@ func (s scrubbed) As(target any) bool   { return errors.As(s.below, target) }
 
 // log writes one line per call: the route's template, never a URL or a body.
 func (c *Client) log(ctx context.Context, level slog.Level, message string, cl *call, took time.Duration, err error) {
-	if c.logger == nil || !c.logger.Enabled(ctx, level) {
+	if !c.cfg.Logger.Enabled(ctx, level) {
 		return
 	}
 	a := cl.last()
@@ -357,5 +357,5 @@ func (c *Client) log(ctx context.Context, level slog.Level, message string, cl *
 	if err != nil {
 		attrs = append(attrs, slog.String("error", cl.hide(err.Error())))
 	}
-	c.logger.LogAttrs(ctx, level, message, attrs...)
+	c.cfg.Logger.LogAttrs(ctx, level, message, attrs...)
 }

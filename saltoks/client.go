@@ -2,11 +2,9 @@ package saltoks
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"sync/atomic"
-	"time"
 
 	"github.com/doorkit/doorkit/saltoks/internal/baseurl"
 )
@@ -30,22 +28,12 @@ type Client struct {
 	// Entries are SALTO's own audit log.
 	Entries *EntriesService
 
-	base       string
-	events     string // of event streaming; may be empty
-	baseURL    *url.URL
-	tokens     TokenSource
-	limiter    *Limiter
-	transport  http.RoundTripper
-	commands   http.RoundTripper // a new connection for every request
-	known      bool              // both are net/http's
-	middleware []Middleware
-
-	attemptTimeout time.Duration
-	maxResponse    int64
-	agent          string
-	logger         *slog.Logger
-	now            func() time.Time
-	unverified     bool
+	cfg       Config // complete
+	base      string
+	baseURL   *url.URL
+	transport http.RoundTripper
+	commands  http.RoundTripper // a new connection for every request
+	known     bool              // both are net/http's
 
 	budget retryBudget
 	closed atomic.Bool
@@ -71,21 +59,7 @@ func NewClient(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{
-		base:           api.String(),
-		events:         cfg.Environment.Events,
-		baseURL:        api,
-		tokens:         cfg.Tokens,
-		limiter:        cfg.Limiter,
-		transport:      cfg.base(),
-		middleware:     cfg.Middleware,
-		attemptTimeout: cfg.AttemptTimeout,
-		maxResponse:    cfg.MaxResponse,
-		agent:          cfg.UserAgent,
-		logger:         cfg.Logger,
-		now:            cfg.Now,
-		unverified:     cfg.UnverifiedEndpoints,
-	}
+	c := &Client{cfg: cfg, base: api.String(), baseURL: api, transport: cfg.HTTPClient.Transport}
 	c.commands = c.transport
 	if t, ok := c.transport.(*http.Transport); ok {
 		c.commands, c.known = freshTransport(t), true
@@ -120,7 +94,7 @@ func (c *Client) Close(ctx context.Context) error {
 			closer.CloseIdleConnections()
 		}
 	}
-	if w, ok := c.tokens.(Waiter); ok {
+	if w, ok := c.cfg.Tokens.(Waiter); ok {
 		return w.Wait(ctx)
 	}
 	return nil

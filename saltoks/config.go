@@ -1,6 +1,7 @@
 package saltoks
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -63,47 +64,31 @@ const (
 // complete checks the config and fills in its defaults. The error names every
 // fault.
 func (c *Config) complete() error {
-	faults := []error{c.Environment.check()}
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if c.Tokens == nil {
-		fault("Config.Tokens is missing")
+	client := http.Client{}
+	if c.HTTPClient != nil {
+		client = *c.HTTPClient
 	}
-	if c.AttemptTimeout < 0 {
-		fault("Config.AttemptTimeout is negative")
-	}
-	if c.MaxResponse < 0 {
-		fault("Config.MaxResponse is negative")
-	}
-	if strings.ContainsFunc(c.UserAgent, func(r rune) bool { return r < ' ' || r > '~' }) {
-		fault("Config.UserAgent is not printable ASCII")
-	}
-	if c.Limiter != nil && !c.Limiter.ready() {
-		fault("Config.Limiter is a zero value: create it with NewLimiter")
-	}
+	notPrintable := func(r rune) bool { return r < ' ' || r > '~' }
+	faults := faultlist.List{c.Environment.check()}
+	faults.Require(c.Tokens != nil, "Config.Tokens is missing")
+	faults.Require(c.AttemptTimeout >= 0, "Config.AttemptTimeout is negative")
+	faults.Require(c.MaxResponse >= 0, "Config.MaxResponse is negative")
+	faults.Require(!strings.ContainsFunc(c.UserAgent, notPrintable), "Config.UserAgent is not printable ASCII")
+	faults.Require(c.Limiter == nil || c.Limiter.ready(), "Config.Limiter is a zero value: create it with NewLimiter")
+	faults.Require(!allowsOldTLS(client.Transport), "Config.HTTPClient allows TLS below 1.2")
 	for i, m := range c.Middleware {
-		if m == nil {
-			fault("Config.Middleware[%d] is nil", i)
-		}
-	}
-	if t := c.transport(); t != nil && allowsOldTLS(t) {
-		fault("Config.HTTPClient allows TLS below 1.2")
+		faults.Require(m != nil, fmt.Sprintf("Config.Middleware[%d] is nil", i))
 	}
 	if err := faultlist.Join(faults); err != nil {
 		return fmt.Errorf("saltoks: %w", err)
 	}
 
-	if c.HTTPClient == nil {
-		c.HTTPClient = &http.Client{}
+	if client.Transport == nil {
+		client.Transport = httptransport.Default()
 	}
-	if c.AttemptTimeout == 0 {
-		c.AttemptTimeout = defaultAttemptTimeout
-		if c.HTTPClient.Timeout > 0 {
-			c.AttemptTimeout = c.HTTPClient.Timeout
-		}
-	}
-	if c.MaxResponse == 0 {
-		c.MaxResponse = defaultMaxResponse
-	}
+	c.HTTPClient = &client
+	c.AttemptTimeout = cmp.Or(c.AttemptTimeout, max(0, client.Timeout), defaultAttemptTimeout)
+	c.MaxResponse = cmp.Or(c.MaxResponse, defaultMaxResponse)
 	c.UserAgent = strings.TrimPrefix(c.UserAgent+" "+libraryAgent, " ")
 	if c.Limiter == nil {
 		limiter, err := NewLimiter(LimiterConfig{})
@@ -117,22 +102,6 @@ func (c *Config) complete() error {
 	}
 	c.Logger = hostcall.Logger(c.Logger)
 	return nil
-}
-
-// transport returns the host's transport, or nil if the host supplies none.
-func (c *Config) transport() http.RoundTripper {
-	if c.HTTPClient == nil {
-		return nil
-	}
-	return c.HTTPClient.Transport
-}
-
-// base is the transport that the client uses.
-func (c *Config) base() http.RoundTripper {
-	if t := c.transport(); t != nil {
-		return t
-	}
-	return httptransport.Default()
 }
 
 func allowsOldTLS(rt http.RoundTripper) bool {

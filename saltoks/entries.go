@@ -128,7 +128,7 @@ func (s *EntriesService) Poll(ctx context.Context, site SiteID, since EntryCurso
 	if cfg.err != nil {
 		return nil, since, s.c.refuse(newRequest("GET", routeEntries, Safe, string(site)), cfg.err)
 	}
-	p := newPoll(cfg, since, s.c.now())
+	p := newPoll(cfg, since, s.c.cfg.Now())
 	for e, err := range s.All(ctx, site) {
 		if err != nil {
 			return nil, since, err

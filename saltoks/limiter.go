@@ -1,9 +1,9 @@
 package saltoks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -31,30 +31,17 @@ type LimiterConfig struct {
 
 // NewLimiter returns a Limiter. Its error names every invalid field.
 func NewLimiter(cfg LimiterConfig) (*Limiter, error) {
-	var faults []error
-	for _, f := range []struct {
-		name  string
-		value float64
-	}{
-		{"Commands", cfg.Commands}, {"CommandBurst", float64(cfg.CommandBurst)},
-		{"Reads", cfg.Reads}, {"ReadBurst", float64(cfg.ReadBurst)},
-	} {
-		if f.value < 0 || math.IsNaN(f.value) {
-			faults = append(faults, fmt.Errorf("LimiterConfig.%s is negative", f.name))
-		}
-	}
+	var faults faultlist.List
+	faults.Require(cfg.Commands >= 0, "LimiterConfig.Commands is negative")
+	faults.Require(cfg.CommandBurst >= 0, "LimiterConfig.CommandBurst is negative")
+	faults.Require(cfg.Reads >= 0, "LimiterConfig.Reads is negative")
+	faults.Require(cfg.ReadBurst >= 0, "LimiterConfig.ReadBurst is negative")
 	if err := faultlist.Join(faults); err != nil {
 		return nil, fmt.Errorf("saltoks: %w", err)
 	}
-	or := func(v, def float64) rate.Limit {
-		if v == 0 {
-			v = def
-		}
-		return rate.Limit(v)
-	}
-	l := &Limiter{}
-	l.lanes[commandLane].rate = rate.NewLimiter(or(cfg.Commands, 20), int(or(float64(cfg.CommandBurst), 40)))
-	l.lanes[readLane].rate = rate.NewLimiter(or(cfg.Reads, 5), int(or(float64(cfg.ReadBurst), 10)))
+	l := new(Limiter)
+	l.lanes[commandLane].rate = rate.NewLimiter(rate.Limit(cmp.Or(cfg.Commands, 20)), cmp.Or(cfg.CommandBurst, 40))
+	l.lanes[readLane].rate = rate.NewLimiter(rate.Limit(cmp.Or(cfg.Reads, 5)), cmp.Or(cfg.ReadBurst, 10))
 	return l, nil
 }
 
@@ -111,8 +98,10 @@ func (l *limiterLane) waitPause(ctx context.Context) error {
 		if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
 			return errTooLate
 		}
-		if err := sleep(ctx, d); err != nil {
-			return err
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(d):
 		}
 	}
 }
@@ -128,14 +117,3 @@ func (l *Limiter) pause(which lane, d time.Duration) {
 }
 
 var errTooLate = fmt.Errorf("%w (%w: the limiter would start this call too late)", ErrRateLimited, context.DeadlineExceeded)
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}

@@ -343,7 +343,7 @@ func TestNoMethodRepeatsASecret(t *testing.T) {
 		c := newTestClient(t, transportFunc(answer), func(cfg *Config) { cfg.UnverifiedEndpoints = true }, func(cfg *Config) {
 			cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		})
-		c.budget.spent = budgetSize // no retries: they change nothing here
+		c.budget.spent.Store(budgetSize) // no retries: they change nothing here
 		for method, call := range publicCalls(t, c) {
 			seen := ""
 			for err := call(t.Context()); err != nil; err = errors.Unwrap(err) {

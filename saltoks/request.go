@@ -122,7 +122,7 @@ func (r *Request) needOTP(otp OTP) {
 }
 
 func (r *Request) unverified(c *Client) {
-	if !c.unverified {
+	if !c.cfg.UnverifiedEndpoints {
 		r.faults = append(r.faults, ErrUnverified)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks/internal/retryafter"
@@ -86,27 +86,22 @@ func backoff(attempt int) time.Duration {
 
 // retryAfter returns the wait that an answer asks for.
 func (c *Client) retryAfter(h http.Header) (time.Duration, bool) {
-	return retryafter.Parse(h.Get("Retry-After"), c.now())
+	return retryafter.Parse(h.Get("Retry-After"), c.cfg.Now())
 }
 
 // retryBudget keeps retries from multiplying a client's traffic in an outage.
-type retryBudget struct {
-	mu    sync.Mutex
-	spent int
-}
+type retryBudget struct{ spent atomic.Int64 }
 
 func (b *retryBudget) take() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.spent+budgetRetry > budgetSize {
-		return false
+	if b.spent.Add(budgetRetry) <= budgetSize {
+		return true
 	}
-	b.spent += budgetRetry
-	return true
+	b.spent.Add(-budgetRetry)
+	return false
 }
 
 func (b *retryBudget) refund() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.spent = max(0, b.spent-budgetRefund)
+	if b.spent.Add(-budgetRefund) < 0 {
+		b.spent.Add(budgetRefund)
+	}
 }

@@ -84,7 +84,7 @@ const (
 // found or the user may not read its entries.
 func (s *EntriesService) Stream(ctx context.Context, site SiteID, opts ...StreamOption) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		cfg := streamConfig{cursor: EntryCursor{From: s.c.now().UTC()}, every: DefaultStreamPoll}
+		cfg := streamConfig{cursor: EntryCursor{From: s.c.cfg.Now().UTC()}, every: DefaultStreamPoll}
 		for _, o := range opts {
 			if o != nil {
 				o(&cfg)

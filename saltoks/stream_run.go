@@ -133,7 +133,7 @@ func (st *stream) live(ctx context.Context) error {
 		return err
 	}
 	conn, err := signalr.Dial(ctx, signalr.Config{
-		URL: hub, Transport: transport, UserAgent: st.c.agent,
+		URL: hub, Transport: transport, UserAgent: st.c.cfg.UserAgent,
 		Token: func(ctx context.Context) (string, error) {
 			t, err := st.c.token(ctx)
 			return t.Access.Reveal(), err
@@ -156,10 +156,10 @@ func (st *stream) live(ctx context.Context) error {
 }
 
 func (st *stream) hub() (*url.URL, error) {
-	if st.c.events == "" {
+	if st.c.cfg.Environment.Events == "" {
 		return nil, errNoEvents
 	}
-	u, err := url.Parse(st.c.events)
+	u, err := url.Parse(st.c.cfg.Environment.Events)
 	if err != nil {
 		return nil, errNoEvents
 	}
@@ -287,14 +287,11 @@ func (st *stream) report(ctx context.Context, live bool, err error) {
 }
 
 func (st *stream) log(ctx context.Context, message string, err error) {
-	if st.c.logger == nil {
-		return
-	}
 	attrs := []slog.Attr{slog.String("site", string(st.site))}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	st.c.logger.LogAttrs(ctx, slog.LevelInfo, message, attrs...)
+	st.c.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, message, attrs...)
 }
 
 // streamError describes a failure of the event stream as an *APIError.

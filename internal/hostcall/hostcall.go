@@ -54,10 +54,10 @@ func Contain(in string, fn func() error) (err error) {
 func ClockIsSet(now time.Time) bool { return now.Year() >= 1990 }
 
 // Logger returns l with a handler whose panics are contained, because a panic must not
-// change the result of what is logged. It returns nil for nil.
+// change the result of what is logged. For nil it returns a logger that discards.
 func Logger(l *slog.Logger) *slog.Logger {
 	if l == nil {
-		return nil
+		return slog.New(slog.DiscardHandler)
 	}
 	return slog.New(handler{l.Handler()})
 }

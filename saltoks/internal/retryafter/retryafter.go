@@ -2,7 +2,9 @@
 package retryafter
 
 import (
+	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -16,27 +18,13 @@ const Most = 365 * 24 * time.Hour
 // value is empty or neither of the two, such as a negative number.
 func Parse(value string, now time.Time) (wait time.Duration, ok bool) {
 	value = strings.TrimSpace(value)
-	if value == "" {
-		return 0, false
-	}
-	if strings.Trim(value, "0123456789") == "" {
-		return seconds(value), true
+	seconds, err := strconv.ParseUint(value, 10, 32)
+	if err == nil || errors.Is(err, strconv.ErrRange) { // then it is the largest number
+		return min(time.Duration(seconds)*time.Second, Most), true
 	}
 	at, err := http.ParseTime(value)
 	if err != nil {
 		return 0, false
 	}
 	return min(max(0, at.Sub(now)), Most), true
-}
-
-// seconds parses digits of any length. It returns Most for larger values.
-func seconds(digits string) time.Duration {
-	var wait time.Duration
-	for _, c := range digits {
-		wait = 10*wait + time.Duration(c-'0')*time.Second
-		if wait >= Most {
-			return Most
-		}
-	}
-	return wait
 }
