@@ -136,33 +136,21 @@ func (s *AccessGroupsService) AddTimeSchedule(
 	ctx context.Context, site SiteID, group AccessGroupID, schedule TimeSchedule,
 ) (TimeSchedule, error) {
 	r := newRequest("POST", routeTimeSchedules, Never, string(site), string(group))
-	schedule.ID = ""
-	return s.writeSchedule(ctx, r, schedule)
+	r.setSchedule(schedule)
+	return one[TimeSchedule](ctx, s.c, r)
 }
 
 // UpdateTimeSchedule replaces the time schedule with schedule's ID.
-func (s *AccessGroupsService) UpdateTimeSchedule(
-	ctx context.Context, site SiteID, group AccessGroupID, schedule TimeSchedule,
-) (TimeSchedule, error) {
+func (s *AccessGroupsService) UpdateTimeSchedule(ctx context.Context, site SiteID, group AccessGroupID, schedule TimeSchedule) error {
 	r := newRequest("PATCH", routeTimeSchedules+"/{schedule}", Idempotent, string(site), string(group), string(schedule.ID))
-	return s.writeSchedule(ctx, r, schedule)
+	r.setSchedule(schedule)
+	return s.c.run(ctx, r, nil)
 }
 
-func (s *AccessGroupsService) writeSchedule(ctx context.Context, r *Request, schedule TimeSchedule) (TimeSchedule, error) {
-	r.faults.Require(schedule.Any(), "a schedule requires at least one weekday")
-	body := schedule
-	body.ID = ""
-	r.Body = body
-	err := s.c.run(ctx, r, func(a *attempt) (err error) {
-		if len(a.body) > 0 { // without a body, the result is what was sent
-			schedule, err = decode[TimeSchedule](a.body)
-		}
-		return err
-	})
-	if err != nil {
-		return TimeSchedule{}, err
-	}
-	return schedule, nil
+func (r *Request) setSchedule(schedule TimeSchedule) {
+	r.faults.Require(schedule.Weekdays != Weekdays{}, "a schedule requires at least one weekday")
+	schedule.ID = ""
+	r.Body = schedule
 }
 
 // DeleteTimeSchedule removes a time schedule.

@@ -253,7 +253,7 @@ func wrongType(v any, want, path string) error {
 // parseTime reads a point in time; one without an offset is in UTC. It returns
 // the zero time for anything else.
 func parseTime(s string) time.Time {
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02"} {
+	for _, layout := range []string{time.RFC3339, localLayout, time.DateOnly} {
 		if at, err := time.Parse(layout, s); err == nil {
 			return at.UTC()
 		}

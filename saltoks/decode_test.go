@@ -165,13 +165,19 @@ func TestTimes(t *testing.T) {
 	if err != nil {
 		t.Skip("no zone data on this machine")
 	}
-	var l LocalTime
-	if err := json.Unmarshal([]byte(`"2026-07-01T18:00:00"`), &l); err != nil ||
-		!l.In(amsterdam).Equal(time.Date(2026, 7, 1, 16, 0, 0, 0, time.UTC)) ||
-		l.String() != "2026-07-01T18:00:00" {
-		t.Error(l, err)
+	const evening = LocalTime("2026-07-01T18:00:00")
+	for _, l := range []LocalTime{evening, evening + "Z", evening + ".0", evening + "+09:00"} {
+		if got := l.In(amsterdam); !got.Equal(time.Date(2026, 7, 1, 16, 0, 0, 0, time.UTC)) {
+			t.Errorf("%s in Amsterdam is %v", l, got)
+		}
 	}
-	if got := LocalTimeOf(time.Date(2026, 7, 1, 16, 0, 0, 0, time.UTC).In(amsterdam)); got != l {
+	if got := LocalTime("2026-07-01").In(amsterdam); !got.Equal(time.Date(2026, 6, 30, 22, 0, 0, 0, time.UTC)) {
+		t.Error(got)
+	}
+	if got := LocalTime("soon").In(amsterdam); !got.IsZero() {
+		t.Error(got)
+	}
+	if got := LocalTimeOf(time.Date(2026, 7, 1, 16, 0, 0, 0, time.UTC).In(amsterdam)); got != evening {
 		t.Error(got)
 	}
 }

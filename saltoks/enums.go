@@ -50,18 +50,6 @@ const (
 	DetachedPending LinkState = "detached_pending"
 )
 
-// SyncState is the sync state of an IQ's data. Do not base a decision on it:
-// IQs that work perfectly stay "not_synced".
-type SyncState string
-
-// Sync states.
-const (
-	Synced      SyncState = "synced"
-	SyncPending SyncState = "pending"
-	NotSynced   SyncState = "not_synced"
-	SyncFailed  SyncState = "failed"
-)
-
 // SubscriptionState is whether a site user has a seat.
 type SubscriptionState string
 

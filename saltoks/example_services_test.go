@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
@@ -76,14 +77,8 @@ func ExampleSitesService_Subscription() {
 	_, client, at, end := harbour()
 	defer end()
 	sub, err := client.Sites.Subscription(context.Background(), at.site)
-	fmt.Println(sub.Users, sub.Has("events_storage"), sub.Has("custom_pin"), err)
-	// Output: 10 true false <nil>
-}
-
-func ExampleSubscription_Has() {
-	s := saltoks.Subscription{Users: 10, Features: []string{"nfc", "custom_pin"}}
-	fmt.Println(s.Has("custom_pin"), s.Has("pods"))
-	// Output: true false
+	fmt.Println(sub.Users, slices.Contains(sub.Features, "events_storage"), err)
+	// Output: 10 true <nil>
 }
 
 func ExampleSitesService_Roles() {
@@ -306,11 +301,6 @@ func ExampleNewKeypadPIN() {
 	pin := saltoks.NewKeypadPIN("004711")
 	fmt.Println(pin, pin.Reveal())
 	// Output: [redacted] 004711
-}
-
-func ExampleWeekdays_Any() {
-	fmt.Println(saltoks.Weekdays{}.Any(), saltoks.Weekdays{Monday: true}.Any())
-	// Output: false true
 }
 
 // Stream yields the entries of a site as they happen.

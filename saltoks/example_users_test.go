@@ -260,9 +260,8 @@ func ExampleAccessGroupsService_UpdateTimeSchedule() {
 		saltoks.TimeSchedule{Weekdays: saltoks.EveryDay(), End: saltoks.TimeOfDay{Hour: 22}},
 	)
 	s.End.Hour = 20
-	s, err := client.AccessGroups.UpdateTimeSchedule(context.Background(), at.site, group, s)
-	fmt.Println(s.End, err)
-	// Output: 20:00:00 <nil>
+	fmt.Println(client.AccessGroups.UpdateTimeSchedule(context.Background(), at.site, group, s))
+	// Output: <nil>
 }
 
 func ExampleAccessGroupsService_DeleteTimeSchedule() {

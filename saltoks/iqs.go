@@ -22,11 +22,12 @@ type IQ struct {
 	RestoreRequired bool      `json:"restore_required"`
 	ResetAt         time.Time `json:"reset_date,omitzero"`
 	// Online may be outdated by up to an hour.
-	Online     bool      `json:"online"`
-	LEDEnabled bool      `json:"led_enabled"`
-	SyncState  SyncState `json:"data_sync_state"`
-	Signal     int       `json:"signal_strength"`
-	Revision   string    `json:"revision"`
+	Online     bool `json:"online"`
+	LEDEnabled bool `json:"led_enabled"`
+	// SyncState says nothing about the IQ: those that work stay "not_synced".
+	SyncState string `json:"data_sync_state"`
+	Signal    int    `json:"signal_strength"`
+	Revision  string `json:"revision"`
 	// OTPEnabled: commands through this IQ require a one-time code.
 	OTPEnabled bool `json:"otp_enabled"`
 }

@@ -15,7 +15,7 @@ type LockSchedule struct {
 	Weekdays
 	Start TimeOfDay `json:"start_time"`
 	End   TimeOfDay `json:"end_time"`
-	// From and Until limit the schedule; zero means no limit.
+	// From and Until limit the schedule; empty means no limit.
 	From  LocalTime `json:"start_date,omitzero"`
 	Until LocalTime `json:"end_date,omitzero"`
 }
@@ -27,7 +27,7 @@ type TimeSchedule struct {
 	Weekdays
 	Start TimeOfDay `json:"start_time"`
 	End   TimeOfDay `json:"end_time"`
-	// From and Until limit the schedule; zero means no limit.
+	// From and Until limit the schedule; empty means no limit.
 	From  LocalTime `json:"start_date,omitzero"`
 	Until LocalTime `json:"end_date,omitzero"`
 }
@@ -51,9 +51,6 @@ func (w Weekdays) On(d time.Weekday) bool {
 	days := [...]bool{w.Sunday, w.Monday, w.Tuesday, w.Wednesday, w.Thursday, w.Friday, w.Saturday}
 	return d >= 0 && int(d) < len(days) && days[d]
 }
-
-// Any reports whether there is at least one day.
-func (w Weekdays) Any() bool { return w != Weekdays{} }
 
 // TimeOfDay is a wall-clock time, always "HH:MM:SS" on the wire: SALTO adds 59
 // seconds to an end without seconds. The zero value is midnight.
@@ -84,45 +81,24 @@ func (t *TimeOfDay) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// LocalTime is a date and time of day without a zone: what a clock on the wall of
-// the site shows. The zero value means "none".
-type LocalTime struct{ wall time.Time }
+// LocalTime is a date and time of day without a zone, such as
+// "2026-01-31T18:00:00": what a clock on the wall of the site shows. Empty means
+// "none".
+type LocalTime string
+
+const localLayout = "2006-01-02T15:04:05"
 
 // LocalTimeOf returns what a clock in t's location shows at t.
-func LocalTimeOf(t time.Time) LocalTime {
-	return LocalTime{time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)}
-}
+func LocalTimeOf(t time.Time) LocalTime { return LocalTime(t.Format(localLayout)) }
 
-// In returns the instant at which a clock in loc shows it. For a time that
-// daylight saving skips or repeats, it is what time.Date returns.
+// In returns the instant at which a clock in loc shows it; an offset in the text
+// is ignored. For a time that daylight saving skips or repeats, it is what
+// time.Date returns; for a text that is no time, it is zero.
 func (l LocalTime) In(loc *time.Location) time.Time {
-	w := l.wall
-	return time.Date(w.Year(), w.Month(), w.Day(), w.Hour(), w.Minute(), w.Second(), w.Nanosecond(), loc)
-}
-
-// IsZero reports whether it is "none".
-func (l LocalTime) IsZero() bool { return l.wall.IsZero() }
-
-// String returns "2006-01-02T15:04:05", or "" for none.
-func (l LocalTime) String() string {
-	if l.IsZero() {
-		return ""
-	}
-	return l.wall.Format("2006-01-02T15:04:05")
-}
-
-// MarshalText returns the text of String.
-func (l LocalTime) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
-
-// UnmarshalText reads a local date, with or without a time. An offset after it is
-// ignored; anything else is "none".
-func (l *LocalTime) UnmarshalText(b []byte) error {
-	*l = LocalTime{}
-	for _, layout := range []string{"2006-01-02T15:04:05", time.RFC3339, "2006-01-02"} {
-		if at, err := time.Parse(layout, string(b)); err == nil {
-			*l = LocalTimeOf(at)
-			return nil
+	for _, layout := range []string{localLayout, time.RFC3339, time.DateOnly} {
+		if at, err := time.Parse(layout, string(l)); err == nil {
+			return time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), loc)
 		}
 	}
-	return nil
+	return time.Time{}
 }

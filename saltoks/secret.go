@@ -76,21 +76,10 @@ func (s shield) Reveal() string {
 // IsZero reports whether there is no text.
 func (s shield) IsZero() bool { return s.text == nil }
 
-func (s shield) equal(o shield) bool {
+// Equal compares in constant time.
+func (s Secret) Equal(o Secret) bool {
 	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(o.Reveal())) == 1
 }
-
-// Equal compares in constant time.
-func (s Secret) Equal(o Secret) bool { return s.equal(o.shield) }
-
-// Equal compares in constant time.
-func (p IQPIN) Equal(o IQPIN) bool { return p.equal(o.shield) }
-
-// Equal compares in constant time.
-func (p KeypadPIN) Equal(o KeypadPIN) bool { return p.equal(o.shield) }
-
-// Equal compares in constant time.
-func (c OTP) Equal(o OTP) bool { return c.equal(o.shield) }
 
 // String returns "[redacted]".
 func (shield) String() string { return redacted }

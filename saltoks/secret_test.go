@@ -76,14 +76,6 @@ func TestSecretEqual(t *testing.T) {
 	if !a.Equal(b) || a.Equal(saltoks.NewSecret("two")) || a.Equal(saltoks.Secret{}) {
 		t.Error("Secret.Equal")
 	}
-	p, _ := saltoks.ParseIQPIN("0042")
-	q, _ := saltoks.ParseIQPIN("0042")
-	if !p.Equal(q) || p.Equal(saltoks.IQPIN{}) {
-		t.Error("IQPIN.Equal")
-	}
-	if !saltoks.NewKeypadPIN("123456").Equal(saltoks.NewKeypadPIN("123456")) || saltoks.NewOTP("aaaaa").Equal(saltoks.NewOTP("bbbbb")) {
-		t.Error("KeypadPIN.Equal or OTP.Equal")
-	}
 	if !(saltoks.Secret{}).IsZero() || !saltoks.NewSecret("").IsZero() || a.IsZero() {
 		t.Error("IsZero")
 	}

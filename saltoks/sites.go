@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 	"time"
 )
@@ -98,11 +97,6 @@ type Subscription struct {
 	Type  string `json:"type"`
 	// Features are codes such as "custom_pin" or "events_storage".
 	Features []string `json:"features"`
-}
-
-// Has reports whether the subscription includes a feature.
-func (s Subscription) Has(feature string) bool {
-	return slices.Contains(s.Features, feature)
 }
 
 type subscriptionWire struct {

@@ -61,7 +61,7 @@ func secondsProvider(t testing.TB, start int64) (*codesOfKey, func(saltoks.OTP) 
 	return p, func(code saltoks.OTP) int64 {
 		now := time.Now().Unix()
 		for s := now; s > now-200; s-- {
-			if key.OTP(time.Unix(s, 0)).Equal(code) {
+			if key.OTP(time.Unix(s, 0)).Reveal() == code.Reveal() {
 				return now - s
 			}
 		}
