@@ -370,7 +370,7 @@ func TestGolden(t *testing.T) {
 		})
 	}
 	for name := range publicCalls(t, newTestClient(t, &wire{})) {
-		if !written[name] {
+		if !written[name] && name != "Entries.Stream" { // see TestStream
 			t.Errorf("%s has no golden request and answer", name)
 		}
 	}
