@@ -104,6 +104,9 @@ func New(c Config) (*Gate, error) {
 	}, nil
 }
 
+// Now returns the time of Config.Now, zero while that clock is unusable.
+func (g *Gate) Now() time.Time { return g.clock() }
+
 // ErrRequestReused reports that a RequestID was used again with another door, action,
 // source or actor. Nothing was sent. Make a new RequestID per tap.
 var ErrRequestReused = errors.New("gate: this RequestID belongs to another request; make a new one per tap")

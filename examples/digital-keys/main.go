@@ -46,7 +46,7 @@ func run(ctx context.Context, addr string, insecure bool) error {
 		return err
 	}
 	defer demo.close()
-	api, err := gatehttp.New(gatehttp.Config{Gate: demo.gate, Authenticate: bearer(demo.tokens), Now: demo.sim.Now})
+	api, err := gatehttp.New(gatehttp.Config{Gate: demo.gate, Authenticate: bearer(demo.tokens)})
 	if err != nil {
 		return err
 	}

@@ -148,7 +148,7 @@ func TestReceiptJournalUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer demo.close()
-	h := newHandler(t, gatehttp.Config{Gate: demo.gate, Authenticate: bearer(map[string]string{"token": "ada"}), Now: demo.sim.Now})
+	h := newHandler(t, gatehttp.Config{Gate: demo.gate, Authenticate: bearer(map[string]string{"token": "ada"})})
 	gone, cancel := context.WithCancel(t.Context())
 	cancel() // the only way in which the store in memory fails
 	r := httptest.NewRequestWithContext(gone, "GET", "/receipts/tap-0123456789abcdef", nil)
@@ -162,7 +162,12 @@ func TestReceiptJournalUnavailable(t *testing.T) {
 
 // A token is accepted only with the scheme Bearer.
 func TestTokenRequiresBearerScheme(t *testing.T) {
-	h := newHandler(t, gatehttp.Config{Gate: new(gate.Gate), Authenticate: bearer(map[string]string{"token": "ada"})})
+	demo, err := newDemo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer demo.close()
+	h := newHandler(t, gatehttp.Config{Gate: demo.gate, Authenticate: bearer(map[string]string{"token": "ada"})})
 	for _, header := range []string{"token", "Basic token", " token", "Bearertoken", ""} {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/keys", nil)
 		r.Header.Set("Authorization", header)
@@ -181,7 +186,7 @@ func TestTapLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer demo.close()
-	h := newHandler(t, gatehttp.Config{Gate: demo.gate, Authenticate: bearer(map[string]string{"a": "ada", "b": "bob"}), Now: demo.sim.Now})
+	h := newHandler(t, gatehttp.Config{Gate: demo.gate, Authenticate: bearer(map[string]string{"a": "ada", "b": "bob"})})
 	tap := func(token string, n int) int {
 		body := strings.NewReader(fmt.Sprintf(`{"request_id": "tap-%s-%012d"}`, token, n))
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "/doors/no-door/unlock", body)

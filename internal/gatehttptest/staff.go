@@ -188,7 +188,7 @@ var healthTests = map[string]func(*fixture){
 		f.get("", "/health/ready").want(503, "status", "unavailable", "causes", []any{"store_unavailable"})
 		f.get("", "/health/live").want(200, "status", "live")
 		f.store.set(nil)
-		f.http.Now = func() time.Time { return time.Time{} }
+		f.config.Now = func() time.Time { return time.Time{} }
 		f.serve()
 		f.get("", "/health/ready").want(503, "status", "unavailable", "causes", []any{"clock"})
 		f.post("ada", "/doors/front/unlock", f.tap()).problem(503, "clock")
@@ -263,7 +263,7 @@ var failureTests = map[string]func(*fixture){
 		}
 	},
 	"failure: the clock panics": func(f *fixture) {
-		f.http.Now = func() time.Time { panic("secret-4711") }
+		f.config.Now = func() time.Time { panic("secret-4711") }
 		f.serve()
 		for _, path := range []string{"/health/live", "/health/ready", "/openapi.json", "/keys"} {
 			f.get("ada", path).problem(500, "internal")

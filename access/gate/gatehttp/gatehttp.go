@@ -22,8 +22,8 @@ type Config struct {
 	Authenticate func(*http.Request) (Caller, error)
 	// Challenge is the WWW-Authenticate header of a 401; empty is "Bearer".
 	Challenge string
-	// CrossOrigin decides which other origins a browser may send taps from; nil allows
-	// none.
+	// CrossOrigin decides from which other origins a browser may send taps; nil allows
+	// none. The handlers set no CORS headers.
 	CrossOrigin *http.CrossOriginProtection
 	// TapsPerMinute is how many taps per minute a member may send, after TapBurst at
 	// once. Each tap writes to the door log. 0 is 30, and 10 at once.
@@ -36,8 +36,6 @@ type Config struct {
 	// Logger receives the errors of requests answered with a 5xx status; nil discards
 	// them.
 	Logger *slog.Logger
-	// Now is the clock of the gate, as in gate.Config; nil is time.Now.
-	Now func() time.Time
 }
 
 // Caller is who sent a request.
@@ -85,9 +83,6 @@ func New(c Config) (*Handler, error) {
 	setDefault(&c.TapsPerMinute, 30)
 	setDefault(&c.TapBurst, 10)
 	setDefault(&c.KeysAhead, 24*time.Hour)
-	if c.Now == nil {
-		c.Now = time.Now
-	}
 	setDefault(&c.Logger, slog.New(slog.DiscardHandler))
 	c.Logger = hostcall.Logger(c.Logger)
 	h := &Handler{config: c, gate: c.Gate, mux: http.NewServeMux(), limits: newLimits(c.TapsPerMinute, c.TapBurst)}

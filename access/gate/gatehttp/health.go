@@ -62,7 +62,7 @@ func (r *readiness) check(ctx context.Context, h *Handler) health {
 func (h *Handler) examine(ctx context.Context) health {
 	killSwitch, err := h.gate.KillSwitch(ctx)
 	switch {
-	case !hostcall.ClockIsSet(h.config.Now()):
+	case !hostcall.ClockIsSet(h.gate.Now()):
 		return health{"unavailable", []gate.Cause{gate.CauseClock}}
 	case err != nil:
 		return health{"unavailable", []gate.Cause{gate.CauseStoreUnavailable}}

@@ -1,9 +1,11 @@
 package gatehttp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
@@ -83,7 +85,7 @@ func wrongType(detail string) error {
 }
 
 // badRequest names every fault of a request.
-func badRequest(faults []gate.Fault) error {
+func badRequest(faults []gate.Fault) *problem {
 	p := newCause(http.StatusBadRequest, gate.CauseBadRequest, "Some fields are wrong.")
 	p.Errors = faults
 	return p
@@ -96,10 +98,10 @@ func problemOf(err error) *problem {
 		return p
 	}
 	if bad, ok := errors.AsType[*gate.RequestError](err); ok {
-		names := map[string]string{"RequestID": "request_id", "Door": "door", "TappedAt": "tapped_at", "Member": "member"}
-		p := newCause(http.StatusBadRequest, gate.CauseBadRequest, "Some fields are wrong.")
-		for _, f := range bad.Faults {
-			p.Errors = append(p.Errors, gate.Fault{Field: names[f.Field], What: f.What})
+		names := map[string]string{"RequestID": "request_id", "Door": "door", "TappedAt": "tapped_at"}
+		p := badRequest(slices.Clone(bad.Faults))
+		for i, f := range p.Errors {
+			p.Errors[i].Field = cmp.Or(names[f.Field], f.Field)
 		}
 		return p
 	}
@@ -127,8 +129,8 @@ func problemOf(err error) *problem {
 // connection, so that a part of a file is not taken for the whole.
 func (h *Handler) fail(c *call, err error) {
 	p := problemOf(err)
-	if p.Status >= http.StatusInternalServerError && c.r.Context().Err() == nil {
-		h.config.Logger.ErrorContext(c.r.Context(), "gatehttp: a request failed", "method", c.r.Method, "route", c.r.Pattern, "error", p.cause)
+	if ctx := c.r.Context(); p.Status >= http.StatusInternalServerError && ctx.Err() == nil {
+		h.config.Logger.ErrorContext(ctx, "gatehttp: a request failed", "method", c.r.Method, "route", c.r.Pattern, "code", p.Code, "error", p.cause)
 	}
 	if c.w.begun {
 		panic(http.ErrAbortHandler)

@@ -16,7 +16,7 @@ type call struct {
 	w       *response
 	r       *http.Request
 	caller  Caller
-	arrived time.Time // by Config.Now
+	arrived time.Time // by the gate's clock
 }
 
 // response records whether the header was written: after that, no problem can be.
@@ -71,7 +71,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, serve func(*cal
 			h.fail(c, err)
 		}
 	}()
-	c.arrived = h.config.Now()
+	c.arrived = h.gate.Now()
 	err = serve(c)
 }
 
