@@ -18,6 +18,8 @@
 //     writes the door log.
 //   - [github.com/doorkit/doorkit/access/gate/saltolocks]: connects a SALTO KS client
 //     to the gate.
+//   - [github.com/doorkit/doorkit/access/gate/gatehttp]: the gate over HTTP, for
+//     members, staff and load balancers.
 //   - [github.com/doorkit/doorkit/access/gate/storage]: the interfaces of the gate's
 //     storage, implemented by [github.com/doorkit/doorkit/access/gate/memstore] and
 //     [github.com/doorkit/doorkit/access/gate/sqlstore] (SQLite, PostgreSQL). The test

@@ -50,7 +50,8 @@
 //
 // Authenticate the member, and limit the rate of taps per member before calling the
 // gate. Every tap, even a denied one, writes a row to the door log, so a member with a
-// script could fill the log and slow down the taps of others.
+// script could fill the log and slow down the taps of others. Package gatehttp limits
+// them; it serves a gate over HTTP.
 //
 // Nothing here is a way out of a building: doors on escape routes open from the
 // inside by hardware, without this program.

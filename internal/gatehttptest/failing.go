@@ -44,6 +44,9 @@ func orFail[T any](s *failing, read func() (T, error)) (value T, err error) {
 }
 
 func (s *failing) Lookup(ctx context.Context, k storage.RequestKey, door string) (storage.LookupResult, error) {
+	if !storage.ValidID(k.RequestID) {
+		return storage.LookupResult{}, errors.New("secret-4711: a database refuses such a text")
+	}
 	return orFail(s, func() (storage.LookupResult, error) { return s.Store.Lookup(ctx, k, door) })
 }
 

@@ -120,7 +120,11 @@ var staffTests = map[string]func(*fixture){
 			for next := query; ; pages++ {
 				a := f.get("mia", "/staff/entries"+next).want(200)
 				for _, e := range list(a.json["entries"]) {
-					ids = append(ids, e.(map[string]any)["id"].(string))
+					e := e.(map[string]any)
+					ids = append(ids, e["id"].(string))
+					if e["raw"] != nil {
+						f.Errorf("with the raw row: %v", e)
+					}
 				}
 				if next, _ = a.json["next"].(string); next == "" || pages > 9 {
 					return ids

@@ -30,8 +30,9 @@ type Config struct {
 	TapsPerMinute, TapBurst int
 	// KeysAhead is how far ahead /keys lists doors that open later; 0 is 24 hours.
 	KeysAhead time.Duration
-	// Doctor returns the issues for /staff/doctor: gate.Gate.Doctor with the
-	// Diagnostics of the host. With nil the route does not exist.
+	// Doctor returns the issues for /staff/doctor: Site.Doctor of saltolocks, or
+	// gate.Gate.Doctor with the Diagnostics of the host. With nil the route does not
+	// exist.
 	Doctor func(context.Context) ([]gate.Issue, error)
 	// Logger receives the errors of requests answered with a 5xx status; nil discards
 	// them.

@@ -130,7 +130,8 @@ func problemOf(err error) *problem {
 func (h *Handler) fail(c *call, err error) {
 	p := problemOf(err)
 	if ctx := c.r.Context(); p.Status >= http.StatusInternalServerError && ctx.Err() == nil {
-		h.config.Logger.ErrorContext(ctx, "gatehttp: a request failed", "method", c.r.Method, "route", c.r.Pattern, "code", p.Code, "error", p.cause)
+		h.config.Logger.ErrorContext(ctx, "gatehttp: a request failed",
+			"method", c.r.Method, "route", c.r.Pattern, "code", p.Code, "error", p.cause)
 	}
 	if c.w.begun {
 		panic(http.ErrAbortHandler)
