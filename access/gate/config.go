@@ -55,6 +55,9 @@ type Config struct {
 	// Logger receives problems and outcomes that could not be written to the
 	// storage, without the member's id; nil discards them.
 	Logger *slog.Logger
+	// Zones loads the site's time zone; nil is one of the gate's own. A process with
+	// many gates gives all of them the same.
+	Zones *Zones
 	// Now is the clock; nil is time.Now. While it returns the zero time, nothing
 	// is sent.
 	Now func() time.Time
@@ -73,6 +76,7 @@ type Gate struct {
 	dayStart   time.Duration
 	watch      *watch
 	now        func() time.Time
+	zones      *Zones
 	states     atomic.Pointer[map[lockID]CatalogLock] // as this Gate last read them
 }
 
@@ -96,10 +100,13 @@ func New(c Config) (*Gate, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Zones == nil {
+		c.Zones = &Zones{}
+	}
 	logger := hostcall.Logger(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
 	return &Gate{
 		site: c.Site, facts: c.Facts, records: c.Records, locks: c.Locks,
-		conditions: c.Conditions, policy: c.CheckIns, dayStart: c.DayStart,
+		conditions: c.Conditions, policy: c.CheckIns, dayStart: c.DayStart, zones: c.Zones,
 		watch: &watch{site: c.Site, observer: c.Observer, logger: logger, open: map[problem]time.Time{}}, now: c.Now,
 	}, nil
 }

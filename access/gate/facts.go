@@ -16,24 +16,11 @@ func (g *Gate) load(ctx context.Context, member, door string, at time.Time) (fac
 		return err
 	})
 	if q := &facts.Question; q.Location == nil {
-		q.Location = location(q.TimeZone) // nil for an unknown one, which Evaluate refuses
+		q.Location = g.zones.load(q.TimeZone, at) // nil for an unknown one, which Evaluate refuses
 	}
 	return facts, err
 }
 
 func (g *Gate) unknownZone(q *access.Question) error {
 	return fmt.Errorf("gate: the time zone %q of site %q is unknown: correct the site's rules", q.TimeZone, g.site)
-}
-
-// location loads a time zone; nil when there is no such zone. It is loaded each time,
-// so that an updated time zone database takes effect at once.
-func location(name string) *time.Location {
-	if name == "" || name == "Local" {
-		return nil
-	}
-	loc, err := time.LoadLocation(name)
-	if err != nil {
-		return nil
-	}
-	return loc
 }

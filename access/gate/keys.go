@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -67,7 +66,6 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 		return nil, err
 	}
 	list = []DigitalKey{}
-	zone := sync.OnceValue(func() *time.Location { return location(all[0].Question.TimeZone) }) // the same for all doors of a site
 	var refused error
 	good := 0
 	for _, s := range all {
@@ -76,7 +74,7 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 			continue
 		}
 		if q.Location == nil {
-			q.Location = zone()
+			q.Location = g.zones.load(q.TimeZone, now)
 		}
 		d, err := access.Evaluate(*q, access.Request{Member: member, Door: q.Door.ID, Action: access.Unlock, At: now})
 		key := g.key(&s, d, member, holds)

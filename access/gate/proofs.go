@@ -196,7 +196,7 @@ func (g *Gate) notLockedSince(ctx context.Context, reader VendorReader, locks []
 // settleAsMoved settles a command as Accepted, because an entry proves that it moved
 // its lock. stillOpen reports that nothing has locked it since.
 func (g *Gate) settleAsMoved(ctx context.Context, e storage.JournalEntry, proof VendorEntry, stillOpen bool) (Receipt, error) {
-	c, _, err := reopen(e)
+	c, err := g.reopen(e)
 	if err != nil {
 		return Receipt{}, err
 	}

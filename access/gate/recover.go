@@ -35,7 +35,7 @@ func (g *Gate) Recover(ctx context.Context) (settled int, err error) {
 
 // abandon settles a command whose process ended.
 func (g *Gate) abandon(ctx context.Context, e storage.JournalEntry) error {
-	c, _, unreadable := reopen(e) // it is settled all the same
+	c, unreadable := g.reopen(e) // it is settled all the same
 	at := g.clock()
 	if at.IsZero() {
 		at = e.SendBy.Add(staleAfter)
@@ -46,14 +46,22 @@ func (g *Gate) abandon(ctx context.Context, e storage.JournalEntry) error {
 	return contain("Records", func() error { _, err := g.records.Settle(ctx, s); return err })
 }
 
-// reopen converts a journal entry to a claimed. If the entry's document cannot be read,
-// the result has no decision, no link and no zone, and there is an error.
+// reopen converts a journal entry to a claimed, to settle it.
+func (g *Gate) reopen(e storage.JournalEntry) (claimed, error) {
+	c, doc, err := reopen(e)
+	c.loc = g.zones.load(doc.Zone, g.clock())
+	return c, err
+}
+
+// reopen converts a journal entry to a claimed without its zone. If the entry's
+// document cannot be read, the result has no decision and no link, and there is an
+// error.
 func reopen(e storage.JournalEntry) (claimed, entryDoc, error) {
 	doc, err := readDoc(&e)
 	tap := Tap{RequestID: e.RequestID, Member: e.Member, Door: e.Door, TappedAt: doc.TappedAt, Source: doc.Source, Actor: doc.Actor}
 	d := decided{
 		request:  request{tap, e.Action, e.RequestKey},
-		decision: doc.decision(), evidence: doc.Evidence, reservation: doc.Reservation, link: doc.Link, loc: location(doc.Zone),
+		decision: doc.decision(), evidence: doc.Evidence, reservation: doc.Reservation, link: doc.Link,
 	}
 	return claimed{d, e}, doc, err
 }

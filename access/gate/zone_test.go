@@ -14,8 +14,9 @@ import (
 	"github.com/doorkit/doorkit/access/gate/memstore"
 )
 
-// A running gate decides by the time zone database as it is now. Package time reads
-// the place of the database once, so the test runs in a process of its own.
+// A running gate decides by the time zone database as it was a minute ago at most, and
+// gates with the same Zones by the same one. Package time reads the place of the
+// database once, so the test runs in a process of its own.
 func TestChangedTimeZoneDatabase(t *testing.T) {
 	if os.Getenv("ZONEINFO") == "" {
 		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChangedTimeZoneDatabase$", "-test.v")
@@ -51,24 +52,60 @@ func TestChangedTimeZoneDatabase(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	g, err := gate.New(gate.Config{Site: site, Facts: store, Records: store, Locks: obedient{}, Now: func() time.Time { return noon }})
-	if err != nil {
-		t.Fatal(err)
+	now, taps := noon, 0
+	newGate := func(zones *gate.Zones) *gate.Gate {
+		g, err := gate.New(gate.Config{
+			Site: site, Facts: store, Records: store, Locks: obedient{}, Zones: zones, Now: func() time.Time { return now },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
 	}
-	for i, c := range []struct {
+	check := func(name string, g *gate.Gate, outcome gate.Outcome) {
+		t.Helper()
+		taps++
+		tap := tap(fmt.Sprintf("one-tap-number-%d", taps), "ada", "front")
+		tap.TappedAt = now
+		r, err := g.Unlock(ctx, tap)
+		if err != nil || r.Outcome != outcome {
+			t.Errorf("%s: got %s %s, want %s; %v", name, r.Outcome, r.Decision.Reason, outcome, err)
+		}
+		keys, err := g.Keys(ctx, "ada", 24*time.Hour)
+		if err != nil || len(keys) != 1 || keys[0].Open != (outcome == gate.Accepted) {
+			t.Errorf("%s: got keys %+v, %v", name, keys, err)
+		}
+	}
+	own, shared := newGate(nil), &gate.Zones{}
+	first, second := newGate(shared), newGate(shared)
+	last := gate.Accepted
+	for _, c := range []struct {
 		offset  time.Duration
 		outcome gate.Outcome
 	}{{0, gate.Accepted}, {-time.Hour, gate.Denied}, {time.Hour, gate.Accepted}, {2 * time.Hour, gate.Denied}} {
+		name := fmt.Sprint("noon UTC, ", c.offset, " ahead")
 		setZone(c.offset)
-		r, err := g.Unlock(ctx, tap(fmt.Sprintf("one-tap-number-%d", i), "ada", "front"))
-		if err != nil || r.Outcome != c.outcome {
-			t.Errorf("noon UTC, %v ahead: got %s %s, want %s; %v", c.offset, r.Outcome, r.Decision.Reason, c.outcome, err)
-		}
-		keys, err := g.Keys(ctx, "ada", 24*time.Hour)
-		if err != nil || len(keys) != 1 || keys[0].Open != (c.outcome == gate.Accepted) {
-			t.Errorf("noon UTC, %v ahead: got keys %+v, %v", c.offset, keys, err)
+		check(name+", before a minute", own, last)
+		check(name+", shared, before a minute", first, last)
+		now = now.Add(time.Minute)
+		check(name, own, c.outcome)
+		check(name+", shared", second, c.outcome)
+		last = c.outcome
+	}
+	if err := os.RemoveAll(filepath.Join(os.Getenv("ZONEINFO"), "Test")); err != nil {
+		t.Fatal(err)
+	}
+	check("removed, before a minute", first, last)
+	now = now.Add(time.Minute)
+	for i := range 2 {
+		tap := tap(fmt.Sprintf("a-tap-without-zone-%d", i), "ada", "front")
+		tap.TappedAt = now
+		if r, err := first.Unlock(ctx, tap); r.Outcome != gate.Denied || r.Cause != gate.CauseBadFacts {
+			t.Errorf("removed: %+v, %v", r, err)
 		}
 	}
+	setZone(0)
+	check("back again", first, gate.Accepted)
 }
 
 // zoneFile is a time zone file (RFC 9636, version 1) of a zone with one offset.
