@@ -171,24 +171,25 @@ func (p *Policy) replaceBooking(old, made *booking) {
 	windows := map[*booking]span{} // of made, and of those whose window changes because buffers are clipped
 	if old != nil {
 		p.rebook(old.resource, old, nil, windows)
-		for i := range p.concerned(old) {
-			p.edit(i, func(m *member) {
-				m.bookings = without(m.bookings, func(b *held) bool { return b.booking == old })
-				p.setWindows(m)
-			})
-		}
+		p.hold(old, func(others []held) []held { return others })
 	}
 	if made != nil {
 		p.rebook(made.resource, nil, made, windows)
 	}
 	for b, w := range windows {
-		for i := range p.concerned(b) {
-			p.edit(i, func(m *member) {
-				m.bookings = append(without(m.bookings, func(o *held) bool { return o.booking == b }), held{b, w})
-				p.setWindows(m)
-			})
-		}
+		p.hold(b, func(others []held) []held { return append(others, held{b, w}) })
 	}
+}
+
+// hold changes what the members hold whose reservation b is, given what they hold
+// beside it.
+func (p *Policy) hold(b *booking, change func(others []held) []held) {
+	p.concerned(b, func(i int32) {
+		p.edit(i, func(m *member) {
+			m.bookings = change(without(m.bookings, func(h *held) bool { return h.booking == b }))
+			p.setWindows(m)
+		})
+	})
 }
 
 // rebook replaces a booking of a resource and notes the windows that are new.

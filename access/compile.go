@@ -3,7 +3,6 @@ package access
 import (
 	"cmp"
 	"encoding/binary"
-	"iter"
 	"slices"
 	"time"
 
@@ -146,9 +145,7 @@ func (p *Policy) addMembers(f *Facts) {
 		windows := r.windows(p.clip)
 		r.occupy(windows)
 		for i, b := range r.bookings {
-			for m := range p.concerned(b) {
-				members[m].bookings = append(members[m].bookings, held{b, windows[i]})
-			}
+			p.concerned(b, func(m int32) { members[m].bookings = append(members[m].bookings, held{b, windows[i]}) })
 		}
 	}
 	for i := range members {
@@ -223,15 +220,14 @@ func (p *Policy) newBooking(r *reservation.Reservation) booking {
 	return b
 }
 
-// concerned yields the members whose reservation b is: RULES.md, section 3.
-func (p *Policy) concerned(b *booking) iter.Seq[int32] {
-	return func(yield func(member int32) bool) {
-		if !yield(b.booker) || !p.guests || b.guests == nil {
-			return
-		}
+// concerned calls a function for each member whose reservation b is: RULES.md,
+// section 3.
+func (p *Policy) concerned(b *booking, do func(member int32)) {
+	do(b.booker)
+	if p.guests && b.guests != nil {
 		for _, guest := range *b.guests {
-			if guest != b.booker && !yield(guest) {
-				return
+			if guest != b.booker {
+				do(guest)
 			}
 		}
 	}

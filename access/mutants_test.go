@@ -69,7 +69,7 @@ var mutants = []struct{ bug, old, new string }{
 	{"trailing buffers are not cut", "all[i].until = min(all[i].until, -at)", "_, _ = i, at"},
 	{"overlap clips too", "if !clip {\n\t\treturn all", "if false {\n\t\treturn all"},
 	{"refused guests are admitted", "guests: s.Guests == GuestsAdmitted", "guests: s.Guests != \"\""},
-	{"admitted guests are refused", "!p.guests || b.guests == nil", "true"},
+	{"admitted guests are refused", "if p.guests && b.guests != nil {", "if false {"},
 	{"a closure closes no door", "if s.open && !b.duringClosures {", "if false {"},
 	{"works during closures are for all", "duringClosures: g.DuringClosures", "duringClosures: true"},
 	{"a closure for some doors closes all", "if e.Doors == nil || slices.Contains(e.Doors, d.ID) {\n\t\t\t\tmade", "if true {\n\t\t\t\tmade"},
