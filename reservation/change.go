@@ -33,88 +33,66 @@ func (e *ChangeError) Error() string {
 // Unwrap returns the reason, for errors.Is.
 func (e *ChangeError) Unwrap() error { return e.Err }
 
+// refusal is a reason not to change a reservation, and whether it applies.
+type refusal struct {
+	applies bool
+	why     error
+}
+
+// change returns a changed copy of r, or r and the first refusal that applies.
+func (r Reservation) change(op string, refusals []refusal, apply func(r *Reservation)) (Reservation, error) {
+	for _, f := range append([]refusal{{r.Status == Cancelled, ErrCancelled}}, refusals...) {
+		if f.applies {
+			return r, &ChangeError{Op: op, ID: r.ID, Err: f.why}
+		}
+	}
+	apply(&r)
+	return r, nil
+}
+
 // EndEarly returns r ended at an instant, which is cut to microseconds: its window
 // then ends as long after that as it would have after End. Only a confirmed
 // reservation that has started, is not over by then and was not ended before can
 // be ended early.
 func (r Reservation) EndEarly(at time.Time) (Reservation, error) {
-	switch {
-	case r.Status == Cancelled:
-		return r.refuse("end early", ErrCancelled)
-	case r.Status.OrDefault() != Confirmed:
-		return r.refuse("end early", ErrNotConfirmed)
-	case !r.EndedAt.IsZero():
-		return r.refuse("end early", ErrEnded)
-	case at.Before(r.Start):
-		return r.refuse("end early", ErrNotStarted)
-	case !at.Before(r.End):
-		return r.refuse("end early", ErrOver)
-	}
-	r.EndedAt = cut(at)
-	return r, nil
+	return r.change("end early", []refusal{
+		{r.Status.OrDefault() != Confirmed, ErrNotConfirmed},
+		{!r.EndedAt.IsZero(), ErrEnded},
+		{at.Before(r.Start), ErrNotStarted},
+		{!at.Before(r.End), ErrOver},
+	}, func(r *Reservation) { r.EndedAt = cut(at) })
 }
 
 // UndoEndEarly returns r as it was before EndEarly.
 func (r Reservation) UndoEndEarly() (Reservation, error) {
-	switch {
-	case r.Status == Cancelled:
-		return r.refuse("undo the early end of", ErrCancelled)
-	case r.EndedAt.IsZero():
-		return r.refuse("undo the early end of", ErrNotEnded)
-	}
-	r.EndedAt = time.Time{}
-	return r, nil
+	return r.change("undo the early end of", []refusal{{r.EndedAt.IsZero(), ErrNotEnded}}, func(r *Reservation) { r.EndedAt = time.Time{} })
 }
 
 // Extend returns r with a later end, cut to microseconds. A cancelled
 // reservation, or one that was ended early, cannot be extended.
 func (r Reservation) Extend(end time.Time) (Reservation, error) {
 	end = cut(end)
-	switch {
-	case r.Status == Cancelled:
-		return r.refuse("extend", ErrCancelled)
-	case !r.EndedAt.IsZero():
-		return r.refuse("extend", ErrEnded)
-	case !end.After(r.End):
-		return r.refuse("extend", ErrNotLater)
-	}
-	r.End = end
-	return r, nil
+	return r.change("extend", []refusal{
+		{!r.EndedAt.IsZero(), ErrEnded},
+		{!end.After(r.End), ErrNotLater},
+	}, func(r *Reservation) { r.End = end })
 }
 
 // Move returns r at another time, cut to microseconds. A cancelled reservation,
 // or one that was ended early, cannot be moved.
 func (r Reservation) Move(start, end time.Time) (Reservation, error) {
 	start, end = cut(start), cut(end)
-	switch {
-	case r.Status == Cancelled:
-		return r.refuse("move", ErrCancelled)
-	case !r.EndedAt.IsZero():
-		return r.refuse("move", ErrEnded)
-	case !end.After(start):
-		return r.refuse("move", ErrBackwards)
-	}
-	r.Start, r.End = start, end
-	return r, nil
+	return r.change("move", []refusal{
+		{!r.EndedAt.IsZero(), ErrEnded},
+		{!end.After(start), ErrBackwards},
+	}, func(r *Reservation) { r.Start, r.End = start, end })
 }
 
 // Cancel returns r cancelled: it opens nothing from then on, its buffers
 // included. A reservation that is cancelled already, or was ended early, cannot
 // be cancelled.
 func (r Reservation) Cancel() (Reservation, error) {
-	switch {
-	case r.Status == Cancelled:
-		return r.refuse("cancel", ErrCancelled)
-	case !r.EndedAt.IsZero():
-		return r.refuse("cancel", ErrEnded)
-	}
-	r.Status = Cancelled
-	return r, nil
-}
-
-// refuse returns r unchanged and the error.
-func (r Reservation) refuse(op string, why error) (Reservation, error) {
-	return r, &ChangeError{Op: op, ID: r.ID, Err: why}
+	return r.change("cancel", []refusal{{!r.EndedAt.IsZero(), ErrEnded}}, func(r *Reservation) { r.Status = Cancelled })
 }
 
 // cut drops what is finer than a microsecond, which the facts refuse, and the

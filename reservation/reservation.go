@@ -47,15 +47,6 @@ const (
 	Cancelled Status = "cancelled"
 )
 
-// Valid reports whether s is one of the known states or empty.
-func (s Status) Valid() bool {
-	switch s {
-	case "", Confirmed, Pending, Cancelled:
-		return true
-	}
-	return false
-}
-
 // OrDefault returns s, or Confirmed if s is empty.
 func (s Status) OrDefault() Status {
 	if s == "" {
