@@ -78,6 +78,8 @@ type Gate struct {
 	now        func() time.Time
 	zones      *Zones
 	states     atomic.Pointer[map[lockID]CatalogLock] // as this Gate last read them
+	// unconfirmed wakes Follow when a command has become Unconfirmed.
+	unconfirmed chan struct{}
 }
 
 // New returns a Gate, or a *ConfigError that names every fault. It reads and
@@ -108,6 +110,7 @@ func New(c Config) (*Gate, error) {
 		site: c.Site, facts: c.Facts, records: c.Records, locks: c.Locks,
 		conditions: c.Conditions, policy: c.CheckIns, dayStart: c.DayStart, zones: c.Zones,
 		watch: &watch{site: c.Site, observer: c.Observer, logger: logger, open: map[problem]time.Time{}}, now: c.Now,
+		unconfirmed: make(chan struct{}, 1),
 	}, nil
 }
 

@@ -63,20 +63,37 @@ func (g *Gate) Ingest(ctx context.Context, reader VendorReader) (report IngestRe
 	if err := contain("VendorReader", func() (err error) { entries, next, err = reader.Poll(ctx, cursor); return }); err != nil {
 		return report, err
 	}
+	report, err = g.ingest(ctx, reader, cursor, next, entries)
+	if errors.Is(err, ErrConflict) { // another process stored them
+		err = nil
+	}
+	return report, err
+}
+
+// ingest stores entries and applies what the stored ones prove. ErrConflict reports that
+// another process has moved the cursor; the rest was done.
+func (g *Gate) ingest(ctx context.Context, reader VendorReader, cursor, next string, entries []VendorEntry) (IngestReport, error) {
+	report := IngestReport{Settled: []Receipt{}, Ended: []Hold{}}
 	entries = slices.Clone(entries) // the reader may own the slice
 	for i := range entries {
 		makeStorable(&entries[i])
 	}
+	var conflict error
 	if next != cursor || len(entries) > 0 {
+		var err error
 		report.New, err = g.records.Ingest(ctx, g.site, cursor, next, entries)
-		if err != nil && !errors.Is(err, ErrConflict) { // on a conflict another process stored them
+		if err != nil && !errors.Is(err, ErrConflict) {
 			return report, err
 		}
+		conflict = err
 	}
 	settled, notSettled := g.prove(ctx, reader)
 	ended, notEnded := g.endedElsewhere(ctx, reader)
 	report.Settled, report.Ended = append(report.Settled, settled...), append(report.Ended, ended...)
-	return report, errors.Join(notSettled, notEnded)
+	if err := errors.Join(notSettled, notEnded); err != nil {
+		return report, err
+	}
+	return report, conflict
 }
 
 // makeStorable replaces values that a storage would refuse: one refused entry would

@@ -27,6 +27,10 @@ type Job struct {
 	EachProcess bool
 	// Run does the work and returns soon after ctx ends. A panic in it is contained.
 	Run func(ctx context.Context) error
+	// Follow, if it is set, is what Runner.Run calls in place of Run: it does the work
+	// as it comes up and returns when ctx ends or it fails. One process at a time calls
+	// it. It is called again after Every, unless another process has taken over.
+	Follow func(ctx context.Context) error
 }
 
 // RunnerConfig configures a Runner. Gate is required.
@@ -35,7 +39,8 @@ type Job struct {
 //
 //	recover            1 min   Gate.Recover
 //	close_office_mode  1 min   Gate.CloseOfficeMode; fails if a door could not be locked
-//	ingest             1 min   Gate.Ingest, with a VendorReader
+//	ingest             1 min   Gate.Ingest, with a VendorReader; with a VendorFollower,
+//	                           Run calls Gate.Follow
 //	prune              24 h    Gate.Prune
 //	retain             24 h    Gate.Retain, with KeepLog
 type RunnerConfig struct {
@@ -119,10 +124,11 @@ func (c *RunnerConfig) own() []Job {
 		{Name: "prune", Every: 24 * time.Hour, Run: func(ctx context.Context) error { _, err := g.Prune(ctx); return err }},
 	}
 	if vendor := c.Vendor; !isNil(vendor) {
-		jobs = append(jobs, Job{Name: "ingest", Every: time.Minute, Run: func(ctx context.Context) error {
-			_, err := g.Ingest(ctx, vendor)
-			return err
-		}})
+		ingest := Job{Name: "ingest", Every: time.Minute, Run: func(ctx context.Context) error { _, err := g.Ingest(ctx, vendor); return err }}
+		if follower, ok := vendor.(VendorFollower); ok {
+			ingest.Follow = func(ctx context.Context) error { return g.Follow(ctx, follower) }
+		}
+		jobs = append(jobs, ingest)
 	}
 	if keep := c.KeepLog; keep > 0 {
 		jobs = append(jobs, Job{Name: "retain", Every: 24 * time.Hour, Run: func(ctx context.Context) error {
@@ -180,7 +186,7 @@ func (r *Runner) loop(ctx context.Context, j Job) {
 		every = min(every, pollEvery)
 	}
 	for ctx.Err() == nil {
-		_ = r.try(ctx, j) // it is reported
+		_ = r.try(ctx, j, j.Follow) // it is reported
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Duration(pause * float64(every))):
@@ -195,17 +201,17 @@ func (r *Runner) loop(ctx context.Context, j Job) {
 func (r *Runner) RunOnce(ctx context.Context) error {
 	var failed []error
 	for _, j := range r.jobs {
-		if err := r.try(ctx, j); err != nil {
+		if err := r.try(ctx, j, nil); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", j.Name, err))
 		}
 	}
 	return errors.Join(failed...)
 }
 
-// try runs a job if it is due.
-func (r *Runner) try(ctx context.Context, j Job) error {
+// try runs a job if it is due: follow, or else j.Run.
+func (r *Runner) try(ctx context.Context, j Job, follow func(context.Context) error) error {
 	if j.EachProcess {
-		return r.run(ctx, j)
+		return r.run(ctx, j, follow)
 	}
 	holder, began := cryptorand.Text(), time.Now()
 	held, err := r.lease(ctx, j.Name, holder, jobLease)
@@ -224,17 +230,19 @@ func (r *Runner) try(ctx context.Context, j Job) error {
 			case <-runCtx.Done():
 				return
 			case <-time.After(jobLease / 3):
-				// If it is lost, the job runs twice, which does no harm.
-				_, _ = r.lease(runCtx, j.Name, holder, jobLease)
+				// If it is lost, the job runs twice, which does no harm, but not for long.
+				if held, err := r.lease(runCtx, j.Name, holder, jobLease); err == nil && !held && follow != nil {
+					stop()
+				}
 			}
 		}
 	})
-	err = r.run(runCtx, j)
+	err = r.run(runCtx, j, follow)
 	stop()
 	renewal.Wait()
 	// The job is not due before its interval is over. A run that was stopped is.
 	rest := max(0, j.Every-min(j.Every, pollEvery)/10-time.Since(began))
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || follow != nil {
 		rest = 0
 	}
 	_, endErr := r.lease(context.WithoutCancel(ctx), j.Name, holder, rest)
@@ -253,11 +261,16 @@ func (r *Runner) lease(ctx context.Context, job, holder string, d time.Duration)
 }
 
 // run runs a job and reports it.
-func (r *Runner) run(ctx context.Context, j Job) error {
-	began := time.Now()
-	limited, cancel := context.WithTimeout(ctx, jobWithin)
-	defer cancel()
-	err := contain("the job "+j.Name, func() error { return j.Run(limited) })
+func (r *Runner) run(ctx context.Context, j Job, follow func(context.Context) error) error {
+	began, work := time.Now(), follow
+	if follow == nil {
+		work = func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, jobWithin)
+			defer cancel()
+			return j.Run(ctx)
+		}
+	}
+	err := contain("the job "+j.Name, func() error { return work(ctx) })
 	if ctx.Err() == nil { // a run that was stopped is no failure
 		r.report(ctx, j, began, err)
 	}
@@ -272,8 +285,9 @@ func (r *Runner) report(ctx context.Context, j Job, began time.Time, err error) 
 	r.failing[j.Name] = err != nil
 	r.mu.Unlock()
 	now, took := r.gate.clock(), time.Since(began)
+	next := now.Add(max(j.Every-took, 0))
 	w := r.gate.watch
-	l := w.logger.With("site", r.gate.site, "job", j.Name, "took", took, "next", now.Add(j.Every-took))
+	l := w.logger.With("site", r.gate.site, "job", j.Name, "took", took, "next", next)
 	switch p, panicked := errors.AsType[*PanicError](err); {
 	case panicked && !was:
 		l.ErrorContext(ctx, "gate: a job panicked", "error", err, "stack", string(p.Stack))
@@ -284,5 +298,5 @@ func (r *Runner) report(ctx context.Context, j Job, began time.Time, err error) 
 	default:
 		l.DebugContext(ctx, "gate: a job ended", "error", err)
 	}
-	w.observe(ctx, Event{Kind: JobCompleted, Site: r.gate.site, At: now, Job: j.Name, Took: took, Next: now.Add(j.Every - took), Err: err})
+	w.observe(ctx, Event{Kind: JobCompleted, Site: r.gate.site, At: now, Job: j.Name, Took: took, Next: next, Err: err})
 }

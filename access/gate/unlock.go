@@ -38,6 +38,9 @@ func (g *Gate) handle(ctx context.Context, action access.Action, tap Tap) (Recei
 	e := g.process(ctx, action, tap)
 	e.receipt.RequestID, e.receipt.Member, e.receipt.Door, e.receipt.Action = tap.RequestID, tap.Member, tap.Door, action
 	g.watch.report(ctx, e.link, e.receipt, false)
+	if e.receipt.Outcome == Unconfirmed {
+		g.becameUnconfirmed()
+	}
 	return e.receipt, e.err
 }
 

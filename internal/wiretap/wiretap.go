@@ -58,8 +58,8 @@ func (p *Tap) RoundTrip(r *http.Request) (*http.Response, error) {
 		p.Note("authorization", value)
 	}
 	resp, err := p.Base.RoundTrip(r)
-	if err != nil {
-		return nil, err
+	if err != nil || resp.Header.Get("Content-Type") == "text/event-stream" { // endless
+		return resp, err
 	}
 	b, err := io.ReadAll(resp.Body)
 	resp.Body.Close()

@@ -44,7 +44,7 @@ const (
 	NoDeepPass time.Duration = -1
 )
 
-var _ gate.VendorReader = (*Entries)(nil)
+var _ gate.VendorFollower = (*Entries)(nil)
 
 // Entries returns a reader of the site's audit log. Poll refuses a negative Overlap.
 func (l *Locks) Entries(c EntriesConfig) *Entries {
@@ -58,11 +58,9 @@ func (e *Entries) Poll(ctx context.Context, cursor string) ([]gate.VendorEntry, 
 	if err != nil {
 		return nil, "", catalogError(err)
 	}
-	since := saltoks.EntryCursor{From: e.c.From}
-	if cursor != "" {
-		if err := json.Unmarshal([]byte(cursor), &since); err != nil {
-			return nil, "", fmt.Errorf("saltolocks: the stored cursor is not valid; delete it to read SALTO's log from the start: %w", err)
-		}
+	since, err := e.since(cursor)
+	if err != nil {
+		return nil, "", err
 	}
 	opts := []saltoks.PollOption{saltoks.Overlap(e.c.Overlap)}
 	if e.c.DeepEvery != NoDeepPass {
@@ -74,17 +72,31 @@ func (e *Entries) Poll(ctx context.Context, cursor string) ([]gate.VendorEntry, 
 	}
 	entries := make([]gate.VendorEntry, len(list))
 	for i, v := range list {
-		raw, err := json.Marshal(v)
-		if err != nil {
+		if entries[i], err = vendorEntry(v); err != nil {
 			return nil, "", err
-		}
-		entries[i] = gate.VendorEntry{
-			ID: string(v.ID), Lock: string(v.Lock), At: v.At, What: string(v.Category), Detail: v.Detail,
-			By: string(v.AccessBy), User: string(v.User), Raw: raw,
 		}
 	}
 	text, err := json.Marshal(next)
 	return entries, string(text), err
+}
+
+func vendorEntry(v saltoks.Entry) (gate.VendorEntry, error) {
+	raw, err := json.Marshal(v)
+	return gate.VendorEntry{
+		ID: string(v.ID), Lock: string(v.Lock), At: v.At, What: string(v.Category), Detail: v.Detail,
+		By: string(v.AccessBy), User: string(v.User), Raw: raw,
+	}, err
+}
+
+func (e *Entries) since(cursor string) (saltoks.EntryCursor, error) {
+	since := saltoks.EntryCursor{From: e.c.From}
+	if cursor == "" {
+		return since, nil
+	}
+	if err := json.Unmarshal([]byte(cursor), &since); err != nil {
+		return since, fmt.Errorf("saltolocks: the stored cursor is not valid; delete it to read SALTO's log from the start: %w", err)
+	}
+	return since, nil
 }
 
 // Meaning implements gate.VendorReader (WIRE.md 2.7). It sets Ours for remote commands

@@ -41,7 +41,7 @@ func newHost(t *testing.T) *host {
 	h := &host{T: t, sim: saltokstest.New(t, saltokstest.Config{}), store: memstore.New()}
 	h.config = saltolocks.Config{
 		Site:        "loft",
-		Environment: saltoks.Environment{Name: "simulator", Issuer: h.sim.Issuer(), API: h.sim.API()},
+		Environment: saltoks.Environment{Name: "simulator", Issuer: h.sim.Issuer(), API: h.sim.API(), Events: h.sim.Events()},
 		Credentials: saltoauth.Credentials{
 			ClientID: h.sim.ClientID(), ClientSecret: saltoks.NewSecret(h.sim.ClientSecret()), RedirectURL: h.sim.RedirectURI(),
 		},

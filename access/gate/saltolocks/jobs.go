@@ -86,3 +86,10 @@ func (v vendor) Poll(ctx context.Context, cursor string) ([]gate.VendorEntry, st
 	}
 	return list, next, err
 }
+
+func (v vendor) Follow(ctx context.Context, cursor string, store func([]gate.VendorEntry, string) error) error {
+	if err := v.Entries.Follow(ctx, cursor, store); !notConnected(err) {
+		return err
+	}
+	return nil
+}

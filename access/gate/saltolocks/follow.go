@@ -1,0 +1,99 @@
+package saltolocks
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/saltoks"
+)
+
+// Follow implements gate.VendorFollower with SALTO's event stream, and by polling while
+// SALTO does not offer it. It returns when the connection or its site changes, so that
+// the next call uses the new one.
+func (e *Entries) Follow(ctx context.Context, cursor string, store func([]gate.VendorEntry, string) error) error {
+	for {
+		entries, next, err := e.Poll(ctx, cursor) // a deep pass, if one is due
+		if err != nil {
+			return err
+		}
+		if err := store(entries, next); err != nil {
+			return err
+		}
+		since, err := e.since(next)
+		if err != nil {
+			return err
+		}
+		f := &following{Entries: e, cursor: next, store: store}
+		if ended, err := f.stream(ctx, since); ended || err != nil {
+			return err
+		}
+		cursor = f.cursor
+	}
+}
+
+// following is one stream of a Follow.
+type following struct {
+	*Entries
+	cursor string
+	store  func([]gate.VendorEntry, string) error
+	failed error // of store or session, while the stream reported its state
+}
+
+// stream stores what the event stream delivers, until the next deep pass is due. It
+// returns true if the connection has changed.
+func (f *following) stream(ctx context.Context, since saltoks.EntryCursor) (ended bool, err error) {
+	session, err := f.l.session(ctx)
+	if err != nil {
+		return false, catalogError(err)
+	}
+	limited, stop := context.WithCancel(ctx)
+	defer stop()
+	if f.c.DeepEvery != NoDeepPass {
+		left := since.DeepAt.Add(f.c.DeepEvery).Sub(f.l.now())
+		time.AfterFunc(max(left, saltoks.DefaultStreamPoll), stop)
+	}
+	state := saltoks.OnStreamState(func(s saltoks.StreamState) {
+		if f.failed = f.move(s.Cursor); f.failed != nil {
+			stop()
+			return
+		}
+		now, err := f.l.session(ctx)
+		if ended = err != nil || now.Client != session.Client || now.Site != session.Site; ended {
+			stop()
+		}
+	})
+	poll := saltoks.PollEvery(saltoks.DefaultStreamPoll, saltoks.Overlap(f.c.Overlap))
+	for v, err := range session.Client.Entries.Stream(limited, session.Site, saltoks.Since(since), poll, state) {
+		switch {
+		case f.failed != nil:
+			return false, f.failed
+		case ended, err != nil && limited.Err() != nil && ctx.Err() == nil:
+			return ended, nil
+		case err != nil:
+			return false, catalogError(err)
+		}
+		entry, err := vendorEntry(v)
+		if err != nil {
+			return false, err
+		}
+		if err := f.store([]gate.VendorEntry{entry}, f.cursor); err != nil {
+			return false, err
+		}
+	}
+	return ended, nil
+}
+
+// move stores the cursor of the last poll.
+func (f *following) move(c saltoks.EntryCursor) error {
+	text, err := json.Marshal(c)
+	if err != nil || string(text) == f.cursor {
+		return err
+	}
+	if err := f.store(nil, string(text)); err != nil {
+		return err
+	}
+	f.cursor = string(text)
+	return nil
+}

@@ -1,0 +1,176 @@
+package saltolocks_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
+	"github.com/doorkit/doorkit/saltoks/saltokstest"
+)
+
+// following follows SALTO's log until the test ends or stop is called.
+func (r *fixture) following(c saltolocks.EntriesConfig) (stop func() error) {
+	ctx, cancel := context.WithCancel(r.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.gate.Follow(ctx, r.locks.Entries(c)) }()
+	synctest.Wait()
+	stop = sync.OnceValue(func() error { cancel(); return <-ended })
+	r.Cleanup(func() { _ = stop() })
+	return stop
+}
+
+// TestFollowSettlesAtOnce: an Unconfirmed command is settled as soon as both are
+// known: that it is Unconfirmed, and SALTO's entry.
+func TestFollowSettlesAtOnce(t *testing.T) {
+	for name, fault := range map[string][]saltokstest.FaultOption{
+		"the answer is lost":       nil,
+		"the answer takes forever": {saltokstest.After()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newFixture(t, true)
+				r.following(saltolocks.EntriesConfig{})
+				if fault == nil {
+					r.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("/locking"))
+				} else {
+					r.sim.Fault(saltokstest.Hang, append(fault, saltokstest.On("/locking"))...)
+				}
+				tap := r.tap("front")
+				r.want(r.do(access.Unlock, tap), gate.Unconfirmed, gate.CauseNoAnswer)
+				ctx, stop := context.WithTimeout(t.Context(), time.Second)
+				defer stop()
+				receipt, err := r.gate.Wait(ctx, tap.Member, tap.RequestID)
+				r.ok(err)
+				r.want(receipt, gate.Accepted, "")
+			})
+		})
+	}
+}
+
+// TestFollowStoresOnce: entries are stored once while the stream is cut, and while
+// another process follows too.
+func TestFollowStoresOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t, true)
+		from := saltolocks.EntriesConfig{From: r.sim.Now()}
+		stop := r.following(from)
+		lock, user := r.site.Locks[1].ID, r.sim.World().Users[0].Email
+		for i := range 50 {
+			r.sim.Tap(lock, user)
+			switch i {
+			case 10:
+				r.sim.Fault(saltokstest.HTTP500, saltokstest.On("/hub/"), saltokstest.Count(20))
+			case 20:
+				_ = stop()
+			case 30:
+				r.following(from)
+			case 40:
+				r.following(from) // a second process, as after a lost lease
+			}
+			time.Sleep(37 * time.Second)
+		}
+		time.Sleep(6 * time.Minute)
+		list, err := r.gate.VendorEntries(t.Context(), gate.VendorQuery{Lock: lock})
+		r.ok(err)
+		if len(list) != 50 {
+			t.Errorf("%d entries, want 50", len(list))
+		}
+		if !slices.IsSortedFunc(list, func(a, b gate.VendorEntry) int { return a.At.Compare(b.At) }) {
+			t.Error("they are not in order")
+		}
+	})
+}
+
+// TestFollowEndsHolds: a hold ends when SALTO's own schedule locks the door.
+func TestFollowEndsHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t, true)
+		r.following(saltolocks.EntriesConfig{})
+		// It is Saturday, 01:00 in Amsterdam.
+		r.sim.SetSchedule(r.site.Locks[0].ID, &saltokstest.Schedule{Saturday: true, StartTime: "00:00:00", EndTime: "01:08:00"})
+		time.Sleep(5*time.Minute + 30*time.Second) // past a poll
+		r.want(r.do(access.OfficeMode, r.tap("front")), gate.Accepted, "")
+		time.Sleep(2*time.Minute + 50*time.Second) // the next keep-alive after 01:08:00
+		holds, err := r.gate.Holds(t.Context())
+		r.ok(err)
+		if len(holds) != 0 {
+			t.Errorf("holds %+v", holds)
+		}
+	})
+}
+
+// TestFollowLateEntries: what the stream does not carry is found by a poll, or by a
+// deep pass.
+func TestFollowLateEntries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixtureWith(t, true, saltokstest.Config{Switches: saltokstest.Switches{HoldOfflineEntries: true}})
+		r.following(saltolocks.EntriesConfig{From: r.sim.Now(), DeepEvery: time.Hour})
+		lock, user := r.site.Locks[1].ID, r.sim.World().Users[0].Email
+		r.sim.SetLockClock(lock, -30*24*time.Hour)
+		r.sim.Tap(lock, user)
+		time.Sleep(61 * time.Minute)
+		list, err := r.gate.VendorEntries(t.Context(), gate.VendorQuery{Lock: lock})
+		r.ok(err)
+		if len(list) != 1 {
+			t.Errorf("%d entries, want one", len(list))
+		}
+	})
+}
+
+// TestFollowTheConnection: Run follows the site that is connected now, and one process
+// does at a time.
+func TestFollowTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t)
+		one, two := h.open(), h.open()
+		ctx, stop := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		for _, site := range []*saltolocks.Site{one, two} {
+			all.Go(func() { site.Run(ctx) })
+		}
+		salto := h.sim.World().Sites[0]
+		streams := func() (n int) {
+			for _, r := range h.sim.Requests() {
+				if strings.HasSuffix(r.Path, "/hub/entries") && r.Method == "GET" {
+					n++
+				}
+			}
+			return n
+		}
+		stored := func() int {
+			list, err := two.Gate.VendorEntries(t.Context(), gate.VendorQuery{})
+			h.ok(err)
+			return len(list)
+		}
+		h.connect(one, saltokstest.Allow())
+		time.Sleep(2 * time.Minute)
+		if n := streams(); n != 1 {
+			t.Errorf("%d streams of two processes", n)
+		}
+		before := stored()
+		h.sim.Tap(salto.Locks[0].ID, salto.Members[0].User)
+		synctest.Wait()
+		if got := stored(); got != before+1 {
+			t.Errorf("%d entries at once, want one more than %d", got, before)
+		}
+
+		_, err := one.Disconnect(t.Context(), saltoauth.AcknowledgeDisconnect)
+		h.ok(err)
+		time.Sleep(10 * time.Minute)
+		h.sim.ForgetRequests()
+		time.Sleep(10 * time.Minute)
+		if n := len(h.sim.Requests()); n != 0 {
+			t.Errorf("%d requests after the disconnect", n)
+		}
+		stop()
+		all.Wait()
+	})
+}
