@@ -61,7 +61,7 @@ var staffTests = map[string]func(*fixture){
 		if len(rows) != 9 || pages != 3 || rows[0]["seq"] != 9.0 || rows[8]["seq"] != 1.0 {
 			f.Errorf("%d rows on %d pages: %v", len(rows), pages, rows)
 		}
-		// The log tells staff what the receipt does not tell the member.
+		// Staff see the reason that the member's receipt does not have.
 		if rows[0]["reason"] != "no_entitlement" || rows[0]["detail"].(map[string]any)["member"] != "bob" || rows[0]["erased"] != false {
 			f.Errorf("%v", rows[0])
 		}
@@ -160,7 +160,7 @@ var staffTests = map[string]func(*fixture){
 			return nil, fmt.Errorf("secret-4711: %w", gate.ErrCloudUnavailable)
 		})
 		f.get("mia", "/staff/doctor").problem(503, "cloud_unavailable")
-		// An unlimited doctor of the gate itself.
+		// The Doctor of the gate itself.
 		f.withDoctor(func(ctx context.Context) ([]gate.Issue, error) {
 			return f.gate.Doctor(ctx, gate.Diagnostics{Doors: f.store, Rules: f.store, Members: f.store})
 		})

@@ -62,8 +62,8 @@ func (l *limits) wait(member string) (done func(), ok bool) {
 	}, true
 }
 
-// of returns the limits of a member. Those of members who did nothing lately are
-// forgotten when there are many; if all did, those of any one are.
+// of returns the limits of a member. If it keeps those of too many members, it first
+// removes those of idle ones, and then any others.
 func (l *limits) of(member string) *memberLimit {
 	if m := l.members[member]; m != nil {
 		return m

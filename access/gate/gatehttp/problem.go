@@ -30,13 +30,15 @@ func newProblem(status int, code, message, detail string) *problem {
 	return &problem{Title: http.StatusText(status), Status: status, Code: code, Message: message, Detail: detail}
 }
 
+// withCause adds the error for the log.
+func (p *problem) withCause(err error) *problem {
+	p.cause = err
+	return p
+}
+
 // newCause returns a problem whose code and message are those of a cause.
 func newCause(status int, c gate.Cause, detail string) *problem {
 	return newProblem(status, string(c), c.Message(), detail)
-}
-
-func noRoute() error {
-	return newProblem(http.StatusNotFound, "not_found", "This does not exist.", "There is no such route.")
 }
 
 func noReceipt() error {
@@ -44,40 +46,8 @@ func noReceipt() error {
 		"The caller has sent no request with this id in the last 30 days.")
 }
 
-func wrongMethod(allow string) error {
-	return newProblem(http.StatusMethodNotAllowed, "method_not_allowed", gate.CauseBadRequest.Message(), "Allowed are "+allow+".")
-}
-
-func crossOrigin() error {
-	return newProblem(http.StatusForbidden, "cross_origin", gate.CauseBadRequest.Message(), "The request comes from a page of another origin.")
-}
-
-func unauthenticated() error {
-	return newProblem(http.StatusUnauthorized, "unauthenticated", "Please log in again.", "The request has no valid credentials.")
-}
-
-func authenticationFailed(err error) error {
-	p := newCause(http.StatusServiceUnavailable, gate.CauseStoreUnavailable, "The credentials could not be checked.")
-	p.cause = err
-	return p
-}
-
-func badCaller() error {
-	p := newCause(http.StatusInternalServerError, gate.CauseInternal, "The program's log has the cause.")
-	p.cause = errors.New("gatehttp: Authenticate returned a Member that is not 1 to 200 bytes of valid UTF-8 without NUL")
-	return p
-}
-
 func forbidden(detail string) error {
 	return newProblem(http.StatusForbidden, "forbidden", "You may not use this.", detail)
-}
-
-func rateLimited() error {
-	return newCause(http.StatusTooManyRequests, gate.CauseRateLimited, "Wait as long as Retry-After says.")
-}
-
-func tooLarge() error {
-	return newProblem(http.StatusRequestEntityTooLarge, "body_too_large", gate.CauseBadRequest.Message(), "A body has at most 16 KiB.")
 }
 
 func wrongType(detail string) error {
@@ -121,8 +91,7 @@ func problemOf(err error) *problem {
 	case panicked:
 		p = newCause(http.StatusInternalServerError, gate.CauseInternal, "The program's log has the cause.")
 	}
-	p.cause = err
-	return p
+	return p.withCause(err)
 }
 
 // fail answers a request with an error. If the response has begun, it aborts the

@@ -7,6 +7,7 @@ import (
 	"path"
 	"time"
 
+	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/internal/hostcall"
 )
@@ -35,9 +36,6 @@ func (w *response) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// Unwrap is for http.ResponseController.
-func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
 // ServeHTTP serves one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A ServeMux redirects to the clean form of a path, without the prefix that
@@ -50,7 +48,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) notFound(w http.ResponseWriter, r *http.Request) {
-	h.answer(w, r, func(*call) error { return noRoute() })
+	h.answer(w, r, func(*call) error {
+		return newProblem(http.StatusNotFound, "not_found", "This does not exist.", "There is no such route.")
+	})
 }
 
 // answer calls serve, and writes the problem if it returns an error or panics.
@@ -88,10 +88,11 @@ func (h *Handler) serve(c *call, r route) error {
 		return nil
 	case method != r.method && (method != http.MethodHead || r.method != http.MethodGet):
 		c.w.Header().Set("Allow", allow)
-		return wrongMethod(allow)
+		return newProblem(http.StatusMethodNotAllowed, "method_not_allowed", gate.CauseBadRequest.Message(), "Allowed are "+allow+".")
 	}
 	if err := h.config.CrossOrigin.Check(c.r); err != nil {
-		return crossOrigin()
+		const detail = "The request comes from a page of another origin."
+		return newProblem(http.StatusForbidden, "cross_origin", gate.CauseBadRequest.Message(), detail)
 	}
 	if r.audience != anyone {
 		if err := h.authenticate(c, r.audience); err != nil {
@@ -107,11 +108,14 @@ func (h *Handler) authenticate(c *call, a audience) error {
 	switch {
 	case errors.Is(err, ErrUnauthenticated), err == nil && caller == Caller{}:
 		c.w.Header().Set("WWW-Authenticate", h.config.Challenge)
-		return unauthenticated()
+		const detail = "The request has no valid credentials."
+		return newProblem(http.StatusUnauthorized, "unauthenticated", "Please log in again.", detail)
 	case err != nil:
-		return authenticationFailed(err)
+		const detail = "The credentials could not be checked."
+		return newCause(http.StatusServiceUnavailable, gate.CauseStoreUnavailable, detail).withCause(err)
 	case caller.Member != "" && !storage.ValidID(caller.Member):
-		return badCaller()
+		err := errors.New("gatehttp: Authenticate returned a Member that is not 1 to 200 bytes of valid UTF-8 without NUL")
+		return newCause(http.StatusInternalServerError, gate.CauseInternal, "The program's log has the cause.").withCause(err)
 	case a == staff && !caller.Staff:
 		return forbidden("This route is for staff.")
 	case a == members && caller.Member == "":

@@ -29,7 +29,7 @@ func tapWith(do func(*gate.Gate, context.Context, gate.Tap) (gate.Receipt, error
 		}
 		if wait := h.limits.tap(tap.Member); wait > 0 {
 			c.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-			return rateLimited()
+			return newCause(http.StatusTooManyRequests, gate.CauseRateLimited, "Retry-After has the seconds to wait.")
 		}
 		receipt, err := do(h.gate, c.r.Context(), tap)
 		if _, bad := errors.AsType[*gate.RequestError](err); bad || errors.Is(err, gate.ErrRequestReused) {
@@ -131,7 +131,8 @@ func isRequestID(s string) bool {
 func (c *call) readTap(faults *strictjson.Faults) (body tapBody, err error) {
 	data, err := io.ReadAll(http.MaxBytesReader(c.w.ResponseWriter, c.r.Body, maxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return body, tooLarge()
+		const detail = "A body has at most 16 KiB."
+		return body, newProblem(http.StatusRequestEntityTooLarge, "body_too_large", gate.CauseBadRequest.Message(), detail)
 	}
 	if err != nil {
 		return body, badRequest([]gate.Fault{{Field: strictjson.WholeDocument, What: "it could not be read to its end"}})
