@@ -145,10 +145,13 @@ func (s *Store) DeleteMember(ctx context.Context, siteID, id string) error {
 func (s *Store) Reservations(ctx context.Context, q storage.ReservationQuery) iter.Seq2[storage.Reservation, error] {
 	return func(yield func(storage.Reservation, error) bool) {
 		var list []storage.Reservation
-		err := s.read(ctx, q.Site, func(st *site) error { list = deepCopy(st.selected(q)); return nil })
+		err := s.read(ctx, q.Site, func(st *site) error { list = st.selected(q); return nil })
 		slices.SortFunc(list, func(a, b storage.Reservation) int {
 			return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
 		})
+		for i, r := range list {
+			list[i] = storage.Clone(r)
+		}
 		each(ctx, list, err, yield)
 	}
 }

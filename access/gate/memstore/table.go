@@ -46,7 +46,7 @@ func (t *table[F]) delete(id string) {
 // copies returns copies of rows in the given order of their ids.
 func (t *table[F]) copies(ids iter.Seq[string]) (list []F) {
 	for id := range ids {
-		list = append(list, deepCopy(*t.rows[id]))
+		list = append(list, storage.Clone(*t.rows[id]))
 	}
 	return list
 }
@@ -61,7 +61,7 @@ func get[F storage.Fact](ctx context.Context, s *Store, siteID, id string, in fu
 			kind, _, _ := storage.RowOf(&fact)
 			return storage.NotFound(kind, id)
 		}
-		fact = deepCopy(*row)
+		fact = storage.Clone(*row)
 		return nil
 	})
 	return fact, err
@@ -72,7 +72,6 @@ func put[F storage.Fact](ctx context.Context, s *Store, siteID string, fact F, i
 	if err != nil {
 		return err
 	}
-	fact = deepCopy(fact)
 	kind, id, _ := storage.RowOf(&fact)
 	return s.write(ctx, siteID, func(st *site) error {
 		var stored F

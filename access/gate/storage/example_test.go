@@ -124,8 +124,8 @@ func ExampleNormalize() {
 	}
 	// Output:
 	// 2026-05-08 00:00:00.001234 +0000 UTC <nil>
-	// standing.until
 	// id
+	// standing.until
 }
 
 // One process saves a plan while another blocks the member: neither change is lost.
@@ -161,5 +161,5 @@ func ExampleCheckEntries() {
 	fmt.Println(storage.CheckEntries("loft", "page 2", []storage.VendorEntry{{Lock: "l1"}}))
 	// Output:
 	// <nil>
-	// bad request: ID: must be 1 to 200 bytes of valid UTF-8 without NUL
+	// bad request: entries[0].ID: must be 1 to 200 bytes of valid UTF-8 without NUL
 }

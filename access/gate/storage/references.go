@@ -47,9 +47,9 @@ func CheckReferences[F Fact](fact F, stored func() (F, error),
 			delete(gone, reference{Kind: r.Kind, ID: r.ID})
 		}
 	}
-	var c factCheck
+	var c checker
 	for _, r := range refs {
-		c.bad(gone[reference{Kind: r.Kind, ID: r.ID}], r.Path, fmt.Sprintf("no %s %q", r.Kind, r.ID))
+		c.require(!gone[reference{Kind: r.Kind, ID: r.ID}], r.Path, fmt.Sprintf("no %s %q", r.Kind, r.ID))
 	}
 	return c.err()
 }
