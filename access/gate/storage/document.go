@@ -73,10 +73,7 @@ func Export(ctx context.Context, from Readers, site string) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	doc := Document{Links: map[string]Link{}, Facts: access.Facts{
-		Revision: rules.Revision, Site: rules.Site, Settings: rules.Settings,
-		MembershipTypes: rules.MembershipTypes, Resources: rules.Resources, Exceptions: rules.Exceptions, Closures: rules.Closures,
-	}}
+	doc := Document{Links: map[string]Link{}, Facts: rules.facts(access.Facts{})}
 	doors, err := from.Doors.Doors(ctx, site)
 	if err != nil {
 		return Document{}, err
@@ -118,140 +115,130 @@ func Import(ctx context.Context, to Stores, doc Document) error {
 	if err := to.Readers().check(); err != nil {
 		return err
 	}
-	site := doc.Facts.Site.ID
 	if _, err := access.Compile(doc.Facts); err != nil {
 		return err
 	}
-	if err := doc.checkLinks(); err != nil {
+	rows := doc.rows()
+	if err := doc.check(rows); err != nil {
 		return err
 	}
-	if err := doc.checkRecords(); err != nil {
-		return err
-	}
+	site := doc.Facts.Site.ID
 	switch _, err := to.Rules.Rules(ctx, site); {
 	case err == nil:
 		return fmt.Errorf("storage: site %q already has rules; import into a site that has none: %w", site, ErrConflict)
 	case !errors.Is(err, ErrNotFound):
 		return err
 	}
-	// Rows of an earlier import that failed are overwritten.
-	for _, d := range doc.Facts.Doors {
-		door := doc.door(d)
-		put := func(version uint64) error { door.Version = version; return to.Doors.PutDoor(ctx, site, door) }
-		if err := overwrite(put, func() (uint64, error) { d, err := to.Doors.Door(ctx, site, d.ID); return d.Version, err }); err != nil {
-			return err
-		}
-	}
-	for _, m := range doc.Facts.Members {
-		put := func(version uint64) error { return to.Members.PutMember(ctx, site, Member{m, version}) }
-		if err := overwrite(put, func() (uint64, error) { m, err := to.Members.Member(ctx, site, m.ID); return m.Version, err }); err != nil {
-			return err
-		}
-	}
-	for _, g := range doc.Facts.Grants {
-		put := func(version uint64) error { return to.Rules.PutGrant(ctx, site, Grant{g, version}) }
-		if err := overwrite(put, func() (uint64, error) { g, err := to.Rules.Grant(ctx, site, g.ID); return g.Version, err }); err != nil {
-			return err
-		}
-	}
-	for _, r := range doc.Facts.Reservations {
-		put := func(version uint64) error { return to.Reservations.PutReservation(ctx, site, Reservation{r, version}) }
-		stored := func() (uint64, error) { r, err := to.Reservations.Reservation(ctx, site, r.ID); return r.Version, err }
-		if err := overwrite(put, stored); err != nil {
-			return err
-		}
-	}
-	return to.Rules.PutRules(ctx, doc.rules())
-}
-
-// overwrite adds a row, or replaces the stored one.
-func overwrite(put func(version uint64) error, stored func() (uint64, error)) error {
-	err := put(0)
-	if !errors.Is(err, ErrConflict) {
+	if err := importAll(ctx, site, rows.doors, to.Doors.Door, to.Doors.PutDoor); err != nil {
 		return err
 	}
-	version, absent := stored()
-	switch {
-	case absent == nil:
-		return put(version)
-	case errors.Is(absent, ErrNotFound):
-		return err // another door has the lock
+	if err := importAll(ctx, site, rows.members, to.Members.Member, to.Members.PutMember); err != nil {
+		return err
 	}
-	return absent
+	if err := importAll(ctx, site, rows.grants, to.Rules.Grant, to.Rules.PutGrant); err != nil {
+		return err
+	}
+	if err := importAll(ctx, site, rows.reservations, to.Reservations.Reservation, to.Reservations.PutReservation); err != nil {
+		return err
+	}
+	return to.Rules.PutRules(ctx, rows.rules)
 }
 
-func (d Document) door(x access.Door) Door { return Door{Door: x, Link: d.Links[x.ID]} }
+// importAll adds facts, and overwrites those of an earlier import that failed.
+func importAll[F Fact](ctx context.Context, site string, facts []F, get func(ctx context.Context, site, id string) (F, error),
+	put func(ctx context.Context, site string, fact F) error) error {
+	for _, fact := range facts {
+		err := put(ctx, site, fact)
+		if errors.Is(err, ErrConflict) {
+			_, id, version := RowOf(&fact)
+			switch stored, absent := get(ctx, site, id); {
+			case absent == nil:
+				_, _, at := RowOf(&stored)
+				*version = *at
+				err = put(ctx, site, fact)
+			case !errors.Is(absent, ErrNotFound): // otherwise another door has the lock
+				err = absent
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-func (d Document) rules() Rules {
+// rows are the facts of a document as stores keep them.
+type rows struct {
+	rules        Rules
+	doors        []Door
+	members      []Member
+	grants       []Grant
+	reservations []Reservation
+}
+
+func (d Document) rows() (r rows) {
 	f := d.Facts
-	return Rules{
+	r.rules = Rules{
 		Revision: f.Revision, Site: f.Site, Settings: f.Settings,
 		MembershipTypes: f.MembershipTypes, Resources: f.Resources, Exceptions: f.Exceptions, Closures: f.Closures,
 	}
+	for _, x := range f.Doors {
+		r.doors = append(r.doors, Door{Door: x, Link: d.Links[x.ID]})
+	}
+	for _, x := range f.Members {
+		r.members = append(r.members, Member{Member: x})
+	}
+	for _, x := range f.Grants {
+		r.grants = append(r.grants, Grant{Grant: x})
+	}
+	for _, x := range f.Reservations {
+		r.reservations = append(r.reservations, Reservation{Reservation: x})
+	}
+	return r
 }
 
-// checkRecords returns an error for values that the rules allow and no storage accepts:
-// a NUL, a long id.
-func (d Document) checkRecords() error {
-	var list []Fault
-	add := func(path string, err error) {
-		if e, ok := errors.AsType[*RequestError](err); ok {
-			for _, f := range e.Faults {
-				list = append(list, Fault{Field: path + f.Field, What: f.What})
-			}
-		}
-	}
-	site := d.Facts.Site.ID
-	add("", check(site, d.rules()))
-	for i, x := range d.Facts.Doors {
-		add(fmt.Sprintf("doors[%d].", i), check(site, d.door(x)))
-	}
-	for i, x := range d.Facts.Members {
-		add(fmt.Sprintf("members[%d].", i), check(site, Member{Member: x}))
-	}
-	for i, x := range d.Facts.Grants {
-		add(fmt.Sprintf("grants[%d].", i), check(site, Grant{Grant: x}))
-	}
-	for i, x := range d.Facts.Reservations {
-		add(fmt.Sprintf("reservations[%d].", i), check(site, Reservation{Reservation: x}))
-	}
-	if list != nil {
-		return &RequestError{Faults: list}
-	}
-	return nil
-}
-
-func check[F Fact](site string, fact F) error {
-	_, err := Normalize(site, fact)
-	return err
-}
-
-func (d Document) checkLinks() error {
-	doors := map[string]bool{}
-	for _, x := range d.Facts.Doors {
-		doors[x.ID] = true
-	}
-	var list []Fault
-	type lock struct{ site, id string }
-	used := map[lock]string{}
-	for _, x := range d.Facts.Doors { // in the document's order
-		l, ok := d.Links[x.ID]
-		if !ok || l.IsZero() {
+// check returns an error for links that cannot be, and for values that the rules allow
+// and no storage accepts: a NUL, a long id.
+func (d Document) check(r rows) error {
+	var c checker
+	known := map[string]bool{}
+	used := map[[2]string]string{} // the door by the site and the id of its lock
+	for _, x := range r.doors {
+		known[x.ID] = true
+		if x.Link.IsZero() {
 			continue
 		}
-		at := lock{l.Site, l.Lock}
-		if other, taken := used[at]; taken {
-			list = append(list, Fault{Field: "links." + x.ID, What: fmt.Sprintf("its lock is linked to door %q as well", other)})
+		lock := [2]string{x.Link.Site, x.Link.Lock}
+		if other, taken := used[lock]; taken {
+			c.add("links."+x.ID, fmt.Sprintf("its lock is linked to door %q as well", other))
 		}
-		used[at] = x.ID
+		used[lock] = x.ID
 	}
 	for id := range d.Links {
-		if !doors[id] {
-			list = append(list, Fault{Field: "links." + id, What: "there is no such door"})
+		c.require(known[id], "links."+id, "there is no such door")
+	}
+	site := d.Facts.Site.ID
+	_, err := Normalize(site, r.rules)
+	c.addAll("", err)
+	normalizeAll(&c, site, "doors", r.doors)
+	normalizeAll(&c, site, "members", r.members)
+	normalizeAll(&c, site, "grants", r.grants)
+	normalizeAll(&c, site, "reservations", r.reservations)
+	return c.err()
+}
+
+func normalizeAll[F Fact](c *checker, site, in string, facts []F) {
+	for i, fact := range facts {
+		_, err := Normalize(site, fact)
+		c.addAll(fmt.Sprintf("%s[%d].", in, i), err)
+	}
+}
+
+// addAll adds the faults of an error of Normalize.
+func (c *checker) addAll(prefix string, err error) {
+	if bad, ok := errors.AsType[*RequestError](err); ok {
+		for _, f := range bad.Faults {
+			c.add(prefix+f.Field, f.What)
 		}
 	}
-	if list != nil {
-		return &RequestError{Faults: list}
-	}
-	return nil
 }

@@ -26,12 +26,9 @@ type RawFacts struct {
 // reservations have to be read. It never returns nil.
 func (p RawFacts) Resources() []string {
 	ids := []string{}
-	if len(p.Rules.Resources) == 0 {
-		return ids
-	}
-	known := p.known()
+	places := p.places()
 	for _, r := range p.Rules.Resources {
-		if slices.ContainsFunc(r.Doors, func(id string) bool { return known.place(id) >= 0 }) {
+		if slices.ContainsFunc(r.Doors, func(id string) bool { _, ok := places[id]; return ok }) {
 			ids = append(ids, r.ID)
 		}
 	}
@@ -65,10 +62,7 @@ func (p RawFacts) Snapshots() []Snapshot {
 		s.Question.Door = &p.Doors[i].Door
 	}
 	if p.Member != nil {
-		known := p.known()
-		p.addGrants(list, &known)
-		p.addResources(list, &known)
-		p.addReservations(list, &known)
+		p.share(list)
 	}
 	return list
 }
@@ -89,46 +83,26 @@ func (p *RawFacts) types() []access.MembershipType {
 	return list
 }
 
-// addGrants gives each door its grants. Like addResources and addReservations, it reads
-// its rows once for all doors.
-func (p *RawFacts) addGrants(list []Snapshot, known *places) {
-	for k := range p.Grants {
-		g := &p.Grants[k]
-		i := known.place(g.Door)
-		if i < 0 {
-			continue
-		}
-		if q := &list[i].Question; q.Grants == nil {
-			q.Grants = p.Grants[k : k+1 : k+1] // without a copy: most doors have one
-		} else {
-			q.Grants = append(q.Grants, *g)
+// share gives each door its grants, the resources that list it, with only this door in
+// Doors, and their reservations. It reads all rows once for all doors.
+func (p *RawFacts) share(list []Snapshot) {
+	places := p.places()
+	for _, g := range p.Grants {
+		if i, ok := places[g.Door]; ok {
+			q := &list[i].Question
+			q.Grants = append(q.Grants, g)
 		}
 	}
-}
-
-// addResources gives each door the resources that list it, with only this door in
-// Doors.
-func (p *RawFacts) addResources(list []Snapshot, known *places) {
+	behind := map[string][]int{} // by resource: the places of its doors
 	for _, r := range p.Rules.Resources {
 		for _, id := range r.Doors {
-			if i := known.place(id); i >= 0 {
-				q := &list[i].Question
-				q.Resources = append(q.Resources, access.Resource{ID: r.ID, Doors: []string{id}, Before: r.Before, After: r.After})
+			i, ok := places[id]
+			if !ok || slices.Contains(behind[r.ID], i) {
+				continue
 			}
-		}
-	}
-}
-
-func (p *RawFacts) addReservations(list []Snapshot, known *places) {
-	if len(p.Reservations) == 0 {
-		return
-	}
-	behind := map[string][]int{} // by resource: the indexes of its doors
-	for _, r := range p.Rules.Resources {
-		for _, id := range r.Doors {
-			if i := known.place(id); i >= 0 && !slices.Contains(behind[r.ID], i) {
-				behind[r.ID] = append(behind[r.ID], i)
-			}
+			behind[r.ID] = append(behind[r.ID], i)
+			q := &list[i].Question
+			q.Resources = append(q.Resources, access.Resource{ID: r.ID, Doors: []string{id}, Before: r.Before, After: r.After})
 		}
 	}
 	for _, r := range p.Reservations {
@@ -145,30 +119,11 @@ func (p *RawFacts) addReservations(list []Snapshot, known *places) {
 	}
 }
 
-// places finds the index of a door by its id. A short list is scanned.
-type places struct {
-	doors []Door
-	byID  map[string]int
-}
-
-func (p *RawFacts) known() places {
-	k := places{doors: p.Doors}
-	if len(p.Doors) > 8 {
-		k.byID = make(map[string]int, len(p.Doors))
-		for i := range p.Doors {
-			k.byID[p.Doors[i].ID] = i
-		}
+// places returns the index of each door by its id.
+func (p *RawFacts) places() map[string]int {
+	places := make(map[string]int, len(p.Doors))
+	for i := range p.Doors {
+		places[p.Doors[i].ID] = i
 	}
-	return k
-}
-
-// place returns the index of a door, or -1.
-func (k *places) place(id string) int {
-	if k.byID == nil {
-		return slices.IndexFunc(k.doors, func(d Door) bool { return d.ID == id })
-	}
-	if i, ok := k.byID[id]; ok {
-		return i
-	}
-	return -1
+	return places
 }
