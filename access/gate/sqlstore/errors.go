@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
@@ -45,22 +46,44 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("sqlstore: %s: %s: %v", e.Op, kindText[e.Kind], e.Err)
+	i := slices.IndexFunc(kinds, func(k kindInfo) bool { return k.kind == e.Kind })
+	return fmt.Sprintf("sqlstore: %s: %s: %v", e.Op, kinds[max(i, 0)].text, e.Err)
 }
 
 // Unwrap returns storage.ErrUnavailable and the driver's error.
 func (e *Error) Unwrap() []error { return []error{storage.ErrUnavailable, e.Err} }
 
-var kindText = map[Kind]string{
-	Unreachable: "the database did not answer, or returned an error",
-	Locked:      "another process kept the database locked",
-	ReadOnly:    "the database is read-only",
-	Full:        "the database has no space left",
-	Damaged:     "the file is not a database, or is corrupt",
-	NoFile:      "the database file cannot be opened or created: check that its folder exists and that this process may write there",
-	Missing:     "a table is missing: call sqlstore.Migrate on this database",
-	NotDurable:  "the connection may lose acknowledged commits",
-	Unreadable:  "a row is unreadable",
+// kindInfo is how a kind reads, and how drivers report it: by an SQLSTATE (pgx, lib/pq)
+// or, for SQLite, in the text of the error.
+type kindInfo struct {
+	kind          Kind
+	text          string
+	states, words []string
+}
+
+var kinds = []kindInfo{
+	{Unreachable, "the database did not answer, or returned an error", nil, nil},
+	{Locked, "another process kept the database locked", []string{"55P03", "40P01", "40001"},
+		[]string{"database is locked", "table is locked"}},
+	{ReadOnly, "the database is read-only", []string{"25006"}, []string{"readonly database"}},
+	{Full, "the database has no space left", []string{"53100", "53200"}, []string{"disk is full"}},
+	{Damaged, "the file is not a database, or is corrupt", []string{"XX001", "XX002"}, []string{"not a database", "malformed"}},
+	{NoFile, "the database file cannot be opened or created: check that its folder exists and that this process may write there", nil,
+		[]string{"unable to open database file"}},
+	{Missing, "a table is missing: call sqlstore.Migrate on this database", []string{"42P01", "42703"}, []string{"no such table"}},
+	{NotDurable, "the connection may lose acknowledged commits", nil, nil},
+	{Unreadable, "a row is unreadable", nil, nil},
+}
+
+func kindOf(err error) Kind {
+	state := sqlState(err)
+	for _, k := range kinds {
+		word := func(w string) bool { return state == "" && strings.Contains(err.Error(), w) }
+		if slices.Contains(k.states, state) || slices.ContainsFunc(k.words, word) {
+			return k.kind
+		}
+	}
+	return Unreachable
 }
 
 // VersionError reports tables of another version than this program's. Nothing was
@@ -115,51 +138,6 @@ func sqlState(err error) string {
 		return e.SQLState()
 	}
 	return ""
-}
-
-// kindOf uses what drivers report: an SQLSTATE (pgx, lib/pq), a result code
-// (modernc.org/sqlite) or, last, SQLite's error text.
-func kindOf(err error) Kind {
-	if state := sqlState(err); state != "" {
-		for _, s := range sqlStates {
-			if strings.HasPrefix(state, s.prefix) {
-				return s.kind
-			}
-		}
-		return Unreachable
-	}
-	if e, ok := errors.AsType[interface {
-		error
-		Code() int
-	}](err); ok {
-		if k, ok := sqliteCodes[e.Code()&0xff]; ok {
-			return k
-		}
-	}
-	for _, w := range sqliteWords {
-		if strings.Contains(err.Error(), w.text) {
-			return w.kind
-		}
-	}
-	return Unreachable
-}
-
-var sqlStates = []struct {
-	prefix string
-	kind   Kind
-}{
-	{"25006", ReadOnly}, {"53100", Full}, {"53200", Full}, {"55P03", Locked}, {"40P01", Locked}, {"40001", Locked},
-	{"42P01", Missing}, {"42703", Missing}, {"XX001", Damaged}, {"XX002", Damaged},
-}
-
-var sqliteCodes = map[int]Kind{5: Locked, 6: Locked, 8: ReadOnly, 11: Damaged, 13: Full, 14: NoFile, 26: Damaged}
-
-var sqliteWords = []struct {
-	text string
-	kind Kind
-}{
-	{"no such table", Missing}, {"database is locked", Locked}, {"table is locked", Locked}, {"readonly database", ReadOnly},
-	{"disk is full", Full}, {"unable to open database file", NoFile}, {"not a database", Damaged}, {"malformed", Damaged},
 }
 
 // duplicate reports whether err is a violated unique index.

@@ -61,7 +61,11 @@ type table[F storage.Fact] struct {
 }
 
 var (
-	sites = table[storage.Rules]{fact: "Site", name: "doorkit_sites"}
+	sites = table[storage.Rules]{"Rules", "doorkit_sites", []string{"common"}, func(r *storage.Rules) []any {
+		common := *r
+		common.MembershipTypes, common.Resources = nil, nil
+		return []any{document(common)}
+	}}
 	doors = table[storage.Door]{"Door", "doorkit_doors", []string{"link_site", "link_lock"},
 		func(d *storage.Door) []any { return []any{d.Link.Site, d.Link.Lock} }}
 	members = table[storage.Member]{fact: "Member", name: "doorkit_members"}
@@ -117,7 +121,8 @@ func (t table[F]) write(ctx context.Context, run runner, site string, fact F) er
 	if t.values != nil {
 		args = append(args, t.values(&fact)...)
 	}
-	q := fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (site, id) DO NOTHING", t.name, strings.Join(columns, ", "), places(len(args)))
+	q := fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (site, id) DO NOTHING", t.name, strings.Join(columns, ", "),
+		places(1, len(args)))
 	if based > 0 {
 		for i, column := range columns {
 			columns[i] = fmt.Sprintf("%s = $%d", column, i+1)
@@ -171,11 +176,11 @@ func readDoc[T any](doc []byte, into *T) error {
 	return nil
 }
 
-// places returns the places of n arguments: $1, $2, ...
-func places(n int) string {
+// places returns the places of n arguments: $1, $2, ... if first is 1.
+func places(first, n int) string {
 	list := make([]string, n)
 	for i := range list {
-		list[i] = fmt.Sprintf("$%d", i+1)
+		list[i] = fmt.Sprintf("$%d", first+i)
 	}
 	return strings.Join(list, ", ")
 }

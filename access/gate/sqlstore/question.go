@@ -37,7 +37,7 @@ own AS MATERIALIZED (
 spots AS MATERIALIZED (
 	SELECT resource, starts AS start_from, effective + 86400000000 AS start_to, starts - 86400000000 AS end_from, effective AS end_to FROM own
 	UNION ALL SELECT resource, $5, $6, $5, $6 FROM rooms)
-SELECT 0 AS kind, 0 AS pos, id, doc FROM doorkit_sites WHERE site = $1
+SELECT 0 AS kind, 0 AS pos, id, common AS doc FROM doorkit_sites WHERE site = $1
 UNION ALL SELECT 1, added, id, doc FROM doorkit_doors WHERE site = $1{and id}
 UNION ALL SELECT 2, 0, id, doc FROM doorkit_members WHERE site = $1 AND id = $2
 UNION ALL SELECT 3, pos, id, doc FROM doorkit_membership_types WHERE site = $1
@@ -85,7 +85,10 @@ func (s *Store) load(ctx context.Context, q storage.FactsQuery, statement string
 	const day = 24 * time.Hour
 	args := []any{q.Site, q.Member, from.UnixMicro(), until.UnixMicro(), q.At.Add(-day).UnixMicro(), q.At.Add(day).UnixMicro()}
 	rows, err := s.read.query(ctx, statement, append(args, door...)...)
-	raw, err := readFacts(rows, err)
+	if err != nil {
+		return nil, fail(ctx, "Load", err)
+	}
+	raw, err := readFacts(rows)
 	if err != nil {
 		return nil, fail(ctx, "Load", err)
 	}
@@ -97,11 +100,8 @@ func (s *Store) load(ctx context.Context, q storage.FactsQuery, statement string
 }
 
 // readFacts collects the rows of a question. Membership types follow the member, whose
-// types are the only ones that matter; without a member all are read.
-func readFacts(rows *sql.Rows, err error) (raw storage.RawFacts, _ error) {
-	if err != nil {
-		return raw, err
-	}
+// types are the only ones that matter.
+func readFacts(rows *sql.Rows) (raw storage.RawFacts, err error) {
 	defer rows.Close()
 	for rows.Next() {
 		var kind, pos int64
@@ -120,7 +120,7 @@ func readFacts(rows *sql.Rows, err error) (raw storage.RawFacts, _ error) {
 			err = readDoc(doc, raw.Member)
 		case 3:
 			named := func(m access.Membership) bool { return m.Type == id }
-			if raw.Member == nil || slices.ContainsFunc(raw.Member.Memberships, named) {
+			if raw.Member != nil && slices.ContainsFunc(raw.Member.Memberships, named) {
 				err = add(&raw.Rules.MembershipTypes, doc)
 			}
 		case 4:

@@ -70,12 +70,11 @@ func (r record[T]) list(ctx context.Context, run runner, where string, args ...a
 func (r record[T]) insert(site string, records ...T) (q string, args []any) {
 	var rows []string
 	for i := range records {
-		var row []string
-		for _, field := range r.fields(&site, &records[i]) {
+		fields := r.fields(&site, &records[i])
+		rows = append(rows, "("+places(len(args)+1, len(fields))+")")
+		for _, field := range fields {
 			args = append(args, stored(field))
-			row = append(row, fmt.Sprintf("$%d", len(args)))
 		}
-		rows = append(rows, "("+strings.Join(row, ", ")+")")
 	}
 	return "INSERT INTO " + r.table + " (" + r.columns + ") VALUES " + strings.Join(rows, ", "), args
 }

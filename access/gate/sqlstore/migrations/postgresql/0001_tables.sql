@@ -2,11 +2,13 @@
 
 -- Facts are stored as JSON, beside the columns by which they are selected.
 
+-- common is doc without membership types and resources, which follow as rows.
 CREATE TABLE doorkit_sites (
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
 	version BIGINT NOT NULL,
 	doc TEXT COLLATE "C" NOT NULL,
+	common TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (site, id)
 );
 

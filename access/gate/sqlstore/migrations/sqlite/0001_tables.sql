@@ -2,11 +2,13 @@
 
 -- Facts are stored as JSON, beside the columns by which they are selected.
 
+-- common is doc without membership types and resources, which follow as rows.
 CREATE TABLE doorkit_sites (
 	site TEXT NOT NULL,
 	id TEXT NOT NULL,
 	version INTEGER NOT NULL,
 	doc TEXT NOT NULL,
+	common TEXT NOT NULL,
 	PRIMARY KEY (site, id)
 ) STRICT;
 
