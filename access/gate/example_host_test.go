@@ -21,7 +21,7 @@ func ExampleRules() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	doc, err := storage.Export(ctx, storage.Readers{Doors: store, Rules: store, Members: store, Reservations: store}, "loft")
+	doc, err := storage.Export(ctx, storage.ReadersOf(store), "loft")
 	if err != nil {
 		log.Fatal(err)
 	}

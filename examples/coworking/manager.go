@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate"
-	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 )
 
@@ -53,11 +52,6 @@ func (w *web) managerRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /manage/checkins", w.manager(w.allCheckInsPage))
 	mux.HandleFunc("GET /manage/checkins/{file}", w.manager(w.exportCheckIns))
 	mux.HandleFunc("GET /manage/doctor", w.manager(w.doctorPage))
-}
-
-// stores returns the stores of the facts. All of them are in one database here.
-func (w *web) stores() storage.Stores {
-	return storage.Stores{Doors: w.store, Rules: w.store, Members: w.store, Reservations: w.store}
 }
 
 func (w *web) overviewPage(rw http.ResponseWriter, r *http.Request) error {

@@ -139,7 +139,7 @@ func (w *web) doorPage(rw http.ResponseWriter, r *http.Request) error {
 
 // whoCanOpen returns the decision for each member: first those who can open the door.
 func (w *web) whoCanOpen(ctx context.Context, door string, at time.Time) ([]doorAccess, error) {
-	doc, err := storage.Export(ctx, w.stores().Readers(), siteID)
+	doc, err := storage.Export(ctx, storage.ReadersOf(w.store), siteID)
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (w *web) whatIf(ctx context.Context, change func(*access.Facts)) ([]effect,
 }
 
 func (w *web) whatIfDuring(ctx context.Context, span access.Span, change func(*access.Facts)) ([]effect, error) {
-	doc, err := storage.Export(ctx, w.stores().Readers(), siteID)
+	doc, err := storage.Export(ctx, storage.ReadersOf(w.store), siteID)
 	if err != nil {
 		return nil, err
 	}

@@ -204,7 +204,7 @@ func TestMoveSite(t *testing.T) {
 	for _, to := range []*sqlstore.Store{post, back} {
 		doc, err := storage.ReadDocument(want)
 		must(t, err)
-		must(t, storage.Import(t.Context(), stores(to), doc))
+		must(t, storage.Import(t.Context(), to, doc))
 		if got := export(t, to); !bytes.Equal(got, want) {
 			t.Errorf("it left as %s and is now %s", want, got)
 		}
@@ -214,13 +214,9 @@ func TestMoveSite(t *testing.T) {
 	}
 }
 
-func stores(s *sqlstore.Store) storage.Stores {
-	return storage.Stores{Doors: s, Rules: s, Members: s, Reservations: s}
-}
-
 func export(t *testing.T, s *sqlstore.Store) []byte {
 	t.Helper()
-	doc, err := storage.Export(t.Context(), stores(s).Readers(), "loft")
+	doc, err := storage.Export(t.Context(), storage.ReadersOf(s), "loft")
 	must(t, err)
 	text, err := json.Marshal(doc)
 	must(t, err)

@@ -27,7 +27,7 @@ func TestQuestionSuffices(t *testing.T) {
 			facts := crowded(random, fmt.Sprint("site-", round), buffers)
 			policy, err := access.Compile(facts)
 			must(t, err)
-			must(t, storage.Import(t.Context(), stores(store), storage.Document{Facts: facts}))
+			must(t, storage.Import(t.Context(), store, storage.Document{Facts: facts}))
 			instants := make([]time.Time, 0, 4*len(facts.Reservations))
 			for _, r := range facts.Reservations {
 				for _, at := range []time.Time{r.Start, r.End, r.EffectiveEnd()} {

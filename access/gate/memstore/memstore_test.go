@@ -17,7 +17,7 @@ func TestJoinedFactsConform(t *testing.T) {
 	storagetest.Run(t, func(t *testing.T) storagetest.Storage {
 		s := memstore.New()
 		all := storagetest.All(s)
-		all.Facts = storage.JoinFacts(storage.Readers{Doors: s, Rules: s, Members: s, Reservations: s})
+		all.Facts = storage.JoinFacts(storage.ReadersOf(s))
 		all.Records = nil
 		return all
 	})

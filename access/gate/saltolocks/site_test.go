@@ -197,9 +197,8 @@ func TestReconnectKeepsEverything(t *testing.T) {
 		},
 		) {
 			t.Helper()
-			s := storage.Stores{Doors: r.store, Rules: r.store, Members: r.store, Reservations: r.store}
 			var err error
-			all.Doc, err = storage.Export(t.Context(), s.Readers(), "loft")
+			all.Doc, err = storage.Export(t.Context(), storage.ReadersOf(r.store), "loft")
 			r.ok(err)
 			all.Doors, err = r.store.Doors(t.Context(), "loft")
 			r.ok(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,36 +11,19 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Tx reads and writes facts inside a transaction of the host, so that the host's tables
-// and the facts change together. It can be passed to storage.UpdateMember and the other
-// Update functions. It does not write the gate's records, which need their own commits.
+// In returns the facts inside tx, a transaction that the host commits, so that the host's
+// tables and the facts change together. It does not write the gate's records, which need
+// their own commits.
 //
 // On PostgreSQL an error other than storage.ErrNotFound, storage.ErrConflict and
-// *storage.RequestError leaves the transaction aborted: roll it back.
-type Tx struct{ facts }
-
-var _ allFacts = Tx{}
-
-// allFacts are the four stores of facts.
-type allFacts interface {
-	storage.DoorStore
-	storage.RuleStore
-	storage.MemberStore
-	storage.ReservationStore
-}
-
-// In returns the facts inside tx, which the host commits. On SQLite, begin it with a
-// write, or as immediate (see SQLiteDSN): SQLite refuses a write in a transaction that
-// began with a read while others write.
-func (s *Store) In(tx *sql.Tx) Tx {
+// *storage.RequestError leaves the transaction aborted: roll it back. On SQLite, begin it
+// with a write, or as immediate (see SQLiteDSN): SQLite refuses a write in a transaction
+// that began with a read while others write.
+func (s *Store) In(tx *sql.Tx) storage.FactStore {
 	run := runner{dialect: s.read.dialect, on: tx}
-	return Tx{facts{read: run, in: func(ctx context.Context, op string, fn func(runner) error) error {
-		err := fn(run)
-		if errors.Is(err, errKeep) {
-			return nil
-		}
-		return fail(ctx, op, err)
-	}}}
+	return facts{read: run, in: func(ctx context.Context, op string, fn func(runner) error) error {
+		return fail(ctx, op, fn(run))
+	}}
 }
 
 // facts are the four stores of facts. They write in their own commits or in a

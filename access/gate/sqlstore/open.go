@@ -19,12 +19,9 @@ type Store struct {
 }
 
 var (
-	_ storage.Facts            = (*Store)(nil)
-	_ storage.DoorStore        = (*Store)(nil)
-	_ storage.RuleStore        = (*Store)(nil)
-	_ storage.MemberStore      = (*Store)(nil)
-	_ storage.ReservationStore = (*Store)(nil)
-	_ storage.Records          = (*Store)(nil)
+	_ storage.Facts     = (*Store)(nil)
+	_ storage.FactStore = (*Store)(nil)
+	_ storage.Records   = (*Store)(nil)
 )
 
 // Option changes how Open works.

@@ -111,10 +111,7 @@ func Export(ctx context.Context, from Readers, site string) (Document, error) {
 // access.Compile refuses them, or a link is for an unknown door, nothing is written.
 // ErrConflict: the site already has rules. The rules are written last, so an import
 // that failed halfway opens nothing and may be repeated.
-func Import(ctx context.Context, to Stores, doc Document) error {
-	if err := to.Readers().check(); err != nil {
-		return err
-	}
+func Import(ctx context.Context, to FactStore, doc Document) error {
 	if _, err := access.Compile(doc.Facts); err != nil {
 		return err
 	}
@@ -123,25 +120,25 @@ func Import(ctx context.Context, to Stores, doc Document) error {
 		return err
 	}
 	site := doc.Facts.Site.ID
-	switch _, err := to.Rules.Rules(ctx, site); {
+	switch _, err := to.Rules(ctx, site); {
 	case err == nil:
 		return fmt.Errorf("storage: site %q already has rules; import into a site that has none: %w", site, ErrConflict)
 	case !errors.Is(err, ErrNotFound):
 		return err
 	}
-	if err := importAll(ctx, site, rows.doors, to.Doors.Door, to.Doors.PutDoor); err != nil {
+	if err := importAll(ctx, site, rows.doors, to.Door, to.PutDoor); err != nil {
 		return err
 	}
-	if err := importAll(ctx, site, rows.members, to.Members.Member, to.Members.PutMember); err != nil {
+	if err := importAll(ctx, site, rows.members, to.Member, to.PutMember); err != nil {
 		return err
 	}
-	if err := importAll(ctx, site, rows.grants, to.Rules.Grant, to.Rules.PutGrant); err != nil {
+	if err := importAll(ctx, site, rows.grants, to.Grant, to.PutGrant); err != nil {
 		return err
 	}
-	if err := importAll(ctx, site, rows.reservations, to.Reservations.Reservation, to.Reservations.PutReservation); err != nil {
+	if err := importAll(ctx, site, rows.reservations, to.Reservation, to.PutReservation); err != nil {
 		return err
 	}
-	return to.Rules.PutRules(ctx, rows.rules)
+	return to.PutRules(ctx, rows.rules)
 }
 
 // importAll adds facts, and overwrites those of an earlier import that failed.

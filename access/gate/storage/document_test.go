@@ -20,10 +20,6 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-func stores(s *memstore.Store) storage.Stores {
-	return storage.Stores{Doors: s, Rules: s, Members: s, Reservations: s}
-}
-
 // Every case of the access rules goes in and out of a storage unchanged.
 func TestDocumentsGoInAndOut(t *testing.T) {
 	ctx := t.Context()
@@ -56,18 +52,18 @@ func TestDocumentsGoInAndOut(t *testing.T) {
 			t.Fatalf("%s: %v", file, err)
 		}
 		first := memstore.New()
-		if err := storage.Import(ctx, stores(first), doc); err != nil {
+		if err := storage.Import(ctx, first, doc); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		out, err := storage.Export(ctx, stores(first).Readers(), facts.Site.ID)
+		out, err := storage.Export(ctx, storage.ReadersOf(first), facts.Site.ID)
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
 		second := memstore.New()
-		if err := storage.Import(ctx, stores(second), out); err != nil {
+		if err := storage.Import(ctx, second, out); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		again, err := storage.Export(ctx, stores(second).Readers(), facts.Site.ID)
+		again, err := storage.Export(ctx, storage.ReadersOf(second), facts.Site.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +94,7 @@ func TestDocumentsGoInAndOut(t *testing.T) {
 }
 
 func TestBadDocuments(t *testing.T) {
-	good, err := storage.Export(t.Context(), stores(filled(t)).Readers(), site)
+	good, err := storage.Export(t.Context(), storage.ReadersOf(filled(t)), site)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,14 +129,14 @@ func TestBadDocuments(t *testing.T) {
 		}
 		change(&doc)
 		s := memstore.New()
-		if err := storage.Import(t.Context(), stores(s), doc); err == nil || !strings.Contains(err.Error(), what) {
+		if err := storage.Import(t.Context(), s, doc); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: got %v", what, err)
 		}
 		if doors, _ := s.Doors(t.Context(), site); len(doors) != 0 {
 			t.Errorf("%s: something was written", what)
 		}
 	}
-	if err := storage.Import(t.Context(), stores(filled(t)), good); !errors.Is(err, storage.ErrConflict) {
+	if err := storage.Import(t.Context(), filled(t), good); !errors.Is(err, storage.ErrConflict) {
 		t.Errorf("into a site that is there: got %v", err)
 	}
 	// Half an import may be tried again.
@@ -149,7 +145,7 @@ func TestBadDocuments(t *testing.T) {
 		Link: link("l1")}); err != nil {
 		t.Fatal(err)
 	}
-	if err := storage.Import(t.Context(), stores(s), good); err != nil {
+	if err := storage.Import(t.Context(), s, good); err != nil {
 		t.Error(err)
 	}
 	if d, err := s.Door(t.Context(), site, "front"); err != nil || d.Name != "Front Door" {
@@ -161,7 +157,7 @@ func TestBadDocuments(t *testing.T) {
 		Link: link("l1")}); err != nil {
 		t.Fatal(err)
 	}
-	if err := storage.Import(t.Context(), stores(s), good); !errors.Is(err, storage.ErrConflict) {
+	if err := storage.Import(t.Context(), s, good); !errors.Is(err, storage.ErrConflict) {
 		t.Errorf("a lock that is taken: got %v", err)
 	}
 }
@@ -170,7 +166,7 @@ func TestBadDocuments(t *testing.T) {
 func filled(t testing.TB) *memstore.Store {
 	t.Helper()
 	s := memstore.New()
-	if err := storage.Import(t.Context(), stores(s), loft()); err != nil {
+	if err := storage.Import(t.Context(), s, loft()); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -197,10 +193,10 @@ func loft() storage.Document {
 func ExampleExport() {
 	ctx := context.Background()
 	ours, other := memstore.New(), memstore.New()
-	fmt.Println(storage.Import(ctx, stores(ours), loft()))
-	doc, err := storage.Export(ctx, stores(ours).Readers(), "loft")
+	fmt.Println(storage.Import(ctx, ours, loft()))
+	doc, err := storage.Export(ctx, storage.ReadersOf(ours), "loft")
 	fmt.Println(len(doc.Facts.Doors), "doors,", len(doc.Links), "links", err)
-	fmt.Println(storage.Import(ctx, stores(other), doc))
+	fmt.Println(storage.Import(ctx, other, doc))
 	// Output:
 	// <nil>
 	// 3 doors, 2 links <nil>
@@ -225,7 +221,7 @@ func ExampleReadDocument() {
 // FuzzReadDocument feeds any bytes: no panic, and what is taken can be written,
 // read again, and put into a storage whole or not at all.
 func FuzzReadDocument(f *testing.F) {
-	doc, err := storage.Export(f.Context(), stores(filled(f)).Readers(), site)
+	doc, err := storage.Export(f.Context(), storage.ReadersOf(filled(f)), site)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -255,13 +251,13 @@ func FuzzReadDocument(f *testing.F) {
 			t.Fatalf("written and read (-before +after):\n%s", diff)
 		}
 		s := memstore.New()
-		if err := storage.Import(t.Context(), stores(s), doc); err != nil {
+		if err := storage.Import(t.Context(), s, doc); err != nil {
 			if doors, err := s.Doors(t.Context(), doc.Facts.Site.ID); len(doors) > 0 {
 				t.Errorf("an import that was refused left %d doors, %v", len(doors), err)
 			}
 			return
 		}
-		out, err := storage.Export(t.Context(), stores(s).Readers(), doc.Facts.Site.ID)
+		out, err := storage.Export(t.Context(), storage.ReadersOf(s), doc.Facts.Site.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -306,7 +302,7 @@ func TestExportWithoutDanglingRows(t *testing.T) {
 	}
 	must(s.PutGrant(ctx, site, storage.Grant{Grant: access.Grant{ID: "bob-office", Member: "bob", Door: "office", Hours: access.Always()}}))
 	must(s.PutGrant(ctx, site, storage.Grant{Grant: access.Grant{ID: "ada-cellar", Member: "ada", Door: "cellar", Hours: access.Always()}}))
-	whole, err := storage.Export(ctx, stores(s).Readers(), site)
+	whole, err := storage.Export(ctx, storage.ReadersOf(s), site)
 	if err != nil || whole.LeftOut != nil {
 		t.Fatalf("nothing is deleted yet: left out %v, %v", whole.LeftOut, err)
 	}
@@ -317,7 +313,7 @@ func TestExportWithoutDanglingRows(t *testing.T) {
 	must(err)
 	rules.MembershipTypes, rules.Resources = rules.MembershipTypes[1:], rules.Resources[:1]
 	must(s.PutRules(ctx, rules))
-	doc, err := storage.Export(ctx, stores(s).Readers(), site)
+	doc, err := storage.Export(ctx, storage.ReadersOf(s), site)
 	must(err)
 	var got []string
 	for _, f := range doc.LeftOut {
@@ -335,8 +331,8 @@ func TestExportWithoutDanglingRows(t *testing.T) {
 		t.Errorf("left out (-want +got):\n%s", diff)
 	}
 	other := memstore.New()
-	must(storage.Import(ctx, stores(other), doc))
-	again, err := storage.Export(ctx, stores(other).Readers(), site)
+	must(storage.Import(ctx, other, doc))
+	again, err := storage.Export(ctx, storage.ReadersOf(other), site)
 	if err != nil || again.LeftOut != nil || len(again.Facts.Exceptions) != 1 || len(again.Facts.Closures) != 1 ||
 		len(again.Facts.Reservations) != 1 {
 		t.Errorf("got %+v, left out %v, %v", again.Facts, again.LeftOut, err)

@@ -16,16 +16,17 @@ type Readers struct {
 	Reservations ReservationReader
 }
 
-// Stores keep the facts of a site: one storage for all, or one for each.
-type Stores struct {
-	Doors        DoorStore
-	Rules        RuleStore
-	Members      MemberStore
-	Reservations ReservationStore
+// FactStore keeps all facts of a site. A host that keeps them in several stores embeds
+// those in one struct.
+type FactStore interface {
+	DoorStore
+	RuleStore
+	MemberStore
+	ReservationStore
 }
 
-// Readers returns the reading part of the stores.
-func (s Stores) Readers() Readers { return Readers{s.Doors, s.Rules, s.Members, s.Reservations} }
+// ReadersOf returns the readers of one store.
+func ReadersOf(s FactStore) Readers { return Readers{s, s, s, s} }
 
 // JoinFacts returns Facts that read from four readers, all of them required. Each
 // reader is read separately: a change between two reads may be visible in one and not

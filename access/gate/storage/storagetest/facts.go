@@ -118,11 +118,10 @@ var factTests = map[string]func(*bench){
 	"Facts/out of one site and into another": func(b *bench) {
 		b.facts()
 		b.fill()
-		s := storage.Stores{Doors: b.s.Doors, Rules: b.s.Rules, Members: b.s.Members, Reservations: b.s.Reservations}
 		doc, err := storage.Export(b.ctx, b.readers(), b.site)
 		b.ok(err)
 		doc.Facts.Site.ID += "-copy"
-		b.ok(storage.Import(b.ctx, s, doc))
+		b.ok(storage.Import(b.ctx, b.factStore(), doc))
 		again, err := storage.Export(b.ctx, b.readers(), doc.Facts.Site.ID)
 		b.ok(err)
 		b.same("document", again, doc)

@@ -88,6 +88,15 @@ func (b *bench) readers() storage.Readers {
 	return storage.Readers{Doors: b.s.Doors, Rules: b.s.Rules, Members: b.s.Members, Reservations: b.s.Reservations}
 }
 
+func (b *bench) factStore() storage.FactStore {
+	return struct {
+		storage.DoorStore
+		storage.RuleStore
+		storage.MemberStore
+		storage.ReservationStore
+	}{b.s.Doors, b.s.Rules, b.s.Members, b.s.Reservations}
+}
+
 // door0 and the similar functions return facts without their versions, for comparing.
 func door0(d storage.Door) storage.Door {
 	d.Version = 0

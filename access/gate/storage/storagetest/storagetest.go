@@ -49,10 +49,7 @@ type Storage struct {
 // Everything is a storage that implements all parts.
 type Everything interface {
 	storage.Facts
-	storage.DoorStore
-	storage.RuleStore
-	storage.MemberStore
-	storage.ReservationStore
+	storage.FactStore
 	storage.Records
 }
 

@@ -252,7 +252,7 @@ var versionTests = map[string]func(*bench){
 			`reservation "old"`, `reservation "r1"`, `reservation "r6"`, `reservation "r2"`, `reservation "far"`,
 		})
 		doc.Facts.Site.ID += "-copy"
-		b.ok(storage.Import(b.ctx, storage.Stores{Doors: b.s.Doors, Rules: b.s.Rules, Members: b.s.Members, Reservations: b.s.Reservations}, doc))
+		b.ok(storage.Import(b.ctx, b.factStore(), doc))
 		b.site = doc.Facts.Site.ID
 		b.same("reservations of the copy", b.reservations(storage.ReservationQuery{}), "r3 r4 r5 r7")
 	},
