@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
@@ -116,13 +115,7 @@ func (s *Store) Erase(ctx context.Context, siteID, person string, before time.Ti
 		st.forget(func(e *storage.JournalEntry) bool {
 			return e.Member == person && e.SendBy.Before(before) && e.Begun.Before(before)
 		})
-		if w := &st.toggle; w.By == person || strings.Contains(w.Why, person) {
-			w.Why, known = "", true
-			if w.By == person {
-				w.By = ""
-			}
-		}
-		if !known && erased.Rows == 0 {
+		if !st.toggle.Erase(person) && !known && erased.Rows == 0 {
 			return storage.NotFound("person", person)
 		}
 		return nil

@@ -78,41 +78,47 @@ func (c *chain) append(b *batch, e storage.LogEntry) uint64 {
 	return row.Seq
 }
 
-// writeLocked runs fn in a transaction that has locked the chain of a site.
-func (s *Store) writeLocked(ctx context.Context, op, site string, fn func(runner, *chain) error) error {
-	return s.write(ctx, op, func(run runner) error {
+// writeLocked is Store.write with the chain of a site locked; it returns what fn returns.
+func writeLocked[T any](ctx context.Context, s *Store, op, site string, fn func(runner, *chain) (T, error)) (v T, err error) {
+	err = s.write(ctx, op, func(run runner) error {
 		chain, err := s.lock(ctx, run, site)
-		if err != nil {
-			return err
+		if err == nil {
+			v, err = fn(run, chain)
 		}
-		return fn(run, chain)
+		return err
 	})
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return v, nil
 }
 
 // Note implements storage.Journal.
-func (s *Store) Note(ctx context.Context, site string, e storage.LogEntry) (seq uint64, err error) {
+func (s *Store) Note(ctx context.Context, site string, e storage.LogEntry) (uint64, error) {
 	if err := storage.CheckRecord(site, &e); err != nil {
 		return 0, err
 	}
-	err = s.writeLocked(ctx, "Note", site, func(run runner, chain *chain) error {
+	return writeLocked(ctx, s, "Note", site, func(run runner, chain *chain) (uint64, error) {
 		var b batch
-		seq = chain.append(&b, e)
-		return b.run(ctx, run)
+		seq := chain.append(&b, e)
+		return seq, b.run(ctx, run)
 	})
-	if err != nil {
-		return 0, err
-	}
-	return seq, nil
 }
 
 // Ends implements storage.DoorLog.
 func (s *Store) Ends(ctx context.Context, site string) (base, head storage.Head, err error) {
-	err = s.read.row(ctx, "SELECT base_seq, base_hash, head_seq, head_hash FROM doorkit_chains WHERE site = $1", site).Scan(
+	base, head, err = ends(ctx, s.read, site)
+	return base, head, fail(ctx, "Ends", err)
+}
+
+func ends(ctx context.Context, run runner, site string) (base, head storage.Head, err error) {
+	err = run.row(ctx, "SELECT base_seq, base_hash, head_seq, head_hash FROM doorkit_chains WHERE site = $1", site).Scan(
 		&base.Seq, digest{&base.Hash}, &head.Seq, digest{&head.Hash})
 	if missing(err) {
 		err = nil
 	}
-	return base, head, fail(ctx, "Ends", err)
+	return base, head, err
 }
 
 // Rows implements storage.DoorLog.

@@ -33,10 +33,10 @@ func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string)
 }
 
 // Begin implements storage.Journal.
-func (s *Store) Begin(ctx context.Context, a storage.Attempt) (claim storage.Claim, err error) {
+func (s *Store) Begin(ctx context.Context, a storage.Attempt) (storage.Claim, error) {
 	e := &a.Entry
 	if err := storage.CheckRecord(e.Site, &a); err != nil {
-		return claim, err
+		return storage.Claim{}, err
 	}
 	// The entry under the key, and the command that this tap may share. A row that shares
 	// a command has no outcome, so it is never selected.
@@ -50,10 +50,10 @@ func (s *Store) Begin(ctx context.Context, a storage.Attempt) (claim storage.Cla
 			ORDER BY j.begun DESC, j.seq DESC LIMIT 1) AS lead`
 		args = append(args, e.Door, string(e.Action), e.Begun.Add(-a.ShareWithin).UnixMicro(), e.Begun.Add(a.ShareWithin).UnixMicro())
 	}
-	err = s.writeLocked(ctx, "Begin", e.Site, func(run runner, chain *chain) error {
+	return writeLocked(ctx, s, "Begin", e.Site, func(run runner, chain *chain) (storage.Claim, error) {
 		found, err := entries.list(ctx, run, where, args...)
 		if err != nil {
-			return err
+			return storage.Claim{}, err
 		}
 		var known, lead *storage.JournalEntry
 		for i := range found {
@@ -63,9 +63,9 @@ func (s *Store) Begin(ctx context.Context, a storage.Attempt) (claim storage.Cla
 				lead = &found[i]
 			}
 		}
-		var row *storage.JournalEntry
-		if claim, row = a.Claim(known, lead, chain.off); row == nil {
-			return errKeep
+		claim, row := a.Claim(known, lead, chain.off)
+		if row == nil {
+			return claim, errKeep
 		}
 		var b batch
 		if claim.State == storage.Claimed {
@@ -73,12 +73,8 @@ func (s *Store) Begin(ctx context.Context, a storage.Attempt) (claim storage.Cla
 			claim.Entry.Seq = row.Seq
 		}
 		b.add(entries.insert(row.Site, *row))
-		return b.run(ctx, run)
+		return claim, b.run(ctx, run)
 	})
-	if err != nil {
-		return storage.Claim{}, err
-	}
-	return claim, nil
 }
 
 // Two starts of a hold are merged: the later start is kept, and the hold is certain if
@@ -97,15 +93,15 @@ const (
 )
 
 // Settle implements storage.Journal.
-func (s *Store) Settle(ctx context.Context, st storage.Settlement) (done storage.Settled, err error) {
+func (s *Store) Settle(ctx context.Context, st storage.Settlement) (storage.Settled, error) {
 	if err := storage.CheckRecord(st.Site, &st); err != nil {
-		return done, err
+		return storage.Settled{}, err
 	}
 	key := st.RequestKey
-	err = s.writeLocked(ctx, "Settle", key.Site, func(run runner, chain *chain) error {
+	return writeLocked(ctx, s, "Settle", key.Site, func(run runner, chain *chain) (done storage.Settled, err error) {
 		e, err := entries.one(ctx, run, byKey, key.Site, key.Member, key.RequestID)
 		if err != nil {
-			return err
+			return done, err
 		}
 		var was storage.Outcome
 		if e != nil {
@@ -113,29 +109,29 @@ func (s *Store) Settle(ctx context.Context, st storage.Settlement) (done storage
 		}
 		repeated, err := st.Apply(e)
 		if err != nil {
-			return err
+			return done, err
 		}
-		done = storage.Settled{Entry: *e}
+		done.Entry = *e
 		c := st.CheckIn
 		if repeated {
 			if c != nil {
 				done.CheckIn, err = checkIns.one(ctx, run, "site = $1 AND member = $2 AND visit = $3", key.Site, c.Member, c.Key)
 			}
-			return cmp.Or(err, errKeep)
+			return done, cmp.Or(err, errKeep)
 		}
 		var b batch
 		chain.append(&b, st.Log)
 		b.add("UPDATE doorkit_journal SET outcome = $4, settled = $5, doc = $6 WHERE "+byKey,
 			[]any{key.Site, key.Member, key.RequestID, string(e.Outcome), micros(e.Settled), stored(&e.Doc)})
 		if err := b.run(ctx, run); err != nil {
-			return err
+			return done, err
 		}
 		if c != nil { // the update, which changes nothing, returns the stored check-in
 			q, args := checkIns.insert(key.Site, *c)
 			first, err := checkIns.scan(run.row(ctx, q+" ON CONFLICT (site, member, visit) DO UPDATE SET visit = excluded.visit RETURNING "+
 				checkIns.columns, args...))
 			if err != nil {
-				return err
+				return done, err
 			}
 			done.CheckIn = &first
 		}
@@ -145,18 +141,14 @@ func (s *Store) Settle(ctx context.Context, st storage.Settlement) (done storage
 				q = renewHold
 			}
 			if _, err := run.exec(ctx, q, key.Site, h.Door, h.Member, h.RequestID, micros(h.Since), truth(h.Uncertain)); err != nil {
-				return err
+				return done, err
 			}
 		}
 		if !st.EndHolds.IsZero() {
 			_, err = run.exec(ctx, endHolds, key.Site, e.Door, micros(st.EndHolds))
 		}
-		return err
+		return done, err
 	})
-	if err != nil {
-		return storage.Settled{}, err
-	}
-	return done, nil
 }
 
 // Wait implements storage.Journal. It polls: at first often, because most commands are

@@ -16,28 +16,21 @@ func (s *Store) Holds(ctx context.Context, site string) ([]storage.Hold, error) 
 }
 
 // EndHolds implements storage.Holds.
-func (s *Store) EndHolds(ctx context.Context, site, door string, until time.Time, e storage.LogEntry) (ended []storage.Hold, err error) {
+func (s *Store) EndHolds(ctx context.Context, site, door string, until time.Time, e storage.LogEntry) ([]storage.Hold, error) {
 	if err := storage.CheckRecord(site, &e); err != nil {
 		return nil, err
 	}
-	err = s.writeLocked(ctx, "EndHolds", site, func(run runner, chain *chain) error {
+	return writeLocked(ctx, s, "EndHolds", site, func(run runner, chain *chain) ([]storage.Hold, error) {
 		where, args := "site = $1 AND door = $2 AND since <= $3", []any{site, door, until.UnixMicro()}
-		ended, err = holds.list(ctx, run, where+" ORDER BY since, member", args...)
-		if err != nil {
-			return err
-		}
-		if len(ended) == 0 {
-			return errKeep
+		ended, err := holds.list(ctx, run, where+" ORDER BY since, member", args...)
+		if err != nil || len(ended) == 0 {
+			return nil, cmp.Or(err, errKeep)
 		}
 		var b batch
 		b.add("DELETE FROM doorkit_holds WHERE "+where, args)
 		chain.append(&b, e)
-		return b.run(ctx, run)
+		return ended, b.run(ctx, run)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return ended, nil
 }
 
 func switchFields(w *storage.KillSwitch) []any {
@@ -59,16 +52,16 @@ func (s *Store) SetKillSwitch(ctx context.Context, site string, w storage.KillSw
 	if err := cmp.Or(storage.CheckRecord(site, &w), storage.CheckRecord(site, &e)); err != nil {
 		return err
 	}
-	return s.writeLocked(ctx, "SetKillSwitch", site, func(run runner, chain *chain) error {
+	_, err := writeLocked(ctx, s, "SetKillSwitch", site, func(run runner, chain *chain) (int64, error) {
 		var b batch
 		chain.append(&b, e)
 		if err := b.run(ctx, run); err != nil {
-			return err
+			return 0, err
 		}
-		_, err := run.exec(ctx, "UPDATE doorkit_chains SET switch_off = $2, switch_by = $3, switch_why = $4, switch_at = $5 WHERE site = $1",
+		return run.exec(ctx, "UPDATE doorkit_chains SET switch_off = $2, switch_by = $3, switch_why = $4, switch_at = $5 WHERE site = $1",
 			site, truth(w.Off), w.By, w.Why, micros(w.At))
-		return err
 	})
+	return err
 }
 
 // CheckIns implements storage.CheckIns.

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
@@ -36,26 +35,17 @@ func (s *Store) Retain(ctx context.Context, site string, before time.Time, e sto
 // oldRows returns the base of the log and the last of the rows to remove. The log only
 // grows, so what is read here without a lock stays valid.
 func (s *Store) oldRows(ctx context.Context, site string, before time.Time) (base, last storage.Head, err error) {
-	base, head, err := s.Ends(ctx, site)
-	if err != nil || head == base {
-		return base, base, err
+	base, _, err = ends(ctx, s.read, site)
+	if err != nil {
+		return base, last, err
 	}
-	var stays int64
-	err = s.read.row(ctx, "SELECT seq FROM doorkit_log WHERE site = $1 AND seq > $2 AND {unindexed}at >= $3 ORDER BY seq LIMIT 1",
-		site, int64(base.Seq), before.UnixMicro()).Scan(&stays)
-	switch {
-	case missing(err):
-		return base, head, nil
-	case err != nil || stays == int64(base.Seq)+1:
-		return base, base, err
+	err = s.read.row(ctx, `SELECT seq, hash FROM doorkit_log WHERE site = $1 AND seq > $2 AND seq < COALESCE((SELECT seq FROM doorkit_log
+			WHERE site = $1 AND seq > $2 AND {unindexed}at >= $3 ORDER BY seq LIMIT 1), 9223372036854775807)
+		ORDER BY seq DESC LIMIT 1`, site, int64(base.Seq), before.UnixMicro()).Scan(&last.Seq, digest{&last.Hash})
+	if missing(err) {
+		return base, base, nil
 	}
-	last.Seq = uint64(stays - 1)
-	return base, last, rowHash(ctx, s.read, site, &last)
-}
-
-// rowHash reads the hash of the row with the number h.Seq.
-func rowHash(ctx context.Context, run runner, site string, h *storage.Head) error {
-	return run.row(ctx, "SELECT hash FROM doorkit_log WHERE site = $1 AND seq = $2", site, int64(h.Seq)).Scan(digest{&h.Hash})
+	return base, last, err
 }
 
 // retain removes the next rows up to last, and appends e to the chain unless appended
@@ -66,8 +56,7 @@ func (s *Store) retain(ctx context.Context, run runner, site string, last storag
 	if err != nil {
 		return base, 0, err
 	}
-	if err := run.row(ctx, "SELECT base_seq, base_hash FROM doorkit_chains WHERE site = $1", site).Scan(
-		&base.Seq, digest{&base.Hash}); err != nil {
+	if base, _, err = ends(ctx, run, site); err != nil {
 		return base, 0, err
 	}
 	if base.Seq >= last.Seq { // another call has removed them
@@ -76,7 +65,8 @@ func (s *Store) retain(ctx context.Context, run runner, site string, last storag
 	next := last
 	if last.Seq-base.Seq > piece {
 		next.Seq = base.Seq + piece
-		if err := rowHash(ctx, run, site, &next); err != nil {
+		err := run.row(ctx, "SELECT hash FROM doorkit_log WHERE site = $1 AND seq = $2", site, int64(next.Seq)).Scan(digest{&next.Hash})
+		if err != nil {
 			return base, 0, err
 		}
 	}
@@ -99,12 +89,28 @@ func (s *Store) retain(ctx context.Context, run runner, site string, last storag
 }
 
 // Erase implements storage.Eraser.
-func (s *Store) Erase(ctx context.Context, site, person string, before time.Time) (erased storage.Erased, err error) {
+func (s *Store) Erase(ctx context.Context, site, person string, before time.Time) (storage.Erased, error) {
 	if person == "" {
-		return erased, storage.NotFound("person", person) // rows without an actor are not theirs
+		return storage.Erased{}, storage.NotFound("person", person) // rows without an actor are not theirs
 	}
-	err = s.writeLocked(ctx, "Erase", site, func(run runner, _ *chain) error {
-		var known int64
+	erased, err := writeLocked(ctx, s, "Erase", site, func(run runner, _ *chain) (erased storage.Erased, err error) {
+		known, err := eraseSwitch(ctx, run, site, person)
+		if err != nil {
+			return erased, err
+		}
+		notes, err := eraseNotes(ctx, run, site, person)
+		if err != nil {
+			return erased, err
+		}
+		erased.Rows = notes
+		var entries int
+		if err := run.row(ctx, "SELECT COUNT(*) FROM doorkit_journal WHERE site = $1 AND member = $2", site, person).Scan(&entries); err != nil {
+			return erased, err
+		}
+		if _, err := run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND member = $2 AND outcome <> 'sending'
+			AND begun < $3 AND (send_by IS NULL OR send_by < $3)`, site, person, before.UnixMicro()); err != nil {
+			return erased, err
+		}
 		for i, q := range []string{
 			"DELETE FROM doorkit_log_details WHERE site = $1 AND (member = $2 OR actor = $2)",
 			"DELETE FROM doorkit_check_ins WHERE site = $1 AND member = $2",
@@ -112,76 +118,42 @@ func (s *Store) Erase(ctx context.Context, site, person string, before time.Time
 		} {
 			n, err := run.exec(ctx, q, site, person)
 			if err != nil {
-				return err
+				return erased, err
 			}
-			if known += n; i == 0 {
-				erased.Rows = int(n)
+			if known = known || n > 0; i == 0 {
+				erased.Rows += int(n)
 			}
 		}
-		n, err := eraseNotes(ctx, run, site, person)
-		if err != nil {
-			return err
-		}
-		erased.Rows += n
-		known += int64(n)
-		var entries int64
-		if err := run.row(ctx, "SELECT COUNT(*) FROM doorkit_journal WHERE site = $1 AND member = $2", site, person).Scan(&entries); err != nil {
-			return err
-		}
-		if _, err := run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND member = $2 AND outcome <> 'sending'
-			AND begun < $3 AND (send_by IS NULL OR send_by < $3)`, site, person, before.UnixMicro()); err != nil {
-			return err
-		}
-		switched, err := eraseSwitch(ctx, run, site, person)
-		if err == nil && known+entries == 0 && !switched {
+		if !known && entries+notes == 0 {
 			err = storage.NotFound("person", person)
 		}
-		return err
+		return erased, err
 	})
-	if err != nil {
-		return storage.Erased{}, err
-	}
-	return s.cleaned(ctx, erased)
+	return s.cleaned(ctx, erased, err)
 }
 
 // eraseNotes removes the details of rows about no door whose note contains the
 // person's id. They are few.
 func eraseNotes(ctx context.Context, run runner, site, person string) (n int, err error) {
-	rows, err := run.query(ctx, `SELECT d.seq, d.detail FROM doorkit_log l JOIN doorkit_log_details d ON d.site = l.site AND d.seq = l.seq
-		WHERE l.site = $1 AND l.door = ''`, site)
-	list, err := collect(rows, err, func(row scanner) (r storage.LogRow, err error) {
-		err = row.Scan(&r.Seq, (*[]byte)(&r.Detail))
-		return r, err
-	})
-	if err != nil {
-		return 0, err
-	}
+	list, err := logDetails.list(ctx, run, `site = $1 AND seq IN (SELECT seq FROM doorkit_log WHERE site = $1 AND door = '')`, site)
 	for _, r := range list {
-		if !r.Names(person) {
-			continue
+		if err == nil && r.Names(person) {
+			n++
+			_, err = run.exec(ctx, "DELETE FROM doorkit_log_details WHERE site = $1 AND seq = $2", site, int64(r.Seq))
 		}
-		if _, err := run.exec(ctx, "DELETE FROM doorkit_log_details WHERE site = $1 AND seq = $2", site, int64(r.Seq)); err != nil {
-			return n, err
-		}
-		n++
 	}
-	return n, nil
+	return n, err
 }
 
 // eraseSwitch removes the person from the kill switch and reports whether it named
 // them.
-func eraseSwitch(ctx context.Context, run runner, site, person string) (bool, error) {
-	var by, why string
-	if err := run.row(ctx, "SELECT switch_by, switch_why FROM doorkit_chains WHERE site = $1", site).Scan(&by, &why); err != nil {
+func eraseSwitch(ctx context.Context, run runner, site, person string) (named bool, err error) {
+	var w storage.KillSwitch
+	err = run.row(ctx, "SELECT switch_by, switch_why FROM doorkit_chains WHERE site = $1", site).Scan(&w.By, &w.Why)
+	if err != nil || !w.Erase(person) {
 		return false, err
 	}
-	if by != person && !strings.Contains(why, person) {
-		return false, nil
-	}
-	if by == person {
-		by = ""
-	}
-	_, err := run.exec(ctx, "UPDATE doorkit_chains SET switch_by = $2, switch_why = '' WHERE site = $1", site, by)
+	_, err = run.exec(ctx, "UPDATE doorkit_chains SET switch_by = $2, switch_why = $3 WHERE site = $1", site, w.By, w.Why)
 	return true, err
 }
 
@@ -199,15 +171,15 @@ func (s *Store) EraseVendorUser(ctx context.Context, site, user string) (erased 
 		}
 		return err
 	})
+	return s.cleaned(ctx, erased, err)
+}
+
+// cleaned cleans the file after an erasure that did not fail. The erasure is committed
+// even if this fails.
+func (s *Store) cleaned(ctx context.Context, erased storage.Erased, err error) (storage.Erased, error) {
 	if err != nil {
 		return storage.Erased{}, err
 	}
-	return s.cleaned(ctx, erased)
-}
-
-// cleaned cleans the file after an erasure. The erasure is committed even if this
-// fails.
-func (s *Store) cleaned(ctx context.Context, erased storage.Erased) (storage.Erased, error) {
 	done, err := s.clean(ctx)
 	erased.Pending = !done || err != nil
 	return erased, nil

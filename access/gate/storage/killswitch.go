@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -21,4 +22,16 @@ type KillSwitch struct {
 	By  string    `json:"by,omitempty"`  // who switched it, as the host names them
 	Why string    `json:"why,omitempty"` // for staff
 	At  time.Time `json:"at,omitzero"`   // when it was switched
+}
+
+// Erase removes a person, as Eraser.Erase requires, and reports whether w named them.
+func (w *KillSwitch) Erase(person string) bool {
+	named := w.By == person || strings.Contains(w.Why, person)
+	if named {
+		w.Why = ""
+	}
+	if w.By == person {
+		w.By = ""
+	}
+	return named
 }

@@ -3,11 +3,13 @@ CREATE TABLE doorkit_migrations (version BIGINT NOT NULL PRIMARY KEY, name TEXT 
 
 -- Facts are stored as JSON, beside the columns by which they are selected.
 
+-- common is doc without membership types and resources, which follow as rows.
 CREATE TABLE doorkit_sites (
 	site TEXT COLLATE "C" NOT NULL,
 	id TEXT COLLATE "C" NOT NULL,
 	version BIGINT NOT NULL,
 	doc TEXT COLLATE "C" NOT NULL,
+	common TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (site, id)
 );
 CREATE TABLE doorkit_membership_types (
@@ -196,16 +198,16 @@ CREATE TABLE doorkit_documents (
 	held_until BIGINT NOT NULL
 );
 INSERT INTO doorkit_migrations (version, name, done) VALUES (1, '0001_tables.sql', 0);
-INSERT INTO doorkit_sites (site, id, version, doc) VALUES ('loft', 'loft', 2, '{"revision":"r1","site":{"id":"loft","name":"The Loft","time_zone":"Europe/Berlin"},"settings":{},"membership_types":[],"resources":[],"exceptions":[{"from":"2026-12-24","to":"2026-12-26","hours":"closed","doors":["lab"]}],"closures":[{"from":"2026-05-04T12:00:00.123456Z","until":"2026-05-04T13:00:00.123456Z","note":"new floor"}],"version":2}');
+INSERT INTO doorkit_sites (site, id, version, doc, common) VALUES ('loft', 'loft', 2, '{"revision":"r1","site":{"id":"loft","name":"The Loft","time_zone":"Europe/Berlin"},"settings":{},"membership_types":[{"id":"resident","doors":[{"door":"front","hours":"always"},{"door":"lab","hours":"always"}]}],"resources":[{"id":"meeting","doors":["front"],"before":"5m0s"}],"exceptions":[{"from":"2026-12-24","to":"2026-12-26","hours":"closed","doors":["lab"]}],"closures":[{"from":"2026-05-04T12:00:00.123456Z","until":"2026-05-04T13:00:00.123456Z","note":"new floor"}],"version":2}', '{"revision":"r1","site":{"id":"loft","name":"The Loft","time_zone":"Europe/Berlin"},"settings":{},"membership_types":[],"resources":[],"exceptions":[{"from":"2026-12-24","to":"2026-12-26","hours":"closed","doors":["lab"]}],"closures":[{"from":"2026-05-04T12:00:00.123456Z","until":"2026-05-04T13:00:00.123456Z","note":"new floor"}],"version":2}');
 INSERT INTO doorkit_membership_types (site, id, pos, doc) VALUES ('loft', 'resident', 0, '{"id":"resident","doors":[{"door":"front","hours":"always"},{"door":"lab","hours":"always"}]}');
 INSERT INTO doorkit_resources (site, id, pos, doc) VALUES ('loft', 'meeting', 0, '{"id":"meeting","doors":["front"],"before":"5m0s"}');
 INSERT INTO doorkit_resource_doors (site, door, resource) VALUES ('loft', 'front', 'meeting');
-INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'front', 465422695052026, '{"id":"front","name":"front","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-front","name":"front","linked_at":"2026-05-04T12:00:00.123456Z"},"version":465422695052026}', 'salto', 'lock-front');
-INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'lab', 27113555986338, '{"id":"lab","name":"lab","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-lab","name":"lab","linked_at":"2026-05-04T12:00:00.123456Z"},"version":27113555986338}', 'salto', 'lock-lab');
-INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'ada', 2774304928956024, '{"id":"ada","memberships":[{"id":"m1","type":"resident"}],"version":2774304928956024}');
-INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'bob', 1032416834252249, '{"id":"bob","memberships":[{"id":"m1","type":"resident"}],"version":1032416834252249}');
-INSERT INTO doorkit_grants (site, id, version, doc, member, door) VALUES ('loft', 'g1', 2903133039257142, '{"id":"g1","member":"ada","door":"lab","hours":[{"days":["mon"],"from":"08:00","to":"18:00"}],"until":"2026-05-04T12:00:00.123456Z","during_closures":true,"version":2903133039257142}', 'ada', 'lab');
-INSERT INTO doorkit_reservations (site, id, version, doc, member, resource, status, starts, effective) VALUES ('loft', 'r1', 671436854174958, '{"id":"r1","resource":"meeting","member":"ada","start":"2026-05-04T12:00:00.123456Z","end":"2026-05-04T13:00:00.123456Z","guests":["bob"],"version":671436854174958}', 'ada', 'meeting', '', 1777896000123456, 1777899600123456);
+INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'front', 4403772431488805, '{"id":"front","name":"front","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-front","name":"front","linked_at":"2026-05-04T12:00:00.123456Z"},"version":4403772431488805}', 'salto', 'lock-front');
+INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'lab', 3864404480099862, '{"id":"lab","name":"lab","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-lab","name":"lab","linked_at":"2026-05-04T12:00:00.123456Z"},"version":3864404480099862}', 'salto', 'lock-lab');
+INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'ada', 2712447165164072, '{"id":"ada","memberships":[{"id":"m1","type":"resident"}],"version":2712447165164072}');
+INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'bob', 2723772911595484, '{"id":"bob","memberships":[{"id":"m1","type":"resident"}],"version":2723772911595484}');
+INSERT INTO doorkit_grants (site, id, version, doc, member, door) VALUES ('loft', 'g1', 4388283131380378, '{"id":"g1","member":"ada","door":"lab","hours":[{"days":["mon"],"from":"08:00","to":"18:00"}],"until":"2026-05-04T12:00:00.123456Z","during_closures":true,"version":4388283131380378}', 'ada', 'lab');
+INSERT INTO doorkit_reservations (site, id, version, doc, member, resource, status, starts, effective) VALUES ('loft', 'r1', 497818176690079, '{"id":"r1","resource":"meeting","member":"ada","start":"2026-05-04T12:00:00.123456Z","end":"2026-05-04T13:00:00.123456Z","guests":["bob"],"version":497818176690079}', 'ada', 'meeting', '', 1777896000123456, 1777899600123456);
 INSERT INTO doorkit_guests (site, reservation, member, resource, starts, effective) VALUES ('loft', 'r1', 'bob', 'meeting', 1777896000123456, 1777899600123456);
 INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why, switch_at) VALUES ('loft', 0, '\x0000000000000000000000000000000000000000000000000000000000000000', 2, '\xc874261867efa413f9c47e059eb00a2412989570645ce708129903fa7a6163f4', 0, '', '', NULL);
 INSERT INTO doorkit_journal (site, member, request_id, attempt_id, fingerprint, door, action, outcome, begun, send_by, settled, seq, shared_with, doc) VALUES ('loft', 'ada', 'request-00000001', 'attempt-request-00000001', 'f', 'front', 'unlock', 'accepted', 1777896000123456, 1777896010123456, 1777896000123456, 1, '', '\x7b7d');

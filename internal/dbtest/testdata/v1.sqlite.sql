@@ -3,11 +3,13 @@ CREATE TABLE doorkit_migrations (version BIGINT NOT NULL PRIMARY KEY, name TEXT 
 
 -- Facts are stored as JSON, beside the columns by which they are selected.
 
+-- common is doc without membership types and resources, which follow as rows.
 CREATE TABLE doorkit_sites (
 	site TEXT NOT NULL,
 	id TEXT NOT NULL,
 	version INTEGER NOT NULL,
 	doc TEXT NOT NULL,
+	common TEXT NOT NULL,
 	PRIMARY KEY (site, id)
 ) STRICT;
 CREATE TABLE doorkit_membership_types (
@@ -196,16 +198,16 @@ CREATE TABLE doorkit_documents (
 	held_until INTEGER NOT NULL
 ) STRICT;
 INSERT INTO doorkit_migrations (version, name, done) VALUES (1, '0001_tables.sql', 0);
-INSERT INTO doorkit_sites (site, id, version, doc) VALUES ('loft', 'loft', 2, '{"revision":"r1","site":{"id":"loft","name":"The Loft","time_zone":"Europe/Berlin"},"settings":{},"membership_types":[],"resources":[],"exceptions":[{"from":"2026-12-24","to":"2026-12-26","hours":"closed","doors":["lab"]}],"closures":[{"from":"2026-05-04T12:00:00.123456Z","until":"2026-05-04T13:00:00.123456Z","note":"new floor"}],"version":2}');
+INSERT INTO doorkit_sites (site, id, version, doc, common) VALUES ('loft', 'loft', 2, '{"revision":"r1","site":{"id":"loft","name":"The Loft","time_zone":"Europe/Berlin"},"settings":{},"membership_types":[{"id":"resident","doors":[{"door":"front","hours":"always"},{"door":"lab","hours":"always"}]}],"resources":[{"id":"meeting","doors":["front"],"before":"5m0s"}],"exceptions":[{"from":"2026-12-24","to":"2026-12-26","hours":"closed","doors":["lab"]}],"closures":[{"from":"2026-05-04T12:00:00.123456Z","until":"2026-05-04T13:00:00.123456Z","note":"new floor"}],"version":2}', '{"revision":"r1","site":{"id":"loft","name":"The Loft","time_zone":"Europe/Berlin"},"settings":{},"membership_types":[],"resources":[],"exceptions":[{"from":"2026-12-24","to":"2026-12-26","hours":"closed","doors":["lab"]}],"closures":[{"from":"2026-05-04T12:00:00.123456Z","until":"2026-05-04T13:00:00.123456Z","note":"new floor"}],"version":2}');
 INSERT INTO doorkit_membership_types (site, id, pos, doc) VALUES ('loft', 'resident', 0, '{"id":"resident","doors":[{"door":"front","hours":"always"},{"door":"lab","hours":"always"}]}');
 INSERT INTO doorkit_resources (site, id, pos, doc) VALUES ('loft', 'meeting', 0, '{"id":"meeting","doors":["front"],"before":"5m0s"}');
 INSERT INTO doorkit_resource_doors (site, door, resource) VALUES ('loft', 'front', 'meeting');
-INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'front', 3349440887234402, '{"id":"front","name":"front","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-front","name":"front","linked_at":"2026-05-04T12:00:00.123456Z"},"version":3349440887234402}', 'salto', 'lock-front');
-INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'lab', 2745521680410006, '{"id":"lab","name":"lab","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-lab","name":"lab","linked_at":"2026-05-04T12:00:00.123456Z"},"version":2745521680410006}', 'salto', 'lock-lab');
-INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'ada', 894016372941612, '{"id":"ada","memberships":[{"id":"m1","type":"resident"}],"version":894016372941612}');
-INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'bob', 2872855574575285, '{"id":"bob","memberships":[{"id":"m1","type":"resident"}],"version":2872855574575285}');
-INSERT INTO doorkit_grants (site, id, version, doc, member, door) VALUES ('loft', 'g1', 4120759589121092, '{"id":"g1","member":"ada","door":"lab","hours":[{"days":["mon"],"from":"08:00","to":"18:00"}],"until":"2026-05-04T12:00:00.123456Z","during_closures":true,"version":4120759589121092}', 'ada', 'lab');
-INSERT INTO doorkit_reservations (site, id, version, doc, member, resource, status, starts, effective) VALUES ('loft', 'r1', 3755041595825176, '{"id":"r1","resource":"meeting","member":"ada","start":"2026-05-04T12:00:00.123456Z","end":"2026-05-04T13:00:00.123456Z","guests":["bob"],"version":3755041595825176}', 'ada', 'meeting', '', 1777896000123456, 1777899600123456);
+INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'front', 2809364469593566, '{"id":"front","name":"front","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-front","name":"front","linked_at":"2026-05-04T12:00:00.123456Z"},"version":2809364469593566}', 'salto', 'lock-front');
+INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'lab', 2005250147044383, '{"id":"lab","name":"lab","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-lab","name":"lab","linked_at":"2026-05-04T12:00:00.123456Z"},"version":2005250147044383}', 'salto', 'lock-lab');
+INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'ada', 4323183003711953, '{"id":"ada","memberships":[{"id":"m1","type":"resident"}],"version":4323183003711953}');
+INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'bob', 4260891652777558, '{"id":"bob","memberships":[{"id":"m1","type":"resident"}],"version":4260891652777558}');
+INSERT INTO doorkit_grants (site, id, version, doc, member, door) VALUES ('loft', 'g1', 724393721223419, '{"id":"g1","member":"ada","door":"lab","hours":[{"days":["mon"],"from":"08:00","to":"18:00"}],"until":"2026-05-04T12:00:00.123456Z","during_closures":true,"version":724393721223419}', 'ada', 'lab');
+INSERT INTO doorkit_reservations (site, id, version, doc, member, resource, status, starts, effective) VALUES ('loft', 'r1', 1797642891798696, '{"id":"r1","resource":"meeting","member":"ada","start":"2026-05-04T12:00:00.123456Z","end":"2026-05-04T13:00:00.123456Z","guests":["bob"],"version":1797642891798696}', 'ada', 'meeting', '', 1777896000123456, 1777899600123456);
 INSERT INTO doorkit_guests (site, reservation, member, resource, starts, effective) VALUES ('loft', 'r1', 'bob', 'meeting', 1777896000123456, 1777899600123456);
 INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why, switch_at) VALUES ('loft', 0, X'0000000000000000000000000000000000000000000000000000000000000000', 2, X'c874261867efa413f9c47e059eb00a2412989570645ce708129903fa7a6163f4', 0, '', '', NULL);
 INSERT INTO doorkit_journal (site, member, request_id, attempt_id, fingerprint, door, action, outcome, begun, send_by, settled, seq, shared_with, doc) VALUES ('loft', 'ada', 'request-00000001', 'attempt-request-00000001', 'f', 'front', 'unlock', 'accepted', 1777896000123456, 1777896010123456, 1777896000123456, 1, '', X'7b7d');
