@@ -88,10 +88,10 @@ func (g *Gate) checkIn(d decided, at time.Time) *CheckIn {
 	}
 	m := Movement{
 		Member: d.tap.Member, Door: d.tap.Door, RequestID: d.tap.RequestID, Action: d.action, TappedAt: d.tap.TappedAt,
-		At: at.In(loc), Day: wallClock(at, loc).Add(-g.dayStart).Format(time.DateOnly), Reason: d.decision.Reason, Reservation: d.reservation,
+		At: at.In(loc), Day: wallClock(at, loc).Add(-g.c.DayStart).Format(time.DateOnly), Reason: d.decision.Reason, Reservation: d.reservation,
 	}
 	var key string
-	if err := contain("CheckIns", func() error { key = g.policy(m); return nil }); err != nil || key == "" {
+	if err := contain("CheckIns", func() error { key = g.c.CheckIns(m); return nil }); err != nil || key == "" {
 		return nil
 	}
 	if !storage.ValidID(key) {

@@ -77,7 +77,7 @@ func (g *Gate) begin(ctx context.Context, d decided, a storage.Attempt, r Receip
 		e.Settled = r.At
 	}
 	e.Doc = encode(d.entryDoc(&r))
-	err = commit(ctx, false, func(ctx context.Context) (err error) { claim, err = g.records.Begin(ctx, a); return })
+	err = commit(ctx, false, func(ctx context.Context) (err error) { claim, err = g.c.Records.Begin(ctx, a); return })
 	return claim, err
 }
 
@@ -86,7 +86,7 @@ func (g *Gate) begin(ctx context.Context, d decided, a storage.Attempt, r Receip
 // the same request was made again, and its command may be in progress.
 func (g *Gate) release(ctx context.Context, d decided, attemptID string) (other *storage.JournalEntry) {
 	_ = commit(ctx, false, func(ctx context.Context) error {
-		known, err := g.records.Lookup(ctx, d.key, d.tap.Door)
+		known, err := g.c.Records.Lookup(ctx, d.key, d.tap.Door)
 		if err != nil || known.Entry == nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (g *Gate) release(ctx context.Context, d decided, attemptID string) (other 
 		c := claimed{d, *known.Entry}
 		r := c.receipt(NotSent, g.clock())
 		r.Cause = CauseStoreUnavailable
-		_, err = g.records.Settle(ctx, g.settlement(c, &r, r.At))
+		_, err = g.c.Records.Settle(ctx, g.settlement(c, &r, r.At))
 		return err
 	})
 	return other
@@ -111,7 +111,7 @@ func (g *Gate) send(ctx context.Context, c claimed, by deadline) (result Result)
 	ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
 	defer cancel()
 	command := Command{Link: c.link, Action: c.action, SendBy: by.wall, Left: by.left}
-	err := contain("Locks", func() error { result = g.locks.Move(ctx, command); return nil })
+	err := contain("Locks", func() error { result = g.c.Locks.Move(ctx, command); return nil })
 	if err != nil { // the command may have been sent before the panic
 		return Result{Unconfirmed, CauseInternal, err}
 	}
@@ -138,7 +138,7 @@ func (g *Gate) settle(ctx context.Context, c claimed, result Result) Receipt {
 	r.Cause, r.Err = result.Cause, result.Err
 	s := g.settlement(c, &r, at)
 	var done storage.Settled
-	err := commit(ctx, true, func(ctx context.Context) (err error) { done, err = g.records.Settle(ctx, s); return })
+	err := commit(ctx, true, func(ctx context.Context) (err error) { done, err = g.c.Records.Settle(ctx, s); return })
 	if err != nil {
 		r.Err = errors.Join(r.Err, unavailable(err))
 		return r

@@ -47,7 +47,7 @@ func (g *Gate) CloseOfficeMode(ctx context.Context, s CloseRequest) (results []C
 	}
 	s.By = cmp.Or(shortID(s.By), "closing run")
 	results = []CloseResult{}
-	holds, err := g.records.Holds(ctx, g.site)
+	holds, err := g.c.Records.Holds(ctx, g.c.Site)
 	failed := []error{err} // an error at one door does not leave the others open
 	for _, list := range byDoor(holds) {
 		closed, err := g.closeDoor(ctx, s, list)
@@ -141,7 +141,7 @@ func (g *Gate) lockDoor(ctx context.Context, s CloseRequest, over []CloseResult,
 	sum := sha256.Sum256(encode(seed))
 	tap := Tap{RequestID: "close-" + hex.EncodeToString(sum[:16]), Door: door, TappedAt: now.wall, Source: sourceClosing, Actor: s.By}
 	d := decided{
-		request:  request{tap, access.Lock, storage.RequestKey{Site: g.site, RequestID: tap.RequestID}},
+		request:  request{tap, access.Lock, storage.RequestKey{Site: g.c.Site, RequestID: tap.RequestID}},
 		decision: access.Decision{Allowed: true, Reason: access.Reason(over[0].Why)},
 		link:     facts.Link, loc: facts.Question.Location,
 	}
@@ -156,6 +156,6 @@ func (g *Gate) lockDoor(ctx context.Context, s CloseRequest, over []CloseResult,
 	if r.Err == nil {
 		r.Err = e.err
 	}
-	g.watch.report(ctx, e.link, r, false)
+	g.report(ctx, e.link, r, false)
 	return r
 }

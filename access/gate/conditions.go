@@ -51,8 +51,8 @@ func (u *UnmetCondition) Error() string {
 // ConditionCodes returns the codes of Config.Conditions, in their order. Keys checks
 // none of them.
 func (g *Gate) ConditionCodes() []string {
-	codes := make([]string, len(g.conditions))
-	for i, c := range g.conditions {
+	codes := make([]string, len(g.c.Conditions))
+	for i, c := range g.c.Conditions {
 		codes[i] = c.Code
 	}
 	return codes
@@ -69,8 +69,8 @@ func (g *Gate) check(ctx context.Context, d decided) (*UnmetCondition, error) {
 	if d.action == access.Lock {
 		return nil, nil
 	}
-	for _, c := range g.conditions {
-		err := contain("condition "+c.Code, func() error { return c.Check(ctx, g.site, d.tap, d.decision) })
+	for _, c := range g.c.Conditions {
+		err := contain("condition "+c.Code, func() error { return c.Check(ctx, g.c.Site, d.tap, d.decision) })
 		if err == nil {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -67,17 +68,10 @@ type Config struct {
 // keeps nothing that must survive a restart: any number of gates, in any number
 // of processes, may work on the same storage. Make one with New.
 type Gate struct {
-	site       string
-	facts      storage.Facts
-	records    storage.Records
-	locks      LockDriver
-	conditions []Condition
-	policy     CheckInPolicy
-	dayStart   time.Duration
-	watch      *watch
-	now        func() time.Time
-	zones      *Zones
-	states     atomic.Pointer[map[lockID]CatalogLock] // as this Gate last read them
+	c        Config
+	mu       sync.Mutex
+	problems map[problem]time.Time                  // those that this Gate encountered, and since when
+	states   atomic.Pointer[map[lockID]CatalogLock] // as this Gate last read them
 	// unconfirmed wakes Follow when a command has become Unconfirmed.
 	unconfirmed chan struct{}
 }
@@ -105,13 +99,8 @@ func New(c Config) (*Gate, error) {
 	if c.Zones == nil {
 		c.Zones = &Zones{}
 	}
-	logger := hostcall.Logger(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
-	return &Gate{
-		site: c.Site, facts: c.Facts, records: c.Records, locks: c.Locks,
-		conditions: c.Conditions, policy: c.CheckIns, dayStart: c.DayStart, zones: c.Zones,
-		watch: &watch{site: c.Site, observer: c.Observer, logger: logger, open: map[problem]time.Time{}}, now: c.Now,
-		unconfirmed: make(chan struct{}, 1),
-	}, nil
+	c.Logger = hostcall.Logger(cmp.Or(c.Logger, slog.New(slog.DiscardHandler)))
+	return &Gate{c: c, problems: map[problem]time.Time{}, unconfirmed: make(chan struct{}, 1)}, nil
 }
 
 // Now returns the time of Config.Now, zero while that clock is unusable.
@@ -183,7 +172,7 @@ func isNil(v any) bool {
 // clock reads the host's clock, in UTC and whole microseconds. It returns the zero time
 // while that clock is unusable.
 func (g *Gate) clock() time.Time {
-	now := micro(g.now())
+	now := micro(g.c.Now())
 	if now.Year() > 9998 { // JSON could not hold the deadlines that follow from it
 		return time.Time{}
 	}

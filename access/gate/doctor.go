@@ -101,7 +101,7 @@ func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
 		return nil, err
 	}
 	e := &examination{g: g, d: d, now: g.clock(), list: []Issue{}}
-	e.examine("doors", func() (err error) { e.doors, err = d.Doors.Doors(ctx, g.site); return err })
+	e.examine("doors", func() (err error) { e.doors, err = d.Doors.Doors(ctx, g.c.Site); return err })
 	e.examine("facts", func() error { return e.examineFacts(ctx) })
 	e.examine("records", func() error { return e.records(ctx) })
 	e.examine("office mode", func() error { return e.openDoors(ctx) })
@@ -159,14 +159,14 @@ func (e *examination) examine(what string, part func() error) {
 
 // records examines the gate's own records.
 func (e *examination) records(ctx context.Context) error {
-	if d, ok := e.g.records.(interface{ Durable() bool }); ok && !d.Durable() {
+	if d, ok := e.g.c.Records.(interface{ Durable() bool }); ok && !d.Durable() {
 		e.report(Issue{
 			Code: "store_not_durable", Severity: Warning,
 			What: "The storage loses everything when the process ends.", Breaks: "Receipts, door log and office mode are lost at a restart.",
 			Do: "Use sqlstore, with a file or PostgreSQL, for anything but a test.",
 		})
 	}
-	s, err := e.g.records.KillSwitch(ctx, e.g.site)
+	s, err := e.g.c.Records.KillSwitch(ctx, e.g.c.Site)
 	if err != nil {
 		return err
 	}
@@ -177,8 +177,8 @@ func (e *examination) records(ctx context.Context) error {
 			Breaks: "No digital key opens any door; locking works.", Do: "Switch it on again when the reason is gone.",
 		})
 	}
-	query := storage.JournalQuery{Site: e.g.site, Outcome: Sending, SendByBefore: e.now.Add(-staleAfter - time.Hour), Limit: 1}
-	stale, err := e.g.records.Entries(ctx, query)
+	query := storage.JournalQuery{Site: e.g.c.Site, Outcome: Sending, SendByBefore: e.now.Add(-staleAfter - time.Hour), Limit: 1}
+	stale, err := e.g.c.Records.Entries(ctx, query)
 	if len(stale) > 0 {
 		e.report(Issue{
 			Code: "not_recovered", Severity: Warning, What: "A command has been in the state sending for more than an hour.",

@@ -16,11 +16,11 @@ import (
 // leaves out, and what access.Compile refuses in the rest.
 func (e *examination) examineFacts(ctx context.Context) error {
 	from := storage.Readers{Doors: e.d.Doors, Rules: e.d.Rules, Members: e.d.Members, Reservations: e.d.Reservations}
-	doc, err := storage.Export(ctx, from, e.g.site)
+	doc, err := storage.Export(ctx, from, e.g.c.Site)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		e.report(Issue{
-			Code: string(CauseUnknownSite), Severity: Critical, What: fmt.Sprintf("The storage has no rules for site %q.", e.g.site),
+			Code: string(CauseUnknownSite), Severity: Critical, What: fmt.Sprintf("The storage has no rules for site %q.", e.g.c.Site),
 			Breaks: "No digital key opens any door.", Do: "Correct Config.Site, or write the rules of this site.",
 		})
 		return nil

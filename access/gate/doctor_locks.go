@@ -13,7 +13,7 @@ import (
 // openDoors examines office mode.
 func (e *examination) openDoors(ctx context.Context) error {
 	const long = 16 * time.Hour // longer than a working day
-	holds, err := e.g.records.Holds(ctx, e.g.site)
+	holds, err := e.g.c.Records.Holds(ctx, e.g.c.Site)
 	allowed := map[string]bool{} // the doors that one of their holders may open
 	for _, h := range holds {
 		e.examine("office mode of "+h.Door, func() error {

@@ -25,7 +25,7 @@ const proveEvery = 30 * time.Second
 // error, call it again. A Runner calls it.
 func (g *Gate) Follow(ctx context.Context, reader VendorFollower) (err error) {
 	defer containIn("Follow", &err)
-	cursor, err := g.records.Cursor(ctx, g.site)
+	cursor, err := g.c.Records.Cursor(ctx, g.c.Site)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (g *Gate) proveLater(ctx context.Context, reader VendorReader) {
 		}
 		err := contain("Records", func() error { _, err := g.prove(ctx, reader); return err })
 		if err != nil && ctx.Err() == nil {
-			g.watch.logger.WarnContext(ctx, "gate: commands could not be settled by entries", "site", g.site, "error", err)
+			g.c.Logger.WarnContext(ctx, "gate: commands could not be settled by entries", "site", g.c.Site, "error", err)
 		}
 	}
 }

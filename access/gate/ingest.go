@@ -54,7 +54,7 @@ type IngestReport struct {
 func (g *Gate) Ingest(ctx context.Context, reader VendorReader) (report IngestReport, err error) {
 	defer containIn("Ingest", &err)
 	report = IngestReport{Settled: []Receipt{}, Ended: []Hold{}}
-	cursor, err := g.records.Cursor(ctx, g.site)
+	cursor, err := g.c.Records.Cursor(ctx, g.c.Site)
 	if err != nil {
 		return report, err
 	}
@@ -81,7 +81,7 @@ func (g *Gate) ingest(ctx context.Context, reader VendorReader, cursor, next str
 	var conflict error
 	if next != cursor || len(entries) > 0 {
 		var err error
-		report.New, err = g.records.Ingest(ctx, g.site, cursor, next, entries)
+		report.New, err = g.c.Records.Ingest(ctx, g.c.Site, cursor, next, entries)
 		if err != nil && !errors.Is(err, ErrConflict) {
 			return report, err
 		}
@@ -125,14 +125,14 @@ func hashed(s string) string { return fmt.Sprintf("sha256-%x", sha256.Sum256([]b
 // keys.
 func (g *Gate) VendorEntries(ctx context.Context, q VendorQuery) (list []VendorEntry, err error) {
 	defer containIn("VendorEntries", &err)
-	q.Site = g.site
-	return g.records.VendorEntries(ctx, q)
+	q.Site = g.c.Site
+	return g.c.Records.VendorEntries(ctx, q)
 }
 
 // endedElsewhere ends the holds whose office mode ended according to the lock's
 // entries.
 func (g *Gate) endedElsewhere(ctx context.Context, reader VendorReader) (ended []Hold, err error) {
-	holds, err := g.records.Holds(ctx, g.site)
+	holds, err := g.c.Records.Holds(ctx, g.c.Site)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (g *Gate) endedElsewhere(ctx context.Context, reader VendorReader) (ended [
 			}
 			d := LogDetail{Member: h.Member, RequestID: h.RequestID, Link: facts.Link, Note: "entry " + short(end.ID)}
 			row := d.seal(storage.LogEntry{At: g.clock(), Door: h.Door, Action: "hold_end", Reason: "ended_at_lock"})
-			gone, err := g.records.EndHolds(ctx, g.site, h.Door, h.Since, row)
+			gone, err := g.c.Records.EndHolds(ctx, g.c.Site, h.Door, h.Since, row)
 			if err != nil {
 				return ended, err
 			}

@@ -53,15 +53,15 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 	if now.IsZero() {
 		return nil, errClock
 	}
-	all, err := g.facts.LoadAll(ctx, storage.FactsQuery{Site: g.site, Member: member, At: now})
+	all, err := g.c.Facts.LoadAll(ctx, storage.FactsQuery{Site: g.c.Site, Member: member, At: now})
 	if err != nil {
 		return nil, err
 	}
-	holds, err := g.records.Holds(ctx, g.site)
+	holds, err := g.c.Records.Holds(ctx, g.c.Site)
 	if err != nil {
 		return nil, err
 	}
-	killSwitch, err := g.records.KillSwitch(ctx, g.site)
+	killSwitch, err := g.c.Records.KillSwitch(ctx, g.c.Site)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 			continue
 		}
 		if q.Location == nil {
-			q.Location = g.zones.load(q.TimeZone, now)
+			q.Location = g.c.Zones.load(q.TimeZone, now)
 		}
 		d, err := access.Evaluate(*q, access.Request{Member: member, Door: q.Door.ID, Action: access.Unlock, At: now})
 		key := g.key(&s, d, member, holds)
@@ -131,7 +131,7 @@ func (g *Gate) key(s *storage.Snapshot, d access.Decision, member string, holds 
 // because the reasons of a real door report that it exists or is reserved.
 func (g *Gate) HasKey(ctx context.Context, member, door string) (has bool, err error) {
 	defer containIn("HasKey", &err)
-	facts, err := g.facts.Load(ctx, storage.FactsQuery{Site: g.site, Member: member, Door: door, At: g.clock()})
+	facts, err := g.c.Facts.Load(ctx, storage.FactsQuery{Site: g.c.Site, Member: member, Door: door, At: g.clock()})
 	q := facts.Question
 	if err != nil || q.Door == nil || q.Member == nil {
 		return false, err

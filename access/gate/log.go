@@ -27,19 +27,19 @@ func (g *Gate) flip(ctx context.Context, s KillSwitch) (err error) {
 		action = "switch_off"
 	}
 	d := LogDetail{Actor: s.By, Note: s.Why}
-	return g.records.SetKillSwitch(ctx, g.site, s, d.seal(storage.LogEntry{At: s.At, Action: action}))
+	return g.c.Records.SetKillSwitch(ctx, g.c.Site, s, d.seal(storage.LogEntry{At: s.At, Action: action}))
 }
 
 // KillSwitch returns the kill switch of the site.
 func (g *Gate) KillSwitch(ctx context.Context) (s KillSwitch, err error) {
 	defer containIn("KillSwitch", &err)
-	return g.records.KillSwitch(ctx, g.site)
+	return g.c.Records.KillSwitch(ctx, g.c.Site)
 }
 
 // Log yields rows of the door log; q.Site is ignored.
 func (g *Gate) Log(ctx context.Context, q LogQuery) iter.Seq2[LogRow, error] {
-	q.Site = g.site
-	return g.records.Rows(ctx, q)
+	q.Site = g.c.Site
+	return g.c.Records.Rows(ctx, q)
 }
 
 // Head returns the end of the door log. Export it regularly to a place that the people
@@ -47,7 +47,7 @@ func (g *Gate) Log(ctx context.Context, q LogQuery) iter.Seq2[LogRow, error] {
 // rows removed at the end, or a chain that was rebuilt.
 func (g *Gate) Head(ctx context.Context) (head Head, err error) {
 	defer containIn("Head", &err)
-	_, head, err = g.records.Ends(ctx, g.site)
+	_, head, err = g.c.Records.Ends(ctx, g.c.Site)
 	return head, err
 }
 
@@ -56,7 +56,7 @@ func (g *Gate) Head(ctx context.Context) (head Head, err error) {
 // wrong.
 func (g *Gate) Verify(ctx context.Context, from, want Head) (v Verification, err error) {
 	defer containIn("Verify", &err)
-	return storage.Verify(ctx, g.records, g.site, from, want)
+	return storage.Verify(ctx, g.c.Records, g.c.Site, from, want)
 }
 
 // Retain removes the rows of the door log that are older than before, up to the first
@@ -64,7 +64,7 @@ func (g *Gate) Verify(ctx context.Context, from, want Head) (v Verification, err
 // returns a *ChainError. It returns the last row that was removed, and how many were.
 func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed int, err error) {
 	defer containIn("Retain", &err)
-	return g.records.Retain(ctx, g.site, before, LogDetail{}.seal(storage.LogEntry{At: g.clock()}))
+	return g.c.Records.Retain(ctx, g.c.Site, before, LogDetail{}.seal(storage.LogEntry{At: g.clock()}))
 }
 
 // Erase removes a person, a member or staff, from the door log's details, the
@@ -75,7 +75,7 @@ func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed
 // Requests of the last 30 seconds stay until Erase is called again.
 func (g *Gate) Erase(ctx context.Context, person string) (erased storage.Erased, err error) {
 	defer containIn("Erase", &err)
-	return g.records.Erase(ctx, g.site, person, g.clock().Add(-staleAfter))
+	return g.c.Records.Erase(ctx, g.c.Site, person, g.clock().Add(-staleAfter))
 }
 
 // EraseVendorUser removes a user of the lock system from the entries of its log that
@@ -83,19 +83,19 @@ func (g *Gate) Erase(ctx context.Context, person string) (erased storage.Erased,
 // there are none of this user.
 func (g *Gate) EraseVendorUser(ctx context.Context, user string) (erased storage.Erased, err error) {
 	defer containIn("EraseVendorUser", &err)
-	return g.records.EraseVendorUser(ctx, g.site, user)
+	return g.c.Records.EraseVendorUser(ctx, g.c.Site, user)
 }
 
 // CheckIns returns check-ins; q.Site is ignored.
 func (g *Gate) CheckIns(ctx context.Context, q CheckInQuery) (list []CheckIn, err error) {
 	defer containIn("CheckIns", &err)
-	q.Site = g.site
-	return g.records.CheckIns(ctx, q)
+	q.Site = g.c.Site
+	return g.c.Records.CheckIns(ctx, q)
 }
 
 // Holds returns which members hold which doors open in office mode and since when,
 // as far as the gate knows.
 func (g *Gate) Holds(ctx context.Context) (list []Hold, err error) {
 	defer containIn("Holds", &err)
-	return g.records.Holds(ctx, g.site)
+	return g.c.Records.Holds(ctx, g.c.Site)
 }

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -147,38 +145,29 @@ func (p problem) resolvedBy(r *Receipt, link Link) bool {
 	return concerns(p.gateway, link.Gateway) && concerns(p.door, r.Door) && concerns(p.member, r.Member)
 }
 
-// watch turns receipts into events, each problem once from its beginning to its end. It
-// knows only the problems that this Gate encountered.
-type watch struct {
-	site     string
-	observer Observer
-	logger   *slog.Logger
-	mu       sync.Mutex
-	open     map[problem]time.Time
-}
-
 // Problems returns the causes of the problems that this Gate has encountered and that
 // are not resolved, sorted and without repeats. See Observer.
 func (g *Gate) Problems() []Cause {
-	g.watch.mu.Lock()
-	defer g.watch.mu.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	causes := []Cause{}
-	for p := range g.watch.open {
+	for p := range g.problems {
 		causes = append(causes, p.cause)
 	}
 	slices.Sort(causes)
 	return slices.Compact(causes)
 }
 
-// report reports a receipt. If it is late, the movement became known afterwards: it
-// does not end a problem that began after the movement.
-func (w *watch) report(ctx context.Context, link Link, r Receipt, late bool) {
+// report reports a receipt, and the problems that it raises or resolves: each once, from
+// its beginning to its end. If the receipt is late, the movement became known
+// afterwards: it does not end a problem that began after the movement.
+func (g *Gate) report(ctx context.Context, link Link, r Receipt, late bool) {
 	events := []Event{{Kind: RequestCompleted, Receipt: &r, Cause: r.Cause, Door: r.Door, Gateway: link.Gateway, Err: r.Err}}
-	w.mu.Lock()
+	g.mu.Lock()
 	if r.Outcome == Accepted && !r.Shared && !r.Repeated {
-		for p, since := range w.open {
+		for p, since := range g.problems {
 			if p.resolvedBy(&r, link) && !(late && r.At.Before(since)) {
-				delete(w.open, p)
+				delete(g.problems, p)
 				events = append(events, p.event(ProblemResolved, since, nil))
 			}
 		}
@@ -187,29 +176,29 @@ func (w *watch) report(ctx context.Context, link Link, r Receipt, late bool) {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Door, b.Door), cmp.Compare(a.Member, b.Member))
 	})
 	p := problemOf(&r, link)
-	if _, known := w.open[p]; p.cause != "" && !known {
-		w.open[p] = r.At
+	if _, known := g.problems[p]; p.cause != "" && !known {
+		g.problems[p] = r.At
 		err := r.Err
 		if faults := r.Decision.Faults(); err == nil && faults != nil {
 			err = &access.FactsError{Faults: faults}
 		}
 		events = append(events, p.event(ProblemRaised, r.At, err))
 	}
-	w.mu.Unlock()
+	g.mu.Unlock()
 	for _, e := range events {
-		e.Site, e.At = w.site, r.At
-		w.log(ctx, e)
-		w.observe(ctx, e)
+		e.Site, e.At = g.c.Site, r.At
+		g.logEvent(ctx, e)
+		g.observe(ctx, e)
 	}
 }
 
 // observe calls the Observer.
-func (w *watch) observe(ctx context.Context, e Event) {
-	if w.observer == nil {
+func (g *Gate) observe(ctx context.Context, e Event) {
+	if g.c.Observer == nil {
 		return
 	}
-	if err := contain("Observer", func() error { w.observer.Observe(ctx, e); return nil }); err != nil {
-		w.logger.ErrorContext(ctx, "gate: the observer panicked", "site", w.site, "error", err)
+	if err := contain("Observer", func() error { g.c.Observer.Observe(ctx, e); return nil }); err != nil {
+		g.c.Logger.ErrorContext(ctx, "gate: the observer panicked", "site", g.c.Site, "error", err)
 	}
 }
 
@@ -217,10 +206,10 @@ func (p problem) event(kind EventKind, since time.Time, err error) Event {
 	return Event{Kind: kind, Cause: p.cause, Gateway: p.gateway, Door: p.door, Member: p.member, Since: since, Err: err}
 }
 
-// log writes what staff should see in the program's log. It omits members, because they
+// logEvent writes what staff should see in the program's log. It omits members, because they
 // could not be erased from there.
-func (w *watch) log(ctx context.Context, e Event) {
-	l := w.logger.With("site", w.site, "cause", e.Cause, "gateway", e.Gateway, "door", e.Door)
+func (g *Gate) logEvent(ctx context.Context, e Event) {
+	l := g.c.Logger.With("site", g.c.Site, "cause", e.Cause, "gateway", e.Gateway, "door", e.Door)
 	switch e.Kind {
 	case ProblemRaised:
 		l.WarnContext(ctx, "gate: problem raised", "error", e.Err)

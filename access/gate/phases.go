@@ -136,7 +136,7 @@ func (g *Gate) note(ctx context.Context, d decided, r *Receipt) {
 		at = d.tap.TappedAt
 	}
 	_ = commit(ctx, false, func(ctx context.Context) error {
-		_, err := g.records.Note(ctx, g.site, d.logEntry(r, at, 0))
+		_, err := g.c.Records.Note(ctx, g.c.Site, d.logEntry(r, at, 0))
 		return err
 	})
 }

@@ -42,8 +42,8 @@ type sentCommand struct {
 // prove settles the Unconfirmed commands that the stored entries show to have
 // moved their lock.
 func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receipt, err error) {
-	query := storage.JournalQuery{Site: g.site, Outcome: Unconfirmed, BegunSince: g.clock().Add(-proofFor), Limit: allEntries}
-	open, err := g.records.Entries(ctx, query)
+	query := storage.JournalQuery{Site: g.c.Site, Outcome: Unconfirmed, BegunSince: g.clock().Add(-proofFor), Limit: allEntries}
+	open, err := g.c.Records.Entries(ctx, query)
 	if err != nil || len(open) == 0 {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receip
 func (g *Gate) sentSince(ctx context.Context, since time.Time) (map[movement][]sentCommand, error) {
 	sent := map[movement][]sentCommand{}
 	for _, o := range []Outcome{Sending, Unconfirmed, Accepted} { // in the order in which commands proceed, so that none is missed
-		list, err := g.records.Entries(ctx, storage.JournalQuery{Site: g.site, Outcome: o, BegunSince: since, Limit: allEntries})
+		list, err := g.c.Records.Entries(ctx, storage.JournalQuery{Site: g.c.Site, Outcome: o, BegunSince: since, Limit: allEntries})
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +167,7 @@ type reading struct {
 // readings returns the entries of a lock, dated from one instant until another, the
 // latter not included.
 func (g *Gate) readings(ctx context.Context, reader VendorReader, lock string, from, until time.Time) ([]reading, error) {
-	entries, err := g.records.VendorEntries(ctx, VendorQuery{Site: g.site, Lock: lock, From: from, Until: until})
+	entries, err := g.c.Records.VendorEntries(ctx, VendorQuery{Site: g.c.Site, Lock: lock, From: from, Until: until})
 	if err != nil {
 		return nil, err
 	}
@@ -208,11 +208,11 @@ func (g *Gate) settleAsMoved(ctx context.Context, e storage.JournalEntry, proof 
 	r.Err = fmt.Errorf("proven by entry %s of %s", proof.ID, proof.At.Format(time.RFC3339))
 	s := g.settlement(c, &r, g.clock())
 	s.RestartHold = stillOpen
-	done, err := g.records.Settle(ctx, s)
+	done, err := g.c.Records.Settle(ctx, s)
 	if err != nil {
 		return Receipt{}, err
 	}
 	r.Recorded, r.CheckIn, r.Err = true, done.CheckIn, nil
-	g.watch.report(ctx, c.link, r, true)
+	g.report(ctx, c.link, r, true)
 	return r, nil
 }

@@ -14,8 +14,8 @@ func (g *Gate) Recover(ctx context.Context) (settled int, err error) {
 	defer containIn("Recover", &err)
 	const batch = 100
 	for {
-		query := storage.JournalQuery{Site: g.site, Outcome: Sending, SendByBefore: g.clock().Add(-staleAfter), Limit: batch}
-		list, err := g.records.Entries(ctx, query)
+		query := storage.JournalQuery{Site: g.c.Site, Outcome: Sending, SendByBefore: g.clock().Add(-staleAfter), Limit: batch}
+		list, err := g.c.Records.Entries(ctx, query)
 		if err != nil {
 			return settled, err
 		}
@@ -43,13 +43,13 @@ func (g *Gate) abandon(ctx context.Context, e storage.JournalEntry) error {
 	r := c.receipt(Unconfirmed, at)
 	r.Cause, r.Err = CauseInterrupted, unreadable
 	s := g.settlement(c, &r, at)
-	return contain("Records", func() error { _, err := g.records.Settle(ctx, s); return err })
+	return contain("Records", func() error { _, err := g.c.Records.Settle(ctx, s); return err })
 }
 
 // reopen converts a journal entry to a claimed, to settle it.
 func (g *Gate) reopen(e storage.JournalEntry) (claimed, error) {
 	c, doc, err := reopen(e)
-	c.loc = g.zones.load(doc.Zone, g.clock())
+	c.loc = g.c.Zones.load(doc.Zone, g.clock())
 	return c, err
 }
 
@@ -69,5 +69,5 @@ func reopen(e storage.JournalEntry) (claimed, entryDoc, error) {
 // Prune removes receipts older than KeepReceipts. Call it once a day.
 func (g *Gate) Prune(ctx context.Context) (removed int, err error) {
 	defer containIn("Prune", &err)
-	return g.records.Prune(ctx, g.site, g.clock().Add(-KeepReceipts))
+	return g.c.Records.Prune(ctx, g.c.Site, g.clock().Add(-KeepReceipts))
 }

@@ -171,7 +171,7 @@ func (r *Runner) Run(ctx context.Context) {
 		select {
 		case <-ended:
 		case <-limit:
-			r.gate.watch.logger.ErrorContext(ctx, "gate: a job did not end after its context", "site", r.gate.site)
+			r.gate.c.Logger.ErrorContext(ctx, "gate: a job did not end after its context", "site", r.gate.c.Site)
 			return
 		}
 	}
@@ -254,7 +254,7 @@ func (r *Runner) lease(ctx context.Context, job, holder string, d time.Duration)
 	ctx, cancel := context.WithTimeout(ctx, WriteWithin)
 	defer cancel()
 	err = contain("Records", func() (err error) {
-		held, err = r.gate.records.AcquireLease(ctx, r.gate.site, "job "+job, holder, d)
+		held, err = r.gate.c.Records.AcquireLease(ctx, r.gate.c.Site, "job "+job, holder, d)
 		return err
 	})
 	return held, err
@@ -286,8 +286,7 @@ func (r *Runner) report(ctx context.Context, j Job, began time.Time, err error) 
 	r.mu.Unlock()
 	now, took := r.gate.clock(), time.Since(began)
 	next := now.Add(max(j.Every-took, 0))
-	w := r.gate.watch
-	l := w.logger.With("site", r.gate.site, "job", j.Name, "took", took, "next", next)
+	l := r.gate.c.Logger.With("site", r.gate.c.Site, "job", j.Name, "took", took, "next", next)
 	switch p, panicked := errors.AsType[*PanicError](err); {
 	case panicked && !was:
 		l.ErrorContext(ctx, "gate: a job panicked", "error", err, "stack", string(p.Stack))
@@ -298,5 +297,5 @@ func (r *Runner) report(ctx context.Context, j Job, began time.Time, err error) 
 	default:
 		l.DebugContext(ctx, "gate: a job ended", "error", err)
 	}
-	w.observe(ctx, Event{Kind: JobCompleted, Site: r.gate.site, At: now, Job: j.Name, Took: took, Next: next, Err: err})
+	r.gate.observe(ctx, Event{Kind: JobCompleted, Site: r.gate.c.Site, At: now, Job: j.Name, Took: took, Next: next, Err: err})
 }

@@ -37,7 +37,7 @@ func (g *Gate) Lock(ctx context.Context, tap Tap) (Receipt, error) {
 func (g *Gate) handle(ctx context.Context, action access.Action, tap Tap) (Receipt, error) {
 	e := g.process(ctx, action, tap)
 	e.receipt.RequestID, e.receipt.Member, e.receipt.Door, e.receipt.Action = tap.RequestID, tap.Member, tap.Door, action
-	g.watch.report(ctx, e.link, e.receipt, false)
+	g.report(ctx, e.link, e.receipt, false)
 	if e.receipt.Outcome == Unconfirmed {
 		g.becameUnconfirmed()
 	}
@@ -50,7 +50,7 @@ func (g *Gate) process(ctx context.Context, action access.Action, tap Tap) *ende
 	if err := tap.check(); err != nil {
 		return &ended{Receipt{Outcome: Denied, Cause: CauseBadRequest, At: g.clock(), Err: err}, Link{}, err}
 	}
-	r := request{tap, action, storage.RequestKey{Site: g.site, Member: tap.Member, RequestID: tap.RequestID}}
+	r := request{tap, action, storage.RequestKey{Site: g.c.Site, Member: tap.Member, RequestID: tap.RequestID}}
 	now := g.moment()
 	d, done := g.decide(ctx, r, now)
 	if done != nil {
@@ -68,7 +68,7 @@ func (g *Gate) decide(ctx context.Context, r request, now moment) (decided, *end
 
 	initial := decided{request: r}
 	var known storage.LookupResult
-	err := contain("Records", func() (err error) { known, err = g.records.Lookup(reading, r.key, r.tap.Door); return })
+	err := contain("Records", func() (err error) { known, err = g.c.Records.Lookup(reading, r.key, r.tap.Door); return })
 	if err != nil {
 		return decided{}, g.unrecorded(ctx, initial, CauseStoreUnavailable, err, false)
 	}

@@ -12,7 +12,7 @@ import (
 // Receipts are kept for KeepReceipts. While the command is being sent, it is
 // Unconfirmed with CauseStillSending.
 func (g *Gate) Receipt(ctx context.Context, member, requestID string) (Receipt, error) {
-	e, err := g.entry(ctx, storage.RequestKey{Site: g.site, Member: member, RequestID: requestID})
+	e, err := g.entry(ctx, storage.RequestKey{Site: g.c.Site, Member: member, RequestID: requestID})
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -24,7 +24,7 @@ func (g *Gate) Receipt(ctx context.Context, member, requestID string) (Receipt, 
 // give ctx a deadline: when ctx ends, Wait returns the current receipt and the
 // context's error.
 func (g *Gate) Wait(ctx context.Context, member, requestID string) (Receipt, error) {
-	e, err := g.entry(ctx, storage.RequestKey{Site: g.site, Member: member, RequestID: requestID})
+	e, err := g.entry(ctx, storage.RequestKey{Site: g.c.Site, Member: member, RequestID: requestID})
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -60,7 +60,7 @@ func (g *Gate) shared(ctx context.Context, e storage.JournalEntry) (storage.Jour
 
 func (g *Gate) look(ctx context.Context, key storage.RequestKey) (storage.JournalEntry, error) {
 	var m storage.LookupResult
-	err := contain("Records", func() (err error) { m, err = g.records.Lookup(ctx, key, ""); return })
+	err := contain("Records", func() (err error) { m, err = g.c.Records.Lookup(ctx, key, ""); return })
 	if err != nil {
 		return storage.JournalEntry{}, err
 	}
@@ -120,7 +120,7 @@ func (g *Gate) await(ctx context.Context, e storage.JournalEntry) (storage.Journ
 		defer cancel()
 	}
 	var next storage.JournalEntry
-	err := contain("Records", func() (err error) { next, err = g.records.Wait(waiting, key, e.Outcome); return })
+	err := contain("Records", func() (err error) { next, err = g.c.Records.Wait(waiting, key, e.Outcome); return })
 	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
 		command := e
 		command.RequestKey = key
