@@ -48,12 +48,7 @@ type GroupLock struct {
 }
 
 // Locks lists a group's locks.
-func (s *AccessGroupsService) Locks(
-	ctx context.Context,
-	site SiteID,
-	group AccessGroupID,
-	opts ...ListOption,
-) iter.Seq2[GroupLock, error] {
+func (s *AccessGroupsService) Locks(ctx context.Context, site SiteID, group AccessGroupID, opts ...ListOption) iter.Seq2[GroupLock, error] {
 	return list[GroupLock](ctx, s.c, opts, routeGroupLocks, string(site), string(group))
 }
 
@@ -92,12 +87,7 @@ func (w groupUserWire) value() GroupUser {
 }
 
 // Users lists a group's members.
-func (s *AccessGroupsService) Users(
-	ctx context.Context,
-	site SiteID,
-	group AccessGroupID,
-	opts ...ListOption,
-) iter.Seq2[GroupUser, error] {
+func (s *AccessGroupsService) Users(ctx context.Context, site SiteID, group AccessGroupID, opts ...ListOption) iter.Seq2[GroupUser, error] {
 	wire := list[groupUserWire](ctx, s.c, opts, routeGroupUsers, string(site), string(group))
 	return func(yield func(GroupUser, error) bool) {
 		for user, err := range wire {
@@ -155,9 +145,6 @@ func (r *Request) setSchedule(schedule TimeSchedule) {
 
 // DeleteTimeSchedule removes a time schedule.
 func (s *AccessGroupsService) DeleteTimeSchedule(ctx context.Context, site SiteID, group AccessGroupID, schedule TimeScheduleID) error {
-	return s.c.run(
-		ctx,
-		newRequest("DELETE", routeTimeSchedules+"/{schedule}", Idempotent, string(site), string(group), string(schedule)),
-		nil,
-	)
+	r := newRequest("DELETE", routeTimeSchedules+"/{schedule}", Idempotent, string(site), string(group), string(schedule))
+	return s.c.run(ctx, r, nil)
 }

@@ -53,7 +53,7 @@ func TestOutcomeOfBrokenExchanges(t *testing.T) {
 		url, requests := rawServer(t, func(c net.Conn, _ int) { arrived <- struct{}{}; _, _ = c.Read(make([]byte, 1)) })
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { <-arrived; cancel() }()
-		err := tcpClient(t, url).Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("a1b2c"))
+		err := tcpClient(t, url).Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("a1b2c"), nil)
 		if got := verdict(err); got != "unconfirmed" || !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", got, err)
 		}
@@ -71,8 +71,10 @@ func TestOutcomeOfBrokenExchanges(t *testing.T) {
 				"http://127.0.0.1",
 				func(cfg *Config) { cfg.HTTPClient = hc },
 				func(cfg *Config) { cfg.AttemptTimeout = 3 * time.Second },
-			).Raw().
-				SetLockState(t.Context(), "s", "l", Unlocked, OTP{})
+			).Raw().SetLockState(
+
+				t.Context(), "s", "l", Unlocked, OTP{}, nil)
+
 			if got := verdict(err); got != "unconfirmed" || !errors.Is(err, context.DeadlineExceeded) || requests() != 1 ||
 				time.Since(begin) != 3*time.Second {
 				t.Errorf("%s after %v: %v (%d requests)", got, time.Since(begin), err, requests())
@@ -198,9 +200,9 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 		_, err5 := c.Raw().SecretByOTP(t.Context(), "s", "q", OTP{})
 		for _, err := range []error{
 			err0, err1, err2, err3, err4, err5,
-			c.Raw().SetLockState(t.Context(), "", "l", Unlocked, OTP{}), c.Raw().SetLockState(t.Context(), "s", "..", Unlocked, OTP{}),
-			c.Raw().SetLockState(t.Context(), "s", "a/b", Unlocked, OTP{}), c.Raw().SetLockState(t.Context(), "s", "%2e", Unlocked, OTP{}),
-			c.Raw().SetLockState(t.Context(), "s", "l", "open", OTP{}), c.Raw().ConfirmPIN(t.Context(), "s", "q", OTP{}),
+			c.Raw().SetLockState(t.Context(), "", "l", Unlocked, OTP{}, nil), c.Raw().SetLockState(t.Context(), "s", "..", Unlocked, OTP{}, nil),
+			c.Raw().SetLockState(t.Context(), "s", "a/b", Unlocked, OTP{}, nil), c.Raw().SetLockState(t.Context(), "s", "%2e", Unlocked, OTP{}, nil),
+			c.Raw().SetLockState(t.Context(), "s", "l", "open", OTP{}, nil), c.Raw().ConfirmPIN(t.Context(), "s", "q", OTP{}),
 			c.Raw().RequestPIN(t.Context(), "s", "q", 0), c.AccessGroups.AddUser(t.Context(), "s", "g", ""),
 			c.Users.SetSubscription(t.Context(), "s", "u", "paused"),
 			c.AccessGroups.AddLock(t.Context(), "s", "g", ""),
@@ -290,7 +292,7 @@ func TestMiddlewareCannotRepeatACommand(t *testing.T) {
 			})
 		}}
 	})
-	err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{})
+	err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}, nil)
 	if verdict(err) != "unconfirmed" || w.count() != 1 {
 		t.Errorf("%s after %d requests: %v", verdict(err), w.count(), err)
 	}

@@ -193,7 +193,7 @@ func BenchmarkUnlock(b *testing.B) {
 		otp := saltoks.NewOTP("a1b2c")
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := c.Raw().SetLockState(b.Context(), "s", "l", saltoks.Unlocked, otp); err != nil {
+			if err := c.Raw().SetLockState(b.Context(), "s", "l", saltoks.Unlocked, otp, nil); err != nil {
 				b.Fatal(err)
 			}
 		}

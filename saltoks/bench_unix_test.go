@@ -28,7 +28,7 @@ func BenchmarkCPUAgainstByHand(b *testing.B) {
 			var l saltoks.Lock
 			return h.do(b.Context(), "GET", "/v1.2/sites/s/locks/l", nil, &l)
 		}},
-		{"unlock", 100, func() error { return c.Raw().SetLockState(b.Context(), "s", "l", saltoks.Unlocked, otp) }, func() error {
+		{"unlock", 100, func() error { return c.Raw().SetLockState(b.Context(), "s", "l", saltoks.Unlocked, otp, nil) }, func() error {
 			in := map[string]string{"locked_state": "unlocked", "otp": "a1b2c"}
 			return fresh.do(b.Context(), "PATCH", "/v1.2/sites/s/locks/l/locking", in, nil)
 		}},

@@ -19,7 +19,7 @@ func TestErrorsKeepTheirKindWithoutTheirText(t *testing.T) {
 	c := newTestClient(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: r.Header.Get("Authorization"), Err: errHost}
 	}))
-	err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{})
+	err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}, nil)
 	op, ok := errors.AsType[*net.OpError](err)
 	if !ok || !errors.Is(op, errHost) || strings.Contains(err.Error(), testToken) {
 		t.Errorf("%v", err)
@@ -80,7 +80,7 @@ func TestPlantedSecrets(t *testing.T) {
 			errs,
 			err,
 			c.Raw().ConfirmPIN(ctx, "s", "q", NewOTP("0tp42")),
-			c.Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("0tp42")),
+			c.Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("0tp42"), nil),
 			c.Raw().Deactivate(ctx, "s", "q", "u", NewOTP("0tp42")),
 		)
 		_, err = c.Users.IssuePIN(ctx, "s", "u", time.Time{})

@@ -90,9 +90,7 @@ func (c *Client) Subject(ctx context.Context) (string, error) {
 func (c *Client) Close(ctx context.Context) error {
 	c.closed.Store(true)
 	for _, t := range []http.RoundTripper{c.transport, c.commands} {
-		if closer, ok := t.(interface{ CloseIdleConnections() }); ok {
-			closer.CloseIdleConnections()
-		}
+		(&http.Client{Transport: t}).CloseIdleConnections() // ends dials, too
 	}
 	if w, ok := c.cfg.Tokens.(Waiter); ok {
 		return w.Wait(ctx)

@@ -69,7 +69,7 @@ func (c *Config) complete() error {
 		client = *c.HTTPClient
 	}
 	notPrintable := func(r rune) bool { return r < ' ' || r > '~' }
-	faults := faultlist.List{c.Environment.check()}
+	faults := faultlist.List{c.Environment.Validate()}
 	faults.Require(c.Tokens != nil, "Config.Tokens is missing")
 	faults.Require(c.AttemptTimeout >= 0, "Config.AttemptTimeout is negative")
 	faults.Require(c.MaxResponse >= 0, "Config.MaxResponse is negative")

@@ -16,7 +16,9 @@ var ErrSendBy = errors.New("the send deadline of this command has passed: nothin
 // passed when the clock has reached it, or when the time that was left at
 // NewSendDeadline has elapsed, whichever comes first. So no command is sent
 // late, even if the clock is set back or the machine is suspended. It does not
-// limit the wait for the answer.
+// limit the wait for the answer. A command that cannot start in time is not
+// sent: its error is ErrSendBy, or immediately ErrRateLimited if the Limiter
+// would start it only later. NotSent reports true for both.
 //
 // A nil SendDeadline never passes; a zero one has already passed. It is safe
 // for concurrent use if its clock is.
@@ -61,11 +63,3 @@ func (d *SendDeadline) byClock() time.Duration {
 	}
 	return d.at.Sub(now.Round(0))
 }
-
-// CommandOption changes one command.
-type CommandOption func(*Request)
-
-// SendBefore sets the send deadline of a command. A command that cannot start
-// before d is not sent: its error is ErrSendBy, or immediately ErrRateLimited
-// if the Limiter would start it only later. NotSent reports true for both.
-func SendBefore(d *SendDeadline) CommandOption { return func(r *Request) { r.Deadline = d } }

@@ -99,8 +99,5 @@ func TestAttemptsKeepTheirDeadline(t *testing.T) {
 		if _, err := c.Do(t.Context(), late, nil); !errors.Is(err, ErrSendBy) || verdict(err) != "not sent" || w.count() != 1 {
 			t.Errorf("%d requests: %v", w.count(), err)
 		}
-		if err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}, nil); verdict(err) != "not sent" || w.count() != 1 {
-			t.Errorf("a nil option: %v", err)
-		}
 	})
 }

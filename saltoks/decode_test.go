@@ -122,7 +122,7 @@ func TestByteOrderMark(t *testing.T) {
 		}
 		for inner, want := range map[string]error{"otp_invalid": ErrOTPInvalid, "otp_blocked": ErrOTPBlocked} {
 			c = newTestClient(t, &wire{answer: always(403, mark+commandFailed(inner))})
-			if err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, NewOTP("a")); !errors.Is(err, want) ||
+			if err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, NewOTP("a"), nil); !errors.Is(err, want) ||
 				verdict(err) != "refused" {
 				t.Errorf("%q: %v", mark, err)
 			}

@@ -1,7 +1,6 @@
 package saltoks
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/doorkit/doorkit/saltoks/internal/baseurl"
@@ -49,17 +48,8 @@ func Acceptance() Environment {
 // addresses only) or that holds a user, a query or a fragment. Events may be
 // empty.
 func (e Environment) Validate() error {
-	if err := e.check(); err != nil {
-		return fmt.Errorf("saltoks: %w", err)
-	}
-	return nil
-}
-
-func (e Environment) check() error {
-	var faults []error
-	if e.Name == "" {
-		faults = append(faults, errors.New("Environment.Name is missing"))
-	}
+	var faults faultlist.List
+	faults.Require(e.Name != "", "Environment.Name is missing")
 	for _, u := range []struct{ field, raw string }{{"Issuer", e.Issuer}, {"API", e.API}, {"Events", e.Events}} {
 		if u.raw == "" && u.field == "Events" {
 			continue

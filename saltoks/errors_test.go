@@ -24,7 +24,7 @@ const (
 func TestSentinels(t *testing.T) {
 	t.Parallel()
 	locking := func(ctx context.Context, c *Client) error {
-		return c.Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("a1b2c"))
+		return c.Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("a1b2c"), nil)
 	}
 	secret := func(ctx context.Context, c *Client) error { _, err := c.Raw().FirstSecret(ctx, "s", "q"); return err }
 	pin := func(ctx context.Context, c *Client) error { return c.Raw().RequestPIN(ctx, "s", "q", PINByMail) }

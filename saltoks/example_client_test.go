@@ -147,7 +147,7 @@ func ExampleAPIError() {
 	defer end()
 	for _, fault := range []string{saltokstest.OTPBlocked, saltokstest.AnswerLostAfterMove} {
 		sim.Fault(fault, saltokstest.On("/locking"))
-		err := client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
+		err := client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code(), nil)
 		if e, ok := errors.AsType[*saltoks.APIError](err); ok {
 			fmt.Println(
 				"not sent:",
@@ -188,7 +188,7 @@ func ExampleAPIError_NotSent() {
 	sim, client, at, end := harbour()
 	defer end()
 	sim.Fault(saltokstest.IdentityOutage) // no token, so nothing can be sent
-	err := client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
+	err := client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code(), nil)
 	e, _ := errors.AsType[*saltoks.APIError](err)
 	fmt.Println(e.NotSent(), sim.Movements(string(at.lock)))
 	// Output: true 0
@@ -236,7 +236,7 @@ func ExampleAcceptance() {
 
 func ExampleEnvironment_Validate() {
 	fmt.Println(saltoks.Environment{Issuer: "https://id.example.test", API: "ftp://api.example.test"}.Validate())
-	// Output: saltoks: Environment.Name is missing; Environment.API "ftp://api.example.test" must be https
+	// Output: Environment.Name is missing; Environment.API "ftp://api.example.test" must be https
 }
 
 // Two clients of one credential share its quota.
@@ -283,7 +283,7 @@ func ExampleConfig_attemptTimeout() {
 		fmt.Println(err)
 	}
 	sim.Fault(saltokstest.Hang, saltokstest.On("/locking"))
-	err := client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
+	err := client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code(), nil)
 	fmt.Println(err)
 	// Output: saltoks: PATCH /v1.2/sites/{site}/locks/{lock}/locking: context deadline exceeded (outcome unknown: it may have happened)
 }

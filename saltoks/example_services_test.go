@@ -204,7 +204,7 @@ func ExampleLocksService_Get() {
 func ExampleRawService_SetLockState() {
 	sim, client, at, end := harbour()
 	defer end()
-	err := client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
+	err := client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code(), nil)
 	fmt.Println(sim.LockState(string(at.lock)), sim.Movements(string(at.lock)), err)
 	sim.Clock().Advance(8 * time.Second)
 	fmt.Println(sim.LockState(string(at.lock)))
@@ -216,7 +216,7 @@ func ExampleRawService_SetLockState() {
 func ExampleEntriesService_All() {
 	_, client, at, end := harbour()
 	defer end()
-	_ = client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code())
+	_ = client.Raw().SetLockState(context.Background(), at.site, at.lock, saltoks.Unlocked, at.code(), nil)
 	for e, err := range client.Entries.All(context.Background(), at.site) {
 		if err != nil {
 			fmt.Println(err)

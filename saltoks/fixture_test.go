@@ -178,7 +178,7 @@ func serveRaw(conn net.Conn, seen *atomic.Int32, handle func(conn net.Conn, n in
 // neverCalls are a command with a body and one without.
 var neverCalls = map[string]func(context.Context, *Client) error{
 	"with a body": func(ctx context.Context, c *Client) error {
-		return c.Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("a1b2c"))
+		return c.Raw().SetLockState(ctx, "s", "l", Unlocked, NewOTP("a1b2c"), nil)
 	},
 	"without a body": func(ctx context.Context, c *Client) error {
 		_, err := c.Raw().FirstSecret(ctx, "s", "q")

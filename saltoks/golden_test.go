@@ -215,11 +215,11 @@ func TestGolden(t *testing.T) {
 		{"Locks.Get", func(ctx context.Context, c *Client) (any, error) { return c.Locks.Get(ctx, gSite, gLock) },
 			"GET", lock, "", 200, goldenLock, goldenLockValue()},
 		{"Raw.SetLockState", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Raw().SetLockState(ctx, gSite, gLock, Unlocked, NewOTP("a1b2c"))
+			return nil, c.Raw().SetLockState(ctx, gSite, gLock, Unlocked, NewOTP("a1b2c"), nil)
 		},
 			"PATCH", lock + "/locking", `{"locked_state":"unlocked","otp":"a1b2c"}`, 200, goldenLock, nil},
 		{"Raw.SetLockState without a code", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Raw().SetLockState(ctx, gSite, gLock, OfficeMode, OTP{})
+			return nil, c.Raw().SetLockState(ctx, gSite, gLock, OfficeMode, OTP{}, nil)
 		},
 			"PATCH", lock + "/locking", `{"locked_state":"office_mode"}`, 200, "", nil},
 		{"Users.All", func(ctx context.Context, c *Client) (any, error) {

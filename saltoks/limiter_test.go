@@ -44,7 +44,7 @@ func TestLimiterLanes(t *testing.T) {
 			t.Errorf("%d reads went at once, want the burst of 10", n)
 		}
 		for range 40 {
-			if err := one.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}); err != nil {
+			if err := one.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -67,7 +67,7 @@ func TestLimiterLanes(t *testing.T) {
 		if _, err := one.Locks.Get(ctx, "s", "l"); !errors.Is(err, ErrRateLimited) {
 			t.Error(err)
 		}
-		if err := two.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}); err != nil {
+		if err := two.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}, nil); err != nil {
 			t.Error(err)
 		}
 		before := w.count()

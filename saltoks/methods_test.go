@@ -96,7 +96,7 @@ func sample(t reflect.Type) reflect.Value {
 	for _, v := range []any{
 		NewOTP("a1b2c"), PINByMail, Unlocked, Subscribed, time.Unix(2e9, 0), NewUser{FirstName: "a", LastName: "b"},
 		UserChange{UsePIN: new(true)}, TimeSchedule{ID: "t", Weekdays: EveryDay()},
-		EntryCursor{},
+		EntryCursor{}, (*SendDeadline)(nil),
 	} {
 		if reflect.TypeOf(v) == t {
 			return reflect.ValueOf(v)
@@ -255,7 +255,7 @@ func TestUnlocksLeaveNothingBehind(t *testing.T) {
 	failed := make(chan error, 1000)
 	for i := range 1000 {
 		go func() {
-			failed <- c.Raw().SetLockState(t.Context(), "s", LockID(fmt.Sprint("l", i)), Unlocked, NewOTP("a1b2c"))
+			failed <- c.Raw().SetLockState(t.Context(), "s", LockID(fmt.Sprint("l", i)), Unlocked, NewOTP("a1b2c"), nil)
 		}()
 	}
 	for range 1000 {

@@ -210,7 +210,7 @@ func TestOutcomeOfAnswers(t *testing.T) {
 				_, _ = io.WriteString(w, tt.body)
 			}))
 			defer srv.Close()
-			err := tcpClient(t, srv.URL).Raw().SetLockState(t.Context(), "s", "l", Unlocked, NewOTP("a1b2c"))
+			err := tcpClient(t, srv.URL).Raw().SetLockState(t.Context(), "s", "l", Unlocked, NewOTP("a1b2c"), nil)
 			if got := verdict(err); got != tt.want {
 				t.Errorf("got %s, want %s: %v", got, tt.want, err)
 			}

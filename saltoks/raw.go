@@ -22,21 +22,17 @@ func (c *Client) Raw() *RawService { return (*RawService)(&service{c}) }
 
 // SetLockState opens a lock once (Unlocked), locks it (Locked), or keeps it open
 // (OfficeMode). otp is the one-time code of the lock's IQ; the zero OTP is for
-// IQs that require none. nil means that the IQ accepted the command, not that
-// the door was opened; an unlocked lock relocks by itself after its open time.
+// IQs that require none. deadline may be nil: see SendDeadline.
+//
+// No error means that the IQ accepted the command, not that the door was opened;
+// an unlocked lock relocks by itself after its open time.
 func (s *RawService) SetLockState(
-	ctx context.Context, site SiteID, lock LockID, state LockState, otp OTP, opts ...CommandOption,
+	ctx context.Context, site SiteID, lock LockID, state LockState, otp OTP, deadline *SendDeadline,
 ) error {
 	r := command("PATCH", routeLocking, string(site), string(lock))
 	r.faults.Require(state == Unlocked || state == Locked || state == OfficeMode, "a lock can be set to Unlocked, Locked or OfficeMode")
-	for _, o := range opts {
-		r.faults.Require(o != nil, "a CommandOption is nil") // it may have been meant as a deadline
-		if o != nil {
-			o(r)
-		}
-	}
 	r.Hide(otp.Reveal())
-	r.state = state
+	r.state, r.Deadline = state, deadline
 	r.Body = struct {
 		State LockState `json:"locked_state"`
 		OTP   string    `json:"otp,omitempty"`
@@ -121,7 +117,9 @@ func (s *RawService) ConfirmPIN(ctx context.Context, site SiteID, iq IQID, otp O
 // the request holds the code, is a guess.
 func (s *RawService) Deactivate(ctx context.Context, site SiteID, iq IQID, user UserID, otp OTP) error {
 	r := command("DELETE", routeIQPIN+"/{user}", string(site), string(iq), string(user))
-	r.unverified(s.c)
+	if !s.c.cfg.UnverifiedEndpoints {
+		r.faults = append(r.faults, ErrUnverified)
+	}
 	r.needOTP(otp)
 	r.Body = map[string]string{"otp": otp.Reveal()}
 	return s.c.run(ctx, r, nil)

@@ -71,7 +71,10 @@ type Request struct {
 // are escaped; it is an error if a value is empty, contains a slash or consists
 // of dots.
 func (c *Client) NewRequest(method, route string, values ...string) (*Request, error) {
-	r := newRequest(method, route, classOf(method), values...)
+	r := newRequest(method, route, Never, values...)
+	if method == http.MethodGet || method == http.MethodHead {
+		r.Class = Safe
+	}
 	if err := faultlist.Join(r.faults); err != nil {
 		return nil, c.refuse(r, err)
 	}
@@ -121,24 +124,11 @@ func (r *Request) needOTP(otp OTP) {
 	r.Hide(otp.Reveal())
 }
 
-func (r *Request) unverified(c *Client) {
-	if !c.cfg.UnverifiedEndpoints {
-		r.faults = append(r.faults, ErrUnverified)
-	}
-}
-
 // command returns a request of class Never in the command lane.
 func command(method, route string, values ...string) *Request {
 	r := newRequest(method, route, Never, values...)
 	r.lane, r.command = commandLane, true
 	return r
-}
-
-func classOf(method string) ReplayClass {
-	if method == http.MethodGet || method == http.MethodHead {
-		return Safe
-	}
-	return Never
 }
 
 func newRequest(method, route string, class ReplayClass, values ...string) *Request {
@@ -149,54 +139,34 @@ func newRequest(method, route string, class ReplayClass, values ...string) *Requ
 	return r
 }
 
-// fillRoute puts values into the braces of route.
+// fillRoute puts values into the braces of route, each of which is a segment.
 func fillRoute(route string, values []string) (string, error) {
 	if !strings.HasPrefix(route, "/") || strings.ContainsAny(route, "?#%\\ ") {
 		return "", errors.New("a route starts with a slash and holds no query, fragment or escapes")
 	}
-	var b strings.Builder
-	b.Grow(len(route) + 40*len(values))
-	var faults []error
-	rest := route
-	for {
-		before, after, found := strings.Cut(rest, "{")
-		b.WriteString(before)
-		if !found {
-			break
+	var faults faultlist.List
+	segments := strings.Split(route, "/")
+	for i, s := range segments {
+		name, isName := strings.CutPrefix(s, "{")
+		name, closed := strings.CutSuffix(name, "}")
+		faults.Require(isName == closed && !strings.ContainsAny(name, "{}"), "the route's segment "+s+" is neither {name} nor a word")
+		faults.Require(s != "." && s != "..", "a path must not hold dot segments")
+		if !isName {
+			continue
 		}
-		name, tail, closed := strings.Cut(after, "}")
-		switch {
-		case !closed:
-			return "", errors.New("a route's brace is not closed")
-		case len(values) == 0:
+		if len(values) == 0 {
 			faults = append(faults, fmt.Errorf("no value for {%s}", name))
-		default:
-			switch {
-			case !pathValue(values[0]):
-				faults = append(faults, fmt.Errorf("{%s} is empty or holds characters that no id has", name))
-			case name == "site" && isSiteUID(values[0]):
-				faults = append(faults, fmt.Errorf("%w: {site} is %q, a printed site UID: Sites.Resolve finds its id",
-					ErrInvalidRequest, values[0]))
-			}
-			b.WriteString(url.PathEscape(values[0]))
-			values = values[1:]
+			continue
 		}
-		rest = tail
-	}
-	if len(values) > 0 {
-		faults = append(faults, errors.New("more values than braces"))
-	}
-	path := b.String()
-	for segment := range strings.SplitSeq(path, "/") {
-		if segment == "." || segment == ".." {
-			faults = append(faults, errors.New("a path must not hold dot segments"))
-			break
+		faults.Require(pathValue(values[0]), "{"+name+"} is empty or holds characters that no id has")
+		if name == "site" && isSiteUID(values[0]) {
+			faults = append(faults, fmt.Errorf("%w: {site} is %q, a printed site UID: Sites.Resolve finds its id",
+				ErrInvalidRequest, values[0]))
 		}
+		segments[i], values = url.PathEscape(values[0]), values[1:]
 	}
-	if len(faults) > 0 {
-		return "", faultlist.Join(faults)
-	}
-	return path, nil
+	faults.Require(len(values) == 0, "more values than braces")
+	return strings.Join(segments, "/"), faultlist.Join(faults)
 }
 
 // pathValue reports whether every server reads s as exactly one path segment,

@@ -25,7 +25,9 @@ func TestUnauthorized(t *testing.T) {
 		"an idempotent call": {func(ctx context.Context, c *Client) error {
 			return c.Users.SetSubscription(ctx, "s", "u", Subscribed)
 		}, 2},
-		"a command": {func(ctx context.Context, c *Client) error { return c.Raw().SetLockState(ctx, "s", "l", Locked, OTP{}) }, 1},
+		"a command": {func(ctx context.Context, c *Client) error {
+			return c.Raw().SetLockState(ctx, "s", "l", Locked, OTP{}, nil)
+		}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

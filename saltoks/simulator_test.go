@@ -149,9 +149,10 @@ func TestCommandUnderFaults(t *testing.T) {
 				if tt.arm != nil {
 					tt.arm(sim, d)
 				}
-				err := c.Raw().
-					SetLockState(t.Context(), d.site, d.lock, saltoks.Unlocked, d.code())
-					// an attempt's own limit ends what hangs
+				err := c.Raw().SetLockState(
+					t.Context(), d.site, d.lock, saltoks.Unlocked, d.code(), nil)
+
+				// an attempt's own limit ends what hangs
 				if got := faulttest.Verdict(err); got != tt.want || tt.cause != nil && !errors.Is(err, tt.cause) {
 					t.Errorf("%s, want %s: %v", got, tt.want, err)
 				}
@@ -173,20 +174,20 @@ func TestWrongCodes(t *testing.T) {
 	d := activatedDoor(sim)
 	wrong := saltoks.NewOTP(sim.WrongOTP(d.user, string(d.iq)))
 	for _, code := range []saltoks.OTP{{}, wrong} {
-		if err := c.Raw().SetLockState(t.Context(), d.site, d.lock, saltoks.Unlocked, code); !errors.Is(err, saltoks.ErrOTPInvalid) ||
+		if err := c.Raw().SetLockState(t.Context(), d.site, d.lock, saltoks.Unlocked, code, nil); !errors.Is(err, saltoks.ErrOTPInvalid) ||
 			faulttest.Verdict(err) != "refused" {
 			t.Errorf("%s: %v", faulttest.Verdict(err), err)
 		}
 	}
 	var err error
 	for range 4 {
-		err = c.Raw().SetLockState(t.Context(), d.site, d.lock, saltoks.Unlocked, wrong)
+		err = c.Raw().SetLockState(t.Context(), d.site, d.lock, saltoks.Unlocked, wrong, nil)
 	}
 	if !errors.Is(err, saltoks.ErrOTPBlocked) {
 		t.Error(err)
 	}
 	sim.Clock().Advance(21 * time.Minute)
-	if err := c.Raw().SetLockState(t.Context(), d.site, d.lock, saltoks.Unlocked, d.code()); err != nil {
+	if err := c.Raw().SetLockState(t.Context(), d.site, d.lock, saltoks.Unlocked, d.code(), nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -378,7 +379,7 @@ func TestReadsAgainstTheSimulator(t *testing.T) {
 
 	cursor := saltoks.EntryCursor{From: sim.Now().Add(-time.Minute)}
 	for range 3 {
-		if err := c.Raw().SetLockState(ctx, d.site, d.lock, saltoks.Unlocked, d.code()); err != nil {
+		if err := c.Raw().SetLockState(ctx, d.site, d.lock, saltoks.Unlocked, d.code(), nil); err != nil {
 			t.Fatal(err)
 		}
 		sim.Clock().Advance(20 * time.Second)

@@ -218,7 +218,7 @@ func TestStreamUnauthorized(t *testing.T) {
 		f.start()
 		for range 30 {
 			time.Sleep(10 * time.Second)
-			if err := f.c.Raw().SetLockState(t.Context(), f.site, f.lock, saltoks.Unlocked, f.code()); err != nil {
+			if err := f.c.Raw().SetLockState(t.Context(), f.site, f.lock, saltoks.Unlocked, f.code(), nil); err != nil {
 				t.Fatal(err)
 			}
 		}

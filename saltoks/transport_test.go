@@ -169,7 +169,7 @@ func TestCommandsOverTLS(t *testing.T) {
 		if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}); err != nil {
+		if err := c.Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,9 +2,9 @@ package saltoks
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"iter"
+	"strings"
 	"time"
 )
 
@@ -146,23 +146,12 @@ func (s *UsersService) IssuePIN(ctx context.Context, site SiteID, user SiteUserI
 
 // decodePIN reads a bare JSON string of digits, or a number as it is written.
 func decodePIN(body []byte) (string, error) {
-	var s string
-	var n json.Number
-	switch {
-	case len(body) == 0:
-		return "", errEmpty
-	case body[0] != '"' && json.Unmarshal(body, &n) == nil:
-		s = n.String()
-	case json.Unmarshal(body, &s) != nil:
-		return "", errNotPIN
+	pin := strings.Trim(string(body), `"`)
+	if len(pin) < 4 || len(pin) > 12 || !digits(pin) {
+		return "", errors.New("the answer is not a keypad PIN")
 	}
-	if len(s) < 4 || len(s) > 12 || !digits(s) {
-		return "", errNotPIN
-	}
-	return s, nil
+	return pin, nil
 }
-
-var errNotPIN = errors.New("the answer is not a keypad PIN")
 
 // Key is a credential of a member.
 type Key struct {

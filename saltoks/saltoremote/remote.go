@@ -150,7 +150,7 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 			return notSentError(err)
 		}
 	}
-	err := r.client.Raw().SetLockState(ctx, t.Site, t.Lock, state, code, saltoks.SendBefore(deadline))
+	err := r.client.Raw().SetLockState(ctx, t.Site, t.Lock, state, code, deadline)
 	if errors.Is(err, saltoks.ErrOTPInvalid) {
 		outdated := false
 		if err, outdated = r.recheck(ctx, t, err); outdated {

@@ -150,7 +150,7 @@ func PauseCommands(t *testing.T, l *saltoks.Limiter, d time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := client.Raw().SetLockState(t.Context(), "s", "l", saltoks.Unlocked, saltoks.OTP{}); !errors.Is(err, saltoks.ErrRateLimited) {
+	if err := client.Raw().SetLockState(t.Context(), "s", "l", saltoks.Unlocked, saltoks.OTP{}, nil); !errors.Is(err, saltoks.ErrRateLimited) {
 		t.Fatal(err)
 	}
 }
