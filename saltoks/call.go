@@ -3,13 +3,11 @@ package saltoks
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -87,10 +85,10 @@ func encodeBody(r *Request) ([]byte, error) {
 	}
 	body, err := json.Marshal(r.Body)
 	if m, ok := errors.AsType[*json.MarshalerError](err); ok {
-		return nil, fmt.Errorf("the request's body: %w", m.Err)
+		err = m.Err
 	}
 	if err != nil {
-		return nil, errors.New("the request's body does not encode as JSON")
+		return nil, fmt.Errorf("the request's body: %w", err)
 	}
 	return body, nil
 }
@@ -188,8 +186,8 @@ func (cl *call) result(err error, decode func(*attempt) error) error {
 	a := cl.last()
 	o := outcomeOf(cl.req, cl.attempts)
 	if o == accepted {
-		if err == nil {
-			err = cl.decode(a, decode)
+		if err == nil && decode != nil && a.status != http.StatusNotFound { // deleted by an earlier attempt
+			err = decode(a)
 		}
 		if err == nil {
 			return nil
@@ -215,7 +213,7 @@ func (cl *call) result(err error, decode func(*attempt) error) error {
 func (cl *call) nameEnvironment(a *attempt, e *APIError, err error) error {
 	noCode := (a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed) && e.Code == "" && e.InnerCode == ""
 	switch {
-	case a.handed && a.status == 0 && !a.maybeSent && isNetworkError(err):
+	case a.handed && a.status == 0 && !a.maybeSent && !isLimit(err):
 		return fmt.Errorf("no connection to Environment.API %s: %w", cl.client.base, err)
 	case errors.Is(err, errNotJSON), a.status != 0 && a.parsed.message == messageHTML, noCode && err == nil:
 		const hint = "check that Environment.API %s is the Connect API"
@@ -227,24 +225,9 @@ func (cl *call) nameEnvironment(a *attempt, e *APIError, err error) error {
 	return err
 }
 
-// isNetworkError reports a failure to connect, as opposed to a context that
-// ended.
-func isNetworkError(err error) bool {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrSendBy) {
-		return false
-	}
-	var op *net.OpError
-	var cert *tls.CertificateVerificationError
-	var record tls.RecordHeaderError
-	return errors.As(err, &op) || errors.As(err, &cert) || errors.As(err, &record)
-}
-
-// decode reads a successful answer.
-func (cl *call) decode(a *attempt, decode func(*attempt) error) error {
-	if decode == nil || a.status == http.StatusNotFound { // deleted by an earlier attempt
-		return nil
-	}
-	return decode(a)
+// isLimit reports that a context or a send deadline ended the attempt.
+func isLimit(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrSendBy)
 }
 
 // explanation returns why an answer is not a success, if its status and code do

@@ -59,21 +59,20 @@ func (s *RawService) SecretByOTP(ctx context.Context, site SiteID, iq IQID, otp 
 }
 
 func (s *RawService) secret(ctx context.Context, r *Request) (Secret, error) {
-	var secret Secret
+	var w struct {
+		Secret string `json:"secret"`
+	}
 	err := s.c.run(ctx, r, func(a *attempt) error {
-		var w struct {
-			Secret string `json:"secret"`
+		err := decodeInto(a.body, &w)
+		if err == nil && w.Secret == "" {
+			err = errors.New("the answer holds no secret")
 		}
-		if err := decodeInto(a.body, &w); err != nil {
-			return err
-		}
-		if w.Secret == "" {
-			return errors.New("the answer holds no secret")
-		}
-		secret = NewSecret(w.Secret)
-		return nil
+		return err
 	})
-	return secret, err
+	if err != nil {
+		return Secret{}, err
+	}
+	return NewSecret(w.Secret), nil
 }
 
 // PINChannel is how an IQ PIN is sent to the person.
