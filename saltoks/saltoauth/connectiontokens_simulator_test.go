@@ -17,8 +17,15 @@ import (
 // inBubble gives a test a simulator, a connection and a client of it, all on
 // the bubble's clock, and looks for leaked secrets at the end.
 func inBubble(t *testing.T, fn func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client)) {
+	inBubbleOf(t, saltokstest.Switches{}, fn)
+}
+
+// inBubbleOf is inBubble with switches of the simulator.
+func inBubbleOf(
+	t *testing.T, switches saltokstest.Switches, fn func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client),
+) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newHost(t)
+		d := newHostOf(t, saltokstest.Config{World: twoUsers(), Switches: switches})
 		conn := d.connect()
 		client, err := saltoks.NewClient(saltoks.Config{Environment: d.env, Tokens: d.auth.Tokens(conn), HTTPClient: d.sim.HTTPClient()})
 		if err != nil {
@@ -39,27 +46,34 @@ func inBubble(t *testing.T, fn func(t *testing.T, d *hostFixture, conn saltoauth
 // later lets time pass in the bubble of inBubble.
 func later(d time.Duration) { time.Sleep(d) }
 
-// TestThreeMonthsOfCalls: a call every six hours for 89 days, a refresh for
-// each, no failure; on day 91 one clear error.
+// TestThreeMonthsOfCalls: a call every six hours until a day before SALTO ends
+// the consent, a refresh for each, no failure; a day after it one clear error.
+// Only SALTO knows how long it accepts a consent.
 func TestThreeMonthsOfCalls(t *testing.T) {
-	inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {
-		calls := 0
-		for start := time.Now(); time.Since(start) < 89*24*time.Hour; time.Sleep(6 * time.Hour) {
-			if _, err := client.Me.Get(t.Context()); err != nil {
-				t.Fatalf("after %v: %v", time.Since(start), err)
-			}
-			calls++
-		}
-		if n := d.tokenRequests(); n != calls-1 {
-			t.Errorf("%d refreshes for %d calls", n, calls)
-		}
-		time.Sleep(48 * time.Hour)
-		for range 3 {
-			if _, err := client.Me.Get(t.Context()); !errors.Is(err, saltoks.ErrReauthorize) {
-				t.Errorf("%v", err)
-			}
-		}
-	})
+	const day = 24 * time.Hour
+	for _, lifetime := range []time.Duration{30 * day, 90 * day, 200 * day} {
+		t.Run(lifetime.String(), func(t *testing.T) {
+			consent := saltokstest.Switches{RefreshLifetime: lifetime}
+			inBubbleOf(t, consent, func(t *testing.T, d *hostFixture, _ saltoauth.Connection, client *saltoks.Client) {
+				calls := 0
+				for start := time.Now(); time.Since(start) < lifetime-day; time.Sleep(6 * time.Hour) {
+					if _, err := client.Me.Get(t.Context()); err != nil {
+						t.Fatalf("after %v: %v", time.Since(start), err)
+					}
+					calls++
+				}
+				if n := d.tokenRequests(); n != calls-1 {
+					t.Errorf("%d refreshes for %d calls", n, calls)
+				}
+				time.Sleep(2 * day)
+				for range 3 {
+					if _, err := client.Me.Get(t.Context()); !errors.Is(err, saltoks.ErrReauthorize) {
+						t.Errorf("%v", err)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestAnswerLostAfterRotation(t *testing.T) {

@@ -89,12 +89,12 @@ func twoUsers() saltokstest.World {
 
 func newHost(t *testing.T) *hostFixture {
 	t.Helper()
-	return newHostOf(t, twoUsers())
+	return newHostOf(t, saltokstest.Config{World: twoUsers()})
 }
 
-func newHostOf(t *testing.T, w saltokstest.World) *hostFixture {
+func newHostOf(t *testing.T, cfg saltokstest.Config) *hostFixture {
 	t.Helper()
-	d := &hostFixture{t: t, sim: saltokstest.New(t, saltokstest.Config{World: w}), store: newRecordingStore(),
+	d := &hostFixture{t: t, sim: saltokstest.New(t, cfg), store: newRecordingStore(),
 		sealer: saltostate.EphemeralSealer()}
 	d.env = saltoks.Environment{Name: "simulator", Issuer: d.sim.Issuer(), API: d.sim.API()}
 	d.restart()

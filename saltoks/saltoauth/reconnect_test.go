@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -193,6 +194,44 @@ func TestReconnect(t *testing.T) {
 }
 
 // TestFailedReconnect: the connection works as if nothing had happened.
+// TestTheSameUserIsTheSameSubject: an email address is neither unique as it is
+// masked nor unchangeable.
+func TestTheSameUserIsTheSameSubject(t *testing.T) {
+	email := "doors@harbour.example" // as SALTO returns it of every user
+	anyEmail := regexp.MustCompile(`"email":"[^"]*"`)
+	d := newHostVia(t, func(r *http.Request, send http.RoundTripper) (*http.Response, error) {
+		resp, err := send.RoundTrip(r)
+		if err == nil && strings.HasSuffix(r.URL.Path, "/me") {
+			b, _ := io.ReadAll(resp.Body)
+			b = anyEmail.ReplaceAll(b, []byte(`"email":"`+email+`"`))
+			resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
+		}
+		return resp, err
+	})
+	c := d.connect()
+	reconnect := func(choice saltokstest.ConsentChoice) (saltoauth.Connection, error) {
+		l, err := d.auth.BeginReconnect(t.Context(), c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.auth.Reconnect(t.Context(), l, d.callback(l, choice))
+	}
+	_, err := reconnect(d.as("other@quay.example"))
+	wrong, ok := errors.AsType[*saltoauth.WrongUserError](err)
+	if !ok || wrong.Want != "d***@h***.example" || wrong.Got != wrong.Want {
+		t.Errorf("another user with the same address: %v", err)
+	}
+	d.sim.Clock().Advance(2 * time.Hour) // needs the old refresh token
+	if _, err := d.sites(c); err != nil {
+		t.Errorf("the old tokens are gone: %v", err)
+	}
+	email = "new@elsewhere.example"
+	after, err := reconnect(saltokstest.Allow())
+	if err != nil || after.Subject != c.Subject || after.UserHint != "n***@e***.example" {
+		t.Errorf("the same user with another address: %+v, %v", after, err)
+	}
+}
+
 func TestFailedReconnect(t *testing.T) {
 	d := newHost(t)
 	c := d.connect()

@@ -193,7 +193,7 @@ func TestRefreshOfAnotherUser(t *testing.T) {
 func TestPublicClient(t *testing.T) {
 	w := twoUsers()
 	w.PublicClient, w.ClientSecret = true, ""
-	d := newHostOf(t, w)
+	d := newHostOf(t, saltokstest.Config{World: w})
 	if d.creds().ClientSecret.Reveal() != "" {
 		t.Fatal("the simulator has a secret")
 	}
