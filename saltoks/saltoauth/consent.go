@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/doorkit/doorkit/internal/hostcall"
@@ -276,23 +277,21 @@ func (h *ConsentHandlers) fail(w http.ResponseWriter, r *http.Request, err error
 }
 
 func consentStatus(err error) int {
-	if _, ok := errors.AsType[*IdentityError](err); ok {
-		return http.StatusBadGateway
+	is := func(known ...error) bool {
+		return slices.ContainsFunc(known, func(k error) bool { return errors.Is(err, k) })
 	}
-	if _, ok := errors.AsType[hostError](err); ok {
-		return http.StatusInternalServerError
-	}
-	for _, e := range []error{
-		ErrConsentDenied, ErrStateMismatch, ErrLoginExpired, ErrNoOfflineAccess, ErrNoFullAccess, ErrToken, ErrWrongUser, ErrSiteNotVisible,
-	} {
-		if errors.Is(err, e) {
-			return http.StatusBadRequest
-		}
-	}
+	_, identity := errors.AsType[*IdentityError](err)
+	_, host := errors.AsType[hostError](err)
 	switch {
-	case errors.Is(err, ErrNotConnected):
+	case identity:
+		return http.StatusBadGateway
+	case host:
+		return http.StatusInternalServerError
+	case is(ErrConsentDenied, ErrStateMismatch, ErrLoginExpired, ErrNoOfflineAccess, ErrNoFullAccess, ErrToken, ErrWrongUser, ErrSiteNotVisible):
+		return http.StatusBadRequest
+	case is(ErrNotConnected):
 		return http.StatusNotFound
-	case errors.Is(err, ErrAlreadyConnected):
+	case is(ErrAlreadyConnected):
 		return http.StatusConflict
 	}
 	return http.StatusInternalServerError

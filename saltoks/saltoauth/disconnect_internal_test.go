@@ -13,14 +13,13 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// TestDisconnectAsTheServerAllows: with the secret in the form, and where
-// discovery names no revocation.
+// TestDisconnectAsTheServerAllows: with a revocation, and where discovery
+// names none.
 func TestDisconnectAsTheServerAllows(t *testing.T) {
 	for name, c := range map[string]struct {
-		inBody  bool
 		strip   bool
 		revoked bool
-	}{"secret in the form": {inBody: true, revoked: true}, "no endpoint": {strip: true}} {
+	}{"revocation": {revoked: true}, "no endpoint": {strip: true}} {
 		synctest.Test(t, func(t *testing.T) {
 			sim := saltokstest.New(t, saltokstest.Config{})
 			base := sim.HTTPClient().Transport
@@ -40,7 +39,7 @@ func TestDisconnectAsTheServerAllows(t *testing.T) {
 			auth, err := NewAuthorizer(Config{
 				Environment: saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()},
 				Credentials: Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()),
-					RedirectURL: sim.RedirectURI(), SecretInBody: c.inBody},
+					RedirectURL: sim.RedirectURI()},
 				State:      state,
 				HTTPClient: &http.Client{Transport: transport},
 				Now:        sim.Now,

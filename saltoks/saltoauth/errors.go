@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,25 +88,18 @@ type IdentityError struct {
 
 // Error names what failed, where, and when it is tried again.
 func (e *IdentityError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "saltoks: %s at the SALTO identity server failed: %s", e.Op, e.What)
-	var details []string
-	if e.URL != "" {
-		details = append(details, e.URL)
-	}
+	status, again := "", ""
 	if e.Status != 0 {
-		details = append(details, fmt.Sprintf("status %d", e.Status))
-	}
-	if e.Code != "" {
-		details = append(details, e.Code)
-	}
-	if len(details) > 0 {
-		fmt.Fprintf(&b, " (%s)", strings.Join(details, ", "))
+		status = fmt.Sprintf("status %d", e.Status)
 	}
 	if !e.RetryAt.IsZero() {
-		fmt.Fprintf(&b, "; tried again after %s", e.RetryAt.UTC().Format(time.RFC3339))
+		again = "; tried again after " + e.RetryAt.UTC().Format(time.RFC3339)
 	}
-	return b.String()
+	details := slices.DeleteFunc([]string{e.URL, status, e.Code}, func(s string) bool { return s == "" })
+	if len(details) > 0 {
+		again = " (" + strings.Join(details, ", ") + ")" + again
+	}
+	return fmt.Sprintf("saltoks: %s at the SALTO identity server failed: %s%s", e.Op, e.What, again)
 }
 
 // Unwrap returns the underlying context or network error, if any.

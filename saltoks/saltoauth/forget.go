@@ -25,9 +25,6 @@ type ForgottenIQ struct {
 // NeedSupport returns the IQs that would need SALTO's support after Forget.
 // Show them to the person before calling Forget.
 func (a *Authorizer) NeedSupport(ctx context.Context, subject string) ([]ForgottenIQ, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	owner := userindex.ID(a.id.env.Name, subject)
 	doc, err := saltostate.Load(ctx, a.state, userindex.Docs, owner)
 	if err != nil || doc == nil {
@@ -38,8 +35,7 @@ func (a *Authorizer) NeedSupport(ctx context.Context, subject string) ([]Forgott
 
 // needSupport leaves out the IQs for which nothing is stored: no activation was
 // started, or it was deactivated.
-func (a *Authorizer) needSupport(ctx context.Context, owner string, doc *userindex.Doc) ([]ForgottenIQ, error) {
-	var out []ForgottenIQ
+func (a *Authorizer) needSupport(ctx context.Context, owner string, doc *userindex.Doc) (out []ForgottenIQ, err error) {
 	for _, iq := range doc.IQs {
 		stored, err := a.state.Has(ctx, userindex.IQKind, userindex.IQID(owner, iq.Site, iq.IQ))
 		if err != nil {
@@ -73,9 +69,6 @@ func (a *Authorizer) connected(ctx context.Context, doc *userindex.Doc) (n int, 
 // ErrNotAcknowledged and nothing is deleted. If nothing is stored for the user,
 // Forget does nothing.
 func (a *Authorizer) Forget(ctx context.Context, subject string, acknowledged []ForgottenIQ) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	owner := userindex.ID(a.id.env.Name, subject)
 	// The whole deletion runs while the owner's document is locked: no new
 	// document can be added to it in the meantime, and after a crash it still

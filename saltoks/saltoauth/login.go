@@ -64,9 +64,6 @@ var errLoginEncoding = errors.New("saltoks: a Login holds secrets and is not enc
 func (a *Authorizer) Begin(ctx context.Context) (Login, error) { return a.begin(ctx, "") }
 
 func (a *Authorizer) begin(ctx context.Context, reconnect string) (Login, error) {
-	if err := ctx.Err(); err != nil {
-		return Login{}, err
-	}
 	m, err := a.id.oidc.Metadata(ctx)
 	if err != nil {
 		return Login{}, err

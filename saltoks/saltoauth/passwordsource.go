@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
@@ -35,14 +34,14 @@ func PasswordSource(c PasswordConfig) (saltoks.TokenSource, error) {
 	return p, nil
 }
 
+// passwordTokens is fetched by one flight of the refresher at a time.
 type passwordTokens struct {
 	refresher
 	id       *identity
 	user     string
 	password PasswordFunc
 
-	mu       sync.Mutex // not locked while a request runs
-	attempts int
+	attempts int // failed ones in a row
 	retryAt  time.Time
 	last     error
 	granted  time.Time
@@ -50,47 +49,31 @@ type passwordTokens struct {
 }
 
 func (p *passwordTokens) fetch(ctx context.Context, rejected saltoks.Secret) (held, error) {
-	if err := p.pause(rejected); err != nil {
-		return held{}, err
+	now := p.id.now()
+	if now.Before(p.retryAt) && p.retryAt.Sub(now) <= backoffLast {
+		return held{}, p.last
+	}
+	if until, young := justGranted(p.granted, p.expiry, now); !rejected.IsZero() && young {
+		return held{}, errJustGranted("password grant", until)
 	}
 	ctx, cancel := context.WithTimeout(ctx, exchangeLimit)
 	defer cancel()
 	h, err := p.grant(ctx)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.id.now()
+	now = p.id.now()
 	if err == nil {
 		p.attempts, p.retryAt, p.last, p.granted, p.expiry = 0, time.Time{}, nil, now, h.token.Expiry
 		return h, nil
 	}
 	p.attempts++
-	e, _ := errors.AsType[*IdentityError](err)
-	var asked time.Time
-	if e != nil {
-		asked = e.RetryAt
+	e, ok := errors.AsType[*IdentityError](err)
+	if !ok {
+		e = new(IdentityError)
 	}
-	p.retryAt = retryTime(now, p.attempts, asked).UTC()
-	if e != nil {
-		e.RetryAt = p.retryAt
-	}
-	p.last = err
+	p.retryAt = retryTime(now, p.attempts, e.RetryAt).UTC()
+	e.RetryAt, p.last = p.retryAt, err
 	p.id.log.LogAttrs(ctx, slog.LevelWarn, "password grant failed",
 		slog.Int("attempt", p.attempts), slog.Time("retry_at", p.retryAt), slog.String("error", err.Error()))
 	return held{}, err
-}
-
-// pause returns an error while another request would be too soon.
-func (p *passwordTokens) pause(rejected saltoks.Secret) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.id.now()
-	if now.Before(p.retryAt) && p.retryAt.Sub(now) <= backoffLast {
-		return p.last
-	}
-	if until, young := justGranted(p.granted, p.expiry, now); !rejected.IsZero() && young {
-		return errJustGranted("password grant", until)
-	}
-	return nil
 }
 
 func (p *passwordTokens) grant(ctx context.Context) (held, error) {

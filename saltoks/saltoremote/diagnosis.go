@@ -151,31 +151,24 @@ func (d Diagnosis) finding() Finding {
 }
 
 // DiagnoseOption adds to what Activation.Diagnose examines.
-type DiagnoseOption func(*diagnoseConfig)
-
-type diagnoseConfig struct {
-	command error
-	check   bool
-}
+type DiagnoseOption func(*Diagnosis)
 
 // AfterError adds the error of the last command.
-func AfterError(err error) DiagnoseOption { return func(c *diagnoseConfig) { c.command = err } }
+func AfterError(err error) DiagnoseOption { return func(d *Diagnosis) { d.Command = err } }
 
 // CheckCode makes SALTO check one code, which changes nothing at an activated
 // IQ. A wrong code counts in the breaker; while the breaker is open, no code is
 // checked.
-func CheckCode() DiagnoseOption { return func(c *diagnoseConfig) { c.check = true } }
+func CheckCode() DiagnoseOption { return func(d *Diagnosis) { d.Checked = true } }
 
 // Diagnose compares what SALTO reports, what is stored and both clocks, and
 // returns the most likely cause. It changes nothing and sends no code, unless
 // CheckCode is given. The error is not nil only if the examination failed; the
 // problem that it found is in the Diagnosis.
 func (a *Activation) Diagnose(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, opts ...DiagnoseOption) (Diagnosis, error) {
-	var cfg diagnoseConfig
+	var d Diagnosis
 	for _, o := range opts {
-		if o != nil {
-			o(&cfg)
-		}
+		o(&d)
 	}
 	at := siteIQ{site, iq}
 	local, err := a.State(ctx, site, iq)
@@ -190,11 +183,11 @@ func (a *Activation) Diagnose(ctx context.Context, site saltoks.SiteID, iq salto
 	if err != nil {
 		return Diagnosis{}, err
 	}
-	d := Diagnosis{Status: iqStatus(gateway, known, local), Command: cfg.command}
+	d.Status = iqStatus(gateway, known, local)
 	if d.ClockOffset, d.ClockKnown, err = a.clockOffset(ctx); err != nil {
 		return Diagnosis{}, err
 	}
-	if cfg.check && d.Status.Finding == FindingReady {
+	if d.Checked = d.Checked && d.Status.Finding == FindingReady; d.Checked {
 		d.Check = a.checkCode(ctx, at)
 		var held *OTPBlockedError
 		d.Checked = !errors.As(d.Check, &held)

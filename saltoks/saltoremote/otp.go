@@ -137,10 +137,8 @@ func (p *localCodes) second(ctx context.Context, at siteIQ) (int64, error) {
 		return second, nil
 	}
 
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(wait):
 		return second, nil
 	case <-ctx.Done():
 		p.mu.Lock()

@@ -168,9 +168,6 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 
 // prepareBefore is prepare, limited by the deadline.
 func (r *Remote) prepareBefore(ctx context.Context, d *saltoks.SendDeadline, at siteIQ) (iqDoc, saltoks.OTP, error) {
-	if d == nil {
-		return r.prepare(ctx, at)
-	}
 	limited, cancel := context.WithTimeout(ctx, d.Left())
 	defer cancel()
 	doc, code, err := r.prepare(limited, at)

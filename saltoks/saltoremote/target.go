@@ -35,7 +35,15 @@ func (r *Remote) Target(ctx context.Context, site saltoks.SiteID, lock saltoks.L
 	if l.IQ == nil {
 		return Target{}, notSentError(fmt.Errorf("lock %s has no IQ and cannot be reached remotely: attach it to one in SALTO KS", lock))
 	}
-	return Target{Site: site, IQ: l.IQ.ID, Lock: lock, OTPRequired: l.IQ.OTPEnabled}, nil
+	return targetOf(site, lock, l), nil
+}
+
+func targetOf(site saltoks.SiteID, lock saltoks.LockID, l saltoks.Lock) Target {
+	t := Target{Site: site, Lock: lock}
+	if l.IQ != nil {
+		t.IQ, t.OTPRequired = l.IQ.ID, l.IQ.OTPEnabled
+	}
+	return t
 }
 
 func (t Target) check() error {
@@ -49,10 +57,7 @@ func (t Target) check() error {
 	if t.IQ == "" && t.OTPRequired {
 		faults = append(faults, errors.New("Target.IQ is missing: the one-time code is computed for it"))
 	}
-	if len(faults) > 0 {
-		return faultlist.Join(faults)
-	}
-	return nil
+	return faultlist.Join(faults)
 }
 
 // ErrTargetOutdated means that, since the door was linked, the lock was
@@ -157,10 +162,7 @@ func (r *Remote) recheck(ctx context.Context, t Target, refusal error) (error, b
 	if err != nil {
 		return refusal, false
 	}
-	reached := Target{Site: t.Site, Lock: t.Lock}
-	if l.IQ != nil {
-		reached.IQ, reached.OTPRequired = l.IQ.ID, l.IQ.OTPEnabled
-	}
+	reached := targetOf(t.Site, t.Lock, l)
 	if reached == t || t.IQ == "" && !t.OTPRequired && !reached.OTPRequired {
 		return refusal, false
 	}

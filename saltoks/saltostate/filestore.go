@@ -195,47 +195,41 @@ func syncDir(dir string) error {
 	return err
 }
 
-// lockFile takes the exclusive lock of a file. If the file was deleted in the
-// meantime, a lock on it would exclude no other process, so it starts again.
+// lockFile takes the exclusive lock of a file. It polls, so that no goroutine
+// outlives ctx.
 func lockFile(ctx context.Context, path string) (*os.File, error) {
-	for {
+	const first, last = time.Millisecond, 20 * time.Millisecond
+	for pause := first; ; pause = min(2*pause, last) {
 		f, err := openFile(path, os.O_RDWR|os.O_CREATE)
 		if err != nil {
 			return nil, fmt.Errorf("saltoks: file store: %w", err)
 		}
-		if err := waitForLock(ctx, f); err != nil {
-			f.Close()
-			return nil, err
-		}
-		ours, err := f.Stat()
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("saltoks: file store: %w", err)
-		}
-		if now, err := os.Stat(path); err == nil && os.SameFile(ours, now) {
+		taken, err := tryLock(f, path)
+		if taken {
 			return f, nil
 		}
 		f.Close()
+		if err != nil {
+			return nil, fmt.Errorf("saltoks: file store: locking: %w", err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 }
 
-// waitForLock polls, so that no goroutine outlives ctx.
-func waitForLock(ctx context.Context, f *os.File) error {
-	const first, last = time.Millisecond, 20 * time.Millisecond
-	for pause := first; ; pause = min(2*pause, last) {
-		taken, err := flock(f)
-		if taken {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("saltoks: file store: locking: %w", err)
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		}
+// tryLock reports whether it took the lock of f, the file at path. If that file
+// was deleted in the meantime, a lock on it would exclude no other process.
+func tryLock(f *os.File, path string) (taken bool, err error) {
+	if taken, err := flock(f); err != nil || !taken {
+		return false, err
 	}
+	locked, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	current, err := os.Stat(path)
+	return err == nil && os.SameFile(locked, current), nil
 }

@@ -143,6 +143,9 @@ func (s *State) Delete(ctx context.Context, kind, id string) error {
 
 // get calls Store.Get.
 func (s *State) get(ctx context.Context, key string) (stored []byte, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	err = hostcall.Contain("the Store", func() error { stored, err = s.store.Get(ctx, key); return err })
 	return stored, err
 }
