@@ -69,6 +69,8 @@ type Credentials struct {
 	// RedirectURL is the registered callback, exactly as registered. It is
 	// required by an Authorizer and not used by PasswordSource.
 	RedirectURL string
+	// SecretInBody sends the secret as a form field instead of HTTP Basic.
+	SecretInBody bool
 }
 
 // PasswordFunc returns the password of the SALTO system user at the moment it is

@@ -287,7 +287,8 @@ func consentStatus(err error) int {
 		return http.StatusBadGateway
 	case host:
 		return http.StatusInternalServerError
-	case is(ErrConsentDenied, ErrStateMismatch, ErrLoginExpired, ErrNoOfflineAccess, ErrNoFullAccess, ErrToken, ErrWrongUser, ErrSiteNotVisible):
+	case is(ErrConsentDenied, ErrStateMismatch, ErrLoginExpired, ErrNoOfflineAccess, ErrNoFullAccess, ErrToken, ErrWrongUser),
+		is(ErrSiteNotVisible):
 		return http.StatusBadRequest
 	case is(ErrNotConnected):
 		return http.StatusNotFound

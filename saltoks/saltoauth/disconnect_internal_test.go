@@ -13,13 +13,14 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// TestDisconnectAsTheServerAllows: with a revocation, and where discovery
-// names none.
+// TestDisconnectAsTheServerAllows: with the secret in the form, and where
+// discovery names no revocation.
 func TestDisconnectAsTheServerAllows(t *testing.T) {
 	for name, c := range map[string]struct {
+		inBody  bool
 		strip   bool
 		revoked bool
-	}{"revocation": {revoked: true}, "no endpoint": {strip: true}} {
+	}{"secret in the form": {inBody: true, revoked: true}, "no endpoint": {strip: true}} {
 		synctest.Test(t, func(t *testing.T) {
 			sim := saltokstest.New(t, saltokstest.Config{})
 			base := sim.HTTPClient().Transport
@@ -39,7 +40,7 @@ func TestDisconnectAsTheServerAllows(t *testing.T) {
 			auth, err := NewAuthorizer(Config{
 				Environment: saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()},
 				Credentials: Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()),
-					RedirectURL: sim.RedirectURI()},
+					RedirectURL: sim.RedirectURI(), SecretInBody: c.inBody},
 				State:      state,
 				HTTPClient: &http.Client{Transport: transport},
 				Now:        sim.Now,

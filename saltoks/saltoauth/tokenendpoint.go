@@ -111,14 +111,18 @@ func refusal(op, endpoint string, resp *http.Response, code string, at time.Time
 // no secret, sends its id in the form.
 func (id *identity) post(ctx context.Context, endpoint string, form url.Values) (*http.Response, error) {
 	secret := id.creds.ClientSecret.Reveal()
-	if secret == "" {
+	inForm := id.creds.SecretInBody || secret == ""
+	if inForm {
 		form.Set("client_id", id.creds.ClientID)
+		if secret != "" {
+			form.Set("client_secret", secret)
+		}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, err
 	}
-	if secret != "" {
+	if !inForm {
 		req.SetBasicAuth(url.QueryEscape(id.creds.ClientID), url.QueryEscape(secret))
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")

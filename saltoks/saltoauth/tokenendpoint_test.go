@@ -73,6 +73,7 @@ func TestAuthStyle(t *testing.T) {
 		form   string
 	}{
 		"secret in the header": {nil, true, ""},
+		"secret in the body":   {func(c *Credentials) { c.SecretInBody = true }, false, "planted-client-secret"},
 		"public client":        {func(c *Credentials) { c.ClientSecret = saltoks.Secret{} }, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
