@@ -49,6 +49,10 @@ func TestEveryMethodHonorsItsContext(t *testing.T) {
 			_, _, err := r.locks.Entries(saltolocks.EntriesConfig{}).Poll(ctx, "")
 			return err
 		},
+		"Entries.Follow": func(ctx context.Context, r *fixture) error {
+			store := func([]gate.VendorEntry, string) error { return nil }
+			return r.locks.Entries(saltolocks.EntriesConfig{}).Follow(ctx, "", store)
+		},
 		"Entries.Meaning": func(ctx context.Context, r *fixture) error {
 			_, err := r.locks.Entries(saltolocks.EntriesConfig{}).Meaning(
 				ctx, gate.VendorEntry{What: string(saltoks.LockOpened), By: string(saltoks.ByRemote), User: "u"},
