@@ -14,65 +14,14 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// simulated is what the examples of Remote start from: a simulator, and an
-// authorizer for it. In production the environment is saltoks.Production() and
-// HTTPClient stays nil.
-type simulated struct {
-	*saltokstest.Sim
-	env   saltoks.Environment
-	creds saltoauth.Credentials
-	auth  *saltoauth.Authorizer
-}
-
-func simulate() simulated {
-	sim, err := saltokstest.Start(saltokstest.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	s := simulated{Sim: sim, env: saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}}
-	s.creds = saltoauth.Credentials{
-		ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret()), RedirectURL: sim.RedirectURI(),
-	}
-	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
-	if err != nil {
-		log.Fatal(err)
-	}
-	s.auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
-		Environment: s.env,
-		Credentials: s.creds,
-		State:       state,
-		HTTPClient:  sim.HTTPClient(),
-		Now:         sim.Now,
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	return s
-}
-
-// connect lets the simulator's admin consent.
-func (s simulated) connect(ctx context.Context) saltoauth.Connection {
-	login, err := s.auth.Begin(ctx)
-	if err != nil {
-		log.Fatal(err)
-	}
-	callback, err := s.Consent(ctx, login.URL(), saltokstest.Allow())
-	if err != nil {
-		log.Fatal(err)
-	}
-	conn, err := s.auth.Complete(ctx, login, callback.Query())
-	if err != nil {
-		log.Fatal(err)
-	}
-	return conn
-}
-
 // remoteSim is what the examples of Remote and Activation start from: a
-// simulated site and a Remote of its platform user. Call activate for an IQ
-// that is activated already.
+// simulated site and a Remote of its platform user. In production the
+// environment is saltoks.Production() and HTTPClient stays nil. Call activate
+// for an IQ that is activated already.
 type remoteSim struct {
-	simulated
+	*saltokstest.Sim
 	client *saltoks.Client
+	user   saltoks.Identity // Connection.Identity after a consent
 	remote *saltoremote.Remote
 	site   saltoks.SiteID
 	iq     saltoks.IQID
@@ -80,11 +29,16 @@ type remoteSim struct {
 }
 
 func simulateRemote(changes ...func(*saltoremote.Config)) remoteSim {
-	s := remoteSim{simulated: simulate()}
+	sim, err := saltokstest.Start(saltokstest.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	s, env := remoteSim{Sim: sim}, saltoks.Environment{Name: "simulator", Issuer: sim.Issuer(), API: sim.API()}
 	user, site := s.World().Users[0], s.World().Sites[0]
+	s.user = saltoks.Identity{Environment: env.Name, Subject: user.Subject}
 	tokens, err := saltoauth.PasswordSource(saltoauth.PasswordConfig{
-		Environment: s.env,
-		Credentials: s.creds,
+		Environment: env,
+		Credentials: saltoauth.Credentials{ClientID: sim.ClientID(), ClientSecret: saltoks.NewSecret(sim.ClientSecret())},
 		User:        user.Email,
 		Password:    saltoauth.FixedPassword(saltoks.NewSecret(user.Password)),
 		HTTPClient:  s.HTTPClient(),
@@ -94,7 +48,7 @@ func simulateRemote(changes ...func(*saltoremote.Config)) remoteSim {
 		log.Fatal(err)
 	}
 	s.client, err = saltoks.NewClient(saltoks.Config{
-		Environment: s.env, Tokens: tokens, HTTPClient: s.HTTPClient(), UnverifiedEndpoints: true,
+		Environment: env, Tokens: tokens, HTTPClient: s.HTTPClient(), UnverifiedEndpoints: true,
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -103,9 +57,7 @@ func simulateRemote(changes ...func(*saltoremote.Config)) remoteSim {
 	if err != nil {
 		log.Fatal(err)
 	}
-	cfg := saltoremote.Config{
-		Client: s.client, State: state, User: saltoks.Identity{Environment: s.env.Name, Subject: user.Subject}, Now: s.Now,
-	}
+	cfg := saltoremote.Config{Client: s.client, State: state, User: s.user, Now: s.Now}
 	for _, change := range changes {
 		change(&cfg)
 	}
@@ -146,24 +98,17 @@ func (s remoteSim) target() saltoremote.Target {
 }
 
 func ExampleNewRemote() {
-	s := simulate()
+	s := simulateRemote()
 	defer s.Close()
-	ctx := context.Background()
-	conn := s.connect(ctx) // an admin's consent
-
-	client, err := saltoks.NewClient(saltoks.Config{Environment: s.env, Tokens: s.auth.Tokens(conn), HTTPClient: s.HTTPClient()})
-	if err != nil {
-		log.Fatal(err)
-	}
 	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
 		log.Fatal(err)
 	}
-	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: client, State: state, User: conn.Identity()})
+	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: s.client, State: state, User: s.user})
 	if err != nil {
 		log.Fatal(err)
 	}
-	err = remote.Unlock(ctx, saltoremote.Target{Site: "the site", IQ: "its IQ", Lock: "the lock", OTPRequired: true})
+	err = remote.Unlock(context.Background(), saltoremote.Target{Site: "the site", IQ: "its IQ", Lock: "the lock", OTPRequired: true})
 	fmt.Println(errors.Is(err, saltoks.ErrIQNotActivated))
 	// Output: true
 }
@@ -269,7 +214,7 @@ func ExampleActivation_Begin() {
 		log.Fatal(err)
 	}
 	remote, err := saltoremote.NewRemote(saltoremote.Config{
-		Client: s.client, State: other, User: saltoks.Identity{Environment: s.env.Name, Subject: s.World().Users[0].Subject},
+		Client: s.client, State: other, User: s.user,
 	})
 	if err != nil {
 		log.Fatal(err)
