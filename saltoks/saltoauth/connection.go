@@ -61,10 +61,11 @@ type ConnectionStatus struct {
 	Connection
 	// TokenExpiry is when the stored access token ends (UTC).
 	TokenExpiry time.Time `json:"token_expiry,omitzero"`
-	// FailedRefreshes counts the failed refreshes since the last success: those
-	// of all processes that got an answer, or those of this process that got
-	// none. Fault describes the last failure, without secrets. RetryAt is when
-	// the next refresh may be attempted (UTC).
+	// FailedRefreshes counts the failed refreshes since the last success.
+	// Processes share the count of those that got an answer; those without an
+	// answer count in this process only, and the larger count is reported. Fault
+	// describes the last failure, without secrets. RetryAt is when the next
+	// refresh may be attempted (UTC).
 	FailedRefreshes int       `json:"failed_refreshes"`
 	Fault           string    `json:"fault,omitempty"`
 	RetryAt         time.Time `json:"retry_at,omitzero"`

@@ -1,6 +1,7 @@
 package saltoauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -174,15 +175,8 @@ func (c *connectionTokens) note(ctx context.Context, a answer, next connectionDo
 		c.id.log.LogAttrs(ctx, slog.LevelError, "a refresh was answered with tokens of another SALTO user, which are not kept", conn)
 	default:
 		c.id.log.LogAttrs(ctx, slog.LevelWarn, "refresh failed; the tokens are kept", conn, slog.Int("attempt", max(next.Attempts, p.failed)),
-			slog.Time("retry_at", later(next.RetryAt, p.until)), slog.String("error", a.err.Error()))
+			slog.Time("retry_at", cmp.Or(p.until, next.RetryAt)), slog.String("error", a.err.Error()))
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // Wait is refresher.Wait, followed by a last attempt to save tokens that could

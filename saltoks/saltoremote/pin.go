@@ -64,8 +64,8 @@ func (a *Activation) RequestPIN(
 // breaker: after the second wrong one, nothing is sent for 21 minutes. If the
 // answer is lost, Confirm immediately asks SALTO whether the user is activated.
 // If that is unknown too, the step is StepConfirming, and Resume or another
-// Confirm finds out the result. Until then, and for a minute, only the same PIN
-// is accepted: codes must be computed from the PIN that SALTO has accepted.
+// Confirm asks again. For a minute after a PIN was sent without an answer,
+// Confirm refuses another PIN, because SALTO may still accept the first one.
 func (a *Activation) Confirm(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID, pin saltoks.IQPIN) (ActivationState, error) {
 	if pin.IsZero() {
 		return ActivationState{}, notSentError(saltoks.ErrBadIQPIN)
