@@ -3,17 +3,17 @@ package saltoks
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"log"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
 )
 
 const testToken = "planted-access-token-7f3a"
@@ -60,17 +60,8 @@ func (w *wire) count() int {
 	return len(w.requests)
 }
 
-// reply is an answer; header holds names and values in turn.
-func reply(status int, body string, header ...string) *http.Response {
-	h := http.Header{"Content-Type": {"application/json"}}
-	for i := 0; i+1 < len(header); i += 2 {
-		h.Set(header[i], header[i+1])
-	}
-	return &http.Response{
-		StatusCode: status, Header: h, ContentLength: int64(len(body)),
-		Body: io.NopCloser(strings.NewReader(body)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}
-}
+// The names of the fakes that the tests of all packages share.
+var reply, verdict = faulttest.Reply, faulttest.Verdict
 
 func always(status int, body string, header ...string) func(*http.Request, string) *http.Response {
 	return func(*http.Request, string) *http.Response { return reply(status, body, header...) }
@@ -96,28 +87,6 @@ func newTestClient(t testing.TB, rt http.RoundTripper, set ...func(*Config)) *Cl
 		t.Fatal(err)
 	}
 	return c
-}
-
-// verdict is what an error reports of its call.
-func verdict(err error) string {
-	e, ok := errors.AsType[*APIError](err)
-	switch {
-	case err == nil:
-		return "accepted"
-	case !ok:
-		return fmt.Sprintf("no APIError: %v", err)
-	}
-	var said []string
-	if e.NotSent() {
-		said = append(said, "not sent")
-	}
-	if e.Refused() {
-		said = append(said, "refused")
-	}
-	if e.Unconfirmed() {
-		said = append(said, "unconfirmed")
-	}
-	return strings.Join(said, "+")
 }
 
 // tcpClient is a client of a server that listens at url.

@@ -26,7 +26,7 @@ var layers = []struct {
 	{"saltoks/internal", []string{"saltoks/internal/...", "internal/hostcall"}},
 	{"saltoks/internal/storedsecret", []string{"saltoks"}},
 	{"saltoks/internal/userindex", []string{"saltoks", "saltoks/saltostate"}},
-	{"saltoks/internal/faulttest", []string{"saltoks", "saltoks/saltostate"}},
+	{"saltoks/internal/faulttest", nil},
 	{"saltoks/saltostate", []string{"saltoks", "saltoks/internal/...", "internal/hostcall"}},
 	{"saltoks/saltostate/statetest", []string{"saltoks", "saltoks/saltostate"}},
 	{"saltoks/saltoauth", []string{"saltoks", "saltoks/saltostate", "saltoks/internal/...", "internal/hostcall"}},

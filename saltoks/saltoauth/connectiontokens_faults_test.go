@@ -238,7 +238,7 @@ func (row tokenRow) run(t *testing.T) {
 	p := &faultCase{t: t, sim: saltokstest.New(t, saltokstest.Config{World: world}), on: new(atomic.Bool)}
 	var log strings.Builder
 	p.store, p.sealer, p.transport, p.now = &statetest.FaultyStore{Store: saltostate.NewMemoryStore()},
-		&faultySealer{Sealer: faulttest.Sealer(), p: p}, p.sim.HTTPClient().Transport, p.sim.Now
+		&faultySealer{Sealer: saltostate.EphemeralSealer(), p: p}, p.sim.HTTPClient().Transport, p.sim.Now
 	p.log = slog.NewTextHandler(&log, nil)
 	p.ctx, p.stop = context.WithTimeout(t.Context(), 10*time.Second)
 	defer p.stop()

@@ -33,7 +33,7 @@ func TestDisconnectAsTheServerAllows(t *testing.T) {
 				resp.Body.Close()
 				return faulttest.Reply(200, strings.Replace(string(doc), "revocation_endpoint", "x", 1)), err
 			})
-			state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: faulttest.Sealer()})
+			state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 			if err != nil {
 				t.Fatal(err)
 			}

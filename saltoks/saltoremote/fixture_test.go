@@ -37,6 +37,9 @@ type fixture struct {
 	target Target
 }
 
+// testSealer is the one sealer of all fixtures: they share stores.
+var testSealer = sync.OnceValue(saltostate.EphemeralSealer)
+
 func newFixture(t *testing.T) *fixture { return newFixtureWith(t, saltokstest.Config{}) }
 
 func newFixtureWith(t *testing.T, cfg saltokstest.Config) *fixture {
@@ -77,7 +80,7 @@ func (r *fixture) newClient(set ...func(*saltoks.Config)) *saltoks.Client {
 // newState seals every State of a test with the same key.
 func (r *fixture) newState(store saltostate.Store) *saltostate.State {
 	r.t.Helper()
-	s, err := saltostate.New(saltostate.Config{Store: store, Sealer: faulttest.Sealer()})
+	s, err := saltostate.New(saltostate.Config{Store: store, Sealer: testSealer()})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -338,3 +341,27 @@ func (r *fixture) commands() (n int) {
 }
 
 func second[A, B any](_ A, b B) B { return b }
+
+type anyToken struct{}
+
+func (anyToken) Token(ctx context.Context) (saltoks.Token, error) {
+	return saltoks.Token{Access: saltoks.NewSecret("any")}, ctx.Err()
+}
+
+// pauseCommands makes a limiter pause commands for d (whole seconds): another
+// client that shares the limiter receives a 429.
+func pauseCommands(t *testing.T, l *saltoks.Limiter, d time.Duration) {
+	t.Helper()
+	busy := faulttest.RoundTripper(func(*http.Request) (*http.Response, error) {
+		return faulttest.Reply(429, "", "Retry-After", strconv.Itoa(int(d/time.Second))), nil
+	})
+	env := saltoks.Environment{Name: "test", Issuer: "https://id.example.test", API: "https://api.example.test"}
+	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: anyToken{}, HTTPClient: &http.Client{Transport: busy},
+		Limiter: l})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Raw().SetLockState(t.Context(), "s", "l", saltoks.Unlocked, saltoks.OTP{}, nil); !errors.Is(err, saltoks.ErrRateLimited) {
+		t.Fatal(err)
+	}
+}

@@ -193,7 +193,7 @@ func paused(d time.Duration) func(*parts) {
 	return func(p *parts) {
 		l := saltoks.NoRateLimit()
 		p.client = append(p.client, func(cfg *saltoks.Config) { cfg.Limiter = l })
-		p.before = func() { faulttest.PauseCommands(p.t, l, d) }
+		p.before = func() { pauseCommands(p.t, l, d) }
 	}
 }
 
@@ -242,7 +242,7 @@ func (p *parts) swap(kind string, version uint16, from string, sealer saltostate
 
 func newParts(t *testing.T, r *fixture) *parts {
 	p := &parts{
-		fixture: r, on: new(atomic.Bool), tokens: r.tokens, store: r.store, sealer: faulttest.Sealer(),
+		fixture: r, on: new(atomic.Bool), tokens: r.tokens, store: r.store, sealer: testSealer(),
 		transport: r.sim.HTTPClient().Transport, now: r.sim.Now, target: r.target,
 	}
 	p.ctx, p.stop = context.WithTimeout(t.Context(), 20*time.Second)

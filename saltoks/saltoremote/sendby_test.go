@@ -28,7 +28,7 @@ func TestSendByWithinAPause(t *testing.T) {
 			t.Fatal(err)
 		}
 		remote := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.Limiter = limiter }), r.state)
-		faulttest.PauseCommands(t, limiter, 12*time.Second)
+		pauseCommands(t, limiter, 12*time.Second)
 		start := time.Now()
 		err = remote.Unlock(t.Context(), r.target, SendBy(r.sim.Now().Add(10*time.Second)))
 		e, ok := errors.AsType[*saltoks.APIError](err)

@@ -9,14 +9,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
-
-	"github.com/doorkit/doorkit/saltoks"
-	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // PlantedPanic is the value with which the test's host code panics.
@@ -24,11 +19,6 @@ const PlantedPanic = "planted-in-a-panic-5d1c"
 
 // ErrHost is an error of the test's host code.
 var ErrHost = errors.New("the host's own error")
-
-// Sealer returns one sealer for all tests of a process.
-//
-//nolint:gochecknoglobals // a function that runs once
-var Sealer = sync.OnceValue(saltostate.EphemeralSealer)
 
 // Reply returns an answer in memory.
 func Reply(status int, body string, header ...string) *http.Response {
@@ -91,7 +81,12 @@ func (l *LockedWriter) Write(b []byte) (int, error) {
 // Verdict returns the outcome of a command that err reports: "accepted" for
 // nil, else "not sent", "refused" or "unconfirmed".
 func Verdict(err error) string {
-	e, ok := errors.AsType[*saltoks.APIError](err)
+	e, ok := errors.AsType[interface {
+		error
+		NotSent() bool
+		Refused() bool
+		Unconfirmed() bool
+	}](err)
 	switch {
 	case err == nil:
 		return "accepted"
@@ -129,28 +124,4 @@ func WantVerdict(t *testing.T, err error, want string, is error, text string) st
 		t.Errorf("%v does not contain %q", err, text)
 	}
 	return want
-}
-
-type anyToken struct{}
-
-func (anyToken) Token(ctx context.Context) (saltoks.Token, error) {
-	return saltoks.Token{Access: saltoks.NewSecret("any")}, ctx.Err()
-}
-
-// PauseCommands makes a limiter pause commands for d (whole seconds): another
-// client that shares the limiter receives a 429.
-func PauseCommands(t *testing.T, l *saltoks.Limiter, d time.Duration) {
-	t.Helper()
-	busy := RoundTripper(func(*http.Request) (*http.Response, error) {
-		return Reply(429, "", "Retry-After", strconv.Itoa(int(d/time.Second))), nil
-	})
-	env := saltoks.Environment{Name: "test", Issuer: "https://id.example.test", API: "https://api.example.test"}
-	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: anyToken{}, HTTPClient: &http.Client{Transport: busy},
-		Limiter: l})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := client.Raw().SetLockState(t.Context(), "s", "l", saltoks.Unlocked, saltoks.OTP{}, nil); !errors.Is(err, saltoks.ErrRateLimited) {
-		t.Fatal(err)
-	}
 }
