@@ -215,7 +215,7 @@ func (e *APIError) kind() error {
 		return ErrOTPInvalid // a missing code, or a user who was never activated
 	case e.Code == "2203" && strings.Contains(message, "already activated"):
 		return ErrIQAlreadyActivated
-	case cause == ErrForbidden && e.Status == http.StatusForbidden && strings.Contains(message, "restore"):
+	case errors.Is(cause, ErrForbidden) && e.Status == http.StatusForbidden && strings.Contains(message, "restore"):
 		return ErrRestoreRequired
 	}
 	return cause

@@ -24,7 +24,7 @@ type IQ struct {
 	// Online may be outdated by up to an hour.
 	Online     bool `json:"online"`
 	LEDEnabled bool `json:"led_enabled"`
-	// SyncState says nothing about the IQ: those that work stay "not_synced".
+	// SyncState is no basis for a decision: IQs that work stay "not_synced".
 	SyncState string `json:"data_sync_state"`
 	Signal    int    `json:"signal_strength"`
 	Revision  string `json:"revision"`

@@ -29,7 +29,7 @@ func PageSize(n int) ListOption {
 // match. A field that SALTO does not know fails with ErrInvalidRequest.
 func Equal(field, value string) ListOption { return filter("%s eq %s", field, value) }
 
-// Contains lists only the items whose field contains value, as Equal does.
+// Contains lists only the items whose field contains value. See Equal.
 func Contains(field, value string) ListOption { return filter("contains(%s,%s)", field, value) }
 
 func filter(format, field, value string) ListOption {

@@ -22,7 +22,7 @@ func (c *Client) Raw() *RawService { return (*RawService)(&service{c}) }
 
 // SetLockState opens a lock once (Unlocked), locks it (Locked), or keeps it open
 // (OfficeMode). otp is the one-time code of the lock's IQ; the zero OTP is for
-// IQs that require none. deadline may be nil: see SendDeadline.
+// IQs that require none. A nil deadline never passes.
 //
 // No error means that the IQ accepted the command, not that the door was opened;
 // an unlocked lock relocks by itself after its open time.

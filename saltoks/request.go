@@ -67,9 +67,9 @@ type Request struct {
 }
 
 // NewRequest builds a request for a path template such as
-// "/v1.1/sites/{site}/incidents". The values replace the braces in order and
-// are escaped; it is an error if a value is empty, contains a slash or consists
-// of dots.
+// "/v1.1/sites/{site}/incidents". Each {name} is a whole path segment. The values
+// replace them in order and are escaped; it is an error if a value is empty,
+// contains a slash or consists of dots.
 func (c *Client) NewRequest(method, route string, values ...string) (*Request, error) {
 	r := newRequest(method, route, Never, values...)
 	if method == http.MethodGet || method == http.MethodHead {
@@ -139,7 +139,7 @@ func newRequest(method, route string, class ReplayClass, values ...string) *Requ
 	return r
 }
 
-// fillRoute puts values into the braces of route, each of which is a segment.
+// fillRoute replaces the {name} segments of route by values.
 func fillRoute(route string, values []string) (string, error) {
 	if !strings.HasPrefix(route, "/") || strings.ContainsAny(route, "?#%\\ ") {
 		return "", errors.New("a route starts with a slash and holds no query, fragment or escapes")
