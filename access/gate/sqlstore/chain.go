@@ -17,33 +17,22 @@ type chain struct {
 	off  bool // the kill switch
 }
 
-// lock locks and reads the site's row, so that the commits of a site run one after the
+// lock locks and reads the site's row, which it adds if there is none, so that the commits of a site run one after the
 // other, across all processes. It refuses a connection whose commits may be lost:
 // synchronous and synchronous_commit are settings of the connection, so every commit
 // checks them.
 func (s *Store) lock(ctx context.Context, run runner, site string) (*chain, error) {
 	// On SQLite a transaction that begins with a write never has to change from reading
 	// to writing, which SQLite may refuse.
-	q := "SELECT head_seq, head_hash, switch_off, {sync}, {idle} FROM doorkit_chains WHERE site = $1 FOR UPDATE"
-	if s.read.dialect == SQLite {
-		q = "UPDATE doorkit_chains SET site = site WHERE site = $1 RETURNING head_seq, head_hash, switch_off, {sync}, {idle}"
+	c, zero := &chain{site: site}, storage.Digest{}
+	var sync, idle string
+	err := run.row(ctx, `INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why)
+		VALUES ($1, 0, $2, 0, $2, 0, '', '') ON CONFLICT (site) DO UPDATE SET site = excluded.site
+		RETURNING head_seq, head_hash, switch_off, {sync}, {idle}`, site, zero[:]).Scan(&c.head.Seq, digest{&c.head.Hash}, &c.off, &sync, &idle)
+	if err != nil {
+		return nil, err
 	}
-	c := &chain{site: site}
-	for try := 0; ; try++ {
-		var sync, idle string
-		err := run.row(ctx, q, site).Scan(&c.head.Seq, digest{&c.head.Hash}, &c.off, &sync, &idle)
-		switch {
-		case err == nil:
-			return c, s.durable(ctx, run, sync)
-		case !missing(err) || try > 0:
-			return nil, err
-		}
-		zero := storage.Digest{}
-		if _, err := run.exec(ctx, `INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why)
-			VALUES ($1, 0, $2, 0, $2, 0, '', '') ON CONFLICT (site) DO NOTHING`, site, zero[:]); err != nil {
-			return nil, err
-		}
-	}
+	return c, s.durable(ctx, run, sync)
 }
 
 // durable refuses a connection whose commits may be lost; sync is the value of the
@@ -150,7 +139,8 @@ func (s *Store) Rows(ctx context.Context, q storage.LogQuery) iter.Seq2[storage.
 			FROM doorkit_log l LEFT JOIN doorkit_log_details d ON d.site = l.site AND d.seq = l.seq WHERE `+where, args...)
 		list, err := collect(rows, err, func(row scanner) (r storage.LogRow, err error) {
 			var site string
-			return r, row.Scan(append(logRows.fields(&site, &r), logDetails.fields(&site, &r)...)...)
+			err = row.Scan(append(logRows.fields(&site, &r), logDetails.fields(&site, &r)...)...)
+			return r, err
 		})
 		return list, fail(ctx, "Rows", err)
 	})

@@ -119,19 +119,14 @@ func (t table[F]) write(ctx context.Context, run runner, site string, fact F) er
 	return err
 }
 
-// delete deletes a fact, and what statements on (site, id) delete.
-func (t table[F]) delete(ctx context.Context, f facts, site, id string, statements ...string) error {
+// delete deletes a fact.
+func (t table[F]) delete(ctx context.Context, f facts, site, id string) error {
 	return f.in(ctx, "Delete"+t.fact, func(run runner) error {
 		n, err := run.exec(ctx, "DELETE FROM "+t.name+" WHERE site = $1 AND id = $2", site, id)
 		if err == nil && n == 0 {
 			var none F
 			kind, _, _ := storage.RowOf(&none)
 			err = storage.NotFound(kind, id)
-		}
-		for _, q := range statements {
-			if err == nil {
-				_, err = run.exec(ctx, q, site, id)
-			}
 		}
 		return err
 	})
@@ -145,10 +140,10 @@ func document(v any) string {
 
 func scanDoc[T any](row scanner) (v T, err error) {
 	var doc []byte
-	if err := row.Scan(&doc); err != nil {
-		return v, err
+	if err = row.Scan(&doc); err == nil {
+		err = readDoc(doc, &v)
 	}
-	return v, readDoc(doc, &v)
+	return v, err
 }
 
 func readDoc[T any](doc []byte, into *T) error {
@@ -172,17 +167,14 @@ func places(first, n int) string {
 func absent(ctx context.Context, run runner, site string) func(storage.Kind, []string) ([]string, error) {
 	return func(kind storage.Kind, ids []string) ([]string, error) {
 		at := referenced[kind]
-		rows, err := run.query(ctx, "SELECT id FROM "+at.table+" WHERE site = $1 AND id IN "+run.dialect.list("$2"), site, document(ids))
+		// An empty id is found if the site has any facts of the kind.
+		rows, err := run.query(ctx, "SELECT id FROM "+at.table+" WHERE site = $1 AND id IN "+run.dialect.list("$2")+
+			" UNION ALL SELECT '' WHERE EXISTS (SELECT 1 FROM "+at.guard+" WHERE site = $1)", site, document(ids))
 		found, err := collect(rows, err, func(row scanner) (id string, err error) {
 			err = row.Scan(&id)
 			return id, err
 		})
-		if err != nil || len(found) == len(ids) {
-			return nil, err
-		}
-		var some int
-		err = run.row(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM "+at.guard+" WHERE site = $1 LIMIT 1) AS first", site).Scan(&some)
-		if err != nil || some == 0 {
+		if err != nil || !slices.Contains(found, "") {
 			return nil, err
 		}
 		return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(found, id) }), nil

@@ -190,13 +190,7 @@ func (s *Store) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.
 		f.and("send_by < ?", micros(q.SendByBefore))
 	}
 	f.span("begun", q.BegunSince, time.Time{})
-	limit := q.Limit
-	if limit <= 0 {
-		limit = 1000
-	}
-	where, args := f.text("begun, member, request_id", limit)
-	list, err := entries.list(ctx, s.read, where, args...)
-	return list, fail(ctx, "Entries", err)
+	return entries.find(ctx, s, "Entries", f, "begun, member, request_id", cmp.Or(max(q.Limit, 0), 1000))
 }
 
 // Prune implements storage.Journal.

@@ -66,6 +66,13 @@ func (r record[T]) list(ctx context.Context, run runner, where string, args ...a
 	return collect(rows, err, r.scan)
 }
 
+// find is list for a method that reads what a filter selects.
+func (r record[T]) find(ctx context.Context, s *Store, op string, f filter, order string, limit int) ([]T, error) {
+	where, args := f.text(order, limit)
+	list, err := r.list(ctx, s.read, where, args...)
+	return list, fail(ctx, op, err)
+}
+
 // insert returns the statement that inserts records, and its arguments.
 func (r record[T]) insert(site string, records ...T) (q string, args []any) {
 	var rows []string

@@ -11,8 +11,9 @@ import (
 
 // Holds implements storage.Holds.
 func (s *Store) Holds(ctx context.Context, site string) ([]storage.Hold, error) {
-	list, err := holds.list(ctx, s.read, "site = $1 ORDER BY door, since, member", site)
-	return list, fail(ctx, "Holds", err)
+	var f filter
+	f.and("site = ?", site)
+	return holds.find(ctx, s, "Holds", f, "door, since, member", 0)
 }
 
 // EndHolds implements storage.Holds.
@@ -70,9 +71,7 @@ func (s *Store) CheckIns(ctx context.Context, q storage.CheckInQuery) ([]storage
 	f.and("site = ?", q.Site)
 	f.equal("member", q.Member)
 	f.span("at", q.From, q.Until)
-	where, args := f.text("at, member, visit", q.Limit)
-	list, err := checkIns.list(ctx, s.read, where, args...)
-	return list, fail(ctx, "CheckIns", err)
+	return checkIns.find(ctx, s, "CheckIns", f, "at, member, visit", q.Limit)
 }
 
 // Cursor implements storage.VendorLog.
@@ -129,9 +128,7 @@ func (s *Store) VendorEntries(ctx context.Context, q storage.VendorQuery) ([]sto
 	f.equal("lock_id", q.Lock)
 	f.equal("user_id", q.User)
 	f.span("at", q.From, q.Until)
-	where, args := f.text("at, id", q.Limit)
-	list, err := vendorEntries.list(ctx, s.read, where, args...)
-	return list, fail(ctx, "VendorEntries", err)
+	return vendorEntries.find(ctx, s, "VendorEntries", f, "at, id", q.Limit)
 }
 
 // PruneVendor implements storage.VendorLog.

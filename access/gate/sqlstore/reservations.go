@@ -65,5 +65,5 @@ func (f facts) PutReservation(ctx context.Context, site string, r storage.Reserv
 
 // DeleteReservation implements storage.ReservationStore.
 func (f facts) DeleteReservation(ctx context.Context, site, id string) error {
-	return reservations.delete(ctx, f, site, id, "DELETE FROM doorkit_guests WHERE site = $1 AND reservation = $2")
+	return reservations.delete(ctx, f, site, id)
 }

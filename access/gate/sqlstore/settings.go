@@ -12,57 +12,43 @@ import (
 // check examines the settings of up to two connections at once, so that a setting of
 // the first connection alone is not taken for a setting of all.
 func check(ctx context.Context, db *sql.DB, d Dialect, o options) error {
-	faults, err := examine(ctx, db, d, o)
-	if fault := poolerFault(err); fault != "" {
-		return &SettingError{[]string{fault}}
+	err := examine(ctx, db, d, o)
+	switch sqlState(err) {
+	case "26000", "42P05": // a prepared statement does not exist, or already exists
+		return &SettingError{[]string{"behind this transaction pooler the driver must not prepare statements: " +
+			"with pgx, set default_query_exec_mode=exec; or use session pooling"}}
 	}
-	if err != nil {
-		return err
-	}
-	if faults != nil {
-		return &SettingError{faults}
-	}
-	return nil
+	return err
 }
 
-func examine(ctx context.Context, db *sql.DB, d Dialect, o options) (faults []string, err error) {
-	n := 2
-	if db.Stats().MaxOpenConnections == 1 {
-		n = 1
-	}
+func examine(ctx context.Context, db *sql.DB, d Dialect, o options) error {
 	var conns []*sql.Conn
-	for range n {
+	for range 2 {
+		if len(conns) > 0 && db.Stats().MaxOpenConnections == 1 {
+			return nil
+		}
 		conn, err := db.Conn(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		defer conn.Close()
 		if err := d.checkDialect(ctx, conn); err != nil {
-			return nil, err
+			return err
 		}
-		more, err := d.faults(ctx, conn, o.volatile)
-		if err != nil {
-			return nil, err
-		}
-		if faults == nil {
-			faults = more
+		if err := d.checkSettings(ctx, conn, o.volatile); err != nil {
+			return err
 		}
 		conns = append(conns, conn)
 	}
-	if n == 2 && faults == nil {
-		if d == PostgreSQL {
-			return nil, pooled(ctx, conns[0], conns[1])
-		}
-		var file string
-		err := conns[0].QueryRowContext(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&file)
-		if err != nil {
-			return nil, err
-		}
-		if file == "" {
-			faults = append(faults, "each connection has its own database in memory: call db.SetMaxOpenConns(1), or use a file")
-		}
+	if d == PostgreSQL {
+		return pooled(ctx, conns[0], conns[1])
 	}
-	return faults, nil
+	var file string
+	err := conns[0].QueryRowContext(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&file)
+	if err == nil && file == "" {
+		err = &SettingError{[]string{"each connection has its own database in memory: call db.SetMaxOpenConns(1), or use a file"}}
+	}
+	return err
 }
 
 // checkDialect refuses a database of the other dialect.
@@ -77,20 +63,24 @@ func (d Dialect) checkDialect(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
-func (d Dialect) faults(ctx context.Context, conn *sql.Conn, volatile bool) (faults []string, err error) {
+func (d Dialect) checkSettings(ctx context.Context, conn *sql.Conn, volatile bool) error {
+	var faults []string
 	for _, s := range settings {
 		if s.dialect != d || volatile && s.durable {
 			continue
 		}
 		var have string
 		if err := conn.QueryRowContext(ctx, s.query).Scan(&have); err != nil {
-			return nil, err
+			return err
 		}
 		if !strings.Contains(s.good, " "+strings.ToLower(have)+" ") != s.not {
 			faults = append(faults, fmt.Sprintf("%s is %s, required is %s", s.name, have, s.want))
 		}
 	}
-	return faults, nil
+	if faults != nil {
+		return &SettingError{faults}
+	}
+	return nil
 }
 
 var settings = []struct {
@@ -142,15 +132,4 @@ func pooled(ctx context.Context, one, other *sql.Conn) error {
 		}
 	}
 	return nil
-}
-
-// poolerFault returns what to do about a prepared statement that a transaction
-// pooler lost; empty for other errors.
-func poolerFault(err error) string {
-	switch sqlState(err) {
-	case "26000", "42P05": // the statement does not exist, or already exists
-		return "behind this transaction pooler the driver must not prepare statements: with pgx, set default_query_exec_mode=exec; " +
-			"or use session pooling"
-	}
-	return ""
 }

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -28,22 +27,18 @@ func (d *Document) leaveOutDangling() {
 		return only(list, func(id string) bool { return known(in, "door", id, doors) })
 	}
 
-	f.MembershipTypes = slices.Clone(f.MembershipTypes)
 	for i, t := range f.MembershipTypes {
 		in := fmt.Sprintf("membership type %q", t.ID)
 		f.MembershipTypes[i].Doors = only(t.Doors, func(x access.DoorHours) bool { return known(in, "door", x.Door, doors) })
 	}
-	f.Resources = slices.Clone(f.Resources)
 	for i, r := range f.Resources {
 		f.Resources[i].Doors = knownDoors(fmt.Sprintf("resource %q", r.ID), r.Doors)
 	}
 	// An exception or a closure without doors would apply to all doors.
-	f.Exceptions = slices.Clone(f.Exceptions)
 	for i, x := range f.Exceptions {
 		f.Exceptions[i].Doors = knownDoors(fmt.Sprintf("exception of %s", x.From), x.Doors)
 	}
 	f.Exceptions = only(f.Exceptions, func(x access.Exception) bool { return x.Doors == nil || len(x.Doors) > 0 })
-	f.Closures = slices.Clone(f.Closures)
 	for i, x := range f.Closures {
 		f.Closures[i].Doors = knownDoors("closure of "+x.From.UTC().Format(time.RFC3339), x.Doors)
 	}

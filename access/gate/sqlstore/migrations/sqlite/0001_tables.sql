@@ -97,7 +97,8 @@ CREATE TABLE doorkit_guests (
 	resource TEXT NOT NULL,
 	starts INTEGER,
 	effective INTEGER,
-	PRIMARY KEY (site, reservation, member)
+	PRIMARY KEY (site, reservation, member),
+	FOREIGN KEY (site, reservation) REFERENCES doorkit_reservations (site, id) ON DELETE CASCADE
 ) STRICT;
 
 CREATE INDEX doorkit_guests_by_member ON doorkit_guests (site, member, effective);
