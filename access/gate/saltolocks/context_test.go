@@ -46,7 +46,7 @@ func TestEveryMethodHonorsItsContext(t *testing.T) {
 			return err
 		},
 		"Entries.Poll": func(ctx context.Context, r *fixture) error {
-			_, _, err := r.locks.Entries(saltolocks.EntriesConfig{}).Poll(ctx, "")
+			_, _, err := r.locks.Entries(time.Time{}).Poll(ctx, "")
 			return err
 		},
 		"Entries.Follow": func(ctx context.Context, r *fixture) error {
@@ -54,7 +54,7 @@ func TestEveryMethodHonorsItsContext(t *testing.T) {
 			return r.locks.Entries(saltolocks.EntriesConfig{}).Follow(ctx, "", store)
 		},
 		"Entries.Meaning": func(ctx context.Context, r *fixture) error {
-			_, err := r.locks.Entries(saltolocks.EntriesConfig{}).Meaning(
+			_, err := r.locks.Entries(time.Time{}).Meaning(
 				ctx, gate.VendorEntry{What: string(saltoks.LockOpened), By: string(saltoks.ByRemote), User: "u"},
 			)
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -80,73 +81,44 @@ func (e *examination) consent(ctx context.Context) bool {
 		return false
 	}
 	s, err := e.connection(ctx)
-	if err != nil {
-		return e.failed(err)
-	}
 	switch {
+	case err != nil:
+		return e.failed(err)
 	case !s.ReauthorizeSince.IsZero():
-		e.report(reauthorize(fmt.Sprintf("SALTO ended the consent on %s.", s.ReauthorizeSince.Format(time.DateOnly)), reconnect))
+		e.report(issue("reauthorize_required", "", " on "+s.ReauthorizeSince.Format(time.DateOnly)))
 		return true
 	case s.InvalidClient:
-		e.report(clientRefused())
+		e.report(issue("client_refused", ""))
 		return !e.c.Now.Before(s.TokenExpiry)
-	case !s.DueAt.IsZero() && !e.c.Now.Before(s.DueAt):
-		e.report(gate.Issue{
-			Code: "reauthorize_due", Severity: gate.Warning,
-			What:   fmt.Sprintf("The consent is from %s, and SALTO ends consents after about 90 days.", s.ConsentedAt.Format(time.DateOnly)),
-			Breaks: "Soon no digital key opens any door.", Do: reconnect,
-		})
+	case s.Due(e.c.Now):
+		e.report(issue("reauthorize_due", "", s.ConsentedAt.Format(time.DateOnly)))
 	case s.FailedRefreshes > 2:
-		e.report(gate.Issue{
-			Code: "tokens_failing", Severity: gate.Warning,
-			What:   fmt.Sprintf("Renewing the access token failed %d times: %s.", s.FailedRefreshes, s.Fault),
-			Breaks: "When the current token expires, no digital key opens any door.",
-			Do:     "Check the network and status.saltoks.com; the renewal is retried automatically.",
-		})
+		e.report(issue("tokens_failing", "", s.FailedRefreshes, s.Fault))
 	}
 	return false
 }
 
-const (
-	nothingOpens = "No digital key opens any door."
-	allRefused   = "SALTO refuses every command."
-	reconnect    = "Reconnect as the same SALTO user: doors, names and activations stay."
-)
-
-func reauthorize(what, do string) gate.Issue {
-	return gate.Issue{Code: "reauthorize_required", Severity: gate.Critical, What: what, Breaks: nothingOpens, Do: do}
-}
-
-func clientRefused() gate.Issue {
-	return gate.Issue{
-		Code: string(gate.CauseClientRefused), Severity: gate.Critical,
-		What:   "SALTO refuses the client id and secret of this application.",
-		Breaks: "When the current token expires, no digital key opens any door.",
-		Do:     "Correct the client id and secret in the configuration (Credentials); tokens, doors and activations stay.",
-	}
-}
-
-// failed reports an error. It returns true if a person has to fix the connection first:
+// failed reports an error. It returns true if a person has to fix something first:
 // every call would fail for the same reason.
 func (e *examination) failed(err error) (over bool) {
-	i := gate.Issue{Severity: gate.Critical, Breaks: nothingOpens}
+	host, _ := errors.AsType[*net.DNSError](err)
 	switch {
 	case errors.Is(err, saltoauth.ErrNotConnected):
-		i.Code, i.What, i.Do = string(gate.CauseNotConnected), "There is no connection to SALTO KS.", "Connect to SALTO KS."
+		e.report(issue("not_connected", ""))
 	case errors.Is(err, ErrNoSite):
-		i.Code, i.What, i.Do = "no_site", "SALTO KS is connected, but no site is chosen.", "Choose the site (LinkSite)."
+		e.report(issue("no_site", ""))
 	case errors.Is(err, saltoks.ErrReauthorize):
-		i = reauthorize("SALTO no longer issues access tokens.", reconnect)
+		e.report(issue("reauthorize_required", "", ""))
 	case errors.Is(err, saltoauth.ErrInvalidClient):
-		i = clientRefused()
+		e.report(issue("client_refused", ""))
 	case errors.Is(err, saltostate.ErrSealed):
-		i.Code, i.What = "sealing_key", "The connection to SALTO KS was stored with another sealing key than this process has."
-		i.Do = "Give every process the same SealingKey."
+		e.report(issue("sealing_key", ""))
+	case host != nil && host.IsNotFound:
+		e.report(issue("wrong_url", "", host.Name))
 	default:
 		e.errs = append(e.errs, err)
 		return false
 	}
-	e.report(i)
 	return true
 }
 
@@ -155,44 +127,45 @@ func (e *examination) site(ctx context.Context) bool {
 	s, err := e.s.Client.Sites.Get(ctx, e.s.Site)
 	switch {
 	case errors.Is(err, saltoks.ErrNotFound), errors.Is(err, saltoks.ErrForbidden):
-		e.report(gate.Issue{
-			Code: "site_not_visible", Severity: gate.Critical, What: "The connection's SALTO user has no access to the site.",
-			Breaks: nothingOpens,
-			Do: "Make the user a site admin again. If it is one, the connection is for another environment (production or acceptance)" +
-				" than the site's.",
-		})
+		e.report(issue("site_not_visible", ""))
 		return true
 	case err != nil:
 		return e.failed(err)
 	}
-	if i, differs := timeZone(s.TimeZone, e.c.TimeZone, e.c.Now); differs {
-		e.report(i)
+	if zone := e.c.TimeZone; zone != "" && !sameTime(s.TimeZone, zone, e.c.Now) {
+		e.report(issue("time_zone_differs", "", s.TimeZone, zone))
 	}
 	if !s.SubscriptionValid {
-		e.report(gate.Issue{
-			Code: "no_subscription", Severity: gate.Critical, What: "The site has no valid SALTO KS subscription.",
-			Breaks: "SALTO refuses remote opening.", Do: "Renew it with SALTO.",
-		})
+		e.report(issue("no_subscription", ""))
 	}
 	if s.InstallationState != "released" {
-		e.report(gate.Issue{
-			Code: "site_not_released", Severity: gate.Critical,
-			What:   fmt.Sprintf("The installer has not released the site (%q).", s.InstallationState),
-			Breaks: "SALTO operates none of its locks.", Do: "Ask the installer to release it.",
-		})
+		e.report(issue("site_not_released", "", s.InstallationState))
 	}
 	plan, err := e.s.Client.Sites.Subscription(ctx, e.s.Site)
 	if err != nil {
 		e.errs = append(e.errs, err)
 	} else if plan.Users > 0 && plan.Users-s.SubscribedUsers <= 1 {
-		e.report(gate.Issue{
-			Code: "seats_nearly_full", Severity: gate.Warning,
-			What:   fmt.Sprintf("%d of %d seats of the subscription are taken.", s.SubscribedUsers, plan.Users),
-			Breaks: "SALTO accepts further users without notice, and their fobs and PINs open nothing. Digital keys need no seat.",
-			Do:     "Remove users in SALTO KS, or order seats.",
-		})
+		e.report(issue("seats_nearly_full", "", s.SubscribedUsers, plan.Users))
 	}
 	return false
+}
+
+// sameTime reports whether two zones have the same time during the next year, like
+// "Europe/Berlin" and "Europe/Amsterdam". An unknown zone has the same time as itself.
+func sameTime(a, b string, now time.Time) bool {
+	first, err := time.LoadLocation(a)
+	second, err2 := time.LoadLocation(b)
+	if err != nil || err2 != nil || a == "" {
+		return a == b
+	}
+	for at := now; at.Before(now.AddDate(1, 0, 0)); at = at.Add(time.Hour) {
+		_, x := at.In(first).Zone()
+		_, y := at.In(second).Zone()
+		if x != y {
+			return false
+		}
+	}
+	return true
 }
 
 // user examines the SALTO user of the connection.
@@ -207,36 +180,20 @@ func (e *examination) user(ctx context.Context) {
 		admin = admin || r.Code == saltoks.RoleSiteAdmin || r.Code == "site_owner"
 	}
 	if !admin {
-		e.report(gate.Issue{
-			Code: "not_site_admin", Severity: gate.Critical,
-			What:   fmt.Sprintf("The connection's SALTO user is %q, not site admin.", me.Roles[0].Code),
-			Breaks: "SALTO may refuse commands and hide locks.", Do: "Give the user the role Site admin in SALTO KS.",
-		})
+		e.report(issue("not_site_admin", "", me.Roles[0].Code))
 	}
 	if !me.RemoteAccess {
-		e.report(gate.Issue{
-			Code: "no_remote_access", Severity: gate.Critical, What: "The connection's SALTO user has no right to open remotely.",
-			Breaks: allRefused, Do: "Switch on remote access for the user in SALTO KS.",
-		})
+		e.report(issue("no_remote_access", ""))
 	}
 	if me.Blocked {
-		e.report(gate.Issue{
-			Code: "user_blocked", Severity: gate.Critical, What: "The connection's SALTO user is blocked on the site.",
-			Breaks: allRefused, Do: "Unblock the user in SALTO KS.",
-		})
+		e.report(issue("user_blocked", ""))
 	}
 }
 
-// iqs examines every IQ. An issue of an IQ without doors is a Note.
+// iqs examines every IQ.
 func (e *examination) iqs(ctx context.Context) {
-	needed := map[saltoks.IQID]bool{}
-	for _, d := range e.c.Doors {
-		if !d.Link.IsZero() {
-			needed[saltoks.IQID(d.Link.Gateway)] = true
-		}
-	}
-	none := true
 	activation := e.s.Remote.Activation()
+	none := true
 	for iq, err := range activation.List(ctx, e.s.Site) {
 		if err != nil {
 			e.errs = append(e.errs, err)
@@ -250,33 +207,30 @@ func (e *examination) iqs(ctx context.Context) {
 		d, err := activation.Diagnose(ctx, e.s.Site, iq.IQ.ID, opts...)
 		if err != nil {
 			e.errs = append(e.errs, fmt.Errorf("IQ %q: %w", iq.IQ.Name, err))
-			continue
+		} else if !d.Finding.Usable() {
+			e.report(e.iqIssue(iq.IQ, d))
 		}
-		if d.Finding.Usable() {
-			continue
-		}
-		f := gate.Issue{
-			Code: string(d.Finding), Severity: gate.Critical, About: "IQ " + iq.IQ.Name, What: findings[d.Finding],
-			Breaks: "No digital key opens the doors of this IQ.", Do: d.Advice, Until: d.Until,
-		}
-		if d.Finding == saltoremote.FindingClockSkew {
-			f.About = "" // this machine's clock, whatever the IQ
-			f.What = fmt.Sprintf("This machine's clock differs from SALTO's by %s.", d.ClockOffset.Round(time.Second))
-		}
-		if d.Finding == saltoremote.FindingUnclear && d.Check != nil {
-			f.What = fmt.Sprintf("Checking a code failed: %v.", d.Check)
-		}
-		if !needed[iq.IQ.ID] {
-			f.Severity, f.Breaks = gate.Note, "Nothing now: it has no doors."
-		}
-		e.report(f)
 	}
 	if none {
-		e.report(gate.Issue{
-			Code: "no_iq", Severity: gate.Critical, What: "The SALTO KS site has no IQ.",
-			Breaks: nothingOpens, Do: "Add an IQ to the site in SALTO KS, or choose another site.",
-		})
+		e.report(issue("no_iq", ""))
 	}
+}
+
+// iqIssue returns the issue of an IQ, a Note if it has no doors.
+func (e *examination) iqIssue(iq saltoks.IQ, d saltoremote.Diagnosis) gate.Issue {
+	i := issue(string(d.Finding), "IQ "+iq.Name)
+	i.Do, i.Until = d.Advice, d.Until
+	switch {
+	case d.Finding == saltoremote.FindingClockSkew:
+		i.About = "" // this machine's clock, whatever the IQ
+		i.What = fmt.Sprintf("This machine's clock differs from SALTO's by %s.", d.ClockOffset.Round(time.Second))
+	case d.Finding == saltoremote.FindingUnclear && d.Check != nil:
+		i.What = fmt.Sprintf("Checking a code failed: %v.", d.Check)
+	}
+	if !slices.ContainsFunc(e.c.Doors, func(d gate.Door) bool { return d.Link.Gateway == string(iq.ID) }) {
+		i.Severity, i.Breaks = gate.Note, "Nothing now: it has no doors."
+	}
+	return i
 }
 
 // due reports whether a code may be checked at the IQ now, and records the check.
@@ -290,28 +244,12 @@ func (e *examination) due(iq saltoks.IQID) bool {
 	return true
 }
 
-// findings describes each finding about an IQ.
-var findings = map[saltoremote.Finding]string{
-	saltoremote.FindingNotActivated:       "It was never activated for the connection's SALTO user.",
-	saltoremote.FindingUnfinished:         "Its activation was begun and not finished.",
-	saltoremote.FindingActivatedElsewhere: "It was activated outside of this installation, so its secret is not stored here.",
-	saltoremote.FindingActivationLost:     "Its activation was reset at SALTO.",
-	saltoremote.FindingRestoreRequired:    "It was reset and has to be restored.",
-	saltoremote.FindingPINNotChanged:      "Its PIN was not confirmed at SALTO.",
-	saltoremote.FindingIQClock:            "SALTO's cloud accepts our codes and the IQ does not.",
-	saltoremote.FindingAppLogin:           "Its secret was replaced: the SALTO user was logged into the phone app.",
-	saltoremote.FindingWrongCode:          "Our one-time codes are refused.",
-	saltoremote.FindingBlocked:            "No one-time codes are sent for a while, because some were wrong.",
-	saltoremote.FindingIQOffline:          "It is offline.",
-	saltoremote.FindingUnclear:            "Checking a code failed.",
-}
-
 // locks examines the locks that doors are linked to.
 func (e *examination) locks(ctx context.Context) {
-	doors := map[saltoks.LockID]gate.Door{}
+	doors := map[saltoks.LockID]string{}
 	for _, d := range e.c.Doors {
 		if d.Link.Site == string(e.s.Site) {
-			doors[saltoks.LockID(d.Link.Lock)] = d
+			doors[saltoks.LockID(d.Link.Lock)] = d.ID
 		}
 	}
 	for lock, err := range e.s.Client.Locks.All(ctx, e.s.Site) {
@@ -319,34 +257,22 @@ func (e *examination) locks(ctx context.Context) {
 			e.errs = append(e.errs, err)
 			return
 		}
-		d, ok := doors[lock.ID]
+		door, ok := doors[lock.ID]
 		if !ok {
 			continue
 		}
 		if lock.Battery != "" && lock.Battery != saltoks.BatteryFresh {
-			f := gate.Issue{
-				Code: "battery_low", Severity: gate.Warning, About: d.ID,
-				What:   fmt.Sprintf("The battery of its lock %q is %q.", lock.Name, lock.Battery),
-				Breaks: "When it is empty, the door opens for no one.", Do: "Change the batteries.",
-			}
+			i := issue("battery_low", door, lock.Name, lock.Battery)
 			if lock.Battery != saltoks.BatteryCritical { // an unknown value
-				f.Severity = gate.Note
+				i.Severity = gate.Note
 			}
-			e.report(f)
+			e.report(i)
 		}
 		if lock.PrivacyMode {
-			e.report(gate.Issue{
-				Code: "privacy_mode", Severity: gate.Note, About: d.ID,
-				What:   fmt.Sprintf("Its lock %q was put into privacy mode from inside.", lock.Name),
-				Breaks: "The lock may refuse digital keys until privacy mode ends.", Do: "Nothing if a person is inside; otherwise end it at the lock.",
-			})
+			e.report(issue("privacy_mode", door, lock.Name))
 		}
 		if lock.LeftOpenAlarm {
-			e.report(gate.Issue{
-				Code: "left_open_alarm", Severity: gate.Warning, About: d.ID,
-				What:   fmt.Sprintf("Its lock %q reports that the door is open.", lock.Name),
-				Breaks: "Anyone can enter.", Do: "Close the door.",
-			})
+			e.report(issue("left_open_alarm", door, lock.Name))
 		}
 	}
 }

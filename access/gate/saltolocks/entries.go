@@ -1,7 +1,6 @@
 package saltolocks
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,40 +16,21 @@ import (
 // is safe for concurrent use.
 type Entries struct {
 	l    *Locks
-	c    EntriesConfig
+	from time.Time
 	mu   sync.Mutex
 	of   *saltoks.Client // the client whose user self is
 	self saltoks.UserID  // the SALTO user that sends the commands, once known
 }
 
-// EntriesConfig configures Locks.Entries. The zero EntriesConfig reads everything
-// that SALTO keeps, 90 days by default.
-type EntriesConfig struct {
-	// From is the time of the first entry to read.
-	From time.Time
-	// Overlap is how far before the newest known entry each Poll starts to read:
-	// entries of an IQ that was offline appear late. 0 is saltoks.DefaultOverlap.
-	Overlap time.Duration
-	// DeepEvery is how often a Poll reads everything from From again, for entries
-	// that appeared later than Overlap and those of a lock with a wrong clock. 0 is
-	// DefaultDeepEvery; NoDeepPass never does.
-	DeepEvery time.Duration
-}
-
-const (
-	// DefaultDeepEvery is one deep pass per day.
-	DefaultDeepEvery = 24 * time.Hour
-	// NoDeepPass is the EntriesConfig.DeepEvery of a reader without deep passes.
-	NoDeepPass time.Duration = -1
-)
+// deepEvery is how often a Poll reads everything again, for entries that appeared later
+// than saltoks.DefaultOverlap and those of a lock with a wrong clock.
+const deepEvery = 24 * time.Hour
 
 var _ gate.VendorFollower = (*Entries)(nil)
 
-// Entries returns a reader of the site's audit log. Poll refuses a negative Overlap.
-func (l *Locks) Entries(c EntriesConfig) *Entries {
-	c.Overlap, c.DeepEvery = cmp.Or(c.Overlap, saltoks.DefaultOverlap), cmp.Or(c.DeepEvery, DefaultDeepEvery)
-	return &Entries{l: l, c: c}
-}
+// Entries returns a reader of the entries of the site's audit log since from. The zero
+// time reads everything that SALTO keeps, 90 days by default.
+func (l *Locks) Entries(from time.Time) *Entries { return &Entries{l: l, from: from} }
 
 // Poll implements gate.VendorReader. The cursor is a saltoks.EntryCursor as JSON.
 func (e *Entries) Poll(ctx context.Context, cursor string) ([]gate.VendorEntry, string, error) {
@@ -62,11 +42,7 @@ func (e *Entries) Poll(ctx context.Context, cursor string) ([]gate.VendorEntry, 
 	if err != nil {
 		return nil, "", err
 	}
-	opts := []saltoks.PollOption{saltoks.Overlap(e.c.Overlap)}
-	if e.c.DeepEvery != NoDeepPass {
-		opts = append(opts, saltoks.DeepEvery(e.c.DeepEvery))
-	}
-	list, next, err := session.Client.Entries.Poll(ctx, session.Site, since, opts...)
+	list, next, err := session.Client.Entries.Poll(ctx, session.Site, since, saltoks.DeepEvery(deepEvery))
 	if err != nil {
 		return nil, "", catalogError(err)
 	}
@@ -89,7 +65,7 @@ func vendorEntry(v saltoks.Entry) (gate.VendorEntry, error) {
 }
 
 func (e *Entries) since(cursor string) (saltoks.EntryCursor, error) {
-	since := saltoks.EntryCursor{From: e.c.From}
+	since := saltoks.EntryCursor{From: e.from}
 	if cursor == "" {
 		return since, nil
 	}

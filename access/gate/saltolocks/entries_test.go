@@ -18,7 +18,7 @@ func TestEntriesSettleUnconfirmedCommands(t *testing.T) {
 		t.Run(string(action), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newFixture(t, true)
-				reader := r.locks.Entries(saltolocks.EntriesConfig{})
+				reader := r.locks.Entries(time.Time{})
 				if action == access.Lock {
 					r.want(r.do(access.OfficeMode, r.tap("front")), gate.Accepted, "")
 					time.Sleep(time.Hour)
@@ -54,7 +54,7 @@ func TestEntriesSettleUnconfirmedCommands(t *testing.T) {
 func TestEntriesAreReadOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)
-		reader := r.locks.Entries(saltolocks.EntriesConfig{})
+		reader := r.locks.Entries(time.Time{})
 		report, err := r.gate.Ingest(t.Context(), reader)
 		r.ok(err)
 		had := report.New
@@ -95,7 +95,7 @@ func TestEntriesAreReadOnce(t *testing.T) {
 func TestALateStartIsHeldAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)
-		reader := r.locks.Entries(saltolocks.EntriesConfig{})
+		reader := r.locks.Entries(time.Time{})
 		held := func(when string, want int) {
 			t.Helper()
 			holds, err := r.gate.Holds(t.Context())
@@ -135,7 +135,7 @@ func TestALateStartIsHeldAgain(t *testing.T) {
 func TestMeaningIsOurs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)
-		reader := r.locks.Entries(saltolocks.EntriesConfig{})
+		reader := r.locks.Entries(time.Time{})
 		self := r.sim.World().Users[0].ID
 		for _, c := range []struct {
 			by, user string
@@ -168,7 +168,7 @@ func TestAnotherUsersOpeningSettlesNothing(t *testing.T) {
 		r.ok(remote.Unlock(t.Context(), saltoremote.Target{
 			Site: saltoks.SiteID(r.site.ID), IQ: saltoks.IQID(r.site.IQs[0].ID), Lock: saltoks.LockID(lock.ID),
 		}))
-		report, err := r.gate.Ingest(t.Context(), r.locks.Entries(saltolocks.EntriesConfig{}))
+		report, err := r.gate.Ingest(t.Context(), r.locks.Entries(time.Time{}))
 		r.ok(err)
 		if r.moved(0) != 1 || report.New == 0 || len(report.Settled) != 0 {
 			t.Errorf("%d movements, report %+v", r.moved(0), report)
@@ -181,25 +181,18 @@ func TestAnotherUsersOpeningSettlesNothing(t *testing.T) {
 // pass.
 func TestLateEntries(t *testing.T) {
 	for name, c := range map[string]struct {
-		config saltolocks.EntriesConfig
 		behind time.Duration
 		atOnce bool // found by the next Ingest
 		later  bool // found by one a day later
 	}{
 		"within the default overlap":  {behind: 14 * time.Minute, atOnce: true, later: true},
 		"an IQ offline for two hours": {behind: 110 * time.Minute, later: true},
-		"a longer overlap": {
-			config: saltolocks.EntriesConfig{Overlap: 2 * time.Hour}, behind: 110 * time.Minute, atOnce: true, later: true,
-		},
-		"no deep pass":                   {config: saltolocks.EntriesConfig{DeepEvery: saltolocks.NoDeepPass}, behind: 110 * time.Minute},
-		"a deep pass every hour, at six": {config: saltolocks.EntriesConfig{DeepEvery: time.Hour}, behind: 6 * time.Hour, later: true},
-		"a clock of the year 2000":       {behind: 26 * 365 * 24 * time.Hour, later: true},
+		"a clock of the year 2000":    {behind: 26 * 365 * 24 * time.Hour, later: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newFixture(t, true)
-				c.config.From = r.sim.Now().Add(-24 * time.Hour)
-				reader := r.locks.Entries(c.config)
+				reader := r.locks.Entries(r.sim.Now().Add(-24 * time.Hour))
 				lock, user := r.site.Locks[1].ID, r.sim.World().Users[0].Email
 				r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
 				found := func(want bool, when string) {
@@ -224,10 +217,6 @@ func TestLateEntries(t *testing.T) {
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		r := newFixture(t, true)
-		if _, _, err := r.locks.Entries(saltolocks.EntriesConfig{Overlap: -1}).Poll(t.Context(), ""); err == nil {
-			t.Error("a negative overlap was accepted")
-		}
 		if _, _, err := new(saltolocks.Entries).Poll(t.Context(), ""); err == nil {
 			t.Error("a zero Entries was accepted")
 		}

@@ -131,7 +131,7 @@ func ExampleLocks_Entries() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	report, err := g.Ingest(ctx, locks.Entries(saltolocks.EntriesConfig{From: time.Now().Add(-time.Hour)}))
+	report, err := g.Ingest(ctx, locks.Entries(time.Now().Add(-time.Hour)))
 	fmt.Println(report.New, "entries,", len(report.Settled), "settled", err)
 	// Output: 0 entries, 0 settled <nil>
 }

@@ -50,10 +50,8 @@ func (f *following) stream(ctx context.Context, since saltoks.EntryCursor) (ende
 	}
 	limited, stop := context.WithCancel(ctx)
 	defer stop()
-	if f.c.DeepEvery != NoDeepPass {
-		left := since.DeepAt.Add(f.c.DeepEvery).Sub(f.l.now())
-		time.AfterFunc(max(left, saltoks.DefaultStreamPoll), stop)
-	}
+	left := since.DeepAt.Add(deepEvery).Sub(f.l.now())
+	time.AfterFunc(max(left, saltoks.DefaultStreamPoll), stop)
 	state := saltoks.OnStreamState(func(s saltoks.StreamState) {
 		if f.failed = f.move(s.Cursor); f.failed != nil {
 			stop()
@@ -64,7 +62,7 @@ func (f *following) stream(ctx context.Context, since saltoks.EntryCursor) (ende
 			stop()
 		}
 	})
-	poll := saltoks.PollEvery(saltoks.DefaultStreamPoll, saltoks.Overlap(f.c.Overlap))
+	poll := saltoks.PollEvery(saltoks.DefaultStreamPoll)
 	for v, err := range session.Client.Entries.Stream(limited, session.Site, saltoks.Since(since), poll, state) {
 		switch {
 		case f.failed != nil:

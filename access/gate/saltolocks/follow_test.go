@@ -17,10 +17,10 @@ import (
 )
 
 // following follows SALTO's log until the test ends or stop is called.
-func (r *fixture) following(c saltolocks.EntriesConfig) (stop func() error) {
+func (r *fixture) following(from time.Time) (stop func() error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- r.gate.Follow(ctx, r.locks.Entries(c)) }()
+	go func() { ended <- r.gate.Follow(ctx, r.locks.Entries(from)) }()
 	synctest.Wait()
 	stop = sync.OnceValue(func() error { cancel(); return <-ended })
 	r.Cleanup(func() { _ = stop() })
@@ -37,7 +37,7 @@ func TestFollowSettlesAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newFixture(t, true)
-				r.following(saltolocks.EntriesConfig{})
+				r.following(time.Time{})
 				if fault == nil {
 					r.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("/locking"))
 				} else {
@@ -60,7 +60,7 @@ func TestFollowSettlesAtOnce(t *testing.T) {
 func TestFollowStoresOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)
-		from := saltolocks.EntriesConfig{From: r.sim.Now()}
+		from := r.sim.Now()
 		stop := r.following(from)
 		lock, user := r.site.Locks[1].ID, r.sim.World().Users[0].Email
 		for i := range 50 {
@@ -93,7 +93,7 @@ func TestFollowStoresOnce(t *testing.T) {
 func TestFollowEndsHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)
-		r.following(saltolocks.EntriesConfig{})
+		r.following(time.Time{})
 		// It is Saturday, 01:00 in Amsterdam.
 		r.sim.SetSchedule(r.site.Locks[0].ID, &saltokstest.Schedule{Saturday: true, StartTime: "00:00:00", EndTime: "01:08:00"})
 		time.Sleep(5*time.Minute + 30*time.Second) // past a poll
@@ -112,11 +112,11 @@ func TestFollowEndsHolds(t *testing.T) {
 func TestFollowLateEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixtureWith(t, true, saltokstest.Config{Switches: saltokstest.Switches{HoldOfflineEntries: true}})
-		r.following(saltolocks.EntriesConfig{From: r.sim.Now(), DeepEvery: time.Hour})
+		r.following(r.sim.Now())
 		lock, user := r.site.Locks[1].ID, r.sim.World().Users[0].Email
 		r.sim.SetLockClock(lock, -30*24*time.Hour)
 		r.sim.Tap(lock, user)
-		time.Sleep(61 * time.Minute)
+		time.Sleep(24*time.Hour + time.Minute)
 		list, err := r.gate.VendorEntries(t.Context(), gate.VendorQuery{Lock: lock})
 		r.ok(err)
 		if len(list) != 1 {

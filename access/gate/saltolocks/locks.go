@@ -41,18 +41,12 @@ var (
 // NewLocks returns Locks, or a *gate.ConfigError that names every fault. It makes no
 // call.
 func NewLocks(c LocksConfig) (*Locks, error) {
-	var faults []gate.Fault
-	if c.Client == nil {
-		faults = append(faults, gate.Fault{Field: "Client", What: "required: see saltoks.NewClient"})
-	}
-	if c.Remote == nil {
-		faults = append(faults, gate.Fault{Field: "Remote", What: "required: see saltoremote.NewRemote"})
-	}
-	if c.Site == "" {
-		faults = append(faults, gate.Fault{Field: "Site", What: "required: the id of the SALTO KS site (Sites.Resolve finds it)"})
-	}
-	if faults != nil {
-		return nil, &gate.ConfigError{Faults: faults}
+	var f faults
+	f.check(c.Client != nil, "Client", "required: see saltoks.NewClient")
+	f.check(c.Remote != nil, "Remote", "required: see saltoremote.NewRemote")
+	f.check(c.Site != "", "Site", "required: the id of the SALTO KS site (Sites.Resolve finds it)")
+	if f != nil {
+		return nil, &gate.ConfigError{Faults: f}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -112,7 +112,7 @@ func Open(ctx context.Context, c Config) (*Site, error) {
 		return s, nil
 	}
 	if f == nil {
-		switch err := s.session.prepare(ctx); {
+		switch err := s.session.use(ctx, ""); {
 		case err == nil:
 			return s, nil
 		case !errors.Is(err, saltostate.ErrSealed):

@@ -2,6 +2,7 @@ package saltolocks_test
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -102,6 +103,24 @@ func TestDoctorOnASiteWithoutIQ(t *testing.T) {
 		h.ok(err)
 		if got := h.critical(site); !slices.Contains(got, "no_iq") {
 			t.Errorf("critical issues %q, want no_iq among them", got)
+		}
+	})
+}
+
+// TestDoctorOnAWrongURL names the host that does not exist.
+func TestDoctorOnAWrongURL(t *testing.T) {
+	withHost(t, func(t *testing.T, h *host) {
+		h.connect(h.open(), saltokstest.Allow())
+		h.config.HTTPClient = &http.Client{Transport: refusing{nil, func(q *http.Request) (*http.Response, error) {
+			unknown := &net.DNSError{Err: "no such host", Name: q.URL.Hostname(), IsNotFound: true}
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: unknown}
+		}}}
+		site := h.open()
+		issues, err := site.Doctor(t.Context())
+		h.ok(err)
+		i := slices.IndexFunc(issues, func(i gate.Issue) bool { return i.Code == "wrong_url" })
+		if i < 0 || !strings.Contains(issues[i].What, `"127.0.0.1" cannot be found`) || !strings.Contains(issues[i].Do, "Environment.API") {
+			t.Errorf("issues %+v", issues)
 		}
 	})
 }

@@ -149,43 +149,34 @@ func (s *sessions) connectionID(ctx context.Context) (string, error) {
 
 // connection returns the connection, or saltoauth.ErrNotConnected.
 func (s *sessions) connection(ctx context.Context) (saltoauth.Connection, error) {
+	if s.auth == nil {
+		return saltoauth.Connection{}, errTokens
+	}
 	id, err := s.connectionID(ctx)
 	if err != nil {
 		return saltoauth.Connection{}, err
 	}
-	if id == "" {
-		return saltoauth.Connection{}, saltoauth.ErrNotConnected
-	}
 	return s.auth.Connection(ctx, id)
 }
 
-// prepare creates the document, or seals it again with the current key. It fails with
-// saltostate.ErrSealed if it was sealed with an unknown key.
-func (s *sessions) prepare(ctx context.Context) error {
-	return saltostate.Update(ctx, s.state, siteDocs, s.doc, func(doc *siteDoc) (*siteDoc, error) {
-		if doc == nil {
-			doc = &siteDoc{}
-		}
-		return doc, nil
-	})
-}
-
-// use stores the ID of a connection, unless there is another one.
+// use stores the ID of a connection, unless there is another one. Without an ID it
+// creates the document, or seals it again with the current key; it fails with
+// saltostate.ErrSealed if it was sealed with an unknown one.
 func (s *sessions) use(ctx context.Context, id string) error {
 	defer s.reread()
 	return saltostate.Update(ctx, s.state, siteDocs, s.doc, func(doc *siteDoc) (*siteDoc, error) {
 		if doc == nil {
 			doc = &siteDoc{}
 		}
-		if doc.Connection != "" && doc.Connection != id {
-			switch _, err := s.auth.Connection(ctx, doc.Connection); {
-			case err == nil:
-				return nil, saltoauth.ErrAlreadyConnected
-			case !errors.Is(err, saltoauth.ErrNotConnected):
-				return nil, err
-			}
+		if id == "" || id == doc.Connection {
+			return doc, nil
 		}
-		doc.Connection = id
-		return doc, nil
+		switch _, err := s.auth.Connection(ctx, doc.Connection); {
+		case err == nil:
+			return nil, saltoauth.ErrAlreadyConnected
+		case !errors.Is(err, saltoauth.ErrNotConnected):
+			return nil, err
+		}
+		return &siteDoc{Connection: id}, nil
 	})
 }

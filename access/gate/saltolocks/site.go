@@ -59,9 +59,6 @@ func (s *Site) Status(ctx context.Context) (saltoauth.ConnectionStatus, error) {
 	if err != nil {
 		return saltoauth.ConnectionStatus{}, err
 	}
-	if id == "" {
-		return saltoauth.ConnectionStatus{}, saltoauth.ErrNotConnected
-	}
 	return s.Auth.Status(ctx, id)
 }
 
@@ -102,9 +99,6 @@ func (s *Site) LinkSite(ctx context.Context, site saltoks.SiteID) error {
 
 // Disconnect ends the connection, see saltoauth.Authorizer.Disconnect.
 func (s *Site) Disconnect(ctx context.Context, ack saltoauth.Acknowledgement) (saltoauth.Disconnected, error) {
-	if s.Auth == nil {
-		return saltoauth.Disconnected{}, errTokens
-	}
 	conn, err := s.session.connection(ctx)
 	if err != nil {
 		return saltoauth.Disconnected{}, err

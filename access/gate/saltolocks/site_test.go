@@ -63,7 +63,7 @@ func TestFobsAreNotChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)
 		lock, user := r.site.Locks[0].ID, r.sim.World().Users[0].Email
-		reader := r.locks.Entries(saltolocks.EntriesConfig{From: r.sim.Now()})
+		reader := r.locks.Entries(r.sim.Now())
 		hands := func() {
 			t.Helper()
 			if !r.sim.Tap(lock, user) {
@@ -249,7 +249,7 @@ func TestScheduleEndsOfficeMode(t *testing.T) {
 			Monday: true, Tuesday: true, Wednesday: true, Thursday: true, Friday: true, Saturday: true, Sunday: true,
 			StartTime: "00:30:00", EndTime: "18:00:00",
 		})
-		reader := r.locks.Entries(saltolocks.EntriesConfig{From: r.sim.Now()})
+		reader := r.locks.Entries(r.sim.Now())
 		holds := func() int {
 			t.Helper()
 			_, err := r.gate.Ingest(t.Context(), reader)

@@ -20,7 +20,6 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
-	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
 	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/reservation"
@@ -195,7 +194,7 @@ func (s *soak) timers(ctx context.Context, hour time.Time) {
 		n, err := x.gate.Recover(ctx)
 		s.recovered += n
 		s.quiet("Recover", err)
-		report, err := x.gate.Ingest(ctx, x.locks.Entries(saltolocks.EntriesConfig{From: s.start}))
+		report, err := x.gate.Ingest(ctx, x.locks.Entries(s.start))
 		s.ingested += report.New
 		s.settledLater += len(report.Settled)
 		s.quiet("Ingest", err)
