@@ -298,7 +298,7 @@ func (p *platform) runTasksOnce(ctx context.Context) error {
 	c, err := p.connected(ctx)
 	collect("reading the connection", err)
 	if c != nil && c.locks != nil {
-		_, err = g.Ingest(ctx, c.locks.Entries(p.now().Add(-24 * time.Hour)))
+		_, err = g.Ingest(ctx, c.locks.Entries(p.now().Add(-24*time.Hour)))
 		collect("reading SALTO's log", err)
 		closing := 22 * time.Hour
 		_, err = g.CloseOfficeMode(ctx, gate.CloseRequest{Closing: &closing, RightEnded: true})

@@ -50,8 +50,7 @@ func TestEveryMethodHonorsItsContext(t *testing.T) {
 			return err
 		},
 		"Entries.Follow": func(ctx context.Context, r *fixture) error {
-			store := func([]gate.VendorEntry, string) error { return nil }
-			return r.locks.Entries(saltolocks.EntriesConfig{}).Follow(ctx, "", store)
+			return r.locks.Entries(time.Time{}).Follow(ctx, "", func([]gate.VendorEntry, string) error { return nil })
 		},
 		"Entries.Meaning": func(ctx context.Context, r *fixture) error {
 			_, err := r.locks.Entries(time.Time{}).Meaning(
