@@ -72,6 +72,10 @@ func TestIssueCodes(t *testing.T) {
 						add(n.Rhs[i])
 					}
 				}
+			case *ast.CallExpr: // issue("code", ...)
+				if f, ok := n.Fun.(*ast.Ident); doctor && ok && f.Name == "issue" && len(n.Args) > 0 {
+					add(n.Args[0])
+				}
 			case *ast.ValueSpec: // FindingX = "code"
 				if len(n.Names) == 1 && len(n.Values) == 1 && constant.MatchString(n.Names[0].Name) {
 					add(n.Values[0])
