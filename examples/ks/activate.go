@@ -47,7 +47,7 @@ for the PIN that the user already has.`,
 					if err != nil {
 						return err
 					}
-					return a.activate(ctx, s, site.ID, iq, o)
+					return answerLost(a.activate(ctx, s, site.ID, iq, o))
 				})
 			}
 		},
@@ -89,6 +89,14 @@ func (a *app) activate(ctx context.Context, s *session, site saltoks.SiteID, iq 
 	}
 	a.printf("%s is activated.\n", printable(iq.IQ.Name))
 	return a.activated(state)
+}
+
+// answerLost replaces the error of a step whose answer was lost.
+func answerLost(err error) error {
+	if e, ok := errors.AsType[*saltoks.APIError](err); ok && e.Unconfirmed() {
+		return personf("SALTO's answer was lost: run ks activate again, which continues there; a PIN that was requested may still arrive")
+	}
+	return err
 }
 
 // secretAndPIN carries out the steps before the PIN is confirmed.

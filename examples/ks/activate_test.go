@@ -30,6 +30,21 @@ func TestActivate(t *testing.T) {
 	f.fails(exitUsage, []string{"activate", "IQ Ground Flor"}, `did you mean "IQ Ground Floor"`)
 }
 
+// A step whose answer was lost is continued, and no PIN is requested twice.
+func TestActivateAnswerLost(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, saltokstest.Config{}).login()
+	iq := f.site().IQs[0]
+	f.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("/pin"))
+	f.fails(exitPerson, []string{"activate", iq.Name}, "SALTO's answer was lost: run ks activate again")
+	f.env = append(f.env, "KS_IQ_PIN="+f.sim.IQPIN(f.user().Email))
+	f.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("PUT "))
+	contains(t, f.ok("activate", iq.Name), "is activated")
+	if n := len(f.sim.Inbox()); n != 1 {
+		t.Errorf("%d messages, want 1", n)
+	}
+}
+
 func wrongPIN(pin string) string { return fmt.Sprintf("%c%s", '0'+(pin[0]-'0'+1)%10, pin[1:]) }
 
 func TestActivateBySMS(t *testing.T) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"strings"
@@ -38,14 +37,30 @@ func TestEntries(t *testing.T) {
 	f.fails(exitUsage, []string{"entries", "-since", "yesterday"}, "ks entries -h")
 }
 
-// -follow prints entries that appear later, survives an outage, and ends with status 0 when
-// it is interrupted.
+// -follow prints entries that appear later, by the event stream or by polling, continues
+// after an outage, and ends with status 0 when it is interrupted.
 func TestEntriesFollow(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, saltokstest.Config{}).login()
+	for name, features := range map[string][]string{
+		"event stream": {"events_storage", "events_streaming"},
+		"polling":      {"events_storage"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			world := saltokstest.DefaultWorld()
+			world.Sites[0].Features = features
+			f := newFixture(t, saltokstest.Config{World: world}).login()
+			follow(t, f, name == "polling")
+		})
+	}
+}
+
+func follow(t *testing.T, f *fixture, polls bool) {
 	lock := f.site().Locks[0]
 	cmd := exec.Command(program, "entries", "-follow", "-every", "1s", "-json")
 	cmd.Env = f.environ()
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -58,19 +73,20 @@ func TestEntriesFollow(t *testing.T) {
 	next := func() string {
 		t.Helper()
 		line, err := lines.ReadBytes('\n')
-		var e struct {
+		if err != nil {
+			t.Fatalf("%v\n%s", err, stderr.String())
+		}
+		return decode[struct {
 			Category string `json:"event_category"`
-		}
-		if err != nil || json.Unmarshal(line, &e) != nil {
-			t.Fatalf("%v: %q", err, line)
-		}
-		return e.Category
+		}](t, string(line)).Category
 	}
 	f.sim.OpenFromInside(lock.ID)
 	if got := next(); got != "lock_opened" {
 		t.Errorf("the first entry is %s", got)
 	}
-	f.sim.Fault(saltokstest.HTML502, saltokstest.On("/entries"), saltokstest.Count(4)) // one read, with its retries
+	if polls {
+		f.sim.Fault(saltokstest.HTML502, saltokstest.On("/v1.1/"), saltokstest.Count(4)) // one read, with its retries
+	}
 	f.sim.Tap(lock.ID, "unknown fob")
 	if got := next(); got != "lock_rejected" {
 		t.Errorf("the second entry is %s", got)
@@ -80,5 +96,8 @@ func TestEntriesFollow(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("interrupted: %v", err)
+	}
+	if polls {
+		contains(t, stderr.String(), "reading the log instead")
 	}
 }

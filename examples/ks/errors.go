@@ -49,8 +49,12 @@ func failedf(format string, args ...any) error {
 	return &exitError{code: exitFailed, text: err.Error(), err: errors.Unwrap(err)}
 }
 
-// explain returns one sentence about err that contains the fix, and the exit code.
+// explain returns one sentence about err that contains the fix, and the exit code; "" and
+// exitDone for no error.
 func explain(ctx context.Context, err error) (text string, code int) {
+	if err == nil {
+		return "", exitDone
+	}
 	if e, ok := errors.AsType[*exitError](err); ok {
 		return oneLine(e.text), e.code
 	}
@@ -111,13 +115,14 @@ func identityText(e *saltoauth.IdentityError) string {
 	return oneLine(e.Error())
 }
 
-// oneLine removes package names and line breaks from the text of an error.
+// oneLine removes package names and line breaks from the text of an error, and names flags
+// instead of fields.
 func oneLine(text string) string {
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	for _, prefix := range []string{"saltoks: ", "saltoremote: ", "saltokstest: "} {
 		text = strings.ReplaceAll(text, prefix, "")
 	}
-	return text
+	return strings.NewReplacer("Environment.API", "-api", "Environment.Issuer", "-issuer", "Environment.Events", "-events").Replace(text)
 }
 
 // printError prints an error as one line, or as one JSON value with -json.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
@@ -74,7 +75,7 @@ func endpoints(want map[string]string) func(*survey, context.Context) finding {
 		if len(other) > 0 {
 			return differ("%s", strings.Join(other, "; "))
 		}
-		return agree("all %d", len(want))
+		return agree("endpoints: %d", len(want))
 	}
 }
 
@@ -94,7 +95,7 @@ func supports(field string, want ...string) func(*survey, context.Context) findi
 		if len(lacks) > 0 {
 			return differ("lacks %s", strings.Join(lacks, ", "))
 		}
-		return agree("all %d", len(want))
+		return agree("%s", strings.Join(want, ", "))
 	}
 }
 
@@ -155,10 +156,12 @@ func (v *survey) tokenRequest(ctx context.Context, form url.Values) *reply {
 	if q.url == "" {
 		return &reply{}
 	}
-	if !form.Has("client_id") {
-		form.Set("client_id", v.s.ClientID)
-		if secret := v.s.clientSecret.Reveal(); secret != "" {
+	if secret := v.s.clientSecret.Reveal(); !form.Has("client_id") { // authenticate as the library does
+		if secret == "" || v.s.SecretInBody {
+			form.Set("client_id", v.s.ClientID)
 			form.Set("client_secret", secret)
+		} else {
+			q.auth = "Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(v.s.ClientID)+":"+url.QueryEscape(secret)))
 		}
 	}
 	return v.send(ctx, q)

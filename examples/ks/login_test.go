@@ -58,6 +58,14 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+// Another client has another secret, so the stored one is not used for it.
+func TestLoginAsAnotherClient(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, saltokstest.Config{}).login()
+	f.env = nil
+	f.fails(exitPerson, []string{"login", "-client-id", "another", "-listen", "127.0.0.1:0"}, "Client secret is needed")
+}
+
 // checkStored checks that only the user can read the stored files, and that no file holds
 // a secret as it is.
 func (f *fixture) checkStored(t *testing.T) {
@@ -178,7 +186,7 @@ func TestLoginBadInput(t *testing.T) {
 	}{
 		"no environment":     {[]string{"login"}, exitUsage, []string{"-environment is missing"}},
 		"bad environment":    {[]string{"login", "-environment", "moon"}, exitUsage, []string{`"moon" is neither production`}},
-		"plain http":         {with(f.sim.RedirectURI(), "-environment", "http://salto.example"), exitUsage, []string{"must be https"}},
+		"plain http":         {with("http://127.0.0.1:1/", "-environment", "http://salto.example"), exitUsage, []string{"-issuer "}},
 		"no client id":       {here[:3], exitUsage, []string{"-client-id is missing"}},
 		"no redirect":        {here[:5], exitUsage, []string{"-redirect is missing"}},
 		"redirect elsewhere": {with("https://host.example/cb"), exitUsage, []string{"-paste", "https://host.example/cb"}},

@@ -193,6 +193,7 @@ answer a question, look at a difference), 4 unconfirmed (the door may have moved
 130 interrupted.
 
 Environment: KS_ENVIRONMENT and KS_CONFIG are the defaults of -environment and -config.
+KS_CLIENT_ID is that of -client-id.
 KS_CLIENT_SECRET, KS_IQ_PIN and KS_CODE hold secrets that would be asked for otherwise.
 KS_SEALING_KEY (ID:KEY, the key as base64 of 32 bytes) replaces the key file.
 `)

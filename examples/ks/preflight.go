@@ -252,11 +252,26 @@ func (a *app) flyLoggedIn(ctx context.Context, f *flight, p *profile, o prefligh
 	}
 	f.verify(status.State == saltoauth.ConnectionActive && !status.Due(time.Now()),
 		fmt.Sprintf("The consent is valid; it is from %s.", status.ConsentedAt.Format(time.DateOnly)), "Run ks login with the same SALTO user.")
-	site, err := s.site(ctx, o.site)
-	if err != nil {
-		return true, err
+	return true, f.atSite(ctx, s, o.site)
+}
+
+// atSite checks the user and the site. An error of wrong usage is returned, any other one is
+// a check that could not be made.
+func (f *flight) atSite(ctx context.Context, s *session, name string) error {
+	site, err := s.site(ctx, name)
+	if _, code := explain(ctx, err); code == exitUsage {
+		return err
 	}
-	return true, errors.Join(f.person(ctx, s), f.member(ctx, s, site), f.hardware(ctx, s, site))
+	errs := []error{err}
+	if err == nil {
+		errs = []error{f.person(ctx, s), f.member(ctx, s, site), f.hardware(ctx, s, site)}
+	}
+	for _, err := range errs {
+		if text, _ := explain(ctx, err); text != "" {
+			f.add(checkProblem, "SALTO answers: "+text+".", "Resolve this, then run ks preflight again.")
+		}
+	}
+	return ctx.Err()
 }
 
 // person checks the mailbox and the phone of the SALTO user.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
@@ -52,6 +54,10 @@ func TestPreflightBeforeLogin(t *testing.T) {
 	if r := resultOf(t, f.preflight(exitPerson, "-api", f.sim.URL()+"/elsewhere"), "The Connect API"); r != checkProblem {
 		t.Errorf("a wrong API: %s", r)
 	}
+	f.sim.Fault(saltokstest.Redirect307, saltokstest.On("/connect/authorize"), saltokstest.Target(f.sim.RedirectURI()+"?error=invalid_scope"))
+	if r := resultOf(t, f.preflight(exitPerson), "SALTO knows"); r != checkProblem {
+		t.Errorf("a scope that is not allowed: %s", r)
+	}
 	f.fails(exitUsage, []string{"preflight"}, "-environment is missing")
 	f.fails(exitUsage, []string{"preflight", "-confirm", "0"}, "is not a number from 1 to")
 }
@@ -83,6 +89,25 @@ func TestPreflight(t *testing.T) {
 			t.Errorf("%s: %s", what, r)
 		}
 	}
+}
+
+// A consent that has ended is a problem, and the other checks are still printed.
+func TestPreflightConsentEnded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, saltokstest.Config{Switches: saltokstest.Switches{AccessLifetime: 3 * time.Second}}).login()
+	f.sim.Clock().Advance(91 * 24 * time.Hour)
+	for range 100 { // a token of a moment ago is not renewed yet
+		got := f.preflight(exitPerson, "-confirm", "all")
+		if r := resultOf(t, got, "The identity server"); r != checkOK {
+			t.Errorf("the identity server: %s", r)
+		}
+		for what, result := range got {
+			if strings.Contains(what, "SALTO ended the consent: run ks login again") && result == checkProblem {
+				return
+			}
+		}
+	}
+	t.Error("preflight did not report that the consent has ended")
 }
 
 func TestPreflightUser(t *testing.T) {

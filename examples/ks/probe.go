@@ -46,6 +46,7 @@ type request struct {
 	query  string // in the form "$top=1&$skip=2", not escaped
 	header map[string]string
 	form   url.Values
+	body   string // of a request that is no form
 	auth   string // "none", "Bearer x", or "" for the token
 }
 
@@ -60,7 +61,7 @@ type reply struct {
 
 // send sends a request, or returns the reply of an equal one that was sent before.
 func (p *prober) send(ctx context.Context, q request) *reply {
-	key := fmt.Sprintf("%q %q %q %q %q %q", q.method, q.url, q.query, q.auth, q.form.Encode(), q.header)
+	key := fmt.Sprintf("%q %q %q %q %q %q", q.method, q.url, q.query, q.auth, q.body+q.form.Encode(), q.header)
 	r := p.cache[key]
 	if r == nil {
 		r = p.again(ctx, q)
@@ -112,10 +113,7 @@ func (p *prober) build(ctx context.Context, q request) (*http.Request, error) {
 	if method == "" {
 		method = http.MethodGet
 	}
-	var body io.Reader
-	if q.form != nil {
-		body = strings.NewReader(q.form.Encode())
-	}
+	body := strings.NewReader(q.body + q.form.Encode()) // one of them is empty
 	req, err := http.NewRequestWithContext(ctx, method, q.url, body)
 	if err != nil {
 		return nil, err

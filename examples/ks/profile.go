@@ -46,7 +46,7 @@ func environment(name string) (saltoks.Environment, error) {
 	if err != nil || u.Host == "" {
 		return saltoks.Environment{}, usagef("-environment %q is neither production, acceptance nor a URL such as http://127.0.0.1:8077", name)
 	}
-	return saltoks.Environment{Name: "custom-" + u.Host, Issuer: base, API: base, Events: base}, nil
+	return saltoks.Environment{Name: "custom-" + u.Host + u.Path, Issuer: base, API: base, Events: base}, nil
 }
 
 // root returns the folder that holds the profiles.

@@ -25,13 +25,16 @@ type tokenAnswer struct {
 
 // identity returns the transport for requests to the identity server.
 func (r *recorder) identity() http.RoundTripper {
-	return r.wrap(http.DefaultTransport.(*http.Transport).Clone(), func(req *http.Request, sent []byte, answer *reply) {
-		form, err := url.ParseQuery(string(sent))
-		if err == nil && req.Method == http.MethodPost && form.Get("grant_type") == "refresh_token" {
-			refresh, _ := answer.object()["refresh_token"].(string)
-			r.token = &tokenAnswer{answer, refresh != "" && refresh != form.Get("refresh_token")}
-		}
-	})
+	return r.wrap(http.DefaultTransport.(*http.Transport).Clone(), r.refresh)
+}
+
+// refresh keeps the answer to a refresh.
+func (r *recorder) refresh(req *http.Request, sent []byte, answer *reply) {
+	form, err := url.ParseQuery(string(sent))
+	if err == nil && req.Method == http.MethodPost && form.Get("grant_type") == "refresh_token" {
+		refresh, _ := answer.object()["refresh_token"].(string)
+		r.token = &tokenAnswer{answer, refresh != "" && refresh != form.Get("refresh_token")}
+	}
 }
 
 // commands is the middleware that keeps the answer to a command.

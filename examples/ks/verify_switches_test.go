@@ -243,7 +243,6 @@ func (d deviation) check(t *testing.T) {
 		args = append(args, "-keep-token")
 	}
 	if d.unlock {
-		f.env = append(f.env, "KS_CODE="+f.sim.OTP(f.user().Email, f.site().IQs[0].ID))
 		_, pin := f.sim.Activate(f.user().Email, f.site().IQs[0].ID)
 		f.env = []string{"KS_CODE=" + f.sim.OTP(f.user().Email, f.site().IQs[0].ID), "KS_IQ_PIN=" + pin}
 		f.ok("activate", f.site().IQs[0].Name, "-adopt")
