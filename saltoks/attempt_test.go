@@ -204,6 +204,7 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 			c.Raw().SetLockState(t.Context(), "s", "a/b", Unlocked, OTP{}, nil), c.Raw().SetLockState(t.Context(), "s", "%2e", Unlocked, OTP{}, nil),
 			c.Raw().SetLockState(t.Context(), "s", "l", "open", OTP{}, nil), c.Raw().ConfirmPIN(t.Context(), "s", "q", OTP{}),
 			c.Raw().RequestPIN(t.Context(), "s", "q", 0), c.AccessGroups.AddUser(t.Context(), "s", "g", ""),
+			c.Locks.SetSchedule(t.Context(), "s", "l", LockSchedule{Weekdays: EveryDay()}),
 			c.Users.SetSubscription(t.Context(), "s", "u", "paused"),
 			c.AccessGroups.AddLock(t.Context(), "s", "g", ""),
 		} {

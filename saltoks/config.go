@@ -50,8 +50,8 @@ type Config struct {
 	// outermost. Each is called for every attempt, and once by NewClient, which
 	// fails if one returns nil.
 	Middleware []Middleware
-	// UnverifiedEndpoints enables Raw().Deactivate, whose wire format is not
-	// verified against SALTO.
+	// UnverifiedEndpoints enables Locks.SetSchedule, IQs.SetTree and
+	// Raw().Deactivate, whose wire format is not verified against SALTO.
 	UnverifiedEndpoints bool
 }
 

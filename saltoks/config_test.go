@@ -60,11 +60,22 @@ func TestOptions(t *testing.T) {
 	if _, err := c.Locks.Get(t.Context(), "s", "l"); !errors.Is(err, errTooLarge) || w.count() != 3 {
 		t.Errorf("%d requests: %v", w.count(), err)
 	}
-	if err := c.Raw().Deactivate(t.Context(), "s", "q", "u", NewOTP("a")); !errors.Is(err, ErrUnverified) || verdict(err) != "not sent" {
-		t.Errorf("Deactivate: %v", err)
+	for name, call := range map[string]func() error{
+		"Deactivate":  func() error { return c.Raw().Deactivate(t.Context(), "s", "q", "u", NewOTP("a")) },
+		"SetTree":     func() error { return c.IQs.SetTree(t.Context(), "s", "q", []IQTreeItem{{}}, NewOTP("a")) },
+		"SetSchedule": func() error { return c.Locks.SetSchedule(t.Context(), "s", "l", LockSchedule{Weekdays: EveryDay()}) },
+	} {
+		if err := call(); !errors.Is(err, ErrUnverified) || verdict(err) != "not sent" {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	c = newTestClient(t, w, func(cfg *Config) { cfg.UnverifiedEndpoints = true })
-	if err := c.Raw().Deactivate(t.Context(), "s", "q", "u", NewOTP("a")); err != nil {
+	auto := LockSchedule{AutoStart: true, Weekdays: EveryDay()}
+	if err := c.Locks.SetSchedule(t.Context(), "s", "l", auto); verdict(err) != "not sent" ||
+		!strings.Contains(err.Error(), "AllowAutomaticStart") {
+		t.Errorf("automatic start: %v", err)
+	}
+	if err := c.Locks.SetSchedule(t.Context(), "s", "l", auto, AllowAutomaticStart()); err != nil {
 		t.Error(err)
 	}
 }

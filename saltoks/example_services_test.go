@@ -176,6 +176,20 @@ func ExampleRawService_Deactivate() {
 	// Output: true
 }
 
+func ExampleIQsService_SetTree() {
+	_, client, at, end := harbour()
+	defer end()
+	err := client.IQs.SetTree(
+		context.Background(),
+		at.site,
+		at.iq,
+		[]saltoks.IQTreeItem{{ID: string(at.lock), ParentID: string(at.iq), Hardware: "lock"}},
+		at.code(),
+	)
+	fmt.Println(errors.Is(err, saltoks.ErrUnverified)) // needs UnverifiedEndpoints
+	// Output: true
+}
+
 func ExampleLocksService_All() {
 	_, client, at, end := harbour()
 	defer end()
@@ -211,6 +225,37 @@ func ExampleRawService_SetLockState() {
 	// Output:
 	// unlocked 1 <nil>
 	// locked
+}
+
+func ExampleLocksService_SetSchedule() {
+	_, client, at, end := harbour(func(cfg *saltoks.Config) { cfg.UnverifiedEndpoints = true })
+	defer end()
+	err := client.Locks.SetSchedule(
+		context.Background(),
+		at.site,
+		at.lock,
+		saltoks.LockSchedule{AutoStart: true, Weekdays: saltoks.EveryDay()},
+	)
+	fmt.Println(errors.Unwrap(err))
+	// Output: the schedule unlocks the door by itself: pass AllowAutomaticStart if this is intended
+}
+
+func ExampleAllowAutomaticStart() {
+	_, client, at, end := harbour() // and needs UnverifiedEndpoints as well
+	defer end()
+	err := client.Locks.SetSchedule(
+		context.Background(),
+		at.site,
+		at.lock,
+		saltoks.LockSchedule{
+			AutoStart: true,
+			Weekdays:  saltoks.EveryDay(),
+			End:       saltoks.TimeOfDay{Hour: 18},
+		},
+		saltoks.AllowAutomaticStart(),
+	)
+	fmt.Println(errors.Is(err, saltoks.ErrUnverified))
+	// Output: true
 }
 
 func ExampleEntriesService_All() {

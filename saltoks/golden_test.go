@@ -207,6 +207,10 @@ func TestGolden(t *testing.T) {
 			return nil, c.Raw().Deactivate(ctx, gSite, gIQ, gPlat, NewOTP("a1b2c"))
 		},
 			"DELETE", iq + "/pin/9e8d7c6b-5a49-4838-b726-150403f2e1d0", `{"otp":"a1b2c"}`, 204, "", nil},
+		{"IQs.SetTree", func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.IQs.SetTree(ctx, gSite, gIQ, []IQTreeItem{{"l", "p", "lock"}}, NewOTP("a1b2c"))
+		},
+			"PUT", iq + "/tree", `{"iq_tree_items":[{"id":"l","parent_id":"p","hardware_type":"lock"}],"otp":"a1b2c"}`, 200, "", nil},
 		{"Locks.All", func(ctx context.Context, c *Client) (any, error) {
 			return all(c.Locks.All(ctx, gSite, Equal("customer_reference", "Front'; it's")))
 		},
@@ -222,6 +226,13 @@ func TestGolden(t *testing.T) {
 			return nil, c.Raw().SetLockState(ctx, gSite, gLock, OfficeMode, OTP{}, nil)
 		},
 			"PATCH", lock + "/locking", `{"locked_state":"office_mode"}`, 200, "", nil},
+		{"Locks.SetSchedule", func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.Locks.SetSchedule(ctx, gSite, gLock,
+				LockSchedule{Weekdays: Weekdays{Friday: true}, Start: TimeOfDay{9, 0, 0}, End: TimeOfDay{17, 0, 0}})
+		},
+			"PUT", lock + "/easy_office_mode_schedule",
+			`{"eom_auto_start":false,"monday":false,"tuesday":false,"wednesday":false,"thursday":false,"friday":true,"saturday":false,` +
+				`"sunday":false,"start_time":"09:00:00","end_time":"17:00:00"}`, 200, "", nil},
 		{"Users.All", func(ctx context.Context, c *Client) (any, error) {
 			return all(c.Users.All(ctx, gSite, Equal("user/email", "a+b@space.test")))
 		},

@@ -53,3 +53,24 @@ func (s *IQsService) Get(ctx context.Context, site SiteID, iq IQID) (IQ, error) 
 func (s *IQsService) Restore(ctx context.Context, site SiteID, iq IQID) error {
 	return s.c.run(ctx, command("POST", routeIQ+"/restore", string(site), string(iq)), nil)
 }
+
+// IQTreeItem is one device in the tree below an IQ.
+type IQTreeItem struct {
+	ID       string `json:"id"`
+	ParentID string `json:"parent_id"`
+	Hardware string `json:"hardware_type"` // "lock" or "repeater"
+}
+
+// SetTree writes the tree of devices below an IQ. It requires
+// Config.UnverifiedEndpoints. It is one request.
+func (s *IQsService) SetTree(ctx context.Context, site SiteID, iq IQID, items []IQTreeItem, otp OTP) error {
+	r := command("PUT", routeIQ+"/tree", string(site), string(iq))
+	r.unverified(s.c)
+	r.needOTP(otp)
+	r.faults.Require(len(items) > 0, "the tree is empty")
+	r.Body = struct {
+		Items []IQTreeItem `json:"iq_tree_items"`
+		OTP   string       `json:"otp"`
+	}{items, otp.Reveal()}
+	return s.c.run(ctx, r, nil)
+}

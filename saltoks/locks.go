@@ -70,3 +70,31 @@ func (s *LocksService) All(ctx context.Context, site SiteID, opts ...ListOption)
 func (s *LocksService) Get(ctx context.Context, site SiteID, lock LockID) (Lock, error) {
 	return one[Lock](ctx, s.c, newRequest("GET", routeLock, Safe, string(site), string(lock)))
 }
+
+// ScheduleOption changes what Locks.SetSchedule accepts.
+type ScheduleOption func(*scheduleConfig)
+
+type scheduleConfig struct{ autoStart bool }
+
+// AllowAutomaticStart lets SetSchedule write a schedule that unlocks the door by
+// itself, without a person at the lock.
+func AllowAutomaticStart() ScheduleOption { return func(c *scheduleConfig) { c.autoStart = true } }
+
+// SetSchedule writes a lock's easy office mode schedule. At the end of the
+// schedule the lock locks by itself. It requires Config.UnverifiedEndpoints. It
+// is one request.
+func (s *LocksService) SetSchedule(
+	ctx context.Context, site SiteID, lock LockID, schedule LockSchedule, opts ...ScheduleOption,
+) error {
+	var cfg scheduleConfig
+	for _, o := range opts {
+		o(&cfg)
+	}
+	r := newRequest("PUT", routeLock+"/easy_office_mode_schedule", Never, string(site), string(lock))
+	r.unverified(s.c)
+	r.faults.Require(!schedule.AutoStart || cfg.autoStart,
+		"the schedule unlocks the door by itself: pass AllowAutomaticStart if this is intended")
+	r.faults.Require(schedule.Weekdays != Weekdays{}, "the schedule has no day")
+	r.Body = schedule
+	return s.c.run(ctx, r, nil)
+}

@@ -95,7 +95,7 @@ func callOnce(t *testing.T, method reflect.Value, name string) func(context.Cont
 func sample(t reflect.Type) reflect.Value {
 	for _, v := range []any{
 		NewOTP("a1b2c"), PINByMail, Unlocked, Subscribed, time.Unix(2e9, 0), NewUser{FirstName: "a", LastName: "b"},
-		UserChange{UsePIN: new(true)}, TimeSchedule{ID: "t", Weekdays: EveryDay()},
+		UserChange{UsePIN: new(true)}, LockSchedule{Weekdays: EveryDay()}, TimeSchedule{ID: "t", Weekdays: EveryDay()}, []IQTreeItem{{}},
 		EntryCursor{}, (*SendDeadline)(nil),
 	} {
 		if reflect.TypeOf(v) == t {
@@ -312,7 +312,7 @@ func countingServer(t *testing.T) (url string, requests func() int) {
 // that puts what it was sent into every place an answer has, and a network
 // whose errors do the same.
 func TestNoMethodRepeatsASecret(t *testing.T) {
-	planted := []string{testToken, "a1b2c"} // the second is what publicCalls sends
+	planted := []string{testToken, "a1b2c", "246810"} // the last two are what publicCalls sends
 	echo := func(r *http.Request) string {
 		query, _ := url.QueryUnescape(r.URL.RawQuery)
 		body := ""

@@ -116,9 +116,7 @@ func (s *RawService) ConfirmPIN(ctx context.Context, site SiteID, iq IQID, otp O
 // the request holds the code, is a guess.
 func (s *RawService) Deactivate(ctx context.Context, site SiteID, iq IQID, user UserID, otp OTP) error {
 	r := command("DELETE", routeIQPIN+"/{user}", string(site), string(iq), string(user))
-	if !s.c.cfg.UnverifiedEndpoints {
-		r.faults = append(r.faults, ErrUnverified)
-	}
+	r.unverified(s.c)
 	r.needOTP(otp)
 	r.Body = map[string]string{"otp": otp.Reveal()}
 	return s.c.run(ctx, r, nil)

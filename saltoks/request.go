@@ -119,6 +119,13 @@ func (c *Client) Do(ctx context.Context, r *Request, out any) (*Response, error)
 	return resp, nil
 }
 
+// unverified refuses the request unless the config enables it.
+func (r *Request) unverified(c *Client) {
+	if !c.cfg.UnverifiedEndpoints {
+		r.faults = append(r.faults, ErrUnverified)
+	}
+}
+
 func (r *Request) needOTP(otp OTP) {
 	r.faults.Require(!otp.IsZero(), "the one-time code is empty")
 	r.Hide(otp.Reveal())
