@@ -40,24 +40,6 @@ func TestZeroValuesDeny(t *testing.T) {
 	}
 }
 
-// A member waits in a window for the membership it requires. The reason is that of
-// what opens first then, and a window to come comes before it.
-func TestWaitingForAMembership(t *testing.T) {
-	for later, want := range map[time.Duration]Reason{2*time.Hour + 15*time.Minute: ReasonTooEarly, 3 * time.Hour: ReasonNotStarted} {
-		f := loft()
-		f.Settings.ReservationsRequireMembership = new(true)
-		f.Members[1].Memberships = []Membership{{ID: "m", Type: "guest", From: monday.Add(2 * time.Hour)}}
-		f.Reservations = []reservation.Reservation{
-			{ID: "long", Resource: "room", Member: "bob", Start: monday, End: monday.Add(4 * time.Hour)},
-			{ID: "later", Resource: "room", Member: "bob", Start: monday.Add(later), End: monday.Add(6 * time.Hour)},
-		}
-		d := compile(t, f).Decide(Request{"bob", "lab", Unlock, monday, false})
-		if d.Allowed || d.Reason != want || !d.NextChange.Equal(monday.Add(2*time.Hour)) {
-			t.Errorf("%v later: %s, opens %s; want %s", later, d.Reason, d.NextChange, want)
-		}
-	}
-}
-
 var everyReason = []Reason{
 	ReasonGrant, ReasonMembership, ReasonReservation, ReasonHolder,
 	ReasonUnknownDoor, ReasonUnknownMember, ReasonDoorDisabled, ReasonOfficeModeNotOffered, ReasonDoorClosed,

@@ -56,3 +56,19 @@ func TestExplainUnknown(t *testing.T) {
 		}
 	}
 }
+
+// A guest who is named twice is a guest once: the second entry is a fault.
+func TestGuestNamedTwice(t *testing.T) {
+	f := space()
+	f.Settings.Guests = access.GuestsAdmitted
+	f.Reservations[0].Guests = []string{"ada", "ada"}
+	q := access.Question{
+		TimeZone: "UTC", Settings: f.Settings, Door: &f.Doors[0], Member: &access.Member{ID: "ada"},
+		Resources: f.Resources, Reservations: f.Reservations,
+	}
+	d, err := access.Evaluate(q, access.Request{Member: "ada", Door: "front", Action: access.Unlock, At: noon.Add(time.Hour)})
+	faults, bookings := d.Faults(), d.Evidence().Reservations
+	if err != nil || !d.Allowed || len(bookings) != 1 || len(faults) != 1 || faults[0].Path != "reservations[0].guests[1]" {
+		t.Errorf("%v, %v, %+v, %v", bookings, faults, d, err)
+	}
+}

@@ -16,7 +16,6 @@ var layers = []struct {
 	mayImport []string
 }{
 	{"internal/hostcall", nil},
-	{"internal/curves", nil},
 	{"internal/strictjson", nil},
 	{"internal/wiretap", nil},
 	{"internal/gatehttptest", []string{"access/...", "reservation"}},
