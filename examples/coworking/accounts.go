@@ -10,15 +10,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-
-	"github.com/doorkit/doorkit/access/gate/sqlstore"
 )
 
 // accounts reads and writes the platform's own tables, which are in the same database as
 // those of doorkit: the accounts and a few settings.
 type accounts struct {
 	db         *sql.DB
-	dialect    sqlstore.Dialect
 	iterations int // of PBKDF2
 }
 

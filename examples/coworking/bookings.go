@@ -41,14 +41,14 @@ func allowedChanges(one reservation.Reservation, now time.Time) changes {
 // Over reports whether the booking is neither current nor upcoming.
 func (b booking) Over() bool { return !b.Now && !b.Coming }
 
-func (w *web) bookingsPage(rw http.ResponseWriter, r *http.Request, who account) error {
-	ctx, now := r.Context(), w.now()
-	rules, err := w.store.Rules(ctx, siteID)
+func (p *platform) bookingsPage(rw http.ResponseWriter, r *http.Request, who account) error {
+	ctx, now := r.Context(), p.now()
+	rules, err := p.store.Rules(ctx, siteID)
 	if err != nil {
 		return err
 	}
 	var list []booking
-	for one, err := range w.store.Reservations(ctx, memberReservations(who.member, now.Add(-30*24*time.Hour))) {
+	for one, err := range p.store.Reservations(ctx, memberReservations(who.member, now.Add(-30*24*time.Hour))) {
 		if err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func (w *web) bookingsPage(rw http.ResponseWriter, r *http.Request, who account)
 		return a.Start.Compare(b.Start)
 	})
 	start, b := now.Truncate(15*time.Minute).Add(15*time.Minute), buffers(rules.Settings)
-	w.show(rw, r, http.StatusOK, "bookings", view{Title: "My bookings", Data: struct {
+	p.show(rw, r, http.StatusOK, "bookings", view{Title: "My bookings", Data: struct {
 		List          []booking
 		Resources     []access.Resource
 		Start         time.Time
@@ -103,8 +103,8 @@ func buffers(s access.Settings) reservation.Buffers {
 	return b
 }
 
-func (w *web) book(rw http.ResponseWriter, r *http.Request, who account) error {
-	start, err := w.localTime(r.PostFormValue("start"))
+func (p *platform) book(rw http.ResponseWriter, r *http.Request, who account) error {
+	start, err := p.localTime(r.PostFormValue("start"))
 	if err != nil {
 		return err
 	}
@@ -112,30 +112,30 @@ func (w *web) book(rw http.ResponseWriter, r *http.Request, who account) error {
 	if err != nil || minutes < 15 || time.Duration(minutes)*time.Minute > longestBooking {
 		return invalid("A booking lasts between 15 minutes and 12 hours.")
 	}
-	if start.Before(w.now().Add(-15*time.Minute)) || start.After(w.now().Add(365*24*time.Hour)) {
+	if start.Before(p.now().Add(-15*time.Minute)) || start.After(p.now().Add(365*24*time.Hour)) {
 		return invalid("A booking starts between now and a year from now.")
 	}
 	one := reservation.Reservation{
 		ID: "b-" + rand.Text(), Resource: r.PostFormValue("resource"), Member: who.member,
 		Start: start.UTC(), End: start.UTC().Add(time.Duration(minutes) * time.Minute),
 	}
-	rules, err := w.store.Rules(r.Context(), siteID)
+	rules, err := p.store.Rules(r.Context(), siteID)
 	if err != nil {
 		return err
 	}
 	if !slices.ContainsFunc(rules.Resources, func(x access.Resource) bool { return x.ID == one.Resource }) {
 		return invalid("This room does not exist.")
 	}
-	member, err := w.store.Member(r.Context(), siteID, who.member)
+	member, err := p.store.Member(r.Context(), siteID, who.member)
 	if err != nil {
 		return err
 	}
-	if s := member.Standing; s.State == access.StandingBlocked || s.State == access.StandingGrace && !w.now().Before(s.Until) {
+	if s := member.Standing; s.State == access.StandingBlocked || s.State == access.StandingGrace && !p.now().Before(s.Until) {
 		return invalid("You cannot book a room at the moment. Please contact the staff.")
 	}
-	w.booking.Lock()
-	defer w.booking.Unlock()
-	if err := w.storeBooking(r.Context(), gate.Reservation{Reservation: one}); err != nil {
+	p.booking.Lock()
+	defer p.booking.Unlock()
+	if err := p.storeBooking(r.Context(), gate.Reservation{Reservation: one}); err != nil {
 		return err
 	}
 	return redirectWithNote(rw, r, "/bookings", "booked")
@@ -144,9 +144,9 @@ func (w *web) book(rw http.ResponseWriter, r *http.Request, who account) error {
 // storeBooking stores a booking unless it overlaps another one of the same room. The caller holds
 // the mutex from reading the booking to storing it. That is enough for one process; with
 // several, use a transaction of the database.
-func (w *web) storeBooking(ctx context.Context, one gate.Reservation) error {
+func (p *platform) storeBooking(ctx context.Context, one gate.Reservation) error {
 	var others []reservation.Reservation
-	for other, err := range w.store.Reservations(ctx, roomReservations(one.Resource, one.Start, one.EffectiveEnd())) {
+	for other, err := range p.store.Reservations(ctx, roomReservations(one.Resource, one.Start, one.EffectiveEnd())) {
 		if err != nil {
 			return err
 		}
@@ -155,15 +155,15 @@ func (w *web) storeBooking(ctx context.Context, one gate.Reservation) error {
 	if one.Status.OrDefault() == reservation.Confirmed && len(one.Conflicts(others)) > 0 {
 		return invalid("%s is already booked at that time. Please choose another time.", resourceName(one.Resource))
 	}
-	return w.store.PutReservation(ctx, siteID, one)
+	return p.store.PutReservation(ctx, siteID, one)
 }
 
-func (w *web) changeBooking(rw http.ResponseWriter, r *http.Request, who account) error {
-	w.booking.Lock()
-	defer w.booking.Unlock()
-	ctx, now := r.Context(), w.now()
+func (p *platform) changeBooking(rw http.ResponseWriter, r *http.Request, who account) error {
+	p.booking.Lock()
+	defer p.booking.Unlock()
+	ctx, now := r.Context(), p.now()
 	var one gate.Reservation
-	for mine, err := range w.store.Reservations(ctx, memberReservations(who.member, time.Time{})) {
+	for mine, err := range p.store.Reservations(ctx, memberReservations(who.member, time.Time{})) {
 		if err != nil {
 			return err
 		}
@@ -204,15 +204,15 @@ func (w *web) changeBooking(rw http.ResponseWriter, r *http.Request, who account
 	if err != nil {
 		return err
 	}
-	if err := w.storeBooking(ctx, changed); err != nil {
+	if err := p.storeBooking(ctx, changed); err != nil {
 		return err
 	}
 	return redirectWithNote(rw, r, "/bookings", note)
 }
 
 // localTime parses the value of <input type=datetime-local>, in the zone of the site.
-func (w *web) localTime(text string) (time.Time, error) {
-	t, err := time.ParseInLocation("2006-01-02T15:04", text, w.zone)
+func (p *platform) localTime(text string) (time.Time, error) {
+	t, err := time.ParseInLocation("2006-01-02T15:04", text, p.zone)
 	if err != nil {
 		return t, invalid("Please give a date and a time.")
 	}

@@ -97,7 +97,7 @@ func TestBrowserPages(t *testing.T) {
 			b.as(t, who).post("/keys/front/unlock", "request", newRequestID())
 			b.sim.Clock().Advance(40 * time.Second)
 		}
-		b.as(t, "ada").post("/keys/office-4/keep-open", "request", newRequestID())
+		b.as(t, "ada").post("/keys/office-4/office-mode", "request", newRequestID())
 		b.login("mia")
 		for path, name := range map[string]string{
 			"/": "", "/bookings": "", "/checkins": "", "/manage": "overview", "/manage/salto": "", "/manage/salto/disconnect": "disconnect",

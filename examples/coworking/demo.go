@@ -11,17 +11,17 @@ import (
 
 // moveClock advances the clock of the demo, that is of this program and of the simulated
 // SALTO KS.
-func (w *web) moveClock(rw http.ResponseWriter, r *http.Request) {
-	if _, ok := w.sessions.account(r); !ok {
+func (p *platform) moveClock(rw http.ResponseWriter, r *http.Request) {
+	if _, ok := p.sessions.account(r); !ok {
 		http.Redirect(rw, r, "/login", http.StatusSeeOther)
 		return
 	}
-	now := w.now().In(w.zone)
+	now := p.now().In(p.zone)
 	next := func(hour, minute int) time.Duration {
 		y, m, d := now.Date()
-		at := time.Date(y, m, d, hour, minute, 0, 0, w.zone)
+		at := time.Date(y, m, d, hour, minute, 0, 0, p.zone)
 		if !at.After(now) {
-			at = time.Date(y, m, d+1, hour, minute, 0, 0, w.zone)
+			at = time.Date(y, m, d+1, hour, minute, 0, 0, p.zone)
 		}
 		return at.Sub(now)
 	}
@@ -35,7 +35,7 @@ func (w *web) moveClock(rw http.ResponseWriter, r *http.Request) {
 		by = next(21, 0)
 	case "monday":
 		by = next(10, 0)
-		for now.Add(by).In(w.zone).Weekday() != time.Monday {
+		for now.Add(by).In(p.zone).Weekday() != time.Monday {
 			by += 24 * time.Hour
 		}
 	case "day76":
@@ -43,10 +43,10 @@ func (w *web) moveClock(rw http.ResponseWriter, r *http.Request) {
 	case "day90":
 		by = 91 * 24 * time.Hour
 	default:
-		w.showError(rw, r, invalid("The clock cannot be set to that time."))
+		p.showError(rw, r, invalid("The clock cannot be set to that time."))
 		return
 	}
-	w.sim.Clock().Advance(by)
+	p.sim.Clock().Advance(by)
 	_ = redirectWithNote(rw, r, ownPath(r.PostFormValue("from")), "moved") // a redirect cannot fail
 }
 
@@ -63,18 +63,18 @@ func ownPath(path string) string {
 
 // mailboxPage shows the messages that the simulated SALTO KS has sent, such as the PIN of
 // an IQ.
-func (w *web) mailboxPage(rw http.ResponseWriter, r *http.Request) {
-	if who, ok := w.sessions.account(r); !ok || !who.manager {
-		w.showError(rw, r, &problem{http.StatusForbidden, "This page is for managers."})
+func (p *platform) mailboxPage(rw http.ResponseWriter, r *http.Request) {
+	if who, ok := p.sessions.account(r); !ok || !who.manager {
+		p.showError(rw, r, &problem{http.StatusForbidden, "This page is for managers."})
 		return
 	}
-	inbox := w.sim.Inbox()
+	inbox := p.sim.Inbox()
 	newest := make([]saltokstest.Message, 0, len(inbox))
 	for _, m := range slices.Backward(inbox) {
 		newest = append(newest, m)
 	}
-	w.show(rw, r, http.StatusOK, "mailbox", view{Title: "The demo's mailbox", Data: struct {
+	p.show(rw, r, http.StatusOK, "mailbox", view{Title: "The demo's mailbox", Data: struct {
 		Users []saltokstest.User
 		Mail  []saltokstest.Message
-	}{w.sim.World().Users, newest}})
+	}{p.sim.World().Users, newest}})
 }

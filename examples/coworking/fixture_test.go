@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -29,7 +30,7 @@ func startTime() time.Time { return time.Date(2026, 5, 6, 8, 20, 0, 0, time.UTC)
 
 // testPlatform is a running platform.
 type testPlatform struct {
-	*web
+	*platform
 	url string
 }
 
@@ -159,6 +160,15 @@ func (v *visitor) post(path string, fields ...string) response {
 	return v.do(v.request("POST", path, fields...))
 }
 
+// tap taps through the API, as the script of the page does.
+func (v *visitor) tap(door, id string) response {
+	v.t.Helper()
+	r := v.request("POST", "/api/doors/"+door+"/unlock")
+	r.Header.Set("Content-Type", "application/json")
+	r.Body = io.NopCloser(strings.NewReader(`{"request_id":` + strconv.Quote(id) + `,"tapped_ago_ms":0}`))
+	return v.do(r)
+}
+
 // want fails the test unless the response has the status and contains the texts.
 func (a response) want(status int, texts ...string) response {
 	a.t.Helper()
@@ -200,12 +210,8 @@ func (a response) text() string {
 
 func (p *testPlatform) doorLog(t *testing.T) []gate.LogRow {
 	t.Helper()
-	g, err := p.gate(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	var rows []gate.LogRow
-	for row, err := range g.Log(t.Context(), gate.LogQuery{}) {
+	for row, err := range p.site.Gate.Log(t.Context(), gate.LogQuery{}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -41,6 +42,7 @@ type options struct {
 	addr, db, postgres, demo string
 	identity, api, clientID  string           // of a SALTO KS other than the simulated one
 	now                      func() time.Time // the clock of the simulator; nil is the real time
+	proxy                    netip.Prefix     // of a proxy whose X-Forwarded-For is trusted
 	iterations               int              // of PBKDF2 for a password
 	limiter                  *saltoks.Limiter // of calls to SALTO KS; nil is its documented quota
 }
@@ -57,6 +59,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&o.api, "salto", "", "`URL` of a SALTO KS Connect API, instead of the simulated one")
 	flags.StringVar(&o.identity, "salto-identity", "", "`URL` of its identity server (default: that of -salto)")
 	flags.StringVar(&o.clientID, "salto-client-id", "", "client id issued by SALTO; the secret is read from SALTO_CLIENT_SECRET")
+	flags.Func("trusted-proxy", "`network` of a reverse proxy, as 10.0.0.0/8: take a visitor's address from its X-Forwarded-For",
+		func(text string) (err error) {
+			o.proxy, err = netip.ParsePrefix(text)
+			return err
+		})
 	insecure := flags.Bool("insecure-http", false, "listen on an address that other machines can reach, without TLS")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -89,11 +96,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	origin := "http://" + listener.Addr().String()
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
 	password := strings.ToLower(rand.Text()[:8])
-	w, err := open(ctx, o, origin, password, logger)
+	p, err := open(ctx, o, origin, password, logger)
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer p.close()
 
 	fmt.Fprintf(stdout, "%s\n", origin)
 	for _, u := range people {
@@ -102,32 +109,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		w.runPeriodicTasks(ctx)
+		p.site.Run(ctx)
 	}()
-	err = serving.Serve(ctx, listener, w.handler())
+	err = serving.Serve(ctx, listener, p.handler())
 	<-stopped
 	return err
-}
-
-// open opens the platform and, for the demo, sets it up. The caller closes it.
-func open(ctx context.Context, o options, origin, password string, logger *slog.Logger) (*web, error) {
-	p, err := openPlatform(ctx, o, origin, logger)
-	if err != nil {
-		return nil, err
-	}
-	w, err := func() (*web, error) {
-		if err := p.seed(ctx, password); err != nil {
-			return nil, err
-		}
-		if o.demo == "ready" && p.sim != nil {
-			if err := p.setUpDemo(ctx); err != nil {
-				return nil, err
-			}
-		}
-		return newWeb(p, logger)
-	}()
-	if err != nil {
-		p.close()
-	}
-	return w, err
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -12,49 +11,52 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 )
 
-func (w *web) managerRoutes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /manage", w.manager(w.overviewPage))
-	mux.HandleFunc("POST /manage/switch", w.manager(w.changeKillSwitch))
+func (p *platform) managerRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /manage", p.manager(p.overviewPage))
+	mux.HandleFunc("POST /manage/switch", p.manager(p.changeKillSwitch))
 
-	mux.HandleFunc("POST /salto/connect", w.manager(w.connect))
-	mux.Handle("POST /salto/reconnect", w.consent.Reconnect())
-	mux.Handle("GET /salto/callback", w.consent.Callback())
-	mux.HandleFunc("GET /manage/salto", w.manager(w.saltoPage))
-	mux.HandleFunc("POST /manage/salto/site", w.manager(w.linkSite))
-	mux.HandleFunc("GET /manage/salto/disconnect", w.manager(w.disconnectPage))
-	mux.HandleFunc("POST /manage/salto/disconnect", w.manager(w.disconnect))
-	mux.HandleFunc("GET /manage/salto/iq/{iq}", w.manager(w.iqPage))
-	mux.HandleFunc("POST /manage/salto/iq/{iq}/{step}", w.manager(w.iqStep))
+	mux.HandleFunc("POST /salto/connect", p.manager(func(rw http.ResponseWriter, r *http.Request) error {
+		p.site.Consent.Connect().ServeHTTP(rw, r)
+		return nil
+	}))
+	mux.Handle("POST /salto/reconnect", p.site.Consent.Reconnect())
+	mux.Handle("GET /salto/callback", p.site.Consent.Callback())
+	mux.HandleFunc("GET /manage/salto", p.manager(p.saltoPage))
+	mux.HandleFunc("POST /manage/salto/site", p.manager(p.linkSite))
+	mux.HandleFunc("GET /manage/salto/disconnect", p.manager(p.disconnectPage))
+	mux.HandleFunc("POST /manage/salto/disconnect", p.manager(p.disconnect))
+	mux.HandleFunc("GET /manage/salto/iq/{iq}", p.manager(p.iqPage))
+	mux.HandleFunc("POST /manage/salto/iq/{iq}/{step}", p.manager(p.iqStep))
 
-	mux.HandleFunc("GET /manage/doors", w.manager(w.doorsPage))
-	mux.HandleFunc("POST /manage/doors", w.manager(w.newDoor))
-	mux.HandleFunc("GET /manage/doors/{door}", w.manager(w.doorPage))
-	mux.HandleFunc("POST /manage/doors/{door}/{verb}", w.manager(w.changeDoor))
+	mux.HandleFunc("GET /manage/doors", p.manager(p.doorsPage))
+	mux.HandleFunc("POST /manage/doors", p.manager(p.newDoor))
+	mux.HandleFunc("GET /manage/doors/{door}", p.manager(p.doorPage))
+	mux.HandleFunc("POST /manage/doors/{door}/{verb}", p.manager(p.changeDoor))
 
-	mux.HandleFunc("GET /manage/plans", w.manager(w.plansPage))
-	mux.HandleFunc("GET /manage/plans/{plan}", w.manager(w.planPage))
-	mux.HandleFunc("POST /manage/plans/{plan}", w.manager(w.changePlan))
-	mux.HandleFunc("POST /manage/plans", w.manager(w.newPlan))
-	mux.HandleFunc("POST /manage/plans/{plan}/delete", w.manager(w.deletePlan))
-	mux.HandleFunc("GET /manage/settings", w.manager(w.settingsPage))
-	mux.HandleFunc("POST /manage/settings", w.manager(w.changeSettings))
-	mux.HandleFunc("GET /manage/holidays", w.manager(w.holidaysPage))
-	mux.HandleFunc("POST /manage/holidays", w.manager(w.changeHolidays))
-	mux.HandleFunc("GET /manage/rooms", w.manager(w.roomsPage))
-	mux.HandleFunc("POST /manage/rooms", w.manager(w.changeRooms))
+	mux.HandleFunc("GET /manage/plans", p.manager(p.plansPage))
+	mux.HandleFunc("GET /manage/plans/{plan}", p.manager(p.planPage))
+	mux.HandleFunc("POST /manage/plans/{plan}", p.manager(p.changePlan))
+	mux.HandleFunc("POST /manage/plans", p.manager(p.newPlan))
+	mux.HandleFunc("POST /manage/plans/{plan}/delete", p.manager(p.deletePlan))
+	mux.HandleFunc("GET /manage/settings", p.manager(p.settingsPage))
+	mux.HandleFunc("POST /manage/settings", p.manager(p.changeSettings))
+	mux.HandleFunc("GET /manage/holidays", p.manager(p.holidaysPage))
+	mux.HandleFunc("POST /manage/holidays", p.manager(p.changeHolidays))
+	mux.HandleFunc("GET /manage/rooms", p.manager(p.roomsPage))
+	mux.HandleFunc("POST /manage/rooms", p.manager(p.changeRooms))
 
-	mux.HandleFunc("GET /manage/people", w.manager(w.peoplePage))
-	mux.HandleFunc("GET /manage/people/{member}", w.manager(w.personPage))
-	mux.HandleFunc("POST /manage/people/{member}/{verb}", w.manager(w.changePerson))
+	mux.HandleFunc("GET /manage/people", p.manager(p.peoplePage))
+	mux.HandleFunc("GET /manage/people/{member}", p.manager(p.personPage))
+	mux.HandleFunc("POST /manage/people/{member}/{verb}", p.manager(p.changePerson))
 
-	mux.HandleFunc("GET /manage/log", w.manager(w.logPage))
-	mux.HandleFunc("GET /manage/log/{file}", w.manager(w.exportLog))
-	mux.HandleFunc("GET /manage/checkins", w.manager(w.allCheckInsPage))
-	mux.HandleFunc("GET /manage/checkins/{file}", w.manager(w.exportCheckIns))
-	mux.HandleFunc("GET /manage/doctor", w.manager(w.doctorPage))
+	mux.HandleFunc("GET /manage/log", p.manager(p.logPage))
+	mux.HandleFunc("GET /manage/log/{file}", p.manager(p.exportLog))
+	mux.HandleFunc("GET /manage/checkins", p.manager(p.allCheckInsPage))
+	mux.HandleFunc("GET /manage/checkins/{file}", p.manager(p.exportCheckIns))
+	mux.HandleFunc("GET /manage/doctor", p.manager(p.doctorPage))
 }
 
-func (w *web) overviewPage(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) overviewPage(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	var data struct {
 		Status    string
@@ -69,14 +71,14 @@ func (w *web) overviewPage(rw http.ResponseWriter, r *http.Request) error {
 		Names     map[string]string // of people
 		DoorNames map[string]string
 	}
-	c, status, err := w.connection(ctx)
-	if err != nil {
+	status, err := p.site.Status(ctx)
+	switch {
+	case err == nil:
+		data.Status, data.Connected, data.Linked = status.Summary(p.now()), true, status.Site != ""
+	case !errors.Is(err, saltoauth.ErrNotConnected):
 		return err
 	}
-	if c != nil {
-		data.Status, data.Connected, data.Linked = status.Summary(w.now()), true, c.conn.Site != ""
-	}
-	if data.Doors, err = w.store.Doors(ctx, siteID); err != nil {
+	if data.Doors, err = p.store.Doors(ctx, siteID); err != nil {
 		return err
 	}
 	for _, d := range data.Doors {
@@ -84,48 +86,41 @@ func (w *web) overviewPage(rw http.ResponseWriter, r *http.Request) error {
 			data.Unlinked++
 		}
 	}
-	g, err := w.gate(ctx)
+	if data.Holds, err = p.site.Gate.Holds(ctx); err != nil {
+		return err
+	}
+	if data.Names, err = p.accounts.names(ctx); err != nil {
+		return err
+	}
+	if data.DoorNames, err = p.doorNames(ctx); err != nil {
+		return err
+	}
+	y, m, d := p.now().In(p.zone).Date()
+	today, err := p.site.Gate.CheckIns(ctx, gate.CheckInQuery{From: time.Date(y, m, d, 0, 0, 0, 0, p.zone)})
 	if err != nil {
 		return err
 	}
-	if data.Holds, err = g.Holds(ctx); err != nil {
+	data.Today, data.Problems = len(today), p.alerts.active()
+	if data.Switch, err = p.site.Gate.KillSwitch(ctx); err != nil {
 		return err
 	}
-	if data.Names, err = w.accounts.names(ctx); err != nil {
-		return err
-	}
-	if data.DoorNames, err = w.doorNames(ctx); err != nil {
-		return err
-	}
-	y, m, d := w.now().In(w.zone).Date()
-	today, err := g.CheckIns(ctx, gate.CheckInQuery{From: time.Date(y, m, d, 0, 0, 0, 0, w.zone)})
-	if err != nil {
-		return err
-	}
-	data.Today, data.Problems = len(today), w.alerts.active()
-	if data.Switch, err = g.KillSwitch(ctx); err != nil {
-		return err
-	}
-	w.show(rw, r, http.StatusOK, "overview", view{Title: "Overview", Data: data})
+	p.show(rw, r, http.StatusOK, "overview", view{Title: "Overview", Data: data})
 	return nil
 }
 
 // changeKillSwitch switches all digital keys of the site off or on.
-func (w *web) changeKillSwitch(rw http.ResponseWriter, r *http.Request) error {
-	g, err := w.gate(r.Context())
-	if err != nil {
-		return err
-	}
-	who, _ := w.sessions.account(r)
+func (p *platform) changeKillSwitch(rw http.ResponseWriter, r *http.Request) error {
+	var err error
+	who, _ := p.sessions.account(r)
 	why := r.PostFormValue("why")
 	switch r.PostFormValue("to") {
 	case "off":
 		if why == "" {
 			return invalid("Please give a reason. It is recorded in the door log.")
 		}
-		err = g.SwitchOff(r.Context(), who.member, why)
+		err = p.site.Gate.SwitchOff(r.Context(), who.member, why)
 	case "on":
-		err = g.SwitchOn(r.Context(), who.member, why)
+		err = p.site.Gate.SwitchOn(r.Context(), who.member, why)
 	default: // an incomplete form must not switch the keys on
 		return errIncomplete
 	}
@@ -136,45 +131,32 @@ func (w *web) changeKillSwitch(rw http.ResponseWriter, r *http.Request) error {
 }
 
 // doctorPage checks the site and shows the issues.
-func (w *web) doctorPage(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) doctorPage(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	g, err := w.gate(ctx)
+	issues, err := p.site.Doctor(ctx)
 	if err != nil {
 		return err
 	}
-	c, err := w.connected(ctx)
+	c, err := p.site.Session(ctx)
+	connected := err == nil && c.Site != ""
+	head, err := p.site.Gate.Head(ctx)
 	if err != nil {
 		return err
 	}
-	diagnostics := gate.Diagnostics{Doors: w.store, Rules: w.store, Members: w.store}
-	if c != nil && c.locks != nil {
-		diagnostics.Catalog = c.locks
-		diagnostics.Checkers = []gate.Checker{c.locks.Doctor(func(ctx context.Context) (saltoauth.ConnectionStatus, error) {
-			return w.auth.Status(ctx, c.conn.ID)
-		})}
-	}
-	issues, err := g.Doctor(ctx, diagnostics)
-	if err != nil {
-		return err
-	}
-	head, err := g.Head(ctx)
-	if err != nil {
-		return err
-	}
-	verified, err := g.Verify(ctx, gate.Head{}, gate.Head{})
+	verified, err := p.site.Gate.Verify(ctx, gate.Head{}, gate.Head{})
 	broken := ""
 	if chain, ok := errors.AsType[*gate.ChainError](err); ok {
 		broken = chain.Error()
 	} else if err != nil {
 		return err
 	}
-	w.show(rw, r, http.StatusOK, "doctor", view{Title: "Doctor", Data: struct {
+	p.show(rw, r, http.StatusOK, "doctor", view{Title: "Doctor", Data: struct {
 		Connected bool
 		Issues    []gate.Issue
 		Head      gate.Head
 		Verified  gate.Verification
 		Broken    string
-	}{c != nil && c.locks != nil, issues, head, verified, broken}})
+	}{connected, issues, head, verified, broken}})
 	return nil
 }
 

@@ -10,26 +10,20 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 )
 
 // listDoors returns the doors with the state of their locks, and the locks that are not
 // linked. If SALTO KS cannot be read, it returns only the doors, and why in fault.
-func (w *web) listDoors(ctx context.Context) (doors []gate.DoorStatus, free []gate.CatalogLock, fault string, err error) {
-	c, err := w.connected(ctx)
-	if err != nil {
-		return nil, nil, "", err
+func (p *platform) listDoors(ctx context.Context) (doors []gate.DoorStatus, free []gate.CatalogLock, fault string, err error) {
+	if doors, free, err = p.site.Doors.List(ctx); err == nil {
+		return doors, free, "", nil
 	}
-	if c != nil && c.doors != nil {
-		if doors, free, err = c.doors.List(ctx); err == nil {
-			return doors, free, "", nil
-		}
-		w.log.Warn("listing the locks failed", "error", err)
-		fault = saltoMessage(err)
-	} else {
-		fault = "SALTO KS is not connected, so the locks cannot be shown."
-	}
-	known, err := w.store.Doors(ctx, siteID)
+	p.log.Warn("listing the locks failed", "error", err)
+	fault = saltoMessage(err)
+	known, err := p.store.Doors(ctx, siteID)
 	for _, d := range known {
 		one := gate.DoorStatus{Door: d}
 		if d.Link.IsZero() {
@@ -40,12 +34,12 @@ func (w *web) listDoors(ctx context.Context) (doors []gate.DoorStatus, free []ga
 	return doors, nil, fault, err
 }
 
-func (w *web) doorsPage(rw http.ResponseWriter, r *http.Request) error {
-	doors, free, fault, err := w.listDoors(r.Context())
+func (p *platform) doorsPage(rw http.ResponseWriter, r *http.Request) error {
+	doors, free, fault, err := p.listDoors(r.Context())
 	if err != nil {
 		return err
 	}
-	w.show(rw, r, http.StatusOK, "doors", view{Title: "Doors", Data: struct {
+	p.show(rw, r, http.StatusOK, "doors", view{Title: "Doors", Data: struct {
 		Doors []gate.DoorStatus
 		Free  []gate.CatalogLock
 		Fault string
@@ -54,16 +48,9 @@ func (w *web) doorsPage(rw http.ResponseWriter, r *http.Request) error {
 }
 
 // newDoor adds a door for a lock that is not linked.
-func (w *web) newDoor(rw http.ResponseWriter, r *http.Request) error {
-	c, err := w.requireConnection(r.Context())
-	if err != nil {
-		return err
-	}
-	if c.doors == nil {
-		return invalid("Link a SALTO KS site first.")
-	}
-	who, _ := w.sessions.account(r)
-	_, err = c.doors.Link(r.Context(), gate.LinkRequest{
+func (p *platform) newDoor(rw http.ResponseWriter, r *http.Request) error {
+	who, _ := p.sessions.account(r)
+	_, err := p.site.Doors.Link(r.Context(), gate.LinkRequest{
 		Door: "door-" + strings.ToLower(rand.Text()[:10]), Lock: r.PostFormValue("lock"), Name: strings.TrimSpace(r.PostFormValue("name")),
 		AccessType: access.AccessType(r.PostFormValue("access")), By: who.member,
 	})
@@ -82,6 +69,9 @@ func doorError(err error) error {
 	case errors.Is(err, gate.ErrNoGateway):
 		return invalid("This lock has no IQ, so it cannot be opened remotely. Assign it to an IQ in SALTO KS first.")
 	}
+	if errors.Is(err, saltoauth.ErrNotConnected) || errors.Is(err, saltolocks.ErrNoSite) || errors.Is(err, gate.ErrCloudUnavailable) {
+		return invalid("%s", saltoMessage(err))
+	}
 	if faulty, ok := errors.AsType[*gate.RequestError](err); ok {
 		return invalid("%s", faulty)
 	}
@@ -97,9 +87,9 @@ type doorAccess struct {
 	Why          string    // the full explanation
 }
 
-func (w *web) doorPage(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) doorPage(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	doors, free, fault, err := w.listDoors(ctx)
+	doors, free, fault, err := p.listDoors(ctx)
 	if err != nil {
 		return err
 	}
@@ -119,13 +109,13 @@ func (w *web) doorPage(rw http.ResponseWriter, r *http.Request) error {
 	if data.Door.ID == "" {
 		return errNotFound
 	}
-	data.Free, data.Fault, data.At = free, fault, w.now()
+	data.Free, data.Fault, data.At = free, fault, p.now()
 	if text := r.URL.Query().Get("at"); text != "" {
-		if data.At, err = w.localTime(text); err != nil {
+		if data.At, err = p.localTime(text); err != nil {
 			return err
 		}
 	}
-	if data.Who, err = w.whoCanOpen(ctx, data.Door.ID, data.At); err != nil {
+	if data.Who, err = p.whoCanOpen(ctx, data.Door.ID, data.At); err != nil {
 		return err
 	}
 	for _, a := range data.Who {
@@ -133,13 +123,13 @@ func (w *web) doorPage(rw http.ResponseWriter, r *http.Request) error {
 			data.Can++
 		}
 	}
-	w.show(rw, r, http.StatusOK, "door", view{Title: data.Door.Name, Data: data})
+	p.show(rw, r, http.StatusOK, "door", view{Title: data.Door.Name, Data: data})
 	return nil
 }
 
 // whoCanOpen returns the decision for each member: first those who can open the door.
-func (w *web) whoCanOpen(ctx context.Context, door string, at time.Time) ([]doorAccess, error) {
-	doc, err := storage.Export(ctx, storage.ReadersOf(w.store), siteID)
+func (p *platform) whoCanOpen(ctx context.Context, door string, at time.Time) ([]doorAccess, error) {
+	doc, err := storage.Export(ctx, storage.ReadersOf(p.store), siteID)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +137,7 @@ func (w *web) whoCanOpen(ctx context.Context, door string, at time.Time) ([]door
 	if err != nil {
 		return nil, err
 	}
-	names, err := w.accounts.names(ctx)
+	names, err := p.accounts.names(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -169,16 +159,10 @@ func (w *web) whoCanOpen(ctx context.Context, door string, at time.Time) ([]door
 	return append(can, cannot...), nil
 }
 
-func (w *web) changeDoor(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) changeDoor(rw http.ResponseWriter, r *http.Request) error {
 	ctx, door := r.Context(), r.PathValue("door")
-	c, err := w.requireConnection(ctx)
-	if err != nil {
-		return err
-	}
-	if c.doors == nil {
-		return invalid("Link a SALTO KS site first.")
-	}
-	who, _ := w.sessions.account(r)
+	var err error
+	who, _ := p.sessions.account(r)
 	note := "saved"
 	switch r.PathValue("verb") {
 	case "rename":
@@ -186,20 +170,20 @@ func (w *web) changeDoor(rw http.ResponseWriter, r *http.Request) error {
 		if name == "" {
 			return errIncomplete
 		}
-		err = w.updateDoor(ctx, door, func(d *gate.Door) { d.Name = name })
+		err = p.updateDoor(ctx, door, func(d *gate.Door) { d.Name = name })
 	case "access":
-		err = w.updateDoor(ctx, door, func(d *gate.Door) { d.AccessType = access.AccessType(r.PostFormValue("access")) })
+		err = p.updateDoor(ctx, door, func(d *gate.Door) { d.AccessType = access.AccessType(r.PostFormValue("access")) })
 	case "disable":
 		to := r.PostFormValue("disabled")
 		if to != "yes" && to != "no" {
 			return errIncomplete
 		}
-		err = w.updateDoor(ctx, door, func(d *gate.Door) { d.Disabled = to == "yes" })
+		err = p.updateDoor(ctx, door, func(d *gate.Door) { d.Disabled = to == "yes" })
 	case "link":
-		_, err = c.doors.Link(ctx, gate.LinkRequest{Door: door, Lock: r.PostFormValue("lock"), By: who.member})
+		_, err = p.site.Doors.Link(ctx, gate.LinkRequest{Door: door, Lock: r.PostFormValue("lock"), By: who.member})
 		note = "linked"
 	case "unlink":
-		err = c.doors.Unlink(ctx, door)
+		err = p.site.Doors.Unlink(ctx, door)
 		note = "unlinked"
 	default:
 		return errNotFound
@@ -210,8 +194,8 @@ func (w *web) changeDoor(rw http.ResponseWriter, r *http.Request) error {
 	return redirectWithNote(rw, r, "/manage/doors/"+door, note)
 }
 
-func (w *web) updateDoor(ctx context.Context, door string, change func(*gate.Door)) error {
-	return storage.UpdateDoor(ctx, w.store, siteID, door, func(d *gate.Door) error {
+func (p *platform) updateDoor(ctx context.Context, door string, change func(*gate.Door)) error {
+	return storage.UpdateDoor(ctx, p.store, siteID, door, func(d *gate.Door) error {
 		change(d)
 		return nil
 	})

@@ -32,12 +32,12 @@ type holidayForm struct {
 	From, To, Kind, Opens, Closes string
 }
 
-func (w *web) holidaysPage(rw http.ResponseWriter, r *http.Request) error {
-	return w.showHolidays(rw, r, http.StatusOK, "", holidaysView{Form: holidayForm{Kind: "closed"}})
+func (p *platform) holidaysPage(rw http.ResponseWriter, r *http.Request) error {
+	return p.showHolidays(rw, r, http.StatusOK, "", holidaysView{Form: holidayForm{Kind: "closed"}})
 }
 
-func (w *web) showHolidays(rw http.ResponseWriter, r *http.Request, status int, problem string, v holidaysView) error {
-	rules, err := w.store.Rules(r.Context(), siteID)
+func (p *platform) showHolidays(rw http.ResponseWriter, r *http.Request, status int, problem string, v holidaysView) error {
+	rules, err := p.store.Rules(r.Context(), siteID)
 	if err != nil {
 		return err
 	}
@@ -45,16 +45,16 @@ func (w *web) showHolidays(rw http.ResponseWriter, r *http.Request, status int, 
 		v.Version = rules.Version
 	}
 	for _, e := range rules.Exceptions {
-		v.List = append(v.List, holiday{datesText(e), exceptionText(e), !w.midnight(e.To, 1).After(w.now())})
+		v.List = append(v.List, holiday{datesText(e), exceptionText(e), !p.midnight(e.To, 1).After(p.now())})
 	}
-	w.show(rw, r, status, "holidays", view{Title: "Holidays", Problem: problem, Data: v})
+	p.show(rw, r, status, "holidays", view{Title: "Holidays", Problem: problem, Data: v})
 	return nil
 }
 
 // changeHolidays shows the effects of adding or removing a holiday, or saves it.
-func (w *web) changeHolidays(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) changeHolidays(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	rules, version, err := w.rulesForForm(r)
+	rules, version, err := p.rulesForForm(r)
 	if err != nil {
 		return err
 	}
@@ -74,19 +74,19 @@ func (w *web) changeHolidays(rw http.ResponseWriter, r *http.Request) error {
 	} else {
 		var wrong string
 		if changed, wrong = v.Form.exception(); wrong != "" {
-			return w.showHolidays(rw, r, http.StatusUnprocessableEntity, wrong, holidaysView{Version: version, Form: v.Form})
+			return p.showHolidays(rw, r, http.StatusUnprocessableEntity, wrong, holidaysView{Version: version, Form: v.Form})
 		}
 		list = append(list, changed)
 	}
 	if r.PostForm.Get("do") != "save" {
-		span := access.Span{From: w.midnight(changed.From, 0), Until: w.midnight(changed.To, 1)}
-		if v.Effects, err = w.whatIfDuring(ctx, span, func(f *access.Facts) { f.Exceptions = list }); err != nil {
+		span := access.Span{From: p.midnight(changed.From, 0), Until: p.midnight(changed.To, 1)}
+		if v.Effects, err = p.whatIfDuring(ctx, span, func(f *access.Facts) { f.Exceptions = list }); err != nil {
 			return err
 		}
-		return w.showHolidays(rw, r, http.StatusOK, "", v)
+		return p.showHolidays(rw, r, http.StatusOK, "", v)
 	}
 	rules.Exceptions, rules.Revision = list, rand.Text()
-	if err := w.putRules(ctx, rules); err != nil {
+	if err := p.putRules(ctx, rules); err != nil {
 		return err
 	}
 	return redirectWithNote(rw, r, "/manage/holidays", "saved")
@@ -133,7 +133,7 @@ func (f holidayForm) exception() (e access.Exception, wrong string) {
 }
 
 // midnight returns the start of a date, plus days, in the zone of the site.
-func (w *web) midnight(d access.Date, days int) time.Time { return at(d, w.zone, days) }
+func (p *platform) midnight(d access.Date, days int) time.Time { return at(d, p.zone, days) }
 
 func at(d access.Date, zone *time.Location, days int) time.Time {
 	return time.Date(d.Year, d.Month, d.Day+days, 0, 0, 0, 0, zone)

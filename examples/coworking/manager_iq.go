@@ -11,25 +11,29 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
-func (w *web) iqPage(rw http.ResponseWriter, r *http.Request) error {
-	return w.showIQ(rw, r, http.StatusOK, "")
+func (p *platform) iqPage(rw http.ResponseWriter, r *http.Request) error {
+	return p.showIQ(rw, r, http.StatusOK, "")
 }
 
 // showIQ shows the wizard at the current step of the IQ's activation.
-func (w *web) showIQ(rw http.ResponseWriter, r *http.Request, status int, problem string) error {
+func (p *platform) showIQ(rw http.ResponseWriter, r *http.Request, status int, problem string) error {
 	ctx := r.Context()
-	c, err := w.requireConnection(ctx)
+	c, err := p.session(ctx)
 	if err != nil {
 		return err
 	}
-	wizard := c.remote.Activation()
+	connection, err := p.site.Status(ctx)
+	if err != nil {
+		return err
+	}
+	wizard := c.Remote.Activation()
 	id := saltoks.IQID(r.PathValue("iq"))
-	if state, err := wizard.State(ctx, c.conn.Site, id); err == nil && state.Step == saltoremote.StepConfirming {
-		if _, err := wizard.Resume(ctx, c.conn.Site, id); err != nil {
+	if state, err := wizard.State(ctx, c.Site, id); err == nil && state.Step == saltoremote.StepConfirming {
+		if _, err := wizard.Resume(ctx, c.Site, id); err != nil {
 			problem = saltoMessage(err)
 		}
 	}
-	for iq, err := range wizard.List(ctx, c.conn.Site) {
+	for iq, err := range wizard.List(ctx, c.Site) {
 		if err != nil {
 			return invalid("%s", saltoMessage(err))
 		}
@@ -39,26 +43,26 @@ func (w *web) showIQ(rw http.ResponseWriter, r *http.Request, status int, proble
 		var advice string
 		switch iq.Finding {
 		case saltoremote.FindingActivatedElsewhere, saltoremote.FindingActivationLost, saltoremote.FindingRestoreRequired:
-			if d, err := wizard.Diagnose(ctx, c.conn.Site, id); err == nil {
+			if d, err := wizard.Diagnose(ctx, c.Site, id); err == nil {
 				advice = d.Advice
 			}
 		}
-		w.show(rw, r, status, "iq", view{Title: "Activate " + iq.IQ.Name, Problem: problem, Data: struct {
+		p.show(rw, r, status, "iq", view{Title: "Activate " + iq.IQ.Name, Problem: problem, Data: struct {
 			saltoremote.IQStatus
 			User, Advice string
-		}{iq, c.conn.UserHint, advice}})
+		}{iq, connection.UserHint, advice}})
 		return nil
 	}
 	return errNotFound
 }
 
-func (w *web) iqStep(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) iqStep(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	c, err := w.requireConnection(ctx)
+	c, err := p.session(ctx)
 	if err != nil {
 		return err
 	}
-	wizard, site, iq := c.remote.Activation(), c.conn.Site, saltoks.IQID(r.PathValue("iq"))
+	wizard, site, iq := c.Remote.Activation(), c.Site, saltoks.IQID(r.PathValue("iq"))
 	note := ""
 	switch r.PathValue("step") {
 	case "begin":
@@ -66,9 +70,9 @@ func (w *web) iqStep(rw http.ResponseWriter, r *http.Request) error {
 	case "restart":
 		_, err = wizard.Restart(ctx, site, iq)
 	case "restore":
-		err, note = c.client.IQs.Restore(ctx, site, iq), "restored"
+		err, note = c.Client.IQs.Restore(ctx, site, iq), "restored"
 	case "adopt":
-		err, note = w.adopt(ctx, wizard, site, iq, r.PostFormValue("code")), "adopted"
+		err, note = p.adopt(ctx, wizard, site, iq, r.PostFormValue("code")), "adopted"
 	case "request":
 		channel := saltoks.PINByMail
 		if r.PostFormValue("channel") == "sms" {
@@ -85,12 +89,12 @@ func (w *web) iqStep(rw http.ResponseWriter, r *http.Request) error {
 	default:
 		return errNotFound
 	}
-	if p, ok := errors.AsType[*problem](err); ok {
-		return w.showIQ(rw, r, p.status, p.text)
+	if wrong, ok := errors.AsType[*problem](err); ok {
+		return p.showIQ(rw, r, wrong.status, wrong.text)
 	}
 	if err != nil {
-		w.log.Warn("activating an IQ", "step", r.PathValue("step"), "error", err)
-		return w.showIQ(rw, r, http.StatusUnprocessableEntity, saltoMessage(err))
+		p.log.Warn("activating an IQ", "step", r.PathValue("step"), "error", err)
+		return p.showIQ(rw, r, http.StatusUnprocessableEntity, saltoMessage(err))
 	}
 	if note == "activated" {
 		return redirectWithNote(rw, r, "/manage/salto", note)
@@ -102,7 +106,7 @@ var oneTimeCode = regexp.MustCompile(`^[0-9a-fA-F]{5}$`)
 
 // adopt takes over the activation of another integration, with a one-time code of it. The
 // wizard then requires the IQ PIN of that activation.
-func (w *web) adopt(ctx context.Context, wizard *saltoremote.Activation, site saltoks.SiteID, iq saltoks.IQID, code string) error {
+func (p *platform) adopt(ctx context.Context, wizard *saltoremote.Activation, site saltoks.SiteID, iq saltoks.IQID, code string) error {
 	code = strings.TrimSpace(code)
 	if !oneTimeCode.MatchString(code) {
 		return invalid("A one-time code has five characters, 0 to 9 and a to f.")

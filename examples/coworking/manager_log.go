@@ -21,7 +21,7 @@ type filters struct {
 	from, until time.Time
 }
 
-func (w *web) filters(r *http.Request) (filters, error) {
+func (p *platform) filters(r *http.Request) (filters, error) {
 	q := r.URL.Query()
 	f := filters{Door: q.Get("door"), Member: q.Get("member"), Outcome: q.Get("outcome"), From: q.Get("from"), Until: q.Get("until")}
 	kept := url.Values{}
@@ -33,12 +33,12 @@ func (w *web) filters(r *http.Request) (filters, error) {
 	f.Query = kept.Encode()
 	var err error
 	if f.From != "" {
-		if f.from, err = time.ParseInLocation(time.DateOnly, f.From, w.zone); err != nil {
+		if f.from, err = time.ParseInLocation(time.DateOnly, f.From, p.zone); err != nil {
 			return f, invalid("Please enter the first day as a date.")
 		}
 	}
 	if f.Until != "" {
-		if f.until, err = time.ParseInLocation(time.DateOnly, f.Until, w.zone); err != nil {
+		if f.until, err = time.ParseInLocation(time.DateOnly, f.Until, p.zone); err != nil {
 			return f, invalid("Please enter the last day as a date.")
 		}
 		f.until = f.until.AddDate(0, 0, 1) // include the last day
@@ -53,12 +53,8 @@ func (f filters) logQuery() gate.LogQuery {
 	return gate.LogQuery{Door: f.Door, Member: f.Member, Outcome: gate.Outcome(f.Outcome), From: f.from, Until: f.until}
 }
 
-func (w *web) checkIns(ctx context.Context, f filters) ([]gate.CheckIn, error) {
-	g, err := w.gate(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return g.CheckIns(ctx, gate.CheckInQuery{Member: f.Member, From: f.from, Until: f.until})
+func (p *platform) checkIns(ctx context.Context, f filters) ([]gate.CheckIn, error) {
+	return p.site.Gate.CheckIns(ctx, gate.CheckInQuery{Member: f.Member, From: f.from, Until: f.until})
 }
 
 type logLine struct {
@@ -79,33 +75,29 @@ type choices struct {
 	More         bool
 }
 
-func (w *web) choices(r *http.Request) (c choices, err error) {
-	if c.filters, err = w.filters(r); err != nil {
+func (p *platform) choices(r *http.Request) (c choices, err error) {
+	if c.filters, err = p.filters(r); err != nil {
 		return c, err
 	}
-	if c.Doors, err = w.doorNames(r.Context()); err != nil {
+	if c.Doors, err = p.doorNames(r.Context()); err != nil {
 		return c, err
 	}
-	if c.Names, err = w.accounts.names(r.Context()); err != nil {
+	if c.Names, err = p.accounts.names(r.Context()); err != nil {
 		return c, err
 	}
 	c.DoorIDs, c.IDs = sortedKeys(c.Doors), sortedKeys(c.Names)
 	return c, nil
 }
 
-func (w *web) logPage(rw http.ResponseWriter, r *http.Request) error {
-	c, err := w.choices(r)
-	if err != nil {
-		return err
-	}
-	g, err := w.gate(r.Context())
+func (p *platform) logPage(rw http.ResponseWriter, r *http.Request) error {
+	c, err := p.choices(r)
 	if err != nil {
 		return err
 	}
 	q := c.logQuery()
 	q.Newest, q.Limit = true, pageRows+1
 	var lines []logLine
-	for row, err := range g.Log(r.Context(), q) {
+	for row, err := range p.site.Gate.Log(r.Context(), q) {
 		if err != nil {
 			return err
 		}
@@ -118,7 +110,7 @@ func (w *web) logPage(rw http.ResponseWriter, r *http.Request) error {
 	if c.More = len(lines) > pageRows; c.More {
 		lines = lines[:pageRows]
 	}
-	w.show(rw, r, http.StatusOK, "log", view{Title: "Door log", Data: struct {
+	p.show(rw, r, http.StatusOK, "log", view{Title: "Door log", Data: struct {
 		choices
 		Lines    []logLine
 		Outcomes []gate.Outcome
@@ -126,26 +118,22 @@ func (w *web) logPage(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (w *web) exportLog(rw http.ResponseWriter, r *http.Request) error {
-	f, err := w.filters(r)
-	if err != nil {
-		return err
-	}
-	g, err := w.gate(r.Context())
+func (p *platform) exportLog(rw http.ResponseWriter, r *http.Request) error {
+	f, err := p.filters(r)
 	if err != nil {
 		return err
 	}
 	switch file := r.PathValue("file"); file {
 	case "door-log.csv":
 		attach(rw, file, "text/csv; charset=utf-8")
-		_, err = g.ExportCSV(r.Context(), rw, f.logQuery())
+		_, err = p.site.Gate.ExportCSV(r.Context(), rw, f.logQuery())
 	case "door-log.jsonl":
 		attach(rw, file, "application/jsonl")
-		_, err = g.ExportJSON(r.Context(), rw, f.logQuery())
+		_, err = p.site.Gate.ExportJSON(r.Context(), rw, f.logQuery())
 	default:
 		return errNotFound
 	}
-	w.abortOnError(err)
+	p.abortOnError(err)
 	return nil
 }
 
@@ -156,19 +144,19 @@ func attach(rw http.ResponseWriter, file, kind string) {
 
 // abortOnError aborts the connection of a download that failed, so that an incomplete file is not
 // taken for a complete one.
-func (w *web) abortOnError(err error) {
+func (p *platform) abortOnError(err error) {
 	if err != nil {
-		w.log.Error("a download failed", "error", err)
+		p.log.Error("a download failed", "error", err)
 		panic(http.ErrAbortHandler)
 	}
 }
 
-func (w *web) allCheckInsPage(rw http.ResponseWriter, r *http.Request) error {
-	c, err := w.choices(r)
+func (p *platform) allCheckInsPage(rw http.ResponseWriter, r *http.Request) error {
+	c, err := p.choices(r)
 	if err != nil {
 		return err
 	}
-	list, err := w.checkIns(r.Context(), c.filters)
+	list, err := p.checkIns(r.Context(), c.filters)
 	if err != nil {
 		return err
 	}
@@ -176,19 +164,19 @@ func (w *web) allCheckInsPage(rw http.ResponseWriter, r *http.Request) error {
 	if c.More = len(list) > pageRows; c.More {
 		list = list[:pageRows]
 	}
-	w.show(rw, r, http.StatusOK, "allcheckins", view{Title: "Check-ins", Data: struct {
+	p.show(rw, r, http.StatusOK, "allcheckins", view{Title: "Check-ins", Data: struct {
 		choices
 		List []gate.CheckIn
 	}{c, list}})
 	return nil
 }
 
-func (w *web) exportCheckIns(rw http.ResponseWriter, r *http.Request) error {
-	f, err := w.filters(r)
+func (p *platform) exportCheckIns(rw http.ResponseWriter, r *http.Request) error {
+	f, err := p.filters(r)
 	if err != nil {
 		return err
 	}
-	list, err := w.checkIns(r.Context(), f)
+	list, err := p.checkIns(r.Context(), f)
 	if err != nil {
 		return err
 	}
@@ -219,7 +207,7 @@ func (w *web) exportCheckIns(rw http.ResponseWriter, r *http.Request) error {
 	default:
 		return errNotFound
 	}
-	w.abortOnError(err)
+	p.abortOnError(err)
 	return nil
 }
 

@@ -12,14 +12,14 @@ import (
 )
 
 // plansPage shows a table of membership types and doors.
-func (w *web) plansPage(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) plansPage(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	rules, doors, err := w.rulesAndDoors(ctx)
+	rules, doors, err := p.rulesAndDoors(ctx)
 	if err != nil {
 		return err
 	}
 	count := map[string]int{}
-	for m, err := range w.store.Members(ctx, siteID) {
+	for m, err := range p.store.Members(ctx, siteID) {
 		if err != nil {
 			return err
 		}
@@ -46,7 +46,7 @@ func (w *web) plansPage(rw http.ResponseWriter, r *http.Request) error {
 		}
 		rows = append(rows, one)
 	}
-	w.show(rw, r, http.StatusOK, "plans", view{Title: "Plans", Data: struct {
+	p.show(rw, r, http.StatusOK, "plans", view{Title: "Plans", Data: struct {
 		Doors []gate.Door
 		Rows  []row
 	}{doors, rows}})
@@ -62,18 +62,18 @@ type planView struct {
 	Effects  []effect
 }
 
-func (w *web) rulesAndDoors(ctx context.Context) (gate.Rules, []gate.Door, error) {
-	rules, err := w.store.Rules(ctx, siteID)
+func (p *platform) rulesAndDoors(ctx context.Context) (gate.Rules, []gate.Door, error) {
+	rules, err := p.store.Rules(ctx, siteID)
 	if err != nil {
 		return rules, nil, err
 	}
-	doors, err := w.store.Doors(ctx, siteID)
+	doors, err := p.store.Doors(ctx, siteID)
 	return rules, doors, err
 }
 
 // plan returns the rules, the index of a membership type in them, and the doors.
-func (w *web) plan(ctx context.Context, id string) (gate.Rules, int, []gate.Door, error) {
-	rules, doors, err := w.rulesAndDoors(ctx)
+func (p *platform) plan(ctx context.Context, id string) (gate.Rules, int, []gate.Door, error) {
+	rules, doors, err := p.rulesAndDoors(ctx)
 	if err != nil {
 		return rules, 0, nil, err
 	}
@@ -84,12 +84,12 @@ func (w *web) plan(ctx context.Context, id string) (gate.Rules, int, []gate.Door
 	return rules, i, doors, nil
 }
 
-func (w *web) planPage(rw http.ResponseWriter, r *http.Request) error {
-	rules, i, doors, err := w.plan(r.Context(), r.PathValue("plan"))
+func (p *platform) planPage(rw http.ResponseWriter, r *http.Request) error {
+	rules, i, doors, err := p.plan(r.Context(), r.PathValue("plan"))
 	if err != nil {
 		return err
 	}
-	w.showPlan(rw, r, http.StatusOK, "", newPlanView(rules.MembershipTypes[i], rules.Version, doors))
+	p.showPlan(rw, r, http.StatusOK, "", newPlanView(rules.MembershipTypes[i], rules.Version, doors))
 	return nil
 }
 
@@ -107,14 +107,14 @@ func newPlanView(t access.MembershipType, version uint64, doors []gate.Door) pla
 	return v
 }
 
-func (w *web) showPlan(rw http.ResponseWriter, r *http.Request, status int, problem string, v planView) {
-	w.show(rw, r, status, "plan", view{Title: "Plan " + resourceName(v.ID), Problem: problem, Data: v})
+func (p *platform) showPlan(rw http.ResponseWriter, r *http.Request, status int, problem string, v planView) {
+	p.show(rw, r, status, "plan", view{Title: "Plan " + resourceName(v.ID), Problem: problem, Data: v})
 }
 
 // changePlan shows the effects of a change, or saves it.
-func (w *web) changePlan(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) changePlan(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	rules, i, doors, err := w.plan(ctx, r.PathValue("plan"))
+	rules, i, doors, err := p.plan(ctx, r.PathValue("plan"))
 	if err != nil {
 		return err
 	}
@@ -125,19 +125,19 @@ func (w *web) changePlan(rw http.ResponseWriter, r *http.Request) error {
 	updated := access.MembershipType{ID: rules.MembershipTypes[i].ID}
 	for _, d := range doors {
 		h, given, err := parseHours(r.PostForm, d.ID, d.Name)
-		if p, ok := errors.AsType[*problem](err); ok {
+		if wrong, ok := errors.AsType[*problem](err); ok {
 			v := planView{ID: updated.ID, Version: version}
 			for _, d := range doors {
 				v.Doors = append(v.Doors, submittedHours(r.PostForm, d.ID, d.Name))
 			}
-			w.showPlan(rw, r, p.status, p.text, v)
+			p.showPlan(rw, r, wrong.status, wrong.text, v)
 			return nil
 		}
 		if given {
 			updated.Doors = append(updated.Doors, access.DoorHours{Door: d.ID, Hours: h})
 		}
 	}
-	effects, err := w.whatIf(ctx, func(f *access.Facts) {
+	effects, err := p.whatIf(ctx, func(f *access.Facts) {
 		f.MembershipTypes = slices.Clone(f.MembershipTypes)
 		for j := range f.MembershipTypes {
 			if f.MembershipTypes[j].ID == updated.ID {
@@ -151,19 +151,19 @@ func (w *web) changePlan(rw http.ResponseWriter, r *http.Request) error {
 	if r.PostForm.Get("do") != "save" {
 		v := newPlanView(updated, version, doors)
 		v.Reviewed, v.Effects = true, effects
-		w.showPlan(rw, r, http.StatusOK, "", v)
+		p.showPlan(rw, r, http.StatusOK, "", v)
 		return nil
 	}
 	rules.MembershipTypes[i] = updated
 	rules.Version, rules.Revision = version, rand.Text()
-	if err := w.putRules(ctx, rules); err != nil {
+	if err := p.putRules(ctx, rules); err != nil {
 		return err
 	}
 	return redirectWithNote(rw, r, "/manage/plans", "saved")
 }
 
-func (w *web) putRules(ctx context.Context, rules gate.Rules) error {
-	err := w.store.PutRules(ctx, rules)
+func (p *platform) putRules(ctx context.Context, rules gate.Rules) error {
+	err := p.store.PutRules(ctx, rules)
 	if errors.Is(err, gate.ErrConflict) {
 		return errRulesChanged
 	}
@@ -175,13 +175,13 @@ var errRulesChanged = &problem{http.StatusConflict, "Another manager has changed
 
 // newPlan adds a membership type without doors. It affects no member, so there is
 // nothing to review.
-func (w *web) newPlan(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) newPlan(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	id := roomID(r.PostFormValue("name"))
 	if id == "" {
 		return invalid("Give the plan a name with letters or digits.")
 	}
-	rules, err := w.store.Rules(ctx, siteID)
+	rules, err := p.store.Rules(ctx, siteID)
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (w *web) newPlan(rw http.ResponseWriter, r *http.Request) error {
 	}
 	rules.MembershipTypes = append(slices.Clone(rules.MembershipTypes), access.MembershipType{ID: id})
 	rules.Revision = rand.Text()
-	if err := w.putRules(ctx, rules); err != nil {
+	if err := p.putRules(ctx, rules); err != nil {
 		return err
 	}
 	return redirectWithNote(rw, r, "/manage/plans/"+id, "planned")
@@ -198,9 +198,9 @@ func (w *web) newPlan(rw http.ResponseWriter, r *http.Request) error {
 
 // deletePlan deletes a membership type that is not in use: the rules require that the type
 // of every membership exists.
-func (w *web) deletePlan(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) deletePlan(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	rules, i, _, err := w.plan(ctx, r.PathValue("plan"))
+	rules, i, _, err := p.plan(ctx, r.PathValue("plan"))
 	if err != nil {
 		return err
 	}
@@ -209,7 +209,7 @@ func (w *web) deletePlan(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	id, members := rules.MembershipTypes[i].ID, 0
-	for m, err := range w.store.Members(ctx, siteID) {
+	for m, err := range p.store.Members(ctx, siteID) {
 		if err != nil {
 			return err
 		}
@@ -225,7 +225,7 @@ func (w *web) deletePlan(rw http.ResponseWriter, r *http.Request) error {
 	}
 	rules.MembershipTypes = slices.Delete(slices.Clone(rules.MembershipTypes), i, i+1)
 	rules.Version, rules.Revision = version, rand.Text()
-	if err := w.putRules(ctx, rules); err != nil {
+	if err := p.putRules(ctx, rules); err != nil {
 		return err
 	}
 	return redirectWithNote(rw, r, "/manage/plans", "deleted")

@@ -24,16 +24,16 @@ type roomForm struct {
 	On map[string]bool // by door
 }
 
-func (w *web) roomsPage(rw http.ResponseWriter, r *http.Request) error {
-	rules, err := w.store.Rules(r.Context(), siteID)
+func (p *platform) roomsPage(rw http.ResponseWriter, r *http.Request) error {
+	rules, err := p.store.Rules(r.Context(), siteID)
 	if err != nil {
 		return err
 	}
-	return w.showRooms(rw, r, rules.Resources, rules.Version, roomsView{})
+	return p.showRooms(rw, r, rules.Resources, rules.Version, roomsView{})
 }
 
-func (w *web) showRooms(rw http.ResponseWriter, r *http.Request, rooms []access.Resource, version uint64, v roomsView) error {
-	doors, err := w.store.Doors(r.Context(), siteID)
+func (p *platform) showRooms(rw http.ResponseWriter, r *http.Request, rooms []access.Resource, version uint64, v roomsView) error {
+	doors, err := p.store.Doors(r.Context(), siteID)
 	if err != nil {
 		return err
 	}
@@ -45,13 +45,13 @@ func (w *web) showRooms(rw http.ResponseWriter, r *http.Request, rooms []access.
 		}
 		v.Rooms = append(v.Rooms, f)
 	}
-	w.show(rw, r, http.StatusOK, "rooms", view{Title: "Rooms", Data: v})
+	p.show(rw, r, http.StatusOK, "rooms", view{Title: "Rooms", Data: v})
 	return nil
 }
 
-func (w *web) changeRooms(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) changeRooms(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	rules, doors, err := w.rulesAndDoors(ctx)
+	rules, doors, err := p.rulesAndDoors(ctx)
 	if err != nil {
 		return err
 	}
@@ -78,15 +78,15 @@ func (w *web) changeRooms(rw http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
-	effects, err := w.whatIf(ctx, func(f *access.Facts) { f.Resources = updated })
+	effects, err := p.whatIf(ctx, func(f *access.Facts) { f.Resources = updated })
 	if err != nil {
 		return err
 	}
 	if r.PostForm.Get("do") != "save" {
-		return w.showRooms(rw, r, updated, version, roomsView{New: r.PostForm.Get("new"), Reviewed: true, Effects: effects})
+		return p.showRooms(rw, r, updated, version, roomsView{New: r.PostForm.Get("new"), Reviewed: true, Effects: effects})
 	}
 	rules.Resources, rules.Version, rules.Revision = updated, version, rand.Text()
-	if err := w.putRules(ctx, rules); err != nil {
+	if err := p.putRules(ctx, rules); err != nil {
 		return err
 	}
 	return redirectWithNote(rw, r, "/manage/rooms", "saved")

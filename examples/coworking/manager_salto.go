@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltoremote"
@@ -22,28 +23,30 @@ type saltoView struct {
 
 // saltoPage is Settings > Integrations > SALTO KS: connect, choose the site, activate the
 // IQs, reconnect.
-func (w *web) saltoPage(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) saltoPage(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	var data saltoView
-	c, status, err := w.connection(ctx)
-	if err != nil {
-		return err
-	}
-	if c != nil {
-		data.Status, data.Summary = status, status.Summary(w.now())
-		if err := data.read(ctx, c); err != nil {
-			w.log.Warn("reading SALTO KS failed", "error", err)
+	if status, err := p.site.Status(ctx); err == nil {
+		data.Status, data.Summary = &status, status.Summary(p.now())
+		c, err := p.site.Session(ctx)
+		if err == nil {
+			err = data.read(ctx, c)
+		}
+		if err != nil {
+			p.log.Warn("reading SALTO KS failed", "error", err)
 			data.Fault = saltoMessage(err)
 		}
+	} else if !errors.Is(err, saltoauth.ErrNotConnected) {
+		return err
 	}
-	w.show(rw, r, http.StatusOK, "salto", view{Title: "SALTO KS", Data: data})
+	p.show(rw, r, http.StatusOK, "salto", view{Title: "SALTO KS", Data: data})
 	return nil
 }
 
 // read reads the linked site and its IQs, or the sites to choose from.
-func (v *saltoView) read(ctx context.Context, c *connection) error {
-	if c.conn.Site == "" {
-		for site, err := range c.client.Sites.All(ctx) {
+func (v *saltoView) read(ctx context.Context, c saltolocks.Session) error {
+	if c.Site == "" {
+		for site, err := range c.Client.Sites.All(ctx) {
 			if err != nil {
 				return err
 			}
@@ -51,38 +54,18 @@ func (v *saltoView) read(ctx context.Context, c *connection) error {
 		}
 		return nil
 	}
-	site, err := c.client.Sites.Get(ctx, c.conn.Site)
+	site, err := c.Client.Sites.Get(ctx, c.Site)
 	if err != nil {
 		return err
 	}
 	v.Site = &site
-	for iq, err := range c.remote.Activation().List(ctx, c.conn.Site) {
+	for iq, err := range c.Remote.Activation().List(ctx, c.Site) {
 		if err != nil {
 			return err
 		}
 		v.IQs = append(v.IQs, iq)
 	}
 	return nil
-}
-
-// connection returns the current connection and its status; nil if there is none.
-func (w *web) connection(ctx context.Context) (*connection, *saltoauth.ConnectionStatus, error) {
-	c, err := w.connected(ctx)
-	if err != nil || c == nil {
-		return nil, nil, err
-	}
-	status, err := w.auth.Status(ctx, c.conn.ID)
-	return c, &status, err
-}
-
-func (w *web) connect(rw http.ResponseWriter, r *http.Request) error {
-	w.consent.Connect().ServeHTTP(rw, r)
-	return nil
-}
-
-// storeConnection stores the connection that a consent created or renewed.
-func (w *web) storeConnection(ctx context.Context, _ string, c saltoauth.Connection) error {
-	return w.accounts.set(ctx, "connection", c.ID)
 }
 
 // saltoMessage returns the message for the manager for an error of the client.
@@ -111,6 +94,7 @@ func saltoMessage(err error) string {
 		{saltoauth.ErrStateMismatch, "This login was started in another browser or window. Press the button again here."},
 		{saltoauth.ErrLoginExpired, "The login took longer than ten minutes, or was used twice. Press the button again."},
 		{saltoauth.ErrNotConnected, "SALTO KS is not connected."},
+		{saltolocks.ErrNoSite, "Link a SALTO KS site first."},
 		{saltoauth.ErrAlreadyConnected, "SALTO KS is already connected. Reconnect with the same SALTO user, or disconnect first."},
 		{saltoks.ErrIQPINNotChanged, "The activation of this IQ is not finished."},
 		{saltoks.ErrLockOffline, "The lock is offline."},
@@ -122,88 +106,83 @@ func saltoMessage(err error) string {
 	return "SALTO KS could not be reached. Please try again."
 }
 
-// requireConnection returns the connection, or a problem if there is none.
-func (w *web) requireConnection(ctx context.Context) (*connection, error) {
-	c, err := w.connected(ctx)
-	if err == nil && c == nil {
+// session returns the connection to SALTO KS, or a problem if there is none.
+func (p *platform) session(ctx context.Context) (saltolocks.Session, error) {
+	c, err := p.site.Session(ctx)
+	if errors.Is(err, saltoauth.ErrNotConnected) {
 		err = invalid("SALTO KS is not connected.")
 	}
 	return c, err
 }
 
-func (w *web) linkSite(rw http.ResponseWriter, r *http.Request) error {
-	c, err := w.requireConnection(r.Context())
-	if err != nil {
-		return err
-	}
-	if _, err := w.auth.LinkSite(r.Context(), c.conn.ID, saltoks.SiteID(r.PostFormValue("site"))); err != nil {
+func (p *platform) linkSite(rw http.ResponseWriter, r *http.Request) error {
+	if err := p.site.LinkSite(r.Context(), saltoks.SiteID(r.PostFormValue("site"))); err != nil {
 		return invalid("%s", saltoMessage(err))
 	}
 	return redirectWithNote(rw, r, "/manage/salto", "site")
 }
 
-func (w *web) disconnectPage(rw http.ResponseWriter, r *http.Request) error {
-	return w.showDisconnect(rw, r, http.StatusOK, "")
+func (p *platform) disconnectPage(rw http.ResponseWriter, r *http.Request) error {
+	return p.showDisconnect(rw, r, http.StatusOK, "")
 }
 
-func (w *web) showDisconnect(rw http.ResponseWriter, r *http.Request, status int, problem string) error {
+func (p *platform) showDisconnect(rw http.ResponseWriter, r *http.Request, status int, problem string) error {
 	ctx := r.Context()
-	c, err := w.requireConnection(ctx)
+	c, err := p.session(ctx)
 	if err != nil {
 		return err
 	}
-	iqs, err := w.auth.NeedSupport(ctx, c.conn.Subject)
+	connection, err := p.site.Status(ctx)
 	if err != nil {
 		return err
 	}
-	if c.conn.Site != "" {
+	iqs, err := p.site.Auth.NeedSupport(ctx, connection.Subject)
+	if err != nil {
+		return err
+	}
+	if c.Site != "" {
 		for i := range iqs { // without a name, the page shows the id
-			if iq, err := c.client.IQs.Get(ctx, iqs[i].Site, iqs[i].IQ); err == nil {
+			if iq, err := c.Client.IQs.Get(ctx, iqs[i].Site, iqs[i].IQ); err == nil {
 				iqs[i].Name = iq.Name
 			}
 		}
 	}
-	doors, err := w.store.Doors(ctx, siteID)
+	doors, err := p.store.Doors(ctx, siteID)
 	if err != nil {
 		return err
 	}
-	w.show(rw, r, status, "disconnect", view{Title: "Disconnect SALTO KS", Problem: problem, Data: struct {
+	p.show(rw, r, status, "disconnect", view{Title: "Disconnect SALTO KS", Problem: problem, Data: struct {
 		Sentence string
 		User     string
 		Doors    int
 		IQs      []saltoauth.ForgottenIQ
-	}{string(saltoauth.AcknowledgeDisconnect), c.conn.UserHint, len(doors), iqs}})
+	}{string(saltoauth.AcknowledgeDisconnect), connection.UserHint, len(doors), iqs}})
 	return nil
 }
 
-func (w *web) disconnect(rw http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	c, err := w.requireConnection(ctx)
-	if err != nil {
-		return err
-	}
+func (p *platform) disconnect(rw http.ResponseWriter, r *http.Request) error {
 	if r.PostFormValue("understood") != "yes" {
-		return w.showDisconnect(rw, r, http.StatusUnprocessableEntity, "Please check the box to confirm.")
+		return p.showDisconnect(rw, r, http.StatusUnprocessableEntity, "Please check the box to confirm.")
 	}
-	done, err := w.auth.Disconnect(ctx, c.conn.ID, saltoauth.AcknowledgeDisconnect)
+	done, err := p.site.Disconnect(r.Context(), saltoauth.AcknowledgeDisconnect)
+	if errors.Is(err, saltoauth.ErrNotConnected) {
+		return invalid("%s", saltoMessage(err))
+	}
 	if err != nil {
 		return err
 	}
 	if done.RevokeErr != nil {
-		w.log.Warn("the refresh token was not revoked at SALTO", "error", done.RevokeErr)
-	}
-	if err := w.accounts.set(ctx, "connection", ""); err != nil {
-		return err
+		p.log.Warn("the refresh token was not revoked at SALTO", "error", done.RevokeErr)
 	}
 	return redirectWithNote(rw, r, "/manage/salto", "disconnected")
 }
 
 // consentFailed shows why a consent failed.
-func (w *web) consentFailed(rw http.ResponseWriter, r *http.Request, err error) {
+func (p *platform) consentFailed(rw http.ResponseWriter, r *http.Request, err error) {
 	if wrong, ok := errors.AsType[*saltoauth.WrongUserError](err); ok {
-		w.show(rw, r, http.StatusConflict, "wronguser", view{Title: "That was another SALTO user", Data: wrong})
+		p.show(rw, r, http.StatusConflict, "wronguser", view{Title: "That was another SALTO user", Data: wrong})
 		return
 	}
-	w.log.Warn("a consent failed", "error", err)
-	w.show(rw, r, http.StatusUnprocessableEntity, "consentfailed", view{Title: "SALTO KS is not connected", Problem: saltoMessage(err)})
+	p.log.Warn("a consent failed", "error", err)
+	p.show(rw, r, http.StatusUnprocessableEntity, "consentfailed", view{Title: "SALTO KS is not connected", Problem: saltoMessage(err)})
 }

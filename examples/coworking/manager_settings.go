@@ -20,26 +20,26 @@ type settingsView struct {
 	Effects       []effect
 }
 
-func (w *web) settingsPage(rw http.ResponseWriter, r *http.Request) error {
-	rules, err := w.store.Rules(r.Context(), siteID)
+func (p *platform) settingsPage(rw http.ResponseWriter, r *http.Request) error {
+	rules, err := p.store.Rules(r.Context(), siteID)
 	if err != nil {
 		return err
 	}
 	b, s := buffers(rules.Settings), rules.Settings.ReservationsRequireStanding
-	w.showSettings(rw, r, http.StatusOK, "", settingsView{
+	p.showSettings(rw, r, http.StatusOK, "", settingsView{
 		Version: rules.Version, Before: minutesText(b.Before), After: minutesText(b.After), Clip: b.Clip, Standing: s == nil || *s,
 	})
 	return nil
 }
 
-func (w *web) showSettings(rw http.ResponseWriter, r *http.Request, status int, problem string, v settingsView) {
-	w.show(rw, r, status, "settings", view{Title: "Booking rules", Problem: problem, Data: v})
+func (p *platform) showSettings(rw http.ResponseWriter, r *http.Request, status int, problem string, v settingsView) {
+	p.show(rw, r, status, "settings", view{Title: "Booking rules", Problem: problem, Data: v})
 }
 
 // changeSettings shows the effects of a change in the coming week, or saves it.
-func (w *web) changeSettings(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) changeSettings(rw http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	rules, version, err := w.rulesForForm(r)
+	rules, version, err := p.rulesForForm(r)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (w *web) changeSettings(rw http.ResponseWriter, r *http.Request) error {
 	updated := rules.Settings
 	updated.Before, updated.After = minutes(r.PostForm, "before"), minutes(r.PostForm, "after")
 	if updated.Before == nil || updated.After == nil {
-		w.showSettings(rw, r, http.StatusUnprocessableEntity, "Enter both as minutes, 0 to 1440.", v)
+		p.showSettings(rw, r, http.StatusUnprocessableEntity, "Enter both as minutes, 0 to 1440.", v)
 		return nil
 	}
 	updated.Buffers, updated.ReservationsRequireStanding = access.BuffersOverlap, new(v.Standing)
@@ -58,15 +58,15 @@ func (w *web) changeSettings(rw http.ResponseWriter, r *http.Request) error {
 		updated.Buffers = access.BuffersClip
 	}
 	if r.PostForm.Get("do") != "save" {
-		if v.Effects, err = w.whatIf(ctx, func(f *access.Facts) { f.Settings = updated }); err != nil {
+		if v.Effects, err = p.whatIf(ctx, func(f *access.Facts) { f.Settings = updated }); err != nil {
 			return err
 		}
 		v.Reviewed = true
-		w.showSettings(rw, r, http.StatusOK, "", v)
+		p.showSettings(rw, r, http.StatusOK, "", v)
 		return nil
 	}
 	rules.Settings, rules.Version, rules.Revision = updated, version, rand.Text()
-	if err := w.putRules(ctx, rules); err != nil {
+	if err := p.putRules(ctx, rules); err != nil {
 		return err
 	}
 	return redirectWithNote(rw, r, "/manage/settings", "saved")

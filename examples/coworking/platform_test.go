@@ -17,11 +17,11 @@ func TestClosingTimeWithoutSALTOLog(t *testing.T) {
 	p := newTestPlatform(t, "ready")
 	ada := p.as(t, "ada")
 	id := newRequestID()
-	ada.post("/keys/office-4/keep-open", "request", id).want(200, "Kept open by you")
+	ada.post("/keys/office-4/office-mode", "request", id).want(200, "Kept open by you")
 	p.sim.Fault(saltokstest.HTTP500, countOn(-1, "/entries")...)
 	p.setTime(t, "2026-05-06T22:05:00+02:00")
-	if err := p.runTasksOnce(t.Context()); err == nil || !strings.Contains(err.Error(), "SALTO's log") {
-		t.Errorf("the error of the tasks is %v, want one about SALTO's log", err)
+	if err := p.site.RunOnce(t.Context()); err == nil || !strings.Contains(err.Error(), "ingest") {
+		t.Errorf("the error of the jobs is %v, want one about the job ingest", err)
 	}
 	office, err := p.store.Door(t.Context(), siteID, "office-4")
 	if err != nil {
@@ -31,7 +31,7 @@ func TestClosingTimeWithoutSALTOLog(t *testing.T) {
 		t.Errorf("after closing time the state of the door is %s, want locked", got)
 	}
 	// The page no longer shows office mode.
-	ada.get("/?door=office-4&request="+id).want(200, "Office 4").wantNot("Kept open")
+	ada.get("/?request="+id).want(200, "Office 4").wantNot("Kept open")
 }
 
 // A real SALTO KS requires a sealing key, and only the owner can read the database file.
@@ -43,9 +43,9 @@ func TestSealingKeyIsRequired(t *testing.T) {
 	}
 	o := options{db: file, api: "http://127.0.0.1:1", clientID: "c", iterations: 10}
 	logger := slog.New(slog.DiscardHandler)
-	w, err := open(t.Context(), o, "http://127.0.0.1:2", testPassword, logger)
+	p, err := open(t.Context(), o, "http://127.0.0.1:2", testPassword, logger)
 	if err == nil {
-		w.close()
+		p.close()
 	}
 	if err == nil || !strings.Contains(err.Error(), "SEALING_KEY") {
 		t.Fatalf("without a key: error %v, want one about SEALING_KEY", err)
@@ -56,9 +56,9 @@ func TestSealingKeyIsRequired(t *testing.T) {
 	}
 	t.Setenv("SEALING_KEY", "k1:"+base64.StdEncoding.EncodeToString(make([]byte, 32)))
 	t.Setenv("SALTO_CLIENT_SECRET", "secret")
-	w, err = open(t.Context(), o, "http://127.0.0.1:2", testPassword, logger)
+	p, err = open(t.Context(), o, "http://127.0.0.1:2", testPassword, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.close()
+	p.close()
 }

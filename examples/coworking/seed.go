@@ -10,6 +10,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/reservation"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
@@ -112,26 +113,19 @@ func (p *platform) seed(ctx context.Context, password string) error {
 // setUpDemo does what the manager does once in the browser: the consent, the PIN of each IQ,
 // a lock for each door. It skips what is already done.
 func (p *platform) setUpDemo(ctx context.Context) error {
-	c, err := p.connected(ctx)
-	if err != nil {
-		return err
-	}
-	if c == nil {
+	if _, err := p.site.Session(ctx); errors.Is(err, saltoauth.ErrNotConnected) {
 		if err := p.connectDemo(ctx); err != nil {
 			return err
 		}
-		if c, err = p.connected(ctx); err != nil {
-			return err
-		}
 	}
-	if err := p.activateDemo(ctx, c); err != nil {
+	if err := p.activateDemo(ctx); err != nil {
 		return err
 	}
-	return p.linkDemo(ctx, c)
+	return p.linkDemo(ctx)
 }
 
 func (p *platform) connectDemo(ctx context.Context) error {
-	login, err := p.auth.Begin(ctx)
+	login, err := p.site.Auth.Begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,43 +133,43 @@ func (p *platform) connectDemo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := p.auth.Complete(ctx, login, callback.Query())
+	if _, err := p.site.Complete(ctx, login, callback.Query()); err != nil {
+		return err
+	}
+	return p.site.LinkSite(ctx, saltoks.SiteID(p.sim.World().Sites[0].ID))
+}
+
+func (p *platform) activateDemo(ctx context.Context) error {
+	c, err := p.site.Session(ctx)
 	if err != nil {
 		return err
 	}
-	if conn, err = p.auth.LinkSite(ctx, conn.ID, saltoks.SiteID(p.sim.World().Sites[0].ID)); err != nil {
-		return err
-	}
-	return p.accounts.set(ctx, "connection", conn.ID)
-}
-
-func (p *platform) activateDemo(ctx context.Context, c *connection) error {
-	wizard := c.remote.Activation()
-	for iq, err := range wizard.List(ctx, c.conn.Site) {
+	wizard := c.Remote.Activation()
+	for iq, err := range wizard.List(ctx, c.Site) {
 		if err != nil {
 			return err
 		}
 		if iq.Finding.Usable() {
 			continue
 		}
-		if _, err := wizard.Begin(ctx, c.conn.Site, iq.IQ.ID); err != nil {
+		if _, err := wizard.Begin(ctx, c.Site, iq.IQ.ID); err != nil {
 			return err
 		}
-		if _, err := wizard.RequestPIN(ctx, c.conn.Site, iq.IQ.ID, saltoks.PINByMail); err != nil {
+		if _, err := wizard.RequestPIN(ctx, c.Site, iq.IQ.ID, saltoks.PINByMail); err != nil {
 			return err
 		}
 		pin, err := saltoks.ParseIQPIN(p.sim.IQPIN(p.sim.World().Users[0].Email))
 		if err != nil {
 			return err
 		}
-		if _, err := wizard.Confirm(ctx, c.conn.Site, iq.IQ.ID, pin); err != nil {
+		if _, err := wizard.Confirm(ctx, c.Site, iq.IQ.ID, pin); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *platform) linkDemo(ctx context.Context, c *connection) error {
+func (p *platform) linkDemo(ctx context.Context) error {
 	for i, lock := range p.sim.World().Sites[0].Locks {
 		door, err := p.store.Door(ctx, siteID, plannedDoors[i].ID)
 		if err != nil {
@@ -184,7 +178,7 @@ func (p *platform) linkDemo(ctx context.Context, c *connection) error {
 		if !door.Link.IsZero() {
 			continue
 		}
-		if _, err := c.doors.Link(ctx, gate.LinkRequest{Door: door.ID, Lock: lock.ID, By: "demo"}); err != nil {
+		if _, err := p.site.Doors.Link(ctx, gate.LinkRequest{Door: door.ID, Lock: lock.ID, By: "demo"}); err != nil {
 			return err
 		}
 	}

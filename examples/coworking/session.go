@@ -3,8 +3,8 @@ package main
 import (
 	"crypto/rand"
 	"maps"
-	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +19,7 @@ type sessions struct {
 	mu       sync.Mutex
 	open     map[string]session
 	limiters map[string]*rate.Limiter // by address and by account
-	taps     map[string]*rate.Limiter // by member, of whom there are few
+	proxy    netip.Prefix             // the addresses of a trusted proxy; zero is none
 }
 
 type session struct {
@@ -32,8 +32,8 @@ const (
 	sessionTime   = 12 * time.Hour
 )
 
-func newSessions(now func() time.Time) *sessions {
-	return &sessions{now: now, open: map[string]session{}, limiters: map[string]*rate.Limiter{}, taps: map[string]*rate.Limiter{}}
+func newSessions(now func() time.Time, proxy netip.Prefix) *sessions {
+	return &sessions{now: now, open: map[string]session{}, limiters: map[string]*rate.Limiter{}, proxy: proxy}
 }
 
 func (s *sessions) account(r *http.Request) (account, bool) {
@@ -49,6 +49,7 @@ func (s *sessions) account(r *http.Request) (account, bool) {
 
 func (s *sessions) start(rw http.ResponseWriter, r *http.Request, who account) {
 	key := rand.Text()
+	_, secure := s.client(r)
 	s.mu.Lock()
 	for k, one := range s.open { // remove expired sessions
 		if !s.now().Before(one.until) {
@@ -58,7 +59,7 @@ func (s *sessions) start(rw http.ResponseWriter, r *http.Request, who account) {
 	s.open[key] = session{who, s.now().Add(sessionTime)}
 	s.mu.Unlock()
 	http.SetCookie(rw, &http.Cookie{Name: sessionCookie, Value: key, Path: "/", MaxAge: int(sessionTime.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil})
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secure})
 }
 
 func (s *sessions) end(rw http.ResponseWriter, r *http.Request) {
@@ -79,14 +80,24 @@ const (
 // loginDelay is the delay of a login to an account above its limit.
 const loginDelay = 3 * time.Second
 
+// client returns the address of the browser, and whether it uses TLS. A trusted proxy
+// reports both: it appends the address to X-Forwarded-For, whose other parts anyone can
+// write.
+func (s *sessions) client(r *http.Request) (address string, secure bool) {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !s.proxy.Contains(from.Addr().Unmap()) {
+		return from.Addr().Unmap().String(), r.TLS != nil
+	}
+	all := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
+	address = strings.TrimSpace(all[strings.LastIndexByte(all, ',')+1:])
+	return address, r.Header.Get("X-Forwarded-Proto") == "https"
+}
+
 // allowLogin applies the login limits. An address above its limit is refused. An account
 // above its limit is only delayed, by wait, so that the attempts of other people do not
 // lock its owner out. A refused attempt does not count for the account.
 func (s *sessions) allowLogin(r *http.Request, email string) (wait time.Duration, ok bool) {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
+	host, _ := s.client(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -97,26 +108,6 @@ func (s *sessions) allowLogin(r *http.Request, email string) (wait time.Duration
 		wait = loginDelay
 	}
 	return wait, true
-}
-
-// tapInterval is how often a member may tap after a burst of tapBurst. Each tap is a row
-// in the door log and holds its chain, so a member must not flood it.
-const (
-	tapInterval = 2 * time.Second
-	tapBurst    = 20
-)
-
-// allowTap counts a tap of the member.
-func (s *sessions) allowTap(member string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	l := s.taps[member]
-	if l == nil {
-		l = rate.NewLimiter(rate.Every(tapInterval), tapBurst)
-		s.taps[member] = l
-	}
-	return l.AllowN(now, 1)
 }
 
 func (s *sessions) limiter(key string, now time.Time) *rate.Limiter {
@@ -134,15 +125,15 @@ func (s *sessions) limiter(key string, now time.Time) *rate.Limiter {
 	return l
 }
 
-func (w *web) loginPage(rw http.ResponseWriter, r *http.Request) {
-	w.show(rw, r, http.StatusOK, "login", view{Title: "Log in"})
+func (p *platform) loginPage(rw http.ResponseWriter, r *http.Request) {
+	p.show(rw, r, http.StatusOK, "login", view{Title: "Log in"})
 }
 
-func (w *web) login(rw http.ResponseWriter, r *http.Request) {
+func (p *platform) login(rw http.ResponseWriter, r *http.Request) {
 	email := strings.ToLower(strings.TrimSpace(r.PostFormValue("email")))
-	wait, ok := w.sessions.allowLogin(r, email)
+	wait, ok := p.sessions.allowLogin(r, email)
 	if !ok {
-		w.show(rw, r, http.StatusTooManyRequests, "login", view{Title: "Log in", Problem: "Too many attempts. Please wait a minute."})
+		p.show(rw, r, http.StatusTooManyRequests, "login", view{Title: "Log in", Problem: "Too many attempts. Please wait a minute."})
 		return
 	}
 	select {
@@ -150,14 +141,14 @@ func (w *web) login(rw http.ResponseWriter, r *http.Request) {
 	case <-r.Context().Done():
 		return
 	}
-	who, ok, err := w.accounts.login(r.Context(), email, r.PostFormValue("password"))
+	who, ok, err := p.accounts.login(r.Context(), email, r.PostFormValue("password"))
 	switch {
 	case err != nil:
-		w.showError(rw, r, err)
+		p.showError(rw, r, err)
 	case !ok:
-		w.show(rw, r, http.StatusUnauthorized, "login", view{Title: "Log in", Problem: "Wrong email address or password."})
+		p.show(rw, r, http.StatusUnauthorized, "login", view{Title: "Log in", Problem: "Wrong email address or password."})
 	default:
-		w.sessions.start(rw, r, who)
+		p.sessions.start(rw, r, who)
 		to := "/"
 		if who.manager {
 			to = "/manage"
@@ -166,7 +157,7 @@ func (w *web) login(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (w *web) logout(rw http.ResponseWriter, r *http.Request) {
-	w.sessions.end(rw, r)
+func (p *platform) logout(rw http.ResponseWriter, r *http.Request) {
+	p.sessions.end(rw, r)
 	http.Redirect(rw, r, "/login", http.StatusSeeOther)
 }

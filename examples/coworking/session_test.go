@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +40,7 @@ func TestLogout(t *testing.T) {
 // email addresses and from other addresses.
 func TestLoginLimits(t *testing.T) {
 	now := time.Date(2026, 5, 6, 10, 0, 0, 0, time.UTC)
-	s := newSessions(func() time.Time { return now })
+	s := newSessions(func() time.Time { return now }, netip.Prefix{})
 	from := func(address string) *http.Request {
 		r := httptest.NewRequest("POST", "/login", nil)
 		r.RemoteAddr = address + ":40000"
@@ -70,5 +71,28 @@ func TestLoginLimits(t *testing.T) {
 	now = now.Add(10 * time.Second)
 	if wait, ok := s.allowLogin(from("192.0.2.9"), "mia@harbour.example"); !ok || wait != 0 {
 		t.Errorf("ten seconds later: wait %s, allowed %t; want 0s and true", wait, ok)
+	}
+}
+
+// Behind a trusted proxy, the last address in X-Forwarded-For is the visitor's: the proxy
+// wrote it. From any other address the header is ignored.
+func TestTrustedProxy(t *testing.T) {
+	s := newSessions(time.Now, netip.MustParsePrefix("10.0.0.0/8"))
+	for _, c := range []struct {
+		from, forwarded, proto, want string
+		secure                       bool
+	}{
+		{"10.1.2.3:4000", "198.51.100.7", "https", "198.51.100.7", true},
+		{"10.1.2.3:4000", "203.0.113.9, 198.51.100.7", "http", "198.51.100.7", false},
+		{"[::ffff:10.1.2.3]:4000", "198.51.100.7", "https", "198.51.100.7", true},
+		{"192.0.2.1:4000", "198.51.100.7", "https", "192.0.2.1", false},
+	} {
+		r := httptest.NewRequest("POST", "/login", nil)
+		r.RemoteAddr = c.from
+		r.Header.Set("X-Forwarded-For", c.forwarded)
+		r.Header.Set("X-Forwarded-Proto", c.proto)
+		if got, secure := s.client(r); got != c.want || secure != c.secure {
+			t.Errorf("from %s for %q: address %s, secure %t; want %s and %t", c.from, c.forwarded, got, secure, c.want, c.secure)
+		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -25,56 +24,31 @@ var templateFiles embed.FS
 //go:embed static
 var staticFiles embed.FS
 
-// web serves the pages of the platform.
-type web struct {
-	*platform
-	log      *slog.Logger
-	sessions *sessions
-	consent  *saltoauth.ConsentHandlers
-	pages    map[string]*template.Template
-	zone     *time.Location
-}
-
-func newWeb(p *platform, log *slog.Logger) (*web, error) {
-	w := &web{platform: p, log: log, sessions: newSessions(time.Now), pages: map[string]*template.Template{}}
-	rules, err := p.store.Rules(context.Background(), siteID)
+// openPages parses each template together with the layout.
+func (p *platform) openPages(ctx context.Context) error {
+	rules, err := p.store.Rules(ctx, siteID)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if w.zone, err = time.LoadLocation(rules.Site.TimeZone); err != nil {
-		return nil, err
+	if p.zone, err = time.LoadLocation(rules.Site.TimeZone); err != nil {
+		return err
 	}
-	if err := w.parsePages(); err != nil {
-		return nil, err
-	}
-	w.consent, err = saltoauth.NewConsentHandlers(saltoauth.ConsentConfig{
-		Authorizer:   p.auth,
-		Authorize:    w.authorizeConnect,
-		Connected:    w.storeConnection,
-		ConnectionID: func(ctx context.Context, _ string) (string, error) { return p.accounts.setting(ctx, "connection") },
-		Done:         "/manage/salto?note=connected",
-		Failed:       func(rw http.ResponseWriter, r *http.Request, err error) { w.consentFailed(rw, r, err) },
-	})
-	return w, err
-}
-
-// parsePages parses each template together with the layout.
-func (w *web) parsePages() error {
 	names, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
 		return err
 	}
-	layout, err := template.New("layout.html").Funcs(w.funcs()).
+	layout, err := template.New("layout.html").Funcs(p.funcs()).
 		ParseFS(templateFiles, "templates/layout.html", "templates/partials.html")
 	if err != nil {
 		return err
 	}
+	p.pages = map[string]*template.Template{}
 	for _, name := range names {
 		page := strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")
 		if page == "layout" || page == "partials" {
 			continue
 		}
-		if w.pages[page], err = template.Must(layout.Clone()).ParseFS(templateFiles, name); err != nil {
+		if p.pages[page], err = template.Must(layout.Clone()).ParseFS(templateFiles, name); err != nil {
 			return err
 		}
 	}
@@ -83,16 +57,17 @@ func (w *web) parsePages() error {
 
 // handler returns the handler of all pages. It refuses forms of other origins, and its
 // content security policy allows only resources of this program.
-func (w *web) handler() http.Handler {
+func (p *platform) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", http.FileServerFS(staticFiles))
-	mux.HandleFunc("GET /login", w.loginPage)
-	mux.HandleFunc("POST /login", w.login)
-	mux.HandleFunc("POST /logout", w.logout)
-	w.memberRoutes(mux)
-	w.managerRoutes(mux)
+	mux.HandleFunc("GET /login", p.loginPage)
+	mux.HandleFunc("POST /login", p.login)
+	mux.HandleFunc("POST /logout", p.logout)
+	mux.Handle("/api/", http.StripPrefix("/api", p.api))
+	p.memberRoutes(mux)
+	p.managerRoutes(mux)
 
-	identity, err := url.Parse(w.env.Issuer)
+	identity, err := url.Parse(p.issuer)
 	formTo := "'self'"
 	if err == nil {
 		formTo += " " + identity.Scheme + "://" + identity.Host // the consent's redirect
@@ -121,7 +96,7 @@ type view struct {
 	Demo    bool // the clock can be advanced, and the mailbox read
 	Note    string
 	Problem string
-	Due     *saltoauth.Connection // the connection to renew, for the manager
+	Due     *saltoauth.ConnectionStatus // of the connection to renew, for the manager
 	Data    any
 }
 
@@ -153,20 +128,21 @@ var notes = map[string]string{
 }
 
 // show renders a page completely before it sends the first byte.
-func (w *web) show(rw http.ResponseWriter, r *http.Request, status int, page string, v view) {
-	v.Account, _ = w.sessions.account(r)
-	v.Path, v.Now, v.Demo = r.URL.Path, w.now(), w.sim != nil
+func (p *platform) show(rw http.ResponseWriter, r *http.Request, status int, page string, v view) {
+	v.Account, _ = p.sessions.account(r)
+	v.Path, v.Now, v.Demo = r.URL.Path, p.now(), p.sim != nil
 	if v.Note == "" {
 		v.Note = notes[r.URL.Query().Get("note")]
 	}
 	if v.Account.manager && page != "wronguser" { // that page has its own Reconnect button
-		if c, err := w.connected(r.Context()); err == nil && c != nil && (c.conn.Due(v.Now) || c.conn.State == saltoauth.ConnectionReauthorize) {
-			v.Due = &c.conn
+		status, err := p.site.Status(r.Context())
+		if err == nil && (status.Due(v.Now) || status.State == saltoauth.ConnectionReauthorize) {
+			v.Due = &status
 		}
 	}
 	var b bytes.Buffer
-	if err := w.pages[page].Execute(&b, v); err != nil {
-		w.log.Error("rendering", "page", page, "error", err)
+	if err := p.pages[page].Execute(&b, v); err != nil {
+		p.log.Error("rendering", "page", page, "error", err)
 		http.Error(rw, "This page cannot be shown. Please try again.", http.StatusInternalServerError)
 		return
 	}
@@ -206,41 +182,41 @@ func formVersion(r *http.Request) (uint64, error) {
 }
 
 // rulesForForm returns the current rules, and the version that the form is based on.
-func (w *web) rulesForForm(r *http.Request) (rules gate.Rules, version uint64, err error) {
+func (p *platform) rulesForForm(r *http.Request) (rules gate.Rules, version uint64, err error) {
 	if version, err = formVersion(r); err == nil {
-		rules, err = w.store.Rules(r.Context(), siteID)
+		rules, err = p.store.Rules(r.Context(), siteID)
 	}
 	return rules, version, err
 }
 
 // showError shows an error: the text of a problem, and a general message for others.
-func (w *web) showError(rw http.ResponseWriter, r *http.Request, err error) {
+func (p *platform) showError(rw http.ResponseWriter, r *http.Request, err error) {
 	status, text := http.StatusInternalServerError, "Something went wrong on our side. Please try again."
-	if p, ok := errors.AsType[*problem](err); ok {
-		status, text = p.status, p.text
+	if wrong, ok := errors.AsType[*problem](err); ok {
+		status, text = wrong.status, wrong.text
 	} else {
-		w.log.Error("request failed", "path", r.URL.Path, "error", err)
+		p.log.Error("request failed", "path", r.URL.Path, "error", err)
 	}
-	w.show(rw, r, status, "problem", view{Title: "That did not work", Problem: text})
+	p.show(rw, r, status, "problem", view{Title: "That did not work", Problem: text})
 }
 
 // member requires a login.
-func (w *web) member(do func(http.ResponseWriter, *http.Request, account) error) http.HandlerFunc {
+func (p *platform) member(do func(http.ResponseWriter, *http.Request, account) error) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
-		who, ok := w.sessions.account(r)
+		who, ok := p.sessions.account(r)
 		if !ok {
 			http.Redirect(rw, r, "/login", http.StatusSeeOther)
 			return
 		}
 		if err := do(rw, r, who); err != nil {
-			w.showError(rw, r, err)
+			p.showError(rw, r, err)
 		}
 	}
 }
 
 // manager requires the login of a manager.
-func (w *web) manager(do func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
-	return w.member(func(rw http.ResponseWriter, r *http.Request, who account) error {
+func (p *platform) manager(do func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return p.member(func(rw http.ResponseWriter, r *http.Request, who account) error {
 		if !who.manager {
 			return &problem{http.StatusForbidden, "This page is for managers."}
 		}
@@ -248,8 +224,8 @@ func (w *web) manager(do func(http.ResponseWriter, *http.Request) error) http.Ha
 	})
 }
 
-func (w *web) authorizeConnect(r *http.Request) (string, error) {
-	if who, ok := w.sessions.account(r); !ok || !who.manager {
+func (p *platform) authorizeConnect(r *http.Request) (string, error) {
+	if who, ok := p.sessions.account(r); !ok || !who.manager {
 		return "", errors.New("not a manager")
 	}
 	return siteID, nil
@@ -261,14 +237,15 @@ func redirectWithNote(rw http.ResponseWriter, r *http.Request, path, note string
 	return nil
 }
 
-func (w *web) funcs() template.FuncMap {
+func (p *platform) funcs() template.FuncMap {
 	return template.FuncMap{
-		"clock":    func(t time.Time) string { return t.In(w.zone).Format("15:04") },
-		"exact":    func(t time.Time) string { return t.In(w.zone).Format("15:04:05") },
-		"date":     func(t time.Time) string { return t.In(w.zone).Format("Mon 2 Jan 2006") },
-		"when":     func(t time.Time) string { return when(t.In(w.zone), w.now().In(w.zone)) },
+		"clock":    func(t time.Time) string { return t.In(p.zone).Format("15:04") },
+		"exact":    func(t time.Time) string { return t.In(p.zone).Format("15:04:05") },
+		"date":     func(t time.Time) string { return t.In(p.zone).Format("Mon 2 Jan 2006") },
+		"when":     func(t time.Time) string { return when(t.In(p.zone), p.now().In(p.zone)) },
 		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"input":    func(t time.Time) string { return t.In(w.zone).Format("2006-01-02T15:04") },
+		"input":    func(t time.Time) string { return t.In(p.zone).Format("2006-01-02T15:04") },
+		"past":     func(t time.Time) bool { return !t.IsZero() && !p.now().Before(t) },
 		"room":     resourceName,
 		"hours":    hoursText,
 		"schedule": scheduleText,

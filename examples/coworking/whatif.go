@@ -33,15 +33,15 @@ func (e effect) String() string {
 
 // whatIf compares the current rules with the changed ones, over the week from tomorrow.
 // It writes nothing.
-func (w *web) whatIf(ctx context.Context, change func(*access.Facts)) ([]effect, error) {
-	y, m, d := w.now().In(w.zone).Date()
-	return w.whatIfDuring(ctx, access.Span{
-		From: time.Date(y, m, d+1, 0, 0, 0, 0, w.zone), Until: time.Date(y, m, d+8, 0, 0, 0, 0, w.zone),
+func (p *platform) whatIf(ctx context.Context, change func(*access.Facts)) ([]effect, error) {
+	y, m, d := p.now().In(p.zone).Date()
+	return p.whatIfDuring(ctx, access.Span{
+		From: time.Date(y, m, d+1, 0, 0, 0, 0, p.zone), Until: time.Date(y, m, d+8, 0, 0, 0, 0, p.zone),
 	}, change)
 }
 
-func (w *web) whatIfDuring(ctx context.Context, span access.Span, change func(*access.Facts)) ([]effect, error) {
-	doc, err := storage.Export(ctx, storage.ReadersOf(w.store), siteID)
+func (p *platform) whatIfDuring(ctx context.Context, span access.Span, change func(*access.Facts)) ([]effect, error) {
+	doc, err := storage.Export(ctx, storage.ReadersOf(p.store), siteID)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (w *web) whatIfDuring(ctx context.Context, span access.Span, change func(*a
 	if err != nil {
 		return nil, err
 	}
-	names, err := w.accounts.names(ctx)
+	names, err := p.accounts.names(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (w *web) whatIfDuring(ctx context.Context, span access.Span, change func(*a
 	for _, door := range facts.Doors {
 		for _, gained := range []bool{false, true} {
 			if k := (key{door.ID, gained}); len(people[k]) > 0 {
-				effects = append(effects, effect{door.Name, gained, people[k], spansText(spans[k], w.zone)})
+				effects = append(effects, effect{door.Name, gained, people[k], spansText(spans[k], p.zone)})
 			}
 		}
 	}

@@ -51,16 +51,28 @@ function countdown(card, result, seconds) {
 	step();
 }
 
-async function send(form, body) {
-	const response = await fetch(form.action, {
-		method: "POST", body, headers: { Accept: "application/json" }, signal: AbortSignal.timeout(30000),
+async function send(door, action, body) {
+	const response = await fetch("/api/doors/" + encodeURIComponent(door) + "/" + action, {
+		method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" }, signal: AbortSignal.timeout(30000),
 	});
-	if (response.redirected) { // the session has expired
+	if (response.status === 401) { // the session has expired
 		location.reload();
 		return new Promise(() => {});
 	}
-	if (!response.headers.get("Content-Type").startsWith("application/json")) throw new Error("not JSON");
-	return response.json();
+	const answer = await response.json();
+	if (response.ok) return answer; // a receipt
+	if (response.status >= 500) throw new Error(answer.code);
+	return { outcome: "not_sent", action, message: answer.message }; // nothing was decided
+}
+
+// result is what the page shows for a receipt, as the template "receipt" does.
+function result(receipt) {
+	const lock = receipt.action === "lock";
+	if (receipt.outcome === "unconfirmed") return ["unsure", "Could not confirm", receipt.message];
+	if (receipt.outcome !== "accepted") return ["no", lock ? "Not locked" : "Not opened", receipt.message];
+	if (lock) return ["done", "Locked", receipt.message];
+	if (receipt.action !== "unlock") return ["open", "Kept open", receipt.message];
+	return ["open", "Open", receipt.message + " It will lock itself."];
 }
 
 async function tap(event) {
@@ -70,31 +82,37 @@ async function tap(event) {
 	if (card.getAttribute("aria-busy") === "true") return;
 	card.setAttribute("aria-busy", "true");
 	clearTimeout(timers.get(card));
-	const progress = { unlock: "Opening", keep: "Opening", lock: "Locking" }[form.dataset.tap];
-	showResult(card, "wait", progress + " …", "One moment, please.");
+	const door = card.id.slice(5), action = form.dataset.tap, id = requestID();
+	showResult(card, "wait", action === "lock" ? "Locking …" : "Opening …", "One moment, please.");
 	// A retry sends the same id, so it cannot open the door twice. It is sent within a few
 	// seconds or not at all: later the member may no longer be at the door.
-	const body = new URLSearchParams({ request: requestID() });
 	const started = performance.now();
-	let result;
-	for (let tries = 0; !result && tries < 2 && performance.now() - started < 8000; tries++) {
+	let receipt;
+	for (let tries = 0; !receipt && tries < 2 && performance.now() - started < 8000; tries++) {
 		try {
-			result = await send(form, body);
+			receipt = await send(door, action, { request_id: id, tapped_ago_ms: Math.round(performance.now() - started) });
 		} catch {
 			if (tries === 0) await new Promise((done) => setTimeout(done, 700));
 		}
 	}
 	card.removeAttribute("aria-busy");
-	if (!result) {
+	if (!receipt) {
 		showResult(card, "unsure", "Could not confirm", "There was no response. Check the door before you tap again.");
 		return;
 	}
-	const box = showResult(card, result.tone, result.title, result.text);
-	if (result.seconds > 0) countdown(card, box, result.seconds);
-	else if (result.outcome === "accepted" && form.dataset.tap !== "unlock") {
-		const query = new URLSearchParams({ door: card.id.slice(5), request: body.get("request") });
-		location.assign("/?" + query);
-	}
+	const box = showResult(card, ...result(receipt));
+	if (receipt.outcome === "unconfirmed") settle(card, box, id);
+	else if (receipt.outcome === "accepted" && action !== "unlock") location.assign("/?" + new URLSearchParams({ request: id }));
+	else if (receipt.relock_at) countdown(card, box, Math.round((Date.parse(receipt.relock_at) - Date.parse(receipt.at)) / 1000));
+}
+
+// settle waits until SALTO's log shows that the door has opened. It may never do so.
+async function settle(card, box, id) {
+	try {
+		const response = await fetch("/api/receipts/" + encodeURIComponent(id) + "?wait=25");
+		const receipt = await response.json();
+		if (response.ok && receipt.outcome !== "unconfirmed" && box.isConnected) showResult(card, ...result(receipt));
+	} catch { /* the page shows that it is not confirmed */ }
 }
 
 for (const form of document.querySelectorAll("form[data-tap]")) form.addEventListener("submit", tap);
