@@ -11,6 +11,7 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/memstore"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
@@ -157,6 +158,27 @@ func TestOpenWithPassword(t *testing.T) {
 		h.sim.Clock().Advance(2 * time.Hour)
 		h.want(site, gate.NotSent, gate.CauseClientRefused)
 		h.wantCritical(site, "client_refused")
+	})
+}
+
+// TestOpenWithOwnTables: members may be in the host's own tables.
+func TestOpenWithOwnTables(t *testing.T) {
+	withHost(t, func(t *testing.T, h *host) {
+		own := memstore.New()
+		rules, err := h.store.Rules(t.Context(), "loft")
+		h.ok(err)
+		rules.Version = 0
+		h.ok(own.PutRules(t.Context(), rules))
+		h.ok(h.store.DeleteMember(t.Context(), "loft", "ada"))
+		site := h.open(func(c *saltolocks.Config) { c.Members = own })
+		h.connect(site, saltokstest.Allow())
+		h.activate(site, h.sim.World().Users[0].Email)
+		h.want(site, gate.Denied, "") // ada is in neither
+		h.ok(own.PutMember(t.Context(), "loft", gate.Member{Member: access.Member{
+			ID: "ada", Memberships: []access.Membership{{ID: "m", Type: "resident"}},
+		}}))
+		h.want(site, gate.Accepted, "")
+		h.wantCritical(site)
 	})
 }
 
