@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,11 @@ func TestConnectingChangesOpenSites(t *testing.T) {
 				t.Fatalf("%s, cause %q: %s", r.Outcome, r.Cause, r.Message())
 			}
 			h.wantCritical(site, "not_connected")
+			issues, err := site.Doctor(t.Context())
+			h.ok(err)
+			if slices.ContainsFunc(issues, func(i gate.Issue) bool { return i.Code == "not_checked" }) {
+				t.Errorf("more than one issue: %+v", issues)
+			}
 			if _, err := site.Session(t.Context()); !errors.Is(err, saltoauth.ErrNotConnected) {
 				t.Errorf("Session: %v", err)
 			}

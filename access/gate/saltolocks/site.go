@@ -112,7 +112,11 @@ var errTokens = &gate.ConfigError{Faults: []gate.Fault{{Field: "Tokens", What: "
 // Doctor examines the site and its connection, and returns what is wrong, the worst
 // first.
 func (s *Site) Doctor(ctx context.Context) ([]gate.Issue, error) {
-	return s.Gate.Doctor(ctx, s.Diagnostics)
+	d := s.Diagnostics
+	if _, err := s.Locks.session(ctx); notConnected(err) {
+		d.Catalog = nil // one issue, not two
+	}
+	return s.Gate.Doctor(ctx, d)
 }
 
 // Close waits for a token refresh in flight, until ctx ends. Call it when no taps come
