@@ -40,7 +40,8 @@
 // otherwise saving an outdated page could undo a block of the member. Version 0 is a
 // row that does not exist yet. Each write increments the version; the first one of a
 // door, member, grant or reservation is random, so that a row that was deleted and
-// added again has another version. [UpdateMember] and the other Update functions repeat
+// added again has another version. [RowOf], [NextVersion] and [Stale] implement this for
+// all facts. [UpdateMember] and the other Update functions repeat
 // a write that failed with ErrConflict.
 //
 // # Validation

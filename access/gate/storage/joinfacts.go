@@ -53,18 +53,13 @@ func (r Readers) check() error {
 }
 
 func (j joined) Load(ctx context.Context, query FactsQuery) (Snapshot, error) {
-	if err := j.r.check(); err != nil {
-		return Snapshot{}, err
-	}
-	door, err := j.r.Doors.Door(ctx, query.Site, query.Door)
-	var doors []Door
-	switch {
-	case err == nil:
-		doors = []Door{door}
-	case !errors.Is(err, ErrNotFound):
-		return Snapshot{}, err
-	}
-	list, err := j.load(ctx, query, doors)
+	list, err := j.load(ctx, query, func() ([]Door, error) {
+		door, err := j.r.Doors.Door(ctx, query.Site, query.Door)
+		if errors.Is(err, ErrNotFound) {
+			return nil, nil
+		}
+		return []Door{door}, err
+	})
 	if err != nil {
 		return Snapshot{}, err
 	}
@@ -72,21 +67,21 @@ func (j joined) Load(ctx context.Context, query FactsQuery) (Snapshot, error) {
 }
 
 func (j joined) LoadAll(ctx context.Context, query FactsQuery) ([]Snapshot, error) {
+	list, err := j.load(ctx, query, func() ([]Door, error) { return j.r.Doors.Doors(ctx, query.Site) })
+	if err != nil || list[0].Question.Door == nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+func (j joined) load(ctx context.Context, query FactsQuery, read func() ([]Door, error)) ([]Snapshot, error) {
 	if err := j.r.check(); err != nil {
 		return nil, err
 	}
-	doors, err := j.r.Doors.Doors(ctx, query.Site)
+	doors, err := read()
 	if err != nil {
 		return nil, err
 	}
-	if len(doors) == 0 {
-		_, err := j.r.Rules.Rules(ctx, query.Site) // an unknown site is an error
-		return nil, err
-	}
-	return j.load(ctx, query, doors)
-}
-
-func (j joined) load(ctx context.Context, query FactsQuery, doors []Door) ([]Snapshot, error) {
 	rules, err := j.r.Rules.Rules(ctx, query.Site)
 	if err != nil {
 		return nil, err
