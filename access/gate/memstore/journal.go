@@ -104,11 +104,7 @@ func (s *Store) Settle(ctx context.Context, set storage.Settlement) (done storag
 	}
 	err = s.write(ctx, set.Site, func(st *site) error {
 		e := st.entries[set.RequestKey]
-		var was storage.Outcome
-		if e != nil {
-			was = e.Outcome
-		}
-		repeated, err := set.Apply(e)
+		was, err := set.Apply(e)
 		if err != nil {
 			return err
 		}
@@ -116,7 +112,7 @@ func (s *Store) Settle(ctx context.Context, set storage.Settlement) (done storag
 		if c := set.CheckIn; c != nil {
 			k := checkInKey{c.Member, c.Key}
 			have, ok := st.checkIns[k]
-			if !ok && !repeated {
+			if !ok && was != set.Outcome {
 				st.checkIns[k] = *c
 				have, ok = *c, true
 			}
@@ -124,7 +120,7 @@ func (s *Store) Settle(ctx context.Context, set storage.Settlement) (done storag
 				done.CheckIn = &have
 			}
 		}
-		if repeated {
+		if was == set.Outcome {
 			return nil
 		}
 		st.append(set.Site, &set.Log)

@@ -103,17 +103,13 @@ func (s *Store) Settle(ctx context.Context, st storage.Settlement) (storage.Sett
 		if err != nil {
 			return done, err
 		}
-		var was storage.Outcome
-		if e != nil {
-			was = e.Outcome
-		}
-		repeated, err := st.Apply(e)
+		was, err := st.Apply(e)
 		if err != nil {
 			return done, err
 		}
 		done.Entry = *e
 		c := st.CheckIn
-		if repeated {
+		if was == st.Outcome {
 			if c != nil {
 				done.CheckIn, err = checkIns.one(ctx, run, "site = $1 AND member = $2 AND visit = $3", key.Site, c.Member, c.Key)
 			}

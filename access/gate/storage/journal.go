@@ -182,19 +182,21 @@ type Settlement struct {
 }
 
 // Apply changes the stored entry as Settle requires, or returns its error. e is nil if
-// there is no entry. If the entry has the outcome already, repeated is true.
-func (s *Settlement) Apply(e *JournalEntry) (repeated bool, err error) {
+// there is no entry. It returns the outcome that e had; if that is s.Outcome, there is
+// nothing to write.
+func (s *Settlement) Apply(e *JournalEntry) (was Outcome, err error) {
 	switch {
 	case e == nil || e.SharedWith != "":
-		return false, NotFound("command", s.RequestID)
+		return "", NotFound("command", s.RequestID)
 	case e.Outcome == s.Outcome && e.Outcome.Settled():
-		return true, nil
+		return e.Outcome, nil
 	case e.Outcome == Sending && s.Outcome.Settled(),
 		e.Outcome == Unconfirmed && (s.Outcome == Accepted || s.Outcome == Refused || s.Outcome == NotSent):
+		was = e.Outcome
 		e.Outcome, e.Settled, e.Doc = s.Outcome, micro(s.At), s.Doc
-		return false, nil
+		return was, nil
 	}
-	return false, fmt.Errorf("storage: the command %q is %s, not to become %s: %w", s.RequestID, e.Outcome, s.Outcome, ErrConflict)
+	return e.Outcome, fmt.Errorf("storage: the command %q is %s, not to become %s: %w", s.RequestID, e.Outcome, s.Outcome, ErrConflict)
 }
 
 // Settled is what Journal.Settle returns.
