@@ -53,35 +53,30 @@ func (d Documents) Get(ctx context.Context, key string) (doc []byte, err error) 
 	return doc, fail(ctx, "Get", err)
 }
 
-// Update implements saltostate.Store.
-func (d Documents) Update(ctx context.Context, key string, fn func(ctx context.Context, current []byte) (next []byte, err error)) error {
+// Update implements saltostate.Store. A document that was deleted is a row without one.
+func (d Documents) Update(ctx context.Context, key string,
+	fn func(ctx context.Context, current []byte) (next []byte, err error)) (err error) {
 	holder := rand.Text()
 	current, err := d.take(ctx, key, holder)
 	if err != nil {
 		return err
 	}
-	// The statement that ends the lease. A row without a document was only added for the lease.
-	end, args := "UPDATE doorkit_documents SET holder = '', held_until = 0", []any(nil)
-	if current == nil {
-		end = "DELETE FROM doorkit_documents"
-	}
-	ended := false
-	defer func() {
-		if !ended { // fn failed or panicked; if this fails too, the lease expires
-			_ = d.give(ctx, key, holder, end)
+	set, args := "holder = '', held_until = 0", []any(nil)
+	defer func() { // also if fn failed or panicked
+		lost := d.give(ctx, key, holder, set, args...)
+		if err == nil {
+			err = lost
 		}
 	}()
 	next, err := d.run(ctx, key, holder, current, fn)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+	case next == nil && current != nil:
+		set += ", doc = NULL"
+	case next != nil && (current == nil || !bytes.Equal(current, next)):
+		set, args = set+", doc = $3", []any{next}
 	}
-	switch ended = true; {
-	case next == nil:
-		end = "DELETE FROM doorkit_documents"
-	case current == nil || !bytes.Equal(current, next):
-		end, args = "UPDATE doorkit_documents SET holder = '', held_until = 0, doc = $3", []any{next}
-	}
-	return d.give(ctx, key, holder, end, args...)
+	return err
 }
 
 // run calls fn and renews the lease meanwhile.
@@ -98,7 +93,7 @@ func (d Documents) run(ctx context.Context, key, holder string, current []byte,
 				return
 			case <-tick.C:
 				// If this renewal fails, the next one may succeed; if none does, give reports it.
-				_ = d.give(ctx, key, holder, "UPDATE doorkit_documents SET held_until = {clock} + $3", leaseTime.Microseconds())
+				_ = d.give(ctx, key, holder, "held_until = {clock} + $3", leaseTime.Microseconds())
 			}
 		}
 	})
@@ -150,14 +145,14 @@ type lease struct {
 	until  int64 // microseconds by the database's clock
 }
 
-// give writes what fn returned and releases the lease. It ignores the caller's
+// give sets columns of the document's row, if holder still has the lease. It ignores the caller's
 // cancellation: what fn did elsewhere, such as rotating a token, cannot be undone.
-func (d Documents) give(ctx context.Context, key, holder, end string, args ...any) error {
+func (d Documents) give(ctx context.Context, key, holder, set string, args ...any) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveWithin)
 	defer cancel()
 	return d.s.write(ctx, "Update", func(run runner) error {
 		var sync, idle string
-		err := run.row(ctx, end+" WHERE name = $1 AND holder = $2 RETURNING {sync}, {idle}",
+		err := run.row(ctx, "UPDATE doorkit_documents SET "+set+" WHERE name = $1 AND holder = $2 RETURNING {sync}, {idle}",
 			append([]any{key, holder}, args...)...).Scan(&sync, &idle)
 		if missing(err) {
 			return &LeaseError{key}
