@@ -367,7 +367,7 @@ func TestFrozenProcess(t *testing.T) {
 	freeze := func() { frozen <- struct{}{}; <-thaw }
 	db, err := s.d.OpenHooked(func(step Step) error {
 		switch {
-		case step.Done && strings.Contains(step.Text, "FOR UPDATE"):
+		case step.Done && strings.Contains(step.Text, "INSERT INTO doorkit_chains"):
 			site.Do(freeze)
 		case step.Done && strings.Contains(step.Text, "INSERT INTO doorkit_documents"):
 			document.Do(freeze)
