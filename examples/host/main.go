@@ -1,7 +1,6 @@
 // Command host is a complete host of one site: an API for the members' app, the
-// connection to SALTO KS, and the periodic work, on SQLite. It reads SALTO_CLIENT_ID,
-// SALTO_CLIENT_SECRET, SALTO_REDIRECT_URL, SEALING_KEY ("k1:" and the output of
-// "openssl rand -base64 32") and HOST_PASSWORD.
+// connection to SALTO KS, and the periodic work, on SQLite. docs/getting-started.md
+// explains it; simulator.sh runs it, and shows which settings it reads.
 package main
 
 import (
@@ -29,17 +28,17 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	db := must(sql.Open("sqlite", sqlstore.SQLiteDSN("host.db")))
+	db := must(sql.Open("sqlite", sqlstore.SQLiteDSN(setting("HOST_DB"))))
 	store := must(sqlstore.Open(ctx, db, sqlstore.SQLite, sqlstore.Migrated()))
 	site := must(saltolocks.Open(ctx, saltolocks.Config{
 		Site:        siteID,
 		Environment: environment(),
 		Credentials: saltoauth.Credentials{
-			ClientID: os.Getenv("SALTO_CLIENT_ID"), ClientSecret: saltoks.NewSecret(os.Getenv("SALTO_CLIENT_SECRET")),
-			RedirectURL: os.Getenv("SALTO_REDIRECT_URL"),
+			ClientID: setting("SALTO_CLIENT_ID"), ClientSecret: saltoks.NewSecret(setting("SALTO_CLIENT_SECRET")),
+			RedirectURL: setting("SALTO_REDIRECT_URL"),
 		},
 		Consent: saltoauth.ConsentConfig{Authorize: manager, Done: "/setup"},
-		Storage: store, State: store.Documents(), SealingKey: saltoks.NewSecret(os.Getenv("SEALING_KEY")),
+		Storage: store, State: store.Documents(), SealingKey: saltoks.NewSecret(setting("SEALING_KEY")),
 		Logger: slog.Default(),
 	}))
 	api := must(gatehttp.New(gatehttp.Config{Gate: site.Gate, Authenticate: caller, Doctor: site.Doctor}))
@@ -51,10 +50,10 @@ func main() {
 	mux.Handle("/setup", setup{site, store})
 	var work sync.WaitGroup
 	work.Go(func() { site.Run(ctx) })
-	if err := serve(ctx, mux); !errors.Is(err, http.ErrServerClosed) {
-		log.Print(err)
-	}
+	err := serve(ctx, mux)
 	stop()
 	work.Wait()
-	log.Print(errors.Join(site.Close(context.Background()), store.Close(), db.Close()))
+	if err := errors.Join(err, site.Close(context.Background()), store.Close(), db.Close()); err != nil {
+		log.Fatal(err)
+	}
 }

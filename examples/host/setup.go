@@ -2,21 +2,24 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
+	"html/template"
 	"net/http"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
-	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
+	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
-// setup is what a settings page does after the consent: GET shows the sites, IQs and
-// locks, POST with a form does one step. examples/connect has the page.
+// setup is the settings page: GET shows it, and each of its forms is one step.
+// examples/connect and examples/coworking have better ones.
 type setup struct {
 	site  *saltolocks.Site
-	store *sqlstore.Store
+	store storage.FactStore
 }
 
 func (s setup) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -25,58 +28,33 @@ func (s setup) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "log in as manager", http.StatusUnauthorized)
 		return
 	}
-	if err := http.NewCrossOriginProtection().Check(r); err != nil {
-		http.Error(w, err.Error(), http.StatusForbidden)
+	err := http.NewCrossOriginProtection().Check(r)
+	if err == nil && r.Method == http.MethodPost {
+		err = s.step(r.Context(), r)
+	}
+	if err == nil && r.Method == http.MethodPost {
+		http.Redirect(w, r, "/setup", http.StatusSeeOther)
 		return
 	}
-	session, err := s.site.Session(r.Context())
-	if err == nil && r.Method == http.MethodPost {
-		err = s.step(r.Context(), session, r)
-	}
-	if err == nil && r.Method == http.MethodGet {
-		err = s.show(r.Context(), session, w)
+	if err == nil {
+		err = s.show(r.Context(), w)
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	}
 }
 
-// show lists what the manager chooses from.
-func (s setup) show(ctx context.Context, session saltolocks.Session, w http.ResponseWriter) error {
-	var page struct {
-		Sites []saltoks.Site
-		IQs   []any
-		Free  []gate.CatalogLock
+// step does what one form of the page asks for.
+func (s setup) step(ctx context.Context, r *http.Request) error {
+	session, err := s.site.Session(ctx)
+	if err != nil {
+		return err
 	}
-	for site, err := range session.Client.Sites.All(ctx) {
-		if err != nil {
-			return err
-		}
-		page.Sites = append(page.Sites, site)
-	}
-	if session.Site != "" {
-		for iq, err := range session.Remote.Activation().List(ctx, session.Site) {
-			if err != nil {
-				return err
-			}
-			page.IQs = append(page.IQs, iq)
-		}
-		var err error
-		if _, page.Free, err = s.site.Doors.List(ctx); err != nil {
-			return err
-		}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(page)
-}
-
-// step does one step of the setup.
-func (s setup) step(ctx context.Context, session saltolocks.Session, r *http.Request) error {
 	activation, iq := session.Remote.Activation(), saltoks.IQID(r.PostFormValue("iq"))
 	switch r.PostFormValue("step") {
 	case "site":
-		return s.site.LinkSite(ctx, saltoks.SiteID(r.PostFormValue("site")))
-	case "pin": // SALTO mails it to the platform's user
+		return s.choose(ctx, session, saltoks.SiteID(r.PostFormValue("site")))
+	case "pin": // SALTO mails it to the user that connected
 		if _, err := activation.Begin(ctx, session.Site, iq); err != nil {
 			return err
 		}
@@ -89,28 +67,110 @@ func (s setup) step(ctx context.Context, session saltolocks.Session, r *http.Req
 		}
 		_, err = activation.Confirm(ctx, session.Site, iq, pin)
 		return err
+	case "door":
+		return s.link(ctx, r.PostFormValue("door"), r.PostFormValue("lock"))
+	case "member":
+		member := access.Member{ID: r.PostFormValue("member"), Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}
+		return s.store.PutMember(ctx, siteID, gate.Member{Member: member})
 	}
-	// A door that every resident may open at any time. Your rules go here.
-	door, err := s.site.Doors.Link(ctx, gate.LinkRequest{
-		Door: r.PostFormValue("door"), Lock: r.PostFormValue("lock"), AccessType: access.AccessOnly,
+	return errors.New("unknown step")
+}
+
+// choose links the site of SALTO KS, and writes the first rules: one membership type,
+// without doors.
+func (s setup) choose(ctx context.Context, session saltolocks.Session, id saltoks.SiteID) error {
+	salto, err := session.Client.Sites.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	err = storage.UpdateRules(ctx, s.store, siteID, func(rules *gate.Rules) error {
+		rules.Site = access.Site{ID: siteID, Name: salto.Name, TimeZone: salto.TimeZone}
+		if len(rules.MembershipTypes) == 0 {
+			rules.MembershipTypes = []access.MembershipType{{ID: "resident"}}
+		}
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	err = s.store.PutRules(ctx, gate.Rules{
-		Site:            access.Site{ID: siteID, Name: "The Loft", TimeZone: "Europe/Amsterdam"},
-		MembershipTypes: []access.MembershipType{{ID: "resident", Doors: []access.DoorHours{{Door: door.ID, Hours: access.Always()}}}},
-	})
-	if err != nil {
+	return s.site.LinkSite(ctx, id)
+}
+
+// link makes a lock a door that residents open at any time.
+func (s setup) link(ctx context.Context, door, lock string) error {
+	if _, err := s.site.Doors.Link(ctx, gate.LinkRequest{Door: door, Lock: lock, AccessType: access.AccessOnly}); err != nil {
 		return err
 	}
-	for _, member := range r.PostForm["member"] {
-		err := s.store.PutMember(ctx, siteID, gate.Member{Member: access.Member{
-			ID: member, Memberships: []access.Membership{{ID: "m", Type: "resident"}},
-		}})
+	return storage.UpdateRules(ctx, s.store, siteID, func(rules *gate.Rules) error {
+		resident := &rules.MembershipTypes[0]
+		resident.Doors = append(resident.Doors, access.DoorHours{Door: door, Hours: access.Always()})
+		return nil
+	})
+}
+
+// page is what the settings page shows.
+type page struct {
+	Connected bool
+	Site      saltoks.SiteID
+	Sites     []saltoks.Site
+	IQs       []saltoremote.IQStatus
+	Doors     []gate.DoorStatus
+	Free      []gate.CatalogLock
+}
+
+func (s setup) show(ctx context.Context, w http.ResponseWriter) error {
+	var p page
+	session, err := s.site.Session(ctx)
+	if errors.Is(err, saltoauth.ErrNotConnected) {
+		return pageTemplate.Execute(w, p)
+	} else if err != nil {
+		return err
+	}
+	p.Connected, p.Site = true, session.Site
+	for site, err := range session.Client.Sites.All(ctx) {
 		if err != nil {
 			return err
 		}
+		p.Sites = append(p.Sites, site)
 	}
-	return nil
+	if p.Site != "" {
+		for iq, err := range session.Remote.Activation().List(ctx, session.Site) {
+			if err != nil {
+				return err
+			}
+			p.IQs = append(p.IQs, iq)
+		}
+		if p.Doors, p.Free, err = s.site.Doors.List(ctx); err != nil {
+			return err
+		}
+	}
+	return pageTemplate.Execute(w, p)
 }
+
+var pageTemplate = template.Must(template.New("setup").Parse(`<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Setup</title>
+<style>body{font:16px/1.6 sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem} form{margin:.4rem 0}</style>
+<h1>Setup</h1>
+{{if not .Connected}}
+<form method="post" action="/salto/connect"><button>Connect to SALTO KS</button></form>
+{{else if not .Site}}
+<h2>1. Choose the site</h2>
+{{range .Sites}}<form method="post"><input type="hidden" name="site" value="{{.ID}}">
+<button name="step" value="site">{{.Name}}</button></form>{{end}}
+{{else}}
+<h2>2. Activate the IQs</h2>
+{{range .IQs}}<form method="post"><input type="hidden" name="iq" value="{{.IQ.ID}}">{{.IQ.Name}}: {{.Finding}}
+{{if not .Finding.Usable}}<input name="pin" size="4" aria-label="PIN"> <button name="step" value="confirm">Activate</button>
+<button name="step" value="pin">Send a PIN by mail</button>{{end}}</form>{{end}}
+<h2>3. Link locks as doors</h2>
+<ul>{{range .Doors}}<li><b>{{.Door.ID}}</b>: {{.Door.Name}} {{.Problem}}{{end}}</ul>
+{{range .Free}}<form method="post"><input type="hidden" name="lock" value="{{.Link.Lock}}">{{.Link.Name}}
+<input name="door" placeholder="your id, such as front" required aria-label="door">
+<button name="step" value="door">Link</button></form>{{end}}
+<h2>4. Add members</h2>
+<form method="post"><input name="member" placeholder="ada" required aria-label="member">
+<button name="step" value="member">Add a resident</button></form>
+<h2>The connection</h2>
+<form method="post" action="/salto/reconnect"><button>Reconnect</button></form>
+{{end}}</html>
+`))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -25,6 +24,15 @@ func must[T any](v T, err error) T {
 		log.Fatal(err)
 	}
 	return v
+}
+
+// setting returns a variable of the environment that has to be set.
+func setting(name string) string {
+	value := os.Getenv(name)
+	if value == "" {
+		log.Fatalf("set %s; examples/host/simulator.sh shows all settings", name)
+	}
+	return value
 }
 
 // caller returns who calls the API. To stay short, this host has one password for
@@ -57,20 +65,20 @@ func environment() saltoks.Environment {
 
 // serve serves until ctx ends, and then waits for the requests in progress.
 func serve(ctx context.Context, h http.Handler) error {
-	listener, err := net.Listen("tcp", cmp.Or(os.Getenv("HOST_ADDR"), "127.0.0.1:8080"))
+	listener, err := net.Listen("tcp", setting("HOST_ADDR"))
 	if err != nil {
 		return err
 	}
 	fmt.Printf("http://%s\n", listener.Addr())
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: time.Minute}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	select {
-	case err := <-ended:
+	finished := make(chan error, 1)
+	context.AfterFunc(ctx, func() {
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		finished <- server.Shutdown(limited)
+	})
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
-	case <-ctx.Done():
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	return errors.Join(server.Shutdown(ctx), <-ended)
+	return <-finished
 }
