@@ -17,6 +17,8 @@ type StreamState struct {
 	// Cursor is where a later Stream or Poll continues: every entry before it has
 	// been yielded.
 	Cursor EntryCursor `json:"cursor"`
+	// PolledAt is when a poll last succeeded; zero if none has.
+	PolledAt time.Time `json:"polled_at,omitzero"`
 }
 
 // StreamOption changes one Stream.

@@ -240,7 +240,7 @@ func (st *stream) poll(ctx context.Context) error {
 			return errStopped
 		}
 	}
-	st.cursor = next
+	st.cursor, st.state.PolledAt = next, st.c.cfg.Now().UTC()
 	for id, at := range st.recent {
 		if time.Since(at) > st.overlap {
 			delete(st.recent, id)
@@ -280,7 +280,7 @@ func (st *stream) report(ctx context.Context, live bool, err error) {
 	case !live && st.state.Live:
 		st.log(ctx, "saltoks: the event stream has ended", err)
 	}
-	st.state = StreamState{Live: live, Err: err, Cursor: st.cursor}
+	st.state.Live, st.state.Err, st.state.Cursor = live, err, st.cursor
 	if st.cfg.onState != nil {
 		st.cfg.onState(st.state)
 	}

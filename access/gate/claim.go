@@ -15,12 +15,20 @@ import (
 // execute claims, sends and settles what was decided.
 func (g *Gate) execute(ctx context.Context, d decided, now moment) *ended {
 	by := g.sendBy(d, now)
-	c, done := g.claim(ctx, d, by)
+	claiming, end := g.trace(ctx, PhaseClaim, d.action, d.tap.Door)
+	c, done := g.claim(claiming, d, by)
+	end(done.outcome())
 	if done != nil {
 		return done
 	}
-	result := g.send(context.WithoutCancel(ctx), c, by) // from the claim on the caller's cancellation does not count
-	return &ended{receipt: g.settle(ctx, c, result), link: d.link}
+	ctx = context.WithoutCancel(ctx) // from the claim on the caller's cancellation does not count
+	sending, end := g.trace(ctx, PhaseSend, d.action, d.tap.Door)
+	result := g.send(sending, c, by)
+	end(Receipt{Outcome: result.Outcome, Cause: result.Cause, Err: result.Err})
+	settling, end := g.trace(ctx, PhaseSettle, d.action, d.tap.Door)
+	receipt := g.settle(settling, c, result)
+	end(receipt)
+	return &ended{receipt: receipt, link: d.link}
 }
 
 // claim writes the attempt into the journal and the door log, in one commit.

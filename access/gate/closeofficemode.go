@@ -145,6 +145,7 @@ func (g *Gate) lockDoor(ctx context.Context, s CloseRequest, over []CloseResult,
 		decision: access.Decision{Allowed: true, Reason: access.Reason(over[0].Why)},
 		link:     facts.Link, loc: facts.Question.Location,
 	}
+	ctx, end := g.trace(ctx, PhaseRequest, access.Lock, door)
 	var e *ended
 	if d.link.IsZero() {
 		e = g.deny(ctx, d, CauseNotLinked, nil)
@@ -157,5 +158,6 @@ func (g *Gate) lockDoor(ctx context.Context, s CloseRequest, over []CloseResult,
 		r.Err = e.err
 	}
 	g.report(ctx, e.link, r, false)
+	end(r)
 	return r
 }

@@ -53,6 +53,8 @@ type Config struct {
 	DayStart time.Duration
 	// Observer receives an Event per request and per change of a problem; nil for none.
 	Observer Observer
+	// Tracer measures the phases of each request; nil for none.
+	Tracer Tracer
 	// Logger receives problems and outcomes that could not be written to the
 	// storage, without the member's id; nil discards them.
 	Logger *slog.Logger
@@ -68,10 +70,11 @@ type Config struct {
 // keeps nothing that must survive a restart: any number of gates, in any number
 // of processes, may work on the same storage. Make one with New.
 type Gate struct {
-	c        Config
-	mu       sync.Mutex
-	problems map[problem]time.Time                  // those that this Gate encountered, and since when
-	states   atomic.Pointer[map[lockID]CatalogLock] // as this Gate last read them
+	c           Config
+	mu          sync.Mutex
+	problems    map[problem]time.Time                  // those that this Gate encountered, and since when
+	states      atomic.Pointer[map[lockID]CatalogLock] // as this Gate last read them
+	entriesRead atomic.Pointer[time.Time]              // Stats.EntriesReadAt
 	// unconfirmed wakes Follow when a command has become Unconfirmed.
 	unconfirmed chan struct{}
 }
@@ -85,6 +88,7 @@ func New(c Config) (*Gate, error) {
 	f.add(isNil(c.Records), "Records", "required: a memstore or a sqlstore")
 	f.add(isNil(c.Locks), "Locks", "required: saltolocks.NewLocks returns one for SALTO KS")
 	f.add(c.Observer != nil && isNil(c.Observer), "Observer", "a nil pointer; leave the field out for no observer")
+	f.add(c.Tracer != nil && isNil(c.Tracer), "Tracer", "a nil pointer; leave the field out for no tracer")
 	f.add(c.DayStart < 0 || c.DayStart >= 24*time.Hour, "DayStart", badTimeOfDay)
 	f.conditions(c.Conditions)
 	if f != nil {

@@ -87,6 +87,7 @@ func (g *Gate) ingest(ctx context.Context, reader VendorReader, cursor, next str
 		}
 		conflict = err
 	}
+	g.readEntries()
 	settled, notSettled := g.prove(ctx, reader)
 	ended, notEnded := g.endedElsewhere(ctx, reader)
 	report.Settled, report.Ended = append(report.Settled, settled...), append(report.Ended, ended...)

@@ -30,7 +30,7 @@ type EventKind string
 
 const (
 	// RequestCompleted reports one answered request; Event.Receipt is its receipt.
-	// Count only those that are not Repeated.
+	// Count only those that are neither Repeated nor Late.
 	RequestCompleted EventKind = "request_completed"
 	// ProblemRaised reports the beginning of a problem that requires a person. It is
 	// reported once, however many requests encounter it.
@@ -47,8 +47,10 @@ type Event struct {
 	Kind EventKind `json:"kind"`
 	Site string    `json:"site"`
 	At   time.Time `json:"at,omitzero"`
-	// Receipt is set for RequestCompleted.
+	// Receipt is set for RequestCompleted. It is Late if an entry of the lock system proved
+	// an Unconfirmed request to be Accepted.
 	Receipt *Receipt `json:"receipt,omitempty"`
+	Late    bool     `json:"late,omitempty"`
 	// Cause names the problem, with Member, Gateway or Door if it concerns one; Since
 	// is when it began.
 	Cause   Cause     `json:"cause,omitempty"`
@@ -162,7 +164,7 @@ func (g *Gate) Problems() []Cause {
 // its beginning to its end. If the receipt is late, the movement became known
 // afterwards: it does not end a problem that began after the movement.
 func (g *Gate) report(ctx context.Context, link Link, r Receipt, late bool) {
-	events := []Event{{Kind: RequestCompleted, Receipt: &r, Cause: r.Cause, Door: r.Door, Gateway: link.Gateway, Err: r.Err}}
+	events := []Event{{Kind: RequestCompleted, Receipt: &r, Cause: r.Cause, Door: r.Door, Gateway: link.Gateway, Late: late, Err: r.Err}}
 	g.mu.Lock()
 	if r.Outcome == Accepted && !r.Shared && !r.Repeated {
 		for p, since := range g.problems {

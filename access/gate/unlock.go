@@ -35,9 +35,11 @@ func (g *Gate) Lock(ctx context.Context, tap Tap) (Receipt, error) {
 }
 
 func (g *Gate) handle(ctx context.Context, action access.Action, tap Tap) (Receipt, error) {
+	ctx, end := g.trace(ctx, PhaseRequest, action, tap.Door)
 	e := g.process(ctx, action, tap)
 	e.receipt.RequestID, e.receipt.Member, e.receipt.Door, e.receipt.Action = tap.RequestID, tap.Member, tap.Door, action
 	g.report(ctx, e.link, e.receipt, false)
+	end(e.receipt)
 	if e.receipt.Outcome == Unconfirmed {
 		g.becameUnconfirmed()
 	}
@@ -52,7 +54,9 @@ func (g *Gate) process(ctx context.Context, action access.Action, tap Tap) *ende
 	}
 	r := request{tap, action, storage.RequestKey{Site: g.c.Site, Member: tap.Member, RequestID: tap.RequestID}}
 	now := g.moment()
-	d, done := g.decide(ctx, r, now)
+	facts, end := g.trace(ctx, PhaseFacts, action, tap.Door)
+	d, done := g.decide(facts, r, now)
+	end(done.outcome())
 	if done != nil {
 		return done
 	}

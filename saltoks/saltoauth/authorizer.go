@@ -46,6 +46,7 @@ func NewAuthorizer(c Config) (*Authorizer, error) {
 		return nil, err
 	}
 	id := newIdentity(c.Environment, c.Credentials, c.HTTPClient, c.Logger, c.Now)
+	id.trace = c.TraceRefresh
 	return &Authorizer{
 		id: id, state: c.State, warnAfter: c.WarnAfter,
 		used: make(map[[sha256.Size]byte]time.Time), sources: make(map[string]*connectionTokens),

@@ -38,6 +38,12 @@ type Config struct {
 	// SALTO does not publish how long it accepts a consent. The default is 75
 	// days.
 	WarnAfter time.Duration
+	// TraceRefresh, if set, is called before each request to refresh tokens. It
+	// returns the context of the request, which is ctx or a child of ctx with values
+	// only, and a function that is called with the result once the tokens are saved.
+	// It must return quickly; a panic in it is contained. A request may outlive the
+	// call that made it necessary.
+	TraceRefresh func(ctx context.Context) (context.Context, func(err error))
 }
 
 // PasswordConfig configures a PasswordSource. Environment, Credentials, User
@@ -57,6 +63,8 @@ type PasswordConfig struct {
 	Logger *slog.Logger
 	// Now is as in Config.
 	Now func() time.Time
+	// TraceRefresh is as in Config, for each password grant.
+	TraceRefresh func(ctx context.Context) (context.Context, func(err error))
 }
 
 // Credentials is what SALTO's local business unit issues to an integration

@@ -70,7 +70,9 @@ func (c *connectionTokens) step(doc *connectionDoc, rejected saltoks.Secret) act
 // sends the refresh token once, saves, and only then returns the new token.
 func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) (held, error) {
 	var out action
-	var unsaved *unsavedSet // what this flight must not lose
+	var unsaved *unsavedSet                   // what this flight must not lose
+	end, result := func(error) {}, error(nil) // of the request, if there is one
+	defer func() { end(result) }()
 	waiting, cancel := context.WithTimeoutCause(ctx, lockLimit, &IdentityError{
 		Op: "refresh", What: "another process holds the connection's document for too long", cause: context.DeadlineExceeded,
 	})
@@ -86,6 +88,7 @@ func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) 
 		}
 		exchange, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeLimit)
 		defer cancel()
+		exchange, end = c.id.traceRefresh(exchange)
 		sent := doc.Tokens.Refresh.Secret
 		a := c.id.refresh(exchange, sent)
 		if out.held, out.err = c.adopt(exchange, a, sent); out.err != nil {
@@ -97,8 +100,14 @@ func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) 
 			unsaved = &unsavedSet{base: base, set: next.Tokens}
 		}
 		out = c.outcome(&next, a, rejected)
+		if result = out.err; a.err != nil {
+			result = a.err
+		}
 		return &next, nil
 	})
+	if err != nil && !errors.Is(err, errAdopted) {
+		result = err
+	}
 	switch {
 	case errors.Is(err, errAdopted):
 		return out.held, nil

@@ -32,6 +32,7 @@ type identity struct {
 	now       func() time.Time
 	http      *http.Client
 	oidc      *oidc.Server
+	trace     func(context.Context) (context.Context, func(error)) // Config.TraceRefresh
 }
 
 func newIdentity(env saltoks.Environment, creds Credentials, hc *http.Client, log *slog.Logger, now func() time.Time) *identity {
@@ -55,6 +56,29 @@ func newIdentity(env saltoks.Environment, creds Credentials, hc *http.Client, lo
 	}
 	id.oidc = &oidc.Server{Issuer: env.Issuer, ClientID: creds.ClientID, Get: id.get, Now: id.now, Log: id.log}
 	return id
+}
+
+// traceRefresh begins what Config.TraceRefresh measures. The caller calls end.
+func (id *identity) traceRefresh(ctx context.Context) (traced context.Context, end func(error)) {
+	contained := func(call func()) {
+		if err := hostcall.Contain("Config.TraceRefresh", func() error { call(); return nil }); err != nil {
+			id.log.LogAttrs(ctx, slog.LevelError, "TraceRefresh panicked", slog.String("error", err.Error()))
+		}
+	}
+	traced, end = ctx, func(error) {}
+	if id.trace == nil {
+		return traced, end
+	}
+	contained(func() {
+		started, ended := id.trace(ctx)
+		if started != nil {
+			traced = started
+		}
+		if ended != nil {
+			end = func(err error) { contained(func() { ended(err) }) }
+		}
+	})
+	return traced, end
 }
 
 // oneShot uses each connection for one request: so net/http never replays a

@@ -29,6 +29,7 @@ func PasswordSource(c PasswordConfig) (saltoks.TokenSource, error) {
 		id:   newIdentity(c.Environment, c.Credentials, c.HTTPClient, c.Logger, c.Now),
 		user: c.User, password: c.Password,
 	}
+	p.id.trace = c.TraceRefresh
 	p.refresher.now = p.id.now
 	p.refresher.fetch = p.fetch
 	return p, nil
@@ -58,7 +59,9 @@ func (p *passwordTokens) fetch(ctx context.Context, rejected saltoks.Secret) (he
 	}
 	ctx, cancel := context.WithTimeout(ctx, exchangeLimit)
 	defer cancel()
+	ctx, end := p.id.traceRefresh(ctx)
 	h, err := p.grant(ctx)
+	end(err)
 	now = p.id.now()
 	if err == nil {
 		p.attempts, p.retryAt, p.last, p.granted, p.expiry = 0, time.Time{}, nil, now, h.token.Expiry

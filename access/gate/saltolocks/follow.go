@@ -38,7 +38,8 @@ type following struct {
 	*Entries
 	cursor string
 	store  func([]gate.VendorEntry, string) error
-	failed error // of store or session, while the stream reported its state
+	polled time.Time // of the last poll whose cursor was stored
+	failed error     // of store or session, while the stream reported its state
 }
 
 // stream stores what the event stream delivers, until the next deep pass is due. It
@@ -53,7 +54,7 @@ func (f *following) stream(ctx context.Context, since saltoks.EntryCursor) (ende
 	left := since.DeepAt.Add(deepEvery).Sub(f.l.now())
 	time.AfterFunc(max(left, saltoks.DefaultStreamPoll), stop)
 	state := saltoks.OnStreamState(func(s saltoks.StreamState) {
-		if f.failed = f.move(s.Cursor); f.failed != nil {
+		if f.failed = f.move(s); f.failed != nil {
 			stop()
 			return
 		}
@@ -83,15 +84,16 @@ func (f *following) stream(ctx context.Context, since saltoks.EntryCursor) (ende
 	return ended, nil
 }
 
-// move stores the cursor of the last poll.
-func (f *following) move(c saltoks.EntryCursor) error {
-	text, err := json.Marshal(c)
-	if err != nil || string(text) == f.cursor {
+// move stores the cursor of the last poll. It does so too if the poll did not move it,
+// so that the gate knows when the log was last read.
+func (f *following) move(s saltoks.StreamState) error {
+	text, err := json.Marshal(s.Cursor)
+	if err != nil || string(text) == f.cursor && s.PolledAt.Equal(f.polled) {
 		return err
 	}
 	if err := f.store(nil, string(text)); err != nil {
 		return err
 	}
-	f.cursor = string(text)
+	f.cursor, f.polled = string(text), s.PolledAt
 	return nil
 }

@@ -62,14 +62,16 @@ type Config struct {
 	// Sealer replaces SealingKey, for a key service or to change the key.
 	Sealer saltostate.Sealer
 
-	// Gate has what a gate needs besides: Conditions, CheckIns, DayStart, Observer. Open
-	// sets the other fields.
+	// Gate has what a gate needs besides: Conditions, CheckIns, DayStart, Observer,
+	// Tracer. Open sets the other fields.
 	Gate gate.Config
 	// Work changes what Site.Run does: the jobs of the host (Jobs), intervals (Every),
 	// KeepLog, OfficeMode. Open sets the other fields.
 	Work gate.RunnerConfig
 	// HTTPClient supplies the transport for SALTO, see saltoks.Config.
 	HTTPClient *http.Client
+	// TraceRefresh measures token refreshes, see saltoauth.Config.
+	TraceRefresh func(context.Context) (context.Context, func(error))
 	// Limiter is shared by all connections of one credential; nil is a limiter of its own.
 	Limiter *saltoks.Limiter
 	// Logger receives problems, without secrets and members' ids; nil discards them.
@@ -165,6 +167,7 @@ func (f *faults) state(c Config) *saltostate.State {
 func (s *Site) authorize(c Config, state *saltostate.State) (err error) {
 	s.Auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
 		Environment: c.Environment, Credentials: c.Credentials, State: state, HTTPClient: c.HTTPClient, Logger: c.Logger, Now: c.Now,
+		TraceRefresh: c.TraceRefresh,
 	})
 	s.session.auth = s.Auth
 	if err != nil || c.Consent.Authorize == nil {

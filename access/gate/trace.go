@@ -1,0 +1,81 @@
+package gate
+
+import (
+	"context"
+
+	"github.com/doorkit/doorkit/access"
+)
+
+// Tracer measures the phases of requests, for instance as spans. It is called during
+// the request, so it must return quickly; a panic in it is contained. It must be safe
+// for concurrent use.
+type Tracer interface {
+	// Start is called when a phase begins. It returns ctx, or a child of ctx with values
+	// only, which is the context of the phase, and a function that is called when the
+	// phase ends.
+	//
+	// That function receives the receipt of a PhaseRequest. Of another phase it receives
+	// the Outcome, the Cause and Err, all of them empty if the next phase follows.
+	Start(ctx context.Context, p Phase) (phase context.Context, end func(Receipt))
+}
+
+// Phase is a part of a request that a Tracer measures.
+type Phase struct {
+	Name   string // PhaseRequest, ...
+	Site   string
+	Door   string
+	Action access.Action
+}
+
+// The phases of a request. The other ones are parts of PhaseRequest.
+const (
+	// PhaseRequest is the whole request: of a member, or of CloseOfficeMode.
+	PhaseRequest = "request"
+	// PhaseFacts looks the request up, reads the facts and decides. If the request was
+	// made before, it also waits for its outcome.
+	PhaseFacts = "facts"
+	// PhaseClaim writes the attempt into the journal and the door log.
+	PhaseClaim = "claim"
+	// PhaseSend moves the lock: from the call of the LockDriver to its answer.
+	PhaseSend = "send"
+	// PhaseSettle writes the outcome.
+	PhaseSettle = "settle"
+)
+
+// trace begins a phase. The caller calls end.
+func (g *Gate) trace(ctx context.Context, name string, action access.Action, door string) (phase context.Context, end func(Receipt)) {
+	if g.c.Tracer == nil {
+		return ctx, untraced
+	}
+	return g.startPhase(ctx, Phase{Name: name, Site: g.c.Site, Door: door, Action: action})
+}
+
+func untraced(Receipt) {}
+
+// startPhase is not part of trace, so that a gate without a Tracer allocates nothing.
+func (g *Gate) startPhase(ctx context.Context, p Phase) (context.Context, func(Receipt)) {
+	contained := func(call func()) {
+		if err := contain("Tracer", func() error { call(); return nil }); err != nil {
+			g.c.Logger.ErrorContext(ctx, "gate: the tracer panicked", "site", g.c.Site, "error", err)
+		}
+	}
+	phase, end := ctx, untraced
+	contained(func() {
+		started, ended := g.c.Tracer.Start(ctx, p)
+		if started != nil {
+			phase = started
+		}
+		if ended != nil {
+			end = ended
+		}
+	})
+	return phase, func(r Receipt) { contained(func() { end(r) }) }
+}
+
+// outcome returns the receipt of a request that ended, and an empty one for nil.
+func (e *ended) outcome() Receipt {
+	if e == nil {
+		return Receipt{}
+	}
+	return e.receipt
+}
