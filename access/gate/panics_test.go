@@ -57,6 +57,7 @@ func TestPanicsAreContainedEverywhere(t *testing.T) {
 		"ExportCSV":         func(ctx context.Context) error { _, err := g.ExportCSV(ctx, io.Discard, gate.LogQuery{}); return err },
 		"CheckIns":          func(ctx context.Context) error { _, err := g.CheckIns(ctx, gate.CheckInQuery{}); return err },
 		"Holds":             func(ctx context.Context) error { _, err := g.Holds(ctx); return err },
+		"Stats":             func(ctx context.Context) error { _, err := g.Stats(ctx); return err },
 		"VendorEntries":     func(ctx context.Context) error { _, err := g.VendorEntries(ctx, gate.VendorQuery{}); return err },
 		"Link": func(ctx context.Context) error {
 			_, err := doors.Link(ctx, gate.LinkRequest{Door: "front", Lock: "l1", AccessType: "access_only"})

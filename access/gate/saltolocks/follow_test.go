@@ -174,3 +174,35 @@ func TestFollowTheConnection(t *testing.T) {
 		all.Wait()
 	})
 }
+
+// TestFollowIsRead: Stats reports that SALTO's log is read although it has no entries,
+// while it is streamed and while it is polled, and that it is not read in an outage.
+func TestFollowIsRead(t *testing.T) {
+	for name, events := range map[string]bool{"streamed": true, "polled": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newFixture(t, true)
+				if !events {
+					r.sim.Fault(saltokstest.HTTP500, saltokstest.On("/hub/"), saltokstest.Count(-1))
+				}
+				r.following(saltolocks.EntriesConfig{From: r.sim.Now()})
+				age := func() time.Duration {
+					stats, err := r.gate.Stats(t.Context())
+					r.ok(err)
+					return r.sim.Now().Sub(stats.EntriesReadAt)
+				}
+				for range 10 {
+					time.Sleep(7 * time.Minute)
+					if got := age(); got > 5*time.Minute {
+						t.Errorf("last read %v ago", got)
+					}
+				}
+				r.sim.Fault(saltokstest.HTTP500, saltokstest.On("/"), saltokstest.Count(-1))
+				time.Sleep(time.Hour)
+				if got := age(); got < 50*time.Minute {
+					t.Errorf("last read %v ago, in an outage of an hour", got)
+				}
+			})
+		})
+	}
+}
