@@ -20,6 +20,8 @@
 //     to the gate.
 //   - [github.com/doorkit/doorkit/access/gate/gatehttp]: the gate over HTTP, for
 //     members, staff and load balancers.
+//   - [github.com/doorkit/doorkit/access/gate/gateotel]: spans and metrics for
+//     OpenTelemetry. A module of its own.
 //   - [github.com/doorkit/doorkit/access/gate/storage]: the interfaces of the gate's
 //     storage, implemented by [github.com/doorkit/doorkit/access/gate/memstore] and
 //     [github.com/doorkit/doorkit/access/gate/sqlstore] (SQLite, PostgreSQL). The test

@@ -34,7 +34,9 @@
 //     [Gate.Ingest], [Gate.Prune], [Gate.Retain] and jobs of the host.
 //   - [Gate.Log], [Gate.CheckIns] and [Gate.ExportCSV] report what happened;
 //     [Gate.Head] and [Gate.Verify] prove that the log was not changed.
-//   - [Gate.Doctor] reports what is wrong and what to do.
+//   - [Gate.Doctor] reports what is wrong and what to do. [Observer], [Tracer] and
+//     [Gate.Stats] are for a monitoring system; package gateotel connects them to
+//     OpenTelemetry.
 //
 // # Receipts and errors
 //

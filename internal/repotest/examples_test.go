@@ -12,6 +12,7 @@ var shown = map[string][]string{
 	"access":                 {"Compile", "Decide", "Evaluate", "Explain", "With"},
 	"access/gate":            {"Doctor", "Ingest", "Keys", "Lock", "New", "NewDoors", "Recover", "StartOfficeMode", "Unlock", "Verify"},
 	"access/gate/gatehttp":   {"New"},
+	"access/gate/gateotel":   {"New", "Watch"},
 	"access/gate/memstore":   {"New"},
 	"access/gate/saltolocks": {"New"},
 	"internal/dbtest":        {"Open", "Volatile"}, // of access/gate/sqlstore, whose examples need a driver

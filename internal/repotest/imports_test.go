@@ -42,7 +42,7 @@ var layers = []struct {
 	{"access/gate/gatehttp", []string{
 		"access", "access/gate", "access/gate/storage", "reservation", "internal/hostcall", "internal/strictjson",
 	}},
-	{"access/gate/gateotel", []string{"access", "access/gate", "access/gate/storage", "reservation"}},
+	{"access/gate/gateotel", []string{"access", "access/gate", "saltoks", "saltoks/saltoauth"}},
 	{"access/gate/saltolocks", []string{
 		"access", "access/gate", "access/gate/storage", "reservation", "internal/hostcall",
 		"saltoks", "saltoks/saltoauth", "saltoks/saltoremote", "saltoks/saltostate",
@@ -121,6 +121,7 @@ func TestForbiddenImports(t *testing.T) {
 		{"access/gate/storage", module + "/access/gate"},
 		{"access/gate/sqlstore", module + "/saltoks"},
 		{"access/gate/gatehttp", module + "/saltoks"},
+		{"access/gate/saltolocks", module + "/access/gate/gateotel"},
 		{"examples/quickstart", module + "/internal/dbtest"},
 		{"unknown", module + "/access"},
 	} {

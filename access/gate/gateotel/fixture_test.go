@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -47,6 +48,12 @@ type fixture struct {
 	config    saltolocks.Config
 	site      *saltolocks.Site
 	taps      []gate.Tap
+}
+
+// inBubble runs a test with a fixture in a bubble.
+func inBubble(t *testing.T, c gateotel.Config, test func(f *fixture)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(newFixture(t, c)) })
 }
 
 // newFixture makes one whose site is not connected to SALTO KS.
@@ -94,6 +101,8 @@ func newFixture(t *testing.T, c gateotel.Config) *fixture {
 	return f
 }
 
+func (f *fixture) sleep(d time.Duration) { time.Sleep(d) }
+
 func (f *fixture) ok(err error) {
 	f.Helper()
 	if err != nil {
@@ -129,7 +138,7 @@ func (f *fixture) connect() {
 // tap makes one request in a span of the host.
 func (f *fixture) tap(do func(context.Context, gate.Tap) (gate.Receipt, error), who string, outcome gate.Outcome) gate.Receipt {
 	f.Helper()
-	time.Sleep(10 * time.Second) // the lock relocks
+	f.sleep(10 * time.Second) // the lock relocks
 	tap := gate.Tap{RequestID: fmt.Sprintf("request-%010d", len(f.taps)), Member: who, Door: door, TappedAt: f.sim.Now()}
 	f.taps = append(f.taps, tap)
 	ctx, span := f.traces.Tracer("host").Start(f.Context(), "host")
@@ -216,7 +225,7 @@ func attributes(list []attribute.KeyValue) string {
 	var text []string
 	for _, a := range list {
 		name, _ := strings.CutPrefix(string(a.Key), "doorkit.")
-		if value := a.Value.Emit(); name != "site" || value != "loft" {
+		if value := a.Value.String(); name != "site" || value != "loft" {
 			text = append(text, name+"="+value)
 		}
 	}

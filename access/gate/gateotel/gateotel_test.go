@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,8 +29,7 @@ func (f *fixture) wantSpans(what string, want ...string) {
 }
 
 func TestSpans(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, gateotel.Config{})
+	inBubble(t, gateotel.Config{}, func(f *fixture) {
 		g := f.site.Gate
 		f.tap(g.Unlock, member, gate.NotSent)
 		const notConnected = "Error:not_connected [action=unlock cause=not_connected error.type=not_connected outcome=not_sent"
@@ -59,7 +57,7 @@ func TestSpans(t *testing.T) {
 		f.wantSpans("unlock", accepted("unlock")...)
 		f.tap(g.StartOfficeMode, member, gate.Accepted)
 		f.wantSpans("office mode", accepted("office_mode")...)
-		_, err := g.StartOfficeMode(t.Context(), f.taps[len(f.taps)-1])
+		_, err := g.StartOfficeMode(f.Context(), f.taps[len(f.taps)-1])
 		f.ok(err)
 		f.wantSpans("the same request again",
 			"doorkit.office_mode internal [action=office_mode outcome=accepted recorded=true repeated=true shared=false]",
@@ -86,11 +84,11 @@ func TestSpans(t *testing.T) {
 			"    doorkit.settle internal [action=unlock cause=no_answer outcome=unconfirmed]",
 		)
 
-		time.Sleep(2 * time.Hour)
+		f.sleep(2 * time.Hour)
 		f.tap(g.Unlock, member, gate.Accepted)
 		f.wantSpans("with a token refresh", accepted("unlock", "      doorkit.token_refresh client []")...)
 		f.sim.Fault(saltokstest.ClientSecretChanged)
-		time.Sleep(2 * time.Hour)
+		f.sleep(2 * time.Hour)
 		f.tap(g.Unlock, member, gate.NotSent)
 		const refused = "Error:client_refused [action=unlock cause=client_refused error.type=client_refused outcome=not_sent"
 		f.wantSpans("a refresh that fails",
@@ -107,8 +105,7 @@ func TestSpans(t *testing.T) {
 
 // TestSettlementNotWritten: the door opened and the storage failed.
 func TestSettlementNotWritten(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, gateotel.Config{})
+	inBubble(t, gateotel.Config{}, func(f *fixture) {
 		f.connect()
 		config := f.config.Gate
 		config.Site, config.Facts, config.Records, config.Locks, config.Now = "loft", f.store, unsettling{f.store}, f.site.Locks, f.sim.Now
@@ -141,8 +138,7 @@ func (f *fixture) wantMetrics(what string, want ...string) {
 }
 
 func TestMetrics(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, gateotel.Config{})
+	inBubble(t, gateotel.Config{}, func(f *fixture) {
 		f.connect()
 		g := f.site.Gate
 		f.sim.Fault(saltokstest.Slow, saltokstest.On("/locking"), saltokstest.Delay(3*time.Second))
@@ -150,11 +146,11 @@ func TestMetrics(t *testing.T) {
 		f.tap(g.Unlock, member, gate.Accepted)
 		f.tap(g.Unlock, "a stranger", gate.Denied)
 		f.tap(g.StartOfficeMode, member, gate.Accepted)
-		_, err := g.StartOfficeMode(t.Context(), f.taps[len(f.taps)-1]) // not counted again
+		_, err := g.StartOfficeMode(f.Context(), f.taps[len(f.taps)-1]) // not counted again
 		f.ok(err)
 		f.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("/locking"))
 		f.tap(g.Unlock, member, gate.Unconfirmed)
-		time.Sleep(time.Minute)
+		f.sleep(time.Minute)
 		f.wantMetrics("before the jobs",
 			"doorkit.command.duration s [action=office_mode outcome=accepted] 1 in 0s",
 			"doorkit.command.duration s [action=unlock outcome=accepted] 2 in 3s",
@@ -171,9 +167,9 @@ func TestMetrics(t *testing.T) {
 			"doorkit.requests {request} [action=unlock outcome=denied reason=unknown_member] 1",
 			"doorkit.unconfirmed.age s [] 1m0s",
 		)
-		f.ok(f.site.RunOnce(t.Context())) // settles the Unconfirmed one
+		f.ok(f.site.RunOnce(f.Context())) // settles the Unconfirmed one
 		f.sim.Fault(saltokstest.ClientSecretChanged)
-		time.Sleep(2 * time.Hour)
+		f.sleep(2 * time.Hour)
 		f.tap(g.Unlock, member, gate.NotSent)
 		f.wantMetrics("after them",
 			"doorkit.command.duration s [action=office_mode outcome=accepted] 1 in 0s",
@@ -211,8 +207,7 @@ func TestMetrics(t *testing.T) {
 // TestNothingPersonal: no span and no series contains a secret or the id of a person, a
 // request, a door or anything of SALTO.
 func TestNothingPersonal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, gateotel.Config{})
+	inBubble(t, gateotel.Config{}, func(f *fixture) {
 		var text strings.Builder
 		dump := func() {
 			for _, s := range f.spans.GetSpans() {
@@ -231,12 +226,12 @@ func TestNothingPersonal(t *testing.T) {
 		f.tap(g.Lock, member, gate.Unconfirmed)
 		f.sim.Fault(saltokstest.LockOffline)
 		f.tap(g.Unlock, member, gate.Unconfirmed)
-		_, _ = g.Unlock(t.Context(), gate.Tap{RequestID: "short", Member: member, Door: door})
-		_ = f.site.RunOnce(t.Context())
-		time.Sleep(2 * time.Hour)
+		_, _ = g.Unlock(f.Context(), gate.Tap{RequestID: "short", Member: member, Door: door})
+		_ = f.site.RunOnce(f.Context())
+		f.sleep(2 * time.Hour)
 		f.tap(g.Unlock, member, gate.Accepted)
 		f.sim.Fault(saltokstest.ClientSecretChanged)
-		time.Sleep(2 * time.Hour)
+		f.sleep(2 * time.Hour)
 		f.tap(g.Unlock, member, gate.NotSent)
 		dump()
 
@@ -258,11 +253,11 @@ func TestNothingPersonal(t *testing.T) {
 		for _, e := range entries {
 			planted = append(planted, e.ID)
 		}
-		if kinds := f.wire.Kinds(); len(entries) == 0 || !kinds["otp"] || !kinds["refresh_token"] || !kinds["client_secret"] && !kinds["authorization"] {
-			t.Fatalf("the scenario made %d entries and these secrets: %v", len(entries), kinds)
+		if kinds := f.wire.Kinds(); len(entries) == 0 || !kinds["otp"] || !kinds["refresh_token"] || !kinds["authorization"] {
+			f.Fatalf("the scenario made %d entries and these secrets: %v", len(entries), kinds)
 		}
 		for _, found := range f.wire.Found(text.String(), planted...) {
-			t.Error(found)
+			f.Error(found)
 		}
 	})
 }
@@ -270,19 +265,18 @@ func TestNothingPersonal(t *testing.T) {
 // TestDoors: the id of the door is exported if the host asks for it, and in a metric
 // only if there is such a door.
 func TestDoors(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, gateotel.Config{Doors: true})
+	inBubble(t, gateotel.Config{Doors: true}, func(f *fixture) {
 		f.tap(f.site.Gate.Unlock, member, gate.NotSent)
-		_, err := f.site.Gate.Unlock(t.Context(), gate.Tap{
+		_, err := f.site.Gate.Unlock(f.Context(), gate.Tap{
 			RequestID: "request-of-no-door", Member: member, Door: "made up", TappedAt: f.sim.Now(),
 		})
 		f.ok(err)
 		spans, metrics := strings.Join(f.tree(), "\n"), strings.Join(f.metrics(), "\n")
 		if strings.Count(spans, "door="+door) != 5 || strings.Count(spans, "door=made up") != 2 {
-			t.Errorf("spans:\n%s", spans)
+			f.Errorf("spans:\n%s", spans)
 		}
 		if strings.Count(metrics, "door="+door) != 1 || strings.Contains(metrics, "made up") {
-			t.Errorf("metrics:\n%s", metrics)
+			f.Errorf("metrics:\n%s", metrics)
 		}
 	})
 }
@@ -301,20 +295,19 @@ func TestWatchIsBounded(t *testing.T) {
 		"panics": {func(context.Context) (saltoauth.ConnectionStatus, error) { panic("planted") }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newFixture(t, gateotel.Config{})
+			inBubble(t, gateotel.Config{}, func(f *fixture) {
 				registration, err := f.telemetry.Watch(f.site.Gate, c.status)
 				f.ok(err)
 				began := time.Now()
 				var all metricdata.ResourceMetrics
-				if err := f.reader.Collect(t.Context(), &all); err == nil {
-					t.Error("no error")
+				if err := f.reader.Collect(f.Context(), &all); err == nil {
+					f.Error("no error")
 				}
 				if took := time.Since(began); took != c.takes {
-					t.Errorf("took %v, want %v", took, c.takes)
+					f.Errorf("took %v, want %v", took, c.takes)
 				}
-				if got := strings.Join(series(t, all), "\n"); !strings.Contains(got, "doorkit.holds {hold} [] 0") {
-					t.Errorf("what can be read is missing:\n%s", got)
+				if got := strings.Join(series(f.T, all), "\n"); !strings.Contains(got, "doorkit.holds {hold} [] 0") {
+					f.Errorf("what can be read is missing:\n%s", got)
 				}
 				f.ok(registration.Unregister())
 				f.metrics()
@@ -348,7 +341,7 @@ func TestErrorTypes(t *testing.T) {
 		{nil, ""},
 	}
 	for i, c := range cases {
-		f.telemetry.Observe(t.Context(), gate.Event{Kind: gate.JobCompleted, Site: "loft", Job: fmt.Sprint(i), Took: time.Second, Err: c.err})
+		f.telemetry.Observe(f.Context(), gate.Event{Kind: gate.JobCompleted, Site: "loft", Job: fmt.Sprint(i), Took: time.Second, Err: c.err})
 		want := fmt.Sprintf("doorkit.job.duration s [error.type=%s job=%d] 1 in 1s", c.want, i)
 		if c.err == nil {
 			want = fmt.Sprintf("doorkit.job.duration s [job=%d] 1 in 1s", i)

@@ -185,7 +185,7 @@ func TestFollowIsRead(t *testing.T) {
 				if !events {
 					r.sim.Fault(saltokstest.HTTP500, saltokstest.On("/hub/"), saltokstest.Count(-1))
 				}
-				r.following(saltolocks.EntriesConfig{From: r.sim.Now()})
+				r.following(r.sim.Now())
 				age := func() time.Duration {
 					stats, err := r.gate.Stats(t.Context())
 					r.ok(err)
