@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/internal/hostcall"
 )
 
 // Tracer measures the phases of requests, for instance as spans. It is called during
@@ -54,22 +55,10 @@ func untraced(Receipt) {}
 
 // startPhase is not part of trace, so that a gate without a Tracer allocates nothing.
 func (g *Gate) startPhase(ctx context.Context, p Phase) (context.Context, func(Receipt)) {
-	contained := func(call func()) {
-		if err := contain("Tracer", func() error { call(); return nil }); err != nil {
-			g.c.Logger.ErrorContext(ctx, "gate: the tracer panicked", "site", g.c.Site, "error", err)
-		}
-	}
-	phase, end := ctx, untraced
-	contained(func() {
-		started, ended := g.c.Tracer.Start(ctx, p)
-		if started != nil {
-			phase = started
-		}
-		if ended != nil {
-			end = ended
-		}
+	start := func(ctx context.Context) (context.Context, func(Receipt)) { return g.c.Tracer.Start(ctx, p) }
+	return hostcall.Trace(ctx, "Tracer", start, func(err error) {
+		g.c.Logger.ErrorContext(ctx, "gate: the tracer panicked", "site", g.c.Site, "error", err)
 	})
-	return phase, func(r Receipt) { contained(func() { end(r) }) }
 }
 
 // outcome returns the receipt of a request that ended, and an empty one for nil.

@@ -60,25 +60,12 @@ func newIdentity(env saltoks.Environment, creds Credentials, hc *http.Client, lo
 
 // traceRefresh begins what Config.TraceRefresh measures. The caller calls end.
 func (id *identity) traceRefresh(ctx context.Context) (traced context.Context, end func(error)) {
-	contained := func(call func()) {
-		if err := hostcall.Contain("Config.TraceRefresh", func() error { call(); return nil }); err != nil {
-			id.log.LogAttrs(ctx, slog.LevelError, "TraceRefresh panicked", slog.String("error", err.Error()))
-		}
-	}
-	traced, end = ctx, func(error) {}
 	if id.trace == nil {
-		return traced, end
+		return ctx, func(error) {}
 	}
-	contained(func() {
-		started, ended := id.trace(ctx)
-		if started != nil {
-			traced = started
-		}
-		if ended != nil {
-			end = func(err error) { contained(func() { ended(err) }) }
-		}
+	return hostcall.Trace(ctx, "Config.TraceRefresh", id.trace, func(err error) {
+		id.log.LogAttrs(ctx, slog.LevelError, "TraceRefresh panicked", slog.String("error", err.Error()))
 	})
-	return traced, end
 }
 
 // oneShot uses each connection for one request: so net/http never replays a

@@ -21,17 +21,17 @@
 //
 // # Metrics
 //
-//	doorkit.requests           counter    {request}  by action, outcome, cause and reason
-//	doorkit.request.settlements  counter  {request}  Unconfirmed requests that were proved to be Accepted later, by action
-//	doorkit.request.duration   histogram  s          by action and outcome
-//	doorkit.command.duration   histogram  s          from the command to SALTO's answer, by action and outcome
-//	doorkit.token.refreshes    counter    {refresh}  by error.type
-//	doorkit.job.duration       histogram  s          runs of the jobs of a Runner, by job and error.type
-//	doorkit.problems           gauge      {problem}  1 for each open problem, by cause
-//	doorkit.holds              gauge      {hold}     members who hold a door in office mode, per door
-//	doorkit.unconfirmed.age    gauge      s          of the oldest Unconfirmed command of 48 hours; 0 if there is none
-//	doorkit.entries.age        gauge      s          since SALTO's log was last read; only in the process that reads it
-//	doorkit.consent.age        gauge      s          since an administrator last consented, by state
+//	doorkit.requests             counter    {request}  by action, outcome, cause and reason
+//	doorkit.request.settlements  counter    {request}  unconfirmed requests that an entry of SALTO proved to be accepted, by action
+//	doorkit.request.duration     histogram  s          by action and outcome
+//	doorkit.command.duration     histogram  s          from the command to SALTO's answer, by action and outcome
+//	doorkit.token.refreshes      counter    {refresh}  by error.type
+//	doorkit.job.duration         histogram  s          runs of the jobs of a Runner, by job and error.type
+//	doorkit.problems             gauge      {problem}  1 for each kind of problem that is open, by cause
+//	doorkit.holds                gauge      {hold}     members who hold a door in office mode, per door
+//	doorkit.unconfirmed.age      gauge      s          of the oldest Unconfirmed command of 48 hours; 0 if there is none
+//	doorkit.entries.age          gauge      s          since SALTO's log was last read; only in the process that reads it
+//	doorkit.consent.age          gauge      s          since an administrator last consented, by state
 //
 // The gauges require Watch.
 //
