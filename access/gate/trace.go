@@ -15,8 +15,9 @@ type Tracer interface {
 	// only, which is the context of the phase, and a function that is called when the
 	// phase ends.
 	//
-	// That function receives the receipt of a PhaseRequest. Of another phase it receives
-	// the Outcome, the Cause and Err, all of them empty if the next phase follows.
+	// That function receives the receipt, if the request ends with the phase or is settled
+	// by it; of PhaseSend the Outcome, the Cause and Err only; otherwise, because the next
+	// phase follows, the zero Receipt. A receipt names a member: do not export all of it.
 	Start(ctx context.Context, p Phase) (phase context.Context, end func(Receipt))
 }
 
