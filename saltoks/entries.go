@@ -204,6 +204,7 @@ func (p *poll) result() ([]Entry, EntryCursor) {
 			p.next.Seen = append(p.next.Seen, e.ID)
 		}
 	}
+	slices.Reverse(p.fresh) // entries of the same second keep their order
 	slices.SortStableFunc(p.fresh, func(a, b Entry) int { return a.At.Compare(b.At) })
 	return p.fresh, p.next
 }

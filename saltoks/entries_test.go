@@ -89,7 +89,7 @@ func TestPoll(t *testing.T) {
 		want []EntryID
 	}{
 		{[]string{"-1 early"}, nil},
-		{[]string{"5 b", "3 a"}, []EntryID{"3 a", "5 b"}},
+		{[]string{"5 b", "3 second of two", "3 first of two", "3 a"}, []EntryID{"3 a", "3 first of two", "3 second of two", "5 b"}},
 		{nil, nil},
 		{[]string{"-2 later than early", "5 same minute"}, []EntryID{"5 same minute"}},
 		{[]string{"40 d", "1 reported late"}, []EntryID{"1 reported late", "40 d"}},

@@ -303,7 +303,8 @@ func (f *flight) member(ctx context.Context, s *session, site saltoks.Site) erro
 	f.verify(site.SubscriptionValid, "The site has a valid subscription.", "Renew it with SALTO.")
 	plan, err := s.client.Sites.Subscription(ctx, site.ID)
 	if err == nil {
-		f.verify(slices.Contains(plan.Features, "events_storage"), "The subscription stores SALTO's audit log.", "Order the feature events_storage.")
+		f.verify(slices.Contains(plan.Features, "events_storage"), "The subscription stores SALTO's audit log.",
+			"Order the feature events_storage.")
 	}
 	return err
 }
