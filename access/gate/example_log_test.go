@@ -84,16 +84,21 @@ func ExampleGate_Erase() {
 	// Output: 2 rows without a name; 2 rows hold, 2 erased <nil>
 }
 
-// Fobs and key codes, as the lock system logged them, stand beside the door log.
-func ExampleGate_VendorEntries() {
+// Fobs and key codes, as the lock system logged them, beside digital keys.
+func ExampleGate_VendorLog() {
 	ctx := context.Background()
 	g, _ := newSite()
 	log := &vendorLog{}
 	log.add("l1", access.Unlock, "a fob", noon)
+	_, _ = g.Unlock(ctx, tap("3f1c9a52-one-tap", "ada", "front"))
+	log.add("l1", access.Unlock, "us", noon)
 	if _, err := g.Ingest(ctx, log); err != nil {
 		panic(err)
 	}
-	entries, err := g.VendorEntries(ctx, gate.VendorQuery{Lock: "l1"})
-	fmt.Println(len(entries), entries[0].At.Format(time.TimeOnly), err)
-	// Output: 1 12:00:00 <nil>
+	for row, err := range g.VendorLog(ctx, log, gate.VendorRowQuery{Door: "front"}) {
+		fmt.Println(row.At.Format(time.TimeOnly), row.DoorName, row.Event, row.Means, row.Member, err)
+	}
+	// Output:
+	// 12:00:00 Front Door opened fob  <nil>
+	// 12:00:00 Front Door opened remote ada <nil>
 }

@@ -29,15 +29,11 @@ func (g *Gate) ExportCSV(ctx context.Context, w io.Writer, q LogQuery) (n int, e
 	if zone == nil {
 		return 0, g.unknownZone(&facts.Question)
 	}
-	if _, err := io.WriteString(w, "\ufeff"); err != nil {
-		return 0, err
-	}
-	out := csv.NewWriter(w)
-	heading := []string{
+	out, err := newCSV(w, []string{
 		"seq", "at", "at_local", "door", "action", "outcome", "reason", "member", "actor", "source", "request_id",
 		"tapped_at", "tapped_at_local", "follows", "note",
-	}
-	if err := out.Write(heading); err != nil {
+	})
+	if err != nil {
 		return 0, err
 	}
 	for row, err := range g.Log(ctx, q) {
@@ -58,15 +54,8 @@ func csvRecord(row LogRow, zone *time.Location) []string {
 	if err != nil { // Verify reports it; the export continues
 		d = LogDetail{Note: err.Error()}
 	}
-	instant := func(t time.Time) (utc, local string) {
-		if t.IsZero() {
-			return "", ""
-		}
-		const layout = "2006-01-02T15:04:05.000000Z07:00"
-		return t.UTC().Format(layout), t.In(zone).Format(layout)
-	}
-	at, atLocal := instant(row.At)
-	tapped, tappedLocal := instant(d.TappedAt)
+	at, atLocal := csvInstant(row.At, zone)
+	tapped, tappedLocal := csvInstant(d.TappedAt, zone)
 	follows := ""
 	if row.Ref > 0 {
 		follows = strconv.FormatUint(row.Ref, 10)
@@ -75,6 +64,25 @@ func csvRecord(row LogRow, zone *time.Location) []string {
 		strconv.FormatUint(row.Seq, 10), at, atLocal, csvText(row.Door), csvText(row.Action), csvText(string(row.Outcome)), csvText(row.Reason),
 		csvText(d.Member), csvText(d.Actor), csvText(string(d.Source)), csvText(d.RequestID), tapped, tappedLocal, follows, csvText(d.Note),
 	}
+}
+
+// newCSV begins a file for a spreadsheet.
+func newCSV(w io.Writer, heading []string) (*csv.Writer, error) {
+	if _, err := io.WriteString(w, "\ufeff"); err != nil {
+		return nil, err
+	}
+	out := csv.NewWriter(w)
+	return out, out.Write(heading)
+}
+
+// csvInstant returns an instant in UTC and in the site's time zone; empty texts for the
+// zero time.
+func csvInstant(t time.Time, zone *time.Location) (utc, local string) {
+	if t.IsZero() {
+		return "", ""
+	}
+	const layout = "2006-01-02T15:04:05.000000Z07:00"
+	return t.UTC().Format(layout), t.In(zone).Format(layout)
 }
 
 // csvText returns s, with a leading apostrophe if a spreadsheet would not read it as

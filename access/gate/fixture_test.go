@@ -223,7 +223,7 @@ func (f *faults) Load(ctx context.Context, a storage.FactsQuery) (storage.Snapsh
 }
 
 func (f *faults) LoadAll(ctx context.Context, a storage.FactsQuery) ([]storage.Snapshot, error) {
-	return f.from().LoadAll(ctx, a)
+	return fault(f, "LoadAll", func() ([]storage.Snapshot, error) { return f.from().LoadAll(ctx, a) })
 }
 
 func (f *faults) from() storage.Facts {

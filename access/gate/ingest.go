@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -18,19 +19,21 @@ type VendorReader interface {
 	// Poll returns the entries that came since cursor, and the next cursor. The empty
 	// cursor means the beginning. An entry may be returned more than once.
 	Poll(ctx context.Context, cursor string) (entries []VendorEntry, next string, err error)
-	// Meaning returns what an entry reports about its lock.
+	// Meaning returns what an entry reports. With an error, only Ours is missing.
 	Meaning(ctx context.Context, e VendorEntry) (Meaning, error)
+	// Name returns the name of a user of the lock system, for entries that do not
+	// contain it; empty if there is none. It limits how often it asks the lock system.
+	Name(ctx context.Context, user string) (string, error)
 }
 
-// Meaning is what an entry of the lock system's log reports.
-type Meaning struct {
-	// Action is access.Unlock if the lock opened, access.OfficeMode if office
-	// mode began, access.Lock if it ended; empty for anything else, such as a
-	// rejected fob.
-	Action access.Action
-	// Ours reports whether it was done remotely, by the user of the lock system that
-	// sends the gate's commands.
-	Ours bool
+// VendorFollower is a VendorReader that can wait for entries, because the lock system
+// publishes them.
+type VendorFollower interface {
+	VendorReader
+	// Follow passes entries to store as they appear, each time with the cursor after
+	// them: the same one if they do not move it. It begins after cursor and returns when
+	// ctx ends, or with the error of store.
+	Follow(ctx context.Context, cursor string, store func(entries []VendorEntry, next string) error) error
 }
 
 // IngestReport is the result of one Ingest.
@@ -97,6 +100,59 @@ func (g *Gate) ingest(ctx context.Context, reader VendorReader, cursor, next str
 	return report, conflict
 }
 
+// proveEvery is how often Follow looks for commands that have become Unconfirmed in
+// other processes.
+const proveEvery = 30 * time.Second
+
+// Follow does what Ingest does as the entries appear: it settles an Unconfirmed command
+// as soon as its entry is there. It blocks until ctx ends or the reader fails; after an
+// error, call it again. A Runner calls it.
+func (g *Gate) Follow(ctx context.Context, reader VendorFollower) (err error) {
+	defer containIn("Follow", &err)
+	cursor, err := g.c.Records.Cursor(ctx, g.c.Site)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var proving sync.WaitGroup
+	defer proving.Wait()
+	defer stop()
+	proving.Go(func() { g.proveLater(ctx, reader) })
+	return contain("VendorReader", func() error {
+		return reader.Follow(ctx, cursor, func(entries []VendorEntry, next string) error {
+			_, err := g.ingest(ctx, reader, cursor, next, entries)
+			cursor = next
+			return err
+		})
+	})
+}
+
+// proveLater settles commands that became Unconfirmed after their entry was stored.
+func (g *Gate) proveLater(ctx context.Context, reader VendorReader) {
+	tick := time.NewTicker(proveEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.unconfirmed:
+		case <-tick.C:
+		}
+		err := contain("Records", func() error { _, err := g.prove(ctx, reader); return err })
+		if err != nil && ctx.Err() == nil {
+			g.c.Logger.WarnContext(ctx, "gate: commands could not be settled by entries", "site", g.c.Site, "error", err)
+		}
+	}
+}
+
+// becameUnconfirmed makes Follow look for the command's entry.
+func (g *Gate) becameUnconfirmed() {
+	select {
+	case g.unconfirmed <- struct{}{}:
+	default:
+	}
+}
+
 // makeStorable replaces values that a storage would refuse: one refused entry would
 // block all later ones.
 func makeStorable(e *VendorEntry) {
@@ -120,15 +176,6 @@ func makeStorable(e *VendorEntry) {
 }
 
 func hashed(s string) string { return fmt.Sprintf("sha256-%x", sha256.Sum256([]byte(s))) }
-
-// VendorEntries returns the entries of the lock system's own log that Ingest has
-// stored; q.Site is ignored. Hosts can use it to show fobs and key codes beside digital
-// keys.
-func (g *Gate) VendorEntries(ctx context.Context, q VendorQuery) (list []VendorEntry, err error) {
-	defer containIn("VendorEntries", &err)
-	q.Site = g.c.Site
-	return g.c.Records.VendorEntries(ctx, q)
-}
 
 // endedElsewhere ends the holds whose office mode ended according to the lock's
 // entries.
@@ -175,12 +222,12 @@ func (g *Gate) endOf(ctx context.Context, reader VendorReader, h Hold, lock stri
 	}
 	var started time.Time
 	for _, e := range list {
-		ownStart := e.Action == access.OfficeMode && !e.At.After(h.Since.Add(startedWithin))
+		ownStart := e.action() == access.OfficeMode && !e.At.After(h.Since.Add(startedWithin))
 		afterStart := !started.IsZero() || e.At.After(h.Since.Add(AnswerWithin))
 		switch {
 		case ownStart:
 			started, end = e.At, nil
-		case e.Action == access.Lock && end == nil && afterStart && !e.At.Equal(started):
+		case e.action() == access.Lock && end == nil && afterStart && !e.At.Equal(started):
 			end = &e.VendorEntry
 		}
 	}

@@ -17,8 +17,10 @@ import (
 
 // vendorLog is a lock system's log; the cursor is how much of it was read.
 type vendorLog struct {
-	list []gate.VendorEntry
-	err  error
+	list  []gate.VendorEntry
+	err   error
+	names map[string]string // of users
+	asked []string          // the users whose names were looked up
 }
 
 func (r *vendorLog) Poll(_ context.Context, cursor string) ([]gate.VendorEntry, string, error) {
@@ -28,7 +30,16 @@ func (r *vendorLog) Poll(_ context.Context, cursor string) ([]gate.VendorEntry, 
 
 // What is the action, By says whether it was us.
 func (r *vendorLog) Meaning(_ context.Context, e gate.VendorEntry) (gate.Meaning, error) {
-	return gate.Meaning{Action: access.Action(e.What), Ours: e.By == "us"}, nil
+	events := map[access.Action]gate.LockEvent{
+		access.Unlock: gate.LockOpened, access.OfficeMode: gate.OfficeModeBegan, access.Lock: gate.OfficeModeEnded,
+	}
+	means := map[string]gate.Means{"us": gate.MeansRemote, "a fob": gate.MeansFob}
+	return gate.Meaning{Event: events[access.Action(e.What)], Ours: e.By == "us", Means: means[e.By]}, nil
+}
+
+func (r *vendorLog) Name(_ context.Context, user string) (string, error) {
+	r.asked = append(r.asked, user)
+	return r.names[user], r.err
 }
 
 func (r *vendorLog) add(lock string, action access.Action, by string, at time.Time) {
@@ -205,7 +216,7 @@ func TestOfficeModeThatEndedElsewhere(t *testing.T) {
 			t.Fatalf("got %+v", report)
 		}
 		b.wantLog("office_mode/sending/grant", "office_mode/accepted/grant", "hold_end//ended_at_lock")
-		list, err := b.gate.VendorEntries(t.Context(), gate.VendorQuery{Lock: "l2"})
+		list, err := b.store.VendorEntries(t.Context(), storage.VendorQuery{Site: site, Lock: "l2"})
 		if err != nil || len(list) != 2 {
 			t.Fatalf("got %v, %v", list, err)
 		}
@@ -243,7 +254,7 @@ func TestUnfitTextsAreCleaned(t *testing.T) {
 		theirs := &r.list[0]
 		theirs.Detail, theirs.User = "Ev\x00e", "u\xff"
 		b.ingest(r)
-		got, err := b.gate.VendorEntries(b.Context(), gate.VendorQuery{})
+		got, err := b.store.VendorEntries(b.Context(), storage.VendorQuery{Site: site})
 		if err != nil || len(got) != 1 || got[0].Detail != "Eve" || got[0].User != "u?" {
 			t.Errorf("stored is %+v, %v", got, err)
 		}

@@ -50,6 +50,13 @@ func overlapping(list []sentCommand) (groups [][]sentCommand) {
 	return groups
 }
 
+// overlapAny reports whether a command of one list overlaps one of another list.
+func overlapAny(a, b []sentCommand) bool {
+	return slices.ContainsFunc(a, func(x sentCommand) bool {
+		return slices.ContainsFunc(b, func(y sentCommand) bool { return x.overlaps(y.interval) })
+	})
+}
+
 // matchOpen reports whether every command has an entry of its own, and returns
 // the first and the last entry that may then be that of the open command. Both
 // lists are sorted.
@@ -69,6 +76,26 @@ func matchOpen(commands []interval, open int, entries []time.Time) (first, last 
 		last = k
 	}
 	return first, last, ok
+}
+
+// candidates returns the commands that can have caused entry k. If there is one entry
+// per command, every other command must have one, too. If there are more entries than
+// commands, a command is not known any more and nothing is certain.
+func candidates(commands []interval, entries []time.Time, k int) (list []int) {
+	if len(entries) > len(commands) {
+		return nil
+	}
+	rest := slices.Delete(slices.Clone(entries), k, k+1)
+	for i, c := range commands {
+		if !c.contains(entries[k]) {
+			continue
+		}
+		others := slices.Delete(slices.Clone(commands), i, i+1)
+		if len(entries) < len(commands) || matchAll(others, rest) {
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 // matchAll reports whether each command can have one of the entries in its interval.

@@ -58,7 +58,15 @@ func TestPanicsAreContainedEverywhere(t *testing.T) {
 		"CheckIns":          func(ctx context.Context) error { _, err := g.CheckIns(ctx, gate.CheckInQuery{}); return err },
 		"Holds":             func(ctx context.Context) error { _, err := g.Holds(ctx); return err },
 		"Stats":             func(ctx context.Context) error { _, err := g.Stats(ctx); return err },
-		"VendorEntries":     func(ctx context.Context) error { _, err := g.VendorEntries(ctx, gate.VendorQuery{}); return err },
+		"VendorLog": func(ctx context.Context) (err error) {
+			for _, err = range g.VendorLog(ctx, &vendorLog{}, gate.VendorRowQuery{}) {
+			}
+			return err
+		},
+		"ExportVendorCSV": func(ctx context.Context) error {
+			_, err := g.ExportVendorCSV(ctx, io.Discard, &vendorLog{}, gate.VendorRowQuery{})
+			return err
+		},
 		"Link": func(ctx context.Context) error {
 			_, err := doors.Link(ctx, gate.LinkRequest{Door: "front", Lock: "l1", AccessType: "access_only"})
 			return err

@@ -37,6 +37,7 @@ type movement struct {
 type sentCommand struct {
 	storage.JournalEntry
 	interval
+	actor string
 }
 
 // prove settles the Unconfirmed commands that the stored entries show to have
@@ -47,7 +48,7 @@ func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receip
 	if err != nil || len(open) == 0 {
 		return nil, err
 	}
-	sent, err := g.sentSince(ctx, open[0].Begun.Add(-entryAfter-AnswerWithin-SendWithin))
+	sent, err := g.sentBetween(ctx, open[0].Begun.Add(-entryAfter-AnswerWithin-SendWithin), time.Time{})
 	if err != nil {
 		return nil, err
 	}
@@ -66,19 +67,21 @@ func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receip
 	return settled, nil
 }
 
-// sentSince returns the commands since an instant, by lock and action, each list sorted
-// by time. The zero movement has the commands whose document does not name the lock.
-func (g *Gate) sentSince(ctx context.Context, since time.Time) (map[movement][]sentCommand, error) {
+// sentBetween returns the commands that were begun since an instant, and had to be sent
+// before another one if that is not zero: by lock and action, each list sorted by time.
+// The zero movement has the commands whose document does not name the lock.
+func (g *Gate) sentBetween(ctx context.Context, since, before time.Time) (map[movement][]sentCommand, error) {
 	sent := map[movement][]sentCommand{}
 	for _, o := range []Outcome{Sending, Unconfirmed, Accepted} { // in the order in which commands proceed, so that none is missed
-		list, err := g.c.Records.Entries(ctx, storage.JournalQuery{Site: g.c.Site, Outcome: o, BegunSince: since, Limit: allEntries})
+		query := storage.JournalQuery{Site: g.c.Site, Outcome: o, BegunSince: since, SendByBefore: before, Limit: allEntries}
+		list, err := g.c.Records.Entries(ctx, query)
 		if err != nil {
 			return nil, err
 		}
 		for _, e := range list {
 			doc, err := readDoc(&e)
 			what := movement{doc.Link.Lock, e.Action}
-			c := sentCommand{e, interval{e.Begun.Add(-entryBefore), e.SendBy.Add(entryAfter)}}
+			c := sentCommand{e, interval{e.Begun.Add(-entryBefore), e.SendBy.Add(entryAfter)}, doc.Actor}
 			switch {
 			case err != nil || doc.Link.IsZero():
 				what = movement{}
@@ -103,9 +106,7 @@ func (g *Gate) proveGroup(
 ) (r Receipt, ok bool, err error) {
 	open, ok := onlyOpen(group)
 	unknown, locks := sent[movement{}], sent[movement{what.lock, access.Lock}]
-	if !ok || what == (movement{}) || slices.ContainsFunc(unknown, func(u sentCommand) bool { // an entry may belong to u
-		return slices.ContainsFunc(group, func(c sentCommand) bool { return c.overlaps(u.interval) })
-	}) {
+	if !ok || what == (movement{}) || overlapAny(group, unknown) { // an entry may belong to an unknown one
 		return Receipt{}, false, nil
 	}
 	intervals := make([]interval, len(group))
@@ -123,7 +124,7 @@ func (g *Gate) proveGroup(
 	var entries []VendorEntry // of this movement, by the gate's own user
 	var times []time.Time
 	for _, e := range list {
-		if e.Ours && e.Action == what.action {
+		if e.Ours && e.action() == what.action {
 			entries, times = append(entries, e.VendorEntry), append(times, e.At)
 		}
 	}
@@ -167,7 +168,7 @@ type reading struct {
 // readings returns the entries of a lock, dated from one instant until another, the
 // latter not included.
 func (g *Gate) readings(ctx context.Context, reader VendorReader, lock string, from, until time.Time) ([]reading, error) {
-	entries, err := g.c.Records.VendorEntries(ctx, VendorQuery{Site: g.c.Site, Lock: lock, From: from, Until: until})
+	entries, err := g.c.Records.VendorEntries(ctx, storage.VendorQuery{Site: g.c.Site, Lock: lock, From: from, Until: until})
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +191,7 @@ func (g *Gate) notLockedSince(ctx context.Context, reader VendorReader, locks []
 		return false, nil
 	}
 	list, err := g.readings(ctx, reader, lock, moved.At.Add(time.Microsecond), g.clock().Add(entryBefore))
-	return err == nil && !slices.ContainsFunc(list, func(r reading) bool { return r.Action == access.Lock }), err
+	return err == nil && !slices.ContainsFunc(list, func(r reading) bool { return r.action() == access.Lock }), err
 }
 
 // settleAsMoved settles a command as Accepted, because an entry proves that it moved

@@ -27,7 +27,7 @@ func TestHostileEntries(t *testing.T) {
 		if report := b.ingest(r); report.New != len(r.list) {
 			t.Errorf("got %d new entries of %d", report.New, len(r.list))
 		}
-		list, err := b.gate.VendorEntries(t.Context(), gate.VendorQuery{})
+		list, err := b.store.VendorEntries(t.Context(), storage.VendorQuery{Site: site})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -83,6 +83,4 @@ type (
 	ChainError = storage.ChainError
 	// VendorEntry is one row of the lock system's own log.
 	VendorEntry = storage.VendorEntry
-	// VendorQuery selects rows of the lock system's log.
-	VendorQuery = storage.VendorQuery
 )

@@ -64,8 +64,13 @@ func (r teller) Poll(_ context.Context, cursor string) (list []storage.VendorEnt
 }
 
 func (r teller) Meaning(_ context.Context, e storage.VendorEntry) (gate.Meaning, error) {
-	return gate.Meaning{Action: access.Action(e.What), Ours: e.By == "remote"}, nil
+	events := map[access.Action]gate.LockEvent{
+		access.Unlock: gate.LockOpened, access.OfficeMode: gate.OfficeModeBegan, access.Lock: gate.OfficeModeEnded,
+	}
+	return gate.Meaning{Event: events[access.Action(e.What)], Ours: e.By == "remote"}, nil
 }
+
+func (r teller) Name(context.Context, string) (string, error) { return "", nil }
 
 // childIngest ingests, and is killed at a step of it; without a step it goes on
 // until it is killed from outside.

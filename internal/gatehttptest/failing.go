@@ -66,7 +66,7 @@ func (s *failing) CheckIns(ctx context.Context, q gate.CheckInQuery) ([]gate.Che
 	return orFail(s, func() ([]gate.CheckIn, error) { return s.Store.CheckIns(ctx, q) })
 }
 
-func (s *failing) VendorEntries(ctx context.Context, q gate.VendorQuery) ([]gate.VendorEntry, error) {
+func (s *failing) VendorEntries(ctx context.Context, q storage.VendorQuery) ([]gate.VendorEntry, error) {
 	return orFail(s, func() ([]gate.VendorEntry, error) { return s.Store.VendorEntries(ctx, q) })
 }
 
@@ -79,3 +79,17 @@ func (s *failing) Rows(ctx context.Context, q gate.LogQuery) iter.Seq2[gate.LogR
 		s.Store.Rows(ctx, q)(yield)
 	}
 }
+
+// vendor explains entries of the lock system's own log.
+type vendor struct{}
+
+func (vendor) Poll(_ context.Context, cursor string) ([]gate.VendorEntry, string, error) {
+	return nil, cursor, nil
+}
+
+func (vendor) Meaning(_ context.Context, e gate.VendorEntry) (gate.Meaning, error) {
+	means := map[string]gate.Means{"tag": gate.MeansFob, "remote": gate.MeansRemote}
+	return gate.Meaning{Event: gate.LockOpened, Means: means[e.By], Ours: e.By == "remote"}, nil
+}
+
+func (vendor) Name(context.Context, string) (string, error) { return "Kim Roe", nil }

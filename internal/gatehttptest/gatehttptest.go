@@ -88,7 +88,7 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{T: t, store: &failing{Store: memstore.New()}, driver: &driver{}}
 	f.fill()
 	f.config = gate.Config{Site: site, Facts: f.store, Records: f.store, Locks: f.driver}
-	f.http = gatehttp.Config{Authenticate: authenticate}
+	f.http = gatehttp.Config{Authenticate: authenticate, Vendor: vendor{}}
 	f.serve()
 	return f
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/gatehttp"
 )
 
-var staffPaths = []string{"/staff/log", "/staff/log.csv", "/staff/log.jsonl", "/staff/entries", "/staff/doctor"}
+var staffPaths = []string{"/staff/log", "/staff/log.csv", "/staff/log.jsonl", "/staff/entries", "/staff/entries.csv", "/staff/doctor"}
 
 func (f *fixture) withDoctor(doctor func(context.Context) ([]gate.Issue, error)) {
 	f.Helper()
@@ -141,12 +141,48 @@ var staffTests = map[string]func(*fixture){
 			"?lock=lock-1":                 nil,
 			"?until=1999-12-01T00:00:00Z":  nil,
 			"?lock=lock-0&user=u0&limit=1": {"e2", "e4"},
+			"?door=front&user=u0":          {"e2", "e4"},
+			"?door=office":                 nil,
+			"?means=fob&user=u0":           {"e2", "e4"},
+			"?means=remote":                nil,
+			"?member=ada":                  nil,
 		} {
 			if diff := cmp.Diff(want, read(query)); diff != "" {
 				f.Errorf("%q (-want +got):\n%s", query, diff)
 			}
 		}
-		f.get("mia", "/staff/entries?door=front").problem(400, "bad_request")
+		for _, query := range []string{"?what=lock_opened", "?means=knock", "?from=yesterday", "?door=a&door=b"} {
+			f.get("mia", "/staff/entries"+query).problem(400, "bad_request")
+			f.get("mia", "/staff/entries.csv"+query).problem(400, "bad_request")
+		}
+		f.get("mia", "/staff/entries.csv?limit=1").problem(400, "bad_request")
+
+		f.unlock()
+		_, err = f.store.Ingest(f.Context(), site, "1", "2", []gate.VendorEntry{{ID: "ours", Lock: "lock-0", At: time.Now(),
+			What: "lock_opened", By: "remote", User: "us"}})
+		f.ok(err)
+		got := list(f.get("mia", "/staff/entries?member=ada").want(200).json["entries"])
+		if len(got) != 1 {
+			f.Fatalf("entries of Ada: %v", got)
+		}
+		want := map[string]any{"door": "front", "door_name": "Door front", "event": "opened", "means": "remote", "ours": true, "member": "ada"}
+		for name, value := range want {
+			if got := got[0].(map[string]any)[name]; got != value {
+				f.Errorf("%s is %v, want %v", name, got, value)
+			}
+		}
+		file := f.get("mia", "/staff/entries.csv?means=fob").want(200)
+		if got := file.header.Get("Content-Disposition"); got != `attachment; filename="lock-log.csv"` {
+			f.Errorf("Content-Disposition is %q", got)
+		}
+		rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(file.body), "\ufeff"))).ReadAll()
+		if err != nil || len(rows) != 6 || !slices.Contains(rows[1], "Kim Roe") || strings.Contains(string(file.body), "secret-4711") {
+			f.Errorf("%v, %q", err, rows)
+		}
+		f.http.Vendor = nil
+		f.serve()
+		f.get("mia", "/staff/entries").problem(404, "not_found")
+		f.get("mia", "/staff/entries.csv").problem(404, "not_found")
 	},
 	"staff: the doctor": func(f *fixture) {
 		f.get("mia", "/staff/doctor").problem(404, "not_found")

@@ -34,6 +34,9 @@ type Config struct {
 	// gate.Gate.Doctor with the Diagnostics of the host. With nil the route does not
 	// exist.
 	Doctor func(context.Context) ([]gate.Issue, error)
+	// Vendor explains the lock system's own log for /staff/entries: Site.Entries of
+	// saltolocks. With nil these routes do not exist.
+	Vendor gate.VendorReader
 	// Logger receives the errors of requests answered with a 5xx status; nil discards
 	// them.
 	Logger *slog.Logger
@@ -88,7 +91,7 @@ func New(c Config) (*Handler, error) {
 	c.Logger = hostcall.Logger(c.Logger)
 	h := &Handler{config: c, gate: c.Gate, mux: http.NewServeMux(), limits: newLimits(c.TapsPerMinute, c.TapBurst)}
 	for _, r := range routes() {
-		if r.path == "/staff/doctor" && c.Doctor == nil {
+		if r.path == "/staff/doctor" && c.Doctor == nil || strings.HasPrefix(r.path, "/staff/entries") && c.Vendor == nil {
 			continue
 		}
 		h.mux.HandleFunc(r.path, func(w http.ResponseWriter, req *http.Request) {
@@ -134,6 +137,7 @@ func routes() []route {
 		{http.MethodGet, "/staff/log.csv", staff, (*Handler).logCSV},
 		{http.MethodGet, "/staff/log.jsonl", staff, (*Handler).logJSON},
 		{http.MethodGet, "/staff/entries", staff, (*Handler).entries},
+		{http.MethodGet, "/staff/entries.csv", staff, (*Handler).entriesCSV},
 		{http.MethodGet, "/staff/doctor", staff, (*Handler).doctor},
 		{http.MethodGet, "/health/live", anyone, (*Handler).live},
 		{http.MethodGet, "/health/ready", anyone, (*Handler).ready},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -73,58 +74,84 @@ func (h *Handler) log(c *call) error {
 }
 
 func (h *Handler) logCSV(c *call) error {
-	return c.export("door-log.csv", "text/csv; charset=utf-8", h.gate.ExportCSV)
+	return exportLog(c, "door-log.csv", csvFile, h.gate.ExportCSV)
 }
 
 func (h *Handler) logJSON(c *call) error {
-	return c.export("door-log.jsonl", "application/jsonl", h.gate.ExportJSON)
+	return exportLog(c, "door-log.jsonl", "application/jsonl", h.gate.ExportJSON)
 }
 
-// export writes the selected rows of the door log as a file.
-func (c *call) export(name, kind string, write func(context.Context, io.Writer, gate.LogQuery) (int, error)) error {
+const csvFile = "text/csv; charset=utf-8"
+
+func exportLog(c *call, name, kind string, write func(context.Context, io.Writer, gate.LogQuery) (int, error)) error {
 	q := c.query()
 	query := q.logQuery()
+	return c.export(q, name, kind, func(ctx context.Context, w io.Writer) (int, error) { return write(ctx, w, query) })
+}
+
+// export writes the selected rows of a log as a file.
+func (c *call) export(q *query, name, kind string, write func(context.Context, io.Writer) (int, error)) error {
 	if err := q.check(); err != nil {
 		return err
 	}
 	c.w.Header().Set("Content-Type", kind)
 	c.w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	_, err := write(c.r.Context(), c.w, query)
+	_, err := write(c.r.Context(), c.w)
 	if err != nil {
 		c.w.Header().Del("Content-Disposition")
 	}
 	return err
 }
 
-// entries lists the entries of the lock system's own log, the oldest first; those of
-// the last 24 hours without "from".
-func (h *Handler) entries(c *call) error {
-	q := c.query()
-	query := gate.VendorQuery{
-		Lock: q.text("lock"), User: q.text("user"),
+// entryQuery reads the filters of the lock system's own log. Without "from" it begins
+// 24 hours ago.
+func (c *call) entryQuery(q *query) gate.VendorRowQuery {
+	query := gate.VendorRowQuery{
+		Door: q.text("door"), Lock: q.text("lock"), Member: q.text("member"), User: q.text("user"), Means: gate.Means(q.text("means")),
 		From: q.instant("from", c.arrived.Add(-24*time.Hour)), Until: q.instant("until", time.Time{}),
 	}
+	known := []gate.Means{
+		"", gate.MeansFob, gate.MeansKeyCode, gate.MeansMobileKey, gate.MeansInsideHandle, gate.MeansRemote, gate.MeansOther,
+	}
+	if !slices.Contains(known, query.Means) {
+		q.fault("means", "must be fob, key_code, mobile_key, inside_handle, remote or other")
+	}
+	return query
+}
+
+// entries lists the entries of the lock system's own log, the oldest first. Rows of one
+// instant are on one page.
+func (h *Handler) entries(c *call) error {
+	q := c.query()
+	query := c.entryQuery(q)
 	limit := q.limit()
 	if err := q.check(); err != nil {
 		return err
 	}
-	at := func(e gate.VendorEntry) time.Time { return e.At }
-	list, next, err := pageBy(query.From, query.Until, limit, at, func(from, until time.Time, limit int) ([]gate.VendorEntry, error) {
-		query.From, query.Until, query.Limit = from, until, limit
-		return h.gate.VendorEntries(c.r.Context(), query)
-	})
-	if err != nil {
-		return err
-	}
 	page := struct {
-		Entries []gate.VendorEntry `json:"entries"`
-		Next    string             `json:"next,omitempty"`
-	}{[]gate.VendorEntry{}, q.nextFrom(next)}
-	for _, e := range list {
-		e.Raw = nil // for programs, and large
-		page.Entries = append(page.Entries, e)
+		Entries []gate.VendorRow `json:"entries"`
+		Next    string           `json:"next,omitempty"`
+	}{Entries: []gate.VendorRow{}}
+	for row, err := range h.gate.VendorLog(c.r.Context(), h.config.Vendor, query) {
+		if err != nil {
+			return err
+		}
+		if n := len(page.Entries); n >= limit && !page.Entries[n-1].At.Equal(row.At) {
+			page.Next = q.nextFrom(row.At)
+			break
+		}
+		row.Raw = nil // for programs, and large
+		page.Entries = append(page.Entries, row)
 	}
 	return c.json(http.StatusOK, page)
+}
+
+func (h *Handler) entriesCSV(c *call) error {
+	q := c.query()
+	query := c.entryQuery(q)
+	return c.export(q, "lock-log.csv", csvFile, func(ctx context.Context, w io.Writer) (int, error) {
+		return h.gate.ExportVendorCSV(ctx, w, h.config.Vendor, query)
+	})
 }
 
 // doctor lists what is wrong at the site.

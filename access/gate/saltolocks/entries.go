@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/saltoks"
 )
@@ -20,6 +20,10 @@ type Entries struct {
 	mu   sync.Mutex
 	of   *saltoks.Client // the client whose user self is
 	self saltoks.UserID  // the SALTO user that sends the commands, once known
+	// noSelf is when self could not be read.
+	noSelf time.Time
+
+	names names
 }
 
 // deepEvery is how often a Poll reads everything again, for entries that appeared later
@@ -78,24 +82,72 @@ func (e *Entries) since(cursor string) (saltoks.EntryCursor, error) {
 // Meaning implements gate.VendorReader (WIRE.md 2.7). It sets Ours for remote commands
 // of the connection's user, which it reads from SALTO once.
 func (e *Entries) Meaning(ctx context.Context, v gate.VendorEntry) (gate.Meaning, error) {
-	var m gate.Meaning
-	switch what := saltoks.EventCategory(v.What); {
-	case what == saltoks.LockOpened:
-		m.Action = access.Unlock
-	case (what == saltoks.OfficeModeEvent || what == saltoks.EasyOfficeMode) && v.Detail == "start":
-		m.Action = access.OfficeMode
-	case (what == saltoks.OfficeModeEvent || what == saltoks.EasyOfficeMode) && v.Detail == "end":
-		m.Action = access.Lock
-	default:
-		return m, nil
+	m := gate.Meaning{Event: eventOf(v), Means: meansOf(v.By)}
+	if m.Event == gate.LockRejected {
+		m.Reason = v.Detail
 	}
-	if saltoks.AccessBy(v.By) != saltoks.ByRemote || v.User == "" {
+	var row saltoks.Entry
+	if len(v.Raw) > 0 && json.Unmarshal(v.Raw, &row) == nil { // it is gone once the user was erased
+		m.UserName, m.LockName = fullName(row.FirstName, row.LastName, row.Alias), row.LockName
+	}
+	moved := m.Event == gate.LockOpened || m.Event == gate.OfficeModeBegan || m.Event == gate.OfficeModeEnded
+	if !moved || m.Means != gate.MeansRemote || v.User == "" {
 		return m, nil
 	}
 	self, err := e.me(ctx)
 	m.Ours = err == nil && saltoks.UserID(v.User) == self
 	return m, err
 }
+
+func eventOf(v gate.VendorEntry) gate.LockEvent {
+	switch what, began, ended := saltoks.EventCategory(v.What), v.Detail == "start", v.Detail == "end"; what {
+	case saltoks.LockOpened:
+		return gate.LockOpened
+	case saltoks.LockRejected:
+		return gate.LockRejected
+	case saltoks.OfficeModeEvent, saltoks.EasyOfficeMode:
+		if began {
+			return gate.OfficeModeBegan
+		}
+		if ended {
+			return gate.OfficeModeEnded
+		}
+	case saltoks.PrivacyMode:
+		if began {
+			return gate.PrivacyModeBegan
+		}
+		if ended {
+			return gate.PrivacyModeEnded
+		}
+	}
+	return ""
+}
+
+// meansOf returns the means for SALTO's word. The word for its own mobile key is not
+// known (WIRE.md 2.7).
+func meansOf(by string) gate.Means {
+	switch by := saltoks.AccessBy(by); {
+	case by == "":
+		return ""
+	case by == saltoks.ByTag:
+		return gate.MeansFob
+	case by == saltoks.ByPINCode:
+		return gate.MeansKeyCode
+	case by == saltoks.ByInsideHandle:
+		return gate.MeansInsideHandle
+	case by == saltoks.ByRemote:
+		return gate.MeansRemote
+	case strings.Contains(string(by), "mobile"):
+		return gate.MeansMobileKey
+	}
+	return gate.MeansOther
+}
+
+// selfPause is the time between two reads of self that fail: the meaning of many
+// entries depends on it.
+const selfPause = 10 * time.Second
+
+var errNoSelf = fmt.Errorf("saltolocks: the connection's user could not be read a moment ago: %w", gate.ErrCloudUnavailable)
 
 func (e *Entries) me(ctx context.Context) (saltoks.UserID, error) {
 	s, err := e.l.session(ctx)
@@ -105,8 +157,12 @@ func (e *Entries) me(ctx context.Context) (saltoks.UserID, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.of != s.Client {
+		if time.Since(e.noSelf) < selfPause {
+			return "", errNoSelf
+		}
 		me, err := s.Client.Me.Get(ctx)
 		if err != nil {
+			e.noSelf = time.Now()
 			return "", catalogError(err)
 		}
 		e.of, e.self = s.Client, me.ID

@@ -8,6 +8,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 	"github.com/doorkit/doorkit/saltoks/saltoremote"
@@ -70,7 +71,7 @@ func TestEntriesAreReadOnce(t *testing.T) {
 		if report, err = r.gate.Ingest(t.Context(), reader); err != nil || report.New != 0 {
 			t.Fatalf("again: got %+v, %v", report, err)
 		}
-		list, err := r.gate.VendorEntries(t.Context(), gate.VendorQuery{})
+		list, err := r.store.VendorEntries(t.Context(), storage.VendorQuery{Site: "loft"})
 		r.ok(err)
 		if len(list) != had+3 || list[had].By != "remote" || list[had].What != "lock_opened" || list[had].User != r.sim.World().Users[0].ID {
 			t.Fatalf("got %+v", list)
@@ -84,7 +85,8 @@ func TestEntriesAreReadOnce(t *testing.T) {
 		if _, _, err := reader.Poll(t.Context(), "nonsense"); err == nil {
 			t.Error("a broken cursor was taken")
 		}
-		if m, err := reader.Meaning(t.Context(), gate.VendorEntry{What: "lock_rejected", By: "tag"}); err != nil || m != (gate.Meaning{}) {
+		if m, err := reader.Meaning(t.Context(), gate.VendorEntry{What: "lock_rejected", By: "tag", Detail: "no_access"}); err != nil ||
+			m != (gate.Meaning{Event: gate.LockRejected, Means: gate.MeansFob, Reason: "no_access"}) {
 			t.Errorf("got %+v, %v", m, err)
 		}
 	})
@@ -140,12 +142,14 @@ func TestMeaningIsOurs(t *testing.T) {
 		for _, c := range []struct {
 			by, user string
 			want     bool
+			means    gate.Means
 		}{
-			{"remote", self, true}, {"remote", "0c5f1a40-0000-4000-8000-0000000000aa", false}, {"remote", "", false},
-			{"tag", self, false}, {"inside_handle", self, false}, {"", self, false},
+			{"remote", self, true, gate.MeansRemote}, {"remote", "0c5f1a40-0000-4000-8000-0000000000aa", false, gate.MeansRemote},
+			{"remote", "", false, gate.MeansRemote}, {"tag", self, false, gate.MeansFob},
+			{"inside_handle", self, false, gate.MeansInsideHandle}, {"", self, false, ""},
 		} {
 			got, err := reader.Meaning(t.Context(), gate.VendorEntry{What: "lock_opened", By: c.by, User: c.user})
-			if err != nil || got != (gate.Meaning{Action: access.Unlock, Ours: c.want}) {
+			if err != nil || got != (gate.Meaning{Event: gate.LockOpened, Means: c.means, Ours: c.want}) {
 				t.Errorf("by %q, user %q: got %+v, %v", c.by, c.user, got, err)
 			}
 		}
@@ -199,7 +203,7 @@ func TestLateEntries(t *testing.T) {
 					t.Helper()
 					_, err := r.gate.Ingest(t.Context(), reader)
 					r.ok(err)
-					list, err := r.gate.VendorEntries(t.Context(), gate.VendorQuery{Lock: lock})
+					list, err := r.store.VendorEntries(t.Context(), storage.VendorQuery{Site: "loft", Lock: lock})
 					r.ok(err)
 					if (len(list) == 1) != want || len(list) > 1 {
 						t.Errorf("%s: %d entries, want one: %t", when, len(list), want)

@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
@@ -70,8 +70,8 @@ func TestManySitesForAnHour(t *testing.T) {
 		if per := (float64(grown) - float64(heap)) / (50 * sites); per > 8<<10 {
 			t.Errorf("%.0f bytes more per entry", per)
 		}
-		for i, site := range open {
-			list, err := site.Gate.VendorEntries(t.Context(), gate.VendorQuery{Lock: locks[i]})
+		for i := range open {
+			list, err := h.store.VendorEntries(t.Context(), storage.VendorQuery{Site: fmt.Sprintf("house-%d", i), Lock: locks[i]})
 			h.ok(err)
 			if len(list) != 60 {
 				t.Errorf("site %d: %d entries, want 60", i, len(list))

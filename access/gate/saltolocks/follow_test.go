@@ -12,6 +12,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
@@ -78,7 +79,7 @@ func TestFollowStoresOnce(t *testing.T) {
 			time.Sleep(37 * time.Second)
 		}
 		time.Sleep(6 * time.Minute)
-		list, err := r.gate.VendorEntries(t.Context(), gate.VendorQuery{Lock: lock})
+		list, err := r.store.VendorEntries(t.Context(), storage.VendorQuery{Site: "loft", Lock: lock})
 		r.ok(err)
 		if len(list) != 50 {
 			t.Errorf("%d entries, want 50", len(list))
@@ -117,7 +118,7 @@ func TestFollowLateEntries(t *testing.T) {
 		r.sim.SetLockClock(lock, -30*24*time.Hour)
 		r.sim.Tap(lock, user)
 		time.Sleep(24*time.Hour + time.Minute)
-		list, err := r.gate.VendorEntries(t.Context(), gate.VendorQuery{Lock: lock})
+		list, err := r.store.VendorEntries(t.Context(), storage.VendorQuery{Site: "loft", Lock: lock})
 		r.ok(err)
 		if len(list) != 1 {
 			t.Errorf("%d entries, want one", len(list))
@@ -146,7 +147,7 @@ func TestFollowTheConnection(t *testing.T) {
 			return n
 		}
 		stored := func() int {
-			list, err := two.Gate.VendorEntries(t.Context(), gate.VendorQuery{})
+			list, err := h.store.VendorEntries(t.Context(), storage.VendorQuery{Site: "loft"})
 			h.ok(err)
 			return len(list)
 		}

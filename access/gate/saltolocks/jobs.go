@@ -32,7 +32,8 @@ func (s *Site) RunOnce(ctx context.Context) error { return s.runner.RunOnce(ctx)
 
 // addJobs makes the runner.
 func (s *Site) addJobs(work gate.RunnerConfig) (err error) {
-	work.Gate, work.Vendor = s.Gate, vendor{s.Locks.Entries(time.Time{})}
+	s.Entries = s.Locks.Entries(time.Time{})
+	work.Gate, work.Vendor = s.Gate, vendor{s.Entries}
 	work.Jobs = append([]gate.Job{
 		{Name: "lock_states", Every: 5 * time.Minute, EachProcess: true, Run: ifConnected(func(ctx context.Context) error {
 			_, err := s.Gate.RefreshLockStates(ctx, s.Locks)

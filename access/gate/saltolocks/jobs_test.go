@@ -12,6 +12,7 @@ import (
 
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
@@ -89,10 +90,10 @@ func TestSiteRuns(t *testing.T) {
 		if len(keys) != 1 || keys[0].State != "locked" {
 			t.Errorf("keys %+v", keys)
 		}
-		entries, err := two.Gate.VendorEntries(t.Context(), gate.VendorQuery{})
+		entries, err := h.store.VendorEntries(t.Context(), storage.VendorQuery{Site: "loft"})
 		h.ok(err)
 		h.running(2*time.Minute, two)
-		later, err := two.Gate.VendorEntries(t.Context(), gate.VendorQuery{})
+		later, err := h.store.VendorEntries(t.Context(), storage.VendorQuery{Site: "loft"})
 		h.ok(err)
 		if len(later) != len(entries)+1 {
 			t.Errorf("%d entries of SALTO, were %d before the unlock", len(later), len(entries))

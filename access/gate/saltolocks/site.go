@@ -22,6 +22,8 @@ type Site struct {
 	Gate  *gate.Gate
 	Doors *gate.Doors
 	Locks *Locks
+	// Entries reads SALTO's own log, for Gate.VendorLog.
+	Entries *Entries
 	// Auth begins and finishes consents; nil with Config.Tokens. Consent are its
 	// handlers; nil without Config.Consent.
 	Auth    *saltoauth.Authorizer

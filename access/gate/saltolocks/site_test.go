@@ -103,7 +103,7 @@ func TestFobsAreNotChanged(t *testing.T) {
 		_, err = r.gate.Ingest(t.Context(), reader)
 		r.ok(err)
 		seen := map[string]int{}
-		entries, err := r.gate.VendorEntries(t.Context(), gate.VendorQuery{Lock: lock})
+		entries, err := r.store.VendorEntries(t.Context(), storage.VendorQuery{Site: "loft", Lock: lock})
 		r.ok(err)
 		for _, e := range entries {
 			seen[e.By]++
