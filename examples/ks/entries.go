@@ -18,10 +18,10 @@ type entriesOptions struct {
 func entriesCommand() command {
 	return command{
 		name: "entries", short: "print SALTO's audit log, and follow it",
-		long: `Prints SALTO's audit log of a site, oldest first. With -follow it continues with each new
-entry until it is interrupted, by SALTO's event stream; where the plan or the role does not
-include that, it reads the log every -every. Entries of an IQ that was offline appear late.
-Times are those of the site.`,
+		long: `Prints SALTO's audit log of a site, oldest first: when, which lock, what happened, by which
+means, and who. With -follow it continues with each new entry until it is interrupted, by
+SALTO's event stream; where the plan or the role does not include that, it reads the log
+every -every. Entries of an IQ that was offline appear late. Times are those of the site.`,
 		setup: func(flags *flag.FlagSet) action {
 			var o entriesOptions
 			site := siteFlag(flags)
@@ -90,12 +90,40 @@ func (a *app) printEntry(e saltoks.Entry, loc *time.Location) error {
 	if a.opts.json {
 		return a.printJSON(e)
 	}
-	who := strings.TrimSpace(e.FirstName + " " + e.LastName)
-	what := string(e.Category)
-	if e.Detail != "" {
-		what += " (" + e.Detail + ")"
-	}
-	a.printf("%s  %-24s  %-28s  %-12s  %s\n", e.At.In(loc).Format(time.DateTime), printable(cmp.Or(e.LockName, "-")), printable(what),
-		printable(cmp.Or(string(e.AccessBy), "-")), printable(cmp.Or(who, "-")))
+	who := cmp.Or(strings.TrimSpace(e.FirstName+" "+e.LastName), e.Alias, "-")
+	a.printf("%s  %-24s  %-28s  %-13s  %s\n", e.At.In(loc).Format(time.DateTime), printable(cmp.Or(e.LockName, "-")),
+		printable(eventWords(e)), printable(meansWords(e.AccessBy)), printable(who))
 	return nil
+}
+
+// eventWords returns what an entry reports. A word that is not known is printed as it is.
+func eventWords(e saltoks.Entry) string {
+	what, detail := strings.ReplaceAll(string(e.Category), "_", " "), strings.ReplaceAll(e.Detail, "_", " ")
+	switch e.Category {
+	case saltoks.LockOpened:
+		what = "opened"
+	case saltoks.LockRejected:
+		what = "rejected"
+	case saltoks.EasyOfficeMode, saltoks.OfficeModeEvent:
+		what = "office mode"
+	}
+	switch detail {
+	case "":
+		return what
+	case "start":
+		return what + " began"
+	case "end":
+		return what + " ended"
+	}
+	return what + ": " + detail
+}
+
+func meansWords(by saltoks.AccessBy) string {
+	switch by {
+	case saltoks.ByTag:
+		return "fob"
+	case saltoks.ByPINCode:
+		return "key code"
+	}
+	return cmp.Or(strings.ReplaceAll(string(by), "_", " "), "-")
 }

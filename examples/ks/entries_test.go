@@ -20,8 +20,8 @@ func TestEntries(t *testing.T) {
 	f.sim.SetLockClock(lock.ID, 0)
 	f.sim.Tap(lock.ID, f.user().Tag)
 	out := f.ok("entries")
-	contains(t, out, "lock_rejected (no_access)", "Main Entrance", "tag", "Harbour Doors")
-	if strings.Index(out, "lock_rejected") > strings.Index(out, "lock_opened") {
+	contains(t, out, "rejected: no access", "opened", "Main Entrance", "fob", "Harbour Doors")
+	if strings.Index(out, "rejected") > strings.Index(out, "opened") {
 		t.Errorf("not oldest first:\n%s", out)
 	}
 	var categories []string

@@ -31,7 +31,7 @@ func TestVendorLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)
 		start := r.sim.Now()
-		reader := r.locks.Entries(saltolocks.EntriesConfig{From: start})
+		reader := r.locks.Entries(start)
 		us, front, other := r.sim.World().Users[0], r.site.Locks[0].ID, r.site.Locks[1]
 		name := us.FirstName + " " + us.LastName
 		step := func(fn func()) { fn(); time.Sleep(time.Minute) }
@@ -71,7 +71,7 @@ func TestVendorLog(t *testing.T) {
 
 		// The log is readable while SALTO is not; then it is not known which entries are ours.
 		r.sim.Fault(saltokstest.HTTP500, saltokstest.Count(1000))
-		offline := r.locks.Entries(saltolocks.EntriesConfig{})
+		offline := r.locks.Entries(time.Time{})
 		n := 0
 		began := time.Now()
 		for row, err := range r.gate.VendorLog(t.Context(), offline, gate.VendorRowQuery{}) {
@@ -104,7 +104,7 @@ func TestVendorLog(t *testing.T) {
 func TestNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)
-		reader := r.locks.Entries(saltolocks.EntriesConfig{})
+		reader := r.locks.Entries(time.Time{})
 		us := r.sim.World().Users[0]
 		want := func(user, name string, lists int) {
 			t.Helper()
