@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -23,4 +24,38 @@ func (g *Gate) load(ctx context.Context, member, door string, at time.Time) (fac
 
 func (g *Gate) unknownZone(q *access.Question) error {
 	return fmt.Errorf("gate: the time zone %q of site %q is unknown: correct the site's rules", q.TimeZone, g.c.Site)
+}
+
+// Zones loads time zones and keeps each for a minute: after that a changed time zone
+// database takes effect. Give the same Zones to all gates of a process, so that they
+// load and hold each zone once. The zero value is ready to use. It is safe for
+// concurrent use.
+type Zones struct {
+	loaded sync.Map // of loadedZone by name
+}
+
+type loadedZone struct {
+	zone *time.Location
+	at   time.Time
+}
+
+const keepZone = time.Minute
+
+// load returns a time zone; nil when there is no such zone, which is looked for again
+// each time.
+func (z *Zones) load(name string, now time.Time) *time.Location {
+	if name == "" || name == "Local" {
+		return nil
+	}
+	if known, ok := z.loaded.Load(name); ok {
+		if l := known.(loadedZone); now.Sub(l.at).Abs() < keepZone {
+			return l.zone
+		}
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil
+	}
+	z.loaded.Store(name, loadedZone{zone, now})
+	return zone
 }

@@ -131,7 +131,7 @@ func TestNames(t *testing.T) {
 		r.sim.ClearFaults()
 		n := r.userLists()
 		want(later.ID, "Kim Roe", n) // what was known stays
-		want("nobody", "", n) // not again at once
+		want("nobody", "", n)        // not again at once
 
 		// An entry of a user without a name.
 		_, err := r.store.Ingest(t.Context(), "loft", "", "1", []gate.VendorEntry{{ID: "x", Lock: r.site.Locks[0].ID, At: time.Now(),
