@@ -57,16 +57,17 @@ func (g *Gate) Head(ctx context.Context) (head Head, err error) {
 }
 
 // Verify checks the door log of the site after from, and that it contains want; zero
-// Heads check all of it. See storage.Verify. The error is a *ChainError if the log is
-// wrong.
-func (g *Gate) Verify(ctx context.Context, from, want Head) (v Verification, err error) {
+// Heads check all of it. See storage.Verify. If the log is wrong, the error is a
+// *storage.ChainError.
+func (g *Gate) Verify(ctx context.Context, from, want Head) (v storage.Verification, err error) {
 	defer containIn("Verify", &err)
 	return storage.Verify(ctx, g.c.Records, g.c.Site, from, want)
 }
 
 // Retain removes the rows of the door log that are older than before, up to the first
 // row that is not, and appends a row about the removal. Without that row, Verify
-// returns a *ChainError. It returns the last row that was removed, and how many were.
+// returns a *storage.ChainError. It returns the last row that was removed, and how many
+// were.
 func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed int, err error) {
 	defer containIn("Retain", &err)
 	return g.c.Records.Retain(ctx, g.c.Site, before, LogDetail{}.seal(storage.LogEntry{At: g.clock()}))

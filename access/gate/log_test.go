@@ -26,7 +26,7 @@ func TestEraseAndRetain(t *testing.T) {
 			t.Fatalf("got %+v, %v", n, err)
 		}
 		v, err := b.gate.Verify(ctx, gate.Head{}, head)
-		if err != nil || v != (gate.Verification{Rows: 2, Erased: 2, Head: head}) {
+		if err != nil || v != (storage.Verification{Rows: 2, Erased: 2, Head: head}) {
 			t.Fatalf("got %+v, %v", v, err)
 		}
 		if _, err := b.gate.Receipt(ctx, "ada", tap.RequestID); !errors.Is(err, gate.ErrNotFound) {

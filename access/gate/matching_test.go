@@ -59,7 +59,7 @@ func TestMatchOpen(t *testing.T) {
 			" |--*--|",
 			"   0 1",
 		}, 0, 0, false},
-		"the figure of matching.go": {[]string{
+		"the figure in proofs.go": {[]string{
 			" |--------|",
 			"      |---------*-------|",
 			"                |----------|",

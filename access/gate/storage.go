@@ -77,10 +77,6 @@ type (
 	LogQuery = storage.LogQuery
 	// Head identifies one row of a site's log by its number and hash.
 	Head = storage.Head
-	// Verification is what Gate.Verify found correct.
-	Verification = storage.Verification
-	// ChainError names the row at which the chain of the door log is broken.
-	ChainError = storage.ChainError
 	// VendorEntry is one row of the lock system's own log.
 	VendorEntry = storage.VendorEntry
 )

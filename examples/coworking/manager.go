@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 )
 
@@ -145,7 +146,7 @@ func (p *platform) doctorPage(rw http.ResponseWriter, r *http.Request) error {
 	}
 	verified, err := p.site.Gate.Verify(ctx, gate.Head{}, gate.Head{})
 	broken := ""
-	if chain, ok := errors.AsType[*gate.ChainError](err); ok {
+	if chain, ok := errors.AsType[*storage.ChainError](err); ok {
 		broken = chain.Error()
 	} else if err != nil {
 		return err
@@ -154,7 +155,7 @@ func (p *platform) doctorPage(rw http.ResponseWriter, r *http.Request) error {
 		Connected bool
 		Issues    []gate.Issue
 		Head      gate.Head
-		Verified  gate.Verification
+		Verified  storage.Verification
 		Broken    string
 	}{connected, issues, head, verified, broken}})
 	return nil
