@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -35,23 +36,44 @@ func TestGoBlocksAreReal(t *testing.T) {
 	}
 }
 
-// TestLinks checks that the target of every relative link exists.
+// TestLinks checks that the target of every relative link exists, and the heading after
+// its "#".
 func TestLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	for path, text := range pages(t) {
+	all := pages(t)
+	for path, text := range all {
 		for _, block := range goBlocks(text) {
 			text = strings.Replace(text, block, "", 1) // f[T](x) is not a link
 		}
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
-			target, _, _ := strings.Cut(m[1], "#")
-			if target == "" || strings.Contains(target, "://") {
+			if strings.Contains(m[1], "://") {
 				continue
 			}
-			if _, err := os.Stat(filepath.Join(root, filepath.Dir(path), target)); err != nil {
+			target, heading, _ := strings.Cut(m[1], "#")
+			if target == "" {
+				target = filepath.Base(path)
+			}
+			target = filepath.Join(filepath.Dir(path), target)
+			if _, err := os.Stat(filepath.Join(root, target)); err != nil {
 				t.Errorf("%s: the target of the link %s does not exist", path, m[1])
+			}
+			if page, ok := all[filepath.ToSlash(target)]; ok && heading != "" && !slices.Contains(headings(page), heading) {
+				t.Errorf("%s: %s has no heading for the link %s", path, target, m[1])
 			}
 		}
 	}
+}
+
+// headings returns the names by which links refer to the headings of a page.
+func headings(page string) []string {
+	var names []string
+	for line := range strings.Lines(page) {
+		if heading, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") {
+			name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(strings.TrimSpace(heading)), "")
+			names = append(names, strings.ReplaceAll(name, " ", "-"))
+		}
+	}
+	return names
 }
 
 // pages returns the text of every Markdown file, by path.
