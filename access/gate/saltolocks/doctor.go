@@ -101,7 +101,7 @@ func (e *examination) consent(ctx context.Context) bool {
 // failed reports an error. It returns true if a person has to fix something first:
 // every call would fail for the same reason.
 func (e *examination) failed(err error) (over bool) {
-	host, _ := errors.AsType[*net.DNSError](err)
+	lookup, _ := errors.AsType[*net.DNSError](err)
 	switch {
 	case errors.Is(err, saltoauth.ErrNotConnected):
 		e.report(issue("not_connected", ""))
@@ -113,8 +113,8 @@ func (e *examination) failed(err error) (over bool) {
 		e.report(issue("client_refused", ""))
 	case errors.Is(err, saltostate.ErrSealed):
 		e.report(issue("sealing_key", ""))
-	case host != nil && host.IsNotFound:
-		e.report(issue("wrong_url", "", host.Name))
+	case lookup != nil && lookup.IsNotFound:
+		e.report(issue("wrong_url", "", lookup.Name))
 	default:
 		e.errs = append(e.errs, err)
 		return false
@@ -175,7 +175,7 @@ func (e *examination) user(ctx context.Context) {
 		e.errs = append(e.errs, err)
 		return
 	}
-	admin := len(me.Roles) == 0 // SALTO shows roles late
+	admin := len(me.Roles) == 0 // SALTO may not return the roles of a new user yet
 	for _, r := range me.Roles {
 		admin = admin || r.Code == saltoks.RoleSiteAdmin || r.Code == "site_owner"
 	}
@@ -201,7 +201,7 @@ func (e *examination) iqs(ctx context.Context) {
 		}
 		none = false
 		var opts []saltoremote.DiagnoseOption
-		if e.c.Codes && e.due(iq.IQ.ID) {
+		if e.c.Codes && e.codeDue(iq.IQ.ID) {
 			opts = append(opts, saltoremote.CheckCode())
 		}
 		d, err := activation.Diagnose(ctx, e.s.Site, iq.IQ.ID, opts...)
@@ -233,8 +233,8 @@ func (e *examination) iqIssue(iq saltoks.IQ, d saltoremote.Diagnosis) gate.Issue
 	return i
 }
 
-// due reports whether a code may be checked at the IQ now, and records the check.
-func (e *examination) due(iq saltoks.IQID) bool {
+// codeDue reports whether a code may be checked at the IQ now, and records the check.
+func (e *examination) codeDue(iq saltoks.IQID) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if last, ok := e.checked[iq]; ok && e.c.Now.Sub(last).Abs() < time.Hour {

@@ -17,7 +17,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// issues are what the doctor says, as "severity code about".
+// issues returns the issues of the Doctor as "severity code about".
 func (r *fixture) issues(d *saltolocks.Doctor, codes bool) (list []string) {
 	r.Helper()
 	doors, err := r.store.Doors(r.Context(), "loft")
@@ -121,7 +121,7 @@ func TestDoctorOnFaults(t *testing.T) {
 				if got := r.checks(); got != c.checks {
 					t.Errorf("got %d codes checked, want %d", got, c.checks)
 				}
-				// Within the hour no other code is sent, whoever asks.
+				// Within the hour no other code is sent.
 				r.issues(d, true)
 				if got := r.checks(); got != c.checks {
 					t.Errorf("asked again: %d codes checked", got)
@@ -165,7 +165,7 @@ func TestDoctorOnTheConsent(t *testing.T) {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		}
-		// What could not be looked at is an error, and the rest is looked at.
+		// What could not be examined is an error, and the rest is examined.
 		d := r.locks.Doctor(func(context.Context) (saltoauth.ConnectionStatus, error) {
 			return saltoauth.ConnectionStatus{}, errors.New("store down")
 		})
@@ -182,7 +182,7 @@ func TestDoctorOnTheConsent(t *testing.T) {
 	})
 }
 
-// The consent grows old, runs out, and is renewed: the doctor says so each time.
+// The consent grows old, expires and is renewed: the Doctor reports each state.
 func TestDoctorThroughTheLifeOfAConsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)

@@ -10,7 +10,7 @@ import (
 const (
 	nothingOpens = "No digital key opens any door."
 	allRefused   = "SALTO refuses every command."
-	iqCloses     = "No digital key opens the doors of this IQ."
+	iqOpensNone  = "No digital key opens the doors of this IQ."
 	tokenEnds    = "When the current token expires, no digital key opens any door."
 	reconnect    = "Reconnect as the same SALTO user: doors, names and activations stay."
 )
@@ -81,11 +81,11 @@ var issueTexts = map[string]issueText{
 	string(saltoremote.FindingClockSkew):          iqText("This machine's clock differs from SALTO's."),
 
 	// The locks.
-	"battery_low": {gate.Warning, "The battery of its lock %q is %q.", "When it is empty, the door opens for no one.",
+	"battery_low": {gate.Warning, "The battery of its lock %q is %q.", "When it is empty, the door no longer opens.",
 		"Change the batteries."},
 	"privacy_mode": {gate.Note, "Its lock %q was put into privacy mode from inside.",
 		"The lock may refuse digital keys until privacy mode ends.", "Nothing if a person is inside; otherwise end it at the lock."},
 	"left_open_alarm": {gate.Warning, "Its lock %q reports that the door is open.", "Anyone can enter.", "Close the door."},
 }
 
-func iqText(what string) issueText { return issueText{gate.Critical, what, iqCloses, ""} }
+func iqText(what string) issueText { return issueText{gate.Critical, what, iqOpensNone, ""} }

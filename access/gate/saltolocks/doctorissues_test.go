@@ -21,7 +21,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// rewriting is a SALTO that says another thing about one field.
+// rewriting changes one field in the answers of SALTO.
 type rewriting struct {
 	base     http.RoundTripper
 	was, now string
@@ -40,14 +40,14 @@ func (w rewriting) RoundTrip(q *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// claims makes SALTO say something the simulator never does, and back.
+// claims makes SALTO report a value that the simulator never does, and undoes it.
 func claims(was, now string) (cause, undo func(*fixture)) {
 	var base http.RoundTripper
 	return func(r *fixture) { base = r.wire.Base; r.wire.Base = rewriting{base, was, now} }, func(r *fixture) { r.wire.Base = base }
 }
 
-// TestDoctorCausesAndClears causes each issue about SALTO, sees it, clears it,
-// and sees it gone: with the whole of gate.Doctor.
+// TestDoctorCausesAndClears: gate.Doctor reports each issue about SALTO once it is
+// caused, and no longer once it is resolved.
 func TestDoctorCausesAndClears(t *testing.T) {
 	iq := func(r *fixture) saltoks.IQID { return saltoks.IQID(r.site.IQs[0].ID) }
 	lock := func(r *fixture) string { return r.site.Locks[0].ID }
@@ -180,8 +180,8 @@ func TestDoctorCausesAndClears(t *testing.T) {
 	}
 }
 
-// SALTO down is one critical issue, however it is down and however much of the
-// examination needs it.
+// An outage of SALTO is one critical issue, whatever fails and however many parts of
+// the examination depend on it.
 func TestDoctorWhileSALTOIsDown(t *testing.T) {
 	noRoute := func(*http.Request) (*http.Response, error) { return nil, errors.New("dial tcp: no route to host") }
 	status := func(code int) func(*http.Request) (*http.Response, error) {
@@ -222,7 +222,7 @@ func TestDoctorWhileSALTOIsDown(t *testing.T) {
 	}
 }
 
-// The zone of SALTO's site is compared by the time that it shows, not by its name.
+// Time zones are compared by their times, not by their names.
 func TestDoctorComparesTimeZones(t *testing.T) {
 	for zone, differs := range map[string]bool{
 		"Europe/Amsterdam": false, "Europe/Berlin": false, "Europe/London": true, "UTC": true, "Africa/Algiers": true,

@@ -18,8 +18,8 @@ type Entries struct {
 	l    *Locks
 	from time.Time
 	mu   sync.Mutex
-	of   *saltoks.Client // the client whose user self is
 	self saltoks.UserID  // the SALTO user that sends the commands, once known
+	of   *saltoks.Client // the client that self was read with
 	// noSelf is when self could not be read.
 	noSelf time.Time
 
@@ -149,6 +149,7 @@ const selfPause = 10 * time.Second
 
 var errNoSelf = fmt.Errorf("saltolocks: the connection's user could not be read a moment ago: %w", gate.ErrCloudUnavailable)
 
+// me returns the SALTO user of the connection. It is read once per connection.
 func (e *Entries) me(ctx context.Context) (saltoks.UserID, error) {
 	s, err := e.l.session(ctx)
 	if err != nil {

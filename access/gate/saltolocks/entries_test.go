@@ -38,7 +38,7 @@ func TestEntriesSettleUnconfirmedCommands(t *testing.T) {
 				if (len(holds) == 1) != (action == access.OfficeMode) {
 					t.Errorf("got holds %v", holds)
 				}
-				// What never moved stays unconfirmed, however long one waits.
+				// A command that moved nothing stays unconfirmed.
 				time.Sleep(time.Hour)
 				r.sim.Fault(saltokstest.AnswerLostBeforeMove, saltokstest.On("/locking"))
 				tap = r.tap("front")
@@ -76,7 +76,7 @@ func TestEntriesAreReadOnce(t *testing.T) {
 		if len(list) != had+3 || list[had].By != "remote" || list[had].What != "lock_opened" || list[had].User != r.sim.World().Users[0].ID {
 			t.Fatalf("got %+v", list)
 		}
-		// They are no rows of the door log, and no check-ins.
+		// They add no rows to the door log, and no check-ins.
 		days, err := r.gate.CheckIns(t.Context(), gate.CheckInQuery{})
 		r.ok(err)
 		if len(days) != 1 {
@@ -92,8 +92,8 @@ func TestEntriesAreReadOnce(t *testing.T) {
 	})
 }
 
-// A cloud so slow that it carries a start out after the lock that came later:
-// the door is open, and its log shows who holds it.
+// If the cloud carries out a start of office mode after a later lock, the door is open,
+// and its log shows who holds it.
 func TestALateStartIsHeldAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)
@@ -122,7 +122,7 @@ func TestALateStartIsHeldAgain(t *testing.T) {
 			t.Errorf("got %+v", report)
 		}
 		held("proven", 1)
-		// So the guardian locks it when her right ends.
+		// So CloseOfficeMode locks it when her right ends.
 		r.ok(r.store.DeleteMember(t.Context(), "loft", "ada"))
 		_, err = r.gate.CloseOfficeMode(t.Context(), gate.CloseRequest{RightEnded: true})
 		r.ok(err)
@@ -181,8 +181,7 @@ func TestAnotherUsersOpeningSettlesNothing(t *testing.T) {
 	})
 }
 
-// Rows that appear behind newer ones are found within the overlap, or by a deep
-// pass.
+// Entries that appear after newer ones are found within the overlap, or by a deep pass.
 func TestLateEntries(t *testing.T) {
 	for name, c := range map[string]struct {
 		behind time.Duration

@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write docs/fault-matrix.md")
 
 // cell is one fault at one step, for every action.
 type cell struct {
-	step    string // of the way of one unlock
+	step    string // of one unlock
 	what    string // for people
 	fault   string // the simulator's name; empty for storage and clock
 	options []saltokstest.FaultOption
@@ -37,9 +37,9 @@ type cell struct {
 	moves    int           // of the door, when the receipt is there
 	later    int           // of the door, two minutes later
 	late     time.Duration // after the command, where SALTO moves the door only then
-	rows     int           // of the door log; 2 unless told
+	rows     int           // of the door log; 0 is 2
 	lost     bool          // the outcome could not be recorded
-	free     bool          // nothing was claimed: the same request may be sent when it comes again
+	free     bool          // nothing was claimed: the same request may be sent when it is repeated
 }
 
 // broken is a storage whose next call of one method fails, before or after it
@@ -50,7 +50,7 @@ type broken struct {
 	after bool
 }
 
-var errDown = fmt.Errorf("the disk is on fire: %w", gate.ErrUnavailable)
+var errDown = fmt.Errorf("the disk has failed: %w", gate.ErrUnavailable)
 
 func strike[T any](b *broken, call string, fn func() (T, error)) (T, error) {
 	if b.call != call {
@@ -94,7 +94,7 @@ func failing(call string, after bool) func(*fixture) {
 
 func expired(r *fixture) { r.sim.Clock().Advance(2 * time.Hour) }
 
-// matrix is the whole of it. docs/fault-matrix.md is made of it.
+// matrix returns all cells. docs/fault-matrix.md is generated from them.
 func matrix() []cell {
 	on := func(o ...saltokstest.FaultOption) []saltokstest.FaultOption {
 		return append([]saltokstest.FaultOption{saltokstest.On("/locking")}, o...)
@@ -237,9 +237,9 @@ func matrix() []cell {
 	}
 }
 
-// TestFaultMatrix is every fault at every step it can strike, for each action:
-// never more than one command, nothing sent late, never a denial where the door
-// may be open.
+// TestFaultMatrix tests every fault at every step where it can occur, for each action:
+// at most one command is sent, none is sent late, and the outcome is never Denied if
+// the door may be open.
 func TestFaultMatrix(t *testing.T) {
 	struck := map[string]bool{}
 	for _, c := range matrix() {

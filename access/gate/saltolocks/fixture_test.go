@@ -51,8 +51,8 @@ type fixture struct {
 	ago    time.Duration
 }
 
-// newFixture makes it; without activation the IQs of the site are as SALTO delivers
-// them.
+// newFixture creates a fixture; without activation the IQs of the site are as SALTO
+// delivers them.
 func newFixture(t *testing.T, activate bool) *fixture {
 	return newFixtureWith(t, activate, saltokstest.Config{})
 }

@@ -26,7 +26,7 @@ func (e *Entries) Follow(ctx context.Context, cursor string, store func([]gate.V
 			return err
 		}
 		f := &following{Entries: e, cursor: next, store: store}
-		if ended, err := f.stream(ctx, since); ended || err != nil {
+		if changed, err := f.stream(ctx, since); changed || err != nil {
 			return err
 		}
 		cursor = f.cursor
@@ -39,12 +39,12 @@ type following struct {
 	cursor string
 	store  func([]gate.VendorEntry, string) error
 	polled time.Time // of the last poll whose cursor was stored
-	failed error     // of store or session, while the stream reported its state
+	failed error     // of storeCursor
 }
 
 // stream stores what the event stream delivers, until the next deep pass is due. It
 // returns true if the connection has changed.
-func (f *following) stream(ctx context.Context, since saltoks.EntryCursor) (ended bool, err error) {
+func (f *following) stream(ctx context.Context, since saltoks.EntryCursor) (changed bool, err error) {
 	session, err := f.l.session(ctx)
 	if err != nil {
 		return false, catalogError(err)
@@ -54,12 +54,12 @@ func (f *following) stream(ctx context.Context, since saltoks.EntryCursor) (ende
 	left := since.DeepAt.Add(deepEvery).Sub(f.l.now())
 	time.AfterFunc(max(left, saltoks.DefaultStreamPoll), stop)
 	state := saltoks.OnStreamState(func(s saltoks.StreamState) {
-		if f.failed = f.move(s); f.failed != nil {
+		if f.failed = f.storeCursor(s); f.failed != nil {
 			stop()
 			return
 		}
 		now, err := f.l.session(ctx)
-		if ended = err != nil || now.Client != session.Client || now.Site != session.Site; ended {
+		if changed = err != nil || now.Client != session.Client || now.Site != session.Site; changed {
 			stop()
 		}
 	})
@@ -68,8 +68,8 @@ func (f *following) stream(ctx context.Context, since saltoks.EntryCursor) (ende
 		switch {
 		case f.failed != nil:
 			return false, f.failed
-		case ended, err != nil && limited.Err() != nil && ctx.Err() == nil:
-			return ended, nil
+		case changed, err != nil && limited.Err() != nil && ctx.Err() == nil:
+			return changed, nil
 		case err != nil:
 			return false, catalogError(err)
 		}
@@ -81,12 +81,12 @@ func (f *following) stream(ctx context.Context, since saltoks.EntryCursor) (ende
 			return false, err
 		}
 	}
-	return ended, nil
+	return changed, nil
 }
 
-// move stores the cursor of the last poll. It does so too if the poll did not move it,
-// so that the gate knows when the log was last read.
-func (f *following) move(s saltoks.StreamState) error {
+// storeCursor stores the cursor of the last poll, even if the poll did not change it:
+// the gate records when the log was last read.
+func (f *following) storeCursor(s saltoks.StreamState) error {
 	text, err := json.Marshal(s.Cursor)
 	if err != nil || string(text) == f.cursor && s.PolledAt.Equal(f.polled) {
 		return err

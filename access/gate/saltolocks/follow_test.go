@@ -28,8 +28,8 @@ func (r *fixture) following(from time.Time) (stop func() error) {
 	return stop
 }
 
-// TestFollowSettlesAtOnce: an Unconfirmed command is settled as soon as both are
-// known: that it is Unconfirmed, and SALTO's entry.
+// TestFollowSettlesAtOnce: an Unconfirmed command is settled as soon as its entry is
+// there, whichever of the two is first.
 func TestFollowSettlesAtOnce(t *testing.T) {
 	for name, fault := range map[string][]saltokstest.FaultOption{
 		"the answer is lost":       nil,
@@ -108,8 +108,8 @@ func TestFollowEndsHolds(t *testing.T) {
 	})
 }
 
-// TestFollowLateEntries: what the stream does not carry is found by a poll, or by a
-// deep pass.
+// TestFollowLateEntries: entries that the stream does not deliver are found by a poll,
+// or by a deep pass.
 func TestFollowLateEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixtureWith(t, true, saltokstest.Config{Switches: saltokstest.Switches{HoldOfflineEntries: true}})
@@ -126,8 +126,8 @@ func TestFollowLateEntries(t *testing.T) {
 	})
 }
 
-// TestFollowTheConnection: Run follows the site that is connected now, and one process
-// does at a time.
+// TestFollowTheConnection: Run follows the site that is connected now, in one process
+// at a time.
 func TestFollowTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHost(t)
@@ -176,7 +176,7 @@ func TestFollowTheConnection(t *testing.T) {
 	})
 }
 
-// TestFollowIsRead: Stats reports that SALTO's log is read although it has no entries,
+// TestFollowIsRead: Stats reports that SALTO's log is read even if it has no entries,
 // while it is streamed and while it is polled, and that it is not read in an outage.
 func TestFollowIsRead(t *testing.T) {
 	for name, events := range map[string]bool{"streamed": true, "polled": false} {

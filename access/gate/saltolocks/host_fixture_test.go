@@ -29,8 +29,8 @@ type host struct {
 	n      int
 }
 
-// withHost runs a test in a bubble, for a host with a door that is linked already, as after an earlier
-// connection, and the member ada who may open it.
+// withHost runs a test in a synctest bubble, for a host with a door that is already
+// linked, as after an earlier connection, and the member ada who may open it.
 func withHost(t *testing.T, test func(*testing.T, *host)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { test(t, newHost(t)) })

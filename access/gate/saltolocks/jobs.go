@@ -30,8 +30,8 @@ func (s *Site) Run(ctx context.Context) { s.runner.Run(ctx) }
 // every minute. See gate.Runner.
 func (s *Site) RunOnce(ctx context.Context) error { return s.runner.RunOnce(ctx) }
 
-// addJobs makes the runner.
-func (s *Site) addJobs(work gate.RunnerConfig) (err error) {
+// newRunner creates the Runner of the site with the jobs of this package.
+func (s *Site) newRunner(work gate.RunnerConfig) (err error) {
 	s.Entries = s.Locks.Entries(time.Time{})
 	work.Gate, work.Vendor = s.Gate, vendor{s.Entries}
 	work.Jobs = append([]gate.Job{

@@ -142,8 +142,8 @@ func (l *Locks) Locks(ctx context.Context) iter.Seq2[gate.CatalogLock, error] {
 			}
 			c := l.cataloged(s, lock)
 			if lock.IQ != nil {
-				iq, seen := iqs[lock.IQ.ID]
-				c.Problem = problem(&c, seen, iq)
+				iq, known := iqs[lock.IQ.ID]
+				c.Problem = problem(&c, known, iq)
 			}
 			if !yield(c, nil) {
 				return
@@ -193,12 +193,13 @@ func (l *Locks) cataloged(s Session, lock saltoks.Lock) gate.CatalogLock {
 	return c
 }
 
-// problem returns why a lock that is attached to an IQ cannot be moved now.
-func problem(c *gate.CatalogLock, seen bool, iq saltoremote.IQStatus) gate.Cause {
+// problem returns why a lock that is attached to an IQ cannot be moved now. iq is the
+// status of its IQ, if known is true.
+func problem(c *gate.CatalogLock, known bool, iq saltoremote.IQStatus) gate.Cause {
 	switch {
-	case seen && iq.Finding == saltoremote.FindingRestoreRequired:
+	case known && iq.Finding == saltoremote.FindingRestoreRequired:
 		return gate.CauseRestoreRequired
-	case seen && !iq.Finding.Usable():
+	case known && !iq.Finding.Usable():
 		return gate.CauseIQNotActivated
 	case !c.GatewayOnline:
 		return gate.CauseIQOffline

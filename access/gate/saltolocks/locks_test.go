@@ -112,9 +112,9 @@ func TestAnotherSite(t *testing.T) {
 	}
 }
 
-// A clock that jumped back between the claim and the command does not make the
-// time for sending longer: what counts is what the gate says is left.
-func TestTimeLeftCountsNotTheClock(t *testing.T) {
+// A clock that was set back between the claim and the command does not extend the time
+// for sending: Command.Left counts.
+func TestMoveAfterTheClockWasSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)
 		r.sim.Clock().Advance(2 * time.Hour) // the token has run out, and
@@ -179,7 +179,7 @@ func TestCatalog(t *testing.T) {
 		); !errors.Is(err, gate.ErrNotFound) {
 			t.Errorf("got error %v", err)
 		}
-		// Names are ours alone: nothing but reads ever went to SALTO.
+		// Names are stored here only: SALTO received reads only.
 		r.rename("front", "Front Door")
 		r.ok(r.doors.Unlink(t.Context(), "front"))
 		for _, q := range r.sim.Requests() {
@@ -201,7 +201,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// A link that is outdated costs one command: SALTO blocks no user, and the other
+// An outdated link causes one wrong code: SALTO does not block the user, and the other
 // doors of the IQ keep working.
 func TestOutdatedLink(t *testing.T) {
 	for name, outdate := range map[string]func(r *fixture){
@@ -266,8 +266,8 @@ func TestDisconnectInAnotherProcess(t *testing.T) {
 	})
 }
 
-// TestCatalogUnderFaults: a list that cannot be read to its end is an
-// error, and a lock that cannot be moved says why.
+// TestCatalogUnderFaults: a list that cannot be read to its end is an error, and a lock
+// that cannot be moved has a Problem.
 func TestCatalogUnderFaults(t *testing.T) {
 	for _, part := range []string{"/activated_iqs", "/iqs", "/locks"} {
 		synctest.Test(t, func(t *testing.T) {

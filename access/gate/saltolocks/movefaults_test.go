@@ -23,7 +23,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// faultRow is one thing that is wrong between the gate and the lock.
+// faultRow is one fault between the gate and the lock.
 type faultRow struct {
 	name     string
 	with     func(*faultFixture)
@@ -195,10 +195,9 @@ func faultRows() []faultRow {
 	}, wireFaults()...)
 }
 
-// TestMoveUnderFaults: whatever is wrong below the gate, at most one command is on
-// the wire, every one of them has its row in the log before, the receipt says
-// what is known and no more, no secret is in anything, and repaired, the door
-// opens.
+// TestMoveUnderFaults: whatever fails below the gate, at most one command is sent, its
+// attempt is logged before, the receipt has the expected outcome, nothing contains a
+// secret, and the door opens again once the fault is repaired.
 func TestMoveUnderFaults(t *testing.T) {
 	for _, row := range faultRows() {
 		for _, action := range []access.Action{access.Unlock, access.OfficeMode} {
@@ -297,7 +296,7 @@ func (row faultRow) run(t *testing.T, action access.Action) {
 	}
 }
 
-// TestMoveRefusesFaultyCommands: what no gate would ask is refused as well.
+// TestMoveRefusesFaultyCommands: commands that no gate sends are refused.
 func TestMoveRefusesFaultyCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)

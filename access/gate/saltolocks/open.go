@@ -40,7 +40,7 @@ type Config struct {
 	// Site.
 	Connection string
 	// ShareWith is another Site of this process whose connection this one uses, with its
-	// own SaltoSite. The fields about SALTO KS and State are those of the other Site.
+	// own SaltoSite. The fields about SALTO KS, and State, are taken from that Site.
 	ShareWith *Site
 	// Consent, if its Authorize is set, makes Open create the handlers of the consent
 	// (Site.Consent). Authorize returns Connection as the tenant. Set Authorize, Done
@@ -62,11 +62,11 @@ type Config struct {
 	// Sealer replaces SealingKey, for a key service or to change the key.
 	Sealer saltostate.Sealer
 
-	// Gate has what a gate needs besides: Conditions, CheckIns, DayStart, Observer,
-	// Tracer. Open sets the other fields.
+	// Gate configures the gate: Conditions, CheckIns, DayStart, Observer, Tracer. Open
+	// sets the other fields.
 	Gate gate.Config
-	// Work changes what Site.Run does: the jobs of the host (Jobs), intervals (Every),
-	// KeepLog, OfficeMode. Open sets the other fields.
+	// Work configures Site.Run: the jobs of the host (Jobs), intervals (Every), KeepLog,
+	// OfficeMode. Open sets the other fields.
 	Work gate.RunnerConfig
 	// HTTPClient supplies the transport for SALTO, see saltoks.Config.
 	HTTPClient *http.Client
@@ -74,7 +74,7 @@ type Config struct {
 	TraceRefresh func(context.Context) (context.Context, func(error))
 	// Limiter is shared by all connections of one credential; nil is a limiter of its own.
 	Limiter *saltoks.Limiter
-	// Logger receives problems, without secrets and members' ids; nil discards them.
+	// Logger receives problems, without secrets or ids of members; nil discards them.
 	Logger *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
@@ -93,7 +93,7 @@ type Storage interface {
 // Open returns a Site, connected to SALTO KS or not. It makes no request to SALTO, so a
 // site starts while SALTO is down. It reads and writes one document in State; an error
 // of State is returned as it is. Anything else that is missing or wrong is named in one
-// *gate.ConfigError, also a SealingKey that differs from that of another process.
+// *gate.ConfigError, including a SealingKey that differs from that of another process.
 //
 // Close the Site to wait for a token refresh in flight.
 func Open(ctx context.Context, c Config) (*Site, error) {
@@ -107,7 +107,7 @@ func Open(ctx context.Context, c Config) (*Site, error) {
 		f.check(c.SaltoSite != "", "SaltoSite", "required with ShareWith: the id of the site in SALTO KS")
 		s.Auth, s.Consent, s.session = other.Auth, other.Consent, other.session
 	} else {
-		s.connect(c, &f)
+		s.setSession(c, &f)
 	}
 	s.assemble(c, &f)
 	if f == nil && c.ShareWith != nil {
@@ -125,8 +125,8 @@ func Open(ctx context.Context, c Config) (*Site, error) {
 	return nil, &gate.ConfigError{Faults: f}
 }
 
-// connect sets up the consent, or what a token source requires.
-func (s *Site) connect(c Config, f *faults) {
+// setSession sets up the consent, or what a token source requires.
+func (s *Site) setSession(c Config, f *faults) {
 	state := f.state(c)
 	s.session = &sessions{
 		state: state, doc: siteDocID(c.Environment.Name, c.Connection), tokens: c.Tokens, now: c.Now,
@@ -219,7 +219,7 @@ func (s *Site) assemble(c Config, f *faults) {
 	if s.Gate == nil { // a fault already; Work is checked nevertheless
 		s.Gate = new(gate.Gate)
 	}
-	f.add("Work.", s.addJobs(c.Work))
+	f.add("Work.", s.newRunner(c.Work))
 }
 
 // faults collects what is wrong with a Config, one fault per field.
@@ -232,7 +232,7 @@ func (f *faults) check(ok bool, field, what string) {
 	}
 }
 
-// fields are the fields of Config for those of the parts.
+// fields maps the fields of the parts to those of Config.
 var fields = map[string]string{"Gate.Site": "Site", "Gate.Facts": "Storage", "Gate.Records": "Storage", "Store": "Storage"}
 
 // add adds the faults that the constructor of a part names.

@@ -19,7 +19,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// TestOpenNamesEveryFault: one error, with the name of each field and the remedy.
+// TestOpenNamesEveryFault: one error names each field and what is required.
 func TestOpenNamesEveryFault(t *testing.T) {
 	_, err := saltolocks.Open(t.Context(), saltolocks.Config{})
 	var config *gate.ConfigError
@@ -90,7 +90,7 @@ func TestOpenWithAnotherSealingKey(t *testing.T) {
 	})
 }
 
-// TestDoctorOnASiteWithoutIQ names the cause before a member meets it.
+// TestDoctorOnASiteWithoutIQ: the Doctor names the cause before a member encounters it.
 func TestDoctorOnASiteWithoutIQ(t *testing.T) {
 	withHost(t, func(t *testing.T, h *host) {
 		bare := h.sim.AddSite(saltokstest.Site{Name: "Bare", Members: []saltokstest.Member{{User: h.sim.World().Users[0].Email}}})
@@ -107,7 +107,7 @@ func TestDoctorOnASiteWithoutIQ(t *testing.T) {
 	})
 }
 
-// TestDoctorOnAWrongURL names the host that does not exist.
+// TestDoctorOnAWrongURL: the Doctor names the host that does not exist.
 func TestDoctorOnAWrongURL(t *testing.T) {
 	withHost(t, func(t *testing.T, h *host) {
 		h.connect(h.open(), saltokstest.Allow())

@@ -9,8 +9,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// TestResultOfUnknownErrors: an error that does not say what became of the
-// command is never "nothing happened".
+// TestResultOfUnknownErrors: an error that does not report the outcome of the command
+// is Unconfirmed.
 func TestResultOfUnknownErrors(t *testing.T) {
 	for _, err := range []error{
 		errors.New("the host's error"), saltoks.ErrOTPInvalid, fmt.Errorf("lost: %w", saltoks.ErrNotFound), &saltoks.PanicError{In: "x"},

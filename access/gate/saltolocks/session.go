@@ -58,18 +58,18 @@ type sessions struct {
 	client  saltoks.Config        // without Tokens
 	now     func() time.Time
 	mu      sync.Mutex
-	user    string // whom session belongs to: a connection's ID, or a subject
+	user    string // the user of session: a connection's ID, or a subject
 	session Session
-	err     error     // why there is no session
-	readAt  time.Time // by the machine's clock
-	valid   time.Duration
+	err     error         // why there is no session
+	readAt  time.Time     // by the machine's clock
+	valid   time.Duration // after readAt: how long session and err are used
 }
 
 // current returns the Session, or an error that is saltoauth.ErrNotConnected if the
 // site is not connected.
 func (s *sessions) current(ctx context.Context) (Session, error) {
 	if s.tokens != nil {
-		return s.ofTokens(ctx)
+		return s.fromTokens(ctx)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,7 +86,7 @@ func (s *sessions) current(ctx context.Context) (Session, error) {
 		s.err = s.set(conn.ID, conn.Identity(), conn.Site)
 	case errors.Is(err, saltoauth.ErrNotConnected):
 		s.user, s.session, s.err = "", Session{}, err
-	default: // a Session is kept: its tokens end on their own if the connection is gone
+	default: // the Session is kept: its tokens expire if the connection was deleted
 		s.valid = rereadPause
 		if s.user == "" {
 			s.err = err
@@ -95,8 +95,8 @@ func (s *sessions) current(ctx context.Context) (Session, error) {
 	return s.session, s.err
 }
 
-// ofTokens returns the Session of a token source. Its user is known from a token.
-func (s *sessions) ofTokens(ctx context.Context) (Session, error) {
+// fromTokens returns the Session of a token source. A token names its user.
+func (s *sessions) fromTokens(ctx context.Context) (Session, error) {
 	token, err := s.tokens.Token(ctx)
 	if err != nil {
 		return Session{}, err
@@ -126,7 +126,7 @@ func (s *sessions) set(user string, identity saltoks.Identity, site saltoks.Site
 	if err != nil {
 		return err
 	}
-	// Commands that are being sent keep the Client of the Session before.
+	// Commands that are being sent keep the Client of the previous Session.
 	s.user, s.session = user, Session{Client: client, Remote: remote, Site: site}
 	return nil
 }

@@ -42,11 +42,11 @@ type Site struct {
 // The error is saltoauth.ErrNotConnected if none is. It makes no request, except with
 // Config.Tokens, whose Token it calls.
 func (s *Site) Session(ctx context.Context) (Session, error) {
-	now, err := s.session.current(ctx)
+	session, err := s.session.current(ctx)
 	if s.salto != "" {
-		now.Site = s.salto
+		session.Site = s.salto
 	}
-	return now, err
+	return session, err
 }
 
 // Status returns the state of the connection: saltoauth.ErrNotConnected if there is
@@ -76,7 +76,7 @@ func (s *Site) Complete(ctx context.Context, login saltoauth.Login, callback url
 	if err != nil {
 		return conn, err
 	}
-	if err := s.session.use(ctx, conn.ID); err != nil { // leave nothing behind
+	if err := s.session.use(ctx, conn.ID); err != nil { // do not keep a connection that no site uses
 		_, undo := s.Auth.Disconnect(context.WithoutCancel(ctx), conn.ID, saltoauth.AcknowledgeDisconnect)
 		return saltoauth.Connection{}, errors.Join(err, undo)
 	}
@@ -121,8 +121,8 @@ func (s *Site) Doctor(ctx context.Context) ([]gate.Issue, error) {
 	return s.Gate.Doctor(ctx, d)
 }
 
-// Close waits for a token refresh in flight, until ctx ends. Call it when no taps come
-// any more.
+// Close waits for a token refresh in flight, until ctx ends. Call it after the last
+// tap.
 func (s *Site) Close(ctx context.Context) error {
 	s.session.mu.Lock()
 	client := s.session.session.Client

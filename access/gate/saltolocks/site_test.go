@@ -20,9 +20,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
-// TestEveryLockType: the type of a lock changes nothing, and a
-// door controller with a strike or a magnet is one more kind, also one that no
-// version of this library has heard of.
+// TestEveryLockType: a lock of any type works, such as a door controller with a strike
+// or a magnet, or a type that this library does not know.
 func TestEveryLockType(t *testing.T) {
 	types := []string{string(saltoks.WallReaderPIN), string(saltoks.EscutcheonPIN), "escutcheon", "door_controller", "a type of next year"}
 	synctest.Test(t, func(t *testing.T) {
@@ -56,9 +55,9 @@ func TestEveryLockType(t *testing.T) {
 	})
 }
 
-// TestFobsAreNotChanged: what hands do at a door is in SALTO's log with its
-// provenance, in no row of the door log and in no check-in; and nothing that is
-// done here takes a fob, a key code or a right away, or gives one.
+// TestFobsAreNotChanged: openings by fob, key code or handle are in SALTO's log, and not
+// in the door log or the check-ins. Nothing that is done here changes a fob, a key code
+// or a right in SALTO KS.
 func TestFobsAreNotChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)
@@ -136,8 +135,7 @@ func TestFobsAreNotChanged(t *testing.T) {
 	})
 }
 
-// TestTwoSites: one user, two sites; the locks of the one are not there for the
-// other.
+// TestTwoSites: two sites of one user do not see each other's locks.
 func TestTwoSites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)
@@ -179,8 +177,8 @@ func TestTwoSites(t *testing.T) {
 	})
 }
 
-// TestReconnectKeepsEverything: links, names, rules, holds and activations are
-// the same after the consent was renewed, whatever was refused on the way.
+// TestReconnectKeepsEverything: links, names, rules, holds and activations are the same
+// after the consent was renewed, even after refused attempts.
 func TestReconnectKeepsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := saltokstest.DefaultWorld()
@@ -239,8 +237,8 @@ func TestReconnectKeepsEverything(t *testing.T) {
 	})
 }
 
-// TestScheduleEndsOfficeMode: SALTO's schedule locks the door of a member who
-// holds it open; the hold is over here once SALTO's log was read.
+// TestScheduleEndsOfficeMode: SALTO's schedule locks a door in office mode, and the hold
+// ends once SALTO's log was read.
 func TestScheduleEndsOfficeMode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // it is 01:00 at the site
 		r := newFixture(t, true)
