@@ -45,7 +45,7 @@ type Config struct {
 // Caller is who sent a request.
 type Caller struct {
 	// Member is the member id whose keys, taps and receipts the request is about. Empty
-	// for staff who are no members.
+	// for staff who are not members.
 	Member string
 	// Staff allows the routes below /staff.
 	Staff bool

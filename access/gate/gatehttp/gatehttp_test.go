@@ -35,8 +35,8 @@ func TestConfigFaults(t *testing.T) {
 	}
 }
 
-// slow is a lock system that answers when the test says so, unless the gate gives up
-// before.
+// slow is a lock system that answers when the test lets it, unless the gate gives up
+// first.
 type slow struct {
 	begun, answer chan struct{}
 }
@@ -137,7 +137,7 @@ func TestExportThatFailsInTheMiddle(t *testing.T) {
 		_, err = io.ReadAll(resp.Body)
 	}
 	if err == nil {
-		t.Error("the client took a part of the file for the whole")
+		t.Error("the client accepted a part of the file as the whole file")
 	}
 }
 

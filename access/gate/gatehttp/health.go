@@ -33,8 +33,8 @@ func (h *Handler) ready(c *call) error {
 	return c.json(http.StatusOK, result)
 }
 
-// readiness keeps the last result, because anyone may ask and each check reads the
-// storage.
+// readiness keeps the last result, because each check reads the storage and the route
+// needs no login.
 type readiness struct {
 	mu      sync.Mutex
 	checked time.Time

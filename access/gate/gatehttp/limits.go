@@ -21,7 +21,7 @@ type limits struct {
 
 	mu      sync.Mutex
 	members map[string]*memberLimit
-	swept   time.Time
+	pruned  time.Time // when idle members were last removed
 }
 
 type memberLimit struct {
@@ -62,14 +62,14 @@ func (l *limits) wait(member string) (done func(), ok bool) {
 	}, true
 }
 
-// of returns the limits of a member. If it keeps those of too many members, it first
-// removes those of idle ones, and then any others.
+// of returns the limits of a member. If there are limits of too many members, it
+// removes those of idle members first, and then any others.
 func (l *limits) of(member string) *memberLimit {
 	if m := l.members[member]; m != nil {
 		return m
 	}
-	if now := time.Now(); len(l.members) >= maxTracked && now.Sub(l.swept) >= time.Second {
-		l.swept = now
+	if now := time.Now(); len(l.members) >= maxTracked && now.Sub(l.pruned) >= time.Second {
+		l.pruned = now
 		for id, m := range l.members {
 			if m.waits == 0 && m.taps.TokensAt(now) >= float64(l.burst) {
 				delete(l.members, id)

@@ -8,7 +8,7 @@ import (
 )
 
 // The memory of the limits does not grow with the number of members, and the limits of
-// a member who taps in a loop are not forgotten while those of idle members can be.
+// a member who taps in a loop are not removed while those of idle members can be.
 func TestLimitsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimits(6, 2)

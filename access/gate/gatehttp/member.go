@@ -84,7 +84,7 @@ func (h *Handler) hidden(ctx context.Context, r gate.Receipt) bool {
 	switch r.Decision.Reason {
 	case access.ReasonUnknownDoor, access.ReasonUnknownMember, access.ReasonDoorDisabled, access.ReasonOfficeModeNotOffered,
 		access.ReasonDoorClosed, access.ReasonNotBooker, access.ReasonNoEntitlement:
-	default: // another reason is about what the member has
+	default: // any other reason is about a key that the member has
 		if r.Cause != gate.CauseBadFacts {
 			return false
 		}
@@ -123,8 +123,8 @@ func (h *Handler) receipt(c *call) error {
 	return c.json(http.StatusOK, h.receiptOf(c.r.Context(), receipt))
 }
 
-// await waits until a receipt is final, and returns the latest one. It does not wait if
-// the member has too many requests that do.
+// await waits until a receipt is final, and returns the latest one. It does not wait
+// if too many requests of the member are waiting.
 func (h *Handler) await(c *call, r gate.Receipt, wait time.Duration) gate.Receipt {
 	done, ok := h.limits.wait(c.caller.Member)
 	if !ok {

@@ -36,8 +36,8 @@ func (p *problem) withCause(err error) *problem {
 	return p
 }
 
-// newCause returns a problem whose code and message are those of a cause.
-func newCause(status int, c gate.Cause, detail string) *problem {
+// causeProblem returns a problem whose code and message are those of a cause.
+func causeProblem(status int, c gate.Cause, detail string) *problem {
 	return newProblem(status, string(c), c.Message(), detail)
 }
 
@@ -56,7 +56,7 @@ func wrongType(detail string) error {
 
 // badRequest names every fault of a request.
 func badRequest(faults []gate.Fault) *problem {
-	p := newCause(http.StatusBadRequest, gate.CauseBadRequest, "Some fields are wrong.")
+	p := causeProblem(http.StatusBadRequest, gate.CauseBadRequest, "Some fields are wrong.")
 	p.Errors = faults
 	return p
 }
@@ -75,21 +75,21 @@ func problemOf(err error) *problem {
 		}
 		return p
 	}
-	p := newCause(http.StatusServiceUnavailable, gate.CauseStoreUnavailable, "Try again in a moment.")
+	p := causeProblem(http.StatusServiceUnavailable, gate.CauseStoreUnavailable, "Try again in a moment.")
 	_, badFacts := errors.AsType[*access.FactsError](err)
 	_, panicked := errors.AsType[*gate.PanicError](err)
 	switch {
 	case errors.Is(err, gate.ErrRequestReused):
-		p = newCause(http.StatusUnprocessableEntity, gate.CauseRequestReused, "The request id is that of another request: make one per tap.")
+		p = causeProblem(http.StatusUnprocessableEntity, gate.CauseRequestReused, "The request id is that of another request: make one per tap.")
 	case errors.Is(err, gate.ErrCloudUnavailable):
-		p = newCause(http.StatusServiceUnavailable, gate.CauseCloudUnavailable, "Try again in a moment.")
+		p = causeProblem(http.StatusServiceUnavailable, gate.CauseCloudUnavailable, "Try again in a moment.")
 	case errors.Is(err, gate.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 	case errors.Is(err, gate.ErrNotFound):
-		p = newCause(http.StatusInternalServerError, gate.CauseUnknownSite, "The storage has no rules of this site.")
+		p = causeProblem(http.StatusInternalServerError, gate.CauseUnknownSite, "The storage has no rules of this site.")
 	case badFacts:
-		p = newCause(http.StatusInternalServerError, gate.CauseBadFacts, "The facts of this member are inconsistent.")
+		p = causeProblem(http.StatusInternalServerError, gate.CauseBadFacts, "The facts of this member are inconsistent.")
 	case panicked:
-		p = newCause(http.StatusInternalServerError, gate.CauseInternal, "The program's log has the cause.")
+		p = causeProblem(http.StatusInternalServerError, gate.CauseInternal, "The program's log has the cause.")
 	}
 	return p.withCause(err)
 }
@@ -106,6 +106,6 @@ func (h *Handler) fail(c *call, err error) {
 		panic(http.ErrAbortHandler)
 	}
 	if err := c.body(p.Status, "application/problem+json", p); err != nil {
-		panic(http.ErrAbortHandler) // it holds only texts and cannot fail
+		panic(http.ErrAbortHandler) // unreachable: a problem always encodes
 	}
 }

@@ -46,11 +46,11 @@ func (q *query) text(name string) string {
 	return value
 }
 
-// number reads a whole number; without one it returns missing.
-func (q *query) number(name string, missing, low, high uint64) uint64 {
+// number reads a whole number; it returns fallback if there is none.
+func (q *query) number(name string, fallback, low, high uint64) uint64 {
 	text := q.text(name)
 	if text == "" {
-		return missing
+		return fallback
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || n < low || n > high {
@@ -59,11 +59,12 @@ func (q *query) number(name string, missing, low, high uint64) uint64 {
 	return n
 }
 
-// instant reads an RFC 3339 instant. A "+" that was not escaped is a space here.
-func (q *query) instant(name string, missing time.Time) time.Time {
+// instant reads an RFC 3339 instant; it returns fallback if there is none. A "+" that was
+// not escaped is a space here.
+func (q *query) instant(name string, fallback time.Time) time.Time {
 	text := strings.Replace(q.text(name), " ", "+", 1)
 	if text == "" {
-		return missing
+		return fallback
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {

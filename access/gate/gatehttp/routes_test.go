@@ -68,7 +68,7 @@ func TestRoutesAreDocumented(t *testing.T) {
 	}
 }
 
-// The document lists the codes that the code knows.
+// The document lists all codes of the Go code.
 func TestCodesAreDocumented(t *testing.T) {
 	schemas := readDocument(t).Components.Schemas
 	var causes []string

@@ -20,7 +20,8 @@ type call struct {
 	arrived time.Time // by the gate's clock
 }
 
-// response records whether the header was written: after that, no problem can be.
+// response records whether the header was written: after that, an error can no longer
+// be reported as a problem.
 type response struct {
 	http.ResponseWriter
 	begun bool
@@ -112,14 +113,14 @@ func (h *Handler) authenticate(c *call, a audience) error {
 		return newProblem(http.StatusUnauthorized, "unauthenticated", "Please log in again.", detail)
 	case err != nil:
 		const detail = "The credentials could not be checked."
-		return newCause(http.StatusServiceUnavailable, gate.CauseStoreUnavailable, detail).withCause(err)
+		return causeProblem(http.StatusServiceUnavailable, gate.CauseStoreUnavailable, detail).withCause(err)
 	case caller.Member != "" && !storage.ValidID(caller.Member):
 		err := errors.New("gatehttp: Authenticate returned a Member that is not 1 to 200 bytes of valid UTF-8 without NUL")
-		return newCause(http.StatusInternalServerError, gate.CauseInternal, "The program's log has the cause.").withCause(err)
+		return causeProblem(http.StatusInternalServerError, gate.CauseInternal, "The program's log has the cause.").withCause(err)
 	case a == staff && !caller.Staff:
 		return forbidden("This route is for staff.")
 	case a == members && caller.Member == "":
-		return forbidden("This route is for members, and the caller is none.")
+		return forbidden("This route is for members, and the caller is not one.")
 	}
 	c.caller = caller
 	return nil

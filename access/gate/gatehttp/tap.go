@@ -29,13 +29,13 @@ func tapWith(do func(*gate.Gate, context.Context, gate.Tap) (gate.Receipt, error
 		}
 		if wait := h.limits.tap(tap.Member); wait > 0 {
 			c.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-			return newCause(http.StatusTooManyRequests, gate.CauseRateLimited, "Retry-After has the seconds to wait.")
+			return causeProblem(http.StatusTooManyRequests, gate.CauseRateLimited, "Retry-After has the seconds to wait.")
 		}
 		receipt, err := do(h.gate, c.r.Context(), tap)
 		if _, bad := errors.AsType[*gate.RequestError](err); bad || errors.Is(err, gate.ErrRequestReused) {
 			return err
 		}
-		return c.json(http.StatusOK, h.receiptOf(c.r.Context(), receipt)) // it states what any other error means
+		return c.json(http.StatusOK, h.receiptOf(c.r.Context(), receipt)) // the receipt has the cause of any other error
 	}
 }
 
@@ -78,7 +78,7 @@ func parseInstant(text string) (time.Time, error) {
 // tap reads a tap, or names everything that is wrong with it.
 func (c *call) tap() (gate.Tap, error) {
 	if c.arrived.IsZero() {
-		return gate.Tap{}, newCause(http.StatusServiceUnavailable, gate.CauseClock, "The clock of this server is not set.")
+		return gate.Tap{}, causeProblem(http.StatusServiceUnavailable, gate.CauseClock, "The clock of this server is not set.")
 	}
 	var faults strictjson.Faults
 	body, err := c.readTap(&faults)
@@ -91,7 +91,7 @@ func (c *call) tap() (gate.Tap, error) {
 			key = quoted // a string of RFC 9651
 		}
 		if len(keys) > 1 {
-			faults.Follow("request_id", "the header Idempotency-Key is there twice")
+			faults.Follow("request_id", "the header Idempotency-Key is given twice")
 		} else if body.RequestID != "" && body.RequestID != key {
 			faults.Follow("request_id", "differs from the header Idempotency-Key")
 		}
