@@ -17,8 +17,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 )
 
-// requestAttributes are those of everything about a request. Nothing is appended in
-// place.
+// requestAttributes returns the attributes of every span and metric of a request. An
+// append copies the slice.
 func requestAttributes(site string, action access.Action) []attribute.KeyValue {
 	return slices.Clip([]attribute.KeyValue{attribute.String("doorkit.site", site), attribute.String("doorkit.action", string(action))})
 }

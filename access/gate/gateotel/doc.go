@@ -7,7 +7,7 @@
 //
 // # Spans
 //
-// The context of gate.Unlock has the parent of the spans.
+// The parent of the spans is the span in the context that is passed to gate.Unlock.
 //
 //	doorkit.unlock, doorkit.lock, doorkit.office_mode   one request
 //	  doorkit.facts                                     lookup, facts and decision

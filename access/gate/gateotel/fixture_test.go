@@ -50,13 +50,13 @@ type fixture struct {
 	taps      []gate.Tap
 }
 
-// inBubble runs a test with a fixture in a bubble.
+// inBubble runs a test with a fixture in a synctest bubble.
 func inBubble(t *testing.T, c gateotel.Config, test func(f *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { test(newFixture(t, c)) })
 }
 
-// newFixture makes one whose site is not connected to SALTO KS.
+// newFixture creates a fixture whose site is not connected to SALTO KS.
 func newFixture(t *testing.T, c gateotel.Config) *fixture {
 	t.Helper()
 	f := &fixture{

@@ -123,7 +123,7 @@ func (t *Telemetry) Observe(ctx context.Context, e gate.Event) {
 		t.requests.Add(ctx, 1, withAttributes(append(
 			requestAttributes(e.Site, e.Receipt.Action),
 			outcome(e.Receipt.Outcome), cause(e.Receipt.Cause), reason(e.Receipt),
-			t.door(e.Door, e.Gateway != ""), // not every id that a client makes up
+			t.door(e.Door, e.Gateway != ""), // a client may send any id: only those of linked doors are exported
 		)...))
 	}
 	if t.next != nil {

@@ -262,8 +262,8 @@ func TestNothingPersonal(t *testing.T) {
 	})
 }
 
-// TestDoors: the id of the door is exported if the host asks for it, and in a metric
-// only if there is such a door.
+// TestDoors: Config.Doors exports the id of the door, in a metric only if there is such
+// a door.
 func TestDoors(t *testing.T) {
 	inBubble(t, gateotel.Config{Doors: true}, func(f *fixture) {
 		f.tap(f.site.Gate.Unlock, member, gate.NotSent)
@@ -282,7 +282,7 @@ func TestDoors(t *testing.T) {
 }
 
 // TestWatchIsBounded: a collection waits 2 seconds for a source that does not answer,
-// and a source that panics ends nothing.
+// and a source that panics does not stop the collection.
 func TestWatchIsBounded(t *testing.T) {
 	for name, c := range map[string]struct {
 		status func(context.Context) (saltoauth.ConnectionStatus, error)
