@@ -129,6 +129,70 @@ func TestOneCheckInPerDay(t *testing.T) {
 	})
 }
 
+// TestCheckInsAreOfAMemberAndASite: two members, and one member at two sites, are
+// separate check-ins; a second visit of the day is not one.
+func TestCheckInsAreOfAMemberAndASite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		ctx := t.Context()
+		err := b.store.PutGrant(ctx, site, gate.Grant{Grant: access.Grant{ID: "bob-front", Member: "bob", Door: "front", Hours: access.Always(),
+			RequiresMembership: new(false)}})
+		if err == nil {
+			err = b.store.PutRules(ctx, gate.Rules{Site: access.Site{ID: "attic", TimeZone: "Europe/Berlin"}})
+		}
+		if err == nil {
+			err = b.store.PutDoor(ctx, "attic", gate.Door{Door: access.Door{ID: "front", Name: "Attic", AccessType: access.AccessOnly},
+				Link: link("l9")})
+		}
+		if err == nil {
+			err = b.store.PutMember(ctx, "attic", gate.Member{Member: access.Member{ID: "ada"}})
+		}
+		if err == nil {
+			err = b.store.PutGrant(ctx, "attic", gate.Grant{Grant: access.Grant{ID: "g", Member: "ada", Door: "front", Hours: access.Always(),
+				RequiresMembership: new(false)}})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := b.config
+		config.Site = "attic"
+		attic, err := gate.New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			b.unlock(b.tap("ada", "front"))
+			b.unlock(b.tap("bob", "front"))
+			if _, err := attic.Unlock(ctx, b.tap("ada", "front")); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour)
+		}
+		b.wantMoves(6)
+		if got := fmt.Sprint(b.checkIns()); got != "[ada 2000-01-01 bob 2000-01-01]" {
+			t.Errorf("got %s", got)
+		}
+		list, err := attic.CheckIns(ctx, gate.CheckInQuery{})
+		if err != nil || len(list) != 1 || list[0].Member != "ada" {
+			t.Errorf("at the other site: %+v, %v", list, err)
+		}
+	})
+}
+
+// TestEveryUnlockChecksIn: with EveryUnlock each unlock through the app is a check-in of
+// its own.
+func TestEveryUnlockChecksIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, func(c *gate.Config) { c.CheckIns = gate.EveryUnlock })
+		for i := range 3 {
+			if r := b.unlock(b.tap("ada", "front")); r.CheckIn == nil || len(b.checkIns()) != i+1 {
+				t.Errorf("unlock %d: the receipt has %+v, check-ins %v", i+1, r.CheckIn, b.checkIns())
+			}
+			time.Sleep(gate.ShareWithin + time.Second)
+		}
+	})
+}
+
 // What a host's policy says, however odd, keeps no outcome from being written.
 func TestOddCheckIns(t *testing.T) {
 	for name, key := range map[string]string{

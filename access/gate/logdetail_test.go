@@ -1,9 +1,11 @@
 package gate_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -25,6 +27,47 @@ func FuzzReadDetail(f *testing.F) {
 		}
 		if err != nil && (!strings.Contains(err.Error(), "row 4711") || !cmp.Equal(d, gate.LogDetail{})) {
 			t.Errorf("%q: %+v, %v", data, d, err)
+		}
+	})
+}
+
+// TestLogNamesWhoDoorAndWhen: each command of a member is two rows, the attempt and its
+// outcome. Both name the member, the door and the action, each with its time.
+func TestLogNamesWhoDoorAndWhen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type row struct {
+			member, door, action string
+			outcome              gate.Outcome
+			at                   time.Time
+		}
+		b := setup(t)
+		b.driver.move = func(context.Context, gate.Command) gate.Result {
+			time.Sleep(3 * time.Second)
+			return gate.Result{Outcome: gate.Accepted}
+		}
+		var want []row
+		for _, door := range []string{"front", "office"} {
+			time.Sleep(time.Minute)
+			now := time.Now().UTC()
+			b.unlock(b.tap("ada", door))
+			want = append(want, row{"ada", door, "unlock", "sending", now}, row{"ada", door, "unlock", "accepted", now.Add(3 * time.Second)})
+		}
+		time.Sleep(time.Minute)
+		want = append(want, row{"bob", "front", "unlock", "denied", time.Now().UTC()})
+		b.unlock(b.tap("bob", "front"))
+		var got []row
+		for r, err := range b.gate.Log(t.Context(), gate.LogQuery{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, _, err := gate.ReadDetail(r)
+			if err != nil || d.Member != r.Member {
+				t.Errorf("the row of %q has the detail %+v, %v", r.Member, d, err)
+			}
+			got = append(got, row{d.Member, r.Door, r.Action, r.Outcome, r.At})
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(row{})); diff != "" {
+			t.Errorf("rows (-want +got):\n%s", diff)
 		}
 	})
 }

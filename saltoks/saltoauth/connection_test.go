@@ -2,6 +2,7 @@ package saltoauth_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,36 @@ func TestLinkSite(t *testing.T) {
 	s, err := d.auth.Status(t.Context(), c.ID)
 	if err != nil || s.Summary(d.sim.Now()) != "Connected. Site linked." {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// TestLinkOneOfSeveralSites: of the sites that the user can see, the one that was chosen
+// is linked, wherever it stands in SALTO's list; another one may be chosen later.
+func TestLinkOneOfSeveralSites(t *testing.T) {
+	d := newHost(t)
+	user := d.sim.World().Users[0].Email
+	for _, name := range []string{"Quay House", "Attic House"} {
+		d.sim.AddSite(saltokstest.Site{Name: name, Members: []saltokstest.Member{{User: user}}})
+	}
+	c := d.connect()
+	names, err := d.sites(c)
+	if err != nil || len(names) != 3 {
+		t.Fatalf("the user sees %q, %v", names, err)
+	}
+	for _, site := range d.sim.World().Sites {
+		if !slices.Contains(names, site.Name) {
+			continue // another user's
+		}
+		for _, id := range []string{site.ID, site.UID} {
+			linked, err := d.auth.LinkSite(t.Context(), c.ID, saltoks.SiteID(id))
+			if err != nil || linked.Site != saltoks.SiteID(site.ID) {
+				t.Errorf("%s: %+v, %v", site.Name, linked, err)
+			}
+			read, err := d.auth.Connection(t.Context(), c.ID)
+			if err != nil || read != linked || read.Subject != c.Subject {
+				t.Errorf("%s: stored as %+v, %v", site.Name, read, err)
+			}
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package saltoauth_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
@@ -11,8 +12,12 @@ import (
 func TestDisconnect(t *testing.T) {
 	d := newHost(t)
 	c := d.connect()
-	if _, err := d.auth.Disconnect(t.Context(), c.ID, ""); !errors.Is(err, saltoauth.ErrNotAcknowledged) {
-		t.Errorf("%v", err)
+	text := string(saltoauth.AcknowledgeDisconnect)
+	for _, other := range []string{"", "Yes.", "yes", "true", "AcknowledgeDisconnect", text[:len(text)-1], text + " ", strings.ToLower(text)} {
+		_, err := d.auth.Disconnect(t.Context(), c.ID, saltoauth.Acknowledgement(other))
+		if !errors.Is(err, saltoauth.ErrNotAcknowledged) || !strings.Contains(err.Error(), text) {
+			t.Errorf("acknowledged with %q: %v", other, err)
+		}
 	}
 	if _, err := d.sites(c); err != nil {
 		t.Errorf("gone without acknowledgement: %v", err)
@@ -37,6 +42,19 @@ func TestDisconnect(t *testing.T) {
 	done, err = d.auth.Disconnect(t.Context(), c.ID, saltoauth.AcknowledgeDisconnect)
 	if err != nil || done.Revoked || done.RevokeErr == nil || d.store.documents() != 0 {
 		t.Errorf("%+v, %v, %d documents", done, err, d.store.documents())
+	}
+}
+
+// TestAcknowledgeDisconnect: the text that a person agrees to names what stops, for whom,
+// how soon and until when, what stays, and the verb for an expired consent.
+func TestAcknowledgeDisconnect(t *testing.T) {
+	for _, part := range []string{
+		"Remote opening stops", "within 30 seconds", "for every member", "until an administrator connects to SALTO KS again",
+		"Doors, names and activations are kept", "reconnect instead",
+	} {
+		if !strings.Contains(string(saltoauth.AcknowledgeDisconnect), part) {
+			t.Errorf("it does not contain %q: %s", part, saltoauth.AcknowledgeDisconnect)
+		}
 	}
 }
 

@@ -164,6 +164,55 @@ func TestSigningKeyIsReplaced(t *testing.T) {
 	d.connect()
 }
 
+// TestReconnectWarnsOfNoLoss: from the first warning to the renewed consent, every text
+// that a person reads promises that nothing is lost, and no acknowledgement is required.
+func TestReconnectWarnsOfNoLoss(t *testing.T) {
+	o := newConsentFixture(t)
+	target, cookie := o.leave(o.h.Connect(), "tenant-1", saltokstest.Allow())
+	if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != http.StatusSeeOther {
+		t.Fatal(body(resp))
+	}
+	c := o.kept["tenant-1"]
+	texts := map[string]string{}
+	summary := func(when string) {
+		t.Helper()
+		s, err := o.auth.Status(t.Context(), c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[when] = s.Summary(o.sim.Now())
+	}
+	o.sim.Clock().Advance(76 * 24 * time.Hour)
+	summary("day 76")
+	o.sim.Clock().Advance(15 * 24 * time.Hour)
+	_, err := o.sites(c)
+	if !errors.Is(err, saltoks.ErrReauthorize) {
+		t.Fatal(err)
+	}
+	texts["the error of a call"] = err.Error()
+	summary("day 91")
+	if want := "Doors, names and activations stay as they are."; !strings.Contains(texts["day 91"], want) {
+		t.Errorf("day 91: %q, want %q", texts["day 91"], want)
+	}
+	for name, choice := range map[string]saltokstest.ConsentChoice{
+		"another user": o.as("other@quay.example"), "denied": {Deny: true}, "the same user": saltokstest.Allow(),
+	} {
+		target, cookie := o.leave(o.h.Reconnect(), "tenant-1", choice)
+		texts[name] = body(ask(o.h.Callback(), "GET", target, "tenant-1", cookie))
+	}
+	summary("reconnected")
+	for when, text := range texts {
+		for _, loss := range []string{"lost", " lose ", "delete", "remove", "stops", "support", "every member", "acknowledge"} {
+			if strings.Contains(strings.ToLower(text), loss) {
+				t.Errorf("%s: the text contains %q: %s", when, loss, text)
+			}
+		}
+	}
+	if texts["reconnected"] != "Connected. Choose the site." {
+		t.Errorf("afterwards: %q", texts["reconnected"])
+	}
+}
+
 func TestReconnect(t *testing.T) {
 	d := newHost(t)
 	c := d.connect()
@@ -193,7 +242,6 @@ func TestReconnect(t *testing.T) {
 	}
 }
 
-// TestFailedReconnect: the connection works as if nothing had happened.
 // TestTheSameUserIsTheSameSubject: an email address is neither unique as it is
 // masked nor unchangeable.
 func TestTheSameUserIsTheSameSubject(t *testing.T) {
@@ -232,6 +280,7 @@ func TestTheSameUserIsTheSameSubject(t *testing.T) {
 	}
 }
 
+// TestFailedReconnect: the connection works as before.
 func TestFailedReconnect(t *testing.T) {
 	d := newHost(t)
 	c := d.connect()

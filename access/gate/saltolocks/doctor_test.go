@@ -192,9 +192,18 @@ func TestDoctorThroughTheLifeOfAConsent(t *testing.T) {
 			if got := fmt.Sprint(r.issues(d, false)); got != want {
 				t.Fatalf("got %s, want %s", got, want)
 			}
+			issues, err := d.Check(t.Context(), gate.Check{Now: r.sim.Now()})
+			r.ok(err)
+			for _, i := range issues {
+				if strings.HasPrefix(i.Code, "reauthorize") && i.Do != "Reconnect as the same SALTO user: doors, names and activations stay." {
+					t.Errorf("%s says what to do by %q", i.Code, i.Do)
+				}
+			}
 		}
 		says("[]")
-		r.sim.Clock().Advance(75*24*time.Hour + time.Minute)
+		r.sim.Clock().Advance(75*24*time.Hour - time.Minute)
+		says("[]")
+		r.sim.Clock().Advance(2 * time.Minute)
 		says("[warning reauthorize_due]")
 		r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
 		r.sim.Clock().Advance(15 * 24 * time.Hour)
