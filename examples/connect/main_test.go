@@ -40,6 +40,10 @@ func TestConnect(t *testing.T) {
 
 	b.get("/")
 	b.want("Connect with the SALTO user")
+	policy := b.request("GET", b.app+"/", nil).Header.Get("Content-Security-Policy")
+	if !strings.Contains(policy, "frame-ancestors 'none'") {
+		t.Errorf("a page of another site may frame this one: %q", policy)
+	}
 
 	// A consent with a box unchecked, a denied one, and a complete one.
 	b.press("/salto/connect", nil)

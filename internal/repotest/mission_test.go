@@ -111,15 +111,20 @@ func TestProofFaults(t *testing.T) {
 	_ = "a case of this test"
 }
 
-// tests are the strings in each test of the repository, with those of the functions and
-// variables of its folder that it uses, by "folder.TestName".
+// tests are the strings in each test of the repository, by "folder.TestName", with those
+// of the functions of its folder that it uses and of the test suites that it imports.
 type tests map[string][]string
 
 func testsOf(t *testing.T) tests {
 	t.Helper()
-	parts := map[string]part{} // by folder and name
+	parts := map[string]part{}      // functions, by folder and name
+	suites := map[string][]string{} // strings of packages of test support, by folder
 	all := tests{}
+	imported := map[string][]string{} // folders that the file of a test imports
 	for _, s := range sources(t) {
+		if !s.test && s.testSupport() {
+			suites[s.dir] = append(suites[s.dir], part{}.with(s.file).strings...)
+		}
 		if !s.test {
 			continue
 		}
@@ -129,11 +134,15 @@ func testsOf(t *testing.T) tests {
 				parts[key] = parts[key].with(f)
 				if f.Recv == nil {
 					all[key] = nil
+					imported[key] = s.imports()
 				}
 			}
 		}
 	}
 	for key := range all {
+		for _, imports := range imported[key] {
+			all[key] = append(all[key], suites[strings.TrimPrefix(imports, module+"/")]...)
+		}
 		dir := strings.TrimSuffix(key, path.Ext(key))
 		seen := map[string]bool{}
 		for next := []string{key}; len(next) > 0; next = next[1:] {
@@ -149,10 +158,10 @@ func testsOf(t *testing.T) tests {
 	return all
 }
 
-// part is what one function contains.
+// part is what a function or a file contains.
 type part struct{ strings, uses []string }
 
-func (p part) with(f *ast.FuncDecl) part {
+func (p part) with(f ast.Node) part {
 	ast.Inspect(f, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.BasicLit:
@@ -168,7 +177,7 @@ func (p part) with(f *ast.FuncDecl) part {
 }
 
 var (
-	proofTest = regexp.MustCompile("`([a-z/0-9]+\\.(?:Test|Example|Fuzz)\\w*)(?:/([^`]+))?`(?: \\(([^)]*)\\))?")
+	proofTest = regexp.MustCompile("`([-a-z/0-9]+\\.(?:Test|Example|Fuzz)\\w*)(?:/([^`]+))?`(?: \\(([^)]*)\\))?")
 	proofText = regexp.MustCompile(`\[[^]]*\]\(([^)]+)\): "([^"]+)"`)
 )
 
