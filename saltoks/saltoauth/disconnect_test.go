@@ -48,12 +48,13 @@ func TestDisconnect(t *testing.T) {
 // TestAcknowledgeDisconnect: the text that a person agrees to names what stops, for whom,
 // how soon and until when, what stays, and the verb for an expired consent.
 func TestAcknowledgeDisconnect(t *testing.T) {
+	text := string(saltoauth.AcknowledgeDisconnect)
 	for _, part := range []string{
 		"Remote opening stops", "within 30 seconds", "for every member", "until an administrator connects to SALTO KS again",
 		"Doors, names and activations are kept", "reconnect instead",
 	} {
-		if !strings.Contains(string(saltoauth.AcknowledgeDisconnect), part) {
-			t.Errorf("it does not contain %q: %s", part, saltoauth.AcknowledgeDisconnect)
+		if !strings.Contains(text, part) {
+			t.Errorf("it does not contain %q: %s", part, text)
 		}
 	}
 }
