@@ -50,7 +50,7 @@ func main() {
 	mux.Handle("/setup", setup{site, store})
 	var work sync.WaitGroup
 	work.Go(func() { site.Run(ctx) })
-	err := serve(ctx, mux)
+	err := serve(ctx, login(mux))
 	stop()
 	work.Wait()
 	if err := errors.Join(err, site.Close(context.Background()), store.Close(), db.Close()); err != nil {

@@ -147,13 +147,19 @@ func (p *process) prepare(sim *saltokstest.Server, members ...string) {
 		p.setUp(url.Values{"step": {"member"}, "member": {member}})
 	}
 	_, page := p.send("GET", "/setup", "manager", nil)
-	for _, want := range []string{salto.IQs[0].Name + ": ready", "<b>front</b>: " + salto.Locks[0].Name, salto.Locks[1].Name} {
+	for _, want := range []string{
+		salto.IQs[0].Name + ": ready", "<b>front</b>: " + salto.Locks[0].Name, salto.Locks[1].Name, "<li>" + members[0],
+	} {
 		if !strings.Contains(page, want) {
 			p.Errorf("the page lacks %q:\n%s", want, page)
 		}
 	}
-	if resp, _ := p.send("GET", "/setup", members[0], nil); resp.StatusCode != http.StatusUnauthorized {
-		p.Errorf("the page for a member: %d", resp.StatusCode)
+	// Without the challenge a browser does not send the password.
+	for where, method := range map[string]string{"/setup": "GET", "/salto/connect": "POST", "/salto/callback": "GET"} {
+		resp, _ := p.send(method, where, members[0], nil)
+		if resp.StatusCode != http.StatusUnauthorized || resp.Header.Get("WWW-Authenticate") == "" {
+			p.Errorf("%s for a member: %d %v", where, resp.StatusCode, resp.Header)
+		}
 	}
 }
 

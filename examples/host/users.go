@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate/gatehttp"
@@ -53,6 +54,19 @@ func manager(r *http.Request) (string, error) {
 		err = errors.New("only the manager")
 	}
 	return siteID, err
+}
+
+// login lets a browser ask for the password before it gets a page. The API answers
+// for itself.
+func login(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := manager(r); err != nil && !strings.HasPrefix(r.URL.Path, "/api/") {
+			w.Header().Set("WWW-Authenticate", `Basic realm="host"`)
+			http.Error(w, "log in as manager", http.StatusUnauthorized)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // environment is SALTO KS, or a simulator at the address in SIMULATOR.

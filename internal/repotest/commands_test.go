@@ -29,7 +29,9 @@ var commands = []struct {
 	{`go run \./examples/coworking`, "examples/coworking.TestEveryPage"},
 	{`go run \./examples/digital-keys`, "examples/digital-keys.TestDigitalKeys"},
 	{`go run \./examples/fleet`, "examples/fleet.TestFleet"},
-	{`go run \./examples/ks (login|preflight|activate|unlock|verify)( .*)?`, "examples/ks.TestVerify"},
+	{`go run \./examples/ks login .*`, "examples/ks.TestLogin"},
+	{`go run \./examples/ks preflight`, "examples/ks.TestPreflight"},
+	{`go run \./examples/ks verify -report report\.md`, "examples/ks.TestVerifyReport"},
 	{`go run \./internal/peers`, "internal/peers.TestPeersAgree"},
 
 	{`git clone <this repository> .*`, "the module path is not registered yet"},
