@@ -3,8 +3,6 @@ package sqlstore
 import (
 	"context"
 	"fmt"
-	"iter"
-	"math"
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
@@ -108,40 +106,4 @@ func ends(ctx context.Context, run runner, site string) (base, head storage.Head
 		err = nil
 	}
 	return base, head, err
-}
-
-// Rows implements storage.DoorLog.
-func (s *Store) Rows(ctx context.Context, q storage.LogQuery) iter.Seq2[storage.LogRow, error] {
-	return storage.Pages(q.Limit, pageSize, func(last *storage.LogRow, size int) ([]storage.LogRow, error) {
-		after := q.After
-		if last != nil {
-			after = last.Seq
-		}
-		var f filter
-		f.and("l.site = ?", q.Site)
-		order := "l.seq"
-		switch from := int64(min(after, math.MaxInt64)); {
-		case !q.Newest:
-			f.and("l.seq > ?", from)
-		case from > 0:
-			f.and("l.seq < ?", from)
-			fallthrough
-		default:
-			order = "l.seq DESC"
-		}
-		f.equal("l.door", q.Door)
-		f.equal("d.member", q.Member)
-		f.equal("l.outcome", string(q.Outcome))
-		f.span("l.at", q.From, q.Until)
-		where, args := f.text(order, size)
-		rows, err := s.read.query(ctx, `SELECT l.site, l.seq, l.at, l.ref, l.door, l.action, l.outcome, l.reason, l.commitment, l.hash,
-			l.site, l.seq, COALESCE(d.member, ''), COALESCE(d.actor, ''), d.salt, d.detail
-			FROM doorkit_log l LEFT JOIN doorkit_log_details d ON d.site = l.site AND d.seq = l.seq WHERE `+where, args...)
-		list, err := collect(rows, err, func(row scanner) (r storage.LogRow, err error) {
-			var site string
-			err = row.Scan(append(logRows.fields(&site, &r), logDetails.fields(&site, &r)...)...)
-			return r, err
-		})
-		return list, fail(ctx, "Rows", err)
-	})
 }

@@ -191,7 +191,7 @@ func (s *Store) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.
 
 // Prune implements storage.Journal.
 func (s *Store) Prune(ctx context.Context, site string, before time.Time) (int, error) {
-	return s.pieces(ctx, "Prune", func(run runner) (int, error) {
+	return s.pieces(ctx, "Prune", piece, func(run runner) (int, error) {
 		n, err := run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND (member, request_id) IN (
 			SELECT member, request_id FROM doorkit_journal WHERE site = $1 AND outcome <> 'sending' AND begun < $2 LIMIT $3)`,
 			site, before.UnixMicro(), piece)

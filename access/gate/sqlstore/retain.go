@@ -18,7 +18,7 @@ func (s *Store) Retain(ctx context.Context, site string, before time.Time, e sto
 	}
 	if last.Seq > base.Seq {
 		appended := false
-		removed, err = s.pieces(ctx, "Retain", func(run runner) (n int, err error) {
+		removed, err = s.pieces(ctx, "Retain", lockedPiece, func(run runner) (n int, err error) {
 			base, n, err = s.retain(ctx, run, site, last, e, appended)
 			appended = true
 			return n, err
@@ -33,14 +33,15 @@ func (s *Store) Retain(ctx context.Context, site string, before time.Time, e sto
 }
 
 // oldRows returns the base of the log and the last of the rows to remove. The log only
-// grows, so what is read here without a lock stays valid.
+// grows, so what is read here without a lock stays valid. The sign prevents a search by
+// time, which would read all rows that are kept.
 func (s *Store) oldRows(ctx context.Context, site string, before time.Time) (base, last storage.Head, err error) {
 	base, _, err = ends(ctx, s.read, site)
 	if err != nil {
 		return base, last, err
 	}
 	err = s.read.row(ctx, `SELECT seq, hash FROM doorkit_log WHERE site = $1 AND seq > $2 AND seq < COALESCE((SELECT seq FROM doorkit_log
-			WHERE site = $1 AND seq > $2 AND {unindexed}at >= $3 ORDER BY seq LIMIT 1), 9223372036854775807)
+			WHERE site = $1 AND seq > $2 AND +at >= $3 ORDER BY seq LIMIT 1), 9223372036854775807)
 		ORDER BY seq DESC LIMIT 1`, site, int64(base.Seq), before.UnixMicro()).Scan(&last.Seq, digest{&last.Hash})
 	if missing(err) {
 		return base, base, nil
@@ -51,41 +52,40 @@ func (s *Store) oldRows(ctx context.Context, site string, before time.Time) (bas
 // retain removes the next rows up to last, and appends e to the chain unless appended
 // is true.
 func (s *Store) retain(ctx context.Context, run runner, site string, last storage.Head, e storage.LogEntry,
-	appended bool) (base storage.Head, n int, err error) {
+	appended bool) (next storage.Head, n int, err error) {
 	chain, err := s.lock(ctx, run, site)
 	if err != nil {
-		return base, 0, err
+		return next, 0, err
 	}
+	var base storage.Head
 	if base, _, err = ends(ctx, run, site); err != nil {
-		return base, 0, err
+		return next, 0, err
 	}
 	if base.Seq >= last.Seq { // another call has removed them
 		return base, 0, errKeep
 	}
-	next := last
-	if last.Seq-base.Seq > piece {
-		next.Seq = base.Seq + piece
+	if next = last; last.Seq-base.Seq > lockedPiece {
+		next.Seq = base.Seq + lockedPiece
 		err := run.row(ctx, "SELECT hash FROM doorkit_log WHERE site = $1 AND seq = $2", site, int64(next.Seq)).Scan(digest{&next.Hash})
 		if err != nil {
-			return base, 0, err
+			return next, 0, err
 		}
 	}
 	if !appended {
 		var b batch
 		chain.append(&b, e.Retention(last))
 		if err := b.run(ctx, run); err != nil {
-			return base, 0, err
+			return next, 0, err
 		}
 	}
+	// The lower bound matters: until its next ANALYZE, PostgreSQL expects that what was
+	// removed is still there, and would read the whole table.
+	var b batch
 	for _, table := range []string{"doorkit_log_details", "doorkit_log"} {
-		gone, err := run.exec(ctx, "DELETE FROM "+table+" WHERE site = $1 AND seq <= $2", site, int64(next.Seq))
-		if err != nil {
-			return base, 0, err
-		}
-		n = int(gone)
+		b.add("DELETE FROM "+table+" WHERE site = $1 AND seq > $2 AND seq <= $3", []any{site, int64(base.Seq), int64(next.Seq)})
 	}
-	_, err = run.exec(ctx, "UPDATE doorkit_chains SET base_seq = $2, base_hash = $3 WHERE site = $1", site, int64(next.Seq), next.Hash[:])
-	return next, n, err
+	b.add("UPDATE doorkit_chains SET base_seq = $2, base_hash = $3 WHERE site = $1", []any{site, int64(next.Seq), next.Hash[:]})
+	return next, int(next.Seq - base.Seq), b.run(ctx, run)
 }
 
 // Erase implements storage.Eraser.

@@ -91,12 +91,17 @@ func (s *Store) inTx(tx *sql.Tx) (run runner, prepareLater func(context.Context)
 
 var errKeep = errors.New("sqlstore: nothing to write")
 
-// piece is how many rows one commit removes.
-const piece = 2000
+const (
+	// piece is how many rows one commit removes.
+	piece = 2000
+	// lockedPiece is how many rows of the log one commit removes. It locks the chain, so
+	// members at the doors wait for it.
+	lockedPiece = 250
+)
 
-// pieces removes many rows in several commits, with pauses in which others can write: a
-// member may be at a door.
-func (s *Store) pieces(ctx context.Context, op string, remove func(runner) (n int, err error)) (all int, err error) {
+// pieces removes many rows in several commits of at most size rows, with pauses in which
+// others can write: a member may be at a door.
+func (s *Store) pieces(ctx context.Context, op string, size int, remove func(runner) (n int, err error)) (all int, err error) {
 	for {
 		n, began := 0, time.Now()
 		err := s.write(ctx, op, func(run runner) (err error) {
@@ -106,7 +111,7 @@ func (s *Store) pieces(ctx context.Context, op string, remove func(runner) (n in
 		if err != nil {
 			return all, err
 		}
-		if all += n; n < piece {
+		if all += n; n < size {
 			return all, nil
 		}
 		if err := rest(ctx, 2*time.Since(began)); err != nil {

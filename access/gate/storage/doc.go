@@ -90,6 +90,7 @@
 //   - grants: (site, member)
 //   - reservations: (site, member, effective end), (site, resource, effective end),
 //     (site, resource, start); for guests (site, member, effective end)
-//   - door log: (site, seq), with the head of the chain in one row per site, which
-//     a commit locks
+//   - door log: (site, seq), (site, at, seq), (site, door, seq); for the outcomes that
+//     are rare, such as Unconfirmed, (site, outcome, seq); the head of the chain in one
+//     row per site, which a commit locks
 package storage
