@@ -27,8 +27,8 @@ func (o ownTables) Load(ctx context.Context, q storage.FactsQuery) (storage.Snap
 	return s, err
 }
 
-// A bad row opens nothing and takes nothing else away: the member gets in by what
-// is good, and staff learn which row it is.
+// A bad row opens nothing, and does not affect the other rows: the member is allowed by
+// what is valid, and the Doctor names the row.
 func TestBadRowsOfAMember(t *testing.T) {
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	booked := func(change func(*reservation.Reservation)) func(*storage.Snapshot) {
@@ -85,8 +85,8 @@ func TestBadRowsOfAMember(t *testing.T) {
 	}
 }
 
-// A problem with bad facts is about the member, the door or the site, as the
-// facts are, and ends when they are good again.
+// A problem with bad facts concerns the member, the door or the site, depending on the
+// facts, and is resolved when they are valid again.
 func TestBadFactsProblems(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, change := &recorder{}, func(*storage.Snapshot) {}
@@ -118,7 +118,7 @@ func TestBadFactsProblems(t *testing.T) {
 	})
 }
 
-// An exception or a closure may name a door that was deleted, too.
+// An exception or a closure may also name a door that was deleted.
 func TestDoctorOnDatesOfADeletedDoor(t *testing.T) {
 	b := setup(t)
 	day := access.Date{Year: 2026, Month: 5, Day: 4}

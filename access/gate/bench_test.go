@@ -9,7 +9,8 @@ import (
 	"github.com/doorkit/doorkit/access/gate/memstore"
 )
 
-// The gate's own cost of one unlock: storage in memory, locks that obey.
+// The gate's own cost of one unlock, with storage in memory and locks that accept every
+// command.
 func BenchmarkUnlock(b *testing.B) {
 	now := noon
 	var g *gate.Gate

@@ -193,7 +193,7 @@ func TestEveryUnlockChecksIn(t *testing.T) {
 	})
 }
 
-// What a host's policy says, however odd, keeps no outcome from being written.
+// No result of a host's policy prevents an outcome from being written.
 func TestOddCheckIns(t *testing.T) {
 	for name, key := range map[string]string{
 		"long": strings.Repeat("k", 5000), "not UTF-8": "day\xff", "with a NUL": "day\x00", "plain": "day",
@@ -215,8 +215,8 @@ func TestOddCheckIns(t *testing.T) {
 	}
 }
 
-// Of bookings in a row the one counts whose reserved time contains the tap; in the
-// buffers, the next one, or else the last.
+// Of adjacent bookings, the one whose reserved time contains the tap counts; in a buffer
+// the next one, otherwise the last.
 func TestOncePerReservation(t *testing.T) {
 	booked := func(id string, start, end int) reservation.Reservation {
 		return reservation.Reservation{ID: id, Start: noon.Add(time.Duration(start) * time.Minute),

@@ -48,7 +48,7 @@ func (g *Gate) CloseOfficeMode(ctx context.Context, s CloseRequest) (results []C
 	s.By = cmp.Or(shortID(s.By), "closing run")
 	results = []CloseResult{}
 	holds, err := g.c.Records.Holds(ctx, g.c.Site)
-	failed := []error{err} // an error at one door does not leave the others open
+	failed := []error{err} // an error at one door does not prevent locking the others
 	for _, list := range byDoor(holds) {
 		closed, err := g.closeDoor(ctx, s, list)
 		results, failed = append(results, closed...), append(failed, err)
@@ -86,7 +86,7 @@ func (g *Gate) closeDoor(ctx context.Context, s CloseRequest, holds []Hold) ([]C
 	return closed, nil
 }
 
-// due returns why a hold is over, or "" if it is not.
+// due returns why the door of a hold has to be locked, or "" if it has not.
 func (g *Gate) due(ctx context.Context, s CloseRequest, h Hold) (why string, facts storage.Snapshot, err error) {
 	now := g.clock()
 	if now.IsZero() {
@@ -99,7 +99,7 @@ func (g *Gate) due(ctx context.Context, s CloseRequest, h Hold) (why string, fac
 	switch {
 	case q.Location == nil:
 		return "", facts, g.unknownZone(q)
-	case slices.ContainsFunc(q.Closures, func(c access.Closure) bool { return begunIn(c, h, now) }):
+	case slices.ContainsFunc(q.Closures, func(c access.Closure) bool { return closedDuring(c, h, now) }):
 		return "closure", facts, nil
 	case s.Closing != nil && closedSince(h.Since, now, *s.Closing, q.Location):
 		return "closing", facts, nil
@@ -112,9 +112,9 @@ func (g *Gate) due(ctx context.Context, s CloseRequest, h Hold) (why string, fac
 	return "", facts, nil
 }
 
-// begunIn reports whether a closure covers the door of a hold now and began after
+// closedDuring reports whether a closure covers the door of a hold now and began during
 // the hold.
-func begunIn(c access.Closure, h Hold, now time.Time) bool {
+func closedDuring(c access.Closure, h Hold, now time.Time) bool {
 	covers := c.Doors == nil || slices.Contains(c.Doors, h.Door)
 	return covers && h.Since.Before(c.From) && !now.Before(c.From) && now.Before(c.Until)
 }

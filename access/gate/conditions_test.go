@@ -82,8 +82,8 @@ func TestConditions(t *testing.T) {
 }
 
 // A condition receives the site, the tap and the decision, and a context that
-// ends when the tap is too old. It is not asked where the rules deny, for a
-// repeated request, and for locking.
+// ends when the tap is too old. It is not called if the rules deny, for a
+// repeated request, or for locking.
 func TestWhenConditionsAreChecked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []string
@@ -115,8 +115,8 @@ func TestWhenConditionsAreChecked(t *testing.T) {
 	})
 }
 
-// Where the caller goes away during a check, nothing is written or sent.
-func TestCallerGoesAwayDuringACondition(t *testing.T) {
+// If the caller disconnects during a check, nothing is written or sent.
+func TestCallerDisconnectsDuringACondition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		b := setup(t, func(c *gate.Config) {

@@ -27,7 +27,7 @@ func TestConfigNamesEveryFault(t *testing.T) {
 	}
 }
 
-// A nil pointer that hides in an interface is found at once, not at the first tap.
+// A nil pointer in an interface is found by New, not at the first tap.
 func TestConfigWithNilPointers(t *testing.T) {
 	var store *memstore.Store
 	var locks *driver

@@ -63,8 +63,8 @@ func TestSendBy(t *testing.T) {
 	}
 }
 
-// Whatever the clock does between the claim and the wire, nothing is sent later
-// than it could have been.
+// A change of the clock between the claim and the command does not extend the time for
+// sending.
 func TestClockJumps(t *testing.T) {
 	for name, c := range map[string]struct {
 		jump time.Duration // of the host's clock, after the claim
@@ -106,7 +106,7 @@ func TestClockJumps(t *testing.T) {
 	}
 }
 
-// The claim itself may take so long that nothing may be sent any more.
+// If the claim takes too long, nothing is sent.
 func TestSlowClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
@@ -119,7 +119,7 @@ func TestSlowClaim(t *testing.T) {
 	})
 }
 
-// A restored backup has forgotten the request, and opens nothing for it.
+// After a backup without the request was restored, the same request opens nothing.
 func TestRestoredBackup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
@@ -142,7 +142,7 @@ func TestRestoredBackup(t *testing.T) {
 	})
 }
 
-func TestCallerGoesAway(t *testing.T) {
+func TestCallerDisconnects(t *testing.T) {
 	t.Run("before the claim", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := setup(t)

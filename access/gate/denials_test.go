@@ -37,7 +37,7 @@ func (emptyFacts) LoadAll(context.Context, storage.FactsQuery) (s []storage.Snap
 	return
 }
 
-// TestFailClosed: whatever the host gets wrong, no command is made for it.
+// TestFailClosed: no mistake of the host leads to a command.
 func TestFailClosed(t *testing.T) {
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -119,9 +119,9 @@ func TestConstructorsRefuseNothing(t *testing.T) {
 	}
 }
 
-// A clock that fails while holds are looked at ends none, and is reported; nor does it
-// leave a member without keys and without a word.
-func TestClockFailsBesideTheWay(t *testing.T) {
+// A clock that fails outside of an unlock ends no hold, and is reported by
+// CloseOfficeMode and Keys.
+func TestClockFailsOutsideOfAnUnlock(t *testing.T) {
 	for _, s := range []gate.CloseRequest{{RightEnded: true}, {Closing: new(22 * time.Hour)}} {
 		failed := 0
 		for n := range 4 {

@@ -104,7 +104,7 @@ func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
 	e.examine("doors", func() (err error) { e.doors, err = d.Doors.Doors(ctx, g.c.Site); return err })
 	e.examine("facts", func() error { return e.examineFacts(ctx) })
 	e.examine("records", func() error { return e.records(ctx) })
-	e.examine("office mode", func() error { return e.openDoors(ctx) })
+	e.examine("office mode", func() error { return e.officeMode(ctx) })
 	e.examine("catalog", func() error { return e.catalog(ctx) })
 	for i, c := range d.Checkers {
 		e.examine(fmt.Sprintf("lock system (checker %d)", i+1), func() error {
@@ -132,7 +132,7 @@ type examination struct {
 	d     Diagnostics
 	now   time.Time
 	doors []Door
-	facts access.Facts // of the site, without what refers to nothing
+	facts access.Facts // of the site, without rows that refer to something missing
 	list  []Issue
 }
 
@@ -152,7 +152,7 @@ func (e *examination) examine(what string, part func() error) {
 		e.report(Issue{
 			Code: "not_checked", Severity: Warning, About: what,
 			What:   fmt.Sprintf("It could not be examined: %v.", err),
-			Breaks: "Problems there are not reported.", Do: "Fix that, then run the doctor again.",
+			Breaks: "Problems there are not reported.", Do: "Fix that, then call Doctor again.",
 		})
 	}
 }
@@ -182,7 +182,7 @@ func (e *examination) records(ctx context.Context) error {
 	if len(stale) > 0 {
 		e.report(Issue{
 			Code: "not_recovered", Severity: Warning, What: "A command has been in the state sending for more than an hour.",
-			Breaks: "The member is never told that the outcome is unknown.", Do: "Call Recover when the host starts and once a minute.",
+			Breaks: "The member does not learn that the outcome is unknown.", Do: "Call Recover when the host starts and once a minute.",
 		})
 	}
 	return err

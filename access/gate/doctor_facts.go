@@ -68,7 +68,8 @@ func rowOf(f *access.Facts, path string) (kind, row, field string) {
 	return "rules", path, ""
 }
 
-// rowFaults are the faults of rows: the same fault in several rows of one kind is one.
+// rowFaults are the faults of rows. The same fault in several rows of one kind is one
+// issue.
 type rowFaults []*rowFault
 
 type rowFault struct {
@@ -146,6 +147,7 @@ func (e *examination) grantsWithoutMembership() {
 	}
 }
 
+// ended reports whether a grant is over.
 func (e *examination) ended(g access.Grant) bool { return !g.Until.IsZero() && !e.now.Before(g.Until) }
 
 // doorUse reports doors that do not open, and shared entrances that members may put

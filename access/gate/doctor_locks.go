@@ -10,8 +10,8 @@ import (
 	"github.com/doorkit/doorkit/access"
 )
 
-// openDoors examines office mode.
-func (e *examination) openDoors(ctx context.Context) error {
+// officeMode reports doors in office mode that should be locked.
+func (e *examination) officeMode(ctx context.Context) error {
 	const long = 16 * time.Hour // longer than a working day
 	holds, err := e.g.c.Records.Holds(ctx, e.g.c.Site)
 	allowed := map[string]bool{} // the doors that one of their holders may open

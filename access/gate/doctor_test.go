@@ -19,7 +19,7 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// durable hides that the storage is in memory.
+// durable is a storage in memory that reports that it is durable.
 type durable struct{ storage.Records }
 
 // ownBookings are a host's own table, which nothing has checked.
@@ -98,7 +98,8 @@ func (b *fixture) found(p gate.Diagnostics) (list []string) {
 	return list
 }
 
-// TestDoctor: each issue has what causes it and what clears it.
+// TestDoctor: each issue is reported once it is caused, and no longer once it is
+// resolved.
 func TestDoctor(t *testing.T) {
 	day := func(from, to access.Clock) access.Hours {
 		return access.Weekly(access.Range{Days: []access.Day{access.Mon}, From: from, To: to})
@@ -407,8 +408,8 @@ func TestUnknownSite(t *testing.T) {
 	})
 }
 
-// A member with several faults has the same issue each time.
-func TestDoctorRepeatsItself(t *testing.T) {
+// Doctor reports the same issue for a member with several faults each time.
+func TestDoctorIsDeterministic(t *testing.T) {
 	b := setup(t)
 	odd := []access.Membership{{ID: "m", Type: "gone"}, {ID: "n", Type: ""}}
 	b.bad().setMember(access.Member{ID: "bob", Standing: access.Standing{State: "odd"}, Memberships: odd})

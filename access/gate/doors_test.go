@@ -15,7 +15,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// catalog is what a lock system shows.
+// catalog is a lock system's list of locks.
 type catalog []gate.CatalogLock
 
 func (c catalog) Locks(context.Context) iter.Seq2[gate.CatalogLock, error] {
@@ -100,7 +100,7 @@ func TestDoors(t *testing.T) {
 		t.Fatal("an unknown access type was taken")
 	}
 
-	// SALTO renames its lock: our name stays, theirs is beside it.
+	// The lock is renamed in the lock system: the door keeps its name.
 	shown[0].Link.Name = "Renamed over there"
 	list, free, err := doors.List(ctx)
 	if err != nil || len(list) != 1 || list[0].Door.Name != "Front Door" || list[0].Lock.Link.Name != "Renamed over there" ||
@@ -187,8 +187,8 @@ func (r raced) PutDoor(ctx context.Context, site string, d gate.Door) error {
 	return r.DoorStore.PutDoor(ctx, site, d)
 }
 
-// Of two links at the same time, the second fails with the door that is in its way
-// and the cause.
+// Of two links at the same time, the second fails with an error that names the linked
+// door.
 func TestLinkConflictAtTheSameTime(t *testing.T) {
 	for name, first := range map[string]gate.Door{
 		"the lock": {Door: access.Door{ID: "side", Name: "Side", AccessType: access.AccessOnly}, Link: link("l1")},
@@ -209,8 +209,8 @@ func TestLinkConflictAtTheSameTime(t *testing.T) {
 	}
 }
 
-// A lock that got another IQ, or whose IQ requires codes now, is found and its link
-// renewed; nothing else of the door changes.
+// The link of a lock that was attached to another IQ, or whose IQ now requires codes, is
+// updated; nothing else of the door changes.
 func TestRefreshLinks(t *testing.T) {
 	b := setup(t)
 	moved, coded, loose := link("l1"), link("l2"), link("l3")

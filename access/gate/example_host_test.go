@@ -40,7 +40,7 @@ func ExampleRules() {
 	}
 	rules.MembershipTypes = facts.MembershipTypes
 	fmt.Println(store.PutRules(ctx, rules))
-	fmt.Println(errors.Is(store.PutRules(ctx, rules), gate.ErrConflict)) // a second manager was slower
+	fmt.Println(errors.Is(store.PutRules(ctx, rules), gate.ErrConflict)) // another manager changed them before
 	// Output:
 	// membership_types[1].doors[0].hours required: "always" or at least one range
 	// <nil>

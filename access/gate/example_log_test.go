@@ -26,7 +26,7 @@ func ExampleGate_Log() {
 	// 1 12:00:00 front unlock sending membership ada
 }
 
-// A check-in per member and day is what Config.CheckIns says when it is nil.
+// With a nil Config.CheckIns there is one check-in per member and day.
 func ExampleGate_CheckIns() {
 	g, _ := newSite()
 	ctx := context.Background()

@@ -11,7 +11,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/memstore"
 )
 
-// obedient is a lock system that takes every command.
+// obedient is a lock system that accepts every command.
 type obedient struct{}
 
 func (obedient) Move(context.Context, gate.Command) gate.Result {

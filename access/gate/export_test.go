@@ -108,7 +108,7 @@ func readSheet(t *testing.T, sheet *bytes.Buffer) (list []map[string]string) {
 	return list
 }
 
-// What a spreadsheet would turn into something else than text has an apostrophe.
+// A text that a spreadsheet would convert has a leading apostrophe.
 func TestExportForSpreadsheets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
@@ -236,7 +236,7 @@ func (s damaged) Rows(ctx context.Context, q gate.LogQuery) iter.Seq2[gate.LogRo
 	}
 }
 
-// A row whose detail was overwritten in the database hides no other.
+// A row whose detail was overwritten in the database does not hide other rows.
 func TestExportOfADamagedDetail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, func(c *gate.Config) { c.Records = damaged{c.Records, 2} })
@@ -271,7 +271,7 @@ func TestExportOfADamagedDetail(t *testing.T) {
 	})
 }
 
-// Who has read enough of the log stops, and nothing is held.
+// A caller may stop reading the log early; then nothing stays locked.
 func TestLogStopsEarly(t *testing.T) {
 	b := setup(t)
 	for range 3 {

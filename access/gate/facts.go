@@ -26,7 +26,7 @@ func (g *Gate) unknownZone(q *access.Question) error {
 	return fmt.Errorf("gate: the time zone %q of site %q is unknown: correct the site's rules", q.TimeZone, g.c.Site)
 }
 
-// Zones loads time zones and keeps each for a minute: after that a changed time zone
+// Zones loads time zones and caches each for a minute, after which a changed time zone
 // database takes effect. Give the same Zones to all gates of a process, so that they
 // load and hold each zone once. The zero value is ready to use. It is safe for
 // concurrent use.
@@ -41,8 +41,8 @@ type loadedZone struct {
 
 const keepZone = time.Minute
 
-// load returns a time zone; nil when there is no such zone, which is looked for again
-// each time.
+// load returns a time zone, or nil if there is none of that name. A missing zone is not
+// cached.
 func (z *Zones) load(name string, now time.Time) *time.Location {
 	if name == "" || name == "Local" {
 		return nil

@@ -17,7 +17,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// driver is a lock system that does what a test says, and counts.
+// driver is a lock system whose answers a test sets; it counts the commands.
 type driver struct {
 	mu   sync.Mutex
 	sent []gate.Command
@@ -173,8 +173,8 @@ func (b *fixture) checkIns() (days []string) {
 	return days
 }
 
-// faults is a storage that fails where a test says: before the call, or after it, when the
-// write has happened and only the answer is lost.
+// faults is a storage whose calls a test makes fail: before the write, or after it, as
+// if the answer was lost.
 type faults struct {
 	*memstore.Store
 	mu            sync.Mutex

@@ -10,8 +10,8 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// A member has a key of a door if anything of theirs is for it, whether it opens the
-// door now or not.
+// A member has a key for a door if a membership, a grant or a reservation of theirs is
+// for it, whether or not it opens the door now.
 func TestHasKey(t *testing.T) {
 	b := setup(t)
 	ctx, now := t.Context(), time.Now()

@@ -14,7 +14,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 )
 
-// holders is who holds what, "?" where it is uncertain.
+// holders returns who holds which door; "?" marks an uncertain hold.
 func (b *fixture) holders() (list []string) {
 	b.Helper()
 	holds, err := b.gate.Holds(b.Context())
@@ -54,7 +54,7 @@ func (b *fixture) command(action access.Action, member string, outcome gate.Outc
 }
 
 // An open door has a holder, in whatever order overlapping commands are answered.
-func TestCommandsUnderWayAtOnce(t *testing.T) {
+func TestOverlappingCommands(t *testing.T) {
 	for name, c := range map[string]struct {
 		first       bool          // ada has started office mode before
 		start, lock time.Duration // when each begins
@@ -86,7 +86,7 @@ func TestCommandsUnderWayAtOnce(t *testing.T) {
 				wg.Go(func() { time.Sleep(c.lock); other.command(access.Lock, "ada", gate.Accepted) })
 				wg.Wait()
 				b.wantHolders("when all is answered", c.want...)
-				// The closing run knows what may be open.
+				// CloseOfficeMode locks what may be open.
 				b.driver.move = nil
 				time.Sleep(24 * time.Hour)
 				want := ""
@@ -157,9 +157,9 @@ func TestAnUnconfirmedStart(t *testing.T) {
 	}
 }
 
-// A member who holds a door open may lock it, whatever became of the rules meanwhile;
-// no other member may.
-func TestAHolderLocksWhereTheFactsAreBad(t *testing.T) {
+// A member who holds a door open may lock it even if the facts have become invalid; no
+// other member may.
+func TestAHolderLocksDespiteBadFacts(t *testing.T) {
 	for name, spoil := range map[string]func(*fixture){
 		"zone": breakZone,
 		"grant": func(b *fixture) {
@@ -191,8 +191,8 @@ func TestAHolderLocksWhereTheFactsAreBad(t *testing.T) {
 	}
 }
 
-// One whom the facts do not know any more is denied, as by the rules.
-func TestAnUnknownHolderWhereTheFactsAreBad(t *testing.T) {
+// A holder who is no longer a member is denied, as by the rules.
+func TestAnUnknownHolderIsDenied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
 		b.startOffice("ada")
@@ -205,7 +205,8 @@ func TestAnUnknownHolderWhereTheFactsAreBad(t *testing.T) {
 	})
 }
 
-// An administrator ends it on the holder's behalf, in whatever state the door is.
+// An administrator can end office mode on the holder's behalf, whatever the state of the
+// door.
 func TestAnAdministratorEndsOfficeMode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
@@ -239,9 +240,9 @@ func TestAnAdministratorEndsOfficeMode(t *testing.T) {
 	})
 }
 
-// An unconfirmed start that a slow cloud carries out after a lock is held again,
-// also where an accepted one was logged before the lock.
-func TestALateStartBesideAnotherOnes(t *testing.T) {
+// An unconfirmed start that a slow cloud carries out after a lock is held again, even if
+// an accepted start of another member was logged before the lock.
+func TestALateStartAndAnotherMembersStart(t *testing.T) {
 	for name, c := range map[string]struct{ takes, lock, late time.Duration }{
 		"which is whose is clear": {0, 40 * time.Second, 40 * time.Second},
 		"either may be either's":  {10 * time.Second, time.Second, 3 * time.Second},

@@ -14,8 +14,8 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// hostTables are a host's own tables, which contain what no storage accepts: the
-// rows of the site's store, with changes over them.
+// hostTables are a host's own tables with rows that no storage accepts: the rows of the
+// site's store, with changes.
 type hostTables struct {
 	*memstore.Store
 	mu      sync.Mutex

@@ -145,7 +145,7 @@ func (g *Gate) proveLater(ctx context.Context, reader VendorReader) {
 	}
 }
 
-// becameUnconfirmed makes Follow look for the command's entry.
+// becameUnconfirmed wakes proveLater: the entry of a command may be stored already.
 func (g *Gate) becameUnconfirmed() {
 	select {
 	case g.unconfirmed <- struct{}{}:

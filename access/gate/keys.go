@@ -66,7 +66,7 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 		return nil, err
 	}
 	list = []DigitalKey{}
-	var refused error
+	var badFacts error
 	good := 0
 	for _, s := range all {
 		q := &s.Question
@@ -80,7 +80,7 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 		key := g.key(&s, d, member, holds)
 		switch {
 		case err != nil:
-			key.Cause, refused = CauseBadFacts, err
+			key.Cause, badFacts = CauseBadFacts, err
 		case s.Link.IsZero():
 			key.Cause = CauseNotLinked
 		case killSwitch.Off:
@@ -93,8 +93,8 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 			list = append(list, key)
 		}
 	}
-	if refused != nil && good == 0 {
-		return nil, refused
+	if badFacts != nil && good == 0 {
+		return nil, badFacts
 	}
 	return list, nil
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // The program's log has problems, outcomes that could not be written, and panics of
-// host code; it names no member, because nothing erases them from there.
+// host code. It names no member, because they could not be erased from there.
 func TestLogger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer

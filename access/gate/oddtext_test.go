@@ -11,7 +11,8 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Nor does who did it.
+// An actor's name that not every storage keeps does not prevent switching a site off, or
+// locking doors.
 func TestOddNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
@@ -22,7 +23,7 @@ func TestOddNames(t *testing.T) {
 			}
 			time.Sleep(24 * time.Hour)
 			if got := b.closeOfficeMode(gate.CloseRequest{Closing: new(time.Duration), By: by}); got != "ended ada closing" {
-				t.Errorf("swept by %.10q: %q", by, got)
+				t.Errorf("closed by %.10q: %q", by, got)
 			}
 			if err := b.gate.SwitchOn(t.Context(), by, "\xff"); err != nil {
 				t.Errorf("switching on by %.10q: %v", by, err)
@@ -31,8 +32,7 @@ func TestOddNames(t *testing.T) {
 	})
 }
 
-// A name of the lock system that not every storage keeps is no reason not to
-// link the lock.
+// A lock's name that not every storage keeps does not prevent linking the lock.
 func TestOddLockNames(t *testing.T) {
 	b := setup(t)
 	odd := link("l9")

@@ -27,7 +27,7 @@ func (bomb) Locks(context.Context) iter.Seq2[gate.CatalogLock, error] { panic("l
 
 func (bomb) Lock(context.Context, string) (gate.CatalogLock, error) { panic("lock") }
 
-// What the host calls on a timer or for a page does not end its process either.
+// Code of the host that panics does not end the process, in any method.
 func TestPanicsAreContainedEverywhere(t *testing.T) {
 	g, err := gate.New(gate.Config{Site: site, Facts: bomb{}, Records: bomb{}, Locks: &driver{}})
 	if err != nil {
@@ -81,7 +81,7 @@ func TestPanicsAreContainedEverywhere(t *testing.T) {
 	}
 }
 
-// The doctor looks at the rest.
+// Doctor examines the rest if one part panics.
 func TestDoctorWhereStoresPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
@@ -131,9 +131,8 @@ func (leaky) Load(context.Context, storage.FactsQuery) (storage.Snapshot, error)
 	panic("postgres://door:PLANTED@db/site")
 }
 
-// What a callback panics with may be a secret: it is in no error, no receipt and
-// no row.
-func TestPanicsTellNoSecret(t *testing.T) {
+// The value of a panic may be a secret: no error, receipt or row contains it.
+func TestPanicsContainNoSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
 		b.config.Facts = leaky{b.store}
@@ -162,7 +161,7 @@ func TestPanicsTellNoSecret(t *testing.T) {
 	})
 }
 
-// slip is what a host returns by mistake: a nil pointer that is no nil error.
+// slip is an error that a host returns by mistake: a nil pointer in a non-nil interface.
 type slip struct{ inner error }
 
 func (s *slip) Error() string { return s.inner.Error() }

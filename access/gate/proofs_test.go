@@ -14,7 +14,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// Rows that a storage could not keep do not stop the reading, and stay apart.
+// Entries that a storage could not keep do not stop the reading, and remain distinct.
 func TestHostileEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, r := setup(t), &vendorLog{}
@@ -43,7 +43,7 @@ func TestHostileEntries(t *testing.T) {
 	})
 }
 
-// An entry of the future ends nothing that begins before it.
+// An entry dated in the future does not end a hold that begins before it.
 func TestAnEndInTheFuture(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, r := setup(t), &vendorLog{}
@@ -56,8 +56,9 @@ func TestAnEndInTheFuture(t *testing.T) {
 	})
 }
 
-// Nor does it keep a start that was carried out late from being held again.
-func TestALateStartBesideAnEndInTheFuture(t *testing.T) {
+// An entry dated in the future does not prevent a start that was carried out late from
+// being held again.
+func TestALateStartAndAnEndInTheFuture(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, r := setup(t), &vendorLog{}
 		r.add("l2", access.Lock, "a schedule", time.Now().Add(30*24*time.Hour))
@@ -111,9 +112,9 @@ func TestAnotherStartAfterTheEnd(t *testing.T) {
 	})
 }
 
-// A lock that is reported while a start without an entry may have been under way
-// ends nothing: the start may have come after it.
-func TestALockWhileTheStartWasUnderWay(t *testing.T) {
+// A lock that is reported while a start without an entry may have been in progress ends
+// no hold: the start may have come after it.
+func TestALockWhileAStartIsInProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, r := setup(t), &vendorLog{}
 		b.startOffice("ada")
@@ -181,7 +182,7 @@ func TestAnUnreadDocumentProvesNothing(t *testing.T) {
 	})
 }
 
-// However many are open, all of them are looked at together.
+// All open commands are examined together, however many there are.
 func TestManyUnconfirmed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, r := setup(t), &vendorLog{}

@@ -27,9 +27,9 @@ type Job struct {
 	EachProcess bool
 	// Run does the work and returns soon after ctx ends. A panic in it is contained.
 	Run func(ctx context.Context) error
-	// Follow, if it is set, is what Runner.Run calls in place of Run: it does the work
-	// as it comes up and returns when ctx ends or it fails. One process at a time calls
-	// it. It is called again after Every, unless another process has taken over.
+	// Follow, if it is set, replaces Run in Runner.Run: it does the work continuously,
+	// and returns when ctx ends or it fails. One process at a time calls it. After it
+	// returns, it is called again after Every, in this process or another one.
 	Follow func(ctx context.Context) error
 }
 
@@ -58,9 +58,9 @@ type RunnerConfig struct {
 	Every map[string]time.Duration
 }
 
-// Runner does what a site needs regularly. Each process of a host has one: they divide
-// the work by leases in the storage, so that each job runs once per interval, and if a
-// process dies, the others continue. It reports each run to the Observer of the Gate
+// Runner runs the periodic jobs of a site. Each process of a host has one: they divide
+// the work by leases in the storage, so that each job runs once per interval, and the
+// others continue when a process ends. It reports each run to the Observer of the Gate
 // (JobCompleted), and to its Logger when a job begins to fail and when it works again.
 // Make one with NewRunner; it is safe for concurrent use.
 type Runner struct {
@@ -73,7 +73,7 @@ type Runner struct {
 const (
 	// jobLease is how long a process that died delays a job that it was running.
 	jobLease = time.Minute
-	// pollEvery is the longest time between two looks at the lease of a job.
+	// pollEvery is the longest time between two attempts to acquire the lease of a job.
 	pollEvery = 10 * time.Minute
 	// jobWithin ends a run that hangs.
 	jobWithin = 30 * time.Minute
@@ -92,9 +92,9 @@ func NewRunner(c RunnerConfig) (*Runner, error) {
 	}
 	r := &Runner{gate: c.Gate, failing: map[string]bool{}}
 	seen := map[string]bool{}
-	for i, j := range slices.Concat(c.own(), c.Jobs) {
+	for i, j := range slices.Concat(c.gateJobs(), c.Jobs) {
 		every := cmp.Or(c.Every[j.Name], j.Every)
-		if n := i - len(c.own()); n >= 0 {
+		if n := i - len(c.gateJobs()); n >= 0 {
 			at := fmt.Sprintf("Jobs[%d].", n)
 			f.add(!goodCode(j.Name), at+"Name", badCode)
 			f.add(seen[j.Name], at+"Name", "is used twice")
@@ -115,8 +115,8 @@ func NewRunner(c RunnerConfig) (*Runner, error) {
 	return r, nil
 }
 
-// own returns the jobs of the gate.
-func (c *RunnerConfig) own() []Job {
+// gateJobs returns the jobs of the gate.
+func (c *RunnerConfig) gateJobs() []Job {
 	g := c.Gate
 	jobs := []Job{
 		{Name: "recover", Every: time.Minute, Run: func(ctx context.Context) error { _, err := g.Recover(ctx); return err }},
@@ -186,7 +186,7 @@ func (r *Runner) loop(ctx context.Context, j Job) {
 		every = min(every, pollEvery)
 	}
 	for ctx.Err() == nil {
-		_ = r.try(ctx, j, j.Follow) // it is reported
+		_ = r.try(ctx, j, j.Follow) // try reports the error
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Duration(pause * float64(every))):
@@ -230,7 +230,7 @@ func (r *Runner) try(ctx context.Context, j Job, follow func(context.Context) er
 			case <-runCtx.Done():
 				return
 			case <-time.After(jobLease / 3):
-				// If it is lost, the job runs twice, which does no harm, but not for long.
+				// Another process has the lease. Only a Follow has to end: a Run may run twice.
 				if held, err := r.lease(runCtx, j.Name, holder, jobLease); err == nil && !held && follow != nil {
 					stop()
 				}
@@ -240,12 +240,13 @@ func (r *Runner) try(ctx context.Context, j Job, follow func(context.Context) er
 	err = r.run(runCtx, j, follow)
 	stop()
 	renewal.Wait()
-	// The job is not due before its interval is over. A run that was stopped is.
-	rest := max(0, j.Every-min(j.Every, pollEvery)/10-time.Since(began))
+	// The lease outlasts most of the interval, so that no process runs the job before it
+	// is due. A run that was stopped, and a Follow, are due at once.
+	left := max(0, j.Every-min(j.Every, pollEvery)/10-time.Since(began))
 	if ctx.Err() != nil || follow != nil {
-		rest = 0
+		left = 0
 	}
-	_, endErr := r.lease(context.WithoutCancel(ctx), j.Name, holder, rest)
+	_, endErr := r.lease(context.WithoutCancel(ctx), j.Name, holder, left)
 	return errors.Join(err, endErr)
 }
 
@@ -277,8 +278,8 @@ func (r *Runner) run(ctx context.Context, j Job, follow func(context.Context) er
 	return err
 }
 
-// report tells the Observer about a run, and the Logger if it changed whether the job
-// fails.
+// report reports a run to the Observer, and to the Logger. It logs above the debug level
+// only when a job begins to fail, and when it works again.
 func (r *Runner) report(ctx context.Context, j Job, began time.Time, err error) {
 	r.mu.Lock()
 	was := r.failing[j.Name]

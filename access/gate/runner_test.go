@@ -156,8 +156,8 @@ func TestRunnerDoesTheWork(t *testing.T) {
 	})
 }
 
-// TestRunnersDivideTheWork: each job runs once per interval however many processes
-// there are, never twice at the same time, and goes on when one of them dies.
+// TestRunnersDivideTheWork: each job runs once per interval however many processes there
+// are, never twice at the same time, and continues when one of them ends.
 func TestRunnersDivideTheWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen jobCounter
@@ -184,8 +184,8 @@ func TestRunnersDivideTheWork(t *testing.T) {
 	})
 }
 
-// deadProcess is the storage of a process that was killed or frozen: it reaches nothing
-// any more.
+// deadProcess is the storage of a process that was killed or frozen: it acquires no
+// lease.
 type deadProcess struct {
 	*faults
 	dead atomic.Bool
@@ -204,7 +204,7 @@ func TestRunnerTakesOverFromADeadProcess(t *testing.T) {
 		first := &deadProcess{faults: b.faults}
 		config := b.config
 		config.Records = first
-		dying, err := gate.New(config)
+		old, err := gate.New(config)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +220,7 @@ func TestRunnerTakesOverFromADeadProcess(t *testing.T) {
 				return nil
 			}}}
 		}
-		one, two := b.runner(gate.RunnerConfig{Gate: dying, Jobs: work(true)}), b.runner(gate.RunnerConfig{Jobs: work(false)})
+		one, two := b.runner(gate.RunnerConfig{Gate: old, Jobs: work(true)}), b.runner(gate.RunnerConfig{Jobs: work(false)})
 		ctx, stop := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		all.Go(func() { one.Run(ctx) })
@@ -237,7 +237,7 @@ func TestRunnerTakesOverFromADeadProcess(t *testing.T) {
 		if got := runs.Load(); got < 2 || got > 3 {
 			t.Errorf("%d runs after the first process died, want 2 or 3", got)
 		}
-		// A frozen process ends its run late and harms no one.
+		// A frozen process ends its run late, which has no effect.
 		first.dead.Store(false)
 		close(thaw)
 		time.Sleep(time.Hour)
@@ -383,7 +383,8 @@ func TestNewRunnerNamesEveryFault(t *testing.T) {
 	}
 }
 
-// TestRunnerWithoutStorage: while the storage is down no job runs, and each says so.
+// TestRunnerWithoutStorage: while the storage is unavailable no job runs, and each is
+// reported as failed.
 func TestRunnerWithoutStorage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen jobCounter

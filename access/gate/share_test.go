@@ -135,7 +135,7 @@ func TestTapsShareAcrossProcesses(t *testing.T) {
 	})
 }
 
-// The receipt of a tap that shared a command never says that nothing was sent.
+// The outcome of a tap that shared a command is never NotSent.
 func TestASharedCommandThatCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &recorder{}

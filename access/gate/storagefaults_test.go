@@ -172,7 +172,7 @@ func (h hanging) Load(ctx context.Context, a storage.FactsQuery) (storage.Snapsh
 	return h.faults.Load(ctx, a)
 }
 
-// A document that does not read any more does not keep Recover from its work.
+// A document that cannot be read does not stop Recover.
 func TestRecoverABrokenDocument(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
@@ -209,9 +209,9 @@ func TestDenialNotWritten(t *testing.T) {
 	})
 }
 
-// A call whose claim failed does not take back the command that the same request,
-// tried again, has under way or behind it: it returns the outcome of that one.
-func TestClaimFailsWhileTheRequestIsSentAnew(t *testing.T) {
+// A call whose claim failed does not undo the command of the same request when that was
+// repeated: it returns the outcome of that command.
+func TestClaimFailsWhileTheRequestIsRepeated(t *testing.T) {
 	for name, takes := range map[string]time.Duration{"under way": 10 * time.Second, "done": time.Second} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -252,7 +252,7 @@ func TestClaimFailsWhileTheRequestIsSentAnew(t *testing.T) {
 	}
 }
 
-// Nor does it say that nothing was sent where it shares a command.
+// A call whose claim failed is not NotSent if it shares a command.
 func TestClaimFailsOnceItIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)

@@ -96,7 +96,7 @@ func (f tracerFunc) Start(ctx context.Context, p gate.Phase) (context.Context, f
 	return f(ctx, p)
 }
 
-// TestBrokenTracers: whatever a tracer does, a member gets through the door.
+// TestBrokenTracers: a tracer cannot prevent an unlock.
 func TestBrokenTracers(t *testing.T) {
 	for name, f := range map[string]tracerFunc{
 		"panics at the start": func(context.Context, gate.Phase) (context.Context, func(gate.Receipt)) { panic("boom") },

@@ -158,7 +158,7 @@ func TestUnlockSteps(t *testing.T) {
 	}
 }
 
-// receipt is what of a receipt must be the same whenever it is read.
+// receipt is the part of a receipt that must be the same whenever it is read.
 func receipt(r gate.Receipt) map[string]any {
 	d := r.Decision
 	return map[string]any{

@@ -13,7 +13,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// busy says of a wait that was given up what a database says of any call.
+// busy is a storage whose Wait returns ErrUnavailable with the error of an ended context.
 type busy struct{ storage.Records }
 
 func (b busy) Wait(ctx context.Context, key storage.RequestKey, known gate.Outcome) (storage.JournalEntry, error) {
@@ -40,8 +40,8 @@ func TestWaitGivenUp(t *testing.T) {
 	})
 }
 
-// A clock that went back or fails makes no caller wait longer than the command,
-// whose process was lost, may have been under way.
+// A clock that was set back or fails makes no caller wait longer than a command whose
+// process ended may have been in progress.
 func TestWaitByAWrongClock(t *testing.T) {
 	for name, wrong := range map[string]func() time.Time{
 		"an hour back": func() time.Time { return time.Now().Add(-time.Hour) },
@@ -105,8 +105,8 @@ func TestWaitingUnderOwnContext(t *testing.T) {
 	})
 }
 
-// A command whose process died is settled by a caller that waits for it, or by
-// Recover, and never before it can still be under way.
+// A command whose process ended is settled by a caller that waits for it, or by Recover,
+// and not while it may still be in progress.
 func TestLostProcess(t *testing.T) {
 	die := func(t *testing.T, b *fixture, tap gate.Tap, do func(context.Context, gate.Tap) (gate.Receipt, error)) {
 		t.Helper()
@@ -147,7 +147,7 @@ func TestLostProcess(t *testing.T) {
 			}
 			office := b.tap("ada", "office")
 			die(t, b, office, b.gate.StartOfficeMode)
-			time.Sleep(gate.SendWithin + gate.AnswerWithin + gate.WriteWithin) // dying took WriteWithin
+			time.Sleep(gate.SendWithin + gate.AnswerWithin + gate.WriteWithin) // settling took WriteWithin
 			n, err := b.gate.Recover(t.Context())
 			if n != 250 || err != nil { // the last one is not stale yet
 				t.Fatalf("got %d, %v", n, err)
@@ -221,8 +221,7 @@ func TestWaitForAProofThatDoesNotCome(t *testing.T) {
 	})
 }
 
-// A receipt is its member's: no other member can read it by its RequestID, however
-// the outcome stands.
+// No other member can read a receipt by its RequestID, whatever its outcome.
 func TestAnotherMemberLearnsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, r := setup(t), &vendorLog{}

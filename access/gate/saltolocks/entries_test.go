@@ -126,7 +126,7 @@ func TestALateStartIsHeldAgain(t *testing.T) {
 		r.ok(r.store.DeleteMember(t.Context(), "loft", "ada"))
 		_, err = r.gate.CloseOfficeMode(t.Context(), gate.CloseRequest{RightEnded: true})
 		r.ok(err)
-		held("locked by the guardian", 0)
+		held("locked by CloseOfficeMode", 0)
 		if got := r.sim.LockState(r.site.Locks[0].ID); got != "locked" {
 			t.Errorf("the lock is %q", got)
 		}

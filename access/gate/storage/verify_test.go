@@ -256,10 +256,10 @@ func TestVerifyARowOfAnActorAlone(t *testing.T) {
 		detail, member, actor string
 		holds                 bool
 	}{
-		"as written":       {`{"actor":"guardian"}`, "", "guardian", true},
-		"under a member":   {`{"actor":"guardian"}`, "ada", "guardian", false},
-		"under another":    {`{"actor":"guardian"}`, "", "eve", false},
-		"without a name":   {`{"actor":"guardian"}`, "", "", false},
+		"as written":       {`{"actor":"staff-1"}`, "", "staff-1", true},
+		"under a member":   {`{"actor":"staff-1"}`, "ada", "staff-1", false},
+		"under another":    {`{"actor":"staff-1"}`, "", "eve", false},
+		"without a name":   {`{"actor":"staff-1"}`, "", "", false},
 		"without an actor": {`{"member":"ada","actor":"eve"}`, "ada", "", false},
 		"with both":        {`{"member":"ada","actor":"eve"}`, "ada", "eve", true},
 	} {
