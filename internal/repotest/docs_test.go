@@ -36,6 +36,24 @@ func TestGoBlocksAreReal(t *testing.T) {
 	}
 }
 
+// TestReadmeIsShort limits the README to what a reader takes in at once.
+func TestReadmeIsShort(t *testing.T) {
+	if lines := strings.Count(pages(t)["README.md"], "\n"); lines > 120 {
+		t.Errorf("README.md has %d lines, at most 120 are allowed: move something to docs/", lines)
+	}
+}
+
+// TestPagesAreListed checks that the index lists every page of docs.
+func TestPagesAreListed(t *testing.T) {
+	all := pages(t)
+	for page := range all {
+		name, ok := strings.CutPrefix(page, "docs/")
+		if ok && !strings.Contains(name, "/") && name != "README.md" && !strings.Contains(all["docs/README.md"], "]("+name+")") {
+			t.Errorf("docs/README.md does not list %s", page)
+		}
+	}
+}
+
 // TestLinks checks that the target of every relative link exists, and the heading after
 // its "#".
 func TestLinks(t *testing.T) {

@@ -133,3 +133,35 @@ func unquote(lit *ast.BasicLit) string {
 	}
 	return text
 }
+
+// TestWhatBreaks checks that each cause and each issue in the table of docs/operating.md
+// exists.
+func TestWhatBreaks(t *testing.T) {
+	data, err := os.ReadFile(root + "/docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(data), "\n## What breaks\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	_, codes, _ := strings.Cut(string(data), "\n## The doctor's codes\n")
+	causes := map[string]bool{}
+	for name, value := range stringConstants(sources(t), "access/gate") {
+		causes[value] = causes[value] || strings.HasPrefix(name, "Cause")
+	}
+	list := regexp.MustCompile("(cause|Doctor) `[a-z_]+`(?:(?:, | or )`[a-z_]+`)*")
+	found := 0
+	for _, m := range list.FindAllStringSubmatch(table, -1) {
+		for _, name := range regexp.MustCompile("[a-z_]+").FindAllString(strings.Join(strings.Split(m[0], "`")[1:], " "), -1) {
+			found++
+			if name == "or" {
+				continue
+			}
+			if m[1] == "cause" && !causes[name] || m[1] == "Doctor" && !strings.Contains(codes, "`"+name+"`") {
+				t.Errorf("docs/operating.md: there is no %s %s", m[1], name)
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d causes and issues were found in the table", found)
+	}
+}
