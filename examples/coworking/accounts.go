@@ -55,22 +55,35 @@ func (a accounts) set(ctx context.Context, name, value string) error {
 	return err
 }
 
-// add creates or replaces an account.
-func (a accounts) add(ctx context.Context, acc account, password string) error {
+// add creates an account. If there is one with the email address, it replaces it or returns
+// false.
+func (a accounts) add(ctx context.Context, acc account, password string, replace bool) (added bool, err error) {
 	salt := make([]byte, 16)
 	rand.Read(salt)
 	hash, err := a.hash(password, salt)
 	if err != nil {
-		return err
+		return false, err
 	}
-	manager := 0
+	manager, conflict := 0, `DO NOTHING`
 	if acc.manager {
 		manager = 1
 	}
-	_, err = a.db.ExecContext(ctx, `INSERT INTO app_accounts (email, name, member, manager, salt, hash) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (email) DO UPDATE SET name = excluded.name, member = excluded.member, manager = excluded.manager,
-			salt = excluded.salt, hash = excluded.hash`,
+	if replace {
+		conflict = `DO UPDATE SET name = excluded.name, member = excluded.member, manager = excluded.manager,
+			salt = excluded.salt, hash = excluded.hash`
+	}
+	result, err := a.db.ExecContext(ctx, `INSERT INTO app_accounts (email, name, member, manager, salt, hash)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) `+conflict,
 		acc.email, acc.name, acc.member, manager, hex.EncodeToString(salt), hex.EncodeToString(hash))
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+func (a accounts) remove(ctx context.Context, email string) error {
+	_, err := a.db.ExecContext(ctx, `DELETE FROM app_accounts WHERE email = $1`, email)
 	return err
 }
 

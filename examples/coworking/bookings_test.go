@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -136,4 +137,74 @@ func TestBlockedMemberCannotBook(t *testing.T) {
 	book("bob", "2026-05-06T12:00").want(422, "cannot book a room").wantNot("unpaid")
 	mia.post("/manage/people/bob/standing", "state", "grace", "reason", "unpaid", "until", "2026-05-07T10:00")
 	book("bob", "2026-05-06T12:00").want(200, "Booked")
+}
+
+// An error is beside its field, and the input is kept.
+func TestBookingFieldErrors(t *testing.T) {
+	t.Parallel()
+	p := newTestPlatform(t, "fresh")
+	ada := p.as(t, "ada")
+	for field, form := range map[string][]string{
+		"start":    {"start", "2026-05-06T10:45", "minutes", "120", "resource", "meeting-room", "guests", "Bob Lind"}, // taken by Bob
+		"minutes":  {"start", "2026-05-06T14:00", "minutes", "5", "resource", "meeting-room", "guests", "Bob Lind"},
+		"guests":   {"start", "2026-05-06T14:00", "minutes", "120", "resource", "meeting-room", "guests", "Bob Lind, Zoe Nobody"},
+		"resource": {"start", "2026-05-06T14:00", "minutes", "120", "resource", "attic", "guests", "Bob Lind"},
+	} {
+		page := ada.post("/bookings", form...).want(422)
+		kept := []string{`aria-describedby="fault-` + field + `"`, `id="fault-` + field + `"`, `value="` + form[1] + `"`, `value="` + form[7] + `"`}
+		if form[3] == "120" {
+			kept = append(kept, `<option value="120" selected>`)
+		}
+		for _, text := range kept {
+			if !strings.Contains(page.body, text) {
+				t.Errorf("the page about the field %s does not contain %s", field, text)
+			}
+		}
+	}
+}
+
+// The day of a room shows what is free. The next free slot is chosen.
+func TestRoomDay(t *testing.T) {
+	t.Parallel()
+	p := newTestPlatform(t, "fresh") // 10:20, and the meeting room is booked from 10:30 to 11:30
+	ada, bob := p.as(t, "ada"), p.as(t, "bob")
+	page := ada.get("/bookings").want(200, "10:30 to 11:30 booked", "11:30 to 00:00 free").wantNot("Bob Lind")
+	if !strings.Contains(page.body, `value="2026-05-06T11:30"`) {
+		t.Error("the next free slot is not chosen")
+	}
+	bob.get("/bookings").want(200, "10:30 to 11:30 your booking")
+	page = ada.get("/bookings?day=2026-05-07").want(200, "Thu 7 May 2026", "00:00 to 00:00 free")
+	if !strings.Contains(page.body, `value="2026-05-07T00:00"`) {
+		t.Error("the start of the free day is not chosen")
+	}
+	page = ada.get("/bookings?day=2026-05-07&room=meeting-room&at=2026-05-07T12:00:00Z").want(200)
+	if !strings.Contains(page.body, `value="2026-05-07T14:00"`) {
+		t.Error("the chosen slot is not in the form")
+	}
+	ada.get("/bookings?day=2020-01-01").want(200, "Wed 6 May 2026") // the past cannot be booked
+}
+
+// The guests of a booking are named, and its doors open for them.
+func TestGuests(t *testing.T) {
+	t.Parallel()
+	p := newTestPlatform(t, "ready")
+	ada, bob := p.as(t, "ada"), p.as(t, "bob")
+	bob.post("/bookings/welcome/cancel").want(200)
+	book := []string{"resource", "meeting-room", "start", "2026-05-06T10:30", "minutes", "60", "guests"}
+	ada.post("/bookings", append(book, "bob lind , Bob Lind, Ada Brandt")...).want(200, "Booked.", "Guests: Bob Lind.")
+	bob.tap("meeting", newRequestID()).want(200, `"outcome":"accepted"`)
+	p.as(t, "dee").tap("meeting", newRequestID()).want(200, `"outcome":"denied"`)
+	if n := p.movements(t, "meeting"); n != 1 {
+		t.Errorf("%d movements, want 1", n)
+	}
+}
+
+// A member who is blocked keeps their booking, but cannot extend it.
+func TestBlockedMemberCannotExtend(t *testing.T) {
+	t.Parallel()
+	p := newTestPlatform(t, "fresh")
+	p.as(t, "mia").post("/manage/people/bob/standing", "state", "blocked", "reason", "unpaid").want(200)
+	bob := p.as(t, "bob")
+	bob.post("/bookings/welcome/extend").want(422, "cannot book a room").wantNot("unpaid")
+	bob.post("/bookings/welcome/cancel").want(200, "canceled")
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -89,9 +90,9 @@ func command[P, R any](b *tab, c cdp.Command[P, R], params P) {
 }
 
 // evaluate evaluates a script in the page.
-func evaluate[T any](b *tab, script string) T {
+func evaluate[T any](b *tab, script string, opts ...chromedp.EvaluateOption) T {
 	b.t.Helper()
-	got, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](script))
+	got, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](script, opts...))
 	if err != nil {
 		b.fail(err)
 	}
@@ -203,6 +204,7 @@ func (b *tab) audit() {
 	for _, f := range faults {
 		b.t.Errorf("%s %s: %s", b.name, b.path(), f)
 	}
+	b.checkAccessibility()
 }
 
 func (b *tab) path() string {
@@ -251,16 +253,37 @@ func (b *tab) login(who string) {
 // screenshot writes a screenshot to the folder in DOORKIT_SCREENSHOTS, if it is set.
 func (b *tab) screenshot(name string) {
 	b.t.Helper()
+	b.capture(name, chromedp.CaptureScreenshot())
+}
+
+func (b *tab) capture(name string, action chromedp.Action[[]byte]) {
+	b.t.Helper()
 	dir := os.Getenv("DOORKIT_SCREENSHOTS")
 	if dir == "" {
 		return
 	}
-	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	png, err := chromedp.Run(b.ctx, action)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, name+"-"+b.name+".png"), png, 0o644); err != nil {
 		b.t.Fatal(err)
+	}
+}
+
+// bothThemes audits the page in dark colors too, and writes screenshots of the whole page.
+func (b *tab) bothThemes(name string) {
+	b.t.Helper()
+	for _, theme := range []string{"dark", "light"} {
+		command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}},
+		})
+		b.checkAccessibility()
+		suffix := ""
+		if theme == "dark" {
+			suffix = "-dark"
+		}
+		b.capture(name+suffix, chromedp.FullScreenshot(100))
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
@@ -37,7 +36,7 @@ func TestBrowserConnectAndActivate(t *testing.T) {
 		b.screenshot("activate")
 		at := b.path()
 		b.open("/demo/mailbox")
-		mail := evaluate[string](b, `document.querySelector(".mail pre").textContent`)
+		mail := evaluate[string](b, `document.querySelector(".mail .pre").textContent`)
 		pin := regexp.MustCompile(`\b\d{4}\b`).FindString(mail)
 		b.open(at)
 		b.fill("pin", pin)
@@ -99,16 +98,23 @@ func TestBrowserPages(t *testing.T) {
 		}
 		b.as(t, "ada").post("/keys/office-4/office-mode", "request", newRequestID())
 		b.login("mia")
+		b.sim.OpenFromInside(b.sim.World().Sites[0].Locks[1].ID)
+		if err := b.site.RunOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.as(t, "mia").post("/manage/calendar", "version", "1", "kind", "closure", "from", "2026-05-13", "opens", "06:00", "closes", "12:00",
+			"door", "office-4", "note", "new floor", "do", "save").want(200)
+		b.as(t, "cyd").post("/bookings", "resource", "meeting-room", "start", "2026-05-06T14:00", "minutes", "60") // is refused
 		for path, name := range map[string]string{
-			"/": "", "/bookings": "", "/checkins": "", "/manage": "overview", "/manage/salto": "", "/manage/salto/disconnect": "disconnect",
-			"/manage/doors": "doors", "/manage/doors/front": "door", "/manage/plans": "plans", "/manage/plans/day": "plan", "/manage/rooms": "rooms",
-			"/manage/people": "people", "/manage/people/ada": "person", "/manage/log": "log", "/manage/checkins": "", "/manage/doctor": "doctor",
-			"/demo/mailbox": "",
+			"/": "keys-manager", "/bookings": "bookings-day", "/checkins": "checkins", "/manage": "overview", "/manage/salto": "salto",
+			"/manage/salto/disconnect": "disconnect", "/manage/doors": "doors", "/manage/doors/front": "door", "/manage/plans": "plans",
+			"/manage/plans/day": "plan", "/manage/rooms": "rooms", "/manage/settings": "booking-rules", "/manage/calendar": "calendar",
+			"/manage/people": "people", "/manage/people/ada": "person", "/manage/log": "log", "/manage/saltolog": "salto-log",
+			"/manage/checkins": "all-checkins", "/manage/doctor": "doctor", "/demo/mailbox": "mailbox", "/manage/none": "not-found",
 		} {
+			b.allowed = []string{"404"}
 			b.open(path)
-			if name != "" {
-				b.screenshot(name)
-			}
+			b.bothThemes(name)
 		}
 		b.open("/manage/plans/resident")
 		b.run(chromedp.Click(chromedp.CSS(`[name="hours.front"][value=weekly]`)))
@@ -120,15 +126,12 @@ func TestBrowserPages(t *testing.T) {
 		b.press("Review the change")
 		b.waitForText("3 people lose Front Door on weekends")
 		b.audit()
-		b.screenshot("what-if")
 
-		command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
-		})
-		b.open("/manage")
-		b.screenshot("overview-dark")
+		b.bothThemes("what-if")
+		command(b, network.ClearBrowserCookies, cdp.Empty{})
+		b.login("ada")
 		b.open("/")
-		b.screenshot("keys-dark")
+		b.bothThemes("keys")
 	})
 }
 
@@ -170,11 +173,11 @@ func TestBrowserNewPlan(t *testing.T) {
 	})
 }
 
-// The manager adds a holiday after a review of its effects, and removes it.
-func TestBrowserHolidays(t *testing.T) {
+// The manager adds a holiday to the calendar after a review of its effects, and removes it.
+func TestBrowserCalendar(t *testing.T) {
 	eachScreen(t, "ready", func(t *testing.T, b *tab) {
 		b.login("mia")
-		b.open("/manage/holidays")
+		b.open("/manage/calendar")
 		b.fill("from", "2026-05-14")
 		b.fill("to", "2026-05-14")
 		b.press("Review the change")
@@ -185,10 +188,10 @@ func TestBrowserHolidays(t *testing.T) {
 		b.waitForText("Saved.", "Thu 14 May 2026")
 		b.audit()
 		b.press("Remove … Thu 14 May 2026")
-		b.waitForText("Remove this holiday?", "Bob Lind gains Front Door")
+		b.waitForText("Remove this entry?", "Bob Lind gains Front Door")
 		b.audit()
 		b.press("Remove it")
-		b.waitForText("No holidays.")
+		b.waitForText("Nothing special ahead")
 	})
 }
 

@@ -28,7 +28,7 @@ func TestBrowserUnlock(t *testing.T) {
 		}
 		b.waitForText("Locked again") // after its seven seconds
 
-		b.press("Keep Office 4 open")
+		b.press("Keep open Office 4")
 		b.waitForText("Kept open by you")
 		b.audit()
 		b.press("Lock Office 4")

@@ -65,7 +65,7 @@ func ownPath(path string) string {
 // an IQ.
 func (p *platform) mailboxPage(rw http.ResponseWriter, r *http.Request) {
 	if who, ok := p.sessions.account(r); !ok || !who.manager {
-		p.showError(rw, r, &problem{http.StatusForbidden, "This page is for managers."})
+		p.showError(rw, r, &problem{status: http.StatusForbidden, text: "This page is for managers."})
 		return
 	}
 	inbox := p.sim.Inbox()

@@ -32,91 +32,77 @@ type dayForm struct {
 	On          bool
 }
 
-func rangeRow(i int, r access.Range) rangeForm {
-	row := rangeForm{Index: i, From: r.From.String(), To: strings.Replace(r.To.String(), "24:00", "00:00", 1)}
-	if len(r.Days) == 0 {
-		row.From, row.To = "", ""
-	}
+// newRow returns the next row of a form.
+func (f *hoursForm) newRow(from, to string, on func(access.Day) bool) {
+	row := rangeForm{Index: len(f.Rows), From: from, To: to}
 	for _, d := range week {
-		on := false
-		for _, have := range r.Days {
-			on = on || have == d
-		}
-		row.Days = append(row.Days, dayForm{d.String()[:3], fmt.Sprint(int(d)), on})
+		row.Days = append(row.Days, dayForm{d.String()[:3], fmt.Sprint(int(d)), on(d)})
 	}
-	return row
+	f.Rows = append(f.Rows, row)
 }
 
-// newHoursForm returns the form for hours, with one more empty row.
-func newHoursForm(key, name string, h access.Hours, given bool) hoursForm {
+func noDay(access.Day) bool { return false }
+
+// newHoursForm returns the form for hours, or for no access, with one more empty row.
+func newHoursForm(key, name string, h *access.Hours) hoursForm {
 	f := hoursForm{Key: key, Name: name, Kind: "none"}
-	switch {
-	case given && h.Always:
-		f.Kind = "always"
-	case given:
+	if h != nil {
 		f.Kind = "weekly"
-	}
-	for i, r := range h.Ranges {
-		f.Rows = append(f.Rows, rangeRow(i, r))
-	}
-	f.Rows = append(f.Rows, rangeRow(len(f.Rows), access.Range{}))
-	return f
-}
-
-// submittedHours returns the form as it was submitted, valid or not.
-func submittedHours(form url.Values, key, name string) hoursForm {
-	f := hoursForm{Key: key, Name: name, Kind: form.Get("hours." + key)}
-	for i := range maxRanges {
-		suffix := fmt.Sprintf(".%s.%d", key, i)
-		from, to, days := form.Get("from"+suffix), form.Get("to"+suffix), form["day"+suffix]
-		if from == "" && to == "" && len(days) == 0 {
-			continue
+		if h.Always {
+			f.Kind = "always"
 		}
-		row := rangeRow(len(f.Rows), access.Range{})
-		row.From, row.To = from, to
-		for j := range row.Days {
-			row.Days[j].On = slices.Contains(days, row.Days[j].Value)
+		for _, r := range h.Ranges {
+			to := strings.Replace(r.To.String(), "24:00", "00:00", 1)
+			f.newRow(r.From.String(), to, func(d access.Day) bool { return slices.Contains(r.Days, d) })
 		}
-		f.Rows = append(f.Rows, row)
 	}
-	f.Rows = append(f.Rows, rangeRow(len(f.Rows), access.Range{}))
+	f.newRow("", "", noDay)
 	return f
 }
 
 // maxRanges is how many rows of hours a form may have.
 const maxRanges = 20
 
-// parseHours parses the fields of a form. given is false for "none".
-func parseHours(form url.Values, key, name string) (h access.Hours, given bool, err error) {
-	switch form.Get("hours." + key) {
+// parseHoursForm returns the form as it was submitted, valid or not.
+func parseHoursForm(form url.Values, key, name string) hoursForm {
+	f := hoursForm{Key: key, Name: name, Kind: form.Get("hours." + key)}
+	for i := range maxRanges {
+		suffix := fmt.Sprintf(".%s.%d", key, i)
+		from, to, days := form.Get("from"+suffix), form.Get("to"+suffix), form["day"+suffix]
+		if from != "" || to != "" || len(days) > 0 {
+			f.newRow(from, to, func(d access.Day) bool { return slices.Contains(days, fmt.Sprint(int(d))) })
+		}
+	}
+	f.newRow("", "", noDay)
+	return f
+}
+
+// hours returns the hours of a form. given is false for no access.
+func (f hoursForm) hours() (h access.Hours, given bool, err error) {
+	switch f.Kind {
 	case "always":
 		return access.Always(), true, nil
 	case "weekly":
 	case "none", "":
 		return h, false, nil
 	default:
-		return h, false, invalid("%s: choose no access, 24/7 or weekly hours.", name)
+		return h, false, invalid("%s: choose no access, 24/7 or weekly hours.", f.Name)
 	}
-	for i := range maxRanges {
-		suffix := fmt.Sprintf(".%s.%d", key, i)
-		from, to, days := form.Get("from"+suffix), form.Get("to"+suffix), form["day"+suffix]
-		if from == "" && to == "" && len(days) == 0 {
-			continue
-		}
+	for _, row := range f.Rows[:len(f.Rows)-1] {
 		var r access.Range
-		for _, d := range days {
-			if len(d) == 1 && d >= "0" && d <= "6" {
-				r.Days = append(r.Days, access.Day(d[0]-'0'))
+		for i, d := range row.Days {
+			if d.On {
+				r.Days = append(r.Days, week[i])
 			}
 		}
 		if len(r.Days) == 0 {
-			return h, true, invalid("%s: check the days for %s to %s.", name, from, to)
+			return h, true, invalid("%s: check the days for %s to %s.", f.Name, row.From, row.To)
 		}
-		if r.From, err = access.ParseClock(from); err == nil {
-			r.To, err = access.ParseClock(to)
+		if r.From, err = access.ParseClock(row.From); err == nil {
+			r.To, err = access.ParseClock(row.To)
 		}
 		if err != nil {
-			return h, true, invalid("%s: enter both times.", name)
+			return h, true, invalid("%s: enter both times.", f.Name)
 		}
 		if midnight := access.At(0, 0); r.From == midnight && r.To == midnight {
 			r.To = access.At(24, 0) // the whole day
@@ -124,7 +110,7 @@ func parseHours(form url.Values, key, name string) (h access.Hours, given bool, 
 		h.Ranges = append(h.Ranges, r)
 	}
 	if len(h.Ranges) == 0 {
-		return h, true, invalid("%s: weekly hours require at least one day with its times.", name)
+		return h, true, invalid("%s: weekly hours require at least one day with its times.", f.Name)
 	}
 	return h, true, nil
 }
@@ -151,33 +137,24 @@ func scheduleText(s *gate.LockSchedule) string {
 
 // daysText returns days as text: "Mon–Fri", "Sat, Sun".
 func daysText(days []access.Day) string {
-	on := map[access.Day]bool{}
-	for _, d := range days {
-		on[d] = true
-	}
 	var parts []string
-	for i := 0; i < len(week); {
-		if !on[week[i]] {
+	for i := 0; i < len(week); i++ {
+		first := i
+		for i < len(week) && slices.Contains(days, week[i]) {
 			i++
-			continue
 		}
-		j := i
-		for j+1 < len(week) && on[week[j+1]] {
-			j++
-		}
-		first, last := week[i].String()[:3], week[j].String()[:3]
-		switch {
-		case j == i:
-			parts = append(parts, first)
-		case j == i+1:
-			parts = append(parts, first, last)
+		name := func(i int) string { return week[i].String()[:3] }
+		switch i - first {
+		case 0:
+		case 1:
+			parts = append(parts, name(first))
+		case 2:
+			parts = append(parts, name(first), name(first+1))
+		case len(week):
+			return "every day"
 		default:
-			parts = append(parts, first+"–"+last)
+			parts = append(parts, name(first)+"–"+name(i-1))
 		}
-		i = j + 1
-	}
-	if len(parts) == 1 && parts[0] == "Mon–Sun" {
-		return "every day"
 	}
 	return strings.Join(parts, ", ")
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -13,111 +13,160 @@ import (
 )
 
 func (p *platform) managerRoutes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /manage", p.manager(p.overviewPage))
-	mux.HandleFunc("POST /manage/switch", p.manager(p.changeKillSwitch))
-
-	mux.HandleFunc("POST /salto/connect", p.manager(func(rw http.ResponseWriter, r *http.Request) error {
-		p.site.Consent.Connect().ServeHTTP(rw, r)
-		return nil
-	}))
+	for pattern, do := range map[string]handler{
+		"GET /manage":                       p.overviewPage,
+		"POST /manage/switch":               form(p.overviewPage, p.changeKillSwitch),
+		"GET /manage/salto":                 p.saltoPage,
+		"POST /manage/salto/site":           form(p.saltoPage, p.linkSite),
+		"GET /manage/salto/disconnect":      p.disconnectPage,
+		"POST /manage/salto/disconnect":     form(p.disconnectPage, p.disconnect),
+		"GET /manage/salto/iq/{iq}":         p.iqPage,
+		"POST /manage/salto/iq/{iq}/{step}": form(p.iqPage, p.iqStep),
+		"GET /manage/doors":                 p.doorsPage,
+		"POST /manage/doors":                form(p.doorsPage, p.newDoor),
+		"GET /manage/doors/{door}":          form(p.doorPage, p.doorPage),
+		"POST /manage/doors/{door}/{verb}":  form(p.doorPage, p.changeDoor),
+		"GET /manage/plans":                 p.plansPage,
+		"POST /manage/plans":                form(p.plansPage, p.newPlan),
+		"GET /manage/plans/{plan}":          p.planPage,
+		"POST /manage/plans/{plan}":         form(p.planPage, p.changePlan),
+		"POST /manage/plans/{plan}/delete":  form(p.plansPage, p.deletePlan),
+		"GET /manage/settings":              p.settingsPage,
+		"POST /manage/settings":             form(p.settingsPage, p.changeSettings),
+		"GET /manage/calendar":              p.calendarPage,
+		"POST /manage/calendar":             form(p.calendarPage, p.changeCalendar),
+		"GET /manage/rooms":                 p.roomsPage,
+		"POST /manage/rooms":                form(p.roomsPage, p.changeRooms),
+		"GET /manage/people":                p.peoplePage,
+		"POST /manage/people":               form(p.peoplePage, p.newPerson),
+		"GET /manage/people/{member}":       p.personPage,
+		"POST /manage/people/{member}/{verb}": form(p.personPage,
+			p.changePerson),
+		"GET /manage/log":             p.logPage,
+		"GET /manage/saltolog":        p.saltoLogPage,
+		"GET /manage/checkins":        p.allCheckInsPage,
+		"GET /manage/checkins/{file}": p.exportCheckIns,
+		"GET /manage/doctor":          p.doctorPage,
+		"POST /salto/connect": func(rw http.ResponseWriter, r *http.Request, _ account) error {
+			p.site.Consent.Connect().ServeHTTP(rw, r)
+			return nil
+		},
+	} {
+		mux.HandleFunc(pattern, p.manager(do))
+	}
 	mux.Handle("POST /salto/reconnect", p.site.Consent.Reconnect())
 	mux.Handle("GET /salto/callback", p.site.Consent.Callback())
-	mux.HandleFunc("GET /manage/salto", p.manager(p.saltoPage))
-	mux.HandleFunc("POST /manage/salto/site", p.manager(p.linkSite))
-	mux.HandleFunc("GET /manage/salto/disconnect", p.manager(p.disconnectPage))
-	mux.HandleFunc("POST /manage/salto/disconnect", p.manager(p.disconnect))
-	mux.HandleFunc("GET /manage/salto/iq/{iq}", p.manager(p.iqPage))
-	mux.HandleFunc("POST /manage/salto/iq/{iq}/{step}", p.manager(p.iqStep))
-
-	mux.HandleFunc("GET /manage/doors", p.manager(p.doorsPage))
-	mux.HandleFunc("POST /manage/doors", p.manager(p.newDoor))
-	mux.HandleFunc("GET /manage/doors/{door}", p.manager(p.doorPage))
-	mux.HandleFunc("POST /manage/doors/{door}/{verb}", p.manager(p.changeDoor))
-
-	mux.HandleFunc("GET /manage/plans", p.manager(p.plansPage))
-	mux.HandleFunc("GET /manage/plans/{plan}", p.manager(p.planPage))
-	mux.HandleFunc("POST /manage/plans/{plan}", p.manager(p.changePlan))
-	mux.HandleFunc("POST /manage/plans", p.manager(p.newPlan))
-	mux.HandleFunc("POST /manage/plans/{plan}/delete", p.manager(p.deletePlan))
-	mux.HandleFunc("GET /manage/settings", p.manager(p.settingsPage))
-	mux.HandleFunc("POST /manage/settings", p.manager(p.changeSettings))
-	mux.HandleFunc("GET /manage/holidays", p.manager(p.holidaysPage))
-	mux.HandleFunc("POST /manage/holidays", p.manager(p.changeHolidays))
-	mux.HandleFunc("GET /manage/rooms", p.manager(p.roomsPage))
-	mux.HandleFunc("POST /manage/rooms", p.manager(p.changeRooms))
-
-	mux.HandleFunc("GET /manage/people", p.manager(p.peoplePage))
-	mux.HandleFunc("GET /manage/people/{member}", p.manager(p.personPage))
-	mux.HandleFunc("POST /manage/people/{member}/{verb}", p.manager(p.changePerson))
-
-	mux.HandleFunc("GET /manage/log", p.manager(p.logPage))
-	mux.HandleFunc("GET /manage/log/{file}", p.manager(p.exportLog))
-	mux.HandleFunc("GET /manage/checkins", p.manager(p.allCheckInsPage))
-	mux.HandleFunc("GET /manage/checkins/{file}", p.manager(p.exportCheckIns))
-	mux.HandleFunc("GET /manage/doctor", p.manager(p.doctorPage))
 }
 
-func (p *platform) overviewPage(rw http.ResponseWriter, r *http.Request) error {
+// overview is what a manager keeps open: the doors, today, and what is wrong.
+type overview struct {
+	house
+	doorList
+	Status    *saltoauth.ConnectionStatus // nil if SALTO KS is not connected
+	Summary   string
+	Used      map[string]time.Time // the last use, by door
+	Holds     []gate.Hold
+	Bookings  []gate.Reservation // today's
+	CheckIns  []gate.CheckIn     // today's
+	Problems  []gate.Event
+	Issues    []gate.Issue // the critical ones
+	CheckedAt time.Time
+	Switch    gate.KillSwitch
+	Openings  []logLine // the last ten of the door log
+	Entries   []saltoLine
+}
+
+// lastOpenings is how many openings of each log the overview shows.
+const lastOpenings = 10
+
+func (p *platform) overviewPage(rw http.ResponseWriter, r *http.Request, _ account) error {
 	ctx := r.Context()
-	var data struct {
-		Status    string
-		Connected bool
-		Linked    bool
-		Doors     []gate.Door
-		Unlinked  int
-		Holds     []gate.Hold
-		Today     int
-		Problems  []gate.Event
-		Switch    gate.KillSwitch
-		Names     map[string]string // of people
-		DoorNames map[string]string
-	}
+	v := overview{Problems: p.alerts.active(), Used: map[string]time.Time{}}
 	status, err := p.site.Status(ctx)
-	switch {
-	case err == nil:
-		data.Status, data.Connected, data.Linked = status.Summary(p.now()), true, status.Site != ""
-	case !errors.Is(err, saltoauth.ErrNotConnected):
+	if err == nil {
+		v.Status, v.Summary = &status, status.Summary(p.now())
+	} else if !errors.Is(err, saltoauth.ErrNotConnected) {
 		return err
 	}
-	if data.Doors, err = p.store.Doors(ctx, siteID); err != nil {
+	if v.house, err = p.house(ctx); err != nil {
 		return err
 	}
-	for _, d := range data.Doors {
-		if d.Link.IsZero() {
-			data.Unlinked++
+	if v.doorList, err = p.listDoors(ctx); err != nil {
+		return err
+	}
+	if v.Holds, err = p.site.Gate.Holds(ctx); err != nil {
+		return err
+	}
+	if v.Switch, err = p.site.Gate.KillSwitch(ctx); err != nil {
+		return err
+	}
+	if err := p.readToday(ctx, &v); err != nil {
+		return err
+	}
+	if err := p.readOpenings(ctx, &v); err != nil {
+		return err
+	}
+	issues, checked := p.alerts.diagnosis()
+	v.CheckedAt = checked
+	issues = slices.DeleteFunc(slices.Clone(issues), func(i gate.Issue) bool { return i.Severity != gate.Critical })
+	if v.Issues, err = p.withNames(ctx, issues); err != nil {
+		return err
+	}
+	return p.page(rw, r, "overview", "Overview", v)
+}
+
+// readToday reads the bookings and check-ins of today.
+func (p *platform) readToday(ctx context.Context, v *overview) (err error) {
+	today := storage.ReservationQuery{Site: siteID, EndAfter: p.today(0), StartBefore: p.today(1)}
+	for one, err := range p.store.Reservations(ctx, today) {
+		if err != nil {
+			return err
+		}
+		if one.HoldsTime() {
+			v.Bookings = append(v.Bookings, one)
 		}
 	}
-	if data.Holds, err = p.site.Gate.Holds(ctx); err != nil {
+	slices.SortFunc(v.Bookings, func(a, b gate.Reservation) int { return a.Start.Compare(b.Start) })
+	v.CheckIns, err = p.checkIns(ctx, filters{from: p.today(0)})
+	return err
+}
+
+// readOpenings reads the last openings, and when each door was last used: according to the
+// door log, or to SALTO's log of the last seven days.
+func (p *platform) readOpenings(ctx context.Context, v *overview) (err error) {
+	opened := gate.LogQuery{Outcome: gate.Accepted}
+	if v.Openings, _, err = p.readLog(ctx, opened, lastOpenings); err != nil {
 		return err
 	}
-	if data.Names, err = p.accounts.names(ctx); err != nil {
+	if v.Entries, err = p.readSALTOLog(ctx, v.house, p.today(-7)); err != nil {
 		return err
 	}
-	if data.DoorNames, err = p.doorNames(ctx); err != nil {
-		return err
+	v.Entries = slices.DeleteFunc(v.Entries, func(l saltoLine) bool { return l.What != "lock_opened" })
+	for _, d := range v.house.Doors {
+		opened.Door = d.ID
+		last, _, err := p.readLog(ctx, opened, 1)
+		if err != nil {
+			return err
+		}
+		if len(last) > 0 {
+			v.Used[d.ID] = last[0].At
+		}
+		i := slices.IndexFunc(v.Entries, func(l saltoLine) bool { return l.Lock == d.Link.Lock })
+		if i >= 0 && v.Entries[i].At.After(v.Used[d.ID]) {
+			v.Used[d.ID] = v.Entries[i].At
+		}
 	}
-	y, m, d := p.now().In(p.zone).Date()
-	today, err := p.site.Gate.CheckIns(ctx, gate.CheckInQuery{From: time.Date(y, m, d, 0, 0, 0, 0, p.zone)})
-	if err != nil {
-		return err
-	}
-	data.Today, data.Problems = len(today), p.alerts.active()
-	if data.Switch, err = p.site.Gate.KillSwitch(ctx); err != nil {
-		return err
-	}
-	p.show(rw, r, http.StatusOK, "overview", view{Title: "Overview", Data: data})
+	v.Entries = v.Entries[:min(len(v.Entries), lastOpenings)]
 	return nil
 }
 
 // changeKillSwitch switches all digital keys of the site off or on.
-func (p *platform) changeKillSwitch(rw http.ResponseWriter, r *http.Request) error {
-	var err error
-	who, _ := p.sessions.account(r)
+func (p *platform) changeKillSwitch(rw http.ResponseWriter, r *http.Request, who account) (err error) {
 	why := r.PostFormValue("why")
 	switch r.PostFormValue("to") {
 	case "off":
 		if why == "" {
-			return invalid("Please give a reason. It is recorded in the door log.")
+			return invalidField("why", "Please give a reason. It is recorded in the door log.")
 		}
 		err = p.site.Gate.SwitchOff(r.Context(), who.member, why)
 	case "on":
@@ -132,9 +181,13 @@ func (p *platform) changeKillSwitch(rw http.ResponseWriter, r *http.Request) err
 }
 
 // doctorPage checks the site and shows the issues.
-func (p *platform) doctorPage(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) doctorPage(rw http.ResponseWriter, r *http.Request, _ account) error {
 	ctx := r.Context()
-	issues, err := p.site.Doctor(ctx)
+	if err := p.examine(ctx); err != nil {
+		return err
+	}
+	issues, _ := p.alerts.diagnosis()
+	issues, err := p.withNames(ctx, issues)
 	if err != nil {
 		return err
 	}
@@ -151,22 +204,11 @@ func (p *platform) doctorPage(rw http.ResponseWriter, r *http.Request) error {
 	} else if err != nil {
 		return err
 	}
-	p.show(rw, r, http.StatusOK, "doctor", view{Title: "Doctor", Data: struct {
+	return p.page(rw, r, "doctor", "Doctor", struct {
 		Connected bool
 		Issues    []gate.Issue
 		Head      gate.Head
 		Verified  storage.Verification
 		Broken    string
-	}{connected, issues, head, verified, broken}})
-	return nil
-}
-
-// sortedKeys returns the keys of a map in the order of their values.
-func sortedKeys[K comparable, V cmp.Ordered](m map[K]V) []K {
-	keys := make([]K, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b K) int { return cmp.Compare(m[a], m[b]) })
-	return keys
+	}{connected, issues, head, verified, broken})
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,41 +16,40 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 )
 
-// listDoors returns the doors with the state of their locks, and the locks that are not
-// linked. If SALTO KS cannot be read, it returns only the doors, and why in fault.
-func (p *platform) listDoors(ctx context.Context) (doors []gate.DoorStatus, free []gate.CatalogLock, fault string, err error) {
-	if doors, free, err = p.site.Doors.List(ctx); err == nil {
-		return doors, free, "", nil
+// doorList is the doors with the state of their locks, and the locks that are not linked.
+type doorList struct {
+	States []gate.DoorStatus
+	Free   []gate.CatalogLock
+	Fault  string // why SALTO KS could not be read: then the states and Free are missing
+}
+
+func (p *platform) listDoors(ctx context.Context) (l doorList, err error) {
+	if l.States, l.Free, err = p.site.Doors.List(ctx); err == nil {
+		return l, nil
 	}
 	p.log.Warn("listing the locks failed", "error", err)
-	fault = saltoMessage(err)
+	l.Fault = saltoMessage(err)
 	known, err := p.store.Doors(ctx, siteID)
 	for _, d := range known {
 		one := gate.DoorStatus{Door: d}
 		if d.Link.IsZero() {
 			one.Problem = gate.CauseNotLinked
 		}
-		doors = append(doors, one)
+		l.States = append(l.States, one)
 	}
-	return doors, nil, fault, err
+	return l, err
 }
 
-func (p *platform) doorsPage(rw http.ResponseWriter, r *http.Request) error {
-	doors, free, fault, err := p.listDoors(r.Context())
+func (p *platform) doorsPage(rw http.ResponseWriter, r *http.Request, _ account) error {
+	l, err := p.listDoors(r.Context())
 	if err != nil {
 		return err
 	}
-	p.show(rw, r, http.StatusOK, "doors", view{Title: "Doors", Data: struct {
-		Doors []gate.DoorStatus
-		Free  []gate.CatalogLock
-		Fault string
-	}{doors, free, fault}})
-	return nil
+	return p.page(rw, r, "doors", "Doors", l)
 }
 
 // newDoor adds a door for a lock that is not linked.
-func (p *platform) newDoor(rw http.ResponseWriter, r *http.Request) error {
-	who, _ := p.sessions.account(r)
+func (p *platform) newDoor(rw http.ResponseWriter, r *http.Request, who account) error {
 	_, err := p.site.Doors.Link(r.Context(), gate.LinkRequest{
 		Door: "door-" + strings.ToLower(rand.Text()[:10]), Lock: r.PostFormValue("lock"), Name: strings.TrimSpace(r.PostFormValue("name")),
 		AccessType: access.AccessType(r.PostFormValue("access")), By: who.member,
@@ -68,117 +68,102 @@ func doorError(err error) error {
 		return invalid("Another manager has changed this door, or the lock is already linked. Please reload the page.")
 	case errors.Is(err, gate.ErrNoGateway):
 		return invalid("This lock has no IQ, so it cannot be opened remotely. Assign it to an IQ in SALTO KS first.")
-	}
-	if errors.Is(err, saltoauth.ErrNotConnected) || errors.Is(err, saltolocks.ErrNoSite) || errors.Is(err, gate.ErrCloudUnavailable) {
+	case errors.Is(err, saltoauth.ErrNotConnected), errors.Is(err, saltolocks.ErrNoSite), errors.Is(err, gate.ErrCloudUnavailable):
 		return invalid("%s", saltoMessage(err))
 	}
-	if faulty, ok := errors.AsType[*gate.RequestError](err); ok {
-		return invalid("%s", faulty)
-	}
-	return err
+	return refused(err)
 }
 
 // doorAccess is a person in the list "Who can open this door?".
 type doorAccess struct {
+	access.Decision
 	Member, Name string
-	Allowed      bool
-	Reason       access.Reason
 	Until        time.Time // the next change of the decision
 	Why          string    // the full explanation
 }
 
-func (p *platform) doorPage(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) doorPage(rw http.ResponseWriter, r *http.Request, _ account) error {
 	ctx := r.Context()
-	doors, free, fault, err := p.listDoors(ctx)
+	l, err := p.listDoors(ctx)
 	if err != nil {
 		return err
 	}
-	var data struct {
-		gate.DoorStatus
-		Free  []gate.CatalogLock
-		Fault string
-		At    time.Time
-		Who   []doorAccess
-		Can   int
-	}
-	for _, d := range doors {
-		if d.Door.ID == r.PathValue("door") {
-			data.DoorStatus = d
-		}
-	}
-	if data.Door.ID == "" {
+	i := slices.IndexFunc(l.States, func(d gate.DoorStatus) bool { return d.Door.ID == r.PathValue("door") })
+	if i < 0 {
 		return errNotFound
 	}
-	data.Free, data.Fault, data.At = free, fault, p.now()
-	if text := r.URL.Query().Get("at"); text != "" {
-		if data.At, err = p.localTime(text); err != nil {
+	at := p.now()
+	if r.FormValue("at") != "" && r.Context().Value(againKey{}) == nil {
+		if at, err = p.formTime(r, "at"); err != nil {
 			return err
 		}
 	}
-	if data.Who, err = p.whoCanOpen(ctx, data.Door.ID, data.At); err != nil {
+	who, can, err := p.whoCanOpen(ctx, l.States[i].Door.ID, at)
+	if err != nil {
 		return err
 	}
-	for _, a := range data.Who {
-		if a.Allowed {
-			data.Can++
-		}
-	}
-	p.show(rw, r, http.StatusOK, "door", view{Title: data.Door.Name, Data: data})
-	return nil
+	return p.page(rw, r, "door", l.States[i].Door.Name, struct {
+		doorList
+		gate.DoorStatus
+		At  time.Time
+		Who []doorAccess
+		Can int
+	}{l, l.States[i], at, who, can})
 }
 
-// whoCanOpen returns the decision for each member: first those who can open the door.
-func (p *platform) whoCanOpen(ctx context.Context, door string, at time.Time) ([]doorAccess, error) {
+// whoCanOpen returns the decision for each member, first those who can open the door, and
+// how many can.
+func (p *platform) whoCanOpen(ctx context.Context, door string, at time.Time) (list []doorAccess, can int, err error) {
 	doc, err := storage.Export(ctx, storage.ReadersOf(p.store), siteID)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	policy, err := access.Compile(doc.Facts)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	names, err := p.accounts.names(ctx)
 	if err != nil {
-		return nil, err
-	}
-	explain := func(member string) string {
-		return policy.Decide(access.Request{Member: member, Door: door, Action: access.Unlock, At: at}).Explain().String()
-	}
-	var can, cannot []doorAccess
-	holds := map[string]bool{}
-	for _, h := range policy.Holders(door, at) {
-		holds[h.Member] = true
-		can = append(can, doorAccess{h.Member, names[h.Member], true, h.Reason, h.ValidUntil, explain(h.Member)})
+		return nil, 0, err
 	}
 	for _, m := range doc.Facts.Members {
-		if !holds[m.ID] {
-			d := policy.Decide(access.Request{Member: m.ID, Door: door, Action: access.Unlock, At: at})
-			cannot = append(cannot, doorAccess{m.ID, names[m.ID], false, d.Reason, d.NextChange, explain(m.ID)})
+		d := policy.Decide(access.Request{Member: m.ID, Door: door, Action: access.Unlock, At: at})
+		one := doorAccess{d, m.ID, names[m.ID], d.NextChange, d.Explain().String()}
+		if !d.Allowed {
+			list = append(list, one)
+			continue
 		}
+		one.Until = d.ValidUntil
+		list = slices.Insert(list, can, one)
+		can++
 	}
-	return append(can, cannot...), nil
+	return list, can, nil
 }
 
-func (p *platform) changeDoor(rw http.ResponseWriter, r *http.Request) error {
-	ctx, door := r.Context(), r.PathValue("door")
+func (p *platform) changeDoor(rw http.ResponseWriter, r *http.Request, who account) error {
+	ctx, door, note := r.Context(), r.PathValue("door"), "saved"
+	update := func(change func(*gate.Door)) error {
+		return storage.UpdateDoor(ctx, p.store, siteID, door, func(d *gate.Door) error {
+			change(d)
+			return nil
+		})
+	}
 	var err error
-	who, _ := p.sessions.account(r)
-	note := "saved"
 	switch r.PathValue("verb") {
 	case "rename":
 		name := strings.TrimSpace(r.PostFormValue("name"))
 		if name == "" {
-			return errIncomplete
+			return invalidField("name", "Enter the name that members see.")
 		}
-		err = p.updateDoor(ctx, door, func(d *gate.Door) { d.Name = name })
+		err = update(func(d *gate.Door) { d.Name = name })
 	case "access":
-		err = p.updateDoor(ctx, door, func(d *gate.Door) { d.AccessType = access.AccessType(r.PostFormValue("access")) })
+		err = update(func(d *gate.Door) { d.AccessType = access.AccessType(r.PostFormValue("access")) })
 	case "disable":
 		to := r.PostFormValue("disabled")
 		if to != "yes" && to != "no" {
 			return errIncomplete
 		}
-		err = p.updateDoor(ctx, door, func(d *gate.Door) { d.Disabled = to == "yes" })
+		err = update(func(d *gate.Door) { d.Disabled = to == "yes" })
 	case "link":
 		_, err = p.site.Doors.Link(ctx, gate.LinkRequest{Door: door, Lock: r.PostFormValue("lock"), By: who.member})
 		note = "linked"
@@ -192,11 +177,4 @@ func (p *platform) changeDoor(rw http.ResponseWriter, r *http.Request) error {
 		return doorError(err)
 	}
 	return redirectWithNote(rw, r, "/manage/doors/"+door, note)
-}
-
-func (p *platform) updateDoor(ctx context.Context, door string, change func(*gate.Door)) error {
-	return storage.UpdateDoor(ctx, p.store, siteID, door, func(d *gate.Door) error {
-		change(d)
-		return nil
-	})
 }

@@ -11,12 +11,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltoremote"
 )
 
-func (p *platform) iqPage(rw http.ResponseWriter, r *http.Request) error {
-	return p.showIQ(rw, r, http.StatusOK, "")
-}
-
-// showIQ shows the wizard at the current step of the IQ's activation.
-func (p *platform) showIQ(rw http.ResponseWriter, r *http.Request, status int, problem string) error {
+// iqPage shows the wizard at the current step of the IQ's activation.
+func (p *platform) iqPage(rw http.ResponseWriter, r *http.Request, _ account) error {
 	ctx := r.Context()
 	c, err := p.session(ctx)
 	if err != nil {
@@ -30,12 +26,12 @@ func (p *platform) showIQ(rw http.ResponseWriter, r *http.Request, status int, p
 	id := saltoks.IQID(r.PathValue("iq"))
 	if state, err := wizard.State(ctx, c.Site, id); err == nil && state.Step == saltoremote.StepConfirming {
 		if _, err := wizard.Resume(ctx, c.Site, id); err != nil {
-			problem = saltoMessage(err)
+			p.log.Warn("resuming the activation of an IQ", "error", err)
 		}
 	}
 	for iq, err := range wizard.List(ctx, c.Site) {
 		if err != nil {
-			return invalid("%s", saltoMessage(err))
+			return &problem{status: http.StatusBadGateway, text: saltoMessage(err)}
 		}
 		if iq.IQ.ID != id {
 			continue
@@ -47,16 +43,15 @@ func (p *platform) showIQ(rw http.ResponseWriter, r *http.Request, status int, p
 				advice = d.Advice
 			}
 		}
-		p.show(rw, r, status, "iq", view{Title: "Activate " + iq.IQ.Name, Problem: problem, Data: struct {
+		return p.page(rw, r, "iq", "Activate "+iq.IQ.Name, struct {
 			saltoremote.IQStatus
 			User, Advice string
-		}{iq, connection.UserHint, advice}})
-		return nil
+		}{iq, connection.UserHint, advice})
 	}
 	return errNotFound
 }
 
-func (p *platform) iqStep(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) iqStep(rw http.ResponseWriter, r *http.Request, _ account) error {
 	ctx := r.Context()
 	c, err := p.session(ctx)
 	if err != nil {
@@ -90,11 +85,11 @@ func (p *platform) iqStep(rw http.ResponseWriter, r *http.Request) error {
 		return errNotFound
 	}
 	if wrong, ok := errors.AsType[*problem](err); ok {
-		return p.showIQ(rw, r, wrong.status, wrong.text)
+		return wrong
 	}
 	if err != nil {
 		p.log.Warn("activating an IQ", "step", r.PathValue("step"), "error", err)
-		return p.showIQ(rw, r, http.StatusUnprocessableEntity, saltoMessage(err))
+		return invalid("%s", saltoMessage(err))
 	}
 	if note == "activated" {
 		return redirectWithNote(rw, r, "/manage/salto", note)
@@ -109,11 +104,11 @@ var oneTimeCode = regexp.MustCompile(`^[0-9a-fA-F]{5}$`)
 func (p *platform) adopt(ctx context.Context, wizard *saltoremote.Activation, site saltoks.SiteID, iq saltoks.IQID, code string) error {
 	code = strings.TrimSpace(code)
 	if !oneTimeCode.MatchString(code) {
-		return invalid("A one-time code has five characters, 0 to 9 and a to f.")
+		return invalidField("code", "A one-time code has five characters, 0 to 9 and a to f.")
 	}
 	_, err := wizard.Adopt(ctx, site, iq, saltoks.NewOTP(code))
 	if errors.Is(err, saltoks.ErrOTPInvalid) {
-		return invalid("SALTO did not accept this code. Create a new one and type it immediately.")
+		return invalidField("code", "SALTO did not accept this code. Create a new one and type it immediately.")
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -10,168 +11,198 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 )
 
 // filters are the filters of a log page.
 type filters struct {
 	Door, Member, Outcome, From, Until string
-	Query                              string // the encoded filters, for the links to the exports
+	Query                              string // the same, encoded for the exports
 
 	from, until time.Time
 }
 
-func (p *platform) filters(r *http.Request) (filters, error) {
+func (p *platform) filters(r *http.Request) (f filters, err error) {
 	q := r.URL.Query()
-	f := filters{Door: q.Get("door"), Member: q.Get("member"), Outcome: q.Get("outcome"), From: q.Get("from"), Until: q.Get("until")}
-	kept := url.Values{}
-	for name, value := range map[string]string{"door": f.Door, "member": f.Member, "outcome": f.Outcome, "from": f.From, "until": f.Until} {
-		if value != "" {
-			kept.Set(name, value)
+	f = filters{Door: q.Get("door"), Member: q.Get("member"), Outcome: q.Get("outcome"), From: q.Get("from"), Until: q.Get("until")}
+	for _, bound := range []struct {
+		text, fault string
+		at          *time.Time
+		days        int
+	}{
+		{f.From, "Please enter the first day as a date.", &f.from, 0},
+		{f.Until, "Please enter the last day as a date.", &f.until, 1}, // the last day is included
+	} {
+		if bound.text == "" {
+			continue
 		}
-	}
-	f.Query = kept.Encode()
-	var err error
-	if f.From != "" {
-		if f.from, err = time.ParseInLocation(time.DateOnly, f.From, p.zone); err != nil {
-			return f, invalid("Please enter the first day as a date.")
+		day, err := access.ParseDate(bound.text)
+		if err != nil {
+			return f, invalid("%s", bound.fault)
 		}
-	}
-	if f.Until != "" {
-		if f.until, err = time.ParseInLocation(time.DateOnly, f.Until, p.zone); err != nil {
-			return f, invalid("Please enter the last day as a date.")
-		}
-		f.until = f.until.AddDate(0, 0, 1) // include the last day
+		*bound.at = p.dateStart(day, bound.days)
 	}
 	if f.Outcome != "" && !gate.Outcome(f.Outcome).Valid() {
 		return f, invalid("This outcome does not exist.")
 	}
+	encoded := url.Values{}
+	for name, value := range map[string]string{
+		"door": f.Door, "member": f.Member, "outcome": f.Outcome, "from": rfc3339(f.from), "until": rfc3339(f.until),
+	} {
+		if value != "" {
+			encoded.Set(name, value)
+		}
+	}
+	f.Query = encoded.Encode()
 	return f, nil
 }
 
-func (f filters) logQuery() gate.LogQuery {
-	return gate.LogQuery{Door: f.Door, Member: f.Member, Outcome: gate.Outcome(f.Outcome), From: f.from, Until: f.until}
+func rfc3339(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
-func (p *platform) checkIns(ctx context.Context, f filters) ([]gate.CheckIn, error) {
-	return p.site.Gate.CheckIns(ctx, gate.CheckInQuery{Member: f.Member, From: f.from, Until: f.until})
-}
-
+// logLine is one tap: the newest of its rows in the door log.
 type logLine struct {
 	gate.LogRow
 	Detail gate.LogDetail
 	Erased bool
-	Why    string
 }
 
-// pageRows is how many rows a page shows. An export contains all of them.
+// pageRows is how many lines a page shows. An export contains all of them.
 const pageRows = 100
 
-// choices are the options of the filter forms.
-type choices struct {
-	filters
-	Doors, Names map[string]string
-	DoorIDs, IDs []string
-	More         bool
-}
-
-func (p *platform) choices(r *http.Request) (c choices, err error) {
-	if c.filters, err = p.filters(r); err != nil {
-		return c, err
-	}
-	if c.Doors, err = p.doorNames(r.Context()); err != nil {
-		return c, err
-	}
-	if c.Names, err = p.accounts.names(r.Context()); err != nil {
-		return c, err
-	}
-	c.DoorIDs, c.IDs = sortedKeys(c.Doors), sortedKeys(c.Names)
-	return c, nil
-}
-
-func (p *platform) logPage(rw http.ResponseWriter, r *http.Request) error {
-	c, err := p.choices(r)
-	if err != nil {
-		return err
-	}
-	q := c.logQuery()
-	q.Newest, q.Limit = true, pageRows+1
-	var lines []logLine
-	for row, err := range p.site.Gate.Log(r.Context(), q) {
+// readLog returns the newest lines of the door log. A tap has one row for the attempt and one
+// for each outcome; the newest of them is its line.
+func (p *platform) readLog(ctx context.Context, q gate.LogQuery, limit int) (lines []logLine, more bool, err error) {
+	q.Newest = true
+	known := map[uint64]bool{} // first rows of the taps that have a line
+	for row, err := range p.site.Gate.Log(ctx, q) {
 		if err != nil {
-			return err
+			return nil, false, err
 		}
+		first := cmp.Or(row.Ref, row.Seq)
+		if known[first] {
+			continue
+		}
+		if len(lines) == limit {
+			return lines, true, nil
+		}
+		known[first] = true
 		d, ok, err := gate.ReadDetail(row)
 		if err != nil {
-			return err
+			return nil, false, err
 		}
-		lines = append(lines, logLine{row, d, !ok, strings.ReplaceAll(row.Reason, "_", " ")})
+		lines = append(lines, logLine{row, d, !ok})
 	}
-	if c.More = len(lines) > pageRows; c.More {
-		lines = lines[:pageRows]
-	}
-	p.show(rw, r, http.StatusOK, "log", view{Title: "Door log", Data: struct {
-		choices
-		Lines    []logLine
-		Outcomes []gate.Outcome
-	}{c, lines, []gate.Outcome{gate.Accepted, gate.Denied, gate.Refused, gate.NotSent, gate.Unconfirmed, gate.Sending}}})
-	return nil
+	return lines, false, nil
 }
 
-func (p *platform) exportLog(rw http.ResponseWriter, r *http.Request) error {
-	f, err := p.filters(r)
+// logView is the data of the pages with filters.
+type logView struct {
+	house
+	filters
+	People   []string // ids, by name
+	Outcomes []gate.Outcome
+	Lines    []logLine
+	CheckIns []gate.CheckIn
+	More     bool
+}
+
+func (p *platform) newLogView(r *http.Request) (v logView, err error) {
+	if v.filters, err = p.filters(r); err != nil {
+		return v, err
+	}
+	v.Outcomes = []gate.Outcome{gate.Accepted, gate.Denied, gate.Refused, gate.NotSent, gate.Unconfirmed, gate.Sending}
+	v.house, err = p.house(r.Context())
+	for id := range v.Names {
+		v.People = append(v.People, id)
+	}
+	slices.SortFunc(v.People, func(a, b string) int { return cmp.Compare(v.Names[a], v.Names[b]) })
+	return v, err
+}
+
+func (p *platform) logPage(rw http.ResponseWriter, r *http.Request, _ account) error {
+	v, err := p.newLogView(r)
 	if err != nil {
 		return err
 	}
-	switch file := r.PathValue("file"); file {
-	case "door-log.csv":
-		attach(rw, file, "text/csv; charset=utf-8")
-		_, err = p.site.Gate.ExportCSV(r.Context(), rw, f.logQuery())
-	case "door-log.jsonl":
-		attach(rw, file, "application/jsonl")
-		_, err = p.site.Gate.ExportJSON(r.Context(), rw, f.logQuery())
-	default:
+	q := gate.LogQuery{Door: v.Door, Member: v.Member, Outcome: gate.Outcome(v.Outcome), From: v.from, Until: v.until}
+	if v.Lines, v.More, err = p.readLog(r.Context(), q, pageRows); err != nil {
+		return err
+	}
+	return p.page(rw, r, "log", "Door log", v)
+}
+
+// saltoLine is an entry of SALTO's own log, with our name of the door.
+type saltoLine struct {
+	gate.VendorEntry
+	Door string
+}
+
+// readSALTOLog returns the entries of SALTO's log since a time, the newest first.
+func (p *platform) readSALTOLog(ctx context.Context, h house, from time.Time) ([]saltoLine, error) {
+	entries, err := p.site.Gate.VendorEntries(ctx, gate.VendorQuery{From: from})
+	if err != nil {
+		return nil, err
+	}
+	var lines []saltoLine
+	for _, e := range slices.Backward(entries) {
+		line := saltoLine{VendorEntry: e, Door: "a lock without a door"}
+		for _, d := range h.Doors {
+			if d.Link.Lock == e.Lock {
+				line.Door = d.Name
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+// saltoLogPage shows SALTO's own log of the last seven days: fobs, key codes and handles too.
+func (p *platform) saltoLogPage(rw http.ResponseWriter, r *http.Request, _ account) error {
+	h, err := p.house(r.Context())
+	if err != nil {
+		return err
+	}
+	lines, err := p.readSALTOLog(r.Context(), h, p.today(-7))
+	if err != nil {
+		return err
+	}
+	return p.page(rw, r, "saltolog", "SALTO's log", lines)
+}
+
+func (p *platform) allCheckInsPage(rw http.ResponseWriter, r *http.Request, _ account) error {
+	v, err := p.newLogView(r)
+	if err != nil {
+		return err
+	}
+	if v.CheckIns, err = p.checkIns(r.Context(), v.filters); err != nil {
+		return err
+	}
+	if v.More = len(v.CheckIns) > pageRows; v.More {
+		v.CheckIns = v.CheckIns[:pageRows]
+	}
+	return p.page(rw, r, "allcheckins", "Check-ins", v)
+}
+
+// checkIns returns check-ins, the newest first.
+func (p *platform) checkIns(ctx context.Context, f filters) ([]gate.CheckIn, error) {
+	list, err := p.site.Gate.CheckIns(ctx, gate.CheckInQuery{Member: f.Member, From: f.from, Until: f.until})
+	slices.Reverse(list)
+	return list, err
+}
+
+// exportCheckIns writes all check-ins. The API exports the door log.
+func (p *platform) exportCheckIns(rw http.ResponseWriter, r *http.Request, _ account) error {
+	file := r.PathValue("file")
+	kind, ok := map[string]string{"check-ins.csv": "text/csv; charset=utf-8", "check-ins.jsonl": "application/jsonl"}[file]
+	if !ok {
 		return errNotFound
 	}
-	p.abortOnError(err)
-	return nil
-}
-
-func attach(rw http.ResponseWriter, file, kind string) {
-	rw.Header().Set("Content-Type", kind)
-	rw.Header().Set("Content-Disposition", `attachment; filename="`+file+`"`)
-}
-
-// abortOnError aborts the connection of a download that failed, so that an incomplete file is not
-// taken for a complete one.
-func (p *platform) abortOnError(err error) {
-	if err != nil {
-		p.log.Error("a download failed", "error", err)
-		panic(http.ErrAbortHandler)
-	}
-}
-
-func (p *platform) allCheckInsPage(rw http.ResponseWriter, r *http.Request) error {
-	c, err := p.choices(r)
-	if err != nil {
-		return err
-	}
-	list, err := p.checkIns(r.Context(), c.filters)
-	if err != nil {
-		return err
-	}
-	slices.Reverse(list)
-	if c.More = len(list) > pageRows; c.More {
-		list = list[:pageRows]
-	}
-	p.show(rw, r, http.StatusOK, "allcheckins", view{Title: "Check-ins", Data: struct {
-		choices
-		List []gate.CheckIn
-	}{c, list}})
-	return nil
-}
-
-func (p *platform) exportCheckIns(rw http.ResponseWriter, r *http.Request) error {
 	f, err := p.filters(r)
 	if err != nil {
 		return err
@@ -180,34 +211,26 @@ func (p *platform) exportCheckIns(rw http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	switch file := r.PathValue("file"); file {
-	case "check-ins.csv":
-		attach(rw, file, "text/csv; charset=utf-8")
-		out := csv.NewWriter(rw)
-		err = out.Write([]string{"day", "at", "member", "door", "action", "request_id"})
-		for _, c := range list {
-			if err == nil {
-				err = out.Write([]string{
-					c.Day, c.At.UTC().Format(time.RFC3339), escapeFormula(c.Member), c.Door, string(c.Action), escapeFormula(c.RequestID),
-				})
-			}
+	rw.Header().Set("Content-Type", kind)
+	rw.Header().Set("Content-Disposition", `attachment; filename="`+file+`"`)
+	table, lines := csv.NewWriter(rw), json.NewEncoder(rw)
+	write := func(c gate.CheckIn) error { return lines.Encode(c) }
+	if file == "check-ins.csv" {
+		err = table.Write([]string{"day", "at", "member", "door", "action", "request_id"})
+		write = func(c gate.CheckIn) error {
+			return table.Write([]string{
+				c.Day, rfc3339(c.At), escapeFormula(c.Member), c.Door, string(c.Action), escapeFormula(c.RequestID),
+			})
 		}
-		if out.Flush(); err == nil {
-			err = out.Error()
-		}
-	case "check-ins.jsonl":
-		attach(rw, file, "application/jsonl")
-		out := json.NewEncoder(rw)
-		for _, c := range list {
-			if err == nil {
-				err = out.Encode(map[string]string{"day": c.Day, "at": c.At.UTC().Format(time.RFC3339), "member": c.Member,
-					"door": c.Door, "action": string(c.Action), "request_id": c.RequestID})
-			}
-		}
-	default:
-		return errNotFound
 	}
-	p.abortOnError(err)
+	for _, c := range list {
+		err = cmp.Or(err, write(c))
+	}
+	table.Flush()
+	if err = cmp.Or(err, table.Error()); err != nil {
+		p.log.Error("a download failed", "error", err)
+		panic(http.ErrAbortHandler) // an incomplete file must not be taken for a complete one
+	}
 	return nil
 }
 

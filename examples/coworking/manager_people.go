@@ -5,50 +5,76 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"net/mail"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 )
 
-type personRow struct {
-	access.Member
-	Name string
-}
-
-func (p *platform) peoplePage(rw http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	names, err := p.accounts.names(ctx)
+func (p *platform) peoplePage(rw http.ResponseWriter, r *http.Request, _ account) error {
+	h, err := p.house(r.Context())
 	if err != nil {
 		return err
 	}
-	var rows []personRow
-	for m, err := range p.store.Members(ctx, siteID) {
+	var members []gate.Member
+	for m, err := range p.store.Members(r.Context(), siteID) {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, personRow{m.Member, names[m.ID]})
+		members = append(members, m)
 	}
-	p.show(rw, r, http.StatusOK, "people", view{Title: "People", Data: rows})
-	return nil
+	return p.page(rw, r, "people", "People", struct {
+		house
+		Members []gate.Member
+	}{h, members})
 }
 
-func (p *platform) requireMember(ctx context.Context, id string) (gate.Member, error) {
-	m, err := p.store.Member(ctx, siteID, id)
+// newPerson adds a member with an account, and shows the password once.
+func (p *platform) newPerson(rw http.ResponseWriter, r *http.Request, _ account) error {
+	ctx := r.Context()
+	name, email := strings.TrimSpace(r.PostFormValue("name")), strings.ToLower(strings.TrimSpace(r.PostFormValue("email")))
+	if name == "" || strings.Contains(name, ",") { // guests of a booking are a list with commas
+		return invalidField("name", "Enter a name without a comma.")
+	}
+	if address, err := mail.ParseAddress(email); err != nil || address.Address != email {
+		return invalidField("email", "Enter an email address, such as ada@example.com.")
+	}
+	m := gate.Member{Member: access.Member{ID: "p-" + strings.ToLower(rand.Text()[:16])}}
+	if plan := r.PostFormValue("plan"); plan != "" {
+		m.Memberships = []access.Membership{{ID: "m-" + rand.Text(), Type: plan}}
+	}
+	password := strings.ToLower(rand.Text()[:12])
+	added, err := p.accounts.add(ctx, account{email: email, name: name, member: m.ID}, password, false)
+	if err != nil {
+		return err
+	}
+	if !added {
+		return invalidField("email", "There is an account with this email address already.")
+	}
+	if err := p.putMember(ctx, m); err != nil {
+		return errors.Join(err, p.accounts.remove(ctx, email))
+	}
+	return p.page(rw, r, "newperson", name+" is added", struct{ ID, Email, Password string }{m.ID, email, password})
+}
+
+func (p *platform) requireMember(r *http.Request) (gate.Member, error) {
+	m, err := p.store.Member(r.Context(), siteID, r.PathValue("member"))
 	if errors.Is(err, gate.ErrNotFound) {
 		return m, errNotFound
 	}
 	return m, err
 }
 
-func (p *platform) personPage(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) personPage(rw http.ResponseWriter, r *http.Request, _ account) error {
 	ctx := r.Context()
-	m, err := p.requireMember(ctx, r.PathValue("member"))
+	m, err := p.requireMember(r)
 	if err != nil {
 		return err
 	}
-	names, err := p.accounts.names(ctx)
+	h, err := p.house(ctx)
 	if err != nil {
 		return err
 	}
@@ -56,67 +82,45 @@ func (p *platform) personPage(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	doors, err := p.store.Doors(ctx, siteID)
-	if err != nil {
-		return err
-	}
 	keys, err := p.keysOf(ctx, m.ID)
 	if err != nil {
 		return err
 	}
-	doorNames, err := p.doorNames(ctx)
-	if err != nil {
-		return err
+	hours := newHoursForm("grant", "Hours", new(access.Always()))
+	if strings.HasSuffix(r.URL.Path, "/grant") {
+		hours = parseHoursForm(r.PostForm, "grant", "Hours")
 	}
-	rules, err := p.store.Rules(ctx, siteID)
-	if err != nil {
-		return err
-	}
-	p.show(rw, r, http.StatusOK, "person", view{Title: names[m.ID], Data: struct {
-		personRow
-		Plans     []access.MembershipType
-		Grants    []gate.Grant
-		Doors     []gate.Door
-		DoorNames map[string]string
-		Hours     hoursForm
-		Keys      []keyView
-	}{
-		personRow{m.Member, names[m.ID]}, rules.MembershipTypes, grants, doors, doorNames,
-		newHoursForm("grant", "Hours", access.Always(), true), keys,
-	}})
-	return nil
+	return p.page(rw, r, "person", h.Names[m.ID], struct {
+		house
+		gate.Member
+		Grants []gate.Grant
+		Hours  hoursForm
+		Keys   []keyView
+	}{h, m, grants, hours, keys})
 }
 
-func (p *platform) changePerson(rw http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	m, err := p.requireMember(ctx, r.PathValue("member"))
+func (p *platform) changePerson(rw http.ResponseWriter, r *http.Request, _ account) error {
+	m, err := p.requireMember(r)
 	if err != nil {
 		return err
 	}
 	if err := r.ParseForm(); err != nil {
-		return invalid("This form could not be read.")
+		return errIncomplete
 	}
 	note := "saved"
-	switch r.PathValue("verb") {
+	switch verb := r.PathValue("verb"); verb {
 	case "standing":
-		err = p.changeStanding(ctx, r, m)
-	case "pause", "resume":
-		i := slices.IndexFunc(m.Memberships, func(s access.Membership) bool { return s.ID == r.PostFormValue("membership") })
-		if i < 0 {
-			return errNotFound
-		}
-		m.Memberships[i].Paused = r.PathValue("verb") == "pause"
-		err = p.putMember(ctx, m)
+		err = p.changeStanding(r, m)
 	case "join":
-		err = p.join(ctx, r, m)
-	case "leave":
-		err = p.leave(ctx, r, m)
+		err = p.join(r, m)
+	case "pause", "resume", "leave":
+		err = p.changeMembership(r, m, verb)
 	case "grant":
-		err = p.addGrant(ctx, r, m.ID)
+		err = p.addGrant(r, m.ID)
 	case "withdraw":
-		err = p.deleteGrant(ctx, m.ID, r.PostFormValue("grant"))
+		err = p.deleteGrant(r, m.ID)
 	case "erase":
-		err, note = p.erase(ctx, r, m.ID), "erased"
+		err, note = p.erase(r, m.ID), "erased"
 	default:
 		return errNotFound
 	}
@@ -126,65 +130,59 @@ func (p *platform) changePerson(rw http.ResponseWriter, r *http.Request) error {
 	return redirectWithNote(rw, r, "/manage/people/"+m.ID, note)
 }
 
-func (p *platform) changeStanding(ctx context.Context, r *http.Request, m gate.Member) (err error) {
+func (p *platform) changeStanding(r *http.Request, m gate.Member) (err error) {
 	state := access.StandingState(r.PostFormValue("state"))
 	if state == "" { // an incomplete form: the zero state means good
-		return invalid("Choose whether this person is active, in grace or blocked.")
+		return invalidField("state", "Choose whether this person is active, in grace or blocked.")
 	}
 	m.Standing = access.Standing{State: state, Reason: r.PostFormValue("reason")}
 	if state == access.StandingGrace {
-		if m.Standing.Until, err = p.localTime(r.PostFormValue("until")); err != nil {
-			return invalid("Grace requires an end date.")
+		if r.PostFormValue("until") == "" {
+			return invalidField("until", "Grace requires an end date.")
+		}
+		if m.Standing.Until, err = p.formTime(r, "until"); err != nil {
+			return err
 		}
 	}
-	return p.putMember(ctx, m)
+	return p.putMember(r.Context(), m)
 }
 
-// deleteGrant deletes a grant if it belongs to the member.
-func (p *platform) deleteGrant(ctx context.Context, member, id string) error {
-	grants, err := p.store.Grants(ctx, siteID, member)
+// join adds a membership to a person.
+func (p *platform) join(r *http.Request, m gate.Member) error {
+	s := access.Membership{ID: "m-" + rand.Text(), Type: r.PostFormValue("plan")}
+	if err := p.formTimes(r, map[string]*time.Time{"from": &s.From, "until": &s.Until}); err != nil {
+		return err
+	}
+	rules, err := p.store.Rules(r.Context(), siteID)
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(grants, func(g gate.Grant) bool { return g.ID == id }) {
+	if !slices.ContainsFunc(rules.MembershipTypes, func(t access.MembershipType) bool { return t.ID == s.Type }) {
+		return invalidField("plan", "Choose a plan.")
+	}
+	if !s.Until.IsZero() && !s.Until.After(s.From) {
+		return invalidField("until", "The membership ends before it begins.")
+	}
+	m.Memberships = append(slices.Clone(m.Memberships), s)
+	return p.putMember(r.Context(), m)
+}
+
+// changeMembership pauses, resumes or removes a membership.
+func (p *platform) changeMembership(r *http.Request, m gate.Member, verb string) error {
+	i := slices.IndexFunc(m.Memberships, func(s access.Membership) bool { return s.ID == r.PostFormValue("membership") })
+	if i < 0 {
 		return errNotFound
 	}
-	return p.store.DeleteGrant(ctx, siteID, id)
+	m.Memberships = slices.Clone(m.Memberships)
+	if m.Memberships[i].Paused = verb == "pause"; verb == "leave" {
+		m.Memberships = slices.Delete(m.Memberships, i, i+1)
+	}
+	return p.putMember(r.Context(), m)
 }
 
-// erase erases the member from the door log, check-ins and receipts.
-func (p *platform) erase(ctx context.Context, r *http.Request, member string) error {
-	if r.PostFormValue("understood") != "yes" {
-		return invalid("Please check the box: erased data cannot be restored.")
-	}
-	_, err := p.site.Gate.Erase(ctx, member)
-	if errors.Is(err, gate.ErrNotFound) { // the member has no records
-		return nil
-	}
-	return err
-}
-
-// putMember stores a member if the rules stay valid with them.
-func (p *platform) putMember(ctx context.Context, m gate.Member) error {
-	if _, err := p.whatIf(ctx, func(f *access.Facts) {
-		f.Members = slices.Clone(f.Members)
-		for i := range f.Members {
-			if f.Members[i].ID == m.ID {
-				f.Members[i] = m.Member
-			}
-		}
-	}); err != nil {
-		return err
-	}
-	err := p.store.PutMember(ctx, siteID, m)
-	if errors.Is(err, gate.ErrConflict) {
-		return &problem{http.StatusConflict, "Another manager has changed this person. Please reload the page and try again."}
-	}
-	return err
-}
-
-func (p *platform) addGrant(ctx context.Context, r *http.Request, member string) error {
-	hours, given, err := parseHours(r.PostForm, "grant", "Hours")
+// addGrant gives a person an individual key.
+func (p *platform) addGrant(r *http.Request, member string) error {
+	hours, given, err := parseHoursForm(r.PostForm, "grant", "Hours").hours()
 	if err != nil {
 		return err
 	}
@@ -193,58 +191,49 @@ func (p *platform) addGrant(ctx context.Context, r *http.Request, member string)
 	}
 	g := access.Grant{ID: "g-" + rand.Text(), Member: member, Door: r.PostFormValue("door"), Hours: hours,
 		RequiresMembership: new(r.PostFormValue("membership") == "yes"), RequiresStanding: new(r.PostFormValue("standing") == "yes")}
-	for _, bound := range []struct {
-		field string
-		to    *time.Time
-	}{{"from", &g.From}, {"until", &g.Until}} {
-		if text := r.PostFormValue(bound.field); text != "" {
-			t, err := p.localTime(text)
-			if err != nil {
-				return err
-			}
-			*bound.to = t.UTC()
-		}
-	}
-	if _, err := p.whatIf(ctx, func(f *access.Facts) { f.Grants = append(slices.Clone(f.Grants), g) }); err != nil {
+	if err := p.formTimes(r, map[string]*time.Time{"from": &g.From, "until": &g.Until}); err != nil {
 		return err
 	}
-	return p.store.PutGrant(ctx, siteID, gate.Grant{Grant: g})
+	return refused(p.store.PutGrant(r.Context(), siteID, gate.Grant{Grant: g}))
 }
 
-// join adds a membership to a person.
-func (p *platform) join(ctx context.Context, r *http.Request, m gate.Member) error {
-	s := access.Membership{ID: "m-" + rand.Text(), Type: r.PostFormValue("plan")}
-	rules, err := p.store.Rules(ctx, siteID)
+// deleteGrant deletes a grant if it belongs to the member.
+func (p *platform) deleteGrant(r *http.Request, member string) error {
+	id := r.PostFormValue("grant")
+	grants, err := p.store.Grants(r.Context(), siteID, member)
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(rules.MembershipTypes, func(t access.MembershipType) bool { return t.ID == s.Type }) {
-		return invalid("Choose a plan.")
-	}
-	for _, bound := range []struct {
-		field string
-		to    *time.Time
-	}{{"from", &s.From}, {"until", &s.Until}} {
-		if text := r.PostFormValue(bound.field); text != "" {
-			if *bound.to, err = p.localTime(text); err != nil {
-				return err
-			}
-		}
-	}
-	if !s.Until.IsZero() && !s.Until.After(s.From) {
-		return invalid("The membership ends before it begins.")
-	}
-	m.Memberships = append(slices.Clone(m.Memberships), s)
-	return p.putMember(ctx, m)
-}
-
-// leave removes a membership from a person.
-func (p *platform) leave(ctx context.Context, r *http.Request, m gate.Member) error {
-	id := r.PostFormValue("membership")
-	i := slices.IndexFunc(m.Memberships, func(s access.Membership) bool { return s.ID == id })
-	if i < 0 {
+	if !slices.ContainsFunc(grants, func(g gate.Grant) bool { return g.ID == id }) {
 		return errNotFound
 	}
-	m.Memberships = slices.Delete(slices.Clone(m.Memberships), i, i+1)
-	return p.putMember(ctx, m)
+	return p.store.DeleteGrant(r.Context(), siteID, id)
+}
+
+// erase erases the member from the door log, check-ins and receipts.
+func (p *platform) erase(r *http.Request, member string) error {
+	if r.PostFormValue("understood") != "yes" {
+		return invalidField("understood", "Please check the box: erased data cannot be restored.")
+	}
+	_, err := p.site.Gate.Erase(r.Context(), member)
+	if errors.Is(err, gate.ErrNotFound) { // the member has no records
+		return nil
+	}
+	return err
+}
+
+func (p *platform) putMember(ctx context.Context, m gate.Member) error {
+	err := p.store.PutMember(ctx, siteID, m)
+	if errors.Is(err, gate.ErrConflict) {
+		return &problem{status: http.StatusConflict, text: "Another manager has changed this person. Please reload the page and try again."}
+	}
+	return refused(err)
+}
+
+// refused returns a problem for what the storage refuses.
+func refused(err error) error {
+	if faulty, ok := errors.AsType[*gate.RequestError](err); ok {
+		return invalid("This cannot be saved: %s", faulty)
+	}
+	return err
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/http"
+	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -56,4 +58,34 @@ func TestPeople(t *testing.T) {
 	mia.post("/manage/people/bob/erase", "understood", "yes").want(200, "erased")
 	mia.get("/manage/log").want(200, "erased")
 	mia.get("/manage/doctor").want(200, "of them erased")
+}
+
+// The manager adds a person with a plan and an individual key. The person logs in with the
+// password that the page shows.
+func TestNewPerson(t *testing.T) {
+	t.Parallel()
+	p := newTestPlatform(t, "ready")
+	mia := p.as(t, "mia")
+	p.as(t, "bob").post("/manage/people", "name", "Fay Moss", "email", "fay@harbour.example").want(http.StatusForbidden)
+	for field, form := range map[string][]string{
+		"name":  {"name", " ", "email", "fay@harbour.example"},
+		"email": {"name", "Fay Moss", "email", "fay"},
+	} {
+		if page := mia.post("/manage/people", form...).want(422); !strings.Contains(page.body, `id="fault-`+field+`"`) {
+			t.Errorf("the error is not beside the field %s", field)
+		}
+	}
+	mia.post("/manage/people", "name", "Bob Two", "email", "Bob@harbour.example").want(422, "already")
+	mia.post("/manage/people", "name", "Fay Moss", "email", "fay@harbour.example", "plan", "none").want(422)
+	added := mia.post("/manage/people", "name", "Fay Moss", "email", "Fay@harbour.example", "plan", "day").want(200, "Fay Moss is added")
+	password := regexp.MustCompile(`<code>(\w+)</code>`).FindStringSubmatch(added.body)
+	person := regexp.MustCompile(`/manage/people/(p-\w+)`).FindStringSubmatch(added.body)
+	if password == nil || person == nil {
+		t.Fatalf("the page has no password or link:\n%s", added.text())
+	}
+	mia.post(person[0]+"/grant", "door", "bikes", "hours.grant", "always").want(200, "Bicycle Store 24/7")
+	fay := p.visitor(t)
+	fay.post("/login", "email", "fay@harbour.example", "password", password[1]).want(200, "Front Door", "Bicycle Store")
+	fay.tap("bikes", newRequestID()).want(200, `"outcome":"accepted"`)
+	mia.get("/manage/people").want(200, "Fay Moss")
 }

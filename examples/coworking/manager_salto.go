@@ -23,7 +23,7 @@ type saltoView struct {
 
 // saltoPage is Settings > Integrations > SALTO KS: connect, choose the site, activate the
 // IQs, reconnect.
-func (p *platform) saltoPage(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) saltoPage(rw http.ResponseWriter, r *http.Request, _ account) error {
 	ctx := r.Context()
 	var data saltoView
 	if status, err := p.site.Status(ctx); err == nil {
@@ -39,8 +39,7 @@ func (p *platform) saltoPage(rw http.ResponseWriter, r *http.Request) error {
 	} else if !errors.Is(err, saltoauth.ErrNotConnected) {
 		return err
 	}
-	p.show(rw, r, http.StatusOK, "salto", view{Title: "SALTO KS", Data: data})
-	return nil
+	return p.page(rw, r, "salto", "SALTO KS", data)
 }
 
 // read reads the linked site and its IQs, or the sites to choose from.
@@ -110,23 +109,19 @@ func saltoMessage(err error) string {
 func (p *platform) session(ctx context.Context) (saltolocks.Session, error) {
 	c, err := p.site.Session(ctx)
 	if errors.Is(err, saltoauth.ErrNotConnected) {
-		err = invalid("SALTO KS is not connected.")
+		err = &problem{status: http.StatusUnprocessableEntity, text: "SALTO KS is not connected."}
 	}
 	return c, err
 }
 
-func (p *platform) linkSite(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) linkSite(rw http.ResponseWriter, r *http.Request, _ account) error {
 	if err := p.site.LinkSite(r.Context(), saltoks.SiteID(r.PostFormValue("site"))); err != nil {
 		return invalid("%s", saltoMessage(err))
 	}
 	return redirectWithNote(rw, r, "/manage/salto", "site")
 }
 
-func (p *platform) disconnectPage(rw http.ResponseWriter, r *http.Request) error {
-	return p.showDisconnect(rw, r, http.StatusOK, "")
-}
-
-func (p *platform) showDisconnect(rw http.ResponseWriter, r *http.Request, status int, problem string) error {
+func (p *platform) disconnectPage(rw http.ResponseWriter, r *http.Request, _ account) error {
 	ctx := r.Context()
 	c, err := p.session(ctx)
 	if err != nil {
@@ -151,18 +146,17 @@ func (p *platform) showDisconnect(rw http.ResponseWriter, r *http.Request, statu
 	if err != nil {
 		return err
 	}
-	p.show(rw, r, status, "disconnect", view{Title: "Disconnect SALTO KS", Problem: problem, Data: struct {
+	return p.page(rw, r, "disconnect", "Disconnect SALTO KS", struct {
 		Sentence string
 		User     string
 		Doors    int
 		IQs      []saltoauth.ForgottenIQ
-	}{string(saltoauth.AcknowledgeDisconnect), connection.UserHint, len(doors), iqs}})
-	return nil
+	}{string(saltoauth.AcknowledgeDisconnect), connection.UserHint, len(doors), iqs})
 }
 
-func (p *platform) disconnect(rw http.ResponseWriter, r *http.Request) error {
+func (p *platform) disconnect(rw http.ResponseWriter, r *http.Request, _ account) error {
 	if r.PostFormValue("understood") != "yes" {
-		return p.showDisconnect(rw, r, http.StatusUnprocessableEntity, "Please check the box to confirm.")
+		return invalidField("understood", "Please check the box to confirm.")
 	}
 	done, err := p.site.Disconnect(r.Context(), saltoauth.AcknowledgeDisconnect)
 	if errors.Is(err, saltoauth.ErrNotConnected) {
@@ -184,5 +178,6 @@ func (p *platform) consentFailed(rw http.ResponseWriter, r *http.Request, err er
 		return
 	}
 	p.log.Warn("a consent failed", "error", err)
-	p.show(rw, r, http.StatusUnprocessableEntity, "consentfailed", view{Title: "SALTO KS is not connected", Problem: saltoMessage(err)})
+	p.show(rw, r, http.StatusUnprocessableEntity, "consentfailed",
+		view{Title: "SALTO KS is not connected", wrong: invalidField("", "%s", saltoMessage(err))})
 }

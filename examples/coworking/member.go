@@ -23,8 +23,8 @@ func (p *platform) memberRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", p.member(p.keysPage))
 	mux.HandleFunc("POST /keys/{door}/{action}", p.member(p.tap))
 	mux.HandleFunc("GET /bookings", p.member(p.bookingsPage))
-	mux.HandleFunc("POST /bookings", p.member(p.book))
-	mux.HandleFunc("POST /bookings/{id}/{verb}", p.member(p.changeBooking))
+	mux.HandleFunc("POST /bookings", p.member(form(p.bookingsPage, p.book)))
+	mux.HandleFunc("POST /bookings/{id}/{verb}", p.member(form(p.bookingsPage, p.changeBooking)))
 	mux.HandleFunc("GET /checkins", p.member(p.checkInsPage))
 	if p.sim != nil {
 		mux.HandleFunc("POST /demo/clock", p.moveClock)
@@ -54,8 +54,7 @@ func (p *platform) keysPage(rw http.ResponseWriter, r *http.Request, who account
 			keys[i].Receipt = &receipt
 		}
 	}
-	p.show(rw, r, http.StatusOK, "keys", view{Title: "My keys", Data: keys})
-	return nil
+	return p.page(rw, r, "keys", "My keys", keys)
 }
 
 // keysOf returns the member's digital keys, and the doors that they had or would have but
@@ -144,23 +143,13 @@ func (p *platform) checkInsPage(rw http.ResponseWriter, r *http.Request, who acc
 	if err != nil {
 		return err
 	}
-	names, err := p.doorNames(r.Context())
+	h, err := p.house(r.Context())
 	if err != nil {
 		return err
 	}
 	slices.Reverse(list) // the newest first
-	p.show(rw, r, http.StatusOK, "checkins", view{Title: "My check-ins", Data: struct {
-		List  []gate.CheckIn
-		Doors map[string]string
-	}{list, names}})
-	return nil
-}
-
-func (p *platform) doorNames(ctx context.Context) (map[string]string, error) {
-	doors, err := p.store.Doors(ctx, siteID)
-	names := map[string]string{}
-	for _, d := range doors {
-		names[d.ID] = d.Name
-	}
-	return names, err
+	return p.page(rw, r, "checkins", "My check-ins", struct {
+		house
+		List []gate.CheckIn
+	}{h, list})
 }

@@ -50,7 +50,7 @@ type platform struct {
 
 // open opens the platform and, for the demo, sets it up. The caller closes it.
 func open(ctx context.Context, o options, origin, password string, log *slog.Logger) (*platform, error) {
-	p := &platform{log: log, alerts: newAlerts(log), sessions: newSessions(time.Now, o.proxy)}
+	p := &platform{log: log, alerts: &alerts{log: log}, sessions: newSessions(time.Now, o.proxy)}
 	err := p.openStore(ctx, o)
 	if err == nil {
 		err = p.openSite(ctx, o, origin)
@@ -100,7 +100,10 @@ func (p *platform) openSite(ctx context.Context, o options, origin string) error
 		Site: siteID, Storage: p.store, State: p.store.Documents(), SealingKey: saltoks.NewSecret(key),
 		Consent: saltoauth.ConsentConfig{Authorize: p.authorizeConnect, Done: "/manage/salto?note=connected", Failed: p.consentFailed},
 		Gate:    gate.Config{Observer: p.alerts},
-		Work:    gate.RunnerConfig{OfficeMode: &gate.CloseRequest{Closing: new(22 * time.Hour), RightEnded: true}},
+		Work: gate.RunnerConfig{
+			OfficeMode: &gate.CloseRequest{Closing: new(22 * time.Hour), RightEnded: true},
+			Jobs:       []gate.Job{{Name: "doctor", Every: 10 * time.Minute, EachProcess: true, Run: p.examine}},
+		},
 		Limiter: o.limiter, Logger: p.log, Now: p.now,
 	}
 	if o.api == "" {

@@ -62,7 +62,7 @@ func demoWorld() saltokstest.World {
 // seed fills an empty database with the demo, and sets the password of all accounts.
 func (p *platform) seed(ctx context.Context, password string) error {
 	for _, u := range people {
-		if err := p.accounts.add(ctx, u.account, password); err != nil {
+		if _, err := p.accounts.add(ctx, u.account, password, true); err != nil {
 			return err
 		}
 	}
@@ -82,6 +82,7 @@ func (p *platform) seed(ctx context.Context, password string) error {
 			{ID: "resident", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}, {Door: "bikes", Hours: access.Always()}}},
 			{ID: "day", Doors: []access.DoorHours{{Door: "front", Hours: weekdays}}},
 		},
+		Settings:  access.Settings{Guests: access.GuestsAdmitted},
 		Resources: []access.Resource{{ID: "meeting-room", Doors: []string{"front", "meeting"}}},
 	}
 	switch err := p.store.PutRules(ctx, rules); {

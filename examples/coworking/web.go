@@ -10,11 +10,10 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 )
 
@@ -64,12 +63,12 @@ func (p *platform) handler() http.Handler {
 	mux.HandleFunc("POST /login", p.login)
 	mux.HandleFunc("POST /logout", p.logout)
 	mux.Handle("/api/", http.StripPrefix("/api", p.api))
+	mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) { p.showError(rw, r, errNotFound) })
 	p.memberRoutes(mux)
 	p.managerRoutes(mux)
 
-	identity, err := url.Parse(p.issuer)
 	formTo := "'self'"
-	if err == nil {
+	if identity, err := url.Parse(p.issuer); err == nil {
 		formTo += " " + identity.Scheme + "://" + identity.Host // the consent's redirect
 	}
 	csp := "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
@@ -95,14 +94,61 @@ type view struct {
 	Now     time.Time
 	Demo    bool // the clock can be advanced, and the mailbox read
 	Note    string
-	Problem string
 	Due     *saltoauth.ConnectionStatus // of the connection to renew, for the manager
+	Review  *review                     // of a form that is not saved yet
 	Data    any
+
+	wrong *problem // of the form
+	form  url.Values
 }
 
 // Name and Manager are for the templates, which cannot read unexported fields.
 func (v view) Name() string  { return v.Account.name }
 func (v view) Manager() bool { return v.Account.manager }
+
+// Again reports whether the form is shown again because of a problem.
+func (v view) Again() bool { return v.wrong != nil && v.form != nil }
+
+// Problem returns what is wrong with the form.
+func (v view) Problem() string {
+	if v.wrong == nil {
+		return ""
+	}
+	return v.wrong.text
+}
+
+// Fault returns the problem if it is about the field, or nil.
+func (v view) Fault(field string) *problem {
+	if v.wrong == nil || v.wrong.Field != field {
+		return nil
+	}
+	return v.wrong
+}
+
+// Value returns the input in a field of a form that is shown again, or otherwise.
+func (v view) Value(field, otherwise string) string {
+	if !v.form.Has(field) {
+		return otherwise
+	}
+	return v.form.Get(field)
+}
+
+// Chosen reports whether a value is among the input in a field of a form that is shown
+// again, or otherwise.
+func (v view) Chosen(field, value string, otherwise bool) bool {
+	if v.form == nil {
+		return otherwise
+	}
+	return slices.Contains(v.form[field], value)
+}
+
+// In returns the view for one of the forms of a page: without the input of the others.
+func (v view) In(action string) view {
+	if !strings.HasSuffix(v.Path, "/"+action) {
+		v.wrong, v.form = nil, nil
+	}
+	return v
+}
 
 // notes are the messages that a page may show after a redirect. The URL contains only the
 // key, so that a link cannot make a page show any text.
@@ -127,13 +173,25 @@ var notes = map[string]string{
 	"adopted":      "SALTO accepted the code. Now enter the PIN.",
 }
 
+// page shows a page: also again, after a form that was wrong or is to be reviewed.
+func (p *platform) page(rw http.ResponseWriter, r *http.Request, name, title string, data any) error {
+	v := view{Title: title, Data: data}
+	status := http.StatusOK
+	switch again := r.Context().Value(againKey{}).(type) {
+	case *problem:
+		status, v.wrong, v.form = again.status, again, r.Form
+	case *review:
+		v.Review, v.form = again, r.Form
+	}
+	p.show(rw, r, status, name, v)
+	return nil
+}
+
 // show renders a page completely before it sends the first byte.
 func (p *platform) show(rw http.ResponseWriter, r *http.Request, status int, page string, v view) {
 	v.Account, _ = p.sessions.account(r)
 	v.Path, v.Now, v.Demo = r.URL.Path, p.now(), p.sim != nil
-	if v.Note == "" {
-		v.Note = notes[r.URL.Query().Get("note")]
-	}
+	v.Note = notes[r.URL.Query().Get("note")]
 	if v.Account.manager && page != "wronguser" { // that page has its own Reconnect button
 		status, err := p.site.Status(r.Context())
 		if err == nil && (status.Due(v.Now) || status.State == saltoauth.ConnectionReauthorize) {
@@ -151,57 +209,68 @@ func (p *platform) show(rw http.ResponseWriter, r *http.Request, status int, pag
 	_, _ = b.WriteTo(rw)
 }
 
-// problem is an error of the user. Pages show its text.
+// problem is an error of the user. Pages show its text, beside the field if it is about one.
 type problem struct {
-	status int
-	text   string
+	status  int
+	text    string
+	Field   string
+	Choices []time.Time // the instants that a local time may mean
 }
 
 func (p *problem) Error() string { return p.text }
 
-func invalid(format string, args ...any) error {
-	return &problem{http.StatusUnprocessableEntity, fmt.Sprintf(format, args...)}
+func invalid(format string, args ...any) error { return invalidField("", format, args...) }
+
+func invalidField(field, format string, args ...any) *problem {
+	return &problem{status: http.StatusUnprocessableEntity, text: fmt.Sprintf(format, args...), Field: field}
 }
 
 // errNotFound is the error for an address that does not exist.
-var errNotFound = &problem{http.StatusNotFound, "This page does not exist."}
+var errNotFound = &problem{status: http.StatusNotFound, text: "There is nothing at this address. It may have been removed."}
 
 // errIncomplete is the error for a form with missing fields.
 var errIncomplete = invalid("This form is incomplete. Please load the page again.")
 
-// formVersion parses a form and returns the version of the rules that it is based on.
-func formVersion(r *http.Request) (uint64, error) {
-	if err := r.ParseForm(); err != nil {
-		return 0, invalid("This form could not be read.")
-	}
-	version, err := strconv.ParseUint(r.PostForm.Get("version"), 10, 64)
-	if err != nil {
-		return 0, errIncomplete
-	}
-	return version, nil
-}
-
-// rulesForForm returns the current rules, and the version that the form is based on.
-func (p *platform) rulesForForm(r *http.Request) (rules gate.Rules, version uint64, err error) {
-	if version, err = formVersion(r); err == nil {
-		rules, err = p.store.Rules(r.Context(), siteID)
-	}
-	return rules, version, err
-}
-
 // showError shows an error: the text of a problem, and a general message for others.
 func (p *platform) showError(rw http.ResponseWriter, r *http.Request, err error) {
-	status, text := http.StatusInternalServerError, "Something went wrong on our side. Please try again."
-	if wrong, ok := errors.AsType[*problem](err); ok {
-		status, text = wrong.status, wrong.text
-	} else {
+	wrong, ok := errors.AsType[*problem](err)
+	if !ok {
 		p.log.Error("request failed", "path", r.URL.Path, "error", err)
+		wrong = &problem{status: http.StatusInternalServerError, text: "Something went wrong on our side. Please try again."}
 	}
-	p.show(rw, r, status, "problem", view{Title: "That did not work", Problem: text})
+	title := "That did not work"
+	if wrong.status == http.StatusNotFound {
+		title = "Page not found"
+	}
+	p.show(rw, r, wrong.status, "problem", view{Title: title, wrong: wrong})
+}
+
+// handler handles a request of a person who is logged in.
+type handler func(rw http.ResponseWriter, r *http.Request, who account) error
+
+// againKey is the key in the context of why a page is shown again: *problem or *review.
+type againKey struct{}
+
+// form returns a handler for a form. If the form is wrong, or is to be reviewed first, it
+// shows its page again, with the input.
+func form(page, submit handler) handler {
+	return func(rw http.ResponseWriter, r *http.Request, who account) error {
+		_ = r.ParseForm() // a field that could not be read is missing
+		err := submit(rw, r, who)
+		again := any(nil)
+		if wrong, ok := errors.AsType[*problem](err); ok && wrong.status == http.StatusUnprocessableEntity {
+			again = wrong
+		} else if unsaved, ok := errors.AsType[*review](err); ok {
+			again = unsaved
+		} else {
+			return err
+		}
+		return page(rw, r.WithContext(context.WithValue(r.Context(), againKey{}, again)), who)
+	}
 }
 
 // member requires a login.
-func (p *platform) member(do func(http.ResponseWriter, *http.Request, account) error) http.HandlerFunc {
+func (p *platform) member(do handler) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
 		who, ok := p.sessions.account(r)
 		if !ok {
@@ -215,12 +284,12 @@ func (p *platform) member(do func(http.ResponseWriter, *http.Request, account) e
 }
 
 // manager requires the login of a manager.
-func (p *platform) manager(do func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+func (p *platform) manager(do handler) http.HandlerFunc {
 	return p.member(func(rw http.ResponseWriter, r *http.Request, who account) error {
 		if !who.manager {
-			return &problem{http.StatusForbidden, "This page is for managers."}
+			return &problem{status: http.StatusForbidden, text: "This page is for managers."}
 		}
-		return do(rw, r)
+		return do(rw, r, who)
 	})
 }
 
@@ -238,34 +307,32 @@ func redirectWithNote(rw http.ResponseWriter, r *http.Request, path, note string
 }
 
 func (p *platform) funcs() template.FuncMap {
+	local := func(format string) func(time.Time) string {
+		return func(t time.Time) string { return t.In(p.zone).Format(format) }
+	}
 	return template.FuncMap{
-		"clock":    func(t time.Time) string { return t.In(p.zone).Format("15:04") },
-		"exact":    func(t time.Time) string { return t.In(p.zone).Format("15:04:05") },
-		"date":     func(t time.Time) string { return t.In(p.zone).Format("Mon 2 Jan 2006") },
-		"when":     func(t time.Time) string { return when(t.In(p.zone), p.now().In(p.zone)) },
+		"clock":  p.clock,
+		"when":   p.when,
+		"exact":  local("15:04:05"),
+		"date":   local("Mon 2 Jan 2006"),
+		"offset": local("Mon 2 Jan, 15:04 (UTC-07:00)"),
+		"input":  local(inputTime),
+		"optional": func(t time.Time) string {
+			if t.IsZero() {
+				return ""
+			}
+			return t.In(p.zone).Format(inputTime)
+		},
+		"has":      slices.Contains[[]string],
 		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"input":    func(t time.Time) string { return t.In(p.zone).Format("2006-01-02T15:04") },
 		"past":     func(t time.Time) bool { return !t.IsZero() && !p.now().Before(t) },
 		"room":     resourceName,
 		"hours":    hoursText,
 		"schedule": scheduleText,
+		"join":     strings.Join,
+		"minutes":  minutesText,
+		"plan":     planHours,
 		"words":    func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 		"under":    func(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") },
 	}
-}
-
-// when returns a time in short form: "18:00", "tomorrow 08:00", "Mon 08:00".
-func when(t, now time.Time) string {
-	day := func(t time.Time) time.Time { y, m, d := t.Date(); return time.Date(y, m, d, 0, 0, 0, 0, time.UTC) }
-	switch days := int(day(t).Sub(day(now)).Hours() / 24); {
-	case days == 0:
-		return t.Format("15:04")
-	case days == 1:
-		return "tomorrow " + t.Format("15:04")
-	case days == -1:
-		return "yesterday " + t.Format("15:04")
-	case days > 1 && days < 7:
-		return t.Format("Mon 15:04")
-	}
-	return t.Format("Mon 2 Jan 2006 15:04")
 }

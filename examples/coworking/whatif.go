@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
@@ -31,16 +32,9 @@ func (e effect) String() string {
 	return who + " " + verb + " " + e.Door + " " + e.When
 }
 
-// whatIf compares the current rules with the changed ones, over the week from tomorrow.
-// It writes nothing.
-func (p *platform) whatIf(ctx context.Context, change func(*access.Facts)) ([]effect, error) {
-	y, m, d := p.now().In(p.zone).Date()
-	return p.whatIfDuring(ctx, access.Span{
-		From: time.Date(y, m, d+1, 0, 0, 0, 0, p.zone), Until: time.Date(y, m, d+8, 0, 0, 0, 0, p.zone),
-	}, change)
-}
-
-func (p *platform) whatIfDuring(ctx context.Context, span access.Span, change func(*access.Facts)) ([]effect, error) {
+// whatIf compares the current rules with changed ones, over a span of time. It writes
+// nothing.
+func (p *platform) whatIf(ctx context.Context, span access.Span, changed gate.Rules) ([]effect, error) {
 	doc, err := storage.Export(ctx, storage.ReadersOf(p.store), siteID)
 	if err != nil {
 		return nil, err
@@ -50,7 +44,8 @@ func (p *platform) whatIfDuring(ctx context.Context, span access.Span, change fu
 		return nil, err
 	}
 	facts := doc.Facts
-	change(&facts)
+	facts.Settings, facts.MembershipTypes, facts.Resources = changed.Settings, changed.MembershipTypes, changed.Resources
+	facts.Exceptions, facts.Closures = changed.Exceptions, changed.Closures
 	after, err := access.Compile(facts)
 	if faulty, ok := errors.AsType[*access.FactsError](err); ok {
 		return nil, invalid("These rules are not valid: %s", faulty)
@@ -89,8 +84,8 @@ func (p *platform) whatIfDuring(ctx context.Context, span access.Span, change fu
 // spansText describes spans of one week: the days, and the times if they are the same on
 // all of them.
 func spansText(spans []access.Span, zone *time.Location) string {
-	days := map[access.Day]bool{}
-	pieces := map[string]bool{}
+	var days []access.Day
+	var times []string // different ones, as "08:00 to 18:00"
 	for _, s := range spans {
 		for at := s.From; at.Before(s.Until); {
 			local := at.In(zone)
@@ -102,46 +97,32 @@ func spansText(spans []access.Span, zone *time.Location) string {
 			if s.Until.Before(end) {
 				end, to = s.Until, s.Until.In(zone).Format("15:04")
 			}
-			days[local.Weekday()] = true
-			pieces[from+" to "+to] = true
+			if !slices.Contains(days, local.Weekday()) {
+				days = append(days, local.Weekday())
+			}
+			if span := from + " to " + to; !slices.Contains(times, span) {
+				times = append(times, span)
+			}
 			at = end
 		}
 	}
-	var list []access.Day
-	for d := range days {
-		list = append(list, d)
-	}
-	slices.Sort(list)
-	text := "on " + daysText(list)
+	slices.Sort(days)
+	text := "on " + daysText(days)
 	switch {
-	case len(list) == 7:
+	case len(days) == 7:
 		text = "every day"
-	case slices.Equal(list, []access.Day{access.Sun, access.Sat}):
+	case slices.Equal(days, []access.Day{access.Sun, access.Sat}):
 		text = "on weekends"
-	case slices.Equal(list, access.Days(access.Mon, access.Fri)):
+	case slices.Equal(days, access.Days(access.Mon, access.Fri)):
 		text = "on weekdays"
 	}
-	switch {
-	case len(pieces) == 1 && pieces["00:00 to 24:00"]:
-		if len(list) == 7 {
-			text = "at all times"
-		}
-	case len(pieces) == 1:
-		for p := range pieces {
-			text += " from " + p
-		}
-	default:
-		text += " at certain hours"
+	switch allDay := times[0] == "00:00 to 24:00"; {
+	case len(times) > 1:
+		return text + " at certain hours"
+	case allDay && len(days) == 7:
+		return "at all times"
+	case allDay:
+		return text
 	}
-	return text
-}
-
-// startOfDay returns the first instant of a day: midnight, or an hour later if the clocks skip
-// midnight on that day. time.Date may then return an instant of the day before.
-func startOfDay(y int, m time.Month, d int, zone *time.Location) time.Time {
-	t := time.Date(y, m, d, 0, 0, 0, 0, zone)
-	if t.Day() != time.Date(y, m, d, 12, 0, 0, 0, zone).Day() {
-		t = t.Add(time.Hour)
-	}
-	return t
+	return text + " from " + times[0]
 }

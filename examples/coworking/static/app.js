@@ -17,11 +17,6 @@ function showResult(card, tone, title, text) {
 	const body = document.createElement("span");
 	body.textContent = text;
 	result.append(head, body);
-	if (tone === "wait") {
-		const bar = document.createElement("i");
-		bar.className = "bar";
-		result.append(bar);
-	}
 	box.replaceChildren(result);
 	return result;
 }
@@ -121,3 +116,12 @@ for (const form of document.querySelectorAll("form[data-once]")) {
 		for (const b of form.querySelectorAll("button")) setTimeout(() => { b.disabled = true; });
 	});
 }
+
+// The overview is kept open: it is read again every minute, unless a person is typing.
+if (document.querySelector("[data-refresh]")) setInterval(async () => {
+	if (document.hidden || document.activeElement.matches("input")) return;
+	try {
+		const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+		if (page.querySelector("[data-refresh]")) document.querySelector("main").replaceWith(page.querySelector("main"));
+	} catch { /* the next minute */ }
+}, 60_000);
