@@ -9,11 +9,18 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
-	"fmt"
+	"maps"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
 )
 
-// accounts reads and writes the platform's own tables, which are in the same database as
-// those of doorkit: the accounts and a few settings.
+// accounts reads and writes the platform's own table, which is in the same database as those
+// of doorkit.
 type accounts struct {
 	db         *sql.DB
 	iterations int // of PBKDF2
@@ -27,54 +34,33 @@ type account struct {
 }
 
 func (a accounts) create(ctx context.Context) error {
-	for _, q := range []string{
-		`CREATE TABLE IF NOT EXISTS app_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)`,
-		`CREATE TABLE IF NOT EXISTS app_accounts (email TEXT PRIMARY KEY, name TEXT NOT NULL, member TEXT NOT NULL UNIQUE,
-			manager INTEGER NOT NULL, salt TEXT NOT NULL, hash TEXT NOT NULL)`,
-	} {
-		if _, err := a.db.ExecContext(ctx, q); err != nil {
-			return fmt.Errorf("creating the platform's tables: %w", err)
-		}
-	}
-	return nil
-}
-
-// setting returns a setting, or "" if it was never set.
-func (a accounts) setting(ctx context.Context, name string) (string, error) {
-	var value string
-	err := a.db.QueryRowContext(ctx, `SELECT value FROM app_settings WHERE name = $1`, name).Scan(&value)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
-	}
-	return value, err
-}
-
-func (a accounts) set(ctx context.Context, name, value string) error {
-	_, err := a.db.ExecContext(ctx, `INSERT INTO app_settings (name, value) VALUES ($1, $2)
-		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
+	_, err := a.db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS app_accounts (email TEXT PRIMARY KEY, name TEXT NOT NULL,
+		member TEXT NOT NULL UNIQUE, manager BOOLEAN NOT NULL, salt TEXT NOT NULL, hash TEXT NOT NULL)`)
 	return err
 }
 
-// add creates an account. If there is one with the email address, it replaces it or returns
-// false.
-func (a accounts) add(ctx context.Context, acc account, password string, replace bool) (added bool, err error) {
-	salt := make([]byte, 16)
-	rand.Read(salt)
+const insertAccount = `INSERT INTO app_accounts (email, name, member, manager, salt, hash) VALUES ($1, $2, $3, $4, $5, $6)
+	ON CONFLICT (email) DO `
+
+// set creates or replaces an account.
+func (a accounts) set(ctx context.Context, acc account, password string) error {
+	_, err := a.exec(ctx, insertAccount+`UPDATE SET name = excluded.name, member = excluded.member, manager = excluded.manager,
+		salt = excluded.salt, hash = excluded.hash`, acc, password)
+	return err
+}
+
+// add creates an account. It returns false if there is one with the email address.
+func (a accounts) add(ctx context.Context, acc account, password string) (added bool, err error) {
+	return a.exec(ctx, insertAccount+`NOTHING`, acc, password)
+}
+
+func (a accounts) exec(ctx context.Context, statement string, acc account, password string) (changed bool, err error) {
+	salt := rand.Text()
 	hash, err := a.hash(password, salt)
 	if err != nil {
 		return false, err
 	}
-	manager, conflict := 0, `DO NOTHING`
-	if acc.manager {
-		manager = 1
-	}
-	if replace {
-		conflict = `DO UPDATE SET name = excluded.name, member = excluded.member, manager = excluded.manager,
-			salt = excluded.salt, hash = excluded.hash`
-	}
-	result, err := a.db.ExecContext(ctx, `INSERT INTO app_accounts (email, name, member, manager, salt, hash)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) `+conflict,
-		acc.email, acc.name, acc.member, manager, hex.EncodeToString(salt), hex.EncodeToString(hash))
+	result, err := a.db.ExecContext(ctx, statement, acc.email, acc.name, acc.member, acc.manager, salt, hash)
 	if err != nil {
 		return false, err
 	}
@@ -91,24 +77,17 @@ func (a accounts) remove(ctx context.Context, email string) error {
 // takes as long as a wrong password.
 func (a accounts) login(ctx context.Context, email, password string) (account, bool, error) {
 	var acc account
-	var manager int
-	var salt, hash string
+	var salt, want string
 	err := a.db.QueryRowContext(ctx, `SELECT email, name, member, manager, salt, hash FROM app_accounts WHERE email = $1`, email).
-		Scan(&acc.email, &acc.name, &acc.member, &manager, &salt, &hash)
+		Scan(&acc.email, &acc.name, &acc.member, &acc.manager, &salt, &want)
 	unknown := errors.Is(err, sql.ErrNoRows)
 	if err != nil && !unknown {
 		return account{}, false, err
 	}
-	rawSalt, _ := hex.DecodeString(salt) // empty for an unknown address
-	want, _ := hex.DecodeString(hash)
-	got, err := a.hash(password, rawSalt)
-	if err != nil {
+	got, err := a.hash(password, salt)
+	if err != nil || unknown || subtle.ConstantTimeCompare([]byte(got), []byte(want)) != 1 {
 		return account{}, false, err
 	}
-	if unknown || subtle.ConstantTimeCompare(got, want) != 1 {
-		return account{}, false, nil
-	}
-	acc.manager = manager == 1
 	return acc, true, nil
 }
 
@@ -130,6 +109,157 @@ func (a accounts) names(ctx context.Context) (map[string]string, error) {
 	return names, rows.Err()
 }
 
-func (a accounts) hash(password string, salt []byte) ([]byte, error) {
-	return pbkdf2.Key(sha256.New, password, salt, a.iterations, 32)
+func (a accounts) hash(password, salt string) (string, error) {
+	hash, err := pbkdf2.Key(sha256.New, password, []byte(salt), a.iterations, 32)
+	return hex.EncodeToString(hash), err
+}
+
+// sessions keeps the sessions in memory: a restart ends all of them.
+type sessions struct {
+	now func() time.Time
+
+	mu       sync.Mutex
+	open     map[string]session
+	limiters map[string]*rate.Limiter // by address and by account
+	proxy    netip.Prefix             // the addresses of a trusted proxy; zero is none
+}
+
+type session struct {
+	account account
+	until   time.Time
+}
+
+const (
+	sessionCookie = "session"
+	sessionTime   = 12 * time.Hour
+)
+
+func newSessions(now func() time.Time, proxy netip.Prefix) *sessions {
+	return &sessions{now: now, open: map[string]session{}, limiters: map[string]*rate.Limiter{}, proxy: proxy}
+}
+
+func (s *sessions) account(r *http.Request) (account, bool) {
+	c, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return account{}, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one, ok := s.open[c.Value]
+	return one.account, ok && s.now().Before(one.until)
+}
+
+func (s *sessions) start(rw http.ResponseWriter, r *http.Request, who account) {
+	key := rand.Text()
+	_, secure := s.client(r)
+	s.mu.Lock()
+	for k, one := range s.open { // remove expired sessions
+		if !s.now().Before(one.until) {
+			delete(s.open, k)
+		}
+	}
+	s.open[key] = session{who, s.now().Add(sessionTime)}
+	s.mu.Unlock()
+	http.SetCookie(rw, &http.Cookie{Name: sessionCookie, Value: key, Path: "/", MaxAge: int(sessionTime.Seconds()),
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secure})
+}
+
+func (s *sessions) end(rw http.ResponseWriter, r *http.Request) {
+	if c, err := r.Cookie(sessionCookie); err == nil {
+		s.mu.Lock()
+		delete(s.open, c.Value)
+		s.mu.Unlock()
+	}
+	http.SetCookie(rw, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
+
+// Logins are limited to loginBurst at once, and then one per loginInterval.
+const (
+	loginBurst    = 10
+	loginInterval = 10 * time.Second
+)
+
+// loginDelay is the delay of a login to an account above its limit.
+const loginDelay = 3 * time.Second
+
+// client returns the address of the browser, and whether it uses TLS. A trusted proxy
+// reports both: it appends the address to X-Forwarded-For, whose other parts anyone can
+// write.
+func (s *sessions) client(r *http.Request) (address string, secure bool) {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !s.proxy.Contains(from.Addr().Unmap()) {
+		return from.Addr().Unmap().String(), r.TLS != nil
+	}
+	all := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
+	address = strings.TrimSpace(all[strings.LastIndexByte(all, ',')+1:])
+	return address, r.Header.Get("X-Forwarded-Proto") == "https"
+}
+
+// allowLogin applies the login limits. An address above its limit is refused. An account
+// above its limit is only delayed, by wait, so that the attempts of other people do not
+// lock its owner out. A refused attempt does not count for the account.
+func (s *sessions) allowLogin(r *http.Request, email string) (wait time.Duration, ok bool) {
+	host, _ := s.client(r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if !s.limiter("from "+host, now).AllowN(now, 1) {
+		return 0, false
+	}
+	if !s.limiter("to "+email[:min(len(email), 254)], now).AllowN(now, 1) {
+		wait = loginDelay
+	}
+	return wait, true
+}
+
+func (s *sessions) limiter(key string, now time.Time) *rate.Limiter {
+	if len(s.limiters) >= 10_000 { // remove limiters without recent attempts
+		maps.DeleteFunc(s.limiters, func(_ string, l *rate.Limiter) bool { return l.TokensAt(now) >= loginBurst-1 })
+	}
+	if len(s.limiters) >= 10_000 {
+		clear(s.limiters)
+	}
+	l := s.limiters[key]
+	if l == nil {
+		l = rate.NewLimiter(rate.Every(loginInterval), loginBurst)
+		s.limiters[key] = l
+	}
+	return l
+}
+
+func (p *platform) loginPage(rw http.ResponseWriter, r *http.Request) {
+	p.show(rw, r, http.StatusOK, "login", view{Title: "Log in"})
+}
+
+func (p *platform) login(rw http.ResponseWriter, r *http.Request) {
+	email := strings.ToLower(strings.TrimSpace(r.PostFormValue("email")))
+	wait, ok := p.sessions.allowLogin(r, email)
+	if !ok {
+		p.show(rw, r, http.StatusTooManyRequests, "login", view{Title: "Log in", wrong: invalidField("", "Too many attempts. Please wait a minute.")})
+		return
+	}
+	select {
+	case <-time.After(wait):
+	case <-r.Context().Done():
+		return
+	}
+	who, ok, err := p.accounts.login(r.Context(), email, r.PostFormValue("password"))
+	switch {
+	case err != nil:
+		p.showError(rw, r, err)
+	case !ok:
+		p.show(rw, r, http.StatusUnauthorized, "login", view{Title: "Log in", wrong: invalidField("", "Wrong email address or password.")})
+	default:
+		p.sessions.start(rw, r, who)
+		to := "/"
+		if who.manager {
+			to = "/manage"
+		}
+		http.Redirect(rw, r, to, http.StatusSeeOther)
+	}
+}
+
+func (p *platform) logout(rw http.ResponseWriter, r *http.Request) {
+	p.sessions.end(rw, r)
+	http.Redirect(rw, r, "/login", http.StatusSeeOther)
 }

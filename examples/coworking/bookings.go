@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -20,8 +19,8 @@ import (
 // booking is a reservation as the page shows it.
 type booking struct {
 	reservation.Reservation
-	Window      reservation.Window
-	Now, Coming bool
+	Window    reservation.Window
+	Now, Over bool
 	changes
 }
 
@@ -40,9 +39,6 @@ func allowedChanges(one reservation.Reservation, now time.Time) changes {
 	live := one.Status.OrDefault() == reservation.Confirmed && one.EndedAt.IsZero()
 	return changes{CanEnd: ending == nil, CanExtend: live && now.Before(one.End), CanCancel: live && now.Before(one.Start)}
 }
-
-// Over reports whether the booking is neither current nor upcoming.
-func (b booking) Over() bool { return !b.Now && !b.Coming }
 
 // slot is a part of a room's day: free, or taken by a booking.
 type slot struct {
@@ -64,19 +60,13 @@ type bookingsView struct {
 	Rooms           []roomDay
 	Room            string    // the one to book
 	Start           time.Time // the one to begin at
-	Before, After   time.Duration
+	Buffers         reservation.Buffers
 	Guests          bool
-	Lengths         []int // minutes
 }
 
 func (p *platform) bookingsPage(rw http.ResponseWriter, r *http.Request, who account) error {
 	ctx, q := r.Context(), r.URL.Query()
-	h, err := p.house(ctx)
-	if err != nil {
-		return err
-	}
-	v := bookingsView{house: h, Day: p.today(0), Room: q.Get("room"), Guests: h.Settings.Guests == access.GuestsAdmitted,
-		Lengths: []int{30, 60, 90, 120, 240, 480, 720}}
+	v := bookingsView{Day: p.today(0), Room: q.Get("room")}
 	text := q.Get("day")
 	if start := r.PostFormValue("start"); len(start) > len(time.DateOnly) { // of a form that is shown again
 		text = start[:len(time.DateOnly)]
@@ -86,17 +76,22 @@ func (p *platform) bookingsPage(rw http.ResponseWriter, r *http.Request, who acc
 		v.Prev = p.dayOf(v.Day, -1)
 	}
 	v.Next = p.dayOf(v.Day, 1)
-	b := buffers(h.Settings)
-	v.Before, v.After = b.Before, b.After
-	if v.List, err = p.bookingsOf(ctx, who.member, b); err != nil {
+	var mine, taken []gate.Reservation
+	err := errors.Join(
+		into(&v.house)(p.house(ctx)),
+		into(&mine)(collect(p.store.Reservations(ctx, memberReservations(who.member, p.now().Add(-30*24*time.Hour))))),
+		into(&taken)(collect(p.store.Reservations(ctx, storage.ReservationQuery{Site: siteID, EndAfter: v.Day, StartBefore: v.Next}))),
+	)
+	if err != nil {
 		return err
 	}
-	for _, room := range h.Resources {
-		day, err := p.roomDay(ctx, room.ID, who.member, v.Day, v.Next)
-		if err != nil {
-			return err
-		}
-		v.Rooms = append(v.Rooms, day)
+	v.Buffers, v.Guests = buffers(v.Settings), v.Settings.Guests == access.GuestsAdmitted
+	for _, one := range mine {
+		v.List = append(v.List, p.newBooking(one.Reservation, v.Buffers))
+	}
+	slices.SortFunc(v.List, func(a, b booking) int { return a.Start.Compare(b.Start) })
+	for _, room := range v.Resources {
+		v.Rooms = append(v.Rooms, p.roomDay(room.ID, taken, who.member, v.Day, v.Next))
 	}
 	if v.Start, err = time.Parse(time.RFC3339, q.Get("at")); err != nil {
 		v.Room, v.Start = nextFree(v.Rooms, v.Room)
@@ -104,43 +99,14 @@ func (p *platform) bookingsPage(rw http.ResponseWriter, r *http.Request, who acc
 	return p.page(rw, r, "bookings", "My bookings", v)
 }
 
-// bookingsOf returns a member's bookings: the current and upcoming ones, then the others of
-// the last 30 days, the newest first.
-func (p *platform) bookingsOf(ctx context.Context, member string, b reservation.Buffers) ([]booking, error) {
-	now := p.now()
-	var coming, over []booking
-	for one, err := range p.store.Reservations(ctx, memberReservations(member, now.Add(-30*24*time.Hour))) {
-		if err != nil {
-			return nil, err
-		}
-		live := one.Status.OrDefault() == reservation.Confirmed
-		window := b.Window(one.Reservation)
-		shown := booking{one.Reservation, window, live && window.Contains(now), live && now.Before(window.From),
-			allowedChanges(one.Reservation, now)}
-		if shown.Over() {
-			over = append(over, shown)
-		} else {
-			coming = append(coming, shown)
-		}
-	}
-	byStart := func(a, b booking) int { return a.Start.Compare(b.Start) }
-	slices.SortStableFunc(coming, byStart)
-	slices.SortStableFunc(over, func(a, b booking) int { return byStart(b, a) })
-	return append(coming, over...), nil
+func (p *platform) newBooking(one reservation.Reservation, b reservation.Buffers) booking {
+	now, window := p.now(), b.Window(one)
+	live := one.Status.OrDefault() == reservation.Confirmed
+	return booking{one, window, live && window.Contains(now), !live || !now.Before(window.Until), allowedChanges(one, now)}
 }
 
 // roomDay returns the slots of a room, without the free time that is over.
-func (p *platform) roomDay(ctx context.Context, room, member string, from, until time.Time) (roomDay, error) {
-	var taken []reservation.Reservation
-	for one, err := range p.store.Reservations(ctx, roomReservations(room, from, until)) {
-		if err != nil {
-			return roomDay{}, err
-		}
-		if one.HoldsTime() {
-			taken = append(taken, one.Reservation)
-		}
-	}
-	slices.SortFunc(taken, func(a, b reservation.Reservation) int { return a.Start.Compare(b.Start) })
+func (p *platform) roomDay(room string, all []gate.Reservation, member string, from, until time.Time) roomDay {
 	day, free := roomDay{ID: room}, from
 	if now := p.now(); now.After(from) {
 		free = now.Truncate(quarter).Add(quarter)
@@ -150,7 +116,10 @@ func (p *platform) roomDay(ctx context.Context, room, member string, from, until
 			day.Slots = append(day.Slots, slot{From: free, Until: until, Free: true})
 		}
 	}
-	for _, one := range taken {
+	for _, one := range slices.SortedFunc(slices.Values(all), byStart) {
+		if one.Resource != room || !one.HoldsTime() {
+			continue
+		}
 		add(one.Start)
 		day.Slots = append(day.Slots, slot{From: one.Start, Until: one.EffectiveEnd(), Mine: one.Member == member})
 		if one.EffectiveEnd().After(free) {
@@ -158,8 +127,10 @@ func (p *platform) roomDay(ctx context.Context, room, member string, from, until
 		}
 	}
 	add(until)
-	return day, nil
+	return day
 }
+
+func byStart(a, b gate.Reservation) int { return a.Start.Compare(b.Start) }
 
 // nextFree returns the room and the start of the first free slot: of the room, if one is
 // given.
@@ -167,11 +138,8 @@ func nextFree(rooms []roomDay, room string) (string, time.Time) {
 	var start time.Time
 	for _, day := range rooms {
 		i := slices.IndexFunc(day.Slots, func(s slot) bool { return s.Free })
-		if i < 0 || room != "" && day.ID != room {
-			continue
-		}
-		if s := day.Slots[i]; start.IsZero() || s.From.Before(start) {
-			room, start = day.ID, s.From
+		if i >= 0 && (room == "" || day.ID == room) && (start.IsZero() || day.Slots[i].From.Before(start)) {
+			room, start = day.ID, day.Slots[i].From
 		}
 	}
 	return room, start
@@ -184,17 +152,6 @@ func resourceName(id string) string {
 		return ""
 	}
 	return strings.ToUpper(words[:1]) + words[1:]
-}
-
-// minutesText returns a length as text: "90 minutes", "2 hours".
-func minutesText(n int) string {
-	switch {
-	case n == 60:
-		return "1 hour"
-	case n%60 == 0:
-		return strconv.Itoa(n/60) + " hours"
-	}
-	return strconv.Itoa(n) + " minutes"
 }
 
 func buffers(s access.Settings) reservation.Buffers {
@@ -225,40 +182,35 @@ func (p *platform) book(rw http.ResponseWriter, r *http.Request, who account) er
 	if !slices.ContainsFunc(h.Resources, func(x access.Resource) bool { return x.ID == one.Resource }) {
 		return invalidField("resource", "This room does not exist.")
 	}
-	if one.Guests, err = guests(h.Names, r.PostFormValue("guests"), who.member); err != nil {
+	if one.Guests, err = h.guests(r.PostFormValue("guests"), who.member); err != nil {
 		return err
 	}
 	p.booking.Lock()
 	defer p.booking.Unlock()
-	if err := p.storeBooking(r.Context(), gate.Reservation{Reservation: one}); err != nil {
-		return err
-	}
-	return redirectWithNote(rw, r, "/bookings", "booked")
+	err = p.storeBooking(r.Context(), gate.Reservation{Reservation: one})
+	return done(rw, r, err, "/bookings", "booked")
 }
 
-// guests returns the ids of the members whose names are in a list, separated by commas.
-func guests(names map[string]string, list, booker string) ([]string, error) {
-	var ids []string
+// guests returns the ids of the members in a list of names, separated by commas.
+func (h house) guests(list, booker string) (guests []string, err error) {
 	for name := range strings.SplitSeq(list, ",") {
 		if name = strings.TrimSpace(name); name == "" {
 			continue
 		}
 		var found []string
-		for id := range maps.Keys(names) {
-			if strings.EqualFold(names[id], name) {
+		for id, known := range h.Names {
+			if strings.EqualFold(known, name) {
 				found = append(found, id)
 			}
 		}
-		switch {
-		case len(found) == 0:
-			return nil, invalidField("guests", "There is no member with the name “%s”.", name)
-		case len(found) > 1:
-			return nil, invalidField("guests", "There are %d members with the name “%s”. Please ask the staff.", len(found), name)
-		case found[0] != booker && !slices.Contains(ids, found[0]):
-			ids = append(ids, found[0])
+		if len(found) != 1 {
+			return nil, invalidField("guests", "There are %d members with the name “%s”.", len(found), name)
+		}
+		if found[0] != booker && !slices.Contains(guests, found[0]) {
+			guests = append(guests, found[0])
 		}
 	}
-	return ids, nil
+	return guests, nil
 }
 
 // requireBooker returns a problem if the member must not book or extend.
@@ -281,12 +233,14 @@ func (p *platform) storeBooking(ctx context.Context, one gate.Reservation) error
 		if err := p.requireBooker(ctx, one.Member); err != nil {
 			return err
 		}
-		var others []reservation.Reservation
-		for other, err := range p.store.Reservations(ctx, roomReservations(one.Resource, one.Start, one.End)) {
-			if err != nil {
-				return err
-			}
-			others = append(others, other.Reservation)
+		room := storage.ReservationQuery{Site: siteID, Resources: []string{one.Resource}, EndAfter: one.Start, StartBefore: one.End}
+		stored, err := collect(p.store.Reservations(ctx, room))
+		if err != nil {
+			return err
+		}
+		others := make([]reservation.Reservation, len(stored))
+		for i := range stored {
+			others[i] = stored[i].Reservation
 		}
 		if len(one.Conflicts(others)) > 0 {
 			return invalidField("start", "%s is already booked at that time. Please choose another time.", resourceName(one.Resource))
@@ -299,22 +253,17 @@ func (p *platform) changeBooking(rw http.ResponseWriter, r *http.Request, who ac
 	p.booking.Lock()
 	defer p.booking.Unlock()
 	ctx, now := r.Context(), p.now()
-	var one gate.Reservation
-	for mine, err := range p.store.Reservations(ctx, memberReservations(who.member, time.Time{})) {
-		if err != nil {
-			return err
-		}
-		if mine.ID == r.PathValue("id") {
-			one = mine
-		}
+	mine, err := collect(p.store.Reservations(ctx, memberReservations(who.member, time.Time{})))
+	if err != nil {
+		return err
 	}
-	if one.ID == "" { // also for the booking of another member
+	i := slices.IndexFunc(mine, func(one gate.Reservation) bool { return one.ID == r.PathValue("id") })
+	if i < 0 { // also for the booking of another member
 		return &problem{status: http.StatusNotFound, text: "You have no such booking."}
 	}
+	one := mine[i]
 	may := allowedChanges(one.Reservation, now)
-	changed := one
-	var err error
-	var note string
+	changed, note := one, ""
 	switch r.PathValue("verb") {
 	case "end":
 		changed.Reservation, err = one.EndEarly(now.Truncate(time.Second))
@@ -341,16 +290,10 @@ func (p *platform) changeBooking(rw http.ResponseWriter, r *http.Request, who ac
 	if err != nil {
 		return err
 	}
-	if err := p.storeBooking(ctx, changed); err != nil {
-		return err
-	}
-	return redirectWithNote(rw, r, "/bookings", note)
+	err = p.storeBooking(ctx, changed)
+	return done(rw, r, err, "/bookings", note)
 }
 
 func memberReservations(member string, endAfter time.Time) storage.ReservationQuery {
 	return storage.ReservationQuery{Site: siteID, Member: member, EndAfter: endAfter}
-}
-
-func roomReservations(resource string, from, until time.Time) storage.ReservationQuery {
-	return storage.ReservationQuery{Site: siteID, Resources: []string{resource}, EndAfter: from, StartBefore: until}
 }

@@ -1,53 +1,164 @@
 package main
 
 import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/reservation"
+	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
+// demoFiles are the house and the people of the demo.
+//
+//go:embed demo
+var demoFiles embed.FS
+
+// person is a person of the demo.
+type person struct {
+	Email, Name, Member, About string
+	Manager                    bool
+}
+
+func demoPeople() (people []person, err error) {
+	data, err := demoFiles.ReadFile("demo/people.json")
+	if err != nil {
+		return nil, err
+	}
+	return people, json.Unmarshal(data, &people)
+}
+
+// demoWorld returns the content of the simulated SALTO KS: a site with two IQs and four
+// locks, the platform's user, and another user, with whom a reconnect is refused.
+func demoWorld() saltokstest.World {
+	w := saltokstest.DefaultWorld()
+	w.Users = append(w.Users, saltokstest.User{
+		Email: "owner@harbour.example", Password: "Owner-Harbour-61", Phone: "+31200000077", FirstName: "Olga", LastName: "Owner",
+	})
+	w.Sites[0].Members = []saltokstest.Member{
+		{User: w.Users[0].Email, Role: "site_admin"},
+		{User: "owner@harbour.example", Role: "site_owner"},
+	}
+	return w
+}
+
+// seed fills an empty database with the demo, and sets the password of its accounts.
+func (p *platform) seed(ctx context.Context, password string) error {
+	people, err := demoPeople()
+	if err != nil {
+		return err
+	}
+	for _, u := range people {
+		if err := p.accounts.set(ctx, account{u.Email, u.Name, u.Member, u.Manager}, password); err != nil {
+			return err
+		}
+	}
+	data, err := demoFiles.ReadFile("demo/house.json")
+	if err != nil {
+		return err
+	}
+	doc, err := storage.ReadDocument(data)
+	if err != nil {
+		return err
+	}
+	soon := p.now().Truncate(quarter).Add(quarter).UTC()
+	doc.Facts.Reservations = []reservation.Reservation{
+		{ID: "welcome", Resource: "meeting-room", Member: "bob", Start: soon, End: soon.Add(time.Hour)},
+	}
+	if err := storage.Import(ctx, p.store, doc); !errors.Is(err, gate.ErrConflict) { // else it was seeded before
+		return err
+	}
+	return nil
+}
+
+// setUpDemo does what the manager does once in the browser: the consent, the PIN of each IQ,
+// a lock for each door. It skips what is already done.
+func (p *platform) setUpDemo(ctx context.Context) error {
+	world := p.sim.World()
+	if _, err := p.site.Session(ctx); errors.Is(err, saltoauth.ErrNotConnected) {
+		if err := p.connectDemo(ctx, saltoks.SiteID(world.Sites[0].ID)); err != nil {
+			return err
+		}
+	}
+	c, err := p.site.Session(ctx)
+	if err != nil {
+		return err
+	}
+	wizard := c.Remote.Activation()
+	for iq, err := range wizard.List(ctx, c.Site) {
+		if err != nil {
+			return err
+		}
+		if iq.Finding.Usable() {
+			continue
+		}
+		if _, err := wizard.Begin(ctx, c.Site, iq.IQ.ID); err != nil {
+			return err
+		}
+		if _, err := wizard.RequestPIN(ctx, c.Site, iq.IQ.ID, saltoks.PINByMail); err != nil {
+			return err
+		}
+		pin, err := saltoks.ParseIQPIN(p.sim.IQPIN(world.Users[0].Email))
+		if err != nil {
+			return err
+		}
+		if _, err := wizard.Confirm(ctx, c.Site, iq.IQ.ID, pin); err != nil {
+			return err
+		}
+	}
+	for i, door := range []string{"front", "office-4", "meeting", "bikes"} {
+		_, err := p.site.Doors.Link(ctx, gate.LinkRequest{Door: door, Lock: world.Sites[0].Locks[i].ID, By: "demo"})
+		if err != nil && !errors.Is(err, gate.ErrConflict) { // it is linked already
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *platform) connectDemo(ctx context.Context, site saltoks.SiteID) error {
+	login, err := p.site.Auth.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	callback, err := p.sim.Consent(ctx, login.URL(), saltokstest.Allow())
+	if err != nil {
+		return err
+	}
+	if _, err := p.site.Complete(ctx, login, callback.Query()); err != nil {
+		return err
+	}
+	return p.site.LinkSite(ctx, site)
+}
+
 // moveClock advances the clock of the demo, that is of this program and of the simulated
 // SALTO KS.
-func (p *platform) moveClock(rw http.ResponseWriter, r *http.Request) {
-	if _, ok := p.sessions.account(r); !ok {
-		http.Redirect(rw, r, "/login", http.StatusSeeOther)
-		return
-	}
+func (p *platform) moveClock(rw http.ResponseWriter, r *http.Request, _ account) error {
 	now := p.now().In(p.zone)
-	next := func(hour, minute int) time.Duration {
-		y, m, d := now.Date()
-		at := time.Date(y, m, d, hour, minute, 0, 0, p.zone)
-		if !at.After(now) {
-			at = time.Date(y, m, d+1, hour, minute, 0, 0, p.zone)
+	next := func(hour int) time.Time { // the next time at which the clock shows it
+		if at := p.today(0).Add(time.Duration(hour) * time.Hour); at.After(now) {
+			return at
 		}
-		return at.Sub(now)
+		return p.today(1).Add(time.Duration(hour) * time.Hour)
 	}
-	var by time.Duration
-	switch r.PostFormValue("to") {
-	case "quarter":
-		by = 15 * time.Minute
-	case "morning":
-		by = next(10, 0)
-	case "evening":
-		by = next(21, 0)
-	case "monday":
-		by = next(10, 0)
-		for now.Add(by).In(p.zone).Weekday() != time.Monday {
-			by += 24 * time.Hour
-		}
-	case "day76":
-		by = 76 * 24 * time.Hour
-	case "day90":
-		by = 91 * 24 * time.Hour
-	default:
-		p.showError(rw, r, invalid("The clock cannot be set to that time."))
-		return
+	to := map[string]time.Time{
+		"quarter": now.Add(quarter), "morning": next(10), "evening": next(21),
+		"monday": p.today(1 + (7-int(now.Weekday()))%7).Add(10 * time.Hour),
+		"day76":  now.Add(76 * 24 * time.Hour), "day90": now.Add(91 * 24 * time.Hour),
+	}[r.PostFormValue("to")]
+	if to.IsZero() {
+		return invalid("The clock cannot be set to that time.")
 	}
-	p.sim.Clock().Advance(by)
-	_ = redirectWithNote(rw, r, ownPath(r.PostFormValue("from")), "moved") // a redirect cannot fail
+	p.sim.Clock().Advance(to.Sub(now))
+	return done(rw, r, nil, ownPath(r.PostFormValue("from")), "moved")
 }
 
 // ownPath returns path if it is a path of this program, and "/" otherwise. Browsers remove
@@ -63,18 +174,11 @@ func ownPath(path string) string {
 
 // mailboxPage shows the messages that the simulated SALTO KS has sent, such as the PIN of
 // an IQ.
-func (p *platform) mailboxPage(rw http.ResponseWriter, r *http.Request) {
-	if who, ok := p.sessions.account(r); !ok || !who.manager {
-		p.showError(rw, r, &problem{status: http.StatusForbidden, text: "This page is for managers."})
-		return
-	}
-	inbox := p.sim.Inbox()
-	newest := make([]saltokstest.Message, 0, len(inbox))
-	for _, m := range slices.Backward(inbox) {
-		newest = append(newest, m)
-	}
-	p.show(rw, r, http.StatusOK, "mailbox", view{Title: "The demo's mailbox", Data: struct {
+func (p *platform) mailboxPage(rw http.ResponseWriter, r *http.Request, _ account) error {
+	inbox := slices.Clone(p.sim.Inbox())
+	slices.Reverse(inbox) // the newest first
+	return p.page(rw, r, "mailbox", "The demo's mailbox", struct {
 		Users []saltokstest.User
 		Mail  []saltokstest.Message
-	}{p.sim.World().Users, newest}})
+	}{p.sim.World().Users, inbox})
 }

@@ -103,8 +103,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer p.close()
 
 	fmt.Fprintf(stdout, "%s\n", origin)
+	people, err := demoPeople()
+	if err != nil {
+		return err
+	}
 	for _, u := range people {
-		fmt.Fprintf(stdout, "  %-20s %s   %s\n", u.email, password, u.about)
+		fmt.Fprintf(stdout, "  %-20s %s   %s\n", u.Email, password, u.About)
 	}
 	stopped := make(chan struct{})
 	go func() {

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
+	"regexp"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate"
@@ -63,8 +68,7 @@ type overview struct {
 	house
 	doorList
 	Status    *saltoauth.ConnectionStatus // nil if SALTO KS is not connected
-	Summary   string
-	Used      map[string]time.Time // the last use, by door
+	Used      map[string]time.Time        // the last use, by door
 	Holds     []gate.Hold
 	Bookings  []gate.Reservation // today's
 	CheckIns  []gate.CheckIn     // today's
@@ -81,83 +85,56 @@ const lastOpenings = 10
 
 func (p *platform) overviewPage(rw http.ResponseWriter, r *http.Request, _ account) error {
 	ctx := r.Context()
-	v := overview{Problems: p.alerts.active(), Used: map[string]time.Time{}}
-	status, err := p.site.Status(ctx)
-	if err == nil {
-		v.Status, v.Summary = &status, status.Summary(p.now())
-	} else if !errors.Is(err, saltoauth.ErrNotConnected) {
-		return err
-	}
-	if v.house, err = p.house(ctx); err != nil {
-		return err
-	}
-	if v.doorList, err = p.listDoors(ctx); err != nil {
-		return err
-	}
-	if v.Holds, err = p.site.Gate.Holds(ctx); err != nil {
-		return err
-	}
-	if v.Switch, err = p.site.Gate.KillSwitch(ctx); err != nil {
-		return err
-	}
-	if err := p.readToday(ctx, &v); err != nil {
-		return err
-	}
-	if err := p.readOpenings(ctx, &v); err != nil {
-		return err
-	}
+	v := overview{Problems: p.alerts.active()}
 	issues, checked := p.alerts.diagnosis()
 	v.CheckedAt = checked
 	issues = slices.DeleteFunc(slices.Clone(issues), func(i gate.Issue) bool { return i.Severity != gate.Critical })
-	if v.Issues, err = p.withNames(ctx, issues); err != nil {
+	today := storage.ReservationQuery{Site: siteID, EndAfter: p.today(0), StartBefore: p.today(1)}
+	err := errors.Join(
+		into(&v.Status)(p.status(ctx)),
+		into(&v.house)(p.house(ctx)),
+		into(&v.doorList)(p.listDoors(ctx)),
+		into(&v.Holds)(p.site.Gate.Holds(ctx)),
+		into(&v.Switch)(p.site.Gate.KillSwitch(ctx)),
+		into(&v.Bookings)(collect(p.store.Reservations(ctx, today))),
+		into(&v.CheckIns)(p.checkIns(ctx, filters{from: p.today(0)})),
+		into(&v.Issues)(p.withNames(ctx, issues)),
+	)
+	if err == nil {
+		err = p.readOpenings(ctx, &v)
+	}
+	if err != nil {
 		return err
 	}
+	v.Bookings = slices.DeleteFunc(v.Bookings, func(one gate.Reservation) bool { return !one.HoldsTime() })
+	slices.SortFunc(v.Bookings, byStart)
 	return p.page(rw, r, "overview", "Overview", v)
-}
-
-// readToday reads the bookings and check-ins of today.
-func (p *platform) readToday(ctx context.Context, v *overview) (err error) {
-	today := storage.ReservationQuery{Site: siteID, EndAfter: p.today(0), StartBefore: p.today(1)}
-	for one, err := range p.store.Reservations(ctx, today) {
-		if err != nil {
-			return err
-		}
-		if one.HoldsTime() {
-			v.Bookings = append(v.Bookings, one)
-		}
-	}
-	slices.SortFunc(v.Bookings, func(a, b gate.Reservation) int { return a.Start.Compare(b.Start) })
-	v.CheckIns, err = p.checkIns(ctx, filters{from: p.today(0)})
-	return err
 }
 
 // readOpenings reads the last openings, and when each door was last used: according to the
 // door log, or to SALTO's log of the last seven days.
-func (p *platform) readOpenings(ctx context.Context, v *overview) (err error) {
+func (p *platform) readOpenings(ctx context.Context, v *overview) error {
 	opened := gate.LogQuery{Outcome: gate.Accepted}
-	if v.Openings, _, err = p.readLog(ctx, opened, lastOpenings); err != nil {
-		return err
-	}
-	if v.Entries, err = p.readSALTOLog(ctx, v.house, p.today(-7)); err != nil {
-		return err
-	}
-	v.Entries = slices.DeleteFunc(v.Entries, func(l saltoLine) bool { return l.What != "lock_opened" })
+	var entries []saltoLine
+	err := errors.Join(
+		into(&v.Openings)(p.readLog(ctx, opened, lastOpenings)),
+		into(&entries)(p.readSALTOLog(ctx, v.house)),
+	)
+	entries = slices.DeleteFunc(entries, func(l saltoLine) bool { return l.What != "lock_opened" })
+	v.Entries, v.Used = entries[:min(len(entries), lastOpenings)], map[string]time.Time{}
 	for _, d := range v.house.Doors {
 		opened.Door = d.ID
-		last, _, err := p.readLog(ctx, opened, 1)
-		if err != nil {
-			return err
-		}
+		var last []logLine
+		err = errors.Join(err, into(&last)(p.readLog(ctx, opened, 1)))
 		if len(last) > 0 {
 			v.Used[d.ID] = last[0].At
 		}
-		i := slices.IndexFunc(v.Entries, func(l saltoLine) bool { return l.Lock == d.Link.Lock })
-		if i >= 0 && v.Entries[i].At.After(v.Used[d.ID]) {
-			v.Used[d.ID] = v.Entries[i].At
+		i := slices.IndexFunc(entries, func(l saltoLine) bool { return l.Lock == d.Link.Lock })
+		if i >= 0 && entries[i].At.After(v.Used[d.ID]) {
+			v.Used[d.ID] = entries[i].At
 		}
 	}
-	v.Entries = v.Entries[:min(len(v.Entries), lastOpenings)]
-	return nil
+	return err
 }
 
 // changeKillSwitch switches all digital keys of the site off or on.
@@ -174,10 +151,7 @@ func (p *platform) changeKillSwitch(rw http.ResponseWriter, r *http.Request, who
 	default: // an incomplete form must not switch the keys on
 		return errIncomplete
 	}
-	if err != nil {
-		return err
-	}
-	return redirectWithNote(rw, r, "/manage", "saved")
+	return done(rw, r, err, "/manage", "saved")
 }
 
 // doctorPage checks the site and shows the issues.
@@ -186,29 +160,103 @@ func (p *platform) doctorPage(rw http.ResponseWriter, r *http.Request, _ account
 	if err := p.examine(ctx); err != nil {
 		return err
 	}
+	var v struct {
+		Status   *saltoauth.ConnectionStatus
+		Issues   []gate.Issue
+		Head     gate.Head
+		Verified storage.Verification
+		Broken   string
+	}
 	issues, _ := p.alerts.diagnosis()
-	issues, err := p.withNames(ctx, issues)
-	if err != nil {
-		return err
-	}
-	c, err := p.site.Session(ctx)
-	connected := err == nil && c.Site != ""
-	head, err := p.site.Gate.Head(ctx)
-	if err != nil {
-		return err
-	}
-	verified, err := p.site.Gate.Verify(ctx, gate.Head{}, gate.Head{})
-	broken := ""
+	err := into(&v.Verified)(p.site.Gate.Verify(ctx, gate.Head{}, gate.Head{}))
 	if chain, ok := errors.AsType[*storage.ChainError](err); ok {
-		broken = chain.Error()
-	} else if err != nil {
+		v.Broken, err = chain.Error(), nil
+	}
+	err = errors.Join(err,
+		into(&v.Status)(p.status(ctx)),
+		into(&v.Issues)(p.withNames(ctx, issues)),
+		into(&v.Head)(p.site.Gate.Head(ctx)),
+	)
+	if err != nil {
 		return err
 	}
-	return p.page(rw, r, "doctor", "Doctor", struct {
-		Connected bool
-		Issues    []gate.Issue
-		Head      gate.Head
-		Verified  storage.Verification
-		Broken    string
-	}{connected, issues, head, verified, broken})
+	return p.page(rw, r, "doctor", "Doctor", v)
+}
+
+// alerts keeps what a manager should know: the problems that the gate reports, and the last
+// result of the Doctor.
+type alerts struct {
+	log *slog.Logger
+
+	mu      sync.Mutex
+	open    []gate.Event
+	issues  []gate.Issue
+	checked time.Time // zero before the Doctor ran
+}
+
+// Observe implements gate.Observer.
+func (a *alerts) Observe(_ context.Context, e gate.Event) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	same := func(o gate.Event) bool { return o.Cause == e.Cause && o.Gateway == e.Gateway && o.Door == e.Door }
+	switch e.Kind {
+	case gate.ProblemRaised:
+		a.log.Warn("problem raised", "cause", e.Cause, "door", e.Door, "iq", e.Gateway)
+		a.open = append(slices.DeleteFunc(a.open, same), e)
+	case gate.ProblemResolved:
+		a.log.Info("problem resolved", "cause", e.Cause, "door", e.Door, "iq", e.Gateway)
+		a.open = slices.DeleteFunc(a.open, same)
+	}
+}
+
+// active returns the problems that are not resolved.
+func (a *alerts) active() []gate.Event {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.open)
+}
+
+// diagnosis returns the last result of the Doctor and when it was.
+func (a *alerts) diagnosis() ([]gate.Issue, time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.issues, a.checked
+}
+
+// examine runs the Doctor. The Runner does so every ten minutes, because each run reads SALTO KS.
+func (p *platform) examine(ctx context.Context) error {
+	issues, err := p.site.Doctor(ctx)
+	if err != nil {
+		return err
+	}
+	p.alerts.mu.Lock()
+	defer p.alerts.mu.Unlock()
+	p.alerts.issues, p.alerts.checked = issues, p.now()
+	return nil
+}
+
+var (
+	word     = regexp.MustCompile(`[\w-]+`)
+	quotedID = regexp.MustCompile(`"[\w-]+"`)
+)
+
+// withNames returns issues with the names of doors and people in place of their ids.
+func (p *platform) withNames(ctx context.Context, issues []gate.Issue) ([]gate.Issue, error) {
+	var h house
+	var grants []gate.Grant
+	err := errors.Join(into(&h)(p.house(ctx)), into(&grants)(p.store.Grants(ctx, siteID, "")))
+	name := func(id string) string {
+		id = strings.Trim(id, `"`)
+		return cmp.Or(h.DoorNames[id], h.Names[id], id)
+	}
+	named := slices.Clone(issues)
+	for i := range named {
+		about := &named[i].About
+		for _, g := range grants {
+			*about = strings.ReplaceAll(*about, "grant "+g.ID, "the key of "+name(g.Member)+" to "+name(g.Door))
+		}
+		*about = word.ReplaceAllStringFunc(*about, name)
+		named[i].What = quotedID.ReplaceAllStringFunc(named[i].What, name)
+	}
+	return named, err
 }

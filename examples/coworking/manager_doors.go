@@ -54,14 +54,13 @@ func (p *platform) newDoor(rw http.ResponseWriter, r *http.Request, who account)
 		Door: "door-" + strings.ToLower(rand.Text()[:10]), Lock: r.PostFormValue("lock"), Name: strings.TrimSpace(r.PostFormValue("name")),
 		AccessType: access.AccessType(r.PostFormValue("access")), By: who.member,
 	})
-	if err != nil {
-		return doorError(err)
-	}
-	return redirectWithNote(rw, r, "/manage/doors", "linked")
+	return done(rw, r, doorError(err), "/manage/doors", "linked")
 }
 
 func doorError(err error) error {
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, gate.ErrNotFound):
 		return errNotFound
 	case errors.Is(err, gate.ErrConflict):
@@ -173,8 +172,5 @@ func (p *platform) changeDoor(rw http.ResponseWriter, r *http.Request, who accou
 	default:
 		return errNotFound
 	}
-	if err != nil {
-		return doorError(err)
-	}
-	return redirectWithNote(rw, r, "/manage/doors/"+door, note)
+	return done(rw, r, doorError(err), "/manage/doors/"+door, note)
 }

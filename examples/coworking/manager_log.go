@@ -26,22 +26,11 @@ type filters struct {
 func (p *platform) filters(r *http.Request) (f filters, err error) {
 	q := r.URL.Query()
 	f = filters{Door: q.Get("door"), Member: q.Get("member"), Outcome: q.Get("outcome"), From: q.Get("from"), Until: q.Get("until")}
-	for _, bound := range []struct {
-		text, fault string
-		at          *time.Time
-		days        int
-	}{
-		{f.From, "Please enter the first day as a date.", &f.from, 0},
-		{f.Until, "Please enter the last day as a date.", &f.until, 1}, // the last day is included
-	} {
-		if bound.text == "" {
-			continue
-		}
-		day, err := access.ParseDate(bound.text)
-		if err != nil {
-			return f, invalid("%s", bound.fault)
-		}
-		*bound.at = p.dateStart(day, bound.days)
+	if f.from, err = p.filterDay(f.From, 0); err != nil {
+		return f, err
+	}
+	if f.until, err = p.filterDay(f.Until, 1); err != nil { // the last day is included
+		return f, err
 	}
 	if f.Outcome != "" && !gate.Outcome(f.Outcome).Valid() {
 		return f, invalid("This outcome does not exist.")
@@ -56,6 +45,18 @@ func (p *platform) filters(r *http.Request) (f filters, err error) {
 	}
 	f.Query = encoded.Encode()
 	return f, nil
+}
+
+// filterDay returns the start of a day of a filter, plus days; zero without a day.
+func (p *platform) filterDay(text string, days int) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	day, err := access.ParseDate(text)
+	if err != nil {
+		return time.Time{}, invalid("Please enter a day as a date.")
+	}
+	return p.dateStart(day, days), nil
 }
 
 func rfc3339(t time.Time) string {
@@ -77,28 +78,28 @@ const pageRows = 100
 
 // readLog returns the newest lines of the door log. A tap has one row for the attempt and one
 // for each outcome; the newest of them is its line.
-func (p *platform) readLog(ctx context.Context, q gate.LogQuery, limit int) (lines []logLine, more bool, err error) {
+func (p *platform) readLog(ctx context.Context, q gate.LogQuery, limit int) (lines []logLine, err error) {
 	q.Newest = true
 	known := map[uint64]bool{} // first rows of the taps that have a line
 	for row, err := range p.site.Gate.Log(ctx, q) {
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		first := cmp.Or(row.Ref, row.Seq)
 		if known[first] {
 			continue
 		}
 		if len(lines) == limit {
-			return lines, true, nil
+			break
 		}
 		known[first] = true
 		d, ok, err := gate.ReadDetail(row)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		lines = append(lines, logLine{row, d, !ok})
 	}
-	return lines, false, nil
+	return lines, nil
 }
 
 // logView is the data of the pages with filters.
@@ -131,9 +132,10 @@ func (p *platform) logPage(rw http.ResponseWriter, r *http.Request, _ account) e
 		return err
 	}
 	q := gate.LogQuery{Door: v.Door, Member: v.Member, Outcome: gate.Outcome(v.Outcome), From: v.from, Until: v.until}
-	if v.Lines, v.More, err = p.readLog(r.Context(), q, pageRows); err != nil {
+	if v.Lines, err = p.readLog(r.Context(), q, pageRows+1); err != nil {
 		return err
 	}
+	v.More, v.Lines = len(v.Lines) > pageRows, v.Lines[:min(len(v.Lines), pageRows)]
 	return p.page(rw, r, "log", "Door log", v)
 }
 
@@ -143,13 +145,9 @@ type saltoLine struct {
 	Door string
 }
 
-// readSALTOLog returns the entries of SALTO's log since a time, the newest first.
-func (p *platform) readSALTOLog(ctx context.Context, h house, from time.Time) ([]saltoLine, error) {
-	entries, err := p.site.Gate.VendorEntries(ctx, gate.VendorQuery{From: from})
-	if err != nil {
-		return nil, err
-	}
-	var lines []saltoLine
+// readSALTOLog returns the entries of SALTO's log of the last seven days, the newest first.
+func (p *platform) readSALTOLog(ctx context.Context, h house) (lines []saltoLine, err error) {
+	entries, err := p.site.Gate.VendorEntries(ctx, gate.VendorQuery{From: p.today(-7)})
 	for _, e := range slices.Backward(entries) {
 		line := saltoLine{VendorEntry: e, Door: "a lock without a door"}
 		for _, d := range h.Doors {
@@ -159,16 +157,16 @@ func (p *platform) readSALTOLog(ctx context.Context, h house, from time.Time) ([
 		}
 		lines = append(lines, line)
 	}
-	return lines, nil
+	return lines, err
 }
 
-// saltoLogPage shows SALTO's own log of the last seven days: fobs, key codes and handles too.
+// saltoLogPage shows SALTO's own log: fobs, key codes and handles too.
 func (p *platform) saltoLogPage(rw http.ResponseWriter, r *http.Request, _ account) error {
 	h, err := p.house(r.Context())
 	if err != nil {
 		return err
 	}
-	lines, err := p.readSALTOLog(r.Context(), h, p.today(-7))
+	lines, err := p.readSALTOLog(r.Context(), h)
 	if err != nil {
 		return err
 	}
@@ -183,9 +181,7 @@ func (p *platform) allCheckInsPage(rw http.ResponseWriter, r *http.Request, _ ac
 	if v.CheckIns, err = p.checkIns(r.Context(), v.filters); err != nil {
 		return err
 	}
-	if v.More = len(v.CheckIns) > pageRows; v.More {
-		v.CheckIns = v.CheckIns[:pageRows]
-	}
+	v.More, v.CheckIns = len(v.CheckIns) > pageRows, v.CheckIns[:min(len(v.CheckIns), pageRows)]
 	return p.page(rw, r, "allcheckins", "Check-ins", v)
 }
 

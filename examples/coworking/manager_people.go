@@ -15,21 +15,15 @@ import (
 )
 
 func (p *platform) peoplePage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	h, err := p.house(r.Context())
+	var v struct {
+		house
+		Members []gate.Member
+	}
+	err := errors.Join(into(&v.house)(p.house(r.Context())), into(&v.Members)(collect(p.store.Members(r.Context(), siteID))))
 	if err != nil {
 		return err
 	}
-	var members []gate.Member
-	for m, err := range p.store.Members(r.Context(), siteID) {
-		if err != nil {
-			return err
-		}
-		members = append(members, m)
-	}
-	return p.page(rw, r, "people", "People", struct {
-		house
-		Members []gate.Member
-	}{h, members})
+	return p.page(rw, r, "people", "People", v)
 }
 
 // newPerson adds a member with an account, and shows the password once.
@@ -47,7 +41,7 @@ func (p *platform) newPerson(rw http.ResponseWriter, r *http.Request, _ account)
 		m.Memberships = []access.Membership{{ID: "m-" + rand.Text(), Type: plan}}
 	}
 	password := strings.ToLower(rand.Text()[:12])
-	added, err := p.accounts.add(ctx, account{email: email, name: name, member: m.ID}, password, false)
+	added, err := p.accounts.add(ctx, account{email, name, m.ID, false}, password)
 	if err != nil {
 		return err
 	}
@@ -74,29 +68,25 @@ func (p *platform) personPage(rw http.ResponseWriter, r *http.Request, _ account
 	if err != nil {
 		return err
 	}
-	h, err := p.house(ctx)
-	if err != nil {
-		return err
-	}
-	grants, err := p.store.Grants(ctx, siteID, m.ID)
-	if err != nil {
-		return err
-	}
-	keys, err := p.keysOf(ctx, m.ID)
-	if err != nil {
-		return err
-	}
-	hours := newHoursForm("grant", "Hours", new(access.Always()))
-	if strings.HasSuffix(r.URL.Path, "/grant") {
-		hours = parseHoursForm(r.PostForm, "grant", "Hours")
-	}
-	return p.page(rw, r, "person", h.Names[m.ID], struct {
+	v := struct {
 		house
 		gate.Member
 		Grants []gate.Grant
 		Hours  hoursForm
 		Keys   []keyView
-	}{h, m, grants, hours, keys})
+	}{Member: m, Hours: newHoursForm("grant", "Hours", new(access.Always()))}
+	if strings.HasSuffix(r.URL.Path, "/grant") {
+		v.Hours = parseHoursForm(r.PostForm, "grant", "Hours")
+	}
+	err = errors.Join(
+		into(&v.house)(p.house(ctx)),
+		into(&v.Grants)(p.store.Grants(ctx, siteID, m.ID)),
+		into(&v.Keys)(p.keysOf(ctx, m.ID)),
+	)
+	if err != nil {
+		return err
+	}
+	return p.page(rw, r, "person", v.Names[m.ID], v)
 }
 
 func (p *platform) changePerson(rw http.ResponseWriter, r *http.Request, _ account) error {
@@ -124,10 +114,7 @@ func (p *platform) changePerson(rw http.ResponseWriter, r *http.Request, _ accou
 	default:
 		return errNotFound
 	}
-	if err != nil {
-		return err
-	}
-	return redirectWithNote(rw, r, "/manage/people/"+m.ID, note)
+	return done(rw, r, err, "/manage/people/"+m.ID, note)
 }
 
 func (p *platform) changeStanding(r *http.Request, m gate.Member) (err error) {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -95,23 +97,26 @@ func formMinutes(form url.Values, field string) *time.Duration {
 
 // plansPage shows a table of membership types and doors.
 func (p *platform) plansPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	h, err := p.house(r.Context())
-	if err != nil {
+	var v struct {
+		house
+		People map[string]int // by plan
+	}
+	if err := errors.Join(into(&v.house)(p.house(r.Context())), into(&v.People)(p.planUse(r.Context()))); err != nil {
 		return err
 	}
-	count := map[string]int{} // people by plan
-	for m, err := range p.store.Members(r.Context(), siteID) {
-		if err != nil {
-			return err
-		}
+	return p.page(rw, r, "plans", "Plans", v)
+}
+
+// planUse returns how many people have each plan.
+func (p *platform) planUse(ctx context.Context) (map[string]int, error) {
+	members, err := collect(p.store.Members(ctx, siteID))
+	count := map[string]int{}
+	for _, m := range members {
 		for _, s := range m.Memberships {
 			count[s.Type]++
 		}
 	}
-	return p.page(rw, r, "plans", "Plans", struct {
-		house
-		People map[string]int
-	}{h, count})
+	return count, err
 }
 
 // planHours returns the hours of a plan at a door, or "".
@@ -216,20 +221,15 @@ func (p *platform) deletePlan(rw http.ResponseWriter, r *http.Request, _ account
 	if err != nil {
 		return err
 	}
-	members := 0
-	for m, err := range p.store.Members(r.Context(), siteID) {
-		if err != nil {
-			return err
-		}
-		if slices.ContainsFunc(m.Memberships, func(s access.Membership) bool { return s.Type == r.PathValue("plan") }) {
-			members++
-		}
+	people, err := p.planUse(r.Context())
+	if err != nil {
+		return err
 	}
-	switch {
-	case members == 1:
+	switch n := people[r.PathValue("plan")]; {
+	case n == 1:
 		return invalid("One person has this plan. Give them another one first.")
-	case members > 1:
-		return invalid("%d people have this plan. Give them another one first.", members)
+	case n > 1:
+		return invalid("%d people have this plan. Give them another one first.", n)
 	}
 	h.MembershipTypes = slices.Delete(slices.Clone(h.MembershipTypes), i, i+1)
 	return p.putRules(rw, r, h.Rules, "/manage/plans", "deleted")

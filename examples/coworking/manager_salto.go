@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"regexp"
+	"strings"
 
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/saltoks"
@@ -13,58 +15,53 @@ import (
 
 // saltoView is the data of the page SALTO KS.
 type saltoView struct {
-	Status  *saltoauth.ConnectionStatus
-	Summary string
-	Site    *saltoks.Site
-	Sites   []saltoks.Site // if no site is linked
-	IQs     []saltoremote.IQStatus
-	Fault   string // why SALTO KS could not be read
+	Status *saltoauth.ConnectionStatus
+	Site   *saltoks.Site
+	Sites  []saltoks.Site // if no site is linked
+	IQs    []saltoremote.IQStatus
+	Fault  string // why SALTO KS could not be read
 }
 
 // saltoPage is Settings > Integrations > SALTO KS: connect, choose the site, activate the
 // IQs, reconnect.
 func (p *platform) saltoPage(rw http.ResponseWriter, r *http.Request, _ account) error {
 	ctx := r.Context()
-	var data saltoView
-	if status, err := p.site.Status(ctx); err == nil {
-		data.Status, data.Summary = &status, status.Summary(p.now())
-		c, err := p.site.Session(ctx)
-		if err == nil {
-			err = data.read(ctx, c)
-		}
-		if err != nil {
-			p.log.Warn("reading SALTO KS failed", "error", err)
-			data.Fault = saltoMessage(err)
-		}
-	} else if !errors.Is(err, saltoauth.ErrNotConnected) {
+	var v saltoView
+	if err := into(&v.Status)(p.status(ctx)); err != nil {
 		return err
 	}
-	return p.page(rw, r, "salto", "SALTO KS", data)
+	if v.Status != nil {
+		if err := p.readSALTO(ctx, &v); err != nil {
+			p.log.Warn("reading SALTO KS failed", "error", err)
+			v.Fault = saltoMessage(err)
+		}
+	}
+	return p.page(rw, r, "salto", "SALTO KS", v)
 }
 
-// read reads the linked site and its IQs, or the sites to choose from.
-func (v *saltoView) read(ctx context.Context, c saltolocks.Session) error {
-	if c.Site == "" {
-		for site, err := range c.Client.Sites.All(ctx) {
-			if err != nil {
-				return err
-			}
-			v.Sites = append(v.Sites, site)
-		}
-		return nil
+// status returns the state of the connection to SALTO KS; nil if there is none.
+func (p *platform) status(ctx context.Context) (*saltoauth.ConnectionStatus, error) {
+	status, err := p.site.Status(ctx)
+	if errors.Is(err, saltoauth.ErrNotConnected) {
+		return nil, nil
 	}
-	site, err := c.Client.Sites.Get(ctx, c.Site)
+	return &status, err
+}
+
+// readSALTO reads the linked site and its IQs, or the sites to choose from.
+func (p *platform) readSALTO(ctx context.Context, v *saltoView) error {
+	c, err := p.site.Session(ctx)
 	if err != nil {
 		return err
 	}
-	v.Site = &site
-	for iq, err := range c.Remote.Activation().List(ctx, c.Site) {
-		if err != nil {
-			return err
-		}
-		v.IQs = append(v.IQs, iq)
+	if c.Site == "" {
+		return into(&v.Sites)(collect(c.Client.Sites.All(ctx)))
 	}
-	return nil
+	v.Site = new(saltoks.Site)
+	return errors.Join(
+		into(v.Site)(c.Client.Sites.Get(ctx, c.Site)),
+		into(&v.IQs)(collect(c.Remote.Activation().List(ctx, c.Site))),
+	)
 }
 
 // saltoMessage returns the message for the manager for an error of the client.
@@ -118,7 +115,7 @@ func (p *platform) linkSite(rw http.ResponseWriter, r *http.Request, _ account) 
 	if err := p.site.LinkSite(r.Context(), saltoks.SiteID(r.PostFormValue("site"))); err != nil {
 		return invalid("%s", saltoMessage(err))
 	}
-	return redirectWithNote(rw, r, "/manage/salto", "site")
+	return done(rw, r, nil, "/manage/salto", "site")
 }
 
 func (p *platform) disconnectPage(rw http.ResponseWriter, r *http.Request, _ account) error {
@@ -127,8 +124,9 @@ func (p *platform) disconnectPage(rw http.ResponseWriter, r *http.Request, _ acc
 	if err != nil {
 		return err
 	}
-	connection, err := p.site.Status(ctx)
-	if err != nil {
+	var h house
+	var connection saltoauth.ConnectionStatus
+	if err := errors.Join(into(&h)(p.house(ctx)), into(&connection)(p.site.Status(ctx))); err != nil {
 		return err
 	}
 	iqs, err := p.site.Auth.NeedSupport(ctx, connection.Subject)
@@ -142,33 +140,29 @@ func (p *platform) disconnectPage(rw http.ResponseWriter, r *http.Request, _ acc
 			}
 		}
 	}
-	doors, err := p.store.Doors(ctx, siteID)
-	if err != nil {
-		return err
-	}
 	return p.page(rw, r, "disconnect", "Disconnect SALTO KS", struct {
 		Sentence string
 		User     string
 		Doors    int
 		IQs      []saltoauth.ForgottenIQ
-	}{string(saltoauth.AcknowledgeDisconnect), connection.UserHint, len(doors), iqs})
+	}{string(saltoauth.AcknowledgeDisconnect), connection.UserHint, len(h.Doors), iqs})
 }
 
 func (p *platform) disconnect(rw http.ResponseWriter, r *http.Request, _ account) error {
 	if r.PostFormValue("understood") != "yes" {
 		return invalidField("understood", "Please check the box to confirm.")
 	}
-	done, err := p.site.Disconnect(r.Context(), saltoauth.AcknowledgeDisconnect)
+	ended, err := p.site.Disconnect(r.Context(), saltoauth.AcknowledgeDisconnect)
 	if errors.Is(err, saltoauth.ErrNotConnected) {
 		return invalid("%s", saltoMessage(err))
 	}
 	if err != nil {
 		return err
 	}
-	if done.RevokeErr != nil {
-		p.log.Warn("the refresh token was not revoked at SALTO", "error", done.RevokeErr)
+	if ended.RevokeErr != nil {
+		p.log.Warn("the refresh token was not revoked at SALTO", "error", ended.RevokeErr)
 	}
-	return redirectWithNote(rw, r, "/manage/salto", "disconnected")
+	return done(rw, r, nil, "/manage/salto", "disconnected")
 }
 
 // consentFailed shows why a consent failed.
@@ -180,4 +174,106 @@ func (p *platform) consentFailed(rw http.ResponseWriter, r *http.Request, err er
 	p.log.Warn("a consent failed", "error", err)
 	p.show(rw, r, http.StatusUnprocessableEntity, "consentfailed",
 		view{Title: "SALTO KS is not connected", wrong: invalidField("", "%s", saltoMessage(err))})
+}
+
+// iqPage shows the wizard at the current step of the IQ's activation.
+func (p *platform) iqPage(rw http.ResponseWriter, r *http.Request, _ account) error {
+	ctx := r.Context()
+	c, err := p.session(ctx)
+	if err != nil {
+		return err
+	}
+	connection, err := p.site.Status(ctx)
+	if err != nil {
+		return err
+	}
+	wizard := c.Remote.Activation()
+	id := saltoks.IQID(r.PathValue("iq"))
+	if state, err := wizard.State(ctx, c.Site, id); err == nil && state.Step == saltoremote.StepConfirming {
+		if _, err := wizard.Resume(ctx, c.Site, id); err != nil {
+			p.log.Warn("resuming the activation of an IQ", "error", err)
+		}
+	}
+	for iq, err := range wizard.List(ctx, c.Site) {
+		if err != nil {
+			return &problem{status: http.StatusBadGateway, text: saltoMessage(err)}
+		}
+		if iq.IQ.ID != id {
+			continue
+		}
+		var advice string
+		switch iq.Finding {
+		case saltoremote.FindingActivatedElsewhere, saltoremote.FindingActivationLost, saltoremote.FindingRestoreRequired:
+			if d, err := wizard.Diagnose(ctx, c.Site, id); err == nil {
+				advice = d.Advice
+			}
+		}
+		return p.page(rw, r, "iq", "Activate "+iq.IQ.Name, struct {
+			saltoremote.IQStatus
+			User, Advice string
+		}{iq, connection.UserHint, advice})
+	}
+	return errNotFound
+}
+
+func (p *platform) iqStep(rw http.ResponseWriter, r *http.Request, _ account) error {
+	ctx := r.Context()
+	c, err := p.session(ctx)
+	if err != nil {
+		return err
+	}
+	wizard, site, iq := c.Remote.Activation(), c.Site, saltoks.IQID(r.PathValue("iq"))
+	note := ""
+	switch r.PathValue("step") {
+	case "begin":
+		_, err = wizard.Begin(ctx, site, iq)
+	case "restart":
+		_, err = wizard.Restart(ctx, site, iq)
+	case "restore":
+		err, note = c.Client.IQs.Restore(ctx, site, iq), "restored"
+	case "adopt":
+		err, note = p.adopt(ctx, wizard, site, iq, r.PostFormValue("code")), "adopted"
+	case "request":
+		channel := saltoks.PINByMail
+		if r.PostFormValue("channel") == "sms" {
+			channel = saltoks.PINBySMS
+		}
+		_, err = wizard.RequestPIN(ctx, site, iq, channel)
+		note = "sent"
+	case "confirm":
+		var pin saltoks.IQPIN
+		if pin, err = saltoks.ParseIQPIN(strings.TrimSpace(r.PostFormValue("pin"))); err == nil {
+			_, err = wizard.Confirm(ctx, site, iq, pin)
+		}
+		note = "activated"
+	default:
+		return errNotFound
+	}
+	if wrong, ok := errors.AsType[*problem](err); ok {
+		return wrong
+	}
+	if err != nil {
+		p.log.Warn("activating an IQ", "step", r.PathValue("step"), "error", err)
+		return invalid("%s", saltoMessage(err))
+	}
+	if note == "activated" {
+		return done(rw, r, nil, "/manage/salto", note)
+	}
+	return done(rw, r, nil, "/manage/salto/iq/"+string(iq), note)
+}
+
+var oneTimeCode = regexp.MustCompile(`^[0-9a-fA-F]{5}$`)
+
+// adopt takes over the activation of another integration, with a one-time code of it. The
+// wizard then requires the IQ PIN of that activation.
+func (p *platform) adopt(ctx context.Context, wizard *saltoremote.Activation, site saltoks.SiteID, iq saltoks.IQID, code string) error {
+	code = strings.TrimSpace(code)
+	if !oneTimeCode.MatchString(code) {
+		return invalidField("code", "A one-time code has five characters, 0 to 9 and a to f.")
+	}
+	_, err := wizard.Adopt(ctx, site, iq, saltoks.NewOTP(code))
+	if errors.Is(err, saltoks.ErrOTPInvalid) {
+		return invalidField("code", "SALTO did not accept this code. Create a new one and type it immediately.")
+	}
+	return err
 }

@@ -24,7 +24,7 @@ func TestOverview(t *testing.T) {
 	t.Parallel()
 	p := newTestPlatform(t, "ready")
 	mia, ada := p.as(t, "mia"), p.as(t, "ada")
-	mia.get("/manage").want(200, "not checked yet", "Front Door not used", "10:30 to 11:30 Meeting room Bob Lind",
+	mia.get("/manage").want(200, "not checked yet", "Front Door not used lately", "10:30 to 11:30 Meeting room Bob Lind",
 		"Nobody has come yet", "No door was opened yet")
 	ada.tap("front", newRequestID()).want(200)
 	p.sim.OpenFromInside(p.sim.World().Sites[0].Locks[3].ID)

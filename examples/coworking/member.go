@@ -27,8 +27,8 @@ func (p *platform) memberRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /bookings/{id}/{verb}", p.member(form(p.bookingsPage, p.changeBooking)))
 	mux.HandleFunc("GET /checkins", p.member(p.checkInsPage))
 	if p.sim != nil {
-		mux.HandleFunc("POST /demo/clock", p.moveClock)
-		mux.HandleFunc("GET /demo/mailbox", p.mailboxPage)
+		mux.HandleFunc("POST /demo/clock", p.member(p.moveClock))
+		mux.HandleFunc("GET /demo/mailbox", p.manager(p.mailboxPage))
 	}
 }
 

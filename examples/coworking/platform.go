@@ -3,9 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"html/template"
@@ -92,12 +90,12 @@ func (p *platform) openStore(ctx context.Context, o options) (err error) {
 
 // openSite opens the site at the simulated SALTO KS, or at that of -salto.
 func (p *platform) openSite(ctx context.Context, o options, origin string) error {
-	key, err := p.sealingKey(ctx, o.api != "")
+	key, err := sealingKey(o.api != "")
 	if err != nil {
 		return err
 	}
 	c := saltolocks.Config{
-		Site: siteID, Storage: p.store, State: p.store.Documents(), SealingKey: saltoks.NewSecret(key),
+		Site: siteID, Storage: p.store, State: p.store.Documents(), SealingKey: key,
 		Consent: saltoauth.ConsentConfig{Authorize: p.authorizeConnect, Done: "/manage/salto?note=connected", Failed: p.consentFailed},
 		Gate:    gate.Config{Observer: p.alerts},
 		Work: gate.RunnerConfig{
@@ -150,25 +148,17 @@ func createPrivateFile(file string) error {
 	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
-// sealingKey reads the key from the environment. Without one, the demo creates a key and
-// stores it in the database. With a real SALTO KS that is an error: a reader of the
-// database could then decrypt the tokens.
-func (p *platform) sealingKey(ctx context.Context, required bool) (string, error) {
-	if text := os.Getenv("SEALING_KEY"); text != "" {
-		return text, nil
-	}
-	if required {
-		return "", errors.New("-salto requires SEALING_KEY, as ID:KEY with 32 random bytes in base64 " +
+// demoKey encrypts the tokens of the simulated SALTO KS, which are worth nothing.
+const demoKey = "demo:ZG9vcmtpdCBkZW1vIGtleSwgbm90IGEgc2VjcmV0ISE="
+
+// sealingKey reads the key from the environment. A real SALTO KS requires one.
+func sealingKey(required bool) (saltoks.Secret, error) {
+	key := os.Getenv("SEALING_KEY")
+	if key == "" && required {
+		return saltoks.Secret{}, errors.New("-salto requires SEALING_KEY, as ID:KEY with 32 random bytes in base64 " +
 			"(openssl rand -base64 32): do not keep it with the database")
 	}
-	text, err := p.accounts.setting(ctx, "demo_sealing_key")
-	if err != nil || text != "" {
-		return text, err
-	}
-	raw := make([]byte, 32)
-	rand.Read(raw)
-	text = "demo:" + base64.StdEncoding.EncodeToString(raw)
-	return text, p.accounts.set(ctx, "demo_sealing_key", text)
+	return saltoks.NewSecret(cmp.Or(key, demoKey)), nil
 }
 
 // now returns the simulator's time, which can be advanced, or the real time.

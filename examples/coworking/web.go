@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -92,8 +93,8 @@ type view struct {
 	Account account
 	Path    string
 	Now     time.Time
-	Demo    bool // the clock can be advanced, and the mailbox read
-	Note    string
+	Demo    bool                        // the clock can be advanced, and the mailbox read
+	Note    string                      // the key of a message in the layout
 	Due     *saltoauth.ConnectionStatus // of the connection to renew, for the manager
 	Review  *review                     // of a form that is not saved yet
 	Data    any
@@ -150,29 +151,6 @@ func (v view) In(action string) view {
 	return v
 }
 
-// notes are the messages that a page may show after a redirect. The URL contains only the
-// key, so that a link cannot make a page show any text.
-var notes = map[string]string{
-	"connected":    "SALTO KS is connected.",
-	"saved":        "Saved.",
-	"booked":       "Booked.",
-	"ended":        "The booking has ended.",
-	"extended":     "The booking is extended.",
-	"canceled":     "The booking is canceled.",
-	"moved":        "The clock was advanced.",
-	"sent":         "The PIN is on its way.",
-	"activated":    "The IQ is activated.",
-	"linked":       "The lock is linked.",
-	"unlinked":     "The lock is unlinked.",
-	"disconnected": "SALTO KS is disconnected.",
-	"site":         "The site is linked.",
-	"erased":       "The person was erased from the logs.",
-	"planned":      "The plan is added. Choose its doors and hours.",
-	"deleted":      "The plan is deleted.",
-	"restored":     "The IQ is restored. Activate it again.",
-	"adopted":      "SALTO accepted the code. Now enter the PIN.",
-}
-
 // page shows a page: also again, after a form that was wrong or is to be reviewed.
 func (p *platform) page(rw http.ResponseWriter, r *http.Request, name, title string, data any) error {
 	v := view{Title: title, Data: data}
@@ -191,7 +169,7 @@ func (p *platform) page(rw http.ResponseWriter, r *http.Request, name, title str
 func (p *platform) show(rw http.ResponseWriter, r *http.Request, status int, page string, v view) {
 	v.Account, _ = p.sessions.account(r)
 	v.Path, v.Now, v.Demo = r.URL.Path, p.now(), p.sim != nil
-	v.Note = notes[r.URL.Query().Get("note")]
+	v.Note = r.URL.Query().Get("note")
 	if v.Account.manager && page != "wronguser" { // that page has its own Reconnect button
 		status, err := p.site.Status(r.Context())
 		if err == nil && (status.Due(v.Now) || status.State == saltoauth.ConnectionReauthorize) {
@@ -300,10 +278,33 @@ func (p *platform) authorizeConnect(r *http.Request) (string, error) {
 	return siteID, nil
 }
 
-// redirectWithNote redirects to a page of this program, which then shows a note.
-func redirectWithNote(rw http.ResponseWriter, r *http.Request, path, note string) error {
-	http.Redirect(rw, r, path+"?note="+note, http.StatusSeeOther)
-	return nil
+// done redirects to a page of this program, which then shows a note, or returns err. The URL
+// contains only the key of the note, so that a link cannot make a page show any text.
+func done(rw http.ResponseWriter, r *http.Request, err error, path, note string) error {
+	if err == nil {
+		http.Redirect(rw, r, path+"?note="+note, http.StatusSeeOther)
+	}
+	return err
+}
+
+// into returns a function that stores a result, so that several can be read in one
+// errors.Join.
+func into[T any](to *T) func(T, error) error {
+	return func(v T, err error) error {
+		*to = v
+		return err
+	}
+}
+
+// collect returns all that a sequence yields.
+func collect[T any](all iter.Seq2[T, error]) (list []T, err error) {
+	for one, err := range all {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one)
+	}
+	return list, nil
 }
 
 func (p *platform) funcs() template.FuncMap {
@@ -330,7 +331,6 @@ func (p *platform) funcs() template.FuncMap {
 		"hours":    hoursText,
 		"schedule": scheduleText,
 		"join":     strings.Join,
-		"minutes":  minutesText,
 		"plan":     planHours,
 		"words":    func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 		"under":    func(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") },
