@@ -235,7 +235,7 @@ func (p *platform) login(rw http.ResponseWriter, r *http.Request) {
 	email := strings.ToLower(strings.TrimSpace(r.PostFormValue("email")))
 	wait, ok := p.sessions.allowLogin(r, email)
 	if !ok {
-		p.show(rw, r, http.StatusTooManyRequests, "login", view{Title: "Log in", wrong: invalidField("", "Too many attempts. Please wait a minute.")})
+		p.show(rw, r, http.StatusTooManyRequests, "login", view{Title: "Log in", wrong: &problem{text: "Too many attempts. Please wait a minute."}})
 		return
 	}
 	select {
@@ -248,7 +248,7 @@ func (p *platform) login(rw http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		p.showError(rw, r, err)
 	case !ok:
-		p.show(rw, r, http.StatusUnauthorized, "login", view{Title: "Log in", wrong: invalidField("", "Wrong email address or password.")})
+		p.show(rw, r, http.StatusUnauthorized, "login", view{Title: "Log in", wrong: &problem{text: "Wrong email address or password."}})
 	default:
 		p.sessions.start(rw, r, who)
 		to := "/"

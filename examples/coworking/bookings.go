@@ -89,7 +89,12 @@ func (p *platform) bookingsPage(rw http.ResponseWriter, r *http.Request, who acc
 	for _, one := range mine {
 		v.List = append(v.List, p.newBooking(one.Reservation, v.Buffers))
 	}
-	slices.SortFunc(v.List, func(a, b booking) int { return a.Start.Compare(b.Start) })
+	slices.SortFunc(v.List, func(a, b booking) int {
+		if a.Over && b.Over { // the newest first
+			a, b = b, a
+		}
+		return a.Start.Compare(b.Start)
+	})
 	for _, room := range v.Resources {
 		v.Rooms = append(v.Rooms, p.roomDay(room.ID, taken, who.member, v.Day, v.Next))
 	}

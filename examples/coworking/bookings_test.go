@@ -151,7 +151,8 @@ func TestBookingFieldErrors(t *testing.T) {
 		"resource": {"start", "2026-05-06T14:00", "minutes", "120", "resource", "attic", "guests", "Bob Lind"},
 	} {
 		page := ada.post("/bookings", form...).want(422)
-		kept := []string{`aria-describedby="fault-` + field + `"`, `id="fault-` + field + `"`, `value="` + form[1] + `"`, `value="` + form[7] + `"`}
+		kept := []string{`aria-describedby="fault-` + field + `"`, `id="fault-` + field + `"`,
+			`value="` + form[1] + `"`, `value="` + form[7] + `"`}
 		if form[3] == "120" {
 			kept = append(kept, `<option value="120" selected>`)
 		}

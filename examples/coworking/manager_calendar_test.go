@@ -48,7 +48,8 @@ func TestClosure(t *testing.T) {
 	t.Parallel()
 	p := newTestPlatform(t, "ready")
 	mia, ada := p.as(t, "mia"), p.as(t, "ada")
-	floor := []string{"version", "1", "kind", "closure", "from", "2026-05-06", "opens", "11:00", "closes", "17:00", "door", "office-4", "note", "new floor"}
+	floor := []string{"version", "1", "kind", "closure", "from", "2026-05-06", "opens", "11:00", "closes", "17:00",
+		"door", "office-4", "note", "new floor"}
 	mia.post("/manage/calendar", floor...).want(200, "lose Office 4 on Wed from 11:00 to 17:00")
 	mia.post("/manage/calendar", append(floor, "do", "save")...).
 		want(200, "Saved", "Wed 6 May 2026, 11:00 to 17:00 closed for everyone: new floor Office 4")

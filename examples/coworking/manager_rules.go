@@ -112,8 +112,12 @@ func (p *platform) planUse(ctx context.Context) (map[string]int, error) {
 	members, err := collect(p.store.Members(ctx, siteID))
 	count := map[string]int{}
 	for _, m := range members {
+		plans := map[string]bool{}
 		for _, s := range m.Memberships {
-			count[s.Type]++
+			plans[s.Type] = true
+		}
+		for plan := range plans {
+			count[plan]++
 		}
 	}
 	return count, err

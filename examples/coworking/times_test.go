@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/http/httptest"
 	"net/url"
 	"slices"
@@ -60,7 +61,7 @@ func TestLocalTimes(t *testing.T) {
 			form := url.Values{"start": {c.local}}
 			resolve := func() (time.Time, *problem) {
 				got, err := p.formTime(httptest.NewRequest("GET", "/?"+form.Encode(), nil), "start")
-				wrong, _ := err.(*problem)
+				wrong, _ := errors.AsType[*problem](err)
 				return got, wrong
 			}
 			got, wrong := resolve()
