@@ -76,8 +76,8 @@ type overview struct {
 	Issues    []gate.Issue // the critical ones
 	CheckedAt time.Time
 	Switch    gate.KillSwitch
-	Openings  []logLine // the last ten of the door log
-	Entries   []saltoLine
+	Openings  []logLine        // the last ten of the door log
+	Entries   []gate.VendorRow // the last openings of SALTO's log
 }
 
 // lastOpenings is how many openings of each log the overview shows.
@@ -115,12 +115,12 @@ func (p *platform) overviewPage(rw http.ResponseWriter, r *http.Request, _ accou
 // door log, or to SALTO's log of the last seven days.
 func (p *platform) readOpenings(ctx context.Context, v *overview) error {
 	opened := gate.LogQuery{Outcome: gate.Accepted}
-	var entries []saltoLine
+	var entries []gate.VendorRow
 	err := errors.Join(
 		into(&v.Openings)(p.readLog(ctx, opened, lastOpenings)),
-		into(&entries)(p.readSALTOLog(ctx, v.house)),
+		into(&entries)(p.readSALTOLog(ctx)),
 	)
-	entries = slices.DeleteFunc(entries, func(l saltoLine) bool { return l.What != "lock_opened" })
+	entries = slices.DeleteFunc(entries, func(e gate.VendorRow) bool { return e.Event != gate.LockOpened && e.Event != gate.OfficeModeBegan })
 	v.Entries, v.Used = entries[:min(len(entries), lastOpenings)], map[string]time.Time{}
 	for _, d := range v.house.Doors {
 		opened.Door = d.ID
@@ -129,7 +129,7 @@ func (p *platform) readOpenings(ctx context.Context, v *overview) error {
 		if len(last) > 0 {
 			v.Used[d.ID] = last[0].At
 		}
-		i := slices.IndexFunc(entries, func(l saltoLine) bool { return l.Lock == d.Link.Lock })
+		i := slices.IndexFunc(entries, func(e gate.VendorRow) bool { return e.Door == d.ID })
 		if i >= 0 && entries[i].At.After(v.Used[d.ID]) {
 			v.Used[d.ID] = entries[i].At
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -139,38 +140,23 @@ func (p *platform) logPage(rw http.ResponseWriter, r *http.Request, _ account) e
 	return p.page(rw, r, "log", "Door log", v)
 }
 
-// saltoLine is an entry of SALTO's own log, with our name of the door.
-type saltoLine struct {
-	gate.VendorEntry
-	Door string
-}
-
-// readSALTOLog returns the entries of SALTO's log of the last seven days, the newest first.
-func (p *platform) readSALTOLog(ctx context.Context, h house) (lines []saltoLine, err error) {
-	entries, err := p.site.Gate.VendorEntries(ctx, gate.VendorQuery{From: p.today(-7)})
-	for _, e := range slices.Backward(entries) {
-		line := saltoLine{VendorEntry: e, Door: "a lock without a door"}
-		for _, d := range h.Doors {
-			if d.Link.Lock == e.Lock {
-				line.Door = d.Name
-			}
-		}
-		lines = append(lines, line)
-	}
-	return lines, err
+// readSALTOLog returns the rows of SALTO's log of the last seven days, the newest first.
+func (p *platform) readSALTOLog(ctx context.Context) ([]gate.VendorRow, error) {
+	rows, err := collect(p.site.Gate.VendorLog(ctx, p.site.Entries, gate.VendorRowQuery{From: p.today(-7)}))
+	slices.Reverse(rows)
+	return rows, err
 }
 
 // saltoLogPage shows SALTO's own log: fobs, key codes and handles too.
 func (p *platform) saltoLogPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	h, err := p.house(r.Context())
-	if err != nil {
+	var v struct {
+		house
+		Rows []gate.VendorRow
+	}
+	if err := errors.Join(into(&v.house)(p.house(r.Context())), into(&v.Rows)(p.readSALTOLog(r.Context()))); err != nil {
 		return err
 	}
-	lines, err := p.readSALTOLog(r.Context(), h)
-	if err != nil {
-		return err
-	}
-	return p.page(rw, r, "saltolog", "SALTO's log", lines)
+	return p.page(rw, r, "saltolog", "SALTO's log", v)
 }
 
 func (p *platform) allCheckInsPage(rw http.ResponseWriter, r *http.Request, _ account) error {

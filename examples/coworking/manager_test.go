@@ -43,7 +43,7 @@ func TestOverview(t *testing.T) {
 			t.Errorf("the page does not contain the link %s", link)
 		}
 	}
-	mia.get("/manage/saltolog").want(200, "Front Door", "Bicycle Store", "inside handle", "remote")
+	mia.get("/manage/saltolog").want(200, "Front Door", "Bicycle Store", "opened by inside handle", "Ada Brandt at Front Door opened by remote")
 }
 
 // The Doctor names doors and people, not ids.

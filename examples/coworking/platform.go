@@ -122,7 +122,7 @@ func (p *platform) openSite(ctx context.Context, o options, origin string) error
 		return err
 	}
 	p.api, err = gatehttp.New(gatehttp.Config{
-		Gate: p.site.Gate, Authenticate: p.caller, Logger: p.log, TapBurst: tapBurst, Doctor: p.site.Doctor,
+		Gate: p.site.Gate, Authenticate: p.caller, Logger: p.log, TapBurst: tapBurst, Doctor: p.site.Doctor, Vendor: p.site.Entries,
 	})
 	return err
 }
