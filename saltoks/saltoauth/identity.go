@@ -91,16 +91,19 @@ func (id *identity) get(ctx context.Context, op, address string, parse func(body
 		return &IdentityError{Op: op, URL: address, What: "the address is not a URL"}
 	}
 	req.Header.Set("Accept", "application/json")
+	const issuer = ": check Environment.Issuer and the network"
 	resp, err := id.http.Do(req)
 	if err != nil {
-		return networkError(op, address, err)
+		e := networkError(op, address, err)
+		e.What += issuer
+		return e
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
 		return networkError(op, address, err)
 	}
-	e := &IdentityError{Op: op, URL: address, Status: resp.StatusCode, What: "the answer is not a document"}
+	e := &IdentityError{Op: op, URL: address, Status: resp.StatusCode, What: "the answer is not a document" + issuer}
 	if e.Status == http.StatusOK {
 		if err = parse(body); err == nil {
 			return nil

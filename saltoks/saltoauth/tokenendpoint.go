@@ -97,7 +97,7 @@ func refusal(op, endpoint string, resp *http.Response, code string, at time.Time
 	case e.Code == "unauthorized_client":
 		e.What = "the server does not permit this kind of request to the client: check Credentials, or ask SALTO"
 	case e.Is(ErrInvalidClient):
-		e.What = "the server refused the client id and secret: check Credentials"
+		e.What = "the server refused the client id and secret: check Credentials.ClientID and Credentials.ClientSecret"
 	case e.Code != "":
 		e.What = "refused"
 	}

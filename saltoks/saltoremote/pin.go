@@ -118,6 +118,9 @@ func (a *Activation) Confirm(ctx context.Context, site saltoks.SiteID, iq saltok
 		}
 		return a.done(at, sent, also(answer, err))
 	}
+	if errors.Is(answer, saltoks.ErrOTPInvalid) {
+		answer = fmt.Errorf("the PIN is wrong, or a newer one was sent: enter the PIN of the newest message: %w", answer)
+	}
 	return a.done(at, doc, answer)
 }
 

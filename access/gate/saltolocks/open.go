@@ -43,8 +43,8 @@ type Config struct {
 	// own SaltoSite. The fields about SALTO KS, and State, are taken from that Site.
 	ShareWith *Site
 	// Consent, if its Authorize is set, makes Open create the handlers of the consent
-	// (Site.Consent). Authorize returns Connection as the tenant. Set Authorize, Done
-	// and Failed; Open sets the other fields.
+	// (Site.Consent). Authorize returns Connection as the tenant, which is Site by
+	// default. Set Authorize, Done and Failed; Open sets the other fields.
 	Consent saltoauth.ConsentConfig
 
 	// Storage keeps facts and records: a sqlstore or a memstore. Required.
@@ -146,7 +146,9 @@ func (s *Site) setSession(c Config, f *faults) {
 func (f *faults) state(c Config) *saltostate.State {
 	f.check(c.State != nil, "State", "required: the Documents of a sqlstore, or a saltostate.FileStore")
 	sealer := c.Sealer
-	if sealer == nil {
+	if sealer == nil && c.SealingKey.IsZero() {
+		f.check(false, "SealingKey", `required: "ID:KEY", such as "1:" and the output of "openssl rand -base64 32", the same in every process`)
+	} else if sealer == nil {
 		key, err := saltostate.ParseSealingKey(c.SealingKey.Reveal())
 		if err == nil {
 			sealer, err = saltostate.NewSealer(key)
@@ -184,6 +186,9 @@ func (s *Site) authorize(c Config, state *saltostate.State) (err error) {
 		tenant, err := c.Consent.Authorize(r)
 		if err == nil && tenant != c.Connection {
 			err = fmt.Errorf("saltolocks: Consent.Authorize returned %q, the Connection of this site is %q", tenant, c.Connection)
+			if c.Logger != nil {
+				c.Logger.WarnContext(r.Context(), "saltolocks: a consent was refused", "error", err)
+			}
 		}
 		return tenant, err
 	}
