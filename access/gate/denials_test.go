@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/memstore"
@@ -157,4 +159,19 @@ func TestClockFailsOutsideOfAnUnlock(t *testing.T) {
 	if keys, err := b.gate.Keys(t.Context(), "ada", time.Hour); err == nil {
 		t.Errorf("got %v", keys)
 	}
+}
+
+// A mistyped site is one critical issue, and a cause of its own at the door.
+func TestUnknownSite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, func(c *gate.Config) { c.Site = "lofd" })
+		got := b.found(gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store})
+		if diff := cmp.Diff([]string{"unknown_site", "store_not_durable"}, got); diff != "" {
+			t.Errorf("issues (-want +got):\n%s", diff)
+		}
+		b.want(b.unlock(b.tap("ada", "front")), gate.NotSent, gate.CauseUnknownSite)
+		if _, err := b.gate.Keys(t.Context(), "ada", 0); !errors.Is(err, gate.ErrNotFound) {
+			t.Errorf("Keys: got %v", err)
+		}
+	})
 }

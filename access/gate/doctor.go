@@ -17,7 +17,7 @@ type Severity string
 
 const (
 	// Critical means that no digital key opens any door, one door, or the doors of one
-	// IQ.
+	// IQ; or that the door log was changed.
 	Critical Severity = "critical"
 	// Warning means that the issue will become critical, or affects some members.
 	Warning Severity = "warning"
@@ -93,9 +93,11 @@ func (d *Diagnostics) check() error {
 }
 
 // Doctor examines the site once and returns its issues sorted by severity, one per Code
-// and About. It reads all facts of the site, changes nothing and moves no lock. What it
-// could not examine is reported as an issue ("not_checked"), so the only error is a
-// *RequestError that names the missing fields of Diagnostics.
+// and About. It reads all facts of the site and moves no lock. For up to 10 seconds it
+// verifies the rows of the door log that are new since it last did (VerifyNew), and
+// stores how far it came; it changes nothing else. What it could not examine is reported
+// as an issue ("not_checked"), so the only error is a *RequestError that names the
+// missing fields of Diagnostics.
 func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
 	if err := d.check(); err != nil {
 		return nil, err
@@ -105,6 +107,7 @@ func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
 	e.examine("facts", func() error { return e.examineFacts(ctx) })
 	e.examine("records", func() error { return e.records(ctx) })
 	e.examine("office mode", func() error { return e.officeMode(ctx) })
+	e.examine("door log", func() error { return e.log(ctx) })
 	e.examine("catalog", func() error { return e.catalog(ctx) })
 	for i, c := range d.Checkers {
 		e.examine(fmt.Sprintf("lock system (checker %d)", i+1), func() error {
@@ -184,6 +187,34 @@ func (e *examination) records(ctx context.Context) error {
 			Code: "not_recovered", Severity: Warning, What: "A command has been in the state sending for more than an hour.",
 			Breaks: "The member does not learn that the outcome is unknown.", Do: "Call Recover when the host starts and once a minute.",
 		})
+	}
+	return err
+}
+
+// verifyWithin is how long Doctor verifies the door log.
+const verifyWithin = 10 * time.Second
+
+// log verifies the rows of the door log that are new.
+func (e *examination) log(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, verifyWithin)
+	defer cancel()
+	v, err := e.g.VerifyNew(limited)
+	wrong, ok := errors.AsType[*storage.ChainError](err)
+	switch {
+	case ok:
+		e.report(Issue{
+			Code: "log_changed", Severity: Critical, About: fmt.Sprintf("row %d", wrong.Seq), What: fmt.Sprintf("%v.", wrong),
+			Breaks: "The door log no longer proves what happened.",
+			Do:     "Find out who changed the database. Compare the log with its last backup and with the heads that were exported.",
+		})
+		return nil
+	case limited.Err() != nil && ctx.Err() == nil:
+		e.report(Issue{
+			Code: "log_not_verified", Severity: Note,
+			What:   fmt.Sprintf("%d rows of the door log were verified in %v, and more are left.", v.Rows, verifyWithin),
+			Breaks: "A change in the rows that are left is not reported.", Do: "Call Gate.VerifyNew with more time, for example once a day.",
+		})
+		return nil
 	}
 	return err
 }

@@ -53,6 +53,7 @@ var severities = map[string]gate.Severity{
 	"cloud_unavailable":        gate.Critical,
 	"unknown_site":             gate.Critical,
 	"switched_off":             gate.Critical,
+	"log_changed":              gate.Critical,
 	"bad_rules":                gate.Critical,
 	"lock_gone":                gate.Critical,
 	"lock_without_iq":          gate.Critical,
@@ -69,6 +70,7 @@ var severities = map[string]gate.Severity{
 	"schedule_opens":           gate.Warning,
 	"door_without_rules":       gate.Note,
 	"grant_without_member":     gate.Note,
+	"log_not_verified":         gate.Note,
 	"schedule_conflict":        gate.Note,
 }
 
@@ -391,21 +393,6 @@ func TestDoctor(t *testing.T) {
 	if zone != "Europe/Berlin" {
 		t.Errorf("the checker was asked with the time zone %q", zone)
 	}
-}
-
-// A mistyped site is one critical issue, and a cause of its own at the door.
-func TestUnknownSite(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, func(c *gate.Config) { c.Site = "lofd" })
-		got := b.found(gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store})
-		if diff := cmp.Diff([]string{"unknown_site", "store_not_durable"}, got); diff != "" {
-			t.Errorf("issues (-want +got):\n%s", diff)
-		}
-		b.want(b.unlock(b.tap("ada", "front")), gate.NotSent, gate.CauseUnknownSite)
-		if _, err := b.gate.Keys(t.Context(), "ada", 0); !errors.Is(err, gate.ErrNotFound) {
-			t.Errorf("Keys: got %v", err)
-		}
-	})
 }
 
 // Doctor reports the same issue for a member with several faults each time.

@@ -57,11 +57,21 @@ func (g *Gate) Head(ctx context.Context) (head Head, err error) {
 }
 
 // Verify checks the door log of the site after from, and that it contains want; zero
-// Heads check all of it. See storage.Verify. If the log is wrong, the error is a
-// *storage.ChainError.
-func (g *Gate) Verify(ctx context.Context, from, want Head) (v storage.Verification, err error) {
+// Heads check all of it. See storage.Verify. The error is a *storage.ChainError if the
+// log is wrong. If there is a progress function, Verify calls it after each 10,000 rows
+// with what it has verified so far.
+func (g *Gate) Verify(ctx context.Context, from, want Head, progress ...func(storage.Verification)) (v storage.Verification, err error) {
 	defer containIn("Verify", &err)
-	return storage.Verify(ctx, g.c.Records, g.c.Site, from, want)
+	return storage.Verify(ctx, g.c.Records, g.c.Site, from, want, progress...)
+}
+
+// VerifyNew checks the rows of the door log that no call of VerifyNew or Doctor has
+// checked yet, and stores how far it came. The error is a *storage.ChainError if one of
+// them is wrong, or if the log no longer contains the last row that was checked. A later
+// change of a row that was checked is only found by Verify. See storage.VerifyNew.
+func (g *Gate) VerifyNew(ctx context.Context) (v storage.Verification, err error) {
+	defer containIn("VerifyNew", &err)
+	return storage.VerifyNew(ctx, g.c.Records, g.c.Site)
 }
 
 // Retain removes the rows of the door log that are older than before, up to the first

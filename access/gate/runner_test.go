@@ -100,7 +100,8 @@ func TestRunnerRunsEachJobAtItsInterval(t *testing.T) {
 			},
 		})
 		runFor(t, 25*time.Hour, r)
-		seen.wantRuns(t, map[string]int{"recover": 25 * 60, "ingest": 25 * 60, "close_office_mode": 25 * 6, "retain": 2, "mine": 25, "each": 25})
+		seen.wantRuns(t, map[string]int{"recover": 25 * 60, "ingest": 25 * 60, "close_office_mode": 25 * 6, "retain": 2, "verify": 2,
+			"mine": 25, "each": 25})
 		if int(mine.Load()) != seen.count("mine") {
 			t.Errorf("%d runs, %d reported", mine.Load(), seen.count("mine"))
 		}
@@ -177,7 +178,7 @@ func TestRunnersDivideTheWork(t *testing.T) {
 		each := gate.Job{Name: "each", Every: time.Minute, EachProcess: true, Run: func(context.Context) error { return nil }}
 		config := gate.RunnerConfig{Jobs: []gate.Job{job, each}}
 		runFor(t, time.Hour, b.runner(config), b.runner(config), b.runner(config), b.runner(config))
-		seen.wantRuns(t, map[string]int{"recover": 60, "close_office_mode": 60, "prune": 1, "long": 12, "each": 4 * 60})
+		seen.wantRuns(t, map[string]int{"recover": 60, "close_office_mode": 60, "prune": 1, "verify": 1, "long": 12, "each": 4 * 60})
 		if overlaps.Load() != 0 {
 			t.Errorf("%d runs at the same time", overlaps.Load())
 		}
@@ -285,7 +286,7 @@ func TestRunnerContainsFailingJobs(t *testing.T) {
 		time.Sleep(15*time.Minute - time.Second)
 		stop()
 		all.Wait()
-		seen.wantRuns(t, map[string]int{"recover": 60, "close_office_mode": 60, "prune": 1, "panics": 1, "hangs": 1, "fails": 60})
+		seen.wantRuns(t, map[string]int{"recover": 60, "close_office_mode": 60, "prune": 1, "verify": 1, "panics": 1, "hangs": 1, "fails": 60})
 		if !errors.Is(seen.last["hangs"].Err, context.DeadlineExceeded) {
 			t.Errorf("hangs: %v", seen.last["hangs"].Err)
 		}
@@ -350,7 +351,7 @@ func TestRunOnce(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 		}
-		seen.wantRuns(t, map[string]int{"recover": 120, "close_office_mode": 120, "prune": 1, "mine": 120})
+		seen.wantRuns(t, map[string]int{"recover": 120, "close_office_mode": 120, "prune": 1, "verify": 1, "mine": 120})
 		failed = errDown
 		if err := b.runner(config).RunOnce(t.Context()); !errors.Is(err, errDown) || !strings.HasPrefix(err.Error(), "mine: ") {
 			t.Errorf("got %v, want the error with the job's name", err)

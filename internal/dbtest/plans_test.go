@@ -194,6 +194,9 @@ func use(t *testing.T, s *sqlstore.Store) {
 	}
 	base, _, err := s.Ends(ctx, site)
 	read(base, err)
+	must(t, s.SetVerified(ctx, site, storage.Head{Seq: 1}))
+	verified, err := s.Verified(ctx, site)
+	read(verified, err)
 	holds, err := s.Holds(ctx, site)
 	read(holds, err)
 	must(t, s.SetKillSwitch(ctx, site, storage.KillSwitch{Off: true, By: "eve", At: noon}, logEntry("", "", 0)))

@@ -186,6 +186,7 @@ func TestMetrics(t *testing.T) {
 			"doorkit.job.duration s [job=lock_states] 1 in 0s",
 			"doorkit.job.duration s [job=prune] 1 in 0s",
 			"doorkit.job.duration s [job=recover] 1 in 0s",
+			"doorkit.job.duration s [job=verify] 1 in 0s",
 			"doorkit.problems {problem} [cause=client_refused] 1",
 			"doorkit.request.duration s [action=office_mode outcome=accepted] 1 in 0s",
 			"doorkit.request.duration s [action=unlock outcome=accepted] 2 in 3s",

@@ -18,6 +18,7 @@ type records struct {
 	base     storage.Head
 	rows     []storage.LogRow // row i has Seq base.Seq+1+i
 	head     storage.Head
+	verified storage.Head
 	holds    []storage.Hold
 	toggle   storage.KillSwitch
 	checkIns map[checkInKey]storage.CheckIn

@@ -63,6 +63,22 @@ func (s *Store) Ends(ctx context.Context, siteID string) (base, head storage.Hea
 	return base, head, err
 }
 
+// Verified implements storage.DoorLog.
+func (s *Store) Verified(ctx context.Context, siteID string) (head storage.Head, err error) {
+	err = s.read(ctx, siteID, func(st *site) error { head = st.verified; return nil })
+	return head, err
+}
+
+// SetVerified implements storage.DoorLog.
+func (s *Store) SetVerified(ctx context.Context, siteID string, head storage.Head) error {
+	return s.write(ctx, siteID, func(st *site) error {
+		if head.Seq > st.verified.Seq {
+			st.verified = head
+		}
+		return nil
+	})
+}
+
 // Retain implements storage.DoorLog.
 func (s *Store) Retain(ctx context.Context, siteID string, before time.Time, e storage.LogEntry) (base storage.Head, n int, err error) {
 	if err := storage.CheckRecord(siteID, &e); err != nil {

@@ -78,3 +78,22 @@ func (s *Store) logPage(ctx context.Context, q storage.LogQuery, from, until int
 		return r, err
 	})
 }
+
+// Verified implements storage.DoorLog.
+func (s *Store) Verified(ctx context.Context, site string) (head storage.Head, err error) {
+	err = s.read.row(ctx, "SELECT seq, hash FROM doorkit_verified WHERE site = $1", site).Scan(&head.Seq, digest{&head.Hash})
+	if missing(err) {
+		return storage.Head{}, nil
+	}
+	return head, fail(ctx, "Verified", err)
+}
+
+// SetVerified implements storage.DoorLog.
+func (s *Store) SetVerified(ctx context.Context, site string, head storage.Head) error {
+	return s.write(ctx, "SetVerified", func(run runner) error {
+		_, err := run.exec(ctx, `INSERT INTO doorkit_verified (site, seq, hash) VALUES ($1, $2, $3)
+			ON CONFLICT (site) DO UPDATE SET seq = excluded.seq, hash = excluded.hash WHERE doorkit_verified.seq < excluded.seq`,
+			site, int64(head.Seq), head.Hash[:])
+		return err
+	})
+}

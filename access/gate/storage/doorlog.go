@@ -27,6 +27,11 @@ type DoorLog interface {
 	// which removes a part, so that no unlock has to wait long. It returns the new base
 	// and the number of removed rows; if there are none, it appends nothing.
 	Retain(ctx context.Context, site string, before time.Time, e LogEntry) (base Head, removed int, err error)
+	// Verified returns the head that SetVerified stored; the zero Head if there is none.
+	Verified(ctx context.Context, site string) (Head, error)
+	// SetVerified stores up to where VerifyNew has verified the log, unless a head with
+	// the same or a higher Seq is stored.
+	SetVerified(ctx context.Context, site string, head Head) error
 }
 
 // ActionRetention is the action of the row that Retain appends.

@@ -17,13 +17,60 @@ import (
 // if from or want was exported earlier to a place that those who can write to the
 // storage cannot write to. The error is a *ChainError if the log is wrong, and any
 // other error if it could not be read.
-func Verify(ctx context.Context, log DoorLog, site string, from, want Head) (Verification, error) {
+//
+// If there is a progress function, Verify calls it each time it has verified another
+// 10,000 rows, with what it has verified so far.
+func Verify(ctx context.Context, log DoorLog, site string, from, want Head, progress ...func(Verification)) (Verification, error) {
+	return verifyAgain(ctx, log, site, func(base Head) (Verification, error) {
+		return verify(ctx, log, site, base, from, want, func(v Verification, _ bool) error {
+			for _, fn := range progress {
+				fn(v)
+			}
+			return nil
+		})
+	})
+}
+
+// VerifyNew is Verify for the rows after the head that the storage has as verified, or
+// from the start of the log if there is none or retention has removed it. It then stores
+// the new head, so that each row is verified once. It also stores it on the way, unless
+// it started after rows that retention removed, so that the next call continues where
+// one was interrupted.
+//
+// If the row of the stored head is missing or differs, the error is a *ChainError. A
+// change of a row before it is only found by Verify, and only Verify finds a change by a
+// person who can write to the storage and changed the stored head too.
+func VerifyNew(ctx context.Context, log DoorLog, site string) (Verification, error) {
+	return verifyAgain(ctx, log, site, func(base Head) (Verification, error) {
+		from, err := log.Verified(ctx, site)
+		if err != nil {
+			return Verification{}, err
+		}
+		if from.Seq < base.Seq {
+			from = Head{}
+		}
+		v, err := verify(ctx, log, site, base, from, Head{}, func(v Verification, retained bool) error {
+			if !retained {
+				return nil
+			}
+			return log.SetVerified(ctx, site, v.Head)
+		})
+		if err == nil && v.Rows > 0 {
+			err = log.SetVerified(ctx, site, v.Head)
+		}
+		return v, err
+	})
+}
+
+// verifyAgain calls fn with the base of the log, and again if it found an error while
+// retention moved the base.
+func verifyAgain(ctx context.Context, log DoorLog, site string, fn func(base Head) (Verification, error)) (Verification, error) {
 	for {
 		base, _, err := log.Ends(ctx, site)
 		if err != nil {
 			return Verification{}, err
 		}
-		v, err := verify(ctx, log, site, base, from, want)
+		v, err := fn(base)
 		if _, wrong := errors.AsType[*ChainError](err); !wrong {
 			return v, err
 		}
@@ -51,7 +98,13 @@ func (e *ChainError) Error() string {
 	return fmt.Sprintf("storage: the door log is wrong at row %d: %s", e.Seq, e.What)
 }
 
-func verify(ctx context.Context, log DoorLog, site string, base, from, want Head) (Verification, error) {
+// progressEvery is after how many rows verify calls its progress function.
+const progressEvery = 10_000
+
+// verify calls progress with what it has verified, and whether the removal of the rows
+// up to base is known to be recorded.
+func verify(ctx context.Context, log DoorLog, site string, base, from, want Head,
+	progress func(v Verification, retained bool) error) (Verification, error) {
 	if from == (Head{}) {
 		from = base
 	}
@@ -109,6 +162,11 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 				return v, &ChainError{row.Seq, "the row differs from the required head"}
 			}
 			met = true
+		}
+		if v.Rows%progressEvery == 0 {
+			if err := progress(v, retained); err != nil {
+				return v, err
+			}
 		}
 	}
 	if first && from.Seq > base.Seq {

@@ -215,6 +215,7 @@ func TestVerifyWithFlatMemory(t *testing.T) {
 // endless is a door log that makes its rows as they are read, page by page, and
 // looks at the memory meanwhile.
 type endless struct {
+	unverified
 	entry     storage.LogEntry
 	n, passes int
 	heap      []uint64
@@ -362,8 +363,19 @@ func BenchmarkVerify(b *testing.B) {
 
 // rows is a door log that a test can write to.
 type rows struct {
+	unverified
 	base storage.Head
 	list []storage.LogRow
+}
+
+// unverified keeps the head that was verified.
+type unverified struct{ verified storage.Head }
+
+func (u *unverified) Verified(context.Context, string) (storage.Head, error) { return u.verified, nil }
+
+func (u *unverified) SetVerified(_ context.Context, _ string, head storage.Head) error {
+	u.verified = head
+	return nil
 }
 
 func (r *rows) Rows(_ context.Context, q storage.LogQuery) iter.Seq2[storage.LogRow, error] {

@@ -40,6 +40,26 @@ var logTests = map[string]func(*bench){
 		b.same("the next number", seq, uint64(long+6))
 		b.same("rows that verify", b.verified().Rows, 6)
 	},
+	"Log/verified": func(b *bench) {
+		want := func(head storage.Head) {
+			b.Helper()
+			for _, r := range b.handles() {
+				got, err := r.Verified(b.ctx, b.site)
+				b.ok(err)
+				b.same("verified", got, head)
+			}
+		}
+		r := b.records()
+		want(storage.Head{})
+		high, low := storage.Head{Seq: 7, Hash: storage.Digest{7}}, storage.Head{Seq: 6, Hash: storage.Digest{6}}
+		b.ok(r.SetVerified(b.ctx, b.site, low))
+		want(low)
+		b.ok(r.SetVerified(b.ctx, b.site+"2", storage.Head{Seq: 9}))
+		for _, head := range []storage.Head{high, low, {Seq: 7}} {
+			b.ok(r.SetVerified(b.ctx, b.site, head))
+			want(high)
+		}
+	},
 	"Log/one chain of many writers": func(b *bench) {
 		handles := b.handles()
 		const writers, each = 8, 40

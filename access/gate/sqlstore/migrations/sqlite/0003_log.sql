@@ -5,3 +5,10 @@ CREATE INDEX doorkit_log_by_time ON doorkit_log (site, at, seq);
 
 -- The outcomes that are rare. A query has to repeat the condition.
 CREATE INDEX doorkit_log_by_outcome ON doorkit_log (site, outcome, seq) WHERE outcome IN ('denied', 'not_sent', 'refused', 'unconfirmed');
+
+-- Up to where the door log was verified, for VerifyNew.
+CREATE TABLE doorkit_verified (
+	site TEXT NOT NULL PRIMARY KEY,
+	seq INTEGER NOT NULL,
+	hash BLOB NOT NULL
+) STRICT;
