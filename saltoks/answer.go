@@ -33,7 +33,7 @@ const (
 	messageBroken = "broken JSON"
 )
 
-// trimBody removes a leading byte order mark and the space around the body.
+// trimBody removes a leading byte order mark and surrounding white space.
 func trimBody(body []byte) []byte {
 	return bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\ufeff")))
 }

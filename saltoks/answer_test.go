@@ -39,8 +39,7 @@ func FuzzErrorBody(f *testing.F) {
 	})
 }
 
-// TestCutErrorBodies: of a refusal that was cut off, what was complete before
-// the cut counts, and nothing else.
+// TestCutErrorBodies: only the members that are complete before the cut count.
 func TestCutErrorBodies(t *testing.T) {
 	const blocked = `"Message":"Request execution failed with code: otp_blocked"`
 	for body, want := range map[string]answerBody{

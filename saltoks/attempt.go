@@ -20,7 +20,7 @@ type attempt struct {
 	rejected bool // the token was marked stale after a 401
 
 	handed    bool // the request was passed to the transport
-	maybeSent bool // false: it is proven that nothing was sent
+	maybeSent bool // false if it is certain that nothing was sent
 	status    int  // 0 without an answer
 	header    http.Header
 	body      []byte
@@ -51,7 +51,7 @@ func (a *attempt) stop(r *http.Request, err error) (*http.Response, error) {
 func (cl *call) RoundTrip(r *http.Request) (*http.Response, error) {
 	a := &attempt{}
 	cl.attempts = append(cl.attempts, a)
-	ctx, s, end := newSending(r.Context(), cl.req.Deadline, cl.known)
+	ctx, s, end := newSending(r.Context(), cl.req.Deadline, cl.stdTransport)
 	defer end()
 	defer func() { a.handed, a.maybeSent = s.handed.Load(), s.maybeSent() }() // after a panic too
 
@@ -166,7 +166,7 @@ func (cl *call) send(a *attempt, r *http.Request, s *sending) (*http.Response, e
 
 var (
 	errSecondSend     = errors.New("a middleware tried to send a command twice")
-	errContextDropped = errors.New("a middleware replaced the request's context: it must keep it")
+	errContextDropped = errors.New("a middleware replaced the request's context: pass the same context on")
 )
 
 // read reads the whole answer, up to the limit.

@@ -83,7 +83,8 @@ func TestOutcomeOfBrokenExchanges(t *testing.T) {
 	})
 }
 
-// TestOutcomeBeforeTheFirstByte: nothing was sent, and that is proven.
+// TestOutcomeBeforeTheFirstByte: if it is certain that nothing was sent, the outcome is
+// NotSent.
 func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 	t.Parallel()
 	unlock := neverCalls["with a body"]
@@ -218,7 +219,7 @@ func TestOutcomeBeforeTheFirstByte(t *testing.T) {
 	})
 }
 
-// TestNoProofIsUnconfirmed: a transport that reports nothing.
+// TestNoProofIsUnconfirmed: a transport that reports nothing may have sent the request.
 func TestNoProofIsUnconfirmed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, testNoProof)
@@ -229,7 +230,7 @@ func testNoProof(t *testing.T) {
 	if err := neverCalls["with a body"](t.Context(), c); verdict(err) != "unconfirmed" {
 		t.Errorf("%s: %v", verdict(err), err)
 	}
-	// A failed read changes nothing, whatever became of it.
+	// A failed read changes nothing at SALTO.
 	if _, err := c.Locks.Get(t.Context(), "s", "l"); verdict(err) != "not sent" {
 		t.Errorf("%s: %v", verdict(err), err)
 	}

@@ -25,19 +25,19 @@ type call struct {
 	client    *Client
 	req       *Request
 	transport http.RoundTripper
-	known     bool // transport is an *http.Transport itself
-	attempts  []*attempt
+	// stdTransport is true if transport is an *http.Transport, not the host's own type.
+	stdTransport bool
+	attempts     []*attempt
 
-	// The state of the retries.
-	retries int
+	retries int           // retries after failures
 	wait    time.Duration // before the next attempt
-	renewed bool          // the one retry with another token has been made
+	renewed bool          // the one retry with another token was made
 }
 
 // run makes the call and passes a successful answer to decode, which may be nil.
 // Every error is an *APIError.
 func (c *Client) run(ctx context.Context, r *Request, decode func(*attempt) error) error {
-	cl := &call{client: c, req: r, transport: c.transport, known: c.known}
+	cl := &call{client: c, req: r, transport: c.transport, stdTransport: c.stdTransport}
 	if r.Class == Never {
 		cl.transport = c.commands
 	}
@@ -58,7 +58,7 @@ func (c *Client) run(ctx context.Context, r *Request, decode func(*attempt) erro
 	}
 	level := slog.LevelWarn
 	if ctx.Err() != nil {
-		level = slog.LevelDebug // the caller gave up
+		level = slog.LevelDebug // the caller canceled the call
 	}
 	c.log(ctx, level, "saltoks: call failed", cl, time.Since(start), err)
 	return err
@@ -70,7 +70,7 @@ func (cl *call) ready(ctx context.Context) error {
 	}
 	switch {
 	case cl.req.Class > Safe:
-		return errors.New("the request's Class is none of Never, Idempotent and Safe")
+		return errors.New("the request's Class must be Never, Idempotent or Safe")
 	case cl.client.closed.Load():
 		return ErrClientClosed
 	case cl.req.Deadline.Left() <= 0:
@@ -137,7 +137,7 @@ func (cl *call) once(ctx context.Context, target string, body []byte) error {
 	switch {
 	case len(body) > 0:
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	case !cl.known:
+	case !cl.stdTransport:
 		r.Body = unrepeatable{}
 	}
 	cl.setHeader(r.Header, len(body) > 0)
@@ -186,7 +186,7 @@ func (cl *call) result(err error, decode func(*attempt) error) error {
 	a := cl.last()
 	o := outcomeOf(cl.req, cl.attempts)
 	if o == accepted {
-		if err == nil && decode != nil && a.status != http.StatusNotFound { // deleted by an earlier attempt
+		if err == nil && decode != nil && a.status != http.StatusNotFound { // a 404 here: an earlier attempt deleted it
 			err = decode(a)
 		}
 		if err == nil {
@@ -225,7 +225,7 @@ func (cl *call) nameEnvironment(a *attempt, e *APIError, err error) error {
 	return err
 }
 
-// isLimit reports that a context or a send deadline ended the attempt.
+// isLimit reports whether a context or a send deadline ended the attempt.
 func isLimit(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrSendBy)
 }

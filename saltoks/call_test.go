@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestErrorsKeepTheirKindWithoutTheirText: a secret in the text of a network's
-// error goes, what errors.As finds stays.
+// TestErrorsKeepTheirKindWithoutTheirText: a secret in the text of a network error is
+// removed, and errors.As still finds the error.
 func TestErrorsKeepTheirKindWithoutTheirText(t *testing.T) {
 	errHost := errors.New("the host's own error")
 	c := newTestClient(t, transportFunc(func(r *http.Request) (*http.Response, error) {
@@ -26,8 +26,7 @@ func TestErrorsKeepTheirKindWithoutTheirText(t *testing.T) {
 	}
 }
 
-// TestHTMLPageIsNoSuccess: a proxy's page with status 200 has neither removed nor
-// suspended anybody.
+// TestHTMLPageIsNoSuccess: a proxy's page with status 200 does not confirm a call.
 func TestHTMLPageIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	c := newTestClient(t, &wire{answer: always(200, "<html>log in to the proxy</html>")})
@@ -45,7 +44,8 @@ func TestHTMLPageIsNoSuccess(t *testing.T) {
 	}
 }
 
-// TestPlantedSecrets: a busy run's logs and errors hold nothing that was planted.
+// TestPlantedSecrets: the logs and errors of many calls contain none of the planted
+// secrets.
 func TestPlantedSecrets(t *testing.T) {
 	t.Parallel()
 	planted := []string{testToken, "0tp42", "planted-iq-secret", "246810135790"}

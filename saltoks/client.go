@@ -28,12 +28,12 @@ type Client struct {
 	// Entries are SALTO's own audit log.
 	Entries *EntriesService
 
-	cfg       Config // complete
-	base      string
-	baseURL   *url.URL
-	transport http.RoundTripper
-	commands  http.RoundTripper // a new connection for every request
-	known     bool              // both are net/http's
+	cfg          Config // complete
+	base         string
+	baseURL      *url.URL
+	transport    http.RoundTripper
+	commands     http.RoundTripper // a new connection for every request
+	stdTransport bool              // both are *http.Transport
 
 	budget retryBudget
 	closed atomic.Bool
@@ -62,7 +62,7 @@ func NewClient(cfg Config) (*Client, error) {
 	c := &Client{cfg: cfg, base: api.String(), baseURL: api, transport: cfg.HTTPClient.Transport}
 	c.commands = c.transport
 	if t, ok := c.transport.(*http.Transport); ok {
-		c.commands, c.known = freshTransport(t), true
+		c.commands, c.stdTransport = freshTransport(t), true
 	}
 	if _, err := c.wrap(c.transport); err != nil {
 		return nil, err

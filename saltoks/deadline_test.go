@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestSendDeadlineLeft: the smaller of what the clock and what the elapsed time
-// leave.
+// TestSendDeadlineLeft: Left is the shorter of the time by the clock and the time that
+// has not elapsed.
 func TestSendDeadlineLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestSendDeadlineLeft(t *testing.T) {
 }
 
 // TestSendDeadlineIgnoresTheMonotonicClock: while a machine is suspended the
-// monotonic clock stands still, so only wall clocks are compared.
+// monotonic clock stops, so only wall clocks are compared.
 func TestSendDeadlineIgnoresTheMonotonicClock(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -56,7 +56,7 @@ func TestSendDeadlineIgnoresTheMonotonicClock(t *testing.T) {
 	}
 }
 
-// TestLateConnectionIsClosed: a connection that comes too late carries nothing.
+// TestLateConnectionIsClosed: a connection that is ready too late is not used.
 func TestLateConnectionIsClosed(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)

@@ -108,7 +108,8 @@ func decodePage[T any](body []byte) (page[T], error) {
 	return p, assign(reflect.ValueOf(&p.items).Elem(), items, path)
 }
 
-// assign sets to to the JSON value v at path. Null means absent.
+// assign sets the Go value to from the JSON value v, which is at path. Null means
+// absent.
 func assign(to reflect.Value, v any, path string) error {
 	text, isText := v.(string)
 	switch to := to.Addr().Interface().(type) {

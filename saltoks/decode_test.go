@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestTolerance: new fields and new words change nothing; a text, a number or a
-// time of another kind costs that field.
+// TestTolerance: unknown fields and enumeration values are accepted; a text, a number
+// or a time of another JSON type leaves its field zero.
 func TestTolerance(t *testing.T) {
 	t.Parallel()
 	p, err := decodePage[Lock](
@@ -103,7 +103,7 @@ func TestStrictDecoding(t *testing.T) {
 	}
 }
 
-// TestByteOrderMark: one before any answer changes nothing.
+// TestByteOrderMark: a byte order mark before an answer is ignored.
 func TestByteOrderMark(t *testing.T) {
 	t.Parallel()
 	for _, mark := range []string{byteOrderMark, " " + byteOrderMark + "\n", ""} {
@@ -182,8 +182,8 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-// FuzzDecoders: no answer, however strange, panics, and what is not an error can
-// be shown.
+// FuzzDecoders: no answer causes a panic, and what is decoded without an error can be
+// printed.
 func FuzzDecoders(f *testing.F) {
 	for _, s := range []string{goldenSite, goldenUser, goldenLock, goldenIQ, goldenEntry, goldenSchedule, "[" + goldenLock + "]",
 		items(goldenIQ), `"004711"`, `004711`,

@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestPollWithoutATime: a row whose time cannot be read hides no other one, and
-// is returned once as long as it is in reach.
+// TestPollWithoutATime: an entry whose time cannot be read does not hide others, and is
+// returned once while it is within the overlap.
 func TestPollWithoutATime(t *testing.T) {
 	t.Parallel()
 	row := `{"id":%q,"utc_date_time":%q},`
@@ -43,7 +43,7 @@ func TestPollWithoutATime(t *testing.T) {
 	}
 }
 
-// TestPollFromTheFuture: a lock whose clock is years ahead hides no later row.
+// TestPollFromTheFuture: a lock whose clock is years ahead does not hide later entries.
 func TestPollFromTheFuture(t *testing.T) {
 	t.Parallel()
 	rows := []string{`{"id":"z","utc_date_time":"2099-01-01T00:00:00Z"}`, `{"id":"a","utc_date_time":"2026-08-19T12:00:00Z"}`}

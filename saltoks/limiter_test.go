@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestLimiterLanes: commands do not wait behind reads, clients share a limiter,
-// a 429 holds its lane only.
+// TestLimiterLanes: commands do not wait for reads, clients share a limiter, and a 429
+// pauses its lane only.
 func TestLimiterLanes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestLimiterLanes(t *testing.T) {
 			t.Error(err)
 		}
 		before := w.count()
-		_, err = two.Locks.Get(ctx, "s", "l") // the other client knows as well
+		_, err = two.Locks.Get(ctx, "s", "l") // the other client pauses as well
 		if !errors.Is(err, ErrRateLimited) || !errors.Is(err, context.DeadlineExceeded) || w.count() != before {
 			t.Errorf("%v after %d requests", err, w.count()-before)
 		}

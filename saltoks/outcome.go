@@ -25,15 +25,15 @@ func outcomeOf(r *Request, attempts []*attempt) outcome {
 		return notSent
 	}
 	last := len(attempts) - 1
-	doubt := slices.ContainsFunc(attempts[:last], func(a *attempt) bool { return a.outcome(r) == unconfirmed })
+	earlierUnconfirmed := slices.ContainsFunc(attempts[:last], func(a *attempt) bool { return a.outcome(r) == unconfirmed })
 	switch o := attempts[last].outcome(r); {
 	case r.Class == Safe && o == unconfirmed:
 		return notSent // a read changes nothing
 	case r.Class == Safe || o == accepted:
 		return o
-	case doubt && r.method == http.MethodDelete && attempts[last].status == http.StatusNotFound:
+	case earlierUnconfirmed && r.method == http.MethodDelete && attempts[last].status == http.StatusNotFound:
 		return accepted // an earlier attempt deleted it
-	case doubt:
+	case earlierUnconfirmed:
 		return unconfirmed
 	default:
 		return o

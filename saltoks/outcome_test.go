@@ -27,7 +27,7 @@ func coded(code string) string { return `{"ErrorCode":"` + code + `","Message":"
 // is known then.
 func answerRows() []answerRow {
 	rows := []answerRow{
-		// 200, 201 or 204 and nothing that speaks against it.
+		// 200, 201 or 204 without a sign of failure.
 		{200, `{"id":"l"}`, "accepted"}, {200, ``, "accepted"}, {201, `{}`, "accepted"}, {204, ``, "accepted"},
 		{200, `{"ErrorCode":0,"Message":"ok"}`, "accepted"}, {200, `{"error_code":"0"}`, "accepted"},
 		{200, `{"lock":{"ErrorCode":"2203"}}`, "accepted"}, {200, `{"error":null,"success":true}`, "accepted"},
@@ -144,7 +144,7 @@ func TestAnsweredState(t *testing.T) {
 	}
 }
 
-// TestOutcomeOf: what the attempts of one call add up to.
+// TestOutcomeOf: the outcome of a call with several attempts.
 func TestOutcomeOf(t *testing.T) {
 	t.Parallel()
 	status := func(n int) *attempt { return &attempt{handed: true, maybeSent: true, status: n} }

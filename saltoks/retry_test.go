@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestUnauthorized: a 401 marks the token stale; a read tries once more with
-// the next one, a command does not.
+// TestUnauthorized: a 401 marks the token stale. A read is retried once with the next
+// token, a command is not.
 func TestUnauthorized(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -50,7 +50,7 @@ func TestUnauthorized(t *testing.T) {
 	}
 }
 
-// TestRetries: how often, how long, and what the caller learns.
+// TestRetries: the number of attempts, the waits, and the error.
 func TestRetries(t *testing.T) {
 	t.Parallel()
 	get := func(ctx context.Context, c *Client) error { _, err := c.Locks.Get(ctx, "s", "l"); return err }
@@ -177,7 +177,7 @@ func TestRetryEndsWithContext(t *testing.T) {
 	})
 }
 
-// TestRetryBudget: in an outage a client's retries dry up, and come back with
+// TestRetryBudget: in an outage a client stops retrying, and starts again after a
 // success.
 func TestRetryBudget(t *testing.T) {
 	t.Parallel()
@@ -221,9 +221,9 @@ func TestBackoffIsJitteredAndBounded(t *testing.T) {
 	}
 }
 
-// TestAnAttemptUnderWayIsNotTheAnswerBefore: the caller leaves while a second
-// attempt is under way. It may be carried out, whatever the first was answered.
-func TestAnAttemptUnderWayIsNotTheAnswerBefore(t *testing.T) {
+// TestCanceledRetryIsUnconfirmed: the caller cancels while a second attempt is in
+// progress. It may be carried out, whatever the answer to the first one was.
+func TestCanceledRetryIsUnconfirmed(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string

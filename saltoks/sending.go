@@ -19,8 +19,9 @@ import (
 // by then; from that moment only the caller's context counts.
 type sending struct {
 	deadline *SendDeadline
-	known    bool // the transport is an *http.Transport, which reports what it does
-	cancel   context.CancelFunc
+	// stdTransport is true for an *http.Transport, which reports its connections.
+	stdTransport bool
+	cancel       context.CancelFunc
 
 	handed atomic.Bool // the request was passed to the transport
 	traced atomic.Bool // net/http has the request and calls the hooks
@@ -29,15 +30,15 @@ type sending struct {
 	mu      sync.Mutex
 	expired bool // the deadline has passed; stays set if the clock is set back
 	started bool // the request has its connection; the first byte is written next
-	late    bool // the deadline passed before that: the request is not sent
-	closed  bool // and its connection was closed before the first byte
+	late    bool // the deadline passed before started: the request is not sent
+	closed  bool // a late request's connection was closed before the first byte
 }
 
 // newSending returns the attempt's context, and a function that releases what
 // it holds.
-func newSending(ctx context.Context, d *SendDeadline, known bool) (context.Context, *sending, func()) {
+func newSending(ctx context.Context, d *SendDeadline, stdTransport bool) (context.Context, *sending, func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &sending{deadline: d, known: known, cancel: cancel}
+	s := &sending{deadline: d, stdTransport: stdTransport, cancel: cancel}
 	left := d.Left()
 	if left <= 0 {
 		s.expire()
@@ -49,13 +50,13 @@ func newSending(ctx context.Context, d *SendDeadline, known bool) (context.Conte
 	}
 }
 
-// expire is called when the deadline passes. A transport that may not report its
-// connection decides for itself once it has the request.
+// expire is called when the deadline passes. Once a transport that may not report its
+// connections has the request, the deadline no longer ends it.
 func (s *sending) expire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expired = true
-	if !s.started && (s.known || !s.handed.Load()) {
+	if !s.started && (s.stdTransport || !s.handed.Load()) {
 		s.stop()
 	}
 }
@@ -79,7 +80,7 @@ func (s *sending) start() bool {
 func (s *sending) hand() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.known && !s.start() {
+	if !s.stdTransport && !s.start() {
 		return false
 	}
 	s.handed.Store(true)
@@ -108,7 +109,7 @@ func (s *sending) hooks() *httptrace.ClientTrace {
 	}
 }
 
-// isLate reports that the request did not start in time and will not be sent.
+// isLate reports whether the request did not start in time, so that it is not sent.
 func (s *sending) isLate() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,7 +123,7 @@ func (s *sending) isLate() bool {
 func (s *sending) maybeSent() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.closed && (s.wrote.Load() || s.handed.Load() && !s.known && !s.traced.Load())
+	return !s.closed && (s.wrote.Load() || s.handed.Load() && !s.stdTransport && !s.traced.Load())
 }
 
 // ErrSendBy reports that a command's SendDeadline passed before the command

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// StreamState is what Stream reports when it changes.
+// StreamState is the state of a Stream, which OnStreamState reports.
 type StreamState struct {
 	// Live is true while SALTO's event stream delivers the entries, and false
 	// while they are polled.
@@ -51,8 +51,8 @@ func PollEvery(d time.Duration, opts ...PollOption) StreamOption {
 	}
 }
 
-// OnStreamState makes Stream report each change and each new cursor. fn runs
-// between two entries and must return quickly.
+// OnStreamState makes Stream call fn when the state changes, and after each poll. fn
+// runs between two entries and must return quickly.
 func OnStreamState(fn func(StreamState)) StreamOption {
 	return func(s *streamConfig) { s.onState = fn }
 }
@@ -64,9 +64,9 @@ const (
 	// The wait before connecting again doubles until a connection lasts.
 	firstReconnect   = time.Second
 	longestReconnect = time.Minute
-	lasting          = time.Minute
-	// refusedWait is the wait after SALTO refused the event stream: its feature or
-	// the role is missing, which changes rarely.
+	lasting          = time.Minute // how long a connection has to last
+	// refusedWait is the wait after SALTO refused the event stream: a missing feature
+	// or role changes rarely.
 	refusedWait = 15 * time.Minute
 )
 

@@ -124,15 +124,15 @@ func (f *streamFixture) ordered() {
 	}
 }
 
-// eventNetwork is a network that can fail, and that can change what the event
-// stream carries.
+// eventNetwork is a network that can fail, and that can change what the event stream
+// delivers.
 type eventNetwork struct {
 	next   http.RoundTripper
 	events string
 
 	down   atomic.Bool  // nothing is reachable
 	cutAt  atomic.Int64 // the next stream ends after so many bytes
-	mute   atomic.Bool  // streams carry nothing
+	mute   atomic.Bool  // streams deliver nothing
 	change func(record string) []string
 	answer atomic.Pointer[hubAnswer] // in place of the simulator
 
@@ -179,8 +179,7 @@ func (n *eventNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// eventBody is the body of a stream. left is how many bytes it carries; 0 is no
-// limit.
+// eventBody is the body of a stream. left is how many bytes it delivers; 0 is no limit.
 type eventBody struct {
 	n *eventNetwork
 	io.ReadCloser

@@ -24,10 +24,10 @@ type stream struct {
 	stopped bool // the caller left the loop
 
 	cursor EntryCursor
-	// recent holds the entries that were yielded within the overlap, by the time
-	// of their arrival: another poll may return them, or may not list them yet.
+	// recent has the time at which each entry was yielded, for those within the
+	// overlap: a later poll may return them again, or not list them yet.
 	recent map[EntryID]time.Time
-	polled time.Time // the last poll
+	polled time.Time // when the last poll began; zero: poll at once
 	state  StreamState
 }
 
@@ -92,7 +92,8 @@ func (st *stream) ended(ctx context.Context, err error) error {
 	return nil
 }
 
-// refusesStream reports that connecting again soon is of no use.
+// refusesStream reports whether err stays until the site, the role or the configuration
+// changes, so that connecting again soon is useless.
 func refusesStream(err error) bool {
 	if status, ok := errors.AsType[*signalr.StatusError](err); ok {
 		return status.Negotiating && (status.Status == http.StatusForbidden || status.Status == http.StatusNotFound)
@@ -186,7 +187,7 @@ func (st *stream) receive(ctx context.Context, conn *signalr.Conn, expiry time.T
 			return err
 		}
 		e, ok, err := streamedEntry(m)
-		if err != nil { // a poll returns it, or an error that names its fault
+		if err != nil { // a poll soon returns the entry, or an error that names its fault
 			pollAt = time.Now().Add(firstReconnect)
 		}
 		if ok && !st.emit(e) {
@@ -250,7 +251,7 @@ func (st *stream) poll(ctx context.Context) error {
 	return nil
 }
 
-// endsPolling reports an error that another poll would return again.
+// endsPolling reports whether another poll would fail with the same error.
 func endsPolling(err error) bool {
 	for _, end := range []error{ErrForbidden, ErrNotFound, ErrInvalidRequest, ErrClientClosed, ErrReauthorize} {
 		if errors.Is(err, end) {
@@ -271,8 +272,7 @@ func (st *stream) emit(e Entry) bool {
 	return !st.stopped
 }
 
-// report passes the state to the host. It is called when the state changes, and
-// after each poll.
+// report passes the state to the host, and logs when the event stream begins or ends.
 func (st *stream) report(ctx context.Context, live bool, err error) {
 	switch {
 	case live && !st.state.Live:

@@ -136,7 +136,7 @@ func TestStreamWithoutANetwork(t *testing.T) {
 	})
 }
 
-// TestStreamSilent: a connection that carries nothing is replaced.
+// TestStreamSilent: a connection that delivers nothing is replaced.
 func TestStreamSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newStreamFixture(t, saltokstest.Config{})
@@ -209,8 +209,8 @@ func TestStreamRefused(t *testing.T) {
 	}
 }
 
-// TestStreamUnauthorized: a 401 of the event stream does not disturb commands,
-// which use the same token.
+// TestStreamUnauthorized: a 401 of the event stream does not affect commands, which use
+// the same token.
 func TestStreamUnauthorized(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newStreamFixture(t, saltokstest.Config{})
@@ -230,7 +230,7 @@ func TestStreamUnauthorized(t *testing.T) {
 	})
 }
 
-// TestStreamEnds: what no later poll can repair ends the sequence.
+// TestStreamEnds: an error that later polls would return again ends the sequence.
 func TestStreamEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newStreamFixture(t, saltokstest.Config{})
@@ -271,8 +271,8 @@ func TestStreamBreak(t *testing.T) {
 	})
 }
 
-// TestStreamToken: the token is renewed while the stream runs, and travels in the
-// header only.
+// TestStreamToken: the token is renewed while the stream runs, and is sent in the header
+// only.
 func TestStreamToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newStreamFixture(t, saltokstest.Config{Switches: saltokstest.Switches{AccessLifetime: 10 * time.Minute}})

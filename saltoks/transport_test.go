@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// What keeps a command at one request on the wire.
+// These tests require that a command is one request on the wire.
 
 // TestRedirects: a command follows none; a read follows one that keeps the
 // origin and the method, and no other.
@@ -33,7 +33,7 @@ func TestRedirects(t *testing.T) {
 				err := call(t.Context(), tcpClient(t, srv.URL))
 				want := "refused"
 				if status == 302 || status == 303 {
-					want = "unconfirmed" // they are how a server answers what it has carried out
+					want = "unconfirmed" // a server may answer a command that it has carried out like this
 				}
 				if verdict(err) != want || requests.Load() != 1 {
 					t.Errorf("%s after %d requests: %v", verdict(err), requests.Load(), err)
@@ -77,14 +77,14 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// TestDeadIdleConnection: the server closes a kept connection just when the
-// next request goes out on it. net/http repeats a GET then, and does so here for
-// a read; a command never meets such a connection and goes out once.
+// TestDeadIdleConnection: the server closes an idle connection while the next request is
+// sent on it. net/http then repeats a GET, as it does here for a read. A command never
+// uses an idle connection, and is sent once.
 func TestDeadIdleConnection(t *testing.T) {
 	t.Parallel()
 	handle := func(c net.Conn, n int) {
 		if n == 2 {
-			c.Close() // read the second request, say nothing
+			c.Close() // after the second request, without an answer
 			return
 		}
 		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n{\"id\":\"l\",\"secret\":\"s1\"}")

@@ -32,8 +32,8 @@ type negotiation struct {
 	Error       string
 }
 
-// negotiate gets a connection id from the hub, or from the one that it names
-// instead. It reports whether the connection uses Server-Sent Events.
+// negotiate gets a connection id from the hub, or from the hub that this one names. It
+// reports whether the connection uses Server-Sent Events.
 func (c *Conn) negotiate(ctx context.Context) (events bool, err error) {
 	for range maxRedirects {
 		n, err := c.negotiateOnce(ctx)
@@ -88,8 +88,8 @@ func (c *Conn) negotiateOnce(ctx context.Context) (n negotiation, err error) {
 	return n, nil
 }
 
-// redirect continues at another hub. That hub gets the access token of the
-// answer, or none: never the token of this one.
+// redirect continues at another hub. That hub gets the access token in the answer, or
+// none, but never the token of the first hub.
 func (c *Conn) redirect(n negotiation) error {
 	u, err := url.Parse(n.URL)
 	if err == nil {

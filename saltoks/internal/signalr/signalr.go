@@ -71,8 +71,8 @@ type Conn struct {
 	url    *url.URL                                  // with the connection's id
 	token  func(ctx context.Context) (string, error) // may be that of a redirect
 	cancel context.CancelCauseFunc
-	// records carries the hub's messages. It is closed when reading has ended,
-	// with the reason in failed.
+	// records has the hub's messages. It is closed when reading has ended; failed is
+	// the reason.
 	records chan []byte
 	failed  error
 	running sync.WaitGroup
@@ -104,7 +104,7 @@ func (c *Conn) open(ctx context.Context, events bool) error {
 			return err
 		}
 		read = func(ctx context.Context) error { return c.readEvents(ctx, body) }
-	} else if err := c.short(ctx, http.MethodGet, ""); err != nil { // the first poll opens the connection
+	} else if err := c.request(ctx, http.MethodGet, ""); err != nil { // the first poll opens the connection
 		return err
 	}
 	c.running.Go(func() {
@@ -159,6 +159,7 @@ func (c *Conn) Receive(ctx context.Context) (Message, error) {
 	}
 }
 
+// next returns the next record.
 func (c *Conn) next(ctx context.Context) ([]byte, error) {
 	select {
 	case record, ok := <-c.records:
@@ -215,11 +216,11 @@ func (c *Conn) ping(ctx context.Context) {
 
 // send sends one message.
 func (c *Conn) send(ctx context.Context, message string) error {
-	return c.short(ctx, http.MethodPost, message+string(recordEnd))
+	return c.request(ctx, http.MethodPost, message+string(recordEnd))
 }
 
-// short makes a request whose answer has no content of interest.
-func (c *Conn) short(ctx context.Context, method, body string) error {
+// request makes a request and discards the content of its answer.
+func (c *Conn) request(ctx context.Context, method, body string) error {
 	ctx, stop := context.WithTimeoutCause(ctx, requestTimeout, errSilent)
 	defer stop()
 	resp, err := c.do(ctx, method, c.url, "*/*", body)
@@ -262,5 +263,5 @@ func (c *Conn) do(ctx context.Context, method string, u *url.URL, accept, body s
 	return resp, nil
 }
 
-// clip shortens a text of the server.
+// clip shortens a text from the server.
 func clip(s string) string { return s[:min(len(s), 200)] }

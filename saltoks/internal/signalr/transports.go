@@ -31,7 +31,7 @@ func (c *Conn) readEvents(ctx context.Context, body io.ReadCloser) error {
 	lines.Buffer(nil, maxRecord)
 	var event, rest []byte
 	for lines.Scan() {
-		// The reader of the messages may take its time.
+		// deliver waits for the caller of Receive, which is no silence of the server.
 		silence.Stop()
 		line := lines.Bytes()
 		if data, ok := bytes.CutPrefix(line, []byte("data:")); ok {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// read returns the records that a stream of Server-Sent Events carries.
+// read returns the records in a stream of Server-Sent Events.
 func read(t testing.TB, text string) []string {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -50,7 +50,7 @@ func TestReadEvents(t *testing.T) {
 	}
 }
 
-// TestLimits: a server cannot make the client keep more than maxRecord.
+// TestLimits: the client keeps at most maxRecord bytes of one message.
 func TestLimits(t *testing.T) {
 	for name, text := range map[string]string{
 		"a line":   "data: " + strings.Repeat("x", maxRecord) + "\x1e\n\n",
