@@ -83,7 +83,7 @@ var (
 // are useless; Restart begins again.
 var ErrActivationLost = errors.New("SALTO has reset this user's activation at the IQ: call Restart")
 
-var errUnderWay = errors.New("an IQ PIN was sent to SALTO, which may still accept it: wait a minute, then try again")
+var errInProgress = errors.New("an IQ PIN was sent to SALTO, which may still accept it: wait a minute, then try again")
 
 // State returns what is stored; it makes no call.
 func (a *Activation) State(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (ActivationState, error) {

@@ -35,7 +35,7 @@ func TestActivationWalk(t *testing.T) {
 		if s.Step != StepPINRequested || s.Channel != saltoks.PINByMail || !s.PINRequestedAt.Equal(r.sim.Now()) {
 			t.Fatalf("after RequestPIN: %+v", s)
 		}
-		r.must(r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINBySMS)) // resent, another way
+		r.must(r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINBySMS)) // resent, by SMS
 		if inbox := r.sim.Inbox(); len(inbox) != 2 || inbox[0].Channel == inbox[1].Channel {
 			t.Fatalf("messages: %+v", inbox)
 		}
@@ -57,7 +57,7 @@ func TestActivationWalk(t *testing.T) {
 		if n := r.sim.Movements(string(r.target.Lock)); n != 1 {
 			t.Errorf("the lock moved %d times", n)
 		}
-		// What is kept is found by whoever has to delete it.
+		// Forget finds what is stored.
 		owner, err := saltostate.Load(ctx, r.state, userindex.Docs, userindex.ID("simulator", r.tokens.user.Subject))
 		if err != nil || owner == nil || len(owner.IQs) != 1 || owner.IQs[0].IQ != r.iq {
 			t.Errorf("the owner's documents: %+v, %v", owner, err)
@@ -109,8 +109,8 @@ func TestActivationOrder(t *testing.T) {
 	})
 }
 
-// The process dies at its n-th write, before or after the write took effect;
-// another one goes on from what is stored.
+// The process ends at its n-th write, before or after the write took effect; another
+// one continues from what is stored.
 func TestActivationSurvivesACrashAtEveryWrite(t *testing.T) {
 	walk := func(r *fixture, act *Activation) error {
 		ctx := r.t.Context()
@@ -203,7 +203,8 @@ func TestResetIQIsNotActivated(t *testing.T) {
 	}
 }
 
-// Two wizards at once are one activation: one secret, one set of credentials.
+// Two processes that activate at the same time make one activation: one secret, one set
+// of credentials.
 func TestTwoProcessesActivateAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
@@ -234,11 +235,11 @@ func TestTwoProcessesActivateAtOnce(t *testing.T) {
 			}()
 		}
 		for range 2 {
-			if err := <-errs; err != nil && !errors.Is(err, saltoks.ErrOTPInvalid) && !errors.Is(err, errUnderWay) {
+			if err := <-errs; err != nil && !errors.Is(err, saltoks.ErrOTPInvalid) && !errors.Is(err, errInProgress) {
 				t.Error(err)
 			}
 		}
-		// Where the wrong one came first, the right one waited for its answer.
+		// If the wrong PIN was first, the right one waited for its answer.
 		if s := r.must(second.Confirm(ctx, r.site, r.iq, r.pin())); s.Step != StepActivated {
 			t.Errorf("at last: %+v", s)
 		}
@@ -313,7 +314,7 @@ func TestDeactivate(t *testing.T) {
 		if n := len(r.sent()); n != 0 {
 			t.Errorf("%d requests for another user", n)
 		}
-		// The right one, without the permission to make unmeasured calls.
+		// The right one, without UnverifiedEndpoints.
 		if s, err := r.act.Deactivate(ctx, r.site, r.iq); !errors.Is(err, saltoks.ErrUnverified) || s.Step != StepActivated {
 			t.Errorf("without the option: %+v, %v", s, err)
 		}
@@ -324,7 +325,7 @@ func TestDeactivate(t *testing.T) {
 		if err := r.remote.Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrIQNotActivated) {
 			t.Errorf("unlocking afterwards: %v", err)
 		}
-		r.activate() // and once more from the start
+		r.activate() // again, from the start
 		if err := r.remote.Unlock(ctx, r.target); err != nil {
 			t.Error(err)
 		}
@@ -360,7 +361,7 @@ func TestDeactivateThroughTheBreakerAndALostAnswer(t *testing.T) {
 	})
 }
 
-// Only what is stored is lost by Forget, and a person knows IQs by their names.
+// NeedSupport names only IQs for which something is stored, and their names.
 func TestNeedSupportNamesWhatIsStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// activationSteps are the steps to a door that opens, and what each asks of
-// SALTO that may be asked once only.
+// activationSteps are the steps of an activation up to the first unlock, each with the
+// request that may be sent only once.
 var activationSteps = []struct {
 	name  string
 	do    func(*Activation, context.Context, *fixture) (ActivationState, error)
@@ -40,13 +40,13 @@ var activationSteps = []struct {
 	}, StepNotStarted, "DELETE /v1.2/sites/S/iqs/Q/pin/"},
 }
 
-// stepsToActivate are the first of them.
+// stepsToActivate are the first steps, those of the activation.
 const stepsToActivate = 3
 
-// TestActivationUnderFaults: whatever is wrong on the way of an unlock is wrong
-// at each step of the activation. The step says so or is done, SALTO is asked
-// once at most, nothing claims to be activated that is not, and a host that
-// goes on where State says comes to a door that opens.
+// TestActivationUnderFaults: each fault of faultRows occurs at each step of the
+// activation. The step succeeds or returns an error, its request is sent at most once,
+// no state is wrongly reported as activated, and a host that continues at the step that
+// State returns can open the door.
 func TestActivationUnderFaults(t *testing.T) {
 	for i, step := range activationSteps {
 		for _, row := range faultRows() {
@@ -120,7 +120,7 @@ func (row faultRow) runActivation(t *testing.T, n int) {
 			break
 		}
 		if at == 2 && len(r.sim.Inbox()) == 0 {
-			at = 1 // no message came: the person asks for it again
+			at = 1 // no message came: the person requests another PIN
 		}
 		_, again := activationSteps[at].do(act, t.Context(), r)
 		if again != nil {

@@ -174,7 +174,7 @@ func TestBreakerThatCannotBeStored(t *testing.T) {
 	})
 }
 
-// A wrong code is remembered although its caller has gone.
+// A wrong code is recorded even if its caller has canceled.
 func TestAWrongCodeOutlivesItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)

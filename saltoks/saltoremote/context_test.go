@@ -14,8 +14,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// Every method that may wait, with a context that ended and with one that ends
-// after 50 ms while SALTO does not answer.
+// Every method that may wait is called with a context that has ended, and with one that
+// ends after 50 ms while SALTO does not answer.
 func TestRemoteAndActivationHonorTheContext(t *testing.T) {
 	type verb func(context.Context, *fixture) error
 	state := func(_ ActivationState, err error) error { return err }
@@ -109,7 +109,7 @@ func TestRemoteAndActivationHonorTheContext(t *testing.T) {
 	}
 }
 
-// stuckStore takes as long as its caller waits.
+// stuckStore is a store whose calls last until their context ends.
 type stuckStore struct{ saltostate.Store }
 
 func (stuckStore) Get(ctx context.Context, _ string) ([]byte, error) {
@@ -126,8 +126,8 @@ func takeContext(typ reflect.Type) (names []string) {
 	return names
 }
 
-// A step waits for another process that holds the document, and leaves with
-// its context.
+// A step waits for another process that has locked the document, until its context
+// ends.
 func TestActivationWaitsForTheOtherProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)

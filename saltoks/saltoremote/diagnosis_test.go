@@ -150,7 +150,7 @@ func TestDiagnose(t *testing.T) {
 	}
 }
 
-// The check of a code goes through the breaker like every command.
+// Checking a code uses the breaker, like every command.
 func TestCheckCodeCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)

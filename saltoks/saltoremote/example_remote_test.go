@@ -172,7 +172,7 @@ func ExampleRemote_Lock() {
 func ExampleRemote_Target() {
 	s := simulateRemote()
 	defer s.Close()
-	// Once, when a door is linked; keep what it says.
+	// Call it once, when a door is linked, and store the result.
 	target, err := s.remote.Target(context.Background(), s.site, s.lock)
 	fmt.Println(target.IQ == s.iq, target.OTPRequired, err)
 	// Output: true true <nil>
@@ -181,7 +181,7 @@ func ExampleRemote_Target() {
 func ExampleSendBy() {
 	s := simulateRemote().activate()
 	defer s.Close()
-	tapped := s.Now().Add(-time.Minute) // the tap hung in a queue
+	tapped := s.Now().Add(-time.Minute) // the tap waited in a queue
 
 	err := s.remote.Unlock(context.Background(), s.target(), saltoremote.SendBy(tapped.Add(10*time.Second)))
 	fmt.Println(errors.Is(err, saltoks.ErrSendBy), s.LockState(string(s.lock)))
@@ -295,7 +295,7 @@ func ExampleActivation_Restart() {
 	defer s.Close()
 	ctx, act := context.Background(), s.remote.Activation()
 	_, err := act.Restart(ctx, s.site, s.iq)
-	fmt.Println(errors.Is(err, saltoks.ErrIQAlreadyActivated)) // it works: nothing is touched
+	fmt.Println(errors.Is(err, saltoks.ErrIQAlreadyActivated)) // the activation works: nothing is changed
 
 	s.Fault(saltokstest.RestoreRequired) // the reset button was pressed
 	if err := s.client.IQs.Restore(ctx, s.site, s.iq); err != nil {

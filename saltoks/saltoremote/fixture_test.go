@@ -100,7 +100,7 @@ func (r *fixture) newRemote(c *saltoks.Client, s *saltostate.State, changes ...f
 	return remote
 }
 
-// activate walks the whole way and forgets the requests it took.
+// activate activates the IQ and clears the recorded requests.
 func (r *fixture) activate() {
 	r.t.Helper()
 	r.requestPIN()
@@ -108,15 +108,15 @@ func (r *fixture) activate() {
 	r.sim.ForgetRequests()
 }
 
-// requestPIN brings the activation to where the PIN is under way, by mail.
+// requestPIN carries out the activation up to the request of a PIN by mail.
 func (r *fixture) requestPIN() {
 	r.t.Helper()
 	r.must(r.act.Begin(r.t.Context(), r.site, r.iq))
 	r.must(r.act.RequestPIN(r.t.Context(), r.site, r.iq, saltoks.PINByMail))
 }
 
-// loseConfirmation confirms the PIN and hears nothing, neither of that nor when
-// it asks what became of it.
+// loseConfirmation confirms the PIN; the answer is lost, and so is the answer to the
+// question whether the user is activated.
 func (r *fixture) loseConfirmation() {
 	r.t.Helper()
 	r.sim.Fault(saltokstest.AnswerLostAfterMove, saltokstest.On("PUT "))
@@ -239,13 +239,13 @@ func (s *simTokens) Token(ctx context.Context) (saltoks.Token, error) {
 	return saltoks.Token{Access: saltoks.NewSecret(s.token), Subject: s.user.Subject}, nil
 }
 
-// countingStore counts, and can be made to fail from its n-th call on.
+// countingStore counts calls, and can be made to fail from its n-th call on.
 type countingStore struct {
 	saltostate.Store
 	mu            sync.Mutex
 	gets, updates int
-	// left is how many calls still work when broken is set; lost says whether
-	// the first one that fails was carried out all the same.
+	// left is how many calls still work when broken is set; lost reports whether the
+	// first one that fails is carried out nevertheless.
 	broken bool
 	left   int
 	lost   bool

@@ -18,7 +18,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// A hook is one step of the way that fails while its parts are on.
+// A hook replaces one step of a command, which fails while on is set.
 
 type hookTokens struct {
 	saltoks.TokenSource
@@ -39,7 +39,7 @@ func badTokens(do func(*parts, context.Context) (saltoks.Token, error)) func(*pa
 	}
 }
 
-// rejectTokens panics where it should take note of a 401.
+// rejectTokens is a token source whose Reject panics.
 type rejectTokens struct{ saltoks.TokenSource }
 
 func (rejectTokens) Reject(context.Context, saltoks.Token) error { panic(faulttest.PlantedPanic) }
@@ -72,7 +72,7 @@ func badGet(do func(p *parts, ctx context.Context, doc []byte) ([]byte, error)) 
 	}
 }
 
-// hookSealer opens documents its own way.
+// hookSealer is a sealer whose Open can be replaced.
 type hookSealer struct {
 	saltostate.Sealer
 	p    *parts
@@ -119,7 +119,7 @@ func badWire(do func(p *parts, r *http.Request, next http.RoundTripper) (*http.R
 	}
 }
 
-// badAnswer lets the command through and changes what comes back.
+// badAnswer lets the command through and changes its answer.
 func badAnswer(change func(p *parts, resp *http.Response) *http.Response) func(*parts) {
 	return badWire(func(p *parts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
 		resp, err := next.RoundTrip(r)
@@ -188,7 +188,7 @@ func badBody(read func([]byte) (int, error)) func(*parts) {
 	})
 }
 
-// paused is a limiter that SALTO made wait right before.
+// paused is a limiter that was just paused by a 429.
 func paused(d time.Duration) func(*parts) {
 	return func(p *parts) {
 		l := saltoks.NoRateLimit()
@@ -214,7 +214,8 @@ func (s nilStore) Get(ctx context.Context, key string) ([]byte, error) {
 // id is the id of the user's document at the IQ.
 func (p *parts) id() string { return p.fixture.remote.id(siteIQ{p.site, p.iq}) }
 
-// swap puts what another place, kind, version or key sealed where the document is.
+// swap replaces the document by one that was sealed with another key, or for another id,
+// kind or version.
 func (p *parts) swap(kind string, version uint16, from string, sealer saltostate.Sealer) {
 	p.t.Helper()
 	store := saltostate.NewMemoryStore()
@@ -249,7 +250,7 @@ func newParts(t *testing.T, r *fixture) *parts {
 	return p
 }
 
-// build makes the Remote of what the parts are now.
+// build creates the Remote from the current parts.
 func (p *parts) build() *Remote {
 	p.t.Helper()
 	state, err := saltostate.New(saltostate.Config{Store: p.store, Sealer: p.sealer})
@@ -289,7 +290,7 @@ func (p *parts) logged() string {
 	return p.log.String()
 }
 
-// searched looks for every secret of this user in what was printed.
+// searched searches the printed text for every secret of this user.
 func (p *parts) searched(seen string) {
 	p.t.Helper()
 	doc, err := p.act.load(p.t.Context(), siteIQ{p.site, p.iq})
@@ -313,8 +314,8 @@ func (p *parts) searched(seen string) {
 	}
 }
 
-// parts is what one Remote is made of, and what one command is called with. A
-// row makes one of them fail while on is set.
+// parts are what one Remote is created from, and the arguments of one command. A row
+// makes one of them fail while on is set.
 type parts struct {
 	*fixture
 	on        *atomic.Bool

@@ -49,7 +49,8 @@ func (d *iqDoc) key(at siteIQ) (saltoks.IQKey, error) {
 
 func (c *core) id(at siteIQ) string { return userindex.IQID(c.owner, at.site, at.iq) }
 
-// check refuses a zero Remote or Activation, and an incomplete place.
+// check returns an error for a zero Remote or Activation, and without the id of the site
+// or the IQ.
 func (c *core) check(at siteIQ) error {
 	switch {
 	case c == nil:
@@ -119,8 +120,8 @@ func (c *core) track(ctx context.Context, at siteIQ, name string) error {
 	return userindex.TrackIQ(ctx, c.state, c.owner, userindex.IQ{Site: at.site, IQ: at.iq, Name: name})
 }
 
-// record updates the breaker by a command's answer. before is the document that
-// the command was sent with.
+// record updates the breaker with the answer to a command. before is the document that
+// the command was prepared with.
 func (c *core) record(ctx context.Context, at siteIQ, before iqDoc, now time.Time, answer error) error {
 	if before.Breaker.after(now, answer) == before.Breaker {
 		return nil // the usual case: nothing to write

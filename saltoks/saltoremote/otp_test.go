@@ -118,7 +118,7 @@ func TestOTPExhaustion(t *testing.T) {
 		if a := age(code); a != 30 {
 			t.Errorf("used a second of %d s ago, want 30", a)
 		}
-		// It is not waited for where that would be in vain.
+		// It is not waited for if the context ends before.
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		start = time.Now()
@@ -171,8 +171,8 @@ func TestOTPReusesASecondAfterCancel(t *testing.T) {
 	})
 }
 
-// However many goroutines ask, and whatever the clock does in between, no two
-// codes come from one second, and none from one that is too old or to come.
+// However many goroutines request codes, and however the clock changes, no two codes are
+// computed from one second, and none from a second that is too old or in the future.
 func TestOTPSecondsAreUniqueUnderConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

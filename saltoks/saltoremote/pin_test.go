@@ -23,7 +23,7 @@ func TestLostAnswers(t *testing.T) {
 		fault string
 		on    string
 		also  bool // SALTO cannot be asked either
-		// what the verb says, and where it leaves the activation
+		// the error of the method, and the step afterwards
 		lost bool
 		step ActivationStep
 	}{
@@ -46,7 +46,7 @@ func TestLostAnswers(t *testing.T) {
 					t.Fatalf("got %+v, %v", s, err)
 				}
 				r.sim.ClearFaults()
-				// Another process goes on.
+				// Another process continues.
 				act := r.newRemote(r.newClient(), r.newState(r.store.Store)).Activation()
 				if s := r.must(act.Resume(ctx, r.site, r.iq)); c.also && s.Step != StepActivated {
 					t.Fatalf("Resume: %+v", s)
@@ -136,8 +136,8 @@ func TestWrongPINKeepsTheStepAndCounts(t *testing.T) {
 	})
 }
 
-// A confirmation without an answer is settled before another PIN is asked for:
-// the one that was sent may work.
+// A confirmation without an answer is settled before another PIN is requested: the PIN
+// that was sent may be valid.
 func TestRequestPINSettlesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
@@ -174,7 +174,8 @@ func TestConfirmSettlesFirst(t *testing.T) {
 	})
 }
 
-// Two people type at once, one of them wrongly, while the right one is under way.
+// Two people enter a PIN at the same time, one of them a wrong one, while the right one
+// is being confirmed.
 func TestWrongPINAfterALostConfirmation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
@@ -185,7 +186,7 @@ func TestWrongPINAfterALostConfirmation(t *testing.T) {
 		go func() { _, err := r.act.Confirm(ctx, r.site, r.iq, r.pin()); done <- err }()
 		time.Sleep(time.Second)
 		_, err := r.act.Confirm(ctx, r.site, r.iq, r.wrongPIN())
-		if e, ok := errors.AsType[*saltoks.APIError](err); !errors.Is(err, errUnderWay) || !ok || !e.NotSent() {
+		if e, ok := errors.AsType[*saltoks.APIError](err); !errors.Is(err, errInProgress) || !ok || !e.NotSent() {
 			t.Error(err)
 		}
 		if err := <-done; err != nil {
@@ -197,7 +198,7 @@ func TestWrongPINAfterALostConfirmation(t *testing.T) {
 	})
 }
 
-// What SALTO says of one IQ settles nothing at another.
+// SALTO's report about one IQ does not settle another.
 func TestSettlingLooksAtItsOwnIQ(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
@@ -284,12 +285,12 @@ func TestOnePINAtATime(t *testing.T) {
 	}
 }
 
-// TestAnotherPINAfterAMinute: a confirmation that never arrived holds nothing up
-// for longer.
+// TestAnotherPINAfterAMinute: after a minute, a confirmation that never arrived no
+// longer prevents another one.
 func TestAnotherPINAfterAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, _ := heldConfirm(t)
-		if _, err := r.act.Confirm(t.Context(), r.site, r.iq, r.wrongPIN()); !errors.Is(err, errUnderWay) {
+		if _, err := r.act.Confirm(t.Context(), r.site, r.iq, r.wrongPIN()); !errors.Is(err, errInProgress) {
 			t.Error(err)
 		}
 		time.Sleep(confirmLimit)
@@ -300,7 +301,8 @@ func TestAnotherPINAfterAMinute(t *testing.T) {
 	})
 }
 
-// TestActivatedBetweenTheSteps: another installation was faster.
+// TestActivatedBetweenTheSteps: another installation activates the user between two
+// steps.
 func TestActivatedBetweenTheSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)

@@ -160,8 +160,9 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 	if !t.OTPRequired {
 		return err
 	}
+	// After a success an error of record is not returned: the caller could not act on it.
 	if recErr := r.record(ctx, at, doc, r.now(), err); recErr != nil && err != nil {
-		return also(err, recErr) // after a success the caller could not act on it
+		return also(err, recErr)
 	}
 	return err
 }

@@ -41,7 +41,7 @@ func TestRemoteVerbs(t *testing.T) {
 			if n := r.sim.Movements(lock); n != i+1 {
 				t.Errorf("%d movements, want %d", n, i+1)
 			}
-			// All there is between a tap and the door: one read of the store, one request.
+			// A command makes one read of the store and one request.
 			if r.store.gets != 1 || r.store.updates != 0 {
 				t.Errorf("%s: %d reads and %d writes of the store", c.want, r.store.gets, r.store.updates)
 			}
@@ -153,8 +153,8 @@ func TestNothingIsSentWithoutWhatACommandNeeds(t *testing.T) {
 	})
 }
 
-// A code made of one user's secret is wrong with another user's token, and
-// wrong codes block: so none is sent.
+// A code computed from one user's secret is wrong with another user's token, and wrong
+// codes block the user: so none is sent.
 func TestRemoteOfAnotherUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := saltokstest.DefaultWorld()
@@ -183,8 +183,8 @@ func TestNewRemoteNamesEveryFault(t *testing.T) {
 	}
 }
 
-// Whatever happens to the answer: one code, one request, at most one movement,
-// and the error says which of the three it was.
+// Whatever happens to the answer, a command uses one code, sends one request and causes
+// at most one movement, and the error reports the outcome.
 func TestAtMostOnceUnderFaults(t *testing.T) {
 	const (
 		accepted = "accepted"
@@ -257,9 +257,8 @@ func TestAtMostOnceUnderFaults(t *testing.T) {
 	}
 }
 
-// With a provider of the host's there is no activation here, and the breaker
-// works all the same.
-func TestForeignProvider(t *testing.T) {
+// With an OTPFunc there is no activation here, and the breaker works as well.
+func TestOTPFunc(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
 		r.activate()
@@ -282,7 +281,7 @@ func TestForeignProvider(t *testing.T) {
 		if err := remote.Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrOTPBlocked) {
 			t.Errorf("got %v", err)
 		}
-		// The document is found by whoever has to delete it.
+		// Forget finds the document.
 		owner, err := saltostate.Load(ctx, state, userindex.Docs, userindex.ID("simulator", r.tokens.user.Subject))
 		if err != nil || owner == nil || len(owner.IQs) != 1 || owner.IQs[0].IQ != r.iq {
 			t.Errorf("%+v, %v", owner, err)
@@ -290,8 +289,8 @@ func TestForeignProvider(t *testing.T) {
 	})
 }
 
-// Many doors at once through one IQ that takes every code only once: each of
-// the commands that were sent moved a lock, the others said NotSent.
+// Many doors at once through one IQ that accepts each code only once: each command that
+// was sent moved its lock, the others are NotSent.
 func TestManyDoorsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := saltokstest.DefaultWorld()

@@ -17,26 +17,25 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// faultRow is one thing that is wrong on the way to an unlock. After it was
-// repaired, the same Remote opens the door.
+// faultRow is one fault of an unlock. Once it is repaired, the same Remote opens the
+// door.
 type faultRow struct {
 	name string
 	with func(*parts)
 
-	verdict  string // "not sent" unless told
+	verdict  string // empty is "not sent"
 	is       error  // what errors.Is finds
 	says     string // a part of the error: what to do, or what it was
 	commands int    // on the wire
 	moves    int
 }
 
-// foreignError is what a call to some other service came to: it says nothing of
-// the command.
+// foreignError is the error of a call to another service: it is not about the command.
 func foreignError(status int) error {
 	return fmt.Errorf("%w: %w", faulttest.ErrHost, &saltoks.APIError{Status: status})
 }
 
-// faultRows is the whole of it, in the order of the way of one unlock.
+// faultRows returns all faults, in the order of the steps of an unlock.
 func faultRows() []faultRow {
 	return append([]faultRow{
 		{name: "nothing", verdict: "accepted", commands: 1, moves: 1, with: func(*parts) {}},
@@ -320,9 +319,9 @@ func faultRows() []faultRow {
 	}, wireFaults()...)
 }
 
-// TestRemoteUnderFaults: whatever is wrong, at most one command is on the wire, the
-// error says what became of it and what to do, holds no secret, and nothing is
-// left locked: repaired, the same Remote opens the door.
+// TestRemoteUnderFaults: with each fault, at most one command is sent, the error reports
+// the outcome and what to do and contains no secret, and no lock stays held: once the
+// fault is repaired, the same Remote opens the door.
 func TestRemoteUnderFaults(t *testing.T) {
 	for _, row := range faultRows() {
 		t.Run(row.name, func(t *testing.T) {

@@ -66,20 +66,20 @@ func (a *Activation) fetchSecret(ctx context.Context, site saltoks.SiteID, iq sa
 ) (ActivationState, error) {
 	at := siteIQ{site, iq}
 	before, err := a.load(ctx, at)
-	wanted := false
+	required := false // whether a secret has to be fetched
 	if err == nil {
-		_, wanted, err = before.apply(event{kind: verb, at: at, now: a.now()})
+		_, required, err = before.apply(event{kind: verb, at: at, now: a.now()})
 	}
 	switch {
 	case err != nil:
-	case wanted:
+	case required:
 		if err = a.sameUser(ctx); err == nil {
 			err = a.track(ctx, at, a.nameOf(ctx, at))
 		}
 	case before.Step == StepActivated:
 		err = a.stillActivated(ctx, at)
 	}
-	if err != nil || !wanted {
+	if err != nil || !required {
 		return a.done(at, before, notSentError(err))
 	}
 	doc, answer, err := a.storeSecret(ctx, at, verb, fetch)
@@ -101,11 +101,11 @@ type fetchFunc func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.Secr
 // callers must not each get a secret. answer is SALTO's refusal.
 func (a *Activation) storeSecret(ctx context.Context, at siteIQ, verb eventKind, fetch fetchFunc) (doc iqDoc, answer, err error) {
 	e := event{kind: verb, at: at}
-	var seen iqDoc
+	var replaced iqDoc // the document that the new secret replaces
 	doc, err = a.update(ctx, at, func(doc *iqDoc) error {
-		e.now, seen = a.now(), *doc
-		_, wanted, err := doc.apply(e)
-		if err != nil || !wanted {
+		e.now, replaced = a.now(), *doc
+		_, required, err := doc.apply(e)
+		if err != nil || !required {
 			return err
 		}
 		limited, cancel := context.WithTimeout(ctx, stepLimit)
@@ -125,7 +125,7 @@ func (a *Activation) storeSecret(ctx context.Context, at siteIQ, verb eventKind,
 	// SALTO may not return another secret: try once more to store this one,
 	// unless another process has changed the activation in the meantime.
 	doc, err = a.updateAfter(ctx, at, func(doc *iqDoc) (err error) {
-		if doc.Step == seen.Step && doc.Secret.Equal(seen.Secret.Secret) {
+		if doc.Step == replaced.Step && doc.Secret.Equal(replaced.Secret.Secret) {
 			*doc, _, err = doc.apply(e)
 		}
 		return err

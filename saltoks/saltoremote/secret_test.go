@@ -71,7 +71,7 @@ func TestTheSecretSurvivesALostLease(t *testing.T) {
 	})
 }
 
-// SALTO's block is of the user at the IQ, whatever secret comes next.
+// SALTO blocks the user at the IQ, whatever secret is fetched later.
 func TestANewSecretDoesNotCloseTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
@@ -158,7 +158,7 @@ func TestSecretIsKeptAlthoughTheCallerIsGone(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 		r.store.broken = false
-		// SALTO gives it only once here: now there is a typed error that says so.
+		// SALTO returns the secret only once here: then the error is typed.
 		_, err = r.act.Begin(t.Context(), r.site, r.iq)
 		elsewhere, ok := errors.AsType[*ActivatedElsewhereError](err)
 		if !ok || elsewhere.IQ != r.iq || !errors.Is(err, saltoks.ErrIQAlreadyActivated) {
@@ -270,8 +270,8 @@ func TestRestartAfterAReset(t *testing.T) {
 	})
 }
 
-// TestAStoreThatIsStuckAfterTheAnswer: the secret is there and the store takes
-// for ever: the step ends in some seconds and says what to do.
+// TestAStoreThatIsStuckAfterTheAnswer: SALTO has returned the secret and the store does
+// not answer: the step ends within seconds, and its error names what to do.
 func TestAStoreThatIsStuckAfterTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
@@ -288,7 +288,7 @@ func TestAStoreThatIsStuckAfterTheAnswer(t *testing.T) {
 	})
 }
 
-// An IQ whose name cannot be read is activated all the same.
+// An IQ whose name cannot be read is activated nevertheless.
 func TestActivationWithoutTheName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
@@ -301,8 +301,8 @@ func TestActivationWithoutTheName(t *testing.T) {
 	})
 }
 
-// lateStore loses the lease of an IQ's document once, after fn has run, and is
-// slow to say so: then runs meanwhile.
+// lateStore loses the lease of an IQ's document once, after fn has run, and reports it
+// late: then runs before that.
 type lateStore struct {
 	saltostate.Store
 	meanwhile func()
@@ -326,8 +326,8 @@ func (s *lateStore) Update(ctx context.Context, key string, fn func(context.Cont
 }
 
 // TestALateSecretDoesNotUndoAnActivation: a process stops after it got the first
-// secret, and loses its lease. Meanwhile another one has gone the
-// whole way: what it stored stays.
+// secret, and loses its lease. Meanwhile another one has
+// completed the activation: what it stored is kept.
 func TestALateSecretDoesNotUndoAnActivation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
@@ -342,8 +342,7 @@ func TestALateSecretDoesNotUndoAnActivation(t *testing.T) {
 	})
 }
 
-// The caller leaves while SALTO's answer is on its way into the store: it gets
-// there all the same.
+// The caller cancels while SALTO's answer is being stored: it is stored nevertheless.
 func TestTheSecretOutlivesItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)

@@ -17,8 +17,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// While SALTO has us pause, a command that could only go out too late says so
-// at once; one that can go out in time waits.
+// While the limiter is paused by a 429, a command that could only be sent too late fails
+// immediately; one that can be sent in time waits.
 func TestSendByWithinAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
@@ -142,8 +142,8 @@ func TestNothingIsSentLate(t *testing.T) {
 	})
 }
 
-// A transport that does not report its connections: the instant ends no answer
-// that is under way, and a request that was handed over is never "not sent".
+// With a transport that does not report its connections, the deadline does not end the
+// wait for an answer, and a request that was passed to it is never NotSent.
 func TestSendByOverAnOpaqueTransport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
@@ -197,8 +197,8 @@ func (r *fixture) checkTooLate(err error) {
 	}
 }
 
-// TestAClockSetBackWhileDialing: below a transport of the host's, too, the time
-// that passes counts as well as the clock.
+// TestAClockSetBackWhileDialing: with a transport of the host, too, the elapsed time
+// counts as well as the clock.
 func TestAClockSetBackWhileDialing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
@@ -221,8 +221,8 @@ func TestAClockSetBackWhileDialing(t *testing.T) {
 	})
 }
 
-// TestSendByIsOfItsOwnCall: a provider that asks another service by a client of
-// this package, with the context it is given, takes nothing from the guard.
+// TestSendByIsOfItsOwnCall: an OTPFunc that makes a call with a saltoks.Client, with the
+// context it is given, does not change the command's deadline.
 func TestSendByIsOfItsOwnCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
@@ -267,8 +267,8 @@ func slowDial(hc *http.Client, d time.Duration) *http.Client {
 	return &http.Client{Transport: tr}
 }
 
-// A machine that was suspended while it waited for its token: the monotonic clock
-// stood still, the wall clock did not. Nothing is sent late. synctest's clock has
+// A machine is suspended while it waits for its token: the monotonic clock stops, the
+// wall clock does not. Nothing is sent late. synctest's clock has
 // no monotonic reading, so this test uses the real one.
 func TestNothingIsSentAfterASuspension(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -10,8 +10,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// After a wrong code the lock is read once. If it is reached in another way than
-// the link says, no breaker is charged and the target is not sent again.
+// After a wrong code the lock is read once. If its target differs from the link, the
+// breaker does not count the code, and no command is sent to the old target again.
 func TestOutdatedTarget(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -88,8 +88,8 @@ func TestOutdatedTargetIsForgotten(t *testing.T) {
 	})
 }
 
-// A wrong code at a lock that is reached as the link says counts, also when the
-// lock cannot be read.
+// A wrong code counts if the lock's target is that of the link, and if the lock cannot
+// be read.
 func TestWrongCodeStillCounts(t *testing.T) {
 	for _, name := range []string{"lock unchanged", "lock unreadable"} {
 		t.Run(name, func(t *testing.T) {

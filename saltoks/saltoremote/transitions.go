@@ -64,11 +64,11 @@ func transitions() []transition {
 	return []transition{
 		{event: begin, from: StepNotStarted, to: StepSecretStored, store: newSecret},
 
-		{event: restart, from: StepConfirming, when: underWay, refuse: with(errUnderWay)},
+		{event: restart, from: StepConfirming, when: inProgress, refuse: with(errInProgress)},
 		{event: restart, from: anyStep, to: StepSecretStored, store: newSecret},
 
 		{event: adopt, from: StepActivated, to: sameStep},
-		{event: adopt, from: StepConfirming, when: underWay, refuse: with(errUnderWay)},
+		{event: adopt, from: StepConfirming, when: inProgress, refuse: with(errInProgress)},
 		{event: adopt, from: anyStep, when: blocked, refuse: untilUnblocked},
 		{event: adopt, from: anyStep, to: StepSecretStored, store: adoptedSecret},
 
@@ -81,7 +81,7 @@ func transitions() []transition {
 		{event: confirm, from: StepNotStarted, refuse: with(ErrActivationNotBegun)},
 		{event: confirm, from: StepSecretStored, when: not(adopted), refuse: with(ErrPINNotRequested)},
 		{event: confirm, from: anyStep, when: blocked, refuse: untilUnblocked},
-		{event: confirm, from: StepConfirming, when: underWayWithOtherPIN, refuse: with(errUnderWay)},
+		{event: confirm, from: StepConfirming, when: inProgressWithOtherPIN, refuse: with(errInProgress)},
 		{event: confirm, from: anyStep, to: StepConfirming, store: newPIN},
 
 		{event: confirmed, from: anyStep, when: sameSecret, to: StepActivated, store: confirmedPIN},
@@ -162,13 +162,13 @@ func forget(d *iqDoc, e event) { *d = iqDoc{Breaker: d.Breaker.after(e.now, nil)
 // not answered.
 const confirmLimit = time.Minute
 
-// underWay reports that SALTO may still carry out a confirmation. After Adopt
-// that does not matter, because the user was already activated.
-func underWay(d iqDoc, e event) bool {
+// inProgress reports whether SALTO may still carry out a confirmation. After Adopt that
+// does not matter, because the user was already activated.
+func inProgress(d iqDoc, e event) bool {
 	return d.Step == StepConfirming && !d.Adopted && e.now.Sub(d.ConfirmingAt).Abs() <= confirmLimit
 }
 
-func underWayWithOtherPIN(d iqDoc, e event) bool { return underWay(d, e) && !d.PIN.Equal(e.pin) }
+func inProgressWithOtherPIN(d iqDoc, e event) bool { return inProgress(d, e) && !d.PIN.Equal(e.pin) }
 
 func overdue(d iqDoc, e event) bool { return e.now.Sub(d.ConfirmingAt) > confirmLimit }
 

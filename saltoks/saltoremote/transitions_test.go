@@ -42,12 +42,11 @@ func activationDocs() map[string]iqDoc {
 	}
 }
 
-// Each verb and answer at each step: the step it leads to, or the error it is
-// refused with.
+// Each call and answer at each step leads to a step, or is refused with an error.
 func TestTransitions(t *testing.T) {
 	const taken = "taken" // nothing changes
 	begun, notBegun, notRequested := "secret_stored", ErrActivationNotBegun.Error(), ErrPINNotRequested.Error()
-	notNeeded, already, wait := ErrPINNotNeeded.Error(), saltoks.ErrIQAlreadyActivated.Error(), errUnderWay.Error()
+	notNeeded, already, wait := ErrPINNotNeeded.Error(), saltoks.ErrIQAlreadyActivated.Error(), errInProgress.Error()
 	steps := []string{
 		"not started", "secret", "secret, adopted", "PIN requested", "confirming", "confirming, too long",
 		"confirming, adopted", "confirming, adopted +", "activated",
@@ -141,8 +140,8 @@ func fields(d iqDoc) map[string]any {
 	}
 }
 
-// An open breaker refuses the verbs that send a code; the same PIN may be sent
-// again at once; an answer to an earlier call changes nothing.
+// An open breaker refuses the calls that send a code; the same PIN may be sent again at
+// once; an answer to an earlier call changes nothing.
 func TestTransitionsDependOn(t *testing.T) {
 	docs := activationDocs()
 	for _, kind := range []eventKind{adopt, confirm, deactivate} {
