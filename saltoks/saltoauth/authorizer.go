@@ -232,8 +232,8 @@ func (a *Authorizer) source(id string) *connectionTokens {
 	return s
 }
 
-// end ends the source of a connection that was deleted.
-func (a *Authorizer) end(id string) {
+// endSource ends the token source of a connection that was deleted.
+func (a *Authorizer) endSource(id string) {
 	a.source(id).end()
 	a.mu.Lock()
 	defer a.mu.Unlock()

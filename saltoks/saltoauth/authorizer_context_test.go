@@ -18,7 +18,7 @@ import (
 func TestAuthorizerHonorsContexts(t *testing.T) {
 	type try struct {
 		name  string
-		calls bool // it talks to SALTO
+		calls bool // it makes a request
 		do    func(ctx context.Context, d *hostFixture, c saltoauth.Connection, l, r saltoauth.Login) error
 	}
 	tries := []try{
@@ -140,7 +140,7 @@ func TestAuthorizerHonorsContexts(t *testing.T) {
 				defer cancel()
 				start := time.Now()
 				err = c.do(ctx, d, conn, l, r)
-				// An old discovery document serves on when the server does not answer.
+				// An old discovery document is still used if the server does not answer.
 				if took := time.Since(start); took > 60*time.Millisecond || err != nil && !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("50 ms: %v after %v", err, took)
 				}
@@ -154,8 +154,8 @@ func TestAuthorizerHonorsContexts(t *testing.T) {
 	}
 }
 
-// TestConsentWithAStoreThatHangs: the connection cannot be written, and what
-// was noted of it cannot be taken back. The person learns of it.
+// TestConsentWithAStoreThatHangs: the connection cannot be written, and its index entry
+// cannot be removed. The error reports both.
 func TestConsentWithAStoreThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newHost(t)

@@ -15,7 +15,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// revoked returns the refresh tokens that SALTO was asked to forget.
+// revoked returns the refresh tokens that SALTO was asked to revoke.
 func (d *hostFixture) revoked() (tokens []string) {
 	for _, q := range d.sim.Requests() {
 		if q.Method == "POST" && strings.HasSuffix(q.Path, "/connect/revocation") {
@@ -26,8 +26,8 @@ func (d *hostFixture) revoked() (tokens []string) {
 	return tokens
 }
 
-// TestARefusedConsentIsForgotten: a refresh token that came and is not kept is
-// revoked at SALTO, whatever comes of that; never one whose user is connected.
+// TestARefusedConsentIsForgotten: a refresh token that was issued and is not stored is
+// revoked at SALTO, whatever the result, unless its user is connected.
 func TestARefusedConsentIsForgotten(t *testing.T) {
 	reconnect := func(d *hostFixture, ctx context.Context, id, as string) error {
 		l, err := d.auth.BeginReconnect(d.t.Context(), id)
@@ -136,7 +136,7 @@ func TestARefusedConsentIsForgotten(t *testing.T) {
 	}
 }
 
-// takes reports whether SALTO takes a refresh token.
+// takes reports whether SALTO accepts a refresh token.
 func (d *hostFixture) takes(refresh string) bool {
 	d.t.Helper()
 	resp, err := d.sim.HTTPClient().PostForm(d.sim.Issuer()+"/connect/token", url.Values{
@@ -148,8 +148,8 @@ func (d *hostFixture) takes(refresh string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// TestConsentUnderAWrongClock: a clock that is an hour off, or says nothing,
-// connects no user; set right, the same authorizer connects.
+// TestConsentUnderAWrongClock: with a clock that is an hour off, or returns the zero
+// time, no user is connected; once it is correct, the same Authorizer connects.
 func TestConsentUnderAWrongClock(t *testing.T) {
 	for name, read := range map[string]func(time.Time) time.Time{
 		"an hour ahead":  func(t time.Time) time.Time { return t.Add(time.Hour) },

@@ -48,7 +48,7 @@ func TestConsent(t *testing.T) {
 	}
 }
 
-// TestFailedConsent: each way has its own error, and leaves nothing.
+// TestFailedConsent: each failure has its own error, and nothing is stored.
 func TestFailedConsent(t *testing.T) {
 	allow := saltokstest.Allow()
 	for name, c := range map[string]struct {

@@ -69,7 +69,7 @@ type ConnectionStatus struct {
 	FailedRefreshes int       `json:"failed_refreshes"`
 	Fault           string    `json:"fault,omitempty"`
 	RetryAt         time.Time `json:"retry_at,omitzero"`
-	// InvalidClient: the last refresh failed with ErrInvalidClient.
+	// InvalidClient reports whether the last refresh failed with ErrInvalidClient.
 	InvalidClient bool `json:"invalid_client,omitempty"`
 	// ReauthorizeSince is when SALTO refused the refresh token; zero if it did
 	// not (UTC).

@@ -39,7 +39,7 @@ func TestLinkSite(t *testing.T) {
 }
 
 // TestLinkOneOfSeveralSites: of the sites that the user can see, the one that was chosen
-// is linked, wherever it stands in SALTO's list; another one may be chosen later.
+// is linked, wherever it is in SALTO's list; another one may be chosen later.
 func TestLinkOneOfSeveralSites(t *testing.T) {
 	d := newHost(t)
 	user := d.sim.World().Users[0].Email

@@ -9,7 +9,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 )
 
-// TestConnections lists what exists: not what was never stored, nor what is gone.
+// TestConnections: connections that were never stored, or were deleted, are not listed.
 func TestConnections(t *testing.T) {
 	d := newHost(t)
 	list := func() (ids []string) {

@@ -71,7 +71,7 @@ func (c *connectionTokens) step(doc *connectionDoc, rejected saltoks.Secret) act
 func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) (held, error) {
 	var out action
 	var unsaved *unsavedSet                   // what this flight must not lose
-	end, result := func(error) {}, error(nil) // of the request, if there is one
+	end, result := func(error) {}, error(nil) // of the traced request, if there is one
 	defer func() { end(result) }()
 	waiting, cancel := context.WithTimeoutCause(ctx, lockLimit, &IdentityError{
 		Op: "refresh", What: "another process holds the connection's document for too long", cause: context.DeadlineExceeded,
@@ -95,7 +95,7 @@ func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) 
 			return nil, out.err
 		}
 		next := apply(*doc, a)
-		c.note(ctx, a, next)
+		c.recordPause(ctx, a, next)
 		if !next.Tokens.Refresh.Equal(sent) || !next.Tokens.Access.Equal(doc.Tokens.Access.Secret) {
 			unsaved = &unsavedSet{base: base, set: next.Tokens}
 		}
@@ -165,8 +165,8 @@ func (c *connectionTokens) adopt(ctx context.Context, a answer, sent saltoks.Sec
 	return held{}, nil
 }
 
-// note records the pause of this process, and logs the result.
-func (c *connectionTokens) note(ctx context.Context, a answer, next connectionDoc) {
+// recordPause records the pause of this process after an answer, and logs a failure.
+func (c *connectionTokens) recordPause(ctx context.Context, a answer, next connectionDoc) {
 	c.mu.Lock()
 	p := pause{}
 	if a.err != nil && a.err.Status == 0 {

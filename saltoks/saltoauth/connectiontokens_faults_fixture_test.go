@@ -53,7 +53,8 @@ func (s *faultySealer) Open(ctx context.Context, sealed saltostate.Sealed, addit
 	return s.Sealer.Open(ctx, sealed, additional)
 }
 
-// at bends the requests whose path has a part, "/connect/token" mostly.
+// at changes the answers to requests whose path contains a part, such as
+// "/connect/token".
 func at(part string, do func(p *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error)) func(*faultCase) {
 	return func(p *faultCase) {
 		next := p.transport

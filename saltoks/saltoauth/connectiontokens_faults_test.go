@@ -22,7 +22,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
-// tokenRow is one thing that is wrong when the hour of the access token is over.
+// tokenRow is one fault at the time when the access token expires.
 type tokenRow struct {
 	name string
 	with func(*faultCase)
@@ -221,9 +221,9 @@ func tokenRows() []tokenRow {
 	}
 }
 
-// TestTokensFailClosed: whatever is wrong with the refresh, no command is sent
-// without a good token, the refresh token is sent once, and the door opens when
-// the fault is gone, unless SALTO has ended the consent.
+// TestTokensFailClosed: with each fault of the refresh, no command is sent without a
+// valid token, the refresh token is sent once, and the door opens once the fault is
+// gone, unless SALTO has ended the consent.
 func TestTokensFailClosed(t *testing.T) {
 	for _, row := range tokenRows() {
 		t.Run(row.name, func(t *testing.T) {
@@ -357,7 +357,7 @@ func (row tokenRow) run(t *testing.T) {
 	}
 }
 
-// renewed is the caller's context of the one command, over where it was before.
+// renewed is the caller's context of one command, where it had ended before.
 func renewed(t *testing.T, p *faultCase) (context.Context, context.CancelFunc) {
 	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
 	if errors.Is(p.ctx.Err(), context.Canceled) {

@@ -23,8 +23,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
-// tokenFixture is a token endpoint that rotates and detects reuse, whose next answers
-// a test can change, and one connection on a store.
+// tokenFixture is a token endpoint that rotates tokens and detects reuse, and whose next
+// answers a test can change, with one connection on a store.
 type tokenFixture struct {
 	t      *testing.T
 	server *httpmock.MockTransport
@@ -34,7 +34,7 @@ type tokenFixture struct {
 	log    strings.Builder
 
 	mu       sync.Mutex
-	refresh  string // the only valid refresh token; "" when the family is dead
+	refresh  string // the only valid refresh token; "" after a reuse
 	n        int    // tokens granted
 	requests []*http.Request
 	reused   bool

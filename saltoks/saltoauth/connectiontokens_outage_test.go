@@ -91,7 +91,7 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// TestOutageWithAValidToken: only the log shows it.
+// TestOutageWithAValidToken: an outage during which the token is valid is only logged.
 func TestOutageWithAValidToken(t *testing.T) {
 	bubble(t, func(t *testing.T, b *tokenFixture) {
 		one, two := b.source(), b.source()
@@ -109,8 +109,8 @@ func TestOutageWithAValidToken(t *testing.T) {
 	})
 }
 
-// TestATokenInItsLastSeconds is not handed out: the request would arrive with a
-// dead one.
+// TestATokenInItsLastSeconds: such a token is not returned, because it could expire
+// before the request arrives.
 func TestATokenInItsLastSeconds(t *testing.T) {
 	bubble(t, func(t *testing.T, b *tokenFixture) {
 		ts := b.source()
@@ -198,8 +198,8 @@ func TestClientRefused(t *testing.T) {
 	})
 }
 
-// TestAStoreThatIsStuckAfterTheRotation: the flight ends all the same, and the
-// tokens are saved as soon as the store takes them.
+// TestAStoreThatIsStuckAfterTheRotation: the flight ends nevertheless, and the tokens
+// are saved as soon as the store accepts them.
 func TestAStoreThatIsStuckAfterTheRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var stuck atomic.Bool
@@ -234,8 +234,8 @@ func TestAStoreThatIsStuckAfterTheRotation(t *testing.T) {
 	})
 }
 
-// TestAPauseOfAWrongClock: another process, an hour ahead, noted a failed try.
-// Nobody waits an hour for that.
+// TestAPauseOfAWrongClock: another process, whose clock is an hour ahead, recorded a
+// failed attempt. No caller waits for an hour.
 func TestAPauseOfAWrongClock(t *testing.T) {
 	bubble(t, func(t *testing.T, b *tokenFixture) {
 		time.Sleep(2 * time.Hour)
@@ -246,11 +246,11 @@ func TestAPauseOfAWrongClock(t *testing.T) {
 	})
 }
 
-// TestAStoreThatIsDeaf: when the document comes after the time to wait for it is
-// over, no refresh token is sent any more.
-func TestAStoreThatIsDeaf(t *testing.T) {
+// TestAStoreThatIgnoresItsContext: if the document is returned after the time limit, no
+// refresh token is sent.
+func TestAStoreThatIgnoresItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var late time.Duration // whatever the context says meanwhile
+		var late time.Duration // although the context has ended
 		store := &statetest.FaultyStore{Store: saltostate.NewMemoryStore()}
 		store.OnUpdate = func(ctx context.Context, key string, fn statetest.UpdateFunc) error {
 			time.Sleep(late)
@@ -269,8 +269,8 @@ func TestAStoreThatIsDeaf(t *testing.T) {
 	})
 }
 
-// TestAProcessWithoutARoute pauses alone: the document, and so every other
-// process, hears nothing of it. Its own status does.
+// TestAProcessWithoutARoute: a process that cannot reach the server pauses alone. Its
+// Status reports the pause; the document, which other processes share, does not.
 func TestAProcessWithoutARoute(t *testing.T) {
 	for name, unreachable := range map[string]func(*http.Request) (*http.Response, error){
 		"no route": func(*http.Request) (*http.Response, error) {

@@ -22,7 +22,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// What a child process of TestEightProcesses needs to know, and answers.
+// The input and the output of a child process of TestEightProcesses.
 type (
 	childTask struct {
 		Dir, Conn, Key          string
@@ -40,7 +40,7 @@ const childEnv = "DOORKIT_TOKEN_CHILD"
 
 // TestEightProcesses: eight processes call for five seconds with the tokens of
 // one connection in one file store. The identity server rotates every refresh
-// token and ends the family when one is sent twice.
+// token and revokes all tokens when one is sent twice.
 func TestEightProcesses(t *testing.T) {
 	if task := os.Getenv(childEnv); task != "" {
 		tokenChild(task)
@@ -124,7 +124,7 @@ func TestEightProcesses(t *testing.T) {
 	if most := int(time.Since(start)/(lifetime/2)) + 1; refreshes < 1 || refreshes > most {
 		t.Errorf("%d refreshes, want 1 to %d", refreshes, most)
 	}
-	// The family is alive: a reuse would have ended it.
+	// The tokens are still valid: a reuse would have ended them.
 	client, err := saltoks.NewClient(saltoks.Config{Environment: env, Tokens: auth.Tokens(conn)})
 	if err != nil {
 		t.Fatal(err)
@@ -229,9 +229,9 @@ func (c childTask) refreshAndHang() error {
 	return fmt.Errorf("it went on: %w", err)
 }
 
-// TestKilledBetweenRotationAndWrite is the one window that no client can close:
-// the new refresh token dies with the process. The others are not held up, they
-// get ErrReauthorize at once, and a Reconnect repairs it.
+// TestKilledBetweenRotationAndWrite: if a process is killed here, no client can keep the
+// new refresh token. The other processes are not delayed: they get ErrReauthorize at
+// once, and a Reconnect repairs the connection.
 func TestKilledBetweenRotationAndWrite(t *testing.T) {
 	if task := os.Getenv(childEnv); task != "" {
 		tokenChild(task)
@@ -291,12 +291,12 @@ func TestKilledBetweenRotationAndWrite(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // says that it was killed
+	_ = cmd.Wait() // the error is that it was killed
 
 	if auth, _, err = task.authorizer(srv.RedirectURI(), nil); err != nil {
 		t.Fatal(err)
 	}
-	tokens := auth.Tokens(conn) // a lock that the dead process left would be another error
+	tokens := auth.Tokens(conn) // a lock that the killed process left would be another error
 	for range 2 {
 		if _, err := tokens.Token(t.Context()); !errors.Is(err, saltoks.ErrReauthorize) {
 			t.Errorf("%v", err)

@@ -48,7 +48,6 @@ func later(d time.Duration) { time.Sleep(d) }
 
 // TestThreeMonthsOfCalls: a call every six hours until a day before SALTO ends
 // the consent, a refresh for each, no failure; a day after it one clear error.
-// Only SALTO knows how long it accepts a consent.
 func TestThreeMonthsOfCalls(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, lifetime := range []time.Duration{30 * day, 90 * day, 200 * day} {
@@ -98,8 +97,8 @@ func TestAnswerLostAfterRotation(t *testing.T) {
 	})
 }
 
-// TestHangingIdentityServer: 50 ms are 50 ms, the refresh continues, and Close
-// waits for it.
+// TestHangingIdentityServer: a call ends with its context of 50 ms, the refresh
+// continues, and Close waits for it.
 func TestHangingIdentityServer(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {
 		time.Sleep(2 * time.Hour)
@@ -139,8 +138,9 @@ func TestHangingIdentityServer(t *testing.T) {
 	})
 }
 
-// TestOutageOfTwoHours as measured at the acceptance environment: calls fail
-// with a temporary error, few requests are made, and all is well afterwards.
+// TestOutageOfTwoHours is an outage as it was measured at the acceptance environment:
+// calls fail with a temporary error, few requests are made, and calls succeed
+// afterwards.
 func TestOutageOfTwoHours(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {
 		time.Sleep(2 * time.Hour)
@@ -162,7 +162,7 @@ func TestOutageOfTwoHours(t *testing.T) {
 	})
 }
 
-// TestUnauthorizedMakesTheNextCallWork: SALTO forgets an access token early.
+// TestUnauthorizedMakesTheNextCallWork: SALTO rejects an access token before it expires.
 func TestUnauthorizedMakesTheNextCallWork(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {
 		if _, err := client.Me.Get(t.Context()); err != nil {

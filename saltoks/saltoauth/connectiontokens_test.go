@@ -100,8 +100,8 @@ func TestRefreshOutlivesItsCaller(t *testing.T) {
 	})
 }
 
-// A caller who goes away while the refresh waits for the document does not end it
-// for those who joined.
+// A caller that cancels while the refresh waits for the document does not end it for the
+// others.
 func TestRefreshOutlivesItsCallerBeforeTheExchange(t *testing.T) {
 	bubble(t, func(t *testing.T, b *tokenFixture) {
 		ts := b.source()
@@ -241,7 +241,8 @@ func TestUnsavedTokensAreSavedLater(t *testing.T) {
 	})
 }
 
-// TestUnsavedTokensUndoNothing: before they can be saved, a person reconnects.
+// TestUnsavedTokensUndoNothing: tokens that could not be saved do not replace those of a
+// later Reconnect.
 func TestUnsavedTokensUndoNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var full atomic.Bool
@@ -298,7 +299,7 @@ func TestLostLease(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		b.change(func() {
 			b.before = func() *http.Response {
-				// Meanwhile, elsewhere: rotated, written in spite of our hold.
+				// Another process has rotated the token, and written it despite our lock.
 				now := time.Now().UTC()
 				theirs = sealed(t, connectionDoc{Environment: "mock", Subject: "subject-1", Tokens: tokenSet{
 					Access:  storedsecret.New(saltoks.NewSecret("theirs")),
@@ -314,8 +315,8 @@ func TestLostLease(t *testing.T) {
 	})
 }
 
-// TestLongWaitForAnotherProcess: who waits for the document leaves after 15 s,
-// and a wait does not shorten the refresh that follows it.
+// TestLongWaitForAnotherProcess: a wait for the document ends after 15 s, and does not
+// shorten the refresh that follows it.
 func TestLongWaitForAnotherProcess(t *testing.T) {
 	bubble(t, func(t *testing.T, b *tokenFixture) {
 		ts := b.source()

@@ -51,16 +51,16 @@ const consentCookie = "__Host-doorkit-salto-login"
 // NewConsentHandlers checks cfg. The error names every fault.
 func NewConsentHandlers(cfg ConsentConfig) (*ConsentHandlers, error) {
 	var faults []error
-	missing := func(is bool, field string) {
-		if is {
-			faults = append(faults, errors.New("ConsentConfig."+field))
+	check := func(bad bool, fault string) {
+		if bad {
+			faults = append(faults, errors.New("ConsentConfig."+fault))
 		}
 	}
-	missing(cfg.Authorizer == nil, "Authorizer is missing")
-	missing(cfg.Authorize == nil, "Authorize is missing: it decides who may connect which tenant")
-	missing(cfg.ConnectionID == nil, "ConnectionID is missing: it finds the connection of a tenant")
-	missing(cfg.Connected == nil, "Connected is missing: it stores the connection's ID")
-	missing(!localPath(cfg.Done), "Done must be a path on this host, such as /settings/salto")
+	check(cfg.Authorizer == nil, "Authorizer is missing")
+	check(cfg.Authorize == nil, "Authorize is missing: it decides who may connect which tenant")
+	check(cfg.ConnectionID == nil, "ConnectionID is missing: it finds the connection of a tenant")
+	check(cfg.Connected == nil, "Connected is missing: it stores the connection's ID")
+	check(!localPath(cfg.Done), "Done must be a path on this host, such as /settings/salto")
 	if err := configError(faults); err != nil {
 		return nil, err
 	}
@@ -206,7 +206,7 @@ func (h *ConsentHandlers) finish(r *http.Request, tenant, sealed string) error {
 		return err
 	}
 	if err := h.connected(ctx, tenant, conn); err != nil {
-		// The connection's ID is not stored: leave nothing behind.
+		// The host could not store the connection's ID, so the connection is deleted.
 		undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
 		defer cancel()
 		_, undo := h.cfg.Authorizer.Disconnect(undoing, conn.ID, AcknowledgeDisconnect)
@@ -244,9 +244,8 @@ func (h *ConsentHandlers) connected(ctx context.Context, tenant string, conn Con
 // two documents and one request.
 const undoLimit = exchangeLimit + 2*saltostate.WriteLimit
 
-// hostError is an error of the host's own functions. errors.Is finds it, but
-// its text is not shown, because it may hold a secret: only a panic or a
-// sealing failure is.
+// hostError is an error of the host's own functions. errors.Is finds it. Its text may
+// contain a secret, so only a panic or a sealing failure is named.
 type hostError struct{ err error }
 
 func (e hostError) Error() string {

@@ -195,7 +195,7 @@ func TestConsentHandlersReportFailures(t *testing.T) {
 		!strings.Contains(body(resp), "offline access") {
 		t.Errorf("%s", body(resp))
 	}
-	// The application cannot keep the connection: nothing is left of it.
+	// The application cannot store the connection, so it is deleted.
 	target, cookie = o.leave(o.h.Connect(), "tenant-1", saltokstest.Allow())
 	o.fail = errors.New("planted: database down")
 	if resp := ask(o.h.Callback(), "GET", target, "tenant-1", cookie); resp.StatusCode != 500 || strings.Contains(body(resp), "planted") {
@@ -231,8 +231,8 @@ func TestBadConsentConfig(t *testing.T) {
 	}
 }
 
-// FuzzCallback throws queries and cookies at the callback: it answers 400 and
-// makes no request.
+// FuzzCallback sends queries and cookies to the callback: it answers 400 and makes no
+// request.
 func FuzzCallback(f *testing.F) {
 	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {
@@ -276,8 +276,8 @@ func (r refuse) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, errors.New("refused")
 }
 
-// TestConnectIsRefusedWhileConnected: another SALTO user would replace a
-// connection that works, and every door would stop.
+// TestConnectIsRefusedWhileConnected: otherwise another SALTO user could replace a
+// working connection, and no door would open.
 func TestConnectIsRefusedWhileConnected(t *testing.T) {
 	o := newConsentFixture(t)
 	first, second := o.h.Connect(), o.h.Connect()
@@ -309,7 +309,7 @@ func TestConnectIsRefusedWhileConnected(t *testing.T) {
 	}
 }
 
-// TestConsentNamesItsVerb: what a person reads names the button they pressed.
+// TestConsentNamesItsVerb: an error names the button that the person pressed.
 func TestConsentNamesItsVerb(t *testing.T) {
 	for name, c := range map[string]struct {
 		choice saltokstest.ConsentChoice
@@ -351,8 +351,8 @@ func TestConsentNamesItsVerb(t *testing.T) {
 	}
 }
 
-// TestConsentUnderAChangedSealingKey: the person cannot help it; the log names the
-// key that is missing, at each place where it shows.
+// TestConsentUnderAChangedSealingKey: the person cannot fix it, so the log names the
+// missing key, wherever it is needed.
 func TestConsentUnderAChangedSealingKey(t *testing.T) {
 	o := newConsentFixture(t)
 	target, cookie := o.leave(o.h.Connect(), "tenant-1", saltokstest.Allow())

@@ -13,8 +13,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// TestDisconnectAsTheServerAllows: with the secret in the form, and where
-// discovery names no revocation.
+// TestDisconnectAsTheServerAllows: Disconnect works with the secret in the form, and if
+// discovery names no revocation endpoint.
 func TestDisconnectAsTheServerAllows(t *testing.T) {
 	for name, c := range map[string]struct {
 		inBody  bool

@@ -36,7 +36,8 @@ func TestDisconnect(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 
-	// Without an identity server the connection is still deleted, and the result says so.
+	// If the identity server does not answer, the connection is deleted nevertheless, and
+	// the result has the error.
 	c = d.connect()
 	d.sim.Fault(saltokstest.IdentityOutage)
 	done, err = d.auth.Disconnect(t.Context(), c.ID, saltoauth.AcknowledgeDisconnect)
@@ -59,8 +60,8 @@ func TestAcknowledgeDisconnect(t *testing.T) {
 	}
 }
 
-// TestForgetAfterABrokenDisconnect: the store fails, or the process dies, between
-// the connection and the note of it. Nothing is connected, so all can go.
+// TestForgetAfterABrokenDisconnect: the store fails, or the process ends, between
+// deleting the connection and its index entry. Nothing is connected, so Forget works.
 func TestForgetAfterABrokenDisconnect(t *testing.T) {
 	d := newHost(t)
 	c := d.connect()

@@ -8,6 +8,5 @@
 //   - [PasswordSource] is the token source of a backend client.
 //
 // Errors are typed: [IdentityError] for the identity server, and sentinels for
-// errors.Is. saltoks.ErrReauthorize means that
-// a person must reconnect.
+// errors.Is. saltoks.ErrReauthorize means that a person must reconnect.
 package saltoauth

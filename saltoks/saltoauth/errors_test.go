@@ -15,7 +15,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// TestNetworkCauses: of an error below the identity server only the kind stays.
+// TestNetworkCauses: only the kind of a network error is kept, not its text.
 func TestNetworkCauses(t *testing.T) {
 	for what, err := range map[string]error{
 		"certificate": &tls.CertificateVerificationError{Err: errors.New("planted")},

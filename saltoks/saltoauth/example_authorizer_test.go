@@ -17,8 +17,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// simulated is what the examples of the consent start from: a simulator, and an
-// authorizer for it. In production the environment is saltoks.Production() and
+// simulated is the setup of the examples of the consent: a simulator, and an Authorizer
+// for it. In production the environment is saltoks.Production() and
 // HTTPClient stays nil.
 type simulated struct {
 	*saltokstest.Sim
@@ -305,7 +305,7 @@ func ExamplePasswordSource() {
 	// Output: [redacted] true <nil>
 }
 
-// A service account has no Connection: its token says whose Remote to make.
+// A service account has no Connection: the token's subject is the user of the Remote.
 func ExamplePasswordSource_remote() {
 	s := simulate()
 	defer s.Close()

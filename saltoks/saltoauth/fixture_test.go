@@ -17,7 +17,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
-// recordingStore counts documents and fails or hangs where a test says so.
+// recordingStore counts documents, and fails or hangs at the calls that a test selects.
 type recordingStore struct {
 	statetest.FaultyStore
 	mu   sync.Mutex
@@ -61,7 +61,7 @@ func (s *recordingStore) documents() int {
 	return len(s.keys)
 }
 
-// hostFixture is an application before a simulated SALTO.
+// hostFixture is an application with a simulated SALTO.
 type hostFixture struct {
 	t      *testing.T
 	sim    *saltokstest.Sim

@@ -12,7 +12,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
-// noteDoc stands for the document of an IQ.
+// noteDoc takes the place of an IQ's document.
 type noteDoc struct {
 	Text   string              `json:"text"`
 	Secret storedsecret.Secret `json:"secret"`

@@ -25,14 +25,14 @@ type held struct {
 // reading.
 func newHeld(t saltoks.Token, obtained, now time.Time) held {
 	h := held{token: t}
-	now0, obtained := now.Round(0), obtained.Round(0)
+	wall, obtained := now.Round(0), obtained.Round(0)
 	if t.Expiry.IsZero() {
-		h.refreshAt = now.Add(obtained.Add(assumedLifetime * 9 / 10).Sub(now0))
+		h.refreshAt = now.Add(obtained.Add(assumedLifetime * 9 / 10).Sub(wall))
 		return h
 	}
 	expiry := t.Expiry.Round(0)
 	h.token.Expiry = expiry
-	life, left := expiry.Sub(obtained), expiry.Sub(now0)
+	life, left := expiry.Sub(obtained), expiry.Sub(wall)
 	h.refreshAt = now.Add(left - min(max(life/10, 2*time.Second), life/2))
 	h.usableTo = now.Add(left - min(max(life/20, 1500*time.Millisecond), life/2, usableMargin))
 	return h

@@ -9,8 +9,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// differ is t after wall on the wall clock and elapsed on the monotonic one: a
-// machine that slept, or whose clock was set.
+// differ returns t plus wall by the wall clock and plus elapsed by the monotonic clock,
+// as after a suspension, or after the clock was set.
 func differ(t time.Time, wall, elapsed time.Duration) time.Time {
 	t = t.Add(wall)
 	monotonic := (*struct {
@@ -21,7 +21,7 @@ func differ(t time.Time, wall, elapsed time.Duration) time.Time {
 	return t
 }
 
-// TestTokensEndByBothClocks: a token is over when either clock says so.
+// TestTokensEndByBothClocks: a token has ended when it has by either clock.
 func TestTokensEndByBothClocks(t *testing.T) {
 	start := time.Now()
 	if later := differ(start, time.Hour, time.Minute); later.Sub(start) != time.Minute || later.Round(0).Sub(start.Round(0)) != time.Hour {

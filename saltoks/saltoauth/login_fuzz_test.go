@@ -10,8 +10,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// FuzzOpenLogin: of all that a browser may send back, only what was sealed
-// opens, and an error repeats nothing of it.
+// FuzzOpenLogin: only what was sealed can be opened, and an error quotes nothing of the
+// input.
 func FuzzOpenLogin(f *testing.F) {
 	state, err := saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	if err != nil {

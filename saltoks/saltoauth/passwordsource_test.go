@@ -41,7 +41,7 @@ func TestPasswordSource(t *testing.T) {
 	if asked != 2 || d.tokenRequests() != 2 {
 		t.Errorf("asked %d times, %d requests", asked, d.tokenRequests())
 	}
-	// A wrong password is asked once per pause, so that no account is locked.
+	// A wrong password is sent once per pause, so that no account is locked.
 	password = "planted-wrong-password"
 	d.sim.Clock().Advance(2 * time.Hour)
 	for range 10 {
@@ -73,8 +73,8 @@ func TestPasswordSource(t *testing.T) {
 	}
 }
 
-// TestPasswordSourceThroughAnOutage: a valid token serves on, few requests are
-// made, nothing is remembered afterwards.
+// TestPasswordSourceThroughAnOutage: a valid token is still returned, few requests are
+// made, and the pause ends with the first success.
 func TestPasswordSourceThroughAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newHost(t)
@@ -115,8 +115,8 @@ func TestPasswordSourceThroughAnOutage(t *testing.T) {
 	})
 }
 
-// TestAFreshPasswordTokenIsNotGrantedAgain: an API that refuses everything does
-// not make us log in at every tap.
+// TestAFreshPasswordTokenIsNotGrantedAgain: an API that rejects every token does not
+// cause a password grant at every call.
 func TestAFreshPasswordTokenIsNotGrantedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim := saltokstest.New(t, saltokstest.Config{})

@@ -13,7 +13,7 @@ import (
 )
 
 // TestRestoredStore: a backup holds a refresh token that SALTO has rotated since.
-// A person reconnects, as the same user, and has what there was.
+// After a reconnect as the same user everything is as before.
 func TestRestoredStore(t *testing.T) {
 	ctx := t.Context()
 	sim := saltokstest.New(t, saltokstest.Config{})

@@ -21,7 +21,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// newHostVia is a hostFixture whose requests a test sees and bends.
+// newHostVia returns a hostFixture whose requests a test can see and change.
 func newHostVia(t *testing.T, way func(r *http.Request, send http.RoundTripper) (*http.Response, error)) *hostFixture {
 	t.Helper()
 	d := newHost(t)
@@ -56,7 +56,7 @@ func (d *hostFixture) reconnect(c saltoauth.Connection) error {
 	return err
 }
 
-// TestReconnectRequiresTheSameSite: the user lost the site meanwhile.
+// TestReconnectRequiresTheSameSite: the user can no longer see the site.
 func TestReconnectRequiresTheSameSite(t *testing.T) {
 	d := newHost(t)
 	home := d.sim.World().Sites[0]
@@ -113,7 +113,7 @@ func TestConnectionChangedDuringReconnect(t *testing.T) {
 	}
 }
 
-// TestConsentTakesBearerTokensAlone, as nothing else could be sent.
+// TestConsentTakesBearerTokensAlone: the client can send no other kind of token.
 func TestConsentTakesBearerTokensAlone(t *testing.T) {
 	d := newHostVia(t, func(r *http.Request, send http.RoundTripper) (*http.Response, error) {
 		resp, err := send.RoundTrip(r)
@@ -132,8 +132,8 @@ func TestConsentTakesBearerTokensAlone(t *testing.T) {
 	}
 }
 
-// TestIdentityRequestsUseFreshConnections: net/http replays what it sends over
-// a connection that was idle; a refresh must go out once.
+// TestIdentityRequestsUseFreshConnections: net/http may replay a request on a connection
+// that was idle, and a refresh must be sent once.
 func TestIdentityRequestsUseFreshConnections(t *testing.T) {
 	seen := 0
 	var d *hostFixture
@@ -155,7 +155,7 @@ func TestIdentityRequestsUseFreshConnections(t *testing.T) {
 	}
 }
 
-// TestSigningKeyIsReplaced at the server between two consents.
+// TestSigningKeyIsReplaced: the server replaces its signing key between two consents.
 func TestSigningKeyIsReplaced(t *testing.T) {
 	d := newHost(t)
 	d.connect()
@@ -280,7 +280,7 @@ func TestTheSameUserIsTheSameSubject(t *testing.T) {
 	}
 }
 
-// TestFailedReconnect: the connection works as before.
+// TestFailedReconnect: the connection still works.
 func TestFailedReconnect(t *testing.T) {
 	d := newHost(t)
 	c := d.connect()
@@ -312,7 +312,7 @@ func TestFailedReconnect(t *testing.T) {
 	if err := try(saltokstest.ConsentChoice{FullAccess: true}); !errors.Is(err, saltoauth.ErrNoOfflineAccess) {
 		t.Errorf("%v", err)
 	}
-	// A login of the one verb does not do for the other.
+	// A login of Begin cannot be finished with Reconnect, nor the reverse.
 	l := d.begin()
 	if _, err := d.auth.Reconnect(t.Context(), l, d.callback(l, saltokstest.Allow())); err == nil {
 		t.Error("Reconnect took a login of Begin")

@@ -37,10 +37,10 @@ type refresher struct {
 	cur      held
 	rejected bool      // SALTO answered 401 to cur
 	dropped  bool      // cur must not be used anymore
-	quiet    time.Time // after a failed flight: no other before this time while cur is valid
+	quiet    time.Time // after a failed flight: no other one before this time while cur is usable
 	flight   *flight
-	checked  time.Time // when cur was last confirmed, or could not be
-	failing  time.Time // since when cur cannot be confirmed; zero: it was confirmed
+	checked  time.Time // when cur was last confirmed, or last failed to be
+	failing  time.Time // since when cur cannot be confirmed; zero if it was confirmed
 }
 
 var (
@@ -215,7 +215,7 @@ func (r *refresher) land(f *flight) {
 	}
 }
 
-// drop makes the next Token call fetch a token, even if one is in memory.
+// drop makes the next Token call fetch a token, even if the one in memory is valid.
 func (r *refresher) drop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -78,8 +78,8 @@ func TestDisconnectEndsSources(t *testing.T) {
 	}
 }
 
-// TestDisconnectDuringARefresh: the tokens of a refresh that is under way are not
-// handed out after Disconnect has returned.
+// TestDisconnectDuringARefresh: the tokens of a refresh in progress are not returned
+// after Disconnect has returned.
 func TestDisconnectDuringARefresh(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {
 		ts := d.auth.Tokens(conn)
@@ -105,8 +105,8 @@ func TestDisconnectDuringARefresh(t *testing.T) {
 	})
 }
 
-// TestAStoreThatCannotBeRead: the token in memory serves for 5 minutes more, then
-// nothing is sent; a door waits a second for the store at most, once per 30.
+// TestAStoreThatCannotBeRead: the token in memory is used for 5 minutes more, then
+// nothing is sent; a call waits for the store for a second at most, every 30 seconds.
 func TestAStoreThatCannotBeRead(t *testing.T) {
 	for name, fault := range map[string]func(ctx context.Context) error{
 		"fails":             func(context.Context) error { return errors.New("planted: connection refused") },
@@ -167,7 +167,7 @@ func TestAStoreThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestAStoreThatFailsForAMoment: one failed read does not count for ever.
+// TestAStoreThatFailsForAMoment: a failed read no longer counts after a successful one.
 func TestAStoreThatFailsForAMoment(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, _ *saltoks.Client) {
 		reads := 0

@@ -38,7 +38,7 @@ func TestAFailingSourceIsNotAskedAtEachTap(t *testing.T) {
 	})
 }
 
-// BenchmarkTokenFresh is what a call pays while the token is fresh.
+// BenchmarkTokenFresh measures Token while the token is fresh.
 func BenchmarkTokenFresh(b *testing.B) {
 	now := time.Now()
 	r := &refresher{now: time.Now, cur: newHeld(saltoks.Token{Access: saltoks.NewSecret("a"), Expiry: now.Add(time.Hour)}, now, now)}

@@ -113,8 +113,8 @@ func (p pause) error(op string) *IdentityError {
 	return &IdentityError{Op: op, Status: p.status, Code: p.code, What: "waiting after " + p.fault, RetryAt: p.until}
 }
 
-// justGranted reports whether a token is too young to be replaced after a 401,
-// and until when. Without this limit, an API that rejects every token would
+// justGranted reports whether a token was granted too recently to be replaced after a
+// 401, and until when. Without this limit, an API that rejects every token would
 // cause a refresh at every call.
 func justGranted(obtained, expiry, now time.Time) (until time.Time, young bool) {
 	until = obtained.Add(rejectPause)

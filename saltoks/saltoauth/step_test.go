@@ -50,7 +50,7 @@ func TestStep(t *testing.T) {
 		with situation // environment and connection are filled in
 
 		refresh   bool
-		refreshAt time.Duration // of a token that is handed out; 0: never
+		refreshAt time.Duration // of a token that is returned; 0: never
 		is        error
 		says      string
 	}{

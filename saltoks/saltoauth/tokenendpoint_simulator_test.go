@@ -77,7 +77,7 @@ func TestOddAnswersKeepTheirRefreshToken(t *testing.T) {
 	}
 }
 
-// TestTheTokenEndpointMoves: a refresh finds the new one by itself.
+// TestTheTokenEndpointMoves: a refresh finds the new endpoint without a restart.
 func TestTheTokenEndpointMoves(t *testing.T) {
 	for name, options := range map[string][]saltokstest.FaultOption{
 		"404": nil, "405": {saltokstest.Status(405)},
@@ -103,8 +103,8 @@ func TestTheTokenEndpointMoves(t *testing.T) {
 	}
 }
 
-// TestIdentityOutageIsNoMove: a server that answers 404 everywhere is asked once
-// per pause, and the document that is known serves when it is back.
+// TestIdentityOutageIsNoMove: a server that answers 404 on every path gets one request
+// per pause, and the known document is used when it is back.
 func TestIdentityOutageIsNoMove(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, client *saltoks.Client) {
 		later(2 * time.Hour)
@@ -189,7 +189,7 @@ func TestRefreshOfAnotherUser(t *testing.T) {
 }
 
 // TestPublicClient: a client without a secret connects by PKCE, refreshes and
-// disconnects. The password grant is not for it.
+// disconnects. It cannot use the password grant.
 func TestPublicClient(t *testing.T) {
 	w := twoUsers()
 	w.PublicClient, w.ClientSecret = true, ""

@@ -14,8 +14,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// FuzzTokenAnswer: whatever the token endpoint answers, a refresh gives a token
-// or an IdentityError, and the error repeats nothing of the answer.
+// FuzzTokenAnswer: whatever the token endpoint answers, a refresh returns a token or an
+// IdentityError, and the error quotes nothing of the answer.
 func FuzzTokenAnswer(f *testing.F) {
 	const mark = "plantedplanted"
 	server := newMockServer()
@@ -93,7 +93,7 @@ func TestAuthStyle(t *testing.T) {
 				if !basic && r.PostForm.Get("client_id") != mockClient {
 					t.Errorf("%v", r.PostForm)
 				}
-				// Refused once is refused: no second try in the other style.
+				// A refusal is final: there is no attempt in the other style.
 				b.change(func() { b.before = func() *http.Response { return jsonAnswer(401, `{"error":"invalid_client"}`) } })
 				time.Sleep(2 * time.Hour)
 				_, _ = b.source().Token(t.Context())
