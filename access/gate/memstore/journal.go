@@ -12,18 +12,18 @@ import (
 
 // records are the gate's records of one site.
 type records struct {
-	entries  map[storage.RequestKey]*storage.JournalEntry
-	commands []*storage.JournalEntry // the entries that were claimed, by Begun
-	changed  chan struct{}           // closed when the outcome of an entry changed
-	base     storage.Head
-	rows     []storage.LogRow // row i has Seq base.Seq+1+i
-	head     storage.Head
-	verified storage.Head
-	holds    []storage.Hold
-	toggle   storage.KillSwitch
-	checkIns map[checkInKey]storage.CheckIn
-	cursor   string
-	vendor   map[string]storage.VendorEntry
+	entries    map[storage.RequestKey]*storage.JournalEntry
+	commands   []*storage.JournalEntry // the entries that were claimed, by Begun
+	changed    chan struct{}           // closed when the outcome of an entry changed
+	base       storage.Head
+	rows       []storage.LogRow // row i has Seq base.Seq+1+i
+	head       storage.Head
+	verified   storage.Head
+	holds      []storage.Hold
+	killSwitch storage.KillSwitch
+	checkIns   map[checkInKey]storage.CheckIn
+	cursor     string
+	vendor     map[string]storage.VendorEntry
 }
 
 type checkInKey struct{ member, key string }
@@ -38,7 +38,7 @@ func newRecords() records {
 // Lookup implements storage.Journal.
 func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string) (m storage.LookupResult, err error) {
 	err = s.read(ctx, key.Site, func(st *site) error {
-		m.KillSwitch = st.toggle
+		m.KillSwitch = st.killSwitch
 		if e := st.entries[key]; e != nil {
 			m.Entry = new(*e)
 		}
@@ -59,7 +59,7 @@ func (s *Store) Begin(ctx context.Context, a storage.Attempt) (claim storage.Cla
 			lead = st.shared(&a)
 		}
 		var row *storage.JournalEntry
-		if claim, row = a.Claim(st.entries[a.Entry.RequestKey], lead, st.toggle.Off); row == nil {
+		if claim, row = a.Claim(st.entries[a.Entry.RequestKey], lead, st.killSwitch.Off); row == nil {
 			return nil
 		}
 		st.entries[row.RequestKey] = row
@@ -140,21 +140,22 @@ func (s *Store) Settle(ctx context.Context, set storage.Settlement) (done storag
 	return done, err
 }
 
-// hold renews a hold. If there is none and begins is set, it stores h.
-func (st *site) hold(h storage.Hold, begins bool) {
+// hold renews the member's hold of the door. If there is none and starts is true, it
+// stores h.
+func (st *site) hold(h storage.Hold, starts bool) {
 	i := slices.IndexFunc(st.holds, func(o storage.Hold) bool { return o.Door == h.Door && o.Member == h.Member })
 	if i < 0 {
-		if begins {
+		if starts {
 			st.holds = append(st.holds, h)
 		}
 		return
 	}
 	have := &st.holds[i]
-	unsure := have.Uncertain && h.Uncertain
+	uncertain := have.Uncertain && h.Uncertain
 	if !h.Since.Before(have.Since) {
 		*have = h
 	}
-	have.Uncertain = unsure
+	have.Uncertain = uncertain
 }
 
 func (st *site) endHolds(door string, until time.Time, over func(storage.Hold) bool) (ended []storage.Hold) {
@@ -218,14 +219,15 @@ func (s *Store) Entries(ctx context.Context, q storage.JournalQuery) (list []sto
 // Prune implements storage.Journal.
 func (s *Store) Prune(ctx context.Context, siteID string, before time.Time) (n int, err error) {
 	err = s.write(ctx, siteID, func(st *site) error {
-		n = st.forget(func(e *storage.JournalEntry) bool { return e.Begun.Before(before) })
+		n = st.removeEntries(func(e *storage.JournalEntry) bool { return e.Begun.Before(before) })
 		return nil
 	})
 	return n, err
 }
 
-// forget removes the entries for which old returns true, except those that are Sending.
-func (st *site) forget(old func(*storage.JournalEntry) bool) (n int) {
+// removeEntries removes the entries for which old returns true, except those that are
+// Sending.
+func (st *site) removeEntries(old func(*storage.JournalEntry) bool) (n int) {
 	for key, e := range st.entries {
 		if e.Outcome != storage.Sending && old(e) {
 			delete(st.entries, key)

@@ -39,11 +39,11 @@ func (s *Store) Rows(ctx context.Context, q storage.LogQuery) iter.Seq2[storage.
 }
 
 func (st *site) page(q storage.LogQuery) (list []storage.LogRow) {
-	// kept returns how many of the rows up to a number are kept.
+	// kept returns how many of the rows up to seq are kept.
 	kept := func(seq uint64) int { return int(min(max(seq, st.base.Seq)-st.base.Seq, uint64(len(st.rows)))) }
 	rows := slices.All(st.rows[kept(q.After):])
 	if q.Newest {
-		rows = slices.Backward(st.rows[:kept(q.After-1)]) // of 0 - 1, the last number, all
+		rows = slices.Backward(st.rows[:kept(q.After-1)]) // with After 0 this is the highest number: all rows
 	}
 	for _, r := range rows {
 		if len(list) == q.Limit {
@@ -128,10 +128,10 @@ func (s *Store) Erase(ctx context.Context, siteID, person string, before time.Ti
 		for key := range st.entries {
 			known = known || key.Member == person
 		}
-		st.forget(func(e *storage.JournalEntry) bool {
+		st.removeEntries(func(e *storage.JournalEntry) bool {
 			return e.Member == person && e.SendBy.Before(before) && e.Begun.Before(before)
 		})
-		if !st.toggle.Erase(person) && !known && erased.Rows == 0 {
+		if !st.killSwitch.Erase(person) && !known && erased.Rows == 0 {
 			return storage.NotFound("person", person)
 		}
 		return nil
@@ -190,7 +190,7 @@ func (s *Store) EndHolds(ctx context.Context, siteID, door string, until time.Ti
 
 // KillSwitch implements storage.KillSwitches.
 func (s *Store) KillSwitch(ctx context.Context, siteID string) (w storage.KillSwitch, err error) {
-	err = s.read(ctx, siteID, func(st *site) error { w = st.toggle; return nil })
+	err = s.read(ctx, siteID, func(st *site) error { w = st.killSwitch; return nil })
 	return w, err
 }
 
@@ -200,7 +200,7 @@ func (s *Store) SetKillSwitch(ctx context.Context, siteID string, w storage.Kill
 		return err
 	}
 	return s.write(ctx, siteID, func(st *site) error {
-		st.toggle = w
+		st.killSwitch = w
 		st.append(siteID, &e)
 		return nil
 	})

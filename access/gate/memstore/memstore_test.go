@@ -12,7 +12,7 @@ func TestConformance(t *testing.T) {
 	storagetest.Run(t, func(t *testing.T) storagetest.Storage { return storagetest.All(memstore.New()) })
 }
 
-// Facts put together from four stores pass as well.
+// Facts that JoinFacts combines from four stores pass the suite too.
 func TestJoinedFactsConform(t *testing.T) {
 	storagetest.Run(t, func(t *testing.T) storagetest.Storage {
 		s := memstore.New()

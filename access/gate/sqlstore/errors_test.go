@@ -13,7 +13,7 @@ import (
 
 type stateError string
 
-func (e stateError) Error() string    { return "server says " + string(e) }
+func (e stateError) Error() string    { return "SQLSTATE " + string(e) }
 func (e stateError) SQLState() string { return string(e) }
 
 func TestKinds(t *testing.T) {
@@ -37,12 +37,12 @@ func TestKinds(t *testing.T) {
 		}
 		i := slices.IndexFunc(kinds, func(k kindInfo) bool { return k.kind == c.want })
 		if i < 0 || !strings.Contains(err.Error(), kinds[i].text) {
-			t.Errorf("the text does not say what it is: %v", err)
+			t.Errorf("the text does not name the kind: %v", err)
 		}
 	}
 }
 
-func TestFailKeepsWhatCallersAskFor(t *testing.T) {
+func TestFailKeepsTypedErrors(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("the server is shutting down")
 	cancel(cause)
@@ -62,7 +62,7 @@ func TestFailKeepsWhatCallersAskFor(t *testing.T) {
 	}
 }
 
-func TestVersionErrorSaysWhatToDo(t *testing.T) {
+func TestVersionErrorNamesTheFix(t *testing.T) {
 	if text := (&VersionError{Have: 9, Want: 3}).Error(); !strings.Contains(text, "update the program") {
 		t.Error(text)
 	}
@@ -71,7 +71,7 @@ func TestVersionErrorSaysWhatToDo(t *testing.T) {
 	}
 }
 
-func TestOpenWantsADialect(t *testing.T) {
+func TestOpenRequiresADialect(t *testing.T) {
 	var s *SettingError
 	if _, err := Open(t.Context(), nil, SQLite); !errors.As(err, &s) {
 		t.Errorf("Open without a database: %v", err)

@@ -27,8 +27,8 @@ func TestHeadsAreText(t *testing.T) {
 	}
 }
 
-// A commitment says where the salt ends: bytes moved from one to the other are
-// another commitment.
+// A commitment depends on where the salt ends: moving bytes between salt and detail
+// changes it.
 func TestCommitmentHasBoundaries(t *testing.T) {
 	salt, detail := []byte("0123456789abcdef"), []byte(`{"member":"ada"}`)
 	all := append(slices.Clone(salt), detail...)
@@ -41,9 +41,9 @@ func TestCommitmentHasBoundaries(t *testing.T) {
 	}
 }
 
-// What an append to the chain of a storage costs against encoding and hashing
-// the row alone, in turns: of each the quicker quarter, so that what else the
-// machine does counts less.
+// BenchmarkAppend compares an append with encoding and hashing the row alone. The two
+// alternate, and only the faster quarter of each counts, so that other load on the
+// machine matters less.
 func BenchmarkAppend(b *testing.B) {
 	e := chained(1).list[0].LogEntry
 	const turn = 1 << 12

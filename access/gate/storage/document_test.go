@@ -20,7 +20,7 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// Every case of the access rules goes in and out of a storage unchanged.
+// Every case of the access rules is the same after an import and an export.
 func TestDocumentsGoInAndOut(t *testing.T) {
 	ctx := t.Context()
 	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "cases", "*.json"))
@@ -139,7 +139,7 @@ func TestBadDocuments(t *testing.T) {
 	if err := storage.Import(t.Context(), filled(t), good); !errors.Is(err, storage.ErrConflict) {
 		t.Errorf("into a site that is there: got %v", err)
 	}
-	// Half an import may be tried again.
+	// An import that failed halfway may be repeated.
 	s := memstore.New()
 	if err := s.PutDoor(t.Context(), site, storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly},
 		Link: link("l1")}); err != nil {
@@ -151,7 +151,7 @@ func TestBadDocuments(t *testing.T) {
 	if d, err := s.Door(t.Context(), site, "front"); err != nil || d.Name != "Front Door" {
 		t.Errorf("got %+v, %v", d, err)
 	}
-	// Not where a lock is another door's meanwhile.
+	// It fails if another door was linked to the lock in the meantime.
 	s = memstore.New()
 	if err := s.PutDoor(t.Context(), site, storage.Door{Door: access.Door{ID: "cellar", AccessType: access.AccessOnly},
 		Link: link("l1")}); err != nil {
@@ -162,7 +162,7 @@ func TestBadDocuments(t *testing.T) {
 	}
 }
 
-// filled is a storage with one site: ada may open its two doors with a lock.
+// filled returns a storage with one site, where ada may open the two linked doors.
 func filled(t testing.TB) *memstore.Store {
 	t.Helper()
 	s := memstore.New()
@@ -203,7 +203,7 @@ func ExampleExport() {
 	// <nil>
 }
 
-// A document goes out as JSON and comes back strictly.
+// A document is written as JSON and read strictly.
 func ExampleReadDocument() {
 	text, err := loft().MarshalJSON()
 	if err != nil {
@@ -218,8 +218,8 @@ func ExampleReadDocument() {
 	// storage: the document has version 2, this program reads version 1
 }
 
-// FuzzReadDocument feeds any bytes: no panic, and what is taken can be written,
-// read again, and put into a storage whole or not at all.
+// FuzzReadDocument: no input causes a panic. An accepted document can be written and
+// read again, and is imported as a whole or not at all.
 func FuzzReadDocument(f *testing.F) {
 	doc, err := storage.Export(f.Context(), storage.ReadersOf(filled(f)), site)
 	if err != nil {
@@ -267,8 +267,8 @@ func FuzzReadDocument(f *testing.F) {
 	})
 }
 
-// What points to something that was deleted is left out of an export and named, so
-// that the document can be imported.
+// Rows that refer to something that was deleted are left out of an export and named in
+// LeftOut, so that the document can be imported.
 func TestExportWithoutDanglingRows(t *testing.T) {
 	ctx := t.Context()
 	booked := func(id, resource, member string, guests ...string) reservation.Reservation {

@@ -13,8 +13,8 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// The door log's arithmetic, for whoever writes a storage: the commitment binds
-// the detail, the hash binds the row to the one before.
+// The commitment binds the detail to the row, and the hash binds the row to the previous
+// one.
 func ExampleHead_Append() {
 	salt, detail := []byte("sixteen bytes..."), []byte(`{"member":"ada"}`)
 	var head storage.Head // before the first row
@@ -25,7 +25,7 @@ func ExampleHead_Append() {
 	// Output: 1 2 true false
 }
 
-// A storage that can read one page of members has Members.
+// A storage implements Members with a query for one page.
 func ExamplePages() {
 	table := []string{"ada", "bob", "cyd", "dot", "eve"}
 	page := func(last *string, size int) ([]string, error) { // SELECT ... WHERE id > last ORDER BY id LIMIT size
@@ -68,8 +68,7 @@ func ExampleReservationQuery_Selects() {
 	// r3 false
 }
 
-// A storage of one's own reads what the rules list and lets RawFacts put the
-// questions together.
+// A storage of your own reads the rows, and RawFacts combines them into questions.
 func ExampleRawFacts() {
 	ask := storage.FactsQuery{Site: "loft", Member: "ada", Door: "front", At: noon}
 	from, until := ask.Span()
@@ -147,7 +146,7 @@ func ExampleUpdateMember() {
 
 func ExampleCheckRecord() {
 	// A storage of a host's own calls it first in Note, and likewise in Begin,
-	// Settle, EndHolds and SetSwitch:
+	// Settle, EndHolds and SetKillSwitch:
 	fmt.Println(storage.CheckRecord("loft", &storage.LogEntry{Door: "front", Action: "unlock"}))
 	fmt.Println(storage.CheckRecord("", &storage.LogEntry{Reason: "\x00"}))
 	// Output:

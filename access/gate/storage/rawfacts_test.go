@@ -13,8 +13,8 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// All doors together are asked what each is asked alone, also when there are so
-// many that doors times resources times reservations would take minutes.
+// The questions of all doors together are those of each door alone, even with so many
+// that a loop over doors, resources and reservations would take minutes.
 func TestRawFactsOfManyDoors(t *testing.T) {
 	const n = 2000
 	p := storage.RawFacts{Member: &access.Member{ID: "ada"}}
@@ -52,8 +52,8 @@ func TestRawFactsOfManyDoors(t *testing.T) {
 	}
 }
 
-// A member with very many memberships is written and read in well under a second: no
-// step compares each with each other.
+// A member with very many memberships is written and read in less than a second: no step
+// compares all pairs.
 func TestManyMemberships(t *testing.T) {
 	const n = 20_000
 	m := storage.Member{Member: access.Member{ID: "ada"}}

@@ -43,7 +43,7 @@ func TestVerifyFindsWhatItPromises(t *testing.T) {
 	for name, c := range map[string]struct {
 		change     func(*rows)
 		from, want storage.Head
-		at         uint64 // the row named; 0 means it must hold
+		at         uint64 // the row that the error names; 0 for no error
 		erased     int
 	}{
 		"nothing":              {change: func(*rows) {}, want: end},
@@ -66,7 +66,7 @@ func TestVerifyFindsWhatItPromises(t *testing.T) {
 			r.Salt = []byte("x")
 			r.Commitment = storage.Commitment(r.Salt, nil)
 		}), at: 4},
-		// What someone did who can write the table of details, which no hash covers.
+		// Changes in the table of details, which no hash covers.
 		"salt and detail moved together": {change: row(3, func(r *storage.LogRow) {
 			r.Salt, r.Detail, r.Member = append(r.Salt, r.Detail...), nil, "eve"
 		}), at: 4},
@@ -161,7 +161,7 @@ func TestVerifyFindsWhatItPromises(t *testing.T) {
 	}
 }
 
-// Retention that runs meanwhile is no fault of the log.
+// Retention that runs during Verify is not an error.
 func TestVerifyWhileRetentionRuns(t *testing.T) {
 	r := &retained{rows: *chained(10)}
 	if v, err := storage.Verify(t.Context(), r, site, storage.Head{}, storage.Head{}); err != nil || v.Rows != 8 {
@@ -177,7 +177,7 @@ func TestVerifyWhileRetentionRuns(t *testing.T) {
 	}
 }
 
-// retained loses its first three rows once its ends were read.
+// retained is a door log that loses its first three rows once its ends were read.
 type retained struct {
 	rows
 	asked bool
@@ -212,8 +212,8 @@ func TestVerifyWithFlatMemory(t *testing.T) {
 	}
 }
 
-// endless is a door log that makes its rows as they are read, page by page, and
-// looks at the memory meanwhile.
+// endless is a door log that creates its rows page by page when they are read, and
+// measures the memory.
 type endless struct {
 	unverified
 	entry     storage.LogEntry
@@ -251,7 +251,7 @@ func (l *endless) Retain(context.Context, string, time.Time, storage.LogEntry) (
 	return storage.Head{}, 0, errors.ErrUnsupported
 }
 
-// What was done on no member's behalf is filed under no member.
+// A row without a member, such as one of staff, has only an actor.
 func TestVerifyARowOfAnActorAlone(t *testing.T) {
 	for name, c := range map[string]struct {
 		detail, member, actor string
@@ -273,8 +273,8 @@ func TestVerifyARowOfAnActorAlone(t *testing.T) {
 	}
 }
 
-// FuzzVerify spoils a good door log and verifies it against an exported head: it
-// holds if and only if nothing but details is gone.
+// FuzzVerify changes a correct door log and verifies it against an exported head: Verify
+// succeeds if and only if the only change is that details were erased.
 func FuzzVerify(f *testing.F) {
 	f.Add([]byte{0, 3, 1})
 	f.Add([]byte{1, 3, 0, 2, 5, 0})
@@ -342,7 +342,7 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// BenchmarkVerify reads from memory, where the rows cost next to nothing.
+// BenchmarkVerify reads from memory, so that reading the rows costs little.
 func BenchmarkVerify(b *testing.B) {
 	s := memstore.New()
 	e := chained(1).list[0].LogEntry
@@ -400,7 +400,7 @@ func (r *rows) Retain(context.Context, string, time.Time, storage.LogEntry) (sto
 	return storage.Head{}, 0, errors.ErrUnsupported
 }
 
-// sealed is an entry with a detail that names these two.
+// sealed returns an entry whose detail names the member and the actor.
 func sealed(member, actor string) storage.LogEntry {
 	detail, _ := json.Marshal(struct { // texts always encode
 		Member string `json:"member,omitempty"`

@@ -192,7 +192,7 @@ func (b *bench) claim(a storage.Attempt) storage.JournalEntry {
 	return c.Entry
 }
 
-// look reads the entry under key; nil when there is none.
+// look reads the entry under key; nil if there is none.
 func (b *bench) look(key storage.RequestKey) *storage.JournalEntry {
 	b.Helper()
 	m, err := b.records().Lookup(b.ctx, key, "")
