@@ -39,7 +39,7 @@ func (s setup) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// step does what one form of the page asks for.
+// step carries out the action of one form of the page.
 func (s setup) step(ctx context.Context, r *http.Request) error {
 	session, err := s.site.Session(ctx)
 	if err != nil {

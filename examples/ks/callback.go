@@ -48,7 +48,7 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// pasted asks for the URL of the callback.
+// pasted reads the URL of the callback from the standard input.
 func (a *app) pasted(ctx context.Context, page string, finish finisher) (conn saltoauth.Connection, err error) {
 	a.tellf("Open this page and log in:\n\n%s\n\n", page)
 	text, err := a.ask(ctx, "Paste the URL of the page that the login ended on:")

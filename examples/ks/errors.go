@@ -23,7 +23,7 @@ const (
 	exitInterrupted = 130
 )
 
-// exitError is an error with its exit code and a text that says what to do.
+// exitError is an error with its exit code and a text that names the fix.
 type exitError struct {
 	code int
 	text string

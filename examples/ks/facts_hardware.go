@@ -69,8 +69,8 @@ func firstAnswers(path, below string) func(*survey, context.Context) finding {
 	}
 }
 
-// secretRefused asks for the first secret where this user is activated already. Anywhere
-// else the request would hand it out.
+// secretRefused requests the first secret at an IQ where this user is activated already:
+// at any other IQ SALTO would return it.
 func (v *survey) secretRefused(ctx context.Context) finding {
 	for _, a := range v.get(ctx, "/v1.2/me/{S}/activated_iqs", "").items() {
 		if id, _ := a["iq_id"].(string); a["activated"] == true && id != "" {

@@ -216,7 +216,7 @@ func (v *survey) nextPage(ctx context.Context, path string, items []map[string]a
 		}
 	}
 	slices.Sort(pairs)
-	r := v.get(ctx, path, strings.Join(pairs, "&")) // the same host, whatever the link says
+	r := v.get(ctx, path, strings.Join(pairs, "&")) // always the host of the API, not that of the link
 	return expect(len(r.items()) == 1 && r.items()[0]["id"] == items[1]["id"], "%s, items: %d", r.summary(), len(r.items()))
 }
 

@@ -41,8 +41,8 @@ func refreshFacts() []fact {
 }
 
 // refreshed renews the access token once, as happens every hour, and returns the answer of
-// the token endpoint. The library stores the new tokens. A token that is younger than some
-// seconds is not renewed, so it waits for that time.
+// the token endpoint. The library stores the new tokens. A token that is only seconds old
+// is not renewed, so refreshed waits until it may be.
 func (v *survey) refreshed(ctx context.Context) *tokenAnswer {
 	if v.refreshTried {
 		return v.record.lastToken()

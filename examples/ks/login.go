@@ -22,7 +22,7 @@ type loginOptions struct {
 	newSecret            bool
 }
 
-// register adds the flags that say what SALTO issued. preflight has them too.
+// register adds the flags for what SALTO issued. preflight has them too.
 func (o *loginOptions) register(flags *flag.FlagSet) {
 	flags.StringVar(&o.clientID, "client-id", "", "client `ID` that SALTO issued (default: that of the last login)")
 	flags.StringVar(&o.redirect, "redirect", "", "callback `URL`, exactly as SALTO registered it (default: that of the last login)")

@@ -216,7 +216,7 @@ func TestLoginBadInput(t *testing.T) {
 	})
 }
 
-// The API's URL is wrong: the login succeeds, and ks says what to correct.
+// The API's URL is wrong: the login succeeds, and ks names what to correct.
 func TestLoginWrongAPI(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, saltokstest.Config{})

@@ -71,7 +71,7 @@ func TestMoveUnconfirmed(t *testing.T) {
 	}
 }
 
-// The consent has ended: every command says what to do.
+// The consent has ended: the error of every command names the fix.
 func TestReauthorize(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, saltokstest.Config{Switches: saltokstest.Switches{AccessLifetime: 3 * time.Second}}).login()

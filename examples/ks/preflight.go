@@ -83,10 +83,10 @@ func (a *app) preflight(ctx context.Context, o preflightOptions) error {
 	if err != nil {
 		return err
 	}
-	f := &flight{}
+	f := &checklist{}
 	probe := newProber(p.Environment, nil, 0)
 	f.hosts(ctx, probe)
-	connected, err := a.flyLoggedIn(ctx, f, p, o)
+	connected, err := a.checkLogin(ctx, f, p, o)
 	if err != nil {
 		return err
 	}
@@ -104,10 +104,10 @@ func (a *app) preflight(ctx context.Context, o preflightOptions) error {
 		}
 		f.checks = append(f.checks, c)
 	}
-	return a.printFlight(f, open)
+	return a.printChecks(f, open)
 }
 
-func (a *app) printFlight(f *flight, open int) error {
+func (a *app) printChecks(f *checklist, open int) error {
 	if a.opts.json {
 		if err := a.printJSON(f.checks); err != nil {
 			return err
@@ -160,18 +160,18 @@ func numbers(text string) (map[int]bool, error) {
 	return found, nil
 }
 
-// flight collects the checks of preflight.
-type flight struct{ checks []check }
+// checklist collects the checks of preflight.
+type checklist struct{ checks []check }
 
-func (f *flight) add(result, what, do string) {
+func (f *checklist) add(result, what, do string) {
 	if result == checkOK {
 		do = ""
 	}
 	f.checks = append(f.checks, check{Result: result, What: what, Do: do})
 }
 
-// verify adds a check that is ok or a problem.
-func (f *flight) verify(ok bool, what, do string) {
+// check adds a check that is ok or a problem.
+func (f *checklist) check(ok bool, what, do string) {
 	result := checkOK
 	if !ok {
 		result = checkProblem
@@ -180,12 +180,12 @@ func (f *flight) verify(ok bool, what, do string) {
 }
 
 // hosts checks that the two servers answer.
-func (f *flight) hosts(ctx context.Context, p *prober) {
+func (f *checklist) hosts(ctx context.Context, p *prober) {
 	discovery := p.send(ctx, request{url: p.env.Issuer + discoveryPath})
-	f.verify(discovery.status == http.StatusOK && discovery.object() != nil,
+	f.check(discovery.status == http.StatusOK && discovery.object() != nil,
 		fmt.Sprintf("The identity server %s answers (%s).", p.env.Issuer, discovery.summary()), "Check -environment or -issuer, and the network.")
 	api := p.send(ctx, request{url: p.env.API + "/v1.2/me"})
-	f.verify(api.status == http.StatusUnauthorized, fmt.Sprintf("The Connect API %s answers (%s).", p.env.API, api.summary()),
+	f.check(api.status == http.StatusUnauthorized, fmt.Sprintf("The Connect API %s answers (%s).", p.env.API, api.summary()),
 		"Check -environment or -api, and the network; ask SALTO for the address of your region.")
 }
 
@@ -193,7 +193,7 @@ const discoveryPath = "/.well-known/openid-configuration"
 
 // clientID starts a login without finishing it: the identity server redirects to its login
 // page only if it knows the client id, the callback URL and the scopes.
-func (f *flight) clientID(ctx context.Context, p *prober, prof *profile) {
+func (f *checklist) clientID(ctx context.Context, p *prober, prof *profile) {
 	const do = "Ask SALTO to register exactly this callback URL for this client id, with the scopes openid, profile, " +
 		"offline_access and user_api.full_access, in this environment."
 	what := fmt.Sprintf("SALTO knows the client id %s, the callback URL %s and the scopes.", prof.ClientID, prof.RedirectURL)
@@ -205,7 +205,7 @@ func (f *flight) clientID(ctx context.Context, p *prober, prof *profile) {
 	case page.status/100 != 3:
 		f.add(checkProblem, what, do)
 	default:
-		f.verify(!location.Query().Has("error"), what, do)
+		f.check(!location.Query().Has("error"), what, do)
 	}
 }
 
@@ -222,8 +222,8 @@ func authorizeQuery(clientID, redirect string) string {
 		"&code_challenge=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
 }
 
-// flyLoggedIn makes the checks that need a login. It reports whether there is one.
-func (a *app) flyLoggedIn(ctx context.Context, f *flight, p *profile, o preflightOptions) (bool, error) {
+// checkLogin makes the checks that require a login. It reports whether there is one.
+func (a *app) checkLogin(ctx context.Context, f *checklist, p *profile, o preflightOptions) (bool, error) {
 	if _, err := readProfile(p.dir); err != nil {
 		return false, nil // never logged in
 	}
@@ -250,14 +250,14 @@ func (a *app) flyLoggedIn(ctx context.Context, f *flight, p *profile, o prefligh
 	if err != nil {
 		return false, err
 	}
-	f.verify(status.State == saltoauth.ConnectionActive && !status.Due(time.Now()),
+	f.check(status.State == saltoauth.ConnectionActive && !status.Due(time.Now()),
 		fmt.Sprintf("The consent is valid; it is from %s.", status.ConsentedAt.Format(time.DateOnly)), "Run ks login with the same SALTO user.")
 	return true, f.atSite(ctx, s, o.site)
 }
 
 // atSite checks the user and the site. An error of wrong usage is returned, any other one is
 // a check that could not be made.
-func (f *flight) atSite(ctx context.Context, s *session, name string) error {
+func (f *checklist) atSite(ctx context.Context, s *session, name string) error {
 	site, err := s.site(ctx, name)
 	if _, code := explain(ctx, err); code == exitUsage {
 		return err
@@ -275,52 +275,52 @@ func (f *flight) atSite(ctx context.Context, s *session, name string) error {
 }
 
 // person checks the mailbox and the phone of the SALTO user.
-func (f *flight) person(ctx context.Context, s *session) error {
+func (f *checklist) person(ctx context.Context, s *session) error {
 	me, err := s.client.Me.Get(ctx)
 	if err != nil {
 		return err
 	}
-	f.verify(me.Email != "", "The SALTO user has a mailbox ("+cmp.Or(s.conn.UserHint, "set")+").",
+	f.check(me.Email != "", "The SALTO user has a mailbox ("+cmp.Or(s.conn.UserHint, "set")+").",
 		"Add an e-mail address to the user's profile.")
-	f.verify(me.Phone != "", "The SALTO user has a phone number (..."+lastDigits(me.Phone)+").", "Add a phone number to the user's profile.")
+	f.check(me.Phone != "", "The SALTO user has a phone number (..."+lastDigits(me.Phone)+").", "Add a phone number to the user's profile.")
 	return nil
 }
 
 func lastDigits(phone string) string { return phone[max(0, len(phone)-2):] }
 
 // member checks the user's rights on the site, and the site.
-func (f *flight) member(ctx context.Context, s *session, site saltoks.Site) error {
+func (f *checklist) member(ctx context.Context, s *session, site saltoks.Site) error {
 	me, err := s.client.Me.OnSite(ctx, site.ID)
 	if err != nil {
 		return err
 	}
 	admin := slices.ContainsFunc(me.Roles, func(r saltoks.Role) bool { return r.Code == saltoks.RoleSiteAdmin || r.Code == "site_owner" })
-	f.verify(admin, "The user is site admin.", "Give the user the role Site admin in SALTO KS.")
-	f.verify(me.RemoteAccess, "The user may open remotely.", "Switch on remote access for the user in SALTO KS.")
-	f.verify(me.ManualOfficeMode, "The user may start office mode.", "Switch on manual office mode for the user in SALTO KS.")
-	f.verify(!me.Blocked, "The user is not blocked.", "Unblock the user in SALTO KS.")
-	f.verify(site.InstallationState == "released", "The installer has released the site.", "Ask the installer to release it.")
-	f.verify(site.SubscriptionValid, "The site has a valid subscription.", "Renew it with SALTO.")
+	f.check(admin, "The user is site admin.", "Give the user the role Site admin in SALTO KS.")
+	f.check(me.RemoteAccess, "The user may open remotely.", "Switch on remote access for the user in SALTO KS.")
+	f.check(me.ManualOfficeMode, "The user may start office mode.", "Switch on manual office mode for the user in SALTO KS.")
+	f.check(!me.Blocked, "The user is not blocked.", "Unblock the user in SALTO KS.")
+	f.check(site.InstallationState == "released", "The installer has released the site.", "Ask the installer to release it.")
+	f.check(site.SubscriptionValid, "The site has a valid subscription.", "Renew it with SALTO.")
 	plan, err := s.client.Sites.Subscription(ctx, site.ID)
 	if err == nil {
-		f.verify(slices.Contains(plan.Features, "events_storage"), "The subscription stores SALTO's audit log.",
+		f.check(slices.Contains(plan.Features, "events_storage"), "The subscription stores SALTO's audit log.",
 			"Order the feature events_storage.")
 	}
 	return err
 }
 
 // hardware checks the IQs and locks.
-func (f *flight) hardware(ctx context.Context, s *session, site saltoks.Site) error {
+func (f *checklist) hardware(ctx context.Context, s *session, site saltoks.Site) error {
 	iqs, err := collect(s.remote.Activation().List(ctx, site.ID))
 	if err != nil {
 		return err
 	}
-	f.verify(len(iqs) > 0, fmt.Sprintf("The site has IQs (%d).", len(iqs)), "Have an IQ installed: without one no door opens remotely.")
+	f.check(len(iqs) > 0, fmt.Sprintf("The site has IQs (%d).", len(iqs)), "Have an IQ installed: without one no door opens remotely.")
 	for _, q := range iqs {
 		name := printable(q.IQ.Name)
-		f.verify(q.IQ.Online, "The IQ "+name+" is online.", "Check its power and network: an offline IQ sends no PIN.")
-		f.verify(!q.IQ.RestoreRequired, "The IQ "+name+" needs no restore.", "Restore it in SALTO KS, then run ks activate -restart.")
-		f.verify(q.IQ.RestoreRequired || q.Finding.Usable(), fmt.Sprintf("The IQ %s can be commanded (%s).", name, q.Finding), "Run ks activate.")
+		f.check(q.IQ.Online, "The IQ "+name+" is online.", "Check its power and network: an offline IQ sends no PIN.")
+		f.check(!q.IQ.RestoreRequired, "The IQ "+name+" needs no restore.", "Restore it in SALTO KS, then run ks activate -restart.")
+		f.check(q.IQ.RestoreRequired || q.Finding.Usable(), fmt.Sprintf("The IQ %s can be commanded (%s).", name, q.Finding), "Run ks activate.")
 	}
 	var detached, offline []string
 	locks, err := collect(s.client.Locks.All(ctx, site.ID))
@@ -332,8 +332,8 @@ func (f *flight) hardware(ctx context.Context, s *session, site saltoks.Site) er
 			offline = append(offline, printable(l.Name))
 		}
 	}
-	f.verify(len(locks) > 0, fmt.Sprintf("The site has locks (%d).", len(locks)), "Have locks installed.")
-	f.verify(len(detached) == 0, "Every lock is attached to an IQ.", "Attach: "+shortened(detached))
-	f.verify(len(offline) == 0, "Every lock is online.", "Check the battery and the IQ of: "+shortened(offline))
+	f.check(len(locks) > 0, fmt.Sprintf("The site has locks (%d).", len(locks)), "Have locks installed.")
+	f.check(len(detached) == 0, "Every lock is attached to an IQ.", "Attach: "+shortened(detached))
+	f.check(len(offline) == 0, "Every lock is online.", "Check the battery and the IQ of: "+shortened(offline))
 	return err
 }

@@ -248,7 +248,7 @@ func TestVerifyForgedDiscovery(t *testing.T) {
 	}
 }
 
-// A server whose answers make no sense agrees with nothing, so each fact can differ.
+// At a server with meaningless answers no fact agrees: each fact can differ.
 func TestVerifyNonsense(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, saltokstest.Config{}).login().furnish().addGroup()
