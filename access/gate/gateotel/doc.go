@@ -7,7 +7,7 @@
 //
 // # Spans
 //
-// The parent of the spans is the span in the context that is passed to gate.Unlock.
+// The parent of the spans is the span in the context that is passed to gate.Gate.Unlock.
 //
 //	doorkit.unlock, doorkit.lock, doorkit.office_mode   one request
 //	  doorkit.facts                                     lookup, facts and decision

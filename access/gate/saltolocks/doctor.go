@@ -16,7 +16,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// Doctor examines the SALTO KS side of a site for gate.Doctor: connection, SALTO
+// Doctor examines the SALTO KS side of a site for gate.Gate.Doctor: connection, SALTO
 // user, subscription, IQs and locks. Make one with Locks.Doctor; it is safe for
 // concurrent use.
 type Doctor struct {

@@ -46,7 +46,7 @@ func claims(was, now string) (cause, undo func(*fixture)) {
 	return func(r *fixture) { base = r.wire.Base; r.wire.Base = rewriting{base, was, now} }, func(r *fixture) { r.wire.Base = base }
 }
 
-// TestDoctorCausesAndClears: gate.Doctor reports each issue about SALTO once it is
+// TestDoctorCausesAndClears: Gate.Doctor reports each issue about SALTO once it is
 // caused, and no longer once it is resolved.
 func TestDoctorCausesAndClears(t *testing.T) {
 	iq := func(r *fixture) saltoks.IQID { return saltoks.IQID(r.site.IQs[0].ID) }

@@ -12,7 +12,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// Entries reads SALTO's audit log for gate.Ingest. Make one with Locks.Entries; it
+// Entries reads SALTO's audit log for gate.Gate.Ingest. Make one with Locks.Entries; it
 // is safe for concurrent use.
 type Entries struct {
 	l    *Locks
