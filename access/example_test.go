@@ -92,7 +92,7 @@ func ExampleParseRequest() {
 func ExampleParseInstant() {
 	_, err := access.ParseInstant("2026-05-04T12:00:00")
 	fmt.Println(err)
-	// Output: "2026-05-04T12:00:00" is not an instant: required is RFC 3339 with an offset, such as 2026-05-04T14:00:00+02:00
+	// Output: "2026-05-04T12:00:00" is not an instant: must be RFC 3339 with an offset, such as 2026-05-04T14:00:00+02:00
 }
 
 func ExampleParseClock() {

@@ -62,7 +62,7 @@ func ParseInstant(s string) (t time.Time, err error) {
 	lax := len(s) < 20 || s[13] != ':' || strings.Contains(s, ",") || s[len(s)-1] != 'Z' && (s[len(s)-5:] > "23:59" || s[len(s)-2:] > "59")
 	switch {
 	case lax || t.UnmarshalText([]byte(s)) != nil:
-		err = errors.New("required is RFC 3339 with an offset, such as 2026-05-04T14:00:00+02:00")
+		err = errors.New("must be RFC 3339 with an offset, such as 2026-05-04T14:00:00+02:00")
 	case len(digits) > 6 && strings.Trim(digits[6:], "0") != "": // package time drops some of them
 		err = errTooFine
 	default:

@@ -16,8 +16,8 @@ func TestParseRequest(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	_, err = ParseRequest([]byte(`{"at":null,"member":{"a":[1]},"door":"","action":null,"holding":null}`))
-	if want := `access: bad request: at: required is an instant, not null; member: required is a string, not an object; ` +
-		`action: required is a string, not null; holding: required is true or false, not null`; err == nil || err.Error() != want {
+	if want := `access: bad request: at: must be an instant, not null; member: must be a string, not an object; ` +
+		`action: must be a string, not null; holding: must be true or false, not null`; err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
 	for name, line := range map[string]string{

@@ -142,7 +142,7 @@ func TestOpenRefuses(t *testing.T) {
 		refused(open(memory, sqlstore.SQLite, one), "journal_mode is memory")
 	}
 	insecure := Database{sqlstore.SQLite, strings.Replace(file.DSN, "secure_delete(1)", "secure_delete(0)", 1)}
-	refused(open(insecure, sqlstore.SQLite, nil), "secure_delete is 0, required is on")
+	refused(open(insecure, sqlstore.SQLite, nil), "secure_delete is 0, must be on")
 	fast := Database{sqlstore.SQLite, strings.Replace(file.DSN, "secure_delete(1)", "secure_delete(fast)", 1)}
-	refused(open(fast, sqlstore.SQLite, nil), "secure_delete is 2, required is on")
+	refused(open(fast, sqlstore.SQLite, nil), "secure_delete is 2, must be on")
 }

@@ -130,7 +130,7 @@ func (d *Decoder) WrongKind(token json.Token, required string) {
 	case json.Delim('['):
 		kind = []byte("a list")
 	}
-	d.faults.Add(at, fmt.Sprintf("required is %s, not %s", required, kind))
+	d.faults.Add(at, fmt.Sprintf("must be %s, not %s", required, kind))
 	d.Skip(token)
 }
 

@@ -61,7 +61,7 @@ var tapForms = strictjson.Forms{
 		}
 		n, err := strconv.ParseInt(number.String(), 10, 64)
 		if err != nil || n < 0 || n > (24*time.Hour).Milliseconds() {
-			d.Fault("required is " + required)
+			d.Fault("must be " + required)
 		}
 		v.SetInt(n)
 	}},
@@ -70,7 +70,7 @@ var tapForms = strictjson.Forms{
 func parseInstant(text string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return t, errors.New("required is an RFC 3339 instant such as 2026-05-06T18:00:00.250Z")
+		return t, errors.New("must be an RFC 3339 instant such as 2026-05-06T18:00:00.250Z")
 	}
 	return t, nil
 }
@@ -98,7 +98,7 @@ func (c *call) tap() (gate.Tap, error) {
 		body.RequestID = key
 	}
 	if !isRequestID(body.RequestID) {
-		faults.Follow("request_id", "required are 16 to 64 printable ASCII characters without spaces, new for each tap, "+
+		faults.Follow("request_id", "must be 16 to 64 printable ASCII characters without spaces, new for each tap, "+
 			"here or in the header Idempotency-Key")
 	}
 	tappedAt := c.arrived

@@ -74,7 +74,7 @@ func (d Dialect) checkSettings(ctx context.Context, conn *sql.Conn, volatile boo
 			return err
 		}
 		if !strings.Contains(s.good, " "+strings.ToLower(have)+" ") != s.not {
-			faults = append(faults, fmt.Sprintf("%s is %s, required is %s", s.name, have, s.want))
+			faults = append(faults, fmt.Sprintf("%s is %s, must be %s", s.name, have, s.want))
 		}
 	}
 	if faults != nil {
