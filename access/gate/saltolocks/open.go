@@ -62,8 +62,9 @@ type Config struct {
 	// Sealer replaces SealingKey, for a key service or to change the key.
 	Sealer saltostate.Sealer
 
-	// Gate configures the gate: Conditions, CheckIns, DayStart, Observer, Tracer. Open
-	// sets the other fields.
+	// Gate configures the gate: Conditions, CheckIns, DayStart, Observer, Tracer, Zones.
+	// Open sets the other fields. A process with many sites gives all of them the same
+	// Zones; otherwise each site loads and holds its time zone.
 	Gate gate.Config
 	// Work configures Site.Run: the jobs of the host (Jobs), intervals (Every), KeepLog,
 	// OfficeMode. Open sets the other fields.

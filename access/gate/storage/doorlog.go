@@ -102,7 +102,9 @@ type LogQuery struct {
 	// whose detail was erased matches no Member.
 	Door, Member string
 	Outcome      Outcome
-	// From and Until, when not zero, select At in [From, Until).
+	// From and Until, when not zero, select At in [From, Until). A storage on SQL reads
+	// an index entry for each row of this span, so a long one costs more than a Limit
+	// suggests. For the latest rows use Newest and Limit alone.
 	From, Until time.Time
 	// Newest yields the highest Seq first.
 	Newest bool
