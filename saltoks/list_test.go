@@ -154,9 +154,8 @@ func TestCursorThatDoesNotMove(t *testing.T) {
 	}
 }
 
-// TestRowsInsertedBetweenPages: a list by offset shows the rows of the page
-// before again when rows were inserted meanwhile. Each row comes once, and the
-// list goes on.
+// TestRowsInsertedBetweenPages: a list by offset returns rows of the previous page again
+// if rows were inserted. Each row is yielded once, and the list continues.
 func TestRowsInsertedBetweenPages(t *testing.T) {
 	t.Parallel()
 	const size = 20

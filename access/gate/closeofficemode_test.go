@@ -118,7 +118,7 @@ func TestCloseOfficeModeWhenTheRightEnds(t *testing.T) {
 		if got := b.closeOfficeMode(gate.CloseRequest{}); got != "" {
 			t.Fatalf("nothing was asked for: got %q", got)
 		}
-		switchOff(b) // locking works all the same
+		switchOff(b) // locking still works
 		if got := b.closeOfficeMode(gate.CloseRequest{RightEnded: true}); got != "ended ada right_ended" {
 			t.Fatalf("got %q", got)
 		}

@@ -84,7 +84,7 @@ func ExampleGate_Erase() {
 	// Output: 2 rows without a name; 2 rows hold, 2 erased <nil>
 }
 
-// Fobs and key codes, as the lock system logged them, beside digital keys.
+// Openings by fob and key code, which the lock system logged, with those by digital key.
 func ExampleGate_VendorLog() {
 	ctx := context.Background()
 	g, _ := newSite()

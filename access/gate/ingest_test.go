@@ -28,7 +28,7 @@ func (r *vendorLog) Poll(_ context.Context, cursor string) ([]gate.VendorEntry, 
 	return r.list[n:], strconv.Itoa(len(r.list)), r.err
 }
 
-// What is the action, By says whether it was us.
+// Meaning returns the action in What; an entry with By "us" is Ours.
 func (r *vendorLog) Meaning(_ context.Context, e gate.VendorEntry) (gate.Meaning, error) {
 	events := map[access.Action]gate.LockEvent{
 		access.Unlock: gate.LockOpened, access.OfficeMode: gate.OfficeModeBegan, access.Lock: gate.OfficeModeEnded,
@@ -59,8 +59,8 @@ func (b *fixture) ingest(r gate.VendorReader) gate.IngestReport {
 func TestProofs(t *testing.T) {
 	// A script of steps: "U" an unconfirmed unlock, "A" an accepted one, "R" a
 	// refused one, "e" an entry of ours, "x" a stranger's, "f" one of another
-	// lock, a number that many seconds. At the end Ingest; want is how the open
-	// commands stand.
+	// lock, a number that many seconds. At the end Ingest; want are the outcomes
+	// of the open commands.
 	for script, want := range map[string]string{
 		"U":               "unconfirmed",
 		"U e":             "accepted",
@@ -270,9 +270,8 @@ func TestUnfitTextsAreCleaned(t *testing.T) {
 	})
 }
 
-// An open command that is not waited for any more lends its entry to none beside
-// it.
-func TestProofsWhenTheWaitingEnds(t *testing.T) {
+// The entry of a command that is no longer waited for does not prove another command.
+func TestProofsAfterTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, r := setup(t), &vendorLog{}
 		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
@@ -290,7 +289,8 @@ func TestProofsWhenTheWaitingEnds(t *testing.T) {
 	})
 }
 
-// between calls then once the accepted commands were read, or those under way.
+// between is a storage that calls then once the accepted commands, or those in progress,
+// were read.
 type between struct {
 	storage.Records
 	then map[gate.Outcome]func()

@@ -25,7 +25,7 @@ type world struct {
 	answer   byte
 	log      *vendorLog
 	receipts map[storage.RequestKey][]gate.Receipt
-	open     map[string]bool // the locks that stand open
+	open     map[string]bool // the locks that are unlocked
 	jumped   bool            // the clock did
 	wg       sync.WaitGroup
 }

@@ -40,7 +40,7 @@ func (g *Gate) Recover(ctx context.Context) (settled int, err error) {
 
 // abandon settles a command whose process ended.
 func (g *Gate) abandon(ctx context.Context, e storage.JournalEntry) error {
-	c, unreadable := g.reopen(e) // it is settled all the same
+	c, unreadable := g.reopen(e) // it is settled nevertheless
 	at := g.clock()
 	if at.IsZero() {
 		at = e.SendBy.Add(staleAfter)

@@ -145,8 +145,8 @@ func TestReaderPanics(t *testing.T) {
 	})
 }
 
-// A command whose document does not tell its lock is never proven, keeps no
-// other from it, and lends no entry to one beside it.
+// A command whose document does not name its lock is never proven, does not prevent a
+// proof of other commands, and its entry does not prove them.
 func TestAnUnreadDocumentProvesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, r := setup(t), &vendorLog{}

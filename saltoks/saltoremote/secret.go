@@ -122,7 +122,7 @@ func (a *Activation) storeSecret(ctx context.Context, at siteIQ, verb eventKind,
 	if e.secret.IsZero() {
 		return doc, nil, notSentError(err)
 	}
-	// SALTO may not return another secret: try once more to store this one,
+	// SALTO may not return another secret: try again to store this one,
 	// unless another process has changed the activation in the meantime.
 	doc, err = a.updateAfter(ctx, at, func(doc *iqDoc) (err error) {
 		if doc.Step == replaced.Step && doc.Secret.Equal(replaced.Secret.Secret) {

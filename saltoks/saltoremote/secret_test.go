@@ -326,8 +326,8 @@ func (s *lateStore) Update(ctx context.Context, key string, fn func(context.Cont
 }
 
 // TestALateSecretDoesNotUndoAnActivation: a process stops after it got the first
-// secret, and loses its lease. Meanwhile another one has
-// completed the activation: what it stored is kept.
+// secret, and loses its lease. Another process has completed the activation: what it
+// stored is kept.
 func TestALateSecretDoesNotUndoAnActivation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)

@@ -10,10 +10,10 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// names are the names of the site's users, as they were last read.
+// names caches the names of the site's users.
 type names struct {
 	mu     sync.Mutex
-	of     Session // whose site they are of
+	of     Session // the Session that byID was read with
 	byID   map[saltoks.UserID]string
 	readAt time.Time
 }
@@ -39,7 +39,7 @@ func (e *Entries) Name(ctx context.Context, user string) (string, error) {
 	if known || !n.readAt.IsZero() && time.Since(n.readAt) < namesEvery {
 		return name, nil
 	}
-	n.readAt = time.Now() // also if it fails
+	n.readAt = time.Now() // a failed read counts too
 	byID := map[saltoks.UserID]string{}
 	for u, err := range s.Client.Users.All(ctx, s.Site) {
 		if err != nil {

@@ -44,8 +44,8 @@ func TestUnlinkedDoorSendsNothing(t *testing.T) {
 	})
 }
 
-// TestRenamedInSALTO: whatever reads SALTO's locks, the door keeps its name, and the
-// lock's new name is shown beside it.
+// TestRenamedInSALTO: the door keeps its name after any read of SALTO's locks, and the
+// lock's new name is shown in addition.
 func TestRenamedInSALTO(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)
