@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"regexp"
 	"slices"
@@ -85,10 +84,9 @@ const lastOpenings = 10
 
 func (p *platform) overviewPage(rw http.ResponseWriter, r *http.Request, _ account) error {
 	ctx := r.Context()
-	v := overview{Problems: p.alerts.active()}
-	issues, checked := p.alerts.diagnosis()
-	v.CheckedAt = checked
-	issues = slices.DeleteFunc(slices.Clone(issues), func(i gate.Issue) bool { return i.Severity != gate.Critical })
+	problems, issues, checked := p.alerts.now()
+	v := overview{Problems: problems, CheckedAt: checked}
+	issues = slices.DeleteFunc(issues, func(i gate.Issue) bool { return i.Severity != gate.Critical })
 	today := storage.ReservationQuery{Site: siteID, EndAfter: p.today(0), StartBefore: p.today(1)}
 	err := errors.Join(
 		into(&v.Status)(p.status(ctx)),
@@ -167,7 +165,7 @@ func (p *platform) doctorPage(rw http.ResponseWriter, r *http.Request, _ account
 		Verified storage.Verification
 		Broken   string
 	}
-	issues, _ := p.alerts.diagnosis()
+	_, issues, _ := p.alerts.now()
 	err := into(&v.Verified)(p.site.Gate.Verify(ctx, gate.Head{}, gate.Head{}))
 	if chain, ok := errors.AsType[*storage.ChainError](err); ok {
 		v.Broken, err = chain.Error(), nil
@@ -186,8 +184,6 @@ func (p *platform) doctorPage(rw http.ResponseWriter, r *http.Request, _ account
 // alerts keeps what a manager should know: the problems that the gate reports, and the last
 // result of the Doctor.
 type alerts struct {
-	log *slog.Logger
-
 	mu      sync.Mutex
 	open    []gate.Event
 	issues  []gate.Issue
@@ -201,26 +197,17 @@ func (a *alerts) Observe(_ context.Context, e gate.Event) {
 	same := func(o gate.Event) bool { return o.Cause == e.Cause && o.Gateway == e.Gateway && o.Door == e.Door }
 	switch e.Kind {
 	case gate.ProblemRaised:
-		a.log.Warn("problem raised", "cause", e.Cause, "door", e.Door, "iq", e.Gateway)
 		a.open = append(slices.DeleteFunc(a.open, same), e)
 	case gate.ProblemResolved:
-		a.log.Info("problem resolved", "cause", e.Cause, "door", e.Door, "iq", e.Gateway)
 		a.open = slices.DeleteFunc(a.open, same)
 	}
 }
 
-// active returns the problems that are not resolved.
-func (a *alerts) active() []gate.Event {
+// now returns the problems that are not resolved, and the last result of the Doctor.
+func (a *alerts) now() (open []gate.Event, issues []gate.Issue, checked time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.Clone(a.open)
-}
-
-// diagnosis returns the last result of the Doctor and when it was.
-func (a *alerts) diagnosis() ([]gate.Issue, time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.issues, a.checked
+	return slices.Clone(a.open), slices.Clone(a.issues), a.checked
 }
 
 // examine runs the Doctor. The Runner does so every ten minutes, because each run reads SALTO KS.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,9 +10,7 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
-	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/access/gate/storage"
-	"github.com/doorkit/doorkit/saltoks/saltoauth"
 )
 
 // doorList is the doors with the state of their locks, and the locks that are not linked.
@@ -54,23 +51,7 @@ func (p *platform) newDoor(rw http.ResponseWriter, r *http.Request, who account)
 		Door: "door-" + strings.ToLower(rand.Text()[:10]), Lock: r.PostFormValue("lock"), Name: strings.TrimSpace(r.PostFormValue("name")),
 		AccessType: access.AccessType(r.PostFormValue("access")), By: who.member,
 	})
-	return done(rw, r, doorError(err), "/manage/doors", "linked")
-}
-
-func doorError(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, gate.ErrNotFound):
-		return errNotFound
-	case errors.Is(err, gate.ErrConflict):
-		return invalid("Another manager has changed this door, or the lock is already linked. Please reload the page.")
-	case errors.Is(err, gate.ErrNoGateway):
-		return invalid("This lock has no IQ, so it cannot be opened remotely. Assign it to an IQ in SALTO KS first.")
-	case errors.Is(err, saltoauth.ErrNotConnected), errors.Is(err, saltolocks.ErrNoSite), errors.Is(err, gate.ErrCloudUnavailable):
-		return invalid("%s", saltoMessage(err))
-	}
-	return refused(err)
+	return done(rw, r, err, "/manage/doors", "linked")
 }
 
 // doorAccess is a person in the list "Who can open this door?".
@@ -172,5 +153,5 @@ func (p *platform) changeDoor(rw http.ResponseWriter, r *http.Request, who accou
 	default:
 		return errNotFound
 	}
-	return done(rw, r, doorError(err), "/manage/doors/"+door, note)
+	return done(rw, r, err, "/manage/doors/"+door, note)
 }

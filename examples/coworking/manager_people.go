@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"net/http"
@@ -48,23 +47,15 @@ func (p *platform) newPerson(rw http.ResponseWriter, r *http.Request, _ account)
 	if !added {
 		return invalidField("email", "There is an account with this email address already.")
 	}
-	if err := p.putMember(ctx, m); err != nil {
+	if err := p.store.PutMember(ctx, siteID, m); err != nil {
 		return errors.Join(err, p.accounts.remove(ctx, email))
 	}
 	return p.page(rw, r, "newperson", name+" is added", struct{ ID, Email, Password string }{m.ID, email, password})
 }
 
-func (p *platform) requireMember(r *http.Request) (gate.Member, error) {
-	m, err := p.store.Member(r.Context(), siteID, r.PathValue("member"))
-	if errors.Is(err, gate.ErrNotFound) {
-		return m, errNotFound
-	}
-	return m, err
-}
-
 func (p *platform) personPage(rw http.ResponseWriter, r *http.Request, _ account) error {
 	ctx := r.Context()
-	m, err := p.requireMember(r)
+	m, err := p.store.Member(r.Context(), siteID, r.PathValue("member"))
 	if err != nil {
 		return err
 	}
@@ -90,7 +81,7 @@ func (p *platform) personPage(rw http.ResponseWriter, r *http.Request, _ account
 }
 
 func (p *platform) changePerson(rw http.ResponseWriter, r *http.Request, _ account) error {
-	m, err := p.requireMember(r)
+	m, err := p.store.Member(r.Context(), siteID, r.PathValue("member"))
 	if err != nil {
 		return err
 	}
@@ -131,7 +122,7 @@ func (p *platform) changeStanding(r *http.Request, m gate.Member) (err error) {
 			return err
 		}
 	}
-	return p.putMember(r.Context(), m)
+	return p.store.PutMember(r.Context(), siteID, m)
 }
 
 // join adds a membership to a person.
@@ -151,7 +142,7 @@ func (p *platform) join(r *http.Request, m gate.Member) error {
 		return invalidField("until", "The membership ends before it begins.")
 	}
 	m.Memberships = append(slices.Clone(m.Memberships), s)
-	return p.putMember(r.Context(), m)
+	return p.store.PutMember(r.Context(), siteID, m)
 }
 
 // changeMembership pauses, resumes or removes a membership.
@@ -164,7 +155,7 @@ func (p *platform) changeMembership(r *http.Request, m gate.Member, verb string)
 	if m.Memberships[i].Paused = verb == "pause"; verb == "leave" {
 		m.Memberships = slices.Delete(m.Memberships, i, i+1)
 	}
-	return p.putMember(r.Context(), m)
+	return p.store.PutMember(r.Context(), siteID, m)
 }
 
 // addGrant gives a person an individual key.
@@ -181,7 +172,7 @@ func (p *platform) addGrant(r *http.Request, member string) error {
 	if err := p.formTimes(r, map[string]*time.Time{"from": &g.From, "until": &g.Until}); err != nil {
 		return err
 	}
-	return refused(p.store.PutGrant(r.Context(), siteID, gate.Grant{Grant: g}))
+	return p.store.PutGrant(r.Context(), siteID, gate.Grant{Grant: g})
 }
 
 // deleteGrant deletes a grant if it belongs to the member.
@@ -205,22 +196,6 @@ func (p *platform) erase(r *http.Request, member string) error {
 	_, err := p.site.Gate.Erase(r.Context(), member)
 	if errors.Is(err, gate.ErrNotFound) { // the member has no records
 		return nil
-	}
-	return err
-}
-
-func (p *platform) putMember(ctx context.Context, m gate.Member) error {
-	err := p.store.PutMember(ctx, siteID, m)
-	if errors.Is(err, gate.ErrConflict) {
-		return &problem{status: http.StatusConflict, text: "Another manager has changed this person. Please reload the page and try again."}
-	}
-	return refused(err)
-}
-
-// refused returns a problem for what the storage refuses.
-func refused(err error) error {
-	if faulty, ok := errors.AsType[*gate.RequestError](err); ok {
-		return invalid("This cannot be saved: %s", faulty)
 	}
 	return err
 }

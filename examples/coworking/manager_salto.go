@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -64,8 +65,13 @@ func (p *platform) readSALTO(ctx context.Context, v *saltoView) error {
 	)
 }
 
-// saltoMessage returns the message for the manager for an error of the client.
+// saltoMessage returns the message for the manager for an error of SALTO KS.
 func saltoMessage(err error) string {
+	return cmp.Or(saltoText(err), "SALTO KS could not be reached. Please try again.")
+}
+
+// saltoText returns the message for a known error of SALTO KS, or "".
+func saltoText(err error) string {
 	for _, known := range []struct {
 		err  error
 		text string
@@ -99,28 +105,17 @@ func saltoMessage(err error) string {
 			return known.text
 		}
 	}
-	return "SALTO KS could not be reached. Please try again."
-}
-
-// session returns the connection to SALTO KS, or a problem if there is none.
-func (p *platform) session(ctx context.Context) (saltolocks.Session, error) {
-	c, err := p.site.Session(ctx)
-	if errors.Is(err, saltoauth.ErrNotConnected) {
-		err = &problem{status: http.StatusUnprocessableEntity, text: "SALTO KS is not connected."}
-	}
-	return c, err
+	return ""
 }
 
 func (p *platform) linkSite(rw http.ResponseWriter, r *http.Request, _ account) error {
-	if err := p.site.LinkSite(r.Context(), saltoks.SiteID(r.PostFormValue("site"))); err != nil {
-		return invalid("%s", saltoMessage(err))
-	}
-	return done(rw, r, nil, "/manage/salto", "site")
+	err := p.site.LinkSite(r.Context(), saltoks.SiteID(r.PostFormValue("site")))
+	return done(rw, r, err, "/manage/salto", "site")
 }
 
 func (p *platform) disconnectPage(rw http.ResponseWriter, r *http.Request, _ account) error {
 	ctx := r.Context()
-	c, err := p.session(ctx)
+	c, err := p.site.Session(ctx)
 	if err != nil {
 		return err
 	}
@@ -153,9 +148,6 @@ func (p *platform) disconnect(rw http.ResponseWriter, r *http.Request, _ account
 		return invalidField("understood", "Please check the box to confirm.")
 	}
 	ended, err := p.site.Disconnect(r.Context(), saltoauth.AcknowledgeDisconnect)
-	if errors.Is(err, saltoauth.ErrNotConnected) {
-		return invalid("%s", saltoMessage(err))
-	}
 	if err != nil {
 		return err
 	}
@@ -179,7 +171,7 @@ func (p *platform) consentFailed(rw http.ResponseWriter, r *http.Request, err er
 // iqPage shows the wizard at the current step of the IQ's activation.
 func (p *platform) iqPage(rw http.ResponseWriter, r *http.Request, _ account) error {
 	ctx := r.Context()
-	c, err := p.session(ctx)
+	c, err := p.site.Session(ctx)
 	if err != nil {
 		return err
 	}
@@ -188,10 +180,10 @@ func (p *platform) iqPage(rw http.ResponseWriter, r *http.Request, _ account) er
 		return err
 	}
 	wizard := c.Remote.Activation()
-	id := saltoks.IQID(r.PathValue("iq"))
+	id, fault := saltoks.IQID(r.PathValue("iq")), ""
 	if state, err := wizard.State(ctx, c.Site, id); err == nil && state.Step == saltoremote.StepConfirming {
 		if _, err := wizard.Resume(ctx, c.Site, id); err != nil {
-			p.log.Warn("resuming the activation of an IQ", "error", err)
+			fault = saltoMessage(err)
 		}
 	}
 	for iq, err := range wizard.List(ctx, c.Site) {
@@ -210,15 +202,15 @@ func (p *platform) iqPage(rw http.ResponseWriter, r *http.Request, _ account) er
 		}
 		return p.page(rw, r, "iq", "Activate "+iq.IQ.Name, struct {
 			saltoremote.IQStatus
-			User, Advice string
-		}{iq, connection.UserHint, advice})
+			User, Advice, Fault string
+		}{iq, connection.UserHint, advice, fault})
 	}
 	return errNotFound
 }
 
 func (p *platform) iqStep(rw http.ResponseWriter, r *http.Request, _ account) error {
 	ctx := r.Context()
-	c, err := p.session(ctx)
+	c, err := p.site.Session(ctx)
 	if err != nil {
 		return err
 	}
@@ -249,12 +241,9 @@ func (p *platform) iqStep(rw http.ResponseWriter, r *http.Request, _ account) er
 	default:
 		return errNotFound
 	}
-	if wrong, ok := errors.AsType[*problem](err); ok {
-		return wrong
-	}
 	if err != nil {
 		p.log.Warn("activating an IQ", "step", r.PathValue("step"), "error", err)
-		return invalid("%s", saltoMessage(err))
+		return cmp.Or(problemOf(err), invalidField("", "%s", saltoMessage(err)))
 	}
 	if note == "activated" {
 		return done(rw, r, nil, "/manage/salto", note)

@@ -48,7 +48,7 @@ type platform struct {
 
 // open opens the platform and, for the demo, sets it up. The caller closes it.
 func open(ctx context.Context, o options, origin, password string, log *slog.Logger) (*platform, error) {
-	p := &platform{log: log, alerts: &alerts{log: log}, sessions: newSessions(time.Now, o.proxy)}
+	p := &platform{log: log, alerts: &alerts{}, sessions: newSessions(time.Now, o.proxy)}
 	err := p.openStore(ctx, o)
 	if err == nil {
 		err = p.openSite(ctx, o, origin)

@@ -11,10 +11,13 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 )
 
@@ -24,7 +27,8 @@ var templateFiles embed.FS
 //go:embed static
 var staticFiles embed.FS
 
-// openPages parses each template together with the layout.
+// openPages parses each template together with the layout. They are part of the program: one
+// with a fault is a fault of the program.
 func (p *platform) openPages(ctx context.Context) error {
 	rules, err := p.store.Rules(ctx, siteID)
 	if err != nil {
@@ -33,26 +37,14 @@ func (p *platform) openPages(ctx context.Context) error {
 	if p.zone, err = time.LoadLocation(rules.Site.TimeZone); err != nil {
 		return err
 	}
-	names, err := fs.Glob(templateFiles, "templates/*.html")
-	if err != nil {
-		return err
-	}
-	layout, err := template.New("layout.html").Funcs(p.funcs()).
-		ParseFS(templateFiles, "templates/layout.html", "templates/partials.html")
-	if err != nil {
-		return err
-	}
+	files, err := fs.Glob(templateFiles, "templates/*.html")
 	p.pages = map[string]*template.Template{}
-	for _, name := range names {
-		page := strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")
-		if page == "layout" || page == "partials" {
-			continue
-		}
-		if p.pages[page], err = template.Must(layout.Clone()).ParseFS(templateFiles, name); err != nil {
-			return err
-		}
+	for _, file := range files {
+		name := strings.TrimSuffix(path.Base(file), ".html")
+		p.pages[name] = template.Must(template.New("layout.html").Funcs(p.funcs()).
+			ParseFS(templateFiles, "templates/layout.html", "templates/partials.html", file))
 	}
-	return nil
+	return err
 }
 
 // handler returns the handler of all pages. It refuses forms of other origins, and its
@@ -209,10 +201,35 @@ var errNotFound = &problem{status: http.StatusNotFound, text: "There is nothing 
 // errIncomplete is the error for a form with missing fields.
 var errIncomplete = invalid("This form is incomplete. Please load the page again.")
 
-// showError shows an error: the text of a problem, and a general message for others.
+// problemOf returns what a person is told about an error: nil for a fault of this program.
+func problemOf(err error) *problem {
+	if wrong, ok := errors.AsType[*problem](err); ok {
+		return wrong
+	}
+	if _, ok := errors.AsType[*storage.LockTakenError](err); ok {
+		return invalidField("lock", "This lock is already linked to another door.")
+	}
+	if faulty, ok := errors.AsType[*gate.RequestError](err); ok {
+		return invalidField("", "This cannot be saved: %s", faulty)
+	}
+	switch {
+	case errors.Is(err, gate.ErrNoGateway):
+		return invalidField("lock", "This lock has no IQ, so it cannot be opened remotely. Assign it to an IQ in SALTO KS first.")
+	case errors.Is(err, gate.ErrConflict):
+		return &problem{status: http.StatusConflict, text: "Another manager has changed this. Please reload the page and try again."}
+	case errors.Is(err, gate.ErrNotFound):
+		return errNotFound
+	}
+	if text := saltoText(err); text != "" {
+		return invalidField("", "%s", text)
+	}
+	return nil
+}
+
+// showError shows an error.
 func (p *platform) showError(rw http.ResponseWriter, r *http.Request, err error) {
-	wrong, ok := errors.AsType[*problem](err)
-	if !ok {
+	wrong := problemOf(err)
+	if wrong == nil {
 		p.log.Error("request failed", "path", r.URL.Path, "error", err)
 		wrong = &problem{status: http.StatusInternalServerError, text: "Something went wrong on our side. Please try again."}
 	}
@@ -235,13 +252,14 @@ func form(page, submit handler) handler {
 	return func(rw http.ResponseWriter, r *http.Request, who account) error {
 		_ = r.ParseForm() // a field that could not be read is missing
 		err := submit(rw, r, who)
-		again := any(nil)
-		if wrong, ok := errors.AsType[*problem](err); ok && wrong.status == http.StatusUnprocessableEntity {
+		unsaved, ok := errors.AsType[*review](err)
+		again := any(unsaved)
+		if !ok {
+			wrong := problemOf(err)
+			if wrong == nil || wrong.status != http.StatusUnprocessableEntity {
+				return err
+			}
 			again = wrong
-		} else if unsaved, ok := errors.AsType[*review](err); ok {
-			again = unsaved
-		} else {
-			return err
 		}
 		return page(rw, r.WithContext(context.WithValue(r.Context(), againKey{}, again)), who)
 	}

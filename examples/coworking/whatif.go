@@ -160,10 +160,6 @@ type review struct {
 
 func (*review) Error() string { return "the change is not saved yet" }
 
-// errRulesChanged is the error for a form that is based on outdated rules.
-var errRulesChanged = &problem{status: http.StatusConflict,
-	text: "Another manager has changed the rules. Please reload the page and try again."}
-
 // formHouse returns the house as the form knows it: its rules have the version of the form.
 func (p *platform) formHouse(r *http.Request) (house, error) {
 	if err := r.ParseForm(); err != nil {
@@ -175,7 +171,7 @@ func (p *platform) formHouse(r *http.Request) (house, error) {
 	}
 	h, err := p.house(r.Context())
 	if err == nil && h.Version != version {
-		err = errRulesChanged
+		err = &problem{status: http.StatusConflict, text: "Another manager has changed the rules. Please reload the page and try again."}
 	}
 	return h, err
 }
@@ -196,11 +192,7 @@ func (p *platform) changeRules(rw http.ResponseWriter, r *http.Request, changed 
 // putRules saves rules and redirects to a page.
 func (p *platform) putRules(rw http.ResponseWriter, r *http.Request, rules gate.Rules, page, note string) error {
 	rules.Revision = rand.Text()
-	err := p.store.PutRules(r.Context(), rules)
-	if errors.Is(err, gate.ErrConflict) {
-		return errRulesChanged
-	}
-	return done(rw, r, err, page, note)
+	return done(rw, r, p.store.PutRules(r.Context(), rules), page, note)
 }
 
 // nextWeek is the span of the effects that a manager sees: the seven days from tomorrow.
