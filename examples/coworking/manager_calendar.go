@@ -21,7 +21,6 @@ type calendarEntry struct {
 
 // calendarView is the data of the calendar.
 type calendarView struct {
-	house
 	List    []calendarEntry // the next one first, those that are over last
 	Removes *calendarEntry  // the entry to remove, if the review is about one
 }
@@ -31,7 +30,7 @@ func (p *platform) calendarPage(rw http.ResponseWriter, r *http.Request, _ accou
 	if err != nil {
 		return err
 	}
-	v := calendarView{house: h}
+	var v calendarView
 	for i, e := range h.Exceptions {
 		v.List = append(v.List, p.newEntry(h, i, p.dateStart(e.From, 0), p.dateStart(e.To, 1), exceptionText(e), e.Doors))
 	}

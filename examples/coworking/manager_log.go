@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -105,7 +107,6 @@ func (p *platform) readLog(ctx context.Context, q gate.LogQuery, limit int) (lin
 
 // logView is the data of the pages with filters.
 type logView struct {
-	house
 	filters
 	People   []string // ids, by name
 	Outcomes []gate.Outcome
@@ -119,11 +120,8 @@ func (p *platform) newLogView(r *http.Request) (v logView, err error) {
 		return v, err
 	}
 	v.Outcomes = []gate.Outcome{gate.Accepted, gate.Denied, gate.Refused, gate.NotSent, gate.Unconfirmed, gate.Sending}
-	v.house, err = p.house(r.Context())
-	for id := range v.Names {
-		v.People = append(v.People, id)
-	}
-	slices.SortFunc(v.People, func(a, b string) int { return cmp.Compare(v.Names[a], v.Names[b]) })
+	names, err := p.accounts.names(r.Context())
+	v.People = slices.SortedFunc(maps.Keys(names), func(a, b string) int { return cmp.Compare(names[a], names[b]) })
 	return v, err
 }
 
@@ -149,14 +147,11 @@ func (p *platform) readSALTOLog(ctx context.Context) ([]gate.VendorRow, error) {
 
 // saltoLogPage shows SALTO's own log: fobs, key codes and handles too.
 func (p *platform) saltoLogPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	var v struct {
-		house
-		Rows []gate.VendorRow
-	}
-	if err := errors.Join(into(&v.house)(p.house(r.Context())), into(&v.Rows)(p.readSALTOLog(r.Context()))); err != nil {
+	rows, err := p.readSALTOLog(r.Context())
+	if err != nil {
 		return err
 	}
-	return p.page(rw, r, "saltolog", "SALTO's log", v)
+	return p.page(rw, r, "saltolog", "SALTO's log", rows)
 }
 
 func (p *platform) allCheckInsPage(rw http.ResponseWriter, r *http.Request, _ account) error {
@@ -193,26 +188,26 @@ func (p *platform) exportCheckIns(rw http.ResponseWriter, r *http.Request, _ acc
 	if err != nil {
 		return err
 	}
-	rw.Header().Set("Content-Type", kind)
-	rw.Header().Set("Content-Disposition", `attachment; filename="`+file+`"`)
-	table, lines := csv.NewWriter(rw), json.NewEncoder(rw)
-	write := func(c gate.CheckIn) error { return lines.Encode(c) }
+	var out bytes.Buffer
 	if file == "check-ins.csv" {
-		err = table.Write([]string{"day", "at", "member", "door", "action", "request_id"})
-		write = func(c gate.CheckIn) error {
-			return table.Write([]string{
+		rows := [][]string{{"day", "at", "member", "door", "action", "request_id"}}
+		for _, c := range list {
+			rows = append(rows, []string{
 				c.Day, rfc3339(c.At), escapeFormula(c.Member), c.Door, string(c.Action), escapeFormula(c.RequestID),
 			})
 		}
+		err = csv.NewWriter(&out).WriteAll(rows)
+	} else {
+		for _, c := range list {
+			err = errors.Join(err, json.NewEncoder(&out).Encode(c))
+		}
 	}
-	for _, c := range list {
-		err = cmp.Or(err, write(c))
+	if err != nil {
+		return err
 	}
-	table.Flush()
-	if err = cmp.Or(err, table.Error()); err != nil {
-		p.log.Error("a download failed", "error", err)
-		panic(http.ErrAbortHandler) // an incomplete file must not be taken for a complete one
-	}
+	rw.Header().Set("Content-Type", kind)
+	rw.Header().Set("Content-Disposition", `attachment; filename="`+file+`"`)
+	_, _ = out.WriteTo(rw)
 	return nil
 }
 

@@ -14,15 +14,11 @@ import (
 )
 
 func (p *platform) peoplePage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	var v struct {
-		house
-		Members []gate.Member
-	}
-	err := errors.Join(into(&v.house)(p.house(r.Context())), into(&v.Members)(collect(p.store.Members(r.Context(), siteID))))
+	members, err := collect(p.store.Members(r.Context(), siteID))
 	if err != nil {
 		return err
 	}
-	return p.page(rw, r, "people", "People", v)
+	return p.page(rw, r, "people", "People", members)
 }
 
 // newPerson adds a member with an account, and shows the password once.
@@ -60,7 +56,6 @@ func (p *platform) personPage(rw http.ResponseWriter, r *http.Request, _ account
 		return err
 	}
 	v := struct {
-		house
 		gate.Member
 		Grants []gate.Grant
 		Hours  hoursForm
@@ -69,15 +64,16 @@ func (p *platform) personPage(rw http.ResponseWriter, r *http.Request, _ account
 	if strings.HasSuffix(r.URL.Path, "/grant") {
 		v.Hours = parseHoursForm(r.PostForm, "grant", "Hours")
 	}
+	var names map[string]string
 	err = errors.Join(
-		into(&v.house)(p.house(ctx)),
+		into(&names)(p.accounts.names(ctx)),
 		into(&v.Grants)(p.store.Grants(ctx, siteID, m.ID)),
 		into(&v.Keys)(p.keysOf(ctx, m.ID)),
 	)
 	if err != nil {
 		return err
 	}
-	return p.page(rw, r, "person", v.Names[m.ID], v)
+	return p.page(rw, r, "person", names[m.ID], v)
 }
 
 func (p *platform) changePerson(rw http.ResponseWriter, r *http.Request, _ account) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,15 +10,6 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 )
-
-// roomsPage shows the rooms and the doors that a booking of each one opens.
-func (p *platform) roomsPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	h, err := p.house(r.Context())
-	if err != nil {
-		return err
-	}
-	return p.page(rw, r, "rooms", "Rooms", h)
-}
 
 // changeRooms changes the doors of the rooms, and adds a room.
 func (p *platform) changeRooms(rw http.ResponseWriter, r *http.Request, _ account) error {
@@ -52,16 +42,15 @@ func (p *platform) changeRooms(rw http.ResponseWriter, r *http.Request, _ accoun
 
 // settingsPage shows the rules for all bookings.
 func (p *platform) settingsPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	h, err := p.house(r.Context())
+	rules, err := p.store.Rules(r.Context(), siteID)
 	if err != nil {
 		return err
 	}
-	b, s := buffers(h.Settings), h.Settings.ReservationsRequireStanding
+	b, s := buffers(rules.Settings), rules.Settings.ReservationsRequireStanding
 	return p.page(rw, r, "settings", "Booking rules", struct {
-		house
 		Before, After          int // minutes
 		Clip, Standing, Guests bool
-	}{h, int(b.Before.Minutes()), int(b.After.Minutes()), b.Clip, s == nil || *s, h.Settings.Guests == access.GuestsAdmitted})
+	}{int(b.Before.Minutes()), int(b.After.Minutes()), b.Clip, s == nil || *s, rules.Settings.Guests == access.GuestsAdmitted})
 }
 
 func (p *platform) changeSettings(rw http.ResponseWriter, r *http.Request, _ account) error {
@@ -97,14 +86,11 @@ func formMinutes(form url.Values, field string) *time.Duration {
 
 // plansPage shows a table of membership types and doors.
 func (p *platform) plansPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	var v struct {
-		house
-		People map[string]int // by plan
-	}
-	if err := errors.Join(into(&v.house)(p.house(r.Context())), into(&v.People)(p.planUse(r.Context()))); err != nil {
+	people, err := p.planUse(r.Context())
+	if err != nil {
 		return err
 	}
-	return p.page(rw, r, "plans", "Plans", v)
+	return p.page(rw, r, "plans", "Plans", people)
 }
 
 // planUse returns how many people have each plan.
@@ -166,10 +152,9 @@ func (p *platform) planPage(rw http.ResponseWriter, r *http.Request, _ account) 
 		}
 	}
 	return p.page(rw, r, "plan", "Plan "+resourceName(t.ID), struct {
-		house
 		ID    string
 		Forms []hoursForm
-	}{h, t.ID, doors})
+	}{t.ID, doors})
 }
 
 func (p *platform) changePlan(rw http.ResponseWriter, r *http.Request, _ account) error {

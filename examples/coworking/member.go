@@ -143,13 +143,6 @@ func (p *platform) checkInsPage(rw http.ResponseWriter, r *http.Request, who acc
 	if err != nil {
 		return err
 	}
-	h, err := p.house(r.Context())
-	if err != nil {
-		return err
-	}
 	slices.Reverse(list) // the newest first
-	return p.page(rw, r, "checkins", "My check-ins", struct {
-		house
-		List []gate.CheckIn
-	}{h, list})
+	return p.page(rw, r, "checkins", "My check-ins", list)
 }

@@ -89,6 +89,7 @@ type view struct {
 	Note    string                      // the key of a message in the layout
 	Due     *saltoauth.ConnectionStatus // of the connection to renew, for the manager
 	Review  *review                     // of a form that is not saved yet
+	House   house                       // of a page for people who are logged in
 	Data    any
 
 	wrong *problem // of the form
@@ -145,8 +146,11 @@ func (v view) In(action string) view {
 
 // page shows a page: also again, after a form that was wrong or is to be reviewed.
 func (p *platform) page(rw http.ResponseWriter, r *http.Request, name, title string, data any) error {
-	v := view{Title: title, Data: data}
-	status := http.StatusOK
+	h, err := p.house(r.Context())
+	if err != nil {
+		return err
+	}
+	v, status := view{Title: title, House: h, Data: data}, http.StatusOK
 	switch again := r.Context().Value(againKey{}).(type) {
 	case *problem:
 		status, v.wrong, v.form = again.status, again, r.Form
@@ -155,6 +159,11 @@ func (p *platform) page(rw http.ResponseWriter, r *http.Request, name, title str
 	}
 	p.show(rw, r, status, name, v)
 	return nil
+}
+
+// pageOf returns a handler of a page that shows only the house.
+func (p *platform) pageOf(name, title string) handler {
+	return func(rw http.ResponseWriter, r *http.Request, _ account) error { return p.page(rw, r, name, title, nil) }
 }
 
 // show renders a page completely before it sends the first byte.
