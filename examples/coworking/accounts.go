@@ -235,7 +235,7 @@ func (p *platform) login(rw http.ResponseWriter, r *http.Request) {
 	email := strings.ToLower(strings.TrimSpace(r.PostFormValue("email")))
 	wait, ok := p.sessions.allowLogin(r, email)
 	if !ok {
-		p.show(rw, r, http.StatusTooManyRequests, "login", view{Title: "Log in", wrong: &problem{text: "Too many attempts. Please wait a minute."}})
+		p.loginAgain(rw, r, http.StatusTooManyRequests, "Too many attempts. Please wait a minute.")
 		return
 	}
 	select {
@@ -248,7 +248,7 @@ func (p *platform) login(rw http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		p.showError(rw, r, err)
 	case !ok:
-		p.show(rw, r, http.StatusUnauthorized, "login", view{Title: "Log in", wrong: &problem{text: "Wrong email address or password."}})
+		p.loginAgain(rw, r, http.StatusUnauthorized, "Wrong email address or password.")
 	default:
 		p.sessions.start(rw, r, who)
 		to := "/"
@@ -257,6 +257,11 @@ func (p *platform) login(rw http.ResponseWriter, r *http.Request) {
 		}
 		http.Redirect(rw, r, to, http.StatusSeeOther)
 	}
+}
+
+// loginAgain shows the login with what is wrong and the email address.
+func (p *platform) loginAgain(rw http.ResponseWriter, r *http.Request, status int, wrong string) {
+	p.show(rw, r, status, "login", view{Title: "Log in", wrong: &problem{text: wrong}, form: r.PostForm})
 }
 
 func (p *platform) logout(rw http.ResponseWriter, r *http.Request) {

@@ -54,7 +54,6 @@ type roomDay struct {
 
 // bookingsView is the data of the page: the member's bookings, and the rooms on one day.
 type bookingsView struct {
-	house
 	List            []booking
 	Day, Prev, Next time.Time // starts of days; Prev is zero on the current day
 	Rooms           []roomDay
@@ -76,16 +75,17 @@ func (p *platform) bookingsPage(rw http.ResponseWriter, r *http.Request, who acc
 		v.Prev = p.dayOf(v.Day, -1)
 	}
 	v.Next = p.dayOf(v.Day, 1)
+	var h house
 	var mine, taken []gate.Reservation
 	err := errors.Join(
-		into(&v.house)(p.house(ctx)),
+		into(&h)(p.house(ctx)),
 		into(&mine)(collect(p.store.Reservations(ctx, memberReservations(who.member, p.now().Add(-30*24*time.Hour))))),
 		into(&taken)(collect(p.store.Reservations(ctx, storage.ReservationQuery{Site: siteID, EndAfter: v.Day, StartBefore: v.Next}))),
 	)
 	if err != nil {
 		return err
 	}
-	v.Buffers, v.Guests = buffers(v.Settings), v.Settings.Guests == access.GuestsAdmitted
+	v.Buffers, v.Guests = buffers(h.Settings), h.Settings.Guests == access.GuestsAdmitted
 	for _, one := range mine {
 		v.List = append(v.List, p.newBooking(one.Reservation, v.Buffers))
 	}
@@ -95,7 +95,7 @@ func (p *platform) bookingsPage(rw http.ResponseWriter, r *http.Request, who acc
 		}
 		return a.Start.Compare(b.Start)
 	})
-	for _, room := range v.Resources {
+	for _, room := range h.Resources {
 		v.Rooms = append(v.Rooms, p.roomDay(room.ID, taken, who.member, v.Day, v.Next))
 	}
 	if v.Start, err = time.Parse(time.RFC3339, q.Get("at")); err != nil {

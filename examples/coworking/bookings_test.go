@@ -169,12 +169,12 @@ func TestRoomDay(t *testing.T) {
 	t.Parallel()
 	p := newTestPlatform(t, "fresh") // 10:20, and the meeting room is booked from 10:30 to 11:30
 	ada, bob := p.as(t, "ada"), p.as(t, "bob")
-	page := ada.get("/bookings").want(200, "10:30 to 11:30 booked", "11:30 to 00:00 free").wantNot("Bob Lind")
+	page := ada.get("/bookings").want(200, "10:30 to 11:30 booked", "11:30 to 24:00 free").wantNot("Bob Lind")
 	if !strings.Contains(page.body, `value="2026-05-06T11:30"`) {
 		t.Error("the next free slot is not chosen")
 	}
 	bob.get("/bookings").want(200, "10:30 to 11:30 your booking")
-	page = ada.get("/bookings?day=2026-05-07").want(200, "Thu 7 May 2026", "00:00 to 00:00 free")
+	page = ada.get("/bookings?day=2026-05-07").want(200, "Thu 7 May 2026", "00:00 to 24:00 free")
 	if !strings.Contains(page.body, `value="2026-05-07T00:00"`) {
 		t.Error("the start of the free day is not chosen")
 	}

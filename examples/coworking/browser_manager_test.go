@@ -266,3 +266,30 @@ func TestBrowserBookingRules(t *testing.T) {
 		b.audit()
 	})
 }
+
+// The manager adds a person, who logs in with the password that the page shows.
+func TestBrowserNewPerson(t *testing.T) {
+	eachScreen(t, "ready", func(t *testing.T, b *tab) {
+		b.login("mia")
+		b.open("/manage/people")
+		b.fill("name", "Fay Moss")
+		b.fill("email", "fay@harbour.example")
+		b.press("Add the person")
+		b.waitForText("Fay Moss is added")
+		b.audit()
+		b.screenshot("new-person")
+		password := evaluate[string](b, `document.querySelector("code").textContent`)
+		b.press("Plans and keys of this person")
+		b.waitForText("Keys now")
+		b.press("Add an individual key")
+		b.waitUntil(`document.querySelector("details[open]") !== null`)
+		b.press("Add the key")
+		b.waitForText("Saved.", "Front Door 24/7")
+		command(b, network.ClearBrowserCookies, cdp.Empty{})
+		b.open("/login")
+		b.fill("email", "fay@harbour.example")
+		b.fill("password", password)
+		b.press("Log in")
+		b.waitForText("My keys", "Front Door")
+	})
+}

@@ -122,3 +122,25 @@ func TestBrowserBookAndEndEarly(t *testing.T) {
 		b.waitUntil(`!document.body.innerText.includes("Meeting Room")`)
 	})
 }
+
+// A time that does not exist is resolved beside its field, with the input kept. Then the
+// booking is made, with a guest.
+func TestBrowserBookingWhenClocksChange(t *testing.T) {
+	eachScreen(t, "fresh", func(t *testing.T, b *tab) {
+		b.allowed = []string{"422"} // the status of the question
+		b.login("ada")
+		b.open("/bookings")
+		b.fill("start", "2027-03-28T02:30")
+		b.fill("guests", "Bob Lind")
+		b.press("Book")
+		b.waitForText("02:30 does not exist on 28 March 2027", "Sun 28 Mar, 03:30 (UTC+02:00)")
+		if got := evaluate[string](b, `document.querySelector("[name=start]").value`); got != "2027-03-28T02:30" {
+			t.Errorf("the start is %q, want the input", got)
+		}
+		b.audit()
+		b.bothThemes("bookings-clock")
+		b.choose("start_at", "2027-03-28T01:30:00Z")
+		b.press("Book")
+		b.waitForText("Booked.", "Sun 28 Mar 2027 03:30", "Guests: Bob Lind")
+	})
+}

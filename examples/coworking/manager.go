@@ -64,7 +64,6 @@ func (p *platform) managerRoutes(mux *http.ServeMux) {
 
 // overview is what a manager keeps open: the doors, today, and what is wrong.
 type overview struct {
-	house
 	doorList
 	Status    *saltoauth.ConnectionStatus // nil if SALTO KS is not connected
 	Used      map[string]time.Time        // the last use, by door
@@ -90,7 +89,6 @@ func (p *platform) overviewPage(rw http.ResponseWriter, r *http.Request, _ accou
 	today := storage.ReservationQuery{Site: siteID, EndAfter: p.today(0), StartBefore: p.today(1)}
 	err := errors.Join(
 		into(&v.Status)(p.status(ctx)),
-		into(&v.house)(p.house(ctx)),
 		into(&v.doorList)(p.listDoors(ctx)),
 		into(&v.Holds)(p.site.Gate.Holds(ctx)),
 		into(&v.Switch)(p.site.Gate.KillSwitch(ctx)),
@@ -120,7 +118,8 @@ func (p *platform) readOpenings(ctx context.Context, v *overview) error {
 	)
 	entries = slices.DeleteFunc(entries, func(e gate.VendorRow) bool { return e.Event != gate.LockOpened && e.Event != gate.OfficeModeBegan })
 	v.Entries, v.Used = entries[:min(len(entries), lastOpenings)], map[string]time.Time{}
-	for _, d := range v.house.Doors {
+	for _, one := range v.States {
+		d := one.Door
 		opened.Door = d.ID
 		var last []logLine
 		err = errors.Join(err, into(&last)(p.readLog(ctx, opened, 1)))

@@ -119,9 +119,8 @@ func (p *platform) disconnectPage(rw http.ResponseWriter, r *http.Request, _ acc
 	if err != nil {
 		return err
 	}
-	var h house
-	var connection saltoauth.ConnectionStatus
-	if err := errors.Join(into(&h)(p.house(ctx)), into(&connection)(p.site.Status(ctx))); err != nil {
+	connection, err := p.site.Status(ctx)
+	if err != nil {
 		return err
 	}
 	iqs, err := p.site.Auth.NeedSupport(ctx, connection.Subject)
@@ -138,9 +137,8 @@ func (p *platform) disconnectPage(rw http.ResponseWriter, r *http.Request, _ acc
 	return p.page(rw, r, "disconnect", "Disconnect SALTO KS", struct {
 		Sentence string
 		User     string
-		Doors    int
 		IQs      []saltoauth.ForgottenIQ
-	}{string(saltoauth.AcknowledgeDisconnect), connection.UserHint, len(h.Doors), iqs})
+	}{string(saltoauth.AcknowledgeDisconnect), connection.UserHint, iqs})
 }
 
 func (p *platform) disconnect(rw http.ResponseWriter, r *http.Request, _ account) error {

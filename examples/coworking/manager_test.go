@@ -25,7 +25,7 @@ func TestOverview(t *testing.T) {
 	p := newTestPlatform(t, "ready")
 	mia, ada := p.as(t, "mia"), p.as(t, "ada")
 	mia.get("/manage").want(200, "not checked yet", "Front Door not used lately", "10:30 to 11:30 Meeting room Bob Lind",
-		"Nobody has come yet", "No door was opened yet")
+		"No check-ins yet", "No door was opened yet")
 	ada.tap("front", newRequestID()).want(200)
 	p.sim.OpenFromInside(p.sim.World().Sites[0].Locks[3].ID)
 	p.setTime(t, "2026-05-06T10:25:00+02:00")
@@ -43,7 +43,8 @@ func TestOverview(t *testing.T) {
 			t.Errorf("the page does not contain the link %s", link)
 		}
 	}
-	mia.get("/manage/saltolog").want(200, "Front Door", "Bicycle Store", "opened by inside handle", "Ada Brandt at Front Door opened by remote")
+	mia.get("/manage/saltolog").want(200, "Front Door", "Bicycle Store", "opened by inside handle",
+		"Ada Brandt at Front Door opened by remote")
 }
 
 // The Doctor names doors and people, not ids.

@@ -50,9 +50,6 @@ func (p *platform) whatIf(ctx context.Context, span access.Span, changed gate.Ru
 	facts.Settings, facts.MembershipTypes, facts.Resources = changed.Settings, changed.MembershipTypes, changed.Resources
 	facts.Exceptions, facts.Closures = changed.Exceptions, changed.Closures
 	after, err := access.Compile(facts)
-	if faulty, ok := errors.AsType[*access.FactsError](err); ok {
-		return nil, invalid("These rules are not valid: %s", faulty)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -61,23 +58,23 @@ func (p *platform) whatIf(ctx context.Context, span access.Span, changed gate.Ru
 		return nil, err
 	}
 
-	type key struct {
-		door   string
-		gained bool
-	}
-	people, spans := map[key][]string{}, map[key][]access.Span{}
-	for diff := range access.Diff(before, after, nil, nil, span) {
-		k := key{diff.Door, diff.Gained}
-		if name := names[diff.Member]; !slices.Contains(people[k], name) {
-			people[k] = append(people[k], name)
-		}
-		spans[k] = append(spans[k], access.Span{From: diff.From, Until: diff.Until})
-	}
 	var effects []effect
 	for _, door := range facts.Doors {
 		for _, gained := range []bool{false, true} {
-			if k := (key{door.ID, gained}); len(people[k]) > 0 {
-				effects = append(effects, effect{door.Name, gained, people[k], spansText(spans[k], p.zone)})
+			e := effect{Door: door.Name, Gained: gained}
+			var spans []access.Span
+			for diff := range access.Diff(before, after, nil, []string{door.ID}, span) {
+				if diff.Gained != gained {
+					continue
+				}
+				if name := names[diff.Member]; !slices.Contains(e.People, name) {
+					e.People = append(e.People, name)
+				}
+				spans = append(spans, access.Span{From: diff.From, Until: diff.Until})
+			}
+			if len(spans) > 0 {
+				e.When = spansText(spans, p.zone)
+				effects = append(effects, e)
 			}
 		}
 	}

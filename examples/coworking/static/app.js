@@ -117,6 +117,9 @@ for (const form of document.querySelectorAll("form[data-once]")) {
 	});
 }
 
+// A form that is shown again begins at the field that is wrong.
+document.querySelector("[aria-invalid]")?.focus();
+
 // The overview is kept open: it is read again every minute, unless a person is typing.
 if (document.querySelector("[data-refresh]")) setInterval(async () => {
 	if (document.hidden || document.activeElement.matches("input")) return;
