@@ -16,7 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
@@ -221,9 +220,6 @@ func problemOf(err error) *problem {
 	}
 	if faulty, ok := errors.AsType[*gate.RequestError](err); ok {
 		return invalidField("", "This cannot be saved: %s", faulty)
-	}
-	if faulty, ok := errors.AsType[*access.FactsError](err); ok {
-		return invalidField("", "These rules are not valid: %s", faulty)
 	}
 	switch {
 	case errors.Is(err, gate.ErrNoGateway):

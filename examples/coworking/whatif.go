@@ -50,6 +50,9 @@ func (p *platform) whatIf(ctx context.Context, span access.Span, changed gate.Ru
 	facts.Settings, facts.MembershipTypes, facts.Resources = changed.Settings, changed.MembershipTypes, changed.Resources
 	facts.Exceptions, facts.Closures = changed.Exceptions, changed.Closures
 	after, err := access.Compile(facts)
+	if faulty, ok := errors.AsType[*access.FactsError](err); ok {
+		return nil, invalid("These rules are not valid: %s", faulty)
+	}
 	if err != nil {
 		return nil, err
 	}
