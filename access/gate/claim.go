@@ -46,8 +46,10 @@ func (g *Gate) claim(ctx context.Context, d decided, by deadline) (claimed, *end
 	}
 	claim, err := g.begin(ctx, d, attempt, Receipt{Outcome: Sending, Decision: d.decision, At: g.clock()})
 	if err != nil {
-		if other := g.release(ctx, d, attempt.Entry.AttemptID); other != nil {
-			return claimed{}, g.answer(ctx, d, *other)
+		if !errors.Is(err, storage.ErrBusy) {
+			if other := g.release(ctx, d, attempt.Entry.AttemptID); other != nil {
+				return claimed{}, g.answer(ctx, d, *other)
+			}
 		}
 		r := Receipt{Outcome: NotSent, Decision: d.decision, Cause: CauseStoreUnavailable, At: g.clock(), Err: err}
 		return claimed{}, &ended{receipt: r, link: d.link}
@@ -79,13 +81,15 @@ func (g *Gate) begin(ctx context.Context, d decided, a storage.Attempt, r Receip
 	e := &a.Entry
 	e.RequestKey, e.Fingerprint, e.Door, e.Action = d.key, d.tap.fingerprint(d.action), d.tap.Door, d.action
 	e.Outcome, e.Begun = r.Outcome, r.At
+	within := WriteWithin
 	if r.Outcome == Sending {
-		r.At = time.Time{} // it has no outcome yet
+		within = min(within, e.SendBy.Sub(r.At)) // a later claim could not be sent
+		r.At = time.Time{}                       // it has no outcome yet
 	} else {
 		e.Settled = r.At
 	}
 	e.Doc = encode(d.entryDoc(&r))
-	err = commit(ctx, false, func(ctx context.Context) (err error) { claim, err = g.c.Records.Begin(ctx, a); return })
+	err = commit(ctx, within, false, func(ctx context.Context) (err error) { claim, err = g.c.Records.Begin(ctx, a); return })
 	return claim, err
 }
 
@@ -93,7 +97,7 @@ func (g *Gate) begin(ctx context.Context, d decided, a storage.Attempt, r Receip
 // fails, Recover settles it as Unconfirmed. An entry of another attempt is returned:
 // the same request was made again, and its command may be in progress.
 func (g *Gate) release(ctx context.Context, d decided, attemptID string) (other *storage.JournalEntry) {
-	_ = commit(ctx, false, func(ctx context.Context) error {
+	_ = commit(ctx, WriteWithin, false, func(ctx context.Context) error {
 		known, err := g.c.Records.Lookup(ctx, d.key, d.tap.Door)
 		if err != nil || known.Entry == nil {
 			return err
@@ -146,7 +150,7 @@ func (g *Gate) settle(ctx context.Context, c claimed, result Result) Receipt {
 	r.Cause, r.Err = result.Cause, result.Err
 	s := g.settlement(c, &r, at)
 	var done storage.Settled
-	err := commit(ctx, true, func(ctx context.Context) (err error) { done, err = g.c.Records.Settle(ctx, s); return })
+	err := commit(ctx, WriteWithin, true, func(ctx context.Context) (err error) { done, err = g.c.Records.Settle(ctx, s); return })
 	if err != nil {
 		r.Err = errors.Join(r.Err, unavailable(err))
 		return r

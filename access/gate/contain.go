@@ -28,11 +28,11 @@ func containIn(method string, err *error) {
 	}
 }
 
-// commit runs one commit of the storage within WriteWithin. The caller's cancellation
+// commit runs one commit of the storage within the given time. The caller's cancellation
 // does not count. With retry, the commit may be repeated: it is tried again until it
 // succeeds, fails with a final error, or the time is over.
-func commit(ctx context.Context, retry bool, fn func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), WriteWithin)
+func commit(ctx context.Context, within time.Duration, retry bool, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
 	for pause := 50 * time.Millisecond; ; pause *= 2 {
 		err := contain("Records", func() error { return fn(ctx) })

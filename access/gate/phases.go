@@ -135,7 +135,7 @@ func (g *Gate) note(ctx context.Context, d decided, r *Receipt) {
 	if at.IsZero() {
 		at = d.tap.TappedAt
 	}
-	_ = commit(ctx, false, func(ctx context.Context) error {
+	_ = commit(ctx, WriteWithin, false, func(ctx context.Context) error {
 		_, err := g.c.Records.Note(ctx, g.c.Site, d.logEntry(r, at, 0))
 		return err
 	})

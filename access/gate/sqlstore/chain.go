@@ -21,12 +21,13 @@ type chain struct {
 // checks them.
 func (s *Store) lock(ctx context.Context, run runner, site string) (*chain, error) {
 	// On SQLite a transaction that begins with a write never has to change from reading
-	// to writing, which SQLite may refuse.
+	// to writing, which SQLite may refuse. {limits} is an empty string; PostgreSQL
+	// evaluates it before it waits for the row.
 	c, zero := &chain{site: site}, storage.Digest{}
-	var sync, idle string
+	var sync string
 	err := run.row(ctx, `INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why)
-		VALUES ($1, 0, $2, 0, $2, 0, '', '') ON CONFLICT (site) DO UPDATE SET site = excluded.site
-		RETURNING head_seq, head_hash, switch_off, {sync}, {idle}`, site, zero[:]).Scan(&c.head.Seq, digest{&c.head.Hash}, &c.off, &sync, &idle)
+		VALUES ($1, 0, $2, 0, $2, 0, {limits}, '') ON CONFLICT (site) DO UPDATE SET site = excluded.site
+		RETURNING head_seq, head_hash, switch_off, {sync}`, site, zero[:]).Scan(&c.head.Seq, digest{&c.head.Hash}, &c.off, &sync)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,17 @@ func (c *chain) append(b *batch, e storage.LogEntry) uint64 {
 
 // writeLocked is Store.write with the chain of a site locked; it returns what fn returns.
 func writeLocked[T any](ctx context.Context, s *Store, op, site string, fn func(runner, *chain) (T, error)) (v T, err error) {
-	err = s.write(ctx, op, func(run runner) error {
+	end, err := s.enter(ctx, site, usual)
+	if err != nil {
+		return v, fail(ctx, op, err)
+	}
+	defer end()
+	return transactLocked(ctx, s, op, site, fn)
+}
+
+// transactLocked is writeLocked for a caller whose turn it is.
+func transactLocked[T any](ctx context.Context, s *Store, op, site string, fn func(runner, *chain) (T, error)) (v T, err error) {
+	err = s.transact(ctx, op, func(run runner) error {
 		chain, err := s.lock(ctx, run, site)
 		if err == nil {
 			v, err = fn(run, chain)

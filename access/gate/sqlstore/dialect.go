@@ -1,9 +1,10 @@
 package sqlstore
 
 import (
+	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
+	"time"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
@@ -62,7 +63,7 @@ func (d Dialect) words() *strings.Replacer {
 			"{null int}", "NULL", "{unindexed}", "+",
 			"{each (}", "", "{) by starts}", "", "{) by effective}", "",
 			// A pragma cannot be read by a SELECT: see Store.durable.
-			"{sync}", "''", "{idle}", "''",
+			"{sync}", "''", "{limits}", "''",
 			"{migrated}", "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'doorkit_migrations'",
 		)
 	}
@@ -73,12 +74,18 @@ func (d Dialect) words() *strings.Replacer {
 		"{) by effective}", " ORDER BY n.effective OFFSET 0) n",
 		"{migrated}", "SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('doorkit_migrations')",
 		"{sync}", "current_setting('synchronous_commit')",
-		// A server does not notice that a process froze or a cable was cut, and would
-		// keep its locks for hours. After WriteWithin a live process has given up as
-		// well. A value that the host has set is kept.
-		"{idle}", "CASE current_setting('idle_in_transaction_session_timeout') WHEN '0' THEN set_config('idle_in_transaction_session_timeout', '"+
-			strconv.FormatInt(storage.WriteWithin.Milliseconds(), 10)+"', true) ELSE '' END",
+		"{limits}", "("+atMost("lock_timeout", storage.WriteWithin)+" || "+
+			atMost("idle_in_transaction_session_timeout", storage.WriteWithin/2)+")",
 	)
+}
+
+// atMost is an expression that limits a timeout of PostgreSQL for the current transaction;
+// a shorter one that the host has set is kept. Its value is an empty string. A server does
+// not notice that a process froze or a cable was cut: without these limits, it would keep
+// its locks for hours, and the commits that it sent would wait for a lock as long.
+func atMost(setting string, d time.Duration) string {
+	return fmt.Sprintf(`CASE WHEN CAST(current_setting('%[1]s') AS INTERVAL) BETWEEN '1 ms' AND '%[2]d ms' THEN ''
+		ELSE substr(set_config('%[1]s', '%[2]d', true), 1, 0) END`, setting, d.Milliseconds())
 }
 
 // list returns the SQL for a list of strings that is passed as one JSON argument.

@@ -108,11 +108,11 @@ func (d Documents) take(ctx context.Context, key, holder string) (doc []byte, er
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		took, now := false, lease{}
 		err := d.s.write(ctx, "Update", func(run runner) error {
-			var idle string
+			var limits string
 			err := run.row(ctx, `INSERT INTO doorkit_documents (name, holder, held_until) VALUES ($1, $2, {clock} + $3)
 				ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
 				WHERE doorkit_documents.held_until < excluded.held_until - $3 OR doorkit_documents.holder = $4 AND doorkit_documents.held_until = $5
-				RETURNING doc, {idle}`, key, holder, leaseTime.Microseconds(), dead.holder, dead.until).Scan(&doc, &idle)
+				RETURNING doc, {limits}`, key, holder, leaseTime.Microseconds(), dead.holder, dead.until).Scan(&doc, &limits)
 			if took = err == nil; !missing(err) {
 				return err
 			}
@@ -151,9 +151,9 @@ func (d Documents) give(ctx context.Context, key, holder, set string, args ...an
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveWithin)
 	defer cancel()
 	return d.s.write(ctx, "Update", func(run runner) error {
-		var sync, idle string
-		err := run.row(ctx, "UPDATE doorkit_documents SET "+set+" WHERE name = $1 AND holder = $2 RETURNING {sync}, {idle}",
-			append([]any{key, holder}, args...)...).Scan(&sync, &idle)
+		var sync, limits string
+		err := run.row(ctx, "UPDATE doorkit_documents SET "+set+" WHERE name = $1 AND holder = $2 RETURNING {sync}, {limits}",
+			append([]any{key, holder}, args...)...).Scan(&sync, &limits)
 		if missing(err) {
 			return &LeaseError{key}
 		}

@@ -20,6 +20,9 @@ const (
 	Unreachable Kind = "unreachable"
 	// Locked means that another process held a lock for too long.
 	Locked Kind = "locked"
+	// Busy means that too many commits of the site wait in this process, so that this
+	// one would not be in time. It was not begun. The Error wraps storage.ErrBusy.
+	Busy Kind = "busy"
 	// ReadOnly means that the database accepts no writes.
 	ReadOnly Kind = "read_only"
 	// Full means that the disk or a quota is full.
@@ -65,6 +68,7 @@ var kinds = []kindInfo{
 	{Unreachable, "the database did not answer, or returned an error", nil, nil},
 	{Locked, "another process kept the database locked", []string{"55P03", "40P01", "40001"},
 		[]string{"database is locked", "table is locked"}},
+	{Busy, "it would not be in time", nil, nil},
 	{ReadOnly, "the database is read-only", []string{"25006"}, []string{"readonly database"}},
 	{Full, "the database has no space left", []string{"53100", "53200"}, []string{"disk is full"}},
 	{Damaged, "the file is not a database, or is corrupt", []string{"XX001", "XX002"}, []string{"not a database", "malformed"}},
@@ -120,6 +124,9 @@ func fail(ctx context.Context, op string, err error) error {
 		return err
 	}
 	kind := kindOf(err)
+	if errors.Is(err, storage.ErrBusy) {
+		kind = Busy
+	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
 		err = errors.Join(cause, err)
 	}

@@ -3,9 +3,11 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
+	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
@@ -13,6 +15,11 @@ const byKey = "site = $1 AND member = $2 AND request_id = $3"
 
 // Lookup implements storage.Journal.
 func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string) (m storage.LookupResult, err error) {
+	end, err := s.reading(ctx)
+	if err != nil {
+		return m, fail(ctx, "Lookup", err)
+	}
+	defer end()
 	var e storage.JournalEntry
 	into := append(switchFields(&m.KillSwitch), &m.Holding)
 	err = s.read.row(ctx, `SELECT COALESCE(c.switch_off, 0), COALESCE(c.switch_by, ''), COALESCE(c.switch_why, ''), c.switch_at,
@@ -38,6 +45,39 @@ func (s *Store) Begin(ctx context.Context, a storage.Attempt) (storage.Claim, er
 	if err := storage.CheckRecord(e.Site, &a); err != nil {
 		return storage.Claim{}, err
 	}
+	end, err := s.enter(ctx, e.Site, refusable)
+	if err != nil {
+		return storage.Claim{}, fail(ctx, "Begin", err)
+	}
+	defer end()
+	if s.read.dialect == PostgreSQL {
+		claim, done, err := s.beginUsual(ctx, a)
+		if done || err != nil {
+			return claim, fail(ctx, "Begin", err)
+		}
+	}
+	return s.beginAny(ctx, a)
+}
+
+// beginUsual is Begin for an attempt that no other one concerns, on PostgreSQL.
+func (s *Store) beginUsual(ctx context.Context, a storage.Attempt) (claim storage.Claim, done bool, err error) {
+	claim, row := a.Claim(nil, nil, false)
+	g := guard{key: a.Entry.RequestKey, switched: a.Entry.Outcome == storage.Sending && a.Entry.Action != access.Lock}
+	if a.Shares() {
+		g.share = &a
+	}
+	c := newCommit(ctx, a.Entry.Site, g, a.Log)
+	c.add(entries.insertNext(a.Entry.Site, *row))
+	done, err = c.run(ctx, s.read, "SELECT seq FROM s0", &claim.Entry.Seq)
+	if !done {
+		return storage.Claim{}, false, err
+	}
+	return claim, true, nil
+}
+
+// beginAny is Begin for any attempt, in a transaction.
+func (s *Store) beginAny(ctx context.Context, a storage.Attempt) (storage.Claim, error) {
+	e := &a.Entry
 	// The entry under the key, and the command that this tap may share. A row that shares
 	// a command has no outcome, so it is never selected.
 	where, args := byKey, []any{e.Site, e.Member, e.RequestID}
@@ -50,7 +90,7 @@ func (s *Store) Begin(ctx context.Context, a storage.Attempt) (storage.Claim, er
 			ORDER BY j.begun DESC, j.seq DESC LIMIT 1) AS lead`
 		args = append(args, e.Door, string(e.Action), e.Begun.Add(-a.ShareWithin).UnixMicro(), e.Begun.Add(a.ShareWithin).UnixMicro())
 	}
-	return writeLocked(ctx, s, "Begin", e.Site, func(run runner, chain *chain) (storage.Claim, error) {
+	return transactLocked(ctx, s, "Begin", e.Site, func(run runner, chain *chain) (storage.Claim, error) {
 		found, err := entries.list(ctx, run, where, args...)
 		if err != nil {
 			return storage.Claim{}, err
@@ -97,8 +137,49 @@ func (s *Store) Settle(ctx context.Context, st storage.Settlement) (storage.Sett
 	if err := storage.CheckRecord(st.Site, &st); err != nil {
 		return storage.Settled{}, err
 	}
+	end, err := s.enter(ctx, st.Site, first)
+	if err != nil {
+		return storage.Settled{}, fail(ctx, "Settle", err)
+	}
+	defer end()
+	if s.read.dialect == PostgreSQL && st.Hold == nil && st.EndHolds.IsZero() {
+		settled, done, err := s.settleUsual(ctx, st)
+		if done || err != nil {
+			return settled, fail(ctx, "Settle", err)
+		}
+	}
+	return s.settleAny(ctx, st)
+}
+
+// settleUsual is Settle for an entry that is Sending, on PostgreSQL.
+func (s *Store) settleUsual(ctx context.Context, st storage.Settlement) (settled storage.Settled, done bool, err error) {
+	if !st.Outcome.Settled() {
+		return settled, false, nil
+	}
+	c := newCommit(ctx, st.Site, guard{key: st.RequestKey, known: string(storage.Sending)}, st.Log)
+	e, checkIn := &settled.Entry, storage.CheckIn{}
+	c.add("UPDATE doorkit_journal j SET outcome = $4, settled = $5, doc = $6 FROM s0 WHERE j.site = $1 AND j.member = $2 AND j.request_id = $3 "+
+		"RETURNING "+entries.columnsOf("j"), []any{st.Site, st.Member, st.RequestID, string(st.Outcome), micros(st.At), stored(&st.Doc)})
+	into := entries.fields(nil, e)
+	last := fmt.Sprintf("SELECT * FROM s%d", len(c.texts)-1)
+	if st.CheckIn != nil { // the update, which changes nothing, returns the stored check-in
+		q, args := checkIns.insertNext(st.Site, *st.CheckIn)
+		c.add(q+" ON CONFLICT (site, member, visit) DO UPDATE SET visit = excluded.visit RETURNING "+checkIns.columns, args)
+		last += fmt.Sprintf(", s%d", len(c.texts)-1)
+		into = append(into, checkIns.fields(new(string), &checkIn)...)
+		settled.CheckIn = &checkIn
+	}
+	done, err = c.run(ctx, s.read, last, into...)
+	if !done {
+		return storage.Settled{}, false, err
+	}
+	return settled, true, nil
+}
+
+// settleAny is Settle for any entry, in a transaction.
+func (s *Store) settleAny(ctx context.Context, st storage.Settlement) (storage.Settled, error) {
 	key := st.RequestKey
-	return writeLocked(ctx, s, "Settle", key.Site, func(run runner, chain *chain) (done storage.Settled, err error) {
+	return transactLocked(ctx, s, "Settle", key.Site, func(run runner, chain *chain) (done storage.Settled, err error) {
 		e, err := entries.one(ctx, run, byKey, key.Site, key.Member, key.RequestID)
 		if err != nil {
 			return done, err
@@ -151,7 +232,7 @@ func (s *Store) Settle(ctx context.Context, st storage.Settlement) (storage.Sett
 // answered soon, then four to eight times a second.
 func (s *Store) Wait(ctx context.Context, key storage.RequestKey, known storage.Outcome) (storage.JournalEntry, error) {
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
-		e, err := entries.one(ctx, s.read, byKey, key.Site, key.Member, key.RequestID)
+		e, err := s.entry(ctx, key)
 		switch {
 		case err != nil:
 			return storage.JournalEntry{}, fail(ctx, "Wait", err)
@@ -164,6 +245,15 @@ func (s *Store) Wait(ctx context.Context, key storage.RequestKey, known storage.
 			return storage.JournalEntry{}, fail(ctx, "Wait", err)
 		}
 	}
+}
+
+func (s *Store) entry(ctx context.Context, key storage.RequestKey) (*storage.JournalEntry, error) {
+	end, err := s.reading(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	return entries.one(ctx, s.read, byKey, key.Site, key.Member, key.RequestID)
 }
 
 // rest waits for about d, or until ctx ends.
@@ -191,7 +281,7 @@ func (s *Store) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.
 
 // Prune implements storage.Journal.
 func (s *Store) Prune(ctx context.Context, site string, before time.Time) (int, error) {
-	return s.pieces(ctx, "Prune", piece, func(run runner) (int, error) {
+	return s.pieces(ctx, "Prune", "", piece, func(run runner) (int, error) {
 		n, err := run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND (member, request_id) IN (
 			SELECT member, request_id FROM doorkit_journal WHERE site = $1 AND outcome <> 'sending' AND begun < $2 LIMIT $3)`,
 			site, before.UnixMicro(), piece)

@@ -98,7 +98,7 @@ func migrate(ctx context.Context, db *sql.DB, d Dialect) error {
 		if err != nil {
 			return err
 		}
-		for _, q := range strings.SplitAfter(string(text), ";\n") {
+		for _, q := range strings.SplitAfter(string(text), ";\n\n") {
 			if strings.TrimSpace(q) == "" {
 				continue
 			}

@@ -14,8 +14,9 @@ type Store struct {
 	db         *sql.DB
 	statements *statements // nil for PostgreSQL
 	volatile   bool
-	// turn lets one goroutine at a time write to SQLite, which waits for locks by polling.
-	turn chan struct{}
+	turns      turns
+	// reads has a place for each read of a request that may run at a time; nil for no limit.
+	reads chan struct{}
 }
 
 var (
@@ -37,7 +38,9 @@ func Migrated() Option { return func(o *options) { o.migrate = true } }
 // be sent twice after a crash.
 func Volatile() Option { return func(o *options) { o.volatile = true } }
 
-// Open returns a Store on db. The caller sets up db and closes it, after the Store.
+// Open returns a Store on db. The caller sets up db, the size of its pool included, and
+// closes it, after the Store. In a pool of at least four connections, a quarter is kept for
+// writes.
 //
 // It refuses tables of another version with a *VersionError. It refuses with a
 // *SettingError a database that is not set up to keep what it acknowledged, or to
@@ -71,9 +74,11 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, e
 		return nil, &VersionError{have, want}
 	}
 	s := &Store{db: db, volatile: o.volatile}
+	if most := db.Stats().MaxOpenConnections; d == PostgreSQL && most >= 4 {
+		s.reads = make(chan struct{}, most-most/4)
+	}
 	s.facts = facts{read: runner{dialect: d, on: db}, in: s.write}
 	if d == SQLite {
-		s.turn = make(chan struct{}, 1)
 		s.statements = &statements{db: db, last: map[string]*sql.Stmt{}}
 		s.read.prepare = s.statements.prepare
 	}

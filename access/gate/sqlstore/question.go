@@ -81,6 +81,11 @@ func (s *Store) LoadAll(ctx context.Context, q storage.FactsQuery) ([]storage.Sn
 }
 
 func (s *Store) load(ctx context.Context, q storage.FactsQuery, statement string, door ...any) ([]storage.Snapshot, error) {
+	end, err := s.reading(ctx)
+	if err != nil {
+		return nil, fail(ctx, "Load", err)
+	}
+	defer end()
 	from, until := q.Span()
 	const day = 24 * time.Hour
 	args := []any{q.Site, q.Member, from.UnixMicro(), until.UnixMicro(), q.At.Add(-day).UnixMicro(), q.At.Add(day).UnixMicro()}

@@ -133,7 +133,7 @@ func (s *Store) VendorEntries(ctx context.Context, q storage.VendorQuery) ([]sto
 
 // PruneVendor implements storage.VendorLog.
 func (s *Store) PruneVendor(ctx context.Context, site string, before time.Time) (int, error) {
-	return s.pieces(ctx, "PruneVendor", piece, func(run runner) (int, error) {
+	return s.pieces(ctx, "PruneVendor", "", piece, func(run runner) (int, error) {
 		n, err := run.exec(ctx, `DELETE FROM doorkit_vendor_log WHERE site = $1 AND id IN (SELECT id FROM doorkit_vendor_log
 			WHERE site = $1 AND at < $2 ORDER BY at LIMIT $3)`, site, before.UnixMicro(), piece)
 		return int(n), err

@@ -18,7 +18,7 @@ func (s *Store) Retain(ctx context.Context, site string, before time.Time, e sto
 	}
 	if last.Seq > base.Seq {
 		appended := false
-		removed, err = s.pieces(ctx, "Retain", lockedPiece, func(run runner) (n int, err error) {
+		removed, err = s.pieces(ctx, "Retain", site, lockedPiece, func(run runner) (n int, err error) {
 			base, n, err = s.retain(ctx, run, site, last, e, appended)
 			appended = true
 			return n, err
@@ -192,10 +192,11 @@ func (s *Store) clean(ctx context.Context) (done bool, err error) {
 	if s.read.dialect != SQLite {
 		return true, nil
 	}
-	if err := s.take(ctx); err != nil {
+	end, err := s.enter(ctx, "", usual)
+	if err != nil {
 		return false, err
 	}
-	defer s.give()
+	defer end()
 	var busy, frames, moved int
 	err = s.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
 	return err == nil && busy == 0, err

@@ -11,32 +11,19 @@ import (
 	"time"
 )
 
-// take waits for this process's turn to write to SQLite; give ends it.
-func (s *Store) take(ctx context.Context) error {
-	if s.turn == nil {
-		return nil
-	}
-	select {
-	case s.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (s *Store) give() {
-	if s.turn != nil {
-		<-s.turn
-	}
-}
-
 // write runs fn in one transaction and commits it, unless fn returns an error. After
 // errKeep it commits nothing and returns nil: there was nothing to write.
 func (s *Store) write(ctx context.Context, op string, fn func(runner) error) error {
-	if err := s.take(ctx); err != nil {
+	end, err := s.enter(ctx, "", usual)
+	if err != nil {
 		return fail(ctx, op, err)
 	}
-	defer s.give()
+	defer end()
+	return s.transact(ctx, op, fn)
+}
+
+// transact is write for a caller whose turn it is.
+func (s *Store) transact(ctx context.Context, op string, fn func(runner) error) error {
 	tx, err := s.read.dialect.begin(ctx, s.db)
 	if err != nil {
 		return fail(ctx, op, err)
@@ -100,14 +87,20 @@ const (
 )
 
 // pieces removes many rows in several commits of at most size rows, with pauses in which
-// others can write: a member may be at a door.
-func (s *Store) pieces(ctx context.Context, op string, size int, remove func(runner) (n int, err error)) (all int, err error) {
+// others can write: a member may be at a door. site is empty if remove does not lock the
+// chain of a site.
+func (s *Store) pieces(ctx context.Context, op, site string, size int, remove func(runner) (n int, err error)) (all int, err error) {
 	for {
+		end, err := s.enter(ctx, site, usual)
+		if err != nil {
+			return all, fail(ctx, op, err)
+		}
 		n, began := 0, time.Now()
-		err := s.write(ctx, op, func(run runner) (err error) {
+		err = s.transact(ctx, op, func(run runner) (err error) {
 			n, err = remove(run)
 			return err
 		})
+		end()
 		if err != nil {
 			return all, err
 		}
@@ -141,8 +134,15 @@ func (b *batch) run(ctx context.Context, run runner) error {
 		}
 		return nil
 	}
+	text, args := b.joined()
+	_, err := run.exec(ctx, text, args...)
+	return err
+}
+
+// joined returns the statements as one: s0, s1, ... and the last, which may read what the
+// others return.
+func (b *batch) joined() (text string, args []any) {
 	var parts []string
-	var args []any
 	for i, q := range b.texts {
 		parts = append(parts, argument.ReplaceAllStringFunc(q, func(place string) string {
 			n, _ := strconv.Atoi(place[1:])
@@ -151,15 +151,13 @@ func (b *batch) run(ctx context.Context, run runner) error {
 		args = append(args, b.args[i]...)
 	}
 	last := len(parts) - 1
-	text := parts[last]
-	if last > 0 {
-		for i, part := range parts[:last] {
-			parts[i] = fmt.Sprintf("s%d AS (%s)", i, part)
-		}
-		text = "WITH " + strings.Join(parts[:last], ", ") + " " + text
+	if last == 0 {
+		return parts[0], args
 	}
-	_, err := run.exec(ctx, text, args...)
-	return err
+	for i, part := range parts[:last] {
+		parts[i] = fmt.Sprintf("s%d AS (%s)", i, part)
+	}
+	return "WITH " + strings.Join(parts[:last], ", ") + " " + parts[last], args
 }
 
 // argument is the place of an argument in a statement.

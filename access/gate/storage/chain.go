@@ -35,19 +35,33 @@ func (h Head) Append(site string, e LogEntry) LogRow {
 
 func (h Head) link(site string, r *LogRow) Digest {
 	var space [512]byte
-	b := append(space[:0], "doorkit door log 1\n"...)
+	b := append(space[:0], chainLabel...)
 	b = append(b, h.Hash[:]...)
 	b = field(b, site)
 	b = binary.BigEndian.AppendUint64(b, r.Seq)
-	b = binary.BigEndian.AppendUint64(b, uint64(r.At.Unix()))
-	b = binary.BigEndian.AppendUint32(b, uint32(r.At.Nanosecond()/1000))
-	b = binary.BigEndian.AppendUint64(b, r.Ref)
-	b = field(b, r.Door)
-	b = field(b, r.Action)
-	b = field(b, string(r.Outcome))
-	b = field(b, r.Reason)
-	b = append(b, r.Commitment[:]...)
+	b = r.appendPublic(b)
 	return sha256.Sum256(b)
+}
+
+const chainLabel = "doorkit door log 1\n"
+
+// HashParts returns what Head.Append hashes, for a storage whose database computes the
+// hash of a row in the statement that appends it: SHA-256 over first, the hash of the
+// previous row, second, the number of the row as 8 big-endian bytes, and third.
+func (e *LogEntry) HashParts(site string) (first, second, third []byte) {
+	return []byte(chainLabel), field(nil, site), e.appendPublic(nil)
+}
+
+// appendPublic appends the public part and the commitment, as they are hashed.
+func (e *LogEntry) appendPublic(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(e.At.Unix()))
+	b = binary.BigEndian.AppendUint32(b, uint32(e.At.Nanosecond()/1000))
+	b = binary.BigEndian.AppendUint64(b, e.Ref)
+	b = field(b, e.Door)
+	b = field(b, e.Action)
+	b = field(b, string(e.Outcome))
+	b = field(b, e.Reason)
+	return append(b, e.Commitment[:]...)
 }
 
 func field(b []byte, s string) []byte {

@@ -26,6 +26,16 @@
 // When a context ends, the call returns an error that wraps the context's error. A
 // write then happened as a whole or not at all.
 //
+// # Many writes at one site
+//
+// Each commit that appends to the door log waits for the one before it at its site.
+// Sites do not wait for each other, and reads wait for no write: many writes at one
+// site must not use up the connections that other sites and reads need. A storage that
+// queues writes lets Settle go before Begin, because its door has moved already, and
+// refuses a Begin with [ErrBusy] at once if it would not be written before its context
+// ends. A process that stops in the middle of a commit must not stop the site in other
+// processes for longer than [WriteWithin].
+//
 // # Errors
 //
 // An error wraps [ErrNotFound], [ErrConflict] or [ErrUnavailable], or is a

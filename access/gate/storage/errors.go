@@ -17,6 +17,10 @@ var (
 	// ErrUnavailable: the storage did not answer, or the answer of a commit was
 	// lost, so that the write may have happened. Try again later.
 	ErrUnavailable = errors.New("storage: unavailable")
+	// ErrBusy: too many writes of the site wait, and this one would not be in time. It
+	// was not begun, so nothing was written. An error that wraps it wraps
+	// ErrUnavailable as well.
+	ErrBusy = errors.New("storage: busy: too many writes of this site are waiting")
 )
 
 // NotFound returns the error for a row that does not exist. It wraps ErrNotFound; for a

@@ -9,8 +9,8 @@ import (
 )
 
 // WriteWithin is how long the gate waits for one commit, retries included. A storage
-// may release the locks of another process whose connection was silent for that long in
-// the middle of a commit.
+// may release the locks of another process whose connection was silent for half of it
+// in the middle of a commit, so that a commit that waits for them is still in time.
 const WriteWithin = 5 * time.Second
 
 // Journal records requests so that a command is sent at most once. Begin and Settle are
@@ -40,7 +40,8 @@ type Journal interface {
 	//  4. Otherwise: Claimed, with the entry as stored. a.Log is appended to the
 	//     chain of the site, and Seq of the entry is its number.
 	//
-	// After an error the write may have happened or not, and nothing is sent.
+	// After an error the write may have happened or not, and nothing is sent. After
+	// an error that wraps ErrBusy it did not happen.
 	Begin(ctx context.Context, a Attempt) (Claim, error)
 
 	// Settle writes an outcome, its log row, the check-in and the change of holds in

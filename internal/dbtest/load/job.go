@@ -164,8 +164,8 @@ func (t *taps) Move(ctx context.Context, c gate.Command) gate.Result {
 	m, _ := ctx.Value(requestKey{}).(movement)
 	if t.moved.Add(1)%10 == 0 { // a sample, because looking is itself load
 		var outcome string
-		err := t.check.QueryRowContext(ctx, `SELECT l.outcome FROM doorkit_journal j JOIN doorkit_log l ON l.site = j.site AND l.seq = j.seq
-			WHERE j.site = $1 AND j.member = $2 AND j.request_id = $3`, m.Site, m.Member, m.Request).Scan(&outcome)
+		err := t.check.QueryRowContext(ctx, `SELECT outcome FROM doorkit_log WHERE site = $1 AND seq =
+			(SELECT seq FROM doorkit_journal WHERE site = $1 AND member = $2 AND request_id = $3)`, m.Site, m.Member, m.Request).Scan(&outcome)
 		m.NoAttempt = err != nil || outcome != string(storage.Sending)
 	}
 	if c.Left() <= 0 {

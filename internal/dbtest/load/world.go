@@ -12,7 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
@@ -72,8 +74,30 @@ func build(ctx context.Context, s settings, dsn string) (*world, error) {
 			return nil, err
 		}
 	}
-	_, err = w.db.ExecContext(ctx, "ANALYZE")
+	if _, err = w.db.ExecContext(ctx, "ANALYZE"); err == nil {
+		err = w.roundTrip(ctx)
+	}
 	return w, err
+}
+
+// roundTrip prints what one round trip takes, as the processes see it.
+func (w *world) roundTrip(ctx context.Context) error {
+	db, err := sql.Open("pgx", w.dsn)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var took []time.Duration
+	for range 50 {
+		start := time.Now()
+		if _, err := db.ExecContext(ctx, "SELECT 1"); err != nil {
+			return err
+		}
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	fmt.Printf("one round trip: %s\n", took[len(took)/2].Round(10*time.Microsecond))
+	return nil
 }
 
 func siteName(i int) string { return fmt.Sprintf("site-%05d", i) }

@@ -223,6 +223,7 @@ CREATE TABLE doorkit_cursors (
 	site TEXT COLLATE "C" NOT NULL PRIMARY KEY,
 	place TEXT COLLATE "C" NOT NULL
 );
+
 -- The state of the SALTO KS client: sealed documents, each with the lease of the
 -- process that changes it. A row without a document is a lease on a new one.
 CREATE TABLE doorkit_documents (

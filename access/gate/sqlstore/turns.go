@@ -1,0 +1,166 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate/storage"
+)
+
+// urgency is the order in which the writes of a site get their turn.
+type urgency int
+
+const (
+	// first is for Settle: its door has moved, and its outcome must be recorded.
+	first urgency = iota
+	// usual waits for as long as its context allows.
+	usual
+	// refusable is for Begin, which is refused at once if it would not be in time: the
+	// member at the door gets an answer, and those in front of it the time.
+	refusable
+)
+
+// turns orders the writes of one process: a few of a site at a time, so that a busy site
+// does not use up the connections of the others, in the order in which they came, except
+// that the urgent ones go first.
+type turns struct {
+	mu    sync.Mutex
+	sites map[string]*queue
+}
+
+// queue is the writes of one site that run or wait; it exists while there are any.
+type queue struct {
+	running int
+	urgent  []*waiter
+	others  []*waiter
+	// took is how long a write takes when all goes well: it follows quick ones at once and
+	// slow ones slowly, so that only what is sure to be late is refused.
+	took time.Duration
+}
+
+type waiter struct{ ready chan struct{} }
+
+// atOnce is how many writes of a site are on their way to PostgreSQL at a time: the
+// server executes one, while the other one travels.
+const atOnce = 2
+
+// enter waits for the turn of a write at a site; end ends it. Writes of PostgreSQL that
+// lock no chain have no site and do not wait; SQLite has one queue for all.
+func (s *Store) enter(ctx context.Context, site string, u urgency) (end func(), err error) {
+	slots := atOnce
+	if s.read.dialect == SQLite {
+		slots, site = 1, ""
+	} else if site == "" {
+		return func() {}, nil
+	}
+	if err := s.turns.take(ctx, site, slots, u); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	return func() { s.turns.give(site, time.Since(began)) }, nil
+}
+
+// reading waits until another read of a request may use a connection, in the order in which
+// they came; end ends it. A pool gives a free connection to any of those that wait for
+// one, so that in a burst an outcome would wait behind the reads of new requests.
+func (s *Store) reading(ctx context.Context) (end func(), err error) {
+	if s.reads == nil {
+		return func() {}, nil
+	}
+	select {
+	case s.reads <- struct{}{}:
+		return func() { <-s.reads }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (t *turns) take(ctx context.Context, site string, slots int, u urgency) error {
+	t.mu.Lock()
+	q := t.sites[site]
+	if q == nil {
+		if t.sites == nil {
+			t.sites = map[string]*queue{}
+		}
+		q = &queue{}
+		t.sites[site] = q
+	}
+	if q.running < slots {
+		q.running++
+		t.mu.Unlock()
+		return nil
+	}
+	ahead := len(q.urgent) + len(q.others)
+	if wait := q.took * time.Duration(ahead/slots+1); u == refusable && late(ctx, wait+q.took) {
+		t.mu.Unlock()
+		return fmt.Errorf("%w: %d are waiting, for about %s", storage.ErrBusy, ahead, wait.Round(time.Millisecond))
+	}
+	w := &waiter{ready: make(chan struct{})}
+	if u == first {
+		q.urgent = append(q.urgent, w)
+	} else {
+		q.others = append(q.others, w)
+	}
+	t.mu.Unlock()
+	select {
+	case <-w.ready:
+		if ctx.Err() == nil {
+			return nil
+		}
+	case <-ctx.Done():
+	}
+	return t.leave(ctx, site, q, w, u)
+}
+
+// late reports whether the context ends within d.
+func late(ctx context.Context, d time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < d
+}
+
+// leave gives up waiting, or the turn that w got meanwhile, and returns the error.
+func (t *turns) leave(ctx context.Context, site string, q *queue, w *waiter, u urgency) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	is := func(o *waiter) bool { return o == w }
+	select {
+	case <-w.ready:
+		t.next(site, q)
+	default:
+		q.urgent, q.others = slices.DeleteFunc(q.urgent, is), slices.DeleteFunc(q.others, is)
+	}
+	if u == refusable {
+		return fmt.Errorf("%w: no turn came: %w", storage.ErrBusy, context.Cause(ctx))
+	}
+	return ctx.Err()
+}
+
+func (t *turns) give(site string, took time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	q := t.sites[site]
+	if q.took == 0 || took < q.took {
+		q.took = took
+	}
+	q.took += (took - q.took) / 32
+	t.next(site, q)
+}
+
+// next hands a turn that ended to the next writer.
+func (t *turns) next(site string, q *queue) {
+	waiting := &q.urgent
+	if len(*waiting) == 0 {
+		waiting = &q.others
+	}
+	if len(*waiting) > 0 {
+		close((*waiting)[0].ready)
+		*waiting = (*waiting)[1:]
+		return
+	}
+	if q.running--; q.running == 0 {
+		delete(t.sites, site)
+	}
+}
