@@ -41,6 +41,33 @@ func TestDeferredTransactions(t *testing.T) {
 	runGateConformance(t, d)
 }
 
+// TestTransactions runs the suite on connections whose isolation makes every commit of
+// PostgreSQL a transaction, as otherwise only the less usual ones are.
+func TestTransactions(t *testing.T) {
+	t.Parallel()
+	runGateConformance(t, inTransactions(PostgreSQL(t)))
+}
+
+const serializable = " default_transaction_isolation=serializable"
+
+func inTransactions(d Database) Database {
+	d.DSN += serializable
+	return d
+}
+
+// bothWays is Both, and once more with each commit of PostgreSQL as a transaction. statements is
+// about how many an unlock has.
+func bothWays(t *testing.T, fn func(t *testing.T, d Database, statements int)) {
+	Both(t, func(t *testing.T, d Database) {
+		if d.Dialect == sqlstore.PostgreSQL {
+			t.Run("transactions", func(t *testing.T) { fn(t, inTransactions(PostgreSQL(t)), 13) })
+			fn(t, d, 4)
+			return
+		}
+		fn(t, d, 13)
+	})
+}
+
 func TestStateConformance(t *testing.T) {
 	t.Parallel()
 	Both(t, func(t *testing.T, d Database) {

@@ -9,9 +9,10 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// commit is the usual commit on PostgreSQL, which needs one round trip and locks the chain for
-// none: a row of the door log, with the rows of other tables that belong to it. The function doorkit_advance decides whether
-// it is usual; if not, it writes nothing, and a transaction does what the rules require.
+// commit is the usual commit on PostgreSQL: a row of the door log, with the rows of other
+// tables that belong to it, in one round trip that locks the chain for none. The function
+// doorkit_advance decides whether it is usual; if not, it writes nothing, and a transaction
+// does what the rules require.
 type commit struct{ batch }
 
 // guard is what makes a commit usual; see doorkit_advance.

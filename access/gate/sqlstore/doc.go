@@ -18,7 +18,20 @@
 // storage.ErrUnavailable; the other errors are those of package storage.
 //
 // What was acknowledged survives a crash: Open refuses a database that may lose
-// commits, and so does every commit of the gate, on any connection. Unless the host has
-// set idle_in_transaction_session_timeout, a PostgreSQL server releases the locks of a
-// process that is silent for storage.WriteWithin in the middle of a commit.
+// commits, and so does every commit of the gate, on any connection.
+//
+// # PostgreSQL under load
+//
+// The commits of a site follow one another, because its door log is a chain. The two
+// commits of an unlock are one statement each: the function doorkit_advance, which Migrate
+// creates, locks the chain, checks that nothing concerns this request, and computes the
+// next hash, so that no round trip and no frozen process keeps the chain locked. What is
+// less usual, such as a repeated request, is a transaction. In every transaction a server
+// releases the locks of a process that is silent for half of storage.WriteWithin, and no
+// statement waits longer than that time for a lock, whatever the connection string says;
+// shorter times that the host has set are kept.
+//
+// In each process the commits of a site wait for each other in order, at most four of them
+// use connections, and Settle goes first. A Begin that would not be in time is refused with
+// storage.ErrBusy, before it has written anything. docs/scale.md has the figures.
 package sqlstore

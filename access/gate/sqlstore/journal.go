@@ -61,6 +61,13 @@ func (s *Store) Begin(ctx context.Context, a storage.Attempt) (storage.Claim, er
 
 // beginUsual is Begin for an attempt that no other one concerns, on PostgreSQL.
 func (s *Store) beginUsual(ctx context.Context, a storage.Attempt) (claim storage.Claim, done bool, err error) {
+	// On a connection of its own: database/sql repeats a statement on its pool if a driver
+	// reports a broken connection, and the claim would be found as that of another call.
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return claim, false, err
+	}
+	defer conn.Close()
 	claim, row := a.Claim(nil, nil, false)
 	g := guard{key: a.Entry.RequestKey, switched: a.Entry.Outcome == storage.Sending && a.Entry.Action != access.Lock}
 	if a.Shares() {
@@ -68,7 +75,7 @@ func (s *Store) beginUsual(ctx context.Context, a storage.Attempt) (claim storag
 	}
 	c := newCommit(ctx, a.Entry.Site, g, a.Log)
 	c.add(entries.insertNext(a.Entry.Site, *row))
-	done, err = c.run(ctx, s.read, "SELECT seq FROM s0", &claim.Entry.Seq)
+	done, err = c.run(ctx, runner{dialect: PostgreSQL, on: conn}, "SELECT seq FROM s0", &claim.Entry.Seq)
 	if !done {
 		return storage.Claim{}, false, err
 	}
@@ -158,8 +165,8 @@ func (s *Store) settleUsual(ctx context.Context, st storage.Settlement) (settled
 	}
 	c := newCommit(ctx, st.Site, guard{key: st.RequestKey, known: string(storage.Sending)}, st.Log)
 	e, checkIn := &settled.Entry, storage.CheckIn{}
-	c.add("UPDATE doorkit_journal j SET outcome = $4, settled = $5, doc = $6 FROM s0 WHERE j.site = $1 AND j.member = $2 AND j.request_id = $3 "+
-		"RETURNING "+entries.columnsOf("j"), []any{st.Site, st.Member, st.RequestID, string(st.Outcome), micros(st.At), stored(&st.Doc)})
+	c.add("UPDATE doorkit_journal j SET outcome = $4, settled = $5, doc = $6 FROM s0 "+
+		"WHERE j.site = $1 AND j.member = $2 AND j.request_id = $3 RETURNING "+entries.columnsOf("j"), []any{st.Site, st.Member, st.RequestID, string(st.Outcome), micros(st.At), stored(&st.Doc)})
 	into := entries.fields(nil, e)
 	last := fmt.Sprintf("SELECT * FROM s%d", len(c.texts)-1)
 	if st.CheckIn != nil { // the update, which changes nothing, returns the stored check-in

@@ -15,6 +15,7 @@ type Store struct {
 	statements *statements // nil for PostgreSQL
 	volatile   bool
 	turns      turns
+	slots      int // how many writes of a site run at a time
 	// reads has a place for each read of a request that may run at a time; nil for no limit.
 	reads chan struct{}
 }
@@ -39,8 +40,7 @@ func Migrated() Option { return func(o *options) { o.migrate = true } }
 func Volatile() Option { return func(o *options) { o.volatile = true } }
 
 // Open returns a Store on db. The caller sets up db, the size of its pool included, and
-// closes it, after the Store. In a pool of at least four connections, a quarter is kept for
-// writes.
+// closes it, after the Store. A quarter of the pool is kept for writes.
 //
 // It refuses tables of another version with a *VersionError. It refuses with a
 // *SettingError a database that is not set up to keep what it acknowledged, or to
@@ -74,8 +74,13 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, e
 		return nil, &VersionError{have, want}
 	}
 	s := &Store{db: db, volatile: o.volatile}
-	if most := db.Stats().MaxOpenConnections; d == PostgreSQL && most >= 4 {
-		s.reads = make(chan struct{}, most-most/4)
+	s.slots = 1 // SQLite has one writer
+	if d == PostgreSQL {
+		s.slots = writesOfSite
+		if most := db.Stats().MaxOpenConnections; most > 0 {
+			s.slots = max(1, min(s.slots, most/4))
+			s.reads = make(chan struct{}, most-most/4)
+		}
 	}
 	s.facts = facts{read: runner{dialect: d, on: db}, in: s.write}
 	if d == SQLite {

@@ -39,24 +39,32 @@ type queue struct {
 	// took is how long a write takes when all goes well: it follows quick ones at once and
 	// slow ones slowly, so that only what is sure to be late is refused.
 	took time.Duration
+	done int
 }
 
 type waiter struct{ ready chan struct{} }
 
-// atOnce is how many writes of a site are on their way to PostgreSQL at a time: the
-// server executes one, while the other one travels.
-const atOnce = 2
+// writesOfSite is how many writes of a site a process sends to PostgreSQL at a time, if that
+// is not more than a quarter of the pool: the server executes one, while others travel.
+const writesOfSite = 4
+
+const (
+	// enoughDone is how many writes must have ended before took is relied upon: the first
+	// ones of a process wait for new connections.
+	enoughDone = 20
+	// margin is what a refusable write must have left when its turn comes.
+	margin = 200 * time.Millisecond
+)
 
 // enter waits for the turn of a write at a site; end ends it. Writes of PostgreSQL that
 // lock no chain have no site and do not wait; SQLite has one queue for all.
 func (s *Store) enter(ctx context.Context, site string, u urgency) (end func(), err error) {
-	slots := atOnce
 	if s.read.dialect == SQLite {
-		slots, site = 1, ""
+		site = ""
 	} else if site == "" {
 		return func() {}, nil
 	}
-	if err := s.turns.take(ctx, site, slots, u); err != nil {
+	if err := s.turns.take(ctx, site, s.slots, u); err != nil {
 		return nil, err
 	}
 	began := time.Now()
@@ -94,7 +102,8 @@ func (t *turns) take(ctx context.Context, site string, slots int, u urgency) err
 		return nil
 	}
 	ahead := len(q.urgent) + len(q.others)
-	if wait := q.took * time.Duration(ahead/slots+1); u == refusable && late(ctx, wait+q.took) {
+	wait := q.took * time.Duration(ahead/slots+1)
+	if u == refusable && q.done >= enoughDone && late(ctx, wait+q.took) {
 		t.mu.Unlock()
 		return fmt.Errorf("%w: %d are waiting, for about %s", storage.ErrBusy, ahead, wait.Round(time.Millisecond))
 	}
@@ -107,7 +116,7 @@ func (t *turns) take(ctx context.Context, site string, slots int, u urgency) err
 	t.mu.Unlock()
 	select {
 	case <-w.ready:
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && (u != refusable || !late(ctx, margin)) {
 			return nil
 		}
 	case <-ctx.Done():
@@ -133,7 +142,7 @@ func (t *turns) leave(ctx context.Context, site string, q *queue, w *waiter, u u
 		q.urgent, q.others = slices.DeleteFunc(q.urgent, is), slices.DeleteFunc(q.others, is)
 	}
 	if u == refusable {
-		return fmt.Errorf("%w: no turn came: %w", storage.ErrBusy, context.Cause(ctx))
+		return fmt.Errorf("%w: no turn came in time", storage.ErrBusy)
 	}
 	return ctx.Err()
 }
@@ -142,7 +151,7 @@ func (t *turns) give(site string, took time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	q := t.sites[site]
-	if q.took == 0 || took < q.took {
+	if q.done++; q.took == 0 || took < q.took {
 		q.took = took
 	}
 	q.took += (took - q.took) / 32

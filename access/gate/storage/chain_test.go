@@ -1,6 +1,8 @@
 package storage_test
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 	"strings"
 	"testing"
@@ -38,6 +40,17 @@ func TestCommitmentHasBoundaries(t *testing.T) {
 	}
 	if len(seen) != len(all)+1 || seen[storage.Commitment(salt, detail)] != len(salt) {
 		t.Errorf("%d places to cut, %d commitments", len(all)+1, len(seen))
+	}
+}
+
+// TestHashParts computes the hash of a row as a database does.
+func TestHashParts(t *testing.T) {
+	row := chained(3).list[2]
+	before := chained(3).list[1].Hash
+	one, two, three := row.HashParts(site)
+	text := slices.Concat(one, before[:], two, binary.BigEndian.AppendUint64(nil, row.Seq), three)
+	if got := sha256.Sum256(text); got != row.Hash {
+		t.Errorf("got %x, want %s", got, row.Hash)
 	}
 }
 

@@ -96,7 +96,7 @@ func (j job) run(ctx context.Context) error {
 		}
 		t.gates = append(t.gates, g)
 	}
-	if err := errors.Join(db.PingContext(ctx), t.check.PingContext(ctx)); err != nil {
+	if err := errors.Join(fill(ctx, db, 16), fill(ctx, t.check, 1)); err != nil {
 		return err
 	}
 	fmt.Println("ready")
@@ -107,6 +107,18 @@ func (j job) run(ctx context.Context) error {
 		return err
 	}
 	return os.WriteFile(j.Results, data, 0o600)
+}
+
+// fill opens the connections of a pool, as those of a process are that has run for a while.
+func fill(ctx context.Context, db *sql.DB, n int) error {
+	for range n {
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+	}
+	return nil
 }
 
 func (t *taps) tap(ctx context.Context) {
