@@ -166,7 +166,8 @@ func (s *Store) settleUsual(ctx context.Context, st storage.Settlement) (settled
 	c := newCommit(ctx, st.Site, guard{key: st.RequestKey, known: string(storage.Sending)}, st.Log)
 	e, checkIn := &settled.Entry, storage.CheckIn{}
 	c.add("UPDATE doorkit_journal j SET outcome = $4, settled = $5, doc = $6 FROM s0 "+
-		"WHERE j.site = $1 AND j.member = $2 AND j.request_id = $3 RETURNING "+entries.columnsOf("j"), []any{st.Site, st.Member, st.RequestID, string(st.Outcome), micros(st.At), stored(&st.Doc)})
+		"WHERE j.site = $1 AND j.member = $2 AND j.request_id = $3 RETURNING "+entries.columnsOf("j"),
+		[]any{st.Site, st.Member, st.RequestID, string(st.Outcome), micros(st.At), stored(&st.Doc)})
 	into := entries.fields(nil, e)
 	last := fmt.Sprintf("SELECT * FROM s%d", len(c.texts)-1)
 	if st.CheckIn != nil { // the update, which changes nothing, returns the stored check-in

@@ -134,8 +134,8 @@ func summary(name string, answers []answer) (p99 time.Duration) {
 			fmt.Printf("%s: %d ", o, outcomes[o])
 		}
 	}
-	fmt.Printf("| %.0f unlocks/s | p50 %s | p99 %s | max %s | over %s: %d |\n", float64(opened)/last.Sub(first).Seconds(), at(50), at(99), at(100),
-		gate.SendWithin, late)
+	fmt.Printf("| %.0f unlocks/s | p50 %s | p99 %s | max %s | over %s: %d |\n", float64(opened)/last.Sub(first).Seconds(),
+		at(50), at(99), at(100), gate.SendWithin, late)
 	for i, e := range slices.SortedFunc(maps.Keys(errs), func(a, b string) int { return errs[b] - errs[a] }) {
 		if i < 3 {
 			fmt.Printf("  error, %d times: %.200s\n", errs[e], e)

@@ -60,7 +60,7 @@ type movement struct {
 	NoAttempt bool
 }
 
-// worker state of one process.
+// taps is the state of one process.
 type taps struct {
 	job
 	gates []*gate.Gate
@@ -161,7 +161,8 @@ func (t *taps) unlock(ctx context.Context, site int, start time.Time) {
 		Member: fmt.Sprintf("m%d", (n*t.Processes+t.Process)%members)}
 	move := movement{Request: tap.RequestID, Site: siteName(site), Member: tap.Member}
 	r, err := t.gates[site].Unlock(context.WithValue(ctx, requestKey{}, move), tap)
-	a := answer{Site: site, Process: t.Process, Outcome: r.Outcome, Cause: r.Cause, Recorded: r.Recorded, Start: start, Took: time.Since(start)}
+	a := answer{Site: site, Process: t.Process, Outcome: r.Outcome, Cause: r.Cause, Recorded: r.Recorded, Start: start,
+		Took: time.Since(start)}
 	if err := errors.Join(err, r.Err); err != nil {
 		a.Err = err.Error()
 	}
