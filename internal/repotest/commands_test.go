@@ -34,6 +34,8 @@ var commands = []struct {
 	{`go run \./examples/ks verify -report report\.md`, "examples/ks.TestVerifyReport"},
 	{`go run \./internal/peers`, "internal/peers.TestPeersAgree"},
 
+	{`go run \./internal/dbtest/load( -\w+ \S+)*`, "it measures for up to a minute; it checks the guarantees itself"},
+
 	{`git clone <this repository> .*`, "the module path is not registered yet"},
 	{`go test .*`, "a test cannot run the tests: .ci/run does"},
 	{`\.ci/run( full)?`, "it runs this test"},
