@@ -39,6 +39,13 @@ func TestActivationWalk(t *testing.T) {
 		if inbox := r.sim.Inbox(); len(inbox) != 2 || inbox[0].Channel == inbox[1].Channel {
 			t.Fatalf("messages: %+v", inbox)
 		}
+		// The PINs are not read: the IQ stays unactivated, and no command is sent.
+		if s := r.must(r.act.State(ctx, r.site, r.iq)); s.Step != StepPINRequested {
+			t.Errorf("without a PIN: %+v", s)
+		}
+		if err := r.remote.Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrIQNotActivated) {
+			t.Errorf("without a PIN: %v", err)
+		}
 		if s := r.must(r.act.Confirm(ctx, r.site, r.iq, r.pin())); s.Step != StepActivated || !s.ActivatedAt.Equal(r.sim.Now()) {
 			t.Fatalf("after Confirm: %+v", s)
 		}
