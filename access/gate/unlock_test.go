@@ -61,6 +61,8 @@ func TestUnlockSteps(t *testing.T) {
 			cause: gate.CauseClock, log: []string{"unlock/denied/clock"}},
 		{name: "staff", member: "ada", door: "front", change: func(t *gate.Tap) { t.Source, t.Actor = gate.SourceStaff, "eve" },
 			outcome: gate.Accepted, reason: grant, moves: 1, log: []string{"unlock/sending/grant", "unlock/accepted/grant"}},
+		{name: "staff without a name", member: "ada", door: "front", change: func(t *gate.Tap) { t.Source = gate.SourceStaff },
+			outcome: gate.Accepted, reason: grant, moves: 1, log: []string{"unlock/sending/grant", "unlock/accepted/grant"}},
 		{name: "on behalf", member: "ada", door: "front", change: func(t *gate.Tap) { t.Actor = "eve" }, outcome: gate.Accepted, reason: grant,
 			moves: 1, log: []string{"unlock/sending/grant", "unlock/accepted/grant"}},
 		{name: "zone unknown", member: "ada", door: "front", prepare: breakZone, outcome: gate.Denied, cause: gate.CauseBadFacts,
