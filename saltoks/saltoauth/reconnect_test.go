@@ -314,11 +314,13 @@ func TestFailedReconnect(t *testing.T) {
 	}
 	// A login of Begin cannot be finished with Reconnect, nor the reverse.
 	l := d.begin()
-	if _, err := d.auth.Reconnect(t.Context(), l, d.callback(l, saltokstest.Allow())); err == nil || !strings.Contains(err.Error(), "finish it with Complete") {
+	_, err = d.auth.Reconnect(t.Context(), l, d.callback(l, saltokstest.Allow()))
+	if err == nil || !strings.Contains(err.Error(), "finish it with Complete") {
 		t.Errorf("Reconnect with a login of Begin: %v", err)
 	}
 	l, _ = d.auth.BeginReconnect(t.Context(), c.ID)
-	if _, err := d.auth.Complete(t.Context(), l, d.callback(l, saltokstest.Allow())); err == nil || !strings.Contains(err.Error(), "finish it with Reconnect") {
+	_, err = d.auth.Complete(t.Context(), l, d.callback(l, saltokstest.Allow()))
+	if err == nil || !strings.Contains(err.Error(), "finish it with Reconnect") {
 		t.Errorf("Complete with a login of BeginReconnect: %v", err)
 	}
 	after, err := d.auth.Connection(t.Context(), c.ID)
