@@ -33,6 +33,9 @@ type CatalogLock struct {
 	// CauseIQOffline, CauseLockOffline, CauseIQNotActivated, ...; CauseNotLinked for a
 	// lock without a gateway.
 	Problem Cause `json:"problem,omitempty"`
+	// Alarms is what the lock reports that requires a person: CauseLeftOpen,
+	// CauseIntrusion, CauseBatteryLow, CausePrivacyMode.
+	Alarms []Cause `json:"alarms,omitempty"`
 	// Schedule is the lock's own schedule, which locks it at the end; nil if there is
 	// none.
 	Schedule *LockSchedule `json:"schedule,omitempty"`
@@ -66,9 +69,11 @@ func (cloudUnavailable) Error() string { return "gate: the lock system cannot be
 func (cloudUnavailable) Is(target error) bool { return target == ErrUnavailable }
 
 // RefreshLockStates reads every lock from the lock system and returns the locks. From
-// then on, Keys returns their states with the time at which they were read. One call
-// serves all members; call it as often as screens need a fresh state. The states are
-// kept in this Gate: each process refreshes its own.
+// then on, Keys returns their states with the time at which they were read. It also
+// reports the problems of locks that doors are linked to, and their end, to the
+// Observer: gateways and locks that are offline, doors left open, low batteries, and so
+// on. One call serves all members; call it in each process, every five minutes or as
+// often as screens need a fresh state.
 func (g *Gate) RefreshLockStates(ctx context.Context, c Catalog) (list []CatalogLock, err error) {
 	defer containIn("RefreshLockStates", &err)
 	list = []CatalogLock{}
@@ -83,7 +88,7 @@ func (g *Gate) RefreshLockStates(ctx context.Context, c Catalog) (list []Catalog
 		last[lockIDOf(l.Link)] = l
 	}
 	g.states.Store(&last)
-	return list, nil
+	return list, g.stateProblems(ctx, last)
 }
 
 type lockID struct{ site, lock string }

@@ -1,8 +1,9 @@
 package gate
 
-// Cause is a code for why a request did not do what the rules allow. The reasons of the
-// rules themselves are access.Reason. The list is closed: Causes returns all of them.
-// The zero Cause means that there is none.
+// Cause is a code for why a request did not do what the rules allow, or for a problem
+// that the lock system reports. The reasons of the rules themselves are access.Reason.
+// The list is closed: Causes returns all of them. The zero Cause means that there is
+// none.
 type Cause string
 
 // The causes, in the order of Causes.
@@ -40,6 +41,15 @@ const (
 	CauseNoAnswer         Cause = "no_answer"         // sent, and no clear answer came
 	CauseInterrupted      Cause = "interrupted"       // the process that was sending it ended
 	CauseStillSending     Cause = "still_sending"     // another call is sending it and the caller stopped waiting
+
+	// Problems that the lock system reports; no receipt has them.
+
+	CauseLeftOpen        Cause = "left_open_alarm"   // the lock reports that its door was left open
+	CauseIntrusion       Cause = "intrusion_alarm"   // the lock reports that its door was forced
+	CauseBatteryLow      Cause = "battery_low"       // the battery of the lock
+	CausePrivacyMode     Cause = "privacy_mode"      // the lock was put into privacy mode from inside
+	CauseReauthorizeDue  Cause = "reauthorize_due"   // a person will have to consent again soon
+	CauseSeatsNearlyFull Cause = "seats_nearly_full" // at most one seat of the subscription is free
 )
 
 type causeText struct {
@@ -83,6 +93,12 @@ func causeTexts() []causeText {
 		{CauseNoAnswer, "We got no clear answer from the door. Please try the door, then tap again if it is shut."},
 		{CauseInterrupted, "We lost track of this request. Please try the door, then tap again if it is shut."},
 		{CauseStillSending, "Your request is still on its way to the door. Please try the door in a moment."},
+		{CauseLeftOpen, "This door was left open. Please close it."},
+		{CauseIntrusion, "This lock reports that the door was forced. Please tell the staff."},
+		{CauseBatteryLow, "The battery of this lock is low. Please tell the staff."},
+		{CausePrivacyMode, "This door was locked from inside."},
+		{CauseReauthorizeDue, "The connection to the door system has to be renewed soon. Please tell the staff."},
+		{CauseSeatsNearlyFull, "The seats of the door system are nearly taken. Please tell the staff."},
 	}
 }
 

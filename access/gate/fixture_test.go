@@ -226,6 +226,10 @@ func (f *faults) LoadAll(ctx context.Context, a storage.FactsQuery) ([]storage.S
 	return fault(f, "LoadAll", func() ([]storage.Snapshot, error) { return f.from().LoadAll(ctx, a) })
 }
 
+func (f *faults) AcquireLease(ctx context.Context, site, name, holder string, d time.Duration) (bool, error) {
+	return fault(f, "AcquireLease", func() (bool, error) { return f.Store.AcquireLease(ctx, site, name, holder, d) })
+}
+
 func (f *faults) from() storage.Facts {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,26 +1,29 @@
 package gate
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/internal/hostcall"
 )
 
 // Observer receives what happens at the doors: for metrics, alerts and screens.
 // It is called during the request, so it must return quickly; a panic in it is
 // contained.
 //
-// A Gate reports a problem once, on the first request that encounters it, and reports
-// its end when a command succeeds there again. It keeps open problems in memory: each
-// process reports the problems that it encounters, a new process reports a lasting
-// problem again, and the end of a problem that ended while no process ran is not
-// reported. To have one alert for all processes, use Site, Cause, Gateway and Door as
-// its key, and close it by hand or by age. Doctor reports the problems of the moment.
+// Each problem is reported once, from its beginning to its end. A problem that a request
+// encounters ends when a command succeeds there again, and each process reports those
+// that its requests encounter. A problem that the lock system reports
+// (RefreshLockStates, ReportProblem) ends when the lock system no longer reports it. One
+// process reports these for all that share the storage; while it is replaced by another
+// one, for up to 11 minutes, they are delayed, and some are reported twice.
+//
+// Open problems are kept in memory: a process that is started alone reports a lasting
+// problem again, and not the end of one that ended while no process ran. So use Site,
+// Cause, Gateway and Door as the key of an alert, and close it by hand or by age. Doctor
+// reports the problems of the moment.
 type Observer interface {
 	Observe(ctx context.Context, e Event)
 }
@@ -66,134 +69,6 @@ type Event struct {
 	Err  error         `json:"-"`
 }
 
-// scope is what a problem concerns; 0 for what is not a problem that requires a person.
-type scope int
-
-const (
-	siteWide scope = iota + 1
-	perGateway
-	perDoor
-	perMember
-)
-
-// scopeOf returns the scope of a cause. The scope of bad facts is the widest one that
-// the faults name.
-func scopeOf(c Cause, faults []access.Fault) scope {
-	switch c {
-	case CauseStoreUnavailable, CauseUnknownSite, CauseClock, CauseCloudUnavailable, CauseReauthorize, CauseClientRefused,
-		CauseNoSubscription, CauseRateLimited:
-		return siteWide
-	case CauseIQNotActivated, CauseIQOffline, CauseRestoreRequired, CausePINNotChanged, CauseOTPInvalid, CauseOTPBlocked:
-		return perGateway
-	case CauseLockOffline, CauseLockGone, CauseLinkOutdated, CauseForbidden, CauseNotLinked:
-		return perDoor
-	case CauseBadFacts:
-	default:
-		return 0
-	}
-	widest := perMember
-	for _, f := range faults {
-		list, _, _ := strings.Cut(f.Path, ".")
-		list, _, _ = strings.Cut(list, "[")
-		switch list {
-		case "member", "grants", "reservations":
-		case "door", "membership_types", "resources", "neighbors":
-			widest = min(widest, perDoor)
-		default:
-			widest = siteWide
-		}
-	}
-	return widest
-}
-
-type problem struct {
-	cause                 Cause
-	gateway, door, member string // what it concerns; all empty for the whole site
-}
-
-// problemOf returns the problem that a receipt reports; the zero problem if there is
-// none.
-func problemOf(r *Receipt, link Link) problem {
-	cause, faults := r.Cause, r.Decision.Faults()
-	switch {
-	case r.Repeated && r.Recorded: // reported when it happened
-		return problem{}
-	case cause == CauseClock && r.Outcome == Denied && !r.At.IsZero(): // the phone's clock is wrong, not ours
-		return problem{}
-	case r.Outcome == Accepted && !r.Recorded:
-		cause = CauseStoreUnavailable
-	case cause == "" && faults != nil: // bad rows, which opened nothing
-		cause = CauseBadFacts
-	}
-	switch scopeOf(cause, faults) {
-	case siteWide:
-		return problem{cause: cause}
-	case perGateway:
-		return problem{cause: cause, gateway: link.Gateway}
-	case perDoor:
-		return problem{cause: cause, door: r.Door}
-	case perMember:
-		return problem{cause: cause, door: r.Door, member: r.Member}
-	}
-	return problem{}
-}
-
-// resolvedBy reports whether a command that succeeded shows that the problem is over.
-func (p problem) resolvedBy(r *Receipt, link Link) bool {
-	if p.cause == CauseStoreUnavailable && !r.Recorded || p.cause == CauseBadFacts && r.Decision.Faults() != nil {
-		return false
-	}
-	concerns := func(of, is string) bool { return of == "" || of == is }
-	return concerns(p.gateway, link.Gateway) && concerns(p.door, r.Door) && concerns(p.member, r.Member)
-}
-
-// Problems returns the causes of the problems that this Gate has encountered and that
-// are not resolved, sorted and without repeats. See Observer.
-func (g *Gate) Problems() []Cause {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	causes := []Cause{}
-	for p := range g.problems {
-		causes = append(causes, p.cause)
-	}
-	slices.Sort(causes)
-	return slices.Compact(causes)
-}
-
-// report reports a receipt, and the problems that it raises or resolves: each once, from
-// its beginning to its end. If the receipt is late, the movement became known
-// afterwards: it does not end a problem that began after the movement.
-func (g *Gate) report(ctx context.Context, link Link, r Receipt, late bool) {
-	events := []Event{{Kind: RequestCompleted, Receipt: &r, Cause: r.Cause, Door: r.Door, Gateway: link.Gateway, Late: late, Err: r.Err}}
-	g.mu.Lock()
-	if r.Outcome == Accepted && !r.Shared && !r.Repeated {
-		for p, since := range g.problems {
-			if p.resolvedBy(&r, link) && !(late && r.At.Before(since)) {
-				delete(g.problems, p)
-				events = append(events, p.event(ProblemResolved, since, nil))
-			}
-		}
-	}
-	slices.SortFunc(events[1:], func(a, b Event) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Door, b.Door), cmp.Compare(a.Member, b.Member))
-	})
-	p := problemOf(&r, link)
-	if _, known := g.problems[p]; p.cause != "" && !known {
-		g.problems[p] = r.At
-		err := r.Err
-		if faults := r.Decision.Faults(); err == nil && faults != nil {
-			err = &access.FactsError{Faults: faults}
-		}
-		events = append(events, p.event(ProblemRaised, r.At, err))
-	}
-	g.mu.Unlock()
-	for _, e := range events {
-		e.Site, e.At = g.c.Site, r.At
-		g.logEvent(ctx, e)
-		g.observe(ctx, e)
-	}
-}
-
 // observe calls the Observer.
 func (g *Gate) observe(ctx context.Context, e Event) {
 	if g.c.Observer == nil {
@@ -202,10 +77,6 @@ func (g *Gate) observe(ctx context.Context, e Event) {
 	if err := contain("Observer", func() error { g.c.Observer.Observe(ctx, e); return nil }); err != nil {
 		g.c.Logger.ErrorContext(ctx, "gate: the observer panicked", "site", g.c.Site, "error", err)
 	}
-}
-
-func (p problem) event(kind EventKind, since time.Time, err error) Event {
-	return Event{Kind: kind, Cause: p.cause, Gateway: p.gateway, Door: p.door, Member: p.member, Since: since, Err: err}
 }
 
 // logEvent writes what staff should see in the program's log. It omits members, because they
@@ -226,4 +97,67 @@ func (g *Gate) logEvent(ctx context.Context, e Event) {
 			l.ErrorContext(ctx, "gate: an outcome could not be written", "request_id", r.RequestID, "outcome", r.Outcome, "error", r.Err)
 		}
 	}
+}
+
+// Tracer measures the phases of requests, for instance as spans. It is called during
+// the request, so it must return quickly; a panic in it is contained. It must be safe
+// for concurrent use.
+type Tracer interface {
+	// Start is called when a phase begins. It returns ctx, or a child of ctx with values
+	// only, which is the context of the phase, and a function that is called when the
+	// phase ends.
+	//
+	// That function receives the receipt, if the request ends with the phase or is settled
+	// by it; of PhaseSend the Outcome, the Cause and Err only; otherwise, because the next
+	// phase follows, the zero Receipt. A receipt names a member: do not export all of it.
+	Start(ctx context.Context, p Phase) (phase context.Context, end func(Receipt))
+}
+
+// Phase is a part of a request that a Tracer measures.
+type Phase struct {
+	Name   string // PhaseRequest, ...
+	Site   string
+	Door   string
+	Action access.Action
+}
+
+// The phases of a request. The other ones are parts of PhaseRequest.
+const (
+	// PhaseRequest is the whole request: of a member, or of CloseOfficeMode.
+	PhaseRequest = "request"
+	// PhaseFacts looks the request up, reads the facts and decides. If the request was
+	// made before, it also waits for its outcome.
+	PhaseFacts = "facts"
+	// PhaseClaim writes the attempt into the journal and the door log.
+	PhaseClaim = "claim"
+	// PhaseSend moves the lock: from the call of the LockDriver to its answer.
+	PhaseSend = "send"
+	// PhaseSettle writes the outcome.
+	PhaseSettle = "settle"
+)
+
+// trace begins a phase. The caller calls end.
+func (g *Gate) trace(ctx context.Context, name string, action access.Action, door string) (phase context.Context, end func(Receipt)) {
+	if g.c.Tracer == nil {
+		return ctx, untraced
+	}
+	return g.startPhase(ctx, Phase{Name: name, Site: g.c.Site, Door: door, Action: action})
+}
+
+func untraced(Receipt) {}
+
+// startPhase is not part of trace, so that a gate without a Tracer allocates nothing.
+func (g *Gate) startPhase(ctx context.Context, p Phase) (context.Context, func(Receipt)) {
+	start := func(ctx context.Context) (context.Context, func(Receipt)) { return g.c.Tracer.Start(ctx, p) }
+	return hostcall.Trace(ctx, "Tracer", start, func(err error) {
+		g.c.Logger.ErrorContext(ctx, "gate: the tracer panicked", "site", g.c.Site, "error", err)
+	})
+}
+
+// outcome returns the receipt of a request that ended, and an empty one for nil.
+func (e *ended) outcome() Receipt {
+	if e == nil {
+		return Receipt{}
+	}
+	return e.receipt
 }

@@ -168,6 +168,8 @@ func (r *Runner) Run(ctx context.Context) {
 		all.Go(func() { r.loop(ctx, j); ended <- struct{}{} })
 	}
 	<-ctx.Done()
+	// Another process may report problems at once.
+	defer func() { _, _ = r.gate.lead(context.WithoutCancel(ctx), 0) }()
 	limit := time.After(stopWithin)
 	for range r.jobs {
 		select {

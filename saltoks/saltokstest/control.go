@@ -133,6 +133,8 @@ type lockChange struct {
 	Name        *string     `json:"name"`
 	Battery     *string     `json:"battery_level"`
 	Privacy     *bool       `json:"privacy_mode"`
+	LeftOpen    *bool       `json:"left_open_alarm"`
+	Intrusion   *bool       `json:"intrusion_alarm"`
 	ClockOffset *faultDelay `json:"clock_offset"`
 }
 
@@ -188,6 +190,12 @@ func (l *lock) change(cl *cloud, in lockChange, now time.Time) (why string) {
 	}
 	if in.Privacy != nil {
 		l.setPrivacy(cl, *in.Privacy, now)
+	}
+	if in.LeftOpen != nil {
+		l.LeftOpen = *in.LeftOpen
+	}
+	if in.Intrusion != nil {
+		l.Forced = *in.Intrusion
 	}
 	if in.ClockOffset != nil {
 		l.clockOffset = time.Duration(*in.ClockOffset)

@@ -159,12 +159,14 @@ func TestControlHardware(t *testing.T) {
 
 	other := d.sim.World().Sites[0].IQs[1].ID
 	l := d.control(200, "POST", "/locks/"+d.lock,
-		`{"iq":"`+other+`","online":false,"name":"Gate","battery_level":"low","clock_offset":"-1h","privacy_mode":true}`)
+		`{"iq":"`+other+`","online":false,"name":"Gate","battery_level":"low","clock_offset":"-1h","privacy_mode":true,
+		"left_open_alarm":true,"intrusion_alarm":true}`)
 	if l["iq"] != other || l["online"] != false || l["name"] != "Gate" || l["movements"] != 1.0 {
 		t.Errorf("the lock is %v", l)
 	}
 	v := d.want(200, "", "GET", "/v1.2/sites/"+d.site+"/locks/"+d.lock, "").(map[string]any)
-	if v["battery_level"] != "low" || v["privacy_mode"] != true || v["iq"].(map[string]any)["id"] != other {
+	if v["battery_level"] != "low" || v["privacy_mode"] != true || v["left_open_alarm"] != true || v["intrusion_alarm"] != true ||
+		v["iq"].(map[string]any)["id"] != other {
 		t.Errorf("the lock is %v", v)
 	}
 	if l := d.control(200, "POST", "/locks/"+d.lock, `{"iq":""}`); l["iq"] != "" {

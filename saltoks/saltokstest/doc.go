@@ -35,7 +35,8 @@
 //	GET    inbox        every email and SMS, newest last: [{"channel","to","body","at"}];
 //	                    an IQ PIN is the only 4-digit number in its body
 //	GET    locks/{id}   {"id","name","locked_state","movements","online","iq"}
-//	POST   locks/{id}   {"online","iq","name","battery_level","privacy_mode","clock_offset"}, each optional
+//	POST   locks/{id}   {"online","iq","name","battery_level","privacy_mode","left_open_alarm","intrusion_alarm",
+//	                    "clock_offset"}, each optional
 //	GET    iqs/{id}     {"id","name","online","otp_enabled"}
 //	POST   iqs/{id}     {"online","otp_enabled"}, each optional
 //	GET    clock        {"now"}

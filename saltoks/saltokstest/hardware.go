@@ -131,6 +131,18 @@ func (l *lock) setPrivacy(cl *cloud, on bool, now time.Time) {
 	l.Privacy = on
 }
 
+// SetLeftOpen begins or ends left_open_alarm: a door that was left open for more than
+// 30 seconds. How SALTO ends it is not known.
+func (s *Sim) SetLeftOpen(lockID string, on bool) {
+	s.atLock(lockID, func(l *lock, _ time.Time) { l.LeftOpen = on })
+}
+
+// SetIntrusion begins or ends intrusion_alarm: a door that was opened by force. How
+// SALTO ends it is not known.
+func (s *Sim) SetIntrusion(lockID string, on bool) {
+	s.atLock(lockID, func(l *lock, _ time.Time) { l.Forced = on })
+}
+
 // SetLockOnline connects a lock to its IQ or disconnects it. Unlike with the fault
 // LockOffline, reads report it.
 func (s *Sim) SetLockOnline(lockID string, online bool) {

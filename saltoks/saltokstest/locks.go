@@ -73,7 +73,7 @@ func (c *call) lockObj(l *lock) obj {
 	o := obj{
 		"id": l.ID, "customer_reference": l.Name, "mac": l.MAC, "floor": nil, "locked_state": l.state(c.now, c.sim.cfg.Switches.KeepLocked),
 		"lock_type": l.Type, "online": !l.Offline, "iq_link_state": link, "tag_registration_state": "not_started", "battery_level": l.Battery,
-		"left_open_alarm": false, "intrusion_alarm": false, "easy_office_mode_schedule": schedule, "iq": gateway, "repeater": nil,
+		"left_open_alarm": l.LeftOpen, "intrusion_alarm": l.Forced, "easy_office_mode_schedule": schedule, "iq": gateway, "repeater": nil,
 		"privacy_mode": l.Privacy, "communication_type": "blue_net",
 		"vendor":                    obj{"id": id("vendor"), "reference": "sallis", "display_name": "SALLIS"},
 		"offline_access_keys_limit": 0, "offline_access_keys_count": 0,

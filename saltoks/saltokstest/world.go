@@ -111,6 +111,8 @@ type Lock struct {
 	Battery  string    `json:"battery_level"`
 	Offline  bool      `json:"offline,omitempty"`
 	Privacy  bool      `json:"privacy_mode,omitempty"`
+	LeftOpen bool      `json:"left_open_alarm,omitempty"`
+	Forced   bool      `json:"intrusion_alarm,omitempty"`
 	Schedule *Schedule `json:"easy_office_mode_schedule,omitempty"`
 }
 

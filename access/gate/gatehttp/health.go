@@ -67,7 +67,7 @@ func (h *Handler) examine(ctx context.Context) health {
 	case err != nil:
 		return health{"unavailable", []gate.Cause{gate.CauseStoreUnavailable}}
 	}
-	causes := h.gate.Problems()
+	causes := slices.DeleteFunc(h.gate.Problems(), failsNoTap)
 	if killSwitch.Off && !slices.Contains(causes, gate.CauseSwitchedOff) {
 		causes = append(causes, gate.CauseSwitchedOff)
 		slices.Sort(causes)
@@ -76,4 +76,14 @@ func (h *Handler) examine(ctx context.Context) health {
 		return health{"degraded", causes}
 	}
 	return health{"ready", causes}
+}
+
+// failsNoTap reports whether taps work in spite of a problem.
+func failsNoTap(c gate.Cause) bool {
+	switch c {
+	case gate.CauseLeftOpen, gate.CauseIntrusion, gate.CauseBatteryLow, gate.CausePrivacyMode, gate.CauseReauthorizeDue,
+		gate.CauseSeatsNearlyFull:
+		return true
+	}
+	return false
 }

@@ -52,6 +52,10 @@ func TestEveryMethodHonorsItsContext(t *testing.T) {
 		"Entries.Follow": func(ctx context.Context, r *fixture) error {
 			return r.locks.Entries(time.Time{}).Follow(ctx, "", func([]gate.VendorEntry, string) error { return nil })
 		},
+		"Entries.Name": func(ctx context.Context, r *fixture) error {
+			_, err := r.locks.Entries(time.Time{}).Name(ctx, "u")
+			return err
+		},
 		"Entries.Meaning": func(ctx context.Context, r *fixture) error {
 			_, err := r.locks.Entries(time.Time{}).Meaning(
 				ctx, gate.VendorEntry{What: string(saltoks.LockOpened), By: string(saltoks.ByRemote), User: "u"},

@@ -144,7 +144,7 @@ func (e *examination) site(ctx context.Context) bool {
 	plan, err := e.s.Client.Sites.Subscription(ctx, e.s.Site)
 	if err != nil {
 		e.errs = append(e.errs, err)
-	} else if plan.Users > 0 && plan.Users-s.SubscribedUsers <= 1 {
+	} else if nearlyFull(plan, s) {
 		e.report(issue("seats_nearly_full", "", s.SubscribedUsers, plan.Users))
 	}
 	return false
@@ -261,18 +261,16 @@ func (e *examination) locks(ctx context.Context) {
 		if !ok {
 			continue
 		}
-		if lock.Battery != "" && lock.Battery != saltoks.BatteryFresh {
-			i := issue("battery_low", door, lock.Name, lock.Battery)
-			if lock.Battery != saltoks.BatteryCritical { // an unknown value
+		for _, alarm := range alarms(lock) { // the ones that the job "lock_states" reports
+			args := []any{lock.Name}
+			if alarm == gate.CauseBatteryLow {
+				args = append(args, lock.Battery)
+			}
+			i := issue(string(alarm), door, args...)
+			if alarm == gate.CauseBatteryLow && lock.Battery != saltoks.BatteryCritical { // an unknown word
 				i.Severity = gate.Note
 			}
 			e.report(i)
-		}
-		if lock.PrivacyMode {
-			e.report(issue("privacy_mode", door, lock.Name))
-		}
-		if lock.LeftOpenAlarm {
-			e.report(issue("left_open_alarm", door, lock.Name))
 		}
 	}
 }

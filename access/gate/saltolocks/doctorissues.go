@@ -86,6 +86,8 @@ var issueTexts = map[string]issueText{
 	"privacy_mode": {gate.Note, "Its lock %q was put into privacy mode from inside.",
 		"The lock may refuse digital keys until privacy mode ends.", "Nothing if a person is inside; otherwise end it at the lock."},
 	"left_open_alarm": {gate.Warning, "Its lock %q reports that the door is open.", "Anyone can enter.", "Close the door."},
+	"intrusion_alarm": {gate.Warning, "Its lock %q reports that the door was opened by force.", "Anyone may have entered.",
+		"Look at the door, and end the alarm in SALTO KS."},
 }
 
 func iqText(what string) issueText { return issueText{gate.Critical, what, iqOpensNone, ""} }

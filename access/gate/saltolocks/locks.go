@@ -175,7 +175,7 @@ func (l *Locks) cataloged(s Session, lock saltoks.Lock) gate.CatalogLock {
 		Link:   gate.Link{Site: string(s.Site), Lock: string(lock.ID), Name: lock.Name},
 		State:  string(lock.State),
 		Online: lock.Online, SeenAt: l.now(),
-		Problem: gate.CauseNotLinked,
+		Problem: gate.CauseNotLinked, Alarms: alarms(lock),
 	}
 	if plan := lock.Schedule; plan != nil {
 		c.Schedule = &gate.LockSchedule{
@@ -203,8 +203,27 @@ func problem(c *gate.CatalogLock, known bool, iq saltoremote.IQStatus) gate.Caus
 		return gate.CauseIQNotActivated
 	case !c.GatewayOnline:
 		return gate.CauseIQOffline
+	case known && c.SeenAt.Before(iq.Local.BlockedUntil):
+		return gate.CauseOTPBlocked
 	case !c.Online:
 		return gate.CauseLockOffline
 	}
 	return ""
+}
+
+// alarms returns what the lock reports that requires a person.
+func alarms(lock saltoks.Lock) (list []gate.Cause) {
+	if lock.LeftOpenAlarm {
+		list = append(list, gate.CauseLeftOpen)
+	}
+	if lock.IntrusionAlarm {
+		list = append(list, gate.CauseIntrusion)
+	}
+	if lock.Battery != "" && lock.Battery != saltoks.BatteryFresh { // its other words are not known
+		list = append(list, gate.CauseBatteryLow)
+	}
+	if lock.PrivacyMode {
+		list = append(list, gate.CausePrivacyMode)
+	}
+	return list
 }

@@ -39,15 +39,17 @@ func (e *Entries) Name(ctx context.Context, user string) (string, error) {
 	if known || !n.readAt.IsZero() && time.Since(n.readAt) < namesEvery {
 		return name, nil
 	}
-	n.readAt = time.Now() // a failed read counts too
 	byID := map[saltoks.UserID]string{}
 	for u, err := range s.Client.Users.All(ctx, s.Site) {
+		if err != nil && ctx.Err() == nil { // a failed read counts, a canceled one does not
+			n.readAt = time.Now()
+		}
 		if err != nil {
 			return "", catalogError(err)
 		}
 		byID[u.Person.ID] = fullName(u.Person.FirstName, u.Person.LastName, u.Alias)
 	}
-	n.byID = byID
+	n.byID, n.readAt = byID, time.Now()
 	return byID[saltoks.UserID(user)], nil
 }
 

@@ -1,0 +1,286 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/access/gate/storage"
+)
+
+// scope is what a problem concerns; 0 for what is not a problem that requires a person.
+type scope int
+
+const (
+	siteWide scope = iota + 1
+	perGateway
+	perDoor
+	perMember
+)
+
+// scopeOf returns the scope of a cause. The scope of bad facts is the widest one that
+// the faults name.
+func scopeOf(c Cause, faults []access.Fault) scope {
+	switch c {
+	case CauseStoreUnavailable, CauseUnknownSite, CauseClock, CauseCloudUnavailable, CauseReauthorize, CauseClientRefused,
+		CauseNoSubscription, CauseRateLimited:
+		return siteWide
+	case CauseIQNotActivated, CauseIQOffline, CauseRestoreRequired, CausePINNotChanged, CauseOTPInvalid, CauseOTPBlocked:
+		return perGateway
+	case CauseLockOffline, CauseLockGone, CauseLinkOutdated, CauseForbidden, CauseNotLinked:
+		return perDoor
+	case CauseBadFacts:
+	default:
+		return 0
+	}
+	widest := perMember
+	for _, f := range faults {
+		list, _, _ := strings.Cut(f.Path, ".")
+		list, _, _ = strings.Cut(list, "[")
+		switch list {
+		case "member", "grants", "reservations":
+		case "door", "membership_types", "resources", "neighbors":
+			widest = min(widest, perDoor)
+		default:
+			widest = siteWide
+		}
+	}
+	return widest
+}
+
+type problem struct {
+	cause                 Cause
+	gateway, door, member string // what it concerns; all empty for the whole site
+}
+
+// openProblem is what is known about a problem that is not resolved.
+type openProblem struct {
+	since time.Time
+	// stated reports that the lock system reported it, and will report its end: that a
+	// command succeeded proves nothing about a battery.
+	stated bool
+}
+
+// problemOf returns the problem that a receipt reports; the zero problem if there is
+// none.
+func problemOf(r *Receipt, link Link) problem {
+	cause, faults := r.Cause, r.Decision.Faults()
+	switch {
+	case r.Repeated && r.Recorded: // reported when it happened
+		return problem{}
+	case cause == CauseClock && r.Outcome == Denied && !r.At.IsZero(): // the phone's clock is wrong, not ours
+		return problem{}
+	case r.Outcome == Accepted && !r.Recorded:
+		cause = CauseStoreUnavailable
+	case cause == "" && faults != nil: // bad rows, which opened nothing
+		cause = CauseBadFacts
+	}
+	switch scopeOf(cause, faults) {
+	case siteWide:
+		return problem{cause: cause}
+	case perGateway:
+		return problem{cause: cause, gateway: link.Gateway}
+	case perDoor:
+		return problem{cause: cause, door: r.Door}
+	case perMember:
+		return problem{cause: cause, door: r.Door, member: r.Member}
+	}
+	return problem{}
+}
+
+// resolvedBy reports whether a command that succeeded shows that the problem is over.
+func (p problem) resolvedBy(r *Receipt, link Link) bool {
+	if p.cause == CauseStoreUnavailable && !r.Recorded || p.cause == CauseBadFacts && r.Decision.Faults() != nil {
+		return false
+	}
+	concerns := func(of, is string) bool { return of == "" || of == is }
+	return concerns(p.gateway, link.Gateway) && concerns(p.door, r.Door) && concerns(p.member, r.Member)
+}
+
+// Problems returns the causes of the problems that this Gate has encountered, or the
+// lock system has reported to it, and that are not resolved: sorted and without repeats.
+// See Observer.
+func (g *Gate) Problems() []Cause {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	causes := []Cause{}
+	for p := range g.problems {
+		causes = append(causes, p.cause)
+	}
+	slices.Sort(causes)
+	return slices.Compact(causes)
+}
+
+// report reports a receipt, and the problems that it raises or resolves: each once, from
+// its beginning to its end. If the receipt is late, the movement became known
+// afterwards: it does not end a problem that began after the movement.
+func (g *Gate) report(ctx context.Context, link Link, r Receipt, late bool) {
+	events := []Event{{Kind: RequestCompleted, Receipt: &r, Cause: r.Cause, Door: r.Door, Gateway: link.Gateway, Late: late, Err: r.Err}}
+	g.mu.Lock()
+	if r.Outcome == Accepted && !r.Shared && !r.Repeated {
+		for p, open := range g.problems {
+			if !open.stated && p.resolvedBy(&r, link) && !(late && r.At.Before(open.since)) {
+				delete(g.problems, p)
+				events = append(events, p.event(ProblemResolved, open.since, nil))
+			}
+		}
+	}
+	sortEvents(events[1:])
+	p := problemOf(&r, link)
+	if _, known := g.problems[p]; p.cause != "" && !known {
+		g.problems[p] = openProblem{since: r.At}
+		err := r.Err
+		if faults := r.Decision.Faults(); err == nil && faults != nil {
+			err = &access.FactsError{Faults: faults}
+		}
+		events = append(events, p.event(ProblemRaised, r.At, err))
+	}
+	g.mu.Unlock()
+	for _, e := range events {
+		e.At = r.At
+		g.emit(ctx, e)
+	}
+}
+
+func (g *Gate) emit(ctx context.Context, e Event) {
+	e.Site = g.c.Site
+	g.logEvent(ctx, e)
+	g.observe(ctx, e)
+}
+
+func sortEvents(list []Event) {
+	slices.SortFunc(list, func(a, b Event) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Gateway, b.Gateway),
+			cmp.Compare(a.Door, b.Door), cmp.Compare(a.Member, b.Member))
+	})
+}
+
+func (p problem) event(kind EventKind, since time.Time, err error) Event {
+	return Event{Kind: kind, Cause: p.cause, Gateway: p.gateway, Door: p.door, Member: p.member, Since: since, Err: err}
+}
+
+// stateCauses are the problems that RefreshLockStates finds.
+func stateCauses() []Cause {
+	return []Cause{
+		CauseIQNotActivated, CauseRestoreRequired, CauseIQOffline, CauseOTPBlocked, CauseLockOffline,
+		CauseLeftOpen, CauseIntrusion, CauseBatteryLow, CausePrivacyMode,
+	}
+}
+
+// stateProblems reports what the lock system reports about the locks of doors.
+func (g *Gate) stateProblems(ctx context.Context, locks map[lockID]CatalogLock) error {
+	const unknown = "-" // doors are the same for every member
+	doors, err := g.c.Facts.LoadAll(ctx, storage.FactsQuery{Site: g.c.Site, Member: unknown, At: g.clock()})
+	if err != nil && !errors.Is(err, ErrNotFound) { // a site without rules has no doors
+		return err
+	}
+	var found []problem
+	for _, s := range doors {
+		l, listed := locks[lockIDOf(s.Link)]
+		if !listed || s.Link.IsZero() || s.Question.Door == nil {
+			continue
+		}
+		door := s.Question.Door.ID
+		switch {
+		case !slices.Contains(stateCauses(), l.Problem):
+		case scopeOf(l.Problem, nil) == perGateway:
+			found = append(found, problem{cause: l.Problem, gateway: l.Link.Gateway})
+			if offline := (problem{cause: CauseLockOffline, door: door}); !l.Online && g.isOpen(offline) {
+				found = append(found, offline) // not known to be over
+			}
+		default:
+			found = append(found, problem{cause: l.Problem, door: door})
+		}
+		for _, c := range l.Alarms {
+			if slices.Contains(stateCauses(), c) {
+				found = append(found, problem{cause: c, door: door})
+			}
+		}
+	}
+	return g.state(ctx, stateCauses(), found)
+}
+
+func (g *Gate) isOpen(p problem) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, open := g.problems[p]
+	return open
+}
+
+// ReportProblem reports a problem of the whole site that no request encounters, such as
+// CauseReauthorizeDue, or its end; repeating it changes nothing. Call it in each process,
+// at least as often as it matters: only one of them passes it to its Observer, see there.
+func (g *Gate) ReportProblem(ctx context.Context, c Cause, exists bool) (err error) {
+	defer containIn("ReportProblem", &err)
+	if !c.Valid() {
+		return &RequestError{Faults: []Fault{{Field: "Cause", What: "is not one of Causes"}}}
+	}
+	var found []problem
+	if exists {
+		found = []problem{{cause: c}}
+	}
+	return g.state(ctx, []Cause{c}, found)
+}
+
+// problemLease is how long a process that died delays the report of a problem that the
+// lock system reports. It is more than two intervals of the job lock_states.
+const problemLease = 11 * time.Minute
+
+// state replaces the problems of the given causes that the lock system reports. Of
+// several processes that do so, the one with the lease reports the changes. The others
+// keep theirs for a while: they may have to take over.
+func (g *Gate) state(ctx context.Context, causes []Cause, found []problem) error {
+	leads, err := g.lead(ctx, problemLease)
+	if err != nil {
+		return err // the next call reports it
+	}
+	now := g.clock()
+	g.mu.Lock()
+	var events []Event
+	for _, p := range found {
+		open, known := g.problems[p]
+		if !known {
+			open.since = now
+			events = append(events, p.event(ProblemRaised, now, nil))
+		}
+		open.stated = true
+		g.problems[p] = open
+	}
+	for p, open := range g.problems {
+		if open.stated && slices.Contains(causes, p.cause) && !slices.Contains(found, p) {
+			delete(g.problems, p)
+			events = append(events, p.event(ProblemResolved, open.since, nil))
+		}
+	}
+	sortEvents(events)
+	for i := range events {
+		events[i].At = now
+	}
+	old := func(e Event) bool { return now.Sub(e.At) > 2*problemLease }
+	g.unreported = append(slices.DeleteFunc(g.unreported, old), events...)
+	if !leads {
+		g.mu.Unlock()
+		return nil
+	}
+	events, g.unreported = g.unreported, nil
+	g.mu.Unlock()
+	for _, e := range events {
+		g.emit(ctx, e)
+	}
+	return nil
+}
+
+// lead acquires, renews or ends the lease of the process that reports problems.
+func (g *Gate) lead(ctx context.Context, d time.Duration) (leads bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, WriteWithin)
+	defer cancel()
+	err = contain("Records", func() (err error) {
+		leads, err = g.c.Records.AcquireLease(ctx, g.c.Site, "problems", g.id, d)
+		return err
+	})
+	return leads, err
+}
