@@ -194,9 +194,12 @@ func TestProblemsOfSeveralProcesses(t *testing.T) {
 					cancel()
 					b.runner(gate.RunnerConfig{}).Run(ctx)
 				}
-				for range 4 { // it begins while no process has the lease, or right after it was taken over
+				for i := range 4 {
 					time.Sleep(4 * time.Minute)
 					b.refresh(other, states(alarm(gate.CauseBatteryLow, gate.CauseLeftOpen)))
+					if i == 0 && (len(second.events) > 0) != c.stop { // the lease of the one that was killed lasts
+						t.Errorf("after 4 minutes: %v", second.events)
+					}
 				}
 				if diff := cmp.Diff(c.want, second.events); diff != "" {
 					t.Errorf("the second (-want +got):\n%s", diff)

@@ -291,13 +291,10 @@ func matchOpen(commands []interval, open int, entries []time.Time) (first, last 
 	return first, last, ok
 }
 
-// candidates returns the commands that can have caused entry k. If there is one entry
-// per command, every other command must have one, too. If there are more entries than
-// commands, a command is not known any more and nothing is certain.
+// candidates returns the commands that can have caused entry k. Unless there are fewer
+// entries than commands, every other command must have one, too: with more entries, a
+// command is not known any more and nothing is certain.
 func candidates(commands []interval, entries []time.Time, k int) (list []int) {
-	if len(entries) > len(commands) {
-		return nil
-	}
 	rest := slices.Delete(slices.Clone(entries), k, k+1)
 	for i, c := range commands {
 		if !c.contains(entries[k]) {

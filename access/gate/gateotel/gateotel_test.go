@@ -184,6 +184,7 @@ func TestMetrics(t *testing.T) {
 			"doorkit.job.duration s [job=ingest] 1 in 0s",
 			"doorkit.job.duration s [job=links] 1 in 0s",
 			"doorkit.job.duration s [job=lock_states] 1 in 0s",
+			"doorkit.job.duration s [job=problems] 1 in 0s",
 			"doorkit.job.duration s [job=prune] 1 in 0s",
 			"doorkit.job.duration s [job=recover] 1 in 0s",
 			"doorkit.job.duration s [job=verify] 1 in 0s",
