@@ -16,15 +16,15 @@ import (
 // SwitchOff denies every unlock and office mode of the site at once, in all
 // processes: no command is claimed after it returned. Locking stays possible.
 func (g *Gate) SwitchOff(ctx context.Context, by, why string) error {
-	return g.flip(ctx, KillSwitch{Off: true, By: by, Why: why})
+	return g.flip(ctx, storage.KillSwitch{Off: true, By: by, Why: why})
 }
 
 // SwitchOn ends SwitchOff.
 func (g *Gate) SwitchOn(ctx context.Context, by, why string) error {
-	return g.flip(ctx, KillSwitch{By: by, Why: why})
+	return g.flip(ctx, storage.KillSwitch{By: by, Why: why})
 }
 
-func (g *Gate) flip(ctx context.Context, s KillSwitch) (err error) {
+func (g *Gate) flip(ctx context.Context, s storage.KillSwitch) (err error) {
 	defer containIn("SetKillSwitch", &err)
 	s.At, s.By, s.Why = g.clock(), shortID(s.By), short(s.Why) // a bad text must not prevent the switch
 	action := "switch_on"
@@ -36,7 +36,7 @@ func (g *Gate) flip(ctx context.Context, s KillSwitch) (err error) {
 }
 
 // KillSwitch returns the kill switch of the site.
-func (g *Gate) KillSwitch(ctx context.Context) (s KillSwitch, err error) {
+func (g *Gate) KillSwitch(ctx context.Context) (s storage.KillSwitch, err error) {
 	defer containIn("KillSwitch", &err)
 	return g.c.Records.KillSwitch(ctx, g.c.Site)
 }

@@ -68,9 +68,6 @@ type (
 	CheckInQuery = storage.CheckInQuery
 	// Hold is a door that a member put into office mode.
 	Hold = storage.Hold
-	// KillSwitch reports whether the site is switched off; its zero value means that it
-	// is on.
-	KillSwitch = storage.KillSwitch
 	// LogRow is a row of the door log.
 	LogRow = storage.LogRow
 	// LogQuery selects rows of the door log.

@@ -73,7 +73,7 @@ type overview struct {
 	Problems  []gate.Event
 	Issues    []gate.Issue // the critical ones
 	CheckedAt time.Time
-	Switch    gate.KillSwitch
+	Switch    storage.KillSwitch
 	Openings  []logLine        // the last ten of the door log
 	Entries   []gate.VendorRow // the last openings of SALTO's log
 }

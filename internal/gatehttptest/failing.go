@@ -58,8 +58,8 @@ func (s *failing) LoadAll(ctx context.Context, q storage.FactsQuery) ([]storage.
 	return orFail(s, func() ([]storage.Snapshot, error) { return s.Store.LoadAll(ctx, q) })
 }
 
-func (s *failing) KillSwitch(ctx context.Context, id string) (gate.KillSwitch, error) {
-	return orFail(s, func() (gate.KillSwitch, error) { return s.Store.KillSwitch(ctx, id) })
+func (s *failing) KillSwitch(ctx context.Context, id string) (storage.KillSwitch, error) {
+	return orFail(s, func() (storage.KillSwitch, error) { return s.Store.KillSwitch(ctx, id) })
 }
 
 func (s *failing) CheckIns(ctx context.Context, q gate.CheckInQuery) ([]gate.CheckIn, error) {
