@@ -262,15 +262,20 @@ func (e *examination) locks(ctx context.Context) {
 			continue
 		}
 		for _, alarm := range alarms(lock) { // the ones that the job "lock_states" reports
-			args := []any{lock.Name}
-			if alarm == gate.CauseBatteryLow {
-				args = append(args, lock.Battery)
+			switch alarm {
+			case gate.CauseBatteryLow:
+				i := issue("battery_low", door, lock.Name, lock.Battery)
+				if lock.Battery != saltoks.BatteryCritical { // an unknown word
+					i.Severity = gate.Note
+				}
+				e.report(i)
+			case gate.CausePrivacyMode:
+				e.report(issue("privacy_mode", door, lock.Name))
+			case gate.CauseLeftOpen:
+				e.report(issue("left_open_alarm", door, lock.Name))
+			case gate.CauseIntrusion:
+				e.report(issue("intrusion_alarm", door, lock.Name))
 			}
-			i := issue(string(alarm), door, args...)
-			if alarm == gate.CauseBatteryLow && lock.Battery != saltoks.BatteryCritical { // an unknown word
-				i.Severity = gate.Note
-			}
-			e.report(i)
 		}
 	}
 }

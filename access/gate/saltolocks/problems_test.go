@@ -137,14 +137,14 @@ func TestAlerts(t *testing.T) {
 				for _, site := range []*saltolocks.Site{one, two} {
 					all.Go(func() { site.Run(ctx) })
 				}
-				time.Sleep(2 * time.Hour)
+				h.sleep(2 * time.Hour)
 				if events := log.take(); events != nil {
 					t.Fatalf("a healthy site: %v", events)
 				}
 				check := func(change func(*host, *saltolocks.Site), event string, open bool) {
 					t.Helper()
 					change(h, one)
-					time.Sleep(max(c.within, 6*time.Minute))
+					h.sleep(max(c.within, 6*time.Minute))
 					if diff := cmp.Diff([]string{event + " " + want}, log.take()); diff != "" {
 						t.Errorf("(-want +got):\n%s", diff)
 					}
@@ -164,12 +164,12 @@ func TestAlerts(t *testing.T) {
 					}
 				}
 				check(c.cause, "problem_raised", true)
-				time.Sleep(10 * time.Minute)
+				h.sleep(10 * time.Minute)
 				if c.issue == "" && len(log.take()) != 0 {
 					t.Error("it was reported again")
 				}
 				check(c.clear, "problem_resolved", false)
-				time.Sleep(2 * time.Hour)
+				h.sleep(2 * time.Hour)
 				if events := log.take(); events != nil {
 					t.Errorf("afterwards: %v", events)
 				}
@@ -197,15 +197,15 @@ func TestAlertsOfAnEntry(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		all.Go(func() { site.Run(ctx) })
-		time.Sleep(2 * time.Minute)
+		h.sleep(2 * time.Minute)
 		h.sim.SetPrivacyMode(h.sim.World().Sites[0].Locks[0].ID, true)
-		time.Sleep(time.Second)
+		h.sleep(time.Second)
 		if diff := cmp.Diff([]string{"problem_raised privacy_mode front"}, log.take()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		_, err := site.Disconnect(t.Context(), saltoauth.AcknowledgeDisconnect)
 		h.ok(err)
-		time.Sleep(6 * time.Minute)
+		h.sleep(6 * time.Minute)
 		if diff := cmp.Diff([]string{"problem_resolved privacy_mode front"}, log.take()); diff != "" {
 			t.Errorf("disconnected (-want +got):\n%s", diff)
 		}
