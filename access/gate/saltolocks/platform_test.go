@@ -2,6 +2,7 @@ package saltolocks_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -137,6 +138,25 @@ func TestScheduleOpensNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestCommandsWriteNothingElse: no action changes a user, a fob or a right in SALTO.
+func TestCommandsWriteNothingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t, true)
+		for _, action := range []access.Action{access.Unlock, access.OfficeMode, access.Lock} {
+			r.want(r.do(action, r.tap("front")), gate.Accepted, "")
+			time.Sleep(time.Minute)
+		}
+		for _, q := range r.sim.Requests() {
+			if q.Part == "api" && q.Method != "GET" && !strings.HasSuffix(q.Path, "/locking") {
+				t.Errorf("a write: %s %s", q.Method, q.Path)
+			}
+		}
+		if !r.sim.Tap(r.site.Locks[0].ID, r.sim.World().Users[0].Email) {
+			t.Error("the fob no longer opens")
+		}
+	})
 }
 
 // TestRulesZoneCounts: hours and days are those of the rules' time zone, also where
