@@ -199,7 +199,10 @@ func TestFormsWhenClocksChange(t *testing.T) {
 	}
 	closure := []string{"version", "1", "kind", "closure", "from", "2026-10-25", "opens", "02:30", "closes", "06:00"}
 	mia.post("/manage/calendar", closure...).want(422, question)
-	mia.post("/manage/calendar", append(closure, "opens_at", choice)...).want(200, "What this change does")
+	review := mia.post("/manage/calendar", append(closure, "opens_at", choice)...).want(200, "What this change does")
+	if !strings.Contains(review.body, `name="opens_at" value="`+choice+`"`) {
+		t.Error("the review does not keep the choice")
+	}
 	mia.post("/manage/calendar", append(closure, "opens_at", choice, "do", "save")...).
 		want(200, "Sun 25 Oct 2026, 02:30 (UTC+02:00) to 06:00", "closed for everyone")
 }
