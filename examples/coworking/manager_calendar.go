@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -183,21 +184,23 @@ func (p *platform) formClosure(r *http.Request) (c access.Closure, err error) {
 	if err != nil {
 		return c, err
 	}
-	c = access.Closure{From: p.dateStart(from, 0), Until: p.dateStart(to, 1), Doors: r.PostForm["door"], Note: r.PostForm.Get("note")}
-	for _, bound := range []struct {
-		field string
-		day   access.Date
-		at    *time.Time
-	}{{"opens", from, &c.From}, {"closes", to, &c.Until}} {
-		if text := r.PostForm.Get(bound.field); text != "" {
-			if *bound.at, err = p.resolve(r, bound.field, bound.day.String()+"T"+text); err != nil {
-				return c, err
-			}
+	at := func(day access.Date, field string, otherwise time.Time) (time.Time, error) {
+		text := r.PostForm.Get(field)
+		if text == "" {
+			return otherwise, nil
 		}
+		return p.resolve(r, field, day.String()+"T"+text)
+	}
+	c.Doors, c.Note = r.PostForm["door"], r.PostForm.Get("note")
+	err = errors.Join(
+		into(&c.From)(at(from, "opens", p.dateStart(from, 0))),
+		into(&c.Until)(at(to, "closes", p.dateStart(to, 1))),
+	)
+	if err != nil {
+		return c, err
 	}
 	if !c.Until.After(c.From) {
 		return c, invalidField("closes", "The closure ends before it begins.")
 	}
-	c.From, c.Until = c.From.UTC(), c.Until.UTC()
 	return c, nil
 }

@@ -29,10 +29,8 @@ type filters struct {
 func (p *platform) filters(r *http.Request) (f filters, err error) {
 	q := r.URL.Query()
 	f = filters{Door: q.Get("door"), Member: q.Get("member"), Outcome: q.Get("outcome"), From: q.Get("from"), Until: q.Get("until")}
-	if f.from, err = p.filterDay(f.From, 0); err != nil {
-		return f, err
-	}
-	if f.until, err = p.filterDay(f.Until, 1); err != nil { // the last day is included
+	err = errors.Join(into(&f.from)(p.filterDay(f.From, 0)), into(&f.until)(p.filterDay(f.Until, 1))) // the last day is included
+	if err != nil {
 		return f, err
 	}
 	if f.Outcome != "" && !gate.Outcome(f.Outcome).Valid() {

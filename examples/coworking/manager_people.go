@@ -7,7 +7,6 @@ import (
 	"net/mail"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
@@ -124,7 +123,7 @@ func (p *platform) changeStanding(r *http.Request, m gate.Member) (err error) {
 // join adds a membership to a person.
 func (p *platform) join(r *http.Request, m gate.Member) error {
 	s := access.Membership{ID: "m-" + rand.Text(), Type: r.PostFormValue("plan")}
-	if err := p.formTimes(r, map[string]*time.Time{"from": &s.From, "until": &s.Until}); err != nil {
+	if err := errors.Join(into(&s.From)(p.optionalTime(r, "from")), into(&s.Until)(p.optionalTime(r, "until"))); err != nil {
 		return err
 	}
 	rules, err := p.store.Rules(r.Context(), siteID)
@@ -165,7 +164,7 @@ func (p *platform) addGrant(r *http.Request, member string) error {
 	}
 	g := access.Grant{ID: "g-" + rand.Text(), Member: member, Door: r.PostFormValue("door"), Hours: hours,
 		RequiresMembership: new(r.PostFormValue("membership") == "yes"), RequiresStanding: new(r.PostFormValue("standing") == "yes")}
-	if err := p.formTimes(r, map[string]*time.Time{"from": &g.From, "until": &g.Until}); err != nil {
+	if err := errors.Join(into(&g.From)(p.optionalTime(r, "from")), into(&g.Until)(p.optionalTime(r, "until"))); err != nil {
 		return err
 	}
 	return p.store.PutGrant(r.Context(), siteID, gate.Grant{Grant: g})

@@ -95,19 +95,12 @@ func (p *platform) resolve(r *http.Request, field, text string) (time.Time, erro
 	return local, wrong
 }
 
-// formTimes parses optional dates and times into bounds.
-func (p *platform) formTimes(r *http.Request, bounds map[string]*time.Time) error {
-	for field, to := range bounds {
-		if r.FormValue(field) == "" {
-			continue
-		}
-		t, err := p.formTime(r, field)
-		if err != nil {
-			return err
-		}
-		*to = t.UTC()
+// optionalTime parses a date and time of a form; zero if the field is empty.
+func (p *platform) optionalTime(r *http.Request, field string) (time.Time, error) {
+	if r.FormValue(field) == "" {
+		return time.Time{}, nil
 	}
-	return nil
+	return p.formTime(r, field)
 }
 
 // clock returns the time of day. A time that happens twice on that day has its offset.
