@@ -10,13 +10,16 @@
 //	POST /doors/{door}/unlock          one tap: opens the door for its open time
 //	POST /doors/{door}/office-mode     one tap: opens the door until it is locked
 //	POST /doors/{door}/lock            one tap: locks the door
-//	GET  /receipts/{request_id}?wait=  the receipt of one tap; waits up to 25 seconds for its outcome
+//	GET  /receipts/{request_id}        the receipt of one tap; ?wait=25 waits for its outcome
 //	GET  /check-ins                    the caller's check-ins
 //	GET  /staff/log                    the door log, page by page
-//	GET  /staff/log.csv, log.jsonl     the door log as a file
+//	GET  /staff/log.csv                the door log as a file for spreadsheets
+//	GET  /staff/log.jsonl              the door log as a file with all fields
 //	GET  /staff/entries                the lock system's own log
+//	GET  /staff/entries.csv            the lock system's own log as a file for spreadsheets
 //	GET  /staff/doctor                 what is wrong at the site, and what to do
-//	GET  /health/live, /health/ready   for a load balancer
+//	GET  /health/live                  the process runs, for a load balancer
+//	GET  /health/ready                 the site can be served: ready, degraded, or 503
 //	GET  /openapi.json                 the OpenAPI 3.1 document of these routes
 //
 // To serve some of the routes only, register the handler for their patterns only.
