@@ -89,30 +89,97 @@ func (e *examination) schedule(d Door, s *LockSchedule) {
 	if s == nil {
 		return
 	}
-	if s.AutoStart {
-		days := make([]string, len(s.Days))
-		for i, day := range s.Days {
-			days[i] = day.String()
-		}
-		e.report(Issue{
-			Code: "schedule_opens", Severity: Warning, About: d.ID,
-			What:   fmt.Sprintf("SALTO's schedule opens this door automatically at %s (%s).", s.Start, strings.Join(days, ", ")),
-			Breaks: fmt.Sprintf("The door is open for everyone until %s, regardless of the rules.", s.End),
-			Do:     "Switch off the automatic start in SALTO KS, unless it is intended.",
-		})
-	}
+	var rules week // when the door opens for at least one member
 	for _, t := range e.facts.MembershipTypes {
 		for _, h := range t.Doors {
 			if h.Door == d.ID {
+				rules.add(h.Hours)
 				e.outside(d, *s, "membership type "+t.ID, h.Hours)
 			}
 		}
 	}
 	for _, g := range e.facts.Grants {
 		if g.Door == d.ID && !e.ended(g) {
+			rules.add(g.Hours)
 			e.outside(d, *s, "grant "+g.ID, g.Hours)
 		}
 	}
+	if s.AutoStart {
+		e.opensByItself(d, *s, &rules)
+	}
+}
+
+// opensByItself reports a schedule that opens a door without a command. It is critical
+// if the door is then open at times at which no rule opens it for any member.
+func (e *examination) opensByItself(d Door, s LockSchedule, rules *week) {
+	hours := access.Range{Days: s.Days, From: s.Start, To: s.End}
+	var own week
+	own.add(access.Weekly(hours))
+	i := Issue{
+		Code: "schedule_opens", Severity: Warning, About: d.ID,
+		What:   fmt.Sprintf("SALTO's schedule opens this door automatically (%s).", &own),
+		Breaks: fmt.Sprintf("The door is open for everyone until %s, regardless of the rules.", s.End),
+		Do:     "Switch off the automatic start in SALTO KS, unless it is intended.",
+	}
+	if own.remove(rules); own != (week{}) {
+		i.Code, i.Severity = "schedule_opens_outside_hours", Critical
+		i.What = fmt.Sprintf("SALTO's schedule opens this door automatically when no membership type and no grant opens it (%s).", &own)
+		i.Breaks = "The door is open for everyone at these times."
+		i.Do = "Switch off the automatic start in SALTO KS, or correct its hours or the hours here."
+	}
+	e.report(i)
+}
+
+// week is a set of minutes of a week, which begins on Sunday at 00:00.
+type week [7 * minutesPerDay]bool
+
+const minutesPerDay = 24 * 60
+
+func (w *week) add(h access.Hours) {
+	if h.Always {
+		h = access.Weekly(access.Range{Days: access.Days(access.Sun, access.Sat), From: 0, To: minutesPerDay})
+	}
+	for _, r := range h.Ranges {
+		until := int(r.To)
+		if r.To < r.From { // the next day
+			until += minutesPerDay
+		}
+		for _, day := range r.Days {
+			for m := int(r.From); m < until; m++ {
+				w[(int(day)*minutesPerDay+m)%len(w)] = true
+			}
+		}
+	}
+}
+
+func (w *week) remove(o *week) {
+	for m, in := range o {
+		w[m] = w[m] && !in
+	}
+}
+
+// String lists the spans of each day, such as "Monday 08:00 to 09:30, 22:00 to 24:00".
+func (w *week) String() string {
+	var days []string
+	for day := access.Sun; day <= access.Sat; day++ {
+		var spans []string
+		minutes := w[int(day)*minutesPerDay:][:minutesPerDay]
+		for from := 0; from < minutesPerDay; from++ {
+			if !minutes[from] {
+				continue
+			}
+			until := from
+			for until < minutesPerDay && minutes[until] {
+				until++
+			}
+			spans = append(spans, fmt.Sprintf("%s to %s", access.Clock(from), access.Clock(until)))
+			from = until
+		}
+		if spans != nil {
+			days = append(days, day.String()+" "+strings.Join(spans, ", "))
+		}
+	}
+	return strings.Join(days, "; ")
 }
 
 // outside reports hours that end later than the lock's schedule.

@@ -296,7 +296,7 @@ func TestDoctor(t *testing.T) {
 		"schedule_opens office": {
 			cause: func(b *fixture) {
 				try(b, storage.UpdateGrant(b.Context(), b.store, site, "ada-office", func(g *gate.Grant) error {
-					g.Hours = day(access.At(9, 0), access.At(18, 0))
+					g.Hours = day(access.At(8, 0), access.At(18, 0))
 					return nil
 				}))
 			},

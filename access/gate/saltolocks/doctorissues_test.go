@@ -127,6 +127,13 @@ func TestDoctorCausesAndClears(t *testing.T) {
 		"warning schedule_opens front": {
 			cause: func(r *fixture) {
 				r.sim.SetSchedule(lock(r), &saltokstest.Schedule{Monday: true, StartTime: "08:00:00", EndTime: "18:00:00", AutoStart: true})
+				hours(r, access.At(8, 0), access.At(18, 0))
+			},
+			clear: func(r *fixture) { r.sim.SetSchedule(lock(r), nil) },
+		},
+		"critical schedule_opens_outside_hours front": {
+			cause: func(r *fixture) {
+				r.sim.SetSchedule(lock(r), &saltokstest.Schedule{Monday: true, StartTime: "08:00:00", EndTime: "18:00:00", AutoStart: true})
 				hours(r, access.At(9, 0), access.At(17, 0))
 			},
 			clear: func(r *fixture) { r.sim.SetSchedule(lock(r), nil) },
