@@ -42,42 +42,16 @@ type options struct {
 	addr, db, postgres, demo string
 	identity, api, clientID  string           // of a SALTO KS other than the simulated one
 	now                      func() time.Time // the clock of the simulator; nil is the real time
+	insecure                 bool             // listen without TLS on any address
 	proxy                    netip.Prefix     // of a proxy whose X-Forwarded-For is trusted
 	iterations               int              // of PBKDF2 for a password
 	limiter                  *saltoks.Limiter // of calls to SALTO KS; nil is its documented quota
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	o := options{iterations: 200_000}
-	flags := flag.NewFlagSet("coworking", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "host:port to listen on")
-	flags.StringVar(&o.db, "db", "", "SQLite `file` (default: one in a temporary folder)")
-	flags.StringVar(&o.postgres, "postgres", "", "PostgreSQL `DSN` instead of a SQLite file")
-	flags.StringVar(&o.demo, "demo", "ready", "ready: SALTO KS is connected and doors are linked; fresh: connect in the browser")
-	at := flags.String("at", "", "start `time` of the demo's clock, as 2026-05-06T10:20:00+02:00 (default: now)")
-	flags.StringVar(&o.api, "salto", "", "`URL` of a SALTO KS Connect API, instead of the simulated one")
-	flags.StringVar(&o.identity, "salto-identity", "", "`URL` of its identity server (default: that of -salto)")
-	flags.StringVar(&o.clientID, "salto-client-id", "", "client id issued by SALTO; the secret is read from SALTO_CLIENT_SECRET")
-	flags.Func("trusted-proxy", "`network` of a reverse proxy, as 10.0.0.0/8: take a visitor's address from its X-Forwarded-For",
-		func(text string) (err error) {
-			o.proxy, err = netip.ParsePrefix(text)
-			return err
-		})
-	insecure := flags.Bool("insecure-http", false, "listen on an address that other machines can reach, without TLS")
-	if err := flags.Parse(args); err != nil {
+	o, err := parseOptions(args, stderr)
+	if err != nil {
 		return err
-	}
-	if o.demo != "ready" && o.demo != "fresh" {
-		return fmt.Errorf("-demo must be ready or fresh, not %q", o.demo)
-	}
-	if *at != "" {
-		begin, err := time.Parse(time.RFC3339, *at)
-		if err != nil {
-			return fmt.Errorf("-at: %w", err)
-		}
-		started := time.Now()
-		o.now = func() time.Time { return begin.Add(time.Since(started)) }
 	}
 	if o.db == "" && o.postgres == "" {
 		dir, err := os.MkdirTemp("", "coworking-")
@@ -88,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		o.db = filepath.Join(dir, "coworking.db")
 	}
 
-	listener, err := serving.Listen(o.addr, *insecure)
+	listener, err := serving.Listen(o.addr, o.insecure)
 	if err != nil {
 		return err
 	}
@@ -110,12 +84,50 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	for _, u := range people {
 		fmt.Fprintf(stdout, "  %-20s %s   %s\n", u.Email, password, u.About)
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
 		p.site.Run(ctx)
 	}()
 	err = serving.Serve(ctx, listener, p.handler())
+	stop() // also if the server failed
 	<-stopped
 	return err
+}
+
+func parseOptions(args []string, stderr io.Writer) (options, error) {
+	o := options{iterations: 200_000}
+	flags := flag.NewFlagSet("coworking", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "host:port to listen on")
+	flags.StringVar(&o.db, "db", "", "SQLite `file` (default: one in a temporary folder)")
+	flags.StringVar(&o.postgres, "postgres", "", "PostgreSQL `DSN` instead of a SQLite file")
+	flags.StringVar(&o.demo, "demo", "ready", "ready: SALTO KS is connected and doors are linked; fresh: connect in the browser")
+	at := flags.String("at", "", "start `time` of the demo's clock, as 2026-05-06T10:20:00+02:00 (default: now)")
+	flags.StringVar(&o.api, "salto", "", "`URL` of a SALTO KS Connect API, instead of the simulated one")
+	flags.StringVar(&o.identity, "salto-identity", "", "`URL` of its identity server (default: that of -salto)")
+	flags.StringVar(&o.clientID, "salto-client-id", "", "client id issued by SALTO; the secret is read from SALTO_CLIENT_SECRET")
+	flags.Func("trusted-proxy", "`network` of a reverse proxy, as 10.0.0.0/8: take a visitor's address from its X-Forwarded-For",
+		func(text string) (err error) {
+			o.proxy, err = netip.ParsePrefix(text)
+			return err
+		})
+	flags.BoolVar(&o.insecure, "insecure-http", false, "listen on an address that other machines can reach, without TLS")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if o.demo != "ready" && o.demo != "fresh" {
+		return o, fmt.Errorf("-demo must be ready or fresh, not %q", o.demo)
+	}
+	if *at != "" {
+		begin, err := time.Parse(time.RFC3339, *at)
+		if err != nil {
+			return o, fmt.Errorf("-at: %w", err)
+		}
+		started := time.Now()
+		o.now = func() time.Time { return begin.Add(time.Since(started)) }
+	}
+	return o, nil
 }
