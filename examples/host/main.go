@@ -41,7 +41,7 @@ func main() {
 		Storage: store, State: store.Documents(), SealingKey: saltoks.NewSecret(setting("SEALING_KEY")),
 		Logger: slog.Default(),
 	}))
-	api := must(gatehttp.New(gatehttp.Config{Gate: site.Gate, Authenticate: caller, Doctor: site.Doctor}))
+	api := must(gatehttp.New(gatehttp.Config{Gate: site.Gate, Authenticate: caller, Doctor: site.Doctor, Vendor: site.Entries}))
 	mux := http.NewServeMux()
 	mux.Handle("/api/", http.StripPrefix("/api", api))
 	mux.Handle("POST /salto/connect", site.Consent.Connect())
