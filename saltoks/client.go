@@ -27,6 +27,8 @@ type Client struct {
 	AccessGroups *AccessGroupsService
 	// Entries are SALTO's own audit log.
 	Entries *EntriesService
+	// Incidents are what SALTO reports about the hardware, if it offers that.
+	Incidents *IncidentsService
 
 	cfg          Config // complete
 	base         string
@@ -71,6 +73,7 @@ func NewClient(cfg Config) (*Client, error) {
 	s := &service{c}
 	c.Me, c.Sites, c.IQs, c.Locks = (*MeService)(s), (*SitesService)(s), (*IQsService)(s), (*LocksService)(s)
 	c.Users, c.AccessGroups, c.Entries = (*UsersService)(s), (*AccessGroupsService)(s), (*EntriesService)(s)
+	c.Incidents = (*IncidentsService)(s)
 	return c, nil
 }
 

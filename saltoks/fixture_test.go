@@ -68,7 +68,7 @@ func always(status int, body string, header ...string) func(*http.Request, strin
 }
 
 func testEnv(api string) Environment {
-	return Environment{Name: "test", Issuer: "https://id.example.test", API: api}
+	return Environment{Name: "test", Issuer: "https://id.example.test", API: api, Events: api}
 }
 
 // newTestClient is a client over a transport in memory. Its API has a base path,

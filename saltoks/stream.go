@@ -1,10 +1,16 @@
 package saltoks
 
 import (
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+
 	"context"
 	"errors"
 	"iter"
 	"time"
+
+	"github.com/doorkit/doorkit/saltoks/internal/signalr"
 )
 
 // StreamState is the state of a Stream, which OnStreamState reports.
@@ -98,7 +104,74 @@ func (s *EntriesService) Stream(ctx context.Context, site SiteID, opts ...Stream
 			err = st.run(ctx)
 		}
 		if !st.stopped {
-			yield(Entry{}, s.c.streamError(err))
+			yield(Entry{}, s.c.streamError(routeStream, err))
+		}
+	}
+}
+
+// IncidentsService streams what SALTO reports about a site's hardware.
+type IncidentsService service
+
+// Incident is one message of the incidents hub. Its fields are not known (WIRE.md
+// 2.7), so it is the JSON object that SALTO sent.
+type Incident struct{ Raw json.RawMessage }
+
+const routeIncidents = "/v1/hub/incidents/negotiate"
+
+// Stream yields the incidents of a site as SALTO publishes them. It blocks until
+// ctx ends, and then yields ctx's error. If SALTO does not offer the hub, which
+// public sources only mention, the sequence ends at once without an error. What
+// happens while the connection is lost is not yielded: SALTO keeps no list of
+// incidents. The sequence ends with an error as that of EntriesService.Stream.
+func (s *IncidentsService) Stream(ctx context.Context, site SiteID) iter.Seq2[Incident, error] {
+	return func(yield func(Incident, error) bool) {
+		wait := firstReconnect
+		for {
+			began := time.Now()
+			err := s.receive(ctx, site, yield)
+			switch status, _ := errors.AsType[*signalr.StatusError](err); {
+			case errors.Is(err, errStopped), status != nil && status.Negotiating && status.Status == http.StatusNotFound:
+				return
+			case ctx.Err() != nil:
+				err = ctx.Err()
+			case s.c.closed.Load():
+				err = ErrClientClosed
+			case !errors.Is(err, ErrReauthorize) && !refusesStream(err):
+				if time.Since(began) >= lasting {
+					wait = firstReconnect
+				}
+				select {
+				case <-ctx.Done():
+				case <-time.After(wait/2 + rand.N(wait/2)):
+				}
+				wait = min(2*wait, longestReconnect)
+				continue
+			}
+			yield(Incident{}, s.c.streamError(routeIncidents, err))
+			return
+		}
+	}
+}
+
+// receive yields the incidents of one connection until it or its token ends.
+func (s *IncidentsService) receive(ctx context.Context, site SiteID, yield func(Incident, error) bool) error {
+	conn, expiry, err := s.c.dialHub(ctx, "incidents", site)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if !expiry.IsZero() {
+		var stop context.CancelFunc
+		ctx, stop = context.WithDeadline(ctx, expiry)
+		defer stop()
+	}
+	for {
+		m, err := conn.Receive(ctx)
+		if err != nil {
+			return err
+		}
+		if raw := streamedObject(m); raw != nil && json.Valid(raw) && !yield(Incident{raw}, nil) {
+			return errStopped
 		}
 	}
 }

@@ -63,7 +63,7 @@ func (st *stream) run(ctx context.Context) error {
 		if errors.Is(err, errTokenExpired) && time.Since(began) >= lasting {
 			continue
 		}
-		st.report(ctx, false, st.c.streamError(err))
+		st.report(ctx, false, st.c.streamError(routeStream, err))
 		if time.Since(began) >= lasting {
 			wait = firstReconnect
 		}
@@ -121,25 +121,7 @@ func (st *stream) offline(ctx context.Context, pause time.Duration) error {
 // live connects, fills the gap and yields what the event stream delivers, until
 // the connection ends.
 func (st *stream) live(ctx context.Context) error {
-	hub, err := st.hub()
-	if err != nil {
-		return err
-	}
-	token, err := st.c.token(ctx)
-	if err != nil {
-		return err
-	}
-	transport, err := st.c.wrap(st.c.transport)
-	if err != nil {
-		return err
-	}
-	conn, err := signalr.Dial(ctx, signalr.Config{
-		URL: hub, Transport: transport, UserAgent: st.c.cfg.UserAgent,
-		Token: func(ctx context.Context) (string, error) {
-			t, err := st.c.token(ctx)
-			return t.Access.Reveal(), err
-		},
-	})
+	conn, expiry, err := st.c.dialHub(ctx, "entries", st.site)
 	if err != nil {
 		// A 401 does not mark the token stale: the API may accept it, and commands
 		// use it. If the API does not, the next poll renews it.
@@ -153,20 +135,37 @@ func (st *stream) live(ctx context.Context) error {
 	if err := st.poll(ctx); err != nil {
 		return err
 	}
-	return st.receive(ctx, conn, token.Expiry)
+	return st.receive(ctx, conn, expiry)
 }
 
-func (st *stream) hub() (*url.URL, error) {
-	if st.c.cfg.Environment.Events == "" {
-		return nil, errNoEvents
+// dialHub connects to one of a site's hubs. It returns when the token that it sent
+// expires; zero if that is not known.
+func (c *Client) dialHub(ctx context.Context, hub string, site SiteID) (*signalr.Conn, time.Time, error) {
+	u, err := url.Parse(c.cfg.Environment.Events)
+	if err != nil || u.Host == "" {
+		return nil, time.Time{}, errNoEvents
 	}
-	u, err := url.Parse(st.c.cfg.Environment.Events)
+	u = u.JoinPath("v1", "hub", hub)
+	u.RawQuery = url.Values{"site_id": {string(site)}}.Encode()
+	if err := c.cfg.Limiter.wait(ctx, newRequest(http.MethodPost, routeStream, Safe).lane); err != nil {
+		return nil, time.Time{}, err
+	}
+	token, err := c.token(ctx)
 	if err != nil {
-		return nil, errNoEvents
+		return nil, time.Time{}, err
 	}
-	u = u.JoinPath("v1", "hub", "entries")
-	u.RawQuery = url.Values{"site_id": {string(st.site)}}.Encode()
-	return u, nil
+	transport, err := c.wrap(c.transport)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	conn, err := signalr.Dial(ctx, signalr.Config{
+		URL: u, Transport: transport, UserAgent: c.cfg.UserAgent,
+		Token: func(ctx context.Context) (string, error) {
+			t, err := c.token(ctx)
+			return t.Access.Reveal(), err
+		},
+	})
+	return conn, token.Expiry, err
 }
 
 // receive yields entries until the connection or its token ends.
@@ -209,16 +208,24 @@ func (st *stream) next(ctx context.Context, conn *signalr.Conn, pollAt, expiry t
 // streamedEntry decodes the entry of a message. Its argument is a JSON text that
 // holds the object; the object itself is understood too.
 func streamedEntry(m signalr.Message) (e Entry, ok bool, err error) {
-	if m.Target != "ReceiveMessage" || len(m.Arguments) == 0 {
+	raw := streamedObject(m)
+	if raw == nil {
 		return Entry{}, false, nil
-	}
-	raw := []byte(m.Arguments[0])
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		raw = []byte(text)
 	}
 	e, err = decode[Entry](raw)
 	return e, err == nil, err
+}
+
+// streamedObject returns the object of a message, or nil if it is another message.
+func streamedObject(m signalr.Message) []byte {
+	if m.Target != "ReceiveMessage" || len(m.Arguments) == 0 {
+		return nil
+	}
+	var text string
+	if json.Unmarshal(m.Arguments[0], &text) == nil {
+		return []byte(text)
+	}
+	return m.Arguments[0]
 }
 
 // poll yields the entries that were not yielded yet. It returns an error only if
@@ -295,11 +302,11 @@ func (st *stream) log(ctx context.Context, message string, err error) {
 }
 
 // streamError describes a failure of the event stream as an *APIError.
-func (c *Client) streamError(err error) error {
+func (c *Client) streamError(route string, err error) error {
 	if _, ok := errors.AsType[*APIError](err); ok || err == nil {
 		return err
 	}
-	e := c.refuse(newRequest(http.MethodPost, routeStream, Safe), err)
+	e := c.refuse(newRequest(http.MethodPost, route, Safe), err)
 	if status, ok := errors.AsType[*signalr.StatusError](err); ok {
 		e.Status, e.cause, e.outcome = status.Status, nil, undecided
 	}

@@ -340,3 +340,64 @@ func TestStreamRedirect(t *testing.T) {
 		})
 	}
 }
+
+// TestIncidents: the incidents of a site arrive while it is connected, also after the
+// connection was lost and the token renewed. Without the hub there are none.
+func TestIncidents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newStreamFixture(t, saltokstest.Config{Switches: saltokstest.Switches{IncidentsHub: true, AccessLifetime: 10 * time.Minute}})
+		ctx, stop := context.WithCancel(t.Context())
+		incidents := make(chan string, 10)
+		ended := make(chan error, 1)
+		go func() {
+			for i, err := range f.c.Incidents.Stream(ctx, f.site) {
+				if err != nil {
+					ended <- err
+					return
+				}
+				incidents <- string(i.Raw)
+			}
+		}()
+		for n := range 3 {
+			synctest.Wait()
+			f.sim.SetIntrusion(string(f.lock), true)
+			f.sim.SetIntrusion(string(f.lock), false)
+			f.tap() // an entry, not an incident
+			synctest.Wait()
+			if len(incidents) != 1 || !strings.Contains(<-incidents, `"intrusion_alarm"`) {
+				t.Errorf("round %d: not one incident", n)
+			}
+			if n == 1 {
+				f.net.down.Store(true)
+				time.Sleep(5 * time.Minute)
+				f.net.down.Store(false)
+			}
+			time.Sleep(11 * time.Minute)
+		}
+		stop()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("the end is %v", err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		f := newStreamFixture(t, saltokstest.Config{})
+		for i, err := range f.c.Incidents.Stream(t.Context(), f.site) {
+			t.Errorf("without the hub: %s, %v", i.Raw, err)
+		}
+		f.net.answer.Store(hubAnswers(403, ""))
+		for _, err := range f.c.Incidents.Stream(t.Context(), f.site) {
+			if !errors.Is(err, saltoks.ErrForbidden) {
+				t.Errorf("without the right: %v", err)
+			}
+		}
+		f.net.answer.Store(nil)
+		f.net.down.Store(true)
+		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
+		defer stop()
+		for _, err := range f.c.Incidents.Stream(ctx, f.site) {
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("without a network: %v", err)
+			}
+		}
+	})
+}

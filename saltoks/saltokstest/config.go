@@ -129,6 +129,8 @@ type Switches struct {
 	// StreamClientTimeout ends a connection of the event stream whose client has sent
 	// nothing for so long, as ASP.NET Core does after 30 seconds; 0 never ends it.
 	StreamClientTimeout time.Duration `json:"stream_client_timeout,omitempty"`
+	// IncidentsHub offers the incidents hub, which public sources only mention.
+	IncidentsHub bool `json:"incidents_hub,omitempty"`
 	// PageSize is the size of a page without $top; 0 is 20.
 	PageSize int `json:"page_size,omitempty"`
 }

@@ -134,13 +134,23 @@ func (l *lock) setPrivacy(cl *cloud, on bool, now time.Time) {
 // SetLeftOpen begins or ends left_open_alarm: a door that was left open for more than
 // 30 seconds. How SALTO ends it is not known.
 func (s *Sim) SetLeftOpen(lockID string, on bool) {
-	s.atLock(lockID, func(l *lock, _ time.Time) { l.LeftOpen = on })
+	s.atLock(lockID, func(l *lock, now time.Time) {
+		if on && !l.LeftOpen {
+			s.publishIncident(l, "left_open_alarm", now)
+		}
+		l.LeftOpen = on
+	})
 }
 
 // SetIntrusion begins or ends intrusion_alarm: a door that was opened by force. How
 // SALTO ends it is not known.
 func (s *Sim) SetIntrusion(lockID string, on bool) {
-	s.atLock(lockID, func(l *lock, _ time.Time) { l.Forced = on })
+	s.atLock(lockID, func(l *lock, now time.Time) {
+		if on && !l.Forced {
+			s.publishIncident(l, "intrusion_alarm", now)
+		}
+		l.Forced = on
+	})
 }
 
 // SetLockOnline connects a lock to its IQ or disconnects it. Unlike with the fault

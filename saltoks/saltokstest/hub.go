@@ -10,9 +10,10 @@ import (
 
 // The event stream is SignalR's JSON protocol: negotiate, then WebSockets,
 // Server-Sent Events or long polling. Every new entry is one ReceiveMessage with the
-// entry as a JSON text. Only the entries hub exists.
+// entry as a JSON text. The incidents hub exists with the switch IncidentsHub.
 const (
 	hubPath      = "/v1/hub/entries"
+	incidentPath = "/v1/hub/incidents"
 	hubKeepAlive = 15 * time.Second
 	hubPoll      = 90 * time.Second
 	recordEnd    = "\x1e"
@@ -25,6 +26,7 @@ const (
 type hubConn struct {
 	site   *site
 	userID string // only this user's entries; "" is all
+	path   string // of the hub
 
 	handshaken bool
 	polled     bool // the first long poll has been answered
@@ -122,11 +124,25 @@ func (h *hubConn) receiveMessage(record string) {
 // publish sends a new entry to the connections of its site. Sim.mu is locked.
 func (s *Sim) publish(st *site, e *entry) {
 	for _, h := range s.cloud.hubs {
-		if h.site != st || !h.handshaken || h.closed || h.userID != "" && (e.user == nil || e.user.ID != h.userID) {
+		if h.path != hubPath || h.site != st || !h.handshaken || h.closed || h.userID != "" && (e.user == nil || e.user.ID != h.userID) {
 			continue
 		}
 		c := &call{sim: s}
 		text, err := json.Marshal(c.entryObj(e))
+		if err != nil {
+			panic(err)
+		}
+		h.send(obj{"type": 1, "target": "ReceiveMessage", "arguments": []string{string(text)}})
+	}
+}
+
+// publishIncident sends an incident of a lock. Its fields are a guess. Sim.mu is locked.
+func (s *Sim) publishIncident(l *lock, kind string, now time.Time) {
+	for _, h := range s.cloud.hubs {
+		if h.path != incidentPath || h.site != l.site || !h.handshaken || h.closed {
+			continue
+		}
+		text, err := json.Marshal(obj{"incident_type": kind, "lock_id": l.ID, "utc_date_time": instant(now)})
 		if err != nil {
 			panic(err)
 		}
@@ -168,8 +184,8 @@ func (s *Sim) hubAnswer(a *answer, r *http.Request, path string, body []byte) (*
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q := r.URL.Query()
-	negotiate := path == hubPath+"/negotiate"
-	if path != hubPath && !negotiate {
+	path, negotiate := strings.CutSuffix(path, "/negotiate")
+	if path != hubPath && (path != incidentPath || !s.cfg.Switches.IncidentsHub) {
 		a.WriteHeader(http.StatusNotFound)
 		return nil, ""
 	}
@@ -180,16 +196,16 @@ func (s *Sim) hubAnswer(a *answer, r *http.Request, path string, body []byte) (*
 	token := q.Get("id")
 	switch {
 	case negotiate && r.Method == http.MethodPost:
-		writeJSON(a, http.StatusOK, negotiation(s.connectHub(st, only), q.Get("negotiateVersion")))
+		writeJSON(a, http.StatusOK, negotiation(s.connectHub(path, st, only), q.Get("negotiateVersion")))
 		return nil, ""
 	case negotiate:
 		a.WriteHeader(http.StatusMethodNotAllowed)
 		return nil, ""
 	case token == "" && r.Header.Get("Upgrade") != "":
-		token = s.connectHub(st, only) // WebSockets may skip the negotiation
+		token = s.connectHub(path, st, only) // WebSockets may skip the negotiation
 	}
 	h := s.cloud.hubs[token]
-	if h == nil || h.site != st {
+	if h == nil || h.site != st || h.path != path {
 		a.WriteHeader(http.StatusNotFound)
 		return nil, ""
 	}
@@ -246,7 +262,7 @@ func negotiation(token, version string) obj {
 
 // connectHub adds a connection. When there are too many, those that never got a
 // handshake are dropped.
-func (s *Sim) connectHub(st *site, only string) string {
+func (s *Sim) connectHub(path string, st *site, only string) string {
 	if len(s.cloud.hubs) >= maxHubs {
 		for t, h := range s.cloud.hubs {
 			if !h.handshaken {
@@ -257,7 +273,7 @@ func (s *Sim) connectHub(st *site, only string) string {
 		}
 	}
 	token := randomHex(11)
-	s.cloud.hubs[token] = &hubConn{site: st, userID: only, heard: s.Now(), wake: make(chan struct{}, 1)}
+	s.cloud.hubs[token] = &hubConn{path: path, site: st, userID: only, heard: s.Now(), wake: make(chan struct{}, 1)}
 	return token
 }
 
