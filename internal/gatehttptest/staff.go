@@ -17,7 +17,9 @@ import (
 	"github.com/doorkit/doorkit/access/gate/gatehttp"
 )
 
-var staffPaths = []string{"/staff/log", "/staff/log.csv", "/staff/log.jsonl", "/staff/entries", "/staff/entries.csv", "/staff/doctor"}
+var staffPaths = []string{
+	"/staff/log", "/staff/log.csv", "/staff/log.jsonl", "/staff/entries", "/staff/entries.csv", "/staff/entries.jsonl", "/staff/doctor",
+}
 
 func (f *fixture) withDoctor(doctor func(context.Context) ([]gate.Issue, error)) {
 	f.Helper()
@@ -154,6 +156,7 @@ var staffTests = map[string]func(*fixture){
 		for _, query := range []string{"?what=lock_opened", "?means=knock", "?from=yesterday", "?door=a&door=b"} {
 			f.get("mia", "/staff/entries"+query).problem(400, "bad_request")
 			f.get("mia", "/staff/entries.csv"+query).problem(400, "bad_request")
+			f.get("mia", "/staff/entries.jsonl"+query).problem(400, "bad_request")
 		}
 		f.get("mia", "/staff/entries.csv?limit=1").problem(400, "bad_request")
 
@@ -179,9 +182,15 @@ var staffTests = map[string]func(*fixture){
 		if err != nil || len(rows) != 6 || !slices.Contains(rows[1], "Kim Roe") || strings.Contains(string(file.body), "secret-4711") {
 			f.Errorf("%v, %q", err, rows)
 		}
+		lines := strings.Split(strings.TrimSpace(string(f.get("mia", "/staff/entries.jsonl?means=fob").want(200).body)), "\n")
+		var row gate.VendorRow
+		if err := json.Unmarshal([]byte(lines[0]), &row); err != nil || len(lines) != len(rows)-1 || row.UserName != "Kim Roe" {
+			f.Errorf("%d lines of %d rows, %+v, %v", len(lines), len(rows)-1, row, err)
+		}
 		f.http.Vendor = nil
 		f.serve()
 		f.get("mia", "/staff/entries").problem(404, "not_found")
+		f.get("mia", "/staff/entries.jsonl").problem(404, "not_found")
 		f.get("mia", "/staff/entries.csv").problem(404, "not_found")
 	},
 	"staff: the doctor": func(f *fixture) {

@@ -17,6 +17,7 @@
 //	GET  /staff/log.jsonl              the door log as a file with all fields
 //	GET  /staff/entries                the lock system's own log
 //	GET  /staff/entries.csv            the lock system's own log as a file for spreadsheets
+//	GET  /staff/entries.jsonl          the lock system's own log as a file with all fields
 //	GET  /staff/doctor                 what is wrong at the site, and what to do
 //	GET  /health/live                  the process runs, for a load balancer
 //	GET  /health/ready                 the site can be served: ready, degraded, or 503

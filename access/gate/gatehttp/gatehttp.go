@@ -138,6 +138,7 @@ func routes() []route {
 		{http.MethodGet, "/staff/log.jsonl", staff, (*Handler).logJSON},
 		{http.MethodGet, "/staff/entries", staff, (*Handler).entries},
 		{http.MethodGet, "/staff/entries.csv", staff, (*Handler).entriesCSV},
+		{http.MethodGet, "/staff/entries.jsonl", staff, (*Handler).entriesJSON},
 		{http.MethodGet, "/staff/doctor", staff, (*Handler).doctor},
 		{http.MethodGet, "/health/live", anyone, (*Handler).live},
 		{http.MethodGet, "/health/ready", anyone, (*Handler).ready},

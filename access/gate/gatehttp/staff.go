@@ -2,6 +2,7 @@ package gatehttp
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"math"
 	"net/http"
@@ -78,10 +79,13 @@ func (h *Handler) logCSV(c *call) error {
 }
 
 func (h *Handler) logJSON(c *call) error {
-	return exportLog(c, "door-log.jsonl", "application/jsonl", h.gate.ExportJSON)
+	return exportLog(c, "door-log.jsonl", jsonLines, h.gate.ExportJSON)
 }
 
-const csvFile = "text/csv; charset=utf-8"
+const (
+	csvFile   = "text/csv; charset=utf-8"
+	jsonLines = "application/jsonl"
+)
 
 func exportLog(c *call, name, kind string, write func(context.Context, io.Writer, gate.LogQuery) (int, error)) error {
 	q := c.query()
@@ -151,6 +155,26 @@ func (h *Handler) entriesCSV(c *call) error {
 	query := c.entryQuery(q)
 	return c.export(q, "lock-log.csv", csvFile, func(ctx context.Context, w io.Writer) (int, error) {
 		return h.gate.ExportVendorCSV(ctx, w, h.config.Vendor, query)
+	})
+}
+
+// entriesJSON writes whole rows, with the lock system's own fields.
+func (h *Handler) entriesJSON(c *call) error {
+	q := c.query()
+	query := c.entryQuery(q)
+	return c.export(q, "lock-log.jsonl", jsonLines, func(ctx context.Context, w io.Writer) (n int, err error) {
+		out := json.NewEncoder(w)
+		out.SetEscapeHTML(false)
+		for row, err := range h.gate.VendorLog(ctx, h.config.Vendor, query) {
+			if err == nil {
+				err = out.Encode(row)
+			}
+			if err != nil {
+				return n, err
+			}
+			n++
+		}
+		return n, nil
 	})
 }
 
