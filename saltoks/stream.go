@@ -114,7 +114,9 @@ type IncidentsService service
 
 // Incident is one message of the incidents hub. Its fields are not known (WIRE.md
 // 2.7), so it is the JSON object that SALTO sent.
-type Incident struct{ Raw json.RawMessage }
+type Incident struct {
+	Raw json.RawMessage `json:"raw"`
+}
 
 const routeIncidents = "/v1/hub/incidents/negotiate"
 
