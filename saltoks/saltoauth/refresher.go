@@ -73,7 +73,10 @@ func (r *refresher) Token(ctx context.Context) (saltoks.Token, error) {
 		select {
 		case <-w.confirmed:
 		case <-w.flight.done:
-			return r.landed(w.flight)
+			if token, again, err := r.landed(w.flight); !again {
+				return token, err
+			}
+			own = nil
 		case <-over:
 			own = nil
 			if w.confirmed != nil {
@@ -124,17 +127,20 @@ func (r *refresher) serves(now time.Time) bool {
 }
 
 // landed returns the result of a flight, or the token in memory if the flight
-// failed and that token can be used.
-func (r *refresher) landed(f *flight) (saltoks.Token, error) {
-	if f.err == nil {
-		return f.got.token, nil
-	}
+// failed and that token can be used. again is true if SALTO rejected the result
+// while the flight was comparing it with the stored one.
+func (r *refresher) landed(f *flight) (token saltoks.Token, again bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.serves(r.now()) {
-		return r.cur.token, nil
+	switch {
+	case f.err == nil && r.rejected && f.got.token.Access.Equal(r.cur.token.Access):
+		return saltoks.Token{}, true, nil
+	case f.err == nil:
+		return f.got.token, false, nil
+	case r.serves(r.now()):
+		return r.cur.token, false, nil
 	}
-	return saltoks.Token{}, f.err
+	return saltoks.Token{}, false, f.err
 }
 
 // confirm records that the token in memory was compared with the stored one.
@@ -201,7 +207,9 @@ func (r *refresher) land(f *flight) {
 	now := r.now()
 	r.flight, r.quiet = nil, time.Time{}
 	if f.err == nil {
-		r.cur, r.rejected, r.dropped, r.checked, r.failing = f.got, false, false, now, time.Time{}
+		// A token that SALTO rejected during the flight stays rejected.
+		r.rejected = r.rejected && f.got.token.Access.Equal(r.cur.token.Access)
+		r.cur, r.dropped, r.checked, r.failing = f.got, false, now, time.Time{}
 		return
 	}
 	select {

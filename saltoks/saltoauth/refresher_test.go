@@ -39,6 +39,43 @@ func TestAFailingSourceIsNotAskedAtEachTap(t *testing.T) {
 }
 
 // BenchmarkTokenFresh measures Token while the token is fresh.
+// TestRejectedDuringARecheck: SALTO rejects a token while a flight compares it with the
+// stored one. The result of that flight is the same token, which must not serve again.
+func TestRejectedDuringARecheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin, land := time.Now(), make(chan struct{})
+		r := &refresher{now: time.Now, recheck: time.Minute}
+		r.fetch = func(_ context.Context, rejected saltoks.Secret) (held, error) {
+			text := "a"
+			if !rejected.IsZero() {
+				text = "b"
+			}
+			r.confirm()
+			if time.Since(begin) > 0 && rejected.IsZero() {
+				<-land
+			}
+			return newHeld(saltoks.Token{Access: saltoks.NewSecret(text), Expiry: begin.Add(time.Hour)}, begin, begin), nil
+		}
+		first, err := r.Token(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		if _, err := r.Token(t.Context()); err != nil { // confirmed, while the flight goes on
+			t.Fatal(err)
+		}
+		if err := r.Reject(t.Context(), first); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Second, func() { close(land) })
+		for range 2 {
+			if token, err := r.Token(t.Context()); err != nil || token.Access.Reveal() != "b" {
+				t.Errorf("the token is %q, %v", token.Access.Reveal(), err)
+			}
+		}
+	})
+}
+
 func BenchmarkTokenFresh(b *testing.B) {
 	now := time.Now()
 	r := &refresher{now: time.Now, cur: newHeld(saltoks.Token{Access: saltoks.NewSecret("a"), Expiry: now.Add(time.Hour)}, now, now)}
