@@ -216,7 +216,8 @@ func TestGettingStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	sim, data := simulator(t), filepath.Join(t.TempDir(), "host.db")
-	env := []string{"SIMULATOR=" + sim.API(), "HOST_ADDR=127.0.0.1:0", "HOST_DB=" + data}
+	// The command of the page uses the workspace, also if this test runs without it.
+	env := []string{"SIMULATOR=" + sim.API(), "HOST_ADDR=127.0.0.1:0", "HOST_DB=" + data, "GOWORK="}
 	p := start(t, "../..", env, "sh", "examples/host/simulator.sh")
 	p.prepare(sim, "ada")
 	local := strings.NewReplacer("http://127.0.0.1:8078", p.url, "http://127.0.0.1:8077", sim.API())
