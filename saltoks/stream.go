@@ -2,7 +2,6 @@ package saltoks
 
 import (
 	"encoding/json"
-	"math/rand/v2"
 	"net/http"
 
 	"context"
@@ -127,30 +126,26 @@ const routeIncidents = "/v1/hub/incidents/negotiate"
 // incidents. The sequence ends with an error as that of EntriesService.Stream.
 func (s *IncidentsService) Stream(ctx context.Context, site SiteID) iter.Seq2[Incident, error] {
 	return func(yield func(Incident, error) bool) {
-		wait := firstReconnect
+		var again reconnect
 		for {
 			began := time.Now()
 			err := s.receive(ctx, site, yield)
-			switch status, _ := errors.AsType[*signalr.StatusError](err); {
-			case errors.Is(err, errStopped), status != nil && status.Negotiating && status.Status == http.StatusNotFound:
+			status, _ := errors.AsType[*signalr.StatusError](err)
+			if errors.Is(err, errStopped) || status != nil && status.Negotiating && status.Status == http.StatusNotFound {
 				return
-			case ctx.Err() != nil:
-				err = ctx.Err()
-			case s.c.closed.Load():
-				err = ErrClientClosed
-			case !errors.Is(err, ErrReauthorize) && !refusesStream(err):
-				if time.Since(began) >= lasting {
-					wait = firstReconnect
-				}
-				select {
-				case <-ctx.Done():
-				case <-time.After(wait/2 + rand.N(wait/2)):
-				}
-				wait = min(2*wait, longestReconnect)
-				continue
 			}
-			yield(Incident{}, s.c.streamError(routeIncidents, err))
-			return
+			end := s.c.endsStream(ctx, err)
+			if end == nil && refusesStream(err) {
+				end = err
+			}
+			if end != nil {
+				yield(Incident{}, s.c.streamError(routeIncidents, end))
+				return
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(again.pause(time.Since(began))):
+			}
 		}
 	}
 }

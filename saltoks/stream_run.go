@@ -53,7 +53,7 @@ var (
 // run connects, and polls until it connects again. It returns when the stream
 // has ended.
 func (st *stream) run(ctx context.Context) error {
-	wait := firstReconnect
+	var again reconnect
 	for {
 		began := time.Now()
 		err := st.live(ctx)
@@ -64,11 +64,8 @@ func (st *stream) run(ctx context.Context) error {
 			continue
 		}
 		st.report(ctx, false, st.c.streamError(routeStream, err))
-		if time.Since(began) >= lasting {
-			wait = firstReconnect
-		}
-		pause := wait/2 + rand.N(wait/2)
-		if wait = min(2*wait, longestReconnect); refusesStream(err) {
+		pause := again.pause(time.Since(began))
+		if refusesStream(err) {
 			pause = refusedWait
 		}
 		if err := st.offline(ctx, pause); err != nil {
@@ -79,17 +76,38 @@ func (st *stream) run(ctx context.Context) error {
 
 // ended returns the error that ends the stream, or nil if it continues after err.
 func (st *stream) ended(ctx context.Context, err error) error {
-	switch {
-	case st.stopped:
+	if st.stopped {
 		return errStopped
+	}
+	return st.c.endsStream(ctx, err)
+}
+
+// endsStream returns the error that ends every stream of the client, or nil if one
+// continues after err.
+func (c *Client) endsStream(ctx context.Context, err error) error {
+	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case st.c.closed.Load():
+	case c.closed.Load():
 		return ErrClientClosed
 	case errors.Is(err, ErrReauthorize):
 		return err
 	}
 	return nil
+}
+
+// reconnect is the wait before a stream connects again. The zero value is that before
+// the first time.
+type reconnect struct{ wait time.Duration }
+
+// pause returns the wait after a connection that lasted for d.
+func (r *reconnect) pause(d time.Duration) time.Duration {
+	if r.wait == 0 || d >= lasting {
+		r.wait = firstReconnect
+	}
+	pause := r.wait/2 + rand.N(r.wait/2)
+	r.wait = min(2*r.wait, longestReconnect)
+	return pause
 }
 
 // refusesStream reports whether err stays until the site, the role or the configuration
