@@ -16,13 +16,7 @@ import (
 func TestOneProcessFollows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
-		first := &deadProcess{faults: b.faults}
-		config := b.config
-		config.Records = first
-		frozen, err := gate.New(config)
-		if err != nil {
-			t.Fatal(err)
-		}
+		first, frozen := b.deadProcess()
 		var one, two, polls atomic.Int32
 		follow := func(now *atomic.Int32) []gate.Job {
 			return []gate.Job{{

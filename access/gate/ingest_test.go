@@ -56,6 +56,26 @@ func (b *fixture) ingest(r gate.VendorReader) gate.IngestReport {
 	return report
 }
 
+// play does one step of a script: an entry of our own command at a lock ("e", "f"), an
+// entry of a fob ("x"), or a number of seconds that pass.
+func (l *vendorLog) play(t *testing.T, step string) {
+	t.Helper()
+	switch step {
+	case "e":
+		l.add("l1", access.Unlock, "us", time.Now())
+	case "f":
+		l.add("l2", access.Unlock, "us", time.Now())
+	case "x":
+		l.add("l1", access.Unlock, "a fob", time.Now())
+	default:
+		n, err := strconv.Atoi(step)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(n) * time.Second)
+	}
+}
+
 func TestProofs(t *testing.T) {
 	// A script of steps: "U" an unconfirmed unlock, "A" an accepted one, "R" a
 	// refused one, "e" an entry of ours, "x" a stranger's, "f" one of another
@@ -104,18 +124,8 @@ func TestProofs(t *testing.T) {
 					case "R":
 						b.driver.move = answers(gate.Refused, gate.CauseRefused)
 						b.unlock(tap)
-					case "e":
-						r.add("l1", access.Unlock, "us", time.Now())
-					case "x":
-						r.add("l1", access.Unlock, "a fob", time.Now())
-					case "f":
-						r.add("l2", access.Unlock, "us", time.Now())
 					default:
-						n, err := strconv.Atoi(step)
-						if err != nil {
-							t.Fatal(err)
-						}
-						time.Sleep(time.Duration(n) * time.Second)
+						r.play(t, step)
 					}
 				}
 				time.Sleep(time.Minute)

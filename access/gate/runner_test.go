@@ -199,16 +199,23 @@ func (d *deadProcess) AcquireLease(ctx context.Context, site, name, holder strin
 	return d.faults.AcquireLease(ctx, site, name, holder, t)
 }
 
+// deadProcess returns a process that can die, and its gate.
+func (b *fixture) deadProcess() (*deadProcess, *gate.Gate) {
+	b.Helper()
+	p := &deadProcess{faults: b.faults}
+	config := b.config
+	config.Records = p
+	g, err := gate.New(config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return p, g
+}
+
 func TestRunnerTakesOverFromADeadProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
-		first := &deadProcess{faults: b.faults}
-		config := b.config
-		config.Records = first
-		old, err := gate.New(config)
-		if err != nil {
-			t.Fatal(err)
-		}
+		first, old := b.deadProcess()
 		thaw := make(chan struct{})
 		var runs atomic.Int32
 		work := func(frozen bool) []gate.Job {

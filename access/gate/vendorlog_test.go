@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -75,16 +74,8 @@ func TestSenders(t *testing.T) {
 							tap.Actor, tap.Source = "eve", gate.SourceStaff
 						}
 						b.unlock(tap)
-					case "e":
-						r.add("l1", access.Unlock, "us", time.Now())
-					case "x":
-						r.add("l1", access.Unlock, "a fob", time.Now())
 					default:
-						n, err := strconv.Atoi(step)
-						if err != nil {
-							t.Fatal(err)
-						}
-						time.Sleep(time.Duration(n) * time.Second)
+						r.play(t, step)
 					}
 				}
 				b.ingest(r)

@@ -32,7 +32,7 @@ var screenSizes = []screenSize{{"phone", 390, 844}, {"desktop", 1280, 800}}
 func chromium(t *testing.T) context.Context {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("no browser in a short run")
+		t.Skip("browser tests take minutes: run without -short")
 	}
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -233,6 +233,14 @@ func (b *tab) press(name string) {
 		found[0].setAttribute("data-pressed", "");
 	})()`)
 	b.run(chromedp.Click(chromedp.CSS("[data-pressed]")))
+}
+
+// openFrontDoor taps on the page of the keys.
+func (b *tab) openFrontDoor() {
+	b.t.Helper()
+	b.open("/")
+	b.press("Open Front Door")
+	b.waitForText("The door is open")
 }
 
 func (b *tab) fill(name, value string) {

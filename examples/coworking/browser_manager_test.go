@@ -47,9 +47,7 @@ func TestBrowserConnectAndActivate(t *testing.T) {
 		b.open("/manage/doors/front")
 		b.press("Link")
 		b.waitForText("The lock is linked")
-		b.open("/")
-		b.press("Open Front Door")
-		b.waitForText("The door is open")
+		b.openFrontDoor()
 		if n := b.movements(t, "front"); n != 1 {
 			t.Errorf("%d movements", n)
 		}
@@ -83,9 +81,7 @@ func TestBrowserDay90(t *testing.T) {
 		b.press("Reconnect")
 		b.consentAtSALTO(right.Email, right.Password)
 		b.waitForText("SALTO KS is connected")
-		b.open("/")
-		b.press("Open Front Door")
-		b.waitForText("The door is open")
+		b.openFrontDoor()
 	})
 }
 
@@ -216,9 +212,7 @@ func TestBrowserResetIQ(t *testing.T) {
 		b.fill("pin", b.sim.IQPIN(world.Users[0].Email))
 		b.press("Save")
 		b.waitForText("The IQ is activated")
-		b.open("/")
-		b.press("Open Front Door")
-		b.waitForText("The door is open")
+		b.openFrontDoor()
 	})
 }
 
