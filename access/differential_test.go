@@ -53,7 +53,7 @@ func TestDecideLikeReference(t *testing.T) {
 	}
 }
 
-// Every case, whatever its wants name, is answered in full as the reference
+// Every case, whichever fields it expects, is answered in full as the reference
 // answers it; and refused at the same paths.
 func TestCasesLikeReference(t *testing.T) {
 	for _, c := range readCases(t, "cases/*.json") {

@@ -118,7 +118,7 @@ var mutants = []struct{ bug, old, new string }{
 func TestMutants(t *testing.T) {
 	step := map[string]int{"all": 1, "short": 3}[os.Getenv("DOORKIT_MUTANTS")]
 	if step == 0 {
-		t.Skip("set DOORKIT_MUTANTS to all or short")
+		t.Skip("mutants take minutes: set DOORKIT_MUTANTS to all or short")
 	}
 	module := copyModule(t)
 	if out, err := runTests(t, module); err != nil {

@@ -246,7 +246,7 @@ func TestLoginNoEcho(t *testing.T) {
 	t.Parallel()
 	script, err := exec.LookPath("script")
 	if err != nil {
-		t.Skip("there is no program script")
+		t.Skip("this test requires the program script, which makes a terminal: apt-get install -y bsdutils")
 	}
 	f := newFixture(t, saltokstest.Config{})
 	args := append([]string{program}, f.loginArgs()...)

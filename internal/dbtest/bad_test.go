@@ -318,7 +318,7 @@ func TestFailedWriteChangesNothing(t *testing.T) {
 }
 
 // TestServerGoesAway kills a PostgreSQL server while a door is moving: the
-// receipt says that it opened, and that nobody could write it down.
+// receipt reports that it opened, and that this could not be recorded.
 func TestServerGoesAway(t *testing.T) {
 	t.Parallel()
 	server, err := pgserver.Start(t.Context())

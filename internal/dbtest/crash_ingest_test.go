@@ -161,12 +161,12 @@ func (s *scene) look(when string) (proven int, faults []string) {
 	must(s.T, err)
 	for _, e := range unsure {
 		if outcomes[e.Seq] != "unconfirmed " {
-			fault("%s: request %s is unconfirmed, the log tells %q", when, e.RequestID, outcomes[e.Seq])
+			fault("%s: request %s is unconfirmed, the log has %q", when, e.RequestID, outcomes[e.Seq])
 		}
 	}
 	for _, e := range moved {
 		if outcomes[e.Seq] != "unconfirmed accepted " {
-			fault("%s: request %s is proven, the log tells %q", when, e.RequestID, outcomes[e.Seq])
+			fault("%s: request %s is proven, the log has %q", when, e.RequestID, outcomes[e.Seq])
 		}
 	}
 	checkIns, err := s.store.CheckIns(ctx, storage.CheckInQuery{Site: "loft"})

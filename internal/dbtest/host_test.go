@@ -94,7 +94,7 @@ func TestSlowUpdateBlocksNobody(t *testing.T) {
 }
 
 // TestLeaseOfTheFuture finds a lease whose process died, and a clock that was set
-// back by a day since: nobody renews it, so nobody waits for the day to pass.
+// back by a day since: the lease is not renewed, so no caller waits for the day to pass.
 func TestLeaseOfTheFuture(t *testing.T) {
 	t.Parallel()
 	s, db := SQLite(t).Store(t)

@@ -214,7 +214,7 @@ func TestFrozenProcess(t *testing.T) {
 		t.Errorf("others waited in vain: a door opened %t, a document %v", opened, other)
 	}
 	if receipt.Outcome != storage.NotSent || update == nil {
-		t.Errorf("whoever was frozen says %s, %v", receipt.Outcome, update)
+		t.Errorf("the frozen request: %s, %v", receipt.Outcome, update)
 	}
 	for _, g := range []*gate.Gate{g, s.gate(0)} {
 		r, err := g.Unlock(t.Context(), tap(6+len(s.movements())))

@@ -66,7 +66,7 @@ func TestRetainLetsOthersIn(t *testing.T) {
 			t.Errorf("%d rows went, up to %d, %v", n, base.Seq, err)
 		}
 		if during.Seq == 0 || during.Seq > long/2 {
-			t.Errorf("whoever came first waited until row %d was gone", during.Seq)
+			t.Errorf("the first writer waited until row %d was gone", during.Seq)
 		}
 		v, err := storage.Verify(t.Context(), store, "loft", storage.Head{}, storage.Head{})
 		if err != nil || v.Rows != kept+3 { // two of the tap, one about the retention

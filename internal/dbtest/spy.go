@@ -84,7 +84,7 @@ func step[T any](c *conn, s Step, do func() (T, error)) (v T, err error) {
 	s.Done = true
 	if err := c.hook(s); err != nil {
 		c.broken = true
-		switch v := any(v).(type) { // nobody else will
+		switch v := any(v).(type) { // no caller does
 		case driver.Rows:
 			v.Close()
 		case driver.Stmt:

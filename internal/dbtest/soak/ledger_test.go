@@ -16,7 +16,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 )
 
-// ledger is what really happened, told by nobody but those it happened to: the
+// ledger is what really happened, recorded where it happened: the
 // movements the gate asked for, the commands on the wire, the alerts. It
 // outlives every restart.
 type ledger struct {
@@ -141,7 +141,7 @@ type watched struct {
 func (w watched) Move(ctx context.Context, c gate.Command) gate.Result {
 	a, ok := ctx.Value(askedKey{}).(asked)
 	if !ok {
-		w.wrong("site %s: a command that nobody asked for: %+v", w.site.id, c)
+		w.wrong("site %s: a command without a tap: %+v", w.site.id, c)
 	}
 	if a.member != nil {
 		w.mu.Lock()

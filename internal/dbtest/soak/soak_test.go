@@ -160,7 +160,7 @@ func (s *soak) day(n int) {
 }
 
 // change is what the host's staff does overnight: bookings, cancellations,
-// standings. Nobody taps meanwhile, so the soak's own rules stay exact.
+// standings. There are no taps meanwhile, so the soak's own rules stay exact.
 func (s *soak) change(ctx context.Context, x *site, begin time.Time) {
 	at := begin.Add(6 * time.Hour)
 	for _, m := range x.members {
