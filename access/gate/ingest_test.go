@@ -58,15 +58,15 @@ func (b *fixture) ingest(r gate.VendorReader) gate.IngestReport {
 
 // play does one step of a script: an entry of our own command at a lock ("e", "f"), an
 // entry of a fob ("x"), or a number of seconds that pass.
-func (l *vendorLog) play(t *testing.T, step string) {
+func (r *vendorLog) play(t *testing.T, step string) {
 	t.Helper()
 	switch step {
 	case "e":
-		l.add("l1", access.Unlock, "us", time.Now())
+		r.add("l1", access.Unlock, "us", time.Now())
 	case "f":
-		l.add("l2", access.Unlock, "us", time.Now())
+		r.add("l2", access.Unlock, "us", time.Now())
 	case "x":
-		l.add("l1", access.Unlock, "a fob", time.Now())
+		r.add("l1", access.Unlock, "a fob", time.Now())
 	default:
 		n, err := strconv.Atoi(step)
 		if err != nil {
