@@ -35,6 +35,7 @@ var commands = []struct {
 	{`go run \./internal/peers`, "internal/peers.TestPeersAgree"},
 
 	{`go run \./internal/dbtest/load( -\w+ \S+)*`, "it measures for up to a minute; it checks the guarantees itself"},
+	{`go run \./internal/mutate( -\w+ \S+)*`, "it runs for hours; .ci/run runs a smaller sample"},
 
 	{`git clone <this repository> .*`, "the module path is not registered yet"},
 	{`go test .*`, "a test cannot run the tests: .ci/run does"},

@@ -48,6 +48,7 @@ var layers = []struct {
 		"saltoks", "saltoks/saltoauth", "saltoks/saltoremote", "saltoks/saltostate",
 	}},
 
+	{"internal/mutate", []string{"internal/dbtest/pgserver"}},
 	{"internal/packagemap", nil},
 	{"internal/repotest", nil},
 	{"internal/dbtest", []string{"access/...", "reservation", "saltoks/...", "internal/..."}},
