@@ -17,7 +17,6 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/doorkit/doorkit/internal/hostcall"
-	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
 
 // call is one call of the client. It is the http.RoundTripper of its attempts.
@@ -65,7 +64,7 @@ func (c *Client) run(ctx context.Context, r *Request, decode func(*attempt) erro
 }
 
 func (cl *call) ready(ctx context.Context) error {
-	if err := faultlist.Join(cl.req.faults); err != nil {
+	if err := cl.req.faults.Err(""); err != nil {
 		return err
 	}
 	switch {

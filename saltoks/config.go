@@ -69,7 +69,8 @@ func (c *Config) complete() error {
 		client = *c.HTTPClient
 	}
 	notPrintable := func(r rune) bool { return r < ' ' || r > '~' }
-	faults := faultlist.List{c.Environment.Validate()}
+	var faults faultlist.List
+	faults.Add("", c.Environment.Validate())
 	faults.Require(c.Tokens != nil, "Config.Tokens is missing")
 	faults.Require(c.AttemptTimeout >= 0, "Config.AttemptTimeout is negative")
 	faults.Require(c.MaxResponse >= 0, "Config.MaxResponse is negative")
@@ -79,8 +80,8 @@ func (c *Config) complete() error {
 	for i, m := range c.Middleware {
 		faults.Require(m != nil, fmt.Sprintf("Config.Middleware[%d] is nil", i))
 	}
-	if err := faultlist.Join(faults); err != nil {
-		return fmt.Errorf("saltoks: %w", err)
+	if err := faults.Err("saltoks"); err != nil {
+		return err
 	}
 
 	if client.Transport == nil {

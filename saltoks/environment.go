@@ -1,8 +1,6 @@
 package saltoks
 
 import (
-	"fmt"
-
 	"github.com/doorkit/doorkit/saltoks/internal/baseurl"
 	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 )
@@ -54,9 +52,8 @@ func (e Environment) Validate() error {
 		if u.raw == "" && u.field == "Events" {
 			continue
 		}
-		if _, err := baseurl.Parse(u.raw); err != nil {
-			faults = append(faults, fmt.Errorf("%s %w", "Environment."+u.field, err))
-		}
+		_, err := baseurl.Parse(u.raw)
+		faults.Add("Environment."+u.field, err)
 	}
-	return faultlist.Join(faults)
+	return faults.Err("")
 }

@@ -36,8 +36,8 @@ func NewLimiter(cfg LimiterConfig) (*Limiter, error) {
 	faults.Require(cfg.CommandBurst >= 0, "LimiterConfig.CommandBurst is negative")
 	faults.Require(cfg.Reads >= 0, "LimiterConfig.Reads is negative")
 	faults.Require(cfg.ReadBurst >= 0, "LimiterConfig.ReadBurst is negative")
-	if err := faultlist.Join(faults); err != nil {
-		return nil, fmt.Errorf("saltoks: %w", err)
+	if err := faults.Err("saltoks"); err != nil {
+		return nil, err
 	}
 	l := new(Limiter)
 	l.lanes[commandLane].rate = rate.NewLimiter(rate.Limit(cmp.Or(cfg.Commands, 20)), cmp.Or(cfg.CommandBurst, 40))

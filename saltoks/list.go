@@ -39,7 +39,7 @@ func filter(format, field, value string) ListOption {
 			condition = before + " and " + condition
 		}
 		r.Query.Set("$filter", condition)
-		r.faults = append(r.faults, err)
+		r.faults.Add("", err)
 	}
 }
 

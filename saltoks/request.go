@@ -75,7 +75,7 @@ func (c *Client) NewRequest(method, route string, values ...string) (*Request, e
 	if method == http.MethodGet || method == http.MethodHead {
 		r.Class = Safe
 	}
-	if err := faultlist.Join(r.faults); err != nil {
+	if err := r.faults.Err(""); err != nil {
 		return nil, c.refuse(r, err)
 	}
 	return r, nil
@@ -122,7 +122,7 @@ func (c *Client) Do(ctx context.Context, r *Request, out any) (*Response, error)
 // unverified refuses the request unless the config enables it.
 func (r *Request) unverified(c *Client) {
 	if !c.cfg.UnverifiedEndpoints {
-		r.faults = append(r.faults, ErrUnverified)
+		r.faults.Add("", ErrUnverified)
 	}
 }
 
@@ -142,7 +142,8 @@ func newRequest(method, route string, class ReplayClass, values ...string) *Requ
 	r := &Request{method: method, route: route, Class: class}
 	r.faults.Require(method != "" && strings.ToUpper(method) == method, "method "+strconv.Quote(method)+" is not an HTTP method")
 	path, err := fillRoute(route, values)
-	r.path, r.faults = path, append(r.faults, err)
+	r.path = path
+	r.faults.Add("", err)
 	return r
 }
 
@@ -162,18 +163,18 @@ func fillRoute(route string, values []string) (string, error) {
 			continue
 		}
 		if len(values) == 0 {
-			faults = append(faults, fmt.Errorf("no value for {%s}", name))
+			faults.Add("", fmt.Errorf("no value for {%s}", name))
 			continue
 		}
 		faults.Require(pathValue(values[0]), "{"+name+"} is empty or holds characters that no id has")
 		if name == "site" && isSiteUID(values[0]) {
-			faults = append(faults, fmt.Errorf("%w: {site} is %q, a printed site UID: Sites.Resolve finds its id",
+			faults.Add("", fmt.Errorf("%w: {site} is %q, a printed site UID: Sites.Resolve finds its id",
 				ErrInvalidRequest, values[0]))
 		}
 		segments[i], values = url.PathEscape(values[0]), values[1:]
 	}
 	faults.Require(len(values) == 0, "more values than braces")
-	return strings.Join(segments, "/"), faultlist.Join(faults)
+	return strings.Join(segments, "/"), faults.Err("")
 }
 
 // pathValue reports whether every server reads s as exactly one path segment,

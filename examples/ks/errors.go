@@ -119,7 +119,7 @@ func identityText(e *saltoauth.IdentityError) string {
 // instead of fields.
 func oneLine(text string) string {
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
-	for _, prefix := range []string{"saltoks: ", "saltoremote: ", "saltokstest: "} {
+	for _, prefix := range []string{"saltoks: ", "saltoauth: ", "saltoremote: ", "saltokstest: "} {
 		text = strings.ReplaceAll(text, prefix, "")
 	}
 	return strings.NewReplacer("Environment.API", "-api", "Environment.Issuer", "-issuer", "Environment.Events", "-events").Replace(text)

@@ -66,7 +66,7 @@ func (a *Authorizer) Format(f fmt.State, _ rune) {
 // and it has tried to revoke the refresh token that SALTO issued.
 func (a *Authorizer) Complete(ctx context.Context, l Login, callback url.Values) (Connection, error) {
 	if l.reconnect != "" {
-		return Connection{}, errors.New("saltoks: this login was started by BeginReconnect: finish it with Reconnect")
+		return Connection{}, errors.New("saltoauth: this login was started by BeginReconnect: finish it with Reconnect")
 	}
 	doc, err := a.grant(ctx, l, callback)
 	if err != nil {
@@ -75,7 +75,7 @@ func (a *Authorizer) Complete(ctx context.Context, l Login, callback url.Values)
 	conn := "con-" + strings.ToLower(rand.Text())
 	if err := a.store(ctx, conn, doc); err != nil {
 		a.discard(ctx, doc)
-		return Connection{}, fmt.Errorf("saltoks: saving the connection: %w", err)
+		return Connection{}, fmt.Errorf("saltoauth: saving the connection: %w", err)
 	}
 	return a.connection(conn, doc), nil
 }

@@ -1,13 +1,12 @@
 package saltoauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
@@ -94,39 +93,26 @@ func FixedPassword(password saltoks.Secret) PasswordFunc {
 // complete checks the config and fills in its defaults. The error names every
 // fault.
 func (c *Config) complete() error {
-	faults := []error{c.Environment.Validate(), c.Credentials.check()}
-	if err := checkRedirect(c.Credentials.RedirectURL); err != nil {
-		faults = append(faults, fmt.Errorf("Credentials.RedirectURL %w", err))
-	}
-	if c.State.IsZero() {
-		faults = append(faults, errors.New("Config.State is missing: create it with saltostate.New"))
-	}
-	if c.WarnAfter < 0 {
-		faults = append(faults, errors.New("Config.WarnAfter is negative"))
-	}
-	if c.WarnAfter == 0 {
-		c.WarnAfter = defaultWarnAfter
-	}
-	return configError(faults)
+	var faults faultlist.List
+	faults.Add("", c.Environment.Validate())
+	faults.Require(c.Credentials.ClientID != "", missingClientID)
+	faults.Add("Credentials.RedirectURL", checkRedirect(c.Credentials.RedirectURL))
+	faults.Require(!c.State.IsZero(), "Config.State is missing: create it with saltostate.New")
+	faults.Require(c.WarnAfter >= 0, "Config.WarnAfter is negative")
+	c.WarnAfter = cmp.Or(c.WarnAfter, defaultWarnAfter)
+	return faults.Err("saltoauth")
 }
+
+const missingClientID = "Credentials.ClientID is missing"
 
 // check names every fault.
 func (c PasswordConfig) check() error {
-	faults := []error{c.Environment.Validate(), c.Credentials.check()}
-	if c.User == "" {
-		faults = append(faults, errors.New("PasswordConfig.User is missing"))
-	}
-	if c.Password == nil {
-		faults = append(faults, errors.New("PasswordConfig.Password is missing: use FixedPassword for a fixed password"))
-	}
-	return configError(faults)
-}
-
-func (c Credentials) check() error {
-	if c.ClientID == "" {
-		return errors.New("Credentials.ClientID is missing")
-	}
-	return nil
+	var faults faultlist.List
+	faults.Add("", c.Environment.Validate())
+	faults.Require(c.Credentials.ClientID != "", missingClientID)
+	faults.Require(c.User != "", "PasswordConfig.User is missing")
+	faults.Require(c.Password != nil, "PasswordConfig.Password is missing: use FixedPassword for a fixed password")
+	return faults.Err("saltoauth")
 }
 
 // checkRedirect allows a query, because the callback is registered literally.
@@ -138,14 +124,4 @@ func checkRedirect(raw string) error {
 	u.RawQuery = ""
 	_, err = baseurl.Parse(u.String())
 	return err
-}
-
-// configError joins the faults of a config under one prefix; it returns nil if
-// there are none.
-func configError(faults []error) error {
-	err := faultlist.Join(faults)
-	if err == nil || strings.HasPrefix(err.Error(), "saltoks: ") {
-		return err
-	}
-	return fmt.Errorf("saltoks: %w", err)
 }

@@ -116,7 +116,7 @@ func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) 
 		c.id.log.LogAttrs(ctx, slog.LevelError,
 			"rotated tokens could not be saved; the next call tries again, but the tokens are lost if the process ends first",
 			slog.String("connection", c.conn), slog.String("error", err.Error()))
-		return held{}, fmt.Errorf("saltoks: saving the refreshed tokens of connection %s: %w", c.conn, err)
+		return held{}, fmt.Errorf("saltoauth: saving the refreshed tokens of connection %s: %w", c.conn, err)
 	case err != nil:
 		return held{}, errors.Join(out.err, err)
 	}
@@ -145,7 +145,7 @@ func (c *connectionTokens) outcome(next *connectionDoc, a answer, rejected salto
 }
 
 // errAdopted ends an Update without a write.
-var errAdopted = errors.New("saltoks: another process refreshed")
+var errAdopted = errors.New("saltoauth: another process refreshed")
 
 // adopt returns errAdopted and the token of another process if the document was
 // changed although it is locked here, which happens when a store loses its

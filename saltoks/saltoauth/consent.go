@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/doorkit/doorkit/internal/hostcall"
+	"github.com/doorkit/doorkit/saltoks/internal/faultlist"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
@@ -19,8 +20,9 @@ import (
 type ConsentConfig struct {
 	// Authorizer begins and finishes the consents, and logs those that fail.
 	Authorizer *Authorizer
-	// Authorize returns the tenant that the request may connect, or an error (403).
-	// It is called at the start and again at the callback.
+	// Authorize returns the tenant that the request may connect, or an error. It is
+	// called at the start and again at the callback. An error is answered 403
+	// without a challenge: wrap the handlers to send a person to a login page.
 	Authorize func(*http.Request) (tenant string, err error)
 	// ConnectionID returns the ID of the tenant's connection, or "" if it has
 	// none. Connect fails if there is one, Reconnect requires one.
@@ -50,18 +52,13 @@ const consentCookie = "__Host-doorkit-salto-login"
 
 // NewConsentHandlers checks cfg. The error names every fault.
 func NewConsentHandlers(cfg ConsentConfig) (*ConsentHandlers, error) {
-	var faults []error
-	check := func(bad bool, fault string) {
-		if bad {
-			faults = append(faults, errors.New("ConsentConfig."+fault))
-		}
-	}
-	check(cfg.Authorizer == nil, "Authorizer is missing")
-	check(cfg.Authorize == nil, "Authorize is missing: it decides who may connect which tenant")
-	check(cfg.ConnectionID == nil, "ConnectionID is missing: it finds the connection of a tenant")
-	check(cfg.Connected == nil, "Connected is missing: it stores the connection's ID")
-	check(!localPath(cfg.Done), "Done must be a path on this host, such as /settings/salto")
-	if err := configError(faults); err != nil {
+	var faults faultlist.List
+	faults.Require(cfg.Authorizer != nil, "ConsentConfig.Authorizer is missing")
+	faults.Require(cfg.Authorize != nil, "ConsentConfig.Authorize is missing: it decides who may connect which tenant")
+	faults.Require(cfg.ConnectionID != nil, "ConsentConfig.ConnectionID is missing: it finds the connection of a tenant")
+	faults.Require(cfg.Connected != nil, "ConsentConfig.Connected is missing: it stores the connection's ID")
+	faults.Require(localPath(cfg.Done), "ConsentConfig.Done must be a path on this host, such as /settings/salto")
+	if err := faults.Err("saltoauth"); err != nil {
 		return nil, err
 	}
 	return &ConsentHandlers{cfg: cfg}, nil
@@ -249,7 +246,7 @@ const undoLimit = exchangeLimit + 2*saltostate.WriteLimit
 type hostError struct{ err error }
 
 func (e hostError) Error() string {
-	text := "saltoks: the application could not store the connection"
+	text := "saltoauth: the application could not store the connection"
 	if p, ok := errors.AsType[*hostcall.PanicError](e.err); ok {
 		text += ": " + p.Error()
 	}
@@ -268,7 +265,7 @@ func (h *ConsentHandlers) fail(w http.ResponseWriter, r *http.Request, err error
 		return
 	}
 	status := consentStatus(err)
-	text := strings.TrimPrefix(err.Error(), "saltoks: ")
+	text := strings.TrimPrefix(err.Error(), "saltoauth: ")
 	if status == http.StatusInternalServerError {
 		text = "the connection could not be stored; ask the administrator of this application"
 	}

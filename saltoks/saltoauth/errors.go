@@ -21,34 +21,34 @@ import (
 // these, nothing is stored.
 var (
 	// ErrConsentDenied: the person pressed "no", or SALTO denied the consent.
-	ErrConsentDenied = errors.New("saltoks: the consent was denied at SALTO: allow full access and offline access")
+	ErrConsentDenied = errors.New("saltoauth: the consent was denied at SALTO: allow full access and offline access")
 	// ErrStateMismatch: the callback does not belong to this login.
-	ErrStateMismatch = errors.New("saltoks: the callback does not belong to this login (state mismatch)")
+	ErrStateMismatch = errors.New("saltoauth: the callback does not belong to this login (state mismatch)")
 	// ErrLoginExpired: more than 10 minutes have passed, or the login was
 	// already used.
-	ErrLoginExpired = errors.New("saltoks: this login has expired (10 minutes, single use)")
+	ErrLoginExpired = errors.New("saltoauth: this login has expired (10 minutes, single use)")
 	// ErrNoOfflineAccess: SALTO issued no refresh token, so access would end
 	// after an hour.
-	ErrNoOfflineAccess = errors.New("saltoks: SALTO granted no offline access: leave the box \"offline access\" ticked")
+	ErrNoOfflineAccess = errors.New("saltoauth: SALTO granted no offline access: leave the box \"offline access\" ticked")
 	// ErrNoFullAccess: the token may not call the Connect API.
-	ErrNoFullAccess = errors.New("saltoks: SALTO granted no full access: leave the box \"full access\" ticked")
+	ErrNoFullAccess = errors.New("saltoauth: SALTO granted no full access: leave the box \"full access\" ticked")
 	// ErrToken: a signed token of the identity server is not valid. The error
 	// names the claim.
 	ErrToken = oidc.ErrToken
 	// ErrWrongUser: another SALTO user answered a Reconnect; see WrongUserError.
-	ErrWrongUser = errors.New("saltoks: reconnected as another SALTO user")
+	ErrWrongUser = errors.New("saltoauth: reconnected as another SALTO user")
 	// ErrSiteNotVisible: the SALTO user cannot see the site.
-	ErrSiteNotVisible = errors.New("saltoks: this SALTO user cannot see the site: give the user a role there, or choose another site")
+	ErrSiteNotVisible = errors.New("saltoauth: this SALTO user cannot see the site: give the user a role there, or choose another site")
 	// ErrNotConnected: there is no such connection, or it was disconnected.
-	ErrNotConnected = errors.New("saltoks: there is no such connection: connect to SALTO KS first")
+	ErrNotConnected = errors.New("saltoauth: there is no such connection: connect to SALTO KS first")
 	// ErrAlreadyConnected: the tenant has a connection.
-	ErrAlreadyConnected = errors.New("saltoks: SALTO KS is already connected: reconnect that connection, or disconnect it first")
+	ErrAlreadyConnected = errors.New("saltoauth: SALTO KS is already connected: reconnect that connection, or disconnect it first")
 	// ErrInvalidClient: the identity server refused the client id and secret. An
 	// administrator must correct Credentials; tokens and consents are kept.
-	ErrInvalidClient = errors.New("saltoks: the identity server refused the client id and secret")
+	ErrInvalidClient = errors.New("saltoauth: the identity server refused the client id and secret")
 	// ErrNotAcknowledged: a call with lasting consequences requires that they are
 	// acknowledged.
-	ErrNotAcknowledged = errors.New("saltoks: the consequences were not acknowledged")
+	ErrNotAcknowledged = errors.New("saltoauth: the consequences were not acknowledged")
 )
 
 // WrongUserError is ErrWrongUser with the email addresses of the two users,
@@ -99,7 +99,7 @@ func (e *IdentityError) Error() string {
 	if len(details) > 0 {
 		again = " (" + strings.Join(details, ", ") + ")" + again
 	}
-	return fmt.Sprintf("saltoks: %s at the SALTO identity server failed: %s%s", e.Op, e.What, again)
+	return fmt.Sprintf("saltoauth: %s at the SALTO identity server failed: %s%s", e.Op, e.What, again)
 }
 
 // Unwrap returns the underlying context or network error, if any.

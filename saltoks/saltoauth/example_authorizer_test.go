@@ -123,7 +123,7 @@ func ExampleAuthorizer_Complete() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// saltoks: SALTO granted no offline access: leave the box "offline access" ticked; press Connect again
+	// saltoauth: SALTO granted no offline access: leave the box "offline access" ticked; press Connect again
 }
 
 func ExampleAuthorizer_Tokens() {

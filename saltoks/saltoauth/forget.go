@@ -39,7 +39,7 @@ func (a *Authorizer) needSupport(ctx context.Context, owner string, doc *userind
 	for _, iq := range doc.IQs {
 		stored, err := a.state.Has(ctx, userindex.IQKind, userindex.IQID(owner, iq.Site, iq.IQ))
 		if err != nil {
-			return nil, fmt.Errorf("saltoks: looking for what is stored of IQ %s: %w", iq.IQ, err)
+			return nil, fmt.Errorf("saltoauth: looking for what is stored of IQ %s: %w", iq.IQ, err)
 		}
 		if stored {
 			out = append(out, ForgottenIQ(iq))
@@ -54,7 +54,7 @@ func (a *Authorizer) connected(ctx context.Context, doc *userindex.Doc) (n int, 
 	for _, id := range doc.Connections {
 		stored, err := a.state.Has(ctx, connectionDocs.Name, id)
 		if err != nil {
-			return 0, fmt.Errorf("saltoks: looking for connection %s: %w", id, err)
+			return 0, fmt.Errorf("saltoauth: looking for connection %s: %w", id, err)
 		}
 		if stored {
 			n++
@@ -88,19 +88,19 @@ func (a *Authorizer) Forget(ctx context.Context, subject string, acknowledged []
 		if err != nil {
 			return nil, err
 		}
-		var faults []error
+		var faults faultlist.List
 		for _, iq := range lost {
 			if !slices.ContainsFunc(acknowledged, func(f ForgottenIQ) bool { return f.Site == iq.Site && f.IQ == iq.IQ }) {
-				faults = append(faults, fmt.Errorf("%w: IQ %s will need SALTO's support and is not in the list",
+				faults.Add("", fmt.Errorf("%w: IQ %s will need SALTO's support and is not in the list",
 					ErrNotAcknowledged, strings.TrimSpace(string(iq.IQ)+" "+iq.Name)))
 			}
 		}
-		if err := faultlist.Join(faults); err != nil {
+		if err := faults.Err("saltoauth"); err != nil {
 			return nil, err
 		}
 		for _, iq := range doc.IQs {
 			if err := a.state.Delete(ctx, userindex.IQKind, userindex.IQID(owner, iq.Site, iq.IQ)); err != nil {
-				return nil, fmt.Errorf("saltoks: forgetting IQ %s: %w", iq.IQ, err)
+				return nil, fmt.Errorf("saltoauth: forgetting IQ %s: %w", iq.IQ, err)
 			}
 		}
 		return nil, nil

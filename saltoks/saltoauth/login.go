@@ -56,7 +56,7 @@ func (l Login) MarshalText() ([]byte, error) { return nil, errLoginEncoding }
 // GobEncode always fails, as MarshalText does.
 func (l Login) GobEncode() ([]byte, error) { return nil, errLoginEncoding }
 
-var errLoginEncoding = errors.New("saltoks: a Login holds secrets and is not encoded: store it with SealLogin")
+var errLoginEncoding = errors.New("saltoauth: a Login holds secrets and is not encoded: store it with SealLogin")
 
 // Begin starts a consent: it reads the URL of SALTO's login page and generates
 // a state, a nonce and a PKCE verifier (S256). Redirect the person to Login.URL
@@ -110,11 +110,11 @@ func (a *Authorizer) SealLogin(ctx context.Context, l Login, bind string) (strin
 		l.Expires, storedsecret.New(l.state), storedsecret.New(l.nonce), storedsecret.New(l.verifier), l.reconnect,
 	})
 	if err != nil {
-		return "", fmt.Errorf("saltoks: encoding a login: %w", err)
+		return "", fmt.Errorf("saltoauth: encoding a login: %w", err)
 	}
 	sealed, err := a.state.Seal(ctx, plain, a.loginAdditional(bind))
 	if err != nil {
-		return "", fmt.Errorf("saltoks: sealing a login: %w", err)
+		return "", fmt.Errorf("saltoauth: sealing a login: %w", err)
 	}
 	enc := base64.RawURLEncoding
 	return enc.EncodeToString([]byte(sealed.KeyID)) + "." + enc.EncodeToString(sealed.Data), nil

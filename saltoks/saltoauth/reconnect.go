@@ -29,7 +29,7 @@ func (a *Authorizer) BeginReconnect(ctx context.Context, id string) (Login, erro
 // it.
 func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values) (Connection, error) {
 	if l.reconnect == "" {
-		return Connection{}, errors.New("saltoks: this login was started by Begin: finish it with Complete")
+		return Connection{}, errors.New("saltoauth: this login was started by Begin: finish it with Complete")
 	}
 	id := l.reconnect
 	before, err := a.load(ctx, id)
@@ -51,7 +51,7 @@ func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values
 	}
 	after, err := a.update(ctx, id, func(doc *connectionDoc) error {
 		if doc.Subject != g.Subject || doc.Site != before.Site {
-			return errors.New("saltoks: the connection was changed while it was being reconnected: begin again")
+			return errors.New("saltoauth: the connection was changed while it was being reconnected: begin again")
 		}
 		doc.Tokens, doc.ConsentedAt = g.Tokens, g.ConsentedAt
 		doc.clearFault()
@@ -60,7 +60,7 @@ func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values
 		return nil
 	})
 	if err != nil {
-		return Connection{}, fmt.Errorf("saltoks: saving the reconnected connection: %w", err)
+		return Connection{}, fmt.Errorf("saltoauth: saving the reconnected connection: %w", err)
 	}
 	a.source(id).drop() // the next call uses the new consent
 	return a.connection(id, after), nil

@@ -193,7 +193,7 @@ func (r *refresher) launch(ctx context.Context) *flight {
 	return f
 }
 
-var errNoFlight = errors.New("saltoks: the token refresh was interrupted by code of the host: try again")
+var errNoFlight = errors.New("saltoauth: the token refresh was interrupted by code of the host: try again")
 
 // land stores the result of a flight, and wakes the callers that wait for it.
 func (r *refresher) land(f *flight) {

@@ -60,18 +60,12 @@ type Config struct {
 // and keep it: the codes of one Remote never repeat. It makes no call. The error
 // names every missing field.
 func NewRemote(cfg Config) (*Remote, error) {
-	var faults []error
-	if cfg.Client == nil || cfg.Client.Locks == nil {
-		faults = append(faults, errors.New("Config.Client is missing: see saltoks.NewClient"))
-	}
-	if cfg.State.IsZero() {
-		faults = append(faults, errors.New("Config.State is missing: see saltostate.New"))
-	}
-	if cfg.User.Environment == "" || cfg.User.Subject == "" {
-		faults = append(faults, errors.New("Config.User requires Environment and Subject: see Connection.Identity"))
-	}
-	if err := faultlist.Join(faults); err != nil {
-		return nil, fmt.Errorf("saltoremote: NewRemote: %w", err)
+	var faults faultlist.List
+	faults.Require(cfg.Client != nil && cfg.Client.Locks != nil, "Config.Client is missing: see saltoks.NewClient")
+	faults.Require(!cfg.State.IsZero(), "Config.State is missing: see saltostate.New")
+	faults.Require(cfg.User.Environment != "" && cfg.User.Subject != "", "Config.User requires Environment and Subject: see Connection.Identity")
+	if err := faults.Err("saltoremote"); err != nil {
+		return nil, err
 	}
 	c := &core{
 		state: cfg.State, owner: userindex.ID(cfg.User.Environment, cfg.User.Subject),

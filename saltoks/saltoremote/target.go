@@ -47,17 +47,11 @@ func targetOf(site saltoks.SiteID, lock saltoks.LockID, l saltoks.Lock) Target {
 }
 
 func (t Target) check() error {
-	var faults []error
-	if t.Site == "" {
-		faults = append(faults, errors.New("Target.Site is missing"))
-	}
-	if t.Lock == "" {
-		faults = append(faults, errors.New("Target.Lock is missing"))
-	}
-	if t.IQ == "" && t.OTPRequired {
-		faults = append(faults, errors.New("Target.IQ is missing: the one-time code is computed for it"))
-	}
-	return faultlist.Join(faults)
+	var faults faultlist.List
+	faults.Require(t.Site != "", "Target.Site is missing")
+	faults.Require(t.Lock != "", "Target.Lock is missing")
+	faults.Require(t.IQ != "" || !t.OTPRequired, "Target.IQ is missing: the one-time code is computed for it")
+	return faults.Err("")
 }
 
 // ErrTargetOutdated means that, since the door was linked, the lock was

@@ -77,6 +77,17 @@ func (k SealingKey) check() error {
 	return nil
 }
 
+func (k SealingKey) aead() (cipher.AEAD, error) {
+	if err := k.check(); err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher([]byte(k.Key.Reveal()))
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
 // NewSealer returns a Sealer that uses AES-256-GCM with a random nonce per
 // document. Seal uses the first key; Open uses any of them. To rotate, put a
 // new key first and keep the old ones until every document was sealed again
@@ -86,25 +97,14 @@ func NewSealer(keys ...SealingKey) (Sealer, error) {
 		return nil, errors.New("saltoks: NewSealer requires at least one key")
 	}
 	s := &gcmSealer{current: keys[0].ID, keys: make(map[string]cipher.AEAD, len(keys))}
-	var faults []error
+	var faults faultlist.List
 	for _, k := range keys {
-		if err := k.check(); err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		if s.keys[k.ID] != nil {
-			faults = append(faults, fmt.Errorf("saltoks: two sealing keys have the id %q", k.ID))
-			continue
-		}
-		block, err := aes.NewCipher([]byte(k.Key.Reveal()))
-		if err != nil {
-			return nil, err
-		}
-		if s.keys[k.ID], err = cipher.NewGCMWithRandomNonce(block); err != nil {
-			return nil, err
-		}
+		aead, err := k.aead()
+		faults.Add("", err)
+		faults.Require(s.keys[k.ID] == nil, fmt.Sprintf("two sealing keys have the id %q", k.ID))
+		s.keys[k.ID] = aead
 	}
-	if err := faultlist.Join(faults); err != nil {
+	if err := faults.Err("saltoks"); err != nil {
 		return nil, err
 	}
 	return s, nil

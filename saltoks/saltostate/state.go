@@ -36,15 +36,11 @@ type Config struct {
 
 // New returns a State. Its error names every missing field.
 func New(c Config) (*State, error) {
-	var faults []error
-	if c.Store == nil {
-		faults = append(faults, errors.New("Config.Store is missing: create one with NewMemoryStore or NewFileStore"))
-	}
-	if c.Sealer == nil {
-		faults = append(faults, errors.New("Config.Sealer is missing: create it with NewSealer"))
-	}
-	if err := faultlist.Join(faults); err != nil {
-		return nil, fmt.Errorf("saltoks: %w", err)
+	var faults faultlist.List
+	faults.Require(c.Store != nil, "Config.Store is missing: create one with NewMemoryStore or NewFileStore")
+	faults.Require(c.Sealer != nil, "Config.Sealer is missing: create it with NewSealer")
+	if err := faults.Err("saltoks"); err != nil {
+		return nil, err
 	}
 	return &State{store: c.Store, sealer: c.Sealer}, nil
 }

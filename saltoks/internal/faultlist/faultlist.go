@@ -3,7 +3,7 @@ package faultlist
 
 import (
 	"errors"
-	"slices"
+	"fmt"
 	"strings"
 )
 
@@ -17,28 +17,40 @@ func (l *List) Require(ok bool, fault string) {
 	}
 }
 
-// Join returns all faults as one error on one line, because people read them,
-// or nil if there are none. The prefix "saltoks: " is kept only in the first
-// fault.
-func Join(all []error) error {
-	all = slices.DeleteFunc(all, func(err error) bool { return err == nil })
-	if len(all) == 0 {
+// Add adds err as the fault of a field, which may be empty; nil is no fault.
+func (l *List) Add(field string, err error) {
+	if err != nil && field != "" {
+		err = fmt.Errorf("%s %w", field, err)
+	}
+	if err != nil {
+		*l = append(*l, err)
+	}
+}
+
+// Err returns all faults as one error on one line, because people read them,
+// after the name of the package that reports them, which may be empty. It
+// returns nil if there are no faults.
+func (l List) Err(pkg string) error {
+	if len(l) == 0 {
 		return nil
 	}
-	return joined(all)
-}
-
-type joined []error
-
-func (l joined) Error() string {
-	texts := make([]string, len(l))
-	for i, err := range l {
-		texts[i] = err.Error()
-		if i > 0 {
-			texts[i] = strings.TrimPrefix(texts[i], "saltoks: ")
-		}
+	if pkg != "" {
+		pkg += ": "
 	}
-	return strings.Join(texts, "; ")
+	return joined{pkg, l}
 }
 
-func (l joined) Unwrap() []error { return l }
+type joined struct {
+	prefix string
+	all    []error
+}
+
+func (j joined) Error() string {
+	texts := make([]string, len(j.all))
+	for i, err := range j.all {
+		texts[i] = strings.TrimPrefix(err.Error(), j.prefix)
+	}
+	return j.prefix + strings.Join(texts, "; ")
+}
+
+func (j joined) Unwrap() []error { return j.all }

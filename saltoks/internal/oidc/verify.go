@@ -55,7 +55,7 @@ const clockLeeway = time.Minute
 const maxToken = 32 << 10
 
 // ErrToken means that a signed token is not valid; see TokenError.
-var ErrToken = errors.New("saltoks: a token of the identity server is not valid")
+var ErrToken = errors.New("saltoauth: a token of the identity server is not valid")
 
 // TokenError names the claim or part of a signed token that is not valid. It is
 // ErrToken for errors.Is and never holds the token.
