@@ -22,7 +22,7 @@ import (
 // zeroTypes are all exported types that have methods.
 var zeroTypes = []reflect.Type{
 	reflect.TypeFor[saltoks.APIError](), reflect.TypeFor[saltoks.AccessGroupsService](),
-	reflect.TypeFor[saltoremote.ActivatedElsewhereError](), reflect.TypeFor[saltoremote.Activation](),
+	reflect.TypeFor[saltoremote.Activation](),
 	reflect.TypeFor[saltoauth.Authorizer](), reflect.TypeFor[saltoks.Client](), reflect.TypeFor[saltoauth.Connection](),
 	reflect.TypeFor[saltoauth.ConnectionStatus](),
 	reflect.TypeFor[saltoauth.ConsentHandlers](), reflect.TypeFor[saltoks.EntriesService](), reflect.TypeFor[saltoks.IncidentsService](),
@@ -34,13 +34,12 @@ var zeroTypes = []reflect.Type{
 	reflect.TypeFor[saltoks.LocalTime](),
 	reflect.TypeFor[saltoks.LocksService](), reflect.TypeFor[saltoauth.Login](), reflect.TypeFor[saltoks.MeService](),
 	reflect.TypeFor[saltostate.MemoryStore](), reflect.TypeFor[saltoks.OTP](),
-	reflect.TypeFor[saltoremote.OTPBlockedError](), reflect.TypeFor[saltoremote.OTPExhaustedError](),
 	reflect.TypeFor[saltoks.PanicError](), reflect.TypeFor[saltoremote.Remote](),
 	reflect.TypeFor[saltoks.ReplayClass](), reflect.TypeFor[saltoks.Request](), reflect.TypeFor[saltoks.RawService](),
 	reflect.TypeFor[saltoks.Secret](), reflect.TypeFor[saltoks.SendDeadline](), reflect.TypeFor[saltostate.SealingKey](),
 	reflect.TypeFor[saltoks.SitesService](),
 	reflect.TypeFor[saltostate.State](),
-	reflect.TypeFor[saltoremote.TargetError](), reflect.TypeFor[saltoks.TimeOfDay](),
+	reflect.TypeFor[saltoks.TimeOfDay](),
 	reflect.TypeFor[saltoks.UsersService](), reflect.TypeFor[saltoks.Weekdays](), reflect.TypeFor[saltoauth.WrongUserError](),
 }
 
@@ -80,7 +79,7 @@ func TestZeroValuesOpenNothing(t *testing.T) {
 				case "MemoryStore.Get", "MemoryStore.Update": // ready as it is
 				case "Secret.MarshalText", "OTP.MarshalText", "IQPIN.MarshalText", "KeypadPIN.MarshalText": // [redacted]
 				case "TimeOfDay.MarshalText", "TimeOfDay.UnmarshalText":
-				case "ActivatedElsewhereError.Unwrap", "APIError.Unwrap", "IdentityError.Unwrap":
+				case "APIError.Unwrap", "IdentityError.Unwrap":
 				case "Client.Close": // there is nothing to close
 				default:
 					t.Errorf("%s gives no error", name)

@@ -120,7 +120,7 @@ func (a *app) secretAndPIN(
 	case state.Step == saltoremote.StepNotStarted:
 		state, err = act.Begin(ctx, site, id)
 	}
-	if _, elsewhere := errors.AsType[*saltoremote.ActivatedElsewhereError](err); elsewhere {
+	if errors.Is(err, saltoremote.ErrActivatedElsewhere) {
 		return state, personf("this user was activated at the IQ by another program or the phone app: run ks activate -adopt with a code " +
 			"from there, or ask SALTO's support to reset the activation")
 	}

@@ -34,12 +34,17 @@ func (b breaker) openUntil(now time.Time) time.Time {
 	return b.Until
 }
 
-// check returns an *OTPBlockedError while the breaker is open.
+// check returns an error that wraps ErrOTPBlocked while the breaker is open: earlier
+// codes were wrong, and SALTO blocks this user at the IQ, or would do so after another
+// wrong code. Its RetryAfter is the time until commands are sent again.
 func (b breaker) check(at siteIQ, now time.Time) error {
-	if until := b.openUntil(now); !until.IsZero() {
-		return &OTPBlockedError{at.site, at.iq, until}
+	until := b.openUntil(now)
+	if until.IsZero() {
+		return nil
 	}
-	return nil
+	return retryError(until.Sub(now), fmt.Errorf(
+		"no command to IQ %s before %s, because one-time codes were wrong: find the cause with Activation.Diagnose (%w)",
+		at.iq, until.UTC().Format(time.RFC3339), saltoks.ErrOTPBlocked))
 }
 
 // after returns the breaker after a command that was answered with err.
@@ -60,22 +65,3 @@ func (b breaker) after(now time.Time, err error) breaker {
 	}
 	return b
 }
-
-// OTPBlockedError reports that the command is not sent, because earlier codes
-// were wrong and SALTO blocks this user at the IQ, or would do so after another
-// wrong code. errors.Is finds ErrOTPBlocked.
-type OTPBlockedError struct {
-	Site saltoks.SiteID
-	IQ   saltoks.IQID
-	// Until is when commands are sent again.
-	Until time.Time
-}
-
-// Error names the instant and what to do.
-func (e *OTPBlockedError) Error() string {
-	return fmt.Sprintf("no command to IQ %s before %s, because one-time codes were wrong: find the cause with Activation.Diagnose",
-		e.IQ, e.Until.UTC().Format(time.RFC3339))
-}
-
-// Unwrap returns ErrOTPBlocked.
-func (e *OTPBlockedError) Unwrap() error { return saltoks.ErrOTPBlocked }

@@ -65,7 +65,7 @@ func TestBreaker(t *testing.T) {
 			t.Errorf("%s: open until %v, want %v", c.name, got, want)
 		}
 	}
-	err := error(&OTPBlockedError{"s", "q", start})
+	err := breaker{Until: start.Add(time.Minute)}.check(siteIQ{"s", "q"}, start)
 	if !errors.Is(err, saltoks.ErrOTPBlocked) || errors.Is(err, saltoks.ErrOTPInvalid) {
 		t.Errorf("%v", err)
 	}
@@ -73,7 +73,7 @@ func TestBreaker(t *testing.T) {
 
 // TestErrorPrefixIsWrittenOnce: the prefix is written once.
 func TestErrorPrefixIsWrittenOnce(t *testing.T) {
-	blocked := notSentError(&OTPBlockedError{IQ: "q", Until: time.Unix(0, 0)})
+	blocked := notSentError(breaker{Until: time.Unix(0, 0)}.check(siteIQ{"s", "q"}, time.Unix(-60, 0)))
 	if got := blocked.Error(); !strings.HasPrefix(got, "saltoks: no command to IQ q before 1970-01-01T00:00:00Z") {
 		t.Errorf("got %s", got)
 	}
@@ -98,9 +98,9 @@ func TestBreakerIsShared(t *testing.T) {
 			context.Context, Target, ...CommandOption,
 		) error{r.remote.Unlock, other.Unlock, other.Lock, r.remote.StartOfficeMode} {
 			err := verb(ctx, r.target)
-			held, ok := errors.AsType[*OTPBlockedError](err)
-			e, api := errors.AsType[*saltoks.APIError](err)
-			if !ok || !api || !e.NotSent() || !errors.Is(err, saltoks.ErrOTPBlocked) || !held.Until.Equal(until) || held.IQ != r.iq {
+			e, ok := errors.AsType[*saltoks.APIError](err)
+			if !ok || !e.NotSent() || !errors.Is(err, saltoks.ErrOTPBlocked) || !r.sim.Now().Add(e.RetryAfter).Equal(until) ||
+				!strings.Contains(err.Error(), "IQ "+string(r.iq)) {
 				t.Errorf("got %v", err)
 			}
 		}

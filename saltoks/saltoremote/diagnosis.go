@@ -28,7 +28,7 @@ const (
 	// ActivationState.Step is where to continue.
 	FindingUnfinished Finding = "activation_unfinished"
 	// FindingActivatedElsewhere: SALTO reports the user as activated, but the
-	// secret is not stored here. See ActivatedElsewhereError.
+	// secret is not stored here. See ErrActivatedElsewhere.
 	FindingActivatedElsewhere Finding = "activated_elsewhere"
 	// FindingActivationLost: activated here, but SALTO reports that it is not: it
 	// was reset. Call Restart.
@@ -189,8 +189,7 @@ func (a *Activation) Diagnose(ctx context.Context, site saltoks.SiteID, iq salto
 	}
 	if d.Checked = d.Checked && d.Status.Finding == FindingReady; d.Checked {
 		d.Check = a.checkCode(ctx, at)
-		var held *OTPBlockedError
-		d.Checked = !errors.As(d.Check, &held)
+		d.Checked = !errors.Is(d.Check, saltoks.ErrOTPBlocked) || !isNotSent(d.Check)
 		if after, err := a.State(ctx, site, iq); err == nil {
 			d.Status.Local = after // a wrong code may have opened the breaker
 		}

@@ -220,9 +220,8 @@ func ExampleActivation_Begin() {
 		log.Fatal(err)
 	}
 	_, err = remote.Activation().Begin(context.Background(), s.site, s.iq)
-	elsewhere, ok := errors.AsType[*saltoremote.ActivatedElsewhereError](err)
-	fmt.Println(ok, elsewhere.IQ == s.iq, errors.Is(err, saltoks.ErrIQAlreadyActivated))
-	// Output: true true true
+	fmt.Println(errors.Is(err, saltoremote.ErrActivatedElsewhere), errors.Is(err, saltoks.ErrIQAlreadyActivated))
+	// Output: true true
 }
 
 func ExampleActivation_RequestPIN() {

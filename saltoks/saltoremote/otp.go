@@ -92,7 +92,7 @@ type siteIQ struct {
 
 // code returns the next code. If every second is used, it waits for the next
 // one, but only if the wait is shorter than 10 s and ends before ctx's
-// deadline; otherwise it fails immediately with an *OTPExhaustedError.
+// deadline; otherwise it fails immediately with ErrRateLimited.
 func (p *localCodes) code(ctx context.Context, at siteIQ, key saltoks.IQKey) (saltoks.OTP, error) {
 	if key.Secret.IsZero() || key.PIN.IsZero() {
 		return saltoks.OTP{}, fmt.Errorf("no secret or no PIN for IQ %s: %w", at.iq, saltoks.ErrIQNotActivated)
@@ -129,7 +129,7 @@ func (p *localCodes) second(ctx context.Context, at siteIQ) (int64, error) {
 	wait := time.Unix(second+p.start, 0).Sub(now) // zero or negative for a second in the past
 	if wait > 0 && wait >= limit {                // a code at the deadline would be useless
 		p.mu.Unlock()
-		return 0, &OTPExhaustedError{IQ: at.iq, RetryAfter: wait}
+		return 0, retryError(wait, fmt.Errorf("too many commands at once for IQ %s: %w", at.iq, saltoks.ErrRateLimited))
 	}
 	used.mark(second)
 	p.mu.Unlock()
@@ -170,20 +170,3 @@ func (u *usedSeconds) find(newest, oldest int64) int64 {
 func (u *usedSeconds) is(s int64) bool { return u[s&1023] == s }
 func (u *usedSeconds) mark(s int64)    { u[s&1023] = s }
 func (u *usedSeconds) free(s int64)    { u[s&1023] = 0 }
-
-// OTPExhaustedError reports that every second from which a code could be
-// computed is used. Nothing was sent. errors.Is finds ErrRateLimited.
-type OTPExhaustedError struct {
-	IQ saltoks.IQID
-	// RetryAfter is the time until the next unused second.
-	RetryAfter time.Duration
-}
-
-// Error names the wait.
-func (e *OTPExhaustedError) Error() string {
-	return fmt.Sprintf("too many commands at once for IQ %s: the next one-time code is available in %s",
-		e.IQ, e.RetryAfter.Round(100*time.Millisecond))
-}
-
-// Unwrap returns ErrRateLimited.
-func (e *OTPExhaustedError) Unwrap() error { return saltoks.ErrRateLimited }

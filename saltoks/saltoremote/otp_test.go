@@ -123,9 +123,9 @@ func TestOTPExhaustion(t *testing.T) {
 		defer cancel()
 		start = time.Now()
 		_, err = p.OTP(ctx, "q")
-		exhausted, ok := errors.AsType[*OTPExhaustedError](err)
+		exhausted, ok := errors.AsType[*saltoks.APIError](err)
 		if !ok || !errors.Is(err, saltoks.ErrRateLimited) || exhausted.RetryAfter <= 0 || exhausted.RetryAfter > time.Second {
-			t.Fatalf("got %v, want an OTPExhaustedError that names up to a second", err)
+			t.Fatalf("got %v, want ErrRateLimited that names up to a second", err)
 		}
 		if d := time.Since(start); d != 0 {
 			t.Errorf("the refusal took %v", d)
@@ -191,7 +191,7 @@ func TestOTPSecondsAreUniqueUnderConcurrency(t *testing.T) {
 				wg.Go(func() {
 					s, err := p.second(t.Context(), siteIQ{"s", "q"})
 					if err != nil {
-						if _, ok := errors.AsType[*OTPExhaustedError](err); !ok {
+						if !errors.Is(err, saltoks.ErrRateLimited) {
 							t.Error(err)
 						}
 						return
@@ -268,7 +268,7 @@ func FuzzOTPSeconds(f *testing.F) {
 			}
 			s, err := p.second(ctx, siteIQ{"s", "q"})
 			if err != nil {
-				if _, ok := errors.AsType[*OTPExhaustedError](err); !ok {
+				if !errors.Is(err, saltoks.ErrRateLimited) {
 					t.Fatal(err)
 				}
 				continue

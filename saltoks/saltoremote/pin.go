@@ -47,7 +47,7 @@ func (a *Activation) RequestPIN(
 	switch {
 	case answer != nil && !isUnconfirmed(answer):
 		if errors.Is(answer, saltoks.ErrIQAlreadyActivated) {
-			answer = &ActivatedElsewhereError{site, iq, answer}
+			answer = activatedElsewhere(at, answer)
 		}
 		return a.done(at, before, answer)
 	case err != nil && answer == nil && doc.Step == StepPINRequested:

@@ -122,8 +122,8 @@ func TestWrongPINKeepsTheStepAndCounts(t *testing.T) {
 		}
 		r.sim.ForgetRequests()
 		s, err := r.act.Confirm(ctx, r.site, r.iq, r.pin())
-		held, ok := errors.AsType[*OTPBlockedError](err)
-		if !ok || !errors.Is(err, saltoks.ErrOTPBlocked) || !held.Until.Equal(r.sim.Now().Add(21*time.Minute)) || s.Step != StepPINRequested {
+		held, ok := errors.AsType[*saltoks.APIError](err)
+		if !ok || !errors.Is(err, saltoks.ErrOTPBlocked) || held.RetryAfter != 21*time.Minute || s.Step != StepPINRequested {
 			t.Fatalf("while held back: %+v, %v", s, err)
 		}
 		if n := len(r.sent()); n != 0 {
@@ -311,7 +311,7 @@ func TestActivatedBetweenTheSteps(t *testing.T) {
 		faster.act = r.newRemote(r.client, r.newState(saltostate.NewMemoryStore())).Activation()
 		faster.activate()
 		s, err := r.act.RequestPIN(t.Context(), r.site, r.iq, saltoks.PINByMail)
-		if _, ok := errors.AsType[*ActivatedElsewhereError](err); !ok || s.Step != StepSecretStored {
+		if !errors.Is(err, ErrActivatedElsewhere) || s.Step != StepSecretStored {
 			t.Errorf("%+v, %v", s, err)
 		}
 	})

@@ -18,7 +18,9 @@ import (
 // call.
 //
 // Every error is or wraps an *APIError, whose NotSent, Refused and Unconfirmed
-// report what happened to the door; errors.Is finds the cause.
+// report what happened to the door; errors.Is finds the cause. If codes were wrong
+// (ErrOTPBlocked) or are all used (ErrRateLimited), nothing is sent, and RetryAfter
+// is the time after which a command is.
 type Remote struct {
 	*core
 	outdated outdatedTargets
@@ -223,10 +225,22 @@ func notSentError(err error) error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := errors.AsType[*saltoks.APIError](err); ok && e.NotSent() {
+	if isNotSent(err) {
 		return err
 	}
 	return saltoks.NewNotSentError(err)
+}
+
+func isNotSent(err error) bool {
+	e, ok := errors.AsType[*saltoks.APIError](err)
+	return ok && e.NotSent()
+}
+
+// retryError is notSentError for a command that can be sent after some time.
+func retryError(after time.Duration, err error) error {
+	e := saltoks.NewNotSentError(err)
+	e.RetryAfter = after
+	return e
 }
 
 func isUnconfirmed(err error) bool {

@@ -10,8 +10,8 @@ import (
 )
 
 // Begin fetches this user's first secret at the IQ and stores it. SALTO returns
-// it only until the user is activated there; after that the error is an
-// *ActivatedElsewhereError.
+// it only until the user is activated there; after that the error is
+// ErrActivatedElsewhere.
 func (a *Activation) Begin(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (ActivationState, error) {
 	return a.fetchSecret(ctx, site, iq, begin, a.firstSecret)
 }
@@ -152,29 +152,15 @@ func (a *Activation) nameOf(ctx context.Context, at siteIQ) string {
 	return iq.Name
 }
 
-// ActivatedElsewhereError reports that this user is already activated at the
-// IQ, or that SALTO has already returned the secret and will not return it
-// again. errors.Is finds ErrIQAlreadyActivated.
-type ActivatedElsewhereError struct {
-	Site saltoks.SiteID
-	IQ   saltoks.IQID
-	// Err is SALTO's refusal.
-	Err error
-}
+// ErrActivatedElsewhere means that this user is already activated at the IQ, or
+// that SALTO has already returned the secret and will not return it again. It wraps
+// ErrIQAlreadyActivated.
+var ErrActivatedElsewhere = fmt.Errorf("%w outside of this installation, and SALTO returns the first secret only once:"+
+	" if the user still has a code and the IQ PIN from there, use Activation.Adopt;"+
+	" otherwise ask SALTO's support to reset the activation, then begin again", saltoks.ErrIQAlreadyActivated)
 
-// Error names the IQ and what to do.
-func (e *ActivatedElsewhereError) Error() string {
-	return fmt.Sprintf("IQ %s was already activated for this SALTO user outside of this installation, and SALTO returns"+
-		" the first secret only once: if the user still has a code and the IQ PIN from there, use Activation.Adopt;"+
-		" otherwise ask SALTO's support to reset the activation, then begin again: %v", e.IQ, e.Err)
-}
-
-// Unwrap returns SALTO's refusal.
-func (e *ActivatedElsewhereError) Unwrap() error { return e.Err }
-
-// Is reports whether target is ErrIQAlreadyActivated.
-func (e *ActivatedElsewhereError) Is(target error) bool {
-	return target == saltoks.ErrIQAlreadyActivated
+func activatedElsewhere(at siteIQ, refusal error) error {
+	return fmt.Errorf("IQ %s: %w: %w", at.iq, ErrActivatedElsewhere, refusal)
 }
 
 // explainRefusal determines why SALTO refused the first secret. Code 2203 also
@@ -188,7 +174,7 @@ func (a *Activation) explainRefusal(ctx context.Context, at siteIQ, answer error
 		elsewhere = err == nil && known.IQ == at.iq
 	}
 	if elsewhere {
-		return &ActivatedElsewhereError{at.site, at.iq, answer}
+		return activatedElsewhere(at, answer)
 	}
 	return answer
 }

@@ -60,44 +60,19 @@ func (t Target) check() error {
 // was not sent; the error that wraps it reports which.
 var ErrTargetOutdated = errors.New("the door's link is outdated")
 
-// TargetError is the error of a command to an outdated target. errors.Is finds
-// ErrTargetOutdated.
-type TargetError struct {
-	// Target is the target of the command. Now is the current one; its IQ is
-	// empty if the lock has none.
-	Target, Now Target
-	// Err is SALTO's refusal; nil for a command that was not sent.
-	Err error
-}
-
-// Error names the lock and what differs.
-func (e *TargetError) Error() string {
-	what := fmt.Sprintf("it is attached to IQ %q, the link names %q", e.Now.IQ, e.Target.IQ)
+// outdatedError names the lock and what differs between t and its current target.
+func outdatedError(t, current Target) error {
+	what := fmt.Sprintf("is attached to IQ %q, the link names %q", current.IQ, t.IQ)
 	switch {
-	case e.Now.IQ == "":
-		what = "it is no longer attached to an IQ"
-	case e.Now.IQ != e.Target.IQ:
-	case e.Now.OTPRequired:
-		what = "its IQ now requires one-time codes"
+	case current.IQ == "":
+		what = "is no longer attached to an IQ"
+	case current.IQ != t.IQ:
+	case current.OTPRequired:
+		what = "has an IQ that now requires one-time codes"
 	default:
-		what = "its IQ no longer requires one-time codes"
+		what = "has an IQ that no longer requires one-time codes"
 	}
-	text := fmt.Sprintf("the link of lock %s is outdated: %s: link the door again", e.Target.Lock, what)
-	if e.Err != nil {
-		text += ": " + e.Err.Error()
-	}
-	return text
-}
-
-// Is reports whether target is ErrTargetOutdated.
-func (e *TargetError) Is(target error) bool { return target == ErrTargetOutdated }
-
-// Unwrap returns SALTO's refusal, or ErrTargetOutdated if nothing was sent.
-func (e *TargetError) Unwrap() error {
-	if e.Err == nil {
-		return ErrTargetOutdated
-	}
-	return e.Err
+	return fmt.Errorf("%w: lock %s %s: link the door again", ErrTargetOutdated, t.Lock, what)
 }
 
 const (
@@ -117,11 +92,11 @@ type outdatedTargets struct {
 }
 
 type outdatedTarget struct {
-	now   Target
+	err   error
 	until time.Time
 }
 
-// check returns a *TargetError for a target that was found outdated.
+// check returns ErrTargetOutdated for a target that was found outdated.
 func (o *outdatedTargets) check(t Target, now time.Time) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -133,21 +108,21 @@ func (o *outdatedTargets) check(t Target, now time.Time) error {
 		delete(o.found, t)
 		return nil
 	}
-	return &TargetError{Target: t, Now: f.now}
+	return f.err
 }
 
-func (o *outdatedTargets) add(t, reached Target, now time.Time) {
+func (o *outdatedTargets) add(t Target, err error, now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.found == nil {
 		o.found = make(map[Target]outdatedTarget)
 	}
-	o.found[t] = outdatedTarget{now: reached, until: now.Add(outdatedFor)}
+	o.found[t] = outdatedTarget{err, now.Add(outdatedFor)}
 }
 
 // recheck reads the lock once after SALTO refused a code. If the lock's current
-// target differs from t, that is why the code was wrong, and the refusal is
-// returned as a *TargetError. If the read fails, the refusal is returned
+// target differs from t, that is why the code was wrong, and the error wraps
+// ErrTargetOutdated and the refusal. If the read fails, the refusal is returned
 // unchanged.
 func (r *Remote) recheck(ctx context.Context, t Target, refusal error) (error, bool) {
 	ctx, cancel := context.WithTimeout(ctx, recheckLimit)
@@ -160,6 +135,7 @@ func (r *Remote) recheck(ctx context.Context, t Target, refusal error) (error, b
 	if reached == t || t.IQ == "" && !t.OTPRequired && !reached.OTPRequired {
 		return refusal, false
 	}
-	r.outdated.add(t, reached, r.now())
-	return &TargetError{Target: t, Now: reached, Err: refusal}, true
+	outdated := outdatedError(t, reached)
+	r.outdated.add(t, outdated, r.now())
+	return fmt.Errorf("%w: %w", outdated, refusal), true
 }

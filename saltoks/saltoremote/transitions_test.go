@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,7 +152,8 @@ func TestTransitionsDependOn(t *testing.T) {
 		}
 		doc.Breaker.Until = noon.Add(time.Minute)
 		_, changed, err := doc.apply(event{kind: kind, at: siteIQ{"s", "q"}, now: noon})
-		if held, ok := errors.AsType[*OTPBlockedError](err); !ok || changed || held.IQ != "q" || !held.Until.Equal(noon.Add(time.Minute)) {
+		held, ok := errors.AsType[*saltoks.APIError](err)
+		if !ok || changed || !errors.Is(err, saltoks.ErrOTPBlocked) || !strings.Contains(err.Error(), "IQ q ") || held.RetryAfter != time.Minute {
 			t.Errorf("%s with an open breaker: %t, %v", kind, changed, err)
 		}
 	}
