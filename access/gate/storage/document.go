@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/reservation"
 )
 
 // Document is all facts of one site with the links of its doors. Use it to move a site,
@@ -73,37 +74,57 @@ func Export(ctx context.Context, from Readers, site string) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	doc := Document{Links: map[string]Link{}, Facts: rules.facts(access.Facts{})}
+	doc, known := Document{Links: map[string]Link{}}, map[target]bool{}
+	keep := func(r reference) bool {
+		if !known[r.target] {
+			doc.LeftOut = append(doc.LeftOut, Fault{Field: r.Row, What: r.missing()})
+		}
+		return known[r.target]
+	}
 	doors, err := from.Doors.Doors(ctx, site)
 	if err != nil {
 		return Document{}, err
 	}
 	for _, d := range doors {
+		known[target{KindDoor, d.ID}] = true
 		doc.Facts.Doors = append(doc.Facts.Doors, d.Door)
 		if !d.Link.IsZero() {
 			doc.Links[d.ID] = d.Link
 		}
+	}
+	keepReferences(&rules, keep)
+	doc.Facts = rules.facts(doc.Facts)
+	for _, t := range rules.MembershipTypes {
+		known[target{KindType, t.ID}] = true
+	}
+	for _, r := range rules.Resources {
+		known[target{KindResource, r.ID}] = true
+	}
+	for m, err := range from.Members.Members(ctx, site) {
+		if err != nil {
+			return Document{}, err
+		}
+		known[target{KindMember, m.ID}] = true
+		keepReferences(&m, keep)
+		doc.Facts.Members = append(doc.Facts.Members, m.Member)
 	}
 	grants, err := from.Rules.Grants(ctx, site, "")
 	if err != nil {
 		return Document{}, err
 	}
 	for _, g := range grants {
-		doc.Facts.Grants = append(doc.Facts.Grants, g.Grant)
-	}
-	for m, err := range from.Members.Members(ctx, site) {
-		if err != nil {
-			return Document{}, err
+		if keepReferences(&g, keep) {
+			doc.Facts.Grants = append(doc.Facts.Grants, g.Grant)
 		}
-		doc.Facts.Members = append(doc.Facts.Members, m.Member)
 	}
 	for r, err := range from.Reservations.Reservations(ctx, ReservationQuery{Site: site}) {
 		if err != nil {
 			return Document{}, err
 		}
-		doc.Facts.Reservations = append(doc.Facts.Reservations, r.Reservation)
+		if keepReferences(&r, keep) {
+			doc.Facts.Reservations = append(doc.Facts.Reservations, r.Reservation)
+		}
 	}
-	doc.leaveOutDangling()
 	return doc, nil
 }
 
@@ -115,97 +136,99 @@ func Import(ctx context.Context, to FactStore, doc Document) error {
 	if _, err := access.Compile(doc.Facts); err != nil {
 		return err
 	}
-	rows := doc.rows()
-	if err := doc.check(rows); err != nil {
+	f, site := doc.Facts, doc.Facts.Site.ID
+	rules := Rules{
+		Revision: f.Revision, Site: f.Site, Settings: f.Settings,
+		MembershipTypes: f.MembershipTypes, Resources: f.Resources, Exceptions: f.Exceptions, Closures: f.Closures,
+	}
+	parts := []part{
+		partOf("doors", f.Doors, func(d access.Door) Door { return Door{Door: d, Link: doc.Links[d.ID]} }, to.Door, to.PutDoor),
+		partOf("members", f.Members, func(m access.Member) Member { return Member{Member: m} }, to.Member, to.PutMember),
+		partOf("grants", f.Grants, func(g access.Grant) Grant { return Grant{Grant: g} }, to.Grant, to.PutGrant),
+		partOf("reservations", f.Reservations, func(r reservation.Reservation) Reservation { return Reservation{Reservation: r} },
+			to.Reservation, to.PutReservation),
+	}
+	var c checker
+	doc.checkLinks(&c)
+	_, err := Normalize(site, rules)
+	c.addAll("", err)
+	for _, p := range parts {
+		p.check(&c, site)
+	}
+	if err := c.err(); err != nil {
 		return err
 	}
-	site := doc.Facts.Site.ID
 	switch _, err := to.Rules(ctx, site); {
 	case err == nil:
 		return fmt.Errorf("storage: site %q already has rules; import into a site that has none: %w", site, ErrConflict)
 	case !errors.Is(err, ErrNotFound):
 		return err
 	}
-	if err := importAll(ctx, site, rows.doors, to.Door, to.PutDoor); err != nil {
-		return err
-	}
-	if err := importAll(ctx, site, rows.members, to.Member, to.PutMember); err != nil {
-		return err
-	}
-	if err := importAll(ctx, site, rows.grants, to.Grant, to.PutGrant); err != nil {
-		return err
-	}
-	if err := importAll(ctx, site, rows.reservations, to.Reservation, to.PutReservation); err != nil {
-		return err
-	}
-	return to.PutRules(ctx, rows.rules)
-}
-
-// importAll adds facts, and overwrites those of an earlier import that failed.
-func importAll[F Fact](ctx context.Context, site string, facts []F, get func(ctx context.Context, site, id string) (F, error),
-	put func(ctx context.Context, site string, fact F) error) error {
-	for _, fact := range facts {
-		err := put(ctx, site, fact)
-		if errors.Is(err, ErrConflict) {
-			_, id, version := RowOf(&fact)
-			switch stored, absent := get(ctx, site, id); {
-			case absent == nil:
-				_, _, at := RowOf(&stored)
-				*version = *at
-				err = put(ctx, site, fact)
-			case !errors.Is(absent, ErrNotFound): // otherwise another door has the lock
-				err = absent
-			}
-		}
-		if err != nil {
+	for _, p := range parts {
+		if err := p.write(ctx, site); err != nil {
 			return err
 		}
 	}
-	return nil
+	return to.PutRules(ctx, rules)
 }
 
-// rows are the facts of a document as stores keep them.
-type rows struct {
-	rules        Rules
-	doors        []Door
-	members      []Member
-	grants       []Grant
-	reservations []Reservation
+// part is the facts of one kind of a document.
+type part struct {
+	check func(c *checker, site string) // adds values that the rules allow and no storage accepts: a NUL, a long id
+	write func(ctx context.Context, site string) error
 }
 
-func (d Document) rows() (r rows) {
-	f := d.Facts
-	r.rules = Rules{
-		Revision: f.Revision, Site: f.Site, Settings: f.Settings,
-		MembershipTypes: f.MembershipTypes, Resources: f.Resources, Exceptions: f.Exceptions, Closures: f.Closures,
+func partOf[T any, F Fact](name string, list []T, convert func(T) F, get func(ctx context.Context, site, id string) (F, error),
+	put func(ctx context.Context, site string, fact F) error) part {
+	return part{
+		check: func(c *checker, site string) {
+			for i, x := range list {
+				_, err := Normalize(site, convert(x))
+				c.addAll(fmt.Sprintf("%s[%d].", name, i), err)
+			}
+		},
+		write: func(ctx context.Context, site string) error {
+			for _, x := range list {
+				if err := importFact(ctx, site, convert(x), get, put); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
 	}
-	for _, x := range f.Doors {
-		r.doors = append(r.doors, Door{Door: x, Link: d.Links[x.ID]})
-	}
-	for _, x := range f.Members {
-		r.members = append(r.members, Member{Member: x})
-	}
-	for _, x := range f.Grants {
-		r.grants = append(r.grants, Grant{Grant: x})
-	}
-	for _, x := range f.Reservations {
-		r.reservations = append(r.reservations, Reservation{Reservation: x})
-	}
-	return r
 }
 
-// check returns an error for links that cannot be, and for values that the rules allow
-// and no storage accepts: a NUL, a long id.
-func (d Document) check(r rows) error {
-	var c checker
+// importFact adds a fact, or overwrites that of an earlier import that failed.
+func importFact[F Fact](ctx context.Context, site string, fact F, get func(ctx context.Context, site, id string) (F, error),
+	put func(ctx context.Context, site string, fact F) error) error {
+	err := put(ctx, site, fact)
+	if !errors.Is(err, ErrConflict) {
+		return err
+	}
+	_, id, version := RowOf(&fact)
+	stored, absent := get(ctx, site, id)
+	switch {
+	case errors.Is(absent, ErrNotFound): // another door has the lock
+		return err
+	case absent != nil:
+		return absent
+	}
+	_, _, at := RowOf(&stored)
+	*version = *at
+	return put(ctx, site, fact)
+}
+
+// checkLinks adds links that cannot be.
+func (d Document) checkLinks(c *checker) {
 	known := map[string]bool{}
 	used := map[[2]string]string{} // the door by the site and the id of its lock
-	for _, x := range r.doors {
+	for _, x := range d.Facts.Doors {
 		known[x.ID] = true
-		if x.Link.IsZero() {
+		link := d.Links[x.ID]
+		if link.IsZero() {
 			continue
 		}
-		lock := [2]string{x.Link.Site, x.Link.Lock}
+		lock := [2]string{link.Site, link.Lock}
 		if other, taken := used[lock]; taken {
 			c.add("links."+x.ID, fmt.Sprintf("its lock is linked to door %q as well", other))
 		}
@@ -213,21 +236,6 @@ func (d Document) check(r rows) error {
 	}
 	for id := range d.Links {
 		c.require(known[id], "links."+id, "there is no such door")
-	}
-	site := d.Facts.Site.ID
-	_, err := Normalize(site, r.rules)
-	c.addAll("", err)
-	normalizeAll(&c, site, "doors", r.doors)
-	normalizeAll(&c, site, "members", r.members)
-	normalizeAll(&c, site, "grants", r.grants)
-	normalizeAll(&c, site, "reservations", r.reservations)
-	return c.err()
-}
-
-func normalizeAll[F Fact](c *checker, site, in string, facts []F) {
-	for i, fact := range facts {
-		_, err := Normalize(site, fact)
-		c.addAll(fmt.Sprintf("%s[%d].", in, i), err)
 	}
 }
 

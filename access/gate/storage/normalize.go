@@ -22,7 +22,7 @@ func Normalize[F Fact](site string, fact F) (F, error) {
 	if kind, _, _ := RowOf(&fact); kind != KindSite {
 		c.require(ValidID(site), "site", invalidID)
 	}
-	stubs := stubsOf(references(&fact))
+	stubs := stubsOf(references(fact))
 	switch f := any(&fact).(type) {
 	case *Door:
 		year := f.Link.LinkedAt.Year()
@@ -67,13 +67,12 @@ func (r *Rules) facts(f access.Facts) access.Facts {
 
 // stubsOf returns facts with a stub for each fact that is referred to.
 func stubsOf(refs []reference) (f access.Facts) {
-	seen := map[reference]bool{}
+	seen := map[target]bool{}
 	for _, r := range refs {
-		r.Path = ""
-		if r.ID == "" || seen[r] {
+		if r.ID == "" || seen[r.target] {
 			continue
 		}
-		seen[r] = true
+		seen[r.target] = true
 		switch r.Kind {
 		case KindDoor:
 			f.Doors = append(f.Doors, access.Door{ID: r.ID, AccessType: access.AccessOnly})
