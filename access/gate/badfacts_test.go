@@ -126,7 +126,7 @@ func TestDoctorOnDatesOfADeletedDoor(t *testing.T) {
 		r.Exceptions = []access.Exception{{From: day, To: day, Closed: true, Doors: []string{"cellar"}}}
 		r.Closures = []access.Closure{{From: noon, Until: noon.Add(time.Hour), Doors: []string{"cellar", "front"}}}
 	})
-	got := b.found(gate.Diagnostics{Doors: b.store, Rules: b.bad(), Members: b.bad()})
+	got := b.found(gate.Diagnostics{Readers: storage.ReadersOf(b.bad())})
 	want := []string{"not_linked lab", "rules_without_door closure of 2026-05-04T12:00:00Z", "rules_without_door exception of 2026-05-04",
 		"store_not_durable"}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -165,7 +165,7 @@ func TestClockFailsOutsideOfAnUnlock(t *testing.T) {
 func TestUnknownSite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, func(c *gate.Config) { c.Site = "lofd" })
-		got := b.found(gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store})
+		got := b.found(gate.Diagnostics{Readers: storage.ReadersOf(b.store)})
 		if diff := cmp.Diff([]string{"unknown_site", "store_not_durable"}, got); diff != "" {
 			t.Errorf("issues (-want +got):\n%s", diff)
 		}

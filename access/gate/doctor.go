@@ -59,15 +59,11 @@ type Check struct {
 	Codes    bool // whether one-time codes may be checked
 }
 
-// Diagnostics is what Doctor examines in addition to the gate's own records. Doors,
-// Rules and Members are required.
+// Diagnostics is what Doctor examines in addition to the gate's own records. Readers is
+// required.
 type Diagnostics struct {
-	Doors   storage.DoorReader
-	Rules   storage.RuleReader
-	Members storage.MemberReader
-	// Reservations may be nil if Members is a storage.ReservationReader as well, as
-	// memstore and sqlstore are.
-	Reservations storage.ReservationReader
+	// Readers read the facts of the site: storage.ReadersOf a memstore or a sqlstore.
+	storage.Readers
 	// Catalog, when set, is read for the state and schedule of the locks.
 	Catalog Catalog
 	// Checkers examine the lock system.
@@ -82,10 +78,7 @@ func (d *Diagnostics) check() error {
 	f.add(isNil(d.Doors), "Doors", "required")
 	f.add(isNil(d.Rules), "Rules", "required")
 	f.add(isNil(d.Members), "Members", "required")
-	if d.Reservations == nil {
-		d.Reservations, _ = d.Members.(storage.ReservationReader)
-	}
-	f.add(isNil(d.Reservations), "Reservations", "required, because Members does not read them")
+	f.add(isNil(d.Reservations), "Reservations", "required")
 	if f != nil {
 		return &RequestError{Faults: f}
 	}
@@ -97,7 +90,7 @@ func (d *Diagnostics) check() error {
 // verifies the rows of the door log that are new since it last did (VerifyNew), and
 // stores how far it came; it changes nothing else. What it could not examine is reported
 // as an issue ("not_checked"), so the only error is a *RequestError that names the
-// missing fields of Diagnostics.
+// missing Readers.
 func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
 	if err := d.check(); err != nil {
 		return nil, err

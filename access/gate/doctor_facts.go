@@ -15,8 +15,7 @@ import (
 // examineFacts reports what is inconsistent in the facts of the site: what storage.Export
 // leaves out, and what access.Compile refuses in the rest.
 func (e *examination) examineFacts(ctx context.Context) error {
-	from := storage.Readers{Doors: e.d.Doors, Rules: e.d.Rules, Members: e.d.Members, Reservations: e.d.Reservations}
-	doc, err := storage.Export(ctx, from, e.g.c.Site)
+	doc, err := storage.Export(ctx, e.d.Readers, e.g.c.Site)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		e.report(Issue{

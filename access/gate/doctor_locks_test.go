@@ -44,7 +44,7 @@ func TestScheduleThatOpensByItself(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			list, err := b.gate.Doctor(ctx, gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store,
+			list, err := b.gate.Doctor(ctx, gate.Diagnostics{Readers: storage.ReadersOf(b.store),
 				Catalog: catalog{{Link: link("l1"), Schedule: &schedule}, {Link: link("l2")}}})
 			if err != nil {
 				t.Fatal(err)

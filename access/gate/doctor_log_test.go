@@ -45,7 +45,7 @@ func TestDoctorVerifiesTheLog(t *testing.T) {
 		b := setup(t, func(c *gate.Config) { log = &changedLog{Records: c.Records}; c.Records = log })
 		want := func(when string, issues ...string) {
 			t.Helper()
-			got := slices.DeleteFunc(b.found(gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store}),
+			got := slices.DeleteFunc(b.found(gate.Diagnostics{Readers: storage.ReadersOf(b.store)}),
 				func(i string) bool { return i == "not_linked lab" || i == "store_not_durable" })
 			if !slices.Equal(got, issues) {
 				t.Fatalf("%s: got %q, want %q", when, got, issues)

@@ -354,7 +354,7 @@ func TestDoctor(t *testing.T) {
 					try(b, b.store.DeleteDoor(t.Context(), site, "lab"))
 				}
 				diagnostics := func(change func(*gate.Diagnostics)) gate.Diagnostics {
-					p := gate.Diagnostics{Doors: b.store, Rules: b.bad(), Members: b.bad()}
+					p := gate.Diagnostics{Readers: storage.ReadersOf(b.bad())}
 					if change != nil {
 						change(&p)
 					}
@@ -379,17 +379,16 @@ func TestDoctor(t *testing.T) {
 		})
 	}
 	b := setup(t)
-	if got := fmt.Sprint(b.found(gate.Diagnostics{Doors: b.store, Rules: b.store,
-		Members: b.store})); got != "[not_linked lab store_not_durable]" {
+	if got := fmt.Sprint(b.found(gate.Diagnostics{Readers: storage.ReadersOf(b.store)})); got != "[not_linked lab store_not_durable]" {
 		t.Errorf("got %s", got)
 	}
-	_, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Members: (*memstore.Store)(nil)})
+	_, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Readers: storage.Readers{Members: (*memstore.Store)(nil)}})
 	if bad, ok := errors.AsType[*gate.RequestError](err); !ok || len(bad.Faults) != 4 {
 		t.Errorf("without stores: got %v", err)
 	}
 	zone := ""
 	ask := checker(func(c gate.Check) ([]gate.Issue, error) { zone = c.TimeZone; return nil, nil })
-	b.found(gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store, Checkers: []gate.Checker{ask}})
+	b.found(gate.Diagnostics{Readers: storage.ReadersOf(b.store), Checkers: []gate.Checker{ask}})
 	if zone != "Europe/Berlin" {
 		t.Errorf("the checker was asked with the time zone %q", zone)
 	}
@@ -402,7 +401,7 @@ func TestDoctorIsDeterministic(t *testing.T) {
 	b.bad().setMember(access.Member{ID: "bob", Standing: access.Standing{State: "odd"}, Memberships: odd})
 	var first []gate.Issue
 	for range 30 {
-		list, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Doors: b.store, Rules: b.bad(), Members: b.bad()})
+		list, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Readers: storage.ReadersOf(b.bad())})
 		if err != nil {
 			t.Fatal(err)
 		}

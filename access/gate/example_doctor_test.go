@@ -5,11 +5,12 @@ import (
 	"fmt"
 
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 func ExampleGate_Doctor() {
 	g, store := newSite()
-	issues, err := g.Doctor(context.Background(), gate.Diagnostics{Doors: store, Rules: store, Members: store})
+	issues, err := g.Doctor(context.Background(), gate.Diagnostics{Readers: storage.ReadersOf(store)})
 	for _, f := range issues {
 		fmt.Println(f.Severity, f.Code)
 		fmt.Println(f.What)

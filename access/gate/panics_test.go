@@ -90,7 +90,7 @@ func TestDoctorWhereStoresPanic(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		issues, err := g.Doctor(t.Context(), gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store, Catalog: bomb{}})
+		issues, err := g.Doctor(t.Context(), gate.Diagnostics{Readers: storage.ReadersOf(b.store), Catalog: bomb{}})
 		if err != nil {
 			t.Fatal(err)
 		}

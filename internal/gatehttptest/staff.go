@@ -15,6 +15,7 @@ import (
 
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/gatehttp"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 var staffPaths = []string{
@@ -207,7 +208,7 @@ var staffTests = map[string]func(*fixture){
 		f.get("mia", "/staff/doctor").problem(503, "cloud_unavailable")
 		// The Doctor of the gate itself.
 		f.withDoctor(func(ctx context.Context) ([]gate.Issue, error) {
-			return f.gate.Doctor(ctx, gate.Diagnostics{Doors: f.store, Rules: f.store, Members: f.store})
+			return f.gate.Doctor(ctx, gate.Diagnostics{Readers: storage.ReadersOf(f.store)})
 		})
 		if issues := list(f.get("mia", "/staff/doctor").want(200).json["issues"]); len(issues) == 0 {
 			f.Error("no issue about the storage in memory")

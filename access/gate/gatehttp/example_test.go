@@ -15,6 +15,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/gatehttp"
 	"github.com/doorkit/doorkit/access/gate/memstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // sessions are the host's own sessions, by cookie for its pages and by token for its app.
@@ -53,7 +54,7 @@ func ExampleNew() {
 		Gate:         g,
 		Authenticate: users.Caller,
 		Doctor: func(ctx context.Context) ([]gate.Issue, error) {
-			return g.Doctor(ctx, gate.Diagnostics{Doors: store, Rules: store, Members: store})
+			return g.Doctor(ctx, gate.Diagnostics{Readers: storage.ReadersOf(store)})
 		},
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
@@ -235,7 +236,7 @@ func TestDoctorOnAWrongClientSecret(t *testing.T) {
 				}
 				secret := r.sim.ClientSecret()
 				r.sim.Fault(saltokstest.ClientSecretChanged)
-				d := gate.Diagnostics{Doors: r.store, Rules: r.store, Members: r.store, Catalog: r.locks, Checkers: []gate.Checker{doctor}}
+				d := gate.Diagnostics{Readers: storage.ReadersOf(r.store), Catalog: r.locks, Checkers: []gate.Checker{doctor}}
 				if name == "connection, the token still valid" {
 					r.sim.Clock().Advance(55 * time.Minute) // it is renewed before it expires
 					r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")

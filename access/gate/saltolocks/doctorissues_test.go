@@ -161,7 +161,7 @@ func TestDoctorCausesAndClears(t *testing.T) {
 				found := func() (list []string) {
 					t.Helper()
 					issues, err := r.gate.Doctor(t.Context(), gate.Diagnostics{
-						Doors: r.store, Rules: r.store, Members: r.store, Catalog: r.locks, Checkers: []gate.Checker{doctor},
+						Readers: storage.ReadersOf(r.store), Catalog: r.locks, Checkers: []gate.Checker{doctor},
 					})
 					r.ok(err)
 					for _, f := range issues {
@@ -213,7 +213,7 @@ func TestDoctorWhileSALTOIsDown(t *testing.T) {
 				}
 				base := r.wire.Base
 				r.wire.Base = refusing{base, c.answer}
-				d := gate.Diagnostics{Doors: r.store, Rules: r.store, Members: r.store, Catalog: r.locks, Checkers: []gate.Checker{r.locks.Doctor(nil)}}
+				d := gate.Diagnostics{Readers: storage.ReadersOf(r.store), Catalog: r.locks, Checkers: []gate.Checker{r.locks.Doctor(nil)}}
 				if got := r.codes(d); !slices.Equal(
 					got, []string{"critical cloud_unavailable", "warning office_mode_on_entrance", "warning store_not_durable"},
 				) {
@@ -241,7 +241,7 @@ func TestDoctorComparesTimeZones(t *testing.T) {
 				r.ok(err)
 				rules.Site = access.Site{ID: "loft", TimeZone: zone}
 				r.ok(r.store.PutRules(t.Context(), rules))
-				got := r.codes(gate.Diagnostics{Doors: r.store, Rules: r.store, Members: r.store, Checkers: []gate.Checker{r.locks.Doctor(nil)}})
+				got := r.codes(gate.Diagnostics{Readers: storage.ReadersOf(r.store), Checkers: []gate.Checker{r.locks.Doctor(nil)}})
 				if slices.Contains(got, "warning time_zone_differs") != differs {
 					t.Errorf("SALTO is in %s: got %q", r.site.TimeZone, got)
 				}

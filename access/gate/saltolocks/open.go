@@ -200,23 +200,15 @@ func (s *Site) authorize(c Config, state *saltostate.State) (err error) {
 // assemble makes the parts that use the storage.
 func (s *Site) assemble(c Config, f *faults) {
 	s.Locks = &Locks{s.Session, c.Now}
-	s.Diagnostics = gate.Diagnostics{
-		Doors: c.Storage, Rules: c.Storage, Members: c.Storage, Reservations: c.Storage,
-		Catalog: s.Locks, Checkers: []gate.Checker{s.Locks.Doctor(s.Status)},
-	}
-	if c.Members != nil {
-		s.Diagnostics.Members = c.Members
-	}
-	if c.Reservations != nil {
-		s.Diagnostics.Reservations = c.Reservations
-	}
+	readers := storage.ReadersOf(c.Storage)
 	config := c.Gate
 	config.Site, config.Facts, config.Records, config.Locks, config.Logger, config.Now = c.Site, c.Storage, c.Storage, s.Locks, c.Logger, c.Now
 	if c.Members != nil || c.Reservations != nil {
-		config.Facts = storage.JoinFacts(storage.Readers{
-			Doors: c.Storage, Rules: c.Storage, Members: s.Diagnostics.Members, Reservations: s.Diagnostics.Reservations,
-		})
+		readers.Members = cmp.Or(c.Members, readers.Members)
+		readers.Reservations = cmp.Or(c.Reservations, readers.Reservations)
+		config.Facts = storage.JoinFacts(readers)
 	}
+	s.Diagnostics = gate.Diagnostics{Readers: readers, Catalog: s.Locks, Checkers: []gate.Checker{s.Locks.Doctor(s.Status)}}
 	var err error
 	s.Gate, err = gate.New(config)
 	f.add("Gate.", err)

@@ -67,7 +67,7 @@ func TestRenamedInSALTO(t *testing.T) {
 		_, err = r.gate.Ingest(t.Context(), reader)
 		r.ok(err)
 		_, err = r.gate.Doctor(t.Context(), gate.Diagnostics{
-			Doors: r.store, Rules: r.store, Members: r.store, Catalog: r.locks, Checkers: []gate.Checker{r.locks.Doctor(nil)},
+			Readers: storage.ReadersOf(r.store), Catalog: r.locks, Checkers: []gate.Checker{r.locks.Doctor(nil)},
 		})
 		r.ok(err)
 		doors, _, err := r.doors.List(t.Context())
@@ -103,7 +103,7 @@ func TestScheduleOpensNothing(t *testing.T) {
 				if diff := cmp.Diff(want, shown.Schedule); diff != "" {
 					t.Errorf("the schedule is read otherwise (-want +got):\n%s", diff)
 				}
-				found := r.codes(gate.Diagnostics{Doors: r.store, Rules: r.store, Members: r.store, Catalog: r.locks})
+				found := r.codes(gate.Diagnostics{Readers: storage.ReadersOf(r.store), Catalog: r.locks})
 				if slices.Contains(found, "warning schedule_opens") != auto {
 					t.Errorf("Doctor reports %q", found)
 				}

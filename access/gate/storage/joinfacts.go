@@ -3,8 +3,6 @@ package storage
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 )
 
 // Readers read the facts of a site. Each may be a storage of this library or the
@@ -26,7 +24,24 @@ type FactStore interface {
 }
 
 // ReadersOf returns the readers of one store.
-func ReadersOf(s FactStore) Readers { return Readers{s, s, s, s} }
+func ReadersOf(s interface {
+	DoorReader
+	RuleReader
+	MemberReader
+	ReservationReader
+}) Readers {
+	return Readers{s, s, s, s}
+}
+
+// check returns a *RequestError that names the readers that are missing.
+func (r Readers) check() error {
+	var c checker
+	c.require(r.Doors != nil, "Doors", "required")
+	c.require(r.Rules != nil, "Rules", "required")
+	c.require(r.Members != nil, "Members", "required")
+	c.require(r.Reservations != nil, "Reservations", "required")
+	return c.err()
+}
 
 // JoinFacts returns Facts that read from four readers, all of them required. Each
 // reader is read separately: a change between two reads may be visible in one and not
@@ -34,23 +49,6 @@ func ReadersOf(s FactStore) Readers { return Readers{s, s, s, s} }
 func JoinFacts(r Readers) Facts { return joined{r} }
 
 type joined struct{ r Readers }
-
-// check names the readers that are nil.
-func (r Readers) check() error {
-	var missing []string
-	for _, f := range []struct {
-		name string
-		no   bool
-	}{{"Doors", r.Doors == nil}, {"Rules", r.Rules == nil}, {"Members", r.Members == nil}, {"Reservations", r.Reservations == nil}} {
-		if f.no {
-			missing = append(missing, f.name)
-		}
-	}
-	if missing != nil {
-		return fmt.Errorf("storage: Readers without %s", strings.Join(missing, ", "))
-	}
-	return nil
-}
 
 func (j joined) Load(ctx context.Context, query FactsQuery) (Snapshot, error) {
 	list, err := j.load(ctx, query, func() ([]Door, error) {
