@@ -132,54 +132,38 @@ type examination struct {
 	list  []Issue
 }
 
-func (e *examination) report(i Issue) { e.list = append(e.list, i) }
+// report reports the issue with this code. args are those of its What.
+func (e *examination) report(code, about string, args ...any) {
+	e.list = append(e.list, issue(code, about, args...))
+}
 
 // examine runs a part of the examination and reports if it fails. An unreachable lock
 // system is one issue, however many parts depend on it.
 func (e *examination) examine(what string, part func() error) {
 	switch err := contain("Doctor", part); {
 	case errors.Is(err, ErrCloudUnavailable):
-		e.report(Issue{
-			Code: string(CauseCloudUnavailable), Severity: Critical,
-			What:   fmt.Sprintf("The lock system cannot be reached: %v.", err),
-			Breaks: "No digital key opens any door.", Do: "Check this machine's network and the status page of the lock system.",
-		})
+		e.report("cloud_unavailable", "", err)
 	case err != nil:
-		e.report(Issue{
-			Code: "not_checked", Severity: Warning, About: what,
-			What:   fmt.Sprintf("It could not be examined: %v.", err),
-			Breaks: "Problems there are not reported.", Do: "Fix that, then call Doctor again.",
-		})
+		e.report("not_checked", what, err)
 	}
 }
 
 // records examines the gate's own records.
 func (e *examination) records(ctx context.Context) error {
 	if d, ok := e.g.c.Records.(interface{ Durable() bool }); ok && !d.Durable() {
-		e.report(Issue{
-			Code: "store_not_durable", Severity: Warning,
-			What: "The storage loses everything when the process ends.", Breaks: "Receipts, door log and office mode are lost at a restart.",
-			Do: "Use sqlstore, with a file or PostgreSQL, for anything but a test.",
-		})
+		e.report("store_not_durable", "")
 	}
 	s, err := e.g.c.Records.KillSwitch(ctx, e.g.c.Site)
 	if err != nil {
 		return err
 	}
 	if s.Off {
-		e.report(Issue{
-			Code: "switched_off", Severity: Critical,
-			What:   fmt.Sprintf("The site has been switched off since %s (%s).", s.At.Format(time.RFC3339), s.Why),
-			Breaks: "No digital key opens any door; locking works.", Do: "Switch it on again when the reason is gone.",
-		})
+		e.report("switched_off", "", s.At.Format(time.RFC3339), s.Why)
 	}
 	query := storage.JournalQuery{Site: e.g.c.Site, Outcome: Sending, SendByBefore: e.now.Add(-staleAfter - time.Hour), Limit: 1}
 	stale, err := e.g.c.Records.Entries(ctx, query)
 	if len(stale) > 0 {
-		e.report(Issue{
-			Code: "not_recovered", Severity: Warning, What: "A command has been in the state sending for more than an hour.",
-			Breaks: "The member does not learn that the outcome is unknown.", Do: "Call Recover when the host starts and once a minute.",
-		})
+		e.report("not_recovered", "")
 	}
 	return err
 }
@@ -195,18 +179,10 @@ func (e *examination) log(ctx context.Context) error {
 	wrong, ok := errors.AsType[*storage.ChainError](err)
 	switch {
 	case ok:
-		e.report(Issue{
-			Code: "log_changed", Severity: Critical, About: fmt.Sprintf("row %d", wrong.Seq), What: fmt.Sprintf("%v.", wrong),
-			Breaks: "The door log no longer proves what happened.",
-			Do:     "Find out who changed the database. Compare the log with its last backup and with the heads that were exported.",
-		})
+		e.report("log_changed", fmt.Sprintf("row %d", wrong.Seq), wrong)
 		return nil
 	case limited.Err() != nil && ctx.Err() == nil:
-		e.report(Issue{
-			Code: "log_not_verified", Severity: Note,
-			What:   fmt.Sprintf("%d rows of the door log were verified in %v, and more are left.", v.Rows, verifyWithin),
-			Breaks: "A change in the rows that are left is not reported.", Do: "Call Gate.VerifyNew with more time, for example once a day.",
-		})
+		e.report("log_not_verified", "", v.Rows, verifyWithin)
 		return nil
 	}
 	return err

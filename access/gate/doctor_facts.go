@@ -18,10 +18,7 @@ func (e *examination) examineFacts(ctx context.Context) error {
 	doc, err := storage.Export(ctx, e.d.Readers, e.g.c.Site)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		e.report(Issue{
-			Code: string(CauseUnknownSite), Severity: Critical, What: fmt.Sprintf("The storage has no rules for site %q.", e.g.c.Site),
-			Breaks: "No digital key opens any door.", Do: "Correct Config.Site, or write the rules of this site.",
-		})
+		e.report("unknown_site", "", e.g.c.Site)
 		return nil
 	case err != nil:
 		return err
@@ -41,7 +38,7 @@ func (e *examination) examineFacts(ctx context.Context) error {
 		}
 	}
 	for _, f := range faults {
-		e.report(f.issue())
+		e.list = append(e.list, f.issue())
 	}
 	e.grantsWithoutMembership()
 	e.doorUse()
@@ -137,11 +134,7 @@ func (e *examination) grantsWithoutMembership() {
 	for _, g := range e.facts.Grants {
 		required := g.RequiresMembership == nil || *g.RequiresMembership
 		if required && !active[g.Member] && !e.ended(g) {
-			e.report(Issue{
-				Code: "grant_without_membership", Severity: Warning, About: "grant " + g.ID,
-				What:   "It requires an active membership, and its member has none.",
-				Breaks: "The member finds a locked door.", Do: "Give the member a membership, or set requires_membership of the grant to false.",
-			})
+			e.report("grant_without_membership", "grant "+g.ID)
 		}
 	}
 }
@@ -170,23 +163,12 @@ func (e *examination) doorUse() {
 	for _, d := range e.doors {
 		switch {
 		case d.Link.IsZero():
-			e.report(Issue{
-				Code: string(CauseNotLinked), Severity: Warning, About: d.ID, What: "No lock is linked to it.",
-				Breaks: "The door does not open.", Do: "Link a lock, or delete the door.",
-			})
+			e.report("not_linked", d.ID)
 		case !used[d.ID]:
-			e.report(Issue{
-				Code: "door_without_rules", Severity: Note, About: d.ID, What: "No membership type, grant or resource names it.",
-				Breaks: "The door opens for no member.", Do: "Add it to a membership type, a resource, or a grant.",
-			})
+			e.report("door_without_rules", d.ID)
 		}
 		if d.AccessType == access.AccessAndOfficeMode && (types[d.ID] > 1 || looksLikeEntrance(d.Name)) {
-			e.report(Issue{
-				Code: "office_mode_on_entrance", Severity: Warning, About: d.ID,
-				What:   "Members may put it into office mode, and it looks like a shared entrance.",
-				Breaks: "One member can leave the door open for everyone.",
-				Do:     "Make it access only: office mode is for private offices and for rooms that are booked.",
-			})
+			e.report("office_mode_on_entrance", d.ID)
 		}
 	}
 }

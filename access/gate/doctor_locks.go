@@ -23,19 +23,12 @@ func (e *examination) officeMode(ctx context.Context) error {
 		})
 	}
 	for _, h := range holds {
+		since := h.Since.Format(time.RFC3339)
 		switch {
 		case !allowed[h.Door]:
-			e.report(Issue{
-				Code: "door_left_open", Severity: Warning, About: h.Door,
-				What:   "It is in office mode, and its holder no longer has the right to open it.",
-				Breaks: "The door may be open for everyone.", Do: "Lock it, or call CloseOfficeMode with RightEnded.",
-			})
+			e.report("door_left_open", h.Door, since, ", and its holder no longer has the right to open it")
 		case e.now.Sub(h.Since) > long:
-			e.report(Issue{
-				Code: "door_left_open", Severity: Warning, About: h.Door,
-				What:   fmt.Sprintf("It has been in office mode since %s.", h.Since.Format(time.RFC3339)),
-				Breaks: "The door may be open for everyone.", Do: "Lock it, or call CloseOfficeMode at closing time.",
-			})
+			e.report("door_left_open", h.Door, since, "")
 		}
 	}
 	return err
@@ -53,10 +46,7 @@ func (e *examination) catalog(ctx context.Context) error {
 			e.lock(d, *s.Lock)
 			e.schedule(d, s.Lock.Schedule)
 		case s.Problem == CauseLockGone:
-			e.report(Issue{
-				Code: "lock_gone", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q is no longer on the SALTO site.", d.Link.Name),
-				Breaks: "The door does not open.", Do: "Link another lock, or check the connection: it may be for another site.",
-			})
+			e.report("lock_gone", d.ID, d.Link.Name)
 		}
 	}
 	return err
@@ -65,21 +55,11 @@ func (e *examination) catalog(ctx context.Context) error {
 func (e *examination) lock(d Door, l CatalogLock) {
 	switch {
 	case l.Link.Gateway == "":
-		e.report(Issue{
-			Code: "lock_without_iq", Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q is attached to no IQ.", l.Link.Name),
-			Breaks: "No command reaches it.", Do: "Attach the lock to an IQ in SALTO KS, then call Doors.RefreshLinks.",
-		})
+		e.report("lock_without_iq", d.ID, l.Link.Name)
 	case outdated(d.Link, l.Link):
-		e.report(Issue{
-			Code: string(CauseLinkOutdated), Severity: Critical, About: d.ID,
-			What:   fmt.Sprintf("Its lock %q moved to another IQ, or its IQ changed whether it requires one-time codes.", l.Link.Name),
-			Breaks: "Commands are refused.", Do: "Call Doors.RefreshLinks; name and rules stay.",
-		})
+		e.report("link_outdated", d.ID, l.Link.Name)
 	case l.Problem == CauseLockOffline:
-		e.report(Issue{
-			Code: string(CauseLockOffline), Severity: Critical, About: d.ID, What: fmt.Sprintf("Its lock %q does not reach its IQ.", l.Link.Name),
-			Breaks: "No digital key opens the door.", Do: "Check the lock's batteries, and the distance to the IQ (up to about 10 m).",
-		})
+		e.report("lock_offline", d.ID, l.Link.Name)
 	}
 }
 
@@ -115,19 +95,12 @@ func (e *examination) opensByItself(d Door, s LockSchedule, rules *week) {
 	hours := access.Range{Days: s.Days, From: s.Start, To: s.End}
 	var own week
 	own.add(access.Weekly(hours))
-	i := Issue{
-		Code: "schedule_opens", Severity: Warning, About: d.ID,
-		What:   fmt.Sprintf("SALTO's schedule opens this door automatically (%s).", &own),
-		Breaks: fmt.Sprintf("The door is open for everyone until %s, regardless of the rules.", s.End),
-		Do:     "Switch off the automatic start in SALTO KS, unless it is intended.",
+	opens := own.String()
+	if own.remove(rules); own == (week{}) {
+		e.report("schedule_opens", d.ID, opens)
+	} else {
+		e.report("schedule_opens_outside_hours", d.ID, &own)
 	}
-	if own.remove(rules); own != (week{}) {
-		i.Code, i.Severity = "schedule_opens_outside_hours", Critical
-		i.What = fmt.Sprintf("SALTO's schedule opens this door automatically when no membership type and no grant opens it (%s).", &own)
-		i.Breaks = "The door is open for everyone at these times."
-		i.Do = "Switch off the automatic start in SALTO KS, or correct its hours or the hours here."
-	}
-	e.report(i)
 }
 
 // week is a set of minutes of a week, which begins on Sunday at 00:00.
@@ -184,16 +157,9 @@ func (w *week) String() string {
 
 // outside reports hours that end later than the lock's schedule.
 func (e *examination) outside(d Door, s LockSchedule, who string, h access.Hours) {
-	until, late := opensAfter(h, s)
-	if !late {
-		return
+	if until, late := opensAfter(h, s); late {
+		e.report("schedule_conflict", d.ID+", "+who, s.End, who, until)
 	}
-	e.report(Issue{
-		Code: "schedule_conflict", Severity: Note, About: d.ID + ", " + who,
-		What:   fmt.Sprintf("SALTO's schedule locks this door at %s while the %s opens it until %s.", s.End, who, until),
-		Breaks: "Office mode ends at that time; unlocking with a digital key still works.",
-		Do:     "Change the schedule in SALTO KS, or the hours here, unless it is intended.",
-	})
 }
 
 // opensAfter reports whether hours end later than the schedule on one of its days, and

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,24 +30,41 @@ func (g *Gate) ExportCSV(ctx context.Context, w io.Writer, q LogQuery) (n int, e
 	if zone == nil {
 		return 0, g.unknownZone(&facts.Question)
 	}
-	out, err := newCSV(w, []string{
+	heading := []string{
 		"seq", "at", "at_local", "door", "action", "outcome", "reason", "member", "actor", "source", "request_id",
 		"tapped_at", "tapped_at_local", "follows", "note",
-	})
-	if err != nil {
+	}
+	return exportCSV(w, heading, g.Log(ctx, q), func(row LogRow) []string { return csvRecord(row, zone) })
+}
+
+// exportCSV writes rows as a file for a spreadsheet.
+func exportCSV[T any](w io.Writer, heading []string, rows iter.Seq2[T, error], record func(T) []string) (n int, err error) {
+	if _, err := io.WriteString(w, "\ufeff"); err != nil {
 		return 0, err
 	}
-	for row, err := range g.Log(ctx, q) {
-		if err != nil {
-			return n, err
+	out := csv.NewWriter(w)
+	if err := out.Write(heading); err != nil {
+		return 0, err
+	}
+	if n, err = export(rows, func(row T) error { return out.Write(record(row)) }); err != nil {
+		return n, err
+	}
+	out.Flush()
+	return n, out.Error()
+}
+
+// export writes rows until one fails, and returns how many were written.
+func export[T any](rows iter.Seq2[T, error], write func(T) error) (n int, err error) {
+	for row, err := range rows {
+		if err == nil {
+			err = write(row)
 		}
-		if err := out.Write(csvRecord(row, zone)); err != nil {
+		if err != nil {
 			return n, err
 		}
 		n++
 	}
-	out.Flush()
-	return n, out.Error()
+	return n, nil
 }
 
 func csvRecord(row LogRow, zone *time.Location) []string {
@@ -64,15 +82,6 @@ func csvRecord(row LogRow, zone *time.Location) []string {
 		strconv.FormatUint(row.Seq, 10), at, atLocal, csvText(row.Door), csvText(row.Action), csvText(string(row.Outcome)), csvText(row.Reason),
 		csvText(d.Member), csvText(d.Actor), csvText(string(d.Source)), csvText(d.RequestID), tapped, tappedLocal, follows, csvText(d.Note),
 	}
-}
-
-// newCSV begins a file for a spreadsheet.
-func newCSV(w io.Writer, heading []string) (*csv.Writer, error) {
-	if _, err := io.WriteString(w, "\ufeff"); err != nil {
-		return nil, err
-	}
-	out := csv.NewWriter(w)
-	return out, out.Write(heading)
 }
 
 // csvInstant returns an instant in UTC and in the site's time zone; empty texts for the
@@ -141,18 +150,15 @@ func (g *Gate) ExportJSON(ctx context.Context, w io.Writer, q LogQuery) (n int, 
 	out := bufio.NewWriter(w)
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
-	for row, err := range g.Log(ctx, q) {
-		if err != nil {
-			return n, err
-		}
+	n, err = export(g.Log(ctx, q), func(row LogRow) error {
 		if len(row.Detail) > 0 && !json.Valid(row.Detail) {
 			row.Detail = encode([]byte(row.Detail))
 		}
 		row.At = row.At.UTC()
-		if err := encoder.Encode(row); err != nil {
-			return n, err
-		}
-		n++
+		return encoder.Encode(row)
+	})
+	if err != nil {
+		return n, err
 	}
 	return n, out.Flush()
 }

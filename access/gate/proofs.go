@@ -277,10 +277,8 @@ func matchOpen(commands []interval, open int, entries []time.Time) (first, last 
 	if len(commands) != len(entries) {
 		return 0, 0, false
 	}
-	others := slices.Delete(slices.Clone(commands), open, open+1)
-	for k, at := range entries {
-		rest := slices.Delete(slices.Clone(entries), k, k+1)
-		if !commands[open].contains(at) || !matchAll(others, rest) {
+	for k := range entries {
+		if !slices.Contains(candidates(commands, entries, k), open) {
 			continue
 		}
 		if !ok {

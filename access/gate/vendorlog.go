@@ -341,24 +341,11 @@ func (g *Gate) ExportVendorCSV(ctx context.Context, w io.Writer, reader VendorRe
 	if _, err := v.doors(ctx); err != nil {
 		return 0, err
 	}
-	out, err := newCSV(w, []string{
+	heading := []string{
 		"at", "at_local", "door", "door_name", "lock", "lock_name", "event", "reason", "means", "member", "actor", "request_id",
 		"user", "user_name", "id", "what", "detail", "by",
-	})
-	if err != nil {
-		return 0, err
 	}
-	for r, err := range g.VendorLog(ctx, reader, q) {
-		if err != nil {
-			return n, err
-		}
-		if err := out.Write(r.csvRecord(v.zone)); err != nil {
-			return n, err
-		}
-		n++
-	}
-	out.Flush()
-	return n, out.Error()
+	return exportCSV(w, heading, g.VendorLog(ctx, reader, q), func(r VendorRow) []string { return r.csvRecord(v.zone) })
 }
 
 func (r VendorRow) csvRecord(zone *time.Location) []string {
