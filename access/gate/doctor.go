@@ -112,14 +112,18 @@ func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
 	return rank(e.list), nil
 }
 
-// rank sorts by severity, and keeps one issue per Code and About.
+// rank sorts by severity, and keeps the worst issue per Code and About.
 func rank(list []Issue) []Issue {
 	order := []Severity{Critical, Warning, Note}
+	bySeverity := func(a, b Issue) int {
+		return cmp.Compare(slices.Index(order, a.Severity), slices.Index(order, b.Severity))
+	}
 	slices.SortStableFunc(list, func(a, b Issue) int {
-		bySeverity := cmp.Compare(slices.Index(order, a.Severity), slices.Index(order, b.Severity))
-		return cmp.Or(bySeverity, cmp.Compare(a.Code, b.Code), cmp.Compare(a.About, b.About))
+		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.About, b.About), bySeverity(a, b))
 	})
-	return slices.CompactFunc(list, func(a, b Issue) bool { return a.Code == b.Code && a.About == b.About })
+	list = slices.CompactFunc(list, func(a, b Issue) bool { return a.Code == b.Code && a.About == b.About })
+	slices.SortStableFunc(list, bySeverity)
+	return list
 }
 
 // examination is one call of Doctor.

@@ -68,11 +68,9 @@ type examination struct {
 	errs []error
 }
 
-func (e *examination) report(f gate.Issue) {
-	known := func(i gate.Issue) bool { return i.Code == f.Code && i.About == f.About }
-	if !slices.ContainsFunc(e.list, known) {
-		e.list = append(e.list, f)
-	}
+// report reports an issue of the whole site. args are those of its What.
+func (e *examination) report(code string, args ...any) {
+	e.list = append(e.list, issue(code, "", args...))
 }
 
 // consent examines the connection. It returns true if there is no usable token.
@@ -85,15 +83,15 @@ func (e *examination) consent(ctx context.Context) bool {
 	case err != nil:
 		return e.failed(err)
 	case !s.ReauthorizeSince.IsZero():
-		e.report(issue("reauthorize_required", "", " on "+s.ReauthorizeSince.Format(time.DateOnly)))
+		e.report("reauthorize_required", " on "+s.ReauthorizeSince.Format(time.DateOnly))
 		return true
 	case s.InvalidClient:
-		e.report(issue("client_refused", ""))
+		e.report("client_refused")
 		return !e.c.Now.Before(s.TokenExpiry)
 	case s.Due(e.c.Now):
-		e.report(issue("reauthorize_due", "", s.ConsentedAt.Format(time.DateOnly)))
+		e.report("reauthorize_due", s.ConsentedAt.Format(time.DateOnly))
 	case s.FailedRefreshes > 2:
-		e.report(issue("tokens_failing", "", s.FailedRefreshes, s.Fault))
+		e.report("tokens_failing", s.FailedRefreshes, s.Fault)
 	}
 	return false
 }
@@ -104,17 +102,17 @@ func (e *examination) failed(err error) (over bool) {
 	lookup, _ := errors.AsType[*net.DNSError](err)
 	switch {
 	case errors.Is(err, saltoauth.ErrNotConnected):
-		e.report(issue("not_connected", ""))
+		e.report("not_connected")
 	case errors.Is(err, ErrNoSite):
-		e.report(issue("no_site", ""))
+		e.report("no_site")
 	case errors.Is(err, saltoks.ErrReauthorize):
-		e.report(issue("reauthorize_required", "", ""))
+		e.report("reauthorize_required", "")
 	case errors.Is(err, saltoauth.ErrInvalidClient):
-		e.report(issue("client_refused", ""))
+		e.report("client_refused")
 	case errors.Is(err, saltostate.ErrSealed):
-		e.report(issue("sealing_key", ""))
+		e.report("sealing_key")
 	case lookup != nil && lookup.IsNotFound:
-		e.report(issue("wrong_url", "", lookup.Name))
+		e.report("wrong_url", lookup.Name)
 	default:
 		e.errs = append(e.errs, err)
 		return false
@@ -127,25 +125,25 @@ func (e *examination) site(ctx context.Context) bool {
 	s, err := e.s.Client.Sites.Get(ctx, e.s.Site)
 	switch {
 	case errors.Is(err, saltoks.ErrNotFound), errors.Is(err, saltoks.ErrForbidden):
-		e.report(issue("site_not_visible", ""))
+		e.report("site_not_visible")
 		return true
 	case err != nil:
 		return e.failed(err)
 	}
 	if zone := e.c.TimeZone; zone != "" && !sameTime(s.TimeZone, zone, e.c.Now) {
-		e.report(issue("time_zone_differs", "", s.TimeZone, zone))
+		e.report("time_zone_differs", s.TimeZone, zone)
 	}
 	if !s.SubscriptionValid {
-		e.report(issue("no_subscription", ""))
+		e.report("no_subscription")
 	}
 	if s.InstallationState != "released" {
-		e.report(issue("site_not_released", "", s.InstallationState))
+		e.report("site_not_released", s.InstallationState)
 	}
 	plan, err := e.s.Client.Sites.Subscription(ctx, e.s.Site)
 	if err != nil {
 		e.errs = append(e.errs, err)
 	} else if nearlyFull(plan, s) {
-		e.report(issue("seats_nearly_full", "", s.SubscribedUsers, plan.Users))
+		e.report("seats_nearly_full", s.SubscribedUsers, plan.Users)
 	}
 	return false
 }
@@ -180,13 +178,13 @@ func (e *examination) user(ctx context.Context) {
 		admin = admin || r.Code == saltoks.RoleSiteAdmin || r.Code == "site_owner"
 	}
 	if !admin {
-		e.report(issue("not_site_admin", "", me.Roles[0].Code))
+		e.report("not_site_admin", me.Roles[0].Code)
 	}
 	if !me.RemoteAccess {
-		e.report(issue("no_remote_access", ""))
+		e.report("no_remote_access")
 	}
 	if me.Blocked {
-		e.report(issue("user_blocked", ""))
+		e.report("user_blocked")
 	}
 }
 
@@ -208,11 +206,11 @@ func (e *examination) iqs(ctx context.Context) {
 		if err != nil {
 			e.errs = append(e.errs, fmt.Errorf("IQ %q: %w", iq.IQ.Name, err))
 		} else if !d.Finding.Usable() {
-			e.report(e.iqIssue(iq.IQ, d))
+			e.list = append(e.list, e.iqIssue(iq.IQ, d))
 		}
 	}
 	if none {
-		e.report(issue("no_iq", ""))
+		e.report("no_iq")
 	}
 }
 
@@ -262,20 +260,11 @@ func (e *examination) locks(ctx context.Context) {
 			continue
 		}
 		for _, alarm := range alarms(lock) { // the ones that the job "lock_states" reports
-			switch alarm {
-			case gate.CauseBatteryLow:
-				i := issue("battery_low", door, lock.Name, lock.Battery)
-				if lock.Battery != saltoks.BatteryCritical { // an unknown word
-					i.Severity = gate.Note
-				}
-				e.report(i)
-			case gate.CausePrivacyMode:
-				e.report(issue("privacy_mode", door, lock.Name))
-			case gate.CauseLeftOpen:
-				e.report(issue("left_open_alarm", door, lock.Name))
-			case gate.CauseIntrusion:
-				e.report(issue("intrusion_alarm", door, lock.Name))
+			i := issue(string(alarm), door, lock.Name, lock.Battery)
+			if alarm == gate.CauseBatteryLow && lock.Battery != saltoks.BatteryCritical { // an unknown word
+				i.Severity = gate.Note
 			}
+			e.list = append(e.list, i)
 		}
 	}
 }

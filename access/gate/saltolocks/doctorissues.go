@@ -80,13 +80,13 @@ var issueTexts = map[string]issueText{
 	string(saltoremote.FindingUnclear):            iqText("Checking a code failed."),
 	string(saltoremote.FindingClockSkew):          iqText("This machine's clock differs from SALTO's."),
 
-	// The locks.
-	"battery_low": {gate.Warning, "The battery of its lock %q is %q.", "When it is empty, the door no longer opens.",
+	// The locks. The arguments are the name and the battery of the lock.
+	"battery_low": {gate.Warning, "The battery of its lock %[1]q is %[2]q.", "When it is empty, the door no longer opens.",
 		"Change the batteries."},
-	"privacy_mode": {gate.Note, "Its lock %q was put into privacy mode from inside.",
+	"privacy_mode": {gate.Note, "Its lock %[1]q was put into privacy mode from inside.",
 		"The lock may refuse digital keys until privacy mode ends.", "Nothing if a person is inside; otherwise end it at the lock."},
-	"left_open_alarm": {gate.Warning, "Its lock %q reports that the door is open.", "Anyone can enter.", "Close the door."},
-	"intrusion_alarm": {gate.Warning, "Its lock %q reports that the door was opened by force.", "Anyone may have entered.",
+	"left_open_alarm": {gate.Warning, "Its lock %[1]q reports that the door is open.", "Anyone can enter.", "Close the door."},
+	"intrusion_alarm": {gate.Warning, "Its lock %[1]q reports that the door was opened by force.", "Anyone may have entered.",
 		"Look at the door, and end the alarm in SALTO KS."},
 }
 
