@@ -72,12 +72,27 @@ func TestIssueCodes(t *testing.T) {
 						add(n.Rhs[i])
 					}
 				}
-			case *ast.CallExpr: // issue("code", ...)
-				if f, ok := n.Fun.(*ast.Ident); doctor && ok && f.Name == "issue" && len(n.Args) > 0 {
+			case *ast.CallExpr: // issue("code", ...), e.report("code", ...)
+				name := ""
+				switch f := n.Fun.(type) {
+				case *ast.Ident:
+					name = f.Name
+				case *ast.SelectorExpr:
+					name = f.Sel.Name
+				}
+				if doctor && len(n.Args) > 0 && (name == "issue" || name == "report") {
 					add(n.Args[0])
 				}
-			case *ast.ValueSpec: // FindingX = "code"
-				if len(n.Names) == 1 && len(n.Values) == 1 && constant.MatchString(n.Names[0].Name) {
+			case *ast.ValueSpec:
+				if len(n.Names) != 1 || len(n.Values) != 1 {
+					break
+				}
+				if table, ok := n.Values[0].(*ast.CompositeLit); ok && n.Names[0].Name == "issueTexts" { // "code": {...}
+					for _, e := range table.Elts {
+						add(e.(*ast.KeyValueExpr).Key)
+					}
+				}
+				if constant.MatchString(n.Names[0].Name) { // FindingX = "code"
 					add(n.Values[0])
 				}
 			}
@@ -88,7 +103,7 @@ func TestIssueCodes(t *testing.T) {
 	for _, usable := range []string{"ready", "needs_no_code", "healthy"} {
 		delete(known, usable) // not an issue
 	}
-	if len(known) < 30 {
+	if len(known) < 50 {
 		t.Fatalf("only %d codes were found in the source", len(known))
 	}
 	for code := range known {
