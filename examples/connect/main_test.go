@@ -148,6 +148,9 @@ type program struct {
 
 func start(t *testing.T, env []string, dir string, args ...string) *program {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("with -short, no program is built and run")
+	}
 	bin := filepath.Join(t.TempDir(), "program")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, dir).CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", dir, err, out)

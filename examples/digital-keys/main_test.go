@@ -54,6 +54,9 @@ func (a app) want(got map[string]any, key string, want any) {
 
 // TestDigitalKeys runs the program and sends the requests of two members' apps.
 func TestDigitalKeys(t *testing.T) {
+	if testing.Short() {
+		t.Skip("with -short, no program is built and run")
+	}
 	bin := filepath.Join(t.TempDir(), "digital-keys")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 }
 
 func TestFleet(t *testing.T) {
+	if testing.Short() {
+		t.Skip("with -short, no program is built and run")
+	}
 	dsn := os.Getenv("DOORKIT_TEST_POSTGRES")
 	args := []string{"-for", "4s"}
 	server, err := pgserver.Start(t.Context())

@@ -176,6 +176,9 @@ func simulator(t *testing.T) *saltokstest.Server {
 // TestHost connects the program, opens a door, restarts it, runs a second process, and
 // reconnects.
 func TestHost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("with -short, no program is built and run")
+	}
 	sim := simulator(t)
 	bin, dir := filepath.Join(t.TempDir(), "host"), t.TempDir()
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
@@ -211,6 +214,9 @@ func TestHost(t *testing.T) {
 // TestGettingStarted runs the commands of the page, apart from the browser's part, and
 // compares their output with what the page shows.
 func TestGettingStarted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("with -short, no program is built and run")
+	}
 	page, err := os.ReadFile("../../docs/getting-started.md")
 	if err != nil {
 		t.Fatal(err)

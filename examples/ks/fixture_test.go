@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,6 +26,9 @@ var program string
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
 func buildAndRun(m *testing.M) int {
+	if flag.Parse(); testing.Short() {
+		return m.Run()
+	}
 	dir, err := os.MkdirTemp("", "ks")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -49,6 +53,9 @@ type fixture struct {
 
 func newFixture(t *testing.T, cfg saltokstest.Config) *fixture {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("with -short, no program is built and run")
+	}
 	sim, err := saltokstest.Serve("127.0.0.1:0", cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,9 @@ import (
 
 // TestQuickstart runs the program and checks its output.
 func TestQuickstart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("with -short, no program is built and run")
+	}
 	bin := filepath.Join(t.TempDir(), "quickstart")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

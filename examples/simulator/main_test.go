@@ -47,6 +47,9 @@ type world struct {
 
 func build(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("with -short, no program is built and run")
+	}
 	bin := filepath.Join(t.TempDir(), "simulator")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)

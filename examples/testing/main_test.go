@@ -94,6 +94,9 @@ func TestEveningHours(t *testing.T) {
 }
 
 func TestProgram(t *testing.T) {
+	if testing.Short() {
+		t.Skip("with -short, no program is built and run")
+	}
 	out, err := exec.CommandContext(t.Context(), "go", "run", ".").CombinedOutput()
 	if err != nil || string(out) != "OPEN  The door is open. Pull within 7 seconds.\n" {
 		t.Errorf("%v\n%s", err, out)

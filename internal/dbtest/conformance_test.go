@@ -44,6 +44,9 @@ func TestDeferredTransactions(t *testing.T) {
 // TestTransactions runs the suite on connections whose isolation makes every commit of
 // PostgreSQL a transaction, as otherwise only the less usual ones are.
 func TestTransactions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("with -short, the suite runs with the usual isolation only")
+	}
 	t.Parallel()
 	runGateConformance(t, inTransactions(PostgreSQL(t)))
 }

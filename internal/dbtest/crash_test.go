@@ -157,7 +157,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 	bothWays(t, func(t *testing.T, d Database, statements int) {
 		s := newScene(t, d)
 		step := 1
-		for ; ; step += scaled(1, 4) {
+		for ; ; step += scaled(1, 8) {
 			job := s.task("unlock")
 			job.KillAt = step
 			job.Tap = gate.Tap{RequestID: fmt.Sprintf("killed-at-step-%04d", step), Member: member(step), Door: "front", TappedAt: time.Now()}

@@ -20,6 +20,9 @@ const maxModules = 14
 // dependencies come from the local module cache: nothing is fetched. Without
 // them the test is skipped, but not in CI.
 func TestConsumer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("with -short, no program is built and run")
+	}
 	cache := goEnv(t, "GOMODCACHE")
 	const version = "v0.0.1"
 	proxy := t.TempDir()
