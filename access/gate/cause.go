@@ -112,8 +112,8 @@ func Causes() []Cause {
 	return list
 }
 
-// Valid reports whether c is in the list; the zero Cause is not.
-func (c Cause) Valid() bool { return c.Message() != "" }
+// known reports whether c is in the list; the zero Cause is not.
+func (c Cause) known() bool { return c.Message() != "" }
 
 // Message returns one short English sentence that may be shown to a member: it contains
 // no name, no secret and nothing of the configuration. To translate it, use the code.

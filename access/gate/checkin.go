@@ -28,14 +28,8 @@ type Movement struct {
 	Reservation *reservation.Reservation
 }
 
-// CheckInPolicy returns the key under which a movement counts as a check-in: several
-// movements of a member with the same key count once. With an empty key, the movement
-// does not count. It is not called for locking, for staff, or for requests on a
-// member's behalf. It must be safe for concurrent use.
-type CheckInPolicy func(Movement) (key string)
-
-// OncePerDay counts a member once per day at the site.
-func OncePerDay(m Movement) string { return "day/" + m.Day }
+// oncePerDay counts a member once per day at the site.
+func oncePerDay(m Movement) string { return "day/" + m.Day }
 
 // EveryUnlock counts each movement.
 func EveryUnlock(m Movement) string { return "unlock/" + m.RequestID }
@@ -44,7 +38,7 @@ func EveryUnlock(m Movement) string { return "unlock/" + m.RequestID }
 // reservation allowed the movement.
 func OncePerReservation(m Movement) string {
 	if m.Reservation == nil {
-		return OncePerDay(m)
+		return oncePerDay(m)
 	}
 	return "reservation/" + m.Reservation.ID
 }

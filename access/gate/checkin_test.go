@@ -16,7 +16,7 @@ import (
 )
 
 // What counts as a check-in is the host's choice.
-func ExampleCheckInPolicy() {
+func ExampleOncePerReservation() {
 	m := gate.Movement{
 		Member: "ada", Door: "front", RequestID: "3f1c9a52-one-tap", Day: "2026-05-04", Reservation: &reservation.Reservation{ID: "r1"},
 	}
@@ -24,13 +24,12 @@ func ExampleCheckInPolicy() {
 		if m.Door != "front" {
 			return "" // does not count
 		}
-		return gate.OncePerDay(m)
+		return "day/" + m.Day
 	}
-	for _, policy := range []gate.CheckInPolicy{gate.OncePerDay, gate.EveryUnlock, gate.OncePerReservation, onlyVisits} {
+	for _, policy := range []func(gate.Movement) string{gate.EveryUnlock, gate.OncePerReservation, onlyVisits} {
 		fmt.Println(policy(m))
 	}
 	// Output:
-	// day/2026-05-04
 	// unlock/3f1c9a52-one-tap
 	// reservation/r1
 	// day/2026-05-04
@@ -41,16 +40,15 @@ func ExampleCheckInPolicy() {
 func TestCheckInPolicies(t *testing.T) {
 	none := func(gate.Movement) string { return "" }
 	for name, c := range map[string]struct {
-		policy   gate.CheckInPolicy
+		policy   func(gate.Movement) string
 		dayStart time.Duration
 		booked   bool
 		at       string
 		key, day string
 	}{
 		"the default":                  {nil, 0, false, "2026-05-04 00:30", "day/2026-05-04", "2026-05-04"},
-		"per day":                      {gate.OncePerDay, 0, false, "2026-05-04 00:30", "day/2026-05-04", "2026-05-04"},
-		"per day, before its start":    {gate.OncePerDay, 31 * time.Minute, false, "2026-05-04 00:30", "day/2026-05-03", "2026-05-03"},
-		"per day, at its start":        {gate.OncePerDay, 30 * time.Minute, false, "2026-05-04 00:30", "day/2026-05-04", "2026-05-04"},
+		"per day, before its start":    {nil, 31 * time.Minute, false, "2026-05-04 00:30", "day/2026-05-03", "2026-05-03"},
+		"per day, at its start":        {nil, 30 * time.Minute, false, "2026-05-04 00:30", "day/2026-05-04", "2026-05-04"},
 		"per unlock":                   {gate.EveryUnlock, 0, false, "2026-05-04 00:30", "unlock/request-0000000001", "2026-05-04"},
 		"per reservation":              {gate.OncePerReservation, 0, true, "2026-05-04 00:30", "reservation/b7", "2026-05-04"},
 		"per reservation, without one": {gate.OncePerReservation, 0, false, "2026-05-04 00:30", "day/2026-05-04", "2026-05-04"},

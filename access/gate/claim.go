@@ -133,7 +133,7 @@ func (g *Gate) send(ctx context.Context, c claimed, by deadline) (result Result)
 	}
 	if result.Outcome == Accepted {
 		result.Cause = ""
-	} else if !result.Cause.Valid() {
+	} else if !result.Cause.known() {
 		unnamed := map[Outcome]Cause{Unconfirmed: CauseNoAnswer, Refused: CauseRefused}
 		result.Cause = cmp.Or(unnamed[result.Outcome], CauseInternal)
 	}

@@ -49,8 +49,12 @@ type Config struct {
 	// Conditions are checked, in this order, before each unlock and office mode
 	// that the rules allow.
 	Conditions []Condition
-	// CheckIns decides what counts as a check-in; nil is OncePerDay.
-	CheckIns CheckInPolicy
+	// CheckIns returns the key under which a movement counts as a check-in: several
+	// movements of a member with the same key count once. With an empty key, the
+	// movement does not count. It is not called for locking, for staff, or for requests
+	// on a member's behalf. It must be safe for concurrent use. Nil counts a member once
+	// per day at the site, with the key "day/" + Movement.Day.
+	CheckIns func(Movement) (key string)
 	// DayStart is the time of day, as the time since 00:00, at which a day of check-ins
 	// begins: with 4 hours, a visit at 3 a.m. belongs to the evening before.
 	DayStart time.Duration
@@ -100,7 +104,7 @@ func New(c Config) (*Gate, error) {
 		return nil, &ConfigError{f}
 	}
 	if c.CheckIns == nil {
-		c.CheckIns = OncePerDay
+		c.CheckIns = oncePerDay
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -158,7 +162,7 @@ func (f *faultList) conditions(list []Condition) {
 	for i, c := range list {
 		at := fmt.Sprintf("Conditions[%d].", i)
 		f.add(!goodCode(c.Code), at+"Code", badCode)
-		f.add(Cause(c.Code).Valid(), at+"Code", "is a Cause of this package; choose another")
+		f.add(Cause(c.Code).known(), at+"Code", "is a Cause of this package; choose another")
 		f.add(seen[c.Code], at+"Code", "is used twice")
 		f.add(!storage.ValidText(c.Message), at+"Message", "must be valid UTF-8 without NUL")
 		f.add(c.Check == nil, at+"Check", "required")

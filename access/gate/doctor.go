@@ -87,10 +87,10 @@ func (d *Diagnostics) check() error {
 
 // Doctor examines the site once and returns its issues sorted by severity, one per Code
 // and About. It reads all facts of the site and moves no lock. For up to 10 seconds it
-// verifies the rows of the door log that are new since it last did (VerifyNew), and
-// stores how far it came; it changes nothing else. What it could not examine is reported
-// as an issue ("not_checked"), so the only error is a *RequestError that names the
-// missing Readers.
+// verifies the rows of the door log that are new since it or the job "verify" of a
+// Runner last did, and stores how far it came; it changes nothing else. What it could
+// not examine is reported as an issue ("not_checked"), so the only error is a
+// *RequestError that names the missing Readers.
 func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
 	if err := d.check(); err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ const verifyWithin = 10 * time.Second
 func (e *examination) log(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, verifyWithin)
 	defer cancel()
-	v, err := e.g.VerifyNew(limited)
+	v, err := e.g.verifyNew(limited)
 	wrong, ok := errors.AsType[*storage.ChainError](err)
 	switch {
 	case ok:

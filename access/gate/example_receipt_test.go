@@ -55,11 +55,11 @@ func ExampleReceipt_Opened() {
 // The list of causes is closed: a host can translate all of them.
 func ExampleCauses() {
 	for _, c := range gate.Causes()[:2] {
-		fmt.Println(c, c.Valid(), c.Message())
+		fmt.Println(c, c.Message())
 	}
 	// Output:
-	// not_linked true This door is not set up for digital keys.
-	// switched_off true Digital keys are switched off here at the moment. Please ask the staff.
+	// not_linked This door is not set up for digital keys.
+	// switched_off Digital keys are switched off here at the moment. Please ask the staff.
 }
 
 // A driver of another lock system asks Left right before the first byte.

@@ -216,7 +216,7 @@ func (g *Gate) isOpen(p problem) bool {
 // at least as often as it matters: only one of them passes it to its Observer, see there.
 func (g *Gate) ReportProblem(ctx context.Context, c Cause, exists bool) (err error) {
 	defer containIn("ReportProblem", &err)
-	if !c.Valid() {
+	if !c.known() {
 		return &RequestError{Faults: []Fault{{Field: "Cause", What: "is not one of Causes"}}}
 	}
 	var found []problem

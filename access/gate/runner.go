@@ -41,7 +41,7 @@ type Job struct {
 //	close_office_mode  1 min   Gate.CloseOfficeMode; fails if a door could not be locked
 //	ingest             1 min   Gate.Ingest, with a VendorReader; with a VendorFollower,
 //	                           Run calls Gate.Follow
-//	verify             24 h    Gate.VerifyNew; fails if the door log was changed
+//	verify             24 h    storage.VerifyNew; fails if the door log was changed
 //	prune              24 h    Gate.Prune
 //	retain             24 h    Gate.Retain, with KeepLog
 type RunnerConfig struct {
@@ -122,7 +122,7 @@ func (c *RunnerConfig) gateJobs() []Job {
 	jobs := []Job{
 		{Name: "recover", Every: time.Minute, Run: func(ctx context.Context) error { _, err := g.Recover(ctx); return err }},
 		{Name: "close_office_mode", Every: time.Minute, Run: func(ctx context.Context) error { return g.closeJob(ctx, c.OfficeMode) }},
-		{Name: "verify", Every: 24 * time.Hour, Run: func(ctx context.Context) error { _, err := g.VerifyNew(ctx); return err }},
+		{Name: "verify", Every: 24 * time.Hour, Run: func(ctx context.Context) error { _, err := g.verifyNew(ctx); return err }},
 		{Name: "prune", Every: 24 * time.Hour, Run: func(ctx context.Context) error { _, err := g.Prune(ctx); return err }},
 	}
 	if vendor := c.Vendor; !isNil(vendor) {

@@ -17,7 +17,7 @@ func TestResultOfUnknownErrors(t *testing.T) {
 		&saltoks.APIError{}, &saltoks.APIError{Status: 200}, &saltoks.APIError{Status: 500, Code: "2203"},
 		&saltoks.APIError{Status: 400, Code: "3102", InnerCode: "new"},
 	} {
-		if r := result(err); r.Outcome != gate.Unconfirmed || !r.Cause.Valid() || r.Err != err { //nolint:errorlint // it must be this very error
+		if r := result(err); r.Outcome != gate.Unconfirmed || r.Cause.Message() == "" || r.Err != err { //nolint:errorlint // it must be this very error
 			t.Errorf("%v: got %s, cause %q", err, r.Outcome, r.Cause)
 		}
 	}
@@ -26,7 +26,7 @@ func TestResultOfUnknownErrors(t *testing.T) {
 	}
 	seen := map[error]bool{}
 	for _, c := range causes {
-		if seen[c.err] || !c.cause.Valid() {
+		if seen[c.err] || c.cause.Message() == "" {
 			t.Errorf("%v: twice, or its cause %q is none", c.err, c.cause)
 		}
 		seen[c.err] = true
