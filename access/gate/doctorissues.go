@@ -35,7 +35,7 @@ var issueTexts = map[string]issueText{
 	"log_changed": {Critical, "%v.", "The door log no longer proves what happened.",
 		"Find out who changed the database. Compare the log with its last backup and with the heads that were exported."},
 	"log_not_verified": {Note, "%d rows of the door log were verified in %v, and more are left.",
-		"A change in the rows that are left is not reported.", "Call Gate.VerifyNew with more time, for example once a day."},
+		"A change in the rows that are left is not reported.", "Run a Runner, whose job verify does it once a day, or call storage.VerifyNew."},
 	"door_left_open": {Warning, "It has been in office mode since %s%s.", "The door may be open for everyone.",
 		"Lock it, or call CloseOfficeMode: regularly with RightEnded, or at closing time."},
 

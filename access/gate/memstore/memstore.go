@@ -26,6 +26,7 @@ var (
 	_ storage.Facts     = (*Store)(nil)
 	_ storage.FactStore = (*Store)(nil)
 	_ storage.Records   = (*Store)(nil)
+	_ storage.ManySites = (*Store)(nil)
 )
 
 // New returns an empty Store.

@@ -24,6 +24,7 @@ var (
 	_ storage.Facts     = (*Store)(nil)
 	_ storage.FactStore = (*Store)(nil)
 	_ storage.Records   = (*Store)(nil)
+	_ storage.ManySites = (*Store)(nil)
 )
 
 // Option changes how Open works.

@@ -90,7 +90,7 @@ func Run(t *testing.T, factory func(t *testing.T) Storage) {
 		})
 	}
 	for _, group := range []map[string]func(*bench){beginTests, settleTests, holdTests, journalTests, logTests, vendorTests, storeTests,
-		factTests, isolationTests, leaseTests} {
+		factTests, isolationTests, leaseTests, manySitesTests} {
 		for _, name := range sortedKeys(group) {
 			run(name, false, group[name])
 		}
