@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // Job is periodic work of a Runner. It must be safe to run twice at the same time: a
@@ -217,15 +219,30 @@ func (r *Runner) try(ctx context.Context, j Job, follow func(context.Context) er
 	if j.EachProcess {
 		return r.run(ctx, j, follow)
 	}
-	holder, began := cryptorand.Text(), time.Now()
-	held, err := r.lease(ctx, j.Name, holder, jobLease)
-	if err != nil && ctx.Err() == nil {
+	t := turn{r.gate.c.Records, r.gate.c.Site, "job " + j.Name, j.Every}
+	began := time.Now()
+	held, err := t.take(ctx, follow != nil, func(ctx context.Context) error { return r.run(ctx, j, follow) })
+	if err != nil && !held && ctx.Err() == nil {
 		r.report(ctx, j, began, err)
 	}
-	if err != nil || !held {
-		return err
+	return err
+}
+
+// turn is the right to run a job, which one process at a time has: a lease.
+type turn struct {
+	records     storage.Records
+	site, lease string
+	every       time.Duration
+}
+
+// take runs work if the job is due and no other process has its lease; otherwise held is
+// false. If work is continuous, its context ends when another process has the lease.
+func (t turn) take(ctx context.Context, continuous bool, work func(context.Context) error) (held bool, err error) {
+	holder := cryptorand.Text()
+	if held, err = t.acquire(ctx, holder, jobLease); err != nil || !held {
+		return false, err
 	}
-	began = time.Now()
+	began := time.Now()
 	runCtx, stop := context.WithCancel(ctx)
 	var renewal sync.WaitGroup
 	renewal.Go(func() {
@@ -234,32 +251,32 @@ func (r *Runner) try(ctx context.Context, j Job, follow func(context.Context) er
 			case <-runCtx.Done():
 				return
 			case <-time.After(jobLease / 3):
-				// Another process has the lease. Only a Follow has to end: a Run may run twice.
-				if held, err := r.lease(runCtx, j.Name, holder, jobLease); err == nil && !held && follow != nil {
+				// Another process has the lease. Only continuous work has to end: a Run may run twice.
+				if held, err := t.acquire(runCtx, holder, jobLease); err == nil && !held && continuous {
 					stop()
 				}
 			}
 		}
 	})
-	err = r.run(runCtx, j, follow)
+	err = work(runCtx)
 	stop()
 	renewal.Wait()
 	// The lease outlasts most of the interval, so that no process runs the job before it
-	// is due. A run that was stopped, and a Follow, are due at once.
-	left := max(0, j.Every-min(j.Every, pollEvery)/10-time.Since(began))
-	if ctx.Err() != nil || follow != nil {
+	// is due. A run that was stopped, and continuous work, are due at once.
+	left := max(0, t.every-min(t.every, pollEvery)/10-time.Since(began))
+	if ctx.Err() != nil || continuous {
 		left = 0
 	}
-	_, endErr := r.lease(context.WithoutCancel(ctx), j.Name, holder, left)
-	return errors.Join(err, endErr)
+	_, endErr := t.acquire(context.WithoutCancel(ctx), holder, left)
+	return true, errors.Join(err, endErr)
 }
 
-// lease acquires, renews or ends the lease of a job.
-func (r *Runner) lease(ctx context.Context, job, holder string, d time.Duration) (held bool, err error) {
+// acquire acquires, renews or ends the lease.
+func (t turn) acquire(ctx context.Context, holder string, d time.Duration) (held bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, WriteWithin)
 	defer cancel()
 	err = contain("Records", func() (err error) {
-		held, err = r.gate.c.Records.AcquireLease(ctx, r.gate.c.Site, "job "+job, holder, d)
+		held, err = t.records.AcquireLease(ctx, t.site, t.lease, holder, d)
 		return err
 	})
 	return held, err
