@@ -82,6 +82,7 @@ type Gate struct {
 	id          string                                 // random
 	problems    map[problem]openProblem                // see Problems
 	unreported  []Event                                // changes of problems that another process should have reported
+	mayLead     atomic.Bool                            // this process may have the lease for reporting problems
 	states      atomic.Pointer[map[lockID]CatalogLock] // as this Gate last read them
 	entriesRead atomic.Pointer[time.Time]              // Stats.EntriesReadAt
 	// unconfirmed wakes Follow when a command has become Unconfirmed.

@@ -274,14 +274,22 @@ func (g *Gate) state(ctx context.Context, causes []Cause, found []problem) error
 	return nil
 }
 
-// lead acquires, renews or ends the lease of the process that reports problems.
+// lead acquires, renews or, with a d of 0, ends the lease of the process that reports
+// problems.
 func (g *Gate) lead(ctx context.Context, d time.Duration) (leads bool, err error) {
+	if d == 0 && !g.mayLead.Load() {
+		return false, nil
+	}
+	g.mayLead.Store(true)
 	ctx, cancel := context.WithTimeout(ctx, WriteWithin)
 	defer cancel()
 	err = contain("Records", func() (err error) {
 		leads, err = g.c.Records.AcquireLease(ctx, g.c.Site, "problems", g.id, d)
 		return err
 	})
+	if err == nil {
+		g.mayLead.Store(leads && d > 0)
+	}
 	return leads, err
 }
 

@@ -33,6 +33,11 @@ type Job struct {
 	// and returns when ctx ends or it fails. One process at a time calls it. After it
 	// returns, it is called again after Every, in this process or another one.
 	Follow func(ctx context.Context) error
+
+	// work is how Runners finds the sites that have this work, which is age old; empty for
+	// a job that each site has.
+	work storage.Work
+	age  time.Duration
 }
 
 // RunnerConfig configures a Runner. Gate is required.
@@ -63,7 +68,7 @@ type RunnerConfig struct {
 
 // Runner runs the periodic jobs of a site. Each process of a host has one: they divide
 // the work by leases in the storage, so that each job runs once per interval, and the
-// others continue when a process ends. It reports each run to the Observer of the Gate
+// others continue when a process ends. A process with hundreds of sites uses Runners. It reports each run to the Observer of the Gate
 // (JobCompleted), and to its Logger when a job begins to fail and when it works again.
 // Make one with NewRunner; it is safe for concurrent use.
 type Runner struct {
@@ -122,10 +127,14 @@ func NewRunner(c RunnerConfig) (*Runner, error) {
 func (c *RunnerConfig) gateJobs() []Job {
 	g := c.Gate
 	jobs := []Job{
-		{Name: "recover", Every: time.Minute, Run: func(ctx context.Context) error { _, err := g.Recover(ctx); return err }},
-		{Name: "close_office_mode", Every: time.Minute, Run: func(ctx context.Context) error { return g.closeJob(ctx, c.OfficeMode) }},
-		{Name: "verify", Every: 24 * time.Hour, Run: func(ctx context.Context) error { _, err := g.verifyNew(ctx); return err }},
-		{Name: "prune", Every: 24 * time.Hour, Run: func(ctx context.Context) error { _, err := g.Prune(ctx); return err }},
+		{Name: "recover", Every: time.Minute, work: storage.WorkRecover, age: staleAfter,
+			Run: func(ctx context.Context) error { _, err := g.Recover(ctx); return err }},
+		{Name: "close_office_mode", Every: time.Minute, work: storage.WorkHolds,
+			Run: func(ctx context.Context) error { return g.closeJob(ctx, c.OfficeMode) }},
+		{Name: "verify", Every: 24 * time.Hour, work: storage.WorkVerify,
+			Run: func(ctx context.Context) error { _, err := g.verifyNew(ctx); return err }},
+		{Name: "prune", Every: 24 * time.Hour, work: storage.WorkPrune, age: KeepReceipts,
+			Run: func(ctx context.Context) error { _, err := g.Prune(ctx); return err }},
 	}
 	if vendor := c.Vendor; !isNil(vendor) {
 		ingest := Job{Name: "ingest", Every: time.Minute, Run: func(ctx context.Context) error { _, err := g.Ingest(ctx, vendor); return err }}
@@ -135,7 +144,7 @@ func (c *RunnerConfig) gateJobs() []Job {
 		jobs = append(jobs, ingest)
 	}
 	if keep := c.KeepLog; keep > 0 {
-		jobs = append(jobs, Job{Name: "retain", Every: 24 * time.Hour, Run: func(ctx context.Context) error {
+		jobs = append(jobs, Job{Name: "retain", Every: 24 * time.Hour, work: storage.WorkRetain, age: keep, Run: func(ctx context.Context) error {
 			_, _, err := g.Retain(ctx, g.clock().Add(-keep))
 			return err
 		}})

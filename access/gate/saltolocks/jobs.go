@@ -31,12 +31,13 @@ var ErrConsentDue = errors.New("saltolocks: the consent at SALTO KS ends soon: r
 //
 // While SALTO KS is not connected, jobs that need it do nothing. Run may be called in
 // any number of processes. It returns when the jobs that are running have ended, at
-// most 40 seconds after ctx.
-func (s *Site) Run(ctx context.Context) { s.runner.Run(ctx) }
+// most 40 seconds after ctx. A process with hundreds of sites gives their Runners to a
+// gate.Runners instead.
+func (s *Site) Run(ctx context.Context) { s.Runner.Run(ctx) }
 
 // RunOnce runs the jobs that are due, for a host with a scheduler of its own: call it
 // every minute. See gate.Runner.
-func (s *Site) RunOnce(ctx context.Context) error { return s.runner.RunOnce(ctx) }
+func (s *Site) RunOnce(ctx context.Context) error { return s.Runner.RunOnce(ctx) }
 
 // newRunner creates the Runner of the site with the jobs of this package.
 func (s *Site) newRunner(work gate.RunnerConfig) (err error) {
@@ -51,7 +52,7 @@ func (s *Site) newRunner(work gate.RunnerConfig) (err error) {
 		})},
 		{Name: "consent", Every: 24 * time.Hour, Run: ifConnected(s.checkConsent)},
 	}, work.Jobs...)
-	s.runner, err = gate.NewRunner(work)
+	s.Runner, err = gate.NewRunner(work)
 	return err
 }
 

@@ -31,10 +31,12 @@ type Site struct {
 	// Diagnostics is what Doctor examines. To check one-time codes too, call
 	// Gate.Doctor with a copy whose CheckOTP is set.
 	Diagnostics gate.Diagnostics
+	// Runner has the jobs of the site, for a process with many sites: see gate.Runners. A
+	// process with few calls Run or RunOnce instead.
+	Runner *gate.Runner
 
 	session *sessions
 	salto   saltoks.SiteID // Config.SaltoSite
-	runner  *gate.Runner
 	now     func() time.Time
 }
 

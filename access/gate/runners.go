@@ -1,0 +1,252 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/doorkit/doorkit/access/gate/storage"
+)
+
+// Runners does the jobs of the Runners of many sites that share one storage. Each process
+// of a host has one, and calls Run once; it does not call Run of the Runners themselves.
+// One process at a time does a job for all sites, under one lease, and another one
+// continues when it ends. The zero value is ready to use; set its fields before the first
+// call. It is safe for concurrent use.
+//
+// For the jobs recover, close_office_mode, verify, prune and retain it asks the storage
+// once which sites have work (storage.ManySites), and runs the job only at those. Every
+// other job runs at each site: at an offset within the interval that follows from the
+// site's name, for up to 10 minutes of the interval, and at most PerSecond of them. With
+// more sites than that, the interval of each site is longer: at 5 per second, 10,000 sites
+// take 34 minutes. It polls the lock system's own log, also if a Runner would follow it.
+//
+// All results are reported as those of a Runner, at each site, also where there was no
+// work. An error of one site does not stop the others. A site whose job takes longer than
+// the interval does not delay the others either.
+type Runners struct {
+	// Name distinguishes sets of sites on one storage. Processes with the same Name divide
+	// the work and must have the same sites: a site that some of them do not have is
+	// served only when those have no turn. Empty is "all sites".
+	Name string
+	// AtOnce is at how many sites one job runs at a time; 0 is 32.
+	AtOnce int
+	// PerSecond is how many runs this process starts per second of ingest, Jobs and the
+	// jobs of package saltolocks. Each makes one or a few requests to the lock system.
+	// 0 is 5, like the reads of a saltoks.Limiter.
+	PerSecond float64
+
+	mu    sync.Mutex
+	sites map[string]*servedSite
+	added chan struct{} // closed by the next Add
+	pace  *rate.Limiter
+}
+
+// servedSite is a site of a Runners.
+type servedSite struct {
+	*Runner
+	offset  float64 // of its runs within an interval, from 0 to 1
+	removed context.Context
+	mu      sync.Mutex
+	busy    map[string]bool // the jobs that are running
+}
+
+// siteJob is a job of one site.
+type siteJob struct {
+	*servedSite
+	job Job
+}
+
+// jobKind is what the jobs have in common that run in one pass.
+type jobKind struct {
+	name  string
+	every time.Duration
+	each  bool
+	work  storage.Work
+}
+
+func (j *Job) kind() jobKind { return jobKind{j.Name, j.Every, j.EachProcess, j.work} }
+
+// Add adds a site, also while Run is running. The error is a *ConfigError if the site was
+// added already, or if its Gate has another Config.Records than the other sites. The
+// function that it returns removes the site, and ends the runs that are in progress there
+// soon.
+func (s *Runners) Add(r *Runner) (remove func(), err error) {
+	site := r.gate.c.Site
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var f faultList
+	f.add(s.sites[site] != nil, "Site", fmt.Sprintf("%q was added already", site))
+	for _, other := range s.sites {
+		f.add(!sameStorage(r.gate.c.Records, other.gate.c.Records), "Records", "must be those of all sites: use one Runners for each storage")
+		break
+	}
+	if f != nil {
+		return nil, &ConfigError{f}
+	}
+	sum := sha256.Sum256([]byte(site))
+	added := &servedSite{Runner: r, offset: float64(binary.BigEndian.Uint32(sum[:])) / (1 << 32), busy: map[string]bool{}}
+	var end context.CancelFunc
+	added.removed, end = context.WithCancel(context.Background())
+	if s.sites == nil {
+		s.sites = map[string]*servedSite{}
+	}
+	s.sites[site] = added
+	if s.added != nil {
+		close(s.added)
+		s.added = nil
+	}
+	return func() {
+		s.mu.Lock()
+		if s.sites[site] == added {
+			delete(s.sites, site)
+		}
+		s.mu.Unlock()
+		end()
+	}, nil
+}
+
+// sameStorage reports whether a and b are known to be the same.
+func sameStorage(a, b storage.Records) bool {
+	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
+}
+
+// change returns a channel that is closed by the next Add.
+func (s *Runners) change() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.added == nil {
+		s.added = make(chan struct{})
+	}
+	return s.added
+}
+
+// list returns the sites.
+func (s *Runners) list() []*servedSite {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.sites))
+}
+
+// kinds returns the kinds of the jobs of all sites, by name.
+func (s *Runners) kinds() []jobKind {
+	found := map[jobKind]bool{}
+	for _, site := range s.list() {
+		for i := range site.jobs {
+			found[site.jobs[i].kind()] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(found), func(a, b jobKind) int {
+		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.every, b.every))
+	})
+}
+
+// jobsOf returns the jobs of a kind in the order of their offsets, beginning at start.
+func (s *Runners) jobsOf(k jobKind, start float64) []siteJob {
+	var list []siteJob
+	for _, site := range s.list() {
+		for i := range site.jobs {
+			if site.jobs[i].kind() == k {
+				list = append(list, siteJob{site, site.jobs[i]})
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b siteJob) int { return cmp.Compare(a.after(start), b.after(start)) })
+	return list
+}
+
+// after returns how long after start the site's offset is, from 0 to 1.
+func (s *servedSite) after(start float64) float64 {
+	return s.offset - start - math.Floor(s.offset-start)
+}
+
+// Run does the jobs until ctx ends. It returns when the runs in progress have ended, at
+// most 40 seconds later.
+func (s *Runners) Run(ctx context.Context) {
+	var loops, runs sync.WaitGroup
+	// A process that is often restarted begins each time with other sites.
+	start, known := rand.Float64(), map[jobKind]bool{}
+	for ctx.Err() == nil {
+		change := s.change()
+		for _, k := range s.kinds() {
+			if !known[k] {
+				known[k] = true
+				loops.Go(func() { s.loop(ctx, pass{s, k, start, true, &runs}) })
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-change:
+		}
+	}
+	ended := make(chan struct{})
+	go func() { loops.Wait(); runs.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(stopWithin):
+		for _, site := range s.list() {
+			site.gate.c.Logger.ErrorContext(ctx, "gate: a job did not end after its context", "sites", s.name())
+			break
+		}
+	}
+	for _, site := range s.list() { // another process may report problems at once
+		_, _ = site.gate.lead(context.WithoutCancel(ctx), 0)
+	}
+}
+
+// loop makes passes until ctx ends.
+func (s *Runners) loop(ctx context.Context, p pass) {
+	every, pause := p.kind.every, rand.Float64()
+	if !p.kind.each {
+		every = min(every, pollEvery)
+	}
+	for ctx.Err() == nil {
+		began := time.Now()
+		_ = p.try(ctx) // which reports the error
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Duration(pause*float64(every)) - time.Since(began)):
+		}
+		pause = 0.95 + rand.Float64()/10
+	}
+}
+
+// RunOnce does the jobs that are due at all sites, one job after the other, for a host
+// with a scheduler of its own: call it every minute. The error joins those of all sites.
+func (s *Runners) RunOnce(ctx context.Context) error {
+	var failed []error
+	var runs sync.WaitGroup
+	defer runs.Wait()
+	start := rand.Float64()
+	for _, k := range s.kinds() {
+		if err := (pass{s, k, start, false, &runs}).try(ctx); err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", k.name, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (s *Runners) name() string { return cmp.Or(s.Name, "all sites") }
+
+// wait waits until the next run may begin.
+func (s *Runners) wait(ctx context.Context) error {
+	s.mu.Lock()
+	if s.pace == nil {
+		s.pace = rate.NewLimiter(rate.Limit(cmp.Or(max(s.PerSecond, 0), 5)), 1)
+	}
+	pace := s.pace
+	s.mu.Unlock()
+	return pace.Wait(ctx)
+}

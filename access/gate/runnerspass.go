@@ -1,0 +1,180 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/doorkit/doorkit/access/gate/storage"
+)
+
+// pass does one kind of job at all sites.
+type pass struct {
+	*Runners
+	kind   jobKind
+	start  float64 // the offset of the first site
+	spread bool    // over the interval, or else as fast as PerSecond allows
+	runs   *sync.WaitGroup
+}
+
+// findWithin is how long the search for sites with work may take.
+const findWithin = time.Minute
+
+// try makes a pass if it is due.
+func (p pass) try(ctx context.Context) error {
+	jobs := p.jobsOf(p.kind, p.start)
+	if len(jobs) == 0 {
+		return nil
+	}
+	if p.kind.each {
+		return p.run(ctx, jobs)
+	}
+	t := turn{jobs[0].gate.c.Records, p.name(), fmt.Sprintf("jobs %s %v", p.kind.name, p.kind.every), p.kind.every}
+	began := time.Now()
+	// The runs do not have the context of the turn: those that take long outlast it.
+	held, err := t.take(ctx, false, func(context.Context) error { return p.run(ctx, jobs) })
+	if err != nil && !held && ctx.Err() == nil {
+		report(ctx, jobs, began, err)
+	}
+	return err
+}
+
+func report(ctx context.Context, jobs []siteJob, began time.Time, err error) {
+	for _, j := range jobs {
+		j.report(ctx, j.job, began, err)
+	}
+}
+
+// run runs the jobs of the sites that have work.
+func (p pass) run(ctx context.Context, jobs []siteJob) error {
+	began := time.Now()
+	work, idle, err := p.due(ctx, jobs)
+	if err != nil {
+		if ctx.Err() == nil {
+			report(ctx, jobs, began, err)
+		}
+		return err
+	}
+	report(ctx, idle, began, nil)
+	every := min(p.kind.every, pollEvery)
+	slots, results := make(chan struct{}, cmp.Or(max(p.AtOnce, 0), 32)), make(chan error, len(work))
+	running := 0
+	var failed []error
+	for _, j := range work {
+		if err := p.ready(ctx, began, every, j, slots); err != nil {
+			failed = append(failed, err)
+			break
+		}
+		if !j.begin() {
+			<-slots
+			continue
+		}
+		running++
+		p.runs.Go(func() {
+			err := j.do(ctx)
+			j.end()
+			<-slots
+			results <- err
+		})
+	}
+	limit := time.After(max(every-time.Since(began), every/10))
+	for range running {
+		select {
+		case err := <-results:
+			failed = append(failed, err)
+		case <-limit: // the other sites have their next turn meanwhile
+			return errors.Join(failed...)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// ready waits until a site's job may begin: its offset, PerSecond, and then one of the
+// slots.
+func (p pass) ready(ctx context.Context, began time.Time, every time.Duration, j siteJob, slots chan<- struct{}) error {
+	if p.kind.work == "" {
+		if p.spread { // over nine tenths, so that the next pass begins on time
+			at := time.Duration(j.after(p.start) * 0.9 * float64(every))
+			select {
+			case <-ctx.Done():
+			case <-time.After(at - time.Since(began)):
+			}
+		}
+		if err := p.wait(ctx); err != nil {
+			return err
+		}
+	}
+	select {
+	case slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// due divides the jobs into those whose sites have work and the others.
+func (p pass) due(ctx context.Context, jobs []siteJob) (work, idle []siteJob, err error) {
+	finder, ok := jobs[0].gate.c.Records.(storage.ManySites)
+	if p.kind.work == "" || !ok {
+		return jobs, nil, nil
+	}
+	q := storage.DueQuery{Work: p.kind.work, Sites: make([]string, len(jobs))}
+	for i, j := range jobs {
+		q.Sites[i] = j.gate.c.Site
+		if before := j.gate.clock().Add(-j.job.age); i == 0 || before.After(q.Before) {
+			q.Before = before // sites may differ; the job of each uses its own
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, findWithin)
+	defer cancel()
+	var list []string
+	if err := contain("Records", func() (err error) { list, err = finder.Due(ctx, q); return err }); err != nil {
+		return nil, nil, err
+	}
+	due := make(map[string]bool, len(list))
+	for _, site := range list {
+		due[site] = true
+	}
+	for _, j := range jobs {
+		if due[j.gate.c.Site] {
+			work = append(work, j)
+		} else {
+			idle = append(idle, j)
+		}
+	}
+	return work, idle, nil
+}
+
+// begin returns false if the previous run of the job is still running.
+func (j siteJob) begin() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.busy[j.job.Name] {
+		return false
+	}
+	j.busy[j.job.Name] = true
+	return true
+}
+
+func (j siteJob) end() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.busy, j.job.Name)
+}
+
+// do runs the job, unless and until the site is removed.
+func (j siteJob) do(ctx context.Context) error {
+	if j.removed.Err() != nil {
+		return nil
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(j.removed, stop)()
+	if err := j.run(ctx, j.job, nil); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("%s: %w", j.gate.c.Site, err)
+	}
+	return nil
+}
