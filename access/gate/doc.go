@@ -31,7 +31,8 @@
 //     for an outcome.
 //   - [Doors] to link locks to doors; [Gate.SwitchOff] to close a site.
 //   - [Runner] does what a site needs regularly: [Gate.Recover], [Gate.CloseOfficeMode],
-//     [Gate.Ingest], [Gate.Prune], [Gate.Retain] and jobs of the host.
+//     [Gate.Ingest], [Gate.Prune], [Gate.Retain] and jobs of the host. [Runners] does it
+//     for many sites in one pass.
 //   - [Gate.Log], [Gate.CheckIns] and [Gate.ExportCSV] report what happened;
 //     [Gate.Head] and [Gate.Verify] prove that the log was not changed.
 //   - [Gate.Doctor] reports what is wrong and what to do. [Observer], [Tracer] and

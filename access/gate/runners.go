@@ -58,9 +58,9 @@ type Runners struct {
 type servedSite struct {
 	*Runner
 	offset  float64 // of its runs within an interval, from 0 to 1
-	removed context.Context
 	mu      sync.Mutex
-	busy    map[string]bool // the jobs that are running
+	running map[string]context.CancelFunc // the jobs that are running
+	removed bool
 }
 
 // siteJob is a job of one site.
@@ -97,9 +97,7 @@ func (s *Runners) Add(r *Runner) (remove func(), err error) {
 		return nil, &ConfigError{f}
 	}
 	sum := sha256.Sum256([]byte(site))
-	added := &servedSite{Runner: r, offset: float64(binary.BigEndian.Uint32(sum[:])) / (1 << 32), busy: map[string]bool{}}
-	var end context.CancelFunc
-	added.removed, end = context.WithCancel(context.Background())
+	added := &servedSite{Runner: r, offset: float64(binary.BigEndian.Uint32(sum[:])) / (1 << 32), running: map[string]context.CancelFunc{}}
 	if s.sites == nil {
 		s.sites = map[string]*servedSite{}
 	}
@@ -114,8 +112,18 @@ func (s *Runners) Add(r *Runner) (remove func(), err error) {
 			delete(s.sites, site)
 		}
 		s.mu.Unlock()
-		end()
+		added.remove()
 	}, nil
+}
+
+// remove ends the runs in progress.
+func (s *servedSite) remove() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.removed = true
+	for _, stop := range s.running {
+		stop()
+	}
 }
 
 // sameStorage reports whether a and b are known to be the same.

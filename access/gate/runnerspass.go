@@ -68,13 +68,15 @@ func (p pass) run(ctx context.Context, jobs []siteJob) error {
 			failed = append(failed, err)
 			break
 		}
-		if !j.begin() {
+		runCtx, stop := context.WithCancel(ctx)
+		if !j.begin(stop) {
+			stop()
 			<-slots
 			continue
 		}
 		running++
 		p.runs.Go(func() {
-			err := j.do(ctx)
+			err := j.do(runCtx)
 			j.end()
 			<-slots
 			results <- err
@@ -148,33 +150,32 @@ func (p pass) due(ctx context.Context, jobs []siteJob) (work, idle []siteJob, er
 	return work, idle, nil
 }
 
-// begin returns false if the previous run of the job is still running.
-func (j siteJob) begin() bool {
+// begin returns false if the previous run of the job is still running, or if the site
+// was removed. stop ends the run.
+func (j siteJob) begin(stop context.CancelFunc) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.busy[j.job.Name] {
+	if j.removed || j.running[j.job.Name] != nil {
 		return false
 	}
-	j.busy[j.job.Name] = true
+	j.running[j.job.Name] = stop
 	return true
 }
 
 func (j siteJob) end() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	delete(j.busy, j.job.Name)
+	j.running[j.job.Name]()
+	delete(j.running, j.job.Name)
 }
 
-// do runs the job, unless and until the site is removed.
+// do runs the job.
 func (j siteJob) do(ctx context.Context) error {
-	if j.removed.Err() != nil {
+	err := j.run(ctx, j.job, nil)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err == nil || j.removed {
 		return nil
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	defer context.AfterFunc(j.removed, stop)()
-	if err := j.run(ctx, j.job, nil); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("%s: %w", j.gate.c.Site, err)
-	}
-	return nil
+	return fmt.Errorf("%s: %w", j.gate.c.Site, err)
 }

@@ -218,6 +218,10 @@ func use(t *testing.T, s *sqlstore.Store) {
 		list, err := s.VendorEntries(ctx, q)
 		read(list, err)
 	}
+	for _, work := range []storage.Work{storage.WorkRecover, storage.WorkHolds, storage.WorkPrune, storage.WorkRetain, storage.WorkVerify} {
+		due, err := s.Due(ctx, storage.DueQuery{Sites: []string{site, "attic"}, Work: work, Before: noon})
+		read(due, err)
+	}
 	n, err = s.PruneVendor(ctx, site, noon)
 	read(n, err)
 	n, err = s.Prune(ctx, site, noon)

@@ -17,7 +17,8 @@ func TestResultOfUnknownErrors(t *testing.T) {
 		&saltoks.APIError{}, &saltoks.APIError{Status: 200}, &saltoks.APIError{Status: 500, Code: "2203"},
 		&saltoks.APIError{Status: 400, Code: "3102", InnerCode: "new"},
 	} {
-		if r := result(err); r.Outcome != gate.Unconfirmed || r.Cause.Message() == "" || r.Err != err { //nolint:errorlint // it must be this very error
+		r := result(err)
+		if r.Outcome != gate.Unconfirmed || r.Cause.Message() == "" || r.Err != err { //nolint:errorlint // it must be this very error
 			t.Errorf("%v: got %s, cause %q", err, r.Outcome, r.Cause)
 		}
 	}

@@ -27,16 +27,16 @@ type DueQuery struct {
 type Work string
 
 const (
-	// WorkRecover: a journal entry is Sending and has SendBy before Before.
+	// WorkRecover means that a journal entry is Sending and has SendBy before Before.
 	WorkRecover Work = "recover"
-	// WorkHolds: a member holds a door open in office mode.
+	// WorkHolds means that a member holds a door open in office mode.
 	WorkHolds Work = "holds"
-	// WorkPrune: Journal.Prune with Before would remove an entry.
+	// WorkPrune means that Journal.Prune with Before would remove an entry.
 	WorkPrune Work = "prune"
-	// WorkRetain: DoorLog.Retain with Before would remove a row.
+	// WorkRetain means that DoorLog.Retain with Before would remove a row.
 	WorkRetain Work = "retain"
-	// WorkVerify: the head of the door log is not the one that was verified last, or its
-	// row is missing or has another hash.
+	// WorkVerify means that the head of the door log is not the one that was verified
+	// last, or that its row is missing or has another hash.
 	WorkVerify Work = "verify"
 )
 
