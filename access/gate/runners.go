@@ -200,7 +200,8 @@ func (s *Runners) Run(ctx context.Context) {
 		}
 	}
 	ended := make(chan struct{})
-	go func() { loops.Wait(); runs.Wait(); close(ended) }()
+	var end sync.WaitGroup
+	end.Go(func() { loops.Wait(); runs.Wait(); close(ended) })
 	select {
 	case <-ended:
 	case <-time.After(stopWithin):
