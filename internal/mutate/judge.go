@@ -280,7 +280,7 @@ func (r *runner) start(ctx context.Context, tests []test, limit time.Duration, e
 		return "", err
 	}
 	defer os.RemoveAll(temp)
-	if err := os.Chmod(temp, 0o755); err != nil { // another user may run a database in it
+	if err := os.Chmod(temp, 0o755); err != nil { // the user of PostgreSQL reaches what is in it
 		return "", err
 	}
 	args = append([]string{"-test.short", "-test.run=^(" + strings.Join(list, "|") + ")$"}, args...)

@@ -50,7 +50,7 @@ func main() {
 	flag.BoolVar(&o.list, "list", false, "print every mutant and run none")
 	flag.StringVar(&o.only, "only", "", "only mutants whose line of output contains this text")
 	flag.BoolVar(&o.first, "first", false, "without the suites that run for survivors only")
-	flag.BoolVar(&o.verbose, "v", false, "print each mutant with the test that kills it")
+	flag.BoolVar(&o.verbose, "v", false, "print each mutant with the test that kills it, and what survives the first suites")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -85,6 +85,9 @@ func run(ctx context.Context, w io.Writer, o options) error {
 		return err
 	}
 	defer os.RemoveAll(temp)
+	if err := os.Chmod(temp, 0o755); err != nil { // the user of PostgreSQL reaches what is in it
+		return err
+	}
 	root, err := filepath.Abs(o.root)
 	if err != nil {
 		return err
@@ -142,13 +145,16 @@ func (r *runner) mutate(ctx context.Context, w io.Writer, o options, s suite, kn
 		}
 		open = append(open, m)
 	}
-	dirs := [][]string{s.first, s.second}
-	for i, dirs := range dirs {
+	for i, dirs := range [][]string{s.first, s.second} {
 		if len(dirs) == 0 || len(open) == 0 || i == 1 && o.first {
 			continue
 		}
-		open, err = r.judge(ctx, p, dirs, open, t)
-		if err != nil {
+		if i == 1 && o.verbose {
+			for _, m := range open {
+				fmt.Fprintf(w, "survived its own tests: %s\n", m)
+			}
+		}
+		if open, err = r.judge(ctx, p, dirs, open, t); err != nil {
 			return row{}, err
 		}
 	}
