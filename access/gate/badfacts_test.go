@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -132,4 +133,49 @@ func TestDoctorOnDatesOfADeletedDoor(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("issues (-want +got):\n%s", diff)
 	}
+}
+
+// The problem of one member's bad row is not resolved by another member who opens the
+// same door, and a request with a bad row resolves other problems.
+func TestBadRowOfAMemberIsTheirProblem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, bad, errs := &recorder{}, true, []error(nil)
+		b := setup(t, func(c *gate.Config) {
+			c.Observer = observerFunc(func(e gate.Event) {
+				h.Observe(t.Context(), e)
+				if e.Kind == gate.ProblemRaised {
+					errs = append(errs, e.Err)
+				}
+			})
+			c.Facts = ownTables{c.Facts, func(s *storage.Snapshot) {
+				if m := s.Question.Member; bad && m != nil && m.ID == "ada" {
+					s.Question.Grants = append(s.Question.Grants, access.Grant{ID: "g2", Member: "ada", Door: "front"})
+				}
+			}}
+		})
+		grant := access.Grant{ID: "bob-front", Member: "bob", Door: "front", Hours: access.Always(), RequiresMembership: new(false)}
+		if err := b.store.PutGrant(t.Context(), site, gate.Grant{Grant: grant}); err != nil {
+			t.Fatal(err)
+		}
+		step := func(what, member string, want ...string) {
+			t.Helper()
+			h.events = nil
+			b.unlock(b.tap(member, "front"))
+			time.Sleep(gate.ShareWithin)
+			if diff := cmp.Diff(want, h.events); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", what, diff)
+			}
+		}
+		b.driver.move = answers(gate.Refused, gate.CauseLockOffline)
+		step("offline", "bob", "request_completed refused", "problem_raised lock_offline front")
+		b.driver.move = nil
+		step("a bad row", "ada", "request_completed accepted", "problem_resolved lock_offline front",
+			"problem_raised bad_facts front of ada")
+		step("another member", "bob", "request_completed accepted")
+		bad = false
+		step("corrected", "ada", "request_completed accepted", "problem_resolved bad_facts front of ada")
+		if _, ok := errors.AsType[*access.FactsError](errs[len(errs)-1]); !ok || len(errs) != 2 {
+			t.Errorf("the problems have the errors %v, want a *access.FactsError last", errs)
+		}
+	})
 }

@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,13 +57,15 @@ func TestConfigConditions(t *testing.T) {
 	_, err := gate.New(gate.Config{Site: site, Facts: store, Records: store, Locks: &driver{}, Conditions: []gate.Condition{
 		{Code: "visits", Check: ok}, {Code: "visits", Check: ok}, {Code: "Visits!", Check: ok}, {Code: "deadline", Check: ok}, {Code: "staff",
 			Message: "\xff"},
+		{Code: strings.Repeat("c", 50), Check: ok}, {Code: strings.Repeat("d", 51), Check: ok},
 	}})
 	bad, _ := errors.AsType[*gate.ConfigError](err)
 	var fields []string
 	for _, f := range bad.Faults {
 		fields = append(fields, f.Field)
 	}
-	want := []string{"Conditions[1].Code", "Conditions[2].Code", "Conditions[3].Code", "Conditions[4].Message", "Conditions[4].Check"}
+	want := []string{"Conditions[1].Code", "Conditions[2].Code", "Conditions[3].Code", "Conditions[4].Message", "Conditions[4].Check",
+		"Conditions[6].Code"}
 	if diff := cmp.Diff(want, fields); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)
 	}

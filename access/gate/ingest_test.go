@@ -385,3 +385,54 @@ func TestIngestGoesOn(t *testing.T) {
 		}
 	})
 }
+
+// standing is a reader whose cursor does not change while it has entries to return.
+type standing struct{ *vendorLog }
+
+func (s standing) Poll(_ context.Context, cursor string) ([]gate.VendorEntry, string, error) {
+	return s.list, cursor, s.err
+}
+
+// An entry is stored even if the cursor stays, and once.
+func TestIngestWithoutANewCursor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t), &vendorLog{}
+		r.add("l1", access.Unlock, "a fob", time.Now())
+		for i, want := range []int{1, 0} {
+			if report := b.ingest(standing{r}); report.New != want {
+				t.Errorf("call %d: %d new entries, want %d", i+1, report.New, want)
+			}
+		}
+	})
+}
+
+// overtaken is a reader during whose Poll another process stores the same entries.
+type overtaken struct {
+	*vendorLog
+	other func()
+}
+
+func (o overtaken) Poll(ctx context.Context, cursor string) ([]gate.VendorEntry, string, error) {
+	o.other()
+	return o.vendorLog.Poll(ctx, cursor)
+}
+
+// If another process was faster, Ingest returns no error and settles what is settled by
+// the entries of both.
+func TestIngestBesideAnotherProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t), &vendorLog{}
+		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+		b.unlock(b.tap("ada", "front"))
+		r.add("l1", access.Unlock, "us", time.Now())
+		other := func() {
+			if _, err := b.store.Ingest(t.Context(), site, "", "1", r.list); err != nil {
+				t.Error(err)
+			}
+		}
+		report, err := b.gate.Ingest(t.Context(), overtaken{r, other})
+		if err != nil || report.New != 0 || len(report.Settled) != 1 {
+			t.Errorf("got %+v, %v", report, err)
+		}
+	})
+}

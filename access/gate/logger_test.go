@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,3 +86,26 @@ func (brokenHandler) Enabled(context.Context, slog.Level) bool  { return true }
 func (brokenHandler) Handle(context.Context, slog.Record) error { panic(time.Now()) }
 func (h brokenHandler) WithAttrs([]slog.Attr) slog.Handler      { return h }
 func (h brokenHandler) WithGroup(string) slog.Handler           { return h }
+
+// A request that is repeated while its command is being sent is no outcome that could
+// not be written.
+func TestLoggerOfARepeatedRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		b := setup(t, func(c *gate.Config) { c.Logger = slog.New(slog.NewTextHandler(&out, nil)) })
+		b.driver.move = slow(5*time.Second, gate.Accepted)
+		tap := b.tap("ada", "front")
+		var first sync.WaitGroup
+		first.Go(func() { b.want(b.unlock(tap), gate.Accepted, "") })
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if r, _ := b.gate.Unlock(ctx, tap); !r.Repeated || r.Recorded || r.Cause != gate.CauseStillSending {
+			t.Errorf("got %+v", r)
+		}
+		first.Wait()
+		if out.Len() > 0 {
+			t.Errorf("logged: %s", &out)
+		}
+	})
+}

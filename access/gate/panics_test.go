@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,13 @@ func TestPanicsAreContainedEverywhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	in := map[string]string{ // what the error names, if it is not the method
+		"Receipt": "Records", "Wait": "Records", "ReportProblem": "Records", "SwitchOff": "SetKillSwitch", "SwitchOn": "SetKillSwitch",
+		"ExportCSV": "Facts", "ExportVendorCSV": "VendorLog",
+	}
 	for name, call := range map[string]func(context.Context) error{
+		"HasKey":            func(ctx context.Context) error { _, err := g.HasKey(ctx, "ada", "front"); return err },
+		"ReportProblem":     func(ctx context.Context) error { return g.ReportProblem(ctx, gate.CauseReauthorizeDue, true) },
 		"Keys":              func(ctx context.Context) error { _, err := g.Keys(ctx, "ada", 0); return err },
 		"RefreshLockStates": func(ctx context.Context) error { _, err := g.RefreshLockStates(ctx, bomb{}); return err },
 		"CloseOfficeMode":   func(ctx context.Context) error { _, err := g.CloseOfficeMode(ctx, gate.CloseRequest{}); return err },
@@ -75,8 +82,13 @@ func TestPanicsAreContainedEverywhere(t *testing.T) {
 		"List":   func(ctx context.Context) error { _, _, err := doors.List(ctx); return err },
 	} {
 		err := call(t.Context())
-		if _, ok := errors.AsType[*gate.PanicError](err); !ok {
+		p, ok := errors.AsType[*gate.PanicError](err)
+		if !ok {
 			t.Errorf("%s: got %v", name, err)
+			continue
+		}
+		if want := cmp.Or(in[name], name); p.In != want {
+			t.Errorf("%s: the error names %s, want %s", name, p.In, want)
 		}
 	}
 }
@@ -119,8 +131,8 @@ func TestKeysWithoutDoors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if keys, err := g.Keys(t.Context(), "ada", time.Hour); err != nil || len(keys) != 0 {
-		t.Errorf("got %v, %v", keys, err)
+	if keys, err := g.Keys(t.Context(), "ada", time.Hour); err != nil || keys == nil || len(keys) != 0 {
+		t.Errorf("got %#v, %v, want an empty list", keys, err)
 	}
 }
 

@@ -214,3 +214,57 @@ func TestProblemsOfSeveralProcesses(t *testing.T) {
 		})
 	}
 }
+
+// TestProblemScopes checks what the problem of each cause concerns. What is not listed
+// requires no person.
+func TestProblemScopes(t *testing.T) {
+	scopes := map[gate.Cause]string{}
+	for about, causes := range map[string][]gate.Cause{
+		"": {gate.CauseStoreUnavailable, gate.CauseUnknownSite, gate.CauseClock, gate.CauseCloudUnavailable, gate.CauseReauthorize,
+			gate.CauseClientRefused, gate.CauseNoSubscription, gate.CauseRateLimited},
+		"iq": {gate.CauseIQNotActivated, gate.CauseIQOffline, gate.CauseRestoreRequired, gate.CausePINNotChanged, gate.CauseOTPInvalid,
+			gate.CauseOTPBlocked},
+		"front":        {gate.CauseLockOffline, gate.CauseLockGone, gate.CauseLinkOutdated, gate.CauseForbidden, gate.CauseNotLinked},
+		"front of ada": {gate.CauseBadFacts},
+	} {
+		for _, c := range causes {
+			scopes[c] = "problem_raised " + string(c) + " " + about
+		}
+	}
+	for _, c := range gate.Causes() {
+		synctest.Test(t, func(t *testing.T) {
+			h := &recorder{}
+			b := setup(t, func(config *gate.Config) { config.Observer = h })
+			b.driver.move = answers(gate.NotSent, c)
+			b.unlock(b.tap("ada", "front"))
+			want := []string{"request_completed not_sent"}
+			if scopes[c] != "" {
+				want = append(want, scopes[c])
+			}
+			if diff := cmp.Diff(want, h.events); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", c, diff)
+			}
+		})
+	}
+}
+
+// The end of a problem names its beginning.
+func TestStateProblemsAreDated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var events []gate.Event
+		b := setup(t, func(c *gate.Config) { c.Observer = observerFunc(func(e gate.Event) { events = append(events, e) }) })
+		began := time.Now()
+		b.refresh(b.gate, states(alarm(gate.CauseBatteryLow)))
+		time.Sleep(time.Hour)
+		b.refresh(b.gate, states())
+		if len(events) != 2 {
+			t.Fatalf("events %+v", events)
+		}
+		if e := events[0]; e.Kind != gate.ProblemRaised || !e.Since.Equal(began) || !e.At.Equal(began) {
+			t.Errorf("the beginning: %+v", e)
+		}
+		if e := events[1]; e.Kind != gate.ProblemResolved || !e.Since.Equal(began) || !e.At.Equal(began.Add(time.Hour)) {
+			t.Errorf("the end: %+v", e)
+		}
+	})
+}

@@ -224,3 +224,43 @@ func TestAStartAsAnothersEnds(t *testing.T) {
 		b.wantHolders("after the next one")
 	})
 }
+
+// A lock dated later than the clocks of locks can differ does not prevent a late start
+// from being held again; one within that time does.
+func TestALateStartAndALockAheadOfTheClock(t *testing.T) {
+	for name, c := range map[string]struct {
+		ahead time.Duration
+		want  []string
+	}{
+		"too far ahead":             {7 * time.Second, []string{"ada since 00:00:00"}},
+		"within the clocks' errors": {4 * time.Second, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, r := setup(t), &vendorLog{}
+				b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+				b.command(access.OfficeMode, "ada", gate.Unconfirmed)
+				time.Sleep(5 * time.Second)
+				b.driver.move = nil
+				b.command(access.Lock, "ada", gate.Accepted)
+				time.Sleep(30 * time.Second)
+				r.add("l2", access.OfficeMode, "us", time.Now())
+				r.add("l2", access.Lock, "a schedule", time.Now().Add(c.ahead))
+				b.ingest(r)
+				b.wantHolders(name, c.want...)
+			})
+		})
+	}
+}
+
+// A lock and a start of one second have no order: the hold continues.
+func TestALockAtTheInstantOfTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t), &vendorLog{}
+		b.startOffice("ada")
+		r.add("l2", access.OfficeMode, "us", time.Now())
+		r.add("l2", access.Lock, "us", time.Now())
+		b.ingest(r)
+		b.wantHolders("no order", "ada since 00:00:00")
+	})
+}

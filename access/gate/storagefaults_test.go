@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -264,5 +265,88 @@ func TestClaimFailsOnceItIsShared(t *testing.T) {
 			t.Errorf("got %+v", r)
 		}
 		b.wantMoves(1)
+	})
+}
+
+// failingReads is a storage of which one read fails.
+type failingReads struct {
+	storage.Records
+	holds, killSwitch, entries bool
+}
+
+func (f failingReads) Holds(ctx context.Context, site string) ([]storage.Hold, error) {
+	if f.holds {
+		return nil, errDown
+	}
+	return f.Records.Holds(ctx, site)
+}
+
+func (f failingReads) KillSwitch(ctx context.Context, site string) (storage.KillSwitch, error) {
+	if f.killSwitch {
+		return storage.KillSwitch{}, errDown
+	}
+	return f.Records.KillSwitch(ctx, site)
+}
+
+func (f failingReads) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.JournalEntry, error) {
+	if f.entries {
+		return nil, errDown
+	}
+	return f.Records.Entries(ctx, q)
+}
+
+// Keys returns no list if a part of it cannot be read, and Stats returns the rest.
+func TestReadsFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.startOffice("ada")
+		for name, c := range map[string]struct {
+			reads       failingReads
+			keys, stats bool // fail
+		}{
+			"none":            {},
+			"holds":           {failingReads{holds: true}, true, true},
+			"the kill switch": {failingReads{killSwitch: true}, true, false},
+			"the journal":     {failingReads{entries: true}, false, true},
+		} {
+			config := b.config
+			c.reads.Records = b.store
+			config.Records = c.reads
+			g, err := gate.New(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys, err := g.Keys(t.Context(), "ada", 0)
+			if failed := errors.Is(err, gate.ErrUnavailable); failed != c.keys || (keys == nil) != c.keys {
+				t.Errorf("%s: Keys returns %v, %v", name, keys, err)
+			}
+			stats, err := g.Stats(t.Context())
+			if failed := errors.Is(err, gate.ErrUnavailable); failed != c.stats || (stats.Holds == 1) == c.reads.holds {
+				t.Errorf("%s: Stats returns %+v, %v", name, stats, err)
+			}
+		}
+	})
+}
+
+// Recover returns how many commands it settled before an error.
+func TestRecoverFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.faults.set("Settle", down, nil)
+		for range 2 {
+			b.unlock(b.tap("ada", "front"))
+			time.Sleep(gate.ShareWithin)
+		}
+		time.Sleep(time.Minute)
+		settled := 0
+		b.faults.set("Settle", func() error {
+			if settled++; settled > 1 {
+				return errDown
+			}
+			return nil
+		}, nil)
+		if n, err := b.gate.Recover(t.Context()); n != 1 || !errors.Is(err, gate.ErrUnavailable) {
+			t.Errorf("got %d, %v, want 1 and ErrUnavailable", n, err)
+		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,6 +100,33 @@ func TestSenders(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Two commands that were in progress at the same time have no order, so that neither
+// entry shows a sender.
+func TestSendersOfOverlappingCommands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t), &vendorLog{}
+		grant := access.Grant{ID: "bob-front", Member: "bob", Door: "front", Hours: access.Always(), RequiresMembership: new(false)}
+		if err := b.store.PutGrant(t.Context(), site, gate.Grant{Grant: grant}); err != nil {
+			t.Fatal(err)
+		}
+		b.driver.move = slow(3*time.Second, gate.Accepted)
+		var both sync.WaitGroup
+		for _, member := range []string{"ada", "bob"} {
+			tap := b.tap(member, "front")
+			both.Go(func() { b.unlock(tap) })
+			time.Sleep(time.Second)
+			r.add("l1", access.Unlock, "us", time.Now())
+		}
+		both.Wait()
+		b.ingest(r)
+		for row, err := range b.gate.VendorLog(t.Context(), r, gate.VendorRowQuery{}) {
+			if err != nil || row.Member != "" {
+				t.Errorf("entry %s is shown as the tap of %q, %v", row.ID, row.Member, err)
+			}
+		}
+	})
 }
 
 // TestVendorLog: filters, names and what is erased.
