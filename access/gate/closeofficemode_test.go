@@ -210,7 +210,13 @@ func TestCloseOfficeModeOfADoorWithTwoHolders(t *testing.T) {
 // locked again.
 func TestCloseOfficeModeTwiceInAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t)
+		b := setup(t, func(c *gate.Config) {
+			c.Observer = observerFunc(func(e gate.Event) {
+				if e.Late {
+					t.Errorf("late: %+v", e)
+				}
+			})
+		})
 		grant := access.Grant{ID: "ada-office", Member: "ada", Door: "office", Hours: access.Always(), RequiresMembership: new(false)}
 		for range 2 {
 			b.startOffice("ada")

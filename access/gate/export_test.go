@@ -77,6 +77,16 @@ func TestExports(t *testing.T) {
 			t.Errorf("got %q and %q", records[1], records[2])
 		}
 
+		b.config.Records = bomb{}
+		broken, err := gate.New(b.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = broken.ExportCSV(ctx, &sheet, gate.LogQuery{})
+		if p, ok := errors.AsType[*gate.PanicError](err); !ok || p.In != "ExportCSV" {
+			t.Errorf("where the records panic: got %v", err)
+		}
+
 		full := errors.New("no space left")
 		if _, err := b.gate.ExportJSON(ctx, failingWriter{full}, gate.LogQuery{}); !errors.Is(err, full) {
 			t.Errorf("got error %v", err)

@@ -367,6 +367,7 @@ func TestRunOnce(t *testing.T) {
 }
 
 func TestNewRunnerNamesEveryFault(t *testing.T) {
+	setup(t).runner(gate.RunnerConfig{OfficeMode: &gate.CloseRequest{Closing: new(time.Duration(0))}}) // midnight
 	nothing := func(context.Context) error { return nil }
 	_, err := gate.NewRunner(gate.RunnerConfig{
 		KeepLog: -1, OfficeMode: &gate.CloseRequest{Closing: new(25 * time.Hour)},
@@ -424,32 +425,4 @@ func sortedLines(text string) (lines []string) {
 	}
 	slices.Sort(lines)
 	return lines
-}
-
-// TestRunnerReportsFailingGateJobs: the jobs of the gate report their errors, and a job
-// that panics each time is logged once.
-func TestRunnerReportsFailingGateJobs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
-		var seen jobCounter
-		b := setup(t)
-		config := b.config
-		config.Logger, config.Observer = slog.New(slog.NewTextHandler(&out, nil)), &seen
-		config.Records = failingReads{Records: b.store, holds: true, entries: true}
-		g, err := gate.New(config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := b.runner(gate.RunnerConfig{Gate: g, Vendor: &vendorLog{err: errDown}, OfficeMode: &gate.CloseRequest{RightEnded: true},
-			Jobs: []gate.Job{{Name: "panics", Every: time.Minute, Run: func(context.Context) error { panic("planted") }}}})
-		runFor(t, 5*time.Minute, r)
-		for _, job := range []string{"recover", "close_office_mode", "ingest"} {
-			if e := seen.last[job]; !errors.Is(e.Err, errDown) {
-				t.Errorf("%s: reported %v", job, e.Err)
-			}
-		}
-		if n := strings.Count(out.String(), "gate: a job panicked"); n != 1 || seen.count("panics") < 4 {
-			t.Errorf("%d lines about %d panics, want one", n, seen.count("panics"))
-		}
-	})
 }

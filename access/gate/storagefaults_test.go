@@ -1,8 +1,11 @@
 package gate_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -349,4 +352,42 @@ func TestRecoverFails(t *testing.T) {
 			t.Errorf("got %d, %v, want 1 and ErrUnavailable", n, err)
 		}
 	})
+}
+
+// TestRunnerReportsFailingGateJobs: the jobs of the gate report their errors, and a job
+// that panics each time is logged once.
+func TestRunnerReportsFailingGateJobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		var seen jobCounter
+		b := setup(t)
+		config := b.config
+		config.Logger, config.Observer = slog.New(slog.NewTextHandler(&out, nil)), &seen
+		config.Records = failingReads{Records: b.store, holds: true, entries: true}
+		g, err := gate.New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := b.runner(gate.RunnerConfig{Gate: g, Vendor: &vendorLog{err: errDown}, OfficeMode: &gate.CloseRequest{RightEnded: true},
+			Jobs: []gate.Job{{Name: "panics", Every: time.Minute, Run: func(context.Context) error { panic("planted") }}}})
+		runFor(t, 5*time.Minute, r)
+		for _, job := range []string{"recover", "close_office_mode", "ingest"} {
+			if e := seen.last[job]; !errors.Is(e.Err, errDown) {
+				t.Errorf("%s: reported %v", job, e.Err)
+			}
+		}
+		if n := strings.Count(out.String(), "gate: a job panicked"); n != 1 || seen.count("panics") < 4 {
+			t.Errorf("%d lines about %d panics, want one", n, seen.count("panics"))
+		}
+	})
+}
+
+// A job whose lease cannot be acquired because the storage panics names the storage.
+func TestRunnerWhereLeasesPanic(t *testing.T) {
+	b := setup(t)
+	b.faults.set("AcquireLease", boom, nil)
+	err := b.runner(gate.RunnerConfig{}).RunOnce(t.Context())
+	if p, ok := errors.AsType[*gate.PanicError](err); !ok || p.In != "Records" {
+		t.Errorf("got %v, want a panic in Records", err)
+	}
 }
