@@ -43,6 +43,43 @@ func TestCommitmentHasBoundaries(t *testing.T) {
 	}
 }
 
+// TestHashLayout computes the hash of a row from the layout that Append documents, so
+// that a third party can verify an export, and each public field is part of it.
+func TestHashLayout(t *testing.T) {
+	text := func(s string) []byte { return append(binary.BigEndian.AppendUint32(nil, uint32(len(s))), s...) }
+	before := storage.Head{Seq: 6, Hash: chained(1).list[0].Hash}
+	e := storage.LogEntry{
+		At: time.Date(2026, 5, 4, 12, 30, 15, 123456000, time.UTC), Ref: 5, Door: "front", Action: "unlock", Outcome: storage.Accepted,
+		Reason: "grant", Commitment: storage.Commitment([]byte("sixteen bytes..."), []byte("{}")),
+	}
+	want := sha256.Sum256(slices.Concat([]byte("doorkit door log 1\n"), before.Hash[:], text("loft"), binary.BigEndian.AppendUint64(nil, 7),
+		binary.BigEndian.AppendUint64(nil, uint64(e.At.Unix())), binary.BigEndian.AppendUint32(nil, 123456),
+		binary.BigEndian.AppendUint64(nil, 5), text("front"), text("unlock"), text("accepted"), text("grant"), e.Commitment[:]))
+	row := before.Append("loft", e)
+	if row.Hash != want || row.Seq != 7 {
+		t.Errorf("row %d has the hash %s, want %x", row.Seq, row.Hash, want)
+	}
+	seen := map[storage.Digest]string{row.Hash: "nothing"}
+	for field, change := range map[string]func(*storage.LogEntry){
+		"the second":      func(e *storage.LogEntry) { e.At = e.At.Add(time.Second) },
+		"the microsecond": func(e *storage.LogEntry) { e.At = e.At.Add(time.Microsecond) },
+		"the reference":   func(e *storage.LogEntry) { e.Ref++ },
+		"the door":        func(e *storage.LogEntry) { e.Door += "x" },
+		"the action":      func(e *storage.LogEntry) { e.Action = "lock" },
+		"the outcome":     func(e *storage.LogEntry) { e.Outcome = storage.Denied },
+		"the reason":      func(e *storage.LogEntry) { e.Reason = "" },
+		"the commitment":  func(e *storage.LogEntry) { e.Commitment[31]++ },
+	} {
+		changed := e
+		change(&changed)
+		hash := before.Append("loft", changed).Hash
+		if other := seen[hash]; other != "" {
+			t.Errorf("a change of %s has the hash of a change of %s", field, other)
+		}
+		seen[hash] = field
+	}
+}
+
 // TestHashParts computes the hash of a row as a database does.
 func TestHashParts(t *testing.T) {
 	row := chained(3).list[2]

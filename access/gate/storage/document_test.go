@@ -120,6 +120,9 @@ func TestBadDocuments(t *testing.T) {
 			d.Facts.Grants[0].ID = strings.Repeat("g",
 				201)
 		},
+		"members[1].id: must be 1 to 200 bytes": func(d *storage.Document) {
+			d.Facts.Members[1].ID = strings.Repeat("m", 201)
+		},
 		"doors[0].name: must be valid UTF-8 without NUL": func(d *storage.Document) { d.Facts.Doors[0].Name = "a\x00" },
 		"doors[0].access_type":                           func(d *storage.Document) { d.Facts.Doors[0].AccessType = "open" },
 	} {
@@ -138,6 +141,9 @@ func TestBadDocuments(t *testing.T) {
 	}
 	if err := storage.Import(t.Context(), filled(t), good); !errors.Is(err, storage.ErrConflict) {
 		t.Errorf("into a site that is there: got %v", err)
+	}
+	if err := storage.Import(t.Context(), failingReaders{memstore.New(), "Rules"}, good); !errors.Is(err, errPlanted) {
+		t.Errorf("into a storage that cannot be read: got %v", err)
 	}
 	// An import that failed halfway may be repeated.
 	s := memstore.New()
@@ -285,11 +291,12 @@ func TestExportWithoutDanglingRows(t *testing.T) {
 	must(s.PutDoor(ctx, site, storage.Door{Door: access.Door{ID: "cellar", Name: "Cellar", AccessType: access.AccessOnly}}))
 	rules, err := s.Rules(ctx, site)
 	must(err)
-	day := access.Date{Year: 2026, Month: 5, Day: 4}
+	day, next := access.Date{Year: 2026, Month: 5, Day: 4}, access.Date{Year: 2026, Month: 5, Day: 5}
 	rules.MembershipTypes = []access.MembershipType{{ID: "old"},
 		{ID: "day", Doors: []access.DoorHours{{Door: "front", Hours: access.Always()}, {Door: "cellar", Hours: access.Always()}}}}
 	rules.Resources = []access.Resource{{ID: "room", Doors: []string{"cellar", "office"}}, {ID: "gone"}}
-	rules.Exceptions = []access.Exception{{From: day, To: day, Closed: true}, {From: day, To: day, Closed: true, Doors: []string{"cellar"}}}
+	rules.Exceptions = []access.Exception{{From: day, To: day, Closed: true}, {From: day, To: day, Closed: true, Doors: []string{"cellar"}},
+		{From: next, To: next, Closed: true, Doors: []string{"cellar", "front"}}}
 	rules.Closures = []access.Closure{{From: noon, Until: noon.Add(time.Hour), Doors: []string{"cellar", "front"}},
 		{From: noon, Until: noon.Add(time.Hour), Doors: []string{"cellar"}}}
 	must(s.PutRules(ctx, rules))
@@ -321,6 +328,7 @@ func TestExportWithoutDanglingRows(t *testing.T) {
 	}
 	want := []string{
 		`membership type "day": no door "cellar"`, `resource "room": no door "cellar"`, `exception of 2026-05-04: no door "cellar"`,
+		`exception of 2026-05-05: no door "cellar"`,
 		`closure of 2026-05-04T12:00:00Z: no door "cellar"`, `closure of 2026-05-04T12:00:00Z: no door "cellar"`,
 		`member "cem": no membership type "old"`, `grant "bob-office": no member "bob"`, `grant "ada-cellar": no door "cellar"`,
 		`reservation "r2": no member "bob"`, `reservation "r3": no resource "gone"`, `reservation "r1": no member "bob"`,
@@ -333,7 +341,7 @@ func TestExportWithoutDanglingRows(t *testing.T) {
 	other := memstore.New()
 	must(storage.Import(ctx, other, doc))
 	again, err := storage.Export(ctx, storage.ReadersOf(other), site)
-	if err != nil || again.LeftOut != nil || len(again.Facts.Exceptions) != 1 || len(again.Facts.Closures) != 1 ||
+	if err != nil || again.LeftOut != nil || len(again.Facts.Exceptions) != 2 || len(again.Facts.Closures) != 1 ||
 		len(again.Facts.Reservations) != 1 {
 		t.Errorf("got %+v, left out %v, %v", again.Facts, again.LeftOut, err)
 	}

@@ -20,6 +20,13 @@ import (
 
 func TestVerifyFindsWhatItPromises(t *testing.T) {
 	good := chained(10)
+	// How many rows are verified before the fault, if that is not each row before it.
+	before := map[string]int{
+		"rebuilt, head": 10, "cut without a word": 7, "cut without a word, from it": 7, "cut further than retention said": 7,
+		"cut, said of another row":    8,
+		"rebuilt, from a head behind": 0, "all gone": 0, "the head before the start": 0, "cut too far": 0,
+		"cut with another hash": 0, "cut with another hash, head": 0,
+	}
 	end := good.list[9].Head()
 	rebuilt := func(r *rows, from int) { // with hashes that fit
 		head := r.base
@@ -153,6 +160,13 @@ func TestVerifyFindsWhatItPromises(t *testing.T) {
 			bad, ok := errors.AsType[*storage.ChainError](err)
 			if !ok || bad.Seq != c.at || !strings.Contains(bad.Error(), "row") {
 				t.Fatalf("got %v, want a fault at row %d", err, c.at)
+			}
+			want, other := before[name]
+			if !other {
+				want = int(c.at) - 1
+			}
+			if v.Rows != want {
+				t.Errorf("%d rows are verified before the fault, want %d", v.Rows, want)
 			}
 		})
 	}

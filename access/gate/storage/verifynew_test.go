@@ -126,3 +126,41 @@ func TestVerifyProgress(t *testing.T) {
 		t.Errorf("%v, progress (-want +got):\n%s", err, diff)
 	}
 }
+
+// A stored head that has the number of the last row that retention removed, and another
+// hash, is a fault: it is not replaced by the start of the log.
+func TestVerifyNewFromAnotherBase(t *testing.T) {
+	all := chained(20).list
+	row := all[19].Head().Append(site, storage.LogEntry{}.Retention(all[9].Head()))
+	log := &rows{base: all[9].Head(), list: append(slices.Clone(all[10:]), row)}
+	log.verified = all[9].Head()
+	wantNew(t, "the same", log, 11)
+	log.verified = storage.Head{Seq: 10, Hash: all[0].Hash}
+	_, err := storage.VerifyNew(t.Context(), log, site)
+	wantChainError(t, "another hash", err, 10)
+}
+
+// unreadable is a door log whose ends cannot be read, at the first time or later.
+type unreadable struct {
+	*rows
+	reads, fails int
+}
+
+func (u *unreadable) Ends(ctx context.Context, site string) (base, head storage.Head, err error) {
+	if u.reads++; u.reads == u.fails {
+		return storage.Head{}, storage.Head{}, context.Canceled
+	}
+	return u.rows.Ends(ctx, site)
+}
+
+// If the ends of the log cannot be read, nothing is verified.
+func TestVerifyUnreadable(t *testing.T) {
+	log := &unreadable{rows: chained(3), fails: 1}
+	if _, err := storage.Verify(t.Context(), log, site, storage.Head{}, storage.Head{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the error of the log", err)
+	}
+	log = &unreadable{rows: chained(3), fails: 2} // when Verify looks for a retention after a fault
+	log.list[1].Reason = "another"
+	_, err := storage.Verify(t.Context(), log, site, storage.Head{}, storage.Head{})
+	wantChainError(t, "the second read fails", err, 2)
+}
