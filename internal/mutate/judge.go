@@ -64,7 +64,11 @@ type test struct {
 	name    string
 	took    time.Duration
 	reaches map[int]bool
+	kills   int
 }
+
+// score is how many mutants the test may kill per second.
+func (t *test) score() float64 { return (float64(t.kills) + 0.2) / (t.took + 20*time.Millisecond).Seconds() }
 
 // judge runs the tests of the packages in dirs against the mutants; it returns those
 // that survive.
@@ -73,7 +77,7 @@ func (r *runner) judge(ctx context.Context, p *pkg, dirs []string, mutants []*mu
 	if err != nil {
 		return nil, err
 	}
-	var tests []test
+	var tests []*test
 	for _, dir := range dirs {
 		list, err := r.baseline(ctx, overlay, dir)
 		if err != nil {
@@ -81,7 +85,6 @@ func (r *runner) judge(ctx context.Context, p *pkg, dirs []string, mutants []*mu
 		}
 		tests = append(tests, list...)
 	}
-	slices.SortFunc(tests, func(a, b test) int { return cmp.Compare(a.took, b.took) })
 	var open []*mutant
 	for _, m := range mutants {
 		by, err := r.kill(ctx, m, tests)
@@ -93,7 +96,7 @@ func (r *runner) judge(ctx context.Context, p *pkg, dirs []string, mutants []*mu
 		default:
 			t.killed++
 		}
-		t.judged(m, by, slices.ContainsFunc(tests, func(t test) bool { return t.reaches[m.id] }))
+		t.judged(m, by, slices.ContainsFunc(tests, func(t *test) bool { return t.reaches[m.id] }))
 	}
 	return open, nil
 }
@@ -130,7 +133,7 @@ func (r *runner) overlay(p *pkg) (string, error) {
 }
 
 // baseline builds the tests in dir and runs each alone without a mutant.
-func (r *runner) baseline(ctx context.Context, overlay, dir string) ([]test, error) {
+func (r *runner) baseline(ctx context.Context, overlay, dir string) ([]*test, error) {
 	if dir == databaseTests {
 		if err := r.startPostgres(ctx); err != nil {
 			return nil, err
@@ -143,21 +146,19 @@ func (r *runner) baseline(ctx context.Context, overlay, dir string) ([]test, err
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building: %w\n%s", err, out)
 	}
-	all := test{binary: binary, dir: filepath.Join(r.root, dir)}
-	out, err := r.start(ctx, []test{all}, time.Minute, nil, "-test.list", ".")
+	out, err := r.start(ctx, []*test{{binary: binary, dir: filepath.Join(r.root, dir)}}, time.Minute, nil, "-test.list", ".")
 	if err != nil {
 		return nil, fmt.Errorf("listing: %w\n%s", err, out)
 	}
-	var tests []test
+	var tests []*test
 	for name := range strings.FieldsSeq(out) {
 		if !regexp.MustCompile("^(Test|Example|Fuzz)").MatchString(name) {
 			continue
 		}
-		t := all
-		t.name = name
+		t := &test{binary: binary, dir: filepath.Join(r.root, dir), name: name}
 		file := filepath.Join(r.scratch, "reached")
 		start := time.Now()
-		if out, err := r.start(ctx, []test{t}, 5*time.Minute, []string{"DOORKIT_MUTANT_REACHED=" + file}); err != nil {
+		if out, err := r.start(ctx, []*test{t}, 5*time.Minute, []string{"DOORKIT_MUTANT_REACHED=" + file}); err != nil {
 			return nil, fmt.Errorf("%s fails without a mutant: %w\n%s", name, err, out)
 		}
 		t.took = time.Since(start)
@@ -191,14 +192,10 @@ func readReached(file string) (map[int]bool, error) {
 	return reached, os.Remove(file)
 }
 
-// kill returns the tests that fail with the mutant, "" if none does.
-func (r *runner) kill(ctx context.Context, m *mutant, tests []test) (string, error) {
+// kill returns the test that fails with the mutant, "" if none does.
+func (r *runner) kill(ctx context.Context, m *mutant, tests []*test) (string, error) {
 	for _, batch := range batches(m, tests) {
-		var usual time.Duration
-		for _, t := range batch {
-			usual += t.took
-		}
-		out, err := r.start(ctx, batch, 5*usual+10*time.Second, []string{fmt.Sprintf("DOORKIT_MUTANT=%d", m.id)}, "-test.failfast")
+		out, err := r.start(ctx, batch, 5*total(batch)+10*time.Second, []string{fmt.Sprintf("DOORKIT_MUTANT=%d", m.id)}, "-test.failfast")
 		switch {
 		case ctx.Err() != nil:
 			return "", ctx.Err()
@@ -211,18 +208,20 @@ func (r *runner) kill(ctx context.Context, m *mutant, tests []test) (string, err
 	return "", nil
 }
 
-// batches groups the tests that reach the mutant: a process for those that take a second
-// together, then for those that take four times as long, and so on.
-func batches(m *mutant, tests []test) [][]test {
-	byBinary := map[string][]test{}
+// batches groups the tests that reach the mutant, those that killed most per second first:
+// a process for those that take a second together, then for those that take four times
+// as long, and so on.
+func batches(m *mutant, tests []*test) [][]*test {
+	slices.SortStableFunc(tests, func(a, b *test) int { return cmp.Compare(b.score(), a.score()) })
+	byBinary := map[string][]*test{}
 	for _, t := range tests {
 		if t.reaches[m.id] {
 			byBinary[t.binary] = append(byBinary[t.binary], t)
 		}
 	}
-	var all [][]test
+	var all [][]*test
 	for _, binary := range slices.Sorted(maps.Keys(byBinary)) {
-		limit, sum, batch := time.Second, time.Duration(0), []test(nil)
+		limit, sum, batch := time.Second, time.Duration(0), []*test(nil)
 		for _, t := range byBinary[binary] {
 			if sum += t.took; sum > limit && len(batch) > 0 {
 				all = append(all, batch)
@@ -232,18 +231,18 @@ func batches(m *mutant, tests []test) [][]test {
 		}
 		all = append(all, batch)
 	}
-	slices.SortStableFunc(all, func(a, b []test) int { return cmp.Compare(total(a), total(b)) })
+	slices.SortStableFunc(all, func(a, b []*test) int { return cmp.Compare(total(a), total(b)) })
 	return all
 }
 
-func total(batch []test) (sum time.Duration) {
+func total(batch []*test) (sum time.Duration) {
 	for _, t := range batch {
 		sum += t.took
 	}
 	return sum
 }
 
-func names(batch []test) string {
+func names(batch []*test) string {
 	var list []string
 	for _, t := range batch {
 		list = append(list, t.name)
@@ -253,10 +252,16 @@ func names(batch []test) string {
 
 var failure = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 
-// failed names the test that failed.
-func failed(out string, batch []test) string {
+// failed names the test that failed, and counts it.
+func failed(out string, batch []*test) string {
 	if found := failure.FindAllStringSubmatch(out, -1); found != nil {
-		return found[len(found)-1][1]
+		name := found[len(found)-1][1]
+		for _, t := range batch {
+			if top, _, _ := strings.Cut(name, "/"); t.name == top {
+				t.kills++
+			}
+		}
+		return name
 	}
 	if strings.Contains(out, "panic: ") || strings.Contains(out, "fatal error: ") {
 		return "panic: " + names(batch)
@@ -268,7 +273,7 @@ var errSlow = errors.New("timeout")
 
 // start runs tests of one binary in one process, which is killed with its children when
 // the time is over.
-func (r *runner) start(ctx context.Context, tests []test, limit time.Duration, env []string, args ...string) (string, error) {
+func (r *runner) start(ctx context.Context, tests []*test, limit time.Duration, env []string, args ...string) (string, error) {
 	slow, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var list []string
