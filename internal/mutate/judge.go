@@ -68,7 +68,9 @@ type test struct {
 }
 
 // score is how many mutants the test may kill per second.
-func (t *test) score() float64 { return (float64(t.kills) + 0.2) / (t.took + 20*time.Millisecond).Seconds() }
+func (t *test) score() float64 {
+	return (float64(t.kills) + 0.2) / (t.took + 20*time.Millisecond).Seconds()
+}
 
 // judge runs the tests of the packages in dirs against the mutants; it returns those
 // that survive.

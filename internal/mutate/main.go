@@ -11,9 +11,9 @@
 //
 // All mutants of a package are compiled into one test binary; an environment variable
 // selects one. Each top-level test runs once alone to record which mutants it reaches.
-// A sampled mutant then runs the tests that reach it, the fastest first. It is killed
-// if one fails, panics or exceeds five times its usual duration and ten seconds. The
-// second column of suites runs only for mutants that survive the first.
+// A sampled mutant then runs the tests that reach it, first those that killed most per
+// second. It is killed if one fails, panics or exceeds five times its usual duration and
+// ten seconds. The second column of suites runs only for mutants that survive the first.
 //
 // The program prints each survivor with its line, its function and the change, and a
 // table, and ends with status 1 if the tests kill less than 90 percent in a package.
