@@ -105,7 +105,8 @@ func decodePage[T any](body []byte) (page[T], error) {
 	} else if items == nil {
 		return p, wrongType(items, "a list", path)
 	}
-	return p, assign(reflect.ValueOf(&p.items).Elem(), items, path)
+	err := assign(reflect.ValueOf(&p.items).Elem(), items, path)
+	return p, err
 }
 
 // assign sets the Go value to from the JSON value v, which is at path. Null means

@@ -34,7 +34,8 @@ func demoPeople() (people []person, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return people, json.Unmarshal(data, &people)
+	err = json.Unmarshal(data, &people)
+	return people, err
 }
 
 // demoWorld returns the content of the simulated SALTO KS: a site with two IQs and four

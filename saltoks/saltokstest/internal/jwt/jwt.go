@@ -73,7 +73,8 @@ func Verify(keys []*rsa.PrivateKey, token string) (Claims, error) {
 		return nil, err
 	}
 	var claims Claims
-	return claims, json.Unmarshal(raw, &claims)
+	err = json.Unmarshal(raw, &claims)
+	return claims, err
 }
 
 // JWKS returns the public keys.
