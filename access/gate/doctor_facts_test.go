@@ -9,6 +9,7 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // What an issue about a bad row says: the fault, what stays closed because of it, and
@@ -24,7 +25,7 @@ func TestDoctorOnBadRows(t *testing.T) {
 	host.setMember(access.Member{ID: "bob", Standing: access.Standing{State: "odd"}})
 	host.setMember(access.Member{ID: "cyd", Memberships: []access.Membership{{ID: "m", Type: "type", From: noon, Until: noon}}})
 	host.setGrant(access.Grant{ID: "g1", Member: "ada", Door: "front"})
-	list, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Doors: b.store, Rules: host, Members: host, Reservations: b.store})
+	list, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Readers: storage.Readers{Doors: b.store, Rules: host, Members: host, Reservations: b.store}})
 	if err != nil {
 		t.Fatal(err)
 	}

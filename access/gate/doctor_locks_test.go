@@ -92,7 +92,7 @@ func TestScheduleThatEndsEarly(t *testing.T) {
 			}); err != nil {
 				t.Fatal(err)
 			}
-			list, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Doors: b.store, Rules: b.store, Members: b.store,
+			list, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Readers: storage.ReadersOf(b.store),
 				Catalog: catalog{{Link: link("l1"), Schedule: &schedule}, {Link: link("l2")}}})
 			if err != nil {
 				t.Fatal(err)

@@ -45,7 +45,7 @@ func (f *finder) add(n ast.Node, after string, edits ...edit) {
 	})
 }
 
-// wrap adds a mutant that passes n through a function of switch.go.txt.
+// wrap adds a mutant that passes n through a function of change.go.txt.
 func (f *finder) wrap(n ast.Node, call, after string) {
 	from, to := f.offset(n.Pos()), f.offset(n.End())
 	f.add(n, after, edit{at: from, end: from, text: call + "(%d, "}, edit{at: to, end: to, text: ")", closing: true})
@@ -209,16 +209,36 @@ func (f *finder) returns(n *ast.ReturnStmt) {
 	}
 	for i, x := range n.Results {
 		tv := f.info.Types[x]
+		after, value := "zero "+want[i], "*new("+want[i]+")"
 		switch {
 		case tv.IsNil() || tv.Value != nil || emptyLiteral(x):
-		case isBool(tv.Type):
+			continue
+		case isBool(tv.Type) && len(want) == 1:
 			f.mark(x, "mutantNot")
+			continue
+		case isBool(tv.Type):
+			after = "!(" + f.text(x) + ")"
+			value = after
 		case want[i] == "error":
-			f.wrap(x, "mutantZero[error]", "nil")
-		default:
-			f.wrap(x, "mutantZero["+want[i]+"]", "zero "+want[i])
+			after = "nil"
 		}
+		f.result(n, i, after, value)
 	}
+}
+
+// result adds a mutant with another value of one result. The results are not wrapped:
+// passing a variable to a function would read it before a later result changes it.
+func (f *finder) result(n *ast.ReturnStmt, i int, after, value string) {
+	var all []string
+	for j, x := range n.Results {
+		text := f.text(x)
+		if j == i {
+			text = value
+		}
+		all = append(all, text)
+	}
+	at := f.offset(n.Pos())
+	f.add(n.Results[i], after, edit{at: at, end: at, text: "if mutantOn(%d) { return " + strings.Join(all, ", ") + " }; "})
 }
 
 func emptyLiteral(x ast.Expr) bool {

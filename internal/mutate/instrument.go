@@ -108,9 +108,14 @@ func (p *pkg) dropUncompilable() error {
 			number(p.mutants)
 			return nil
 		}
+		ranges := map[string]map[*mutant]span{}
+		for path := range p.sources {
+			ranges[path] = p.ranges(path)
+		}
 		var culprits []*mutant
 		for _, fault := range faults {
-			m := p.culprit(fault)
+			at := fault.Fset.Position(fault.Pos)
+			m := innermost(ranges[at.Filename], at.Offset)
 			if m == nil {
 				return fmt.Errorf("instrumented: %w", fault)
 			}
@@ -123,45 +128,35 @@ func (p *pkg) dropUncompilable() error {
 	return errors.New("the instrumented package never compiles")
 }
 
-// culprit returns the innermost mutant around the fault.
-func (p *pkg) culprit(fault types.Error) *mutant {
-	at := fault.Fset.Position(fault.Pos)
-	var inner *mutant
-	for _, m := range p.mutants {
-		if filepath.Join(p.root, m.file) != at.Filename {
+// span is a part of an instrumented file.
+type span struct{ from, to int }
+
+// innermost returns the mutant with the shortest span around an offset, nil if none has it.
+func innermost(ranges map[*mutant]span, offset int) (inner *mutant) {
+	for m, r := range ranges {
+		if r.from > offset || offset >= r.to {
 			continue
 		}
-		if m.dropped || p.lineOf(m, m.start) > at.Line || p.lineOf(m, m.end) < at.Line {
-			continue // edits keep the lines
-		}
-		from, to := p.instrumentedRange(m)
-		if from <= at.Offset && at.Offset < to && (inner == nil || m.end-m.start <= inner.end-inner.start) {
+		if inner == nil || cmp.Or(cmp.Compare(r.to-r.from, ranges[inner].to-ranges[inner].from), cmp.Compare(inner.id, m.id)) < 0 {
 			inner = m
 		}
 	}
 	return inner
 }
 
-func (p *pkg) lineOf(m *mutant, offset int) int {
-	return 1 + strings.Count(p.sources[filepath.Join(p.root, m.file)][:offset], "\n")
-}
-
-// instrumentedRange returns where the edits of m are in the instrumented file.
-func (p *pkg) instrumentedRange(m *mutant) (from, to int) {
-	shift, placed := 0, 0
-	for _, e := range p.edits(filepath.Join(p.root, m.file)) {
-		if e.m == m {
-			if placed == 0 {
-				from = e.at + shift
-			}
-			placed++
+// ranges returns where the edits of each mutant are in an instrumented file.
+func (p *pkg) ranges(path string) map[*mutant]span {
+	ranges, shift := map[*mutant]span{}, 0
+	for _, e := range p.edits(path) {
+		r, begun := ranges[e.m]
+		if !begun {
+			r.from = e.at + shift
 		}
 		shift += len(e.text) - (e.end - e.at)
-		if e.m == m {
-			to = e.end + shift
-		}
+		r.to = e.end + shift
+		ranges[e.m] = r
 	}
-	return from, max(to, from+m.end-m.start)
+	return ranges
 }
 
 type placed struct {
