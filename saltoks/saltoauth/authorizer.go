@@ -65,7 +65,7 @@ func (a *Authorizer) Format(f fmt.State, _ rune) {
 // ErrToken and *IdentityError. When it returns an error, nothing is stored,
 // and it has tried to revoke the refresh token that SALTO issued.
 func (a *Authorizer) Complete(ctx context.Context, l Login, callback url.Values) (Connection, error) {
-	if l.reconnect != "" {
+	if l.pending.Reconnect != "" {
 		return Connection{}, errors.New("saltoauth: this login was started by BeginReconnect: finish it with Reconnect")
 	}
 	doc, err := a.grant(ctx, l, callback)
@@ -106,7 +106,7 @@ func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (*
 		return nil, err
 	}
 	t := a.id.requestToken(ctx, "code exchange", url.Values{
-		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {a.id.creds.RedirectURL}, "code_verifier": {l.verifier.Reveal()},
+		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {a.id.creds.RedirectURL}, "code_verifier": {l.pending.Verifier.Reveal()},
 	})
 	if t.err != nil {
 		if t.err.Code == "invalid_grant" {
@@ -114,7 +114,7 @@ func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (*
 		}
 		return nil, t.err
 	}
-	c, err := a.id.oidc.VerifyIDToken(ctx, t.idToken.Reveal(), l.nonce.Reveal(), t.set.Access.Reveal())
+	c, err := a.id.oidc.VerifyIDToken(ctx, t.idToken.Reveal(), l.pending.Nonce.Reveal(), t.set.Access.Reveal())
 	if err != nil { // the user of these tokens is not known
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (a *Authorizer) askHint(ctx context.Context, doc *connectionDoc) string {
 func (a *Authorizer) checkCallback(l Login, callback url.Values) (string, error) {
 	now := a.id.now()
 	switch iss := callback.Get("iss"); {
-	case l.state.IsZero() || !l.state.Equal(saltoks.NewSecret(callback.Get("state"))):
+	case l.pending.State.IsZero() || !l.pending.State.Equal(saltoks.NewSecret(callback.Get("state"))):
 		return "", ErrStateMismatch
 	case !now.Before(l.Expires), !a.useOnce(l, now):
 		return "", ErrLoginExpired
@@ -202,7 +202,7 @@ func (a *Authorizer) useOnce(l Login, now time.Time) bool {
 			delete(a.used, s)
 		}
 	}
-	state := sha256.Sum256([]byte(l.state.Reveal()))
+	state := sha256.Sum256([]byte(l.pending.State.Reveal()))
 	if _, again := a.used[state]; again {
 		return false
 	}

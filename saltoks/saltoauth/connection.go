@@ -151,16 +151,16 @@ func (a *Authorizer) Status(ctx context.Context, id string) (ConnectionStatus, e
 	if err != nil {
 		return ConnectionStatus{}, err
 	}
-	p, now := doc.pause(), a.id.now()
-	if local := a.source(id).localPause(); local.failed > p.failed && !newHeld(doc.token(), doc.Tokens.ObtainedAt, now).fresh(now) {
+	p, now := doc.Pause, a.id.now()
+	if local := a.source(id).localPause(); local.Failed > p.Failed && !newHeld(doc.token(), doc.Tokens.ObtainedAt, now).fresh(now) {
 		p = local
 	}
 	return ConnectionStatus{
 		Connection:       a.connection(id, doc),
 		TokenExpiry:      doc.Tokens.Expiry,
-		FailedRefreshes:  p.failed,
-		Fault:            p.fault,
-		RetryAt:          p.until,
+		FailedRefreshes:  p.Failed,
+		Fault:            p.Fault,
+		RetryAt:          p.Until,
 		InvalidClient:    p.error("refresh").Is(ErrInvalidClient),
 		ReauthorizeSince: doc.ReauthorizeAt,
 	}, nil

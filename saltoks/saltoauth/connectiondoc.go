@@ -24,27 +24,15 @@ type connectionDoc struct {
 
 	Tokens tokenSet `json:"tokens"`
 
-	// The failed refreshes that the identity server answered. All processes
-	// that share this document observe the pause.
-	Attempts    int       `json:"attempts,omitempty"`
-	RetryAt     time.Time `json:"retry_at,omitzero"`
-	Fault       string    `json:"fault,omitempty"`
-	FaultStatus int       `json:"fault_status,omitempty"`
-	FaultCode   string    `json:"fault_code,omitempty"`
+	// Pause follows the failed refreshes that the identity server answered. All
+	// processes that share this document observe it.
+	Pause pause `json:"pause,omitzero"`
 	// ReauthorizeAt is when the identity server refused the refresh token.
 	ReauthorizeAt time.Time `json:"reauthorize_at,omitzero"`
 }
 
 func (d *connectionDoc) token() saltoks.Token {
 	return saltoks.Token{Access: d.Tokens.Access.Secret, Expiry: d.Tokens.Expiry, Subject: d.Subject}
-}
-
-func (d *connectionDoc) pause() pause {
-	return pause{until: d.RetryAt, failed: d.Attempts, status: d.FaultStatus, code: d.FaultCode, fault: d.Fault}
-}
-
-func (d *connectionDoc) clearFault() {
-	d.Attempts, d.RetryAt, d.Fault, d.FaultStatus, d.FaultCode = 0, time.Time{}, "", 0, ""
 }
 
 // tokenSet is the tokens of one answer of the token endpoint.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
@@ -170,8 +169,7 @@ func (c *connectionTokens) recordPause(ctx context.Context, a answer, next conne
 	c.mu.Lock()
 	p := pause{}
 	if a.err != nil && a.err.Status == 0 {
-		p = pause{failed: c.pause.failed + 1, fault: a.err.Op + ": " + a.err.What}
-		p.until = retryTime(a.at, p.failed, time.Time{})
+		p = c.pause.after(a)
 	}
 	c.pause = p
 	c.mu.Unlock()
@@ -183,8 +181,8 @@ func (c *connectionTokens) recordPause(ctx context.Context, a answer, next conne
 	case a.otherUser(next):
 		c.id.log.LogAttrs(ctx, slog.LevelError, "a refresh was answered with tokens of another SALTO user, which are not kept", conn)
 	default:
-		c.id.log.LogAttrs(ctx, slog.LevelWarn, "refresh failed; the tokens are kept", conn, slog.Int("attempt", max(next.Attempts, p.failed)),
-			slog.Time("retry_at", cmp.Or(p.until, next.RetryAt)), slog.String("error", a.err.Error()))
+		c.id.log.LogAttrs(ctx, slog.LevelWarn, "refresh failed; the tokens are kept", conn, slog.Int("attempt", max(next.Pause.Failed, p.Failed)),
+			slog.Time("retry_at", cmp.Or(p.Until, next.Pause.Until)), slog.String("error", a.err.Error()))
 	}
 }
 
@@ -238,6 +236,5 @@ func (c *connectionTokens) takeUnsaved(doc *connectionDoc) {
 		c.unsaved = nil // saved already, or replaced by newer tokens
 		return
 	}
-	doc.Tokens = u.set
-	doc.clearFault()
+	doc.Tokens, doc.Pause = u.set, pause{}
 }

@@ -76,14 +76,14 @@ func TestOutage(t *testing.T) {
 					b.wantPosts(posts)
 					time.Sleep(pause)
 				}
-				if doc := b.doc(); doc.Attempts != 8 || doc.Fault == "" || doc.Tokens.Refresh.Reveal() != "r0-planted" {
+				if doc := b.doc(); doc.Pause.Failed != 8 || doc.Pause.Fault == "" || doc.Tokens.Refresh.Reveal() != "r0-planted" {
 					t.Errorf("%+v", doc)
 				}
 				b.change(func() { b.before = nil })
 				b.want(one, "a1-planted")
 				b.want(two, "a1-planted")
 				b.wantPosts(posts + 1)
-				if doc := b.doc(); doc.Attempts != 0 || doc.Fault != "" || !doc.RetryAt.IsZero() {
+				if doc := b.doc(); doc.Pause != (pause{}) {
 					t.Errorf("%+v", doc)
 				}
 			})
@@ -240,7 +240,7 @@ func TestAPauseOfAWrongClock(t *testing.T) {
 	bubble(t, func(t *testing.T, b *tokenFixture) {
 		time.Sleep(2 * time.Hour)
 		doc := *b.doc()
-		doc.Attempts, doc.RetryAt, doc.Fault = 1, time.Now().Add(time.Hour), "refresh: refused"
+		doc.Pause = pause{Failed: 1, Until: time.Now().Add(time.Hour), Fault: "refresh: refused"}
 		b.put(doc)
 		b.want(b.source(), "a1-planted")
 	})
@@ -299,8 +299,8 @@ func TestAProcessWithoutARoute(t *testing.T) {
 					retry = e.RetryAt
 					time.Sleep(time.Second)
 				}
-				if p := lonely.localPause(); p.failed < 1 || p.failed > 3 {
-					t.Errorf("%d attempts in 12 seconds", p.failed)
+				if p := lonely.localPause(); p.Failed < 1 || p.Failed > 3 {
+					t.Errorf("%d attempts in 12 seconds", p.Failed)
 				}
 				if diff := cmp.Diff(before, b.doc(), cmp.Comparer(func(a, b storedsecret.Secret) bool { return a.Equal(b.Secret) })); diff != "" {
 					t.Errorf("the document was changed: %s", diff)

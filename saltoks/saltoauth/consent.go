@@ -192,7 +192,7 @@ func (h *ConsentHandlers) finish(r *http.Request, tenant, sealed string) error {
 	if err != nil {
 		return err
 	}
-	if login.reconnect != "" {
+	if login.pending.Reconnect != "" {
 		return h.finishReconnect(ctx, tenant, login, callback)
 	}
 	if err := h.unconnected(ctx, tenant); err != nil {
@@ -218,7 +218,7 @@ func (h *ConsentHandlers) finishReconnect(ctx context.Context, tenant string, lo
 	if err != nil {
 		return err
 	}
-	if subtle.ConstantTimeCompare([]byte(id), []byte(login.reconnect)) != 1 {
+	if subtle.ConstantTimeCompare([]byte(id), []byte(login.pending.Reconnect)) != 1 {
 		return login.failed(ErrStateMismatch)
 	}
 	conn, err := h.cfg.Authorizer.Reconnect(ctx, login, callback)

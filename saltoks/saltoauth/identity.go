@@ -114,13 +114,13 @@ func (id *identity) get(ctx context.Context, op, address string, parse func(body
 }
 
 // loginPage returns the URL of SALTO's login page for a consent.
-func (id *identity) loginPage(m *oidc.Metadata, state, nonce, verifier saltoks.Secret) saltoks.Secret {
+func (id *identity) loginPage(m *oidc.Metadata, p pendingLogin) saltoks.Secret {
 	config := oauth2.Config{
 		ClientID:    id.creds.ClientID,
 		RedirectURL: id.creds.RedirectURL,
 		Scopes:      []string{"openid", "profile", scopeOffline, scopeFull},
 		Endpoint:    oauth2.Endpoint{AuthURL: m.AuthorizationEndpoint},
 	}
-	return saltoks.NewSecret(config.AuthCodeURL(state.Reveal(),
-		oauth2.S256ChallengeOption(verifier.Reveal()), oauth2.SetAuthURLParam("nonce", nonce.Reveal())))
+	return saltoks.NewSecret(config.AuthCodeURL(p.State.Reveal(),
+		oauth2.S256ChallengeOption(p.Verifier.Reveal()), oauth2.SetAuthURLParam("nonce", p.Nonce.Reveal())))
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
-	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
 // Login is a consent that was started: the URL to redirect the person to, and
@@ -28,9 +27,17 @@ type Login struct {
 	// after its start (UTC).
 	Expires time.Time
 
-	url                    saltoks.Secret // state and nonce are in its query
-	state, nonce, verifier saltoks.Secret
-	reconnect              string // the connection this login renews; "" for a new one
+	url     saltoks.Secret // state and nonce are in its query
+	pending pendingLogin
+}
+
+// pendingLogin is what SealLogin encodes of a Login: its URL was already used.
+type pendingLogin struct {
+	Expires   time.Time           `json:"expires"`
+	State     storedsecret.Secret `json:"state"`
+	Nonce     storedsecret.Secret `json:"nonce"`
+	Verifier  storedsecret.Secret `json:"verifier"`
+	Reconnect string              `json:"reconnect,omitempty"` // the connection to renew; "" for a new one
 }
 
 // URL is the page at SALTO to redirect the person to; "" for a login that
@@ -68,20 +75,19 @@ func (a *Authorizer) begin(ctx context.Context, reconnect string) (Login, error)
 	if err != nil {
 		return Login{}, err
 	}
-	l := Login{
+	p := pendingLogin{
 		Expires:   a.id.now().Add(loginTime).UTC(),
-		state:     saltoks.NewSecret(rand.Text()),
-		nonce:     saltoks.NewSecret(rand.Text()),
-		verifier:  saltoks.NewSecret(oauth2.GenerateVerifier()),
-		reconnect: reconnect,
+		State:     storedsecret.New(saltoks.NewSecret(rand.Text())),
+		Nonce:     storedsecret.New(saltoks.NewSecret(rand.Text())),
+		Verifier:  storedsecret.New(saltoks.NewSecret(oauth2.GenerateVerifier())),
+		Reconnect: reconnect,
 	}
-	l.url = a.id.loginPage(m, l.state, l.nonce, l.verifier)
-	return l, nil
+	return Login{Expires: p.Expires, url: a.id.loginPage(m, p), pending: p}, nil
 }
 
 // verb is the button that the person pressed.
 func (l Login) verb() string {
-	if l.reconnect != "" {
+	if l.pending.Reconnect != "" {
 		return "Reconnect"
 	}
 	return "Connect"
@@ -90,25 +96,14 @@ func (l Login) verb() string {
 // failed adds to an error the button that the person should press again.
 func (l Login) failed(err error) error { return fmt.Errorf("%w; press %s again", err, l.verb()) }
 
-// loginDoc is a stored Login without its URL, which was already used.
-type loginDoc struct {
-	Expires   time.Time           `json:"expires"`
-	State     storedsecret.Secret `json:"state"`
-	Nonce     storedsecret.Secret `json:"nonce"`
-	Verifier  storedsecret.Secret `json:"verifier"`
-	Reconnect string              `json:"reconnect,omitempty"`
-}
-
 // SealLogin encodes l for a cookie or a session. The text is encrypted and
 // bound to bind (a tenant, a session id): OpenLogin requires the same bind. It
-// has about 500 bytes: letters, digits, '-', '_' and '.'.
+// has about 500 bytes: letters, digits, '-' and '_'.
 func (a *Authorizer) SealLogin(ctx context.Context, l Login, bind string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	plain, err := json.Marshal(loginDoc{
-		l.Expires, storedsecret.New(l.state), storedsecret.New(l.nonce), storedsecret.New(l.verifier), l.reconnect,
-	})
+	plain, err := json.Marshal(l.pending)
 	if err != nil {
 		return "", fmt.Errorf("saltoauth: encoding a login: %w", err)
 	}
@@ -116,8 +111,7 @@ func (a *Authorizer) SealLogin(ctx context.Context, l Login, bind string) (strin
 	if err != nil {
 		return "", fmt.Errorf("saltoauth: sealing a login: %w", err)
 	}
-	enc := base64.RawURLEncoding
-	return enc.EncodeToString([]byte(sealed.KeyID)) + "." + enc.EncodeToString(sealed.Data), nil
+	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
 // OpenLogin is the reverse of SealLogin. It fails with ErrStateMismatch if the
@@ -128,25 +122,22 @@ func (a *Authorizer) OpenLogin(ctx context.Context, text, bind string) (Login, e
 	if err := ctx.Err(); err != nil {
 		return Login{}, err
 	}
-	head, tail, ok := strings.Cut(text, ".")
-	enc := base64.RawURLEncoding.Strict()
-	keyID, err1 := enc.DecodeString(head)
-	data, err2 := enc.DecodeString(tail)
-	if !ok || err1 != nil || err2 != nil || len(text) > 8<<10 || strings.ContainsAny(text, "\r\n") || len(keyID) > 255 {
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(text) > 8<<10 || strings.ContainsAny(text, "\r\n") {
 		return Login{}, ErrStateMismatch
 	}
-	plain, err := a.state.Open(ctx, saltostate.Sealed{KeyID: string(keyID), Data: data}, a.loginAdditional(bind))
+	plain, err := a.state.Open(ctx, sealed, a.loginAdditional(bind))
 	if err != nil {
 		// err quotes the key ID from the cookie, which any client can set: it is
 		// only logged.
 		a.id.log.LogAttrs(ctx, slog.LevelWarn, "a pending login could not be opened", slog.String("error", err.Error()))
 		return Login{}, ErrStateMismatch
 	}
-	var d loginDoc
-	if json.Unmarshal(plain, &d) != nil {
+	var l Login
+	if json.Unmarshal(plain, &l.pending) != nil {
 		return Login{}, ErrStateMismatch
 	}
-	l := Login{Expires: d.Expires, state: d.State.Secret, nonce: d.Nonce.Secret, verifier: d.Verifier.Secret, reconnect: d.Reconnect}
+	l.Expires = l.pending.Expires
 	if !a.id.now().Before(l.Expires) {
 		return Login{}, l.failed(ErrLoginExpired)
 	}

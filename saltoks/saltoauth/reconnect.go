@@ -28,10 +28,10 @@ func (a *Authorizer) BeginReconnect(ctx context.Context, id string) (Login, erro
 // as it was, and a refresh token of another user is revoked if SALTO permits
 // it.
 func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values) (Connection, error) {
-	if l.reconnect == "" {
+	if l.pending.Reconnect == "" {
 		return Connection{}, errors.New("saltoauth: this login was started by Begin: finish it with Complete")
 	}
-	id := l.reconnect
+	id := l.pending.Reconnect
 	before, err := a.load(ctx, id)
 	if err != nil {
 		return Connection{}, err
@@ -54,8 +54,7 @@ func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values
 			return errors.New("saltoauth: the connection was changed while it was being reconnected: begin again")
 		}
 		doc.Tokens, doc.ConsentedAt = g.Tokens, g.ConsentedAt
-		doc.clearFault()
-		doc.ReauthorizeAt = time.Time{}
+		doc.Pause, doc.ReauthorizeAt = pause{}, time.Time{}
 		doc.Hint = cmp.Or(g.Hint, doc.Hint)
 		return nil
 	})

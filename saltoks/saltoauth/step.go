@@ -23,11 +23,11 @@ type situation struct {
 
 // pause is the time until the next attempt after one that failed.
 type pause struct {
-	until  time.Time
-	failed int // attempts in a row
-	status int // 0: there was no answer
-	code   string
-	fault  string
+	Until  time.Time `json:"until,omitzero"`
+	Failed int       `json:"failed,omitempty"` // attempts in a row
+	Status int       `json:"status,omitempty"` // 0: there was no answer
+	Code   string    `json:"code,omitempty"`
+	Fault  string    `json:"fault,omitempty"`
 }
 
 // action is what step decides: to return a token, to refresh, or to fail.
@@ -46,7 +46,7 @@ func step(doc *connectionDoc, now time.Time, s situation) action {
 	h := newHeld(doc.token(), doc.Tokens.ObtainedAt, now)
 	rejected := !s.rejected.IsZero() && s.rejected.Equal(h.token.Access)
 	usable := !rejected && h.usable(now)
-	switch p, paused := doc.pause().or(s.pause, now); {
+	switch p, paused := doc.Pause.or(s.pause, now); {
 	case usable && !doc.ReauthorizeAt.IsZero():
 		h.refreshAt = h.usableTo // no refresh can succeed, but the access token is still valid
 		return action{held: h}
@@ -55,7 +55,7 @@ func step(doc *connectionDoc, now time.Time, s situation) action {
 	case usable && h.fresh(now):
 		return action{held: h}
 	case usable && paused:
-		h.refreshAt = p.until
+		h.refreshAt = p.Until
 		return action{held: h}
 	case paused:
 		return action{err: p.error("refresh")}
@@ -79,14 +79,11 @@ func apply(doc connectionDoc, a answer) connectionDoc {
 	switch {
 	case a.err == nil:
 		a.set.Refresh = doc.Tokens.Refresh
-		doc.Tokens = a.set
-		doc.clearFault()
+		doc.Tokens, doc.Pause = a.set, pause{}
 	case a.err.Code == "invalid_grant" && a.set.Refresh.IsZero():
 		doc.ReauthorizeAt = a.at.UTC()
 	case a.err.Status != 0:
-		doc.Attempts++
-		doc.RetryAt = retryTime(a.at, doc.Attempts, a.err.RetryAt).UTC()
-		doc.Fault, doc.FaultStatus, doc.FaultCode = a.err.Op+": "+a.err.What, a.err.Status, a.err.Code
+		doc.Pause = doc.Pause.after(a)
 	}
 	// Without an answer nothing is stored: perhaps only this process cannot
 	// reach the server.
@@ -98,11 +95,20 @@ func (a answer) otherUser(doc connectionDoc) bool {
 	return subject != "" && subject != doc.Subject
 }
 
+// after returns the pause after one more failed attempt.
+func (p pause) after(a answer) pause {
+	failed := p.Failed + 1
+	return pause{
+		Until: retryTime(a.at, failed, a.err.RetryAt).UTC(), Failed: failed,
+		Status: a.err.Status, Code: a.err.Code, Fault: a.err.Op + ": " + a.err.What,
+	}
+}
+
 // or returns the pause that is in effect at now: p if it is, else other. A
 // pause longer than backoffLast was recorded with a wrong clock and is ignored.
 func (p pause) or(other pause, now time.Time) (pause, bool) {
 	for _, p := range []pause{p, other} {
-		if left := p.until.Sub(now); left > 0 && left <= backoffLast {
+		if left := p.Until.Sub(now); left > 0 && left <= backoffLast {
 			return p, true
 		}
 	}
@@ -110,7 +116,7 @@ func (p pause) or(other pause, now time.Time) (pause, bool) {
 }
 
 func (p pause) error(op string) *IdentityError {
-	return &IdentityError{Op: op, Status: p.status, Code: p.code, What: "waiting after " + p.fault, RetryAt: p.until}
+	return &IdentityError{Op: op, Status: p.Status, Code: p.Code, What: "waiting after " + p.Fault, RetryAt: p.Until}
 }
 
 // justGranted reports whether a token was granted too recently to be replaced after a

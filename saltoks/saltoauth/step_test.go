@@ -39,7 +39,7 @@ func TestStep(t *testing.T) {
 	at := stepStart.Add
 	paused := func(until time.Time) func(*connectionDoc) {
 		return func(d *connectionDoc) {
-			d.Attempts, d.RetryAt, d.Fault, d.FaultStatus, d.FaultCode = 1, until, "refresh: refused", 401, "invalid_client"
+			d.Pause = pause{Failed: 1, Until: until, Fault: "refresh: refused", Status: 401, Code: "invalid_client"}
 		}
 	}
 	refused := func(d *connectionDoc) { d.ReauthorizeAt = at(50 * minute) }
@@ -73,9 +73,9 @@ func TestStep(t *testing.T) {
 		"pause over":             {doc: stepDoc(paused(at(60 * minute))), at: 60 * minute, refresh: true},
 		"pause of a wrong clock": {doc: stepDoc(paused(at(180 * minute))), at: 60 * minute, refresh: true},
 		"this process has no route": {doc: stepDoc(nil), at: 60 * minute,
-			with: situation{pause: pause{until: at(61 * minute), failed: 1, fault: "refresh: no answer"}}, says: "no answer"},
+			with: situation{pause: pause{Until: at(61 * minute), Failed: 1, Fault: "refresh: no answer"}}, says: "no answer"},
 		"this process had no route, another refreshed": {doc: stepDoc(nil), at: minute,
-			with: situation{pause: pause{until: at(2 * minute), failed: 1}}, refreshAt: 54 * minute},
+			with: situation{pause: pause{Until: at(2 * minute), Failed: 1}}, refreshAt: 54 * minute},
 		"refresh token refused, access token valid": {doc: stepDoc(refused), at: 55 * minute, refreshAt: 60*minute - usableMargin},
 		"refresh token refused, access token over":  {doc: stepDoc(refused), at: 60 * minute, is: saltoks.ErrReauthorize},
 		"refresh token refused, access token rejected": {doc: stepDoc(refused), at: 55 * minute, with: situation{rejected: a0},
@@ -103,9 +103,9 @@ func TestApply(t *testing.T) {
 	fault := func(status int, code string) *IdentityError {
 		return &IdentityError{Op: "refresh", Status: status, Code: code, What: "refused"}
 	}
-	failed := func(attempts int, pause time.Duration, status int, code string) func(*connectionDoc) {
+	failed := func(attempts int, wait time.Duration, status int, code string) func(*connectionDoc) {
 		return func(d *connectionDoc) {
-			d.Attempts, d.RetryAt, d.Fault, d.FaultStatus, d.FaultCode = attempts, now.Add(pause), "refresh: refused", status, code
+			d.Pause = pause{Failed: attempts, Until: now.Add(wait), Fault: "refresh: refused", Status: status, Code: code}
 		}
 	}
 	asked := fault(429, "")
@@ -135,7 +135,7 @@ func TestApply(t *testing.T) {
 		"another user": {answer: answer{set: full, idToken: idTokenOf("subject-2")},
 			want: func(d *connectionDoc) {
 				failed(1, 5*time.Second, 200, "")(d)
-				d.Fault = "refresh: the answer belongs to another SALTO user"
+				d.Pause.Fault = "refresh: the answer belongs to another SALTO user"
 			}},
 		"refused for good":     {answer: answer{err: fault(400, "invalid_grant")}, want: func(d *connectionDoc) { d.ReauthorizeAt = now }},
 		"the client refused":   {answer: answer{err: fault(401, "invalid_client")}, want: failed(1, 5*time.Second, 401, "invalid_client")},

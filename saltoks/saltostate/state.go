@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/doorkit/doorkit/internal/hostcall"
@@ -199,52 +200,67 @@ func openDoc[T any](ctx context.Context, s *State, kind Kind[T], key string, sto
 	return doc, o, nil
 }
 
-// A stored document is: format (1 byte), version (2), length of the key id (1),
-// key id, sealed text. Version and key id are authenticated with the text.
-const docFormat = 1
-
+// A stored document is its version (2 bytes), then what Seal returns. Version and
+// key id are authenticated with the text.
 func sealDoc(ctx context.Context, s *State, kind string, version uint16, key string, plain []byte) ([]byte, error) {
 	sealed, err := s.Seal(ctx, plain, docAdditional(key, kind, version))
 	if err != nil {
 		return nil, fmt.Errorf("saltoks: sealing %s: %w", key, err)
 	}
-	if len(sealed.KeyID) > 255 {
-		return nil, fmt.Errorf("saltoks: sealing %s: the key id has more than 255 bytes", key)
-	}
-	out := []byte{docFormat, 0, 0, byte(len(sealed.KeyID))}
-	binary.BigEndian.PutUint16(out[1:], version)
-	out = append(append(out, sealed.KeyID...), sealed.Data...)
+	out := append(binary.BigEndian.AppendUint16(nil, version), sealed...)
 	if len(out) > maxDocument {
 		return nil, fmt.Errorf("saltoks: %s would have %d bytes, more than %d", key, len(out), maxDocument)
 	}
 	return out, nil
 }
 
-func openSealed(ctx context.Context, s *State, kind, key string, stored []byte) (opened, error) {
-	if len(stored) < 4 || stored[0] != docFormat || len(stored) < 4+int(stored[3]) {
+func openSealed(ctx context.Context, s *State, kind, key string, stored []byte) (o opened, err error) {
+	if len(stored) < 2 {
 		return opened{}, fmt.Errorf("saltoks: reading %s: %w (not a document of this library)", key, ErrSealed)
 	}
-	o := opened{version: binary.BigEndian.Uint16(stored[1:])}
-	o.keyID = string(stored[4 : 4+int(stored[3])])
-	plain, err := s.Open(ctx, Sealed{KeyID: o.keyID, Data: stored[4+int(stored[3]):]}, docAdditional(key, kind, o.version))
+	o.version = binary.BigEndian.Uint16(stored)
+	o.plain, o.keyID, err = s.open(ctx, stored[2:], docAdditional(key, kind, o.version))
 	if err != nil {
 		return opened{}, fmt.Errorf("saltoks: reading %s: %w", key, err)
 	}
-	o.plain = plain
 	return o, nil
 }
 
 // Seal encrypts plain with the Sealer and binds it to additional. It is for
-// data that is not stored in the Store.
-func (s *State) Seal(ctx context.Context, plain, additional []byte) (sealed Sealed, err error) {
-	err = hostcall.Contain("the Sealer", func() error { sealed, err = s.sealer.Seal(ctx, plain, additional); return err })
-	return sealed, err
+// data that is not stored in the Store. The result begins with the id of the key:
+// its length in one byte, and the id.
+func (s *State) Seal(ctx context.Context, plain, additional []byte) ([]byte, error) {
+	var sealed Sealed
+	err := hostcall.Contain("the Sealer", func() (err error) {
+		sealed, err = s.sealer.Seal(ctx, plain, additional)
+		return err
+	})
+	if err == nil && len(sealed.KeyID) > 255 {
+		err = errors.New("the key id has more than 255 bytes")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat([]byte{byte(len(sealed.KeyID))}, []byte(sealed.KeyID), sealed.Data), nil
 }
 
 // Open is the reverse of Seal; its error wraps ErrSealed.
-func (s *State) Open(ctx context.Context, sealed Sealed, additional []byte) (plain []byte, err error) {
-	err = hostcall.Contain("the Sealer", func() error { plain, err = s.sealer.Open(ctx, sealed, additional); return err })
+func (s *State) Open(ctx context.Context, sealed, additional []byte) ([]byte, error) {
+	plain, _, err := s.open(ctx, sealed, additional)
 	return plain, err
+}
+
+func (s *State) open(ctx context.Context, sealed, additional []byte) (plain []byte, keyID string, err error) {
+	if len(sealed) == 0 || len(sealed) <= int(sealed[0]) {
+		return nil, "", fmt.Errorf("%w (not sealed by this library)", ErrSealed)
+	}
+	text := sealed[1+int(sealed[0]):]
+	keyID = string(sealed[1 : 1+int(sealed[0])])
+	err = hostcall.Contain("the Sealer", func() (err error) {
+		plain, err = s.sealer.Open(ctx, Sealed{KeyID: keyID, Data: text}, additional)
+		return err
+	})
+	return plain, keyID, err
 }
 
 // docAdditional returns the additional data that binds a document to its key,
