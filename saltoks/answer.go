@@ -165,7 +165,7 @@ func innerCode(message string) string {
 		message, named = message[i+len("code:"):], true
 	}
 	message = strings.Trim(strings.TrimSpace(message), ".'\"")
-	if message == "" || len(message) > 64 || strings.ContainsFunc(message, notInCode) {
+	if message == "" || len(message) > 64 || strings.Trim(strings.ToLower(message), "_abcdefghijklmnopqrstuvwxyz0123456789") != "" {
 		return ""
 	}
 	for known := range innerCauses {
@@ -177,10 +177,6 @@ func innerCode(message string) string {
 		return ""
 	}
 	return strings.ToLower(message)
-}
-
-func notInCode(r rune) bool {
-	return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
 }
 
 // clip makes server text safe for one line of a log: it replaces control

@@ -112,8 +112,8 @@ func (cl *call) waitForLimiter(ctx context.Context) error {
 }
 
 // token returns a token that is not empty.
-func (c *Client) token(ctx context.Context) (token Token, err error) {
-	err = hostcall.Contain("the TokenSource", func() error { token, err = c.cfg.Tokens.Token(ctx); return err })
+func (c *Client) token(ctx context.Context) (Token, error) {
+	token, err := hostcall.Get("the TokenSource", func() (Token, error) { return c.cfg.Tokens.Token(ctx) })
 	if err == nil && token.Access.IsZero() {
 		err = errors.New("the token source returned an empty access token and no error")
 	}

@@ -99,18 +99,28 @@ func (cl *call) exchange(ctx context.Context, body []byte) error {
 	if q := encodeQuery(cl.req.Query); q != "" {
 		target += "?" + q
 	}
-	if cl.req.Class == Never {
-		return cl.once(ctx, target, body)
+	first, err := http.NewRequestWithContext(ctx, cl.req.method, target, nil)
+	if err != nil { // net/http's own error quotes the URL
+		return errors.New("the request's method or URL is not valid")
 	}
-	var raw any
+	first.Header.Set("Accept", "application/json")
+	first.Header.Set("User-Agent", cl.client.cfg.UserAgent)
 	if len(body) > 0 {
-		raw = body
+		first.Header.Set("Content-Type", "application/json")
 	}
-	r, err := retryablehttp.NewRequestWithContext(ctx, cl.req.method, target, raw)
+	if cl.req.continuation != "" {
+		first.Header.Set("CLP-Continuation-Token", cl.req.continuation)
+	}
+	if cl.req.Class == Never {
+		return cl.once(first, body)
+	}
+	r, err := retryablehttp.FromRequest(first)
+	if err == nil && len(body) > 0 {
+		err = r.SetBody(body)
+	}
 	if err != nil {
-		return errBadRequestLine
+		return err
 	}
-	cl.setHeader(r.Header, len(body) > 0)
 	retry := retryablehttp.Client{
 		HTTPClient:   &http.Client{Transport: cl, CheckRedirect: sameOrigin},
 		Logger:       nil,
@@ -128,37 +138,19 @@ func (cl *call) exchange(ctx context.Context, body []byte) error {
 	return err
 }
 
-func (cl *call) once(ctx context.Context, target string, body []byte) error {
-	r, err := http.NewRequestWithContext(ctx, cl.req.method, target, nil)
-	if err != nil {
-		return errBadRequestLine
-	}
+// once sends a body that net/http cannot send again.
+func (cl *call) once(r *http.Request, body []byte) error {
 	switch {
 	case len(body) > 0:
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	case !cl.stdTransport:
 		r.Body = unrepeatable{}
 	}
-	cl.setHeader(r.Header, len(body) > 0)
 	resp, err := cl.RoundTrip(r)
 	if resp != nil {
 		_ = resp.Body.Close()
 	}
 	return err
-}
-
-// errBadRequestLine replaces net/http's own error, which quotes the URL.
-var errBadRequestLine = errors.New("the request's method or URL is not valid")
-
-func (cl *call) setHeader(h http.Header, body bool) {
-	h.Set("Accept", "application/json")
-	h.Set("User-Agent", cl.client.cfg.UserAgent)
-	if body {
-		h.Set("Content-Type", "application/json")
-	}
-	if cl.req.continuation != "" {
-		h.Set("CLP-Continuation-Token", cl.req.continuation)
-	}
 }
 
 // last returns the last attempt, or an empty one before the first.

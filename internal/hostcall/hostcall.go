@@ -49,6 +49,15 @@ func Contain(in string, fn func() error) (err error) {
 	return fn()
 }
 
+// Get is Contain for a function that returns a value.
+func Get[T any](in string, fn func() (T, error)) (value T, err error) {
+	err = Contain(in, func() error {
+		value, err = fn()
+		return err
+	})
+	return value, err
+}
+
 // ClockIsSet reports whether a clock's time can be right: a machine whose clock has no
 // battery starts decades in the past.
 func ClockIsSet(now time.Time) bool { return now.Year() >= 1990 }

@@ -118,10 +118,10 @@ func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (*
 	if err != nil { // the user of these tokens is not known
 		return nil, err
 	}
-	doc := &connectionDoc{
-		Environment: a.id.env.Name, Subject: c.Subject, Hint: maskedMail(c.Email),
-		ConnectedAt: t.set.ObtainedAt, ConsentedAt: t.set.ObtainedAt, Tokens: t.set,
-	}
+	doc := &connectionDoc{Tokens: t.set, Connection: Connection{
+		Environment: a.id.env.Name, Subject: c.Subject, UserHint: maskedMail(c.Email),
+		ConnectedAt: t.set.ObtainedAt, ConsentedAt: t.set.ObtainedAt,
+	}}
 	switch {
 	case !strings.EqualFold(t.kind, "bearer"):
 		a.discard(ctx, doc)
@@ -132,8 +132,8 @@ func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (*
 	case t.set.Refresh.IsZero():
 		return nil, ErrNoOfflineAccess
 	}
-	if doc.Hint == "" {
-		doc.Hint = a.askHint(ctx, doc)
+	if doc.UserHint == "" {
+		doc.UserHint = a.askHint(ctx, doc)
 	}
 	return doc, nil
 }

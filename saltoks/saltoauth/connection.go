@@ -96,18 +96,11 @@ func (s ConnectionStatus) Summary(at time.Time) string {
 	return "Connected. Site linked."
 }
 
+// connection returns the stored connection with what is not stored: its ID is the
+// key, its DueAt depends on the config, and its State on the tokens.
 func (a *Authorizer) connection(id string, doc *connectionDoc) Connection {
-	c := Connection{
-		ID:          id,
-		Environment: doc.Environment,
-		Subject:     doc.Subject,
-		UserHint:    doc.Hint,
-		Site:        doc.Site,
-		ConnectedAt: doc.ConnectedAt,
-		ConsentedAt: doc.ConsentedAt,
-		DueAt:       doc.ConsentedAt.Add(a.warnAfter),
-		State:       ConnectionActive,
-	}
+	c := doc.Connection
+	c.ID, c.DueAt, c.State = id, doc.ConsentedAt.Add(a.warnAfter), ConnectionActive
 	if !doc.ReauthorizeAt.IsZero() {
 		c.State = ConnectionReauthorize
 	}

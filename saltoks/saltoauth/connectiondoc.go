@@ -15,14 +15,8 @@ var connectionDocs = saltostate.Kind[connectionDoc]{Name: userindex.ConnectionKi
 // connectionDoc is one consent with its tokens. It is one document, so that the
 // consent, its tokens and the record of a failed refresh change together.
 type connectionDoc struct {
-	Environment string         `json:"environment"`
-	Subject     string         `json:"subject"`
-	Hint        string         `json:"hint,omitempty"` // the user's email, masked
-	Site        saltoks.SiteID `json:"site,omitempty"`
-	ConnectedAt time.Time      `json:"connected_at"`
-	ConsentedAt time.Time      `json:"consented_at"` // the newest consent: ConnectedAt or a Reconnect
-
-	Tokens tokenSet `json:"tokens"`
+	Connection          // without ID, DueAt and State: see Authorizer.connection
+	Tokens     tokenSet `json:"tokens"`
 
 	// Pause follows the failed refreshes that the identity server answered. All
 	// processes that share this document observe it.

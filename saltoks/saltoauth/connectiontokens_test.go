@@ -301,7 +301,7 @@ func TestLostLease(t *testing.T) {
 			b.before = func() *http.Response {
 				// Another process has rotated the token, and written it despite our lock.
 				now := time.Now().UTC()
-				theirs = sealed(t, connectionDoc{Environment: "mock", Subject: "subject-1", Tokens: tokenSet{
+				theirs = sealed(t, connectionDoc{Connection: Connection{Environment: "mock", Subject: "subject-1"}, Tokens: tokenSet{
 					Access:  storedsecret.New(saltoks.NewSecret("theirs")),
 					Refresh: storedsecret.New(saltoks.NewSecret("r-theirs")), ObtainedAt: now, Expiry: now.Add(time.Hour)}})
 				return jsonAnswer(400, `{"error":"invalid_grant"}`)

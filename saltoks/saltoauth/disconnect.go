@@ -56,7 +56,6 @@ func (a *Authorizer) Disconnect(ctx context.Context, id string, ack Acknowledgem
 	var d Disconnected
 	if gone.ReauthorizeAt.IsZero() {
 		d.Revoked, d.RevokeErr = a.id.revoke(ctx, refresh)
-		d.Revoked = d.Revoked && d.RevokeErr == nil
 	}
 	return d, err
 }

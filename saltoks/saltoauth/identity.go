@@ -43,9 +43,6 @@ func newIdentity(env saltoks.Environment, creds Credentials, hc *http.Client, lo
 	if id.transport == nil {
 		id.transport = httptransport.Default() // no other part of the program shares its connections
 	}
-	if id.log == nil {
-		id.log = slog.New(slog.DiscardHandler)
-	}
 	if id.now == nil {
 		id.now = time.Now
 	}
@@ -75,12 +72,7 @@ type oneShot struct{ base http.RoundTripper }
 func (o oneShot) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Close = true
-	var resp *http.Response
-	err := hostcall.Contain("the HTTP transport", func() (err error) {
-		resp, err = o.base.RoundTrip(r) //nolint:bodyclose // the caller closes it
-		return err
-	})
-	return resp, err
+	return hostcall.Get("the HTTP transport", func() (*http.Response, error) { return o.base.RoundTrip(r) })
 }
 
 // get reads a document of the server and passes it to parse, whose error is the

@@ -42,7 +42,7 @@ func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values
 	}
 	if g.Subject != before.Subject {
 		a.discard(ctx, g)
-		return Connection{}, &WrongUserError{Want: before.Hint, Got: g.Hint}
+		return Connection{}, &WrongUserError{Want: before.UserHint, Got: g.UserHint}
 	}
 	if before.Site != "" {
 		if _, err := a.seesSite(ctx, fixedToken(g.token()), before.Site); err != nil {
@@ -55,7 +55,7 @@ func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values
 		}
 		doc.Tokens, doc.ConsentedAt = g.Tokens, g.ConsentedAt
 		doc.Pause, doc.ReauthorizeAt = pause{}, time.Time{}
-		doc.Hint = cmp.Or(g.Hint, doc.Hint)
+		doc.UserHint = cmp.Or(g.UserHint, doc.UserHint)
 		return nil
 	})
 	if err != nil {

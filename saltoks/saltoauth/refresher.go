@@ -185,10 +185,7 @@ func (r *refresher) launch(ctx context.Context) *flight {
 	go func() {
 		f.err = errNoFlight // in case the host's code ends this goroutine
 		defer r.land(f)
-		f.err = hostcall.Contain("a Store, a Sealer or a transport", func() (err error) {
-			f.got, err = r.fetch(ctx, rejected)
-			return err
-		})
+		f.got, f.err = hostcall.Get("a Store, a Sealer or a transport", func() (held, error) { return r.fetch(ctx, rejected) })
 	}()
 	return f
 }
@@ -218,9 +215,6 @@ func (r *refresher) land(f *flight) {
 		r.fail(now)
 	}
 	r.quiet = now.Add(backoffFirst)
-	if e, ok := errors.AsType[*IdentityError](f.err); ok && e.RetryAt.After(r.quiet) {
-		r.quiet = e.RetryAt
-	}
 }
 
 // drop makes the next Token call fetch a token, even if the one in memory is valid.

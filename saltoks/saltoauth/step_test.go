@@ -19,7 +19,7 @@ func stored(text string) storedsecret.Secret { return storedsecret.New(saltoks.N
 
 // stepDoc is a connection whose token of an hour was granted at stepStart.
 func stepDoc(change func(*connectionDoc)) *connectionDoc {
-	doc := &connectionDoc{Environment: "mock", Subject: "subject-1", Tokens: tokenSet{
+	doc := &connectionDoc{Connection: Connection{Environment: "mock", Subject: "subject-1"}, Tokens: tokenSet{
 		Access: stored("a0"), Refresh: stored("r0"), ObtainedAt: stepStart, Expiry: stepStart.Add(time.Hour),
 	}}
 	if change != nil {

@@ -188,9 +188,9 @@ func (id *identity) refresh(ctx context.Context, refresh saltoks.Secret) answer 
 	return id.requestToken(ctx, "refresh", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh.Reveal()}})
 }
 
-// revoke asks the server to revoke a refresh token. ok is false if discovery
+// revoke asks the server to revoke a refresh token. It does nothing if discovery
 // names no endpoint for that.
-func (id *identity) revoke(ctx context.Context, refresh saltoks.Secret) (ok bool, err error) {
+func (id *identity) revoke(ctx context.Context, refresh saltoks.Secret) (revoked bool, err error) {
 	m, err := id.oidc.Metadata(ctx)
 	if err != nil || m.RevocationEndpoint == "" {
 		return false, err
@@ -198,11 +198,11 @@ func (id *identity) revoke(ctx context.Context, refresh saltoks.Secret) (ok bool
 	form := url.Values{"token": {refresh.Reveal()}, "token_type_hint": {"refresh_token"}}
 	resp, err := id.post(ctx, m.RevocationEndpoint, form)
 	if err != nil {
-		return true, networkError("revocation", m.RevocationEndpoint, err)
+		return false, networkError("revocation", m.RevocationEndpoint, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return true, &IdentityError{Op: "revocation", URL: m.RevocationEndpoint, Status: resp.StatusCode, What: "refused"}
+		return false, &IdentityError{Op: "revocation", URL: m.RevocationEndpoint, Status: resp.StatusCode, What: "refused"}
 	}
 	return true, nil
 }

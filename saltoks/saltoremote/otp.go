@@ -22,8 +22,8 @@ type OTPFunc func(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (sa
 
 // call returns the host's code. A text that cannot be a code is not sent: SALTO
 // would count it as a wrong code.
-func (f OTPFunc) call(ctx context.Context, at siteIQ) (code saltoks.OTP, err error) {
-	err = hostcall.Contain("the OTPFunc", func() error { code, err = f(ctx, at.site, at.iq); return err })
+func (f OTPFunc) call(ctx context.Context, at siteIQ) (saltoks.OTP, error) {
+	code, err := hostcall.Get("the OTPFunc", func() (saltoks.OTP, error) { return f(ctx, at.site, at.iq) })
 	if err == nil {
 		err = ctx.Err() // too late for this command
 	}

@@ -1,7 +1,6 @@
 package saltostate
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -42,17 +41,17 @@ func NewFileStore(dir string) (*FileStore, error) {
 	if dir == "" {
 		return nil, errors.New("saltoks: NewFileStore requires a folder")
 	}
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, fmt.Errorf("saltoks: the folder of the file store: %w", err)
-	}
 	if !canFlock {
 		return nil, fmt.Errorf("saltoks: the file store requires flock, which this system does not have: %w", errors.ErrUnsupported)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("saltoks: creating the folder of the file store: %w", err)
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
 	}
-	info, err := os.Stat(dir)
+	var info fs.FileInfo
+	if err == nil {
+		info, err = os.Stat(dir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("saltoks: the folder of the file store: %w", err)
 	}
@@ -112,29 +111,21 @@ func (s *FileStore) Update(ctx context.Context, key string, fn func(ctx context.
 	}
 	defer lock.Close() // closing frees the lock
 
-	current, err := s.Get(ctx, key)
-	if err != nil {
-		return err
-	}
-	next, err := fn(ctx, bytes.Clone(current))
-	if err != nil {
-		return err
-	}
-	switch {
-	case next == nil && current == nil, next != nil && current != nil && bytes.Equal(next, current):
+	return change(ctx, s, key, fn, func(next []byte) error {
+		err := error(nil)
+		if next == nil {
+			err = os.Remove(base + ".doc")
+		} else {
+			err = replaceFile(base+".doc", base+".tmp", next)
+		}
+		if err == nil {
+			err = syncDir(s.dir)
+		}
+		if err != nil {
+			return fmt.Errorf("saltoks: file store: %w", err)
+		}
 		return nil
-	case next == nil:
-		err = os.Remove(base + ".doc")
-	default:
-		err = replaceFile(base+".doc", base+".tmp", next)
-	}
-	if err == nil {
-		err = syncDir(s.dir)
-	}
-	if err != nil {
-		return fmt.Errorf("saltoks: file store: %w", err)
-	}
-	return nil
+	})
 }
 
 // openFile opens a regular file. It follows no symbolic link at path and does not
@@ -158,11 +149,7 @@ func openFile(path string, flag int) (*os.File, error) {
 // replaceFile writes through a temporary file. There is one writer per key, so
 // the file's name is fixed; a file that a killed process left is removed.
 func replaceFile(path, temp string, b []byte) error {
-	if info, err := os.Lstat(temp); err == nil && !info.IsDir() {
-		if err := os.Remove(temp); err != nil {
-			return err
-		}
-	}
+	_ = os.Remove(temp) // if it remains, opening it fails
 	f, err := openFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return err
@@ -171,10 +158,7 @@ func replaceFile(path, temp string, b []byte) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err2 := f.Close(); err == nil {
-		err = err2
-	}
-	if err == nil {
+	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(temp, path)
 	}
 	if err != nil {
@@ -188,11 +172,7 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	err = d.Sync()
-	if err2 := d.Close(); err == nil {
-		err = err2
-	}
-	return err
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // lockFile takes the exclusive lock of a file. It polls, so that no goroutine

@@ -39,24 +39,15 @@ func (m *MemoryStore) Update(ctx context.Context, key string, fn func(ctx contex
 		return err
 	}
 	defer unlock()
-	current, err := m.Get(ctx, key)
-	if err != nil {
-		return err
-	}
-	next, err := fn(ctx, current)
-	if err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch {
-	case next == nil:
-		delete(m.docs, key)
-	case current == nil || !bytes.Equal(next, m.docs[key]):
+	return change(ctx, m, key, fn, func(next []byte) error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
 		if m.docs == nil {
 			m.docs = make(map[string][]byte)
 		}
-		m.docs[key] = bytes.Clone(next)
-	}
-	return nil
+		if m.docs[key] = bytes.Clone(next); next == nil {
+			delete(m.docs, key)
+		}
+		return nil
+	})
 }

@@ -22,7 +22,8 @@ import (
 // plain and additional: Open must fail for a document that was moved to another
 // key.
 type Sealer interface {
-	// KeyID returns the id of the key that Seal currently uses. A document
+	// KeyID returns the id of the key that Seal currently uses: text without a
+	// zero byte, which is stored beside each document. A document
 	// sealed with another key is sealed with this one the next time it is
 	// changed or resealed.
 	KeyID() string

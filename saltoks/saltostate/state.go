@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/internal/hostcall"
@@ -86,12 +87,9 @@ func Update[T any](ctx context.Context, s *State, kind Kind[T], id string, fn fu
 	defer cancel(nil)
 	detach := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	defer detach()
-	var saving *time.Timer
-	defer func() {
-		if saving != nil {
-			saving.Stop()
-		}
-	}()
+	saving := time.AfterFunc(WriteLimit, func() { cancel(errSlowStore) })
+	saving.Stop() // until fn has returned
+	defer saving.Stop()
 	err := s.update(held, key, func(held context.Context, stored []byte) ([]byte, error) {
 		doc, before, err := openDoc(held, s, kind, key, stored)
 		if err != nil {
@@ -104,7 +102,7 @@ func Update[T any](ctx context.Context, s *State, kind Kind[T], id string, fn fu
 		if err != nil || next == nil {
 			return nil, err
 		}
-		saving = time.AfterFunc(WriteLimit, func() { cancel(errSlowStore) })
+		saving.Reset(WriteLimit)
 		plain, err := json.Marshal(next)
 		if err != nil {
 			return nil, fmt.Errorf("saltoks: encoding %s: %w", key, err)
@@ -139,12 +137,11 @@ func (s *State) Delete(ctx context.Context, kind, id string) error {
 }
 
 // get calls Store.Get.
-func (s *State) get(ctx context.Context, key string) (stored []byte, err error) {
+func (s *State) get(ctx context.Context, key string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	err = hostcall.Contain("the Store", func() error { stored, err = s.store.Get(ctx, key); return err })
-	return stored, err
+	return hostcall.Get("the Store", func() ([]byte, error) { return s.store.Get(ctx, key) })
 }
 
 // update calls Store.Update and checks its contract: if a Store called fn
@@ -227,21 +224,17 @@ func openSealed(ctx context.Context, s *State, kind, key string, stored []byte) 
 }
 
 // Seal encrypts plain with the Sealer and binds it to additional. It is for
-// data that is not stored in the Store. The result begins with the id of the key:
-// its length in one byte, and the id.
+// data that is not stored in the Store. The result is the id of the key, a zero
+// byte, and the encrypted data.
 func (s *State) Seal(ctx context.Context, plain, additional []byte) ([]byte, error) {
-	var sealed Sealed
-	err := hostcall.Contain("the Sealer", func() (err error) {
-		sealed, err = s.sealer.Seal(ctx, plain, additional)
-		return err
-	})
-	if err == nil && len(sealed.KeyID) > 255 {
-		err = errors.New("the key id has more than 255 bytes")
+	sealed, err := hostcall.Get("the Sealer", func() (Sealed, error) { return s.sealer.Seal(ctx, plain, additional) })
+	if err == nil && strings.Contains(sealed.KeyID, "\x00") {
+		err = errors.New("the key id holds a zero byte")
 	}
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat([]byte{byte(len(sealed.KeyID))}, []byte(sealed.KeyID), sealed.Data), nil
+	return slices.Concat([]byte(sealed.KeyID), []byte{0}, sealed.Data), nil
 }
 
 // Open is the reverse of Seal; its error wraps ErrSealed.
@@ -251,16 +244,12 @@ func (s *State) Open(ctx context.Context, sealed, additional []byte) ([]byte, er
 }
 
 func (s *State) open(ctx context.Context, sealed, additional []byte) (plain []byte, keyID string, err error) {
-	if len(sealed) == 0 || len(sealed) <= int(sealed[0]) {
+	id, data, ok := bytes.Cut(sealed, []byte{0})
+	if !ok {
 		return nil, "", fmt.Errorf("%w (not sealed by this library)", ErrSealed)
 	}
-	text := sealed[1+int(sealed[0]):]
-	keyID = string(sealed[1 : 1+int(sealed[0])])
-	err = hostcall.Contain("the Sealer", func() (err error) {
-		plain, err = s.sealer.Open(ctx, Sealed{KeyID: keyID, Data: text}, additional)
-		return err
-	})
-	return plain, keyID, err
+	plain, err = hostcall.Get("the Sealer", func() ([]byte, error) { return s.sealer.Open(ctx, Sealed{string(id), data}, additional) })
+	return plain, string(id), err
 }
 
 // docAdditional returns the additional data that binds a document to its key,

@@ -1,6 +1,7 @@
 package saltostate
 
 import (
+	"bytes"
 	"context"
 	"time"
 )
@@ -40,4 +41,20 @@ type Store interface {
 	// current one, nothing is written. If fn returns an error, nothing changes
 	// and Update returns that error.
 	Update(ctx context.Context, key string, fn func(ctx context.Context, current []byte) (next []byte, err error)) error
+}
+
+// change is Update of a Store that has locked key: it passes the document that get
+// returns to fn, and what fn returns to put if it differs.
+func change(
+	ctx context.Context, s Store, key string, fn func(context.Context, []byte) ([]byte, error), put func(next []byte) error,
+) error {
+	current, err := s.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	next, err := fn(ctx, bytes.Clone(current))
+	if err != nil || (next == nil) == (current == nil) && bytes.Equal(next, current) {
+		return err
+	}
+	return put(next)
 }
