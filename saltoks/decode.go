@@ -27,9 +27,13 @@ var (
 
 // one makes a call whose answer is one object.
 func one[T any](ctx context.Context, c *Client, r *Request) (T, error) {
-	var v T
-	err := c.run(ctx, r, func(a *attempt) (err error) {
-		v, err = decode[T](a.body)
+	return fetch(ctx, c, r, decode[T])
+}
+
+// fetch makes a call and decodes the body of its answer.
+func fetch[T any](ctx context.Context, c *Client, r *Request, decode func(body []byte) (T, error)) (v T, err error) {
+	err = c.run(ctx, r, func(a *attempt) (err error) {
+		v, err = decode(a.body)
 		return err
 	})
 	return v, err

@@ -70,19 +70,15 @@ const maxEmptyPages = 50
 func list[T any](ctx context.Context, c *Client, opts []ListOption, route string, ids ...string) iter.Seq2[T, error] {
 	opts = slices.Clone(opts)
 	return func(yield func(T, error) bool) {
-		walk(ctx, c, listRequest(opts, route, ids...), yield)
-	}
-}
-
-func listRequest(opts []ListOption, route string, ids ...string) *Request {
-	r := newRequest("GET", route, Safe, ids...)
-	r.Query = url.Values{}
-	for _, o := range opts {
-		if o != nil {
-			o(r)
+		r := newRequest("GET", route, Safe, ids...)
+		r.Query = url.Values{}
+		for _, o := range opts {
+			if o != nil {
+				o(r)
+			}
 		}
+		walk(ctx, c, r, yield)
 	}
-	return r
 }
 
 // walk yields the items page by page and holds two pages at a time. A list that
@@ -93,11 +89,7 @@ func walk[T any](ctx context.Context, c *Client, r *Request, yield func(T, error
 	var guard cursorGuard
 	var before map[string]bool // the ids of the previous page
 	for r != nil {
-		var p page[T]
-		err := c.run(ctx, r, func(a *attempt) (err error) {
-			p, err = decodePage[T](a.body)
-			return err
-		})
+		p, err := fetch(ctx, c, r, decodePage[T])
 		if err != nil {
 			yield(zero, err)
 			return

@@ -45,7 +45,7 @@ func (s *RawService) SetLockState(
 // ErrIQAlreadyActivated. Store the secret before the next step: SALTO may not
 // return it again.
 func (s *RawService) FirstSecret(ctx context.Context, site SiteID, iq IQID) (Secret, error) {
-	return s.secret(ctx, command("GET", routeIQSecret, string(site), string(iq)))
+	return fetch(ctx, s.c, command("GET", routeIQSecret, string(site), string(iq)), decodeSecret)
 }
 
 // SecretByOTP returns the secret of an activated user, for another device.
@@ -55,22 +55,18 @@ func (s *RawService) SecretByOTP(ctx context.Context, site SiteID, iq IQID, otp 
 	r := command("GET", routeIQSecret, string(site), string(iq))
 	r.needOTP(otp)
 	r.Query = url.Values{"otp": {otp.Reveal()}}
-	return s.secret(ctx, r)
+	return fetch(ctx, s.c, r, decodeSecret)
 }
 
-func (s *RawService) secret(ctx context.Context, r *Request) (Secret, error) {
+func decodeSecret(body []byte) (Secret, error) {
 	var w struct {
 		Secret string `json:"secret"`
 	}
-	err := s.c.run(ctx, r, func(a *attempt) error {
-		err := decodeInto(a.body, &w)
-		if err == nil && w.Secret == "" {
-			err = errors.New("the answer holds no secret")
-		}
-		return err
-	})
-	if err != nil {
+	if err := decodeInto(body, &w); err != nil {
 		return Secret{}, err
+	}
+	if w.Secret == "" {
+		return Secret{}, errors.New("the answer holds no secret")
 	}
 	return NewSecret(w.Secret), nil
 }

@@ -133,24 +133,16 @@ func (s *UsersService) IssuePIN(ctx context.Context, site SiteID, user SiteUserI
 		body["expiry_date"] = wholeUTC(expires)
 	}
 	r.Body = body
-	var pin KeypadPIN
-	err := s.c.run(ctx, r, func(a *attempt) error {
-		digits, err := decodePIN(a.body)
-		if err == nil {
-			pin = NewKeypadPIN(digits)
-		}
-		return err
-	})
-	return pin, err
+	return fetch(ctx, s.c, r, decodePIN)
 }
 
 // decodePIN reads a bare JSON string of digits, or a number as it is written.
-func decodePIN(body []byte) (string, error) {
+func decodePIN(body []byte) (KeypadPIN, error) {
 	pin := strings.Trim(string(body), `"`)
 	if len(pin) < 4 || len(pin) > 12 || !digits(pin) {
-		return "", errors.New("the answer is not a keypad PIN")
+		return KeypadPIN{}, errors.New("the answer is not a keypad PIN")
 	}
-	return pin, nil
+	return NewKeypadPIN(pin), nil
 }
 
 // Key is a credential of a member.

@@ -49,7 +49,8 @@ var (
 )
 
 type flight struct {
-	confirmed chan struct{} // closed when fetch calls confirm
+	confirmed chan struct{} // closed by confirm
+	confirm   func()        // at the first call
 	done      chan struct{}
 	got       held
 	err       error
@@ -149,11 +150,7 @@ func (r *refresher) confirm() {
 	defer r.mu.Unlock()
 	r.checked, r.failing = r.now(), time.Time{}
 	if r.flight != nil {
-		select {
-		case <-r.flight.confirmed:
-		default:
-			close(r.flight.confirmed)
-		}
+		r.flight.confirm()
 	}
 }
 
@@ -176,6 +173,7 @@ func (r *refresher) fail(now time.Time) {
 // valid one would be lost.
 func (r *refresher) launch(ctx context.Context) *flight {
 	f := &flight{confirmed: make(chan struct{}), done: make(chan struct{})}
+	f.confirm = sync.OnceFunc(func() { close(f.confirmed) })
 	r.flight = f
 	var rejected saltoks.Secret
 	if r.rejected {

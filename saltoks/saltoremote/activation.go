@@ -178,6 +178,29 @@ func (a *Activation) Deactivate(ctx context.Context, site saltoks.SiteID, iq sal
 	return a.done(at, next, nil)
 }
 
+// whileHeld makes a call to SALTO while it holds the document, so that two processes
+// do not both make it, and stores the effect of e. answer is the error of the call.
+// A failed call has no effect, but a PIN may have been sent without an answer.
+func (a *Activation) whileHeld(ctx context.Context, at siteIQ, e *event, call func(context.Context) error) (doc iqDoc, answer, err error) {
+	doc, err = a.update(ctx, at, func(doc *iqDoc) error {
+		e.at, e.now, e.sent = at, a.now(), *doc
+		_, required, err := doc.apply(*e)
+		if err != nil || !required {
+			return err
+		}
+		limited, cancel := context.WithTimeout(ctx, stepLimit)
+		defer cancel()
+		answer = call(limited)
+		if answer != nil && (e.kind != requestPIN || !isUnconfirmed(answer)) {
+			return answer
+		}
+		e.now = a.now()
+		*doc, _, err = doc.apply(*e)
+		return err
+	})
+	return doc, answer, err
+}
+
 // answered stores the effect of an answer from SALTO, even if ctx has ended.
 func (a *Activation) answered(ctx context.Context, at siteIQ, e event) (iqDoc, error) {
 	return a.updateAfter(ctx, at, func(doc *iqDoc) (err error) {

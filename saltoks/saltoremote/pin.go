@@ -29,20 +29,8 @@ func (a *Activation) RequestPIN(
 	if err != nil {
 		return a.done(at, before, notSentError(err))
 	}
-	var answer error
-	doc, err := a.update(ctx, at, func(doc *iqDoc) (err error) {
-		if _, _, err := doc.apply(request); err != nil {
-			return err
-		}
-		limited, cancel := context.WithTimeout(ctx, stepLimit)
-		defer cancel()
-		answer = a.client.Raw().RequestPIN(limited, site, iq, channel)
-		if answer != nil && !isUnconfirmed(answer) {
-			return answer
-		}
-		request.now = a.now()
-		*doc, _, err = doc.apply(request)
-		return err
+	doc, answer, err := a.whileHeld(ctx, at, &request, func(ctx context.Context) error {
+		return a.client.Raw().RequestPIN(ctx, site, iq, channel)
 	})
 	switch {
 	case answer != nil && !isUnconfirmed(answer):

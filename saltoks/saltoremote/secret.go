@@ -97,23 +97,11 @@ func (a *Activation) fetchSecret(ctx context.Context, site saltoks.SiteID, iq sa
 // fetchFunc makes SALTO return a secret.
 type fetchFunc func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.Secret, error)
 
-// storeSecret fetches a secret and stores it, while it holds the document: two
-// callers must not each get a secret. answer is SALTO's refusal.
+// storeSecret fetches a secret and stores it. answer is SALTO's refusal.
 func (a *Activation) storeSecret(ctx context.Context, at siteIQ, verb eventKind, fetch fetchFunc) (doc iqDoc, answer, err error) {
-	e := event{kind: verb, at: at}
-	var replaced iqDoc // the document that the new secret replaces
-	doc, err = a.update(ctx, at, func(doc *iqDoc) error {
-		e.now, replaced = a.now(), *doc
-		_, required, err := doc.apply(e)
-		if err != nil || !required {
-			return err
-		}
-		limited, cancel := context.WithTimeout(ctx, stepLimit)
-		defer cancel()
-		if e.secret, answer = fetch(limited, at.site, at.iq); answer != nil {
-			return answer
-		}
-		*doc, _, err = doc.apply(e)
+	e := event{kind: verb}
+	doc, answer, err = a.whileHeld(ctx, at, &e, func(ctx context.Context) (err error) {
+		e.secret, err = fetch(ctx, at.site, at.iq)
 		return err
 	})
 	if err == nil || answer != nil {
@@ -125,7 +113,7 @@ func (a *Activation) storeSecret(ctx context.Context, at siteIQ, verb eventKind,
 	// SALTO may not return another secret: try again to store this one,
 	// unless another process has changed the activation in the meantime.
 	doc, err = a.updateAfter(ctx, at, func(doc *iqDoc) (err error) {
-		if doc.Step == replaced.Step && doc.Secret.Equal(replaced.Secret.Secret) {
+		if doc.Step == e.sent.Step && sameSecret(*doc, e) {
 			*doc, _, err = doc.apply(e)
 		}
 		return err

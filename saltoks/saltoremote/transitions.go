@@ -17,7 +17,7 @@ type event struct {
 	secret  saltoks.Secret     // begin, restart, adopt: the secret that SALTO returned
 	channel saltoks.PINChannel // requestPIN
 	pin     saltoks.Secret     // confirm
-	sent    iqDoc              // answers: the document that the call was made with
+	sent    iqDoc              // the document that the call to SALTO was made with
 	since   time.Time          // found: when SALTO activated the user
 }
 

@@ -149,7 +149,11 @@ func openFile(path string, flag int) (*os.File, error) {
 // replaceFile writes through a temporary file. There is one writer per key, so
 // the file's name is fixed; a file that a killed process left is removed.
 func replaceFile(path, temp string, b []byte) error {
-	_ = os.Remove(temp) // if it remains, opening it fails
+	if info, err := os.Lstat(temp); err == nil && !info.IsDir() {
+		if err := os.Remove(temp); err != nil {
+			return err
+		}
+	}
 	f, err := openFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return err
