@@ -106,7 +106,8 @@ func (a *Authorizer) grant(ctx context.Context, l Login, callback url.Values) (*
 		return nil, err
 	}
 	t := a.id.requestToken(ctx, "code exchange", url.Values{
-		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {a.id.creds.RedirectURL}, "code_verifier": {l.pending.Verifier.Reveal()},
+		"grant_type": {"authorization_code"}, "code": {code},
+		"redirect_uri": {a.id.creds.RedirectURL}, "code_verifier": {l.pending.Verifier.Reveal()},
 	})
 	if t.err != nil {
 		if t.err.Code == "invalid_grant" {

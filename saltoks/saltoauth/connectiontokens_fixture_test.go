@@ -65,7 +65,8 @@ func newTokenFixture(t *testing.T, store saltostate.Store, change func(*Credenti
 	}
 	b.id = newIdentity(mockEnv, creds, &http.Client{Transport: b.server}, slog.New(slog.NewTextHandler(&b.log, nil)), nil)
 	now := time.Now().UTC()
-	b.put(connectionDoc{Connection: Connection{Environment: "mock", Subject: "subject-1", ConnectedAt: now, ConsentedAt: now}, Tokens: tokenSet{
+	conn := Connection{Environment: "mock", Subject: "subject-1", ConnectedAt: now, ConsentedAt: now}
+	b.put(connectionDoc{Connection: conn, Tokens: tokenSet{
 		Access: storedsecret.New(saltoks.NewSecret("a0-planted")), Refresh: storedsecret.New(saltoks.NewSecret("r0-planted")),
 		ObtainedAt: now, Expiry: now.Add(time.Hour)}})
 	return b

@@ -65,7 +65,8 @@ func NewRemote(cfg Config) (*Remote, error) {
 	var faults faultlist.List
 	faults.Require(cfg.Client != nil && cfg.Client.Locks != nil, "Config.Client is missing: see saltoks.NewClient")
 	faults.Require(!cfg.State.IsZero(), "Config.State is missing: see saltostate.New")
-	faults.Require(cfg.User.Environment != "" && cfg.User.Subject != "", "Config.User requires Environment and Subject: see Connection.Identity")
+	faults.Require(cfg.User.Environment != "" && cfg.User.Subject != "",
+		"Config.User requires Environment and Subject: see Connection.Identity")
 	if err := faults.Err("saltoremote"); err != nil {
 		return nil, err
 	}

@@ -160,7 +160,8 @@ func TestSecretIsKeptAlthoughTheCallerIsGone(t *testing.T) {
 		r.store.broken = false
 		// SALTO returns the secret only once here: then the error is typed.
 		_, err = r.act.Begin(t.Context(), r.site, r.iq)
-		if !errors.Is(err, ErrActivatedElsewhere) || !strings.Contains(err.Error(), string(r.iq)) || !errors.Is(err, saltoks.ErrIQAlreadyActivated) {
+		if !errors.Is(err, ErrActivatedElsewhere) || !errors.Is(err, saltoks.ErrIQAlreadyActivated) ||
+			!strings.Contains(err.Error(), string(r.iq)) {
 			t.Fatalf("got %v", err)
 		}
 	})
