@@ -28,9 +28,9 @@ type accounts struct {
 
 // account is a person who can log in.
 type account struct {
-	email, name string
-	member      string // the member the account belongs to
-	manager     bool
+	Email, Name string
+	Member      string // the member the account belongs to
+	Manager     bool
 }
 
 func (a accounts) create(ctx context.Context) error {
@@ -39,28 +39,15 @@ func (a accounts) create(ctx context.Context) error {
 	return err
 }
 
-const insertAccount = `INSERT INTO app_accounts (email, name, member, manager, salt, hash) VALUES ($1, $2, $3, $4, $5, $6)
-	ON CONFLICT (email) DO `
-
-// set creates or replaces an account.
-func (a accounts) set(ctx context.Context, acc account, password string) error {
-	_, err := a.exec(ctx, insertAccount+`UPDATE SET name = excluded.name, member = excluded.member, manager = excluded.manager,
-		salt = excluded.salt, hash = excluded.hash`, acc, password)
-	return err
-}
-
 // add creates an account. It returns false if there is one with the email address.
 func (a accounts) add(ctx context.Context, acc account, password string) (added bool, err error) {
-	return a.exec(ctx, insertAccount+`NOTHING`, acc, password)
-}
-
-func (a accounts) exec(ctx context.Context, statement string, acc account, password string) (changed bool, err error) {
 	salt := rand.Text()
 	hash, err := a.hash(password, salt)
 	if err != nil {
 		return false, err
 	}
-	result, err := a.db.ExecContext(ctx, statement, acc.email, acc.name, acc.member, acc.manager, salt, hash)
+	result, err := a.db.ExecContext(ctx, `INSERT INTO app_accounts (email, name, member, manager, salt, hash)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING`, acc.Email, acc.Name, acc.Member, acc.Manager, salt, hash)
 	if err != nil {
 		return false, err
 	}
@@ -79,7 +66,7 @@ func (a accounts) login(ctx context.Context, email, password string) (account, b
 	var acc account
 	var salt, want string
 	err := a.db.QueryRowContext(ctx, `SELECT email, name, member, manager, salt, hash FROM app_accounts WHERE email = $1`, email).
-		Scan(&acc.email, &acc.name, &acc.member, &acc.manager, &salt, &want)
+		Scan(&acc.Email, &acc.Name, &acc.Member, &acc.Manager, &salt, &want)
 	unknown := errors.Is(err, sql.ErrNoRows)
 	if err != nil && !unknown {
 		return account{}, false, err
@@ -252,7 +239,7 @@ func (p *platform) login(rw http.ResponseWriter, r *http.Request) {
 	default:
 		p.sessions.start(rw, r, who)
 		to := "/"
-		if who.manager {
+		if who.Manager {
 			to = "/manage"
 		}
 		http.Redirect(rw, r, to, http.StatusSeeOther)
@@ -261,7 +248,7 @@ func (p *platform) login(rw http.ResponseWriter, r *http.Request) {
 
 // loginAgain shows the login with what is wrong and the email address.
 func (p *platform) loginAgain(rw http.ResponseWriter, r *http.Request, status int, wrong string) {
-	p.show(rw, r, status, "login", view{Title: "Log in", wrong: &problem{text: wrong}, form: r.PostForm})
+	p.show(rw, r, status, "login", view{Title: "Log in", Wrong: &problem{text: wrong}, form: r.PostForm})
 }
 
 func (p *platform) logout(rw http.ResponseWriter, r *http.Request) {

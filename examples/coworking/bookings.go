@@ -63,11 +63,11 @@ type bookingsView struct {
 	Guests          bool
 }
 
-func (p *platform) bookingsPage(rw http.ResponseWriter, r *http.Request, who account) error {
-	ctx, q := r.Context(), r.URL.Query()
+func (p *platform) bookingsPage(c *call) error {
+	ctx, q := c.Context(), c.URL.Query()
 	v := bookingsView{Day: p.today(0), Room: q.Get("room")}
 	text := q.Get("day")
-	if start := r.PostFormValue("start"); len(start) > len(time.DateOnly) { // of a form that is shown again
+	if start := c.PostFormValue("start"); len(start) > len(time.DateOnly) { // of a form that is shown again
 		text = start[:len(time.DateOnly)]
 	}
 	if day, err := access.ParseDate(text); err == nil && p.dateStart(day, 0).After(v.Day) {
@@ -75,17 +75,15 @@ func (p *platform) bookingsPage(rw http.ResponseWriter, r *http.Request, who acc
 		v.Prev = p.dayOf(v.Day, -1)
 	}
 	v.Next = p.dayOf(v.Day, 1)
-	var h house
 	var mine, taken []gate.Reservation
 	err := errors.Join(
-		into(&h)(p.house(ctx)),
-		into(&mine)(collect(p.store.Reservations(ctx, memberReservations(who.member, p.now().Add(-30*24*time.Hour))))),
+		into(&mine)(collect(p.store.Reservations(ctx, memberReservations(c.who.Member, p.now().Add(-30*24*time.Hour))))),
 		into(&taken)(collect(p.store.Reservations(ctx, storage.ReservationQuery{Site: siteID, EndAfter: v.Day, StartBefore: v.Next}))),
 	)
 	if err != nil {
 		return err
 	}
-	v.Buffers, v.Guests = buffers(h.Settings), h.Settings.Guests == access.GuestsAdmitted
+	v.Buffers, v.Guests = buffers(c.house.Settings), c.house.Settings.Guests == access.GuestsAdmitted
 	for _, one := range mine {
 		v.List = append(v.List, p.newBooking(one.Reservation, v.Buffers))
 	}
@@ -95,13 +93,13 @@ func (p *platform) bookingsPage(rw http.ResponseWriter, r *http.Request, who acc
 		}
 		return a.Start.Compare(b.Start)
 	})
-	for _, room := range h.Resources {
-		v.Rooms = append(v.Rooms, p.roomDay(room.ID, taken, who.member, v.Day, v.Next))
+	for _, room := range c.house.Resources {
+		v.Rooms = append(v.Rooms, p.roomDay(room.ID, taken, c.who.Member, v.Day, v.Next))
 	}
 	if v.Start, err = time.Parse(time.RFC3339, q.Get("at")); err != nil {
 		v.Room, v.Start = nextFree(v.Rooms, v.Room)
 	}
-	return p.page(rw, r, "bookings", "My bookings", v)
+	return p.page(c, nil, "bookings", "My bookings", v)
 }
 
 func (p *platform) newBooking(one reservation.Reservation, b reservation.Buffers) booking {
@@ -164,12 +162,12 @@ func buffers(s access.Settings) reservation.Buffers {
 	return b.Override(s.Before, s.After)
 }
 
-func (p *platform) book(rw http.ResponseWriter, r *http.Request, who account) error {
-	start, err := p.formTime(r, "start")
+func (p *platform) book(c *call) error {
+	start, err := p.formTime(c.Request, "start")
 	if err != nil {
 		return err
 	}
-	minutes, err := strconv.Atoi(r.PostFormValue("minutes"))
+	minutes, err := strconv.Atoi(c.PostFormValue("minutes"))
 	length := time.Duration(minutes) * time.Minute
 	if err != nil || minutes < 15 || length > longestBooking {
 		return invalidField("minutes", "A booking lasts between 15 minutes and 12 hours.")
@@ -177,23 +175,19 @@ func (p *platform) book(rw http.ResponseWriter, r *http.Request, who account) er
 	if start.Before(p.now().Add(-quarter)) || start.After(p.now().Add(365*24*time.Hour)) {
 		return invalidField("start", "A booking starts between now and a year from now.")
 	}
-	h, err := p.house(r.Context())
-	if err != nil {
-		return err
-	}
 	one := reservation.Reservation{
-		ID: "b-" + rand.Text(), Resource: r.PostFormValue("resource"), Member: who.member, Start: start.UTC(), End: start.UTC().Add(length),
+		ID: "b-" + rand.Text(), Resource: c.PostFormValue("resource"), Member: c.who.Member, Start: start.UTC(), End: start.UTC().Add(length),
 	}
-	if !slices.ContainsFunc(h.Resources, func(x access.Resource) bool { return x.ID == one.Resource }) {
+	if !slices.ContainsFunc(c.house.Resources, func(x access.Resource) bool { return x.ID == one.Resource }) {
 		return invalidField("resource", "This room does not exist.")
 	}
-	if one.Guests, err = h.guests(r.PostFormValue("guests"), who.member); err != nil {
+	if one.Guests, err = c.house.guests(c.PostFormValue("guests"), c.who.Member); err != nil {
 		return err
 	}
 	p.booking.Lock()
 	defer p.booking.Unlock()
-	err = p.storeBooking(r.Context(), gate.Reservation{Reservation: one})
-	return done(rw, r, err, "/bookings", "booked")
+	err = p.storeBooking(c.Context(), gate.Reservation{Reservation: one})
+	return c.done(err, "/bookings", "booked")
 }
 
 // guests returns the ids of the members in a list of names, separated by commas.
@@ -254,22 +248,22 @@ func (p *platform) storeBooking(ctx context.Context, one gate.Reservation) error
 	return p.store.PutReservation(ctx, siteID, one)
 }
 
-func (p *platform) changeBooking(rw http.ResponseWriter, r *http.Request, who account) error {
+func (p *platform) changeBooking(c *call) error {
 	p.booking.Lock()
 	defer p.booking.Unlock()
-	ctx, now := r.Context(), p.now()
-	mine, err := collect(p.store.Reservations(ctx, memberReservations(who.member, time.Time{})))
+	ctx, now := c.Context(), p.now()
+	mine, err := collect(p.store.Reservations(ctx, memberReservations(c.who.Member, time.Time{})))
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(mine, func(one gate.Reservation) bool { return one.ID == r.PathValue("id") })
+	i := slices.IndexFunc(mine, func(one gate.Reservation) bool { return one.ID == c.PathValue("id") })
 	if i < 0 { // also for the booking of another member
 		return &problem{status: http.StatusNotFound, text: "You have no such booking."}
 	}
 	one := mine[i]
 	may := allowedChanges(one.Reservation, now)
 	changed, note := one, ""
-	switch r.PathValue("verb") {
+	switch c.PathValue("verb") {
 	case "end":
 		changed.Reservation, err = one.EndEarly(now.Truncate(time.Second))
 		note = "ended"
@@ -296,7 +290,7 @@ func (p *platform) changeBooking(rw http.ResponseWriter, r *http.Request, who ac
 		return err
 	}
 	err = p.storeBooking(ctx, changed)
-	return done(rw, r, err, "/bookings", note)
+	return c.done(err, "/bookings", note)
 }
 
 func memberReservations(member string, endAfter time.Time) storage.ReservationQuery {

@@ -5,9 +5,8 @@ import (
 	"embed"
 	"encoding/json"
 	"errors"
-	"net/http"
+	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/access/gate"
@@ -25,8 +24,8 @@ var demoFiles embed.FS
 
 // person is a person of the demo.
 type person struct {
-	Email, Name, Member, About string
-	Manager                    bool
+	account
+	About string
 }
 
 func demoPeople() (people []person, err error) {
@@ -59,7 +58,11 @@ func (p *platform) seed(ctx context.Context, password string) error {
 		return err
 	}
 	for _, u := range people {
-		if err := p.accounts.set(ctx, account{u.Email, u.Name, u.Member, u.Manager}, password); err != nil {
+		err := p.accounts.remove(ctx, u.Email) // with the password of an earlier run
+		if err == nil {
+			_, err = p.accounts.add(ctx, u.account, password)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -142,7 +145,7 @@ func (p *platform) connectDemo(ctx context.Context, site saltoks.SiteID) error {
 
 // moveClock advances the clock of the demo, that is of this program and of the simulated
 // SALTO KS.
-func (p *platform) moveClock(rw http.ResponseWriter, r *http.Request, _ account) error {
+func (p *platform) moveClock(c *call) error {
 	now := p.now().In(p.zone)
 	next := func(hour int) time.Time { // the next time at which the clock shows it
 		if at := p.today(0).Add(time.Duration(hour) * time.Hour); at.After(now) {
@@ -154,31 +157,28 @@ func (p *platform) moveClock(rw http.ResponseWriter, r *http.Request, _ account)
 		"quarter": now.Add(quarter), "morning": next(10), "evening": next(21),
 		"monday": p.today(1 + (7-int(now.Weekday()))%7).Add(10 * time.Hour),
 		"day76":  now.Add(76 * 24 * time.Hour), "day90": now.Add(91 * 24 * time.Hour),
-	}[r.PostFormValue("to")]
+	}[c.PostFormValue("to")]
 	if to.IsZero() {
 		return invalid("The clock cannot be set to that time.")
 	}
 	p.sim.Clock().Advance(to.Sub(now))
-	return done(rw, r, nil, ownPath(r.PostFormValue("from")), "moved")
+	from := c.PostFormValue("from")
+	if !ownPath.MatchString(from) {
+		from = "/"
+	}
+	return c.done(nil, from, "moved")
 }
 
-// ownPath returns path if it is a path of this program, and "/" otherwise. Browsers remove
-// control characters and treat a backslash as a slash, so a path with one of them can lead
-// to another host.
-func ownPath(path string) string {
-	unsafe := func(c rune) bool { return c < ' ' || c == 0x7f || strings.ContainsRune(`\?#`, c) }
-	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsFunc(path, unsafe) {
-		return "/"
-	}
-	return path
-}
+// ownPath matches a path of this program. Browsers remove control characters and treat a
+// backslash as a slash, so a path with one of them can lead to another host.
+var ownPath = regexp.MustCompile(`^(/[\w-]+)+$`)
 
 // mailboxPage shows the messages that the simulated SALTO KS has sent, such as the PIN of
 // an IQ.
-func (p *platform) mailboxPage(rw http.ResponseWriter, r *http.Request, _ account) error {
+func (p *platform) mailboxPage(c *call) error {
 	inbox := slices.Clone(p.sim.Inbox())
 	slices.Reverse(inbox) // the newest first
-	return p.page(rw, r, "mailbox", "The demo's mailbox", struct {
+	return p.page(c, nil, "mailbox", "The demo's mailbox", struct {
 		Users []saltokstest.User
 		Mail  []saltokstest.Message
 	}{p.sim.World().Users, inbox})

@@ -33,14 +33,14 @@ func (p *platform) managerRoutes(mux *http.ServeMux) {
 		"GET /manage/plans":                 p.plansPage,
 		"POST /manage/plans":                form(p.plansPage, p.newPlan),
 		"GET /manage/plans/{plan}":          p.planPage,
-		"POST /manage/plans/{plan}":         form(p.planPage, p.changePlan),
-		"POST /manage/plans/{plan}/delete":  form(p.plansPage, p.deletePlan),
+		"POST /manage/plans/{plan}":         rulesForm(p.planPage, p.changePlan),
+		"POST /manage/plans/{plan}/delete":  rulesForm(p.plansPage, p.deletePlan),
 		"GET /manage/settings":              p.settingsPage,
-		"POST /manage/settings":             form(p.settingsPage, p.changeSettings),
+		"POST /manage/settings":             rulesForm(p.settingsPage, p.changeSettings),
 		"GET /manage/calendar":              p.calendarPage,
-		"POST /manage/calendar":             form(p.calendarPage, p.changeCalendar),
+		"POST /manage/calendar":             rulesForm(p.calendarPage, p.changeCalendar),
 		"GET /manage/rooms":                 p.pageOf("rooms", "Rooms"),
-		"POST /manage/rooms":                form(p.pageOf("rooms", "Rooms"), p.changeRooms),
+		"POST /manage/rooms":                rulesForm(p.pageOf("rooms", "Rooms"), p.changeRooms),
 		"GET /manage/people":                p.peoplePage,
 		"POST /manage/people":               form(p.peoplePage, p.newPerson),
 		"GET /manage/people/{member}":       p.personPage,
@@ -51,8 +51,8 @@ func (p *platform) managerRoutes(mux *http.ServeMux) {
 		"GET /manage/checkins":        p.allCheckInsPage,
 		"GET /manage/checkins/{file}": p.exportCheckIns,
 		"GET /manage/doctor":          p.doctorPage,
-		"POST /salto/connect": func(rw http.ResponseWriter, r *http.Request, _ account) error {
-			p.site.Consent.Connect().ServeHTTP(rw, r)
+		"POST /salto/connect": func(c *call) error {
+			p.site.Consent.Connect().ServeHTTP(c.w, c.Request)
 			return nil
 		},
 	} {
@@ -81,8 +81,8 @@ type overview struct {
 // lastOpenings is how many openings of each log the overview shows.
 const lastOpenings = 10
 
-func (p *platform) overviewPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	ctx := r.Context()
+func (p *platform) overviewPage(c *call) error {
+	ctx := c.Context()
 	problems, issues, checked := p.alerts.now()
 	v := overview{Problems: problems, CheckedAt: checked}
 	issues = slices.DeleteFunc(issues, func(i gate.Issue) bool { return i.Severity != gate.Critical })
@@ -94,17 +94,14 @@ func (p *platform) overviewPage(rw http.ResponseWriter, r *http.Request, _ accou
 		into(&v.Switch)(p.site.Gate.KillSwitch(ctx)),
 		into(&v.Bookings)(collect(p.store.Reservations(ctx, today))),
 		into(&v.CheckIns)(p.checkIns(ctx, filters{from: p.today(0)})),
-		into(&v.Issues)(p.withNames(ctx, issues)),
+		into(&v.Issues)(p.withNames(c, issues)),
 	)
 	if err == nil {
 		err = p.readOpenings(ctx, &v)
 	}
-	if err != nil {
-		return err
-	}
 	v.Bookings = slices.DeleteFunc(v.Bookings, func(one gate.Reservation) bool { return !one.HoldsTime() })
 	slices.SortFunc(v.Bookings, byStart)
-	return p.page(rw, r, "overview", "Overview", v)
+	return p.page(c, err, "overview", "Overview", v)
 }
 
 // readOpenings reads the last openings, and when each door was last used: according to the
@@ -135,25 +132,25 @@ func (p *platform) readOpenings(ctx context.Context, v *overview) error {
 }
 
 // changeKillSwitch switches all digital keys of the site off or on.
-func (p *platform) changeKillSwitch(rw http.ResponseWriter, r *http.Request, who account) (err error) {
-	why := r.PostFormValue("why")
-	switch r.PostFormValue("to") {
+func (p *platform) changeKillSwitch(c *call) (err error) {
+	why := c.PostFormValue("why")
+	switch c.PostFormValue("to") {
 	case "off":
 		if why == "" {
 			return invalidField("why", "Please give a reason. It is recorded in the door log.")
 		}
-		err = p.site.Gate.SwitchOff(r.Context(), who.member, why)
+		err = p.site.Gate.SwitchOff(c.Context(), c.who.Member, why)
 	case "on":
-		err = p.site.Gate.SwitchOn(r.Context(), who.member, why)
+		err = p.site.Gate.SwitchOn(c.Context(), c.who.Member, why)
 	default: // an incomplete form must not switch the keys on
 		return errIncomplete
 	}
-	return done(rw, r, err, "/manage", "saved")
+	return c.done(err, "/manage", "saved")
 }
 
 // doctorPage checks the site and shows the issues.
-func (p *platform) doctorPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	ctx := r.Context()
+func (p *platform) doctorPage(c *call) error {
+	ctx := c.Context()
 	if err := p.examine(ctx); err != nil {
 		return err
 	}
@@ -171,13 +168,10 @@ func (p *platform) doctorPage(rw http.ResponseWriter, r *http.Request, _ account
 	}
 	err = errors.Join(err,
 		into(&v.Status)(p.status(ctx)),
-		into(&v.Issues)(p.withNames(ctx, issues)),
+		into(&v.Issues)(p.withNames(c, issues)),
 		into(&v.Head)(p.site.Gate.Head(ctx)),
 	)
-	if err != nil {
-		return err
-	}
-	return p.page(rw, r, "doctor", "Doctor", v)
+	return p.page(c, err, "doctor", "Doctor", v)
 }
 
 // alerts keeps what a manager should know: the problems that the gate reports, and the last
@@ -227,13 +221,11 @@ var (
 )
 
 // withNames returns issues with the names of doors and people in place of their ids.
-func (p *platform) withNames(ctx context.Context, issues []gate.Issue) ([]gate.Issue, error) {
-	var h house
-	var grants []gate.Grant
-	err := errors.Join(into(&h)(p.house(ctx)), into(&grants)(p.store.Grants(ctx, siteID, "")))
+func (p *platform) withNames(c *call, issues []gate.Issue) ([]gate.Issue, error) {
+	grants, err := p.store.Grants(c.Context(), siteID, "")
 	name := func(id string) string {
 		id = strings.Trim(id, `"`)
-		return cmp.Or(h.DoorNames[id], h.Names[id], id)
+		return cmp.Or(c.house.DoorNames[id], c.house.Names[id], id)
 	}
 	named := slices.Clone(issues)
 	for i := range named {

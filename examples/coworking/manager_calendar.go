@@ -26,23 +26,20 @@ type calendarView struct {
 	Removes *calendarEntry  // the entry to remove, if the review is about one
 }
 
-func (p *platform) calendarPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	h, err := p.house(r.Context())
-	if err != nil {
-		return err
-	}
+func (p *platform) calendarPage(c *call) error {
+	h := c.house
 	var v calendarView
 	for i, e := range h.Exceptions {
 		v.List = append(v.List, p.newEntry(h, i, p.dateStart(e.From, 0), p.dateStart(e.To, 1), exceptionText(e), e.Doors))
 	}
-	for i, c := range h.Closures {
+	for i, one := range h.Closures {
 		what := "closed for everyone"
-		if c.Note != "" {
-			what += ": " + c.Note
+		if one.Note != "" {
+			what += ": " + one.Note
 		}
-		v.List = append(v.List, p.newEntry(h, len(h.Exceptions)+i, c.From, c.Until, what, c.Doors))
+		v.List = append(v.List, p.newEntry(h, len(h.Exceptions)+i, one.From, one.Until, what, one.Doors))
 	}
-	if i, err := strconv.Atoi(r.PostFormValue("remove")); err == nil && i >= 0 && i < len(v.List) {
+	if i, err := strconv.Atoi(c.PostFormValue("remove")); err == nil && i >= 0 && i < len(v.List) {
 		v.Removes = new(v.List[i])
 	}
 	slices.SortStableFunc(v.List, func(a, b calendarEntry) int {
@@ -54,7 +51,7 @@ func (p *platform) calendarPage(rw http.ResponseWriter, r *http.Request, _ accou
 		}
 		return a.from.Compare(b.from)
 	})
-	return p.page(rw, r, "calendar", "Calendar", v)
+	return p.page(c, nil, "calendar", "Calendar", v)
 }
 
 func (p *platform) newEntry(h house, index int, from, until time.Time, what string, doors []string) calendarEntry {
@@ -90,13 +87,10 @@ func exceptionText(e access.Exception) string {
 }
 
 // changeCalendar adds an entry or removes one, after a review of the effects.
-func (p *platform) changeCalendar(rw http.ResponseWriter, r *http.Request, _ account) error {
-	h, err := p.formHouse(r)
-	if err != nil {
-		return err
-	}
+func (p *platform) changeCalendar(c *call) error {
+	h := c.house
 	var span access.Span
-	if text := r.PostForm.Get("remove"); text != "" {
+	if text := c.PostForm.Get("remove"); text != "" {
 		i, err := strconv.Atoi(text)
 		closure := i - len(h.Exceptions)
 		switch {
@@ -109,24 +103,24 @@ func (p *platform) changeCalendar(rw http.ResponseWriter, r *http.Request, _ acc
 			span = access.Span{From: h.Closures[closure].From, Until: h.Closures[closure].Until}
 			h.Closures = slices.Delete(slices.Clone(h.Closures), closure, closure+1)
 		}
-		return p.changeRules(rw, r, h.Rules, span, "/manage/calendar")
+		return p.changeRules(c, h.Rules, span, "/manage/calendar")
 	}
-	if r.PostForm.Get("kind") == "closure" {
-		c, err := p.formClosure(r)
+	if c.PostForm.Get("kind") == "closure" {
+		closure, err := p.formClosure(c.Request)
 		if err != nil {
 			return err
 		}
-		h.Closures = append(slices.Clone(h.Closures), c)
-		span = access.Span{From: c.From, Until: c.Until}
+		h.Closures = append(slices.Clone(h.Closures), closure)
+		span = access.Span{From: closure.From, Until: closure.Until}
 	} else {
-		e, err := formException(r)
+		e, err := formException(c.Request)
 		if err != nil {
 			return err
 		}
 		h.Exceptions = append(slices.Clone(h.Exceptions), e)
 		span = p.spanOf(e)
 	}
-	return p.changeRules(rw, r, h.Rules, span, "/manage/calendar")
+	return p.changeRules(c, h.Rules, span, "/manage/calendar")
 }
 
 func (p *platform) spanOf(e access.Exception) access.Span {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -37,21 +36,18 @@ func (p *platform) listDoors(ctx context.Context) (l doorList, err error) {
 	return l, err
 }
 
-func (p *platform) doorsPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	l, err := p.listDoors(r.Context())
-	if err != nil {
-		return err
-	}
-	return p.page(rw, r, "doors", "Doors", l)
+func (p *platform) doorsPage(c *call) error {
+	l, err := p.listDoors(c.Context())
+	return p.page(c, err, "doors", "Doors", l)
 }
 
 // newDoor adds a door for a lock that is not linked.
-func (p *platform) newDoor(rw http.ResponseWriter, r *http.Request, who account) error {
-	_, err := p.site.Doors.Link(r.Context(), gate.LinkRequest{
-		Door: "door-" + strings.ToLower(rand.Text()[:10]), Lock: r.PostFormValue("lock"), Name: strings.TrimSpace(r.PostFormValue("name")),
-		AccessType: access.AccessType(r.PostFormValue("access")), By: who.member,
+func (p *platform) newDoor(c *call) error {
+	_, err := p.site.Doors.Link(c.Context(), gate.LinkRequest{
+		Door: "door-" + strings.ToLower(rand.Text()[:10]), Lock: c.PostFormValue("lock"), Name: strings.TrimSpace(c.PostFormValue("name")),
+		AccessType: access.AccessType(c.PostFormValue("access")), By: c.who.Member,
 	})
-	return done(rw, r, err, "/manage/doors", "linked")
+	return c.done(err, "/manage/doors", "linked")
 }
 
 // doorAccess is a person in the list "Who can open this door?".
@@ -62,27 +58,24 @@ type doorAccess struct {
 	Why          string    // the full explanation
 }
 
-func (p *platform) doorPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	ctx := r.Context()
+func (p *platform) doorPage(c *call) error {
+	ctx := c.Context()
 	l, err := p.listDoors(ctx)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(l.States, func(d gate.DoorStatus) bool { return d.Door.ID == r.PathValue("door") })
+	i := slices.IndexFunc(l.States, func(d gate.DoorStatus) bool { return d.Door.ID == c.PathValue("door") })
 	if i < 0 {
 		return errNotFound
 	}
 	at := p.now()
-	if r.FormValue("at") != "" && r.Context().Value(againKey{}) == nil {
-		if at, err = p.formTime(r, "at"); err != nil {
+	if c.FormValue("at") != "" && c.again == nil {
+		if at, err = p.formTime(c.Request, "at"); err != nil {
 			return err
 		}
 	}
-	who, can, err := p.whoCanOpen(ctx, l.States[i].Door.ID, at)
-	if err != nil {
-		return err
-	}
-	return p.page(rw, r, "door", l.States[i].Door.Name, struct {
+	who, can, err := p.whoCanOpen(c, l.States[i].Door.ID, at)
+	return p.page(c, err, "door", l.States[i].Door.Name, struct {
 		doorList
 		gate.DoorStatus
 		At  time.Time
@@ -93,22 +86,14 @@ func (p *platform) doorPage(rw http.ResponseWriter, r *http.Request, _ account) 
 
 // whoCanOpen returns the decision for each member, first those who can open the door, and
 // how many can.
-func (p *platform) whoCanOpen(ctx context.Context, door string, at time.Time) (list []doorAccess, can int, err error) {
-	doc, err := storage.Export(ctx, storage.ReadersOf(p.store), siteID)
+func (p *platform) whoCanOpen(c *call, door string, at time.Time) (list []doorAccess, can int, err error) {
+	facts, policy, err := p.compile(c.Context())
 	if err != nil {
 		return nil, 0, err
 	}
-	policy, err := access.Compile(doc.Facts)
-	if err != nil {
-		return nil, 0, err
-	}
-	names, err := p.accounts.names(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	for _, m := range doc.Facts.Members {
+	for _, m := range facts.Members {
 		d := policy.Decide(access.Request{Member: m.ID, Door: door, Action: access.Unlock, At: at})
-		one := doorAccess{d, m.ID, names[m.ID], d.NextChange, d.Explain().String()}
+		one := doorAccess{d, m.ID, c.house.Names[m.ID], d.NextChange, d.Explain().String()}
 		if !d.Allowed {
 			list = append(list, one)
 			continue
@@ -120,8 +105,8 @@ func (p *platform) whoCanOpen(ctx context.Context, door string, at time.Time) (l
 	return list, can, nil
 }
 
-func (p *platform) changeDoor(rw http.ResponseWriter, r *http.Request, who account) error {
-	ctx, door, note := r.Context(), r.PathValue("door"), "saved"
+func (p *platform) changeDoor(c *call) error {
+	ctx, door, note := c.Context(), c.PathValue("door"), "saved"
 	update := func(change func(*gate.Door)) error {
 		return storage.UpdateDoor(ctx, p.store, siteID, door, func(d *gate.Door) error {
 			change(d)
@@ -129,23 +114,23 @@ func (p *platform) changeDoor(rw http.ResponseWriter, r *http.Request, who accou
 		})
 	}
 	var err error
-	switch r.PathValue("verb") {
+	switch c.PathValue("verb") {
 	case "rename":
-		name := strings.TrimSpace(r.PostFormValue("name"))
+		name := strings.TrimSpace(c.PostFormValue("name"))
 		if name == "" {
 			return invalidField("name", "Enter the name that members see.")
 		}
 		err = update(func(d *gate.Door) { d.Name = name })
 	case "access":
-		err = update(func(d *gate.Door) { d.AccessType = access.AccessType(r.PostFormValue("access")) })
+		err = update(func(d *gate.Door) { d.AccessType = access.AccessType(c.PostFormValue("access")) })
 	case "disable":
-		to := r.PostFormValue("disabled")
+		to := c.PostFormValue("disabled")
 		if to != "yes" && to != "no" {
 			return errIncomplete
 		}
 		err = update(func(d *gate.Door) { d.Disabled = to == "yes" })
 	case "link":
-		_, err = p.site.Doors.Link(ctx, gate.LinkRequest{Door: door, Lock: r.PostFormValue("lock"), By: who.member})
+		_, err = p.site.Doors.Link(ctx, gate.LinkRequest{Door: door, Lock: c.PostFormValue("lock"), By: c.who.Member})
 		note = "linked"
 	case "unlink":
 		err = p.site.Doors.Unlink(ctx, door)
@@ -153,5 +138,5 @@ func (p *platform) changeDoor(rw http.ResponseWriter, r *http.Request, who accou
 	default:
 		return errNotFound
 	}
-	return done(rw, r, err, "/manage/doors/"+door, note)
+	return c.done(err, "/manage/doors/"+door, note)
 }

@@ -123,17 +123,17 @@ func (p *platform) newLogView(r *http.Request) (v logView, err error) {
 	return v, err
 }
 
-func (p *platform) logPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	v, err := p.newLogView(r)
+func (p *platform) logPage(c *call) error {
+	v, err := p.newLogView(c.Request)
 	if err != nil {
 		return err
 	}
 	q := gate.LogQuery{Door: v.Door, Member: v.Member, Outcome: gate.Outcome(v.Outcome), From: v.from, Until: v.until}
-	if v.Lines, err = p.readLog(r.Context(), q, pageRows+1); err != nil {
+	if v.Lines, err = p.readLog(c.Context(), q, pageRows+1); err != nil {
 		return err
 	}
 	v.More, v.Lines = len(v.Lines) > pageRows, v.Lines[:min(len(v.Lines), pageRows)]
-	return p.page(rw, r, "log", "Door log", v)
+	return p.page(c, nil, "log", "Door log", v)
 }
 
 // readSALTOLog returns the rows of SALTO's log of the last seven days, the newest first.
@@ -144,24 +144,21 @@ func (p *platform) readSALTOLog(ctx context.Context) ([]gate.VendorRow, error) {
 }
 
 // saltoLogPage shows SALTO's own log: fobs, key codes and handles too.
-func (p *platform) saltoLogPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	rows, err := p.readSALTOLog(r.Context())
-	if err != nil {
-		return err
-	}
-	return p.page(rw, r, "saltolog", "SALTO's log", rows)
+func (p *platform) saltoLogPage(c *call) error {
+	rows, err := p.readSALTOLog(c.Context())
+	return p.page(c, err, "saltolog", "SALTO's log", rows)
 }
 
-func (p *platform) allCheckInsPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	v, err := p.newLogView(r)
+func (p *platform) allCheckInsPage(c *call) error {
+	v, err := p.newLogView(c.Request)
 	if err != nil {
 		return err
 	}
-	if v.CheckIns, err = p.checkIns(r.Context(), v.filters); err != nil {
+	if v.CheckIns, err = p.checkIns(c.Context(), v.filters); err != nil {
 		return err
 	}
 	v.More, v.CheckIns = len(v.CheckIns) > pageRows, v.CheckIns[:min(len(v.CheckIns), pageRows)]
-	return p.page(rw, r, "allcheckins", "Check-ins", v)
+	return p.page(c, nil, "allcheckins", "Check-ins", v)
 }
 
 // checkIns returns check-ins, the newest first.
@@ -172,40 +169,40 @@ func (p *platform) checkIns(ctx context.Context, f filters) ([]gate.CheckIn, err
 }
 
 // exportCheckIns writes all check-ins. The API exports the door log.
-func (p *platform) exportCheckIns(rw http.ResponseWriter, r *http.Request, _ account) error {
-	file := r.PathValue("file")
+func (p *platform) exportCheckIns(c *call) error {
+	file := c.PathValue("file")
 	kind, ok := map[string]string{"check-ins.csv": "text/csv; charset=utf-8", "check-ins.jsonl": "application/jsonl"}[file]
 	if !ok {
 		return errNotFound
 	}
-	f, err := p.filters(r)
+	f, err := p.filters(c.Request)
 	if err != nil {
 		return err
 	}
-	list, err := p.checkIns(r.Context(), f)
+	list, err := p.checkIns(c.Context(), f)
 	if err != nil {
 		return err
 	}
 	var out bytes.Buffer
 	if file == "check-ins.csv" {
 		rows := [][]string{{"day", "at", "member", "door", "action", "request_id"}}
-		for _, c := range list {
+		for _, one := range list {
 			rows = append(rows, []string{
-				c.Day, rfc3339(c.At), escapeFormula(c.Member), c.Door, string(c.Action), escapeFormula(c.RequestID),
+				one.Day, rfc3339(one.At), escapeFormula(one.Member), one.Door, string(one.Action), escapeFormula(one.RequestID),
 			})
 		}
 		err = csv.NewWriter(&out).WriteAll(rows)
 	} else {
-		for _, c := range list {
-			err = errors.Join(err, json.NewEncoder(&out).Encode(c))
+		for _, one := range list {
+			err = errors.Join(err, json.NewEncoder(&out).Encode(one))
 		}
 	}
 	if err != nil {
 		return err
 	}
-	rw.Header().Set("Content-Type", kind)
-	rw.Header().Set("Content-Disposition", `attachment; filename="`+file+`"`)
-	_, _ = out.WriteTo(rw)
+	c.w.Header().Set("Content-Type", kind)
+	c.w.Header().Set("Content-Disposition", `attachment; filename="`+file+`"`)
+	_, _ = out.WriteTo(c.w)
 	return nil
 }
 

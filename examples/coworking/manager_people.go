@@ -12,18 +12,15 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 )
 
-func (p *platform) peoplePage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	members, err := collect(p.store.Members(r.Context(), siteID))
-	if err != nil {
-		return err
-	}
-	return p.page(rw, r, "people", "People", members)
+func (p *platform) peoplePage(c *call) error {
+	members, err := collect(p.store.Members(c.Context(), siteID))
+	return p.page(c, err, "people", "People", members)
 }
 
 // newPerson adds a member with an account, and shows the password once.
-func (p *platform) newPerson(rw http.ResponseWriter, r *http.Request, _ account) error {
-	ctx := r.Context()
-	name, email := strings.TrimSpace(r.PostFormValue("name")), strings.ToLower(strings.TrimSpace(r.PostFormValue("email")))
+func (p *platform) newPerson(c *call) error {
+	ctx := c.Context()
+	name, email := strings.TrimSpace(c.PostFormValue("name")), strings.ToLower(strings.TrimSpace(c.PostFormValue("email")))
 	if name == "" || strings.Contains(name, ",") { // guests of a booking are a list with commas
 		return invalidField("name", "Enter a name without a comma.")
 	}
@@ -31,11 +28,11 @@ func (p *platform) newPerson(rw http.ResponseWriter, r *http.Request, _ account)
 		return invalidField("email", "Enter an email address, such as ada@example.com.")
 	}
 	m := gate.Member{Member: access.Member{ID: "p-" + strings.ToLower(rand.Text()[:16])}}
-	if plan := r.PostFormValue("plan"); plan != "" {
+	if plan := c.PostFormValue("plan"); plan != "" {
 		m.Memberships = []access.Membership{{ID: "m-" + rand.Text(), Type: plan}}
 	}
 	password := strings.ToLower(rand.Text()[:12])
-	added, err := p.accounts.add(ctx, account{email, name, m.ID, false}, password)
+	added, err := p.accounts.add(ctx, account{Email: email, Name: name, Member: m.ID}, password)
 	if err != nil {
 		return err
 	}
@@ -45,12 +42,12 @@ func (p *platform) newPerson(rw http.ResponseWriter, r *http.Request, _ account)
 	if err := p.store.PutMember(ctx, siteID, m); err != nil {
 		return errors.Join(err, p.accounts.remove(ctx, email))
 	}
-	return p.page(rw, r, "newperson", name+" is added", struct{ ID, Email, Password string }{m.ID, email, password})
+	return p.page(c, nil, "newperson", name+" is added", struct{ ID, Email, Password string }{m.ID, email, password})
 }
 
-func (p *platform) personPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	ctx := r.Context()
-	m, err := p.store.Member(r.Context(), siteID, r.PathValue("member"))
+func (p *platform) personPage(c *call) error {
+	ctx := c.Context()
+	m, err := p.store.Member(c.Context(), siteID, c.PathValue("member"))
 	if err != nil {
 		return err
 	}
@@ -60,47 +57,39 @@ func (p *platform) personPage(rw http.ResponseWriter, r *http.Request, _ account
 		Hours  hoursForm
 		Keys   []keyView
 	}{Member: m, Hours: newHoursForm("grant", "Hours", new(access.Always()))}
-	if strings.HasSuffix(r.URL.Path, "/grant") {
-		v.Hours = parseHoursForm(r.PostForm, "grant", "Hours")
+	if strings.HasSuffix(c.URL.Path, "/grant") {
+		v.Hours = parseHoursForm(c.PostForm, "grant", "Hours")
 	}
-	var names map[string]string
 	err = errors.Join(
-		into(&names)(p.accounts.names(ctx)),
 		into(&v.Grants)(p.store.Grants(ctx, siteID, m.ID)),
 		into(&v.Keys)(p.keysOf(ctx, m.ID)),
 	)
-	if err != nil {
-		return err
-	}
-	return p.page(rw, r, "person", names[m.ID], v)
+	return p.page(c, err, "person", c.house.Names[m.ID], v)
 }
 
-func (p *platform) changePerson(rw http.ResponseWriter, r *http.Request, _ account) error {
-	m, err := p.store.Member(r.Context(), siteID, r.PathValue("member"))
+func (p *platform) changePerson(c *call) error {
+	m, err := p.store.Member(c.Context(), siteID, c.PathValue("member"))
 	if err != nil {
 		return err
 	}
-	if err := r.ParseForm(); err != nil {
-		return errIncomplete
-	}
 	note := "saved"
-	switch verb := r.PathValue("verb"); verb {
+	switch verb := c.PathValue("verb"); verb {
 	case "standing":
-		err = p.changeStanding(r, m)
+		err = p.changeStanding(c.Request, m)
 	case "join":
-		err = p.join(r, m)
+		err = p.join(c.Request, m)
 	case "pause", "resume", "leave":
-		err = p.changeMembership(r, m, verb)
+		err = p.changeMembership(c.Request, m, verb)
 	case "grant":
-		err = p.addGrant(r, m.ID)
+		err = p.addGrant(c.Request, m.ID)
 	case "withdraw":
-		err = p.deleteGrant(r, m.ID)
+		err = p.deleteGrant(c.Request, m.ID)
 	case "erase":
-		err, note = p.erase(r, m.ID), "erased"
+		err, note = p.erase(c.Request, m.ID), "erased"
 	default:
 		return errNotFound
 	}
-	return done(rw, r, err, "/manage/people/"+m.ID, note)
+	return c.done(err, "/manage/people/"+m.ID, note)
 }
 
 func (p *platform) changeStanding(r *http.Request, m gate.Member) (err error) {

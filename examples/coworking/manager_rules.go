@@ -12,22 +12,19 @@ import (
 )
 
 // changeRooms changes the doors of the rooms, and adds a room.
-func (p *platform) changeRooms(rw http.ResponseWriter, r *http.Request, _ account) error {
-	h, err := p.formHouse(r)
-	if err != nil {
-		return err
-	}
+func (p *platform) changeRooms(c *call) error {
+	h := c.house
 	rooms := slices.Clone(h.Resources)
-	if id := idOf(r.PostForm.Get("new")); id != "" {
+	if id := idOf(c.PostForm.Get("new")); id != "" {
 		if slices.ContainsFunc(rooms, func(x access.Resource) bool { return x.ID == id }) {
 			return invalidField("new", "A room with this name exists already.")
 		}
 		rooms = append(rooms, access.Resource{ID: id})
 	}
 	for i := range rooms {
-		chosen := r.PostForm["room."+rooms[i].ID]
+		chosen := c.PostForm["room."+rooms[i].ID]
 		if i >= len(h.Resources) {
-			chosen = append(chosen, r.PostForm["newdoor"]...)
+			chosen = append(chosen, c.PostForm["newdoor"]...)
 		}
 		rooms[i].Doors = nil
 		for _, d := range h.Doors {
@@ -37,42 +34,36 @@ func (p *platform) changeRooms(rw http.ResponseWriter, r *http.Request, _ accoun
 		}
 	}
 	h.Resources = rooms
-	return p.changeRules(rw, r, h.Rules, p.nextWeek(), "/manage/rooms")
+	return p.changeRules(c, h.Rules, p.nextWeek(), "/manage/rooms")
 }
 
 // settingsPage shows the rules for all bookings.
-func (p *platform) settingsPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	rules, err := p.store.Rules(r.Context(), siteID)
-	if err != nil {
-		return err
-	}
+func (p *platform) settingsPage(c *call) error {
+	rules := c.house.Rules
 	b, s := buffers(rules.Settings), rules.Settings.ReservationsRequireStanding
-	return p.page(rw, r, "settings", "Booking rules", struct {
+	return p.page(c, nil, "settings", "Booking rules", struct {
 		Before, After          int // minutes
 		Clip, Standing, Guests bool
 	}{int(b.Before.Minutes()), int(b.After.Minutes()), b.Clip, s == nil || *s, rules.Settings.Guests == access.GuestsAdmitted})
 }
 
-func (p *platform) changeSettings(rw http.ResponseWriter, r *http.Request, _ account) error {
-	h, err := p.formHouse(r)
-	if err != nil {
-		return err
-	}
+func (p *platform) changeSettings(c *call) error {
+	h := c.house
 	s := &h.Settings
-	if s.Before = formMinutes(r.PostForm, "before"); s.Before == nil {
+	if s.Before = formMinutes(c.PostForm, "before"); s.Before == nil {
 		return invalidField("before", "Enter both as minutes, 0 to 1440.")
 	}
-	if s.After = formMinutes(r.PostForm, "after"); s.After == nil {
+	if s.After = formMinutes(c.PostForm, "after"); s.After == nil {
 		return invalidField("after", "Enter both as minutes, 0 to 1440.")
 	}
-	s.Buffers, s.Guests, s.ReservationsRequireStanding = access.BuffersOverlap, access.GuestsRefused, new(r.PostForm.Get("standing") == "yes")
-	if r.PostForm.Get("neighbors") == "clip" {
+	s.Buffers, s.Guests, s.ReservationsRequireStanding = access.BuffersOverlap, access.GuestsRefused, new(c.PostForm.Get("standing") == "yes")
+	if c.PostForm.Get("neighbors") == "clip" {
 		s.Buffers = access.BuffersClip
 	}
-	if r.PostForm.Get("guests") == "yes" {
+	if c.PostForm.Get("guests") == "yes" {
 		s.Guests = access.GuestsAdmitted
 	}
-	return p.changeRules(rw, r, h.Rules, p.nextWeek(), "/manage/settings")
+	return p.changeRules(c, h.Rules, p.nextWeek(), "/manage/settings")
 }
 
 // formMinutes parses a field of 0 to 1440 minutes. It returns nil for any other text.
@@ -85,12 +76,9 @@ func formMinutes(form url.Values, field string) *time.Duration {
 }
 
 // plansPage shows a table of membership types and doors.
-func (p *platform) plansPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	people, err := p.planUse(r.Context())
-	if err != nil {
-		return err
-	}
-	return p.page(rw, r, "plans", "Plans", people)
+func (p *platform) plansPage(c *call) error {
+	people, err := p.planUse(c.Context())
+	return p.page(c, err, "plans", "Plans", people)
 }
 
 // planUse returns how many people have each plan.
@@ -119,8 +107,8 @@ func planHours(t access.MembershipType, door string) string {
 }
 
 // planIndex returns the index of the plan of a request.
-func planIndex(h house, r *http.Request) (int, error) {
-	i := slices.IndexFunc(h.MembershipTypes, func(t access.MembershipType) bool { return t.ID == r.PathValue("plan") })
+func planIndex(c *call) (int, error) {
+	i := slices.IndexFunc(c.house.MembershipTypes, func(t access.MembershipType) bool { return t.ID == c.PathValue("plan") })
 	if i < 0 {
 		return i, errNotFound
 	}
@@ -128,20 +116,17 @@ func planIndex(h house, r *http.Request) (int, error) {
 }
 
 // planPage shows the form of a plan, with its hours or with the input.
-func (p *platform) planPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	h, err := p.house(r.Context())
-	if err != nil {
-		return err
-	}
-	i, err := planIndex(h, r)
+func (p *platform) planPage(c *call) error {
+	h := c.house
+	i, err := planIndex(c)
 	if err != nil {
 		return err
 	}
 	t := h.MembershipTypes[i]
 	var doors []hoursForm
 	for _, d := range h.Doors {
-		if r.Method == http.MethodPost {
-			doors = append(doors, parseHoursForm(r.PostForm, d.ID, d.Name))
+		if c.Method == http.MethodPost {
+			doors = append(doors, parseHoursForm(c.PostForm, d.ID, d.Name))
 			continue
 		}
 		j := slices.IndexFunc(t.Doors, func(h access.DoorHours) bool { return h.Door == d.ID })
@@ -151,24 +136,21 @@ func (p *platform) planPage(rw http.ResponseWriter, r *http.Request, _ account) 
 			doors = append(doors, newHoursForm(d.ID, d.Name, &t.Doors[j].Hours))
 		}
 	}
-	return p.page(rw, r, "plan", "Plan "+resourceName(t.ID), struct {
+	return p.page(c, nil, "plan", "Plan "+resourceName(t.ID), struct {
 		ID    string
 		Forms []hoursForm
 	}{t.ID, doors})
 }
 
-func (p *platform) changePlan(rw http.ResponseWriter, r *http.Request, _ account) error {
-	h, err := p.formHouse(r)
+func (p *platform) changePlan(c *call) error {
+	h := c.house
+	i, err := planIndex(c)
 	if err != nil {
 		return err
 	}
-	i, err := planIndex(h, r)
-	if err != nil {
-		return err
-	}
-	changed := access.MembershipType{ID: r.PathValue("plan")}
+	changed := access.MembershipType{ID: c.PathValue("plan")}
 	for _, d := range h.Doors {
-		hours, given, err := parseHoursForm(r.PostForm, d.ID, d.Name).hours()
+		hours, given, err := parseHoursForm(c.PostForm, d.ID, d.Name).hours()
 		if err != nil {
 			return err
 		}
@@ -178,50 +160,44 @@ func (p *platform) changePlan(rw http.ResponseWriter, r *http.Request, _ account
 	}
 	h.MembershipTypes = slices.Clone(h.MembershipTypes)
 	h.MembershipTypes[i] = changed
-	return p.changeRules(rw, r, h.Rules, p.nextWeek(), "/manage/plans")
+	return p.changeRules(c, h.Rules, p.nextWeek(), "/manage/plans")
 }
 
 // newPlan adds a membership type without doors. It affects no member, so there is nothing to
 // review.
-func (p *platform) newPlan(rw http.ResponseWriter, r *http.Request, _ account) error {
-	id := idOf(r.PostFormValue("name"))
+func (p *platform) newPlan(c *call) error {
+	id := idOf(c.PostFormValue("name"))
 	if id == "" {
 		return invalidField("name", "Give the plan a name with letters or digits.")
 	}
-	rules, err := p.store.Rules(r.Context(), siteID)
-	if err != nil {
-		return err
-	}
+	rules := c.house.Rules
 	if slices.ContainsFunc(rules.MembershipTypes, func(t access.MembershipType) bool { return t.ID == id }) {
 		return invalidField("name", "A plan with this name exists already.")
 	}
 	rules.MembershipTypes = append(slices.Clone(rules.MembershipTypes), access.MembershipType{ID: id})
-	return p.putRules(rw, r, rules, "/manage/plans/"+id, "planned")
+	return p.putRules(c, rules, "/manage/plans/"+id, "planned")
 }
 
 // deletePlan deletes a membership type that is not in use: the rules require that the type
 // of every membership exists.
-func (p *platform) deletePlan(rw http.ResponseWriter, r *http.Request, _ account) error {
-	h, err := p.formHouse(r)
+func (p *platform) deletePlan(c *call) error {
+	h := c.house
+	i, err := planIndex(c)
 	if err != nil {
 		return err
 	}
-	i, err := planIndex(h, r)
+	people, err := p.planUse(c.Context())
 	if err != nil {
 		return err
 	}
-	people, err := p.planUse(r.Context())
-	if err != nil {
-		return err
-	}
-	switch n := people[r.PathValue("plan")]; {
+	switch n := people[c.PathValue("plan")]; {
 	case n == 1:
 		return invalid("One person has this plan. Give them another one first.")
 	case n > 1:
 		return invalid("%d people have this plan. Give them another one first.", n)
 	}
 	h.MembershipTypes = slices.Delete(slices.Clone(h.MembershipTypes), i, i+1)
-	return p.putRules(rw, r, h.Rules, "/manage/plans", "deleted")
+	return p.putRules(c, h.Rules, "/manage/plans", "deleted")
 }
 
 // idOf returns an id for a name: letters, digits and dashes.

@@ -25,8 +25,8 @@ type saltoView struct {
 
 // saltoPage is Settings > Integrations > SALTO KS: connect, choose the site, activate the
 // IQs, reconnect.
-func (p *platform) saltoPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	ctx := r.Context()
+func (p *platform) saltoPage(c *call) error {
+	ctx := c.Context()
 	var v saltoView
 	if err := into(&v.Status)(p.status(ctx)); err != nil {
 		return err
@@ -37,7 +37,7 @@ func (p *platform) saltoPage(rw http.ResponseWriter, r *http.Request, _ account)
 			v.Fault = saltoMessage(err)
 		}
 	}
-	return p.page(rw, r, "salto", "SALTO KS", v)
+	return p.page(c, nil, "salto", "SALTO KS", v)
 }
 
 // status returns the state of the connection to SALTO KS; nil if there is none.
@@ -51,17 +51,17 @@ func (p *platform) status(ctx context.Context) (*saltoauth.ConnectionStatus, err
 
 // readSALTO reads the linked site and its IQs, or the sites to choose from.
 func (p *platform) readSALTO(ctx context.Context, v *saltoView) error {
-	c, err := p.site.Session(ctx)
+	session, err := p.site.Session(ctx)
 	if err != nil {
 		return err
 	}
-	if c.Site == "" {
-		return into(&v.Sites)(collect(c.Client.Sites.All(ctx)))
+	if session.Site == "" {
+		return into(&v.Sites)(collect(session.Client.Sites.All(ctx)))
 	}
 	v.Site = new(saltoks.Site)
 	return errors.Join(
-		into(v.Site)(c.Client.Sites.Get(ctx, c.Site)),
-		into(&v.IQs)(collect(c.Remote.Activation().List(ctx, c.Site))),
+		into(v.Site)(session.Client.Sites.Get(ctx, session.Site)),
+		into(&v.IQs)(collect(session.Remote.Activation().List(ctx, session.Site))),
 	)
 }
 
@@ -108,14 +108,14 @@ func saltoText(err error) string {
 	return ""
 }
 
-func (p *platform) linkSite(rw http.ResponseWriter, r *http.Request, _ account) error {
-	err := p.site.LinkSite(r.Context(), saltoks.SiteID(r.PostFormValue("site")))
-	return done(rw, r, err, "/manage/salto", "site")
+func (p *platform) linkSite(c *call) error {
+	err := p.site.LinkSite(c.Context(), saltoks.SiteID(c.PostFormValue("site")))
+	return c.done(err, "/manage/salto", "site")
 }
 
-func (p *platform) disconnectPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	ctx := r.Context()
-	c, err := p.site.Session(ctx)
+func (p *platform) disconnectPage(c *call) error {
+	ctx := c.Context()
+	session, err := p.site.Session(ctx)
 	if err != nil {
 		return err
 	}
@@ -127,32 +127,32 @@ func (p *platform) disconnectPage(rw http.ResponseWriter, r *http.Request, _ acc
 	if err != nil {
 		return err
 	}
-	if c.Site != "" {
+	if session.Site != "" {
 		for i := range iqs { // without a name, the page shows the id
-			if iq, err := c.Client.IQs.Get(ctx, iqs[i].Site, iqs[i].IQ); err == nil {
+			if iq, err := session.Client.IQs.Get(ctx, iqs[i].Site, iqs[i].IQ); err == nil {
 				iqs[i].Name = iq.Name
 			}
 		}
 	}
-	return p.page(rw, r, "disconnect", "Disconnect SALTO KS", struct {
+	return p.page(c, nil, "disconnect", "Disconnect SALTO KS", struct {
 		Sentence string
 		User     string
 		IQs      []saltoauth.ForgottenIQ
 	}{string(saltoauth.AcknowledgeDisconnect), connection.UserHint, iqs})
 }
 
-func (p *platform) disconnect(rw http.ResponseWriter, r *http.Request, _ account) error {
-	if r.PostFormValue("understood") != "yes" {
+func (p *platform) disconnect(c *call) error {
+	if c.PostFormValue("understood") != "yes" {
 		return invalidField("understood", "Please check the box to confirm.")
 	}
-	ended, err := p.site.Disconnect(r.Context(), saltoauth.AcknowledgeDisconnect)
+	ended, err := p.site.Disconnect(c.Context(), saltoauth.AcknowledgeDisconnect)
 	if err != nil {
 		return err
 	}
 	if ended.RevokeErr != nil {
 		p.log.Warn("the refresh token was not revoked at SALTO", "error", ended.RevokeErr)
 	}
-	return done(rw, r, nil, "/manage/salto", "disconnected")
+	return c.done(nil, "/manage/salto", "disconnected")
 }
 
 // consentFailed shows why a consent failed.
@@ -163,13 +163,13 @@ func (p *platform) consentFailed(rw http.ResponseWriter, r *http.Request, err er
 	}
 	p.log.Warn("a consent failed", "error", err)
 	p.show(rw, r, http.StatusUnprocessableEntity, "consentfailed",
-		view{Title: "SALTO KS is not connected", wrong: invalidField("", "%s", saltoMessage(err))})
+		view{Title: "SALTO KS is not connected", Data: invalidField("", "%s", saltoMessage(err))})
 }
 
 // iqPage shows the wizard at the current step of the IQ's activation.
-func (p *platform) iqPage(rw http.ResponseWriter, r *http.Request, _ account) error {
-	ctx := r.Context()
-	c, err := p.site.Session(ctx)
+func (p *platform) iqPage(c *call) error {
+	ctx := c.Context()
+	session, err := p.site.Session(ctx)
 	if err != nil {
 		return err
 	}
@@ -177,14 +177,14 @@ func (p *platform) iqPage(rw http.ResponseWriter, r *http.Request, _ account) er
 	if err != nil {
 		return err
 	}
-	wizard := c.Remote.Activation()
-	id, fault := saltoks.IQID(r.PathValue("iq")), ""
-	if state, err := wizard.State(ctx, c.Site, id); err == nil && state.Step == saltoremote.StepConfirming {
-		if _, err := wizard.Resume(ctx, c.Site, id); err != nil {
+	wizard := session.Remote.Activation()
+	id, fault := saltoks.IQID(c.PathValue("iq")), ""
+	if state, err := wizard.State(ctx, session.Site, id); err == nil && state.Step == saltoremote.StepConfirming {
+		if _, err := wizard.Resume(ctx, session.Site, id); err != nil {
 			fault = saltoMessage(err)
 		}
 	}
-	for iq, err := range wizard.List(ctx, c.Site) {
+	for iq, err := range wizard.List(ctx, session.Site) {
 		if err != nil {
 			return &problem{status: http.StatusBadGateway, text: saltoMessage(err)}
 		}
@@ -194,11 +194,11 @@ func (p *platform) iqPage(rw http.ResponseWriter, r *http.Request, _ account) er
 		var advice string
 		switch iq.Finding {
 		case saltoremote.FindingActivatedElsewhere, saltoremote.FindingActivationLost, saltoremote.FindingRestoreRequired:
-			if d, err := wizard.Diagnose(ctx, c.Site, id); err == nil {
+			if d, err := wizard.Diagnose(ctx, session.Site, id); err == nil {
 				advice = d.Advice
 			}
 		}
-		return p.page(rw, r, "iq", "Activate "+iq.IQ.Name, struct {
+		return p.page(c, nil, "iq", "Activate "+iq.IQ.Name, struct {
 			saltoremote.IQStatus
 			User, Advice, Fault string
 		}{iq, connection.UserHint, advice, fault})
@@ -206,33 +206,33 @@ func (p *platform) iqPage(rw http.ResponseWriter, r *http.Request, _ account) er
 	return errNotFound
 }
 
-func (p *platform) iqStep(rw http.ResponseWriter, r *http.Request, _ account) error {
-	ctx := r.Context()
-	c, err := p.site.Session(ctx)
+func (p *platform) iqStep(c *call) error {
+	ctx := c.Context()
+	session, err := p.site.Session(ctx)
 	if err != nil {
 		return err
 	}
-	wizard, site, iq := c.Remote.Activation(), c.Site, saltoks.IQID(r.PathValue("iq"))
+	wizard, site, iq := session.Remote.Activation(), session.Site, saltoks.IQID(c.PathValue("iq"))
 	note := ""
-	switch r.PathValue("step") {
+	switch c.PathValue("step") {
 	case "begin":
 		_, err = wizard.Begin(ctx, site, iq)
 	case "restart":
 		_, err = wizard.Restart(ctx, site, iq)
 	case "restore":
-		err, note = c.Client.IQs.Restore(ctx, site, iq), "restored"
+		err, note = session.Client.IQs.Restore(ctx, site, iq), "restored"
 	case "adopt":
-		err, note = p.adopt(ctx, wizard, site, iq, r.PostFormValue("code")), "adopted"
+		err, note = p.adopt(ctx, wizard, site, iq, c.PostFormValue("code")), "adopted"
 	case "request":
 		channel := saltoks.PINByMail
-		if r.PostFormValue("channel") == "sms" {
+		if c.PostFormValue("channel") == "sms" {
 			channel = saltoks.PINBySMS
 		}
 		_, err = wizard.RequestPIN(ctx, site, iq, channel)
 		note = "sent"
 	case "confirm":
 		var pin saltoks.IQPIN
-		if pin, err = saltoks.ParseIQPIN(strings.TrimSpace(r.PostFormValue("pin"))); err == nil {
+		if pin, err = saltoks.ParseIQPIN(strings.TrimSpace(c.PostFormValue("pin"))); err == nil {
 			_, err = wizard.Confirm(ctx, site, iq, pin)
 		}
 		note = "activated"
@@ -240,13 +240,13 @@ func (p *platform) iqStep(rw http.ResponseWriter, r *http.Request, _ account) er
 		return errNotFound
 	}
 	if err != nil {
-		p.log.Warn("activating an IQ", "step", r.PathValue("step"), "error", err)
+		p.log.Warn("activating an IQ", "step", c.PathValue("step"), "error", err)
 		return cmp.Or(problemOf(err), invalidField("", "%s", saltoMessage(err)))
 	}
 	if note == "activated" {
-		return done(rw, r, nil, "/manage/salto", note)
+		return c.done(nil, "/manage/salto", note)
 	}
-	return done(rw, r, nil, "/manage/salto/iq/"+string(iq), note)
+	return c.done(nil, "/manage/salto/iq/"+string(iq), note)
 }
 
 var oneTimeCode = regexp.MustCompile(`^[0-9a-fA-F]{5}$`)

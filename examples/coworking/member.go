@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -40,21 +39,21 @@ type keyView struct {
 	Receipt *gate.Receipt // of the last tap
 }
 
-func (p *platform) keysPage(rw http.ResponseWriter, r *http.Request, who account) error {
-	ctx := r.Context()
-	keys, err := p.keysOf(ctx, who.member)
+func (p *platform) keysPage(c *call) error {
+	ctx := c.Context()
+	keys, err := p.keysOf(ctx, c.who.Member)
 	if err != nil {
 		return err
 	}
-	if request := r.URL.Query().Get("request"); request != "" {
-		receipt, err := p.site.Gate.Receipt(ctx, who.member, request)
+	if request := c.URL.Query().Get("request"); request != "" {
+		receipt, err := p.site.Gate.Receipt(ctx, c.who.Member, request)
 		i := slices.IndexFunc(keys, func(k keyView) bool { return k.Door == receipt.Door })
 		over := i >= 0 && receipt.Action == access.OfficeMode && receipt.Opened() && !keys[i].OfficeModeOn
 		if err == nil && i >= 0 && !over {
 			keys[i].Receipt = &receipt
 		}
 	}
-	return p.page(rw, r, "keys", "My keys", keys)
+	return p.page(c, nil, "keys", "My keys", keys)
 }
 
 // keysOf returns the member's digital keys, and the doors that they had or would have but
@@ -99,22 +98,18 @@ func (p *platform) keysOf(ctx context.Context, member string) ([]keyView, error)
 }
 
 // tap passes a tap of a browser without scripts to the API, and redirects to its receipt.
-func (p *platform) tap(rw http.ResponseWriter, r *http.Request, _ account) error {
-	door, request := r.PathValue("door"), r.PostFormValue("request")
-	body, err := json.Marshal(map[string]string{"request_id": request})
-	if err != nil {
-		return err
-	}
-	call := r.Clone(r.Context())
-	call.URL.Path, call.URL.RawPath = "/doors/"+door+"/"+r.PathValue("action"), ""
-	call.Header.Set("Content-Type", "application/json")
-	call.Body, call.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+func (p *platform) tap(c *call) error {
+	door, request := c.PathValue("door"), c.PostFormValue("request")
+	tap := c.Clone(c.Context())
+	tap.URL.Path, tap.URL.RawPath = "/doors/"+door+"/"+c.PathValue("action"), ""
+	tap.Header.Set("Idempotency-Key", request)
+	tap.Body, tap.ContentLength = http.NoBody, 0
 	answer := apiResponse{header: http.Header{}}
-	p.api.ServeHTTP(&answer, call)
+	p.api.ServeHTTP(&answer, tap)
 	switch answer.status {
 	case http.StatusOK:
 		query := url.Values{"request": {request}}.Encode()
-		http.Redirect(rw, r, "/?"+query+"#door-"+url.PathEscape(door), http.StatusSeeOther)
+		http.Redirect(c.w, c.Request, "/?"+query+"#door-"+url.PathEscape(door), http.StatusSeeOther)
 		return nil
 	case http.StatusNotFound:
 		return errNotFound
@@ -138,11 +133,11 @@ func (a *apiResponse) WriteHeader(status int)      { a.status = status }
 func (a *apiResponse) Write(b []byte) (int, error) { return a.body.Write(b) }
 
 // checkInsPage lists the member's check-ins of the last 90 days.
-func (p *platform) checkInsPage(rw http.ResponseWriter, r *http.Request, who account) error {
-	list, err := p.site.Gate.CheckIns(r.Context(), gate.CheckInQuery{Member: who.member, From: p.now().Add(-90 * 24 * time.Hour)})
+func (p *platform) checkInsPage(c *call) error {
+	list, err := p.site.Gate.CheckIns(c.Context(), gate.CheckInQuery{Member: c.who.Member, From: p.now().Add(-90 * 24 * time.Hour)})
 	if err != nil {
 		return err
 	}
 	slices.Reverse(list) // the newest first
-	return p.page(rw, r, "checkins", "My check-ins", list)
+	return p.page(c, nil, "checkins", "My check-ins", list)
 }

@@ -136,7 +136,7 @@ func (p *platform) caller(r *http.Request) (gatehttp.Caller, error) {
 	if !ok {
 		return gatehttp.Caller{}, gatehttp.ErrUnauthenticated
 	}
-	return gatehttp.Caller{Member: who.member, Staff: who.manager}, nil
+	return gatehttp.Caller{Member: who.Member, Staff: who.Manager}, nil
 }
 
 // createPrivateFile creates the SQLite file, or changes its mode, so that only its owner can read it.

@@ -88,35 +88,21 @@ type view struct {
 	Demo    bool                        // the clock can be advanced, and the mailbox read
 	Note    string                      // the key of a message in the layout
 	Due     *saltoauth.ConnectionStatus // of the connection to renew, for the manager
-	Review  *review                     // of a form that is not saved yet
 	House   house                       // of a page for people who are logged in
 	Data    any
 
-	wrong *problem // of the form
-	form  url.Values
+	// Of a form that is shown again: what is wrong, or what is to be reviewed, and its input.
+	Wrong  *problem
+	Review *review
+	form   url.Values
 }
 
-// Name and Manager are for the templates, which cannot read unexported fields.
-func (v view) Name() string  { return v.Account.name }
-func (v view) Manager() bool { return v.Account.manager }
-
-// Again reports whether the form is shown again because of a problem.
-func (v view) Again() bool { return v.wrong != nil && v.form != nil }
-
-// Problem returns what is wrong with the form.
-func (v view) Problem() string {
-	if v.wrong == nil {
-		return ""
-	}
-	return v.wrong.text
-}
-
-// Fault returns the problem if it is about the field, or nil.
+// Fault returns what is wrong if it is about the field, or nil.
 func (v view) Fault(field string) *problem {
-	if v.wrong == nil || v.wrong.Field != field {
+	if v.Wrong == nil || v.Wrong.Field != field {
 		return nil
 	}
-	return v.wrong
+	return v.Wrong
 }
 
 // Value returns the input in a field of a form that is shown again, or otherwise.
@@ -139,31 +125,48 @@ func (v view) Chosen(field, value string, otherwise bool) bool {
 // In returns the view for one of the forms of a page: without the input of the others.
 func (v view) In(action string) view {
 	if !strings.HasSuffix(v.Path, "/"+action) {
-		v.wrong, v.form = nil, nil
+		v.Wrong, v.form = nil, nil
 	}
 	return v
 }
 
-// page shows a page: also again, after a form that was wrong or is to be reviewed.
-func (p *platform) page(rw http.ResponseWriter, r *http.Request, name, title string, data any) error {
-	h, err := p.house(r.Context())
+// call is a request of a person who is logged in.
+type call struct {
+	*http.Request
+	w     http.ResponseWriter
+	who   account
+	house house
+	again error // why the page of a form is shown again: *problem or *review
+}
+
+// done redirects to a page of this program, which then shows a note, or returns err. The URL
+// contains only the key of the note, so that a link cannot make a page show any text.
+func (c *call) done(err error, path, note string) error {
+	if err == nil {
+		http.Redirect(c.w, c.Request, path+"?note="+note, http.StatusSeeOther)
+	}
+	return err
+}
+
+// page shows a page, or returns err.
+func (p *platform) page(c *call, err error, name, title string, data any) error {
 	if err != nil {
 		return err
 	}
-	v, status := view{Title: title, House: h, Data: data}, http.StatusOK
-	switch again := r.Context().Value(againKey{}).(type) {
+	v, status := view{Title: title, House: c.house, Data: data}, http.StatusOK
+	switch again := c.again.(type) {
 	case *problem:
-		status, v.wrong, v.form = again.status, again, r.Form
+		status, v.Wrong, v.form = again.status, again, c.Form
 	case *review:
-		v.Review, v.form = again, r.Form
+		v.Review, v.form = again, c.Form
 	}
-	p.show(rw, r, status, name, v)
+	p.show(c.w, c.Request, status, name, v)
 	return nil
 }
 
 // pageOf returns a handler of a page that shows only the house.
 func (p *platform) pageOf(name, title string) handler {
-	return func(rw http.ResponseWriter, r *http.Request, _ account) error { return p.page(rw, r, name, title, nil) }
+	return func(c *call) error { return p.page(c, nil, name, title, nil) }
 }
 
 // show renders a page completely before it sends the first byte.
@@ -171,7 +174,7 @@ func (p *platform) show(rw http.ResponseWriter, r *http.Request, status int, pag
 	v.Account, _ = p.sessions.account(r)
 	v.Path, v.Now, v.Demo = r.URL.Path, p.now(), p.sim != nil
 	v.Note = r.URL.Query().Get("note")
-	if v.Account.manager && page != "wronguser" { // that page has its own Reconnect button
+	if v.Account.Manager && page != "wronguser" { // that page has its own Reconnect button
 		status, err := p.site.Status(r.Context())
 		if err == nil && (status.Due(v.Now) || status.State == saltoauth.ConnectionReauthorize) {
 			v.Due = &status
@@ -246,31 +249,28 @@ func (p *platform) showError(rw http.ResponseWriter, r *http.Request, err error)
 	if wrong.status == http.StatusNotFound {
 		title = "Page not found"
 	}
-	p.show(rw, r, wrong.status, "problem", view{Title: title, wrong: wrong})
+	p.show(rw, r, wrong.status, "problem", view{Title: title, Data: wrong})
 }
 
 // handler handles a request of a person who is logged in.
-type handler func(rw http.ResponseWriter, r *http.Request, who account) error
-
-// againKey is the key in the context of why a page is shown again: *problem or *review.
-type againKey struct{}
+type handler func(c *call) error
 
 // form returns a handler for a form. If the form is wrong, or is to be reviewed first, it
 // shows its page again, with the input.
 func form(page, submit handler) handler {
-	return func(rw http.ResponseWriter, r *http.Request, who account) error {
-		_ = r.ParseForm() // a field that could not be read is missing
-		err := submit(rw, r, who)
+	return func(c *call) error {
+		_ = c.ParseForm() // a field that could not be read is missing
+		err := submit(c)
 		unsaved, ok := errors.AsType[*review](err)
-		again := any(unsaved)
+		c.again = unsaved
 		if !ok {
 			wrong := problemOf(err)
 			if wrong == nil || wrong.status != http.StatusUnprocessableEntity {
 				return err
 			}
-			again = wrong
+			c.again = wrong
 		}
-		return page(rw, r.WithContext(context.WithValue(r.Context(), againKey{}, again)), who)
+		return page(c)
 	}
 }
 
@@ -282,7 +282,11 @@ func (p *platform) member(do handler) http.HandlerFunc {
 			http.Redirect(rw, r, "/login", http.StatusSeeOther)
 			return
 		}
-		if err := do(rw, r, who); err != nil {
+		h, err := p.house(r.Context())
+		if err == nil {
+			err = do(&call{Request: r, w: rw, who: who, house: h})
+		}
+		if err != nil {
 			p.showError(rw, r, err)
 		}
 	}
@@ -290,28 +294,19 @@ func (p *platform) member(do handler) http.HandlerFunc {
 
 // manager requires the login of a manager.
 func (p *platform) manager(do handler) http.HandlerFunc {
-	return p.member(func(rw http.ResponseWriter, r *http.Request, who account) error {
-		if !who.manager {
+	return p.member(func(c *call) error {
+		if !c.who.Manager {
 			return &problem{status: http.StatusForbidden, text: "This page is for managers."}
 		}
-		return do(rw, r, who)
+		return do(c)
 	})
 }
 
 func (p *platform) authorizeConnect(r *http.Request) (string, error) {
-	if who, ok := p.sessions.account(r); !ok || !who.manager {
+	if who, ok := p.sessions.account(r); !ok || !who.Manager {
 		return "", errors.New("not a manager")
 	}
 	return siteID, nil
-}
-
-// done redirects to a page of this program, which then shows a note, or returns err. The URL
-// contains only the key of the note, so that a link cannot make a page show any text.
-func done(rw http.ResponseWriter, r *http.Request, err error, path, note string) error {
-	if err == nil {
-		http.Redirect(rw, r, path+"?note="+note, http.StatusSeeOther)
-	}
-	return err
 }
 
 // into returns a function that stores a result, so that several can be read in one

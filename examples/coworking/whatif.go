@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -37,16 +36,11 @@ func (e effect) String() string {
 
 // whatIf compares the current rules with changed ones, over a span of time. It writes
 // nothing.
-func (p *platform) whatIf(ctx context.Context, span access.Span, changed gate.Rules) ([]effect, error) {
-	doc, err := storage.Export(ctx, storage.ReadersOf(p.store), siteID)
+func (p *platform) whatIf(c *call, span access.Span, changed gate.Rules) (effects []effect, err error) {
+	facts, before, err := p.compile(c.Context())
 	if err != nil {
 		return nil, err
 	}
-	before, err := access.Compile(doc.Facts)
-	if err != nil {
-		return nil, err
-	}
-	facts := doc.Facts
 	facts.Settings, facts.MembershipTypes, facts.Resources = changed.Settings, changed.MembershipTypes, changed.Resources
 	facts.Exceptions, facts.Closures = changed.Exceptions, changed.Closures
 	after, err := access.Compile(facts)
@@ -56,12 +50,6 @@ func (p *platform) whatIf(ctx context.Context, span access.Span, changed gate.Ru
 	if err != nil {
 		return nil, err
 	}
-	names, err := p.accounts.names(ctx)
-	if err != nil {
-		return nil, err
-	}
-
-	var effects []effect
 	for _, door := range facts.Doors {
 		for _, gained := range []bool{false, true} {
 			e := effect{Door: door.Name, Gained: gained}
@@ -70,7 +58,7 @@ func (p *platform) whatIf(ctx context.Context, span access.Span, changed gate.Ru
 				if diff.Gained != gained {
 					continue
 				}
-				if name := names[diff.Member]; !slices.Contains(e.People, name) {
+				if name := c.house.Names[diff.Member]; !slices.Contains(e.People, name) {
 					e.People = append(e.People, name)
 				}
 				spans = append(spans, access.Span{From: diff.From, Until: diff.Until})
@@ -82,6 +70,16 @@ func (p *platform) whatIf(ctx context.Context, span access.Span, changed gate.Ru
 		}
 	}
 	return effects, nil
+}
+
+// compile returns the facts of the site, and a policy of them.
+func (p *platform) compile(ctx context.Context) (access.Facts, *access.Policy, error) {
+	doc, err := storage.Export(ctx, storage.ReadersOf(p.store), siteID)
+	if err != nil {
+		return doc.Facts, nil, err
+	}
+	policy, err := access.Compile(doc.Facts)
+	return doc.Facts, policy, err
 }
 
 // spansText describes spans of one week: the days, and the times if they are the same on
@@ -160,39 +158,36 @@ type review struct {
 
 func (*review) Error() string { return "the change is not saved yet" }
 
-// formHouse returns the house as the form knows it: its rules have the version of the form.
-func (p *platform) formHouse(r *http.Request) (house, error) {
-	if err := r.ParseForm(); err != nil {
-		return house{}, errIncomplete
-	}
-	version, err := strconv.ParseUint(r.PostForm.Get("version"), 10, 64)
-	if err != nil {
-		return house{}, errIncomplete
-	}
-	h, err := p.house(r.Context())
-	if err == nil && h.Version != version {
-		err = &problem{status: http.StatusConflict, text: "Another manager has changed the rules. Please reload the page and try again."}
-	}
-	return h, err
+// rulesForm returns a handler for a form that changes the rules. It has their version.
+func rulesForm(page, submit handler) handler {
+	return form(page, func(c *call) error {
+		switch c.PostForm.Get("version") {
+		case fmt.Sprint(c.house.Version):
+			return submit(c)
+		case "":
+			return errIncomplete
+		}
+		return &problem{status: http.StatusConflict, text: "Another manager has changed the rules. Please reload the page and try again."}
+	})
 }
 
 // changeRules returns a *review of the changed rules with the effects in a span of time. If
 // the manager has reviewed them, it saves them and redirects to a page.
-func (p *platform) changeRules(rw http.ResponseWriter, r *http.Request, changed gate.Rules, span access.Span, page string) error {
-	effects, err := p.whatIf(r.Context(), span, changed)
+func (p *platform) changeRules(c *call, changed gate.Rules, span access.Span, page string) error {
+	effects, err := p.whatIf(c, span, changed)
 	if err != nil {
 		return err
 	}
-	if r.PostForm.Get("do") != "save" {
+	if c.PostForm.Get("do") != "save" {
 		return &review{effects, span == p.nextWeek()}
 	}
-	return p.putRules(rw, r, changed, page, "saved")
+	return p.putRules(c, changed, page, "saved")
 }
 
 // putRules saves rules and redirects to a page.
-func (p *platform) putRules(rw http.ResponseWriter, r *http.Request, rules gate.Rules, page, note string) error {
+func (p *platform) putRules(c *call, rules gate.Rules, page, note string) error {
 	rules.Revision = rand.Text()
-	return done(rw, r, p.store.PutRules(r.Context(), rules), page, note)
+	return c.done(p.store.PutRules(c.Context(), rules), page, note)
 }
 
 // nextWeek is the span of the effects that a manager sees: the seven days from tomorrow.
