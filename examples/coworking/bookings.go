@@ -151,10 +151,8 @@ func nextFree(rooms []roomDay, room string) (string, time.Time) {
 // resourceName returns the name of a resource for its id: "meeting-room" is "Meeting room".
 func resourceName(id string) string {
 	words := strings.ReplaceAll(id, "-", " ")
-	if words == "" {
-		return ""
-	}
-	return strings.ToUpper(words[:1]) + words[1:]
+	first := min(1, len(words))
+	return strings.ToUpper(words[:first]) + words[first:]
 }
 
 func buffers(s access.Settings) reservation.Buffers {
@@ -260,36 +258,33 @@ func (p *platform) changeBooking(c *call) error {
 	if i < 0 { // also for the booking of another member
 		return &problem{status: http.StatusNotFound, text: "You have no such booking."}
 	}
-	one := mine[i]
-	may := allowedChanges(one.Reservation, now)
-	changed, note := one, ""
-	switch c.PathValue("verb") {
-	case "end":
-		changed.Reservation, err = one.EndEarly(now.Truncate(time.Second))
+	one, may, note := mine[i], allowedChanges(mine[i].Reservation, now), ""
+	switch verb := c.PathValue("verb"); {
+	case verb == "end":
+		one.Reservation, err = one.EndEarly(now.Truncate(time.Second))
 		note = "ended"
-	case "extend":
-		if changed.Reservation, err = one.Extend(one.End.Add(30 * time.Minute)); err == nil && !may.CanExtend {
-			return invalid("Your booking was not changed: it is over.")
-		}
-		if err == nil && changed.End.Sub(changed.Start) > longestBooking {
+	case verb == "extend" && may.CanExtend:
+		one.Reservation, err = one.Extend(one.End.Add(30 * time.Minute))
+		if one.End.Sub(one.Start) > longestBooking {
 			return invalid("Your booking was not changed: a booking lasts 12 hours at most.")
 		}
 		note = "extended"
-	case "cancel":
-		if changed.Reservation, err = one.Cancel(); err == nil && !may.CanCancel {
-			return invalid("Your booking was not changed: it has already started.")
-		}
+	case verb == "extend":
+		return invalid("Your booking was not changed: it is over.")
+	case verb == "cancel" && may.CanCancel:
+		one.Reservation, err = one.Cancel()
 		note = "canceled"
+	case verb == "cancel":
+		return invalid("Your booking was not changed: it has started or is already canceled.")
 	default:
 		return errNotFound
 	}
 	if refused, ok := errors.AsType[*reservation.ChangeError](err); ok {
 		return invalid("Your booking was not changed: %s.", refused.Err)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = p.storeBooking(ctx, one)
 	}
-	err = p.storeBooking(ctx, changed)
 	return c.done(err, "/bookings", note)
 }
 

@@ -39,13 +39,13 @@ func main() {
 
 // options are the options of the command line.
 type options struct {
-	addr, db, postgres, demo string
-	identity, api, clientID  string           // of a SALTO KS other than the simulated one
-	now                      func() time.Time // the clock of the simulator; nil is the real time
-	insecure                 bool             // listen without TLS on any address
-	proxy                    netip.Prefix     // of a proxy whose X-Forwarded-For is trusted
-	iterations               int              // of PBKDF2 for a password
-	limiter                  *saltoks.Limiter // of calls to SALTO KS; nil is its documented quota
+	addr, db, demo          string
+	identity, api, clientID string           // of a SALTO KS other than the simulated one
+	now                     func() time.Time // the clock of the simulator; nil is the real time
+	insecure                bool             // listen without TLS on any address
+	proxy                   netip.Prefix     // of a proxy whose X-Forwarded-For is trusted
+	iterations              int              // of PBKDF2 for a password
+	limiter                 *saltoks.Limiter // of calls to SALTO KS; nil is its documented quota
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if o.db == "" && o.postgres == "" {
+	if o.db == "" {
 		dir, err := os.MkdirTemp("", "coworking-")
 		if err != nil {
 			return err
@@ -103,7 +103,6 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "host:port to listen on")
 	flags.StringVar(&o.db, "db", "", "SQLite `file` (default: one in a temporary folder)")
-	flags.StringVar(&o.postgres, "postgres", "", "PostgreSQL `DSN` instead of a SQLite file")
 	flags.StringVar(&o.demo, "demo", "ready", "ready: SALTO KS is connected and doors are linked; fresh: connect in the browser")
 	at := flags.String("at", "", "start `time` of the demo's clock, as 2026-05-06T10:20:00+02:00 (default: now)")
 	flags.StringVar(&o.api, "salto", "", "`URL` of a SALTO KS Connect API, instead of the simulated one")

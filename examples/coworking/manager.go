@@ -93,7 +93,7 @@ func (p *platform) overviewPage(c *call) error {
 		into(&v.Holds)(p.site.Gate.Holds(ctx)),
 		into(&v.Switch)(p.site.Gate.KillSwitch(ctx)),
 		into(&v.Bookings)(collect(p.store.Reservations(ctx, today))),
-		into(&v.CheckIns)(p.checkIns(ctx, filters{from: p.today(0)})),
+		into(&v.CheckIns)(p.checkIns(ctx, filters{Start: p.today(0)})),
 		into(&v.Issues)(p.withNames(c, issues)),
 	)
 	if err == nil {

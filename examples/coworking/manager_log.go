@@ -9,7 +9,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -20,32 +19,18 @@ import (
 
 // filters are the filters of a log page.
 type filters struct {
-	Door, Member, Outcome, From, Until string
-	Query                              string // the same, encoded for the exports
-
-	from, until time.Time
+	Door, Member, Outcome string
+	From, Until           string    // days
+	Start, End            time.Time // the same as instants
 }
 
 func (p *platform) filters(r *http.Request) (f filters, err error) {
 	q := r.URL.Query()
 	f = filters{Door: q.Get("door"), Member: q.Get("member"), Outcome: q.Get("outcome"), From: q.Get("from"), Until: q.Get("until")}
-	err = errors.Join(into(&f.from)(p.filterDay(f.From, 0)), into(&f.until)(p.filterDay(f.Until, 1))) // the last day is included
-	if err != nil {
-		return f, err
-	}
 	if f.Outcome != "" && !gate.Outcome(f.Outcome).Valid() {
 		return f, invalid("This outcome does not exist.")
 	}
-	encoded := url.Values{}
-	for name, value := range map[string]string{
-		"door": f.Door, "member": f.Member, "outcome": f.Outcome, "from": rfc3339(f.from), "until": rfc3339(f.until),
-	} {
-		if value != "" {
-			encoded.Set(name, value)
-		}
-	}
-	f.Query = encoded.Encode()
-	return f, nil
+	return f, errors.Join(into(&f.Start)(p.filterDay(f.From, 0)), into(&f.End)(p.filterDay(f.Until, 1))) // the last day is included
 }
 
 // filterDay returns the start of a day of a filter, plus days; zero without a day.
@@ -110,30 +95,23 @@ type logView struct {
 	Outcomes []gate.Outcome
 	Lines    []logLine
 	CheckIns []gate.CheckIn
-	More     bool
 }
 
-func (p *platform) newLogView(r *http.Request) (v logView, err error) {
-	if v.filters, err = p.filters(r); err != nil {
-		return v, err
-	}
-	v.Outcomes = []gate.Outcome{gate.Accepted, gate.Denied, gate.Refused, gate.NotSent, gate.Unconfirmed, gate.Sending}
-	names, err := p.accounts.names(r.Context())
+func (p *platform) newLogView(c *call) (v logView, err error) {
+	names := c.house.Names
 	v.People = slices.SortedFunc(maps.Keys(names), func(a, b string) int { return cmp.Compare(names[a], names[b]) })
+	v.Outcomes = []gate.Outcome{gate.Accepted, gate.Denied, gate.Refused, gate.NotSent, gate.Unconfirmed, gate.Sending}
+	v.filters, err = p.filters(c.Request)
 	return v, err
 }
 
 func (p *platform) logPage(c *call) error {
-	v, err := p.newLogView(c.Request)
-	if err != nil {
-		return err
+	v, err := p.newLogView(c)
+	if err == nil {
+		q := gate.LogQuery{Door: v.Door, Member: v.Member, Outcome: gate.Outcome(v.Outcome), From: v.Start, Until: v.End}
+		v.Lines, err = p.readLog(c.Context(), q, pageRows)
 	}
-	q := gate.LogQuery{Door: v.Door, Member: v.Member, Outcome: gate.Outcome(v.Outcome), From: v.from, Until: v.until}
-	if v.Lines, err = p.readLog(c.Context(), q, pageRows+1); err != nil {
-		return err
-	}
-	v.More, v.Lines = len(v.Lines) > pageRows, v.Lines[:min(len(v.Lines), pageRows)]
-	return p.page(c, nil, "log", "Door log", v)
+	return p.page(c, err, "log", "Door log", v)
 }
 
 // readSALTOLog returns the rows of SALTO's log of the last seven days, the newest first.
@@ -150,20 +128,17 @@ func (p *platform) saltoLogPage(c *call) error {
 }
 
 func (p *platform) allCheckInsPage(c *call) error {
-	v, err := p.newLogView(c.Request)
-	if err != nil {
-		return err
+	v, err := p.newLogView(c)
+	if err == nil {
+		v.CheckIns, err = p.checkIns(c.Context(), v.filters)
 	}
-	if v.CheckIns, err = p.checkIns(c.Context(), v.filters); err != nil {
-		return err
-	}
-	v.More, v.CheckIns = len(v.CheckIns) > pageRows, v.CheckIns[:min(len(v.CheckIns), pageRows)]
-	return p.page(c, nil, "allcheckins", "Check-ins", v)
+	v.CheckIns = v.CheckIns[:min(len(v.CheckIns), pageRows)]
+	return p.page(c, err, "allcheckins", "Check-ins", v)
 }
 
 // checkIns returns check-ins, the newest first.
 func (p *platform) checkIns(ctx context.Context, f filters) ([]gate.CheckIn, error) {
-	list, err := p.site.Gate.CheckIns(ctx, gate.CheckInQuery{Member: f.Member, From: f.from, Until: f.until})
+	list, err := p.site.Gate.CheckIns(ctx, gate.CheckInQuery{Member: f.Member, From: f.Start, Until: f.End})
 	slices.Reverse(list)
 	return list, err
 }

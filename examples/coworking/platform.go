@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 
 	"github.com/doorkit/doorkit/access/gate"
@@ -47,42 +46,33 @@ type platform struct {
 }
 
 // open opens the platform and, for the demo, sets it up. The caller closes it.
-func open(ctx context.Context, o options, origin, password string, log *slog.Logger) (*platform, error) {
-	p := &platform{log: log, alerts: &alerts{}, sessions: newSessions(time.Now, o.proxy)}
-	err := p.openStore(ctx, o)
-	if err == nil {
-		err = p.openSite(ctx, o, origin)
-	}
-	if err == nil {
-		err = p.seed(ctx, password)
-	}
-	if err == nil && o.demo == "ready" && p.sim != nil {
-		err = p.setUpDemo(ctx)
-	}
-	if err == nil {
-		err = p.openPages(ctx)
-	}
-	if err != nil {
-		p.close()
-		return nil, err
+func open(ctx context.Context, o options, origin, password string, log *slog.Logger) (p *platform, err error) {
+	p = &platform{log: log, alerts: &alerts{}, sessions: newSessions(time.Now, o.proxy)}
+	for _, step := range []func() error{
+		func() error { return p.openStore(ctx, o) },
+		func() error { return p.openSite(ctx, o, origin) },
+		func() error { return p.seed(ctx, password) },
+		func() error { return p.setUpDemo(ctx, o) },
+		func() error { return p.openPages(ctx) },
+	} {
+		if err = step(); err != nil {
+			p.close()
+			return nil, err
+		}
 	}
 	return p, nil
 }
 
 // openStore opens the database, with the tables of doorkit and those of the platform.
 func (p *platform) openStore(ctx context.Context, o options) (err error) {
-	driver, dsn, dialect := "pgx", o.postgres, sqlstore.PostgreSQL
-	if o.postgres == "" {
-		driver, dsn, dialect = "sqlite", sqlstore.SQLiteDSN(o.db), sqlstore.SQLite
-		if err := createPrivateFile(o.db); err != nil {
-			return err
-		}
+	if err := createPrivateFile(o.db); err != nil {
+		return err
 	}
-	if p.db, err = sql.Open(driver, dsn); err != nil {
+	if p.db, err = sql.Open("sqlite", sqlstore.SQLiteDSN(o.db)); err != nil {
 		return err
 	}
 	p.accounts = accounts{db: p.db, iterations: o.iterations}
-	if p.store, err = sqlstore.Open(ctx, p.db, dialect, sqlstore.Migrated()); err != nil {
+	if p.store, err = sqlstore.Open(ctx, p.db, sqlstore.SQLite, sqlstore.Migrated()); err != nil {
 		return err
 	}
 	return p.accounts.create(ctx)

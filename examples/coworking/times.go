@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -116,17 +117,16 @@ func (p *platform) clock(t time.Time) string {
 
 // when returns a time in short form: "18:00", "tomorrow 08:00", "Mon 08:00".
 func (p *platform) when(t time.Time) string {
-	now, clock := p.now().In(p.zone), p.clock(t)
+	clock := p.clock(t)
 	t = t.In(p.zone)
-	day := func(t time.Time) time.Time { y, m, d := t.Date(); return time.Date(y, m, d, 0, 0, 0, 0, time.UTC) }
-	switch days := int(day(t).Sub(day(now)).Hours() / 24); {
-	case days == 0:
+	switch day := p.dayOf(t, 0); {
+	case day.Equal(p.today(0)):
 		return clock
-	case days == 1:
+	case day.Equal(p.today(1)):
 		return "tomorrow " + clock
-	case days == -1:
+	case day.Equal(p.today(-1)):
 		return "yesterday " + clock
-	case days > 1 && days < 7:
+	case day.After(p.now()) && day.Before(p.today(7)):
 		return t.Format("Mon ") + clock
 	}
 	return t.Format("Mon 2 Jan 2006 ") + clock
@@ -137,35 +137,18 @@ var week = access.Days(access.Mon, access.Sun)
 
 // hoursForm is the form for the hours of a door or a grant.
 type hoursForm struct {
-	Key  string // part of the field names
-	Name string // the name of the door or grant
-	Kind string // "none", "always", "weekly"
-	Rows []rangeForm
+	Key  string      // part of the field names
+	Name string      // the name of the door or grant
+	Kind string      // "none", "always", "weekly"
+	Rows []rangeForm // as entered; the last one is empty
 }
 
 type rangeForm struct {
-	Index    int
 	From, To string
-	Days     []dayForm
+	Days     []string // numbers of weekdays
 }
 
-type dayForm struct {
-	Name, Value string
-	On          bool
-}
-
-// newRow returns the next row of a form.
-func (f *hoursForm) newRow(from, to string, on func(access.Day) bool) {
-	row := rangeForm{Index: len(f.Rows), From: from, To: to}
-	for _, d := range week {
-		row.Days = append(row.Days, dayForm{d.String()[:3], fmt.Sprint(int(d)), on(d)})
-	}
-	f.Rows = append(f.Rows, row)
-}
-
-func noDay(access.Day) bool { return false }
-
-// newHoursForm returns the form for hours, or for no access, with one more empty row.
+// newHoursForm returns the form for hours, or for no access.
 func newHoursForm(key, name string, h *access.Hours) hoursForm {
 	f := hoursForm{Key: key, Name: name, Kind: "none"}
 	if h != nil {
@@ -174,11 +157,14 @@ func newHoursForm(key, name string, h *access.Hours) hoursForm {
 			f.Kind = "always"
 		}
 		for _, r := range h.Ranges {
-			to := strings.Replace(r.To.String(), "24:00", "00:00", 1)
-			f.newRow(r.From.String(), to, func(d access.Day) bool { return slices.Contains(r.Days, d) })
+			row := rangeForm{From: r.From.String(), To: strings.Replace(r.To.String(), "24:00", "00:00", 1)}
+			for _, d := range r.Days {
+				row.Days = append(row.Days, strconv.Itoa(int(d)))
+			}
+			f.Rows = append(f.Rows, row)
 		}
 	}
-	f.newRow("", "", noDay)
+	f.Rows = append(f.Rows, rangeForm{})
 	return f
 }
 
@@ -190,12 +176,12 @@ func parseHoursForm(form url.Values, key, name string) hoursForm {
 	f := hoursForm{Key: key, Name: name, Kind: form.Get("hours." + key)}
 	for i := range maxRanges {
 		suffix := fmt.Sprintf(".%s.%d", key, i)
-		from, to, days := form.Get("from"+suffix), form.Get("to"+suffix), form["day"+suffix]
-		if from != "" || to != "" || len(days) > 0 {
-			f.newRow(from, to, func(d access.Day) bool { return slices.Contains(days, fmt.Sprint(int(d))) })
+		row := rangeForm{form.Get("from" + suffix), form.Get("to" + suffix), form["day"+suffix]}
+		if row.From != "" || row.To != "" || len(row.Days) > 0 {
+			f.Rows = append(f.Rows, row)
 		}
 	}
-	f.newRow("", "", noDay)
+	f.Rows = append(f.Rows, rangeForm{})
 	return f
 }
 
@@ -212,9 +198,9 @@ func (f hoursForm) hours() (h access.Hours, given bool, err error) {
 	}
 	for _, row := range f.Rows[:len(f.Rows)-1] {
 		var r access.Range
-		for i, d := range row.Days {
-			if d.On {
-				r.Days = append(r.Days, week[i])
+		for _, d := range week {
+			if slices.Contains(row.Days, strconv.Itoa(int(d))) {
+				r.Days = append(r.Days, d)
 			}
 		}
 		if len(r.Days) == 0 {
@@ -251,8 +237,11 @@ func hoursText(h access.Hours) string {
 
 // scheduleText returns the schedule of a lock as text. Schedules are changed in SALTO KS.
 func scheduleText(s *gate.LockSchedule) string {
-	if s == nil {
+	switch {
+	case s == nil:
 		return "none"
+	case s.AutoStart:
+		return "opens at " + s.Start.String() + " and locks at " + s.End.String() + ", " + daysText(s.Days)
 	}
 	return "locks at " + s.End.String() + ", " + daysText(s.Days)
 }

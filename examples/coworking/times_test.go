@@ -174,8 +174,8 @@ func TestFiltersWhenClocksChange(t *testing.T) {
 	} {
 		p := &platform{zone: zone(t, c.zone)}
 		f, err := p.filters(httptest.NewRequest("GET", "/?from="+c.day+"&until="+c.day, nil))
-		if err != nil || rfc3339(f.from) != c.from || rfc3339(f.until) != c.until {
-			t.Errorf("%s in %s is from %s until %s (%v), want %s and %s", c.day, c.zone, rfc3339(f.from), rfc3339(f.until), err, c.from, c.until)
+		if err != nil || rfc3339(f.Start) != c.from || rfc3339(f.End) != c.until {
+			t.Errorf("%s in %s is from %s until %s (%v), want %s and %s", c.day, c.zone, rfc3339(f.Start), rfc3339(f.End), err, c.from, c.until)
 		}
 	}
 }

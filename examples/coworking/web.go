@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
@@ -346,8 +347,9 @@ func (p *platform) funcs() template.FuncMap {
 			}
 			return t.In(p.zone).Format(inputTime)
 		},
+		"week":     func() []access.Day { return week },
 		"has":      slices.Contains[[]string],
-		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"iso":      rfc3339,
 		"past":     func(t time.Time) bool { return !t.IsZero() && !p.now().Before(t) },
 		"room":     resourceName,
 		"hours":    hoursText,
