@@ -140,11 +140,7 @@ func (s *sessions) start(rw http.ResponseWriter, r *http.Request, who account) {
 	key := rand.Text()
 	_, secure := s.client(r)
 	s.mu.Lock()
-	for k, one := range s.open { // remove expired sessions
-		if !s.now().Before(one.until) {
-			delete(s.open, k)
-		}
-	}
+	maps.DeleteFunc(s.open, func(_ string, one session) bool { return !s.now().Before(one.until) })
 	s.open[key] = session{who, s.now().Add(sessionTime)}
 	s.mu.Unlock()
 	http.SetCookie(rw, &http.Cookie{Name: sessionCookie, Value: key, Path: "/", MaxAge: int(sessionTime.Seconds()),

@@ -54,7 +54,7 @@ type roomDay struct {
 
 // bookingsView is the data of the page: the member's bookings, and the rooms on one day.
 type bookingsView struct {
-	List            []booking
+	List, Earlier   []booking // the next one first, and the last one first
 	Day, Prev, Next time.Time // starts of days; Prev is zero on the current day
 	Rooms           []roomDay
 	Room            string    // the one to book
@@ -85,14 +85,12 @@ func (p *platform) bookingsPage(c *call) error {
 	}
 	v.Buffers, v.Guests = buffers(c.house.Settings), c.house.Settings.Guests == access.GuestsAdmitted
 	for _, one := range mine {
-		v.List = append(v.List, p.newBooking(one.Reservation, v.Buffers))
-	}
-	slices.SortFunc(v.List, func(a, b booking) int {
-		if a.Over && b.Over { // the newest first
-			a, b = b, a
+		if b := p.newBooking(one.Reservation, v.Buffers); b.Over {
+			v.Earlier = slices.Insert(v.Earlier, 0, b)
+		} else {
+			v.List = append(v.List, b)
 		}
-		return a.Start.Compare(b.Start)
-	})
+	}
 	for _, room := range c.house.Resources {
 		v.Rooms = append(v.Rooms, p.roomDay(room.ID, taken, c.who.Member, v.Day, v.Next))
 	}

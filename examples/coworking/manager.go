@@ -84,12 +84,11 @@ const lastOpenings = 10
 func (p *platform) overviewPage(c *call) error {
 	ctx := c.Context()
 	problems, issues, checked := p.alerts.now()
-	v := overview{Problems: problems, CheckedAt: checked}
+	v := overview{doorList: p.listDoors(c), Problems: problems, CheckedAt: checked}
 	issues = slices.DeleteFunc(issues, func(i gate.Issue) bool { return i.Severity != gate.Critical })
 	today := storage.ReservationQuery{Site: siteID, EndAfter: p.today(0), StartBefore: p.today(1)}
 	err := errors.Join(
 		into(&v.Status)(p.status(ctx)),
-		into(&v.doorList)(p.listDoors(ctx)),
 		into(&v.Holds)(p.site.Gate.Holds(ctx)),
 		into(&v.Switch)(p.site.Gate.KillSwitch(ctx)),
 		into(&v.Bookings)(collect(p.store.Reservations(ctx, today))),

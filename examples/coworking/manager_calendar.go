@@ -13,11 +13,11 @@ import (
 
 // calendarEntry is a time at which other rules apply than usual: an exception or a closure.
 type calendarEntry struct {
-	Index       int    // in the exceptions, and then the closures, of the rules
-	When, What  string // "Wed 6 May 2026, 06:00 to 12:00", "closed: new floor"
-	Doors       []string
-	Over        bool
-	from, until time.Time
+	access.Span
+	Index      int    // in the exceptions, and then the closures, of the rules
+	When, What string // "Wed 6 May 2026, 06:00 to 12:00", "closed: new floor"
+	Doors      []string
+	Over       bool
 }
 
 // calendarView is the data of the calendar.
@@ -27,18 +27,7 @@ type calendarView struct {
 }
 
 func (p *platform) calendarPage(c *call) error {
-	h := c.house
-	var v calendarView
-	for i, e := range h.Exceptions {
-		v.List = append(v.List, p.newEntry(h, i, p.dateStart(e.From, 0), p.dateStart(e.To, 1), exceptionText(e), e.Doors))
-	}
-	for i, one := range h.Closures {
-		what := "closed for everyone"
-		if one.Note != "" {
-			what += ": " + one.Note
-		}
-		v.List = append(v.List, p.newEntry(h, len(h.Exceptions)+i, one.From, one.Until, what, one.Doors))
-	}
+	v := calendarView{List: p.calendar(c.house)}
 	if i, err := strconv.Atoi(c.PostFormValue("remove")); err == nil && i >= 0 && i < len(v.List) {
 		v.Removes = new(v.List[i])
 	}
@@ -49,30 +38,51 @@ func (p *platform) calendarPage(c *call) error {
 			}
 			return -1
 		}
-		return a.from.Compare(b.from)
+		return a.From.Compare(b.From)
 	})
 	return p.page(c, nil, "calendar", "Calendar", v)
 }
 
-func (p *platform) newEntry(h house, index int, from, until time.Time, what string, doors []string) calendarEntry {
-	e := calendarEntry{Index: index, What: what, Over: !until.After(p.now()), from: from, until: until}
-	for _, id := range doors {
-		e.Doors = append(e.Doors, h.DoorNames[id])
+// calendar returns the exceptions, and then the closures.
+func (p *platform) calendar(h house) (list []calendarEntry) {
+	add := func(span access.Span, what string, doors []string) {
+		e := calendarEntry{Span: span, Index: len(list), When: p.spanText(span), What: what, Over: !span.Until.After(p.now())}
+		for _, id := range doors {
+			e.Doors = append(e.Doors, h.DoorNames[id])
+		}
+		list = append(list, e)
 	}
+	for _, e := range h.Exceptions {
+		add(p.spanOf(e), exceptionText(e), e.Doors)
+	}
+	for _, closure := range h.Closures {
+		what := "closed for everyone"
+		if closure.Note != "" {
+			what += ": " + closure.Note
+		}
+		add(access.Span{From: closure.From, Until: closure.Until}, what, closure.Doors)
+	}
+	return list
+}
+
+func (p *platform) spanOf(e access.Exception) access.Span {
+	return access.Span{From: p.dateStart(e.From, 0), Until: p.dateStart(e.To, 1)}
+}
+
+// spanText returns a span as text: its days, and its times unless it lasts whole days.
+func (p *platform) spanText(s access.Span) string {
 	const day = "Mon 2 Jan 2006"
-	first, last := from.In(p.zone).Format(day), until.Add(-time.Nanosecond).In(p.zone).Format(day)
-	wholeDays := from.Equal(p.dayOf(from, 0)) && until.Equal(p.dayOf(until, 0))
+	first, last := s.From.In(p.zone).Format(day), s.Until.Add(-time.Nanosecond).In(p.zone).Format(day)
+	wholeDays := s.From.Equal(p.dayOf(s.From, 0)) && s.Until.Equal(p.dayOf(s.Until, 0))
 	switch {
 	case wholeDays && first == last:
-		e.When = first
+		return first
 	case wholeDays:
-		e.When = first + " to " + last
+		return first + " to " + last
 	case first == last:
-		e.When = first + ", " + p.clock(from) + " to " + p.clock(until)
-	default:
-		e.When = first + ", " + p.clock(from) + " to " + last + ", " + p.clock(until)
+		return first + ", " + p.clock(s.From) + " to " + p.clock(s.Until)
 	}
-	return e
+	return first + ", " + p.clock(s.From) + " to " + last + ", " + p.clock(s.Until)
 }
 
 func exceptionText(e access.Exception) string {
@@ -87,48 +97,40 @@ func exceptionText(e access.Exception) string {
 }
 
 // changeCalendar adds an entry or removes one, after a review of the effects.
-func (p *platform) changeCalendar(c *call) error {
-	h := c.house
-	var span access.Span
-	if text := c.PostForm.Get("remove"); text != "" {
-		i, err := strconv.Atoi(text)
-		closure := i - len(h.Exceptions)
-		switch {
-		case err != nil || i < 0 || closure >= len(h.Closures):
+func (p *platform) changeCalendar(c *call) (err error) {
+	rules, span := c.house.Rules, access.Span{}
+	switch remove := c.PostForm.Get("remove"); {
+	case remove != "":
+		i, err := strconv.Atoi(remove)
+		list, n := p.calendar(c.house), len(rules.Exceptions)
+		if err != nil || i < 0 || i >= len(list) {
 			return errNotFound
-		case closure < 0:
-			span = p.spanOf(h.Exceptions[i])
-			h.Exceptions = slices.Delete(slices.Clone(h.Exceptions), i, i+1)
-		default:
-			span = access.Span{From: h.Closures[closure].From, Until: h.Closures[closure].Until}
-			h.Closures = slices.Delete(slices.Clone(h.Closures), closure, closure+1)
 		}
-		return p.changeRules(c, h.Rules, span, "/manage/calendar")
-	}
-	if c.PostForm.Get("kind") == "closure" {
-		closure, err := p.formClosure(c.Request)
-		if err != nil {
-			return err
+		span = list[i].Span
+		if i < n {
+			rules.Exceptions = slices.Delete(slices.Clone(rules.Exceptions), i, i+1)
+		} else {
+			rules.Closures = slices.Delete(slices.Clone(rules.Closures), i-n, i-n+1)
 		}
-		h.Closures = append(slices.Clone(h.Closures), closure)
+	case c.PostForm.Get("kind") == "closure":
+		var closure access.Closure
+		closure, err = p.formClosure(c.Request)
+		rules.Closures = append(slices.Clone(rules.Closures), closure)
 		span = access.Span{From: closure.From, Until: closure.Until}
-	} else {
-		e, err := formException(c.Request)
-		if err != nil {
-			return err
-		}
-		h.Exceptions = append(slices.Clone(h.Exceptions), e)
+	default:
+		var e access.Exception
+		e, err = p.formException(c.Request)
+		rules.Exceptions = append(slices.Clone(rules.Exceptions), e)
 		span = p.spanOf(e)
 	}
-	return p.changeRules(c, h.Rules, span, "/manage/calendar")
-}
-
-func (p *platform) spanOf(e access.Exception) access.Span {
-	return access.Span{From: p.dateStart(e.From, 0), Until: p.dateStart(e.To, 1)}
+	if err != nil {
+		return err
+	}
+	return p.changeRules(c, rules, span, "/manage/calendar")
 }
 
 // formDates parses the first and the last day. Without a last day it is the first one.
-func formDates(r *http.Request) (from, to access.Date, err error) {
+func (p *platform) formDates(r *http.Request) (from, to access.Date, err error) {
 	if from, err = access.ParseDate(r.PostForm.Get("from")); err != nil {
 		return from, to, invalidField("from", "Enter the date, or the first and the last day.")
 	}
@@ -137,19 +139,18 @@ func formDates(r *http.Request) (from, to access.Date, err error) {
 			return from, to, invalidField("to", "Enter the last day, or nothing.")
 		}
 	}
-	utc := func(d access.Date) time.Time { return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC) }
-	switch days := utc(to).Sub(utc(from)) / (24 * time.Hour); {
-	case days < 0:
+	switch last := p.dateStart(to, 0); {
+	case last.Before(p.dateStart(from, 0)):
 		return from, to, invalidField("to", "The last day is before the first day.")
-	case days > 365:
+	case last.After(p.dateStart(from, 365)):
 		return from, to, invalidField("to", "An entry lasts at most one year.")
 	}
 	return from, to, nil
 }
 
 // formException parses the days on which other weekly hours apply.
-func formException(r *http.Request) (e access.Exception, err error) {
-	if e.From, e.To, err = formDates(r); err != nil {
+func (p *platform) formException(r *http.Request) (e access.Exception, err error) {
+	if e.From, e.To, err = p.formDates(r); err != nil {
 		return e, err
 	}
 	e.Doors = r.PostForm["door"]
@@ -158,9 +159,10 @@ func formException(r *http.Request) (e access.Exception, err error) {
 		return e, nil
 	}
 	var hours access.Range
-	if hours.From, err = access.ParseClock(r.PostForm.Get("opens")); err == nil {
-		hours.To, err = access.ParseClock(r.PostForm.Get("closes"))
-	}
+	err = errors.Join(
+		into(&hours.From)(access.ParseClock(r.PostForm.Get("opens"))),
+		into(&hours.To)(access.ParseClock(r.PostForm.Get("closes"))),
+	)
 	if err != nil {
 		return e, invalidField("opens", "Enter both times.")
 	}
@@ -174,7 +176,7 @@ func formException(r *http.Request) (e access.Exception, err error) {
 // formClosure parses a closure: from a time on the first day until a time on the last day.
 // Without times it lasts whole days.
 func (p *platform) formClosure(r *http.Request) (c access.Closure, err error) {
-	from, to, err := formDates(r)
+	from, to, err := p.formDates(r)
 	if err != nil {
 		return c, err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"slices"
 	"strings"
@@ -19,26 +18,25 @@ type doorList struct {
 	Fault  string // why SALTO KS could not be read: then the states and Free are missing
 }
 
-func (p *platform) listDoors(ctx context.Context) (l doorList, err error) {
-	if l.States, l.Free, err = p.site.Doors.List(ctx); err == nil {
-		return l, nil
+func (p *platform) listDoors(c *call) (l doorList) {
+	var err error
+	if l.States, l.Free, err = p.site.Doors.List(c.Context()); err == nil {
+		return l
 	}
 	p.log.Warn("listing the locks failed", "error", err)
-	l.Fault = saltoMessage(err)
-	known, err := p.store.Doors(ctx, siteID)
-	for _, d := range known {
+	l = doorList{Fault: saltoMessage(err)}
+	for _, d := range c.house.Doors {
 		one := gate.DoorStatus{Door: d}
 		if d.Link.IsZero() {
 			one.Problem = gate.CauseNotLinked
 		}
 		l.States = append(l.States, one)
 	}
-	return l, err
+	return l
 }
 
 func (p *platform) doorsPage(c *call) error {
-	l, err := p.listDoors(c.Context())
-	return p.page(c, err, "doors", "Doors", l)
+	return p.page(c, nil, "doors", "Doors", p.listDoors(c))
 }
 
 // newDoor adds a door for a lock that is not linked.
@@ -59,15 +57,12 @@ type doorAccess struct {
 }
 
 func (p *platform) doorPage(c *call) error {
-	ctx := c.Context()
-	l, err := p.listDoors(ctx)
-	if err != nil {
-		return err
-	}
+	l := p.listDoors(c)
 	i := slices.IndexFunc(l.States, func(d gate.DoorStatus) bool { return d.Door.ID == c.PathValue("door") })
 	if i < 0 {
 		return errNotFound
 	}
+	var err error
 	at := p.now()
 	if c.FormValue("at") != "" && c.again == nil {
 		if at, err = p.formTime(c.Request, "at"); err != nil {
@@ -106,37 +101,35 @@ func (p *platform) whoCanOpen(c *call, door string, at time.Time) (list []doorAc
 }
 
 func (p *platform) changeDoor(c *call) error {
-	ctx, door, note := c.Context(), c.PathValue("door"), "saved"
-	update := func(change func(*gate.Door)) error {
-		return storage.UpdateDoor(ctx, p.store, siteID, door, func(d *gate.Door) error {
-			change(d)
-			return nil
-		})
-	}
-	var err error
+	ctx, door := c.Context(), c.PathValue("door")
+	page := "/manage/doors/" + door
+	var change func(*gate.Door)
 	switch c.PathValue("verb") {
 	case "rename":
 		name := strings.TrimSpace(c.PostFormValue("name"))
 		if name == "" {
 			return invalidField("name", "Enter the name that members see.")
 		}
-		err = update(func(d *gate.Door) { d.Name = name })
+		change = func(d *gate.Door) { d.Name = name }
 	case "access":
-		err = update(func(d *gate.Door) { d.AccessType = access.AccessType(c.PostFormValue("access")) })
+		change = func(d *gate.Door) { d.AccessType = access.AccessType(c.PostFormValue("access")) }
 	case "disable":
 		to := c.PostFormValue("disabled")
 		if to != "yes" && to != "no" {
 			return errIncomplete
 		}
-		err = update(func(d *gate.Door) { d.Disabled = to == "yes" })
+		change = func(d *gate.Door) { d.Disabled = to == "yes" }
 	case "link":
-		_, err = p.site.Doors.Link(ctx, gate.LinkRequest{Door: door, Lock: c.PostFormValue("lock"), By: c.who.Member})
-		note = "linked"
+		_, err := p.site.Doors.Link(ctx, gate.LinkRequest{Door: door, Lock: c.PostFormValue("lock"), By: c.who.Member})
+		return c.done(err, page, "linked")
 	case "unlink":
-		err = p.site.Doors.Unlink(ctx, door)
-		note = "unlinked"
+		return c.done(p.site.Doors.Unlink(ctx, door), page, "unlinked")
 	default:
 		return errNotFound
 	}
-	return c.done(err, "/manage/doors/"+door, note)
+	err := storage.UpdateDoor(ctx, p.store, siteID, door, func(d *gate.Door) error {
+		change(d)
+		return nil
+	})
+	return c.done(err, page, "saved")
 }

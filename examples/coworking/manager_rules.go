@@ -2,13 +2,15 @@ package main
 
 import (
 	"context"
-	"net/http"
-	"net/url"
+	"errors"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
+	"github.com/doorkit/doorkit/reservation"
 )
 
 // changeRooms changes the doors of the rooms, and adds a room.
@@ -40,21 +42,18 @@ func (p *platform) changeRooms(c *call) error {
 // settingsPage shows the rules for all bookings.
 func (p *platform) settingsPage(c *call) error {
 	rules := c.house.Rules
-	b, s := buffers(rules.Settings), rules.Settings.ReservationsRequireStanding
+	s := rules.Settings.ReservationsRequireStanding
 	return p.page(c, nil, "settings", "Booking rules", struct {
-		Before, After          int // minutes
-		Clip, Standing, Guests bool
-	}{int(b.Before.Minutes()), int(b.After.Minutes()), b.Clip, s == nil || *s, rules.Settings.Guests == access.GuestsAdmitted})
+		reservation.Buffers
+		Standing bool
+	}{buffers(rules.Settings), s == nil || *s})
 }
 
 func (p *platform) changeSettings(c *call) error {
 	h := c.house
 	s := &h.Settings
-	if s.Before = formMinutes(c.PostForm, "before"); s.Before == nil {
-		return invalidField("before", "Enter both as minutes, 0 to 1440.")
-	}
-	if s.After = formMinutes(c.PostForm, "after"); s.After == nil {
-		return invalidField("after", "Enter both as minutes, 0 to 1440.")
+	if err := errors.Join(into(&s.Before)(formMinutes(c, "before")), into(&s.After)(formMinutes(c, "after"))); err != nil {
+		return err
 	}
 	s.Buffers, s.Guests, s.ReservationsRequireStanding = access.BuffersOverlap, access.GuestsRefused, new(c.PostForm.Get("standing") == "yes")
 	if c.PostForm.Get("neighbors") == "clip" {
@@ -66,13 +65,13 @@ func (p *platform) changeSettings(c *call) error {
 	return p.changeRules(c, h.Rules, p.nextWeek(), "/manage/settings")
 }
 
-// formMinutes parses a field of 0 to 1440 minutes. It returns nil for any other text.
-func formMinutes(form url.Values, field string) *time.Duration {
-	n, err := strconv.Atoi(form.Get(field))
+// formMinutes parses a field of 0 to 1440 minutes.
+func formMinutes(c *call, field string) (*time.Duration, error) {
+	n, err := strconv.Atoi(c.PostForm.Get(field))
 	if err != nil || n < 0 || n > 24*60 {
-		return nil
+		return nil, invalidField(field, "Enter both as minutes, 0 to 1440.")
 	}
-	return new(time.Duration(n) * time.Minute)
+	return new(time.Duration(n) * time.Minute), nil
 }
 
 // plansPage shows a table of membership types and doors.
@@ -86,24 +85,22 @@ func (p *platform) planUse(ctx context.Context) (map[string]int, error) {
 	members, err := collect(p.store.Members(ctx, siteID))
 	count := map[string]int{}
 	for _, m := range members {
-		plans := map[string]bool{}
-		for _, s := range m.Memberships {
-			plans[s.Type] = true
-		}
-		for plan := range plans {
-			count[plan]++
+		for i, s := range m.Memberships {
+			if !slices.ContainsFunc(m.Memberships[:i], func(o access.Membership) bool { return o.Type == s.Type }) {
+				count[s.Type]++
+			}
 		}
 	}
 	return count, err
 }
 
-// planHours returns the hours of a plan at a door, or "".
-func planHours(t access.MembershipType, door string) string {
+// hoursAt returns the hours of a plan at a door; nil without access.
+func hoursAt(t access.MembershipType, door string) *access.Hours {
 	i := slices.IndexFunc(t.Doors, func(h access.DoorHours) bool { return h.Door == door })
 	if i < 0 {
-		return ""
+		return nil
 	}
-	return hoursText(t.Doors[i].Hours)
+	return &t.Doors[i].Hours
 }
 
 // planIndex returns the index of the plan of a request.
@@ -125,16 +122,11 @@ func (p *platform) planPage(c *call) error {
 	t := h.MembershipTypes[i]
 	var doors []hoursForm
 	for _, d := range h.Doors {
-		if c.Method == http.MethodPost {
-			doors = append(doors, parseHoursForm(c.PostForm, d.ID, d.Name))
-			continue
+		f := newHoursForm(d.ID, d.Name, hoursAt(t, d.ID))
+		if c.again != nil {
+			f = parseHoursForm(c.PostForm, d.ID, d.Name)
 		}
-		j := slices.IndexFunc(t.Doors, func(h access.DoorHours) bool { return h.Door == d.ID })
-		if j < 0 {
-			doors = append(doors, newHoursForm(d.ID, d.Name, nil))
-		} else {
-			doors = append(doors, newHoursForm(d.ID, d.Name, &t.Doors[j].Hours))
-		}
+		doors = append(doors, f)
 	}
 	return p.page(c, nil, "plan", "Plan "+resourceName(t.ID), struct {
 		ID    string
@@ -200,18 +192,10 @@ func (p *platform) deletePlan(c *call) error {
 	return p.putRules(c, h.Rules, "/manage/plans", "deleted")
 }
 
+var notInID = regexp.MustCompile(`[^a-z0-9]+`)
+
 // idOf returns an id for a name: letters, digits and dashes.
 func idOf(name string) string {
-	var id []rune
-	for _, c := range name {
-		switch {
-		case c >= 'A' && c <= 'Z':
-			id = append(id, c+'a'-'A')
-		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
-			id = append(id, c)
-		case len(id) > 0 && id[len(id)-1] != '-':
-			id = append(id, '-')
-		}
-	}
-	return string(id[:min(len(id), 40)])
+	id := strings.Trim(notInID.ReplaceAllString(strings.ToLower(name), "-"), "-")
+	return id[:min(len(id), 40)]
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
@@ -184,26 +185,25 @@ func (p *platform) iqPage(c *call) error {
 			fault = saltoMessage(err)
 		}
 	}
-	for iq, err := range wizard.List(ctx, session.Site) {
-		if err != nil {
-			return &problem{status: http.StatusBadGateway, text: saltoMessage(err)}
-		}
-		if iq.IQ.ID != id {
-			continue
-		}
-		var advice string
-		switch iq.Finding {
-		case saltoremote.FindingActivatedElsewhere, saltoremote.FindingActivationLost, saltoremote.FindingRestoreRequired:
-			if d, err := wizard.Diagnose(ctx, session.Site, id); err == nil {
-				advice = d.Advice
-			}
-		}
-		return p.page(c, nil, "iq", "Activate "+iq.IQ.Name, struct {
-			saltoremote.IQStatus
-			User, Advice, Fault string
-		}{iq, connection.UserHint, advice, fault})
+	list, err := collect(wizard.List(ctx, session.Site))
+	if err != nil {
+		return &problem{status: http.StatusBadGateway, text: saltoMessage(err)}
 	}
-	return errNotFound
+	i := slices.IndexFunc(list, func(iq saltoremote.IQStatus) bool { return iq.IQ.ID == id })
+	if i < 0 {
+		return errNotFound
+	}
+	var advice string
+	switch list[i].Finding {
+	case saltoremote.FindingActivatedElsewhere, saltoremote.FindingActivationLost, saltoremote.FindingRestoreRequired:
+		if d, err := wizard.Diagnose(ctx, session.Site, id); err == nil {
+			advice = d.Advice
+		}
+	}
+	return p.page(c, nil, "iq", "Activate "+list[i].IQ.Name, struct {
+		saltoremote.IQStatus
+		User, Advice, Fault string
+	}{list[i], connection.UserHint, advice, fault})
 }
 
 func (p *platform) iqStep(c *call) error {
@@ -243,10 +243,11 @@ func (p *platform) iqStep(c *call) error {
 		p.log.Warn("activating an IQ", "step", c.PathValue("step"), "error", err)
 		return cmp.Or(problemOf(err), invalidField("", "%s", saltoMessage(err)))
 	}
+	page := "/manage/salto/iq/" + string(iq)
 	if note == "activated" {
-		return c.done(nil, "/manage/salto", note)
+		page = "/manage/salto"
 	}
-	return c.done(nil, "/manage/salto/iq/"+string(iq), note)
+	return c.done(nil, page, note)
 }
 
 var oneTimeCode = regexp.MustCompile(`^[0-9a-fA-F]{5}$`)

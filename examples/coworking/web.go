@@ -355,7 +355,7 @@ func (p *platform) funcs() template.FuncMap {
 		"hours":    hoursText,
 		"schedule": scheduleText,
 		"join":     strings.Join,
-		"plan":     planHours,
+		"hoursAt":  hoursAt,
 		"words":    func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 		"under":    func(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") },
 	}

@@ -22,18 +22,6 @@ type effect struct {
 	When   string
 }
 
-// String returns a sentence such as "3 people lose Front Door on weekends".
-func (e effect) String() string {
-	who, verb := fmt.Sprintf("%d people", len(e.People)), "lose"
-	if e.Gained {
-		verb = "gain"
-	}
-	if len(e.People) == 1 {
-		who, verb = e.People[0], verb+"s"
-	}
-	return who + " " + verb + " " + e.Door + " " + e.When
-}
-
 // whatIf compares the current rules with changed ones, over a span of time. It writes
 // nothing.
 func (p *platform) whatIf(c *call, span access.Span, changed gate.Rules) (effects []effect, err error) {
