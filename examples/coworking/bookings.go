@@ -117,7 +117,7 @@ func (p *platform) roomDay(room string, all []gate.Reservation, member string, f
 			day.Slots = append(day.Slots, slot{From: free, Until: until, Free: true})
 		}
 	}
-	for _, one := range slices.SortedFunc(slices.Values(all), byStart) {
+	for _, one := range all {
 		if one.Resource != room || !one.HoldsTime() {
 			continue
 		}
@@ -130,8 +130,6 @@ func (p *platform) roomDay(room string, all []gate.Reservation, member string, f
 	add(until)
 	return day
 }
-
-func byStart(a, b gate.Reservation) int { return a.Start.Compare(b.Start) }
 
 // nextFree returns the room and the start of the first free slot: of the room, if one is
 // given.
@@ -233,9 +231,9 @@ func (p *platform) storeBooking(ctx context.Context, one gate.Reservation) error
 		if err != nil {
 			return err
 		}
-		others := make([]reservation.Reservation, len(stored))
-		for i := range stored {
-			others[i] = stored[i].Reservation
+		var others []reservation.Reservation
+		for _, other := range stored {
+			others = append(others, other.Reservation)
 		}
 		if len(one.Conflicts(others)) > 0 {
 			return invalidField("start", "%s is already booked at that time. Please choose another time.", resourceName(one.Resource))

@@ -20,6 +20,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 	_ "time/tzdata" // the site's zone, wherever this runs
@@ -85,15 +86,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		fmt.Fprintf(stdout, "  %-20s %s   %s\n", u.Email, password, u.About)
 	}
 	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		p.site.Run(ctx)
-	}()
+	var work sync.WaitGroup
+	work.Go(func() { p.site.Run(ctx) })
 	err = serving.Serve(ctx, listener, p.handler())
 	stop() // also if the server failed
-	<-stopped
+	work.Wait()
 	return err
 }
 
@@ -104,7 +101,6 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "host:port to listen on")
 	flags.StringVar(&o.db, "db", "", "SQLite `file` (default: one in a temporary folder)")
 	flags.StringVar(&o.demo, "demo", "ready", "ready: SALTO KS is connected and doors are linked; fresh: connect in the browser")
-	at := flags.String("at", "", "start `time` of the demo's clock, as 2026-05-06T10:20:00+02:00 (default: now)")
 	flags.StringVar(&o.api, "salto", "", "`URL` of a SALTO KS Connect API, instead of the simulated one")
 	flags.StringVar(&o.identity, "salto-identity", "", "`URL` of its identity server (default: that of -salto)")
 	flags.StringVar(&o.clientID, "salto-client-id", "", "client id issued by SALTO; the secret is read from SALTO_CLIENT_SECRET")
@@ -119,14 +115,6 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	}
 	if o.demo != "ready" && o.demo != "fresh" {
 		return o, fmt.Errorf("-demo must be ready or fresh, not %q", o.demo)
-	}
-	if *at != "" {
-		begin, err := time.Parse(time.RFC3339, *at)
-		if err != nil {
-			return o, fmt.Errorf("-at: %w", err)
-		}
-		started := time.Now()
-		o.now = func() time.Time { return begin.Add(time.Since(started)) }
 	}
 	return o, nil
 }

@@ -51,6 +51,7 @@ func (p *platform) managerRoutes(mux *http.ServeMux) {
 		"GET /manage/checkins":        p.allCheckInsPage,
 		"GET /manage/checkins/{file}": p.exportCheckIns,
 		"GET /manage/doctor":          p.doctorPage,
+		"POST /manage/doctor":         p.doctorPage,
 		"POST /salto/connect": func(c *call) error {
 			p.site.Consent.Connect().ServeHTTP(c.w, c.Request)
 			return nil
@@ -99,7 +100,6 @@ func (p *platform) overviewPage(c *call) error {
 		err = p.readOpenings(ctx, &v)
 	}
 	v.Bookings = slices.DeleteFunc(v.Bookings, func(one gate.Reservation) bool { return !one.HoldsTime() })
-	slices.SortFunc(v.Bookings, byStart)
 	return p.page(c, err, "overview", "Overview", v)
 }
 
@@ -147,24 +147,32 @@ func (p *platform) changeKillSwitch(c *call) (err error) {
 	return c.done(err, "/manage", "saved")
 }
 
-// doctorPage checks the site and shows the issues.
+// doctorPage checks the site and shows the issues. Each row of the door log is verified once;
+// the button of the page, a POST, verifies all of them again.
 func (p *platform) doctorPage(c *call) error {
 	ctx := c.Context()
 	if err := p.examine(ctx); err != nil {
 		return err
 	}
-	var v struct {
+	v := struct {
 		Status   *saltoauth.ConnectionStatus
 		Issues   []gate.Issue
 		Head     gate.Head
+		All      bool // all rows were verified, not only the new ones
 		Verified storage.Verification
-		Broken   string
+		Broken   *storage.ChainError
+	}{All: c.Method == http.MethodPost}
+	verify := p.site.Gate.VerifyNew
+	if v.All {
+		verify = func(ctx context.Context) (storage.Verification, error) {
+			return p.site.Gate.Verify(ctx, gate.Head{}, gate.Head{})
+		}
+	}
+	err := into(&v.Verified)(verify(ctx))
+	if errors.As(err, &v.Broken) {
+		err = nil
 	}
 	_, issues, _ := p.alerts.now()
-	err := into(&v.Verified)(p.site.Gate.Verify(ctx, gate.Head{}, gate.Head{}))
-	if chain, ok := errors.AsType[*storage.ChainError](err); ok {
-		v.Broken, err = chain.Error(), nil
-	}
 	err = errors.Join(err,
 		into(&v.Status)(p.status(ctx)),
 		into(&v.Issues)(p.withNames(c, issues)),

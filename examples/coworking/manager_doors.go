@@ -48,14 +48,6 @@ func (p *platform) newDoor(c *call) error {
 	return c.done(err, "/manage/doors", "linked")
 }
 
-// doorAccess is a person in the list "Who can open this door?".
-type doorAccess struct {
-	access.Decision
-	Member, Name string
-	Until        time.Time // the next change of the decision
-	Why          string    // the full explanation
-}
-
 func (p *platform) doorPage(c *call) error {
 	l := p.listDoors(c)
 	i := slices.IndexFunc(l.States, func(d gate.DoorStatus) bool { return d.Door.ID == c.PathValue("door") })
@@ -74,26 +66,24 @@ func (p *platform) doorPage(c *call) error {
 		doorList
 		gate.DoorStatus
 		At  time.Time
-		Who []doorAccess
+		Who []access.Explanation
 		Can int
 	}{l, l.States[i], at, who, can})
 }
 
 // whoCanOpen returns the decision for each member, first those who can open the door, and
 // how many can.
-func (p *platform) whoCanOpen(c *call, door string, at time.Time) (list []doorAccess, can int, err error) {
+func (p *platform) whoCanOpen(c *call, door string, at time.Time) (list []access.Explanation, can int, err error) {
 	facts, policy, err := p.compile(c.Context())
 	if err != nil {
 		return nil, 0, err
 	}
 	for _, m := range facts.Members {
-		d := policy.Decide(access.Request{Member: m.ID, Door: door, Action: access.Unlock, At: at})
-		one := doorAccess{d, m.ID, c.house.Names[m.ID], d.NextChange, d.Explain().String()}
-		if !d.Allowed {
+		one := policy.Decide(access.Request{Member: m.ID, Door: door, Action: access.Unlock, At: at}).Explain()
+		if !one.Decision.Allowed {
 			list = append(list, one)
 			continue
 		}
-		one.Until = d.ValidUntil
 		list = slices.Insert(list, can, one)
 		can++
 	}

@@ -3,10 +3,10 @@ package main
 import (
 	"crypto/rand"
 	"errors"
-	"net/http"
 	"net/mail"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
@@ -72,112 +72,114 @@ func (p *platform) changePerson(c *call) error {
 	if err != nil {
 		return err
 	}
-	note := "saved"
+	page := "/manage/people/" + m.ID
 	switch verb := c.PathValue("verb"); verb {
 	case "standing":
-		err = p.changeStanding(c.Request, m)
+		err = p.changeStanding(c, &m)
 	case "join":
-		err = p.join(c.Request, m)
+		err = p.join(c, &m)
 	case "pause", "resume", "leave":
-		err = p.changeMembership(c.Request, m, verb)
+		err = changeMembership(c, &m, verb)
 	case "grant":
-		err = p.addGrant(c.Request, m.ID)
+		return c.done(p.addGrant(c, m.ID), page, "saved")
 	case "withdraw":
-		err = p.deleteGrant(c.Request, m.ID)
+		return c.done(p.deleteGrant(c, m.ID), page, "saved")
 	case "erase":
-		err, note = p.erase(c.Request, m.ID), "erased"
+		return c.done(p.erase(c, m.ID), page, "erased")
 	default:
 		return errNotFound
 	}
-	return c.done(err, "/manage/people/"+m.ID, note)
+	if err == nil {
+		err = p.store.PutMember(c.Context(), siteID, m)
+	}
+	return c.done(err, page, "saved")
 }
 
-func (p *platform) changeStanding(r *http.Request, m gate.Member) (err error) {
-	state := access.StandingState(r.PostFormValue("state"))
+func (p *platform) changeStanding(c *call, m *gate.Member) (err error) {
+	state := access.StandingState(c.PostFormValue("state"))
 	if state == "" { // an incomplete form: the zero state means good
 		return invalidField("state", "Choose whether this person is active, in grace or blocked.")
 	}
-	m.Standing = access.Standing{State: state, Reason: r.PostFormValue("reason")}
+	m.Standing = access.Standing{State: state, Reason: c.PostFormValue("reason")}
 	if state == access.StandingGrace {
-		if r.PostFormValue("until") == "" {
+		if c.PostFormValue("until") == "" {
 			return invalidField("until", "Grace requires an end date.")
 		}
-		if m.Standing.Until, err = p.formTime(r, "until"); err != nil {
-			return err
-		}
+		m.Standing.Until, err = p.formTime(c.Request, "until")
 	}
-	return p.store.PutMember(r.Context(), siteID, m)
+	return err
 }
 
 // join adds a membership to a person.
-func (p *platform) join(r *http.Request, m gate.Member) error {
-	s := access.Membership{ID: "m-" + rand.Text(), Type: r.PostFormValue("plan")}
-	if err := errors.Join(into(&s.From)(p.optionalTime(r, "from")), into(&s.Until)(p.optionalTime(r, "until"))); err != nil {
+func (p *platform) join(c *call, m *gate.Member) (err error) {
+	s := access.Membership{ID: "m-" + rand.Text(), Type: c.PostFormValue("plan")}
+	if s.From, s.Until, err = p.formPeriod(c); err != nil {
 		return err
 	}
-	rules, err := p.store.Rules(r.Context(), siteID)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(rules.MembershipTypes, func(t access.MembershipType) bool { return t.ID == s.Type }) {
+	if !slices.ContainsFunc(c.house.MembershipTypes, func(t access.MembershipType) bool { return t.ID == s.Type }) {
 		return invalidField("plan", "Choose a plan.")
 	}
-	if !s.Until.IsZero() && !s.Until.After(s.From) {
-		return invalidField("until", "The membership ends before it begins.")
+	m.Memberships = append(m.Memberships, s)
+	return nil
+}
+
+// formPeriod parses the beginning and the end of a membership or key; each is zero without one.
+func (p *platform) formPeriod(c *call) (from, until time.Time, err error) {
+	err = errors.Join(into(&from)(p.optionalTime(c.Request, "from")), into(&until)(p.optionalTime(c.Request, "until")))
+	if err == nil && !until.IsZero() && !until.After(from) {
+		err = invalidField("until", "It ends before it begins.")
 	}
-	m.Memberships = append(slices.Clone(m.Memberships), s)
-	return p.store.PutMember(r.Context(), siteID, m)
+	return from, until, err
 }
 
 // changeMembership pauses, resumes or removes a membership.
-func (p *platform) changeMembership(r *http.Request, m gate.Member, verb string) error {
-	i := slices.IndexFunc(m.Memberships, func(s access.Membership) bool { return s.ID == r.PostFormValue("membership") })
+func changeMembership(c *call, m *gate.Member, verb string) error {
+	i := slices.IndexFunc(m.Memberships, func(s access.Membership) bool { return s.ID == c.PostFormValue("membership") })
 	if i < 0 {
 		return errNotFound
 	}
-	m.Memberships = slices.Clone(m.Memberships)
 	if m.Memberships[i].Paused = verb == "pause"; verb == "leave" {
 		m.Memberships = slices.Delete(m.Memberships, i, i+1)
 	}
-	return p.store.PutMember(r.Context(), siteID, m)
+	return nil
 }
 
 // addGrant gives a person an individual key.
-func (p *platform) addGrant(r *http.Request, member string) error {
-	hours, given, err := parseHoursForm(r.PostForm, "grant", "Hours").hours()
+func (p *platform) addGrant(c *call, member string) error {
+	hours, given, err := parseHoursForm(c.PostForm, "grant", "Hours").hours()
 	if err != nil {
 		return err
 	}
 	if !given {
 		return invalid("Choose 24/7 or weekly hours.")
 	}
-	g := access.Grant{ID: "g-" + rand.Text(), Member: member, Door: r.PostFormValue("door"), Hours: hours,
-		RequiresMembership: new(r.PostFormValue("membership") == "yes"), RequiresStanding: new(r.PostFormValue("standing") == "yes")}
-	if err := errors.Join(into(&g.From)(p.optionalTime(r, "from")), into(&g.Until)(p.optionalTime(r, "until"))); err != nil {
+	g := access.Grant{ID: "g-" + rand.Text(), Member: member, Door: c.PostFormValue("door"), Hours: hours,
+		RequiresMembership: new(c.PostFormValue("membership") == "yes"), RequiresStanding: new(c.PostFormValue("standing") == "yes")}
+	if g.From, g.Until, err = p.formPeriod(c); err != nil {
 		return err
 	}
-	return p.store.PutGrant(r.Context(), siteID, gate.Grant{Grant: g})
+	return p.store.PutGrant(c.Context(), siteID, gate.Grant{Grant: g})
 }
 
 // deleteGrant deletes a grant if it belongs to the member.
-func (p *platform) deleteGrant(r *http.Request, member string) error {
-	id := r.PostFormValue("grant")
-	grants, err := p.store.Grants(r.Context(), siteID, member)
+func (p *platform) deleteGrant(c *call, member string) error {
+	id := c.PostFormValue("grant")
+	grants, err := p.store.Grants(c.Context(), siteID, member)
 	if err != nil {
 		return err
 	}
 	if !slices.ContainsFunc(grants, func(g gate.Grant) bool { return g.ID == id }) {
 		return errNotFound
 	}
-	return p.store.DeleteGrant(r.Context(), siteID, id)
+	return p.store.DeleteGrant(c.Context(), siteID, id)
 }
 
 // erase erases the member from the door log, check-ins and receipts.
-func (p *platform) erase(r *http.Request, member string) error {
-	if r.PostFormValue("understood") != "yes" {
+func (p *platform) erase(c *call, member string) error {
+	if c.PostFormValue("understood") != "yes" {
 		return invalidField("understood", "Please check the box: erased data cannot be restored.")
 	}
-	_, err := p.site.Gate.Erase(r.Context(), member)
+	_, err := p.site.Gate.Erase(c.Context(), member)
 	if errors.Is(err, gate.ErrNotFound) { // the member has no records
 		return nil
 	}

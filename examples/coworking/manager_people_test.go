@@ -57,7 +57,7 @@ func TestPeople(t *testing.T) {
 	p.setTime(t, "2026-05-06T12:00:00+02:00")
 	mia.post("/manage/people/bob/erase", "understood", "yes").want(200, "erased")
 	mia.get("/manage/log").want(200, "erased")
-	mia.get("/manage/doctor").want(200, "of them erased")
+	mia.post("/manage/doctor").want(200, "of them erased")
 }
 
 // The manager adds a person with a plan and an individual key. The person logs in with the

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
@@ -115,27 +114,12 @@ func (p *platform) linkSite(c *call) error {
 }
 
 func (p *platform) disconnectPage(c *call) error {
-	ctx := c.Context()
-	session, err := p.site.Session(ctx)
+	connection, err := p.site.Status(c.Context())
 	if err != nil {
 		return err
 	}
-	connection, err := p.site.Status(ctx)
-	if err != nil {
-		return err
-	}
-	iqs, err := p.site.Auth.NeedSupport(ctx, connection.Subject)
-	if err != nil {
-		return err
-	}
-	if session.Site != "" {
-		for i := range iqs { // without a name, the page shows the id
-			if iq, err := session.Client.IQs.Get(ctx, iqs[i].Site, iqs[i].IQ); err == nil {
-				iqs[i].Name = iq.Name
-			}
-		}
-	}
-	return p.page(c, nil, "disconnect", "Disconnect SALTO KS", struct {
+	iqs, err := p.site.Auth.NeedSupport(c.Context(), connection.Subject)
+	return p.page(c, err, "disconnect", "Disconnect SALTO KS", struct {
 		Sentence string
 		User     string
 		IQs      []saltoauth.ForgottenIQ
@@ -185,25 +169,14 @@ func (p *platform) iqPage(c *call) error {
 			fault = saltoMessage(err)
 		}
 	}
-	list, err := collect(wizard.List(ctx, session.Site))
+	d, err := wizard.Diagnose(ctx, session.Site, id)
 	if err != nil {
-		return &problem{status: http.StatusBadGateway, text: saltoMessage(err)}
+		return err
 	}
-	i := slices.IndexFunc(list, func(iq saltoremote.IQStatus) bool { return iq.IQ.ID == id })
-	if i < 0 {
-		return errNotFound
-	}
-	var advice string
-	switch list[i].Finding {
-	case saltoremote.FindingActivatedElsewhere, saltoremote.FindingActivationLost, saltoremote.FindingRestoreRequired:
-		if d, err := wizard.Diagnose(ctx, session.Site, id); err == nil {
-			advice = d.Advice
-		}
-	}
-	return p.page(c, nil, "iq", "Activate "+list[i].IQ.Name, struct {
+	return p.page(c, nil, "iq", "Activate "+d.Status.IQ.Name, struct {
 		saltoremote.IQStatus
 		User, Advice, Fault string
-	}{list[i], connection.UserHint, advice, fault})
+	}{d.Status, connection.UserHint, d.Advice, fault})
 }
 
 func (p *platform) iqStep(c *call) error {

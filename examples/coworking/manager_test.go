@@ -59,6 +59,27 @@ func TestDoctorWithNames(t *testing.T) {
 		wantNot("office-4", "grant g-")
 }
 
+// The Doctor verifies each row of the door log once. Its button verifies all of them again, and
+// finds a row that was changed after it was verified.
+func TestVerifyWholeLog(t *testing.T) {
+	t.Parallel()
+	p := newTestPlatform(t, "ready")
+	p.as(t, "ada").tap("front", newRequestID()).want(200)
+	mia := p.as(t, "mia")
+	mia.get("/manage/doctor").want(200, "All rows verified, up to row 2.")
+	mia.post("/manage/doctor").want(200, "All 2 rows were verified again")
+	changed, err := p.db.ExecContext(t.Context(), `UPDATE doorkit_log SET door = 'bikes' WHERE seq = 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := changed.RowsAffected(); n != 1 {
+		t.Fatalf("%d rows changed (%v), want 1", n, err)
+	}
+	mia.get("/manage/doctor").want(200, "All rows verified, up to row 2.")
+	mia.post("/manage/doctor").want(200, "row 1").wantNot("verified again")
+	p.as(t, "bob").post("/manage/doctor").want(403)
+}
+
 func TestNotFound(t *testing.T) {
 	t.Parallel()
 	p := newTestPlatform(t, "fresh")

@@ -134,10 +134,6 @@ func (a *apiResponse) Write(b []byte) (int, error) { return a.body.Write(b) }
 
 // checkInsPage lists the member's check-ins of the last 90 days.
 func (p *platform) checkInsPage(c *call) error {
-	list, err := p.site.Gate.CheckIns(c.Context(), gate.CheckInQuery{Member: c.who.Member, From: p.now().Add(-90 * 24 * time.Hour)})
-	if err != nil {
-		return err
-	}
-	slices.Reverse(list) // the newest first
-	return p.page(c, nil, "checkins", "My check-ins", list)
+	list, err := p.checkIns(c.Context(), filters{Member: c.who.Member, Start: p.now().Add(-90 * 24 * time.Hour)})
+	return p.page(c, err, "checkins", "My check-ins", list)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 )
 
@@ -230,7 +231,7 @@ func problemOf(err error) *problem {
 		return invalidField("lock", "This lock has no IQ, so it cannot be opened remotely. Assign it to an IQ in SALTO KS first.")
 	case errors.Is(err, gate.ErrConflict):
 		return &problem{status: http.StatusConflict, text: "Another manager has changed this. Please reload the page and try again."}
-	case errors.Is(err, gate.ErrNotFound):
+	case errors.Is(err, gate.ErrNotFound), errors.Is(err, saltoks.ErrNotFound):
 		return errNotFound
 	}
 	if text := saltoText(err); text != "" {
@@ -340,8 +341,7 @@ func (p *platform) funcs() template.FuncMap {
 		"exact":  local("15:04:05"),
 		"date":   local("Mon 2 Jan 2006"),
 		"offset": local("Mon 2 Jan, 15:04 (UTC-07:00)"),
-		"input":  local(inputTime),
-		"optional": func(t time.Time) string {
+		"input": func(t time.Time) string {
 			if t.IsZero() {
 				return ""
 			}
@@ -354,7 +354,6 @@ func (p *platform) funcs() template.FuncMap {
 		"room":     resourceName,
 		"hours":    hoursText,
 		"schedule": scheduleText,
-		"join":     strings.Join,
 		"hoursAt":  hoursAt,
 		"words":    func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 		"under":    func(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") },
