@@ -38,7 +38,7 @@ func chromium(t *testing.T) context.Context {
 	if err != nil {
 		t.Skip("this test requires Debian's chromium in PATH: apt-get install -y chromium")
 	}
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(),
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), chromedp.Env("LANGUAGE=en_GB"),
 		chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
@@ -264,6 +264,19 @@ func (b *tab) screenshot(name string) {
 	b.capture(name, chromedp.CaptureScreenshot())
 }
 
+// captureAll writes a screenshot of the whole page. The window becomes as high as the page, so
+// that what is fixed to its edge is at the end.
+func (b *tab) captureAll(name string) {
+	b.t.Helper()
+	if os.Getenv("DOORKIT_SCREENSHOTS") == "" {
+		return
+	}
+	height := evaluate[int64](b, "document.documentElement.scrollHeight")
+	b.run(chromedp.EmulateViewport(b.width, max(b.height, height)))
+	b.screenshot(name)
+	b.run(chromedp.EmulateViewport(b.width, b.height))
+}
+
 func (b *tab) capture(name string, action chromedp.Action[[]byte]) {
 	b.t.Helper()
 	dir := os.Getenv("DOORKIT_SCREENSHOTS")
@@ -291,7 +304,7 @@ func (b *tab) bothThemes(name string) {
 			suffix = "-dark"
 			b.checkAccessibility()
 		}
-		b.capture(name+suffix, chromedp.FullScreenshot(100))
+		b.captureAll(name + suffix)
 	}
 }
 

@@ -98,7 +98,8 @@ func exceptionText(e access.Exception) string {
 
 // changeCalendar adds an entry or removes one, after a review of the effects.
 func (p *platform) changeCalendar(c *call) (err error) {
-	rules, span := c.house.Rules, access.Span{}
+	rules := c.house.Rules
+	var span access.Span
 	switch remove := c.PostForm.Get("remove"); {
 	case remove != "":
 		i, err := strconv.Atoi(remove)

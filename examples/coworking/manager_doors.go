@@ -56,7 +56,7 @@ func (p *platform) doorPage(c *call) error {
 	}
 	var err error
 	at := p.now()
-	if c.FormValue("at") != "" && c.again == nil {
+	if c.FormValue("at") != "" && c.wrong == nil {
 		if at, err = p.formTime(c.Request, "at"); err != nil {
 			return err
 		}

@@ -123,7 +123,7 @@ func (p *platform) planPage(c *call) error {
 	var doors []hoursForm
 	for _, d := range h.Doors {
 		f := newHoursForm(d.ID, d.Name, hoursAt(t, d.ID))
-		if c.again != nil {
+		if c.input != nil {
 			f = parseHoursForm(c.PostForm, d.ID, d.Name)
 		}
 		doors = append(doors, f)

@@ -35,8 +35,8 @@ func TestOverview(t *testing.T) {
 	if err := p.site.RunOnce(t.Context()); err != nil {
 		t.Log(err) // jobs that need the IQ fail
 	}
-	page := mia.get("/manage").want(200, "checked 10:25", "1 check-ins today", "10:20 Ada Brandt Front Door",
-		"10:20 Front Door Ada Brandt, unlock", "Front Door last used 10:20", "critical issues", "The IQ was reset")
+	page := mia.get("/manage").want(200, "checked 10:25", "1 check-in today", "10:20 Ada Brandt Front Door",
+		"10:20 Front Door Ada Brandt, unlock", "Front Door last used 10:20", "1 critical issue", "The IQ was reset")
 	for _, link := range []string{`href="/manage/log#row-2"`, `href="/manage/saltolog#entry-`, `href="/manage/doors/front"`,
 		`href="/manage/doctor"`} {
 		if !strings.Contains(page.body, link) {

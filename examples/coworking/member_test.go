@@ -109,7 +109,7 @@ func TestTapsAreLimited(t *testing.T) {
 	t.Parallel()
 	p := newTestPlatform(t, "ready")
 	ada := p.as(t, "ada")
-	before := len(p.doorLog(t))
+	before, started := len(p.doorLog(t)), time.Now()
 	limited := 0
 	for i := range tapBurst + 10 {
 		answer := ada.tap("no-door", newRequestID())
@@ -120,8 +120,10 @@ func TestTapsAreLimited(t *testing.T) {
 			ada.post("/keys/no-door/unlock", "request", newRequestID()).want(422, gate.CauseRateLimited.Message())
 		}
 	}
-	if rows := len(p.doorLog(t)) - before; limited != 10 || rows != tapBurst {
-		t.Errorf("%d taps were limited, %d rows in the door log", limited, rows)
+	rows := len(p.doorLog(t)) - before
+	refilled := int(time.Since(started) / (2 * time.Second)) // 30 a minute, by the real clock
+	if limited+rows != tapBurst+10 || rows < tapBurst || rows > tapBurst+refilled {
+		t.Errorf("%d taps were limited, %d rows in the door log, %d taps more than at once", limited, rows, refilled)
 	}
 	p.as(t, "bob").post("/keys/front/unlock", "request", newRequestID()).want(200)
 }

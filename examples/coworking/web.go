@@ -92,11 +92,9 @@ type view struct {
 	Due     *saltoauth.ConnectionStatus // of the connection to renew, for the manager
 	House   house                       // of a page for people who are logged in
 	Data    any
-
-	// Of a form that is shown again: what is wrong, or what is to be reviewed, and its input.
-	Wrong  *problem
-	Review *review
-	form   url.Values
+	Wrong   *problem // the last three as in call
+	Review  *review
+	form    url.Values
 }
 
 // Fault returns what is wrong if it is about the field, or nil.
@@ -138,7 +136,11 @@ type call struct {
 	w     http.ResponseWriter
 	who   account
 	house house
-	again error // why the page of a form is shown again: *problem or *review
+
+	// Of a form that is shown again: what is wrong, or what is to be reviewed, and its input.
+	wrong  *problem
+	review *review
+	input  url.Values
 }
 
 // done redirects to a page of this program, which then shows a note, or returns err. The URL
@@ -155,14 +157,12 @@ func (p *platform) page(c *call, err error, name, title string, data any) error 
 	if err != nil {
 		return err
 	}
-	v, status := view{Title: title, House: c.house, Data: data}, http.StatusOK
-	switch again := c.again.(type) {
-	case *problem:
-		status, v.Wrong, v.form = again.status, again, c.Form
-	case *review:
-		v.Review, v.form = again, c.Form
+	status := http.StatusOK
+	if c.wrong != nil {
+		status = c.wrong.status
 	}
-	p.show(c.w, c.Request, status, name, v)
+	p.show(c.w, c.Request, status, name,
+		view{Title: title, House: c.house, Data: data, Wrong: c.wrong, Review: c.review, form: c.input})
 	return nil
 }
 
@@ -263,15 +263,13 @@ func form(page, submit handler) handler {
 	return func(c *call) error {
 		_ = c.ParseForm() // a field that could not be read is missing
 		err := submit(c)
-		unsaved, ok := errors.AsType[*review](err)
-		c.again = unsaved
-		if !ok {
-			wrong := problemOf(err)
-			if wrong == nil || wrong.status != http.StatusUnprocessableEntity {
+		if !errors.As(err, &c.review) {
+			c.wrong = problemOf(err)
+			if c.wrong == nil || c.wrong.status != http.StatusUnprocessableEntity {
 				return err
 			}
-			c.again = wrong
 		}
+		c.input = c.Form
 		return page(c)
 	}
 }
