@@ -38,7 +38,7 @@ func chromium(t *testing.T) context.Context {
 	if err != nil {
 		t.Skip("this test requires Debian's chromium in PATH: apt-get install -y chromium")
 	}
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), chromedp.Env("LANGUAGE=en_GB"),
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(),
 		chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
@@ -72,7 +72,7 @@ func (p *testPlatform) tab(browser context.Context, t *testing.T, s screenSize) 
 	t.Cleanup(cancel)
 	b.ctx = ctx
 	b.run()
-	b.ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
+	b.ctx, cancel = context.WithTimeout(ctx, 3*time.Minute) // of a machine that is busy
 	t.Cleanup(cancel)
 	command(b, cdplog.Enable, cdp.Empty{})
 	command(b, network.Enable, network.EnableParams{})
