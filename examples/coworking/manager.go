@@ -147,8 +147,8 @@ func (p *platform) changeKillSwitch(c *call) (err error) {
 	return c.done(err, "/manage", "saved")
 }
 
-// doctorPage checks the site and shows the issues. Each row of the door log is verified once;
-// the button of the page, a POST, verifies all of them again.
+// doctorPage checks the site and shows the issues. The Doctor verifies each row of the door log
+// once; the button of the page, a POST, verifies all of them again.
 func (p *platform) doctorPage(c *call) error {
 	ctx := c.Context()
 	if err := p.examine(ctx); err != nil {
@@ -162,13 +162,12 @@ func (p *platform) doctorPage(c *call) error {
 		Verified storage.Verification
 		Broken   *storage.ChainError
 	}{All: c.Method == http.MethodPost}
-	verify := p.site.Gate.VerifyNew
+	var err error
 	if v.All {
-		verify = func(ctx context.Context) (storage.Verification, error) {
-			return p.site.Gate.Verify(ctx, gate.Head{}, gate.Head{})
-		}
+		v.Verified, err = p.site.Gate.Verify(ctx, gate.Head{}, gate.Head{})
+	} else {
+		v.Verified.Head, err = p.store.Verified(ctx, siteID)
 	}
-	err := into(&v.Verified)(verify(ctx))
 	if errors.As(err, &v.Broken) {
 		err = nil
 	}
