@@ -142,7 +142,8 @@ func (s *stepper) step() {
 
 // doors moves no lock but writes each command to a file: one write each, which
 // outlives the process like a bolt that moved. What it writes is the instant
-// until which the command may be sent, which is another one for every tap here.
+// until which the command may be sent, which is another one for every tap here, and
+// the instant of the movement.
 type doors struct {
 	path string
 	s    *stepper
@@ -160,7 +161,8 @@ func (d doors) Move(_ context.Context, c gate.Command) gate.Result {
 	if c.Left() <= 0 {
 		return gate.Result{Outcome: storage.NotSent, Cause: gate.CauseDeadline}
 	}
-	if _, err := f.WriteString(c.SendBy.UTC().Format(time.RFC3339Nano) + "\n"); err != nil {
+	line := c.SendBy.UTC().Format(time.RFC3339Nano) + " " + time.Now().UTC().Format(time.RFC3339Nano) + "\n"
+	if _, err := f.WriteString(line); err != nil {
 		return gate.Result{Outcome: storage.Unconfirmed, Err: err}
 	}
 	if d.s != nil {

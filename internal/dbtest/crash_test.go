@@ -58,7 +58,8 @@ func (s *scene) gate(ahead time.Duration) *gate.Gate {
 	return g
 }
 
-// movements counts the movements by the instant that distinguishes taps.
+// movements counts the movements by the instant that distinguishes taps. None of them
+// was late.
 func (s *scene) movements() map[string]int {
 	s.Helper()
 	text, err := os.ReadFile(s.doors)
@@ -67,7 +68,15 @@ func (s *scene) movements() map[string]int {
 	}
 	n := map[string]int{}
 	for line := range strings.Lines(string(text)) {
-		n[strings.TrimSuffix(line, "\n")]++
+		by, at, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		sendBy, err := time.Parse(time.RFC3339Nano, by)
+		must(s.T, err)
+		moved, err := time.Parse(time.RFC3339Nano, at)
+		must(s.T, err)
+		if moved.After(sendBy) {
+			s.Errorf("a door moved at %s, %s after its deadline", at, moved.Sub(sendBy))
+		}
+		n[by]++
 	}
 	return n
 }

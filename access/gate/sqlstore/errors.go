@@ -69,8 +69,9 @@ var kinds = []kindInfo{
 	{Locked, "another process kept the database locked", []string{"55P03", "40P01", "40001"},
 		[]string{"database is locked", "table is locked"}},
 	{Busy, "it would not be in time", nil, nil},
-	{ReadOnly, "the database is read-only", []string{"25006"}, []string{"readonly database"}},
-	{Full, "the database has no space left", []string{"53100", "53200"}, []string{"disk is full"}},
+	{ReadOnly, "the database is read-only: check the permissions of the file and its folder, or that the connection string " +
+		"leads to the primary server", []string{"25006"}, []string{"readonly database"}},
+	{Full, "the database has no space left: free space on its disk, or raise its limit", []string{"53100", "53200"}, []string{"disk is full"}},
 	{Damaged, "the file is not a database, or is corrupt", []string{"XX001", "XX002"}, []string{"not a database", "malformed"}},
 	{NoFile, "the database file cannot be opened or created: check that its folder exists and that this process may write there", nil,
 		[]string{"unable to open database file"}},

@@ -34,8 +34,21 @@ type Server struct {
 
 // Start makes a database cluster in a new temporary folder and starts a server
 // on it, with syncing on. When run by root it runs as the user postgres or
-// nobody, because PostgreSQL refuses root.
-func Start(ctx context.Context) (*Server, error) {
+// nobody, because PostgreSQL refuses root. The options are those of initdb.
+func Start(ctx context.Context, options ...string) (*Server, error) {
+	// What initdb writes need not be synced; what tests write is.
+	args := append([]string{"-U", "doorkit", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions"}, options...)
+	return start(ctx, "initdb", args...)
+}
+
+// Standby starts a server that is a copy of s and receives its changes, as a hot
+// standby. from is the connection string by which it reaches s.
+func (s *Server) Standby(ctx context.Context, from string) (*Server, error) {
+	return start(ctx, "pg_basebackup", "-d", from, "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync")
+}
+
+// start starts a server on the data that a program puts into the folder behind -D.
+func start(ctx context.Context, program string, args ...string) (*Server, error) {
 	bin, err := find()
 	if err != nil {
 		return nil, err
@@ -45,9 +58,13 @@ func Start(ctx context.Context) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{dir: dir, bin: bin}
-	if err := s.init(ctx); err != nil {
+	if err := s.own(); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
+	}
+	if out, err := s.command(ctx, program, append([]string{"-D", s.data()}, args...)...).CombinedOutput(); err != nil {
+		os.RemoveAll(dir)
+		return nil, fmt.Errorf("%s: %w: %s", program, err, out)
 	}
 	if err := s.Up(ctx); err != nil {
 		s.Close()
@@ -74,31 +91,30 @@ func find() (string, error) {
 	return "", ErrMissing
 }
 
-func (s *Server) init(ctx context.Context) error {
-	if os.Getuid() == 0 {
-		for _, name := range []string{"postgres", "nobody"} {
-			u, err := user.Lookup(name)
-			if err != nil {
-				continue
-			}
-			uid, _ := strconv.ParseUint(u.Uid, 10, 32)
-			gid, _ := strconv.ParseUint(u.Gid, 10, 32)
-			s.cred = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-			if err := os.Chown(s.dir, int(uid), int(gid)); err != nil {
-				return err
-			}
-			break
-		}
-		if s.cred == nil {
-			return errors.New("run by root, and there is neither a user postgres nor a user nobody to run the server as")
-		}
+// own gives the folder to the user that the server runs as.
+func (s *Server) own() error {
+	if os.Getuid() != 0 {
+		return nil
 	}
-	// What initdb writes need not be synced; what tests write is.
-	cmd := s.command(ctx, "initdb", "-D", s.data(), "-U", "doorkit", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, out)
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, _ := strconv.ParseUint(u.Uid, 10, 32)
+		gid, _ := strconv.ParseUint(u.Gid, 10, 32)
+		s.cred = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		return os.Chown(s.dir, int(uid), int(gid))
 	}
-	return nil
+	return errors.New("run by root, and there is neither a user postgres nor a user nobody to run the server as")
+}
+
+// Folder makes a folder that belongs to the user that the server runs as.
+func (s *Server) Folder(path string) error {
+	if err := os.Mkdir(path, 0o700); err != nil || s.cred == nil {
+		return err
+	}
+	return os.Chown(path, int(s.cred.Uid), int(s.cred.Gid))
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
@@ -110,6 +126,9 @@ func (s *Server) command(ctx context.Context, name string, args ...string) *exec
 	return cmd
 }
 
+// Dir is the folder of the server's socket: the host in its connection string.
+func (s *Server) Dir() string { return s.dir }
+
 // DSN names the database in the words of libpq and pgx.
 func (s *Server) DSN(database string) string {
 	return fmt.Sprintf("host=%s port=5432 user=doorkit dbname=%s sslmode=disable", s.dir, database)
@@ -118,7 +137,11 @@ func (s *Server) DSN(database string) string {
 // Up starts the server if it is down, and returns when it takes connections.
 func (s *Server) Up(ctx context.Context) error {
 	if s.cmd != nil {
-		return nil
+		select {
+		case <-s.done: // it ended without being stopped
+		default:
+			return nil
+		}
 	}
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
