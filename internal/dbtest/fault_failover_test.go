@@ -6,7 +6,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,17 +18,17 @@ import (
 	"github.com/doorkit/doorkit/internal/dbtest/pgserver"
 )
 
-// pair is a primary server, a standby, and the link between them.
-type pair struct {
+// servers are a primary server, a standby, and the link between them.
+type servers struct {
 	*testing.T
 	primary, standby *pgserver.Server
 	link             *relay
 	admin            *sql.DB // of the primary
 }
 
-func newPair(t *testing.T) *pair {
+func newServers(t *testing.T) *servers {
 	t.Helper()
-	p := &pair{T: t, primary: ownServer(t)}
+	p := &servers{T: t, primary: ownServer(t)}
 	dsn := p.primary.DSN("postgres")
 	p.link = newRelay(t, dsn)
 	var err error
@@ -42,14 +41,14 @@ func newPair(t *testing.T) *pair {
 }
 
 // both is the DSN of the two servers, whichever takes writes.
-func (p *pair) both() Database {
+func (p *servers) both() Database {
 	dsn := p.primary.DSN("postgres")
 	hosts := p.primary.Dir() + "," + p.standby.Dir()
 	return Database{sqlstore.PostgreSQL, dsn + " host=" + hosts + " port=5432,5432 target_session_attrs=read-write connect_timeout=5"}
 }
 
 // until returns when a query of the primary counts something.
-func (p *pair) until(query string) {
+func (p *servers) until(query string) {
 	p.Helper()
 	ctx, cancel := context.WithTimeout(p.Context(), 30*time.Second)
 	defer cancel()
@@ -65,7 +64,7 @@ func (p *pair) until(query string) {
 }
 
 // caughtUp waits until the standby has all that the primary has.
-func (p *pair) caughtUp() {
+func (p *servers) caughtUp() {
 	p.Helper()
 	var lsn string
 	must(p.T, p.admin.QueryRowContext(p.Context(), "SELECT pg_current_wal_flush_lsn()").Scan(&lsn))
@@ -73,7 +72,7 @@ func (p *pair) caughtUp() {
 }
 
 // synchronous makes commits of the primary wait for the standby.
-func (p *pair) synchronous() {
+func (p *servers) synchronous() {
 	p.Helper()
 	for _, q := range []string{"ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"} {
 		_, err := p.admin.ExecContext(p.Context(), q)
@@ -83,7 +82,7 @@ func (p *pair) synchronous() {
 }
 
 // failOver kills the primary and promotes the standby.
-func (p *pair) failOver() {
+func (p *servers) failOver() {
 	p.Helper()
 	p.primary.Down(true)
 	_, err := Database{sqlstore.PostgreSQL, p.standby.DSN("postgres")}.Raw(p.T).ExecContext(p.Context(), "SELECT pg_promote()")
@@ -97,7 +96,7 @@ func TestFailOver(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts two servers")
 	}
-	p := newPair(t)
+	p := newServers(t)
 	p.synchronous()
 	s := newScene(t, p.both())
 	v := s.visitors(s.gate(0), 4)
@@ -116,134 +115,178 @@ func TestSettingsOfDurability(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts two servers for each setting")
 	}
-	for _, c := range []struct {
-		setting     string // synchronous_commit
-		standby     bool
+	t.Run("one server", func(t *testing.T) {
+		t.Parallel()
+		server := ownServer(t)
+		admin := Database{sqlstore.PostgreSQL, server.DSN("postgres")}.Raw(t)
+		// The longest time for which commits may wait in memory with "off".
+		for _, q := range []string{"ALTER SYSTEM SET wal_writer_delay = '10s'", "SELECT pg_reload_conf()", "CREATE DATABASE off",
+			`CREATE DATABASE "local"`, `CREATE DATABASE "on"`} {
+			_, err := admin.ExecContext(t.Context(), q)
+			must(t, err)
+		}
+		for _, setting := range []string{"off", "local", "on"} {
+			t.Run(setting, func(t *testing.T) {
+				s := newScene(t, Database{sqlstore.PostgreSQL, server.DSN(setting)})
+				var armed atomic.Bool
+				move := doors{path: s.doors}
+				s.loses(failure{
+					setting: setting, taps: 1, claims: setting == "off",
+					locks: locks(func(ctx context.Context, c gate.Command) gate.Result {
+						r := move.Move(ctx, c)
+						if armed.Load() {
+							server.Down(true)
+						}
+						return r
+					}),
+					begin: func() { armed.Store(true) },
+					end:   func() { armed.Store(false); must(t, server.Up(t.Context())) },
+				})
+			})
+		}
+	})
+	for name, c := range map[string]struct {
+		setting     string
 		synchronous bool // synchronous_standby_names
 		loses       bool
 	}{
-		{setting: "off", loses: true},
-		{setting: "local"},
-		{setting: "on"},
-		{setting: "on", standby: true, loses: true},
-		{setting: "local", standby: true, synchronous: true, loses: true},
-		{setting: "on", standby: true, synchronous: true},
-		{setting: "remote_apply", standby: true, synchronous: true},
+		"asynchronous standby":              {"on", false, true},
+		"synchronous standby, local":        {"local", true, true},
+		"synchronous standby, on":           {"on", true, false},
+		"synchronous standby, remote_apply": {"remote_apply", true, false},
 	} {
-		t.Run(fmt.Sprintf("%s, standby %t, synchronous %t", c.setting, c.standby, c.synchronous), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var d Database
-			var fault, recover func()
-			if c.standby {
-				p := newPair(t)
-				d, fault, recover = p.both(), func() { p.caughtUp(); p.link.cut() }, p.failOver
-				if c.synchronous {
-					p.synchronous()
-				}
-			} else {
-				server := ownServer(t)
-				d = Database{sqlstore.PostgreSQL, server.DSN("postgres")}
-				fault = func() {}
-				recover = func() { server.Down(true); must(t, server.Up(t.Context())) }
+			two := newServers(t)
+			if c.synchronous {
+				two.synchronous()
 			}
-			s := newScene(t, d)
-			settings := Database{d.Dialect, d.DSN + " synchronous_commit=" + c.setting}
-			var opts []sqlstore.Option
-			if c.setting == "off" { // Open refuses it
-				opts = append(opts, sqlstore.Volatile())
-			}
-			store, err := sqlstore.Open(t.Context(), settings.Raw(t), d.Dialect, opts...)
-			must(t, err)
-			t.Cleanup(func() { store.Close() })
-			s.loses(store, fault, recover, c.loses)
+			s := newScene(t, two.both())
+			s.loses(failure{
+				setting: c.setting, taps: 10, claims: c.loses, locks: doors{path: s.doors},
+				begin: func() { two.caughtUp(); two.link.cut() }, end: two.failOver,
+			})
 		})
 	}
 }
 
-// loses lets members tap before and after a fault, and lets the server fail. It counts
-// what the journal lost of what was recorded, and moves those doors again.
-func (s *scene) loses(store *sqlstore.Store, fault, recover func(), want bool) {
+// failure is a failure of servers.
+type failure struct {
+	setting    string // synchronous_commit
+	locks      gate.LockDriver
+	taps       int // how many between begin and end
+	begin, end func()
+	claims     bool // whether claims of these are lost
+}
+
+// loses lets members tap before and in a failure. It counts what the journal lost of what
+// was acknowledged, and taps again.
+func (s *scene) loses(f failure) {
 	s.Helper()
 	ctx := s.Context()
-	g, _, err := steppedGate(store, doors{path: s.doors}, new(atomic.Int64))
-	must(s.T, err)
-	var mu sync.Mutex
-	receipts := map[gate.Tap]gate.Receipt{}
-	unlock := func(first, n int) {
-		var all sync.WaitGroup
-		for i := range n {
-			all.Go(func() {
-				tap := tap(first + i)
-				// The latest instant that the gate accepts, so that the tap is still valid after the failure.
-				tap.TappedAt = tap.TappedAt.Add(gate.SendWithin - time.Second + time.Duration(i)*time.Microsecond)
-				r, err := g.Unlock(ctx, tap)
-				if err != nil {
-					s.Error(err)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				receipts[tap] = r
-			})
-		}
-		all.Wait()
+	var opts []sqlstore.Option
+	if f.setting == "off" { // Open refuses it
+		opts = append(opts, sqlstore.Volatile())
 	}
-	unlock(0, 10)
+	store, err := sqlstore.Open(ctx, Database{s.d.Dialect, s.d.DSN + " synchronous_commit=" + f.setting}.Raw(s.T), s.d.Dialect, opts...)
+	must(s.T, err)
+	s.Cleanup(func() { store.Close() })
+	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: f.locks, CheckIns: gate.EveryUnlock})
+	must(s.T, err)
+
+	receipts := s.tapMany(g, 0, 10)
 	_, err = s.gate(0).VerifyNew(ctx)
 	must(s.T, err)
-	fault()
-	unlock(100, 10)
+	f.begin()
 	exported, err := s.gate(0).Head(ctx)
 	must(s.T, err)
-	moved := s.movements()
-	recover()
+	for tap, r := range s.tapMany(g, 100, f.taps) {
+		receipts[tap] = r
+	}
+	ahead := false // the exported head is that of a row that gets lost
+	if f.claims {
+		if head, err := s.gate(0).Head(ctx); err == nil {
+			exported, ahead = head, true
+		}
+	}
+	f.end()
 	s.settled()
 
-	lost, recorded := []gate.Tap{}, 0
+	lost := 0
 	for tap, r := range receipts {
-		if !r.Recorded {
+		now, err := s.gate(0).Receipt(ctx, tap.Member, tap.RequestID)
+		switch {
+		case !r.Opened():
 			if r.Outcome != storage.NotSent || !errors.Is(r.Err, storage.ErrUnavailable) || r.Message() == "" {
 				s.Errorf("%s %s, %v", r.Outcome, r.Cause, r.Err)
 			}
-			continue
-		}
-		recorded++
-		now, err := s.gate(0).Receipt(ctx, tap.Member, tap.RequestID)
-		switch {
 		case errors.Is(err, storage.ErrNotFound):
-			lost = append(lost, tap)
-		case err != nil || now.Outcome != r.Outcome:
-			s.Errorf("%s was %s and is %s, %v", tap.RequestID, r.Outcome, now.Outcome, err)
+			lost++
+		case err != nil || r.Recorded && now.Outcome != r.Outcome && f.setting != "off":
+			s.Errorf("%s: recorded %t as %s, now %s, %v", tap.RequestID, r.Recorded, r.Outcome, now.Outcome, err)
 		}
 	}
-	s.Logf("%d doors moved, %d outcomes recorded, %d lost", len(moved), recorded, len(lost))
-	if want != (len(lost) > 0) {
-		s.Errorf("lost %d of %d recorded outcomes, want some: %t", len(lost), recorded, want)
+	if f.claims != (lost == f.taps) || !f.claims && lost > 0 {
+		s.Errorf("lost %d claims of %d doors that moved", lost, len(receipts))
 	}
-
-	// What was lost is found only by a head that was exported.
-	v, err := s.gate(0).VerifyNew(ctx)
-	if err != nil {
+	// Only a head that was exported shows that rows are lost.
+	if _, err := s.gate(0).VerifyNew(ctx); err != nil {
 		s.Errorf("VerifyNew: %v", err)
 	}
 	_, err = s.gate(0).Verify(ctx, storage.Head{}, exported)
-	wrong, short := errors.AsType[*storage.ChainError](err)
-	if short != want || short && !strings.Contains(wrong.What, "ends before the required head") {
-		s.Errorf("Verify against the exported head %d, the log ends at %d: %v", exported.Seq, v.Head.Seq, err)
+	if wrong, short := errors.AsType[*storage.ChainError](err); short != ahead || short && !strings.Contains(wrong.What, "ends before") {
+		s.Errorf("Verify against the exported head %d: %v", exported.Seq, err)
 	}
+	twice := s.tapAgain(g, receipts)
+	if twice != lost {
+		s.Errorf("%d requests moved a door twice, want %d", twice, lost)
+	}
+	s.Logf("%d doors moved, %d claims lost, %d requests moved a door twice", len(receipts), lost, twice)
+}
+
+// tapMany lets members tap at once.
+func (s *scene) tapMany(g *gate.Gate, first, n int) map[gate.Tap]gate.Receipt {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	receipts := map[gate.Tap]gate.Receipt{}
+	for i := range n {
+		all.Go(func() {
+			tap := tap(first + i)
+			// Nearly the latest instant that the gate accepts, so that the tap is still valid after a failure.
+			tap.TappedAt = tap.TappedAt.Add(gate.SendWithin - time.Second)
+			r, err := g.Unlock(s.Context(), tap)
+			if err != nil {
+				s.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			receipts[tap] = r
+		})
+	}
+	all.Wait()
+	return receipts
+}
+
+// tapAgain repeats each request, and returns how many of those that had moved a door
+// moved it again.
+func (s *scene) tapAgain(g *gate.Gate, receipts map[gate.Tap]gate.Receipt) (twice int) {
+	s.Helper()
 	for tap, r := range receipts {
-		again, err := g.Unlock(ctx, tap)
-		must(s.T, err)
-		if r.Recorded && !want && again.Outcome != r.Outcome {
-			s.Errorf("the same request again: %s, before %s", again.Outcome, r.Outcome)
+		before := len(s.movements())
+		var again gate.Receipt
+		for range 20 { // connections of the server that failed are still in the pool
+			ctx, cancel := context.WithTimeout(s.Context(), time.Second)
+			again, _ = g.Unlock(ctx, tap) // an unfinished command is waited for
+			cancel()
+			if again.Cause != gate.CauseStoreUnavailable {
+				break
+			}
 		}
-	}
-	twice := 0
-	for _, n := range s.movements() {
-		if n > 1 {
+		if moved := len(s.movements()) > before; moved && r.Opened() {
 			twice++
+		} else if r.Opened() && again.Outcome != r.Outcome && again.Outcome != storage.Unconfirmed {
+			s.Errorf("the same request again: %s %s, before %s", again.Outcome, again.Cause, r.Outcome)
 		}
 	}
-	if twice != len(lost) {
-		s.Errorf("%d requests moved a door twice, and %d were lost", twice, len(lost))
-	}
+	return twice
 }
