@@ -12,6 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/stdlib"
+
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
 	"github.com/doorkit/doorkit/access/gate/storage"
@@ -212,7 +217,7 @@ func (s *scene) loses(f failure) {
 	f.end()
 	s.settled()
 
-	lost := 0
+	moved, lost := len(s.movements()), 0
 	for tap, r := range receipts {
 		now, err := s.gate(0).Receipt(ctx, tap.Member, tap.RequestID)
 		switch {
@@ -227,7 +232,7 @@ func (s *scene) loses(f failure) {
 		}
 	}
 	if f.claims != (lost == f.taps) || !f.claims && lost > 0 {
-		s.Errorf("lost %d claims of %d doors that moved", lost, len(receipts))
+		s.Errorf("lost %d claims of %d doors that moved", lost, moved)
 	}
 	// Only a head that was exported shows that rows are lost.
 	if _, err := s.gate(0).VerifyNew(ctx); err != nil {
@@ -241,7 +246,7 @@ func (s *scene) loses(f failure) {
 	if twice != lost {
 		s.Errorf("%d requests moved a door twice, want %d", twice, lost)
 	}
-	s.Logf("%d doors moved, %d claims lost, %d requests moved a door twice", len(receipts), lost, twice)
+	s.Logf("%d requests, %d doors moved, %d claims lost, %d requests moved a door twice", len(receipts), moved, lost, twice)
 }
 
 // tapMany lets members tap at once.
@@ -289,4 +294,48 @@ func (s *scene) tapAgain(g *gate.Gate, receipts map[gate.Tap]gate.Receipt) (twic
 		}
 	}
 	return twice
+}
+
+// TestCanceledCommit: a driver that cancels statements at the server, when their time is
+// over, ends the wait of a commit for the standby. The server then reports success, and
+// the gate must not send a command for such a claim.
+func TestCanceledCommit(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it starts two servers")
+	}
+	two := newServers(t)
+	two.synchronous()
+	s := newScene(t, two.both())
+	gates := map[string]*gate.Gate{}
+	for name, options := range map[string]string{"one statement": "", "transaction": serializable} {
+		config, err := pgx.ParseConfig(s.d.DSN + options)
+		must(t, err)
+		config.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+			return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: 5 * time.Second}
+		}
+		db := sql.OpenDB(stdlib.GetConnector(*config))
+		t.Cleanup(func() { db.Close() })
+		store, err := sqlstore.Open(t.Context(), db, sqlstore.PostgreSQL)
+		must(t, err)
+		gates[name], err = gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{path: s.doors}})
+		must(t, err)
+	}
+	two.caughtUp()
+	two.link.cut()
+	var all sync.WaitGroup
+	for name, g := range gates {
+		all.Go(func() {
+			r, err := g.Unlock(t.Context(), tap(len(name)))
+			if err != nil || r.Outcome != storage.NotSent || r.Cause != gate.CauseStoreUnavailable || r.Recorded {
+				t.Errorf("%s: %s %s, recorded %t, %v", name, r.Outcome, r.Cause, r.Recorded, errors.Join(r.Err, err))
+			}
+		})
+	}
+	all.Wait()
+	two.failOver()
+	if n := len(s.movements()); n > 0 {
+		t.Errorf("%d doors moved", n)
+	}
+	s.judge()
 }

@@ -77,5 +77,6 @@ func (c *commit) run(ctx context.Context, run runner, last string, into ...any) 
 	if missing(err) {
 		return false, nil
 	}
+	err = acknowledged(ctx, err)
 	return err == nil, err
 }

@@ -30,7 +30,7 @@ func (s *Store) transact(ctx context.Context, op string, fn func(runner) error) 
 	}
 	run, prepareLater := s.inTx(tx)
 	if err = fn(run); err == nil {
-		err = tx.Commit()
+		err = acknowledged(ctx, tx.Commit())
 	} else {
 		tx.Rollback() // the first error is the one to report
 	}
@@ -39,6 +39,17 @@ func (s *Store) transact(ctx context.Context, op string, fn func(runner) error) 
 		return nil
 	}
 	return fail(ctx, op, err)
+}
+
+// acknowledged returns the error of a commit, or that of a context that has ended meanwhile.
+// Some drivers then cancel the statement at the server. A PostgreSQL server that waits
+// for its synchronous standby stops waiting, and reports success with a warning: the
+// commit is lost if the server fails now.
+func acknowledged(ctx context.Context, err error) error {
+	if err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 // begin starts a transaction in which each statement sees what others have committed.
