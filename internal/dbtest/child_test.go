@@ -31,6 +31,7 @@ type task struct {
 	Doors    string // the file that counts movements
 	Tap      gate.Tap
 	KillAt   int // the step at which it kills itself; 0 is never
+	StopAt   string
 	Prefix   string
 	First    int // the first member who taps
 	OAuth    oauth
@@ -44,6 +45,7 @@ var children = map[string]func(context.Context, task) error{
 	"ingest":  childIngest,
 	"tokens":  childTokens,
 	"migrate": childMigrate,
+	"suspend": childSuspend,
 }
 
 // runChild does the task in the environment and ends the process; it returns if
