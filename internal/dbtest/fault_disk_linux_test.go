@@ -22,7 +22,7 @@ type disk struct {
 // may write to it: a PostgreSQL server does not run as root.
 func smallDisk(t *testing.T, size string) disk {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "dkfs")
+	dir, err := os.MkdirTemp("", "dkfs") //nolint:usetesting // the server's user may not enter the folder of a test
 	must(t, err)
 	err = syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=0777,size="+size)
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
@@ -117,7 +117,9 @@ func TestPostgreSQLLogOnFullDisk(t *testing.T) {
 	s := newScene(t, Database{sqlstore.PostgreSQL, server.DSN("postgres")})
 	// The server writes over old segments: only a new one needs room.
 	admin := s.d.Raw(t)
-	for _, q := range []string{"ALTER SYSTEM SET min_wal_size = '2MB'", "ALTER SYSTEM SET wal_recycle = off", "SELECT pg_reload_conf()", "CHECKPOINT"} {
+	for _, q := range []string{
+		"ALTER SYSTEM SET min_wal_size = '2MB'", "ALTER SYSTEM SET wal_recycle = off", "SELECT pg_reload_conf()", "CHECKPOINT",
+	} {
 		_, err := admin.ExecContext(t.Context(), q)
 		must(t, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -205,9 +206,7 @@ func (s *scene) loses(f failure) {
 	f.begin()
 	exported, err := s.gate(0).Head(ctx)
 	must(s.T, err)
-	for tap, r := range s.tapMany(g, 100, f.taps) {
-		receipts[tap] = r
-	}
+	maps.Copy(receipts, s.tapMany(g, 100, f.taps))
 	ahead := false // the exported head is that of a row that gets lost
 	if f.claims {
 		if head, err := s.gate(0).Head(ctx); err == nil {

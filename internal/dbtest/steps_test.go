@@ -123,7 +123,9 @@ type visitors struct {
 }
 
 func (s *scene) visitors(g *gate.Gate, workers int) *visitors {
-	v := &visitors{s: s, g: g, opened: make(chan struct{}, 1<<20), failed: make(chan struct{}, 1<<20), receipts: map[storage.RequestKey]gate.Receipt{}}
+	v := &visitors{
+		s: s, g: g, opened: make(chan struct{}, 1<<20), failed: make(chan struct{}, 1<<20), receipts: map[storage.RequestKey]gate.Receipt{},
+	}
 	v.ctx, v.stop = context.WithCancel(s.Context())
 	s.Cleanup(func() { v.stop(); v.workers.Wait() })
 	for range workers {
