@@ -34,11 +34,16 @@ func containIn(method string, err *error) {
 func commit(ctx context.Context, within time.Duration, retry bool, fn func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
+	var previous error
 	for pause := 50 * time.Millisecond; ; pause *= 2 {
 		err := contain("Records", func() error { return fn(ctx) })
 		if err == nil || !retry || isFinal(err) {
 			return err
 		}
+		if previous != nil && ctx.Err() != nil {
+			return previous // the error of a try that ran out of time says less
+		}
+		previous = err
 		select {
 		case <-ctx.Done():
 			return err

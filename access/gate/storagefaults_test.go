@@ -99,6 +99,27 @@ func TestStorageFails(t *testing.T) {
 	}
 }
 
+// If the last try to record an outcome runs out of time, the receipt has the error of the
+// one before, which says what is wrong.
+func TestErrorOfLastTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		full, tries := errors.New("the disk is full"), 0
+		b.faults.set("Settle", func() error {
+			if tries++; tries == 1 {
+				return full
+			}
+			time.Sleep(gate.WriteWithin)
+			return context.DeadlineExceeded
+		}, nil)
+		r := b.unlock(b.tap("ada", "front"))
+		b.want(r, gate.Accepted, "")
+		if r.Recorded || tries != 2 || !errors.Is(r.Err, full) || !errors.Is(r.Err, gate.ErrUnavailable) {
+			t.Errorf("recorded %t after %d tries: %v", r.Recorded, tries, r.Err)
+		}
+	})
+}
+
 // unclaimed is a storage that claims nothing and returns no error.
 type unclaimed struct {
 	*faults

@@ -106,8 +106,8 @@ func (s *scene) resume(x suspended) {
 	case r.Recorded:
 	case r.Outcome == storage.NotSent: // its time was over, and nothing is in the journal
 		agree = errors.Is(err, storage.ErrNotFound)
-	default: // it opened the door, and its time for recording that was over
-		agree = r.Outcome == storage.Accepted && err == nil && now.Outcome == storage.Unconfirmed && now.Cause == gate.CauseInterrupted
+	default: // it opened the door, and its time for recording that was over: perhaps it is recorded
+		agree = r.Outcome == storage.Accepted && err == nil && (now.Outcome == storage.Unconfirmed || now.Outcome == storage.Accepted)
 	}
 	if !agree {
 		s.Errorf("%s: the receipt says %s %s, row %d, recorded %t, the journal %s %s, row %d, %v", x.name, r.Outcome, r.Cause, r.LogRow,
