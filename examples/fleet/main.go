@@ -73,13 +73,14 @@ func host(ctx context.Context, dsn string, n int, span time.Duration) error {
 	sim.ForgetRequests()
 
 	var fleet []*process
+	seen := make(chan run, 1)
 	defer func() {
 		for _, p := range fleet {
 			p.stop()
 		}
 	}()
 	for range 4 {
-		p, err := startProcess(f.config)
+		p, err := startProcess(f.config, seen)
 		if err != nil {
 			return err
 		}
@@ -93,6 +94,9 @@ func host(ctx context.Context, dsn string, n int, span time.Duration) error {
 		killed = time.Now()
 		fmt.Println("process 2 killed while members are unlocking doors")
 	})
+	if err := waitForRun(seen, killed); err != nil {
+		return err
+	}
 	for _, p := range fleet {
 		p.stop()
 	}
@@ -131,7 +135,7 @@ type process struct {
 }
 
 // startProcess starts a process, sends it the configuration and waits until it serves.
-func startProcess(c config) (*process, error) {
+func startProcess(c config, seen chan<- run) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -158,7 +162,7 @@ func startProcess(c config) (*process, error) {
 		return nil, errors.New("a process did not start")
 	}
 	p.url, p.runs = lines.Text(), make(chan []run, 1)
-	go func() { p.runs <- readRuns(lines) }()
+	go func() { p.runs <- readRuns(lines, seen) }()
 	return p, nil
 }
 

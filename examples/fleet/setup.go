@@ -46,6 +46,7 @@ type node struct {
 	sites     map[string]*saltolocks.Site
 	first     *saltolocks.Site // has the connection that the others share
 	observer  gate.Observer
+	zones     gate.Zones // shared, so that each time zone is in memory once
 	activated int
 }
 
@@ -72,7 +73,8 @@ func open(ctx context.Context, c config, observer gate.Observer) (*node, error) 
 // the process that finds them expired refreshes them for all.
 func (n *node) open(ctx context.Context, s site, now func() time.Time) (*saltolocks.Site, error) {
 	c := saltolocks.Config{
-		Site: s.ID, SaltoSite: s.Salto, Storage: n.store, ShareWith: n.first, Now: now, Gate: gate.Config{Observer: n.observer},
+		Site: s.ID, SaltoSite: s.Salto, Storage: n.store, ShareWith: n.first, Now: now,
+		Gate: gate.Config{Observer: n.observer, Zones: &n.zones},
 		// Seconds instead of minutes, to see how the processes divide the work.
 		Work: gate.RunnerConfig{Every: map[string]time.Duration{"recover": recoverEvery, "lock_states": -1}},
 	}

@@ -34,11 +34,15 @@ func serve(ctx context.Context) error {
 		return err
 	}
 	defer n.close(ctx)
+	var jobs gate.Runners // one process at a time does each job, for all sites
+	for _, s := range n.sites {
+		if _, err := jobs.Add(s.Runner); err != nil {
+			return err
+		}
+	}
 	ctx, stop := context.WithCancel(ctx)
 	var work sync.WaitGroup
-	for _, s := range n.sites {
-		work.Go(func() { s.Run(ctx) })
-	}
+	work.Go(func() { jobs.Run(ctx) })
 	defer work.Wait()
 	defer stop()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
