@@ -135,3 +135,23 @@ func ExampleLocks_Entries() {
 	fmt.Println(report.New, "entries,", len(report.Settled), "settled", err)
 	// Output: 0 entries, 0 settled <nil>
 }
+
+// A process with many sites does their jobs together.
+func ExampleSite_manySites() {
+	ctx, configs, removers := context.Background(), []saltolocks.Config{}, map[string]func(){}
+
+	jobs, zones := &gate.Runners{}, &gate.Zones{}
+	go jobs.Run(ctx)
+	for _, config := range configs {
+		config.Gate.Zones = zones
+		site, err := saltolocks.Open(ctx, config)
+		if err != nil {
+			log.Fatal(err)
+		}
+		remove, err := jobs.Add(site.Runner) // instead of site.Run
+		if err != nil {
+			log.Fatal(err)
+		}
+		removers[config.Site] = remove // when the host closes the site
+	}
+}
