@@ -213,7 +213,8 @@ func watchedSites(t testing.TB, d Database, sites int) (*sqlstore.Store, *record
 	}
 	close(next)
 	all.Wait()
-	_, err := d.Raw(t).ExecContext(t.Context(), `INSERT INTO doorkit_verified (site, seq, hash) SELECT site, head_seq, head_hash FROM doorkit_chains`)
+	_, err := d.Raw(t).ExecContext(t.Context(),
+		"INSERT INTO doorkit_verified (site, seq, hash) SELECT site, head_seq, head_hash FROM doorkit_chains")
 	must(t, err)
 	analyze(t, d.Raw(t))
 	return s, r

@@ -114,3 +114,46 @@ func TestSiteRuns(t *testing.T) {
 		}
 	})
 }
+
+// TestSiteInRunners: two processes run a site within a gate.Runners, with all its jobs.
+func TestSiteInRunners(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t)
+		log := &jobLog{runs: map[string]int{}, errs: map[string]error{}}
+		h.config.Gate.Observer = log
+		one, two := h.open(), h.open()
+		h.connect(one, saltokstest.Allow())
+		h.activate(one, h.sim.World().Users[0].Email)
+		h.want(one, gate.Accepted, "")
+		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
+		defer stop()
+		var all sync.WaitGroup
+		for _, site := range []*saltolocks.Site{one, two} {
+			jobs := &gate.Runners{}
+			if _, err := jobs.Add(site.Runner); err != nil {
+				t.Fatal(err)
+			}
+			all.Go(func() { jobs.Run(ctx) })
+		}
+		all.Wait()
+		for job, want := range map[string][2]int{
+			"recover": {50, 70}, "ingest": {50, 70}, "lock_states": {2 * 11, 2 * 14}, "problems": {2, 4}, "consent": {1, 1}, "links": {1, 1},
+		} {
+			if n := log.runs[job]; n < want[0] || n > want[1] || log.errs[job] != nil {
+				t.Errorf("%s ran %d times in two processes within an hour, want %v: %v", job, n, want, log.errs[job])
+			}
+		}
+		entries, err := h.store.VendorEntries(t.Context(), storage.VendorQuery{Site: "loft"})
+		h.ok(err)
+		if len(entries) == 0 {
+			t.Error("no entries of SALTO's log")
+		}
+		for _, site := range []*saltolocks.Site{one, two} {
+			keys, err := site.Gate.Keys(t.Context(), "ada", 0)
+			h.ok(err)
+			if len(keys) != 1 || keys[0].State != "locked" {
+				t.Errorf("keys %+v", keys)
+			}
+		}
+	})
+}
