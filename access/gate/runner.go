@@ -6,6 +6,7 @@ import (
 	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -317,7 +318,10 @@ func (r *Runner) report(ctx context.Context, j Job, began time.Time, err error) 
 	r.mu.Unlock()
 	now, took := r.gate.clock(), time.Since(began)
 	next := now.Add(max(j.Every-took, 0))
-	l := r.gate.c.Logger.With("site", r.gate.c.Site, "job", j.Name, "took", took, "next", next)
+	l := r.gate.c.Logger
+	if err != nil || was || l.Enabled(ctx, slog.LevelDebug) {
+		l = l.With("site", r.gate.c.Site, "job", j.Name, "took", took, "next", next)
+	}
 	switch p, panicked := errors.AsType[*PanicError](err); {
 	case panicked && !was:
 		l.ErrorContext(ctx, "gate: a job panicked", "error", err, "stack", string(p.Stack))

@@ -55,11 +55,11 @@ func hasWork(w storage.Work) string {
 				AND l.seq > COALESCE((SELECT c.base_seq FROM doorkit_chains c WHERE c.site = given.site), 0) ORDER BY l.seq LIMIT 1) oldest
 			WHERE oldest.at IS NULL OR oldest.at < $2`
 	}
+	// The order of the rows selects the primary key, whatever the planner expects.
 	return `SELECT 1 FROM (SELECT 1 AS one) o LEFT JOIN doorkit_chains c ON c.site = given.site
 			LEFT JOIN doorkit_verified v ON v.site = given.site
-			LEFT JOIN doorkit_log l ON l.site = given.site AND l.seq = c.head_seq
-		WHERE COALESCE(c.head_seq, 0) <> COALESCE(v.seq, 0)
-			OR v.seq > 0 AND (c.head_hash <> v.hash OR l.hash IS NULL OR l.hash <> v.hash)`
+		WHERE COALESCE(c.head_seq, 0) <> COALESCE(v.seq, 0) OR v.seq > 0 AND (c.head_hash <> v.hash OR v.hash <> COALESCE(
+			(SELECT l.hash FROM doorkit_log l WHERE l.site = given.site AND l.seq >= v.seq ORDER BY l.seq LIMIT 1), ''))`
 }
 
 // sites returns the SQL for a table with the column site, of a list that is passed as one
