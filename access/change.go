@@ -130,10 +130,7 @@ func (p *Policy) replaceGrant(old, made *grant) {
 		p.edit(old.member, func(m *member) { m.grants = without(m.grants, func(g **grant) bool { return *g == old }) })
 	}
 	if made != nil {
-		p.edit(made.member, func(m *member) {
-			m.grants = append(slices.Clip(m.grants), made)
-			slices.SortStableFunc(m.grants, byDoor)
-		})
+		p.edit(made.member, func(m *member) { m.grants = append(slices.Clip(m.grants), made) })
 	}
 }
 

@@ -150,7 +150,6 @@ func (p *Policy) addMembers(f *Facts) {
 	}
 	for i := range members {
 		m := &members[i]
-		slices.SortFunc(m.grants, byDoor)
 		m.bookings = shrunk(m.bookings)
 		p.setWindows(m)
 	}
@@ -258,7 +257,6 @@ func (p *Policy) setWindows(m *member) {
 
 func byStart(a, b *booking) int  { return cmp.Compare(a.from, b.from) }
 func byFrom(a, b membership) int { return cmp.Compare(a.from, b.from) }
-func byDoor(a, b *grant) int     { return cmp.Compare(a.door, b.door) }
 func byWindowEnd(a, b held) int  { return cmp.Compare(a.window.until, b.window.until) }
 
 // scheduleKey says which schedules are the same.

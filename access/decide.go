@@ -33,7 +33,7 @@ func (p *Policy) decide(d *Decision, r *Request, member, door int32) {
 	now := q.at(t, q.member.standing)
 	switch {
 	case now.opens != 0:
-		d.Allowed, d.Reason = true, now.opens.reason()
+		d.Allowed, d.Reason = true, reasons[now.opens]
 		if !holder { // who is never denied
 			d.ValidUntil = q.within(q.closes(now))
 		}
@@ -74,17 +74,6 @@ func (q *question) within(at int64) time.Time {
 		return time.Time{}
 	}
 	return instant(at)
-}
-
-// reason returns the reason for allowing what these kinds of bases open.
-func (k kinds) reason() Reason {
-	switch {
-	case k&byGrant != 0:
-		return ReasonGrant
-	case k&byMembership != 0:
-		return ReasonMembership
-	}
-	return ReasonReservation
 }
 
 // denial returns why no basis opens now, given the next opening: rules 5 to 9 of
@@ -151,7 +140,10 @@ func (q *question) neverAgain() Reason {
 		note(over && b.status == confirmed, reservationOver)
 		lacking = lacking || inside && b.status == confirmed && q.p.booked.requiresMembership && !member
 	}
-	for _, g := range q.grants {
+	for _, g := range q.member.grants {
+		if g.door != q.place {
+			continue
+		}
 		note(g.until <= q.t, grantEnded)
 		lacking = lacking || g.requiresMembership && g.at(q.t).open && !member
 	}

@@ -60,7 +60,7 @@ func (d Decision) Evidence() Evidence {
 	}
 	q := d.policy.question(d.member, d.at)
 	q.turnTo(d.door)
-	lists := map[kinds]*[]string{byMembership: &e.Memberships, byGrant: &e.Grants, byReservation: &e.Reservations}
+	lists := map[kind]*[]string{byMembership: &e.Memberships, byGrant: &e.Grants, byReservation: &e.Reservations}
 	for i := range q.bases() {
 		b, hours, never := q.basis(i)
 		if hours != nil && never == "" && q.state(&b, hours, q.t, q.member.standing).open {

@@ -12,7 +12,6 @@ type question struct {
 	door   *door
 	place  int32 // the index of the door
 	member *member
-	grants []*grant // of the member for the door
 
 	t, limit int64 // the instant asked about, and the last one within the horizon
 }
@@ -23,17 +22,7 @@ func (p *Policy) question(member int32, t int64) question {
 }
 
 // turnTo sets the door.
-func (q *question) turnTo(door int32) {
-	all := q.member.grants
-	for len(all) > 0 && all[0].door < door {
-		all = all[1:]
-	}
-	n := 0
-	for n < len(all) && all[n].door == door {
-		n++
-	}
-	q.door, q.place, q.grants = &q.p.doors[door], door, all[:n]
-}
+func (q *question) turnTo(door int32) { q.door, q.place = &q.p.doors[door], door }
 
 // RULES.md, section 3: what opens a door.
 
@@ -43,31 +32,34 @@ type basis struct {
 	id   string
 	span // when it is in force: of a reservation, its window
 
-	kind                                                         kinds
+	kind                                                         kind
 	paused, requiresStanding, requiresMembership, duringClosures bool
 }
 
 func (b *basis) identity() string { return b.id }
 
-// kinds are kinds of bases.
-type kinds uint8
+// kind is the kind of a basis.
+type kind uint8
 
 const (
-	byMembership kinds = 1 << iota
-	byGrant
+	byGrant kind = iota + 1
+	byMembership
 	byReservation
 )
 
+// reasons are the reasons for allowing what a kind of basis opens.
+var reasons = [...]Reason{byGrant: ReasonGrant, byMembership: ReasonMembership, byReservation: ReasonReservation}
+
 // bases returns how many bases the member has, of which some may be for other doors.
 func (q *question) bases() int {
-	return len(q.member.memberships) + len(q.grants) + len(q.member.bookings)
+	return len(q.member.memberships) + len(q.member.grants) + len(q.member.bookings)
 }
 
 // basis returns one of the bases, reservations last, with its hours: nil if it is not
 // for the door. Never says why it opens at no time, or "".
 func (q *question) basis(i int) (b basis, hours *schedule, never string) {
 	memberships := len(q.member.memberships)
-	switch bookings := memberships + len(q.grants); {
+	switch bookings := memberships + len(q.member.grants); {
 	case i < memberships:
 		m := &q.member.memberships[i]
 		if m.paused {
@@ -75,35 +67,38 @@ func (q *question) basis(i int) (b basis, hours *schedule, never string) {
 		}
 		return m.basis, m.typ.hours[q.place], never
 	case i < bookings:
-		g := q.grants[i-memberships]
-		return g.basis, g.hours, ""
+		g := q.member.grants[i-memberships]
+		if g.door == q.place {
+			hours = g.hours
+		}
+		return g.basis, hours, ""
 	default:
 		r := &q.member.bookings[i-bookings]
 		if q.lists(r) {
 			hours = alwaysOpen
 		}
-		return q.reservation(r.id, r.window), hours, r.noWindow()
+		b = q.p.booked
+		b.id, b.span = r.id, r.window
+		return b, hours, r.noWindow()
 	}
-}
-
-// reservation returns a reservation as a basis.
-func (q *question) reservation(id string, window span) basis {
-	b := q.p.booked
-	b.id, b.span = id, window
-	return b
 }
 
 // state returns whether a basis opens the door at an instant, and until when.
 func (q *question) state(b *basis, hours *schedule, t, standing int64) state {
 	s := b.span.at(t)
+	if s.open {
+		s = s.and(hours.at(t, q.limit))
+	}
+	return q.required(b, s, t, standing)
+}
+
+// required returns the state of a basis whose hours have state s.
+func (q *question) required(b *basis, s state, t, standing int64) state {
 	if s.open && b.requiresStanding {
 		s = s.and(span{never, standing}.at(t))
 	}
 	if s.open && b.requiresMembership {
 		s = s.and(q.member.inForce(t))
-	}
-	if s.open {
-		s = s.and(hours.at(t, q.limit))
 	}
 	if s.open && !b.duringClosures {
 		closed := q.closed(t)
@@ -114,12 +109,7 @@ func (q *question) state(b *basis, hours *schedule, t, standing int64) state {
 
 // reservations returns the state of all reservations of the member as one basis.
 func (q *question) reservations(t, standing int64) state {
-	s := q.member.windowAt(q.place, t)
-	if s.open {
-		b := q.reservation("", span{t, s.until})
-		s = q.state(&b, alwaysOpen, t, standing)
-	}
-	return s
+	return q.required(&q.p.booked, q.member.windowAt(q.place, t), t, standing)
 }
 
 // closed returns the state of the door's closures.
@@ -158,37 +148,38 @@ func (m *member) windowAt(door int32, t int64) state {
 
 // view is the union of all bases at an instant.
 type view struct {
-	opens kinds
+	opens kind  // the first kind of those that open, 0 if none does
 	until int64 // the end of the last of those that open
 	other int64 // before this instant no basis opens that does not do so until then
 }
 
 // at returns the union of all bases at an instant.
 func (q *question) at(t, standing int64) view {
-	v := view{other: forever}
+	v := view{until: never, other: forever}
+	for _, g := range q.member.grants {
+		if g.door == q.place {
+			v.add(byGrant, q.state(&g.basis, g.hours, t, standing))
+		}
+	}
 	for i := range q.member.memberships {
 		m := &q.member.memberships[i]
 		if hours := m.typ.hours[q.place]; hours != nil && !m.paused {
 			v.add(byMembership, q.state(&m.basis, hours, t, standing))
 		}
 	}
-	for _, g := range q.grants {
-		v.add(byGrant, q.state(&g.basis, g.hours, t, standing))
-	}
-	if len(q.member.windows) > 0 {
+	if v.until <= q.limit { // else the door stays open without a reservation
 		v.add(byReservation, q.reservations(t, standing))
 	}
 	return v
 }
 
-func (v *view) add(kind kinds, s state) {
+func (v *view) add(k kind, s state) {
 	switch {
 	case !s.open:
 		v.other = min(v.other, s.until)
 	case v.opens == 0:
-		v.opens, v.until = kind, s.until
+		v.opens, v.until = k, s.until
 	default: // the one that ends first may open again before the other ends
-		v.opens |= kind
 		v.other = min(v.other, v.until, s.until)
 		v.until = max(v.until, s.until)
 	}

@@ -113,7 +113,7 @@ func (r *held) noWindow() string {
 // explain says why a basis opens or does not, and when it does next. If it never
 // does, never says why.
 func (q *question) explain(b *basis, hours *schedule, never string) Basis {
-	e := Basis{Kind: b.kind.reason(), ID: b.id, From: unbounded(b.from), Until: unbounded(b.until), Why: never}
+	e := Basis{Kind: reasons[b.kind], ID: b.id, From: unbounded(b.from), Until: unbounded(b.until), Why: never}
 	if never != "" {
 		return e
 	}

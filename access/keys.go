@@ -33,7 +33,7 @@ func (p *Policy) Keys(member string, at time.Time) []DigitalKey {
 			}
 			door := q.door
 			keys = append(keys, DigitalKey{
-				Door: door.id, Name: door.name, AccessType: door.access, Reason: now.opens.reason(),
+				Door: door.id, Name: door.name, AccessType: door.access, Reason: reasons[now.opens],
 				ValidUntil: q.within(q.closes(now)), OfficeMode: door.access == AccessAndOfficeMode,
 			})
 		}

@@ -50,9 +50,9 @@ type member struct {
 	id          string
 	standing    int64        // the first instant at which it does not hold: forever if good, never if blocked
 	memberships []membership // by from
-	grants      []*grant     // by door
-	bookings    []held       // by the end of their window
-	windows     []window     // the times at which those open, by door and time
+	grants      []*grant
+	bookings    []held   // by the end of their window
+	windows     []window // the times at which those open, by door and time
 }
 
 // membership is a Membership made ready.
