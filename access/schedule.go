@@ -23,7 +23,7 @@ type schedule struct {
 type era struct {
 	start  int64
 	offset int64 // how far the wall clock is ahead of UTC
-	week   spans // see newWeek
+	week   *week
 }
 
 // daily is a Range with its times in microseconds after midnight. An end beyond
@@ -73,7 +73,7 @@ func newSchedule(hours []daily, c *calendar, within span) *schedule {
 func (s *schedule) add(e era) {
 	if n := len(s.eras); n > 0 {
 		last := s.eras[n-1]
-		if slices.Equal(last.week, e.week) && (last.offset == e.offset || len(e.week) == 0 || e.week[0].until == forever) {
+		if slices.Equal(last.week[0], e.week[0]) && (last.offset == e.offset || len(e.week[0]) == 0 || e.week[0][0].until == forever) {
 			return
 		}
 	}
@@ -146,30 +146,41 @@ func (e *era) at(t int64) state {
 	if clock < 0 {
 		clock += weekLength
 	}
-	s := e.week.at(clock)
-	if s.until < forever {
-		s.until += t - clock
+	now := state{false, forever}
+	for _, s := range e.week[clock/day] {
+		if clock < s.until {
+			now = s.at(clock)
+			break
+		}
 	}
-	return s
+	if now.until < forever {
+		now.until += t - clock
+	}
+	return now
 }
 
 const weekLength = 7 * day
 
-// newWeek returns when hours are open in a week that repeats, in microseconds after
-// Sunday 00:00 on the wall clock, and in the weeks before and after it: then each
-// instant of the week sees its next change. Hours that never close are open forever.
-func newWeek(starts []span) spans {
+// week is when hours are open in a week that repeats: for each weekday, the spans that
+// end after it begins, in microseconds after Sunday 00:00 on the wall clock. Those of
+// the weeks before and after are among them: then each instant of the week sees its
+// next change. Hours that never close are open forever.
+type week [7]spans
+
+func newWeek(starts []span) *week {
 	all := make([]span, 0, 3*len(starts))
 	for _, shift := range [3]int64{-weekLength, 0, weekLength} {
 		for _, s := range starts {
 			all = append(all, span{s.from + shift, s.until + shift})
 		}
 	}
-	week := union(all)
-	for _, s := range week {
-		if s.from <= 0 && s.until >= weekLength {
-			return spans{{0, forever}}
-		}
+	joined := union(all)
+	if s := joined.at(0); s.open && s.until >= weekLength {
+		joined = spans{{0, forever}}
 	}
-	return week
+	var w week
+	for d := range w {
+		w[d] = joined.after(int64(d) * day)
+	}
+	return &w
 }
