@@ -252,6 +252,7 @@ func (p *Policy) setWindows(m *member) {
 			joined = append(joined, w)
 		}
 	}
+	slices.SortFunc(joined, func(a, b window) int { return cmp.Compare(a.until, b.until) })
 	m.windows = shrunk(joined)
 }
 

@@ -1,7 +1,5 @@
 package access
 
-import "sort"
-
 // question is what the rules look at for one member at one door. [Policy.Decide]
 // and [Evaluate] both ask it: there is no other evaluator.
 //
@@ -136,14 +134,13 @@ func (m *member) inForce(t int64) state {
 
 // windowAt returns the state of being within a window of the member at a door.
 func (m *member) windowAt(door int32, t int64) state {
-	i := sort.Search(len(m.windows), func(i int) bool { // the first one of the door that ends after t
-		w := &m.windows[i]
-		return w.door > door || w.door == door && w.until > t
-	})
-	if i == len(m.windows) || m.windows[i].door != door {
-		return state{false, forever}
+	s := state{false, forever}
+	for i := len(m.windows) - 1; i >= 0 && t < m.windows[i].until; i-- { // most are over
+		if w := &m.windows[i]; w.door == door {
+			s = w.at(t)
+		}
 	}
-	return m.windows[i].at(t)
+	return s
 }
 
 // view is the union of all bases at an instant.

@@ -52,7 +52,7 @@ type member struct {
 	memberships []membership // by from
 	grants      []*grant
 	bookings    []held   // by the end of their window
-	windows     []window // the times at which those open, by door and time
+	windows     []window // the times at which those open doors, by their end
 }
 
 // membership is a Membership made ready.
