@@ -14,6 +14,7 @@ type calendar struct {
 
 // special is an Exception made ready. Dates are counted from 1970-01-01.
 type special struct {
+	index       int // in the facts
 	first, last int64
 	ranges      []daily // none if closed
 }
@@ -21,12 +22,17 @@ type special struct {
 // newCalendar returns the calendar of a door.
 func newCalendar(l *time.Location, list []Exception, door string) *calendar {
 	c := &calendar{location: l}
-	for _, e := range list {
+	for i, e := range list {
 		if e.Doors == nil || slices.Contains(e.Doors, door) {
-			c.exceptions = append(c.exceptions, special{e.From.dayNumber(), e.To.dayNumber(), dailyRanges(e.Hours)})
+			c.exceptions = append(c.exceptions, special{i, e.From.dayNumber(), e.To.dayNumber(), dailyRanges(e.Hours)})
 		}
 	}
 	return c
+}
+
+// same reports whether the same exceptions count for the doors of both calendars.
+func (c *calendar) same(o *calendar) bool {
+	return slices.EqualFunc(c.exceptions, o.exceptions, func(a, b special) bool { return a.index == b.index })
 }
 
 // noException is the index of none.

@@ -43,10 +43,16 @@ func (c *checker) facts(f *Facts) *time.Location {
 	l, _ := c.zone(site.Field("time_zone"), f.Site.TimeZone, f.Location)
 	c.settings(strictjson.Key("settings"), &f.Settings)
 	c.doors.index = make(map[string]int32, len(f.Doors))
-	checkRows(c, strictjson.Key("doors"), f.Doors, c.doors.index, func(d *Door) string { return d.ID }, c.door)
+	doors := strictjson.Key("doors")
+	c.rows(doors, len(f.Doors), c.doors.index, func(i int) (string, bool) {
+		return f.Doors[i].ID, c.door(doors.Item(i), &f.Doors[i])
+	})
 	c.checkTypes(f.MembershipTypes)
 	c.members.index = make(map[string]int32, len(f.Members))
-	checkRows(c, strictjson.Key("members"), f.Members, c.members.index, func(m *Member) string { return m.ID }, c.member)
+	members := strictjson.Key("members")
+	c.rows(members, len(f.Members), c.members.index, func(i int) (string, bool) {
+		return f.Members[i].ID, c.member(members.Item(i), &f.Members[i])
+	})
 	c.checkResources(f.Resources)
 	c.checkGrants(f.Grants)
 	c.checkReservations(f.Reservations)
@@ -58,30 +64,30 @@ func (c *checker) facts(f *Facts) *time.Location {
 // The lists that a Question has too: each returns which rows are bad.
 
 func (c *checker) checkTypes(list []MembershipType) badRows {
+	in := strictjson.Key("membership_types")
 	c.types.index = make(map[string]int32, len(list))
-	in, id := strictjson.Key("membership_types"), func(t *MembershipType) string { return t.ID }
-	return checkRows(c, in, list, c.types.index, id, c.membershipType)
+	return c.rows(in, len(list), c.types.index, func(i int) (string, bool) { return list[i].ID, c.membershipType(in.Item(i), &list[i]) })
 }
 
 func (c *checker) checkMemberships(member strictjson.Path, list []Membership) badRows {
-	in, id := member.Field("memberships"), func(m *Membership) string { return m.ID }
-	return checkRows(c, in, list, make(map[string]int32, len(list)), id, c.membership)
+	in := member.Field("memberships")
+	return c.rows(in, len(list), nil, func(i int) (string, bool) { return list[i].ID, c.membership(in.Item(i), &list[i]) })
 }
 
 func (c *checker) checkGrants(list []Grant) badRows {
-	in, id := strictjson.Key("grants"), func(g *Grant) string { return g.ID }
-	return checkRows(c, in, list, make(map[string]int32, len(list)), id, c.grant)
+	in := strictjson.Key("grants")
+	return c.rows(in, len(list), nil, func(i int) (string, bool) { return list[i].ID, c.grant(in.Item(i), &list[i]) })
 }
 
 func (c *checker) checkResources(list []Resource) badRows {
+	in := strictjson.Key("resources")
 	c.resources.index = make(map[string]int32, len(list))
-	in, id := strictjson.Key("resources"), func(r *Resource) string { return r.ID }
-	return checkRows(c, in, list, c.resources.index, id, c.resource)
+	return c.rows(in, len(list), c.resources.index, func(i int) (string, bool) { return list[i].ID, c.resource(in.Item(i), &list[i]) })
 }
 
 func (c *checker) checkReservations(list []reservation.Reservation) badRows {
-	in, id := strictjson.Key("reservations"), func(r *reservation.Reservation) string { return r.ID }
-	return checkRows(c, in, list, make(map[string]int32, len(list)), id, c.reservation)
+	in := strictjson.Key("reservations")
+	return c.rows(in, len(list), nil, func(i int) (string, bool) { return list[i].ID, c.reservation(in.Item(i), &list[i]) })
 }
 
 // badRows says which rows of a list are bad; nil if none is.
@@ -89,27 +95,30 @@ type badRows []bool
 
 func (b badRows) has(i int) bool { return b != nil && b[i] }
 
-// checkRows checks the rows of a list, and that no two have the same id: then both
-// are bad. It adds the place of each id to index.
-func checkRows[T any](
-	c *checker, in strictjson.Path, list []T, index map[string]int32, id func(row *T) string, check func(at strictjson.Path, row *T) bool,
-) (bad badRows) {
+// rows checks the n rows of a list, given a check that returns the id of one, and that
+// no two have the same id: then both are bad. It adds the place of each id to index,
+// which is nil if no row refers to them.
+func (c *checker) rows(in strictjson.Path, n int, index map[string]int32, check func(i int) (id string, ok bool)) (bad badRows) {
 	spoil := func(i int) {
 		if bad == nil {
-			bad = make(badRows, len(list))
+			bad = make(badRows, n)
 		}
 		bad[i] = true
 	}
-	for i := range list {
-		at, id := in.Item(i), id(&list[i])
-		if !check(at, &list[i]) {
+	if index == nil && n > 1 {
+		index = make(map[string]int32, n)
+	}
+	for i := range n {
+		id, ok := check(i)
+		if !ok {
 			spoil(i)
 		}
 		if first, taken := index[id]; taken {
+			at := in.Item(i)
 			c.fault(at.Field("id"), fmt.Sprintf("%q is the id of [%d] already", id, first))
 			spoil(int(first))
 			spoil(i)
-		} else if id != "" {
+		} else if id != "" && index != nil {
 			index[id] = int32(i)
 		}
 	}
@@ -157,8 +166,8 @@ func (c *checker) reference(at strictjson.Path, id string, to *references) bool 
 
 // distinct checks a list of references, each once.
 func (c *checker) distinct(at strictjson.Path, list []string, to *references) bool {
-	if len(list) == 0 {
-		return true
+	if len(list) == 1 {
+		return c.reference(at.Item(0), list[0], to)
 	}
 	ok, taken := true, make(map[string]int, len(list))
 	for i, id := range list {

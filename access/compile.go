@@ -56,8 +56,9 @@ func build(f *Facts, c *checker, ready span, schedules map[scheduleKey]*schedule
 		schedules: schedules, ready: ready,
 	}
 	p.addDoors(f)
-	for i := range f.MembershipTypes {
-		p.types = append(p.types, p.newMembershipType(&f.MembershipTypes[i]))
+	p.types = make([]membershipType, len(f.MembershipTypes))
+	for i := range p.types {
+		p.types[i] = p.newMembershipType(&f.MembershipTypes[i])
 	}
 	for i := range f.Resources {
 		p.addResource(&f.Resources[i], s)
@@ -76,19 +77,14 @@ func valueOr[T any](v *T, absent T) T {
 // addDoors adds the doors. Those for which the same exceptions count share a
 // calendar, so that they share schedules.
 func (p *Policy) addDoors(f *Facts) {
-	calendars := map[string]*calendar{}
 	for i := range f.Doors {
 		d := &f.Doors[i]
-		var own []byte // exceptions for some doors
-		for j, e := range f.Exceptions {
-			if e.Doors != nil && slices.Contains(e.Doors, d.ID) {
-				own = binary.AppendUvarint(own, uint64(j))
+		c := newCalendar(f.Location, f.Exceptions, d.ID)
+		for j := range p.doors {
+			if p.doors[j].calendar.same(c) {
+				c = p.doors[j].calendar
+				break
 			}
-		}
-		c := calendars[string(own)]
-		if c == nil {
-			c = newCalendar(f.Location, f.Exceptions, d.ID)
-			calendars[string(own)] = c
 		}
 		made := door{
 			id: d.ID, name: d.Name, access: d.AccessType, disabled: d.Disabled,
@@ -104,8 +100,8 @@ func (p *Policy) addDoors(f *Facts) {
 	}
 }
 
-func (p *Policy) newMembershipType(t *MembershipType) *membershipType {
-	made := &membershipType{hours: make([]*schedule, len(p.doors)), doors: len(t.Doors)}
+func (p *Policy) newMembershipType(t *MembershipType) membershipType {
+	made := membershipType{hours: make([]*schedule, len(p.doors)), doors: len(t.Doors)}
 	for i := range t.Doors {
 		door := p.door(t.Doors[i].Door)
 		made.hours[door] = p.schedule(t.Doors[i].Hours, p.doors[door].calendar)
@@ -189,7 +185,7 @@ func (p *Policy) newMembership(m *Membership) membership {
 	return membership{basis{
 		kind: byMembership, id: m.ID, span: span{bound(m.From, never), bound(m.Until, forever)},
 		paused: m.Paused, requiresStanding: true,
-	}, p.types[p.typeIndex[m.Type]]}
+	}, &p.types[p.typeIndex[m.Type]]}
 }
 
 func (p *Policy) newGrant(g *Grant) grant {

@@ -127,7 +127,7 @@ func (q *question) neverAgain() Reason {
 			first = min(first, rank)
 		}
 	}
-	lacking, member := false, q.member.inForce(q.t).open // lacking: something lacks only the membership it requires
+	lacking := false // whether something lacks only the membership it requires
 	for i := len(q.member.bookings) - 1; i >= 0 && q.member.bookings[i].window.until >= q.t-day; i-- {
 		b := &q.member.bookings[i]
 		over := b.window.until <= q.t // also of an empty one, which may begin later
@@ -138,14 +138,14 @@ func (q *question) neverAgain() Reason {
 		note(inside && b.status == pending, reservationPending)
 		note(inside && b.status == cancelled, reservationCancelled)
 		note(over && b.status == confirmed, reservationOver)
-		lacking = lacking || inside && b.status == confirmed && q.p.booked.requiresMembership && !member
+		lacking = lacking || inside && b.status == confirmed && q.lacksMembership(&q.p.booked)
 	}
 	for _, g := range q.member.grants {
 		if g.door != q.place {
 			continue
 		}
 		note(g.until <= q.t, grantEnded)
-		lacking = lacking || g.requiresMembership && g.at(q.t).open && !member
+		lacking = lacking || g.at(q.t).open && q.lacksMembership(&g.basis)
 	}
 	note(lacking, membershipRequired)
 	for i := range q.member.memberships {
@@ -159,6 +159,11 @@ func (q *question) neverAgain() Reason {
 		note(q.p.resources[r].occupied.at(q.t).open, notBooker)
 	}
 	return later[first]
+}
+
+// lacksMembership reports whether a basis requires a membership and none is in force.
+func (q *question) lacksMembership(b *basis) bool {
+	return b.requiresMembership && !q.member.inForce(q.t).open
 }
 
 // lists reports whether the resource of a booking lists the door.

@@ -227,7 +227,7 @@ func (q *question) waits(until int64) int {
 		case hours == nil || never != "" || !q.state(&b, hours, until, standing).open:
 		case b.kind == byReservation && q.t < b.from:
 			return tooEarly
-		case b.span.at(q.t).open && (!b.requiresMembership || q.member.inForce(q.t).open):
+		case b.span.at(q.t).open && !q.lacksMembership(&b):
 			first = outsideHours
 		}
 	}

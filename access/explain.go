@@ -131,7 +131,7 @@ func (q *question) explain(b *basis, hours *schedule, never string) Basis {
 		e.Why = "it is over"
 	case b.requiresStanding && q.t >= q.member.standing:
 		e.Why = "standing does not hold"
-	case b.requiresMembership && !q.member.inForce(q.t).open:
+	case q.lacksMembership(b):
 		e.Why = "it requires a membership, and none is in force"
 	case !b.duringClosures && q.closed(q.t).open:
 		e.Why = "the door is closed"

@@ -15,7 +15,7 @@ type Policy struct {
 	doorIndex, memberIndex, typeIndex, resourceIndex map[string]int32
 
 	doors     []door
-	types     []*membershipType
+	types     []membershipType
 	resources []*resource
 	members   table[member]
 	bookings  ids[*booking] // by their id, for With

@@ -73,7 +73,7 @@ func newSchedule(hours []daily, c *calendar, within span) *schedule {
 func (s *schedule) add(e era) {
 	if n := len(s.eras); n > 0 {
 		last := s.eras[n-1]
-		if slices.Equal(last.week[0], e.week[0]) && (last.offset == e.offset || len(e.week[0]) == 0 || e.week[0][0].until == forever) {
+		if slices.Equal(last.week.open, e.week.open) && (last.offset == e.offset || len(e.week.open) == 0 || e.week.open[0].until == forever) {
 			return
 		}
 	}
@@ -147,7 +147,7 @@ func (e *era) at(t int64) state {
 		clock += weekLength
 	}
 	now := state{false, forever}
-	for _, s := range e.week[clock/day] {
+	for _, s := range e.week.open[e.week.first[clock/day]:] {
 		if clock < s.until {
 			now = s.at(clock)
 			break
@@ -161,11 +161,13 @@ func (e *era) at(t int64) state {
 
 const weekLength = 7 * day
 
-// week is when hours are open in a week that repeats: for each weekday, the spans that
-// end after it begins, in microseconds after Sunday 00:00 on the wall clock. Those of
-// the weeks before and after are among them: then each instant of the week sees its
-// next change. Hours that never close are open forever.
-type week [7]spans
+// week is when hours are open in a week that repeats, in microseconds after Sunday
+// 00:00 on the wall clock, and in the weeks before and after it: then each instant of
+// the week sees its next change. Hours that never close are open forever.
+type week struct {
+	open  spans
+	first [7]int32 // by weekday, the first of open that ends after the day begins
+}
 
 func newWeek(starts []span) *week {
 	all := make([]span, 0, 3*len(starts))
@@ -174,13 +176,12 @@ func newWeek(starts []span) *week {
 			all = append(all, span{s.from + shift, s.until + shift})
 		}
 	}
-	joined := union(all)
-	if s := joined.at(0); s.open && s.until >= weekLength {
-		joined = spans{{0, forever}}
+	w := &week{open: union(all)}
+	if s := w.open.at(0); s.open && s.until >= weekLength {
+		w.open = spans{{0, forever}}
 	}
-	var w week
-	for d := range w {
-		w[d] = joined.after(int64(d) * day)
+	for d := range w.first {
+		w.first[d] = int32(w.open.after(int64(d) * day))
 	}
-	return &w
+	return w
 }

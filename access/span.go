@@ -51,15 +51,15 @@ func (s span) at(t int64) state {
 // spans are in order, neither overlap nor touch, and none is empty: see union.
 type spans []span
 
-// after returns the spans that end after an instant.
-func (list spans) after(t int64) spans {
-	return list[sort.Search(len(list), func(i int) bool { return list[i].until > t }):]
+// after returns the index of the first span that ends after an instant.
+func (list spans) after(t int64) int {
+	return sort.Search(len(list), func(i int) bool { return list[i].until > t })
 }
 
 // at returns the state of being within one of the spans.
 func (list spans) at(t int64) state {
-	if list = list.after(t); len(list) > 0 {
-		return list[0].at(t)
+	if i := list.after(t); i < len(list) {
+		return list[i].at(t)
 	}
 	return state{false, forever}
 }
