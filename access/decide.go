@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// Decide answers a request. It allocates nothing, costs about the same whatever
-// the site holds, and never panics: what the policy does not know is denied. An
-// action that is none of the three is denied with [ReasonNoEntitlement].
+// Decide answers a request. It allocates nothing and never panics: what the policy
+// does not know is denied. Its cost grows with the grants and memberships of the
+// member and with their bookings that are not over, not with the site. An action that
+// is none of the three is denied with [ReasonNoEntitlement].
 func (p *Policy) Decide(r Request) (d Decision) {
 	p.answer(&d, &r)
 	return d

@@ -25,7 +25,7 @@
 //	2  hours, exceptions, clock changes     newSchedule, schedule.at, calendar
 //	3  closures                             question.closed
 //	   membership, grant, reservation       question.basis, newMembership, newGrant
-//	   what a basis requires                question.state, member.inForce, standingEnd
+//	   what a basis requires                question.required, member.inForce, standingEnd
 //	   whose a reservation is               Policy.concerned
 //	   windows and clipped buffers          resource.windows, cuts
 //	4  actions                              Policy.decide, Policy.refusal

@@ -90,7 +90,8 @@ func (q *question) state(b *basis, hours *schedule, t, standing int64) state {
 	return q.required(b, s, t, standing)
 }
 
-// required returns the state of a basis whose hours have state s.
+// required returns s, the state of a basis by its hours, restricted to when the basis has
+// what it requires: standing, a membership, and no closure.
 func (q *question) required(b *basis, s state, t, standing int64) state {
 	if s.open && b.requiresStanding {
 		s = s.and(span{never, standing}.at(t))
@@ -135,7 +136,7 @@ func (m *member) inForce(t int64) state {
 // windowAt returns the state of being within a window of the member at a door.
 func (m *member) windowAt(door int32, t int64) state {
 	s := state{false, forever}
-	for i := len(m.windows) - 1; i >= 0 && t < m.windows[i].until; i-- { // most are over
+	for i := len(m.windows) - 1; i >= 0 && t < m.windows[i].until; i-- { // those before are over
 		if w := &m.windows[i]; w.door == door {
 			s = w.at(t)
 		}
