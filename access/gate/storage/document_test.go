@@ -123,6 +123,7 @@ func TestBadDocuments(t *testing.T) {
 		"members[1].id: must be 1 to 200 bytes": func(d *storage.Document) {
 			d.Facts.Members[1].ID = strings.Repeat("m", 201)
 		},
+		"site.name: must be valid UTF-8 without NUL":     func(d *storage.Document) { d.Facts.Site.Name = "a\x00" },
 		"doors[0].name: must be valid UTF-8 without NUL": func(d *storage.Document) { d.Facts.Doors[0].Name = "a\x00" },
 		"doors[0].access_type":                           func(d *storage.Document) { d.Facts.Doors[0].AccessType = "open" },
 	} {

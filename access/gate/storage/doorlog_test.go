@@ -20,6 +20,7 @@ func TestNames(t *testing.T) {
 		"not in the note":          {storage.LogEntry{Actor: "eve", Detail: []byte(`{"note":"maintenance"}`)}, false},
 		"in another field":         {storage.LogEntry{Actor: "eve", Detail: []byte(`{"actor":"ada","note":"maintenance"}`)}, false},
 		"a detail that is no JSON": {storage.LogEntry{Actor: "eve", Detail: []byte(`{"note":"ada"`)}, false},
+		"two notes, one no text":   {storage.LogEntry{Actor: "eve", Detail: []byte(`{"note":"ada","note":[]}`)}, false},
 		"a note that is no text":   {storage.LogEntry{Actor: "eve", Detail: []byte(`{"note":["ada"]}`)}, false},
 		"no detail":                {storage.LogEntry{Actor: "eve"}, false},
 		"a row without a name":     {storage.LogEntry{}, false},
