@@ -48,3 +48,34 @@ func TestWrongUserErrorOfLikeAddresses(t *testing.T) {
 		}
 	}
 }
+
+// An error names what failed, where and when it is tried again, and nothing that is not
+// known.
+func TestIdentityErrorText(t *testing.T) {
+	for want, e := range map[string]IdentityError{
+		"refresh at the SALTO identity server failed: no answer": {Op: "refresh", What: "no answer"},
+		"refresh at the SALTO identity server failed: refused (https://id.example/token, status 400, invalid_grant)": {
+			Op: "refresh", URL: "https://id.example/token", Status: 400, Code: "invalid_grant", What: "refused"},
+		"refresh at the SALTO identity server failed: refused (status 503); tried again after 2026-05-04T12:00:00Z": {
+			Op: "refresh", Status: 503, What: "refused", RetryAt: durationsNow},
+	} {
+		if got := e.Error(); got != "saltoauth: "+want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	temporary := map[int]bool{0: true, 404: true, 408: true, 429: true, 500: true, 503: true, 400: false, 401: false, 403: false, 499: false}
+	for status, want := range temporary {
+		if got := (&IdentityError{Status: status}).Temporary(); got != want {
+			t.Errorf("status %d: temporary %t", status, got)
+		}
+		if (&IdentityError{Status: status, Code: "invalid_grant"}).Temporary() {
+			t.Errorf("status %d with a code is temporary", status)
+		}
+	}
+	for code, want := range map[string]string{strings.Repeat("a", 40): strings.Repeat("a", 40), strings.Repeat("a", 41): "", "": "",
+		"invalid_grant": "invalid_grant", "Bad!": ""} {
+		if got := oauthCode(code); got != want {
+			t.Errorf("the code of %q is %q, want %q", code, got, want)
+		}
+	}
+}

@@ -2,7 +2,9 @@ package saltoauth
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -100,5 +102,18 @@ func TestAuthStyle(t *testing.T) {
 				b.wantPosts(2)
 			})
 		})
+	}
+}
+
+// seconds reads a number or a text with one; anything else is 0.
+func TestSeconds(t *testing.T) {
+	for raw, want := range map[string]time.Duration{
+		`30`: 30 * time.Second, `"30"`: 30 * time.Second, `" 30 "`: 30 * time.Second, `0.5`: 500 * time.Millisecond,
+		`1e300`:   math.MaxInt32 * time.Second,
+		`"1e999"`: 0, `1e999`: 0, `"NaN"`: 0, `"Inf"`: math.MaxInt32 * time.Second, `-1`: 0, `0`: 0, `"soon"`: 0, `[]`: 0, `null`: 0,
+	} {
+		if got := (answered{"expires_in": json.RawMessage(raw)}).seconds("expires_in"); got != want {
+			t.Errorf("%s: got %v, want %v", raw, got, want)
+		}
 	}
 }
