@@ -108,77 +108,102 @@ func verify(ctx context.Context, log DoorLog, site string, base, from, want Head
 	if from == (Head{}) {
 		from = base
 	}
-	if from.Seq < base.Seq {
-		return Verification{}, &ChainError{from.Seq, fmt.Sprintf("retention removed it; the log starts after row %d: verify from there",
-			base.Seq)}
+	r := &chainReader{site: site, base: base, from: from, want: want, v: Verification{Head: from}}
+	if err := r.start(); err != nil {
+		return Verification{}, err
 	}
-	if from.Seq == base.Seq && from.Hash != base.Hash {
-		return Verification{}, &ChainError{from.Seq, "the start of the log differs from the given head"}
-	}
-	v := Verification{Head: from}
-	met := want == Head{} || want == from
-	if want.Seq < from.Seq && want != (Head{}) {
-		return v, &ChainError{want.Seq, "the required head is before the start"}
-	}
-	// The row of from itself is checked as well, if it is kept. There must be no rows
-	// up to the base.
 	q := LogQuery{Site: site}
-	if from.Seq > base.Seq {
+	if !r.found { // the row of from is read as well
 		q.After = from.Seq - 1
 	}
-	first, retained := true, from.Seq > base.Seq || base == Head{}
 	for row, err := range log.Rows(ctx, q) {
 		if err != nil {
-			return v, err
+			return r.v, err
 		}
-		if row.Seq <= base.Seq {
-			return v, &ChainError{row.Seq, "retention removed this row, but it is present again"}
+		before := r.v.Rows
+		if err := r.next(&row); err != nil {
+			return r.v, err
 		}
-		if first && from.Seq > base.Seq {
-			first = false
-			if row.Head() != from {
-				return v, &ChainError{from.Seq, "the row is missing or differs from the given head"}
-			}
-			continue
-		}
-		first = false
-		switch {
-		case row.Seq != v.Head.Seq+1:
-			return v, &ChainError{v.Head.Seq + 1, "the row is missing"}
-		case v.Head.link(site, &row) != row.Hash:
-			return v, &ChainError{row.Seq, "its hash does not match its content or the row before"}
-		}
-		if what := row.detailFault(); what != "" {
-			return v, &ChainError{row.Seq, what}
-		}
-		if len(row.Detail) == 0 {
-			v.Erased++
-		}
-		retained = retained || row.retains(base)
-		v.Rows++
-		v.Head = row.Head()
-		if v.Head.Seq == want.Seq {
-			if v.Head != want {
-				return v, &ChainError{row.Seq, "the row differs from the required head"}
-			}
-			met = true
-		}
-		if v.Rows%progressEvery == 0 {
-			if err := progress(v, retained); err != nil {
-				return v, err
+		if r.v.Rows > before && r.v.Rows%progressEvery == 0 {
+			if err := progress(r.v, r.retained); err != nil {
+				return r.v, err
 			}
 		}
 	}
-	if first && from.Seq > base.Seq {
-		return v, &ChainError{from.Seq, "the row is missing"}
+	return r.v, r.end()
+}
+
+// chainReader checks the rows of one reading of the log. Its methods return a
+// *ChainError if the log is wrong.
+type chainReader struct {
+	site             string
+	base, from, want Head
+	v                Verification
+	found            bool // the row of from was read, or is not kept
+	retained         bool // the removal of the rows up to base is known to be recorded
+	met              bool // the log contains want
+}
+
+// start checks the heads.
+func (r *chainReader) start() error {
+	r.found = r.from.Seq <= r.base.Seq
+	r.retained = !r.found || r.base == Head{}
+	r.met = r.want == Head{} || r.want == r.from
+	switch {
+	case r.from.Seq < r.base.Seq:
+		return &ChainError{r.from.Seq, fmt.Sprintf("retention removed it; the log starts after row %d: verify from there", r.base.Seq)}
+	case r.from.Seq == r.base.Seq && r.from.Hash != r.base.Hash:
+		return &ChainError{r.from.Seq, "the start of the log differs from the given head"}
+	case r.want.Seq < r.from.Seq && r.want != Head{}:
+		return &ChainError{r.want.Seq, "the required head is before the start"}
 	}
-	if !retained {
-		return v, &ChainError{base.Seq, "the rows up to this one are missing, and no retention row records their removal"}
+	return nil
+}
+
+// next checks a row. The row of from comes first, if it is kept.
+func (r *chainReader) next(row *LogRow) error {
+	switch {
+	case row.Seq <= r.base.Seq:
+		return &ChainError{row.Seq, "retention removed this row, but it is present again"}
+	case !r.found && row.Head() != r.from:
+		return &ChainError{r.from.Seq, "the row is missing or differs from the given head"}
+	case !r.found:
+		r.found = true
+		return nil
+	case row.Seq != r.v.Head.Seq+1:
+		return &ChainError{r.v.Head.Seq + 1, "the row is missing"}
+	case r.v.Head.link(r.site, row) != row.Hash:
+		return &ChainError{row.Seq, "its hash does not match its content or the row before"}
 	}
-	if !met {
-		return v, &ChainError{want.Seq, "the log ends before the required head"}
+	if what := row.detailFault(); what != "" {
+		return &ChainError{row.Seq, what}
 	}
-	return v, nil
+	if len(row.Detail) == 0 {
+		r.v.Erased++
+	}
+	r.retained = r.retained || row.retains(r.base)
+	r.v.Rows++
+	r.v.Head = row.Head()
+	if r.v.Head.Seq == r.want.Seq {
+		if r.v.Head != r.want {
+			return &ChainError{row.Seq, "the row differs from the required head"}
+		}
+		r.met = true
+	}
+	return nil
+}
+
+// end checks that all of the required rows were read.
+func (r *chainReader) end() error {
+	switch {
+	case !r.found:
+		return &ChainError{r.from.Seq, "the row is missing"}
+	case !r.retained:
+		return &ChainError{r.base.Seq, "the rows up to this one are missing, and no retention row records their removal"}
+	case !r.met:
+		return &ChainError{r.want.Seq, "the log ends before the required head"}
+	}
+	return nil
 }
 
 // retains reports whether the row records that retention removed the rows up to base. A
