@@ -42,7 +42,7 @@ func newCommit(ctx context.Context, site string, g guard, e storage.LogEntry) *c
 	first, second, third := e.HashParts(site)
 	c := &commit{}
 	c.add("SELECT seq, hash FROM doorkit_advance($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)", []any{
-		site, strconv.FormatInt(wait.Milliseconds(), 10) + "ms", g.key.Member, g.key.RequestID, g.known, truth(g.switched),
+		site, strconv.FormatInt(wait.Milliseconds(), 10) + "ms", g.key.Member, g.key.RequestID, g.known, asInt(g.switched),
 		door, action, from, until, first, second, third})
 	row := storage.LogRow{LogEntry: e}
 	c.add(logRows.insertNext(site, row))
@@ -74,7 +74,7 @@ func (c *commit) run(ctx context.Context, run runner, last string, into ...any) 
 	c.add(last, nil)
 	text, args := c.joined()
 	err = run.row(ctx, text, args...).Scan(into...)
-	if missing(err) {
+	if noRows(err) {
 		return false, nil
 	}
 	err = acknowledged(ctx, err)

@@ -26,7 +26,7 @@ func (s *Store) Documents() Documents { return Documents{s} }
 const (
 	leaseTime  = 8 * time.Second // how long a lease lasts
 	renewEvery = 2 * time.Second
-	giveWithin = 5 * time.Second // how long writing the change may take
+	writeWithin = 5 * time.Second // how long writing the change may take
 )
 
 // LeaseError reports that the lease on a document was lost before the change was
@@ -47,7 +47,7 @@ func (e *LeaseError) Unwrap() error { return storage.ErrConflict }
 // Get implements saltostate.Store.
 func (d Documents) Get(ctx context.Context, key string) (doc []byte, err error) {
 	err = d.s.read.row(ctx, "SELECT doc FROM doorkit_documents WHERE name = $1", key).Scan(&doc)
-	if missing(err) {
+	if noRows(err) {
 		return nil, nil
 	}
 	return doc, fail(ctx, "Get", err)
@@ -57,13 +57,13 @@ func (d Documents) Get(ctx context.Context, key string) (doc []byte, err error) 
 func (d Documents) Update(ctx context.Context, key string,
 	fn func(ctx context.Context, current []byte) (next []byte, err error)) (err error) {
 	holder := rand.Text()
-	current, err := d.take(ctx, key, holder)
+	current, err := d.acquire(ctx, key, holder)
 	if err != nil {
 		return err
 	}
 	set, args := "holder = '', held_until = 0", []any(nil)
 	defer func() { // also if fn failed or panicked
-		lost := d.give(ctx, key, holder, set, args...)
+		lost := d.set(ctx, key, holder, set, args...)
 		if err == nil {
 			err = lost
 		}
@@ -92,8 +92,8 @@ func (d Documents) run(ctx context.Context, key, holder string, current []byte,
 			case <-over:
 				return
 			case <-tick.C:
-				// If this renewal fails, the next one may succeed; if none does, give reports it.
-				_ = d.give(ctx, key, holder, "held_until = {clock} + $3", leaseTime.Microseconds())
+				// If this renewal fails, the next one may succeed; if none does, set reports it.
+				_ = d.set(ctx, key, holder, "held_until = {clock} + $3", leaseTime.Microseconds())
 			}
 		}
 	})
@@ -101,8 +101,8 @@ func (d Documents) run(ctx context.Context, key, holder string, current []byte,
 	return fn(ctx, bytes.Clone(current))
 }
 
-// take waits for the lease and takes it.
-func (d Documents) take(ctx context.Context, key, holder string) (doc []byte, err error) {
+// acquire waits for the lease and acquires it.
+func (d Documents) acquire(ctx context.Context, key, holder string) (doc []byte, err error) {
 	var dead, other lease
 	var since time.Time
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
@@ -113,12 +113,12 @@ func (d Documents) take(ctx context.Context, key, holder string) (doc []byte, er
 				ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
 				WHERE doorkit_documents.held_until < excluded.held_until - $3 OR doorkit_documents.holder = $4 AND doorkit_documents.held_until = $5
 				RETURNING doc, {limits}`, key, holder, leaseTime.Microseconds(), dead.holder, dead.until).Scan(&doc, &limits)
-			if took = err == nil; !missing(err) {
+			if took = err == nil; !noRows(err) {
 				return err
 			}
 			err = run.row(ctx, "SELECT holder, held_until FROM doorkit_documents WHERE name = $1", key).Scan(&now.holder, &now.until)
-			if err == nil || missing(err) {
-				return errKeep
+			if err == nil || noRows(err) {
+				return errNoChange
 			}
 			return err
 		})
@@ -133,7 +133,7 @@ func (d Documents) take(ctx context.Context, key, holder string) (doc []byte, er
 		} else if time.Since(since) > leaseTime {
 			dead = now
 		}
-		if err := rest(ctx, pause); err != nil {
+		if err := sleep(ctx, pause); err != nil {
 			return nil, fail(ctx, "Update", err)
 		}
 	}
@@ -145,16 +145,16 @@ type lease struct {
 	until  int64 // microseconds by the database's clock
 }
 
-// give sets columns of the document's row, if holder still has the lease. It ignores the caller's
+// set sets columns of the document's row, if holder still has the lease. It ignores the caller's
 // cancellation: what fn did elsewhere, such as rotating a token, cannot be undone.
-func (d Documents) give(ctx context.Context, key, holder, set string, args ...any) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveWithin)
+func (d Documents) set(ctx context.Context, key, holder, set string, args ...any) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
 	defer cancel()
 	return d.s.write(ctx, "Update", func(run runner) error {
 		var sync, limits string
 		err := run.row(ctx, "UPDATE doorkit_documents SET "+set+" WHERE name = $1 AND holder = $2 RETURNING {sync}, {limits}",
 			append([]any{key, holder}, args...)...).Scan(&sync, &limits)
-		if missing(err) {
+		if noRows(err) {
 			return &LeaseError{key}
 		}
 		if err != nil {

@@ -31,7 +31,7 @@ func (f facts) PutDoor(ctx context.Context, site string, d storage.Door) error {
 			if err == nil {
 				return taken
 			}
-			if !missing(err) {
+			if !noRows(err) {
 				return err
 			}
 		}

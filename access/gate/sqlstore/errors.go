@@ -156,4 +156,4 @@ func duplicate(err error) bool {
 	return strings.Contains(err.Error(), "UNIQUE constraint failed")
 }
 
-func missing(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+func noRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }

@@ -62,7 +62,7 @@ var (
 // get reads one fact.
 func (t table[F]) get(ctx context.Context, run runner, site, id string) (fact F, err error) {
 	fact, err = scanDoc[F](run.row(ctx, "SELECT doc FROM "+t.name+" WHERE site = $1 AND id = $2", site, id))
-	if missing(err) {
+	if noRows(err) {
 		kind, _, _ := storage.RowOf(&fact)
 		err = storage.NotFound(kind, id)
 	}
@@ -85,7 +85,7 @@ func (t table[F]) put(ctx context.Context, f facts, site string, fact F, then fu
 	return f.in(ctx, "Put"+t.fact, func(run runner) error {
 		_, id, _ := storage.RowOf(&fact)
 		stored := func() (F, error) { return t.get(ctx, run, site, id) }
-		if err := storage.CheckReferences(fact, stored, absent(ctx, run, site)); err != nil {
+		if err := storage.CheckReferences(fact, stored, missingIDs(ctx, run, site)); err != nil {
 			return err
 		}
 		if err := t.write(ctx, run, site, fact); err != nil || then == nil {
@@ -104,7 +104,7 @@ func (t table[F]) write(ctx context.Context, run runner, site string, fact F) er
 		args = append(args, t.values(&fact)...)
 	}
 	q := fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (site, id) DO NOTHING", t.name, strings.Join(columns, ", "),
-		places(1, len(args)))
+		placeholders(1, len(args)))
 	if based > 0 {
 		for i, column := range columns {
 			columns[i] = fmt.Sprintf("%s = $%d", column, i+1)
@@ -153,8 +153,8 @@ func readDoc[T any](doc []byte, into *T) error {
 	return nil
 }
 
-// places returns the places of n arguments: $1, $2, ... if first is 1.
-func places(first, n int) string {
+// placeholders returns the placeholders of n arguments: $1, $2, ... if first is 1.
+func placeholders(first, n int) string {
 	list := make([]string, n)
 	for i := range list {
 		list[i] = fmt.Sprintf("$%d", first+i)
@@ -162,9 +162,9 @@ func places(first, n int) string {
 	return strings.Join(list, ", ")
 }
 
-// absent returns a function that returns the ids that the site does not have; none if the
+// missingIDs returns a function that returns the ids that the site does not have; none if the
 // site has no facts of the kind at all (see storage.CheckReferences).
-func absent(ctx context.Context, run runner, site string) func(storage.Kind, []string) ([]string, error) {
+func missingIDs(ctx context.Context, run runner, site string) func(storage.Kind, []string) ([]string, error) {
 	return func(kind storage.Kind, ids []string) ([]string, error) {
 		at := referenced[kind]
 		// An empty id is found if the site has any facts of the kind.

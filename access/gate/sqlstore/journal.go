@@ -112,7 +112,7 @@ func (s *Store) beginAny(ctx context.Context, a storage.Attempt) (storage.Claim,
 		}
 		claim, row := a.Claim(known, lead, chain.off)
 		if row == nil {
-			return claim, errKeep
+			return claim, errNoChange
 		}
 		var b batch
 		if claim.State == storage.Claimed {
@@ -202,7 +202,7 @@ func (s *Store) settleAny(ctx context.Context, st storage.Settlement) (storage.S
 			if c != nil {
 				done.CheckIn, err = checkIns.one(ctx, run, "site = $1 AND member = $2 AND visit = $3", key.Site, c.Member, c.Key)
 			}
-			return done, cmp.Or(err, errKeep)
+			return done, cmp.Or(err, errNoChange)
 		}
 		var b batch
 		chain.append(&b, st.Log)
@@ -225,7 +225,7 @@ func (s *Store) settleAny(ctx context.Context, st storage.Settlement) (storage.S
 			if was != storage.Sending && !st.RestartHold {
 				q = renewHold
 			}
-			if _, err := run.exec(ctx, q, key.Site, h.Door, h.Member, h.RequestID, micros(h.Since), truth(h.Uncertain)); err != nil {
+			if _, err := run.exec(ctx, q, key.Site, h.Door, h.Member, h.RequestID, micros(h.Since), asInt(h.Uncertain)); err != nil {
 				return done, err
 			}
 		}
@@ -249,7 +249,7 @@ func (s *Store) Wait(ctx context.Context, key storage.RequestKey, known storage.
 		case e.Outcome != known:
 			return *e, nil
 		}
-		if err := rest(ctx, pause); err != nil {
+		if err := sleep(ctx, pause); err != nil {
 			return storage.JournalEntry{}, fail(ctx, "Wait", err)
 		}
 	}
@@ -264,8 +264,8 @@ func (s *Store) entry(ctx context.Context, key storage.RequestKey) (*storage.Jou
 	return entries.one(ctx, s.read, byKey, key.Site, key.Member, key.RequestID)
 }
 
-// rest waits for about d, or until ctx ends.
-func rest(ctx context.Context, d time.Duration) error {
+// sleep waits for about d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d/2 + rand.N(d/2+1))
 	defer t.Stop()
 	select {
@@ -289,10 +289,10 @@ func (s *Store) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.
 
 // Prune implements storage.Journal.
 func (s *Store) Prune(ctx context.Context, site string, before time.Time) (int, error) {
-	return s.pieces(ctx, "Prune", "", piece, func(run runner) (int, error) {
+	return s.inChunks(ctx, "Prune", "", chunk, func(run runner) (int, error) {
 		n, err := run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND (member, request_id) IN (
 			SELECT member, request_id FROM doorkit_journal WHERE site = $1 AND outcome <> 'sending' AND begun < $2 LIMIT $3)`,
-			site, before.UnixMicro(), piece)
+			site, before.UnixMicro(), chunk)
 		return int(n), err
 	})
 }

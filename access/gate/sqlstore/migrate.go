@@ -58,7 +58,7 @@ func retryLocked(ctx context.Context, op string, fn func() error) error {
 		if e, ok := errors.AsType[*Error](err); !ok || e.Kind != Locked || pause > 2*time.Second {
 			return err
 		}
-		if rest(ctx, pause) != nil {
+		if sleep(ctx, pause) != nil {
 			return err
 		}
 	}

@@ -59,7 +59,7 @@ func (r record[T]) scan(row scanner) (v T, err error) {
 // one reads one record, or returns nil if there is none.
 func (r record[T]) one(ctx context.Context, run runner, where string, args ...any) (*T, error) {
 	v, err := r.scan(run.row(ctx, "SELECT "+r.columns+" FROM "+r.table+" WHERE "+where, args...))
-	if missing(err) {
+	if noRows(err) {
 		return nil, nil
 	}
 	return &v, err
@@ -83,7 +83,7 @@ func (r record[T]) insert(site string, records ...T) (q string, args []any) {
 	var rows []string
 	for i := range records {
 		fields := r.fields(&site, &records[i])
-		rows = append(rows, "("+places(len(args)+1, len(fields))+")")
+		rows = append(rows, "("+placeholders(len(args)+1, len(fields))+")")
 		for _, field := range fields {
 			args = append(args, stored(field))
 		}
@@ -99,7 +99,7 @@ func stored(field any) any {
 	case *uint64:
 		return int64(*f)
 	case *bool:
-		return truth(*f)
+		return asInt(*f)
 	case *[]byte:
 		return append([]byte{}, *f...) // not nil, which NOT NULL refuses
 	case instant:
@@ -134,7 +134,7 @@ func micros(t time.Time) any {
 	return t.UnixMicro()
 }
 
-func truth(b bool) int64 {
+func asInt(b bool) int64 {
 	if b {
 		return 1
 	}

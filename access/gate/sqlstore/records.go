@@ -25,7 +25,7 @@ func (s *Store) EndHolds(ctx context.Context, site, door string, until time.Time
 		where, args := "site = $1 AND door = $2 AND since <= $3", []any{site, door, until.UnixMicro()}
 		ended, err := holds.list(ctx, run, where+" ORDER BY since, member", args...)
 		if err != nil || len(ended) == 0 {
-			return nil, cmp.Or(err, errKeep)
+			return nil, cmp.Or(err, errNoChange)
 		}
 		var b batch
 		b.add("DELETE FROM doorkit_holds WHERE "+where, args)
@@ -42,7 +42,7 @@ func switchFields(w *storage.KillSwitch) []any {
 func (s *Store) KillSwitch(ctx context.Context, site string) (w storage.KillSwitch, err error) {
 	err = s.read.row(ctx, "SELECT switch_off, switch_by, switch_why, switch_at FROM doorkit_chains WHERE site = $1",
 		site).Scan(switchFields(&w)...)
-	if missing(err) {
+	if noRows(err) {
 		return storage.KillSwitch{}, nil
 	}
 	return w, fail(ctx, "KillSwitch", err)
@@ -60,7 +60,7 @@ func (s *Store) SetKillSwitch(ctx context.Context, site string, w storage.KillSw
 			return 0, err
 		}
 		return run.exec(ctx, "UPDATE doorkit_chains SET switch_off = $2, switch_by = $3, switch_why = $4, switch_at = $5 WHERE site = $1",
-			site, truth(w.Off), w.By, w.Why, micros(w.At))
+			site, asInt(w.Off), w.By, w.Why, micros(w.At))
 	})
 	return err
 }
@@ -77,7 +77,7 @@ func (s *Store) CheckIns(ctx context.Context, q storage.CheckInQuery) ([]storage
 // Cursor implements storage.VendorLog.
 func (s *Store) Cursor(ctx context.Context, site string) (place string, err error) {
 	err = s.read.row(ctx, "SELECT place FROM doorkit_cursors WHERE site = $1", site).Scan(&place)
-	if missing(err) {
+	if noRows(err) {
 		return "", nil
 	}
 	return place, fail(ctx, "Cursor", err)
@@ -133,9 +133,9 @@ func (s *Store) VendorEntries(ctx context.Context, q storage.VendorQuery) ([]sto
 
 // PruneVendor implements storage.VendorLog.
 func (s *Store) PruneVendor(ctx context.Context, site string, before time.Time) (int, error) {
-	return s.pieces(ctx, "PruneVendor", "", piece, func(run runner) (int, error) {
+	return s.inChunks(ctx, "PruneVendor", "", chunk, func(run runner) (int, error) {
 		n, err := run.exec(ctx, `DELETE FROM doorkit_vendor_log WHERE site = $1 AND id IN (SELECT id FROM doorkit_vendor_log
-			WHERE site = $1 AND at < $2 ORDER BY at LIMIT $3)`, site, before.UnixMicro(), piece)
+			WHERE site = $1 AND at < $2 ORDER BY at LIMIT $3)`, site, before.UnixMicro(), chunk)
 		return int(n), err
 	})
 }

@@ -16,7 +16,7 @@ const mostRows = 128 * pageSize
 func (f facts) Reservations(ctx context.Context, q storage.ReservationQuery) iter.Seq2[storage.Reservation, error] {
 	return storage.Pages(0, mostRows, func(last *storage.Reservation, size int) ([]storage.Reservation, error) {
 		for _, id := range q.Resources { // encoding to JSON would change an invalid id
-			if err := unfit([]any{id}); err != nil {
+			if err := checkTexts([]any{id}); err != nil {
 				return nil, err
 			}
 		}

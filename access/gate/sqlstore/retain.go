@@ -18,7 +18,7 @@ func (s *Store) Retain(ctx context.Context, site string, before time.Time, e sto
 	}
 	if last.Seq > base.Seq {
 		appended := false
-		removed, err = s.pieces(ctx, "Retain", site, lockedPiece, func(run runner) (n int, err error) {
+		removed, err = s.inChunks(ctx, "Retain", site, lockedChunk, func(run runner) (n int, err error) {
 			base, n, err = s.retain(ctx, run, site, last, e, appended)
 			appended = true
 			return n, err
@@ -43,7 +43,7 @@ func (s *Store) oldRows(ctx context.Context, site string, before time.Time) (bas
 	err = s.read.row(ctx, `SELECT seq, hash FROM doorkit_log WHERE site = $1 AND seq > $2 AND seq < COALESCE((SELECT seq FROM doorkit_log
 			WHERE site = $1 AND seq > $2 AND +at >= $3 ORDER BY seq LIMIT 1), 9223372036854775807)
 		ORDER BY seq DESC LIMIT 1`, site, int64(base.Seq), before.UnixMicro()).Scan(&last.Seq, digest{&last.Hash})
-	if missing(err) {
+	if noRows(err) {
 		return base, base, nil
 	}
 	return base, last, err
@@ -62,10 +62,10 @@ func (s *Store) retain(ctx context.Context, run runner, site string, last storag
 		return next, 0, err
 	}
 	if base.Seq >= last.Seq { // another call has removed them
-		return base, 0, errKeep
+		return base, 0, errNoChange
 	}
-	if next = last; last.Seq-base.Seq > lockedPiece {
-		next.Seq = base.Seq + lockedPiece
+	if next = last; last.Seq-base.Seq > lockedChunk {
+		next.Seq = base.Seq + lockedChunk
 		err := run.row(ctx, "SELECT hash FROM doorkit_log WHERE site = $1 AND seq = $2", site, int64(next.Seq)).Scan(digest{&next.Hash})
 		if err != nil {
 			return next, 0, err

@@ -71,15 +71,15 @@ func (f failed) Scan(...any) error { return f.err }
 
 // stmt returns the prepared statement, or nil to send the text.
 func (r runner) stmt(ctx context.Context, q string, args []any) (*sql.Stmt, error) {
-	if err := unfit(args); err != nil || r.prepare == nil {
+	if err := checkTexts(args); err != nil || r.prepare == nil {
 		return nil, err
 	}
 	return r.prepare(ctx, q)
 }
 
-// unfit returns an error for a text that PostgreSQL refuses, on SQLite as well. It is
+// checkTexts returns an error for a text that PostgreSQL refuses, on SQLite as well. It is
 // called before the text is sent, because a refusal would abort the transaction.
-func unfit(args []any) error {
+func checkTexts(args []any) error {
 	for _, a := range args {
 		if s, ok := a.(string); ok && !storage.ValidText(s) {
 			return &storage.RequestError{Faults: []storage.Fault{{Field: "text", What: fmt.Sprintf("must be valid UTF-8 without NUL, not %q", s)}}}

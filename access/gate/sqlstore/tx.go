@@ -12,7 +12,7 @@ import (
 )
 
 // write runs fn in one transaction and commits it, unless fn returns an error. After
-// errKeep it commits nothing and returns nil: there was nothing to write.
+// errNoChange it commits nothing and returns nil: there was nothing to write.
 func (s *Store) write(ctx context.Context, op string, fn func(runner) error) error {
 	end, err := s.enter(ctx, "", usual)
 	if err != nil {
@@ -35,7 +35,7 @@ func (s *Store) transact(ctx context.Context, op string, fn func(runner) error) 
 		tx.Rollback() // the first error is the one to report
 	}
 	prepareLater(ctx)
-	if errors.Is(err, errKeep) {
+	if errors.Is(err, errNoChange) {
 		return nil
 	}
 	return fail(ctx, op, err)
@@ -87,20 +87,20 @@ func (s *Store) inTx(tx *sql.Tx) (run runner, prepareLater func(context.Context)
 	}
 }
 
-var errKeep = errors.New("sqlstore: nothing to write")
+var errNoChange = errors.New("sqlstore: nothing to write")
 
 const (
-	// piece is how many rows one commit removes.
-	piece = 2000
-	// lockedPiece is how many rows of the log one commit removes. It locks the chain, so
+	// chunk is how many rows one commit removes.
+	chunk = 2000
+	// lockedChunk is how many rows of the log one commit removes. It locks the chain, so
 	// members at the doors wait for it.
-	lockedPiece = 250
+	lockedChunk = 250
 )
 
-// pieces removes many rows in several commits of at most size rows, with pauses in which
+// inChunks removes many rows in several commits of at most size rows, with pauses in which
 // others can write: a member may be at a door. site is empty if remove does not lock the
 // chain of a site.
-func (s *Store) pieces(ctx context.Context, op, site string, size int, remove func(runner) (n int, err error)) (all int, err error) {
+func (s *Store) inChunks(ctx context.Context, op, site string, size int, remove func(runner) (n int, err error)) (all int, err error) {
 	for {
 		end, err := s.enter(ctx, site, usual)
 		if err != nil {
@@ -118,7 +118,7 @@ func (s *Store) pieces(ctx context.Context, op, site string, size int, remove fu
 		if all += n; n < size {
 			return all, nil
 		}
-		if err := rest(ctx, 2*time.Since(began)); err != nil {
+		if err := sleep(ctx, 2*time.Since(began)); err != nil {
 			return all, fail(ctx, op, err)
 		}
 	}
