@@ -149,13 +149,13 @@ func (g *Gate) settle(ctx context.Context, c claimed, result Result) Receipt {
 	r := c.receipt(result.Outcome, at)
 	r.Cause, r.Err = result.Cause, result.Err
 	s := g.settlement(c, &r, at)
-	var done storage.Settled
-	err := commit(ctx, WriteWithin, true, func(ctx context.Context) (err error) { done, err = g.c.Records.Settle(ctx, s); return })
+	var checkIn *CheckIn
+	err := commit(ctx, WriteWithin, true, func(ctx context.Context) (err error) { checkIn, err = g.c.Records.Settle(ctx, s); return })
 	if err != nil {
 		r.Err = errors.Join(r.Err, unavailable(err))
 		return r
 	}
-	r.Recorded, r.CheckIn = true, done.CheckIn
+	r.Recorded, r.CheckIn = true, checkIn
 	return r
 }
 

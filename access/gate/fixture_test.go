@@ -247,8 +247,8 @@ func (f *faults) Begin(ctx context.Context, a storage.Attempt) (storage.Claim, e
 	return fault(f, "Begin", func() (storage.Claim, error) { return f.Store.Begin(ctx, a) })
 }
 
-func (f *faults) Settle(ctx context.Context, s storage.Settlement) (storage.Settled, error) {
-	return fault(f, "Settle", func() (storage.Settled, error) { return f.Store.Settle(ctx, s) })
+func (f *faults) Settle(ctx context.Context, s storage.Settlement) (*storage.CheckIn, error) {
+	return fault(f, "Settle", func() (*storage.CheckIn, error) { return f.Store.Settle(ctx, s) })
 }
 
 func (f *faults) Note(ctx context.Context, id string, e storage.LogEntry) (uint64, error) {

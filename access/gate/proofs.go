@@ -209,11 +209,11 @@ func (g *Gate) settleAsMoved(ctx context.Context, e storage.JournalEntry, proof 
 	r.Err = fmt.Errorf("proven by entry %s of %s", proof.ID, proof.At.Format(time.RFC3339))
 	s := g.settlement(c, &r, g.clock())
 	s.RestartHold = stillOpen
-	done, err := g.c.Records.Settle(ctx, s)
+	checkIn, err := g.c.Records.Settle(ctx, s)
 	if err != nil {
 		return Receipt{}, err
 	}
-	r.Recorded, r.CheckIn, r.Err = true, done.CheckIn, nil
+	r.Recorded, r.CheckIn, r.Err = true, checkIn, nil
 	g.report(ctx, c.link, r, true)
 	return r, nil
 }

@@ -142,9 +142,9 @@ func (h *manySites) Entries(ctx context.Context, q storage.JournalQuery) ([]stor
 	return h.Store.Entries(ctx, q)
 }
 
-func (h *manySites) Settle(ctx context.Context, s storage.Settlement) (storage.Settled, error) {
+func (h *manySites) Settle(ctx context.Context, s storage.Settlement) (*storage.CheckIn, error) {
 	if err := h.call("Settle", s.Site); err != nil {
-		return storage.Settled{}, err
+		return nil, err
 	}
 	return h.Store.Settle(ctx, s)
 }

@@ -310,9 +310,12 @@ func TestFailedWriteChangesNothing(t *testing.T) {
 		}
 
 		rename("away", "doorkit_check_ins")
-		done, err := s.store.Settle(t.Context(), settlement)
-		if err != nil || done.Entry.Outcome != storage.Accepted || done.CheckIn == nil {
-			t.Errorf("later: %+v, %v", done, err)
+		checkIn, err := s.store.Settle(t.Context(), settlement)
+		if err != nil || checkIn == nil {
+			t.Errorf("later: %+v, %v", checkIn, err)
+		}
+		if found, err = s.store.Lookup(t.Context(), key, "front"); err != nil || found.Entry.Outcome != storage.Accepted {
+			t.Errorf("later: %+v, %v", found.Entry, err)
 		}
 	})
 }

@@ -60,7 +60,7 @@ func (c counted) Begin(ctx context.Context, a storage.Attempt) (storage.Claim, e
 	return c.Store.Begin(ctx, a)
 }
 
-func (c counted) Settle(ctx context.Context, s storage.Settlement) (storage.Settled, error) {
+func (c counted) Settle(ctx context.Context, s storage.Settlement) (*storage.CheckIn, error) {
 	c.settles <- struct{}{}
 	return c.Store.Settle(ctx, s)
 }

@@ -76,8 +76,8 @@ func (s *stepped) Begin(ctx context.Context, a storage.Attempt) (storage.Claim, 
 	return stepping(s, "Begin", func() (storage.Claim, error) { return s.store.Load().Begin(ctx, a) })
 }
 
-func (s *stepped) Settle(ctx context.Context, x storage.Settlement) (storage.Settled, error) {
-	return stepping(s, "Settle", func() (storage.Settled, error) { return s.store.Load().Settle(ctx, x) })
+func (s *stepped) Settle(ctx context.Context, x storage.Settlement) (*storage.CheckIn, error) {
+	return stepping(s, "Settle", func() (*storage.CheckIn, error) { return s.store.Load().Settle(ctx, x) })
 }
 
 func (s *stepped) Note(ctx context.Context, site string, e storage.LogEntry) (uint64, error) {

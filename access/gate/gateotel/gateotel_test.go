@@ -126,8 +126,8 @@ func TestSettlementNotWritten(t *testing.T) {
 // unsettling is a storage that fails once the command was sent.
 type unsettling struct{ *memstore.Store }
 
-func (unsettling) Settle(context.Context, storage.Settlement) (storage.Settled, error) {
-	return storage.Settled{}, storage.ErrUnavailable
+func (unsettling) Settle(context.Context, storage.Settlement) (*storage.CheckIn, error) {
+	return nil, storage.ErrUnavailable
 }
 
 func (f *fixture) wantMetrics(what string, want ...string) {

@@ -99,9 +99,9 @@ func (st *site) shared(a *storage.Attempt) *storage.JournalEntry {
 }
 
 // Settle implements storage.Journal.
-func (s *Store) Settle(ctx context.Context, set storage.Settlement) (done storage.Settled, err error) {
+func (s *Store) Settle(ctx context.Context, set storage.Settlement) (checkIn *storage.CheckIn, err error) {
 	if err := storage.CheckRecord(set.Site, &set); err != nil {
-		return done, err
+		return nil, err
 	}
 	err = s.write(ctx, set.Site, func(st *site) error {
 		e := st.entries[set.RequestKey]
@@ -109,7 +109,6 @@ func (s *Store) Settle(ctx context.Context, set storage.Settlement) (done storag
 		if err != nil {
 			return err
 		}
-		done.Entry = *e
 		if c := set.CheckIn; c != nil {
 			k := checkInKey{c.Member, c.Key}
 			have, ok := st.checkIns[k]
@@ -118,7 +117,7 @@ func (s *Store) Settle(ctx context.Context, set storage.Settlement) (done storag
 				have, ok = *c, true
 			}
 			if ok {
-				done.CheckIn = &have
+				checkIn = &have
 			}
 		}
 		if was == set.Outcome {
@@ -137,7 +136,7 @@ func (s *Store) Settle(ctx context.Context, set storage.Settlement) (done storag
 		st.wake()
 		return nil
 	})
-	return done, err
+	return checkIn, err
 }
 
 // hold renews the member's hold of the door. If there is none and starts is true, it

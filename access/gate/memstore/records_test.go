@@ -160,8 +160,8 @@ func TestRepeatedSettlementStoresNoCheckIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	settlement.CheckIn = &storage.CheckIn{Member: "ada", Key: "day"}
-	if done, err := s.Settle(ctx, settlement); err != nil || done.CheckIn != nil {
-		t.Errorf("got the check-in %v, %v", done.CheckIn, err)
+	if checkIn, err := s.Settle(ctx, settlement); err != nil || checkIn != nil {
+		t.Errorf("got the check-in %v, %v", checkIn, err)
 	}
 	if list, err := s.CheckIns(ctx, storage.CheckInQuery{Site: site}); err != nil || len(list) != 0 {
 		t.Errorf("stored %v, %v", list, err)

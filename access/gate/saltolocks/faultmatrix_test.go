@@ -77,8 +77,8 @@ func (b *broken) Begin(ctx context.Context, a storage.Attempt) (storage.Claim, e
 	return strike(b, "Begin", func() (storage.Claim, error) { return b.Store.Begin(ctx, a) })
 }
 
-func (b *broken) Settle(ctx context.Context, s storage.Settlement) (storage.Settled, error) {
-	return strike(b, "Settle", func() (storage.Settled, error) { return b.Store.Settle(ctx, s) })
+func (b *broken) Settle(ctx context.Context, s storage.Settlement) (*storage.CheckIn, error) {
+	return strike(b, "Settle", func() (*storage.CheckIn, error) { return b.Store.Settle(ctx, s) })
 }
 
 // failing gives the fixture's gate a storage that fails.

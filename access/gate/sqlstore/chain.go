@@ -111,10 +111,7 @@ func (s *Store) Ends(ctx context.Context, site string) (base, head storage.Head,
 }
 
 func ends(ctx context.Context, run runner, site string) (base, head storage.Head, err error) {
-	err = run.row(ctx, "SELECT base_seq, base_hash, head_seq, head_hash FROM doorkit_chains WHERE site = $1", site).Scan(
-		&base.Seq, digest{&base.Hash}, &head.Seq, digest{&head.Hash})
-	if noRows(err) {
-		err = nil
-	}
+	row := run.row(ctx, "SELECT base_seq, base_hash, head_seq, head_hash FROM doorkit_chains WHERE site = $1", site)
+	err = optional(row.Scan(&base.Seq, digest{&base.Hash}, &head.Seq, digest{&head.Hash}))
 	return base, head, err
 }

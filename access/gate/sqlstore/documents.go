@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -24,8 +25,8 @@ type Documents struct{ s *Store }
 func (s *Store) Documents() Documents { return Documents{s} }
 
 const (
-	leaseTime  = 8 * time.Second // how long a lease lasts
-	renewEvery = 2 * time.Second
+	leaseTime   = 8 * time.Second // how long a lease lasts
+	renewEvery  = 2 * time.Second
 	writeWithin = 5 * time.Second // how long writing the change may take
 )
 
@@ -46,10 +47,7 @@ func (e *LeaseError) Unwrap() error { return storage.ErrConflict }
 
 // Get implements saltostate.Store.
 func (d Documents) Get(ctx context.Context, key string) (doc []byte, err error) {
-	err = d.s.read.row(ctx, "SELECT doc FROM doorkit_documents WHERE name = $1", key).Scan(&doc)
-	if noRows(err) {
-		return nil, nil
-	}
+	err = optional(d.s.read.row(ctx, "SELECT doc FROM doorkit_documents WHERE name = $1", key).Scan(&doc))
 	return doc, fail(ctx, "Get", err)
 }
 
@@ -117,10 +115,7 @@ func (d Documents) acquire(ctx context.Context, key, holder string) (doc []byte,
 				return err
 			}
 			err = run.row(ctx, "SELECT holder, held_until FROM doorkit_documents WHERE name = $1", key).Scan(&now.holder, &now.until)
-			if err == nil || noRows(err) {
-				return errNoChange
-			}
-			return err
+			return cmp.Or(optional(err), errNoChange)
 		})
 		if err != nil {
 			return nil, err

@@ -157,3 +157,11 @@ func duplicate(err error) bool {
 }
 
 func noRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
+// optional returns the error of scanning a row that may not exist.
+func optional(err error) error {
+	if noRows(err) {
+		return nil
+	}
+	return err
+}

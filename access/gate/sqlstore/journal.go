@@ -140,85 +140,83 @@ const (
 )
 
 // Settle implements storage.Journal.
-func (s *Store) Settle(ctx context.Context, st storage.Settlement) (storage.Settled, error) {
+func (s *Store) Settle(ctx context.Context, st storage.Settlement) (*storage.CheckIn, error) {
 	if err := storage.CheckRecord(st.Site, &st); err != nil {
-		return storage.Settled{}, err
+		return nil, err
 	}
 	end, err := s.enter(ctx, st.Site, first)
 	if err != nil {
-		return storage.Settled{}, fail(ctx, "Settle", err)
+		return nil, fail(ctx, "Settle", err)
 	}
 	defer end()
 	if s.read.dialect == PostgreSQL && st.Hold == nil && st.EndHolds.IsZero() {
-		settled, done, err := s.settleUsual(ctx, st)
+		checkIn, done, err := s.settleUsual(ctx, st)
 		if done || err != nil {
-			return settled, fail(ctx, "Settle", err)
+			return checkIn, fail(ctx, "Settle", err)
 		}
 	}
 	return s.settleAny(ctx, st)
 }
 
 // settleUsual is Settle for an entry that is Sending, on PostgreSQL.
-func (s *Store) settleUsual(ctx context.Context, st storage.Settlement) (settled storage.Settled, done bool, err error) {
+func (s *Store) settleUsual(ctx context.Context, st storage.Settlement) (checkIn *storage.CheckIn, done bool, err error) {
 	if !st.Outcome.Settled() {
-		return settled, false, nil
+		return nil, false, nil
 	}
 	c := newCommit(ctx, st.Site, guard{key: st.RequestKey, known: string(storage.Sending)}, st.Log)
-	e, checkIn := &settled.Entry, storage.CheckIn{}
 	c.add("UPDATE doorkit_journal j SET outcome = $4, settled = $5, doc = $6 FROM s0 "+
-		"WHERE j.site = $1 AND j.member = $2 AND j.request_id = $3 RETURNING "+entries.columnsOf("j"),
+		"WHERE j.site = $1 AND j.member = $2 AND j.request_id = $3 RETURNING j.seq",
 		[]any{st.Site, st.Member, st.RequestID, string(st.Outcome), micros(st.At), stored(&st.Doc)})
-	into := entries.fields(nil, e)
+	into := []any{new(int64)}
 	last := fmt.Sprintf("SELECT * FROM s%d", len(c.texts)-1)
 	if st.CheckIn != nil { // the update, which changes nothing, returns the stored check-in
 		q, args := checkIns.insertNext(st.Site, *st.CheckIn)
 		c.add(q+" ON CONFLICT (site, member, visit) DO UPDATE SET visit = excluded.visit RETURNING "+checkIns.columns, args)
 		last += fmt.Sprintf(", s%d", len(c.texts)-1)
-		into = append(into, checkIns.fields(new(string), &checkIn)...)
-		settled.CheckIn = &checkIn
+		checkIn = &storage.CheckIn{}
+		into = append(into, checkIns.fields(new(string), checkIn)...)
 	}
 	done, err = c.run(ctx, s.read, last, into...)
 	if !done {
-		return storage.Settled{}, false, err
+		return nil, false, err
 	}
-	return settled, true, nil
+	return checkIn, true, nil
 }
 
 // settleAny is Settle for any entry, in a transaction.
-func (s *Store) settleAny(ctx context.Context, st storage.Settlement) (storage.Settled, error) {
+func (s *Store) settleAny(ctx context.Context, st storage.Settlement) (*storage.CheckIn, error) {
 	key := st.RequestKey
-	return transactLocked(ctx, s, "Settle", key.Site, func(run runner, chain *chain) (done storage.Settled, err error) {
+	return transactLocked(ctx, s, "Settle", key.Site, func(run runner, chain *chain) (checkIn *storage.CheckIn, err error) {
 		e, err := entries.one(ctx, run, byKey, key.Site, key.Member, key.RequestID)
 		if err != nil {
-			return done, err
+			return nil, err
 		}
 		was, err := st.Apply(e)
 		if err != nil {
-			return done, err
+			return nil, err
 		}
-		done.Entry = *e
 		c := st.CheckIn
 		if was == st.Outcome {
 			if c != nil {
-				done.CheckIn, err = checkIns.one(ctx, run, "site = $1 AND member = $2 AND visit = $3", key.Site, c.Member, c.Key)
+				checkIn, err = checkIns.one(ctx, run, "site = $1 AND member = $2 AND visit = $3", key.Site, c.Member, c.Key)
 			}
-			return done, cmp.Or(err, errNoChange)
+			return checkIn, cmp.Or(err, errNoChange)
 		}
 		var b batch
 		chain.append(&b, st.Log)
 		b.add("UPDATE doorkit_journal SET outcome = $4, settled = $5, doc = $6 WHERE "+byKey,
 			[]any{key.Site, key.Member, key.RequestID, string(e.Outcome), micros(e.Settled), stored(&e.Doc)})
 		if err := b.run(ctx, run); err != nil {
-			return done, err
+			return nil, err
 		}
 		if c != nil { // the update, which changes nothing, returns the stored check-in
 			q, args := checkIns.insert(key.Site, *c)
 			first, err := checkIns.scan(run.row(ctx, q+" ON CONFLICT (site, member, visit) DO UPDATE SET visit = excluded.visit RETURNING "+
 				checkIns.columns, args...))
 			if err != nil {
-				return done, err
+				return nil, err
 			}
-			done.CheckIn = &first
+			checkIn = &first
 		}
 		if h := st.Hold; h != nil {
 			q := insertHold
@@ -226,13 +224,13 @@ func (s *Store) settleAny(ctx context.Context, st storage.Settlement) (storage.S
 				q = renewHold
 			}
 			if _, err := run.exec(ctx, q, key.Site, h.Door, h.Member, h.RequestID, micros(h.Since), asInt(h.Uncertain)); err != nil {
-				return done, err
+				return nil, err
 			}
 		}
 		if !st.EndHolds.IsZero() {
 			_, err = run.exec(ctx, endHolds, key.Site, e.Door, micros(st.EndHolds))
 		}
-		return done, err
+		return checkIn, err
 	})
 }
 

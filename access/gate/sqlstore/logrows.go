@@ -81,10 +81,8 @@ func (s *Store) logPage(ctx context.Context, q storage.LogQuery, from, until int
 
 // Verified implements storage.DoorLog.
 func (s *Store) Verified(ctx context.Context, site string) (head storage.Head, err error) {
-	err = s.read.row(ctx, "SELECT seq, hash FROM doorkit_verified WHERE site = $1", site).Scan(&head.Seq, digest{&head.Hash})
-	if noRows(err) {
-		return storage.Head{}, nil
-	}
+	row := s.read.row(ctx, "SELECT seq, hash FROM doorkit_verified WHERE site = $1", site)
+	err = optional(row.Scan(&head.Seq, digest{&head.Hash}))
 	return head, fail(ctx, "Verified", err)
 }
 

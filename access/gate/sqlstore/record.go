@@ -45,11 +45,6 @@ var (
 		}}
 )
 
-// columnsOf returns the columns of the table under another name.
-func (r record[T]) columnsOf(name string) string {
-	return name + "." + strings.ReplaceAll(r.columns, ", ", ", "+name+".")
-}
-
 func (r record[T]) scan(row scanner) (v T, err error) {
 	var site string
 	err = row.Scan(r.fields(&site, &v)...)

@@ -40,11 +40,8 @@ func switchFields(w *storage.KillSwitch) []any {
 
 // KillSwitch implements storage.KillSwitches.
 func (s *Store) KillSwitch(ctx context.Context, site string) (w storage.KillSwitch, err error) {
-	err = s.read.row(ctx, "SELECT switch_off, switch_by, switch_why, switch_at FROM doorkit_chains WHERE site = $1",
-		site).Scan(switchFields(&w)...)
-	if noRows(err) {
-		return storage.KillSwitch{}, nil
-	}
+	row := s.read.row(ctx, "SELECT switch_off, switch_by, switch_why, switch_at FROM doorkit_chains WHERE site = $1", site)
+	err = optional(row.Scan(switchFields(&w)...))
 	return w, fail(ctx, "KillSwitch", err)
 }
 
@@ -76,10 +73,7 @@ func (s *Store) CheckIns(ctx context.Context, q storage.CheckInQuery) ([]storage
 
 // Cursor implements storage.VendorLog.
 func (s *Store) Cursor(ctx context.Context, site string) (place string, err error) {
-	err = s.read.row(ctx, "SELECT place FROM doorkit_cursors WHERE site = $1", site).Scan(&place)
-	if noRows(err) {
-		return "", nil
-	}
+	err = optional(s.read.row(ctx, "SELECT place FROM doorkit_cursors WHERE site = $1", site).Scan(&place))
 	return place, fail(ctx, "Cursor", err)
 }
 

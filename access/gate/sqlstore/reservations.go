@@ -22,9 +22,7 @@ func (f facts) Reservations(ctx context.Context, q storage.ReservationQuery) ite
 		}
 		var c filter
 		c.and("site = ?", q.Site)
-		if q.Member != "" {
-			c.and("member = ?", q.Member)
-		}
+		c.equal("member", q.Member)
 		if q.Resources != nil {
 			c.and("resource IN "+f.read.dialect.list("?"), document(q.Resources))
 		}

@@ -46,11 +46,12 @@ type Journal interface {
 
 	// Settle writes an outcome, its log row, the check-in and the change of holds in
 	// ONE commit. An entry may go from Sending to any settled outcome, and from
-	// Unconfirmed to Accepted, Refused or NotSent. If the entry has this outcome
-	// already, nothing is written and the result is the same as the first time, so that
-	// a caller can retry. ErrConflict if the entry has another outcome, ErrNotFound if
-	// there is no entry or it is shared.
-	Settle(ctx context.Context, s Settlement) (Settled, error)
+	// Unconfirmed to Accepted, Refused or NotSent. It returns the check-in that is then
+	// stored under the key of s.CheckIn, by this call or an earlier one; nil if s has
+	// none. If the entry has this outcome already, nothing is written and the result is
+	// the same as the first time, so that a caller can retry. ErrConflict if the entry
+	// has another outcome, ErrNotFound if there is no entry or it is shared.
+	Settle(ctx context.Context, s Settlement) (*CheckIn, error)
 
 	// Note appends one row to the chain of the site and returns its number.
 	Note(ctx context.Context, site string, e LogEntry) (uint64, error)
@@ -198,14 +199,6 @@ func (s *Settlement) Apply(e *JournalEntry) (was Outcome, err error) {
 		return was, nil
 	}
 	return e.Outcome, fmt.Errorf("storage: the command %q is %s, not to become %s: %w", s.RequestID, e.Outcome, s.Outcome, ErrConflict)
-}
-
-// Settled is what Journal.Settle returns.
-type Settled struct {
-	Entry JournalEntry
-	// CheckIn is the check-in stored under the key of Settlement.CheckIn, by this
-	// call or an earlier one; nil if the settlement had none.
-	CheckIn *CheckIn
 }
 
 // JournalQuery selects journal entries.

@@ -78,8 +78,8 @@ func (s *shaky) Begin(ctx context.Context, a storage.Attempt) (storage.Claim, er
 	return call(s, "Begin", func() (storage.Claim, error) { return s.Records.Begin(ctx, a) })
 }
 
-func (s *shaky) Settle(ctx context.Context, x storage.Settlement) (storage.Settled, error) {
-	return call(s, "Settle", func() (storage.Settled, error) { return s.Records.Settle(ctx, x) })
+func (s *shaky) Settle(ctx context.Context, x storage.Settlement) (*storage.CheckIn, error) {
+	return call(s, "Settle", func() (*storage.CheckIn, error) { return s.Records.Settle(ctx, x) })
 }
 
 func (s *shaky) Note(ctx context.Context, site string, e storage.LogEntry) (uint64, error) {
