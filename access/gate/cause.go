@@ -52,53 +52,55 @@ const (
 	CauseSeatsNearlyFull Cause = "seats_nearly_full" // at most one seat of the subscription is free
 )
 
+// causeText has the member's sentence for a cause, and what it concerns if it is a
+// problem that requires a person.
 type causeText struct {
 	cause   Cause
+	scope   scope
 	message string
 }
 
-// causeTexts has the member's sentence for each cause.
 func causeTexts() []causeText {
 	return []causeText{
-		{CauseNotLinked, "This door is not set up for digital keys."},
-		{CauseSwitchedOff, "Digital keys are switched off here at the moment. Please ask the staff."},
-		{CauseCondition, "This door does not open for you right now. Please ask the staff."},
-		{CauseDeadline, "That took too long, so the door stayed shut. Please tap again."},
-		{CauseClock, "The time of this tap is not right. Please check the clock of your phone, or ask the staff."},
-		{CauseCancelled, "The request was canceled. Please tap again."},
-		{CauseBadRequest, "The app sent something we could not read. Please update the app and tap again."},
-		{CauseRequestReused, "The app mixed up two requests. Please tap again."},
-		{CauseStoreUnavailable, "We cannot check your access right now. Please try again in a moment."},
-		{CauseUnknownSite, "This place is not set up for digital keys. Please ask the staff."},
-		{CauseBadFacts, "Your access is not set up correctly. Please ask the staff."},
-		{CauseInternal, "Something went wrong on our side. Please try again, or ask the staff."},
-		{CauseIQNotActivated, "This door is not ready for digital keys yet. Please ask the staff."},
-		{CauseIQOffline, "The door system seems to be offline. If the door stays shut, use another way in or ask the staff."},
-		{CauseLockOffline, "This lock seems to be offline. If the door stays shut, use another way in or ask the staff."},
-		{CauseLinkOutdated, "This door has to be connected again. Please ask the staff."},
-		{CauseLockGone, "This door is no longer set up for digital keys. Please ask the staff."},
-		{CauseRestoreRequired, "The door system has to be set up again. Please ask the staff."},
-		{CausePINNotChanged, "This door is not ready for digital keys yet. Please ask the staff."},
-		{CauseOTPInvalid, "The door system did not accept our code. Please ask the staff."},
-		{CauseOTPBlocked, "The door system has paused remote opening for some minutes. Please ask the staff."},
-		{CauseNotConnected, "The door system is not connected at the moment. Please ask the staff."},
-		{CauseReauthorize, "The connection to the door system has to be renewed. Please ask the staff."},
-		{CauseTokenRefused, "The door system did not accept our connection. Please tap again."},
-		{CauseClientRefused, "The connection to the door system is not set up correctly. Please ask the staff."},
-		{CauseForbidden, "We are not allowed to move this lock. Please ask the staff."},
-		{CauseNoSubscription, "Remote opening is not included here at the moment. Please ask the staff."},
-		{CauseRateLimited, "Too many requests at once. Please try again in a moment."},
-		{CauseRefused, "The door system refused. Please ask the staff."},
-		{CauseCloudUnavailable, "The door system cannot be reached. Please try again in a moment."},
-		{CauseNoAnswer, "We got no clear answer from the door. Please try the door, then tap again if it is shut."},
-		{CauseInterrupted, "We lost track of this request. Please try the door, then tap again if it is shut."},
-		{CauseStillSending, "Your request is still on its way to the door. Please try the door in a moment."},
-		{CauseLeftOpen, "This door was left open. Please close it."},
-		{CauseIntrusion, "This lock reports that the door was forced. Please tell the staff."},
-		{CauseBatteryLow, "The battery of this lock is low. Please tell the staff."},
-		{CausePrivacyMode, "This door was locked from inside."},
-		{CauseReauthorizeDue, "The connection to the door system has to be renewed soon. Please tell the staff."},
-		{CauseSeatsNearlyFull, "The seats of the door system are nearly taken. Please tell the staff."},
+		{CauseNotLinked, perDoor, "This door is not set up for digital keys."},
+		{CauseSwitchedOff, none, "Digital keys are switched off here at the moment. Please ask the staff."},
+		{CauseCondition, none, "This door does not open for you right now. Please ask the staff."},
+		{CauseDeadline, none, "That took too long, so the door stayed shut. Please tap again."},
+		{CauseClock, siteWide, "The time of this tap is not right. Please check the clock of your phone, or ask the staff."},
+		{CauseCancelled, none, "The request was canceled. Please tap again."},
+		{CauseBadRequest, none, "The app sent something we could not read. Please update the app and tap again."},
+		{CauseRequestReused, none, "The app mixed up two requests. Please tap again."},
+		{CauseStoreUnavailable, siteWide, "We cannot check your access right now. Please try again in a moment."},
+		{CauseUnknownSite, siteWide, "This place is not set up for digital keys. Please ask the staff."},
+		{CauseBadFacts, none, "Your access is not set up correctly. Please ask the staff."},
+		{CauseInternal, none, "Something went wrong on our side. Please try again, or ask the staff."},
+		{CauseIQNotActivated, perGateway, "This door is not ready for digital keys yet. Please ask the staff."},
+		{CauseIQOffline, perGateway, "The door system seems to be offline. If the door stays shut, use another way in or ask the staff."},
+		{CauseLockOffline, perDoor, "This lock seems to be offline. If the door stays shut, use another way in or ask the staff."},
+		{CauseLinkOutdated, perDoor, "This door has to be connected again. Please ask the staff."},
+		{CauseLockGone, perDoor, "This door is no longer set up for digital keys. Please ask the staff."},
+		{CauseRestoreRequired, perGateway, "The door system has to be set up again. Please ask the staff."},
+		{CausePINNotChanged, perGateway, "This door is not ready for digital keys yet. Please ask the staff."},
+		{CauseOTPInvalid, perGateway, "The door system did not accept our code. Please ask the staff."},
+		{CauseOTPBlocked, perGateway, "The door system has paused remote opening for some minutes. Please ask the staff."},
+		{CauseNotConnected, none, "The door system is not connected at the moment. Please ask the staff."},
+		{CauseReauthorize, siteWide, "The connection to the door system has to be renewed. Please ask the staff."},
+		{CauseTokenRefused, none, "The door system did not accept our connection. Please tap again."},
+		{CauseClientRefused, siteWide, "The connection to the door system is not set up correctly. Please ask the staff."},
+		{CauseForbidden, perDoor, "We are not allowed to move this lock. Please ask the staff."},
+		{CauseNoSubscription, siteWide, "Remote opening is not included here at the moment. Please ask the staff."},
+		{CauseRateLimited, siteWide, "Too many requests at once. Please try again in a moment."},
+		{CauseRefused, none, "The door system refused. Please ask the staff."},
+		{CauseCloudUnavailable, siteWide, "The door system cannot be reached. Please try again in a moment."},
+		{CauseNoAnswer, none, "We got no clear answer from the door. Please try the door, then tap again if it is shut."},
+		{CauseInterrupted, none, "We lost track of this request. Please try the door, then tap again if it is shut."},
+		{CauseStillSending, none, "Your request is still on its way to the door. Please try the door in a moment."},
+		{CauseLeftOpen, none, "This door was left open. Please close it."},
+		{CauseIntrusion, none, "This lock reports that the door was forced. Please tell the staff."},
+		{CauseBatteryLow, none, "The battery of this lock is low. Please tell the staff."},
+		{CausePrivacyMode, none, "This door was locked from inside."},
+		{CauseReauthorizeDue, none, "The connection to the door system has to be renewed soon. Please tell the staff."},
+		{CauseSeatsNearlyFull, none, "The seats of the door system are nearly taken. Please tell the staff."},
 	}
 }
 
@@ -118,11 +120,13 @@ func (c Cause) known() bool { return c.Message() != "" }
 // Message returns one short English sentence that may be shown to a member: it contains
 // no name, no secret and nothing of the configuration. To translate it, use the code.
 // It is empty for the zero Cause and for an unknown one.
-func (c Cause) Message() string {
+func (c Cause) Message() string { return textOf(c).message }
+
+func textOf(c Cause) causeText {
 	for _, t := range causeTexts() {
 		if t.cause == c {
-			return t.message
+			return t
 		}
 	}
-	return ""
+	return causeText{}
 }

@@ -12,11 +12,12 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// scope is what a problem concerns; 0 for what is not a problem that requires a person.
+// scope is what a problem concerns.
 type scope int
 
 const (
-	siteWide scope = iota + 1
+	none scope = iota // not a problem that requires a person
+	siteWide
 	perGateway
 	perDoor
 	perMember
@@ -25,17 +26,8 @@ const (
 // scopeOf returns the scope of a cause. The scope of bad facts is the widest one that
 // the faults name.
 func scopeOf(c Cause, faults []access.Fault) scope {
-	switch c {
-	case CauseStoreUnavailable, CauseUnknownSite, CauseClock, CauseCloudUnavailable, CauseReauthorize, CauseClientRefused,
-		CauseNoSubscription, CauseRateLimited:
-		return siteWide
-	case CauseIQNotActivated, CauseIQOffline, CauseRestoreRequired, CausePINNotChanged, CauseOTPInvalid, CauseOTPBlocked:
-		return perGateway
-	case CauseLockOffline, CauseLockGone, CauseLinkOutdated, CauseForbidden, CauseNotLinked:
-		return perDoor
-	case CauseBadFacts:
-	default:
-		return 0
+	if c != CauseBadFacts {
+		return textOf(c).scope
 	}
 	widest := perMember
 	for _, f := range faults {
@@ -119,48 +111,62 @@ func (g *Gate) Problems() []Cause {
 // its beginning to its end. If the receipt is late, the movement became known
 // afterwards: it does not end a problem that began after the movement.
 func (g *Gate) report(ctx context.Context, link Link, r Receipt, late bool) {
-	events := []Event{{Kind: RequestCompleted, Receipt: &r, Cause: r.Cause, Door: r.Door, Gateway: link.Gateway, Late: late, Err: r.Err}}
+	events := []Event{{
+		Kind: RequestCompleted, At: r.At, Receipt: &r, Cause: r.Cause, Door: r.Door, Gateway: link.Gateway, Late: late, Err: r.Err,
+	}}
+	var found []problem
+	if p := problemOf(&r, link); p.cause != "" {
+		found = append(found, p)
+	}
+	succeeded := r.Outcome == Accepted && !r.Shared && !r.Repeated
+	over := func(p problem, open openProblem) bool {
+		return succeeded && !open.stated && p.resolvedBy(&r, link) && !(late && r.At.Before(open.since))
+	}
+	err := r.Err
+	if faults := r.Decision.Faults(); err == nil && faults != nil {
+		err = &access.FactsError{Faults: faults}
+	}
 	g.mu.Lock()
-	if r.Outcome == Accepted && !r.Shared && !r.Repeated {
-		for p, open := range g.problems {
-			if !open.stated && p.resolvedBy(&r, link) && !(late && r.At.Before(open.since)) {
-				delete(g.problems, p)
-				events = append(events, p.event(ProblemResolved, open.since, nil))
-			}
-		}
-	}
-	sortEvents(events[1:])
-	p := problemOf(&r, link)
-	if _, known := g.problems[p]; p.cause != "" && !known {
-		g.problems[p] = openProblem{since: r.At}
-		err := r.Err
-		if faults := r.Decision.Faults(); err == nil && faults != nil {
-			err = &access.FactsError{Faults: faults}
-		}
-		events = append(events, p.event(ProblemRaised, r.At, err))
-	}
+	events = append(events, g.change(r.At, found, openProblem{since: r.At}, over, err)...)
 	g.mu.Unlock()
 	for _, e := range events {
-		e.At = r.At
 		g.emit(ctx, e)
 	}
+}
+
+// change removes the open problems that are over, adds those that were found, and
+// returns the events. The caller holds g.mu.
+func (g *Gate) change(at time.Time, found []problem, as openProblem, over func(problem, openProblem) bool, err error) (events []Event) {
+	event := func(kind EventKind, p problem, since time.Time, err error) {
+		e := Event{Kind: kind, At: at, Cause: p.cause, Gateway: p.gateway, Door: p.door, Member: p.member, Since: since, Err: err}
+		events = append(events, e)
+	}
+	for p, open := range g.problems {
+		if over(p, open) {
+			delete(g.problems, p)
+			event(ProblemResolved, p, open.since, nil)
+		}
+	}
+	slices.SortFunc(events, func(a, b Event) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Gateway, b.Gateway),
+			cmp.Compare(a.Door, b.Door), cmp.Compare(a.Member, b.Member))
+	})
+	for _, p := range found {
+		open, known := g.problems[p]
+		if !known {
+			open = as
+			event(ProblemRaised, p, as.since, err)
+		}
+		open.stated = open.stated || as.stated
+		g.problems[p] = open
+	}
+	return events
 }
 
 func (g *Gate) emit(ctx context.Context, e Event) {
 	e.Site = g.c.Site
 	g.logEvent(ctx, e)
 	g.observe(ctx, e)
-}
-
-func sortEvents(list []Event) {
-	slices.SortFunc(list, func(a, b Event) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Gateway, b.Gateway),
-			cmp.Compare(a.Door, b.Door), cmp.Compare(a.Member, b.Member))
-	})
-}
-
-func (p problem) event(kind EventKind, since time.Time, err error) Event {
-	return Event{Kind: kind, Cause: p.cause, Gateway: p.gateway, Door: p.door, Member: p.member, Since: since, Err: err}
 }
 
 // stateCauses are the problems that RefreshLockStates finds.
@@ -239,27 +245,11 @@ func (g *Gate) state(ctx context.Context, causes []Cause, found []problem) error
 		return err // the next call reports it
 	}
 	now := g.clock()
+	over := func(p problem, open openProblem) bool {
+		return open.stated && slices.Contains(causes, p.cause) && !slices.Contains(found, p)
+	}
 	g.mu.Lock()
-	var events []Event
-	for _, p := range found {
-		open, known := g.problems[p]
-		if !known {
-			open.since = now
-			events = append(events, p.event(ProblemRaised, now, nil))
-		}
-		open.stated = true
-		g.problems[p] = open
-	}
-	for p, open := range g.problems {
-		if open.stated && slices.Contains(causes, p.cause) && !slices.Contains(found, p) {
-			delete(g.problems, p)
-			events = append(events, p.event(ProblemResolved, open.since, nil))
-		}
-	}
-	sortEvents(events)
-	for i := range events {
-		events[i].At = now
-	}
+	events := g.change(now, found, openProblem{since: now, stated: true}, over, nil)
 	old := func(e Event) bool { return now.Sub(e.At) > 2*problemLease }
 	g.unreported = append(slices.DeleteFunc(g.unreported, old), events...)
 	if !leads {
