@@ -52,63 +52,60 @@ const (
 	CauseSeatsNearlyFull Cause = "seats_nearly_full" // at most one seat of the subscription is free
 )
 
-// causeText has the member's sentence for a cause, and what it concerns if it is a
-// problem that requires a person.
+// causeTexts has for each cause what it concerns, if it is a problem that requires a
+// person, and the member's sentence.
+var causeTexts = []causeText{
+	{CauseNotLinked, perDoor, "This door is not set up for digital keys."},
+	{CauseSwitchedOff, none, "Digital keys are switched off here at the moment. Please ask the staff."},
+	{CauseCondition, none, "This door does not open for you right now. Please ask the staff."},
+	{CauseDeadline, none, "That took too long, so the door stayed shut. Please tap again."},
+	{CauseClock, siteWide, "The time of this tap is not right. Please check the clock of your phone, or ask the staff."},
+	{CauseCancelled, none, "The request was canceled. Please tap again."},
+	{CauseBadRequest, none, "The app sent something we could not read. Please update the app and tap again."},
+	{CauseRequestReused, none, "The app mixed up two requests. Please tap again."},
+	{CauseStoreUnavailable, siteWide, "We cannot check your access right now. Please try again in a moment."},
+	{CauseUnknownSite, siteWide, "This place is not set up for digital keys. Please ask the staff."},
+	{CauseBadFacts, none, "Your access is not set up correctly. Please ask the staff."},
+	{CauseInternal, none, "Something went wrong on our side. Please try again, or ask the staff."},
+	{CauseIQNotActivated, perGateway, "This door is not ready for digital keys yet. Please ask the staff."},
+	{CauseIQOffline, perGateway, "The door system seems to be offline. If the door stays shut, use another way in or ask the staff."},
+	{CauseLockOffline, perDoor, "This lock seems to be offline. If the door stays shut, use another way in or ask the staff."},
+	{CauseLinkOutdated, perDoor, "This door has to be connected again. Please ask the staff."},
+	{CauseLockGone, perDoor, "This door is no longer set up for digital keys. Please ask the staff."},
+	{CauseRestoreRequired, perGateway, "The door system has to be set up again. Please ask the staff."},
+	{CausePINNotChanged, perGateway, "This door is not ready for digital keys yet. Please ask the staff."},
+	{CauseOTPInvalid, perGateway, "The door system did not accept our code. Please ask the staff."},
+	{CauseOTPBlocked, perGateway, "The door system has paused remote opening for some minutes. Please ask the staff."},
+	{CauseNotConnected, none, "The door system is not connected at the moment. Please ask the staff."},
+	{CauseReauthorize, siteWide, "The connection to the door system has to be renewed. Please ask the staff."},
+	{CauseTokenRefused, none, "The door system did not accept our connection. Please tap again."},
+	{CauseClientRefused, siteWide, "The connection to the door system is not set up correctly. Please ask the staff."},
+	{CauseForbidden, perDoor, "We are not allowed to move this lock. Please ask the staff."},
+	{CauseNoSubscription, siteWide, "Remote opening is not included here at the moment. Please ask the staff."},
+	{CauseRateLimited, siteWide, "Too many requests at once. Please try again in a moment."},
+	{CauseRefused, none, "The door system refused. Please ask the staff."},
+	{CauseCloudUnavailable, siteWide, "The door system cannot be reached. Please try again in a moment."},
+	{CauseNoAnswer, none, "We got no clear answer from the door. Please try the door, then tap again if it is shut."},
+	{CauseInterrupted, none, "We lost track of this request. Please try the door, then tap again if it is shut."},
+	{CauseStillSending, none, "Your request is still on its way to the door. Please try the door in a moment."},
+	{CauseLeftOpen, none, "This door was left open. Please close it."},
+	{CauseIntrusion, none, "This lock reports that the door was forced. Please tell the staff."},
+	{CauseBatteryLow, none, "The battery of this lock is low. Please tell the staff."},
+	{CausePrivacyMode, none, "This door was locked from inside."},
+	{CauseReauthorizeDue, none, "The connection to the door system has to be renewed soon. Please tell the staff."},
+	{CauseSeatsNearlyFull, none, "The seats of the door system are nearly taken. Please tell the staff."},
+}
+
 type causeText struct {
 	cause   Cause
 	scope   scope
 	message string
 }
 
-func causeTexts() []causeText {
-	return []causeText{
-		{CauseNotLinked, perDoor, "This door is not set up for digital keys."},
-		{CauseSwitchedOff, none, "Digital keys are switched off here at the moment. Please ask the staff."},
-		{CauseCondition, none, "This door does not open for you right now. Please ask the staff."},
-		{CauseDeadline, none, "That took too long, so the door stayed shut. Please tap again."},
-		{CauseClock, siteWide, "The time of this tap is not right. Please check the clock of your phone, or ask the staff."},
-		{CauseCancelled, none, "The request was canceled. Please tap again."},
-		{CauseBadRequest, none, "The app sent something we could not read. Please update the app and tap again."},
-		{CauseRequestReused, none, "The app mixed up two requests. Please tap again."},
-		{CauseStoreUnavailable, siteWide, "We cannot check your access right now. Please try again in a moment."},
-		{CauseUnknownSite, siteWide, "This place is not set up for digital keys. Please ask the staff."},
-		{CauseBadFacts, none, "Your access is not set up correctly. Please ask the staff."},
-		{CauseInternal, none, "Something went wrong on our side. Please try again, or ask the staff."},
-		{CauseIQNotActivated, perGateway, "This door is not ready for digital keys yet. Please ask the staff."},
-		{CauseIQOffline, perGateway, "The door system seems to be offline. If the door stays shut, use another way in or ask the staff."},
-		{CauseLockOffline, perDoor, "This lock seems to be offline. If the door stays shut, use another way in or ask the staff."},
-		{CauseLinkOutdated, perDoor, "This door has to be connected again. Please ask the staff."},
-		{CauseLockGone, perDoor, "This door is no longer set up for digital keys. Please ask the staff."},
-		{CauseRestoreRequired, perGateway, "The door system has to be set up again. Please ask the staff."},
-		{CausePINNotChanged, perGateway, "This door is not ready for digital keys yet. Please ask the staff."},
-		{CauseOTPInvalid, perGateway, "The door system did not accept our code. Please ask the staff."},
-		{CauseOTPBlocked, perGateway, "The door system has paused remote opening for some minutes. Please ask the staff."},
-		{CauseNotConnected, none, "The door system is not connected at the moment. Please ask the staff."},
-		{CauseReauthorize, siteWide, "The connection to the door system has to be renewed. Please ask the staff."},
-		{CauseTokenRefused, none, "The door system did not accept our connection. Please tap again."},
-		{CauseClientRefused, siteWide, "The connection to the door system is not set up correctly. Please ask the staff."},
-		{CauseForbidden, perDoor, "We are not allowed to move this lock. Please ask the staff."},
-		{CauseNoSubscription, siteWide, "Remote opening is not included here at the moment. Please ask the staff."},
-		{CauseRateLimited, siteWide, "Too many requests at once. Please try again in a moment."},
-		{CauseRefused, none, "The door system refused. Please ask the staff."},
-		{CauseCloudUnavailable, siteWide, "The door system cannot be reached. Please try again in a moment."},
-		{CauseNoAnswer, none, "We got no clear answer from the door. Please try the door, then tap again if it is shut."},
-		{CauseInterrupted, none, "We lost track of this request. Please try the door, then tap again if it is shut."},
-		{CauseStillSending, none, "Your request is still on its way to the door. Please try the door in a moment."},
-		{CauseLeftOpen, none, "This door was left open. Please close it."},
-		{CauseIntrusion, none, "This lock reports that the door was forced. Please tell the staff."},
-		{CauseBatteryLow, none, "The battery of this lock is low. Please tell the staff."},
-		{CausePrivacyMode, none, "This door was locked from inside."},
-		{CauseReauthorizeDue, none, "The connection to the door system has to be renewed soon. Please tell the staff."},
-		{CauseSeatsNearlyFull, none, "The seats of the door system are nearly taken. Please tell the staff."},
-	}
-}
-
 // Causes returns every cause, in the order of this package.
 func Causes() []Cause {
-	texts := causeTexts()
-	list := make([]Cause, len(texts))
-	for i, t := range texts {
+	list := make([]Cause, len(causeTexts))
+	for i, t := range causeTexts {
 		list[i] = t.cause
 	}
 	return list
@@ -123,7 +120,7 @@ func (c Cause) known() bool { return c.Message() != "" }
 func (c Cause) Message() string { return textOf(c).message }
 
 func textOf(c Cause) causeText {
-	for _, t := range causeTexts() {
+	for _, t := range causeTexts {
 		if t.cause == c {
 			return t
 		}

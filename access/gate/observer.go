@@ -139,15 +139,9 @@ const (
 // trace begins a phase. The caller calls end.
 func (g *Gate) trace(ctx context.Context, name string, action access.Action, door string) (phase context.Context, end func(Receipt)) {
 	if g.c.Tracer == nil {
-		return ctx, untraced
+		return ctx, func(Receipt) {}
 	}
-	return g.startPhase(ctx, Phase{Name: name, Site: g.c.Site, Door: door, Action: action})
-}
-
-func untraced(Receipt) {}
-
-// startPhase is not part of trace, so that a gate without a Tracer allocates nothing.
-func (g *Gate) startPhase(ctx context.Context, p Phase) (context.Context, func(Receipt)) {
+	p := Phase{Name: name, Site: g.c.Site, Door: door, Action: action}
 	start := func(ctx context.Context) (context.Context, func(Receipt)) { return g.c.Tracer.Start(ctx, p) }
 	return hostcall.Trace(ctx, "Tracer", start, func(err error) {
 		g.c.Logger.ErrorContext(ctx, "gate: the tracer panicked", "site", g.c.Site, "error", err)

@@ -25,25 +25,21 @@ type Document struct {
 
 const documentVersion = 1
 
-type documentJSON struct {
+type documentJSON[F access.Facts | json.RawMessage] struct {
 	Version int             `json:"doorkit"`
-	Facts   json.RawMessage `json:"facts"`
+	Facts   F               `json:"facts"`
 	Links   map[string]Link `json:"links"`
 }
 
 // MarshalJSON writes {"doorkit": 1, "facts": ..., "links": ...}.
 func (d Document) MarshalJSON() ([]byte, error) {
-	facts, err := json.Marshal(d.Facts)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(documentJSON{documentVersion, facts, d.Links})
+	return json.Marshal(documentJSON[access.Facts]{documentVersion, d.Facts, d.Links})
 }
 
 // ReadDocument reads what MarshalJSON wrote, strictly. An error about the facts
 // is a *access.FactsError that names every fault.
 func ReadDocument(data []byte) (Document, error) {
-	var raw documentJSON
+	var raw documentJSON[json.RawMessage]
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&raw); err != nil {
