@@ -25,7 +25,9 @@ func TestDoctorOnBadRows(t *testing.T) {
 	host.setMember(access.Member{ID: "bob", Standing: access.Standing{State: "odd"}})
 	host.setMember(access.Member{ID: "cyd", Memberships: []access.Membership{{ID: "m", Type: "type", From: noon, Until: noon}}})
 	host.setGrant(access.Grant{ID: "g1", Member: "ada", Door: "front"})
-	list, err := b.gate.Doctor(t.Context(), gate.Diagnostics{Readers: storage.Readers{Doors: b.store, Rules: host, Members: host, Reservations: b.store}})
+	list, err := b.gate.Doctor(t.Context(), gate.Diagnostics{
+		Readers: storage.Readers{Doors: b.store, Rules: host, Members: host, Reservations: b.store},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
