@@ -11,6 +11,7 @@ import (
 
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/examples/internal/setup"
 	"github.com/doorkit/doorkit/reservation"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
@@ -91,36 +92,17 @@ func (p *platform) setUpDemo(ctx context.Context, o options) error {
 		return nil
 	}
 	world := p.sim.World()
-	c, err := p.site.Session(ctx)
+	session, err := p.site.Session(ctx)
 	if errors.Is(err, saltoauth.ErrNotConnected) {
-		if err = p.connectDemo(ctx, saltoks.SiteID(world.Sites[0].ID)); err == nil {
-			c, err = p.site.Session(ctx)
+		if err = setup.Connect(ctx, p.site, p.sim.Sim, saltoks.SiteID(world.Sites[0].ID)); err == nil {
+			session, err = p.site.Session(ctx)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	wizard := c.Remote.Activation()
-	for iq, err := range wizard.List(ctx, c.Site) {
-		if err != nil {
-			return err
-		}
-		if iq.Finding.Usable() {
-			continue
-		}
-		if _, err := wizard.Begin(ctx, c.Site, iq.IQ.ID); err != nil {
-			return err
-		}
-		if _, err := wizard.RequestPIN(ctx, c.Site, iq.IQ.ID, saltoks.PINByMail); err != nil {
-			return err
-		}
-		pin, err := saltoks.ParseIQPIN(p.sim.IQPIN(world.Users[0].Email))
-		if err != nil {
-			return err
-		}
-		if _, err := wizard.Confirm(ctx, c.Site, iq.IQ.ID, pin); err != nil {
-			return err
-		}
+	if _, err := setup.Activate(ctx, session.Remote.Activation(), session.Site, p.sim.Sim); err != nil {
+		return err
 	}
 	for i, door := range []string{"front", "office-4", "meeting", "bikes"} {
 		_, err := p.site.Doors.Link(ctx, gate.LinkRequest{Door: door, Lock: world.Sites[0].Locks[i].ID, By: "demo"})
@@ -129,21 +111,6 @@ func (p *platform) setUpDemo(ctx context.Context, o options) error {
 		}
 	}
 	return nil
-}
-
-func (p *platform) connectDemo(ctx context.Context, site saltoks.SiteID) error {
-	login, err := p.site.Auth.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	callback, err := p.sim.Consent(ctx, login.URL(), saltokstest.Allow())
-	if err != nil {
-		return err
-	}
-	if _, err := p.site.Complete(ctx, login, callback.Query()); err != nil {
-		return err
-	}
-	return p.site.LinkSite(ctx, site)
 }
 
 // moveClock advances the clock of the demo, that is of this program and of the simulated

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"time"
@@ -104,9 +104,9 @@ func (p *platform) tap(c *call) error {
 	tap.URL.Path, tap.URL.RawPath = "/doors/"+door+"/"+c.PathValue("action"), ""
 	tap.Header.Set("Idempotency-Key", request)
 	tap.Body, tap.ContentLength = http.NoBody, 0
-	answer := apiResponse{header: http.Header{}}
-	p.api.ServeHTTP(&answer, tap)
-	switch answer.status {
+	answer := httptest.NewRecorder()
+	p.api.ServeHTTP(answer, tap)
+	switch answer.Code {
 	case http.StatusOK:
 		query := url.Values{"request": {request}}.Encode()
 		http.Redirect(c.w, c.Request, "/?"+query+"#door-"+url.PathEscape(door), http.StatusSeeOther)
@@ -115,22 +115,11 @@ func (p *platform) tap(c *call) error {
 		return errNotFound
 	}
 	var refused struct{ Message string }
-	if err := json.Unmarshal(answer.body.Bytes(), &refused); err != nil {
+	if err := json.Unmarshal(answer.Body.Bytes(), &refused); err != nil {
 		return err
 	}
 	return invalid("%s", refused.Message)
 }
-
-// apiResponse keeps a response of the API.
-type apiResponse struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (a *apiResponse) Header() http.Header         { return a.header }
-func (a *apiResponse) WriteHeader(status int)      { a.status = status }
-func (a *apiResponse) Write(b []byte) (int, error) { return a.body.Write(b) }
 
 // checkInsPage lists the member's check-ins of the last 90 days.
 func (p *platform) checkInsPage(c *call) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/memstore"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
+	"github.com/doorkit/doorkit/examples/internal/setup"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
@@ -68,10 +69,8 @@ func (d *demo) setUp(ctx context.Context) error {
 		return err
 	}
 	salto := saltoks.SiteID(site.ID)
-	for _, iq := range site.IQs {
-		if err := activate(ctx, remote.Activation(), salto, saltoks.IQID(iq.ID), func() string { return d.sim.IQPIN(user.Email) }); err != nil {
-			return err
-		}
+	if _, err := setup.Activate(ctx, remote.Activation(), salto, d.sim); err != nil {
+		return err
 	}
 	locks, err := saltolocks.NewLocks(saltolocks.LocksConfig{Client: d.client, Remote: remote, Site: salto, Now: d.sim.Now})
 	if err != nil {
@@ -117,23 +116,6 @@ func (d *demo) putRules(ctx context.Context, store *memstore.Store, zone string)
 		store.PutMember(ctx, "club", gate.Member{Member: access.Member{
 			ID: "bob", Memberships: []access.Membership{{ID: "m2", Type: "member", From: tomorrow}},
 		}}))
-}
-
-// activate activates an IQ. An administrator does this once: they request the PIN by
-// mail and type it.
-func activate(ctx context.Context, wizard *saltoremote.Activation, site saltoks.SiteID, iq saltoks.IQID, mailbox func() string) error {
-	if _, err := wizard.Begin(ctx, site, iq); err != nil {
-		return err
-	}
-	if _, err := wizard.RequestPIN(ctx, site, iq, saltoks.PINByMail); err != nil {
-		return err
-	}
-	pin, err := saltoks.ParseIQPIN(mailbox())
-	if err != nil {
-		return err
-	}
-	_, err = wizard.Confirm(ctx, site, iq, pin)
-	return err
 }
 
 func (d *demo) close() {

@@ -16,6 +16,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/examples/internal/setup"
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
@@ -157,45 +158,19 @@ func (n *node) setUpSite(ctx context.Context, s site, salto saltoks.Site, sim *s
 		return err
 	}
 	n.sites[s.ID] = opened
-	if err := n.activate(ctx, opened, sim); err != nil {
-		return err
-	}
-	if err := linkDoors(ctx, opened); err != nil {
-		return err
-	}
-	return n.putRules(ctx, s, salto)
-}
-
-// activate activates the IQs of a site that require one-time codes.
-func (n *node) activate(ctx context.Context, opened *saltolocks.Site, sim *saltokstest.Server) error {
 	session, err := opened.Session(ctx)
 	if err != nil {
 		return err
 	}
-	wizard := session.Remote.Activation()
-	for iq, err := range wizard.List(ctx, session.Site) {
-		if err != nil {
-			return err
-		}
-		if !iq.IQ.OTPEnabled {
-			continue
-		}
-		if _, err := wizard.Begin(ctx, session.Site, iq.IQ.ID); err != nil {
-			return err
-		}
-		if _, err := wizard.RequestPIN(ctx, session.Site, iq.IQ.ID, saltoks.PINByMail); err != nil {
-			return err
-		}
-		pin, err := saltoks.ParseIQPIN(sim.IQPIN(sim.World().Users[0].Email)) // from the administrator's mailbox
-		if err != nil {
-			return err
-		}
-		if _, err := wizard.Confirm(ctx, session.Site, iq.IQ.ID, pin); err != nil {
-			return err
-		}
-		n.activated++
+	activated, err := setup.Activate(ctx, session.Remote.Activation(), session.Site, sim.Sim)
+	if err != nil {
+		return err
 	}
-	return nil
+	n.activated += activated
+	if err := linkDoors(ctx, opened); err != nil {
+		return err
+	}
+	return n.putRules(ctx, s, salto)
 }
 
 // linkDoors links each lock of a site as its entrance.
