@@ -155,6 +155,68 @@ func TestStoppedProcess(t *testing.T) {
 	s.judge()
 }
 
+// TestFrozenWriter stops a process while it holds the rows of a fact, or of the position
+// in the lock system's log: another process writes them within the time of a commit. A
+// lease is taken in one statement, so that there is no moment in which it is held.
+func TestFrozenWriter(t *testing.T) {
+	t.Parallel()
+	d := PostgreSQL(t)
+	s, _ := d.Store(t)
+	fillSite(t, s, "loft")
+	for name, write := range map[string]func(context.Context, *sqlstore.Store) error{
+		"UPDATE doorkit_sites": func(ctx context.Context, s *sqlstore.Store) error {
+			rules, err := s.Rules(ctx, "loft")
+			if err != nil {
+				return err
+			}
+			return s.PutRules(ctx, rules)
+		},
+		"UPDATE doorkit_cursors": func(ctx context.Context, s *sqlstore.Store) error {
+			was, err := s.Cursor(ctx, "loft")
+			if err != nil {
+				return err
+			}
+			_, err = s.Ingest(ctx, "loft", was, was+"1", []storage.VendorEntry{{ID: "e" + was, Lock: "l1", At: noon}})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var once sync.Once
+			frozen, thaw := make(chan struct{}), make(chan struct{})
+			stopped := hooked(t, d, func(step Step) error {
+				if step.Done && strings.Contains(step.Text, name) {
+					once.Do(func() { close(frozen); <-thaw })
+				}
+				return nil
+			})
+			var all sync.WaitGroup
+			var lost error
+			all.Go(func() { lost = write(t.Context(), stopped) })
+			<-frozen
+			ctx, cancel := context.WithTimeout(t.Context(), storage.WriteWithin)
+			defer cancel()
+			err := write(ctx, s)
+			close(thaw)
+			all.Wait()
+			if err != nil || lost == nil {
+				t.Errorf("another process: %v; the frozen one: %v", err, lost)
+			}
+		})
+	}
+	r := &recorder{}
+	leases := hooked(t, d, r.hook)
+	r.take()
+	if held, err := leases.AcquireLease(t.Context(), "loft", "recover", "a", time.Minute); !held || err != nil {
+		t.Fatal(held, err)
+	}
+	for _, step := range r.take() {
+		if step.What == "begin" {
+			t.Error("a lease is taken in a transaction, in which a process may freeze")
+		}
+	}
+}
+
 // TestFrozenProcess stops a process, or cuts its cable, while it holds the rows of
 // the site and of a document: the server cannot know, and all doors of the site
 // would wait for it.

@@ -105,7 +105,7 @@ func (d Documents) acquire(ctx context.Context, key, holder string) (doc []byte,
 	var since time.Time
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		took, now := false, lease{}
-		err := d.s.write(ctx, "Update", func(run runner) error {
+		err := d.s.writeLimited(ctx, "Update", func(run runner) error {
 			var limits string
 			err := run.row(ctx, `INSERT INTO doorkit_documents (name, holder, held_until) VALUES ($1, $2, {clock} + $3)
 				ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
@@ -145,7 +145,7 @@ type lease struct {
 func (d Documents) set(ctx context.Context, key, holder, set string, args ...any) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
 	defer cancel()
-	return d.s.write(ctx, "Update", func(run runner) error {
+	return d.s.writeLimited(ctx, "Update", func(run runner) error {
 		var sync, limits string
 		err := run.row(ctx, "UPDATE doorkit_documents SET "+set+" WHERE name = $1 AND holder = $2 RETURNING {sync}, {limits}",
 			append([]any{key, holder}, args...)...).Scan(&sync, &limits)

@@ -14,6 +14,26 @@ import (
 // write runs fn in one transaction and commits it, unless fn returns an error. After
 // errNoChange it commits nothing and returns nil: there was nothing to write.
 func (s *Store) write(ctx context.Context, op string, fn func(runner) error) error {
+	return s.writeLimited(ctx, op, func(run runner) error {
+		if err := limit(ctx, run); err != nil {
+			return err
+		}
+		return fn(run)
+	})
+}
+
+// limit sets the limits of a transaction: a process that freezes in the middle of it must
+// not keep its locks. A transaction of one statement sets them by {limits} instead.
+func limit(ctx context.Context, run runner) error {
+	if run.dialect == SQLite {
+		return nil
+	}
+	var none string
+	return run.row(ctx, "SELECT {limits}").Scan(&none)
+}
+
+// writeLimited is write for an fn whose first statement sets the limits.
+func (s *Store) writeLimited(ctx context.Context, op string, fn func(runner) error) error {
 	end, err := s.enter(ctx, "", usual)
 	if err != nil {
 		return fail(ctx, op, err)
@@ -22,7 +42,7 @@ func (s *Store) write(ctx context.Context, op string, fn func(runner) error) err
 	return s.transact(ctx, op, fn)
 }
 
-// transact is write for a caller whose turn it is.
+// transact is writeLimited for a caller whose turn it is.
 func (s *Store) transact(ctx context.Context, op string, fn func(runner) error) error {
 	tx, err := s.read.dialect.begin(ctx, s.db)
 	if err != nil {
@@ -108,6 +128,11 @@ func (s *Store) inChunks(ctx context.Context, op, site string, size int, remove 
 		}
 		n, began := 0, time.Now()
 		err = s.transact(ctx, op, func(run runner) (err error) {
+			if site == "" {
+				if err = limit(ctx, run); err != nil {
+					return err
+				}
+			}
 			n, err = remove(run)
 			return err
 		})
