@@ -57,23 +57,23 @@ func BenchmarkUnlock(b *testing.B) {
 			return g
 		}
 		g := newGate(store)
-		for range 20 {
-			unlock(g)
-		}
-		hand := record(b, d, newGate, unlock)
+		hand, err := Record(b.Context(), d, d.Raw(b), "loft", func(s *sqlstore.Store) (string, error) {
+			return unlock(newGate(s)).RequestID, nil
+		})
+		must(b, err)
 		_, head, err := store.Ends(b.Context(), "loft")
 		must(b, err)
-		hand.seq = int64(head.Seq)
+		seq, byHand := int64(head.Seq), 0
 
 		var ours, theirs time.Duration
-		seq := hand.seq
 		for b.Loop() {
 			start := time.Now()
 			unlock(g)
 			middle := time.Now()
-			hand.seq = seq + 2
-			hand.do(b)
-			seq = hand.seq
+			byHand++
+			later := time.Duration(1_000_000+byHand) * 10 * time.Second // no replay shares the command of another tap
+			must(b, hand.Run(b.Context(), "loft", fmt.Sprintf("by-hand-%012d", byHand), seq+2, later, func() {}))
+			seq += 4
 			ours += middle.Sub(start)
 			theirs += time.Since(middle)
 		}
@@ -81,119 +81,6 @@ func BenchmarkUnlock(b *testing.B) {
 		b.ReportMetric(float64(theirs)/float64(b.N), "ns/by-hand")
 		b.ReportMetric(float64(ours)/float64(theirs), "ratio")
 	})
-}
-
-// byHand replays the statements of one unlock.
-type byHand struct {
-	db    *sql.DB
-	steps []Step
-	stmts []*sql.Stmt
-	tap   gate.Tap
-	first int64 // the number of the log row it was seen to write
-	seq   int64 // the last number taken
-	n     int
-}
-
-// record watches one unlock.
-func record(b *testing.B, d Database, newGate func(*sqlstore.Store) *gate.Gate, unlock func(*gate.Gate) gate.Tap) *byHand {
-	b.Helper()
-	store, r := watchedBench(b, d)
-	g := newGate(store)
-	for range 20 {
-		unlock(g)
-	}
-	_, head, err := store.Ends(b.Context(), "loft")
-	must(b, err)
-	r.take()
-	h := &byHand{db: d.Raw(b), tap: unlock(g), first: int64(head.Seq) + 1}
-	h.steps = r.take()
-	for _, s := range h.steps {
-		var st *sql.Stmt
-		if s.Text != "" {
-			st, err = h.db.Prepare(s.Text)
-			must(b, err)
-		}
-		h.stmts = append(h.stmts, st)
-	}
-	return h
-}
-
-func watchedBench(b *testing.B, d Database) (*sqlstore.Store, *recorder) {
-	b.Helper()
-	r := &recorder{}
-	return hooked(b, d, r.hook), r
-}
-
-// do replays them for another request.
-func (h *byHand) do(b *testing.B) {
-	ctx := b.Context()
-	h.n++
-	id := fmt.Sprintf("by-hand-%015d", h.n)
-	var tx *sql.Tx
-	var err error
-	for i, s := range h.steps {
-		switch s.What {
-		case "begin":
-			tx, err = h.db.BeginTx(ctx, nil)
-		case "commit":
-			err = tx.Commit()
-			tx = nil
-		case "exec":
-			_, err = tx.StmtContext(ctx, h.stmts[i]).ExecContext(ctx, h.args(s, id)...)
-		case "query":
-			st := h.stmts[i]
-			if tx != nil {
-				st = tx.StmtContext(ctx, st)
-			}
-			err = drain(st.QueryContext(ctx, h.args(s, id)...))
-		default:
-			b.Fatalf("an unlock does a %s", s.What)
-		}
-		if err != nil {
-			b.Fatalf("%s: %v", s.Text, err)
-		}
-	}
-	h.seq += 2
-}
-
-// args are those that were seen, with this request's id, numbers and instants.
-func (h *byHand) args(s Step, id string) []any {
-	args := plain(s.Args)
-	for i, a := range args {
-		switch a := a.(type) {
-		case string:
-			args[i] = strings.ReplaceAll(a, h.tap.RequestID, id)
-		case int64:
-			switch {
-			case a == h.first || a == h.first+1:
-				args[i] = h.seq + 1 + a - h.first
-			case a > 1e15: // an instant: later than the last one
-				args[i] = a + int64(h.n)*10_000_000
-			}
-		}
-	}
-	return args
-}
-
-func drain(rows *sql.Rows, err error) error {
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return err
-	}
-	into := make([]any, len(columns))
-	for i := range into {
-		into[i] = new(sql.RawBytes)
-	}
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // BenchmarkQuestion loads the facts for one member and door with 100 000

@@ -207,7 +207,7 @@ func TestKilledWhileIngesting(t *testing.T) {
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
 		step, n, byChild := 1, 0, 0
-		for killed := true; killed; step += scaled(1, 8) {
+		for killed := true; killed; step += scaled(1, 6) {
 			n++
 			s.lostAnswer(2*n+1, fmt.Sprintf("lost-answer-%04d", n)) // office mode: it has every step
 			job := s.task("ingest")

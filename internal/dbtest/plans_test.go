@@ -5,7 +5,6 @@ package dbtest
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"regexp"
 	"strings"
 	"testing"
@@ -105,14 +104,6 @@ func explain(t *testing.T, conn *sql.Conn, how, text string, args []any) []strin
 	}
 	must(t, rows.Err())
 	return lines
-}
-
-func plain(list []driver.NamedValue) []any {
-	args := make([]any, len(list))
-	for i, v := range list {
-		args[i] = v.Value
-	}
-	return args
 }
 
 // use does everything a store can do, once.

@@ -75,7 +75,7 @@ func (p *proxy) copy(to, from net.Conn) {
 		}
 	}()
 	for k := range packets {
-		time.Sleep(time.Until(k.due))
+		waitUntil(k.due)
 		if _, err := to.Write(k.data); err != nil {
 			break
 		}
