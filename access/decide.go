@@ -155,6 +155,9 @@ func (q *question) neverAgain() Reason {
 			note(!m.paused && m.until <= q.t, membershipEnded)
 		}
 	}
+	if first != noEntitlement {
+		return later[first]
+	}
 	// The member's own windows do not contain t: one that did has been noted.
 	for _, r := range q.door.resources {
 		note(q.p.resources[r].occupied.at(q.t).open, notBooker)
