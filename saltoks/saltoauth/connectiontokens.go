@@ -132,6 +132,10 @@ func (c *connectionTokens) outcome(next *connectionDoc, a answer, rejected salto
 	out := c.step(next, rejected)
 	e, ok := errors.AsType[*IdentityError](out.err)
 	switch {
+	case out.refresh && a.err != nil: // the pause after it is over already
+		out.err = a.err
+	case out.refresh: // such as after the machine was suspended
+		out.err = &IdentityError{Op: "refresh", What: "the access token expired before the answer arrived", RetryAt: c.id.now()}
 	case a.err == nil || out.err == nil:
 	case errors.Is(out.err, saltoks.ErrReauthorize):
 		out.err = reauthorize(a.err)

@@ -3,6 +3,7 @@ package saltoauth_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -93,6 +94,41 @@ func TestAnswerLostAfterRotation(t *testing.T) {
 		s, err := d.auth.Status(t.Context(), conn.ID)
 		if err != nil || s.State != saltoauth.ConnectionReauthorize {
 			t.Errorf("%+v, %v", s, err)
+		}
+	})
+}
+
+type roundTripFunc func(*http.Request) (*http.Response, error)
+
+func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestTokenExpiresOnTheWay: a machine that is suspended during a refresh receives a token
+// that is over. The call fails with a reason, and the next one refreshes again.
+func TestTokenExpiresOnTheWay(t *testing.T) {
+	const lifetime = 3 * time.Second
+	inBubbleOf(t, saltokstest.Switches{AccessLifetime: lifetime}, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, _ *saltoks.Client) {
+		suspended := false
+		config := d.config()
+		config.HTTPClient = &http.Client{Transport: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+			resp, err := d.sim.HTTPClient().Transport.RoundTrip(r)
+			if strings.HasSuffix(r.URL.Path, "/connect/token") && !suspended {
+				suspended = true
+				time.Sleep(lifetime)
+			}
+			return resp, err
+		})}
+		auth, err := saltoauth.NewAuthorizer(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens := auth.Tokens(conn)
+		time.Sleep(time.Hour)
+		token, err := tokens.Token(t.Context())
+		if failed, ok := errors.AsType[*saltoauth.IdentityError](err); !ok || !strings.Contains(failed.What, "expired") || !token.Access.IsZero() {
+			t.Errorf("a token that is over: %v, empty %t; want an IdentityError and no token", err, token.Access.IsZero())
+		}
+		if token, err = tokens.Token(t.Context()); err != nil || token.Access.IsZero() {
+			t.Errorf("the next call: %v, empty %t; want a token", err, token.Access.IsZero())
 		}
 	})
 }
