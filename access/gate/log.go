@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -77,10 +78,12 @@ func (g *Gate) verifyNew(ctx context.Context) (v storage.Verification, err error
 // Retain removes the rows of the door log that are older than before, up to the first
 // row that is not, and appends a row about the removal. Without that row, Verify
 // returns a *storage.ChainError. It returns the last row that was removed, and how many
-// were.
+// were. It also removes the older entries of the lock system's log that were ingested.
 func (g *Gate) Retain(ctx context.Context, before time.Time) (base Head, removed int, err error) {
 	defer containIn("Retain", &err)
-	return g.c.Records.Retain(ctx, g.c.Site, before, LogDetail{}.seal(storage.LogEntry{At: g.clock()}))
+	base, removed, err = g.c.Records.Retain(ctx, g.c.Site, before, LogDetail{}.seal(storage.LogEntry{At: g.clock()}))
+	_, vendorErr := g.c.Records.PruneVendor(ctx, g.c.Site, before)
+	return base, removed, errors.Join(err, vendorErr)
 }
 
 // Erase removes a person, a member or staff, from the door log's details, the

@@ -42,9 +42,17 @@ func TestEraseAndRetain(t *testing.T) {
 		}
 		// The tap is too old by now: the forgotten request opens nothing.
 		b.want(b.unlock(tap), gate.Denied, gate.CauseDeadline)
+		old, young := time.Now().Add(-2*time.Second), time.Now()
+		entries := []storage.VendorEntry{{ID: "old", Lock: "l1", At: old}, {ID: "young", Lock: "l1", At: young}}
+		if _, err := b.store.Ingest(ctx, site, "", "next", entries); err != nil {
+			t.Fatal(err)
+		}
 		base, removed, err := b.gate.Retain(ctx, time.Now().Add(-time.Second))
 		if err != nil || removed != 2 || base != head {
 			t.Fatalf("got %+v, %d, %v", base, removed, err)
+		}
+		if left, err := b.store.VendorEntries(ctx, storage.VendorQuery{Site: site}); err != nil || len(left) != 1 || left[0].ID != "young" {
+			t.Fatalf("the entries of the lock system's log: %v, %v", left, err)
 		}
 		said := 0
 		for row, err := range b.gate.Log(ctx, gate.LogQuery{}) {

@@ -58,7 +58,8 @@ type RunnerConfig struct {
 	Vendor VendorReader
 	// OfficeMode selects the doors to lock; nil is CloseRequest{RightEnded: true}.
 	OfficeMode *CloseRequest
-	// KeepLog is how long the door log is kept; 0 keeps it forever.
+	// KeepLog is how long the door log and the ingested entries of Vendor are kept; 0
+	// keeps them forever.
 	KeepLog time.Duration
 	// Jobs are further jobs.
 	Jobs []Job

@@ -31,7 +31,15 @@ func (st *site) has(w storage.Work, before time.Time) bool {
 	case storage.WorkHolds:
 		return len(st.holds) > 0
 	case storage.WorkRetain:
-		return len(st.rows) > 0 && st.rows[0].At.Before(before)
+		if len(st.rows) > 0 && st.rows[0].At.Before(before) {
+			return true
+		}
+		for _, e := range st.vendor {
+			if e.At.Before(before) {
+				return true
+			}
+		}
+		return false
 	case storage.WorkVerify:
 		n := len(st.rows)
 		return st.verified != st.head || st.head.Seq > 0 && (n == 0 || st.rows[n-1].Head() != st.verified)

@@ -53,7 +53,8 @@ func hasWork(w storage.Work) string {
 	case storage.WorkRetain: // the first row is at or after the base
 		return `SELECT 1 FROM (SELECT l.at FROM doorkit_log l WHERE l.site = given.site
 				AND l.seq > COALESCE((SELECT c.base_seq FROM doorkit_chains c WHERE c.site = given.site), 0) ORDER BY l.seq LIMIT 1) oldest
-			WHERE oldest.at IS NULL OR oldest.at < $2`
+			WHERE oldest.at IS NULL OR oldest.at < $2
+			UNION ALL SELECT 1 FROM doorkit_vendor_log e WHERE e.site = given.site AND e.at < $2`
 	}
 	// The order of the rows selects the primary key, whatever the planner expects.
 	return `SELECT 1 FROM (SELECT 1 AS one) o LEFT JOIN doorkit_chains c ON c.site = given.site

@@ -33,7 +33,8 @@ const (
 	WorkHolds Work = "holds"
 	// WorkPrune means that Journal.Prune with Before would remove an entry.
 	WorkPrune Work = "prune"
-	// WorkRetain means that DoorLog.Retain with Before would remove a row.
+	// WorkRetain means that DoorLog.Retain with Before would remove a row, or
+	// VendorLog.PruneVendor an entry.
 	WorkRetain Work = "retain"
 	// WorkVerify means that the head of the door log is not the one that was verified
 	// last, or that its row is missing or has another hash.

@@ -74,6 +74,10 @@ var manySitesTests = map[string]func(*bench){
 		b.same("removed", n, 2)
 		b.due(storage.WorkRetain, at(time.Minute+1000), false)
 		b.due(storage.WorkRetain, at(2*time.Minute+1000), true)
+		_, err = b.records().Ingest(b.ctx, b.site, "", "next", []storage.VendorEntry{{ID: "e", Lock: "l", At: at(0)}})
+		b.ok(err)
+		b.due(storage.WorkRetain, at(0), false)
+		b.due(storage.WorkRetain, at(time.Minute), true) // an entry of the lock system's log is older
 	},
 	"ManySites/verify": func(b *bench) {
 		b.due(storage.WorkVerify, time.Time{}, false)
