@@ -37,7 +37,7 @@ var issueTexts = map[string]issueText{
 	"log_not_verified": {Note, "%d rows of the door log were verified in %v, and more are left.",
 		"A change in the rows that are left is not reported.", "Run a Runner, whose job verify does it once a day, or call storage.VerifyNew."},
 	"door_left_open": {Warning, "It has been in office mode since %s%s.", "The door may be open for everyone.",
-		"Lock it, or call CloseOfficeMode: regularly with RightEnded, or at closing time."},
+		"Lock it. To prevent it, call CloseOfficeMode once a minute with RightEnded, and at closing time."},
 
 	// The facts.
 	"unknown_site": {Critical, "The storage has no rules for site %q.", nothingOpens, "Correct Config.Site, or write the rules of this site."},

@@ -53,7 +53,7 @@ func exportCSV[T any](w io.Writer, heading []string, rows iter.Seq2[T, error], r
 	return n, out.Error()
 }
 
-// export writes rows until one fails, and returns how many were written.
+// export writes rows until one fails, and returns how many were passed to write.
 func export[T any](rows iter.Seq2[T, error], write func(T) error) (n int, err error) {
 	for row, err := range rows {
 		if err == nil {

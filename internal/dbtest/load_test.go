@@ -217,6 +217,63 @@ func TestFrozenWriter(t *testing.T) {
 	}
 }
 
+// TestFrozenWaiter stops a process while it waits for a document that another one holds:
+// the holder still stores what it has, such as a token.
+func TestFrozenWaiter(t *testing.T) {
+	t.Parallel()
+	d := PostgreSQL(t)
+	s, _ := d.Store(t)
+	holds, frozen, thaw := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	waits := hooked(t, d, func(step Step) error {
+		if step.Done && strings.HasPrefix(step.Text, "SELECT holder") {
+			once.Do(func() { close(frozen); <-thaw })
+		}
+		return nil
+	})
+	var all sync.WaitGroup
+	var held error
+	all.Go(func() {
+		held = s.Documents().Update(t.Context(), "k", func(context.Context, []byte) ([]byte, error) {
+			close(holds)
+			<-frozen
+			return []byte("token"), nil
+		})
+		close(thaw)
+	})
+	<-holds
+	waited := waits.Documents().Update(t.Context(), "k", func(_ context.Context, current []byte) ([]byte, error) { return current, nil })
+	all.Wait()
+	if held != nil || waited != nil {
+		t.Errorf("the holder: %v; the one that waited: %v", held, waited)
+	}
+}
+
+// TestLeaseAcknowledgedLate: if the commit that takes a document's lease is acknowledged
+// after the caller's time, the next caller does not wait until the lease ends.
+func TestLeaseAcknowledgedLate(t *testing.T) {
+	t.Parallel()
+	Both(t, func(t *testing.T, d Database) {
+		d.Store(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		late := hooked(t, d, func(step Step) error {
+			if step.Done && step.What == "commit" {
+				cancel()
+			}
+			return nil
+		}).Documents()
+		keep := func(_ context.Context, current []byte) ([]byte, error) { return current, nil }
+		if err := late.Update(ctx, "k", keep); err == nil {
+			t.Error("an Update whose time was over succeeded")
+		}
+		soon, end := context.WithTimeout(t.Context(), 4*time.Second) // a lease lasts 8 s
+		defer end()
+		if err := late.Update(soon, "k", keep); err != nil {
+			t.Errorf("the next Update: %v", err)
+		}
+	})
+}
+
 // TestFrozenProcess stops a process, or cuts its cable, while it holds the rows of
 // the site and of a document: the server cannot know, and all doors of the site
 // would wait for it.

@@ -106,7 +106,8 @@ func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { retu
 // that is over. The call fails with a reason, and the next one refreshes again.
 func TestTokenExpiresOnTheWay(t *testing.T) {
 	const lifetime = 3 * time.Second
-	inBubbleOf(t, saltokstest.Switches{AccessLifetime: lifetime}, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, _ *saltoks.Client) {
+	short := saltokstest.Switches{AccessLifetime: lifetime}
+	inBubbleOf(t, short, func(t *testing.T, d *hostFixture, conn saltoauth.Connection, _ *saltoks.Client) {
 		suspended := false
 		config := d.config()
 		config.HTTPClient = &http.Client{Transport: roundTripFunc(func(r *http.Request) (*http.Response, error) {
@@ -124,7 +125,8 @@ func TestTokenExpiresOnTheWay(t *testing.T) {
 		tokens := auth.Tokens(conn)
 		time.Sleep(time.Hour)
 		token, err := tokens.Token(t.Context())
-		if failed, ok := errors.AsType[*saltoauth.IdentityError](err); !ok || !strings.Contains(failed.What, "expired") || !token.Access.IsZero() {
+		failed, ok := errors.AsType[*saltoauth.IdentityError](err)
+		if !ok || !strings.Contains(failed.What, "expired") || !token.Access.IsZero() {
 			t.Errorf("a token that is over: %v, empty %t; want an IdentityError and no token", err, token.Access.IsZero())
 		}
 		if token, err = tokens.Token(t.Context()); err != nil || token.Access.IsZero() {

@@ -59,7 +59,7 @@ func (d Documents) Update(ctx context.Context, key string,
 	if err != nil {
 		return err
 	}
-	set, args := "holder = '', held_until = 0", []any(nil)
+	set, args := releaseLease, []any(nil)
 	defer func() { // also if fn failed or panicked
 		lost := d.set(ctx, key, holder, set, args...)
 		if err == nil {
@@ -105,22 +105,25 @@ func (d Documents) acquire(ctx context.Context, key, holder string) (doc []byte,
 	var since time.Time
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		took, now := false, lease{}
-		err := d.s.writeLimited(ctx, "Update", func(run runner) error {
-			var limits string
-			err := run.row(ctx, `INSERT INTO doorkit_documents (name, holder, held_until) VALUES ($1, $2, {clock} + $3)
+		err := d.s.writeOwnLimits(ctx, "Update", func(run runner) error {
+			// The limits come before the row lock, which a conflict takes also if the lease is held.
+			err := run.row(ctx, `INSERT INTO doorkit_documents (name, holder, held_until) VALUES ($1, $2 || {limits}, {clock} + $3)
 				ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
 				WHERE doorkit_documents.held_until < excluded.held_until - $3 OR doorkit_documents.holder = $4 AND doorkit_documents.held_until = $5
-				RETURNING doc, {limits}`, key, holder, leaseTime.Microseconds(), dead.holder, dead.until).Scan(&doc, &limits)
+				RETURNING doc`, key, holder, leaseTime.Microseconds(), dead.holder, dead.until).Scan(&doc)
 			if took = err == nil; !noRows(err) {
 				return err
 			}
 			err = run.row(ctx, "SELECT holder, held_until FROM doorkit_documents WHERE name = $1", key).Scan(&now.holder, &now.until)
 			return cmp.Or(optional(err), errNoChange)
 		})
-		if err != nil {
+		switch {
+		case err != nil && took: // such as a commit that was acknowledged too late
+			_ = d.set(ctx, key, holder, releaseLease) // else the lease ends by itself
 			return nil, err
-		}
-		if took {
+		case err != nil:
+			return nil, err
+		case took:
 			return doc, nil
 		}
 		if now != other {
@@ -134,6 +137,9 @@ func (d Documents) acquire(ctx context.Context, key, holder string) (doc []byte,
 	}
 }
 
+// releaseLease ends a lease.
+const releaseLease = "holder = '', held_until = 0"
+
 // lease is one period of a lease, as one process took or renewed it.
 type lease struct {
 	holder string
@@ -145,7 +151,7 @@ type lease struct {
 func (d Documents) set(ctx context.Context, key, holder, set string, args ...any) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
 	defer cancel()
-	return d.s.writeLimited(ctx, "Update", func(run runner) error {
+	return d.s.writeOwnLimits(ctx, "Update", func(run runner) error {
 		var sync, limits string
 		err := run.row(ctx, "UPDATE doorkit_documents SET "+set+" WHERE name = $1 AND holder = $2 RETURNING {sync}, {limits}",
 			append([]any{key, holder}, args...)...).Scan(&sync, &limits)

@@ -66,12 +66,12 @@ type kindInfo struct {
 
 var kinds = []kindInfo{
 	{Unreachable, "the database did not answer, or returned an error", nil, nil},
-	{Locked, "another process kept the database locked", []string{"55P03", "40P01", "40001"},
+	{Locked, "another process kept the database locked", []string{"55P03", "40P01", serializationFailure},
 		[]string{"database is locked", "table is locked"}},
 	{Busy, "it would not be in time", nil, nil},
 	{ReadOnly, "the database is read-only: check the permissions of the file and its folder, or that the connection string " +
 		"leads to the primary server", []string{"25006"}, []string{"readonly database"}},
-	{Full, "the database has no space left: free space on its disk, or raise its limit", []string{"53100", "53200"}, []string{"disk is full"}},
+	{Full, "the database has no space left: free space on its disk, or raise its limit", []string{"53100"}, []string{"disk is full"}},
 	{Damaged, "the file is not a database, or is corrupt", []string{"XX001", "XX002"}, []string{"not a database", "malformed"}},
 	{NoFile, "the database file cannot be opened or created: check that its folder exists and that this process may write there", nil,
 		[]string{"unable to open database file"}},
@@ -79,6 +79,10 @@ var kinds = []kindInfo{
 	{NotDurable, "the connection may lose acknowledged commits", nil, nil},
 	{Unreadable, "a row is unreadable", nil, nil},
 }
+
+// serializationFailure is the SQLSTATE of a statement that lost a race, where the server's
+// default isolation is above "read committed".
+const serializationFailure = "40001"
 
 func kindOf(err error) Kind {
 	state := sqlState(err)

@@ -19,7 +19,7 @@ func (s *Store) AcquireLease(ctx context.Context, site, name, holder string, d t
 		SET holder = excluded.holder, held_from = excluded.held_from, held_until = excluded.held_until
 		WHERE doorkit_leases.holder = excluded.holder OR doorkit_leases.held_until <= {clock} OR doorkit_leases.held_from > {clock}
 		RETURNING holder`, site, name, holder, d.Microseconds()).Scan(&is)
-	if noRows(err) {
+	if noRows(err) || sqlState(err) == serializationFailure { // another holder has it, or was faster
 		return false, nil
 	}
 	return err == nil, fail(ctx, "AcquireLease", err)

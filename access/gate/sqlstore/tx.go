@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// write runs fn in one transaction and commits it, unless fn returns an error. After
-// errNoChange it commits nothing and returns nil: there was nothing to write.
+// write runs fn in one transaction with limits and commits it, unless fn returns an error.
+// After errNoChange it commits nothing and returns nil: there was nothing to write.
 func (s *Store) write(ctx context.Context, op string, fn func(runner) error) error {
-	return s.writeLimited(ctx, op, func(run runner) error {
+	return s.writeOwnLimits(ctx, op, func(run runner) error {
 		if err := limit(ctx, run); err != nil {
 			return err
 		}
@@ -23,7 +23,8 @@ func (s *Store) write(ctx context.Context, op string, fn func(runner) error) err
 }
 
 // limit sets the limits of a transaction: a process that freezes in the middle of it must
-// not keep its locks. A transaction of one statement sets them by {limits} instead.
+// not keep its locks. Some transactions set them in their first statement instead: it
+// contains {limits}, which is evaluated before the statement locks a row.
 func limit(ctx context.Context, run runner) error {
 	if run.dialect == SQLite {
 		return nil
@@ -32,8 +33,8 @@ func limit(ctx context.Context, run runner) error {
 	return run.row(ctx, "SELECT {limits}").Scan(&none)
 }
 
-// writeLimited is write for an fn whose first statement sets the limits.
-func (s *Store) writeLimited(ctx context.Context, op string, fn func(runner) error) error {
+// writeOwnLimits is write for an fn whose first statement sets the limits.
+func (s *Store) writeOwnLimits(ctx context.Context, op string, fn func(runner) error) error {
 	end, err := s.enter(ctx, "", usual)
 	if err != nil {
 		return fail(ctx, op, err)
@@ -42,7 +43,7 @@ func (s *Store) writeLimited(ctx context.Context, op string, fn func(runner) err
 	return s.transact(ctx, op, fn)
 }
 
-// transact is writeLimited for a caller whose turn it is.
+// transact is writeOwnLimits for a caller whose turn it is.
 func (s *Store) transact(ctx context.Context, op string, fn func(runner) error) error {
 	tx, err := s.read.dialect.begin(ctx, s.db)
 	if err != nil {

@@ -70,58 +70,73 @@ func Export(ctx context.Context, from Readers, site string) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	doc, known := Document{Links: map[string]Link{}}, map[target]bool{}
-	keep := func(r reference) bool {
-		if !known[r.target] {
-			doc.LeftOut = append(doc.LeftOut, Fault{Field: r.Row, What: r.missing()})
-		}
-		return known[r.target]
-	}
 	doors, err := from.Doors.Doors(ctx, site)
 	if err != nil {
 		return Document{}, err
 	}
-	for _, d := range doors {
-		known[target{KindDoor, d.ID}] = true
-		doc.Facts.Doors = append(doc.Facts.Doors, d.Door)
-		if !d.Link.IsZero() {
-			doc.Links[d.ID] = d.Link
-		}
+	grants, err := from.Rules.Grants(ctx, site, "") // before the members: a new grant may be for a new member
+	if err != nil {
+		return Document{}, err
 	}
-	keepReferences(&rules, keep)
-	doc.Facts = rules.facts(doc.Facts)
-	for _, t := range rules.MembershipTypes {
-		known[target{KindType, t.ID}] = true
-	}
-	for _, r := range rules.Resources {
-		known[target{KindResource, r.ID}] = true
-	}
+	e := export{known: map[target]bool{}}
+	e.site(rules, doors)
+	facts := &e.doc.Facts
 	for m, err := range from.Members.Members(ctx, site) {
 		if err != nil {
 			return Document{}, err
 		}
-		known[target{KindMember, m.ID}] = true
-		keepReferences(&m, keep)
-		doc.Facts.Members = append(doc.Facts.Members, m.Member)
-	}
-	grants, err := from.Rules.Grants(ctx, site, "")
-	if err != nil {
-		return Document{}, err
+		e.known[target{KindMember, m.ID}] = true
+		keepReferences(&m, e.keep)
+		facts.Members = append(facts.Members, m.Member)
 	}
 	for _, g := range grants {
-		if keepReferences(&g, keep) {
-			doc.Facts.Grants = append(doc.Facts.Grants, g.Grant)
+		if keepReferences(&g, e.keep) {
+			facts.Grants = append(facts.Grants, g.Grant)
 		}
 	}
 	for r, err := range from.Reservations.Reservations(ctx, ReservationQuery{Site: site}) {
 		if err != nil {
 			return Document{}, err
 		}
-		if keepReferences(&r, keep) {
-			doc.Facts.Reservations = append(doc.Facts.Reservations, r.Reservation)
+		if keepReferences(&r, e.keep) {
+			facts.Reservations = append(facts.Reservations, r.Reservation)
 		}
 	}
-	return doc, nil
+	return e.doc, nil
+}
+
+// export is a Document in progress.
+type export struct {
+	doc   Document
+	known map[target]bool // what references may name
+}
+
+// keep reports whether what a reference names exists, and otherwise notes the fault.
+func (e *export) keep(r reference) bool {
+	if !e.known[r.target] {
+		e.doc.LeftOut = append(e.doc.LeftOut, Fault{Field: r.Row, What: r.missing()})
+	}
+	return e.known[r.target]
+}
+
+// site adds the doors and the rules.
+func (e *export) site(rules Rules, doors []Door) {
+	e.doc.Links = map[string]Link{}
+	for _, d := range doors {
+		e.known[target{KindDoor, d.ID}] = true
+		e.doc.Facts.Doors = append(e.doc.Facts.Doors, d.Door)
+		if !d.Link.IsZero() {
+			e.doc.Links[d.ID] = d.Link
+		}
+	}
+	keepReferences(&rules, e.keep)
+	e.doc.Facts = rules.facts(e.doc.Facts)
+	for _, t := range rules.MembershipTypes {
+		e.known[target{KindType, t.ID}] = true
+	}
+	for _, r := range rules.Resources {
+		e.known[target{KindResource, r.ID}] = true
+	}
 }
 
 // Import writes the facts of a whole site, after checking all of them: if

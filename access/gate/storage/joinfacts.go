@@ -74,7 +74,7 @@ func (j joined) LoadAll(ctx context.Context, query FactsQuery) ([]Snapshot, erro
 
 func (j joined) load(ctx context.Context, query FactsQuery, read func() ([]Door, error)) ([]Snapshot, error) {
 	if err := j.r.check(); err != nil {
-		return nil, err
+		return nil, errors.New("storage: JoinFacts: " + err.Error()) // not a fault of the request
 	}
 	doors, err := read()
 	if err != nil {
