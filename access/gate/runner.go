@@ -232,7 +232,12 @@ func (r *Runner) try(ctx context.Context, j Job, follow func(context.Context) er
 	}
 	t := turn{r.gate.c.Records, r.gate.c.Site, "job " + j.Name, j.Every}
 	began := time.Now()
-	held, err := t.take(ctx, follow != nil, func(ctx context.Context) error { return r.run(ctx, j, follow) })
+	held, err := t.take(ctx, follow != nil, func(turn context.Context) (soon bool, err error) {
+		if follow == nil { // it continues without the lease: a Run may run twice
+			turn = ctx
+		}
+		return false, r.run(turn, j, follow)
+	})
 	if err != nil && !held && ctx.Err() == nil {
 		r.report(ctx, j, began, err)
 	}
@@ -247,8 +252,9 @@ type turn struct {
 }
 
 // take runs work if the job is due and no other process has its lease; otherwise held is
-// false. If work is continuous, its context ends when another process has the lease.
-func (t turn) take(ctx context.Context, continuous bool, work func(context.Context) error) (held bool, err error) {
+// false. The context of work ends when another process has the lease. If work returns
+// soon, it is due again within pollEvery.
+func (t turn) take(ctx context.Context, continuous bool, work func(context.Context) (soon bool, err error)) (held bool, err error) {
 	holder := cryptorand.Text()
 	if held, err = t.acquire(ctx, holder, jobLease); err != nil || !held {
 		return false, err
@@ -262,19 +268,22 @@ func (t turn) take(ctx context.Context, continuous bool, work func(context.Conte
 			case <-runCtx.Done():
 				return
 			case <-time.After(jobLease / 3):
-				// Another process has the lease. Only continuous work has to end: a Run may run twice.
-				if held, err := t.acquire(runCtx, holder, jobLease); err == nil && !held && continuous {
+				if held, err := t.acquire(runCtx, holder, jobLease); err == nil && !held {
 					stop()
 				}
 			}
 		}
 	})
-	err = work(runCtx)
+	soon, err := work(runCtx)
 	stop()
 	renewal.Wait()
+	every := t.every
+	if soon {
+		every = min(every, pollEvery)
+	}
 	// The lease outlasts most of the interval, so that no process runs the job before it
 	// is due. A run that was stopped, and continuous work, are due at once.
-	left := max(0, t.every-min(t.every, pollEvery)/10-time.Since(began))
+	left := max(0, every-min(every, pollEvery)/10-time.Since(began))
 	if ctx.Err() != nil || continuous {
 		left = 0
 	}

@@ -30,12 +30,12 @@ func (p pass) try(ctx context.Context) error {
 		return nil
 	}
 	if p.kind.each {
-		return p.run(ctx, jobs)
+		_, err := p.run(ctx, ctx, jobs)
+		return err
 	}
 	t := turn{jobs[0].gate.c.Records, p.name(), fmt.Sprintf("jobs %s %v", p.kind.name, p.kind.every), p.kind.every}
 	began := time.Now()
-	// The runs do not have the context of the turn: those that take long outlast it.
-	held, err := t.take(ctx, false, func(context.Context) error { return p.run(ctx, jobs) })
+	held, err := t.take(ctx, false, func(turn context.Context) (soon bool, err error) { return p.run(ctx, turn, jobs) })
 	if err != nil && !held && ctx.Err() == nil {
 		report(ctx, jobs, began, err)
 	}
@@ -48,24 +48,26 @@ func report(ctx context.Context, jobs []siteJob, began time.Time, err error) {
 	}
 }
 
-// run runs the jobs of the sites that have work.
-func (p pass) run(ctx context.Context, jobs []siteJob) error {
+// run runs the jobs of the sites that have work. It begins none after turn has ended; the
+// runs have ctx, because those that take long outlast the turn. It returns soon if sites
+// were left out.
+func (p pass) run(ctx, turn context.Context, jobs []siteJob) (soon bool, err error) {
 	began := time.Now()
-	work, idle, err := p.due(ctx, jobs)
+	work, idle, err := p.due(turn, jobs)
 	if err != nil {
-		if ctx.Err() == nil {
+		if turn.Err() == nil {
 			report(ctx, jobs, began, err)
 		}
-		return err
+		return true, err
 	}
-	report(ctx, idle, began, nil)
+	searched := time.Since(began)
 	every := min(p.kind.every, pollEvery)
 	slots, results := make(chan struct{}, cmp.Or(max(p.AtOnce, 0), 32)), make(chan error, len(work))
 	running := 0
 	var failed []error
 	for _, j := range work {
-		if err := p.ready(ctx, began, every, j, slots); err != nil {
-			failed = append(failed, err)
+		if err := p.ready(turn, began, every, j, slots); err != nil {
+			soon, failed = true, append(failed, err)
 			break
 		}
 		runCtx, stop := context.WithCancel(ctx)
@@ -82,16 +84,17 @@ func (p pass) run(ctx context.Context, jobs []siteJob) error {
 			results <- err
 		})
 	}
+	report(ctx, idle, time.Now().Add(-searched), nil)
 	limit := time.After(max(every-time.Since(began), every/10))
 	for range running {
 		select {
 		case err := <-results:
 			failed = append(failed, err)
 		case <-limit: // the other sites have their next turn meanwhile
-			return errors.Join(failed...)
+			return soon, errors.Join(failed...)
 		}
 	}
-	return errors.Join(failed...)
+	return soon, errors.Join(failed...)
 }
 
 // ready waits until a site's job may begin: its offset, PerSecond, and then one of the
