@@ -50,8 +50,15 @@ type Runners struct {
 
 	mu    sync.Mutex
 	sites map[string]*servedSite
+	jobs  map[jobKind]*kindState
 	added chan struct{} // closed by the next Add
 	pace  *rate.Limiter
+}
+
+// kindState is what is known of a kind of job.
+type kindState struct {
+	begun bool      // there was a pass in this process
+	added []siteJob // since then, that have not run
 }
 
 // servedSite is a site of a Runners.
@@ -79,10 +86,13 @@ type jobKind struct {
 
 func (j *Job) kind() jobKind { return jobKind{j.Name, j.Every, j.EachProcess, j.work} }
 
-// Add adds a site, also while Run is running. The error is a *ConfigError if the site was
-// added already, or if its Gate has another Config.Records than the other sites. The
-// function that it returns removes the site, and ends the runs that are in progress there
-// soon.
+// Add adds a site, also while Run is running: each job runs there soon, unless a Runner of
+// the site ran it within its interval. A site that is added before the first call of Run or
+// RunOnce has its turn with the others, which costs less: a daily job within a day.
+//
+// The error is a *ConfigError if the site was added already, or if its Gate has another
+// Config.Records than the other sites. The function that it returns removes the site, and
+// ends the runs that are in progress there soon.
 func (s *Runners) Add(r *Runner) (remove func(), err error) {
 	site := r.gate.c.Site
 	s.mu.Lock()
@@ -102,6 +112,7 @@ func (s *Runners) Add(r *Runner) (remove func(), err error) {
 		s.sites = map[string]*servedSite{}
 	}
 	s.sites[site] = added
+	s.addJobs(added)
 	if s.added != nil {
 		close(s.added)
 		s.added = nil
@@ -131,14 +142,53 @@ func sameStorage(a, b storage.Records) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
-// change returns a channel that is closed by the next Add.
+// addJobs records the jobs of a site that is added. The caller holds s.mu.
+func (s *Runners) addJobs(site *servedSite) {
+	if s.jobs == nil {
+		s.jobs = map[jobKind]*kindState{}
+	}
+	for _, j := range site.jobs {
+		state := s.jobs[j.kind()]
+		if state == nil {
+			state = &kindState{}
+			s.jobs[j.kind()] = state
+		}
+		if state.begun {
+			state.added = append(state.added, siteJob{site, j})
+		}
+	}
+}
+
+// change returns a channel that is closed by the next Add. The caller holds s.mu.
 func (s *Runners) change() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.added == nil {
 		s.added = make(chan struct{})
 	}
 	return s.added
+}
+
+// kinds returns the kinds of jobs that there are, and a channel that is closed by the next
+// Add. Those that ask the storage for sites with work are quick, and come first.
+func (s *Runners) kinds() ([]jobKind, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(s.jobs), func(a, b jobKind) int {
+		if (a.work == "") != (b.work == "") {
+			return cmp.Compare(b.work, a.work)
+		}
+		return cmp.Or(cmp.Compare(a.every, b.every), cmp.Compare(a.name, b.name))
+	}), s.change()
+}
+
+// newJobs returns the jobs of a kind at the sites that were added since its first pass, each
+// job once, and a channel that is closed by the next Add.
+func (s *Runners) newJobs(k jobKind) ([]siteJob, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := s.jobs[k]
+	added := state.added
+	state.begun, state.added = true, nil
+	return added, s.change()
 }
 
 // list returns the sites.
@@ -146,19 +196,6 @@ func (s *Runners) list() []*servedSite {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Values(s.sites))
-}
-
-// kinds returns the kinds of the jobs of all sites, by name.
-func (s *Runners) kinds() []jobKind {
-	found := map[jobKind]bool{}
-	for _, site := range s.list() {
-		for i := range site.jobs {
-			found[site.jobs[i].kind()] = true
-		}
-	}
-	return slices.SortedFunc(maps.Keys(found), func(a, b jobKind) int {
-		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.every, b.every))
-	})
 }
 
 // jobsOf returns the jobs of a kind in the order of their offsets, beginning at start.
@@ -187,11 +224,14 @@ func (s *Runners) Run(ctx context.Context) {
 	// A process that is often restarted begins each time with other sites.
 	start, known := rand.Float64(), map[jobKind]bool{}
 	for ctx.Err() == nil {
-		change := s.change()
-		for _, k := range s.kinds() {
+		kinds, change := s.kinds()
+		for _, k := range kinds {
 			if !known[k] {
 				known[k] = true
-				loops.Go(func() { s.loop(ctx, pass{s, k, start, true, &runs}) })
+				p := pass{s, k, start, true, false, &runs}
+				added, _ := s.newJobs(k) // since an earlier Run
+				loops.Go(func() { s.loop(ctx, p) })
+				loops.Go(func() { p.runNew(ctx, added) })
 			}
 		}
 		select {
@@ -233,14 +273,24 @@ func (s *Runners) loop(ctx context.Context, p pass) {
 }
 
 // RunOnce does the jobs that are due at all sites, one job after the other, for a host
-// with a scheduler of its own: call it every minute. The error joins those of all sites.
+// with a scheduler of its own: call it every minute, also while an earlier call has not
+// returned. The jobs that ask the storage for sites with work come first. The error joins
+// those of all sites.
 func (s *Runners) RunOnce(ctx context.Context) error {
 	var failed []error
 	var runs sync.WaitGroup
 	defer runs.Wait()
 	start := rand.Float64()
-	for _, k := range s.kinds() {
-		if err := (pass{s, k, start, false, &runs}).try(ctx); err != nil {
+	kinds, _ := s.kinds()
+	for _, k := range kinds {
+		p := pass{s, k, start, false, false, &runs}
+		err := p.try(ctx)
+		if added, _ := s.newJobs(k); len(added) > 0 {
+			p.first = true
+			_, errFirst := p.run(ctx, ctx, added)
+			err = errors.Join(err, errFirst)
+		}
+		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", k.name, err))
 		}
 	}

@@ -17,6 +17,7 @@ type pass struct {
 	kind   jobKind
 	start  float64 // the offset of the first site
 	spread bool    // over the interval, or else as fast as PerSecond allows
+	first  bool    // at sites that were added: under the lease of a Runner, as no pass had them
 	runs   *sync.WaitGroup
 }
 
@@ -29,17 +30,38 @@ func (p pass) try(ctx context.Context) error {
 	if len(jobs) == 0 {
 		return nil
 	}
+	run := func(turn context.Context) (soon bool, err error) {
+		_, _ = p.newJobs(p.kind) // they are of the pass
+		return p.run(ctx, turn, p.jobsOf(p.kind, p.start))
+	}
 	if p.kind.each {
-		_, err := p.run(ctx, ctx, jobs)
+		_, err := run(ctx)
 		return err
 	}
 	t := turn{jobs[0].gate.c.Records, p.name(), fmt.Sprintf("jobs %s %v", p.kind.name, p.kind.every), p.kind.every}
 	began := time.Now()
-	held, err := t.take(ctx, false, func(turn context.Context) (soon bool, err error) { return p.run(ctx, turn, jobs) })
+	held, err := t.take(ctx, false, run)
 	if err != nil && !held && ctx.Err() == nil {
 		report(ctx, jobs, began, err)
 	}
 	return err
+}
+
+// runNew runs the jobs of sites that are added, until ctx ends.
+func (p pass) runNew(ctx context.Context, jobs []siteJob) {
+	p.spread, p.first = false, true
+	for ctx.Err() == nil {
+		if len(jobs) > 0 {
+			_, _ = p.run(ctx, ctx, jobs) // which reports the error
+		}
+		var change <-chan struct{}
+		if jobs, change = p.newJobs(p.kind); len(jobs) == 0 {
+			select {
+			case <-ctx.Done():
+			case <-change:
+			}
+		}
+	}
 }
 
 func report(ctx context.Context, jobs []siteJob, began time.Time, err error) {
@@ -66,9 +88,16 @@ func (p pass) run(ctx, turn context.Context, jobs []siteJob) (soon bool, err err
 	running := 0
 	var failed []error
 	for _, j := range work {
-		if err := p.ready(turn, began, every, j, slots); err != nil {
-			soon, failed = true, append(failed, err)
+		ok, err := p.ready(turn, began, every, j, slots)
+		if err != nil {
+			soon = true
+			if ctx.Err() != nil || turn.Err() == nil { // to lose the lease is no failure
+				failed = append(failed, err)
+			}
 			break
+		}
+		if !ok {
+			continue
 		}
 		runCtx, stop := context.WithCancel(ctx)
 		if !j.begin(stop) {
@@ -78,7 +107,7 @@ func (p pass) run(ctx, turn context.Context, jobs []siteJob) (soon bool, err err
 		}
 		running++
 		p.runs.Go(func() {
-			err := j.do(runCtx)
+			err := j.do(runCtx, p.first)
 			j.end()
 			<-slots
 			results <- err
@@ -98,8 +127,8 @@ func (p pass) run(ctx, turn context.Context, jobs []siteJob) (soon bool, err err
 }
 
 // ready waits until a site's job may begin: its offset, PerSecond, and then one of the
-// slots.
-func (p pass) ready(ctx context.Context, began time.Time, every time.Duration, j siteJob, slots chan<- struct{}) error {
+// slots. It returns false if the job may not begin.
+func (p pass) ready(ctx context.Context, began time.Time, every time.Duration, j siteJob, slots chan<- struct{}) (ok bool, err error) {
 	if p.kind.work == "" {
 		if p.spread { // over nine tenths, so that the next pass begins on time
 			at := time.Duration(j.after(p.start) * 0.9 * float64(every))
@@ -108,22 +137,25 @@ func (p pass) ready(ctx context.Context, began time.Time, every time.Duration, j
 			case <-time.After(at - time.Since(began)):
 			}
 		}
+		if j.busy() {
+			return false, nil
+		}
 		if err := p.wait(ctx); err != nil {
-			return err
+			return false, err
 		}
 	}
 	select {
 	case slots <- struct{}{}:
-		return nil
+		return true, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 }
 
 // due divides the jobs into those whose sites have work and the others.
 func (p pass) due(ctx context.Context, jobs []siteJob) (work, idle []siteJob, err error) {
 	finder, ok := jobs[0].gate.c.Records.(storage.ManySites)
-	if p.kind.work == "" || !ok {
+	if p.kind.work == "" || p.first || !ok {
 		return jobs, nil, nil
 	}
 	q := storage.DueQuery{Work: p.kind.work, Sites: make([]string, len(jobs))}
@@ -153,8 +185,15 @@ func (p pass) due(ctx context.Context, jobs []siteJob) (work, idle []siteJob, er
 	return work, idle, nil
 }
 
-// begin returns false if the previous run of the job is still running, or if the site
-// was removed. stop ends the run.
+// busy reports whether the previous run of the job is still running, or the site was
+// removed.
+func (j siteJob) busy() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.removed || j.running[j.job.Name] != nil
+}
+
+// begin returns false if the job is busy. stop ends the run.
 func (j siteJob) begin(stop context.CancelFunc) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -172,9 +211,13 @@ func (j siteJob) end() {
 	delete(j.running, j.job.Name)
 }
 
-// do runs the job.
-func (j siteJob) do(ctx context.Context) error {
-	err := j.run(ctx, j.job, nil)
+// do runs the job, or with first if no process has run it at this site alone.
+func (j siteJob) do(ctx context.Context, first bool) error {
+	run := j.run
+	if first {
+		run = j.try
+	}
+	err := run(ctx, j.job, nil)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if err == nil || j.removed {

@@ -141,7 +141,6 @@ func ExampleSite_manySites() {
 	ctx, configs, removers := context.Background(), []saltolocks.Config{}, map[string]func(){}
 
 	jobs, zones := &gate.Runners{}, &gate.Zones{}
-	go jobs.Run(ctx)
 	for _, config := range configs {
 		config.Gate.Zones = zones
 		site, err := saltolocks.Open(ctx, config)
@@ -154,4 +153,5 @@ func ExampleSite_manySites() {
 		}
 		removers[config.Site] = remove // when the host closes the site
 	}
+	go jobs.Run(ctx) // sites may also be added later
 }
