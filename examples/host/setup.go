@@ -25,7 +25,9 @@ type setup struct {
 func (s setup) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := http.NewCrossOriginProtection().Check(r)
 	if err == nil && r.Method == http.MethodPost {
-		err = s.step(r.Context(), r)
+		if err = s.step(r.Context(), r); errors.Is(err, saltoks.ErrReauthorize) {
+			err = nil // the page has the button to reconnect
+		}
 	}
 	if err == nil && r.Method == http.MethodPost {
 		http.Redirect(w, r, "/setup", http.StatusSeeOther)
@@ -49,11 +51,17 @@ func (s setup) step(ctx context.Context, r *http.Request) error {
 	switch r.PostFormValue("step") {
 	case "site":
 		return s.choose(ctx, session, saltoks.SiteID(r.PostFormValue("site")))
+	case "restore":
+		return session.Client.IQs.Restore(ctx, session.Site, iq)
 	case "pin": // SALTO mails it to the user that connected
-		if _, err := activation.Begin(ctx, session.Site, iq); err != nil {
+		_, err := activation.Begin(ctx, session.Site, iq) // once, before the first PIN
+		if errors.Is(err, saltoremote.ErrActivationLost) {
+			_, err = activation.Restart(ctx, session.Site, iq) // the IQ was reset
+		}
+		if err != nil {
 			return err
 		}
-		_, err := activation.RequestPIN(ctx, session.Site, iq, saltoks.PINByMail)
+		_, err = activation.RequestPIN(ctx, session.Site, iq, saltoks.PINByMail)
 		return err
 	case "confirm":
 		pin, err := saltoks.ParseIQPIN(r.PostFormValue("pin"))
@@ -106,6 +114,7 @@ func (s setup) link(ctx context.Context, door, lock string) error {
 // page is what the settings page shows.
 type page struct {
 	Connected bool
+	Ended     bool // the consent has ended: an administrator has to reconnect
 	Site      saltoks.SiteID
 	Sites     []saltoks.Site
 	IQs       []saltoremote.IQStatus
@@ -115,38 +124,49 @@ type page struct {
 }
 
 func (s setup) show(ctx context.Context, w http.ResponseWriter) error {
-	var p page
-	session, err := s.site.Session(ctx)
-	if errors.Is(err, saltoauth.ErrNotConnected) {
-		return pageTemplate.Execute(w, p)
-	} else if err != nil {
+	p, err := s.read(ctx)
+	switch {
+	case errors.Is(err, saltoauth.ErrNotConnected):
+		p = page{}
+	case errors.Is(err, saltoks.ErrReauthorize):
+		p = page{Connected: true, Ended: true}
+	case err != nil:
 		return err
+	}
+	return pageTemplate.Execute(w, p)
+}
+
+// read collects the data of the page.
+func (s setup) read(ctx context.Context) (p page, err error) {
+	session, err := s.site.Session(ctx)
+	if err != nil {
+		return p, err
 	}
 	p.Connected, p.Site = true, session.Site
 	for site, err := range session.Client.Sites.All(ctx) {
 		if err != nil {
-			return err
+			return p, err
 		}
 		p.Sites = append(p.Sites, site)
 	}
 	if p.Site != "" {
 		for iq, err := range session.Remote.Activation().List(ctx, session.Site) {
 			if err != nil {
-				return err
+				return p, err
 			}
 			p.IQs = append(p.IQs, iq)
 		}
 		for member, err := range s.store.Members(ctx, siteID) {
 			if err != nil {
-				return err
+				return p, err
 			}
 			p.Members = append(p.Members, member)
 		}
 		if p.Doors, p.Free, err = s.site.Doors.List(ctx); err != nil {
-			return err
+			return p, err
 		}
 	}
-	return pageTemplate.Execute(w, p)
+	return p, nil
 }
 
 var pageTemplate = template.Must(template.New("setup").Parse(`<!DOCTYPE html>
@@ -155,6 +175,9 @@ var pageTemplate = template.Must(template.New("setup").Parse(`<!DOCTYPE html>
 <h1>Setup</h1>
 {{if not .Connected}}
 <form method="post" action="/salto/connect"><button>Connect to SALTO KS</button></form>
+{{else if .Ended}}
+<p>The permission at SALTO KS has ended, and no door opens. Reconnect as the same SALTO user:
+doors, members and activations stay.</p>
 {{else if not .Site}}
 <h2>1. Choose the site</h2>
 {{range .Sites}}<form method="post"><input type="hidden" name="site" value="{{.ID}}">
@@ -162,7 +185,8 @@ var pageTemplate = template.Must(template.New("setup").Parse(`<!DOCTYPE html>
 {{else}}
 <h2>2. Activate the IQs</h2>
 {{range .IQs}}<form method="post"><input type="hidden" name="iq" value="{{.IQ.ID}}">{{.IQ.Name}}: {{.Finding}}
-{{if not .Finding.Usable}}<input name="pin" size="4" aria-label="PIN"> <button name="step" value="confirm">Activate</button>
+{{if eq .Finding "restore_required"}}<button name="step" value="restore">Restore</button>
+{{else if not .Finding.Usable}}<input name="pin" size="4" aria-label="PIN"> <button name="step" value="confirm">Activate</button>
 <button name="step" value="pin">Send a PIN by mail</button>{{end}}</form>{{end}}
 <h2>3. Link locks as doors</h2>
 <ul>{{range .Doors}}<li><b>{{.Door.ID}}</b>: {{.Door.Name}} {{.Problem}}{{end}}</ul>
@@ -173,7 +197,7 @@ var pageTemplate = template.Must(template.New("setup").Parse(`<!DOCTYPE html>
 <ul>{{range .Members}}<li>{{.ID}}{{end}}</ul>
 <form method="post"><input name="member" placeholder="ada" required aria-label="member">
 <button name="step" value="member">Add a resident</button></form>
-<h2>The connection</h2>
-<form method="post" action="/salto/reconnect"><button>Reconnect</button></form>
-{{end}}</html>
+{{end}}
+{{if .Connected}}<h2>The connection</h2>
+<form method="post" action="/salto/reconnect"><button>Reconnect</button></form>{{end}}</html>
 `))
