@@ -212,14 +212,18 @@ func TestHost(t *testing.T) {
 }
 
 // TestGettingStarted runs the commands of the page, apart from the browser's part, and
-// compares their output with what the page shows.
+// those of docs/operating.md, and compares their output with what the page shows.
 func TestGettingStarted(t *testing.T) {
 	if testing.Short() {
 		t.Skip("with -short, no program is built and run")
 	}
-	page, err := os.ReadFile("../../docs/getting-started.md")
-	if err != nil {
-		t.Fatal(err)
+	var page []byte
+	for _, name := range []string{"getting-started.md", "operating.md"} {
+		text, err := os.ReadFile("../../docs/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page = append(page, text...)
 	}
 	sim, data := simulator(t), filepath.Join(t.TempDir(), "host.db")
 	// The command of the page uses the workspace, also if this test runs without it.
