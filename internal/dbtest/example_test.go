@@ -57,6 +57,23 @@ func Example() {
 	// Output: accepted true The door is open.
 }
 
+// subscribe gives a person a plan, in the host's own table and as a membership.
+func subscribe(ctx context.Context, db *sql.DB, store *sqlstore.Store, person, plan string) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // without effect after Commit
+	if _, err := tx.ExecContext(ctx, "INSERT INTO subscriptions (person, plan) VALUES ($1, $2)", person, plan); err != nil {
+		return err
+	}
+	member := access.Member{ID: person, Memberships: []access.Membership{{ID: "m1", Type: plan}}}
+	if err := store.In(tx).PutMember(ctx, "loft", gate.Member{Member: member}); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
 // The host's own rows and the facts change together.
 func Example_hostTransaction() {
 	ctx := context.Background()
@@ -72,14 +89,7 @@ func Example_hostTransaction() {
 	_, err = db.ExecContext(ctx, "CREATE TABLE subscriptions (person TEXT, plan TEXT)")
 	check(err)
 
-	tx, err := db.BeginTx(ctx, nil)
-	check(err)
-	_, err = tx.ExecContext(ctx, "INSERT INTO subscriptions (person, plan) VALUES ('ada', 'resident')")
-	check(err)
-	check(store.In(tx).PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "ada",
-		Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
-	check(tx.Commit())
-
+	check(subscribe(ctx, db, store, "ada", "resident"))
 	m, err := store.Member(ctx, "loft", "ada")
 	check(err)
 	fmt.Println(m.ID, m.Memberships[0].Type)
