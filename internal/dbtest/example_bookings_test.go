@@ -112,7 +112,8 @@ func Example_visits() {
 	check(err)
 	now := time.Date(2026, 5, 28, 22, 30, 0, 0, time.UTC) // the 29th at the site
 	clock := func() time.Time { return now }
-	check(store.PutMember(ctx, "loft", gate.Member{Member: access.Member{ID: "eve", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
+	eve := access.Member{ID: "eve", Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}
+	check(store.PutMember(ctx, "loft", gate.Member{Member: eve}))
 	g, err := gate.New(gate.Config{
 		Site: "loft", Facts: store, Records: store, Locks: instantly, Now: clock,
 		Conditions: []gate.Condition{twoVisits(store, zone, clock)},

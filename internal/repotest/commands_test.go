@@ -31,6 +31,7 @@ var commands = []struct {
 	{`go run \./examples/fleet`, "examples/fleet.TestFleet"},
 	{`go run \./examples/ks login .*`, "examples/ks.TestLogin"},
 	{`go run \./examples/ks preflight`, "examples/ks.TestPreflight"},
+	{`go run \./examples/ks preflight -environment .*`, "examples/ks.TestPreflightBeforeLogin"},
 	{`go run \./examples/ks verify -report report\.md`, "examples/ks.TestVerifyReport"},
 	{`go run \./internal/peers`, "internal/peers.TestPeersAgree"},
 
