@@ -182,6 +182,9 @@ func TestResetIQIsNotActivated(t *testing.T) {
 		}, ErrActivationLost},
 		{"a restore is required", func(r *fixture) { r.sim.Fault(saltokstest.RestoreRequired) }, saltoks.ErrRestoreRequired},
 		{"SALTO does not answer", func(r *fixture) { r.sim.Fault(saltokstest.HTTP500, saltokstest.Count(-1)) }, nil},
+		{"SALTO does not list what is activated", func(r *fixture) {
+			r.sim.Fault(saltokstest.HTTP500, saltokstest.On("activated_iqs"), saltokstest.Count(-1))
+		}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -200,6 +203,9 @@ func TestResetIQIsNotActivated(t *testing.T) {
 					e, ok := errors.AsType[*saltoks.APIError](err)
 					if err == nil || c.want != nil && !errors.Is(err, c.want) || !ok || !e.NotSent() {
 						t.Errorf("%s: %v", name, err)
+					}
+					if c.want == nil && errors.Is(err, ErrActivationLost) {
+						t.Errorf("%s reports what is not known: %v", name, err)
 					}
 					if c.want != nil && !strings.Contains(err.Error(), "Restart") {
 						t.Errorf("%s does not name Restart: %v", name, err)

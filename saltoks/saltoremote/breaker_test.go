@@ -174,6 +174,26 @@ func TestBreakerThatCannotBeStored(t *testing.T) {
 	})
 }
 
+// The door is open: that the breaker could not be closed is no error of the command.
+func TestSuccessThatCannotBeStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.activate()
+		r.sim.Fault(saltokstest.ClockSkew)
+		if err := r.remote.Unlock(t.Context(), r.target); !errors.Is(err, saltoks.ErrOTPInvalid) {
+			t.Fatal(err)
+		}
+		r.sim.ClearFaults()
+		r.store.broken, r.store.left = true, 1 // the read
+		if err := r.remote.Unlock(t.Context(), r.target); err != nil || r.sim.Movements(string(r.target.Lock)) != 1 {
+			t.Errorf("got %v", err)
+		}
+		if r.store.left >= 0 {
+			t.Error("the success was not recorded")
+		}
+	})
+}
+
 // A wrong code is recorded even if its caller has canceled.
 func TestAWrongCodeOutlivesItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -2,12 +2,14 @@ package saltoremote
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
@@ -19,6 +21,7 @@ func TestFindings(t *testing.T) {
 	blocked := ready
 	blocked.Local.BlockedUntil = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 	wrong := &saltoks.APIError{Status: 400, Code: "3102", InnerCode: "otp_invalid"}
+	blocks := &saltoks.APIError{Status: 400, Code: "3102", InnerCode: "otp_blocked"}
 	unchanged := &saltoks.APIError{Status: 400, Code: "3102", InnerCode: "pin_not_changed"}
 	for _, c := range []struct {
 		name string
@@ -38,6 +41,8 @@ func TestFindings(t *testing.T) {
 		{"wrong code, clock behind", Diagnosis{Status: ready, Command: wrong, ClockKnown: true, ClockOffset: -4 * time.Minute}, FindingClockSkew},
 		{"no error yet, clock ahead", Diagnosis{Status: ready, ClockKnown: true, ClockOffset: 4 * time.Minute}, FindingClockSkew},
 		{"the IQ alone refuses", Diagnosis{Status: ready, Command: wrong, Checked: true, ClockKnown: true}, FindingIQClock},
+		{"the IQ and the check refuse", Diagnosis{Status: ready, Command: wrong, Checked: true, Check: wrong, ClockKnown: true}, FindingAppLogin},
+		{"blocked by the error", Diagnosis{Status: ready, Command: blocks, ClockKnown: true}, FindingBlocked},
 		{"PIN not changed", Diagnosis{Status: ready, Command: unchanged, ClockKnown: true}, FindingPINNotChanged},
 		{"PIN not changed, then confirmed", Diagnosis{Status: ready, Command: unchanged, Checked: true}, FindingHealthy},
 		{"held back", Diagnosis{Status: blocked, ClockKnown: true}, FindingBlocked},
@@ -170,6 +175,65 @@ func TestCheckCodeCounts(t *testing.T) {
 			if open := !d.Until.IsZero(); open != (i > 0) {
 				t.Errorf("check %d: held back until %v", i+1, d.Until)
 			}
+		}
+	})
+}
+
+// An examination that fails returns no Diagnosis: what was not read is not a finding.
+func TestDiagnoseWithoutAnAnswer(t *testing.T) {
+	for name, on := range map[string]string{
+		"the IQ": "GET /v1.2/sites/", "what is activated": "activated_iqs", "the clock": "GET " + routeMe, "the store": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newFixture(t)
+				r.activate()
+				if r.store.broken = on == ""; !r.store.broken {
+					r.sim.Fault(saltokstest.APIError, saltokstest.Status(403), saltokstest.On(on))
+				}
+				d, err := r.act.Diagnose(t.Context(), r.site, r.iq, CheckCode())
+				if _, ok := errors.AsType[*saltoks.APIError](err); !ok || d != (Diagnosis{}) {
+					t.Errorf("%+v, %v", d, err)
+				}
+			})
+		})
+	}
+}
+
+// Without the Date of SALTO's answer the clock is unknown, and so is why a code is wrong.
+func TestDiagnoseWithoutADate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.activate()
+		r.sim.Fault(saltokstest.AppRotatedSecret)
+		undated := func(next http.RoundTripper) http.RoundTripper {
+			return faulttest.RoundTripper(func(q *http.Request) (*http.Response, error) {
+				resp, err := next.RoundTrip(q)
+				if err == nil {
+					resp.Header.Del("Date")
+				}
+				return resp, err
+			})
+		}
+		client := r.newClient(func(cfg *saltoks.Config) { cfg.Middleware = []saltoks.Middleware{undated} })
+		d, err := r.newRemote(client, r.state).Activation().Diagnose(t.Context(), r.site, r.iq, CheckCode())
+		if err != nil || d.ClockKnown || d.ClockOffset != 0 || d.Finding != FindingWrongCode {
+			t.Errorf("%+v, %v", d, err)
+		}
+	})
+}
+
+// SALTO's Date has whole seconds: a right clock is not reported as off by one at any
+// part of a second.
+func TestClockOffsetWithinASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		time.Sleep(100 * time.Millisecond)
+		for range 5 {
+			if d, err := r.act.Diagnose(t.Context(), r.site, r.iq); err != nil || !d.ClockKnown || d.ClockOffset != 0 {
+				t.Errorf("at %v: offset %v, %v", r.sim.Now(), d.ClockOffset, err)
+			}
+			time.Sleep(200 * time.Millisecond)
 		}
 	})
 }

@@ -1,6 +1,8 @@
 package saltoremote
 
 import (
+	"errors"
+	"iter"
 	"testing"
 	"testing/synctest"
 
@@ -63,4 +65,75 @@ func TestListShowsAllIQs(t *testing.T) {
 			break // the list stops
 		}
 	})
+}
+
+// An activation whose result is not known, and one that was adopted, are unfinished,
+// although SALTO reports the user as activated.
+func TestListShowsWhatIsUnfinished(t *testing.T) {
+	for name, do := range map[string]func(*fixture) *Activation{
+		"confirming": func(r *fixture) *Activation {
+			r.requestPIN()
+			r.loseConfirmation()
+			return r.act
+		},
+		"adopted": func(r *fixture) *Activation {
+			r.activate()
+			code, err := storedCodes(r.remote)(r.t.Context(), r.site, r.iq)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			act := r.newRemote(r.newClient(), r.newState(saltostate.NewMemoryStore())).Activation()
+			r.must(act.Adopt(r.t.Context(), r.site, r.iq, code))
+			return act
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newFixture(t)
+				for s, err := range do(r).List(t.Context(), r.site) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if want := s.IQ.ID == r.iq; want && s.Finding != FindingUnfinished || s.ActivatedAtSALTO != want {
+						t.Errorf("%+v", s)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A list that fails ends with its error.
+func TestListFails(t *testing.T) {
+	for name, do := range map[string]func(*fixture) iter.Seq2[IQStatus, error]{
+		"zero value":  func(r *fixture) iter.Seq2[IQStatus, error] { return new(Activation).List(r.t.Context(), r.site) },
+		"no site":     func(r *fixture) iter.Seq2[IQStatus, error] { return r.act.List(r.t.Context(), "") },
+		"activations": func(r *fixture) iter.Seq2[IQStatus, error] { return failing(r, "activated_iqs") },
+		"IQs":         func(r *fixture) iter.Seq2[IQStatus, error] { return failing(r, "/iqs") },
+		"store": func(r *fixture) iter.Seq2[IQStatus, error] {
+			r.store.broken = true
+			return r.act.List(r.t.Context(), r.site)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newFixture(t)
+				n := 0
+				for s, err := range do(r) {
+					if _, ok := errors.AsType[*saltoks.APIError](err); !ok || s != (IQStatus{}) {
+						t.Errorf("%+v, %v", s, err)
+					}
+					n++
+				}
+				if n != 1 {
+					t.Errorf("%d results", n)
+				}
+			})
+		})
+	}
+}
+
+func failing(r *fixture, on string) iter.Seq2[IQStatus, error] {
+	r.sim.Fault(saltokstest.APIError, saltokstest.Status(403), saltokstest.On(on))
+	return r.act.List(r.t.Context(), r.site)
 }

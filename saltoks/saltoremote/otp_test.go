@@ -152,11 +152,14 @@ func TestOTPExhaustion(t *testing.T) {
 
 func TestOTPReusesASecondAfterCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, _ := secondsProvider(t, 30)
+		p, age := secondsProvider(t, 30)
+		used := make(map[string]bool)
 		for range 31 {
-			if _, err := p.OTP(t.Context(), "q"); err != nil {
+			code, err := p.OTP(t.Context(), "q")
+			if err != nil {
 				t.Fatal(err)
 			}
+			used[code.Reveal()] = true
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		gone := errors.New("the tap was taken back")
@@ -165,8 +168,12 @@ func TestOTPReusesASecondAfterCancel(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 		start := time.Now()
-		if _, err := p.OTP(t.Context(), "q"); err != nil || time.Since(start) > time.Second {
-			t.Errorf("after %v: %v", time.Since(start), err)
+		code, err := p.OTP(t.Context(), "q")
+		if err != nil || time.Since(start) > time.Second {
+			t.Fatalf("after %v: %v", time.Since(start), err)
+		}
+		if a := age(code); used[code.Reveal()] || a != 30 {
+			t.Errorf("used a second of %d s ago, want 30; used before: %v", a, used[code.Reveal()])
 		}
 	})
 }

@@ -150,5 +150,9 @@ func (a *Activation) settle(ctx context.Context, at siteIQ) (iqDoc, error) {
 			e.kind, e.since = found, known.ActivatedAt
 		}
 	}
-	return a.answered(ctx, at, e)
+	settled, err := a.answered(ctx, at, e)
+	if err != nil {
+		return doc, err
+	}
+	return settled, nil
 }

@@ -116,6 +116,9 @@ func TestWrongPINKeepsTheStepAndCounts(t *testing.T) {
 			if !errors.Is(err, saltoks.ErrOTPInvalid) || s.Step != StepPINRequested {
 				t.Fatalf("wrong PIN: %+v, %v", s, err)
 			}
+			if !strings.Contains(err.Error(), "enter the PIN of the newest message") {
+				t.Errorf("the error does not name what to do: %v", err)
+			}
 			if blocked := !s.BlockedUntil.IsZero(); blocked != (i == 1) {
 				t.Fatalf("after %d wrong PINs: blocked until %v", i+1, s.BlockedUntil)
 			}

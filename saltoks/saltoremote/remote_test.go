@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -90,6 +91,10 @@ func TestIQWithoutCodes(t *testing.T) {
 		if body := string(r.sim.Commands()[0].Body); strings.Contains(body, "otp") {
 			t.Errorf("body %s", body)
 		}
+		r.target.IQ = "" // nothing is computed for it
+		if err := r.remote.Unlock(t.Context(), r.target); err != nil {
+			t.Error(err)
+		}
 	})
 }
 
@@ -174,11 +179,52 @@ func TestRemoteOfAnotherUser(t *testing.T) {
 	})
 }
 
+// A token source that does not know its user is not refused: SALTO checks the codes.
+func TestRemoteOfAnUnknownUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.activate()
+		client := r.newClient(func(cfg *saltoks.Config) { cfg.Tokens = withoutSubject{r.tokens} })
+		if err := r.newRemote(client, r.state).Unlock(t.Context(), r.target); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+type withoutSubject struct{ saltoks.TokenSource }
+
+func (s withoutSubject) Token(ctx context.Context) (saltoks.Token, error) {
+	token, err := s.TokenSource.Token(ctx)
+	token.Subject = ""
+	return token, err
+}
+
 func TestNewRemoteNamesEveryFault(t *testing.T) {
-	_, err := NewRemote(Config{})
-	for _, want := range []string{"Config.Client is missing", "Config.State is missing", "Config.User requires"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v does not say %q", err, want)
+	r := newFixture(t)
+	good := Config{Client: r.client, State: r.state, User: saltoks.Identity{Environment: "simulator", Subject: "user"}}
+	if _, err := NewRemote(good); err != nil {
+		t.Error(err)
+	}
+	client, state, user := "Config.Client is missing", "Config.State is missing", "Config.User requires"
+	for _, c := range []struct {
+		change func(*Config)
+		want   []string
+	}{
+		{func(cfg *Config) { *cfg = Config{} }, []string{client, state, user}},
+		{func(cfg *Config) { cfg.Client = nil }, []string{client}},
+		{func(cfg *Config) { cfg.Client = new(saltoks.Client) }, []string{client}},
+		{func(cfg *Config) { cfg.State = nil }, []string{state}},
+		{func(cfg *Config) { cfg.State = new(saltostate.State) }, []string{state}},
+		{func(cfg *Config) { cfg.User.Subject = "" }, []string{user}},
+		{func(cfg *Config) { cfg.User.Environment = "" }, []string{user}},
+	} {
+		cfg := good
+		c.change(&cfg)
+		_, err := NewRemote(cfg)
+		for _, text := range []string{client, state, user} {
+			if got := err != nil && strings.Contains(err.Error(), text); got != slices.Contains(c.want, text) {
+				t.Errorf("%q: %v, want %v", text, err, c.want)
+			}
 		}
 	}
 }
@@ -287,6 +333,32 @@ func TestOTPFunc(t *testing.T) {
 			t.Errorf("%+v, %v", owner, err)
 		}
 	})
+}
+
+// A text that cannot be a code is not sent; every other one is, as it is.
+func TestOTPFuncResults(t *testing.T) {
+	for text, sent := range map[string]bool{
+		"0": true, "09azAZ": true, "0123456789abcdef": true,
+		"": false, "0123456789abcdefg": false, "12 45": false, "é": false,
+		"/": false, ":": false, "@": false, "[": false, "`": false, "{": false,
+	} {
+		t.Run(text, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newFixture(t)
+				r.activate()
+				remote := r.newRemote(r.client, r.state, withOTP(func(context.Context, saltoks.SiteID, saltoks.IQID) (saltoks.OTP, error) {
+					return saltoks.NewOTP(text), nil
+				}))
+				err := remote.Unlock(t.Context(), r.target)
+				if want := map[bool]error{true: saltoks.ErrOTPInvalid, false: ErrOTPFunc}[sent]; !errors.Is(err, want) || isNotSent(err) == sent {
+					t.Errorf("got %v, want %v", err, want)
+				}
+				if codes := sentCodes(t, r.sim); codes[text] != sent || len(codes) > 1 {
+					t.Errorf("sent %v", codes)
+				}
+			})
+		})
+	}
 }
 
 // Many doors at once through one IQ that accepts each code only once: each command that

@@ -300,6 +300,18 @@ func TestActivationWithoutTheName(t *testing.T) {
 	})
 }
 
+// Nor does the name delay an activation for long.
+func TestTheNameIsReadForAShortTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.sim.Fault(saltokstest.Hang, saltokstest.On("GET /v1.2/sites/"+string(r.site)+"/iqs/"+string(r.iq)))
+		start := time.Now()
+		if r.must(r.act.Begin(t.Context(), r.site, r.iq)); time.Since(start) != nameLimit {
+			t.Errorf("after %v", time.Since(start))
+		}
+	})
+}
+
 // lateStore loses the lease of an IQ's document once, after fn has run, and reports it
 // late: then runs before that.
 type lateStore struct {

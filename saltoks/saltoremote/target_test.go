@@ -2,11 +2,13 @@ package saltoremote
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
@@ -111,4 +113,30 @@ func TestWrongCodeStillCounts(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A link without an IQ names none that could be outdated.
+func TestRefusedCodeWithoutAnIQ(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.sim.SetOTPEnabled(string(r.iq), false)
+		target := Target{Site: r.site, Lock: r.target.Lock}
+		if err := r.remote.Unlock(t.Context(), target); err != nil {
+			t.Fatal(err)
+		}
+		wrong := func(_ *http.Request) *http.Response {
+			return faulttest.Reply(400, `{"ErrorCode":"3102","Message":"Request execution failed with code: otp_invalid"}`)
+		}
+		client := r.newClient(func(cfg *saltoks.Config) { cfg.Middleware = []saltoks.Middleware{answerOn("/locking", wrong)} })
+		remote := r.newRemote(client, r.state)
+		for range 2 {
+			if err := remote.Unlock(t.Context(), target); !errors.Is(err, saltoks.ErrOTPInvalid) || errors.Is(err, ErrTargetOutdated) {
+				t.Errorf("got %v", err)
+			}
+		}
+		r.sim.SetOTPEnabled(string(r.iq), true)
+		if err := remote.Unlock(t.Context(), target); !errors.Is(err, ErrTargetOutdated) {
+			t.Errorf("now a code is required: %v", err)
+		}
+	})
 }
