@@ -181,17 +181,23 @@ func TestCheckCodeCounts(t *testing.T) {
 
 // An examination that fails returns no Diagnosis: what was not read is not a finding.
 func TestDiagnoseWithoutAnAnswer(t *testing.T) {
-	for name, on := range map[string]string{
-		"the IQ": "GET /v1.2/sites/", "what is activated": "activated_iqs", "the clock": "GET " + routeMe, "the store": "",
+	for name, suffix := range map[string]string{
+		"the IQ": "/iqs/", "what is activated": "/activated_iqs", "the clock": routeMe, "the store": "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newFixture(t)
 				r.activate()
-				if r.store.broken = on == ""; !r.store.broken {
-					r.sim.Fault(saltokstest.APIError, saltokstest.Status(403), saltokstest.On(on))
+				if suffix == "/iqs/" {
+					suffix += string(r.iq)
 				}
-				d, err := r.act.Diagnose(t.Context(), r.site, r.iq, CheckCode())
+				act := r.act
+				if r.store.broken = suffix == ""; !r.store.broken {
+					forbid := func(_ *http.Request) *http.Response { return faulttest.Reply(403, "") }
+					set := func(cfg *saltoks.Config) { cfg.Middleware = []saltoks.Middleware{answerOn(suffix, forbid)} }
+					act = r.newRemote(r.newClient(set), r.state).Activation()
+				}
+				d, err := act.Diagnose(t.Context(), r.site, r.iq, CheckCode())
 				if _, ok := errors.AsType[*saltoks.APIError](err); !ok || d != (Diagnosis{}) {
 					t.Errorf("%+v, %v", d, err)
 				}
