@@ -64,6 +64,7 @@ func TestDoctorOnTheWorld(t *testing.T) {
 		"no subscription": {world: site(func(s *saltokstest.Site) { s.Unpaid = true }), want: []string{"critical no_subscription"}},
 		"not released":    {world: site(func(s *saltokstest.Site) { s.Unreleased = true }), want: []string{"critical site_not_released"}},
 		"seats":           {world: site(func(s *saltokstest.Site) { s.Seats = 2 }), want: []string{"warning seats_nearly_full"}},
+		"two seats left":  {world: site(func(s *saltokstest.Site) { s.Seats = 3 })},
 		"not site admin":  {world: member(func(m *saltokstest.Member) { m.Role = "site_user" }), want: []string{"critical not_site_admin"}},
 		"no remote access": {
 			world: member(func(m *saltokstest.Member) { m.RemoteAccess = new(false) }), want: []string{"critical no_remote_access"},
@@ -164,6 +165,21 @@ func TestDoctorOnTheConsent(t *testing.T) {
 			d := r.locks.Doctor(func(context.Context) (saltoauth.ConnectionStatus, error) { return c.status, c.err })
 			if got := fmt.Sprint(r.issues(d, false)); got != want && got+" " != want {
 				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+		// What names the day.
+		day := time.Date(2026, 8, 30, 23, 0, 0, 0, time.UTC)
+		for want, status := range map[string]saltoauth.ConnectionStatus{
+			"The consent is from 2026-08-30, and SALTO ends consents after about 90 days.": {
+				Connection: saltoauth.Connection{ConsentedAt: day, DueAt: now},
+			},
+			"SALTO ended the consent on 2026-08-30.": {ReauthorizeSince: day},
+		} {
+			d := r.locks.Doctor(func(context.Context) (saltoauth.ConnectionStatus, error) { return status, nil })
+			issues, err := d.Check(t.Context(), gate.Check{Now: now})
+			r.ok(err)
+			if len(issues) == 0 || issues[0].What != want {
+				t.Errorf("got %+v, want %q", issues, want)
 			}
 		}
 		// What could not be examined is an error, and the rest is examined.

@@ -270,3 +270,22 @@ func TestDoctorContainsNoSecret(t *testing.T) {
 		})
 	}
 }
+
+// A subscription without a number of seats is never nearly full.
+func TestDoctorOnUnlimitedSeats(t *testing.T) {
+	for users, full := range map[string]bool{"0": false, "1": true} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newFixture(t, true)
+			r.wire.Base = refusing{r.wire.Base, func(q *http.Request) (*http.Response, error) {
+				if !strings.HasSuffix(q.URL.Path, "/subscription") {
+					return nil, nil
+				}
+				return answer(q, http.StatusOK, `{"user_amount":`+users+`,"type":"default","features":[]}`), nil
+			}}
+			got := r.issues(r.locks.Doctor(nil), false)
+			if slices.Contains(got, "warning seats_nearly_full") != full {
+				t.Errorf("%s seats: got %q", users, got)
+			}
+		})
+	}
+}

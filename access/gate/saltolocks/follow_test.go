@@ -2,6 +2,7 @@ package saltolocks_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
@@ -204,6 +206,63 @@ func TestFollowIsRead(t *testing.T) {
 					t.Errorf("last read %v ago, in an outage of an hour", got)
 				}
 			})
+		})
+	}
+}
+
+// TestFollowUntilTheSiteChanges: Follow of a reader ends when another site of SALTO KS is
+// chosen, and not when a deep pass is due.
+func TestFollowUntilTheSiteChanges(t *testing.T) {
+	withHost(t, func(t *testing.T, h *host) {
+		other := h.sim.AddSite(saltokstest.Site{Name: "Quay", Members: []saltokstest.Member{{User: h.sim.World().Users[0].Email}}})
+		site := h.open()
+		h.connect(site, saltokstest.Allow())
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		ended := make(chan error, 1)
+		go func() {
+			ended <- site.Entries.Follow(ctx, "", func([]gate.VendorEntry, string) error { return nil })
+		}()
+		h.sleep(50 * time.Hour)
+		select {
+		case err := <-ended:
+			t.Fatalf("it ended: %v", err)
+		default:
+		}
+		h.ok(site.LinkSite(t.Context(), saltoks.SiteID(other.ID)))
+		h.sleep(6 * time.Minute)
+		select {
+		case err := <-ended:
+			h.ok(err)
+		default:
+			t.Error("it still follows the previous site")
+		}
+	})
+}
+
+// TestFollowEndsWithTheStore: if entries or the cursor cannot be stored, Follow ends
+// with that error.
+func TestFollowEndsWithTheStore(t *testing.T) {
+	for works := range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			r := newFixture(t, true)
+			calls := 0
+			ended := make(chan error, 1)
+			go func() {
+				ended <- r.locks.Entries(r.sim.Now()).Follow(t.Context(), "", func([]gate.VendorEntry, string) error {
+					if calls++; calls > works {
+						return errHost
+					}
+					return nil
+				})
+			}()
+			for range 3 {
+				time.Sleep(6 * time.Minute)
+				r.sim.Tap(r.site.Locks[0].ID, r.sim.World().Users[0].Email)
+			}
+			if err := <-ended; !errors.Is(err, errHost) || calls != works+1 {
+				t.Errorf("call %d: %v after %d calls", works+1, err, calls)
+			}
 		})
 	}
 }

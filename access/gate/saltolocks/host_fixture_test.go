@@ -27,6 +27,7 @@ type host struct {
 	store  *memstore.Store
 	config saltolocks.Config
 	n      int
+	wire   *refusing // if the test sets it
 }
 
 // withHost runs a test in a synctest bubble, for a host with a door that is already

@@ -33,3 +33,29 @@ func TestResultOfUnknownErrors(t *testing.T) {
 		seen[c.err] = true
 	}
 }
+
+// TestCatalogErrors: a read that SALTO did not answer is an outage, one that a store or a
+// person can repair is not.
+func TestCatalogErrors(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want error
+	}{
+		{&saltoks.APIError{Status: 500}, gate.ErrCloudUnavailable},
+		{&saltoks.APIError{Status: 404, Code: "1"}, gate.ErrNotFound},
+		{&saltoks.APIError{Status: 418}, gate.ErrUnavailable},
+		{saltoks.NewNotSentError(errors.New("the database is down")), gate.ErrUnavailable},
+		{saltoks.NewNotSentError(saltoks.ErrReauthorize), gate.ErrUnavailable},
+		{errors.New("the host's error"), gate.ErrUnavailable},
+	} {
+		got := catalogError(c.err)
+		for _, kind := range []error{gate.ErrCloudUnavailable, gate.ErrNotFound} {
+			if errors.Is(got, kind) != errors.Is(c.want, kind) {
+				t.Errorf("%v: got %v, want %v", c.err, got, c.want)
+			}
+		}
+		if !errors.Is(got, c.want) || !errors.Is(got, c.err) {
+			t.Errorf("%v: got %v, want %v", c.err, got, c.want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package saltolocks_test
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -143,6 +144,18 @@ func TestNames(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A reader without a connection knows no names and no user of its own.
+func TestReaderWithoutAConnection(t *testing.T) {
+	reader := new(saltolocks.Entries)
+	if name, err := reader.Name(t.Context(), "u"); !errors.Is(err, gate.ErrUnavailable) || name != "" {
+		t.Errorf("got %q, %v", name, err)
+	}
+	m, err := reader.Meaning(t.Context(), gate.VendorEntry{What: "lock_opened", By: "remote", User: "u"})
+	if !errors.Is(err, gate.ErrUnavailable) || m != (gate.Meaning{Event: gate.LockOpened, Means: gate.MeansRemote}) {
+		t.Errorf("got %+v, %v", m, err)
+	}
 }
 
 func TestMeaningOfWords(t *testing.T) {
