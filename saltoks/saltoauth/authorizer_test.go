@@ -3,6 +3,7 @@ package saltoauth_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorkit/doorkit/saltoks"
+	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
@@ -28,8 +30,11 @@ func TestConsent(t *testing.T) {
 		c.DueAt != c.ConsentedAt.Add(75*24*time.Hour) {
 		t.Errorf("times: %+v", c)
 	}
-	if c.Due(now) || !c.Due(now.Add(75*24*time.Hour)) {
+	if c.Due(now) || c.Due(c.DueAt.Add(-1)) || !c.Due(c.DueAt) || !c.Due(now.Add(75*24*time.Hour)) {
 		t.Error("Due")
+	}
+	if (saltoauth.Connection{}).Due(now) {
+		t.Error("the zero Connection is due")
 	}
 	again, err := d.auth.Connection(t.Context(), c.ID)
 	if err != nil {
@@ -164,5 +169,60 @@ func TestBadAuthorizer(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "planted") {
 		t.Errorf("a password is shown: %v", err)
+	}
+}
+
+// An error that SALTO sends back ends the consent. Its code is in the error, unless the
+// text is no code.
+func TestConsentThatSALTOEnds(t *testing.T) {
+	for code, want := range map[string]string{"login_required": "login_required", "planted text": ""} {
+		d := newHost(t)
+		l := d.begin()
+		v := d.callback(l, saltokstest.Allow())
+		v.Set("error", code)
+		_, err := d.auth.Complete(t.Context(), l, v)
+		e, ok := errors.AsType[*saltoauth.IdentityError](err)
+		if !ok || e.Op != "consent" || e.Code != want || errors.Is(err, saltoauth.ErrConsentDenied) || strings.Contains(err.Error(), "planted") {
+			t.Errorf("%s: %v", code, err)
+		}
+		if d.tokenRequests() != 0 || d.store.documents() != 0 {
+			t.Errorf("%s: %d token requests, %d documents", code, d.tokenRequests(), d.store.documents())
+		}
+	}
+}
+
+// A slash at the end of an issuer is no difference, in the configuration and in the
+// callback.
+func TestIssuerWithASlash(t *testing.T) {
+	for _, slash := range []string{"", "/"} {
+		for _, back := range []string{"", "/"} {
+			d := newHost(t)
+			d.env.Issuer += slash
+			d.restart()
+			l := d.begin()
+			v := d.callback(l, saltokstest.Allow())
+			v.Set("iss", d.sim.Issuer()+back)
+			if _, err := d.auth.Complete(t.Context(), l, v); err != nil {
+				t.Errorf("configured with %q, called back with %q: %v", slash, back, err)
+			}
+		}
+	}
+}
+
+// A consent does not fail because SALTO does not return the email of its user. The log
+// names the reason.
+func TestConsentWithoutAnEmail(t *testing.T) {
+	d := newHostVia(t, func(r *http.Request, send http.RoundTripper) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "/me") {
+			return faulttest.Reply(403, ""), nil
+		}
+		return send.RoundTrip(r)
+	})
+	c := d.connect()
+	if c.UserHint != "" || c.Subject != d.sim.World().Users[0].Subject {
+		t.Errorf("%+v", c)
+	}
+	if !strings.Contains(d.log.String(), "the email of the connected user could not be read") {
+		t.Errorf("the log: %s", d.log.String())
 	}
 }

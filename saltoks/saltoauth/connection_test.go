@@ -32,6 +32,11 @@ func TestLinkSite(t *testing.T) {
 			t.Errorf("%s: %+v, %v", id, got, err)
 		}
 	}
+	d.store.fail = "/connection/"
+	if got, err := d.auth.LinkSite(t.Context(), c.ID, saltoks.SiteID(home.ID)); err == nil || got != (saltoauth.Connection{}) {
+		t.Errorf("the store failed: %+v, %v", got, err)
+	}
+	d.store.fail = ""
 	s, err := d.auth.Status(t.Context(), c.ID)
 	if err != nil || s.Summary(d.sim.Now()) != "Connected. Site linked." {
 		t.Errorf("%+v, %v", s, err)

@@ -1,7 +1,10 @@
 package saltoauth_test
 
 import (
+	"context"
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,5 +62,45 @@ func TestConnections(t *testing.T) {
 	}
 	if got := list(); len(got) != 0 || d.store.documents() != 0 {
 		t.Errorf("%v, %d documents", got, d.store.documents())
+	}
+}
+
+// TestConnectionsOfAListThatCannotBeRead: the error is yielded, and the rest is listed if
+// the caller continues.
+func TestConnectionsOfAListThatCannotBeRead(t *testing.T) {
+	d := newHost(t)
+	for range 10 {
+		d.connect()
+	}
+	errRead := errors.New("unreadable")
+	lists := 0 // those that were read
+	d.store.OnGet = func(ctx context.Context, key string) ([]byte, error) {
+		doc, err := d.store.Store.Get(ctx, key)
+		if strings.Contains(key, "/connections/") && doc != nil {
+			if lists++; lists == 1 {
+				return nil, errRead
+			}
+		}
+		return doc, err
+	}
+	for _, leave := range []bool{false, true} {
+		lists = 0
+		read, failed := 0, 0
+		for c, err := range d.auth.Connections(t.Context()) {
+			switch {
+			case err == nil:
+				read++
+			case errors.Is(err, errRead) && c == (saltoauth.Connection{}):
+				failed++
+			default:
+				t.Errorf("%+v, %v", c, err)
+			}
+			if leave {
+				break
+			}
+		}
+		if failed != 1 || (read > 0) == leave || (lists > 1) == leave {
+			t.Errorf("left at the error: %t: %d connections, %d errors, %d lists read", leave, read, failed, lists)
+		}
 	}
 }

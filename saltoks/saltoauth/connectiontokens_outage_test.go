@@ -312,3 +312,35 @@ func TestAProcessWithoutARoute(t *testing.T) {
 		})
 	}
 }
+
+// TestStatusReportsTheSharedPause: of two equal counts, Status reports that of the document,
+// which every process observes.
+func TestStatusReportsTheSharedPause(t *testing.T) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
+		cut := answers(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })
+		lonely, err := NewAuthorizer(Config{
+			Environment: mockEnv, Credentials: b.id.creds, State: b.state, HTTPClient: &http.Client{Transport: cut},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Hour)
+		report := func(fault string) {
+			t.Helper()
+			s, err := lonely.Status(t.Context(), fixtureConn)
+			if err != nil || s.FailedRefreshes != 1 || !strings.Contains(s.Fault, fault) {
+				t.Errorf("%+v, %v, want %q", s, err, fault)
+			}
+		}
+		if _, err := lonely.source(fixtureConn).Token(t.Context()); err == nil {
+			t.Error("refreshed without a route")
+		}
+		report("no answer")
+		b.change(func() { b.before = func() *http.Response { return jsonAnswer(400, `{"error":"slow_down"}`) } })
+		_, err = b.source().Token(t.Context())
+		if e, ok := errors.AsType[*IdentityError](err); !ok || e.Code != "slow_down" || e.What != "refused" {
+			t.Errorf("%v", err)
+		}
+		report("refused")
+	})
+}

@@ -183,6 +183,32 @@ func TestReject(t *testing.T) {
 	})
 }
 
+// TestTheRejectedTokenIsGrantedAgain: an identity server that grants the access token that
+// SALTO's API rejects is not asked at each call.
+func TestTheRejectedTokenIsGrantedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
+		ts := b.source()
+		b.want(ts, "a0-planted")
+		time.Sleep(time.Minute)
+		b.change(func() {
+			b.after = func() *http.Response {
+				return jsonAnswer(200, fmt.Sprintf(`{"access_token":"a0-planted","refresh_token":%q,"expires_in":3600}`, b.refresh))
+			}
+		})
+		_ = ts.Reject(t.Context(), saltoks.Token{Access: saltoks.NewSecret("a0-planted")})
+		for range 3 {
+			if _, err := ts.Token(t.Context()); err == nil || !strings.Contains(err.Error(), "granted a moment ago") {
+				t.Errorf("%v", err)
+			}
+		}
+		b.wantPosts(1)
+		b.change(func() { b.after = nil })
+		time.Sleep(rejectPause)
+		b.want(ts, "a2-planted")
+		b.wantPosts(2)
+	})
+}
+
 // TestUnsavedTokensAreSavedLater: the store fails right after the rotation; the
 // token is not used before it is saved, and it is saved on a later call.
 func TestUnsavedTokensAreSavedLater(t *testing.T) {
@@ -311,36 +337,6 @@ func TestLostLease(t *testing.T) {
 		if got := b.doc(); got.Tokens.Refresh.Reveal() != "r-theirs" || !got.ReauthorizeAt.IsZero() {
 			t.Errorf("%+v", got)
 		}
-		b.wantPosts(1)
-	})
-}
-
-// TestLongWaitForAnotherProcess: a wait for the document ends after 15 s, and does not
-// shorten the refresh that follows it.
-func TestLongWaitForAnotherProcess(t *testing.T) {
-	bubble(t, func(t *testing.T, b *tokenFixture) {
-		ts := b.source()
-		time.Sleep(2 * time.Hour)
-		hold := func(d time.Duration) {
-			go func() {
-				_ = b.store.Update(t.Context(), fixtureKey, func(_ context.Context, cur []byte) ([]byte, error) {
-					time.Sleep(d)
-					return cur, nil
-				})
-			}()
-			synctest.Wait()
-		}
-		hold(20 * time.Second)
-		start := time.Now()
-		_, err := ts.Token(t.Context())
-		if _, ok := errors.AsType[*IdentityError](err); !ok || time.Since(start) != lockLimit {
-			t.Errorf("%v after %v", err, time.Since(start))
-		}
-		b.wantPosts(0)
-		time.Sleep(10 * time.Second)
-		hold(14 * time.Second)
-		b.delay = 14 * time.Second
-		b.want(ts, "a1-planted")
 		b.wantPosts(1)
 	})
 }

@@ -1,10 +1,18 @@
 package saltoauth_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
@@ -75,5 +83,80 @@ func TestForgetAfterABrokenDisconnect(t *testing.T) {
 	}
 	if err := d.auth.Forget(t.Context(), c.Subject, nil); err != nil || d.store.documents() != 0 {
 		t.Errorf("%v, %d documents", err, d.store.documents())
+	}
+}
+
+// TestDisconnectReportsAFailedRevocation: the connection is deleted, and the result has the
+// error of each request that the revocation needs.
+func TestDisconnectReportsAFailedRevocation(t *testing.T) {
+	for name, c := range map[string]struct{ path, op string }{
+		"discovery does not answer":  {"openid-configuration", "discovery"},
+		"revocation does not answer": {"/connect/revocation", "revocation"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			broken := false
+			way := func(r *http.Request, send http.RoundTripper) (*http.Response, error) {
+				if broken && strings.Contains(r.URL.Path, c.path) {
+					return nil, io.ErrUnexpectedEOF
+				}
+				return send.RoundTrip(r)
+			}
+			d := newHostVia(t, way)
+			conn := d.connect()
+			config := d.config() // of a process that has not read discovery
+			config.HTTPClient = &http.Client{Transport: faulttest.RoundTripper(func(r *http.Request) (*http.Response, error) {
+				return way(r, d.sim.HTTPClient().Transport)
+			})}
+			auth, err := saltoauth.NewAuthorizer(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			broken = true
+			done, err := auth.Disconnect(t.Context(), conn.ID, saltoauth.AcknowledgeDisconnect)
+			e, ok := errors.AsType[*saltoauth.IdentityError](done.RevokeErr)
+			if err != nil || done.Revoked || !ok || e.Op != c.op || !errors.Is(e, io.ErrUnexpectedEOF) || d.store.documents() != 0 {
+				t.Errorf("%+v, %v, %d documents", done, err, d.store.documents())
+			}
+		})
+	}
+}
+
+// TestDisconnectRevokesTheNewestToken: a refresh token that was rotated and could not be
+// saved is the only one that SALTO accepts, unless a person has reconnected since.
+func TestDisconnectRevokesTheNewestToken(t *testing.T) {
+	for _, reconnected := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var issued string // the last refresh token of SALTO
+			d := newHostVia(t, func(r *http.Request, send http.RoundTripper) (*http.Response, error) {
+				resp, err := send.RoundTrip(r)
+				if err == nil && strings.HasSuffix(r.URL.Path, "/connect/token") {
+					b, _ := io.ReadAll(resp.Body)
+					var grant struct {
+						Refresh string `json:"refresh_token"`
+					}
+					if err := json.Unmarshal(b, &grant); err != nil {
+						t.Error(err)
+					}
+					issued, resp.Body = grant.Refresh, io.NopCloser(bytes.NewReader(b))
+				}
+				return resp, err
+			})
+			c := d.connect()
+			time.Sleep(2 * time.Hour)
+			d.store.fail = "/connection/"
+			if _, err := d.auth.Tokens(c).Token(t.Context()); err == nil {
+				t.Fatal("the store failed, and the token is returned")
+			}
+			d.store.fail = ""
+			if reconnected {
+				if err := d.reconnect(c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			d.disconnect(c)
+			if got := d.revoked(); len(got) != 1 || got[0] != issued {
+				t.Errorf("reconnected %t: %d tokens revoked, the newest: %t", reconnected, len(got), slices.Contains(got, issued))
+			}
+		})
 	}
 }

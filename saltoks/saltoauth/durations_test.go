@@ -33,6 +33,10 @@ func TestReachedAtTheLimit(t *testing.T) {
 			t.Errorf("%v before the limit: %t", before, got)
 		}
 	}
+	start := time.Now()
+	if limit := start.Add(time.Hour); !reached(limit, differ(start, 0, time.Hour)) || !reached(limit, differ(start, time.Hour, 0)) {
+		t.Error("a limit that one clock has reached is not reached")
+	}
 }
 
 // A token is young for a tenth of its life, at most rejectPause, and not before it was

@@ -61,7 +61,8 @@ func TestForgetNamesTheIQsFirst(t *testing.T) {
 			t.Errorf("with %v named: %v", some, err)
 		}
 	}
-	if err := auth.Forget(ctx, "subject-1", nil); strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "iq-1 Front") ||
+	if err := auth.Forget(ctx, "subject-1", nil); strings.Contains(err.Error(), "\n") || !strings.HasPrefix(err.Error(), "saltoauth: ") ||
+		!strings.Contains(err.Error(), "iq-1 Front") ||
 		!strings.Contains(err.Error(), "iq-2") {
 		t.Errorf("both are to be named, on one line: %v", err)
 	}

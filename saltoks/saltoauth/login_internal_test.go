@@ -22,7 +22,8 @@ func TestLoginText(t *testing.T) {
 func TestMaskedMail(t *testing.T) {
 	for mail, want := range map[string]string{
 		"ada@example.org": "a***@e***.org", "ölaf@über.example": "ö***@ü***.example", "ada@.org": "a***@.***", "ada@localhost": "a***@l***",
-		"ada": "", "@example.org": "", "ada@": "",
+		"ada@x.org": "a***@x***.org",
+		"ada":       "", "@example.org": "", "ada@": "",
 	} {
 		if got := maskedMail(mail); got != want {
 			t.Errorf("%s: got %q, want %q", mail, got, want)

@@ -36,7 +36,8 @@ func TestSealLogin(t *testing.T) {
 	}
 	for name, bad := range map[string][2]string{
 		"another tenant": {text, "tenant-2"}, "cut": {text[:len(text)-2], "tenant-1"}, "empty": {"", "tenant-1"}, "junk": {"a.b", "tenant-1"},
-		"long": {strings.Repeat("a", 10_000), "tenant-1"},
+		"longer": {text + ".", "tenant-1"},
+		"long":   {strings.Repeat("a", 10_000), "tenant-1"},
 	} {
 		if _, err := d.auth.OpenLogin(t.Context(), bad[0], bad[1]); !errors.Is(err, saltoauth.ErrStateMismatch) {
 			t.Errorf("%s: %v", name, err)

@@ -46,7 +46,8 @@ func TestPasswordSource(t *testing.T) {
 	d.sim.Clock().Advance(2 * time.Hour)
 	for range 10 {
 		_, err := ts.Token(t.Context())
-		if !errors.Is(err, saltoks.ErrReauthorize) || strings.Contains(err.Error(), "planted") {
+		if !errors.Is(err, saltoks.ErrReauthorize) || !strings.Contains(err.Error(), "user and password") ||
+			strings.Contains(err.Error(), "planted") {
 			t.Errorf("%v", err)
 		}
 	}
@@ -146,6 +147,29 @@ func TestAFreshPasswordTokenIsNotGrantedAgain(t *testing.T) {
 		time.Sleep(time.Minute)
 		if next, err := ts.Token(t.Context()); err != nil || next.Access.Equal(first.Access) {
 			t.Errorf("a minute later: %v", err)
+		}
+	})
+}
+
+// TestPasswordSourceBehindASlowServer: the pause begins when the grant has failed, however
+// long that took.
+func TestPasswordSourceBehindASlowServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newHost(t)
+		ts, err := saltoauth.PasswordSource(d.passwordConfig(saltoauth.FixedPassword(saltoks.NewSecret("planted"))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.sim.Fault(saltokstest.Hang, saltokstest.On("/connect/token"))
+		for range 3 {
+			_, err := ts.Token(t.Context())
+			e, ok := errors.AsType[*saltoauth.IdentityError](err)
+			if !ok || !errors.Is(err, context.DeadlineExceeded) || time.Until(e.RetryAt) != 5*time.Second {
+				t.Errorf("%v", err)
+			}
+		}
+		if d.tokenRequests() != 1 {
+			t.Errorf("%d requests", d.tokenRequests())
 		}
 	})
 }

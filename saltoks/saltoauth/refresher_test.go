@@ -38,7 +38,35 @@ func TestAFailingSourceIsNotAskedAtEachTap(t *testing.T) {
 	})
 }
 
-// BenchmarkTokenFresh measures Token while the token is fresh.
+// TestRecheckLimits: a token is compared again when recheckEvery has passed, and ends when
+// it could not be compared for recheckGrace.
+func TestRecheckLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin, asked, fails := time.Now(), 0, false
+		r := &refresher{now: time.Now, recheck: recheckEvery}
+		r.fetch = func(context.Context, saltoks.Secret) (held, error) {
+			if asked++; fails {
+				return held{}, faulttest.ErrHost
+			}
+			return newHeld(saltoks.Token{Access: saltoks.NewSecret("a"), Expiry: begin.Add(time.Hour)}, begin, begin), nil
+		}
+		serves := func(after time.Duration, want bool, times int) {
+			t.Helper()
+			time.Sleep(after)
+			if _, err := r.Token(t.Context()); (err == nil) != want || asked != times {
+				t.Errorf("%v after the start: %v, asked %d times, want %d", time.Since(begin), err, asked, times)
+			}
+		}
+		serves(0, true, 1)
+		serves(recheckEvery-1, true, 1)
+		serves(1, true, 2)
+		fails = true
+		serves(recheckEvery, true, 3) // the first failure
+		serves(recheckGrace-1, true, 4)
+		serves(1, false, 5)
+	})
+}
+
 // TestRejectedDuringARecheck: SALTO rejects a token while a flight compares it with the
 // stored one. The result of that flight is the same token, which must not serve again.
 func TestRejectedDuringARecheck(t *testing.T) {
@@ -76,6 +104,7 @@ func TestRejectedDuringARecheck(t *testing.T) {
 	})
 }
 
+// BenchmarkTokenFresh measures Token while the token is fresh.
 func BenchmarkTokenFresh(b *testing.B) {
 	now := time.Now()
 	r := &refresher{now: time.Now, cur: newHeld(saltoks.Token{Access: saltoks.NewSecret("a"), Expiry: now.Add(time.Hour)}, now, now)}
