@@ -158,7 +158,7 @@ func (cl *call) send(a *attempt, r *http.Request, s *sending) (*http.Response, e
 	if !s.hand() {
 		return a.stop(r, ErrSendBy)
 	}
-	if cl.req.Class != Safe {
+	if cl.req.Class != Safe || cl.req.Deadline != nil {
 		r = r.WithContext(httptrace.WithClientTrace(r.Context(), s.hooks()))
 	}
 	return cl.transport.RoundTrip(r)

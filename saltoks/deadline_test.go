@@ -2,7 +2,9 @@ package saltoks
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -98,6 +100,69 @@ func TestAttemptsKeepTheirDeadline(t *testing.T) {
 		time.Sleep(time.Second)
 		if _, err := c.Do(t.Context(), late, nil); !errors.Is(err, ErrSendBy) || verdict(err) != "not sent" || w.count() != 1 {
 			t.Errorf("%d requests: %v", w.count(), err)
+		}
+	})
+}
+
+// TestDeadlineOfARead: a SendDeadline ends the start of any request, not the wait for its
+// answer.
+func TestDeadlineOfARead(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		starts time.Duration // a middleware takes that long
+		want   string
+	}{"in time": {0, "accepted"}, "too late": {3 * time.Second, "not sent"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				hc, requests := pipeServer(func(c net.Conn, _ int) {
+					time.Sleep(5 * time.Second)
+					fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+					c.Close()
+				})
+				c := tcpClient(t, "http://127.0.0.1", func(cfg *Config) { cfg.HTTPClient = hc }, func(cfg *Config) {
+					cfg.Middleware = []Middleware{func(next http.RoundTripper) http.RoundTripper {
+						return transportFunc(func(r *http.Request) (*http.Response, error) {
+							time.Sleep(tt.starts)
+							return next.RoundTrip(r)
+						})
+					}}
+				})
+				r, err := c.NewRequest("GET", "/v1.1/x")
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Deadline = NewSendDeadline(time.Now().Add(2*time.Second), nil)
+				_, err = c.Do(t.Context(), r, nil)
+				if late := tt.want == "not sent"; verdict(err) != tt.want || errors.Is(err, ErrSendBy) != late || late == (requests() == 1) {
+					t.Errorf("%s: %v (%d requests)", verdict(err), err, requests())
+				}
+			})
+		})
+	}
+}
+
+// TestDeadlineOfAMiddlewaresAnswer: an answer that did not need the network is valid after
+// the deadline.
+func TestDeadlineOfAMiddlewaresAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{answer: always(500, "")}
+		c := newTestClient(t, w, func(cfg *Config) {
+			cfg.Middleware = []Middleware{func(http.RoundTripper) http.RoundTripper {
+				return transportFunc(func(*http.Request) (*http.Response, error) {
+					time.Sleep(2 * time.Second)
+					return reply(200, "{}"), nil
+				})
+			}}
+		})
+		r, err := c.NewRequest("GET", "/v1.1/x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Deadline = NewSendDeadline(time.Now().Add(time.Second), nil)
+		if _, err := c.Do(t.Context(), r, nil); err != nil || w.count() != 0 {
+			t.Errorf("%v (%d requests)", err, w.count())
 		}
 	})
 }
