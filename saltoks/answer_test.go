@@ -93,6 +93,12 @@ func TestErrorBodies(t *testing.T) {
 			"Request execution failed with code: 'otp_blocked'."},
 		{`{"ErrorCode":"3102","Message":"pin_not_changed"}`, "3102", "pin_not_changed", "pin_not_changed"},
 		{`{"ErrorCode":"3102","Message":"code: two words_here"}`, "3102", "", "code: two words_here"},
+		{`{"ErrorCode":"3102","Message":"code: otp~"}`, "3102", "", "code: otp~"},
+		{`{"ErrorCode":"3102","Message":"code: ` + strings.Repeat("a", 64) + `"}`, "3102", strings.Repeat("a", 64),
+			"code: " + strings.Repeat("a", 64)},
+		{`{"ErrorCode":"3102","Message":"code: ` + strings.Repeat("a", 65) + `"}`, "3102", "", "code: " + strings.Repeat("a", 65)},
+		{`"something_new"`, "", "something_new", "something_new"},
+		{`"something"`, "", "", "something"},
 		{`{"error":"invalid_scope","error_description":"no such scope"}`, "", "", "no such scope"},
 		{`{"title":"Forbidden","detail":"why"}`, "", "", "why"},
 		{`<html><body>502</body></html>`, "", "", "an HTML page instead of JSON"},
@@ -103,6 +109,22 @@ func TestErrorBodies(t *testing.T) {
 		got := parseAnswer(nil, []byte(tt.body))
 		if got.code != tt.code || got.inner != tt.inner || got.message != tt.message {
 			t.Errorf("%s: got %+v", tt.body, got)
+		}
+	}
+}
+
+// A server's text is shortened between two characters, and holds no control character.
+func TestClip(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		most int
+		want string
+	}{
+		{"fine", 4, "fine"}, {"longer", 4, "long…"}, {"ää", 4, "ää"}, {"ää", 3, "ä…"}, {"ää", 1, "…"}, {"門門", 5, "門…"},
+		{" a\nb\x00c ", 9, "a b c"}, {"a\xffb\ufffdc", 9, "a b c"},
+	} {
+		if got := clip(tt.text, tt.most); got != tt.want {
+			t.Errorf("%q to %d bytes: got %q, want %q", tt.text, tt.most, got, tt.want)
 		}
 	}
 }

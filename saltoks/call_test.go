@@ -2,6 +2,7 @@ package saltoks
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -100,5 +101,57 @@ func TestPlantedSecrets(t *testing.T) {
 		if i := strings.Index(logs.String(), s); i >= 0 {
 			t.Errorf("%q is in the logs: …%s…", s, logs.String()[max(0, i-200):min(logs.Len(), i+60)])
 		}
+	}
+}
+
+// A call is logged with the id of its request; a failure at warn level, unless the caller
+// canceled it.
+func TestLogOfACall(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		status int
+		cancel bool
+		level  string
+	}{"it succeeds": {200, false, "DEBUG"}, "it fails": {403, false, "WARN"}, "it is canceled": {403, true, "DEBUG"}} {
+		var logs bytes.Buffer
+		ctx, cancel := context.WithCancel(t.Context())
+		c := newTestClient(t, transportFunc(func(*http.Request) (*http.Response, error) {
+			if tt.cancel {
+				cancel()
+			}
+			return reply(tt.status, goldenLock, "X-Request-Id", "req-1"), nil
+		}), func(cfg *Config) {
+			cfg.Logger = slog.New(slog.NewTextHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		})
+		_, _ = c.Locks.Get(ctx, "s", "l")
+		cancel()
+		line := logs.String()
+		if strings.Count(line, "\n") != 1 || !strings.Contains(line, "level="+tt.level+" ") || !strings.Contains(line, "request_id=req-1") {
+			t.Errorf("%s: %s", name, line)
+		}
+	}
+}
+
+// An error explains why a success is not one.
+func TestExplanationOfASuccess(t *testing.T) {
+	t.Parallel()
+	const failure, state = "the answer reports a failure", "another state of the lock"
+	for _, tt := range []struct {
+		status     int
+		body, says string
+	}{
+		{200, `{"success":false}`, failure}, {200, `{"locked_state":"uncertain"}`, state}, {202, ``, ""}, {200, `ok`, errNotJSON.Error()},
+	} {
+		err := newTestClient(t, &wire{answer: always(tt.status, tt.body)}).Raw().SetLockState(t.Context(), "s", "l", Unlocked, OTP{}, nil)
+		for _, text := range []string{failure, state, errNotJSON.Error()} {
+			if verdict(err) != "unconfirmed" || strings.Contains(err.Error(), text) != (text == tt.says) {
+				t.Errorf("%d %s: %v", tt.status, tt.body, err)
+			}
+		}
+	}
+	c := newTestClient(t, &wire{answer: always(207, `{"locked_state":"locked"}`)}) // to a call that commands no lock
+	err := c.Users.SetSubscription(t.Context(), "s", "u", Suspended)
+	if verdict(err) != "unconfirmed" || strings.Contains(err.Error(), state) {
+		t.Errorf("%v", err)
 	}
 }

@@ -19,7 +19,7 @@ func TestNewClientNamesEveryFault(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{
-		"Environment.Name is missing", "Environment.Issuer", "must be https", "Environment.API", "must not hold a user",
+		"Environment.Name is missing", `Environment.Issuer "http://id.example.test" must be https`, "Environment.API", "must not hold a user",
 		"Config.Tokens is missing",
 		"TLS below 1.2", "Config.AttemptTimeout", "Config.MaxResponse", "Config.UserAgent", "Config.Limiter is a zero value",
 		"Config.Middleware[0]",
@@ -37,6 +37,13 @@ func TestNewClientNamesEveryFault(t *testing.T) {
 			t.Errorf("%s: %v", env.Name, err)
 		}
 	}
+	for version, ok := range map[uint16]bool{0: true, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+		hc := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: version}}}
+		_, err := NewClient(Config{Environment: testEnv("https://api.example.test"), Tokens: tokenFunc(testTokens), HTTPClient: hc})
+		if (err == nil) != ok {
+			t.Errorf("TLS from %s: %v", tls.VersionName(version), err)
+		}
+	}
 	if _, err := NewLimiter(LimiterConfig{Reads: -1}); err == nil {
 		t.Error("a negative rate is taken")
 	}
@@ -45,11 +52,11 @@ func TestNewClientNamesEveryFault(t *testing.T) {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	w := &wire{answer: always(200, goldenLock)}
-	c := newTestClient(t, w, func(cfg *Config) { cfg.UserAgent = "space/1.2" })
+	c := newTestClient(t, w, func(cfg *Config) { cfg.UserAgent = "space/1.2 (~)" })
 	if _, err := c.Locks.Get(t.Context(), "s", "l"); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.requests[0].header.Get("User-Agent"); got != "space/1.2 "+libraryAgent {
+	if got := w.requests[0].header.Get("User-Agent"); got != "space/1.2 (~) "+libraryAgent {
 		t.Error(got)
 	}
 	c = newTestClient(t, w, func(cfg *Config) { cfg.MaxResponse = int64(len(goldenLock)) })

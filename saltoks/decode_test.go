@@ -17,7 +17,8 @@ func TestTolerance(t *testing.T) {
 	p, err := decodePage[Lock](
 		[]byte(
 			`{"items":[{"id":"l1","customer_reference":"A","locked_state":"half_open","online":null,"floor":["?"],"battery_level":42,` +
-				`"new":{"x":[1]},"iq":{"id":"q","otp_enabled":true,"z":1},"offline_access_keys_limit":1.5},{"id":"l2"}],"count":"2","more":1}`,
+				`"new":{"x":[1]},"iq":{"id":"q","otp_enabled":true,"z":1},"offline_access_keys_limit":1.5},` +
+				`{"id":"l2","locked_state":7}],"count":"2","more":1}`,
 		),
 	)
 	want := []Lock{{ID: "l1", Name: "A", State: "half_open", IQ: &LockIQ{ID: "q", OTPEnabled: true}}, {ID: "l2"}}
@@ -65,7 +66,7 @@ func TestStrictDecoding(t *testing.T) {
 		{`[{"id":"a","offline_access_keys_limit":1.5,"iq":{"id":"q","otp_enabled":"true"}}]`, "[0].iq.otp_enabled is text"},
 		{`[{"id":"a","easy_office_mode_schedule":{"eom_auto_start":"no"}}]`, "[0].easy_office_mode_schedule.eom_auto_start is text"},
 		{`{"items":{"id":"a"}}`, "items is an object, not a list"},
-		{`{"items":[{"id":"a"}],"next_page_link":7}`, "next_page_link is a number, not text"},
+		{`{"items":[{"id":"a"}],"next_page_link":7}`, "next_page_link is a number, not text ("},
 		{`{"item":[]}`, "it has no items"},
 		{`"a"`, "the answer is text, not a list"},
 		{`null`, "the answer is null, not a list"},

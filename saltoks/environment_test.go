@@ -60,3 +60,21 @@ func TestWrongBaseURL(t *testing.T) {
 		}
 	}
 }
+
+// The hosts of WIRE.md 1.1.
+func TestEnvironments(t *testing.T) {
+	for _, tt := range []struct{ got, want Environment }{
+		{Production(), Environment{
+			Name: "production", Issuer: "https://identity.eu.my-clay.com", API: "https://connect.my-clay.com",
+			Events: "https://eventstreaming-connect-production.saltoks.com",
+		}},
+		{Acceptance(), Environment{
+			Name: "acceptance", Issuer: "https://identity-acc.eu.my-clay.com", API: "https://clp-accept-user.my-clay.com",
+			Events: "https://eventstreaming-connect-accept.saltoks.com",
+		}},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("got %+v, want %+v", tt.got, tt.want)
+		}
+	}
+}

@@ -43,6 +43,8 @@ func TestSentinels(t *testing.T) {
 		code, inner string
 	}{
 		{"not found", user, "GET", usersURL, nil, 404, `{"ErrorCode":"2202","Message":"User not found"}`, []error{ErrNotFound}, "2202", ""},
+		{"not found, as a bad request", user, "GET", usersURL, nil, 400, `{"ErrorCode":"2202","Message":"User not found"}`,
+			[]error{ErrNotFound}, "2202", ""},
 		{"not found without a body", user, "GET", usersURL, nil, 404, ``, []error{ErrNotFound}, "", ""},
 		{"forbidden", user, "GET", usersURL, nil, 403, `{"ErrorCode":"2203","Message":"User does not have permission"}`,
 			[]error{ErrForbidden}, "2203", ""},
@@ -150,6 +152,13 @@ func TestErrorText(t *testing.T) {
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 		if text := fmt.Sprintf(format, err); strings.Contains(text, otp) || strings.Contains(text, testToken) {
 			t.Errorf("%s leaks: %s", format, text)
+		}
+	}
+
+	below := errors.New("below")
+	for want, err := range map[string]*APIError{"not sent": NewNotSentError(below), "unconfirmed": NewUnconfirmedError(below)} {
+		if verdict(err) != want || !errors.Is(err, below) {
+			t.Errorf("%s: %s: %v", want, verdict(err), err)
 		}
 	}
 

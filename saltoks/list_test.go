@@ -244,6 +244,7 @@ func TestListOptions(t *testing.T) {
 		{`contains(customer_reference,''')')`, []ListOption{Contains("customer_reference", "')")}},
 		{`tag_number eq ''`, []ListOption{Equal("tag_number", ""), nil}},
 		{"customer_reference eq 'Café \ufffd 門'", []ListOption{Equal("customer_reference", "Café \ufffd 門")}},
+		{`A_Z/a0z9 eq 'x'`, []ListOption{Equal("A_Z/a0z9", "x")}},
 		{`a eq 'x' and contains(b,'y')`, []ListOption{Equal("a", "x"), Contains("b", "y")}},
 	} {
 		w.requests = nil

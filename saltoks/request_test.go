@@ -2,9 +2,12 @@ package saltoks
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // TestBadMethodIsNotSent: what net/http does not accept is an error before.
@@ -97,6 +100,7 @@ func TestNewRequestAndDo(t *testing.T) {
 		values        []string
 	}{
 		{"get", "/x", nil}, {"", "/x", nil}, {"GET", "x", nil}, {"GET", "/x?y=1", nil}, {"GET", "/x/../y", nil}, {"GET", "/{a", []string{"1"}},
+		{"GET", "/a}", nil}, {"GET", "/{{a}}", []string{"1"}}, {"GET", "/a{b}", nil},
 		{"GET", "/{a}", nil}, {"GET", "/x", []string{"1"}}, {"GET", "/{a}", []string{""}}, {"GET", "/{a}", []string{"."}},
 		{"GET", "/{a}", []string{"..."}},
 		{"GET", "/{a}", []string{"a%2fb"}}, {"GET", "/{a}", []string{`a\b`}}, {"GET", "/x%2e", nil},
@@ -104,6 +108,9 @@ func TestNewRequestAndDo(t *testing.T) {
 		if _, err := c.NewRequest(bad.method, bad.route, bad.values...); verdict(err) != "not sent" {
 			t.Errorf("%v: %v", bad, err)
 		}
+	}
+	if _, err := c.NewRequest("GET", "/{a}", "~."); err != nil {
+		t.Errorf("an unusual id: %v", err)
 	}
 	post, err := c.NewRequest("POST", "/v1.1/x")
 	if err != nil || post.Class != Never {
@@ -126,4 +133,44 @@ func FuzzRoute(f *testing.F) {
 			t.Errorf("%q makes %q", value, path)
 		}
 	})
+}
+
+// Do decodes no answer that an earlier attempt made unnecessary, and none that is empty.
+func TestDoOfADeletion(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{}
+		w.answer = func(*http.Request, string) *http.Response {
+			if w.count() == 1 {
+				return reply(502, "")
+			}
+			return reply(404, "<html>gone</html>")
+		}
+		c := newTestClient(t, w)
+		r, err := c.NewRequest("DELETE", "/v1.1/x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Class = Idempotent
+		if _, err := c.Do(t.Context(), r, new(struct{})); err != nil || w.count() != 2 {
+			t.Errorf("%d requests: %v", w.count(), err)
+		}
+	})
+}
+
+// The answer to a call that returns a secret or a PIN must hold one: otherwise it is not
+// known what SALTO has done.
+func TestAnswerWithoutItsSecret(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{}`, `{"secret":""}`, `{"secret":null}`, `""`, `"123"`, `"12a456"`, `"1234567890123"`, `[]`} {
+		c := newTestClient(t, &wire{answer: always(200, body)})
+		secret, err := c.Raw().FirstSecret(t.Context(), "s", "q")
+		if verdict(err) != "unconfirmed" || !secret.IsZero() {
+			t.Errorf("the secret of %s: %s: %v", body, verdict(err), err)
+		}
+		pin, err := c.Users.IssuePIN(t.Context(), "s", "u", time.Time{})
+		if verdict(err) != "unconfirmed" || !pin.IsZero() {
+			t.Errorf("the PIN of %s: %s: %v", body, verdict(err), err)
+		}
+	}
 }

@@ -55,6 +55,10 @@ func TestRetries(t *testing.T) {
 	t.Parallel()
 	get := func(ctx context.Context, c *Client) error { _, err := c.Locks.Get(ctx, "s", "l"); return err }
 	patch := func(ctx context.Context, c *Client) error { return c.Users.SetSubscription(ctx, "s", "u", Subscribed) }
+	update := func(ctx context.Context, c *Client) error {
+		_, err := c.Users.Update(ctx, "s", "u", UserChange{UsePIN: new(true)})
+		return err
+	}
 	remove := func(ctx context.Context, c *Client) error { return c.Users.Delete(ctx, "s", "u") }
 	answers := func(a ...*http.Response) func(int) (*http.Response, error) {
 		return func(n int) (*http.Response, error) { return a[min(n, len(a)-1)], nil }
@@ -72,6 +76,7 @@ func TestRetries(t *testing.T) {
 		{"503, then good", get, answers(reply(503, ""), reply(200, goldenLock)), 2, 0, 500 * time.Millisecond, "accepted", nil, false},
 		{"502 every time", get, answers(reply(502, "<html>")), 4, 0, 4 * time.Second, "not sent", nil, false},
 		{"a write, 502 every time", patch, answers(reply(502, "<html>")), 4, 0, 4 * time.Second, "unconfirmed", nil, false},
+		{"a change, 502 every time", update, answers(reply(502, "<html>")), 4, 0, 4 * time.Second, "unconfirmed", nil, false},
 		{"a write, 502 then refused", patch, answers(reply(502, ""), reply(403, "")), 2, 0, time.Second, "unconfirmed", ErrForbidden, false},
 		{"a read, 502 then refused", get, answers(reply(502, ""), reply(403, "")), 2, 0, time.Second, "refused", ErrForbidden, false},
 		{"a write, 429 then refused", patch, answers(reply(429, ""), reply(403, "")), 2, 0, time.Second, "refused", ErrForbidden, false},
@@ -202,6 +207,30 @@ func TestRetryBudget(t *testing.T) {
 		_, _ = c.Locks.Get(t.Context(), "s", "l")
 		if n := w.count() - before; n != 2 {
 			t.Errorf("%d attempts, want one retry earned back", n)
+		}
+	})
+}
+
+// Calls that their callers cancel take no retries from the others.
+func TestCanceledCallsAreNotRetries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{}
+		c := newTestClient(t, w)
+		for range 2 * budgetSize / budgetRetry {
+			ctx, cancel := context.WithCancel(t.Context())
+			w.answer = func(*http.Request, string) *http.Response { cancel(); return reply(503, "") }
+			_, err := c.Locks.Get(ctx, "s", "l")
+			cancel()
+			if e, ok := errors.AsType[*APIError](err); !ok || e.Attempts != 1 || e.Status != 503 {
+				t.Errorf("%v", err)
+			}
+		}
+		w.answer = always(503, "")
+		before := w.count()
+		_, _ = c.Locks.Get(t.Context(), "s", "l")
+		if n := w.count() - before; n != 1+maxRetries {
+			t.Errorf("%d attempts, want %d", n, 1+maxRetries)
 		}
 	})
 }

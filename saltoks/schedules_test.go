@@ -10,7 +10,7 @@ func TestTimeOfDay(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]TimeOfDay{"08:30:00": {8, 30, 0}, "18:00": {18, 0, 0}, "23:59:59": {23, 59, 59}, "25:00:00": {},
 		"": {}, "noon": {}} {
-		var got TimeOfDay
+		got := TimeOfDay{1, 2, 3}
 		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
 			t.Errorf("%q: %v %v", text, got, err)
 		}
@@ -31,6 +31,24 @@ func TestTimeOfDay(t *testing.T) {
 	for d := range time.Saturday + 1 {
 		if on := (Weekdays{Wednesday: true}).On(d); on != (d == time.Wednesday) {
 			t.Error(d, on)
+		}
+		if !EveryDay().On(d) {
+			t.Errorf("%s is not one of all days", d)
+		}
+	}
+	for _, d := range []time.Weekday{-1, 7} {
+		if EveryDay().On(d) {
+			t.Errorf("%d is a day", d)
+		}
+	}
+	for _, bad := range []TimeOfDay{{-1, 0, 0}, {24, 0, 0}, {0, -1, 0}, {0, 60, 0}, {0, 0, -1}, {0, 0, 60}} {
+		if text, err := bad.MarshalText(); err == nil {
+			t.Errorf("%+v is %s", bad, text)
+		}
+	}
+	for want, good := range map[string]TimeOfDay{"00:00:00": {}, "23:59:59": {23, 59, 59}} {
+		if text, err := good.MarshalText(); err != nil || string(text) != want {
+			t.Errorf("%+v is %s, %v", good, text, err)
 		}
 	}
 }

@@ -58,6 +58,11 @@ func TestSecretsNeverPrint(t *testing.T) {
 		_ = xml.NewEncoder(&b).Encode(v) // a map and unexported fields do not encode
 		_ = gob.NewEncoder(&b).Encode(v)
 	}
+	for _, text := range []string{h.Secret.String(), h.Secret.GoString(), h.IQPIN.String(), h.keypad.GoString(), h.otp.String()} {
+		if text != "[redacted]" {
+			t.Errorf("a secret is %q", text)
+		}
+	}
 	fmt.Fprintln(&b, errors.Join(fmt.Errorf("with %v and %s", h.Secret, h.otp)))
 	// An unexported field prints its address, in which any few digits may occur.
 	printed := regexp.MustCompile(`[0-9a-fA-F]{7,}`).ReplaceAllString(b.String(), "(address)")

@@ -25,7 +25,8 @@ func TestResolve(t *testing.T) {
 		t.Error(err)
 	}
 	for _, text := range []string{"", "NL9"} {
-		if _, err := c.Sites.Resolve(t.Context(), text); !errors.Is(err, ErrNotFound) || verdict(err) != "not sent" {
+		if _, err := c.Sites.Resolve(t.Context(), text); !errors.Is(err, ErrNotFound) || verdict(err) != "not sent" ||
+			!strings.HasPrefix(err.Error(), "saltoks: GET /v1.2/sites: ") {
 			t.Error(err)
 		}
 	}
@@ -37,7 +38,7 @@ func TestSiteUIDInAPath(t *testing.T) {
 	t.Parallel()
 	w := &wire{answer: always(200, goldenLock)}
 	c := newTestClient(t, w)
-	for _, uid := range []SiteID{"NL0000000001", "de1234567890", "BE123456"} {
+	for _, uid := range []SiteID{"NL0000000001", "de1234567890", "BE123456", "BE1234"} {
 		_, err := c.Locks.Get(t.Context(), uid, "l")
 		if !errors.Is(err, ErrInvalidRequest) || verdict(err) != "not sent" || !strings.Contains(err.Error(), "Sites.Resolve") ||
 			!strings.Contains(err.Error(), string(uid)) {

@@ -131,10 +131,12 @@ type eventNetwork struct {
 	events string
 
 	down   atomic.Bool  // nothing is reachable
+	lost   atomic.Int64 // requests while it was down
 	cutAt  atomic.Int64 // the next stream ends after so many bytes
 	mute   atomic.Bool  // streams deliver nothing
 	change func(record string) []string
 	answer atomic.Pointer[hubAnswer] // in place of the simulator
+	open   atomic.Int64              // streams that were not closed
 
 	mu       sync.Mutex
 	requests []*http.Request
@@ -159,6 +161,7 @@ var errDown = errors.New("network is unreachable")
 
 func (n *eventNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 	if n.down.Load() {
+		n.lost.Add(1)
 		return nil, errDown
 	}
 	if !strings.HasPrefix(r.URL.String(), n.events) && n.answer.Load() == nil {
@@ -174,6 +177,7 @@ func (n *eventNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	resp, err := n.next.RoundTrip(r)
 	if err == nil && resp.Header.Get("Content-Type") == "text/event-stream" {
+		n.open.Add(1)
 		resp.Body = &eventBody{n: n, ReadCloser: resp.Body, left: n.cutAt.Swap(0)}
 	}
 	return resp, err
@@ -185,6 +189,12 @@ type eventBody struct {
 	io.ReadCloser
 	left int64
 	out  bytes.Buffer
+	once sync.Once
+}
+
+func (b *eventBody) Close() error {
+	b.once.Do(func() { b.n.open.Add(-1) })
+	return b.ReadCloser.Close()
 }
 
 func (b *eventBody) Read(p []byte) (int, error) {

@@ -2,6 +2,7 @@ package saltoks_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -128,6 +129,9 @@ func TestStreamWithoutANetwork(t *testing.T) {
 		}
 		f.net.down.Store(false)
 		time.Sleep(time.Minute)
+		if n := f.net.lost.Load(); n > 400 {
+			t.Errorf("%d requests in an hour without a network", n)
+		}
 		f.exactlyOnce()
 		f.ordered()
 		if !f.state().Live {
@@ -171,61 +175,26 @@ func TestStreamLongPolling(t *testing.T) {
 	})
 }
 
-// TestStreamRefused: without the feature, or the role, entries are polled.
-func TestStreamRefused(t *testing.T) {
-	t.Parallel()
-	noFeature := saltokstest.DefaultWorld()
-	noFeature.Sites[0].Features = []string{"events_storage"}
-	for name, tt := range map[string]struct {
-		cfg    saltokstest.Config
-		change func(*streamFixture)
-		want   error
-	}{
-		"no feature":     {saltokstest.Config{World: noFeature}, nil, saltoks.ErrForbidden},
-		"no hub":         {change: func(f *streamFixture) { f.net.answer.Store(hubAnswers(404, "")) }, want: saltoks.ErrNotFound},
-		"no token":       {change: func(f *streamFixture) { f.net.answer.Store(hubAnswers(401, "")) }, want: saltoks.ErrUnauthorized},
-		"another server": {change: func(f *streamFixture) { f.net.answer.Store(hubAnswers(200, "<html>")) }},
-		"no transport":   {change: func(f *streamFixture) { f.net.answer.Store(hubAnswers(200, `{"connectionToken":"a"}`)) }},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newStreamFixture(t, tt.cfg)
-				if tt.change != nil {
-					tt.change(f)
-				}
-				f.start()
-				time.Sleep(time.Second)
-				if s := f.state(); s.Live || s.Err == nil || tt.want != nil && !errors.Is(s.Err, tt.want) {
-					t.Errorf("the state is %+v, want %v", s, tt.want)
-				}
-				for range 5 {
-					f.tap()
-					time.Sleep(61 * time.Second)
-				}
-				f.exactlyOnce()
-				f.ordered()
-			})
-		})
-	}
-}
-
-// TestStreamUnauthorized: a 401 of the event stream does not affect commands, which use
-// the same token.
-func TestStreamUnauthorized(t *testing.T) {
+// TestStreamOfObjects: a message that holds the entry itself, instead of its text, is read
+// too.
+func TestStreamOfObjects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newStreamFixture(t, saltokstest.Config{})
-		f.net.answer.Store(hubAnswers(401, ""))
-		f.start()
-		for range 30 {
-			time.Sleep(10 * time.Second)
-			if err := f.c.Raw().SetLockState(t.Context(), f.site, f.lock, saltoks.Unlocked, f.code(), nil); err != nil {
-				t.Fatal(err)
+		f.net.change = func(record string) []string {
+			before, rest, ok := strings.Cut(record, `"arguments":[`)
+			end := strings.LastIndex(rest, `"]`)
+			var object string
+			if !ok || end < 0 || json.Unmarshal([]byte(rest[:end+1]), &object) != nil {
+				t.Errorf("another record: %s", record)
+				return nil
 			}
+			return []string{before + `"arguments":[` + object + rest[end+1:]}
 		}
-		f.net.answer.Store(nil)
-		time.Sleep(time.Minute)
-		if !f.state().Live {
-			t.Errorf("not live again: %v", f.state().Err)
+		f.start()
+		f.tap()
+		synctest.Wait()
+		if len(f.got) != 1 || f.got[0].Lock != f.lock {
+			t.Errorf("%+v", f.got)
 		}
 	})
 }
@@ -282,6 +251,14 @@ func TestStreamToken(t *testing.T) {
 		synctest.Wait()
 		if len(f.got) != 1 {
 			t.Errorf("%d entries, want 1", len(f.got))
+		}
+		if dials := f.net.count("/negotiate"); dials < 6 || dials > 8 || f.net.open.Load() != 1 {
+			t.Errorf("%d connections in an hour, %d of them open", dials, f.net.open.Load())
+		}
+		for _, s := range f.states {
+			if !s.Live {
+				t.Errorf("the renewal of a token is reported: %v", s.Err)
+			}
 		}
 		tokens := map[string]bool{}
 		f.net.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -51,6 +52,7 @@ func TestRedirects(t *testing.T) {
 		ok             bool
 	}{
 		{"same origin", "/moved", 2, true},
+		{"another scheme", "https://{host}/moved", 1, false},
 		{"another port", stranger.URL + "/moved", 1, false},
 		{"endless", "/v1.2/sites/s/locks/l", 4, false},
 	} {
@@ -65,7 +67,7 @@ func TestRedirects(t *testing.T) {
 					_, _ = io.WriteString(w, goldenLock)
 					return
 				}
-				http.Redirect(w, r, tt.location, http.StatusTemporaryRedirect)
+				http.Redirect(w, r, strings.Replace(tt.location, "{host}", r.Host, 1), http.StatusTemporaryRedirect)
 			}))
 			defer srv.Close()
 			_, err := tcpClient(t, srv.URL).Locks.Get(t.Context(), "s", "l")
