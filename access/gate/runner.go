@@ -176,39 +176,54 @@ func (g *Gate) closeJob(ctx context.Context, s *CloseRequest) error {
 // when the jobs that are running have ended, at most 40 seconds later.
 func (r *Runner) Run(ctx context.Context) {
 	var all sync.WaitGroup
-	ended := make(chan struct{}, len(r.jobs))
 	for _, j := range r.jobs {
-		all.Go(func() { r.loop(ctx, j); ended <- struct{}{} })
+		all.Go(func() { r.loop(ctx, j) })
 	}
 	<-ctx.Done()
-	// Another process may report problems at once.
-	defer func() { _, _ = r.gate.lead(context.WithoutCancel(ctx), 0) }()
-	limit := time.After(stopWithin)
-	for range r.jobs {
-		select {
-		case <-ended:
-		case <-limit:
-			r.gate.c.Logger.ErrorContext(ctx, "gate: a job did not end after its context", "site", r.gate.c.Site)
-			return
-		}
+	if !returns(all.Wait) {
+		r.gate.c.Logger.ErrorContext(ctx, "gate: a job did not end after its context", "site", r.gate.c.Site)
 	}
-	all.Wait()
+	_, _ = r.gate.lead(context.WithoutCancel(ctx), 0) // another process may report problems at once
 }
 
-// loop runs a job until ctx ends. Its first pause is random, so that not all jobs of
-// all sites are due in the same process at the same moment.
+// returns reports whether wait returns within stopWithin.
+func returns(wait func()) bool {
+	ended := make(chan struct{})
+	var waiting sync.WaitGroup
+	waiting.Go(func() { wait(); close(ended) })
+	select {
+	case <-ended:
+		return true
+	case <-time.After(stopWithin):
+		return false
+	}
+}
+
+// loop runs a job until ctx ends.
 func (r *Runner) loop(ctx context.Context, j Job) {
-	every, pause := j.Every, rand.Float64()
-	if !j.EachProcess {
+	repeat(ctx, j.kind(), func() (spent time.Duration) {
+		_ = r.try(ctx, j, j.Follow) // try reports the error
+		return 0
+	})
+}
+
+// repeat calls run until ctx ends. The first pause is random, so that not all jobs of all
+// sites are due in the same process at the same moment. It is shorter by what run returns.
+func repeat(ctx context.Context, k jobKind, run func() (spent time.Duration)) {
+	every := k.every
+	if !k.each {
 		every = min(every, pollEvery)
 	}
-	for ctx.Err() == nil {
-		_ = r.try(ctx, j, j.Follow) // try reports the error
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Duration(pause * float64(every))):
-		}
-		pause = 0.95 + rand.Float64()/10
+	for pause := rand.Float64(); ctx.Err() == nil; pause = 0.95 + rand.Float64()/10 {
+		sleep(ctx, -run()+time.Duration(pause*float64(every)))
+	}
+}
+
+// sleep waits until d has passed or ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }
 

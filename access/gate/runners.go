@@ -57,8 +57,8 @@ type Runners struct {
 
 // kindState is what is known of a kind of job.
 type kindState struct {
-	begun bool      // there was a pass in this process
-	added []siteJob // since then, that have not run
+	slots chan struct{} // of the runs that count for AtOnce; nil before the first pass
+	added []siteJob     // since the first pass, that have not run
 }
 
 // servedSite is a site of a Runners.
@@ -67,6 +67,7 @@ type servedSite struct {
 	offset  float64 // of its runs within an interval, from 0 to 1
 	mu      sync.Mutex
 	running map[string]context.CancelFunc // the jobs that are running
+	runs    sync.WaitGroup
 	removed bool
 }
 
@@ -91,8 +92,9 @@ func (j *Job) kind() jobKind { return jobKind{j.Name, j.Every, j.EachProcess, j.
 // RunOnce has its turn with the others, which costs less: a daily job within a day.
 //
 // The error is a *ConfigError if the site was added already, or if its Gate has another
-// Config.Records than the other sites. The function that it returns removes the site, and
-// ends the runs that are in progress there soon.
+// Config.Records than the other sites. The function that it returns removes the site, ends
+// the runs that are in progress there, and returns when they have ended, at most 40 seconds
+// later. A job must not call it.
 func (s *Runners) Add(r *Runner) (remove func(), err error) {
 	site := r.gate.c.Site
 	s.mu.Lock()
@@ -127,14 +129,19 @@ func (s *Runners) Add(r *Runner) (remove func(), err error) {
 	}, nil
 }
 
-// remove ends the runs in progress.
+// remove ends the runs in progress, and lets another process report problems at once.
 func (s *servedSite) remove() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.removed = true
 	for _, stop := range s.running {
 		stop()
 	}
+	s.mu.Unlock()
+	ctx := context.Background()
+	if !returns(s.runs.Wait) {
+		s.gate.c.Logger.ErrorContext(ctx, "gate: a job did not end after its context", "site", s.gate.c.Site)
+	}
+	_, _ = s.gate.lead(ctx, 0)
 }
 
 // sameStorage reports whether a and b are known to be the same.
@@ -153,7 +160,7 @@ func (s *Runners) addJobs(site *servedSite) {
 			state = &kindState{}
 			s.jobs[j.kind()] = state
 		}
-		if state.begun {
+		if state.slots != nil {
 			state.added = append(state.added, siteJob{site, j})
 		}
 	}
@@ -187,8 +194,19 @@ func (s *Runners) newJobs(k jobKind) ([]siteJob, <-chan struct{}) {
 	defer s.mu.Unlock()
 	state := s.jobs[k]
 	added := state.added
-	state.begun, state.added = true, nil
+	state.added = nil
 	return added, s.change()
+}
+
+// pass returns a pass.
+func (s *Runners) pass(k jobKind, start float64, runs *sync.WaitGroup) pass {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := s.jobs[k]
+	if state.slots == nil {
+		state.slots = make(chan struct{}, cmp.Or(max(s.AtOnce, 0), 32))
+	}
+	return pass{Runners: s, kind: k, start: start, slots: state.slots, runs: runs, fail: func(error) {}}
 }
 
 // list returns the sites.
@@ -228,10 +246,11 @@ func (s *Runners) Run(ctx context.Context) {
 		for _, k := range kinds {
 			if !known[k] {
 				known[k] = true
-				p := pass{s, k, start, true, false, &runs}
+				p := s.pass(k, start, &runs)
+				p.spread = true
 				added, _ := s.newJobs(k) // since an earlier Run
-				loops.Go(func() { s.loop(ctx, p) })
-				loops.Go(func() { p.runNew(ctx, added) })
+				loops.Go(func() { p.loop(ctx) })
+				loops.Go(func() { p.welcome(ctx, added) })
 			}
 		}
 		select {
@@ -239,37 +258,28 @@ func (s *Runners) Run(ctx context.Context) {
 		case <-change:
 		}
 	}
-	ended := make(chan struct{})
-	var end sync.WaitGroup
-	end.Go(func() { loops.Wait(); runs.Wait(); close(ended) })
-	select {
-	case <-ended:
-	case <-time.After(stopWithin):
+	if !returns(func() { loops.Wait(); runs.Wait() }) {
 		for _, site := range s.list() {
 			site.gate.c.Logger.ErrorContext(ctx, "gate: a job did not end after its context", "sites", s.name())
 			break
 		}
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), WriteWithin)
+	defer cancel()
 	for _, site := range s.list() { // another process may report problems at once
-		_, _ = site.gate.lead(context.WithoutCancel(ctx), 0)
+		if _, _ = site.gate.lead(ctx, 0); ctx.Err() != nil {
+			break
+		}
 	}
 }
 
 // loop makes passes until ctx ends.
-func (s *Runners) loop(ctx context.Context, p pass) {
-	every, pause := p.kind.every, rand.Float64()
-	if !p.kind.each {
-		every = min(every, pollEvery)
-	}
-	for ctx.Err() == nil {
+func (p pass) loop(ctx context.Context) {
+	repeat(ctx, p.kind, func() (spent time.Duration) {
 		began := time.Now()
 		_ = p.try(ctx) // which reports the error
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Duration(pause*float64(every)) - time.Since(began)):
-		}
-		pause = 0.95 + rand.Float64()/10
-	}
+		return time.Since(began)
+	})
 }
 
 // RunOnce does the jobs that are due at all sites, one job after the other, for a host
@@ -277,23 +287,25 @@ func (s *Runners) loop(ctx context.Context, p pass) {
 // returned. The jobs that ask the storage for sites with work come first. The error joins
 // those of all sites.
 func (s *Runners) RunOnce(ctx context.Context) error {
+	var mu sync.Mutex
 	var failed []error
 	var runs sync.WaitGroup
-	defer runs.Wait()
 	start := rand.Float64()
 	kinds, _ := s.kinds()
 	for _, k := range kinds {
-		p := pass{s, k, start, false, false, &runs}
-		err := p.try(ctx)
-		if added, _ := s.newJobs(k); len(added) > 0 {
-			p.first = true
-			_, errFirst := p.run(ctx, ctx, added)
-			err = errors.Join(err, errFirst)
+		p := s.pass(k, start, &runs)
+		p.fail = func(err error) {
+			if err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failed = append(failed, fmt.Errorf("%s: %w", k.name, err))
+			}
 		}
-		if err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", k.name, err))
-		}
+		p.fail(p.try(ctx))
+		added, _ := s.newJobs(k)
+		p.runAdded(ctx, added)
 	}
+	runs.Wait()
 	return errors.Join(failed...)
 }
 

@@ -2,8 +2,11 @@ package gate_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,6 +193,151 @@ func TestRunnersBusySitesCostNoTurn(t *testing.T) {
 		calls.Wait()
 		if took > 15*time.Second {
 			t.Errorf("a call of RunOnce while all sites are busy took %v", took)
+		}
+	})
+}
+
+// TestRunnersSitesThatHang: AtOnce sites that hang do not stop a pass.
+func TestRunnersSitesThatHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newManySites(t, memstore.New(), 40)
+		for id := range h.gates {
+			h.abandon(t, id)
+		}
+		h.all.AtOnce = 2
+		var hang atomic.Int32
+		for id := range h.gates { // the first two that are asked
+			h.fail("Entries "+id, func() error {
+				if hang.Add(1) <= 2 {
+					time.Sleep(20 * time.Minute)
+				}
+				return nil
+			})
+		}
+		time.Sleep(time.Minute)
+		runHosts(t, 4*time.Minute, h)
+		recovered := 0
+		for id := range h.gates {
+			if r, err := h.gates[id].Receipt(t.Context(), "ada", "request-of-"+id); err == nil && r.Cause == gate.CauseInterrupted {
+				recovered++
+			}
+		}
+		if recovered != 38 {
+			t.Errorf("%d of 38 sites recovered while two hang", recovered)
+		}
+		time.Sleep(20 * time.Minute) // they end
+	})
+}
+
+// TestRunnersRunOnceReturnsLateErrors: also the error of a run that outlasts the interval.
+func TestRunnersRunOnceReturnsLateErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newManySites(t, memstore.New(), 3)
+		h.abandon(t, "site-001")
+		h.fail("Entries site-001", func() error { time.Sleep(5 * time.Minute); return errDown })
+		time.Sleep(time.Minute)
+		if err := h.all.RunOnce(t.Context()); !errors.Is(err, errDown) || !strings.Contains(err.Error(), "recover: site-001: ") {
+			t.Errorf("RunOnce: %v", err)
+		}
+	})
+}
+
+// TestRunnersBeginBeforeTheyReport: a slow Observer of the sites without work does not delay
+// the work.
+func TestRunnersBeginBeforeTheyReport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newManySites(t, memstore.New(), 200)
+		h.first = func(gate.Event) { time.Sleep(time.Second) }
+		h.abandon(t, "site-017")
+		var searched, asked time.Time
+		h.fail("Due recover", func() error { searched = time.Now(); return nil })
+		h.fail("Entries site-017", func() error { asked = time.Now(); return nil })
+		time.Sleep(time.Minute)
+		if err := h.all.RunOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if wait := asked.Sub(searched); wait > time.Second {
+			t.Errorf("the work began after %v", wait)
+		}
+		if e := h.events("recover", "site-000"); len(e) != 1 || e[0].Took > time.Second {
+			t.Errorf("a site without work: %+v", e)
+		}
+	})
+}
+
+// TestRunnersSameNameOtherJob: a job of one site is not that of another one because it has
+// its name and interval.
+func TestRunnersSameNameOtherJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newManySites(t, memstore.New(), 0)
+		h.add(t, "gate", func(c *gate.RunnerConfig) { c.KeepLog = 40 * 24 * time.Hour })
+		h.add(t, "own", func(c *gate.RunnerConfig) {
+			c.Jobs = []gate.Job{{Name: "retain", Every: 24 * time.Hour, Run: func(context.Context) error { return nil }}}
+		})
+		if err := h.all.RunOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for id := range h.gates {
+			if n := len(h.events("retain", id)); n != 1 {
+				t.Errorf("%s: %d runs", id, n)
+			}
+		}
+	})
+}
+
+// TestRunnersEndInTime: Run returns within 40 seconds although it ends many leases of a
+// storage that hangs.
+func TestRunnersEndInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newManySites(t, memstore.New(), 50)
+		for id, g := range h.gates {
+			if err := g.ReportProblem(t.Context(), gate.CauseReauthorizeDue, false); err != nil {
+				t.Fatal(err)
+			}
+			h.fail("AcquireLease "+id, func() error { time.Sleep(gate.WriteWithin / 2); return errDown })
+		}
+		began := time.Now()
+		runHosts(t, time.Minute, h)
+		if took := time.Since(began) - time.Minute; took > 40*time.Second {
+			t.Errorf("Run returned %v after its context ended", took)
+		}
+	})
+}
+
+// TestRunnersRemoveEnds: after a site was removed, its runs have ended, and another process
+// reports its problems at once.
+func TestRunnersRemoveEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		free := make(chan struct{})
+		for name, c := range map[string]struct {
+			run  func(context.Context) error
+			want time.Duration
+		}{
+			"obeys": {func(ctx context.Context) error { <-ctx.Done(); time.Sleep(7 * time.Second); return nil }, 7 * time.Second},
+			"hangs": {func(context.Context) error { <-free; return nil }, 35 * time.Second},
+		} {
+			h := newManySites(t, memstore.New(), 0)
+			remove := h.add(t, "loft", func(r *gate.RunnerConfig) { r.Jobs = []gate.Job{{Name: "mine", Every: time.Minute, Run: c.run}} })
+			ctx, stop := context.WithCancel(t.Context())
+			var all sync.WaitGroup
+			all.Go(func() { h.all.Run(ctx) })
+			time.Sleep(2 * time.Minute)
+			if err := h.gates["loft"].ReportProblem(t.Context(), gate.CauseReauthorizeDue, true); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			remove()
+			if took := time.Since(began); took != c.want {
+				t.Errorf("%s: the site was removed within %v, want %v", name, took, c.want)
+			}
+			if leads, err := h.AcquireLease(t.Context(), "loft", "problems", "another", time.Minute); err != nil || !leads {
+				t.Errorf("%s: another process leads: %t, %v", name, leads, err)
+			}
+			stop()
+			if name == "hangs" {
+				close(free)
+			}
+			all.Wait()
 		}
 	})
 }

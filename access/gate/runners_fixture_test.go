@@ -28,6 +28,7 @@ type manySites struct {
 	calls map[string]int          // by method and site
 	fails map[string]func() error // by method and site
 	seen  map[string][]gate.Event // JobCompleted, by job and site
+	first func(gate.Event)        // receives each of these first, if it is set
 }
 
 // newManySites returns a process with sites that have one door, which ada may hold open.
@@ -99,6 +100,9 @@ func (h *manySites) fail(call string, fn func() error) {
 
 func (h *manySites) Observe(_ context.Context, e gate.Event) {
 	if e.Kind == gate.JobCompleted {
+		if h.first != nil {
+			h.first(e)
+		}
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.seen[e.Job+" "+e.Site] = append(h.seen[e.Job+" "+e.Site], e)

@@ -1,9 +1,7 @@
 package gate
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -18,7 +16,9 @@ type pass struct {
 	start  float64 // the offset of the first site
 	spread bool    // over the interval, or else as fast as PerSecond allows
 	first  bool    // at sites that were added: under the lease of a Runner, as no pass had them
-	runs   *sync.WaitGroup
+	slots  chan struct{}
+	runs   *sync.WaitGroup // they may outlast the pass
+	fail   func(error)     // receives the errors of the runs, which are reported already
 }
 
 // findWithin is how long the search for sites with work may take.
@@ -31,29 +31,27 @@ func (p pass) try(ctx context.Context) error {
 		return nil
 	}
 	run := func(turn context.Context) (soon bool, err error) {
-		_, _ = p.newJobs(p.kind) // they are of the pass
+		_, _ = p.newJobs(p.kind) // the pass has them
 		return p.run(ctx, turn, p.jobsOf(p.kind, p.start))
 	}
 	if p.kind.each {
 		_, err := run(ctx)
 		return err
 	}
-	t := turn{jobs[0].gate.c.Records, p.name(), fmt.Sprintf("jobs %s %v", p.kind.name, p.kind.every), p.kind.every}
+	lease := fmt.Sprintf("jobs %s %v work=%s", p.kind.name, p.kind.every, p.kind.work)
+	t := turn{jobs[0].gate.c.Records, p.name(), lease, p.kind.every}
 	began := time.Now()
 	held, err := t.take(ctx, false, run)
 	if err != nil && !held && ctx.Err() == nil {
-		report(ctx, jobs, began, err)
+		report(ctx, jobs, time.Since(began), err)
 	}
 	return err
 }
 
-// runNew runs the jobs of sites that are added, until ctx ends.
-func (p pass) runNew(ctx context.Context, jobs []siteJob) {
-	p.spread, p.first = false, true
+// welcome runs the job at sites that are added, beginning with jobs, until ctx ends.
+func (p pass) welcome(ctx context.Context, jobs []siteJob) {
 	for ctx.Err() == nil {
-		if len(jobs) > 0 {
-			_, _ = p.run(ctx, ctx, jobs) // which reports the error
-		}
+		p.runAdded(ctx, jobs)
 		var change <-chan struct{}
 		if jobs, change = p.newJobs(p.kind); len(jobs) == 0 {
 			select {
@@ -64,9 +62,17 @@ func (p pass) runNew(ctx context.Context, jobs []siteJob) {
 	}
 }
 
-func report(ctx context.Context, jobs []siteJob, began time.Time, err error) {
+// runAdded begins the jobs at sites that were added. It does not search for those with
+// work: that is for thousands of sites.
+func (p pass) runAdded(ctx context.Context, jobs []siteJob) {
+	p.spread, p.first = false, true
+	_, err := p.begin(ctx, ctx, time.Now(), jobs)
+	p.fail(err)
+}
+
+func report(ctx context.Context, jobs []siteJob, took time.Duration, err error) {
 	for _, j := range jobs {
-		j.report(ctx, j.job, began, err)
+		j.report(ctx, j.job, time.Now().Add(-took), err)
 	}
 }
 
@@ -78,74 +84,75 @@ func (p pass) run(ctx, turn context.Context, jobs []siteJob) (soon bool, err err
 	work, idle, err := p.due(turn, jobs)
 	if err != nil {
 		if turn.Err() == nil {
-			report(ctx, jobs, began, err)
+			report(ctx, jobs, time.Since(began), err)
 		}
 		return true, err
 	}
 	searched := time.Since(began)
+	ended, err := p.begin(ctx, turn, began, work)
+	report(ctx, idle, searched, nil)
 	every := min(p.kind.every, pollEvery)
-	slots, results := make(chan struct{}, cmp.Or(max(p.AtOnce, 0), 32)), make(chan error, len(work))
-	running := 0
-	var failed []error
-	for _, j := range work {
-		ok, err := p.ready(turn, began, every, j, slots)
-		if err != nil {
-			soon = true
-			if ctx.Err() != nil || turn.Err() == nil { // to lose the lease is no failure
-				failed = append(failed, err)
-			}
+	select {
+	case <-ended:
+	case <-time.After(max(every-time.Since(began), every/10)): // the other sites have their next turn meanwhile
+	}
+	return err != nil || turn.Err() != nil, err
+}
+
+// begin begins the jobs, each as soon as it may and none after turn has ended. It returns a
+// channel that is closed when the runs have ended.
+func (p pass) begin(ctx, turn context.Context, began time.Time, jobs []siteJob) (ended <-chan struct{}, err error) {
+	var running sync.WaitGroup
+	every := min(p.kind.every, pollEvery)
+	for _, j := range jobs {
+		var ok bool
+		if ok, err = p.ready(turn, began, every, j); err != nil {
 			break
 		}
-		if !ok {
-			continue
-		}
 		runCtx, stop := context.WithCancel(ctx)
-		if !j.begin(stop) {
+		if ok && !j.begin(stop) {
+			<-p.slots
+			ok = false
+		}
+		if !ok {
 			stop()
-			<-slots
 			continue
 		}
-		running++
+		release := sync.OnceFunc(func() { <-p.slots })
+		late := time.AfterFunc(every, release) // a few sites that hang do not stop the others
+		running.Add(1)
 		p.runs.Go(func() {
-			err := j.do(runCtx, p.first)
+			defer running.Done()
+			p.fail(j.do(runCtx, p.first))
 			j.end()
-			<-slots
-			results <- err
+			late.Stop()
+			release()
 		})
 	}
-	report(ctx, idle, time.Now().Add(-searched), nil)
-	limit := time.After(max(every-time.Since(began), every/10))
-	for range running {
-		select {
-		case err := <-results:
-			failed = append(failed, err)
-		case <-limit: // the other sites have their next turn meanwhile
-			return soon, errors.Join(failed...)
-		}
+	if err != nil && ctx.Err() == nil && turn.Err() != nil {
+		err = nil // to lose the lease is no failure
 	}
-	return soon, errors.Join(failed...)
+	all := make(chan struct{})
+	p.runs.Go(func() { running.Wait(); close(all) })
+	return all, err
 }
 
 // ready waits until a site's job may begin: its offset, PerSecond, and then one of the
-// slots. It returns false if the job may not begin.
-func (p pass) ready(ctx context.Context, began time.Time, every time.Duration, j siteJob, slots chan<- struct{}) (ok bool, err error) {
+// slots. It returns false if the job is busy.
+func (p pass) ready(ctx context.Context, began time.Time, every time.Duration, j siteJob) (ok bool, err error) {
+	if p.kind.work == "" && p.spread { // over nine tenths, so that the next pass begins on time
+		sleep(ctx, time.Duration(j.after(p.start)*0.9*float64(every))-time.Since(began))
+	}
+	if j.busy() {
+		return false, nil
+	}
 	if p.kind.work == "" {
-		if p.spread { // over nine tenths, so that the next pass begins on time
-			at := time.Duration(j.after(p.start) * 0.9 * float64(every))
-			select {
-			case <-ctx.Done():
-			case <-time.After(at - time.Since(began)):
-			}
-		}
-		if j.busy() {
-			return false, nil
-		}
 		if err := p.wait(ctx); err != nil {
 			return false, err
 		}
 	}
 	select {
-	case slots <- struct{}{}:
+	case p.slots <- struct{}{}:
 		return true, nil
 	case <-ctx.Done():
 		return false, ctx.Err()
@@ -155,7 +162,7 @@ func (p pass) ready(ctx context.Context, began time.Time, every time.Duration, j
 // due divides the jobs into those whose sites have work and the others.
 func (p pass) due(ctx context.Context, jobs []siteJob) (work, idle []siteJob, err error) {
 	finder, ok := jobs[0].gate.c.Records.(storage.ManySites)
-	if p.kind.work == "" || p.first || !ok {
+	if p.kind.work == "" || !ok {
 		return jobs, nil, nil
 	}
 	q := storage.DueQuery{Work: p.kind.work, Sites: make([]string, len(jobs))}
@@ -201,6 +208,7 @@ func (j siteJob) begin(stop context.CancelFunc) bool {
 		return false
 	}
 	j.running[j.job.Name] = stop
+	j.runs.Add(1)
 	return true
 }
 
@@ -209,6 +217,7 @@ func (j siteJob) end() {
 	defer j.mu.Unlock()
 	j.running[j.job.Name]()
 	delete(j.running, j.job.Name)
+	j.runs.Done()
 }
 
 // do runs the job, or with first if no process has run it at this site alone.
