@@ -238,7 +238,8 @@ const problemLease = 11 * time.Minute
 
 // state replaces the problems of the given causes that the lock system reports. Of
 // several processes that do so, the one with the lease reports the changes. The others
-// keep theirs for a while: they may have to take over.
+// keep theirs, as they may have to take over, until a later call for the same causes finds
+// that another process still has the lease: it has looked since, and reported them.
 func (g *Gate) state(ctx context.Context, causes []Cause, found []problem) error {
 	leads, err := g.lead(ctx, problemLease)
 	if err != nil {
@@ -250,7 +251,9 @@ func (g *Gate) state(ctx context.Context, causes []Cause, found []problem) error
 	}
 	g.mu.Lock()
 	events := g.change(now, found, openProblem{since: now, stated: true}, over, nil)
-	old := func(e Event) bool { return now.Sub(e.At) > 2*problemLease }
+	old := func(e Event) bool {
+		return !leads && now.Sub(e.At) > 2*problemLease && slices.Contains(causes, e.Cause)
+	}
 	g.unreported = append(slices.DeleteFunc(g.unreported, old), events...)
 	if !leads {
 		g.mu.Unlock()

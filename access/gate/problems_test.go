@@ -215,6 +215,59 @@ func TestProblemsOfSeveralProcesses(t *testing.T) {
 	}
 }
 
+// TestProblemsOfRareCalls: a change is reported although the process that should have
+// reported it was killed, and the next one looks only an hour later.
+func TestProblemsOfRareCalls(t *testing.T) {
+	for name, c := range map[string]struct {
+		call func(*fixture, *gate.Gate, bool)
+		want string
+	}{
+		"locks": {func(b *fixture, g *gate.Gate, low bool) {
+			if low {
+				b.refresh(g, states(alarm(gate.CauseBatteryLow)))
+			} else {
+				b.refresh(g, states())
+			}
+		}, "problem_raised battery_low front"},
+		"a site": {func(b *fixture, g *gate.Gate, due bool) {
+			if err := g.ReportProblem(b.Context(), gate.CauseReauthorizeDue, due); err != nil {
+				b.Fatal(err)
+			}
+		}, "problem_raised reauthorize_due "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first, second := &recorder{}, &recorder{}
+				b := setup(t, func(c *gate.Config) { c.Observer = first })
+				b.config.Observer = second
+				other, err := gate.New(b.config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				full := func(g *gate.Gate) { // another job of the same gate
+					if err := g.ReportProblem(t.Context(), gate.CauseSeatsNearlyFull, false); err != nil {
+						t.Fatal(err)
+					}
+				}
+				c.call(b, b.gate, false)
+				time.Sleep(5 * time.Minute)
+				c.call(b, other, true)
+				for range 6 { // another job of both continues for half an hour
+					time.Sleep(5 * time.Minute)
+					full(b.gate)
+					full(other)
+				}
+				time.Sleep(time.Hour)
+				c.call(b, other, true)
+				c.call(b, other, true)
+				if diff := cmp.Diff([]string{c.want}, second.events); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
 // TestProblemScopes checks what the problem of each cause concerns. What is not listed
 // requires no person.
 func TestProblemScopes(t *testing.T) {
