@@ -11,10 +11,16 @@ import (
 // dueSites is how many sites one statement asks about.
 const dueSites = 10_000
 
-// Due implements storage.ManySites.
+// Due implements storage.ManySites. For WorkRetain it also cleans SQLite's file, as Retain
+// does.
 func (s *Store) Due(ctx context.Context, q storage.DueQuery) (due []string, err error) {
 	if err := q.Check(); err != nil {
 		return nil, err
+	}
+	if q.Work == storage.WorkRetain { // Retain, which cleans too, is not called where nothing is old
+		if _, err := s.clean(ctx); err != nil {
+			return nil, fail(ctx, "Due", err)
+		}
 	}
 	args := []any{""}
 	if q.Work != storage.WorkHolds && q.Work != storage.WorkVerify {
