@@ -18,7 +18,8 @@ import (
 )
 
 // Job is periodic work of a Runner. It must be safe to run twice at the same time: a
-// process that was frozen continues its run although another process has begun one.
+// process that was frozen continues its run although another process has begun one, and
+// with Runners so does a run that takes longer than the interval.
 type Job struct {
 	// Name is unique: 1 to 50 lower-case letters, digits and underscores, a letter
 	// first.
@@ -70,9 +71,11 @@ type RunnerConfig struct {
 
 // Runner runs the periodic jobs of a site. Each process of a host has one: they divide
 // the work by leases in the storage, so that each job runs once per interval, and the
-// others continue when a process ends. A process with hundreds of sites uses Runners. It reports each run to the Observer of the Gate
-// (JobCompleted), and to its Logger when a job begins to fail and when it works again.
-// Make one with NewRunner; it is safe for concurrent use.
+// others continue when a process ends. A Runner reports each run to the Observer of the
+// Gate (JobCompleted), and to its Logger when a job begins to fail and when it works
+// again. Make one with NewRunner; it is safe for concurrent use.
+//
+// A process with hundreds of sites gives their Runners to a Runners.
 type Runner struct {
 	gate    *Gate
 	jobs    []Job

@@ -21,31 +21,34 @@ import (
 )
 
 // Runners does the jobs of the Runners of many sites that share one storage. Each process
-// of a host has one, and calls Run once; it does not call Run of the Runners themselves.
-// One process at a time does a job for all sites, under one lease, and another one
-// continues when it ends. The zero value is ready to use; set its fields before the first
-// call. It is safe for concurrent use.
+// of a host has one, and calls its Run once instead of that of each site's Runner. One
+// process at a time does a job for all sites, under one lease, and another one continues
+// when it ends. The zero value is ready to use; set its fields before the first call. It
+// is safe for concurrent use.
 //
 // For the jobs recover, close_office_mode, verify, prune and retain it asks the storage
 // once which sites have work (storage.ManySites), and runs the job only at those. Every
-// other job runs at each site: at an offset within the interval that follows from the
-// site's name, for up to 10 minutes of the interval, and at most PerSecond of them. With
-// more sites than that, the interval of each site is longer: at 5 per second, 10,000 sites
-// take 34 minutes. It polls the lock system's own log, also if a Runner would follow it.
+// other job runs at each site: spread over the interval, or its first 10 minutes, at an
+// offset that follows from the site's name, and at most PerSecond of them. With more sites
+// than that, the interval of each site is longer: at 5 per second, one such job takes 34
+// minutes at 10,000 sites, and several share the rate. Runners polls the lock system's own
+// log, also if a Runner would follow it.
 //
 // All results are reported as those of a Runner, at each site, also where there was no
 // work. An error of one site does not stop the others. A site whose job takes longer than
-// the interval does not delay the others either.
+// the interval does not delay the others either: the lease ends before its run does, and
+// meanwhile another process may begin a second run there.
 type Runners struct {
 	// Name distinguishes sets of sites on one storage. Processes with the same Name divide
 	// the work and must have the same sites: a site that some of them do not have is
 	// served only when those have no turn. Empty is "all sites".
 	Name string
-	// AtOnce is at how many sites one job runs at a time; 0 is 32.
+	// AtOnce is at how many sites this process runs one job at a time; 0 is 32. A run that
+	// takes longer than the interval, or 10 minutes, no longer counts.
 	AtOnce int
 	// PerSecond is how many runs this process starts per second of ingest, Jobs and the
-	// jobs of package saltolocks. Each makes one or a few requests to the lock system.
-	// 0 is 5, like the reads of a saltoks.Limiter.
+	// jobs of package saltolocks together. Each makes one or a few requests to the lock
+	// system. 0 is 5, like the reads of a saltoks.Limiter.
 	PerSecond float64
 
 	mu    sync.Mutex
