@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,16 +20,22 @@ type run struct {
 	start time.Time
 }
 
-// readRuns reads the runs that a process prints, until it ends. It sends some of them to
-// seen.
-func readRuns(lines *bufio.Scanner, seen chan<- run) (list []run) {
+// watch is what the runs show while the processes run.
+type watch struct {
+	last atomic.Pointer[process] // the process of the last run: the one that has the lease
+	seen chan run                // some of the runs
+}
+
+// readRuns reads the runs that the process prints, until it ends.
+func (p *process) readRuns(lines *bufio.Scanner, w *watch) (list []run) {
 	for lines.Scan() {
 		var site string
 		var ms int64
 		if _, err := fmt.Sscanf(lines.Text(), "%s %d", &site, &ms); err == nil {
 			list = append(list, run{site, time.UnixMilli(ms)})
+			w.last.Store(p)
 			select {
-			case seen <- list[len(list)-1]:
+			case w.seen <- list[len(list)-1]:
 			default:
 			}
 		}

@@ -2,9 +2,10 @@
 
 // Command fleet runs a host with 50 sites in four processes on one PostgreSQL, against a
 // simulated SALTO KS. The processes share one consent with its rotating tokens, the
-// journal and the load. While members are unlocking doors, one process is killed, and
-// the members' apps retry their taps with another one. At the end the program checks
-// that no tap moved a door twice and that every movement is recorded.
+// journal and the load. While members are unlocking doors, the process that does the
+// periodic jobs is killed, and the members' apps retry their taps with another one. At the
+// end the program checks that no tap moved a door twice and that every movement is
+// recorded.
 //
 //	go run ./examples/fleet
 //	go run ./examples/fleet -postgres "host=db user=... dbname=..."
@@ -21,6 +22,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 	_ "time/tzdata" // the sites' zones, wherever this runs
 
@@ -73,14 +75,14 @@ func host(ctx context.Context, dsn string, n int, span time.Duration) error {
 	sim.ForgetRequests()
 
 	var fleet []*process
-	seen := make(chan run, 1)
+	jobs := &watch{seen: make(chan run, 1)}
 	defer func() {
 		for _, p := range fleet {
 			p.stop()
 		}
 	}()
 	for range 4 {
-		p, err := startProcess(f.config, seen)
+		p, err := startProcess(f.config, jobs)
 		if err != nil {
 			return err
 		}
@@ -90,11 +92,18 @@ func host(ctx context.Context, dsn string, n int, span time.Duration) error {
 
 	var killed time.Time
 	stats := load(ctx, fleet, f.config, span, func() {
-		fleet[1].kill()
+		leader := jobs.last.Load()
+		if leader == nil {
+			return
+		}
+		leader.kill()
 		killed = time.Now()
-		fmt.Println("process 2 killed while members are unlocking doors")
+		fmt.Printf("process %d, which does the jobs, killed while members are unlocking doors\n", 1+slices.Index(fleet, leader))
 	})
-	if err := waitForRun(seen, killed); err != nil {
+	if killed.IsZero() {
+		return errors.New("no process ran the job while members were unlocking doors")
+	}
+	if err := waitForRun(jobs.seen, killed); err != nil {
 		return err
 	}
 	for _, p := range fleet {
@@ -135,7 +144,7 @@ type process struct {
 }
 
 // startProcess starts a process, sends it the configuration and waits until it serves.
-func startProcess(c config, seen chan<- run) (*process, error) {
+func startProcess(c config, jobs *watch) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -162,7 +171,7 @@ func startProcess(c config, seen chan<- run) (*process, error) {
 		return nil, errors.New("a process did not start")
 	}
 	p.url, p.runs = lines.Text(), make(chan []run, 1)
-	go func() { p.runs <- readRuns(lines, seen) }()
+	go func() { p.runs <- p.readRuns(lines, jobs) }()
 	return p, nil
 }
 
