@@ -18,7 +18,8 @@ import (
 // that its requests encounter. A problem that the lock system reports
 // (RefreshLockStates, ReportProblem) ends when the lock system no longer reports it. One
 // process reports these for all that share the storage; while it is replaced by another
-// one, for up to 11 minutes, they are delayed, and some are reported twice.
+// one, for up to 11 minutes, they are delayed, and some are reported twice. Of processes
+// that look less often than every 11 minutes, several may report the same one.
 //
 // Open problems are kept in memory: a process that is started alone reports a lasting
 // problem again, and not the end of one that ended while no process ran. So use Site,

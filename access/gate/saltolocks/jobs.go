@@ -32,7 +32,7 @@ var ErrConsentDue = errors.New("saltolocks: the consent at SALTO KS ends soon: r
 // While SALTO KS is not connected, jobs that need it do nothing. Run may be called in
 // any number of processes. It returns when the jobs that are running have ended, at
 // most 40 seconds after ctx. A process with hundreds of sites gives their Runners to a
-// gate.Runners instead.
+// gate.Runners instead, which polls SALTO's log: an entry leads to no early lock_states.
 func (s *Site) Run(ctx context.Context) { s.Runner.Run(ctx) }
 
 // RunOnce runs the jobs that are due, for a host with a scheduler of its own: call it

@@ -34,7 +34,8 @@ const (
 	// WorkPrune means that Journal.Prune with Before would remove an entry.
 	WorkPrune Work = "prune"
 	// WorkRetain means that DoorLog.Retain with Before would remove a row, or
-	// VendorLog.PruneVendor an entry.
+	// VendorLog.PruneVendor an entry. The search also removes from the file what an
+	// erasure left there (Erased.Pending).
 	WorkRetain Work = "retain"
 	// WorkVerify means that the head of the door log is not the one that was verified
 	// last, or that its row is missing or has another hash.
