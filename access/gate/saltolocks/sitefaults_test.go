@@ -208,6 +208,40 @@ func TestProblemsThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// leaseless is a Storage whose lease for reports of problems fails while down is set.
+type leaseless struct {
+	saltolocks.Storage
+	down atomic.Bool
+}
+
+func (s *leaseless) AcquireLease(ctx context.Context, site, name, holder string, d time.Duration) (bool, error) {
+	if name == "problems" && s.down.Load() {
+		return false, errState
+	}
+	return s.Storage.AcquireLease(ctx, site, name, holder, d)
+}
+
+// An ended consent that cannot be reported is an error of the job "problems".
+func TestEndedConsentThatCannotBeReported(t *testing.T) {
+	withHost(t, func(t *testing.T, h *host) {
+		store := &leaseless{Storage: h.store}
+		log := &jobLog{runs: map[string]int{}, errs: map[string]error{}}
+		h.config.Storage, h.config.Gate.Observer = store, log
+		site := h.open()
+		h.connect(site, saltokstest.Allow())
+		h.sim.Clock().Advance(91 * 24 * time.Hour)
+		h.running(70*time.Minute, site)
+		if problems := site.Gate.Problems(); !slices.Contains(problems, gate.CauseReauthorizeDue) || log.err("problems") != nil {
+			t.Fatalf("problems %v, %v", problems, log.err("problems"))
+		}
+		store.down.Store(true)
+		h.running(70*time.Minute, site)
+		if err := log.err("problems"); !errors.Is(err, errState) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 // failing refuses the requests to paths that end in suffix.
 func (h *host) failing(suffix string) {
 	h.wire.answer = func(q *http.Request) (*http.Response, error) {
